@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// The experiment as data: what every front end (NS, later YAML and TypeScript) produces and what
+// the testbed runs. Plain, immutable values in creation order; nothing here knows a file format,
+// a table row or a running process.
+//
+// Units are in the names. Addresses are dotted quads as text.
+
+/** A place in a source file; lines and columns count from 1. */
+export interface SourcePosition {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One end of a link or LAN. */
+export interface LinkMember {
+  readonly node: string;
+  /** Interface number at the node, from 0 in order of attachment. */
+  readonly port: number;
+  /** The experiment address of this interface, or `""` when none is assigned. */
+  readonly address: string;
+  /** Shaping from the node towards the link. */
+  readonly toLink: LinkShape;
+  /** Shaping from the link towards the node. */
+  readonly fromLink: LinkShape;
+}
+
+/** What one direction of one member asks for. */
+export interface LinkShape {
+  /** Bits per second; 0 means "whatever the medium carries". */
+  readonly bandwidthBps: number;
+  readonly delayUs: number;
+  /** Probability of losing a packet, 0 to 1. */
+  readonly loss: number;
+}
+
+export interface Link {
+  readonly name: string;
+  readonly kind: "link" | "lan";
+  readonly netmask: string;
+  readonly members: readonly LinkMember[];
+  readonly at: SourcePosition;
+}
+
+export interface ExperimentNode {
+  readonly name: string;
+  readonly osName: string;
+  readonly hardwareType: string;
+  /** What a failing node means for the run. */
+  readonly failureAction: "fatal" | "nonfatal" | "ignore";
+  readonly at: SourcePosition;
+}
+
+/** A command on a node: a program agent, or the start command of a node. */
+export interface Program {
+  readonly name: string;
+  readonly node: string;
+  /** The command the user wrote, without the start-command wrapper. */
+  readonly command: string;
+  /** True for `tb-set-node-startcmd`: its exit status is reported as the node's start status. */
+  readonly isStartCommand: boolean;
+  /** Working directory, or `""` for the default (/tmp). */
+  readonly directory: string;
+  /** Seconds until the program is stopped; 0 for never. */
+  readonly timeoutSeconds: number;
+  readonly expectedExitCode: number;
+  readonly at: SourcePosition;
+}
+
+/** One `$ns at` or sequence step: an event for an object of the experiment. */
+export interface PlannedEvent {
+  /** Index in source order over the whole file: ties in time are broken by it. */
+  readonly index: number;
+  /** Microseconds after time 0; `"swapout"` fires when the experiment is swapped out. */
+  readonly atUs: number | "swapout";
+  /** Name of the object: a program, group, sequence, timeline, link, node, the simulator. */
+  readonly object: string;
+  /** `PROGRAM`, `SEQUENCE`, `TIMELINE`, `LINK`, `SIMULATOR`, ... */
+  readonly type: string;
+  /** `START`, `RUN`, `STOP`, `KILL`, `HALT`, `MODIFY`, ... */
+  readonly event: string;
+  /** `KEY=value ...` as the event system carries them. */
+  readonly args: string;
+  readonly at: SourcePosition;
+}
+
+/** Steps that run one after another, each waiting for the completion of the one before. */
+export interface EventSequence {
+  readonly name: string;
+  readonly steps: readonly PlannedEvent[];
+}
+
+/** Events with times relative to the start of the timeline. */
+export interface EventTimeline {
+  readonly name: string;
+  readonly events: readonly PlannedEvent[];
+}
+
+export interface EventGroup {
+  readonly name: string;
+  readonly members: readonly string[];
+}
+
+export interface Experiment {
+  /** Project name. */
+  readonly pid: string;
+  /** Experiment name. */
+  readonly eid: string;
+  readonly nodes: readonly ExperimentNode[];
+  readonly links: readonly Link[];
+  readonly programs: readonly Program[];
+  /** Events of the main timeline (`$ns at`), in source order. */
+  readonly events: readonly PlannedEvent[];
+  readonly sequences: readonly EventSequence[];
+  readonly timelines: readonly EventTimeline[];
+  readonly groups: readonly EventGroup[];
+  /** The node that runs the sync server, or undefined when there is no node. */
+  readonly syncServer: string | undefined;
+  /** Name of the simulator object (normally `ns`). */
+  readonly simulator: string;
+  /** `set opt(NAME) value`, in order of assignment; exported to programs. */
+  readonly environment: readonly (readonly [name: string, value: string])[];
+}
+
+/** One finding about a file. `error` findings refuse the file. */
+export interface Diagnostic {
+  readonly severity: "error" | "warning" | "note";
+  /** Stable, upper case, e.g. `NS_NO_RUN`; listed in docs/reference/diagnostics.md. */
+  readonly code: string;
+  readonly message: string;
+  readonly at: SourcePosition;
+  /** What to do about it, when there is something to say. */
+  readonly hint?: string;
+}
