@@ -9,7 +9,12 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", "test/*.test.ts", "test/unit/**/*.test.ts", "test/property/**/*.test.ts"],
+          include: [
+            "src/**/*.test.ts",
+            "test/*.test.ts",
+            "test/unit/**/*.test.ts",
+            "test/property/**/*.test.ts",
+          ],
           isolate: false,
           testTimeout: 60_000,
         },

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// Commands: everything an edge may ask of the core. They are plain data, because they are stored in
+// the log and read again by every replica. Times inside commands are durations in microseconds of
+// log time; instants are the log's business (D2).
+
+/** A connection of an edge: an integer the edge chose, never reused within an incarnation. */
+export type ConnectionId = number;
+
+/** Who is at a barrier, as far as the dialect tells. */
+export interface Participant {
+  /** Where the request came from, e.g. `127.0.0.1:4711/tcp`. */
+  readonly address: string;
+  /** The experiment node it came from, when the edge knows. */
+  readonly node?: string;
+  /** The participant's own name; absent for the old dialects, whose clients are anonymous. */
+  readonly name?: string;
+}
+
+interface Arrival {
+  readonly scope: string;
+  readonly barrier: string;
+  readonly connection: ConnectionId;
+  readonly who: Participant;
+  /** Error number brought to the barrier; 0 for none. */
+  readonly error: number;
+  /** The wait ends with outcome `timeout` after this much log time (B9). */
+  readonly timeoutUs?: number;
+}
+
+/** Adds `count` waiters to a count barrier and, when `waits`, waits there too. */
+export interface CountInit extends Arrival {
+  readonly kind: "count-init";
+  readonly count: number;
+  readonly waits: boolean;
+}
+
+/** Arrives at a count barrier: takes one off the count and waits. */
+export interface CountWait extends Arrival {
+  readonly kind: "count-wait";
+}
+
+/** The connection is gone: an arrival that still waits is taken back (B4). */
+export interface Leave {
+  readonly kind: "leave";
+  readonly connection: ConnectionId;
+}
+
+/** Ends every barrier of the scope: all waiters get outcome `cancelled` and this error number. */
+export interface CancelAll {
+  readonly kind: "cancel-all";
+  readonly scope: string;
+  readonly error: number;
+}
+
+/** Names the nodes of a scope, so that reports can say from which of them nobody came yet. */
+export interface OpenScope {
+  readonly kind: "open-scope";
+  readonly scope: string;
+  readonly nodes: readonly string[];
+}
+
+/** Ends a scope: barriers still open end as `cancelled`, the agenda is dropped. */
+export interface CloseScope {
+  readonly kind: "close-scope";
+  readonly scope: string;
+}
+
+/** An event for an object of the experiment, as the agenda keeps it. */
+export interface AgendaEvent {
+  readonly id: number;
+  readonly object: string;
+  readonly type: string;
+  readonly event: string;
+  readonly args: string;
+}
+
+export interface TimedEvent {
+  /** Microseconds after the start of the timeline it belongs to. */
+  readonly atUs: number;
+  readonly event: AgendaEvent;
+}
+
+/** Loads the planned events of a scope; `main` starts with `agenda-start`. */
+export interface AgendaLoad {
+  readonly kind: "agenda-load";
+  readonly scope: string;
+  readonly main: readonly TimedEvent[];
+  readonly timelines: readonly { readonly name: string; readonly events: readonly TimedEvent[] }[];
+  readonly sequences: readonly { readonly name: string; readonly steps: readonly AgendaEvent[] }[];
+}
+
+/** Time 0 of the scope: the main timeline starts. */
+export interface AgendaStart {
+  readonly kind: "agenda-start";
+  readonly scope: string;
+}
+
+/** The completion of a fired event; `error` 0 for success. */
+export interface AgendaComplete {
+  readonly kind: "agenda-complete";
+  readonly scope: string;
+  /** Token of the `fire` effect. */
+  readonly token: number;
+  readonly error: number;
+}
+
+/** First command of an edge's incarnation, and again each time its link comes back. */
+export interface Attach {
+  readonly kind: "attach";
+}
+
+/** The link of an edge was lost; its lease starts to run. Appended by the host, not by edges. */
+export interface Detach {
+  readonly kind: "detach";
+  readonly edge: string;
+  readonly incarnation: number;
+}
+
+/** The edge ends in order: its participants leave at once. */
+export interface EndEdge {
+  readonly kind: "end-edge";
+}
+
+export type Command =
+  | CountInit
+  | CountWait
+  | Leave
+  | CancelAll
+  | OpenScope
+  | CloseScope
+  | AgendaLoad
+  | AgendaStart
+  | AgendaComplete
+  | Attach
+  | Detach
+  | EndEdge;
+
+/** One batch of commands of one edge; the number makes a repeated batch count once (B6, D4). */
+export interface Batch {
+  readonly edge: string;
+  readonly incarnation: number;
+  /** 1, 2, 3, ... within an incarnation; a batch out of turn is ignored and sent again. */
+  readonly number: number;
+  readonly commands: readonly Command[];
+}
+
+/** What is appended to the log: all batches of one turn of the event loop. No batch: a tick. */
+export interface Entry {
+  readonly format: 1;
+  readonly batches: readonly Batch[];
+}
+
+/** An entry with its place in the order and the stamp of the log that ordered it (D2). */
+export interface LogEntry {
+  /** 1, 2, 3, ... */
+  readonly sequence: number;
+  /** Monotonic clock of the log, microseconds. Only differences mean anything. */
+  readonly stampUs: number;
+  readonly entry: Entry;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// What the core says of its state to those who ask: the progress line, `muster barrier show`, the
+// "who is missing" of a client that gave up. Reads are not logged (D5).
+import type { Participant } from "./command.ts";
+
+export interface BarrierDescription {
+  readonly scope: string;
+  readonly name: string;
+  readonly kind: "count";
+  readonly generation: number;
+  /** Parties asked for so far by inits, waiting initialisers included; 0 when nobody initialised. */
+  readonly expected: number;
+  /** Parties that wait now. */
+  readonly arrived: number;
+  /** The counter of the old wire: positive, waits still to come; negative, inits still to come. */
+  readonly count: number;
+  readonly error: number;
+  /** Log time of the first arrival. */
+  readonly sinceUs: number;
+  /** At most `namesInReportMax` of those who wait, in order of arrival. */
+  readonly waiting: readonly {
+    readonly who: Participant;
+    readonly error: number;
+    readonly arrivedUs: number;
+  }[];
+  /** Sentences for people: who has not come, as far as known (B10). */
+  readonly missing: readonly string[];
+}
+
+export interface ScopeDescription {
+  readonly scope: string;
+  readonly barriers: readonly BarrierDescription[];
+  /** Next planned event, if any. */
+  readonly nextEvent?: { readonly object: string; readonly event: string; readonly inUs: number };
+  readonly pendingEvents: number;
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// Effects: everything the core may tell the outside. They exist only after their entry is in the
+// log, so whoever performs one never promises what the log does not hold.
+//
+// Addressed effects go to one edge and are delivered to it in order, at least once while its
+// incarnation lives; the edge drops positions it has seen. Observed effects go to whoever watches
+// (run record, progress, log lines) and decide nothing.
+import type { ErrorCode } from "./code.ts";
+import type { AgendaEvent, ConnectionId, Participant } from "./command.ts";
+
+export type BarrierOutcome = "crossed" | "failed" | "timeout" | "cancelled";
+
+/** One crossing for one edge: answer all these connections and forget them. */
+export interface Released {
+  readonly kind: "released";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly generation: number;
+  readonly outcome: BarrierOutcome;
+  /** The same for all waiters of one crossing: the largest reported (B3). */
+  readonly error: number;
+  readonly connections: readonly ConnectionId[];
+  /** Who is missing, for outcome `timeout` (B10). */
+  readonly missing?: readonly string[];
+}
+
+/** An initialiser that does not wait is answered at once. */
+export interface Acknowledged {
+  readonly kind: "acknowledged";
+  readonly connection: ConnectionId;
+}
+
+/** The request was refused and has no effect. */
+export interface Refused {
+  readonly kind: "refused";
+  readonly connection: ConnectionId;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** The incarnation has ended (its lease ran out, or a newer one attached): close every connection. */
+export interface Revoked {
+  readonly kind: "revoked";
+}
+
+/** Perform this event now; answer with `agenda-complete` and the token when it completes. */
+export interface Fire {
+  readonly kind: "fire";
+  readonly scope: string;
+  readonly token: number;
+  readonly event: AgendaEvent;
+  /** Planned instant, microseconds of log time since the scope's time 0. */
+  readonly plannedUs: number;
+}
+
+/** Nothing is pending in the agenda any more. */
+export interface AgendaIdle {
+  readonly kind: "agenda-idle";
+  readonly scope: string;
+}
+
+/** What an edge can receive. */
+export type EdgeEffect = Released | Acknowledged | Refused | Revoked | Fire | AgendaIdle;
+
+/** One party in the record of a barrier. Times in log time, microseconds. */
+export interface ParticipantRecord {
+  readonly who: Participant;
+  readonly arrivedUs: number;
+  /** It left before the barrier ended. */
+  readonly left: boolean;
+}
+
+/** The record of a barrier that is gone. */
+export interface BarrierClosed {
+  readonly kind: "barrier-closed";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly barrierKind: "count";
+  readonly generation: number;
+  readonly outcome: BarrierOutcome;
+  readonly error: number;
+  /** Parties the inits asked for, initialisers that wait included. */
+  readonly expected: number;
+  readonly closedUs: number;
+  readonly participants: readonly ParticipantRecord[];
+  readonly missing: readonly string[];
+}
+
+/** A wait is older than `warnAfter`; said once per barrier (B10). */
+export interface WaitWarning {
+  readonly kind: "wait-warning";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly waitedUs: number;
+  readonly arrived: readonly string[];
+  readonly missing: readonly string[];
+}
+
+/** A sequence of the agenda ended; a failed step ends it with that step's error. */
+export interface SequenceEnded {
+  readonly kind: "sequence-ended";
+  readonly scope: string;
+  readonly name: string;
+  readonly error: number;
+}
+
+export type ObservedEffect = BarrierClosed | WaitWarning | SequenceEnded;
+
+/** An effect with the edge it is addressed to. */
+export interface AddressedEffect {
+  readonly edge: string;
+  readonly incarnation: number;
+  readonly effect: EdgeEffect;
+}
+
+/** The result of applying one entry. */
+export interface Applied {
+  /** Log time after the entry, microseconds since the log began. */
+  readonly nowUs: number;
+  readonly addressed: readonly AddressedEffect[];
+  readonly observed: readonly ObservedEffect[];
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// Every bound of the core and the servers, with its unit, in one place. Over a limit the answer
+// names the limit and how to raise it (`--limit NAME=VALUE`). Experiment files have their own bounds
+// in experiment/limits.ts. Each bound is tested at the limit and one past it.
+import { assert } from "./assert.ts";
+
+export interface Limits {
+  /** Bytes (UTF-8) in the name of a barrier on a native door; syncd carries 63. */
+  readonly nameBytesMax: number;
+  readonly scopesMax: number;
+  readonly barriersPerScopeMax: number;
+  readonly waitersPerBarrierMax: number;
+  /** Outcomes kept per scope for barriers that are gone (B8); the oldest is dropped first. */
+  readonly closedBarriersPerScopeMax: number;
+  readonly eventsPerScopeMax: number;
+  readonly edgesMax: number;
+  /** Commands an edge may have queued or in flight before `submit` refuses. */
+  readonly mailboxCommandsMax: number;
+  /** Commands in one log entry. */
+  readonly entryCommandsMax: number;
+  readonly appendsInFlightMax: number;
+  /** Bytes in one frame of the link between an edge and its core. */
+  readonly linkFrameBytesMax: number;
+  /** Bytes an edge may leave unread on its link before the core drops it. */
+  readonly linkQueueBytesMax: number;
+  /** Log time a lost edge keeps its participants. */
+  readonly edgeLeaseUs: number;
+  /** Log time after which a wait is reported once with the list of who is missing (B10). */
+  readonly warnAfterUs: number;
+  /** Names in one "who is missing" or "who arrived" list; the rest is a number. */
+  readonly namesInReportMax: number;
+}
+
+export const defaultLimits: Limits = {
+  nameBytesMax: 255,
+  scopesMax: 1_000,
+  barriersPerScopeMax: 10_000,
+  waitersPerBarrierMax: 100_000,
+  closedBarriersPerScopeMax: 10_000,
+  eventsPerScopeMax: 100_000,
+  edgesMax: 10_000,
+  mailboxCommandsMax: 262_144,
+  entryCommandsMax: 1_024,
+  appendsInFlightMax: 8,
+  linkFrameBytesMax: 16 * 1024 * 1024,
+  linkQueueBytesMax: 64 * 1024 * 1024,
+  edgeLeaseUs: 10_000_000,
+  warnAfterUs: 10_000_000,
+  namesInReportMax: 100,
+};
+
+/** Log time advances by at most this much from one entry to the next (D2). */
+export const logStepUsMax = 2_000_000;
+/** A log with deadlines pending gets a tick this often, so that the clamp never bites (D2). */
+export const tickIntervalUs = 1_000_000;
+/** The largest count, or sum of counts, a barrier holds: what the oldest wire can say. */
+export const barrierCountMax = 2_147_483_647;
+
+/** Fills in defaults and checks that the limits fit together. @throws AssertionError if not. */
+export function resolveLimits(partial: Partial<Limits> = {}): Limits {
+  const limits = { ...defaultLimits, ...partial };
+  for (const [name, value] of Object.entries(limits)) {
+    assert(Number.isSafeInteger(value) && value > 0, `limit ${name} must be a positive integer`);
+  }
+  assert(limits.entryCommandsMax <= limits.mailboxCommandsMax, "an entry must fit in the mailbox");
+  assert(
+    limits.linkFrameBytesMax <= limits.linkQueueBytesMax,
+    "a frame must fit in the link queue",
+  );
+  assert(tickIntervalUs < logStepUsMax, "ticks must come before the clamp bites");
+  return limits;
+}
+
+/** The text for a refusal by a limit: what it is, its value, how to raise it. */
+export function limitMessage(limits: Limits, name: keyof Limits): string {
+  return `limit ${name} (${limits[name]}) reached; raise it with --limit ${name}=VALUE`;
+}

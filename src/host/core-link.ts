@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// The seam between an edge and its core (D14). An edge sees this interface and the effects it is
+// given, nothing else of the core: the same edge runs in the core's process (local-link.ts) or in
+// another one (remote-link.ts).
+//
+//   K1. Commands reach the log in the order of `submit`, each once, also over a link that was cut.
+//   K2. Effects reach `onEffects` in log order, each once.
+//   K3. `onEffects` is never called from inside `submit`.
+import type { Command } from "../core/command.ts";
+import type { ScopeDescription } from "../core/description.ts";
+import type { EdgeEffect } from "../core/effect.ts";
+
+/** What an edge does with what it is told. */
+export interface EdgeHandler {
+  onEffects(effects: readonly EdgeEffect[]): void;
+  /** There is room again after `submit` returned false. */
+  onRoom?(): void;
+  /** The link to a remote core is gone (`false`) or back (`true`); commands are kept meanwhile. */
+  onLink?(up: boolean): void;
+  /** The core refuses this edge for good (wrong secret, incarnation ended). */
+  onClosed?(reason: string): void;
+}
+
+export interface CoreLink {
+  /** Queues a command. False: the mailbox is full and nothing was queued; wait for `onRoom`. */
+  submit(command: Command): boolean;
+  /** The state of a scope, or of one barrier in it; a read, not logged. */
+  describe(scope: string, barrier?: string): Promise<ScopeDescription>;
+  /** Ends the edge in order: its participants leave. Resolves when the core has it in the log. */
+  close(): Promise<void>;
+}
+
+/** How an edge gets its link. `edge` is its name, unique in the core, e.g. `node0/syncd`. */
+export type ConnectEdge = (edge: string, handler: EdgeHandler) => CoreLink;

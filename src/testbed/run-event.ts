@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// What happens in a run, as one stream of plain values. The orchestrator (run.ts) says it; the run
+// record, the progress display, result.json and the reports are built from it and nothing else.
+//
+// `atUs` is microseconds since the run's time 0 (the instant `$ns at 0` means); what happens before
+// it is negative. Until time 0 is known events are held back, so that every event has its `atUs`.
+import type { LogEntry } from "../core/command.ts";
+import type { BarrierOutcome } from "../core/effect.ts";
+
+export type EndedBy = "idle" | "terminate" | "duration" | "failure" | "interrupt";
+
+export interface NodeAddress {
+  /** Link or LAN of the file this address belongs to; `""` for the control address. */
+  readonly link: string;
+  /** The address the file gives, `""` for the control address. */
+  readonly experiment: string;
+  /** The loopback address that stands for it in this run. */
+  readonly loopback: string;
+}
+
+export interface RunStarted {
+  readonly type: "run-started";
+  readonly runId: string;
+  /** `pid/eid` */
+  readonly experiment: string;
+  readonly file: string;
+  readonly seed: number;
+  readonly startedWallMs: number;
+  readonly out: string;
+  readonly syncServer: string | null;
+  readonly backend: { readonly nodes: "process"; readonly links: "none" };
+  readonly nodes: readonly { readonly name: string; readonly addresses: readonly NodeAddress[] }[];
+  /** Names of all programs, to show what has not started yet. */
+  readonly programs: readonly { readonly name: string; readonly node: string }[];
+  readonly eventsPlanned: number;
+  /** What this machine cannot give, one sentence each. */
+  readonly lost: readonly string[];
+}
+
+export interface NodeUp {
+  readonly type: "node-up";
+  readonly node: string;
+}
+
+export interface ProgramStarted {
+  readonly type: "program-started";
+  readonly name: string;
+  readonly node: string;
+  readonly command: string;
+}
+
+export interface ProgramEnded {
+  readonly type: "program-ended";
+  readonly name: string;
+  readonly node: string;
+  readonly command: string;
+  readonly startedUs: number;
+  /** null when a signal ended it or it could not be started. */
+  readonly exitCode: number | null;
+  readonly expectedExitCode: number;
+  /** `SIGTERM`, ... */
+  readonly signal: string | null;
+  readonly timedOut: boolean;
+  /** Stopped by an event or by the end of the run: its exit status decides nothing. */
+  readonly stopped: boolean;
+  /** Why it could not be started, and what to do. */
+  readonly startError: string | null;
+  /** Last lines of its standard error, for the failure message; at most 4 KiB. */
+  readonly stderrTail: string;
+}
+
+export interface EventFired {
+  readonly type: "event-fired";
+  readonly id: number;
+  readonly object: string;
+  readonly objectType: string;
+  readonly event: string;
+  readonly args: string;
+  readonly plannedUs: number;
+  readonly firedUs: number;
+  /** `done`, `failed: WHY`, or `ignored: WHY` (an object nobody serves yet, e.g. a link). */
+  readonly outcome: string;
+}
+
+/** Somebody arrived, left, or the count changed: the live state of one barrier. */
+export interface BarrierChanged {
+  readonly type: "barrier-changed";
+  readonly name: string;
+  readonly arrived: number;
+  readonly expected: number;
+  /** Nodes or addresses of those who wait, in order of arrival. */
+  readonly waiting: readonly string[];
+  /** Sentences: who is missing, as far as known. */
+  readonly missing: readonly string[];
+}
+
+export interface BarrierEnded {
+  readonly type: "barrier-ended";
+  readonly name: string;
+  readonly kind: "count";
+  readonly generation: number;
+  readonly outcome: BarrierOutcome;
+  readonly error: number;
+  readonly expected: number;
+  readonly crossedUs: number;
+  readonly participants: readonly {
+    readonly name: string;
+    readonly node: string | null;
+    readonly arrivedUs: number;
+    readonly releasedUs: number | null;
+  }[];
+  readonly missing: readonly string[];
+}
+
+/** A wait is older than 10 s. */
+export interface BarrierSlow {
+  readonly type: "barrier-slow";
+  readonly name: string;
+  readonly waitedUs: number;
+  readonly arrived: readonly string[];
+  readonly missing: readonly string[];
+}
+
+/** An entry of the log, for the record (D17). */
+export interface LogAppended {
+  readonly type: "log";
+  readonly entry: LogEntry;
+}
+
+export interface Message {
+  readonly type: "message";
+  readonly level: "info" | "warning" | "error";
+  readonly node: string | null;
+  readonly text: string;
+}
+
+export interface RunEnded {
+  readonly type: "run-ended";
+  readonly endedBy: EndedBy;
+  readonly outcome: "passed" | "failed";
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+export type RunEventBody =
+  | RunStarted
+  | NodeUp
+  | ProgramStarted
+  | ProgramEnded
+  | EventFired
+  | BarrierChanged
+  | BarrierEnded
+  | BarrierSlow
+  | LogAppended
+  | Message
+  | RunEnded;
+
+export type RunEvent = RunEventBody & { readonly atUs: number };
+
+/** Watches a run. Must not throw; called in order, never re-entrantly. */
+export type RunWatcher = (event: RunEvent) => void;
