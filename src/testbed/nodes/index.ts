@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// Process nodes: the nodes of an experiment as groups of processes of this machine.
+export type {
+  BackendOptions,
+  ExitStatus,
+  NodeBackend,
+  NodeMode,
+  NodePlan,
+  NodeProcess,
+  PreparedProcess,
+  RunningNode,
+  SpawnSpec,
+  StartError,
+} from "./node-backend.ts";

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// What the orchestrator sees of process nodes: the plan it hands over, the nodes it gets back, and
+// the programs it starts on them. Only types; how they come about is in process-nodes.ts.
+import type { Link } from "../../experiment/model.ts";
+import type { Clock } from "../../host/clock.ts";
+import type { NodeAddress } from "../run-event.ts";
+
+/**
+ * `namespace`: every node has its own mount, process, host-name and IPC namespace.
+ * `environment`: the kernel or the container forbids that; nodes differ by environment only.
+ */
+export type NodeMode = "namespace" | "environment";
+
+export interface NodePlan {
+  readonly name: string;
+  /** Interfaces of the node in port order; `experiment` is `""` for one without an address. */
+  readonly links: readonly { readonly link: string; readonly experiment: string }[];
+}
+
+export interface BackendOptions {
+  /** Lower-case letters and digits; names the temporary directory and marks every process. */
+  readonly runId: string;
+  readonly pid: string;
+  readonly eid: string;
+  /** Last part of the control names, `<node>.<eid>.<pid>.<domain>`. */
+  readonly domain: string;
+  readonly seed: number;
+  /** Absolute; `nodes/<node>/...` and `proj` below it are kept after the run. */
+  readonly out: string;
+  readonly nodes: readonly NodePlan[];
+  readonly links: readonly Link[];
+  readonly syncServer: string | undefined;
+  readonly syncPort: number;
+  /** `opt(NAME)` values of the file, in order. */
+  readonly environment: readonly (readonly [name: string, value: string])[];
+  /** Command name on the nodes -> executable of this machine. */
+  readonly tools: Readonly<Record<string, string>>;
+  /** Left out: what the probe finds, or `MUSTER_NODES` when it is set. */
+  readonly mode?: NodeMode;
+  readonly clock: Clock;
+  readonly onMessage: (level: "info" | "warning", node: string | null, text: string) => void;
+  /** Directory of the experiment file, seen by nodes read-only as `/proj/<pid>/data`. */
+  readonly projectFiles?: string;
+}
+
+export interface SpawnSpec {
+  /** Name of the program, for messages. */
+  readonly name: string;
+  /** Run directly. Exactly one of `argv` and `command` is given. */
+  readonly argv?: readonly string[];
+  /** Run by the node's shell. */
+  readonly command?: string;
+  /** Working directory as the node sees it; `""` is the node's `/tmp`. */
+  readonly directory: string;
+  /** Added to the environment of the node; cannot replace `MUSTER_*`. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Absolute path on this machine of a file to append to; may equal `stderr`. */
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface ExitStatus {
+  /** null when a signal ended it. */
+  readonly exitCode: number | null;
+  /** `SIGTERM`, ... or null. */
+  readonly signal: string | null;
+  readonly endedMonotonicUs: number;
+}
+
+export interface NodeProcess {
+  /** As this machine counts processes; also the number of its process group and session. */
+  readonly pid: number;
+  readonly startedMonotonicUs: number;
+  /** Never rejects. */
+  readonly done: Promise<ExitStatus>;
+  /** Sends nothing to a process that has ended; an unknown signal name is ignored. */
+  signal(name: string, whole: "group" | "process"): void;
+}
+
+/** Why a program did not start, as a sentence that says what to do where that is known. */
+export interface StartError {
+  readonly startError: string;
+}
+
+/** A program that is loaded and waits to be let go, so that many can start at one instant. */
+export interface PreparedProcess {
+  /** Lets it go. The instant of the start is when this is called, not when it resolves. */
+  start(): Promise<NodeProcess | StartError>;
+  /** Ends it unstarted. Does nothing after `start`. */
+  discard(): void;
+}
+
+export interface RunningNode {
+  readonly name: string;
+  /** The control address first, then one per link address of the file. */
+  readonly addresses: readonly NodeAddress[];
+  /** Where this node's clients call the sync server: who calls there is this node. */
+  readonly calledAt: string;
+  /** Directories of this machine. */
+  readonly hostPath: {
+    readonly boot: string;
+    readonly localLogs: string;
+    /** `<out>/nodes/<name>` */
+    readonly root: string;
+  };
+  /** Starts a program in a session and process group of its own. */
+  spawn(spec: SpawnSpec): Promise<NodeProcess | StartError>;
+  /** Does everything but the start. */
+  prepare(spec: SpawnSpec): Promise<PreparedProcess | StartError>;
+}
+
+export interface NodeBackend {
+  readonly mode: NodeMode;
+  /** What nodes of this run lack, one sentence each. */
+  readonly lost: readonly string[];
+  readonly nodes: ReadonlyMap<string, RunningNode>;
+  /** `csh -f -c` or `bash -c`; `""` when the machine has neither and commands are refused. */
+  readonly shell: string;
+  /** Ends every process and removes what is not kept. Idempotent; takes seconds at most. */
+  stop(): Promise<void>;
+}
