@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// The edges the core knows, their incarnations and what waits behind them.
+//
+//   E1. Of an edge at most one incarnation lives; a new one ends the one before (D5).
+//   E2. A batch counts if it is the next of the living incarnation; any other is ignored, and the
+//       edge sends from the first unacknowledged one again (B6, D4).
+//   E3. An ended incarnation never comes back.
+import type { Batch } from "./command.ts";
+import type { Waiter } from "./count-barrier.ts";
+
+/** Ended incarnations remembered per edge, so that a late batch cannot bring one back (E3). */
+const endedRememberedMax = 16;
+
+export interface EdgeState {
+  readonly name: string;
+  /** 0 when no incarnation lives. */
+  incarnation: number;
+  lastBatch: number;
+  attached: boolean;
+  /** Timer id of the lease of a lost edge, 0 when attached. */
+  leaseTimer: number;
+  readonly waiters: Map<number, Waiter>;
+  readonly ended: number[];
+}
+
+export class EdgeTable {
+  readonly edges: Map<string, EdgeState> = new Map();
+
+  get(name: string): EdgeState | undefined {
+    return this.edges.get(name);
+  }
+
+  /** The state of an edge, made when first seen; the oldest dead one makes room at `edgesMax`. */
+  obtain(name: string, edgesMax: number): EdgeState | undefined {
+    const known = this.edges.get(name);
+    if (known !== undefined) return known;
+    if (this.edges.size >= edgesMax && !this.#dropOldestDead()) return undefined;
+    const edge: EdgeState = {
+      name,
+      incarnation: 0,
+      lastBatch: 0,
+      attached: false,
+      leaseTimer: 0,
+      waiters: new Map(),
+      ended: [],
+    };
+    this.edges.set(name, edge);
+    return edge;
+  }
+
+  /** E2. Also true for the first batch of an incarnation that has not been seen. */
+  accepts(edge: EdgeState, batch: Batch): boolean {
+    if (batch.incarnation === edge.incarnation) return batch.number === edge.lastBatch + 1;
+    return (
+      batch.number === 1 &&
+      batch.commands[0]?.kind === "attach" &&
+      !edge.ended.includes(batch.incarnation)
+    );
+  }
+
+  /** Marks the living incarnation as ended; its waiters must have left before. */
+  end(edge: EdgeState): void {
+    edge.ended.push(edge.incarnation);
+    if (edge.ended.length > endedRememberedMax) edge.ended.shift();
+    edge.incarnation = 0;
+    edge.lastBatch = 0;
+    edge.attached = false;
+    edge.leaseTimer = 0;
+  }
+
+  #dropOldestDead(): boolean {
+    for (const edge of this.edges.values()) {
+      if (edge.incarnation === 0) return this.edges.delete(edge.name);
+    }
+    return false;
+  }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// Turn: what the application of one entry has produced so far. Collects effects in order and groups
+// the connections of one crossing into one effect per edge (D6).
+import type { Waiter } from "./count-barrier.ts";
+import type {
+  AddressedEffect,
+  Applied,
+  BarrierOutcome,
+  EdgeEffect,
+  ObservedEffect,
+} from "./effect.ts";
+
+/** The living incarnation of an edge at the moment something is said to it. */
+interface Addressee {
+  readonly name: string;
+  readonly incarnation: number;
+}
+
+/** How a barrier ended, as its waiters are told. */
+export interface Release {
+  readonly scope: string;
+  readonly barrier: string;
+  readonly generation: number;
+  readonly outcome: BarrierOutcome;
+  readonly error: number;
+  readonly missing?: readonly string[];
+}
+
+export class Turn {
+  readonly nowUs: number;
+  readonly #addressed: AddressedEffect[] = [];
+  readonly #observed: ObservedEffect[] = [];
+
+  constructor(nowUs: number) {
+    this.nowUs = nowUs;
+  }
+
+  tell(edge: Addressee, effect: EdgeEffect): void {
+    this.#addressed.push({ edge: edge.name, incarnation: edge.incarnation, effect });
+  }
+
+  observe(effect: ObservedEffect): void {
+    this.#observed.push(effect);
+  }
+
+  /** One `released` effect per edge, its connections in order of arrival. */
+  release(waiters: Iterable<Waiter>, release: Release): void {
+    const byEdge = new Map<Waiter["edge"], number[]>();
+    for (const { edge, connection } of waiters) {
+      const connections = byEdge.get(edge);
+      if (connections === undefined) byEdge.set(edge, [connection]);
+      else connections.push(connection);
+    }
+    for (const [edge, connections] of byEdge) {
+      this.tell(edge, { kind: "released", ...release, connections });
+    }
+  }
+
+  result(): Applied {
+    return { nowUs: this.nowUs, addressed: this.#addressed, observed: this.#observed };
+  }
+}

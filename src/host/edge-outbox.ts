@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// Outbox of an edge: turns the commands of one turn of the event loop into a numbered batch and
+// keeps each batch until the core has applied it (K1). The same piece serves edges in the core's
+// process and in others; only `send` differs.
+import type { Batch, Command } from "../core/command.ts";
+import type { Limits } from "../core/limits.ts";
+
+export class EdgeOutbox {
+  readonly edge: string;
+  incarnation: number;
+  readonly #limits: Limits;
+  readonly #wake: () => void;
+  #queued: Command[] = [];
+  #unacknowledged: Batch[] = [];
+  #lastNumber = 0;
+  /** Commands in `#unacknowledged`. */
+  #sentCommands = 0;
+  #full = false;
+
+  /** @param wake is called when there is something to take where there was nothing. */
+  constructor(edge: string, incarnation: number, limits: Limits, wake: () => void) {
+    this.edge = edge;
+    this.incarnation = incarnation;
+    this.#limits = limits;
+    this.#wake = wake;
+  }
+
+  /** False when the mailbox is full: nothing was queued. */
+  submit(command: Command): boolean {
+    if (this.#queued.length + this.#sentCommands >= this.#limits.mailboxCommandsMax) {
+      this.#full = true;
+      return false;
+    }
+    this.#queued.push(command);
+    if (this.#queued.length === 1) this.#wake();
+    return true;
+  }
+
+  get isIdle(): boolean {
+    return this.#queued.length === 0 && this.#unacknowledged.length === 0;
+  }
+
+  get hasQueued(): boolean {
+    return this.#queued.length > 0;
+  }
+
+  /** The queued commands as the next batch, at most `entryCommandsMax` of them. */
+  take(): Batch | undefined {
+    if (this.#queued.length === 0) return undefined;
+    const max = this.#limits.entryCommandsMax;
+    const commands = this.#queued.length <= max ? this.#queued : this.#queued.slice(0, max);
+    this.#queued = this.#queued.length <= max ? [] : this.#queued.slice(max);
+    this.#lastNumber += 1;
+    const { edge, incarnation } = this;
+    const batch = { edge, incarnation, number: this.#lastNumber, commands };
+    this.#unacknowledged.push(batch);
+    this.#sentCommands += commands.length;
+    return batch;
+  }
+
+  /** All batches up to `number` are in the log. @returns true when a full mailbox has room again. */
+  acknowledge(number: number): boolean {
+    let done = 0;
+    for (const batch of this.#unacknowledged) {
+      if (batch.number > number) break;
+      this.#sentCommands -= batch.commands.length;
+      done += 1;
+    }
+    if (done > 0) this.#unacknowledged = this.#unacknowledged.slice(done);
+    if (!this.#full || this.#sentCommands * 2 > this.#limits.mailboxCommandsMax) return false;
+    this.#full = false;
+    return true;
+  }
+
+  /** What has to be sent again after a failure, in order. */
+  unacknowledged(): readonly Batch[] {
+    return this.#unacknowledged;
+  }
+
+  /** A new incarnation starts from nothing: what waited belonged to the one that ended. */
+  restart(incarnation: number): void {
+    this.incarnation = incarnation;
+    this.#queued = [];
+    this.#unacknowledged = [];
+    this.#sentCommands = 0;
+    this.#lastNumber = 0;
+    this.#full = false;
+  }
+}
