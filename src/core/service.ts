@@ -329,6 +329,5 @@ function digestScope(scope: Scope, digest: Digest): void {
 }
 
 function clamp(value: number, min: number, max: number): number {
-  if (value < min) return min;
-  return value > max ? max : value;
+  return Math.max(min, Math.min(max, value));
 }

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+// Host: the loop around one core. Collects the commands of one turn of the event loop into an entry,
+// appends it, applies what the log delivers, hands effects to the edges, and keeps ONE timer armed.
+// The append is the only place where it waits between a command and its effects.
+//
+//   H1. Effects leave only after their entry came back from the log.
+//   H2. After a failed append everything unacknowledged is sent again, in order, until it is applied.
+//   H3. Effects for an edge that is away are kept until it returns or its lease ends.
+import type { Batch, Entry, LogEntry } from "../core/command.ts";
+import type { ScopeDescription } from "../core/description.ts";
+import type { Applied, EdgeEffect } from "../core/effect.ts";
+import type { Limits } from "../core/limits.ts";
+import { tickIntervalUs } from "../core/limits.ts";
+import { Service } from "../core/service.ts";
+import type { Log, LogReader } from "../engine/log.ts";
+import type { Cancel, Clock } from "./clock.ts";
+import type { ConnectEdge, CoreLink } from "./core-link.ts";
+import { EffectStore } from "./effect-store.ts";
+import { connectLocalEdge } from "./local-link.ts";
+import type { Logger } from "./logger.ts";
+
+/** Where the host finds the batches of one edge. EdgeOutbox is one; a remote edge has its own. */
+export interface BatchSource {
+  take(): Batch | undefined;
+  unacknowledged(): readonly Batch[];
+  /** @returns true when a full mailbox has room again. */
+  acknowledge(number: number): boolean;
+}
+
+/** One attached edge. */
+export interface Port {
+  readonly edge: string;
+  readonly incarnation: number;
+  readonly source: BatchSource;
+  /** Effects of the entry with this sequence; false keeps them for later (H3). */
+  deliver(sequence: number, effects: readonly EdgeEffect[]): boolean;
+  /** Batches up to `number` are applied. */
+  applied(number: number, hasRoom: boolean): void;
+}
+
+/** Sees every entry with what it led to; decides nothing. */
+export type Observer = (entry: LogEntry, applied: Applied) => void;
+
+export interface HostOptions {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly logger: Logger;
+}
+
+/** Pause before a failed append is tried again, milliseconds; doubles up to the second value. */
+const retryDelayMs = { first: 20, max: 1_000 };
+
+export class Host {
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly #log: Log;
+  readonly #logger: Logger;
+  readonly #core: Service;
+  readonly #ports = new Map<string, Port>();
+  readonly #store = new EffectStore();
+  readonly #observers = new Set<Observer>();
+  #reader: LogReader | undefined;
+  #own: CoreLink | undefined;
+  #flushScheduled = false;
+  #tickDue = false;
+  #inFlight = 0;
+  #failed = false;
+  #retryMs = retryDelayMs.first;
+  #cancelTimer: Cancel = () => undefined;
+  #lastDeliveryUs = 0;
+  #closed = false;
+  #caughtUp: { readonly at: number; readonly resolve: () => void } | undefined;
+
+  constructor({ log, clock, limits, logger }: HostOptions) {
+    this.#log = log;
+    this.clock = clock;
+    this.limits = limits;
+    this.#logger = logger;
+    this.#core = new Service(limits);
+  }
+
+  /** Replays the log; afterwards edges of a former life have their leases running. */
+  async start(): Promise<void> {
+    const head = await this.#log.head();
+    await new Promise<void>((resolve) => {
+      this.#caughtUp = { at: head, resolve };
+      this.#reader = this.#log.read(1, (entries) => this.#deliver(entries));
+      if (head === 0) resolve();
+    });
+    const own = this.connectEdge("host", { onEffects: () => undefined });
+    this.#own = own;
+    for (const { edge, incarnation, attached } of this.#core.livingEdges()) {
+      if (attached && !this.#ports.has(edge)) own.submit({ kind: "detach", edge, incarnation });
+    }
+  }
+
+  /** Attaches an edge of this process. */
+  readonly connectEdge: ConnectEdge = (edge, handler) => connectLocalEdge(this, edge, handler);
+
+  describe(scope: string, barrier?: string): ScopeDescription {
+    return this.#core.describe(scope, barrier);
+  }
+
+  /** Log time, microseconds. */
+  get nowUs(): number {
+    return this.#core.nowUs;
+  }
+
+  digest(): string {
+    return this.#core.digest();
+  }
+
+  observe(observer: Observer): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
+  }
+
+  /** Puts a port in place; a port of the same edge that was there is replaced. */
+  attach(port: Port, seenSequence: number): void {
+    this.#ports.set(port.edge, port);
+    for (const { sequence, effects } of this.#store.after(port, seenSequence)) {
+      port.deliver(sequence, effects);
+    }
+    this.wake();
+  }
+
+  /** The port is gone. `lost`: its edge may come back within its lease. */
+  detach(port: Port, lost: boolean): void {
+    if (this.#ports.get(port.edge) !== port) return;
+    this.#ports.delete(port.edge);
+    if (!lost || this.#closed) return;
+    const { edge, incarnation } = port;
+    this.#own?.submit({ kind: "detach", edge, incarnation });
+  }
+
+  /** The edge has these effects; they need not be kept. */
+  acknowledgeEffects(port: Port, sequence: number): void {
+    this.#store.drop(port, sequence);
+  }
+
+  lastBatch(edge: string, incarnation: number): number {
+    return this.#core.lastBatch(edge, incarnation);
+  }
+
+  /** There is something to append: it goes out when this turn has handled its input. */
+  wake(): void {
+    if (this.#flushScheduled || this.#closed) return;
+    this.#flushScheduled = true;
+    this.clock.endOfTurn(() => {
+      this.#flushScheduled = false;
+      this.#flush();
+    });
+  }
+
+  /** Stops; what is in flight is still appended. The log stays open: it belongs to the caller. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await this.#own?.close();
+    this.#closed = true;
+    this.#cancelTimer();
+    this.#reader?.stop();
+  }
+
+  /** Stops as a crash would: nothing more is appended, applied or told. */
+  abandon(): void {
+    this.#closed = true;
+    this.#cancelTimer();
+    this.#reader?.stop();
+  }
+
+  #flush(): void {
+    if (this.#closed || this.#failed) return;
+    while (this.#inFlight < this.limits.appendsInFlightMax) {
+      const batches: Batch[] = [];
+      for (const port of this.#ports.values()) {
+        const batch = port.source.take();
+        if (batch !== undefined) batches.push(batch);
+      }
+      if (batches.length === 0 && !this.#tickDue) return;
+      this.#tickDue = false;
+      this.#append({ format: 1, batches });
+    }
+  }
+
+  #append(entry: Entry): void {
+    this.#inFlight += 1;
+    this.#log.append(entry).then(
+      () => {
+        this.#inFlight -= 1;
+        this.#retryMs = retryDelayMs.first;
+        if (this.#failed) this.#retryWhenQuiet();
+        else this.wake();
+      },
+      (error: unknown) => {
+        this.#inFlight -= 1;
+        this.#logger.log("warn", `the log did not take an entry, trying again: ${String(error)}`);
+        this.#failed = true;
+        this.#retryWhenQuiet();
+      },
+    );
+  }
+
+  /** H2. Waits until nothing is in flight, because a later batch may not overtake a failed one. */
+  #retryWhenQuiet(): void {
+    if (this.#inFlight > 0 || this.#closed) return;
+    this.clock.after(this.#retryMs, () => {
+      if (this.#closed) return;
+      this.#failed = false;
+      this.#tickDue = true;
+      const batches = [...this.#ports.values()].flatMap((port) => port.source.unacknowledged());
+      if (batches.length > 0) this.#append({ format: 1, batches });
+      else this.wake();
+    });
+    this.#retryMs = Math.min(this.#retryMs * 2, retryDelayMs.max);
+  }
+
+  #deliver(entries: readonly LogEntry[]): void {
+    if (this.#closed) return;
+    for (const entry of entries) {
+      const applied = this.#core.apply(entry);
+      this.#handOut(entry.sequence, applied);
+      for (const { edge } of entry.entry.batches) this.#acknowledge(edge);
+      for (const observer of this.#observers) observer(entry, applied);
+    }
+    this.#lastDeliveryUs = this.clock.nowUs();
+    this.#armTimer();
+    const last = entries.at(-1);
+    if (this.#caughtUp && last && last.sequence >= this.#caughtUp.at) {
+      this.#caughtUp.resolve();
+      this.#caughtUp = undefined;
+    }
+  }
+
+  #handOut(sequence: number, { addressed }: Applied): void {
+    if (addressed.length === 0) return;
+    const byEdge = new Map<string, { incarnation: number; effects: EdgeEffect[] }>();
+    for (const { edge, incarnation, effect } of addressed) {
+      const key = `${edge} ${incarnation}`;
+      const known = byEdge.get(key);
+      if (known === undefined) byEdge.set(key, { incarnation, effects: [effect] });
+      else known.effects.push(effect);
+    }
+    for (const [key, { incarnation, effects }] of byEdge) {
+      const edge = key.slice(0, key.lastIndexOf(" "));
+      const port = this.#ports.get(edge);
+      const isHere = port?.incarnation === incarnation;
+      if (!isHere || !port.deliver(sequence, effects)) {
+        this.#store.keep({ edge, incarnation }, sequence, effects);
+      }
+    }
+  }
+
+  #acknowledge(edge: string): void {
+    const port = this.#ports.get(edge);
+    if (port === undefined) return;
+    const number = this.#core.lastBatch(edge, port.incarnation);
+    if (number > 0) port.applied(number, port.source.acknowledge(number));
+  }
+
+  /** One timer: the next deadline of log time, or the tick that keeps log time moving (D2, D3). */
+  #armTimer(): void {
+    this.#cancelTimer();
+    const dueUs = this.#core.nextDeadlineUs();
+    if (dueUs === undefined || this.#closed) return;
+    const sinceDeliveryUs = this.clock.nowUs() - this.#lastDeliveryUs;
+    const waitUs = Math.min(dueUs - this.#core.nowUs, tickIntervalUs) - sinceDeliveryUs;
+    this.#cancelTimer = this.clock.after(Math.max(0, waitUs / 1000), () => {
+      this.#tickDue = true;
+      this.wake();
+    });
+  }
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+// The core's end of links to edges in other processes: a UNIX socket in a private directory, and a
+// secret in the first frame, compared in constant time. [D14]
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { Server } from "node:net";
+import { createServer } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Batch } from "../core/command.ts";
+import type { EdgeEffect } from "../core/effect.ts";
+import type { BatchSource, Host, Port } from "./host.ts";
+import type { CoreFrame, EdgeFrame } from "./link-frames.ts";
+import { FrameReader, formatFrame, linkFormat } from "./link-frames.ts";
+import type { Logger } from "./logger.ts";
+
+export interface LinkListenerOptions {
+  readonly host: Host;
+  readonly secret: string;
+  readonly logger: Logger;
+}
+
+/** Accepts edges. `accept` takes any duplex; `listen` is the part that knows sockets. */
+export class LinkListener {
+  readonly #options: LinkListenerOptions;
+  readonly #connections = new Set<LinkConnection>();
+  #server: Server | undefined;
+
+  constructor(options: LinkListenerOptions) {
+    this.#options = options;
+  }
+
+  /** @param path of the UNIX socket; its directory must be private to the user. */
+  async listen(path: string): Promise<void> {
+    const server = createServer((socket) => this.accept(socket));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(path, resolve);
+    });
+    this.#server = server;
+  }
+
+  accept(stream: Duplex): void {
+    const connection: LinkConnection = new LinkConnection(stream, this.#options, () => {
+      this.#connections.delete(connection);
+    });
+    this.#connections.add(connection);
+  }
+
+  close(): void {
+    this.#server?.close();
+    for (const connection of [...this.#connections]) connection.end("the core is closing");
+  }
+}
+
+/** One link: the port of a remote edge, once it has said who it is. */
+class LinkConnection {
+  readonly #stream: Duplex;
+  readonly #options: LinkListenerOptions;
+  readonly #onGone: () => void;
+  readonly #reader: FrameReader;
+  #port: RemotePort | undefined;
+
+  constructor(stream: Duplex, options: LinkListenerOptions, onGone: () => void) {
+    this.#stream = stream;
+    this.#options = options;
+    this.#onGone = onGone;
+    this.#reader = new FrameReader(options.host.limits.linkFrameBytesMax);
+    stream.on("data", (chunk: Buffer) => this.#onData(chunk));
+    stream.on("error", () => stream.destroy());
+    stream.on("close", () => this.#gone());
+  }
+
+  end(reason: string): void {
+    this.#send({ kind: "closed", reason });
+    this.#stream.end();
+    this.#gone();
+  }
+
+  #onData(chunk: Buffer): void {
+    try {
+      for (const frame of this.#reader.push(chunk)) this.#onFrame(frame as EdgeFrame);
+    } catch (error) {
+      this.#options.logger.log("warn", `a link to an edge was closed: ${String(error)}`);
+      this.#stream.destroy();
+    }
+  }
+
+  #onFrame(frame: EdgeFrame): void {
+    const { host } = this.#options;
+    const port = this.#port;
+    if (port === undefined) {
+      this.#onHello(frame);
+      return;
+    }
+    switch (frame.kind) {
+      case "batch":
+        port.source.put(frame.batch);
+        host.wake();
+        return;
+      case "seen":
+        host.acknowledgeEffects(port, frame.sequence);
+        return;
+      case "describe": {
+        const description = host.describe(frame.scope, frame.barrier);
+        this.#send({ kind: "description", id: frame.id, description });
+        return;
+      }
+      default:
+        throw new Error(`unexpected frame ${frame.kind}`);
+    }
+  }
+
+  #onHello(frame: EdgeFrame): void {
+    const { host, secret } = this.#options;
+    if (frame.kind !== "hello" || !isSecret(frame.secret, secret) || frame.format !== linkFormat) {
+      this.end("the core does not know this edge (wrong secret or another version)");
+      return;
+    }
+    const { edge, incarnation, acknowledged, seen } = frame;
+    const lastBatch = host.lastBatch(edge, incarnation);
+    if (acknowledged > lastBatch) {
+      this.#send({ kind: "effects", sequence: seen + 1, effects: [{ kind: "revoked" }] });
+      this.end("this incarnation has ended");
+      return;
+    }
+    this.#send({ kind: "welcome", lastBatch });
+    this.#port = new RemotePort(edge, incarnation, (message) => this.#send(message));
+    host.attach(this.#port, seen);
+  }
+
+  #send(frame: CoreFrame): void {
+    if (this.#stream.destroyed || this.#stream.writableEnded) return;
+    this.#stream.write(formatFrame(frame));
+    if (this.#stream.writableLength > this.#options.host.limits.linkQueueBytesMax) {
+      this.#options.logger.log(
+        "warn",
+        "an edge does not read what it is sent; its link was closed",
+      );
+      this.#stream.destroy();
+    }
+  }
+
+  #gone(): void {
+    const port = this.#port;
+    this.#port = undefined;
+    if (port !== undefined) this.#options.host.detach(port, true);
+    this.#onGone();
+  }
+}
+
+class RemotePort implements Port {
+  readonly edge: string;
+  readonly incarnation: number;
+  readonly source: RemoteSource = new RemoteSource();
+  readonly #send: (frame: CoreFrame) => void;
+
+  constructor(edge: string, incarnation: number, send: (frame: CoreFrame) => void) {
+    this.edge = edge;
+    this.incarnation = incarnation;
+    this.#send = send;
+  }
+
+  /** False: kept by the host until the edge has said that it has them (K2). */
+  deliver(sequence: number, effects: readonly EdgeEffect[]): boolean {
+    this.#send({ kind: "effects", sequence, effects });
+    return false;
+  }
+
+  applied(number: number): void {
+    this.#send({ kind: "applied", number });
+  }
+}
+
+/** Batches as they came; their edge keeps them too, so that nothing is lost with this process. */
+class RemoteSource implements BatchSource {
+  #queued: Batch[] = [];
+  #sent: Batch[] = [];
+
+  put(batch: Batch): void {
+    this.#queued.push(batch);
+  }
+
+  take(): Batch | undefined {
+    const batch = this.#queued.shift();
+    if (batch !== undefined) this.#sent.push(batch);
+    return batch;
+  }
+
+  unacknowledged(): readonly Batch[] {
+    return this.#sent;
+  }
+
+  acknowledge(number: number): boolean {
+    this.#sent = this.#sent.filter((batch) => batch.number > number);
+    return false;
+  }
+}
+
+function isSecret(given: unknown, secret: string): boolean {
+  const hash = (text: string): Buffer => createHash("sha256").update(text).digest();
+  return typeof given === "string" && timingSafeEqual(hash(given), hash(secret));
+}

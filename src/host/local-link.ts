@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// The link of an edge that lives in the core's process: calls, no bytes.
+import type { Command } from "../core/command.ts";
+import type { EdgeEffect } from "../core/effect.ts";
+import type { CoreLink, EdgeHandler } from "./core-link.ts";
+import { EdgeOutbox } from "./edge-outbox.ts";
+import type { Host, Port } from "./host.ts";
+import { newIncarnation } from "./ids.ts";
+
+/** Attaches an edge of this process to the host. */
+export function connectLocalEdge(host: Host, edge: string, handler: EdgeHandler): CoreLink {
+  return new LocalLink(host, edge, handler);
+}
+
+class LocalLink implements CoreLink, Port {
+  readonly edge: string;
+  readonly incarnation: number;
+  readonly source: EdgeOutbox;
+  readonly #host: Host;
+  readonly #handler: EdgeHandler;
+  #closing: (() => void) | undefined;
+  #closed = false;
+
+  constructor(host: Host, edge: string, handler: EdgeHandler) {
+    this.#host = host;
+    this.edge = edge;
+    this.#handler = handler;
+    this.incarnation = newIncarnation();
+    this.source = new EdgeOutbox(edge, this.incarnation, host.limits, () => host.wake());
+    this.source.submit({ kind: "attach" });
+    host.attach(this, 0);
+  }
+
+  submit(command: Command): boolean {
+    return !this.#closed && this.source.submit(command);
+  }
+
+  async describe(scope: string, barrier?: string): ReturnType<CoreLink["describe"]> {
+    return this.#host.describe(scope, barrier);
+  }
+
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#closing = resolve;
+      this.source.submit({ kind: "end-edge" });
+      this.#closed = true;
+    });
+  }
+
+  deliver(_sequence: number, effects: readonly EdgeEffect[]): boolean {
+    const rest = effects.filter(({ kind }) => kind !== "revoked");
+    if (rest.length > 0) this.#handler.onEffects(rest);
+    if (rest.length === effects.length) return true;
+    this.#end("the core ended this edge: another one attached under its name");
+    return true;
+  }
+
+  applied(_number: number, hasRoom: boolean): void {
+    if (hasRoom) this.#handler.onRoom?.();
+  }
+
+  /** The incarnation is over, because it asked for it or because the core says so. */
+  #end(reason: string): void {
+    const closing = this.#closing;
+    this.#closing = undefined;
+    const wasAsked = closing !== undefined;
+    this.#closed = true;
+    this.#host.detach(this, false);
+    closing?.();
+    if (!wasAsked) this.#handler.onClosed?.(reason);
+  }
+}
