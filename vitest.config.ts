@@ -22,7 +22,11 @@ export default defineConfig({
       {
         test: {
           name: "process",
-          include: ["test/e2e/**/*.test.ts", "test/conformance/**/*.test.ts"],
+          include: [
+            "test/e2e/**/*.test.ts",
+            "test/conformance/**/*.test.ts",
+            "test/simulation/**/*.test.ts",
+          ],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
