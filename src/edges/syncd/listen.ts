@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// Takes the port of a sync server: one UDP socket and several TCP listeners per address.
+//
+// The UDP socket comes first and without address reuse: it is the lock against a second server,
+// which the TCP listeners, sharing their port by SO_REUSEPORT, would not be. Several listeners,
+// because each has its own accept queue and the kernel spreads a storm of connects over them.
+import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dgram";
+import { createServer, isIPv6, type Server, type Socket } from "node:net";
+import type { EdgeTime } from "../edge-time.ts";
+import {
+  fallbackTries,
+  tcpBacklog,
+  tcpListenersPerAddress,
+  udpReceiveBufferBytes,
+} from "./bounds.ts";
+
+export type ListenErrorCode = "port-in-use" | "bad-address" | "not-allowed" | "failed";
+
+/** The port cannot be had; the message says what to do. Definite: nothing listens. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+  readonly code: ListenErrorCode;
+  constructor(code: ListenErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface ListenOptions {
+  readonly addresses: readonly string[];
+  /** 0 takes any port that is free for both transports on all addresses. */
+  readonly port: number;
+  /** Take any free port when `port` is in use. [EMULAB-SYNC 1] */
+  readonly fallback: boolean;
+  readonly time: EdgeTime;
+  readonly onConnection: (socket: Socket) => void;
+  readonly onDatagram: (bytes: Buffer, from: RemoteInfo, at: UdpSocket, address: string) => void;
+  readonly onSocketError: (error: Error) => void;
+}
+
+/** A port that is taken. */
+export interface Bound {
+  readonly port: number;
+  close(): void;
+}
+
+/** @throws ListenError */
+export async function listen(options: ListenOptions): Promise<Bound> {
+  if (options.port !== 0) {
+    try {
+      return await bindAll(options, options.port);
+    } catch (error) {
+      if (!options.fallback || !isInUse(error)) throw explain(error, options.port);
+    }
+  }
+  // Port 0 gives a port free for UDP at the first address only; the rest may be taken.
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await bindAll(options, 0);
+    } catch (error) {
+      if (attempt === fallbackTries || !isInUse(error)) throw explain(error, 0);
+    }
+  }
+}
+
+async function bindAll(options: ListenOptions, wanted: number): Promise<Bound> {
+  const opened: { close(): unknown }[] = [];
+  let port = wanted;
+  try {
+    for (const address of options.addresses) {
+      const udp = await bindUdp(options, address, port);
+      opened.push(udp);
+      port = udp.address().port;
+    }
+    for (const address of options.addresses) {
+      for (let index = 0; index < tcpListenersPerAddress; index += 1) {
+        opened.push(await listenTcp(options, address, port));
+      }
+    }
+  } catch (error) {
+    for (const socket of opened) socket.close();
+    throw error;
+  }
+  return {
+    port,
+    close() {
+      for (const socket of opened) socket.close();
+    },
+  };
+}
+
+function bindUdp(options: ListenOptions, address: string, port: number): Promise<UdpSocket> {
+  const socket = createSocket({
+    type: isIPv6(address) ? "udp6" : "udp4",
+    recvBufferSize: udpReceiveBufferBytes,
+    sendBufferSize: udpReceiveBufferBytes,
+    // Every answer goes to a numeric address; the resolver would cost a turn of the loop each.
+    lookup: (host, _options, callback) => callback(null, host, isIPv6(host) ? 6 : 4),
+  });
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.bind({ address, port, exclusive: true }, () => {
+      socket.off("error", reject);
+      socket.on("error", options.onSocketError);
+      socket.on("message", (bytes, from) => options.onDatagram(bytes, from, socket, address));
+      resolve(socket);
+    });
+  });
+}
+
+function listenTcp(options: ListenOptions, host: string, port: number): Promise<Server> {
+  const server = createServer(
+    {
+      allowHalfOpen: true,
+      keepAlive: true,
+      keepAliveInitialDelay: options.time.tcpKeepAliveMs,
+    },
+    options.onConnection,
+  );
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port, reusePort: true, backlog: tcpBacklog, exclusive: true }, () => {
+      server.off("error", reject);
+      server.on("error", options.onSocketError);
+      resolve(server);
+    });
+  });
+}
+
+function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}
+
+function isInUse(error: unknown): boolean {
+  return errorCode(error) === "EADDRINUSE";
+}
+
+function explain(error: unknown, port: number): ListenError {
+  const address = error instanceof Error && "address" in error ? String(error.address) : "";
+  switch (errorCode(error)) {
+    case "EADDRINUSE":
+      return new ListenError(
+        "port-in-use",
+        `port ${port} on ${address} is in use; stop the server that has it or choose another port with -p`,
+      );
+    case "EADDRNOTAVAIL":
+    case "EINVAL":
+      return new ListenError(
+        "bad-address",
+        `${address} is not an address of this machine; \`ip address\` lists them, --listen chooses one`,
+      );
+    case "EACCES":
+      return new ListenError(
+        "not-allowed",
+        `port ${port} needs more rights; choose one above 1023 with -p`,
+      );
+    default:
+      return new ListenError("failed", `cannot listen on port ${port}: ${String(error)}`);
+  }
+}

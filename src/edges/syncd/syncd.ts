@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: MIT
+// The sync server as an edge: requests of both doors become commands, effects become answers.
+// [EMULAB-SYNC 1] [EMULAB-SYNC 3] Owns connection ids and who is answered at them. Does not own
+// barriers: who is released, and with which error, is what the effects say.
+//
+//   D1. Nobody is answered before an effect says so.
+//   D2. An asker is answered at most once; effects for askers that are gone do nothing.
+//   D3. Commands of one asker are submitted in order; nothing read is lost for want of room.
+import type { RemoteInfo, Socket as UdpSocket } from "node:dgram";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { ConnectionId, Participant } from "../../core/command.ts";
+import type { ScopeDescription } from "../../core/description.ts";
+import type { EdgeEffect, Released } from "../../core/effect.ts";
+import type { Limits } from "../../core/limits.ts";
+import type { Cancel, Clock } from "../../host/clock.ts";
+import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
+import type { Logger } from "../../host/logger.ts";
+import { errorCleared, type RequestFrame } from "../../wire/emulab-sync/index.ts";
+import { type EdgeTime, edgeTime } from "../edge-time.ts";
+import type { Asker, Counter } from "./asker.ts";
+import { type Bound, listen } from "./listen.ts";
+import { Outbox } from "./outbox.ts";
+import { createReplies, replyError } from "./replies.ts";
+import { Tally } from "./tally.ts";
+import { type Peer, TcpDoor } from "./tcp.ts";
+import { type UdpCounters, UdpDoor } from "./udp.ts";
+
+export interface SyncdOptions {
+  /** Scope of every barrier asked for here. */
+  readonly scope: string;
+  /** Name of this edge, unique in the core, e.g. `node0/syncd`. */
+  readonly edge: string;
+  readonly connect: ConnectEdge;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: Limits;
+  /** Addresses to listen at; loopback only unless somebody chose otherwise. */
+  readonly addresses: readonly string[];
+  readonly port: number;
+  /** Take any free port when `port` is in use. */
+  readonly fallback?: boolean;
+  readonly verbose?: boolean;
+  /** The node that calls, from the address it called at and its own. */
+  readonly nodeOf?: (localAddress: string, peerAddress: string) => string | undefined;
+  /** Whether a host may use this server at all; all may when absent. */
+  readonly allows?: (peerAddress: string) => boolean;
+  /** The core refuses this edge for good: nothing will ever be answered again. */
+  readonly onClosed?: (reason: string) => void;
+  /** Edge-local times; tests shorten them. */
+  readonly time?: EdgeTime;
+}
+
+/** What a server holds and has done, for tests, benchmarks and metrics. */
+export interface SyncdCounters {
+  readonly tcpOpen: number;
+  readonly udpWaiting: number;
+  readonly udpAnswersKept: number;
+  readonly udp: UdpCounters;
+}
+
+export class Syncd {
+  readonly #options: SyncdOptions;
+  readonly #time: EdgeTime;
+  readonly #link: CoreLink;
+  readonly #outbox: Outbox;
+  readonly #tcp: TcpDoor;
+  readonly #udp: UdpDoor;
+  readonly #askers = new Map<ConnectionId, Asker>();
+  readonly #tally = new Tally();
+  #lastConnection = 0;
+  #verbose: boolean;
+  #bound: Bound | undefined;
+  #cancelLinkLost: Cancel | undefined;
+
+  constructor(options: SyncdOptions) {
+    this.#options = options;
+    this.#time = options.time ?? edgeTime;
+    this.#verbose = options.verbose ?? false;
+    const { clock } = options;
+    const counter: Counter = this.#counter();
+    this.#tcp = new TcpDoor({ counter, clock, time: this.#time });
+    const keptCount = () => this.#outbox.keptCount;
+    this.#udp = new UdpDoor({ counter, clock, time: this.#time, keptCount });
+    this.#outbox = new Outbox({
+      submit: (command) => this.#link.submit(command),
+      onRoomChange: (hasRoom) => this.#tcp.setReading(hasRoom),
+    });
+    this.#link = options.connect(options.edge, {
+      onEffects: (effects) => this.#onEffects(effects),
+      onRoom: () => this.#outbox.drain(),
+      onLink: (up) => this.#onLink(up),
+      onClosed: (reason) => this.#onClosed(reason),
+    });
+  }
+
+  /** The port that is listened at; 0 before `listen`. */
+  get port(): number {
+    return this.#bound?.port ?? 0;
+  }
+
+  get counters(): SyncdCounters {
+    return {
+      tcpOpen: this.#tcp.openCount,
+      udpWaiting: this.#udp.waitingCount,
+      udpAnswersKept: this.#udp.answeredCount,
+      udp: this.#udp.counters,
+    };
+  }
+
+  /** Takes the port. @returns the port. @throws ListenError */
+  async listen(): Promise<number> {
+    const { addresses, port, fallback = false } = this.#options;
+    this.#bound = await listen({
+      addresses,
+      port,
+      fallback,
+      time: this.#time,
+      onConnection: (socket) => this.#onConnection(socket),
+      onDatagram: (bytes, from, at, address) => this.#onDatagram(bytes, from, at, address),
+      onSocketError: (error) => this.#log("error", `socket error: ${error.message}`),
+    });
+    return this.#bound.port;
+  }
+
+  /** Serves one connection that did not come through `listen`. */
+  accept(stream: Duplex, peer: Peer): void {
+    this.#tcp.accept(stream, peer);
+  }
+
+  /** Turns the verbose lines on or off (USR1, USR2). */
+  setVerbose(on: boolean): void {
+    this.#verbose = on;
+    this.#log("info", `verbose logging ${on ? "on" : "off"}`);
+  }
+
+  /** Clears all barriers; every waiter is answered 240 (HUP). */
+  clear(): void {
+    const { scope } = this.#options;
+    this.#log("info", "clearing all barriers");
+    this.#outbox.send({ kind: "cancel-all", scope, error: errorCleared });
+  }
+
+  /** Logs every barrier with its waiters (INFO). */
+  async report(): Promise<void> {
+    try {
+      const description = await this.#link.describe(this.#options.scope);
+      for (const line of formatReport(description)) this.#log("info", line);
+    } catch (error) {
+      this.#log("warn", `cannot list the barriers: ${String(error)}`);
+    }
+  }
+
+  /** Gives the port back, closes every connection and ends the edge. */
+  async close(): Promise<void> {
+    this.#bound?.close();
+    this.#bound = undefined;
+    this.#dismissAll();
+    this.#tcp.close();
+    this.#udp.close();
+    this.#cancelLinkLost?.();
+    await this.#link.close();
+  }
+
+  #onConnection(socket: Socket): void {
+    // A connection that was reset before it was taken up has no addresses any more.
+    const { remoteAddress, remotePort, localAddress } = socket;
+    if (remoteAddress === undefined || localAddress === undefined) {
+      socket.on("error", () => undefined);
+      socket.destroy();
+      return;
+    }
+    if (!this.#isAllowed(remoteAddress, "tcp")) {
+      socket.on("error", () => undefined);
+      socket.destroy();
+      return;
+    }
+    const node = this.#options.nodeOf?.(localAddress, remoteAddress);
+    this.#tcp.accept(socket, { address: `${remoteAddress}:${remotePort}`, node });
+  }
+
+  #onDatagram(bytes: Buffer, from: RemoteInfo, at: UdpSocket, localAddress: string): void {
+    if (!this.#isAllowed(from.address, "udp")) return;
+    const node = this.#options.nodeOf?.(localAddress, from.address);
+    const send = (reply: Buffer, port: number, address: string) => at.send(reply, port, address);
+    this.#udp.receive(bytes, { address: from.address, port: from.port, node, send });
+  }
+
+  /** Fault 7: who may use the barriers is decided, not left open. [EMULAB-SYNC 3] */
+  #isAllowed(peerAddress: string, transport: string): boolean {
+    if (this.#options.allows === undefined || this.#options.allows(peerAddress)) return true;
+    this.#log("info", `refused ${peerAddress}/${transport}: not allowed here (see --allow)`);
+    return false;
+  }
+
+  #counter(): Counter {
+    const hasRoom = () => this.#outbox.hasRoom;
+    return {
+      get hasRoom() {
+        return hasRoom();
+      },
+      arrive: (asker, frame, who) => this.#arrive(asker, frame, who),
+      leave: (asker) => this.#leave(asker),
+      forget: (asker) => {
+        this.#leave(asker);
+        this.#askers.delete(asker.id);
+      },
+      describe: async (name) => {
+        const { barriers } = await this.#link.describe(this.#options.scope, name);
+        return JSON.stringify({ version: 1, barrier: barriers[0] ?? null });
+      },
+      note: (line) => this.#log("info", line),
+      detail: (line) => this.#detail(line),
+    };
+  }
+
+  #arrive(asker: Asker, frame: RequestFrame, who: Participant): void {
+    const { request } = frame;
+    if (request.kind === "describe") return;
+    this.#lastConnection += 1;
+    const connection = this.#lastConnection;
+    asker.id = connection;
+    asker.waits = request.kind === "wait" || request.waits;
+    asker.delta = request.kind === "wait" ? -1 : request.count;
+    this.#askers.set(connection, asker);
+    const { name, error } = request;
+    const { row, created } = this.#tally.obtain(name);
+    asker.row = row;
+    row.count += asker.delta;
+    if (asker.waits) row.waiting += 1;
+    this.#logArrival(asker, request.kind, created);
+    const { scope } = this.#options;
+    const arrival = { scope, barrier: name, connection, who, error };
+    this.#outbox.send(
+      request.kind === "wait"
+        ? { kind: "count-wait", ...arrival }
+        : { kind: "count-init", ...arrival, count: request.count, waits: request.waits },
+    );
+  }
+
+  #logArrival(asker: Asker, kind: "init" | "wait", created: boolean): void {
+    const { row, address, delta } = asker;
+    if (row === undefined) return;
+    const barrier = quote(row.name);
+    if (this.#verbose) {
+      if (created) this.#detail(`${barrier}: created`);
+      if (kind === "init") {
+        this.#detail(`${barrier}: initialised by ${address} with ${delta}, count ${row.count}`);
+      } else {
+        this.#detail(`${barrier}: waiter ${address}, count ${row.count}`);
+      }
+    }
+    if (kind === "init" && !asker.waits) {
+      this.#log("info", `${barrier}: master ${address} is not waiting`);
+    }
+  }
+
+  #leave(asker: Asker): void {
+    if (!asker.waits) return;
+    const name = asker.row?.name ?? "";
+    this.#uncount(asker);
+    this.#log("info", `${quote(name)}: removing ${asker.address}`);
+    this.#outbox.send({ kind: "leave", connection: asker.id });
+  }
+
+  /** The request has no effect on the tally any more. */
+  #uncount(asker: Asker): void {
+    const { row } = asker;
+    if (row !== undefined) {
+      row.count -= asker.delta;
+      if (asker.waits) row.waiting -= 1;
+      this.#tally.settle(row);
+    }
+    asker.waits = false;
+    asker.row = undefined;
+  }
+
+  #onEffects(effects: readonly EdgeEffect[]): void {
+    for (const effect of effects) this.#onEffect(effect);
+  }
+
+  #onEffect(effect: EdgeEffect): void {
+    switch (effect.kind) {
+      case "released":
+        this.#release(effect);
+        return;
+      case "acknowledged": {
+        const asker = this.#take(effect.connection);
+        asker?.answer(createReplies(0).of(asker.version, asker.byteOrder));
+        return;
+      }
+      case "refused": {
+        const asker = this.#take(effect.connection);
+        if (asker === undefined) return;
+        this.#log("info", `bad request from ${asker.address}: ${effect.message}; closing`);
+        this.#uncount(asker);
+        asker.dismiss();
+        return;
+      }
+      case "revoked":
+        this.#log("warn", "the core has given this server up; closing every connection");
+        this.#dismissAll();
+        return;
+      case "fire":
+      case "agenda-idle":
+        return; // Never sent to an edge that loads no agenda.
+    }
+  }
+
+  #release(effect: Released): void {
+    const replies = createReplies(replyError(effect));
+    let answered = 0;
+    for (const connection of effect.connections) {
+      const asker = this.#askers.get(connection);
+      if (asker === undefined) continue; // D2
+      this.#askers.delete(connection);
+      if (asker.waits) answered += 1;
+      asker.waits = false;
+      asker.row = undefined;
+      if (this.#verbose) this.#detail(`${quote(effect.barrier)}: releasing ${asker.address}`);
+      asker.answer(replies.of(asker.version, asker.byteOrder));
+    }
+    this.#tally.end(effect.barrier, answered, effect.outcome === "crossed");
+  }
+
+  #take(connection: ConnectionId): Asker | undefined {
+    const asker = this.#askers.get(connection);
+    this.#askers.delete(connection);
+    return asker;
+  }
+
+  /** Nobody who waits now will be answered: the core has forgotten them, or this server ends. */
+  #dismissAll(): void {
+    for (const asker of this.#askers.values()) {
+      asker.waits = false;
+      asker.row = undefined;
+    }
+    this.#askers.clear();
+    this.#outbox.clear();
+    this.#tally.clear();
+    this.#tcp.dismissAll();
+    this.#udp.dismissAll();
+    this.#tcp.setReading(true);
+  }
+
+  /** Connections outlive a cut no longer than their places in the core do (D5, D10). */
+  #onLink(up: boolean): void {
+    this.#cancelLinkLost?.();
+    this.#cancelLinkLost = undefined;
+    this.#log("info", up ? "the core is back" : "the core is away; waiting for it");
+    if (up) return;
+    this.#cancelLinkLost = this.#options.clock.after(
+      this.#options.limits.edgeLeaseUs / 1000,
+      () => {
+        this.#log("warn", "the core is away for too long; closing every connection");
+        this.#dismissAll();
+      },
+    );
+  }
+
+  #onClosed(reason: string): void {
+    this.#log("error", `the core refuses this server: ${reason}`);
+    this.#dismissAll();
+    this.#options.onClosed?.(reason);
+  }
+
+  #detail(line: string): void {
+    if (this.#verbose) this.#log("debug", line);
+  }
+
+  #log(level: "debug" | "info" | "warn" | "error", line: string): void {
+    this.#options.logger.log(level, line);
+  }
+}
+
+/** One line per barrier and one per waiter. [EMULAB-SYNC 1 INFO] */
+export function formatReport(description: ScopeDescription): readonly string[] {
+  if (description.barriers.length === 0) return ["no barriers"];
+  return description.barriers.flatMap((barrier) => {
+    const more = barrier.arrived - barrier.waiting.length;
+    return [
+      `${quote(barrier.name)}: ${barrier.arrived} waiters, count ${barrier.count}`,
+      ...barrier.waiting.map(({ who, error }) => `  ${who.address} error ${error}`),
+      ...(more > 0 ? [`  and ${more} more`] : []),
+    ];
+  });
+}
+
+/** A barrier's name in a log line; bytes that would end or fake a line are escaped. */
+function quote(name: string): string {
+  const escaped = name.replace(/[^\x20-\x7e]/g, escapeByte);
+  return `barrier '${escaped}'`;
+}
+
+function escapeByte(character: string): string {
+  return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+// The UDP door of the sync server: one datagram each way, and losses expected. [EMULAB-SYNC 2]
+// What the old daemons lacked: answers go to the sender's own port, repeats are known and answered.
+//
+//   U1. A datagram with the same source address, port and bytes is a repeat and counts once.
+//   U2. A repeat within `udpAnswerKeptMs` of the answer gets the same answer again.
+//   U3. Only a waiter that has repeated once is dead when silent for `udpLivenessMs`: the old client
+//       sends once and then listens, however long (fault 6).
+import type { ConnectionId, Participant } from "../../core/command.ts";
+import type { Cancel, Clock } from "../../host/clock.ts";
+import {
+  type ByteOrder,
+  decodeRequest,
+  type RequestFrame,
+  type Version,
+} from "../../wire/emulab-sync/index.ts";
+import type { EdgeTime } from "../edge-time.ts";
+import type { Asker, Counter } from "./asker.ts";
+import { outboxDatagramsMax, udpAnswersMax, udpWaitersMax } from "./bounds.ts";
+import type { TallyRow } from "./tally.ts";
+
+/** Where a datagram came from and how to answer it. */
+export interface DatagramSource {
+  readonly address: string;
+  readonly port: number;
+  readonly node?: string | undefined;
+  readonly send: (reply: Buffer, port: number, address: string) => void;
+}
+
+export interface UdpDoorOptions {
+  readonly counter: Counter;
+  /** Commands kept because the core has no room; datagrams cannot be left unread. */
+  readonly keptCount: () => number;
+  readonly clock: Clock;
+  readonly time: EdgeTime;
+}
+
+/** What became of the datagrams so far; every one is in exactly one of the first four numbers. */
+export interface UdpCounters {
+  readonly requests: number;
+  readonly repeats: number;
+  readonly refused: number;
+  /** Not taken because a bound was reached; the sender repeats. */
+  readonly dropped: number;
+  /** Answers sent, those to repeats included. */
+  readonly answers: number;
+  /** Waiters given up as dead. */
+  readonly dead: number;
+}
+
+export class UdpDoor {
+  readonly counter: Counter;
+  readonly clock: Clock;
+  readonly time: EdgeTime;
+  readonly #keptCount: () => number;
+  readonly #waiting = new Map<string, UdpAsker>();
+  /** In the order of their answers, which is the order in which they expire. */
+  readonly #answered = new Map<string, UdpAsker>();
+  readonly #counts = { requests: 0, repeats: 0, refused: 0, dropped: 0, answers: 0, dead: 0 };
+  #sweep: Cancel | undefined;
+
+  constructor(options: UdpDoorOptions) {
+    this.counter = options.counter;
+    this.clock = options.clock;
+    this.time = options.time;
+    this.#keptCount = options.keptCount;
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.size;
+  }
+
+  get answeredCount(): number {
+    return this.#answered.size;
+  }
+
+  get counters(): UdpCounters {
+    return { ...this.#counts };
+  }
+
+  /** Takes one datagram. */
+  receive(bytes: Buffer, source: DatagramSource): void {
+    const key = `${source.address}:${source.port} ${bytes.toString("latin1")}`;
+    const known = this.#waiting.get(key) ?? this.#answered.get(key);
+    if (known !== undefined) {
+      this.#counts.repeats += 1;
+      known.onRepeat(this.clock.nowUs());
+      return;
+    }
+    const frame = decodeRequest(bytes);
+    if (frame.kind === "refused") {
+      this.#refuse(source, frame.message);
+    } else if (frame.request.kind === "describe") {
+      this.#refuse(source, "a describe request needs TCP");
+    } else if (source.port === 0) {
+      this.#refuse(source, "nobody can be answered at port 0");
+    } else if (
+      this.#waiting.size >= udpWaitersMax ||
+      (!this.counter.hasRoom && this.#keptCount() >= outboxDatagramsMax)
+    ) {
+      this.#counts.dropped += 1;
+      this.counter.detail(`dropped a datagram from ${source.address}:${source.port}/udp: no room`);
+    } else {
+      this.#open(key, frame, source);
+    }
+  }
+
+  /** The answer is out: it is kept for repeats. */
+  keep(asker: UdpAsker): void {
+    this.#waiting.delete(asker.key);
+    this.#answered.set(asker.key, asker);
+    this.#counts.answers += 1;
+    if (this.#answered.size <= udpAnswersMax) return;
+    for (const oldest of this.#answered.keys()) {
+      this.#answered.delete(oldest);
+      return;
+    }
+  }
+
+  countAnswer(): void {
+    this.#counts.answers += 1;
+  }
+
+  /** Without an answer: the next datagram with these bytes is a new request. */
+  drop(asker: UdpAsker): void {
+    this.#waiting.delete(asker.key);
+  }
+
+  /** Forgets every waiter; nobody is answered. */
+  dismissAll(): void {
+    for (const asker of [...this.#waiting.values()]) {
+      this.counter.forget(asker);
+      this.drop(asker);
+    }
+  }
+
+  close(): void {
+    this.dismissAll();
+    this.#answered.clear();
+    this.#sweep?.();
+    this.#sweep = undefined;
+  }
+
+  #open(key: string, frame: RequestFrame, source: DatagramSource): void {
+    const asker = new UdpAsker(this, key, frame, source);
+    this.#counts.requests += 1;
+    this.#waiting.set(key, asker);
+    this.#sweep ??= this.clock.after(this.time.udpSweepMs, () => this.#onSweep());
+    const { address } = asker;
+    const who: Participant =
+      source.node === undefined ? { address } : { address, node: source.node };
+    this.counter.arrive(asker, frame, who);
+  }
+
+  #refuse(source: DatagramSource, message: string): void {
+    this.#counts.refused += 1;
+    this.counter.note(`bad request from ${source.address}:${source.port}/udp: ${message}; ignored`);
+  }
+
+  #onSweep(): void {
+    const nowUs = this.clock.nowUs();
+    for (const [key, asker] of this.#answered) {
+      if (nowUs - asker.sinceUs < this.time.udpAnswerKeptMs * 1000) break;
+      this.#answered.delete(key);
+    }
+    for (const asker of this.#waiting.values()) {
+      if (!asker.hasRepeated || nowUs - asker.sinceUs < this.time.udpLivenessMs * 1000) continue;
+      this.#counts.dead += 1; // U3
+      this.counter.forget(asker);
+      this.drop(asker);
+    }
+    const idle = this.#waiting.size === 0 && this.#answered.size === 0;
+    this.#sweep = idle ? undefined : this.clock.after(this.time.udpSweepMs, () => this.#onSweep());
+  }
+}
+
+class UdpAsker implements Asker {
+  readonly version: Version;
+  readonly byteOrder: ByteOrder;
+  readonly address: string;
+  readonly key: string;
+  id: ConnectionId = 0;
+  delta = 0;
+  row: TallyRow | undefined;
+  waits = false;
+  hasRepeated = false;
+  /** Heard last, while it waits; answered, afterwards. */
+  sinceUs: number;
+  readonly #door: UdpDoor;
+  readonly #source: DatagramSource;
+  #reply: Buffer | undefined;
+
+  constructor(door: UdpDoor, key: string, frame: RequestFrame, source: DatagramSource) {
+    this.#door = door;
+    this.#source = source;
+    this.key = key;
+    this.version = frame.version;
+    this.byteOrder = frame.byteOrder;
+    this.address = `${source.address}:${source.port}/udp`;
+    this.sinceUs = door.clock.nowUs();
+  }
+
+  onRepeat(nowUs: number): void {
+    if (this.#reply === undefined) {
+      this.hasRepeated = true;
+      this.sinceUs = nowUs;
+      return;
+    }
+    this.#door.countAnswer();
+    this.#source.send(this.#reply, this.#source.port, this.#source.address); // U2
+  }
+
+  answer(reply: Buffer): void {
+    if (this.#reply !== undefined) return;
+    this.#reply = reply;
+    this.sinceUs = this.#door.clock.nowUs();
+    this.#door.keep(this);
+    this.#source.send(reply, this.#source.port, this.#source.address);
+  }
+
+  dismiss(): void {
+    this.#door.drop(this);
+  }
+}
