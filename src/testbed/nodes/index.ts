@@ -12,3 +12,5 @@ export type {
   SpawnSpec,
   StartError,
 } from "./node-backend.ts";
+export { NodesError, startProcessNodes } from "./process-nodes.ts";
+export { findLeftovers, type Leftover, removeLeftovers } from "./run-directory.ts";

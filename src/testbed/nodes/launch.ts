@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+// Starts one program and watches it to its end. The program is loaded first (a launcher that
+// blocks on a socket) and let go later, so that many can start at one instant.
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Duplex } from "node:stream";
+import type { Clock } from "../../host/clock.ts";
+import type {
+  ExitStatus,
+  NodeProcess,
+  PreparedProcess,
+  SpawnSpec,
+  StartError,
+} from "./node-backend.ts";
+import { LAUNCHER } from "./scripts.ts";
+
+/** How programs get into a node, and who wants to know of them. */
+export interface LaunchContext {
+  readonly clock: Clock;
+  /**
+   * What runs `sh -c LAUNCHER` inside the node: `[sh]`, or `[nsenter, ..., setsid, sh]`. When it
+   * is more than the shell, the program is the only child of the process that is started here.
+   */
+  readonly entrance: readonly string[];
+  readonly environment: Record<string, string>;
+  /** The program and its arguments. */
+  readonly argv: readonly string[];
+  readonly directory: string;
+  readonly onStarted: (pid: number) => void;
+  readonly onEnded: (pid: number) => void;
+}
+
+/** Loads the program. Everything that goes wrong comes back as a sentence. */
+export async function prepareProgram(
+  spec: SpawnSpec,
+  context: LaunchContext,
+): Promise<PreparedProcess | StartError> {
+  const files = openOutput(spec);
+  if ("startError" in files) return files;
+  const child = spawnLauncher(files, context);
+  for (const file of new Set([files.stdout, files.stderr])) closeSync(file);
+  if (typeof child === "string") return { startError: `${spec.name} cannot be started: ${child}` };
+  const failed = new Promise<string>((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+  });
+  const exited = watchExit(child, context.clock);
+  // There is none when this process has run out of descriptors; `error` says so then.
+  const stdio: ChildProcess["stdio"] | undefined = child.stdio;
+  const socket = (stdio?.[3] ?? undefined) as Duplex | undefined;
+  if (socket === undefined) {
+    return { startError: `${spec.name} cannot be started: ${await failed}` };
+  }
+  const words = new WordReader(socket);
+  const answer = await Promise.race([words.next(), failed]);
+  const pid = answer === "ready" ? programPid(child, context) : undefined;
+  if (pid === undefined) {
+    socket.destroy();
+    return { startError: `${spec.name} cannot be started: ${answer || "its node has ended"}` };
+  }
+  context.onStarted(pid);
+  const done = exited.then((status) => {
+    context.onEnded(pid);
+    return status;
+  });
+  return new LoadedProgram(spec, context, { pid, socket, words, done });
+}
+
+interface LoadedParts {
+  readonly pid: number;
+  readonly socket: Duplex;
+  readonly words: WordReader;
+  readonly done: Promise<ExitStatus>;
+}
+
+class LoadedProgram implements PreparedProcess {
+  readonly #spec: SpawnSpec;
+  readonly #context: LaunchContext;
+  readonly #parts: LoadedParts;
+  #released = false;
+
+  constructor(spec: SpawnSpec, context: LaunchContext, parts: LoadedParts) {
+    this.#spec = spec;
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  async start(): Promise<NodeProcess | StartError> {
+    const { pid, socket, words, done } = this.#parts;
+    if (this.#released) return { startError: `${this.#spec.name} was started or given up before` };
+    this.#released = true;
+    const startedMonotonicUs = this.#context.clock.nowUs();
+    socket.write("go\n");
+    const answer = await words.next();
+    socket.destroy();
+    if (answer === "ok") return new StartedProgram(pid, startedMonotonicUs, done);
+    await done;
+    return { startError: explain(answer, this.#spec, this.#context) };
+  }
+
+  discard(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#parts.socket.destroy();
+  }
+}
+
+class StartedProgram implements NodeProcess {
+  readonly pid: number;
+  readonly startedMonotonicUs: number;
+  readonly done: Promise<ExitStatus>;
+  #ended = false;
+
+  constructor(pid: number, startedMonotonicUs: number, done: Promise<ExitStatus>) {
+    this.pid = pid;
+    this.startedMonotonicUs = startedMonotonicUs;
+    this.done = done.then((status) => {
+      this.#ended = true;
+      return status;
+    });
+  }
+
+  signal(name: string, whole: "group" | "process"): void {
+    if (this.#ended) return;
+    const upper = name.toUpperCase();
+    const full = (upper.startsWith("SIG") ? upper : `SIG${upper}`) as NodeJS.Signals;
+    try {
+      process.kill(whole === "group" ? -this.pid : this.pid, full);
+    } catch {
+      // It ended a moment ago, or there is no such signal: in both cases nothing is to be done.
+    }
+  }
+}
+
+function explain(answer: string, spec: SpawnSpec, context: LaunchContext): string {
+  if (answer === "directory") {
+    return `${spec.name} cannot be started: there is no directory ${context.directory} on its node`;
+  }
+  if (answer === "program") {
+    return `${spec.name} cannot be started: ${context.argv[0]} is not an executable on its node`;
+  }
+  return `${spec.name} was ended before it could start`;
+}
+
+function openOutput(spec: SpawnSpec): { stdout: number; stderr: number } | StartError {
+  try {
+    mkdirSync(dirname(spec.stdout), { recursive: true });
+    const stdout = openSync(spec.stdout, "a");
+    if (spec.stderr === spec.stdout) return { stdout, stderr: stdout };
+    try {
+      mkdirSync(dirname(spec.stderr), { recursive: true });
+      return { stdout, stderr: openSync(spec.stderr, "a") };
+    } catch (error) {
+      closeSync(stdout);
+      throw error;
+    }
+  } catch (error) {
+    return { startError: `the output of ${spec.name} cannot be written: ${String(error)}` };
+  }
+}
+
+function spawnLauncher(
+  files: { stdout: number; stderr: number },
+  context: LaunchContext,
+): ChildProcess | string {
+  const [file = "sh", ...entrance] = context.entrance;
+  const argv = [...entrance, "-c", LAUNCHER, "muster-launcher", context.directory, ...context.argv];
+  try {
+    return spawn(file, argv, {
+      detached: true,
+      cwd: "/",
+      env: context.environment,
+      stdio: ["ignore", files.stdout, files.stderr, "pipe"],
+    });
+  } catch (error) {
+    // Too long a command line, or a NUL byte in it.
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function watchExit(child: ChildProcess, clock: Clock): Promise<ExitStatus> {
+  return new Promise((resolve) => {
+    child.once("exit", (exitCode, signal) => {
+      resolve({ exitCode, signal, endedMonotonicUs: clock.nowUs() });
+    });
+  });
+}
+
+function programPid(child: ChildProcess, context: LaunchContext): number | undefined {
+  if (child.pid === undefined || context.entrance.length === 1) return child.pid;
+  try {
+    const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
+    const pid = Number.parseInt(children, 10);
+    return Number.isNaN(pid) ? undefined : pid;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The words the launcher says, one a line; `""` when it has ended. */
+class WordReader {
+  #text = "";
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  constructor(socket: Duplex) {
+    socket.setEncoding("utf8");
+    socket.on("data", (chunk: string) => {
+      this.#text += chunk;
+      this.#wake?.();
+    });
+    const end = (): void => {
+      this.#ended = true;
+      this.#wake?.();
+    };
+    socket.on("error", end);
+    socket.on("close", end);
+    socket.on("end", end);
+  }
+
+  async next(): Promise<string> {
+    for (;;) {
+      const end = this.#text.indexOf("\n");
+      if (end >= 0) {
+        const word = this.#text.slice(0, end);
+        this.#text = this.#text.slice(end + 1);
+        return word;
+      }
+      if (this.#ended) return "";
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// The directories and files of the nodes on this machine. What is kept lies below the output
+// directory, the rest in the temporary directory of the run:
+//   <out>/proj                         the experiment's shared directory
+//   <out>/nodes/<node>/local/logs      output of the node's programs
+//   <out>/nodes/<node>/var/emulab      boot files, logs of the old tools
+//   <out>/nodes/<node>/etc/hosts
+//   <tmp>/shared/tools/<name>          links to the old tools
+//   <tmp>/shared/nodes/<node>/...      the node's own /tmp, /var/tmp and /var/run
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { NodeAddresses } from "./addresses.ts";
+import { formatHostsFile, type HostsRow, planHostsRows } from "./hosts-file.ts";
+import type { BackendOptions, NodeMode, NodePlan } from "./node-backend.ts";
+
+/** Directories of one node, as paths of this machine. */
+export interface NodeDirectories {
+  readonly root: string;
+  readonly emulab: string;
+  readonly boot: string;
+  readonly localLogs: string;
+  readonly hostsFile: string;
+  readonly temporary: string;
+  readonly varTemporary: string;
+  readonly varRun: string;
+}
+
+/** Directories of the run. */
+export interface RunDirectories {
+  /** What nodes may see of the temporary directory. */
+  readonly shared: string;
+  readonly tools: string;
+  /** `<out>/proj` */
+  readonly experiment: string;
+}
+
+/** What the old testbed put into an experiment's directory. */
+const EXPERIMENT_DIRECTORIES = ["tbdata", "logs", "tmp", "bin"];
+
+export function planRunDirectories(out: string, temporary: string): RunDirectories {
+  const shared = join(temporary, "shared");
+  return { shared, tools: join(shared, "tools"), experiment: join(out, "proj") };
+}
+
+export function planNodeDirectories(
+  out: string,
+  run: RunDirectories,
+  node: string,
+): NodeDirectories {
+  const root = join(out, "nodes", node);
+  const emulab = join(root, "var/emulab");
+  const temporary = join(run.shared, "nodes", node);
+  return {
+    root,
+    emulab,
+    boot: join(emulab, "boot"),
+    localLogs: join(root, "local/logs"),
+    hostsFile: join(root, "etc/hosts"),
+    temporary: join(temporary, "tmp"),
+    varTemporary: join(temporary, "vartmp"),
+    varRun: join(temporary, "run"),
+  };
+}
+
+/** Creates what the nodes share. @throws Error of the file system. */
+export function createRunFiles(run: RunDirectories, tools: Readonly<Record<string, string>>): void {
+  mkdirSync(run.tools, { recursive: true });
+  for (const [name, target] of Object.entries(tools)) symlinkSync(target, join(run.tools, name));
+  for (const name of EXPERIMENT_DIRECTORIES) {
+    mkdirSync(join(run.experiment, name), { recursive: true });
+  }
+}
+
+/** Creates the directories and files of one node. @throws Error of the file system. */
+export function createNodeFiles(
+  directories: NodeDirectories,
+  files: Readonly<Record<string, string>>,
+  hosts: string,
+): void {
+  const { boot, emulab, localLogs, hostsFile, temporary, varTemporary, varRun } = directories;
+  for (const path of [boot, join(emulab, "logs"), localLogs, join(hostsFile, ".."), varRun]) {
+    mkdirSync(path, { recursive: true });
+  }
+  for (const path of [temporary, varTemporary]) mkdirSync(path, { recursive: true });
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(boot, name), text);
+  writeFileSync(hostsFile, hosts);
+}
+
+/** The text of a node's boot files, by name. [EMULAB-TMCD, files of the node] */
+export function planBootFiles(
+  options: BackendOptions,
+  mode: NodeMode,
+  node: NodePlan,
+  addresses: NodeAddresses,
+): Readonly<Record<string, string>> {
+  const suffix = controlSuffix(options);
+  const files: Record<string, string> = {
+    nickname: `${node.name}.${options.eid}.${options.pid}\n`,
+    nodeid: `${node.name}\n`,
+    realname: `${node.name}\n`,
+    mydomain: `${options.domain}\n`,
+  };
+  if (options.syncServer !== undefined) {
+    // A name would do only where the hosts file is the node's own.
+    const host = mode === "namespace" ? `${options.syncServer}.${suffix}` : addresses.calledAt;
+    files["syncserver"] = `${host}:${options.syncPort}\n`;
+  }
+  return files;
+}
+
+/** The hosts file of a node, and the address its own bare name stands for. */
+export function planHosts(
+  options: BackendOptions,
+  node: NodePlan,
+  addresses: ReadonlyMap<string, NodeAddresses>,
+): { readonly text: string; readonly nodeAddress: string } {
+  const own = addresses.get(node.name);
+  const rows = mapRows(planHostsRows(options.links, node.name), options, addresses);
+  const text = formatHostsFile({
+    domain: options.domain,
+    suffix: controlSuffix(options),
+    rows,
+    control: options.nodes.map(({ name }) => ({
+      node: name,
+      address: addresses.get(name)?.control ?? "",
+    })),
+    syncServer:
+      options.syncServer === undefined || own === undefined
+        ? undefined
+        : { node: options.syncServer, calledAt: own.calledAt },
+  });
+  const bare = rows.find((row) => row.aliases.includes(node.name));
+  return { text, nodeAddress: bare?.address ?? own?.control ?? "" };
+}
+
+/** `<eid>.<pid>.<domain>` */
+function controlSuffix(options: BackendOptions): string {
+  return `${options.eid}.${options.pid}.${options.domain}`;
+}
+
+/** Puts loopback addresses in the place of those of the file. */
+function mapRows(
+  rows: readonly HostsRow[],
+  options: BackendOptions,
+  addresses: ReadonlyMap<string, NodeAddresses>,
+): readonly HostsRow[] {
+  const loopback = new Map<string, string>();
+  for (const { name } of options.nodes) {
+    for (const entry of addresses.get(name)?.all ?? []) {
+      if (entry.link !== "") loopback.set(`${name}-${entry.link}`, entry.loopback);
+    }
+  }
+  return rows.flatMap((row) => {
+    const address = loopback.get(row.canonical);
+    return address === undefined ? [] : [{ ...row, address }];
+  });
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// One node, as the orchestrator sees it, and the list of all programs of the run.
+import { type Clock, sleep } from "../../host/clock.ts";
+import type { NodeAddress } from "../run-event.ts";
+import type { NodeAddresses } from "./addresses.ts";
+import { prepareProgram } from "./launch.ts";
+import type {
+  NodeProcess,
+  PreparedProcess,
+  RunningNode,
+  SpawnSpec,
+  StartError,
+} from "./node-backend.ts";
+import type { NodeDirectories } from "./node-files.ts";
+import { withProgramVariables } from "./program-environment.ts";
+import type { Reaper } from "./reaper.ts";
+import type { NodeShell } from "./system-programs.ts";
+
+/** The process groups that are alive, as far as Muster started them. */
+export class RunPrograms {
+  readonly clock: Clock;
+  readonly #reaper: Reaper;
+  readonly #groups = new Set<number>();
+  #closed = false;
+  #whenEmpty: (() => void) | undefined;
+
+  constructor(clock: Clock, reaper: Reaper) {
+    this.clock = clock;
+    this.#reaper = reaper;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  started(pid: number): void {
+    this.#groups.add(pid);
+    this.#reaper.started(pid);
+    // It was on its way when the run ended.
+    if (this.#closed) signalGroup(pid, "SIGKILL");
+  }
+
+  ended(pid: number): void {
+    this.#groups.delete(pid);
+    this.#reaper.ended(pid);
+    if (this.#groups.size === 0) this.#whenEmpty?.();
+  }
+
+  /** Starts no more, asks all groups to end, and waits until they have or `graceMs` are over. */
+  async close(graceMs: number): Promise<void> {
+    this.#closed = true;
+    if (this.#groups.size === 0) return;
+    const empty = new Promise<void>((resolve) => {
+      this.#whenEmpty = resolve;
+    });
+    for (const pid of this.#groups) {
+      signalGroup(pid, "SIGTERM");
+      signalGroup(pid, "SIGCONT"); // A stopped program could not obey.
+    }
+    await Promise.race([empty, sleep(this.clock, graceMs)]);
+    for (const pid of this.#groups) signalGroup(pid, "SIGKILL");
+  }
+}
+
+function signalGroup(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, name);
+  } catch {
+    // The group has ended.
+  }
+}
+
+export interface ProcessNodeOptions {
+  readonly name: string;
+  readonly addresses: NodeAddresses;
+  readonly directories: NodeDirectories;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly shell: NodeShell;
+  readonly programs: RunPrograms;
+  /** Where programs run that name no directory, as the node sees it. */
+  readonly defaultDirectory: string;
+  /** See `LaunchContext`. */
+  readonly entrance: readonly string[];
+}
+
+export class ProcessNode implements RunningNode {
+  readonly name: string;
+  readonly addresses: readonly NodeAddress[];
+  readonly calledAt: string;
+  readonly hostPath: RunningNode["hostPath"];
+  readonly #options: ProcessNodeOptions;
+
+  constructor(options: ProcessNodeOptions) {
+    this.name = options.name;
+    this.addresses = options.addresses.all;
+    this.calledAt = options.addresses.calledAt;
+    const { boot, localLogs, root } = options.directories;
+    this.hostPath = { boot, localLogs, root };
+    this.#options = options;
+  }
+
+  async spawn(spec: SpawnSpec): Promise<NodeProcess | StartError> {
+    const prepared = await this.prepare(spec);
+    return "startError" in prepared ? prepared : prepared.start();
+  }
+
+  async prepare(spec: SpawnSpec): Promise<PreparedProcess | StartError> {
+    const { programs, environment, defaultDirectory, entrance } = this.#options;
+    const argv = this.#argv(spec);
+    if (typeof argv === "string") return { startError: argv };
+    if (programs.closed) return { startError: `${spec.name} was not started: the run is ending` };
+    return await prepareProgram(spec, {
+      clock: programs.clock,
+      entrance,
+      environment: withProgramVariables(environment, spec.environment),
+      argv,
+      directory: spec.directory === "" ? defaultDirectory : spec.directory,
+      onStarted: (pid) => programs.started(pid),
+      onEnded: (pid) => programs.ended(pid),
+    });
+  }
+
+  #argv(spec: SpawnSpec): readonly string[] | string {
+    if (spec.argv !== undefined && spec.argv.length > 0) return spec.argv;
+    if (spec.command === undefined) return `${spec.name} names nothing to run`;
+    if (this.#options.shell.argv.length === 0) {
+      return (
+        `${spec.name} cannot be started: its command needs csh or bash (commands of the testbed ` +
+        "redirect with >&), and this machine has neither; install csh"
+      );
+    }
+    return [...this.#options.shell.argv, spec.command];
+  }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// The one process of a run that survives Muster: blocked on a pipe whose only writer is Muster, it
+// cleans up when that closes. The orderly end of a run takes the same way, so the way is proven by
+// every run and not only by the rare crash.
+import { spawn } from "node:child_process";
+import { REAPER } from "./scripts.ts";
+import { STANDARD_PATH } from "./system-programs.ts";
+
+export interface Reaper {
+  /** A program leads the process group `pid`. */
+  started(pid: number): void;
+  ended(pid: number): void;
+  /** Cleans up. @returns whether everything went; idempotent. */
+  finish(): Promise<boolean>;
+}
+
+/**
+ * @param directory removed at the end, or `""`.
+ * @returns the reaper, or why there is none.
+ */
+export function startReaper(runId: string, directory: string): Promise<Reaper | string> {
+  return new Promise((resolve) => {
+    const child = spawn("sh", ["-c", REAPER, "muster-reaper", runId, directory], {
+      // A session of its own: Ctrl-C in the terminal is for Muster, not for who cleans up after it.
+      detached: true,
+      cwd: "/",
+      env: { PATH: STANDARD_PATH },
+      stdio: ["pipe", "ignore", "ignore"],
+    });
+    const exited = new Promise<boolean>((done) => {
+      child.once("exit", (code) => done(code === 0));
+    });
+    child.stdin.on("error", () => {}); // It was killed: `finish` reports that.
+    child.once("error", (error) => resolve(`cannot start sh: ${error.message}`));
+    child.once("spawn", () => {
+      resolve({
+        started: (pid) => child.stdin.write(`+${pid}\n`),
+        ended: (pid) => child.stdin.write(`-${pid}\n`),
+        finish: () => {
+          child.stdin.end();
+          return exited;
+        },
+      });
+    });
+  });
+}

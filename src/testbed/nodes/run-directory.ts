@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// The temporary directory of a run, `<tmp>/muster-<run id>`: what must exist outside the output
+// directory while the run lives and must be gone afterwards. Its `owner` file says which process
+// it belongs to, so that a later run can tell a leftover from a neighbour.
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { markedProcesses } from "./marked-processes.ts";
+import { startReaper } from "./reaper.ts";
+
+const PREFIX = "muster-";
+
+/** Creates the directory, for its owner only. @throws Error of the file system. */
+export function createRunDirectory(runId: string): string {
+  const path = join(tmpdir(), `${PREFIX}${runId}`);
+  mkdirSync(path, { mode: 0o700 });
+  writeFileSync(join(path, "owner"), `${describeProcess("self") ?? ""}\n`);
+  return path;
+}
+
+/** What a dead run left on this machine. */
+export interface Leftover {
+  readonly runId: string;
+  readonly directory: string;
+  readonly processes: readonly number[];
+}
+
+/**
+ * Temporary directories whose run is dead. A directory whose owner lives in another PID namespace
+ * is left out: nobody here can tell whether it is in use.
+ */
+export function findLeftovers(directory: string = tmpdir()): readonly Leftover[] {
+  const found: Leftover[] = [];
+  for (const name of readdirSync(directory)) {
+    const runId = /^muster-([0-9a-z]+)$/.exec(name)?.[1];
+    if (runId === undefined) continue;
+    const path = join(directory, name);
+    const owner = readText(join(path, "owner"))?.trim();
+    if (owner === undefined || isAlive(owner)) continue;
+    found.push({ runId, directory: path, processes: markedProcesses(runId) });
+  }
+  return found;
+}
+
+/** Ends the processes and removes the directories. @returns those that would not go. */
+export async function removeLeftovers(
+  leftovers: readonly Leftover[],
+): Promise<readonly Leftover[]> {
+  const results = await Promise.all(
+    leftovers.map(async (leftover) => {
+      const reaper = await startReaper(leftover.runId, leftover.directory);
+      if (typeof reaper === "string") return leftover;
+      return (await reaper.finish()) ? undefined : leftover;
+    }),
+  );
+  return results.filter((leftover) => leftover !== undefined);
+}
+
+function isAlive(owner: string): boolean {
+  const [pid = "", , namespace] = owner.split(" ");
+  if (namespace !== pidNamespace()) return true;
+  return describeProcess(pid) === owner;
+}
+
+/** `<pid> <start time> <pid namespace>`: no two processes ever share it while the machine runs. */
+function describeProcess(pid: string): string | undefined {
+  const stat = readText(`/proc/${pid}/stat`);
+  if (stat === undefined) return undefined;
+  // The name, in parentheses, may hold anything; 22 is the start time and 2 the first after it.
+  const startTime = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  return `${Number.parseInt(stat, 10)} ${startTime} ${pidNamespace()}`;
+}
+
+function pidNamespace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "unknown";
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
