@@ -16,3 +16,8 @@ export function newRunId(): string {
 export function newSecret(): string {
   return randomBytes(16).toString("hex");
 }
+
+/** Bytes that tell one request from the next of the same sender; also a source of jitter. */
+export function newNonce(byteCount: number): Uint8Array {
+  return randomBytes(byteCount);
+}
