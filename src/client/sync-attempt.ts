@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// One try over TCP: connect, send the request, read until end of file. [EMULAB-SYNC 2]
+import { connect } from "node:net";
+import { replyBytes } from "../wire/emulab-sync/index.ts";
+import type { ClientRuntime } from "./runtime.ts";
+import { syncClientTime } from "./sync-time.ts";
+
+export type AttemptResult =
+  /** What came until the end of file, at most one byte more than a reply has. */
+  | { readonly kind: "reply"; readonly bytes: Uint8Array }
+  /** Nobody listens (yet), or nobody answered in time: worth another try. */
+  | { readonly kind: "refused" }
+  | { readonly kind: "failed"; readonly message: string };
+
+export interface AttemptOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly bytes: Uint8Array;
+  readonly runtime: ClientRuntime;
+  /** TCP: called once. UDP: `refused` may come often, the others once. */
+  readonly onResult: (result: AttemptResult) => void;
+}
+
+export interface Attempt {
+  close(): void;
+}
+
+/** Probes start after this much silence, milliseconds. */
+const keepAliveMs = 60_000;
+
+export function startTcp(options: AttemptOptions): Attempt {
+  const { address, port, bytes, runtime } = options;
+  const socket = connect({ host: address, port });
+  const received: Buffer[] = [];
+  let receivedBytes = 0;
+  let isOver = false;
+  const finish = (result: AttemptResult): void => {
+    if (isOver) return;
+    isOver = true;
+    cancelConnect();
+    socket.destroy();
+    options.onResult(result);
+  };
+  const cancelConnect = runtime.after(syncClientTime.connectMs, () => finish({ kind: "refused" }));
+  socket.on("connect", () => {
+    cancelConnect();
+    socket.setKeepAlive(true, keepAliveMs);
+    socket.write(bytes);
+  });
+  socket.on("data", (chunk: Buffer) => {
+    if (receivedBytes > replyBytes) return;
+    received.push(chunk.subarray(0, replyBytes + 1 - receivedBytes));
+    receivedBytes += chunk.length;
+  });
+  socket.on("end", () => finish({ kind: "reply", bytes: Buffer.concat(received) }));
+  socket.on("error", (error: NodeJS.ErrnoException) => {
+    const isAway = error.code === "ECONNREFUSED" || error.code === "ETIMEDOUT";
+    finish(
+      isAway && socket.bytesWritten === 0
+        ? { kind: "refused" }
+        : { kind: "failed", message: `the connection to the server failed: ${error.message}` },
+    );
+  });
+  return {
+    close() {
+      isOver = true;
+      cancelConnect();
+      socket.destroy();
+    },
+  };
+}
