@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+// Run events as lines of text: one line per fact, stable wording, time first. Pure but for the
+// counters a stream needs. Where a run has very many nodes, programs, arrivals or events, the
+// uneventful ones are told by tenths; whatever went wrong is always told.
+import type { BarrierEnded, EventFired, Message, ProgramEnded, RunEvent } from "../run-event.ts";
+import { formatDuration, formatInstant, joinNames, type Line, plural, styled } from "./words.ts";
+
+/** Things of one kind that are told one by one; above it, by tenths. */
+export const toldOneByOneMax = 20;
+
+/** An event fired later than this after its planned instant is told as late. */
+export const latenessWarningUs = 100_000;
+
+/** Turns events into lines, in the order of a run. */
+export interface EventLines {
+  /** The lines for one event: none, one, or for the start of a run several. */
+  next(event: RunEvent): Line[];
+}
+
+interface Counts {
+  nodes: number;
+  nodesUp: number;
+  programs: number;
+  programsStarted: number;
+  programsEnded: number;
+  events: number;
+  eventsFired: number;
+  /** Arrivals last told, per barrier. */
+  readonly toldArrivals: Map<string, number>;
+}
+
+/** Creates the teller of one run. */
+export function createEventLines(): EventLines {
+  const counts: Counts = {
+    nodes: 0,
+    nodesUp: 0,
+    programs: 0,
+    programsStarted: 0,
+    programsEnded: 0,
+    events: 0,
+    eventsFired: 0,
+    toldArrivals: new Map(),
+  };
+  return {
+    next: (event) =>
+      eventLines(counts, event).map((line) => [
+        styled("dim", formatInstant(event.atUs).padEnd(9)),
+        " ",
+        ...line,
+      ]),
+  };
+}
+
+function eventLines(counts: Counts, event: RunEvent): Line[] {
+  switch (event.type) {
+    case "run-started": {
+      counts.nodes = event.nodes.length;
+      counts.programs = event.programs.length;
+      counts.events = event.eventsPlanned;
+      const size = [
+        plural(counts.nodes, "node"),
+        plural(counts.programs, "program"),
+        plural(counts.events, "event"),
+      ].join(", ");
+      const server = event.syncServer === null ? "" : `, sync server on ${event.syncServer}`;
+      return [
+        [styled("strong", `run ${event.experiment}`), `: ${size}${server}, seed ${event.seed}`],
+        ...event.lost.map((text): Line => [styled("warning", "not on this machine"), `: ${text}`]),
+      ];
+    }
+    case "node-up":
+      counts.nodesUp += 1;
+      if (counts.nodes <= toldOneByOneMax) return [[`node ${event.node} up`]];
+      return tenth(counts.nodesUp, counts.nodes, "nodes", "up");
+    case "program-started":
+      counts.programsStarted += 1;
+      if (counts.programs > toldOneByOneMax) {
+        return tenth(counts.programsStarted, counts.programs, "programs", "started");
+      }
+      return [[`program ${event.name} on ${event.node} started: ${event.command}`]];
+    case "program-ended":
+      return programEnded(counts, event);
+    case "event-fired":
+      return eventFired(counts, event);
+    case "barrier-changed":
+      return barrierArrivals(counts, event);
+    case "barrier-ended":
+      counts.toldArrivals.delete(event.name);
+      return [barrierEndedLine(event)];
+    case "barrier-slow":
+      return [
+        [
+          styled("warning", `barrier ${event.name} slow`),
+          `: ${formatDuration(event.waitedUs)} since the first arrival; ` +
+            `waiting: ${joinNames(event.arrived)}${missingText(event.missing)}`,
+        ],
+      ];
+    case "message":
+      return [messageLine(event)];
+    case "run-ended":
+      return [[`run ended by ${event.endedBy}: ${event.outcome}`, ...errorText(event.error)]];
+    case "log":
+      return [];
+  }
+}
+
+function tenth(count: number, total: number, what: string, state: string): Line[] {
+  const step = Math.ceil(total / 10);
+  if (count % step !== 0 && count !== total) return [];
+  return [[`${what} ${count} of ${total} ${state}`]];
+}
+
+function programEnded(counts: Counts, event: ProgramEnded): Line[] {
+  counts.programsEnded += 1;
+  const failed = programFailure(event);
+  if (failed !== null) {
+    return [[styled("bad", `program ${event.name} on ${event.node} failed`), `: ${failed}`]];
+  }
+  if (counts.programs > toldOneByOneMax) {
+    return tenth(counts.programsEnded, counts.programs, "programs", "ended");
+  }
+  const how = event.stopped ? "was stopped" : `exited with ${event.exitCode}`;
+  return [[`program ${event.name} on ${event.node} ${how}`]];
+}
+
+/** Why a program counts as failed, or null. */
+export function programFailure(event: ProgramEnded): string | null {
+  if (event.startError !== null) return `could not be started: ${event.startError}`;
+  if (event.stopped || event.exitCode === event.expectedExitCode) return null;
+  if (event.timedOut) return "ran out of its time";
+  const expected = `expected exit code ${event.expectedExitCode}`;
+  if (event.signal !== null) return `ended by ${event.signal}, ${expected}`;
+  return `exited with ${event.exitCode ?? "no code"}, ${expected}`;
+}
+
+function eventFired(counts: Counts, event: EventFired): Line[] {
+  counts.eventsFired += 1;
+  const latenessUs = event.firedUs - event.plannedUs;
+  const isLate = latenessUs > latenessWarningUs;
+  const isFine = event.outcome === "done" && !isLate;
+  if (isFine && counts.events > toldOneByOneMax) {
+    return tenth(counts.eventsFired, counts.events, "events", "fired");
+  }
+  const when = isLate ? `${formatDuration(latenessUs)} late` : "fired";
+  const head = `event ${event.object} ${event.event}`;
+  return [
+    isFine
+      ? [`${head} ${when}: ${event.outcome}`]
+      : [styled("warning", head), ` ${when}: ${event.outcome}`],
+  ];
+}
+
+function barrierArrivals(
+  counts: Counts,
+  event: RunEvent & { readonly type: "barrier-changed" },
+): Line[] {
+  const { name, arrived, expected, missing } = event;
+  if (arrived === 0) {
+    counts.toldArrivals.delete(name);
+    return [];
+  }
+  const told = counts.toldArrivals.get(name);
+  const step = expected > toldOneByOneMax ? Math.ceil(expected / 10) : 1;
+  // A change of the expectation without an arrival is told too: it explains what comes.
+  if (told !== undefined && Math.abs(arrived - told) < step && arrived !== expected) return [];
+  counts.toldArrivals.set(name, arrived);
+  const of = expected > 0 ? `${arrived} of ${expected}` : `${arrived}`;
+  return [[`barrier ${name} ${of} waiting${missingText(missing)}`]];
+}
+
+function barrierEndedLine(event: BarrierEnded): Line {
+  const released = event.participants.filter((one) => one.releasedUs !== null).length;
+  if (event.outcome === "crossed") {
+    const error = event.error === 0 ? [] : [", ", styled("warning", `error ${event.error}`)];
+    return [styled("good", `barrier ${event.name} crossed`), ` by ${released}`, ...error];
+  }
+  const how = event.outcome === "timeout" ? "timed out" : event.outcome;
+  const count = `${event.participants.length} of ${event.expected} arrived`;
+  return [styled("bad", `barrier ${event.name} ${how}`), `: ${count}${missingText(event.missing)}`];
+}
+
+function missingText(missing: readonly string[]): string {
+  return missing.length === 0 ? "" : `; missing: ${joinNames(missing)}`;
+}
+
+function messageLine(event: Message): Line {
+  const where = event.node === null ? "" : ` (${event.node})`;
+  if (event.level === "info") return [`${event.text}${where}`];
+  const style = event.level === "error" ? "bad" : "warning";
+  return [styled(style, event.level), `${where}: ${event.text}`];
+}
+
+function errorText(error: { readonly message: string } | null): Line {
+  return error === null ? [] : [", ", styled("bad", error.message)];
+}

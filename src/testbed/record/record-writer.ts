@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+// Writes record.ndjson while the run goes. Lines are gathered during a turn of the event loop and
+// written at its end, one write at a time, so that a killed run leaves everything but its last turn.
+// A write error is told once; the run goes on without a record and ends as failed.
+//
+//   W1. Lines reach the file in the order of `watch`.
+//   W2. `watch` never throws and never blocks.
+//   W3. `onError` is called at most once; nothing is written after it.
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../../host/clock.ts";
+import type { RunEvent } from "../run-event.ts";
+import { type OutputError, outputError } from "./output-error.ts";
+import { formatRecordHeader, formatRecordLine } from "./record-format.ts";
+
+/** Characters of lines kept in memory for a disk that does not keep up. */
+export const recordBacklogCharactersMax: number = 64 * 1024 * 1024;
+
+/** Where lines go; a file, or what a test puts in its place. */
+export interface RecordSink {
+  write(bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RecordWriterOptions {
+  /** Directory of the results; it must exist. */
+  readonly out: string;
+  readonly clock: Clock;
+  /** Called once when the record cannot be written, with what to do about it. */
+  readonly onError: (message: string) => void;
+  /** Opens the file; by default `fs.open(path, "w")`. */
+  readonly openSink?: (path: string) => Promise<RecordSink>;
+}
+
+export interface RecordWriter {
+  /** Takes one event; a `RunWatcher`. */
+  watch(event: RunEvent): void;
+  /** Writes what is left and closes the file. @returns the first error of the record, if any. */
+  close(): Promise<OutputError | null>;
+}
+
+/**
+ * Opens `record.ndjson` in `out`. An error of opening comes through `onError` like any other.
+ *
+ * @example
+ * const record = createRecordWriter({ out, clock: systemClock, onError: warn });
+ * record.watch(event);
+ * const error = await record.close();
+ */
+export function createRecordWriter(options: RecordWriterOptions): RecordWriter {
+  const writer = new BufferedRecord(options);
+  return { watch: (event) => writer.watch(event), close: () => writer.close() };
+}
+
+class BufferedRecord {
+  readonly #clock: Clock;
+  readonly #onError: (message: string) => void;
+  readonly #path: string;
+  readonly #sink: Promise<RecordSink | null>;
+  #lines: string[] = [];
+  #backlogCharacters = 0;
+  #hasHeader = false;
+  #turnEndAsked = false;
+  /** Ends when everything handed over so far is written. */
+  #writing: Promise<void> = Promise.resolve();
+  #isWriting = false;
+  #error: OutputError | null = null;
+  #isClosed = false;
+
+  constructor(options: RecordWriterOptions) {
+    this.#clock = options.clock;
+    this.#onError = options.onError;
+    this.#path = join(options.out, "record.ndjson");
+    const openSink = options.openSink ?? openFile;
+    this.#sink = openSink(this.#path).catch((error: unknown) => {
+      this.#fail(error);
+      return null;
+    });
+  }
+
+  watch(event: RunEvent): void {
+    if (this.#error !== null || this.#isClosed) return;
+    if (!this.#hasHeader) {
+      this.#hasHeader = true;
+      // A stream that does not begin with its start still makes a readable record.
+      this.#push(event.type === "run-started" ? formatRecordHeader(event) : emptyHeader);
+    }
+    this.#push(formatRecordLine(event));
+    if (this.#backlogCharacters > recordBacklogCharactersMax) {
+      this.#fail(new Error("the disk is too slow for this run; the record grew over its buffer"));
+      return;
+    }
+    if (this.#turnEndAsked) return;
+    this.#turnEndAsked = true;
+    this.#clock.endOfTurn(() => {
+      this.#turnEndAsked = false;
+      this.#flush();
+    });
+  }
+
+  async close(): Promise<OutputError | null> {
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      this.#flush();
+      // A flush may start another one for what came in meanwhile.
+      while (this.#isWriting) await this.#writing;
+      const sink = await this.#sink;
+      await sink?.close().catch((error: unknown) => this.#fail(error));
+    }
+    return this.#error;
+  }
+
+  #push(line: string): void {
+    this.#lines.push(line);
+    this.#backlogCharacters += line.length;
+  }
+
+  #flush(): void {
+    if (this.#isWriting || this.#lines.length === 0 || this.#error !== null) return;
+    this.#isWriting = true;
+    this.#writing = this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    const sink = await this.#sink;
+    while (sink !== null && this.#lines.length > 0 && this.#error === null) {
+      const text = this.#lines.join("");
+      this.#lines = [];
+      try {
+        await sink.write(Buffer.from(text));
+        this.#backlogCharacters -= text.length;
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+    this.#isWriting = false;
+  }
+
+  #fail(error: unknown): void {
+    if (this.#error !== null) return;
+    this.#error = outputError(this.#path, error);
+    this.#lines = [];
+    this.#onError(`${this.#error.message}; the run goes on without its record and will fail`);
+  }
+}
+
+const emptyHeader = formatRecordHeader({
+  type: "run-started",
+  runId: "",
+  experiment: "",
+  file: "",
+  seed: 0,
+  startedWallMs: 0,
+  out: "",
+  syncServer: null,
+  backend: { nodes: "process", links: "none" },
+  nodes: [],
+  programs: [],
+  eventsPlanned: 0,
+  lost: [],
+});
+
+async function openFile(path: string): Promise<RecordSink> {
+  const file = await open(path, "w");
+  return {
+    // `appendFile` of a handle repeats short writes until everything is written.
+    write: (bytes) => file.appendFile(bytes),
+    close: () => file.close(),
+  };
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// report.html: what happened in a run, on one page that needs nothing but itself. Verdict first, then
+// the picture, then the tables that say the same in words and figures. Pure.
+import { type Html, html, trusted } from "./html.ts";
+import { reportStyle } from "./report-style.ts";
+import { barrierTable, eventTable, linkTable, nodeTable, programTable } from "./report-tables.ts";
+import { accomplished, repeatCommand } from "./report-text.ts";
+import { renderTimeline } from "./report-timeline.ts";
+import type { RunResult } from "./result-model.ts";
+import { formatDuration, formatInstant, plural } from "./words.ts";
+
+/** Reasons of a failure told in the headline; the tables hold the rest. */
+export const reasonsInHeadlineMax = 6;
+
+/** The whole page. */
+export function renderReport(result: RunResult): string {
+  const verdict = result.outcome === "passed" ? "Passed" : "Failed";
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${verdict}: ${result.experiment}</title>
+<style>${reportStyle}</style>
+</head>
+<body>
+<main>
+${headline(result)}
+${facts(result)}
+<h2>Timeline<small>one lane per node, time from left to right</small></h2>
+${renderTimeline(result)}
+${barrierTable(result)}
+${programTable(result)}
+${eventTable(result)}
+${linkTable(result)}
+${notes(result)}
+${nodeTable(result)}
+${again(result)}
+</main>
+</body>
+</html>
+`;
+  return page.markup;
+}
+
+const tick = trusted(
+  '<path d="M12 21l6 6 11-12" stroke-width="3.2" stroke-linecap="round" stroke-linejoin="round"/>',
+);
+const cross = trusted(
+  '<path d="M14 14l12 12M26 14l-12 12" stroke-width="3.2" stroke-linecap="round"/>',
+);
+
+function headline(result: RunResult): Html {
+  const passed = result.outcome === "passed";
+  const shown = result.reasons.slice(0, reasonsInHeadlineMax);
+  const rest = result.reasons.length - shown.length;
+  const reasons = html`<ul>${shown.map(({ message }) => html`<li>${message}</li>`)}${rest > 0 && html`<li class="soft">and ${plural(rest, "reason")} more, in the tables below</li>`}</ul>`;
+  return html`<header class="verdict ${result.outcome}">
+<svg class="mark" viewBox="0 0 40 40" aria-hidden="true">${passed ? tick : cross}</svg>
+<div><h1><strong>${passed ? "Passed" : "Failed"}</strong> <span>${result.experiment}</span></h1>
+<p class="soft">${sentence(result)}</p>
+${!passed && reasons}</div>
+</header>`;
+}
+
+const endings: Readonly<Record<RunResult["endedBy"], string>> = {
+  idle: "everything planned was done",
+  terminate: "an event of the experiment ended the run",
+  duration: "the time given for the run was over",
+  failure: "the run was ended by a failure",
+  interrupt: "the run was interrupted",
+};
+
+function sentence(result: RunResult): string {
+  const words = `${accomplished(result)}; ${endings[result.endedBy]}.`;
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function facts(result: RunResult): Html {
+  const fact = (name: string, value: string | Html): Html =>
+    html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
+  const setUp = result.startedUs < 0 ? formatDuration(-result.startedUs) : "none";
+  return html`<dl class="facts">
+${fact("Started", result.startedAt.replace("T", " ").replace(/\.\d+Z$/, " UTC"))}
+${fact("Duration", formatDuration(Math.max(0, result.endedUs)))}
+${fact("Set-up before time 0", setUp)}
+${fact("Nodes", `${result.nodes.length} (${result.backend.nodes})`)}
+${fact("Links", `${result.links.length === 0 ? "none" : result.links.length} (shaping: ${result.backend.links})`)}
+${fact("Sync server", result.syncServer ?? "none")}
+${fact("Seed", String(result.seed))}
+${fact("Run", html`<code>${result.runId}</code>`)}
+</dl>`;
+}
+
+function notes(result: RunResult): Html {
+  const warnings = result.warnings.map(
+    ({ atUs, level, node, text }) =>
+      html`<li><span class="${level === "error" ? "bad-text" : "warn-text"}">${level}</span> ${formatInstant(atUs)}${node !== null && ` on ${node}`}: ${text}</li>`,
+  );
+  const dropped = result.warningsDropped;
+  return html`${
+    result.lost.length > 0 &&
+    html`<h2>What this machine could not give</h2>
+<div class="card"><ul class="plain">${result.lost.map((text) => html`<li>${text}</li>`)}</ul></div>`
+  }${
+    warnings.length > 0 &&
+    html`<h2>Warnings</h2>
+<div class="card"><ul class="plain">${warnings}${dropped > 0 && html`<li class="soft">and ${dropped} more, in record.ndjson</li>`}</ul></div>`
+  }`;
+}
+
+function again(result: RunResult): Html {
+  return html`<h2>Again</h2>
+<p>The same run, with the same seed:</p>
+<pre>${repeatCommand(result)}</pre>
+<footer>Beside this page: <a href="result.json">result.json</a> (the same as data),
+<a href="record.ndjson">record.ndjson</a> (everything that happened), <a href="nodes/">nodes/</a>
+(what the programs printed). Times are seconds after time 0, the instant <code>$ns at 0</code>
+means.</footer>`;
+}

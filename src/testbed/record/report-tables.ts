@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+// The tables of report.html. What went wrong is always listed first and in the open; where there is
+// much that went well it is folded away. Pure.
+import { type Html, html } from "./html.ts";
+import { partyName } from "./report-text.ts";
+import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./result-model.ts";
+import { programPassed } from "./verdict.ts";
+import { formatDuration, formatInstant, joinNames, plural } from "./words.ts";
+
+/** Rows of one kind shown unfolded. */
+export const rowsOpenMax = 40;
+/** Rows of one kind on the page at all; result.json holds all. */
+export const rowsMax = 2_000;
+const lateUs = 100_000;
+
+/** A table whose bad rows stay open and whose good rows fold when there are many. */
+function table(
+  head: Html,
+  rows: { readonly bad: readonly Html[]; readonly good: readonly Html[] },
+  what: string,
+): Html {
+  const make = (body: readonly Html[]): Html =>
+    html`<table><thead><tr>${head}</tr></thead><tbody>${body.slice(0, rowsMax)}</tbody></table>${
+      body.length > rowsMax &&
+      html`<p class="legend">${body.length - rowsMax} rows more are in result.json.</p>`
+    }`;
+  const isFolded = rows.good.length > rowsOpenMax;
+  const open = isFolded ? rows.bad : [...rows.bad, ...rows.good];
+  return html`<div class="card scroll">${open.length > 0 && make(open)}${
+    isFolded &&
+    html`<details><summary>${what} (${rows.good.length})</summary>${make(rows.good)}</details>`
+  }</div>`;
+}
+
+function split<T>(all: readonly T[], isGood: (one: T) => boolean, row: (one: T) => Html) {
+  return {
+    bad: all.filter((one) => !isGood(one)).map(row),
+    good: all.filter(isGood).map(row),
+  };
+}
+
+/** Every barrier: who came first and last, who did not come. */
+export function barrierTable(result: RunResult): Html | null {
+  const { barriers } = result;
+  if (barriers.length === 0) return null;
+  const crossed = barriers.filter((one) => one.outcome === "crossed").length;
+  const head = html`<th>Barrier</th><th>Outcome</th><th class="num">Arrived</th><th class="num">First</th><th class="num">Last</th><th class="num">Ended</th><th>Last to arrive</th><th>Missing</th>`;
+  const rows = split(barriers, (one) => one.outcome === "crossed", barrierRow);
+  return html`<h2>Barriers<small>${crossed} of ${barriers.length} crossed</small></h2>
+${table(head, rows, "Crossed barriers")}`;
+}
+
+function barrierRow(barrier: ResultBarrier): Html {
+  const { outcome, expected, arrived, error, endedUs, missing, slow } = barrier;
+  const arrivals = [...barrier.participants].sort((a, b) => a.arrivedUs - b.arrivedUs);
+  const [first, last] = [arrivals[0], arrivals.at(-1)];
+  const isCrossed = outcome === "crossed";
+  return html`<tr><td class="name">${barrier.name}${barrier.generation > 1 && html` <span class="soft">#${barrier.generation}</span>`}</td>
+<td><span class="pill ${isCrossed ? "good" : "bad"}">${outcome}</span>${error !== 0 && html` <span class="pill warn">error ${error}</span>`}${slow !== null && html` <span class="pill warn">slow</span>`}</td>
+<td class="num">${arrived} of ${expected > 0 ? expected : "?"}</td>
+<td class="num">${first === undefined ? "–" : formatInstant(first.arrivedUs)}</td>
+<td class="num">${last === undefined ? "–" : formatInstant(last.arrivedUs)}</td>
+<td class="num">${formatInstant(endedUs)}</td>
+<td class="wide">${last === undefined ? "–" : html`${partyName(last)} <span class="soft">${lag(first, last)}</span>`}</td>
+<td class="wide${missing.length > 0 && " bad-text"}">${missing.length === 0 ? "–" : joinNames(missing, 20)}</td></tr>`;
+}
+
+/** How long the first had to wait for the last. */
+function lag(
+  first: { readonly arrivedUs: number } | undefined,
+  last: { readonly arrivedUs: number },
+): string {
+  const us = last.arrivedUs - (first?.arrivedUs ?? last.arrivedUs);
+  return us > 0 ? `${formatDuration(us)} after the first` : "";
+}
+
+/** Every program, with the last words of those that failed. */
+export function programTable(result: RunResult): Html | null {
+  const { programs, programsNotStarted: idle } = result;
+  if (programs.length + idle.length === 0) return null;
+  const failed = programs.filter((one) => !programPassed(one)).length;
+  const head = html`<th>Program</th><th>Node</th><th>Result</th><th class="num">Exit (expected)</th><th class="num">Started</th><th class="num">Ran for</th><th>Output</th>`;
+  const rows = split(programs, programPassed, programRow);
+  const note = [
+    `${programs.length - failed} of ${programs.length} as expected`,
+    ...(idle.length > 0 ? [`${idle.length} never started`] : []),
+  ].join(", ");
+  const names = joinNames(
+    idle.map(({ name, node }) => `${name} on ${node}`),
+    20,
+  );
+  return html`<h2>Programs<small>${note}</small></h2>
+${programs.length > 0 && table(head, rows, "Programs that ended as expected")}
+${idle.length > 0 && html`<p class="soft">Never started: ${names}</p>`}`;
+}
+
+function programRow(program: ResultProgram): Html {
+  const { name, node, command, startedUs, endedUs, exitCode, expectedExitCode, signal } = program;
+  const passed = programPassed(program);
+  const exit = exitCode ?? signal ?? "none";
+  const tail = program.startError ?? program.stderrTail.trimEnd();
+  return html`<tr><td class="name">${name}</td><td>${node}</td>
+<td><span class="pill${passed ? !program.stopped && " good" : " bad"}">${programState(program)}</span></td>
+<td class="num">${exit} (${expectedExitCode})</td>
+<td class="num">${formatInstant(startedUs)}</td>
+<td class="num">${endedUs === null ? "–" : formatDuration(Math.max(0, endedUs - startedUs))}</td>
+<td><a href="nodes/${encodeURIComponent(node.toWellFormed())}/">nodes/${node}/</a></td></tr>
+${
+  !passed &&
+  html`<tr class="tail"><td colspan="7"><code>${command}</code>${tail !== "" && html`<pre>${tail}</pre>`}</td></tr>`
+}`;
+}
+
+function programState(program: ResultProgram): string {
+  if (program.startError !== null) return "not started";
+  if (program.endedUs === null) return "not ended";
+  if (program.timedOut) return "out of time";
+  if (program.stopped) return "stopped";
+  return programPassed(program) ? "as expected" : "failed";
+}
+
+/** Every event of the main timeline, and all others that fired. */
+export function eventTable(result: RunResult): Html | null {
+  const { events } = result;
+  if (events.length === 0) return null;
+  const fired = events.filter((one) => one.firedUs !== null).length;
+  const head = html`<th>Event</th><th>For</th><th class="num">Planned</th><th class="num">Fired</th><th class="num">Late by</th><th>Outcome</th>`;
+  const isGood = (one: ResultEvent): boolean =>
+    one.outcome === "done" && (one.latenessUs ?? 0) <= lateUs;
+  return html`<h2>Events<small>${fired} of ${events.length} fired</small></h2>
+${table(head, split(events, isGood, eventRow), "Events that fired as planned")}`;
+}
+
+function eventRow(event: ResultEvent): Html {
+  const { latenessUs, outcome } = event;
+  const isLate = (latenessUs ?? 0) > lateUs;
+  const tone = outcome === "done" ? " good" : outcome.startsWith("failed") ? " bad" : " warn";
+  return html`<tr><td class="name">${event.event}${event.args !== "" && html` <code>${event.args.slice(0, 300)}</code>`}</td>
+<td>${event.object} <span class="soft">${event.type.toLowerCase()}</span></td>
+<td class="num">${event.plannedUs === null ? "at the end" : formatInstant(event.plannedUs)}</td>
+<td class="num">${event.firedUs === null ? "–" : formatInstant(event.firedUs)}</td>
+<td class="num${isLate && " bad-text"}">${latenessUs === null ? "–" : formatDuration(latenessUs)}</td>
+<td><span class="pill${tone}">${outcome}</span></td></tr>`;
+}
+
+/** What was asked of each direction of each link, beside what was measured. */
+export function linkTable(result: RunResult): Html | null {
+  const { links } = result;
+  if (links.length === 0) return null;
+  const head = html`<th>Link</th><th>From</th><th>To</th><th class="num">Bandwidth</th><th class="num">Delay</th><th class="num">Loss</th><th>Check</th>`;
+  const tones = { ok: " good", bad: " bad", skipped: "" };
+  const rows = split(
+    links,
+    (one) => one.verdict !== "bad",
+    ({
+      name,
+      from,
+      to,
+      asked,
+      verdict,
+    }) => html`<tr><td class="name">${name}</td><td>${from}</td><td>${to}</td>
+<td class="num">${asked.bandwidthBps === 0 ? "any" : `${asked.bandwidthBps / 1_000_000} Mb/s`}</td>
+<td class="num">${formatDuration(asked.delayUs)}</td><td class="num">${Number((asked.loss * 100).toPrecision(6))} %</td>
+<td><span class="pill${tones[verdict]}">${verdict}</span></td></tr>`,
+  );
+  return html`<h2>Links<small>as the file asks, each direction</small></h2>
+${table(head, rows, "Links")}`;
+}
+
+/** Nodes and their addresses, folded: rarely looked at, but wanted when a connection is refused. */
+export function nodeTable(result: RunResult): Html | null {
+  const { nodes } = result;
+  if (nodes.length === 0) return null;
+  const rows = nodes.slice(0, rowsMax).map(
+    ({ name, addresses, upUs }) => html`<tr><td class="name">${name}</td>
+<td class="num">${upUs === null ? html`<span class="bad-text">never</span>` : formatInstant(upUs)}</td>
+<td class="wide">${addresses.map(
+      ({ link, experiment, loopback }, at) =>
+        html`${at > 0 && ", "}${link === "" ? "control" : `${link} ${experiment}`} <span class="soft">is</span> <code>${loopback}</code>`,
+    )}</td></tr>`,
+  );
+  return html`<h2>Nodes</h2>
+<div class="card scroll"><details><summary>${plural(nodes.length, "node")} and their addresses</summary>
+<table><thead><tr><th>Node</th><th class="num">Up</th><th>Addresses</th></tr></thead><tbody>${rows}</tbody></table></details></div>`;
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// The last words of a run on the terminal: the verdict, what crossed, what failed and why, where the
+// results are, what to do next. Pure; at most about thirty lines, whatever the size of the run.
+import type { ResultBarrier, ResultProgram, RunResult } from "./result-model.ts";
+import { barrierSentence, programEnding, programPassed } from "./verdict.ts";
+import { formatDuration, formatInstant, joinNames, type Line, plural, styled } from "./words.ts";
+
+/** Barriers, and failures, listed before the reader is sent to the report. */
+export const rowsInSummaryMax = 8;
+
+/** Lines of a failed program's standard error shown. */
+export const stderrLinesMax = 6;
+
+/** The summary of a finished run. */
+export function renderSummary(result: RunResult): Line[] {
+  const passed = result.outcome === "passed";
+  const duration = formatDuration(Math.max(0, result.endedUs));
+  const verdict = passed
+    ? [styled("good", "passed"), `  ${result.experiment} in ${duration}`]
+    : [styled("bad", "failed"), `  ${result.experiment} after ${duration}`];
+  return [
+    [],
+    [...verdict, `: ${accomplished(result)}`],
+    ...failureLines(result),
+    ...barrierLines(result.barriers.filter((one) => one.outcome === "crossed")),
+    [],
+    [
+      "results  ",
+      styled("strong", `${result.out}/`),
+      "  (report.html, result.json, record.ndjson)",
+    ],
+    ...(passed ? [] : adviceLines(result)),
+  ];
+}
+
+/** `5 programs as expected, 2 barriers crossed, 10 of 12 events fired`. */
+export function accomplished(result: RunResult): string {
+  const programs = result.programs.filter(programPassed).length;
+  const crossed = result.barriers.filter((one) => one.outcome === "crossed").length;
+  const fired = result.events.filter((one) => one.firedUs !== null).length;
+  const parts = [
+    share(programs, result.programs.length, "program", "as expected"),
+    share(crossed, result.barriers.length, "barrier", "crossed"),
+    share(fired, result.events.length, "event", "fired"),
+  ].filter((part) => part !== null);
+  return parts.length === 0 ? "nothing was planned" : parts.join(", ");
+}
+
+function share(part: number, total: number, what: string, done: string): string | null {
+  if (total === 0) return null;
+  return part === total
+    ? `${plural(total, what)} ${done}`
+    : `${part} of ${plural(total, what)} ${done}`;
+}
+
+function barrierLines(crossed: readonly ResultBarrier[]): Line[] {
+  if (crossed.length === 0) return [];
+  const shown = crossed.slice(0, rowsInSummaryMax);
+  const width = Math.min(32, Math.max(...shown.map((one) => one.name.length)));
+  const rest = crossed.length - shown.length;
+  return [
+    [],
+    ...shown.map((one): Line => {
+      const at = one.crossedUs === null ? "" : ` at ${formatInstant(one.crossedUs)}`;
+      const head = `barrier  ${one.name.padEnd(width)}  crossed${at} by ${one.arrived}`;
+      if (one.error === 0) return [head];
+      const heard = one.participants.filter((party) => party.releasedUs !== null).map(partyName);
+      return [head, ", ", styled("warning", `error ${one.error}`), ` heard by ${joinNames(heard)}`];
+    }),
+    ...(rest === 0 ? [] : [[`         and ${plural(rest, "barrier")} more, see report.html`]]),
+  ];
+}
+
+/** What people call a party: its node, or failing that its name or address. */
+export function partyName(party: { readonly name: string; readonly node: string | null }): string {
+  return party.node ?? party.name;
+}
+
+function failureLines(result: RunResult): Line[] {
+  const programs = result.programs.filter((program) => !programPassed(program));
+  const barriers = result.barriers.filter((barrier) => barrier.outcome !== "crossed");
+  const own = result.reasons.filter(({ code }) => code !== "PROGRAM" && code !== "BARRIER");
+  const blocks: Line[][] = [
+    ...own.map(({ message }): Line[] => [[styled("bad", message)]]),
+    ...programs.map((program) => programLines(result.out, program)),
+    ...barriers.map((barrier): Line[] => [[styled("bad", barrierSentence(barrier))]]),
+  ];
+  if (blocks.length === 0) return [];
+  // Each kind of failure is told, however many there are of the others.
+  const shown = blocks.slice(0, rowsInSummaryMax);
+  if (blocks.length > rowsInSummaryMax && programs.length > 0 && barriers.length > 0) {
+    shown.splice(-1, 1, ...blocks.slice(-1));
+  }
+  const rest = blocks.length - shown.length;
+  return [
+    [],
+    ...shown.flat(),
+    ...(rest === 0 ? [] : [[`and ${plural(rest, "failure")} more, see report.html`]]),
+  ];
+}
+
+function programLines(out: string, program: ResultProgram): Line[] {
+  const tail = program.stderrTail.trimEnd();
+  const lines = tail === "" ? [] : tail.split("\n").slice(-stderrLinesMax);
+  return [
+    [styled("bad", `program ${program.name} on ${program.node} ${programEnding(program)}`)],
+    ...lines.map((line): Line => [styled("dim", "  | "), line]),
+    ["  output: ", `${out}/nodes/${program.node}/`],
+  ];
+}
+
+function adviceLines(result: RunResult): Line[] {
+  const isProgram = result.reasons.some(({ code }) => code === "PROGRAM");
+  const isBarrier = result.reasons.some(({ code }) => code === "BARRIER");
+  const first = isProgram
+    ? "read the output of the failed program above"
+    : isBarrier
+      ? "see why the missing nodes did not come: their output is in nodes/"
+      : "do what the message above says";
+  return [
+    [],
+    [styled("strong", "next"), `     ${first}`],
+    [`         see who waited for whom: open ${result.out}/report.html`],
+    [`         run it again: ${repeatCommand(result)}`],
+  ];
+}
+
+/** The command that repeats a run, quoted for a shell. */
+export function repeatCommand(result: Pick<RunResult, "file" | "seed">): string {
+  return `muster run ${shellQuote(result.file)} --seed ${result.seed}`;
+}
+
+function shellQuote(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

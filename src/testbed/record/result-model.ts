@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+// The shape of result.json, schema 1. Types only; docs/reference/result.md describes them for users.
+// A field keeps its name and meaning as long as `schema` is 1; new fields may come.
+import type { BarrierOutcome } from "../../core/effect.ts";
+import type { EndedBy, NodeAddress } from "../run-event.ts";
+
+/** Warnings kept in the result; the rest is counted, and is in the record. */
+export const warningsMax = 1_000;
+
+/** The object in result.json. Times are microseconds since time 0 of the run unless named else. */
+export interface RunResult {
+  readonly schema: 1;
+  /** `pid/eid` */
+  readonly experiment: string;
+  readonly runId: string;
+  /** The experiment file, as given. */
+  readonly file: string;
+  /** Directory of the results, as given. */
+  readonly out: string;
+  /** Wall clock when the run started, ISO 8601. */
+  readonly startedAt: string;
+  /** When the run started and ended; the start is before time 0. */
+  readonly startedUs: number;
+  readonly endedUs: number;
+  readonly outcome: "passed" | "failed";
+  readonly endedBy: EndedBy;
+  /** A failure of the run itself, not of a program or barrier. */
+  readonly error: { readonly code: string; readonly message: string } | null;
+  /** Why the outcome is `failed`, most telling first; empty when it passed. */
+  readonly reasons: readonly ResultReason[];
+  readonly syncServer: string | null;
+  readonly seed: number;
+  readonly backend: { readonly nodes: string; readonly links: string };
+  readonly nodes: readonly ResultNode[];
+  /** What this machine could not give, one sentence each. */
+  readonly lost: readonly string[];
+  readonly warnings: readonly ResultWarning[];
+  /** Warnings beyond `warningsMax`. */
+  readonly warningsDropped: number;
+  readonly barriers: readonly ResultBarrier[];
+  readonly events: readonly ResultEvent[];
+  readonly programs: readonly ResultProgram[];
+  /** Programs of the experiment that were never started; that fails nothing by itself. */
+  readonly programsNotStarted: readonly { readonly name: string; readonly node: string }[];
+  readonly links: readonly ResultLink[];
+}
+
+export interface ResultNode {
+  readonly name: string;
+  readonly addresses: readonly NodeAddress[];
+  /** When the node was up; null when it never was. */
+  readonly upUs: number | null;
+}
+
+export interface ResultWarning {
+  readonly atUs: number;
+  readonly level: "warning" | "error";
+  readonly node: string | null;
+  readonly text: string;
+}
+
+export interface ResultBarrier {
+  readonly name: string;
+  readonly kind: "count";
+  readonly generation: number;
+  readonly outcome: BarrierOutcome;
+  readonly expected: number;
+  /** Parties that arrived and did not leave again. */
+  readonly arrived: number;
+  /** null unless the outcome is `crossed`. */
+  readonly crossedUs: number | null;
+  readonly endedUs: number;
+  /** The error number everybody was given, the largest reported; 0 for none. */
+  readonly error: number;
+  readonly participants: readonly {
+    readonly name: string;
+    readonly node: string | null;
+    readonly arrivedUs: number;
+    readonly releasedUs: number | null;
+  }[];
+  readonly missing: readonly string[];
+  /** The warning given when the wait got long, if it did. */
+  readonly slow: {
+    readonly atUs: number;
+    readonly waitedUs: number;
+    readonly arrived: readonly string[];
+    readonly missing: readonly string[];
+  } | null;
+}
+
+export interface ResultProgram {
+  readonly name: string;
+  readonly node: string;
+  readonly command: string;
+  readonly startedUs: number;
+  /** null when the stream ended before the program did. */
+  readonly endedUs: number | null;
+  readonly exitCode: number | null;
+  readonly expectedExitCode: number;
+  readonly signal: string | null;
+  readonly timedOut: boolean;
+  /** Stopped by an event or by the end of the run: its exit status decides nothing. */
+  readonly stopped: boolean;
+  readonly startError: string | null;
+  readonly stderrTail: string;
+}
+
+/** One event; times in microseconds since time 0. */
+export interface ResultEvent {
+  readonly id: number;
+  readonly object: string;
+  readonly type: string;
+  readonly event: string;
+  readonly args: string;
+  /** null for an event of the swap-out that did not fire. */
+  readonly plannedUs: number | null;
+  /** null when it did not fire. */
+  readonly firedUs: number | null;
+  readonly latenessUs: number | null;
+  /** `done`, `failed: WHY`, `ignored: WHY` or `not fired`. */
+  readonly outcome: string;
+}
+
+/** One direction of a link, or of one pair of members of a LAN. */
+export interface ResultLink {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  readonly asked: {
+    /** Bits per second; 0 means whatever the medium carries. */
+    readonly bandwidthBps: number;
+    /** One way. */
+    readonly delayUs: number;
+    /** 0 to 1. */
+    readonly loss: number;
+  };
+  readonly measured: {
+    readonly bandwidthBps: number;
+    readonly rttUs: number;
+    readonly loss: number;
+  } | null;
+  readonly verdict: "ok" | "bad" | "skipped";
+}
+
+/** One reason for the outcome `failed`. */
+export interface ResultReason {
+  /** `PROGRAM`, `BARRIER`, `INTERRUPTED`, or the code of the error of the run. */
+  readonly code: string;
+  readonly message: string;
+}

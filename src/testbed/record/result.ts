@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+// result.json: what a run came to, reduced from the stream of run events and nothing else. Pure: no
+// clock, no files; the same events give the same object, live or read back from record.ndjson.
+// docs/reference/result.md describes the format for users.
+//
+//   R1. `outcome` is `passed` exactly when `reasons` is empty.
+//   R2. An error number reported at a barrier fails nothing by itself; it is carried along.
+//   R3. Every barrier anybody touched appears, also those still open when the stream ends.
+//   R4. Any order of events is accepted: a broken stream gives an incomplete result, never a throw.
+import type { Experiment } from "../../experiment/model.ts";
+import type {
+  BarrierChanged,
+  BarrierEnded,
+  Message,
+  ProgramEnded,
+  ProgramStarted,
+  RunEnded,
+  RunEvent,
+  RunStarted,
+} from "../run-event.ts";
+import { createEventTable } from "./result-events.ts";
+import { skippedLinks } from "./result-links.ts";
+import {
+  type ResultBarrier,
+  type ResultEvent,
+  type ResultLink,
+  type ResultNode,
+  type ResultProgram,
+  type ResultWarning,
+  type RunResult,
+  warningsMax,
+} from "./result-model.ts";
+import { verdictReasons } from "./verdict.ts";
+
+export interface ResultOptions {
+  readonly experiment: Experiment;
+  /** What was asked of the links and what was measured; by default all are `skipped`. */
+  readonly links?: readonly ResultLink[];
+}
+
+export interface ResultBuilder {
+  add(event: RunEvent): void;
+  /** Fails the run from outside the stream (results that cannot be written); the first one stays. */
+  fail(code: string, message: string): void;
+  /** The result as of now; may be called again after more events. */
+  build(): RunResult;
+}
+
+interface OpenBarrier {
+  readonly last: BarrierChanged;
+  /** When each of those in `last.waiting` was first seen there. */
+  readonly arrivedUs: ReadonlyMap<string, number>;
+}
+
+interface State {
+  started: (RunStarted & { atUs: number }) | null;
+  ended: (RunEnded & { atUs: number }) | null;
+  failure: { code: string; message: string } | null;
+  lastUs: number;
+  readonly up: Map<string, number>;
+  readonly running: Map<string, ProgramStarted & { atUs: number }>;
+  readonly programs: ResultProgram[];
+  readonly open: Map<string, OpenBarrier>;
+  readonly slow: Map<string, ResultBarrier["slow"]>;
+  readonly barriers: ResultBarrier[];
+  readonly warnings: ResultWarning[];
+  warningsDropped: number;
+}
+
+/**
+ * Builds the result of a run from its events.
+ *
+ * @example
+ * const builder = createResultBuilder({ experiment });
+ * watchers.push((event) => builder.add(event));
+ * // ... the run ...
+ * const result = builder.build();
+ */
+export function createResultBuilder(options: ResultOptions): ResultBuilder {
+  const events = createEventTable(options.experiment.events);
+  const links = options.links ?? skippedLinks(options.experiment.links);
+  const state: State = {
+    started: null,
+    ended: null,
+    failure: null,
+    lastUs: 0,
+    up: new Map(),
+    running: new Map(),
+    programs: [],
+    open: new Map(),
+    slow: new Map(),
+    barriers: [],
+    warnings: [],
+    warningsDropped: 0,
+  };
+  return {
+    add(event) {
+      state.lastUs = Math.max(state.lastUs, event.atUs);
+      if (event.type === "event-fired") events.add(event);
+      else addEvent(state, event);
+    },
+    fail(code, message) {
+      state.failure ??= { code, message };
+    },
+    build() {
+      return assemble(options.experiment, state, events.rows(), links);
+    },
+  };
+}
+
+function addEvent(state: State, event: RunEvent): void {
+  switch (event.type) {
+    case "run-started":
+      state.started = event;
+      return;
+    case "node-up":
+      state.up.set(event.node, event.atUs);
+      return;
+    case "program-started":
+      state.running.set(programKey(event), event);
+      return;
+    case "program-ended":
+      state.running.delete(programKey(event));
+      state.programs.push(endedProgram(event, event.atUs));
+      return;
+    case "barrier-changed":
+      changeBarrier(state, event, event.atUs);
+      return;
+    case "barrier-ended":
+      state.barriers.push(endedBarrier(event, state.slow.get(event.name) ?? null));
+      state.open.delete(event.name);
+      state.slow.delete(event.name);
+      return;
+    case "barrier-slow":
+      state.slow.set(event.name, {
+        atUs: event.atUs,
+        waitedUs: event.waitedUs,
+        arrived: event.arrived,
+        missing: event.missing,
+      });
+      return;
+    case "message":
+      addMessage(state, event, event.atUs);
+      return;
+    case "run-ended":
+      state.ended = event;
+      return;
+    case "event-fired":
+    case "log":
+      return;
+  }
+}
+
+function programKey(program: { readonly name: string; readonly node: string }): string {
+  return `${program.node}\0${program.name}`;
+}
+
+function endedProgram(event: ProgramEnded, atUs: number): ResultProgram {
+  const { name, node, command, startedUs, exitCode, expectedExitCode } = event;
+  const { signal, timedOut, stopped, startError, stderrTail } = event;
+  return {
+    name,
+    node,
+    command,
+    startedUs,
+    endedUs: atUs,
+    exitCode,
+    expectedExitCode,
+    signal,
+    timedOut,
+    stopped,
+    startError,
+    stderrTail,
+  };
+}
+
+function changeBarrier(state: State, event: BarrierChanged, atUs: number): void {
+  if (event.arrived === 0 && event.expected === 0) {
+    // Everybody left before anybody said how many to expect: nothing is left to wait for.
+    state.open.delete(event.name);
+    return;
+  }
+  const before = state.open.get(event.name)?.arrivedUs;
+  const arrivedUs = new Map(event.waiting.map((name) => [name, before?.get(name) ?? atUs]));
+  state.open.set(event.name, { last: event, arrivedUs });
+}
+
+function endedBarrier(event: BarrierEnded, slow: ResultBarrier["slow"]): ResultBarrier {
+  const released = event.participants.filter((one) => one.releasedUs !== null).length;
+  return {
+    name: event.name,
+    kind: event.kind,
+    generation: event.generation,
+    outcome: event.outcome,
+    expected: event.expected,
+    // Whoever left again was not released. When nobody was (a run cut short), all had arrived.
+    arrived: released === 0 ? event.participants.length : released,
+    crossedUs: event.outcome === "crossed" ? event.crossedUs : null,
+    endedUs: event.crossedUs,
+    error: event.error,
+    participants: event.participants,
+    missing: event.missing,
+    slow,
+  };
+}
+
+function addMessage(state: State, event: Message, atUs: number): void {
+  const { level, node, text } = event;
+  if (level === "info") return;
+  if (state.warnings.length < warningsMax) state.warnings.push({ atUs, level, node, text });
+  else state.warningsDropped += 1;
+}
+
+function assemble(
+  experiment: Experiment,
+  state: State,
+  events: readonly ResultEvent[],
+  links: readonly ResultLink[],
+): RunResult {
+  const { started, ended } = state;
+  const endedUs = ended?.atUs ?? state.lastUs;
+  const barriers = [...state.barriers, ...openBarriers(state, endedUs)];
+  const programs = [...state.programs, ...runningPrograms(state)];
+  const error = state.failure ?? ended?.error ?? (ended === null ? incomplete : null);
+  const endedBy = ended?.endedBy ?? "failure";
+  const outcome = ended?.outcome ?? "failed";
+  const reasons = verdictReasons({ error, endedBy, outcome, programs, barriers });
+  return {
+    schema: 1,
+    experiment: started?.experiment ?? `${experiment.pid}/${experiment.eid}`,
+    runId: started?.runId ?? "",
+    file: started?.file ?? "",
+    out: started?.out ?? "",
+    startedAt: isoTime(started?.startedWallMs ?? 0),
+    startedUs: started?.atUs ?? 0,
+    endedUs,
+    outcome: reasons.length === 0 ? "passed" : "failed",
+    endedBy,
+    error,
+    reasons,
+    syncServer: started?.syncServer ?? null,
+    seed: started?.seed ?? 0,
+    backend: started?.backend ?? { nodes: "process", links: "none" },
+    nodes: resultNodes(state),
+    lost: started?.lost ?? [],
+    warnings: [...state.warnings],
+    warningsDropped: state.warningsDropped,
+    barriers,
+    events,
+    programs,
+    programsNotStarted: notStarted(started, programs),
+    links,
+  };
+}
+
+const incomplete = {
+  code: "INCOMPLETE",
+  message: "the record of the run ends before the run does",
+};
+
+function resultNodes(state: State): ResultNode[] {
+  return (state.started?.nodes ?? []).map(({ name, addresses }) => ({
+    name,
+    addresses,
+    upUs: state.up.get(name) ?? null,
+  }));
+}
+
+function notStarted(
+  started: RunStarted | null,
+  programs: readonly ResultProgram[],
+): RunResult["programsNotStarted"] {
+  const seen = new Set(programs.map(programKey));
+  return (started?.programs ?? []).filter((program) => !seen.has(programKey(program)));
+}
+
+/** Programs whose end nobody saw: their exit code is unknown, which is not the expected one. */
+function runningPrograms(state: State): ResultProgram[] {
+  return [...state.running.values()].map(({ name, node, command, atUs }) => ({
+    name,
+    node,
+    command,
+    startedUs: atUs,
+    endedUs: null,
+    exitCode: null,
+    expectedExitCode: 0,
+    signal: null,
+    timedOut: false,
+    stopped: false,
+    startError: null,
+    stderrTail: "",
+  }));
+}
+
+/** R3: a barrier whose end nobody saw was cut off by the end of the run. */
+function openBarriers(state: State, endedUs: number): ResultBarrier[] {
+  const generations = new Map<string, number>();
+  for (const { name, generation } of state.barriers) generations.set(name, generation);
+  return [...state.open.values()].map(({ last, arrivedUs }) => ({
+    name: last.name,
+    kind: "count",
+    generation: (generations.get(last.name) ?? 0) + 1,
+    outcome: "cancelled",
+    expected: last.expected,
+    arrived: last.arrived,
+    crossedUs: null,
+    endedUs,
+    error: 0,
+    participants: [...arrivedUs].map(([name, atUs]) => ({
+      name,
+      node: null,
+      arrivedUs: atUs,
+      releasedUs: null,
+    })),
+    missing: last.missing,
+    slow: state.slow.get(last.name) ?? null,
+  }));
+}
+
+function isoTime(wallMs: number): string {
+  const date = new Date(wallMs);
+  return Number.isNaN(date.getTime()) ? new Date(0).toISOString() : date.toISOString();
+}
+
+/** Exit status of `muster run`: 0 passed, 1 failed. */
+export function exitStatus(result: Pick<RunResult, "outcome">): 0 | 1 {
+  return result.outcome === "passed" ? 0 : 1;
+}

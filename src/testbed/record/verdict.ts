@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// The verdict on a run: every reason why it did not pass, as sentences for people. Pure.
+//
+//   V1. A program that was not stopped ended with its expected code.
+//   V2. Every barrier's outcome is `crossed`.
+//   V3. The run itself had no error and was not interrupted.
+import type { EndedBy } from "../run-event.ts";
+import type { ResultBarrier, ResultProgram, ResultReason } from "./result-model.ts";
+import { joinNames } from "./words.ts";
+
+export interface VerdictInput {
+  readonly error: { readonly code: string; readonly message: string } | null;
+  readonly endedBy: EndedBy;
+  /** What the run said of itself; `failed` stands even when no rule is broken. */
+  readonly outcome: "passed" | "failed";
+  readonly programs: readonly ResultProgram[];
+  readonly barriers: readonly ResultBarrier[];
+}
+
+/** The reasons why a run failed, most telling first; empty when it passed. */
+export function verdictReasons(input: VerdictInput): ResultReason[] {
+  const reasons: ResultReason[] = [];
+  if (input.error !== null) reasons.push(input.error);
+  if (input.endedBy === "interrupt" && input.error === null) {
+    reasons.push({ code: "INTERRUPTED", message: "the run was interrupted before it ended" });
+  }
+  for (const program of input.programs) {
+    if (programPassed(program)) continue;
+    reasons.push({ code: "PROGRAM", message: programSentence(program) });
+  }
+  for (const barrier of input.barriers) {
+    if (barrier.outcome === "crossed") continue;
+    reasons.push({ code: "BARRIER", message: barrierSentence(barrier) });
+  }
+  if (reasons.length === 0 && (input.outcome === "failed" || input.endedBy === "failure")) {
+    reasons.push({ code: "FAILED", message: "the run ended by a failure" });
+  }
+  return reasons;
+}
+
+/** V1. A stopped program passes whatever its status: somebody else decided when it ends. */
+export function programPassed(program: ResultProgram): boolean {
+  if (program.startError !== null) return false;
+  return program.stopped || program.exitCode === program.expectedExitCode;
+}
+
+/** How a program ended, e.g. `exited with 1, expected 0`. */
+export function programEnding(program: ResultProgram): string {
+  const { startError, endedUs, exitCode, expectedExitCode, signal, timedOut, stopped } = program;
+  if (startError !== null) return `could not be started: ${startError}`;
+  if (endedUs === null) return "had not ended when the run did";
+  if (timedOut) return `ran out of its time and was ended${signal ? ` by ${signal}` : ""}`;
+  if (stopped) return "was stopped";
+  if (signal !== null) return `was ended by ${signal}, expected exit code ${expectedExitCode}`;
+  if (exitCode === expectedExitCode) return `exited with ${exitCode}`;
+  return `exited with ${exitCode ?? "no code"}, expected ${expectedExitCode}`;
+}
+
+function programSentence(program: ResultProgram): string {
+  return `program ${program.name} on ${program.node} ${programEnding(program)}`;
+}
+
+/** What became of a barrier that was not crossed, with who is missing (B10). */
+export function barrierSentence(barrier: ResultBarrier): string {
+  const { name, outcome, arrived, expected, missing } = barrier;
+  const how = {
+    crossed: "was crossed",
+    failed: "failed",
+    timeout: "timed out",
+    cancelled: "was not crossed before it was cancelled",
+  }[outcome];
+  const count =
+    expected > 0 ? `${arrived} of ${expected} arrived` : `${arrived} arrived, nobody said how many`;
+  const who = missing.length === 0 ? "" : `; missing: ${joinNames(missing)}`;
+  return `barrier ${name} ${how}: ${count}${who}`;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// Words and numbers as people read them in the progress, the summary and the reports. Pure.
+
+/** Names listed before the rest becomes a number. */
+export const namesShownMax = 10;
+
+/** `node1, node2 and 3 more`; entries that hold a comma themselves are parted by semicolons. */
+export function joinNames(names: readonly string[], max: number = namesShownMax): string {
+  const separator = names.some((name) => name.includes(", ")) ? "; " : ", ";
+  const shown = names.slice(0, max);
+  const rest = names.length - shown.length;
+  return rest === 0 ? shown.join(separator) : `${shown.join(separator)} and ${rest} more`;
+}
+
+/** `1 program`, `2 programs`; thousands are parted by commas. */
+export function plural(count: number, singular: string, several: string = `${singular}s`): string {
+  return `${formatCount(count)} ${count === 1 ? singular : several}`;
+}
+
+/** `12,345` */
+export function formatCount(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** A duration with about three digits: `0.4 ms`, `12.3 ms`, `1.203 s`, `2 min 05 s`. */
+export function formatDuration(us: number): string {
+  if (us < 0) return `-${formatDuration(-us)}`;
+  if (us < 1_000) return `${us} us`;
+  if (us < 99_950) return `${(us / 1_000).toFixed(1)} ms`;
+  if (us < 1_000_000) return `${Math.round(us / 1_000)} ms`;
+  if (us < 9_999_500) return `${(us / 1_000_000).toFixed(3)} s`;
+  if (us < 59_950_000) return `${(us / 1_000_000).toFixed(1)} s`;
+  const seconds = Math.round(us / 1_000_000);
+  const rest = String(seconds % 60).padStart(2, "0");
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${rest} s`;
+  const minutes = String(Math.floor((seconds % 3_600) / 60)).padStart(2, "0");
+  return `${Math.floor(seconds / 3_600)} h ${minutes} min`;
+}
+
+/** An instant of the run: `+1.203s`, `-0.050s`. */
+export function formatInstant(us: number): string {
+  const ms = Math.round(Math.abs(us) / 1_000);
+  return `${us < 0 && ms > 0 ? "-" : "+"}${(ms / 1_000).toFixed(3)}s`;
+}
+
+/** What a piece of text means; how that looks is for the terminal or the page to decide. */
+export type Style = "strong" | "dim" | "good" | "bad" | "warning";
+
+/** One line of output: plain text and styled pieces. */
+export type Line = readonly (string | { readonly text: string; readonly style: Style })[];
+
+/** A styled piece of a line. */
+export function styled(style: Style, text: string): { text: string; style: Style } {
+  return { text, style };
+}
