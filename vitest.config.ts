@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { defineConfig } from "vitest/config";
 
 // `unit` shares one worker per file group (the pure layers share nothing, so isolation buys
@@ -5,6 +6,10 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     reporters: ["default", "./tools/plain-reporter.ts"],
+    // What runs the tests also starts servers and programs: more workers than this make a small
+    // machine late, and tests of time with it.
+    maxWorkers: 2,
+    coverage: { include: ["src/**/*.ts"], exclude: ["**/*.test.ts"], reporter: ["text", "html"] },
     projects: [
       {
         test: {

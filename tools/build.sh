@@ -1,6 +1,30 @@
 #!/bin/sh
-# Compiles src/ into dist/. `tsc -b` leaves the outputs of deleted sources behind, hence the rm.
+# Compiles src/ into dist/ and links the commands. `npm run clean` first builds from nothing.
 set -e
 cd "$(dirname "$0")/.."
-rm -rf dist
-node node_modules/typescript/bin/tsc -b src/cli
+
+if [ ! -e node_modules/typescript ]; then
+  echo "build: TypeScript is not installed; run 'npm ci' with its development dependencies" >&2
+  exit 1
+fi
+
+# `tsc -b` leaves the outputs of deleted sources behind. Only those are removed, so that a rebuild
+# takes a fraction of a second and commands that are running keep their files.
+if [ -d dist ]; then
+  find dist -name '*.js' | while read -r output; do
+    source=src/${output#dist/}
+    [ -e "${source%.js}.ts" ] ||
+      rm -f "$output" "$output.map" "${output%.js}.d.ts" "${output%.js}.d.ts.map"
+  done
+fi
+bin/node node_modules/typescript/bin/tsc -b src/cli
+
+# npm links the commands of the packages a project depends on, but not those of the project itself.
+commands=$(bin/node -p '
+  const { bin } = require("./package.json");
+  Object.entries(bin).map(([name, file]) => `${name} ${file}`).join("\n")
+')
+mkdir -p node_modules/.bin
+echo "$commands" | while read -r name file; do
+  ln -sfn "../../$file" "node_modules/.bin/$name"
+done

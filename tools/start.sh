@@ -1,5 +1,11 @@
 #!/bin/sh
-# `npm start` runs the quick-start experiment; `npm start -- ARGS` passes ARGS to muster.
-cd "$(dirname "$0")/.." || exit 1
-[ $# -gt 0 ] || set -- run examples/quickstart.ns
-exec bin/muster "$@"
+# `npm start` runs the quick-start experiment; `npm start -- ARGS` passes ARGS to muster. File names
+# in ARGS count from where the user stands (npm itself always changes to the package's folder).
+root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+if [ $# -eq 0 ]; then
+  cd "$root" || exit 1
+  set -- run examples/quickstart.ns
+else
+  cd "${INIT_CWD:-.}" || exit 1
+fi
+exec "$root/bin/muster" "$@"
