@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// What a command line that goes no further prints, and with which status it ends.
+
+export interface Exit {
+  readonly kind: "exit";
+  readonly code: number;
+  readonly stdout?: string;
+  readonly stderr?: string;
+}
+
+/** Prints and ends the process. Writes to pipes and files are synchronous on Linux. */
+export function performExit({ code, stdout, stderr }: Exit): never {
+  if (stdout !== undefined) process.stdout.write(stdout);
+  if (stderr !== undefined) process.stderr.write(stderr);
+  process.exit(code);
+}
