@@ -7,7 +7,7 @@
 //   <out>/nodes/<node>/etc/hosts
 //   <tmp>/shared/tools/<name>          links to the old tools
 //   <tmp>/shared/nodes/<node>/...      the node's own /tmp, /var/tmp and /var/run
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeAddresses } from "./addresses.ts";
 import { formatHostsFile, type HostsRow, planHostsRows } from "./hosts-file.ts";
@@ -30,6 +30,8 @@ export interface RunDirectories {
   /** What nodes may see of the temporary directory. */
   readonly shared: string;
   readonly tools: string;
+  /** A home for an account that has none. */
+  readonly home: string;
   /** `<out>/proj` */
   readonly experiment: string;
 }
@@ -39,7 +41,12 @@ const EXPERIMENT_DIRECTORIES = ["tbdata", "logs", "tmp", "bin"];
 
 export function planRunDirectories(out: string, temporary: string): RunDirectories {
   const shared = join(temporary, "shared");
-  return { shared, tools: join(shared, "tools"), experiment: join(out, "proj") };
+  return {
+    shared,
+    tools: join(shared, "tools"),
+    home: join(shared, "home"),
+    experiment: join(out, "proj"),
+  };
 }
 
 export function planNodeDirectories(
@@ -65,39 +72,48 @@ export function planNodeDirectories(
 /** Creates what the nodes share. @throws Error of the file system. */
 export function createRunFiles(run: RunDirectories, tools: Readonly<Record<string, string>>): void {
   mkdirSync(run.tools, { recursive: true });
+  mkdirSync(run.home);
   for (const [name, target] of Object.entries(tools)) symlinkSync(target, join(run.tools, name));
   for (const name of EXPERIMENT_DIRECTORIES) {
     mkdirSync(join(run.experiment, name), { recursive: true });
   }
 }
 
-/** Creates the directories and files of one node. @throws Error of the file system. */
-export function createNodeFiles(
-  directories: NodeDirectories,
-  files: Readonly<Record<string, string>>,
-  hosts: string,
-): void {
+/** Creates the directories of one node and its hosts file. @throws Error of the file system. */
+export function createNodeFiles(directories: NodeDirectories, hosts: string): void {
   const { boot, emulab, localLogs, hostsFile, temporary, varTemporary, varRun } = directories;
   for (const path of [boot, join(emulab, "logs"), localLogs, join(hostsFile, ".."), varRun]) {
     mkdirSync(path, { recursive: true });
   }
-  for (const path of [temporary, varTemporary]) mkdirSync(path, { recursive: true });
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(boot, name), text);
+  for (const path of [temporary, varTemporary]) {
+    mkdirSync(path, { recursive: true });
+    chmodSync(path, 0o1777); // A program may become another user.
+  }
   writeFileSync(hostsFile, hosts);
+}
+
+/** @throws Error of the file system. */
+export function writeBootFiles(
+  directories: NodeDirectories,
+  files: Readonly<Record<string, string>>,
+): void {
+  for (const [name, text] of Object.entries(files)) {
+    writeFileSync(join(directories.boot, name), text);
+  }
 }
 
 /** The text of a node's boot files, by name. [EMULAB-TMCD, files of the node] */
 export function planBootFiles(
   options: BackendOptions,
   mode: NodeMode,
-  node: NodePlan,
+  node: string,
   addresses: NodeAddresses,
 ): Readonly<Record<string, string>> {
   const suffix = controlSuffix(options);
   const files: Record<string, string> = {
-    nickname: `${node.name}.${options.eid}.${options.pid}\n`,
-    nodeid: `${node.name}\n`,
-    realname: `${node.name}\n`,
+    nickname: `${node}.${options.eid}.${options.pid}\n`,
+    nodeid: `${node}\n`,
+    realname: `${node}\n`,
     mydomain: `${options.domain}\n`,
   };
   if (options.syncServer !== undefined) {
@@ -134,7 +150,7 @@ export function planHosts(
 }
 
 /** `<eid>.<pid>.<domain>` */
-function controlSuffix(options: BackendOptions): string {
+export function controlSuffix(options: BackendOptions): string {
   return `${options.eid}.${options.pid}.${options.domain}`;
 }
 

@@ -8,22 +8,27 @@ import { assert } from "../../core/assert.ts";
 import { type AddressBlock, claimAddressBlock } from "./address-block.ts";
 import { type NodeAddresses, planAddresses } from "./addresses.ts";
 import { describeLosses } from "./losses.ts";
+import { type Namespaces, startNamespaces } from "./namespaces.ts";
 import type { BackendOptions, NodeBackend, NodeMode, NodePlan } from "./node-backend.ts";
 import {
+  controlSuffix,
   createNodeFiles,
   createRunFiles,
+  type NodeDirectories,
   planBootFiles,
   planHosts,
   planNodeDirectories,
   planRunDirectories,
   type RunDirectories,
+  writeBootFiles,
 } from "./node-files.ts";
+import { homePath, VIEW } from "./node-view.ts";
 import { ProcessNode, RunPrograms } from "./process-node.ts";
 import { planEnvironment } from "./program-environment.ts";
 import { type Reaper, startReaper } from "./reaper.ts";
 import { createRunDirectory } from "./run-directory.ts";
-import { chooseShell, findProgram, type NodeShell } from "./system-programs.ts";
-import { currentUser, hostPaths } from "./views.ts";
+import { chooseShell, findProgram } from "./system-programs.ts";
+import { type CurrentUser, currentUser, hostPaths, neededPaths, nodePaths } from "./views.ts";
 
 /** Time programs have between SIGTERM and SIGKILL. */
 const GRACE_MS = 1000;
@@ -66,52 +71,123 @@ interface Parts {
 }
 
 async function bringUp(parts: Parts): Promise<NodeBackend> {
-  const { options, temporary } = parts;
-  const mode: NodeMode = "environment";
+  const { options, temporary, reaper } = parts;
   const run = planRunDirectories(options.out, temporary);
   createRunFiles(run, options.tools);
+  const drafts = options.nodes.map((plan) => draftNode(parts, run, plan));
+  const user = currentUser();
+  const { namespaces, reasons } = await chooseMode(parts, run, drafts, user);
+  const mode: NodeMode = namespaces === undefined ? "environment" : "namespace";
   const shell = chooseShell();
-  const programs = new RunPrograms(options.clock, parts.reaper);
+  const programs = new RunPrograms(options.clock, reaper);
   const nodes = new Map(
-    options.nodes.map((plan) => [
-      plan.name,
-      createNode(parts, run, plan, { mode, shell, programs }),
-    ]),
+    drafts.map((draft) => {
+      writeBootFiles(draft.directories, planBootFiles(options, mode, draft.name, draft.addresses));
+      const node = new ProcessNode({
+        ...draft,
+        environment: environmentOf(options, run, draft, mode, user),
+        shell,
+        programs,
+        defaultDirectory: mode === "namespace" ? VIEW.temporary : draft.directories.temporary,
+        entrance: namespaces?.entrances.get(draft.name) ?? [findProgram("sh") ?? "sh"],
+      });
+      return [draft.name, node] as const;
+    }),
   );
-  const lost = describeLosses(mode, []);
-  return new ProcessBackend({ ...parts, mode, nodes, programs, shell: shell.text, lost });
+  const lost = describeLosses(mode, reasons);
+  return new ProcessBackend({
+    ...parts,
+    mode,
+    nodes,
+    programs,
+    shell: shell.text,
+    lost,
+    namespaces,
+  });
 }
 
-function createNode(
+/** A node before it is known how it will be told apart from the machine. */
+interface NodeDraft {
+  readonly name: string;
+  readonly addresses: NodeAddresses;
+  readonly directories: NodeDirectories;
+  readonly nodeAddress: string;
+}
+
+function draftNode(parts: Parts, run: RunDirectories, plan: NodePlan): NodeDraft {
+  const addresses = parts.addresses.get(plan.name);
+  assert(addresses !== undefined, "every node of the plan has addresses");
+  const directories = planNodeDirectories(parts.options.out, run, plan.name);
+  const hosts = planHosts(parts.options, plan, parts.addresses);
+  createNodeFiles(directories, hosts.text);
+  return { name: plan.name, addresses, directories, nodeAddress: hosts.nodeAddress };
+}
+
+/** Tries for namespaces unless environment mode was asked for. */
+async function chooseMode(
   parts: Parts,
   run: RunDirectories,
-  plan: NodePlan,
-  how: { mode: NodeMode; shell: NodeShell; programs: RunPrograms },
-): ProcessNode {
-  const { options, addresses } = parts;
-  const own = addresses.get(plan.name);
-  assert(own !== undefined, "every node of the plan has addresses");
-  const directories = planNodeDirectories(options.out, run, plan.name);
-  const hosts = planHosts(options, plan, addresses);
-  createNodeFiles(directories, planBootFiles(options, how.mode, plan, own), hosts.text);
-  return new ProcessNode({
-    name: plan.name,
-    addresses: own,
-    directories,
-    environment: planEnvironment({
+  drafts: readonly NodeDraft[],
+  user: CurrentUser,
+): Promise<{ namespaces: Namespaces | undefined; reasons: readonly string[] }> {
+  const { options, temporary } = parts;
+  const asked = options.mode ?? process.env["MUSTER_NODES"];
+  if (asked === "environment") return { namespaces: undefined, reasons: [] };
+  const result = await startNamespaces({
+    runId: options.runId,
+    clock: options.clock,
+    temporary,
+    view: {
       ...options,
-      ...currentUser(),
-      node: plan.name,
-      controlAddress: own.control,
-      nodeAddress: hosts.nodeAddress,
-      paths: hostPaths(options, run, directories),
-      callerPath: process.env["PATH"] ?? "",
-      userEnvironment: options.environment,
-    }),
-    shell: how.shell,
-    programs: how.programs,
-    defaultDirectory: directories.temporary,
-    entrance: [findProgram("sh") ?? "sh"],
+      run,
+      user: user.user,
+      home: user.home ?? run.home,
+      projectFiles: options.projectFiles,
+      needed: neededPaths(options),
+    },
+    nodes: drafts.map(({ name, directories }) => ({
+      name,
+      hostName: hostName(name, options),
+      directories,
+    })),
+  });
+  if ("entrances" in result) {
+    if (result.warnings !== "") options.onMessage("info", null, result.warnings);
+    return { namespaces: result, reasons: [] };
+  }
+  if (asked === "namespace") {
+    throw new NodesError(`nodes with namespaces were asked for: ${result.reasons.join("; ")}`);
+  }
+  return { namespaces: undefined, reasons: result.reasons };
+}
+
+/** The control name as far as the kernel's 64 bytes hold it. */
+function hostName(node: string, options: BackendOptions): string {
+  const full = `${node}.${controlSuffix(options)}`;
+  return full.length <= 64 ? full : node.slice(0, 64);
+}
+
+function environmentOf(
+  options: BackendOptions,
+  run: RunDirectories,
+  draft: NodeDraft,
+  mode: NodeMode,
+  user: CurrentUser,
+): Readonly<Record<string, string>> {
+  const own = mode === "namespace";
+  return planEnvironment({
+    runId: options.runId,
+    pid: options.pid,
+    eid: options.eid,
+    node: draft.name,
+    controlAddress: draft.addresses.control,
+    nodeAddress: draft.nodeAddress,
+    user: user.user,
+    group: user.group,
+    home: own ? homePath(user) : (user.home ?? run.home),
+    paths: own ? nodePaths(options) : hostPaths(options, run, draft.directories),
+    callerPath: process.env["PATH"] ?? "",
+    userEnvironment: options.environment,
   });
 }
 
@@ -121,6 +197,7 @@ interface BackendParts extends Parts {
   readonly programs: RunPrograms;
   readonly shell: string;
   readonly lost: readonly string[];
+  readonly namespaces: Namespaces | undefined;
 }
 
 class ProcessBackend implements NodeBackend {
@@ -145,8 +222,9 @@ class ProcessBackend implements NodeBackend {
   }
 
   async #stop(): Promise<void> {
-    const { programs, reaper, block, options } = this.#parts;
+    const { programs, reaper, block, options, namespaces } = this.#parts;
     await programs.close(GRACE_MS);
+    await namespaces?.stop();
     if (!(await reaper.finish())) {
       options.onMessage("warning", null, "a program of the run could not be ended");
     }

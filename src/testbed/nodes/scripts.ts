@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Every sh script of process nodes, in one place to read. They are POSIX sh: nodes must start on
 // machines that have no bash. Values reach them as arguments, never by being pasted into the text.
+import type { RootPlan } from "./mount-plan.ts";
 
 /**
  * Becomes a program: waits to be let go, then runs it. Descriptor 3 is a socket to Muster.
@@ -9,7 +10,7 @@
  * Says `ready`, then after a line from Muster either `ok` or the one word that says what failed.
  * The program keeps this process's id, group and session, and does not inherit descriptor 3.
  */
-export const LAUNCHER = `
+export const LAUNCHER: string = `
 echo ready >&3
 read -r go <&3 || exit 125
 cd -- "$1" 2>/dev/null || { echo directory >&3; exit 255; }
@@ -24,13 +25,13 @@ exec "$@" 3>&-
  * it for a Muster that was killed. It must not carry the mark of the run itself.
  *
  *   $1 run id; $2 temporary directory of the run ("" for none).
- * Input: \`+PID\` a program started as leader of group PID, \`-PID\` it ended.
+ * Input: `+PID` a program started as leader of group PID, `-PID` it ended.
  * Exit status 1: something of the run would not die.
  *
  * A group number cannot be taken by a stranger while anything of the group lives, so killing the
  * groups that were not reported as ended is safe; the mark finds what left its group.
  */
-export const REAPER = `
+export const REAPER: string = `
 trap '' HUP INT TERM
 known=' '
 while read -r line; do
@@ -60,3 +61,75 @@ if [ -n "$2" ]; then
 fi
 exit "$left"
 `;
+
+/**
+ * Pid 1 of a run's namespaces: builds the root all nodes share, starts a holder for each node and
+ * then does nothing until descriptor 3, whose only writer is Muster, closes. Its end is the end of
+ * every process in the PID namespaces of the run and of every mount; no signal can be ignored there.
+ *
+ *   $1 an empty directory to mount the root on; $2 directory of the mount tables; $3 HOLDER.
+ * Output: `root`, then `node NAME PID` for each node that is up, `failed NAME` for one that
+ * is not; what went wrong is on standard error.
+ */
+export const KEEPER: string = `
+# Unbindable: a recursive bind of a directory above must not copy the new root into itself.
+mount -n -t tmpfs -o mode=755 --make-unbindable muster-root "$1" || exit 1
+cd "$1" || exit 1
+. "$2/root.sh" || exit 1
+mount -n -a -T "$2/root.table"
+pivot_root . .muster/old || exit 1
+cd /
+umount -n -l /.muster/old || exit 1
+[ ! -s /.muster/run/tables/readonly ] || while read -r path; do
+  mount -n -o remount,bind,ro "$path"
+done </.muster/run/tables/readonly
+echo root
+while read -r name hostname; do
+  unshare --pid --mount --uts --ipc sh -c "$3" muster-holder "$name" "$hostname" &
+done </.muster/run/tables/nodes
+${holdUntilEof("  ")}
+`;
+
+/**
+ * Makes one node and becomes pid 1 of it, in the child that the shell starts last: only a child of
+ * a process that asked for a PID namespace is in it.
+ *
+ *   $1 node name; $2 host name.
+ */
+export const HOLDER: string = `
+hold() {
+  # /proc is still the machine's here, so that this is the number Muster knows the holder by.
+  read -r pid rest </proc/self/stat
+  mount -n -a -T "/.muster/run/tables/node-$1" || { echo "failed $1"; exit 1; }
+  hostname "$2" 2>/dev/null
+  echo "node $1 $pid"
+  exec >/dev/null 2>&1
+${holdUntilEof("  ")}
+}
+hold "$1" "$2" &
+`;
+
+/**
+ * Pid 1 has to collect the processes that lost their parent. A shell does so in `wait`, not in
+ * `read`: so a child reads. Should somebody kill that child, there is a new one.
+ */
+function holdUntilEof(indent: string): string {
+  return ["while :; do", "  (read -r never <&3) &", "  wait $!", "  [ $? -gt 1 ] || exit 0", "done"]
+    .map((line) => `${indent}${line}`)
+    .join("\n");
+}
+
+/** A value as one word of sh. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** The steps of a root that are not mounts, to be read by KEEPER in the new root. */
+export function formatRootScript(plan: RootPlan): string {
+  const inside = (path: string): string => quote(`.${path}`);
+  const lines = [`mkdir -p -- ${plan.directories.map(inside).join(" ")}`];
+  for (const path of plan.files) lines.push(`: >${inside(path)}`);
+  for (const { path, target } of plan.links)
+    lines.push(`ln -s -- ${quote(target)} ${inside(path)}`);
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+// Brings up the namespaces of a run: one keeper for the run and one holder per node, all of them
+// blocked shells. Two ways are tried: as root, and as root of a user namespace of our own.
+import { type ChildProcess, spawn } from "node:child_process";
+import { lstatSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { type Clock, sleep } from "../../host/clock.ts";
+import { formatMountTable, type HostEntry, type HostListing } from "./mount-plan.ts";
+import type { NodeDirectories } from "./node-files.ts";
+import {
+  keptEntries,
+  listingNeeded,
+  planNodeTable,
+  planTemplate,
+  type ViewInput,
+} from "./node-view.ts";
+import { formatRootScript, HOLDER, KEEPER } from "./scripts.ts";
+import { findProgram, STANDARD_PATH } from "./system-programs.ts";
+
+/** A node that has said nothing after this long is not coming; plus a share for each node. */
+const START_LIMIT_MS = 20_000;
+const START_LIMIT_MS_PER_NODE = 50;
+/** How long the kernel may take to end the processes of the run. */
+const STOP_LIMIT_MS = 5_000;
+
+export interface NamespacesInput {
+  readonly runId: string;
+  readonly clock: Clock;
+  /** Temporary directory of the run; the root is mounted on a directory in it. */
+  readonly temporary: string;
+  readonly view: ViewInput;
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly hostName: string;
+    readonly directories: NodeDirectories;
+  }[];
+}
+
+export interface Namespaces {
+  /** What runs a shell inside the node, by node name. */
+  readonly entrances: ReadonlyMap<string, readonly string[]>;
+  /** What did not work and does not matter much, as the system's programs put it. */
+  readonly warnings: string;
+  /** Ends all processes of all nodes. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Why there are no namespaces, one sentence for each way that was tried. */
+export interface NoNamespaces {
+  readonly reasons: readonly string[];
+}
+
+/** @throws Error of the file system, when the tables cannot be written. */
+export async function startNamespaces(input: NamespacesInput): Promise<Namespaces | NoNamespaces> {
+  const missing = ["unshare", "nsenter", "setsid", "mount", "umount", "pivot_root", "sh"].filter(
+    (name) => findProgram(name) === undefined,
+  );
+  if (missing.length > 0) {
+    return { reasons: [`${missing.join(", ")} not found; install util-linux`] };
+  }
+  const rootDirectory = writeTables(input);
+  const reasons: string[] = [];
+  for (const asUser of process.geteuid?.() === 0 ? [false, true] : [true]) {
+    const result = await tryOnce(input, rootDirectory, asUser);
+    if (typeof result !== "string") return result;
+    reasons.push(result);
+  }
+  return { reasons };
+}
+
+/** @returns the directory the root is mounted on. */
+function writeTables(input: NamespacesInput): string {
+  const { view, nodes } = input;
+  const rootDirectory = join(input.temporary, "root");
+  const tables = tableDirectory(input);
+  mkdirSync(tables, { recursive: true });
+  mkdirSync(rootDirectory);
+  const template = planTemplate(listMachine(listingNeeded(view)), view);
+  writeFileSync(join(tables, "root.sh"), formatRootScript(template));
+  writeFileSync(join(tables, "root.table"), formatMountTable(template.table, rootDirectory));
+  writeFileSync(join(tables, "readonly"), template.readOnly.map((path) => `${path}\n`).join(""));
+  writeFileSync(join(tables, "nodes"), nodes.map((n) => `${n.name} ${n.hostName}\n`).join(""));
+  const kept = keptEntries(view.needed);
+  for (const { name, directories } of nodes) {
+    const table = formatMountTable(planNodeTable(name, directories, view));
+    writeFileSync(join(tables, `node-${name}`), table);
+    for (const path of kept) {
+      const own = path.startsWith("/tmp/")
+        ? join(directories.temporary, path.slice("/tmp/".length))
+        : join(directories.varTemporary, path.slice("/var/tmp/".length));
+      makeLike(path, own);
+    }
+  }
+  return rootDirectory;
+}
+
+/** A mount needs something of the same kind to be mounted on. */
+function makeLike(path: string, own: string): void {
+  if (lstatSync(path).isDirectory()) mkdirSync(own, { recursive: true });
+  else writeFileSync(own, "");
+}
+
+function tableDirectory(input: NamespacesInput): string {
+  return join(input.view.run.shared, "tables");
+}
+
+async function tryOnce(
+  input: NamespacesInput,
+  rootDirectory: string,
+  asUser: boolean,
+): Promise<Namespaces | string> {
+  const keeper = spawnKeeper(input, rootDirectory, asUser);
+  const reports = new KeeperReports(keeper);
+  const limitMs = START_LIMIT_MS + input.nodes.length * START_LIMIT_MS_PER_NODE;
+  const timer = input.clock.after(limitMs, () => keeper.kill("SIGKILL"));
+  const holders = await reports.collect(input.nodes.length);
+  timer();
+  if (typeof holders === "string") {
+    keeper.kill("SIGKILL");
+    await reports.exited;
+    return `${asUser ? "in a user namespace" : "as root"}: ${holders}`;
+  }
+  const entrances = new Map(
+    [...holders].map(([node, pid]) => [node, entranceOf(pid, asUser)] as const),
+  );
+  return {
+    entrances,
+    warnings: reports.problems(),
+    async stop() {
+      keeper.stdio[3]?.destroy();
+      await Promise.race([reports.exited, sleep(input.clock, STOP_LIMIT_MS)]);
+      keeper.kill("SIGKILL");
+      await Promise.race([reports.exited, sleep(input.clock, STOP_LIMIT_MS)]);
+    },
+  };
+}
+
+function spawnKeeper(input: NamespacesInput, rootDirectory: string, asUser: boolean): ChildProcess {
+  const user = asUser ? ["--user", "--map-root-user"] : [];
+  return spawn(
+    findProgram("unshare") ?? "unshare",
+    [
+      ...user,
+      ...["--mount", "--pid", "--fork", "--kill-child=KILL"],
+      ...["sh", "-c", KEEPER, "muster-keeper", rootDirectory, tableDirectory(input), HOLDER],
+    ],
+    {
+      // Away from the terminal: Ctrl-C must reach Muster, which then ends programs in order.
+      detached: true,
+      cwd: "/",
+      env: { PATH: STANDARD_PATH, MUSTER_RUN: input.runId, LC_ALL: "C" },
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+    },
+  );
+}
+
+function entranceOf(holder: string, asUser: boolean): readonly string[] {
+  return [
+    findProgram("nsenter") ?? "nsenter",
+    `--target=${holder}`,
+    ...(asUser ? ["--user", "--preserve-credentials"] : []),
+    ...["--mount", "--uts", "--ipc", "--pid", "--"],
+    // A session for the program alone: a signal to its group must not hit nsenter, which waits
+    // for it and ends the way it ended.
+    findProgram("setsid") ?? "setsid",
+    findProgram("sh") ?? "sh",
+  ];
+}
+
+/** What the keeper and the holders say. */
+class KeeperReports {
+  readonly exited: Promise<void>;
+  #error = "";
+  #text = "";
+  #closed = false;
+  #wake: (() => void) | undefined;
+
+  constructor(keeper: ChildProcess) {
+    this.exited = new Promise((resolve) => {
+      keeper.once("exit", () => resolve());
+      keeper.once("error", (error) => {
+        this.#error += error.message;
+        this.#close();
+        resolve();
+      });
+    });
+    keeper.once("exit", () => this.#close());
+    keeper.stdio[3]?.on("error", () => {}); // Its end is what `exited` tells.
+    this.#follow(keeper.stdout, (chunk) => {
+      this.#text += chunk;
+    });
+    this.#follow(keeper.stderr, (chunk) => {
+      this.#error = (this.#error + chunk).slice(-4096);
+    });
+  }
+
+  problems(): string {
+    return this.#error.trim();
+  }
+
+  /** @returns holders by node, or what went wrong. */
+  async collect(count: number): Promise<ReadonlyMap<string, string> | string> {
+    for (;;) {
+      const holders = new Map<string, string>();
+      const lines = this.#text.split("\n").slice(0, -1);
+      for (const line of lines) {
+        const [word, name = "", pid = ""] = line.split(" ");
+        if (word === "node") holders.set(name, pid);
+        if (word === "failed") return this.#explain(`node ${name} has no file system`);
+      }
+      if (lines.includes("root") && holders.size === count) return holders;
+      if (this.#closed) return this.#explain("the namespaces could not be made");
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  #explain(what: string): string {
+    const problems = this.problems();
+    return problems === "" ? what : `${what} (${problems.split("\n").slice(0, 3).join("; ")})`;
+  }
+
+  #follow(stream: Readable | null, take: (chunk: string) => void): void {
+    stream?.setEncoding("utf8");
+    stream?.on("data", (chunk: string) => {
+      take(chunk);
+      this.#wake?.();
+    });
+  }
+
+  #close(): void {
+    this.#closed = true;
+    this.#wake?.();
+  }
+}
+
+/** Reads the directories of this machine; one that cannot be read counts as missing. */
+function listMachine(paths: readonly string[]): HostListing {
+  const listing = new Map<string, readonly HostEntry[]>();
+  for (const path of paths) {
+    try {
+      const entries = readdirSync(path, { withFileTypes: true });
+      listing.set(
+        path,
+        entries.map((entry) => ({
+          name: entry.name,
+          kind: entry.isDirectory() ? "directory" : entry.isSymbolicLink() ? "link" : "other",
+          target: entry.isSymbolicLink() ? readlinkSync(join(path, entry.name)) : "",
+        })),
+      );
+    } catch {
+      // Missing on this machine, or not ours to read: then its entries are not ours to use either.
+    }
+  }
+  return listing;
+}
