@@ -3,6 +3,9 @@
 // the log and read again by every replica. Times inside commands are durations in microseconds of
 // log time; instants are the log's business (D2).
 
+/** The error of waiters whose barrier was cleared. [EMULAB-SYNC 4 exit codes] */
+export const clearedError = 240;
+
 /** A connection of an edge: an integer the edge chose, never reused within an incarnation. */
 export type ConnectionId = number;
 
@@ -59,10 +62,11 @@ export interface OpenScope {
   readonly nodes: readonly string[];
 }
 
-/** Ends a scope: barriers still open end as `cancelled`, the agenda is dropped. */
+/** Ends a scope: barriers still open end as `cancelled` with this error, the agenda is dropped. */
 export interface CloseScope {
   readonly kind: "close-scope";
   readonly scope: string;
+  readonly error: number;
 }
 
 /** An event for an object of the experiment, as the agenda keeps it. */

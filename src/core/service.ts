@@ -175,7 +175,7 @@ export class Service {
         return;
       }
       case "close-scope":
-        this.#closeScope(command.scope, turn);
+        this.#closeScope(command.scope, command.error, turn);
         return;
       case "agenda-load":
         this.#loadAgenda(edge, command);
@@ -277,10 +277,10 @@ export class Service {
     return scope;
   }
 
-  #closeScope(name: string, turn: Turn): void {
+  #closeScope(name: string, error: number, turn: Turn): void {
     const scope = this.#scopes.get(name);
     if (scope === undefined) return;
-    this.#barriers.cancelAll(scope, { error: 0 }, turn);
+    this.#barriers.cancelAll(scope, { error }, turn);
     // Timers of the agenda find no scope when they are due, and do nothing.
     this.#scopes.delete(name);
   }

@@ -46,6 +46,8 @@ export interface HostOptions {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly logger: Logger;
+  /** A tick each second also without deadlines, so that log time never falls behind (D2). */
+  readonly steadyTicks?: boolean;
 }
 
 /** Pause before a failed append is tried again, milliseconds; doubles up to the second value. */
@@ -60,6 +62,7 @@ export class Host {
   readonly #ports = new Map<string, Port>();
   readonly #store = new EffectStore();
   readonly #observers = new Set<Observer>();
+  readonly #steadyTicks: boolean;
   #reader: LogReader | undefined;
   #own: CoreLink | undefined;
   #flushScheduled = false;
@@ -72,7 +75,8 @@ export class Host {
   #closed = false;
   #caughtUp: { readonly at: number; readonly resolve: () => void } | undefined;
 
-  constructor({ log, clock, limits, logger }: HostOptions) {
+  constructor({ log, clock, limits, logger, steadyTicks = false }: HostOptions) {
+    this.#steadyTicks = steadyTicks;
     this.#log = log;
     this.clock = clock;
     this.limits = limits;
@@ -261,7 +265,8 @@ export class Host {
   /** One timer: the next deadline of log time, or the tick that keeps log time moving (D2, D3). */
   #armTimer(): void {
     this.#cancelTimer();
-    const dueUs = this.#core.nextDeadlineUs();
+    const steadyUs = this.#steadyTicks ? this.#core.nowUs + tickIntervalUs : undefined;
+    const dueUs = this.#core.nextDeadlineUs() ?? steadyUs;
     if (dueUs === undefined || this.#closed) return;
     const sinceDeliveryUs = this.clock.nowUs() - this.#lastDeliveryUs;
     const waitUs = Math.min(dueUs - this.#core.nowUs, tickIntervalUs) - sinceDeliveryUs;

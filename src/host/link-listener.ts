@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream";
 import type { Batch } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import type { BatchSource, Host, Port } from "./host.ts";
+import { socketPath } from "./link-address.ts";
 import type { CoreFrame, EdgeFrame } from "./link-frames.ts";
 import { FrameReader, formatFrame, linkFormat } from "./link-frames.ts";
 import type { Logger } from "./logger.ts";
@@ -28,12 +29,12 @@ export class LinkListener {
     this.#options = options;
   }
 
-  /** @param path of the UNIX socket; its directory must be private to the user. */
+  /** @param path of the UNIX socket, named as in link-address.ts. */
   async listen(path: string): Promise<void> {
     const server = createServer((socket) => this.accept(socket));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(path, resolve);
+      server.listen(socketPath(path), resolve);
     });
     this.#server = server;
   }

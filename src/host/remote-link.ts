@@ -10,6 +10,7 @@ import type { Clock } from "./clock.ts";
 import type { ConnectEdge, CoreLink, EdgeHandler } from "./core-link.ts";
 import { EdgeOutbox } from "./edge-outbox.ts";
 import { newIncarnation } from "./ids.ts";
+import { socketPath } from "./link-address.ts";
 import type { CoreFrame, EdgeFrame } from "./link-frames.ts";
 import { FrameReader, formatFrame, linkFormat } from "./link-frames.ts";
 
@@ -24,11 +25,11 @@ export interface RemoteLinkOptions {
   readonly open: () => Duplex;
 }
 
-/** How edges of this process reach a core behind a UNIX socket. */
+/** How edges of this process reach a core behind a UNIX socket, named as in link-address.ts. */
 export function connectRemoteEdge(
   options: Omit<RemoteLinkOptions, "open"> & { readonly path: string },
 ): ConnectEdge {
-  const open = (): Duplex => connect(options.path);
+  const open = (): Duplex => connect(socketPath(options.path));
   return (edge, handler) => new RemoteLink(edge, handler, { ...options, open });
 }
 

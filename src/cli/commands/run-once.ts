@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// One run of `muster run`: connects the run's events to the display, the record and the result, and
+// writes the files of the run.
+import { resolve } from "node:path";
+import type { Limits } from "../../core/limits.ts";
+import type { Experiment } from "../../experiment/model.ts";
+import { systemClock } from "../../host/clock.ts";
+import { newRunId } from "../../host/ids.ts";
+import type { Logger } from "../../host/logger.ts";
+import { renderJunit } from "../../testbed/record/junit.ts";
+import { createRecordWriter } from "../../testbed/record/record-writer.ts";
+import { renderReport } from "../../testbed/record/report-html.ts";
+import type { ResultBuilder } from "../../testbed/record/result.ts";
+import { createResultBuilder } from "../../testbed/record/result.ts";
+import type { RunResult } from "../../testbed/record/result-model.ts";
+import { writeRunFiles } from "../../testbed/record/run-files.ts";
+import { runExperiment } from "../../testbed/run.ts";
+import type { RunEvent } from "../../testbed/run-event.ts";
+import type { CommandIo } from "../io.ts";
+import { wantsColour } from "../output.ts";
+import type { Progress } from "../progress.ts";
+import { createProgress } from "../progress.ts";
+import type { StopSignals } from "../stop-signals.ts";
+import { oldTools } from "../tools.ts";
+import type { RunArguments } from "./run-arguments.ts";
+import { projectFilesOf } from "./run-arguments.ts";
+import type { SeriesRun } from "./series.ts";
+
+export interface RunOnceOptions {
+  readonly argv: RunArguments;
+  readonly run: SeriesRun;
+  readonly experiment: Experiment;
+  readonly limits: Limits;
+  /** Where the results go; exists and is empty. */
+  readonly directory: string;
+  readonly signals: StopSignals;
+  readonly io: CommandIo;
+}
+
+export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
+  const { argv, run, experiment, limits, directory, signals } = options;
+  const builder = createResultBuilder({ experiment });
+  const progress = createDisplay(options);
+  const record = createRecordWriter({
+    out: directory,
+    clock: systemClock,
+    onError: (message) => builder.fail("OUTPUT", message),
+  });
+  const watch = (event: RunEvent): void => {
+    record.watch(event);
+    builder.add(event);
+    progress.watch(event);
+  };
+  await runExperiment({
+    experiment,
+    file: argv.file,
+    projectFiles: projectFilesOf(argv.file),
+    runId: newRunId(),
+    out: directory,
+    seed: run.seed,
+    durationSeconds: argv.duration,
+    stuckSeconds: argv.stuckAfter,
+    tools: oldTools(),
+    clock: systemClock,
+    limits: forNodes(limits, experiment.nodes.length),
+    logger: stderrLogger(options.io),
+    watch,
+    interrupt: signals.interrupt,
+  });
+  await record.close();
+  const result = await writeResults(options, builder);
+  progress.close(result);
+  return result;
+}
+
+async function writeResults(options: RunOnceOptions, builder: ResultBuilder): Promise<RunResult> {
+  const { argv, directory } = options;
+  const result = builder.build();
+  const junit =
+    argv.junit === undefined ? null : { path: resolve(argv.junit), xml: renderJunit(result) };
+  const reportHtml = renderReport(result);
+  const error = await writeRunFiles(directory, { result, reportHtml, junit });
+  if (error === null) return result;
+  builder.fail(error.code, error.message);
+  return builder.build();
+}
+
+function createDisplay({ argv, experiment }: RunOnceOptions): Progress {
+  const stream = argv.json === true ? process.stderr : process.stdout;
+  return createProgress({
+    stream,
+    isTty: stream.isTTY === true,
+    columns: () => stream.columns ?? 80,
+    rows: () => stream.rows ?? 24,
+    colour: wantsColour(stream.isTTY === true, process.env),
+    clock: systemClock,
+    experiment,
+  });
+}
+
+/** Reports of a run may name every node: people ask for exactly the one that is missing. */
+function forNodes(limits: Limits, nodes: number): Limits {
+  return { ...limits, namesInReportMax: Math.max(limits.namesInReportMax, 4 * nodes) };
+}
+
+function stderrLogger(io: CommandIo): Logger {
+  return {
+    log(level, message) {
+      if (level === "warn" || level === "error") io.stderr(`muster: ${message}\n`);
+    },
+  };
+}

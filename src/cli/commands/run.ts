@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// `muster run FILE`: reads the file, prepares the output directory, runs once or as a series, and
+// writes what the runs leave.
+import { mkdirSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Limits } from "../../core/limits.ts";
+import { defaultLimits, resolveLimits } from "../../core/limits.ts";
+import type { Experiment } from "../../experiment/model.ts";
+import { systemClock } from "../../host/clock.ts";
+import { newIncarnation, newRunId } from "../../host/ids.ts";
+import type { RunResult } from "../../testbed/record/result-model.ts";
+import { writeWhole } from "../../testbed/record/run-files.ts";
+import { exitCodes } from "../exit-codes.ts";
+import type { CommandIo } from "../io.ts";
+import { CommandError } from "../io.ts";
+import { StopSignals } from "../stop-signals.ts";
+import { loadExperiment } from "./parse.ts";
+import type { RunArguments } from "./run-arguments.ts";
+import { runOnce } from "./run-once.ts";
+import type { SeriesRun } from "./series.ts";
+import { planSeries } from "./series.ts";
+
+/** @returns the exit status. @throws CommandError for what is the user's to mend. */
+export async function runCommand(argv: RunArguments, io: CommandIo): Promise<number> {
+  if (argv.nodes === "netns") {
+    throw new CommandError(
+      exitCodes.usage,
+      "--nodes netns (NOT_YET): network namespaces come with shaped links; use --nodes process",
+    );
+  }
+  const limits = parseLimits(argv.limit);
+  const seed = argv.seed ?? newIncarnation() % 2 ** 31;
+  const series = planSeries(argv.set, argv.repeat, seed);
+  // Every file of the series is read before anything is started: no half series for a typing error.
+  const loaded: { run: SeriesRun; experiment: Experiment }[] = [];
+  for (const run of series) {
+    const experiment = await load(argv, run, io);
+    if (typeof experiment === "number") return experiment;
+    loaded.push({ run, experiment });
+  }
+  const first = loaded[0] as { run: SeriesRun; experiment: Experiment };
+  const out = prepareOutput(argv.out ?? defaultOutput(first.experiment.eid));
+  const signals = new StopSignals();
+  const results: { run: SeriesRun; directory: string; result: RunResult }[] = [];
+  try {
+    for (const { run, experiment } of loaded) {
+      const directory = series.length === 1 ? out : join(out, run.directory);
+      mkdirSync(directory, { recursive: true });
+      if (series.length > 1 && !argv.json) io.stdout(`\n${run.title}\n`);
+      const result = await runOnce({ argv, run, experiment, limits, directory, signals, io });
+      results.push({ run, directory, result });
+      if (signals.received !== undefined) break;
+    }
+  } finally {
+    signals.dispose();
+  }
+  if (series.length > 1) await finishSeries(out, results, argv, io);
+  else if (argv.json) io.stdout(`${JSON.stringify(results[0]?.result, null, 2)}\n`);
+  if (signals.received === "SIGTERM") return exitCodes.terminated;
+  if (signals.received !== undefined) return exitCodes.interrupted;
+  const allPassed = results.every(({ result }) => result.outcome === "passed");
+  return allPassed ? exitCodes.ok : exitCodes.failed;
+}
+
+async function load(
+  argv: RunArguments,
+  run: SeriesRun,
+  io: CommandIo,
+): Promise<Experiment | number> {
+  const { pid, eid } = argv;
+  const names = { ...(pid === undefined ? {} : { pid }), ...(eid === undefined ? {} : { eid }) };
+  const loaded = await loadExperiment(argv.file, { ...names, set: [...run.set] }, io);
+  if (typeof loaded === "number") {
+    return loaded === exitCodes.failed ? exitCodes.refused : loaded;
+  }
+  return loaded;
+}
+
+/** A fresh directory. @throws CommandError when it cannot be made or is not empty. */
+function prepareOutput(path: string): string {
+  const out = resolve(path);
+  try {
+    mkdirSync(out, { recursive: true });
+    if (readdirSync(out).length === 0) return out;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CommandError(
+      exitCodes.cannotCreate,
+      `cannot make the output directory ${out}: ${reason}; choose another with --out`,
+    );
+  }
+  throw new CommandError(
+    exitCodes.cannotCreate,
+    `${out} is not empty, and results are never overwritten; remove it or choose another with --out`,
+  );
+}
+
+function defaultOutput(eid: string): string {
+  const stamp = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" })
+    .format(systemClock.wallMs())
+    .replaceAll(/[-:]/g, "")
+    .replace(" ", "-");
+  return join("results", `${eid}-${stamp}-${newRunId().slice(0, 4)}`);
+}
+
+function parseLimits(settings: readonly string[]): Limits {
+  const partial: Record<string, number> = {};
+  for (const setting of settings) {
+    const [name = "", text = ""] = setting.split("=");
+    const value = Number(text);
+    if (!Object.hasOwn(defaultLimits, name) || !Number.isSafeInteger(value) || value < 1) {
+      const names = Object.keys(defaultLimits).join(", ");
+      throw new CommandError(
+        exitCodes.usage,
+        `--limit ${setting}: give NAME=VALUE, a positive whole number; the names are ${names}`,
+      );
+    }
+    partial[name] = value;
+  }
+  return resolveLimits(partial);
+}
+
+async function finishSeries(
+  out: string,
+  results: readonly { run: SeriesRun; directory: string; result: RunResult }[],
+  argv: RunArguments,
+  io: CommandIo,
+): Promise<void> {
+  const rows = results.map(({ run, directory, result }) => ({
+    directory,
+    seed: run.seed,
+    set: run.set,
+    outcome: result.outcome,
+    endedBy: result.endedBy,
+    error: result.error,
+  }));
+  const passed = rows.filter(({ outcome }) => outcome === "passed").length;
+  const series = { schema: 1, file: argv.file, passed, failed: rows.length - passed, runs: rows };
+  const error = await writeWhole(join(out, "series.json"), `${JSON.stringify(series, null, 2)}\n`);
+  if (error !== null) throw new CommandError(exitCodes.cannotCreate, error.message);
+  if (argv.json) io.stdout(`${JSON.stringify(series, null, 2)}\n`);
+  else io.stdout(`\n${passed} of ${rows.length} runs passed; ${join(out, "series.json")}\n`);
+}

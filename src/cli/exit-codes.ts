@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// Exit statuses of `muster`. The old tools keep their own (docs/man). Listed in docs/reference/cli.md.
+
+export const exitCodes = {
+  /** Everything asked for was done; for a run: it passed. */
+  ok: 0,
+  /** The run failed: a program, a barrier or a check. For `parse`: the file is refused. */
+  failed: 1,
+  /** The command line is wrong. */
+  usage: 64,
+  /** The experiment file is refused, so nothing was run. */
+  refused: 65,
+  /** The experiment file cannot be read. */
+  noInput: 66,
+  /** A fault of Muster itself. */
+  internal: 70,
+  /** The output directory cannot be made or holds results already. */
+  cannotCreate: 73,
+  /** Ended by SIGINT (Ctrl-C). */
+  interrupted: 130,
+  /** Ended by SIGTERM. */
+  terminated: 143,
+} as const;

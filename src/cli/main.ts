@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// The `muster` command: names the commands and their options; each command's code is loaded only
+// when it is called.
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import type { ParseArguments } from "./commands/parse.ts";
+import type { RunArguments } from "./commands/run-arguments.ts";
+import type { SimulateArguments } from "./commands/simulate.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { CommandError, processIo } from "./io.ts";
+
+const collect = (value: string, previous: readonly string[]): readonly string[] => [
+  ...previous,
+  value,
+];
+
+function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= min && value <= max && text.trim() !== "") return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value <= 1e7) return value;
+  throw new InvalidArgumentError("It must be a number of seconds, 0 or more.");
+}
+
+function buildProgram(setExit: (code: number) => void): Command {
+  const program = new Command("muster");
+  program
+    .description(
+      "Coordinates distributed experiments: barriers, planned events, network conditions.",
+    )
+    .version("0.1.0")
+    .exitOverride()
+    .showHelpAfterError("(muster COMMAND --help shows what it takes)")
+    .enablePositionalOptions();
+  addRun(program, setExit);
+  addParse(program, setExit);
+  addSimulate(program, setExit);
+  return program;
+}
+
+function addRun(program: Command, setExit: (code: number) => void): void {
+  program
+    .command("run")
+    .description("run an experiment on this machine and leave its results in a directory")
+    .argument("<file>", "the experiment file")
+    .option("--out <dir>", "where the results go (default: results/NAME-TIME)")
+    .option("--seed <n>", "fixes every random choice", integer(0, 2 ** 31 - 1))
+    .option("--duration <s>", "end the run this many seconds after time 0", seconds, 0)
+    .option(
+      "--stuck-after <s>",
+      "end a run in which everybody has waited this long for somebody who cannot come; 0: never",
+      seconds,
+      15,
+    )
+    .option("--repeat <n>", "run it n times, into numbered directories", integer(1, 100_000), 1)
+    .option(
+      "--set <name=value>",
+      "set a variable first, e.g. 'opt(SIZE)=5'; again for a series",
+      collect,
+      [],
+    )
+    .option("--junit <file>", "also write the outcome as JUnit XML")
+    .option("--json", "print the result as JSON; progress goes to standard error")
+    .addOption(
+      new Option("--nodes <kind>", "what nodes are")
+        .choices(["process", "netns"])
+        .default("process"),
+    )
+    .option(
+      "--limit <name=value>",
+      "raise or lower a limit (docs/reference/limits.md)",
+      collect,
+      [],
+    )
+    .option("--pid <name>", "project name")
+    .option("--eid <name>", "experiment name (default: the file's name)")
+    .action(async (file: string, options: Omit<RunArguments, "file">) => {
+      const { runCommand } = await import("./commands/run.ts");
+      setExit(await runCommand({ file, ...options }, processIo));
+    });
+}
+
+function addParse(program: Command, setExit: (code: number) => void): void {
+  program
+    .command("parse")
+    .description("check an experiment file and print what it says")
+    .argument("<file>", "the experiment file")
+    .addOption(
+      new Option("--format <format>", "what to print")
+        .choices(["text", "json", "rows"])
+        .default("text"),
+    )
+    .option("--compat", "as the reference parser does, defects included", false)
+    .option("--set <name=value>", "set a variable first, e.g. 'opt(SIZE)=5'", collect, [])
+    .option("--pid <name>", "project name")
+    .option("--eid <name>", "experiment name (default: the file's name)")
+    .action(async (file: string, options: Omit<ParseArguments, "file">) => {
+      const { runParse } = await import("./commands/parse.ts");
+      setExit(await runParse({ file, ...options }, processIo));
+    });
+}
+
+function addSimulate(program: Command, setExit: (code: number) => void): void {
+  program
+    .command("simulate")
+    .description(
+      "run the shipped servers under virtual time and named faults, and check the history",
+    )
+    .option("--seed <n>", "first seed", integer(0, 2 ** 32 - 1), 1)
+    .option("--seeds <n>", "how many seeds", integer(1, 1_000_000), 1)
+    .option("--ops <n>", "operations a seed", integer(1, 1_000_000), 2_000)
+    .option("--verbose", "print one line per event", false)
+    .option("--json", "print the figures as JSON", false)
+    .action(async (options: SimulateArguments) => {
+      const { runSimulate } = await import("./commands/simulate.ts");
+      setExit(await runSimulate(options, processIo));
+    });
+}
+
+/** Prints what went wrong. @returns the exit status. */
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  if (error instanceof CommandError) {
+    processIo.stderr(`muster: ${error.message}\n`);
+    return error.exitCode;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  processIo.stderr(`muster: this is a fault in Muster, please report it: ${text}\n`);
+  return exitCodes.internal;
+}
+
+let exitCode: number = exitCodes.ok;
+try {
+  await buildProgram((code) => {
+    exitCode = code;
+  }).parseAsync();
+} catch (error) {
+  exitCode = explain(error);
+}
+process.exitCode = exitCode;

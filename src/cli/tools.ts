@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// The old command lines that nodes of a run find under their old paths.
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+
+const names = ["emulab-sync", "emulab-syncd", "startcmddone"];
+
+/** Name -> executable of this installation. */
+export function oldTools(): Readonly<Record<string, string>> {
+  const bin = resolve(import.meta.dirname, "../../bin");
+  const found = names.map((name) => [name, resolve(bin, name)] as const);
+  return Object.fromEntries(found.filter(([, path]) => existsSync(path)));
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// Performs one fired event: finds the agent that serves its object and says what came of it.
+import type { AgendaEvent } from "../../core/command.ts";
+import type { Experiment } from "../../experiment/model.ts";
+import type { Clock } from "../../host/clock.ts";
+import type { ProgramArgs } from "./event-args.ts";
+import { findArg, parseProgramArgs } from "./event-args.ts";
+import type { ProgramAgent, ProgramResult } from "./program-agent.ts";
+
+export interface EventPerformerOptions {
+  readonly experiment: Experiment;
+  readonly programs: ProgramAgent;
+  readonly clock: Clock;
+  /** `$ns terminate`, `halt` and `swapout`. */
+  readonly onTerminate: () => void;
+  /** `$ns message` and `log`. */
+  readonly onMessage: (text: string) => void;
+}
+
+export class EventPerformer {
+  readonly #options: EventPerformerOptions;
+
+  constructor(options: EventPerformerOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the event has been fired; `done` of the result is its completion. */
+  async perform(event: AgendaEvent): Promise<ProgramResult> {
+    switch (event.type) {
+      case "PROGRAM":
+        return this.#performOnPrograms(event);
+      case "SIMULATOR":
+        return this.#performOnSimulator(event);
+      case "LINK":
+      case "LINKTRACE":
+      case "TRAFGEN":
+        return this.#ignored(`${event.type} events are not performed: links are not shaped yet`);
+      default:
+        return this.#ignored(`no agent serves ${event.type} ${event.event} yet`);
+    }
+  }
+
+  async #performOnPrograms(event: AgendaEvent): Promise<ProgramResult> {
+    const results: ProgramResult[] = [];
+    for (const name of this.#members(event.object)) {
+      results.push(await this.#performOnProgram(name, event));
+    }
+    const [first] = results;
+    if (first === undefined) return this.#ignored(`${event.object} has no programs`);
+    if (results.length === 1) return first;
+    const failed = results.find(({ outcome }) => outcome !== "done");
+    const done = Promise.all(results.map((result) => result.done));
+    return { ...first, ...(failed && { outcome: failed.outcome }), done: done.then(worstError) };
+  }
+
+  #performOnProgram(name: string, event: AgendaEvent): Promise<ProgramResult> | ProgramResult {
+    const { programs } = this.#options;
+    switch (event.event) {
+      case "START":
+        // The completion of START is that it was started; only RUN is waited for.
+        return programs
+          .start(name, this.#programArgs(name, event.args))
+          .then((result) => ({ ...result, done: Promise.resolve(0) }));
+      case "RUN":
+        return programs.start(name, this.#programArgs(name, event.args));
+      case "STOP":
+      case "HALT":
+        return programs.stop(name);
+      case "KILL":
+        return programs.kill(name, findArg(event.args, "SIGNAL") ?? "TERM");
+      default:
+        return this.#ignored(`PROGRAM ${event.event} is not performed yet`);
+    }
+  }
+
+  /** The wrapper around a start command belongs to the old boot scripts: the inner command runs. */
+  #programArgs(name: string, text: string): ProgramArgs {
+    const args = parseProgramArgs(text);
+    const program = this.#options.experiment.programs.find((candidate) => candidate.name === name);
+    if (program === undefined || !program.isStartCommand) return args;
+    const { command, ...rest } = args;
+    return command === undefined || isWrapped(command, program.command) ? rest : args;
+  }
+
+  async #performOnSimulator({ event, args }: AgendaEvent): Promise<ProgramResult> {
+    const firedMonotonicUs = this.#options.clock.nowUs();
+    switch (event) {
+      case "HALT":
+      case "SWAPOUT":
+        this.#options.onTerminate();
+        break;
+      case "MESSAGE":
+      case "LOG":
+        this.#options.onMessage(args);
+        break;
+      default:
+        return this.#ignored(`SIMULATOR ${event} is not performed yet`);
+    }
+    return { firedMonotonicUs, outcome: "done", done: Promise.resolve(0) };
+  }
+
+  #members(object: string): readonly string[] {
+    const { experiment, programs } = this.#options;
+    if (programs.knows(object)) return [object];
+    if (object === "__all_programs") return experiment.programs.map(({ name }) => name);
+    const group = experiment.groups.find(({ name }) => name === object);
+    return group?.members.filter((name) => programs.knows(name)) ?? [];
+  }
+
+  #ignored(why: string): ProgramResult {
+    const firedMonotonicUs = this.#options.clock.nowUs();
+    return { firedMonotonicUs, outcome: `ignored: ${why}`, done: Promise.resolve(0) };
+  }
+}
+
+/** Whether `command` is the start command inside the wrapper that reports its status. */
+function isWrapped(command: string, inner: string): boolean {
+  return command === `(${inner} ; /usr/local/etc/emulab/startcmddone $?)`;
+}
+
+function worstError(errors: readonly number[]): number {
+  return errors.find((error) => error !== 0) ?? 0;
+}

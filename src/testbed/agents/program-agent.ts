@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+// Program agent: obeys PROGRAM events for the programs of all nodes of this machine; one for the
+// run, not one per node (D15). Owns which program runs, its time limit and how it is stopped.
+// Does not own when (the agenda) nor how a process is made (nodes/). [EMULAB-EVENTS 4.4]
+import { join } from "node:path";
+import type { Program } from "../../experiment/model.ts";
+import type { Cancel, Clock } from "../../host/clock.ts";
+import type { NodeBackend, NodeProcess } from "../nodes/node-backend.ts";
+import type { ProgramEnded, ProgramStarted } from "../run-event.ts";
+import type { ProgramArgs } from "./event-args.ts";
+import { readTail } from "./output-tail.ts";
+
+/** Time between SIGTERM and SIGKILL for a program that is stopped. */
+const stopGraceMs = 2_000;
+/** The most of a failed program's standard error that is shown. */
+const stderrTailBytesMax = 4_096;
+
+/** What an event did. `done` resolves with the completion's error number. */
+export interface ProgramResult {
+  /** Monotonic microseconds at which the program was started or signalled. */
+  readonly firedMonotonicUs: number;
+  readonly outcome: string;
+  readonly done: Promise<number>;
+}
+
+export interface ProgramAgentOptions {
+  readonly backend: NodeBackend;
+  readonly programs: readonly Program[];
+  readonly clock: Clock;
+  readonly onStarted: (event: ProgramStarted, monotonicUs: number) => void;
+  /** `startedUs` of the event is monotonic; the caller knows time 0. */
+  readonly onEnded: (event: ProgramEnded, monotonicUs: number) => void;
+}
+
+interface RunningProgram {
+  readonly program: Program;
+  readonly process: NodeProcess;
+  readonly done: Promise<number>;
+  stopped: boolean;
+  timedOut: boolean;
+  cancelTimeout: Cancel;
+}
+
+export class ProgramAgent {
+  readonly #options: ProgramAgentOptions;
+  readonly #programs: ReadonlyMap<string, Program>;
+  readonly #running = new Map<string, RunningProgram>();
+  readonly #starting = new Set<string>();
+
+  constructor(options: ProgramAgentOptions) {
+    this.#options = options;
+    this.#programs = new Map(options.programs.map((program) => [program.name, program]));
+  }
+
+  knows(name: string): boolean {
+    return this.#programs.has(name);
+  }
+
+  /** Programs that run or are being started, with their nodes. */
+  active(): readonly { readonly name: string; readonly node: string }[] {
+    return [...this.#programs.values()].filter(
+      ({ name }) => this.#running.has(name) || this.#starting.has(name),
+    );
+  }
+
+  /** START and RUN: the same here; who waits for the completion is the agenda's business. */
+  async start(name: string, args: ProgramArgs): Promise<ProgramResult> {
+    const program = this.#programs.get(name);
+    const nowUs = this.#options.clock.nowUs();
+    if (program === undefined) return refused(nowUs, `there is no program ${name}`);
+    if (this.#running.has(name) || this.#starting.has(name)) {
+      return refused(nowUs, "it is still running");
+    }
+    this.#starting.add(name);
+    try {
+      return await this.#spawn(program, args);
+    } finally {
+      this.#starting.delete(name);
+    }
+  }
+
+  /** STOP and HALT: SIGTERM to the process group, SIGKILL after a grace. */
+  stop(name: string): ProgramResult {
+    const running = this.#running.get(name);
+    const nowUs = this.#options.clock.nowUs();
+    if (running === undefined)
+      return { ...refused(nowUs, "it is not running"), done: Promise.resolve(0) };
+    running.stopped = true;
+    this.#end(running);
+    return { firedMonotonicUs: nowUs, outcome: "done", done: running.done.then(() => 0) };
+  }
+
+  /** KILL: a signal to the process alone. [EMULAB-EVENTS 4.4 KILL] */
+  kill(name: string, signal: string): ProgramResult {
+    const running = this.#running.get(name);
+    const nowUs = this.#options.clock.nowUs();
+    if (running === undefined) return refused(nowUs, "it is not running");
+    const upper = signal.toUpperCase();
+    running.process.signal(upper.startsWith("SIG") ? upper : `SIG${upper}`, "process");
+    return { firedMonotonicUs: nowUs, outcome: "done", done: Promise.resolve(0) };
+  }
+
+  /** The run ends: what still runs is stopped and judged by nobody. */
+  async stopAll(): Promise<void> {
+    const all = [...this.#running.values()];
+    for (const running of all) {
+      running.stopped = true;
+      this.#end(running);
+    }
+    await Promise.all(all.map(({ done }) => done));
+  }
+
+  async #spawn(program: Program, args: ProgramArgs): Promise<ProgramResult> {
+    const node = this.#options.backend.nodes.get(program.node);
+    const nowUs = this.#options.clock.nowUs();
+    if (node === undefined) return refused(nowUs, `there is no node ${program.node}`);
+    const command = args.command ?? program.command;
+    const logs = node.hostPath.localLogs;
+    const stderr = join(logs, `${program.name}.err`);
+    const spawned = await node.spawn({
+      name: program.name,
+      command,
+      directory: args.directory ?? program.directory,
+      stdout: join(logs, `${program.name}.out`),
+      stderr,
+    });
+    const expected = args.expectedExitCode ?? program.expectedExitCode;
+    const facts = { name: program.name, node: program.node, command, expectedExitCode: expected };
+    if ("startError" in spawned) return this.#startFailed(facts, spawned.startError, nowUs);
+    return this.#watch(program, spawned, { facts, stderr, timeoutSeconds: args.timeoutSeconds });
+  }
+
+  #startFailed(facts: Facts, startError: string, nowUs: number): ProgramResult {
+    const nothing = {
+      exitCode: null,
+      signal: null,
+      timedOut: false,
+      stopped: false,
+      stderrTail: "",
+    };
+    this.#options.onEnded(
+      { type: "program-ended", ...facts, ...nothing, startError, startedUs: nowUs },
+      nowUs,
+    );
+    return refused(nowUs, startError);
+  }
+
+  #watch(program: Program, process: NodeProcess, how: Watch): ProgramResult {
+    const { onStarted, clock } = this.#options;
+    const { name, node, command } = how.facts;
+    onStarted({ type: "program-started", name, node, command }, process.startedMonotonicUs);
+    const done = process.done.then((status) => this.#ended(name, how, status));
+    const running: RunningProgram = {
+      program,
+      process,
+      done,
+      stopped: false,
+      timedOut: false,
+      cancelTimeout: () => undefined,
+    };
+    const timeoutSeconds = how.timeoutSeconds ?? program.timeoutSeconds;
+    if (timeoutSeconds > 0) {
+      running.cancelTimeout = clock.after(timeoutSeconds * 1000, () => {
+        running.timedOut = true;
+        this.#end(running);
+      });
+    }
+    this.#running.set(name, running);
+    return { firedMonotonicUs: process.startedMonotonicUs, outcome: "done", done };
+  }
+
+  #ended(name: string, how: Watch, status: Awaited<NodeProcess["done"]>): number {
+    const running = this.#running.get(name);
+    this.#running.delete(name);
+    running?.cancelTimeout();
+    const { exitCode, signal, endedMonotonicUs } = status;
+    const asExpected = exitCode === how.facts.expectedExitCode;
+    this.#options.onEnded(
+      {
+        type: "program-ended",
+        ...how.facts,
+        startedUs: running?.process.startedMonotonicUs ?? endedMonotonicUs,
+        exitCode,
+        signal,
+        timedOut: running?.timedOut ?? false,
+        stopped: running?.stopped ?? false,
+        startError: null,
+        stderrTail: asExpected ? "" : readTail(how.stderr, stderrTailBytesMax),
+      },
+      endedMonotonicUs,
+    );
+    if (asExpected) return 0;
+    return exitCode === null || exitCode === 0 ? -1 : exitCode;
+  }
+
+  #end(running: RunningProgram): void {
+    running.process.signal("SIGTERM", "group");
+    const cancelKill = this.#options.clock.after(stopGraceMs, () => {
+      running.process.signal("SIGKILL", "group");
+    });
+    void running.done.then(cancelKill);
+  }
+}
+
+type Facts = Pick<ProgramEnded, "name" | "node" | "command" | "expectedExitCode">;
+
+interface Watch {
+  readonly facts: Facts;
+  readonly stderr: string;
+  readonly timeoutSeconds: number | undefined;
+}
+
+function refused(nowUs: number, why: string): ProgramResult {
+  return { firedMonotonicUs: nowUs, outcome: `failed: ${why}`, done: Promise.resolve(-1) };
+}

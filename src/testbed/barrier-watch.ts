@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// Turns what the core applies into run events: every log entry for the record, barriers as they
+// fill, are crossed or take too long.
+import type { LogEntry } from "../core/command.ts";
+import { nameParticipant } from "../core/count-barrier.ts";
+import type { BarrierDescription } from "../core/description.ts";
+import type { Applied, BarrierClosed, ParticipantRecord } from "../core/effect.ts";
+import type { Clock } from "../host/clock.ts";
+import type { Host } from "../host/host.ts";
+import type { RunEventBody } from "./run-event.ts";
+import type { TimeBase } from "./time-base.ts";
+
+/** Barriers that fill are told of at most this often. */
+const changeIntervalMs = 50;
+
+export interface BarrierWatchOptions {
+  readonly host: Host;
+  readonly scope: string;
+  readonly clock: Clock;
+  readonly time: TimeBase;
+  readonly say: (body: RunEventBody, monotonicUs: number) => void;
+}
+
+export class BarrierWatch {
+  readonly #options: BarrierWatchOptions;
+  readonly #told = new Map<string, string>();
+  #stopObserving: () => void = () => undefined;
+  #changeScheduled = false;
+
+  constructor(options: BarrierWatchOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#stopObserving = this.#options.host.observe((entry, applied) => {
+      this.#onApplied(entry, applied);
+    });
+  }
+
+  stop(): void {
+    this.#stopObserving();
+  }
+
+  #onApplied(entry: LogEntry, applied: Applied): void {
+    const { time, say } = this.#options;
+    time.note(entry.stampUs, applied.nowUs);
+    if (entry.entry.batches.length > 0) say({ type: "log", entry }, entry.stampUs);
+    for (const effect of applied.observed) {
+      if (effect.kind === "barrier-closed") this.#sayEnded(effect, entry.stampUs);
+      if (effect.kind === "wait-warning") {
+        const { barrier: name, waitedUs, arrived, missing } = effect;
+        say({ type: "barrier-slow", name, waitedUs, arrived, missing }, entry.stampUs);
+      }
+    }
+    this.#scheduleChanges();
+  }
+
+  #sayEnded(closed: BarrierClosed, stampUs: number): void {
+    const { time, say } = this.#options;
+    const { generation, outcome, error, expected, missing } = closed;
+    const crossedUs = time.fromLog(closed.closedUs);
+    const participants = closed.participants.map((record) => ({
+      name: nameOf(record),
+      node: record.who.node ?? null,
+      arrivedUs: time.fromLog(record.arrivedUs),
+      releasedUs: record.left ? null : crossedUs,
+    }));
+    this.#told.delete(closed.barrier);
+    say(
+      {
+        type: "barrier-ended",
+        ...{ name: closed.barrier, kind: closed.barrierKind, generation, outcome, error, expected },
+        ...{ crossedUs, participants, missing },
+      },
+      stampUs,
+    );
+  }
+
+  #scheduleChanges(): void {
+    if (this.#changeScheduled) return;
+    this.#changeScheduled = true;
+    this.#options.clock.after(changeIntervalMs, () => {
+      this.#changeScheduled = false;
+      this.#sayChanges();
+    });
+  }
+
+  #sayChanges(): void {
+    const { host, scope, say, clock } = this.#options;
+    for (const barrier of host.describe(scope).barriers) {
+      const state = `${barrier.generation} ${barrier.arrived} ${barrier.expected} ${barrier.count}`;
+      if (this.#told.get(barrier.name) === state) continue;
+      this.#told.set(barrier.name, state);
+      say({ type: "barrier-changed", ...summary(barrier) }, clock.nowUs());
+    }
+  }
+}
+
+function summary(barrier: BarrierDescription) {
+  const { name, arrived, expected, missing } = barrier;
+  const waiting = barrier.waiting.map(({ who }) => who.node ?? nameParticipant(who));
+  return { name, arrived, expected, waiting, missing };
+}
+
+function nameOf({ who }: ParticipantRecord): string {
+  return nameParticipant(who);
+}

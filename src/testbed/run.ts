@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+// One run of an experiment on this machine: core, nodes, sync server, programs, and the end of it.
+// Orders the parts and says what happens as run events; everything it knows about barriers and
+// planned events comes from the core as effects.
+//
+//   R1. Whatever happens, the nodes are taken down and `run-ended` is said last, once.
+//   R2. Barriers are ended before programs are stopped, so that a report names who really waited.
+import { clearedError } from "../core/command.ts";
+import type { EdgeEffect, Fire } from "../core/effect.ts";
+import type { Limits } from "../core/limits.ts";
+import { MemoryLog } from "../engine/memory-log.ts";
+import type { Experiment } from "../experiment/model.ts";
+import type { Cancel, Clock } from "../host/clock.ts";
+import type { CoreLink } from "../host/core-link.ts";
+import { Host } from "../host/host.ts";
+import { newSecret } from "../host/ids.ts";
+import { LinkListener } from "../host/link-listener.ts";
+import type { Logger } from "../host/logger.ts";
+import { countTimedEvents, planAgenda } from "./agenda-plan.ts";
+import { EventPerformer } from "./agents/event-performer.ts";
+import { ProgramAgent } from "./agents/program-agent.ts";
+import { BarrierWatch } from "./barrier-watch.ts";
+import type { NodeBackend, NodeMode } from "./nodes/node-backend.ts";
+import { startProcessNodes } from "./nodes/process-nodes.ts";
+import type { EndedBy, RunEventBody, RunWatcher } from "./run-event.ts";
+import { StuckDetector } from "./stuck-detector.ts";
+import type { SyncServer } from "./sync-server.ts";
+import { startSyncServer } from "./sync-server.ts";
+import { TimeBase } from "./time-base.ts";
+
+export interface RunOptions {
+  readonly experiment: Experiment;
+  /** The experiment file, as the user named it. */
+  readonly file: string;
+  /** Directory of the experiment file, absolute: nodes see it as `/proj/<pid>/data`. */
+  readonly projectFiles: string;
+  readonly runId: string;
+  /** Absolute; made by the caller. */
+  readonly out: string;
+  readonly seed: number;
+  /** Ends the run this long after time 0; 0 for never. */
+  readonly durationSeconds: number;
+  /** Ends the run when every program has waited this long for somebody who cannot come; 0: never. */
+  readonly stuckSeconds: number;
+  readonly nodeMode?: NodeMode;
+  /** Command name on the nodes -> executable; `emulab-syncd` among them. */
+  readonly tools: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly watch: RunWatcher;
+  /** Ends the run as interrupted. */
+  readonly interrupt: AbortSignal;
+}
+
+/** Port of the sync server, on addresses that belong to the run. [EMULAB-SYNC 1] */
+const syncPort = 16534;
+const domain = "muster.local";
+
+interface Ending {
+  readonly endedBy: EndedBy;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+/** Runs the experiment to its end. Never rejects for what the experiment does. */
+export async function runExperiment(options: RunOptions): Promise<void> {
+  await new Run(options).run();
+}
+
+class Run {
+  readonly #options: RunOptions;
+  readonly #scope: string;
+  readonly #host: Host;
+  readonly #time = new TimeBase();
+  readonly #barriers: BarrierWatch;
+  #held: { readonly body: RunEventBody; readonly monotonicUs: number }[] = [];
+  #backend: NodeBackend | undefined;
+  #syncServer: SyncServer | undefined;
+  #programs: ProgramAgent | undefined;
+  #listener: LinkListener | undefined;
+  #link: CoreLink | undefined;
+  /** Timers of the run; none may outlive it. */
+  readonly #timers: Cancel[] = [];
+  #agendaIdle = false;
+  #ending: Ending | undefined;
+  #end: (ending: Ending) => void = () => undefined;
+  readonly #ended: Promise<Ending>;
+
+  constructor(options: RunOptions) {
+    const { clock, limits, logger, experiment } = options;
+    this.#options = options;
+    this.#scope = `${experiment.pid}/${experiment.eid}`;
+    const log = new MemoryLog({ nowUs: clock.nowUs, retain: false });
+    this.#host = new Host({ log, clock, limits, logger, steadyTicks: true });
+    this.#barriers = new BarrierWatch({
+      host: this.#host,
+      scope: this.#scope,
+      clock,
+      time: this.#time,
+      say: (body, monotonicUs) => this.#say(body, monotonicUs),
+    });
+    this.#ended = new Promise((resolve) => {
+      this.#end = (ending) => {
+        this.#ending ??= ending;
+        resolve(ending);
+      };
+    });
+  }
+
+  async run(): Promise<void> {
+    const { interrupt } = this.#options;
+    const onInterrupt = (): void => this.#end(interrupted);
+    if (interrupt.aborted) onInterrupt();
+    interrupt.addEventListener("abort", onInterrupt);
+    try {
+      await this.#swapIn();
+      if (this.#ending === undefined) this.#start();
+      await this.#ended;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#end({ endedBy: "failure", error: { code: "SWAP_IN", message } });
+    } finally {
+      interrupt.removeEventListener("abort", onInterrupt);
+      await this.#swapOut();
+    }
+  }
+
+  /** Core, nodes, sync server: everything before time 0. */
+  async #swapIn(): Promise<void> {
+    const { experiment, clock, runId, logger } = this.#options;
+    await this.#host.start();
+    this.#barriers.start();
+    const secret = newSecret();
+    const address = `@muster-${runId}`;
+    this.#listener = new LinkListener({ host: this.#host, secret, logger });
+    await this.#listener.listen(address);
+    const backend = await this.#startNodes();
+    this.#backend = backend;
+    this.#sayStarted(backend);
+    for (const { name } of experiment.nodes) this.#say({ type: "node-up", node: name });
+    this.#programs = new ProgramAgent({
+      backend,
+      programs: experiment.programs,
+      clock,
+      onStarted: (event, monotonicUs) => this.#say(event, monotonicUs),
+      onEnded: (event, monotonicUs) => {
+        const startedUs = event.startedUs;
+        this.#say({ ...event, startedUs: this.#time.fromMonotonic(startedUs) }, monotonicUs);
+        this.#endIfIdle();
+      },
+    });
+    if (experiment.syncServer === undefined || this.#ending !== undefined) return;
+    this.#syncServer = await startSyncServer({
+      ...{ backend, host: this.#host, node: experiment.syncServer, scope: this.#scope },
+      ...{ executable: this.#options.tools["emulab-syncd"] ?? "emulab-syncd", port: syncPort },
+      ...{ socket: address, secret, clock },
+      onUnexpectedEnd: (message) => {
+        this.#end({ endedBy: "failure", error: { code: "SYNC_SERVER_ENDED", message } });
+      },
+    });
+  }
+
+  #startNodes(): Promise<NodeBackend> {
+    const { experiment, runId, seed, out, tools, clock, projectFiles, nodeMode } = this.#options;
+    const { pid, eid, environment, links, syncServer } = experiment;
+    return startProcessNodes({
+      ...{ runId, pid, eid, domain, seed, out, environment, links, syncServer, syncPort, tools },
+      ...{ clock, projectFiles },
+      nodes: experiment.nodes.map(({ name }) => ({ name, links: linksOf(experiment, name) })),
+      ...(nodeMode === undefined ? {} : { mode: nodeMode }),
+      onMessage: (level, node, text) => this.#say({ type: "message", level, node, text }),
+    });
+  }
+
+  /** Time 0. */
+  #start(): void {
+    const { experiment, durationSeconds, clock } = this.#options;
+    const link = this.#host.connectEdge("testbed", {
+      onEffects: (effects) => this.#onEffects(effects),
+    });
+    this.#link = link;
+    const nodes = experiment.nodes.map(({ name }) => name);
+    link.submit({ kind: "open-scope", scope: this.#scope, nodes });
+    link.submit(planAgenda(this.#scope, experiment));
+    const zeroUs = clock.nowUs();
+    this.#time.setZero(zeroUs);
+    const held = this.#held;
+    this.#held = [];
+    for (const { body, monotonicUs } of held) this.#say(rebase(body, this.#time), monotonicUs);
+    link.submit({ kind: "agenda-start", scope: this.#scope });
+    if (durationSeconds > 0) {
+      const end = (): void => this.#end({ endedBy: "duration", error: null });
+      this.#timers.push(clock.after(durationSeconds * 1000, end));
+    }
+    this.#watchForStuck();
+  }
+
+  #onEffects(effects: readonly EdgeEffect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === "fire") void this.#fire(effect);
+      if (effect.kind === "agenda-idle") {
+        this.#agendaIdle = true;
+        this.#endIfIdle();
+      }
+    }
+  }
+
+  async #fire(fire: Fire): Promise<void> {
+    const { experiment, clock } = this.#options;
+    const programs = this.#programs;
+    if (programs === undefined) return;
+    const performer = new EventPerformer({
+      experiment,
+      programs,
+      clock,
+      onTerminate: () => this.#end({ endedBy: "terminate", error: null }),
+      onMessage: (text) => this.#say({ type: "message", level: "info", node: null, text }),
+    });
+    const { firedMonotonicUs, outcome, done } = await performer.perform(fire.event);
+    const { id, object, type, event, args } = fire.event;
+    const firedUs = this.#time.fromMonotonic(firedMonotonicUs);
+    const facts = { id, object, objectType: type, event, args, plannedUs: fire.plannedUs };
+    this.#say({ type: "event-fired", ...facts, firedUs, outcome });
+    const error = await done;
+    const complete = { kind: "agenda-complete", scope: fire.scope, token: fire.token } as const;
+    this.#link?.submit({ ...complete, error });
+  }
+
+  #endIfIdle(): void {
+    if (!this.#agendaIdle || this.#programs === undefined) return;
+    if (this.#programs.active().length === 0) this.#end({ endedBy: "idle", error: null });
+  }
+
+  #watchForStuck(): void {
+    const { stuckSeconds, clock } = this.#options;
+    if (stuckSeconds === 0) return;
+    const detector = new StuckDetector(stuckSeconds * 1_000_000);
+    const check = (): void => {
+      if (this.#ending !== undefined || this.#programs === undefined) return;
+      const state = this.#host.describe(this.#scope);
+      const message = detector.check(clock.nowUs(), state, this.#programs.active());
+      if (message === undefined) this.#timers[timer] = clock.after(1_000, check);
+      else this.#end({ endedBy: "failure", error: { code: "BARRIER_STUCK", message } });
+    };
+    const timer = this.#timers.push(clock.after(1_000, check)) - 1;
+  }
+
+  /** R1, R2. */
+  async #swapOut(): Promise<void> {
+    const { clock } = this.#options;
+    const ending = this.#ending ?? interrupted;
+    for (const cancel of this.#timers) cancel();
+    if (!this.#time.isSet) this.#time.setZero(clock.nowUs());
+    for (const { body, monotonicUs } of this.#held) this.#say(body, monotonicUs);
+    this.#held = [];
+    this.#link?.submit({ kind: "close-scope", scope: this.#scope, error: clearedError });
+    await this.#link?.close();
+    await this.#programs?.stopAll();
+    this.#syncServer?.stop();
+    await this.#backend?.stop();
+    this.#listener?.close();
+    this.#barriers.stop();
+    await this.#host.close();
+    const outcome = ending.error === null ? "passed" : "failed";
+    this.#say({ type: "run-ended", ...ending, outcome });
+  }
+
+  #sayStarted(backend: NodeBackend): void {
+    const { experiment, runId, seed, out, file, clock } = this.#options;
+    this.#say({
+      type: "run-started",
+      ...{ runId, seed, out, file, experiment: this.#scope },
+      startedWallMs: clock.wallMs(),
+      syncServer: experiment.syncServer ?? null,
+      backend: { nodes: "process", links: "none" },
+      nodes: [...backend.nodes.values()].map(({ name, addresses }) => ({ name, addresses })),
+      programs: experiment.programs.map(({ name, node }) => ({ name, node })),
+      eventsPlanned: countTimedEvents(experiment),
+      lost: backend.lost,
+    });
+  }
+
+  #say(body: RunEventBody, monotonicUs: number = this.#options.clock.nowUs()): void {
+    if (!this.#time.isSet) this.#held.push({ body, monotonicUs });
+    else this.#options.watch({ ...body, atUs: this.#time.fromMonotonic(monotonicUs) });
+  }
+}
+
+const interrupted: Ending = {
+  endedBy: "interrupt",
+  error: { code: "INTERRUPTED", message: "the run was interrupted before it had ended" },
+};
+
+function linksOf(experiment: Experiment, node: string): { link: string; experiment: string }[] {
+  return experiment.links
+    .flatMap((link) => link.members.map((member) => ({ link: link.name, member })))
+    .filter(({ member }) => member.node === node)
+    .sort((a, b) => a.member.port - b.member.port)
+    .map(({ link, member }) => ({ link, experiment: member.address }));
+}
+
+/** What was said before time 0 was known carries monotonic times; they are turned now. */
+function rebase(body: RunEventBody, time: TimeBase): RunEventBody {
+  if (body.type !== "program-ended") return body;
+  return { ...body, startedUs: time.fromMonotonic(body.startedUs) };
+}
