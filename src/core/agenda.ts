@@ -8,10 +8,18 @@
 //   A3. A step that completes with an error ends its sequence with that error.
 //   A4. A sequence or timeline that runs is not started again; the request completes with -1.
 //   A5. `idle` is said once, when nothing is running, due or waiting for completion.
+//
+// Runs that end let the run that waits for them go on. That goes through a queue and not through
+// calls, so that a long chain of steps that end at once is a loop and not a deep stack.
 import type { AgendaEvent, AgendaLoad, TimedEvent } from "./command.ts";
 
 /** Sequences and timelines may start each other only this deep in one instant. */
 const nestingMax = 200;
+/**
+ * Runs started in one instant. Without it a few sequences that start each other many times each
+ * would keep the core busy for ever.
+ */
+const startsAtOnceMax = 100_000;
 /** The completion of an event that was refused. */
 export const refusedCompletion = -1;
 
@@ -48,6 +56,19 @@ interface SequenceRun {
 
 type Run = TimelineRun | SequenceRun;
 
+/** Everything that decides what fires next, as plain data. */
+export interface AgendaSnapshot {
+  readonly performer: { readonly edge: string; readonly incarnation: number } | null;
+  readonly startedUs: number | null;
+  readonly main: readonly TimedEvent[];
+  readonly timelines: readonly (readonly [string, readonly TimedEvent[]])[];
+  readonly sequences: readonly (readonly [string, readonly AgendaEvent[]])[];
+  readonly runs: readonly Run[];
+  readonly pending: readonly (readonly [number, number])[];
+  readonly lastRun: number;
+  readonly lastToken: number;
+}
+
 /** The main timeline in the table of runs; no user object can have this name. */
 const mainName = "";
 
@@ -82,6 +103,9 @@ export class Agenda {
   #lastRun = 0;
   #lastToken = 0;
   #depth = 0;
+  #startsAtOnce = 0;
+  /** Runs whose step is done, in order; empty between the calls of this class. */
+  readonly #done: { readonly run: number; readonly error: number }[] = [];
 
   constructor(scope: string) {
     this.scope = scope;
@@ -105,7 +129,19 @@ export class Agenda {
     if (this.startedUs !== undefined) return;
     this.startedUs = port.nowUs;
     this.#startTimeline(mainName, this.#main, 0, port);
-    this.#sayIdle(port);
+    this.#settle(port);
+  }
+
+  /** Nothing fires any more; another load may start from the beginning. */
+  stop(port: AgendaPort): void {
+    for (const run of this.#runs.values()) {
+      if (run.kind === "timeline" && run.timer !== 0) port.clearTimer(run.timer);
+    }
+    this.#runs.clear();
+    this.#runByName.clear();
+    this.#pending.clear();
+    this.startedUs = undefined;
+    this.performer = undefined;
   }
 
   /** The timer of a timeline is due. */
@@ -114,7 +150,7 @@ export class Agenda {
     if (run?.kind !== "timeline") return;
     run.timer = 0;
     this.#advanceTimeline(run, port);
-    this.#sayIdle(port);
+    this.#settle(port);
   }
 
   /** A fired event completed. Unknown tokens (repeats, other epochs) are ignored. */
@@ -122,8 +158,8 @@ export class Agenda {
     const waiting = this.#pending.get(token);
     if (waiting === undefined) return;
     this.#pending.delete(token);
-    if (waiting !== 0) this.#childDone(waiting, error, port);
-    this.#sayIdle(port);
+    if (waiting !== 0) this.#done.push({ run: waiting, error });
+    this.#settle(port);
   }
 
   /** Events not fired yet, and the next of them. */
@@ -150,9 +186,38 @@ export class Agenda {
   /** Rows for the digest: everything that decides what fires next. */
   rows(): readonly string[] {
     const rows = [`agenda ${this.scope} ${this.startedUs} ${this.#lastRun} ${this.#lastToken}`];
-    for (const run of this.#runs.values()) rows.push(`run ${run.id} ${run.name} ${run.next}`);
-    for (const [token, run] of this.#pending) rows.push(`pending ${token} ${run}`);
+    for (const run of this.#runs.values()) {
+      const since = run.kind === "timeline" ? run.startUs : "-";
+      rows.push(`run ${this.scope} ${run.id} ${run.name} ${run.next} ${run.parent} ${since}`);
+    }
+    for (const [token, run] of this.#pending) rows.push(`pending ${this.scope} ${token} ${run}`);
     return rows;
+  }
+
+  capture(): AgendaSnapshot {
+    return {
+      performer: this.performer ?? null,
+      startedUs: this.startedUs ?? null,
+      main: this.#main,
+      timelines: [...this.#timelines],
+      sequences: [...this.#sequences],
+      runs: [...this.#runs.values()].map((run) => ({ ...run })),
+      pending: [...this.#pending],
+      lastRun: this.#lastRun,
+      lastToken: this.#lastToken,
+    };
+  }
+
+  restore(snapshot: AgendaSnapshot): void {
+    this.performer = snapshot.performer ?? undefined;
+    this.startedUs = snapshot.startedUs ?? undefined;
+    this.#main = snapshot.main;
+    this.#timelines = new Map(snapshot.timelines);
+    this.#sequences = new Map(snapshot.sequences);
+    for (const run of snapshot.runs) this.#add({ ...run });
+    for (const [token, run] of snapshot.pending) this.#pending.set(token, run);
+    this.#lastRun = snapshot.lastRun;
+    this.#lastToken = snapshot.lastToken;
   }
 
   #startTimeline(
@@ -185,6 +250,8 @@ export class Agenda {
       }
       run.next += 1;
       this.#dispatch(timed.event, dueUs, 0, port);
+      // What this event set going goes on before the next event of the same instant.
+      this.#drain(port);
     }
     this.#finish(run, 0, port);
   }
@@ -227,24 +294,28 @@ export class Agenda {
   #startNamed(event: AgendaEvent, waiting: number, port: AgendaPort): void {
     const steps = event.type === "SEQUENCE" ? this.#sequences.get(event.object) : undefined;
     const events = event.type === "TIMELINE" ? this.#timelines.get(event.object) : undefined;
-    const refused = this.#runByName.has(event.object) || this.#depth >= nestingMax;
+    const tooMany = this.#depth >= nestingMax || this.#startsAtOnce >= startsAtOnceMax;
+    const refused = this.#runByName.has(event.object) || tooMany;
     if (refused || (steps === undefined && events === undefined)) {
       if (event.type === "SEQUENCE") port.sequenceEnded(event.object, refusedCompletion);
-      if (waiting !== 0) this.#childDone(waiting, refusedCompletion, port);
+      if (waiting !== 0) this.#done.push({ run: waiting, error: refusedCompletion });
       return;
     }
+    this.#startsAtOnce += 1;
     this.#depth += 1;
     if (steps !== undefined) this.#startSequence(event.object, steps, waiting, port);
     else if (events !== undefined) this.#startTimeline(event.object, events, waiting, port);
     this.#depth -= 1;
   }
 
-  /** What a waiting run waited for is done (A2, A3). */
-  #childDone(runId: number, error: number, port: AgendaPort): void {
-    const run = this.#runs.get(runId);
-    if (run?.kind !== "sequence") return;
-    if (error !== 0) this.#finish(run, error, port);
-    else this.#advanceSequence(run, port);
+  /** Lets the runs go on whose step is done (A2, A3). */
+  #drain(port: AgendaPort): void {
+    for (let done = this.#done.shift(); done !== undefined; done = this.#done.shift()) {
+      const run = this.#runs.get(done.run);
+      if (run?.kind !== "sequence") continue;
+      if (done.error !== 0) this.#finish(run, done.error, port);
+      else this.#advanceSequence(run, port);
+    }
   }
 
   #finish(run: Run, error: number, port: AgendaPort): void {
@@ -252,7 +323,7 @@ export class Agenda {
     this.#runByName.delete(run.name);
     if (run.kind === "timeline" && run.timer !== 0) port.clearTimer(run.timer);
     if (run.kind === "sequence") port.sequenceEnded(run.name, error);
-    if (run.parent !== 0) this.#childDone(run.parent, error, port);
+    if (run.parent !== 0) this.#done.push({ run: run.parent, error });
   }
 
   #add(run: Run): void {
@@ -260,7 +331,10 @@ export class Agenda {
     this.#runByName.set(run.name, run.id);
   }
 
-  #sayIdle(port: AgendaPort): void {
+  /** The end of every call from outside. */
+  #settle(port: AgendaPort): void {
+    this.#drain(port);
+    this.#startsAtOnce = 0;
     if (this.#runs.size === 0 && this.#pending.size === 0) port.idle();
   }
 }

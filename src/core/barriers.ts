@@ -5,23 +5,19 @@
 //   B1 nobody is released before the condition holds; B2 every waiter gets exactly one outcome;
 //   B3 one error for all; B4 who leaves is uncounted, and a leave that completes releases the rest;
 //   B5 an initialised count outlives its waiters; B9 a wait with a deadline ends by it.
-import type { ErrorCode } from "./code.ts";
 import type { CancelAll, CountInit, CountWait } from "./command.ts";
 import type { CountBarrier, Waiter } from "./count-barrier.ts";
 import type { EdgeState } from "./edge-table.ts";
 import type { BarrierOutcome, ParticipantRecord } from "./effect.ts";
 import type { Limits } from "./limits.ts";
-import { barrierCountMax, limitMessage } from "./limits.ts";
+import { barrierCountMax } from "./limits.ts";
+import type { Refusal } from "./refusal.ts";
+import { invalid, overLimit } from "./refusal.ts";
 import { arrivedNames, missingNames } from "./report.ts";
 import type { Scope } from "./scope.ts";
 import { utf8Length } from "./text.ts";
 import type { Timers } from "./timers.ts";
 import type { Turn } from "./turn.ts";
-
-interface Refusal {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
 
 export class Barriers {
   readonly #limits: Limits;
@@ -32,15 +28,9 @@ export class Barriers {
     this.#timers = timers;
   }
 
-  /** An init or a wait. [EMULAB-SYNC 3] */
+  /** An init or a wait that `refusal` has nothing against. [EMULAB-SYNC 3] */
   arrive(scope: Scope, edge: EdgeState, command: CountInit | CountWait, turn: Turn): void {
-    const known = scope.barriers.get(command.barrier);
-    const refusal = this.#refusal(scope, known, edge, command);
-    if (refusal !== undefined) {
-      turn.tell(edge, { kind: "refused", connection: command.connection, ...refusal });
-      return;
-    }
-    const barrier = known ?? scope.open(command.barrier, turn.nowUs);
+    const barrier = scope.barriers.get(command.barrier) ?? scope.open(command.barrier, turn.nowUs);
     if (command.kind === "count-init" && !command.waits) {
       barrier.addInit(command.count, command.who, turn.nowUs, this.#limits.namesInReportMax);
       turn.tell(edge, { kind: "acknowledged", connection: command.connection });
@@ -52,12 +42,7 @@ export class Barriers {
 
   /** B4. A connection that waits nowhere is ignored: it was released before it left. */
   leave(scope: Scope, waiter: Waiter, turn: Turn): void {
-    const { barrier } = waiter;
-    this.#detach(waiter);
-    barrier.removeWaiter(waiter, this.#limits.namesInReportMax);
-    if (!barrier.isComplete()) return;
-    // Nobody left and nothing initialised: the barrier is as if it had never been asked for.
-    this.#end(scope, barrier, barrier.waiters.size > 0 ? "crossed" : "cancelled", turn);
+    this.#takeBack(scope, waiter, "cancelled", turn);
   }
 
   /** B9. The deadline of one wait: it is taken back and told who was missing. */
@@ -66,19 +51,27 @@ export class Barriers {
     const missing = missingNames(scope, barrier, this.#limits.namesInReportMax);
     waiter.timeoutTimer = 0;
     turn.release([waiter], { ...this.#release(scope, barrier, "timeout"), missing });
-    this.leave(scope, waiter, turn);
+    this.#takeBack(scope, waiter, "timeout", turn);
   }
 
-  /** B10. Said once per barrier. */
+  /** B10. Said once per barrier, when the oldest of those who wait *now* has waited that long. */
   warn(scope: Scope, barrier: CountBarrier, turn: Turn): void {
     const max = this.#limits.namesInReportMax;
     barrier.warningTimer = 0;
+    const [oldest] = barrier.waiters;
+    if (oldest === undefined) return;
+    const waitedUs = turn.nowUs - oldest.arrivedUs;
+    if (waitedUs < this.#limits.warnAfterUs) {
+      // Whoever the timer was set for has left since.
+      this.#setWarning(barrier, oldest.arrivedUs);
+      return;
+    }
     barrier.warned = true;
     turn.observe({
       kind: "wait-warning",
       scope: scope.name,
       barrier: barrier.name,
-      waitedUs: this.#limits.warnAfterUs,
+      waitedUs,
       arrived: arrivedNames(barrier, max),
       missing: missingNames(scope, barrier, max),
     });
@@ -113,16 +106,29 @@ export class Barriers {
       const purpose = { kind: "wait-timeout", edge: edge.name, connection } as const;
       waiter.timeoutTimer = this.#timers.set(nowUs + timeoutUs, purpose);
     }
-    if (barrier.warningTimer === 0 && !barrier.warned) {
-      const purpose = {
-        kind: "wait-warning",
-        scope: barrier.scope,
-        barrier: barrier.name,
-      } as const;
-      barrier.warningTimer = this.#timers.set(nowUs + this.#limits.warnAfterUs, purpose);
-    }
+    if (barrier.warningTimer === 0 && !barrier.warned) this.#setWarning(barrier, nowUs);
     edge.waiters.set(connection, waiter);
     barrier.addWaiter(waiter);
+  }
+
+  #setWarning(barrier: CountBarrier, sinceUs: number): void {
+    const { scope, name } = barrier;
+    const purpose = { kind: "wait-warning", scope, barrier: name } as const;
+    barrier.warningTimer = this.#timers.set(sinceUs + this.#limits.warnAfterUs, purpose);
+  }
+
+  /** @param emptied what has become of the barrier if nobody waits and nothing is asked for. */
+  #takeBack(scope: Scope, waiter: Waiter, emptied: BarrierOutcome, turn: Turn): void {
+    const { barrier } = waiter;
+    this.#detach(waiter);
+    barrier.removeWaiter(waiter, this.#limits.namesInReportMax);
+    if (barrier.isComplete()) {
+      this.#end(scope, barrier, barrier.waiters.size > 0 ? "crossed" : emptied, turn);
+    } else if (barrier.waiters.size === 0 && barrier.warningTimer !== 0) {
+      // B5 keeps the barrier, but nobody waits at it: there is no wait to warn of.
+      this.#timers.clear(barrier.warningTimer);
+      barrier.warningTimer = 0;
+    }
   }
 
   /** B2: the connections are forgotten here, so that a second outcome cannot reach them. */
@@ -156,27 +162,27 @@ export class Barriers {
     if (waiter.timeoutTimer !== 0) this.#timers.clear(waiter.timeoutTimer);
   }
 
-  #refusal(
-    scope: Scope,
-    barrier: CountBarrier | undefined,
+  /** Why this arrival is refused, if it is. `scope` is undefined when it does not exist yet. */
+  refusal(
+    scope: Scope | undefined,
     edge: EdgeState,
     command: CountInit | CountWait,
   ): Refusal | undefined {
     const limits = this.#limits;
-    if (edge.waiters.has(command.connection)) {
-      return { code: "invalid", message: "this connection waits already" };
+    const barrier = scope?.barriers.get(command.barrier);
+    if (edge.waiters.has(command.connection)) return invalid("this connection waits already");
+    if (command.barrier.length === 0) return invalid("the barrier has no name");
+    if (utf8Length(command.barrier) > limits.nameBytesMax) {
+      return overLimit(limits, "nameBytesMax", "the barrier's name is too long");
     }
-    if (command.barrier.length === 0 || utf8Length(command.barrier) > limits.nameBytesMax) {
-      return overLimit(limits, "nameBytesMax", "the barrier's name is empty or too long");
-    }
-    if (barrier === undefined && scope.barriers.size >= limits.barriersPerScopeMax) {
+    if (scope && !barrier && scope.barriers.size >= limits.barriersPerScopeMax) {
       return overLimit(limits, "barriersPerScopeMax", "too many barriers are open");
     }
     if (barrier !== undefined && barrier.waiters.size >= limits.waitersPerBarrierMax) {
       return overLimit(limits, "waitersPerBarrierMax", "too many parties wait at this barrier");
     }
-    if (!isInteger(command.error, 0) || (command.timeoutUs ?? 0) < 0) {
-      return { code: "invalid", message: "error and timeout must be 0 or more" };
+    if (!isInteger(command.error, 0) || !isInteger(command.timeoutUs ?? 0, 0)) {
+      return invalid("error and timeout must be integers, 0 or more");
     }
     return command.kind === "count-init" ? countRefusal(barrier, command.count) : undefined;
   }
@@ -184,19 +190,12 @@ export class Barriers {
 
 function countRefusal(barrier: CountBarrier | undefined, count: number): Refusal | undefined {
   if (!isInteger(count, 0) || count > barrierCountMax) {
-    return {
-      code: "invalid",
-      message: `the count must be from 0 to ${barrierCountMax}, not ${count}`,
-    };
+    return invalid(`the count must be from 0 to ${barrierCountMax}, not ${count}`);
   }
   if (barrier !== undefined && !barrier.canAdd(count)) {
-    return { code: "invalid", message: `the sum of the counts would pass ${barrierCountMax}` };
+    return invalid(`the sum of the counts would pass ${barrierCountMax}`);
   }
   return undefined;
-}
-
-function overLimit(limits: Limits, name: keyof Limits, what: string): Refusal {
-  return { code: "limit", message: `${what}: ${limitMessage(limits, name)}` };
 }
 
 function isInteger(value: number, min: number): boolean {

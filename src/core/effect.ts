@@ -33,6 +33,7 @@ export interface Acknowledged {
 /** The request was refused and has no effect. */
 export interface Refused {
   readonly kind: "refused";
+  /** 0 when the request was the edge's own: opening a scope, loading an agenda, attaching. */
   readonly connection: ConnectionId;
   readonly code: ErrorCode;
   readonly message: string;

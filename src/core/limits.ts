@@ -5,7 +5,7 @@
 import { assert } from "./assert.ts";
 
 export interface Limits {
-  /** Bytes (UTF-8) in the name of a barrier on a native door; syncd carries 63. */
+  /** Bytes (UTF-8) in the name of a barrier, scope or edge on a native door; syncd carries 63. */
   readonly nameBytesMax: number;
   readonly scopesMax: number;
   readonly barriersPerScopeMax: number;

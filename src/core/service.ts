@@ -17,17 +17,22 @@ import type { EdgeState } from "./edge-table.ts";
 import { EdgeTable } from "./edge-table.ts";
 import type { Applied } from "./effect.ts";
 import type { Limits } from "./limits.ts";
-import { limitMessage, logStepUsMax } from "./limits.ts";
+import { logStepUsMax } from "./limits.ts";
+import type { Refusal } from "./refusal.ts";
+import { overLimit } from "./refusal.ts";
 import { describeBarrier } from "./report.ts";
 import { Scope } from "./scope.ts";
+import type { Snapshot, Tables } from "./snapshot.ts";
+import { captureTables, restoreTables, snapshotFormat } from "./snapshot.ts";
+import { utf8Length } from "./text.ts";
 import type { TimerPurpose } from "./timers.ts";
 import { Timers } from "./timers.ts";
 import { Turn } from "./turn.ts";
 
 export class Service {
   readonly #limits: Limits;
-  readonly #timers = new Timers();
-  readonly #edges = new EdgeTable();
+  readonly #timers: Timers = new Timers();
+  readonly #edges: EdgeTable = new EdgeTable();
   readonly #scopes = new Map<string, Scope>();
   readonly #barriers: Barriers;
   #sequence = 0;
@@ -37,6 +42,30 @@ export class Service {
   constructor(limits: Limits) {
     this.#limits = limits;
     this.#barriers = new Barriers(limits, this.#timers);
+  }
+
+  /**
+   * The machine as it was when `snapshot` was made; applying the rest of the log to it gives the
+   * same effects as applying all of the log to a new one.
+   * @throws AssertionError when the snapshot is of another format.
+   */
+  static restore(limits: Limits, snapshot: Snapshot): Service {
+    const service = new Service(limits);
+    service.#sequence = snapshot.sequence;
+    service.#nowUs = snapshot.nowUs;
+    service.#lastStampUs = snapshot.lastStampUs ?? undefined;
+    restoreTables(snapshot, service.#tables());
+    return service;
+  }
+
+  /** Everything that decides what later entries lead to, as plain data. */
+  snapshot(): Snapshot {
+    const clock = {
+      sequence: this.#sequence,
+      nowUs: this.#nowUs,
+      lastStampUs: this.#lastStampUs ?? null,
+    };
+    return { format: snapshotFormat, ...clock, ...captureTables(this.#tables()) };
   }
 
   /** Sequence of the last entry applied. */
@@ -72,8 +101,7 @@ export class Service {
 
   /** The earliest instant of log time at which a tick is needed. Spurious ticks do no harm. */
   nextDeadlineUs(): number | undefined {
-    this.#timers.nextDueUs();
-    return;
+    return this.#timers.nextDueUs();
   }
 
   /** Number of the last batch that counted, 0 when the incarnation does not live. */
@@ -111,24 +139,43 @@ export class Service {
   digest(): string {
     const digest = new Digest();
     digest.addRow(`${this.#sequence} ${this.#nowUs} ${this.#lastStampUs}`, 1);
-    for (const edge of this.#edges.edges.values()) {
-      digest.addRow(`edge ${edge.name} ${edge.incarnation} ${edge.lastBatch} ${edge.attached}`, 1);
+    for (const { name, incarnation, lastBatch, attached, ended } of this.#edges.edges.values()) {
+      digest.addRow(`edge ${name} ${incarnation} ${lastBatch} ${attached} ${ended.join(" ")}`, 1);
     }
     for (const scope of this.#scopes.values()) digestScope(scope, digest);
-    for (const { id, dueUs } of this.#timers.dump().rows) digest.addRow(`timer ${id} ${dueUs}`, 1);
+    const { lastId, rows } = this.#timers.dump();
+    digest.addRow(`timers ${lastId}`, 1);
+    for (const { id, dueUs, purpose } of rows) {
+      digest.addRow(`timer ${id} ${dueUs} ${JSON.stringify(purpose)}`, 1);
+    }
     return digest.toString();
   }
 
   #applyBatch(batch: Batch, turn: Turn): void {
     const edge = this.#edges.obtain(batch.edge, this.#limits.edgesMax);
-    if (edge === undefined || !this.#edges.accepts(edge, batch)) return;
+    if (edge === undefined) {
+      this.#turnAway(batch, turn);
+      return;
+    }
+    if (!this.#edges.accepts(edge, batch)) return;
     if (edge.incarnation !== batch.incarnation) {
       this.#endEdge(edge, turn);
       edge.incarnation = batch.incarnation;
       edge.lastBatch = 0;
     }
     edge.lastBatch = batch.number;
-    for (const command of batch.commands) this.#applyCommand(edge, command, turn);
+    for (const command of batch.commands) {
+      this.#applyCommand(edge, command, turn);
+      // E3. What follows `end-edge` in its batch has nobody it could belong to.
+      if (edge.incarnation !== batch.incarnation) return;
+    }
+  }
+
+  /** One edge too many: it is told why, and that it does not live. */
+  #turnAway({ edge, incarnation }: Batch, turn: Turn): void {
+    const refusal = overLimit(this.#limits, "edgesMax", "too many edges");
+    turn.tell({ name: edge, incarnation }, { kind: "refused", connection: 0, ...refusal });
+    turn.tell({ name: edge, incarnation }, { kind: "revoked" });
   }
 
   #applyCommand(edge: EdgeState, command: Command, turn: Turn): void {
@@ -170,15 +217,16 @@ export class Service {
   ): void {
     switch (command.kind) {
       case "open-scope": {
-        const scope = this.#obtainScope(command.scope);
-        if (scope !== undefined) scope.nodes = command.nodes;
+        const refusal = this.#scopeRefusal(command.scope);
+        if (refusal) turn.tell(edge, { kind: "refused", connection: 0, ...refusal });
+        else this.#obtainScope(command.scope).nodes = command.nodes;
         return;
       }
       case "close-scope":
         this.#closeScope(command.scope, command.error, turn);
         return;
       case "agenda-load":
-        this.#loadAgenda(edge, command);
+        this.#loadAgenda(edge, command, turn);
         return;
       case "agenda-start": {
         const scope = this.#scopes.get(command.scope);
@@ -201,13 +249,15 @@ export class Service {
     command: Extract<Command, { kind: "count-init" | "count-wait" }>,
     turn: Turn,
   ): void {
-    const scope = this.#obtainScope(command.scope);
-    if (scope !== undefined) {
-      this.#barriers.arrive(scope, edge, command, turn);
-      return;
+    const { scope, connection } = command;
+    // Refused before the scope is made: a refusal has no effect, and leaves no scope behind.
+    const refusal =
+      this.#scopeRefusal(scope) ?? this.#barriers.refusal(this.#scopes.get(scope), edge, command);
+    if (refusal === undefined) {
+      this.#barriers.arrive(this.#obtainScope(scope), edge, command, turn);
+    } else {
+      turn.tell(edge, { kind: "refused", connection, ...refusal });
     }
-    const message = `too many scopes: ${limitMessage(this.#limits, "scopesMax")}`;
-    turn.tell(edge, { kind: "refused", connection: command.connection, code: "limit", message });
   }
 
   #expire(purpose: TimerPurpose, turn: Turn): void {
@@ -263,15 +313,31 @@ export class Service {
       // An earlier leave of this loop may have completed the barrier and released this one.
       if (scope && edge.waiters.has(waiter.connection)) this.#barriers.leave(scope, waiter, turn);
     }
+    for (const scope of this.#scopes.values()) {
+      const { performer } = scope.agenda;
+      if (performer?.edge !== edge.name || performer.incarnation !== edge.incarnation) continue;
+      // Nobody is left who could perform its events, or could be told of them.
+      scope.agenda.stop(this.#agendaPort(scope, turn));
+    }
     turn.tell(edge, { kind: "revoked" });
     if (edge.leaseTimer !== 0) this.#timers.clear(edge.leaseTimer);
     this.#edges.end(edge);
   }
 
-  #obtainScope(name: string): Scope | undefined {
+  #scopeRefusal(name: string): Refusal | undefined {
+    if (this.#scopes.has(name)) return undefined;
+    const limits = this.#limits;
+    if (utf8Length(name) > limits.nameBytesMax) {
+      return overLimit(limits, "nameBytesMax", "the scope's name is too long");
+    }
+    if (this.#scopes.size < limits.scopesMax) return undefined;
+    return overLimit(limits, "scopesMax", "too many scopes");
+  }
+
+  /** The scope, made when it is new; the caller has asked `#scopeRefusal`. */
+  #obtainScope(name: string): Scope {
     const known = this.#scopes.get(name);
     if (known !== undefined) return known;
-    if (this.#scopes.size >= this.#limits.scopesMax) return undefined;
     const scope = new Scope(name);
     this.#scopes.set(name, scope);
     return scope;
@@ -281,15 +347,27 @@ export class Service {
     const scope = this.#scopes.get(name);
     if (scope === undefined) return;
     this.#barriers.cancelAll(scope, { error }, turn);
-    // Timers of the agenda find no scope when they are due, and do nothing.
+    // A timer left behind would find the next scope of this name.
+    scope.agenda.stop(this.#agendaPort(scope, turn));
     this.#scopes.delete(name);
   }
 
-  #loadAgenda(edge: EdgeState, load: AgendaLoad): void {
-    const scope = this.#obtainScope(load.scope);
-    if (scope === undefined || Agenda.sizeOf(load) > this.#limits.eventsPerScopeMax) return;
-    scope.agenda.performer = { edge: edge.name, incarnation: edge.incarnation };
-    scope.agenda.load(load);
+  #loadAgenda(edge: EdgeState, load: AgendaLoad, turn: Turn): void {
+    const refusal =
+      Agenda.sizeOf(load) > this.#limits.eventsPerScopeMax
+        ? overLimit(this.#limits, "eventsPerScopeMax", "too many planned events")
+        : this.#scopeRefusal(load.scope);
+    if (refusal !== undefined) {
+      turn.tell(edge, { kind: "refused", connection: 0, ...refusal });
+      return;
+    }
+    const { agenda } = this.#obtainScope(load.scope);
+    agenda.performer = { edge: edge.name, incarnation: edge.incarnation };
+    agenda.load(load);
+  }
+
+  #tables(): Tables {
+    return { edges: this.#edges, scopes: this.#scopes, timers: this.#timers };
   }
 
   #agendaPort(scope: Scope, turn: Turn): AgendaPort {
@@ -320,10 +398,12 @@ function digestScope(scope: Scope, digest: Digest): void {
       `barrier ${scope.name} ${barrier.name} ${barrier.generation} ${barrier.count} ${barrier.error} ${barrier.expected}`,
       1,
     );
+    digest.addRow(`warned ${scope.name} ${barrier.name} ${barrier.warned}`, 1);
     digest.addDigest(barrier.digest);
   }
-  for (const [name, closed] of scope.closed) {
-    digest.addRow(`closed ${scope.name} ${name} ${closed.generation} ${closed.outcome}`, 1);
+  digest.addRow(`scope ${scope.name} ${scope.generationFloor} ${scope.nodes.join(" ")}`, 1);
+  for (const [name, { generation, outcome, error }] of scope.closed) {
+    digest.addRow(`closed ${scope.name} ${name} ${generation} ${outcome} ${error}`, 1);
   }
   for (const row of scope.agenda.rows()) digest.addRow(row, 1);
 }

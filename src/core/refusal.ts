@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Refusals: how the core says no. A refusal has no effect on the state, so it may be repeated.
+import type { ErrorCode } from "./code.ts";
+import type { Limits } from "./limits.ts";
+import { limitMessage } from "./limits.ts";
+
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export function invalid(message: string): Refusal {
+  return { code: "invalid", message };
+}
+
+/** @param what happened, in words; the limit, its value and how to raise it are added. */
+export function overLimit(limits: Limits, name: keyof Limits, what: string): Refusal {
+  return { code: "limit", message: `${what}: ${limitMessage(limits, name)}` };
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// Snapshot: the whole state of a core as plain data that JSON can carry, and back. Owns the form of
+// that data; when to take one, and cutting the log behind it, is the engine's business (D11).
+//
+// Order is state: waiters are answered in order of arrival, the oldest record makes room first. So
+// every table is kept as an array in its own order, and restored by inserting in that order.
+import type { AgendaSnapshot } from "./agenda.ts";
+import { assert } from "./assert.ts";
+import type { Participant } from "./command.ts";
+import type { Waiter } from "./count-barrier.ts";
+import { CountBarrier } from "./count-barrier.ts";
+import type { EdgeState, EdgeTable } from "./edge-table.ts";
+import type { ParticipantRecord } from "./effect.ts";
+import type { ClosedBarrier } from "./scope.ts";
+import { Scope } from "./scope.ts";
+import type { TimerRow, Timers } from "./timers.ts";
+
+/** Raised whenever the meaning of a field changes; a reader refuses what it does not know. */
+export const snapshotFormat = 1;
+
+interface WaiterSnapshot {
+  readonly edge: string;
+  readonly connection: number;
+  readonly who: Participant;
+  readonly error: number;
+  readonly contribution: number;
+  readonly arrivedUs: number;
+  readonly timeoutTimer: number;
+}
+
+interface BarrierSnapshot {
+  readonly name: string;
+  readonly generation: number;
+  readonly createdUs: number;
+  readonly count: number;
+  readonly error: number;
+  readonly expected: number;
+  readonly warningTimer: number;
+  readonly warned: boolean;
+  readonly waiters: readonly WaiterSnapshot[];
+  readonly gone: readonly ParticipantRecord[];
+}
+
+interface ScopeSnapshot {
+  readonly name: string;
+  readonly nodes: readonly string[];
+  readonly generationFloor: number;
+  readonly closed: readonly (ClosedBarrier & { readonly name: string })[];
+  readonly barriers: readonly BarrierSnapshot[];
+  readonly agenda: AgendaSnapshot;
+}
+
+interface EdgeSnapshot {
+  readonly name: string;
+  readonly incarnation: number;
+  readonly lastBatch: number;
+  readonly attached: boolean;
+  readonly leaseTimer: number;
+  readonly ended: readonly number[];
+  /** Its waiters in the order in which they leave when the edge ends. */
+  readonly connections: readonly number[];
+}
+
+/** The tables of a core. */
+interface TablesSnapshot {
+  readonly edges: readonly EdgeSnapshot[];
+  readonly scopes: readonly ScopeSnapshot[];
+  readonly timers: { readonly lastId: number; readonly rows: readonly TimerRow[] };
+}
+
+export interface Snapshot extends TablesSnapshot {
+  readonly format: typeof snapshotFormat;
+  /** The entry it stands behind: replay goes on with the next one. */
+  readonly sequence: number;
+  readonly nowUs: number;
+  /** Null before the first entry. */
+  readonly lastStampUs: number | null;
+}
+
+/** What a snapshot is taken from and restored into. */
+export interface Tables {
+  readonly edges: EdgeTable;
+  readonly scopes: Map<string, Scope>;
+  readonly timers: Timers;
+}
+
+export function captureTables({ edges, scopes, timers }: Tables): TablesSnapshot {
+  return {
+    edges: [...edges.edges.values()].map(captureEdge),
+    scopes: [...scopes.values()].map(captureScope),
+    timers: timers.dump(),
+  };
+}
+
+/**
+ * Fills empty tables.
+ * @throws AssertionError when the snapshot is of another format or does not fit together.
+ */
+export function restoreTables(snapshot: Snapshot, { edges, scopes, timers }: Tables): void {
+  assert(snapshot.format === snapshotFormat, `snapshot of format ${snapshot.format}`);
+  timers.load(snapshot.timers);
+  for (const edge of snapshot.edges) edges.edges.set(edge.name, restoreEdge(edge));
+  for (const scope of snapshot.scopes) {
+    scopes.set(scope.name, restoreScope(scope, edges));
+  }
+  for (const { name, connections } of snapshot.edges) orderWaiters(edges.get(name), connections);
+}
+
+function captureEdge(edge: EdgeState): EdgeSnapshot {
+  const { name, incarnation, lastBatch, attached, leaseTimer, ended, waiters } = edge;
+  const connections = [...waiters.keys()];
+  return { name, incarnation, lastBatch, attached, leaseTimer, ended: [...ended], connections };
+}
+
+function restoreEdge({ connections: _, ...edge }: EdgeSnapshot): EdgeState {
+  return { ...edge, ended: [...edge.ended], waiters: new Map() };
+}
+
+/** Barriers put their waiters in one after the other; the edge had them in order of arrival. */
+function orderWaiters(edge: EdgeState | undefined, connections: readonly number[]): void {
+  assert(edge?.waiters.size === connections.length, "a snapshot with waiters of no barrier");
+  const found = new Map(edge.waiters);
+  edge.waiters.clear();
+  for (const connection of connections) {
+    const waiter = found.get(connection);
+    assert(waiter !== undefined, "a snapshot with a waiter of no barrier");
+    edge.waiters.set(connection, waiter);
+  }
+}
+
+function captureScope(scope: Scope): ScopeSnapshot {
+  const { name, nodes, generationFloor, closed, barriers, agenda } = scope;
+  return {
+    name,
+    nodes,
+    generationFloor,
+    closed: [...closed].map(([barrier, record]) => ({ name: barrier, ...record })),
+    barriers: [...barriers.values()].map(captureBarrier),
+    agenda: agenda.capture(),
+  };
+}
+
+function restoreScope(snapshot: ScopeSnapshot, edges: EdgeTable): Scope {
+  const scope = new Scope(snapshot.name);
+  scope.nodes = snapshot.nodes;
+  scope.generationFloor = snapshot.generationFloor;
+  for (const { name, ...record } of snapshot.closed) scope.closed.set(name, record);
+  for (const barrier of snapshot.barriers) {
+    scope.barriers.set(barrier.name, restoreBarrier(scope.name, barrier, edges));
+  }
+  scope.agenda.restore(snapshot.agenda);
+  return scope;
+}
+
+function captureBarrier(barrier: CountBarrier): BarrierSnapshot {
+  const { name, generation, createdUs, count, error, expected, warningTimer, warned } = barrier;
+  return {
+    name,
+    generation,
+    createdUs,
+    count,
+    error,
+    expected,
+    warningTimer,
+    warned,
+    waiters: [...barrier.waiters].map(captureWaiter),
+    gone: [...barrier.gone],
+  };
+}
+
+function captureWaiter(waiter: Waiter): WaiterSnapshot {
+  const { edge, connection, who, error, contribution, arrivedUs, timeoutTimer } = waiter;
+  return { edge: edge.name, connection, who, error, contribution, arrivedUs, timeoutTimer };
+}
+
+function restoreBarrier(scope: string, snapshot: BarrierSnapshot, edges: EdgeTable): CountBarrier {
+  const { name, generation, createdUs, waiters, gone, ...counters } = snapshot;
+  const barrier = new CountBarrier(scope, name, generation, createdUs);
+  for (const { edge: edgeName, ...rest } of waiters) {
+    const edge = edges.get(edgeName);
+    assert(edge !== undefined, "a snapshot with a waiter of no edge");
+    const waiter: Waiter = { ...rest, edge, barrier };
+    edge.waiters.set(waiter.connection, waiter);
+    barrier.addWaiter(waiter);
+  }
+  // After the waiters: they have added themselves to counters that already held them.
+  Object.assign(barrier, counters);
+  barrier.gone.push(...gone);
+  return barrier;
+}
