@@ -5,9 +5,10 @@ import { type Html, html, trusted } from "./html.ts";
 import { reportStyle } from "./report-style.ts";
 import { barrierTable, eventTable, linkTable, nodeTable, programTable } from "./report-tables.ts";
 import { accomplished, repeatCommand } from "./report-text.ts";
-import { renderTimeline } from "./report-timeline.ts";
+import { overviewFrom, renderTimeline } from "./report-timeline.ts";
 import type { RunResult } from "./result-model.ts";
-import { formatDuration, formatInstant, plural } from "./words.ts";
+import { pickReasons } from "./verdict.ts";
+import { formatCount, formatDuration, formatInstant, plural } from "./words.ts";
 
 /** Reasons of a failure told in the headline; the tables hold the rest. */
 export const reasonsInHeadlineMax = 6;
@@ -29,7 +30,7 @@ export function renderReport(result: RunResult): string {
 <main>
 ${headline(result)}
 ${facts(result)}
-<h2>Timeline<small>one lane per node, time from left to right</small></h2>
+<h2>Timeline<small>one lane per node, time from left to right${result.nodes.length > overviewFrom && ", trouble first"}</small></h2>
 ${renderTimeline(result)}
 ${barrierTable(result)}
 ${programTable(result)}
@@ -54,7 +55,7 @@ const cross = trusted(
 
 function headline(result: RunResult): Html {
   const passed = result.outcome === "passed";
-  const shown = result.reasons.slice(0, reasonsInHeadlineMax);
+  const shown = pickReasons(result.reasons, reasonsInHeadlineMax);
   const rest = result.reasons.length - shown.length;
   const reasons = html`<ul>${shown.map(({ message }) => html`<li>${message}</li>`)}${rest > 0 && html`<li class="soft">and ${plural(rest, "reason")} more, in the tables below</li>`}</ul>`;
   return html`<header class="verdict ${result.outcome}">
@@ -66,7 +67,7 @@ ${!passed && reasons}</div>
 }
 
 const endings: Readonly<Record<RunResult["endedBy"], string>> = {
-  idle: "everything planned was done",
+  idle: "nothing was left to do",
   terminate: "an event of the experiment ended the run",
   duration: "the time given for the run was over",
   failure: "the run was ended by a failure",
@@ -86,12 +87,18 @@ function facts(result: RunResult): Html {
 ${fact("Started", result.startedAt.replace("T", " ").replace(/\.\d+Z$/, " UTC"))}
 ${fact("Duration", formatDuration(Math.max(0, result.endedUs)))}
 ${fact("Set-up before time 0", setUp)}
-${fact("Nodes", `${result.nodes.length} (${result.backend.nodes})`)}
-${fact("Links", `${result.links.length === 0 ? "none" : result.links.length} (shaping: ${result.backend.links})`)}
+${fact("Nodes", `${formatCount(result.nodes.length)} (${result.backend.nodes})`)}
+${fact("Links", linksFact(result))}
 ${fact("Sync server", result.syncServer ?? "none")}
 ${fact("Seed", String(result.seed))}
 ${fact("Run", html`<code>${result.runId}</code>`)}
 </dl>`;
+}
+
+function linksFact(result: RunResult): string {
+  const names = new Set(result.links.map((link) => link.name)).size;
+  if (names === 0) return "none";
+  return `${formatCount(names)} (${result.backend.links === "none" ? "not shaped" : result.backend.links})`;
 }
 
 function notes(result: RunResult): Html {

@@ -43,13 +43,14 @@ pre { margin: .3rem 0 .2rem; padding: .6rem .8rem; background: var(--code); bord
 .verdict h1 span { font-weight: 400; }
 .verdict > div { min-width: 0; flex: 1; }
 .verdict ul { margin: .6rem 0 0; padding-left: 1.1rem; overflow-wrap: anywhere; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(165px, 1fr)); gap: 1px;
+.facts { display: grid; grid-template-columns: repeat(4, 1fr); gap: 1px;
   margin: 1rem 0 0; background: var(--line); border: 1px solid var(--line); border-radius: 12px;
   overflow: hidden; }
 .facts div { background: var(--card); padding: .6rem .9rem; min-width: 0; }
 .facts dt { color: var(--soft); font-size: .78rem; }
 .facts dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
+  overflow: hidden; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .45rem .9rem; vertical-align: top; }
@@ -68,7 +69,7 @@ td.wide { overflow-wrap: anywhere; min-width: 10rem; }
 .bad-text { color: var(--bad); }
 .warn-text { color: var(--warn); }
 details > summary { cursor: pointer; padding: .55rem .9rem; color: var(--soft); }
-table + details { border-top: 1px solid var(--line); }
+table + details, details + details { border-top: 1px solid var(--line); }
 ul.plain { margin: 0; padding: .7rem 1rem .7rem 2rem; }
 .timeline { max-height: 44rem; overflow: auto; }
 .timeline .head, .timeline .lanes { display: grid; min-width: 620px;
@@ -83,7 +84,7 @@ ul.plain { margin: 0; padding: .7rem 1rem .7rem 2rem; }
 .timeline .head .labels { color: var(--soft); }
 .timeline.dense .lanes .labels { font-size: 10.5px; }
 .timeline svg, .overview svg { display: block; width: 100%; overflow: visible; }
-.overview { padding: .8rem 1.2rem .8rem .9rem; border-bottom: 1px solid var(--line); }
+.overview { padding: .8rem 1.2rem .8rem var(--labels); border-bottom: 1px solid var(--line); }
 .overview p { margin: 0 0 .4rem; font-size: 12px; color: var(--soft); }
 .legend { display: flex; flex-wrap: wrap; gap: .3rem 1.3rem; padding: .6rem .9rem; font-size: 12px;
   color: var(--soft); border-top: 1px solid var(--line); }
@@ -92,7 +93,8 @@ ul.plain { margin: 0; padding: .7rem 1rem .7rem 2rem; }
 svg text { font: 11px system-ui, sans-serif; fill: var(--soft); font-variant-numeric: tabular-nums; }
 svg .grid { stroke: var(--line); }
 svg .zero { stroke: var(--soft); }
-svg .stripe { fill: var(--stripe); }
+svg .stripe { fill: var(--stripe); width: calc(100% + 1.2rem); }
+.timeline .lanes .labels div:nth-child(even) { background: var(--stripe); }
 svg .program { fill: var(--program); stroke: var(--program); }
 svg .program.stopped { fill: var(--idle); stroke: var(--idle); }
 svg .program.failed { fill: var(--bad); stroke: var(--bad); }
@@ -111,6 +113,7 @@ svg .planned { stroke: var(--soft); }
 svg .fired { stroke: var(--event); }
 svg .fired.late, svg .planned.late { stroke: var(--bad); }
 svg .slip { stroke: var(--bad); }
+@media (max-width: 720px) { .facts { grid-template-columns: repeat(2, 1fr); } }
 footer { margin-top: 2.5rem; color: var(--soft); font-size: .85rem; }
 @media print {
   body { background: #fff; padding: 0; }

@@ -5,10 +5,12 @@ import { type Html, html } from "./html.ts";
 import { partyName } from "./report-text.ts";
 import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./result-model.ts";
 import { programPassed } from "./verdict.ts";
-import { formatDuration, formatInstant, joinNames, plural } from "./words.ts";
+import { formatCount, formatDuration, formatInstant, joinNames, plural } from "./words.ts";
 
 /** Rows of one kind shown unfolded. */
 export const rowsOpenMax = 40;
+/** Characters of standard error on the whole page; what is beyond is in nodes/ and result.json. */
+export const stderrOnPageMax = 262_144;
 /** Rows of one kind on the page at all; result.json holds all. */
 export const rowsMax = 2_000;
 const lateUs = 100_000;
@@ -25,10 +27,14 @@ function table(
       html`<p class="legend">${body.length - rowsMax} rows more are in result.json.</p>`
     }`;
   const isFolded = rows.good.length > rowsOpenMax;
-  const open = isFolded ? rows.bad : [...rows.bad, ...rows.good];
+  const open = [...rows.bad.slice(0, rowsOpenMax), ...(isFolded ? [] : rows.good)];
+  const badRest = rows.bad.slice(rowsOpenMax);
   return html`<div class="card scroll">${open.length > 0 && make(open)}${
+    badRest.length > 0 &&
+    html`<details><summary class="bad-text">more with trouble (${formatCount(badRest.length)})</summary>${make(badRest)}</details>`
+  }${
     isFolded &&
-    html`<details><summary>${what} (${rows.good.length})</summary>${make(rows.good)}</details>`
+    html`<details><summary>${what} (${formatCount(rows.good.length)})</summary>${make(rows.good)}</details>`
   }</div>`;
 }
 
@@ -46,7 +52,7 @@ export function barrierTable(result: RunResult): Html | null {
   const crossed = barriers.filter((one) => one.outcome === "crossed").length;
   const head = html`<th>Barrier</th><th>Outcome</th><th class="num">Arrived</th><th class="num">First</th><th class="num">Last</th><th class="num">Ended</th><th>Last to arrive</th><th>Missing</th>`;
   const rows = split(barriers, (one) => one.outcome === "crossed", barrierRow);
-  return html`<h2>Barriers<small>${crossed} of ${barriers.length} crossed</small></h2>
+  return html`<h2>Barriers<small>${formatCount(crossed)} of ${formatCount(barriers.length)} crossed</small></h2>
 ${table(head, rows, "Crossed barriers")}`;
 }
 
@@ -57,7 +63,7 @@ function barrierRow(barrier: ResultBarrier): Html {
   const isCrossed = outcome === "crossed";
   return html`<tr><td class="name">${barrier.name}${barrier.generation > 1 && html` <span class="soft">#${barrier.generation}</span>`}</td>
 <td><span class="pill ${isCrossed ? "good" : "bad"}">${outcome}</span>${error !== 0 && html` <span class="pill warn">error ${error}</span>`}${slow !== null && html` <span class="pill warn">slow</span>`}</td>
-<td class="num">${arrived} of ${expected > 0 ? expected : "?"}</td>
+<td class="num">${formatCount(arrived)} of ${expected > 0 ? formatCount(expected) : "?"}</td>
 <td class="num">${first === undefined ? "–" : formatInstant(first.arrivedUs)}</td>
 <td class="num">${last === undefined ? "–" : formatInstant(last.arrivedUs)}</td>
 <td class="num">${formatInstant(endedUs)}</td>
@@ -80,10 +86,14 @@ export function programTable(result: RunResult): Html | null {
   if (programs.length + idle.length === 0) return null;
   const failed = programs.filter((one) => !programPassed(one)).length;
   const head = html`<th>Program</th><th>Node</th><th>Result</th><th class="num">Exit (expected)</th><th class="num">Started</th><th class="num">Ran for</th><th>Output</th>`;
-  const rows = split(programs, programPassed, programRow);
+  let left = stderrOnPageMax;
+  const rows = split(programs, programPassed, (program) => {
+    left -= program.stderrTail.length;
+    return programRow(program, left >= 0);
+  });
   const note = [
-    `${programs.length - failed} of ${programs.length} as expected`,
-    ...(idle.length > 0 ? [`${idle.length} never started`] : []),
+    `${formatCount(programs.length - failed)} of ${formatCount(programs.length)} as expected`,
+    ...(idle.length > 0 ? [`${formatCount(idle.length)} never started`] : []),
   ].join(", ");
   const names = joinNames(
     idle.map(({ name, node }) => `${name} on ${node}`),
@@ -94,11 +104,11 @@ ${programs.length > 0 && table(head, rows, "Programs that ended as expected")}
 ${idle.length > 0 && html`<p class="soft">Never started: ${names}</p>`}`;
 }
 
-function programRow(program: ResultProgram): Html {
+function programRow(program: ResultProgram, hasRoom: boolean): Html {
   const { name, node, command, startedUs, endedUs, exitCode, expectedExitCode, signal } = program;
   const passed = programPassed(program);
   const exit = exitCode ?? signal ?? "none";
-  const tail = program.startError ?? program.stderrTail.trimEnd();
+  const tail = program.startError ?? (hasRoom ? program.stderrTail.trimEnd() : "");
   return html`<tr><td class="name">${name}</td><td>${node}</td>
 <td><span class="pill${passed ? !program.stopped && " good" : " bad"}">${programState(program)}</span></td>
 <td class="num">${exit} (${expectedExitCode})</td>
@@ -127,7 +137,7 @@ export function eventTable(result: RunResult): Html | null {
   const head = html`<th>Event</th><th>For</th><th class="num">Planned</th><th class="num">Fired</th><th class="num">Late by</th><th>Outcome</th>`;
   const isGood = (one: ResultEvent): boolean =>
     one.outcome === "done" && (one.latenessUs ?? 0) <= lateUs;
-  return html`<h2>Events<small>${fired} of ${events.length} fired</small></h2>
+  return html`<h2>Events<small>${formatCount(fired)} of ${formatCount(events.length)} fired</small></h2>
 ${table(head, split(events, isGood, eventRow), "Events that fired as planned")}`;
 }
 

@@ -3,10 +3,21 @@
 // results are, what to do next. Pure; at most about thirty lines, whatever the size of the run.
 import type { ResultBarrier, ResultProgram, RunResult } from "./result-model.ts";
 import { barrierSentence, programEnding, programPassed } from "./verdict.ts";
-import { formatDuration, formatInstant, joinNames, type Line, plural, styled } from "./words.ts";
+import {
+  formatCount,
+  formatDuration,
+  formatInstant,
+  joinNames,
+  type Line,
+  plural,
+  styled,
+} from "./words.ts";
 
 /** Barriers, and failures, listed before the reader is sent to the report. */
-export const rowsInSummaryMax = 8;
+export const rowsInSummaryMax = 6;
+
+/** Failed programs whose last words are shown. */
+export const programsInFullMax = 2;
 
 /** Lines of a failed program's standard error shown. */
 export const stderrLinesMax = 6;
@@ -50,7 +61,7 @@ function share(part: number, total: number, what: string, done: string): string 
   if (total === 0) return null;
   return part === total
     ? `${plural(total, what)} ${done}`
-    : `${part} of ${plural(total, what)} ${done}`;
+    : `${formatCount(part)} of ${plural(total, what)} ${done}`;
 }
 
 function barrierLines(crossed: readonly ResultBarrier[]): Line[] {
@@ -82,13 +93,15 @@ function failureLines(result: RunResult): Line[] {
   const own = result.reasons.filter(({ code }) => code !== "PROGRAM" && code !== "BARRIER");
   const blocks: Line[][] = [
     ...own.map(({ message }): Line[] => [[styled("bad", message)]]),
-    ...programs.map((program) => programLines(result.out, program)),
+    ...programs.map((program, at) =>
+      programLines(result.out, program, at < programsInFullMax ? stderrLinesMax : 0),
+    ),
     ...barriers.map((barrier): Line[] => [[styled("bad", barrierSentence(barrier))]]),
   ];
   if (blocks.length === 0) return [];
-  // Each kind of failure is told, however many there are of the others.
   const shown = blocks.slice(0, rowsInSummaryMax);
-  if (blocks.length > rowsInSummaryMax && programs.length > 0 && barriers.length > 0) {
+  if (shown.length < blocks.length && barriers.length > 0 && !shown.includes(blocks.at(-1) ?? [])) {
+    // Who reads of a hundred failed programs must still learn of the barrier.
     shown.splice(-1, 1, ...blocks.slice(-1));
   }
   const rest = blocks.length - shown.length;
@@ -99,13 +112,13 @@ function failureLines(result: RunResult): Line[] {
   ];
 }
 
-function programLines(out: string, program: ResultProgram): Line[] {
+function programLines(out: string, program: ResultProgram, linesMax: number): Line[] {
   const tail = program.stderrTail.trimEnd();
-  const lines = tail === "" ? [] : tail.split("\n").slice(-stderrLinesMax);
+  const lines = tail === "" || linesMax === 0 ? [] : tail.split("\n").slice(-linesMax);
   return [
     [styled("bad", `program ${program.name} on ${program.node} ${programEnding(program)}`)],
     ...lines.map((line): Line => [styled("dim", "  | "), line]),
-    ["  output: ", `${out}/nodes/${program.node}/`],
+    ...(linesMax === 0 ? [] : [["  output: ", `${out}/nodes/${program.node}/`]]),
   ];
 }
 

@@ -4,7 +4,7 @@
 import { type Html, html, joined, trusted } from "./html.ts";
 import { type Lane, type Meeting, planTimeline, type Span, type TimelineModel } from "./lanes.ts";
 import type { ResultEvent, RunResult } from "./result-model.ts";
-import { formatInstant, plural } from "./words.ts";
+import { formatCount, formatInstant, plural } from "./words.ts";
 
 /** Lanes drawn with a label; all of them are in the overview. */
 export const lanesDrawnMax = 1_200;
@@ -13,7 +13,7 @@ export const ticksDrawnMax = 4_000;
 /** An event later than this, or not fired, is marked. */
 const lateUs = 100_000;
 /** Above this many lanes the overview comes first. */
-const overviewFrom = 60;
+export const overviewFrom = 60;
 /** The width of the plot that labels reckon with, in pixels; the true one is not known here. */
 const nominalWidth = 960;
 
@@ -38,9 +38,9 @@ export function renderTimeline(result: RunResult): Html {
   const labels = Math.min(14, 3 + Math.max(...drawn.map((lane) => lane.name.length)) * 0.5);
   const dense = drawn.length > 200 ? " dense" : "";
   const label = `${plural(model.lanes.length, "node")} from ${formatInstant(model.fromUs)} to ${formatInstant(model.toUs)}`;
-  return html`<div class="card">
+  return html`<div class="card" style="--labels: ${labels}rem">
 ${model.lanes.length > overviewFrom && overview(model, scale)}
-<div class="timeline${dense}" style="--labels: ${labels}rem" role="img" aria-label="Timeline of ${label}; the tables below say the same in words" tabindex="0">
+<div class="timeline${dense}" role="img" aria-label="Timeline of ${label}; the tables below say the same in words" tabindex="0">
 ${head(model, result.events, scale)}
 ${laneGrid(drawn, model, scale, sizes)}
 </div>
@@ -82,6 +82,7 @@ function laneGrid(
 ): Html {
   const middles = new Map<string, number>();
   const names: Html[] = [];
+  const stripes: Html[] = [];
   const shapes: Html[] = [];
   let top = 0;
   for (const [at, lane] of lanes.entries()) {
@@ -92,7 +93,7 @@ function laneGrid(
       html`<div style="height:${height}px"><span class="${tone}" title="${lane.name}">${lane.name}</span></div>`,
     );
     if (at % 2 === 1) {
-      shapes.push(html`<rect class="stripe" x="0" y="${top}" width="100%" height="${height}"/>`);
+      stripes.push(html`<rect class="stripe" x="0" y="${top}" width="100%" height="${height}"/>`);
     }
     shapes.push(laneShapes(lane, top, height, scale, sizes));
     top += height;
@@ -103,7 +104,7 @@ function laneGrid(
   );
   const crossings = model.meetings.map((one) => meetingMark(one, middles, scale, lanes.length));
   return html`<div class="lanes"><div class="labels" aria-hidden="true">${names}</div>
-<svg height="${top}">${shapes}${grid}${crossings}</svg></div>`;
+<svg height="${top}">${stripes}${grid}${shapes}${crossings}</svg></div>`;
 }
 
 function laneShapes(lane: Lane, top: number, height: number, scale: Scale, sizes: LaneSizes): Html {
@@ -261,20 +262,22 @@ function tickLabel(us: number): string {
 function overview(model: TimelineModel, scale: Scale): Html {
   const count = model.lanes.length;
   const height = Math.max(120, Math.min(260, count));
+  // Gaps between rows thinner than a pixel would only draw bands of their own.
+  const rowHeight = count > 130 ? 1 : 0.9;
   const paths: Record<string, string> = { wait: "", program: "", stopped: "", bad: "" };
   for (const [at, lane] of model.lanes.entries()) {
     for (const span of lane.programs) {
       const tone = { ok: "program", stopped: "stopped", bad: "bad" }[span.state];
-      paths[tone] += block(span, at, 0.9, scale);
+      paths[tone] += block(span, at, rowHeight, scale);
     }
-    for (const span of lane.waits) paths["wait"] += block(span, at, 0.9, scale);
-    for (const span of lane.absences) paths["bad"] += block(span, at, 0.9, scale);
+    for (const span of lane.waits) paths["wait"] += block(span, at, rowHeight, scale);
+    for (const span of lane.absences) paths["bad"] += block(span, at, rowHeight, scale);
   }
   const lines = model.meetings.map(
     (one) =>
       html`<line class="cross${!one.isCrossed && " bad"}" x1="${percent(scale(one.atUs))}" x2="${percent(scale(one.atUs))}" y1="0" y2="${height}"/>`,
   );
-  return html`<div class="overview"><p>All ${count} nodes at a glance, one row each, in the order of the file.</p>
+  return html`<div class="overview"><p>All ${formatCount(count)} nodes at a glance, one row each, in the order of the file.</p>
 <svg height="${height}" role="img" aria-label="All ${count} nodes, one row each"><svg width="100%" height="${height}" viewBox="0 0 1000 ${count}" preserveAspectRatio="none"><path fill="var(--idle)" d="${trusted(paths["stopped"] ?? "")}"/><path fill="var(--program)" d="${trusted(paths["program"] ?? "")}"/><path fill="var(--wait)" d="${trusted(paths["wait"] ?? "")}"/><path fill="var(--bad)" d="${trusted(paths["bad"] ?? "")}"/></svg>${lines}</svg></div>`;
 }
 

@@ -38,6 +38,21 @@ export function verdictReasons(input: VerdictInput): ResultReason[] {
   return reasons;
 }
 
+/**
+ * At most `max` of the reasons, in their order, with at least one of each code that occurs: who reads
+ * of a hundred failed programs must still learn of the barrier.
+ */
+export function pickReasons(reasons: readonly ResultReason[], max: number): ResultReason[] {
+  if (reasons.length <= max) return [...reasons];
+  const firsts = [...new Map([...reasons].reverse().map((one) => [one.code, one])).values()];
+  const picked = new Set(firsts.reverse().slice(0, max));
+  for (const reason of reasons) {
+    if (picked.size >= max) break;
+    picked.add(reason);
+  }
+  return reasons.filter((reason) => picked.has(reason));
+}
+
 /** V1. A stopped program passes whatever its status: somebody else decided when it ends. */
 export function programPassed(program: ResultProgram): boolean {
   if (program.startError !== null) return false;

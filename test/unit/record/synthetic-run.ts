@@ -215,7 +215,7 @@ export function largeRun({ nodes: count, seed, fails }: LargeRun): {
     const arrivals = names.map((node, index) => ({
       name: `worker-${node}`,
       node,
-      arrivedUs: startUs + (readyUs[(index * (phase + 3)) % count] ?? 0) + phase * 400_000,
+      arrivedUs: startUs + (readyUs[(index * 7 + phase * 13) % count] ?? 0) + phase * 400_000,
     }));
     const here = isLast && fails ? arrivals.filter(({ node }) => !absent.includes(node)) : arrivals;
     const lastUs = Math.max(...here.map((one) => one.arrivedUs));
@@ -248,7 +248,12 @@ export function largeRun({ nodes: count, seed, fails }: LargeRun): {
     });
   }
   if (fails) {
-    story.at(startUs, { type: "message", level: "warning", node: "node1", text: "clock step of 2 s" });
+    story.at(startUs, {
+      type: "message",
+      level: "warning",
+      node: "node1",
+      text: "clock step of 2 s",
+    });
   }
   story.end(startUs + 320_000, fails ? { endedBy: "duration", outcome: "failed" } : {});
   return { experiment, events: story.events };

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+// Goal: the record holds what happened, and a disk that fails never stops a run. Method: sinks that
+// fail or stall in place of the file, and real files where the point is the file.
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { systemClock } from "../../../src/host/clock.ts";
+import { outputError } from "../../../src/testbed/record/output-error.ts";
+import { formatRecordLine, parseRecord } from "../../../src/testbed/record/record-format.ts";
+import {
+  createRecordWriter,
+  type RecordSink,
+  recordBacklogCharactersMax,
+} from "../../../src/testbed/record/record-writer.ts";
+import { createResultBuilder } from "../../../src/testbed/record/result.ts";
+import { writeRunFiles, writeWhole } from "../../../src/testbed/record/run-files.ts";
+import type { RunEvent } from "../../../src/testbed/run-event.ts";
+import { FakeClock } from "./fake-clock.ts";
+import { goodStory, largeRun, makeExperiment, Story } from "./synthetic-run.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "muster-record-"));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const logEvent: RunEvent = {
+  type: "log",
+  atUs: 120,
+  entry: {
+    sequence: 4,
+    stampUs: 99,
+    entry: {
+      format: 1,
+      batches: [
+        {
+          edge: "node0/syncd",
+          incarnation: 1,
+          number: 2,
+          commands: [{ kind: "leave", connection: 3 }],
+        },
+      ],
+    },
+  },
+};
+
+class TestSink implements RecordSink {
+  text = "";
+  writes = 0;
+  isClosed = false;
+  readonly #failAt: number;
+  readonly #error: Error;
+  constructor(failAt: number = Number.POSITIVE_INFINITY, code = "ENOSPC") {
+    this.#failAt = failAt;
+    this.#error = Object.assign(new Error(code), { code });
+  }
+  async write(bytes: Uint8Array): Promise<void> {
+    this.writes += 1;
+    if (this.writes >= this.#failAt) throw this.#error;
+    this.text += Buffer.from(bytes).toString();
+  }
+  async close(): Promise<void> {
+    this.isClosed = true;
+  }
+}
+
+function writerTo(sink: RecordSink, clock = new FakeClock()) {
+  const errors: string[] = [];
+  const writer = createRecordWriter({
+    out: "/out",
+    clock,
+    onError: (message) => errors.push(message),
+    openSink: async () => sink,
+  });
+  return { writer, errors, clock };
+}
+
+describe("the format of record.ndjson", () => {
+  it("marks entries of the log with their position and everything else as observed", () => {
+    expect(JSON.parse(formatRecordLine(logEvent))).toEqual({
+      atUs: 120,
+      source: "log",
+      position: 4,
+      stampUs: 99,
+      format: 1,
+      batches: [
+        {
+          edge: "node0/syncd",
+          incarnation: 1,
+          number: 2,
+          commands: [{ kind: "leave", connection: 3 }],
+        },
+      ],
+    });
+    expect(formatRecordLine({ type: "node-up", node: "node0", atUs: -5 })).toBe(
+      '{"atUs":-5,"source":"observed","type":"node-up","node":"node0"}\n',
+    );
+  });
+
+  it("reads back to the events of the run, so that the result can be made again (F1)", async () => {
+    const { experiment, events } = largeRun({ nodes: 7, seed: 2, fails: true });
+    const all = [...events.slice(0, 3), logEvent, ...events.slice(3)];
+    const sink = new TestSink();
+    const { writer } = writerTo(sink);
+    for (const event of all) writer.watch(event);
+    expect(await writer.close()).toBeNull();
+    const record = parseRecord(sink.text);
+    expect(record.damage).toBeNull();
+    expect(record.events).toEqual(all);
+    expect(record.header).toMatchObject({ schema: 1, runId: "r-1", seed: 7 });
+    const live = createResultBuilder({ experiment });
+    const replayed = createResultBuilder({ experiment });
+    for (const event of all) live.add(event);
+    for (const event of record.events) replayed.add(event);
+    expect(replayed.build()).toEqual(live.build());
+  });
+
+  it("reads what is whole of a record cut off anywhere (F2)", async () => {
+    const sink = new TestSink();
+    const { writer } = writerTo(sink);
+    const { events } = goodStory();
+    for (const event of events) writer.watch(event);
+    await writer.close();
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: sink.text.length }), (length) => {
+        const read = parseRecord(sink.text.slice(0, length));
+        expect(events.slice(0, read.events.length)).toEqual(read.events);
+      }),
+    );
+  });
+
+  it("never throws on foreign text, and refuses another schema", () => {
+    fc.assert(fc.property(fc.string(), (text) => void parseRecord(text)));
+    fc.assert(fc.property(fc.json(), (text) => void parseRecord(text)));
+    expect(parseRecord('{"schema":2,"type":"header"}\n').damage).toContain("schema 2");
+    expect(parseRecord("").damage).toContain("no header");
+  });
+});
+
+describe("createRecordWriter()", () => {
+  it("writes the header, then the lines of a turn at its end, once per turn", async () => {
+    const sink = new TestSink();
+    const { writer, clock } = writerTo(sink);
+    const [first, second, third] = goodStory().events;
+    if (!first || !second || !third) throw new Error("three events expected");
+    writer.watch(first);
+    writer.watch(second);
+    await new Promise(setImmediate);
+    expect(sink.writes).toBe(0);
+    clock.endTurn();
+    await new Promise(setImmediate);
+    expect(sink.writes).toBe(1);
+    expect(sink.text.split("\n")).toHaveLength(4);
+    expect(JSON.parse(sink.text.split("\n")[0] ?? "")).toEqual({
+      schema: 1,
+      type: "header",
+      runId: "r-1",
+      experiment: "demo/five",
+      seed: 7,
+      file: "demo.ns",
+      startedWallMs: 1_700_000_000_000,
+    });
+    writer.watch(third);
+    await writer.close();
+    expect(sink.writes).toBe(2);
+    expect(sink.isClosed).toBe(true);
+  });
+
+  it("keeps order and loses nothing when writes are slower than turns (W1)", async () => {
+    const release: (() => void)[] = [];
+    let text = "";
+    const { writer, clock } = writerTo({
+      write: (bytes) =>
+        new Promise((resolve) => {
+          release.push(() => {
+            text += Buffer.from(bytes).toString();
+            resolve();
+          });
+        }),
+      close: async () => undefined,
+    });
+    const { events } = goodStory();
+    for (const event of events) {
+      writer.watch(event);
+      clock.endTurn();
+      await new Promise(setImmediate);
+    }
+    expect(release).toHaveLength(1);
+    const closed = writer.close();
+    for (let turn = 0; turn < 5; turn += 1) {
+      for (const go of release.splice(0)) go();
+      await new Promise(setImmediate);
+    }
+    expect(await closed).toBeNull();
+    expect(parseRecord(text).events).toEqual(events);
+  });
+
+  it.each([1, 2, 3])("tells a full disk at write %i once and goes on (W3)", async (failAt) => {
+    const sink = new TestSink(failAt);
+    const { writer, errors, clock } = writerTo(sink);
+    for (const event of goodStory().events) {
+      writer.watch(event);
+      clock.endTurn();
+      await new Promise(setImmediate);
+    }
+    const error = await writer.close();
+    expect(errors).toEqual([
+      "cannot write /out/record.ndjson: no space left on the device; free some or choose " +
+        "another directory with --out; the run goes on without its record and will fail",
+    ]);
+    expect(error?.code).toBe("OUTPUT");
+    expect(sink.writes).toBe(failAt);
+    expect(sink.isClosed).toBe(true);
+  });
+
+  it("tells a file that cannot be opened, and an error of the last write", async () => {
+    const errors: string[] = [];
+    const writer = createRecordWriter({
+      out: join(directory, "missing"),
+      clock: systemClock,
+      onError: (message) => errors.push(message),
+    });
+    for (const event of goodStory().events) writer.watch(event);
+    expect(await writer.close()).toMatchObject({ code: "OUTPUT" });
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain("does not exist");
+
+    const late = writerTo({
+      write: async () => undefined,
+      close: () => Promise.reject(Object.assign(new Error("x"), { code: "EIO" })),
+    });
+    expect(await late.writer.close()).toMatchObject({ code: "OUTPUT" });
+    expect(late.errors).toHaveLength(1);
+  });
+
+  it("gives up on a disk that does not keep up before memory runs out", async () => {
+    const { writer, errors } = writerTo({
+      write: () => new Promise(() => undefined),
+      close: async () => undefined,
+    });
+    const text = "x".repeat(1024 * 1024);
+    const lines = Math.ceil(recordBacklogCharactersMax / text.length) + 1;
+    for (let at = 0; at < lines; at += 1) {
+      writer.watch({ type: "message", level: "info", node: null, text, atUs: at });
+    }
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain("too slow");
+  });
+
+  it("writes a real file that is there before the run ends", async () => {
+    const writer = createRecordWriter({
+      out: directory,
+      clock: systemClock,
+      onError: (message) => expect.unreachable(message),
+    });
+    writer.watch(new Story().start(["node0"]).events[0] as RunEvent);
+    const path = join(directory, "record.ndjson");
+    await expect
+      .poll(() => readFileSync(path, "utf8"))
+      .toMatch(/^\{"schema":1,"type":"header".*\n\{.*"run-started".*\n$/);
+    expect(await writer.close()).toBeNull();
+    expect(await writer.close()).toBeNull();
+  });
+});
+
+describe("writeRunFiles()", () => {
+  const builder = createResultBuilder({ experiment: makeExperiment() });
+  for (const event of goodStory().events) builder.add(event);
+  const result = builder.build();
+
+  it("leaves whole files and nothing else", async () => {
+    const out = mkdtempSync(join(directory, "out-"));
+    const junit = { path: join(out, "junit.xml"), xml: "<x/>" };
+    expect(await writeRunFiles(out, { result, reportHtml: "<p>", junit })).toBeNull();
+    expect(readdirSync(out).sort()).toEqual(["junit.xml", "report.html", "result.json"]);
+    expect(JSON.parse(readFileSync(join(out, "result.json"), "utf8"))).toEqual(result);
+  });
+
+  it("reports a bad JUnit path and still writes the rest", async () => {
+    const out = mkdtempSync(join(directory, "out-"));
+    const junit = { path: join(out, "none", "junit.xml"), xml: "<x/>" };
+    const error = await writeRunFiles(out, { result, reportHtml: "<p>", junit });
+    expect(error).toMatchObject({ code: "OUTPUT" });
+    expect(readdirSync(out).sort()).toEqual(["report.html", "result.json"]);
+  });
+
+  it("keeps the old file, and no scraps, when the new one cannot take its place", async () => {
+    const out = mkdtempSync(join(directory, "out-"));
+    mkdirSync(join(out, "result.json"));
+    writeFileSync(join(out, "result.json", "x"), "");
+    expect(await writeWhole(join(out, "result.json"), "text")).toMatchObject({ code: "OUTPUT" });
+    expect(readdirSync(out)).toEqual(["result.json"]);
+  });
+});
+
+describe("outputError()", () => {
+  it("says what to do for errors it knows and passes on those it does not", () => {
+    const known = Object.assign(new Error("raw"), { code: "EROFS" });
+    expect(outputError("/x", known).message).toBe(
+      "cannot write /x: the file system is read-only; choose another directory with --out",
+    );
+    expect(outputError("/x", new Error("odd")).message).toContain("odd; try another directory");
+    expect(outputError("/x", "text").message).toContain("text;");
+  });
+});

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: MIT
+// Goal: result.json says what happened, and the verdict follows its rules. Method: small streams told
+// by hand; each rule of the verdict is broken once; any order of events is tolerated (property).
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Experiment, Link } from "../../../src/experiment/model.ts";
+import { renderJunit } from "../../../src/testbed/record/junit.ts";
+import { renderReport } from "../../../src/testbed/record/report-html.ts";
+import { renderSummary } from "../../../src/testbed/record/report-text.ts";
+import { createResultBuilder, exitStatus } from "../../../src/testbed/record/result.ts";
+import { lanPairsMax, skippedLinks } from "../../../src/testbed/record/result-links.ts";
+import { type RunResult, warningsMax } from "../../../src/testbed/record/result-model.ts";
+import { barrierSentence, pickReasons } from "../../../src/testbed/record/verdict.ts";
+import type { RunEvent } from "../../../src/testbed/run-event.ts";
+import { goodStory, largeRun, makeExperiment, planned, Story } from "./synthetic-run.ts";
+
+function resultOf(events: readonly RunEvent[], experiment: Experiment = makeExperiment()) {
+  const builder = createResultBuilder({ experiment });
+  for (const event of events) builder.add(event);
+  return builder.build();
+}
+
+describe("createResultBuilder()", () => {
+  it("says what happened in a run that went well", () => {
+    const experiment = makeExperiment({ events: [planned(1, 0, "web")] });
+    const result = resultOf(goodStory().events, experiment);
+    expect(result).toMatchObject({
+      schema: 1,
+      experiment: "demo/five",
+      runId: "r-1",
+      outcome: "passed",
+      endedBy: "idle",
+      error: null,
+      reasons: [],
+      syncServer: "node0",
+      seed: 7,
+      startedAt: "2023-11-14T22:13:20.000Z",
+      startedUs: -50_000,
+      endedUs: 2_100_500,
+      nodes: [
+        { name: "node0", upUs: -40_000 },
+        { name: "node1", upUs: -30_000 },
+      ],
+      programsNotStarted: [],
+    });
+    expect(result.barriers).toEqual([
+      {
+        name: "ready",
+        kind: "count",
+        generation: 1,
+        outcome: "crossed",
+        expected: 2,
+        arrived: 2,
+        crossedUs: 1_000_100,
+        endedUs: 1_000_100,
+        error: 0,
+        participants: [
+          { name: "node0/a", node: "node0", arrivedUs: 999_100, releasedUs: 1_000_100 },
+          { name: "node1/a", node: "node1", arrivedUs: 999_100, releasedUs: 1_000_100 },
+        ],
+        missing: [],
+        slow: null,
+      },
+    ]);
+    expect(result.events).toEqual([
+      {
+        id: 1,
+        object: "web",
+        type: "PROGRAM",
+        event: "START",
+        args: "",
+        plannedUs: 0,
+        firedUs: 90,
+        latenessUs: 90,
+        outcome: "done",
+      },
+    ]);
+    expect(
+      result.programs.map(({ name, startedUs, endedUs }) => [name, startedUs, endedUs]),
+    ).toEqual([
+      ["web", 100, 2_000_000],
+      ["load", 150, 2_100_000],
+    ]);
+    expect(exitStatus(result)).toBe(0);
+  });
+
+  it("lists a barrier still open at the end with who is missing (R3)", () => {
+    const story = new Story()
+      .start(["node0", "node1", "node2"])
+      .arrivals(100, "ready", ["node0"], 3, ["node1", "node2"])
+      .arrivals(300, "ready", ["node0", "node1"], 3, ["node2"])
+      .at(350, {
+        type: "barrier-slow",
+        name: "ready",
+        waitedUs: 10_000_000,
+        arrived: ["node0", "node1"],
+        missing: ["node2"],
+      })
+      .end(500, { endedBy: "duration" });
+    const result = resultOf(story.events);
+    expect(result.barriers).toEqual([
+      {
+        name: "ready",
+        kind: "count",
+        generation: 1,
+        outcome: "cancelled",
+        expected: 3,
+        arrived: 2,
+        crossedUs: null,
+        endedUs: 500,
+        error: 0,
+        participants: [
+          { name: "node0", node: null, arrivedUs: 100, releasedUs: null },
+          { name: "node1", node: null, arrivedUs: 300, releasedUs: null },
+        ],
+        missing: ["node2"],
+        slow: {
+          atUs: 350,
+          waitedUs: 10_000_000,
+          arrived: ["node0", "node1"],
+          missing: ["node2"],
+        },
+      },
+    ]);
+    expect(result.reasons).toEqual([
+      {
+        code: "BARRIER",
+        message:
+          "barrier ready was not crossed before it was cancelled: 2 of 3 arrived; missing: node2",
+      },
+    ]);
+  });
+
+  it("counts generations of an open barrier on from those that ended", () => {
+    const story = goodStory();
+    story.events.pop();
+    story.arrivals(2_200_000, "ready", ["node0"], 2, ["node1"]).end(2_300_000);
+    expect(resultOf(story.events).barriers.map((one) => [one.generation, one.outcome])).toEqual([
+      [1, "crossed"],
+      [2, "cancelled"],
+    ]);
+  });
+
+  it("forgets a barrier that everybody left before it was initialised", () => {
+    const story = new Story()
+      .start(["node0"])
+      .arrivals(100, "ready", ["node0"], 0)
+      .arrivals(200, "ready", [], 0)
+      .end(500);
+    expect(resultOf(story.events)).toMatchObject({ barriers: [], outcome: "passed" });
+  });
+
+  it("keeps an initialised barrier nobody waits at", () => {
+    const story = new Story().start(["node0"]).arrivals(100, "ready", [], 2, ["node0"]).end(500);
+    expect(resultOf(story.events)).toMatchObject({
+      outcome: "failed",
+      barriers: [{ name: "ready", arrived: 0, expected: 2, missing: ["node0"] }],
+    });
+  });
+
+  it("counts as arrived whoever did not leave again", () => {
+    const gone = { name: "x", node: "node0", arrivedUs: 1, releasedUs: null };
+    const back = { name: "y", node: "node0", arrivedUs: 2, releasedUs: 9 };
+    const story = new Story().barrier(9, { participants: [gone, back], expected: 1 });
+    expect(resultOf(story.events).barriers[0]?.arrived).toBe(1);
+  });
+
+  it("lists events of the main timeline that did not fire, and matches the others by instant", () => {
+    const experiment = makeExperiment({
+      events: [planned(0, 1_000, "web"), planned(1, 2_000, "web"), planned(2, "swapout", "web")],
+    });
+    const story = new Story().fired(2_000, 2_300, { id: 77 }).end(3_000);
+    const rows = resultOf(story.events, experiment).events;
+    expect(rows.map((row) => [row.id, row.plannedUs, row.firedUs, row.outcome])).toEqual([
+      [77, 2_000, 2_300, "done"],
+      [0, 1_000, null, "not fired"],
+      [2, null, null, "not fired"],
+    ]);
+  });
+
+  it("matches an event that was moved by its number", () => {
+    const experiment = makeExperiment({ events: [planned(3, "swapout", "web")] });
+    const story = new Story().fired(9_000, 9_001, { id: 3 }).end(9_500);
+    expect(resultOf(story.events, experiment).events).toHaveLength(1);
+  });
+
+  it("keeps a bounded number of warnings and counts the rest", () => {
+    const story = new Story();
+    for (let at = 0; at <= warningsMax; at += 1) {
+      story.at(at, { type: "message", level: "warning", node: null, text: `w${at}` });
+    }
+    story.at(0, { type: "message", level: "info", node: null, text: "not a warning" });
+    const result = resultOf(story.events);
+    expect(result.warnings).toHaveLength(warningsMax);
+    expect(result.warningsDropped).toBe(1);
+  });
+
+  it("names programs that were never started without failing the run", () => {
+    const story = new Story()
+      .start(["node0"], { programs: [{ name: "idle", node: "node0" }] })
+      .end(10);
+    expect(resultOf(story.events)).toMatchObject({
+      outcome: "passed",
+      programsNotStarted: [{ name: "idle", node: "node0" }],
+    });
+  });
+
+  it("takes links from its caller", () => {
+    const link = {
+      name: "l",
+      from: "a",
+      to: "b",
+      asked: { bandwidthBps: 1, delayUs: 1, loss: 0 },
+      measured: { bandwidthBps: 1, rttUs: 2, loss: 0 },
+      verdict: "ok" as const,
+    };
+    const builder = createResultBuilder({ experiment: makeExperiment(), links: [link] });
+    expect(builder.build().links).toEqual([link]);
+  });
+});
+
+describe("the verdict", () => {
+  const cases: readonly (readonly [string, (story: Story) => Story, string | null])[] = [
+    ["nothing happens", (story) => story, null],
+    ["a program ends with another code", (s) => s.program(0, 9, { exitCode: 1 }), "PROGRAM"],
+    [
+      "a program ends with the other code it should",
+      (s) => s.program(0, 9, { exitCode: 3, expectedExitCode: 3 }),
+      null,
+    ],
+    [
+      "a program ends with 0 but should not",
+      (s) => s.program(0, 9, { expectedExitCode: 3 }),
+      "PROGRAM",
+    ],
+    [
+      "a signal ends a program",
+      (s) => s.program(0, 9, { exitCode: null, signal: "SIGSEGV" }),
+      "PROGRAM",
+    ],
+    [
+      "a stopped program ends by a signal",
+      (s) => s.program(0, 9, { exitCode: null, signal: "SIGTERM", stopped: true }),
+      null,
+    ],
+    [
+      "a stopped program ends with a code",
+      (s) => s.program(0, 9, { exitCode: 9, stopped: true }),
+      null,
+    ],
+    [
+      "a program runs out of time",
+      (s) => s.program(0, 9, { exitCode: null, signal: "SIGTERM", timedOut: true }),
+      "PROGRAM",
+    ],
+    [
+      "a program cannot be started",
+      (s) => s.program(0, 9, { exitCode: null, startError: "no such file" }),
+      "PROGRAM",
+    ],
+    [
+      "a program was stopped before it could be started",
+      (s) => s.program(0, 9, { exitCode: null, startError: "no such file", stopped: true }),
+      "PROGRAM",
+    ],
+    [
+      "a program does not end",
+      (s) => s.at(5, { type: "program-started", name: "web", node: "node0", command: "x" }),
+      "PROGRAM",
+    ],
+    ["a barrier crosses", (s) => s.barrier(9), null],
+    ["a barrier crosses with an error number", (s) => s.barrier(9, { error: 42 }), null],
+    ["a barrier fails", (s) => s.barrier(9, { outcome: "failed" }), "BARRIER"],
+    ["a barrier times out", (s) => s.barrier(9, { outcome: "timeout" }), "BARRIER"],
+    ["a barrier is cancelled", (s) => s.barrier(9, { outcome: "cancelled" }), "BARRIER"],
+    ["a barrier stays open", (s) => s.arrivals(5, "b", ["node0"], 2), "BARRIER"],
+    ["an event is late", (s) => s.fired(0, 5_000_000), null],
+    ["an event fails", (s) => s.fired(0, 0, { outcome: "failed: x" }), null],
+    [
+      "a warning is given",
+      (s) => s.at(1, { type: "message", level: "error", node: null, text: "x" }),
+      null,
+    ],
+  ];
+  it.each(cases)("when %s", (_title, tell, code) => {
+    const result = resultOf(tell(new Story().start(["node0"])).end(10).events);
+    expect(result.reasons.map((reason) => reason.code)).toEqual(code === null ? [] : [code]);
+    expect(result.outcome).toBe(code === null ? "passed" : "failed");
+    expect(exitStatus(result)).toBe(code === null ? 0 : 1);
+  });
+
+  it("fails by an error of the run, an interrupt, a failure without words, a missing end", () => {
+    const start = () => new Story().start(["node0"]);
+    const error = { code: "SETUP", message: "no port" };
+    const codes = (story: Story) => resultOf(story.events).reasons.map((reason) => reason.code);
+    expect(codes(start().end(1, { error, endedBy: "failure", outcome: "failed" }))).toEqual([
+      "SETUP",
+    ]);
+    expect(codes(start().end(1, { endedBy: "interrupt" }))).toEqual(["INTERRUPTED"]);
+    expect(codes(start().end(1, { endedBy: "failure" }))).toEqual(["FAILED"]);
+    expect(codes(start().end(1, { outcome: "failed" }))).toEqual(["FAILED"]);
+    expect(codes(start())).toEqual(["INCOMPLETE"]);
+    expect(codes(start().end(1, { endedBy: "terminate" }))).toEqual([]);
+    expect(codes(start().end(1, { endedBy: "duration" }))).toEqual([]);
+  });
+
+  it("fails by an error from outside the stream; the first stays", () => {
+    const builder = createResultBuilder({ experiment: makeExperiment() });
+    for (const event of goodStory().events) builder.add(event);
+    expect(builder.build().outcome).toBe("passed");
+    builder.fail("OUTPUT", "disk full");
+    builder.fail("OTHER", "later");
+    expect(builder.build()).toMatchObject({
+      outcome: "failed",
+      error: { code: "OUTPUT", message: "disk full" },
+    });
+  });
+
+  it("names who is missing, and says so when nobody told how many to expect", () => {
+    const [barrier] = resultOf(
+      new Story().arrivals(1, "b", ["node0"], 0, ["anonymous, from node1", "node2"]).end(2).events,
+    ).barriers;
+    expect(barrier && barrierSentence(barrier)).toBe(
+      "barrier b was not crossed before it was cancelled: 1 arrived, nobody said how many; " +
+        "missing: anonymous, from node1; node2",
+    );
+  });
+
+  it("pickReasons() keeps one of each code", () => {
+    const program = (n: number) => ({ code: "PROGRAM", message: `${n}` });
+    const barrier = { code: "BARRIER", message: "b" };
+    const reasons = [program(1), program(2), program(3), program(4), barrier];
+    expect(pickReasons(reasons, 3)).toEqual([program(1), program(2), barrier]);
+    expect(pickReasons(reasons, 5)).toEqual(reasons);
+  });
+});
+
+describe("skippedLinks()", () => {
+  const shape = (bandwidthBps: number, delayUs: number, loss: number) => ({
+    bandwidthBps,
+    delayUs,
+    loss,
+  });
+  const none = shape(0, 0, 0);
+  const lan = (count: number): Link => ({
+    name: "lan0",
+    kind: "lan",
+    netmask: "255.255.255.0",
+    at: { file: "", line: 1, column: 1 },
+    members: Array.from({ length: count }, (_, index) => ({
+      node: `n${index}`,
+      port: 0,
+      address: "",
+      toLink: none,
+      fromLink: none,
+    })),
+  });
+
+  it("adds up shaping along each direction", () => {
+    const [a, b] = lan(2).members;
+    if (a === undefined || b === undefined) throw new Error("two members expected");
+    const link: Link = {
+      ...lan(0),
+      members: [
+        { ...a, toLink: shape(100, 5, 0.01), fromLink: shape(0, 7, 0.5) },
+        { ...b, toLink: shape(80, 1, 0.5), fromLink: none },
+      ],
+    };
+    expect(skippedLinks([link])).toEqual([
+      {
+        name: "lan0",
+        from: "n0",
+        to: "n1",
+        asked: shape(100, 5, 0.01),
+        measured: null,
+        verdict: "skipped",
+      },
+      {
+        name: "lan0",
+        from: "n1",
+        to: "n0",
+        asked: shape(80, 8, 0.75),
+        measured: null,
+        verdict: "skipped",
+      },
+    ]);
+  });
+
+  it("lists all pairs of a LAN up to the limit, a ring above it", () => {
+    expect(skippedLinks([lan(3)])).toHaveLength(6);
+    expect(100 * 99).toBeLessThanOrEqual(lanPairsMax);
+    expect(skippedLinks([lan(100)])).toHaveLength(9_900);
+    expect(skippedLinks([lan(101)])).toHaveLength(101);
+    expect(skippedLinks([lan(1)])).toEqual([]);
+  });
+});
+
+describe("any order of events", () => {
+  const pool: readonly RunEvent[] = [
+    ...goodStory().events,
+    ...largeRun({ nodes: 4, seed: 1, fails: true }).events,
+    ...new Story().arrivals(3, "ready", ["a"], 5, ["b"]).program(9, 1, { exitCode: null }).events,
+  ];
+  it("gives a result that every view can show (R4)", () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...pool), { maxLength: 40 }), (events) => {
+        const result: RunResult = resultOf(events);
+        expect(result.outcome === "passed").toBe(result.reasons.length === 0);
+        expect(JSON.parse(JSON.stringify(result))).toEqual(result);
+        renderSummary(result);
+        renderJunit(result);
+        renderReport(result);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
