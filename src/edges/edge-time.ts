@@ -28,6 +28,8 @@ export const edgeTime = {
   udpLivenessMs: 30_000,
   /** How often the UDP table is looked through for the two times above. */
   udpSweepMs: 1_000,
+  /** A link to the core that ended after at least this long is opened anew, not given up. */
+  rejoinMs: 1_000,
 } as const;
 
 /** The same list with other values, for tests. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The sync server edge.
 export { ListenError, type ListenErrorCode } from "./listen.ts";
-export { formatReport, Syncd, type SyncdCounters, type SyncdOptions } from "./syncd.ts";
+export { Syncd, type SyncdCounters, type SyncdOptions } from "./syncd.ts";
 export type { Peer } from "./tcp.ts";
 export type { UdpCounters } from "./udp.ts";

@@ -10,7 +10,6 @@ import type { RemoteInfo, Socket as UdpSocket } from "node:dgram";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ConnectionId, Participant } from "../../core/command.ts";
-import type { ScopeDescription } from "../../core/description.ts";
 import type { EdgeEffect, Released } from "../../core/effect.ts";
 import type { Limits } from "../../core/limits.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
@@ -22,6 +21,7 @@ import type { Asker, Counter } from "./asker.ts";
 import { type Bound, listen } from "./listen.ts";
 import { Outbox } from "./outbox.ts";
 import { createReplies, replyError } from "./replies.ts";
+import { formatReport, quoteBarrier } from "./report.ts";
 import { Tally } from "./tally.ts";
 import { type Peer, TcpDoor } from "./tcp.ts";
 import { type UdpCounters, UdpDoor } from "./udp.ts";
@@ -62,7 +62,8 @@ export interface SyncdCounters {
 export class Syncd {
   readonly #options: SyncdOptions;
   readonly #time: EdgeTime;
-  readonly #link: CoreLink;
+  #link: CoreLink;
+  #joinedUs: number;
   readonly #outbox: Outbox;
   readonly #tcp: TcpDoor;
   readonly #udp: UdpDoor;
@@ -86,12 +87,8 @@ export class Syncd {
       submit: (command) => this.#link.submit(command),
       onRoomChange: (hasRoom) => this.#tcp.setReading(hasRoom),
     });
-    this.#link = options.connect(options.edge, {
-      onEffects: (effects) => this.#onEffects(effects),
-      onRoom: () => this.#outbox.drain(),
-      onLink: (up) => this.#onLink(up),
-      onClosed: (reason) => this.#onClosed(reason),
-    });
+    this.#joinedUs = clock.nowUs();
+    this.#link = this.#join();
   }
 
   /** The port that is listened at; 0 before `listen`. */
@@ -241,7 +238,7 @@ export class Syncd {
   #logArrival(asker: Asker, kind: "init" | "wait", created: boolean): void {
     const { row, address, delta } = asker;
     if (row === undefined) return;
-    const barrier = quote(row.name);
+    const barrier = quoteBarrier(row.name);
     if (this.#verbose) {
       if (created) this.#detail(`${barrier}: created`);
       if (kind === "init") {
@@ -259,7 +256,7 @@ export class Syncd {
     if (!asker.waits) return;
     const name = asker.row?.name ?? "";
     this.#uncount(asker);
-    this.#log("info", `${quote(name)}: removing ${asker.address}`);
+    this.#log("info", `${quoteBarrier(name)}: removing ${asker.address}`);
     this.#outbox.send({ kind: "leave", connection: asker.id });
   }
 
@@ -317,7 +314,8 @@ export class Syncd {
       if (asker.waits) answered += 1;
       asker.waits = false;
       asker.row = undefined;
-      if (this.#verbose) this.#detail(`${quote(effect.barrier)}: releasing ${asker.address}`);
+      if (this.#verbose)
+        this.#detail(`${quoteBarrier(effect.barrier)}: releasing ${asker.address}`);
       asker.answer(replies.of(asker.version, asker.byteOrder));
     }
     this.#tally.end(effect.barrier, answered, effect.outcome === "crossed");
@@ -358,10 +356,28 @@ export class Syncd {
     );
   }
 
+  #join(): CoreLink {
+    this.#joinedUs = this.#options.clock.nowUs();
+    return this.#options.connect(this.#options.edge, {
+      onEffects: (effects) => this.#onEffects(effects),
+      onRoom: () => this.#outbox.drain(),
+      onLink: (up) => this.#onLink(up),
+      onClosed: (reason) => this.#onClosed(reason),
+    });
+  }
+
+  /** A server whose lease ran out joins anew (D5); one that is refused at the door gives up. */
   #onClosed(reason: string): void {
-    this.#log("error", `the core refuses this server: ${reason}`);
+    const livedMs = (this.#options.clock.nowUs() - this.#joinedUs) / 1000;
+    this.#cancelLinkLost?.();
     this.#dismissAll();
-    this.#options.onClosed?.(reason);
+    if (livedMs >= this.#time.rejoinMs) {
+      this.#log("warn", `${reason}; every connection is closed, joining anew`);
+      this.#link = this.#join();
+    } else {
+      this.#log("error", `the core refuses this server: ${reason}`);
+      this.#options.onClosed?.(reason);
+    }
   }
 
   #detail(line: string): void {
@@ -371,27 +387,4 @@ export class Syncd {
   #log(level: "debug" | "info" | "warn" | "error", line: string): void {
     this.#options.logger.log(level, line);
   }
-}
-
-/** One line per barrier and one per waiter. [EMULAB-SYNC 1 INFO] */
-export function formatReport(description: ScopeDescription): readonly string[] {
-  if (description.barriers.length === 0) return ["no barriers"];
-  return description.barriers.flatMap((barrier) => {
-    const more = barrier.arrived - barrier.waiting.length;
-    return [
-      `${quote(barrier.name)}: ${barrier.arrived} waiters, count ${barrier.count}`,
-      ...barrier.waiting.map(({ who, error }) => `  ${who.address} error ${error}`),
-      ...(more > 0 ? [`  and ${more} more`] : []),
-    ];
-  });
-}
-
-/** A barrier's name in a log line; bytes that would end or fake a line are escaped. */
-function quote(name: string): string {
-  const escaped = name.replace(/[^\x20-\x7e]/g, escapeByte);
-  return `barrier '${escaped}'`;
-}
-
-function escapeByte(character: string): string {
-  return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
 }

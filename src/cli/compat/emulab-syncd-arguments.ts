@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+// The command line of emulab-syncd: texts and exit codes of the old daemon byte for byte.
+// [EMULAB-SYNC 1] What is ours is behind long options only.
+import { BlockList, isIP, isIPv6 } from "node:net";
+import { defaultLimits, type Limits } from "../../core/limits.ts";
+import type { Exit } from "./exit.ts";
+import { Getopt, type Option, scanInteger } from "./getopt.ts";
+
+export const usage = `usage: emulab-syncd [-d] [-p #]
+ -h              Display this message
+ -V              Print version information and exit
+ -d              Do not daemonize.
+ -v              Turn on verbose logging
+ -l logfile      Specify log file instead of syslog
+ -p portnum      Specify a port number to listen on
+
+`;
+
+const longUsage = `Options of Muster:
+ --listen ADDRESS      Listen on this address (repeatable). Without it only on
+                       127.0.0.1; 0.0.0.0 is what the old daemon did
+ --allow ADDRESS[/N]   Only these hosts or networks may use the barriers
+                       (repeatable); without it whoever can reach the port may
+ --foreground          Do not daemonize, and do not turn on verbose logging
+ --pidfile FILE        Write the process id there; without it, as root, to
+                       /var/run/syncd.pid
+ --register COMMAND    Run COMMAND with the arguments emulab_syncd PORT when the
+                       port is not the default one
+ --limit NAME=VALUE    Set a limit; the text of a refusal names it
+ --help-all            Display this message
+
+Signals: USR1 verbose on, USR2 verbose off (once each); HUP answer 240 to every
+waiter; PWR list all barriers in the log; TERM, INT end.
+Exit status: 0 ended in order; 1 usage or any other error.
+`;
+
+export const version = "Built in standalone mode\n";
+
+export interface SyncdArguments {
+  readonly kind: "run";
+  readonly foreground: boolean;
+  readonly verbose: boolean;
+  readonly logFile: string | undefined;
+  readonly port: number | undefined;
+  readonly listen: readonly string[];
+  readonly allow: BlockList | undefined;
+  readonly pidFile: string | undefined;
+  readonly register: string | undefined;
+  readonly limits: Partial<Limits>;
+}
+
+interface Draft {
+  foreground: boolean;
+  verbose: boolean;
+  logFile: string | undefined;
+  port: number | undefined;
+  readonly listen: string[];
+  allow: BlockList | undefined;
+  pidFile: string | undefined;
+  register: string | undefined;
+  readonly limits: Record<string, number>;
+}
+
+/** Reads the command line; the first fault ends it, as in the old daemon. */
+export function parseSyncdArguments(args: readonly string[]): SyncdArguments | Exit {
+  const draft: Draft = {
+    foreground: false,
+    verbose: false,
+    logFile: undefined,
+    port: undefined,
+    listen: [],
+    allow: undefined,
+    pidFile: undefined,
+    register: undefined,
+    limits: {},
+  };
+  const getopt = new Getopt(args, {
+    flags: "hVdv",
+    valued: "lp",
+    longFlags: ["foreground", "help-all"],
+    longValued: ["listen", "allow", "pidfile", "register", "limit"],
+  });
+  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
+    const exit = takeOption(draft, option);
+    if (exit !== undefined) return exit;
+  }
+  if (getopt.rest.length > 0) {
+    return fail(`Error: Unrecognized command line arguments: ${getopt.rest.join(" ")}`);
+  }
+  return { kind: "run", ...draft };
+}
+
+function takeOption(draft: Draft, option: Option): Exit | undefined {
+  switch (option.kind) {
+    case "error":
+      return fail(`emulab-syncd: ${option.message}`);
+    case "flag":
+      return takeFlag(draft, option.name);
+    case "valued":
+      return takeValue(draft, option.name, option.value);
+  }
+}
+
+function takeFlag(draft: Draft, name: string): Exit | undefined {
+  switch (name) {
+    case "h":
+      return { kind: "exit", code: 1, stderr: usage };
+    case "V":
+      return { kind: "exit", code: 0, stdout: version };
+    case "help-all":
+      return { kind: "exit", code: 0, stdout: usage + longUsage };
+    case "d":
+      draft.foreground = true;
+      draft.verbose = true;
+      return undefined;
+    case "v":
+      draft.verbose = true;
+      return undefined;
+    default:
+      draft.foreground = true;
+      return undefined;
+  }
+}
+
+function takeValue(draft: Draft, name: string, value: string): Exit | undefined {
+  switch (name) {
+    case "p":
+      return takePort(draft, value);
+    case "l":
+      draft.logFile = value;
+      return undefined;
+    case "pidfile":
+      draft.pidFile = value;
+      return undefined;
+    case "register":
+      draft.register = value;
+      return undefined;
+    case "listen":
+      if (isIP(value) === 0) return fail(`Error: --listen value is not an address: ${value}`);
+      draft.listen.push(value);
+      return undefined;
+    case "allow":
+      return takeAllow(draft, value);
+    default:
+      return takeLimit(draft, value);
+  }
+}
+
+function takePort(draft: Draft, value: string): Exit | undefined {
+  const port = scanInteger(value);
+  if (port === undefined) return fail(`Error: -p value is not a number: ${value}`);
+  if (port <= 0 || port >= 65_536) {
+    return fail(`Error: -p value is not between 0 and 65536: ${port}`);
+  }
+  draft.port = port;
+  return undefined;
+}
+
+function takeAllow(draft: Draft, value: string): Exit | undefined {
+  const [address = "", bits] = value.split("/", 2);
+  const bitsMax = isIPv6(address) ? 128 : 32;
+  const prefix = bits === undefined ? bitsMax : Number(bits);
+  const isPrefix = Number.isInteger(prefix) && prefix >= 0 && prefix <= bitsMax && bits !== "";
+  if (isIP(address) === 0 || !isPrefix) {
+    return fail(`Error: --allow value is not ADDRESS or ADDRESS/BITS: ${value}`);
+  }
+  draft.allow ??= new BlockList();
+  draft.allow.addSubnet(address, prefix, isIPv6(address) ? "ipv6" : "ipv4");
+  return undefined;
+}
+
+function takeLimit(draft: Draft, value: string): Exit | undefined {
+  const [name = "", text = ""] = value.split("=", 2);
+  const number = Number(text);
+  if (!Object.hasOwn(defaultLimits, name)) {
+    const known = Object.keys(defaultLimits).join(", ");
+    return fail(`Error: --limit knows no ${name}; the limits are ${known}`);
+  }
+  if (!Number.isSafeInteger(number) || number <= 0) {
+    return fail(`Error: --limit ${name} value is not a positive number: ${text}`);
+  }
+  draft.limits[name] = number;
+  return undefined;
+}
+
+function fail(text: string): Exit {
+  return { kind: "exit", code: 1, stderr: `${text}\n${usage}` };
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+// The program emulab-syncd: a whole sync server when started by hand, an edge of the run when
+// started inside one (D14). [EMULAB-SYNC 1]
+//
+// In a run the environment says so: MUSTER_CORE_SOCKET (the core's UNIX socket), MUSTER_CORE_SECRET,
+// MUSTER_SCOPE, MUSTER_NODE, and MUSTER_SYNCD_ADDRESSES, a JSON object from the loopback address
+// that a node is told to the name of that node: the address called at tells who calls.
+import { spawn } from "node:child_process";
+import { resolve } from "node:path";
+import { type Limits, resolveLimits } from "../../core/limits.ts";
+import { Syncd, type SyncdOptions } from "../../edges/syncd/index.ts";
+import { systemClock } from "../../host/clock.ts";
+import type { ConnectEdge } from "../../host/core-link.ts";
+import type { Logger } from "../../host/logger.ts";
+import { defaultPort } from "../../wire/emulab-sync/index.ts";
+import { isBackground, startInBackground, tellReadiness, writePidFile } from "./daemon.ts";
+import { parseSyncdArguments, type SyncdArguments } from "./emulab-syncd-arguments.ts";
+import { type Exit, performExit } from "./exit.ts";
+import { createFileLogger, createStderrLogger, createSyslogLogger } from "./syncd-log.ts";
+
+/** Service name under which a port is registered. */
+const serviceName = "emulab_syncd";
+const rootPidFile = "/var/run/syncd.pid";
+
+/** Where the barriers are, and who calls from where. */
+interface Place {
+  readonly scope: string;
+  readonly edge: string;
+  readonly connect: ConnectEdge;
+  readonly addresses: readonly string[];
+  readonly nodeOf?: NonNullable<SyncdOptions["nodeOf"]>;
+  readonly isRun: boolean;
+}
+
+async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
+  const given = parseSyncdArguments(args);
+  if (given.kind === "exit") performExit(given);
+  if (!given.foreground && !isBackground(environment)) {
+    performExit(await startInBackground(args));
+  }
+  try {
+    await serve(given, environment);
+  } catch (error) {
+    const text = `emulab-syncd: ${error instanceof Error ? error.message : String(error)}`;
+    tellReadiness(environment, { error: text, exitCode: 1 });
+    const exit: Exit = { kind: "exit", code: 1, stderr: `${text}\n` };
+    performExit(exit);
+  }
+}
+
+async function serve(given: SyncdArguments, environment: NodeJS.ProcessEnv): Promise<void> {
+  const limits = resolveLimits(given.limits);
+  const logger = chooseLogger(given);
+  const place = await findPlace(given, environment, { limits, logger });
+  const { allow } = given;
+  const syncd = new Syncd({
+    ...place,
+    clock: systemClock,
+    logger,
+    limits,
+    port: given.port ?? defaultPort,
+    fallback: given.port === undefined,
+    verbose: given.verbose,
+    ...(allow === undefined ? {} : { allows: (peer: string) => allow.check(peer, familyOf(peer)) }),
+    onClosed: (reason) => {
+      process.stderr.write(`emulab-syncd: the core refuses this server: ${reason}\n`);
+      process.exit(1);
+    },
+  });
+  const port = await syncd.listen();
+  const removePidFile = takePidFile(given, environment, place, logger);
+  obeySignals(syncd, logger, removePidFile);
+  logger.log("info", `listening on port ${port} of ${place.addresses.join(", ")}`);
+  if (given.register !== undefined && port !== defaultPort) register(given.register, port, logger);
+  // What a background server dies of must be somewhere.
+  process.on("uncaughtExceptionMonitor", (error) => logger.log("error", String(error.stack)));
+  if (isBackground(environment)) process.chdir("/");
+  tellReadiness(environment, { port });
+}
+
+function familyOf(address: string): "ipv4" | "ipv6" {
+  return address.includes(":") ? "ipv6" : "ipv4";
+}
+
+function chooseLogger({ logFile, foreground }: SyncdArguments): Logger {
+  if (logFile !== undefined) return createFileLogger(logFile, systemClock);
+  if (foreground) return createStderrLogger(systemClock);
+  return createSyslogLogger(() => undefined);
+}
+
+async function findPlace(
+  given: SyncdArguments,
+  environment: NodeJS.ProcessEnv,
+  { limits, logger }: { readonly limits: Limits; readonly logger: Logger },
+): Promise<Place> {
+  const path = environment["MUSTER_CORE_SOCKET"];
+  if (path !== undefined) return findRun(path, environment, limits);
+  const { Host } = await import("../../host/host.ts");
+  const { MemoryLog } = await import("../../engine/memory-log.ts");
+  const log = new MemoryLog({ nowUs: systemClock.nowUs, retain: false });
+  const host = new Host({ log, clock: systemClock, limits, logger });
+  await host.start();
+  const addresses = given.listen.length === 0 ? ["127.0.0.1"] : given.listen;
+  return { scope: "syncd", edge: "syncd", connect: host.connectEdge, addresses, isRun: false };
+}
+
+async function findRun(
+  path: string,
+  environment: NodeJS.ProcessEnv,
+  limits: Limits,
+): Promise<Place> {
+  const node = required(environment, "MUSTER_NODE");
+  const secret = required(environment, "MUSTER_CORE_SECRET");
+  const nodes = parseAddresses(required(environment, "MUSTER_SYNCD_ADDRESSES"));
+  const { connectRemoteEdge } = await import("../../host/remote-link.ts");
+  return {
+    scope: required(environment, "MUSTER_SCOPE"),
+    edge: `${node}/syncd`,
+    connect: connectRemoteEdge({ path, secret, clock: systemClock, limits }),
+    addresses: [...nodes.keys()],
+    nodeOf: (localAddress) => nodes.get(localAddress),
+    isRun: true,
+  };
+}
+
+function required(environment: NodeJS.ProcessEnv, name: string): string {
+  const value = environment[name];
+  if (value !== undefined && value !== "") return value;
+  throw new Error(`MUSTER_CORE_SOCKET is set, so this is a run, but ${name} is not; set it`);
+}
+
+function parseAddresses(json: string): ReadonlyMap<string, string> {
+  const value: unknown = JSON.parse(json);
+  if (typeof value !== "object" || value === null) {
+    throw new Error("MUSTER_SYNCD_ADDRESSES must be a JSON object from address to node");
+  }
+  return new Map(Object.entries(value).map(([address, node]) => [address, String(node)]));
+}
+
+/** A run keeps the machine's own pid file alone; there one is written only where it says. */
+function takePidFile(
+  given: SyncdArguments,
+  environment: NodeJS.ProcessEnv,
+  { isRun }: Place,
+  logger: Logger,
+): () => void {
+  const byDefault = !isRun && process.getuid?.() === 0 ? rootPidFile : undefined;
+  const file = given.pidFile ?? environment["MUSTER_PIDFILE"] ?? byDefault;
+  if (file === undefined) return () => undefined;
+  try {
+    return writePidFile(resolve(file));
+  } catch (error) {
+    logger.log("warn", `cannot write the pid file, going on without: ${String(error)}`);
+    return () => undefined;
+  }
+}
+
+function obeySignals(syncd: Syncd, logger: Logger, removePidFile: () => void): void {
+  obeyOnce("SIGUSR1", () => syncd.setVerbose(true));
+  obeyOnce("SIGUSR2", () => syncd.setVerbose(false));
+  process.on("SIGHUP", () => syncd.clear());
+  // Linux has no SIGINFO. Nobody but a person sends SIGPWR to a program, and no key does.
+  process.on("SIGPWR", () => void syncd.report());
+  let isEnding = false;
+  const end = (signal: NodeJS.Signals): void => {
+    if (isEnding) return;
+    isEnding = true;
+    logger.log("info", `ending on ${signal}`);
+    removePidFile();
+    // The core of a run may be away; the server must end all the same.
+    systemClock.after(endMs, () => process.exit(0));
+    void syncd.close().then(() => process.exit(0));
+  };
+  process.on("SIGTERM", end);
+  process.on("SIGINT", end);
+}
+
+/** How long a server that is to end waits for its core. */
+const endMs = 2_000;
+
+/** The signal works once and is ignored from then on. [EMULAB-SYNC 1] */
+function obeyOnce(signal: NodeJS.Signals, act: () => void): void {
+  let isDone = false;
+  process.on(signal, () => {
+    if (!isDone) act();
+    isDone = true;
+  });
+}
+
+/** Registration with a directory service is the command's business. */
+function register(command: string, port: number, logger: Logger): void {
+  const child = spawn("/bin/sh", ["-c", `${command} "$@"`, "sh", serviceName, String(port)], {
+    stdio: "ignore",
+  });
+  child.on("error", (error) => logger.log("warn", `--register failed: ${error.message}`));
+  child.on("exit", (code, signal) => {
+    if (code !== 0) logger.log("warn", `--register failed: ${signal ?? `exit status ${code}`}`);
+  });
+}
+
+await main(process.argv.slice(2), process.env);
