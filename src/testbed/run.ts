@@ -162,7 +162,8 @@ class Run {
 
   #startNodes(): Promise<NodeBackend> {
     const { experiment, runId, seed, out, tools, clock, projectFiles, nodeMode } = this.#options;
-    const { pid, eid, environment, links, syncServer } = experiment;
+    const { pid, eid, links, syncServer } = experiment;
+    const environment = [...experiment.environment, ["MUSTER_SEED", String(seed)] as const];
     return startProcessNodes({
       ...{ runId, pid, eid, domain, seed, out, environment, links, syncServer, syncPort, tools },
       ...{ clock, projectFiles },
