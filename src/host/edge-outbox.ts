@@ -7,7 +7,7 @@ import type { Limits } from "../core/limits.ts";
 
 export class EdgeOutbox {
   readonly edge: string;
-  incarnation: number;
+  readonly incarnation: number;
   readonly #limits: Limits;
   readonly #wake: () => void;
   #queued: Command[] = [];
@@ -31,9 +31,14 @@ export class EdgeOutbox {
       this.#full = true;
       return false;
     }
+    this.submitAlways(command);
+    return true;
+  }
+
+  /** For what an edge's life depends on: a full mailbox must not keep it from ending or returning. */
+  submitAlways(command: Command): void {
     this.#queued.push(command);
     if (this.#queued.length === 1) this.#wake();
-    return true;
   }
 
   get isIdle(): boolean {
@@ -67,7 +72,8 @@ export class EdgeOutbox {
       done += 1;
     }
     if (done > 0) this.#unacknowledged = this.#unacknowledged.slice(done);
-    if (!this.#full || this.#sentCommands * 2 > this.#limits.mailboxCommandsMax) return false;
+    const held = this.#queued.length + this.#sentCommands;
+    if (!this.#full || held * 2 > this.#limits.mailboxCommandsMax) return false;
     this.#full = false;
     return true;
   }
@@ -75,15 +81,5 @@ export class EdgeOutbox {
   /** What has to be sent again after a failure, in order. */
   unacknowledged(): readonly Batch[] {
     return this.#unacknowledged;
-  }
-
-  /** A new incarnation starts from nothing: what waited belonged to the one that ended. */
-  restart(incarnation: number): void {
-    this.incarnation = incarnation;
-    this.#queued = [];
-    this.#unacknowledged = [];
-    this.#sentCommands = 0;
-    this.#lastNumber = 0;
-    this.#full = false;
   }
 }

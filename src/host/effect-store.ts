@@ -12,8 +12,13 @@ interface Incarnation {
   readonly incarnation: number;
 }
 
-/** Ended incarnations whose last word (`revoked`) is kept for a late return; the oldest goes first. */
+/** Ended incarnations whose last words are kept for a late return; the oldest goes first. */
 const endedKeptMax = 1_000;
+/**
+ * How many of them each: a host that replays its log keeps everything it ever told an edge until the
+ * edge comes back and says what it has seen, or ends.
+ */
+const lastWordsMax = 64;
 
 export class EffectStore {
   readonly #kept = new Map<string, Kept[]>();
@@ -21,7 +26,8 @@ export class EffectStore {
   keep(incarnation: Incarnation, sequence: number, effects: readonly EdgeEffect[]): void {
     const key = keyOf(incarnation);
     const isEnd = effects.some(({ kind }) => kind === "revoked");
-    const kept = isEnd ? [] : (this.#kept.get(key) ?? []);
+    const before = this.#kept.get(key) ?? [];
+    const kept = isEnd ? before.slice(1 - lastWordsMax) : before;
     kept.push({ sequence, effects });
     this.#kept.delete(key);
     this.#kept.set(key, kept);
@@ -49,6 +55,7 @@ export class EffectStore {
   }
 }
 
-function keyOf({ edge, incarnation }: Incarnation): string {
+/** How an incarnation of an edge is found in tables. */
+export function keyOf({ edge, incarnation }: Incarnation): string {
   return `${edge} ${incarnation}`;
 }

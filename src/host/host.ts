@@ -8,14 +8,16 @@
 //   H3. Effects for an edge that is away are kept until it returns or its lease ends.
 import type { Batch, Entry, LogEntry } from "../core/command.ts";
 import type { ScopeDescription } from "../core/description.ts";
-import type { Applied, EdgeEffect } from "../core/effect.ts";
+import type { AddressedEffect, Applied, EdgeEffect } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
 import { tickIntervalUs } from "../core/limits.ts";
 import { Service } from "../core/service.ts";
 import type { Log, LogReader } from "../engine/log.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import type { ConnectEdge, CoreLink } from "./core-link.ts";
-import { EffectStore } from "./effect-store.ts";
+import { EffectStore, keyOf } from "./effect-store.ts";
+import { newIncarnation } from "./ids.ts";
+import type { LocalLink } from "./local-link.ts";
 import { connectLocalEdge } from "./local-link.ts";
 import type { Logger } from "./logger.ts";
 
@@ -36,6 +38,8 @@ export interface Port {
   deliver(sequence: number, effects: readonly EdgeEffect[]): boolean;
   /** Batches up to `number` are applied. */
   applied(number: number, hasRoom: boolean): void;
+  /** The same incarnation has attached again, over another link. */
+  replaced(): void;
 }
 
 /** Sees every entry with what it led to; decides nothing. */
@@ -48,10 +52,14 @@ export interface HostOptions {
   readonly logger: Logger;
   /** A tick each second also without deadlines, so that log time never falls behind (D2). */
   readonly steadyTicks?: boolean;
+  /** Names the incarnations of local edges; a simulation gives its own, for the same run twice. */
+  readonly newIncarnation?: () => number;
 }
 
 /** Pause before a failed append is tried again, milliseconds; doubles up to the second value. */
 const retryDelayMs = { first: 20, max: 1_000 };
+/** A log that takes nothing for this long does not keep the host from closing. */
+const closeWaitMs = 2_000;
 
 export class Host {
   readonly clock: Clock;
@@ -59,12 +67,14 @@ export class Host {
   readonly #log: Log;
   readonly #logger: Logger;
   readonly #core: Service;
+  readonly #newIncarnation: () => number;
+  /** By edge and incarnation: one that ends still has to be told so when the next is here. */
   readonly #ports = new Map<string, Port>();
   readonly #store = new EffectStore();
   readonly #observers = new Set<Observer>();
   readonly #steadyTicks: boolean;
   #reader: LogReader | undefined;
-  #own: CoreLink | undefined;
+  #own: LocalLink | undefined;
   #flushScheduled = false;
   #tickDue = false;
   #inFlight = 0;
@@ -75,13 +85,20 @@ export class Host {
   #closed = false;
   #caughtUp: { readonly at: number; readonly resolve: () => void } | undefined;
 
-  constructor({ log, clock, limits, logger, steadyTicks = false }: HostOptions) {
+  constructor(options: HostOptions) {
+    const { log, clock, limits, logger, steadyTicks = false } = options;
     this.#steadyTicks = steadyTicks;
     this.#log = log;
     this.clock = clock;
     this.limits = limits;
     this.#logger = logger;
+    this.#newIncarnation = options.newIncarnation ?? newIncarnation;
     this.#core = new Service(limits);
+  }
+
+  /** Whether the log has been replayed; before that nobody can be told what is known of them. */
+  get isStarted(): boolean {
+    return this.#own !== undefined && !this.#closed;
   }
 
   /** Replays the log; afterwards edges of a former life have their leases running. */
@@ -92,15 +109,19 @@ export class Host {
       this.#reader = this.#log.read(1, (entries) => this.#deliver(entries));
       if (head === 0) resolve();
     });
-    const own = this.connectEdge("host", { onEffects: () => undefined });
-    this.#own = own;
+    if (this.#closed) return;
+    const handler = { onEffects: () => undefined };
+    this.#own = connectLocalEdge(this, "host", handler, this.#newIncarnation());
     for (const { edge, incarnation, attached } of this.#core.livingEdges()) {
-      if (attached && !this.#ports.has(edge)) own.submit({ kind: "detach", edge, incarnation });
+      if (attached && !this.#ports.has(keyOf({ edge, incarnation }))) {
+        this.#own.source.submitAlways({ kind: "detach", edge, incarnation });
+      }
     }
   }
 
   /** Attaches an edge of this process. */
-  readonly connectEdge: ConnectEdge = (edge, handler) => connectLocalEdge(this, edge, handler);
+  readonly connectEdge: ConnectEdge = (edge, handler): CoreLink =>
+    connectLocalEdge(this, edge, handler, this.#newIncarnation());
 
   describe(scope: string, barrier?: string): ScopeDescription {
     return this.#core.describe(scope, barrier);
@@ -120,9 +141,13 @@ export class Host {
     return () => this.#observers.delete(observer);
   }
 
-  /** Puts a port in place; a port of the same edge that was there is replaced. */
+  /** Puts a port in place; a port of the same incarnation that was there is replaced. */
   attach(port: Port, seenSequence: number): void {
-    this.#ports.set(port.edge, port);
+    const key = keyOf(port);
+    const before = this.#ports.get(key);
+    this.#ports.set(key, port);
+    before?.replaced();
+    this.#store.drop(port, seenSequence);
     for (const { sequence, effects } of this.#store.after(port, seenSequence)) {
       port.deliver(sequence, effects);
     }
@@ -131,11 +156,11 @@ export class Host {
 
   /** The port is gone. `lost`: its edge may come back within its lease. */
   detach(port: Port, lost: boolean): void {
-    if (this.#ports.get(port.edge) !== port) return;
-    this.#ports.delete(port.edge);
+    if (this.#ports.get(keyOf(port)) !== port) return;
+    this.#ports.delete(keyOf(port));
     if (!lost || this.#closed) return;
     const { edge, incarnation } = port;
-    this.#own?.submit({ kind: "detach", edge, incarnation });
+    this.#own?.source.submitAlways({ kind: "detach", edge, incarnation });
   }
 
   /** The edge has these effects; they need not be kept. */
@@ -160,7 +185,14 @@ export class Host {
   /** Stops; what is in flight is still appended. The log stays open: it belongs to the caller. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    await this.#own?.close();
+    await new Promise<void>((resolve) => {
+      if (this.#own === undefined) return resolve();
+      const cancel = this.clock.after(closeWaitMs, resolve);
+      void this.#own.close().then(() => {
+        cancel();
+        resolve();
+      });
+    });
     this.#closed = true;
     this.#cancelTimer();
     this.#reader?.stop();
@@ -176,15 +208,26 @@ export class Host {
   #flush(): void {
     if (this.#closed || this.#failed) return;
     while (this.#inFlight < this.limits.appendsInFlightMax) {
-      const batches: Batch[] = [];
-      for (const port of this.#ports.values()) {
-        const batch = port.source.take();
-        if (batch !== undefined) batches.push(batch);
-      }
+      const batches = this.#takeBatches();
       if (batches.length === 0 && !this.#tickDue) return;
       this.#tickDue = false;
       this.#append({ format: 1, batches });
     }
+  }
+
+  /** The next batch of everybody, the host's own first. */
+  #takeBatches(): readonly Batch[] {
+    const batches: Batch[] = [];
+    const own = this.#own?.source.take();
+    if (own !== undefined) batches.push(own);
+    // The loss of a link goes before what its edge sends when it is back, or the lease would run
+    // for an edge that is here.
+    if (this.#own?.source.hasQueued) return batches;
+    for (const { source } of this.#ports.values()) {
+      const batch = source.take();
+      if (batch !== undefined) batches.push(batch);
+    }
+    return batches;
   }
 
   #append(entry: Entry): void {
@@ -211,12 +254,30 @@ export class Host {
     this.clock.after(this.#retryMs, () => {
       if (this.#closed) return;
       this.#failed = false;
+      // An entry goes out in any case: it tells whether the log is back, and carries time.
       this.#tickDue = true;
-      const batches = [...this.#ports.values()].flatMap((port) => port.source.unacknowledged());
-      if (batches.length > 0) this.#append({ format: 1, batches });
-      else this.wake();
+      this.#appendAgain();
+      this.wake();
     });
     this.#retryMs = Math.min(this.#retryMs * 2, retryDelayMs.max);
+  }
+
+  /** Everything that was not applied, in entries of the usual size. */
+  #appendAgain(): void {
+    const own: readonly Batch[] = this.#own?.source.unacknowledged() ?? [];
+    const others = [...this.#ports.values()].filter(({ source }) => source !== this.#own?.source);
+    const batches = [...own, ...others.flatMap(({ source }) => source.unacknowledged())];
+    let entry: Batch[] = [];
+    let commands = 0;
+    for (const batch of batches) {
+      if (commands > 0 && commands + batch.commands.length > this.limits.entryCommandsMax) {
+        this.#append({ format: 1, batches: entry });
+        [entry, commands] = [[], 0];
+      }
+      entry.push(batch);
+      commands += batch.commands.length;
+    }
+    if (entry.length > 0) this.#append({ format: 1, batches: entry });
   }
 
   #deliver(entries: readonly LogEntry[]): void {
@@ -224,7 +285,7 @@ export class Host {
     for (const entry of entries) {
       const applied = this.#core.apply(entry);
       this.#handOut(entry.sequence, applied);
-      for (const { edge } of entry.entry.batches) this.#acknowledge(edge);
+      for (const batch of entry.entry.batches) this.#acknowledge(batch);
       for (const observer of this.#observers) observer(entry, applied);
     }
     this.#lastDeliveryUs = this.clock.nowUs();
@@ -238,27 +299,24 @@ export class Host {
 
   #handOut(sequence: number, { addressed }: Applied): void {
     if (addressed.length === 0) return;
-    const byEdge = new Map<string, { incarnation: number; effects: EdgeEffect[] }>();
-    for (const { edge, incarnation, effect } of addressed) {
-      const key = `${edge} ${incarnation}`;
+    const byEdge = new Map<string, { to: AddressedEffect; effects: EdgeEffect[] }>();
+    for (const to of addressed) {
+      const key = keyOf(to);
       const known = byEdge.get(key);
-      if (known === undefined) byEdge.set(key, { incarnation, effects: [effect] });
-      else known.effects.push(effect);
+      if (known === undefined) byEdge.set(key, { to, effects: [to.effect] });
+      else known.effects.push(to.effect);
     }
-    for (const [key, { incarnation, effects }] of byEdge) {
-      const edge = key.slice(0, key.lastIndexOf(" "));
-      const port = this.#ports.get(edge);
-      const isHere = port?.incarnation === incarnation;
-      if (!isHere || !port.deliver(sequence, effects)) {
-        this.#store.keep({ edge, incarnation }, sequence, effects);
+    for (const [key, { to, effects }] of byEdge) {
+      if (!this.#ports.get(key)?.deliver(sequence, effects)) {
+        this.#store.keep(to, sequence, effects);
       }
     }
   }
 
-  #acknowledge(edge: string): void {
-    const port = this.#ports.get(edge);
+  #acknowledge(batch: Batch): void {
+    const port = this.#ports.get(keyOf(batch));
     if (port === undefined) return;
-    const number = this.#core.lastBatch(edge, port.incarnation);
+    const number = this.#core.lastBatch(batch.edge, batch.incarnation);
     if (number > 0) port.applied(number, port.source.acknowledge(number));
   }
 
@@ -270,7 +328,8 @@ export class Host {
     if (dueUs === undefined || this.#closed) return;
     const sinceDeliveryUs = this.clock.nowUs() - this.#lastDeliveryUs;
     const waitUs = Math.min(dueUs - this.#core.nowUs, tickIntervalUs) - sinceDeliveryUs;
-    this.#cancelTimer = this.clock.after(Math.max(0, waitUs / 1000), () => {
+    // Rounded up: a timer takes whole milliseconds, and a tick that comes early is wasted.
+    this.#cancelTimer = this.clock.after(Math.max(0, Math.ceil(waitUs / 1000)), () => {
       this.#tickDue = true;
       this.wake();
     });

@@ -6,6 +6,8 @@ import type { ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 
 export const linkFormat = 1;
+/** The one reason in `closed` after which the edge may come back. */
+export const coreIsClosing = "the core is closing";
 
 /** From the edge. `hello` comes first; `seen` is the sequence up to which it has the effects. */
 export type EdgeFrame =
@@ -27,7 +29,10 @@ export type EdgeFrame =
       readonly barrier?: string;
     };
 
-/** From the core. `closed` is its last word: the edge must not come back with this incarnation. */
+/**
+ * From the core. `closed` is its last word: unless it says `coreIsClosing`, the edge must not come
+ * back with this incarnation.
+ */
 export type CoreFrame =
   | { readonly kind: "welcome"; readonly lastBatch: number }
   | { readonly kind: "applied"; readonly number: number }
@@ -54,6 +59,7 @@ export class FrameReader {
     const frames: unknown[] = [];
     let start = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      this.#count(end - start);
       this.#chunks.push(chunk.subarray(start, end));
       frames.push(parseFrame(Buffer.concat(this.#chunks).toString("utf8")));
       this.#chunks = [];
@@ -61,12 +67,16 @@ export class FrameReader {
       start = end + 1;
     }
     const rest = chunk.subarray(start);
-    this.#bytes += rest.length;
-    if (this.#bytes > this.#frameBytesMax) {
-      throw new FrameError(`a frame is longer than ${this.#frameBytesMax} bytes`);
-    }
+    this.#count(rest.length);
     if (rest.length > 0) this.#chunks.push(rest);
     return frames;
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes <= this.#frameBytesMax) return;
+    const max = this.#frameBytesMax;
+    throw new FrameError(`a frame is longer than ${max} bytes (limit linkFrameBytesMax)`);
   }
 }
 

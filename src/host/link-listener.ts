@@ -2,16 +2,22 @@
 // The core's end of links to edges in other processes: a UNIX socket in a private directory, and a
 // secret in the first frame, compared in constant time. [D14]
 import { createHash, timingSafeEqual } from "node:crypto";
+import { unlinkSync } from "node:fs";
 import type { Server } from "node:net";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Batch } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
+import { checkEdgeFrame } from "./check-frame.ts";
+import type { Cancel } from "./clock.ts";
 import type { BatchSource, Host, Port } from "./host.ts";
 import { socketPath } from "./link-address.ts";
 import type { CoreFrame, EdgeFrame } from "./link-frames.ts";
-import { FrameReader, formatFrame, linkFormat } from "./link-frames.ts";
+import { coreIsClosing, FrameReader, formatFrame, linkFormat } from "./link-frames.ts";
 import type { Logger } from "./logger.ts";
+
+/** A connection that has not said who it is by then is closed, milliseconds. */
+const helloMsMax = 10_000;
 
 export interface LinkListenerOptions {
   readonly host: Host;
@@ -29,13 +35,20 @@ export class LinkListener {
     this.#options = options;
   }
 
-  /** @param path of the UNIX socket, named as in link-address.ts. */
+  /**
+   * Takes over the path from a core that was killed; not from one that lives.
+   * @param path of the UNIX socket, named as in link-address.ts.
+   */
   async listen(path: string): Promise<void> {
+    const address = socketPath(path);
     const server = createServer((socket) => this.accept(socket));
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(socketPath(path), resolve);
-    });
+    try {
+      await listenOn(server, address);
+    } catch (error) {
+      if (!isAddressInUse(error) || (await answers(address))) throw error;
+      unlinkSync(address);
+      await listenOn(server, address);
+    }
     this.#server = server;
   }
 
@@ -48,7 +61,7 @@ export class LinkListener {
 
   close(): void {
     this.#server?.close();
-    for (const connection of [...this.#connections]) connection.end("the core is closing");
+    for (const connection of [...this.#connections]) connection.end(coreIsClosing);
   }
 }
 
@@ -58,6 +71,7 @@ class LinkConnection {
   readonly #options: LinkListenerOptions;
   readonly #onGone: () => void;
   readonly #reader: FrameReader;
+  readonly #cancelHello: Cancel;
   #port: RemotePort | undefined;
 
   constructor(stream: Duplex, options: LinkListenerOptions, onGone: () => void) {
@@ -65,6 +79,7 @@ class LinkConnection {
     this.#options = options;
     this.#onGone = onGone;
     this.#reader = new FrameReader(options.host.limits.linkFrameBytesMax);
+    this.#cancelHello = options.host.clock.after(helloMsMax, () => stream.destroy());
     stream.on("data", (chunk: Buffer) => this.#onData(chunk));
     stream.on("error", () => stream.destroy());
     stream.on("close", () => this.#gone());
@@ -78,7 +93,11 @@ class LinkConnection {
 
   #onData(chunk: Buffer): void {
     try {
-      for (const frame of this.#reader.push(chunk)) this.#onFrame(frame as EdgeFrame);
+      for (const frame of this.#reader.push(chunk)) {
+        // The end of a link is decided by one frame; what came with it is nobody's any more.
+        if (this.#stream.destroyed || this.#stream.writableEnded) return;
+        this.#onFrame(checkEdgeFrame(frame, this.#options.host.limits, this.#port));
+      }
     } catch (error) {
       this.#options.logger.log("warn", `a link to an edge was closed: ${String(error)}`);
       this.#stream.destroy();
@@ -116,6 +135,12 @@ class LinkConnection {
       this.end("the core does not know this edge (wrong secret or another version)");
       return;
     }
+    this.#cancelHello();
+    if (!host.isStarted) {
+      // It has not read its log yet, so it does not know whom it knows. The edge tries again.
+      this.#stream.destroy();
+      return;
+    }
     const { edge, incarnation, acknowledged, seen } = frame;
     const lastBatch = host.lastBatch(edge, incarnation);
     if (acknowledged > lastBatch) {
@@ -124,7 +149,10 @@ class LinkConnection {
       return;
     }
     this.#send({ kind: "welcome", lastBatch });
-    this.#port = new RemotePort(edge, incarnation, (message) => this.#send(message));
+    const onReplaced = (): void => {
+      this.#stream.destroy();
+    };
+    this.#port = new RemotePort(edge, incarnation, (message) => this.#send(message), onReplaced);
     host.attach(this.#port, seen);
   }
 
@@ -143,6 +171,7 @@ class LinkConnection {
   #gone(): void {
     const port = this.#port;
     this.#port = undefined;
+    this.#cancelHello();
     if (port !== undefined) this.#options.host.detach(port, true);
     this.#onGone();
   }
@@ -152,12 +181,19 @@ class RemotePort implements Port {
   readonly edge: string;
   readonly incarnation: number;
   readonly source: RemoteSource = new RemoteSource();
+  readonly replaced: () => void;
   readonly #send: (frame: CoreFrame) => void;
 
-  constructor(edge: string, incarnation: number, send: (frame: CoreFrame) => void) {
+  constructor(
+    edge: string,
+    incarnation: number,
+    send: (frame: CoreFrame) => void,
+    onReplaced: () => void,
+  ) {
     this.edge = edge;
     this.incarnation = incarnation;
     this.#send = send;
+    this.replaced = onReplaced;
   }
 
   /** False: kept by the host until the edge has said that it has them (K2). */
@@ -194,6 +230,33 @@ class RemoteSource implements BatchSource {
     this.#sent = this.#sent.filter((batch) => batch.number > number);
     return false;
   }
+}
+
+function listenOn(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+/** Whether somebody listens behind the socket file. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const finish = (alive: boolean): void => {
+      socket.destroy();
+      resolve(alive);
+    };
+    socket.once("connect", () => finish(true));
+    socket.once("error", () => finish(false));
+  });
+}
+
+function isAddressInUse(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
 }
 
 function isSecret(given: unknown, secret: string): boolean {

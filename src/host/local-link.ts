@@ -5,14 +5,18 @@ import type { EdgeEffect } from "../core/effect.ts";
 import type { CoreLink, EdgeHandler } from "./core-link.ts";
 import { EdgeOutbox } from "./edge-outbox.ts";
 import type { Host, Port } from "./host.ts";
-import { newIncarnation } from "./ids.ts";
 
 /** Attaches an edge of this process to the host. */
-export function connectLocalEdge(host: Host, edge: string, handler: EdgeHandler): CoreLink {
-  return new LocalLink(host, edge, handler);
+export function connectLocalEdge(
+  host: Host,
+  edge: string,
+  handler: EdgeHandler,
+  incarnation: number,
+): LocalLink {
+  return new LocalLink(host, edge, handler, incarnation);
 }
 
-class LocalLink implements CoreLink, Port {
+export class LocalLink implements CoreLink, Port {
   readonly edge: string;
   readonly incarnation: number;
   readonly source: EdgeOutbox;
@@ -20,14 +24,15 @@ class LocalLink implements CoreLink, Port {
   readonly #handler: EdgeHandler;
   #closing: (() => void) | undefined;
   #closed = false;
+  #whenClosed: Promise<void> = Promise.resolve();
 
-  constructor(host: Host, edge: string, handler: EdgeHandler) {
+  constructor(host: Host, edge: string, handler: EdgeHandler, incarnation: number) {
     this.#host = host;
     this.edge = edge;
     this.#handler = handler;
-    this.incarnation = newIncarnation();
-    this.source = new EdgeOutbox(edge, this.incarnation, host.limits, () => host.wake());
-    this.source.submit({ kind: "attach" });
+    this.incarnation = incarnation;
+    this.source = new EdgeOutbox(edge, incarnation, host.limits, () => host.wake());
+    this.source.submitAlways({ kind: "attach" });
     host.attach(this, 0);
   }
 
@@ -40,12 +45,13 @@ class LocalLink implements CoreLink, Port {
   }
 
   close(): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    return new Promise((resolve) => {
+    if (this.#closed) return this.#whenClosed;
+    this.#closed = true;
+    this.source.submitAlways({ kind: "end-edge" });
+    this.#whenClosed = new Promise((resolve) => {
       this.#closing = resolve;
-      this.source.submit({ kind: "end-edge" });
-      this.#closed = true;
     });
+    return this.#whenClosed;
   }
 
   deliver(_sequence: number, effects: readonly EdgeEffect[]): boolean {
@@ -59,6 +65,9 @@ class LocalLink implements CoreLink, Port {
   applied(_number: number, hasRoom: boolean): void {
     if (hasRoom) this.#handler.onRoom?.();
   }
+
+  /** Never: each local link is an incarnation of its own. */
+  replaced(): void {}
 
   /** The incarnation is over, because it asked for it or because the core says so. */
   #end(reason: string): void {

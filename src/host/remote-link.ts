@@ -12,7 +12,7 @@ import { EdgeOutbox } from "./edge-outbox.ts";
 import { newIncarnation } from "./ids.ts";
 import { socketPath } from "./link-address.ts";
 import type { CoreFrame, EdgeFrame } from "./link-frames.ts";
-import { FrameReader, formatFrame, linkFormat } from "./link-frames.ts";
+import { coreIsClosing, FrameError, FrameReader, formatFrame, linkFormat } from "./link-frames.ts";
 
 /** Pause between attempts to reach a core that is away, milliseconds. */
 const reconnectMs = 200;
@@ -23,6 +23,8 @@ export interface RemoteLinkOptions {
   readonly limits: Limits;
   /** Opens a stream to the core; errors of the stream mean "not now". */
   readonly open: () => Duplex;
+  /** Names the incarnation; a simulation gives its own, for the same run twice. */
+  readonly newIncarnation?: () => number;
 }
 
 /** How edges of this process reach a core behind a UNIX socket, named as in link-address.ts. */
@@ -51,13 +53,15 @@ class RemoteLink implements CoreLink {
   #lastQuestion = 0;
   #flushScheduled = false;
   #closing: (() => void) | undefined;
+  #whenClosed: Promise<void> | undefined;
   #closed = false;
 
   constructor(edge: string, handler: EdgeHandler, options: RemoteLinkOptions) {
     this.#handler = handler;
     this.#options = options;
-    this.#outbox = new EdgeOutbox(edge, newIncarnation(), options.limits, () => this.#wake());
-    this.#outbox.submit({ kind: "attach" });
+    const incarnation = (options.newIncarnation ?? newIncarnation)();
+    this.#outbox = new EdgeOutbox(edge, incarnation, options.limits, () => this.#wake());
+    this.#outbox.submitAlways({ kind: "attach" });
     this.#open();
   }
 
@@ -75,10 +79,11 @@ class RemoteLink implements CoreLink {
 
   close(): Promise<void> {
     if (this.#closed) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#outbox.submit({ kind: "end-edge" });
+    this.#whenClosed ??= new Promise((resolve) => {
+      this.#outbox.submitAlways({ kind: "end-edge" });
       this.#closing = resolve;
     });
+    return this.#whenClosed;
   }
 
   #open(): void {
@@ -87,7 +92,14 @@ class RemoteLink implements CoreLink {
     this.#stream = stream;
     stream.on("data", (chunk: Buffer) => {
       if (stream !== this.#stream) return;
-      for (const frame of reader.push(chunk)) this.#onFrame(frame as CoreFrame);
+      try {
+        for (const frame of reader.push(chunk)) {
+          if (stream === this.#stream) this.#onFrame(frame as CoreFrame);
+        }
+      } catch (error) {
+        if (!(error instanceof FrameError)) throw error;
+        stream.destroy();
+      }
     });
     stream.on("error", () => stream.destroy());
     stream.on("close", () => this.#onClose(stream));
@@ -108,13 +120,16 @@ class RemoteLink implements CoreLink {
   #onClose(stream: Duplex): void {
     if (stream !== this.#stream) return;
     this.#stream = undefined;
-    if (this.#welcome) this.#handler.onLink?.(false);
+    const wasUp = this.#welcome;
     this.#welcome = false;
+    if (wasUp) this.#handler.onLink?.(false);
     for (const [id, answer] of this.#questions) {
       this.#questions.delete(id);
       answer({ scope: "", barriers: [], pendingEvents: 0 });
     }
-    if (this.#closing !== undefined) this.#end(undefined);
+    // A link that was cut may come back and take the end of this edge; a core that is away decides
+    // by the lease.
+    if (this.#closing !== undefined && !wasUp) this.#end(undefined);
     if (!this.#closed) this.#options.clock.after(reconnectMs, () => this.#closed || this.#open());
   }
 
@@ -135,7 +150,7 @@ class RemoteLink implements CoreLink {
         return;
       }
       case "closed":
-        if (frame.reason !== "the core is closing") this.#end(frame.reason);
+        if (frame.reason !== coreIsClosing) this.#end(frame.reason);
         return;
     }
   }
@@ -145,7 +160,7 @@ class RemoteLink implements CoreLink {
     this.#onApplied(lastBatch);
     for (const batch of this.#outbox.unacknowledged()) this.#send({ kind: "batch", batch });
     // The lease may be running: the core must learn that the edge is back.
-    if (this.#wasUp) this.#outbox.submit({ kind: "attach" });
+    if (this.#wasUp) this.#outbox.submitAlways({ kind: "attach" });
     this.#wake();
     if (this.#wasUp) this.#handler.onLink?.(true);
     this.#wasUp = true;

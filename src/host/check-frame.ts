@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// Checks frames of an edge before anything is made of them. What goes into the log is read again at
+// every restart, so a command of the wrong shape must not get there: the core would refuse to start.
+import type { Command, Participant } from "../core/command.ts";
+import type { Limits } from "../core/limits.ts";
+import { utf8Length } from "../core/text.ts";
+import type { EdgeFrame } from "./link-frames.ts";
+import { FrameError } from "./link-frames.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+type Check = (value: unknown) => boolean;
+
+/**
+ * @param port who this link belongs to, once it has said so.
+ * @throws FrameError when the frame is not one an edge may send, or speaks for another edge.
+ */
+export function checkEdgeFrame(
+  frame: unknown,
+  limits: Limits,
+  port: { readonly edge: string; readonly incarnation: number } | undefined,
+): EdgeFrame {
+  if (!isFields(frame)) throw new FrameError("a frame is not a JSON object");
+  const isGood = frameChecks[String(frame["kind"])]?.(frame, limits) ?? false;
+  if (!isGood) throw new FrameError(`a frame of a wrong shape (kind ${String(frame["kind"])})`);
+  const checked = frame as unknown as EdgeFrame;
+  if (checked.kind !== "batch") return checked;
+  const { edge, incarnation } = checked.batch;
+  if (edge !== port?.edge || incarnation !== port.incarnation) {
+    throw new FrameError("a batch of another edge");
+  }
+  return checked;
+}
+
+const isText: Check = (value) => typeof value === "string";
+const isFlag: Check = (value) => typeof value === "boolean";
+const isNumber: Check = (value) => Number.isSafeInteger(value);
+const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isAbsent: Check = (value) => value === undefined;
+const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
+
+function listOf(check: Check): Check {
+  return (value) => Array.isArray(value) && value.every(check);
+}
+
+function either(a: Check, b: Check): Check {
+  return (value) => a(value) || b(value);
+}
+
+function shape(checks: Readonly<Record<string, Check>>): Check {
+  const rows = Object.entries(checks);
+  return (value) => isFields(value) && rows.every(([name, check]) => check(value[name]));
+}
+
+const frameChecks: Readonly<Record<string, (frame: Fields, limits: Limits) => boolean>> = {
+  hello: (frame, limits) =>
+    shape({ format: isNumber, secret: isText, incarnation: isCount })(frame) &&
+    shape({ edge: isText, acknowledged: isCount, seen: isCount })(frame) &&
+    utf8Length(String(frame["edge"])) <= limits.nameBytesMax,
+  batch: (frame, limits) =>
+    shape({ edge: isText, incarnation: isCount, number: isCount, commands: isCommands })(
+      frame["batch"],
+    ) && (frame["batch"] as { commands: readonly Command[] }).commands.length <= entryMax(limits),
+  seen: (frame) => isCount(frame["sequence"]),
+  describe: (frame) =>
+    isCount(frame["id"]) && isText(frame["scope"]) && either(isText, isAbsent)(frame["barrier"]),
+};
+
+const entryMax = (limits: Limits): number => limits.entryCommandsMax;
+
+const isParticipant = shape({
+  address: isText,
+  node: either(isText, isAbsent),
+  name: either(isText, isAbsent),
+} satisfies Record<keyof Participant, Check>);
+
+const arrival: Readonly<Record<string, Check>> = {
+  scope: isText,
+  barrier: isText,
+  connection: isCount,
+  who: isParticipant,
+  error: isNumber,
+  timeoutUs: either(isNumber, isAbsent),
+};
+
+const isEvent = shape({ id: isNumber, object: isText, type: isText, event: isText, args: isText });
+const areTimed = listOf(shape({ atUs: isNumber, event: isEvent }));
+
+/** Every command an edge may send. `detach` is not among them: the core's own host appends it. */
+const commandChecks: Readonly<Record<Exclude<Command["kind"], "detach">, Check>> = {
+  "count-init": shape({ ...arrival, count: isNumber, waits: isFlag }),
+  "count-wait": shape(arrival),
+  leave: shape({ connection: isCount }),
+  "cancel-all": shape({ scope: isText, error: isCount }),
+  "open-scope": shape({ scope: isText, nodes: listOf(isText) }),
+  "close-scope": shape({ scope: isText, error: isCount }),
+  "agenda-load": shape({
+    scope: isText,
+    main: areTimed,
+    timelines: listOf(shape({ name: isText, events: areTimed })),
+    sequences: listOf(shape({ name: isText, steps: listOf(isEvent) })),
+  }),
+  "agenda-start": shape({ scope: isText }),
+  "agenda-complete": shape({ scope: isText, token: isCount, error: isNumber }),
+  attach: shape({}),
+  "end-edge": shape({}),
+};
+
+const isCommands: Check = listOf((command) => {
+  if (!isFields(command)) return false;
+  const kind = String(command["kind"]);
+  const check: Check | undefined = Object.hasOwn(commandChecks, kind)
+    ? commandChecks[kind as keyof typeof commandChecks]
+    : undefined;
+  return check?.(command) ?? false;
+});
