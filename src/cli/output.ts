@@ -79,8 +79,7 @@ export function harmless(text: string): string {
 const colouring = /\u{1b}\[[0-9;:]*m/gu;
 
 // Controls, and the marks that turn the direction of writing.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be kept out
-const steering = /[\u{0}-\u{1f}\u{7f}-\u{9f}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
+const steering = /[\p{Cc}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
 
 /** Columns a text takes: two for wide characters, none for marks that sit on others. */
 export function textWidth(text: string): number {

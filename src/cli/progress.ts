@@ -115,13 +115,12 @@ export interface ProgressState {
   lastCrossed: string | null;
   eventsFired: number;
   eventsLate: number;
-  /** Instants of the main timeline, soonest first; those before `nextAt` are over. */
+  /** Events of the main timeline, soonest first. */
   readonly planned: readonly {
     readonly atUs: number;
     readonly object: string;
     readonly event: string;
   }[];
-  nextAt: number;
   isEnded: boolean;
 }
 
@@ -143,7 +142,6 @@ export function createProgressState(experiment: Pick<Experiment, "events">): Pro
     eventsFired: 0,
     eventsLate: 0,
     planned: planned.sort((a, b) => a.atUs - b.atUs),
-    nextAt: 0,
     isEnded: false,
   };
 }
@@ -226,15 +224,26 @@ function programCounts(state: ProgressState, total: number): Line {
 
 function eventCounts(state: ProgressState, total: number, nowUs: number): Line {
   if (total === 0 && state.eventsFired === 0) return [];
-  const { planned } = state;
-  while ((planned[state.nextAt]?.atUs ?? Number.POSITIVE_INFINITY) <= nowUs) state.nextAt += 1;
-  const next = planned[state.nextAt];
+  const next = nextPlanned(state.planned, nowUs);
   const counts: Line[] = [[`${state.eventsFired} of ${Math.max(total, state.eventsFired)} fired`]];
   if (state.eventsLate > 0) counts.push([styled("warning", `${state.eventsLate} late`)]);
   if (next !== undefined && !state.isEnded) {
     counts.push([`next ${next.object} ${next.event} in ${countdown(next.atUs - nowUs)}`]);
   }
   return parted(counts);
+}
+
+function nextPlanned(
+  planned: ProgressState["planned"],
+  nowUs: number,
+): ProgressState["planned"][number] | undefined {
+  let [from, to] = [0, planned.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((planned[middle]?.atUs ?? nowUs) <= nowUs) from = middle + 1;
+    else to = middle;
+  }
+  return planned[from];
 }
 
 /** Tenths of a second are all that can be read at ten redraws a second. */

@@ -9,6 +9,7 @@ import {
   formatInstant,
   joinNames,
   type Line,
+  namesShownMax,
   plural,
   styled,
 } from "./words.ts";
@@ -76,10 +77,14 @@ function barrierLines(crossed: readonly ResultBarrier[]): Line[] {
       const head = `barrier  ${one.name.padEnd(width)}  crossed${at} by ${one.arrived}`;
       if (one.error === 0) return [head];
       const heard = one.participants.filter((party) => party.releasedUs !== null).map(partyName);
-      return [head, ", ", styled("warning", `error ${one.error}`), ` heard by ${joinNames(heard)}`];
+      return [head, ", ", styled("warning", `error ${one.error}`), ` heard by ${listAll(heard)}`];
     }),
     ...(rest === 0 ? [] : [[`         and ${plural(rest, "barrier")} more, see report.html`]]),
   ];
+}
+
+function listAll(names: readonly string[]): string {
+  return names.length > namesShownMax ? `all ${formatCount(names.length)}` : joinNames(names);
 }
 
 /** What people call a party: its node, or failing that its name or address. */
@@ -123,19 +128,30 @@ function programLines(out: string, program: ResultProgram, linesMax: number): Li
 }
 
 function adviceLines(result: RunResult): Line[] {
-  const isProgram = result.reasons.some(({ code }) => code === "PROGRAM");
-  const isBarrier = result.reasons.some(({ code }) => code === "BARRIER");
-  const first = isProgram
-    ? "read the output of the failed program above"
-    : isBarrier
-      ? "see why the missing nodes did not come: their output is in nodes/"
-      : "do what the message above says";
   return [
     [],
-    [styled("strong", "next"), `     ${first}`],
+    [styled("strong", "next"), `     ${firstStep(result)}`],
     [`         see who waited for whom: open ${result.out}/report.html`],
     [`         run it again: ${repeatCommand(result)}`],
   ];
+}
+
+/** Where to look first: what failed earliest is the likeliest cause of the rest. */
+function firstStep(result: RunResult): string {
+  const own = result.reasons.find(({ code }) => code !== "PROGRAM" && code !== "BARRIER");
+  if (own !== undefined && own.code !== "INTERRUPTED")
+    return "do what the first message above says";
+  const failed = result.programs.filter((program) => !programPassed(program));
+  const [first] = failed.sort((a, b) => (a.endedUs ?? Infinity) - (b.endedUs ?? Infinity));
+  if (first !== undefined) {
+    const when =
+      first.endedUs === null ? "" : `, which failed first, at ${formatInstant(first.endedUs)}`;
+    return `start with ${first.name} on ${first.node}${when}: ${result.out}/nodes/${first.node}/`;
+  }
+  const absent = new Set(result.barriers.flatMap((one) => one.missing));
+  const node = result.nodes.find(({ name }) => absent.has(name));
+  if (node === undefined) return `see what the programs printed: ${result.out}/nodes/`;
+  return `see why ${node.name} did not come: ${result.out}/nodes/${node.name}/`;
 }
 
 /** The command that repeats a run, quoted for a shell. */

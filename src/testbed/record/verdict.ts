@@ -82,7 +82,7 @@ export function barrierSentence(barrier: ResultBarrier): string {
     crossed: "was crossed",
     failed: "failed",
     timeout: "timed out",
-    cancelled: "was not crossed before it was cancelled",
+    cancelled: "was cancelled",
   }[outcome];
   const count =
     expected > 0 ? `${arrived} of ${expected} arrived` : `${arrived} arrived, nobody said how many`;

@@ -125,8 +125,7 @@ describe("createResultBuilder()", () => {
     expect(result.reasons).toEqual([
       {
         code: "BARRIER",
-        message:
-          "barrier ready was not crossed before it was cancelled: 2 of 3 arrived; missing: node2",
+        message: "barrier ready was cancelled: 2 of 3 arrived; missing: node2",
       },
     ]);
   });
@@ -321,7 +320,7 @@ describe("the verdict", () => {
       new Story().arrivals(1, "b", ["node0"], 0, ["anonymous, from node1", "node2"]).end(2).events,
     ).barriers;
     expect(barrier && barrierSentence(barrier)).toBe(
-      "barrier b was not crossed before it was cancelled: 1 arrived, nobody said how many; " +
+      "barrier b was cancelled: 1 arrived, nobody said how many; " +
         "missing: anonymous, from node1; node2",
     );
   });
