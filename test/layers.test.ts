@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// Goal: the compiler enforces the layers (ARCHITECTURE.md): what each may import, and that the pure
+// ones see nothing of a platform. Method: a copy of the sources compiles; the same copy with one
+// wrong line in a file of its own does not, and the error is the expected one, in that file.
+import { execFile } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const root = join(import.meta.dirname, "..");
+
+/** From the ground up. A layer may import those before it, and only those its tsconfig lists. */
+const layers = [
+  "core",
+  "wire",
+  "experiment",
+  "engine",
+  "host",
+  "client",
+  "edges",
+  "testbed",
+  "testing",
+  "cli",
+] as const;
+type Layer = (typeof layers)[number];
+const pure: readonly Layer[] = ["core", "wire", "experiment"];
+
+interface Wrong {
+  readonly layer: Layer;
+  readonly line: string;
+  readonly error: string;
+}
+
+const notListed = "TS6307";
+const noSuchModule = "TS2591";
+const noSuchName = ["TS2304", "TS2584", "TS2591"];
+
+const platformNames = ["setTimeout", "console", "process", "Buffer", "fetch", "performance"];
+
+const wrongNames: readonly Wrong[] = pure.flatMap((layer) =>
+  platformNames.map((name) => ({
+    layer,
+    line: `export const used: unknown = ${name};`,
+    error: noSuchName.join("|"),
+  })),
+);
+
+const wrongModules: readonly Wrong[] = pure.map((layer) => ({
+  layer,
+  line: 'export { readFileSync } from "node:fs";',
+  error: noSuchModule,
+}));
+
+const upward = (layer: Layer, file: string): Wrong => ({
+  layer,
+  line: `export type * from "../${file}";`,
+  error: notListed,
+});
+
+const wrongDirections: readonly Wrong[] = [
+  upward("core", "wire/bytes.ts"),
+  upward("core", "edges/edge-time.ts"),
+  upward("wire", "experiment/model.ts"),
+  upward("experiment", "wire/bytes.ts"),
+  upward("experiment", "host/clock.ts"),
+  upward("engine", "host/clock.ts"),
+  upward("engine", "wire/bytes.ts"),
+  upward("host", "edges/edge-time.ts"),
+  upward("client", "host/clock.ts"),
+  upward("client", "engine/log.ts"),
+  upward("edges", "testbed/run-event.ts"),
+  upward("edges", "client/runtime.ts"),
+  upward("testbed", "testing/delaying-log.ts"),
+  upward("testing", "cli/exit-codes.ts"),
+];
+
+let copy = "";
+
+interface Compiled {
+  readonly status: number;
+  readonly output: string;
+}
+
+function compile(target: string): Promise<Compiled> {
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  return new Promise((resolve) => {
+    execFile(process.execPath, [tsc, "-b", target], { cwd: copy }, (error, stdout, stderr) => {
+      const status = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
+      resolve({ status, output: stdout + stderr });
+    });
+  });
+}
+
+beforeAll(async () => {
+  copy = mkdtempSync(join(tmpdir(), "muster-layers-"));
+  cpSync(join(root, "src"), join(copy, "src"), { recursive: true });
+  for (const file of ["tsconfig.base.json", "package.json"])
+    cpSync(join(root, file), join(copy, file));
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+});
+
+afterAll(() => {
+  rmSync(copy, { recursive: true, force: true });
+});
+
+describe("the layers", () => {
+  it("compile as they are", async () => {
+    expect(await compile("src/cli")).toEqual({ status: 0, output: "" });
+  });
+
+  it.each(layers)("%s refers only to layers below it, by the names of their folders", (layer) => {
+    const config = readFileSync(join(root, "src", layer, "tsconfig.json"), "utf8");
+    const { references, compilerOptions } = JSON.parse(config);
+    const below = layers.slice(0, layers.indexOf(layer));
+    for (const { path } of references) expect(below.map((name) => `../${name}`)).toContain(path);
+    expect(compilerOptions.types).toEqual(pure.includes(layer) ? [] : ["node"]);
+  });
+
+  it.each([...wrongModules, ...wrongNames, ...wrongDirections])(
+    "refuse in $layer: $line",
+    async ({ layer, line, error }) => {
+      const file = join(copy, "src", layer, "wrong.ts");
+      writeFileSync(file, `${line}\n`);
+      try {
+        const { status, output } = await compile(`src/${layer}`);
+        expect(output).toMatch(new RegExp(`src/${layer}/wrong\\.ts\\(1,\\d+\\): error (${error})`));
+        expect(status).not.toBe(0);
+      } finally {
+        rmSync(file);
+      }
+    },
+  );
+});
