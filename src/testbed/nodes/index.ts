@@ -12,5 +12,6 @@ export type {
   SpawnSpec,
   StartError,
 } from "./node-backend.ts";
+export { type NodesProbe, probeNodes } from "./probe.ts";
 export { NodesError, startProcessNodes } from "./process-nodes.ts";
 export { findLeftovers, type Leftover, removeLeftovers } from "./run-directory.ts";

@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: MIT
 // What the nodes of a run are not, said in sentences for the person who started it.
-import type { NodeMode } from "./node-backend.ts";
 
-/**
- * @param reasons why the mode is not `namespace`, one sentence each; empty when it was asked for.
- */
-export function describeLosses(mode: NodeMode, reasons: readonly string[]): readonly string[] {
+export type NodeSituation =
+  /** `asUser`: in a user namespace, because the user is not root of this machine. */
+  | { readonly kind: "namespace"; readonly asUser: boolean }
+  /** `reasons`: why there are no namespaces, one sentence each; empty when they were not wanted. */
+  | { readonly kind: "environment"; readonly reasons: readonly string[] };
+
+/** The sentences, the most important first. */
+export function describeLosses(situation: NodeSituation): readonly string[] {
   const always =
     "nodes share the ports of this machine: listen on the node's own address ($NODEIP), because " +
     "two programs that listen on all addresses collide";
-  if (mode === "namespace") return [always];
+  if (situation.kind === "namespace") {
+    const root =
+      "programs see themselves as root and are you: the machine gives them no more rights";
+    return situation.asUser ? [always, root] : [always];
+  }
   return [
-    ...reasons.map((reason) => `nodes have no namespaces of their own: ${reason}`),
+    situation.reasons.length === 0
+      ? "nodes have no namespaces of their own, as was asked for"
+      : `nodes have no namespaces of their own here: ${situation.reasons.join("; ")}`,
     "absolute paths of the testbed (/proj, /users, /local/logs, /var/emulab/boot, /var/run, " +
       "/usr/testbed/bin) do not exist on the nodes: use $EXPDIR, $EXPFILES, $HOME, $LOGDIR, " +
       "$MUSTER_BOOT and the command names",

@@ -40,8 +40,12 @@ export interface NamespacesInput {
 export interface Namespaces {
   /** What runs a shell inside the node, by node name. */
   readonly entrances: ReadonlyMap<string, readonly string[]>;
+  /** Nodes are root of a user namespace, because the user is not root of this machine. */
+  readonly asUser: boolean;
   /** What did not work and does not matter much, as the system's programs put it. */
   readonly warnings: string;
+  /** Resolves when the namespaces have ended, for whatever reason. */
+  readonly ended: Promise<void>;
   /** Ends all processes of all nodes. Idempotent. */
   stop(): Promise<void>;
 }
@@ -76,6 +80,8 @@ function writeTables(input: NamespacesInput): string {
   const tables = tableDirectory(input);
   mkdirSync(tables, { recursive: true });
   mkdirSync(rootDirectory);
+  writeFileSync(join(tables, "keeper"), KEEPER);
+  writeFileSync(join(tables, "holder"), HOLDER);
   const template = planTemplate(listMachine(listingNeeded(view)), view);
   writeFileSync(join(tables, "root.sh"), formatRootScript(template));
   writeFileSync(join(tables, "root.table"), formatMountTable(template.table, rootDirectory));
@@ -126,6 +132,8 @@ async function tryOnce(
   );
   return {
     entrances,
+    asUser,
+    ended: reports.exited,
     warnings: reports.problems(),
     async stop() {
       keeper.stdio[3]?.destroy();
@@ -143,7 +151,7 @@ function spawnKeeper(input: NamespacesInput, rootDirectory: string, asUser: bool
     [
       ...user,
       ...["--mount", "--pid", "--fork", "--kill-child=KILL"],
-      ...["sh", "-c", KEEPER, "muster-keeper", rootDirectory, tableDirectory(input), HOLDER],
+      ...["sh", join(tableDirectory(input), "keeper"), rootDirectory, tableDirectory(input)],
     ],
     {
       // Away from the terminal: Ctrl-C must reach Muster, which then ends programs in order.
@@ -160,9 +168,11 @@ function entranceOf(holder: string, asUser: boolean): readonly string[] {
     findProgram("nsenter") ?? "nsenter",
     `--target=${holder}`,
     ...(asUser ? ["--user", "--preserve-credentials"] : []),
-    ...["--mount", "--uts", "--ipc", "--pid", "--"],
-    // A session for the program alone: a signal to its group must not hit nsenter, which waits
-    // for it and ends the way it ended.
+    ...["--mount", "--uts", "--ipc", "--pid", "--no-fork", "--"],
+    // Somebody of this PID namespace has to fork the program into the node's, wait for it and end
+    // the way it ended. nsenter would stop when the program stops, and then miss its end.
+    ...[findProgram("unshare") ?? "unshare", "--fork", "--"],
+    // A session for the program alone: a signal to its group must not hit who waits for it.
     findProgram("setsid") ?? "setsid",
     findProgram("sh") ?? "sh",
   ];

@@ -4,6 +4,7 @@
 //   N1. Whatever ends Muster, nothing of the run outlives it: programs, holders, mounts, sockets,
 //       temporary directories (the limits of environment mode are in `lost`).
 //   N2. No process of Muster per node but the holder, which is a blocked sh.
+import { rmSync } from "node:fs";
 import { assert } from "../../core/assert.ts";
 import { type AddressBlock, claimAddressBlock } from "./address-block.ts";
 import { type NodeAddresses, planAddresses } from "./addresses.ts";
@@ -46,20 +47,28 @@ export async function startProcessNodes(options: BackendOptions): Promise<NodeBa
   const block = await claimAddressBlock(options.seed);
   if (typeof block === "string") throw new NodesError(block);
   let reaper: Reaper | undefined;
+  let temporary: string | undefined;
   try {
     const addresses = planAddresses(block.block, options.nodes);
     if (typeof addresses === "string") throw new NodesError(addresses);
-    const temporary = createRunDirectory(options.runId);
+    temporary = createRunDirectory(options.runId);
     const started = await startReaper(options.runId, temporary);
     if (typeof started === "string") throw new NodesError(started);
     reaper = started;
     return await bringUp({ options, block, addresses, temporary, reaper });
   } catch (error) {
     await reaper?.finish();
+    if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
     await block.release();
     if (error instanceof NodesError) throw error;
     throw new NodesError(`the nodes cannot be set up: ${String(error)}`, { cause: error });
   }
+}
+
+/** For a reaper that somebody killed. @returns whether everything went. */
+async function cleanAgain(runId: string, temporary: string): Promise<boolean> {
+  const reaper = await startReaper(runId, temporary);
+  return typeof reaper !== "string" && (await reaper.finish());
 }
 
 interface Parts {
@@ -76,7 +85,7 @@ async function bringUp(parts: Parts): Promise<NodeBackend> {
   createRunFiles(run, options.tools);
   const drafts = options.nodes.map((plan) => draftNode(parts, run, plan));
   const user = currentUser();
-  const { namespaces, reasons } = await chooseMode(parts, run, drafts, user);
+  const { namespaces, lost } = await chooseMode(parts, run, drafts, user);
   const mode: NodeMode = namespaces === undefined ? "environment" : "namespace";
   const shell = chooseShell();
   const programs = new RunPrograms(options.clock, reaper);
@@ -94,7 +103,6 @@ async function bringUp(parts: Parts): Promise<NodeBackend> {
       return [draft.name, node] as const;
     }),
   );
-  const lost = describeLosses(mode, reasons);
   return new ProcessBackend({
     ...parts,
     mode,
@@ -129,10 +137,12 @@ async function chooseMode(
   run: RunDirectories,
   drafts: readonly NodeDraft[],
   user: CurrentUser,
-): Promise<{ namespaces: Namespaces | undefined; reasons: readonly string[] }> {
+): Promise<{ namespaces: Namespaces | undefined; lost: readonly string[] }> {
   const { options, temporary } = parts;
-  const asked = options.mode ?? process.env["MUSTER_NODES"];
-  if (asked === "environment") return { namespaces: undefined, reasons: [] };
+  const asked = askedMode(options);
+  if (asked === "environment") {
+    return { namespaces: undefined, lost: describeLosses({ kind: "environment", reasons: [] }) };
+  }
   const result = await startNamespaces({
     runId: options.runId,
     clock: options.clock,
@@ -153,12 +163,22 @@ async function chooseMode(
   });
   if ("entrances" in result) {
     if (result.warnings !== "") options.onMessage("info", null, result.warnings);
-    return { namespaces: result, reasons: [] };
+    const lost = describeLosses({ kind: "namespace", asUser: result.asUser });
+    return { namespaces: result, lost };
   }
   if (asked === "namespace") {
     throw new NodesError(`nodes with namespaces were asked for: ${result.reasons.join("; ")}`);
   }
-  return { namespaces: undefined, reasons: result.reasons };
+  const lost = describeLosses({ kind: "environment", reasons: result.reasons });
+  return { namespaces: undefined, lost };
+}
+
+/** @throws NodesError when `MUSTER_NODES` holds something else than a mode. */
+function askedMode(options: BackendOptions): NodeMode | undefined {
+  const asked = options.mode ?? process.env["MUSTER_NODES"] ?? "";
+  if (asked === "namespace" || asked === "environment") return asked;
+  if (asked === "") return undefined;
+  throw new NodesError(`MUSTER_NODES is ${asked}; it can be namespace or environment`);
 }
 
 /** The control name as far as the kernel's 64 bytes hold it. */
@@ -214,6 +234,10 @@ class ProcessBackend implements NodeBackend {
     this.nodes = parts.nodes;
     this.shell = parts.shell;
     this.#parts = parts;
+    void parts.namespaces?.ended.then(() => {
+      if (this.#stopped !== undefined) return;
+      parts.options.onMessage("warning", null, "somebody ended the processes that hold the nodes");
+    });
   }
 
   stop(): Promise<void> {
@@ -222,11 +246,11 @@ class ProcessBackend implements NodeBackend {
   }
 
   async #stop(): Promise<void> {
-    const { programs, reaper, block, options, namespaces } = this.#parts;
+    const { programs, reaper, block, options, namespaces, temporary } = this.#parts;
     await programs.close(GRACE_MS);
     await namespaces?.stop();
-    if (!(await reaper.finish())) {
-      options.onMessage("warning", null, "a program of the run could not be ended");
+    if (!(await reaper.finish()) && !(await cleanAgain(options.runId, temporary))) {
+      options.onMessage("warning", null, `not all of the run could be ended; see ${temporary}`);
     }
     await block.release();
   }

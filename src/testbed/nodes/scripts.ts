@@ -42,24 +42,24 @@ while read -r line; do
   esac
 done
 for pid in $known; do kill -s KILL -- "-$pid" 2>/dev/null; done
+# Twice in a row nothing: a process that is just becoming another program has no environment.
 round=0
-left=0
-while :; do
-  found=$(grep -lsF -- "MUSTER_RUN=$1" /proc/[0-9]*/environ)
-  [ -n "$found" ] || break
+empty=0
+while [ "$empty" -lt 2 ] && [ "$round" -lt 250 ]; do
   round=$((round + 1))
-  [ "$round" -le 250 ] || { left=1; break; }
-  for file in $found; do
+  empty=$((empty + 1))
+  for file in $(grep -lsF -- "MUSTER_RUN=$1" /proc/[0-9]*/environ); do
+    empty=0
     pid=\${file#/proc/}
     kill -s KILL "\${pid%/environ}" 2>/dev/null
   done
-  sleep 0.02
+  sleep 0.01
 done
 if [ -n "$2" ]; then
   # A directory may have been made unwritable by a program.
   rm -rf -- "$2" 2>/dev/null || { chmod -R u+rwX -- "$2" 2>/dev/null; rm -rf -- "$2"; }
 fi
-exit "$left"
+[ "$empty" -ge 2 ]
 `;
 
 /**
@@ -67,7 +67,8 @@ exit "$left"
  * then does nothing until descriptor 3, whose only writer is Muster, closes. Its end is the end of
  * every process in the PID namespaces of the run and of every mount; no signal can be ignored there.
  *
- *   $1 an empty directory to mount the root on; $2 directory of the mount tables; $3 HOLDER.
+ *   $1 an empty directory to mount the root on; $2 directory of the mount tables, which holds
+ *   these scripts as well: command lines stay short enough to read in ps.
  * Output: `root`, then `node NAME PID` for each node that is up, `failed NAME` for one that
  * is not; what went wrong is on standard error.
  */
@@ -85,7 +86,7 @@ umount -n -l /.muster/old || exit 1
 done </.muster/run/tables/readonly
 echo root
 while read -r name hostname; do
-  unshare --pid --mount --uts --ipc sh -c "$3" muster-holder "$name" "$hostname" &
+  unshare --pid --mount --uts --ipc sh /.muster/run/tables/holder "$name" "$hostname" &
 done </.muster/run/tables/nodes
 ${holdUntilEof("  ")}
 `;
