@@ -1,5 +1,6 @@
 #!/bin/sh
-# Compiles src/ into dist/ and links the commands. `npm run clean` first builds from nothing.
+# Links the commands and compiles src/ into dist/, as far as it changed; `npm run clean` before it
+# builds from nothing.
 set -e
 cd "$(dirname "$0")/.."
 
@@ -7,6 +8,16 @@ if [ ! -e node_modules/typescript ]; then
   echo "build: TypeScript is not installed; run 'npm ci' with its development dependencies" >&2
   exit 1
 fi
+
+# npm links the commands of the packages a project depends on, but not those of the project itself.
+commands=$(bin/node -p '
+  const { bin } = require("./package.json");
+  Object.entries(bin).map(([name, file]) => `${name} ${file}`).join("\n")
+')
+mkdir -p node_modules/.bin
+echo "$commands" | while read -r name file; do
+  ln -sfn "../../$file" "node_modules/.bin/$name"
+done
 
 # `tsc -b` leaves the outputs of deleted sources behind. Only those are removed, so that a rebuild
 # takes a fraction of a second and commands that are running keep their files.
@@ -18,13 +29,3 @@ if [ -d dist ]; then
   done
 fi
 bin/node node_modules/typescript/bin/tsc -b src/cli
-
-# npm links the commands of the packages a project depends on, but not those of the project itself.
-commands=$(bin/node -p '
-  const { bin } = require("./package.json");
-  Object.entries(bin).map(([name, file]) => `${name} ${file}`).join("\n")
-')
-mkdir -p node_modules/.bin
-echo "$commands" | while read -r name file; do
-  ln -sfn "../../$file" "node_modules/.bin/$name"
-done
