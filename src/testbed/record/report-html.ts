@@ -30,7 +30,7 @@ export function renderReport(result: RunResult): string {
 <main>
 ${headline(result)}
 ${facts(result)}
-<h2>Timeline<small>one lane per node, time from left to right${result.nodes.length > overviewFrom && ", trouble first"}</small></h2>
+<h2>Timeline<small>one lane per node, time from left to right${result.nodes.length > overviewFrom && result.reasons.length > 0 && ", trouble first"}</small></h2>
 ${renderTimeline(result)}
 ${barrierTable(result)}
 ${programTable(result)}

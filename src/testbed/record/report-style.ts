@@ -59,7 +59,7 @@ tbody tr { border-top: 1px solid var(--line); }
 tbody tr.tail { border-top: 0; }
 tbody tr.tail td { padding-top: 0; }
 td.num, th.num { text-align: right; white-space: nowrap; }
-td.name { font-weight: 500; overflow-wrap: anywhere; min-width: 6rem; }
+td.name { font-weight: 500; overflow-wrap: anywhere; min-width: 9rem; }
 td.wide { overflow-wrap: anywhere; min-width: 10rem; }
 .pill { display: inline-block; padding: 0 .55em; border-radius: 1em; font-size: .82rem;
   white-space: nowrap; background: var(--stripe); color: var(--soft); }
@@ -72,11 +72,12 @@ details > summary { cursor: pointer; padding: .55rem .9rem; color: var(--soft); 
 table + details, details + details { border-top: 1px solid var(--line); }
 ul.plain { margin: 0; padding: .7rem 1rem .7rem 2rem; }
 .timeline { max-height: 44rem; overflow: auto; }
-.timeline .head, .timeline .lanes { display: grid; min-width: 620px;
+.timeline .head, .timeline .lanes { display: grid; min-width: 860px;
   grid-template-columns: var(--labels) minmax(0, 1fr); padding-right: 1.2rem; }
 .timeline .head { position: sticky; top: 0; z-index: 2; background: var(--card);
   border-bottom: 1px solid var(--line); }
-.timeline .labels { font-size: 12px; line-height: 1; }
+.timeline .labels { font-size: 12px; line-height: 1; position: sticky; left: 0; z-index: 1;
+  background: var(--card); }
 .timeline .labels div { display: flex; align-items: center; justify-content: flex-end;
   padding: 0 .7rem 0 .9rem; overflow: hidden; }
 .timeline .labels span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
@@ -104,6 +105,7 @@ svg .wait.uncrossed { fill: var(--bad-wash); stroke: var(--bad); }
 svg .absent { fill: none; stroke: var(--bad); stroke-dasharray: 2 3; }
 svg .cross { stroke: var(--cross); }
 svg .cross.bad { stroke: var(--bad); stroke-dasharray: 5 3; }
+svg .many { opacity: .45; }
 svg circle.meet { fill: var(--cross); stroke: var(--card); }
 svg text.crossing { fill: var(--cross); }
 svg text.crossing.bad { fill: var(--bad); }

@@ -38,6 +38,14 @@ function table(
   }</div>`;
 }
 
+type Instant = (us: number) => string;
+
+/** Times of a run shorter than a second are told to the microsecond. */
+function instantOf(result: RunResult): Instant {
+  const digits = result.endedUs < 1_000_000 ? 6 : 3;
+  return (us) => formatInstant(us, digits);
+}
+
 function split<T>(all: readonly T[], isGood: (one: T) => boolean, row: (one: T) => Html) {
   return {
     bad: all.filter((one) => !isGood(one)).map(row),
@@ -51,12 +59,16 @@ export function barrierTable(result: RunResult): Html | null {
   if (barriers.length === 0) return null;
   const crossed = barriers.filter((one) => one.outcome === "crossed").length;
   const head = html`<th>Barrier</th><th>Outcome</th><th class="num">Arrived</th><th class="num">First</th><th class="num">Last</th><th class="num">Ended</th><th>Last to arrive</th><th>Missing</th>`;
-  const rows = split(barriers, (one) => one.outcome === "crossed", barrierRow);
+  const rows = split(
+    barriers,
+    (one) => one.outcome === "crossed",
+    (one) => barrierRow(one, instantOf(result)),
+  );
   return html`<h2>Barriers<small>${formatCount(crossed)} of ${formatCount(barriers.length)} crossed</small></h2>
 ${table(head, rows, "Crossed barriers")}`;
 }
 
-function barrierRow(barrier: ResultBarrier): Html {
+function barrierRow(barrier: ResultBarrier, instant: Instant): Html {
   const { outcome, expected, arrived, error, endedUs, missing, slow } = barrier;
   const arrivals = [...barrier.participants].sort((a, b) => a.arrivedUs - b.arrivedUs);
   const [first, last] = [arrivals[0], arrivals.at(-1)];
@@ -64,9 +76,9 @@ function barrierRow(barrier: ResultBarrier): Html {
   return html`<tr><td class="name">${barrier.name}${barrier.generation > 1 && html` <span class="soft">#${barrier.generation}</span>`}</td>
 <td><span class="pill ${isCrossed ? "good" : "bad"}">${outcome}</span>${error !== 0 && html` <span class="pill warn">error ${error}</span>`}${slow !== null && html` <span class="pill warn">slow</span>`}</td>
 <td class="num">${formatCount(arrived)} of ${expected > 0 ? formatCount(expected) : "?"}</td>
-<td class="num">${first === undefined ? "–" : formatInstant(first.arrivedUs)}</td>
-<td class="num">${last === undefined ? "–" : formatInstant(last.arrivedUs)}</td>
-<td class="num">${formatInstant(endedUs)}</td>
+<td class="num">${first === undefined ? "–" : instant(first.arrivedUs)}</td>
+<td class="num">${last === undefined ? "–" : instant(last.arrivedUs)}</td>
+<td class="num">${instant(endedUs)}</td>
 <td class="wide">${last === undefined ? "–" : html`${partyName(last)} <span class="soft">${lag(first, last)}</span>`}</td>
 <td class="wide${missing.length > 0 && " bad-text"}">${missing.length === 0 ? "–" : joinNames(missing, 20)}</td></tr>`;
 }
@@ -89,7 +101,7 @@ export function programTable(result: RunResult): Html | null {
   let left = stderrOnPageMax;
   const rows = split(programs, programPassed, (program) => {
     left -= program.stderrTail.length;
-    return programRow(program, left >= 0);
+    return programRow(program, left >= 0, instantOf(result));
   });
   const note = [
     `${formatCount(programs.length - failed)} of ${formatCount(programs.length)} as expected`,
@@ -104,7 +116,7 @@ ${programs.length > 0 && table(head, rows, "Programs that ended as expected")}
 ${idle.length > 0 && html`<p class="soft">Never started: ${names}</p>`}`;
 }
 
-function programRow(program: ResultProgram, hasRoom: boolean): Html {
+function programRow(program: ResultProgram, hasRoom: boolean, instant: Instant): Html {
   const { name, node, command, startedUs, endedUs, exitCode, expectedExitCode, signal } = program;
   const passed = programPassed(program);
   const exit = exitCode ?? signal ?? "none";
@@ -112,7 +124,7 @@ function programRow(program: ResultProgram, hasRoom: boolean): Html {
   return html`<tr><td class="name">${name}</td><td>${node}</td>
 <td><span class="pill${passed ? !program.stopped && " good" : " bad"}">${programState(program)}</span></td>
 <td class="num">${exit} (${expectedExitCode})</td>
-<td class="num">${formatInstant(startedUs)}</td>
+<td class="num">${instant(startedUs)}</td>
 <td class="num">${endedUs === null ? "–" : formatDuration(Math.max(0, endedUs - startedUs))}</td>
 <td><a href="nodes/${encodeURIComponent(node.toWellFormed())}/">nodes/${node}/</a></td></tr>
 ${
@@ -138,19 +150,26 @@ export function eventTable(result: RunResult): Html | null {
   const isGood = (one: ResultEvent): boolean =>
     one.outcome === "done" && (one.latenessUs ?? 0) <= lateUs;
   return html`<h2>Events<small>${formatCount(fired)} of ${formatCount(events.length)} fired</small></h2>
-${table(head, split(events, isGood, eventRow), "Events that fired as planned")}`;
+${table(
+  head,
+  split(events, isGood, (one) => eventRow(one, instantOf(result))),
+  "Events that fired as planned",
+)}`;
 }
 
-function eventRow(event: ResultEvent): Html {
+function eventRow(event: ResultEvent, instant: Instant): Html {
   const { latenessUs, outcome } = event;
   const isLate = (latenessUs ?? 0) > lateUs;
+  const colon = outcome.indexOf(": ");
+  const word = colon === -1 ? outcome : outcome.slice(0, colon);
+  const why = colon === -1 ? null : ` ${outcome.slice(colon + 2)}`;
   const tone = outcome === "done" ? " good" : outcome.startsWith("failed") ? " bad" : " warn";
   return html`<tr><td class="name">${event.event}${event.args !== "" && html` <code>${event.args.slice(0, 300)}</code>`}</td>
 <td>${event.object} <span class="soft">${event.type.toLowerCase()}</span></td>
-<td class="num">${event.plannedUs === null ? "at the end" : formatInstant(event.plannedUs)}</td>
-<td class="num">${event.firedUs === null ? "–" : formatInstant(event.firedUs)}</td>
+<td class="num">${event.plannedUs === null ? "at the end" : instant(event.plannedUs)}</td>
+<td class="num">${event.firedUs === null ? "–" : instant(event.firedUs)}</td>
 <td class="num${isLate && " bad-text"}">${latenessUs === null ? "–" : formatDuration(latenessUs)}</td>
-<td><span class="pill${tone}">${outcome}</span></td></tr>`;
+<td class="wide"><span class="pill${tone}">${word}</span>${why}</td></tr>`;
 }
 
 /** What was asked of each direction of each link, beside what was measured. */

@@ -14,6 +14,8 @@ export const ticksDrawnMax = 4_000;
 const lateUs = 100_000;
 /** Above this many lanes the overview comes first. */
 export const overviewFrom = 60;
+/** Above this many barriers their marks fade, so that the lanes stay visible behind them. */
+const manyMeetings = 25;
 /** The width of the plot that labels reckon with, in pixels; the true one is not known here. */
 const nominalWidth = 960;
 
@@ -102,9 +104,12 @@ function laneGrid(
     (us) =>
       html`<line class="${us === 0 ? "zero" : "grid"}" x1="${percent(scale(us))}" x2="${percent(scale(us))}" y1="0" y2="${top}"/>`,
   );
-  const crossings = model.meetings.map((one) => meetingMark(one, middles, scale, lanes.length));
+  const isMany = model.meetings.length > manyMeetings;
+  const crossings = model.meetings.map((one) =>
+    meetingMark(one, middles, scale, isMany ? Number.POSITIVE_INFINITY : lanes.length),
+  );
   return html`<div class="lanes"><div class="labels" aria-hidden="true">${names}</div>
-<svg height="${top}">${stripes}${grid}${shapes}${crossings}</svg></div>`;
+<svg height="${top}">${stripes}${grid}${shapes}<g class="${isMany && "many"}">${crossings}</g></svg></div>`;
 }
 
 function laneShapes(lane: Lane, top: number, height: number, scale: Scale, sizes: LaneSizes): Html {
@@ -191,7 +196,8 @@ function head(model: TimelineModel, events: readonly ResultEvent[], scale: Scale
 function eventTick(event: ResultEvent, top: number, scale: Scale): Html | null {
   const { plannedUs, firedUs } = event;
   const at = firedUs ?? plannedUs;
-  if (at === null) return null;
+  // What was planned for after the end of the run has no place in the picture.
+  if (at === null || scale(at) > 100) return null;
   const isLate = firedUs === null || (event.latenessUs ?? 0) > lateUs;
   const late = isLate ? " late" : "";
   const said = firedUs === null ? event.outcome : `${event.outcome}, ${formatInstant(firedUs)}`;

@@ -17,9 +17,9 @@ export function plural(count: number, singular: string, several: string = `${sin
   return `${formatCount(count)} ${count === 1 ? singular : several}`;
 }
 
-/** `12,345` */
+/** `9999`, `12,345`: four digits are read at a glance. */
 export function formatCount(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+  return count < 10_000 ? String(count) : String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 /** A duration with about three digits: `0.4 ms`, `12.3 ms`, `1.203 s`, `2 min 05 s`. */
@@ -37,10 +37,11 @@ export function formatDuration(us: number): string {
   return `${Math.floor(seconds / 3_600)} h ${minutes} min`;
 }
 
-/** An instant of the run: `+1.203s`, `-0.050s`. */
-export function formatInstant(us: number): string {
-  const ms = Math.round(Math.abs(us) / 1_000);
-  return `${us < 0 && ms > 0 ? "-" : "+"}${(ms / 1_000).toFixed(3)}s`;
+/** An instant of the run in seconds: `+1.203s`, `-0.050s`; with 6 digits to the microsecond. */
+export function formatInstant(us: number, digits: 3 | 6 = 3): string {
+  const stepUs = digits === 3 ? 1_000 : 1;
+  const text = ((Math.round(Math.abs(us) / stepUs) * stepUs) / 1_000_000).toFixed(digits);
+  return `${us < 0 && Number(text) > 0 ? "-" : "+"}${text}s`;
 }
 
 /** What a piece of text means; how that looks is for the terminal or the page to decide. */

@@ -39,17 +39,23 @@ describe("words", () => {
   ])("formatDuration(%i) is %s", (us, text) => expect(formatDuration(us)).toBe(text));
 
   it("formatInstant() has a sign and three digits", () => {
-    expect([0, 499, 1_203_000, -50_000, -100].map(formatInstant)).toEqual([
+    expect([0, 499, 1_203_000, -50_000, -100].map((us) => formatInstant(us))).toEqual([
       "+0.000s",
       "+0.000s",
       "+1.203s",
       "-0.050s",
       "+0.000s",
     ]);
+    expect(formatInstant(-100, 6)).toBe("-0.000100s");
   });
 
   it("counts and lists", () => {
-    expect([0, 999, 1_000, 1_234_567].map(formatCount)).toEqual(["0", "999", "1,000", "1,234,567"]);
+    expect([0, 9_999, 10_000, 1_234_567].map(formatCount)).toEqual([
+      "0",
+      "9999",
+      "10,000",
+      "1,234,567",
+    ]);
     expect([plural(1, "node"), plural(2, "node")]).toEqual(["1 node", "2 nodes"]);
     expect(joinNames([])).toBe("");
     expect(joinNames(["a", "b", "c"], 2)).toBe("a, b and 1 more");
