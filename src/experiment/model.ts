@@ -131,4 +131,6 @@ export interface Diagnostic {
   readonly at: SourcePosition;
   /** What to do about it, when there is something to say. */
   readonly hint?: string;
+  /** Calls and loops the fault was reached through, innermost first. */
+  readonly via?: readonly SourcePosition[];
 }

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+// Addresses of link members. [EMULAB-NS 11] Two orders: `legacy` takes links in the order of the
+// old system's hash table and reserves a subnet set by hand only when its link is reached; `stable`
+// takes them in order of creation and reserves every subnet and address set by hand first.
+//   A1. An address set by hand is never changed.
+//   A2. Automatic subnets do not overlap any subnet reserved before.
+//   A3. Host parts start at 2 and only move forward within a link.
+
+import type { Catalogue } from "../catalogue.ts";
+import type { LinkObject, MemberObject, NodeObject } from "./objects.ts";
+
+export type AddressMode = "legacy" | "stable";
+
+/** Something that is wrong with the addresses of a link. */
+export interface AddressFault {
+  readonly link: LinkObject;
+  readonly severity: "error" | "warning";
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export interface AddressPlan {
+  /** Address of a member, "" when it has none. */
+  readonly of: (member: MemberObject) => string;
+  readonly faults: readonly AddressFault[];
+}
+
+/** Reads a dotted quad into 32 bits; octets above 255 wrap as in the old system. */
+export function addressToNumber(text: string): number {
+  const [a = 0, b = 0, c = 0, d = 0] = text.split(".").map(Number);
+  return (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) >>> 0;
+}
+
+/** Dotted quad of 32 bits. */
+export function numberToAddress(value: number): string {
+  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join(".");
+}
+
+interface Subnet {
+  readonly base: number;
+  readonly mask: number;
+}
+
+function overlaps(a: Subnet, b: Subnet): boolean {
+  return (a.base & b.mask) >>> 0 === b.base || (b.base & a.mask) >>> 0 === a.base;
+}
+
+/** Candidate subnets 10.B.C.D of a mask, in order. */
+function* candidates(base: number, mask: number): Generator<number> {
+  const stepC = 256 - ((mask >>> 8) & 255);
+  const stepD = 256 - (mask & 255);
+  const fixedC = ((mask >>> 8) & 255) === 0;
+  const fixedD = (mask & 255) === 0;
+  for (let b = 1; b < 254; b += 1) {
+    for (let c = fixedC ? 0 : stepC; c < 255; c += fixedC ? 256 : stepC) {
+      for (let d = fixedD ? 0 : stepD; d < 255; d += fixedD ? 256 : stepD) {
+        yield ((base << 24) | (b << 16) | (c << 8) | d) >>> 0;
+      }
+    }
+  }
+}
+
+class Allocator {
+  readonly assigned = new Map<MemberObject, string>();
+  readonly faults: AddressFault[] = [];
+  readonly #used: Subnet[] = [];
+  /** Where the search for each mask goes on: what was refused once stays refused. */
+  readonly #searches = new Map<number, Generator<number>>();
+  readonly #base: number;
+  constructor(base: number) {
+    this.#base = base;
+  }
+
+  of = (member: MemberObject): string =>
+    this.assigned.get(member) ?? member.node.ports[member.port]?.address ?? "";
+
+  reserve(subnet: Subnet): void {
+    if (!this.#used.some(({ base, mask }) => base === subnet.base && mask === subnet.mask)) {
+      this.#used.push(subnet);
+    }
+  }
+
+  free(mask: number): Subnet | undefined {
+    const search = this.#searches.get(mask) ?? candidates(this.#base, mask);
+    this.#searches.set(mask, search);
+    for (let next = search.next(); next.done !== true; next = search.next()) {
+      const subnet = { base: next.value, mask };
+      if (!this.#used.some((used) => overlaps(subnet, used))) return subnet;
+    }
+    return undefined;
+  }
+
+  fault(link: LinkObject, code: string, message: string, hint: string): void {
+    this.faults.push({ link, severity: "error", code, message, hint });
+  }
+
+  allocate(link: LinkObject): void {
+    const mask = addressToNumber(link.netmask);
+    const taken = new Set<number>();
+    let subnet: Subnet | undefined;
+    for (const member of link.members) {
+      const address = this.of(member);
+      if (address === "") continue;
+      const value = addressToNumber(address);
+      taken.add(value);
+      subnet = { base: (value & mask) >>> 0, mask };
+    }
+    subnet ??= this.free(mask);
+    if (subnet === undefined) {
+      this.fault(link, "NS_SUBNETS", "Ran out of subnets.", "Use larger netmasks on fewer links.");
+      return;
+    }
+    this.reserve(subnet);
+    const last = ~mask >>> 0;
+    let host = 2;
+    for (const member of link.members) {
+      if (this.of(member) !== "") continue;
+      while (host < last && taken.has((subnet.base | host) >>> 0)) host += 1;
+      if (host >= last) {
+        const message = `Ran out of IP addresses in subnet ${numberToAddress(subnet.base)}.`;
+        this.fault(link, "NS_HOSTS", message, "Give the LAN a larger netmask: tb-set-netmask.");
+        return;
+      }
+      this.assigned.set(member, numberToAddress((subnet.base | host) >>> 0));
+      host += 1;
+    }
+  }
+}
+
+/** Whether a node sits outside of the testbed. */
+function isRemote(node: NodeObject, catalogue: Catalogue): boolean {
+  return catalogue.types.get(node.type)?.isRemote === true;
+}
+
+/**
+ * Gives every member an address.
+ * @param links in the order that `mode` asks for
+ */
+export function planAddresses(
+  links: readonly LinkObject[],
+  mode: AddressMode,
+  catalogue: Catalogue,
+  compat: boolean,
+): AddressPlan {
+  const allocator = new Allocator(catalogue.addressBase);
+  if (mode === "stable") reserveAll(allocator, links);
+  for (const link of links) {
+    if (link.isLan && link.members.some(({ node }) => isRemote(node, catalogue))) {
+      allocator.faults.push({
+        link,
+        severity: "warning",
+        code: "NS_REMOTE_LAN",
+        message: `Remote nodes used in LAN ${link.name} - no IPs assigned`,
+        hint: "Set addresses with tb-set-ip-lan if the nodes have some on this LAN.",
+      });
+      if (!compat) continue;
+    } else allocator.allocate(link);
+    check(allocator, link);
+  }
+  return { of: allocator.of, faults: allocator.faults };
+}
+
+function reserveAll(allocator: Allocator, links: readonly LinkObject[]): void {
+  for (const link of links) {
+    const mask = addressToNumber(link.netmask);
+    for (const member of link.members) {
+      const address = allocator.of(member);
+      if (address === "") continue;
+      allocator.reserve({ base: (addressToNumber(address) & mask) >>> 0, mask });
+    }
+  }
+}
+
+/** The host part of every address must be neither all zeros nor all ones, and its own. */
+function check(allocator: Allocator, link: LinkObject): void {
+  const host = ~addressToNumber(link.netmask) >>> 0;
+  const seen = new Map<string, string>();
+  for (const member of link.members) {
+    const address = allocator.of(member);
+    const part = (addressToNumber(address === "" ? "0" : address) & host) >>> 0;
+    if (part === 0 || part === host) {
+      const message =
+        `[check-ip-mask] IP address ${address} with netmask ${link.netmask} has either all '0's ` +
+        "(reserved) or all '1's (broadcast) in the host portion of the address.";
+      allocator.fault(link, "NS_HOST_PART", message, `Choose another address on ${link.name}.`);
+    }
+    const other = seen.get(address);
+    if (other !== undefined && address !== "") {
+      const message = `${other} and ${member.node.name} have the same address ${address}`;
+      allocator.fault(link, "NS_SAME_ADDRESS", message, "Give one of them another address.");
+    }
+    seen.set(address, member.node.name);
+  }
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+// Links and LANs: making them, their members, queues and methods. [EMULAB-NS 6.1, 6.3, 6.4]
+
+import { formatDouble } from "../tcl/number.ts";
+import type { Command } from "../tcl/script.ts";
+import { type NsContext, NsFault } from "./context.ts";
+import { type Call, type MethodTable, method, quantity, word } from "./method.ts";
+import { attachPort } from "./node.ts";
+import type {
+  LinkHandle,
+  LinkObject,
+  MemberObject,
+  NodeObject,
+  QueueObject,
+  Shape,
+  TraceSettings,
+} from "./objects.ts";
+import { parseBandwidth, parseDelay } from "./units.ts";
+
+/** Fields of a queue: name in files, column in tables, value at the start. */
+export const queueFields: readonly (readonly [field: string, column: string, preset: string])[] = [
+  ["limit_", "q_limit", "50"],
+  ["maxthresh_", "q_maxthresh", "15"],
+  ["thresh_", "q_minthresh", "5"],
+  ["q_weight_", "q_weight", "0.002"],
+  ["linterm_", "q_linterm", "10"],
+  ["queue-in-bytes_", "q_qinbytes", "0"],
+  ["bytes_", "q_bytes", "0"],
+  ["mean_pktsize_", "q_meanpsize", "500"],
+  ["wait_", "q_wait", "1"],
+  ["setbit_", "q_setbit", "0"],
+  ["drop-tail_", "q_droptail", "1"],
+  ["red_", "q_red", "0"],
+  ["gentle_", "q_gentle", "0"],
+];
+
+const booleanFields = new Set([
+  "queue-in-bytes_",
+  "bytes_",
+  "wait_",
+  "setbit_",
+  "drop-tail_",
+  "red_",
+  "gentle_",
+]);
+
+/** Kilobits per second of a link, within the range of the site. @throws NsFault */
+export function linkBandwidth(context: NsContext, text: string, index: number): number {
+  const kbps = quantity(parseBandwidth(text), "NS_BANDWIDTH", index, text);
+  const { bandwidthMinKbps, bandwidthMaxKbps } = context.options.catalogue;
+  if (text.trim() !== "*" && kbps < bandwidthMinKbps) {
+    throw new NsFault("NS_BANDWIDTH", `Bandwidth of ${kbps} Kbs is too low.`, {
+      word: index,
+      hint: `The least is ${bandwidthMinKbps} kb; a number without a unit is bits a second.`,
+    });
+  }
+  if (kbps > bandwidthMaxKbps) {
+    const message = `Bandwidth requested (${kbps}) exceeds maximum of ${bandwidthMaxKbps} kbps!`;
+    throw new NsFault("NS_BANDWIDTH", message, { word: index });
+  }
+  return kbps;
+}
+
+/** Milliseconds of delay, 0 or at least the least of the site. @throws NsFault */
+export function linkDelay(context: NsContext, text: string, index: number): number {
+  const ms = quantity(parseDelay(text), "NS_DELAY", index, text);
+  const least = context.options.catalogue.delayMinMs;
+  const isZero = Number.parseFloat(text) === 0;
+  if (!isZero && ms < least) {
+    const message = `The delay of ${ms}ms is invalid, it must be either 0 or at least ${least}ms.`;
+    throw new NsFault("NS_DELAY", message, {
+      word: index,
+      hint: `"${text}" reads as ${ms} ms. Use 0ms or ${least}ms and more.`,
+    });
+  }
+  return ms;
+}
+
+/** Half a delay as the tables write it: 25.0, 12.5. */
+export function halfDelay(ms: number): string {
+  return formatDouble(ms / 2);
+}
+
+function createShape(bandwidth: string, delay: string): Shape {
+  return { delay, bandwidth, backfill: "0", estimate: undefined, loss: "0" };
+}
+
+function createQueue(context: NsContext, site: Command, type: string): QueueObject {
+  const fields = new Map(queueFields.map(([field, , preset]) => [field, preset]));
+  if (type === "RED" || type === "GRED") fields.set("red_", "1");
+  if (type === "GRED") fields.set("gentle_", "1");
+  return context.add({
+    kind: "queue",
+    name: context.nextClassName("q"),
+    isNamed: false,
+    offset: context.offsetOf(site),
+    link: undefined,
+    node: undefined,
+    fields,
+  });
+}
+
+/** What a link or LAN is made from. */
+export interface LinkPlan {
+  readonly isLan: boolean;
+  readonly nodes: readonly NodeObject[];
+  readonly kbps: number;
+  readonly delayMs: number;
+  readonly queueType: string;
+}
+
+/** Makes a link or LAN with a port, shapes and a queue for each node. */
+export function createLink(context: NsContext, site: Command, plan: LinkPlan): LinkObject {
+  const link: LinkObject = {
+    kind: "link",
+    name: context.nextName(plan.isLan ? "tblan-lan" : "tblink-l"),
+    isNamed: false,
+    offset: context.offsetOf(site),
+    isLan: plan.isLan,
+    members: [],
+    netmask: "255.255.255.0",
+    mustDelay: plan.queueType === "RED" || plan.queueType === "GRED",
+    failureAction: "fatal",
+    columns: new Map(),
+    trace: undefined,
+    settings: new Map(),
+  };
+  context.add(link);
+  for (const node of plan.nodes) {
+    const port = attachPort(context, node, link);
+    const queue = createQueue(context, site, plan.queueType);
+    queue.link = link;
+    queue.node = node;
+    const delay = halfDelay(plan.delayMs);
+    const toLink = createShape(`${plan.kbps}`, delay);
+    const fromLink = createShape(`${plan.kbps}`, delay);
+    link.members.push({ node, port, toLink, fromLink, queue, extra: new Map() });
+  }
+  return link;
+}
+
+/** The first member of a link on a node. */
+export function memberOf(link: LinkObject, node: NodeObject): MemberObject | undefined {
+  return link.members.find((member) => member.node === node);
+}
+
+/** The last point-to-point link between two nodes. */
+export function linkBetween(a: NodeObject, b: NodeObject): LinkObject | undefined {
+  return a.ports.findLast(
+    ({ link }) => !link.isLan && link.members.some((member) => member.node === b),
+  )?.link;
+}
+
+function traceOf(link: LinkObject): TraceSettings {
+  link.trace ??= { type: "header", expression: "", snaplen: "0", endnode: "0", database: "0" };
+  return link.trace;
+}
+
+function trace({ self, argv }: Call<LinkObject>): string {
+  const settings = traceOf(self);
+  const type = argv.length > 2 ? word(argv, 2) : "header";
+  if (!["header", "packet", "monitor"].includes(type)) {
+    throw new NsFault("NS_TRACE", `[trace] ${type} is not a kind of trace`, {
+      word: 2,
+      hint: "Use header, packet or monitor.",
+    });
+  }
+  settings.type = type;
+  settings.expression = word(argv, 3);
+  return "";
+}
+
+function traceField(field: "snaplen" | "endnode" | "database") {
+  return ({ self, argv }: Call<LinkObject>): string => {
+    traceOf(self)[field] = word(argv, 2);
+    return "";
+  };
+}
+
+function set({ context, self, argv, site }: Call<LinkObject>): string {
+  if (word(argv, 2) === "netmask") {
+    if (argv.length > 3) self.netmask = word(argv, 3);
+    return self.netmask;
+  }
+  const message = `links have no field ${word(argv, 2)} here`;
+  context.warn(site, "NS_UNSUPPORTED", message, { word: 2 });
+  return "";
+}
+
+function queueOf({ context, self, argv }: Call<LinkObject>): string {
+  const node = context.find(word(argv, 2), ["node"]);
+  const member = node === undefined ? undefined : memberOf(self, node);
+  if (member === undefined) {
+    throw new NsFault("NS_NOT_MEMBER", `[queue] ${word(argv, 2)} is not on ${self.name}`, {
+      word: 2,
+    });
+  }
+  return member.queue.name;
+}
+
+/** Methods of links and LANs. */
+export const linkMethods: MethodTable<LinkObject> = new Map([
+  method<LinkObject>("trace", "?header|packet|monitor? ?expression?", 0, 2, trace),
+  method<LinkObject>("trace_type", "type", 1, 1, trace),
+  method<LinkObject>("trace_snaplen", "bytes", 1, 1, traceField("snaplen")),
+  method<LinkObject>("trace_endnode", "0|1", 1, 1, traceField("endnode")),
+  method<LinkObject>("trace_mysql", "0|1", 1, 1, traceField("database")),
+  method<LinkObject>("trace_expr", "expression", 1, 1, ({ self, argv }) => {
+    traceOf(self).expression = word(argv, 2);
+    return "";
+  }),
+  method<LinkObject>("cost", "cost", 1, 1, ({ self, argv }) => {
+    self.columns.set("cost", word(argv, 2));
+    return "";
+  }),
+  method<LinkObject>("queue", "node", 1, 1, queueOf),
+  method<LinkObject>("Queue", "node", 1, 1, queueOf),
+  method<LinkObject>("set", "field ?value?", 1, 2, set),
+  method<LinkObject>("enable_openflow", "controller", 1, 1, ({ self, argv }) => {
+    self.columns.set("ofenabled", "1");
+    self.columns.set("ofcontroller", word(argv, 2));
+    return "";
+  }),
+]);
+
+/** Methods of `$ns link a b` and `$ns lanlink lan node`. */
+export const handleMethods: MethodTable<LinkHandle> = new Map([
+  method<LinkHandle>("queue", "", 0, 0, ({ self }) => self.member.queue.name),
+]);
+
+function setQueueField({ context, self, argv, site }: Call<QueueObject>): string {
+  const field = word(argv, 2);
+  if (!self.fields.has(field)) {
+    context.warn(site, "NS_UNSUPPORTED", `queues have no field ${field} here`, { word: 2 });
+    return "";
+  }
+  if (argv.length === 3) return self.fields.get(field) ?? "";
+  let value = word(argv, 3);
+  if (booleanFields.has(field)) value = value === "true" ? "1" : value === "false" ? "0" : value;
+  if (!/^[0-9]*\.?[0-9]+$/.test(value)) {
+    throw new NsFault("NS_FIELD", `${value} is not a value for ${field}`, {
+      word: 3,
+      hint: "Queue fields are numbers, or true and false.",
+    });
+  }
+  self.fields.set(field, value);
+  return value;
+}
+
+/** Methods of queues. */
+export const queueMethods: MethodTable<QueueObject> = new Map([
+  method<QueueObject>("set", "field ?value?", 1, 2, setQueueField),
+]);

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// `$ns run`: the checks on the whole experiment, and its outcome. [EMULAB-NS 13, 15]
+
+import type { Experiment } from "../model.ts";
+import { TclError } from "../tcl/error.ts";
+import { type AddressFault, planAddresses } from "./addresses.ts";
+import type { NsContext } from "./context.ts";
+import type { LinkObject, NodeObject } from "./objects.ts";
+import { formatRows, type Tables } from "./rows.ts";
+import { sourceFile } from "./source.ts";
+import { chooseSyncServer, type SyncServerChoice } from "./sync-server.ts";
+import { toModel } from "./to-model.ts";
+import { trafficFault } from "./traffic.ts";
+
+/** What an accepted file gives. */
+export interface RunOutcome {
+  readonly experiment: Experiment;
+  readonly rows: Tables;
+  readonly syncServer: SyncServerChoice;
+}
+
+const namePattern = /^[-0-9A-Za-z]+$/;
+const nameMax = 32;
+
+/** Checks everything and, when nothing was wrong in the whole file, keeps the outcome. */
+export function finishRun(context: NsContext): void {
+  includeInnerTestbed(context);
+  for (const node of context.all("node")) checkNode(context, node);
+  for (const link of context.all("link")) checkLink(context, link);
+  for (const agent of context.all("agent")) {
+    const fault = trafficFault(agent);
+    if (fault !== undefined && agent.node !== undefined) add(context, agent.offset, fault);
+  }
+  for (const program of context.all("program")) {
+    if (program.node !== undefined) continue;
+    add(
+      context,
+      program.offset,
+      new TclError("NS_PROGRAM", `[updatedb] ${program.name} has no node.`, {
+        hint: `Put it on one: $${program.name} set node $node`,
+      }),
+    );
+  }
+  if (context.diagnostics.errors > 0) return;
+  const { catalogue, compat, pid, eid, addresses } = context.options;
+  const legacy = planAddresses(context.inTableOrder("link"), "legacy", catalogue, compat);
+  const plan =
+    addresses === "legacy"
+      ? legacy
+      : planAddresses(context.all("link"), "stable", catalogue, compat);
+  for (const fault of plan.faults) addAddressFault(context, fault);
+  const explicit = context.settings.syncServer?.name;
+  const syncServer = chooseSyncServer(explicit, context.all("node"), catalogue);
+  context.outcome = {
+    experiment: toModel(context, { pid, eid, syncServer: syncServer.node, addressOf: plan.of }),
+    rows: formatRows(context, legacy.of, syncServer.node),
+    syncServer,
+  };
+}
+
+function add(context: NsContext, offset: number, fault: TclError): void {
+  const { code, message, details } = fault;
+  context.diagnostics.add(offset, { severity: "error", code, message, hint: details.hint });
+}
+
+function addAddressFault(context: NsContext, fault: AddressFault): void {
+  const { link, severity, code, message, hint } = fault;
+  context.diagnostics.add(link.offset, { severity, code, message, hint });
+}
+
+/** A file about an inner testbed without nodes of its own gets the site's standard ones. */
+function includeInnerTestbed(context: NsContext): void {
+  const { settings } = context;
+  if (settings.get("elab_in_elab") !== "1" || context.all("node").length > 0) return;
+  const topology = settings.innerTopology;
+  sourceFile(context, topology === "" ? "elabinelab.ns" : `elabinelab-${topology}.ns`);
+}
+
+function checkNode(context: NsContext, node: NodeObject): void {
+  if (!namePattern.test(node.name)) {
+    const message = `[run] Invalid node name ${node.name}.  Can only contain [-0-9A-Za-z] due to DNS limitations.`;
+    add(
+      context,
+      node.offset,
+      new TclError("NS_NAME", message, {
+        hint: "The name is the variable it is first assigned to: choose another one.",
+      }),
+    );
+  } else if (node.name.length > nameMax) {
+    add(
+      context,
+      node.offset,
+      new TclError("NS_NAME", `[run] the node name ${node.name} is longer than ${nameMax}`),
+    );
+  } else if (node.name === "ops") {
+    const message = "You may not use the name for 'ops' for a node!";
+    add(context, node.offset, new TclError("NS_NAME", message));
+  }
+}
+
+function checkLink(context: NsContext, link: LinkObject): void {
+  if (!namePattern.test(link.name)) {
+    const message = `[run] Invalid lan/link name ${link.name}.  Can only contain [-0-9A-Za-z] for symmetry with node DNS limitations.`;
+    add(
+      context,
+      link.offset,
+      new TclError("NS_NAME", message, {
+        hint: "The name is the variable it is first assigned to: choose another one.",
+      }),
+    );
+  }
+  if (link.members.length < 2) {
+    const message = `[run] ${link.name} has only a single node.  LANs must have at least 2 nodes in them.`;
+    add(context, link.offset, new TclError("NS_SINGLE_NODE", message));
+  }
+}

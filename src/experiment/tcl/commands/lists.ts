@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+// list, llength, lindex, lrange, linsert, lreplace, lreverse, lrepeat, lsearch, lsort, lassign,
+// lset, concat, join, split.
+
+import { TclError } from "../error.ts";
+import { globMatch } from "../glob.ts";
+import type { CommandDefinition, Interpreter } from "../interpreter.ts";
+import { formatList, parseList } from "../list.ts";
+import { parseInteger, parseNumber } from "../number.ts";
+import { compareText, compareValues } from "../operators.ts";
+import { arg, command, indexArg, integerArg, many, optionOf } from "./shared.ts";
+
+/** Reads a list argument; an error points at the word. */
+function list(argv: readonly string[], word: number): string[] {
+  try {
+    return parseList(arg(argv, word));
+  } catch (error) {
+    if (error instanceof TclError && error.offset < 0) {
+      throw new TclError(error.code, error.message, { ...error.details, word });
+    }
+    throw error;
+  }
+}
+
+function lindex(_interp: Interpreter, argv: readonly string[]): string {
+  let value = arg(argv, 1);
+  const indexes = argv.length === 3 ? list(argv, 2) : argv.slice(2);
+  for (const index of indexes) {
+    const elements = parseList(value);
+    value = elements[indexArg([index], 0, elements.length)] ?? "";
+  }
+  return value;
+}
+
+function lrange(_interp: Interpreter, argv: readonly string[]): string {
+  const elements = list(argv, 1);
+  const first = Math.max(0, indexArg(argv, 2, elements.length));
+  const last = indexArg(argv, 3, elements.length);
+  return formatList(elements.slice(first, Math.max(first, last + 1)));
+}
+
+function linsert(_interp: Interpreter, argv: readonly string[]): string {
+  const elements = list(argv, 1);
+  // `end` means after the last element here.
+  const at = indexArg(argv, 2, elements.length + 1);
+  const index = Math.min(Math.max(at, 0), elements.length);
+  return formatList([...elements.slice(0, index), ...argv.slice(3), ...elements.slice(index)]);
+}
+
+function lreplace(_interp: Interpreter, argv: readonly string[]): string {
+  const elements = list(argv, 1);
+  const first = Math.min(Math.max(0, indexArg(argv, 2, elements.length)), elements.length);
+  const last = Math.max(first - 1, indexArg(argv, 3, elements.length));
+  return formatList([...elements.slice(0, first), ...argv.slice(4), ...elements.slice(last + 1)]);
+}
+
+function lrepeat(interp: Interpreter, argv: readonly string[]): string {
+  const count = integerArg(argv, 1);
+  if (count < 0) throw new TclError("TCL_NUMBER", `bad count "${count}": must be integer >= 0`);
+  const once = formatList(argv.slice(2));
+  interp.memory.reserve(count * (once.length + 1));
+  if (argv.length === 2 || count === 0) return "";
+  return `${`${once} `.repeat(count - 1)}${once}`;
+}
+
+function lset(interp: Interpreter, argv: readonly string[]): string {
+  const name = arg(argv, 1);
+  const value = arg(argv, argv.length - 1);
+  const path = argv.length === 4 ? list(argv, 2) : argv.slice(2, -1);
+  return interp.set(name, replaceAt(interp.get(name), path, value));
+}
+
+function replaceAt(text: string, path: readonly string[], value: string): string {
+  const [first, ...rest] = path;
+  if (first === undefined) return value;
+  const elements = parseList(text);
+  const index = indexArg([first], 0, elements.length);
+  if (index < 0 || index > elements.length) {
+    throw new TclError("TCL_INDEX", "list index out of range", { word: 2 });
+  }
+  elements[index] = replaceAt(elements[index] ?? "", rest, value);
+  return formatList(elements);
+}
+
+function lassign(interp: Interpreter, argv: readonly string[]): string {
+  const elements = list(argv, 1);
+  for (let i = 2; i < argv.length; i += 1) interp.set(arg(argv, i), elements[i - 2] ?? "");
+  return formatList(elements.slice(argv.length - 2));
+}
+
+function split(_interp: Interpreter, argv: readonly string[]): string {
+  const text = arg(argv, 1);
+  const separators = argv.length > 2 ? arg(argv, 2) : " \t\n\r";
+  if (text === "") return "";
+  if (separators === "") return formatList([...text]);
+  const elements: string[] = [];
+  let piece = "";
+  for (const ch of text) {
+    if (separators.includes(ch)) {
+      elements.push(piece);
+      piece = "";
+    } else piece += ch;
+  }
+  elements.push(piece);
+  return formatList(elements);
+}
+
+const searchOptions = ["-exact", "-glob", "-all", "-inline", "-not", "-nocase", "-regexp"] as const;
+
+function lsearch(_interp: Interpreter, argv: readonly string[]): string {
+  const on = new Set<string>();
+  for (let i = 1; i < argv.length - 2; i += 1) on.add(optionOf(arg(argv, i), searchOptions, i));
+  if (on.has("-regexp")) {
+    const hint = "Use lsearch -glob.";
+    throw new TclError("TCL_FORBIDDEN", "lsearch -regexp is not available", { word: 1, hint });
+  }
+  const elements = list(argv, argv.length - 2);
+  const fold = (text: string): string => (on.has("-nocase") ? text.toLowerCase() : text);
+  const pattern = fold(arg(argv, argv.length - 1));
+  const matches = (element: string): boolean =>
+    (on.has("-exact") ? fold(element) === pattern : globMatch(pattern, fold(element))) !==
+    on.has("-not");
+  const found = elements.flatMap((element, index) => (matches(element) ? [index] : []));
+  const shown = found.map((index) => (on.has("-inline") ? (elements[index] ?? "") : `${index}`));
+  if (on.has("-all")) return formatList(shown);
+  return shown[0] ?? (on.has("-inline") ? "" : "-1");
+}
+
+const sortOptions = [
+  "-ascii",
+  "-dictionary",
+  "-integer",
+  "-real",
+  "-increasing",
+  "-decreasing",
+  "-unique",
+  "-nocase",
+  "-index",
+  "-command",
+] as const;
+
+type Compare = (a: string, b: string) => number;
+
+function lsort(interp: Interpreter, argv: readonly string[]): string {
+  const on = new Set<string>();
+  let index: string | undefined;
+  for (let i = 1; i < argv.length - 1; i += 1) {
+    const option = optionOf(arg(argv, i), sortOptions, i);
+    if (option === "-command") {
+      const hint = "Use -integer, -real, -dictionary or -index.";
+      throw new TclError("TCL_FORBIDDEN", "lsort -command is not available", { word: i, hint });
+    }
+    if (option === "-index") {
+      i += 1;
+      index = arg(argv, i);
+    }
+    on.add(option);
+  }
+  const elements = list(argv, argv.length - 1);
+  interp.step(elements.length);
+  const key = (element: string): string => {
+    if (index === undefined) return element;
+    const parts = parseList(element);
+    return parts[indexArg([index], 0, parts.length)] ?? "";
+  };
+  const compare = comparison(on);
+  const sign = on.has("-decreasing") ? -1 : 1;
+  const sorted = elements.toSorted((a, b) => sign * compare(key(a), key(b)));
+  if (!on.has("-unique")) return formatList(sorted);
+  // Of equal elements the last one stays.
+  const kept = sorted.filter((element, at) => {
+    const next = sorted[at + 1];
+    return next === undefined || compare(key(element), key(next)) !== 0;
+  });
+  return formatList(kept);
+}
+
+function comparison(on: ReadonlySet<string>): Compare {
+  if (on.has("-integer") || on.has("-real")) {
+    const read = (text: string): number | bigint => {
+      const value = on.has("-integer") ? parseInteger(text) : parseNumber(text);
+      if (value === undefined) {
+        const kind = on.has("-integer") ? "integer" : "floating-point number";
+        throw new TclError("TCL_NUMBER", `expected ${kind} but got "${text}"`);
+      }
+      return typeof value === "object" ? value.value : value;
+    };
+    return (a, b) => {
+      const x = read(a);
+      const y = read(b);
+      return x < y ? -1 : x > y ? 1 : 0;
+    };
+  }
+  if (on.has("-dictionary")) return compareDictionary;
+  if (on.has("-nocase")) return (a, b) => compareText(a.toLowerCase(), b.toLowerCase());
+  return compareText;
+}
+
+/** Digits inside names compare as numbers; letter case matters last. */
+function compareDictionary(a: string, b: string): number {
+  const x = a.toLowerCase().match(/[0-9]+|[^0-9]+/g) ?? [];
+  const y = b.toLowerCase().match(/[0-9]+|[^0-9]+/g) ?? [];
+  for (let i = 0; i < Math.min(x.length, y.length); i += 1) {
+    const p = x[i] ?? "";
+    const q = y[i] ?? "";
+    const digits = /^[0-9]/.test(p) && /^[0-9]/.test(q);
+    const order = digits
+      ? compareValues(normalInteger(p), normalInteger(q)) || p.length - q.length
+      : compareText(p, q);
+    if (order !== 0) return order;
+  }
+  return x.length - y.length || compareText(a, b);
+}
+
+function normalInteger(digits: string): string {
+  return digits.replace(/^0+(?=[0-9])/, "");
+}
+
+/** Commands on lists. */
+export const listCommands: readonly CommandDefinition[] = [
+  command("list", "?arg ...?", 1, many, (_interp, argv) => formatList(argv.slice(1))),
+  command("llength", "list", 2, 2, (_interp, argv) => `${list(argv, 1).length}`),
+  command("lindex", "list ?index ...?", 2, many, lindex),
+  command("lrange", "list first last", 4, 4, lrange),
+  command("linsert", "list index ?element ...?", 3, many, linsert),
+  command("lreplace", "list first last ?element ...?", 4, many, lreplace),
+  command("lreverse", "list", 2, 2, (_interp, argv) => formatList(list(argv, 1).reverse())),
+  command("lrepeat", "count ?value ...?", 2, many, lrepeat),
+  command("lset", "varName ?index ...? value", 3, many, lset),
+  command("lassign", "list ?varName ...?", 2, many, lassign),
+  command("lsearch", "?-option value ...? list pattern", 3, many, lsearch),
+  command("lsort", "?-option value ...? list", 2, many, lsort),
+  command("concat", "?arg ...?", 1, many, (_interp, argv) =>
+    argv
+      .slice(1)
+      .map((text) => text.trim())
+      .filter((text) => text !== "")
+      .join(" "),
+  ),
+  command("join", "list ?joinString?", 2, 3, (interp, argv) => {
+    const elements = list(argv, 1);
+    const between = argv.length > 2 ? arg(argv, 2) : " ";
+    interp.memory.reserve(arg(argv, 1).length + between.length * elements.length);
+    return elements.join(between);
+  }),
+  command("split", "string ?splitChars?", 2, 3, split),
+];

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// The two ways a script stops. TclError: the script is wrong here; `catch` sees it. TclLimitError:
+// the file used up a bound of limits.ts; nothing inside the file can catch it.
+
+/** What an error says besides its message. */
+export interface TclErrorDetails {
+  /** Word of the running command that is at fault, from 0. */
+  readonly word?: number;
+  /** Text inside that word to point at. */
+  readonly within?: string;
+  /** Source offset, when it is known better than by word. */
+  readonly offset?: number;
+  readonly hint?: string;
+  /** The cause was reported already: the error stops the command but is not reported again. */
+  readonly silent?: boolean;
+}
+
+/** An error of the script, with a stable code of docs/reference/diagnostics.md. */
+export class TclError extends Error {
+  readonly code: string;
+  readonly details: TclErrorDetails;
+  /** Source offset of the word at fault; the evaluator fills it in at the innermost command. */
+  offset: number;
+  /** Source offsets of the calls that led here, innermost first. */
+  readonly via: number[] = [];
+  /** What `catch` and `error` carry in `errorInfo` is not kept: no stack texts in this language. */
+  constructor(code: string, message: string, details: TclErrorDetails = {}) {
+    super(message);
+    this.code = code;
+    this.details = details;
+    this.offset = details.offset ?? -1;
+  }
+}
+
+/** A bound was passed: the evaluation of the file ends here. */
+export class TclLimitError extends TclError {}
