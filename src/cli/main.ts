@@ -21,10 +21,13 @@ function integer(min: number, max: number): (text: string) => number {
   };
 }
 
+/** What the timers of the platform can wait: 24 days. */
+const secondsMax = 2_000_000;
+
 function seconds(text: string): number {
   const value = Number(text);
-  if (text.trim() !== "" && value >= 0 && value <= 1e7) return value;
-  throw new InvalidArgumentError("It must be a number of seconds, 0 or more.");
+  if (text.trim() !== "" && value >= 0 && value <= secondsMax) return value;
+  throw new InvalidArgumentError(`It must be a number of seconds from 0 to ${secondsMax}.`);
 }
 
 function buildProgram(setExit: (code: number) => void): Command {

@@ -26,6 +26,8 @@ export interface RunStarted {
   readonly file: string;
   readonly seed: number;
   readonly startedWallMs: number;
+  /** CLOCK_MONOTONIC at time 0, microseconds: what programs measure can be related to the run. */
+  readonly zeroMonotonicUs: number;
   readonly out: string;
   readonly syncServer: string | null;
   readonly backend: { readonly nodes: "process"; readonly links: "none" };

@@ -185,9 +185,7 @@ class Run {
     link.submit(planAgenda(this.#scope, experiment));
     const zeroUs = clock.nowUs();
     this.#time.setZero(zeroUs);
-    const held = this.#held;
-    this.#held = [];
-    for (const { body, monotonicUs } of held) this.#say(rebase(body, this.#time), monotonicUs);
+    this.#sayHeld();
     link.submit({ kind: "agenda-start", scope: this.#scope });
     if (durationSeconds > 0) {
       const end = (): void => this.#end({ endedBy: "duration", error: null });
@@ -209,7 +207,7 @@ class Run {
   async #fire(fire: Fire): Promise<void> {
     const { experiment, clock } = this.#options;
     const programs = this.#programs;
-    if (programs === undefined) return;
+    if (programs === undefined || this.#ending !== undefined) return;
     const performer = new EventPerformer({
       experiment,
       programs,
@@ -252,8 +250,8 @@ class Run {
     const ending = this.#ending ?? interrupted;
     for (const cancel of this.#timers) cancel();
     if (!this.#time.isSet) this.#time.setZero(clock.nowUs());
-    for (const { body, monotonicUs } of this.#held) this.#say(body, monotonicUs);
-    this.#held = [];
+    this.#sayHeld();
+    this.#programs?.beginEnd();
     this.#link?.submit({ kind: "close-scope", scope: this.#scope, error: clearedError });
     await this.#link?.close();
     await this.#programs?.stopAll();
@@ -272,6 +270,7 @@ class Run {
       type: "run-started",
       ...{ runId, seed, out, file, experiment: this.#scope },
       startedWallMs: clock.wallMs(),
+      zeroMonotonicUs: 0,
       syncServer: experiment.syncServer ?? null,
       backend: { nodes: "process", links: "none" },
       nodes: [...backend.nodes.values()].map(({ name, addresses }) => ({ name, addresses })),
@@ -279,6 +278,13 @@ class Run {
       eventsPlanned: countTimedEvents(experiment),
       lost: backend.lost,
     });
+  }
+
+  /** Time 0 is known. */
+  #sayHeld(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const { body, monotonicUs } of held) this.#say(rebase(body, this.#time), monotonicUs);
   }
 
   #say(body: RunEventBody, monotonicUs: number = this.#options.clock.nowUs()): void {
@@ -302,6 +308,7 @@ function linksOf(experiment: Experiment, node: string): { link: string; experime
 
 /** What was said before time 0 was known carries monotonic times; they are turned now. */
 function rebase(body: RunEventBody, time: TimeBase): RunEventBody {
+  if (body.type === "run-started") return { ...body, zeroMonotonicUs: time.zeroMonotonicUs };
   if (body.type !== "program-ended") return body;
   return { ...body, startedUs: time.fromMonotonic(body.startedUs) };
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Finds a run in which everybody waits for somebody who cannot come any more: each program that
-// still runs is on a node that waits at a barrier, no event is planned, and nothing changes. Pure.
+// Finds a run in which everybody waits for somebody who cannot come any more: no event is
+// planned, nothing changes, and on each node there are as many waits as programs that still run.
+// What a program does in the background beside its wait is not seen. Pure.
 import type { BarrierDescription, ScopeDescription } from "../core/description.ts";
 
 export interface ActiveProgram {
@@ -28,11 +29,8 @@ export class StuckDetector {
       this.#lastState = state;
       this.#sinceUs = nowUs;
     }
-    const waiting = new Set(
-      scope.barriers.flatMap((barrier) => barrier.waiting.map(({ who }) => who.node)),
-    );
-    const allWait = active.length > 0 && active.every(({ node }) => waiting.has(node));
-    if (!allWait || scope.pendingEvents > 0) {
+    const waits = scope.barriers.flatMap(({ waiting }) => waiting.map(({ who }) => who.node));
+    if (!allWait(active, waits) || scope.pendingEvents > 0) {
       this.#sinceUs = nowUs;
       return undefined;
     }
@@ -42,6 +40,16 @@ export class StuckDetector {
       .map(describeStuck)
       .join("; ");
   }
+}
+
+function allWait(
+  active: readonly ActiveProgram[],
+  waits: readonly (string | undefined)[],
+): boolean {
+  const free = new Map<string | undefined, number>();
+  for (const node of waits) free.set(node, (free.get(node) ?? 0) + 1);
+  for (const { node } of active) free.set(node, (free.get(node) ?? 0) - 1);
+  return active.length > 0 && active.every(({ node }) => (free.get(node) ?? 0) >= 0);
 }
 
 function describeStuck(barrier: BarrierDescription): string {

@@ -24,6 +24,11 @@ export class TimeBase {
     this.#zeroMonotonicUs = monotonicUs;
   }
 
+  /** The instant of time 0; 0 before it is known. */
+  get zeroMonotonicUs(): number {
+    return this.#zeroMonotonicUs ?? 0;
+  }
+
   get isSet(): boolean {
     return this.#zeroMonotonicUs !== undefined;
   }

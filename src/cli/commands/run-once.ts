@@ -62,7 +62,7 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
     stuckSeconds: argv.stuckAfter,
     tools: oldTools(),
     clock: systemClock,
-    limits: forNodes(limits, experiment.nodes.length),
+    limits: forExperiment(limits, experiment),
     logger: stderrLogger(options.io),
     watch,
     interrupt: signals.interrupt,
@@ -98,9 +98,10 @@ function createDisplay({ argv, experiment }: RunOnceOptions): Progress {
   });
 }
 
-/** Reports of a run may name every node: people ask for exactly the one that is missing. */
-function forNodes(limits: Limits, nodes: number): Limits {
-  return { ...limits, namesInReportMax: Math.max(limits.namesInReportMax, 4 * nodes) };
+/** Reports may name every node and program: people ask for exactly the one that is missing. */
+function forExperiment(limits: Limits, { nodes, programs }: Experiment): Limits {
+  const names = 4 * nodes.length + programs.length;
+  return { ...limits, namesInReportMax: Math.max(limits.namesInReportMax, names) };
 }
 
 function stderrLogger(io: CommandIo): Logger {

@@ -56,8 +56,7 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
   }
   if (series.length > 1) await finishSeries(out, results, argv, io);
   else if (argv.json) io.stdout(`${JSON.stringify(results[0]?.result, null, 2)}\n`);
-  if (signals.received === "SIGTERM") return exitCodes.terminated;
-  if (signals.received !== undefined) return exitCodes.interrupted;
+  if (signals.exitStatus !== undefined) return signals.exitStatus;
   const allPassed = results.every(({ result }) => result.outcome === "passed");
   return allPassed ? exitCodes.ok : exitCodes.failed;
 }

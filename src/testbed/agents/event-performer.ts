@@ -41,16 +41,20 @@ export class EventPerformer {
   }
 
   async #performOnPrograms(event: AgendaEvent): Promise<ProgramResult> {
-    const results: ProgramResult[] = [];
-    for (const name of this.#members(event.object)) {
-      results.push(await this.#performOnProgram(name, event));
-    }
+    // All at once: the members of a group are meant to start together.
+    const names = this.#members(event.object);
+    const results = await Promise.all(names.map((name) => this.#performOnProgram(name, event)));
     const [first] = results;
     if (first === undefined) return this.#ignored(`${event.object} has no programs`);
     if (results.length === 1) return first;
-    const failed = results.find(({ outcome }) => outcome !== "done");
+    const failed = results.findIndex(({ outcome }) => outcome !== "done");
     const done = Promise.all(results.map((result) => result.done));
-    return { ...first, ...(failed && { outcome: failed.outcome }), done: done.then(worstError) };
+    return {
+      // The event has fired when its last member has.
+      firedMonotonicUs: Math.max(...results.map((result) => result.firedMonotonicUs)),
+      outcome: failed < 0 ? "done" : inMember(names[failed] ?? "", results[failed]?.outcome ?? ""),
+      done: done.then(worstError),
+    };
   }
 
   #performOnProgram(name: string, event: AgendaEvent): Promise<ProgramResult> | ProgramResult {
@@ -111,6 +115,11 @@ export class EventPerformer {
     const firedMonotonicUs = this.#options.clock.nowUs();
     return { firedMonotonicUs, outcome: `ignored: ${why}`, done: Promise.resolve(0) };
   }
+}
+
+/** `failed: it is still running` -> `failed: agent2: it is still running`. */
+function inMember(name: string, outcome: string): string {
+  return outcome.replace(": ", `: ${name}: `);
 }
 
 /** Whether `command` is the start command inside the wrapper that reports its status. */

@@ -12,6 +12,8 @@ import { readTail } from "./output-tail.ts";
 
 /** Time between SIGTERM and SIGKILL for a program that is stopped. */
 const stopGraceMs = 2_000;
+/** The longest a timer of the platform can wait; a time limit beyond it (24 days) is that long. */
+const timerMsMax = 2 ** 31 - 1;
 /** The most of a failed program's standard error that is shown. */
 const stderrTailBytesMax = 4_096;
 
@@ -45,7 +47,8 @@ export class ProgramAgent {
   readonly #options: ProgramAgentOptions;
   readonly #programs: ReadonlyMap<string, Program>;
   readonly #running = new Map<string, RunningProgram>();
-  readonly #starting = new Set<string>();
+  readonly #starting = new Map<string, Promise<unknown>>();
+  #ending = false;
 
   constructor(options: ProgramAgentOptions) {
     this.#options = options;
@@ -71,9 +74,11 @@ export class ProgramAgent {
     if (this.#running.has(name) || this.#starting.has(name)) {
       return refused(nowUs, "it is still running");
     }
-    this.#starting.add(name);
+    if (this.#ending) return refused(nowUs, "the run is ending");
+    const spawned = this.#spawn(program, args);
+    this.#starting.set(name, spawned);
     try {
-      return await this.#spawn(program, args);
+      return await spawned;
     } finally {
       this.#starting.delete(name);
     }
@@ -100,13 +105,18 @@ export class ProgramAgent {
     return { firedMonotonicUs: nowUs, outcome: "done", done: Promise.resolve(0) };
   }
 
-  /** The run ends: what still runs is stopped and judged by nobody. */
+  /** The run ends: no program is started any more, and what ends from now on is judged by nobody. */
+  beginEnd(): void {
+    this.#ending = true;
+    for (const running of this.#running.values()) running.stopped = true;
+  }
+
+  /** Stops what still runs, and what is just being started. */
   async stopAll(): Promise<void> {
+    this.beginEnd();
+    await Promise.allSettled(this.#starting.values());
     const all = [...this.#running.values()];
-    for (const running of all) {
-      running.stopped = true;
-      this.#end(running);
-    }
+    for (const running of all) this.#end(running);
     await Promise.all(all.map(({ done }) => done));
   }
 
@@ -154,13 +164,13 @@ export class ProgramAgent {
       program,
       process,
       done,
-      stopped: false,
+      stopped: this.#ending,
       timedOut: false,
       cancelTimeout: () => undefined,
     };
     const timeoutSeconds = how.timeoutSeconds ?? program.timeoutSeconds;
     if (timeoutSeconds > 0) {
-      running.cancelTimeout = clock.after(timeoutSeconds * 1000, () => {
+      running.cancelTimeout = clock.after(Math.min(timeoutSeconds * 1000, timerMsMax), () => {
         running.timedOut = true;
         this.#end(running);
       });

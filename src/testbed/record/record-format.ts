@@ -17,6 +17,8 @@ export interface RecordHeader {
   readonly file: string;
   /** Milliseconds since 1970. */
   readonly startedWallMs: number;
+  /** CLOCK_MONOTONIC at time 0, microseconds. */
+  readonly zeroMonotonicUs: number;
 }
 
 /** What a record holds, as far as it could be read. */
@@ -29,7 +31,7 @@ export interface ReadRecord {
 
 /** The header line for a run, newline included. */
 export function formatRecordHeader(started: RunStarted): string {
-  const { runId, experiment, seed, file, startedWallMs } = started;
+  const { runId, experiment, seed, file, startedWallMs, zeroMonotonicUs } = started;
   const header: RecordHeader = {
     schema: 1,
     type: "header",
@@ -38,6 +40,7 @@ export function formatRecordHeader(started: RunStarted): string {
     seed,
     file,
     startedWallMs,
+    zeroMonotonicUs,
   };
   return `${JSON.stringify(header)}\n`;
 }

@@ -151,6 +151,7 @@ const emptyHeader = formatRecordHeader({
   file: "",
   seed: 0,
   startedWallMs: 0,
+  zeroMonotonicUs: 0,
   out: "",
   syncServer: null,
   backend: { nodes: "process", links: "none" },

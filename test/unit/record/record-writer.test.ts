@@ -158,6 +158,7 @@ describe("createRecordWriter()", () => {
       seed: 7,
       file: "demo.ns",
       startedWallMs: 1_700_000_000_000,
+      zeroMonotonicUs: 5_000_000,
     });
     writer.watch(third);
     await writer.close();

@@ -52,6 +52,7 @@ export class Story {
       file: "demo.ns",
       seed: 7,
       startedWallMs: 1_700_000_000_000,
+      zeroMonotonicUs: 5_000_000,
       out: "out",
       syncServer: nodes[0] ?? null,
       backend: { nodes: "process", links: "none" },
