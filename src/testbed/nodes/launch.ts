@@ -27,8 +27,35 @@ export interface LaunchContext {
   /** The program and its arguments. */
   readonly argv: readonly string[];
   readonly directory: string;
-  readonly onStarted: (pid: number) => void;
-  readonly onEnded: (pid: number) => void;
+  readonly onStarted: (group: ProgramGroup) => void;
+  readonly onEnded: (group: ProgramGroup) => void;
+}
+
+/** A program as leader of a process group, and who waits for it. */
+export interface ProgramGroup {
+  readonly pid: number;
+  /** The process this one started: the program itself, or what entered the node for it. */
+  readonly waiter: number;
+}
+
+/** Sends a signal. Nobody is asked whether it arrived: the process may end at any moment. */
+export function signalProgram(
+  group: ProgramGroup,
+  name: NodeJS.Signals,
+  whole: "group" | "process",
+): void {
+  send(whole === "group" ? -group.pid : group.pid, name);
+  // Who waits may have stopped together with the program, see `findWaiter`.
+  const wakes = name === "SIGCONT" || name === "SIGKILL";
+  if (wakes && group.waiter !== group.pid) send(group.waiter, "SIGCONT");
+}
+
+function send(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended, or there is no such signal: in both cases nothing is to be done.
+  }
 }
 
 /** Loads the program. Everything that goes wrong comes back as a sentence. */
@@ -54,20 +81,21 @@ export async function prepareProgram(
   const words = new WordReader(socket);
   const answer = await Promise.race([words.next(), failed]);
   const pid = answer === "ready" ? programPid(child, context) : undefined;
-  if (pid === undefined) {
+  if (pid === undefined || child.pid === undefined) {
     socket.destroy();
     return { startError: `${spec.name} cannot be started: ${answer || "its node has ended"}` };
   }
-  context.onStarted(pid);
+  const group = { pid, waiter: child.pid };
+  context.onStarted(group);
   const done = exited.then((status) => {
-    context.onEnded(pid);
+    context.onEnded(group);
     return status;
   });
-  return new LoadedProgram(spec, context, { pid, socket, words, done });
+  return new LoadedProgram(spec, context, { group, socket, words, done });
 }
 
 interface LoadedParts {
-  readonly pid: number;
+  readonly group: ProgramGroup;
   readonly socket: Duplex;
   readonly words: WordReader;
   readonly done: Promise<ExitStatus>;
@@ -86,14 +114,14 @@ class LoadedProgram implements PreparedProcess {
   }
 
   async start(): Promise<NodeProcess | StartError> {
-    const { pid, socket, words, done } = this.#parts;
+    const { group, socket, words, done } = this.#parts;
     if (this.#released) return { startError: `${this.#spec.name} was started or given up before` };
     this.#released = true;
     const startedMonotonicUs = this.#context.clock.nowUs();
     socket.write("go\n");
     const answer = await words.next();
     socket.destroy();
-    if (answer === "ok") return new StartedProgram(pid, startedMonotonicUs, done);
+    if (answer === "ok") return new StartedProgram(group, startedMonotonicUs, done);
     await done;
     return { startError: explain(answer, this.#spec, this.#context) };
   }
@@ -109,10 +137,12 @@ class StartedProgram implements NodeProcess {
   readonly pid: number;
   readonly startedMonotonicUs: number;
   readonly done: Promise<ExitStatus>;
+  readonly #group: ProgramGroup;
   #ended = false;
 
-  constructor(pid: number, startedMonotonicUs: number, done: Promise<ExitStatus>) {
-    this.pid = pid;
+  constructor(group: ProgramGroup, startedMonotonicUs: number, done: Promise<ExitStatus>) {
+    this.pid = group.pid;
+    this.#group = group;
     this.startedMonotonicUs = startedMonotonicUs;
     this.done = done.then((status) => {
       this.#ended = true;
@@ -123,12 +153,8 @@ class StartedProgram implements NodeProcess {
   signal(name: string, whole: "group" | "process"): void {
     if (this.#ended) return;
     const upper = name.toUpperCase();
-    const full = (upper.startsWith("SIG") ? upper : `SIG${upper}`) as NodeJS.Signals;
-    try {
-      process.kill(whole === "group" ? -this.pid : this.pid, full);
-    } catch {
-      // It ended a moment ago, or there is no such signal: in both cases nothing is to be done.
-    }
+    const full = upper.startsWith("SIG") ? upper : `SIG${upper}`;
+    signalProgram(this.#group, full as NodeJS.Signals, whole);
   }
 }
 

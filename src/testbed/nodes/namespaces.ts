@@ -64,9 +64,10 @@ export async function startNamespaces(input: NamespacesInput): Promise<Namespace
     return { reasons: [`${missing.join(", ")} not found; install util-linux`] };
   }
   const rootDirectory = writeTables(input);
+  const waiter = findWaiter();
   const reasons: string[] = [];
   for (const asUser of process.geteuid?.() === 0 ? [false, true] : [true]) {
-    const result = await tryOnce(input, rootDirectory, asUser);
+    const result = await tryOnce(input, rootDirectory, { asUser, waiter });
     if (typeof result !== "string") return result;
     reasons.push(result);
   }
@@ -114,8 +115,9 @@ function tableDirectory(input: NamespacesInput): string {
 async function tryOnce(
   input: NamespacesInput,
   rootDirectory: string,
-  asUser: boolean,
+  how: { readonly asUser: boolean; readonly waiter: Promise<readonly string[]> },
 ): Promise<Namespaces | string> {
+  const { asUser } = how;
   const keeper = spawnKeeper(input, rootDirectory, asUser);
   const reports = new KeeperReports(keeper);
   const limitMs = START_LIMIT_MS + input.nodes.length * START_LIMIT_MS_PER_NODE;
@@ -127,8 +129,9 @@ async function tryOnce(
     await reports.exited;
     return `${asUser ? "in a user namespace" : "as root"}: ${holders}`;
   }
+  const waiter = await how.waiter;
   const entrances = new Map(
-    [...holders].map(([node, pid]) => [node, entranceOf(pid, asUser)] as const),
+    [...holders].map(([node, pid]) => [node, entranceOf(pid, asUser, waiter)] as const),
   );
   return {
     entrances,
@@ -163,15 +166,35 @@ function spawnKeeper(input: NamespacesInput, rootDirectory: string, asUser: bool
   );
 }
 
-function entranceOf(holder: string, asUser: boolean): readonly string[] {
+/**
+ * Somebody of this PID namespace has to fork the program into the node's, wait for it and end the
+ * way it ended. nsenter can, but stops whenever the program stops and may then miss its end;
+ * unshare takes SIGKILL for an error of its own. timeout, without a limit, does it right where it
+ * is the one of GNU; that is tried, because there are others.
+ *
+ * @returns its command line, or nothing where nsenter has to do.
+ */
+function findWaiter(): Promise<readonly string[]> {
+  const timeout = findProgram("timeout");
+  if (timeout === undefined) return Promise.resolve([]);
+  const waiter = [timeout, "--foreground", "0"];
+  return new Promise((resolve) => {
+    const child = spawn(timeout, [...waiter.slice(1), "sh", "-c", "kill -s KILL $$"], {
+      env: { PATH: STANDARD_PATH },
+      stdio: "ignore",
+    });
+    child.once("error", () => resolve([]));
+    child.once("exit", (_code, signal) => resolve(signal === "SIGKILL" ? waiter : []));
+  });
+}
+
+function entranceOf(holder: string, asUser: boolean, waiter: readonly string[]): readonly string[] {
   return [
     findProgram("nsenter") ?? "nsenter",
     `--target=${holder}`,
     ...(asUser ? ["--user", "--preserve-credentials"] : []),
-    ...["--mount", "--uts", "--ipc", "--pid", "--no-fork", "--"],
-    // Somebody of this PID namespace has to fork the program into the node's, wait for it and end
-    // the way it ended. nsenter would stop when the program stops, and then miss its end.
-    ...[findProgram("unshare") ?? "unshare", "--fork", "--"],
+    ...["--mount", "--uts", "--ipc", "--pid"],
+    ...(waiter.length === 0 ? ["--"] : ["--no-fork", "--", ...waiter]),
     // A session for the program alone: a signal to its group must not hit who waits for it.
     findProgram("setsid") ?? "setsid",
     findProgram("sh") ?? "sh",

@@ -3,7 +3,7 @@
 import { type Clock, sleep } from "../../host/clock.ts";
 import type { NodeAddress } from "../run-event.ts";
 import type { NodeAddresses } from "./addresses.ts";
-import { prepareProgram } from "./launch.ts";
+import { type ProgramGroup, prepareProgram, signalProgram } from "./launch.ts";
 import type {
   NodeProcess,
   PreparedProcess,
@@ -20,7 +20,7 @@ import type { NodeShell } from "./system-programs.ts";
 export class RunPrograms {
   readonly clock: Clock;
   readonly #reaper: Reaper;
-  readonly #groups = new Set<number>();
+  readonly #groups = new Map<number, ProgramGroup>();
   #closed = false;
   #whenEmpty: (() => void) | undefined;
 
@@ -33,16 +33,16 @@ export class RunPrograms {
     return this.#closed;
   }
 
-  started(pid: number): void {
-    this.#groups.add(pid);
-    this.#reaper.started(pid);
+  started(group: ProgramGroup): void {
+    this.#groups.set(group.pid, group);
+    this.#reaper.started(group.pid);
     // It was on its way when the run ended.
-    if (this.#closed) signalGroup(pid, "SIGKILL");
+    if (this.#closed) signalProgram(group, "SIGKILL", "group");
   }
 
-  ended(pid: number): void {
-    this.#groups.delete(pid);
-    this.#reaper.ended(pid);
+  ended(group: ProgramGroup): void {
+    this.#groups.delete(group.pid);
+    this.#reaper.ended(group.pid);
     if (this.#groups.size === 0) this.#whenEmpty?.();
   }
 
@@ -53,20 +53,14 @@ export class RunPrograms {
     const empty = new Promise<void>((resolve) => {
       this.#whenEmpty = resolve;
     });
-    for (const pid of this.#groups) {
-      signalGroup(pid, "SIGTERM");
-      signalGroup(pid, "SIGCONT"); // A stopped program could not obey.
-    }
+    this.#signalAll("SIGTERM");
+    this.#signalAll("SIGCONT"); // A stopped program could not obey.
     await Promise.race([empty, sleep(this.clock, graceMs)]);
-    for (const pid of this.#groups) signalGroup(pid, "SIGKILL");
+    this.#signalAll("SIGKILL");
   }
-}
 
-function signalGroup(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, name);
-  } catch {
-    // The group has ended.
+  #signalAll(name: NodeJS.Signals): void {
+    for (const group of this.#groups.values()) signalProgram(group, name, "group");
   }
 }
 
@@ -115,8 +109,8 @@ export class ProcessNode implements RunningNode {
       environment: withProgramVariables(environment, spec.environment),
       argv,
       directory: spec.directory === "" ? defaultDirectory : spec.directory,
-      onStarted: (pid) => programs.started(pid),
-      onEnded: (pid) => programs.ended(pid),
+      onStarted: (group) => programs.started(group),
+      onEnded: (group) => programs.ended(group),
     });
   }
 

@@ -15,7 +15,10 @@ echo ready >&3
 read -r go <&3 || exit 125
 cd -- "$1" 2>/dev/null || { echo directory >&3; exit 255; }
 shift
-command -v -- "$1" >/dev/null || { echo program >&3; exit 127; }
+case $1 in
+  */*) [ -x "$1" ] && [ ! -d "$1" ] ;;
+  *) command -v -- "$1" >/dev/null ;;
+esac || { echo program >&3; exit 127; }
 echo ok >&3
 exec "$@" 3>&-
 `;

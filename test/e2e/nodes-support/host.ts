@@ -68,6 +68,14 @@ async function main(request: HostRequest): Promise<void> {
   );
   const errors = started.flatMap((item) => ("startError" in item ? [item.startError] : []));
   const processes = started.flatMap((item) => ("startError" in item ? [] : [item]));
+  const stop = async (): Promise<void> => {
+    const stopUs = systemClock.nowUs();
+    await backend.stop();
+    say({ kind: "stopped", downMs: elapsedMs(stopUs) });
+    process.exit(0);
+  };
+  process.on("SIGTERM", () => void stop());
+  process.on("SIGINT", () => void stop());
   say({
     kind: "up",
     mode: backend.mode,
@@ -81,14 +89,6 @@ async function main(request: HostRequest): Promise<void> {
   void Promise.all(processes.map(({ done }) => done)).then((statuses) =>
     say({ kind: "ended", statuses: statuses.map((s) => String(s.exitCode ?? s.signal)) }),
   );
-  const stop = async (): Promise<void> => {
-    const stopUs = systemClock.nowUs();
-    await backend.stop();
-    say({ kind: "stopped", downMs: elapsedMs(stopUs) });
-    process.exit(0);
-  };
-  process.on("SIGTERM", () => void stop());
-  process.on("SIGINT", () => void stop());
 }
 
 createInterface({ input: process.stdin }).once("line", (line) => {
