@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Limits } from "../../core/limits.ts";
 import { defaultLimits, resolveLimits } from "../../core/limits.ts";
-import type { Experiment } from "../../experiment/model.ts";
+import { type Experiment, formatDiagnostic } from "../../experiment/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import { newIncarnation, newRunId } from "../../host/ids.ts";
 import type { RunResult } from "../../testbed/record/result-model.ts";
@@ -14,7 +14,7 @@ import { exitCodes } from "../exit-codes.ts";
 import type { CommandIo } from "../io.ts";
 import { CommandError } from "../io.ts";
 import { StopSignals } from "../stop-signals.ts";
-import { loadExperiment } from "./parse.ts";
+import { exitUnreadable, LoadError, loadExperiment } from "./parse.ts";
 import type { RunArguments } from "./run-arguments.ts";
 import { runOnce } from "./run-once.ts";
 import type { SeriesRun } from "./series.ts";
@@ -33,11 +33,8 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
   const series = planSeries(argv.set, argv.repeat, seed);
   // Every file of the series is read before anything is started: no half series for a typing error.
   const loaded: { run: SeriesRun; experiment: Experiment }[] = [];
-  for (const run of series) {
-    const experiment = await load(argv, run, io);
-    if (typeof experiment === "number") return experiment;
-    loaded.push({ run, experiment });
-  }
+  const said = new Set<string>();
+  for (const run of series) loaded.push({ run, experiment: await load(argv, run, io, said) });
   const first = loaded[0] as { run: SeriesRun; experiment: Experiment };
   const out = prepareOutput(argv.out ?? defaultOutput(first.experiment.eid));
   const signals = new StopSignals();
@@ -61,18 +58,30 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
   return allPassed ? exitCodes.ok : exitCodes.failed;
 }
 
+/** Prints what there is to say about the file, once for a series. @throws CommandError */
 async function load(
-  argv: RunArguments,
+  { file, pid, eid }: RunArguments,
   run: SeriesRun,
   io: CommandIo,
-): Promise<Experiment | number> {
-  const { pid, eid } = argv;
+  said: Set<string>,
+): Promise<Experiment> {
   const names = { ...(pid === undefined ? {} : { pid }), ...(eid === undefined ? {} : { eid }) };
-  const loaded = await loadExperiment(argv.file, { ...names, set: [...run.set] }, io);
-  if (typeof loaded === "number") {
-    return loaded === exitCodes.failed ? exitCodes.refused : loaded;
+  const loaded = await loadExperiment(file, { ...names, set: run.set }).catch((error: unknown) => {
+    if (!(error instanceof LoadError)) throw error;
+    const unreadable = error.exitCode === exitUnreadable;
+    throw new CommandError(unreadable ? exitCodes.noInput : exitCodes.refused, error.message);
+  });
+  const findings = loaded.diagnostics.map((one) => `${formatDiagnostic(one, loaded.source)}\n`);
+  for (const text of [...findings, loaded.output]) {
+    if (!said.has(text)) io.stderr(text);
+    said.add(text);
   }
-  return loaded;
+  if (loaded.experiment !== undefined) return loaded.experiment;
+  const errors = loaded.diagnostics.filter(({ severity }) => severity === "error").length;
+  throw new CommandError(
+    exitCodes.refused,
+    `${file} has ${errors} ${errors === 1 ? "error" : "errors"}; nothing was run`,
+  );
 }
 
 /** A fresh directory. @throws CommandError when it cannot be made or is not empty. */
