@@ -98,7 +98,8 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
     case "message":
       return [messageLine(event)];
     case "run-ended":
-      return [[`run ended by ${event.endedBy}: ${event.outcome}`, ...errorText(event.error)]];
+      // The verdict needs more than this event knows; the summary says it right after.
+      return [[`run ended by ${event.endedBy}`, ...errorText(event.error)]];
     case "log":
       return [];
   }
@@ -191,5 +192,5 @@ function messageLine(event: Message): Line {
 }
 
 function errorText(error: { readonly message: string } | null): Line {
-  return error === null ? [] : [", ", styled("bad", error.message)];
+  return error === null ? [] : [": ", styled("bad", error.message)];
 }

@@ -3,6 +3,7 @@
 // waits at barriers and the barriers that missed it. Pure.
 import type { ResultBarrier, ResultProgram, RunResult } from "./result-model.ts";
 import { programPassed } from "./verdict.ts";
+import { nodesNamed } from "./words.ts";
 
 /** Waits kept for the picture; the tables hold them all. */
 export const waitsDrawnMax = 20_000;
@@ -129,16 +130,11 @@ function waitSpan(barrier: ResultBarrier, party: ResultBarrier["participants"][n
   };
 }
 
-/** A missing party is a sentence; the node in it is its whole, or follows `from`. */
 function absentLanes(barrier: ResultBarrier, lanes: Map<string, OpenLane>): OpenLane[] {
   if (barrier.outcome === "crossed") return [];
-  const absent = new Set<OpenLane>();
-  for (const sentence of barrier.missing) {
-    const names = [sentence, /\bfrom (\S+)$/.exec(sentence)?.[1], /^(\S+)\b/.exec(sentence)?.[1]];
-    const lane = names.map((name) => lanes.get(name ?? "")).find((one) => one !== undefined);
-    if (lane !== undefined) absent.add(lane);
-  }
-  return [...absent];
+  const isNode = (name: string): boolean => lanes.has(name) && name !== elsewhere;
+  const names = barrier.missing.flatMap((sentence) => nodesNamed(sentence, isNode));
+  return [...new Set(names)].flatMap((name) => lanes.get(name) ?? []);
 }
 
 function absenceSpan(barrier: ResultBarrier): Span {

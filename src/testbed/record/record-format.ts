@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The lines of record.ndjson: one JSON object a line, a header first (D17). Entries of the log carry
-// their position; everything else was measured by the testbed and is marked `observed`. Pure.
+// The lines of record.ndjson: one JSON object a line, a header first (D17). Entries of the log
+// carry their position; everything else was measured by the testbed and is marked `observed`. Pure.
 //
 //   F1. Reading the lines of a run back gives its events again, in order.
 //   F2. A record cut off anywhere (power loss, full disk) reads as the events that are whole.
@@ -107,6 +107,7 @@ function lineEvent(object: RecordLine): RunEvent | undefined {
     return event as unknown as RunEvent;
   }
   if (source !== "observed" || typeof body.type !== "string") return undefined;
-  // The shape was written by `formatRecordLine`; whoever edits a record by hand reads what he wrote.
+  // The shape was written by `formatRecordLine`; whoever edits a record by hand reads what he
+  // wrote.
   return { atUs, ...body } as unknown as RunEvent;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Writes record.ndjson while the run goes. Lines are gathered during a turn of the event loop and
-// written at its end, one write at a time, so that a killed run leaves everything but its last turn.
-// A write error is told once; the run goes on without a record and ends as failed.
+// written at its end, one write at a time, so that a killed run leaves everything but its last
+// turn. A write error is told once; the run goes on without a record and ends as failed.
 //
 //   W1. Lines reach the file in the order of `watch`.
 //   W2. `watch` never throws and never blocks.
@@ -80,11 +80,10 @@ class BufferedRecord {
 
   watch(event: RunEvent): void {
     if (this.#error !== null || this.#isClosed) return;
-    if (!this.#hasHeader) {
-      this.#hasHeader = true;
-      // A stream that does not begin with its start still makes a readable record.
-      this.#push(event.type === "run-started" ? formatRecordHeader(event) : emptyHeader);
-    }
+    // The log begins before the run says its start: those lines wait for the header, which is
+    // first.
+    if (!this.#hasHeader && event.type === "run-started")
+      this.#putHeader(formatRecordHeader(event));
     this.#push(formatRecordLine(event));
     if (this.#backlogCharacters > recordBacklogCharactersMax) {
       this.#fail(new Error("the disk is too slow for this run; the record grew over its buffer"));
@@ -101,6 +100,8 @@ class BufferedRecord {
   async close(): Promise<OutputError | null> {
     if (!this.#isClosed) {
       this.#isClosed = true;
+      // A run that ended before it started still leaves a record that can be read.
+      if (!this.#hasHeader) this.#putHeader(emptyHeader);
       this.#flush();
       // A flush may start another one for what came in meanwhile.
       while (this.#isWriting) await this.#writing;
@@ -110,13 +111,20 @@ class BufferedRecord {
     return this.#error;
   }
 
+  #putHeader(line: string): void {
+    this.#hasHeader = true;
+    this.#lines.unshift(line);
+    this.#backlogCharacters += line.length;
+  }
+
   #push(line: string): void {
     this.#lines.push(line);
     this.#backlogCharacters += line.length;
   }
 
   #flush(): void {
-    if (this.#isWriting || this.#lines.length === 0 || this.#error !== null) return;
+    if (this.#isWriting || !this.#hasHeader || this.#error !== null) return;
+    if (this.#lines.length === 0) return;
     this.#isWriting = true;
     this.#writing = this.#writeAll();
   }

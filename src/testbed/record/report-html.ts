@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// report.html: what happened in a run, on one page that needs nothing but itself. Verdict first, then
-// the picture, then the tables that say the same in words and figures. Pure.
+// report.html: what happened in a run, on one page that needs nothing but itself. Verdict first,
+// then the picture, then the tables that say the same in words and figures. Pure.
 import { type Html, html, trusted } from "./html.ts";
 import { reportStyle } from "./report-style.ts";
 import { barrierTable, eventTable, linkTable, nodeTable, programTable } from "./report-tables.ts";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The look of report.html: one style sheet, two colour schemes, no fonts or pictures from elsewhere.
+// The look of report.html: one style sheet, two colour schemes, no fonts or pictures from
+// elsewhere.
 import { type Html, trusted } from "./html.ts";
 
 /** The style sheet of the report. */

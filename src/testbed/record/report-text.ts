@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The last words of a run on the terminal: the verdict, what crossed, what failed and why, where the
-// results are, what to do next. Pure; at most about thirty lines, whatever the size of the run.
+// The last words of a run on the terminal: the verdict, what crossed, what failed and why, where
+// the results are, what to do next. Pure; at most about thirty lines, whatever the size of the run.
 import type { ResultBarrier, ResultProgram, RunResult } from "./result-model.ts";
 import { barrierSentence, programEnding, programPassed } from "./verdict.ts";
 import {
@@ -10,6 +10,7 @@ import {
   joinNames,
   type Line,
   namesShownMax,
+  nodesNamed,
   plural,
   styled,
 } from "./words.ts";
@@ -148,10 +149,11 @@ function firstStep(result: RunResult): string {
       first.endedUs === null ? "" : `, which failed first, at ${formatInstant(first.endedUs)}`;
     return `start with ${first.name} on ${first.node}${when}: ${result.out}/nodes/${first.node}/`;
   }
-  const absent = new Set(result.barriers.flatMap((one) => one.missing));
-  const node = result.nodes.find(({ name }) => absent.has(name));
+  const nodes = new Set(result.nodes.map(({ name }) => name));
+  const missing = result.barriers.flatMap((barrier) => barrier.missing);
+  const [node] = missing.flatMap((sentence) => nodesNamed(sentence, (name) => nodes.has(name)));
   if (node === undefined) return `see what the programs printed: ${result.out}/nodes/`;
-  return `see why ${node.name} did not come: ${result.out}/nodes/${node.name}/`;
+  return `see why nobody came from ${node}: ${result.out}/nodes/${node}/`;
 }
 
 /** The command that repeats a run, quoted for a shell. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The shape of result.json, schema 1. Types only; docs/reference/result.md describes them for users.
-// A field keeps its name and meaning as long as `schema` is 1; new fields may come.
+// The shape of result.json, schema 1. Types only; docs/reference/result.md describes them for
+// users. A field keeps its name and meaning as long as `schema` is 1; new fields may come.
 import type { BarrierOutcome } from "../../core/effect.ts";
 import type { EndedBy, NodeAddress } from "../run-event.ts";
 

@@ -40,7 +40,9 @@ export interface ResultOptions {
 
 export interface ResultBuilder {
   add(event: RunEvent): void;
-  /** Fails the run from outside the stream (results that cannot be written); the first one stays. */
+  /**
+   * Fails the run from outside the stream (results that cannot be written); the first one stays.
+   */
   fail(code: string, message: string): void;
   /** The result as of now; may be called again after more events. */
   build(): RunResult;

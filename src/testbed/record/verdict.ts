@@ -39,8 +39,8 @@ export function verdictReasons(input: VerdictInput): ResultReason[] {
 }
 
 /**
- * At most `max` of the reasons, in their order, with at least one of each code that occurs: who reads
- * of a hundred failed programs must still learn of the barrier.
+ * At most `max` of the reasons, in their order, with at least one of each code that occurs: who
+ * reads of a hundred failed programs must still learn of the barrier.
  */
 export function pickReasons(reasons: readonly ResultReason[], max: number): ResultReason[] {
   if (reasons.length <= max) return [...reasons];

@@ -12,6 +12,16 @@ export function joinNames(names: readonly string[], max: number = namesShownMax)
   return rest === 0 ? shown.join(separator) : `${shown.join(separator)} and ${rest} more`;
 }
 
+/**
+ * The nodes that a sentence about who is missing names: `node1`, `anonymous, from node2`,
+ * `2 more to wait (nobody came yet from node3, node4)`.
+ */
+export function nodesNamed(sentence: string, isNode: (name: string) => boolean): string[] {
+  if (isNode(sentence)) return [sentence];
+  const from = /\bfrom (.*)$/s.exec(sentence)?.[1] ?? "";
+  return [...new Set(from.split(/[\s,;()]+/))].filter(isNode);
+}
+
 /** `1 program`, `2 programs`; thousands are parted by commas. */
 export function plural(count: number, singular: string, several: string = `${singular}s`): string {
   return `${formatCount(count)} ${count === 1 ? singular : several}`;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Goal: text fits the terminal and reads well. Method: tables of values at the edges, and properties.
+// Goal: text fits the terminal and reads well. Method: tables of values at the edges, and
+// properties.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -16,6 +17,7 @@ import {
   formatDuration,
   formatInstant,
   joinNames,
+  nodesNamed,
   plural,
 } from "../../../src/testbed/record/words.ts";
 
@@ -47,6 +49,16 @@ describe("words", () => {
       "+0.000s",
     ]);
     expect(formatInstant(-100, 6)).toBe("-0.000100s");
+  });
+
+  it("nodesNamed() finds the nodes in what is said of the missing", () => {
+    const isNode = (name: string): boolean => /^node\d$/.test(name);
+    const found = (sentence: string): string[] => nodesNamed(sentence, isNode);
+    expect(found("node1")).toEqual(["node1"]);
+    expect(found("anonymous, from node2")).toEqual(["node2"]);
+    expect(found("2 more to wait (nobody came yet from node3, node4)")).toEqual(["node3", "node4"]);
+    expect(found("1 more to wait")).toEqual([]);
+    expect(found("node5 (from node6, node6)")).toEqual(["node6"]);
   });
 
   it("counts and lists", () => {

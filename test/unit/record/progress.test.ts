@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: the display says what matters, stays within the screen, and leaves the terminal as it was.
-// Method: whole transcripts against expected text; a small terminal that understands what is written.
+// Method: whole transcripts against expected text; a small terminal that understands what is
+// written.
 import { spawn } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { describe, expect, it } from "vitest";
@@ -111,7 +112,7 @@ describe("plain progress", () => {
       "+1.000s   barrier ready crossed by 2",
       "+2.000s   program web on node0 exited with 0",
       "+2.100s   program load on node1 exited with 0",
-      "+2.101s   run ended by idle: passed",
+      "+2.101s   run ended by idle",
       "",
       "passed  demo/five in 2.100 s: 2 programs as expected, 1 barrier crossed, 1 event fired",
       "",
@@ -159,7 +160,7 @@ describe("plain progress", () => {
       "+0.700s   program web on node1 failed: exited with 1, expected exit code 0",
       "+0.800s   barrier ready timed out: 1 of 2 arrived; missing: node1",
       "+0.900s   error (node1): agent lost",
-      "+1.000s   run ended by idle: passed",
+      "+1.000s   run ended by idle",
       "",
       "failed  demo/five after 1.000 s: 0 of 1 program as expected, 1 of 2 barriers crossed, " +
         "1 event fired",

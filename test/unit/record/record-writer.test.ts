@@ -43,6 +43,7 @@ const logEvent: RunEvent = {
   },
 };
 
+/** A disk that fails from a certain write on, and then cannot even close the file. */
 class TestSink implements RecordSink {
   text = "";
   writes = 0;
@@ -60,6 +61,7 @@ class TestSink implements RecordSink {
   }
   async close(): Promise<void> {
     this.isClosed = true;
+    if (this.writes >= this.#failAt) throw new Error("close failed as well");
   }
 }
 
@@ -166,9 +168,33 @@ describe("createRecordWriter()", () => {
     expect(sink.isClosed).toBe(true);
   });
 
+  it("puts the header first although the log begins before the run says its start", async () => {
+    const sink = new TestSink();
+    const { writer, clock } = writerTo(sink);
+    const { events } = goodStory();
+    writer.watch(logEvent);
+    clock.endTurn();
+    await new Promise(setImmediate);
+    expect(sink.writes).toBe(0);
+    for (const event of events) writer.watch(event);
+    await writer.close();
+    const record = parseRecord(sink.text);
+    expect(JSON.parse(sink.text.split("\n")[0] ?? "")).toMatchObject({ runId: "r-1" });
+    expect(record.events).toEqual([logEvent, ...events]);
+  });
+
+  it("leaves a readable record of a run that never started", async () => {
+    const sink = new TestSink();
+    const { writer } = writerTo(sink);
+    writer.watch(logEvent);
+    await writer.close();
+    expect(parseRecord(sink.text)).toMatchObject({ damage: null, events: [logEvent] });
+  });
+
   it("keeps order and loses nothing when writes are slower than turns (W1)", async () => {
     const release: (() => void)[] = [];
     let text = "";
+    let textAtClose = "";
     const { writer, clock } = writerTo({
       write: (bytes) =>
         new Promise((resolve) => {
@@ -177,7 +203,9 @@ describe("createRecordWriter()", () => {
             resolve();
           });
         }),
-      close: async () => undefined,
+      close: async () => {
+        textAtClose = text;
+      },
     });
     const { events } = goodStory();
     for (const event of events) {
@@ -192,7 +220,7 @@ describe("createRecordWriter()", () => {
       await new Promise(setImmediate);
     }
     expect(await closed).toBeNull();
-    expect(parseRecord(text).events).toEqual(events);
+    expect(parseRecord(textAtClose).events).toEqual(events);
   });
 
   it.each([1, 2, 3])("tells a full disk at write %i once and goes on (W3)", async (failAt) => {
@@ -240,6 +268,7 @@ describe("createRecordWriter()", () => {
     });
     const text = "x".repeat(1024 * 1024);
     const lines = Math.ceil(recordBacklogCharactersMax / text.length) + 1;
+    for (const event of new Story().start(["node0"]).events) writer.watch(event);
     for (let at = 0; at < lines; at += 1) {
       writer.watch({ type: "message", level: "info", node: null, text, atUs: at });
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Goal: report.html tells the run without help from outside, and no name can break out of its place.
-// Method: Python's own HTML parser lists tags and attributes of pages made from hostile runs.
+// Goal: report.html tells the run without help from outside, and no name can break out of its
+// place. Method: Python's own HTML parser lists tags and attributes of pages made from hostile
+// runs.
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { html, joined } from "../../../src/testbed/record/html.ts";
@@ -179,7 +180,7 @@ describe("planTimeline()", () => {
       .start(["node0", "node1", "node2"])
       .barrier(1_000, {
         outcome: "timeout",
-        missing: ["node1", "anonymous, from node2", "nobody knows"],
+        missing: ["node1", "2 more to wait (nobody came yet from node2, nodeX)", "nobody"],
         participants: [
           { name: "a", node: "node0", arrivedUs: 100, releasedUs: 1_000 },
           { name: "10.0.0.1:99/tcp", node: null, arrivedUs: 200, releasedUs: null },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Goal: result.json says what happened, and the verdict follows its rules. Method: small streams told
-// by hand; each rule of the verdict is broken once; any order of events is tolerated (property).
+// Goal: result.json says what happened, and the verdict follows its rules. Method: small streams
+// told by hand; each rule of the verdict is broken once; any order of events is tolerated
+// (property).
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Experiment, Link } from "../../../src/experiment/model.ts";
