@@ -162,8 +162,9 @@ describe.each(modes)("a node in %s mode", (mode) => {
       if ("startError" in started) throw new Error(started.startError);
       return started;
     };
-    const wait =
-      'trap "echo parent; exit 3" USR1; (trap "echo child; exit 0" USR1; echo up; while :; do sleep 0.02; done) & echo up; while :; do sleep 0.02; done';
+    const idle = "echo up; while :; do sleep 0.02; done";
+    const child = `(trap "echo child; exit 0" USR1; ${idle}) &`;
+    const wait = `trap "echo parent; exit 3" USR1; ${child} ${idle}`;
     const group = await start(wait);
     await until(() => (readFileSync(path, "utf8").match(/up/g) ?? []).length === 2);
     group.signal("usr1", "group");

@@ -68,7 +68,7 @@ fi
 /**
  * Pid 1 of a run's namespaces: builds the root all nodes share, starts a holder for each node and
  * then does nothing until descriptor 3, whose only writer is Muster, closes. Its end is the end of
- * every process in the PID namespaces of the run and of every mount; no signal can be ignored there.
+ * every process in the PID namespaces of the run and of every mount; nothing there can refuse.
  *
  *   $1 an empty directory to mount the root on; $2 directory of the mount tables, which holds
  *   these scripts as well: command lines stay short enough to read in ps.

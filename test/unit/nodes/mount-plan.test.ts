@@ -126,23 +126,23 @@ describe("the view of a node", () => {
       ...{ shared: "/tmp/muster-1/shared", tools: "/tmp/muster-1/shared/tools" },
       ...{ home: "/tmp/muster-1/shared/home", experiment: "/home/u/out/proj" },
     },
-    projectFiles: "/tmp/work/files",
-    needed: ["/tmp/work/files", "/tmp/work/muster/bin", "/opt/x", "/var/tmp/o", "/tmp"],
+    projectFiles: "/tmp/place/files",
+    needed: ["/tmp/place/files", "/tmp/place/muster/bin", "/opt/x", "/var/tmp/o", "/tmp"],
   };
 
   test("keeps visible what Muster needs of the temporary directories", () => {
-    expect(keptEntries(input.needed)).toEqual(["/tmp/work", "/var/tmp/o"]);
+    expect(keptEntries(input.needed)).toEqual(["/tmp/place", "/var/tmp/o"]);
   });
 
   test("puts the testbed's paths in front of the machine's", () => {
     const table = planTemplate(machine, input).table;
     const from = (target: string) => table.find((line) => line.target === target)?.source;
     expect(from("/proj/p/exp/e")).toBe("/home/u/out/proj");
-    expect(from("/proj/p/data")).toBe("/tmp/work/files");
+    expect(from("/proj/p/data")).toBe("/tmp/place/files");
     expect(from("/users/u")).toBe("/home/u");
     expect(from("/usr/testbed/bin")).toBe(input.run.tools);
     expect(from("/usr/local/etc/emulab")).toBe(input.run.tools);
-    expect(from("/.muster/keep/0")).toBe("/tmp/work");
+    expect(from("/.muster/keep/0")).toBe("/tmp/place");
   });
 
   test("hides where a node's own mounts come from, last of all", () => {
@@ -163,7 +163,7 @@ describe("the view of a node", () => {
       "/.muster/out/nodes/n/var/emulab /var/emulab",
       "/.muster/out/nodes/n/local/logs /local/logs",
       "/.muster/out/nodes/n/etc/hosts /etc/hosts",
-      "/.muster/keep/0 /tmp/work",
+      "/.muster/keep/0 /tmp/place",
       "/.muster/keep/1 /var/tmp/o",
       "n-proc /proc",
       "n-hidden /.muster",
