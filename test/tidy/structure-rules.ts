@@ -307,6 +307,23 @@ const packageRules: readonly Rule[] = [
         : [],
   },
   {
+    // npm leaves out of the lock file what its registry did not have, and `npm ci` then refuses.
+    title: "the lock file is complete, also for other machines than the one it was made on",
+    wrong: {
+      "package-lock.json": '{ "packages": { "": { "optionalDependencies": { "wrong": "1" } } } }',
+    },
+    check(tree) {
+      const { packages } = JSON.parse(tree.read("package-lock.json")) as {
+        packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+      };
+      return Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+        Object.keys(optionalDependencies)
+          .filter((name) => ![`${path}/`, ""].some((at) => `${at}node_modules/${name}` in packages))
+          .map((name) => `package-lock.json: ${path} needs ${name} (instead: another version)`),
+      );
+    },
+  },
+  {
     title: "every dependency is justified in ARCHITECTURE.md",
     wrong: { "package.json": '{ "dependencies": { "left-pad": "1" } }' },
     check(tree) {
