@@ -102,10 +102,19 @@ describe.each(modes)("the machine after a run in %s mode", (mode) => {
     expect(stopped.downMs).toBeLessThan(5000);
   });
 
-  test("is as before when Muster is killed with -9", async () => {
+  // The second is what a closed terminal does to a Muster that handles nothing.
+  test.each(["SIGKILL", "SIGHUP"] as const)("is as before when %s ends Muster", async (name) => {
     const started = await startStubborn(mode, programs);
-    started.host.child.kill("SIGKILL");
+    started.host.child.kill(name);
     await expectNothingLeft(started);
+  });
+
+  test("is as before after Ctrl-C, which a terminal sends to a whole group", async () => {
+    const started = await startStubborn(mode, programs);
+    process.kill(-(started.host.child.pid ?? 0), "SIGINT");
+    await started.host.answer("stopped");
+    await started.host.exited;
+    expect(leftovers(started.before, lookAtMachine(), started.run)).toEqual([]);
   });
 
   test("is as before when the reaper is killed and the run ends in order", async () => {

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { lstatSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { type Clock, sleep } from "../../host/clock.ts";
+import type { Clock } from "../../host/clock.ts";
 import { formatMountTable, type HostEntry, type HostListing } from "./mount-plan.ts";
 import type { NodeDirectories } from "./node-files.ts";
 import {
@@ -17,6 +17,7 @@ import {
 } from "./node-view.ts";
 import { formatRootScript, HOLDER, KEEPER } from "./scripts.ts";
 import { findProgram, STANDARD_PATH } from "./system-programs.ts";
+import { within } from "./within.ts";
 
 /** A node that has said nothing after this long is not coming; plus a share for each node. */
 const START_LIMIT_MS = 20_000;
@@ -121,9 +122,9 @@ async function tryOnce(
   const keeper = spawnKeeper(input, rootDirectory, asUser);
   const reports = new KeeperReports(keeper);
   const limitMs = START_LIMIT_MS + input.nodes.length * START_LIMIT_MS_PER_NODE;
-  const timer = input.clock.after(limitMs, () => keeper.kill("SIGKILL"));
+  const cancel = input.clock.after(limitMs, () => keeper.kill("SIGKILL"));
   const holders = await reports.collect(input.nodes.length);
-  timer();
+  cancel();
   if (typeof holders === "string") {
     keeper.kill("SIGKILL");
     await reports.exited;
@@ -140,9 +141,9 @@ async function tryOnce(
     warnings: reports.problems(),
     async stop() {
       keeper.stdio[3]?.destroy();
-      await Promise.race([reports.exited, sleep(input.clock, STOP_LIMIT_MS)]);
+      await within(input.clock, reports.exited, STOP_LIMIT_MS);
       keeper.kill("SIGKILL");
-      await Promise.race([reports.exited, sleep(input.clock, STOP_LIMIT_MS)]);
+      await within(input.clock, reports.exited, STOP_LIMIT_MS);
     },
   };
 }

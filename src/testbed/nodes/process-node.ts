@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One node, as the orchestrator sees it, and the list of all programs of the run.
-import { type Clock, sleep } from "../../host/clock.ts";
+import type { Clock } from "../../host/clock.ts";
 import type { NodeAddress } from "../run-event.ts";
 import type { NodeAddresses } from "./addresses.ts";
 import { type ProgramGroup, prepareProgram, signalProgram } from "./launch.ts";
@@ -15,6 +15,7 @@ import type { NodeDirectories } from "./node-files.ts";
 import { withProgramVariables } from "./program-environment.ts";
 import type { Reaper } from "./reaper.ts";
 import type { NodeShell } from "./system-programs.ts";
+import { within } from "./within.ts";
 
 /** The process groups that are alive, as far as Muster started them. */
 export class RunPrograms {
@@ -55,7 +56,7 @@ export class RunPrograms {
     });
     this.#signalAll("SIGTERM");
     this.#signalAll("SIGCONT"); // A stopped program could not obey.
-    await Promise.race([empty, sleep(this.clock, graceMs)]);
+    await within(this.clock, empty, graceMs);
     this.#signalAll("SIGKILL");
   }
 
