@@ -87,6 +87,7 @@ async function bringUp(parts: Parts): Promise<NodeBackend> {
   const user = currentUser();
   const { namespaces, lost } = await chooseMode(parts, run, drafts, user);
   const mode: NodeMode = namespaces === undefined ? "environment" : "namespace";
+  if (mode === "namespace") reaper.leaveToKernel();
   const shell = chooseShell();
   const programs = new RunPrograms(options.clock, reaper);
   const nodes = new Map(

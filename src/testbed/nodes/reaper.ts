@@ -10,6 +10,8 @@ export interface Reaper {
   /** A program leads the process group `pid`. */
   started(pid: number): void;
   ended(pid: number): void;
+  /** The kernel ends the programs of this run. */
+  leaveToKernel(): void;
   /** Cleans up. @returns whether everything went; idempotent. */
   finish(): Promise<boolean>;
 }
@@ -36,6 +38,7 @@ export function startReaper(runId: string, directory: string): Promise<Reaper | 
       resolve({
         started: (pid) => child.stdin.write(`+${pid}\n`),
         ended: (pid) => child.stdin.write(`-${pid}\n`),
+        leaveToKernel: () => child.stdin.write("~\n"),
         finish: () => {
           child.stdin.end();
           return exited;

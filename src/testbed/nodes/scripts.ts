@@ -28,7 +28,10 @@ exec "$@" 3>&-
  * it for a Muster that was killed. It must not carry the mark of the run itself.
  *
  *   $1 run id; $2 temporary directory of the run ("" for none).
- * Input: `+PID` a program started as leader of group PID, `-PID` it ended.
+ * Input: `+PID` a program started as leader of group PID, `-PID` it ended; `~` the programs are in
+ * namespaces that the kernel clears. Then it is given a second before marked processes are killed:
+ * who waits for a program outside its namespace is one of them, and must collect it. Otherwise the
+ * first process of the machine would have to, and not every container has one that does.
  * Exit status 1: something of the run would not die.
  *
  * A group number cannot be taken by a stranger while anything of the group lives, so killing the
@@ -37,14 +40,20 @@ exec "$@" 3>&-
 export const REAPER: string = `
 trap '' HUP INT TERM
 known=' '
+patience=0
 while read -r line; do
   pid=\${line#?}
   case $line in
     +*) known="$known$pid " ;;
+    '~') patience=50 ;;
     -*) case $known in *" $pid "*) known="\${known%%" $pid "*} \${known#*" $pid "}" ;; esac ;;
   esac
 done
 for pid in $known; do kill -s KILL -- "-$pid" 2>/dev/null; done
+while [ "$patience" -gt 0 ] && grep -qsF -- "MUSTER_RUN=$1" /proc/[0-9]*/environ; do
+  patience=$((patience - 1))
+  sleep 0.02
+done
 # Twice in a row nothing: a process that is just becoming another program has no environment.
 round=0
 empty=0

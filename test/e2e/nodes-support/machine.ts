@@ -126,6 +126,8 @@ export function leftovers(
 /** Not marked, in no new namespace, and of a session or family that was there before the run. */
 function isForeign(p: MachineProcess, before: Machine, now: Machine, runId: string): boolean {
   if (p.environment.includes(runId) || p.commandLine.includes(runId)) return false;
+  // Another run, of a test beside this one.
+  if (p.environment.includes("MUSTER_RUN=")) return true;
   const sessions = new Set([...before.processes.values()].map((other) => other.session));
   if (sessions.has(p.session)) return true;
   const byPid = new Map([...now.processes.values()].map((other) => [other.pid, other]));
