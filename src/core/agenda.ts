@@ -29,6 +29,8 @@ export interface AgendaPort {
   setTimer(dueUs: number, entry: number): number;
   clearTimer(id: number): void;
   fire(token: number, event: AgendaEvent, plannedUs: number): void;
+  /** A sequence or timeline was started here, or refused; the performer has no part in it. */
+  started(event: AgendaEvent, plannedUs: number, refused: boolean): void;
   sequenceEnded(name: string, error: number): void;
   idle(): void;
 }
@@ -283,7 +285,7 @@ export class Agenda {
   #dispatch(event: AgendaEvent, dueUs: number, waiting: number, port: AgendaPort): void {
     const starts = event.event === "START" || event.event === "RUN";
     if (starts && (event.type === "SEQUENCE" || event.type === "TIMELINE")) {
-      this.#startNamed(event, waiting, port);
+      this.#startNamed(event, dueUs - (this.startedUs ?? 0), waiting, port);
       return;
     }
     this.#lastToken += 1;
@@ -291,12 +293,14 @@ export class Agenda {
     port.fire(this.#lastToken, event, dueUs - (this.startedUs ?? 0));
   }
 
-  #startNamed(event: AgendaEvent, waiting: number, port: AgendaPort): void {
+  #startNamed(event: AgendaEvent, plannedUs: number, waiting: number, port: AgendaPort): void {
     const steps = event.type === "SEQUENCE" ? this.#sequences.get(event.object) : undefined;
     const events = event.type === "TIMELINE" ? this.#timelines.get(event.object) : undefined;
     const tooMany = this.#depth >= nestingMax || this.#startsAtOnce >= startsAtOnceMax;
     const refused = this.#runByName.has(event.object) || tooMany;
-    if (refused || (steps === undefined && events === undefined)) {
+    const isUnknown = steps === undefined && events === undefined;
+    port.started(event, plannedUs, refused || isUnknown);
+    if (refused || isUnknown) {
       if (event.type === "SEQUENCE") port.sequenceEnded(event.object, refusedCompletion);
       if (waiting !== 0) this.#done.push({ run: waiting, error: refusedCompletion });
       return;

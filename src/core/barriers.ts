@@ -45,6 +45,18 @@ export class Barriers {
     this.#takeBack(scope, waiter, "cancelled", turn);
   }
 
+  /**
+   * B4 for all parties of an edge that ended. They leave at one instant: were they taken back one by
+   * one, a barrier could cross in between on the count of somebody who is gone as well (B1).
+   */
+  leaveTogether(scopes: ReadonlyMap<string, Scope>, waiters: readonly Waiter[], turn: Turn): void {
+    for (const waiter of waiters) this.#remove(waiter);
+    for (const barrier of new Set(waiters.map((waiter) => waiter.barrier))) {
+      const scope = scopes.get(barrier.scope);
+      if (scope !== undefined) this.#settle(scope, barrier, "cancelled", turn);
+    }
+  }
+
   /** B9. The deadline of one wait: it is taken back and told who was missing. */
   timeOut(scope: Scope, waiter: Waiter, turn: Turn): void {
     const { barrier } = waiter;
@@ -119,9 +131,17 @@ export class Barriers {
 
   /** @param emptied what has become of the barrier if nobody waits and nothing is asked for. */
   #takeBack(scope: Scope, waiter: Waiter, emptied: BarrierOutcome, turn: Turn): void {
-    const { barrier } = waiter;
+    this.#remove(waiter);
+    this.#settle(scope, waiter.barrier, emptied, turn);
+  }
+
+  #remove(waiter: Waiter): void {
     this.#detach(waiter);
-    barrier.removeWaiter(waiter, this.#limits.namesInReportMax);
+    waiter.barrier.removeWaiter(waiter, this.#limits.namesInReportMax);
+  }
+
+  /** After parties left: the rest may have become complete. */
+  #settle(scope: Scope, barrier: CountBarrier, emptied: BarrierOutcome, turn: Turn): void {
     if (barrier.isComplete()) {
       this.#end(scope, barrier, barrier.waiters.size > 0 ? "crossed" : emptied, turn);
     } else if (barrier.waiters.size === 0 && barrier.warningTimer !== 0) {

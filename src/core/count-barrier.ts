@@ -55,7 +55,7 @@ export class CountBarrier {
 
   /** Whether an init of `count` keeps the counter within what the oldest wire can say. */
   canAdd(count: number): boolean {
-    return this.count + count <= barrierCountMax && this.expected + count < barrierCountMax;
+    return this.count + count <= barrierCountMax && this.expected + count <= barrierCountMax;
   }
 
   /** An initialiser that does not wait. [EMULAB-SYNC 3 not waiting] */

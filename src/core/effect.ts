@@ -97,6 +97,16 @@ export interface WaitWarning {
   readonly missing: readonly string[];
 }
 
+/** The agenda itself performed an event: it started a sequence or timeline, or refused to (A4). */
+export interface AgendaStarted {
+  readonly kind: "agenda-started";
+  readonly scope: string;
+  readonly event: AgendaEvent;
+  /** As in `Fire`. */
+  readonly plannedUs: number;
+  readonly refused: boolean;
+}
+
 /** A sequence of the agenda ended; a failed step ends it with that step's error. */
 export interface SequenceEnded {
   readonly kind: "sequence-ended";
@@ -105,7 +115,7 @@ export interface SequenceEnded {
   readonly error: number;
 }
 
-export type ObservedEffect = BarrierClosed | WaitWarning | SequenceEnded;
+export type ObservedEffect = BarrierClosed | WaitWarning | AgendaStarted | SequenceEnded;
 
 /** An effect with the edge it is addressed to. */
 export interface AddressedEffect {

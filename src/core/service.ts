@@ -308,11 +308,7 @@ export class Service {
   /** The living incarnation ends: its participants leave, then it is told (D5). */
   #endEdge(edge: EdgeState, turn: Turn): void {
     if (edge.incarnation === 0) return;
-    for (const waiter of [...edge.waiters.values()]) {
-      const scope = this.#scopes.get(waiter.barrier.scope);
-      // An earlier leave of this loop may have completed the barrier and released this one.
-      if (scope && edge.waiters.has(waiter.connection)) this.#barriers.leave(scope, waiter, turn);
-    }
+    this.#barriers.leaveTogether(this.#scopes, [...edge.waiters.values()], turn);
     for (const scope of this.#scopes.values()) {
       const { performer } = scope.agenda;
       if (performer?.edge !== edge.name || performer.incarnation !== edge.incarnation) continue;
@@ -381,6 +377,10 @@ export class Service {
       fire(token, event, plannedUs) {
         if (addressee === undefined) return;
         turn.tell(addressee, { kind: "fire", scope: scope.name, token, event, plannedUs });
+      },
+      started: (event, plannedUs, refused) => {
+        const facts = { scope: scope.name, event, plannedUs, refused };
+        turn.observe({ kind: "agenda-started", ...facts });
       },
       sequenceEnded: (name, error) => {
         turn.observe({ kind: "sequence-ended", scope: scope.name, name, error });
