@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Turns what the core applies into run events: every log entry for the record, barriers as they
-// fill, are crossed or take too long.
+// fill, are crossed or take too long, sequences and timelines that the agenda starts by itself.
 import type { LogEntry } from "../core/command.ts";
 import { nameParticipant } from "../core/count-barrier.ts";
 import type { BarrierDescription } from "../core/description.ts";
-import type { Applied, BarrierClosed, ParticipantRecord } from "../core/effect.ts";
+import type { AgendaStarted, Applied, BarrierClosed, ParticipantRecord } from "../core/effect.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Host } from "../host/host.ts";
 import type { RunEventBody } from "./run-event.ts";
@@ -47,12 +47,26 @@ export class BarrierWatch {
     if (entry.entry.batches.length > 0) say({ type: "log", entry }, entry.stampUs);
     for (const effect of applied.observed) {
       if (effect.kind === "barrier-closed") this.#sayEnded(effect, entry.stampUs);
+      if (effect.kind === "agenda-started") this.#sayStarted(effect, entry.stampUs);
       if (effect.kind === "wait-warning") {
         const { barrier: name, waitedUs, arrived, missing } = effect;
         say({ type: "barrier-slow", name, waitedUs, arrived, missing }, entry.stampUs);
       }
     }
     this.#scheduleChanges();
+  }
+
+  #sayStarted({ event: planned, plannedUs, refused }: AgendaStarted, stampUs: number): void {
+    const { id, object, type: objectType, event, args } = planned;
+    this.#options.say(
+      {
+        type: "event-fired",
+        ...{ id, object, objectType, event, args, plannedUs },
+        firedUs: this.#options.time.fromMonotonic(stampUs),
+        outcome: refused ? "failed: it is still running, or too many are nested" : "done",
+      },
+      stampUs,
+    );
   }
 
   #sayEnded(closed: BarrierClosed, stampUs: number): void {

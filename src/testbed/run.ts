@@ -22,6 +22,7 @@ import { ProgramAgent } from "./agents/program-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
 import type { NodeBackend, NodeMode } from "./nodes/node-backend.ts";
 import { startProcessNodes } from "./nodes/process-nodes.ts";
+import { programPassed } from "./record/verdict.ts";
 import type { EndedBy, RunEventBody, RunWatcher } from "./run-event.ts";
 import { StuckDetector } from "./stuck-detector.ts";
 import type { SyncServer } from "./sync-server.ts";
@@ -82,6 +83,8 @@ class Run {
   /** Timers of the run; none may outlive it. */
   readonly #timers: Cancel[] = [];
   #agendaIdle = false;
+  /** Every program and barrier that has ended did so as it should. */
+  #allWell = true;
   #ending: Ending | undefined;
   #end: (ending: Ending) => void = () => undefined;
   readonly #ended: Promise<Ending>;
@@ -197,6 +200,10 @@ class Run {
   #onEffects(effects: readonly EdgeEffect[]): void {
     for (const effect of effects) {
       if (effect.kind === "fire") void this.#fire(effect);
+      if (effect.kind === "refused" && effect.connection === 0) {
+        const { message } = effect;
+        this.#end({ endedBy: "failure", error: { code: "LIMIT", message } });
+      }
       if (effect.kind === "agenda-idle") {
         this.#agendaIdle = true;
         this.#endIfIdle();
@@ -250,6 +257,7 @@ class Run {
     const ending = this.#ending ?? interrupted;
     for (const cancel of this.#timers) cancel();
     if (!this.#time.isSet) this.#time.setZero(clock.nowUs());
+    if (this.#backend === undefined) this.#sayStarted(undefined);
     this.#sayHeld();
     this.#programs?.beginEnd();
     this.#link?.submit({ kind: "close-scope", scope: this.#scope, error: clearedError });
@@ -260,23 +268,27 @@ class Run {
     this.#listener?.close();
     this.#barriers.stop();
     await this.#host.close();
-    const outcome = ending.error === null ? "passed" : "failed";
+    const outcome = ending.error === null && this.#allWell ? "passed" : "failed";
     this.#say({ type: "run-ended", ...ending, outcome });
   }
 
-  #sayStarted(backend: NodeBackend): void {
+  /** @param backend undefined when there are no nodes, because they could not be set up. */
+  #sayStarted(backend: NodeBackend | undefined): void {
     const { experiment, runId, seed, out, file, clock } = this.#options;
     this.#say({
       type: "run-started",
       ...{ runId, seed, out, file, experiment: this.#scope },
       startedWallMs: clock.wallMs(),
-      zeroMonotonicUs: 0,
+      zeroMonotonicUs: this.#time.zeroMonotonicUs,
       syncServer: experiment.syncServer ?? null,
       backend: { nodes: "process", links: "none" },
-      nodes: [...backend.nodes.values()].map(({ name, addresses }) => ({ name, addresses })),
+      nodes: experiment.nodes.map(({ name }) => ({
+        name,
+        addresses: backend?.nodes.get(name)?.addresses ?? [],
+      })),
       programs: experiment.programs.map(({ name, node }) => ({ name, node })),
       eventsPlanned: countTimedEvents(experiment),
-      lost: backend.lost,
+      lost: backend?.lost ?? [],
     });
   }
 
@@ -288,6 +300,8 @@ class Run {
   }
 
   #say(body: RunEventBody, monotonicUs: number = this.#options.clock.nowUs()): void {
+    if (body.type === "program-ended") this.#allWell &&= programPassed(body);
+    if (body.type === "barrier-ended") this.#allWell &&= body.outcome === "crossed";
     if (!this.#time.isSet) this.#held.push({ body, monotonicUs });
     else this.#options.watch({ ...body, atUs: this.#time.fromMonotonic(monotonicUs) });
   }

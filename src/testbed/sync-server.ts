@@ -60,8 +60,11 @@ export async function startSyncServer(options: SyncServerOptions): Promise<SyncS
   if ("startError" in spawned) throw new Error(`the sync server: ${spawned.startError}`);
   let stopping = false;
   const describeEnd = (status: Awaited<typeof spawned.done>): string => {
-    const how = status.signal ?? `exit code ${status.exitCode}`;
-    return `the sync server on ${name} ended (${how}): ${readTail(logFile, 500).trim()}`;
+    const how =
+      status.signal === null
+        ? `ended with exit code ${status.exitCode}: ${lastLine(readTail(logFile, 1_000))}`
+        : `was ended by ${status.signal}`;
+    return `the sync server on ${name} ${how}; what it said before: ${logFile}`;
   };
   const early = spawned.done.then((status) => Promise.reject(new Error(describeEnd(status))));
   early.catch(() => undefined);
@@ -75,6 +78,10 @@ export async function startSyncServer(options: SyncServerOptions): Promise<SyncS
       spawned.signal("SIGTERM", "process");
     },
   };
+}
+
+function lastLine(text: string): string {
+  return text.trimEnd().split("\n").at(-1) ?? "";
 }
 
 /** Resolves when an edge of another process has attached to the core. */

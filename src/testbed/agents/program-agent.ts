@@ -136,7 +136,11 @@ export class ProgramAgent {
     });
     const expected = args.expectedExitCode ?? program.expectedExitCode;
     const facts = { name: program.name, node: program.node, command, expectedExitCode: expected };
-    if ("startError" in spawned) return this.#startFailed(facts, spawned.startError, nowUs);
+    if ("startError" in spawned) {
+      // Who tells of it names the program and says that it could not be started.
+      const why = spawned.startError.replace(`${program.name} cannot be started: `, "");
+      return this.#startFailed(facts, why, nowUs);
+    }
     return this.#watch(program, spawned, { facts, stderr, timeoutSeconds: args.timeoutSeconds });
   }
 

@@ -54,7 +54,9 @@ export function pickReasons(reasons: readonly ResultReason[], max: number): Resu
 }
 
 /** V1. A stopped program passes whatever its status: somebody else decided when it ends. */
-export function programPassed(program: ResultProgram): boolean {
+export function programPassed(
+  program: Pick<ResultProgram, "startError" | "stopped" | "exitCode" | "expectedExitCode">,
+): boolean {
   if (program.startError !== null) return false;
   return program.stopped || program.exitCode === program.expectedExitCode;
 }
