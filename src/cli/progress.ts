@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Shows a run while it goes. On a terminal: a few lines redrawn in place, with failures and warnings
-// scrolling away above them. Elsewhere: one plain line per fact. Both end with the same summary.
+// Shows a run while it goes. On a terminal: a few lines redrawn in place, with failures and
+// warnings scrolling away above them. Elsewhere: one plain line per fact. Both end with the same
+// summary.
 //
 //   P1. The live view stays within `liveLinesMax` lines and the terminal's height, for any run.
 //   P2. At most ten redraws a second; none when nothing can have changed but the clock, but four.

@@ -10,17 +10,22 @@ import type { RunResult } from "./result-model.ts";
 import { pickReasons } from "./verdict.ts";
 import { formatCount, formatDuration, formatInstant, plural } from "./words.ts";
 
+/** Nothing is loaded, run or sent, whatever a name in the run may contain. */
+const policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
 /** Reasons of a failure told in the headline; the tables hold the rest. */
 export const reasonsInHeadlineMax = 6;
 
 /** The whole page. */
 export function renderReport(result: RunResult): string {
   const verdict = result.outcome === "passed" ? "Passed" : "Failed";
+  const isSorted = result.nodes.length > overviewFrom && result.reasons.length > 0;
+  const order = isSorted ? ", trouble first" : "";
   const page = html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${verdict}: ${result.experiment}</title>
@@ -30,7 +35,7 @@ export function renderReport(result: RunResult): string {
 <main>
 ${headline(result)}
 ${facts(result)}
-<h2>Timeline<small>one lane per node, time from left to right${result.nodes.length > overviewFrom && result.reasons.length > 0 && ", trouble first"}</small></h2>
+<h2>Timeline<small>one lane per node, time from left to right${order}</small></h2>
 ${renderTimeline(result)}
 ${barrierTable(result)}
 ${programTable(result)}
@@ -57,7 +62,9 @@ function headline(result: RunResult): Html {
   const passed = result.outcome === "passed";
   const shown = pickReasons(result.reasons, reasonsInHeadlineMax);
   const rest = result.reasons.length - shown.length;
-  const reasons = html`<ul>${shown.map(({ message }) => html`<li>${message}</li>`)}${rest > 0 && html`<li class="soft">and ${plural(rest, "reason")} more, in the tables below</li>`}</ul>`;
+  const reasons = html`<ul>${shown.map(({ message }) => html`<li>${message}</li>`)}${
+    rest > 0 && html`<li class="soft">and ${plural(rest, "reason")} more, in the tables below</li>`
+  }</ul>`;
   return html`<header class="verdict ${result.outcome}">
 <svg class="mark" viewBox="0 0 40 40" aria-hidden="true">${passed ? tick : cross}</svg>
 <div><h1><strong>${passed ? "Passed" : "Failed"}</strong> <span>${result.experiment}</span></h1>
@@ -98,14 +105,17 @@ ${fact("Run", html`<code>${result.runId}</code>`)}
 function linksFact(result: RunResult): string {
   const names = new Set(result.links.map((link) => link.name)).size;
   if (names === 0) return "none";
-  return `${formatCount(names)} (${result.backend.links === "none" ? "not shaped" : result.backend.links})`;
+  const how = result.backend.links === "none" ? "not shaped" : result.backend.links;
+  return `${formatCount(names)} (${how})`;
 }
 
 function notes(result: RunResult): Html {
-  const warnings = result.warnings.map(
-    ({ atUs, level, node, text }) =>
-      html`<li><span class="${level === "error" ? "bad-text" : "warn-text"}">${level}</span> ${formatInstant(atUs)}${node !== null && ` on ${node}`}: ${text}</li>`,
-  );
+  const warnings = result.warnings.map(({ atUs, level, node, text }) => {
+    const tone = level === "error" ? "bad-text" : "warn-text";
+    const where = node === null ? "" : ` on ${node}`;
+    return html`<li><span class="${tone}">${level}</span>
+${formatInstant(atUs)}${where}: ${text}</li>`;
+  });
   const dropped = result.warningsDropped;
   return html`${
     result.lost.length > 0 &&
@@ -114,7 +124,9 @@ function notes(result: RunResult): Html {
   }${
     warnings.length > 0 &&
     html`<h2>Warnings</h2>
-<div class="card"><ul class="plain">${warnings}${dropped > 0 && html`<li class="soft">and ${dropped} more, in record.ndjson</li>`}</ul></div>`
+<div class="card"><ul class="plain">${warnings}${
+      dropped > 0 && html`<li class="soft">and ${dropped} more, in record.ndjson</li>`
+    }</ul></div>`
   }`;
 }
 

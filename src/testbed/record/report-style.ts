@@ -29,7 +29,8 @@ h2 { font-size: 1.05rem; margin: 2.4rem 0 .7rem; }
 h2 small { font-weight: 400; color: var(--soft); margin-left: .6em; font-size: .85rem; }
 p { margin: .4rem 0; }
 a { color: var(--program); }
-code, pre { font: 13px/1.45 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+code, pre { font: 13px/1.45 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono",
+  monospace; }
 code { background: var(--code); padding: .1em .35em; border-radius: 4px; overflow-wrap: anywhere; }
 pre { margin: .3rem 0 .2rem; padding: .6rem .8rem; background: var(--code); border-radius: 6px;
   overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -92,7 +93,8 @@ ul.plain { margin: 0; padding: .7rem 1rem .7rem 2rem; }
   color: var(--soft); border-top: 1px solid var(--line); }
 .legend svg { width: 26px; height: 12px; vertical-align: -1px; margin-right: .4em;
   overflow: visible; }
-svg text { font: 11px system-ui, sans-serif; fill: var(--soft); font-variant-numeric: tabular-nums; }
+svg text { font: 11px system-ui, sans-serif; fill: var(--soft);
+  font-variant-numeric: tabular-nums; }
 svg .grid { stroke: var(--line); }
 svg .zero { stroke: var(--soft); }
 svg .stripe { fill: var(--stripe); width: calc(100% + 1.2rem); }
@@ -104,7 +106,7 @@ svg text.inbar { fill: var(--card); font-size: 10px; }
 svg .wait { fill: var(--wait); stroke: var(--wait); }
 svg .wait.uncrossed { fill: var(--bad-wash); stroke: var(--bad); }
 svg .absent { fill: none; stroke: var(--bad); stroke-dasharray: 2 3; }
-svg .cross { stroke: var(--cross); }
+svg .cross { stroke: var(--cross); stroke-width: 1.6; }
 svg .cross.bad { stroke: var(--bad); stroke-dasharray: 5 3; }
 svg .many { opacity: .45; }
 svg circle.meet { fill: var(--cross); stroke: var(--card); }
@@ -113,7 +115,7 @@ svg text.crossing.bad { fill: var(--bad); }
 svg .leader { stroke: var(--cross); opacity: .45; }
 svg .leader.bad { stroke: var(--bad); }
 svg .planned { stroke: var(--soft); }
-svg .fired { stroke: var(--event); }
+svg .fired { stroke: var(--event); stroke-width: 2; }
 svg .fired.late, svg .planned.late { stroke: var(--bad); }
 svg .slip { stroke: var(--bad); }
 @media (max-width: 720px) { .facts { grid-template-columns: repeat(2, 1fr); } }

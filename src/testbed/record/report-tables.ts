@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The tables of report.html. What went wrong is always listed first and in the open; where there is
 // much that went well it is folded away. Pure.
-import { type Html, html } from "./html.ts";
+import { type Html, html, joined } from "./html.ts";
 import { partyName } from "./report-text.ts";
 import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./result-model.ts";
 import { programPassed } from "./verdict.ts";
@@ -14,6 +14,22 @@ export const stderrOnPageMax = 262_144;
 /** Rows of one kind on the page at all; result.json holds all. */
 export const rowsMax = 2_000;
 const lateUs = 100_000;
+
+/** Heads of columns; `#` marks those that hold numbers. */
+function heads(names: string): Html {
+  return joined(
+    names
+      .split("|")
+      .map((name) =>
+        name.startsWith("#") ? html`<th class="num">${name.slice(1)}</th>` : html`<th>${name}</th>`,
+      ),
+  );
+}
+
+/** How many of how many, for the title of a table. */
+function share(part: number, total: number): string {
+  return `${formatCount(part)} of ${formatCount(total)}`;
+}
 
 /** A table whose bad rows stay open and whose good rows fold when there are many. */
 function table(
@@ -31,10 +47,12 @@ function table(
   const badRest = rows.bad.slice(rowsOpenMax);
   return html`<div class="card scroll">${open.length > 0 && make(open)}${
     badRest.length > 0 &&
-    html`<details><summary class="bad-text">more with trouble (${formatCount(badRest.length)})</summary>${make(badRest)}</details>`
+    html`<details><summary class="bad-text">${plural(badRest.length, "row")} more</summary>
+${make(badRest)}</details>`
   }${
     isFolded &&
-    html`<details><summary>${what} (${formatCount(rows.good.length)})</summary>${make(rows.good)}</details>`
+    html`<details><summary>${what} (${formatCount(rows.good.length)})</summary>
+${make(rows.good)}</details>`
   }</div>`;
 }
 
@@ -58,29 +76,37 @@ export function barrierTable(result: RunResult): Html | null {
   const { barriers } = result;
   if (barriers.length === 0) return null;
   const crossed = barriers.filter((one) => one.outcome === "crossed").length;
-  const head = html`<th>Barrier</th><th>Outcome</th><th class="num">Arrived</th><th class="num">First</th><th class="num">Last</th><th class="num">Ended</th><th>Last to arrive</th><th>Missing</th>`;
+  const head = heads("Barrier|Outcome|#Arrived|#First|#Last|#Ended|Last to arrive|Missing");
   const rows = split(
     barriers,
     (one) => one.outcome === "crossed",
     (one) => barrierRow(one, instantOf(result)),
   );
-  return html`<h2>Barriers<small>${formatCount(crossed)} of ${formatCount(barriers.length)} crossed</small></h2>
+  return html`<h2>Barriers<small>${share(crossed, barriers.length)} crossed</small></h2>
 ${table(head, rows, "Crossed barriers")}`;
 }
 
 function barrierRow(barrier: ResultBarrier, instant: Instant): Html {
-  const { outcome, expected, arrived, error, endedUs, missing, slow } = barrier;
+  const { name, generation, outcome, expected, arrived, error, endedUs, missing, slow } = barrier;
   const arrivals = [...barrier.participants].sort((a, b) => a.arrivedUs - b.arrivedUs);
   const [first, last] = [arrivals[0], arrivals.at(-1)];
   const isCrossed = outcome === "crossed";
-  return html`<tr><td class="name">${barrier.name}${barrier.generation > 1 && html` <span class="soft">#${barrier.generation}</span>`}</td>
-<td><span class="pill ${isCrossed ? "good" : "bad"}">${outcome}</span>${error !== 0 && html` <span class="pill warn">error ${error}</span>`}${slow !== null && html` <span class="pill warn">slow</span>`}</td>
+  const again = generation > 1 && html` <span class="soft">#${generation}</span>`;
+  const errorPill = error !== 0 && html` <span class="pill warn">error ${error}</span>`;
+  const slowPill = slow !== null && html` <span class="pill warn">slow</span>`;
+  const who =
+    last === undefined
+      ? "–"
+      : html`${partyName(last)} <span class="soft">${lag(first, last)}</span>`;
+  const absent = missing.length === 0 ? "–" : joinNames(missing, 20);
+  return html`<tr><td class="name">${name}${again}</td>
+<td><span class="pill ${isCrossed ? "good" : "bad"}">${outcome}</span>${errorPill}${slowPill}</td>
 <td class="num">${formatCount(arrived)} of ${expected > 0 ? formatCount(expected) : "?"}</td>
 <td class="num">${first === undefined ? "–" : instant(first.arrivedUs)}</td>
 <td class="num">${last === undefined ? "–" : instant(last.arrivedUs)}</td>
 <td class="num">${instant(endedUs)}</td>
-<td class="wide">${last === undefined ? "–" : html`${partyName(last)} <span class="soft">${lag(first, last)}</span>`}</td>
-<td class="wide${missing.length > 0 && " bad-text"}">${missing.length === 0 ? "–" : joinNames(missing, 20)}</td></tr>`;
+<td class="wide">${who}</td>
+<td class="wide${missing.length > 0 && " bad-text"}">${absent}</td></tr>`;
 }
 
 /** How long the first had to wait for the last. */
@@ -97,14 +123,14 @@ export function programTable(result: RunResult): Html | null {
   const { programs, programsNotStarted: idle } = result;
   if (programs.length + idle.length === 0) return null;
   const failed = programs.filter((one) => !programPassed(one)).length;
-  const head = html`<th>Program</th><th>Node</th><th>Result</th><th class="num">Exit (expected)</th><th class="num">Started</th><th class="num">Ran for</th><th>Output</th>`;
+  const head = heads("Program|Node|Result|#Exit (expected)|#Started|#Ran for|Output");
   let left = stderrOnPageMax;
   const rows = split(programs, programPassed, (program) => {
     left -= program.stderrTail.length;
     return programRow(program, left >= 0, instantOf(result));
   });
   const note = [
-    `${formatCount(programs.length - failed)} of ${formatCount(programs.length)} as expected`,
+    `${share(programs.length - failed, programs.length)} as expected`,
     ...(idle.length > 0 ? [`${formatCount(idle.length)} never started`] : []),
   ].join(", ");
   const names = joinNames(
@@ -119,17 +145,20 @@ ${idle.length > 0 && html`<p class="soft">Never started: ${names}</p>`}`;
 function programRow(program: ResultProgram, hasRoom: boolean, instant: Instant): Html {
   const { name, node, command, startedUs, endedUs, exitCode, expectedExitCode, signal } = program;
   const passed = programPassed(program);
+  const tone = passed ? (program.stopped ? "" : " good") : " bad";
   const exit = exitCode ?? signal ?? "none";
   const tail = program.startError ?? (hasRoom ? program.stderrTail.trimEnd() : "");
   return html`<tr><td class="name">${name}</td><td>${node}</td>
-<td><span class="pill${passed ? !program.stopped && " good" : " bad"}">${programState(program)}</span></td>
+<td><span class="pill${tone}">${programState(program)}</span></td>
 <td class="num">${exit} (${expectedExitCode})</td>
 <td class="num">${instant(startedUs)}</td>
 <td class="num">${endedUs === null ? "–" : formatDuration(Math.max(0, endedUs - startedUs))}</td>
 <td><a href="nodes/${encodeURIComponent(node.toWellFormed())}/">nodes/${node}/</a></td></tr>
 ${
   !passed &&
-  html`<tr class="tail"><td colspan="7"><code>${command}</code>${tail !== "" && html`<pre>${tail}</pre>`}</td></tr>`
+  html`<tr class="tail"><td colspan="7"><code>${command}</code>${
+    tail !== "" && html`<pre>${tail}</pre>`
+  }</td></tr>`
 }`;
 }
 
@@ -146,10 +175,10 @@ export function eventTable(result: RunResult): Html | null {
   const { events } = result;
   if (events.length === 0) return null;
   const fired = events.filter((one) => one.firedUs !== null).length;
-  const head = html`<th>Event</th><th>For</th><th class="num">Planned</th><th class="num">Fired</th><th class="num">Late by</th><th>Outcome</th>`;
+  const head = heads("Event|For|#Planned|#Fired|#Late by|Outcome");
   const isGood = (one: ResultEvent): boolean =>
     one.outcome === "done" && (one.latenessUs ?? 0) <= lateUs;
-  return html`<h2>Events<small>${formatCount(fired)} of ${formatCount(events.length)} fired</small></h2>
+  return html`<h2>Events<small>${share(fired, events.length)} fired</small></h2>
 ${table(
   head,
   split(events, isGood, (one) => eventRow(one, instantOf(result))),
@@ -164,11 +193,13 @@ function eventRow(event: ResultEvent, instant: Instant): Html {
   const word = colon === -1 ? outcome : outcome.slice(0, colon);
   const why = colon === -1 ? null : ` ${outcome.slice(colon + 2)}`;
   const tone = outcome === "done" ? " good" : outcome.startsWith("failed") ? " bad" : " warn";
-  return html`<tr><td class="name">${event.event}${event.args !== "" && html` <code>${event.args.slice(0, 300)}</code>`}</td>
+  const given = event.args !== "" && html` <code>${event.args.slice(0, 300)}</code>`;
+  const late = latenessUs === null ? "–" : formatDuration(latenessUs);
+  return html`<tr><td class="name">${event.event}${given}</td>
 <td>${event.object} <span class="soft">${event.type.toLowerCase()}</span></td>
 <td class="num">${event.plannedUs === null ? "at the end" : instant(event.plannedUs)}</td>
 <td class="num">${event.firedUs === null ? "–" : instant(event.firedUs)}</td>
-<td class="num${isLate && " bad-text"}">${latenessUs === null ? "–" : formatDuration(latenessUs)}</td>
+<td class="num${isLate && " bad-text"}">${late}</td>
 <td class="wide"><span class="pill${tone}">${word}</span>${why}</td></tr>`;
 }
 
@@ -176,7 +207,7 @@ function eventRow(event: ResultEvent, instant: Instant): Html {
 export function linkTable(result: RunResult): Html | null {
   const { links } = result;
   if (links.length === 0) return null;
-  const head = html`<th>Link</th><th>From</th><th>To</th><th class="num">Bandwidth</th><th class="num">Delay</th><th class="num">Loss</th><th>Check</th>`;
+  const head = heads("Link|From|To|#Bandwidth|#Delay|#Loss|Check");
   const tones = { ok: " good", bad: " bad", skipped: "" };
   const rows = split(
     links,
@@ -189,7 +220,8 @@ export function linkTable(result: RunResult): Html | null {
       verdict,
     }) => html`<tr><td class="name">${name}</td><td>${from}</td><td>${to}</td>
 <td class="num">${asked.bandwidthBps === 0 ? "any" : `${asked.bandwidthBps / 1_000_000} Mb/s`}</td>
-<td class="num">${formatDuration(asked.delayUs)}</td><td class="num">${Number((asked.loss * 100).toPrecision(6))} %</td>
+<td class="num">${formatDuration(asked.delayUs)}</td>
+<td class="num">${Number((asked.loss * 100).toPrecision(6))} %</td>
 <td><span class="pill${tones[verdict]}">${verdict}</span></td></tr>`,
   );
   return html`<h2>Links<small>as the file asks, each direction</small></h2>
@@ -200,15 +232,18 @@ ${table(head, rows, "Links")}`;
 export function nodeTable(result: RunResult): Html | null {
   const { nodes } = result;
   if (nodes.length === 0) return null;
-  const rows = nodes.slice(0, rowsMax).map(
-    ({ name, addresses, upUs }) => html`<tr><td class="name">${name}</td>
-<td class="num">${upUs === null ? html`<span class="bad-text">never</span>` : formatInstant(upUs)}</td>
-<td class="wide">${addresses.map(
-      ({ link, experiment, loopback }, at) =>
-        html`${at > 0 && ", "}${link === "" ? "control" : `${link} ${experiment}`} <span class="soft">is</span> <code>${loopback}</code>`,
-    )}</td></tr>`,
-  );
+  const rows = nodes.slice(0, rowsMax).map(({ name, addresses, upUs }) => {
+    const up = upUs === null ? html`<span class="bad-text">never</span>` : formatInstant(upUs);
+    const places = addresses.map(({ link, experiment, loopback }) => {
+      const what = link === "" ? "control" : `${link} ${experiment}`;
+      return html`${what} <span class="soft">is</span> <code>${loopback}</code>`;
+    });
+    return html`<tr><td class="name">${name}</td>
+<td class="num">${up}</td><td class="wide">${joined(places, ", ")}</td></tr>`;
+  });
   return html`<h2>Nodes</h2>
-<div class="card scroll"><details><summary>${plural(nodes.length, "node")} and their addresses</summary>
-<table><thead><tr><th>Node</th><th class="num">Up</th><th>Addresses</th></tr></thead><tbody>${rows}</tbody></table></details></div>`;
+<div class="card scroll"><details>
+<summary>${plural(nodes.length, "node")} and their addresses</summary>
+<table><thead><tr>${heads("Node|#Up|Addresses")}</tr></thead><tbody>${rows}</tbody></table>
+</details></div>`;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Draws the timeline of a report as SVG: lanes below a head with time, events and barriers. Places
 // along the time axis are percentages, so that the picture follows the width of the page. Pure.
-import { type Html, html, joined, trusted } from "./html.ts";
+import { type Html, html, joined } from "./html.ts";
 import { type Lane, type Meeting, planTimeline, type Span, type TimelineModel } from "./lanes.ts";
 import type { ResultEvent, RunResult } from "./result-model.ts";
 import { formatCount, formatInstant, plural } from "./words.ts";
@@ -39,10 +39,12 @@ export function renderTimeline(result: RunResult): Html {
   const sizes = laneSizes(drawn.length);
   const labels = Math.min(14, 3 + Math.max(...drawn.map((lane) => lane.name.length)) * 0.5);
   const dense = drawn.length > 200 ? " dense" : "";
-  const label = `${plural(model.lanes.length, "node")} from ${formatInstant(model.fromUs)} to ${formatInstant(model.toUs)}`;
+  const size = plural(model.lanes.length, "node");
+  const time = `${formatInstant(model.fromUs)} to ${formatInstant(model.toUs)}`;
+  const label = `Timeline of ${size} from ${time}; the tables below say the same in words`;
   return html`<div class="card" style="--labels: ${labels}rem">
 ${model.lanes.length > overviewFrom && overview(model, scale)}
-<div class="timeline${dense}" role="img" aria-label="Timeline of ${label}; the tables below say the same in words" tabindex="0">
+<div class="timeline${dense}" role="img" aria-label="${label}" tabindex="0">
 ${head(model, result.events, scale)}
 ${laneGrid(drawn, model, scale, sizes)}
 </div>
@@ -74,6 +76,12 @@ function laneHeight(lane: Lane, sizes: LaneSizes): number {
   return Math.max(sizes.heightMin, bars + waits * (sizes.waitHeight + 1) + 2 * sizes.padding);
 }
 
+/** A vertical line at a percentage of the time axis. */
+function upright(tone: string, at: number, top: number, bottom: number): Html {
+  const x = percent(at);
+  return html`<line class="${tone}" x1="${x}" x2="${x}" y1="${top}" y2="${bottom}"/>`;
+}
+
 const percent = (value: number): string => `${Number(value.toFixed(3))}%`;
 
 function laneGrid(
@@ -92,7 +100,9 @@ function laneGrid(
     middles.set(lane.name, top + height / 2);
     const tone = lane.hasTrouble ? "bad-text" : "";
     names.push(
-      html`<div style="height:${height}px"><span class="${tone}" title="${lane.name}">${lane.name}</span></div>`,
+      html`<div style="height:${height}px"><span class="${tone}" title="${lane.name}">${
+        lane.name
+      }</span></div>`,
     );
     if (at % 2 === 1) {
       stripes.push(html`<rect class="stripe" x="0" y="${top}" width="100%" height="${height}"/>`);
@@ -100,16 +110,14 @@ function laneGrid(
     shapes.push(laneShapes(lane, top, height, scale, sizes));
     top += height;
   }
-  const grid = ticks(model).map(
-    (us) =>
-      html`<line class="${us === 0 ? "zero" : "grid"}" x1="${percent(scale(us))}" x2="${percent(scale(us))}" y1="0" y2="${top}"/>`,
-  );
+  const grid = ticks(model).map((us) => upright(us === 0 ? "zero" : "grid", scale(us), 0, top));
   const isMany = model.meetings.length > manyMeetings;
   const crossings = model.meetings.map((one) =>
     meetingMark(one, middles, scale, isMany ? Number.POSITIVE_INFINITY : lanes.length),
   );
   return html`<div class="lanes"><div class="labels" aria-hidden="true">${names}</div>
-<svg height="${top}">${stripes}${grid}${shapes}<g class="${isMany && "many"}">${crossings}</g></svg></div>`;
+<svg height="${top}">${stripes}${grid}${shapes}
+<g class="${isMany && "many"}">${crossings}</g></svg></div>`;
 }
 
 function laneShapes(lane: Lane, top: number, height: number, scale: Scale, sizes: LaneSizes): Html {
@@ -118,7 +126,8 @@ function laneShapes(lane: Lane, top: number, height: number, scale: Scale, sizes
   const bars = lane.programs.map((span) => {
     const y = barsTop + span.row * (sizes.barHeight + 1);
     const tone = { ok: "program", stopped: "program stopped", bad: "program failed" }[span.state];
-    return html`${spanRect(span, tone, y, sizes.barHeight, scale)}${barLabel(span, y, sizes, scale)}`;
+    const bar = spanRect(span, tone, y, sizes.barHeight, scale);
+    return joined([bar, barLabel(span, y, sizes, scale)]);
   });
   const waits = lane.waits.map((span) => {
     const y = waitsBottom - (span.row + 1) * (sizes.waitHeight + 1);
@@ -139,14 +148,19 @@ function laneShapes(lane: Lane, top: number, height: number, scale: Scale, sizes
 function spanRect(span: Span, tone: string, y: number, height: number, scale: Scale): Html {
   const [from, to] = [scale(span.fromUs), scale(span.toUs)];
   // The stroke keeps what is shorter than a pixel visible.
-  return html`<rect class="${tone}" x="${percent(from)}" y="${y}" width="${percent(Math.max(0, to - from))}" height="${height}" rx="1.5"><title>${span.title}, ${formatInstant(span.fromUs)} to ${formatInstant(span.toUs)}</title></rect>`;
+  const width = percent(Math.max(0, to - from));
+  const title = `${span.title}, ${formatInstant(span.fromUs)} to ${formatInstant(span.toUs)}`;
+  return html`<rect class="${tone}" x="${percent(from)}" y="${y}" width="${width}"
+ height="${height}" rx="1.5"><title>${title}</title></rect>`;
 }
 
 function barLabel(span: Span, y: number, sizes: LaneSizes, scale: Scale): Html | null {
   if (sizes.barHeight < 10) return null;
   const roomPx = ((scale(span.toUs) - scale(span.fromUs)) / 100) * nominalWidth * 0.6;
   if (span.label.length * 6 + 8 > roomPx) return null;
-  return html`<text class="inbar" x="${percent(scale(span.fromUs))}" dx="5" y="${y + sizes.barHeight - 2.5}" aria-hidden="true">${span.label}</text>`;
+  const x = percent(scale(span.fromUs));
+  const bottom = y + sizes.barHeight - 2.5;
+  return html`<text class="inbar" x="${x}" dx="5" y="${bottom}">${span.label}</text>`;
 }
 
 function meetingMark(
@@ -157,7 +171,8 @@ function meetingMark(
 ): Html | null {
   const places = [...meeting.lanes].flatMap((name) => middles.get(name) ?? []);
   if (places.length === 0) return null;
-  const x = percent(scale(meeting.atUs));
+  const at = scale(meeting.atUs);
+  const x = percent(at);
   const top = places.reduce((least, y) => Math.min(least, y));
   const bottom = places.reduce((most, y) => Math.max(most, y));
   const dots =
@@ -166,7 +181,12 @@ function meetingMark(
       : places.map(
           (y) => html`<circle class="meet" cx="${x}" cy="${y}" r="${lanes > 40 ? 2.5 : 3.5}"/>`,
         );
-  return html`<g><title>${meeting.title}, ${formatInstant(meeting.atUs)}</title><line class="leader${!meeting.isCrossed && " bad"}" x1="${x}" x2="${x}" y1="0" y2="${top}"/><line class="cross${!meeting.isCrossed && " bad"}" stroke-width="1.6" x1="${x}" x2="${x}" y1="${top - 5}" y2="${bottom + 5}"/>${meeting.isCrossed && dots}</g>`;
+  const tone = meeting.isCrossed ? "" : " bad";
+  return html`<g><title>${meeting.title}, ${formatInstant(meeting.atUs)}</title>${[
+    upright(`leader${tone}`, at, 0, top),
+    upright(`cross${tone}`, at, top - 5, bottom + 5),
+    meeting.isCrossed && dots,
+  ]}</g>`;
 }
 
 /** Time, events and barrier names, above the lanes and always in sight. */
@@ -178,7 +198,9 @@ function head(model: TimelineModel, events: readonly ResultEvent[], scale: Scale
   const height = timeHeight + eventHeight + barrierHeight;
   const times = ticks(model).map((us) => {
     const x = scale(us);
-    return html`<text x="${percent(x)}" y="15" text-anchor="${anchor(x)}">${tickLabel(us)}</text><line class="grid" x1="${percent(x)}" x2="${percent(x)}" y1="19" y2="${height}"/>`;
+    const side = anchor(x);
+    return html`<text x="${percent(x)}" y="15" text-anchor="${side}">${tickLabel(us)}</text>
+${upright("grid", x, 19, height)}`;
   });
   const marks = events.slice(0, ticksDrawnMax).map((event) => eventTick(event, timeHeight, scale));
   const names = labels.map(({ meeting, row, text }) => {
@@ -186,9 +208,18 @@ function head(model: TimelineModel, events: readonly ResultEvent[], scale: Scale
     const y = timeHeight + eventHeight + row * 15 + 12;
     const side = anchor(x, 88);
     const shift = side === "start" ? 4 : side === "end" ? -4 : 0;
-    return html`<line class="leader${!meeting.isCrossed && " bad"}" x1="${percent(x)}" x2="${percent(x)}" y1="${y - 9}" y2="${height}"/><text class="crossing${!meeting.isCrossed && " bad"}" x="${percent(x)}" dx="${shift}" y="${y}" text-anchor="${side}"><title>${meeting.title}</title>${text}</text>`;
+    const tone = meeting.isCrossed ? "" : " bad";
+    return html`${upright(`leader${tone}`, x, y - 9, height)}
+<text class="crossing${tone}" x="${percent(x)}" dx="${shift}" y="${y}" text-anchor="${side}">
+<title>${meeting.title}</title>${text}</text>`;
   });
-  return html`<div class="head"><div class="labels" aria-hidden="true"><div style="height:${timeHeight}px"><span>time</span></div>${hasEvents && html`<div style="height:${eventHeight}px"><span>events</span></div>`}<div style="height:${barrierHeight}px"><span>barriers</span></div></div>
+  const rowLabel = (text: string, px: number): Html =>
+    html`<div style="height:${px}px"><span>${text}</span></div>`;
+  return html`<div class="head"><div class="labels" aria-hidden="true">${[
+    rowLabel("time", timeHeight),
+    hasEvents && rowLabel("events", eventHeight),
+    rowLabel("barriers", barrierHeight),
+  ]}</div>
 <svg height="${height}">${times}${marks}${names}</svg></div>`;
 }
 
@@ -203,16 +234,14 @@ function eventTick(event: ResultEvent, top: number, scale: Scale): Html | null {
   const said = firedUs === null ? event.outcome : `${event.outcome}, ${formatInstant(firedUs)}`;
   const title = `${event.object} ${event.event}: ${said}`;
   const planned =
-    plannedUs !== null &&
-    html`<line class="planned${late}" x1="${percent(scale(plannedUs))}" x2="${percent(scale(plannedUs))}" y1="${top + 2}" y2="${top + 10}"/>`;
+    plannedUs !== null && upright(`planned${late}`, scale(plannedUs), top + 2, top + 10);
   const slip =
     isLate &&
     plannedUs !== null &&
     firedUs !== null &&
-    html`<line class="slip" x1="${percent(scale(plannedUs))}" x2="${percent(scale(firedUs))}" y1="${top + 10}" y2="${top + 14}"/>`;
-  const fired =
-    firedUs !== null &&
-    html`<line class="fired${late}" stroke-width="2" x1="${percent(scale(firedUs))}" x2="${percent(scale(firedUs))}" y1="${top + 12}" y2="${top + 22}"/>`;
+    html`<line class="slip" x1="${percent(scale(plannedUs))}" x2="${percent(scale(firedUs))}"
+ y1="${top + 10}" y2="${top + 14}"/>`;
+  const fired = firedUs !== null && upright(`fired${late}`, scale(firedUs), top + 12, top + 22);
   return html`<g><title>${title}</title>${planned}${slip}${fired}</g>`;
 }
 
@@ -270,21 +299,28 @@ function overview(model: TimelineModel, scale: Scale): Html {
   const height = Math.max(120, Math.min(260, count));
   // Gaps between rows thinner than a pixel would only draw bands of their own.
   const rowHeight = count > 130 ? 1 : 0.9;
-  const paths: Record<string, string> = { wait: "", program: "", stopped: "", bad: "" };
+  const paths = { wait: "", program: "", stopped: "", bad: "" };
   for (const [at, lane] of model.lanes.entries()) {
     for (const span of lane.programs) {
-      const tone = { ok: "program", stopped: "stopped", bad: "bad" }[span.state];
-      paths[tone] += block(span, at, rowHeight, scale);
+      paths[span.state === "ok" ? "program" : span.state] += block(span, at, rowHeight, scale);
     }
-    for (const span of lane.waits) paths["wait"] += block(span, at, rowHeight, scale);
-    for (const span of lane.absences) paths["bad"] += block(span, at, rowHeight, scale);
+    for (const span of lane.waits) paths.wait += block(span, at, rowHeight, scale);
+    for (const span of lane.absences) paths.bad += block(span, at, rowHeight, scale);
   }
-  const lines = model.meetings.map(
-    (one) =>
-      html`<line class="cross${!one.isCrossed && " bad"}" x1="${percent(scale(one.atUs))}" x2="${percent(scale(one.atUs))}" y1="0" y2="${height}"/>`,
+  const lines = model.meetings.map((one) =>
+    upright(one.isCrossed ? "cross" : "cross bad", scale(one.atUs), 0, height),
   );
-  return html`<div class="overview"><p>All ${formatCount(count)} nodes at a glance, one row each, in the order of the file.</p>
-<svg height="${height}" role="img" aria-label="All ${count} nodes, one row each"><svg width="100%" height="${height}" viewBox="0 0 1000 ${count}" preserveAspectRatio="none"><path fill="var(--idle)" d="${trusted(paths["stopped"] ?? "")}"/><path fill="var(--program)" d="${trusted(paths["program"] ?? "")}"/><path fill="var(--wait)" d="${trusted(paths["wait"] ?? "")}"/><path fill="var(--bad)" d="${trusted(paths["bad"] ?? "")}"/></svg>${lines}</svg></div>`;
+  const path = (colour: string, d: string): Html => html`<path fill="var(--${colour})" d="${d}"/>`;
+  const all = `All ${formatCount(count)} nodes`;
+  return html`<div class="overview">
+<p>${all} at a glance, one row each, in the order of the file.</p>
+<svg height="${height}" role="img" aria-label="${all}, one row each">
+<svg width="100%" height="${height}" viewBox="0 0 1000 ${count}" preserveAspectRatio="none">${[
+    path("idle", paths.stopped),
+    path("program", paths.program),
+    path("wait", paths.wait),
+    path("bad", paths.bad),
+  ]}</svg>${lines}</svg></div>`;
 }
 
 function block(span: Span, row: number, height: number, scale: Scale): string {
@@ -294,17 +330,24 @@ function block(span: Span, row: number, height: number, scale: Scale): string {
 }
 
 function legend(): Html {
-  const item = (shape: Html, text: string): Html =>
-    html`<span><svg aria-hidden="true">${shape}</svg>${text}</span>`;
-  return html`<div class="legend">
-${item(html`<rect class="program" y="2" width="26" height="8" rx="1.5"/>`, "program")}
-${item(html`<rect class="program stopped" y="2" width="26" height="8" rx="1.5"/>`, "stopped by an event or the end")}
-${item(html`<rect class="program failed" y="2" width="26" height="8" rx="1.5"/>`, "failed")}
-${item(html`<rect class="wait" y="3" width="26" height="6" rx="1.5"/>`, "waits at a barrier")}
-${item(html`<line class="cross" stroke-width="1.6" x1="13" x2="13" y1="-1" y2="13"/><circle class="meet" cx="13" cy="6" r="3.5"/>`, "crossing")}
-${item(html`<rect class="absent" y="3" width="26" height="6"/>`, "missing at a barrier")}
-${item(html`<line class="planned" x1="8" x2="8" y1="0" y2="6"/><line class="fired" stroke-width="2" x1="8" x2="8" y1="6" y2="12"/>`, "event planned, fired")}
-</div>`;
+  const bar = (tone: string, text: string): Html =>
+    item(html`<rect class="${tone}" y="2" width="26" height="8" rx="1.5"/>`, text);
+  const dot = html`<circle class="meet" cx="13" cy="6" r="3.5"/>`;
+  const tick = html`<line class="planned" x1="8" x2="8" y1="0" y2="6"/>
+<line class="fired" x1="8" x2="8" y1="6" y2="12"/>`;
+  return html`<div class="legend">${[
+    bar("program", "program"),
+    bar("program stopped", "stopped by an event or the end"),
+    bar("program failed", "failed"),
+    bar("wait", "waits at a barrier"),
+    item(html`<line class="cross" x1="13" x2="13" y1="-1" y2="13"/>${dot}`, "crossing"),
+    bar("absent", "missing at a barrier"),
+    item(tick, "event planned, fired"),
+  ]}</div>`;
+}
+
+function item(shape: Html, text: string): Html {
+  return html`<span><svg aria-hidden="true">${shape}</svg>${text}</span>`;
 }
 
 function leftOut(model: TimelineModel, drawn: number): Html | null {

@@ -57,7 +57,8 @@ function readPage(page: string): ReadPage {
   return JSON.parse(execFileSync("python3", ["-c", reader], options).toString());
 }
 
-const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)>'&amp;\u{202e}\u{0}\u{d800}`;
+const controls = "\u{202e}\u{0}\u{d800}";
+const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)>'&amp;${controls}`;
 
 function hostileStory(): Story {
   return new Story()
@@ -160,6 +161,15 @@ describe("renderReport()", () => {
     expect(text).toContain("not fired");
   });
 
+  it("keeps out of the picture what was planned for after the end", () => {
+    const experiment = makeExperiment({
+      events: [planned(0, 900, "in"), planned(1, 90_000, "out")],
+    });
+    const result = resultOf(new Story().start(["node0"]).end(10_000).events, experiment);
+    const places = renderReport(result).match(/<line class="planned late" x1="([\d.]+)%"/g);
+    expect(places).toHaveLength(1);
+  });
+
   it("stays of a bearable size, whatever failed", () => {
     const { experiment, events } = largeRun({ nodes: 3_000, seed: 1, fails: true });
     const failing = events.map((event) =>
@@ -196,6 +206,11 @@ describe("planTimeline()", () => {
     expect(model.lanes[1]?.absences[0]).toMatchObject({ fromUs: 100, toUs: 1_000 });
     expect(model.meetings[0]).toMatchObject({ atUs: 1_000, isCrossed: false });
     expect([model.fromUs, model.toUs]).toEqual([-20, 2_000]);
+  });
+
+  it("marks nobody as missing at a barrier that was crossed", () => {
+    const story = new Story().start(["node0", "node1"]).barrier(1_000, { missing: ["node1"] });
+    expect(planTimeline(resultOf(story.events)).lanes[1]?.absences).toEqual([]);
   });
 
   it("draws a crossing across those who met, not those who had left", () => {

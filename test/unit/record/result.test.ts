@@ -165,7 +165,7 @@ describe("createResultBuilder()", () => {
     expect(resultOf(story.events).barriers[0]?.arrived).toBe(1);
   });
 
-  it("lists events of the main timeline that did not fire, and matches the others by instant", () => {
+  it("lists planned events that did not fire, and matches the others by instant", () => {
     const experiment = makeExperiment({
       events: [planned(0, 1_000, "web"), planned(1, 2_000, "web"), planned(2, "swapout", "web")],
     });
