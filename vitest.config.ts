@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { defineConfig } from "vitest/config";
 
+/** Compare the whole machine before and after: nothing else may come and go meanwhile. */
+const alone = ["test/e2e/**/*-cleanup.test.ts"];
+
 // `unit` shares one worker per file group (the pure layers share nothing, so isolation buys
-// nothing); `process` starts real servers, programs and namespaces and keeps files apart.
+// nothing); `process` starts real servers, programs and namespaces and keeps files apart; `alone`
+// runs after all others, one file at a time.
 export default defineConfig({
   test: {
     reporters: ["default", "./tools/plain-reporter.ts"],
@@ -32,6 +36,17 @@ export default defineConfig({
             "test/conformance/**/*.test.ts",
             "test/simulation/**/*.test.ts",
           ],
+          exclude: alone,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "alone",
+          include: alone,
+          sequence: { groupOrder: 1 },
+          fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },

@@ -64,7 +64,9 @@ export function corpusRules(root: string): Rule[] {
 
 function namePatterns(files: readonly string[], keys: readonly string[]): string[] {
   const fileNames = files.filter((file) => file.endsWith(".ns")).map((file) => file.slice(0, -3));
-  const baseNames = keys.flatMap((key) => key.match(/[\w.-]+\.ns\b/g) ?? []);
+  const baseNames = keys
+    .flatMap((key) => key.match(/[\w.-]+\.ns\b/g) ?? [])
+    .filter((name) => !ordinary.has(name));
   const words = keys
     .flatMap((key) => key.split(/[/#:^.]/))
     .filter((word) => word.length >= wordMin && !ordinary.has(word) && word !== "testsuite");
