@@ -198,7 +198,9 @@ export class Barriers {
     if (scope && !barrier && scope.barriers.size >= limits.barriersPerScopeMax) {
       return overLimit(limits, "barriersPerScopeMax", "too many barriers are open");
     }
-    if (barrier !== undefined && barrier.waiters.size >= limits.waitersPerBarrierMax) {
+    // One who does not wait takes no place, and may be the one the full barrier is waiting for.
+    const stays = command.kind === "count-wait" || command.waits;
+    if (stays && barrier && barrier.waiters.size >= limits.waitersPerBarrierMax) {
       return overLimit(limits, "waitersPerBarrierMax", "too many parties wait at this barrier");
     }
     if (!isInteger(command.error, 0) || !isInteger(command.timeoutUs ?? 0, 0)) {

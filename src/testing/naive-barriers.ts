@@ -325,7 +325,8 @@ export class NaiveBarriers {
     if (new TextEncoder().encode(barrier).length > limits.nameBytesMax) return "limit";
     const open = this.#open(scope);
     if (!open.includes(barrier) && open.length >= limits.barriersPerScopeMax) return "limit";
-    if (this.#waiting(scope, barrier).length >= limits.waitersPerBarrierMax) return "limit";
+    const isFull = this.#waiting(scope, barrier).length >= limits.waitersPerBarrierMax;
+    if (party.stays && isFull) return "limit";
     if (error < 0 || (timeoutUs ?? 0) < 0) return "invalid";
     if (asks === undefined) return undefined;
     if (asks < 0 || asks > largestCount) return "invalid";
