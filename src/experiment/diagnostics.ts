@@ -27,6 +27,11 @@ export class Diagnostics {
     this.#sources = sources;
   }
 
+  /** No further finding will be shown. */
+  get isFull(): boolean {
+    return this.list.length >= diagnosticsMax;
+  }
+
   /** Adds a finding at a source offset. */
   add(offset: number, finding: Finding): void {
     const key = `${offset}\n${finding.code}\n${finding.message}`;

@@ -8,11 +8,14 @@ export const tclStepsMax: number = 10_000_000;
 /** One extra step is charged per this many bytes of arguments, so that long values cost time too. */
 export const stepBytes: number = 512;
 
+/** Characters a command may look at for one step, when it looks at each of them. */
+export const scanBytes: number = 16;
+
 /** Bytes of value memory: text in variables, procedure bodies and values under construction. */
 export const tclMemoryBytesMax: number = 64 * 1024 * 1024;
 
 /** Bytes charged for a variable or array element besides its text. */
-export const variableOverheadBytes: number = 64;
+export const variableOverheadBytes: number = 256;
 
 /** Bytes charged for one word of a script that was read but not yet run. */
 export const wordOverheadBytes: number = 128;
@@ -27,7 +30,7 @@ export const fileBytesMax: number = 4 * 1024 * 1024;
 export const outputBytesMax: number = 1024 * 1024;
 
 /** Bits of an integer in an expression. */
-export const integerBitsMax: number = 65_536;
+export const integerBitsMax: number = 4_096;
 
 /** Events of one experiment. [EMULAB-NS 7] */
 export const eventsMax: number = 14_000;
@@ -54,6 +57,7 @@ const relations: readonly (readonly [holds: boolean, rule: string])[] = [
   [eventsMax < objectsMax, "each event may have its own object"],
   [tclStepsMax > objectsMax, "creating an object takes at least a step"],
   [tclMemoryBytesMax / stepBytes < tclStepsMax, "the longest value may be used at least once"],
+  [scanBytes <= stepBytes, "looking at every character costs more than passing a value"],
   [integerBitsMax / 3 < tclMemoryBytesMax, "the longest integer can be printed"],
 ];
 for (const [holds, rule] of relations) {

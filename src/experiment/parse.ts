@@ -14,7 +14,7 @@ import { collectAssigned, Poison } from "./poison.ts";
 import { presetGlobals } from "./presets.ts";
 import { closest } from "./suggest.ts";
 import { tclCommands } from "./tcl/commands/index.ts";
-import { TclError, TclLimitError } from "./tcl/error.ts";
+import { hintOf, TclError, TclLimitError } from "./tcl/error.ts";
 import { completion, Interpreter } from "./tcl/interpreter.ts";
 import { locateIn, type Origin, SourceMap } from "./tcl/origin.ts";
 import { parseNextCommand } from "./tcl/parser.ts";
@@ -139,6 +139,8 @@ class FileRun {
     }
     let at = 0;
     while (!this.#stopped && at < this.#source.length) {
+      // More than anybody reads: going on would only cost time.
+      if (this.#context.diagnostics.isFull) break;
       const script = parseNextCommand(this.#source, at, this.#origin, interp.noteLiteral);
       this.#runOne(script);
       if (script.fault !== undefined) {
@@ -187,7 +189,7 @@ class FileRun {
   #addError(error: TclError): void {
     const { code, message, details, via } = error;
     const offset = error.offset < 0 ? (this.#origin[0]?.source ?? 0) : error.offset;
-    const finding = { severity: "error", code, message, hint: details.hint, via } as const;
+    const finding = { severity: "error", code, message, hint: hintOf(details), via } as const;
     this.#context.diagnostics.add(offset, finding);
   }
 
@@ -200,7 +202,8 @@ class FileRun {
       context.diagnostics.add(end, { severity: "error", code: "TCL_EXIT", message });
       return;
     }
-    const stoppedEarly = this.#stopped && exited === undefined && context.diagnostics.errors > 0;
+    const isCut = this.#stopped || context.diagnostics.isFull;
+    const stoppedEarly = isCut && exited === undefined && context.diagnostics.errors > 0;
     if (context.hasRun || this.#runFailed || stoppedEarly) return;
     const name = context.simulator?.name ?? "ns";
     const hint =

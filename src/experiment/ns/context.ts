@@ -8,7 +8,7 @@
 import type { Catalogue } from "../catalogue.ts";
 import type { Diagnostics } from "../diagnostics.ts";
 import { eventsMax, objectsMax } from "../limits.ts";
-import { TclError, type TclErrorDetails, TclLimitError } from "../tcl/error.ts";
+import { hintOf, TclError, type TclErrorDetails, TclLimitError } from "../tcl/error.ts";
 import { HashOrder } from "../tcl/hash-order.ts";
 import type { Interpreter } from "../tcl/interpreter.ts";
 import { locateIn } from "../tcl/origin.ts";
@@ -252,6 +252,6 @@ export class NsContext {
   ): void {
     const offset =
       details.offset ?? this.interp.offsetOf(site, site.words[details.word ?? 0], details.within);
-    this.diagnostics.add(offset, { severity, code, message, hint: details.hint });
+    this.diagnostics.add(offset, { severity, code, message, hint: hintOf(details) });
   }
 }

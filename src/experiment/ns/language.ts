@@ -175,13 +175,15 @@ function dispatch(context: NsContext, argv: readonly string[], site: Command): s
 function unknownCommand(context: NsContext, argv: readonly string[]): TclError {
   const name = word(argv, 0);
   const shown = argv.join(" ");
-  const near = closest(name, context.interp.commands.keys());
-  const isVariable = context.objects.has(name) || context.interp.exists(name);
-  let hint = "Check the spelling; a value of a variable is written with $.";
-  if (near !== undefined) hint = `Did you mean "${near}"?`;
-  else if (isVariable) hint = `Did you mean $${name}?`;
+  const suggest = (): string => {
+    const near = closest(name, context.interp.commands.keys());
+    if (near !== undefined) return `Did you mean "${near}"?`;
+    const isVariable = context.objects.has(name) || context.interp.exists(name);
+    if (isVariable) return `Did you mean $${name}?`;
+    return "Check the spelling; a value of a variable is written with $.";
+  };
   const message = `Unknown: ${shown.length > 80 ? `${shown.slice(0, 77)}...` : shown}`;
-  return new TclError("NS_UNKNOWN_COMMAND", message, { word: 0, hint });
+  return new TclError("NS_UNKNOWN_COMMAND", message, { word: 0, suggest });
 }
 
 function unknownMethod(

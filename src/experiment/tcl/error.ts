@@ -11,6 +11,8 @@ export interface TclErrorDetails {
   /** Source offset, when it is known better than by word. */
   readonly offset?: number;
   readonly hint?: string;
+  /** Finds the hint when the error is reported: searching costs time that a caught error saves. */
+  readonly suggest?: () => string | undefined;
   /** The cause was reported already: the error stops the command but is not reported again. */
   readonly silent?: boolean;
 }
@@ -30,6 +32,11 @@ export class TclError extends Error {
     this.details = details;
     this.offset = details.offset ?? -1;
   }
+}
+
+/** What to do about an error, when there is something to say. */
+export function hintOf({ hint, suggest }: TclErrorDetails): string | undefined {
+  return hint ?? suggest?.();
 }
 
 /** A bound was passed: the evaluation of the file ends here. */

@@ -6,7 +6,6 @@ import { tclDepthMax } from "../limits.ts";
 import { TclError } from "./error.ts";
 import { applyFunction } from "./functions.ts";
 import type { Interpreter } from "./interpreter.ts";
-import { parseList } from "./list.ts";
 import { parseNumber } from "./number.ts";
 import {
   applyBinary,
@@ -168,7 +167,7 @@ function binaryNode(operator: string, left: Node, right: Node, offset: number): 
       return (interp) => {
         const element = formatValue(left(interp));
         const list = formatValue(right(interp));
-        return parseList(list).includes(element) ? found : 1 - found;
+        return interp.list(list).includes(element) ? found : 1 - found;
       };
     }
     case "<":
@@ -266,6 +265,12 @@ function quick(value: ExpressionValue): ExpressionValue {
   return typeof value === "string" ? (asNumber(value) ?? value) : value;
 }
 
+/** Long operands are compared and converted character by character. */
+function charged(interp: Interpreter, value: string): string {
+  if (value.length > 64) interp.scan(value.length);
+  return value;
+}
+
 function readVariableNode(reader: Reader): Node {
   const { part, end, fault } = parseVariable(reader.text, reader.pos, reader.origin);
   if (part === undefined) throw syntax(reader, fault?.message ?? "invalid character");
@@ -274,10 +279,13 @@ function readVariableNode(reader: Reader): Node {
   if (part.kind === "variable") {
     const { name } = part;
     const parts = [part];
-    return (interp) => interp.frame.variables.get(name)?.value ?? interp.substitute(parts, origin);
+    return (interp) => {
+      const value = interp.frame.variables.get(name)?.value ?? interp.substitute(parts, origin);
+      return value.length > 64 ? charged(interp, value) : value;
+    };
   }
   const parts = [part];
-  return (interp) => interp.substitute(parts, origin);
+  return (interp) => charged(interp, interp.substitute(parts, origin));
 }
 
 function readBracketNode(reader: Reader): Node {
@@ -286,7 +294,7 @@ function readBracketNode(reader: Reader): Node {
     const script = parseBracket(reader.text, reader.pos, origin);
     reader.pos = script.end;
     const parts: Part[] = [{ kind: "script", script }];
-    return (interp) => interp.substitute(parts, origin);
+    return (interp) => charged(interp, interp.substitute(parts, origin));
   } catch (error) {
     if (error instanceof TclError || !(error instanceof Error)) throw error;
     throw syntax(reader, error.message);

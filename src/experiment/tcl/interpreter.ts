@@ -8,6 +8,7 @@
 
 import {
   outputBytesMax,
+  scanBytes,
   stepBytes,
   tclDepthMax,
   tclStepsMax,
@@ -83,6 +84,8 @@ export class Interpreter {
   #epoch = 0;
   #dynamic = new Map<string, Script>();
   #dynamicBytes = 0;
+  #listText = "";
+  #listElements: readonly string[] = [];
   readonly #literals = new Map<string, number>();
   readonly #expressions = new Map<string, Expression>();
 
@@ -213,8 +216,8 @@ export class Interpreter {
     return argv;
   }
 
-  #expanded(value: string): string[] {
-    const elements = parseList(value);
+  #expanded(value: string): readonly string[] {
+    const elements = this.list(value);
     if (elements.length > 50_000) {
       throw new TclError("TCL_WORDS", "{*} of more than 50000 elements into one command");
     }
@@ -364,6 +367,24 @@ export class Interpreter {
     return this.run(this.dynamicScript(text, origin));
   }
 
+  /**
+   * The elements of a list; the last one is kept, for loops over indexes. Not to be changed.
+   * @throws TclError `TCL_LIST`
+   */
+  list(text: string): readonly string[] {
+    if (text.length < 64) return parseList(text);
+    if (this.#listText === text) return this.#listElements;
+    this.scan(text.length);
+    this.#listElements = parseList(text);
+    this.#listText = text;
+    return this.#listElements;
+  }
+
+  /** T1: charges for a command that looks at each of so many characters. */
+  scan(characters: number): void {
+    this.step(Math.floor(characters / scanBytes));
+  }
+
   /** Prints for the user. @throws TclLimitError `TCL_OUTPUT` */
   print(text: string): void {
     if (this.output.length + text.length > this.limits.outputBytes) {
@@ -453,11 +474,11 @@ export class Interpreter {
   }
 
   #missing(full: string, name: string, why: string): TclError {
-    const hint = this.variableHint(full) ?? this.variableHint(name);
+    const suggest = (): string | undefined => this.variableHint(full) ?? this.variableHint(name);
     const details = { silent: this.isExcused(full) || this.isExcused(name) };
     return new TclError("TCL_NO_VARIABLE", `can't read "${full}": ${why}`, {
       ...details,
-      ...(hint === undefined ? {} : { hint }),
+      suggest,
       within: name,
     });
   }

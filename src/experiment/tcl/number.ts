@@ -39,6 +39,7 @@ const infinitePattern = /^\s*([+-]?)inf(?:inity)?\s*$/i;
 export function parseInteger(text: string): Integer | undefined {
   const quick = quickInteger(text);
   if (quick !== undefined) return quick;
+  if (text.length > integerBitsMax * 2) return undefined;
   const match = integerPattern.exec(text);
   if (match === null) return undefined;
   const [, sign, hex, octal, binary, oldOctal, decimal] = match;
@@ -73,6 +74,8 @@ function quickInteger(text: string): number | undefined {
 
 /** Reads any number, or undefined when the text is not one. */
 export function parseNumber(text: string): Numeric | undefined {
+  // Longer than any number within the limit of integers, in any notation.
+  if (text.length > integerBitsMax * 2) return undefined;
   const first = text.charCodeAt(0);
   // Letters (other than in "inf" and "nan") start no number: most strings leave here.
   if (first > 64 && first !== 73 && first !== 105) return undefined;

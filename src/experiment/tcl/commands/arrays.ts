@@ -2,10 +2,9 @@
 // The `array` command. Names come in the order of Tcl's hash table, as old files expect.
 
 import { TclError } from "../error.ts";
-import { globMatch } from "../glob.ts";
 import type { CommandDefinition, Interpreter } from "../interpreter.ts";
 import { formatList, parseList } from "../list.ts";
-import { arg, command, ensemble, optionOf, subcommands } from "./shared.ts";
+import { arg, command, ensemble, matches, optionOf, subcommands } from "./shared.ts";
 
 function names(interp: Interpreter, argv: readonly string[]): string[] {
   const all = interp.find(arg(argv, 2))?.names() ?? [];
@@ -13,7 +12,7 @@ function names(interp: Interpreter, argv: readonly string[]): string[] {
   if (argv.length === 3) return all;
   const exact = argv.length === 5 && optionOf(arg(argv, 3), ["-exact", "-glob"], 3) === "-exact";
   const pattern = arg(argv, argv.length - 1);
-  return all.filter((name) => (exact ? name === pattern : globMatch(pattern, name)));
+  return all.filter((name) => (exact ? name === pattern : matches(interp, pattern, name)));
 }
 
 function get(interp: Interpreter, argv: readonly string[]): string {

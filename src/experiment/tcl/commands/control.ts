@@ -3,13 +3,12 @@
 
 import { TclError, TclLimitError } from "../error.ts";
 import { evaluateText } from "../expression.ts";
-import { globMatch } from "../glob.ts";
 import { type CommandDefinition, completion, type Interpreter } from "../interpreter.ts";
-import { formatList, parseList } from "../list.ts";
+import { formatList } from "../list.ts";
 import { locateIn, type Origin } from "../origin.ts";
 import { parseSubstitutions } from "../parser.ts";
 import type { Command, Part, Script } from "../script.ts";
-import { arg, command, integerArg, many, optionOf } from "./shared.ts";
+import { arg, command, integerArg, many, matches, optionOf } from "./shared.ts";
 
 function condition(
   interp: Interpreter,
@@ -98,21 +97,25 @@ interface Iteration {
   readonly values: readonly string[];
 }
 
-function iterations(argv: readonly string[]): Iteration[] {
+function iterations(interp: Interpreter, argv: readonly string[]): Iteration[] {
   const lists: Iteration[] = [];
   for (let i = 1; i + 2 < argv.length; i += 2) {
-    const names = parseListArg(argv, i);
+    const names = parseListArg(interp, argv, i);
     if (names.length === 0) {
       throw new TclError("TCL_ARGUMENTS", "foreach varlist is empty", { word: i });
     }
-    lists.push({ names, values: parseListArg(argv, i + 1) });
+    lists.push({ names, values: parseListArg(interp, argv, i + 1) });
   }
   return lists;
 }
 
-function parseListArg(argv: readonly string[], word: number): string[] {
+function parseListArg(
+  interp: Interpreter,
+  argv: readonly string[],
+  word: number,
+): readonly string[] {
   try {
-    return parseList(arg(argv, word));
+    return interp.list(arg(argv, word));
   } catch (error) {
     if (error instanceof TclError && error.offset < 0) {
       throw new TclError(error.code, error.message, { ...error.details, word });
@@ -133,7 +136,7 @@ function loopLists(
       `wrong # args: should be "${argv[0]} varList list ?varList list ...? body"`,
     );
   }
-  const lists = iterations(argv);
+  const lists = iterations(interp, argv);
   const rounds = lists.map(({ names, values }) => Math.ceil(values.length / names.length));
   const body = interp.scriptOf(site, argv.length - 1, arg(argv, argv.length - 1));
   for (let round = 0; round < Math.max(...rounds); round += 1) {
@@ -185,7 +188,7 @@ function switchCommand(interp: Interpreter, argv: readonly string[], site: Comma
   }
   const value = nocase ? arg(argv, i).toLowerCase() : arg(argv, i);
   const inline = argv.length === i + 2;
-  const clauses = inline ? parseListArg(argv, i + 1) : argv.slice(i + 1);
+  const clauses = inline ? parseListArg(interp, argv, i + 1) : argv.slice(i + 1);
   if (clauses.length === 0 || clauses.length % 2 !== 0) {
     const hint = "Each pattern needs a body; comments between patterns count as words.";
     throw new TclError("TCL_ARGUMENTS", "extra switch pattern with no body", { word: i + 1, hint });
@@ -193,7 +196,7 @@ function switchCommand(interp: Interpreter, argv: readonly string[], site: Comma
   for (let c = 0; c < clauses.length; c += 2) {
     const pattern = nocase ? arg(clauses, c).toLowerCase() : arg(clauses, c);
     const isDefault = pattern === "default" && c + 2 === clauses.length;
-    const hit = mode === "-glob" ? globMatch(pattern, value) : pattern === value;
+    const hit = mode === "-glob" ? matches(interp, pattern, value) : pattern === value;
     if (!hit && !isDefault) continue;
     let body = c + 1;
     while (clauses[body] === "-" && body + 2 < clauses.length) body += 2;
@@ -272,6 +275,8 @@ function catchCommand(interp: Interpreter, argv: readonly string[], site: Comman
     if (code === completion.return) result = interp.returned;
   } catch (error) {
     if (!(error instanceof TclError) || error instanceof TclLimitError) throw error;
+    // An error costs more than a command: its place and text are made for it.
+    interp.step(10);
     result = error.message;
     code = 1;
   }
@@ -297,6 +302,7 @@ function subst(interp: Interpreter, argv: readonly string[], site: Command): str
   for (; i < argv.length - 1; i += 1) off.add(optionOf(arg(argv, i), options, i));
   const text = arg(argv, i);
   const origin = interp.originOf(site, i);
+  interp.scan(text.length);
   const { parts, fault } = parseSubstitutions(text, origin);
   if (fault !== undefined) throw new TclError(fault.code, fault.message, { word: i });
   if (off.size === 0) return interp.substitute(parts, origin);

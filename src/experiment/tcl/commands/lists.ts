@@ -3,17 +3,16 @@
 // lset, concat, join, split.
 
 import { TclError } from "../error.ts";
-import { globMatch } from "../glob.ts";
 import type { CommandDefinition, Interpreter } from "../interpreter.ts";
-import { formatList, parseList } from "../list.ts";
+import { formatList } from "../list.ts";
 import { parseInteger, parseNumber } from "../number.ts";
 import { compareText, compareValues } from "../operators.ts";
-import { arg, command, indexArg, integerArg, many, optionOf } from "./shared.ts";
+import { arg, command, indexArg, integerArg, many, matches, optionOf } from "./shared.ts";
 
 /** Reads a list argument; an error points at the word. */
-function list(argv: readonly string[], word: number): string[] {
+function list(interp: Interpreter, argv: readonly string[], word: number): readonly string[] {
   try {
-    return parseList(arg(argv, word));
+    return interp.list(arg(argv, word));
   } catch (error) {
     if (error instanceof TclError && error.offset < 0) {
       throw new TclError(error.code, error.message, { ...error.details, word });
@@ -22,33 +21,33 @@ function list(argv: readonly string[], word: number): string[] {
   }
 }
 
-function lindex(_interp: Interpreter, argv: readonly string[]): string {
+function lindex(interp: Interpreter, argv: readonly string[]): string {
   let value = arg(argv, 1);
-  const indexes = argv.length === 3 ? list(argv, 2) : argv.slice(2);
+  const indexes = argv.length === 3 ? list(interp, argv, 2) : argv.slice(2);
   for (const index of indexes) {
-    const elements = parseList(value);
+    const elements = interp.list(value);
     value = elements[indexArg([index], 0, elements.length)] ?? "";
   }
   return value;
 }
 
-function lrange(_interp: Interpreter, argv: readonly string[]): string {
-  const elements = list(argv, 1);
+function lrange(interp: Interpreter, argv: readonly string[]): string {
+  const elements = list(interp, argv, 1);
   const first = Math.max(0, indexArg(argv, 2, elements.length));
   const last = indexArg(argv, 3, elements.length);
   return formatList(elements.slice(first, Math.max(first, last + 1)));
 }
 
-function linsert(_interp: Interpreter, argv: readonly string[]): string {
-  const elements = list(argv, 1);
+function linsert(interp: Interpreter, argv: readonly string[]): string {
+  const elements = list(interp, argv, 1);
   // `end` means after the last element here.
   const at = indexArg(argv, 2, elements.length + 1);
   const index = Math.min(Math.max(at, 0), elements.length);
   return formatList([...elements.slice(0, index), ...argv.slice(3), ...elements.slice(index)]);
 }
 
-function lreplace(_interp: Interpreter, argv: readonly string[]): string {
-  const elements = list(argv, 1);
+function lreplace(interp: Interpreter, argv: readonly string[]): string {
+  const elements = list(interp, argv, 1);
   const first = Math.min(Math.max(0, indexArg(argv, 2, elements.length)), elements.length);
   const last = Math.max(first - 1, indexArg(argv, 3, elements.length));
   return formatList([...elements.slice(0, first), ...argv.slice(4), ...elements.slice(last + 1)]);
@@ -59,6 +58,7 @@ function lrepeat(interp: Interpreter, argv: readonly string[]): string {
   if (count < 0) throw new TclError("TCL_NUMBER", `bad count "${count}": must be integer >= 0`);
   const once = formatList(argv.slice(2));
   interp.memory.reserve(count * (once.length + 1));
+  interp.step(Math.floor((count * (once.length + 1)) / 1024));
   if (argv.length === 2 || count === 0) return "";
   return `${`${once} `.repeat(count - 1)}${once}`;
 }
@@ -66,32 +66,38 @@ function lrepeat(interp: Interpreter, argv: readonly string[]): string {
 function lset(interp: Interpreter, argv: readonly string[]): string {
   const name = arg(argv, 1);
   const value = arg(argv, argv.length - 1);
-  const path = argv.length === 4 ? list(argv, 2) : argv.slice(2, -1);
-  return interp.set(name, replaceAt(interp.get(name), path, value));
+  const path = argv.length === 4 ? list(interp, argv, 2) : argv.slice(2, -1);
+  return interp.set(name, replaceAt(interp, interp.get(name), path, value));
 }
 
-function replaceAt(text: string, path: readonly string[], value: string): string {
+function replaceAt(
+  interp: Interpreter,
+  text: string,
+  path: readonly string[],
+  value: string,
+): string {
   const [first, ...rest] = path;
   if (first === undefined) return value;
-  const elements = parseList(text);
+  const elements = [...interp.list(text)];
   const index = indexArg([first], 0, elements.length);
   if (index < 0 || index > elements.length) {
     throw new TclError("TCL_INDEX", "list index out of range", { word: 2 });
   }
-  elements[index] = replaceAt(elements[index] ?? "", rest, value);
+  elements[index] = replaceAt(interp, elements[index] ?? "", rest, value);
   return formatList(elements);
 }
 
 function lassign(interp: Interpreter, argv: readonly string[]): string {
-  const elements = list(argv, 1);
+  const elements = list(interp, argv, 1);
   for (let i = 2; i < argv.length; i += 1) interp.set(arg(argv, i), elements[i - 2] ?? "");
   return formatList(elements.slice(argv.length - 2));
 }
 
-function split(_interp: Interpreter, argv: readonly string[]): string {
+function split(interp: Interpreter, argv: readonly string[]): string {
   const text = arg(argv, 1);
   const separators = argv.length > 2 ? arg(argv, 2) : " \t\n\r";
   if (text === "") return "";
+  interp.scan(text.length * Math.max(1, separators.length / 8));
   if (separators === "") return formatList([...text]);
   const elements: string[] = [];
   let piece = "";
@@ -107,20 +113,20 @@ function split(_interp: Interpreter, argv: readonly string[]): string {
 
 const searchOptions = ["-exact", "-glob", "-all", "-inline", "-not", "-nocase", "-regexp"] as const;
 
-function lsearch(_interp: Interpreter, argv: readonly string[]): string {
+function lsearch(interp: Interpreter, argv: readonly string[]): string {
   const on = new Set<string>();
   for (let i = 1; i < argv.length - 2; i += 1) on.add(optionOf(arg(argv, i), searchOptions, i));
   if (on.has("-regexp")) {
     const hint = "Use lsearch -glob.";
     throw new TclError("TCL_FORBIDDEN", "lsearch -regexp is not available", { word: 1, hint });
   }
-  const elements = list(argv, argv.length - 2);
+  const elements = list(interp, argv, argv.length - 2);
   const fold = (text: string): string => (on.has("-nocase") ? text.toLowerCase() : text);
   const pattern = fold(arg(argv, argv.length - 1));
-  const matches = (element: string): boolean =>
-    (on.has("-exact") ? fold(element) === pattern : globMatch(pattern, fold(element))) !==
+  const accepts = (element: string): boolean =>
+    (on.has("-exact") ? fold(element) === pattern : matches(interp, pattern, fold(element))) !==
     on.has("-not");
-  const found = elements.flatMap((element, index) => (matches(element) ? [index] : []));
+  const found = elements.flatMap((element, index) => (accepts(element) ? [index] : []));
   const shown = found.map((index) => (on.has("-inline") ? (elements[index] ?? "") : `${index}`));
   if (on.has("-all")) return formatList(shown);
   return shown[0] ?? (on.has("-inline") ? "" : "-1");
@@ -156,11 +162,11 @@ function lsort(interp: Interpreter, argv: readonly string[]): string {
     }
     on.add(option);
   }
-  const elements = list(argv, argv.length - 1);
+  const elements = list(interp, argv, argv.length - 1);
   interp.step(elements.length);
   const key = (element: string): string => {
     if (index === undefined) return element;
-    const parts = parseList(element);
+    const parts = interp.list(element);
     return parts[indexArg([index], 0, parts.length)] ?? "";
   };
   const compare = comparison(on);
@@ -219,12 +225,14 @@ function normalInteger(digits: string): string {
 /** Commands on lists. */
 export const listCommands: readonly CommandDefinition[] = [
   command("list", "?arg ...?", 1, many, (_interp, argv) => formatList(argv.slice(1))),
-  command("llength", "list", 2, 2, (_interp, argv) => `${list(argv, 1).length}`),
+  command("llength", "list", 2, 2, (interp, argv) => `${list(interp, argv, 1).length}`),
   command("lindex", "list ?index ...?", 2, many, lindex),
   command("lrange", "list first last", 4, 4, lrange),
   command("linsert", "list index ?element ...?", 3, many, linsert),
   command("lreplace", "list first last ?element ...?", 4, many, lreplace),
-  command("lreverse", "list", 2, 2, (_interp, argv) => formatList(list(argv, 1).reverse())),
+  command("lreverse", "list", 2, 2, (interp, argv) =>
+    formatList(list(interp, argv, 1).toReversed()),
+  ),
   command("lrepeat", "count ?value ...?", 2, many, lrepeat),
   command("lset", "varName ?index ...? value", 3, many, lset),
   command("lassign", "list ?varName ...?", 2, many, lassign),
@@ -238,7 +246,7 @@ export const listCommands: readonly CommandDefinition[] = [
       .join(" "),
   ),
   command("join", "list ?joinString?", 2, 3, (interp, argv) => {
-    const elements = list(argv, 1);
+    const elements = list(interp, argv, 1);
     const between = argv.length > 2 ? arg(argv, 2) : " ";
     interp.memory.reserve(arg(argv, 1).length + between.length * elements.length);
     return elements.join(between);

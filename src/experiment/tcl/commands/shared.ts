@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Small helpers of the command files: reading arguments, tables of commands and sub-commands.
 
+import { scanBytes } from "../../limits.ts";
 import { closest } from "../../suggest.ts";
 import { TclError } from "../error.ts";
+import { globMatch } from "../glob.ts";
 import type { CommandDefinition, CommandProcedure, Interpreter } from "../interpreter.ts";
 import { parseInteger } from "../number.ts";
 import type { Command } from "../script.ts";
@@ -49,6 +51,12 @@ export function indexArg(argv: readonly string[], at: number, length: number): n
   const base = match[1] === "end" ? length - 1 : Number(match[1]);
   const offset = Number(match[3] ?? "0");
   return match[2] === "-" ? base - offset : base + offset;
+}
+
+/** `string match`, charged by the worst it can cost. */
+export function matches(interp: Interpreter, pattern: string, text: string): boolean {
+  interp.scan((pattern.length * text.length) / scanBytes);
+  return globMatch(pattern, text);
 }
 
 /** Runs the sub-command that word 1 names (or abbreviates without doubt). */

@@ -2,7 +2,6 @@
 // The `string` command.
 
 import { TclError } from "../error.ts";
-import { globMatch } from "../glob.ts";
 import type { CommandDefinition, Interpreter } from "../interpreter.ts";
 import { parseList } from "../list.ts";
 import { parseBoolean, parseInteger, parseNumber } from "../number.ts";
@@ -14,6 +13,7 @@ import {
   indexArg,
   integerArg,
   many,
+  matches,
   optionOf,
   subcommands,
 } from "./shared.ts";
@@ -22,7 +22,7 @@ function repeat(interp: Interpreter, argv: readonly string[]): string {
   const text = arg(argv, 2);
   const count = Math.max(0, integerArg(argv, 3));
   interp.memory.reserve(text.length * count);
-  interp.step(Math.floor((text.length * count) / 4096));
+  interp.step(Math.floor((text.length * count) / 1024));
   return text.repeat(text === "" ? 0 : count);
 }
 
@@ -54,12 +54,12 @@ function compared(argv: readonly string[]): number {
   return compareText(a, prepare(arg(argv, argv.length - 1)));
 }
 
-function match(_interp: Interpreter, argv: readonly string[]): string {
+function match(interp: Interpreter, argv: readonly string[]): string {
   const nocase = argv.length === 5 && optionOf(arg(argv, 2), ["-nocase"], 2) === "-nocase";
   const pattern = arg(argv, argv.length - 2);
   const text = arg(argv, argv.length - 1);
-  if (!nocase) return globMatch(pattern, text) ? "1" : "0";
-  return globMatch(pattern.toLowerCase(), text.toLowerCase()) ? "1" : "0";
+  if (!nocase) return matches(interp, pattern, text) ? "1" : "0";
+  return matches(interp, pattern.toLowerCase(), text.toLowerCase()) ? "1" : "0";
 }
 
 function first(_interp: Interpreter, argv: readonly string[]): string {
@@ -78,11 +78,11 @@ function last(_interp: Interpreter, argv: readonly string[]): string {
 
 function map(interp: Interpreter, argv: readonly string[]): string {
   const nocase = argv.length === 5 && optionOf(arg(argv, 2), ["-nocase"], 2) === "-nocase";
-  const pairs = parseList(arg(argv, argv.length - 2));
+  const pairs = interp.list(arg(argv, argv.length - 2));
   if (pairs.length % 2 !== 0) throw new TclError("TCL_LIST", "char map list unbalanced");
   const text = arg(argv, argv.length - 1);
   const subject = nocase ? text.toLowerCase() : text;
-  interp.step(Math.floor((pairs.length * text.length) / 256));
+  interp.scan(pairs.length * text.length);
   let result = "";
   for (let at = 0; at < text.length; ) {
     const pair = pairs.findIndex((key, index) => {
@@ -116,8 +116,9 @@ function changeCase(change: (text: string) => string) {
 }
 
 function trim(ends: "both" | "left" | "right") {
-  return (_interp: Interpreter, argv: readonly string[]): string => {
+  return (interp: Interpreter, argv: readonly string[]): string => {
     const text = arg(argv, 2);
+    interp.scan(text.length);
     const drop = argv.length > 3 ? arg(argv, 3) : " \t\n\r\f\v\0";
     let from = 0;
     let to = text.length;
@@ -194,7 +195,10 @@ const table = subcommands(
   command("map", "?-nocase? mapping string", 4, 5, map),
   command("repeat", "string count", 4, 4, repeat),
   command("replace", "string first last ?newString?", 5, 6, replace),
-  command("reverse", "string", 3, 3, (_interp, argv) => [...arg(argv, 2)].reverse().join("")),
+  command("reverse", "string", 3, 3, (interp, argv) => {
+    interp.scan(arg(argv, 2).length);
+    return [...arg(argv, 2)].reverse().join("");
+  }),
   command(
     "tolower",
     "string ?first? ?last?",

@@ -3,16 +3,15 @@
 // answers with what is missing and what to do instead.
 
 import { TclError } from "../error.ts";
-import { globMatch } from "../glob.ts";
 import type { CommandDefinition, Interpreter } from "../interpreter.ts";
 import { formatList } from "../list.ts";
 import { parseScript } from "../parser.ts";
 import type { Procedure } from "./procedures.ts";
-import { arg, command, ensemble, integerArg, many, subcommands } from "./shared.ts";
+import { arg, command, ensemble, integerArg, many, matches, subcommands } from "./shared.ts";
 
-function filtered(all: Iterable<string>, argv: readonly string[]): string {
+function filtered(interp: Interpreter, all: Iterable<string>, argv: readonly string[]): string {
   const pattern = argv.length > 2 ? arg(argv, 2) : "*";
-  return formatList([...all].filter((name) => globMatch(pattern, name)));
+  return formatList([...all].filter((name) => matches(interp, pattern, name)));
 }
 
 function procedure(interp: Interpreter, name: string): Procedure {
@@ -46,14 +45,20 @@ function level(interp: Interpreter, argv: readonly string[]): string {
 
 const infoTable = subcommands(
   command("exists", "varName", 3, 3, (interp, argv) => (interp.exists(arg(argv, 2)) ? "1" : "0")),
-  command("commands", "?pattern?", 2, 3, (interp, argv) => filtered(interp.commands.keys(), argv)),
-  command("procs", "?pattern?", 2, 3, (interp, argv) => filtered(interp.procedures.keys(), argv)),
-  command("vars", "?pattern?", 2, 3, (interp, argv) => filtered(setNames(interp, "all"), argv)),
+  command("commands", "?pattern?", 2, 3, (interp, argv) =>
+    filtered(interp, interp.commands.keys(), argv),
+  ),
+  command("procs", "?pattern?", 2, 3, (interp, argv) =>
+    filtered(interp, interp.procedures.keys(), argv),
+  ),
+  command("vars", "?pattern?", 2, 3, (interp, argv) =>
+    filtered(interp, setNames(interp, "all"), argv),
+  ),
   command("locals", "?pattern?", 2, 3, (interp, argv) =>
-    filtered(setNames(interp, "locals"), argv),
+    filtered(interp, setNames(interp, "locals"), argv),
   ),
   command("globals", "?pattern?", 2, 3, (interp, argv) =>
-    filtered(setNames(interp, "globals"), argv),
+    filtered(interp, setNames(interp, "globals"), argv),
   ),
   command("args", "procname", 3, 3, (interp, argv) =>
     formatList(procedure(interp, arg(argv, 2)).parameters.map(({ name }) => name)),

@@ -13,6 +13,7 @@ import { arg, command, many } from "./shared.ts";
 function incr(interp: Interpreter, argv: readonly string[]): string {
   const name = arg(argv, 1);
   const variable = interp.frame.variables.get(name) ?? interp.obtainAny(name);
+  if ((variable.value?.length ?? 0) > 20) interp.scan(variable.value?.length ?? 0);
   const before = parseInteger(variable.value ?? "0");
   const by = argv.length > 2 ? parseInteger(arg(argv, 2)) : 1;
   if (before === undefined || by === undefined) {
@@ -42,7 +43,7 @@ function lappend(interp: Interpreter, argv: readonly string[]): string {
   const variable = interp.obtainAny(name);
   let text = variable.value ?? "";
   if (!variable.isList) {
-    interp.step(Math.floor(text.length / 64));
+    interp.scan(text.length);
     parseList(text);
   }
   for (let i = 2; i < argv.length; i += 1) {
