@@ -9,6 +9,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -66,6 +67,16 @@ function sh(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended
     });
   });
 }
+
+describe("every script", () => {
+  const scripts = ["bin", "tools"]
+    .flatMap((name) => readdirSync(join(root, name)).map((file) => join(root, name, file)))
+    .filter((file) => !/\.(?:ts|txt)$/.test(file));
+
+  it.each([...scripts, join(root, ".ci/run")])("is one that sh can read: %s", async (file) => {
+    expect(await sh(["-n", file])).toEqual({ status: 0, stdout: "", stderr: "" });
+  });
+});
 
 const lastLine = (text: string): string | undefined => text.trimEnd().split("\n").at(-1);
 
