@@ -3,6 +3,7 @@
 // per barrier, and one for the run itself. Pure.
 import type { ResultBarrier, ResultProgram, RunResult } from "./result-model.ts";
 import { barrierSentence, programEnding, programPassed } from "./verdict.ts";
+import { outputDirectory } from "./words.ts";
 
 interface TestCase {
   readonly name: string;
@@ -95,7 +96,7 @@ function programCase(program: ResultProgram): TestCase {
       : {
           type: "PROGRAM",
           message,
-          text: `${message}\ncommand: ${command}\nfull output: nodes/${node}/${tail}`,
+          text: `${message}\ncommand: ${command}\nfull output: ${outputDirectory(node)}${tail}`,
         },
     isSkipped: false,
   };

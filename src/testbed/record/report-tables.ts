@@ -5,7 +5,14 @@ import { type Html, html, joined } from "./html.ts";
 import { partyName } from "./report-text.ts";
 import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./result-model.ts";
 import { programPassed } from "./verdict.ts";
-import { formatCount, formatDuration, formatInstant, joinNames, plural } from "./words.ts";
+import {
+  formatCount,
+  formatDuration,
+  formatInstant,
+  joinNames,
+  outputDirectory,
+  plural,
+} from "./words.ts";
 
 /** Rows of one kind shown unfolded. */
 export const rowsOpenMax = 40;
@@ -146,6 +153,7 @@ function programRow(program: ResultProgram, hasRoom: boolean, instant: Instant):
   const { name, node, command, startedUs, endedUs, exitCode, expectedExitCode, signal } = program;
   const passed = programPassed(program);
   const tone = passed ? (program.stopped ? "" : " good") : " bad";
+  const href = outputDirectory(encodeURIComponent(node.toWellFormed()));
   const exit = exitCode ?? signal ?? "none";
   const tail = program.startError ?? (hasRoom ? program.stderrTail.trimEnd() : "");
   return html`<tr><td class="name">${name}</td><td>${node}</td>
@@ -153,7 +161,7 @@ function programRow(program: ResultProgram, hasRoom: boolean, instant: Instant):
 <td class="num">${exit} (${expectedExitCode})</td>
 <td class="num">${instant(startedUs)}</td>
 <td class="num">${endedUs === null ? "–" : formatDuration(Math.max(0, endedUs - startedUs))}</td>
-<td><a href="nodes/${encodeURIComponent(node.toWellFormed())}/">nodes/${node}/</a></td></tr>
+<td><a href="${href}">nodes/${node}/</a></td></tr>
 ${
   !passed &&
   html`<tr class="tail"><td colspan="7"><code>${command}</code>${

@@ -11,6 +11,7 @@ import {
   type Line,
   namesShownMax,
   nodesNamed,
+  outputDirectory,
   plural,
   styled,
 } from "./words.ts";
@@ -124,7 +125,9 @@ function programLines(out: string, program: ResultProgram, linesMax: number): Li
   return [
     [styled("bad", `program ${program.name} on ${program.node} ${programEnding(program)}`)],
     ...lines.map((line): Line => [styled("dim", "  | "), line]),
-    ...(linesMax === 0 ? [] : [["  output: ", `${out}/nodes/${program.node}/`]]),
+    ...(linesMax === 0
+      ? []
+      : [["  output: ", `${out}/${outputDirectory(program.node)}${program.name}.err`]]),
   ];
 }
 
@@ -147,13 +150,13 @@ function firstStep(result: RunResult): string {
   if (first !== undefined) {
     const when =
       first.endedUs === null ? "" : `, which failed first, at ${formatInstant(first.endedUs)}`;
-    return `start with ${first.name} on ${first.node}${when}: ${result.out}/nodes/${first.node}/`;
+    return `start with ${first.name} on ${first.node}${when}`;
   }
   const nodes = new Set(result.nodes.map(({ name }) => name));
   const missing = result.barriers.flatMap((barrier) => barrier.missing);
   const [node] = missing.flatMap((sentence) => nodesNamed(sentence, (name) => nodes.has(name)));
   if (node === undefined) return `see what the programs printed: ${result.out}/nodes/`;
-  return `see why nobody came from ${node}: ${result.out}/nodes/${node}/`;
+  return `see why nobody came from ${node}: ${result.out}/${outputDirectory(node)}`;
 }
 
 /** The command that repeats a run, quoted for a shell. */

@@ -22,6 +22,11 @@ export function nodesNamed(sentence: string, isNode: (name: string) => boolean):
   return [...new Set(from.split(/[\s,;()]+/))].filter(isNode);
 }
 
+/** Where the programs of a node print to, below the directory of results. */
+export function outputDirectory(node: string): string {
+  return `nodes/${node}/local/logs/`;
+}
+
 /** `1 program`, `2 programs`; thousands are parted by commas. */
 export function plural(count: number, singular: string, several: string = `${singular}s`): string {
   return `${formatCount(count)} ${count === 1 ? singular : several}`;
