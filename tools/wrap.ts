@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Wraps comments and Markdown at 100 columns, which Biome does not do. `npm run format` calls it for
-// every file. Only a paragraph that holds a line too long is wrapped anew; code, tables and fenced
-// or indented blocks are left alone.
+// Wraps comments and Markdown at 100 columns, which Biome does not do. `npm run format` calls it
+// for every file. Only a paragraph that holds a line too long is wrapped anew; code, tables and
+// fenced or indented blocks are left alone.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isScript, isTypeScript, isWritten, readTree } from "../test/tidy/tree.ts";

@@ -8,7 +8,9 @@ import { isShipped, matches, type Rule } from "./tree.ts";
 const folders = ["testswap", "tbsetup", "nsgen", "image[-_]test", "hook[-_]examples"];
 /** JUnit has an element of that name. */
 const suiteFolder = "testsuite[/_]";
-/** Words of the corpus's names that mean something by themselves; some files source elabinelab.ns. */
+/**
+ * Words of the corpus's names that mean something by themselves; some files source elabinelab.ns.
+ */
 const ordinary = new Set([
   "linkdelay",
   "elabinelab",

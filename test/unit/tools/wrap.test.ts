@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Goal: wrapping shortens lines and changes nothing else. Method: a table of cases, and the property
-// that words stay the same and that wrapping twice is wrapping once, on every file there is.
+// Goal: wrapping shortens lines and changes nothing else. Method: a table of cases, and the
+// property that words stay the same and that wrapping twice is wrapping once, on every file there
+// is.
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Language, wrap } from "../../../tools/wrap.ts";
