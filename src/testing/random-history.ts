@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// A long random history from a seed, and the digest it leads to: the same on every machine and every
+// version of the runtime, or the core is not deterministic (D16). Imports the core only, so that the
+// compiled file runs on any Node there is.
+import type { AgendaEvent, Batch, Command, LogEntry } from "../core/command.ts";
+import { Digest } from "../core/digest.ts";
+import { resolveLimits } from "../core/limits.ts";
+import { Random } from "../core/random.ts";
+import { Service } from "../core/service.ts";
+
+const edges = 12;
+const scopes = ["s", "t", "\u00fc\u4e2d", "pid/eid"] as const;
+const nodes = ["node0", "node1", "node2", "node3"] as const;
+
+/** @returns 64 hex digits: the digest of the state, and that of all effects. */
+export function digestOfHistory(seed: number, entries: number): string {
+  const random = new Random(seed);
+  const service = new Service(resolveLimits({ closedBarriersPerScopeMax: 100 }));
+  const effects = new Digest();
+  const history = new History(random);
+  for (let sequence = 1; sequence <= entries; sequence += 1) {
+    const applied = service.apply(history.next(sequence));
+    effects.addRow(`${sequence} ${JSON.stringify(applied)}`, 1);
+  }
+  return service.digest() + effects.toString();
+}
+
+class History {
+  readonly #random: Random;
+  readonly #lives: number[] = Array.from({ length: edges }, () => 1);
+  readonly #numbers: number[] = Array.from({ length: edges }, () => 0);
+  #stampUs = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  next(sequence: number): LogEntry {
+    const random = this.#random;
+    this.#stampUs += random.chance(0.01) ? 3_000_000 : random.below(200_000);
+    const batches: Batch[] = [];
+    for (let count = random.below(3); count > 0; count -= 1) batches.push(this.#batch());
+    return { sequence, stampUs: this.#stampUs, entry: { format: 1, batches } };
+  }
+
+  #batch(): Batch {
+    const random = this.#random;
+    const edge = random.below(edges);
+    if (random.chance(0.002)) {
+      this.#lives[edge] = (this.#lives[edge] ?? 0) + 1;
+      this.#numbers[edge] = 0;
+    }
+    const commands: Command[] = [this.#command(), this.#command()];
+    const number = (this.#numbers[edge] ?? 0) + 1;
+    // A batch in a hundred is lost, so that the next one is out of turn.
+    if (!random.chance(0.01)) this.#numbers[edge] = number;
+    const first: readonly Command[] = number === 1 ? [{ kind: "attach" }] : [];
+    return {
+      edge: `e${edge}`,
+      incarnation: this.#lives[edge] ?? 1,
+      number,
+      commands: [...first, ...commands],
+    };
+  }
+
+  #command(): Command {
+    const random = this.#random;
+    const scope = random.pick(scopes);
+    const draw = random.below(100);
+    if (draw < 80) return this.#arrival(scope, draw < 30);
+    if (draw < 90) return { kind: "leave", connection: random.below(200) };
+    if (draw < 92) {
+      const edge = random.below(edges);
+      return { kind: "detach", edge: `e${edge}`, incarnation: this.#lives[edge] ?? 1 };
+    }
+    if (draw < 94) return { kind: "attach" };
+    if (draw < 97) return this.#agenda(scope);
+    if (draw < 98) return { kind: "open-scope", scope, nodes: nodes.slice(random.below(4)) };
+    const kind = random.chance(0.1) ? "close-scope" : "cancel-all";
+    return random.chance(0.2) ? { kind, scope, error: 240 } : { kind: "agenda-start", scope };
+  }
+
+  #arrival(scope: string, isInit: boolean): Command {
+    const random = this.#random;
+    const connection = random.below(200);
+    const node = random.pick(nodes);
+    const arrival = {
+      scope,
+      barrier: `b${random.below(6)}`,
+      connection,
+      who: { address: `10.0.0.${connection}:7/tcp`, ...(random.chance(0.5) ? { node } : {}) },
+      error: random.chance(0.9) ? 0 : random.below(240),
+      ...(random.chance(0.2) ? { timeoutUs: random.below(4_000_000) } : {}),
+    };
+    if (!isInit) return { kind: "count-wait", ...arrival };
+    return { kind: "count-init", ...arrival, count: random.below(4), waits: random.chance(0.5) };
+  }
+
+  #agenda(scope: string): Command {
+    const random = this.#random;
+    if (random.chance(0.7)) {
+      return {
+        kind: "agenda-complete",
+        scope,
+        token: random.below(500),
+        error: random.below(4) === 0 ? 1 : 0,
+      };
+    }
+    const event = (): AgendaEvent => ({
+      id: random.below(100),
+      object: random.pick(["p", "q", "l"]),
+      type: random.pick(["PROGRAM", "SEQUENCE", "TIMELINE", "LINK"]),
+      event: random.pick(["START", "RUN", "UP"]),
+      args: "",
+    });
+    const timed = () =>
+      Array.from({ length: random.below(6) }, () => ({
+        atUs: random.below(5_000_000),
+        event: event(),
+      }));
+    return {
+      kind: "agenda-load",
+      scope,
+      main: timed(),
+      timelines: [{ name: "l", events: timed() }],
+      sequences: [{ name: "q", steps: [event(), event(), event()] }],
+    };
+  }
+}

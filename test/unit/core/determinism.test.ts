@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// D16: equal entries give equal effects, on every machine and every runtime. Method: a long random
+// history against a constant that is committed, and the core without its types on the Node that the
+// system has, which may be an older major. The history of a million entries runs with MUSTER_SLOW=1.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { digestOfHistory } from "../../../src/testing/random-history.ts";
+
+/** Computed on Node 24. A change of what the core decides changes them: say so in the commit. */
+const expected = {
+  100000: "667e02f9b500d2681f4f8c5488c06bee550a49616a8269762d6a72a391e7184f",
+  1000000: "1ac91218b9c14ba85346af237035faf6d6f0969316ba501fe699d10bfaf5dc54",
+} as const;
+
+const source = fileURLToPath(new URL("../../../src", import.meta.url));
+let folder = "";
+
+/** The core and the history as plain JavaScript: an older Node cannot strip types. */
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "muster-core-"));
+  writeFileSync(join(folder, "package.json"), '{"type":"module"}');
+  const core = readdirSync(join(source, "core"))
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => `core/${name}`);
+  for (const name of [...core, "testing/random-history.ts"]) {
+    const code = stripTypeScriptTypes(readFileSync(join(source, name), "utf8"));
+    mkdirSync(join(folder, name, ".."), { recursive: true });
+    const target = join(folder, name.replace(/ts$/, "js"));
+    writeFileSync(target, code.replaceAll(/(from "[^"]+)\.ts"/g, '$1.js"'));
+  }
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function runPlain(node: string): { readonly major: number; readonly digest: string } {
+  const module = `file://${folder}/testing/random-history.js`;
+  const script = `import(${JSON.stringify(module)}).then((module) => console.log(
+    JSON.stringify({ major: parseInt(process.versions.node), digest: module.digestOfHistory(1, 20000) })))`;
+  const result = spawnSync(node, ["-e", script], { encoding: "utf8" });
+  expect(result.stderr).toBe("");
+  return JSON.parse(result.stdout);
+}
+
+describe("digestOfHistory()", () => {
+  it("gives the committed digest when 10^5 entries of seed 1 are applied", () => {
+    expect(digestOfHistory(1, 100_000)).toBe(expected[100_000]);
+  });
+
+  it.runIf(process.env["MUSTER_SLOW"])("gives the committed digest for 10^6 entries", () => {
+    expect(digestOfHistory(1, 1_000_000)).toBe(expected[1_000_000]);
+  });
+
+  it("differs when one entry more is applied, or another seed", () => {
+    expect(digestOfHistory(1, 1001)).not.toBe(digestOfHistory(1, 1000));
+    expect(digestOfHistory(2, 1000)).not.toBe(digestOfHistory(1, 1000));
+  });
+
+  it("gives one digest on the system's Node and on this one", () => {
+    const [own, other] = [runPlain(process.execPath), runPlain("node")];
+    process.stdout.write(`determinism: Node ${own.major} and Node ${other.major}\n`);
+    expect(own.digest).toMatch(/^[0-9a-f]{64}$/);
+    expect(other.digest).toBe(own.digest);
+  });
+});
