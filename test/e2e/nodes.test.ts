@@ -17,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Link } from "../../src/experiment/model.ts";
 import { newRunId } from "../../src/host/ids.ts";
 import type { NodeBackend, RunningNode } from "../../src/testbed/nodes/index.ts";
+import { markedProcesses } from "../../src/testbed/nodes/marked-processes.ts";
 import { chooseShell } from "../../src/testbed/nodes/system-programs.ts";
 import {
   Host,
@@ -282,6 +283,9 @@ describe.each(modes)("a node in %s mode", (mode) => {
     const block = (b: NodeBackend) => b.nodes.get("node0")?.calledAt.split(".")[1];
     expect(block(second)).not.toBe(block(backend));
     await second.stop();
+    const third = await startNodes(join(out, "third"), { mode });
+    await third.stop();
+    expect(block(third)).toBe(block(second));
   });
 });
 
@@ -411,6 +415,34 @@ describe("a machine that forbids namespaces", () => {
     expect((await host.answer("up")).mode).toBe("environment");
     host.child.kill("SIGTERM");
     await host.answer("stopped");
+  });
+});
+
+describe.runIf(isRoot && modes.includes("namespace"))("a machine with another timeout", () => {
+  const replace = 'mount --bind /bin/false "$(command -v timeout)"';
+  const prefix = ["unshare", "--mount", "sh", "-c", `${replace}; exec "$@"`, "sh"];
+
+  test("tells how programs ended, and ends stopped ones", async () => {
+    const programs = ["exit 3", "kill -9 $$", "kill -STOP $$; exit 4"];
+    const runId = newRunId();
+    const host = new Host(
+      {
+        ...{ runId, mode: "namespace", seed: process.pid, nodes: 1, out },
+        programs: programs.map((text) => ["sh", "-c", text]),
+      },
+      prefix,
+    );
+    await host.answer("up");
+    const stopped = () =>
+      markedProcesses(runId).filter((pid) =>
+        /^State:\tT/m.test(readFileSync(`/proc/${pid}/status`, "utf8")),
+      );
+    // The program, and nsenter with it.
+    expect(await until(() => stopped().length === 2)).toBe(true);
+    host.child.kill("SIGTERM");
+    // SIGTERM waits for a stopped program to go on, and then comes before its exit.
+    expect((await host.answer("ended")).statuses).toEqual(["3", "SIGKILL", "SIGTERM"]);
+    expect((await host.answer("stopped")).downMs).toBeLessThan(3000);
   });
 });
 

@@ -109,7 +109,13 @@ export function leftovers(
       found.push(`process ${key} ${p.commandLine}`);
     }
   }
-  for (const name of now.namespaces) if (known.has(`namespace ${name}`)) found.push(name);
+  // The numbers of namespaces are used again: one may by now be that of another run.
+  const held = new Set(
+    [...now.processes.values()]
+      .filter((p) => !isMarked(p) || p.environment.includes(runId))
+      .flatMap((p) => p.namespaces),
+  );
+  for (const name of held) if (known.has(`namespace ${name}`)) found.push(name);
   for (const mount of now.mounts) if (!before.mounts.has(mount)) found.push(`mount ${mount}`);
   // 127.B.x.y is written back to front in hexadecimal.
   const octet = `${Number(block).toString(16).toUpperCase().padStart(2, "0")}7F:`;
@@ -126,8 +132,7 @@ export function leftovers(
 /** Not marked, in no new namespace, and of a session or family that was there before the run. */
 function isForeign(p: MachineProcess, before: Machine, now: Machine, runId: string): boolean {
   if (p.environment.includes(runId) || p.commandLine.includes(runId)) return false;
-  // Another run, of a test beside this one.
-  if (p.environment.includes("MUSTER_RUN=")) return true;
+  if (isMarked(p)) return true; // Of another run, of a test beside this one.
   const sessions = new Set([...before.processes.values()].map((other) => other.session));
   if (sessions.has(p.session)) return true;
   const byPid = new Map([...now.processes.values()].map((other) => [other.pid, other]));
@@ -138,6 +143,10 @@ function isForeign(p: MachineProcess, before: Machine, now: Machine, runId: stri
     if (older.has(at.pid)) return true;
   }
   return false;
+}
+
+function isMarked(p: MachineProcess): boolean {
+  return p.environment.includes("MUSTER_RUN=");
 }
 
 function entries(directory: string, depth: number): readonly string[] {
