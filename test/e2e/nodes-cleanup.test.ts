@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { newRunId } from "../../src/host/ids.ts";
 import { findLeftovers, removeLeftovers } from "../../src/testbed/nodes/index.ts";
 import {
+  endHosts,
   Host,
   isRoot,
   modes,
@@ -35,7 +36,8 @@ const ANONYMOUS = "exec env -i sleep 1000";
 
 const directories: string[] = [];
 
-afterEach(() => {
+afterEach(async () => {
+  await endHosts();
   for (const path of directories.splice(0)) rmSync(path, { recursive: true, force: true });
 });
 

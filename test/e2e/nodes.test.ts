@@ -20,6 +20,7 @@ import type { NodeBackend, RunningNode } from "../../src/testbed/nodes/index.ts"
 import { markedProcesses } from "../../src/testbed/nodes/marked-processes.ts";
 import { chooseShell } from "../../src/testbed/nodes/system-programs.ts";
 import {
+  endHosts,
   Host,
   isRoot,
   modes,
@@ -37,6 +38,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
+  await endHosts();
   await backend?.stop();
   backend = undefined;
   rmSync(out, { recursive: true, force: true });

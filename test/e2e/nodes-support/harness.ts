@@ -105,6 +105,18 @@ export async function until(condition: () => boolean, limitMs = 10_000): Promise
   return (await untilEmpty(() => (condition() ? [] : ["not yet"]), limitMs)).length === 0;
 }
 
+const hosts = new Set<Host>();
+
+/** Ends the hosts that a failed test left running; to be called after each test. */
+export async function endHosts(): Promise<void> {
+  await Promise.all(
+    [...hosts].map((host) => {
+      host.child.kill("SIGKILL");
+      return host.exited;
+    }),
+  );
+}
+
 /** Another process in Muster's place. */
 export class Host {
   readonly child: ChildProcess;
@@ -126,8 +138,10 @@ export class Host {
     this.child.stderr?.on("data", (chunk: Buffer) => {
       this.#errors += chunk.toString();
     });
+    hosts.add(this);
     this.exited = new Promise((resolve) => {
       this.child.once("exit", () => {
+        hosts.delete(this);
         this.#ended = true;
         this.#wake?.();
         resolve();
