@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// Virtual time under shipped code: a clock that moves only when told, from one timer to the next.
+//
+//   V1. Timers fire in (instant, order of setting).
+//   V2. Between two instants everything that promises, streams and `nextTick` have to do is done: the
+//       event loop is turned until nothing asks for another turn.
+// Nothing here reads a real clock, so a run depends on its seed and on nothing else.
+import type { Cancel, Clock } from "../host/clock.ts";
+import { systemClock } from "../host/clock.ts";
+
+interface Timer {
+  readonly dueUs: number;
+  readonly id: number;
+  readonly callback: () => void;
+}
+
+/** Turns of the event loop after the last `endOfTurn`; streams take a few to hand a chunk through. */
+const quietTurns = 3;
+
+export class VirtualClock implements Clock {
+  #nowUs = 1_000_000;
+  /** What a step of the machine's clock has added; stamps move by it, timers do not. */
+  #offsetUs = 0;
+  #lastId = 0;
+  readonly #timers = new Map<number, Timer>();
+  #endOfTurn: (() => void)[] = [];
+
+  nowUs(): number {
+    return this.#nowUs + this.#offsetUs;
+  }
+
+  wallMs(): number {
+    return Math.trunc(this.nowUs() / 1000);
+  }
+
+  after(delayMs: number, callback: () => void): Cancel {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const dueUs = this.#nowUs + Math.max(0, Math.ceil(delayMs * 1000));
+    this.#timers.set(id, { dueUs, id, callback });
+    return () => this.#timers.delete(id);
+  }
+
+  endOfTurn(callback: () => void): void {
+    this.#endOfTurn.push(callback);
+  }
+
+  /** Sets the clock ahead or back, as an administrator would. */
+  step(us: number): void {
+    this.#offsetUs += us;
+  }
+
+  /** Virtual microseconds that have passed, without steps. */
+  get elapsedUs(): number {
+    return this.#nowUs;
+  }
+
+  /** A clock that runs from `startUs`, for one part of the machine that has its own. */
+  offsetBy(us: () => number): Clock {
+    return {
+      nowUs: () => this.#nowUs + us(),
+      wallMs: () => this.wallMs(),
+      after: (delayMs, callback) => this.after(delayMs, callback),
+      endOfTurn: (callback) => this.endOfTurn(callback),
+    };
+  }
+
+  /** V2. */
+  async settle(): Promise<void> {
+    for (let quiet = 0; quiet < quietTurns; quiet += 1) {
+      await new Promise<void>((resolve) => {
+        systemClock.endOfTurn(resolve);
+      });
+      const callbacks = this.#endOfTurn;
+      if (callbacks.length > 0) quiet = -1;
+      this.#endOfTurn = [];
+      for (const callback of callbacks) callback();
+    }
+  }
+
+  /** Lets `us` microseconds pass. */
+  async pass(us: number): Promise<void> {
+    const endUs = this.#nowUs + us;
+    await this.settle();
+    for (let timer = this.#next(endUs); timer !== undefined; timer = this.#next(endUs)) {
+      this.#nowUs = Math.max(this.#nowUs, timer.dueUs);
+      this.#timers.delete(timer.id);
+      timer.callback();
+      await this.settle();
+    }
+    this.#nowUs = endUs;
+  }
+
+  /** Goes to the next timer, at most `us` away. @returns false when there is none. */
+  async advance(us: number): Promise<boolean> {
+    await this.settle();
+    const timer = this.#next(this.#nowUs + us);
+    if (timer === undefined) return false;
+    await this.pass(Math.max(0, timer.dueUs - this.#nowUs));
+    return true;
+  }
+
+  /** V1. */
+  #next(untilUs: number): Timer | undefined {
+    let first: Timer | undefined;
+    for (const timer of this.#timers.values()) {
+      if (timer.dueUs > untilUs) continue;
+      // Ids grow, so that the first of equal instants is the one that was set first.
+      if (first === undefined || timer.dueUs < first.dueUs) first = timer;
+    }
+    return first;
+  }
+}
