@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+// Goal: the two command lines match texts and exit codes byte for byte, and the daemon lives and dies
+// as a daemon should. [EMULAB-SYNC 1] [EMULAB-SYNC 4]
+// Method: the programs themselves, as processes.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { usage as syncUsage } from "../../src/cli/compat/emulab-sync-arguments.ts";
+import { usage as syncdUsage } from "../../src/cli/compat/emulab-syncd-arguments.ts";
+import { until } from "../unit/syncd/harness.ts";
+import { type Program, runSync, runSyncd, startSyncd } from "../unit/syncd/programs.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "muster-test-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const long = "n".repeat(64);
+
+describe("emulab-sync", () => {
+  test.each([
+    [["-p", "x"], "Error: -p value is not a number: x"],
+    [["-p", "0"], "Error: -p value is not between 0 and 65536: 0"],
+    [["-p", "65536"], "Error: -p value is not between 0 and 65536: 65536"],
+    [["-p", "-1"], "Error: -p value is not between 0 and 65536: -1"],
+    [["-p", ""], "Error: -p value is not between 0 and 65536: 0"],
+    [["-i", "abc"], "Error: -i value is not a number: abc"],
+    [["-i", "0"], "Error: -i value must be greater than zero: 0"],
+    [["-i", "-3x"], "Error: -i value must be greater than zero: -3x"],
+    [["-i", ""], "Error: -i value must be greater than zero: "],
+    [["-i", "2147483648"], "Error: -i value must be at most 2147483647: 2147483648"],
+    [["-n", ""], "Error: -n value is empty"],
+    [["-n", long], `Error: -n value is too long: ${long}`],
+    [["-s", ""], "Error: -s value is empty"],
+    [["-e", "x"], "Error: -e value is not a number: x"],
+    [["-e", "240"], "Error: -e value must be zero or less than 240"],
+    [["-e", "-1"], "Error: -e value must be zero or less than 240"],
+    [["-a"], "Error: -a requires the -i option"],
+    [["one", "two"], "Error: Unrecognized command line arguments: one two"],
+    [["-x"], "emulab-sync: invalid option -- 'x'"],
+    [["-un"], "emulab-sync: option requires an argument -- 'n'"],
+    [["--frob"], "emulab-sync: unrecognized option '--frob'"],
+    [
+      ["--timeout", "0"],
+      "Error: --timeout value must be a number of seconds from 0.001 to 2000000: 0",
+    ],
+  ])("%j is a usage error", async (args, text) => {
+    const end = await runSync(args).ended;
+    expect(end).toEqual({ code: 64, stdout: "", stderr: `${text}\n${syncUsage}` });
+  });
+
+  test("-h, -V and --help-all", async () => {
+    expect(await runSync(["-h"]).ended).toEqual({ code: 0, stdout: "", stderr: syncUsage });
+    const version = { code: 0, stdout: "Built in standalone mode\n", stderr: "" };
+    expect(await runSync(["-V"]).ended).toEqual(version);
+    const all = await runSync(["--help-all"]).ended;
+    expect(all.stdout.startsWith(syncUsage)).toBe(true);
+    expect(all.stdout).toContain("--wait-for-server S");
+  });
+
+  test("no server known, no port, unknown host", async () => {
+    const none = await runSync([], { MUSTER_BOOT: folder }).ended;
+    expect(none.code).toBe(64);
+    expect(none.stderr).toMatch(
+      /^Error: Could not deduce the name of the syncserver!\n(.+\n){4}\nusage: /,
+    );
+    const port = await runSync(["-s", "127.0.0.1"]).ended;
+    expect(port).toEqual({ code: 1, stdout: "", stderr: "No port specified\n" });
+    const host = await runSync(["-s", "no-such-host.invalid", "-p", "5"]).ended;
+    expect(host.code).toBe(68);
+    expect(host.stderr).toBe("gethostbyname(no-such-host.invalid) failed\n");
+  });
+
+  test("-m compares addresses, or nodes in a run", async () => {
+    expect((await runSync(["-m", "-s", "127.0.0.1"]).ended).code).toBe(0);
+    expect((await runSync(["-m", "-s", "192.0.2.1"]).ended).code).toBe(1);
+    const run = { MUSTER_NODE: "node1", MUSTER_SYNC_NODE: "node0" };
+    expect((await runSync(["-m", "-s", "127.0.0.1"], run).ended).code).toBe(1);
+    const own = { ...run, MUSTER_NODE: "node0" };
+    expect((await runSync(["-m", "-s", "192.0.2.1"], own).ended).code).toBe(0);
+  });
+
+  test("--wait-for-server gives up with its own exit code", async () => {
+    const args = ["-s", "127.0.0.1", "-p", "1", "--wait-for-server", "0.1", "--json", "-d"];
+    const { code, stdout, stderr } = await runSync(args).ended;
+    expect(code).toBe(242);
+    expect(stderr).toContain("Connection refused. Waiting ...\n");
+    expect(stderr).toContain("emulab-sync: no server at 127.0.0.1:1 after 0.1 s");
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: "no-server", exitCode: 242 });
+  });
+});
+
+describe("emulab-syncd", () => {
+  test.each([
+    [["-p", "x"], "Error: -p value is not a number: x"],
+    [["-p", "0"], "Error: -p value is not between 0 and 65536: 0"],
+    [["-p", "70000"], "Error: -p value is not between 0 and 65536: 70000"],
+    [["-d", "a", "b"], "Error: Unrecognized command line arguments: a b"],
+    [["-q"], "emulab-syncd: invalid option -- 'q'"],
+    [["--listen", "here"], "Error: --listen value is not an address: here"],
+    [
+      ["--allow", "10.0.0.0/33"],
+      "Error: --allow value is not ADDRESS or ADDRESS/BITS: 10.0.0.0/33",
+    ],
+    [["--limit", "edgesMax=0"], "Error: --limit edgesMax value is not a positive number: 0"],
+  ])("%j is a usage error", async (args, text) => {
+    const end = await runSyncd(args).ended;
+    expect(end).toEqual({ code: 1, stdout: "", stderr: `${text}\n${syncdUsage}` });
+  });
+
+  test("-h, -V and --help-all", async () => {
+    expect(await runSyncd(["-h"]).ended).toEqual({ code: 1, stdout: "", stderr: syncdUsage });
+    const version = { code: 0, stdout: "Built in standalone mode\n", stderr: "" };
+    expect(await runSyncd(["-V"]).ended).toEqual(version);
+    const all = await runSyncd(["--help-all"]).ended;
+    expect(all.stdout).toContain("--listen ADDRESS");
+  });
+
+  describe("running", () => {
+    let program: Program;
+    let port: number;
+    let at: string[];
+    const pidFile = join(folder, "pid");
+    const registered = join(folder, "registered");
+    beforeAll(async () => {
+      const register = `printf '%s %s' >${registered}`;
+      ({ program, port } = await startSyncd([
+        "--pidfile",
+        pidFile,
+        "--register",
+        register,
+        "-p",
+        String(20_000 + (process.pid % 10_000)),
+      ]));
+      at = ["-s", "127.0.0.1", "-p", String(port)];
+    });
+    afterAll(async () => {
+      await program.end();
+    });
+
+    test("writes its pid, and registers a port that is not the default", async () => {
+      expect(readFileSync(pidFile, "utf8")).toBe(`${program.child.pid}\n`);
+      await until(() => existsSync(registered) && readFileSync(registered, "utf8") !== "", "hook");
+      expect(readFileSync(registered, "utf8")).toBe(`emulab_syncd ${port}`);
+    });
+
+    test("a second server on the same port is refused, in the foreground and behind", async () => {
+      for (const mode of [["-d"], []]) {
+        const { code, stderr } = await runSyncd([...mode, "-p", String(port)]).ended;
+        expect(code).toBe(1);
+        expect(stderr).toBe(
+          `emulab-syncd: port ${port} on 127.0.0.1 is in use; stop the server that has it or choose another port with -p\n`,
+        );
+      }
+    });
+
+    test("clients cross, with the largest error as exit code, over both transports", async () => {
+      const programs = [
+        runSync([...at, "-n", "x", "-e", "7"]),
+        runSync([...at, "-nx", "-u"]),
+        runSync([...at, "-i", "2x", "-n", "x", "--json", "-e", "2"]),
+      ];
+      const ends = await Promise.all(programs.map(({ ended }) => ended));
+      expect(ends.map(({ code }) => code)).toEqual([7, 7, 7]);
+      expect(JSON.parse(ends[2]?.stdout ?? "")).toMatchObject({
+        barrier: "x",
+        server: `127.0.0.1:${port}`,
+        outcome: "crossed",
+        error: 7,
+        exitCode: 7,
+      });
+    });
+
+    test("the boot file names the server, and its port goes before -p", async () => {
+      const boot = mkdtempSync(join(folder, "boot-"));
+      writeFileSync(join(boot, "syncserver"), `127.0.0.1:${port}\nsecond line\n`);
+      const end = await runSync(["-p", "1", "-i", "1", "-a"], { MUSTER_BOOT: boot }).ended;
+      expect(end).toEqual({ code: 0, stdout: "", stderr: "" });
+    });
+
+    test("--timeout says who is missing and leaves", async () => {
+      const args = [...at, "-i", "2", "-n", "late", "--timeout", "0.3", "--json"];
+      const { code, stdout, stderr } = await runSync(args).ended;
+      expect(code).toBe(241);
+      expect(stderr).toMatch(
+        /^emulab-sync: timed out after 0\.3 s at barrier 'late': 1 of 3 arrived \(127\.0\.0\.1:\d+\/tcp\); missing: .+\n$/,
+      );
+      expect(JSON.parse(stdout)).toMatchObject({ outcome: "timeout", expected: 3, arrived: 1 });
+      await program.said(/barrier 'late': removing/);
+    });
+
+    test("signals: USR2 and USR1 once each, PWR lists, HUP answers 240", async () => {
+      program.child.kill("SIGUSR2");
+      await program.said(/verbose logging off/);
+      const waiter = runSync([...at, "-n", "hup", "-e", "4"]);
+      const listed = /barrier 'hup': 1 waiters, count -1\n.* {3}127\.0\.0\.1:\d+\/tcp error 4\n/;
+      for (let turn = 0; !listed.test(program.stderr) && turn < 200; turn += 1) {
+        const before = program.stderr.length;
+        program.child.kill("SIGPWR");
+        await until(() => program.stderr.length > before, "a list");
+      }
+      expect(program.stderr).toMatch(listed);
+      expect(program.stderr).not.toContain("barrier 'hup': created");
+      program.child.kill("SIGHUP");
+      expect((await waiter.ended).code).toBe(240);
+      program.child.kill("SIGUSR1");
+      await program.said(/verbose logging on/);
+      program.child.kill("SIGUSR2");
+      program.child.kill("SIGUSR1");
+      program.child.kill("SIGHUP");
+      await until(() => program.stderr.match(/clearing all barriers/g)?.length === 2, "HUP");
+      expect(program.stderr.match(/verbose logging/g)).toHaveLength(2);
+    });
+
+    test("TERM ends it in order and removes the pid file", async () => {
+      const waiter = runSync([...at, "-n", "end"]);
+      await program.said(/barrier 'end': waiter/);
+      expect((await program.end()).code).toBe(0);
+      expect(existsSync(pidFile)).toBe(false);
+      expect((await waiter.ended).code).toBe(76);
+    });
+  });
+
+  describe("in the background", () => {
+    let pid = 0;
+    afterEach(() => {
+      if (pid !== 0) process.kill(pid, "SIGKILL");
+      pid = 0;
+    });
+
+    test("listens before the starter ends, logs with -l, falls back to a free port", async () => {
+      const pidFile = join(folder, "pid2");
+      const log = join(folder, "log");
+      const holder = await startSyncd();
+      const args = ["-v", "-l", log, "--pidfile", pidFile, "-p", String(holder.port)];
+      expect((await runSyncd(args).ended).code).toBe(1);
+      await holder.program.end();
+      expect(await runSyncd(args).ended).toEqual({ code: 0, stdout: "", stderr: "" });
+      pid = Number(readFileSync(pidFile, "utf8"));
+      const at = ["-s", "127.0.0.1", "-p", String(holder.port)];
+      expect((await runSync([...at, "-i", "1", "-a"]).ended).code).toBe(0);
+      const lines = readFileSync(log, "utf8");
+      expect(lines).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} listening on port/);
+      expect(lines).toContain("is not waiting");
+      process.kill(pid, "SIGTERM");
+      await until(() => !existsSync(pidFile), "the pid file is removed");
+      pid = 0;
+    });
+
+    test("the default port taken: any free port, by fallback only without -p", async () => {
+      const first = await startSyncd();
+      const second = await startSyncd();
+      expect(second.port).not.toBe(first.port);
+      await Promise.all([first.program.end(), second.program.end()]);
+    });
+  });
+});
