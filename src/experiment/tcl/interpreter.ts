@@ -16,7 +16,7 @@ import {
 } from "../limits.ts";
 import { TclError, TclLimitError } from "./error.ts";
 import { compileExpression, type Expression } from "./expression.ts";
-import { parseList } from "./list.ts";
+import { formatList, parseList } from "./list.ts";
 import { locateIn, type Origin, type SourceMap } from "./origin.ts";
 import { parseScript } from "./parser.ts";
 import { type Command, type Part, type Script, type Word, wordOrigin } from "./script.ts";
@@ -378,6 +378,12 @@ export class Interpreter {
     this.#listElements = parseList(text);
     this.#listText = text;
     return this.#listElements;
+  }
+
+  /** A list of these elements, charged by their number: quoting looks at each of them. */
+  formatList(elements: readonly string[]): string {
+    this.step(elements.length >> 1);
+    return formatList(elements);
   }
 
   /** T1: charges for a command that looks at each of so many characters. */

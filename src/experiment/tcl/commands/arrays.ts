@@ -3,7 +3,7 @@
 
 import { TclError } from "../error.ts";
 import type { CommandDefinition, Interpreter } from "../interpreter.ts";
-import { formatList, parseList } from "../list.ts";
+import { parseList } from "../list.ts";
 import { arg, command, ensemble, matches, optionOf, subcommands } from "./shared.ts";
 
 function names(interp: Interpreter, argv: readonly string[]): string[] {
@@ -23,7 +23,7 @@ function get(interp: Interpreter, argv: readonly string[]): string {
   ]);
   const bytes = pairs.reduce((sum, text) => sum + text.length + 3, 0);
   interp.memory.reserve(bytes);
-  return formatList(pairs);
+  return interp.formatList(pairs);
 }
 
 function set(interp: Interpreter, argv: readonly string[]): string {
@@ -54,7 +54,7 @@ const table = subcommands(
     interp.find(arg(argv, 2))?.elements === undefined ? "0" : "1",
   ),
   command("names", "arrayName ?mode? ?pattern?", 3, 5, (interp, argv) =>
-    formatList(names(interp, argv)),
+    interp.formatList(names(interp, argv)),
   ),
   command("get", "arrayName ?pattern?", 3, 4, get),
   command("set", "arrayName list", 4, 4, set),

@@ -4,7 +4,6 @@
 
 import { TclError } from "../error.ts";
 import type { CommandDefinition, Interpreter } from "../interpreter.ts";
-import { formatList } from "../list.ts";
 import { parseInteger, parseNumber } from "../number.ts";
 import { compareText, compareValues } from "../operators.ts";
 import { arg, command, indexArg, integerArg, many, matches, optionOf } from "./shared.ts";
@@ -35,7 +34,7 @@ function lrange(interp: Interpreter, argv: readonly string[]): string {
   const elements = list(interp, argv, 1);
   const first = Math.max(0, indexArg(argv, 2, elements.length));
   const last = indexArg(argv, 3, elements.length);
-  return formatList(elements.slice(first, Math.max(first, last + 1)));
+  return interp.formatList(elements.slice(first, Math.max(first, last + 1)));
 }
 
 function linsert(interp: Interpreter, argv: readonly string[]): string {
@@ -43,20 +42,28 @@ function linsert(interp: Interpreter, argv: readonly string[]): string {
   // `end` means after the last element here.
   const at = indexArg(argv, 2, elements.length + 1);
   const index = Math.min(Math.max(at, 0), elements.length);
-  return formatList([...elements.slice(0, index), ...argv.slice(3), ...elements.slice(index)]);
+  return interp.formatList([
+    ...elements.slice(0, index),
+    ...argv.slice(3),
+    ...elements.slice(index),
+  ]);
 }
 
 function lreplace(interp: Interpreter, argv: readonly string[]): string {
   const elements = list(interp, argv, 1);
   const first = Math.min(Math.max(0, indexArg(argv, 2, elements.length)), elements.length);
   const last = Math.max(first - 1, indexArg(argv, 3, elements.length));
-  return formatList([...elements.slice(0, first), ...argv.slice(4), ...elements.slice(last + 1)]);
+  return interp.formatList([
+    ...elements.slice(0, first),
+    ...argv.slice(4),
+    ...elements.slice(last + 1),
+  ]);
 }
 
 function lrepeat(interp: Interpreter, argv: readonly string[]): string {
   const count = integerArg(argv, 1);
   if (count < 0) throw new TclError("TCL_NUMBER", `bad count "${count}": must be integer >= 0`);
-  const once = formatList(argv.slice(2));
+  const once = interp.formatList(argv.slice(2));
   interp.memory.reserve(count * (once.length + 1));
   interp.step(Math.floor((count * (once.length + 1)) / 1024));
   if (argv.length === 2 || count === 0) return "";
@@ -84,13 +91,13 @@ function replaceAt(
     throw new TclError("TCL_INDEX", "list index out of range", { word: 2 });
   }
   elements[index] = replaceAt(interp, elements[index] ?? "", rest, value);
-  return formatList(elements);
+  return interp.formatList(elements);
 }
 
 function lassign(interp: Interpreter, argv: readonly string[]): string {
   const elements = list(interp, argv, 1);
   for (let i = 2; i < argv.length; i += 1) interp.set(arg(argv, i), elements[i - 2] ?? "");
-  return formatList(elements.slice(argv.length - 2));
+  return interp.formatList(elements.slice(argv.length - 2));
 }
 
 function split(interp: Interpreter, argv: readonly string[]): string {
@@ -98,7 +105,7 @@ function split(interp: Interpreter, argv: readonly string[]): string {
   const separators = argv.length > 2 ? arg(argv, 2) : " \t\n\r";
   if (text === "") return "";
   interp.scan(text.length * Math.max(1, separators.length / 8));
-  if (separators === "") return formatList([...text]);
+  if (separators === "") return interp.formatList([...text]);
   const elements: string[] = [];
   let piece = "";
   for (const ch of text) {
@@ -108,7 +115,7 @@ function split(interp: Interpreter, argv: readonly string[]): string {
     } else piece += ch;
   }
   elements.push(piece);
-  return formatList(elements);
+  return interp.formatList(elements);
 }
 
 const searchOptions = ["-exact", "-glob", "-all", "-inline", "-not", "-nocase", "-regexp"] as const;
@@ -128,7 +135,7 @@ function lsearch(interp: Interpreter, argv: readonly string[]): string {
     on.has("-not");
   const found = elements.flatMap((element, index) => (accepts(element) ? [index] : []));
   const shown = found.map((index) => (on.has("-inline") ? (elements[index] ?? "") : `${index}`));
-  if (on.has("-all")) return formatList(shown);
+  if (on.has("-all")) return interp.formatList(shown);
   return shown[0] ?? (on.has("-inline") ? "" : "-1");
 }
 
@@ -172,13 +179,13 @@ function lsort(interp: Interpreter, argv: readonly string[]): string {
   const compare = comparison(on);
   const sign = on.has("-decreasing") ? -1 : 1;
   const sorted = elements.toSorted((a, b) => sign * compare(key(a), key(b)));
-  if (!on.has("-unique")) return formatList(sorted);
+  if (!on.has("-unique")) return interp.formatList(sorted);
   // Of equal elements the last one stays.
   const kept = sorted.filter((element, at) => {
     const next = sorted[at + 1];
     return next === undefined || compare(key(element), key(next)) !== 0;
   });
-  return formatList(kept);
+  return interp.formatList(kept);
 }
 
 function comparison(on: ReadonlySet<string>): Compare {
@@ -224,14 +231,14 @@ function normalInteger(digits: string): string {
 
 /** Commands on lists. */
 export const listCommands: readonly CommandDefinition[] = [
-  command("list", "?arg ...?", 1, many, (_interp, argv) => formatList(argv.slice(1))),
+  command("list", "?arg ...?", 1, many, (interp, argv) => interp.formatList(argv.slice(1))),
   command("llength", "list", 2, 2, (interp, argv) => `${list(interp, argv, 1).length}`),
   command("lindex", "list ?index ...?", 2, many, lindex),
   command("lrange", "list first last", 4, 4, lrange),
   command("linsert", "list index ?element ...?", 3, many, linsert),
   command("lreplace", "list first last ?element ...?", 4, many, lreplace),
   command("lreverse", "list", 2, 2, (interp, argv) =>
-    formatList(list(interp, argv, 1).toReversed()),
+    interp.formatList(list(interp, argv, 1).toReversed()),
   ),
   command("lrepeat", "count ?value ...?", 2, many, lrepeat),
   command("lset", "varName ?index ...? value", 3, many, lset),
@@ -248,6 +255,7 @@ export const listCommands: readonly CommandDefinition[] = [
   command("join", "list ?joinString?", 2, 3, (interp, argv) => {
     const elements = list(interp, argv, 1);
     const between = argv.length > 2 ? arg(argv, 2) : " ";
+    interp.scan(elements.length);
     interp.memory.reserve(arg(argv, 1).length + between.length * elements.length);
     return elements.join(between);
   }),
