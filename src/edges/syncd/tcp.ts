@@ -46,6 +46,8 @@ export class TcpDoor {
   readonly time: EdgeTime;
   readonly #open = new Set<TcpAsker>();
   #sweep: Cancel | undefined;
+  /** When the next sweep is due: the one reading of the clock for all that happens before it. */
+  #nextSweepUs = 0;
 
   constructor(options: TcpDoorOptions) {
     this.counter = options.counter;
@@ -60,8 +62,13 @@ export class TcpDoor {
 
   /** Serves one connection; any duplex stream does, it need not be a socket. */
   accept(stream: Duplex, peer: Peer): void {
+    if (this.#sweep === undefined) this.#armSweep(this.clock.nowUs());
     this.#open.add(new TcpAsker(this, stream, peer));
-    this.#sweep ??= this.clock.after(this.time.tcpSweepMs, () => this.#onSweep());
+  }
+
+  /** Ages are counted from the next sweep on, so that none is ended early. */
+  get nextSweepUs(): number {
+    return this.#nextSweepUs;
   }
 
   /** Stops or starts reading the connections whose request is not whole. */
@@ -88,10 +95,13 @@ export class TcpDoor {
   #onSweep(): void {
     const nowUs = this.clock.nowUs();
     for (const asker of this.#open) asker.onSweep(nowUs);
-    this.#sweep =
-      this.#open.size === 0
-        ? undefined
-        : this.clock.after(this.time.tcpSweepMs, () => this.#onSweep());
+    this.#sweep = undefined;
+    if (this.#open.size > 0) this.#armSweep(nowUs);
+  }
+
+  #armSweep(nowUs: number): void {
+    this.#nextSweepUs = nowUs + this.time.tcpSweepMs * 1000;
+    this.#sweep = this.clock.after(this.time.tcpSweepMs, () => this.#onSweep());
   }
 }
 
@@ -117,7 +127,7 @@ class TcpAsker implements Asker {
     this.#stream = stream;
     this.#node = peer.node;
     this.address = `${peer.address}/tcp`;
-    this.#sinceUs = door.clock.nowUs();
+    this.#sinceUs = door.nextSweepUs;
     stream.on("data", (chunk: Uint8Array) => this.#onData(chunk));
     stream.on("end", () => this.#onEnd());
     stream.on("close", () => this.#onClose());
@@ -161,7 +171,7 @@ class TcpAsker implements Asker {
 
   #move(state: State): void {
     this.#state = state;
-    this.#sinceUs = this.#door.clock.nowUs();
+    this.#sinceUs = this.#door.nextSweepUs;
     this.#framer = undefined;
     this.#stopHold();
   }

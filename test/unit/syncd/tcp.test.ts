@@ -69,7 +69,7 @@ test("a client that stalls in its request is closed after the deadline, and logg
   clock.advance(edgeTime.tcpRequestMs - 1);
   await turn();
   expect(stalled.isOver).toBe(false);
-  clock.advance(edgeTime.tcpSweepMs);
+  clock.advance(2 * edgeTime.tcpSweepMs);
   expect((await stalled.heard).bytes).toHaveLength(0);
   await silent.heard;
   expect(log.count("aborted request from 10.0.0.9:7/tcp: 40 bytes after 10 s")).toBe(1);
@@ -119,7 +119,7 @@ test("a client that closes its side is taken off the list; the stream goes a lit
   await until(() => core.commands.length === 2, "leave");
   expect(core.commands[1]).toEqual({ kind: "leave", connection: 1 });
   expect(log.count("removing 10.0.0.9:7/tcp")).toBe(1);
-  clock.advance(edgeTime.tcpFarewellMs + edgeTime.tcpSweepMs);
+  clock.advance(edgeTime.tcpFarewellMs + 2 * edgeTime.tcpSweepMs);
   expect((await client.heard).bytes).toHaveLength(0);
   expect(core.kinds()).toEqual(["count-wait", "leave"]);
 });
@@ -162,7 +162,7 @@ test("an answered client that never closes is dropped after the linger time", as
   await turn();
   core.release([1]);
   await turn();
-  clock.advance(edgeTime.tcpLingerMs + edgeTime.tcpSweepMs);
+  clock.advance(edgeTime.tcpLingerMs + 2 * edgeTime.tcpSweepMs);
   await until(() => syncd.counters.tcpOpen === 0, "dropped");
   expect(core.kinds()).toEqual(["count-wait"]);
 });

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// What the kernel counted: connections and datagrams that it threw away.
+import { readFileSync } from "node:fs";
+
+/** Connections dropped since boot because an accept queue was full, on the whole machine. */
+export function listenOverflows(): number {
+  const lines = readFileSync("/proc/net/netstat", "utf8").split("\n");
+  const [names = "", values = ""] = lines.filter((line) => line.startsWith("TcpExt:"));
+  const index = names.split(" ").indexOf("ListenOverflows");
+  return Number(values.split(" ")[index]);
+}
+
+/** Datagrams dropped at the UDP socket bound to 127.0.0.1 and this port. */
+export function udpDrops(port: number): number {
+  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  for (const line of readFileSync("/proc/net/udp", "utf8").split("\n")) {
+    const cells = line.trim().split(/\s+/);
+    if (cells[1] === local) return Number(cells.at(-1));
+  }
+  return 0;
+}
