@@ -90,7 +90,7 @@ let source = "127.0.0.1";
 
 function send(client: UdpClient): void {
   udpSent += 1;
-  client.nextUs = nowUs() + 1_000_000 * (0.75 + Math.random() / 2);
+  client.nextUs = nowUs() + 3_000_000 * (0.75 + Math.random() / 2);
   client.socket.send(waitBytes, port, "127.0.0.1");
 }
 
