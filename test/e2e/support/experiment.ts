@@ -79,6 +79,11 @@ export function readRecord(out: string): readonly (Partial<RunEvent> & Record<st
     .map((line) => JSON.parse(line) as Partial<RunEvent> & Record<string, unknown>);
 }
 
+/** A command that means the same to csh and bash, whichever the nodes have: they differ in much. */
+export function sh(script: string): string {
+  return `exec sh -c '${script}'`;
+}
+
 /** `$ns` lines for nodes `n0`, `n1`, ... with one start command each; `""` for none. */
 export function nodesWith(...commands: readonly string[]): string {
   return commands

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+// Goal: every run comes to an end that says which it is and why; also when it is cut short the
+// results are written.
+// Method: one experiment for each kind of end, through bin/muster; signals to the command itself.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { sleep, systemClock } from "../../src/host/clock.ts";
+import { lookAtMachine } from "./nodes-support/machine.ts";
+import { until } from "./support/command.ts";
+import {
+  ended,
+  nodesWith,
+  readRecord,
+  readText,
+  runBody,
+  type StartedRun,
+  sh,
+  startRun,
+} from "./support/experiment.ts";
+
+/** Two meet, and who should be the third has died. */
+const deserted = nodesWith(
+  "emulab-sync -i 2 -n meet",
+  "emulab-sync -n meet",
+  "echo no luck >&2; exit 9",
+);
+
+describe("a run ends", () => {
+  test("by itself when programs and events are done", async () => {
+    const body = `${nodesWith("true")}
+set late [$n0 program-agent -command "true"]
+$ns at 0.5 "$late start"`;
+    const { result, code } = await runBody(body);
+    expect(result).toMatchObject({ endedBy: "idle", outcome: "passed", error: null });
+    // Not before the last event, although nothing runs in between.
+    expect(result.endedUs).toBeGreaterThan(500_000);
+    expect(code).toBe(0);
+  });
+
+  test.each(["terminate", "halt", "swapout"])("at $ns %s, and stops what runs", async (word) => {
+    const body = `${nodesWith("sleep 100")}\n$ns at 0.4 "$ns ${word}"`;
+    const { result, code } = await runBody(body);
+    expect(result).toMatchObject({ endedBy: "terminate", outcome: "passed" });
+    expect(result.programs[0]).toMatchObject({ stopped: true, signal: "SIGTERM" });
+    expect(result.endedUs).toBeLessThan(5_000_000);
+    expect(code).toBe(0);
+  });
+
+  test("at --duration, with the barriers that are open cancelled", async () => {
+    const { result, code } = await runBody(deserted, ["--duration", "0.8"]);
+    expect(result).toMatchObject({ endedBy: "duration", outcome: "failed", error: null });
+    expect(result.barriers).toMatchObject([{ name: "meet", outcome: "cancelled", expected: 3 }]);
+    expect(result.endedUs).toBeGreaterThanOrEqual(800_000);
+    expect(code).toBe(1);
+  });
+
+  test("when everybody waits for somebody who cannot come, naming both", async () => {
+    const { result, code, stdout } = await runBody(deserted, ["--stuck-after", "1"]);
+    expect(result).toMatchObject({ endedBy: "failure", error: { code: "BARRIER_STUCK" } });
+    const message = result.error?.message ?? "";
+    expect(message).toMatch(
+      /'meet' cannot be crossed: 2 wait \((?:n0, n1|n1, n0)\), missing: .*n2/,
+    );
+    expect(stdout).toContain(message);
+    // Who died is told beside it, with its last words.
+    expect(stdout).toContain("program n2_startcmd on n2 exited with 9");
+    expect(stdout).toContain("no luck");
+    expect(result.barriers[0]?.participants.map(({ node }) => node).sort()).toEqual(["n0", "n1"]);
+    expect(code).toBe(1);
+  });
+
+  test("not while a program on the node of a waiting one still works", async () => {
+    const body = `${nodesWith("emulab-sync -i 1 -n meet")}
+set worker [$n0 program-agent -command "sleep 3; emulab-sync -n meet"]
+$ns at 0 "$worker start"`;
+    const { result } = await runBody(body, ["--stuck-after", "0.5"]);
+    expect(result).toMatchObject({ endedBy: "idle", outcome: "passed" });
+  });
+
+  test("not while an event is planned that may release who waits", async () => {
+    const body = `${nodesWith("emulab-sync -i 1 -n meet")}
+set late [$n0 program-agent -command "emulab-sync -n meet"]
+$ns at 3 "$late start"`;
+    const { result } = await runBody(body, ["--stuck-after", "0.5"]);
+    expect(result).toMatchObject({ endedBy: "idle", outcome: "passed" });
+  });
+
+  test("when the sync server is killed, and says so", async () => {
+    const started = startRun(deserted);
+    await started.command.prints(/meet 2 of 3 waiting/);
+    process.kill(syncServerOf(started), "SIGKILL");
+    const { result, code } = await ended(started);
+    expect(result).toMatchObject({ endedBy: "failure", error: { code: "SYNC_SERVER_ENDED" } });
+    expect(result.error?.message).toMatch(/^the sync server on n0 was ended by SIGKILL; .*\.log$/);
+    expect(code).toBe(1);
+  });
+});
+
+describe("an error number at a barrier", () => {
+  test("reaches everybody, and fails nothing by itself", async () => {
+    const took = (options: string) =>
+      sh(`emulab-sync -n e ${options}; echo $? > $EXPDIR/tmp/$NODE`);
+    const ran = await runBody(nodesWith(took("-i 2"), took("-e 42"), took("-e 7")));
+    expect(ran.result.barriers).toMatchObject([{ name: "e", outcome: "crossed", error: 42 }]);
+    expect(["n0", "n1", "n2"].map((node) => ran.text(`proj/tmp/${node}`))).toEqual([
+      ...["42\n", "42\n", "42\n"],
+    ]);
+    expect(ran.result.outcome).toBe("passed");
+    expect(ran.code).toBe(0);
+  });
+});
+
+describe("a run that is interrupted", () => {
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 130],
+  ] as const)("by %s exits with %i, with its results written", async (signal, status) => {
+    const started = startRun(deserted);
+    await started.command.prints(/meet 2 of 3 waiting/);
+    started.command.child.kill(signal);
+    const { result, code, out, stdout } = await ended(started);
+    expect(code).toBe(status);
+    expect(result).toMatchObject({ endedBy: "interrupt", outcome: "failed" });
+    expect(result.reasons.map((reason) => reason.code)).toEqual([
+      ...["INTERRUPTED", "PROGRAM", "BARRIER"],
+    ]);
+    expect(result.barriers).toMatchObject([{ outcome: "cancelled" }]);
+    expect(readText(join(out, "report.html"))).toContain("interrupted");
+    expect(readRecord(out).at(-1)).toMatchObject({ type: "run-ended", endedBy: "interrupt" });
+    expect(stdout).toContain("the run was interrupted");
+  });
+
+  test("twice at once, as npm and the terminal do together, still writes its results", async () => {
+    const started = startRun(nodesWith("sleep 100"));
+    await started.command.prints(/started/);
+    started.command.child.kill("SIGINT");
+    started.command.child.kill("SIGINT");
+    const { result, code } = await ended(started);
+    expect(result.endedBy).toBe("interrupt");
+    expect(code).toBe(130);
+  });
+
+  test("a second time, later, gives up waiting at once", async () => {
+    // SIGTERM to such a program does nothing for two seconds.
+    const stubborn = sh('trap "" TERM; echo > $EXPDIR/tmp/ready; while :; do sleep 1; done');
+    const started = startRun(nodesWith(stubborn));
+    await until("it ignores SIGTERM", () => existsSync(join(started.out, "proj/tmp/ready")));
+    started.command.child.kill("SIGINT");
+    // Until then it would be taken for the first again.
+    await sleep(systemClock, 600);
+    started.command.child.kill("SIGINT");
+    const { code, out } = await ended(started);
+    expect(code).toBe(130);
+    expect(readText(join(out, "result.json"))).toBe("");
+    await until("its programs are gone", () => marked(out).length === 0);
+  });
+
+  test("before its nodes are up leaves a result too", async () => {
+    const started = startRun(nodesWith(...Array.from({ length: 40 }, () => "sleep 100")));
+    await until("the nodes are being made", () => existsSync(join(started.out, "nodes")));
+    started.command.child.kill("SIGINT");
+    const { result, code } = await ended(started);
+    expect(code).toBe(130);
+    expect(result).toMatchObject({ endedBy: "interrupt", outcome: "failed" });
+    expect(result.experiment).toBe("muster/test");
+  });
+});
+
+/** Processes that have the output directory of a run in their command line or environment. */
+function marked(out: string): readonly number[] {
+  return [...lookAtMachine().processes.values()]
+    .filter(({ environment, commandLine }) => `${environment}${commandLine}`.includes(out))
+    .map(({ pid }) => pid);
+}
+
+/** The process that holds the sockets of the run's barriers. */
+function syncServerOf({ command }: StartedRun): number {
+  const all = [...lookAtMachine().processes.values()];
+  const family = new Set([command.pid]);
+  for (let size = 0; size !== family.size; ) {
+    size = family.size;
+    for (const { pid, parent } of all) if (family.has(parent)) family.add(pid);
+  }
+  const server = all.find(
+    ({ pid, commandLine }) => family.has(pid) && commandLine.includes("compat/emulab-syncd.js"),
+  );
+  if (server === undefined) throw new Error("the run has no sync server");
+  return server.pid;
+}
