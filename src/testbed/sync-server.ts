@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Clock } from "../host/clock.ts";
 import type { Host } from "../host/host.ts";
 import { readTail } from "./agents/output-tail.ts";
-import type { NodeBackend } from "./nodes/node-backend.ts";
+import type { NodeBackend } from "./nodes/index.ts";
 
 export interface SyncServerOptions {
   readonly backend: NodeBackend;

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { Program } from "../../experiment/model.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
-import type { NodeBackend, NodeProcess } from "../nodes/node-backend.ts";
+import type { NodeBackend, NodeProcess } from "../nodes/index.ts";
 import type { ProgramEnded, ProgramStarted } from "../run-event.ts";
 import type { ProgramArgs } from "./event-args.ts";
 import { readTail } from "./output-tail.ts";
