@@ -2,10 +2,10 @@
 // Every bound on reading an experiment file, with its unit. A file is untrusted input: whatever it
 // says, reading it ends within these bounds with a diagnostic that names the bound.
 
-/** Commands and expressions one file may evaluate. Long values count as several (see `stepBytes`). */
+/** Commands and expressions one file may run. Long values count as several (see `stepBytes`). */
 export const tclStepsMax: number = 10_000_000;
 
-/** One extra step is charged per this many bytes of arguments, so that long values cost time too. */
+/** One extra step is charged per this many bytes of arguments: long values cost time too. */
 export const stepBytes: number = 512;
 
 /** Characters a command may look at for one step, when it looks at each of them. */

@@ -4,8 +4,9 @@
 
 import { closest } from "../suggest.ts";
 import { TclError } from "../tcl/error.ts";
-import { type CommandDefinition, type Interpreter, splitName } from "../tcl/interpreter.ts";
+import type { CommandDefinition, Interpreter } from "../tcl/interpreter.ts";
 import type { Command } from "../tcl/script.ts";
+import { splitName } from "../tcl/variables.ts";
 import { type NsContext, NsFault } from "./context.ts";
 import { groupMethods, sequenceMethods, timelineMethods } from "./events.ts";
 import { handleMethods, linkMethods, queueMethods } from "./link.ts";

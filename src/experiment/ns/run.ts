@@ -78,7 +78,7 @@ function includeInnerTestbed(context: NsContext): void {
 
 function checkNode(context: NsContext, node: NodeObject): void {
   if (!namePattern.test(node.name)) {
-    const message = `[run] Invalid node name ${node.name}.  Can only contain [-0-9A-Za-z] due to DNS limitations.`;
+    const message = invalidName("node", node.name, "due to DNS limitations.");
     add(
       context,
       node.offset,
@@ -98,9 +98,13 @@ function checkNode(context: NsContext, node: NodeObject): void {
   }
 }
 
+function invalidName(what: string, name: string, why: string): string {
+  return `[run] Invalid ${what} name ${name}.  Can only contain [-0-9A-Za-z] ${why}`;
+}
+
 function checkLink(context: NsContext, link: LinkObject): void {
   if (!namePattern.test(link.name)) {
-    const message = `[run] Invalid lan/link name ${link.name}.  Can only contain [-0-9A-Za-z] for symmetry with node DNS limitations.`;
+    const message = invalidName("lan/link", link.name, "for symmetry with node DNS limitations.");
     add(
       context,
       link.offset,
@@ -110,7 +114,8 @@ function checkLink(context: NsContext, link: LinkObject): void {
     );
   }
   if (link.members.length < 2) {
-    const message = `[run] ${link.name} has only a single node.  LANs must have at least 2 nodes in them.`;
+    const rule = "LANs must have at least 2 nodes in them.";
+    const message = `[run] ${link.name} has only a single node.  ${rule}`;
     add(context, link.offset, new TclError("NS_SINGLE_NODE", message));
   }
 }

@@ -341,8 +341,9 @@ function readBracedNode(reader: Reader): Node {
   throw syntax(reader, "missing close-brace");
 }
 
-const numberAt =
-  /(?:0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?!\w)/y;
+const digitsAt = "0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+";
+const decimalAt = "(?:[0-9]+\\.?[0-9]*|\\.[0-9]+)(?:[eE][+-]?[0-9]+)?";
+const numberAt = new RegExp(`(?:${digitsAt}|${decimalAt})(?!\\w)`, "y");
 const nameAt = /[A-Za-z_][\w:]*/y;
 const booleans = new Set(["true", "false", "yes", "no", "on", "off"]);
 

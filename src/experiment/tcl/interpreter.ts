@@ -14,13 +14,14 @@ import {
   tclStepsMax,
   wordOverheadBytes,
 } from "../limits.ts";
+import { CodeCache } from "./code-cache.ts";
 import { TclError, TclLimitError } from "./error.ts";
 import { compileExpression, type Expression } from "./expression.ts";
 import { formatList, parseList } from "./list.ts";
 import { locateIn, type Origin, type SourceMap } from "./origin.ts";
 import { parseScript } from "./parser.ts";
 import { type Command, type Part, type Script, type Word, wordOrigin } from "./script.ts";
-import { bytesOf, Frame, Memory, Variable, variableBytes } from "./variables.ts";
+import { bytesOf, Frame, Memory, splitName, Variable, variableBytes } from "./variables.ts";
 
 export type CommandProcedure = (
   interp: Interpreter,
@@ -49,8 +50,6 @@ export interface InterpreterLimits {
   readonly outputBytes: number;
 }
 
-const dynamicScriptsMax = 1_000;
-const dynamicBytesMax = 1024 * 1024;
 const viaMax = 8;
 
 /** One Tcl interpreter. */
@@ -82,12 +81,9 @@ export class Interpreter {
   /** A hint for an unset variable, such as a name that is spelt almost like it. */
   variableHint: (name: string) => string | undefined = () => undefined;
   #epoch = 0;
-  #dynamic = new Map<string, Script>();
-  #dynamicBytes = 0;
   #listText = "";
   #listElements: readonly string[] = [];
-  readonly #literals = new Map<string, number>();
-  readonly #expressions = new Map<string, Expression>();
+  readonly #cache: CodeCache;
 
   constructor(sources: SourceMap, limits: Partial<InterpreterLimits> = {}) {
     this.sources = sources;
@@ -99,6 +95,7 @@ export class Interpreter {
       ...limits,
     };
     this.memory = new Memory(this.limits.memoryBytes);
+    this.#cache = new CodeCache(this.memory);
     this.frame = this.globals;
     this.stack = [this.globals];
     this.namespaces.set("", this.globals);
@@ -115,7 +112,7 @@ export class Interpreter {
 
   /** Remembers where a braced text stands in the file, for when it is run from a variable. */
   readonly noteLiteral = (text: string, source: number): void => {
-    if (!this.#literals.has(text)) this.#literals.set(text, source);
+    this.#cache.noteLiteral(text, source);
   };
 
   /** Runs a script in the current frame and returns its last result. */
@@ -325,21 +322,7 @@ export class Interpreter {
 
   /** Reads a text that was put together at run time; recent ones are remembered. */
   dynamicScript(text: string, fallback: Origin): Script {
-    const literal = this.#literals.get(text);
-    const origin: Origin =
-      literal === undefined ? fallback : [{ text: 0, source: literal, exact: true }];
-    const known = this.#dynamic.get(text);
-    if (known !== undefined && sameOrigin(known.origin, origin)) return known;
-    const script = parseScript(text, origin, this.noteLiteral);
-    const bytes = text.length + script.words * wordOverheadBytes;
-    this.memory.reserve(bytes);
-    this.#dynamicBytes += bytes;
-    if (this.#dynamic.size >= dynamicScriptsMax || this.#dynamicBytes > dynamicBytesMax) {
-      this.#dynamic = new Map();
-      this.#dynamicBytes = bytes;
-    }
-    this.#dynamic.set(text, script);
-    return script;
+    return this.#cache.script(text, fallback, this.noteLiteral);
   }
 
   /** The compiled expression of argument `index`. */
@@ -354,15 +337,10 @@ export class Interpreter {
 
   /** Compiles an expression that was put together at run time; recent ones are remembered. */
   dynamicExpression(text: string, origin: Origin): Expression {
-    const known = this.#expressions.get(text);
-    if (known !== undefined && sameOrigin(known.origin, origin)) return known;
-    const expression = compileExpression(text, origin);
-    if (this.#expressions.size >= dynamicScriptsMax) this.#expressions.clear();
-    if (text.length < 200) this.#expressions.set(text, expression);
-    return expression;
+    return this.#cache.expression(text, origin);
   }
 
-  /** Runs a script as part of a command and clears `break` and `continue` never: callers do. */
+  /** Runs a text; the completion code is left for the caller. */
   evalText(text: string, origin: Origin): string {
     return this.run(this.dynamicScript(text, origin));
   }
@@ -399,8 +377,6 @@ export class Interpreter {
     }
     this.output += text;
   }
-
-  // --- variables ---------------------------------------------------------------------------
 
   /** A variable by name (no index part), or undefined. */
   find(name: string): Variable | undefined {
@@ -569,8 +545,6 @@ export class Interpreter {
     return true;
   }
 
-  // --- frames ------------------------------------------------------------------------------
-
   /** Runs `body` with `frame` on top of the stack. */
   within<T>(frame: Frame, body: () => T): T {
     const before = this.frame;
@@ -611,20 +585,8 @@ export class Interpreter {
   }
 }
 
-/** Splits `name(index)`. */
-export function splitName(name: string): { readonly base: string; readonly index?: string } {
-  if (name.charCodeAt(name.length - 1) !== 41) return { base: name };
-  const open = name.indexOf("(");
-  if (open < 0) return { base: name };
-  return { base: name.slice(0, open), index: name.slice(open + 1, -1) };
-}
-
 /** The error for a wrong number of words. */
 export function wrongArguments(definition: CommandDefinition): TclError {
   const usage = definition.usage === "" ? "" : ` ${definition.usage}`;
   return new TclError("TCL_ARGUMENTS", `wrong # args: should be "${definition.name}${usage}"`);
-}
-
-function sameOrigin(a: Origin, b: Origin): boolean {
-  return a.length === b.length && a[0]?.source === b[0]?.source && a[0]?.exact === b[0]?.exact;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Where the characters of a script came from. A script is a piece of the file (exact), or a value
 // that was put together while the file ran (then its characters map to the word that gave them).
-// Source offsets are numbers in one space for all files of a run; `SourceMap` turns them into lines.
+// Source offsets are numbers in one space for all files of a run; `SourceMap` makes lines of them.
 
 import type { SourcePosition } from "../model.ts";
 

@@ -84,3 +84,11 @@ export function bytesOf(name: string, variable: Variable): number {
   }
   return bytes;
 }
+
+/** Splits `name(index)`. */
+export function splitName(name: string): { readonly base: string; readonly index?: string } {
+  if (name.charCodeAt(name.length - 1) !== 41) return { base: name };
+  const open = name.indexOf("(");
+  if (open < 0) return { base: name };
+  return { base: name.slice(0, open), index: name.slice(open + 1, -1) };
+}

@@ -80,17 +80,20 @@ describe("diagnostics", () => {
     ],
     [
       "a word of a sequence",
-      `${head}set a [$ns node]\nset p [$a program-agent -command x]\nset s [$ns event-sequence {\n  $p run\n  $p jump\n}]\n$ns run\n`,
+      `${head}set a [$ns node]\nset p [$a program-agent -command x]\n` +
+        `set s [$ns event-sequence {\n  $p run\n  $p jump\n}]\n$ns run\n`,
       ["6:3 NS_EVENT"],
     ],
     [
       "a delay",
-      `${head}set a [$ns node]\nset b [$ns node]\nset l [$ns duplex-link $a $b 1Mb 1ms DropTail]\n$ns run\n`,
+      `${head}set a [$ns node]\nset b [$ns node]\n` +
+        `set l [$ns duplex-link $a $b 1Mb 1ms DropTail]\n$ns run\n`,
       ["4:34 NS_DELAY"],
     ],
     [
       "a bandwidth unit",
-      `${head}set a [$ns node]\nset b [$ns node]\nset l [$ns duplex-link $a $b 1Mbit 0ms DropTail]\n$ns run\n`,
+      `${head}set a [$ns node]\nset b [$ns node]\n` +
+        `set l [$ns duplex-link $a $b 1Mbit 0ms DropTail]\n$ns run\n`,
       ["4:30 NS_BANDWIDTH"],
     ],
     ["a brace", `${head}if 1 {\n$ns run\n`, ["2:6 TCL_BRACE"]],
@@ -149,7 +152,9 @@ describe("diagnostics", () => {
 
 describe("the experiment", () => {
   test("names objects by the first global variable they are put into", () => {
-    const text = `${head}set node(3) [$ns node]\nset alias $node(3)\nproc mk {} {global ns; return [$ns node]}\nset zz [mk]\n$ns run\n`;
+    const text =
+      `${head}set node(3) [$ns node]\nset alias $node(3)\n` +
+      `proc mk {} {global ns; return [$ns node]}\nset zz [mk]\n$ns run\n`;
     expect(accepted(text).nodes.map(({ name }) => name)).toEqual(["node-3", "zz"]);
   });
 
@@ -173,10 +178,12 @@ describe("the experiment", () => {
 
   test("reads events into typed ones, in order", () => {
     const text =
-      `${head}set a [$ns node]\nset b [$ns node]\nset l0 [$ns duplex-link $a $b 1Mb 0ms DropTail]\n` +
+      `${head}set a [$ns node]\nset b [$ns node]\n` +
+      `set l0 [$ns duplex-link $a $b 1Mb 0ms DropTail]\n` +
       `set p [$a program-agent -command "sleep 1" -timeout 1m30s -expected-exit-code 3]\n` +
       `$ns at 5 "$l0 delay 20ms; $l0 plr 0.1"\n$ns at 1m30s "$l0 bandwidth 5Mb duplex"\n` +
-      `$ns at 0.5 "$p run -dir /tmp -tag x -command {echo a;b}"\n$ns at swapout "$ns report"\n$ns run\n`;
+      `$ns at 0.5 "$p run -dir /tmp -tag x -command {echo a;b}"\n` +
+      `$ns at swapout "$ns report"\n$ns run\n`;
     const { events, programs } = accepted(text);
     expect(events.map(({ atUs, object, event, args }) => [atUs, object, event, args])).toEqual([
       [5_000_000, "l0", "MODIFY", "DELAY=20ms"],
@@ -190,7 +197,8 @@ describe("the experiment", () => {
 
   test("takes link shapes from the same values as the rows", () => {
     const text =
-      `${head}set a [$ns node]\nset b [$ns node]\nset l [$ns duplex-link $a $b 10Mb 25ms DropTail]\n` +
+      `${head}set a [$ns node]\nset b [$ns node]\n` +
+      `set l [$ns duplex-link $a $b 10Mb 25ms DropTail]\n` +
       "tb-set-link-simplex-params $l $a 300ms 20Mb 0.4\n$ns run\n";
     const [first, second] = accepted(text).links[0]?.members ?? [];
     expect(first?.toLink).toMatchObject({ bandwidthBps: 20_000_000, delayUs: 150_000 });
@@ -200,7 +208,10 @@ describe("the experiment", () => {
   });
 
   test("captures opt(NAME) and presets", () => {
-    const text = `if {![info exists opt(N)]} {set opt(N) 1}\nset opt(V) x\n${head}for {set i 0} {$i < $opt(N)} {incr i} {set n($i) [$ns node]}\n$ns run\n`;
+    const text =
+      `if {![info exists opt(N)]} {set opt(N) 1}\nset opt(V) x\n` +
+      `${head}for {set i 0} {$i < $opt(N)} {incr i} {set n($i) [$ns node]}\n` +
+      `$ns run\n`;
     const experiment = accepted(text, { presets: [["opt(N)", "3"]] });
     expect(experiment.environment).toEqual([
       ["N", "3"],
@@ -231,7 +242,8 @@ describe("the experiment", () => {
 
   test("does not hand out a subnet that is set by hand, wherever it is set", () => {
     const text =
-      `${head}foreach n {a b} {set $n [$ns node]}\nset l0 [$ns duplex-link $a $b 1Mb 0ms DropTail]\n` +
+      `${head}foreach n {a b} {set $n [$ns node]}\n` +
+      `set l0 [$ns duplex-link $a $b 1Mb 0ms DropTail]\n` +
       `set l1 [$ns duplex-link $a $b 1Mb 0ms DropTail]\ntb-set-ip-link $a $l1 10.1.1.5\n$ns run\n`;
     const addresses = accepted(text).links.map(({ members }) =>
       members.map(({ address }) => address),

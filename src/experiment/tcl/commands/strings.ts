@@ -69,11 +69,12 @@ function first(_interp: Interpreter, argv: readonly string[]): string {
 }
 
 function last(_interp: Interpreter, argv: readonly string[]): string {
+  const needle = arg(argv, 2);
   const text = arg(argv, 3);
-  const from = argv.length > 4 ? indexArg(argv, 4, text.length) : text.length;
-  if (arg(argv, 2) === "" || from < 0) return "-1";
-  const start = from - arg(argv, 2).length + 1;
-  return `${argv.length > 4 ? (start < 0 ? -1 : text.lastIndexOf(arg(argv, 2), start)) : text.lastIndexOf(arg(argv, 2))}`;
+  if (needle === "") return "-1";
+  if (argv.length === 4) return `${text.lastIndexOf(needle)}`;
+  const start = indexArg(argv, 4, text.length) - needle.length + 1;
+  return `${start < 0 ? -1 : text.lastIndexOf(needle, start)}`;
 }
 
 function map(interp: Interpreter, argv: readonly string[]): string {
