@@ -20,7 +20,6 @@ export class Diagnostics {
   readonly list: Diagnostic[] = [];
   readonly #sources: SourceMap;
   readonly #seen = new Set<string>();
-  #dropped = 0;
   errors = 0;
 
   constructor(sources: SourceMap) {
@@ -38,10 +37,7 @@ export class Diagnostics {
     if (this.#seen.has(key)) return;
     this.#seen.add(key);
     if (finding.severity === "error") this.errors += 1;
-    if (this.list.length >= diagnosticsMax) {
-      this.#dropped += 1;
-      return;
-    }
+    if (this.isFull) return;
     const via = finding.via ?? [];
     this.list.push({
       severity: finding.severity,
@@ -53,11 +49,11 @@ export class Diagnostics {
     });
   }
 
-  /** The findings in order of place, errors that were too many as one last line. */
+  /** The findings in order of place, with a note when there may be more. */
   finish(): readonly Diagnostic[] {
     const sorted = this.list.toSorted((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
-    if (this.#dropped === 0) return sorted;
-    const message = `${this.#dropped} more findings are not shown`;
+    if (!this.isFull) return sorted;
+    const message = `only the first ${diagnosticsMax} findings are shown`;
     const at = this.#sources.position(0);
     return [...sorted, { severity: "note", code: "TOO_MANY_FINDINGS", message, at }];
   }
