@@ -38,7 +38,7 @@ export class DelayingLog implements Log {
   readonly #inner: Log;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #faults: LogFaults;
+  #faults: LogFaults;
   /** Storing keeps the order of the calls (L3), whatever the delays. */
   #storing: Promise<unknown> = Promise.resolve();
 
@@ -48,6 +48,11 @@ export class DelayingLog implements Log {
     this.#random = random;
     this.#faults = { ...noLogFaults, ...faults };
     this.durability = `${inner.durability}; delayed for a test`;
+  }
+
+  /** From now on it does nothing of its own. */
+  calm(): void {
+    this.#faults = noLogFaults;
   }
 
   append(entry: Entry): Promise<number> {

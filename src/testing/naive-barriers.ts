@@ -65,8 +65,12 @@ const largestCount = 2_147_483_647;
 
 export class NaiveBarriers {
   readonly #limits: Limits;
-  readonly #history: Happening[] = [];
-  readonly #stamps: number[] = [];
+  #history: Happening[] = [];
+  #stamps: number[] = [];
+  /** What `forget` has added up: log time, ends of a name, batches of a life. */
+  #forgottenUs = 0;
+  readonly #forgottenEnds = new Map<string, number>();
+  readonly #forgottenBatches = new Map<string, number>();
   #told: NaiveTold[] = [];
   #ends: NaiveEnd[] = [];
 
@@ -87,12 +91,42 @@ export class NaiveBarriers {
     return { told: this.#told, ends: this.#ends };
   }
 
+  /**
+   * Adds up and drops what no question will look at again, so that a long simulation stays quick. A
+   * model that never forgets says the same.
+   */
+  forget(): void {
+    // Generations begin anew with a scope; a history with such a turn is kept whole.
+    if (this.#history.some(({ what }) => what === "closed")) return;
+    this.#forgottenUs = this.nowUs();
+    this.#stamps = this.#stamps.slice(-1);
+    const kept: Happening[] = [];
+    const holds = new Set<Party>();
+    for (const { party } of this.#comers()) {
+      if (this.#sinceLastEnd(party.scope, party.barrier).some((h) => isOf(h, party))) {
+        holds.add(party);
+      }
+    }
+    for (const happening of this.#history) {
+      if (happening.what === "ended") {
+        add(this.#forgottenEnds, `${happening.scope} ${happening.barrier}`);
+      } else if (happening.what === "batch") {
+        add(this.#forgottenBatches, `${happening.edge} ${happening.life}`);
+      } else if (happening.what === "came" || happening.what === "went") {
+        if (holds.has(happening.party)) kept.push(happening);
+      } else if (happening.what !== "opened" || !kept.some((h) => isOpening(h, happening.scope))) {
+        kept.push(happening);
+      }
+    }
+    this.#history = kept;
+  }
+
   /** Log time: the steps between stamps, none backwards and none above two seconds. */
   nowUs(): number {
     return this.#stamps.reduce((sum, stamp, index) => {
       const step = stamp - (this.#stamps[index - 1] ?? stamp);
       return sum + Math.max(0, Math.min(step, 2_000_000));
-    }, 0);
+    }, this.#forgottenUs);
   }
 
   // -- deadlines ---------------------------------------------------------------------------------
@@ -158,7 +192,8 @@ export class NaiveBarriers {
       const taken = this.#history.filter(
         (h) => h.what === "batch" && h.edge === edge && h.life === life,
       );
-      if (number !== taken.length + 1) return;
+      const before = this.#forgottenBatches.get(`${edge} ${life}`) ?? 0;
+      if (number !== before + taken.length + 1) return;
     } else {
       const isFirst = number === 1 && commands[0]?.kind === "attach";
       if (!isFirst || this.#isDead(edge, life)) return;
@@ -406,7 +441,8 @@ export class NaiveBarriers {
     const ends = this.#history
       .slice(start + 1)
       .filter((h) => h.what === "ended" && h.scope === scope && h.barrier === barrier);
-    return ends.length + 1;
+    const before = start < 0 ? (this.#forgottenEnds.get(`${scope} ${barrier}`) ?? 0) : 0;
+    return before + ends.length + 1;
   }
 
   /** Names of open barriers in the order in which they were first asked for. */
@@ -438,4 +474,16 @@ export class NaiveBarriers {
   #tell(edge: string, incarnation: number, effect: NaiveTold["effect"]): void {
     this.#told.push({ edge, incarnation, effect });
   }
+}
+
+function add(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+function isOf(happening: Happening, party: Party): boolean {
+  return happening.what === "came" && happening.party === party;
+}
+
+function isOpening(happening: Happening, scope: string): boolean {
+  return happening.what === "opened" && happening.scope === scope;
 }

@@ -41,10 +41,11 @@ describe("the core and the naive model", () => {
   it("Service.apply() says what the naive model says when histories are random", () => {
     const seen = new Set<string>();
     fc.assert(
-      fc.property(barrierScript, (script) => {
+      fc.property(barrierScript, fc.boolean(), (script, forgets) => {
         const core = new Service(limits);
         const model = new NaiveBarriers(limits);
         for (const entry of entriesOf(script)) {
+          if (forgets) model.forget();
           const applied = core.apply(entry);
           const expected = model.apply(entry);
           expect(applied.nowUs).toBe(model.nowUs());

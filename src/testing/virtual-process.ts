@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// A process of the simulated world: a clock whose timers die with it, and stand still while it is
+// stopped. Everything that runs in one process gets this clock and no other.
+import type { Cancel, Clock } from "../host/clock.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+export class VirtualProcess {
+  readonly clock: Clock;
+  #isDead = false;
+  /** What fell due while it was stopped; undefined while it runs. */
+  #pending: (() => void)[] | undefined;
+
+  constructor(world: VirtualClock) {
+    this.clock = {
+      nowUs: () => world.nowUs(),
+      wallMs: () => world.wallMs(),
+      after: (delayMs, callback): Cancel => {
+        let cancelled = false;
+        const cancel = world.after(delayMs, () => this.#run(() => cancelled || callback()));
+        return () => {
+          cancelled = true;
+          cancel();
+        };
+      },
+      endOfTurn: (callback) => world.endOfTurn(() => this.#run(callback)),
+    };
+  }
+
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
+  /** As kill -9 does. */
+  kill(): void {
+    this.#isDead = true;
+    this.#pending = undefined;
+  }
+
+  /** As SIGSTOP does. */
+  stop(): void {
+    this.#pending ??= [];
+  }
+
+  /** As SIGCONT does. */
+  resume(): void {
+    const pending = this.#pending ?? [];
+    this.#pending = undefined;
+    for (const callback of pending) callback();
+  }
+
+  #run(callback: () => void): void {
+    if (this.#isDead) return;
+    if (this.#pending === undefined) callback();
+    else this.#pending.push(callback);
+  }
+}
