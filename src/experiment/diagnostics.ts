@@ -67,7 +67,7 @@ export class Diagnostics {
 export function formatDiagnostic(diagnostic: Diagnostic, source: string): string {
   const { file, line, column } = diagnostic.at;
   const head = `${file}:${line}:${column}: ${diagnostic.severity}[${diagnostic.code}]`;
-  const lines = [`${head}: ${diagnostic.message}`];
+  const lines = [`${head}: ${printable(diagnostic.message)}`];
   const text = lineOf(source, line);
   if (text !== undefined && text.trim() !== "") {
     const from = column > excerptCharactersMax ? column - 41 : 0;
@@ -80,7 +80,7 @@ export function formatDiagnostic(diagnostic: Diagnostic, source: string): string
   for (const call of diagnostic.via ?? []) {
     lines.push(`      = called from ${call.file}:${call.line}:${call.column}`);
   }
-  if (diagnostic.hint !== undefined) lines.push(`      = ${diagnostic.hint}`);
+  if (diagnostic.hint !== undefined) lines.push(`      = ${printable(diagnostic.hint)}`);
   return lines.join("\n");
 }
 
