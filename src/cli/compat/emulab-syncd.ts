@@ -15,7 +15,7 @@ import type { Logger } from "../../host/logger.ts";
 import { defaultPort } from "../../wire/emulab-sync/index.ts";
 import { isBackground, startInBackground, tellReadiness, writePidFile } from "./daemon.ts";
 import { parseSyncdArguments, type SyncdArguments } from "./emulab-syncd-arguments.ts";
-import { type Exit, performExit } from "./exit.ts";
+import { performExit } from "./exit.ts";
 import { createFileLogger, createStderrLogger, createSyslogLogger } from "./syncd-log.ts";
 
 /** Service name under which a port is registered. */
@@ -41,11 +41,14 @@ async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Pr
   try {
     await serve(given, environment);
   } catch (error) {
-    const text = `emulab-syncd: ${error instanceof Error ? error.message : String(error)}`;
-    tellReadiness(environment, { error: text, exitCode: 1 });
-    const exit: Exit = { kind: "exit", code: 1, stderr: `${text}\n` };
-    performExit(exit);
+    giveUp(`emulab-syncd: ${error instanceof Error ? error.message : String(error)}`, environment);
   }
+}
+
+/** Ends with a message, to the terminal or to whoever put this server into the background. */
+function giveUp(text: string, environment: NodeJS.ProcessEnv): never {
+  tellReadiness(environment, { error: text, exitCode: 1 });
+  performExit({ kind: "exit", code: 1, stderr: `${text}\n` });
 }
 
 async function serve(given: SyncdArguments, environment: NodeJS.ProcessEnv): Promise<void> {
@@ -63,8 +66,7 @@ async function serve(given: SyncdArguments, environment: NodeJS.ProcessEnv): Pro
     verbose: given.verbose,
     ...(allow === undefined ? {} : { allows: (peer: string) => allow.check(peer, familyOf(peer)) }),
     onClosed: (reason) => {
-      process.stderr.write(`emulab-syncd: the core refuses this server: ${reason}\n`);
-      process.exit(1);
+      giveUp(`emulab-syncd: the core refuses this server: ${reason}`, environment);
     },
   });
   const port = await syncd.listen();

@@ -82,6 +82,7 @@ test("fault 4: a storm of connects fills no accept queue", async () => {
     socket.on("connect", () => {
       connected += 1;
     });
+    socket.on("error", () => undefined);
     sockets.push(socket);
   }
   await until(() => connected === sockets.length, "900 connections");
