@@ -96,10 +96,10 @@ function send(client: UdpClient): void {
 
 async function openUdp(count: number): Promise<number> {
   for (let index = 0; index < count; index += 1) {
-    const lookup = (host: string, _options: object, callback: Function): void => {
-      callback(null, host, 4);
-    };
-    const socket = createSocket({ type: "udp4", lookup: lookup as never });
+    const socket = createSocket({
+      type: "udp4",
+      lookup: (host, _options, callback) => callback(null, host, 4),
+    });
     const client: UdpClient = { socket, isAnswered: false, nextUs: 0 };
     socket.on("message", () => {
       client.isAnswered = true;
