@@ -6,7 +6,7 @@
 export const tclStepsMax: number = 10_000_000;
 
 /** One extra step is charged per this many bytes of arguments: long values cost time too. */
-export const stepBytes: number = 512;
+export const stepBytes: number = 4_096;
 
 /** Characters a command may look at for one step, when it looks at each of them. */
 export const scanBytes: number = 16;

@@ -86,6 +86,8 @@ function reporting(context: NsContext, site: Command, index: number, read: () =>
     read();
   } catch (error) {
     if (!(error instanceof TclError) || error instanceof TclLimitError) throw error;
+    // Placing and wording a finding costs far more than reading the event did.
+    context.interp.step(50);
     if (error.details.silent === true) return;
     const { within, hint } = error.details;
     const details = {

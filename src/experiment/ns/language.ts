@@ -51,14 +51,20 @@ export function installLanguage(context: NsContext): void {
       min: command.min + 1,
       max: command.max + 1,
       run: (_interp, argv, site) =>
-        faultless(context, site, () => command.run({ context, self: undefined, argv, site })),
+        faultless(context, site, argv, () => command.run({ context, self: undefined, argv, site })),
     });
   }
   interp.unknown = (_interp, argv, site) => dispatch(context, argv, site);
 }
 
 /** Runs a command whose faults are reported without ending what it stands in. */
-function faultless(context: NsContext, site: Command, run: () => string): string {
+function faultless(
+  context: NsContext,
+  site: Command,
+  argv: readonly string[],
+  run: () => string,
+): string {
+  for (const text of argv) if (text.length > 64) context.interp.scan(text.length);
   try {
     return run();
   } catch (error) {
@@ -170,7 +176,7 @@ function dispatch(context: NsContext, argv: readonly string[], site: Command): s
     throw new TclError("TCL_ARGUMENTS", `wrong # args: should be "${usage}"`, { word: 1 });
   }
   const call: Call<NsObject> = { context, self: object, argv, site };
-  return faultless(context, site, () => method.run(call));
+  return faultless(context, site, argv, () => method.run(call));
 }
 
 function unknownCommand(context: NsContext, argv: readonly string[]): TclError {

@@ -21,8 +21,12 @@ export class CodeCache {
   #scripts = new Map<string, Script>();
   #scriptBytes = 0;
 
-  constructor(memory: Memory) {
+  readonly #charge: (characters: number) => void;
+
+  /** @param charge is told of every text that has to be read */
+  constructor(memory: Memory, charge: (characters: number) => void) {
     this.#memory = memory;
+    this.#charge = charge;
   }
 
   /** The first place of a text is as good as any other: the text is the same. */
@@ -37,6 +41,7 @@ export class CodeCache {
       literal === undefined ? fallback : [{ text: 0, source: literal, exact: true }];
     const known = this.#scripts.get(text);
     if (known !== undefined && sameOrigin(known.origin, origin)) return known;
+    this.#charge(text.length);
     const script = parseScript(text, origin, onLiteral);
     const bytes = text.length + script.words * wordOverheadBytes;
     this.#memory.reserve(bytes);
@@ -52,6 +57,7 @@ export class CodeCache {
   expression(text: string, origin: Origin): Expression {
     const known = this.#expressions.get(text);
     if (known !== undefined && sameOrigin(known.origin, origin)) return known;
+    this.#charge(text.length);
     const expression = compileExpression(text, origin);
     if (this.#expressions.size >= entriesMax) this.#expressions.clear();
     if (text.length < expressionBytesMax) this.#expressions.set(text, expression);

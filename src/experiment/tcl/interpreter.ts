@@ -95,7 +95,7 @@ export class Interpreter {
       ...limits,
     };
     this.memory = new Memory(this.limits.memoryBytes);
-    this.#cache = new CodeCache(this.memory);
+    this.#cache = new CodeCache(this.memory, (characters) => this.scan(characters));
     this.frame = this.globals;
     this.stack = [this.globals];
     this.namespaces.set("", this.globals);

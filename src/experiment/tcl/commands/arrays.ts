@@ -3,7 +3,6 @@
 
 import { TclError } from "../error.ts";
 import type { CommandDefinition, Interpreter } from "../interpreter.ts";
-import { parseList } from "../list.ts";
 import { arg, command, ensemble, matches, optionOf, subcommands } from "./shared.ts";
 
 function names(interp: Interpreter, argv: readonly string[]): string[] {
@@ -27,7 +26,7 @@ function get(interp: Interpreter, argv: readonly string[]): string {
 }
 
 function set(interp: Interpreter, argv: readonly string[]): string {
-  const pairs = parseList(arg(argv, 3));
+  const pairs = interp.list(arg(argv, 3));
   if (pairs.length % 2 !== 0) {
     const message = "list must have an even number of elements";
     throw new TclError("TCL_LIST", message, { word: 3 });

@@ -2,7 +2,7 @@
 // The `string` command.
 
 import { TclError } from "../error.ts";
-import type { CommandDefinition, Interpreter } from "../interpreter.ts";
+import type { CommandDefinition, CommandProcedure, Interpreter } from "../interpreter.ts";
 import { parseList } from "../list.ts";
 import { parseBoolean, parseInteger, parseNumber } from "../number.ts";
 import { compareText } from "../operators.ts";
@@ -226,5 +226,18 @@ const table = subcommands(
   }),
 );
 
+const stringEnsemble = ensemble("string", table);
+
 /** The string command. */
-export const stringCommands: readonly CommandDefinition[] = [ensemble("string", table)];
+export const stringCommands: readonly CommandDefinition[] = [
+  { ...stringEnsemble, run: charged(stringEnsemble.run) },
+];
+
+/** Most of them look at every character, quickly; `length` and `index` do not. */
+function charged(run: CommandProcedure): CommandProcedure {
+  return (interp, argv, site) => {
+    const isConstant = argv[1] === "length" || argv[1] === "index";
+    if (!isConstant) for (const text of argv) interp.step(text.length >> 8);
+    return run(interp, argv, site);
+  };
+}
