@@ -103,6 +103,7 @@ class Synchronization {
       port,
       runtime,
       bytes: this.#bytes,
+      byteOrder,
       onResult: (result) => this.#onResult(result),
     });
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One try over TCP: connect, send the request, read until end of file. [EMULAB-SYNC 2]
 import { connect } from "node:net";
-import { replyBytes } from "../wire/emulab-sync/index.ts";
+import { type ByteOrder, replyBytes } from "../wire/emulab-sync/index.ts";
 import type { ClientRuntime } from "./runtime.ts";
 import { syncClientTime } from "./sync-time.ts";
 
@@ -15,7 +15,9 @@ export type AttemptResult =
 export interface AttemptOptions {
   readonly address: string;
   readonly port: number;
+  /** The request, and the byte order it is in. */
   readonly bytes: Uint8Array;
+  readonly byteOrder: ByteOrder;
   readonly runtime: ClientRuntime;
   /** TCP: called once. UDP: `refused` may come often, the others once. */
   readonly onResult: (result: AttemptResult) => void;

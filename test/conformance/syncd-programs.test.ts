@@ -2,6 +2,7 @@
 // Goal: the two command lines match texts and exit codes byte for byte, and the daemon lives and dies
 // as a daemon should. [EMULAB-SYNC 1] [EMULAB-SYNC 4]
 // Method: the programs themselves, as processes.
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -141,6 +142,13 @@ describe("emulab-syncd", () => {
       expect(readFileSync(pidFile, "utf8")).toBe(`${program.child.pid}\n`);
       await until(() => existsSync(registered) && readFileSync(registered, "utf8") !== "", "hook");
       expect(readFileSync(registered, "utf8")).toBe(`emulab_syncd ${port}`);
+    });
+
+    test("nothing listens beyond loopback unless told", () => {
+      // Fault 7, the default. Mutant: the standalone server listens on 0.0.0.0.
+      const text = execFileSync("ss", ["-Hltun", `sport = :${port}`], { encoding: "utf8" });
+      const addresses = text.match(/[0-9.*:[\]]+:\d+(?= )/g)?.map((at) => at.replace(/:\d+$/, ""));
+      expect(new Set(addresses)).toEqual(new Set(["127.0.0.1"]));
     });
 
     test("a second server on the same port is refused, in the foreground and behind", async () => {

@@ -80,6 +80,16 @@ test("the address called at names the node, over both transports, also to who ti
   expect(ends.map(({ code }) => code)).toEqual([5, 5, 5]);
 });
 
+test("a client over UDP that times out before its first repeat is off the list at once", async () => {
+  // Mutant: the client sends no leave: the server would count it for ever.
+  const port = await start();
+  const args = ["-s", "127.0.0.21", "-p", String(port), "-u", "--timeout", "0.2"];
+  const { code, stderr } = await runSync(args).ended;
+  expect(code).toBe(241);
+  expect(stderr).toContain(": 1 arrived (node0)");
+  await arrived(0);
+});
+
 test("a server that is killed takes its waiters off the list when its lease ends", async () => {
   const port = await start();
   const client = runSync(["-s", "127.0.0.21", "-p", String(port)]);

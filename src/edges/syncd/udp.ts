@@ -10,6 +10,7 @@ import type { ConnectionId, Participant } from "../../core/command.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import {
   type ByteOrder,
+  decodeLeave,
   decodeRequest,
   type RequestFrame,
   type Version,
@@ -35,13 +36,15 @@ export interface UdpDoorOptions {
   readonly time: EdgeTime;
 }
 
-/** What became of the datagrams so far; every one is in exactly one of the first four numbers. */
+/** What became of the datagrams so far; every one is in exactly one of the first five numbers. */
 export interface UdpCounters {
   readonly requests: number;
   readonly repeats: number;
   readonly refused: number;
   /** Not taken because a bound was reached; the sender repeats. */
   readonly dropped: number;
+  /** Datagrams that took a request back. */
+  readonly leaves: number;
   /** Answers sent, those to repeats included. */
   readonly answers: number;
   /** Waiters given up as dead. */
@@ -56,7 +59,15 @@ export class UdpDoor {
   readonly #waiting = new Map<string, UdpAsker>();
   /** In the order of their answers, which is the order in which they expire. */
   readonly #answered = new Map<string, UdpAsker>();
-  readonly #counts = { requests: 0, repeats: 0, refused: 0, dropped: 0, answers: 0, dead: 0 };
+  readonly #counts = {
+    requests: 0,
+    repeats: 0,
+    refused: 0,
+    dropped: 0,
+    leaves: 0,
+    answers: 0,
+    dead: 0,
+  };
   #sweep: Cancel | undefined;
 
   constructor(options: UdpDoorOptions) {
@@ -80,11 +91,16 @@ export class UdpDoor {
 
   /** Takes one datagram. */
   receive(bytes: Buffer, source: DatagramSource): void {
-    const key = `${source.address}:${source.port} ${bytes.toString("latin1")}`;
+    const key = keyOf(source, bytes);
     const known = this.#waiting.get(key) ?? this.#answered.get(key);
     if (known !== undefined) {
       this.#counts.repeats += 1;
       known.onRepeat(this.clock.nowUs());
+      return;
+    }
+    const taken = decodeLeave(bytes);
+    if (taken !== undefined) {
+      this.#takeBack(taken.map((request) => keyOf(source, Buffer.from(request))));
       return;
     }
     const frame = decodeRequest(bytes);
@@ -152,6 +168,17 @@ export class UdpDoor {
     this.counter.arrive(asker, frame, who);
   }
 
+  /** Muster's extension: the sender stops waiting. One that does not wait (any more) is no matter. */
+  #takeBack(keys: readonly string[]): void {
+    this.#counts.leaves += 1;
+    for (const key of keys) {
+      const asker = this.#waiting.get(key);
+      if (asker === undefined) continue;
+      this.counter.forget(asker);
+      this.drop(asker);
+    }
+  }
+
   #refuse(source: DatagramSource, message: string): void {
     this.#counts.refused += 1;
     this.counter.note(`bad request from ${source.address}:${source.port}/udp: ${message}; ignored`);
@@ -172,6 +199,11 @@ export class UdpDoor {
     const idle = this.#waiting.size === 0 && this.#answered.size === 0;
     this.#sweep = idle ? undefined : this.clock.after(this.time.udpSweepMs, () => this.#onSweep());
   }
+}
+
+/** U1. */
+function keyOf(source: DatagramSource, bytes: Buffer): string {
+  return `${source.address}:${source.port} ${bytes.toString("latin1")}`;
 }
 
 class UdpAsker implements Asker {

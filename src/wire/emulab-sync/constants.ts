@@ -27,6 +27,12 @@ export const requestWait = 2;
  */
 export const requestDescribe = 0x4d51;
 
+/**
+ * Muster's extension, UDP only: the request with the same bytes but for this word is taken back. Its
+ * sender stops waiting; over TCP it would close the connection.
+ */
+export const requestLeave = 0x4d4c;
+
 /** Bit 0 of the flags: the initialiser does not wait. */
 export const flagNoWait = 1;
 

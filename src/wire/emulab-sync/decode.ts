@@ -19,6 +19,7 @@ import {
   requestBytesV2,
   requestDescribe,
   requestInit,
+  requestLeave,
   requestOffset,
   requestWait,
 } from "./constants.ts";
@@ -129,6 +130,25 @@ function frame(
 
 function refuse(reason: string): RefusedFrame {
   return { kind: "refused", code: "invalid", message: `[EMULAB-SYNC 2] ${reason}` };
+}
+
+/**
+ * Reads a datagram that takes a request back.
+ *
+ * @returns the bytes of the requests it can mean (an init or a wait), undefined when it is another
+ * datagram.
+ */
+export function decodeLeave(bytes: Uint8Array): readonly Uint8Array[] | undefined {
+  if (bytes.length !== requestBytesV1 && bytes.length !== requestBytesV2) return undefined;
+  const word = new DataView(bytes.buffer, bytes.byteOffset).getUint16(requestOffset);
+  const swapped = (requestLeave >> 8) | ((requestLeave & 0xff) << 8);
+  if (word !== requestLeave && word !== swapped) return undefined;
+  return [requestInit, requestWait].map((original) => {
+    // A copy by the constructor: `slice` of a Node Buffer shares its memory.
+    const request = new Uint8Array(bytes);
+    new DataView(request.buffer).setUint16(requestOffset, original, word === swapped);
+    return request;
+  });
 }
 
 /** @returns the value of a reply, or undefined when it has not exactly four bytes. */

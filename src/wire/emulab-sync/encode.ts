@@ -17,6 +17,7 @@ import {
   requestBytesV2,
   requestDescribe,
   requestInit,
+  requestLeave,
   requestOffset,
   requestWait,
 } from "./constants.ts";
@@ -60,6 +61,13 @@ export function encodeRequest(request: SyncRequest, format: RequestFormat): Uint
   assert(error >= 0 && error <= clientErrorMax, "error is 0 to 239");
   assert(format.version === 2 || error === 0, "version 1 carries no error");
   if (format.version === 2) view.setInt32(errorOffset, error, little);
+  return bytes;
+}
+
+/** The datagram that takes back the request with these bytes. */
+export function encodeLeave(request: Uint8Array, byteOrder: ByteOrder): Uint8Array {
+  const bytes = request.slice();
+  new DataView(bytes.buffer).setUint16(requestOffset, requestLeave, byteOrder === "little");
   return bytes;
 }
 

@@ -15,16 +15,24 @@ export {
   requestBytesV1,
   requestBytesV2,
   requestDescribe,
+  requestLeave,
 } from "./constants.ts";
 export {
   type DecodeResult,
   decodeDescribeReply,
+  decodeLeave,
   decodeReply,
   decodeRequest,
   type FrameResult,
   RequestFramer,
 } from "./decode.ts";
-export { encodeDescribeReply, encodeReply, encodeRequest, type RequestFormat } from "./encode.ts";
+export {
+  encodeDescribeReply,
+  encodeLeave,
+  encodeReply,
+  encodeRequest,
+  type RequestFormat,
+} from "./encode.ts";
 export type {
   ByteOrder,
   DescribeRequest,

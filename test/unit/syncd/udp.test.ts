@@ -9,7 +9,11 @@ import { edgeTime } from "../../../src/edges/edge-time.ts";
 import type { Asker, Counter } from "../../../src/edges/syncd/asker.ts";
 import { udpWaitersMax } from "../../../src/edges/syncd/bounds.ts";
 import { UdpDoor } from "../../../src/edges/syncd/udp.ts";
-import { encodeRequest, type SyncRequest } from "../../../src/wire/emulab-sync/index.ts";
+import {
+  encodeLeave,
+  encodeRequest,
+  type SyncRequest,
+} from "../../../src/wire/emulab-sync/index.ts";
 import {
   arrived,
   ask,
@@ -136,6 +140,28 @@ describe("UdpDoor", () => {
     expect(sent).toEqual([]);
     expect(door.waitingCount).toBe(0);
   });
+
+  test.each(["little", "big"] as const)(
+    "a leave (%s) takes back its own request and no other",
+    (byteOrder) => {
+      const { door, askers, left, sent, receive } = openDoor();
+      const own = encodeRequest(init(2), { version: 2, byteOrder, nonce: Uint8Array.of(1) });
+      const other = encodeRequest(init(2), { version: 2, byteOrder, nonce: Uint8Array.of(2) });
+      receive(own);
+      receive(other);
+      receive(encodeLeave(own, byteOrder), 5001);
+      expect(left).toEqual([]);
+      receive(encodeLeave(own, byteOrder));
+      receive(encodeLeave(own, byteOrder));
+      expect(left).toEqual([askers[0]]);
+      expect(door.waitingCount).toBe(1);
+      askers[1]?.answer(reply);
+      receive(encodeLeave(other, byteOrder));
+      expect(left).toHaveLength(1);
+      expect(sent).toHaveLength(1);
+      expect(door.counters).toMatchObject({ requests: 2, leaves: 4, refused: 0 });
+    },
+  );
 
   test("a refused request may be asked again", () => {
     const { askers, receive } = openDoor();
