@@ -4,7 +4,10 @@ self=${NODE#node}
 
 # Sleeps up to MAXSLEEP seconds, differently on each node, the same for the same seed.
 pause() {
-  sleep "$(awk -v seed="$MUSTER_SEED$self" -v max="$MAXSLEEP" 'BEGIN { srand(seed); print rand() * max }')"
+  sleep "$(
+    awk -v seed="$MUSTER_SEED" -v self="$self" -v max="$MAXSLEEP" \
+      'BEGIN { srand(seed % 100000 * 10 + self); print rand() * max }'
+  )"
 }
 
 # Leaves the mark of this node.

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// Goal: each example runs and shows what it says; the reference scenario of the sync server gives
+// its exact files whatever the sleeps, and would not with a server or a scenario that is wrong.
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { modes } from "./nodes-support/harness.ts";
+import { repository, scratch, shell, start } from "./support/command.ts";
+import { type EndedRun, ended } from "./support/experiment.ts";
+
+const examples = join(repository, "examples");
+
+function runFile(
+  file: string,
+  argv: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<EndedRun> {
+  const out = join(scratch(), "out");
+  const command = start("muster", ["run", file, "--out", out, ...argv], { env });
+  return ended({ command, out, file });
+}
+
+/** The scenario's own result, in order of the nodes. [EMULAB-SYNC 6] */
+const expectedFiles = ["0\n1\n2\n", "0\n1\n2\n", "0\n1\n2\n", "3\n4\n", "3\n4\n"];
+const resultFiles = ({ text }: EndedRun): readonly string[] =>
+  expectedFiles.map((_, node) => text(`proj/tmp/node${node}res`));
+
+test("every example is tested here", () => {
+  expect(readdirSync(examples).sort()).toEqual([
+    ...["nodea-nodeb.ns", "quickstart.ns", "sync-image-test"],
+  ]);
+});
+
+test.each(modes)("quickstart.ns shows the point in under 15 s, in %s mode", async (mode) => {
+  const ran = await runFile(join(examples, "quickstart.ns"), [], { MUSTER_NODES: mode });
+  const { result, code, stdout } = ran;
+  expect(code).toBe(0);
+  expect(result.endedUs - result.startedUs).toBeLessThan(15_000_000);
+  expect(result.nodes).toHaveLength(5);
+  expect(result.barriers).toMatchObject([
+    { name: "start", outcome: "crossed", expected: 5, error: 0 },
+    { name: "results", outcome: "crossed", expected: 5, error: 42 },
+  ]);
+  // The late node is named while the others wait for it, and comes last.
+  expect(stdout).toMatch(/barrier start 4 of 5 waiting; missing: .*node-4/);
+  expect(result.barriers[0]?.participants.at(-1)?.node).toBe("node-4");
+  // The error reaches everybody.
+  const codes = result.programs.filter(({ name }) => name !== "probe").map((p) => p.exitCode);
+  expect(codes).toEqual([42, 42, 42, 42, 42]);
+  const probe = result.events.find(({ object }) => object === "probe");
+  expect(probe).toMatchObject({ plannedUs: 2_000_000, outcome: "done" });
+  expect(ran.text("nodes/node-1/local/logs/probe.out")).toContain("the planned event fired");
+});
+
+test("nodea-nodeb.ns meets", async () => {
+  const { result, code, text } = await runFile(join(examples, "nodea-nodeb.ns"));
+  expect(code).toBe(0);
+  expect(result.syncServer).toBe("nodeB");
+  expect(result.barriers).toMatchObject([{ name: "mybarrier", outcome: "crossed", arrived: 2 }]);
+  for (const node of ["nodeA", "nodeB"]) {
+    const printed = text(`nodes/${node}/local/logs/${node}_startcmd.out`);
+    expect(printed).toBe(`${node} is past the barrier\n`);
+  }
+});
+
+describe("sync-image-test", () => {
+  const scenario = join(examples, "sync-image-test");
+
+  test.each(modes)("gives its exact files with any sleeps, in %s mode", async (mode) => {
+    const sleeps = [
+      ...["0", "0.5", "1", "2"].map((max) => ["--set", `opt(MAXSLEEP)=${max}`]),
+      // Drawn seeds are large numbers.
+      ["--seed", "2147483647"],
+    ];
+    const runs = await Promise.all(
+      sleeps.map((argv, seed) =>
+        runFile(join(scenario, "sync.ns"), ["--seed", String(seed), ...argv], {
+          MUSTER_NODES: mode,
+        }),
+      ),
+    );
+    for (const ran of runs) {
+      expect(resultFiles(ran)).toEqual(expectedFiles);
+      expect(ran.result.outcome).toBe("passed");
+      expect(ran.code).toBe(0);
+      const { barriers } = ran.result;
+      expect(barriers.map(({ name, arrived }) => `${name} ${arrived}`).sort()).toEqual([
+        ...["barrier 4", "barrier2 3"],
+      ]);
+    }
+  });
+
+  test("sleeps differently on each node, and the same for the same seed", async () => {
+    const sleepsOf = async (seed: number): Promise<readonly string[]> => {
+      const script =
+        'sleep() { echo "$1"; }; for n in 0 1 2; do NODE=node$n; . ./common.sh; pause; done';
+      const env = { MUSTER_SEED: String(seed), MAXSLEEP: "2" };
+      return (await shell(script, { cwd: scenario, env })).stdout.trim().split("\n");
+    };
+    for (const seed of [1, 2_147_483_647]) {
+      const sleeps = await sleepsOf(seed);
+      expect(new Set(sleeps).size).toBe(3);
+      expect(await sleepsOf(seed)).toEqual(sleeps);
+    }
+  });
+
+  test("would not pass if anybody went on too early or not at all", async () => {
+    const changes = [
+      // The barrier opens for one waiter too few: who is first goes on without the others.
+      ["node0.sh", "emulab-sync -i 3", "emulab-sync -i 2"],
+      ["node2.sh", "-a -i 2", "-a -i 1"],
+      // Who does not wait reads marks that are not there yet.
+      ["node1.sh", "emulab-sync || exit", ":"],
+      ["node3.sh", "emulab-sync || exit", ":"],
+      // A master that waits for its own barrier first never comes to the other.
+      ["node2.sh", "-a -i 2", "-i 2"],
+    ] as const;
+    const runs = await Promise.all(
+      changes.map(([file, from, to]) => {
+        const copy = scratch();
+        cpSync(scenario, copy, { recursive: true });
+        const text = readFileSync(join(copy, file), "utf8");
+        expect(text).toContain(from);
+        writeFileSync(join(copy, file), text.replace(from, to));
+        return runFile(join(copy, "sync.ns"), ["--seed", "1", "--stuck-after", "1"]);
+      }),
+    );
+    for (const ran of runs) {
+      expect(ran.code).toBe(1);
+      expect(ran.result.error?.code).toBe("BARRIER_STUCK");
+      expect(resultFiles(ran)).not.toEqual(expectedFiles);
+    }
+  });
+});
