@@ -2,7 +2,6 @@
 // Which server emulab-sync asks: `-s` and `-p`, else the boot file. [EMULAB-SYNC 4] [EMULAB-SYNC 5]
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { networkInterfaces } from "node:os";
 import { exitCodes, fail, type SyncArguments } from "./emulab-sync-arguments.ts";
 import type { Exit } from "./exit.ts";
 import { scanInteger } from "./getopt.ts";
@@ -64,10 +63,11 @@ export async function resolveHost(host: string): Promise<string | Exit> {
  * Whether this host is the server. In a run all nodes may share one machine and its addresses, so
  * there the node's own name decides.
  */
-export function isMaster(address: string, environment: NodeJS.ProcessEnv): boolean {
+export async function isMaster(address: string, environment: NodeJS.ProcessEnv): Promise<boolean> {
   const node = environment["MUSTER_NODE"];
   const master = environment["MUSTER_SYNC_NODE"];
   if (node !== undefined && master !== undefined) return node === master;
+  const { networkInterfaces } = await import("node:os");
   return Object.values(networkInterfaces()).some((list) =>
     list?.some((own) => own.address === address),
   );

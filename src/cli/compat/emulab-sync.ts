@@ -3,9 +3,9 @@
 // Starts once per arrival, so it imports no more than it needs.
 import type { SyncOutcome } from "../../client/emulab-sync.ts";
 import { synchronize } from "../../client/emulab-sync.ts";
+import type { ClientRuntime } from "../../client/runtime.ts";
 import type { BarrierDescription } from "../../core/description.ts";
 import { systemClock } from "../../host/clock.ts";
-import { newNonce } from "../../host/ids.ts";
 import { errorCleared, type InitRequest, type WaitRequest } from "../../wire/emulab-sync/index.ts";
 import { exitCodes, parseSyncArguments, type SyncArguments } from "./emulab-sync-arguments.ts";
 import { bootFile, findServer, isMaster, readIfThere, resolveHost } from "./emulab-sync-server.ts";
@@ -22,7 +22,8 @@ async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Pr
   const address = await resolveHost(server.host);
   if (typeof address !== "string") return address;
   if (given.testMaster) {
-    return { kind: "exit", code: isMaster(address, environment) ? 0 : exitCodes.notMaster };
+    const code = (await isMaster(address, environment)) ? 0 : exitCodes.notMaster;
+    return { kind: "exit", code };
   }
   if (server.port === undefined) {
     return { kind: "exit", code: exitCodes.noPort, stderr: "No port specified\n" };
@@ -34,7 +35,7 @@ async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Pr
     port,
     transport: given.transport,
     request: requestOf(given),
-    runtime: { nowUs: systemClock.nowUs, after: systemClock.after, randomBytes: newNonce },
+    runtime: await createRuntime(given.transport),
     ...(given.timeoutS === undefined ? {} : { timeoutMs: given.timeoutS * 1000 }),
     ...(given.waitForServerS === undefined ? {} : { waitForServerMs: given.waitForServerS * 1000 }),
     onRetry: () => {
@@ -43,6 +44,14 @@ async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Pr
   });
   const waitedMs = Math.round((systemClock.nowUs() - startedUs) / 1000);
   return conclude(given, outcome, { server: `${address}:${port}`, waitedMs });
+}
+
+/** Only UDP needs random bytes, and what makes them takes its time to load. */
+async function createRuntime(transport: SyncArguments["transport"]): Promise<ClientRuntime> {
+  const { nowUs, after } = systemClock;
+  if (transport === "tcp") return { nowUs, after, randomBytes: (count) => new Uint8Array(count) };
+  const { newNonce } = await import("../../host/ids.ts");
+  return { nowUs, after, randomBytes: newNonce };
 }
 
 function requestOf({
