@@ -67,7 +67,7 @@ export function createWireClient(options: WireClientOptions): Client {
     client.answers = Math.ceil(bytes.length / 4);
     if (client.ending !== undefined) return;
     const isLittle = format.byteOrder === "little";
-    if (bytes.length === 0) client.ending = { kind: "closed" };
+    if (bytes.length < 4) client.ending = { kind: "closed" };
     else {
       const value = isLittle ? bytes.readInt32LE() : bytes.readInt32BE();
       client.ending = { kind: "answered", value };

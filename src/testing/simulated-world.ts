@@ -41,6 +41,8 @@ export interface EdgeProcess {
   direct: DirectEdge | undefined;
   link: Pipe | undefined;
   readonly clientPipes: Set<Pipe>;
+  /** Connections that nobody has accepted yet. */
+  readonly backlog: (() => void)[];
   isStopped: boolean;
   /** Nobody can be reached from here, nor the core. */
   isDown: boolean;
@@ -217,6 +219,7 @@ export class World {
     edge.link?.cut();
     for (const pipe of edge.clientPipes) pipe.cut();
     edge.clientPipes.clear();
+    edge.backlog.length = 0;
     edge.direct?.closeAll();
     edge.syncd = undefined;
     edge.direct = undefined;
@@ -237,7 +240,14 @@ export class World {
     edge.isStopped = false;
     edge.link?.heal();
     for (const pipe of edge.clientPipes) pipe.heal();
-    edge.process.resume();
+    // What came meanwhile is read before what fell due meanwhile: a request is not too late because
+    // its reader was stopped.
+    const { process } = edge;
+    this.clock.after(1, () => {
+      process.resume();
+      // Timers come before new connections in a turn of the event loop.
+      for (const accept of edge.backlog.splice(0)) accept();
+    });
   }
 
   // -- clients -----------------------------------------------------------------------------------
@@ -248,7 +258,11 @@ export class World {
     if (edge.isStopped) pipe.partition();
     edge.clientPipes.add(pipe);
     const name = this.#newClient();
-    edge.syncd.accept(pipe.server, { address: name });
+    // A stopped process accepts nobody; the connection waits in the kernel.
+    const { syncd } = edge;
+    const accept = (): void => syncd.accept(pipe.server, { address: name });
+    if (edge.isStopped) edge.backlog.push(accept);
+    else accept();
     const canBeOld = request.kind !== "describe" && request.error === 0;
     const version = canBeOld && random.chance(0.3) ? 1 : 2;
     const byteOrder = random.chance(0.2) ? "big" : "little";
@@ -312,8 +326,8 @@ export class World {
   #createEdge(name: string): EdgeProcess {
     const process = new VirtualProcess(this.clock);
     const parts = { syncd: undefined, direct: undefined, link: undefined };
-    const clientPipes = new Set<Pipe>();
-    return { name, life: 0, process, ...parts, clientPipes, isStopped: false, isDown: true };
+    const kept = { clientPipes: new Set<Pipe>(), backlog: [] };
+    return { name, life: 0, process, ...parts, ...kept, isStopped: false, isDown: true };
   }
 
   #startLocal(host: Host): void {

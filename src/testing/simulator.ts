@@ -199,13 +199,13 @@ class Run {
       },
       "set-clock": () => world.stepClock((random.chance(0.5) ? 3600 : -3600) * secondUs),
     };
-    const name = random.pick(faultNames);
-    const strike = this.#faults.has(name) ? strikes[name] : undefined;
-    if (strike === undefined) return;
+    const names = faultNames.filter((name) => this.#faults.has(name) && name in strikes);
+    if (names.length === 0) return;
+    const name = random.pick(names);
     const state = world.waiting.length > 0 ? "waiting" : "idle";
     const key = `${name}/${world.isCoreUp ? state : "core-down"}`;
     this.#coverage.set(key, (this.#coverage.get(key) ?? 0) + 1);
-    strike();
+    strikes[name]?.();
   }
 
   #holdLink(edge: EdgeProcess): void {

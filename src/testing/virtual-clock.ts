@@ -36,7 +36,7 @@ export class VirtualClock implements Clock {
   after(delayMs: number, callback: () => void): Cancel {
     this.#lastId += 1;
     const id = this.#lastId;
-    const dueUs = this.#nowUs + Math.max(0, Math.ceil(delayMs * 1000));
+    const dueUs = this.#nowUs + Math.max(0, Math.round(delayMs * 1000));
     this.#timers.set(id, { dueUs, id, callback });
     return () => this.#timers.delete(id);
   }
