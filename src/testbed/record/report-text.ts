@@ -143,8 +143,9 @@ function adviceLines(result: RunResult): Line[] {
 /** Where to look first: what failed earliest is the likeliest cause of the rest. */
 function firstStep(result: RunResult): string {
   const own = result.reasons.find(({ code }) => code !== "PROGRAM" && code !== "BARRIER");
-  if (own !== undefined && own.code !== "INTERRUPTED")
-    return "do what the first message above says";
+  // Of these two the cause is somewhere else: with who is missing.
+  const isEffect = own?.code === "INTERRUPTED" || own?.code === "BARRIER_STUCK";
+  if (own !== undefined && !isEffect) return "do what the first message above says";
   const failed = result.programs.filter((program) => !programPassed(program));
   const [first] = failed.sort((a, b) => (a.endedUs ?? Infinity) - (b.endedUs ?? Infinity));
   if (first !== undefined) {

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// Goal: each event reaches the agent that serves its object, and says honestly what came of it.
+import { describe, expect, it } from "vitest";
+import type { AgendaEvent } from "../../../src/core/command.ts";
+import type { Program } from "../../../src/experiment/model.ts";
+import { EventPerformer } from "../../../src/testbed/agents/event-performer.ts";
+import { ProgramAgent } from "../../../src/testbed/agents/program-agent.ts";
+import { FakeClock } from "../record/fake-clock.ts";
+import { makeExperiment } from "../record/synthetic-run.ts";
+import { FakeBackend } from "./fake-backend.ts";
+
+const at = { file: "a.ns", line: 1, column: 1 };
+
+function program(name: string, command: string, isStartCommand = false): Program {
+  return {
+    ...{ name, node: "n0", command, isStartCommand, directory: "", timeoutSeconds: 0 },
+    ...{ expectedExitCode: 0, at },
+  };
+}
+
+function setUp() {
+  const clock = new FakeClock();
+  const backend = new FakeBackend(clock, ["n0"]);
+  const programs = [program("a", "do a"), program("b", "do b"), program("s", "inner", true)];
+  const agent = new ProgramAgent({
+    ...{ backend, programs, clock },
+    onStarted: () => undefined,
+    onEnded: () => undefined,
+  });
+  const groups = [{ name: "both", members: ["a", "b", "somelink"] }];
+  const told: string[] = [];
+  const performer = new EventPerformer({
+    experiment: makeExperiment({ programs, groups }),
+    ...{ programs: agent, clock },
+    onTerminate: () => told.push("terminate"),
+    onMessage: (text) => told.push(text),
+  });
+  const perform = (object: string, type: string, event: string, args = "") =>
+    performer.perform({ id: 0, object, type, event, args } satisfies AgendaEvent);
+  const commands = () => backend.processes.map(({ spec }) => spec.command);
+  return { clock, backend, agent, perform, told, commands };
+}
+
+describe("perform()", () => {
+  it("completes START at once and RUN when the program ends", async () => {
+    const { backend, perform } = setUp();
+    expect(await (await perform("a", "PROGRAM", "START")).done).toBe(0);
+    const run = await perform("b", "PROGRAM", "RUN");
+    await backend.processes[1]?.end(5);
+    expect(await run.done).toBe(5);
+  });
+
+  it("runs what COMMAND says, to the end of the line", async () => {
+    const { perform, commands } = setUp();
+    await perform("a", "PROGRAM", "START", "DIR={/x y} COMMAND=echo 'COMMAND=no' && DIR=1");
+    expect(commands()).toEqual(["echo 'COMMAND=no' && DIR=1"]);
+  });
+
+  it("takes the wrapper off a start command, and only the wrapper", async () => {
+    const wrapped = (inner: string) => `COMMAND=(${inner} ; /usr/local/etc/emulab/startcmddone $?)`;
+    const { perform, commands, backend } = setUp();
+    for (const args of [wrapped("inner"), "", wrapped("another")]) {
+      await perform("s", "PROGRAM", "START", args);
+      await backend.processes.at(-1)?.end(0);
+    }
+    expect(commands()).toEqual([
+      ...["inner", "inner", "(another ; /usr/local/etc/emulab/startcmddone $?)"],
+    ]);
+  });
+
+  it("starts the members of a group together, and says which of them failed", async () => {
+    const { perform, commands, agent } = setUp();
+    await agent.start("b", {});
+    const result = await perform("both", "PROGRAM", "START");
+    expect(commands()).toEqual(["do b", "do a"]);
+    expect(result.outcome).toBe("failed: b: it is still running");
+  });
+
+  it("completes RUN of a group with the error of a member, when all have ended", async () => {
+    const { perform, backend } = setUp();
+    const result = await perform("both", "PROGRAM", "RUN");
+    let done: number | undefined;
+    void result.done.then((error) => {
+      done = error;
+    });
+    await backend.processes[0]?.end(0);
+    expect(done).toBeUndefined();
+    await backend.processes[1]?.end(6);
+    expect(done).toBe(6);
+  });
+
+  it("addresses all programs as __all_programs", async () => {
+    const { perform, commands } = setUp();
+    await perform("__all_programs", "PROGRAM", "START");
+    expect(commands()).toEqual(["do a", "do b", "inner"]);
+  });
+
+  it("ends the run at HALT and SWAPOUT, and passes messages on", async () => {
+    const { perform, told } = setUp();
+    await perform("ns", "SIMULATOR", "HALT");
+    await perform("ns", "SIMULATOR", "SWAPOUT");
+    await perform("ns", "SIMULATOR", "MESSAGE", "half way");
+    expect(told).toEqual(["terminate", "terminate", "half way"]);
+  });
+
+  it.each([
+    ["l0", "LINK", "DOWN"],
+    ["cbr", "TRAFGEN", "START"],
+    ["n0", "NODE", "REBOOT"],
+    ["ns", "SIMULATOR", "RESET"],
+    ["a", "PROGRAM", "MODIFY"],
+    ["nobody", "PROGRAM", "START"],
+  ])("ignores %s %s %s, and says so", async (object, type, event) => {
+    const { perform, commands } = setUp();
+    const result = await perform(object, type, event);
+    expect(result.outcome).toMatch(/^ignored: /);
+    expect(await result.done).toBe(0);
+    expect(commands()).toEqual([]);
+  });
+
+  it("sends the signal that KILL names, TERM without one", async () => {
+    const { perform, backend } = setUp();
+    await perform("a", "PROGRAM", "START");
+    await perform("a", "PROGRAM", "KILL", "SIGNAL=hup");
+    await perform("a", "PROGRAM", "KILL");
+    await perform("a", "PROGRAM", "STOP");
+    expect(backend.processes[0]?.signals).toEqual([
+      ...["SIGHUP process", "SIGTERM process", "SIGTERM group"],
+    ]);
+  });
+});

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// Nodes for tests: programs are entries in a list, and end when the test says so.
+import type {
+  ExitStatus,
+  NodeBackend,
+  NodeProcess,
+  RunningNode,
+  SpawnSpec,
+  StartError,
+} from "../../../src/testbed/nodes/node-backend.ts";
+import type { FakeClock } from "../record/fake-clock.ts";
+
+export class FakeProcess implements NodeProcess {
+  readonly pid = 1;
+  readonly spec: SpawnSpec;
+  readonly startedMonotonicUs: number;
+  readonly done: Promise<ExitStatus>;
+  /** `SIGTERM group`, ... in order. */
+  readonly signals: string[] = [];
+  readonly #clock: FakeClock;
+  #end: (status: ExitStatus) => void = () => undefined;
+
+  constructor(spec: SpawnSpec, clock: FakeClock) {
+    this.spec = spec;
+    this.#clock = clock;
+    this.startedMonotonicUs = clock.nowUs();
+    this.done = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  signal(name: string, whole: "group" | "process"): void {
+    this.signals.push(`${name} ${whole}`);
+  }
+
+  /** Ends with an exit code, or by a signal. */
+  async end(how: number | string): Promise<void> {
+    const endedMonotonicUs = this.#clock.nowUs();
+    const byCode = typeof how === "number";
+    this.#end({ exitCode: byCode ? how : null, signal: byCode ? null : how, endedMonotonicUs });
+    await settle();
+  }
+}
+
+export class FakeBackend implements NodeBackend {
+  readonly mode = "environment";
+  readonly lost: readonly string[] = [];
+  readonly shell = "";
+  readonly nodes: ReadonlyMap<string, RunningNode>;
+  readonly processes: FakeProcess[] = [];
+  /** While set, no program can be started, for this reason. */
+  startError: string | undefined;
+  /** While set, starts wait for it. */
+  hold: Promise<void> | undefined;
+  readonly #clock: FakeClock;
+
+  constructor(clock: FakeClock, names: readonly string[]) {
+    this.#clock = clock;
+    this.nodes = new Map(names.map((name) => [name, this.#node(name)]));
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #node(name: string): RunningNode {
+    const spawn = async (spec: SpawnSpec): Promise<NodeProcess | StartError> => {
+      await this.hold;
+      if (this.startError !== undefined) return { startError: this.startError };
+      const process = new FakeProcess(spec, this.#clock);
+      this.processes.push(process);
+      return process;
+    };
+    return {
+      name,
+      addresses: [],
+      calledAt: "",
+      hostPath: { boot: "/b", localLogs: `/${name}`, root: "/r" },
+      spawn,
+      prepare: () => Promise.resolve({ startError: "not used here" }),
+    };
+  }
+}
+
+/** Lets everything that is ready go on. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+// Goal: the program agent starts, stops and times programs as events ask, and reports each end once.
+// Method: programs of a fake backend that end when the test says so, and a clock moved by hand.
+import { describe, expect, it } from "vitest";
+import type { Program } from "../../../src/experiment/model.ts";
+import { ProgramAgent } from "../../../src/testbed/agents/program-agent.ts";
+import type { ProgramEnded } from "../../../src/testbed/run-event.ts";
+import { FakeClock } from "../record/fake-clock.ts";
+import { FakeBackend, settle } from "./fake-backend.ts";
+
+const at = { file: "a.ns", line: 1, column: 1 };
+const base: Program = {
+  name: "p",
+  node: "n0",
+  command: "run it",
+  isStartCommand: false,
+  directory: "/where",
+  timeoutSeconds: 0,
+  expectedExitCode: 0,
+  at,
+};
+
+function setUp(part: Partial<Program> = {}) {
+  const clock = new FakeClock();
+  const backend = new FakeBackend(clock, ["n0"]);
+  const ends: ProgramEnded[] = [];
+  const starts: string[] = [];
+  const agent = new ProgramAgent({
+    backend,
+    programs: [{ ...base, ...part }],
+    clock,
+    onStarted: ({ name, command }, us) => starts.push(`${us} ${name}: ${command}`),
+    onEnded: (event) => ends.push(event),
+  });
+  return { clock, backend, agent, ends, starts };
+}
+
+describe("start()", () => {
+  it("starts the configured command and completes with 0 when the exit code is as expected", async () => {
+    const { clock, backend, agent, ends, starts } = setUp({ expectedExitCode: 3 });
+    clock.advanceTo(50);
+    const result = await agent.start("p", {});
+    expect(result).toMatchObject({ firedMonotonicUs: 50, outcome: "done" });
+    expect(starts).toEqual(["50 p: run it"]);
+    expect(backend.processes[0]?.spec).toMatchObject({ command: "run it", directory: "/where" });
+    expect(backend.processes[0]?.spec.stdout).toBe("/n0/p.out");
+    expect(agent.active().map(({ name }) => name)).toEqual(["p"]);
+    await backend.processes[0]?.end(3);
+    expect(await result.done).toBe(0);
+    expect(ends).toMatchObject([{ exitCode: 3, stopped: false, timedOut: false, startedUs: 50 }]);
+    expect(agent.active()).toEqual([]);
+  });
+
+  it.each([
+    [7, 7],
+    ["SIGSEGV", -1],
+  ])("completes with an error when it ends with %s", async (how, error) => {
+    const { backend, agent } = setUp();
+    const result = await agent.start("p", {});
+    await backend.processes[0]?.end(how);
+    expect(await result.done).toBe(error);
+  });
+
+  it("completes with an error when it ends with 0 and another code was expected", async () => {
+    const { backend, agent } = setUp();
+    const result = await agent.start("p", { expectedExitCode: 4 });
+    await backend.processes[0]?.end(0);
+    expect(await result.done).not.toBe(0);
+  });
+
+  it("takes what the event brings instead of what is configured", async () => {
+    const { backend, agent } = setUp();
+    await agent.start("p", { command: "other", directory: "/there" });
+    expect(backend.processes[0]?.spec).toMatchObject({ command: "other", directory: "/there" });
+  });
+
+  it("is refused while the program runs or is being started", async () => {
+    const { backend, agent, ends } = setUp();
+    const both = await Promise.all([agent.start("p", {}), agent.start("p", {})]);
+    expect(both.map(({ outcome }) => outcome)).toEqual(["done", "failed: it is still running"]);
+    expect(await both[1]?.done).toBe(-1);
+    await backend.processes[0]?.end(0);
+    expect((await agent.start("p", {})).outcome).toBe("done");
+    expect(ends).toHaveLength(1);
+  });
+
+  it("reports a program that cannot be started, without naming it twice", async () => {
+    const { backend, agent, ends } = setUp();
+    backend.startError = "p cannot be started: no such directory";
+    const result = await agent.start("p", {});
+    expect(result.outcome).toBe("failed: no such directory");
+    expect(await result.done).toBe(-1);
+    expect(ends).toMatchObject([{ startError: "no such directory", exitCode: null }]);
+    expect(agent.active()).toEqual([]);
+  });
+
+  it("is refused for a program that nobody knows", async () => {
+    const { agent } = setUp();
+    expect((await agent.start("q", {})).outcome).toBe("failed: there is no program q");
+    expect(agent.knows("q")).toBe(false);
+  });
+});
+
+describe("a time limit", () => {
+  it("ends the program, with SIGKILL when SIGTERM does not", async () => {
+    const { clock, backend, agent, ends } = setUp({ timeoutSeconds: 5 });
+    await agent.start("p", {});
+    clock.advanceTo(4_999_000);
+    expect(backend.processes[0]?.signals).toEqual([]);
+    clock.advanceTo(5_000_000);
+    expect(backend.processes[0]?.signals).toEqual(["SIGTERM group"]);
+    clock.advanceTo(7_000_000);
+    expect(backend.processes[0]?.signals).toEqual(["SIGTERM group", "SIGKILL group"]);
+    await backend.processes[0]?.end("SIGKILL");
+    expect(ends).toMatchObject([{ timedOut: true, stopped: false, signal: "SIGKILL" }]);
+    expect(clock.armed).toBe(0);
+  });
+
+  it("leaves no timer behind when the program is faster", async () => {
+    const { clock, backend, agent } = setUp({ timeoutSeconds: 5 });
+    await agent.start("p", {});
+    await backend.processes[0]?.end(0);
+    expect(clock.armed).toBe(0);
+  });
+
+  it("of many days is not taken for one that is over", async () => {
+    const delays: number[] = [];
+    const { clock, agent } = setUp({ timeoutSeconds: 1e9 });
+    const after = clock.after.bind(clock);
+    clock.after = (delayMs, callback) => {
+      delays.push(delayMs);
+      return after(delayMs, callback);
+    };
+    await agent.start("p", {});
+    // More than this makes the timer of the platform fire at once.
+    expect(delays).toEqual([2 ** 31 - 1]);
+  });
+});
+
+describe("stop(), kill() and the end of the run", () => {
+  it("stop() asks the group to end, and what ends then is not judged", async () => {
+    const { backend, agent, ends } = setUp();
+    await agent.start("p", {});
+    const result = agent.stop("p");
+    expect(result.outcome).toBe("done");
+    await backend.processes[0]?.end("SIGTERM");
+    expect(await result.done).toBe(0);
+    expect(ends).toMatchObject([{ stopped: true, signal: "SIGTERM" }]);
+    expect(agent.stop("p").outcome).toBe("failed: it is not running");
+  });
+
+  it.each(["usr1", "SIGUSR1", "Usr1"])("kill() sends %s to the process alone", async (name) => {
+    const { backend, agent } = setUp();
+    await agent.start("p", {});
+    expect(agent.kill("p", name).outcome).toBe("done");
+    expect(backend.processes[0]?.signals).toEqual(["SIGUSR1 process"]);
+  });
+
+  it("stopAll() waits for what was just being started, and stops it", async () => {
+    const { backend, agent, ends } = setUp();
+    let release: () => void = () => undefined;
+    backend.hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    const starting = agent.start("p", {});
+    let stopped = false;
+    const all = agent.stopAll().then(() => {
+      stopped = true;
+    });
+    release();
+    await starting;
+    await settle();
+    expect(backend.processes[0]?.signals).toEqual(["SIGTERM group"]);
+    expect(stopped).toBe(false);
+    await backend.processes[0]?.end("SIGTERM");
+    await all;
+    expect(ends).toMatchObject([{ stopped: true }]);
+  });
+
+  it("beginEnd() starts nothing more, and judges nobody who ends afterwards", async () => {
+    const { backend, agent, ends } = setUp();
+    await agent.start("p", {});
+    agent.beginEnd();
+    await backend.processes[0]?.end(240);
+    expect(ends).toMatchObject([{ stopped: true, exitCode: 240 }]);
+    expect((await agent.start("p", {})).outcome).toBe("failed: the run is ending");
+    expect(backend.processes).toHaveLength(1);
+  });
+});
