@@ -5,7 +5,7 @@ import type { LogEntry } from "../core/command.ts";
 import { nameParticipant } from "../core/count-barrier.ts";
 import type { BarrierDescription } from "../core/description.ts";
 import type { AgendaStarted, Applied, BarrierClosed, ParticipantRecord } from "../core/effect.ts";
-import type { Clock } from "../host/clock.ts";
+import type { Cancel, Clock } from "../host/clock.ts";
 import type { Host } from "../host/host.ts";
 import type { RunEventBody } from "./run-event.ts";
 import type { TimeBase } from "./time-base.ts";
@@ -25,7 +25,8 @@ export class BarrierWatch {
   readonly #options: BarrierWatchOptions;
   readonly #told = new Map<string, string>();
   #stopObserving: () => void = () => undefined;
-  #changeScheduled = false;
+  /** Set while changes are to be told. */
+  #cancelChanges: Cancel | undefined;
 
   constructor(options: BarrierWatchOptions) {
     this.#options = options;
@@ -37,8 +38,10 @@ export class BarrierWatch {
     });
   }
 
+  /** Nothing is said any more. */
   stop(): void {
     this.#stopObserving();
+    this.#cancelChanges?.();
   }
 
   #onApplied(entry: LogEntry, applied: Applied): void {
@@ -91,10 +94,8 @@ export class BarrierWatch {
   }
 
   #scheduleChanges(): void {
-    if (this.#changeScheduled) return;
-    this.#changeScheduled = true;
-    this.#options.clock.after(changeIntervalMs, () => {
-      this.#changeScheduled = false;
+    this.#cancelChanges ??= this.#options.clock.after(changeIntervalMs, () => {
+      this.#cancelChanges = undefined;
       this.#sayChanges();
     });
   }

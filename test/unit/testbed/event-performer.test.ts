@@ -7,7 +7,7 @@ import { EventPerformer } from "../../../src/testbed/agents/event-performer.ts";
 import { ProgramAgent } from "../../../src/testbed/agents/program-agent.ts";
 import { FakeClock } from "../record/fake-clock.ts";
 import { makeExperiment } from "../record/synthetic-run.ts";
-import { FakeBackend } from "./fake-backend.ts";
+import { FakeBackend, settle } from "./fake-backend.ts";
 
 const at = { file: "a.ns", line: 1, column: 1 };
 
@@ -74,6 +74,14 @@ describe("perform()", () => {
     const result = await perform("both", "PROGRAM", "START");
     expect(commands()).toEqual(["do b", "do a"]);
     expect(result.outcome).toBe("failed: b: it is still running");
+  });
+
+  it("does not wait for one member of a group before it starts the next", async () => {
+    const { perform, backend } = setUp();
+    backend.hold = new Promise(() => undefined);
+    void perform("both", "PROGRAM", "START");
+    await settle();
+    expect(backend.asked).toEqual(["a", "b"]);
   });
 
   it("completes RUN of a group with the error of a member, when all have ended", async () => {

@@ -48,6 +48,8 @@ export class FakeBackend implements NodeBackend {
   readonly shell = "";
   readonly nodes: ReadonlyMap<string, RunningNode>;
   readonly processes: FakeProcess[] = [];
+  /** Names of the programs whose start was asked for. */
+  readonly asked: string[] = [];
   /** While set, no program can be started, for this reason. */
   startError: string | undefined;
   /** While set, starts wait for it. */
@@ -65,6 +67,7 @@ export class FakeBackend implements NodeBackend {
 
   #node(name: string): RunningNode {
     const spawn = async (spec: SpawnSpec): Promise<NodeProcess | StartError> => {
+      this.asked.push(spec.name);
       await this.hold;
       if (this.startError !== undefined) return { startError: this.startError };
       const process = new FakeProcess(spec, this.#clock);

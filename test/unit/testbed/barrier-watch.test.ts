@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+// Goal: what the core does becomes run events with times of the run: entries, barriers as they fill
+// and end, slow waits, sequences that the agenda starts itself.
+// Method: a real host on a memory log, with a clock moved by hand.
+import { expect, it } from "vitest";
+import { defaultLimits } from "../../../src/core/limits.ts";
+import { MemoryLog } from "../../../src/engine/memory-log.ts";
+import { Host } from "../../../src/host/host.ts";
+import { BarrierWatch } from "../../../src/testbed/barrier-watch.ts";
+import type { RunEvent } from "../../../src/testbed/run-event.ts";
+import { TimeBase } from "../../../src/testbed/time-base.ts";
+import { FakeClock } from "../record/fake-clock.ts";
+import { settle } from "./fake-backend.ts";
+
+const ms = 1_000;
+const scope = "p/e";
+
+async function setUp() {
+  const clock = new FakeClock();
+  const log = new MemoryLog({ nowUs: () => clock.nowUs() });
+  const silent = { log: () => undefined };
+  const host = new Host({ log, clock, limits: defaultLimits, logger: silent, steadyTicks: true });
+  const time = new TimeBase();
+  const events: RunEvent[] = [];
+  const watch = new BarrierWatch({
+    ...{ host, scope, clock, time },
+    say: (body, us) => events.push({ ...body, atUs: time.fromMonotonic(us) }),
+  });
+  const to = async (us: number): Promise<void> => {
+    for (let at = clock.nowUs(); ; at = Math.min(us, at + 100 * ms)) {
+      clock.advanceTo(at);
+      clock.endTurn();
+      await settle();
+      if (at === us) return;
+    }
+  };
+  await host.start();
+  watch.start();
+  const link = host.connectEdge("test", { onEffects: () => undefined });
+  link.submit({ kind: "open-scope", scope, nodes: ["n0", "n1"] });
+  await to(1_000 * ms);
+  time.setZero(1_000 * ms);
+  events.length = 0;
+  const wait = (connection: number, node: string, error = 0) => {
+    const who = { address: `127.0.0.1:${connection}/tcp`, node };
+    link.submit({ kind: "count-wait", scope, barrier: "meet", connection, who, error });
+  };
+  const init = (connection: number, node: string, count: number) => {
+    const who = { address: `127.0.0.1:${connection}/tcp`, node };
+    const facts = { scope, barrier: "meet", connection, who, error: 0 };
+    link.submit({ kind: "count-init", ...facts, count, waits: true });
+  };
+  const told = <T extends RunEvent["type"]>(type: T) =>
+    events.filter((event): event is RunEvent & { type: T } => event.type === type);
+  return { link, watch, events, to, wait, init, told };
+}
+
+it("tells of a barrier as it fills, and of its end with who came when", async () => {
+  const { to, wait, init, told } = await setUp();
+  init(1, "n0", 1);
+  await to(1_200 * ms);
+  expect(told("barrier-changed")).toMatchObject([
+    { name: "meet", arrived: 1, expected: 2, waiting: ["n0"] },
+  ]);
+  expect(told("barrier-changed")[0]?.missing.join()).toContain("n1");
+  wait(2, "n1", 42);
+  await to(1_300 * ms);
+  expect(told("barrier-ended")).toMatchObject([
+    {
+      ...{ name: "meet", outcome: "crossed", expected: 2, error: 42, crossedUs: 200 * ms },
+      participants: [
+        { name: "anonymous, from n0", node: "n0", arrivedUs: 0, releasedUs: 200 * ms },
+        { name: "anonymous, from n1", node: "n1", arrivedUs: 200 * ms, releasedUs: 200 * ms },
+      ],
+    },
+  ]);
+  expect(told("log").length).toBeGreaterThan(0);
+});
+
+it("does not repeat a state that has not changed", async () => {
+  const { to, wait, told } = await setUp();
+  wait(1, "n0");
+  await to(5_000 * ms);
+  expect(told("barrier-changed")).toHaveLength(1);
+});
+
+it("tells once of a wait that gets long", async () => {
+  const { to, wait, told } = await setUp();
+  wait(1, "n0");
+  await to(30_000 * ms);
+  expect(told("barrier-slow")).toMatchObject([
+    { name: "meet", arrived: ["anonymous, from n0"], atUs: expect.closeTo(10_000 * ms, -6) },
+  ]);
+});
+
+it("says who left before the end, as not released", async () => {
+  const { link, to, wait, init, told } = await setUp();
+  init(1, "n0", 1);
+  await to(1_100 * ms);
+  init(2, "n1", 1);
+  await to(1_150 * ms);
+  link.submit({ kind: "leave", connection: 1 });
+  wait(3, "n1");
+  await to(1_200 * ms);
+  const [end] = told("barrier-ended");
+  const released = end?.participants.filter(({ releasedUs }) => releasedUs !== null);
+  expect(end?.participants).toHaveLength(3);
+  expect(released?.map(({ node }) => node)).toEqual(["n1", "n1"]);
+});
+
+it("tells of a sequence that the agenda starts itself, and of one that it refuses", async () => {
+  const { link, to, told } = await setUp();
+  const start = (id: number, object: string) => ({
+    atUs: 500 * ms,
+    event: { id, object, type: "SEQUENCE", event: "START", args: "" },
+  });
+  const step = { id: 9, object: "p", type: "PROGRAM", event: "RUN", args: "" };
+  link.submit({
+    kind: "agenda-load",
+    scope,
+    main: [start(0, "known"), start(1, "unknown")],
+    timelines: [],
+    sequences: [{ name: "known", steps: [step] }],
+  });
+  link.submit({ kind: "agenda-start", scope });
+  await to(2_000 * ms);
+  expect(told("event-fired")).toMatchObject([
+    { id: 0, object: "known", plannedUs: 500 * ms, firedUs: 500 * ms, outcome: "done" },
+    { id: 1, object: "unknown", outcome: expect.stringMatching(/^failed: /) },
+  ]);
+});
+
+it("says nothing after stop()", async () => {
+  const { watch, events, to, wait } = await setUp();
+  watch.stop();
+  events.length = 0;
+  wait(1, "n0");
+  await to(3_000 * ms);
+  expect(events).toEqual([]);
+});
