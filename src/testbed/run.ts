@@ -5,7 +5,7 @@
 //
 //   R1. Whatever happens, the nodes are taken down and `run-ended` is said last, once.
 //   R2. Barriers are ended before programs are stopped, so that a report names who really waited.
-import { clearedError } from "../core/command.ts";
+import { type AgendaEvent, type AgendaLoad, clearedError } from "../core/command.ts";
 import type { EdgeEffect, Fire } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
 import { MemoryLog } from "../engine/memory-log.ts";
@@ -18,6 +18,7 @@ import { LinkListener } from "../host/link-listener.ts";
 import type { Logger } from "../host/logger.ts";
 import { countTimedEvents, planAgenda } from "./agenda-plan.ts";
 import { EventPerformer } from "./agents/event-performer.ts";
+import { Preloader } from "./agents/preloader.ts";
 import { ProgramAgent } from "./agents/program-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
 import { type NodeBackend, type NodeMode, startProcessNodes } from "./nodes/index.ts";
@@ -77,6 +78,7 @@ class Run {
   #backend: NodeBackend | undefined;
   #syncServer: SyncServer | undefined;
   #programs: ProgramAgent | undefined;
+  #performer: EventPerformer | undefined;
   #listener: LinkListener | undefined;
   #link: CoreLink | undefined;
   /** Timers of the run; none may outlive it. */
@@ -116,7 +118,10 @@ class Run {
     interrupt.addEventListener("abort", onInterrupt);
     try {
       await this.#swapIn();
-      if (this.#ending === undefined) this.#start();
+      const agenda = planAgenda(this.#scope, this.#options.experiment);
+      const preloader = this.#preload(agenda);
+      if (this.#ending === undefined) await preloader.loadFirst();
+      if (this.#ending === undefined) this.#start(agenda, preloader);
       await this.#ended;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -151,6 +156,19 @@ class Run {
         this.#endIfIdle();
       },
     });
+    this.#performer = new EventPerformer({
+      ...{ experiment, programs: this.#programs, clock },
+      onTerminate: () => this.#end({ endedBy: "terminate", error: null }),
+      onMessage: (text) => this.#say({ type: "message", level: "info", node: null, text }),
+    });
+    await this.#startSyncServer(backend, { address, secret });
+  }
+
+  async #startSyncServer(
+    backend: NodeBackend,
+    { address, secret }: { readonly address: string; readonly secret: string },
+  ): Promise<void> {
+    const { experiment, clock } = this.#options;
     if (experiment.syncServer === undefined || this.#ending !== undefined) return;
     this.#syncServer = await startSyncServer({
       ...{ backend, host: this.#host, node: experiment.syncServer, scope: this.#scope },
@@ -165,7 +183,12 @@ class Run {
   #startNodes(): Promise<NodeBackend> {
     const { experiment, runId, seed, out, tools, clock, projectFiles, nodeMode } = this.#options;
     const { pid, eid, links, syncServer } = experiment;
-    const environment = [...experiment.environment, ["MUSTER_SEED", String(seed)] as const];
+    const environment = [
+      ...experiment.environment,
+      ["MUSTER_SEED", String(seed)] as const,
+      // On loopback addresses cannot say whether a node is the server's own. [EMULAB-SYNC 4 -m]
+      ["MUSTER_SYNC_NODE", syncServer ?? ""] as const,
+    ];
     return startProcessNodes({
       ...{ runId, pid, eid, domain, seed, out, environment, links, syncServer, syncPort, tools },
       ...{ clock, projectFiles },
@@ -175,8 +198,15 @@ class Run {
     });
   }
 
+  #preload({ main }: AgendaLoad): Preloader {
+    const load = async (event: AgendaEvent): Promise<void> => {
+      await this.#performer?.load(event);
+    };
+    return new Preloader({ clock: this.#options.clock, events: main, load });
+  }
+
   /** Time 0. */
-  #start(): void {
+  #start(agenda: AgendaLoad, preloader: Preloader): void {
     const { experiment, durationSeconds, clock } = this.#options;
     const link = this.#host.connectEdge("testbed", {
       onEffects: (effects) => this.#onEffects(effects),
@@ -184,11 +214,13 @@ class Run {
     this.#link = link;
     const nodes = experiment.nodes.map(({ name }) => name);
     link.submit({ kind: "open-scope", scope: this.#scope, nodes });
-    link.submit(planAgenda(this.#scope, experiment));
+    link.submit(agenda);
     const zeroUs = clock.nowUs();
     this.#time.setZero(zeroUs);
     this.#sayHeld();
     link.submit({ kind: "agenda-start", scope: this.#scope });
+    preloader.start(zeroUs);
+    this.#timers.push(() => preloader.stop());
     if (durationSeconds > 0) {
       const end = (): void => this.#end({ endedBy: "duration", error: null });
       this.#timers.push(clock.after(durationSeconds * 1000, end));
@@ -211,16 +243,8 @@ class Run {
   }
 
   async #fire(fire: Fire): Promise<void> {
-    const { experiment, clock } = this.#options;
-    const programs = this.#programs;
-    if (programs === undefined || this.#ending !== undefined) return;
-    const performer = new EventPerformer({
-      experiment,
-      programs,
-      clock,
-      onTerminate: () => this.#end({ endedBy: "terminate", error: null }),
-      onMessage: (text) => this.#say({ type: "message", level: "info", node: null, text }),
-    });
+    const performer = this.#performer;
+    if (performer === undefined || this.#ending !== undefined) return;
     const { firedMonotonicUs, outcome, done } = await performer.perform(fire.event);
     const { id, object, type, event, args } = fire.event;
     const firedUs = this.#time.fromMonotonic(firedMonotonicUs);

@@ -132,10 +132,13 @@ describe("a run that is interrupted", () => {
     expect(stdout).toContain("the run was interrupted");
   });
 
-  test("twice at once, as npm and the terminal do together, still writes its results", async () => {
-    const started = startRun(nodesWith("sleep 100"));
-    await started.command.prints(/started/);
+  test("twice in a moment, as npm and the terminal do together, still writes its results", async () => {
+    const deaf = sh('trap "" TERM; echo > $EXPDIR/tmp/ready; while :; do sleep 1; done');
+    const started = startRun(nodesWith(deaf, "emulab-sync -n meet"));
+    await started.command.prints(/barrier meet 1 waiting/);
+    await until("it ignores SIGTERM", () => existsSync(join(started.out, "proj/tmp/ready")));
     started.command.child.kill("SIGINT");
+    await started.command.prints(/barrier meet cancelled/);
     started.command.child.kill("SIGINT");
     const { result, code } = await ended(started);
     expect(result.endedBy).toBe("interrupt");

@@ -40,6 +40,15 @@ export class EventPerformer {
     }
   }
 
+  /** Loads the programs that this event is going to start. */
+  async load({ object, args }: AgendaEvent): Promise<void> {
+    const { programs } = this.#options;
+    const loads = this.#members(object).map((name) =>
+      programs.load(name, this.#programArgs(name, args)),
+    );
+    await Promise.all(loads);
+  }
+
   async #performOnPrograms(event: AgendaEvent): Promise<ProgramResult> {
     // All at once: the members of a group are meant to start together.
     const names = this.#members(event.object);

@@ -5,7 +5,13 @@
 import { join } from "node:path";
 import type { Program } from "../../experiment/model.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
-import type { NodeBackend, NodeProcess } from "../nodes/index.ts";
+import type {
+  NodeBackend,
+  NodeProcess,
+  PreparedProcess,
+  SpawnSpec,
+  StartError,
+} from "../nodes/index.ts";
 import type { ProgramEnded, ProgramStarted } from "../run-event.ts";
 import type { ProgramArgs } from "./event-args.ts";
 import { readTail } from "./output-tail.ts";
@@ -48,6 +54,8 @@ export class ProgramAgent {
   readonly #programs: ReadonlyMap<string, Program>;
   readonly #running = new Map<string, RunningProgram>();
   readonly #starting = new Map<string, Promise<unknown>>();
+  /** At most one program each that is loaded and waits for its event. */
+  readonly #loaded = new Map<string, Loaded>();
   #ending = false;
 
   constructor(options: ProgramAgentOptions) {
@@ -64,6 +72,18 @@ export class ProgramAgent {
     return [...this.#programs.values()].filter(
       ({ name }) => this.#running.has(name) || this.#starting.has(name),
     );
+  }
+
+  /** Loads the program for an event that is going to start it like this. */
+  async load(name: string, args: ProgramArgs): Promise<void> {
+    const program = this.#programs.get(name);
+    const node = this.#options.backend.nodes.get(program?.node ?? "");
+    if (program === undefined || node === undefined || this.#ending || this.#loaded.has(name))
+      return;
+    const spec = this.#spec(program, args, node.hostPath.localLogs);
+    const process = node.prepare(spec);
+    this.#loaded.set(name, { spec, process });
+    await process;
   }
 
   /** START and RUN: the same here; who waits for the completion is the agenda's business. */
@@ -109,6 +129,8 @@ export class ProgramAgent {
   beginEnd(): void {
     this.#ending = true;
     for (const running of this.#running.values()) running.stopped = true;
+    for (const { process } of this.#loaded.values()) void process.then(discard);
+    this.#loaded.clear();
   }
 
   /** Stops what still runs, and what is just being started. */
@@ -124,16 +146,10 @@ export class ProgramAgent {
     const node = this.#options.backend.nodes.get(program.node);
     const nowUs = this.#options.clock.nowUs();
     if (node === undefined) return refused(nowUs, `there is no node ${program.node}`);
-    const command = args.command ?? program.command;
-    const logs = node.hostPath.localLogs;
-    const stderr = join(logs, `${program.name}.err`);
-    const spawned = await node.spawn({
-      name: program.name,
-      command,
-      directory: args.directory ?? program.directory,
-      stdout: join(logs, `${program.name}.out`),
-      stderr,
-    });
+    const spec = this.#spec(program, args, node.hostPath.localLogs);
+    const { command, stderr } = spec;
+    const loaded = await this.#takeLoaded(spec);
+    const spawned = await (loaded?.start() ?? node.spawn(spec));
     const expected = args.expectedExitCode ?? program.expectedExitCode;
     const facts = { name: program.name, node: program.node, command, expectedExitCode: expected };
     if ("startError" in spawned) {
@@ -142,6 +158,28 @@ export class ProgramAgent {
       return this.#startFailed(facts, why, nowUs);
     }
     return this.#watch(program, spawned, { facts, stderr, timeoutSeconds: args.timeoutSeconds });
+  }
+
+  #spec(program: Program, args: ProgramArgs, logs: string): CommandSpec {
+    return {
+      name: program.name,
+      command: args.command ?? program.command,
+      directory: args.directory ?? program.directory,
+      stdout: join(logs, `${program.name}.out`),
+      stderr: join(logs, `${program.name}.err`),
+    };
+  }
+
+  /** What was loaded for this start; undefined when it was not, or turned out differently. */
+  async #takeLoaded(spec: CommandSpec): Promise<PreparedProcess | undefined> {
+    const loaded = this.#loaded.get(spec.name);
+    if (loaded === undefined) return undefined;
+    this.#loaded.delete(spec.name);
+    const process = await loaded.process;
+    const isSame = loaded.spec.command === spec.command && loaded.spec.directory === spec.directory;
+    if (isSame && !("startError" in process)) return process;
+    discard(process);
+    return undefined;
   }
 
   #startFailed(facts: Facts, startError: string, nowUs: number): ProgramResult {
@@ -214,6 +252,17 @@ export class ProgramAgent {
     });
     void running.done.then(cancelKill);
   }
+}
+
+type CommandSpec = SpawnSpec & { readonly command: string };
+
+interface Loaded {
+  readonly spec: CommandSpec;
+  readonly process: Promise<PreparedProcess | StartError>;
+}
+
+function discard(process: PreparedProcess | StartError): void {
+  if (!("startError" in process)) process.discard();
 }
 
 type Facts = Pick<ProgramEnded, "name" | "node" | "command" | "expectedExitCode">;

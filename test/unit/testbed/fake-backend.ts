@@ -4,6 +4,7 @@ import type {
   ExitStatus,
   NodeBackend,
   NodeProcess,
+  PreparedProcess,
   RunningNode,
   SpawnSpec,
   StartError,
@@ -48,6 +49,7 @@ export class FakeBackend implements NodeBackend {
   readonly shell = "";
   readonly nodes: ReadonlyMap<string, RunningNode>;
   readonly processes: FakeProcess[] = [];
+  readonly prepared: { readonly spec: SpawnSpec; state: string }[] = [];
   /** Names of the programs whose start was asked for. */
   readonly asked: string[] = [];
   /** While set, no program can be started, for this reason. */
@@ -74,13 +76,28 @@ export class FakeBackend implements NodeBackend {
       this.processes.push(process);
       return process;
     };
+    const prepare = async (spec: SpawnSpec): Promise<PreparedProcess | StartError> => {
+      await this.hold;
+      if (this.startError !== undefined) return { startError: this.startError };
+      const prepared = { spec, state: "loaded" };
+      this.prepared.push(prepared);
+      return {
+        start: () => {
+          prepared.state = "started";
+          return spawn(spec);
+        },
+        discard: () => {
+          prepared.state = "discarded";
+        },
+      };
+    };
     return {
       name,
       addresses: [],
       calledAt: "",
       hostPath: { boot: "/b", localLogs: `/${name}`, root: "/r" },
       spawn,
-      prepare: () => Promise.resolve({ startError: "not used here" }),
+      prepare,
     };
   }
 }

@@ -101,6 +101,51 @@ describe("start()", () => {
   });
 });
 
+describe("load()", () => {
+  it("makes the start one of the program that was loaded, once", async () => {
+    const { backend, agent, starts } = setUp();
+    await agent.load("p", { command: "other" });
+    await agent.load("p", { command: "other" });
+    expect(starts).toEqual([]);
+    expect(agent.active()).toEqual([]);
+    await agent.start("p", { command: "other" });
+    expect(backend.prepared.map(({ state }) => state)).toEqual(["started"]);
+    await backend.processes[0]?.end(0);
+    await agent.start("p", { command: "other" });
+    expect(starts).toHaveLength(2);
+    expect(backend.prepared).toHaveLength(1);
+  });
+
+  it.each([
+    ["command", { command: "another" }],
+    ["directory", { directory: "/elsewhere" }],
+  ])("is given up when the start is of another %s", async (_what, args) => {
+    const { backend, agent } = setUp();
+    await agent.load("p", {});
+    await agent.start("p", args);
+    expect(backend.prepared.map(({ state }) => state)).toEqual(["discarded"]);
+    expect(backend.processes[0]?.spec).toMatchObject(args);
+  });
+
+  it("that failed leaves the start to say why", async () => {
+    const { backend, agent, ends } = setUp();
+    backend.startError = "no luck";
+    await agent.load("p", {});
+    expect(ends).toEqual([]);
+    expect((await agent.start("p", {})).outcome).toBe("failed: no luck");
+    expect(ends).toHaveLength(1);
+  });
+
+  it("leaves nothing loaded at the end of the run, and loads nothing after it", async () => {
+    const { backend, agent } = setUp();
+    await agent.load("p", {});
+    agent.beginEnd();
+    await agent.load("p", {});
+    await settle();
+    expect(backend.prepared.map(({ state }) => state)).toEqual(["discarded"]);
+  });
+});
+
 describe("a time limit", () => {
   it("ends the program, with SIGKILL when SIGTERM does not", async () => {
     const { clock, backend, agent, ends } = setUp({ timeoutSeconds: 5 });
