@@ -2,7 +2,7 @@
 // Effects kept for edges that are away, or that have not said yet that they have them (H3).
 import type { EdgeEffect } from "../core/effect.ts";
 
-interface Kept {
+export interface Kept {
   readonly sequence: number;
   readonly effects: readonly EdgeEffect[];
 }

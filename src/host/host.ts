@@ -15,6 +15,7 @@ import { Service } from "../core/service.ts";
 import type { Log, LogReader } from "../engine/log.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import type { ConnectEdge, CoreLink } from "./core-link.ts";
+import type { Kept } from "./effect-store.ts";
 import { EffectStore, keyOf } from "./effect-store.ts";
 import { newIncarnation } from "./ids.ts";
 import type { LocalLink } from "./local-link.ts";
@@ -161,6 +162,11 @@ export class Host {
     if (!lost || this.#closed) return;
     const { edge, incarnation } = port;
     this.#own?.source.submitAlways({ kind: "detach", edge, incarnation });
+  }
+
+  /** What an incarnation, also an ended one, has been told and may not have heard. */
+  keptFor(incarnation: Pick<Port, "edge" | "incarnation">, seenSequence: number): readonly Kept[] {
+    return this.#store.after(incarnation, seenSequence);
   }
 
   /** The edge has these effects; they need not be kept. */

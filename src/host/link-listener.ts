@@ -144,7 +144,12 @@ class LinkConnection {
     const { edge, incarnation, acknowledged, seen } = frame;
     const lastBatch = host.lastBatch(edge, incarnation);
     if (acknowledged > lastBatch) {
-      this.#send({ kind: "effects", sequence: seen + 1, effects: [{ kind: "revoked" }] });
+      // What it was told before it ended still finds its clients, if they are there.
+      for (const kept of host.keptFor({ edge, incarnation }, seen)) {
+        this.#send({ kind: "effects", ...kept });
+      }
+      const sequence = Number.MAX_SAFE_INTEGER;
+      this.#send({ kind: "effects", sequence, effects: [{ kind: "revoked" }] });
       this.end("this incarnation has ended");
       return;
     }

@@ -8,6 +8,7 @@
 //   J4. A client that was told something hears it, unless it left or its edge died (B2).
 //   J5. Nobody is closed without an answer unless its edge was given up or cut off for long.
 //   J6. At the end nobody waits; a wait with a deadline has ended by itself.
+//   J7. Who left is not counted any more (B4).
 import type { LogEntry } from "../core/command.ts";
 import type { Applied } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
@@ -39,6 +40,7 @@ export class HistoryChecker {
   readonly #digests: string[] = [];
   readonly problems: string[] = [];
   crossings = 0;
+  #lastBeforeEnd = 0;
 
   constructor(limits: Limits) {
     this.#model = new NaiveBarriers(limits);
@@ -66,6 +68,10 @@ export class HistoryChecker {
       const who = `${client.name} at ${client.edge} (${client.asked})`;
       if (counted > 1) this.#complain("J2", `${who} counted ${counted} times`);
       if (client.answers > 1) this.#complain("J3", `${who} got ${client.answers} answers`);
+      const late = this.#told.get(client.name)?.some(({ entry }) => entry > this.#lastBeforeEnd);
+      if (client.ending?.kind === "left" && late) {
+        this.#complain("J7", `${who} left, and was still counted at the end`);
+      }
       if (client.ending?.kind === "answered") this.#judgeAnswer(client, who);
       else if (client.ending?.kind !== "left" && !isExcused(client)) {
         const told = this.#told.get(client.name) ?? [];
@@ -79,6 +85,7 @@ export class HistoryChecker {
 
   /** J6, before the barriers that are left are cancelled. */
   checkDeadlines(clients: Iterable<Client>): void {
+    this.#lastBeforeEnd = this.#expected.length;
     for (const client of clients) {
       if (!client.hasDeadline || client.ending !== undefined) continue;
       this.#complain("J6", `${client.name} (${client.asked}) still waits after its deadline`);
@@ -125,6 +132,11 @@ export class HistoryChecker {
     if (told.length > 0 && !meant.includes(value)) {
       this.#complain("J3", `${who} got ${value}, was told ${meant.join()}`);
     }
+  }
+
+  /** A rule of the world around the core was broken. */
+  complain(rule: string, text: string): void {
+    this.#complain(rule, text);
   }
 
   #complain(rule: string, text: string): void {

@@ -64,6 +64,8 @@ export class Pipe {
   readonly #arrivesUs: Record<Side, number> = { client: 0, server: 0 };
   /** Chunks still to be let through, for tests that cut at a boundary; undefined for no bound. */
   chunksLeft: number | undefined;
+  /** Called when bytes have come to the client's end. */
+  onHeard: () => void = ignore;
   /** Chunks let through so far. */
   chunksCarried = 0;
 
@@ -145,7 +147,10 @@ export class Pipe {
     const deliver = (): void => {
       const end = to === "client" ? this.client : this.server;
       if (this.#held !== undefined) this.#held.push(deliver);
-      else if (!this.#isCut && !end.destroyed) arrive(end);
+      else if (!this.#isCut && !end.destroyed) {
+        arrive(end);
+        if (to === "client") this.onHeard();
+      }
     };
     if (delayMsMax === 0 && this.#held === undefined) this.#clock.endOfTurn(deliver);
     else this.#clock.after((arrivesUs - nowUs) / 1000, deliver);

@@ -44,6 +44,8 @@ export interface EdgeProcess {
   /** Connections that nobody has accepted yet. */
   readonly backlog: (() => void)[];
   isStopped: boolean;
+  /** Since when it may not have heard from the core, as far as faults go. */
+  brokenSinceUs: number | undefined;
   /** Nobody can be reached from here, nor the core. */
   isDown: boolean;
 }
@@ -143,7 +145,7 @@ export class World {
     this.#core?.kill();
     this.host = undefined;
     this.#listener = undefined;
-    for (const edge of this.edges) edge.link?.cut();
+    for (const edge of this.edges) this.cutLink(edge);
     this.#excuseAll(this.local, "its edge died with the core");
     this.local.direct?.closeAll();
     this.local.direct = undefined;
@@ -166,6 +168,16 @@ export class World {
       edge.link?.heal();
       this.startEdge(edge);
     }
+  }
+
+  cutLink(edge: EdgeProcess): void {
+    edge.brokenSinceUs ??= this.clock.elapsedUs;
+    edge.link?.cut();
+  }
+
+  holdLink(edge: EdgeProcess): void {
+    edge.brokenSinceUs ??= this.clock.elapsedUs;
+    edge.link?.partition();
   }
 
   // -- edges -------------------------------------------------------------------------------------
@@ -230,7 +242,7 @@ export class World {
     this.#options.trace(edge.name, "is stopped");
     edge.isStopped = true;
     edge.process.stop();
-    edge.link?.partition();
+    this.holdLink(edge);
     for (const pipe of edge.clientPipes) pipe.partition();
   }
 
@@ -309,7 +321,8 @@ export class World {
   }
 
   #onEnded(edge: EdgeProcess, pipe: Pipe, client: Client): void {
-    edge.clientPipes.delete(pipe);
+    // What a stopped process has not read yet still comes when it goes on.
+    if (!edge.isStopped) edge.clientPipes.delete(pipe);
     this.#events.ended(client);
   }
 
@@ -327,7 +340,8 @@ export class World {
     const process = new VirtualProcess(this.clock);
     const parts = { syncd: undefined, direct: undefined, link: undefined };
     const kept = { clientPipes: new Set<Pipe>(), backlog: [] };
-    return { name, life: 0, process, ...parts, ...kept, isStopped: false, isDown: true };
+    const states = { isStopped: false, isDown: true, brokenSinceUs: undefined };
+    return { name, life: 0, process, ...parts, ...kept, ...states };
   }
 
   #startLocal(host: Host): void {
@@ -343,6 +357,9 @@ export class World {
     const pipe = this.network.connect();
     if (edge.isStopped) pipe.partition();
     edge.link = pipe;
+    pipe.onHeard = () => {
+      edge.brokenSinceUs = undefined;
+    };
     this.#listener.accept(pipe.server);
     return pipe.client;
   }
@@ -358,7 +375,7 @@ export class World {
           return;
         }
         this.#options.trace(edge.name, message);
-        this.#excuseAll(edge, message);
+        this.#giveUp(edge, message);
       },
     };
   }
@@ -368,10 +385,20 @@ export class World {
     return {
       ...handler,
       onClosed: (reason) => {
-        this.#excuseAll(edge, reason);
+        this.#giveUp(edge, reason);
         onClosed?.(reason);
       },
     };
+  }
+
+  /** J5: an edge may be given up only after its link was broken for about a lease. */
+  #giveUp(edge: EdgeProcess, reason: string): void {
+    const { checker, limits } = this.#options;
+    const brokenUs = this.clock.elapsedUs - (edge.brokenSinceUs ?? this.clock.elapsedUs);
+    if (brokenUs < limits.edgeLeaseUs / 2) {
+      checker.complain("J5", `${edge.name} was given up after ${brokenUs} us: ${reason}`);
+    }
+    this.#excuseAll(edge, reason);
   }
 
   #excuseAll({ name, life }: EdgeProcess, reason: string): void {

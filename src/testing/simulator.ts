@@ -182,7 +182,7 @@ class Run {
     const strikes: Partial<Record<FaultName, () => void>> = {
       "cut-link": () => {
         this.#trace("link", `of ${edge.name} is cut`);
-        edge.link?.cut();
+        world.cutLink(edge);
       },
       "hold-link": () => this.#holdLink(edge),
       "crash-core": () => {
@@ -211,7 +211,7 @@ class Run {
   #holdLink(edge: EdgeProcess): void {
     const { link } = edge;
     this.#trace("link", `of ${edge.name} is held back`);
-    link?.partition();
+    this.#world.holdLink(edge);
     this.#world.clock.after(this.#downMs(), () => {
       if (edge.isStopped && edge.link === link) return;
       this.#trace("link", `of ${edge.name} is whole again`);

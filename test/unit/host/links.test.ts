@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT
+// Links to edges in other processes: cut at every message boundary, lost for shorter and longer than
+// a lease, held by somebody who may not, fed with garbage; and over a real UNIX socket with an edge
+// process that is killed. D14.
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
+import { resolveLimits } from "../../../src/core/limits.ts";
+import { MemoryLog } from "../../../src/engine/memory-log.ts";
+import { systemClock } from "../../../src/host/clock.ts";
+import { Host } from "../../../src/host/host.ts";
+import { linkFormat } from "../../../src/host/link-frames.ts";
+import { LinkListener } from "../../../src/host/link-listener.ts";
+import { silentLogger } from "../../../src/host/logger.ts";
+import { connectRemoteEdge } from "../../../src/host/remote-link.ts";
+import { initOnly, wait } from "../../../src/testing/core-driver.ts";
+import { HostBench, secret } from "./host-bench.ts";
+
+/** Arrivals at several barriers, released by an edge in the core's process. */
+async function play(bench: HostBench) {
+  await bench.start();
+  const { link, effects, events } = bench.remote("e");
+  const driver = bench.local("driver");
+  for (let round = 1; round <= 6; round += 1) {
+    const barrier = `b${round}`;
+    link.submit(wait(round, { barrier }));
+    if (round % 2 === 0) link.submit(initOnly(100 + round, 1, { barrier: `x${round}` }));
+    await bench.clock.pass(50_000);
+    driver.link.submit(initOnly(round, 1, { barrier }));
+    await bench.clock.pass(50_000);
+  }
+  await bench.clock.pass(5_000_000);
+  return { effects, events, link };
+}
+
+describe("a link that is cut", () => {
+  it("K1 K2 loses and doubles nothing when cut at any message boundary", async () => {
+    const undisturbed = new HostBench();
+    const { effects: expected } = await play(undisturbed);
+    const sent = (await undisturbed.commands()).filter((text) => text.startsWith("e count"));
+    const chunks = undisturbed.pipes[0]?.chunksCarried ?? 0;
+    expect(chunks).toBeGreaterThan(20);
+    for (let boundary = 0; boundary <= chunks; boundary += 1) {
+      const bench = new HostBench();
+      bench.nextChunksLeft = boundary;
+      const { effects, events } = await play(bench);
+      // Acknowledgements of inits may come before or after a release, by when the link was back.
+      expect([...effects].sort(), `boundary ${boundary}`).toEqual([...expected].sort());
+      const commands = await bench.commands();
+      expect(commands.filter((text) => text.startsWith("e count"))).toEqual(sent);
+      if (boundary < chunks) expect(bench.pipes.length).toBeGreaterThan(1);
+      expect(events.filter((event) => event.startsWith("closed"))).toEqual([]);
+    }
+  });
+
+  it("K1 K2 loses nothing when cut again and again", async () => {
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const bench = new HostBench({ seed });
+      const cutting = (): void => {
+        bench.pipes.at(-1)?.cut();
+        bench.clock.after(170 + 13 * seed, cutting);
+      };
+      bench.clock.after(1_000, cutting);
+      const playing = await play(bench);
+      const outcomes = playing.effects.filter((text) => text.startsWith("crossed"));
+      expect(outcomes, `seed ${seed}`).toHaveLength(6);
+      expect(new Set(playing.effects).size).toBe(playing.effects.length);
+    }
+  });
+
+  it("D5 an edge that is back within its lease keeps its parties, and says so to its edge", async () => {
+    const bench = new HostBench({ limits: { edgeLeaseUs: 4_000_000 } });
+    await bench.start();
+    const { link, effects, events } = bench.remote("e");
+    link.submit(wait(1));
+    await bench.clock.pass(1_000);
+    bench.isDown = true;
+    bench.pipes.at(-1)?.cut();
+    await bench.clock.pass(3_000_000);
+    const driver = bench.local("driver");
+    driver.link.submit(initOnly(2, 1));
+    link.submit(wait(3, { barrier: "other" }));
+    bench.isDown = false;
+    await bench.clock.pass(10_000_000);
+    expect(events).toEqual(["down", "up"]);
+    expect(effects).toEqual(["crossed b.1 0 [1]"]);
+    expect(bench.host.describe("s").barriers[0]).toMatchObject({ name: "other", arrived: 1 });
+  });
+
+  it("D5 an edge that is away for longer is uncounted, hears what it missed, and that it ended", async () => {
+    const bench = new HostBench({ limits: { edgeLeaseUs: 4_000_000 } });
+    await bench.start();
+    const { link, effects, events } = bench.remote("e");
+    link.submit(wait(1));
+    link.submit(wait(2, { barrier: "other" }));
+    await bench.clock.pass(1_000);
+    bench.isDown = true;
+    bench.pipes.at(-1)?.cut();
+    const driver = bench.local("driver");
+    driver.link.submit(initOnly(3, 1));
+    await bench.clock.pass(6_000_000);
+    expect(bench.host.describe("s").barriers).toEqual([]);
+    bench.isDown = false;
+    await bench.clock.pass(2_000_000);
+    expect(effects).toEqual(["crossed b.1 0 [1]"]);
+    expect(events).toEqual(["down", "closed: the core ended this edge's incarnation"]);
+    expect(link.submit(wait(4))).toBe(false);
+  });
+
+  it("describe() answers when the link goes down meanwhile", async () => {
+    const bench = new HostBench();
+    await bench.start();
+    const { link } = bench.remote("e");
+    link.submit(wait(1));
+    await bench.clock.pass(1_000);
+    const first = link.describe("s");
+    await bench.clock.pass(1_000);
+    expect((await first).barriers[0]).toMatchObject({ name: "b", arrived: 1 });
+    const second = link.describe("s");
+    bench.pipes.at(-1)?.cut();
+    await bench.clock.pass(1_000);
+    expect(await second).toMatchObject({ barriers: [] });
+  });
+});
+
+describe("who may not", () => {
+  it("a wrong secret is refused for good, and nothing of that edge is in the log", async () => {
+    const bench = new HostBench();
+    await bench.start();
+    const { link, events } = bench.remote("e", { secret: "wrong" });
+    link.submit(wait(1));
+    await bench.clock.pass(5_000_000);
+    expect(events).toEqual([
+      "closed: the core does not know this edge (wrong secret or another version)",
+    ]);
+    expect((await bench.commands()).filter((text) => text.startsWith("e "))).toEqual([]);
+  });
+
+  const hello = { kind: "hello", format: linkFormat, secret, edge: "e", incarnation: 7 };
+  const greeting = { ...hello, acknowledged: 0, seen: 0 };
+  const batch = (command: unknown, more: object = {}) => ({
+    kind: "batch",
+    batch: {
+      edge: "e",
+      incarnation: 7,
+      number: 1,
+      commands: [{ kind: "attach" }, command],
+      ...more,
+    },
+  });
+  const place = { scope: "s", barrier: "b", connection: 1, who: { address: "x" }, error: 0 };
+  const bad: readonly (readonly [string, readonly unknown[]])[] = [
+    ["no JSON", ["garbage"]],
+    ["a number", [7]],
+    ["null", [null]],
+    ["an unknown frame", [{ kind: "format-disk" }]],
+    ["a batch before its hello", [batch({ kind: "leave", connection: 1 })]],
+    ["a hello without an edge", [{ ...greeting, edge: undefined }]],
+    ["a hello with a long name", [{ ...greeting, edge: "e".repeat(256) }]],
+    ["a second hello", [greeting, greeting]],
+    ["an unknown command", [greeting, batch({ kind: "constructor" })]],
+    ["a command that is null", [greeting, batch(null)]],
+    [
+      "a detach, which is the host's",
+      [greeting, batch({ kind: "detach", edge: "f", incarnation: 1 })],
+    ],
+    ["a wait without a scope", [greeting, batch({ kind: "count-wait", ...place, scope: 7 })]],
+    ["a wait of nobody", [greeting, batch({ kind: "count-wait", ...place, who: null })]],
+    ["an init without a count", [greeting, batch({ kind: "count-init", ...place, waits: true })]],
+    ["nodes that are no texts", [greeting, batch({ kind: "open-scope", scope: "s", nodes: [1] })]],
+    ["an agenda of nothing", [greeting, batch({ kind: "agenda-load", scope: "s" })]],
+    ["a batch of another edge", [greeting, batch({ kind: "attach" }, { edge: "f" })]],
+    ["a batch of another life", [greeting, batch({ kind: "attach" }, { incarnation: 8 })]],
+    ["a batch number of half", [greeting, batch({ kind: "attach" }, { number: 0.5 })]],
+  ];
+
+  it.each(bad)("%s closes the link and does not reach the log", async (_, frames) => {
+    const bench = new HostBench();
+    await bench.start();
+    const before = await bench.inner.head();
+    const stream = bench.open();
+    stream.resume();
+    for (const frame of frames) {
+      stream.write(frame === "garbage" ? "garbage\n" : `${JSON.stringify(frame)}\n`);
+    }
+    await bench.clock.pass(1_000_000);
+    expect(stream.destroyed).toBe(true);
+    const commands = await bench.commands();
+    expect(commands.filter((text) => !text.startsWith("host "))).toEqual([]);
+    // A host that was fed garbage starts again from the same log.
+    await bench.restart();
+    expect(bench.host.isStarted).toBe(true);
+    expect(await bench.inner.head()).toBeGreaterThanOrEqual(before);
+  });
+
+  it("a connection that never says who it is is closed", async () => {
+    const bench = new HostBench();
+    await bench.start();
+    const stream = bench.open();
+    stream.resume();
+    await bench.clock.pass(9_000_000);
+    expect(stream.destroyed).toBe(false);
+    await bench.clock.pass(2_000_000);
+    expect(stream.destroyed).toBe(true);
+  });
+});
+
+describe("a UNIX socket", () => {
+  const folder = mkdtempSync(join(tmpdir(), "muster-link-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const clock = systemClock;
+
+  async function serve(path: string, leaseMs = 10_000) {
+    const limits = resolveLimits({ edgeLeaseUs: leaseMs * 1000 });
+    const log = new MemoryLog({ nowUs: clock.nowUs });
+    const host = new Host({ log, clock, limits, logger: silentLogger });
+    await host.start();
+    const listener = new LinkListener({ host, secret, logger: silentLogger });
+    await listener.listen(path);
+    const close = async (): Promise<void> => {
+      listener.close();
+      await host.close();
+    };
+    return { host, limits, close };
+  }
+
+  const until = async (condition: () => boolean): Promise<void> => {
+    for (let tries = 0; !condition(); tries += 1) {
+      if (tries > 1000) throw new Error("it did not come to that");
+      await new Promise<void>((resolve) => clock.after(10, resolve));
+    }
+  };
+
+  it.each([join(folder, "core"), `@muster-test-${process.pid}`])(
+    "carries a link at %s",
+    async (path) => {
+      const { host, limits, close } = await serve(path);
+      const seen: string[] = [];
+      const connect = connectRemoteEdge({ secret, clock, limits, path });
+      const link = connect("e", {
+        onEffects: (some) => seen.push(...some.map(({ kind }) => kind)),
+      });
+      link.submit(wait(1));
+      link.submit(initOnly(2, 1));
+      await until(() => seen.length === 2);
+      expect(seen).toEqual(["acknowledged", "released"]);
+      await link.close();
+      expect(host.describe("s").barriers).toEqual([]);
+      await close();
+    },
+  );
+
+  it("listen() takes a path over from a core that was killed, not from one that lives", async () => {
+    const path = join(folder, "stale");
+    const holder = createServer();
+    await new Promise<void>((resolve) => {
+      holder.listen(path, resolve);
+    });
+    await expect(serve(path)).rejects.toThrow("EADDRINUSE");
+    await new Promise((resolve) => holder.close(resolve));
+    const script = `require("node:net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
+    await new Promise((resolve) => spawn(process.execPath, ["-e", script]).on("close", resolve));
+    const { close } = await serve(path);
+    await close();
+  });
+
+  it("D5 the parties of an edge process that is killed leave when its lease ends", async () => {
+    const path = join(folder, "killed");
+    const { host, close } = await serve(path, 400);
+    const module = (name: string): string =>
+      JSON.stringify(fileURLToPath(new URL(`../../../src/${name}`, import.meta.url)));
+    const program = join(folder, "edge.ts");
+    writeFileSync(
+      program,
+      `import { connectRemoteEdge } from ${module("host/remote-link.ts")};
+import { systemClock } from ${module("host/clock.ts")};
+import { resolveLimits } from ${module("core/limits.ts")};
+import { wait } from ${module("testing/core-driver.ts")};
+const connect = connectRemoteEdge({ secret: ${JSON.stringify(secret)}, clock: systemClock, limits: resolveLimits(), path: ${JSON.stringify(path)} });
+connect("e", { onEffects() {} }).submit(wait(1));
+`,
+    );
+    const child = spawn(process.execPath, [program], { stdio: "inherit" });
+    const arrived = () => host.describe("s").barriers[0]?.arrived ?? 0;
+    await until(() => arrived() === 1);
+    child.kill("SIGKILL");
+    await new Promise((resolve) => child.on("close", resolve));
+    expect(arrived()).toBe(1);
+    await until(() => arrived() === 0);
+    await close();
+  });
+});
