@@ -64,6 +64,58 @@ export interface Program {
   /** Seconds until the program is stopped; 0 for never. */
   readonly timeoutSeconds: number;
   readonly expectedExitCode: number;
+  /** What reads the command; absent means `sh`. */
+  readonly shell?: "sh" | "csh";
+  /** Variables of this program alone, besides those of the experiment. */
+  readonly environment?: readonly (readonly [name: string, value: string])[];
+  /** What starts it when it is no planned event. */
+  readonly startWhen?: StartCondition;
+  readonly at: SourcePosition;
+}
+
+/** A wait for one outcome of a barrier. */
+export interface BarrierWait {
+  readonly barrier: string;
+  readonly outcome: "crossed" | "failed" | "timeout" | "cancelled";
+  readonly at: SourcePosition;
+}
+
+/** A program that another must have ended for, as it was expected to. */
+export interface ProgramDependency {
+  readonly program: string;
+  readonly at: SourcePosition;
+}
+
+/** All of these must hold; then the program starts, `delayUs` later. */
+export interface StartCondition {
+  readonly after: readonly ProgramDependency[];
+  readonly on?: BarrierWait;
+  readonly delayUs: number;
+  readonly at: SourcePosition;
+}
+
+/** When a declared barrier is crossed. */
+export type BarrierRule =
+  /** Every member has arrived. */
+  | { readonly kind: "roster" }
+  /** So many have arrived, whoever they are. */
+  | { readonly kind: "count"; readonly count: number }
+  /** This part of the members, 0 to 1, has arrived. */
+  | { readonly kind: "quorum"; readonly share: number };
+
+/** A barrier the file itself names. */
+export interface BarrierDeclaration {
+  readonly name: string;
+  readonly rule: BarrierRule;
+  /** Names of nodes and programs; empty for a count of anybody. */
+  readonly members: readonly string[];
+  /** Microseconds from the first arrival; 0 for none. */
+  readonly deadlineUs: number;
+  /**
+   * What a barrier that is not crossed means: its waiters get the error and the run fails at its
+   * end (`fail`), or is ended at once (`stop`), or goes on as if nothing were wrong (`continue`).
+   */
+  readonly onFailure: "fail" | "stop" | "continue";
   readonly at: SourcePosition;
 }
 
@@ -81,6 +133,8 @@ export interface PlannedEvent {
   readonly event: string;
   /** `KEY=value ...` as the event system carries them. */
   readonly args: string;
+  /** Waits for this first; `atUs` then counts from there. */
+  readonly on?: BarrierWait;
   readonly at: SourcePosition;
 }
 
@@ -114,6 +168,8 @@ export interface Experiment {
   readonly sequences: readonly EventSequence[];
   readonly timelines: readonly EventTimeline[];
   readonly groups: readonly EventGroup[];
+  /** Barriers the file declares; programs may use others without. */
+  readonly barriers?: readonly BarrierDeclaration[];
   /** The node that runs the sync server, or undefined when there is no node. */
   readonly syncServer: string | undefined;
   /** Name of the simulator object (normally `ns`). */

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// Links and LANs as NS commands. What the commands round or split differently is found by reading
+// the text back.
+
+import type { Link, LinkMember, LinkShape } from "./model.ts";
+import { nsReference, nsWord } from "./print-ns-words.ts";
+import { wholeLoss } from "./yaml/print-links.ts";
+import { plain } from "./yaml/quantities.ts";
+
+/** The commands that make a link. */
+export function nsLink(link: Link, ns: string, showAddresses: boolean): string[] {
+  const lines = link.kind === "link" ? nsDuplexLink(link, ns) : nsLan(link, ns);
+  const self = nsReference(link.name);
+  if (link.netmask !== "255.255.255.0") lines.push(`tb-set-netmask ${self} ${link.netmask}`);
+  for (const { node, address } of showAddresses ? link.members : []) {
+    if (address === "") continue;
+    lines.push(`tb-set-ip-${link.kind} ${nsReference(node)} ${self} ${address}`);
+  }
+  return lines;
+}
+
+function nsDuplexLink({ name, members }: Link, ns: string): string[] {
+  const [first, second] = members;
+  if (first === undefined || second === undefined) return [];
+  const self = nsReference(name);
+  const path = halves(first.toLink, second.fromLink);
+  const [a, b] = [nsReference(first.node), nsReference(second.node)];
+  const ends = `${a} ${b} ${path.bandwidth} ${path.delay}`;
+  const lines = [`set ${nsWord(name)} [${ns} duplex-link ${ends} DropTail]`];
+  if (isUniform(members)) {
+    if (path.loss !== "0") lines.push(`tb-set-link-loss ${self} ${path.loss}`);
+    return lines;
+  }
+  for (const [source, out, into] of [
+    [a, first.toLink, second.fromLink],
+    [b, second.toLink, first.fromLink],
+  ] as const) {
+    const { delay, bandwidth, loss } = halves(out, into);
+    lines.push(`tb-set-link-simplex-params ${self} ${source} ${delay} ${bandwidth} ${loss}`);
+  }
+  return lines;
+}
+
+function nsLan({ name, members }: Link, ns: string): string[] {
+  const [first] = members;
+  if (first === undefined) return [];
+  const self = nsReference(name);
+  const base = first.toLink;
+  const isAlike = isUniform(members);
+  const path = halves(base, base);
+  const nodes = members.map(({ node }) => nsReference(node)).join(" ");
+  // Members that differ are set one by one; the delay of the whole must then pass for itself.
+  const delay = isAlike ? path.delay : "0ms";
+  const lines = [`set ${nsWord(name)} [${ns} make-lan "${nodes}" ${path.bandwidth} ${delay}]`];
+  if (isAlike) {
+    if (base.loss !== 0) lines.push(`tb-set-lan-loss ${self} ${path.loss}`);
+    return lines;
+  }
+  for (const { node, toLink, fromLink } of members) {
+    const values = [...rawShape(toLink), ...rawShape(fromLink)].join(" ");
+    lines.push(`tb-set-lan-simplex-params ${self} ${nsReference(node)} ${values}`);
+  }
+  return lines;
+}
+
+function isUniform(members: readonly LinkMember[]): boolean {
+  const shapes = members.flatMap(({ toLink, fromLink }) => [toLink, fromLink]);
+  const [first] = shapes;
+  return shapes.every(
+    ({ bandwidthBps, delayUs, loss }) =>
+      bandwidthBps === first?.bandwidthBps && delayUs === first.delayUs && loss === first.loss,
+  );
+}
+
+interface Words {
+  readonly bandwidth: string;
+  readonly delay: string;
+  readonly loss: string;
+}
+
+/** Words for the path that two pipes make up. */
+function halves(out: LinkShape, into: LinkShape): Words {
+  return {
+    bandwidth: nsBandwidth(out.bandwidthBps),
+    delay: nsDelay(out.delayUs + into.delayUs),
+    loss: plain(wholeLoss(out.loss), 0),
+  };
+}
+
+function rawShape({ delayUs, bandwidthBps, loss }: LinkShape): string[] {
+  return [nsDelay(delayUs), nsBandwidth(bandwidthBps), plain(loss, 0)];
+}
+
+export function nsBandwidth(bps: number): string {
+  if (bps === 0) return "*";
+  return bps % 1_000_000 === 0 ? `${bps / 1_000_000}Mb` : `${plain(bps, -3)}kb`;
+}
+
+function nsDelay(us: number): string {
+  return `${plain(us, -3)}ms`;
+}

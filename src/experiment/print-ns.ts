@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+// Prints an experiment as an NS file. NS cannot say everything: the text is read back and compared,
+// and what would be lost is an error at the place where the file says it.
+
+import { defaultCatalogue } from "./catalogue.ts";
+import type { Diagnostic, Experiment, Link, Program, SourcePosition } from "./model.ts";
+import { parseNsFile } from "./parse.ts";
+import { formatSeconds, nsEvent } from "./print-ns-events.ts";
+import { nsLink } from "./print-ns-links.ts";
+import { nsReference, nsWord } from "./print-ns-words.ts";
+import { areAddressesAutomatic } from "./yaml/print-links.ts";
+import { defaultSyncServer } from "./yaml/read.ts";
+import { defaultArgs } from "./yaml/read-programs.ts";
+
+/** An NS file, or why there is none. */
+export interface NsText {
+  /** Undefined when there is any error. */
+  readonly text: string | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Prints an experiment as an NS file.
+ * @returns a text that reads back as the same experiment, or `NS_CANNOT_SAY` for each thing that
+ *   stands in the way
+ */
+export function printNs(experiment: Experiment): NsText {
+  const found = unsayable(experiment);
+  if (found.length > 0) return { text: undefined, diagnostics: found };
+  const text = new NsPrinter(experiment).print();
+  const lost = differences(experiment, text);
+  return lost.length > 0 ? { text: undefined, diagnostics: lost } : { text, diagnostics: [] };
+}
+
+function refusal(at: SourcePosition, what: string): Diagnostic {
+  const hint = "Keep the file in YAML, or write this part in a way that NS has.";
+  const message = `an NS file cannot say ${what}`;
+  return { severity: "error", code: "NS_CANNOT_SAY", message, at, hint };
+}
+
+/** What the language has no words for. */
+function unsayable(experiment: Experiment): Diagnostic[] {
+  const { programs, barriers = [], events, sequences, timelines } = experiment;
+  const found = barriers.map(({ name, at }) => refusal(at, `that ${name} is a barrier`));
+  for (const program of programs) {
+    const { name, startWhen, environment, shell, at } = program;
+    if (startWhen !== undefined) found.push(refusal(startWhen.at, `what ${name} waits for`));
+    if (environment !== undefined) found.push(refusal(at, `the environment of ${name} alone`));
+    if (shell === "csh") found.push(refusal(at, `which shell runs ${name}`));
+    if (program.isStartCommand && !isNsStartCommand(program)) {
+      found.push(refusal(at, `that the start command ${name} has a name, directory or limit`));
+    }
+  }
+  const inner = [...sequences.map(({ steps }) => steps), ...timelines.map((line) => line.events)];
+  for (const event of [...events, ...inner.flat()]) {
+    if (event.on !== undefined) {
+      found.push(refusal(event.on.at, `that an event for ${event.object} waits for a barrier`));
+    } else if (nsEvent(event, experiment) === undefined) {
+      found.push(refusal(event.at, `the event ${event.event} ${event.args} of ${event.object}`));
+    }
+  }
+  return found;
+}
+
+function isNsStartCommand(program: Program): boolean {
+  const { name, node, directory, timeoutSeconds, expectedExitCode } = program;
+  const isPlain = directory === "" && timeoutSeconds === 0 && expectedExitCode === 0;
+  return isPlain && name === `${node}_startcmd`;
+}
+
+class NsPrinter {
+  readonly #experiment: Experiment;
+  readonly #lines: string[] = [];
+  readonly #ns: string;
+  /** How many programs and groups have been made: an event needs its object before it. */
+  #programs = 0;
+  #groups = 0;
+
+  constructor(experiment: Experiment) {
+    this.#experiment = experiment;
+    this.#ns = nsReference(experiment.simulator);
+  }
+
+  print(): string {
+    const { simulator, environment, links, sequences, timelines } = this.#experiment;
+    this.#add(`# ${this.#experiment.pid}/${this.#experiment.eid}`.replace(/[^ -~]/g, "?"));
+    this.#add(`set ${nsWord(simulator)} [new Simulator]`, "source tb_compat.tcl", "");
+    for (const [name, value] of environment) {
+      this.#add(`set ${nsWord(`opt(${name})`)} ${nsWord(value)}`);
+    }
+    if (environment.length > 0) this.#add("");
+    this.#printNodes();
+    if (links.length > 0) this.#add("");
+    const { nodes } = this.#experiment;
+    const showAddresses = !areAddressesAutomatic(nodes, links, defaultCatalogue);
+    for (const link of links) this.#add(...nsLink(link, this.#ns, showAddresses));
+    if (sequences.length + timelines.length > 0) this.#add("");
+    for (const { name } of sequences) this.#add(`set ${nsWord(name)} [${this.#ns} event-sequence]`);
+    for (const { name } of timelines) this.#add(`set ${nsWord(name)} [${this.#ns} event-timeline]`);
+    this.#add("");
+    this.#printEvents();
+    this.#add("", `${this.#ns} run`);
+    return `${this.#lines.join("\n").replace(/\n{3,}/g, "\n\n")}\n`;
+  }
+
+  #add(...lines: readonly string[]): void {
+    this.#lines.push(...lines);
+  }
+
+  #printNodes(): void {
+    const { nodes, syncServer } = this.#experiment;
+    for (const { name, osName, hardwareType, failureAction } of nodes) {
+      const node = nsReference(name);
+      this.#add(`set ${nsWord(name)} [${this.#ns} node]`);
+      if (osName !== "") this.#add(`tb-set-node-os ${node} ${nsWord(osName)}`);
+      if (hardwareType !== defaultCatalogue.defaultType) {
+        this.#add(`tb-set-hardware ${node} ${nsWord(hardwareType)}`);
+      }
+      if (failureAction !== "fatal") {
+        this.#add(`tb-set-node-failure-action ${node} ${failureAction}`);
+      }
+    }
+    if (syncServer !== undefined && syncServer !== defaultSyncServer(nodes, defaultCatalogue)) {
+      this.#add(`tb-set-sync-server ${nsReference(syncServer)}`);
+    }
+  }
+
+  /** A start command makes its program and its event at once, so both are made in turn. */
+  #printEvents(): void {
+    const { programs, groups, events, sequences, timelines } = this.#experiment;
+    const order = new Map(programs.map(({ name }, index) => [name, index]));
+    const groupOrder = new Map(groups.map(({ name }, index) => [name, index]));
+    for (const event of events) {
+      const index = order.get(event.object);
+      const program = programs[index ?? -1];
+      const isOwn = program?.isStartCommand === true && this.#programs <= (index ?? -1);
+      this.#makePrograms((index ?? -1) + 1);
+      this.#makeGroups((groupOrder.get(event.object) ?? -1) + 1, order);
+      const isStart = event.event === "START" && event.args === defaultArgs(program ?? noProgram);
+      if (isOwn && isStart && event.atUs === 0) continue;
+      const when = event.atUs === "swapout" ? "swapout" : formatSeconds(event.atUs);
+      this.#add(`${this.#ns} at ${when} ${nsEvent(event, this.#experiment)}`);
+    }
+    this.#makePrograms(programs.length);
+    this.#makeGroups(groups.length, order);
+    for (const { name, steps } of sequences) {
+      for (const step of steps) {
+        this.#add(`${nsReference(name)} append ${nsEvent(step, this.#experiment)}`);
+      }
+    }
+    for (const timeline of timelines) {
+      for (const event of timeline.events) {
+        const when = event.atUs === "swapout" ? "swapout" : formatSeconds(event.atUs);
+        const text = nsEvent(event, this.#experiment);
+        this.#add(`${nsReference(timeline.name)} at ${when} ${text}`);
+      }
+    }
+  }
+
+  #makePrograms(count: number): void {
+    for (; this.#programs < count; this.#programs += 1) {
+      const program = this.#experiment.programs[this.#programs];
+      if (program !== undefined) this.#add(...nsProgram(program, this.#ns));
+    }
+  }
+
+  #makeGroups(count: number, order: ReadonlyMap<string, number>): void {
+    for (; this.#groups < count; this.#groups += 1) {
+      const group = this.#experiment.groups[this.#groups];
+      if (group === undefined) continue;
+      for (const name of group.members) this.#makePrograms((order.get(name) ?? -1) + 1);
+      const members = group.members.map(nsReference).join(" ");
+      this.#add(`set ${nsWord(group.name)} [${this.#ns} event-group [list ${members}]]`);
+    }
+  }
+}
+
+const noProgram = { command: "" };
+
+function nsProgram(program: Program, ns: string): string[] {
+  const { name, node, command, directory, timeoutSeconds, expectedExitCode } = program;
+  if (program.isStartCommand) {
+    return [`tb-set-node-startcmd ${nsReference(node)} ${nsWord(command)}`];
+  }
+  const fields: (readonly [field: string, value: string])[] = [["command", command]];
+  if (directory !== "") fields.push(["dir", directory]);
+  if (timeoutSeconds !== 0) {
+    fields.push(["timeout", formatSeconds(Math.round(timeoutSeconds * 1_000_000))]);
+  }
+  if (expectedExitCode !== 0) fields.push(["expected-exit-code", `${expectedExitCode}`]);
+  if (node === "ops") {
+    const self = nsReference(name);
+    const lines = fields.map(([field, value]) => `${self} set ${field} ${nsWord(value)}`);
+    return [`set ${nsWord(name)} [new Program ${ns}]`, `${self} set node ops`, ...lines];
+  }
+  const options = fields.map(([field, value]) => `-${field} ${nsWord(value)}`).join(" ");
+  return [`set ${nsWord(name)} [${nsReference(node)} program-agent ${options}]`];
+}
+
+/** What reading the text back gives otherwise. */
+function differences(experiment: Experiment, text: string): Diagnostic[] {
+  const { pid, eid } = experiment;
+  const { experiment: back, diagnostics } = parseNsFile(text, { file: "", pid, eid });
+  const start: SourcePosition = firstPlace(experiment);
+  if (back === undefined) {
+    return diagnostics
+      .filter(({ severity }) => severity === "error")
+      .slice(0, 20)
+      .map(({ message, at }) => {
+        return refusal(placeOf(experiment, text, at.line) ?? start, `this: ${message}`);
+      });
+  }
+  const found: Diagnostic[] = [];
+  const compare = <T extends { readonly at: SourcePosition }>(
+    mine: readonly T[],
+    others: readonly T[],
+    what: (value: T) => string,
+  ): void => {
+    mine.forEach((value, index) => {
+      if (same(value, others[index])) return;
+      if (found.length < 20) found.push(refusal(value.at, what(value)));
+    });
+  };
+  compare(experiment.nodes, back.nodes, ({ name }) => `what the node ${name} is`);
+  compare(experiment.links, back.links, ({ name }: Link) => `the shape of the link ${name}`);
+  compare(experiment.programs, back.programs, ({ name }) => `what the program ${name} is`);
+  compare(experiment.events, back.events, ({ object, event }) => `when ${object} gets ${event}`);
+  if (found.length === 0 && !same(experiment, back)) {
+    found.push(refusal(start, "the sequences, timelines, groups or options as they are"));
+  }
+  return found;
+}
+
+/** Equal but for places and the numbers of events. */
+function same(a: unknown, b: unknown): boolean {
+  const text = (value: unknown): string =>
+    JSON.stringify(value, (key, each) => (key === "at" || key === "index" ? undefined : each));
+  return text(a) === text(b);
+}
+
+function firstPlace({ nodes, programs, events }: Experiment): SourcePosition {
+  const first = nodes[0] ?? programs[0] ?? events[0];
+  return first?.at ?? { file: "", line: 1, column: 1 };
+}
+
+/** The place of the object that a line of the printed text makes. */
+function placeOf(experiment: Experiment, text: string, line: number): SourcePosition | undefined {
+  const name = /^set \{?([^ }]+)/.exec(text.split("\n")[line - 1] ?? "")?.[1];
+  const objects = [...experiment.nodes, ...experiment.links, ...experiment.programs];
+  return objects.find((object) => object.name === name)?.at;
+}

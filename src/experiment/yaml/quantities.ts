@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// Quantities of YAML files: a number and its unit, never a number alone. Read and printed by their
+// decimal digits, so that what is printed reads back as exactly the same value.
+
+/** A value, or what is wrong with the text. */
+export type Quantity =
+  | { readonly ok: true; readonly value: number }
+  | { readonly ok: false; readonly message: string; readonly hint: string };
+
+const number = "[0-9]+(?:\\.[0-9]+)?";
+
+/** Factors to microseconds, longest first: the order in which parts of a duration may stand. */
+const durationUnits: readonly (readonly [unit: string, us: number])[] = [
+  ["h", 3_600_000_000],
+  ["m", 60_000_000],
+  ["s", 1_000_000],
+  ["ms", 1_000],
+  ["us", 1],
+];
+
+const bandwidthUnits: readonly (readonly [unit: string, bps: number])[] = [
+  ["Gbps", 1_000_000_000],
+  ["Mbps", 1_000_000],
+  ["kbps", 1_000],
+  ["bps", 1],
+];
+
+const durationPart = `(${number})(h|ms|us|µs|m|s)`;
+
+/** What the JSON Schema says about each kind of quantity. */
+export const quantityPatterns: Readonly<Record<"duration" | "bandwidth" | "percentage", string>> = {
+  duration: `^(?:${number}(?:h|ms|us|µs|m|s))+$`,
+  bandwidth: `^(?:${number}(?:Gbps|Mbps|kbps|bps)|any)$`,
+  percentage: `^(?:100(?:\\.0+)?|[0-9]{1,2}(?:\\.[0-9]+)?)%$`,
+};
+
+function refuse(message: string, hint: string): Quantity {
+  return { ok: false, message, hint };
+}
+
+/** Whole microseconds of `10ms`, `1.5s`, `1h30m`. */
+export function parseDuration(text: string): Quantity {
+  const hint = "Write a number and its unit: 250us, 10ms, 2.5s, 1m30s, 2h.";
+  if (/^[0-9.]+$/.test(text)) return refuse(`the time "${text}" has no unit`, hint);
+  if (!new RegExp(quantityPatterns.duration).test(text)) {
+    return refuse(`"${text}" is not a time`, hint);
+  }
+  let total = 0;
+  let last = -1;
+  for (const [, amount = "", unit = ""] of text.matchAll(new RegExp(durationPart, "g"))) {
+    const at = durationUnits.findIndex(([name]) => name === (unit === "µs" ? "us" : unit));
+    if (at <= last) return refuse(`the units of "${text}" are not in order, each once`, hint);
+    last = at;
+    const us = scaled(amount, durationUnits[at]?.[1] ?? 1);
+    if (!Number.isInteger(us)) {
+      return refuse(`"${text}" is not a whole number of microseconds`, "The least step is 1us.");
+    }
+    total += us;
+  }
+  if (!Number.isSafeInteger(total)) return refuse(`the time "${text}" is too long`, hint);
+  return { ok: true, value: total };
+}
+
+/** `10ms` for 10000: the largest unit that needs no more than three digits after the point. */
+export function formatDuration(us: number): string {
+  for (const [unit, factor] of durationUnits) {
+    if (unit === "h" || unit === "m" ? us > 0 && us % factor === 0 : us % factor === 0) {
+      return `${us / factor}${unit}`;
+    }
+    if (unit !== "h" && unit !== "m" && us > factor && (us * 1000) % factor === 0) {
+      return `${decimal(us, factor)}${unit}`;
+    }
+  }
+  return `${us}us`;
+}
+
+/** Bits per second of `100Mbps`; `any` is 0, whatever the medium carries. */
+export function parseBandwidth(text: string): Quantity {
+  const hint = "Write a number and its unit: 56kbps, 100Mbps, 1Gbps, or any.";
+  if (text === "any") return { ok: true, value: 0 };
+  const match = new RegExp(`^(${number})([A-Za-z/]*)$`).exec(text);
+  if (match === null) return refuse(`"${text}" is not a bandwidth`, hint);
+  const [, amount = "", unit = ""] = match;
+  if (unit === "") return refuse(`the bandwidth "${text}" has no unit`, hint);
+  const found = bandwidthUnits.find(([name]) => name === unit);
+  if (found === undefined) {
+    const near = nearBandwidthUnit(unit);
+    const meant = near === undefined ? hint : `Did you mean ${amount}${near} (bits a second)?`;
+    return refuse(`"${unit}" is not a unit of bandwidth`, meant);
+  }
+  const bps = scaled(amount, found[1]);
+  if (!Number.isSafeInteger(bps)) {
+    return refuse(`"${text}" is not a whole number of bits a second`, hint);
+  }
+  if (bps === 0) return refuse("a bandwidth of 0 carries nothing", 'For no limit write "any".');
+  return { ok: true, value: bps };
+}
+
+function nearBandwidthUnit(unit: string): string | undefined {
+  const first = unit[0]?.toLowerCase() ?? "";
+  const isBits = /^[kmg]?(?:b|bit|bits|bps|bit\/s|b\/s)$/i.test(unit) || /^[kmg]$/i.test(unit);
+  if (!isBits) return undefined;
+  return bandwidthUnits.find(([name]) => name.toLowerCase().startsWith(first))?.[0];
+}
+
+/** `100Mbps` for 100000000. */
+export function formatBandwidth(bps: number): string {
+  if (bps === 0) return "any";
+  for (const [unit, factor] of bandwidthUnits) {
+    if (bps >= factor && (bps * 1000) % factor === 0) return `${decimal(bps, factor)}${unit}`;
+  }
+  return `${bps}bps`;
+}
+
+/** A probability from `1.5%`. */
+export function parsePercentage(text: string): Quantity {
+  const hint = "Write a percentage with its sign: 1%, 0.05%.";
+  if (/^[0-9.]+$/.test(text)) return refuse(`"${text}" has no unit`, hint);
+  if (!new RegExp(quantityPatterns.percentage).test(text)) {
+    return refuse(`"${text}" is not a percentage between 0% and 100%`, hint);
+  }
+  return { ok: true, value: Number(`${text.slice(0, -1)}e-2`) };
+}
+
+/** `1.5%` for 0.015, by moving the decimal point: the value that is read back is the same. */
+export function formatPercentage(probability: number): string {
+  return `${plain(probability, 2)}%`;
+}
+
+/** The digits of `value` times 10^shift without an exponent. */
+export function plain(value: number, shift: number): string {
+  const [mantissa = "0", exponent = "0"] = String(value).split("e");
+  const [whole = "0", fraction = ""] = mantissa.split(".");
+  const digits = whole + fraction;
+  const point = whole.length + Number(exponent) + shift;
+  const padded =
+    point <= 0
+      ? "0".repeat(1 - point) + digits
+      : digits.padEnd(Math.max(point, digits.length), "0");
+  const at = point <= 0 ? 1 : point;
+  const left = padded.slice(0, at).replace(/^0+(?=.)/, "");
+  const right = padded.slice(at).replace(/0+$/, "");
+  return right === "" ? left : `${left}.${right}`;
+}
+
+/** `amount` times `factor` without the rounding noise of binary fractions. */
+function scaled(amount: string, factor: number): number {
+  const [whole = "0", fraction = ""] = amount.split(".");
+  const digits = fraction.replace(/0+$/, "");
+  if (digits === "") return Number(whole) * factor;
+  // Nine digits times the largest factor would not be exact; no unit needs more than ten.
+  if (digits.length > 10) return Number.NaN;
+  const scale = Number(`1e${digits.length}`);
+  const part = Number(digits) * factor;
+  if (!Number.isSafeInteger(part)) return Number.NaN;
+  return part % scale === 0 ? Number(whole) * factor + part / scale : Number.NaN;
+}
+
+/** `value / factor` with at most three digits after the point; the caller knows that they suffice. */
+function decimal(value: number, factor: number): string {
+  const thousandths = (value * 1000) / factor;
+  return plain(thousandths, -3);
+}

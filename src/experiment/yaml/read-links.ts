@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+// Links and LANs of a document: members, shapes each way, addresses.
+// What is said of a link is meant from node to node; each direction is then shared between the two
+// ends it passes, as pipes are where shaping happens.
+
+import { linkMembersMax } from "../limits.ts";
+import type { Link, LinkMember, LinkShape, SourcePosition } from "../model.ts";
+import { applyFunction } from "../tcl/functions.ts";
+import { Double } from "../tcl/number.ts";
+import { bandwidthIn, durationIn, integerIn, percentageIn, type ReadContext } from "./context.ts";
+import { child, type DocumentNode, entryOf, type MapEntry, textOf } from "./tree.ts";
+
+/** A member before addresses are chosen. */
+export interface DraftMember extends Omit<LinkMember, "address"> {
+  /** Undefined: choose one. `""`: none. */
+  readonly address: string | undefined;
+}
+
+export interface DraftLink extends Omit<Link, "members"> {
+  readonly members: readonly DraftMember[];
+}
+
+/** What a path from node to node is to have; undefined parts come from the link as a whole. */
+export interface PathShape {
+  readonly bandwidthBps?: number | undefined;
+  readonly delayUs?: number | undefined;
+  readonly loss?: number | undefined;
+}
+
+/** The share of the node that sends, which is the larger one of an odd delay. */
+export function firstHalf(path: PathShape): LinkShape {
+  return half(path, Math.ceil((path.delayUs ?? 0) / 2));
+}
+
+/** The share of the node that receives. */
+export function secondHalf(path: PathShape): LinkShape {
+  return half(path, Math.floor((path.delayUs ?? 0) / 2));
+}
+
+function half({ bandwidthBps = 0, loss = 0 }: PathShape, delayUs: number): LinkShape {
+  // Two independent losses l make up one of p: 1 - p = (1 - l)(1 - l).
+  return { bandwidthBps, delayUs, loss: loss === 0 ? 0 : 1 - squareRoot(1 - loss) };
+}
+
+/** The one of NS files, so that the same loss is the same number in either language. */
+function squareRoot(value: number): number {
+  const root = applyFunction("sqrt", [new Double(value)]);
+  return root instanceof Double ? root.value : Number(root);
+}
+
+function pathIn(node: DocumentNode | undefined, otherwise: PathShape = {}): PathShape {
+  return {
+    bandwidthBps: bandwidthIn(node, "bandwidth") ?? otherwise.bandwidthBps,
+    delayUs: durationIn(node, "delay") ?? otherwise.delayUs,
+    loss: percentageIn(node, "loss") ?? otherwise.loss,
+  };
+}
+
+/** Reads the links in the order of the file, which is the order of interfaces. */
+export function readLinks(context: ReadContext, tree: DocumentNode | undefined): DraftLink[] {
+  const ports = new Map<string, Set<number>>();
+  const links: DraftLink[] = [];
+  let members = 0;
+  for (const entry of tree?.kind === "map" ? tree.entries : []) {
+    const link = readLink(context, entry, ports);
+    members += link.members.length;
+    if (members > linkMembersMax) {
+      const message = `links have more than ${linkMembersMax} ends together`;
+      context.findings.error(entry.keyAt, "YAML_LIMIT", message);
+      break;
+    }
+    context.declare(link.name, "link", link.at);
+    links.push(link);
+  }
+  return links;
+}
+
+function readLink(
+  context: ReadContext,
+  { key, keyAt, value }: MapEntry,
+  ports: Map<string, Set<number>>,
+): DraftLink {
+  const between = child(value, "between");
+  const lan = child(value, "lan");
+  const { findings } = context;
+  if ((between === undefined) === (lan === undefined) && value.kind === "map") {
+    const message = `${key} needs its nodes, either as a link or as a LAN`;
+    const hint = `Write between: [a, b] for a link, or lan: [a, b, c].`;
+    findings.error(keyAt, "YAML_LINK_NODES", message, hint);
+  }
+  const paths = readPaths(context, value, between !== undefined);
+  const ends = between ?? lan;
+  const members = (ends?.kind === "list" ? ends.items : []).flatMap((item, index) => {
+    return readMember(context, item, paths(index), ports);
+  });
+  const netmask = readNetmask(context, child(value, "netmask"));
+  const kind = between === undefined ? "lan" : "link";
+  if (ends?.kind === "list") checkMembers(context, kind, members, ends.at);
+  return { name: key, kind, netmask, members, at: keyAt };
+}
+
+/** Both directions of the member at an index. */
+type Paths = (index: number) => { readonly toLink: LinkShape; readonly fromLink: LinkShape };
+
+function readPaths(context: ReadContext, body: DocumentNode, isLink: boolean): Paths {
+  const whole = pathIn(body);
+  for (const name of isLink ? [] : ["forward", "backward"]) {
+    const entry = entryOf(body, name);
+    if (entry === undefined) continue;
+    const hint = "For a member of a LAN write: { node: a, to: { ... }, from: { ... } }";
+    context.findings.error(entry.keyAt, "YAML_LAN_WAY", `a LAN has no ${name} direction`, hint);
+  }
+  const forward = pathIn(child(body, "forward"), whole);
+  const backward = pathIn(child(body, "backward"), whole);
+  return (index) => {
+    const [out, back] = index === 0 ? [forward, backward] : [backward, forward];
+    return { toLink: firstHalf(out), fromLink: secondHalf(back) };
+  };
+}
+
+function readMember(
+  context: ReadContext,
+  item: DocumentNode,
+  shapes: ReturnType<Paths>,
+  ports: Map<string, Set<number>>,
+): DraftMember[] {
+  const reference = item.kind === "map" ? child(item, "node") : item;
+  if (reference?.kind !== "text") return [];
+  const nodes = context.resolve(reference, ["node"], "link");
+  const address = readAddress(context, child(item, "address"));
+  const asked = integerIn(item, "port");
+  if (nodes.length > 1 && (address !== undefined || asked !== undefined)) {
+    const message = `${reference.text} is ${nodes.length} nodes, which cannot share one address`;
+    context.findings.error(reference.at, "YAML_ADDRESS", message, "Name the nodes one by one.");
+  }
+  const toLink = pipeIn(child(item, "to"), shapes.toLink);
+  const fromLink = pipeIn(child(item, "from"), shapes.fromLink);
+  return nodes.map((node) => {
+    const port = takePort(context, ports, node, asked, reference.at);
+    return { node, port, address, toLink, fromLink };
+  });
+}
+
+function pipeIn(node: DocumentNode | undefined, otherwise: LinkShape): LinkShape {
+  return {
+    bandwidthBps: bandwidthIn(node, "bandwidth") ?? otherwise.bandwidthBps,
+    delayUs: durationIn(node, "delay") ?? otherwise.delayUs,
+    loss: percentageIn(node, "loss") ?? otherwise.loss,
+  };
+}
+
+function takePort(
+  context: ReadContext,
+  ports: Map<string, Set<number>>,
+  node: string,
+  asked: number | undefined,
+  at: SourcePosition,
+): number {
+  const taken = ports.get(node) ?? new Set();
+  ports.set(node, taken);
+  const port = asked ?? taken.size;
+  if (taken.has(port)) {
+    const message = `interface ${port} of ${node} is on another link already`;
+    context.findings.error(at, "YAML_PORT", message, "Leave out port, or give each its own.");
+  }
+  taken.add(port);
+  return port;
+}
+
+function checkMembers(
+  { findings }: ReadContext,
+  kind: Link["kind"],
+  members: readonly DraftMember[],
+  at: SourcePosition,
+): void {
+  const names = members.map(({ node }) => node);
+  if (kind === "link" && members.length > 2) {
+    const message = `a link is between two nodes, and these are ${members.length}`;
+    findings.error(at, "YAML_LINK_NODES", message, "For more nodes write lan: [...].");
+  }
+  const seen = new Set<string>();
+  const twice = names.find((name) => seen.size === seen.add(name).size);
+  if (twice !== undefined) {
+    findings.error(at, "YAML_LINK_NODES", `${twice} is on this ${kind} twice`, "Name it once.");
+  } else if (kind === "lan" && members.length === 1) {
+    findings.error(at, "YAML_LINK_NODES", "a LAN of one node connects nothing", "Add a node.");
+  }
+}
+
+function octets(text: string): readonly number[] {
+  const parts = text.split(".").map(Number);
+  return parts.every((part) => part <= 255) ? parts : [];
+}
+
+function readAddress(context: ReadContext, node: DocumentNode | undefined): string | undefined {
+  const text = textOf(node);
+  if (text === undefined || node === undefined) return undefined;
+  if (text === "none") return "";
+  if (/^[0-9.]+$/.test(text) && octets(text).length !== 4) {
+    const hint = "Each of the four numbers is at most 255.";
+    context.findings.error(node.at, "YAML_ADDRESS", `${text} is no address`, hint);
+  }
+  return text;
+}
+
+function readNetmask(context: ReadContext, node: DocumentNode | undefined): string {
+  const text = textOf(node);
+  if (text === undefined || node === undefined) return "255.255.255.0";
+  const value = octets(text).reduce((sum, part) => sum * 256 + part, 0);
+  const host = 4_294_967_295 - value;
+  // A mask is ones, then zeros: its complement plus one is a power of two.
+  const isMask = octets(text).length === 4 && (host & (host + 1)) >>> 0 === 0;
+  if (!isMask || host < 3) {
+    const hint = "Write ones followed by zeros, such as 255.255.255.0.";
+    context.findings.error(node.at, "YAML_ADDRESS", `${text} is no netmask`, hint);
+  }
+  return text;
+}

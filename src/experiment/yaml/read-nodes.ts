@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// Nodes of a document: a map or a list, `repeat` and ranges of names, start commands.
+
+import { objectsMax } from "../limits.ts";
+import type { ExperimentNode, SourcePosition } from "../model.ts";
+import { integerIn, type ReadContext } from "./context.ts";
+import { hostNamePattern } from "./fields.ts";
+import { repeatMax } from "./limits.ts";
+import { child, type DocumentNode, type ScalarNode, textOf } from "./tree.ts";
+
+/** One entry of `nodes`, in either form. */
+interface NodeEntry {
+  readonly key: string;
+  readonly at: SourcePosition;
+  readonly body: DocumentNode | undefined;
+}
+
+/** Start commands, in the order of their nodes. */
+export interface NodeStart {
+  readonly node: string;
+  readonly command: ScalarNode;
+}
+
+/** Declares the nodes and returns their start commands. */
+export function readNodes(context: ReadContext, tree: DocumentNode | undefined): NodeStart[] {
+  const starts: NodeStart[] = [];
+  for (const entry of entriesOf(tree)) {
+    const names = namesOf(context, entry);
+    const command = child(entry.body, "startCommand");
+    for (const name of names) {
+      if (!addNode(context, name, entry)) continue;
+      if (command?.kind === "text") starts.push({ node: name, command });
+    }
+  }
+  return starts;
+}
+
+function entriesOf(tree: DocumentNode | undefined): NodeEntry[] {
+  if (tree?.kind === "map") {
+    return tree.entries.map(({ key, keyAt, value }) => ({ key, at: keyAt, body: value }));
+  }
+  if (tree?.kind !== "list") return [];
+  return tree.items.flatMap((item): NodeEntry[] => {
+    if (item.kind === "text") return [{ key: item.text, at: item.at, body: undefined }];
+    const name = child(item, "name");
+    return name?.kind === "text" ? [{ key: name.text, at: name.at, body: item }] : [];
+  });
+}
+
+/** The nodes of an entry; the name of several stands for all of them. */
+function namesOf(context: ReadContext, { key, at, body }: NodeEntry): readonly string[] {
+  const repeat = integerIn(body, "repeat");
+  if (repeat === undefined) return context.names(key, at) ?? [];
+  if (key.includes("{")) {
+    const message = `"${key}" is a range already`;
+    context.findings.error(at, "YAML_RANGE", message, "Write a range or repeat, not both.");
+    return [];
+  }
+  if (repeat < 1 || repeat > repeatMax) return [];
+  const names = Array.from({ length: repeat }, (_, index) => `${key}${index}`);
+  return context.declare(key, "node", at, names) ? names : [];
+}
+
+function addNode(context: ReadContext, name: string, { at, body }: NodeEntry): boolean {
+  const { findings, nodes } = context;
+  if (!new RegExp(hostNamePattern).test(name)) {
+    const hint = "A node is named with letters, digits and dashes, at most 32 of them.";
+    findings.error(at, "YAML_NAME", `"${name}" is no name for a node`, hint);
+    return false;
+  }
+  if (name === "ops") {
+    findings.error(at, "YAML_NAME", "ops is the name of the testbed's own server", "Rename it.");
+    return false;
+  }
+  if (nodes.length >= objectsMax) {
+    findings.error(at, "YAML_LIMIT", `one experiment has at most ${objectsMax} nodes`);
+    return false;
+  }
+  if (!context.declare(name, "node", at)) return false;
+  const failure = textOf(child(body, "onFailure"));
+  const node: ExperimentNode = {
+    name,
+    osName: textOf(child(body, "os")) ?? "",
+    hardwareType: textOf(child(body, "hardware")) ?? context.catalogue.defaultType,
+    failureAction: failure === "nonfatal" || failure === "ignore" ? failure : "fatal",
+    at,
+  };
+  nodes.push(node);
+  return true;
+}

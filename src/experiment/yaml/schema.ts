@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// The JSON Schema of experiment files, made from the table of fields that the validator uses.
+// docs/reference/experiment.schema.json is its output; a test compares them.
+
+import { experimentType, type FieldType, type RecordType } from "./fields.ts";
+import { quantityPatterns } from "./quantities.ts";
+
+/** A JSON Schema, as plain data. */
+export type JsonSchema = { readonly [key: string]: JsonValue };
+type JsonValue = string | number | boolean | readonly JsonValue[] | JsonSchema;
+
+/** Where the schema is published. */
+const schemaId = "https://unpkg.com/musterd/docs/reference/experiment.schema.json";
+
+/** The schema of a whole file (draft 2020-12). */
+export function experimentSchema(): JsonSchema {
+  const definitions = new Map<string, JsonSchema>();
+  const root = recordSchema(experimentType, definitions);
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    $id: schemaId,
+    title: "Muster experiment",
+    ...root,
+    $defs: Object.fromEntries(definitions),
+  };
+}
+
+function schemaOf(type: FieldType, definitions: Map<string, JsonSchema>): JsonSchema {
+  switch (type.kind) {
+    case "text":
+      return { type: "string", ...(type.pattern === undefined ? {} : { pattern: type.pattern }) };
+    case "quantity":
+      return { type: "string", pattern: quantityPatterns[type.quantity] };
+    case "integer":
+      return { type: "integer", minimum: type.min, maximum: type.max };
+    case "boolean":
+      return { type: "boolean" };
+    case "choice":
+      return { enum: type.values };
+    case "scalar":
+      return { type: ["string", "number", "boolean"] };
+    case "list": {
+      const max = type.max === undefined ? {} : { maxItems: type.max };
+      return { type: "array", items: schemaOf(type.of, definitions), minItems: type.min, ...max };
+    }
+    case "map":
+      return {
+        type: "object",
+        propertyNames: { pattern: type.key },
+        additionalProperties: schemaOf(type.of, definitions),
+      };
+    case "record": {
+      if (!definitions.has(type.name)) {
+        // The name is taken first: a record that held itself would otherwise never end.
+        definitions.set(type.name, {});
+        definitions.set(type.name, recordSchema(type, definitions));
+      }
+      return { $ref: `#/$defs/${type.name}` };
+    }
+    case "either":
+      return { anyOf: type.options.map((option) => schemaOf(option, definitions)) };
+  }
+}
+
+function recordSchema(type: RecordType, definitions: Map<string, JsonSchema>): JsonSchema {
+  const properties: Record<string, JsonSchema> = {};
+  const required: string[] = [];
+  for (const [key, field] of Object.entries(type.fields)) {
+    properties[key] = { description: field.about, ...schemaOf(field.type, definitions) };
+    if (field.required === true) required.push(key);
+  }
+  return {
+    description: type.about,
+    type: type.mayBeEmpty ? ["object", "null"] : "object",
+    properties,
+    ...(required.length === 0 ? {} : { required }),
+    additionalProperties: false,
+  };
+}
