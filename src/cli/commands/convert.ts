@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+// `muster convert A B`: writes an experiment file in the other language, by the ends of the names
+// (.ns or .tcl, .yaml or .yml). What is written has been read back and is the same experiment;
+// whatever would be lost is an error with its line, unless --lossy says that it may be.
+// Exit status: 0 written, 1 refused, 64 wrong names, 66 unreadable, 73 cannot be written.
+
+import { readFile, stat, writeFile } from "node:fs/promises";
+import {
+  type Diagnostic,
+  type Experiment,
+  fileBytesMax,
+  formatDiagnostic,
+  type ParseResult,
+  printNs,
+  printYaml,
+} from "../../experiment/index.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError, type CommandIo } from "../io.ts";
+import { isYamlFile, readYamlExperiment } from "../yaml-loader.ts";
+import { experimentName, LoadError, loadExperiment } from "./parse.ts";
+
+/** Arguments of `muster convert`. */
+export interface ConvertArguments {
+  readonly from: string;
+  /** A path, or `-` for standard output in the language that `from` is not in. */
+  readonly to: string;
+  /** Write over a file that is there. */
+  readonly force?: boolean;
+  /** Write what can be said, with a warning for what cannot. */
+  readonly lossy?: boolean;
+  readonly set?: readonly string[];
+  readonly pid?: string;
+  readonly eid?: string;
+}
+
+type Language = "ns" | "yaml";
+
+interface Loaded {
+  readonly result: ParseResult;
+  readonly source: string;
+}
+
+/** Runs `muster convert`. @returns the exit status @throws CommandError for wrong names and files */
+export async function runConvert(argv: ConvertArguments, io: CommandIo): Promise<number> {
+  const from = languageOf(argv.from);
+  const to = argv.to === "-" ? (from === "ns" ? "yaml" : "ns") : languageOf(argv.to);
+  const { result, source } = await load(argv, from);
+  const report = (diagnostics: readonly Diagnostic[]): void => {
+    for (const one of diagnostics) io.stderr(`${formatDiagnostic(one, source)}\n`);
+  };
+  report(result.diagnostics);
+  if (result.experiment === undefined) return exitCodes.failed;
+  const lost = from === "ns" ? notInModel(result, argv.from) : [];
+  report(
+    argv.lossy === true ? lost.map((one) => ({ ...one, severity: "warning" as const })) : lost,
+  );
+  if (lost.length > 0 && argv.lossy !== true) return exitCodes.failed;
+  const written = write(result.experiment, to, argv.to);
+  report(written.diagnostics);
+  if (written.text === undefined) return exitCodes.failed;
+  await save(argv, written.text, io);
+  return exitCodes.ok;
+}
+
+function languageOf(file: string): Language {
+  if (isYamlFile(file)) return "yaml";
+  if (/\.(?:ns|tcl)$/i.test(file)) return "ns";
+  const message = `${file}: the language is told by the end of the name: .ns or .yaml`;
+  throw new CommandError(exitCodes.usage, message);
+}
+
+async function load(argv: ConvertArguments, language: Language): Promise<Loaded> {
+  const { from, pid, eid, set = [] } = argv;
+  try {
+    if (language === "ns") {
+      const names = {
+        ...(pid === undefined ? {} : { pid }),
+        ...(eid === undefined ? {} : { eid }),
+      };
+      const { source, ...result } = await loadExperiment(from, { set, ...names });
+      return { result, source };
+    }
+    const source = await readText(from);
+    const presets = set.map((text) => {
+      const cut = text.indexOf("=");
+      if (cut < 1) throw new CommandError(exitCodes.usage, `--set ${text}: write NAME=VALUE`);
+      return [text.slice(0, cut), text.slice(cut + 1)] as const;
+    });
+    const defaultEid = experimentName(from.replace(/\.ya?ml$/i, ""));
+    return {
+      result: readYamlExperiment(source, { file: from, defaultEid, pid, eid, presets }),
+      source,
+    };
+  } catch (error) {
+    if (error instanceof LoadError) throw new CommandError(error.exitCode, error.message);
+    throw error;
+  }
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    // The size is asked for first: a huge file must not be read to be refused.
+    const { size } = await stat(file);
+    if (size > fileBytesMax) throw new LoadError(`${file}: more than ${fileBytesMax} bytes`, 1);
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (error instanceof LoadError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LoadError(`${file} cannot be read: ${reason}`, exitCodes.noInput);
+  }
+}
+
+/** Tables of the old system that hold what the experiment as data has no place for. */
+const tablesNotInModel: Readonly<Record<string, string>> = {
+  virt_trafgens: "traffic generators",
+  virt_routes: "routes",
+  virt_node_desires: "desires of nodes",
+  virt_node_startloc: "places of nodes",
+  virt_lan_settings: "settings of LANs",
+  virt_lan_member_settings: "settings of ends of LANs",
+  virt_firewalls: "firewalls",
+  virt_paths: "paths",
+  virt_tiptunnels: "consoles",
+  virt_vtypes: "virtual types",
+  virt_parameters: "template parameters",
+  experiment_blobs: "archives to unpack",
+};
+
+/** What an NS file says that would not be in the other file. */
+function notInModel(result: ParseResult, file: string): Diagnostic[] {
+  const at = { file, line: 1, column: 1 };
+  const hint = "Add --lossy to convert the rest.";
+  return Object.entries(tablesNotInModel)
+    .filter(([table]) => (result.rows?.[table]?.length ?? 0) > 0)
+    .map(([, what]) => {
+      const message = `this file has ${what}, which YAML files cannot say`;
+      return { severity: "error", code: "YAML_CANNOT_SAY", message, at, hint };
+    });
+}
+
+interface Written {
+  readonly text: string | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** The text, which reads back as the same experiment. */
+function write(experiment: Experiment, to: Language, file: string): Written {
+  if (to === "ns") return printNs(experiment);
+  const text = printYaml(experiment);
+  const back = readYamlExperiment(text, { file, defaultEid: experiment.eid });
+  if (back.experiment !== undefined && isSame(back.experiment, experiment)) {
+    return { text, diagnostics: [] };
+  }
+  const at = experiment.nodes[0]?.at ?? { file, line: 1, column: 1 };
+  const why = back.diagnostics.find(({ severity }) => severity === "error")?.message;
+  const message = `a YAML file cannot say all of this: ${why ?? "it reads back differently"}`;
+  return {
+    text: undefined,
+    diagnostics: [{ severity: "error", code: "YAML_CANNOT_SAY", message, at }],
+  };
+}
+
+/** Equal but for places and the numbers of events, which only order them. */
+function isSame(a: Experiment, b: Experiment): boolean {
+  const text = (experiment: Experiment): string =>
+    JSON.stringify(experiment, (key, value) =>
+      key === "at" || key === "index" ? undefined : (value as unknown),
+    );
+  return text(a) === text(b);
+}
+
+async function save({ to, force }: ConvertArguments, text: string, io: CommandIo): Promise<void> {
+  if (to === "-") {
+    io.stdout(text);
+    return;
+  }
+  try {
+    await writeFile(to, text, { flag: force === true ? "w" : "wx" });
+  } catch (error) {
+    const isThere = error instanceof Error && "code" in error && error.code === "EEXIST";
+    const reason = error instanceof Error ? error.message : String(error);
+    const why = isThere ? "it is there already; --force writes over it" : reason;
+    throw new CommandError(exitCodes.cannotCreate, `${to} cannot be written: ${why}`);
+  }
+}
