@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The closed list of times that edges keep themselves. Everything else that waits is a row in the
 // core (D3); what is here concerns single connections of a foreign wire and decides no outcome that
-// the wire did not already decide. All are durations in milliseconds. Those of the configuration door
-// are in tmcd-time.ts.
+// the wire did not already decide. All are durations in milliseconds.
+// The list of the configuration door is tmcd-time.ts.
 
 export const edgeTime = {
   /**

@@ -14,14 +14,14 @@ export const tmcdTime = {
   silenceMs: 3_000,
   /** A connection that has not finished its requests by then is closed, however busy it is. */
   requestMs: 15_000,
-  /** A TLS handshake that takes longer is given up. */
-  handshakeMs: 5_000,
+  /** A connection that has turned to TLS is over after this, handshake and all. */
+  tlsMs: 30_000,
   /** An answer that the source of configuration does not give by then is not given. */
   answerMs: 5_000,
   /** An answered connection whose peer neither reads nor closes is dropped after this. */
   lingerMs: 3_000,
   /** What `tmcctest delayreply` may ask for at most. */
-  testDelayMs: 10_000,
+  testDelayMs: 4_000,
 } as const;
 
 /** The same list with other values, for tests. */

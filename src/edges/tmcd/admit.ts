@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Who may ask what, in the order of the old server. [EMULAB-TMCD 4] Whoever may not is told nothing;
-// the reason is for the log, and never holds a key.
+// Who may ask what, in the order of the old server. [EMULAB-TMCD 4] Whoever may not is told
+// nothing; the reason is for the log, and never holds a key.
 import { assert } from "../../core/assert.ts";
 import type { TmcdCommand, TmcdRequest } from "../../wire/tmcd/index.ts";
 import { callerAddress, identityOf, type Route } from "./caller.ts";

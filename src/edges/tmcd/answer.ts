@@ -51,15 +51,14 @@ export async function answer(
       note(`${name}: the configuration did not come within ${time.answerMs} ms`);
       resolve(nothing);
     });
-    run(request, route, options, note)
-      .catch((error: unknown) => {
-        note(`${name}: ${error instanceof Error ? error.message : String(error)}`);
-        return nothing;
-      })
-      .then((reply) => {
-        cancel();
-        resolve(typeof reply === "string" ? Buffer.from(reply) : reply);
-      }, resolve);
+    const finish = (reply: Reply): void => {
+      cancel();
+      resolve(typeof reply === "string" ? Buffer.from(reply) : reply);
+    };
+    run(request, route, options, note).then(finish, (error: unknown) => {
+      note(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      finish(nothing);
+    });
   });
 }
 

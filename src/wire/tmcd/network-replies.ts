@@ -113,8 +113,8 @@ export function formatDelays(rows: readonly DelayRow[]): string {
         ["LINKNAME", link],
         ...both((end, suffix) => [[`RED${suffix}`, end.queue.isRed ? 1 : 0]]),
         ...both((end, suffix) => queueFields(end.queue, suffix)),
-        ["VNODE0", first.vnode ?? "foo"],
-        ["VNODE1", second.vnode ?? "bar"],
+        ["VNODE0", first.vnode],
+        ["VNODE1", second.vnode],
         ["NOSHAPING", isUnshaped ? 1 : 0],
         ...both((end, suffix) => [[`BACKFILL${suffix}`, end.backfillKbps]]),
       ])}`;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The request line: option words, a command word, arguments. [EMULAB-TMCD 2] Owns what each word may
-// hold; does not own where a request ends on a connection (split.ts) or who may ask what.
+// The request line: option words, a command word, arguments. [EMULAB-TMCD 2] Owns what each word
+// may hold; does not own where a request ends on a connection (split.ts) or who may ask what.
 //
 //   Q1. The parsed request depends on the text alone; no text makes the parser throw.
 //   Q2. Option words are options before the command only.

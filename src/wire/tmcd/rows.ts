@@ -91,8 +91,8 @@ export interface DelayEnd {
   readonly mac: string;
   readonly pipe: Pipe;
   readonly queue: Queue;
-  /** The node at that end; the name of the link for a bridge. */
-  readonly vnode?: string;
+  /** The node at that end; the name of the link for a bridge. No placeholder stands for it. */
+  readonly vnode: string;
   readonly backfillKbps: number;
 }
 

@@ -36,10 +36,11 @@ export const ntpdrift: Handler = async ({ node, source, request, note }) => {
   return silence;
 };
 
-/** Kept as it came. */
+/** Kept as it came; requests are read byte by byte, texts are UTF-8. */
 export function upload(command: CommandName): Handler {
   return async ({ node, source, request }) => {
-    await source.report(node, { kind: "upload", command, text: request.args });
+    const text = Buffer.from(request.args, "latin1").toString("utf8");
+    await source.report(node, { kind: "upload", command, text });
     return silence;
   };
 }
