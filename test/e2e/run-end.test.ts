@@ -23,7 +23,7 @@ import {
 const deserted = nodesWith(
   "emulab-sync -i 2 -n meet",
   "emulab-sync -n meet",
-  "echo no luck >&2; exit 9",
+  sh("echo no luck >&2; exit 9"),
 );
 
 describe("a run ends", () => {
@@ -65,7 +65,7 @@ $ns at 0.5 "$late start"`;
     expect(stdout).toContain(message);
     // Who died is told beside it, with its last words.
     expect(stdout).toContain("program n2_startcmd on n2 exited with 9");
-    expect(stdout).toContain("no luck");
+    expect(stdout).toContain("| no luck");
     expect(result.barriers[0]?.participants.map(({ node }) => node).sort()).toEqual(["n0", "n1"]);
     expect(code).toBe(1);
   });

@@ -11,6 +11,7 @@ import {
   readRecord,
   readText,
   runBody,
+  sh,
   startRun,
   writeExperiment,
 } from "./support/experiment.ts";
@@ -38,6 +39,28 @@ describe.each(modes)("nodes in %s mode", (mode) => {
     expect(ran.result.reasons).toEqual([
       { code: "PROGRAM", message: "program n0_startcmd on n0 exited with 9, expected 0" },
     ]);
+  });
+});
+
+describe("startcmddone", () => {
+  test.each([
+    ["0", "0"],
+    ["17", "17"],
+    ["-1", "666"],
+    ["oops", "666"],
+    ["", "666"],
+  ])("given '%s' leaves %s beside the boot files", async (status, left) => {
+    const boot = scratch();
+    const { code } = await run("startcmddone", [status], { env: { MUSTER_BOOT: boot } });
+    expect(code).toBe(0);
+    expect(readText(join(boot, "startstatus"))).toBe(`${left}\n`);
+  });
+
+  test("says so when it cannot", async () => {
+    const env = { MUSTER_BOOT: join(scratch(), "missing") };
+    const { code, stderr } = await run("startcmddone", ["3"], { env });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^startcmddone: cannot report status 3: .*\n$/);
   });
 });
 
@@ -142,11 +165,12 @@ $ns at 0.6 "$b kill KILL"`;
 describe("what a run leaves", () => {
   test("the files of the results, and nothing else", async () => {
     const junit = join(scratch(), "junit.xml");
-    const ran = await runBody(nodesWith("echo out; echo err >&2"), ["--junit", junit]);
+    const ran = await runBody(nodesWith(sh("echo out; echo err >&2")), ["--junit", junit]);
     expect(readdirSync(ran.out).sort()).toEqual([
       ...["nodes", "proj", "record.ndjson", "report.html", "result.json"],
     ]);
-    expect(ran.text("nodes/n0/local/logs/n0_startcmd.out")).toContain("out\n");
+    expect(ran.text("nodes/n0/local/logs/n0_startcmd.out")).toBe("out\n");
+    expect(ran.text("nodes/n0/local/logs/n0_startcmd.err")).toBe("err\n");
     expect(ran.text("report.html")).toMatch(/^<!doctype html>/i);
     expect(readText(junit)).toContain("<testsuite");
     expect(readRecord(ran.out).at(-1)).toMatchObject({ type: "run-ended", outcome: "passed" });
