@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Plants known mistakes in a copy of the shipped files, one at a time, and shows that each is found:
-// by the simulation, or by the test it names. A mutant that is not found means that a test proves
-// nothing. `node tools/mutants.ts [PART OF A NAME]`; the list is test/simulation/mutants.json.
+// Plants known mistakes in a copy of the shipped files, one at a time, and shows that each is
+// found: by the simulation, or by the test it names. A mutant that is not found means that a test
+// proves nothing. `node tools/mutants.ts [PART OF A NAME]`; the list is
+// test/simulation/mutants.json.
 import { spawn } from "node:child_process";
 import {
   cpSync,

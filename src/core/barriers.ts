@@ -46,8 +46,8 @@ export class Barriers {
   }
 
   /**
-   * B4 for all parties of an edge that ended. They leave at one instant: were they taken back one by
-   * one, a barrier could cross in between on the count of somebody who is gone as well (B1).
+   * B4 for all parties of an edge that ended. They leave at one instant: were they taken back one
+   * by one, a barrier could cross in between on the count of somebody who is gone as well (B1).
    */
   leaveTogether(scopes: ReadonlyMap<string, Scope>, waiters: readonly Waiter[], turn: Turn): void {
     for (const waiter of waiters) this.#remove(waiter);

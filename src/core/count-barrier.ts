@@ -42,7 +42,9 @@ export class CountBarrier {
   warningTimer = 0;
   warned = false;
   readonly waiters: Set<Waiter> = new Set();
-  /** Initialisers that did not wait, and those who left: kept for the record, the oldest dropped. */
+  /**
+   * Initialisers that did not wait, and those who left: kept for the record, the oldest dropped.
+   */
   readonly gone: ParticipantRecord[] = [];
   readonly digest: Digest = new Digest();
 
@@ -104,7 +106,8 @@ export class CountBarrier {
 }
 
 function describeWaiter(waiter: Waiter): string {
-  return `${waiter.edge.name} ${waiter.connection} ${waiter.contribution} ${waiter.error} ${waiter.arrivedUs}`;
+  const { edge, connection, contribution, error, arrivedUs } = waiter;
+  return `${edge.name} ${connection} ${contribution} ${error} ${arrivedUs}`;
 }
 
 /** How a party is named to people: its own name, or the little that is known (B10). */

@@ -8,7 +8,9 @@ export interface BarrierDescription {
   readonly name: string;
   readonly kind: "count";
   readonly generation: number;
-  /** Parties asked for so far by inits, waiting initialisers included; 0 when nobody initialised. */
+  /**
+   * Parties asked for so far by inits, waiting initialisers included; 0 when nobody initialised.
+   */
   readonly expected: number;
   /** Parties that wait now. */
   readonly arrived: number;

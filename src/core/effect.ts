@@ -39,7 +39,9 @@ export interface Refused {
   readonly message: string;
 }
 
-/** The incarnation has ended (its lease ran out, or a newer one attached): close every connection. */
+/**
+ * The incarnation has ended (its lease ran out, or a newer one attached): close every connection.
+ */
 export interface Revoked {
   readonly kind: "revoked";
 }

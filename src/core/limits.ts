@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Every bound of the core and the servers, with its unit, in one place. Over a limit the answer
-// names the limit and how to raise it (`--limit NAME=VALUE`). Experiment files have their own bounds
-// in experiment/limits.ts. Each bound is tested at the limit and one past it.
+// names the limit and how to raise it (`--limit NAME=VALUE`). Experiment files have their own
+// bounds in experiment/limits.ts. Each bound is tested at the limit and one past it.
 import { assert } from "./assert.ts";
 
 export interface Limits {

@@ -23,10 +23,9 @@ export function arrivedNames(barrier: CountBarrier, max: number): readonly strin
 export function missingNames(scope: Scope, barrier: CountBarrier, max: number): readonly string[] {
   if (barrier.count === 0) return [];
   const unseen = unseenNodes(scope, barrier);
-  const from =
-    unseen.length === 0
-      ? "anonymous"
-      : `nobody came yet from ${unseen.slice(0, max).join(", ")}${unseen.length > max ? ` and ${unseen.length - max} more` : ""}`;
+  const more = unseen.length > max ? ` and ${unseen.length - max} more` : "";
+  const named = `nobody came yet from ${unseen.slice(0, max).join(", ")}${more}`;
+  const from = unseen.length === 0 ? "anonymous" : named;
   if (barrier.count > 0) return [`${barrier.count} more to wait (${from})`];
   return [`an init that adds ${-barrier.count} (${from})`];
 }

@@ -3,7 +3,8 @@
 // clocks, randomness or promises. Equal entries give equal effects on every replica.
 //
 //   S1. Log time L advances by clamp(stamp - previous stamp, 0, 2 s) (D2).
-//   S2. Timers due at the entry's L are expired before its commands; at a tie the deadline wins (D3).
+//   S2. Timers due at the entry's L are expired before its commands; at a tie the deadline wins
+//       (D3).
 //   S3. Batches that are not the next of a living incarnation change nothing (E2).
 
 import type { AgendaPort } from "./agenda.ts";
@@ -394,10 +395,8 @@ export class Service {
 
 function digestScope(scope: Scope, digest: Digest): void {
   for (const barrier of scope.barriers.values()) {
-    digest.addRow(
-      `barrier ${scope.name} ${barrier.name} ${barrier.generation} ${barrier.count} ${barrier.error} ${barrier.expected}`,
-      1,
-    );
+    const { name, generation, count, error, expected } = barrier;
+    digest.addRow(`barrier ${scope.name} ${name} ${generation} ${count} ${error} ${expected}`, 1);
     digest.addRow(`warned ${scope.name} ${barrier.name} ${barrier.warned}`, 1);
     digest.addDigest(barrier.digest);
   }

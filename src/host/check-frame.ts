@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Checks frames of an edge before anything is made of them. What goes into the log is read again at
-// every restart, so a command of the wrong shape must not get there: the core would refuse to start.
+// every restart, so a command of the wrong shape must not get there: the core would refuse to
+// start.
 import type { Command, Participant } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
 import { utf8Length } from "../core/text.ts";

@@ -35,7 +35,9 @@ export class EdgeOutbox {
     return true;
   }
 
-  /** For what an edge's life depends on: a full mailbox must not keep it from ending or returning. */
+  /**
+   * For what an edge's life depends on: a full mailbox must not keep it from ending or returning.
+   */
   submitAlways(command: Command): void {
     this.#queued.push(command);
     if (this.#queued.length === 1) this.#wake();
@@ -63,7 +65,9 @@ export class EdgeOutbox {
     return batch;
   }
 
-  /** All batches up to `number` are in the log. @returns true when a full mailbox has room again. */
+  /**
+   * All batches up to `number` are in the log. @returns true when a full mailbox has room again.
+   */
   acknowledge(number: number): boolean {
     let done = 0;
     for (const batch of this.#unacknowledged) {

@@ -15,8 +15,8 @@ interface Incarnation {
 /** Ended incarnations whose last words are kept for a late return; the oldest goes first. */
 const endedKeptMax = 1_000;
 /**
- * How many of them each: a host that replays its log keeps everything it ever told an edge until the
- * edge comes back and says what it has seen, or ends.
+ * How many of them each: a host that replays its log keeps everything it ever told an edge until
+ * the edge comes back and says what it has seen, or ends.
  */
 const lastWordsMax = 64;
 

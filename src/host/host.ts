@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Host: the loop around one core. Collects the commands of one turn of the event loop into an entry,
-// appends it, applies what the log delivers, hands effects to the edges, and keeps ONE timer armed.
-// The append is the only place where it waits between a command and its effects.
+// Host: the loop around one core. Collects the commands of one turn of the event loop into an
+// entry, appends it, applies what the log delivers, hands effects to the edges, and keeps ONE timer
+// armed. The append is the only place where it waits between a command and its effects.
 //
 //   H1. Effects leave only after their entry came back from the log.
-//   H2. After a failed append everything unacknowledged is sent again, in order, until it is applied.
+//   H2. After a failed append everything unacknowledged is sent again, in order, until it is
+//       applied.
 //   H3. Effects for an edge that is away are kept until it returns or its lease ends.
 import type { Batch, Entry, LogEntry } from "../core/command.ts";
 import type { ScopeDescription } from "../core/description.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Names of the UNIX sockets of a core. `@NAME` is a socket in the abstract name space: it belongs to
-// the network name space, so that processes with another root directory reach it, and it is gone
+// Names of the UNIX sockets of a core. `@NAME` is a socket in the abstract name space: it belongs
+// to the network name space, so that processes with another root directory reach it, and it is gone
 // with its process, also after kill -9. It has no file permissions; the secret of the link guards
 // it. Anything else is a path.
 

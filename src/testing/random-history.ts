@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A long random history from a seed, and the digest it leads to: the same on every machine and every
-// version of the runtime, or the core is not deterministic (D16). Imports the core only, so that the
-// compiled file runs on any Node there is.
+// A long random history from a seed, and the digest it leads to: the same on every machine and
+// every version of the runtime, or the core is not deterministic (D16). Imports the core only, so
+// that the compiled file runs on any Node there is.
 import type { AgendaEvent, Batch, Command, LogEntry } from "../core/command.ts";
 import { Digest } from "../core/digest.ts";
 import { resolveLimits } from "../core/limits.ts";

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The machines of a simulated run: one core with its log, two sync servers, an edge without a wire in
-// a process of its own and one in the core's process. Everything in it is the shipped code; what is
-// put under it is a clock, a network, processes and a log that delays and fails. Owns what exists and
-// how it dies; does not own what happens (simulator.ts) or whether it was right (history-checker.ts).
+// The machines of a simulated run: one core with its log, two sync servers, an edge without a wire
+// in a process of its own and one in the core's process. Everything in it is the shipped code; what
+// is put under it is a clock, a network, processes and a log that delays and fails. Owns what
+// exists and how it dies; does not own what happens (simulator.ts) or whether it was right
+// (history-checker.ts).
 
 import type { Limits } from "../core/limits.ts";
 import { Random } from "../core/random.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Simulator: one seed, one history. Draws what clients do and what breaks from the seed, lets it
-// happen to the shipped code under virtual time, and has the history judged. The same seed gives the
-// same run to the last line.
+// happen to the shipped code under virtual time, and has the history judged. The same seed gives
+// the same run to the last line.
 //
 // A line of the trace is `SECONDS WHO WHAT`:
 //   cN            a client: what it asks and where, how it ends (answered N, leaves, is closed)

@@ -2,8 +2,8 @@
 // Virtual time under shipped code: a clock that moves only when told, from one timer to the next.
 //
 //   V1. Timers fire in (instant, order of setting).
-//   V2. Between two instants everything that promises, streams and `nextTick` have to do is done: the
-//       event loop is turned until nothing asks for another turn.
+//   V2. Between two instants everything that promises, streams and `nextTick` have to do is done:
+//       the event loop is turned until nothing asks for another turn.
 // Nothing here reads a real clock, so a run depends on its seed and on nothing else.
 import type { Cancel, Clock } from "../host/clock.ts";
 import { systemClock } from "../host/clock.ts";
@@ -14,7 +14,9 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Turns of the event loop after the last `endOfTurn`; streams take a few to hand a chunk through. */
+/**
+ * Turns of the event loop after the last `endOfTurn`; streams take a few to hand a chunk through.
+ */
 const quietTurns = 3;
 
 export class VirtualClock implements Clock {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Goal: a core that dies at any moment and starts again from its log changes nothing for anybody.
-// Method: one scenario, a sync server and an edge without a wire in processes of their own, the core
-// on an SQLite log. The core is killed at every position of the log, at each of three moments, and a
-// new one reads the file; the bytes that each TCP client gets and the effects that the other edge gets
-// must be those of the undisturbed run.
+// Method: one scenario, a sync server and an edge without a wire in processes of their own, the
+// core on an SQLite log. The core is killed at every position of the log, at each of three moments,
+// and a new one reads the file; the bytes that each TCP client gets and the effects that the other
+// edge gets must be those of the undisturbed run.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Goal: whatever breaks, nobody is released early, everybody hears once, nothing hangs. Method: fixed
-// seeds through the simulator: the shipped core, logs, links and sync servers under virtual time. That
-// it finds mistakes when there are some: mutants.test.ts.
+// Goal: whatever breaks, nobody is released early, everybody hears once, nothing hangs. Method:
+// fixed seeds through the simulator: the shipped core, logs, links and sync servers under virtual
+// time. That it finds mistakes when there are some: mutants.test.ts.
 import { describe, expect, it } from "vitest";
 import { runSimulate } from "../../src/cli/commands/simulate.ts";
 import { Random } from "../../src/core/random.ts";

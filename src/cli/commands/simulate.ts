@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// `muster simulate`: runs seeds through the simulator and prints what it found, with the command that
-// repeats a seed. Prints; the simulator itself is testing/simulator.ts.
+// `muster simulate`: runs seeds through the simulator and prints what it found, with the command
+// that repeats a seed. Prints; the simulator itself is testing/simulator.ts.
 import type { SimulationResult } from "../../testing/simulator.ts";
 import { simulate } from "../../testing/simulator.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -56,9 +56,9 @@ export async function runSimulate(argv: SimulateArguments, io: SimulateIo): Prom
   if (argv.json) {
     io.stdout(`${JSON.stringify({ ...totals, failed, coverage: Object.fromEntries(coverage) })}\n`);
   } else {
-    io.stdout(
-      `${totals.seeds} seeds, ${totals.clients} clients, ${totals.answered} answered, ${totals.crossings} crossings, ${totals.virtualSeconds} virtual seconds, ${failed.length} seeds failed\n`,
-    );
+    const { seeds, clients, answered, crossings, virtualSeconds } = totals;
+    io.stdout(`${seeds} seeds, ${clients} clients, ${answered} answered, ${crossings} crossings, `);
+    io.stdout(`${virtualSeconds} virtual seconds, ${failed.length} seeds failed\n`);
     for (const key of [...coverage.keys()].sort()) io.stdout(`  ${key} ${coverage.get(key)}\n`);
   }
   return failed.length === 0 ? exitCodes.ok : exitCodes.failed;
@@ -66,5 +66,7 @@ export async function runSimulate(argv: SimulateArguments, io: SimulateIo): Prom
 
 function formatFailure({ seed, problems, faults }: SimulationResult, ops: number): string {
   const lines = problems.map((problem) => `  ${problem}\n`).join("");
-  return `seed ${seed} failed (faults: ${faults.join(" ") || "none"})\n${lines}repeat it with: muster simulate --seed ${seed} --ops ${ops} --verbose\n`;
+  const head = `seed ${seed} failed (faults: ${faults.join(" ") || "none"})\n`;
+  const repeat = `repeat it with: muster simulate --seed ${seed} --ops ${ops} --verbose\n`;
+  return head + lines + repeat;
 }

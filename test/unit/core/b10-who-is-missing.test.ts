@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // B10: the answer of a timed-out or failed barrier names the missing participants that are known;
-// a wait older than 10 s warns once with the same list. Catches: a list that is made after the party
-// was taken back (its own wait counted among the missing), and a warning about nobody.
+// a wait older than 10 s warns once with the same list. Catches: a list that is made after the
+// party was taken back (its own wait counted among the missing), and a warning about nobody.
 import { expect, it } from "vitest";
 import type { Applied, WaitWarning } from "../../../src/core/effect.ts";
 import { CoreDriver, effectsOf, init, initOnly, wait } from "../../../src/testing/core-driver.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // B8: a crossed generation leaves behind only its bounded record: O(1) per name, bounded per scope,
-// the oldest dropped first. Catches: a record that is never dropped (`close` without its bound), and
-// a warning timer that outlives its barrier.
+// the oldest dropped first. Catches: a record that is never dropped (`close` without its bound),
+// and a warning timer that outlives its barrier.
 import { expect, it } from "vitest";
 import { CoreDriver, effectsOf, init, initOnly, wait } from "../../../src/testing/core-driver.ts";
 

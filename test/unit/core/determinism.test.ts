@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // D16: equal entries give equal effects, on every machine and every runtime. Method: a long random
 // history against a constant that is committed, and the core without its types on the Node that the
-// system has, which may be an older major. The history of a million entries runs with MUSTER_SLOW=1.
+// system has, which may be an older major. The history of a million entries runs with
+// MUSTER_SLOW=1.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// E1 of an edge one incarnation lives, E2 batches count in their order, E3 an ended incarnation never
-// comes back; leases (D5). Catches: an `accepts` without `ended`, a lease that is not cleared by the
-// edge's return, a lease that runs in the time of a clock instead of the log.
+// E1 of an edge one incarnation lives, E2 batches count in their order, E3 an ended incarnation
+// never comes back; leases (D5). Catches: an `accepts` without `ended`, a lease that is not cleared
+// by the edge's return, a lease that runs in the time of a clock instead of the log.
 import { describe, expect, it } from "vitest";
 import { CoreDriver, effectsOf, init, releases, wait } from "../../../src/testing/core-driver.ts";
 

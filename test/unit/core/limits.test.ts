@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every limit of the core at its value and one past it; past it the answer names the limit and how to
-// raise it, and leaves nothing behind. Limits of the host and its links: test/unit/host/limits.
+// Every limit of the core at its value and one past it; past it the answer names the limit and how
+// to raise it, and leaves nothing behind. Limits of the host and its links: test/unit/host/limits.
 import { describe, expect, it } from "vitest";
 import type { AgendaLoad } from "../../../src/core/command.ts";
 import type { Applied } from "../../../src/core/effect.ts";

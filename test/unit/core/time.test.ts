@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// S1 log time and its clamp, S2 deadlines before commands, D2 steps of a clock. Catches: a clamp that
-// is missing at either end, and timers expired after the commands of their entry.
+// S1 log time and its clamp, S2 deadlines before commands, D2 steps of a clock. Catches: a clamp
+// that is missing at either end, and timers expired after the commands of their entry.
 import { describe, expect, it } from "vitest";
 import { logStepUsMax, tickIntervalUs } from "../../../src/core/limits.ts";
 import { CoreDriver, initOnly, releases, wait } from "../../../src/testing/core-driver.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// T1 rows come out in (due, id) order, T2 a cleared row never comes out. Method: random settings and
-// clearings against a sorted list. Catches: a heap that compares by due alone, and a `clear` that
-// leaves the row alive.
+// T1 rows come out in (due, id) order, T2 a cleared row never comes out. Method: random settings
+// and clearings against a sorted list. Catches: a heap that compares by due alone, and a `clear`
+// that leaves the row alive.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { TimerRow } from "../../../src/core/timers.ts";

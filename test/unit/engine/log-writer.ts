@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Appends to an SQLite log for ever and prints the sequence of each acknowledged entry: the victim of
-// the kill test.
+// Appends to an SQLite log for ever and prints the sequence of each acknowledged entry: the victim
+// of the kill test.
 import { writeSync } from "node:fs";
 import { SqliteLog } from "../../../src/engine/sqlite-log.ts";
 import { systemClock } from "../../../src/host/clock.ts";

@@ -161,7 +161,8 @@ function record(
 
 export function describeEffect(effect: EdgeEffect): string {
   if (effect.kind === "released") {
-    return `${effect.outcome} ${effect.barrier}.${effect.generation} ${effect.error} [${effect.connections}]`;
+    const { outcome, barrier, generation, error, connections } = effect;
+    return `${outcome} ${barrier}.${generation} ${error} [${connections}]`;
   }
   return "connection" in effect ? `${effect.kind} ${effect.connection}` : effect.kind;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Links to edges in other processes: cut at every message boundary, lost for shorter and longer than
-// a lease, held by somebody who may not, fed with garbage; and over a real UNIX socket with an edge
-// process that is killed. D14.
+// Links to edges in other processes: cut at every message boundary, lost for shorter and longer
+// than a lease, held by somebody who may not, fed with garbage; and over a real UNIX socket with an
+// edge process that is killed. D14.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -280,11 +280,13 @@ describe("a UNIX socket", () => {
 import { systemClock } from ${module("host/clock.ts")};
 import { resolveLimits } from ${module("core/limits.ts")};
 import { wait } from ${module("testing/core-driver.ts")};
-const connect = connectRemoteEdge({ secret: ${JSON.stringify(secret)}, clock: systemClock, limits: resolveLimits(), path: ${JSON.stringify(path)} });
+const [, , secret = "", path = ""] = process.argv;
+const limits = resolveLimits();
+const connect = connectRemoteEdge({ secret, clock: systemClock, limits, path });
 connect("e", { onEffects() {} }).submit(wait(1));
 `,
     );
-    const child = spawn(process.execPath, [program], { stdio: "inherit" });
+    const child = spawn(process.execPath, [program, secret, path], { stdio: "inherit" });
     const arrived = () => host.describe("s").barriers[0]?.arrived ?? 0;
     await until(() => arrived() === 1);
     child.kill("SIGKILL");
