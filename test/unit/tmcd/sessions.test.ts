@@ -124,9 +124,8 @@ describe("on loopback", () => {
   function loopback() {
     const { world, clock, log } = play(new World("pair"));
     const askAt = async (localAddress: string, text: string): Promise<string> => {
-      const route = {
-        ...{ transport: "tcp", isTls: false, peerAddress: "::ffff:127.0.0.1", localAddress },
-      } as const;
+      const peerAddress = "::ffff:127.0.0.1";
+      const route = { transport: "tcp", isTls: false, peerAddress, localAddress } as const;
       const reply = await answer(text, route, {
         ...{ source: world.source, clock, logger: log, time: tmcdTime },
         ...{ isInsecure: false, isDebugging: false },
