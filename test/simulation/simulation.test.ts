@@ -89,6 +89,9 @@ describe("runSimulate()", () => {
     expect(out).toContain("# SECONDS WHO WHAT");
     expect(out).toContain("run faults:");
     expect(out).toMatch(/2 seeds, \d+ clients, \d+ answered, \d+ crossings, .* 0 seeds failed/);
+    const [, covered, lines] = out.match(/core\/barriers\.ts (\d+)\/(\d+)/) ?? [];
+    expect(Number(covered)).toBeGreaterThan(0);
+    expect(Number(covered)).toBeLessThanOrEqual(Number(lines));
     out = "";
     await runSimulate({ ...argv, verbose: false, json: true }, io);
     expect(JSON.parse(out)).toMatchObject({ seeds: 2, failed: [] });
