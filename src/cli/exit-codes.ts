@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Exit statuses of `muster`. The old tools keep their own (docs/man). Listed in docs/reference/cli.md.
+// Exit statuses of `muster`, as in docs/reference/cli.md. The old tools keep their own (docs/man).
 
 export const exitCodes = {
   /** Everything asked for was done; for a run: it passed. */

@@ -15,7 +15,7 @@ export const processIo: CommandIo = {
   },
 };
 
-/** A failure of a command that is the user's to mend; `main` prints it and exits with the status. */
+/** A failure that is the user's to mend; `main` prints it and exits with the status. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
   readonly exitCode: number;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// SIGINT, SIGTERM and SIGHUP end a run in order; a second one ends Muster at once, and the reaper of
-// the run cleans up behind it. One Ctrl-C can arrive twice: the terminal sends it to everybody, and
-// npm passes on its own.
+// SIGINT, SIGTERM and SIGHUP end a run in order; a second one ends Muster at once, and the reaper
+// of the run cleans up behind it. One Ctrl-C can arrive twice: the terminal sends it to everybody,
+// and npm passes on its own.
 import { systemClock } from "../host/clock.ts";
 import { exitCodes } from "./exit-codes.ts";
 

@@ -41,7 +41,7 @@ export interface RunOptions {
   readonly seed: number;
   /** Ends the run this long after time 0; 0 for never. */
   readonly durationSeconds: number;
-  /** Ends the run when every program has waited this long for somebody who cannot come; 0: never. */
+  /** Ends the run when all programs have waited this long for who cannot come; 0: never. */
   readonly stuckSeconds: number;
   readonly nodeMode?: NodeMode;
   /** Command name on the nodes -> executable; `emulab-syncd` among them. */

@@ -21,7 +21,7 @@ import {
 
 const settleMs = 15_000;
 
-/** Ignores what can be ignored; its child has left the session, its grandchild too, both orphaned. */
+/** Ignores what can be ignored; child and grandchild have left the session, both orphaned. */
 const stubborn = sh(
   'trap "" TERM INT HUP; mkfifo $TMPDIR/fifo; ' +
     '(setsid sh -c "trap : TERM INT HUP; (setsid sh -c \\"trap : TERM; while :; do sleep 1000; done\\" &); ' +

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Goal: the times of a result are those of the fired party, and can be related to what programs
 // measure themselves.
-// Method: programs print CLOCK_MONOTONIC as their first instruction; that is held against `firedUs`.
+// Method: programs print CLOCK_MONOTONIC as their first instruction; `firedUs` must agree.
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { nodesWith, readRecord, readText, runBody } from "./support/experiment.ts";
 
-/** From the instant a program is let go to its first instruction: a shell and a Python, on a busy machine. */
+/** From letting a program go to its first instruction: a shell and a Python, on a busy machine. */
 const spawnUsMax = 400_000;
 const instants = [100, 200, 300, 400, 500, 600, 700, 800];
 

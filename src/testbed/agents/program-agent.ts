@@ -125,7 +125,7 @@ export class ProgramAgent {
     return { firedMonotonicUs: nowUs, outcome: "done", done: Promise.resolve(0) };
   }
 
-  /** The run ends: no program is started any more, and what ends from now on is judged by nobody. */
+  /** The run ends: nothing is started any more, and what ends from now on is judged by nobody. */
   beginEnd(): void {
     this.#ending = true;
     for (const running of this.#running.values()) running.stopped = true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Goal: the program agent starts, stops and times programs as events ask, and reports each end once.
+// Goal: the program agent starts, stops and times programs as asked, and tells of each end once.
 // Method: programs of a fake backend that end when the test says so, and a clock moved by hand.
 import { describe, expect, it } from "vitest";
 import type { Program } from "../../../src/experiment/model.ts";
