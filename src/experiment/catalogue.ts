@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a site knows and a file only names: node types, operating systems, thresholds. Data, so that
-// another site is another value. [EMULAB-NS 17.13]
+// What a site knows and a file only names: node types, operating systems, thresholds, files. Data,
+// so that another site is another value. [EMULAB-NS 17.13] read-catalogue.ts reads one from JSON.
 
 /** Kinds of hardware that change what a file may do. */
 export interface NodeType {
@@ -11,11 +11,14 @@ export interface NodeType {
 }
 
 export interface Catalogue {
-  /** Types by name; a name that is missing here is still accepted unless `strictTypes`. */
+  /** Types by name; a name that ends in `*` stands for all that begin so. See `findType`. */
   readonly types: ReadonlyMap<string, NodeType>;
+  /** Refuse types that are not listed. */
   readonly strictTypes: boolean;
   /** Operating system names; empty means that any name is accepted. */
   readonly osNames: ReadonlySet<string>;
+  /** Machines of the site by name, with their types. */
+  readonly machines: ReadonlyMap<string, string>;
   /** Type of a node that names none, and of one on a topography. */
   readonly defaultType: string;
   readonly mobileType: string;
@@ -32,6 +35,14 @@ export interface Catalogue {
   readonly delayCapacity: number;
   /** Directories that are shared between nodes: nothing is unpacked into them. */
   readonly sharedDirectories: readonly string[];
+  /** Boot services of nodes; empty means that any name is accepted. */
+  readonly services: ReadonlySet<string>;
+  /** Files on the site's own disks; undefined means that nobody looks. */
+  readonly files: ReadonlySet<string> | undefined;
+  /** Experiment files that the site has for others to `source`, by name. */
+  readonly includes: ReadonlyMap<string, string>;
+  /** Values of `$::TBCOMPAT::sitevariables(name)`. */
+  readonly siteVariables: ReadonlyMap<string, string>;
 }
 
 const plain: NodeType = { isSubnode: false, isRemote: false };
@@ -44,16 +55,26 @@ function types(...rows: readonly (readonly [NodeType, string])[]): ReadonlyMap<s
   );
 }
 
+/** The type of that name, or the first one whose beginning it shares. */
+export function findType(catalogue: Catalogue, name: string): NodeType | undefined {
+  const exact = catalogue.types.get(name);
+  if (exact !== undefined) return exact;
+  for (const [known, type] of catalogue.types) {
+    if (known.endsWith("*") && name.startsWith(known.slice(0, -1))) return type;
+  }
+  return undefined;
+}
+
 /** The catalogue used when the caller gives none. */
 export const defaultCatalogue: Catalogue = {
   types: types(
     [plain, "pc pc600 pc850 pc2000 pc3000 pc2400c2 dnard shark pcvm garcia robot"],
     [subnode, "ixp-bv mica2"],
-    [remote, "pcplab pcplabdsl pcplabinet pcplabintl pcplabinet2"],
-    [remote, "pcvroninet2 pcvroninet pcvronintl pcvrondsl pcvwainet"],
+    [remote, "pcplab* pcvron* pcvwa*"],
   ),
   strictTypes: false,
   osNames: new Set(),
+  machines: new Map(),
   defaultType: "pc",
   mobileType: "robot",
   areas: new Set(["MEB-ROBOTS"]),
@@ -63,4 +84,18 @@ export const defaultCatalogue: Catalogue = {
   addressBase: 10,
   delayCapacity: 2,
   sharedDirectories: ["/proj", "/groups", "/users", "/share"],
+  services: new Set(),
+  files: undefined,
+  includes: new Map(),
+  siteVariables: new Map(),
+};
+
+/**
+ * The site that the recorded results come from: types are checked, and its disks are empty. Used
+ * under `compat` when the caller gives none.
+ */
+export const referenceCatalogue: Catalogue = {
+  ...defaultCatalogue,
+  strictTypes: true,
+  files: new Set(),
 };

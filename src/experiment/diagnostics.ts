@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Collects the findings about a file and prints one with its source line and a caret.
 
-import { diagnosticsMax, excerptCharactersMax } from "./limits.ts";
+import { diagnosticsMax, excerptCharactersMax, excerptSourceMax } from "./limits.ts";
 import type { Diagnostic } from "./model.ts";
 import type { SourceMap } from "./tcl/origin.ts";
 
@@ -39,11 +39,15 @@ export class Diagnostics {
     if (finding.severity === "error") this.errors += 1;
     if (this.isFull) return;
     const via = finding.via ?? [];
+    const at = this.#sources.position(offset);
+    const isElsewhere = at.file !== this.#sources.position(0).file;
+    const excerpt = this.#sources.lineText(offset).slice(0, excerptSourceMax);
     this.list.push({
       severity: finding.severity,
       code: finding.code,
       message: finding.message,
-      at: this.#sources.position(offset),
+      at,
+      ...(isElsewhere ? { excerpt } : {}),
       ...(finding.hint === undefined ? {} : { hint: finding.hint }),
       ...(via.length === 0 ? {} : { via: via.map((call) => this.#sources.position(call)) }),
     });
@@ -68,7 +72,7 @@ export function formatDiagnostic(diagnostic: Diagnostic, source: string): string
   const { file, line, column } = diagnostic.at;
   const head = `${file}:${line}:${column}: ${diagnostic.severity}[${diagnostic.code}]`;
   const lines = [`${head}: ${printable(diagnostic.message)}`];
-  const text = lineOf(source, line);
+  const text = diagnostic.excerpt ?? lineOf(source, line);
   if (text !== undefined && text.trim() !== "") {
     const from = column > excerptCharactersMax ? column - 41 : 0;
     const shown = text.slice(from, from + excerptCharactersMax);

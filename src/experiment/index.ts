@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
 // Experiment files: text to model.
 
-export { type Catalogue, defaultCatalogue, type NodeType } from "./catalogue.ts";
+export {
+  type Catalogue,
+  defaultCatalogue,
+  type NodeType,
+  referenceCatalogue,
+} from "./catalogue.ts";
 export { formatDiagnostic } from "./diagnostics.ts";
 export { fileBytesMax } from "./limits.ts";
 export type * from "./model.ts";
 export type { Tables } from "./ns/rows.ts";
 export { type ParseOptions, type ParseResult, parseNsFile } from "./parse.ts";
 export { type NsText, printNs } from "./print-ns.ts";
+export { type CatalogueResult, parseCatalogue } from "./read-catalogue.ts";
 export { findCycles, notYet } from "./validate.ts";
 export { yamlDepthMax, yamlNodesMax } from "./yaml/limits.ts";
 export { printYaml } from "./yaml/print.ts";

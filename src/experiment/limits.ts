@@ -32,6 +32,15 @@ export const outputBytesMax: number = 1024 * 1024;
 /** Bits of an integer in an expression. */
 export const integerBitsMax: number = 4_096;
 
+/** Times one experiment may run another file with `source`. */
+export const sourcedFilesMax: number = 256;
+
+/** Characters of the text that a regular expression may look at, times its length, for one step. */
+export const regexpWorkPerStep: number = 64;
+
+/** Elements of a compiled regular expression, repetitions written out. */
+export const regexpSizeMax: number = 2_000;
+
 /** Events of one experiment. [EMULAB-NS 7] */
 export const eventsMax: number = 14_000;
 
@@ -46,6 +55,9 @@ export const linkMembersMax: number = 50_000;
 
 /** Findings reported for one file; the rest is counted. */
 export const diagnosticsMax: number = 100;
+
+/** Characters of a line of another file that a finding carries along. */
+export const excerptSourceMax: number = 2_000;
 
 /** Characters of a source line that a formatted diagnostic shows. */
 export const excerptCharactersMax: number = 160;

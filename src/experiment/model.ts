@@ -23,6 +23,57 @@ export interface LinkMember {
   readonly toLink: LinkShape;
   /** Shaping from the link towards the node. */
   readonly fromLink: LinkShape;
+  /** The queue from the node towards the link; absent means drop-tail of the usual length. */
+  readonly queue?: QueueShape;
+}
+
+/** How a queue drops. */
+export interface QueueShape {
+  readonly kind: "drop-tail" | "red" | "gentle-red";
+  /** Most it holds, in `limitUnit`. */
+  readonly limit: number;
+  readonly limitUnit: "packets" | "bytes";
+  /** RED: average lengths where dropping begins and where everything is dropped, in packets. */
+  readonly minThreshold: number;
+  readonly maxThreshold: number;
+  /** RED: weight of the newest length in the average, 0 to 1. */
+  readonly averageWeight: number;
+  /** RED: one of so many packets is dropped at `maxThreshold`. */
+  readonly dropOneIn: number;
+  readonly meanPacketBytes: number;
+}
+
+/** One end of a flow of generated traffic. */
+export interface TrafficEnd {
+  readonly name: string;
+  readonly node: string;
+  readonly port: number;
+  /** Address of the node's first interface, `""` when it has none. */
+  readonly address: string;
+}
+
+/** Traffic from one node to another. Its events name it. */
+export interface TrafficFlow {
+  readonly name: string;
+  readonly kind: "cbr" | "ftp" | "telnet";
+  readonly protocol: "udp" | "tcp";
+  readonly source: TrafficEnd;
+  readonly sink: TrafficEnd;
+  readonly packetBytes: number;
+  /** Bits per second; undefined when the file sets none. */
+  readonly rateBps: number | undefined;
+  /** Seconds between packets; undefined when the file sets none, and the rate rules. */
+  readonly intervalSeconds: number | undefined;
+  /** Type-of-service byte; undefined when the file sets none. */
+  readonly tos: number | undefined;
+  readonly at: SourcePosition;
+}
+
+/** Something to unpack on a node before its programs start. */
+export interface Archive {
+  readonly directory: string;
+  /** A path or a URL. */
+  readonly file: string;
 }
 
 /** What one direction of one member asks for. */
@@ -48,6 +99,10 @@ export interface ExperimentNode {
   readonly hardwareType: string;
   /** What a failing node means for the run. */
   readonly failureAction: "fatal" | "nonfatal" | "ignore";
+  /** What is unpacked on it, in order; those of the whole experiment first. */
+  readonly archives?: readonly Archive[];
+  /** Packages to install, in order. */
+  readonly packages?: readonly string[];
   readonly at: SourcePosition;
 }
 
@@ -142,6 +197,8 @@ export interface PlannedEvent {
 export interface EventSequence {
   readonly name: string;
   readonly steps: readonly PlannedEvent[];
+  /** The sequence that runs when a step fails; this one then ends. */
+  readonly onError?: string;
 }
 
 /** Events with times relative to the start of the timeline. */
@@ -168,6 +225,7 @@ export interface Experiment {
   readonly sequences: readonly EventSequence[];
   readonly timelines: readonly EventTimeline[];
   readonly groups: readonly EventGroup[];
+  readonly traffic?: readonly TrafficFlow[];
   /** Barriers the file declares; programs may use others without. */
   readonly barriers?: readonly BarrierDeclaration[];
   /** The node that runs the sync server, or undefined when there is no node. */
@@ -185,6 +243,8 @@ export interface Diagnostic {
   readonly code: string;
   readonly message: string;
   readonly at: SourcePosition;
+  /** The source line, when it is not in the experiment file itself but in one that it sources. */
+  readonly excerpt?: string;
   /** What to do about it, when there is something to say. */
   readonly hint?: string;
   /** Calls and loops the fault was reached through, innermost first. */

@@ -3,7 +3,7 @@
 // and returns the experiment, its table rows and everything there is to say about the file.
 // Pure and deterministic: the same text and options give the same result, byte for byte.
 
-import { type Catalogue, defaultCatalogue } from "./catalogue.ts";
+import { type Catalogue, defaultCatalogue, referenceCatalogue } from "./catalogue.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import { fileBytesMax } from "./limits.ts";
 import type { Diagnostic, Experiment } from "./model.ts";
@@ -48,7 +48,10 @@ export interface ParseResult {
   readonly diagnostics: readonly Diagnostic[];
   /** What the file printed. */
   readonly output: string;
-  /** Table rows of the old system; undefined when any error was found. */
+  /**
+   * Table rows of the old system; undefined when an error was found. Under `compat` they are there
+   * as soon as `run` began to write them: what was wrong only then did not keep them back.
+   */
   readonly rows: Tables | undefined;
   /** Why the sync server runs where it does. */
   readonly syncServerReason: string | undefined;
@@ -62,7 +65,7 @@ function resolveParseOptions(options: ParseOptions): Resolved {
     compat,
     addresses: compat ? "legacy" : "stable",
     presets: [],
-    catalogue: defaultCatalogue,
+    catalogue: compat ? referenceCatalogue : defaultCatalogue,
     ...options,
   };
 }
@@ -103,12 +106,13 @@ function resultOf(
   context: NsContext | undefined,
   output: string,
 ): ParseResult {
-  const outcome = diagnostics.errors === 0 ? context?.outcome : undefined;
+  const written = context?.outcome;
+  const outcome = diagnostics.errors === 0 ? written : undefined;
   return {
     experiment: outcome?.experiment,
     diagnostics: diagnostics.finish(),
     output,
-    rows: outcome?.rows,
+    rows: context?.options.compat === true ? written?.rows : outcome?.rows,
     syncServerReason: outcome?.syncServer.reason,
   };
 }
@@ -179,6 +183,8 @@ class FileRun {
   #fail(script: Script, error: TclError): void {
     const { interp } = this.#context;
     if (error instanceof TclLimitError) this.#stopped = true;
+    // [EMULAB-NS 1] Nothing runs after an error of the language.
+    if (this.#context.options.compat) this.#stopped = true;
     if (error.details.silent !== true) this.#addError(error);
     const assigned = collectAssigned(script, interp);
     this.#poison.add(assigned.names);

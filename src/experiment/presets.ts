@@ -16,12 +16,19 @@ const presets: readonly (readonly [namespace: string, values: Readonly<Record<st
 /** Makes the namespaces and variables that a file may read. */
 export function presetGlobals(
   interp: Interpreter,
-  names: { readonly pid: string; readonly eid: string },
+  names: {
+    readonly pid: string;
+    readonly eid: string;
+    readonly catalogue: { readonly siteVariables: ReadonlyMap<string, string> };
+  },
 ): void {
   for (const [namespace, values] of presets) {
     interp.namespaces.set(namespace, new Frame("namespace", namespace, []));
     for (const [name, value] of Object.entries(values))
       interp.set(`::${namespace}::${name}`, value);
+  }
+  for (const [name, value] of names.catalogue.siteVariables) {
+    interp.set(`::TBCOMPAT::sitevariables(${name})`, value);
   }
   interp.set("::GLOBALS::pid", names.pid);
   interp.set("::GLOBALS::gid", names.pid);

@@ -4,9 +4,12 @@
 // touches the file system; the reading itself is in experiment/.
 // Exit status: 0 accepted, 1 refused, 66 unreadable.
 
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, dirname, isAbsolute, relative, resolve } from "node:path";
 import {
+  type Catalogue,
+  defaultCatalogue,
   type Experiment,
   fileBytesMax,
   formatDiagnostic,
@@ -14,7 +17,9 @@ import {
   type LinkShape,
   type ParseResult,
   type PlannedEvent,
+  parseCatalogue,
   parseNsFile,
+  referenceCatalogue,
 } from "../../experiment/index.ts";
 
 /** Exit status of a file that cannot be read (EX_NOINPUT). */
@@ -32,6 +37,10 @@ export interface ParseArguments {
   readonly set: readonly string[];
   readonly pid?: string;
   readonly eid?: string;
+  /** Order in which links get addresses. */
+  readonly addresses?: "legacy" | "stable";
+  /** JSON file that says what the site has. */
+  readonly catalogue?: string;
 }
 
 /** Where a command prints. */
@@ -47,6 +56,8 @@ export interface LoadOptions {
   readonly set?: readonly string[];
   readonly pid?: string;
   readonly eid?: string;
+  /** JSON file that says what the site has. */
+  readonly catalogue?: string;
 }
 
 /** A file that cannot be read, or an argument that makes no sense; the message says what to do. */
@@ -71,8 +82,11 @@ export async function loadExperiment(
 ): Promise<ParseResult & { readonly source: string }> {
   const presets = (options.set ?? []).map(parsePreset);
   const source = await readSource(file);
+  const catalogue = await loadCatalogue(options);
   const result = parseNsFile(source, {
     file,
+    resolve: resolveBeside(file),
+    ...(catalogue === undefined ? {} : { catalogue }),
     pid: options.pid ?? "muster",
     eid: options.eid ?? experimentName(file),
     presets,
@@ -80,6 +94,45 @@ export async function loadExperiment(
     ...(options.addresses === undefined ? {} : { addresses: options.addresses }),
   });
   return { ...result, source };
+}
+
+/** The catalogue that is named; what it includes is found from where it lies. */
+async function loadCatalogue(options: LoadOptions): Promise<Catalogue | undefined> {
+  const { catalogue: file, compat } = options;
+  if (file === undefined) return undefined;
+  const text = await readSource(file);
+  const read = resolveBeside(file);
+  const base = compat === true ? referenceCatalogue : defaultCatalogue;
+  const result = parseCatalogue(text, base, read);
+  if (result.ok) return result.catalogue;
+  const help = "see docs/reference/ns-language.md for what a catalogue may say";
+  throw new LoadError(`--catalogue ${file}: ${result.message}; ${help}`, 64);
+}
+
+/**
+ * Reads files for another one: only plain files in its directory and below, wherever symbolic links
+ * lead, and none larger than an experiment file may be.
+ */
+export function resolveBeside(file: string): (name: string) => string | undefined {
+  return (name) => {
+    try {
+      const root = realpathSync(dirname(file));
+      const target = realpathSync(resolve(root, name));
+      const way = relative(root, target);
+      if (way === "" || way.startsWith("..") || isAbsolute(way)) return undefined;
+      // Asked for before it is opened: opening a pipe would wait for somebody to write.
+      const { size, isFile } = inspect(target);
+      return isFile && size <= fileBytesMax ? decode(readFileSync(target)) : undefined;
+    } catch {
+      // Not there, not readable, a loop of links: the file that asked gets the error.
+      return undefined;
+    }
+  };
+}
+
+function inspect(target: string): { readonly size: number; readonly isFile: boolean } {
+  const status = statSync(target);
+  return { size: status.size, isFile: status.isFile() };
 }
 
 function parsePreset(text: string): readonly [string, string] {
@@ -147,10 +200,13 @@ function decode(bytes: Uint8Array): string {
  */
 export async function runParse(argv: ParseArguments, io: CommandOutput): Promise<number> {
   let loaded: ParseResult & { readonly source: string };
-  // Rows are the old system's own form, so they are judged and numbered by its rules.
-  const compat = argv.compat || argv.format === "rows";
+  // Rows are the old system's own form, so they are numbered by its rules.
+  const addresses = argv.addresses ?? (argv.format === "rows" ? "legacy" : undefined);
   try {
-    loaded = await loadExperiment(argv.file, { ...argv, compat });
+    loaded = await loadExperiment(argv.file, {
+      ...argv,
+      ...(addresses === undefined ? {} : { addresses }),
+    });
   } catch (error) {
     if (!(error instanceof LoadError)) throw error;
     io.stderr(`muster parse: ${error.message}\n`);

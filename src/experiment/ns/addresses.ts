@@ -6,7 +6,7 @@
 //   A2. Automatic subnets do not overlap any subnet reserved before.
 //   A3. Host parts start at 2 and only move forward within a link.
 
-import type { Catalogue } from "../catalogue.ts";
+import { type Catalogue, findType } from "../catalogue.ts";
 import type { LinkObject, MemberObject, NodeObject } from "./objects.ts";
 
 export type AddressMode = "legacy" | "stable";
@@ -23,6 +23,7 @@ export interface AddressFault {
 export interface AddressPlan {
   /** Address of a member, "" when it has none. */
   readonly of: (member: MemberObject) => string;
+  readonly maskOf: (link: LinkObject) => string;
   readonly faults: readonly AddressFault[];
 }
 
@@ -61,9 +62,17 @@ function* candidates(base: number, mask: number): Generator<number> {
   }
 }
 
+/** The plan of an experiment whose addresses an outside tool gives: those set by hand only. */
+export function planNothing(): AddressPlan {
+  const of = ({ node, port }: MemberObject): string => node.ports[port]?.address ?? "";
+  return { of, maskOf: ({ netmask }) => netmask, faults: [] };
+}
+
 class Allocator {
   readonly assigned = new Map<MemberObject, string>();
   readonly faults: AddressFault[] = [];
+  readonly #masks = new Map<LinkObject, string>();
+  #remoteLinks = 0;
   readonly #used: Subnet[] = [];
   /** Where the search for each mask goes on: what was refused once stays refused. */
   readonly #searches = new Map<number, Generator<number>>();
@@ -74,6 +83,8 @@ class Allocator {
 
   of = (member: MemberObject): string =>
     this.assigned.get(member) ?? member.node.ports[member.port]?.address ?? "";
+
+  maskOf = (link: LinkObject): string => this.#masks.get(link) ?? link.netmask;
 
   reserve(subnet: Subnet): void {
     if (!this.#used.some(({ base, mask }) => base === subnet.base && mask === subnet.mask)) {
@@ -95,11 +106,31 @@ class Allocator {
     this.faults.push({ link, severity: "error", code, message, hint });
   }
 
+  /** [EMULAB-NS 11.5] Subnets of links to the outside are numbered apart. */
+  allocateRemote(link: LinkObject): void {
+    const given = link.members.find((member) => this.of(member) !== "");
+    if (given !== undefined) {
+      const message = `address ${this.of(given)} on the remote link ${link.name}`;
+      this.fault(link, "NS_ADDRESS", message, "Remote links get addresses of their own.");
+      return;
+    }
+    this.#masks.set(link, remoteMask);
+    link.columns.set("widearea", "1");
+    this.#remoteLinks += 1;
+    if (this.#remoteLinks > 255) {
+      this.fault(link, "NS_SUBNETS", "Ran out of subnets.", "Use fewer remote links.");
+      return;
+    }
+    link.members.forEach((member, at) => {
+      this.assigned.set(member, `69.69.${this.#remoteLinks}.${2 + at}`);
+    });
+  }
+
   allocate(link: LinkObject): void {
     const mask = addressToNumber(link.netmask);
     const taken = new Set<number>();
     let subnet: Subnet | undefined;
-    for (const member of link.members) {
+    for (const member of bridgedLinks(link).flatMap(({ members }) => members)) {
       const address = this.of(member);
       if (address === "") continue;
       const value = addressToNumber(address);
@@ -120,7 +151,8 @@ class Allocator {
       if (host >= last) {
         const message = `Ran out of IP addresses in subnet ${numberToAddress(subnet.base)}.`;
         this.fault(link, "NS_HOSTS", message, "Give the LAN a larger netmask: tb-set-netmask.");
-        return;
+        this.assigned.set(member, "255.255.255.255");
+        continue;
       }
       this.assigned.set(member, numberToAddress((subnet.base | host) >>> 0));
       host += 1;
@@ -128,9 +160,22 @@ class Allocator {
   }
 }
 
+const remoteMask = "255.255.255.248";
+
+/** The link itself, then all that bridges join to it. */
+function bridgedLinks(link: LinkObject): LinkObject[] {
+  const found = new Set([link]);
+  for (const { members } of found) {
+    for (const { node } of members) {
+      if (node.isBridge) for (const port of node.ports) found.add(port.link);
+    }
+  }
+  return [...found];
+}
+
 /** Whether a node sits outside of the testbed. */
 function isRemote(node: NodeObject, catalogue: Catalogue): boolean {
-  return catalogue.types.get(node.type)?.isRemote === true;
+  return findType(catalogue, node.type)?.isRemote === true;
 }
 
 /**
@@ -146,7 +191,9 @@ export function planAddresses(
   const allocator = new Allocator(catalogue.addressBase);
   if (mode === "stable") reserveAll(allocator, links);
   for (const link of links) {
-    if (link.isLan && link.members.some(({ node }) => isRemote(node, catalogue))) {
+    const leavesSite = link.members.some(({ node }) => isRemote(node, catalogue));
+    if (leavesSite && !link.isLan && mode === "legacy") allocator.allocateRemote(link);
+    else if (leavesSite && link.isLan) {
       allocator.faults.push({
         link,
         severity: "warning",
@@ -156,9 +203,9 @@ export function planAddresses(
       });
       if (!compat) continue;
     } else allocator.allocate(link);
-    check(allocator, link);
+    check(allocator, link, compat);
   }
-  return { of: allocator.of, faults: allocator.faults };
+  return { of: allocator.of, maskOf: allocator.maskOf, faults: allocator.faults };
 }
 
 function reserveAll(allocator: Allocator, links: readonly LinkObject[]): void {
@@ -172,20 +219,27 @@ function reserveAll(allocator: Allocator, links: readonly LinkObject[]): void {
   }
 }
 
-/** The host part of every address must be neither all zeros nor all ones, and its own. */
-function check(allocator: Allocator, link: LinkObject): void {
-  const host = ~addressToNumber(link.netmask) >>> 0;
+/**
+ * The host part of every address must be neither all zeros nor all ones, and its own: the old
+ * system does not look for the last. [EMULAB-NS 11.6]
+ */
+function check(allocator: Allocator, link: LinkObject, compat: boolean): void {
+  const host = ~addressToNumber(allocator.maskOf(link)) >>> 0;
   const seen = new Map<string, string>();
   for (const member of link.members) {
     const address = allocator.of(member);
     const part = (addressToNumber(address === "" ? "0" : address) & host) >>> 0;
+    if (address === "" && compat) {
+      const message = "[inet_atohl] Invalid ip ; cannot be converted!";
+      allocator.fault(link, "NS_ADDRESS", message, `${link.name} has members without an address.`);
+    }
     if (part === 0 || part === host) {
       const message =
         `[check-ip-mask] IP address ${address} with netmask ${link.netmask} has either all '0's ` +
         "(reserved) or all '1's (broadcast) in the host portion of the address.";
       allocator.fault(link, "NS_HOST_PART", message, `Choose another address on ${link.name}.`);
     }
-    const other = seen.get(address);
+    const other = compat ? undefined : seen.get(address);
     if (other !== undefined && address !== "") {
       const message = `${other} and ${member.node.name} have the same address ${address}`;
       allocator.fault(link, "NS_SAME_ADDRESS", message, "Give one of them another address.");

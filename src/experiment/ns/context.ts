@@ -78,6 +78,13 @@ export class NsContext {
   /** Set by node-config: where later nodes are. */
   topography: TopographyObject | undefined = undefined;
   linkMembers = 0;
+  sourcedFiles = 0;
+  /** The last object was not put into a variable yet: spoils the next capture under compat. */
+  hasLoose = false;
+  /** `source tb_compat.tcl` was run: without it the old system knows no tb-* command. */
+  hasTestbedFile = false;
+  /** Inside make-simulated: events there are ignored. [EMULAB-NS 7] */
+  isSimulated = false;
   eventCount = 0;
   hasRun = false;
   /** Set by `$ns run` when nothing was wrong up to there. */
@@ -115,7 +122,10 @@ export class NsContext {
     list.push(object);
     this.#byKind.set(object.kind, list);
     this.#order(object.kind).insert(object.name);
-    if (!object.isNamed) this.#unnamed += 1;
+    if (!object.isNamed) {
+      this.#unnamed += 1;
+      this.hasLoose = true;
+    }
     return object;
   }
 
@@ -236,6 +246,12 @@ export class NsContext {
   /** Reports an error at a word of a command; the command goes on. */
   report(site: Command, code: string, message: string, details: TclErrorDetails = {}): void {
     this.finding("error", site, code, message, details);
+  }
+
+  /** Notes that the documented meaning is taken where the old system had another. */
+  differs(site: Command, message: string, details: TclErrorDetails = {}): void {
+    if (this.options.compat) return;
+    this.finding("note", site, "NS_DIFFERS", `the old system ${message}`, details);
   }
 
   /** Reports something that does not refuse the file. */

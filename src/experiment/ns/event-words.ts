@@ -3,6 +3,7 @@
 // [EMULAB-NS 7] One function for each kind of object; each returns a plan or throws an NsFault.
 
 import { closest } from "../suggest.ts";
+import type { Command } from "../tcl/script.ts";
 import { type NsContext, NsFault } from "./context.ts";
 import { linkDelay } from "./link.ts";
 import { quantity, word } from "./method.ts";
@@ -29,6 +30,8 @@ export interface EventPlan {
 /** The words of one event, `words[0]` the object and `words[1]` the sub-command. */
 interface EventCall {
   readonly context: NsContext;
+  /** Where the text of the event stands, for notes about it. */
+  readonly site: Command;
   readonly words: readonly string[];
 }
 
@@ -108,7 +111,7 @@ function cbrEvent({ context, words }: EventCall): Omit<EventPlan, "vnode" | "vna
 }
 
 function eventBandwidth(context: NsContext, text: string): string {
-  const kbps = quantity(parseBandwidth(text), "NS_BANDWIDTH", 0, text);
+  const kbps = quantity(parseBandwidth(text, context.options.compat), "NS_BANDWIDTH", 0, text);
   const least = context.options.catalogue.bandwidthMinKbps;
   if (text !== "*" && kbps < least) {
     const hint = `The least is ${least} kb; a number without a unit is bits a second.`;
@@ -190,7 +193,7 @@ const queueEventFields: Simple = {
   "queue-in-bytes_": "QUEUE-IN-BYTES",
 };
 
-function queueEvent({ words }: EventCall, self: QueueObject): EventPlan {
+function queueEvent({ context, words, site }: EventCall, self: QueueObject): EventPlan {
   const vname = `${self.link?.name ?? ""}-${self.node?.name ?? ""}`;
   if (word(words, 1) === "trace") return traceEvent(words, `${vname}-tracemon`);
   if (word(words, 1) !== "set") throw unknownEvent("Queues", words, ["set", "trace"]);
@@ -201,6 +204,15 @@ function queueEvent({ words }: EventCall, self: QueueObject): EventPlan {
     const hint = `Fields are ${Object.keys(queueEventFields).join(", ")}.`;
     const message = `no event can set ${field} of ${words[0]}`;
     throw new NsFault("NS_EVENT_ARGUMENTS", message, { within: field, hint });
+  }
+  if (self.link?.isLan === true) {
+    if (context.options.compat) {
+      throw new NsFault("NS_LAN_QUEUE", `Unknown: ${self.link.name} mustdelay`, {
+        within: field,
+        hint: "Without --compat queues of LANs take events.",
+      });
+    }
+    context.differs(site, "refuses events for the queues of a LAN", { within: word(words, 0) });
   }
   if (self.link !== undefined) self.link.mustDelay = true;
   const args = `${key}=${word(words, 3)}`;
@@ -320,7 +332,17 @@ const simulatorEvents: Readonly<Record<string, readonly [eventType: string, args
   stabilize: ["MODIFY", "mode=stabilize"],
 };
 
-function simulatorEvent({ context, words }: EventCall): EventPlan {
+/** Levels are latency, routing, loss, bandwidth; the last one is run only when asked for. */
+function linktestStop({ context, words, site }: EventCall): string {
+  const given = optionValues(words, 2, ["-bw", "-stopat"]);
+  const stop = given.get("-stopat") ?? "3";
+  if (context.options.compat || !["1", "true", "yes"].includes(given.get("-bw") ?? "")) return stop;
+  context.differs(site, "ignores -bw: no bandwidth is measured", { within: "-bw" });
+  return given.has("-stopat") ? stop : "4";
+}
+
+function simulatorEvent(call: EventCall): EventPlan {
+  const { context, words } = call;
   const base = { vnode: "*", vname: word(words, 0), objectType: "SIMULATOR" };
   const fixed = Object.hasOwn(simulatorEvents, word(words, 1))
     ? simulatorEvents[word(words, 1)]
@@ -347,8 +369,7 @@ function simulatorEvent({ context, words }: EventCall): EventPlan {
       return { vnode: "*", vname: "slothd", objectType: "SLOTHD", eventType: "START", args };
     }
     case "linktest": {
-      const stop = optionValues(words, 2, ["-bw", "-stopat"]).get("-stopat") ?? "3";
-      const args = `STARTAT=1 STOPAT=${stop}`;
+      const args = `STARTAT=1 STOPAT=${linktestStop(call)}`;
       return { vnode: "*", vname: "linktest", objectType: "LINKTEST", eventType: "START", args };
     }
     case "reset-lans":
@@ -382,11 +403,21 @@ function groupEvent(call: EventCall, self: GroupObject): EventPlan {
     case "node":
       return nodeEvent(call, self.name);
     case "application":
+      context.warn(
+        call.site,
+        "NS_GROUP",
+        "events for groups of traffic generators reach all nodes",
+        {
+          within: self.name,
+        },
+      );
       return { vnode: "", vname: self.name, ...cbrEvent(call) };
     case "link": {
       if (context.options.compat) {
         throw new NsFault("NS_EVENT", "[make_event] otype was empty", { within: self.name });
       }
+      const { site } = call;
+      context.differs(site, "refuses events for groups of links", { within: self.name });
       for (const member of self.members) if (member.kind === "link") member.mustDelay = true;
       return { ...linkEvent(call, first), vname: self.name };
     }
@@ -402,8 +433,9 @@ export function planEvent(
   context: NsContext,
   object: NsObject,
   words: readonly string[],
+  site: Command,
 ): EventPlan {
-  const call: EventCall = { context, words };
+  const call: EventCall = { context, words, site };
   switch (object.kind) {
     case "application":
       return applicationEvent(call, object);

@@ -57,6 +57,7 @@ function readEvent(
   text: string,
   when: When,
   offset: number,
+  site: Command,
 ): EventRecord | undefined {
   const words = parseList(text);
   const name = word(words, 0);
@@ -76,7 +77,7 @@ function readEvent(
       hint,
     });
   }
-  const plan = planEvent(context, object, words);
+  const plan = planEvent(context, object, words, site);
   return context.countEvent({ ...when, ...plan, modelArgs: plan.modelArgs, offset });
 }
 
@@ -124,9 +125,15 @@ export function addEventsAt(
 ): string {
   const when = whenOf(word(argv, 2), 2);
   const offset = context.interp.offsetOf(site, site.words[3]);
-  for (const piece of splitEvents(word(argv, 3), context.options.compat)) {
+  const text = word(argv, 3);
+  const pieces = splitEvents(text, context.options.compat);
+  if (!context.options.compat && pieces.length !== text.split(";").length) {
+    const message = "splits the text at every semicolon, within braces and at the end, too";
+    context.differs(site, message, { word: 3 });
+  }
+  for (const piece of pieces) {
     reporting(context, site, 3, () => {
-      record(context, target, readEvent(context, piece, when, offset), "timeline");
+      record(context, target, readEvent(context, piece, when, offset, site), "timeline");
     });
   }
   return "";
@@ -145,6 +152,7 @@ export function createSequence(
     isNamed: false,
     offset: context.offsetOf(site),
     events: [],
+    onError: undefined,
   });
   const origin = context.interp.originOf(site, index);
   let start = 0;
@@ -159,7 +167,7 @@ export function createSequence(
       if (fault !== undefined) throw new TclError(fault.code, fault.message, { offset });
       const text = context.interp.substitute(parts, at);
       try {
-        appendStep(context, sequence.events, text, offset);
+        appendStep(context, sequence.events, text, offset, site);
       } catch (error) {
         if (error instanceof TclError && error.offset < 0) error.offset = offset;
         throw error;
@@ -169,9 +177,30 @@ export function createSequence(
   return sequence;
 }
 
-function appendStep(context: NsContext, events: EventRecord[], text: string, offset: number): void {
+/**
+ * A sequence whose second body runs when a step of the first one fails: the second is a sequence of
+ * its own, named after the first.
+ */
+export function createCatchingSequence(
+  context: NsContext,
+  site: Command,
+  argv: readonly string[],
+): SequenceObject {
+  const sequence = createSequence(context, site, word(argv, 2), 2);
+  const index = argv.length > 4 ? 4 : 3;
+  sequence.onError = createSequence(context, site, word(argv, index), index);
+  return sequence;
+}
+
+function appendStep(
+  context: NsContext,
+  events: EventRecord[],
+  text: string,
+  offset: number,
+  site: Command,
+): void {
   const when: When = { timeText: "", atUs: 0 };
-  record(context, events, readEvent(context, text, when, offset), "sequence");
+  record(context, events, readEvent(context, text, when, offset, site), "sequence");
 }
 
 /** Makes an empty timeline. */
@@ -231,7 +260,7 @@ export const sequenceMethods: MethodTable<SequenceObject> = new Map([
   method<SequenceObject>("append", "event", 1, 1, ({ context, self, argv, site }) => {
     reporting(context, site, 2, () => {
       const offset = context.interp.offsetOf(site, site.words[2]);
-      appendStep(context, self.events, word(argv, 2), offset);
+      appendStep(context, self.events, word(argv, 2), offset, site);
     });
     return "";
   }),

@@ -8,13 +8,15 @@ import type { CommandDefinition, Interpreter } from "../tcl/interpreter.ts";
 import type { Command } from "../tcl/script.ts";
 import { splitName } from "../tcl/variables.ts";
 import { type NsContext, NsFault } from "./context.ts";
+import { createObject } from "./create-object.ts";
 import { groupMethods, sequenceMethods, timelineMethods } from "./events.ts";
+import { firewallMethods } from "./firewall.ts";
 import { handleMethods, linkMethods, queueMethods } from "./link.ts";
 import { type Call, type Method, type MethodTable, word } from "./method.ts";
 import { nodeMethods } from "./node.ts";
 import type { NsObject } from "./objects.ts";
 import { programMethods } from "./program.ts";
-import { createObject, simulatorMethods, topographyMethods } from "./simulator.ts";
+import { simulatorMethods, topographyMethods } from "./simulator.ts";
 import { sourceFile } from "./source.ts";
 import { testbedCommands } from "./testbed-commands.ts";
 import { agentMethods, applicationMethods } from "./traffic.ts";
@@ -38,7 +40,10 @@ export function installLanguage(context: NsContext): void {
     run: (_interp, argv) => {
       const name = word(argv, 1);
       // The tb-* commands are always there: naming their file is no reference to another one.
-      if (/(?:^|\/)tb_compat\.tcl$/.test(name)) return "";
+      if (/(?:^|\/)tb_compat\.tcl$/.test(name)) {
+        context.hasTestbedFile = true;
+        return "";
+      }
       const result = sourceFile(context, name);
       context.settings.sourcedFiles.push(name);
       return result;
@@ -51,7 +56,11 @@ export function installLanguage(context: NsContext): void {
       min: command.min + 1,
       max: command.max + 1,
       run: (_interp, argv, site) =>
-        faultless(context, site, argv, () => command.run({ context, self: undefined, argv, site })),
+        context.options.compat && !context.hasTestbedFile
+          ? dispatch(context, argv, site)
+          : faultless(context, site, argv, () =>
+              command.run({ context, self: undefined, argv, site }),
+            ),
     });
   }
   interp.unknown = (_interp, argv, site) => dispatch(context, argv, site);
@@ -86,16 +95,29 @@ function namingSet(context: NsContext): CommandDefinition {
     usage: "varName ?newValue?",
     min: 2,
     max: 3,
-    run: (_interp, argv) => {
+    run: (_interp, argv, site) => {
       const name = word(argv, 1);
       if (argv.length === 2) return interp.get(name);
       let value = word(argv, 2);
+      const wasLoose = context.hasLoose;
       if (context.hasUnnamed) value = nameObject(context, name, value);
       const result = interp.set(name, value);
-      if (name.startsWith("opt(") || name.startsWith("::opt(")) capture(context, name, value);
+      const isNamed = value !== argv[2];
+      if (interp.frame === interp.globals) context.hasLoose = false;
+      if (name.startsWith("opt(") || name.startsWith("::opt(")) {
+        if (wasLoose && !isNamed) loseCapture(context, name, value, site);
+        else capture(context, name, value);
+      }
       return result;
     },
   };
+}
+
+/** [EMULAB-NS 2] After an object without a name the old system misses the next option. */
+function loseCapture(context: NsContext, name: string, value: string, site: Command): void {
+  if (context.options.compat) return;
+  capture(context, name, value);
+  context.differs(site, `does not export ${name} here: the object made before has no name`);
 }
 
 /** N2: returns the value to store, which is the new name of the object if it got one. */
@@ -155,7 +177,7 @@ const tables: Readonly<Record<NsObject["kind"], AnyTable>> = {
   console: new Map(),
   topography: topographyMethods,
   path: new Map(),
-  firewall: new Map(),
+  firewall: firewallMethods,
   null: new Map(),
 };
 

@@ -15,7 +15,7 @@ import type {
   Shape,
   TraceSettings,
 } from "./objects.ts";
-import { parseBandwidth, parseDelay } from "./units.ts";
+import { parseBandwidth, parseDelay, parseLoss } from "./units.ts";
 
 /** Fields of a queue: name in files, column in tables, value at the start. */
 export const queueFields: readonly (readonly [field: string, column: string, preset: string])[] = [
@@ -46,7 +46,7 @@ const booleanFields = new Set([
 
 /** Kilobits per second of a link, within the range of the site. @throws NsFault */
 export function linkBandwidth(context: NsContext, text: string, index: number): number {
-  const kbps = quantity(parseBandwidth(text), "NS_BANDWIDTH", index, text);
+  const kbps = quantity(parseBandwidth(text, context.options.compat), "NS_BANDWIDTH", index, text);
   const { bandwidthMinKbps, bandwidthMaxKbps } = context.options.catalogue;
   if (text.trim() !== "*" && kbps < bandwidthMinKbps) {
     throw new NsFault("NS_BANDWIDTH", `Bandwidth of ${kbps} Kbs is too low.`, {
@@ -62,9 +62,12 @@ export function linkBandwidth(context: NsContext, text: string, index: number): 
 }
 
 /** Milliseconds of delay, 0 or at least the least of the site. @throws NsFault */
-export function linkDelay(context: NsContext, text: string, index: number): number {
-  const ms = quantity(parseDelay(text), "NS_DELAY", index, text);
+export function linkDelay(context: NsContext, text: string, index: number, site?: Command): number {
+  const ms = quantity(parseDelay(text, context.options.compat), "NS_DELAY", index, text);
   const least = context.options.catalogue.delayMinMs;
+  if (site !== undefined && /[0-9.]ns$/.test(text)) {
+    context.differs(site, "reads ns as a thousandth of a millisecond", { word: index });
+  }
   const isZero = Number.parseFloat(text) === 0;
   if (!isZero && ms < least) {
     const message = `The delay of ${ms}ms is invalid, it must be either 0 or at least ${least}ms.`;
@@ -156,25 +159,67 @@ function traceOf(link: LinkObject): TraceSettings {
   return link.trace;
 }
 
+function traceType(argv: readonly string[], index: number): string {
+  const type = argv.length > index ? word(argv, index) : "header";
+  if (["header", "packet", "monitor"].includes(type)) return type;
+  throw new NsFault("NS_TRACE", `[trace] ${type} is not a kind of trace`, {
+    word: index,
+    hint: "Use header, packet or monitor.",
+  });
+}
+
 function trace({ self, argv }: Call<LinkObject>): string {
-  const settings = traceOf(self);
-  const type = argv.length > 2 ? word(argv, 2) : "header";
-  if (!["header", "packet", "monitor"].includes(type)) {
-    throw new NsFault("NS_TRACE", `[trace] ${type} is not a kind of trace`, {
-      word: 2,
-      hint: "Use header, packet or monitor.",
-    });
-  }
-  settings.type = type;
-  settings.expression = word(argv, 3);
+  Object.assign(traceOf(self), { type: traceType(argv, 2), expression: word(argv, 3) });
   return "";
 }
 
 function traceField(field: "snaplen" | "endnode" | "database") {
-  return ({ self, argv }: Call<LinkObject>): string => {
-    traceOf(self)[field] = word(argv, 2);
+  return ({ context, self, argv }: Call<LinkObject>): string => {
+    const value = word(argv, 2);
+    if (!/^[0-9]+$/.test(value) || (field !== "snaplen" && Number(value) > 1)) {
+      const range = field === "snaplen" ? "a number of bytes" : "0 or 1";
+      throw new NsFault("NS_TRACE", `[${argv[1]}] ${value} must be ${range}`, { word: 2 });
+    }
+    traceOf(self)[field] = value;
+    // What is traced into a database needs one of the experiment's own.
+    if (field === "database" && value === "1") context.settings.set("dpdb", "1");
     return "";
   };
+}
+
+/** `SetTraceParams node ?type? ?snaplen? ?expression?`: for one member alone. */
+function memberTrace(call: Call<LinkObject>): string {
+  const { argv, self } = call;
+  const shared = traceOf(self);
+  memberAt(call, 2).trace = {
+    ...shared,
+    type: traceType(argv, 3),
+    snaplen: argv.length > 4 ? word(argv, 4) : shared.snaplen,
+    expression: word(argv, 5),
+  };
+  return "";
+}
+
+/** `SetDelayParams node delay bandwidth loss`: what a bridge does to one of its sides. */
+function bridgeShape(call: Call<LinkObject>): string {
+  const { context, argv } = call;
+  const member = memberAt(call, 2);
+  if (!member.node.isBridge) throw context.notA("SetDelayParams", member.node.name, 2, "a bridge");
+  const delay = `${linkDelay(context, word(argv, 3), 3)}`;
+  const bandwidth = `${linkBandwidth(context, word(argv, 4), 4)}`;
+  const loss = word(argv, 5);
+  quantity(parseLoss(loss), "NS_LOSS", 5, loss);
+  for (const shape of [member.toLink, member.fromLink]) {
+    Object.assign(shape, { delay, bandwidth, loss });
+  }
+  return "";
+}
+
+function implementedBy({ context, self, argv }: Call<LinkObject>): string {
+  const by = context.find(word(argv, 2), ["path", "link"]);
+  if (by === undefined) throw context.notA("implemented_by", word(argv, 2), 2, "a path or link");
+  self.columns.set(`implemented_by_${by.kind}`, by.name);
+  return "";
 }
 
 function set({ context, self, argv, site }: Call<LinkObject>): string {
@@ -187,15 +232,17 @@ function set({ context, self, argv, site }: Call<LinkObject>): string {
   return "";
 }
 
-function queueOf({ context, self, argv }: Call<LinkObject>): string {
-  const node = context.find(word(argv, 2), ["node"]);
+function memberAt({ context, self, argv }: Call<LinkObject>, index: number): MemberObject {
+  const node = context.find(word(argv, index), ["node"]);
   const member = node === undefined ? undefined : memberOf(self, node);
-  if (member === undefined) {
-    throw new NsFault("NS_NOT_MEMBER", `[queue] ${word(argv, 2)} is not on ${self.name}`, {
-      word: 2,
-    });
-  }
-  return member.queue.name;
+  if (member !== undefined) return member;
+  throw new NsFault("NS_NOT_MEMBER", `[${argv[1]}] ${argv[index]} is not on ${self.name}`, {
+    word: index,
+  });
+}
+
+function queueOf(call: Call<LinkObject>): string {
+  return memberAt(call, 2).queue.name;
 }
 
 /** Methods of links and LANs. */
@@ -216,6 +263,9 @@ export const linkMethods: MethodTable<LinkObject> = new Map([
   method<LinkObject>("queue", "node", 1, 1, queueOf),
   method<LinkObject>("Queue", "node", 1, 1, queueOf),
   method<LinkObject>("set", "field ?value?", 1, 2, set),
+  method<LinkObject>("SetTraceParams", "node ?type snaplen expression?", 1, 4, memberTrace),
+  method<LinkObject>("SetDelayParams", "node delay bandwidth loss", 4, 4, bridgeShape),
+  method<LinkObject>("implemented_by", "pathOrLink", 1, 1, implementedBy),
   method<LinkObject>("enable_openflow", "controller", 1, 1, ({ self, argv }) => {
     self.columns.set("ofenabled", "1");
     self.columns.set("ofcontroller", word(argv, 2));

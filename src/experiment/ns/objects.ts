@@ -26,6 +26,8 @@ export interface NodeObject extends Named {
   startup: string;
   failureAction: "fatal" | "nonfatal" | "ignore";
   fixed: string;
+  /** What is unpacked on the node, in order. */
+  archives?: readonly { readonly directory: string; readonly file: string }[];
   /** Interfaces in order of attachment. */
   readonly ports: { readonly link: LinkObject; address: string }[];
   readonly agents: (AgentObject | ApplicationObject)[];
@@ -56,6 +58,10 @@ export interface MemberObject {
   readonly toLink: Shape;
   readonly fromLink: Shape;
   readonly queue: QueueObject;
+  /** Trace settings of this member alone. */
+  trace?: TraceSettings;
+  /** Settings of this member, in order of setting. */
+  settings?: Map<string, string>;
   /** Columns that are present only when set. */
   readonly extra: Map<string, string>;
 }
@@ -136,6 +142,8 @@ export interface GroupObject extends Named {
 export interface SequenceObject extends Named {
   readonly kind: "sequence";
   readonly events: EventRecord[];
+  /** Runs when a step fails. */
+  onError: SequenceObject | undefined;
 }
 
 export interface TimelineObject extends Named {
@@ -162,6 +170,8 @@ export interface FirewallObject extends Named {
   readonly kind: "firewall";
   type: string;
   style: string;
+  /** Name of the firewall it stands behind, or "". */
+  parent: string;
   readonly rules: { readonly number: string; readonly rule: string }[];
 }
 

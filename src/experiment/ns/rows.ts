@@ -2,6 +2,7 @@
 // Writes an experiment as the table rows of the old system. [EMULAB-NS 13] Order, columns and
 // spelling of numbers are the old system's; nothing else in Muster reads them.
 
+import type { AddressPlan } from "./addresses.ts";
 import type { NsContext } from "./context.ts";
 import { queueFields } from "./link.ts";
 import type {
@@ -16,7 +17,7 @@ import type {
   NsObject,
 } from "./objects.ts";
 import { byName } from "./sync-server.ts";
-import { trafficName, trafficSetup } from "./traffic.ts";
+import { trafficFault, trafficName, trafficSetup } from "./traffic.ts";
 
 type Row = Readonly<Record<string, string>>;
 
@@ -26,10 +27,12 @@ export type Tables = Readonly<Record<string, readonly Row[]>>;
 class Writer {
   readonly context: NsContext;
   readonly addressOf: (member: MemberObject) => string;
+  readonly maskOf: (link: LinkObject) => string;
   readonly tables: Record<string, Row[]> = {};
-  constructor(context: NsContext, addressOf: (member: MemberObject) => string) {
+  constructor(context: NsContext, plan: AddressPlan) {
     this.context = context;
-    this.addressOf = addressOf;
+    this.addressOf = plan.of;
+    this.maskOf = plan.maskOf;
   }
 
   row(table: string, row: Row): void {
@@ -52,10 +55,10 @@ class Writer {
 /** All rows of an experiment. */
 export function formatRows(
   context: NsContext,
-  addressOf: (member: MemberObject) => string,
+  plan: AddressPlan,
   syncServer: string | undefined,
 ): Tables {
-  const writer = new Writer(context, addressOf);
+  const writer = new Writer(context, plan);
   for (const node of byName(context.all("node"))) writeNode(writer, node);
   for (const link of context.inTableOrder("link")) writeLink(writer, link);
   for (const { name, weight, members } of context.settings.vtypes) {
@@ -78,12 +81,19 @@ export function formatRows(
     writer.row("virt_parameters", { name, value, description });
   }
   for (const pathname of sourcedFiles) writer.row("external_sourcefiles", { pathname });
+  for (const { role, key, value, order } of writer.context.settings.innerAttributes.values()) {
+    const row = { role, attrkey: key, attrvalue: value, ordering: order };
+    writer.row("elabinelab_attributes", row);
+  }
   for (const { path, action } of blobs) writer.row("experiment_blobs", { path, action });
   return writer.tables;
 }
 
 function writeNode(writer: Writer, node: NodeObject): void {
-  for (const agent of node.agents) if (agent.kind === "agent") writeTraffic(writer, node, agent);
+  for (const agent of node.agents) {
+    if (agent.kind !== "agent" || trafficFault(agent) !== undefined) continue;
+    writeTraffic(writer, node, agent);
+  }
   for (const agent of node.agents) {
     const application = agent.kind === "agent" ? agent.application : undefined;
     if (application?.family === "cbr") writeSetup(writer, node, application);
@@ -167,7 +177,7 @@ function writeSetup(writer: Writer, node: NodeObject, application: ApplicationOb
     vname: application.name,
     objecttype: "TRAFGEN",
     eventtype: "MODIFY",
-    arguments: trafficSetup(application),
+    arguments: trafficSetup(application, true),
     atstring: "",
     parent: "__ns_sequence",
   });
@@ -201,7 +211,7 @@ function writeRoute(
     dst: member === undefined ? "" : writer.addressOf(member),
     nexthop: hop === undefined ? "" : writer.addressOf(hop),
     dst_type: dst.kind === "node" ? "host" : "net",
-    dst_mask: link?.netmask ?? "",
+    dst_mask: link === undefined ? "" : writer.maskOf(link),
   });
 }
 
@@ -214,10 +224,19 @@ const linkColumns: readonly (readonly [column: string, preset: string])[] = [
   ["encap_style", "default"],
 ];
 
+/** Columns that are there only when set. */
+const optionalColumns = ["layer", "implemented_by_path", "implemented_by_link"];
+
 function writeLink(writer: Writer, link: LinkObject): void {
   writer.row("virt_lan_lans", { vname: link.name, failureaction: link.failureAction });
   for (const [capkey, capval] of link.settings) {
     writer.row("virt_lan_settings", { vname: link.name, capkey, capval });
+  }
+  for (const { node, port, settings } of link.members) {
+    for (const [capkey, capval] of settings ?? []) {
+      const member = `${node.name}:${port}`;
+      writer.row("virt_lan_member_settings", { vname: link.name, member, capkey, capval });
+    }
   }
   link.members.forEach((member, index) => {
     writer.row("virt_lans", memberRow(writer, link, member, index));
@@ -231,7 +250,7 @@ function memberRow(writer: Writer, link: LinkObject, member: MemberObject, index
   return {
     vname: link.name,
     member: `${node.name}:${port}`,
-    mask: link.netmask,
+    mask: writer.maskOf(link),
     delay: toLink.delay,
     rdelay: fromLink.delay,
     bandwidth: toLink.bandwidth,
@@ -254,16 +273,23 @@ function memberRow(writer: Writer, link: LinkObject, member: MemberObject, index
     ...(estimates === undefined
       ? {}
       : { est_bandwidth: toLink.estimate ?? "", rest_bandwidth: fromLink.estimate ?? "" }),
-    ...traceColumns(link),
+    ...traceColumns(link, member),
     ...(extra.has("fixed_iface") ? { fixed_iface: extra.get("fixed_iface") ?? "" } : {}),
-    ...(link.columns.has("layer") ? { layer: column("layer", "") } : {}),
+    ...Object.fromEntries(
+      optionalColumns.flatMap((name) => {
+        const value = link.columns.get(name);
+        return value === undefined ? [] : [[name, value]];
+      }),
+    ),
+    ...(node.isBridge ? { bridge_vname: node.name } : {}),
     ofenabled: column("ofenabled", "0"),
     ofcontroller: column("ofcontroller", ""),
     vindex: `${index}`,
   };
 }
 
-function traceColumns({ trace }: LinkObject): Row {
+function traceColumns(link: LinkObject, member: MemberObject): Row {
+  const trace = member.trace ?? link.trace;
   if (trace === undefined) return {};
   return {
     traced: "1",
@@ -276,7 +302,7 @@ function traceColumns({ trace }: LinkObject): Row {
 }
 
 function writePrograms(writer: Writer): void {
-  const programs = writer.context.inTableOrder("program");
+  const programs = writer.context.inTableOrder("program").filter(({ node }) => node !== undefined);
   for (const program of programs) {
     const vnode = typeof program.node === "object" ? program.node.name : (program.node ?? "");
     writer.row("virt_programs", {
@@ -310,6 +336,7 @@ function agentName(object: NsObject): string {
 function writeContainers(writer: Writer): void {
   for (const { name, type, style, rules } of writer.context.inTableOrder("firewall")) {
     writer.row("virt_firewalls", { fwname: name, type, style });
+    writer.row("virt_nodes", firewallNode(writer.context, name));
     for (const { number, rule } of rules) {
       writer.row("firewall_rules", { fwname: name, ruleno: number, rule });
     }
@@ -324,6 +351,23 @@ function writeContainers(writer: Writer): void {
     writer.agent("*", sequence.name, "SEQUENCE");
     for (const event of sequence.events) writer.row("eventlist", innerEvent(event, sequence.name));
   }
+}
+
+/** [EMULAB-NS 6.7] A firewall is a machine, too. */
+function firewallNode({ options }: NsContext, vname: string): Row {
+  return {
+    vname,
+    type: options.catalogue.defaultType,
+    ips: "",
+    osname: "",
+    cmd_line: "",
+    rpms: "",
+    startupcmd: "",
+    tarfiles: "",
+    failureaction: "fatal",
+    routertype: "none",
+    fixed: "",
+  };
 }
 
 function innerEvent(event: EventRecord, parent: string): Row {

@@ -3,11 +3,11 @@
 
 import type { Experiment } from "../model.ts";
 import { TclError } from "../tcl/error.ts";
-import { type AddressFault, planAddresses } from "./addresses.ts";
+import { type AddressFault, planAddresses, planNothing } from "./addresses.ts";
 import type { NsContext } from "./context.ts";
 import type { LinkObject, NodeObject } from "./objects.ts";
 import { formatRows, type Tables } from "./rows.ts";
-import { sourceFile } from "./source.ts";
+import { includeSiteFile } from "./source.ts";
 import { chooseSyncServer, type SyncServerChoice } from "./sync-server.ts";
 import { toModel } from "./to-model.ts";
 import { trafficFault } from "./traffic.ts";
@@ -22,40 +22,68 @@ export interface RunOutcome {
 const namePattern = /^[-0-9A-Za-z]+$/;
 const nameMax = 32;
 
-/** Checks everything and, when nothing was wrong in the whole file, keeps the outcome. */
+/**
+ * Checks everything and, when nothing was wrong in the whole file, keeps the outcome. What is found
+ * while the old system writes its rows refuses the file, but the rows are there. [EMULAB-NS 15]
+ */
 export function finishRun(context: NsContext): void {
+  const { catalogue, compat, pid, eid, addresses } = context.options;
+  if (compat && !context.hasTestbedFile) {
+    throw new TclError("NS_NO_TB_COMPAT", "the file never sources tb_compat.tcl", {
+      hint: "Add the line: source tb_compat.tcl",
+    });
+  }
   includeInnerTestbed(context);
+  includeFirewall(context);
+  if (context.settings.usesMachineNames) fixByName(context);
   for (const node of context.all("node")) checkNode(context, node);
   for (const link of context.all("link")) checkLink(context, link);
-  for (const agent of context.all("agent")) {
-    const fault = trafficFault(agent);
-    if (fault !== undefined && agent.node !== undefined) add(context, agent.offset, fault);
-  }
-  for (const program of context.all("program")) {
-    if (program.node !== undefined) continue;
-    add(
-      context,
-      program.offset,
-      new TclError("NS_PROGRAM", `[updatedb] ${program.name} has no node.`, {
-        hint: `Put it on one: $${program.name} set node $node`,
-      }),
-    );
-  }
   if (context.diagnostics.errors > 0) return;
-  const { catalogue, compat, pid, eid, addresses } = context.options;
-  const legacy = planAddresses(context.inTableOrder("link"), "legacy", catalogue, compat);
+  checkTraffic(context);
+  for (const program of context.all("program")) {
+    if (program.node === undefined) add(context, program.offset, homeless(program.name));
+  }
+  const { settings } = context;
+  const leavesGaps = settings.get("use_ipassign") !== "0";
+  const legacy = leavesGaps
+    ? planNothing()
+    : planAddresses(context.inTableOrder("link"), "legacy", catalogue, compat);
   const plan =
     addresses === "legacy"
       ? legacy
       : planAddresses(context.all("link"), "stable", catalogue, compat);
   for (const fault of plan.faults) addAddressFault(context, fault);
-  const explicit = context.settings.syncServer?.name;
+  const explicit = settings.syncServer?.name;
   const syncServer = chooseSyncServer(explicit, context.all("node"), catalogue);
   context.outcome = {
-    experiment: toModel(context, { pid, eid, syncServer: syncServer.node, addressOf: plan.of }),
-    rows: formatRows(context, legacy.of, syncServer.node),
+    experiment: toModel(context, { pid, eid, syncServer: syncServer.node, plan }),
+    rows: formatRows(context, legacy, syncServer.node),
     syncServer,
   };
+}
+
+function homeless(program: string): TclError {
+  return new TclError("NS_PROGRAM", `[updatedb] ${program} has no node.`, {
+    hint: `Put it on one: $${program} set node $node`,
+  });
+}
+
+function checkTraffic(context: NsContext): void {
+  for (const agent of context.all("agent")) {
+    const fault = trafficFault(agent);
+    if (fault === undefined) continue;
+    if (agent.node !== undefined) add(context, agent.offset, fault);
+    else {
+      const message = `${agent.name} is on no node and does nothing`;
+      const hint = "Attach it: $ns attach-agent $node $agent";
+      context.diagnostics.add(agent.offset, {
+        severity: "warning",
+        code: "NS_TRAFFIC",
+        message,
+        hint,
+      });
+    }
+  }
 }
 
 function add(context: NsContext, offset: number, fault: TclError): void {
@@ -73,7 +101,29 @@ function includeInnerTestbed(context: NsContext): void {
   const { settings } = context;
   if (settings.get("elab_in_elab") !== "1" || context.all("node").length > 0) return;
   const topology = settings.innerTopology;
-  sourceFile(context, topology === "" ? "elabinelab.ns" : `elabinelab-${topology}.ns`);
+  includeSiteFile(context, topology === "" ? "elabinelab.ns" : `elabinelab-${topology}.ns`);
+}
+
+/** A security level brings a firewall, which the site describes. [EMULAB-NS 9] */
+function includeFirewall(context: NsContext): void {
+  if (Number(context.settings.get("security_level")) === 0) return;
+  const own = context.all("firewall")[0];
+  if (own === undefined) {
+    includeSiteFile(context, "fw.ns");
+    return;
+  }
+  const message = "a security level brings a firewall of its own";
+  const hint = "Delete the firewall, or the tb-set-security-level.";
+  add(context, own.offset, new TclError("NS_FIREWALL", message, { hint }));
+}
+
+/** tb-use-physnaming: a node named like a machine is that machine. */
+function fixByName(context: NsContext): void {
+  for (const node of context.all("node")) {
+    if (node.fixed === "" && context.options.catalogue.machines.has(node.name)) {
+      node.fixed = node.name;
+    }
+  }
 }
 
 function checkNode(context: NsContext, node: NodeObject): void {
@@ -86,7 +136,7 @@ function checkNode(context: NsContext, node: NodeObject): void {
         hint: "The name is the variable it is first assigned to: choose another one.",
       }),
     );
-  } else if (node.name.length > nameMax) {
+  } else if (node.name.length > nameMax && !context.options.compat) {
     add(
       context,
       node.offset,

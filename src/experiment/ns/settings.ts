@@ -33,6 +33,14 @@ const columns: readonly (readonly [name: string, preset: string | undefined])[] 
   ["dpdb", undefined],
 ];
 
+/** A setting of an inner testbed; `role` is "" for all of it. */
+export interface InnerAttribute {
+  readonly role: string;
+  readonly key: string;
+  readonly value: string;
+  readonly order: string;
+}
+
 /** Settings of one run. */
 export class ExperimentSettings {
   readonly #values = new Map<string, string>();
@@ -41,11 +49,17 @@ export class ExperimentSettings {
   /** Name of a standard inner testbed. */
   innerTopology = "";
   routerType = "none";
+  /** tb-use-physnaming. */
+  usesMachineNames = false;
   /** Soft and hard virtual types. */
   readonly vtypes: { readonly name: string; readonly weight: string; readonly members: string }[] =
     [];
   /** Files to unpack on all nodes. */
   readonly blobs: { readonly path: string; readonly action: string }[] = [];
+  /** Attributes of an inner testbed, by role and key. */
+  readonly innerAttributes: Map<string, InnerAttribute> = new Map();
+  /** Boot services that are controlled already. */
+  readonly services: Set<string> = new Set();
   readonly sourcedFiles: string[] = [];
   readonly parameters: { readonly name: string; readonly value: string; description: string }[] =
     [];

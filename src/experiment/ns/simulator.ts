@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT
-// `new`, and the methods of the simulator. [EMULAB-NS 4, 6.1]
+// The methods of the simulator and of topographies. [EMULAB-NS 6.1]
 
-import { closest } from "../suggest.ts";
 import { TclError } from "../tcl/error.ts";
 import { parseList } from "../tcl/list.ts";
-import type { Command } from "../tcl/script.ts";
 import { type NsContext, NsFault } from "./context.ts";
-import { addEventsAt, addMembers, createGroup, createSequence, createTimeline } from "./events.ts";
+import { createPath } from "./create-object.ts";
+import {
+  addEventsAt,
+  addMembers,
+  createCatchingSequence,
+  createGroup,
+  createSequence,
+  createTimeline,
+} from "./events.ts";
 import { createLink, linkBandwidth, linkBetween, linkDelay, memberOf } from "./link.ts";
 import { type Call, type MethodTable, method, word } from "./method.ts";
 import { createNode } from "./node.ts";
@@ -18,120 +24,10 @@ import type {
   SimulatorObject,
   TopographyObject,
 } from "./objects.ts";
-import { createProgram } from "./program.ts";
 import { finishRun } from "./run.ts";
-import {
-  agentClasses,
-  applicationClasses,
-  attachAgent,
-  connectAgents,
-  createAgent,
-  createApplication,
-} from "./traffic.ts";
+import { attachAgent, connectAgents } from "./traffic.ts";
 
 const many = Number.POSITIVE_INFINITY;
-const otherClasses = [
-  "Simulator",
-  "Program",
-  "EventGroup",
-  "EventSequence",
-  "EventTimeline",
-  "Topography",
-  "Firewall",
-  "Console",
-  "Path",
-  "NSENode",
-];
-
-/** `new Class ?argument?`: makes an object and returns its internal name. */
-export function createObject(context: NsContext, argv: readonly string[], site: Command): string {
-  const className = word(argv, 1);
-  const family = agentClasses.get(className);
-  if (family !== undefined) return createAgent(context, site, className, family).name;
-  const application = applicationClasses.get(className);
-  if (application !== undefined) {
-    return createApplication(context, site, className, application).name;
-  }
-  switch (className) {
-    case "Simulator":
-      return createSimulator(context, site);
-    case "Program":
-      return createProgram(context, site).name;
-    case "EventGroup":
-      return createGroup(context, site).name;
-    case "EventSequence":
-      return createSequence(context, site, "", 1).name;
-    case "EventTimeline":
-      return createTimeline(context, site).name;
-    case "Topography":
-      return context.add(plain(context, site, "topography", className, { area: "" })).name;
-    case "Firewall":
-      return context.add(
-        plain(context, site, "firewall", className, { type: "ipfw", style: "basic", rules: [] }),
-      ).name;
-    case "Console":
-      return context.add(plain(context, site, "console", className, { node: undefined })).name;
-    default:
-      return unknownClass(context, argv, site);
-  }
-}
-
-function plain<K extends string, T extends object>(
-  context: NsContext,
-  site: Command,
-  kind: K,
-  className: string,
-  rest: T,
-): { kind: K; name: string; isNamed: boolean; offset: number } & T {
-  const name = context.nextClassName(className);
-  return { kind, name, isNamed: false, offset: context.offsetOf(site), ...rest };
-}
-
-function unknownClass(context: NsContext, argv: readonly string[], site: Command): string {
-  const className = word(argv, 1);
-  const known = [...agentClasses.keys(), ...applicationClasses.keys(), ...otherClasses];
-  const near = closest(className, known);
-  if (near !== undefined) {
-    throw new TclError("NS_CLASS", `there is no class ${className}`, {
-      word: 1,
-      hint: `Did you mean ${near}?`,
-    });
-  }
-  return createNull(context, site, className, 1);
-}
-
-/** An object that takes every method, for the parts of ns-2 that mean nothing here. */
-function createNull(context: NsContext, site: Command, className: string, index: number): string {
-  context.warn(site, "NS_UNSUPPORTED", `${className} is not supported and is ignored`, {
-    word: index,
-  });
-  return context.add({
-    kind: "null",
-    name: context.nextName("tbnull-null"),
-    isNamed: false,
-    offset: context.offsetOf(site),
-    className,
-  }).name;
-}
-
-function createSimulator(context: NsContext, site: Command): string {
-  if (context.simulator !== undefined) {
-    const { line } = context.interp.sources.position(context.simulator.offset);
-    throw new TclError("NS_SIMULATOR_TWICE", "there already is a simulator", {
-      word: 1,
-      hint: `It was made at line ${line}; one file describes one experiment.`,
-    });
-  }
-  const simulator: SimulatorObject = {
-    kind: "simulator",
-    name: context.nextClassName("Simulator"),
-    isNamed: false,
-    offset: context.offsetOf(site),
-  };
-  context.simulator = context.add(simulator);
-  return simulator.name;
-}
-
 type SimulatorCall = Call<SimulatorObject>;
 
 function node({ context, site, argv }: SimulatorCall): string {
@@ -166,7 +62,7 @@ function duplexLink(call: SimulatorCall): string {
   const { context, site, argv } = call;
   const nodes = [needNode(call, 2), needNode(call, 3)];
   const kbps = soft(call, 100_000, () => linkBandwidth(context, word(argv, 4), 4));
-  const delayMs = soft(call, 0, () => linkDelay(context, word(argv, 5), 5));
+  const delayMs = soft(call, 0, () => linkDelay(context, word(argv, 5), 5, site));
   let queueType = word(argv, 6);
   if (!queueTypes.includes(queueType)) {
     context.warn(site, "NS_UNSUPPORTED", `there is no queue type ${queueType}; DropTail is used`, {
@@ -202,8 +98,8 @@ function makeLan(call: SimulatorCall, isCloud: boolean): string {
     nodes.push(found);
   }
   const kbps = soft(call, 100_000, () => linkBandwidth(context, word(argv, 3), 3));
-  const delayMs = soft(call, 0, () => linkDelay(context, word(argv, 4), 4));
-  if (delayMs % 2 === 1) {
+  const delayMs = soft(call, 0, () => linkDelay(context, word(argv, 4), 4, site));
+  if (context.options.compat && delayMs % 2 === 1) {
     const message = `a LAN delay of ${delayMs} ms is odd: half of it is not a whole number`;
     context.warn(site, "NS_ODD_DELAY", message, { word: 4 });
   }
@@ -258,28 +154,20 @@ function lanHandle(call: SimulatorCall): string {
 }
 
 function makePath({ context, site, argv }: SimulatorCall): string {
-  const links = parseList(word(argv, 2)).map((name) => {
-    const link = context.find(name, ["link"]);
-    if (link === undefined) throw hard(context.notA("make-path", name, 2, "a link"));
-    return link;
-  });
-  return context.add({
-    kind: "path",
-    name: context.nextName("tbpath-path"),
-    isNamed: false,
-    offset: context.offsetOf(site),
-    links,
-  }).name;
+  return createPath(context, site, word(argv, 2)).name;
 }
 
+/** `event-sequence ?body? ?word catchBody?`. [EMULAB-NS 8] */
 function eventSequence({ context, site, argv }: SimulatorCall): string {
-  if (argv.length > 3) {
-    throw new TclError("NS_CATCH", "a sequence with a catch body is not supported", {
+  if (argv.length <= 3) return createSequence(context, site, word(argv, 2), 2).name;
+  if (context.options.compat) {
+    throw new TclError("NS_CATCH", "a sequence with a catch body cannot be parsed", {
       word: 3,
-      hint: "Write the two sequences apart and start the second one by an event.",
+      hint: "Without --compat it runs the second body when a step of the first one fails.",
     });
   }
-  return createSequence(context, site, word(argv, 2), 2).name;
+  context.differs(site, "refuses a sequence with a catch body", { word: 3 });
+  return createCatchingSequence(context, site, argv).name;
 }
 
 function eventGroup({ context, site, argv }: SimulatorCall): string {
@@ -386,6 +274,30 @@ function cost({ context, argv }: SimulatorCall): string {
   return "";
 }
 
+/**
+ * Nodes and links of the old system's simulator. Here they are nodes and links like all others;
+ * the rows of the old system carry generated code, which is not known.
+ */
+function makeSimulated({ context, site, argv }: SimulatorCall): string {
+  const { interp } = context;
+  const before = context.isSimulated;
+  context.isSimulated = true;
+  try {
+    interp.run(interp.scriptOf(site, 2, word(argv, 2)));
+  } finally {
+    context.isSimulated = before;
+  }
+  if (context.options.compat) {
+    throw new NsFault("NS_SIMULATED", "the rows of simulated nodes are not known", {
+      word: 1,
+      hint: "Without --compat they are nodes like all others.",
+    });
+  }
+  const message = "simulated nodes and links run as ordinary ones; events among them are ignored";
+  context.warn(site, "NS_UNSUPPORTED", message, { word: 1 });
+  return "";
+}
+
 /** Methods of the simulator. */
 export const simulatorMethods: MethodTable<SimulatorObject> = new Map([
   method<SimulatorObject>("node", "", 0, many, node),
@@ -409,7 +321,7 @@ export const simulatorMethods: MethodTable<SimulatorObject> = new Map([
   method<SimulatorObject>("link", "node1 node2", 2, 2, linkHandle),
   method<SimulatorObject>("lanlink", "lan node", 2, 2, lanHandle),
   method<SimulatorObject>("at", 'time "event ?; event ...?"', 2, 2, ({ context, site, argv }) =>
-    addEventsAt(context, site, argv, context.events),
+    context.isSimulated ? "" : addEventsAt(context, site, argv, context.events),
   ),
   method<SimulatorObject>("event-sequence", "?{events}?", 0, 3, eventSequence),
   method<SimulatorObject>(
@@ -432,12 +344,7 @@ export const simulatorMethods: MethodTable<SimulatorObject> = new Map([
     3,
     defineParameter,
   ),
-  method<SimulatorObject>("make-simulated", "script", 1, 1, () => {
-    throw new TclError("NS_SIMULATED", "simulated nodes and links are not supported", {
-      word: 1,
-      hint: "Write them as nodes and links of the experiment itself.",
-    });
-  }),
+  method<SimulatorObject>("make-simulated", "script", 1, 1, makeSimulated),
   method<SimulatorObject>("run", "", 0, 0, run),
 ]);
 

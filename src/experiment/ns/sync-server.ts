@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Which node runs the sync server. [EMULAB-NS 10]
 
-import type { Catalogue } from "../catalogue.ts";
+import { type Catalogue, findType } from "../catalogue.ts";
 import type { NodeObject } from "./objects.ts";
 
 /** The choice and the reason for it, for people. */
@@ -26,7 +26,7 @@ export function chooseSyncServer(
 ): SyncServerChoice {
   if (explicit !== undefined) return { node: explicit, reason: "set by tb-set-sync-server" };
   const able = nodes.filter((node) => {
-    return !node.isBridge && catalogue.types.get(node.type)?.isSubnode !== true;
+    return !node.isBridge && findType(catalogue, node.type)?.isSubnode !== true;
   });
   const first = byName(able)[0];
   if (first === undefined) return { node: undefined, reason: "there is no node for it" };

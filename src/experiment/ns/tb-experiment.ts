@@ -43,12 +43,24 @@ function weights(call: CommandCall): void {
   });
 }
 
-/** Hints for the mapper of the old testbed: accepted, without an effect here. */
-function ignored(name: string): TestbedCommand {
-  return command(name, "?argument ...?", 0, many, ({ context, site }) => {
-    context.warn(site, "NS_UNSUPPORTED", `${name} is not supported and is ignored`);
-    return "";
-  });
+/** A level above Green brings the site's firewall when the file runs. */
+function securityLevel(call: CommandCall): void {
+  const { interp, settings } = call.context;
+  if (word(call.argv, 1) === "Red") {
+    throw new NsFault("NS_SECURITY", "[tb-set-security-level] Red is not implemented", { word: 1 });
+  }
+  const level = `${levels.indexOf(needOneOf(call, 1, levels))}`;
+  settings.set("security_level", level);
+  interp.atLevel(0, () => interp.set("::GLOBALS::security_level", level));
+}
+
+/** [EMULAB-NS 9] The old message names another command. */
+function emulationStyle(call: CommandCall): string {
+  const known = ["vlan", "veth-ne", "vtun", "gre", "egre", "alias"];
+  const style = word(call.argv, 1);
+  if (known.includes(style)) return style;
+  const message = `[tb-set-encapsulate] ${style} is not one of: 'veth-ne', 'vlan'`;
+  throw new NsFault("NS_VALUE", message, { word: 1 });
 }
 
 /** Commands about the experiment. */
@@ -61,17 +73,11 @@ export const experimentCommands: readonly TestbedCommand[] = [
   setting("tb-fix-current-resources", "0|1", "allowfixnode", flag),
   setting("tb-set-uselatestwadata", "0|1", "uselatestwadata", flag),
   setting("tb-set-usewatunnels", "0|1", "usewatunnels", flag),
-  setting("tb-set-jail-os", "os", "jail_osname", text),
-  setting("tb-set-delay-os", "os", "delay_osname", text),
   setting("tb-set-dpdb", "0|1", "dpdb", text),
-  setting("tb-set-vlink-emulation", "style", "encap_style", (call) =>
-    needOneOf(call, 1, ["vlan", "veth-ne", "vtun", "gre", "egre", "alias"]),
-  ),
+  setting("tb-set-vlink-emulation", "style", "encap_style", emulationStyle),
   setting("tb-set-encapsulate", "0|1", "encap_style", (call) =>
     needFlag(call, 1) === "0" ? "veth-ne" : "default",
   ),
-  setting("tb-set-inner-elab-eid", "eid", "elabinelab_eid", text),
-  setting("tb-set-elabinelab-cvstag", "tag", "elabinelab_cvstag", text),
   command("tb-set-delay-capacity", "n", 1, 1, (call) => {
     const { delayCapacity } = call.context.options.catalogue;
     call.context.settings.set("delay_capacity", needInteger(call, 1, 1, delayCapacity));
@@ -81,41 +87,8 @@ export const experimentCommands: readonly TestbedCommand[] = [
     weights(call);
     return "";
   }),
-  command("tb-elab-in-elab", "0|1", 1, 1, (call) => {
-    if (needInteger(call, 1, 0, 1) === "1") call.context.settings.set("elab_in_elab", "1");
+  command("tb-set-security-level", levels.join("|"), 1, 1, (call) => {
+    securityLevel(call);
     return "";
   }),
-  command("tb-elab-in-elab-topology", "name", 1, 1, (call) => {
-    call.context.settings.innerTopology = word(call.argv, 1);
-    return "";
-  }),
-  command("tb-elabinelab-singlenet", "?0|1?", 0, 1, (call) => {
-    const on = call.argv.length === 1 ? "1" : needFlag(call, 1);
-    call.context.interp.atLevel(0, () =>
-      call.context.interp.set("::GLOBALS::elabinelab_singlenet", on),
-    );
-    if (on === "1") call.context.settings.set("elabinelab_singlenet", on);
-    return "";
-  }),
-  command("tb-set-security-level", "Green|Blue|Yellow|Orange", 1, 1, (call) => {
-    const level = levels.indexOf(needOneOf(call, 1, levels));
-    if (level > 0) {
-      throw new NsFault("NS_SECURITY", "[tb-set-security-level] firewalls are not supported", {
-        word: 1,
-        hint: "Use Green, which has none.",
-      });
-    }
-    call.context.settings.set("security_level", `${level}`);
-    return "";
-  }),
-  ...["tb-use-physnaming", "tb-feedback-vnode", "tb-feedback-vlan", "tb-feedback-vlink"].map(
-    ignored,
-  ),
-  ...["tb-use-modelnet", "tb-set-modelnet-physnodes", "tb-set-sim-os"].map(ignored),
-  ...["tb-set-elabinelab-attribute", "tb-unset-elabinelab-attribute"].map(ignored),
-  ...["tb-set-elabinelab-role-attribute", "tb-unset-elabinelab-role-attribute"].map(ignored),
-  ...["tb-set-use-oml", "tb-set-oml-server", "tb-set-oml-mp", "tb-set-oml-use-control"].map(
-    ignored,
-  ),
-  ...["tb-set-node-lan-setting"].map(ignored),
 ];

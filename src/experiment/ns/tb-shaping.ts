@@ -104,7 +104,8 @@ function lanSimplex(call: CommandCall): void {
 /** Backfill and estimates: kilobits a second, without the range of links. */
 function plainBandwidth(call: CommandCall, index: number): string {
   const text = word(call.argv, index);
-  return `${quantity(parseBandwidth(text), "NS_BANDWIDTH", index, text)}`;
+  const read = parseBandwidth(text, call.context.options.compat);
+  return `${quantity(read, "NS_BANDWIDTH", index, text)}`;
 }
 
 function wholeLink(field: "backfill" | "estimate", kind: "link" | "lan") {
@@ -137,9 +138,14 @@ function simplexBackfill(call: CommandCall): string {
 }
 
 /** A command that sets one table column of a link or LAN. */
-function column(name: string, columnName: string, read: (call: CommandCall) => string) {
-  return command(name, "lanOrLink value", 2, 2, (call) => {
-    needLink(call, 1).columns.set(columnName, read(call));
+function column(
+  name: string,
+  columnName: string,
+  read: (call: CommandCall) => string,
+  kind: "link" | "lan" | "any" = "any",
+): TestbedCommand {
+  return command(name, kind === "any" ? "lanOrLink value" : `${kind} value`, 2, 2, (call) => {
+    needLink(call, 1, kind).columns.set(columnName, read(call));
     return "";
   });
 }
@@ -216,9 +222,9 @@ export const shapingCommands: readonly TestbedCommand[] = [
   column("tb-set-noshaping", "nobwshaping", value),
   column("tb-set-multiplexed", "emulated", value),
   column("tb-set-allowcolocate", "trivial_ok", value),
-  column("tb-set-lan-protocol", "protocol", value),
-  column("tb-set-link-protocol", "protocol", value),
-  column("tb-set-link-layer", "layer", value),
+  column("tb-set-lan-protocol", "protocol", value, "lan"),
+  column("tb-set-link-protocol", "protocol", value, "link"),
+  column("tb-set-link-layer", "layer", value, "link"),
   column("tb-set-link-encap", "encap_style", (call) => needOneOf(call, 2, encapsulations)),
   column("tb-set-useveth", "encap_style", (call) =>
     needFlag(call, 2) === "1" ? "veth-ne" : "default",
@@ -230,6 +236,12 @@ export const shapingCommands: readonly TestbedCommand[] = [
   command("tb-set-lan-accesspoint", "lan node", 2, 2, (call) => {
     const member = needMember(call, needLink(call, 1, "lan"), needNode(call, 2), 2);
     member.extra.set("is_accesspoint", "1");
+    return "";
+  }),
+  command("tb-set-node-lan-setting", "node lan key value", 4, 4, (call) => {
+    const member = lanMember(call);
+    member.settings ??= new Map();
+    member.settings.set(word(call.argv, 3), word(call.argv, 4));
     return "";
   }),
   command("tb-set-lan-setting", "lan key value", 3, 3, (call) => {

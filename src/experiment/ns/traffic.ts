@@ -126,16 +126,16 @@ function setField({ context, self, argv, site }: Call<ApplicationObject>): strin
     return "";
   }
   if (field === "rate_" && value !== "") {
-    quantity(parseBandwidth(value), "NS_BANDWIDTH", 3, value);
+    quantity(parseBandwidth(value, context.options.compat), "NS_BANDWIDTH", 3, value);
   }
   self.fields.set(field, value);
   return value;
 }
 
 /** Arguments of the event that sets up a CBR application at time 0. */
-export function trafficSetup(application: ApplicationObject): string {
+export function trafficSetup(application: ApplicationObject, compat: boolean): string {
   const field = (name: string): string => application.fields.get(name) ?? "";
-  const rate = parseBandwidth(field("rate_"));
+  const rate = parseBandwidth(field("rate_"), compat);
   const kbps = field("rate_") === "" || !rate.ok ? "-1" : `${rate.value}`;
   const or = (text: string): string => (text === "" ? "-1" : text);
   const size = field("packetSize_");

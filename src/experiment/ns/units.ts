@@ -14,61 +14,79 @@ function refuse<T>(message: string, hint: string): Read<T> {
 const float = "[0-9]+\\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\\.[0-9]+(?:[eE][+-]?[0-9]+)?";
 const quantity = new RegExp(`^\\s*(${float})([A-Za-z]*)\\s*$`);
 
-const bitsPerSecond: ReadonlyMap<string, number> = new Map([
-  ["", 1],
-  ["b", 1],
-  ["bps", 1],
-  ...["k", "kb", "kbps", "K", "Kb", "Kbps"].map((unit) => [unit, 1e3] as const),
-  ...["M", "Mb", "Mbps"].map((unit) => [unit, 1e6] as const),
-  ...["G", "Gb", "Gbps"].map((unit) => [unit, 1e9] as const),
+const perKilobit: ReadonlyMap<string, number> = new Map([
+  ...["", "b", "bps"].map((unit) => [unit, -1e3] as const),
+  ...["k", "kb", "kbps", "K", "Kb", "Kbps"].map((unit) => [unit, 1] as const),
+  ...["M", "Mb", "Mbps"].map((unit) => [unit, 1e3] as const),
+  ...["G", "Gb", "Gbps"].map((unit) => [unit, 1e6] as const),
 ]);
 
-/** Kilobits per second, truncated; `*` is 0 (whatever the medium carries). */
-export function parseBandwidth(text: string): Read<number> {
+/**
+ * Kilobits per second, truncated; `*` is 0 (whatever the medium carries).
+ * @param compat truncates the noise of binary fractions, too, as the old system does
+ */
+export function parseBandwidth(text: string, compat = false): Read<number> {
   if (text.trim() === "*") return { ok: true, value: 0 };
   const match = quantity.exec(text);
   if (match === null) {
     return refuse(`"${text}" is not a bandwidth`, "Write a number and a unit, such as 100Mb.");
   }
-  const factor = bitsPerSecond.get(match[2] ?? "");
+  const factor = perKilobit.get(match[2] ?? "");
   if (factor === undefined) {
     return refuse(
       `Unknown bandwidth unit ${match[2]}.`,
       "Units are b, kb, Mb and Gb (bits a second).",
     );
   }
-  return { ok: true, value: Math.trunc(scaled(match[1] ?? "0", factor) / 1000) };
+  return { ok: true, value: Math.trunc(scaled(match[1] ?? "0", factor, compat)) };
 }
 
-/** The product without the rounding noise of binary fractions: 1.544 Mb is 1544000 bits. */
-function scaled(number: string, factor: number): number {
-  const value = Number(number) * factor;
+/**
+ * The product (or, for a negative factor, the quotient) without the rounding noise of binary
+ * fractions: 2.007 Mb is 2007 kb, which a double makes 2006.99.
+ */
+function scaled(number: string, factor: number, compat: boolean): number {
+  const value = factor < 0 ? Number(number) / -factor : Number(number) * factor;
+  if (compat) return value;
   const nearest = Math.round(value);
   return Math.abs(value - nearest) <= Math.abs(value) * 1e-12 ? nearest : value;
 }
 
-const nanoseconds: ReadonlyMap<string, number> = new Map([
+const milliseconds: ReadonlyMap<string, number> = new Map([
   ["", 1e3],
   ["s", 1e3],
   ["ms", 1],
-  // The old system reads `ns` a thousand times too long; files were written against that.
-  ["ns", 1e-3],
+  ["us", -1e3],
+  ["ns", -1e6],
 ]);
 
-/** Milliseconds, truncated to a whole number. A bare number counts as seconds. */
-export function parseDelay(text: string): Read<number> {
+/** The old system reads `ns` a thousand times too long, and does not know `us`. */
+const oldMilliseconds: ReadonlyMap<string, number> = new Map([
+  ["", 1e3],
+  ["s", 1e3],
+  ["ms", 1],
+  ["ns", -1e3],
+]);
+
+/**
+ * Milliseconds. A bare number counts as seconds.
+ * @param compat whole milliseconds only, truncated, and the old meaning of `ns`
+ */
+export function parseDelay(text: string, compat = false): Read<number> {
   const match = quantity.exec(text);
   if (match === null) {
     return refuse(`"${text}" is not a delay`, "Write a number and a unit, such as 10ms.");
   }
-  const factor = nanoseconds.get(match[2] ?? "");
+  const factor = (compat ? oldMilliseconds : milliseconds).get(match[2] ?? "");
   if (factor === undefined) {
     return refuse(
       `Unknown delay unit ${match[2]}.`,
-      "Units are s and ms; a bare number is seconds.",
+      "Units are s, ms, us and ns; a bare number is seconds.",
     );
   }
-  return { ok: true, value: Math.trunc(scaled(match[1] ?? "0", factor)) };
+  const value = scaled(match[1] ?? "0", factor, compat);
+  // Whole microseconds are as fine as any shaper is.
+  return { ok: true, value: compat ? Math.trunc(value) : Math.round(value * 1000) / 1000 };
 }
 
 /** A loss probability: its text is kept, as the tables show it. */

@@ -81,6 +81,15 @@ export class SourceMap {
     return file.text.slice(offset - file.base, offset - file.base + length);
   }
 
+  /** The whole line at `offset`. */
+  lineText(offset: number): string {
+    const file = this.#fileOf(offset);
+    if (file === undefined) return "";
+    const start = file.text.lastIndexOf("\n", offset - file.base - 1) + 1;
+    const end = file.text.indexOf("\n", offset - file.base);
+    return file.text.slice(start, end < 0 ? file.text.length : end).replace(/\r$/, "");
+  }
+
   #fileOf(offset: number): SourceFile | undefined {
     if (offset < 0) return undefined;
     return this.#files.findLast((file) => file.base <= offset);

@@ -237,7 +237,8 @@ describe("the experiment", () => {
     const subnets = (experiment: Experiment): string[] =>
       experiment.links.map(({ members }) => members[0]?.address.replace(/\.\d+$/, "") ?? "");
     expect(subnets(accepted(text))).toEqual(["10.1.1", "10.1.2", "10.1.3"]);
-    expect(subnets(accepted(text, { compat: true }))).toEqual(["10.1.2", "10.1.1", "10.1.3"]);
+    const old = `source tb_compat.tcl\n${text}`;
+    expect(subnets(accepted(old, { compat: true }))).toEqual(["10.1.2", "10.1.1", "10.1.3"]);
   });
 
   test("does not hand out a subnet that is set by hand, wherever it is set", () => {
@@ -276,10 +277,21 @@ describe("units", () => {
     ["1s", 1000],
     [".5", 500],
     ["0ms", 0],
-    ["2000000ns", 2000],
-    ["10us", undefined],
+    ["2000000ns", 2],
+    ["2500us", 2.5],
+    ["10xs", undefined],
   ])("parseDelay(%j) is %j ms", (text, ms) => {
     const result = parseDelay(text);
+    expect(result.ok ? result.value : undefined).toBe(ms);
+  });
+
+  test.each([
+    ["2000000ns", 2000],
+    ["2.9ms", 2],
+    ["1.001", 1000],
+    ["10us", undefined],
+  ])("parseDelay(%j) is %j ms under compat", (text, ms) => {
+    const result = parseDelay(text, true);
     expect(result.ok ? result.value : undefined).toBe(ms);
   });
 
