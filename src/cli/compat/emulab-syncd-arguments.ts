@@ -21,6 +21,8 @@ const longUsage = `Options of Muster:
                        127.0.0.1; 0.0.0.0 is what the old daemon did
  --allow ADDRESS[/N]   Only these hosts or networks may use the barriers
                        (repeatable); without it whoever can reach the port may
+ --log LOG             Where the barriers are kept: memory (default) or
+                       sqlite:FILE, which outlives a crash of the server
  --foreground          Do not daemonize, and do not turn on verbose logging
  --pidfile FILE        Write the process id there; without it, as root, to
                        /var/run/syncd.pid
@@ -41,6 +43,8 @@ export interface SyncdArguments {
   readonly foreground: boolean;
   readonly verbose: boolean;
   readonly logFile: string | undefined;
+  /** Where barriers are kept, as `openLog` takes it. */
+  readonly log: string;
   readonly port: number | undefined;
   readonly listen: readonly string[];
   readonly allow: BlockList | undefined;
@@ -53,6 +57,7 @@ interface Draft {
   foreground: boolean;
   verbose: boolean;
   logFile: string | undefined;
+  log: string;
   port: number | undefined;
   readonly listen: string[];
   allow: BlockList | undefined;
@@ -67,6 +72,7 @@ export function parseSyncdArguments(args: readonly string[]): SyncdArguments | E
     foreground: false,
     verbose: false,
     logFile: undefined,
+    log: "memory",
     port: undefined,
     listen: [],
     allow: undefined,
@@ -78,7 +84,7 @@ export function parseSyncdArguments(args: readonly string[]): SyncdArguments | E
     flags: "hVdv",
     valued: "lp",
     longFlags: ["foreground", "help-all"],
-    longValued: ["listen", "allow", "pidfile", "register", "limit"],
+    longValued: ["listen", "allow", "log", "pidfile", "register", "limit"],
   });
   for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
     const exit = takeOption(draft, option);
@@ -128,6 +134,9 @@ function takeValue(draft: Draft, name: string, value: string): Exit | undefined 
       return takePort(draft, value);
     case "l":
       draft.logFile = value;
+      return undefined;
+    case "log":
+      draft.log = value;
       return undefined;
     case "pidfile":
       draft.pidFile = value;

@@ -98,8 +98,8 @@ async function findPlace(
   const path = environment["MUSTER_CORE_SOCKET"];
   if (path !== undefined) return findRun(path, environment, limits);
   const { Host } = await import("../../host/host.ts");
-  const { MemoryLog } = await import("../../engine/memory-log.ts");
-  const log = new MemoryLog({ nowUs: systemClock.nowUs, retain: false });
+  const { openLog } = await import("../../engine/open-log.ts");
+  const log = await openLog(given.log, systemClock.nowUs);
   const host = new Host({ log, clock: systemClock, limits, logger });
   await host.start();
   const addresses = given.listen.length === 0 ? ["127.0.0.1"] : given.listen;

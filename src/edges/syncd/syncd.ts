@@ -62,8 +62,8 @@ export interface SyncdCounters {
 export class Syncd {
   readonly #options: SyncdOptions;
   readonly #time: EdgeTime;
-  #link: CoreLink;
-  #joinedUs: number;
+  #joined: CoreLink | undefined;
+  #joinedUs = 0;
   readonly #outbox: Outbox;
   readonly #tcp: TcpDoor;
   readonly #udp: UdpDoor;
@@ -87,8 +87,15 @@ export class Syncd {
       submit: (command) => this.#link.submit(command),
       onRoomChange: (hasRoom) => this.#tcp.setReading(hasRoom),
     });
-    this.#joinedUs = clock.nowUs();
-    this.#link = this.#join();
+  }
+
+  /**
+   * The link to the core, made when it is first needed. A server that listens joins after it has
+   * its port: whoever sees it join may call at once.
+   */
+  get #link(): CoreLink {
+    this.#joined ??= this.#join();
+    return this.#joined;
   }
 
   /** The port that is listened at; 0 before `listen`. */
@@ -117,6 +124,7 @@ export class Syncd {
       onDatagram: (bytes, from, at, address) => this.#onDatagram(bytes, from, at, address),
       onSocketError: (error) => this.#log("error", `socket error: ${error.message}`),
     });
+    this.#joined ??= this.#join();
     return this.#bound.port;
   }
 
@@ -156,7 +164,7 @@ export class Syncd {
     this.#tcp.close();
     this.#udp.close();
     this.#cancelLinkLost?.();
-    await this.#link.close();
+    await this.#joined?.close();
   }
 
   #onConnection(socket: Socket): void {
@@ -373,7 +381,7 @@ export class Syncd {
     this.#dismissAll();
     if (livedMs >= this.#time.rejoinMs) {
       this.#log("warn", `${reason}; every connection is closed, joining anew`);
-      this.#link = this.#join();
+      this.#joined = this.#join();
     } else {
       this.#log("error", `the core refuses this server: ${reason}`);
       this.#options.onClosed?.(reason);

@@ -240,9 +240,19 @@ test("a core that is away too long, or has given the server up, closes every con
   expect(log.count("joining anew")).toBe(1);
 });
 
+test("a server joins its core only after it has its port", async () => {
+  // Whoever waits for it to join may call at once. Mutant: the constructor joins.
+  const { syncd, core } = playServer();
+  expect(core.connections).toBe(0);
+  await syncd.listen();
+  expect(core.connections).toBe(1);
+  await syncd.close();
+});
+
 test("a server that is refused at the door says so and gives up", () => {
   const reasons: string[] = [];
-  const { core, log } = playServer({ onClosed: (reason) => reasons.push(reason) });
+  const { syncd, core, log } = playServer({ onClosed: (reason) => reasons.push(reason) });
+  syncd.clear();
   core.handler?.onClosed?.("wrong secret");
   expect(reasons).toEqual(["wrong secret"]);
   expect(log.count("the core refuses this server: wrong secret")).toBe(1);
