@@ -8,6 +8,9 @@ export {
   referenceCatalogue,
 } from "./catalogue.ts";
 export { formatDiagnostic } from "./diagnostics.ts";
+export { explain } from "./explain.ts";
+export { drawDot } from "./graph/dot.ts";
+export { drawSvg } from "./graph/svg.ts";
 export { fileBytesMax } from "./limits.ts";
 export type * from "./model.ts";
 export type { Tables } from "./ns/rows.ts";

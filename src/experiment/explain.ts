@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// What an experiment means, as text for people: what each path of a link carries in the end, which
+// address is whose, what starts when and why, and where the sync server is.
+
+import { defaultCatalogue } from "./catalogue.ts";
+import type {
+  BarrierDeclaration,
+  Experiment,
+  Link,
+  LinkMember,
+  LinkShape,
+  PlannedEvent,
+  Program,
+} from "./model.ts";
+import { printWait } from "./yaml/print-events.ts";
+import { formatBandwidth, formatDuration, formatPercentage } from "./yaml/quantities.ts";
+import { defaultSyncServer } from "./yaml/read.ts";
+
+/** Members of a LAN up to which each pair is listed; beyond, each member's two ways are. */
+const pairsMax = 4;
+
+/**
+ * The explanation of an experiment.
+ * @param syncServerReason what the reader of the file said about it, when there was one
+ */
+export function explain(experiment: Experiment, syncServerReason?: string): string {
+  const { nodes, links, programs, barriers = [], groups, environment } = experiment;
+  const lines = [`${experiment.pid}/${experiment.eid}`];
+  const section = (title: string, body: readonly string[]): void => {
+    if (body.length > 0) lines.push("", title, ...body.map((line) => `  ${line}`));
+  };
+  section(
+    counted(nodes.length, "node"),
+    nodes.map(({ name, hardwareType, osName, failureAction, at }) => {
+      const failure = failureAction === "fatal" ? "" : `, ${failureAction} when it fails`;
+      const os = osName === "" ? "" : `, ${osName}`;
+      return `${name}  ${hardwareType}${os}${failure}${place(at.line)}`;
+    }),
+  );
+  section(counted(links.length, "link"), links.flatMap(explainLink));
+  section(counted(programs.length, "program"), programs.flatMap(explainProgram));
+  section(counted(barriers.length, "barrier"), barriers.map(explainBarrier));
+  section(
+    counted(groups.length, "group"),
+    groups.map(({ name, members }) => `${name}: ${members.join(", ")}`),
+  );
+  explainEvents(experiment, section);
+  section(
+    "options, as variables of every program",
+    environment.map(([name, value]) => `${name}=${value}`),
+  );
+  const reason = syncServerReason ?? reasonFor(experiment);
+  lines.push("", `sync server: ${experiment.syncServer ?? "none"} (${reason})`);
+  return `${lines.map(harmless).join("\n")}\n`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
+function place(line: number): string {
+  return `  (line ${line})`;
+}
+
+/** A file must not steer the terminal it is shown on. */
+function harmless(text: string): string {
+  return text.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "?");
+}
+
+function reasonFor({ nodes, syncServer }: Experiment): string {
+  if (syncServer === undefined) return "there is no node for it";
+  const isFirst = syncServer === defaultSyncServer(nodes, defaultCatalogue);
+  return isFirst ? "the first node by name" : "chosen by the file";
+}
+
+function explainLink(link: Link): string[] {
+  const { name, kind, netmask, members, at } = link;
+  const width = Math.max(0, ...members.map(({ node }) => node.length));
+  return [
+    `${name}  ${kind}, netmask ${netmask}${place(at.line)}`,
+    ...members.map(({ node, port, address }) => {
+      return `  ${node.padEnd(width)}  ${address === "" ? "no address" : address}  interface ${port}`;
+    }),
+    ...explainPaths(members).map((line) => `  ${line}`),
+  ];
+}
+
+/** What a packet meets from node to node. */
+function explainPaths(members: readonly LinkMember[]): string[] {
+  const [first] = members;
+  if (first === undefined) return [];
+  const isAlike = members.every(
+    ({ toLink, fromLink }) =>
+      sameShape(toLink, first.toLink) && sameShape(fromLink, first.fromLink),
+  );
+  if (isAlike) return [`each way: ${describePath(first.toLink, first.fromLink)}`];
+  if (members.length > pairsMax) {
+    return members.flatMap(({ node, toLink, fromLink }) => [
+      `${node} to the LAN: ${describeShape(toLink)}`,
+      `the LAN to ${node}: ${describeShape(fromLink)}`,
+    ]);
+  }
+  return members.flatMap((from) => {
+    const others = members.filter((member) => member !== from);
+    return others.map((to) => {
+      return `${from.node} to ${to.node}: ${describePath(from.toLink, to.fromLink)}`;
+    });
+  });
+}
+
+function sameShape(a: LinkShape, b: LinkShape): boolean {
+  return a.bandwidthBps === b.bandwidthBps && a.delayUs === b.delayUs && a.loss === b.loss;
+}
+
+/** Two pipes in a row: the narrower bandwidth, both delays, a loss in either. */
+function describePath(out: LinkShape, into: LinkShape): string {
+  const rates = [out.bandwidthBps, into.bandwidthBps].filter((rate) => rate > 0);
+  return describeShape({
+    bandwidthBps: rates.length === 0 ? 0 : Math.min(...rates),
+    delayUs: out.delayUs + into.delayUs,
+    loss: 1 - (1 - out.loss) * (1 - into.loss),
+  });
+}
+
+function describeShape({ bandwidthBps, delayUs, loss }: LinkShape): string {
+  const rate = bandwidthBps === 0 ? "any bandwidth" : formatBandwidth(bandwidthBps);
+  // Six digits hide the noise of having been split into two.
+  const lost = loss === 0 ? "no loss" : `loss ${formatPercentage(Number(loss.toPrecision(6)))}`;
+  return `${rate}, delay ${formatDuration(delayUs)}, ${lost}`;
+}
+
+function explainProgram(program: Program): string[] {
+  const { name, node, command, startWhen, environment = [], at } = program;
+  const about: string[] = [];
+  if (program.isStartCommand) about.push("start command of its node");
+  if (program.expectedExitCode !== 0)
+    about.push(`expected to end with ${program.expectedExitCode}`);
+  if (program.timeoutSeconds !== 0) about.push(`stopped after ${program.timeoutSeconds} s`);
+  if (program.directory !== "") about.push(`in ${program.directory}`);
+  if (program.shell === "csh") about.push("run by csh");
+  if (environment.length > 0) {
+    about.push(`with ${environment.map(([key, value]) => `${key}=${value}`).join(" ")}`);
+  }
+  if (startWhen !== undefined) {
+    const { after, on, delayUs } = startWhen;
+    const names = after.map((one) => one.program);
+    const waits = [
+      ...(names.length > 0 ? [`${names.join(" and ")} ended as expected`] : []),
+      ...(on === undefined ? [] : [printWait(on)]),
+    ];
+    const later = delayUs === 0 ? "" : `${formatDuration(delayUs)} `;
+    about.push(`starts ${later}after ${waits.join(" and ")}`);
+  }
+  const lines = [`${name} on ${node}: ${command}${place(at.line)}`];
+  if (about.length > 0) lines.push(`  ${about.join("; ")}`);
+  return lines;
+}
+
+function explainBarrier({ name, rule, members, deadlineUs, onFailure, at }: BarrierDeclaration) {
+  const who = members.length === 0 ? "whoever comes" : members.join(", ");
+  const deadline = deadlineUs === 0 ? "no deadline" : `deadline ${formatDuration(deadlineUs)}`;
+  const effects = {
+    fail: "the run fails at its end",
+    stop: "the run is stopped at once",
+    continue: "the run continues",
+  };
+  return (
+    `${name}: ${describeRule(rule)} of ${who}; ${deadline}; ` +
+    `if it is not crossed, ${effects[onFailure]}${place(at.line)}`
+  );
+}
+
+function describeRule(rule: BarrierDeclaration["rule"]): string {
+  switch (rule.kind) {
+    case "roster":
+      return "all";
+    case "count":
+      return `${rule.count}`;
+    case "quorum":
+      return formatPercentage(rule.share);
+  }
+}
+
+type Section = (title: string, body: readonly string[]) => void;
+
+function explainEvents({ events, sequences, timelines }: Experiment, section: Section): void {
+  section(`${counted(events.length, "event")}, in order of time`, inOrder(events));
+  for (const { name, steps } of sequences) {
+    const body = steps.map((step, index) => `${index + 1}. ${describeAction(step)}`);
+    section(`sequence ${name}, each step after the completion of the one before`, body);
+  }
+  for (const timeline of timelines) {
+    section(`timeline ${timeline.name}, from its own start`, inOrder(timeline.events));
+  }
+}
+
+/** By time; equal times in the order of the file; then what waits, then the end. */
+function inOrder(events: readonly PlannedEvent[]): string[] {
+  const rank = ({ atUs, on }: PlannedEvent): number => {
+    if (atUs === "swapout") return Number.MAX_SAFE_INTEGER;
+    return on === undefined ? atUs : Number.MAX_SAFE_INTEGER - 1;
+  };
+  const sorted = events.toSorted((a, b) => rank(a) - rank(b) || a.index - b.index);
+  const times = sorted.map(describeTime);
+  const width = Math.min(40, Math.max(0, ...times.map(({ length }) => length)));
+  return sorted.map((event, index) => {
+    return `${(times[index] ?? "").padStart(width)}  ${describeAction(event)}${place(event.at.line)}`;
+  });
+}
+
+function describeTime({ atUs, on }: PlannedEvent): string {
+  if (atUs === "swapout") return "swapout";
+  if (on === undefined) return formatDuration(atUs);
+  const later = atUs === 0 ? "" : ` + ${formatDuration(atUs)}`;
+  return `${printWait(on)}${later}`;
+}
+
+function describeAction({ object, type, event, args }: PlannedEvent): string {
+  // The command of a program stands with the program.
+  const isPlainStart = type === "PROGRAM" && args.startsWith("COMMAND=");
+  return `${object} ${event}${args === "" || isPlainStart ? "" : ` ${args}`}`;
+}
