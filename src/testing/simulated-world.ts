@@ -359,7 +359,12 @@ export class World {
     if (edge.isStopped) pipe.partition();
     edge.link = pipe;
     pipe.onHeard = () => {
-      edge.brokenSinceUs = undefined;
+      const sinceUs = edge.brokenSinceUs;
+      if (sinceUs === undefined) return;
+      // Not at once: what is heard first may be that the edge was given up meanwhile.
+      this.clock.after(100, () => {
+        if (edge.brokenSinceUs === sinceUs) edge.brokenSinceUs = undefined;
+      });
     };
     this.#listener.accept(pipe.server);
     return pipe.client;
