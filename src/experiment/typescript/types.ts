@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// The fields of an experiment file as types, with the names of the file's own objects in them: an
+// editor completes a node's name and underlines one that is misspelled.
+
+/** A number and its unit: `250us`, `10ms`, `2.5s`, `1m30s`. */
+export type Duration =
+  | `${number}${"h" | "m" | "s" | "ms" | "us"}`
+  | `${number}${"h" | "m"}${string}s`;
+/** `56kbps`, `100Mbps`, `1Gbps`, or `any`. */
+export type Bandwidth = `${number}${"bps" | "kbps" | "Mbps" | "Gbps"}` | "any";
+/** `1%`. */
+export type Percentage = `${number}%`;
+
+/** A value of an option or a variable, taken as text. */
+export type ScalarValue = string | number | boolean;
+
+export interface NodeSpec {
+  readonly os?: string;
+  /** Hardware type; `pc` when left out. */
+  readonly hardware?: string;
+  readonly onFailure?: "fatal" | "nonfatal" | "ignore";
+  /** This many nodes, numbered from 0; the name without a number means all of them. */
+  readonly repeat?: number;
+  /** Run at time 0; its exit status is the start status of the node. */
+  readonly startCommand?: string;
+}
+
+/** Names that a map of nodes makes: of `repeat` also the numbered ones, of a range only those. */
+export type NodeNames<Nodes> = {
+  [Key in keyof Nodes & string]: Key extends `${infer Before}{${number}..${number}}${infer After}`
+    ? `${Before}${number}${After}`
+    : Nodes[Key] extends { readonly repeat: number }
+      ? Key | `${Key}${number}`
+      : Key;
+}[keyof Nodes & string];
+
+/** Names of programs: on a group also those on each of its nodes. */
+export type ProgramNames<Programs, Node extends string> =
+  | (keyof Programs & string)
+  | `${keyof Programs & string}-${Node}`
+  | `${Node}_startcmd`;
+
+export interface ShapeSpec {
+  readonly bandwidth?: Bandwidth;
+  readonly delay?: Duration;
+  readonly loss?: Percentage;
+}
+
+export interface MemberSpec<Node extends string> {
+  readonly node: Node;
+  readonly address?: string;
+  readonly port?: number;
+  /** From this node into the link. */
+  readonly to?: ShapeSpec;
+  /** From the link to this node. */
+  readonly from?: ShapeSpec;
+}
+
+interface CommonLink extends ShapeSpec {
+  readonly netmask?: string;
+}
+
+export type LinkSpec<Node extends string> =
+  | (CommonLink & {
+      readonly between: readonly [Node | MemberSpec<Node>, Node | MemberSpec<Node>];
+      readonly forward?: ShapeSpec;
+      readonly backward?: ShapeSpec;
+    })
+  | (CommonLink & { readonly lan: readonly (Node | MemberSpec<Node>)[] });
+
+type OneOrMore<T> = T | readonly T[];
+
+/** `barrier NAME OUTCOME`; the first and the last word may be left out. */
+export type WaitSpec<Barrier extends string> =
+  | Barrier
+  | `${"" | "barrier "}${Barrier} ${"crossed" | "failed" | "timeout" | "cancelled"}`;
+
+export interface StartSpec<Program extends string, Barrier extends string> {
+  readonly at?: Duration;
+  readonly after?: OneOrMore<Program>;
+  readonly when?: WaitSpec<Barrier>;
+}
+
+export interface ProgramSpec<Node extends string, Program extends string, Barrier extends string> {
+  readonly node: OneOrMore<Node | "ops">;
+  readonly command: string;
+  /** A time, `manual`, or what it waits for; `0s` when left out. */
+  readonly start?: Duration | "manual" | StartSpec<Program, Barrier>;
+  /** Expected exit code. */
+  readonly expect?: number;
+  readonly timeout?: Duration;
+  readonly directory?: string;
+  readonly environment?: Readonly<Record<string, ScalarValue>>;
+  readonly shell?: "sh" | "csh";
+  readonly startCommand?: boolean;
+}
+
+export interface BarrierSpec<Member extends string> {
+  readonly members?: OneOrMore<Member>;
+  readonly count?: number;
+  readonly quorum?: Percentage;
+  readonly deadline?: Duration;
+  readonly onFailure?: "fail" | "stop" | "continue";
+}
+
+export interface ActionSpec<Target extends string> {
+  readonly target: Target;
+  readonly do: string;
+  readonly set?: ShapeSpec;
+  readonly signal?: string;
+  readonly message?: string;
+  readonly args?: string;
+}
+
+/** An event for an object that the file does not make: its type says what it is. */
+export interface ForeignActionSpec {
+  readonly target: string;
+  readonly type: string;
+  readonly do: string;
+  readonly args?: string;
+}
+
+export interface TimeSpec<Barrier extends string> {
+  readonly at?: Duration | "swapout";
+  readonly when?: WaitSpec<Barrier>;
+}
+
+export type StepSpec<Target extends string> = ActionSpec<Target> | ForeignActionSpec;
+export type EventSpec<Target extends string, Barrier extends string> = TimeSpec<Barrier> &
+  StepSpec<Target>;
