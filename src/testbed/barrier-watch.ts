@@ -64,7 +64,12 @@ export class BarrierWatch {
     this.#options.say(
       {
         type: "event-fired",
-        ...{ id, object, objectType, event, args, plannedUs },
+        id,
+        object,
+        objectType,
+        event,
+        args,
+        plannedUs,
         firedUs: this.#options.time.fromMonotonic(stampUs),
         outcome: refused ? "failed: it is still running, or too many are nested" : "done",
       },
@@ -86,8 +91,15 @@ export class BarrierWatch {
     say(
       {
         type: "barrier-ended",
-        ...{ name: closed.barrier, kind: closed.barrierKind, generation, outcome, error, expected },
-        ...{ crossedUs, participants, missing },
+        name: closed.barrier,
+        kind: closed.barrierKind,
+        generation,
+        outcome,
+        error,
+        expected,
+        crossedUs,
+        participants,
+        missing,
       },
       stampUs,
     );

@@ -136,10 +136,10 @@ export interface Message {
   readonly text: string;
 }
 
+/** The end. Whether the run passed is for the result to say, from all that was told before. */
 export interface RunEnded {
   readonly type: "run-ended";
   readonly endedBy: EndedBy;
-  readonly outcome: "passed" | "failed";
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 

@@ -22,7 +22,6 @@ import { Preloader } from "./agents/preloader.ts";
 import { ProgramAgent } from "./agents/program-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
 import { type NodeBackend, type NodeMode, startProcessNodes } from "./nodes/index.ts";
-import { programPassed } from "./record/verdict.ts";
 import type { EndedBy, RunEventBody, RunWatcher } from "./run-event.ts";
 import { StuckDetector } from "./stuck-detector.ts";
 import type { SyncServer } from "./sync-server.ts";
@@ -84,8 +83,6 @@ class Run {
   /** Timers of the run; none may outlive it. */
   readonly #timers: Cancel[] = [];
   #agendaIdle = false;
-  /** Every program and barrier that has ended did so as it should. */
-  #allWell = true;
   #ending: Ending | undefined;
   #end: (ending: Ending) => void = () => undefined;
   readonly #ended: Promise<Ending>;
@@ -157,7 +154,9 @@ class Run {
       },
     });
     this.#performer = new EventPerformer({
-      ...{ experiment, programs: this.#programs, clock },
+      experiment,
+      programs: this.#programs,
+      clock,
       onTerminate: () => this.#end({ endedBy: "terminate", error: null }),
       onMessage: (text) => this.#say({ type: "message", level: "info", node: null, text }),
     });
@@ -171,9 +170,15 @@ class Run {
     const { experiment, clock } = this.#options;
     if (experiment.syncServer === undefined || this.#ending !== undefined) return;
     this.#syncServer = await startSyncServer({
-      ...{ backend, host: this.#host, node: experiment.syncServer, scope: this.#scope },
-      ...{ executable: this.#options.tools["emulab-syncd"] ?? "emulab-syncd", port: syncPort },
-      ...{ socket: address, secret, clock },
+      backend,
+      host: this.#host,
+      node: experiment.syncServer,
+      scope: this.#scope,
+      executable: this.#options.tools["emulab-syncd"] ?? "emulab-syncd",
+      port: syncPort,
+      socket: address,
+      secret,
+      clock,
       onUnexpectedEnd: (message) => {
         this.#end({ endedBy: "failure", error: { code: "SYNC_SERVER_ENDED", message } });
       },
@@ -190,8 +195,19 @@ class Run {
       ["MUSTER_SYNC_NODE", syncServer ?? ""] as const,
     ];
     return startProcessNodes({
-      ...{ runId, pid, eid, domain, seed, out, environment, links, syncServer, syncPort, tools },
-      ...{ clock, projectFiles },
+      runId,
+      pid,
+      eid,
+      domain,
+      seed,
+      out,
+      environment,
+      links,
+      syncServer,
+      syncPort,
+      tools,
+      clock,
+      projectFiles,
       nodes: experiment.nodes.map(({ name }) => ({ name, links: linksOf(experiment, name) })),
       ...(nodeMode === undefined ? {} : { mode: nodeMode }),
       onMessage: (level, node, text) => this.#say({ type: "message", level, node, text }),
@@ -291,8 +307,7 @@ class Run {
     this.#listener?.close();
     this.#barriers.stop();
     await this.#host.close();
-    const outcome = ending.error === null && this.#allWell ? "passed" : "failed";
-    this.#say({ type: "run-ended", ...ending, outcome });
+    this.#say({ type: "run-ended", ...ending });
   }
 
   /** @param backend undefined when there are no nodes, because they could not be set up. */
@@ -300,7 +315,11 @@ class Run {
     const { experiment, runId, seed, out, file, clock } = this.#options;
     this.#say({
       type: "run-started",
-      ...{ runId, seed, out, file, experiment: this.#scope },
+      runId,
+      seed,
+      out,
+      file,
+      experiment: this.#scope,
       startedWallMs: clock.wallMs(),
       zeroMonotonicUs: this.#time.zeroMonotonicUs,
       syncServer: experiment.syncServer ?? null,
@@ -323,8 +342,6 @@ class Run {
   }
 
   #say(body: RunEventBody, monotonicUs: number = this.#options.clock.nowUs()): void {
-    if (body.type === "program-ended") this.#allWell &&= programPassed(body);
-    if (body.type === "barrier-ended") this.#allWell &&= body.outcome === "crossed";
     if (!this.#time.isSet) this.#held.push({ body, monotonicUs });
     else this.#options.watch({ ...body, atUs: this.#time.fromMonotonic(monotonicUs) });
   }

@@ -173,7 +173,7 @@ describe("what a run leaves", () => {
     expect(ran.text("nodes/n0/local/logs/n0_startcmd.err")).toBe("err\n");
     expect(ran.text("report.html")).toMatch(/^<!doctype html>/i);
     expect(readText(junit)).toContain("<testsuite");
-    expect(readRecord(ran.out).at(-1)).toMatchObject({ type: "run-ended", outcome: "passed" });
+    expect(readRecord(ran.out).at(-1)).toMatchObject({ type: "run-ended", endedBy: "idle" });
   });
 
   test("--json prints the result and nothing else on standard output", async () => {

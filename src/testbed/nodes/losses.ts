@@ -9,13 +9,10 @@ export type NodeSituation =
 
 /** The sentences, the most important first. */
 export function describeLosses(situation: NodeSituation): readonly string[] {
-  const always =
-    "nodes share the ports of this machine: listen on the node's own address ($NODEIP), because " +
-    "two programs that listen on all addresses collide";
   if (situation.kind === "namespace") {
     const root =
       "programs see themselves as root and are you: the machine gives them no more rights";
-    return situation.asUser ? [always, root] : [always];
+    return situation.asUser ? [root] : [];
   }
   return [
     situation.reasons.length === 0
@@ -28,6 +25,5 @@ export function describeLosses(situation: NodeSituation): readonly string[] {
     "nodes have no hosts file of their own: names of nodes do not resolve, addresses do",
     "nodes see each other's processes, and a program that clears its environment and leaves its " +
       "session can outlive the run",
-    always,
   ];
 }

@@ -225,8 +225,7 @@ function assemble(
   const programs = [...state.programs, ...runningPrograms(state)];
   const error = state.failure ?? ended?.error ?? (ended === null ? incomplete : null);
   const endedBy = ended?.endedBy ?? "failure";
-  const outcome = ended?.outcome ?? "failed";
-  const reasons = verdictReasons({ error, endedBy, outcome, programs, barriers });
+  const reasons = verdictReasons({ error, endedBy, programs, barriers });
   return {
     schema: 1,
     experiment: started?.experiment ?? `${experiment.pid}/${experiment.eid}`,

@@ -11,8 +11,6 @@ import { joinNames } from "./words.ts";
 export interface VerdictInput {
   readonly error: { readonly code: string; readonly message: string } | null;
   readonly endedBy: EndedBy;
-  /** What the run said of itself; `failed` stands even when no rule is broken. */
-  readonly outcome: "passed" | "failed";
   readonly programs: readonly ResultProgram[];
   readonly barriers: readonly ResultBarrier[];
 }
@@ -32,7 +30,7 @@ export function verdictReasons(input: VerdictInput): ResultReason[] {
     if (barrier.outcome === "crossed") continue;
     reasons.push({ code: "BARRIER", message: barrierSentence(barrier) });
   }
-  if (reasons.length === 0 && (input.outcome === "failed" || input.endedBy === "failure")) {
+  if (reasons.length === 0 && input.endedBy === "failure") {
     reasons.push({ code: "FAILED", message: "the run ended by a failure" });
   }
   return reasons;

@@ -52,9 +52,11 @@ describe("digestOfHistory()", () => {
     expect(digestOfHistory(1, 100_000)).toBe(expected[100_000]);
   });
 
-  it.runIf(process.env["MUSTER_SLOW"])("gives the committed digest for 10^6 entries", () => {
-    expect(digestOfHistory(1, 1_000_000)).toBe(expected[1_000_000]);
-  });
+  if (process.env["MUSTER_SLOW"] !== undefined) {
+    it("gives the committed digest for 10^6 entries", () => {
+      expect(digestOfHistory(1, 1_000_000)).toBe(expected[1_000_000]);
+    });
+  }
 
   it("differs when one entry more is applied, or another seed", () => {
     expect(digestOfHistory(1, 1001)).not.toBe(digestOfHistory(1, 1000));

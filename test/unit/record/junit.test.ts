@@ -108,7 +108,6 @@ describe("renderJunit()", () => {
       .end(10, {
         error: { code: hostile, message: hostile },
         endedBy: "failure",
-        outcome: "failed",
       });
     const shown = `<b>&amp;"'\u{fffd}\u{fffd}[31m\u{fffd}\u{fffd}]]>\t\n\n\u{1f600}`;
     const suite = readBack(story.events);

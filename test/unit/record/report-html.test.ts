@@ -93,7 +93,6 @@ function hostileStory(): Story {
     .end(2_000_000, {
       error: { code: hostile, message: hostile },
       endedBy: "failure",
-      outcome: "failed",
     });
 }
 

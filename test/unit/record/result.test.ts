@@ -293,12 +293,9 @@ describe("the verdict", () => {
     const start = () => new Story().start(["node0"]);
     const error = { code: "SETUP", message: "no port" };
     const codes = (story: Story) => resultOf(story.events).reasons.map((reason) => reason.code);
-    expect(codes(start().end(1, { error, endedBy: "failure", outcome: "failed" }))).toEqual([
-      "SETUP",
-    ]);
+    expect(codes(start().end(1, { error, endedBy: "failure" }))).toEqual(["SETUP"]);
     expect(codes(start().end(1, { endedBy: "interrupt" }))).toEqual(["INTERRUPTED"]);
     expect(codes(start().end(1, { endedBy: "failure" }))).toEqual(["FAILED"]);
-    expect(codes(start().end(1, { outcome: "failed" }))).toEqual(["FAILED"]);
     expect(codes(start())).toEqual(["INCOMPLETE"]);
     expect(codes(start().end(1, { endedBy: "terminate" }))).toEqual([]);
     expect(codes(start().end(1, { endedBy: "duration" }))).toEqual([]);
