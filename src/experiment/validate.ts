@@ -141,8 +141,10 @@ export function notYet(experiment: Experiment): readonly Diagnostic[] {
   };
   for (const { name, at } of barriers) add(at, `the barrier ${name} is declared by the file`);
   for (const { name, startWhen, environment, shell, at: own } of programs) {
-    for (const { program, at } of startWhen?.after ?? []) {
-      add(at, `${name} starts after ${program}`);
+    const [first, ...others] = startWhen?.after ?? [];
+    if (first !== undefined) {
+      const more = others.length === 0 ? "" : ` and ${others.length} more`;
+      add(first.at, `${name} starts after ${first.program}${more}`);
     }
     if (startWhen?.on !== undefined) add(startWhen.on.at, `${name} waits for a barrier`);
     if (environment !== undefined) add(own, `${name} has an environment of its own`);
