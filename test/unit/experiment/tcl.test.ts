@@ -128,7 +128,6 @@ const rows: readonly (readonly [script: string, result: string])[] = [
   ["set a(x) 1; unset a(x); array size a", "0"],
   // What does not exist here says so.
   ["exec ls", 'error: the command "exec" is not available'],
-  ["regexp a b", 'error: the command "regexp" is not available'],
   ["open /etc/passwd", 'error: the command "open" is not available'],
 ];
 

@@ -8,6 +8,7 @@ import { formatList } from "../list.ts";
 import { locateIn, type Origin } from "../origin.ts";
 import { parseSubstitutions } from "../parser.ts";
 import type { Command, Part, Script } from "../script.ts";
+import { matcherOf } from "./regexps.ts";
 import { arg, command, integerArg, many, matches, optionOf } from "./shared.ts";
 
 function condition(
@@ -170,7 +171,7 @@ function lmap(interp: Interpreter, argv: readonly string[], site: Command): stri
 }
 
 function switchCommand(interp: Interpreter, argv: readonly string[], site: Command): string {
-  let mode: "-exact" | "-glob" = "-exact";
+  let mode: "-exact" | "-glob" | "-regexp" = "-exact";
   let nocase = false;
   let i = 1;
   for (; arg(argv, i).startsWith("-") && i < argv.length - 1; i += 1) {
@@ -179,14 +180,17 @@ function switchCommand(interp: Interpreter, argv: readonly string[], site: Comma
       i += 1;
       break;
     }
-    if (option === "-regexp") {
-      const hint = "Use switch -glob or string match.";
-      throw new TclError("TCL_FORBIDDEN", "switch -regexp is not available", { word: i, hint });
-    }
     if (option === "-nocase") nocase = true;
     else mode = option;
   }
-  const value = nocase ? arg(argv, i).toLowerCase() : arg(argv, i);
+  const given = arg(argv, i);
+  const hits = (pattern: string): boolean => {
+    if (mode === "-regexp") return matcherOf(interp, pattern, nocase).find(given, 0) !== undefined;
+    const [wanted, value] = nocase
+      ? [pattern.toLowerCase(), given.toLowerCase()]
+      : [pattern, given];
+    return mode === "-glob" ? matches(interp, wanted, value) : wanted === value;
+  };
   const inline = argv.length === i + 2;
   const clauses = inline ? parseListArg(interp, argv, i + 1) : argv.slice(i + 1);
   if (clauses.length === 0 || clauses.length % 2 !== 0) {
@@ -194,10 +198,9 @@ function switchCommand(interp: Interpreter, argv: readonly string[], site: Comma
     throw new TclError("TCL_ARGUMENTS", "extra switch pattern with no body", { word: i + 1, hint });
   }
   for (let c = 0; c < clauses.length; c += 2) {
-    const pattern = nocase ? arg(clauses, c).toLowerCase() : arg(clauses, c);
+    const pattern = arg(clauses, c);
     const isDefault = pattern === "default" && c + 2 === clauses.length;
-    const hit = mode === "-glob" ? matches(interp, pattern, value) : pattern === value;
-    if (!hit && !isDefault) continue;
+    if (!isDefault && !hits(pattern)) continue;
     let body = c + 1;
     while (clauses[body] === "-" && body + 2 < clauses.length) body += 2;
     if (!inline) return interp.run(interp.scriptOf(site, i + 1 + body, arg(clauses, body)));

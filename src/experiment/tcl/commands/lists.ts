@@ -3,9 +3,10 @@
 // lset, concat, join, split.
 
 import { TclError } from "../error.ts";
-import type { CommandDefinition, Interpreter } from "../interpreter.ts";
+import { type CommandDefinition, completion, type Interpreter } from "../interpreter.ts";
 import { parseInteger, parseNumber } from "../number.ts";
 import { compareText, compareValues } from "../operators.ts";
+import { matcherOf } from "./regexps.ts";
 import { arg, command, indexArg, integerArg, many, matches, optionOf } from "./shared.ts";
 
 /** Reads a list argument; an error points at the word. */
@@ -123,16 +124,16 @@ const searchOptions = ["-exact", "-glob", "-all", "-inline", "-not", "-nocase", 
 function lsearch(interp: Interpreter, argv: readonly string[]): string {
   const on = new Set<string>();
   for (let i = 1; i < argv.length - 2; i += 1) on.add(optionOf(arg(argv, i), searchOptions, i));
-  if (on.has("-regexp")) {
-    const hint = "Use lsearch -glob.";
-    throw new TclError("TCL_FORBIDDEN", "lsearch -regexp is not available", { word: 1, hint });
-  }
   const elements = list(interp, argv, argv.length - 2);
   const fold = (text: string): string => (on.has("-nocase") ? text.toLowerCase() : text);
-  const pattern = fold(arg(argv, argv.length - 1));
-  const accepts = (element: string): boolean =>
-    (on.has("-exact") ? fold(element) === pattern : matches(interp, pattern, fold(element))) !==
-    on.has("-not");
+  const given = arg(argv, argv.length - 1);
+  const pattern = fold(given);
+  const matcher = on.has("-regexp") ? matcherOf(interp, given, on.has("-nocase")) : undefined;
+  const isHit = (element: string): boolean => {
+    if (matcher !== undefined) return matcher.find(element, 0) !== undefined;
+    return on.has("-exact") ? fold(element) === pattern : matches(interp, pattern, fold(element));
+  };
+  const accepts = (element: string): boolean => isHit(element) !== on.has("-not");
   const found = elements.flatMap((element, index) => (accepts(element) ? [index] : []));
   const shown = found.map((index) => (on.has("-inline") ? (elements[index] ?? "") : `${index}`));
   if (on.has("-all")) return interp.formatList(shown);
@@ -157,15 +158,13 @@ type Compare = (a: string, b: string) => number;
 function lsort(interp: Interpreter, argv: readonly string[]): string {
   const on = new Set<string>();
   let index: string | undefined;
+  let script: string | undefined;
   for (let i = 1; i < argv.length - 1; i += 1) {
     const option = optionOf(arg(argv, i), sortOptions, i);
-    if (option === "-command") {
-      const hint = "Use -integer, -real, -dictionary or -index.";
-      throw new TclError("TCL_FORBIDDEN", "lsort -command is not available", { word: i, hint });
-    }
-    if (option === "-index") {
+    if (option === "-index" || option === "-command") {
       i += 1;
-      index = arg(argv, i);
+      if (option === "-index") index = arg(argv, i);
+      else script = arg(argv, i);
     }
     on.add(option);
   }
@@ -176,7 +175,7 @@ function lsort(interp: Interpreter, argv: readonly string[]): string {
     const parts = interp.list(element);
     return parts[indexArg([index], 0, parts.length)] ?? "";
   };
-  const compare = comparison(on);
+  const compare = script === undefined ? comparison(on) : byCommand(interp, script);
   const sign = on.has("-decreasing") ? -1 : 1;
   const sorted = elements.toSorted((a, b) => sign * compare(key(a), key(b)));
   if (!on.has("-unique")) return interp.formatList(sorted);
@@ -186,6 +185,17 @@ function lsort(interp: Interpreter, argv: readonly string[]): string {
     return next === undefined || compare(key(element), key(next)) !== 0;
   });
   return interp.formatList(kept);
+}
+
+/** Compares by a command of the file; each comparison costs what the command does. */
+function byCommand(interp: Interpreter, script: string): Compare {
+  return (a, b) => {
+    const result = interp.evalText(`${script} ${interp.formatList([a, b])}`, []);
+    if (interp.code !== completion.ok) interp.code = completion.ok;
+    const value = parseInteger(result);
+    if (value !== undefined) return Number(value);
+    throw new TclError("TCL_NUMBER", "-compare command returned non-integer result");
+  };
 }
 
 function comparison(on: ReadonlySet<string>): Compare {

@@ -96,10 +96,8 @@ const forbidden: readonly (readonly [names: string, hint: string])[] = [
   ["exec open socket file glob cd pwd load package fconfigure close read gets eof", isolated],
   ["fileevent flush seek tell fblocked fcopy chan pid", isolated],
   ["after vwait update clock time trace interp thread", isolated],
-  ["regexp regsub", "Regular expressions are not available; use string match, string map, split."],
   ["rename", "Commands cannot be renamed here; define a procedure under a new name."],
-  ["binary encoding scan", "Not available here; compute with string, split, format and expr."],
-  ["dict", "Use an array: set name(key) value."],
+  ["binary encoding", "Not available here; compute with string, split, format, scan and expr."],
 ];
 
 function forbiddenCommands(): CommandDefinition[] {
