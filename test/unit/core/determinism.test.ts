@@ -4,10 +4,18 @@
 // system has, which may be an older major. The history of a million entries runs with
 // MUSTER_SLOW=1.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { digestOfHistory } from "../../../src/testing/random-history.ts";
@@ -38,6 +46,13 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+/** The machine's own Node: `npm` puts the packaged one in front of it. */
+function systemNode(): string {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  const own = folders.filter((each) => !each.includes("node_modules"));
+  return own.map((each) => join(each, "node")).find(existsSync) ?? process.execPath;
+}
+
 function runPlain(node: string): { readonly major: number; readonly digest: string } {
   const module = `file://${folder}/testing/random-history.js`;
   const script = `import(${JSON.stringify(module)}).then((module) => console.log(
@@ -64,7 +79,7 @@ describe("digestOfHistory()", () => {
   });
 
   it("gives one digest on the system's Node and on this one", () => {
-    const [own, other] = [runPlain(process.execPath), runPlain("node")];
+    const [own, other] = [runPlain(process.execPath), runPlain(systemNode())];
     process.stdout.write(`determinism: Node ${own.major} and Node ${other.major}\n`);
     expect(own.digest).toMatch(/^[0-9a-f]{64}$/);
     expect(other.digest).toBe(own.digest);
