@@ -16,6 +16,9 @@ import {
   parseStatus,
   parseSyncServer,
 } from "../wire/tmcd/index.ts";
+import type { ClientRuntime } from "./runtime.ts";
+import { askTmcd } from "./tmcc.ts";
+import type { TmccTarget } from "./tmcc-attempt.ts";
 
 /** One request to the server, its words; resolves with the reply. @throws when nothing came. */
 export type Ask = (words: readonly string[]) => Promise<string>;
@@ -47,6 +50,20 @@ export interface BootFacts {
 export type BootResult =
   | { readonly kind: "booted"; readonly facts: BootFacts }
   | { readonly kind: "free" };
+
+/** Questions to one server, each over a connection of its own; one that fails throws. */
+export function askFrom(
+  target: TmccTarget,
+  runtime: Pick<ClientRuntime, "after">,
+  timeoutMs: number,
+): Ask {
+  return async (words) => {
+    const outcome = await askTmcd({ request: { words }, targets: [target], runtime, timeoutMs });
+    if (outcome.kind === "reply") return outcome.bytes.toString("utf8");
+    const why = outcome.kind === "failed" ? outcome.message : outcome.kind;
+    throw new Error(`the configuration server does not answer ${words[0]}: ${why}`);
+  };
+}
 
 /** Service name of the sync server's port. [EMULAB-TMCD 12] */
 export const syncServiceName = "emulab_syncd";

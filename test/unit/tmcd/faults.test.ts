@@ -44,7 +44,7 @@ test("fault 1: a plain request that begins as the TLS tag does, or is shorter, i
 });
 
 test("fault of section 2: empty words and beginnings of option words are not taken for keys", async () => {
-  // Mutant: request.ts skips no blanks before a word, or takes a word that begins an option word.
+  // Mutant: request.ts skips no second blank before a word: the empty word is the command.
   const played = play(new World("pair"));
   expect(await ask(played, "node1", "  VERSION=34  status ")).toBe(allocated);
   expect(await ask(played, "node1", "PRIV status ")).toBe("");
