@@ -108,6 +108,15 @@ async function serve(identity: Partial<TlsIdentity>): Promise<number> {
   return (await tmcd.listen())[0] ?? 0;
 }
 
+/** Says the tag, and then nothing that TLS knows. */
+const garbage = (port: number): string => `
+import socket
+s = socket.create_connection(("127.0.0.1", ${port}))
+s.sendall(b"ISPEAKSSL_TMCDV10" + b"garbage" * 50)
+s.settimeout(5)
+s.recv(100)
+`;
+
 /** Says the tag, shakes hands in the version named, asks, does not close its side. */
 const python = `
 import socket, ssl, sys, warnings
@@ -242,10 +251,7 @@ describe.skipIf(!hasTools)("the configuration server over TLS", () => {
     const targets = [{ kind: "tcp", address: "127.0.0.1", port }] as const;
     const request = { words: ["x"], data: "" };
     for (let index = 0; index < 5; index += 1) {
-      const program = new Program("python3", [
-        "-c",
-        `import socket; s = socket.create_connection(("127.0.0.1", ${port})); s.sendall(b"ISPEAKSSL_TMCDV10" + b"garbage" * 50); s.settimeout(5); print(len(s.recv(100)))`,
-      ]);
+      const program = new Program("python3", ["-c", garbage(port)]);
       await program.ended;
     }
     await askTmcd({ request, targets, runtime: systemClock });
