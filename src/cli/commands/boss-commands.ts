@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+// Names the commands of the experiments database and their options: serve, up, down, status, logs,
+// modify. Each command's code is loaded only when it is called.
+import { type Command, InvalidArgumentError } from "commander";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError, processIo } from "../io.ts";
+import type { DownArguments } from "./down.ts";
+import type { LogsArguments } from "./logs.ts";
+import type { ServeArguments } from "./serve.ts";
+import type { StatusArguments } from "./status.ts";
+import type { UpArguments } from "./up.ts";
+
+type SetExit = (code: number) => void;
+
+const stateOption = [
+  "--state <dir>",
+  "where the experiments are kept (default: $MUSTER_STATE, else ~/.local/state/muster)",
+] as const;
+
+/** Adds the commands to `muster`. */
+export function registerBossCommands(program: Command, setExit: SetExit): void {
+  addServe(program, setExit);
+  addUp(program, setExit);
+  addDown(program, setExit);
+  addStatus(program, setExit);
+  addLogs(program, setExit);
+  addModify(program);
+}
+
+function addServe(program: Command, setExit: SetExit): void {
+  program
+    .command("serve")
+    .description("keep experiments: the daemon that muster up starts by itself, in the foreground")
+    .option(...stateOption)
+    .option("--stop", "swap everything out and end the daemon that runs", false)
+    .action(async (options: ServeArguments) => {
+      const { serveCommand } = await import("./serve.ts");
+      setExit(await serveCommand(options, processIo));
+    });
+}
+
+function addUp(program: Command, setExit: SetExit): void {
+  program
+    .command("up")
+    .description("bring an experiment up and leave it up; starts the daemon when there is none")
+    .argument("<file>", "the experiment file")
+    .option(...stateOption)
+    .option("--pid <name>", "project name")
+    .option("--eid <name>", "experiment name (default: the file's name)")
+    .option("--set <name=value>", "set a variable first, e.g. 'opt(SIZE)=5'", collect, [])
+    .option("--seed <n>", "fixes every random choice", seed)
+    .option("--duration <s>", "swap it out this many seconds after time 0; 0: never", seconds, 0)
+    .option(
+      "--stuck-after <s>",
+      "end it when everybody has waited this long for somebody who cannot come; 0: never",
+      seconds,
+      0,
+    )
+    .option("--json", "print what was started as JSON", false)
+    .action(async (file: string, options: Omit<UpArguments, "file">) => {
+      const { upCommand } = await import("./up.ts");
+      setExit(await upCommand({ file, ...options }, processIo));
+    });
+}
+
+function addDown(program: Command, setExit: SetExit): void {
+  program
+    .command("down")
+    .description("swap an experiment out")
+    .argument("<id>", "pid/eid, or eid where only one project has it")
+    .option(...stateOption)
+    .option("--json", "print the run that ended as JSON", false)
+    .action(async (id: string, options: Omit<DownArguments, "id">) => {
+      const { downCommand } = await import("./down.ts");
+      setExit(await downCommand({ id, ...options }, processIo));
+    });
+}
+
+function addStatus(program: Command, setExit: SetExit): void {
+  program
+    .command("status")
+    .description("show the experiments, or one of them with its runs and history")
+    .argument("[id]", "pid/eid, or eid where only one project has it")
+    .option(...stateOption)
+    .option("--json", "print it as JSON", false)
+    .action(async (id: string | undefined, options: Omit<StatusArguments, "id">) => {
+      const { statusCommand } = await import("./status.ts");
+      setExit(await statusCommand({ id: id ?? null, ...options }, processIo));
+    });
+}
+
+function addLogs(program: Command, setExit: SetExit): void {
+  program
+    .command("logs")
+    .description("show what happened in the last run, or what the programs of a node print")
+    .argument("<id>", "pid/eid, or eid where only one project has it")
+    .argument("[node]", "a node")
+    .option("-f, --follow", "go on until the experiment is swapped out", false)
+    .option(...stateOption)
+    .action(async (id: string, node: string | undefined, options: LogsOptions) => {
+      const { logsCommand } = await import("./logs.ts");
+      setExit(await logsCommand({ id, node: node ?? null, ...options }, processIo));
+    });
+}
+
+type LogsOptions = Omit<LogsArguments, "id" | "node">;
+
+function addModify(program: Command): void {
+  program
+    .command("modify")
+    .description("change an experiment that is up (not built yet)")
+    .argument("<id>", "pid/eid, or eid where only one project has it")
+    .argument("<file>", "the experiment file as it is to be")
+    .option(...stateOption)
+    .action((id: string, file: string) => {
+      throw new CommandError(
+        exitCodes.usage,
+        `modify (NOT_YET): a running experiment cannot be changed yet; use: muster down ${id}, then: muster up ${file}`,
+      );
+    });
+}
+
+function collect(value: string, previous: readonly string[]): readonly string[] {
+  return [...previous, value];
+}
+
+function seed(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isInteger(value) && value >= 0 && value < 2 ** 31) return value;
+  throw new InvalidArgumentError(`It must be a whole number from 0 to ${2 ** 31 - 1}.`);
+}
+
+/** What the timers of the platform can wait: 24 days. */
+const secondsMax = 2_000_000;
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value <= secondsMax) return value;
+  throw new InvalidArgumentError(`It must be a number of seconds from 0 to ${secondsMax}.`);
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// `muster down ID`: swaps an experiment out and waits until its nodes are gone.
+import type { RunRow } from "../../boss/index.ts";
+import { exitCodes } from "../exit-codes.ts";
+import type { CommandIo } from "../io.ts";
+import { askDaemon, stateOf } from "./serve-client.ts";
+
+export interface DownArguments {
+  readonly id: string;
+  readonly state?: string;
+  readonly json: boolean;
+}
+
+/** @returns the exit status. @throws CommandError */
+export async function downCommand(argv: DownArguments, io: CommandIo): Promise<number> {
+  const request = { kind: "down", id: argv.id } as const;
+  const value = await askDaemon({ state: stateOf(argv.state), request });
+  if (argv.json) io.stdout(`${JSON.stringify(value, null, 2)}\n`);
+  else {
+    const { number, outcome, directory } = value as RunRow;
+    io.stdout(`${argv.id} is swapped out; run ${number} ${outcome}, results in ${directory}\n`);
+  }
+  return exitCodes.ok;
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// `muster serve`: keeps experiments in the foreground until SIGTERM or SIGINT, then swaps
+// everything out in bounded time. `--stop` ends the daemon that runs.
+import {
+  BossError,
+  connectDaemon,
+  Daemon,
+  isLocked,
+  resolveBossLimits,
+  type StateDirectory,
+} from "../../boss/index.ts";
+import { resolveLimits } from "../../core/limits.ts";
+import { sleep, systemClock } from "../../host/clock.ts";
+import type { Logger } from "../../host/logger.ts";
+import { runExperiment } from "../../testbed/run.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError, type CommandIo } from "../io.ts";
+import { StopSignals } from "../stop-signals.ts";
+import { oldTools } from "../tools.ts";
+import { askDaemon, commandError, serveExitCodes, stateOf } from "./serve-client.ts";
+
+export interface ServeArguments {
+  readonly state?: string;
+  readonly stop: boolean;
+}
+
+/** How often to look whether a daemon has ended, milliseconds. */
+const lookAgainMs = 50;
+
+/** @returns the exit status. @throws CommandError */
+export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise<number> {
+  const state = stateOf(argv.state);
+  if (argv.stop) return stopDaemon(state, io);
+  const signals = new StopSignals();
+  try {
+    let stop: () => void = () => undefined;
+    const stopped = new Promise<void>((resolve) => {
+      stop = resolve;
+    });
+    signals.interrupt.addEventListener("abort", stop);
+    const daemon = await startDaemon(state, stop, io);
+    io.stdout(`muster: keeping the experiments of ${state.path} (process ${process.pid})\n`);
+    for (const name of daemon.recovered) {
+      io.stdout(`muster: ${name} was up when the last daemon died; it is swapped out now\n`);
+    }
+    await stopped;
+    io.stdout("muster: swapping everything out\n");
+    const left = await daemon.close();
+    for (const name of left) {
+      io.stderr(`muster: ${name} was not down in time; its nodes end with this process\n`);
+    }
+    return left.length === 0 ? exitCodes.ok : exitCodes.failed;
+  } finally {
+    signals.dispose();
+  }
+}
+
+async function startDaemon(
+  state: StateDirectory,
+  onStopAsked: () => void,
+  io: CommandIo,
+): Promise<Daemon> {
+  const logger: Logger = {
+    log(level, message) {
+      if (level === "warn" || level === "error") io.stderr(`muster: ${message}\n`);
+    },
+  };
+  try {
+    return await Daemon.start({
+      ...{ state, logger, onStopAsked },
+      clock: systemClock,
+      coreLimits: resolveLimits(),
+      limits: resolveBossLimits(),
+      tools: oldTools(),
+      run: runExperiment,
+    });
+  } catch (error) {
+    if (!(error instanceof BossError)) throw error;
+    if (isLocked(error)) throw new CommandError(serveExitCodes.inUse, error.message);
+    throw commandError(error);
+  }
+}
+
+async function stopDaemon(state: StateDirectory, io: CommandIo): Promise<number> {
+  await askDaemon({ state, request: { kind: "stop" } });
+  // It has said that it will; this command is over when it has.
+  for (;;) {
+    const link = await connectDaemon(state, systemClock).catch((error: unknown) => {
+      throw commandError(error);
+    });
+    if (link === undefined) break;
+    link.close();
+    await sleep(systemClock, lookAgainMs);
+  }
+  io.stdout(`the daemon of ${state.path} has ended\n`);
+  return exitCodes.ok;
+}
