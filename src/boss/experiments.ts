@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+// What users do with experiments: up, down, status. Brings together the database (what is), the
+// rules (states.ts, rights.ts) and the swaps that go on in this process.
+//
+//   X1. What is `activating`, `active` or `swapping` in the database has a swap here, but for the
+//       moments after a failure of the database; `#reconcile` ends those.
+//   X2. A state is written before it is told.
+import { mkdirSync, rmdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { assert } from "../core/assert.ts";
+import type { Limits } from "../core/limits.ts";
+import type { Experiment } from "../experiment/index.ts";
+import type { Clock } from "../host/clock.ts";
+import { newIncarnation, newRunId } from "../host/ids.ts";
+import type { Logger } from "../host/logger.ts";
+import type { RunResult } from "../testbed/record/result-model.ts";
+import type { RunOptions } from "../testbed/run.ts";
+import { BossError, textOf } from "./boss-error.ts";
+import type { Definition, ExperimentRow, ExperimentsDatabase, RunRow } from "./database.ts";
+import type {
+  ExperimentDetails,
+  ExperimentStatus,
+  Started,
+  UpOptions,
+} from "./experiment-views.ts";
+import type { BossLimits } from "./limits.ts";
+import type { Action } from "./rights.ts";
+import { judge } from "./rights.ts";
+import { checkNames, checkRows } from "./row-checks.ts";
+import { runsDirectory, type StateDirectory } from "./state-directory.ts";
+import { hasNodes, planTransition, type Transition } from "./states.ts";
+import { Swap } from "./swap.ts";
+
+export interface ExperimentsOptions {
+  readonly database: ExperimentsDatabase;
+  readonly state: StateDirectory;
+  readonly clock: Clock;
+  readonly coreLimits: Limits;
+  readonly limits: BossLimits;
+  readonly logger: Logger;
+  /** Command name on the nodes -> executable. */
+  readonly tools: Readonly<Record<string, string>>;
+  readonly run: (options: RunOptions) => Promise<void>;
+}
+
+interface Held {
+  readonly swap: Swap;
+  readonly ended: Promise<RunRow>;
+}
+
+export class Experiments {
+  readonly #options: ExperimentsOptions;
+  readonly #held = new Map<string, Held>();
+  #isClosing = false;
+
+  constructor(options: ExperimentsOptions) {
+    this.#options = options;
+  }
+
+  /** Ends in the database what a daemon that died has left there. @returns the names. */
+  recover(user: string): readonly string[] {
+    const { database } = this.#options;
+    const left = database.experiments().filter(({ state }) => hasNodes(state));
+    for (const row of left) {
+      this.#lose(
+        row,
+        user,
+        "the daemon died (kill -9, a crash, or the machine went down); its nodes ended with it",
+      );
+    }
+    return left.map(nameOf);
+  }
+
+  /** @throws BossError, with nothing changed, when it may not be. */
+  up(options: UpOptions, user: string): Started {
+    const { database, clock, limits } = this.#options;
+    const { pid, eid, parsed } = options;
+    if (this.#isClosing) throw new BossError("CLOSING", "the daemon is ending; ask again");
+    const complaint = checkNames(pid, eid);
+    if (complaint !== undefined) throw new BossError("BAD_REQUEST", complaint);
+    const { experiment, rows } = parsed;
+    if (experiment === undefined || rows === undefined) {
+      const errors = `${parsed.errors} ${parsed.errors === 1 ? "error" : "errors"}`;
+      throw new BossError("REFUSED_FILE", `${options.file} has ${errors}; nothing was started`);
+    }
+    const name = `${pid}/${eid}`;
+    const found = database.experiment(pid, eid);
+    if (found !== undefined) this.#reconcile(found, user);
+    const known = database.experiment(pid, eid);
+    if (this.#held.size >= limits.experimentsUpMax) {
+      const message = `${this.#held.size} experiments are up (limit experimentsUpMax); stop one with: muster down ID`;
+      throw new BossError("LIMIT", message);
+    }
+    const seed = options.seed ?? newIncarnation() % 2 ** 31;
+    const run = this.#newRun(pid, eid, known, seed);
+    const definition = {
+      file: options.file,
+      source: options.source,
+      presets: options.presets,
+      rows,
+    };
+    try {
+      database.transaction(() => {
+        const atMs = clock.wallMs();
+        database.putProject(pid, { user, atMs });
+        this.#demand(user, "swap-in", pid, name, null);
+        const planned = planTransition(name, known?.state ?? "swapped", "swap-in");
+        if (planned.kind === "refused") throw new BossError("WRONG_STATE", planned.message);
+        const note = known === undefined ? "defined" : "defined anew";
+        const row = database.define(pid, eid, definition, { user, atMs, note });
+        database.startRun(row.exptidx, run);
+        database.move(pid, eid, "swap-in", { user, atMs, note: `run ${run.number}` });
+      });
+    } catch (error) {
+      rmdirSync(run.directory);
+      throw error;
+    }
+    return this.#hold(options, experiment, rows, run, user);
+  }
+
+  /** @returns the run that ended. @throws BossError when it may not be, or has no nodes. */
+  down(id: string, user: string): Promise<RunRow> {
+    const row = this.#find(id, user);
+    const name = nameOf(row);
+    this.#demand(user, "swap-out", row.pid, name, row.swapper);
+    const held = this.#held.get(name);
+    if (held === undefined) {
+      this.#reconcile(row, user);
+      this.#move(row, "swap-out", user, "");
+    }
+    assert(held !== undefined, "what has nodes is held (X1)");
+    this.#beginDown(row, held, user, "asked for");
+    return held.ended;
+  }
+
+  /** All that `user` may see. */
+  status(user: string): readonly ExperimentStatus[] {
+    const { database } = this.#options;
+    return database
+      .experiments()
+      .filter((row) => this.#judge(user, "see", row.pid, nameOf(row), row.swapper) === undefined)
+      .map((row) => this.#statusOf(row));
+  }
+
+  /** @throws BossError */
+  details(id: string, user: string): ExperimentDetails {
+    const { database } = this.#options;
+    const row = this.#find(id, user);
+    const runs = database.runs(row.exptidx);
+    return { ...this.#statusOf(row), runs, history: database.history(row.exptidx) };
+  }
+
+  /** Where the last run of an experiment writes, and whether it is over. @throws BossError */
+  output(id: string, user: string): { readonly directory: string; readonly isOver: () => boolean } {
+    const row = this.#find(id, user);
+    const name = nameOf(row);
+    this.#demand(user, "read-output", row.pid, name, row.swapper);
+    const run = this.#options.database.lastRun(row.exptidx);
+    if (run === undefined) throw new BossError("NO_OUTPUT", `${name} was never swapped in`);
+    const swap = this.#held.get(name)?.swap;
+    return { directory: run.directory, isOver: () => swap?.isOver ?? true };
+  }
+
+  /**
+   * Swaps everything out; nothing is swapped in from now on.
+   * @returns names of what was not down in time.
+   */
+  async close(user: string, msMax: number): Promise<readonly string[]> {
+    this.#isClosing = true;
+    const held = [...this.#held];
+    for (const [name, one] of held) {
+      const row = this.#find(name, user);
+      this.#beginDown(row, one, user, "the daemon ends");
+    }
+    let cancel: () => void = () => undefined;
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#options.clock.after(msMax, resolve);
+    });
+    await Promise.race([Promise.all(held.map(([, { ended }]) => ended)), late]);
+    cancel();
+    return [...this.#held.keys()];
+  }
+
+  #hold(
+    options: UpOptions,
+    experiment: Experiment,
+    rows: Definition["rows"],
+    run: RunRow,
+    user: string,
+  ): Started {
+    const { clock, coreLimits, limits, logger, tools } = this.#options;
+    const { file, pid, eid, durationSeconds, stuckSeconds } = options;
+    const { runId, directory, seed } = run;
+    const swap = new Swap({
+      ...{ experiment, file, runId, directory, seed, durationSeconds, stuckSeconds, tools },
+      ...{ clock, coreLimits, limits, logger, run: this.#options.run },
+      projectFiles: dirname(file),
+    });
+    const row = this.#row(pid, eid);
+    const active = swap.active.then((isActive) => {
+      if (isActive) this.#activated(row, user);
+      return isActive;
+    });
+    const ended = Promise.all([swap.ended, active]).then(([result]) => {
+      return this.#finish(row, run, result, user);
+    });
+    this.#held.set(nameOf(row), { swap, ended });
+    const facts = { experiment: nameOf(row), run: run.number, directory, seed };
+    return { ...facts, warnings: checkRows(rows), active, ended };
+  }
+
+  /** Its nodes are up, whatever the database says to it. */
+  #activated(row: ExperimentRow, user: string): void {
+    try {
+      // Somebody may have asked for its end meanwhile.
+      if (this.#row(row.pid, row.eid).state === "activating")
+        this.#move(row, "activated", user, "");
+    } catch (error) {
+      this.#warn(row, error);
+    }
+  }
+
+  #beginDown(row: ExperimentRow, held: Held, user: string, note: string): void {
+    const { state } = this.#row(row.pid, row.eid);
+    if (state !== "swapping") this.#move(row, "swap-out", user, note);
+    held.swap.stop();
+  }
+
+  /** The swap is over: nodes are down, files are written. */
+  #finish(row: ExperimentRow, run: RunRow, result: RunResult, user: string): RunRow {
+    const { database, clock } = this.#options;
+    const { outcome, endedBy, error } = result;
+    const end = { endedMs: clock.wallMs(), outcome, endedBy, error };
+    const note = `run ${run.number} ${outcome}, ended by ${endedBy}`;
+    this.#held.delete(nameOf(row));
+    try {
+      database.transaction(() => {
+        const deed = { user, atMs: clock.wallMs(), note };
+        // Nobody asked for it: it ended by itself.
+        if (this.#row(row.pid, row.eid).state !== "swapping") {
+          database.move(row.pid, row.eid, "swap-out", { ...deed, note: `ended by ${endedBy}` });
+        }
+        database.move(row.pid, row.eid, "swapped-out", deed);
+        database.endRun(row.exptidx, run.number, end);
+      });
+    } catch (failure) {
+      this.#warn(row, failure);
+    }
+    return { ...run, ...end };
+  }
+
+  /** A fresh directory and the row for it. */
+  #newRun(pid: string, eid: string, known: ExperimentRow | undefined, seed: number): RunRow {
+    const { database, state, clock } = this.#options;
+    const parent = runsDirectory(state, pid, eid);
+    const last = known === undefined ? undefined : database.lastRun(known.exptidx);
+    let number = (last?.number ?? 0) + 1;
+    try {
+      mkdirSync(parent, { recursive: true, mode: 0o700 });
+      // A crash between the directory and its row leaves the directory behind.
+      while (!makeDirectory(join(parent, `${number}`))) number += 1;
+    } catch (error) {
+      const message = `cannot make a directory in ${parent}: ${textOf(error)}; check the disk and its permissions`;
+      throw new BossError("STATE_DIRECTORY", message);
+    }
+    const facts = { number, directory: join(parent, `${number}`), runId: newRunId(), seed };
+    const open = { endedMs: null, outcome: null, endedBy: null, error: null };
+    return { ...facts, startedMs: clock.wallMs(), ...open };
+  }
+
+  #statusOf(row: ExperimentRow): ExperimentStatus {
+    const { exptidx, ...facts } = row;
+    const live = this.#held.get(nameOf(row))?.swap.status ?? null;
+    const lastRun = this.#options.database.lastRun(exptidx) ?? null;
+    return { experiment: nameOf(row), ...facts, live, lastRun };
+  }
+
+  /** @param id `pid/eid`, or `eid` where only one project has it. @throws BossError */
+  #find(id: string, user: string): ExperimentRow {
+    const isMeant = (row: ExperimentRow): boolean => id === nameOf(row) || id === row.eid;
+    const found = this.#options.database
+      .experiments()
+      .filter(isMeant)
+      .filter((row) => this.#judge(user, "see", row.pid, nameOf(row), row.swapper) === undefined);
+    const [row] = found;
+    if (row !== undefined && found.length === 1) return row;
+    const shown = JSON.stringify(id.length > 100 ? `${id.slice(0, 100)}...` : id);
+    const message =
+      row === undefined
+        ? `there is no experiment ${shown}; muster status lists them`
+        : `${shown} may be ${found.map(nameOf).join(" or ")}; name the project too`;
+    throw new BossError("NO_SUCH_EXPERIMENT", message);
+  }
+
+  #row(pid: string, eid: string): ExperimentRow {
+    const row = this.#options.database.experiment(pid, eid);
+    assert(row !== undefined, "experiments are not removed");
+    return row;
+  }
+
+  /** X1: has nodes for the database, and none here. */
+  #reconcile(row: ExperimentRow, user: string): void {
+    if (!hasNodes(row.state) || this.#held.has(nameOf(row))) return;
+    this.#lose(row, user, "its end could not be written when it happened");
+  }
+
+  #lose(row: ExperimentRow, user: string, note: string): void {
+    const { database, clock } = this.#options;
+    const { exptidx, pid, eid } = row;
+    const endedMs = clock.wallMs();
+    database.transaction(() => {
+      database.move(pid, eid, "lost", { user, atMs: endedMs, note });
+      const error = { code: "DAEMON_DIED", message: note };
+      const last = database.lastRun(exptidx);
+      const end = { endedMs, outcome: "failed", endedBy: "failure", error } as const;
+      if (last !== undefined) database.endRun(exptidx, last.number, end);
+    });
+  }
+
+  #move(row: ExperimentRow, transition: Transition, user: string, note: string): void {
+    const { database, clock } = this.#options;
+    database.transaction(() => {
+      database.move(row.pid, row.eid, transition, { user, atMs: clock.wallMs(), note });
+    });
+  }
+
+  #warn(row: ExperimentRow, error: unknown): void {
+    this.#options.logger.log("error", `${nameOf(row)}: ${textOf(error)}`);
+  }
+
+  /** @returns why not, or undefined. */
+  #judge(
+    user: string,
+    action: Action,
+    pid: string,
+    what: string,
+    swapper: string | null,
+  ): string | undefined {
+    const judgement = judge(this.#options.database.actor(user, pid), action, what, swapper);
+    return judgement.kind === "refused" ? judgement.message : undefined;
+  }
+
+  #demand(user: string, action: Action, pid: string, what: string, swapper: string | null): void {
+    const refusal = this.#judge(user, action, pid, what, swapper);
+    if (refusal !== undefined) throw new BossError("NOT_ALLOWED", refusal);
+  }
+}
+
+function nameOf({ pid, eid }: { readonly pid: string; readonly eid: string }): string {
+  return `${pid}/${eid}`;
+}
+
+/** @returns false when it exists. @throws Error of the file system. */
+function makeDirectory(path: string): boolean {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    throw error;
+  }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// What is known of a run while it goes, from its events and nothing else: nodes up, programs
+// running, open barriers and who is missing there. Pure.
+import { programPassed } from "../testbed/record/verdict.ts";
+import type { BarrierChanged, RunEvent } from "../testbed/run-event.ts";
+
+export interface OpenBarrier {
+  readonly name: string;
+  readonly arrived: number;
+  /** 0 while nobody has said how many are to come. */
+  readonly expected: number;
+  readonly waiting: readonly string[];
+  /** Sentences: who is missing, as far as known. */
+  readonly missing: readonly string[];
+  /** Names of `waiting` and `missing` beyond the limit. */
+  readonly namesDropped: number;
+}
+
+export interface LiveStatus {
+  readonly nodesUp: number;
+  readonly nodes: number;
+  readonly programsRunning: number;
+  readonly programsEnded: number;
+  readonly programsFailed: number;
+  readonly programs: number;
+  readonly barriers: readonly OpenBarrier[];
+  /** Open barriers beyond the limit. */
+  readonly barriersDropped: number;
+}
+
+export class LiveRun {
+  readonly #nodes: number;
+  readonly #programs: number;
+  readonly #namesMax: number;
+  readonly #up = new Set<string>();
+  readonly #barriers = new Map<string, BarrierChanged>();
+  #running = 0;
+  #ended = 0;
+  #failed = 0;
+
+  constructor(
+    size: { readonly nodes: readonly unknown[]; readonly programs: readonly unknown[] },
+    namesMax: number,
+  ) {
+    this.#nodes = size.nodes.length;
+    this.#programs = size.programs.length;
+    this.#namesMax = namesMax;
+  }
+
+  observe(event: RunEvent): void {
+    switch (event.type) {
+      case "node-up":
+        this.#up.add(event.node);
+        return;
+      case "program-started":
+        this.#running += 1;
+        return;
+      case "program-ended":
+        this.#running = Math.max(0, this.#running - 1);
+        this.#ended += 1;
+        if (!programPassed(event)) this.#failed += 1;
+        return;
+      case "barrier-changed":
+        if (event.arrived === 0 && event.expected === 0) this.#barriers.delete(event.name);
+        else this.#barriers.set(event.name, event);
+        return;
+      case "barrier-ended":
+        this.#barriers.delete(event.name);
+        return;
+      case "run-ended":
+        this.#up.clear();
+        this.#barriers.clear();
+        return;
+      case "run-started":
+      case "event-fired":
+      case "barrier-slow":
+      case "message":
+      case "log":
+        return;
+    }
+  }
+
+  describe(): LiveStatus {
+    const open = [...this.#barriers.values()];
+    return {
+      nodesUp: this.#up.size,
+      nodes: this.#nodes,
+      programsRunning: this.#running,
+      programsEnded: this.#ended,
+      programsFailed: this.#failed,
+      programs: this.#programs,
+      barriers: open.slice(0, this.#namesMax).map((one) => this.#shown(one)),
+      barriersDropped: Math.max(0, open.length - this.#namesMax),
+    };
+  }
+
+  #shown({ name, arrived, expected, waiting, missing }: BarrierChanged): OpenBarrier {
+    const cut = (names: readonly string[]): readonly string[] => names.slice(0, this.#namesMax);
+    const shown = { waiting: cut(waiting), missing: cut(missing) };
+    const namesDropped =
+      waiting.length + missing.length - shown.waiting.length - shown.missing.length;
+    return { name, arrived, expected, ...shown, namesDropped };
+  }
+}
+
+/** Whether an event says that time 0 has come: the agenda was started. */
+export function isTimeZero(event: RunEvent): boolean {
+  if (event.type !== "log") return false;
+  return event.entry.entry.batches.some(({ commands }) =>
+    commands.some(({ kind }) => kind === "agenda-start"),
+  );
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// Reads the text of an experiment file away from the serving loop (parse-worker.ts).
+import { Worker } from "node:worker_threads";
+import type { Experiment, Tables } from "../experiment/index.ts";
+import { BossError, textOf } from "./boss-error.ts";
+
+export interface ParseRequest {
+  /** Absolute path of the file: for diagnostics, and for the files it names. */
+  readonly file: string;
+  readonly text: string;
+  readonly pid: string;
+  readonly eid: string;
+  readonly presets: readonly (readonly [name: string, value: string])[];
+}
+
+export interface ParsedDefinition {
+  /** Undefined when there are errors; so are the rows. */
+  readonly experiment: Experiment | undefined;
+  readonly rows: Tables | undefined;
+  /** For people, with source line and caret. */
+  readonly diagnostics: readonly string[];
+  readonly errors: number;
+  /** What the file printed. */
+  readonly output: string;
+}
+
+/** Heap of the thread; the evaluator's own bound on values is 64 MiB. */
+const heapMegabytesMax = 1024;
+
+const worker = import.meta.url.endsWith(".ts") ? "./parse-worker.ts" : "./parse-worker.js";
+
+/** @throws BossError (INTERNAL) when the thread fails, never for what the file says. */
+export function parseDefinition(request: ParseRequest): Promise<ParsedDefinition> {
+  return new Promise((resolve, reject) => {
+    const thread = new Worker(new URL(worker, import.meta.url), {
+      workerData: request,
+      resourceLimits: { maxOldGenerationSizeMb: heapMegabytesMax },
+    });
+    const fail = (why: string): void => {
+      const message = `reading ${request.file} failed (${why}); this is a fault of Muster, please report it`;
+      reject(new BossError("INTERNAL", message));
+    };
+    thread.once("message", resolve);
+    thread.once("error", (error: unknown) => fail(textOf(error)));
+    thread.once("exit", (code) => fail(`its thread ended with ${code}`));
+  });
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// What a client and the daemon say to each other: one JSON object a line, UTF-8. The client says
+// hello and then one request; the daemon answers with any number of frames and one that is the
+// last, `done` or `failed`. docs/reference/serve.md describes it for users.
+import { FrameError, FrameReader } from "../host/link-frames.ts";
+import { BossError, type BossErrorCode } from "./boss-error.ts";
+
+/** Raised when a frame changes its meaning; new fields and kinds raise nothing. */
+export const protocolFormat = 1;
+
+export interface Hello {
+  readonly kind: "hello";
+  readonly format: number;
+}
+
+export interface UpRequest {
+  readonly kind: "up";
+  /** Absolute path of the file on this machine: its directory is the project's data. */
+  readonly file: string;
+  readonly text: string;
+  readonly pid: string;
+  readonly eid: string;
+  readonly presets: readonly (readonly [name: string, value: string])[];
+  readonly seed: number | null;
+  readonly durationSeconds: number;
+  readonly stuckSeconds: number;
+}
+
+export type Request =
+  | UpRequest
+  | { readonly kind: "down"; readonly id: string }
+  /** `id` null: all of them, without history. */
+  | { readonly kind: "status"; readonly id: string | null }
+  /** `node` null: the progress of the run; else what the programs of the node print. */
+  | {
+      readonly kind: "logs";
+      readonly id: string;
+      readonly node: string | null;
+      readonly follow: boolean;
+    }
+  /** Swaps everything out and ends the daemon. */
+  | { readonly kind: "stop" };
+
+export type Answer =
+  | { readonly kind: "welcome"; readonly format: number; readonly pid: number }
+  /** What there is to say about the file. */
+  | { readonly kind: "diagnostics"; readonly lines: readonly string[] }
+  | {
+      readonly kind: "accepted";
+      readonly experiment: string;
+      readonly run: number;
+      readonly directory: string;
+      readonly seed: number;
+    }
+  | { readonly kind: "output"; readonly source: string; readonly text: string }
+  | { readonly kind: "done"; readonly value: unknown }
+  | { readonly kind: "failed"; readonly code: BossErrorCode; readonly message: string };
+
+export function formatLine(frame: Hello | Request | Answer): string {
+  return `${JSON.stringify(frame)}\n`;
+}
+
+/** Cuts a stream into frames. Dead, with its connection, after it has thrown. */
+export class LineReader {
+  readonly #frames: FrameReader;
+  readonly #bytesMax: number;
+  readonly #limit: string;
+
+  /** @param limit name of the limit, for the message */
+  constructor(bytesMax: number, limit: string) {
+    this.#frames = new FrameReader(bytesMax);
+    this.#bytesMax = bytesMax;
+    this.#limit = limit;
+  }
+
+  /** @throws BossError (LIMIT, BAD_REQUEST) */
+  push(chunk: Buffer): readonly object[] {
+    try {
+      return this.#frames
+        .push(chunk)
+        .filter((frame) => typeof frame === "object" && frame !== null);
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      if (!error.message.includes("longer")) throw new BossError("BAD_REQUEST", error.message);
+      const message = `a line is longer than ${this.#bytesMax} bytes (limit ${this.#limit})`;
+      throw new BossError("LIMIT", message);
+    }
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** @returns the request, or what is wrong with it. */
+export function checkRequest(frame: object): Request | string {
+  const fields = frame as Fields;
+  const { kind, id } = fields;
+  switch (kind) {
+    case "up":
+      return checkUp(fields);
+    case "down":
+      return typeof id === "string" ? { kind, id } : "down needs the text `id`";
+    case "status":
+      if (typeof id === "string" || id === null) return { kind, id };
+      return "status needs the text `id`, or null for all";
+    case "logs": {
+      const { node, follow } = fields;
+      if (typeof id !== "string") return "logs needs the text `id`";
+      if (typeof node !== "string" && node !== null) return "logs needs the text `node`, or null";
+      return typeof follow === "boolean"
+        ? { kind, id, node, follow }
+        : "logs needs `follow`, true or false";
+    }
+    case "stop":
+      return { kind };
+    default:
+      return "the request is none of up, down, status, logs, stop; is the client newer than the daemon?";
+  }
+}
+
+function checkUp(fields: Fields): UpRequest | string {
+  const { file, text, pid, eid, presets, seed, durationSeconds, stuckSeconds } = fields;
+  for (const [name, value] of Object.entries({ file, text, pid, eid })) {
+    if (typeof value !== "string") return `up needs the text \`${name}\``;
+  }
+  if (!String(file).startsWith("/")) return "`file` of up must be an absolute path";
+  if (!isPairs(presets)) return "`presets` of up must be a list of pairs of text";
+  if (seed !== null && !isWhole(seed)) return "`seed` of up must be a whole number or null";
+  if (!isSeconds(durationSeconds)) return "`durationSeconds` of up must be a number from 0";
+  if (!isSeconds(stuckSeconds)) return "`stuckSeconds` of up must be a number from 0";
+  return {
+    kind: "up",
+    ...{ file: String(file), text: String(text), pid: String(pid), eid: String(eid) },
+    ...{ presets, seed, durationSeconds, stuckSeconds },
+  };
+}
+
+function isPairs(value: unknown): value is [string, string][] {
+  const isPair = (one: unknown): boolean =>
+    Array.isArray(one) && one.length === 2 && one.every((part) => typeof part === "string");
+  return Array.isArray(value) && value.every(isPair);
+}
+
+function isWhole(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value < 2 ** 31;
+}
+
+/** What the timers of the platform can wait: 24 days. */
+const secondsMax = 2_000_000;
+
+function isSeconds(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= secondsMax;
+}
+
+/** An answer as the client believes it: the daemon is the user's own. */
+export function isAnswer(frame: object): frame is Answer {
+  return "kind" in frame && typeof frame.kind === "string";
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// One experiment from swap-in to swap-out: runs it, keeps what is known of it, and writes the same
+// files as `muster run`, besides progress.log. Knows nothing of states and databases.
+//
+//   W1. `ended` resolves once, after the nodes are down and the files are written; never rejects.
+//   W2. A run that was asked to stop ends by `terminate`, as `$ns terminate` would end it.
+import type { Limits } from "../core/limits.ts";
+import type { Experiment } from "../experiment/index.ts";
+import type { Clock } from "../host/clock.ts";
+import type { Logger } from "../host/logger.ts";
+import { createRecordWriter } from "../testbed/record/record-writer.ts";
+import { renderReport } from "../testbed/record/report-html.ts";
+import { renderSummary } from "../testbed/record/report-text.ts";
+import { createResultBuilder } from "../testbed/record/result.ts";
+import type { RunResult } from "../testbed/record/result-model.ts";
+import { writeRunFiles } from "../testbed/record/run-files.ts";
+import type { RunOptions } from "../testbed/run.ts";
+import type { RunEvent } from "../testbed/run-event.ts";
+import { textOf } from "./boss-error.ts";
+import type { BossLimits } from "./limits.ts";
+import { isTimeZero, LiveRun, type LiveStatus } from "./live-run.ts";
+import { ProgressLog } from "./progress-log.ts";
+
+export interface SwapOptions {
+  readonly experiment: Experiment;
+  /** Absolute path of the experiment file. */
+  readonly file: string;
+  readonly projectFiles: string;
+  readonly runId: string;
+  /** Where the results go; exists and is empty. */
+  readonly directory: string;
+  readonly seed: number;
+  readonly durationSeconds: number;
+  readonly stuckSeconds: number;
+  readonly tools: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+  readonly coreLimits: Limits;
+  readonly limits: BossLimits;
+  readonly logger: Logger;
+  /** `runExperiment`; tests put their own in its place. */
+  readonly run: (options: RunOptions) => Promise<void>;
+}
+
+export class Swap {
+  readonly directory: string;
+  /** True at time 0; false when the run ended without it. */
+  readonly active: Promise<boolean>;
+  readonly ended: Promise<RunResult>;
+  readonly #options: SwapOptions;
+  readonly #live: LiveRun;
+  readonly #abort = new AbortController();
+  #activate: (isActive: boolean) => void = () => undefined;
+  #isOver = false;
+
+  constructor(options: SwapOptions) {
+    this.#options = options;
+    this.directory = options.directory;
+    this.#live = new LiveRun(options.experiment, options.limits.namesShownMax);
+    this.active = new Promise((resolve) => {
+      this.#activate = resolve;
+    });
+    this.ended = this.#run();
+  }
+
+  get status(): LiveStatus {
+    return this.#live.describe();
+  }
+
+  /** The files of the run are complete. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Begins the swap-out; `ended` says when it is done. Idempotent. */
+  stop(): void {
+    this.#abort.abort();
+  }
+
+  async #run(): Promise<RunResult> {
+    const { experiment, directory, clock, limits, logger } = this.#options;
+    const builder = createResultBuilder({ experiment });
+    const onError = (message: string): void => builder.fail("OUTPUT", message);
+    const record = createRecordWriter({ out: directory, clock, onError });
+    const warn = (message: string): void => logger.log("warn", message);
+    const bytesMax = limits.progressBytesMax;
+    const progress = new ProgressLog({ directory, clock, bytesMax, onError: warn });
+    const watch = (event: RunEvent): void => {
+      const said = asStopped(event);
+      record.watch(said);
+      builder.add(said);
+      progress.watch(said);
+      this.#live.observe(said);
+      if (isTimeZero(said)) this.#activate(true);
+    };
+    // Not in the constructor's turn: what is started says nothing before somebody can listen.
+    await Promise.resolve();
+    await this.#options.run(this.#runOptions(watch)).catch((error: unknown) => {
+      builder.fail("INTERNAL", `a fault of Muster, please report it: ${textOf(error)}`);
+    });
+    this.#activate(false);
+    await record.close();
+    const first = builder.build();
+    const files = { result: first, reportHtml: renderReport(first), junit: null };
+    const error = await writeRunFiles(directory, files);
+    if (error !== null) builder.fail(error.code, error.message);
+    const result = builder.build();
+    await progress.close(renderSummary(result));
+    this.#isOver = true;
+    return result;
+  }
+
+  #runOptions(watch: (event: RunEvent) => void): RunOptions {
+    const { run: _run, limits: _limits, directory, coreLimits, ...options } = this.#options;
+    const { nodes, programs } = options.experiment;
+    // Reports may name every node and program: people ask for exactly the one that is missing.
+    const names = Math.max(coreLimits.namesInReportMax, 4 * nodes.length + programs.length);
+    const limits = { ...coreLimits, namesInReportMax: names };
+    return { ...options, out: directory, limits, watch, interrupt: this.#abort.signal };
+  }
+}
+
+/** W2. */
+function asStopped(event: RunEvent): RunEvent {
+  if (event.type !== "run-ended" || event.endedBy !== "interrupt") return event;
+  return { ...event, endedBy: "terminate", error: null };
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+// Goal: up, down, status and what a daemon that died has left, with every way a run can end.
+// Method: the real database and files, runs without nodes.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { BossError, type BossErrorCode } from "../../../src/boss/boss-error.ts";
+import { ExperimentsDatabase } from "../../../src/boss/database.ts";
+import type { UpOptions } from "../../../src/boss/experiment-views.ts";
+import { Experiments } from "../../../src/boss/experiments.ts";
+import { type BossLimits, resolveBossLimits } from "../../../src/boss/limits.ts";
+import { prepareStateDirectory, resolveStateDirectory } from "../../../src/boss/state-directory.ts";
+import { resolveLimits } from "../../../src/core/limits.ts";
+import { parseNsFile } from "../../../src/experiment/index.ts";
+import { systemClock } from "../../../src/host/clock.ts";
+import { silentLogger } from "../../../src/host/logger.ts";
+import type { RunResult } from "../../../src/testbed/record/result-model.ts";
+import { FakeRuns } from "./fake-run.ts";
+
+const text = "set ns [new Simulator]\nset a [$ns node]\nset b [$ns node]\n$ns run\n";
+let folder = "";
+let runs = new FakeRuns();
+let database: ExperimentsDatabase;
+let experiments: Experiments;
+
+function begin(partial: Partial<BossLimits> = {}): void {
+  const state = resolveStateDirectory(folder, {});
+  const limits = resolveBossLimits(partial);
+  prepareStateDirectory(state);
+  database = ExperimentsDatabase.open(state.database, limits);
+  database.putUser("ann", 1000);
+  database.putUser("bob", 1001);
+  experiments = new Experiments({
+    ...{ database, state, limits, clock: systemClock, coreLimits: resolveLimits() },
+    ...{ logger: silentLogger, tools: {}, run: runs.run },
+  });
+}
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "muster-experiments-"));
+  runs = new FakeRuns();
+  begin();
+});
+afterEach(async () => {
+  for (const run of runs.runs) run.end("interrupt");
+  await experiments.close("ann", 1_000);
+  database.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function options(eid = "ee", source = text): UpOptions {
+  const names = { file: "/a.ns", pid: "pp", eid, presets: [] };
+  const { experiment, rows, diagnostics, output } = parseNsFile(source, names);
+  const errors = diagnostics.length;
+  const parsed = { experiment, rows, diagnostics: [], errors, output };
+  return { ...names, source, parsed, seed: 7, durationSeconds: 0, stuckSeconds: 0 };
+}
+
+async function failure(act: () => unknown): Promise<BossError> {
+  try {
+    await act();
+  } catch (error) {
+    expect(error).toBeInstanceOf(BossError);
+    return error as BossError;
+  }
+  throw new Error("nothing was thrown");
+}
+
+const refusal = async (act: () => unknown): Promise<BossErrorCode> => (await failure(act)).code;
+const stateOf = (eid = "ee"): string | undefined => database.experiment("pp", eid)?.state;
+const states = (eid = "ee"): string[] => {
+  const row = database.experiment("pp", eid);
+  return database.history(row?.exptidx ?? 0).map(({ to }) => to);
+};
+const result = (directory: string): RunResult =>
+  JSON.parse(readFileSync(join(directory, "result.json"), "utf8")) as RunResult;
+
+describe("up and down", () => {
+  it("lead through the states, and leave rows, history and the files of a run", async () => {
+    runs.mode = "activating";
+    const started = experiments.up(options(), "ann");
+    expect(started).toMatchObject({ experiment: "pp/ee", run: 1, seed: 7 });
+    expect(started.directory).toBe(join(folder, "experiments/pp/ee/runs/1"));
+    expect(stateOf()).toBe("activating");
+    expect(database.definition(1).rows["virt_nodes"]).toHaveLength(2);
+    await Promise.resolve();
+    runs.runs[0]?.activate();
+    expect(await started.active).toBe(true);
+    expect(stateOf()).toBe("active");
+    expect(experiments.status("ann")).toMatchObject([
+      { experiment: "pp/ee", state: "active", swapper: "ann", live: { nodesUp: 2, nodes: 2 } },
+    ]);
+    const run = await experiments.down("ee", "ann");
+    expect(run).toMatchObject({ number: 1, outcome: "passed", endedBy: "terminate", error: null });
+    expect(states()).toEqual(["swapped", "activating", "active", "swapping", "swapped"]);
+    expect(result(started.directory)).toMatchObject({ endedBy: "terminate", outcome: "passed" });
+    for (const name of ["progress.log", "record.ndjson", "report.html"]) {
+      expect(existsSync(join(started.directory, name))).toBe(true);
+    }
+    expect(experiments.details("pp/ee", "ann")).toMatchObject({ live: null, runs: [run] });
+  });
+
+  it("number runs, and pass over a directory that a crash has left", async () => {
+    mkdirSync(join(folder, "experiments/pp/ee/runs/2"), { recursive: true });
+    for (const number of [1, 3, 4]) {
+      const started = experiments.up(options(), "ann");
+      expect(started.run).toBe(number);
+      await started.active;
+      await experiments.down("ee", "ann");
+    }
+    expect(experiments.details("ee", "ann").runs.map(({ number }) => number)).toEqual([1, 3, 4]);
+  });
+
+  it("refuse a second up, with nothing changed, and a down of what is not up", async () => {
+    const started = experiments.up(options(), "ann");
+    await started.active;
+    const { code, message } = await failure(async () => {
+      experiments.up(options("ee", text.replace("set b", "set c")), "ann");
+    });
+    expect(code).toBe("WRONG_STATE");
+    expect(message).toMatch(/pp\/ee is active .*muster down pp\/ee/);
+    expect(database.definition(1).source).toBe(text);
+    expect(existsSync(join(folder, "experiments/pp/ee/runs/2"))).toBe(false);
+    await experiments.down("ee", "ann");
+    expect(await refusal(() => experiments.down("ee", "ann"))).toBe("WRONG_STATE");
+    expect(await refusal(() => experiments.down("none", "ann"))).toBe("NO_SUCH_EXPERIMENT");
+  });
+
+  it("of two downs at once both wait for the same end", async () => {
+    await experiments.up(options(), "ann").active;
+    const both = await Promise.all([experiments.down("ee", "ann"), experiments.down("ee", "ann")]);
+    expect(both[0]).toEqual(both[1]);
+    expect(states().filter((state) => state === "swapping")).toHaveLength(1);
+  });
+
+  it("ends what is still on its way up", async () => {
+    runs.mode = "activating";
+    const started = experiments.up(options(), "ann");
+    const down = experiments.down("ee", "ann");
+    expect(await started.active).toBe(false);
+    expect(await down).toMatchObject({ endedBy: "terminate" });
+    expect(states()).toEqual(["swapped", "activating", "swapping", "swapped"]);
+  });
+
+  it("records a swap-in that fails, and a run that ends by itself", async () => {
+    runs.mode = "fails";
+    const failed = experiments.up(options(), "ann");
+    expect(await failed.active).toBe(false);
+    expect(await failed.ended).toMatchObject({ outcome: "failed", error: { code: "SWAP_IN" } });
+    runs.mode = "active";
+    const started = experiments.up(options(), "ann");
+    await started.active;
+    runs.runs[1]?.end("idle");
+    expect(await started.ended).toMatchObject({ outcome: "passed", endedBy: "idle" });
+    expect(states().slice(-3)).toEqual(["active", "swapping", "swapped"]);
+  });
+
+  it("survives a fault of the run itself", async () => {
+    runs.mode = "throws";
+    const started = experiments.up(options(), "ann");
+    expect(await started.ended).toMatchObject({ outcome: "failed" });
+    expect(result(started.directory).error).toMatchObject({ code: "INTERNAL" });
+    expect(stateOf()).toBe("swapped");
+  });
+
+  it("fails a run whose program failed before it was stopped", async () => {
+    const started = experiments.up(options(), "ann");
+    await started.active;
+    runs.runs[0]?.say({
+      ...{ type: "program-ended", name: "p", node: "a", command: "c", startedUs: 0, exitCode: 1 },
+      ...{ expectedExitCode: 0, signal: null, timedOut: false, stopped: false },
+      ...{ startError: null, stderrTail: "" },
+    });
+    expect(await experiments.down("ee", "ann")).toMatchObject({
+      ...{ outcome: "failed", endedBy: "terminate" },
+    });
+  });
+});
+
+describe("what is refused", () => {
+  it("a file with errors, and names that are no names", async () => {
+    const bad = options("ee", "nonsense\n");
+    expect(await refusal(() => experiments.up(bad, "ann"))).toBe("REFUSED_FILE");
+    expect(experiments.status("ann")).toEqual([]);
+    const named = { ...options(), eid: "../../x" };
+    expect(await refusal(() => experiments.up(named, "ann"))).toBe("BAD_REQUEST");
+  });
+
+  it("one more experiment than may be up", async () => {
+    experiments.up(options("e0"), "ann");
+    database.close();
+    await experiments.close("ann", 0).catch(() => undefined);
+    begin({ experimentsUpMax: 2 });
+    experiments.recover("ann");
+    for (const eid of ["e1", "e2"]) experiments.up(options(eid), "ann");
+    const third = options("e3");
+    expect((await failure(() => experiments.up(third, "ann"))).message).toMatch(/experimentsUpMax/);
+    await experiments.down("e1", "ann");
+    experiments.up(third, "ann");
+  });
+
+  it("what the user may not, and what the user may not even see", async () => {
+    await experiments.up(options(), "ann").active;
+    const other = options("e2");
+    expect(await refusal(() => experiments.up(other, "bob"))).toBe("NOT_ALLOWED");
+    expect(experiments.status("bob")).toEqual([]);
+    expect(await refusal(() => experiments.down("ee", "bob"))).toBe("NO_SUCH_EXPERIMENT");
+    database.setTrust("pp", "bob", "user");
+    expect(experiments.status("bob")).toHaveLength(1);
+    expect(await refusal(() => experiments.down("ee", "bob"))).toBe("NOT_ALLOWED");
+    database.setTrust("pp", "bob", "leader");
+    expect(await experiments.down("ee", "bob")).toMatchObject({ endedBy: "terminate" });
+    expect(database.history(1).at(-2)).toMatchObject({ to: "swapping", user: "bob" });
+  });
+
+  it("an id that two projects have", async () => {
+    experiments.up(options(), "ann");
+    const other = { ...options(), pid: "qq" };
+    experiments.up(other, "ann");
+    const { message } = await failure(() => experiments.down("ee", "ann"));
+    expect(message).toContain("pp/ee or qq/ee");
+    await experiments.down("qq/ee", "ann");
+  });
+
+  it("output of what was never up is refused, and of the last run is found", async () => {
+    const started = experiments.up(options(), "ann");
+    await started.active;
+    const output = experiments.output("ee", "ann");
+    expect(output.directory).toBe(started.directory);
+    expect(output.isOver()).toBe(false);
+    await experiments.down("ee", "ann");
+    expect(output.isOver()).toBe(true);
+    expect(experiments.output("ee", "ann").isOver()).toBe(true);
+  });
+});
+
+describe("the end of a daemon", () => {
+  it("swaps everything out, and takes nothing new", async () => {
+    for (const eid of ["e1", "e2"]) await experiments.up(options(eid), "ann").active;
+    const later = options("e3");
+    expect(await experiments.close("ann", 10_000)).toEqual([]);
+    expect([stateOf("e1"), stateOf("e2")]).toEqual(["swapped", "swapped"]);
+    expect(await refusal(() => experiments.up(later, "ann"))).toBe("CLOSING");
+  });
+
+  it("does not wait longer than it may", async () => {
+    runs.mode = "deaf";
+    await experiments.up(options(), "ann").active;
+    expect(await experiments.close("ann", 1)).toEqual(["pp/ee"]);
+    expect(stateOf()).toBe("swapping");
+  });
+
+  it("that died is put right by the next, in every state, with a history entry", async () => {
+    runs.mode = "activating";
+    experiments.up(options("e1"), "ann");
+    await Promise.resolve();
+    runs.mode = "active";
+    await experiments.up(options("e2"), "ann").active;
+    runs.mode = "deaf";
+    await experiments.up(options("e3"), "ann").active;
+    void experiments.down("e3", "ann");
+    expect(["e1", "e2", "e3"].map(stateOf)).toEqual(["activating", "active", "swapping"]);
+    // As after kill -9: nothing of this daemon reaches the file any more.
+    database.close();
+    begin();
+    expect(experiments.recover("ann")).toEqual(["pp/e1", "pp/e2", "pp/e3"]);
+    for (const { state, lastRun } of experiments.status("ann")) {
+      expect(state).toBe("swapped");
+      expect(lastRun).toMatchObject({ outcome: "failed", error: { code: "DAEMON_DIED" } });
+    }
+    const entry = database.history(2).at(-1);
+    expect(entry).toMatchObject({ from: "active", to: "swapped" });
+    expect(entry?.note).toContain("the daemon died");
+    expect(experiments.recover("ann")).toEqual([]);
+    runs.mode = "active";
+    expect(experiments.up(options("e2"), "ann").run).toBe(2);
+  });
+});

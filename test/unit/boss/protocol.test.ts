@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// Goal: requests are taken exactly when they are whole, and lines are cut at any split and within
+// their bound. Method: a whole request, and the same with one field wrong; every split; the bound
+// and one byte past it.
+import { describe, expect, it } from "vitest";
+import { BossError } from "../../../src/boss/boss-error.ts";
+import {
+  checkRequest,
+  formatLine,
+  LineReader,
+  type UpRequest,
+} from "../../../src/boss/protocol.ts";
+
+const up: UpRequest = {
+  kind: "up",
+  ...{ file: "/a.ns", text: "x", pid: "pp", eid: "ee", presets: [["opt(A)", "1"]] },
+  ...{ seed: 1, durationSeconds: 0, stuckSeconds: 15 },
+};
+
+describe("checkRequest()", () => {
+  it.each([
+    up,
+    { ...up, seed: null, presets: [] },
+    { kind: "down", id: "e" },
+    { kind: "status", id: null },
+    { kind: "status", id: "e" },
+    { kind: "logs", id: "e", node: null, follow: true },
+    { kind: "logs", id: "e", node: "n", follow: false },
+    { kind: "stop" },
+  ])("takes $kind as it was sent, without what it does not know", (request) => {
+    expect(checkRequest(JSON.parse(JSON.stringify({ ...request, more: 1 })))).toEqual(request);
+  });
+
+  it.each([
+    {},
+    { kind: "halt" },
+    { kind: "toString" },
+    { kind: "down" },
+    { kind: "down", id: 1 },
+    { kind: "status" },
+    { kind: "logs", id: "e", node: null },
+    { kind: "logs", id: "e", node: 1, follow: true },
+    { kind: "logs", node: null, follow: true },
+    { ...up, file: "a.ns" },
+    { ...up, text: undefined },
+    { ...up, pid: 1 },
+    { ...up, presets: [["a"]] },
+    { ...up, presets: { a: "b" } },
+    { ...up, seed: -1 },
+    { ...up, seed: 2 ** 31 },
+    { ...up, seed: 0.5 },
+    { ...up, durationSeconds: -1 },
+    { ...up, durationSeconds: "1" },
+    { ...up, stuckSeconds: 2_000_001 },
+    { ...up, stuckSeconds: null },
+  ])("says what is wrong with %j", (frame) => {
+    expect(typeof checkRequest(frame)).toBe("string");
+  });
+});
+
+describe("LineReader", () => {
+  it("gives the same frames for every split", () => {
+    const frames = [{ kind: "status", id: "ü\n" }, up] as const;
+    const bytes = Buffer.from(frames.map((frame) => formatLine(frame)).join(""));
+    for (let cut = 0; cut <= bytes.length; cut += 1) {
+      const reader = new LineReader(1_000, "x");
+      const got = [...reader.push(bytes.subarray(0, cut)), ...reader.push(bytes.subarray(cut))];
+      expect(got).toEqual(frames);
+    }
+  });
+
+  it("takes a line at the bound and refuses one past it by the name of the limit", () => {
+    const line = Buffer.from('{"a":"bcd"}\n');
+    expect(new LineReader(line.length - 1, "requestBytesMax").push(line)).toEqual([{ a: "bcd" }]);
+    const error = failure(() => new LineReader(line.length - 2, "requestBytesMax").push(line));
+    expect(error.code).toBe("LIMIT");
+    expect(error.message).toContain("requestBytesMax");
+  });
+
+  it.each(["nonsense\n", "1\n", "null\n", "\n", "{\n"])("refuses %j", (text) => {
+    const error = failure(() => new LineReader(100, "x").push(Buffer.from(text)));
+    expect(error.code).toBe("BAD_REQUEST");
+    expect(error.definite).toBe(true);
+  });
+});
+
+function failure(act: () => unknown): BossError {
+  try {
+    act();
+  } catch (error) {
+    expect(error).toBeInstanceOf(BossError);
+    return error as BossError;
+  }
+  throw new Error("nothing was thrown");
+}
