@@ -2,7 +2,8 @@
 // Goal: `muster parse` says what is wrong with a file it cannot read, and prints what it can in all
 // three forms with the documented exit status. Method: files in a temporary directory.
 
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -107,4 +108,105 @@ test.each([
   [`${"long".repeat(9)}.ns`, "longlonglonglonglon"],
 ])("experimentName(%j) is %j", (file, name) => {
   expect(experimentName(file)).toBe(name);
+});
+
+async function load(file: string, catalogue?: string) {
+  return loadExperiment(file, catalogue === undefined ? {} : { catalogue });
+}
+
+test("loadExperiment() sources files beside the experiment file, and below, and no others", async () => {
+  const below = path.join(folder, "below");
+  mkdirSync(below);
+  write("outside.txt", "set secret 1\n");
+  writeFileSync(path.join(below, "more.tcl"), "set more 1\n");
+  mkdirSync(path.join(below, "deep"));
+  writeFileSync(path.join(below, "deep", "er.tcl"), "set deeper 1\nnothing-known\n");
+  symlinkSync("../outside.txt", path.join(below, "link.tcl"));
+  symlinkSync("more.tcl", path.join(below, "inner.tcl"));
+  symlinkSync("loop.tcl", path.join(below, "loop.tcl"));
+  spawnSync("mkfifo", [path.join(below, "pipe.tcl")]);
+  truncateSync(writeEmpty(path.join(below, "huge.tcl")), fileBytesMax + 1);
+  const codes = async (name: string): Promise<string[]> => {
+    const file = path.join(below, "main.ns");
+    writeFileSync(file, `set ns [new Simulator]\nsource ${name}\n$ns run\n`);
+    return (await load(file)).diagnostics.map(({ code }) => code);
+  };
+  expect(await codes("more.tcl")).toEqual([]);
+  expect(await codes("inner.tcl")).toEqual([]);
+  expect(await codes("deep/er.tcl")).toEqual(["NS_UNKNOWN_COMMAND"]);
+  for (const name of [
+    "../outside.txt",
+    "link.tcl",
+    "loop.tcl",
+    "pipe.tcl",
+    "huge.tcl",
+    "deep",
+    ".",
+    "/etc/passwd",
+    path.join(folder, "outside.txt"),
+    "missing.tcl",
+  ]) {
+    expect(await codes(name), name).toEqual(["NS_SOURCE"]);
+  }
+  // A file that sources itself ends by a limit.
+  expect(await codes("main.ns")).not.toEqual([]);
+});
+
+function writeEmpty(file: string): string {
+  writeFileSync(file, "");
+  return file;
+}
+
+test("runParse() shows the line of the file where the fault is", async () => {
+  write("inc.tcl", "# first\nnothing-known here\n");
+  const file = write("with-include.ns", "set ns [new Simulator]\nsource inc.tcl\n$ns run\n");
+  const { errors } = await parse(file, "text");
+  expect(errors).toContain("inc.tcl:2:1: error[NS_UNKNOWN_COMMAND]");
+  expect(errors).toContain("    2 | nothing-known here");
+});
+
+test("loadExperiment() reads a catalogue, and says what is wrong with one", async () => {
+  const site = write(
+    "site.json",
+    JSON.stringify({
+      strictTypes: true,
+      types: { pc: {}, big: {}, "far*": { remote: true } },
+      delayMinMs: 0,
+      includes: { "fw.ns": "site-fw.ns" },
+    }),
+  );
+  write("site-fw.ns", "set fw [new Firewall $ns]\n");
+  const text =
+    "set ns [new Simulator]\nset a [$ns node]\ntb-set-hardware $a big\n" +
+    "tb-set-security-level Blue\n$ns run\n";
+  const file = write("sited.ns", text);
+  expect((await load(file, site)).experiment?.nodes[0]?.hardwareType).toBe("big");
+  const other = write("other.ns", text.replace(" big", " bigg"));
+  expect((await load(other, site)).diagnostics.map(({ code }) => code)).toContain("NS_TYPE");
+  for (const [json, said] of [
+    ["{", "no JSON"],
+    ["[]", "the catalogue must be an object"],
+    ['{"osName": []}', 'did you mean "osNames"'],
+    ['{"delayMinMs": "2"}', '"delayMinMs" must be a whole number'],
+    ['{"types": {"pc": {"fast": true}}}', '"types": pc has no "fast"'],
+    ['{"includes": {"fw.ns": "nowhere"}}', "cannot read nowhere"],
+    ['{"addressBase": 300}', "from 1 to 223"],
+    ['{"__proto__": 1}', 'a catalogue has no "__proto__"'],
+  ] as const) {
+    await expect(load(file, write("bad.json", json)), json).rejects.toThrow(said);
+  }
+});
+
+test("runParse() prints rows with the old addresses, and others when told", async () => {
+  const links = ["lan3", "lan2", "link1"]
+    .map((name) => `set ${name} [$ns duplex-link $a $b 1Mb 0ms DropTail]\n`)
+    .join("");
+  const file = write(
+    "order.ns",
+    `set ns [new Simulator]\nset a [$ns node]\nset b [$ns node]\n${links}$ns run\n`,
+  );
+  const rows = JSON.parse((await parse(file, "rows")).out).tables.virt_lans;
+  expect(rows[0]).toMatchObject({ vname: "lan2", ip: "10.1.1.2" });
+  const json = JSON.parse((await parse(file, "json")).out).experiment.links;
+  expect(json[0]).toMatchObject({ name: "lan3", members: [{ address: "10.1.1.2" }, {}] });
 });
