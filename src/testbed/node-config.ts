@@ -126,7 +126,8 @@ export class NodeConfig implements TmcdSource {
       if (node.host !== undefined) continue;
       // Addresses of the experiment's links never tell who calls. [EMULAB-TMCD 4]
       for (const address of [node.calledAt, node.addresses[0]?.loopback ?? ""]) {
-        this.#byAddress.set(address, node);
+        // A connection that was reset before it was looked at has no addresses: it is nobody's.
+        if (address !== "") this.#byAddress.set(address, node);
       }
     }
   }

@@ -4,9 +4,10 @@
 import { describe, expect, test } from "vitest";
 import { answer } from "../../../src/edges/tmcd/answer.ts";
 import { tmcdTime } from "../../../src/edges/tmcd-time.ts";
+import { NodeConfig } from "../../../src/testbed/node-config.ts";
 import { parseFullConfig, tmcdCommands } from "../../../src/wire/tmcd/index.ts";
 import { readVectors } from "../wire/vectors.ts";
-import { addresses, ask, askUdp, type Played, play, World } from "./harness.ts";
+import { addresses, ask, askUdp, experiments, type Played, play, World } from "./harness.ts";
 
 const rows = readVectors("tmcd", "sessions.md");
 
@@ -110,6 +111,16 @@ describe("a virtual node", () => {
     const played = play(new World("pair"));
     expect(await ask(played, "172.16.0.1", "VERSION=34 nodeid ")).toBe("");
   });
+});
+
+test("a caller without an address is nobody, also where a node has none", async () => {
+  const world = new World("pair");
+  const node = { name: "node0", calledAt: "", addresses: [] };
+  const experiment = experiments["pair"];
+  if (experiment === undefined) throw new Error("no experiment");
+  const given = { experiment, nodes: [node], domain: "d", creator: "a", swapper: "b" };
+  const played = play(Object.assign(world, { source: new NodeConfig(given) }));
+  expect(await ask(played, "", "status")).toBe("");
 });
 
 describe("on loopback", () => {
