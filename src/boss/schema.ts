@@ -102,17 +102,18 @@ function openMessage(file: string, error: unknown): string {
   return `cannot open ${file}: ${text}; check the disk, or choose another directory with --state`;
 }
 
-/** Its directory is there, and nothing can be written to it. */
+/** It or its directory is there, and cannot be written to. */
 function isShut(file: string): boolean {
+  return [file, dirname(file)].some(
+    (path) => allows(path, constants.F_OK) && !allows(path, constants.W_OK),
+  );
+}
+
+function allows(path: string, mode: number): boolean {
   try {
-    accessSync(dirname(file), constants.F_OK);
-  } catch {
-    return false;
-  }
-  try {
-    accessSync(dirname(file), constants.W_OK);
-    return false;
-  } catch {
+    accessSync(path, mode);
     return true;
+  } catch {
+    return false;
   }
 }
