@@ -203,12 +203,14 @@ function differences(experiment: Experiment, text: string): Diagnostic[] {
   const { experiment: back, diagnostics } = parseNsFile(text, { file: "", pid, eid });
   const start: SourcePosition = firstPlace(experiment);
   if (back === undefined) {
-    return diagnostics
-      .filter(({ severity }) => severity === "error")
-      .slice(0, 20)
-      .map(({ message, at }) => {
-        return refusal(placeOf(experiment, text, at.line) ?? start, `this: ${message}`);
-      });
+    const errors = diagnostics.filter(({ severity }) => severity === "error").slice(0, 20);
+    // What fails because something before it failed has no place of its own.
+    const placed = errors.flatMap(({ message, at }) => {
+      const place = placeOf(experiment, text, at.line);
+      return place === undefined ? [] : [refusal(place, `this: ${message}`)];
+    });
+    const [first] = errors;
+    return placed.length > 0 ? placed : [refusal(start, `this: ${first?.message ?? ""}`)];
   }
   const found: Diagnostic[] = [];
   const compare = <T extends { readonly at: SourcePosition }>(

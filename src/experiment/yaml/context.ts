@@ -4,11 +4,11 @@
 //   Y2. A reference to something that failed elsewhere is no second finding.
 
 import type { Catalogue } from "../catalogue.ts";
-import { eventsMax } from "../limits.ts";
+import { diagnosticsMax, eventsMax } from "../limits.ts";
 import type { ExperimentNode, PlannedEvent, Program, SourcePosition } from "../model.ts";
 import { closest } from "../suggest.ts";
 import type { Findings } from "./findings.ts";
-import { repeatMax } from "./limits.ts";
+import { repeatMax, waitsMax } from "./limits.ts";
 import { parseBandwidth, parseDuration, parsePercentage } from "./quantities.ts";
 import { child, type DocumentNode, type ScalarNode } from "./tree.ts";
 
@@ -57,6 +57,7 @@ export class ReadContext {
   simulator = "ns";
   readonly #known = new Map<string, Known>();
   #eventCount = 0;
+  #waitCount = 0;
 
   constructor(findings: Findings, catalogue: Catalogue) {
     this.findings = findings;
@@ -111,6 +112,12 @@ export class ReadContext {
   }
 
   #unknown({ at }: ScalarNode, name: string, kinds: readonly ObjectKind[], what: string): void {
+    const message = `${what}: there is no ${kinds.join(" or ")} "${name}"`;
+    if (this.findings.errors >= diagnosticsMax) {
+      // It will only be counted: looking for a near miss among all names would cost hours.
+      this.findings.error(at, "YAML_UNKNOWN_NAME", message);
+      return;
+    }
     const able = [...this.#known].filter(([, { kind }]) => kinds.includes(kind));
     const names = able.map(([key]) => key.replace(barrierPrefix, ""));
     const near = closest(name, names);
@@ -118,7 +125,6 @@ export class ReadContext {
     const nothing = `This file has no ${kinds.join(" and no ")}.`;
     const known = names.length === 0 ? nothing : `Known: ${list}.`;
     const hint = near === undefined ? known : `Did you mean "${near}"?`;
-    const message = `${what}: there is no ${kinds.join(" or ")} "${name}"`;
     this.findings.error(at, "YAML_UNKNOWN_NAME", message, hint);
   }
 
@@ -130,6 +136,15 @@ export class ReadContext {
       this.findings.error(at, "YAML_LIMIT", message, "Use fewer events, or several runs.");
     }
     return this.#eventCount - 1;
+  }
+
+  /** Counts members of barriers and programs waited for; false, with a finding, beyond the limit. */
+  countWaits(count: number, at: SourcePosition): boolean {
+    this.#waitCount += count;
+    if (this.#waitCount <= waitsMax) return true;
+    const message = `members of barriers and programs waited for are more than ${waitsMax}`;
+    this.findings.error(at, "YAML_LIMIT", message, "Wait for a barrier instead of each program.");
+    return false;
   }
 
   /** True once no further event will be kept. */

@@ -22,9 +22,13 @@ export const barriersMax: number = 10_000;
 /** Members of one barrier. */
 export const barrierMembersMax: number = 100_000;
 
+/** Members of all barriers, and programs that others wait for, together. */
+export const waitsMax: number = 200_000;
+
 const relations: readonly (readonly [holds: boolean, rule: string])[] = [
   [eventsMax * 10 < yamlNodesMax, "every event may be written with ten values"],
   [linkMembersMax * 8 < yamlNodesMax, "every end of a link may be written with eight values"],
+  [barrierMembersMax < waitsMax, "the largest barrier leaves room for another"],
   [repeatMax <= programsMax, "a program may run on each node of a group"],
 ];
 for (const [holds, rule] of relations) {

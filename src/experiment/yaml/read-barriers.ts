@@ -34,6 +34,7 @@ function readBarrier(
   const members = new Set<string>();
   for (const reference of textsOf(child(value, "members"))) {
     const named = context.resolve(reference, ["node", "program", "group"], `barrier ${key}`);
+    if (!context.countWaits(named.length, reference.at)) break;
     for (const name of named) for (const each of groups.get(name) ?? [name]) members.add(each);
   }
   if (members.size > barrierMembersMax) {

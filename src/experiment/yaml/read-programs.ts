@@ -73,7 +73,8 @@ function readProgram(context: ReadContext, { key, keyAt, value }: MapEntry): rea
   // One name on one node is one program; a list or a group is one on each.
   const isOne = where?.kind === "text" && nodes.length === 1 && nodes[0] === where.text;
   const names = isOne ? [key] : nodes.map((node) => `${key}-${node}`);
-  if (!isOne && names.length > 0 && !context.declare(key, "program", keyAt, names)) return [];
+  // Y2: a program whose node is wrong still has its name.
+  if (!isOne && !context.declare(key, "program", keyAt, names)) return [];
   return names.filter((name, index) => {
     return addProgram(context, { name, node: nodes[index] ?? "", ...common });
   });
@@ -144,15 +145,16 @@ export function defaultArgs(program: Pick<Program, "command">): string {
 /** A time, `manual`, or a condition. */
 function startOf(
   context: ReadContext,
-  { start, at }: DraftProgram,
+  { start, at, names }: DraftProgram,
 ): number | "manual" | StartCondition {
   if (start === undefined) return 0;
   if (start.kind !== "map") return textOf(start) === "manual" ? "manual" : (durationOf(start) ?? 0);
   const delayUs = durationIn(start, "at") ?? 0;
   const after = textsOf(child(start, "after")).flatMap((reference) => {
-    return context
-      .resolve(reference, ["program"], "after")
-      .map((program): ProgramDependency => ({ program, at: reference.at }));
+    const programs = context.resolve(reference, ["program"], "after");
+    // Each program of the group waits for each of these.
+    if (!context.countWaits(programs.length * Math.max(1, names.length), reference.at)) return [];
+    return programs.map((program): ProgramDependency => ({ program, at: reference.at }));
   });
   const on = readWait(context, child(start, "when"));
   if (after.length === 0 && on === undefined) return delayUs;

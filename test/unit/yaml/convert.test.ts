@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// Goal: `muster convert` writes the same experiment in the other language, or nothing; the examples
+// say the same in both.
+// Method: the command on files in a directory of its own; the examples read in both languages.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { experiment as fromTypeScript } from "../../../examples/two-sites.experiment.ts";
+import { type ConvertArguments, runConvert } from "../../../src/cli/commands/convert.ts";
+import { loadExperiment } from "../../../src/cli/commands/parse.ts";
+import { readYamlExperiment } from "../../../src/cli/yaml-loader.ts";
+import { withoutPlaces } from "../../property/yaml-model.ts";
+
+const examples = join(import.meta.dirname, "../../../examples");
+const folder = mkdtempSync(join(tmpdir(), "muster-convert-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function convert(argv: ConvertArguments) {
+  let [stdout, stderr] = ["", ""];
+  const exit = await runConvert(argv, {
+    stdout: (text) => {
+      stdout += text;
+    },
+    stderr: (text) => {
+      stderr += text;
+    },
+  });
+  return { exit, stdout, stderr };
+}
+
+function readYaml(file: string) {
+  const text = readFileSync(file, "utf8");
+  const { experiment, diagnostics } = readYamlExperiment(text, { file, defaultEid: "e" });
+  expect(diagnostics).toEqual([]);
+  return withoutPlaces(experiment);
+}
+
+const pairs = ["quickstart", "nodea-nodeb", "sync-image-test/sync"];
+
+describe("runConvert()", () => {
+  it.each(pairs)("takes %s from NS to YAML and back", async (name) => {
+    const yaml = join(folder, `${name.replace("/", "-")}.yaml`);
+    const ns = join(folder, `${name.replace("/", "-")}.ns`);
+    const from = join(examples, `${name}.ns`);
+    expect(await convert({ from, to: yaml })).toEqual({ exit: 0, stdout: "", stderr: "" });
+    expect(await convert({ from: yaml, to: ns })).toEqual({ exit: 0, stdout: "", stderr: "" });
+    const eid = name.replace(/.*\//, "");
+    const original = withoutPlaces((await loadExperiment(from, { eid })).experiment);
+    expect(readYaml(yaml)).toEqual(original);
+    expect(withoutPlaces((await loadExperiment(ns, { eid })).experiment)).toEqual(original);
+  });
+
+  it("prints to standard output", async () => {
+    const { stdout } = await convert({ from: join(examples, "quickstart.ns"), to: "-" });
+    expect(stdout).toMatch(/^project: muster\nname: quickstart\n/);
+  });
+
+  it("writes nothing over a file unless told", async () => {
+    const to = join(folder, "there.yaml");
+    writeFileSync(to, "mine");
+    const from = join(examples, "quickstart.ns");
+    await expect(convert({ from, to })).rejects.toThrow("--force");
+    expect(readFileSync(to, "utf8")).toBe("mine");
+    expect((await convert({ from, to, force: true })).exit).toBe(0);
+  });
+
+  it("refuses what the other language cannot say, and writes nothing", async () => {
+    const to = join(folder, "never.ns");
+    const { exit, stderr } = await convert({ from: join(examples, "two-sites.yaml"), to });
+    expect(exit).toBe(1);
+    expect(stderr).toMatch(/two-sites\.yaml:\d+:\d+: error\[NS_CANNOT_SAY\]/);
+    expect(() => readFileSync(to)).toThrow("ENOENT");
+  });
+
+  it("refuses names without a language, and files that are not there", async () => {
+    await expect(convert({ from: "a.txt", to: "b.ns" })).rejects.toThrow(".ns or .yaml");
+    const gone = join(folder, "gone.yaml");
+    await expect(convert({ from: gone, to: "-" })).rejects.toMatchObject({ exitCode: 66 });
+  });
+});
+
+describe("examples", () => {
+  it.each(pairs)("%s says the same in both languages", async (name) => {
+    const { experiment } = await loadExperiment(join(examples, `${name}.ns`));
+    expect(readYaml(join(examples, `${name}.yaml`))).toEqual(withoutPlaces(experiment));
+  });
+
+  it("two-sites is accepted, in TypeScript too", () => {
+    expect(readYaml(join(examples, "two-sites.yaml"))).not.toBeNull();
+    expect(fromTypeScript.nodes).toHaveLength(9);
+  });
+});

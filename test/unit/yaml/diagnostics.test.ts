@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+// Goal: everything wrong with a file is told at once, each at its own line and column, with what was
+// probably meant; and no text, however odd, does anything but end in findings.
+// Method: short wrong files with the findings they must give; hostile ones with their bound.
+import { describe, expect, it } from "vitest";
+import { readYamlExperiment } from "../../../src/cli/yaml-loader.ts";
+import { formatDiagnostic, notYet, printNs } from "../../../src/experiment/index.ts";
+
+const read = (text: string) => readYamlExperiment(text, { file: "a.yaml", defaultEid: "e" });
+
+/** `line:column CODE hint` of each finding. */
+function found(text: string): string[] {
+  return read(text).diagnostics.map(({ at, code, hint }) => {
+    return `${at.line}:${at.column} ${code}${hint?.startsWith("Did you") === true ? ` ${hint}` : ""}`;
+  });
+}
+
+describe("parseYamlExperiment()", () => {
+  it("tells all faults at once, each at its own place", () => {
+    const text = `nodes:
+  server: { oss: X }
+  client: { repeat: 2 }
+lnks: {}
+links:
+  up: { between: [sever, client0], delay: 10, bandwidth: 10mbps }
+programs:
+  p: { node: clients, command: "true", start: { after: q, when: barrier goo crossed } }
+barriers:
+  go: { members: [client] }
+events:
+  - { at: 5s, target: up, do: donw }
+  - { target: p, do: start }
+`;
+    expect(found(text)).toEqual([
+      '2:13 YAML_KEY Did you mean "os"?',
+      '4:1 YAML_KEY Did you mean "links"?',
+      '6:19 YAML_UNKNOWN_NAME Did you mean "server"?',
+      "6:43 YAML_UNIT",
+      "6:58 YAML_QUANTITY Did you mean 10Mbps (bits a second)?",
+      '8:14 YAML_UNKNOWN_NAME Did you mean "client"?',
+      '8:56 YAML_UNKNOWN_NAME Did you mean "p"?',
+      '8:65 YAML_UNKNOWN_NAME Did you mean "go"?',
+      '12:31 YAML_VERB Did you mean "down"? Known: up, down, modify, create, clear, reset.',
+      "13:7 YAML_MISSING",
+    ]);
+  });
+
+  it("shows the line and a caret", () => {
+    const text = "nodes: [a, b]\nlinks:\n  l: { between: [a, c] }\n";
+    const [first] = read(text).diagnostics;
+    expect(first && formatDiagnostic(first, text)).toBe(
+      `a.yaml:3:21: error[YAML_UNKNOWN_NAME]: link: there is no node "c"
+    3 |   l: { between: [a, c] }
+      |                     ^
+      = Did you mean "a"?`,
+    );
+  });
+
+  it.each([
+    ["a: 1\na: 2\n", "2:1 YAML_DUPLICATE_KEY"],
+    ["nodes: [a\n", "YAML_SYNTAX"],
+    ["nodes: *gone\n", "1:8 YAML_ALIAS"],
+    ["nodes: &a [*a]\n", "1:12 YAML_ALIAS"],
+    ["nodes: { <<: 5 }\n", "1:10 YAML_MERGE"],
+    ["nodes: { ? [a] : b }\n", "YAML_KEY"],
+    ["", "1:1 YAML_EMPTY"],
+    ["nodes: [a]\n---\nnodes: [b]\n", "YAML_SYNTAX"],
+    ["nodes: { a_b: }\n", "1:10 YAML_NAME"],
+    ["nodes: { ops: }\n", "1:10 YAML_NAME"],
+    ["nodes: [a, a]\n", "1:12 YAML_NAME_TAKEN"],
+    ["nodes: [a, b]\nlinks: { l: { between: [a, a] } }\n", "2:24 YAML_LINK_NODES"],
+    ["nodes: [a, b]\nlinks: { l: { } }\n", "2:10 YAML_LINK_NODES"],
+    ["nodes:\n  a{5..2}:\n", "2:3 YAML_RANGE"],
+    ["nodes: [a]\nbarriers: { b: { } }\n", "2:13 YAML_MISSING"],
+    ["nodes: [a]\nbarriers: { b: { members: a, quorum: 0% } }\n", "2:38 YAML_RULE"],
+    ["nodes: [a]\nevents: [{ at: 1s, target: a, do: kill }]\n", "2:35 YAML_VERB"],
+  ])("refuses %j", (text, expected) => {
+    const { experiment } = read(text);
+    expect(experiment).toBeUndefined();
+    expect(found(text).some((one) => one.includes(expected))).toBe(true);
+  });
+
+  it("finds circles of programs and barriers, at what closes them", () => {
+    const text = `nodes: [a]
+programs:
+  one: { node: a, command: x, start: { after: two } }
+  two: { node: a, command: x, start: { when: barrier go crossed } }
+barriers:
+  go: { members: [one] }
+`;
+    const { diagnostics } = read(text);
+    expect(diagnostics.map(({ code, at }) => `${code} ${at.line}`)).toEqual(["CYCLE 6"]);
+    expect(diagnostics[0]?.message).toBe(
+      "these wait for each other: one waits for two waits for barrier go waits for one",
+    );
+  });
+
+  it("lets a chain of 3000 programs wait for each other", () => {
+    const programs = Array.from({ length: 3000 }, (_, index) => {
+      const start = index === 2999 ? "0s" : `{ after: p${index + 1} }`;
+      return `  p${index}: { node: a, command: x, start: ${start} }`;
+    });
+    expect(found(`nodes: [a]\nprograms:\n${programs.join("\n")}\n`)).toEqual([]);
+  });
+
+  it("takes anchors and merge keys, what stands in the map first", () => {
+    const text = `nodes: [a, b]
+programs:
+  one: &base { node: a, command: x, expect: 3 }
+  two: { <<: *base, node: b }
+`;
+    const programs = read(text).experiment?.programs ?? [];
+    expect(programs.map(({ node, expectedExitCode }) => [node, expectedExitCode])).toEqual([
+      ["a", 3],
+      ["b", 3],
+    ]);
+  });
+
+  it.each([
+    ["an alias of aliases", "YAML_NODES", laughs()],
+    ["lists inside each other", "YAML_DEPTH", `nodes: ${"[".repeat(5000)}`],
+    ["too many nodes", "YAML_RANGE", "nodes: { a: { repeat: 10001 } }"],
+    ["too large a file", "FILE_TOO_LARGE", "#".repeat(4 * 1024 * 1024 + 1)],
+    [
+      "too many events",
+      "YAML_LIMIT",
+      `nodes: { a: { repeat: 7001 } }\nevents: [{ at: 1s, target: a, do: reboot }, { at: 2s, target: a, do: reboot }]`,
+    ],
+  ])("refuses %s", (_, code, text) => {
+    const { experiment, diagnostics } = read(text);
+    expect(experiment).toBeUndefined();
+    expect(diagnostics.map((one) => one.code)).toContain(code);
+  });
+
+  it("takes events up to the limit", () => {
+    const text =
+      "nodes: { a: { repeat: 7000 } }\nevents: [{ at: 1s, target: a, do: reboot }, { at: 2s, target: a, do: reboot }]";
+    expect(read(text).experiment?.events).toHaveLength(14_000);
+  });
+});
+
+function laughs(): string {
+  const lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"];
+  for (let at = 1; at < 10; at += 1) {
+    lines.push(
+      `a${at}: &a${at} [${Array(10)
+        .fill(`*a${at - 1}`)
+        .join(", ")}]`,
+    );
+  }
+  return lines.join("\n");
+}
+
+const waiting = `nodes: [a]
+programs:
+  one: { node: a, command: x, environment: { A: 1 } }
+  two: { node: a, command: x, start: { after: one } }
+barriers:
+  go: { members: [two] }
+events:
+  - { when: barrier go crossed, target: a, do: reboot }
+`;
+
+describe("notYet()", () => {
+  it("names what a run cannot do, with its line", () => {
+    const { experiment } = read(waiting);
+    const codes = experiment && notYet(experiment).map(({ at, code }) => `${at.line} ${code}`);
+    expect(codes).toEqual(["3 NOT_YET", "4 NOT_YET", "6 NOT_YET", "8 NOT_YET"]);
+  });
+
+  it("is empty for what a run can do", () => {
+    const { experiment } = read("nodes: [a]\nprograms: { p: { node: a, command: x } }\n");
+    expect(experiment && notYet(experiment)).toEqual([]);
+  });
+});
+
+describe("printNs()", () => {
+  it("refuses what NS cannot say, with its line", () => {
+    const { experiment } = read(waiting);
+    const printed = experiment && printNs(experiment);
+    expect(printed?.text).toBeUndefined();
+    const places = printed?.diagnostics.map(({ at, code }) => `${at.line} ${code}`).toSorted();
+    expect(places).toEqual([
+      "3 NS_CANNOT_SAY",
+      "4 NS_CANNOT_SAY",
+      "6 NS_CANNOT_SAY",
+      "8 NS_CANNOT_SAY",
+    ]);
+  });
+
+  it("refuses a delay that NS would round", () => {
+    const text = "nodes: [a, b]\nlinks:\n  l: { between: [a, b], delay: 3us }\n";
+    const { experiment } = read(text);
+    const { diagnostics = [] } = experiment === undefined ? {} : printNs(experiment);
+    expect(diagnostics.map(({ at, code }) => `${at.line} ${code}`)).toEqual(["3 NS_CANNOT_SAY"]);
+  });
+});
