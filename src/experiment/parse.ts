@@ -37,6 +37,8 @@ export interface ParseOptions {
   readonly presets?: readonly (readonly [string, string])[];
   /** What the site has; see catalogue.ts. */
   readonly catalogue?: Catalogue;
+  /** Leave the table rows out: they are most of the work, and only `--format rows` shows them. */
+  readonly omitRows?: boolean;
   /** Text of a file named by `source`, or undefined when there is none. */
   readonly resolve?: (name: string) => string | undefined;
 }
@@ -65,6 +67,7 @@ function resolveParseOptions(options: ParseOptions): Resolved {
     compat,
     addresses: compat ? "legacy" : "stable",
     presets: [],
+    omitRows: false,
     catalogue: compat ? referenceCatalogue : defaultCatalogue,
     ...options,
   };

@@ -58,6 +58,8 @@ export interface LoadOptions {
   readonly eid?: string;
   /** JSON file that says what the site has. */
   readonly catalogue?: string;
+  /** Leave the rows out of the result. */
+  readonly omitRows?: boolean;
 }
 
 /** A file that cannot be read, or an argument that makes no sense; the message says what to do. */
@@ -86,6 +88,7 @@ export async function loadExperiment(
   const result = parseNsFile(source, {
     file,
     resolve: resolveBeside(file),
+    omitRows: options.omitRows ?? false,
     ...(catalogue === undefined ? {} : { catalogue }),
     pid: options.pid ?? "muster",
     eid: options.eid ?? experimentName(file),
@@ -205,6 +208,7 @@ export async function runParse(argv: ParseArguments, io: CommandOutput): Promise
   try {
     loaded = await loadExperiment(argv.file, {
       ...argv,
+      omitRows: argv.format !== "rows",
       ...(addresses === undefined ? {} : { addresses }),
     });
   } catch (error) {

@@ -43,8 +43,33 @@ interface Subnet {
   readonly mask: number;
 }
 
-function overlaps(a: Subnet, b: Subnet): boolean {
-  return (a.base & b.mask) >>> 0 === b.base || (b.base & a.mask) >>> 0 === a.base;
+/**
+ * Subnets that are taken. Two overlap when one, cut to the mask of the other, is the other: both
+ * questions are asked of sets, because ten thousand links would ask each other.
+ */
+class UsedSubnets {
+  /** Bases by mask. */
+  readonly #bases = new Map<number, Set<number>>();
+  /** All bases cut to a mask that was asked for. */
+  readonly #cut = new Map<number, Set<number>>();
+
+  add({ base, mask }: Subnet): void {
+    const known = this.#bases.get(mask) ?? new Set();
+    this.#bases.set(mask, known.add(base));
+    for (const [shorter, bases] of this.#cut) bases.add((base & shorter) >>> 0);
+  }
+
+  overlaps({ base, mask }: Subnet): boolean {
+    for (const [other, bases] of this.#bases) if (bases.has((base & other) >>> 0)) return true;
+    let cut = this.#cut.get(mask);
+    if (cut === undefined) {
+      cut = new Set();
+      for (const bases of this.#bases.values())
+        for (const one of bases) cut.add((one & mask) >>> 0);
+      this.#cut.set(mask, cut);
+    }
+    return cut.has(base);
+  }
 }
 
 /** Candidate subnets 10.B.C.D of a mask, in order. */
@@ -73,7 +98,7 @@ class Allocator {
   readonly faults: AddressFault[] = [];
   readonly #masks = new Map<LinkObject, string>();
   #remoteLinks = 0;
-  readonly #used: Subnet[] = [];
+  readonly #used = new UsedSubnets();
   /** Where the search for each mask goes on: what was refused once stays refused. */
   readonly #searches = new Map<number, Generator<number>>();
   readonly #base: number;
@@ -87,9 +112,7 @@ class Allocator {
   maskOf = (link: LinkObject): string => this.#masks.get(link) ?? link.netmask;
 
   reserve(subnet: Subnet): void {
-    if (!this.#used.some(({ base, mask }) => base === subnet.base && mask === subnet.mask)) {
-      this.#used.push(subnet);
-    }
+    this.#used.add(subnet);
   }
 
   free(mask: number): Subnet | undefined {
@@ -97,7 +120,7 @@ class Allocator {
     this.#searches.set(mask, search);
     for (let next = search.next(); next.done !== true; next = search.next()) {
       const subnet = { base: next.value, mask };
-      if (!this.#used.some((used) => overlaps(subnet, used))) return subnet;
+      if (!this.#used.overlaps(subnet)) return subnet;
     }
     return undefined;
   }

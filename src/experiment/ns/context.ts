@@ -32,6 +32,7 @@ export interface NsOptions {
   readonly compat: boolean;
   readonly catalogue: Catalogue;
   readonly addresses: "legacy" | "stable";
+  readonly omitRows: boolean;
   readonly pid: string;
   readonly eid: string;
   readonly resolve: ((name: string) => string | undefined) | undefined;

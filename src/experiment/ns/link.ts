@@ -88,10 +88,17 @@ function createShape(bandwidth: string, delay: string): Shape {
   return { delay, bandwidth, backfill: "0", estimate: undefined, loss: "0" };
 }
 
+/** Fields of a queue that nothing was set of. */
+export const queuePresets: ReadonlyMap<string, string> = new Map(
+  queueFields.map(([field, , preset]) => [field, preset]),
+);
+const fieldsOf: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map([
+  ["RED", new Map([...queuePresets, ["red_", "1"]])],
+  ["GRED", new Map([...queuePresets, ["red_", "1"], ["gentle_", "1"]])],
+]);
+
 function createQueue(context: NsContext, site: Command, type: string): QueueObject {
-  const fields = new Map(queueFields.map(([field, , preset]) => [field, preset]));
-  if (type === "RED" || type === "GRED") fields.set("red_", "1");
-  if (type === "GRED") fields.set("gentle_", "1");
+  const fields = fieldsOf.get(type) ?? queuePresets;
   return context.add({
     kind: "queue",
     name: context.nextClassName("q"),
@@ -293,7 +300,7 @@ function setQueueField({ context, self, argv, site }: Call<QueueObject>): string
       hint: "Queue fields are numbers, or true and false.",
     });
   }
-  self.fields.set(field, value);
+  self.fields = new Map(self.fields).set(field, value);
   return value;
 }
 

@@ -93,7 +93,8 @@ export interface QueueObject extends Named {
   /** Filled in when the member exists. */
   link: LinkObject | undefined;
   node: NodeObject | undefined;
-  readonly fields: Map<string, string>;
+  /** Shared with the other queues of its kind until a field is set. */
+  fields: ReadonlyMap<string, string>;
 }
 
 /** `$ns link a b` and `$ns lanlink lan node`: names a member, first node first. */

@@ -3,7 +3,7 @@
 
 import type { Experiment } from "../model.ts";
 import { TclError } from "../tcl/error.ts";
-import { type AddressFault, planAddresses, planNothing } from "./addresses.ts";
+import { type AddressFault, type AddressPlan, planAddresses, planNothing } from "./addresses.ts";
 import type { NsContext } from "./context.ts";
 import type { LinkObject, NodeObject } from "./objects.ts";
 import { formatRows, type Tables } from "./rows.ts";
@@ -15,7 +15,7 @@ import { trafficFault } from "./traffic.ts";
 /** What an accepted file gives. */
 export interface RunOutcome {
   readonly experiment: Experiment;
-  readonly rows: Tables;
+  readonly rows: Tables | undefined;
   readonly syncServer: SyncServerChoice;
 }
 
@@ -27,7 +27,7 @@ const nameMax = 32;
  * while the old system writes its rows refuses the file, but the rows are there. [EMULAB-NS 15]
  */
 export function finishRun(context: NsContext): void {
-  const { catalogue, compat, pid, eid, addresses } = context.options;
+  const { catalogue, compat, pid, eid, addresses, omitRows } = context.options;
   if (compat && !context.hasTestbedFile) {
     throw new TclError("NS_NO_TB_COMPAT", "the file never sources tb_compat.tcl", {
       hint: "Add the line: source tb_compat.tcl",
@@ -44,20 +44,21 @@ export function finishRun(context: NsContext): void {
     if (program.node === undefined) add(context, program.offset, homeless(program.name));
   }
   const { settings } = context;
-  const leavesGaps = settings.get("use_ipassign") !== "0";
-  const legacy = leavesGaps
-    ? planNothing()
-    : planAddresses(context.inTableOrder("link"), "legacy", catalogue, compat);
+  const legacy = (): AddressPlan =>
+    settings.get("use_ipassign") !== "0"
+      ? planNothing()
+      : planAddresses(context.inTableOrder("link"), "legacy", catalogue, compat);
   const plan =
     addresses === "legacy"
-      ? legacy
+      ? legacy()
       : planAddresses(context.all("link"), "stable", catalogue, compat);
+  const rowPlan = addresses === "legacy" || omitRows ? plan : legacy();
   for (const fault of plan.faults) addAddressFault(context, fault);
   const explicit = settings.syncServer?.name;
   const syncServer = chooseSyncServer(explicit, context.all("node"), catalogue);
   context.outcome = {
     experiment: toModel(context, { pid, eid, syncServer: syncServer.node, plan }),
-    rows: formatRows(context, legacy, syncServer.node),
+    rows: omitRows ? undefined : formatRows(context, rowPlan, syncServer.node),
     syncServer,
   };
 }

@@ -15,7 +15,7 @@ import type {
 } from "../model.ts";
 import type { AddressPlan } from "./addresses.ts";
 import type { NsContext } from "./context.ts";
-import { queueFields } from "./link.ts";
+import { queueFields, queuePresets } from "./link.ts";
 import type {
   AgentObject,
   EventRecord,
@@ -117,6 +117,7 @@ function trafficEnd(agent: AgentObject, { plan }: ModelFacts): TrafficEnd | unde
 
 /** A queue that the file changed; the others are left to the link. */
 function toQueue({ fields }: QueueObject): QueueShape | undefined {
+  if (fields === queuePresets) return undefined;
   const isPreset = queueFields.every(([field, , preset]) => fields.get(field) === preset);
   if (isPreset) return undefined;
   const value = (field: string): number => Number(fields.get(field) ?? "0");
