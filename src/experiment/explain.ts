@@ -204,7 +204,8 @@ function inOrder(events: readonly PlannedEvent[]): string[] {
   const times = sorted.map(describeTime);
   const width = Math.min(40, Math.max(0, ...times.map(({ length }) => length)));
   return sorted.map((event, index) => {
-    return `${(times[index] ?? "").padStart(width)}  ${describeAction(event)}${place(event.at.line)}`;
+    const time = (times[index] ?? "").padStart(width);
+    return `${time}  ${describeAction(event)}${place(event.at.line)}`;
   });
 }
 

@@ -40,7 +40,9 @@ function oneLine(text: string): string {
   return text.replace(/[\n\r\0]/g, " ").toWellFormed();
 }
 
-/** What NS can say of a shape: whole kilobits, delays of whole milliseconds both halves together. */
+/**
+ * What NS can say of a shape: whole kilobits, delays of whole milliseconds both halves together.
+ */
 const nsShape = fc.record({
   bandwidthBps: fc.constantFrom(0, 56_000, 1_544_000, 100_000_000, 1_000_000_000),
   delayUs: fc.constantFrom(0, 1_000, 2_500, 10_000, 35_000),

@@ -40,7 +40,9 @@ interface Loaded {
   readonly source: string;
 }
 
-/** Runs `muster convert`. @returns the exit status @throws CommandError for wrong names and files */
+/**
+ * Runs `muster convert`. @returns the exit status @throws CommandError for wrong names and files
+ */
 export async function runConvert(argv: ConvertArguments, io: CommandIo): Promise<number> {
   const from = languageOf(argv.from);
   const to = argv.to === "-" ? (from === "ns" ? "yaml" : "ns") : languageOf(argv.to);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Places of a topology on a plane, the same on every machine: no forces, no randomness, no angles.
 // Points that hang on one hub alone stand in columns below it, as teeth of a comb; what is left of
-// a connected part is laid out in layers by distance from its largest hub; parts stand side by side.
+// a connected part is laid out in layers by distance from its largest hub; parts stand side by
+// side.
 
 import {
   type Block,

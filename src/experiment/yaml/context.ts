@@ -138,7 +138,9 @@ export class ReadContext {
     return this.#eventCount - 1;
   }
 
-  /** Counts members of barriers and programs waited for; false, with a finding, beyond the limit. */
+  /**
+   * Counts members of barriers and programs waited for; false, with a finding, beyond the limit.
+   */
   countWaits(count: number, at: SourcePosition): boolean {
     this.#waitCount += count;
     if (this.#waitCount <= waitsMax) return true;

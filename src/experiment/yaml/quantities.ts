@@ -156,7 +156,9 @@ function scaled(amount: string, factor: number): number {
   return part % scale === 0 ? Number(whole) * factor + part / scale : Number.NaN;
 }
 
-/** `value / factor` with at most three digits after the point; the caller knows that they suffice. */
+/**
+ * `value / factor` with at most three digits after the point, which the caller knows to be enough.
+ */
 function decimal(value: number, factor: number): string {
   const thousandths = (value * 1000) / factor;
   return plain(thousandths, -3);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: experiments in TypeScript are the ones that YAML gives, and a wrong name does not compile.
-// Method: one experiment in both forms; each wrong name is marked as an error that the compiler must
-// see (an unneeded mark is an error itself), and is refused when it is run all the same.
+// Method: one experiment in both forms; each wrong name is marked as an error that the compiler
+// must see (an unneeded mark is an error itself), and is refused when it is run all the same.
 import { describe, expect, it } from "vitest";
 import { readYamlExperiment } from "../../../src/cli/yaml-loader.ts";
 import { defineExperiment, ExperimentError } from "../../../src/experiment/typescript/define.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Goal: everything wrong with a file is told at once, each at its own line and column, with what was
-// probably meant; and no text, however odd, does anything but end in findings.
-// Method: short wrong files with the findings they must give; hostile ones with their bound.
+// Goal: everything wrong with a file is told at once, each at its own line and column, with what
+// was probably meant; and no text, however odd, does anything but end in findings. Method: short
+// wrong files with the findings they must give; hostile ones with their bound.
 import { describe, expect, it } from "vitest";
 import { readYamlExperiment } from "../../../src/cli/yaml-loader.ts";
 import { formatDiagnostic, notYet, printNs } from "../../../src/experiment/index.ts";
