@@ -181,6 +181,11 @@ const tables: Readonly<Record<NsObject["kind"], AnyTable>> = {
   null: new Map(),
 };
 
+/** The methods of every kind of object. */
+export const memberKinds: ReadonlyMap<string, ReadonlyMap<string, unknown>> = new Map(
+  Object.entries(tables),
+);
+
 /** A first word that is no command: an object, or a mistake. */
 function dispatch(context: NsContext, argv: readonly string[], site: Command): string {
   const name = word(argv, 0);
