@@ -178,6 +178,39 @@ describe("up and down", () => {
   });
 });
 
+describe("a database that fails for a while", () => {
+  it("stops nobody: the end is put right by the next who asks", async () => {
+    for (const next of ["up", "down"] as const) {
+      const started = experiments.up(options(next), "ann");
+      await started.active;
+      const { transaction } = database;
+      database.transaction = () => {
+        throw new BossError("DATABASE", "the disk is full");
+      };
+      runs.runs.at(-1)?.end("idle");
+      expect(await started.ended).toMatchObject({ endedBy: "idle" });
+      database.transaction = transaction;
+      expect(stateOf(next)).toBe("active");
+      if (next === "up") expect(experiments.up(options(next), "ann").run).toBe(2);
+      else expect(await refusal(() => experiments.down(next, "ann"))).toBe("WRONG_STATE");
+      const notes = experiments.details(next, "ann").history.map(({ note }) => note);
+      expect(notes.join()).toContain("could not be written");
+    }
+  });
+
+  it("refuses an up with nothing left of it", async () => {
+    const { startRun } = database;
+    database.startRun = () => {
+      throw new BossError("DATABASE", "the disk is full");
+    };
+    expect(await refusal(() => experiments.up(options(), "ann"))).toBe("DATABASE");
+    database.startRun = startRun;
+    expect(experiments.status("ann")).toEqual([]);
+    expect(existsSync(join(folder, "experiments/pp/ee/runs/1"))).toBe(false);
+    expect(experiments.up(options(), "ann").run).toBe(1);
+  });
+});
+
 describe("what is refused", () => {
   it("a file with errors, and names that are no names", async () => {
     const bad = options("ee", "nonsense\n");
