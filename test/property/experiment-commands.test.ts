@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Goal: no command, method, event or expression of an experiment file crashes the reader, and none
 // gets past its limits. Method: random calls of everything there is, with arguments of every kind,
-// with and without `compat`; texts that once found a fault are kept and run first. fast-check prints
-// the seed of a failure.
+// with and without `compat`; texts that once found a fault are kept and run first. fast-check
+// prints the seed of a failure.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";

@@ -125,7 +125,8 @@ export class NsContext {
     this.#order(object.kind).insert(object.name);
     if (!object.isNamed) {
       this.#unnamed += 1;
-      this.hasLoose = true;
+      // Queues and handles come with their link and are asked for, not made.
+      if (object.kind !== "queue" && object.kind !== "handle") this.hasLoose = true;
     }
     return object;
   }
@@ -185,6 +186,7 @@ export class NsContext {
     object.name = name;
     if (!object.isNamed) this.#unnamed -= 1;
     object.isNamed = true;
+    this.hasLoose = false;
     this.objects.set(name, object);
     this.#order(object.kind).insert(name);
   }

@@ -249,6 +249,14 @@ describe("rows", () => {
     ]);
   });
 
+  test.each(["tb-set-node-startcmd $a x", "[[$ns link $a $b] queue] set limit_ 5"])(
+    "an option after %s is exported: nothing is left without a name",
+    (script) => {
+      const rows = compatRows(`${network}${script}\nset opt(A) 1`);
+      expect(rows["virt_user_environment"]).toEqual([{ name: "A", value: "1" }]);
+    },
+  );
+
   test("unassigned objects keep internal names of one counter", () => {
     const rows = compatRows(`${network}$ns duplex-link $a $c 1Mb 0ms DropTail`);
     expect(rows["virt_lan_lans"]?.map(({ vname }) => vname)).toContain("tblink-l6");
