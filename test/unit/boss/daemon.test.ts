@@ -6,11 +6,12 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:f
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BossError } from "../../../src/boss/boss-error.ts";
 import { Daemon, type DaemonOptions } from "../../../src/boss/daemon.ts";
 import { connectDaemon, type DaemonLink } from "../../../src/boss/daemon-client.ts";
-import type { ExperimentStatus } from "../../../src/boss/experiment-views.ts";
+import type { ExperimentDetails, ExperimentStatus } from "../../../src/boss/experiment-views.ts";
 import { type BossLimits, resolveBossLimits } from "../../../src/boss/limits.ts";
 import { parseDefinition } from "../../../src/boss/parse-definition.ts";
 import type { Answer, UpRequest } from "../../../src/boss/protocol.ts";
@@ -166,6 +167,18 @@ describe("Daemon", () => {
     await daemon.close();
     expect(existsSync(state().socket)).toBe(false);
     expect(await connectDaemon(state(), systemClock)).toBeUndefined();
+  });
+
+  it("says what a daemon before it has left up, and that it is swapped out", async () => {
+    const before = await begin();
+    await ask(up);
+    await before.close();
+    const database = new DatabaseSync(state().database);
+    database.exec("UPDATE experiments SET state = 'active'");
+    database.close();
+    expect((await begin()).recovered).toEqual(["pp/ee"]);
+    const { history } = (await ask({ kind: "status", id: "ee" })) as ExperimentDetails;
+    expect(history.at(-1)?.note).toContain("the daemon died");
   });
 
   it("passes on the wish to end, and answers who waits while it ends", async () => {

@@ -99,6 +99,23 @@ describe("followOutput()", () => {
     expect(one.steps).toHaveLength(1);
   });
 
+  it("reads what was written in the moment before the end", async () => {
+    const got: string[] = [];
+    await followOutput({
+      ...{ directory: folder, isWanted: () => true, follow: true, clock: systemClock },
+      isOver() {
+        writeFileSync(path("a.out"), "last words");
+        return true;
+      },
+      signal: new AbortController().signal,
+      send: (_file, text) => {
+        got.push(text);
+        return Promise.resolve();
+      },
+    });
+    expect(got).toEqual(["last words"]);
+  });
+
   it("finds nothing where there is no directory", async () => {
     rmSync(folder, { recursive: true });
     expect(await follow(following(), false)).toBe(0);
