@@ -19,6 +19,15 @@ import { utf8Length } from "./text.ts";
 import type { Timers } from "./timers.ts";
 import type { Turn } from "./turn.ts";
 
+/**
+ * What a barrier lacked. Of one that everybody left it is told as it was before they left:
+ * afterwards nobody is expected any more, and nobody is missing.
+ */
+interface Standing {
+  readonly expected: number;
+  readonly missing: readonly string[];
+}
+
 export class Barriers {
   readonly #limits: Limits;
   readonly #timers: Timers;
@@ -50,10 +59,16 @@ export class Barriers {
    * by one, a barrier could cross in between on the count of somebody who is gone as well (B1).
    */
   leaveTogether(scopes: ReadonlyMap<string, Scope>, waiters: readonly Waiter[], turn: Turn): void {
-    for (const waiter of waiters) this.#remove(waiter);
-    for (const barrier of new Set(waiters.map((waiter) => waiter.barrier))) {
+    const barriers = new Set(waiters.map((waiter) => waiter.barrier));
+    const standings = new Map<CountBarrier, Standing>();
+    for (const barrier of barriers) {
       const scope = scopes.get(barrier.scope);
-      if (scope !== undefined) this.#settle(scope, barrier, "cancelled", turn);
+      if (scope !== undefined) standings.set(barrier, this.#standing(scope, barrier));
+    }
+    for (const waiter of waiters) this.#remove(waiter);
+    for (const [barrier, standing] of standings) {
+      const scope = scopes.get(barrier.scope);
+      if (scope !== undefined) this.#settle(scope, barrier, "cancelled", turn, standing);
     }
   }
 
@@ -131,8 +146,15 @@ export class Barriers {
 
   /** @param emptied what has become of the barrier if nobody waits and nothing is asked for. */
   #takeBack(scope: Scope, waiter: Waiter, emptied: BarrierOutcome, turn: Turn): void {
+    const { barrier } = waiter;
+    const standing = barrier.waiters.size === 1 ? this.#standing(scope, barrier) : undefined;
     this.#remove(waiter);
-    this.#settle(scope, waiter.barrier, emptied, turn);
+    this.#settle(scope, barrier, emptied, turn, standing);
+  }
+
+  #standing(scope: Scope, barrier: CountBarrier): Standing {
+    const missing = missingNames(scope, barrier, this.#limits.namesInReportMax);
+    return { expected: barrier.expected, missing };
   }
 
   #remove(waiter: Waiter): void {
@@ -141,9 +163,16 @@ export class Barriers {
   }
 
   /** After parties left: the rest may have become complete. */
-  #settle(scope: Scope, barrier: CountBarrier, emptied: BarrierOutcome, turn: Turn): void {
+  #settle(
+    scope: Scope,
+    barrier: CountBarrier,
+    emptied: BarrierOutcome,
+    turn: Turn,
+    before: Standing | undefined,
+  ): void {
     if (barrier.isComplete()) {
-      this.#end(scope, barrier, barrier.waiters.size > 0 ? "crossed" : emptied, turn);
+      if (barrier.waiters.size > 0) this.#end(scope, barrier, "crossed", turn);
+      else this.#end(scope, barrier, emptied, turn, before);
     } else if (barrier.waiters.size === 0 && barrier.warningTimer !== 0) {
       // B5 keeps the barrier, but nobody waits at it: there is no wait to warn of.
       this.#timers.clear(barrier.warningTimer);
@@ -152,9 +181,13 @@ export class Barriers {
   }
 
   /** B2: the connections are forgotten here, so that a second outcome cannot reach them. */
-  #end(scope: Scope, barrier: CountBarrier, outcome: BarrierOutcome, turn: Turn): void {
-    const max = this.#limits.namesInReportMax;
-    const missing = missingNames(scope, barrier, max);
+  #end(
+    scope: Scope,
+    barrier: CountBarrier,
+    outcome: BarrierOutcome,
+    turn: Turn,
+    standing: Standing = this.#standing(scope, barrier),
+  ): void {
     const waiters = barrier.release();
     for (const waiter of waiters) this.#detach(waiter);
     if (barrier.warningTimer !== 0) this.#timers.clear(barrier.warningTimer);
@@ -165,10 +198,9 @@ export class Barriers {
       kind: "barrier-closed",
       ...release,
       barrierKind: "count",
-      expected: barrier.expected,
+      ...standing,
       closedUs: turn.nowUs,
       participants: [...barrier.gone, ...waiters.map(recordOf)],
-      missing,
     });
   }
 

@@ -19,15 +19,25 @@ export function arrivedNames(barrier: CountBarrier, max: number): readonly strin
   return names;
 }
 
-/** Sentences that say who has not come; empty when nobody is missing. */
+/**
+ * Who has not come, an entry each as far as that is known; empty when nobody is missing:
+ * `anonymous, from NODE`, `1 anonymous, from one of A, B` where more nodes than parties are missing,
+ * `2 more, anonymous` where no node is left to name, `somebody to open it for 2` for waits that
+ * nobody has initialised.
+ */
 export function missingNames(scope: Scope, barrier: CountBarrier, max: number): readonly string[] {
   if (barrier.count === 0) return [];
+  if (barrier.count < 0) return [`somebody to open it for ${-barrier.count}`];
   const unseen = unseenNodes(scope, barrier);
-  const more = unseen.length > max ? ` and ${unseen.length - max} more` : "";
-  const named = `nobody came yet from ${unseen.slice(0, max).join(", ")}${more}`;
-  const from = unseen.length === 0 ? "anonymous" : named;
-  if (barrier.count > 0) return [`${barrier.count} more to wait (${from})`];
-  return [`an init that adds ${-barrier.count} (${from})`];
+  if (unseen.length > barrier.count) {
+    const more = unseen.length > max ? ` and ${unseen.length - max} more` : "";
+    const which = barrier.count === 1 ? "one" : String(barrier.count);
+    const from = `from ${which} of ${unseen.slice(0, max).join(", ")}${more}`;
+    return [`${barrier.count} anonymous, ${from}`];
+  }
+  const named = unseen.slice(0, max).map((node) => `anonymous, from ${node}`);
+  const rest = barrier.count - named.length;
+  return rest === 0 ? named : [...named, `${rest} more, anonymous`];
 }
 
 function unseenNodes(scope: Scope, barrier: CountBarrier): readonly string[] {

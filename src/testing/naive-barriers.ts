@@ -210,10 +210,12 @@ export class NaiveBarriers {
     const mine = this.#comers().flatMap(({ party }) =>
       party.edge === edge && party.life === life && this.#waits(party) ? [party] : [],
     );
+    const before = mine.map((party) => this.#expected(party.scope, party.barrier));
     for (const party of mine) this.#history.push({ what: "went", party });
-    for (const party of mine) {
+    for (const [index, party] of mine.entries()) {
       // The second party of a barrier that has just ended finds nothing to settle.
-      if (this.#open(party.scope).includes(party.barrier)) this.#settle(party, "cancelled");
+      if (!this.#open(party.scope).includes(party.barrier)) continue;
+      this.#settle(party, "cancelled", before[index] ?? 0);
     }
     this.#tell(edge, life, { kind: "revoked" });
     this.#history.push({ what: "died", edge, life });
@@ -301,17 +303,27 @@ export class NaiveBarriers {
 
   /** The arrival is taken back; if that makes the sum 0, the barrier ends for the rest. */
   #go(party: Party, outcomeWhenEmpty: string): void {
+    const before = this.#expected(party.scope, party.barrier);
     this.#history.push({ what: "went", party });
-    this.#settle(party, outcomeWhenEmpty);
+    this.#settle(party, outcomeWhenEmpty, before);
   }
 
-  #settle({ scope, barrier }: Party, outcomeWhenEmpty: string): void {
+  /** @param before how many were expected while those who left were there. */
+  #settle({ scope, barrier }: Party, outcomeWhenEmpty: string, before: number): void {
     if (this.#sum(scope, barrier) !== 0) return;
+    const error = this.#error(scope, barrier);
     const isEmpty = this.#waiting(scope, barrier).length === 0;
-    this.#end(scope, barrier, isEmpty ? outcomeWhenEmpty : "crossed", this.#error(scope, barrier));
+    if (isEmpty) this.#end(scope, barrier, outcomeWhenEmpty, error, before);
+    else this.#end(scope, barrier, "crossed", error);
   }
 
-  #end(scope: string, barrier: string, outcome: string, error: number): void {
+  #end(
+    scope: string,
+    barrier: string,
+    outcome: string,
+    error: number,
+    expected: number = this.#expected(scope, barrier),
+  ): void {
     const waiting = this.#waiting(scope, barrier);
     const since = this.#sinceLastEnd(scope, barrier);
     const generation = this.#generation(scope, barrier);
@@ -331,7 +343,7 @@ export class NaiveBarriers {
       generation,
       outcome,
       error,
-      expected: this.#expected(scope, barrier),
+      expected,
       closedUs: this.nowUs(),
       participants: participants.map((party) => party?.who.address ?? ""),
     });
@@ -467,8 +479,14 @@ export class NaiveBarriers {
     const nodes = named?.what === "nodes" ? named.nodes : [];
     const here = new Set(this.#holding(scope, barrier).map(({ who }) => who.node));
     const absent = nodes.filter((node) => !here.has(node));
-    const from = absent.length === 0 ? "anonymous" : `nobody came yet from ${absent.join(", ")}`;
-    return [sum > 0 ? `${sum} more to wait (${from})` : `an init that adds ${-sum} (${from})`];
+    if (sum < 0) return [`somebody to open it for ${-sum}`];
+    const which = sum === 1 ? "one" : `${sum}`;
+    if (absent.length > sum) return [`${sum} anonymous, from ${which} of ${absent.join(", ")}`];
+    const rest = sum - absent.length;
+    return [
+      ...absent.map((node) => `anonymous, from ${node}`),
+      ...(rest > 0 ? [`${rest} more, anonymous`] : []),
+    ];
   }
 
   #tell(edge: string, incarnation: number, effect: NaiveTold["effect"]): void {

@@ -72,7 +72,7 @@ test("the address called at names the node, over both transports, also to who ti
   await arrived(1);
   const late = await over("127.0.0.21", "-i", "2", "--timeout", "0.3").ended;
   expect(late.code).toBe(241);
-  expect(late.stderr).toContain("2 of 3 arrived (node1, node0); missing: 1 more to wait");
+  expect(late.stderr).toContain("2 of 3 arrived (node1, node0); missing: anonymous, from node");
   expect(late.stderr).toContain("node2");
   await arrived(1);
   const rest = [over("127.0.0.21", "-i", "2", "-e", "5"), over("127.0.0.23")];

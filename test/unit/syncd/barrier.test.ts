@@ -146,7 +146,7 @@ describe.each(logKinds)("syncd on the %s", (kind) => {
     const { barrier } = JSON.parse(bytes.toString("utf8", 4));
     expect(barrier).toMatchObject({ name: "barrier", expected: 3, arrived: 2, count: 1 });
     expect(barrier.waiting[0].who.node).toBe("node7");
-    expect(barrier.missing[0]).toContain("1 more to wait");
+    expect(barrier.missing[0]).toContain("1 more, anonymous");
     const nobody = await ask(syncd, { kind: "describe", name: "other" });
     const other = (await nobody.heard).bytes.toString("utf8", 4);
     expect(JSON.parse(other)).toEqual({ version: 1, barrier: null });
