@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Goal: a daemon leaves no process, name space, mount, socket or temporary directory behind, however
-// an experiment or the daemon itself ends.
+// Goal: a daemon leaves no process, name space, mount, socket or temporary directory behind,
+// however an experiment or the daemon itself ends.
 // Method: programs that leave their session and ignore signals; a picture of the whole machine
 // before and after; down, the daemon's end in order, and kill -9 of the daemon.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
