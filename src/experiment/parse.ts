@@ -134,8 +134,8 @@ class FileRun {
     this.#context = context;
     this.#source = source;
     this.#origin = [{ text: 0, source: base, exact: true }];
-    context.interp.isExcused = (name) => this.#poison.covers(name);
-    context.interp.variableHint = (name) => nearVariable(context.interp, name);
+    context.interp.scopes.isExcused = (name) => this.#poison.covers(name);
+    context.interp.scopes.variableHint = (name) => nearVariable(context.interp, name);
   }
 
   run(presets: readonly (readonly [string, string])[]): void {

@@ -64,7 +64,7 @@ function unset(interp: Interpreter, argv: readonly string[]): string {
     else if (!interp.unset(name) && complain) {
       throw new TclError("TCL_NO_VARIABLE", `can't unset "${name}": no such variable`, {
         word: i,
-        silent: interp.isExcused(name),
+        silent: interp.scopes.isExcused(name),
       });
     }
   }
