@@ -2,6 +2,8 @@
 // Quantities as experiment files write them. [EMULAB-NS 5] Each reader returns a value or the
 // reason why there is none; nothing here knows about diagnostics or limits of a site.
 
+import { closest } from "../suggest.ts";
+
 /** A value, or what is wrong with the text. */
 export type Read<T> =
   | { readonly ok: true; readonly value: T }
@@ -33,12 +35,19 @@ export function parseBandwidth(text: string, compat = false): Read<number> {
   }
   const factor = perKilobit.get(match[2] ?? "");
   if (factor === undefined) {
-    return refuse(
-      `Unknown bandwidth unit ${match[2]}.`,
-      "Units are b, kb, Mb and Gb (bits a second).",
-    );
+    const near = nearUnit(match, perKilobit.keys());
+    const hint = `${near}Units are b, kb, Mb and Gb (bits a second).`;
+    return refuse(`Unknown bandwidth unit ${match[2]}.`, hint);
   }
   return { ok: true, value: Math.trunc(scaled(match[1] ?? "0", factor, compat)) };
+}
+
+/** The quantity with the unit that was most likely meant. */
+function nearUnit([, number, unit = ""]: RegExpExecArray, units: Iterable<string>): string {
+  const known = [...units];
+  const other = known.find((one) => one.toLowerCase() === unit.toLowerCase());
+  const near = other ?? closest(unit, known);
+  return near === undefined || near === "" ? "" : `Did you mean ${number}${near}? `;
 }
 
 /**
@@ -79,10 +88,9 @@ export function parseDelay(text: string, compat = false): Read<number> {
   }
   const factor = (compat ? oldMilliseconds : milliseconds).get(match[2] ?? "");
   if (factor === undefined) {
-    return refuse(
-      `Unknown delay unit ${match[2]}.`,
-      "Units are s, ms, us and ns; a bare number is seconds.",
-    );
+    const near = nearUnit(match, milliseconds.keys());
+    const hint = `${near}Units are s, ms, us and ns; a bare number is seconds.`;
+    return refuse(`Unknown delay unit ${match[2]}.`, hint);
   }
   const value = scaled(match[1] ?? "0", factor, compat);
   // Whole microseconds are as fine as any shaper is.

@@ -285,6 +285,14 @@ describe("units", () => {
     expect(result.ok ? result.value : undefined).toBe(ms);
   });
 
+  test("a unit that is nearly right is named", () => {
+    const hintOf = (read: ReturnType<typeof parseBandwidth>) => (read.ok ? "" : read.hint);
+    expect(hintOf(parseBandwidth("10mb"))).toContain("Did you mean 10Mb?");
+    expect(hintOf(parseBandwidth("10Mbp"))).toContain("Did you mean 10M");
+    expect(hintOf(parseDelay("10MS"))).toContain("Did you mean 10ms?");
+    expect(hintOf(parseDelay("10parsec"))).not.toContain("Did you mean");
+  });
+
   test.each([
     ["2000000ns", 2000],
     ["2.9ms", 2],
