@@ -20,6 +20,7 @@ const layers = [
   "client",
   "edges",
   "testbed",
+  "boss",
   "testing",
   "cli",
 ] as const;

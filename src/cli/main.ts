@@ -2,6 +2,8 @@
 // The `muster` command: names the commands and their options; each command's code is loaded only
 // when it is called.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { registerBossCommands } from "./commands/boss-commands.ts";
+import type { ConvertArguments } from "./commands/convert.ts";
 import type { ParseArguments } from "./commands/parse.ts";
 import type { RunArguments } from "./commands/run-arguments.ts";
 import type { SimulateArguments } from "./commands/simulate.ts";
@@ -42,7 +44,9 @@ function buildProgram(setExit: (code: number) => void): Command {
     .enablePositionalOptions();
   addRun(program, setExit);
   addParse(program, setExit);
+  addConvert(program, setExit);
   addSimulate(program, setExit);
+  registerBossCommands(program, setExit);
   return program;
 }
 
@@ -105,6 +109,23 @@ function addParse(program: Command, setExit: (code: number) => void): void {
     .action(async (file: string, options: Omit<ParseArguments, "file">) => {
       const { runParse } = await import("./commands/parse.ts");
       setExit(await runParse({ file, ...options }, processIo));
+    });
+}
+
+function addConvert(program: Command, setExit: (code: number) => void): void {
+  program
+    .command("convert")
+    .description("write an experiment file in the other language, NS or YAML")
+    .argument("<from>", "the experiment file")
+    .argument("<to>", "the file to write, or - for standard output")
+    .option("--force", "write over a file that is there", false)
+    .option("--lossy", "write what can be said, and warn of what cannot", false)
+    .option("--set <name=value>", "set a variable first, e.g. 'opt(SIZE)=5'", collect, [])
+    .option("--pid <name>", "project name")
+    .option("--eid <name>", "experiment name (default: the file's name)")
+    .action(async (from: string, to: string, options: Omit<ConvertArguments, "from" | "to">) => {
+      const { runConvert } = await import("./commands/convert.ts");
+      setExit(await runConvert({ from, to, ...options }, processIo));
     });
 }
 
