@@ -288,7 +288,7 @@ function makeSimulated({ context, site, argv }: SimulatorCall): string {
     context.isSimulated = before;
   }
   if (context.options.compat) {
-    throw new NsFault("NS_SIMULATED", "the rows of simulated nodes are not known", {
+    throw new NsFault("NS_NO_ROWS", "the rows of simulated nodes are not known", {
       word: 1,
       hint: "Without --compat they are nodes like all others.",
     });

@@ -143,7 +143,12 @@ function service(call: CommandCall, names: readonly string[], needsScript: boole
     throw refuse(`${word(argv, 1)} is controlled already`, 1);
   }
   context.settings.services.add(id);
-  if (context.options.compat) throw refuse("the rows of boot services are not known", 0);
+  if (context.options.compat) {
+    throw new NsFault("NS_NO_ROWS", `[${argv[0]}] the rows of boot services are not known`, {
+      word: 0,
+      hint: "Without --compat the command is ignored.",
+    });
+  }
   const message = "nodes run no boot services here: the command is ignored";
   const hint = "Run a script as a program of the node: tb-set-node-startcmd.";
   context.warn(site, "NS_UNSUPPORTED", message, { hint });
