@@ -170,10 +170,20 @@ const emptyHeader = formatRecordHeader({
 });
 
 async function openFile(path: string): Promise<RecordSink> {
-  const file = await open(path, "w");
+  // Appending: whoever cuts the file short must not make holes of the lines that follow.
+  const file = await open(path, "ax");
+  let bytesWritten = 0;
   return {
-    // `appendFile` of a handle repeats short writes until everything is written.
-    write: (bytes) => file.appendFile(bytes),
-    close: () => file.close(),
+    async write(bytes) {
+      // `appendFile` of a handle repeats short writes until everything is written.
+      await file.appendFile(bytes);
+      bytesWritten += bytes.length;
+    },
+    async close() {
+      const { size } = await file.stat();
+      await file.close();
+      if (size === bytesWritten) return;
+      throw new Error("somebody else changed it during the run, so it proves nothing");
+    },
   };
 }

@@ -1,7 +1,22 @@
 // SPDX-License-Identifier: MIT
 // Goal: the record holds what happened, and a disk that fails never stops a run. Method: sinks that
 // fail or stall in place of the file, and real files where the point is the file.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -289,6 +304,53 @@ describe("createRecordWriter()", () => {
       .toMatch(/^\{"schema":1,"type":"header".*\n\{.*"run-started".*\n$/);
     expect(await writer.close()).toBeNull();
     expect(await writer.close()).toBeNull();
+  });
+});
+
+describe("a record that somebody else changes", () => {
+  // Mutants: opening with "w" (a hole of NUL bytes where lines were), not looking at the size.
+  it("is told as an error, and the lines that follow leave no hole", async () => {
+    const out = mkdtempSync(join(directory, "changed-"));
+    const errors: string[] = [];
+    const onError = (message: string) => errors.push(message);
+    const record = createRecordWriter({ out, clock: systemClock, onError });
+    const [first, ...rest] = goodStory().events;
+    if (first !== undefined) record.watch(first);
+    const path = join(out, "record.ndjson");
+    await expect
+      .poll(() => readdirSync(out).length && readFileSync(path).length)
+      .toBeGreaterThan(0);
+    truncateSync(path, 0);
+    for (const event of rest) record.watch(event);
+    expect(await record.close()).toMatchObject({ code: "OUTPUT" });
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain("somebody else changed it");
+    expect(readFileSync(path, "utf8")).not.toContain("\0");
+  });
+});
+
+describe("writeWhole()", () => {
+  // Mutant: rename over whatever is there. `--junit /dev/null` as root would replace the device.
+  it("writes into a pipe and leaves it a pipe; one that nobody reads is refused", async () => {
+    const pipe = join(mkdtempSync(join(directory, "pipe-")), "pipe");
+    execFileSync("mkfifo", [pipe]);
+    expect(await writeWhole(pipe, "x")).toMatchObject({ code: "OUTPUT" });
+    const reader = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK);
+    expect(await writeWhole(pipe, "whole")).toBeNull();
+    const buffer = Buffer.alloc(16);
+    expect(buffer.toString("utf8", 0, readSync(reader, buffer))).toBe("whole");
+    closeSync(reader);
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+  });
+
+  it("writes through a link and leaves it a link", async () => {
+    const folder = mkdtempSync(join(directory, "link-"));
+    const [file, link] = [join(folder, "file"), join(folder, "link")];
+    writeFileSync(file, "old");
+    symlinkSync(file, link);
+    expect(await writeWhole(link, "new")).toBeNull();
+    expect(readFileSync(file, "utf8")).toBe("new");
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
   });
 });
 
