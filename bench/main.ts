@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs one benchmark: `npm run bench -- NAME [--option value]...`. Each is a folder beside this file
-// whose main.ts exports `run`.
+// Runs one benchmark: `npm run bench -- NAME [--option value]...`. Each is a folder beside this
+// file whose main.ts exports `run`.
 import { existsSync, readdirSync } from "node:fs";
 
 interface Benchmark {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a client needs besides sockets. A client imports neither the server's clock nor its source of
-// randomness: a program that embeds it, or a simulator, hands in its own.
+// What a client needs besides sockets. A client imports neither the server's clock nor its source
+// of randomness: a program that embeds it, or a simulator, hands in its own.
 
 export interface ClientRuntime {
   /** Monotonic, microseconds. */

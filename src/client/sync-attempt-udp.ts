@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A request over UDP: the datagram is sent, and sent again, until the answer comes. A new socket per
-// request, so that no two requests of a machine share a port while one of them waits.
+// A request over UDP: the datagram is sent, and sent again, until the answer comes. A new socket
+// per request, so that no two requests of a machine share a port while one of them waits.
 import { createSocket } from "node:dgram";
 import { encodeLeave } from "../wire/emulab-sync/index.ts";
 import type { Attempt, AttemptOptions } from "./sync-attempt.ts";

@@ -21,9 +21,9 @@ export function arrivedNames(barrier: CountBarrier, max: number): readonly strin
 
 /**
  * Who has not come, an entry each as far as that is known; empty when nobody is missing:
- * `anonymous, from NODE`, `1 anonymous, from one of A, B` where more nodes than parties are missing,
- * `2 more, anonymous` where no node is left to name, `somebody to open it for 2` for waits that
- * nobody has initialised.
+ * `anonymous, from NODE`, `1 anonymous, from one of A, B` where more nodes than parties are
+ * missing, `2 more, anonymous` where no node is left to name, `somebody to open it for 2` for waits
+ * that nobody has initialised.
  */
 export function missingNames(scope: Scope, barrier: CountBarrier, max: number): readonly string[] {
   if (barrier.count === 0) return [];

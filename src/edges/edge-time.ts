@@ -6,8 +6,8 @@
 
 export const edgeTime = {
   /**
-   * A TCP request of exactly 72 bytes is held this long for the last four: a version guessed wrongly
-   * gets the wrong reply. [EMULAB-SYNC 2]
+   * A TCP request of exactly 72 bytes is held this long for the last four: a version guessed
+   * wrongly gets the wrong reply. [EMULAB-SYNC 2]
    */
   tcpHoldMs: 50,
   /** A connection that has not sent a whole request by then is closed. */

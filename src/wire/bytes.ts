@@ -10,8 +10,8 @@ declare const TextDecoder: {
 };
 
 /**
- * One character per byte, U+0000 to U+00FF. Reversible for any bytes, unlike `TextDecoder("latin1")`,
- * which is windows-1252.
+ * One character per byte, U+0000 to U+00FF. Reversible for any bytes, unlike
+ * `TextDecoder("latin1")`, which is windows-1252.
  */
 export function decodeLatin1(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
   let text = "";

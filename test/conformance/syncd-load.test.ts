@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Goal: the large numbers. 15,000 waiting TCP clients, a storm of 10,000 connects without a refusal,
-// 50,000 UDP waiters on one socket with every datagram accounted for.
-// Method: the shipped server in a process of its own, clients in others; nothing sleeps for a result.
+// Goal: the large numbers. 15,000 waiting TCP clients, a storm of 10,000 connects without a
+// refusal, 50,000 UDP waiters on one socket with every datagram accounted for.
+// Method: the shipped server in a process of its own, clients in others; nothing sleeps for a
+// result.
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { listenOverflows, udpDrops } from "../../bench/syncd/kernel.ts";
 import { Remote } from "../../bench/syncd/rpc.ts";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Going into the background, and telling whoever started the server that it listens. Node cannot
-// fork, so the program starts itself again, detached; the first process ends when the second listens.
+// fork, so the program starts itself again, detached; the first process ends when the second
+// listens.
 import { spawn } from "node:child_process";
 import { closeSync, readFileSync, unlinkSync, writeFileSync, writeSync } from "node:fs";
 import type { Exit } from "./exit.ts";

@@ -2,9 +2,10 @@
 // The program emulab-syncd: a whole sync server when started by hand, an edge of the run when
 // started inside one (D14). [EMULAB-SYNC 1]
 //
-// In a run the environment says so: MUSTER_CORE_SOCKET (the core's UNIX socket), MUSTER_CORE_SECRET,
-// MUSTER_SCOPE, MUSTER_NODE, and MUSTER_SYNCD_ADDRESSES, a JSON object from the loopback address
-// that a node is told to the name of that node: the address called at tells who calls.
+// In a run the environment says so: MUSTER_CORE_SOCKET (the core's UNIX socket),
+// MUSTER_CORE_SECRET, MUSTER_SCOPE, MUSTER_NODE, and MUSTER_SYNCD_ADDRESSES, a JSON object from the
+// loopback address that a node is told to the name of that node: the address called at tells who
+// calls.
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { type Limits, resolveLimits } from "../../core/limits.ts";

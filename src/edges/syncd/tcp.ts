@@ -22,8 +22,9 @@ import type { Asker, Counter } from "./asker.ts";
 import type { TallyRow } from "./tally.ts";
 
 /**
- * `reading`: the request is not whole. `asked`: it is the core's turn. `parted`: the peer closed its
- * side while it waited; an answer already on its way may still go out. `ended`: answered or dropped.
+ * `reading`: the request is not whole. `asked`: it is the core's turn. `parted`: the peer closed
+ * its side while it waited; an answer already on its way may still go out. `ended`: answered or
+ * dropped.
  */
 type State = "reading" | "asked" | "parted" | "ended";
 

@@ -4,8 +4,8 @@
 //
 //   U1. A datagram with the same source address, port and bytes is a repeat and counts once.
 //   U2. A repeat within `udpAnswerKeptMs` of the answer gets the same answer again.
-//   U3. Only a waiter that has repeated once is dead when silent for `udpLivenessMs`: the old client
-//       sends once and then listens, however long (fault 6).
+//   U3. Only a waiter that has repeated once is dead when silent for `udpLivenessMs`: the old
+//       client sends once and then listens, however long (fault 6).
 import type { ConnectionId, Participant } from "../../core/command.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import {
@@ -168,7 +168,9 @@ export class UdpDoor {
     this.counter.arrive(asker, frame, who);
   }
 
-  /** Muster's extension: the sender stops waiting. One that does not wait (any more) is no matter. */
+  /**
+   * Muster's extension: the sender stops waiting. One that does not wait (any more) is no matter.
+   */
   #takeBack(keys: readonly string[]): void {
     this.#counts.leaves += 1;
     for (const key of keys) {

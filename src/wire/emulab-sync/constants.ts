@@ -28,8 +28,8 @@ export const requestWait = 2;
 export const requestDescribe = 0x4d51;
 
 /**
- * Muster's extension, UDP only: the request with the same bytes but for this word is taken back. Its
- * sender stops waiting; over TCP it would close the connection.
+ * Muster's extension, UDP only: the request with the same bytes but for this word is taken back.
+ * Its sender stops waiting; over TCP it would close the connection.
  */
 export const requestLeave = 0x4d4c;
 

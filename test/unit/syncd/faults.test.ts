@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Goal: the eight faults of the old daemon are absent. [EMULAB-SYNC 3]
 // Method: one test per fault over real connections; each names the mutant that puts the fault back
-// and turns the test red. Fault 6 has its tests in udp.test.ts; the numbers of faults 2 to 4 at full
-// size are in test/conformance/syncd-load.test.ts.
+// and turns the test red. Fault 6 has its tests in udp.test.ts; the numbers of faults 2 to 4 at
+// full size are in test/conformance/syncd-load.test.ts.
 import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
