@@ -20,34 +20,49 @@ export interface DescribeOptions {
   readonly timeoutMs: number;
 }
 
-/** @returns undefined when the server cannot tell, null when it knows no such barrier. */
-export async function askWhoIsMissing(
-  options: DescribeOptions,
-): Promise<BarrierDescription | null | undefined> {
+/** How the question ended: `refused` is definite, nobody listens there; `no-connection` is not. */
+export type DescribeAnswer =
+  /** `barrier` is undefined when the server cannot tell, null when it knows no such barrier. */
+  | { readonly kind: "answered"; readonly barrier: BarrierDescription | null | undefined }
+  | { readonly kind: "refused" }
+  | { readonly kind: "no-connection" };
+
+export async function askWhoIsMissing(options: DescribeOptions): Promise<DescribeAnswer> {
   const bytes = await exchange(options);
+  if (typeof bytes === "string") return { kind: bytes };
   const json = decodeDescribeReply(bytes, options.byteOrder);
-  return json === undefined ? undefined : parseDescription(json);
+  return { kind: "answered", barrier: json === undefined ? undefined : parseDescription(json) };
 }
 
+/** The bytes of the answer, or why there was nobody to ask. */
 function exchange({ address, port, name, byteOrder, runtime, timeoutMs }: DescribeOptions) {
   const request = encodeRequest({ kind: "describe", name }, { version: 2, byteOrder });
-  return new Promise<Uint8Array>((resolve) => {
+  return new Promise<Uint8Array | "refused" | "no-connection">((resolve) => {
     const socket = connect({ host: address, port });
     const received: Buffer[] = [];
     let receivedBytes = 0;
+    let isConnected = false;
+    let isRefused = false;
     const finish = (): void => {
       cancel();
       socket.destroy();
-      resolve(Buffer.concat(received));
+      if (isConnected) resolve(Buffer.concat(received));
+      else resolve(isRefused ? "refused" : "no-connection");
     };
     const cancel = runtime.after(timeoutMs, finish);
-    socket.on("connect", () => socket.write(request));
+    socket.on("connect", () => {
+      isConnected = true;
+      socket.write(request);
+    });
     socket.on("data", (chunk: Buffer) => {
       received.push(chunk);
       receivedBytes += chunk.length;
       if (receivedBytes > describeBytesMax + 4) socket.destroy();
     });
-    socket.on("error", finish);
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      isRefused = error.code === "ECONNREFUSED";
+      finish();
+    });
     socket.on("close", finish);
   });
 }

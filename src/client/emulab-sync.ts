@@ -38,16 +38,26 @@ export interface SyncOptions {
   readonly waitForServerMs?: number;
   /** The server was not there; another try follows. */
   readonly onRetry?: () => void;
+  /** Ends the wait as `cancelled`; the arrival is taken back. */
+  readonly interrupt?: AbortSignal;
 }
 
-export type SyncOutcome =
+/** How a wait ends that nobody interrupts. */
+export type SyncEnd =
   /** The server's word: 0 for a crossing, else an error. Never negative. */
   | { readonly kind: "answered"; readonly value: number }
   /** `barrier` is undefined when the server cannot tell, null when it knows no such barrier. */
   | { readonly kind: "timeout"; readonly barrier: BarrierDescription | null | undefined }
-  | { readonly kind: "no-server" }
+  /** Nobody was found; `after` is the time that was up. */
+  | { readonly kind: "no-server"; readonly after: "timeout" | "wait-for-server" }
   /** No answer that means anything; `message` says what came instead. */
-  | { readonly kind: "protocol"; readonly message: string };
+  | {
+      readonly kind: "protocol";
+      readonly cause: "no-answer" | "strange-answer" | "connection";
+      readonly message: string;
+    };
+
+export type SyncOutcome = SyncEnd | { readonly kind: "cancelled" };
 
 /**
  * Arrives at a barrier and waits for the answer. Never rejects.
@@ -71,10 +81,13 @@ class Synchronization {
   readonly #resolve: (outcome: SyncOutcome) => void;
   readonly #startedUs: number;
   readonly #bytes: Uint8Array;
+  /** Somebody took a connection once. */
+  #wasConnected = false;
   #attempt: Attempt | undefined;
   #cancelRetry: (() => void) | undefined;
   #cancelTimeout: (() => void) | undefined;
   #done = false;
+  readonly #onInterrupt = (): void => this.#finish({ kind: "cancelled" });
 
   constructor(options: SyncOptions, resolve: (outcome: SyncOutcome) => void) {
     this.#options = options;
@@ -85,7 +98,12 @@ class Synchronization {
   }
 
   start(): void {
-    const { timeoutMs, runtime } = this.#options;
+    const { timeoutMs, runtime, interrupt } = this.#options;
+    if (interrupt?.aborted) {
+      this.#finish({ kind: "cancelled" });
+      return;
+    }
+    interrupt?.addEventListener("abort", this.#onInterrupt);
     if (timeoutMs !== undefined) {
       this.#cancelTimeout = runtime.after(timeoutMs, () => void this.#onTimeout());
     }
@@ -105,6 +123,9 @@ class Synchronization {
       bytes: this.#bytes,
       byteOrder,
       onResult: (result) => this.#onResult(result),
+      onConnect: () => {
+        this.#wasConnected = true;
+      },
     });
   }
 
@@ -114,11 +135,11 @@ class Synchronization {
       case "reply": {
         const value = decodeReply(result.bytes, byteOrder);
         if (value !== undefined && value >= 0) this.#finish({ kind: "answered", value });
-        else this.#finish({ kind: "protocol", message: describeReply(result.bytes, value) });
+        else this.#finish(describeReply(result.bytes, value));
         return;
       }
       case "failed":
-        this.#finish({ kind: "protocol", message: result.message });
+        this.#finish({ kind: "protocol", cause: "connection", message: result.message });
         return;
       case "refused":
         this.#onRefused();
@@ -130,7 +151,7 @@ class Synchronization {
     const { runtime, waitForServerMs, onRetry, transport } = this.#options;
     const elapsedMs = (runtime.nowUs() - this.#startedUs) / 1000;
     if (waitForServerMs !== undefined && elapsedMs >= waitForServerMs) {
-      this.#finish({ kind: "no-server" });
+      this.#finish({ kind: "no-server", after: "wait-for-server" });
       return;
     }
     onRetry?.();
@@ -143,13 +164,21 @@ class Synchronization {
     this.#cancelRetry = runtime.after(pauseMs, () => void this.#try());
   }
 
-  /** The wait goes on while the server is asked: an answer that comes meanwhile is the answer. */
+  /**
+   * The wait goes on while the server is asked: an answer that comes meanwhile is the answer. Over
+   * UDP only a refusal says that nobody is there; that no connection came about may be a filter's
+   * doing.
+   */
   async #onTimeout(): Promise<void> {
-    const { address, port, request, runtime } = this.#options;
+    const { address, port, request, runtime, transport } = this.#options;
     const { describeMs: timeoutMs } = syncClientTime;
     const { name } = request;
-    const barrier = await askWhoIsMissing({ address, port, name, byteOrder, runtime, timeoutMs });
-    this.#finish({ kind: "timeout", barrier });
+    const answer = await askWhoIsMissing({ address, port, name, byteOrder, runtime, timeoutMs });
+    const isAbsent =
+      answer.kind === "refused" || (answer.kind === "no-connection" && transport === "tcp");
+    if (isAbsent && !this.#wasConnected) this.#finish({ kind: "no-server", after: "timeout" });
+    else if (answer.kind === "answered") this.#finish({ ...answer, kind: "timeout" });
+    else this.#finish({ kind: "timeout", barrier: undefined });
   }
 
   /** Y1. */
@@ -159,14 +188,19 @@ class Synchronization {
     this.#attempt?.close();
     this.#cancelRetry?.();
     this.#cancelTimeout?.();
+    this.#options.interrupt?.removeEventListener("abort", this.#onInterrupt);
     this.#resolve(outcome);
   }
 }
 
-function describeReply(bytes: Uint8Array, value: number | undefined): string {
-  if (value !== undefined) return `the server answered with the negative number ${value}`;
-  if (bytes.length === 0) return "the server closed the connection without an answer";
-  return `the server answered with ${bytes.length} bytes instead of ${replyBytes}`;
+function describeReply(bytes: Uint8Array, value: number | undefined): SyncEnd {
+  if (value === undefined && bytes.length === 0) {
+    const message = "the server closed the connection without an answer";
+    return { kind: "protocol", cause: "no-answer", message };
+  }
+  const what = value === undefined ? `${bytes.length} bytes instead of ${replyBytes}` : undefined;
+  const message = `the server answered with ${what ?? `the negative number ${value}`}`;
+  return { kind: "protocol", cause: "strange-answer", message };
 }
 
 /** Bytes of a barrier's name as the wire has them; undefined when empty or longer than 63. */

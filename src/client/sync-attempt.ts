@@ -21,6 +21,8 @@ export interface AttemptOptions {
   readonly runtime: ClientRuntime;
   /** TCP: called once. UDP: `refused` may come often, the others once. */
   readonly onResult: (result: AttemptResult) => void;
+  /** TCP: somebody listens there. UDP cannot know. */
+  readonly onConnect?: () => void;
 }
 
 export interface Attempt {
@@ -46,6 +48,7 @@ export function startTcp(options: AttemptOptions): Attempt {
   const cancelConnect = runtime.after(syncClientTime.connectMs, () => finish({ kind: "refused" }));
   socket.on("connect", () => {
     cancelConnect();
+    options.onConnect?.();
     socket.setKeepAlive(true, keepAliveMs);
     socket.write(bytes);
   });

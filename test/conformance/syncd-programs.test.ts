@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Goal: the two command lines match texts and exit codes byte for byte, and the daemon lives and dies
-// as a daemon should. [EMULAB-SYNC 1] [EMULAB-SYNC 4]
-// Method: the programs themselves, as processes.
+// Goal: the two command lines match texts and exit codes byte for byte, and the daemon lives and
+// dies as a daemon should. [EMULAB-SYNC 1] [EMULAB-SYNC 4] Method: the programs themselves, as
+// processes.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { usage as syncUsage } from "../../src/cli/compat/emulab-sync-arguments.ts";
@@ -16,6 +16,13 @@ const folder = mkdtempSync(join(tmpdir(), "muster-test-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const long = "n".repeat(64);
+const oldVersion = { code: 0, stdout: "Built in standalone mode\n", stderr: "" };
+const newVersion = { ...oldVersion, stdout: "Built in standalone mode\nMuster 0.1.0\n" };
+
+/** Nobody listens on port 1. */
+const dead = ["-s", "127.0.0.1", "-p", "1"];
+const noAnswer =
+  "timed out after 0.1 s: no server answered at 127.0.0.1:1; is emulab-syncd running there?";
 
 describe("emulab-sync", () => {
   test.each([
@@ -39,7 +46,11 @@ describe("emulab-sync", () => {
     [["one", "two"], "Error: Unrecognized command line arguments: one two"],
     [["-x"], "emulab-sync: invalid option -- 'x'"],
     [["-un"], "emulab-sync: option requires an argument -- 'n'"],
-    [["--frob"], "emulab-sync: unrecognized option '--frob'"],
+    [
+      ["--timout", "5"],
+      `emulab-sync: unrecognized option '--timout'
+emulab-sync: did you mean --timeout? --help-all lists the options of Muster`,
+    ],
     [
       ["--timeout", "0"],
       "Error: --timeout value must be a number of seconds from 0.001 to 2000000: 0",
@@ -49,13 +60,15 @@ describe("emulab-sync", () => {
     expect(end).toEqual({ code: 64, stdout: "", stderr: `${text}\n${syncUsage}` });
   });
 
-  test("-h, -V and --help-all", async () => {
+  test("-h and -V as ever; --help, --help-all and --version say more", async () => {
     expect(await runSync(["-h"]).ended).toEqual({ code: 0, stdout: "", stderr: syncUsage });
-    const version = { code: 0, stdout: "Built in standalone mode\n", stderr: "" };
-    expect(await runSync(["-V"]).ended).toEqual(version);
+    expect(await runSync(["-V"]).ended).toEqual(oldVersion);
+    expect(await runSync(["--version"]).ended).toEqual(newVersion);
     const all = await runSync(["--help-all"]).ended;
     expect(all.stdout.startsWith(syncUsage)).toBe(true);
     expect(all.stdout).toContain("--wait-for-server S");
+    expect(all.stdout).toContain("-e takes 0 to 239");
+    expect(await runSync(["--help"]).ended).toEqual(all);
   });
 
   test("no server known, no port, unknown host", async () => {
@@ -65,10 +78,62 @@ describe("emulab-sync", () => {
       /^Error: Could not deduce the name of the syncserver!\n(.+\n){4}\nusage: /,
     );
     const port = await runSync(["-s", "127.0.0.1"]).ended;
-    expect(port).toEqual({ code: 1, stdout: "", stderr: "No port specified\n" });
+    expect(port).toEqual({
+      code: 1,
+      stdout: "",
+      stderr:
+        "No port specified\nadd -p PORT (emulab-syncd listens on 16534 unless told otherwise)\n",
+    });
     const host = await runSync(["-s", "no-such-host.invalid", "-p", "5"]).ended;
     expect(host.code).toBe(68);
-    expect(host.stderr).toBe("gethostbyname(no-such-host.invalid) failed\n");
+    expect(host.stderr).toMatch(
+      /^gethostbyname\(no-such-host\.invalid\) failed\ncheck the name .+\n$/,
+    );
+  });
+
+  test.each([
+    ["usage", 64, ["-e", "240"], "-e value must be zero or less than 240"],
+    ["usage", 64, ["--timout"], "did you mean --timeout?"],
+    ["no-port", 1, ["-s", "127.0.0.1"], "add -p PORT"],
+    ["unknown-host", 68, ["-s", "no-such-host.invalid", "-p", "5"], "check the name"],
+    ["master", 0, ["-m", "-s", "127.0.0.1"], undefined],
+    ["not-master", 1, ["-m", "-s", "192.0.2.1"], undefined],
+    ["no-server", 241, [...dead, "--timeout", "0.1"], noAnswer],
+    ["no-server", 241, [...dead, "--timeout", "0.1", "-u"], noAnswer],
+    ["no-server", 242, [...dead, "--wait-for-server", "0.1"], "is emulab-syncd running there?"],
+  ])("--json prints an object for the outcome %s (%i)", async (outcome, exitCode, args, text) => {
+    // Mutant: only what the sync client tells is printed, and a script reads nothing.
+    const { code, stdout, stderr } = await runSync(["--json", ...args]).ended;
+    expect(code).toBe(exitCode);
+    expect(JSON.parse(stdout)).toMatchObject({
+      barrier: "barrier",
+      outcome,
+      error: null,
+      exitCode,
+    });
+    expect(JSON.parse(stdout).message).toEqual(text && expect.stringContaining(text));
+    expect(stderr).toContain(text ?? "");
+  });
+
+  test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "%s ends --json with an object",
+    async (signal) => {
+      const client = runSync([...dead, "--json", "-d"]);
+      await client.said(/Connection refused/);
+      const { code, stdout } = await client.end(signal);
+      const exitCode = 128 + constants.signals[signal];
+      expect(code).toBe(exitCode);
+      expect(JSON.parse(stdout)).toMatchObject({ outcome: "interrupted", exitCode });
+    },
+  );
+
+  test("without --json it dies of the signal and says nothing, as ever", async () => {
+    for (const transport of [[], ["-u"]]) {
+      const client = runSync([...dead, "-d", ...transport]);
+      await client.said(/Connection refused/);
+      expect(await client.end("SIGINT")).toMatchObject({ code: null, stdout: "" });
+      expect(client.child.signalCode).toBe("SIGINT");
+    }
   });
 
   test("-m compares addresses, or nodes in a run", async () => {
@@ -108,12 +173,13 @@ describe("emulab-syncd", () => {
     expect(end).toEqual({ code: 1, stdout: "", stderr: `${text}\n${syncdUsage}` });
   });
 
-  test("-h, -V and --help-all", async () => {
+  test("-h and -V as ever; --help, --help-all and --version say more", async () => {
     expect(await runSyncd(["-h"]).ended).toEqual({ code: 1, stdout: "", stderr: syncdUsage });
-    const version = { code: 0, stdout: "Built in standalone mode\n", stderr: "" };
-    expect(await runSyncd(["-V"]).ended).toEqual(version);
+    expect(await runSyncd(["-V"]).ended).toEqual(oldVersion);
+    expect(await runSyncd(["--version"]).ended).toEqual(newVersion);
     const all = await runSyncd(["--help-all"]).ended;
     expect(all.stdout).toContain("--listen ADDRESS");
+    expect(await runSyncd(["--help"]).ended).toEqual(all);
   });
 
   describe("running", () => {
@@ -183,6 +249,21 @@ describe("emulab-syncd", () => {
       writeFileSync(join(boot, "syncserver"), `127.0.0.1:${port}\nsecond line\n`);
       const end = await runSync(["-p", "1", "-i", "1", "-a"], { MUSTER_BOOT: boot }).ended;
       expect(end).toEqual({ code: 0, stdout: "", stderr: "" });
+    });
+
+    test("-a opens a barrier and crosses none", async () => {
+      const opened = await runSync([...at, "-a", "-i", "1", "-n", "open", "--json"]).ended;
+      expect(JSON.parse(opened.stdout)).toMatchObject({ outcome: "opened", error: 0, exitCode: 0 });
+      const through = await runSync([...at, "-n", "open", "--json"]).ended;
+      expect(JSON.parse(through.stdout)).toMatchObject({ outcome: "crossed", error: 0 });
+    });
+
+    test("an interrupted sender of datagrams takes its request back", async () => {
+      // Mutant: the signal ends the client at once; the server would count it for 30 s more.
+      const client = runSync([...at, "-u", "-n", "datagram"]);
+      await program.said(/barrier 'datagram': waiter/);
+      await client.end("SIGTERM");
+      await program.said(/barrier 'datagram': removing/);
     });
 
     test("--timeout says who is missing and leaves", async () => {

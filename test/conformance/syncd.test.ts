@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Goal: the server and the client agree with an implementation that shares no code with them.
-// Method: the independent client in Python against emulab-syncd, emulab-sync against the independent
-// server, and the independent model's random histories replayed over TCP. Swapping two fields in
-// both our encoder and our decoder turns these red, and nothing else would.
+// Method: the independent client in Python against emulab-syncd, emulab-sync against the
+// independent server, and the independent model's random histories replayed over TCP. Swapping two
+// fields in both our encoder and our decoder turns these red, and nothing else would.
 import { execFileSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { encodeRequest } from "../../src/wire/emulab-sync/index.ts";
@@ -176,16 +176,23 @@ describe("emulab-sync against the independent server", () => {
     }
   });
 
+  const strange = "is what listens there an emulab-syncd?";
   test.each([
-    ["--reply-short", "the server answered with 2 bytes instead of 4"],
-    ["--close-now", "the server closed the connection without an answer"],
-    ["--reply-hex=0000000000", "the server answered with 5 bytes instead of 4"],
-    ["--reply-hex=ffffffff", "the server answered with the negative number -1"],
-  ])("a server with %s is a protocol failure", async (option, text) => {
+    ["--reply-short", "the server answered with 2 bytes instead of 4", strange],
+    [
+      "--close-now",
+      "the server closed the connection without an answer",
+      "it ended or refused the request, and its log says which",
+    ],
+    ["--reply-hex=0000000000", "the server answered with 5 bytes instead of 4", strange],
+    ["--reply-hex=ffffffff", "the server answered with the negative number -1", strange],
+  ])("a server with %s is a protocol failure", async (option, text, advice) => {
     const { port, stop } = await startPythonServer([option]);
-    const { code, stderr } = await runSync(["-s", "127.0.0.1", "-p", String(port)]).ended;
+    const args = ["-s", "127.0.0.1", "-p", String(port), "--json"];
+    const { code, stdout, stderr } = await runSync(args).ended;
     expect(code).toBe(76);
-    expect(stderr).toBe(`emulab-sync: ${text} (127.0.0.1:${port})\n`);
+    expect(stderr).toBe(`emulab-sync: ${text} (127.0.0.1:${port}); ${advice}\n`);
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: "protocol", error: null, exitCode: 76 });
     await stop();
   });
 

@@ -4,7 +4,8 @@
 import { toWireName } from "../../client/emulab-sync.ts";
 import { clientErrorMax } from "../../wire/emulab-sync/index.ts";
 import type { Exit } from "./exit.ts";
-import { Getopt, type Option, scanInteger } from "./getopt.ts";
+import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
+import { describeVersion, standaloneText } from "./version.ts";
 
 export const exitCodes = {
   notMaster: 1,
@@ -34,18 +35,23 @@ export const usage = `usage: emulab-sync [options]
 
 const longUsage = `Options of Muster:
  --timeout S           Stop waiting after S seconds, say who is missing as far
-                       as known, and exit with status ${exitCodes.timeout}
+                       as known, or that no server answered, and exit with
+                       status ${exitCodes.timeout}
  --wait-for-server S   Stop looking for the server after S seconds and exit
                        with status ${exitCodes.noServer} (otherwise: look for ever)
- --json                Print the outcome as one JSON object on standard output
- --help-all            Display this message
+ --json                Print the outcome, whatever it is, as one JSON object on
+                       standard output
+ --version             Print version information, Muster's too, and exit
+ --help, --help-all    Display this message
+
+-e takes 0 to ${clientErrorMax}. "Zero or >= 32" above is the advice of the old client, to stay
+clear of the codes that a shell and its programs use; it never was checked.
 
 Exit status: 0 crossed; 1 to 239 the largest error brought to the barrier, or
 1 not master, 64 usage, 68 unknown host, 76 protocol failure; 240 the barriers
-were cleared; ${exitCodes.timeout} --timeout; ${exitCodes.noServer} --wait-for-server.
+were cleared; ${exitCodes.timeout} --timeout; ${exitCodes.noServer} --wait-for-server; 128 and the number of the
+signal when one ends the command under --json.
 `;
-
-export const version = "Built in standalone mode\n";
 
 /** A command line without a fault. */
 export interface SyncArguments {
@@ -67,12 +73,19 @@ export interface SyncArguments {
   readonly json: boolean;
 }
 
+/** A command line that leads to no arrival. */
+export type NoArrival =
+  /** Help or the version, as asked for. */
+  | { readonly kind: "information"; readonly exit: Exit }
+  /** A fault; `soFar` is what was read before it. */
+  | { readonly kind: "usage"; readonly exit: Exit; readonly soFar: SyncArguments };
+
 type Draft = { -readonly [Key in keyof SyncArguments]: SyncArguments[Key] };
 
 const countMax = 2_147_483_647;
 
 /** Reads the command line; the first fault ends it, as in the old client. */
-export function parseSyncArguments(args: readonly string[]): SyncArguments | Exit {
+export function parseSyncArguments(args: readonly string[]): SyncArguments | NoArrival {
   const draft: Draft = {
     kind: "run",
     name: "barrier",
@@ -92,9 +105,15 @@ export function parseSyncArguments(args: readonly string[]): SyncArguments | Exi
   const getopt = new Getopt(args, {
     flags: "hVdaum",
     valued: "nspie",
-    longFlags: ["json", "help-all"],
+    longFlags: ["json", "version", "help", "help-all"],
     longValued: ["timeout", "wait-for-server"],
   });
+  const exit = takeAll(draft, getopt);
+  if (exit === undefined) return draft;
+  return exit.code === 0 ? { kind: "information", exit } : { kind: "usage", exit, soFar: draft };
+}
+
+function takeAll(draft: Draft, getopt: Getopt): Exit | undefined {
   for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
     const exit = takeOption(draft, option);
     if (exit !== undefined) return exit;
@@ -105,13 +124,13 @@ export function parseSyncArguments(args: readonly string[]): SyncArguments | Exi
   if (!draft.waits && draft.initCount === undefined) {
     return fail("Error: -a requires the -i option");
   }
-  return draft;
+  return undefined;
 }
 
 function takeOption(draft: Draft, option: Option): Exit | undefined {
   switch (option.kind) {
     case "error":
-      return fail(`emulab-sync: ${option.message}`);
+      return fail(formatFault("emulab-sync", option));
     case "flag":
       return takeFlag(draft, option.name);
     case "valued":
@@ -124,7 +143,10 @@ function takeFlag(draft: Draft, name: string): Exit | undefined {
     case "h":
       return { kind: "exit", code: 0, stderr: usage };
     case "V":
-      return { kind: "exit", code: 0, stdout: version };
+      return { kind: "exit", code: 0, stdout: standaloneText };
+    case "version":
+      return { kind: "exit", code: 0, stdout: describeVersion() };
+    case "help":
     case "help-all":
       return { kind: "exit", code: 0, stdout: usage + longUsage };
     case "d":

@@ -18,6 +18,9 @@ const advice = `Error: Could not deduce the name of the syncserver!
   runs the server; without it the first node does.
 `;
 
+const hostAdvice =
+  "check the name (-s, or the boot file's first line), or give the server's address\n";
+
 /** What a host is told at boot; `MUSTER_BOOT` names another folder for the nodes of a run. */
 export function bootFile(environment: NodeJS.ProcessEnv): string {
   return `${environment["MUSTER_BOOT"] ?? "/var/emulab/boot"}/syncserver`;
@@ -54,7 +57,7 @@ export async function resolveHost(host: string): Promise<string | Exit> {
     const { address } = await lookup(host, { family: 4 });
     return address;
   } catch {
-    const stderr = `gethostbyname(${host}) failed\n`;
+    const stderr = `gethostbyname(${host}) failed\n${hostAdvice}`;
     return { kind: "exit", code: exitCodes.unknownHost, stderr };
   }
 }

@@ -1,35 +1,60 @@
 // SPDX-License-Identifier: MIT
 // The program emulab-sync: arrive at a barrier, wait, end with its error. [EMULAB-SYNC 4]
 // Starts once per arrival, so it imports no more than it needs.
-import type { SyncOutcome } from "../../client/emulab-sync.ts";
+import { constants } from "node:os";
 import { synchronize } from "../../client/emulab-sync.ts";
 import type { ClientRuntime } from "../../client/runtime.ts";
-import type { BarrierDescription } from "../../core/description.ts";
 import { systemClock } from "../../host/clock.ts";
-import { errorCleared, type InitRequest, type WaitRequest } from "../../wire/emulab-sync/index.ts";
+import type { InitRequest, WaitRequest } from "../../wire/emulab-sync/index.ts";
 import { exitCodes, parseSyncArguments, type SyncArguments } from "./emulab-sync-arguments.ts";
+import { conclude, concludeEarly, type EndFacts } from "./emulab-sync-report.ts";
 import { bootFile, findServer, isMaster, readIfThere, resolveHost } from "./emulab-sync-server.ts";
 import { type Exit, performExit } from "./exit.ts";
 
-/** Names in the text of a time-out; the rest is a number. */
-const namesMax = 10;
+const noPort = `No port specified
+add -p PORT (emulab-syncd listens on 16534 unless told otherwise)
+`;
+
+/** What is known when the program ends, whoever ends it. */
+class Facts implements EndFacts {
+  server: string | null = null;
+  readonly #startedUs = systemClock.nowUs();
+  get waitedMs(): number {
+    return Math.round((systemClock.nowUs() - this.#startedUs) / 1000);
+  }
+}
 
 async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<Exit> {
+  const facts = new Facts();
   const given = parseSyncArguments(args);
-  if (given.kind === "exit") return given;
-  const server = findServer(given, () => readIfThere(bootFile(environment)));
-  if ("kind" in server) return server;
-  const address = await resolveHost(server.host);
-  if (typeof address !== "string") return address;
-  if (given.testMaster) {
-    const code = (await isMaster(address, environment)) ? 0 : exitCodes.notMaster;
-    return { kind: "exit", code };
+  if (given.kind === "information") return given.exit;
+  if (given.kind === "usage") {
+    return concludeEarly(given.soFar, given.exit, "usage", facts);
   }
-  if (server.port === undefined) {
-    return { kind: "exit", code: exitCodes.noPort, stderr: "No port specified\n" };
+  return await Promise.race([arrive(given, environment, facts), interruption(given, facts)]);
+}
+
+async function arrive(
+  given: SyncArguments,
+  environment: NodeJS.ProcessEnv,
+  facts: Facts,
+): Promise<Exit> {
+  const end = (exit: Exit, outcome: string): Exit => concludeEarly(given, exit, outcome, facts);
+  const server = findServer(given, () => readIfThere(bootFile(environment)));
+  if ("kind" in server) return end(server, "usage");
+  facts.server = server.port === undefined ? server.host : `${server.host}:${server.port}`;
+  const address = await resolveHost(server.host);
+  if (typeof address !== "string") return end(address, "unknown-host");
+  if (given.testMaster) {
+    return (await isMaster(address, environment))
+      ? end({ kind: "exit", code: 0 }, "master")
+      : end({ kind: "exit", code: exitCodes.notMaster }, "not-master");
   }
   const { port } = server;
-  const startedUs = systemClock.nowUs();
+  if (port === undefined) {
+    return end({ kind: "exit", code: exitCodes.noPort, stderr: noPort }, "no-port");
+  }
+  facts.server = `${address}:${port}`;
   const outcome = await synchronize({
     address,
     port,
@@ -41,9 +66,36 @@ async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Pr
     onRetry: () => {
       if (given.debug) process.stderr.write("Connection refused. Waiting ...\n");
     },
+    interrupt: interrupt.signal,
   });
-  const waitedMs = Math.round((systemClock.nowUs() - startedUs) / 1000);
-  return conclude(given, outcome, { server: `${address}:${port}`, waitedMs });
+  // The interruption tells its own end.
+  if (outcome.kind === "cancelled") return new Promise(() => undefined);
+  return conclude(given, outcome, facts);
+}
+
+const interrupt = new AbortController();
+
+/**
+ * Signals that end the program. Only where there is something to do first: the object of `--json`,
+ * and a server that would not see a sender of datagrams go. The old client, and ours without
+ * `--json`, dies of the signal.
+ */
+function interruption(given: SyncArguments, facts: Facts): Promise<Exit> {
+  return new Promise((resolve) => {
+    if (!given.json && given.transport === "tcp") return;
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      process.once(signal, () => {
+        interrupt.abort();
+        if (!given.json) {
+          process.kill(process.pid, signal);
+          return;
+        }
+        const stderr = `emulab-sync: ended by ${signal}; the arrival is taken back\n`;
+        const exit: Exit = { kind: "exit", code: 128 + constants.signals[signal], stderr };
+        resolve(concludeEarly(given, exit, "interrupted", facts));
+      });
+    }
+  });
 }
 
 /** Only UDP needs random bytes, and what makes them takes its time to load. */
@@ -62,73 +114,6 @@ function requestOf({
 }: SyncArguments): InitRequest | WaitRequest {
   if (initCount === undefined) return { kind: "wait", name: wireName, error };
   return { kind: "init", name: wireName, count: initCount, waits, error };
-}
-
-/** The texts and the status for an outcome. */
-function conclude(
-  given: SyncArguments,
-  outcome: SyncOutcome,
-  facts: { readonly server: string; readonly waitedMs: number },
-): Exit {
-  const { code, message } = explain(given, outcome, facts.server);
-  const stderr = message === undefined ? {} : { stderr: `emulab-sync: ${message}\n` };
-  if (!given.json) return { kind: "exit", code, ...stderr };
-  const barrier = outcome.kind === "timeout" ? outcome.barrier : undefined;
-  const report = {
-    barrier: given.name,
-    server: facts.server,
-    transport: given.transport,
-    outcome: outcomeName(outcome),
-    error: outcome.kind === "answered" ? outcome.value : null,
-    exitCode: code,
-    waitedMs: facts.waitedMs,
-    ...(message === undefined ? {} : { message }),
-    ...(barrier ? missingFacts(barrier) : {}),
-  };
-  return { kind: "exit", code, stdout: `${JSON.stringify(report)}\n`, ...stderr };
-}
-
-function outcomeName(outcome: SyncOutcome): string {
-  if (outcome.kind !== "answered") return outcome.kind;
-  return outcome.value === errorCleared ? "cleared" : "crossed";
-}
-
-function missingFacts({ expected, arrived, waiting, missing }: BarrierDescription) {
-  return { expected, arrived, waiting: waiting.map(({ who }) => who), missing };
-}
-
-function explain(
-  { name, timeoutS, waitForServerS }: SyncArguments,
-  outcome: SyncOutcome,
-  server: string,
-): { readonly code: number; readonly message?: string } {
-  switch (outcome.kind) {
-    case "answered":
-      // Of an exit status eight bits are left, whatever the server said.
-      return { code: outcome.value & 0xff };
-    case "protocol":
-      return { code: exitCodes.protocol, message: `${outcome.message} (${server})` };
-    case "no-server":
-      return {
-        code: exitCodes.noServer,
-        message: `no server at ${server} after ${waitForServerS} s; is emulab-syncd running there?`,
-      };
-    case "timeout": {
-      const when = `timed out after ${timeoutS} s at barrier '${name}'`;
-      return { code: exitCodes.timeout, message: `${when}: ${whoIsMissing(outcome.barrier)}` };
-    }
-  }
-}
-
-function whoIsMissing(barrier: BarrierDescription | null | undefined): string {
-  if (barrier === undefined) return "the server cannot tell who is missing";
-  if (barrier === null) return "the server knows no such barrier";
-  const { expected, arrived, waiting, missing } = barrier;
-  const names = waiting.slice(0, namesMax).map(({ who }) => who.name ?? who.node ?? who.address);
-  if (arrived > names.length) names.push(`${arrived - names.length} more`);
-  const of = expected === 0 ? "" : ` of ${expected}`;
-  const list = names.length === 0 ? "" : ` (${names.join(", ")})`;
-  return `${arrived}${of} arrived${list}; missing: ${missing.join("; ") || "unknown"}`;
 }
 
 performExit(await main(process.argv.slice(2), process.env));

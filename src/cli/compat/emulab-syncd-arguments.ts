@@ -4,7 +4,8 @@
 import { BlockList, isIP, isIPv6 } from "node:net";
 import { defaultLimits, type Limits } from "../../core/limits.ts";
 import type { Exit } from "./exit.ts";
-import { Getopt, type Option, scanInteger } from "./getopt.ts";
+import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
+import { describeVersion, standaloneText } from "./version.ts";
 
 export const usage = `usage: emulab-syncd [-d] [-p #]
  -h              Display this message
@@ -29,14 +30,13 @@ const longUsage = `Options of Muster:
  --register COMMAND    Run COMMAND with the arguments emulab_syncd PORT when the
                        port is not the default one
  --limit NAME=VALUE    Set a limit; the text of a refusal names it
- --help-all            Display this message
+ --version             Print version information, Muster's too, and exit
+ --help, --help-all    Display this message
 
 Signals: USR1 verbose on, USR2 verbose off (once each); HUP answer 240 to every
 waiter; PWR list all barriers in the log; TERM, INT end.
 Exit status: 0 ended in order; 1 usage or any other error.
 `;
-
-export const version = "Built in standalone mode\n";
 
 export interface SyncdArguments {
   readonly kind: "run";
@@ -83,7 +83,7 @@ export function parseSyncdArguments(args: readonly string[]): SyncdArguments | E
   const getopt = new Getopt(args, {
     flags: "hVdv",
     valued: "lp",
-    longFlags: ["foreground", "help-all"],
+    longFlags: ["foreground", "version", "help", "help-all"],
     longValued: ["listen", "allow", "log", "pidfile", "register", "limit"],
   });
   for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
@@ -99,7 +99,7 @@ export function parseSyncdArguments(args: readonly string[]): SyncdArguments | E
 function takeOption(draft: Draft, option: Option): Exit | undefined {
   switch (option.kind) {
     case "error":
-      return fail(`emulab-syncd: ${option.message}`);
+      return fail(formatFault("emulab-syncd", option));
     case "flag":
       return takeFlag(draft, option.name);
     case "valued":
@@ -112,7 +112,10 @@ function takeFlag(draft: Draft, name: string): Exit | undefined {
     case "h":
       return { kind: "exit", code: 1, stderr: usage };
     case "V":
-      return { kind: "exit", code: 0, stdout: version };
+      return { kind: "exit", code: 0, stdout: standaloneText };
+    case "version":
+      return { kind: "exit", code: 0, stdout: describeVersion() };
+    case "help":
     case "help-all":
       return { kind: "exit", code: 0, stdout: usage + longUsage };
     case "d":

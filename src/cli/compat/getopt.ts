@@ -2,6 +2,7 @@
 // The option parser of the C library as the old tools used it: letters may be clustered, a value
 // follows its letter directly or as the next argument, `--` ends the options, and so does the first
 // argument that is none. Long options are Muster's own and never abbreviated.
+import { closest } from "../../experiment/suggest.ts";
 
 export interface OptionNames {
   /** Letters; those that take a value. */
@@ -15,8 +16,8 @@ export interface OptionNames {
 export type Option =
   | { readonly kind: "flag"; readonly name: string }
   | { readonly kind: "valued"; readonly name: string; readonly value: string }
-  /** The text is what the C library prints, without the program's name. */
-  | { readonly kind: "error"; readonly message: string };
+  /** The text is what the C library prints, without the program's name; the hint is ours. */
+  | { readonly kind: "error"; readonly message: string; readonly hint?: string };
 
 /** Walks over a command line, one option at a time, as a program's `while (getopt(...))` does. */
 export class Getopt {
@@ -71,11 +72,18 @@ export class Getopt {
       return { kind: "error", message: `option '--${name}' doesn't allow an argument` };
     }
     if (!this.#names.longValued.includes(name)) {
-      return { kind: "error", message: `unrecognized option '--${name}'` };
+      const message = `unrecognized option '--${name}'`;
+      return { kind: "error", message, hint: this.#hint(name) };
     }
     const value = attached ?? this.#takeArgument();
     if (value !== undefined) return { kind: "valued", name, value };
     return { kind: "error", message: `option '--${name}' requires an argument` };
+  }
+
+  #hint(name: string): string {
+    const list = "--help-all lists the options of Muster";
+    const near = closest(name, [...this.#names.longFlags, ...this.#names.longValued]);
+    return near === undefined ? list : `did you mean --${near}? ${list}`;
   }
 
   #takeArgument(): string | undefined {
@@ -83,6 +91,14 @@ export class Getopt {
     if (value !== undefined) this.#index += 1;
     return value;
   }
+}
+
+/** The line of the C library, and a line of ours where there is more to say. */
+export function formatFault(
+  program: string,
+  { message, hint }: Extract<Option, { readonly kind: "error" }>,
+): string {
+  return `${program}: ${message}${hint === undefined ? "" : `\n${program}: ${hint}`}`;
 }
 
 /**

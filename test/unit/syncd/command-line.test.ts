@@ -25,6 +25,16 @@ function show(option: Option): string {
 
 describe("Getopt", () => {
   test.each([
+    ["--timout", "did you mean --timeout? --help-all lists the options of Muster"],
+    ["--JSON", "did you mean --json? --help-all lists the options of Muster"],
+    ["--frobnicate", "--help-all lists the options of Muster"],
+    ["-x", undefined],
+  ])("next() has a hint for %s", (argument, hint) => {
+    const option = new Getopt([argument], names).next();
+    expect(option?.kind === "error" && option.hint).toBe(hint);
+  });
+
+  test.each([
     [["-ad"], ["a", "d"], []],
     [["-adnx"], ["a", "d", "n=x"], []],
     [["-n", "x", "-a"], ["n=x", "a"], []],
