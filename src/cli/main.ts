@@ -10,7 +10,8 @@ import type { SimulateArguments } from "./commands/simulate.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError, processIo } from "./io.ts";
 
-const collect = (value: string, previous: readonly string[]): readonly string[] => [
+/** Options that may be given again; without a default, which the help would print as `[]`. */
+const collect = (value: string, previous: readonly string[] = []): readonly string[] => [
   ...previous,
   value,
 ];
@@ -41,6 +42,8 @@ function buildProgram(setExit: (code: number) => void): Command {
     .version("0.1.0")
     .exitOverride()
     .showHelpAfterError("(muster COMMAND --help shows what it takes)")
+    // Before the commands are added: they take it over.
+    .configureOutput({ outputError: (text, write) => write(describeUsageError(text)) })
     .enablePositionalOptions();
   addRun(program, setExit);
   addParse(program, setExit);
@@ -50,6 +53,13 @@ function buildProgram(setExit: (code: number) => void): Command {
   return program;
 }
 
+/** An error of the command line, with the prefix of all others and what was probably meant. */
+function describeUsageError(text: string): string {
+  const message = text.replace(/^error: /, "muster: ");
+  const file = /^muster: unknown command '(.+[./].+)'\n/.exec(message)?.[1];
+  return file === undefined ? message : `${message.trimEnd()}; did you mean muster run ${file}?\n`;
+}
+
 function addRun(program: Command, setExit: (code: number) => void): void {
   program
     .command("run")
@@ -57,7 +67,11 @@ function addRun(program: Command, setExit: (code: number) => void): void {
     .argument("<file>", "the experiment file")
     .option("--out <dir>", "where the results go (default: results/NAME-TIME)")
     .option("--seed <n>", "fixes every random choice", integer(0, 2 ** 31 - 1))
-    .option("--duration <s>", "end the run this many seconds after time 0", seconds, 0)
+    .addOption(
+      new Option("--duration <s>", "end the run this many seconds after time 0")
+        .argParser(seconds)
+        .default(0, "no limit"),
+    )
     .option(
       "--stuck-after <s>",
       "end a run in which everybody has waited this long for somebody who cannot come; 0: never",
@@ -69,7 +83,6 @@ function addRun(program: Command, setExit: (code: number) => void): void {
       "--set <name=value>",
       "set a variable first, e.g. 'opt(SIZE)=5'; again for a series",
       collect,
-      [],
     )
     .option("--junit <file>", "also write the outcome as JUnit XML")
     .option("--json", "print the result as JSON; progress goes to standard error")
@@ -78,18 +91,25 @@ function addRun(program: Command, setExit: (code: number) => void): void {
         .choices(["process", "netns"])
         .default("process"),
     )
-    .option(
-      "--limit <name=value>",
-      "raise or lower a limit (docs/reference/limits.md)",
-      collect,
-      [],
+    .option("--limit <name=value>", "raise or lower a limit (docs/reference/limits.md)", collect)
+    .option("--catalogue <file>", "what the site has (docs/reference/ns-language.md)")
+    .addOption(
+      new Option("--addresses <order>", "the order in which links get addresses").choices([
+        "legacy",
+        "stable",
+      ]),
     )
     .option("--pid <name>", "project name")
     .option("--eid <name>", "experiment name (default: the file's name)")
-    .action(async (file: string, options: Omit<RunArguments, "file">) => {
-      const { runCommand } = await import("./commands/run.ts");
-      setExit(await runCommand({ file, ...options }, processIo));
-    });
+    .action(
+      async (
+        file: string,
+        options: Omit<RunArguments, "file" | "set" | "limit"> & Partial<RunArguments>,
+      ) => {
+        const { runCommand } = await import("./commands/run.ts");
+        setExit(await runCommand({ file, set: [], limit: [], ...options }, processIo));
+      },
+    );
 }
 
 function addParse(program: Command, setExit: (code: number) => void): void {
@@ -102,14 +122,30 @@ function addParse(program: Command, setExit: (code: number) => void): void {
         .choices(["text", "json", "rows"])
         .default("text"),
     )
+    .option("--explain", "print what the file means, and why")
+    .addOption(
+      new Option("--graph <form>", "print a drawing of the topology").choices(["svg", "dot"]),
+    )
     .option("--compat", "as the reference parser does, defects included", false)
-    .option("--set <name=value>", "set a variable first, e.g. 'opt(SIZE)=5'", collect, [])
+    .option("--set <name=value>", "set a variable first, e.g. 'opt(SIZE)=5'", collect)
+    .option("--catalogue <file>", "what the site has (docs/reference/ns-language.md)")
+    .addOption(
+      new Option("--addresses <order>", "the order in which links get addresses").choices([
+        "legacy",
+        "stable",
+      ]),
+    )
     .option("--pid <name>", "project name")
     .option("--eid <name>", "experiment name (default: the file's name)")
-    .action(async (file: string, options: Omit<ParseArguments, "file">) => {
-      const { runParse } = await import("./commands/parse.ts");
-      setExit(await runParse({ file, ...options }, processIo));
-    });
+    .action(
+      async (
+        file: string,
+        options: Omit<ParseArguments, "file" | "set"> & Partial<ParseArguments>,
+      ) => {
+        const { runParse } = await import("./commands/parse.ts");
+        setExit(await runParse({ file, set: [], ...options }, processIo));
+      },
+    );
 }
 
 function addConvert(program: Command, setExit: (code: number) => void): void {
@@ -120,7 +156,7 @@ function addConvert(program: Command, setExit: (code: number) => void): void {
     .argument("<to>", "the file to write, or - for standard output")
     .option("--force", "write over a file that is there", false)
     .option("--lossy", "write what can be said, and warn of what cannot", false)
-    .option("--set <name=value>", "set a variable first, e.g. 'opt(SIZE)=5'", collect, [])
+    .option("--set <name=value>", "set a variable first, e.g. 'opt(SIZE)=5'", collect)
     .option("--pid <name>", "project name")
     .option("--eid <name>", "experiment name (default: the file's name)")
     .action(async (from: string, to: string, options: Omit<ConvertArguments, "from" | "to">) => {

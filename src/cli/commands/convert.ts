@@ -4,11 +4,10 @@
 // whatever would be lost is an error with its line, unless --lossy says that it may be.
 // Exit status: 0 written, 1 refused, 64 wrong names, 66 unreadable, 73 cannot be written.
 
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import {
   type Diagnostic,
   type Experiment,
-  fileBytesMax,
   formatDiagnostic,
   type ParseResult,
   printNs,
@@ -17,7 +16,7 @@ import {
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { isYamlFile, readYamlExperiment } from "../yaml-loader.ts";
-import { experimentName, LoadError, loadExperiment } from "./parse.ts";
+import { LoadError, type Loaded, loadExperiment } from "./parse.ts";
 
 /** Arguments of `muster convert`. */
 export interface ConvertArguments {
@@ -35,20 +34,15 @@ export interface ConvertArguments {
 
 type Language = "ns" | "yaml";
 
-interface Loaded {
-  readonly result: ParseResult;
-  readonly source: string;
-}
-
 /**
  * Runs `muster convert`. @returns the exit status @throws CommandError for wrong names and files
  */
 export async function runConvert(argv: ConvertArguments, io: CommandIo): Promise<number> {
   const from = languageOf(argv.from);
   const to = argv.to === "-" ? (from === "ns" ? "yaml" : "ns") : languageOf(argv.to);
-  const { result, source } = await load(argv, from);
+  const result = await load(argv);
   const report = (diagnostics: readonly Diagnostic[]): void => {
-    for (const one of diagnostics) io.stderr(`${formatDiagnostic(one, source)}\n`);
+    for (const one of diagnostics) io.stderr(`${formatDiagnostic(one, result.source)}\n`);
   };
   report(result.diagnostics);
   if (result.experiment === undefined) return exitCodes.failed;
@@ -71,44 +65,16 @@ function languageOf(file: string): Language {
   throw new CommandError(exitCodes.usage, message);
 }
 
-async function load(argv: ConvertArguments, language: Language): Promise<Loaded> {
-  const { from, pid, eid, set = [] } = argv;
+async function load({ from, pid, eid, set = [] }: ConvertArguments): Promise<Loaded> {
+  const names = {
+    ...(pid === undefined ? {} : { pid }),
+    ...(eid === undefined ? {} : { eid }),
+  };
   try {
-    if (language === "ns") {
-      const names = {
-        ...(pid === undefined ? {} : { pid }),
-        ...(eid === undefined ? {} : { eid }),
-      };
-      const { source, ...result } = await loadExperiment(from, { set, ...names });
-      return { result, source };
-    }
-    const source = await readText(from);
-    const presets = set.map((text) => {
-      const cut = text.indexOf("=");
-      if (cut < 1) throw new CommandError(exitCodes.usage, `--set ${text}: write NAME=VALUE`);
-      return [text.slice(0, cut), text.slice(cut + 1)] as const;
-    });
-    const defaultEid = experimentName(from.replace(/\.ya?ml$/i, ""));
-    return {
-      result: readYamlExperiment(source, { file: from, defaultEid, pid, eid, presets }),
-      source,
-    };
+    return await loadExperiment(from, { set, ...names });
   } catch (error) {
     if (error instanceof LoadError) throw new CommandError(error.exitCode, error.message);
     throw error;
-  }
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    // The size is asked for first: a huge file must not be read to be refused.
-    const { size } = await stat(file);
-    if (size > fileBytesMax) throw new LoadError(`${file}: more than ${fileBytesMax} bytes`, 1);
-    return await readFile(file, "utf8");
-  } catch (error) {
-    if (error instanceof LoadError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new LoadError(`${file} cannot be read: ${reason}`, exitCodes.noInput);
   }
 }
 

@@ -1,29 +1,36 @@
 // SPDX-License-Identifier: MIT
 // `muster parse FILE`: reads an experiment file and shows what it means, as text for people, as
-// JSON, or as the old system's table rows. Also the loader that other commands use. Only this file
-// touches the file system; the reading itself is in experiment/.
-// Exit status: 0 accepted, 1 refused, 66 unreadable.
+// JSON, as a drawing, or as the old system's table rows. Also the loader that other commands use;
+// the reading itself is in experiment/ and yaml-loader.ts.
+// Exit status: 0 accepted, 1 refused, 64 wrong options, 66 unreadable.
 
-import { readFileSync, realpathSync, statSync } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
-import { basename, dirname, isAbsolute, relative, resolve } from "node:path";
+import { basename } from "node:path";
+import { readBeside } from "../../boss/read-beside.ts";
 import {
   type Catalogue,
   defaultCatalogue,
+  drawDot,
+  drawSvg,
   type Experiment,
-  fileBytesMax,
+  explain,
   formatDiagnostic,
   type Link,
   type LinkShape,
+  notYet,
   type ParseResult,
   type PlannedEvent,
   parseCatalogue,
   parseNsFile,
   referenceCatalogue,
 } from "../../experiment/index.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { LoadError, readSource } from "../source-file.ts";
+import { isYamlFile, readYamlExperiment } from "../yaml-loader.ts";
+
+export { LoadError } from "../source-file.ts";
 
 /** Exit status of a file that cannot be read (EX_NOINPUT). */
-export const exitUnreadable = 66;
+export const exitUnreadable: number = exitCodes.noInput;
 
 /** Arguments of `muster parse`. */
 export interface ParseArguments {
@@ -31,8 +38,10 @@ export interface ParseArguments {
   readonly format: "text" | "json" | "rows";
   /** Judge the file exactly as the old system did. */
   readonly compat: boolean;
-  /** Say why as well as what. */
+  /** Say why as well as what, instead of `format`. */
   readonly explain?: boolean;
+  /** Draw the topology instead of `format`. */
+  readonly graph?: "svg" | "dot";
   /** `opt(NAME)=V` or `name=V`. */
   readonly set: readonly string[];
   readonly pid?: string;
@@ -60,16 +69,12 @@ export interface LoadOptions {
   readonly catalogue?: string;
   /** Leave the rows out of the result. */
   readonly omitRows?: boolean;
+  /** The experiment is to be run: what a run cannot do yet is an error. */
+  readonly forRun?: boolean;
 }
 
-/** A file that cannot be read, or an argument that makes no sense; the message says what to do. */
-export class LoadError extends Error {
-  readonly exitCode: number;
-  constructor(message: string, exitCode: number) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
+/** What `loadExperiment` gives. */
+export type Loaded = ParseResult & { readonly source: string };
 
 /**
  * Reads an experiment file from disk.
@@ -78,16 +83,46 @@ export class LoadError extends Error {
  * @returns the result and the text it came from
  * @throws LoadError when the file cannot be read or a preset has no value
  */
-export async function loadExperiment(
-  file: string,
-  options: LoadOptions = {},
-): Promise<ParseResult & { readonly source: string }> {
+export async function loadExperiment(file: string, options: LoadOptions = {}): Promise<Loaded> {
   const presets = (options.set ?? []).map(parsePreset);
+  const loaded = isYamlFile(file)
+    ? await loadYaml(file, options, presets)
+    : await loadNs(file, options, presets);
+  return options.forRun === true ? withNotYet(loaded) : loaded;
+}
+
+/** The experiment, unless a run of it would need what there is not yet. */
+function withNotYet(loaded: Loaded): Loaded {
+  const missing = loaded.experiment === undefined ? [] : notYet(loaded.experiment);
+  if (missing.length === 0) return loaded;
+  const diagnostics = [...loaded.diagnostics, ...missing];
+  return { ...loaded, experiment: undefined, rows: undefined, diagnostics };
+}
+
+type Presets = readonly (readonly [string, string])[];
+
+async function loadYaml(file: string, options: LoadOptions, presets: Presets): Promise<Loaded> {
+  const { compat, addresses, catalogue, pid, eid } = options;
+  const only = [
+    ...(compat === true ? ["--compat"] : []),
+    ...(addresses === undefined ? [] : ["--addresses"]),
+    ...(catalogue === undefined ? [] : ["--catalogue"]),
+  ];
+  if (only.length > 0) {
+    const message = `${file}: ${only.join(" and ")} is for NS files; leave it out for YAML`;
+    throw new LoadError(message, exitCodes.usage);
+  }
+  const source = await readSource(file);
+  const defaultEid = experimentName(file);
+  return { ...readYamlExperiment(source, { file, defaultEid, pid, eid, presets }), source };
+}
+
+async function loadNs(file: string, options: LoadOptions, presets: Presets): Promise<Loaded> {
   const source = await readSource(file);
   const catalogue = await loadCatalogue(options);
   const result = parseNsFile(source, {
     file,
-    resolve: resolveBeside(file),
+    resolve: readBeside(file),
     omitRows: options.omitRows ?? false,
     ...(catalogue === undefined ? {} : { catalogue }),
     pid: options.pid ?? "muster",
@@ -104,49 +139,26 @@ async function loadCatalogue(options: LoadOptions): Promise<Catalogue | undefine
   const { catalogue: file, compat } = options;
   if (file === undefined) return undefined;
   const text = await readSource(file);
-  const read = resolveBeside(file);
+  const read = readBeside(file);
   const base = compat === true ? referenceCatalogue : defaultCatalogue;
   const result = parseCatalogue(text, base, read);
   if (result.ok) return result.catalogue;
   const help = "see docs/reference/ns-language.md for what a catalogue may say";
-  throw new LoadError(`--catalogue ${file}: ${result.message}; ${help}`, 64);
-}
-
-/**
- * Reads files for another one: only plain files in its directory and below, wherever symbolic links
- * lead, and none larger than an experiment file may be.
- */
-export function resolveBeside(file: string): (name: string) => string | undefined {
-  return (name) => {
-    try {
-      const root = realpathSync(dirname(file));
-      const target = realpathSync(resolve(root, name));
-      const way = relative(root, target);
-      if (way === "" || way.startsWith("..") || isAbsolute(way)) return undefined;
-      // Asked for before it is opened: opening a pipe would wait for somebody to write.
-      const { size, isFile } = inspect(target);
-      return isFile && size <= fileBytesMax ? decode(readFileSync(target)) : undefined;
-    } catch {
-      // Not there, not readable, a loop of links: the file that asked gets the error.
-      return undefined;
-    }
-  };
-}
-
-function inspect(target: string): { readonly size: number; readonly isFile: boolean } {
-  const status = statSync(target);
-  return { size: status.size, isFile: status.isFile() };
+  throw new LoadError(`--catalogue ${file}: ${result.message}; ${help}`, exitCodes.usage);
 }
 
 function parsePreset(text: string): readonly [string, string] {
   const cut = text.indexOf("=");
   if (cut > 0) return [text.slice(0, cut), text.slice(cut + 1)];
-  throw new LoadError(`--set ${text}: write --set 'opt(NAME)=VALUE' or --set NAME=VALUE`, 64);
+  throw new LoadError(
+    `--set ${text}: write --set 'opt(NAME)=VALUE' or --set NAME=VALUE`,
+    exitCodes.usage,
+  );
 }
 
 /** An experiment name from a file name: letters, digits and dashes, 2 to 19 of them. */
 export function experimentName(file: string): string {
-  const stem = basename(file).replace(/\.(?:ns|tcl|txt)$/i, "");
+  const stem = basename(file).replace(/\.(?:ns|tcl|txt|ya?ml)$/i, "");
   const name = stem
     .replace(/[^A-Za-z0-9]+/g, "-")
     .replace(/^-+/, "")
@@ -155,62 +167,14 @@ export function experimentName(file: string): string {
   return name.length >= 2 ? name : `exp${name}`;
 }
 
-async function readSource(file: string): Promise<string> {
-  try {
-    // The size is asked for first: a huge file must not be read to be refused.
-    const { size } = await stat(file);
-    if (size > fileBytesMax) {
-      const limit = fileBytesMax / 1024 / 1024;
-      throw new LoadError(
-        `${file}: ${size} bytes are more than the ${limit} MiB an experiment file may have; ` +
-          "make it shorter with loops and procedures",
-        1,
-      );
-    }
-    return decode(await readFile(file));
-  } catch (error) {
-    if (error instanceof LoadError) throw error;
-    throw new LoadError(`${file}: ${reasonOf(error)}`, exitUnreadable);
-  }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file; check the path",
-  EACCES: "no permission to read it; check its mode with ls -l",
-  EISDIR: "it is a directory; name the experiment file inside it",
-  ENOTDIR: "a part of the path is not a directory; check the path",
-  ELOOP: "too many symbolic links; check the path",
-  ENAMETOOLONG: "the name is too long; check the path",
-};
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return reasons[code] ?? `it cannot be read: ${error instanceof Error ? error.message : error}`;
-}
-
-/** UTF-8, or one character per byte for older files. */
-function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return Buffer.from(bytes).toString("latin1");
-  }
-}
-
 /**
  * Runs `muster parse`.
  * @returns the exit status
  */
 export async function runParse(argv: ParseArguments, io: CommandOutput): Promise<number> {
-  let loaded: ParseResult & { readonly source: string };
-  // Rows are the old system's own form, so they are numbered by its rules.
-  const addresses = argv.addresses ?? (argv.format === "rows" ? "legacy" : undefined);
+  let loaded: Loaded;
   try {
-    loaded = await loadExperiment(argv.file, {
-      ...argv,
-      omitRows: argv.format !== "rows",
-      ...(addresses === undefined ? {} : { addresses }),
-    });
+    loaded = await loadFor(argv);
   } catch (error) {
     if (!(error instanceof LoadError)) throw error;
     io.stderr(`muster parse: ${error.message}\n`);
@@ -219,58 +183,82 @@ export async function runParse(argv: ParseArguments, io: CommandOutput): Promise
   for (const diagnostic of loaded.diagnostics) {
     io.stderr(`${formatDiagnostic(diagnostic, loaded.source)}\n`);
   }
-  const exit = loaded.experiment === undefined ? 1 : 0;
+  print(loaded, argv, io);
+  return loaded.experiment === undefined ? exitCodes.failed : exitCodes.ok;
+}
+
+/** @throws LoadError also for forms that do not go together */
+async function loadFor(argv: ParseArguments): Promise<Loaded> {
+  const { file, format, graph } = argv;
+  const isOther = argv.explain === true || graph !== undefined;
+  if ((isOther && format !== "text") || (argv.explain === true && graph !== undefined)) {
+    throw new LoadError("give one of --format, --explain and --graph", exitCodes.usage);
+  }
+  if (format === "rows" && isYamlFile(file)) {
+    const ns = `${experimentName(file)}.ns`;
+    const help = `convert it first: muster convert ${file} ${ns}`;
+    throw new LoadError(`${file}: a YAML file has no table rows; ${help}`, exitCodes.usage);
+  }
+  // Rows are the old system's own form, so they are numbered by its rules.
+  const addresses = argv.addresses ?? (format === "rows" ? "legacy" : undefined);
+  return loadExperiment(file, {
+    ...argv,
+    omitRows: format !== "rows",
+    ...(addresses === undefined ? {} : { addresses }),
+  });
+}
+
+function print(loaded: Loaded, argv: ParseArguments, io: CommandOutput): void {
+  const { experiment, diagnostics } = loaded;
   switch (argv.format) {
-    case "rows":
+    case "rows": {
+      const exit = experiment === undefined ? exitCodes.failed : exitCodes.ok;
       io.stdout(`${JSON.stringify({ exit, tables: loaded.rows ?? {} }, undefined, 1)}\n`);
       break;
-    case "json": {
-      const { experiment, diagnostics } = loaded;
+    }
+    case "json":
       io.stdout(
         `${JSON.stringify({ experiment: experiment ?? null, diagnostics }, undefined, 2)}\n`,
       );
       break;
-    }
     case "text":
       if (loaded.output !== "") io.stderr(loaded.output);
-      io.stdout(describeResult(loaded, argv));
+      if (experiment !== undefined) io.stdout(describeAs(experiment, loaded, argv));
+      else if (argv.graph === undefined) io.stdout(describeRefusal(loaded, argv.file));
       break;
   }
-  return exit;
 }
 
-function describeResult(result: ParseResult, { file, explain }: ParseArguments): string {
-  const { experiment } = result;
-  if (experiment !== undefined) {
-    return describeExperiment(experiment, result.syncServerReason ?? "", explain === true);
-  }
+function describeAs(experiment: Experiment, loaded: Loaded, argv: ParseArguments): string {
+  const { syncServerReason } = loaded;
+  if (argv.graph === "svg") return drawSvg(experiment);
+  if (argv.graph === "dot") return drawDot(experiment);
+  if (argv.explain === true) return explain(experiment, syncServerReason);
+  return describeExperiment(experiment, syncServerReason ?? "");
+}
+
+function describeRefusal(result: ParseResult, file: string): string {
   const errors = result.diagnostics.filter(({ severity }) => severity === "error").length;
   return `${file}: refused, ${errors} ${errors === 1 ? "error" : "errors"}\n`;
 }
 
 /** A summary for people. */
-export function describeExperiment(
-  experiment: Experiment,
-  syncServerReason: string,
-  explain: boolean,
-): string {
+function describeExperiment(experiment: Experiment, syncServerReason: string): string {
   const { nodes, links, programs } = experiment;
   const lines = [`${experiment.pid}/${experiment.eid}`];
-  const where = (line: number): string => (explain ? `  (line ${line})` : "");
   lines.push(`nodes: ${nodes.length}`);
   for (const node of nodes) {
     const os = node.osName === "" ? "" : ` ${node.osName}`;
-    lines.push(`  ${node.name}  ${node.hardwareType}${os}${where(node.at.line)}`);
+    lines.push(`  ${node.name}  ${node.hardwareType}${os}`);
   }
   if (links.length > 0) lines.push(`links: ${links.length}`);
   for (const link of links) lines.push(...describeLink(link));
   if (programs.length > 0) lines.push(`programs: ${programs.length}`);
   for (const program of programs) {
     const kind = program.isStartCommand ? "  [start command]" : "";
-    const place = where(program.at.line);
-    lines.push(`  ${program.name} on ${program.node}: ${program.command}${kind}${place}`);
+    lines.push(`  ${program.name} on ${program.node}: ${program.command}${kind}`);
   }
-  lines.push(...describeEvents(experiment, explain));
+  lines.push(...describeEvents(experiment));
   const server = experiment.syncServer ?? "none";
   lines.push(`sync server: ${server} (${syncServerReason})`);
   return `${lines.join("\n")}\n`;
@@ -294,18 +282,18 @@ function describeShape({ bandwidthBps, delayUs, loss }: LinkShape): string {
   return loss === 0 ? `${rate}, ${delay}` : `${rate}, ${delay}, loss ${Number(loss.toFixed(6))}`;
 }
 
-function describeEvents(experiment: Experiment, explain: boolean): string[] {
+function describeEvents(experiment: Experiment): string[] {
   const { events, sequences, timelines } = experiment;
   const lines: string[] = [];
   if (events.length > 0) lines.push(`events: ${events.length}`);
-  lines.push(...inOrder(events).map((event) => `  ${describeEvent(event, explain)}`));
+  lines.push(...inOrder(events).map((event) => `  ${describeEvent(event)}`));
   for (const { name, steps } of sequences) {
     lines.push(`sequence ${name}: ${steps.length}`);
     lines.push(...steps.map((step) => `  ${describeAction(step)}`));
   }
   for (const timeline of timelines) {
     lines.push(`timeline ${timeline.name}: ${timeline.events.length}`);
-    lines.push(...inOrder(timeline.events).map((event) => `  ${describeEvent(event, explain)}`));
+    lines.push(...inOrder(timeline.events).map((event) => `  ${describeEvent(event)}`));
   }
   return lines;
 }
@@ -316,10 +304,15 @@ function inOrder(events: readonly PlannedEvent[]): PlannedEvent[] {
   return events.toSorted((a, b) => time(a) - time(b) || a.index - b.index);
 }
 
-function describeEvent(event: PlannedEvent, explain: boolean): string {
-  const time = event.atUs === "swapout" ? "swapout" : `${event.atUs / 1_000_000} s`;
-  const place = explain ? `  (line ${event.at.line})` : "";
-  return `${time.padStart(9)}  ${describeAction(event)}${place}`;
+function describeEvent(event: PlannedEvent): string {
+  return `${describeTime(event).padStart(9)}  ${describeAction(event)}`;
+}
+
+function describeTime({ atUs, on }: PlannedEvent): string {
+  if (atUs === "swapout") return "swapout";
+  const time = `${atUs / 1_000_000} s`;
+  if (on === undefined) return time;
+  return `${atUs === 0 ? "" : `${time} after `}${on.barrier} ${on.outcome}`;
 }
 
 function describeAction({ object, event, args }: PlannedEvent): string {

@@ -16,6 +16,10 @@ export interface RunArguments {
   readonly limit: readonly string[];
   readonly pid?: string;
   readonly eid?: string;
+  /** JSON file that says what the site has. */
+  readonly catalogue?: string;
+  /** Order in which links get addresses. */
+  readonly addresses?: "legacy" | "stable";
 }
 
 /** Directory of the experiment file: what nodes see as the project's data. */

@@ -60,13 +60,20 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
 
 /** Prints what there is to say about the file, once for a series. @throws CommandError */
 async function load(
-  { file, pid, eid }: RunArguments,
+  { file, pid, eid, catalogue, addresses }: RunArguments,
   run: SeriesRun,
   io: CommandIo,
   said: Set<string>,
 ): Promise<Experiment> {
-  const names = { ...(pid === undefined ? {} : { pid }), ...(eid === undefined ? {} : { eid }) };
-  const loaded = await loadExperiment(file, { ...names, set: run.set }).catch((error: unknown) => {
+  const options = {
+    forRun: true,
+    set: run.set,
+    ...(pid === undefined ? {} : { pid }),
+    ...(eid === undefined ? {} : { eid }),
+    ...(catalogue === undefined ? {} : { catalogue }),
+    ...(addresses === undefined ? {} : { addresses }),
+  };
+  const loaded = await loadExperiment(file, options).catch((error: unknown) => {
     if (!(error instanceof LoadError)) throw error;
     const unreadable = error.exitCode === exitUnreadable;
     throw new CommandError(unreadable ? exitCodes.noInput : exitCodes.refused, error.message);
