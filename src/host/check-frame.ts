@@ -12,24 +12,59 @@ type Fields = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;
 
 /**
- * @param port who this link belongs to, once it has said so.
+ * What an edge of another process may say: everything, or what a sync server has to say about one
+ * scope. Programs of an experiment live beside its sync server, so it is not trusted further.
+ */
+export type EdgeRights =
+  | { readonly kind: "all" }
+  | { readonly kind: "sync"; readonly scope: string };
+
+interface Sender {
+  readonly edge: string;
+  readonly incarnation: number;
+  readonly rights: EdgeRights;
+}
+
+/**
+ * @param sender who this link belongs to, once it has said so.
  * @throws FrameError when the frame is not one an edge may send, or speaks for another edge.
  */
 export function checkEdgeFrame(
   frame: unknown,
   limits: Limits,
-  port: { readonly edge: string; readonly incarnation: number } | undefined,
+  sender: Sender | undefined,
 ): EdgeFrame {
   if (!isFields(frame)) throw new FrameError("a frame is not a JSON object");
   const isGood = frameChecks[String(frame["kind"])]?.(frame, limits) ?? false;
   if (!isGood) throw new FrameError(`a frame of a wrong shape (kind ${String(frame["kind"])})`);
   const checked = frame as unknown as EdgeFrame;
+  if (checked.kind === "describe" && sender !== undefined) checkScope(checked.scope, sender.rights);
   if (checked.kind !== "batch") return checked;
-  const { edge, incarnation } = checked.batch;
-  if (edge !== port?.edge || incarnation !== port.incarnation) {
+  const { edge, incarnation, commands } = checked.batch;
+  if (edge !== sender?.edge || incarnation !== sender.incarnation) {
     throw new FrameError("a batch of another edge");
   }
+  for (const command of commands) checkRight(command, sender.rights);
   return checked;
+}
+
+/** An incarnation of an edge is its own affair; so are its waiters, in its scope. */
+const syncCommands: ReadonlySet<Command["kind"]> = new Set([
+  ...(["attach", "end-edge", "count-init", "count-wait", "leave", "cancel-all"] as const),
+]);
+
+function checkRight(command: Command, rights: EdgeRights): void {
+  if (rights.kind === "all") return;
+  if (!syncCommands.has(command.kind)) {
+    throw new FrameError(`a command that this edge may not give (${command.kind})`);
+  }
+  if ("scope" in command) checkScope(command.scope, rights);
+}
+
+function checkScope(scope: string, rights: EdgeRights): void {
+  if (rights.kind === "sync" && scope !== rights.scope) {
+    throw new FrameError("a scope that is not this edge's");
+  }
 }
 
 const isText: Check = (value) => typeof value === "string";

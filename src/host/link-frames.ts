@@ -46,12 +46,13 @@ export class FrameError extends Error {
 
 /** Cuts a stream into frames. After it has thrown it must be discarded with its connection. */
 export class FrameReader {
-  readonly #frameBytesMax: number;
+  /** May be raised once it is known who sends. */
+  frameBytesMax: number;
   #chunks: Buffer[] = [];
   #bytes = 0;
 
   constructor(frameBytesMax: number) {
-    this.#frameBytesMax = frameBytesMax;
+    this.frameBytesMax = frameBytesMax;
   }
 
   /** @throws FrameError on a frame that is too long or not a JSON object. */
@@ -74,9 +75,10 @@ export class FrameReader {
 
   #count(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes <= this.#frameBytesMax) return;
-    const max = this.#frameBytesMax;
-    throw new FrameError(`a frame is longer than ${max} bytes (limit linkFrameBytesMax)`);
+    if (this.#bytes <= this.frameBytesMax) return;
+    throw new FrameError(
+      `a frame is longer than ${this.frameBytesMax} bytes (limit linkFrameBytesMax, 1024 before hello)`,
+    );
   }
 }
 

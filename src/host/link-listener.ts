@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The core's end of links to edges in other processes: a UNIX socket in a private directory, and a
-// secret in the first frame, compared in constant time. [D14]
+// The core's end of links to edges in other processes: a UNIX socket that anybody on the machine may
+// connect to, and a secret in the first frame, compared in constant time. [D14]
+//
+//   L1. A secret admits one edge by name, with the rights that go with it, and nobody else.
+//   L2. Who has not said that costs no more than `strangersMax` connections of `helloBytesMax`.
+//   L3. A connection that the core has ended is closed within `lingerMs`, whatever its peer does.
 import { createHash, timingSafeEqual } from "node:crypto";
 import { unlinkSync } from "node:fs";
 import type { Server } from "node:net";
@@ -8,6 +12,7 @@ import { connect, createServer } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Batch } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
+import type { EdgeRights } from "./check-frame.ts";
 import { checkEdgeFrame } from "./check-frame.ts";
 import type { Cancel } from "./clock.ts";
 import type { BatchSource, Host, Port } from "./host.ts";
@@ -18,10 +23,23 @@ import type { Logger } from "./logger.ts";
 
 /** A connection that has not said who it is by then is closed, milliseconds. */
 const helloMsMax = 10_000;
+/** Bytes in a frame of somebody who has not been let in. */
+export const helloBytesMax = 1_024;
+/** Connections that have not been let in; the oldest goes, since a true edge says hello at once. */
+export const strangersMax = 16;
+/** How long the peer of a link that was ended may take to read why, milliseconds. */
+const lingerMs = 1_000;
+
+/** An edge of another process that may attach. */
+export interface AdmittedEdge {
+  readonly edge: string;
+  readonly secret: string;
+  readonly rights: EdgeRights;
+}
 
 export interface LinkListenerOptions {
   readonly host: Host;
-  readonly secret: string;
+  readonly admitted: readonly AdmittedEdge[];
   readonly logger: Logger;
 }
 
@@ -57,11 +75,17 @@ export class LinkListener {
       this.#connections.delete(connection);
     });
     this.#connections.add(connection);
+    const strangers = [...this.#connections].filter(({ isStranger }) => isStranger);
+    if (strangers.length > strangersMax) strangers[0]?.destroy();
   }
 
+  /** Edges are told; nobody else keeps the process (L3). */
   close(): void {
     this.#server?.close();
-    for (const connection of [...this.#connections]) connection.end(coreIsClosing);
+    for (const connection of [...this.#connections]) {
+      if (connection.isStranger) connection.destroy();
+      else connection.end(coreIsClosing);
+    }
   }
 }
 
@@ -71,27 +95,43 @@ class LinkConnection {
   readonly #options: LinkListenerOptions;
   readonly #onGone: () => void;
   readonly #reader: FrameReader;
-  readonly #cancelHello: Cancel;
+  #cancelTimer: Cancel;
   #port: RemotePort | undefined;
 
   constructor(stream: Duplex, options: LinkListenerOptions, onGone: () => void) {
     this.#stream = stream;
     this.#options = options;
     this.#onGone = onGone;
-    this.#reader = new FrameReader(options.host.limits.linkFrameBytesMax);
-    this.#cancelHello = options.host.clock.after(helloMsMax, () => stream.destroy());
+    this.#reader = new FrameReader(helloBytesMax);
+    this.#cancelTimer = options.host.clock.after(helloMsMax, () => stream.destroy());
     stream.on("data", (chunk: Buffer) => this.#onData(chunk));
     stream.on("error", () => stream.destroy());
-    stream.on("close", () => this.#gone());
+    stream.on("close", () => {
+      this.#detach();
+      this.#cancelTimer();
+      this.#onGone();
+    });
+  }
+
+  /** Has not been let in, or no longer belongs to an edge. */
+  get isStranger(): boolean {
+    return this.#port === undefined;
   }
 
   end(reason: string): void {
     this.#send({ kind: "closed", reason });
     this.#stream.end();
-    this.#gone();
+    this.#detach();
+    this.#cancelTimer();
+    this.#cancelTimer = this.#options.host.clock.after(lingerMs, () => this.#stream.destroy());
+  }
+
+  destroy(): void {
+    this.#stream.destroy();
   }
 
   #onData(chunk: Buffer): void {
+    if (this.#stream.writableEnded) return;
     try {
       for (const frame of this.#reader.push(chunk)) {
         // The end of a link is decided by one frame; what came with it is nobody's any more.
@@ -130,12 +170,13 @@ class LinkConnection {
   }
 
   #onHello(frame: EdgeFrame): void {
-    const { host, secret } = this.#options;
-    if (frame.kind !== "hello" || !isSecret(frame.secret, secret) || frame.format !== linkFormat) {
-      this.end("the core does not know this edge (wrong secret or another version)");
+    const { host, admitted } = this.#options;
+    const known = frame.kind === "hello" && admitted.find(({ edge }) => edge === frame.edge);
+    if (!known || !isSecret(frame.secret, known.secret) || frame.format !== linkFormat) {
+      this.end("the core does not know this edge (wrong name, wrong secret or another version)");
       return;
     }
-    this.#cancelHello();
+    this.#cancelTimer();
     if (!host.isStarted) {
       // It has not read its log yet, so it does not know whom it knows. The edge tries again.
       this.#stream.destroy();
@@ -157,7 +198,9 @@ class LinkConnection {
     const onReplaced = (): void => {
       this.#stream.destroy();
     };
-    this.#port = new RemotePort(edge, incarnation, (message) => this.#send(message), onReplaced);
+    const send = (message: CoreFrame): void => this.#send(message);
+    this.#port = new RemotePort({ edge, incarnation, rights: known.rights, send, onReplaced });
+    this.#reader.frameBytesMax = host.limits.linkFrameBytesMax;
     host.attach(this.#port, seen);
   }
 
@@ -173,30 +216,33 @@ class LinkConnection {
     }
   }
 
-  #gone(): void {
+  #detach(): void {
     const port = this.#port;
     this.#port = undefined;
-    this.#cancelHello();
     if (port !== undefined) this.#options.host.detach(port, true);
-    this.#onGone();
   }
+}
+
+interface RemotePortOptions {
+  readonly edge: string;
+  readonly incarnation: number;
+  readonly rights: EdgeRights;
+  readonly send: (frame: CoreFrame) => void;
+  readonly onReplaced: () => void;
 }
 
 class RemotePort implements Port {
   readonly edge: string;
   readonly incarnation: number;
   readonly source: RemoteSource = new RemoteSource();
+  readonly rights: EdgeRights;
   readonly replaced: () => void;
   readonly #send: (frame: CoreFrame) => void;
 
-  constructor(
-    edge: string,
-    incarnation: number,
-    send: (frame: CoreFrame) => void,
-    onReplaced: () => void,
-  ) {
+  constructor({ edge, incarnation, rights, send, onReplaced }: RemotePortOptions) {
     this.edge = edge;
     this.incarnation = incarnation;
+    this.rights = rights;
     this.#send = send;
     this.replaced = onReplaced;
   }

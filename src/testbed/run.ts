@@ -136,7 +136,10 @@ class Run {
     this.#barriers.start();
     const secret = newSecret();
     const address = `@muster-${runId}`;
-    this.#listener = new LinkListener({ host: this.#host, secret, logger });
+    const rights = { kind: "sync", scope: this.#scope } as const;
+    const edge = `${experiment.syncServer}/syncd`;
+    const admitted = experiment.syncServer === undefined ? [] : [{ edge, secret, rights }];
+    this.#listener = new LinkListener({ host: this.#host, admitted, logger });
     await this.#listener.listen(address);
     const backend = await this.#startNodes();
     this.#backend = backend;

@@ -129,7 +129,9 @@ export class World {
     this.#core = process;
     this.#log = log;
     this.host = host;
-    this.#listener = new LinkListener({ host, secret, logger });
+    const rights = { kind: "all" } as const;
+    const admitted = this.edges.map(({ name }) => ({ edge: name, secret, rights }));
+    this.#listener = new LinkListener({ host, admitted, logger });
     trace("core", "starts");
     void host.start().then(() => {
       if (this.host !== host) return;

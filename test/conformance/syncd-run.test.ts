@@ -28,7 +28,8 @@ beforeEach(async () => {
   const limits = resolveLimits({ edgeLeaseUs: 200_000 });
   host = new Host({ log, clock: systemClock, limits, logger: silentLogger });
   await host.start();
-  listener = new LinkListener({ host, secret, logger: silentLogger });
+  const admitted = [{ edge: "node0/syncd", secret, rights: { kind: "sync", scope } as const }];
+  listener = new LinkListener({ host, admitted, logger: silentLogger });
   await listener.listen(join(folder, "core"));
 });
 afterEach(async () => {

@@ -20,6 +20,19 @@ import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 export const secret = "the secret";
 
+/** Edges of other processes. */
+const admitted = ["e", "direct", "node0/syncd"].map((edge) => ({
+  edge,
+  secret,
+  rights: { kind: "all" as const },
+}));
+export const syncSecret = "the secret of the sync server";
+const syncEdge = {
+  edge: "n/syncd",
+  secret: syncSecret,
+  rights: { kind: "sync", scope: "s" },
+} as const;
+
 export interface Recorder {
   readonly link: CoreLink;
   /** Every effect, as text. */
@@ -130,7 +143,10 @@ export class HostBench {
     const faults = this.#faults;
     const log = new DelayingLog({ inner, clock, random: this.#random, faults });
     const host = new Host({ log, clock, limits, logger: silentLogger });
-    return [host, new LinkListener({ host, secret, logger: silentLogger })];
+    return [
+      host,
+      new LinkListener({ host, admitted: [...admitted, syncEdge], logger: silentLogger }),
+    ];
   }
 }
 

@@ -4,9 +4,10 @@
 // edge process that is killed. D14.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect as connectSocket, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { resolveLimits } from "../../../src/core/limits.ts";
@@ -14,11 +15,11 @@ import { MemoryLog } from "../../../src/engine/memory-log.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 import { Host } from "../../../src/host/host.ts";
 import { linkFormat } from "../../../src/host/link-frames.ts";
-import { LinkListener } from "../../../src/host/link-listener.ts";
+import { helloBytesMax, LinkListener, strangersMax } from "../../../src/host/link-listener.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
 import { connectRemoteEdge } from "../../../src/host/remote-link.ts";
 import { initOnly, wait } from "../../../src/testing/core-driver.ts";
-import { HostBench, secret } from "./host-bench.ts";
+import { HostBench, secret, syncSecret } from "./host-bench.ts";
 
 /** Arrivals at several barriers, released by an edge in the core's process. */
 async function play(bench: HostBench) {
@@ -127,6 +128,13 @@ describe("a link that is cut", () => {
   });
 });
 
+/** What the core says to a raw connection. */
+function listenTo(stream: Duplex): readonly string[] {
+  const heard: string[] = [];
+  stream.on("data", (chunk: Buffer) => void heard.push(chunk.toString()));
+  return heard;
+}
+
 describe("who may not", () => {
   it("a wrong secret is refused for good, and nothing of that edge is in the log", async () => {
     const bench = new HostBench();
@@ -135,7 +143,7 @@ describe("who may not", () => {
     link.submit(wait(1));
     await bench.clock.pass(5_000_000);
     expect(events).toEqual([
-      "closed: the core does not know this edge (wrong secret or another version)",
+      "closed: the core does not know this edge (wrong name, wrong secret or another version)",
     ]);
     expect((await bench.commands()).filter((text) => text.startsWith("e "))).toEqual([]);
   });
@@ -197,6 +205,125 @@ describe("who may not", () => {
     expect(await bench.inner.head()).toBeGreaterThanOrEqual(before);
   });
 
+  const syncHello = { ...greeting, edge: "n/syncd", secret: syncSecret };
+  const ofSyncd = (command: unknown) => batch(command, { edge: "n/syncd" });
+  const agenda = { scope: "s", main: [], timelines: [], sequences: [] };
+  it.each([
+    ["the name of another edge", [{ ...syncHello, edge: "e" }]],
+    ["the name of an edge of the core's process", [{ ...syncHello, edge: "testbed" }]],
+    ["open-scope", [syncHello, ofSyncd({ kind: "open-scope", scope: "s", nodes: [] })]],
+    ["close-scope", [syncHello, ofSyncd({ kind: "close-scope", scope: "s", error: 1 })]],
+    ["agenda-load", [syncHello, ofSyncd({ kind: "agenda-load", ...agenda })]],
+    ["agenda-start", [syncHello, ofSyncd({ kind: "agenda-start", scope: "s" })]],
+    [
+      "agenda-complete",
+      [syncHello, ofSyncd({ kind: "agenda-complete", scope: "s", token: 1, error: 0 })],
+    ],
+    ["a wait elsewhere", [syncHello, ofSyncd({ kind: "count-wait", ...place, scope: "t" })]],
+    ["cancel-all elsewhere", [syncHello, ofSyncd({ kind: "cancel-all", scope: "t", error: 1 })]],
+    ["a look elsewhere", [syncHello, { kind: "describe", id: 1, scope: "t" }]],
+  ])("L1 the secret of a sync server is no good for %s", async (_, frames) => {
+    const bench = new HostBench();
+    await bench.start();
+    const stream = bench.open();
+    const heard = listenTo(stream);
+    for (const frame of frames) stream.write(`${JSON.stringify(frame)}\n`);
+    await bench.clock.pass(2_000_000);
+    expect(stream.destroyed).toBe(true);
+    expect(heard.join("")).not.toContain("description");
+    const commands = await bench.commands();
+    expect(commands.filter((text) => !text.startsWith("host "))).toEqual([]);
+  });
+
+  it("L1 a sync server may count, look and cancel in its own scope", async () => {
+    const bench = new HostBench();
+    await bench.start();
+    const stream = bench.open();
+    const heard = listenTo(stream);
+    stream.write(`${JSON.stringify(syncHello)}\n`);
+    await bench.clock.pass(1_000);
+    stream.write(`${JSON.stringify(ofSyncd({ kind: "count-wait", ...place }))}\n`);
+    await bench.clock.pass(1_000_000);
+    stream.write(`${JSON.stringify({ kind: "describe", id: 1, scope: "s" })}\n`);
+    await bench.clock.pass(1_000_000);
+    expect(heard.join("")).toContain('"description"');
+    expect(bench.host.describe("s").barriers[0]).toMatchObject({ arrived: 1 });
+    const cancel = { kind: "cancel-all", scope: "s", error: 9 };
+    const next = { edge: "n/syncd", number: 2, commands: [cancel] };
+    stream.write(`${JSON.stringify(batch(cancel, next))}\n`);
+    await bench.clock.pass(1_000_000);
+    expect(bench.host.describe("s").barriers).toEqual([]);
+    expect(stream.destroyed).toBe(false);
+  });
+
+  it("L2 a frame before the hello is at most helloBytesMax long", async () => {
+    const bench = new HostBench();
+    await bench.start();
+    const streams = [helloBytesMax, helloBytesMax + 1].map((length) => {
+      const stream = bench.open();
+      stream.resume();
+      stream.write(" ".repeat(length));
+      return stream;
+    });
+    await bench.clock.pass(1_000);
+    expect(streams.map(({ destroyed }) => destroyed)).toEqual([false, true]);
+  });
+
+  it("L2 an edge may send long frames once it is in", async () => {
+    const bench = new HostBench();
+    await bench.start();
+    const { link } = bench.remote("e");
+    for (let count = 1; count <= 50; count += 1) link.submit(wait(count));
+    await bench.clock.pass(1_000_000);
+    expect(bench.host.describe("s").barriers[0]).toMatchObject({ arrived: 50 });
+  });
+
+  it("L2 strangersMax connections may be silent; one more costs the oldest its place", async () => {
+    const bench = new HostBench();
+    await bench.start();
+    bench.remote("e");
+    await bench.clock.pass(1_000);
+    const streams = Array.from({ length: strangersMax }, () => bench.open());
+    for (const stream of streams) stream.resume();
+    await bench.clock.pass(1_000);
+    expect(streams.filter(({ destroyed }) => destroyed)).toEqual([]);
+    bench.open().resume();
+    await bench.clock.pass(1_000);
+    expect(streams.filter(({ destroyed }) => destroyed)).toEqual([streams[0]]);
+    // The edge that was let in is not one of them.
+    expect(bench.pipes[0]?.client.destroyed).toBe(false);
+  });
+
+  it("L3 who is refused and keeps the connection open is cut off", async () => {
+    const bench = new HostBench();
+    await bench.start();
+    const stream = bench.open();
+    const heard = listenTo(stream);
+    stream.write(`${JSON.stringify({ ...greeting, secret: "wrong" })}\n`);
+    await bench.clock.pass(500_000);
+    expect(heard.join("")).toContain('"closed"');
+    expect(stream.destroyed).toBe(false);
+    await bench.clock.pass(1_000_000);
+    expect(bench.pipes[0]?.server.destroyed).toBe(true);
+  });
+
+  it("L3 close() cuts strangers off at once, and an edge that stays after a second", async () => {
+    const bench = new HostBench();
+    await bench.start();
+    for (const frame of [greeting, { ...greeting, secret: "wrong" }, undefined]) {
+      const stream = bench.open();
+      stream.resume();
+      if (frame !== undefined) stream.write(`${JSON.stringify(frame)}\n`);
+    }
+    await bench.clock.pass(1_000);
+    const gone = (): unknown[] => bench.pipes.map(({ server }) => server.destroyed);
+    expect(gone()).toEqual([false, false, false]);
+    bench.listener.close();
+    expect(gone()).toEqual([false, true, true]);
+    await bench.clock.pass(2_000_000);
+    expect(gone()).toEqual([true, true, true]);
+  });
+
   it("a connection that never says who it is is closed", async () => {
     const bench = new HostBench();
     await bench.start();
@@ -219,7 +346,8 @@ describe("a UNIX socket", () => {
     const log = new MemoryLog({ nowUs: clock.nowUs });
     const host = new Host({ log, clock, limits, logger: silentLogger });
     await host.start();
-    const listener = new LinkListener({ host, secret, logger: silentLogger });
+    const admitted = [{ edge: "e", secret, rights: { kind: "all" } as const }];
+    const listener = new LinkListener({ host, admitted, logger: silentLogger });
     await listener.listen(path);
     const close = async (): Promise<void> => {
       listener.close();
@@ -294,5 +422,22 @@ connect("e", { onEffects() {} }).submit(wait(1));
     expect(arrived()).toBe(1);
     await until(() => arrived() === 0);
     await close();
+  });
+
+  it("L3 a listener ends although a stranger who was refused holds on", async () => {
+    const path = join(folder, "held");
+    const { close } = await serve(path);
+    const stranger = connectSocket({ path, allowHalfOpen: true });
+    const frame = { kind: "hello", format: linkFormat, secret: "wrong", edge: "e", incarnation: 1 };
+    stranger.write(`${JSON.stringify({ ...frame, acknowledged: 0, seen: 0 })}\n`);
+    const heard = listenTo(stranger);
+    await until(() => heard.join("").includes("closed"));
+    // The end alone leaves a half-open connection, which would keep the process.
+    const sockets = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === "PipeWrap").length;
+    const before = sockets();
+    await close();
+    await until(() => sockets() < before);
+    stranger.destroy();
   });
 });
