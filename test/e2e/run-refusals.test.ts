@@ -122,6 +122,8 @@ describe("a command line that is wrong is 64", () => {
   test.each([
     [["run"], "missing required argument 'file'"],
     [["rnu", "x.ns"], "Did you mean run?"],
+    [["nosuch.ns"], "did you mean muster run nosuch.ns?"],
+    [["./nosuch"], "did you mean muster run ./nosuch?"],
     [["run", "x.ns", "--sed", "1"], "Did you mean one of --seed, --set?"],
     [["run", "x.ns", "--seed", "-1"], "It must be a whole number from 0 to 2147483647."],
     [["run", "x.ns", "--seed", "2147483648"], "It must be a whole number from 0 to 2147483647."],
@@ -139,7 +141,15 @@ describe("a command line that is wrong is 64", () => {
     expect(code).toBe(64);
     expect(stdout).toBe("");
     expect(stderr).toContain(message);
+    expect(stderr).toMatch(/^muster: /);
     expect(stderr.trimEnd().split("\n").length).toBeLessThanOrEqual(3);
+  });
+
+  test("and the help shows no default that is not one", async () => {
+    const { code, stdout } = await run("muster", ["run", "--help"]);
+    expect(code).toBe(0);
+    expect(stdout.replaceAll(/\s+/g, " ")).toContain("after time 0 (default: no limit)");
+    expect(stdout).not.toContain("[]");
   });
 
   test("a limit that is reached says so and how to raise it", async () => {
@@ -157,6 +167,31 @@ describe("a command line that is wrong is 64", () => {
 });
 
 describe("an output directory that cannot be used is 73", () => {
+  test("because the file system has no room for directories", async () => {
+    const { code, stderr } = await run("muster", [
+      "run",
+      writeExperiment(""),
+      "--out",
+      "/proc/x/y",
+    ]);
+    expect(code).toBe(73);
+    expect(stderr).toBe(
+      "muster: cannot make the output directory /proc/x/y: nothing can be made in /proc; " +
+        "choose another with --out\n",
+    );
+  });
+
+  test.runIf(isRoot)("because the current directory is somebody else's", async () => {
+    const cwd = scratch();
+    writeFileSync(join(cwd, "test.ns"), good);
+    chmodSync(cwd, 0o555);
+    const prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    const { code, stderr } = await run("muster", ["run", "test.ns"], { cwd, prefix });
+    expect(code).toBe(73);
+    expect(stderr).toMatch(/ \/\S*\/results\/test-\S+: you may not write to \S+; choose another /);
+    expect(stderr.match(/results/g)).toHaveLength(1);
+  });
+
   test("because it is not empty: results are never overwritten", async () => {
     const cwd = scratch();
     writeFileSync(join(cwd, "test.ns"), good);

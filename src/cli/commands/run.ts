@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `muster run FILE`: reads the file, prepares the output directory, runs once or as a series, and
 // writes what the runs leave.
-import { mkdirSync, readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { Limits } from "../../core/limits.ts";
 import { defaultLimits, resolveLimits } from "../../core/limits.ts";
 import { type Experiment, formatDiagnostic } from "../../experiment/index.ts";
@@ -13,6 +12,7 @@ import { writeWhole } from "../../testbed/record/run-files.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { CommandIo } from "../io.ts";
 import { CommandError } from "../io.ts";
+import { makeOutputDirectory } from "../output-directory.ts";
 import { StopSignals } from "../stop-signals.ts";
 import { exitUnreadable, LoadError, loadExperiment } from "./parse.ts";
 import type { RunArguments } from "./run-arguments.ts";
@@ -36,13 +36,12 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
   const said = new Set<string>();
   for (const run of series) loaded.push({ run, experiment: await load(argv, run, io, said) });
   const first = loaded[0] as { run: SeriesRun; experiment: Experiment };
-  const out = prepareOutput(argv.out ?? defaultOutput(first.experiment.eid));
+  const out = makeOutputDirectory(argv.out ?? defaultOutput(first.experiment.eid));
   const signals = new StopSignals();
   const results: { run: SeriesRun; directory: string; result: RunResult }[] = [];
   try {
     for (const { run, experiment } of loaded) {
-      const directory = series.length === 1 ? out : join(out, run.directory);
-      mkdirSync(directory, { recursive: true });
+      const directory = series.length === 1 ? out : makeOutputDirectory(join(out, run.directory));
       if (series.length > 1 && !argv.json) io.stdout(`\n${run.title}\n`);
       const result = await runOnce({ argv, run, experiment, limits, directory, signals, io });
       results.push({ run, directory, result });
@@ -88,25 +87,6 @@ async function load(
   throw new CommandError(
     exitCodes.refused,
     `${file} has ${errors} ${errors === 1 ? "error" : "errors"}; nothing was run`,
-  );
-}
-
-/** A fresh directory. @throws CommandError when it cannot be made or is not empty. */
-function prepareOutput(path: string): string {
-  const out = resolve(path);
-  try {
-    mkdirSync(out, { recursive: true });
-    if (readdirSync(out).length === 0) return out;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CommandError(
-      exitCodes.cannotCreate,
-      `cannot make the output directory ${out}: ${reason}; choose another with --out`,
-    );
-  }
-  throw new CommandError(
-    exitCodes.cannotCreate,
-    `${out} is not empty, and results are never overwritten; remove it or choose another with --out`,
   );
 }
 
