@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: the two command lines match texts and exit codes byte for byte, and the daemon lives and
-// dies as a daemon should. [EMULAB-SYNC 1] [EMULAB-SYNC 4] Method: the programs themselves, as
-// processes.
+// dies as a daemon should. [EMULAB-SYNC 1] [EMULAB-SYNC 4]
+// Method: the programs themselves, as processes.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { usage as syncUsage } from "../../src/cli/compat/emulab-sync-arguments.ts";
 import { usage as syncdUsage } from "../../src/cli/compat/emulab-syncd-arguments.ts";
+import { sleep, systemClock } from "../../src/host/clock.ts";
 import { until } from "../unit/syncd/harness.ts";
 import { type Program, runSync, runSyncd, startSyncd } from "../unit/syncd/programs.ts";
 
@@ -168,6 +169,19 @@ describe("emulab-syncd", () => {
       "Error: --allow value is not ADDRESS or ADDRESS/BITS: 10.0.0.0/33",
     ],
     [["--limit", "edgesMax=0"], "Error: --limit edgesMax value is not a positive number: 0"],
+    [
+      ["--limit", "udpAnswersMax=x"],
+      "Error: --limit udpAnswersMax value is not a positive number: x",
+    ],
+    [
+      ["--limit", "tcpListenersPerAddress=256", "--limit", "tcpListenersPerAddress=257"],
+      "Error: --limit tcpListenersPerAddress value must be at most 256: 257",
+    ],
+    [
+      ["--limits", "x=1"],
+      `emulab-syncd: unrecognized option '--limits'
+emulab-syncd: did you mean --limit? --help-all lists the options of Muster`,
+    ],
   ])("%j is a usage error", async (args, text) => {
     const end = await runSyncd(args).ended;
     expect(end).toEqual({ code: 1, stdout: "", stderr: `${text}\n${syncdUsage}` });
@@ -282,10 +296,11 @@ describe("emulab-syncd", () => {
       await program.said(/verbose logging off/);
       const waiter = runSync([...at, "-n", "hup", "-e", "4"]);
       const listed = /barrier 'hup': 1 waiters, count -1\n.* {3}127\.0\.0\.1:\d+\/tcp error 4\n/;
-      for (let turn = 0; !listed.test(program.stderr) && turn < 200; turn += 1) {
+      for (let turn = 0; !listed.test(program.stderr) && turn < 5_000; turn += 1) {
         const before = program.stderr.length;
         program.child.kill("SIGPWR");
         await until(() => program.stderr.length > before, "a list");
+        await sleep(systemClock, 10);
       }
       expect(program.stderr).toMatch(listed);
       expect(program.stderr).not.toContain("barrier 'hup': created");
@@ -339,6 +354,25 @@ describe("emulab-syncd", () => {
       const first = await startSyncd();
       const second = await startSyncd();
       expect(second.port).not.toBe(first.port);
+      // In the background it says where it is; nobody could find it otherwise.
+      const pidFile = join(folder, "pid3");
+      const args = ["--limit", "udpWaitersMax=2", "--pidfile", pidFile];
+      const { code, stdout, stderr } = await runSyncd(args).ended;
+      pid = Number(readFileSync(pidFile, "utf8"));
+      expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+      const said =
+        /^emulab-syncd: port 16534 is in use; listening on 127\.0\.0\.1:(\d+) instead, pid (\d+)\n$/;
+      const [, port = "", saidPid] = said.exec(stderr) ?? [];
+      expect(Number(saidPid)).toBe(pid);
+      const at = ["-s", "127.0.0.1", "-p", port];
+      expect((await runSync([...at, "-i", "1", "-a"]).ended).code).toBe(0);
+      // --limit has reached it: of three senders of datagrams two are heard.
+      const args3 = [...at, "-u", "--timeout", "1", "--json", "-n"];
+      const three = await Promise.all(
+        ["a", "b", "c"].map((name) => runSync([...args3, name]).ended),
+      );
+      const known = three.map(({ stdout: text }) => JSON.parse(text).arrived);
+      expect(known.filter((count) => count === 1)).toHaveLength(2);
       await Promise.all([first.program.end(), second.program.end()]);
     });
   });

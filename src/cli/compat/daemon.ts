@@ -8,16 +8,20 @@ import type { Exit } from "./exit.ts";
 
 /**
  * Environment variable with the number of a descriptor: the server writes one line of JSON there,
- * `{"port":N}` when it listens or `{"error":TEXT,"exitCode":N}` when it cannot, and closes it.
+ * `{"port":N,"addresses":[...]}` when it listens or `{"error":TEXT,"exitCode":N}` when it cannot,
+ * and closes it.
  */
 const readyVariable = "MUSTER_READY_FD";
 const readyDescriptor = 3;
 /** Set in the second process, which must not start a third. */
 const backgroundVariable = "MUSTER_SYNCD_BACKGROUND";
 
-export type Readiness =
-  | { readonly port: number }
-  | { readonly error: string; readonly exitCode: number };
+export interface Ready {
+  readonly port: number;
+  readonly addresses?: readonly string[];
+}
+
+export type Readiness = Ready | { readonly error: string; readonly exitCode: number };
 
 /** Whether this is the process in the background. */
 export function isBackground(environment: NodeJS.ProcessEnv): boolean {
@@ -37,8 +41,16 @@ export function tellReadiness(environment: NodeJS.ProcessEnv, readiness: Readine
   }
 }
 
-/** Starts this program again in the background. @returns how the first process ends. */
-export async function startInBackground(args: readonly string[]): Promise<Exit> {
+/**
+ * Starts this program again in the background.
+ *
+ * @param describe what there is to say about a server that listens, for standard error.
+ * @returns how the first process ends.
+ */
+export async function startInBackground(
+  args: readonly string[],
+  describe: (started: Ready & { readonly pid: number }) => string | undefined,
+): Promise<Exit> {
   const [script = ""] = process.argv.slice(1);
   const child = spawn(process.execPath, [...process.execArgv, script, ...args], {
     detached: true,
@@ -54,7 +66,10 @@ export async function startInBackground(args: readonly string[]): Promise<Exit> 
   }
   child.unref();
   const readiness = parseReadiness(text);
-  if ("port" in readiness) return { kind: "exit", code: 0 };
+  if ("port" in readiness) {
+    const stderr = describe({ ...readiness, pid: child.pid ?? 0 });
+    return { kind: "exit", code: 0, ...(stderr === undefined ? {} : { stderr }) };
+  }
   return { kind: "exit", code: readiness.exitCode, stderr: `${readiness.error}\n` };
 }
 

@@ -3,6 +3,7 @@
 // [EMULAB-SYNC 1] What is ours is behind long options only.
 import { BlockList, isIP, isIPv6 } from "node:net";
 import { defaultLimits, type Limits } from "../../core/limits.ts";
+import { boundMax, defaultBounds, type SyncdBounds } from "../../edges/syncd/bounds.ts";
 import type { Exit } from "./exit.ts";
 import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
 import { describeVersion, standaloneText } from "./version.ts";
@@ -29,7 +30,8 @@ const longUsage = `Options of Muster:
                        /var/run/syncd.pid
  --register COMMAND    Run COMMAND with the arguments emulab_syncd PORT when the
                        port is not the default one
- --limit NAME=VALUE    Set a limit; the text of a refusal names it
+ --limit NAME=VALUE    Set a limit; the text of a refusal names it, and an
+                       unknown name lists all
  --version             Print version information, Muster's too, and exit
  --help, --help-all    Display this message
 
@@ -51,6 +53,7 @@ export interface SyncdArguments {
   readonly pidFile: string | undefined;
   readonly register: string | undefined;
   readonly limits: Partial<Limits>;
+  readonly bounds: Partial<SyncdBounds>;
 }
 
 interface Draft {
@@ -64,6 +67,7 @@ interface Draft {
   pidFile: string | undefined;
   register: string | undefined;
   readonly limits: Record<string, number>;
+  readonly bounds: Record<string, number>;
 }
 
 /** Reads the command line; the first fault ends it, as in the old daemon. */
@@ -79,6 +83,7 @@ export function parseSyncdArguments(args: readonly string[]): SyncdArguments | E
     pidFile: undefined,
     register: undefined,
     limits: {},
+    bounds: {},
   };
   const getopt = new Getopt(args, {
     flags: "hVdv",
@@ -184,15 +189,23 @@ function takeAllow(draft: Draft, value: string): Exit | undefined {
 function takeLimit(draft: Draft, value: string): Exit | undefined {
   const [name = "", text = ""] = value.split("=", 2);
   const number = Number(text);
-  if (!Object.hasOwn(defaultLimits, name)) {
-    const known = Object.keys(defaultLimits).join(", ");
+  const isBound = isBoundName(name);
+  if (!isBound && !Object.hasOwn(defaultLimits, name)) {
+    const known = Object.keys({ ...defaultLimits, ...defaultBounds }).join(", ");
     return fail(`Error: --limit knows no ${name}; the limits are ${known}`);
   }
   if (!Number.isSafeInteger(number) || number <= 0) {
     return fail(`Error: --limit ${name} value is not a positive number: ${text}`);
   }
-  draft.limits[name] = number;
+  if (isBound && number > boundMax[name]) {
+    return fail(`Error: --limit ${name} value must be at most ${boundMax[name]}: ${text}`);
+  }
+  (isBound ? draft.bounds : draft.limits)[name] = number;
   return undefined;
+}
+
+function isBoundName(name: string): name is keyof SyncdBounds {
+  return Object.hasOwn(defaultBounds, name);
 }
 
 function fail(text: string): Exit {

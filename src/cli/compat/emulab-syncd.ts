@@ -3,10 +3,11 @@
 // started inside one (D14). [EMULAB-SYNC 1]
 //
 // In a run the environment says so: MUSTER_CORE_SOCKET (the core's UNIX socket),
-// MUSTER_CORE_SECRET, MUSTER_SCOPE, MUSTER_NODE, and MUSTER_SYNCD_ADDRESSES, a JSON object from the
-// loopback address that a node is told to the name of that node: the address called at tells who
-// calls.
+// MUSTER_CORE_SECRET or a file that holds it, MUSTER_CORE_SECRET_FILE, MUSTER_SCOPE, MUSTER_NODE, and
+// MUSTER_SYNCD_ADDRESSES, a JSON object from the loopback address that a node is told to the name of
+// that node: the address called at tells who calls.
 import { spawn } from "node:child_process";
+import { readFileSync, unlinkSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Limits, resolveLimits } from "../../core/limits.ts";
 import { Syncd, type SyncdOptions } from "../../edges/syncd/index.ts";
@@ -14,7 +15,13 @@ import { systemClock } from "../../host/clock.ts";
 import type { ConnectEdge } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
 import { defaultPort } from "../../wire/emulab-sync/index.ts";
-import { isBackground, startInBackground, tellReadiness, writePidFile } from "./daemon.ts";
+import {
+  isBackground,
+  type Ready,
+  startInBackground,
+  tellReadiness,
+  writePidFile,
+} from "./daemon.ts";
 import { parseSyncdArguments, type SyncdArguments } from "./emulab-syncd-arguments.ts";
 import { performExit } from "./exit.ts";
 import { createFileLogger, createStderrLogger, createSyslogLogger } from "./syncd-log.ts";
@@ -37,7 +44,8 @@ async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Pr
   const given = parseSyncdArguments(args);
   if (given.kind === "exit") performExit(given);
   if (!given.foreground && !isBackground(environment)) {
-    performExit(await startInBackground(args));
+    const port = given.port ?? defaultPort;
+    performExit(await startInBackground(args, (started) => describeFallback(port, started)));
   }
   try {
     await serve(given, environment);
@@ -62,6 +70,7 @@ async function serve(given: SyncdArguments, environment: NodeJS.ProcessEnv): Pro
     clock: systemClock,
     logger,
     limits,
+    bounds: given.bounds,
     port: given.port ?? defaultPort,
     fallback: given.port === undefined,
     verbose: given.verbose,
@@ -78,7 +87,21 @@ async function serve(given: SyncdArguments, environment: NodeJS.ProcessEnv): Pro
   // What a background server dies of must be somewhere.
   process.on("uncaughtExceptionMonitor", (error) => logger.log("error", String(error.stack)));
   if (isBackground(environment)) process.chdir("/");
-  tellReadiness(environment, { port });
+  tellReadiness(environment, { port, addresses: place.addresses });
+}
+
+/** The old daemon took another port without a word, and nobody could find it. */
+function describeFallback(
+  wanted: number,
+  { port, addresses = [], pid }: Ready & { readonly pid: number },
+): string | undefined {
+  if (port === wanted) return undefined;
+  const at = addresses.map((address) => formatEndpoint(address, port)).join(", ");
+  return `emulab-syncd: port ${wanted} is in use; listening on ${at} instead, pid ${pid}\n`;
+}
+
+function formatEndpoint(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function familyOf(address: string): "ipv4" | "ipv6" {
@@ -113,7 +136,7 @@ async function findRun(
   limits: Limits,
 ): Promise<Place> {
   const node = required(environment, "MUSTER_NODE");
-  const secret = required(environment, "MUSTER_CORE_SECRET");
+  const secret = takeSecret(environment);
   const nodes = parseAddresses(required(environment, "MUSTER_SYNCD_ADDRESSES"));
   const { connectRemoteEdge } = await import("../../host/remote-link.ts");
   return {
@@ -124,6 +147,15 @@ async function findRun(
     nodeOf: (localAddress) => nodes.get(localAddress),
     isRun: true,
   };
+}
+
+/** A run leaves it in a file, because others may look at the environment of a process. */
+function takeSecret(environment: NodeJS.ProcessEnv): string {
+  const file = environment["MUSTER_CORE_SECRET_FILE"];
+  if (file === undefined) return required(environment, "MUSTER_CORE_SECRET");
+  const secret = readFileSync(file, "utf8");
+  unlinkSync(file);
+  return secret;
 }
 
 function required(environment: NodeJS.ProcessEnv, name: string): string {

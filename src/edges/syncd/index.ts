@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The sync server edge.
+export { boundMax, defaultBounds, resolveBounds, type SyncdBounds } from "./bounds.ts";
 export { ListenError, type ListenErrorCode } from "./listen.ts";
 export { Syncd, type SyncdCounters, type SyncdOptions } from "./syncd.ts";
 export type { Peer } from "./tcp.ts";

@@ -7,12 +7,7 @@
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dgram";
 import { createServer, isIPv6, type Server, type Socket } from "node:net";
 import type { EdgeTime } from "../edge-time.ts";
-import {
-  fallbackTries,
-  tcpBacklog,
-  tcpListenersPerAddress,
-  udpReceiveBufferBytes,
-} from "./bounds.ts";
+import { fallbackTries, type SyncdBounds } from "./bounds.ts";
 
 export type ListenErrorCode = "port-in-use" | "bad-address" | "not-allowed" | "failed";
 
@@ -33,6 +28,7 @@ export interface ListenOptions {
   /** Take any free port when `port` is in use. [EMULAB-SYNC 1] */
   readonly fallback: boolean;
   readonly time: EdgeTime;
+  readonly bounds: SyncdBounds;
   readonly onConnection: (socket: Socket) => void;
   readonly onDatagram: (bytes: Buffer, from: RemoteInfo, at: UdpSocket, address: string) => void;
   readonly onSocketError: (error: Error) => void;
@@ -73,7 +69,7 @@ async function bindAll(options: ListenOptions, wanted: number): Promise<Bound> {
       port = udp.address().port;
     }
     for (const address of options.addresses) {
-      for (let index = 0; index < tcpListenersPerAddress; index += 1) {
+      for (let index = 0; index < options.bounds.tcpListenersPerAddress; index += 1) {
         opened.push(await listenTcp(options, address, port));
       }
     }
@@ -92,8 +88,8 @@ async function bindAll(options: ListenOptions, wanted: number): Promise<Bound> {
 function bindUdp(options: ListenOptions, address: string, port: number): Promise<UdpSocket> {
   const socket = createSocket({
     type: isIPv6(address) ? "udp6" : "udp4",
-    recvBufferSize: udpReceiveBufferBytes,
-    sendBufferSize: udpReceiveBufferBytes,
+    recvBufferSize: options.bounds.udpReceiveBufferBytes,
+    sendBufferSize: options.bounds.udpReceiveBufferBytes,
     // Every answer goes to a numeric address; the resolver would cost a turn of the loop each.
     lookup: (host, _options, callback) => callback(null, host, isIPv6(host) ? 6 : 4),
   });
@@ -117,9 +113,10 @@ function listenTcp(options: ListenOptions, host: string, port: number): Promise<
     },
     options.onConnection,
   );
+  const { tcpBacklog: backlog } = options.bounds;
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host, port, reusePort: true, backlog: tcpBacklog, exclusive: true }, () => {
+    server.listen({ host, port, reusePort: true, backlog, exclusive: true }, () => {
       server.off("error", reject);
       server.on("error", options.onSocketError);
       resolve(server);

@@ -18,6 +18,7 @@ import type { Logger } from "../../host/logger.ts";
 import { errorCleared, type RequestFrame } from "../../wire/emulab-sync/index.ts";
 import { type EdgeTime, edgeTime } from "../edge-time.ts";
 import type { Asker, Counter } from "./asker.ts";
+import { resolveBounds, type SyncdBounds } from "./bounds.ts";
 import { type Bound, listen } from "./listen.ts";
 import { Outbox } from "./outbox.ts";
 import { createReplies, replyError } from "./replies.ts";
@@ -35,6 +36,8 @@ export interface SyncdOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: Limits;
+  /** Bounds of the server's own tables and sockets; the defaults where absent. */
+  readonly bounds?: Partial<SyncdBounds>;
   /** Addresses to listen at; loopback only unless somebody chose otherwise. */
   readonly addresses: readonly string[];
   readonly port: number;
@@ -62,6 +65,7 @@ export interface SyncdCounters {
 export class Syncd {
   readonly #options: SyncdOptions;
   readonly #time: EdgeTime;
+  readonly #bounds: SyncdBounds;
   #joined: CoreLink | undefined;
   #joinedUs = 0;
   readonly #outbox: Outbox;
@@ -77,12 +81,19 @@ export class Syncd {
   constructor(options: SyncdOptions) {
     this.#options = options;
     this.#time = options.time ?? edgeTime;
+    this.#bounds = resolveBounds(options.bounds);
     this.#verbose = options.verbose ?? false;
     const { clock } = options;
     const counter: Counter = this.#counter();
     this.#tcp = new TcpDoor({ counter, clock, time: this.#time });
     const keptCount = () => this.#outbox.keptCount;
-    this.#udp = new UdpDoor({ counter, clock, time: this.#time, keptCount });
+    this.#udp = new UdpDoor({
+      counter,
+      clock,
+      time: this.#time,
+      bounds: this.#bounds,
+      keptCount,
+    });
     this.#outbox = new Outbox({
       submit: (command) => this.#link.submit(command),
       onRoomChange: (hasRoom) => this.#tcp.setReading(hasRoom),
@@ -120,6 +131,7 @@ export class Syncd {
       port,
       fallback,
       time: this.#time,
+      bounds: this.#bounds,
       onConnection: (socket) => this.#onConnection(socket),
       onDatagram: (bytes, from, at, address) => this.#onDatagram(bytes, from, at, address),
       onSocketError: (error) => this.#log("error", `socket error: ${error.message}`),

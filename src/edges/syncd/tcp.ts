@@ -6,6 +6,9 @@
 //   T1. A connection is in one of the states below and only moves down the list.
 //   T2. What a client sends after its request is read and dropped, never kept.
 //   T3. No connection has a timer of its own, except the 50 ms of one that sent exactly 72 bytes.
+//   T4. Neither ends a connection when it comes late by more than its interval, but only the next
+//       time: the process was stopped (SIGSTOP, a suspended machine), and the rest of a request may
+//       lie in the socket, which is read after the timers.
 import type { Duplex } from "node:stream";
 import type { ConnectionId, Participant } from "../../core/command.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
@@ -93,16 +96,20 @@ export class TcpDoor {
     this.#open.delete(asker);
   }
 
-  #onSweep(): void {
+  #onSweep(isSecond: boolean): void {
     const nowUs = this.clock.nowUs();
+    if (!isSecond && nowUs - this.#nextSweepUs > this.time.tcpSweepMs * 1000) {
+      this.#armSweep(nowUs, true); // T4
+      return;
+    }
     for (const asker of this.#open) asker.onSweep(nowUs);
     this.#sweep = undefined;
     if (this.#open.size > 0) this.#armSweep(nowUs);
   }
 
-  #armSweep(nowUs: number): void {
+  #armSweep(nowUs: number, isSecond = false): void {
     this.#nextSweepUs = nowUs + this.time.tcpSweepMs * 1000;
-    this.#sweep = this.clock.after(this.time.tcpSweepMs, () => this.#onSweep());
+    this.#sweep = this.clock.after(this.time.tcpSweepMs, () => this.#onSweep(isSecond));
   }
 }
 
@@ -188,9 +195,7 @@ class TcpAsker implements Asker {
       case "more":
         return;
       case "hold":
-        this.#cancelHold = this.#door.clock.after(this.#door.time.tcpHoldMs, () => {
-          if (this.#framer !== undefined) this.#take(this.#framer.finish());
-        });
+        this.#hold();
         return;
       case "refused":
         this.#door.counter.note(`bad request from ${this.address}: ${result.message}; closing`);
@@ -200,6 +205,18 @@ class TcpAsker implements Asker {
         this.#ask(result);
         return;
     }
+  }
+
+  /** Waits for the last four bytes of a request of version 2. */
+  #hold(isSecond = false): void {
+    const { clock, time } = this.#door;
+    const dueUs = clock.nowUs() + time.tcpHoldMs * 1000;
+    this.#cancelHold = clock.after(time.tcpHoldMs, () => {
+      const isLate = clock.nowUs() - dueUs > time.tcpHoldMs * 1000;
+      if (isLate && !isSecond)
+        this.#hold(true); // T4
+      else if (this.#framer !== undefined) this.#take(this.#framer.finish());
+    });
   }
 
   #ask(frame: RequestFrame): void {

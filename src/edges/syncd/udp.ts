@@ -6,6 +6,8 @@
 //   U2. A repeat within `udpAnswerKeptMs` of the answer gets the same answer again.
 //   U3. Only a waiter that has repeated once is dead when silent for `udpLivenessMs`: the old
 //       client sends once and then listens, however long (fault 6).
+//   U4. A sweep that comes late by more than its interval removes nobody; the next one does. The
+//       process was stopped, and what the silent have sent meanwhile is not read yet.
 import type { ConnectionId, Participant } from "../../core/command.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import {
@@ -17,7 +19,7 @@ import {
 } from "../../wire/emulab-sync/index.ts";
 import type { EdgeTime } from "../edge-time.ts";
 import type { Asker, Counter } from "./asker.ts";
-import { outboxDatagramsMax, udpAnswersMax, udpWaitersMax } from "./bounds.ts";
+import type { SyncdBounds } from "./bounds.ts";
 import type { TallyRow } from "./tally.ts";
 
 /** Where a datagram came from and how to answer it. */
@@ -34,6 +36,7 @@ export interface UdpDoorOptions {
   readonly keptCount: () => number;
   readonly clock: Clock;
   readonly time: EdgeTime;
+  readonly bounds: SyncdBounds;
 }
 
 /** What became of the datagrams so far; every one is in exactly one of the first five numbers. */
@@ -55,6 +58,7 @@ export class UdpDoor {
   readonly counter: Counter;
   readonly clock: Clock;
   readonly time: EdgeTime;
+  readonly #bounds: SyncdBounds;
   readonly #keptCount: () => number;
   readonly #waiting = new Map<string, UdpAsker>();
   /** In the order of their answers, which is the order in which they expire. */
@@ -74,6 +78,7 @@ export class UdpDoor {
     this.counter = options.counter;
     this.clock = options.clock;
     this.time = options.time;
+    this.#bounds = options.bounds;
     this.#keptCount = options.keptCount;
   }
 
@@ -110,12 +115,10 @@ export class UdpDoor {
       this.#refuse(source, "a describe request needs TCP");
     } else if (source.port === 0) {
       this.#refuse(source, "nobody can be answered at port 0");
-    } else if (
-      this.#waiting.size >= udpWaitersMax ||
-      (!this.counter.hasRoom && this.#keptCount() >= outboxDatagramsMax)
-    ) {
-      this.#counts.dropped += 1;
-      this.counter.detail(`dropped a datagram from ${source.address}:${source.port}/udp: no room`);
+    } else if (this.#waiting.size >= this.#bounds.udpWaitersMax) {
+      this.#drop(source, "udpWaitersMax");
+    } else if (!this.counter.hasRoom && this.#keptCount() >= this.#bounds.outboxDatagramsMax) {
+      this.#drop(source, "outboxDatagramsMax");
     } else {
       this.#open(key, frame, source);
     }
@@ -126,7 +129,7 @@ export class UdpDoor {
     this.#waiting.delete(asker.key);
     this.#answered.set(asker.key, asker);
     this.#counts.answers += 1;
-    if (this.#answered.size <= udpAnswersMax) return;
+    if (this.#answered.size <= this.#bounds.udpAnswersMax) return;
     for (const oldest of this.#answered.keys()) {
       this.#answered.delete(oldest);
       return;
@@ -161,7 +164,7 @@ export class UdpDoor {
     const asker = new UdpAsker(this, key, frame, source);
     this.#counts.requests += 1;
     this.#waiting.set(key, asker);
-    this.#sweep ??= this.clock.after(this.time.udpSweepMs, () => this.#onSweep());
+    if (this.#sweep === undefined) this.#armSweep();
     const { address } = asker;
     const who: Participant =
       source.node === undefined ? { address } : { address, node: source.node };
@@ -181,9 +184,26 @@ export class UdpDoor {
     }
   }
 
+  #drop(source: DatagramSource, name: keyof SyncdBounds): void {
+    this.#counts.dropped += 1;
+    this.counter.detail(
+      `dropped a datagram from ${source.address}:${source.port}/udp: limit ${name} (${this.#bounds[name]}) reached; raise it with --limit ${name}=VALUE`,
+    );
+  }
+
   #refuse(source: DatagramSource, message: string): void {
     this.#counts.refused += 1;
     this.counter.note(`bad request from ${source.address}:${source.port}/udp: ${message}; ignored`);
+  }
+
+  #armSweep(isSecond = false): void {
+    const dueUs = this.clock.nowUs() + this.time.udpSweepMs * 1000;
+    this.#sweep = this.clock.after(this.time.udpSweepMs, () => {
+      // U4.
+      if (!isSecond && this.clock.nowUs() - dueUs > this.time.udpSweepMs * 1000) {
+        this.#armSweep(true);
+      } else this.#onSweep();
+    });
   }
 
   #onSweep(): void {
@@ -198,8 +218,8 @@ export class UdpDoor {
       this.counter.forget(asker);
       this.drop(asker);
     }
-    const idle = this.#waiting.size === 0 && this.#answered.size === 0;
-    this.#sweep = idle ? undefined : this.clock.after(this.time.udpSweepMs, () => this.#onSweep());
+    this.#sweep = undefined;
+    if (this.#waiting.size > 0 || this.#answered.size > 0) this.#armSweep();
   }
 }
 

@@ -81,6 +81,13 @@ export class ManualClock implements Clock {
     }
     this.#nowUs = endUs;
   }
+  /** The process is stopped this long: what was due meanwhile comes late, and once. */
+  stop(forMs: number): void {
+    this.#nowUs += forMs * 1000;
+    const due = this.#timers.filter(({ dueUs }) => dueUs <= this.#nowUs);
+    this.#timers = this.#timers.filter(({ dueUs }) => dueUs > this.#nowUs);
+    for (const { callback } of due) callback();
+  }
 }
 
 /** The logs that every behaviour is tried on. */

@@ -2,9 +2,11 @@
 // Goal: one TCP client, however odd, is served by the rules and disturbs nobody.
 // Method: streams that are no sockets, a core that the test plays, time that the test moves; real
 // sockets where the kernel's part matters.
+import { execFileSync } from "node:child_process";
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { edgeTime } from "../../../src/edges/edge-time.ts";
+import { boundMax, resolveBounds, type SyncdBounds } from "../../../src/edges/syncd/index.ts";
 import { encodeRequest } from "../../../src/wire/emulab-sync/index.ts";
 import {
   arrived,
@@ -77,6 +79,57 @@ test("a client that stalls in its request is closed after the deadline, and logg
   await until(() => syncd.counters.tcpOpen === 0, "closed");
   clock.advance(edgeTime.tcpSweepMs);
   expect(clock.pendingCount).toBe(0);
+});
+
+test("a server that was stopped reads what has come before it closes anybody", async () => {
+  // T4. Mutant: the late sweep closes; the request of the first is in the stream already.
+  const { syncd, core, clock } = playServer();
+  const prompt = askInside(syncd, new Uint8Array());
+  const stalled = askInside(syncd, whole.subarray(0, 40));
+  await turn();
+  prompt.stream.write(whole);
+  clock.stop(60_000);
+  const late = askInside(syncd, new Uint8Array());
+  await turn();
+  expect(core.kinds()).toEqual(["count-wait"]);
+  clock.advance(edgeTime.tcpSweepMs);
+  expect((await stalled.heard).bytes).toHaveLength(0);
+  await turn();
+  // Its age begins when it is taken up, not when the server was stopped.
+  expect(late.isOver).toBe(false);
+  core.release([1]);
+  expect(await prompt.value()).toBe(0);
+});
+
+test("a server that is always late ends the stalled all the same", async () => {
+  const { syncd, clock } = playServer();
+  const stalled = askInside(syncd, whole.subarray(0, 40));
+  await turn();
+  for (let index = 0; index < 8; index += 1) clock.stop(5_000);
+  expect((await stalled.heard).bytes).toHaveLength(0);
+});
+
+test("a server stopped behind byte 72 reads the last four before it takes the rest for 2003", async () => {
+  // T4. Mutant: the late timer of the hold decides.
+  const { syncd, core, clock } = playServer();
+  const client = askInside(syncd, whole.subarray(0, 72));
+  await turn();
+  client.stream.write(whole.subarray(72));
+  clock.stop(500);
+  await turn();
+  expect(core.commands).toMatchObject([{ kind: "count-wait", error: 9 }]);
+});
+
+test("over sockets: a process that stood still loses no request that has arrived", async () => {
+  const time = { ...edgeTime, tcpRequestMs: 200, tcpSweepMs: 50 };
+  const server = await startServer("memory log", { time });
+  const clients = await Promise.all([dial(server.syncd.port), dial(server.syncd.port)]);
+  await until(() => server.syncd.counters.tcpOpen === 2, "open");
+  for (const client of clients) client.stream.write(whole);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 800);
+  await arrived(server, 2);
+  await server.close();
+  expect(server.log.count("aborted")).toBe(0);
 });
 
 test("waiters are not subject to the request deadline", async () => {
@@ -271,6 +324,24 @@ test("a second server on the same port is refused with a message that says what 
   expect(port).not.toBe(server.syncd.port);
   await fallback.syncd.close();
   await server.close();
+});
+
+test("the sockets are as many and as large as the bounds say", async () => {
+  const bounds = { tcpListenersPerAddress: 2, tcpBacklog: 77, udpReceiveBufferBytes: 65_536 };
+  const server = await startServer("memory log", { bounds });
+  const list = (...options: string[]): string =>
+    execFileSync("ss", [...options, `sport = :${server.syncd.port}`], { encoding: "utf8" });
+  expect(list("-Hltn").match(/^LISTEN +\d+ +77 /gm)).toHaveLength(2);
+  // The kernel doubles what is asked for.
+  expect(list("-Hlunm")).toContain("rb131072");
+  await server.close();
+});
+
+test.each(Object.keys(boundMax) as (keyof SyncdBounds)[])("the bound %s has a range", (name) => {
+  expect(resolveBounds({ [name]: boundMax[name] })[name]).toBe(boundMax[name]);
+  for (const value of [0, 1.5, boundMax[name] + 1]) {
+    expect(() => resolveBounds({ [name]: value })).toThrow(`limit ${name} must be`);
+  }
 });
 
 test("an address that is not this machine's is refused with a message", async () => {

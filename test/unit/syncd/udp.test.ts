@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { edgeTime } from "../../../src/edges/edge-time.ts";
 import type { Asker, Counter } from "../../../src/edges/syncd/asker.ts";
-import { udpWaitersMax } from "../../../src/edges/syncd/bounds.ts";
+import { defaultBounds, resolveBounds } from "../../../src/edges/syncd/bounds.ts";
 import { UdpDoor } from "../../../src/edges/syncd/udp.ts";
 import {
   encodeLeave,
@@ -33,7 +33,7 @@ interface Sent {
   readonly hex: string;
 }
 
-function openDoor() {
+function openDoor(bounds = defaultBounds) {
   const clock = new ManualClock();
   const askers: Asker[] = [];
   const left: Asker[] = [];
@@ -54,7 +54,7 @@ function openDoor() {
     note: (line) => lines.push(line),
     detail: (line) => lines.push(line),
   };
-  const door = new UdpDoor({ counter, clock, time: edgeTime, keptCount: () => state.kept });
+  const door = new UdpDoor({ counter, clock, time: edgeTime, bounds, keptCount: () => state.kept });
   const receive = (bytes: Uint8Array, port = 5000, address = "10.0.0.9"): void => {
     const send = (reply: Buffer, toPort: number, to: string): void => {
       sent.push({ to: `${to}:${toPort}`, hex: reply.toString("hex") });
@@ -172,25 +172,62 @@ describe("UdpDoor", () => {
   });
 
   test("receive() takes udpWaitersMax waiters and drops one past it", () => {
-    const { door, askers, receive } = openDoor();
+    const { door, askers, lines, receive } = openDoor();
+    const { udpWaitersMax } = defaultBounds;
     for (let index = 0; index < udpWaitersMax; index += 1) {
       receive(datagram, 1 + (index % 65_000), `10.0.0.${Math.trunc(index / 65_000)}`);
     }
     expect(door.counters).toMatchObject({ requests: udpWaitersMax, dropped: 0 });
     receive(datagram, 7, "10.9.9.9");
     expect(door.counters.dropped).toBe(1);
+    expect(lines).toEqual([expect.stringContaining("raise it with --limit udpWaitersMax=VALUE")]);
     askers[0]?.answer(reply);
     receive(datagram, 7, "10.9.9.9");
     expect(door.counters).toMatchObject({ requests: udpWaitersMax + 1, dropped: 1 });
   });
 
-  test("without room in the core datagrams are kept up to a bound, then dropped", () => {
-    const { door, state, receive } = openDoor();
-    Object.assign(state, { hasRoom: false, kept: 262_143 });
+  test.each([defaultBounds, resolveBounds({ outboxDatagramsMax: 5 })])(
+    "without room in the core datagrams are kept up to a bound, then dropped",
+    (bounds) => {
+      const { door, state, lines, receive } = openDoor(bounds);
+      Object.assign(state, { hasRoom: false, kept: bounds.outboxDatagramsMax - 1 });
+      receive(datagram, 1);
+      state.kept = bounds.outboxDatagramsMax;
+      receive(datagram, 2);
+      expect(door.counters).toMatchObject({ requests: 1, dropped: 1 });
+      expect(lines[0]).toContain("--limit outboxDatagramsMax=VALUE");
+    },
+  );
+
+  test("a bound that is set is the bound: waiters", () => {
+    const { door, receive } = openDoor(resolveBounds({ udpWaitersMax: 2 }));
+    for (const port of [1, 2, 3]) receive(datagram, port);
+    expect(door.counters).toMatchObject({ requests: 2, dropped: 1 });
+  });
+
+  test("a bound that is set is the bound: answers kept, the oldest goes first", () => {
+    const { door, askers, sent, receive } = openDoor(resolveBounds({ udpAnswersMax: 2 }));
+    for (const port of [1, 2]) receive(datagram, port);
+    for (const asker of askers) asker.answer(reply);
     receive(datagram, 1);
-    state.kept = 262_144;
-    receive(datagram, 2);
-    expect(door.counters).toMatchObject({ requests: 1, dropped: 1 });
+    expect(sent).toHaveLength(3);
+    receive(datagram, 3);
+    askers[2]?.answer(reply);
+    expect(door.answeredCount).toBe(2);
+    receive(datagram, 1);
+    expect(door.counters).toMatchObject({ requests: 4, repeats: 1 });
+  });
+
+  test("a server that was stopped reads first, and then sees who is silent", () => {
+    // U4. Mutant: the late sweep removes; the repeats of the living are still in the socket.
+    const { door, clock, left, receive } = openDoor();
+    for (const port of [1, 2]) for (let copy = 0; copy < 2; copy += 1) receive(datagram, port);
+    clock.stop(60_000);
+    expect(left).toEqual([]);
+    receive(datagram, 1);
+    clock.advance(edgeTime.udpSweepMs);
+    expect(left).toHaveLength(1);
+    expect(door.waitingCount).toBe(1);
   });
 });
 
