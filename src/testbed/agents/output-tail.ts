@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The end of a program's output, for messages.
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, readSync } from "node:fs";
+import { openRegularFile } from "../nodes/regular-file.ts";
 
 /** The last `bytesMax` bytes of a file as text; `""` when it cannot be read. */
 export function readTail(file: string, bytesMax: number): string {
-  let descriptor: number | undefined;
+  const descriptor = openRegularFile(file, "read");
+  if (typeof descriptor === "string") return "";
   try {
-    descriptor = openSync(file, "r");
     const { size } = fstatSync(descriptor);
     const length = Math.min(size, bytesMax);
     const buffer = Buffer.alloc(length);
@@ -15,6 +16,6 @@ export function readTail(file: string, bytesMax: number): string {
   } catch {
     return "";
   } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
+    closeSync(descriptor);
   }
 }

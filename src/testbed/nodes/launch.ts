@@ -2,7 +2,7 @@
 // Starts one program and watches it to its end. The program is loaded first (a launcher that
 // blocks on a socket) and let go later, so that many can start at one instant.
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../host/clock.ts";
@@ -13,6 +13,7 @@ import type {
   SpawnSpec,
   StartError,
 } from "./node-backend.ts";
+import { openRegularFile } from "./regular-file.ts";
 import { LAUNCHER } from "./scripts.ts";
 
 /** How programs get into a node, and who wants to know of them. */
@@ -169,20 +170,26 @@ function explain(answer: string, spec: SpawnSpec, context: LaunchContext): strin
 }
 
 function openOutput(spec: SpawnSpec): { stdout: number; stderr: number } | StartError {
+  const stdout = openForAppend(spec.stdout);
+  if (typeof stdout === "string") return outputError(spec, stdout);
+  if (spec.stderr === spec.stdout) return { stdout, stderr: stdout };
+  const stderr = openForAppend(spec.stderr);
+  if (typeof stderr !== "string") return { stdout, stderr };
+  closeSync(stdout);
+  return outputError(spec, stderr);
+}
+
+function openForAppend(path: string): number | string {
   try {
-    mkdirSync(dirname(spec.stdout), { recursive: true });
-    const stdout = openSync(spec.stdout, "a");
-    if (spec.stderr === spec.stdout) return { stdout, stderr: stdout };
-    try {
-      mkdirSync(dirname(spec.stderr), { recursive: true });
-      return { stdout, stderr: openSync(spec.stderr, "a") };
-    } catch (error) {
-      closeSync(stdout);
-      throw error;
-    }
+    mkdirSync(dirname(path), { recursive: true });
   } catch (error) {
-    return { startError: `the output of ${spec.name} cannot be written: ${String(error)}` };
+    return String(error);
   }
+  return openRegularFile(path, "append");
+}
+
+function outputError(spec: SpawnSpec, why: string): StartError {
+  return { startError: `the output of ${spec.name} cannot be written: ${why}` };
 }
 
 function spawnLauncher(
