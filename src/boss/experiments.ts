@@ -194,6 +194,7 @@ export class Experiments {
     const swap = new Swap({
       ...{ experiment, file, runId, directory, seed, durationSeconds, stuckSeconds, tools },
       ...{ clock, coreLimits, limits, logger, run: this.#options.run },
+      tables: rows,
       projectFiles: dirname(file),
     });
     const row = this.#row(pid, eid);

@@ -5,7 +5,7 @@
 //   W1. `ended` resolves once, after the nodes are down and the files are written; never rejects.
 //   W2. A run that was asked to stop ends by `terminate`, as `$ns terminate` would end it.
 import type { Limits } from "../core/limits.ts";
-import type { Experiment } from "../experiment/index.ts";
+import type { Experiment, Tables } from "../experiment/index.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import { createRecordWriter } from "../testbed/record/record-writer.ts";
@@ -23,6 +23,8 @@ import { ProgressLog } from "./progress-log.ts";
 
 export interface SwapOptions {
   readonly experiment: Experiment;
+  /** Table rows of the file, for what nodes ask. */
+  readonly tables: Tables;
   /** Absolute path of the experiment file. */
   readonly file: string;
   readonly projectFiles: string;

@@ -9,6 +9,7 @@ import { type AgendaEvent, type AgendaLoad, clearedError } from "../core/command
 import type { EdgeEffect, Fire } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
 import { MemoryLog } from "../engine/memory-log.ts";
+import type { Tables } from "../experiment/index.ts";
 import type { Experiment } from "../experiment/model.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { CoreLink } from "../host/core-link.ts";
@@ -21,8 +22,10 @@ import { EventPerformer } from "./agents/event-performer.ts";
 import { Preloader } from "./agents/preloader.ts";
 import { ProgramAgent } from "./agents/program-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
-import { type NodeBackend, type NodeMode, startProcessNodes } from "./nodes/index.ts";
+import type { NodeBoot } from "./node-boot.ts";
+import type { NodeBackend, NodeMode } from "./nodes/index.ts";
 import type { EndedBy, RunEventBody, RunWatcher } from "./run-event.ts";
+import { bootRunNodes, startRunNodes, syncPort } from "./run-nodes.ts";
 import { StuckDetector } from "./stuck-detector.ts";
 import type { SyncServer } from "./sync-server.ts";
 import { startSyncServer } from "./sync-server.ts";
@@ -30,6 +33,8 @@ import { TimeBase } from "./time-base.ts";
 
 export interface RunOptions {
   readonly experiment: Experiment;
+  /** Table rows of the file, for what nodes ask and the model does not hold; YAML has none. */
+  readonly tables?: Tables | undefined;
   /** The experiment file, as the user named it. */
   readonly file: string;
   /** Directory of the experiment file, absolute: nodes see it as `/proj/<pid>/data`. */
@@ -53,10 +58,6 @@ export interface RunOptions {
   readonly interrupt: AbortSignal;
 }
 
-/** Port of the sync server, on addresses that belong to the run. [EMULAB-SYNC 1] */
-const syncPort = 16534;
-const domain = "muster.local";
-
 interface Ending {
   readonly endedBy: EndedBy;
   readonly error: { readonly code: string; readonly message: string } | null;
@@ -76,6 +77,7 @@ class Run {
   #held: { readonly body: RunEventBody; readonly monotonicUs: number }[] = [];
   #backend: NodeBackend | undefined;
   #syncServer: SyncServer | undefined;
+  #boot: NodeBoot | undefined;
   #programs: ProgramAgent | undefined;
   #performer: EventPerformer | undefined;
   #listener: LinkListener | undefined;
@@ -141,10 +143,9 @@ class Run {
     const admitted = experiment.syncServer === undefined ? [] : [{ edge, secret, rights }];
     this.#listener = new LinkListener({ host: this.#host, admitted, logger });
     await this.#listener.listen(address);
-    const backend = await this.#startNodes();
+    const backend = await startRunNodes(this.#options, (body) => this.#say(body));
     this.#backend = backend;
     this.#sayStarted(backend);
-    for (const { name } of experiment.nodes) this.#say({ type: "node-up", node: name });
     this.#programs = new ProgramAgent({
       backend,
       programs: experiment.programs,
@@ -164,6 +165,8 @@ class Run {
       onMessage: (text) => this.#say({ type: "message", level: "info", node: null, text }),
     });
     await this.#startSyncServer(backend, { address, secret });
+    if (this.#ending !== undefined) return;
+    this.#boot = await bootRunNodes(this.#options, backend, (body) => this.#say(body));
   }
 
   async #startSyncServer(
@@ -185,35 +188,6 @@ class Run {
       onUnexpectedEnd: (message) => {
         this.#end({ endedBy: "failure", error: { code: "SYNC_SERVER_ENDED", message } });
       },
-    });
-  }
-
-  #startNodes(): Promise<NodeBackend> {
-    const { experiment, runId, seed, out, tools, clock, projectFiles, nodeMode } = this.#options;
-    const { pid, eid, links, syncServer } = experiment;
-    const environment = [
-      ...experiment.environment,
-      ["MUSTER_SEED", String(seed)] as const,
-      // On loopback addresses cannot say whether a node is the server's own. [EMULAB-SYNC 4 -m]
-      ["MUSTER_SYNC_NODE", syncServer ?? ""] as const,
-    ];
-    return startProcessNodes({
-      runId,
-      pid,
-      eid,
-      domain,
-      seed,
-      out,
-      environment,
-      links,
-      syncServer,
-      syncPort,
-      tools,
-      clock,
-      projectFiles,
-      nodes: experiment.nodes.map(({ name }) => ({ name, links: linksOf(experiment, name) })),
-      ...(nodeMode === undefined ? {} : { mode: nodeMode }),
-      onMessage: (level, node, text) => this.#say({ type: "message", level, node, text }),
     });
   }
 
@@ -306,6 +280,7 @@ class Run {
     await this.#link?.close();
     await this.#programs?.stopAll();
     this.#syncServer?.stop();
+    this.#boot?.stop();
     await this.#backend?.stop();
     this.#listener?.close();
     this.#barriers.stop();
@@ -354,14 +329,6 @@ const interrupted: Ending = {
   endedBy: "interrupt",
   error: { code: "INTERRUPTED", message: "the run was interrupted before it had ended" },
 };
-
-function linksOf(experiment: Experiment, node: string): { link: string; experiment: string }[] {
-  return experiment.links
-    .flatMap((link) => link.members.map((member) => ({ link: link.name, member })))
-    .filter(({ member }) => member.node === node)
-    .sort((a, b) => a.member.port - b.member.port)
-    .map(({ link, member }) => ({ link, experiment: member.address }));
-}
 
 /** What was said before time 0 was known carries monotonic times; they are turned now. */
 function rebase(body: RunEventBody, time: TimeBase): RunEventBody {

@@ -112,13 +112,14 @@ describe.each(modes)("a node in %s mode", (mode) => {
     expect(kept.some((path) => path.includes("litter"))).toBe(false);
   });
 
-  test("finds the sync server in its boot file, at an address of its own", async () => {
+  test("is told whom to ask and its own name, and the rest only when it boots", async () => {
     backend = await startNodes(out, { mode });
-    const read = `IFS=: read -r host port <"$MUSTER_BOOT/syncserver"; getent ahostsv4 "$host" || echo "$host"; echo "$port"`;
     for (const name of ["node0", "node1"]) {
-      const { stdout } = await runOn(backend, name, read);
-      expect(stdout.split(/\s/)[0]).toBe(node(name).calledAt);
-      expect(stdout.trim().split("\n").at(-1)).toBe("16534");
+      const { stdout } = await runOn(backend, name, 'cd "$MUSTER_BOOT"; head *');
+      expect(stdout).toBe(
+        `==> bossnode <==\n${node(name).calledAt}\n\n==> mydomain <==\nmuster.local\n\n` +
+          `==> realname <==\n${name}\n`,
+      );
     }
     expect(node("node0").calledAt).not.toBe(node("node1").calledAt);
   });
@@ -322,9 +323,9 @@ describe.runIf(modes.includes("namespace"))("the file system of a node in namesp
     const ids = await runOn(
       backend,
       "node0",
-      "cat /var/emulab/boot/nickname; ls /.muster; ls -d /users/$USER",
+      "cat /var/emulab/boot/realname; ls /.muster; ls -d /users/$USER",
     );
-    expect(ids.stdout).toMatch(/^node0\.exp\.proj\n\/users\/\S+\n$/);
+    expect(ids.stdout).toMatch(/^node0\n\/users\/\S+\n$/);
   });
 
   test("shows the rest of this machine, and what Muster needs below /tmp", async () => {
@@ -400,7 +401,7 @@ describe("a machine that forbids namespaces", () => {
 
   test.runIf(modes.includes("namespace"))("gets environment mode and hears why", async () => {
     const host = new Host(
-      { ...request, out, programs: [["sh", "-c", 'test "$(cat $MUSTER_BOOT/nodeid)" = $NODE']] },
+      { ...request, out, programs: [["sh", "-c", 'test "$(cat $MUSTER_BOOT/realname)" = $NODE']] },
       container,
     );
     const up = await host.answer("up");

@@ -3,6 +3,7 @@
 // writes the files of the run.
 import { resolve } from "node:path";
 import type { Limits } from "../../core/limits.ts";
+import type { Tables } from "../../experiment/index.ts";
 import type { Experiment } from "../../experiment/model.ts";
 import { systemClock } from "../../host/clock.ts";
 import { newRunId } from "../../host/ids.ts";
@@ -30,6 +31,8 @@ export interface RunOnceOptions {
   readonly argv: RunArguments;
   readonly run: SeriesRun;
   readonly experiment: Experiment;
+  /** Table rows of the file, where it has any. */
+  readonly tables: Tables | undefined;
   readonly limits: Limits;
   /** Where the results go; exists and is empty. */
   readonly directory: string;
@@ -38,7 +41,7 @@ export interface RunOnceOptions {
 }
 
 export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
-  const { argv, run, experiment, limits, directory, signals } = options;
+  const { argv, run, experiment, tables, limits, directory, signals } = options;
   const builder = createResultBuilder({ experiment });
   const progress = createDisplay(options);
   const record = createRecordWriter({
@@ -53,6 +56,7 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
   };
   await runExperiment({
     experiment,
+    tables,
     file: argv.file,
     projectFiles: projectFilesOf(argv.file),
     runId: newRunId(),

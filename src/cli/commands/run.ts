@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import type { Limits } from "../../core/limits.ts";
 import { defaultLimits, resolveLimits } from "../../core/limits.ts";
-import { type Experiment, formatDiagnostic } from "../../experiment/index.ts";
+import { type Experiment, formatDiagnostic, type Tables } from "../../experiment/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import { newIncarnation, newRunId } from "../../host/ids.ts";
 import type { RunResult } from "../../testbed/record/result-model.ts";
@@ -20,6 +20,13 @@ import { runOnce } from "./run-once.ts";
 import type { SeriesRun } from "./series.ts";
 import { planSeries } from "./series.ts";
 
+/** A run of the series and what its file says. */
+interface LoadedRun {
+  readonly run: SeriesRun;
+  readonly experiment: Experiment;
+  readonly tables: Tables | undefined;
+}
+
 /** @returns the exit status. @throws CommandError for what is the user's to mend. */
 export async function runCommand(argv: RunArguments, io: CommandIo): Promise<number> {
   if (argv.nodes === "netns") {
@@ -32,18 +39,19 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
   const seed = argv.seed ?? newIncarnation() % 2 ** 31;
   const series = planSeries(argv.set, argv.repeat, seed);
   // Every file of the series is read before anything is started: no half series for a typing error.
-  const loaded: { run: SeriesRun; experiment: Experiment }[] = [];
+  const loaded: LoadedRun[] = [];
   const said = new Set<string>();
-  for (const run of series) loaded.push({ run, experiment: await load(argv, run, io, said) });
-  const first = loaded[0] as { run: SeriesRun; experiment: Experiment };
+  for (const run of series) loaded.push({ run, ...(await load(argv, run, io, said)) });
+  const first = loaded[0] as LoadedRun;
   const out = makeOutputDirectory(argv.out ?? defaultOutput(first.experiment.eid));
   const signals = new StopSignals();
   const results: { run: SeriesRun; directory: string; result: RunResult }[] = [];
   try {
-    for (const { run, experiment } of loaded) {
+    for (const { run, experiment, tables } of loaded) {
       const directory = series.length === 1 ? out : makeOutputDirectory(join(out, run.directory));
       if (series.length > 1 && !argv.json) io.stdout(`\n${run.title}\n`);
-      const result = await runOnce({ argv, run, experiment, limits, directory, signals, io });
+      const what = { argv, run, experiment, tables, limits, directory, signals, io };
+      const result = await runOnce(what);
       results.push({ run, directory, result });
       if (signals.received !== undefined) break;
     }
@@ -63,7 +71,7 @@ async function load(
   run: SeriesRun,
   io: CommandIo,
   said: Set<string>,
-): Promise<Experiment> {
+): Promise<Omit<LoadedRun, "run">> {
   const options = {
     forRun: true,
     set: run.set,
@@ -82,7 +90,8 @@ async function load(
     if (!said.has(text)) io.stderr(text);
     said.add(text);
   }
-  if (loaded.experiment !== undefined) return loaded.experiment;
+  const { experiment, rows: tables } = loaded;
+  if (experiment !== undefined) return { experiment, tables };
   const errors = loaded.diagnostics.filter(({ severity }) => severity === "error").length;
   throw new CommandError(
     exitCodes.refused,

@@ -30,7 +30,6 @@ export interface BackendOptions {
   readonly nodes: readonly NodePlan[];
   readonly links: readonly Link[];
   readonly syncServer: string | undefined;
-  readonly syncPort: number;
   /** `opt(NAME)` values of the file, in order. */
   readonly environment: readonly (readonly [name: string, value: string])[];
   /** Command name on the nodes -> executable of this machine. */
@@ -94,7 +93,7 @@ export interface RunningNode {
   readonly name: string;
   /** The control address first, then one per link address of the file. */
   readonly addresses: readonly NodeAddress[];
-  /** Where this node's clients call the sync server: who calls there is this node. */
+  /** Where this node calls the servers of the run: who calls there is this node. */
   readonly calledAt: string;
   /** Directories of this machine. */
   readonly hostPath: {

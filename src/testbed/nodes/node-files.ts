@@ -11,7 +11,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeAddresses } from "./addresses.ts";
 import { formatHostsFile, type HostsRow, planHostsRows } from "./hosts-file.ts";
-import type { BackendOptions, NodeMode, NodePlan } from "./node-backend.ts";
+import type { BackendOptions, NodePlan } from "./node-backend.ts";
 
 /** Directories of one node, as paths of this machine. */
 export interface NodeDirectories {
@@ -102,26 +102,17 @@ export function writeBootFiles(
   }
 }
 
-/** The text of a node's boot files, by name. [EMULAB-TMCD, files of the node] */
+/** What a node is given when it is installed; the rest it asks for. [EMULAB-TMCD 5] */
 export function planBootFiles(
   options: BackendOptions,
-  mode: NodeMode,
   node: string,
   addresses: NodeAddresses,
 ): Readonly<Record<string, string>> {
-  const suffix = controlSuffix(options);
-  const files: Record<string, string> = {
-    nickname: `${node}.${options.eid}.${options.pid}\n`,
-    nodeid: `${node}\n`,
+  return {
+    bossnode: `${addresses.calledAt}\n`,
     realname: `${node}\n`,
     mydomain: `${options.domain}\n`,
   };
-  if (options.syncServer !== undefined) {
-    // A name would do only where the hosts file is the node's own.
-    const host = mode === "namespace" ? `${options.syncServer}.${suffix}` : addresses.calledAt;
-    files["syncserver"] = `${host}:${options.syncPort}\n`;
-  }
-  return files;
 }
 
 /** The hosts file of a node, and the address its own bare name stands for. */

@@ -92,7 +92,7 @@ async function bringUp(parts: Parts): Promise<NodeBackend> {
   const programs = new RunPrograms(options.clock, reaper);
   const nodes = new Map(
     drafts.map((draft) => {
-      writeBootFiles(draft.directories, planBootFiles(options, mode, draft.name, draft.addresses));
+      writeBootFiles(draft.directories, planBootFiles(options, draft.name, draft.addresses));
       const node = new ProcessNode({
         ...draft,
         environment: environmentOf(options, run, draft, mode, user),

@@ -47,7 +47,6 @@ export async function startNodes(
     ],
     links: [],
     syncServer: "node0",
-    syncPort: 16534,
     environment: [],
     tools: {},
     clock: systemClock,

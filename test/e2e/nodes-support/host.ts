@@ -49,7 +49,6 @@ async function main(request: HostRequest): Promise<void> {
     })),
     links: [],
     syncServer: "node0",
-    syncPort: 16534,
     environment: [],
     tools: {},
     ...(request.mode === "" ? {} : { mode: request.mode }),

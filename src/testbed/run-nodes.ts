@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// The nodes of a run: what the back end and the boot are told about the experiment. Decides
+// nothing; both get the same names, port and environment from here.
+import type { Experiment } from "../experiment/model.ts";
+import { newSecret } from "../host/ids.ts";
+import { bootNodes, type NodeBoot } from "./node-boot.ts";
+import { type NodeBackend, startProcessNodes } from "./nodes/index.ts";
+import type { RunOptions } from "./run.ts";
+import type { RunEventBody } from "./run-event.ts";
+
+/** Port of the sync server, on addresses that belong to the run. [EMULAB-SYNC 1] */
+export const syncPort = 16534;
+const domain = "muster.local";
+
+type Say = (body: RunEventBody) => void;
+
+/** Machines, without what they learn when they boot. @throws NodesError */
+export function startRunNodes(options: RunOptions, say: Say): Promise<NodeBackend> {
+  const { experiment, runId, seed, out, tools, clock, projectFiles, nodeMode } = options;
+  const { pid, eid, links, syncServer } = experiment;
+  const environment = [
+    ...environmentOf(options),
+    // On loopback addresses cannot say whether a node is the server's own. [EMULAB-SYNC 4 -m]
+    ["MUSTER_SYNC_NODE", syncServer ?? ""] as const,
+  ];
+  return startProcessNodes({
+    ...{ runId, pid, eid, domain, seed, out, environment, links, syncServer, tools, clock },
+    projectFiles,
+    nodes: experiment.nodes.map(({ name }) => ({ name, links: linksOf(experiment, name) })),
+    ...(nodeMode === undefined ? {} : { mode: nodeMode }),
+    onMessage: (level, node, text) => say({ type: "message", level, node, text }),
+  });
+}
+
+/** The boot; says `node-up` for each node that reports that it is up. @throws Error */
+export function bootRunNodes(
+  options: RunOptions,
+  backend: NodeBackend,
+  say: Say,
+): Promise<NodeBoot> {
+  const { experiment, tables, clock, logger, interrupt } = options;
+  return bootNodes({
+    ...{ backend, experiment, domain, syncPort, clock, logger, interrupt },
+    ...(tables === undefined ? {} : { tables }),
+    eventKey: newSecret(),
+    environment: environmentOf(options),
+    onUp: (node) => say({ type: "node-up", node }),
+  });
+}
+
+/** What programs see besides what the node gives them, and `userenv` answers. */
+function environmentOf({ experiment, seed }: RunOptions): (readonly [string, string])[] {
+  return [...experiment.environment, ["MUSTER_SEED", String(seed)]];
+}
+
+function linksOf(experiment: Experiment, node: string): { link: string; experiment: string }[] {
+  return experiment.links
+    .flatMap((link) => link.members.map((member) => ({ link: link.name, member })))
+    .filter(({ member }) => member.node === node)
+    .sort((a, b) => a.member.port - b.member.port)
+    .map(({ link, member }) => ({ link, experiment: member.address }));
+}
