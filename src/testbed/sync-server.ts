@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The sync server of a run: `emulab-syncd` started on the node that the experiment chose. There it
 // is an edge of the run's core (D14): it holds the sockets, the core holds the barriers.
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Clock } from "../host/clock.ts";
+import type { Cancel, Clock } from "../host/clock.ts";
 import type { Host } from "../host/host.ts";
 import { readTail } from "./agents/output-tail.ts";
-import type { NodeBackend } from "./nodes/index.ts";
+import type { ExitStatus, NodeBackend, NodeProcess, RunningNode } from "./nodes/index.ts";
+import { VIEW } from "./nodes/node-view.ts";
 
 export interface SyncServerOptions {
   readonly backend: NodeBackend;
@@ -30,6 +32,8 @@ export interface SyncServer {
 
 /** Longest wait for the server to listen. */
 const startMsMax = 15_000;
+/** The file that hands the secret over: an environment can be read for as long as a process lives. */
+const secretName = "core-secret";
 
 /**
  * Starts the server and waits until it listens: it attaches to the core only then.
@@ -43,60 +47,90 @@ export async function startSyncServer(options: SyncServerOptions): Promise<SyncS
     [...backend.nodes.values()].map((client) => [client.calledAt, client.name]),
   );
   const logFile = join(node.hostPath.localLogs, "emulab-syncd.log");
-  const started = waitForEdge(options);
-  const spawned = await node.spawn({
-    name: "emulab-syncd",
-    argv: [executable, "-d", "-p", String(port)],
-    directory: "",
-    environment: {
-      MUSTER_CORE_SOCKET: options.socket,
-      MUSTER_CORE_SECRET: options.secret,
-      MUSTER_SYNCD_ADDRESSES: JSON.stringify(addresses),
-      MUSTER_SCOPE: options.scope,
-    },
-    stdout: logFile,
-    stderr: logFile,
-  });
-  if ("startError" in spawned) throw new Error(`the sync server: ${spawned.startError}`);
+  // No program of the experiment runs before the server has read the file and removed it.
+  const secretFile = join(node.hostPath.boot, secretName);
+  writeFileSync(secretFile, options.secret, { mode: 0o600, flag: "wx" });
+  const edge = waitForEdge(options);
+  try {
+    const spawned = await node.spawn({
+      name: "emulab-syncd",
+      argv: [executable, "-d", "-p", String(port)],
+      directory: "",
+      environment: {
+        MUSTER_CORE_SOCKET: options.socket,
+        MUSTER_CORE_SECRET_FILE: join(bootSeenBy(backend, node), secretName),
+        MUSTER_SYNCD_ADDRESSES: JSON.stringify(addresses),
+        MUSTER_SCOPE: options.scope,
+      },
+      stdout: logFile,
+      stderr: logFile,
+    });
+    if ("startError" in spawned) throw new Error(`the sync server: ${spawned.startError}`);
+    return await watchServer(spawned, { ...options, logFile, attached: edge.attached });
+  } finally {
+    edge.cancel();
+    rmSync(secretFile, { force: true });
+  }
+}
+
+interface Watched extends SyncServerOptions {
+  readonly logFile: string;
+  readonly attached: Promise<void>;
+}
+
+async function watchServer(server: NodeProcess, watched: Watched): Promise<SyncServer> {
+  const { node, logFile, attached, onUnexpectedEnd } = watched;
   let stopping = false;
-  const describeEnd = (status: Awaited<typeof spawned.done>): string => {
+  const describeEnd = (status: ExitStatus): string => {
     const how =
       status.signal === null
         ? `ended with exit code ${status.exitCode}: ${lastLine(readTail(logFile, 1_000))}`
         : `was ended by ${status.signal}`;
-    return `the sync server on ${name} ${how}; what it said before: ${logFile}`;
+    return `the sync server on ${node} ${how}; what it said before: ${logFile}`;
   };
-  const early = spawned.done.then((status) => Promise.reject(new Error(describeEnd(status))));
+  const early = server.done.then((status) => Promise.reject(new Error(describeEnd(status))));
   early.catch(() => undefined);
-  await Promise.race([started, early]);
-  void spawned.done.then((status) => {
-    if (!stopping) options.onUnexpectedEnd(describeEnd(status));
+  await Promise.race([attached, early]);
+  void server.done.then((status) => {
+    if (!stopping) onUnexpectedEnd(describeEnd(status));
   });
   return {
     stop() {
       stopping = true;
-      spawned.signal("SIGTERM", "process");
+      server.signal("SIGTERM", "process");
     },
   };
+}
+
+/** Where programs of the node see its boot directory. */
+function bootSeenBy({ mode }: NodeBackend, node: RunningNode): string {
+  return mode === "namespace" ? VIEW.boot : node.hostPath.boot;
 }
 
 function lastLine(text: string): string {
   return text.trimEnd().split("\n").at(-1) ?? "";
 }
 
-/** Resolves when an edge of another process has attached to the core. */
-function waitForEdge({ host, clock, node }: SyncServerOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(startMsMax, () => {
-      stopObserving();
-      reject(new Error(`the sync server on ${node} did not listen within ${startMsMax / 1000} s`));
-    });
-    const stopObserving = host.observe(({ entry }) => {
-      const isHere = entry.batches.some(({ edge }) => edge.endsWith("/syncd"));
-      if (!isHere) return;
-      cancel();
-      stopObserving();
-      resolve();
-    });
+interface EdgeWait {
+  /** Resolves when the edge has attached to the core, rejects when it takes too long. */
+  readonly attached: Promise<void>;
+  /** Leaves neither a timer nor an observer; `attached` stays as it is. */
+  readonly cancel: Cancel;
+}
+
+function waitForEdge({ host, clock, node }: SyncServerOptions): EdgeWait {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const cancelTimer = clock.after(startMsMax, () => {
+    reject(new Error(`the sync server on ${node} did not listen within ${startMsMax / 1000} s`));
   });
+  const stopObserving = host.observe(({ entry }) => {
+    if (entry.batches.some(({ edge }) => edge === `${node}/syncd`)) resolve();
+  });
+  // Nobody may be waiting yet when the time is over.
+  promise.catch(() => undefined);
+  const cancel = (): void => {
+    cancelTimer();
+    stopObserving();
+  };
+  return { attached: promise, cancel };
 }
