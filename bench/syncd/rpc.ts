@@ -70,6 +70,10 @@ export class Remote {
     });
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   call<Result>(method: string, argument = 0): Promise<Result> {
     this.#lastId += 1;
     const id = this.#lastId;

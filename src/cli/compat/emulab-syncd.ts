@@ -3,9 +3,9 @@
 // started inside one (D14). [EMULAB-SYNC 1]
 //
 // In a run the environment says so: MUSTER_CORE_SOCKET (the core's UNIX socket),
-// MUSTER_CORE_SECRET or a file that holds it, MUSTER_CORE_SECRET_FILE, MUSTER_SCOPE, MUSTER_NODE, and
-// MUSTER_SYNCD_ADDRESSES, a JSON object from the loopback address that a node is told to the name of
-// that node: the address called at tells who calls.
+// MUSTER_CORE_SECRET or a file that holds it, MUSTER_CORE_SECRET_FILE, MUSTER_SCOPE, MUSTER_NODE,
+// and MUSTER_SYNCD_ADDRESSES, a JSON object from the loopback address that a node is told to the
+// name of that node: the address called at tells who calls.
 import { spawn } from "node:child_process";
 import { readFileSync, unlinkSync } from "node:fs";
 import { resolve } from "node:path";
