@@ -186,9 +186,9 @@ export class UdpDoor {
 
   #drop(source: DatagramSource, name: keyof SyncdBounds): void {
     this.#counts.dropped += 1;
-    this.counter.detail(
-      `dropped a datagram from ${source.address}:${source.port}/udp: limit ${name} (${this.#bounds[name]}) reached; raise it with --limit ${name}=VALUE`,
-    );
+    const limit = `limit ${name} (${this.#bounds[name]}) reached`;
+    const advice = `${limit}; raise it with --limit ${name}=VALUE`;
+    this.counter.detail(`dropped a datagram from ${source.address}:${source.port}/udp: ${advice}`);
   }
 
   #refuse(source: DatagramSource, message: string): void {

@@ -87,8 +87,9 @@ test("a server that was stopped reads what has come before it closes anybody", a
   const prompt = askInside(syncd, new Uint8Array());
   const stalled = askInside(syncd, whole.subarray(0, 40));
   await turn();
-  prompt.stream.write(whole);
+  // The timers come first, then the sockets.
   clock.stop(60_000);
+  prompt.stream.write(whole);
   const late = askInside(syncd, new Uint8Array());
   await turn();
   expect(core.kinds()).toEqual(["count-wait"]);
@@ -114,8 +115,8 @@ test("a server stopped behind byte 72 reads the last four before it takes the re
   const { syncd, core, clock } = playServer();
   const client = askInside(syncd, whole.subarray(0, 72));
   await turn();
-  client.stream.write(whole.subarray(72));
   clock.stop(500);
+  client.stream.write(whole.subarray(72));
   await turn();
   expect(core.commands).toMatchObject([{ kind: "count-wait", error: 9 }]);
 });
