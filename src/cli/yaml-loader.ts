@@ -27,6 +27,7 @@ import {
   yamlDepthMax,
   yamlNodesMax,
 } from "../experiment/index.ts";
+import { preScan } from "./yaml-pre-scan.ts";
 
 /** What the text of a file gives. */
 export interface YamlText {
@@ -77,6 +78,12 @@ export function parseYamlText(source: string, file: string): YamlText {
     reader.error(0, "FILE_TOO_LARGE", `the file is larger than ${fileBytesMax} bytes`);
     return { tree: undefined, diagnostics: reader.diagnostics };
   }
+  const fault = preScan(source);
+  if (fault !== undefined) {
+    noteLines(source, fault.offset, lines);
+    reader.error(fault.offset, fault.code, fault.message);
+    return { tree: undefined, diagnostics: reader.diagnostics };
+  }
   try {
     // Unique keys are checked by the reader: the package compares each key with every other.
     const document = parseDocument(source, {
@@ -97,6 +104,14 @@ export function parseYamlText(source: string, file: string): YamlText {
     if (!(error instanceof RangeError)) throw error;
     reader.error(0, "YAML_DEPTH", `more than ${yamlDepthMax} lists and maps inside each other`);
     return { tree: undefined, diagnostics: reader.diagnostics };
+  }
+}
+
+/** Tells the counter of the lines up to a place: without the package's reading it knows none. */
+function noteLines(source: string, end: number, lines: LineCounter): void {
+  lines.addNewLine(0);
+  for (let at = source.indexOf("\n"); at >= 0 && at < end; at = source.indexOf("\n", at + 1)) {
+    lines.addNewLine(at + 1);
   }
 }
 

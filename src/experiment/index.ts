@@ -18,7 +18,7 @@ export { type ParseOptions, type ParseResult, parseNsFile } from "./parse.ts";
 export { type NsText, printNs } from "./print-ns.ts";
 export { type CatalogueResult, parseCatalogue } from "./read-catalogue.ts";
 export { findCycles, notYet } from "./validate.ts";
-export { yamlDepthMax, yamlNodesMax } from "./yaml/limits.ts";
+export { yamlDepthMax, yamlMarksMax, yamlNodesMax, yamlOpenMax } from "./yaml/limits.ts";
 export { printYaml } from "./yaml/print.ts";
 export { parseYamlExperiment, type YamlParseOptions } from "./yaml/read.ts";
 export { experimentSchema, type JsonSchema } from "./yaml/schema.ts";

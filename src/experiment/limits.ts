@@ -20,6 +20,9 @@ export const variableOverheadBytes: number = 256;
 /** Bytes charged for one word of a script that was read but not yet run. */
 export const wordOverheadBytes: number = 128;
 
+/** Bytes charged for an element of a list besides its text, while the list is taken apart. */
+export const elementOverheadBytes: number = 16;
+
 /** Nested scripts: procedures, bodies, command substitutions, parentheses in expressions. */
 export const tclDepthMax: number = 200;
 

@@ -95,6 +95,13 @@ export function parseNsFile(source: string, given: ParseOptions): ParseResult {
     });
     return resultOf(diagnostics, undefined, "");
   }
+  const binary = source.indexOf("\0");
+  if (binary >= 0) {
+    const message = "this is not a text file";
+    const hint = "Name the experiment file; it may be UTF-8 or Latin-1.";
+    diagnostics.add(base + binary, { severity: "error", code: "NOT_TEXT", message, hint });
+    return resultOf(diagnostics, undefined, "");
+  }
   const interp = new Interpreter(sources);
   for (const definition of tclCommands) interp.define(definition);
   const context = new NsContext(interp, diagnostics, { ...options, resolve: options.resolve });
@@ -138,7 +145,17 @@ class FileRun {
     context.interp.scopes.variableHint = (name) => nearVariable(context.interp, name);
   }
 
+  /** Runs the whole file; nesting that the bounds let through ends at the stack's own. */
   run(presets: readonly (readonly [string, string])[]): void {
+    try {
+      this.#runAll(presets);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.#addError(stackError());
+    }
+  }
+
+  #runAll(presets: readonly (readonly [string, string])[]): void {
     const { interp } = this.#context;
     for (const [name, value] of presets) {
       interp.set(name, value);
@@ -177,9 +194,11 @@ class FileRun {
       if (interp.code === completion.return && interp.exited === undefined) this.#stopped = true;
       interp.code = completion.ok;
     } catch (error) {
-      if (!(error instanceof TclError)) throw error;
+      const known = error instanceof RangeError ? stackError() : error;
+      if (!(known instanceof TclError)) throw error;
+      if (known.offset < 0) known.offset = locateIn(script.origin, command.start);
       interp.code = completion.ok;
-      this.#fail(script, error);
+      this.#fail(script, known);
     }
   }
 
@@ -222,6 +241,11 @@ class FileRun {
     const message = "No 'Simulator run' statement found.";
     context.diagnostics.add(end, { severity: "error", code: "NS_NO_RUN", message, hint });
   }
+}
+
+function stackError(): TclLimitError {
+  const message = "scripts, expressions and brackets are nested too deeply to be read";
+  return new TclLimitError("TCL_DEPTH", message, { hint: "Split the line into several." });
 }
 
 function missingName(message: string): string {

@@ -119,16 +119,50 @@ function readTernary(reader: Reader): Node {
 function readBinary(reader: Reader, level: number): Node {
   const operators = precedence[level];
   if (operators === undefined) return readPower(reader);
-  let left = readBinary(reader, level + 1);
+  const first = readBinary(reader, level + 1);
+  const links: ChainLink[] = [];
   for (;;) {
     skipSpace(reader);
     const operator = operators.find((candidate) => isOperatorAt(reader, candidate));
-    if (operator === undefined) return left;
+    if (operator === undefined) return chainNode(first, links);
     const offset = locateIn(reader.origin, reader.pos);
     reader.pos += operator.length;
-    const right = readBinary(reader, level + 1);
-    left = binaryNode(operator, left, right, offset);
+    links.push({ operator, right: readBinary(reader, level + 1), offset });
   }
+}
+
+interface ChainLink {
+  readonly operator: string;
+  readonly right: Node;
+  readonly offset: number;
+}
+
+/** Operators of one level up to which each is called by the next one. */
+const nestedLinksMax = 8;
+
+/** `a + b - c ...`: from left to right. A long chain is a loop: it must not use up the stack. */
+function chainNode(first: Node, links: readonly ChainLink[]): Node {
+  if (links.length <= nestedLinksMax) {
+    return links.reduce(
+      (left, { operator, right, offset }) => binaryNode(operator, left, right, offset),
+      first,
+    );
+  }
+  // Every operator reads its left side before anything else runs, so one place serves them all.
+  let held: ExpressionValue = 0;
+  const left: Node = () => held;
+  const nodes = links.map(({ operator, right, offset }) => {
+    return binaryNode(operator, left, right, offset);
+  });
+  return (interp) => {
+    let value = first(interp);
+    interp.step(nodes.length >> 3);
+    for (const node of nodes) {
+      held = value;
+      value = node(interp);
+    }
+    return value;
+  };
 }
 
 function isOperatorAt(reader: Reader, operator: string): boolean {

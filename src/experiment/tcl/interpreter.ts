@@ -8,6 +8,7 @@
 //   T3. An error carries the source offset of the innermost word at fault.
 
 import {
+  elementOverheadBytes,
   outputBytesMax,
   scanBytes,
   stepBytes,
@@ -18,7 +19,7 @@ import {
 import { CodeCache } from "./code-cache.ts";
 import { TclError, TclLimitError } from "./error.ts";
 import { compileExpression, type Expression } from "./expression.ts";
-import { formatList, parseList } from "./list.ts";
+import { formatList, listReportElements, parseList } from "./list.ts";
 import { locateIn, type Origin, type SourceMap } from "./origin.ts";
 import { parseScript } from "./parser.ts";
 import { Scopes } from "./scopes.ts";
@@ -346,15 +347,31 @@ export class Interpreter {
     if (text.length < 64) return parseList(text);
     if (this.#listText === text) return this.#listElements;
     this.scan(text.length);
-    this.#listElements = parseList(text);
+    this.#listElements = parseList(text, this.#chargeElements);
     this.#listText = text;
     return this.#listElements;
   }
 
-  /** A list of these elements, charged by their number: quoting looks at each of them. */
+  /** T1, T2: taking a list apart makes a value of each element. */
+  readonly #chargeElements = (count: number): void => {
+    this.step(listReportElements);
+    this.memory.reserve(count * elementOverheadBytes);
+  };
+
+  /** A list of these elements: quoting looks at each of their characters. */
   formatList(elements: readonly string[]): string {
-    this.step(elements.length >> 1);
+    let characters = 0;
+    for (const element of elements) characters += element.length;
+    // At worst each character is escaped, which takes it apart from the others.
+    this.step((elements.length >> 1) + (characters >> (characters > stepBytes ? 2 : 4)));
+    if (elements.length > listReportElements) this.reserveElements(elements.length, characters);
+    if (characters > stepBytes) this.memory.reserve(characters * 4);
     return formatList(elements);
+  }
+
+  /** T2: room for a list of so many elements. @throws TclLimitError `TCL_MEMORY` */
+  reserveElements(count: number, characters: number): void {
+    this.memory.reserve(count * elementOverheadBytes + characters);
   }
 
   /** T1: charges for a command that looks at each of so many characters. */

@@ -4,11 +4,15 @@
 import { readBackslash } from "./backslash.ts";
 import { TclError } from "./error.ts";
 
+/** Elements after which a reader of a list tells its caller how many there are. */
+export const listReportElements = 4_096;
+
 /**
  * Splits a list into its elements.
+ * @param onMore is told of the number of elements so far, now and then, and may throw
  * @throws TclError `TCL_LIST` when braces or quotes do not close, or text follows a closing one.
  */
-export function parseList(text: string): string[] {
+export function parseList(text: string, onMore?: (count: number) => void): string[] {
   const elements: string[] = [];
   let at = skipSpace(text, 0);
   while (at < text.length) {
@@ -18,6 +22,7 @@ export function parseList(text: string): string[] {
     else if (ch === '"') element = readQuotedElement(text, at);
     else element = readBareElement(text, at);
     elements.push(element.value);
+    if (elements.length % listReportElements === 0) onMore?.(elements.length);
     at = skipSpace(text, element.end);
   }
   return elements;
@@ -26,12 +31,7 @@ export function parseList(text: string): string[] {
 /** Joins elements into a list, quoting where needed. */
 export function formatList(elements: readonly string[]): string {
   if (elements.length === 1) return formatElement(elements[0] ?? "", true);
-  let text = "";
-  for (let i = 0; i < elements.length; i += 1) {
-    if (i > 0) text += " ";
-    text += formatElement(elements[i] ?? "", i === 0);
-  }
-  return text;
+  return elements.map((element, index) => formatElement(element, index === 0)).join(" ");
 }
 
 const plainElement = /^[^\s"{}[\]$;\\#][^\s"{}[\]$;\\]*$/;
@@ -79,15 +79,10 @@ const escapes: Readonly<Record<string, string>> = {
 };
 
 function escapeElement(element: string, first: boolean): string {
-  let text = "";
-  for (let i = 0; i < element.length; i += 1) {
-    const ch = element[i] ?? "";
-    const named = escapes[ch];
-    if (named !== undefined) text += named;
-    else if (' "{}[]$;\\'.includes(ch) || (first && i === 0 && ch === "#")) text += `\\${ch}`;
-    else text += ch;
-  }
-  return text;
+  const text = element
+    .replace(/[ "{}[\]$;\\]/g, "\\$&")
+    .replace(/[\n\t\r\f\v]/g, (ch) => escapes[ch] ?? ch);
+  return first && text.startsWith("#") ? `\\${text}` : text;
 }
 
 function isSpace(ch: string | undefined): boolean {

@@ -10,6 +10,12 @@ export const yamlNodesMax: number = 500_000;
 /** Lists and maps inside each other. */
 export const yamlDepthMax: number = 64;
 
+/** Signs that mean something to YAML, wherever they stand: each costs the syntax reader time. */
+export const yamlMarksMax: number = 600_000;
+
+/** Brackets and indicators inside each other that the syntax reader is given at all. */
+export const yamlOpenMax: number = 1_000;
+
 /** Nodes that one `repeat` or `{a..b}` may stand for. */
 export const repeatMax: number = 10_000;
 
@@ -29,6 +35,8 @@ const relations: readonly (readonly [holds: boolean, rule: string])[] = [
   [eventsMax * 10 < yamlNodesMax, "every event may be written with ten values"],
   [linkMembersMax * 8 < yamlNodesMax, "every end of a link may be written with eight values"],
   [barrierMembersMax < waitsMax, "the largest barrier leaves room for another"],
+  [yamlDepthMax < yamlOpenMax, "the depth is judged by the reader that knows quotes"],
+  [yamlNodesMax < yamlMarksMax, "every value takes a sign"],
   [repeatMax <= programsMax, "a program may run on each node of a group"],
 ];
 for (const [holds, rule] of relations) {

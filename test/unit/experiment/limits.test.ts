@@ -75,6 +75,13 @@ describe("the evaluator", () => {
     ["set x [string repeat a 60000]; while 1 {string match *a*a*a*a*a*a*b $x}", "TCL_STEPS"],
     ["set x [lrepeat 300000 a]; while 1 {lreverse $x}", "TCL_STEPS"],
     ["set x [expr {2 ** 4000}]; while 1 {incr x}", "TCL_STEPS"],
+    [`set l [string repeat "{a b} " 300000]; while 1 {lsearch $l zzz*y}`, "TCL_STEPS"],
+    [`set l [string repeat "a " 500000]; while 1 {lindex "$l $l" 5}`, "TCL_STEPS"],
+    ["set l [string repeat {a b} 3333333]; while 1 {split $l}", "TCL_STEPS"],
+    [`set l [string repeat "a { " 500000]; while 1 {list $l}`, "TCL_STEPS"],
+    [`set l [string repeat a 10000000]; string first b[string repeat a 1000000] $l`, "TCL_STEPS"],
+    ["set l [string repeat a 10000000]; string map {a bb} $l", "TCL_STEPS"],
+    [`set l [string repeat "{b a} {a c} " 90000]; while 1 {lsort -index 1 $l}`, "TCL_STEPS"],
     [`puts ${"[".repeat(100_000)}`, "TCL_DEPTH"],
     [`expr ${"(".repeat(100_000)}`, "TCL_DEPTH"],
   ])("ends %s", (text, code) => {
@@ -84,6 +91,22 @@ describe("the evaluator", () => {
 });
 
 describe("an experiment file", () => {
+  test("may chain any number of operators", () => {
+    const sum = Array(8000).fill("1").join("+");
+    const all = Array(300_000).fill("1").join("&&");
+    expect(codes(`${head}set x [expr ${sum}]\nset y [expr {${all} && !0}]\n$ns run\n`)).toEqual([]);
+  });
+
+  test("gets a finding when it uses up the stack all the same", () => {
+    const inner = (level: number): string =>
+      level === 0 ? "1" : `[expr {${"-".repeat(150)}${inner(level - 1)}}]`;
+    expect(codes(`${head}set x ${inner(190)}\n$ns run\n`)).toContain("TCL_DEPTH");
+  });
+
+  test("is text", () => {
+    expect(codes("\x7fELF\0\0\0")).toEqual(["NOT_TEXT"]);
+  });
+
   test("may have exactly the bytes of the limit", () => {
     const body = `${head}$ns run\n#`;
     const padding = "x".repeat(limits.fileBytesMax - body.length);

@@ -119,6 +119,13 @@ programs:
   it.each([
     ["an alias of aliases", "YAML_NODES", laughs()],
     ["lists inside each other", "YAML_DEPTH", `nodes: ${"[".repeat(5000)}`],
+    ["brackets alone", "YAML_DEPTH", "[".repeat(2_000_000)],
+    ["closing brackets alone", "YAML_DEPTH", "]\n".repeat(1_000_000)],
+    ["keys of keys", "YAML_DEPTH", "? ".repeat(1_000_000)],
+    ["maps in one line", "YAML_DEPTH", "a: ".repeat(600_000)],
+    ["aliases in one line", "YAML_DEPTH", "*a ".repeat(590_000)],
+    ["nothing but signs", "YAML_NODES", "{} ".repeat(600_000)],
+    ["what is no text", "NOT_TEXT", "nodes:\0"],
     ["too many nodes", "YAML_RANGE", "nodes: { a: { repeat: 10001 } }"],
     ["too large a file", "FILE_TOO_LARGE", "#".repeat(4 * 1024 * 1024 + 1)],
     [

@@ -7,7 +7,7 @@ import { arg, command, ensemble, matches, optionOf, subcommands } from "./shared
 
 function names(interp: Interpreter, argv: readonly string[]): string[] {
   const all = interp.find(arg(argv, 2))?.names() ?? [];
-  interp.step(Math.floor(all.length / 8));
+  interp.step(all.length);
   if (argv.length === 3) return all;
   const exact = argv.length === 5 && optionOf(arg(argv, 3), ["-exact", "-glob"], 3) === "-exact";
   const pattern = arg(argv, argv.length - 1);

@@ -4,6 +4,7 @@
 
 import { TclError } from "../error.ts";
 import { type CommandDefinition, completion, type Interpreter } from "../interpreter.ts";
+import { listReportElements } from "../list.ts";
 import { parseInteger, parseNumber } from "../number.ts";
 import { compareText, compareValues } from "../operators.ts";
 import { matcherOf } from "./regexps.ts";
@@ -106,16 +107,26 @@ function split(interp: Interpreter, argv: readonly string[]): string {
   const separators = argv.length > 2 ? arg(argv, 2) : " \t\n\r";
   if (text === "") return "";
   interp.scan(text.length * Math.max(1, separators.length / 8));
-  if (separators === "") return interp.formatList([...text]);
-  const elements: string[] = [];
-  let piece = "";
-  for (const ch of text) {
-    if (separators.includes(ch)) {
-      elements.push(piece);
-      piece = "";
-    } else piece += ch;
+  if (separators === "") {
+    interp.step(text.length);
+    interp.reserveElements(text.length, text.length);
+    return interp.formatList([...text]);
   }
-  elements.push(piece);
+  const elements: string[] = [];
+  let start = 0;
+  for (let at = 0; at < text.length; ) {
+    const ch = String.fromCodePoint(text.codePointAt(at) ?? 0);
+    if (separators.includes(ch)) {
+      elements.push(text.slice(start, at));
+      if (elements.length % listReportElements === 0) {
+        interp.step(listReportElements);
+        interp.reserveElements(elements.length, text.length);
+      }
+      start = at + ch.length;
+    }
+    at += ch.length;
+  }
+  elements.push(text.slice(start));
   return interp.formatList(elements);
 }
 
@@ -125,6 +136,8 @@ function lsearch(interp: Interpreter, argv: readonly string[]): string {
   const on = new Set<string>();
   for (let i = 1; i < argv.length - 2; i += 1) on.add(optionOf(arg(argv, i), searchOptions, i));
   const elements = list(interp, argv, argv.length - 2);
+  interp.step(elements.length);
+  if (on.has("-nocase")) interp.scan(arg(argv, argv.length - 2).length);
   const fold = (text: string): string => (on.has("-nocase") ? text.toLowerCase() : text);
   const given = arg(argv, argv.length - 1);
   const pattern = fold(given);
@@ -169,12 +182,13 @@ function lsort(interp: Interpreter, argv: readonly string[]): string {
     on.add(option);
   }
   const elements = list(interp, argv, argv.length - 1);
-  interp.step(elements.length);
-  const key = (element: string): string => {
-    if (index === undefined) return element;
-    const parts = interp.list(element);
-    return parts[indexArg([index], 0, parts.length)] ?? "";
-  };
+  // As many rounds as the number of elements has bits; each looks at every character at worst.
+  const rounds = 32 - Math.clz32(elements.length);
+  interp.step(elements.length * rounds * (on.has("-dictionary") ? 4 : 1));
+  interp.scan(arg(argv, argv.length - 1).length * rounds);
+  interp.reserveElements(elements.length, 0);
+  const keys = index === undefined ? undefined : keysOf(interp, elements, index);
+  const key = (element: string): string => keys?.get(element) ?? element;
   const compare = script === undefined ? comparison(on) : byCommand(interp, script);
   const sign = on.has("-decreasing") ? -1 : 1;
   const sorted = elements.toSorted((a, b) => sign * compare(key(a), key(b)));
@@ -185,6 +199,20 @@ function lsort(interp: Interpreter, argv: readonly string[]): string {
     return next === undefined || compare(key(element), key(next)) !== 0;
   });
   return interp.formatList(kept);
+}
+
+/** What `-index` sorts by, for each element. */
+function keysOf(
+  interp: Interpreter,
+  elements: readonly string[],
+  index: string,
+): ReadonlyMap<string, string> {
+  interp.step(elements.length);
+  const keyOf = (element: string): string => {
+    const parts = interp.list(element);
+    return parts[indexArg([index], 0, parts.length)] ?? "";
+  };
+  return new Map(elements.map((element) => [element, keyOf(element)]));
 }
 
 /** Compares by a command of the file; each comparison costs what the command does. */
@@ -255,13 +283,14 @@ export const listCommands: readonly CommandDefinition[] = [
   command("lassign", "list ?varName ...?", 2, many, lassign),
   command("lsearch", "?-option value ...? list pattern", 3, many, lsearch),
   command("lsort", "?-option value ...? list", 2, many, lsort),
-  command("concat", "?arg ...?", 1, many, (_interp, argv) =>
-    argv
+  command("concat", "?arg ...?", 1, many, (interp, argv) => {
+    interp.memory.reserve(argv.reduce((sum, text) => sum + text.length, 0));
+    return argv
       .slice(1)
       .map((text) => text.trim())
       .filter((text) => text !== "")
-      .join(" "),
-  ),
+      .join(" ");
+  }),
   command("join", "list ?joinString?", 2, 3, (interp, argv) => {
     const elements = list(interp, argv, 1);
     const between = argv.length > 2 ? arg(argv, 2) : " ";

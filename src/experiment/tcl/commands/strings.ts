@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The `string` command.
 
-import { TclError } from "../error.ts";
+import { elementOverheadBytes, scanBytes, stepBytes } from "../../limits.ts";
+import { TclError, TclLimitError } from "../error.ts";
 import type { CommandDefinition, CommandProcedure, Interpreter } from "../interpreter.ts";
-import { parseList } from "../list.ts";
 import { parseBoolean, parseInteger, parseNumber } from "../number.ts";
 import { compareText } from "../operators.ts";
 import {
@@ -62,15 +62,22 @@ function match(interp: Interpreter, argv: readonly string[]): string {
   return matches(interp, pattern.toLowerCase(), text.toLowerCase()) ? "1" : "0";
 }
 
-function first(_interp: Interpreter, argv: readonly string[]): string {
+/** Looking for a long text compares much of it again and again. */
+function chargeNeedle(interp: Interpreter, needle: string, text: string): void {
+  interp.step(Math.floor((needle.length * text.length) / stepBytes / scanBytes));
+}
+
+function first(interp: Interpreter, argv: readonly string[]): string {
   const text = arg(argv, 3);
+  chargeNeedle(interp, arg(argv, 2), text);
   const from = argv.length > 4 ? indexArg(argv, 4, text.length) : 0;
   return `${arg(argv, 2) === "" ? -1 : text.indexOf(arg(argv, 2), from)}`;
 }
 
-function last(_interp: Interpreter, argv: readonly string[]): string {
+function last(interp: Interpreter, argv: readonly string[]): string {
   const needle = arg(argv, 2);
   const text = arg(argv, 3);
+  chargeNeedle(interp, needle, text);
   if (needle === "") return "-1";
   if (argv.length === 4) return `${text.lastIndexOf(needle)}`;
   const start = indexArg(argv, 4, text.length) - needle.length + 1;
@@ -83,19 +90,29 @@ function map(interp: Interpreter, argv: readonly string[]): string {
   if (pairs.length % 2 !== 0) throw new TclError("TCL_LIST", "char map list unbalanced");
   const text = arg(argv, argv.length - 1);
   const subject = nocase ? text.toLowerCase() : text;
-  interp.scan(pairs.length * text.length);
+  const mapping = arg(argv, argv.length - 2).length;
+  interp.scan(text.length * Math.max(pairs.length, mapping / scanBytes));
+  const keys = pairs.map((key) => (nocase ? key.toLowerCase() : key));
   let result = "";
+  let copied = 0;
+  let grown = 0;
   for (let at = 0; at < text.length; ) {
-    const pair = pairs.findIndex((key, index) => {
-      if (index % 2 !== 0 || key === "") return false;
-      return subject.startsWith(nocase ? key.toLowerCase() : key, at);
+    const pair = keys.findIndex((key, index) => {
+      return index % 2 === 0 && key !== "" && subject.startsWith(key, at);
     });
-    const piece = pair < 0 ? (text[at] ?? "") : (pairs[pair + 1] ?? "");
-    if (piece.length > 1) interp.memory.reserve(result.length + piece.length);
-    result += piece;
-    at += pair < 0 ? 1 : (pairs[pair] ?? "").length;
+    if (pair < 0) {
+      at += 1;
+      continue;
+    }
+    const piece = pairs[pair + 1] ?? "";
+    // Each piece of a text under construction is a value of its own until it is looked at.
+    grown += elementOverheadBytes + piece.length + (at - copied);
+    interp.memory.reserve(grown);
+    result += text.slice(copied, at) + piece;
+    at += (pairs[pair] ?? "").length;
+    copied = at;
   }
-  return result;
+  return result + text.slice(copied);
 }
 
 function replace(_interp: Interpreter, argv: readonly string[]): string {
@@ -147,21 +164,25 @@ const classes: Readonly<Record<string, (text: string) => boolean>> = {
   entier: (text) => parseInteger(text) !== undefined,
   wideinteger: (text) => parseInteger(text) !== undefined,
   double: (text) => parseNumber(text) !== undefined,
-  list: (text) => {
-    try {
-      parseList(text);
-      return true;
-    } catch {
-      return false;
-    }
-  },
 };
 
-function is(_interp: Interpreter, argv: readonly string[]): string {
-  const name = optionOf(arg(argv, 2), Object.keys(classes), 2);
+function isList(interp: Interpreter, text: string): boolean {
+  try {
+    interp.list(text);
+    return true;
+  } catch (error) {
+    if (error instanceof TclError && !(error instanceof TclLimitError)) return false;
+    throw error;
+  }
+}
+
+function is(interp: Interpreter, argv: readonly string[]): string {
+  const name = optionOf(arg(argv, 2), [...Object.keys(classes), "list"], 2);
   const strict = argv.length === 5 && optionOf(arg(argv, 3), ["-strict"], 3) === "-strict";
   const text = arg(argv, argv.length - 1);
   if (text === "") return strict || name === "list" ? (name === "list" ? "1" : "0") : "1";
+  interp.scan(text.length);
+  if (name === "list") return isList(interp, text) ? "1" : "0";
   return classes[name]?.(text) === true ? "1" : "0";
 }
 
@@ -198,6 +219,7 @@ const table = subcommands(
   command("replace", "string first last ?newString?", 5, 6, replace),
   command("reverse", "string", 3, 3, (interp, argv) => {
     interp.scan(arg(argv, 2).length);
+    interp.reserveElements(arg(argv, 2).length, arg(argv, 2).length);
     return [...arg(argv, 2)].reverse().join("");
   }),
   command(
