@@ -5,7 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { registerBossCommands } from "./commands/boss-commands.ts";
 import type { ConvertArguments } from "./commands/convert.ts";
 import type { ParseArguments } from "./commands/parse.ts";
-import type { RunArguments } from "./commands/run-arguments.ts";
+import { type RunArguments, stuckAfterDefault } from "./commands/run-arguments.ts";
 import type { SimulateArguments } from "./commands/simulate.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError, processIo } from "./io.ts";
@@ -76,7 +76,7 @@ function addRun(program: Command, setExit: (code: number) => void): void {
       "--stuck-after <s>",
       "end a run in which everybody has waited this long for somebody who cannot come; 0: never",
       seconds,
-      15,
+      stuckAfterDefault,
     )
     .option("--repeat <n>", "run it n times, into numbered directories", integer(1, 100_000), 1)
     .option(

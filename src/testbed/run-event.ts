@@ -30,7 +30,14 @@ export interface RunStarted {
   readonly zeroMonotonicUs: number;
   readonly out: string;
   readonly syncServer: string | null;
-  readonly backend: { readonly nodes: "process"; readonly links: "none" };
+  readonly backend: {
+    readonly nodes: "process";
+    readonly links: "none";
+    /** What reads commands: `csh -f -c`, `bash -c`, `""` for neither. */
+    readonly shell?: string;
+  };
+  /** The command line that repeats the run; none for a run that no command line asked for. */
+  readonly command?: string;
   readonly nodes: readonly { readonly name: string; readonly addresses: readonly NodeAddress[] }[];
   /** Names of all programs, to show what has not started yet. */
   readonly programs: readonly { readonly name: string; readonly node: string }[];

@@ -22,8 +22,10 @@ import { EventPerformer } from "./agents/event-performer.ts";
 import { Preloader } from "./agents/preloader.ts";
 import { ProgramAgent } from "./agents/program-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
+import { describeNeverStarted } from "./never-started.ts";
 import type { NodeBoot } from "./node-boot.ts";
 import type { NodeBackend, NodeMode } from "./nodes/index.ts";
+import { joinNames } from "./record/words.ts";
 import type { EndedBy, RunEventBody, RunWatcher } from "./run-event.ts";
 import { bootRunNodes, startRunNodes, syncPort } from "./run-nodes.ts";
 import { StuckDetector } from "./stuck-detector.ts";
@@ -37,6 +39,8 @@ export interface RunOptions {
   readonly tables?: Tables | undefined;
   /** The experiment file, as the user named it. */
   readonly file: string;
+  /** The command line that repeats the run, if there is one. */
+  readonly command?: string;
   /** Directory of the experiment file, absolute: nodes see it as `/proj/<pid>/data`. */
   readonly projectFiles: string;
   readonly runId: string;
@@ -290,26 +294,29 @@ class Run {
 
   /** @param backend undefined when there are no nodes, because they could not be set up. */
   #sayStarted(backend: NodeBackend | undefined): void {
-    const { experiment, runId, seed, out, file, clock } = this.#options;
+    const { experiment, runId, seed, out, file, command, clock } = this.#options;
     this.#say({
       type: "run-started",
       runId,
       seed,
       out,
       file,
+      ...(command === undefined ? {} : { command }),
       experiment: this.#scope,
       startedWallMs: clock.wallMs(),
       zeroMonotonicUs: this.#time.zeroMonotonicUs,
       syncServer: experiment.syncServer ?? null,
-      backend: { nodes: "process", links: "none" },
+      backend: { nodes: "process", links: "none", shell: backend?.shell ?? "" },
       nodes: experiment.nodes.map(({ name }) => ({
         name,
         addresses: backend?.nodes.get(name)?.addresses ?? [],
       })),
       programs: experiment.programs.map(({ name, node }) => ({ name, node })),
       eventsPlanned: countTimedEvents(experiment),
-      lost: backend?.lost ?? [],
+      lost: [...(backend?.lost ?? []), ...describeUnshaped(experiment)],
     });
+    const text = describeNeverStarted(experiment, file);
+    if (text !== undefined) this.#say({ type: "message", level: "warning", node: null, text });
   }
 
   /** Time 0 is known. */
@@ -329,6 +336,13 @@ const interrupted: Ending = {
   endedBy: "interrupt",
   error: { code: "INTERRUPTED", message: "the run was interrupted before it had ended" },
 };
+
+function describeUnshaped({ links }: Experiment): string[] {
+  if (links.length === 0) return [];
+  const names = joinNames(links.map(({ name }) => name));
+  const which = links.length === 1 ? `link ${names} is` : `links ${names} are`;
+  return [`${which} not shaped: no delay, bandwidth limit or loss is applied`];
+}
 
 /** What was said before time 0 was known carries monotonic times; they are turned now. */
 function rebase(body: RunEventBody, time: TimeBase): RunEventBody {

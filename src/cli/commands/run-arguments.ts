@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What `muster run` was asked to do.
 import { dirname, resolve } from "node:path";
+import { shellQuote } from "../../testbed/record/words.ts";
+import type { SeriesRun } from "./series.ts";
+
+/** Default of `--stuck-after`, in seconds. */
+export const stuckAfterDefault = 15;
 
 export interface RunArguments {
   readonly file: string;
@@ -25,4 +30,25 @@ export interface RunArguments {
 /** Directory of the experiment file: what nodes see as the project's data. */
 export function projectFilesOf(file: string): string {
   return dirname(resolve(file));
+}
+
+/**
+ * The command line that repeats one run: all that decides what happens, with the seed and the
+ * settings of this run of a series. Where results go is left out: they are never overwritten.
+ */
+export function repeatCommandLine(
+  argv: RunArguments,
+  run: Pick<SeriesRun, "seed" | "set">,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  const { MUSTER_NODES: nodes = "" } = environment;
+  const words = ["muster", "run", argv.file, "--seed", String(run.seed)];
+  if (argv.duration !== 0) words.push("--duration", String(argv.duration));
+  if (argv.stuckAfter !== stuckAfterDefault) words.push("--stuck-after", String(argv.stuckAfter));
+  for (const setting of run.set) words.push("--set", setting);
+  for (const limit of argv.limit) words.push("--limit", limit);
+  if (argv.pid !== undefined) words.push("--pid", argv.pid);
+  if (argv.eid !== undefined) words.push("--eid", argv.eid);
+  const prefix = nodes === "" ? "" : `MUSTER_NODES=${shellQuote(nodes)} `;
+  return prefix + words.map(shellQuote).join(" ");
 }

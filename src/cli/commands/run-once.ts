@@ -24,7 +24,7 @@ import { createProgress } from "../progress.ts";
 import type { StopSignals } from "../stop-signals.ts";
 import { oldTools } from "../tools.ts";
 import type { RunArguments } from "./run-arguments.ts";
-import { projectFilesOf } from "./run-arguments.ts";
+import { projectFilesOf, repeatCommandLine } from "./run-arguments.ts";
 import type { SeriesRun } from "./series.ts";
 
 export interface RunOnceOptions {
@@ -58,6 +58,7 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
     experiment,
     tables,
     file: argv.file,
+    command: repeatCommandLine(argv, run, process.env),
     projectFiles: projectFilesOf(argv.file),
     runId: newRunId(),
     out: directory,

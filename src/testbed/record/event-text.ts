@@ -3,6 +3,7 @@
 // counters a stream needs. Where a run has very many nodes, programs, arrivals or events, the
 // uneventful ones are told by tenths; whatever went wrong is always told.
 import type { BarrierEnded, EventFired, Message, ProgramEnded, RunEvent } from "../run-event.ts";
+import { shellName } from "./shell-hint.ts";
 import { formatDuration, formatInstant, joinNames, type Line, plural, styled } from "./words.ts";
 
 /** Things of one kind that are told one by one; above it, by tenths. */
@@ -63,9 +64,12 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
         plural(counts.events, "event"),
       ].join(", ");
       const server = event.syncServer === null ? "" : `, sync server on ${event.syncServer}`;
+      const shell = shellName(event.backend.shell ?? "");
+      const read = shell === "" ? "" : `, commands run in ${shell}`;
+      const how = `${server}, seed ${event.seed}${read}`;
       return [
-        [styled("strong", `run ${event.experiment}`), `: ${size}${server}, seed ${event.seed}`],
-        ...event.lost.map((text): Line => [styled("warning", "not on this machine"), `: ${text}`]),
+        [styled("strong", `run ${event.experiment}`), `: ${size}${how}`],
+        ...event.lost.map((text): Line => [styled("warning", "not given"), `: ${text}`]),
       ];
     }
     case "node-up":

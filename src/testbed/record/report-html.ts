@@ -7,6 +7,7 @@ import { barrierTable, eventTable, linkTable, nodeTable, programTable } from "./
 import { accomplished, repeatCommand } from "./report-text.ts";
 import { overviewFrom, renderTimeline } from "./report-timeline.ts";
 import type { RunResult } from "./result-model.ts";
+import { shellName } from "./shell-hint.ts";
 import { pickReasons } from "./verdict.ts";
 import { formatCount, formatDuration, formatInstant, plural } from "./words.ts";
 
@@ -96,6 +97,7 @@ ${fact("Duration", formatDuration(Math.max(0, result.endedUs)))}
 ${fact("Set-up before time 0", setUp)}
 ${fact("Nodes", `${formatCount(result.nodes.length)} (${result.backend.nodes})`)}
 ${fact("Links", linksFact(result))}
+${fact("Commands run in", shellName(result.backend.shell) || "no shell")}
 ${fact("Sync server", result.syncServer ?? "none")}
 ${fact("Seed", String(result.seed))}
 ${fact("Run", html`<code>${result.runId}</code>`)}

@@ -2,8 +2,9 @@
 // The tables of report.html. What went wrong is always listed first and in the open; where there is
 // much that went well it is folded away. Pure.
 import { type Html, html, joined } from "./html.ts";
-import { partyName } from "./report-text.ts";
+import { eventShare, partyName } from "./report-text.ts";
 import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./result-model.ts";
+import { shellHint } from "./shell-hint.ts";
 import { programPassed } from "./verdict.ts";
 import {
   formatCount,
@@ -134,7 +135,7 @@ export function programTable(result: RunResult): Html | null {
   let left = stderrOnPageMax;
   const rows = split(programs, programPassed, (program) => {
     left -= program.stderrTail.length;
-    return programRow(program, left >= 0, instantOf(result));
+    return programRow(result, program, left >= 0);
   });
   const note = [
     `${share(programs.length - failed, programs.length)} as expected`,
@@ -149,7 +150,9 @@ ${programs.length > 0 && table(head, rows, "Programs that ended as expected")}
 ${idle.length > 0 && html`<p class="soft">Never started: ${names}</p>`}`;
 }
 
-function programRow(program: ResultProgram, hasRoom: boolean, instant: Instant): Html {
+function programRow(result: RunResult, program: ResultProgram, hasRoom: boolean): Html {
+  const instant = instantOf(result);
+  const hint = shellHint(result.backend.shell, program.stderrTail);
   const { name, node, command, startedUs, endedUs, exitCode, expectedExitCode, signal } = program;
   const passed = programPassed(program);
   const tone = passed ? (program.stopped ? "" : " good") : " bad";
@@ -166,7 +169,7 @@ ${
   !passed &&
   html`<tr class="tail"><td colspan="7"><code>${command}</code>${
     tail !== "" && html`<pre>${tail}</pre>`
-  }</td></tr>`
+  }${hint !== null && html`<p class="warn-text">${hint}</p>`}</td></tr>`
 }`;
 }
 
@@ -182,11 +185,10 @@ function programState(program: ResultProgram): string {
 export function eventTable(result: RunResult): Html | null {
   const { events } = result;
   if (events.length === 0) return null;
-  const fired = events.filter((one) => one.firedUs !== null).length;
   const head = heads("Event|For|#Planned|#Fired|#Late by|Outcome");
   const isGood = (one: ResultEvent): boolean =>
     one.outcome === "done" && (one.latenessUs ?? 0) <= lateUs;
-  return html`<h2>Events<small>${share(fired, events.length)} fired</small></h2>
+  return html`<h2>Events<small>${eventShare(events)}</small></h2>
 ${table(
   head,
   split(events, isGood, (one) => eventRow(one, instantOf(result))),

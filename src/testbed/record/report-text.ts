@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The last words of a run on the terminal: the verdict, what crossed, what failed and why, where
 // the results are, what to do next. Pure; at most about thirty lines, whatever the size of the run.
-import type { ResultBarrier, ResultProgram, RunResult } from "./result-model.ts";
+import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./result-model.ts";
+import { shellHint } from "./shell-hint.ts";
 import { barrierSentence, programEnding, programPassed } from "./verdict.ts";
 import {
   formatCount,
@@ -13,6 +14,7 @@ import {
   nodesNamed,
   outputDirectory,
   plural,
+  shellQuote,
   styled,
 } from "./words.ts";
 
@@ -51,13 +53,26 @@ export function renderSummary(result: RunResult): Line[] {
 export function accomplished(result: RunResult): string {
   const programs = result.programs.filter(programPassed).length;
   const crossed = result.barriers.filter((one) => one.outcome === "crossed").length;
-  const fired = result.events.filter((one) => one.firedUs !== null).length;
   const parts = [
     share(programs, result.programs.length, "program", "as expected"),
     share(crossed, result.barriers.length, "barrier", "crossed"),
-    share(fired, result.events.length, "event", "fired"),
+    eventShare(result.events),
   ].filter((part) => part !== null);
   return parts.length === 0 ? "nothing was planned" : parts.join(", ");
+}
+
+/** `7 events fired`, `5 of 7 events fired, 3 of them ignored and 1 failed`; null for none. */
+export function eventShare(events: readonly ResultEvent[]): string | null {
+  const fired = events.filter((one) => one.firedUs !== null);
+  const count = (word: string): number =>
+    fired.filter(({ outcome }) => outcome.startsWith(word)).length;
+  const [ignored, failed] = [count("ignored"), count("failed")];
+  const words = [
+    ...(ignored > 0 ? [`${formatCount(ignored)} of them ignored`] : []),
+    ...(failed > 0 ? [`${formatCount(failed)} ${ignored > 0 ? "" : "of them "}failed`] : []),
+  ];
+  const all = share(fired.length, events.length, "event", "fired");
+  return all === null || words.length === 0 ? all : `${all}, ${words.join(" and ")}`;
 }
 
 function share(part: number, total: number, what: string, done: string): string | null {
@@ -101,7 +116,7 @@ function failureLines(result: RunResult): Line[] {
   const blocks: Line[][] = [
     ...own.map(({ message }): Line[] => [[styled("bad", message)]]),
     ...programs.map((program, at) =>
-      programLines(result.out, program, at < programsInFullMax ? stderrLinesMax : 0),
+      programLines(result, program, at < programsInFullMax ? stderrLinesMax : 0),
     ),
     ...barriers.map((barrier): Line[] => [[styled("bad", barrierSentence(barrier))]]),
   ];
@@ -119,16 +134,22 @@ function failureLines(result: RunResult): Line[] {
   ];
 }
 
-function programLines(out: string, program: ResultProgram, linesMax: number): Line[] {
+function programLines(result: RunResult, program: ResultProgram, linesMax: number): Line[] {
+  const { out, backend } = result;
+  const hint = shellHint(backend.shell, program.stderrTail);
   const tail = program.stderrTail.trimEnd();
   const lines = tail === "" || linesMax === 0 ? [] : tail.split("\n").slice(-linesMax);
   return [
     [styled("bad", `program ${program.name} on ${program.node} ${programEnding(program)}`)],
     ...lines.map((line): Line => [styled("dim", "  | "), line]),
-    ...(linesMax === 0
-      ? []
-      : [["  output: ", `${out}/${outputDirectory(program.node)}${program.name}.err`]]),
+    ...(hint === null || linesMax === 0 ? [] : [[`  ${hint}`]]),
+    ...(linesMax === 0 ? [] : [["  output: ", `${out}/${outputFile(program)}`]]),
   ];
+}
+
+/** The file to look into: standard error, or when nothing is in it the other one. */
+function outputFile({ name, node, stderrTail }: ResultProgram): string {
+  return `${outputDirectory(node)}${name}.${stderrTail === "" ? "out" : "err"}`;
 }
 
 function adviceLines(result: RunResult): Line[] {
@@ -161,10 +182,6 @@ function firstStep(result: RunResult): string {
 }
 
 /** The command that repeats a run, quoted for a shell. */
-export function repeatCommand(result: Pick<RunResult, "file" | "seed">): string {
-  return `muster run ${shellQuote(result.file)} --seed ${result.seed}`;
-}
-
-function shellQuote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+export function repeatCommand(result: Pick<RunResult, "command" | "file" | "seed">): string {
+  return result.command ?? `muster run ${shellQuote(result.file)} --seed ${result.seed}`;
 }

@@ -30,7 +30,14 @@ export interface RunResult {
   readonly reasons: readonly ResultReason[];
   readonly syncServer: string | null;
   readonly seed: number;
-  readonly backend: { readonly nodes: string; readonly links: string };
+  readonly backend: {
+    readonly nodes: string;
+    readonly links: string;
+    /** What read the commands: `csh -f -c`, `bash -c`, or `""` for neither. */
+    readonly shell: string;
+  };
+  /** The command line that repeats the run; null when no command line asked for it. */
+  readonly command: string | null;
   readonly nodes: readonly ResultNode[];
   /** What this machine could not give, one sentence each. */
   readonly lost: readonly string[];

@@ -69,3 +69,8 @@ export type Line = readonly (string | { readonly text: string; readonly style: S
 export function styled(style: Style, text: string): { text: string; style: Style } {
   return { text, style };
 }
+
+/** One word of a POSIX shell. */
+export function shellQuote(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -125,6 +125,7 @@ describe("plain progress", () => {
 
   it("tells what went wrong, what to look at, and what to do next", () => {
     const { screen, progress, play } = display(false);
+    screen.columns = 200;
     const story = new Story()
       .start(["node0", "node1"], { lost: ["No netem here."], out: "/tmp/r" })
       .fired(0, 400_000, { outcome: "failed: no such program" })
@@ -153,7 +154,7 @@ describe("plain progress", () => {
     progress.close();
     expect(screen.text).toEqual([
       "-0.050s   run demo/five: 2 nodes, 0 programs, 0 events, sync server on node0, seed 7",
-      "-0.050s   not on this machine: No netem here.",
+      "-0.050s   not given: No netem here.",
       "+0.400s   event web START 400 ms late: failed: no such program",
       "+0.500s   barrier go crossed by 2, error 3",
       "+0.600s   barrier ready slow: 10.0 s since the first arrival; waiting: node0; " +
@@ -164,7 +165,7 @@ describe("plain progress", () => {
       "+1.000s   run ended by idle",
       "",
       "failed  demo/five after 1.000 s: 0 of 1 program as expected, 1 of 2 barriers crossed, " +
-        "1 event fired",
+        "1 event fired, 1 of them failed",
       "",
       "program web on node1 exited with 1, expected 0",
       "  | two",

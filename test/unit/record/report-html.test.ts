@@ -155,9 +155,21 @@ describe("renderReport()", () => {
     const experiment = makeExperiment({ events: [planned(0, 0, "web"), planned(1, 9_000, "db")] });
     const story = new Story().start(["node0"]).fired(0, 250_000).end(300_000);
     const { text } = readPage(renderReport(resultOf(story.events, experiment)));
-    expect(text).toContain("1 of 2 fired");
+    expect(text).toContain("1 of 2 events fired");
     expect(text).toContain("250 ms");
     expect(text).toContain("not fired");
+  });
+
+  it("counts what was ignored and what failed among the events", () => {
+    const story = new Story()
+      .start(["node0"])
+      .fired(0, 1, { outcome: "ignored: nobody serves it" })
+      .fired(0, 1, { outcome: "ignored: nobody serves it" })
+      .fired(0, 1, { outcome: "failed: it is still running" })
+      .fired(0, 1)
+      .end(300_000);
+    const said = "4 events fired, 2 of them ignored and 1 failed";
+    expect(readPage(renderReport(resultOf(story.events))).text).toContain(said);
   });
 
   it("keeps out of the picture what was planned for after the end", () => {

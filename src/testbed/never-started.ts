@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// Finds the programs of an experiment that nothing in it ever starts: no event, no sequence or
+// timeline that itself is started, no group. Pure; what users send while the run goes is not seen.
+import type { Experiment, PlannedEvent, Program } from "../experiment/model.ts";
+import { joinNames } from "./record/words.ts";
+
+/** The programs that nothing starts, in the order of the file. */
+export function neverStarted(experiment: Experiment): readonly Program[] {
+  const steps = new Map<string, readonly PlannedEvent[]>([
+    ...experiment.sequences.map(({ name, steps }) => [name, steps] as const),
+    ...experiment.timelines.map(({ name, events }) => [name, events] as const),
+  ]);
+  const onError = new Map(experiment.sequences.map(({ name, onError }) => [name, onError]));
+  const members = new Map(experiment.groups.map(({ name, members }) => [name, members]));
+  members.set(
+    "__all_programs",
+    experiment.programs.map(({ name }) => name),
+  );
+  const started = new Set<string>();
+  const waiting = startedBy(experiment.events);
+  for (let object = waiting.pop(); object !== undefined; object = waiting.pop()) {
+    if (started.has(object)) continue;
+    started.add(object);
+    const next = onError.get(object);
+    waiting.push(...(members.get(object) ?? []), ...startedBy(steps.get(object) ?? []));
+    if (next !== undefined) waiting.push(next);
+  }
+  return experiment.programs.filter(
+    ({ name, startWhen }) => startWhen === undefined && !started.has(name),
+  );
+}
+
+function startedBy(events: readonly PlannedEvent[]): string[] {
+  return events.filter(({ event }) => /^(?:START|RUN)$/.test(event)).map(({ object }) => object);
+}
+
+/** What to tell of them, or undefined when each is started by something. */
+export function describeNeverStarted(experiment: Experiment, file: string): string | undefined {
+  const programs = neverStarted(experiment);
+  const [first] = programs;
+  if (first === undefined) return undefined;
+  const isTcl = !/\.(?:ya?ml|json|[cm]?[jt]s)$/i.test(file);
+  const one = isTcl ? `$ns at 0 "$${first.name} start"` : `a start for ${first.name}`;
+  if (programs.length === 1) {
+    return `program ${first.name} on ${first.node} is never started; add ${one}`;
+  }
+  const names = programs.map(({ name, node }) => `${name} on ${node}`);
+  return `programs ${joinNames(names)} are never started; add ${one}, and so on`;
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// Goal: programs that nothing starts are found, and none that something does. Method: one program,
+// and each way to start it.
+import { describe, expect, it } from "vitest";
+import type { Experiment, PlannedEvent, Program } from "../../../src/experiment/model.ts";
+import { describeNeverStarted, neverStarted } from "../../../src/testbed/never-started.ts";
+import { makeExperiment } from "../record/synthetic-run.ts";
+
+const at = { file: "x.ns", line: 1, column: 1 };
+const program = (name: string): Program => ({
+  ...{ name, node: "a", command: "true", isStartCommand: false, directory: "" },
+  ...{ timeoutSeconds: 0, expectedExitCode: 0, at },
+});
+const event = (object: string, what = "START"): PlannedEvent => ({
+  ...{ index: 0, atUs: 0, object, type: "PROGRAM", event: what, args: "", at },
+});
+const names = (part: Partial<Experiment>): readonly string[] =>
+  neverStarted(makeExperiment({ programs: [program("p")], ...part })).map(({ name }) => name);
+
+describe("neverStarted()", () => {
+  const sequence = { name: "s", steps: [event("p", "RUN")] };
+  const group = { name: "g", members: ["p"] };
+  it.each<readonly [string, Partial<Experiment>]>([
+    ["an event", { events: [event("p")] }],
+    ["an event of its group", { events: [event("g")], groups: [group] }],
+    ["all programs", { events: [event("__all_programs")] }],
+    ["a sequence that is started", { events: [event("s")], sequences: [sequence] }],
+    ["a timeline", { events: [event("t")], timelines: [{ name: "t", events: [event("p")] }] }],
+    [
+      "a sequence for the errors of another",
+      { events: [event("f")], sequences: [{ name: "f", steps: [], onError: "s" }, sequence] },
+    ],
+    [
+      "what it waits for",
+      { programs: [{ ...program("p"), startWhen: { after: [], delayUs: 0, at } }] },
+    ],
+  ])("takes %s for a start", (_title, part) => expect(names(part)).toEqual([]));
+
+  it.each<readonly [string, Partial<Experiment>]>([
+    ["nothing", {}],
+    ["an end", { events: [event("p", "STOP")] }],
+    ["a sequence that nothing starts", { sequences: [sequence] }],
+    ["a sequence that starts itself", { sequences: [{ name: "s", steps: [event("s")] }] }],
+  ])("takes %s for none", (_title, part) => expect(names(part)).toEqual(["p"]));
+});
+
+describe("describeNeverStarted()", () => {
+  const said = (count: number, file = "x.ns"): string | undefined => {
+    const programs = Array.from({ length: count }, (_, index) => program(`p${index}`));
+    return describeNeverStarted(makeExperiment({ programs }), file);
+  };
+
+  it("says what to add", () => {
+    expect(said(0)).toBeUndefined();
+    expect(said(1)).toBe('program p0 on a is never started; add $ns at 0 "$p0 start"');
+    expect(said(2)).toBe(
+      'programs p0 on a, p1 on a are never started; add $ns at 0 "$p0 start", and so on',
+    );
+    expect(said(400)).toMatch(/p9 on a and 390 more are never started/);
+    expect(said(1, "x.yaml")).toBe("program p0 on a is never started; add a start for p0");
+  });
+});
