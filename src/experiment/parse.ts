@@ -10,6 +10,7 @@ import type { Diagnostic, Experiment } from "./model.ts";
 import { NsContext } from "./ns/context.ts";
 import { capture, installLanguage } from "./ns/language.ts";
 import type { Tables } from "./ns/rows.ts";
+import { adviseOnShellWord } from "./ns/shell-words.ts";
 import { collectAssigned, Poison } from "./poison.ts";
 import { presetGlobals } from "./presets.ts";
 import { closest } from "./suggest.ts";
@@ -141,6 +142,7 @@ class FileRun {
     this.#context = context;
     this.#source = source;
     this.#origin = [{ text: 0, source: base, exact: true }];
+    context.interp.advise = adviseOnShellWord;
     context.interp.scopes.isExcused = (name) => this.#poison.covers(name);
     context.interp.scopes.variableHint = (name) => nearVariable(context.interp, name);
   }
@@ -176,6 +178,25 @@ class FileRun {
       if (interp.exited !== undefined) this.#stopped = true;
     }
     this.#finish();
+    if (!this.#stopped) this.#checkPresets(presets);
+  }
+
+  /** Options reach programs without the file; other variables only do what the file does. */
+  #checkPresets(presets: readonly (readonly [string, string])[]): void {
+    if (this.#context.sourcedFiles > 0) return;
+    const words = new Set(this.#source.match(/\w+/g) ?? []);
+    for (const [name] of presets) {
+      if (!/^\w+$/.test(name) || words.has(name)) continue;
+      const near = closest(name, words);
+      const hint =
+        near === undefined
+          ? `For the programs write --set 'opt(${name})=VALUE'.`
+          : `Did you mean ${near}?`;
+      const message = `--set ${name}: the file never reads this variable`;
+      const at = this.#origin[0]?.source ?? 0;
+      const finding = { severity: "warning", code: "PRESET_UNUSED", message, hint } as const;
+      this.#context.diagnostics.add(at, finding);
+    }
   }
 
   #runOne(script: Script): void {
@@ -217,7 +238,13 @@ class FileRun {
   #addError(error: TclError): void {
     const { code, message, details, via } = error;
     const offset = error.offset < 0 ? (this.#origin[0]?.source ?? 0) : error.offset;
-    const finding = { severity: "error", code, message, hint: hintOf(details), via } as const;
+    const finding = {
+      severity: "error",
+      code,
+      message,
+      hint: error.advice ?? hintOf(details),
+      via,
+    } as const;
     this.#context.diagnostics.add(offset, finding);
   }
 

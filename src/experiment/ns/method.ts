@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The shape of a method of an object and of a tb-* command, and what they share.
 
+import { closest } from "../suggest.ts";
 import { TclError } from "../tcl/error.ts";
 import type { Command } from "../tcl/script.ts";
 import { type NsContext, NsFault } from "./context.ts";
@@ -59,7 +60,9 @@ export function options<K extends string>(
     if (name === undefined) {
       const list = names.join(", ");
       const message = `bad option '${argv[i]}', should be one of: ${list}`;
-      throw new TclError("NS_OPTION", message, { word: i, within: word(argv, i) });
+      const near = closest(word(argv, i), names);
+      const hint = near === undefined ? {} : { hint: `Did you mean ${near}?` };
+      throw new TclError("NS_OPTION", message, { word: i, within: word(argv, i), ...hint });
     }
     if (i + 1 >= argv.length) {
       throw new TclError("NS_OPTION", `the option ${name} has no value`, { word: i, within: name });

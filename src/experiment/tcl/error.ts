@@ -23,6 +23,8 @@ export class TclError extends Error {
   readonly details: TclErrorDetails;
   /** Source offset of the word at fault; the evaluator fills it in at the innermost command. */
   offset: number;
+  /** A better hint than the one of where it was raised, from a command around it. */
+  advice: string | undefined = undefined;
   /** Source offsets of the calls that led here, innermost first. */
   readonly via: number[] = [];
   /** What `catch` and `error` carry in `errorInfo` is not kept: no stack texts in this language. */

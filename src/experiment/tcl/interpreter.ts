@@ -76,6 +76,8 @@ export class Interpreter {
   exited: number | undefined = undefined;
   /** Runs words whose first one is no command. */
   unknown: CommandProcedure;
+  /** A hint for an error from the command it passes through. */
+  advise: (error: TclError, command: Command) => string | undefined = () => undefined;
   #epoch = 0;
   #listText = "";
   #listElements: readonly string[] = [];
@@ -267,9 +269,11 @@ export class Interpreter {
   /** T3: gives an error its place, unless it has one from further inside. */
   #located(error: unknown, command: Command): unknown {
     if (!(error instanceof TclError)) return error;
-    if (error.offset >= 0) return error;
-    const word = command.words[error.details.word ?? 0] ?? command.words.at(-1);
-    error.offset = this.offsetOf(command, word, error.details.within);
+    if (error.offset < 0) {
+      const word = command.words[error.details.word ?? 0] ?? command.words.at(-1);
+      error.offset = this.offsetOf(command, word, error.details.within);
+    }
+    error.advice ??= this.advise(error, command);
     return error;
   }
 

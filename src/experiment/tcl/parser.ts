@@ -250,7 +250,9 @@ function finishWord(
       reader.pos,
       "TCL_EXTRA_CHARACTERS",
       `extra characters after close-${closing}`,
-      `Put a space after the closing ${closing}.`,
+      closing === "quote" && /\w/.test(reader.text[reader.pos] ?? "")
+        ? 'A quote inside "..." is written \\"; or use {...} around the whole.'
+        : `Put a space after the closing ${closing}.`,
     );
   }
   return { ...body, expand, start, end: reader.pos, script: undefined, expression: undefined };

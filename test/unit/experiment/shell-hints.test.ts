@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// Goal: who writes a command for the shell, or sets a variable from outside, is told what to write
+// instead of what Tcl makes of it. Method: one slip in a file, and the hint for it.
+
+import { expect, test } from "vitest";
+import { parseNsFile } from "../../../src/experiment/index.ts";
+
+type Presets = readonly (readonly [string, string])[];
+
+function hints(line: string, presets: Presets = []): (string | undefined)[] {
+  const text = `set ns [new Simulator]\nset a [$ns node]\nset b [$ns node]\n${line}\n$ns run\n`;
+  const { diagnostics } = parseNsFile(text, { file: "t.ns", pid: "p", eid: "e", presets });
+  return diagnostics.map(({ hint }) => hint);
+}
+
+const dollar = 'Tcl replaces $i inside "..."; for the shell write \\$i or use {...}.';
+const bracket = 'Tcl runs what is in [...] inside "..."; for the shell write \\[ or use {...}.';
+const loop = '"for i in 1 2; do echo $i; done"';
+
+test.each([
+  [`tb-set-node-startcmd $a ${loop}`, dollar],
+  [`set p [$a program-agent -command ${loop}]`, dollar],
+  [`$ns at 1 "$a reboot $i"`, dollar],
+  ['tb-set-node-startcmd $a "echo [date] x"', bracket],
+  ['tb-set-node-startcmd $a "test [ -f x ]"', bracket],
+  [
+    `tb-set-node-startcmd $a "echo "hi" there"`,
+    'A quote inside "..." is written \\"; or use {...}',
+  ],
+  ["tb-set-node-startcmd $b echo hi", 'Put the command in quotes or braces: "echo hi"'],
+  ['set p [$a program-agent -comand "x"]', "Did you mean -command?"],
+  ['$ns at 1 "$c reboot"', "Did you mean $"],
+])("%s", (line, hint) => {
+  expect(hints(line)[0]).toContain(hint);
+});
+
+test("what is Tcl's own keeps its hint", () => {
+  expect(hints("tb-set-hardware $c pc")[0]).toMatch(/^Did you mean \$/);
+});
+
+test("a variable that is set from outside and not read is a warning", () => {
+  expect(hints("set x 1", [["countt", "3"]])).toEqual([
+    "For the programs write --set 'opt(countt)=VALUE'.",
+  ]);
+  expect(hints("set x $count", [["count", "3"]])).toEqual([]);
+  expect(hints("set x 1", [["opt(N)", "3"]])).toEqual([]);
+});
