@@ -2,8 +2,9 @@
 // Goal: nothing of a run outlives it (N1), however it ends.
 // Method: a picture of the whole machine before and after; in between, programs that double-fork,
 // leave their session and ignore signals, and a Muster that is killed with -9.
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, readdirSync, rmSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/host/clock.ts";
 import { newRunId } from "../../src/host/ids.ts";
 import { findLeftovers, removeLeftovers } from "../../src/testbed/nodes/index.ts";
 import {
@@ -128,14 +129,41 @@ describe.each(modes)("the machine after a run in %s mode", (mode) => {
   });
 
   test("is as before when somebody cleans up after Muster and reaper were killed", async () => {
-    const started = await startStubborn(mode, [STUBBORN]);
-    process.kill(reaperOf(started.run.runId), "SIGKILL");
-    started.host.child.kill("SIGKILL");
-    await started.host.exited;
-    const mine = () => findLeftovers().filter(({ runId }) => runId === started.run.runId);
-    expect(mine().length).toBe(1);
-    expect(await removeLeftovers(mine())).toEqual([]);
+    // Out of sight of other runs, which would clean up themselves.
+    const temporary = scratchDirectory();
+    directories.push(temporary);
+    const started = await startStubborn(mode, [STUBBORN], ["env", `TMPDIR=${temporary}`]);
+    await killWithReaper(started);
+    const mine = () => findLeftovers(temporary);
+    expect(mine().map(({ runId }) => runId)).toEqual([started.run.runId]);
+    expect(await removeLeftovers(mine(), systemClock)).toEqual([]);
     expect(mine()).toEqual([]);
+    await expectNothingLeft(started);
+  });
+
+  test("is as before when the next run starts after Muster and reaper were killed", async () => {
+    const temporary = scratchDirectory();
+    directories.push(temporary);
+    const prefix = ["env", `TMPDIR=${temporary}`];
+    const dead = await startStubborn(mode, [STUBBORN], prefix);
+    const alive = await startStubborn(mode, [STUBBORN], prefix);
+    await killWithReaper(dead);
+    expect(readdirSync(temporary)).toContain(`muster-${dead.run.runId}`);
+    const next = await startStubborn(mode, [STUBBORN], prefix);
+    const ids = [alive, next].map(({ run }) => `muster-${run.runId}`).sort();
+    expect(readdirSync(temporary).sort()).toEqual(ids);
+    for (const { host } of [alive, next]) host.child.kill("SIGTERM");
+    for (const { host } of [alive, next]) await host.answer("stopped");
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  test("is as before when the reaper is stopped and the run ends in order", async () => {
+    const started = await startStubborn(mode, [STUBBORN]);
+    process.kill(reaperOf(started.run.runId), "SIGSTOP");
+    started.host.child.kill("SIGTERM");
+    const { downMs } = await started.host.answer("stopped");
+    expect(downMs).toBeGreaterThan(9_000);
+    expect(downMs).toBeLessThan(25_000);
     await expectNothingLeft(started);
   });
 
@@ -168,6 +196,12 @@ describe.runIf(modes.includes("namespace"))("namespaces", () => {
     await expectNothingLeft(started);
   });
 });
+
+async function killWithReaper({ host, run }: Started): Promise<void> {
+  process.kill(reaperOf(run.runId), "SIGKILL");
+  host.child.kill("SIGKILL");
+  await host.exited;
+}
 
 function reaperOf(runId: string): number {
   const found = [...lookAtMachine().processes.values()].find((p) =>

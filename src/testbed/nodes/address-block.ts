@@ -28,9 +28,18 @@ export async function claimAddressBlock(seed: number): Promise<AddressBlock | st
     last = server;
     if (last !== "EADDRINUSE") break;
   }
-  return last === "EADDRINUSE"
-    ? `all ${count} blocks of loopback addresses are taken (port ${LOCK_PORT} is in use on each)`
-    : `cannot listen on the loopback addresses 127.0.0.0/8: ${last}; is the interface lo up?`;
+  return explainNoBlock(last, count);
+}
+
+/** @param code of the last attempt to listen. */
+export function explainNoBlock(code: string, count: number): string {
+  if (code === "EADDRINUSE") {
+    return `all ${count} blocks of loopback addresses are taken (port ${LOCK_PORT} is in use on each)`;
+  }
+  const what = `cannot listen on the loopback addresses 127.0.0.0/8: ${code}`;
+  if (code === "EMFILE") return `${what}, too many open files; raise the limit (ulimit -n)`;
+  if (code === "ENFILE") return `${what}, too many files are open on this machine; end something`;
+  return `${what}; is the interface lo up?`;
 }
 
 function listenOn(host: string): Promise<Server | string> {

@@ -45,7 +45,7 @@ async function tryScratchNode(clock: Clock): Promise<Namespaces | NoNamespaces> 
   const runId = newRunId();
   try {
     const temporary = createRunDirectory(runId);
-    const reaper = await startReaper(runId, temporary);
+    const reaper = await startReaper(runId, temporary, clock);
     if (typeof reaper === "string") return { reasons: [reaper] };
     try {
       const out = join(temporary, "out");

@@ -27,7 +27,7 @@ import { homePath, VIEW } from "./node-view.ts";
 import { ProcessNode, RunPrograms } from "./process-node.ts";
 import { planEnvironment } from "./program-environment.ts";
 import { type Reaper, startReaper } from "./reaper.ts";
-import { createRunDirectory } from "./run-directory.ts";
+import { createRunDirectory, RunDirectoryError, removeOwnLeftovers } from "./run-directory.ts";
 import { chooseShell, findProgram } from "./system-programs.ts";
 import { type CurrentUser, currentUser, hostPaths, neededPaths, nodePaths } from "./views.ts";
 
@@ -44,6 +44,7 @@ export class NodesError extends Error {
  * @throws NodesError with a sentence for the user; nothing is left behind then.
  */
 export async function startProcessNodes(options: BackendOptions): Promise<NodeBackend> {
+  await removeOwnLeftovers(options.clock);
   const block = await claimAddressBlock(options.seed);
   if (typeof block === "string") throw new NodesError(block);
   let reaper: Reaper | undefined;
@@ -52,7 +53,7 @@ export async function startProcessNodes(options: BackendOptions): Promise<NodeBa
     const addresses = planAddresses(block.block, options.nodes);
     if (typeof addresses === "string") throw new NodesError(addresses);
     temporary = createRunDirectory(options.runId);
-    const started = await startReaper(options.runId, temporary);
+    const started = await startReaper(options.runId, temporary, options.clock);
     if (typeof started === "string") throw new NodesError(started);
     reaper = started;
     return await bringUp({ options, block, addresses, temporary, reaper });
@@ -61,13 +62,14 @@ export async function startProcessNodes(options: BackendOptions): Promise<NodeBa
     if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
     await block.release();
     if (error instanceof NodesError) throw error;
-    throw new NodesError(`the nodes cannot be set up: ${String(error)}`, { cause: error });
+    const why = error instanceof RunDirectoryError ? error.message : String(error);
+    throw new NodesError(`the nodes cannot be set up: ${why}`, { cause: error });
   }
 }
 
-/** For a reaper that somebody killed. @returns whether everything went. */
-async function cleanAgain(runId: string, temporary: string): Promise<boolean> {
-  const reaper = await startReaper(runId, temporary);
+/** For a reaper that somebody killed or stopped. @returns whether everything went. */
+async function cleanAgain(options: BackendOptions, temporary: string): Promise<boolean> {
+  const reaper = await startReaper(options.runId, temporary, options.clock);
   return typeof reaper !== "string" && (await reaper.finish());
 }
 
@@ -250,7 +252,7 @@ class ProcessBackend implements NodeBackend {
     const { programs, reaper, block, options, namespaces, temporary } = this.#parts;
     await programs.close(GRACE_MS);
     await namespaces?.stop();
-    if (!(await reaper.finish()) && !(await cleanAgain(options.runId, temporary))) {
+    if (!(await reaper.finish()) && !(await cleanAgain(options, temporary))) {
       options.onMessage("warning", null, `not all of the run could be ended; see ${temporary}`);
     }
     await block.release();

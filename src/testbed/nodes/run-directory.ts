@@ -2,18 +2,50 @@
 // The temporary directory of a run, `<tmp>/muster-<run id>`: what must exist outside the output
 // directory while the run lives and must be gone afterwards. Its `owner` file says which process
 // it belongs to, so that a later run can tell a leftover from a neighbour.
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import type { Clock } from "../../host/clock.ts";
 import { markedProcesses } from "./marked-processes.ts";
 import { startReaper } from "./reaper.ts";
 
 const PREFIX = "muster-";
 
-/** Creates the directory, for its owner only. @throws Error of the file system. */
+/** Leftovers that one run removes before it starts. */
+const LEFTOVERS_MAX = 8;
+
+export class RunDirectoryError extends Error {
+  override readonly name = "RunDirectoryError";
+}
+
+/** Absolute, because processes with other working directories are told of it. */
+function temporaryDirectory(): string {
+  return resolve(tmpdir());
+}
+
+/**
+ * Creates the directory, for its owner only.
+ *
+ * @throws RunDirectoryError with a sentence for the user.
+ */
 export function createRunDirectory(runId: string): string {
-  const path = join(tmpdir(), `${PREFIX}${runId}`);
-  mkdirSync(path, { mode: 0o700 });
+  const parent = temporaryDirectory();
+  const path = join(parent, `${PREFIX}${runId}`);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    throw new RunDirectoryError(
+      `no directory can be made in ${parent}: ${String(error)}; set TMPDIR to one where you may`,
+      { cause: error },
+    );
+  }
   writeFileSync(join(path, "owner"), `${describeProcess("self") ?? ""}\n`);
   return path;
 }
@@ -26,15 +58,20 @@ export interface Leftover {
 }
 
 /**
- * Temporary directories whose run is dead. A directory whose owner lives in another PID namespace
- * is left out: nobody here can tell whether it is in use.
+ * Temporary directories of this user whose run is dead. A directory whose owner lives in another
+ * PID namespace is left out: nobody here can tell whether it is in use.
  */
-export function findLeftovers(directory: string = tmpdir()): readonly Leftover[] {
+export function findLeftovers(
+  directory: string = temporaryDirectory(),
+  countMax: number = Number.POSITIVE_INFINITY,
+): readonly Leftover[] {
   const found: Leftover[] = [];
   for (const name of readdirSync(directory)) {
+    if (found.length >= countMax) break;
     const runId = /^muster-([0-9a-z]+)$/.exec(name)?.[1];
     if (runId === undefined) continue;
     const path = join(directory, name);
+    if (!isOwnDirectory(path)) continue;
     const owner = readText(join(path, "owner"))?.trim();
     if (owner === undefined || isAlive(owner)) continue;
     found.push({ runId, directory: path, processes: markedProcesses(runId) });
@@ -45,15 +82,34 @@ export function findLeftovers(directory: string = tmpdir()): readonly Leftover[]
 /** Ends the processes and removes the directories. @returns those that would not go. */
 export async function removeLeftovers(
   leftovers: readonly Leftover[],
+  clock: Clock,
 ): Promise<readonly Leftover[]> {
   const results = await Promise.all(
     leftovers.map(async (leftover) => {
-      const reaper = await startReaper(leftover.runId, leftover.directory);
+      const reaper = await startReaper(leftover.runId, leftover.directory, clock);
       if (typeof reaper === "string") return leftover;
       return (await reaper.finish()) ? undefined : leftover;
     }),
   );
   return results.filter((leftover) => leftover !== undefined);
+}
+
+/**
+ * What runs of this user left whose Muster and reaper were killed together, some of it at least.
+ * Nothing that goes wrong here is a reason not to run.
+ */
+export async function removeOwnLeftovers(clock: Clock): Promise<void> {
+  try {
+    const found = findLeftovers(temporaryDirectory(), LEFTOVERS_MAX);
+    if (found.length > 0) await removeLeftovers(found, clock);
+  } catch {
+    // There is no such directory: whoever makes one in it says so.
+  }
+}
+
+function isOwnDirectory(path: string): boolean {
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  return status?.isDirectory() === true && status.uid === process.getuid?.();
 }
 
 function isAlive(owner: string): boolean {

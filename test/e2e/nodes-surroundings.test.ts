@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Goal: a run with an unusual temporary directory works, or says what to change.
+// Method: `muster run` with TMPDIR as a user may have it.
+import { mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { scratch } from "./support/command.ts";
+import { nodesWith, runBody } from "./support/experiment.ts";
+
+test("a relative TMPDIR works and is empty afterwards", async () => {
+  const cwd = scratch();
+  mkdirSync(join(cwd, "tmp"));
+  const { result } = await runBody(nodesWith("true"), [], { cwd, env: { TMPDIR: "tmp" } });
+  expect(result).toMatchObject({ outcome: "passed", error: null });
+  expect(readdirSync(cwd)).toEqual(["tmp"]);
+  expect(readdirSync(join(cwd, "tmp"))).toEqual([]);
+});
+
+test("a TMPDIR that does not exist is a sentence that says what to do", async () => {
+  const TMPDIR = join(scratch(), "none");
+  const { result } = await runBody(nodesWith("true"), [], { env: { TMPDIR } });
+  const message = result.error?.message ?? "";
+  expect(message).toContain(`no directory can be made in ${TMPDIR}: `);
+  expect(message).toMatch(/set TMPDIR to one where you may$/);
+});
