@@ -24,6 +24,7 @@ import {
   referenceCatalogue,
 } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { adviseOnPrograms } from "../parse-advice.ts";
 import { LoadError, readSource } from "../source-file.ts";
 import { isYamlFile, readYamlExperiment } from "../yaml-loader.ts";
 
@@ -201,11 +202,14 @@ async function loadFor(argv: ParseArguments): Promise<Loaded> {
   }
   // Rows are the old system's own form, so they are numbered by its rules.
   const addresses = argv.addresses ?? (format === "rows" ? "legacy" : undefined);
-  return loadExperiment(file, {
+  const loaded = await loadExperiment(file, {
     ...argv,
     omitRows: format !== "rows",
     ...(addresses === undefined ? {} : { addresses }),
   });
+  if (loaded.experiment === undefined || argv.compat) return loaded;
+  const advice = adviseOnPrograms(loaded.experiment, file);
+  return { ...loaded, diagnostics: [...loaded.diagnostics, ...advice] };
 }
 
 function print(loaded: Loaded, argv: ParseArguments, io: CommandOutput): void {

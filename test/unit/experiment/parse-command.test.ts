@@ -210,3 +210,22 @@ test("runParse() prints rows with the old addresses, and others when told", asyn
   const json = JSON.parse((await parse(file, "json")).out).experiment.links;
   expect(json[0]).toMatchObject({ name: "lan3", members: [{ address: "10.1.1.2" }, {}] });
 });
+
+test("runParse() notices programs that nothing starts and commands for another shell", async () => {
+  const program = (command: string): string =>
+    good.replace('-command "sleep 1"', `-command {${command}}`);
+  const idle = write("idle.ns", good.replace(/.*p start.*\n/, ""));
+  const { exit, errors } = await parse(idle, "text");
+  expect(exit).toBe(0);
+  expect(errors).toContain("idle.ns:5:");
+  expect(errors).toContain("warning[NEVER_STARTED]: program p on a is never started");
+  expect(errors).toContain('Add $ns at 0 "$p start".');
+  for (const command of ["echo x >&2", "x 2> y", "export A=1; b", "for i in 1 2; do echo; done"]) {
+    const { errors } = await parse(write("sh.ns", program(command)), "text");
+    expect(errors, command).toContain("write sh -c '...'");
+  }
+  for (const command of ["echo x > y", "sh -c 'echo x >&2'", "x >& y", "echo export"]) {
+    const { errors } = await parse(write("sh.ns", program(command)), "text");
+    expect(errors, command).toBe("");
+  }
+});

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// What `muster parse` notices about the programs of an accepted file: nothing of it is wrong by the
+// language, and all of it is what somebody will wonder about after a run. `muster run` has words of
+// its own for both.
+
+import type { Diagnostic, Experiment, Program } from "../experiment/index.ts";
+import { neverStarted } from "../testbed/never-started.ts";
+import { isYamlFile } from "./yaml-loader.ts";
+
+/** Findings of one kind that are shown. */
+const shownMax = 20;
+
+/** @returns warnings and notes, in the order of the file */
+export function adviseOnPrograms(experiment: Experiment, file: string): readonly Diagnostic[] {
+  const isYaml = isYamlFile(file);
+  const idle = neverStarted(experiment).slice(0, shownMax);
+  const found = idle.map((program) => describeIdle(program, isYaml));
+  const foreign = isYaml ? undefined : experiment.programs.find(({ command }) => isForSh(command));
+  if (foreign !== undefined) found.push(describeForeign(foreign));
+  return found.toSorted((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
+}
+
+function describeIdle({ name, node, at }: Program, isYaml: boolean): Diagnostic {
+  const message = `program ${name} on ${node} is never started`;
+  const hint = isYaml ? "Give it a start, as in start: 0s." : `Add $ns at 0 "$${name} start".`;
+  return { severity: "warning", code: "NEVER_STARTED", message, at, hint };
+}
+
+/** Words that csh does not know or takes otherwise. */
+function isForSh(command: string): boolean {
+  // What a shell of its own reads is in quotes, and not csh's business.
+  const bare = command.replace(/'[^']*'|"[^"]*"/g, "");
+  return (
+    /(?:^|\s)(?:[12]>|>&[12])|(?:^|[;&|(]\s*)export\s/.test(bare) ||
+    /(?:^|[;&|(]\s*)(?:for|while)\s.*;\s*do\s/.test(bare)
+  );
+}
+
+function describeForeign({ name, at }: Program): Diagnostic {
+  const message = `the command of ${name} is written for sh`;
+  const hint = "NS commands run in csh where it is installed; write sh -c '...'.";
+  return { severity: "note", code: "CSH_COMMAND", message, at, hint };
+}
