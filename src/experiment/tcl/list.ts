@@ -78,10 +78,17 @@ const escapes: Readonly<Record<string, string>> = {
   "\v": "\\v",
 };
 
+/** Characters that are escaped at once: a replacement keeps every piece until it is done. */
+const escapeCharacters = 65_536;
+
 function escapeElement(element: string, first: boolean): string {
-  const text = element
-    .replace(/[ "{}[\]$;\\]/g, "\\$&")
-    .replace(/[\n\t\r\f\v]/g, (ch) => escapes[ch] ?? ch);
+  let text = "";
+  for (let at = 0; at < element.length; at += escapeCharacters) {
+    text += element
+      .slice(at, at + escapeCharacters)
+      .replace(/[ "{}[\]$;\\]/g, "\\$&")
+      .replace(/[\n\t\r\f\v]/g, (ch) => escapes[ch] ?? ch);
+  }
   return first && text.startsWith("#") ? `\\${text}` : text;
 }
 
