@@ -7,6 +7,7 @@ export {
   formatDuration,
   formatInstant,
   joinNames,
+  joinParties,
   type Line,
   plural,
   type Style,

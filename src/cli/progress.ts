@@ -23,7 +23,7 @@ import {
   formatDuration,
   formatInstant,
   formatLine,
-  joinNames,
+  joinParties,
   type Line,
   styled,
   textWidth,
@@ -269,7 +269,7 @@ function openBarrierLines(state: ProgressState, room: number): Line[] {
     const isSlow = state.slow.has(name);
     const label = name + " ".repeat(Math.max(0, width - textWidth(name)));
     const of = expected > 0 ? `${arrived}/${expected}` : `${arrived}/?`;
-    const who = missing.length === 0 ? "" : `; missing: ${joinNames(missing, 5)}`;
+    const who = missing.length === 0 ? "" : `; missing: ${joinParties(missing, 5)}`;
     return ["  ", isSlow ? styled("warning", label) : label, ` ${of} waiting${who}`];
   });
   const rest = open.length - shown.length;

@@ -264,7 +264,9 @@ class Run {
     const check = (): void => {
       if (this.#ending !== undefined || this.#programs === undefined) return;
       const state = this.#host.describe(this.#scope);
-      const message = detector.check(clock.nowUs(), state, this.#programs.active());
+      const programs = this.#programs;
+      const isDone = (node: string): boolean => programs.isDone(node);
+      const message = detector.check(clock.nowUs(), state, programs.active(), isDone);
       if (message === undefined) this.#timers[timer] = clock.after(1_000, check);
       else this.#end({ endedBy: "failure", error: { code: "BARRIER_STUCK", message } });
     };

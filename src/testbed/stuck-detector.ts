@@ -3,6 +3,10 @@
 // planned, nothing changes, and on each node there are as many waits as programs that still run.
 // What a program does in the background beside its wait is not seen. Pure.
 import type { BarrierDescription, ScopeDescription } from "../core/description.ts";
+import { joinNames, nodesNamed } from "./record/words.ts";
+
+/** Where every program of every missing node has ended, nobody need be waited for any longer. */
+const provenUs = 5_000_000;
 
 export interface ActiveProgram {
   readonly name: string;
@@ -18,11 +22,15 @@ export class StuckDetector {
     this.#stuckAfterUs = stuckAfterUs;
   }
 
-  /** @returns why the run cannot go on, once that has been so for long enough. */
+  /**
+   * @param isDone whether a program of a node has run, and none does or is about to.
+   * @returns why the run cannot go on, once that has been so for long enough.
+   */
   check(
     nowUs: number,
     scope: ScopeDescription,
     active: readonly ActiveProgram[],
+    isDone: (node: string) => boolean = () => false,
   ): string | undefined {
     const state = JSON.stringify([active, scope.barriers]);
     if (state !== this.#lastState) {
@@ -34,13 +42,31 @@ export class StuckDetector {
       this.#sinceUs = nowUs;
       return undefined;
     }
-    if (nowUs - this.#sinceUs < this.#stuckAfterUs) return undefined;
-    return scope.barriers
-      .filter(({ arrived }) => arrived > 0)
-      .map(describeStuck)
-      .join("; ");
+    const open = scope.barriers.filter(({ arrived }) => arrived > 0);
+    const isProven = open.every((barrier) => nobodyIsLeft(barrier, isDone));
+    const afterUs = isProven ? Math.min(provenUs, this.#stuckAfterUs) : this.#stuckAfterUs;
+    if (nowUs - this.#sinceUs < afterUs) return undefined;
+    const names = joinNames(open.map(({ name }) => `'${name}'`));
+    const where = open.length === 1 ? `barrier ${names}` : `barriers ${names}`;
+    return (
+      `nobody can come any more to ${where}: ` +
+      "every program that still runs waits, and no event is planned"
+    );
   }
 }
+
+/** Whether all that may be missing are nodes whose programs have ended. */
+function nobodyIsLeft({ missing }: BarrierDescription, isDone: (node: string) => boolean): boolean {
+  return (
+    missing.length > 0 &&
+    missing.every((sentence) => {
+      const names = nodesNamed(sentence, isName);
+      return names.length > 0 && names.every(isDone);
+    })
+  );
+}
+
+const isName = (text: string): boolean => /^[^\s,]+$/.test(text);
 
 function allWait(
   active: readonly ActiveProgram[],
@@ -50,12 +76,4 @@ function allWait(
   for (const node of waits) free.set(node, (free.get(node) ?? 0) + 1);
   for (const { node } of active) free.set(node, (free.get(node) ?? 0) - 1);
   return active.length > 0 && active.every(({ node }) => (free.get(node) ?? 0) >= 0);
-}
-
-function describeStuck(barrier: BarrierDescription): string {
-  const nodes = [...new Set(barrier.waiting.map(({ who }) => who.node ?? who.address))];
-  return (
-    `barrier '${barrier.name}' cannot be crossed: ${barrier.arrived} wait (${nodes.join(", ")}), ` +
-    `missing: ${barrier.missing.join(", ")}; every program that still runs waits`
-  );
 }

@@ -59,10 +59,12 @@ $ns at 0.5 "$late start"`;
     const { result, code, stdout } = await runBody(deserted, ["--stuck-after", "1"]);
     expect(result).toMatchObject({ endedBy: "failure", error: { code: "BARRIER_STUCK" } });
     const message = result.error?.message ?? "";
-    expect(message).toMatch(
-      /'meet' cannot be crossed: 2 wait \((?:n0, n1|n1, n0)\), missing: .*n2/,
-    );
+    expect(message).toMatch(/^nobody can come any more to barrier 'meet': /);
     expect(stdout).toContain(message);
+    expect(stdout).toMatch(
+      /meet was cancelled: 2 of 3 arrived \((?:n0, n1|n1, n0)\); missing: n2 \(.* ended with 9 at/,
+    );
+    expect(stdout).toContain("2 stopped while they waited");
     // Who died is told beside it, with its last words.
     expect(stdout).toContain("program n2_startcmd on n2 exited with 9");
     expect(stdout).toContain("| no luck");

@@ -56,6 +56,8 @@ export class ProgramAgent {
   readonly #starting = new Map<string, Promise<unknown>>();
   /** At most one program each that is loaded and waits for its event. */
   readonly #loaded = new Map<string, Loaded>();
+  /** Programs that have run, or could not be started, at least once. */
+  readonly #past = new Set<string>();
   #ending = false;
 
   constructor(options: ProgramAgentOptions) {
@@ -71,6 +73,18 @@ export class ProgramAgent {
   active(): readonly { readonly name: string; readonly node: string }[] {
     return [...this.#programs.values()].filter(
       ({ name }) => this.#running.has(name) || this.#starting.has(name),
+    );
+  }
+
+  /** Whether a program of the node has run, and none runs, is being started or is loaded. */
+  isDone(node: string): boolean {
+    const names = [...this.#programs.values()]
+      .filter((program) => program.node === node)
+      .map(({ name }) => name);
+    const busy = [this.#running, this.#starting, this.#loaded];
+    return (
+      names.some((name) => this.#past.has(name)) &&
+      !names.some((name) => busy.some((programs) => programs.has(name)))
     );
   }
 
@@ -190,6 +204,7 @@ export class ProgramAgent {
       stopped: false,
       stderrTail: "",
     };
+    this.#past.add(facts.name);
     this.#options.onEnded(
       { type: "program-ended", ...facts, ...nothing, startError, startedUs: nowUs },
       nowUs,
@@ -224,6 +239,7 @@ export class ProgramAgent {
   #ended(name: string, how: Watch, status: Awaited<NodeProcess["done"]>): number {
     const running = this.#running.get(name);
     this.#running.delete(name);
+    this.#past.add(name);
     running?.cancelTimeout();
     const { exitCode, signal, endedMonotonicUs } = status;
     const asExpected = exitCode === how.facts.expectedExitCode;

@@ -4,7 +4,7 @@
 // uneventful ones are told by tenths; whatever went wrong is always told.
 import type { BarrierEnded, EventFired, Message, ProgramEnded, RunEvent } from "../run-event.ts";
 import { shellName } from "./shell-hint.ts";
-import { formatDuration, formatInstant, joinNames, type Line, plural, styled } from "./words.ts";
+import { formatDuration, formatInstant, joinParties, type Line, plural, styled } from "./words.ts";
 
 /** Things of one kind that are told one by one; above it, by tenths. */
 export const toldOneByOneMax = 20;
@@ -96,7 +96,7 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
         [
           styled("warning", `barrier ${event.name} slow`),
           `: ${formatDuration(event.waitedUs)} since the first arrival; ` +
-            `waiting: ${joinNames(event.arrived)}${missingText(event.missing)}`,
+            `waiting: ${joinParties(event.arrived)}${missingText(event.missing)}`,
         ],
       ];
     case "message":
@@ -179,13 +179,25 @@ function barrierEndedLine(event: BarrierEnded): Line {
     const error = event.error === 0 ? [] : [", ", styled("warning", `error ${event.error}`)];
     return [styled("good", `barrier ${event.name} crossed`), ` by ${released}`, ...error];
   }
-  const how = event.outcome === "timeout" ? "timed out" : event.outcome;
-  const count = `${event.participants.length} of ${event.expected} arrived`;
+  const isGivenUp = isGivenUpBarrier(event);
+  const how = isGivenUp ? "given up" : event.outcome === "timeout" ? "timed out" : event.outcome;
+  const came = isGivenUp ? "came" : "arrived";
+  const count = `${event.participants.length} of ${event.expected} ${came}`;
   return [styled("bad", `barrier ${event.name} ${how}`), `: ${count}${missingText(event.missing)}`];
 }
 
+/** Whether everybody left before it was crossed; who still waits when a run ends is released. */
+export function isGivenUpBarrier(event: BarrierEnded): boolean {
+  const { outcome, participants } = event;
+  return outcome === "cancelled" && participants.length > 0 && !participants.some(isReleased);
+}
+
+function isReleased({ releasedUs }: { readonly releasedUs: number | null }): boolean {
+  return releasedUs !== null;
+}
+
 function missingText(missing: readonly string[]): string {
-  return missing.length === 0 ? "" : `; missing: ${joinNames(missing)}`;
+  return missing.length === 0 ? "" : `; missing: ${joinParties(missing)}`;
 }
 
 function messageLine(event: Message): Line {

@@ -20,7 +20,11 @@ interface TestCase {
 
 /** The JUnit document for one run. */
 export function renderJunit(result: RunResult): string {
-  const cases = [runCase(result), ...programCases(result), ...result.barriers.map(barrierCase)];
+  const cases = [
+    runCase(result),
+    ...programCases(result),
+    ...result.barriers.map((one) => barrierCase(one, result)),
+  ];
   const failures = cases.filter((one) => one.failure !== null).length;
   const skipped = cases.filter((one) => one.isSkipped).length;
   const time = seconds(Math.max(0, result.endedUs));
@@ -102,9 +106,9 @@ function programCase(program: ResultProgram): TestCase {
   };
 }
 
-function barrierCase(barrier: ResultBarrier): TestCase {
+function barrierCase(barrier: ResultBarrier, result: RunResult): TestCase {
   const { name, generation, participants, endedUs, outcome } = barrier;
-  const sentence = barrierSentence(barrier);
+  const sentence = barrierSentence(barrier, result);
   const arrivals = participants.map((one) => one.arrivedUs);
   const firstUs = arrivals.reduce((least, us) => Math.min(least, us), endedUs);
   return {

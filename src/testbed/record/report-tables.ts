@@ -11,6 +11,7 @@ import {
   formatDuration,
   formatInstant,
   joinNames,
+  joinParties,
   outputDirectory,
   plural,
 } from "./words.ts";
@@ -100,15 +101,19 @@ function barrierRow(barrier: ResultBarrier, instant: Instant): Html {
   const [first, last] = [arrivals[0], arrivals.at(-1)];
   const isCrossed = outcome === "crossed";
   const again = generation > 1 && html` <span class="soft">#${generation}</span>`;
-  const errorPill = error !== 0 && html` <span class="pill warn">error ${error}</span>`;
+  // Who waits for a barrier that is cancelled is given an error too: that is the cancelling.
+  const isReported = error !== 0 && outcome !== "cancelled";
+  const errorPill = isReported && html` <span class="pill warn">error ${error}</span>`;
   const slowPill = slow !== null && html` <span class="pill warn">slow</span>`;
   const who =
     last === undefined
       ? "–"
       : html`${partyName(last)} <span class="soft">${lag(first, last)}</span>`;
-  const absent = missing.length === 0 ? "–" : joinNames(missing, 20);
+  const absent = missing.length === 0 ? "–" : joinParties(missing, 20);
   return html`<tr><td class="name">${name}${again}</td>
-<td><span class="pill ${isCrossed ? "good" : "bad"}">${outcome}</span>${errorPill}${slowPill}</td>
+<td><span class="pill ${isCrossed ? "good" : "bad"}">${
+    barrier.givenUp ? "given up" : outcome
+  }</span>${errorPill}${slowPill}</td>
 <td class="num">${formatCount(arrived)} of ${expected > 0 ? formatCount(expected) : "?"}</td>
 <td class="num">${first === undefined ? "–" : instant(first.arrivedUs)}</td>
 <td class="num">${last === undefined ? "–" : instant(last.arrivedUs)}</td>

@@ -9,6 +9,7 @@ import {
   formatDuration,
   formatInstant,
   joinNames,
+  joinParties,
   type Line,
   namesShownMax,
   nodesNamed,
@@ -51,14 +52,38 @@ export function renderSummary(result: RunResult): Line[] {
 
 /** `5 programs as expected, 2 barriers crossed, 10 of 12 events fired`. */
 export function accomplished(result: RunResult): string {
-  const programs = result.programs.filter(programPassed).length;
+  const stopped = result.programs.filter((one) => stoppedWaiting(one, result.barriers)).length;
+  const programs = result.programs.filter(programPassed).length - stopped;
   const crossed = result.barriers.filter((one) => one.outcome === "crossed").length;
   const parts = [
-    share(programs, result.programs.length, "program", "as expected"),
+    programShare(programs, stopped, result.programs.length),
     share(crossed, result.barriers.length, "barrier", "crossed"),
     eventShare(result.events),
   ].filter((part) => part !== null);
   return parts.length === 0 ? "nothing was planned" : parts.join(", ");
+}
+
+/** `1 program as expected, 2 stopped while they waited`: those are not failures, nor as planned. */
+function programShare(expected: number, stopped: number, total: number): string | null {
+  if (stopped === 0) return share(expected, total, "program", "as expected");
+  const rest = total - expected - stopped;
+  const head = rest === 0 ? expected : `${formatCount(expected)} of ${formatCount(total)}`;
+  const what = typeof head === "number" ? plural(head, "program") : `${head} programs`;
+  const who = stopped === 1 ? "it" : "they";
+  return `${what} as expected, ${formatCount(stopped)} stopped while ${who} waited`;
+}
+
+/** Whether a program was stopped on a node that waited in vain until then. */
+export function stoppedWaiting(program: ResultProgram, barriers: RunResult["barriers"]): boolean {
+  const { stopped, endedUs, node } = program;
+  if (!stopped || endedUs === null || program.startError !== null) return false;
+  return barriers.some(
+    (barrier) =>
+      barrier.outcome === "cancelled" &&
+      !barrier.givenUp &&
+      barrier.endedUs <= endedUs &&
+      barrier.participants.some((party) => party.node === node),
+  );
 }
 
 /** `7 events fired`, `5 of 7 events fired, 3 of them ignored and 1 failed`; null for none. */
@@ -106,7 +131,7 @@ function listAll(names: readonly string[]): string {
 
 /** What people call a party: its node, or failing that its name or address. */
 export function partyName(party: { readonly name: string; readonly node: string | null }): string {
-  return party.node ?? party.name;
+  return party.node ?? joinParties([party.name]);
 }
 
 function failureLines(result: RunResult): Line[] {
@@ -118,7 +143,7 @@ function failureLines(result: RunResult): Line[] {
     ...programs.map((program, at) =>
       programLines(result, program, at < programsInFullMax ? stderrLinesMax : 0),
     ),
-    ...barriers.map((barrier): Line[] => [[styled("bad", barrierSentence(barrier))]]),
+    ...barriers.map((barrier): Line[] => [[styled("bad", barrierSentence(barrier, result))]]),
   ];
   if (blocks.length === 0) return [];
   const shown = blocks.slice(0, rowsInSummaryMax);

@@ -71,6 +71,8 @@ export interface ResultBarrier {
   readonly kind: "count";
   readonly generation: number;
   readonly outcome: BarrierOutcome;
+  /** Everybody left before it was crossed; `arrived` and `missing` are as they were then. */
+  readonly givenUp: boolean;
   readonly expected: number;
   /** Parties that arrived and did not leave again. */
   readonly arrived: number;

@@ -18,6 +18,7 @@ import type {
   RunEvent,
   RunStarted,
 } from "../run-event.ts";
+import { isGivenUpBarrier } from "./event-text.ts";
 import { createEventTable } from "./result-events.ts";
 import { skippedLinks } from "./result-links.ts";
 import {
@@ -194,6 +195,7 @@ function endedBarrier(event: BarrierEnded, slow: ResultBarrier["slow"]): ResultB
     kind: event.kind,
     generation: event.generation,
     outcome: event.outcome,
+    givenUp: isGivenUpBarrier(event),
     expected: event.expected,
     // Whoever left again was not released. When nobody was (a run cut short), all had arrived.
     arrived: released === 0 ? event.participants.length : released,
@@ -303,6 +305,7 @@ function openBarriers(state: State, endedUs: number): ResultBarrier[] {
     kind: "count",
     generation: (generations.get(last.name) ?? 0) + 1,
     outcome: "cancelled",
+    givenUp: false,
     expected: last.expected,
     arrived: last.arrived,
     crossedUs: null,

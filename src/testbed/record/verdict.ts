@@ -5,8 +5,9 @@
 //   V2. Every barrier's outcome is `crossed`.
 //   V3. The run itself had no error and was not interrupted.
 import type { EndedBy } from "../run-event.ts";
+import { describeAbsence, type Known } from "./absence.ts";
 import type { ResultBarrier, ResultProgram, ResultReason } from "./result-model.ts";
-import { joinNames } from "./words.ts";
+import { joinParties } from "./words.ts";
 
 export interface VerdictInput {
   readonly error: { readonly code: string; readonly message: string } | null;
@@ -28,7 +29,7 @@ export function verdictReasons(input: VerdictInput): ResultReason[] {
   }
   for (const barrier of input.barriers) {
     if (barrier.outcome === "crossed") continue;
-    reasons.push({ code: "BARRIER", message: barrierSentence(barrier) });
+    reasons.push({ code: "BARRIER", message: barrierSentence(barrier, input) });
   }
   if (reasons.length === 0 && input.endedBy === "failure") {
     reasons.push({ code: "FAILED", message: "the run ended by a failure" });
@@ -75,17 +76,24 @@ function programSentence(program: ResultProgram): string {
   return `program ${program.name} on ${program.node} ${programEnding(program)}`;
 }
 
-/** What became of a barrier that was not crossed, with who is missing (B10). */
-export function barrierSentence(barrier: ResultBarrier): string {
-  const { name, outcome, arrived, expected, missing } = barrier;
+/** What became of a barrier that was not crossed, who is missing (B10), and why if it is known. */
+export function barrierSentence(barrier: ResultBarrier, known?: Known): string {
+  const { name, outcome, givenUp, arrived, expected, missing } = barrier;
   const how = {
     crossed: "was crossed",
     failed: "failed",
     timeout: "timed out",
-    cancelled: "was cancelled",
+    cancelled: givenUp ? "was given up" : "was cancelled",
   }[outcome];
+  const parties = new Set(barrier.participants.map((party) => party.node ?? party.name));
+  const names = parties.size === 0 ? "" : ` (${joinParties([...parties])})`;
+  const came = givenUp ? "came" : "arrived";
   const count =
-    expected > 0 ? `${arrived} of ${expected} arrived` : `${arrived} arrived, nobody said how many`;
-  const who = missing.length === 0 ? "" : `; missing: ${joinNames(missing)}`;
-  return `barrier ${name} ${how}: ${count}${who}`;
+    expected > 0
+      ? `${arrived} of ${expected} ${came}${names}`
+      : `${arrived} ${came}${names}, nobody said how many`;
+  if (missing.length === 0) return `barrier ${name} ${how}: ${count}`;
+  const absence = known === undefined ? "" : describeAbsence(barrier, known);
+  const why = absence === "" ? "" : ` (${absence})`;
+  return `barrier ${name} ${how}: ${count}; missing: ${joinParties(missing)}${why}`;
 }

@@ -13,12 +13,25 @@ export function joinNames(names: readonly string[], max: number = namesShownMax)
 }
 
 /**
+ * What is said of the missing or the waiting, as people read it: `anonymous, from node1` is
+ * `node1`, `2 anonymous, from 2 of a, b, c` is `2 of a, b, c`, `3 more, anonymous` is `3 more`.
+ */
+export function joinParties(sentences: readonly string[], max: number = namesShownMax): string {
+  const plain = sentences.map((sentence) => {
+    const [, many, from] = /^(?:\d+ )?anonymous, from (\d+ of )?(.*)$/s.exec(sentence) ?? [];
+    if (from === undefined) return sentence.replace(/^(\d+ more), anonymous$/, "$1");
+    return many === undefined ? from : many + joinNames(from.split(", "), max);
+  });
+  return joinNames(plain, max);
+}
+
+/**
  * The nodes that a sentence about who is missing names: `node1`, `anonymous, from node2`,
- * `2 more to wait (nobody came yet from node3, node4)`.
+ * `2 anonymous, from 2 of node3, node4, node5`.
  */
 export function nodesNamed(sentence: string, isNode: (name: string) => boolean): string[] {
   if (isNode(sentence)) return [sentence];
-  const from = /\bfrom (.*)$/s.exec(sentence)?.[1] ?? "";
+  const from = /\bfrom (?:\d+ of )?(.*)$/s.exec(sentence)?.[1] ?? "";
   return [...new Set(from.split(/[\s,;()]+/))].filter(isNode);
 }
 

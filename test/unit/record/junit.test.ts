@@ -96,7 +96,9 @@ describe("renderJunit()", () => {
     expect(web?.failure?.text).toContain("last lines of standard error:\nfirst\nlast");
     expect(idle).toMatchObject({ name: "idle on node0", skipped: true, failure: null });
     expect(ready?.name).toBe("ready (generation 3)");
-    expect(ready?.failure?.message).toBe("barrier ready timed out: 2 of 2 arrived; missing: node7");
+    expect(ready?.failure?.message).toBe(
+      "barrier ready timed out: 2 of 2 arrived (node0, node1); missing: node7",
+    );
   });
 
   it("survives hostile names and output", () => {

@@ -175,7 +175,8 @@ describe("plain progress", () => {
       "  | six",
       "  | seven",
       "  output: /tmp/r/nodes/node1/local/logs/web.err",
-      "barrier ready timed out: 1 of 2 arrived; missing: node1",
+      "barrier ready timed out: 1 of 2 arrived (node0); missing: node1 " +
+        "(its program web ended with 1 at +0.700s)",
       "",
       "barrier  go  crossed at +0.500s by 2, error 3 heard by node0, node1",
       "",
@@ -272,7 +273,7 @@ describe("renderLive()", () => {
       "programs  1 running, 1 ended, 1 failed, 1 not started",
       "events    1 of 3 fired, 1 late, next web START in 3.8 s",
       "barriers  1 crossed, 2 open",
-      "  measure 1/3 waiting; missing: node1; anonymous, from node2",
+      "  measure 1/3 waiting; missing: node1, node2",
       "  x       1/? waiting",
     ]);
     expect(show(5_000_000, 30)).toEqual([

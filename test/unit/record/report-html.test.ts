@@ -143,9 +143,7 @@ describe("renderReport()", () => {
     const { text } = readPage(renderReport(resultOf(story.events)));
     expect(text).toContain("Failed demo/five");
     expect(text).toContain("program web on node0 exited with 2, expected 0");
-    expect(text).toContain(
-      "barrier ready timed out: 1 of 2 arrived; missing: anonymous, from node1",
-    );
+    expect(text).toContain("barrier ready timed out: 1 of 2 arrived (node0); missing: node1");
     expect(text).toContain("OSError: disk full");
     expect(text).toContain("muster run demo.ns --seed 7");
     expect(readPage(renderReport(resultOf(goodStory().events))).text).toContain("Passed demo/five");

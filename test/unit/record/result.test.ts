@@ -50,6 +50,7 @@ describe("createResultBuilder()", () => {
         kind: "count",
         generation: 1,
         outcome: "crossed",
+        givenUp: false,
         expected: 2,
         arrived: 2,
         crossedUs: 1_000_100,
@@ -105,6 +106,7 @@ describe("createResultBuilder()", () => {
         kind: "count",
         generation: 1,
         outcome: "cancelled",
+        givenUp: false,
         expected: 3,
         arrived: 2,
         crossedUs: null,
@@ -126,7 +128,7 @@ describe("createResultBuilder()", () => {
     expect(result.reasons).toEqual([
       {
         code: "BARRIER",
-        message: "barrier ready was cancelled: 2 of 3 arrived; missing: node2",
+        message: "barrier ready was cancelled: 2 of 3 arrived (node0, node1); missing: node2",
       },
     ]);
   });
@@ -318,8 +320,7 @@ describe("the verdict", () => {
       new Story().arrivals(1, "b", ["node0"], 0, ["anonymous, from node1", "node2"]).end(2).events,
     ).barriers;
     expect(barrier && barrierSentence(barrier)).toBe(
-      "barrier b was cancelled: 1 arrived, nobody said how many; " +
-        "missing: anonymous, from node1; node2",
+      "barrier b was cancelled: 1 arrived (node0), nobody said how many; missing: node1, node2",
     );
   });
 

@@ -226,7 +226,7 @@ export function largeRun({ nodes: count, seed, fails }: LargeRun): {
       expected: count,
       outcome: isCut ? "cancelled" : "crossed",
       error: phase === 1 && fails ? 3 : 0,
-      participants: here.map((one) => ({ ...one, releasedUs: isCut ? null : endUs })),
+      participants: here.map((one) => ({ ...one, releasedUs: endUs })),
       missing: isCut ? absent : [],
     });
     startUs = endUs;

@@ -31,13 +31,13 @@ function isStuck(state: ScopeDescription, active: ReturnType<typeof on>): boolea
 }
 
 describe("check()", () => {
-  it("says who waits and who is missing, once it has been so for long enough", () => {
+  it("says where nobody can come, once it has been so for long enough", () => {
     const detector = new StuckDetector(10_000_000);
     const state = scope(barrier("meet", ["n0", "n1"]), barrier("empty", []));
     detector.check(0, state, on("n0", "n1"));
     expect(detector.check(10_000_000, state, on("n0", "n1"))).toBe(
-      "barrier 'meet' cannot be crossed: 2 wait (n0, n1), missing: 1 more to wait; " +
-        "every program that still runs waits",
+      "nobody can come any more to barrier 'meet': " +
+        "every program that still runs waits, and no event is planned",
     );
   });
 
@@ -46,7 +46,7 @@ describe("check()", () => {
     const detector = new StuckDetector(1);
     detector.check(0, state, on("n0", "n1"));
     const said = detector.check(1, state, on("n0", "n1"));
-    expect(said).toMatch(/'a' cannot .*; barrier 'b' cannot /);
+    expect(said).toMatch(/to barriers 'a', 'b': /);
   });
 
   it.each([
@@ -65,6 +65,22 @@ describe("check()", () => {
 
   it("not while an event is planned", () => {
     expect(isStuck({ ...scope(barrier("a", ["n0"])), pendingEvents: 1 }, on("n0"))).toBe(false);
+  });
+
+  it.each([
+    ["all programs of the missing node have ended", ["anonymous, from n1"], ["n1"], true],
+    ["one of two missing nodes could still come", ["anonymous, from n1", "n2"], ["n1"], false],
+    ["any of several could come", ["1 anonymous, from 1 of n1, n2"], ["n1"], false],
+    ["none of several could", ["1 anonymous, from 1 of n1, n2"], ["n1", "n2"], true],
+    ["nobody knows who is missing", ["1 more, anonymous"], ["n1"], false],
+  ])("waits 5 s or the whole time when %s", (_title, missing, done, isProven) => {
+    const state = scope({ ...barrier("meet", ["n0"]), missing });
+    const detector = new StuckDetector(10_000_000);
+    const ask = (nowUs: number): string | undefined =>
+      detector.check(nowUs, state, on("n0"), (node) => done.includes(node));
+    expect(ask(0)).toBeUndefined();
+    expect(ask(4_999_999)).toBeUndefined();
+    expect(ask(5_000_000) !== undefined).toBe(isProven);
   });
 
   it("begins anew when anything changes", () => {

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// Goal: of a barrier that was not crossed people read who came, who did not, and why if the record
+// knows. Method: small streams told by hand, and the sentence that comes of them.
+import { describe, expect, it } from "vitest";
+import { accomplished } from "../../../src/testbed/record/report-text.ts";
+import { createResultBuilder } from "../../../src/testbed/record/result.ts";
+import { joinParties } from "../../../src/testbed/record/words.ts";
+import type { BarrierEnded } from "../../../src/testbed/run-event.ts";
+import { makeExperiment, Story } from "./synthetic-run.ts";
+
+function resultOf(story: Story) {
+  const builder = createResultBuilder({ experiment: makeExperiment() });
+  for (const event of story.events) builder.add(event);
+  return builder.build();
+}
+
+const sentences = (story: Story): readonly string[] =>
+  resultOf(story)
+    .reasons.filter(({ code }) => code === "BARRIER")
+    .map(({ message }) => message);
+
+const party = (node: string, releasedUs: number | null) => ({
+  ...{ name: `anonymous, from ${node}`, node, arrivedUs: 100, releasedUs },
+});
+
+function cut(name: string, came: readonly string[], missing: readonly string[]) {
+  const participants = came.map((node) => party(node, 5_000_000));
+  const part: Partial<BarrierEnded> = { outcome: "cancelled", error: 240, expected: 2 };
+  return { ...part, name, participants, missing };
+}
+
+describe("joinParties()", () => {
+  it.each([
+    [["anonymous, from gamma"], "gamma"],
+    [["anonymous, from a", "anonymous, from b"], "a, b"],
+    [["2 anonymous, from 2 of a, b, c"], "2 of a, b, c"],
+    [["2 anonymous, from 2 of a, b, c", "x"], "2 of a, b, c; x"],
+    [["3 more, anonymous"], "3 more"],
+    [["somebody to open it for 2"], "somebody to open it for 2"],
+    [["node0/alice"], "node0/alice"],
+  ])("%j is %s", (said, text) => expect(joinParties(said)).toBe(text));
+
+  it("cuts a list of hundreds", () => {
+    const nodes = Array.from({ length: 300 }, (_, index) => `n${index}`);
+    expect(joinParties([`9 anonymous, from 9 of ${nodes.join(", ")}`])).toMatch(
+      /^9 of n0, .*, n9 and 290 more$/,
+    );
+    expect(joinParties(nodes.map((node) => `anonymous, from ${node}`))).toMatch(
+      /^n0, .*, n9 and 290 more$/,
+    );
+  });
+});
+
+describe("the sentence for a barrier", () => {
+  it("says that the programs of the missing node had ended", () => {
+    const story = new Story()
+      .program(0, 1_307_000, { name: "pg", node: "gamma" })
+      .barrier(5_000_000, cut("meet", ["alpha"], ["anonymous, from gamma"]));
+    expect(sentences(story)).toEqual([
+      "barrier meet was cancelled: 1 of 2 arrived (alpha); missing: gamma " +
+        "(its program pg ended with 0 at +1.307s)",
+    ]);
+  });
+
+  it("names the nodes when there are several", () => {
+    const story = new Story()
+      .program(0, 1_000_000, { name: "p", node: "b", exitCode: null, signal: "SIGKILL" })
+      .program(0, 1_000_000, { name: "q", node: "c", exitCode: 3 })
+      .program(0, 2_000_000, { name: "r", node: "c", exitCode: 4 })
+      .barrier(5_000_000, cut("meet", ["a"], ["1 anonymous, from 1 of b, c"]));
+    expect(sentences(story)[0]).toMatch(
+      / missing: 1 of b, c \(b: .* p was ended by SIGKILL at .*; c: its last program, r, ended /,
+    );
+  });
+
+  it("says that the missing node waits at another barrier", () => {
+    const story = new Story()
+      .barrier(5_000_000, cut("two", ["alpha"], ["anonymous, from beta"]))
+      .barrier(5_000_000, cut("tow", ["beta"], ["anonymous, from alpha"]));
+    expect(sentences(story)).toEqual([
+      "barrier two was cancelled: 1 of 2 arrived (alpha); missing: beta " +
+        "(waits at 'tow' instead: is one of the names misspelt?)",
+      "barrier tow was cancelled: 1 of 2 arrived (beta); missing: alpha " +
+        "(waits at 'two' instead: is one of the names misspelt?)",
+    ]);
+  });
+
+  it("claims nothing of a node whose program still ran", () => {
+    const story = new Story()
+      .barrier(5_000_000, cut("meet", ["alpha"], ["anonymous, from gamma"]))
+      .program(0, 5_100_000, { name: "pg", node: "gamma", stopped: true });
+    expect(sentences(story)[0]).toMatch(/; missing: gamma$/);
+  });
+
+  it("says that everybody gave up", () => {
+    const participants = [party("alpha", null)];
+    const barrier = { ...cut("x", [], ["anonymous, from gamma"]), participants };
+    const story = new Story().barrier(9, barrier).end(10);
+    expect(sentences(story)).toEqual([
+      "barrier x was given up: 1 of 2 came (alpha); missing: gamma",
+    ]);
+    expect(resultOf(story).barriers[0]).toMatchObject({
+      ...{ outcome: "cancelled", givenUp: true, arrived: 1 },
+      missing: ["anonymous, from gamma"],
+    });
+  });
+});
+
+it("accomplished() does not count who was stopped while waiting as expected", () => {
+  const story = new Story()
+    .program(0, 9, { name: "pg", node: "gamma" })
+    .barrier(5_000_000, cut("meet", ["alpha", "beta"], ["anonymous, from gamma"]))
+    .program(0, 5_000_100, { name: "pa", node: "alpha", stopped: true })
+    .program(0, 5_000_100, { name: "pb", node: "beta", stopped: true })
+    .end(5_100_000);
+  expect(accomplished(resultOf(story))).toBe(
+    "1 program as expected, 2 stopped while they waited, 0 of 1 barrier crossed",
+  );
+});
