@@ -63,7 +63,12 @@ export class LinkListener {
     try {
       await listenOn(server, address);
     } catch (error) {
-      if (!isAddressInUse(error) || (await answers(address))) throw error;
+      if (isCode(error, "EMFILE")) {
+        throw new Error("EMFILE, too many open files; raise the limit (ulimit -n)", {
+          cause: error,
+        });
+      }
+      if (!isCode(error, "EADDRINUSE") || (await answers(address))) throw error;
       unlinkSync(address);
       await listenOn(server, address);
     }
@@ -306,8 +311,8 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-function isAddressInUse(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }
 
 function isSecret(given: unknown, secret: string): boolean {

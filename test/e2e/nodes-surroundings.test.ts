@@ -23,3 +23,11 @@ test("a TMPDIR that does not exist is a sentence that says what to do", async ()
   expect(message).toContain(`no directory can be made in ${TMPDIR}: `);
   expect(message).toMatch(/set TMPDIR to one where you may$/);
 });
+
+// Enough for Muster to load, too few for what it starts.
+test.each([28, 30])("with %i open files a run says which limit to raise", async (count) => {
+  const prefix = ["sh", "-c", `ulimit -n ${count}; exec "$@"`, "sh"];
+  const { stdout, stderr } = await runBody(nodesWith("true"), [], { prefix });
+  expect(stdout + stderr).toContain("raise the limit (ulimit -n)");
+  expect(stdout + stderr).not.toMatch(/TypeError|Unhandled/);
+});

@@ -15,6 +15,7 @@ import type {
 } from "./node-backend.ts";
 import { openRegularFile } from "./regular-file.ts";
 import { LAUNCHER } from "./scripts.ts";
+import { describeSystemError } from "./system-programs.ts";
 
 /** How programs get into a node, and who wants to know of them. */
 export interface LaunchContext {
@@ -70,7 +71,7 @@ export async function prepareProgram(
   for (const file of new Set([files.stdout, files.stderr])) closeSync(file);
   if (typeof child === "string") return { startError: `${spec.name} cannot be started: ${child}` };
   const failed = new Promise<string>((resolve) => {
-    child.once("error", (error) => resolve(error.message));
+    child.once("error", (error) => resolve(describeSystemError(error)));
   });
   const exited = watchExit(child, context.clock);
   // There is none when this process has run out of descriptors; `error` says so then.

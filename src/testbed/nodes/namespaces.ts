@@ -16,7 +16,7 @@ import {
   type ViewInput,
 } from "./node-view.ts";
 import { formatRootScript, HOLDER, KEEPER } from "./scripts.ts";
-import { findProgram, STANDARD_PATH } from "./system-programs.ts";
+import { describeSystemError, findProgram, STANDARD_PATH } from "./system-programs.ts";
 import { within } from "./within.ts";
 
 /** A node that has said nothing after this long is not coming; plus a share for each node. */
@@ -214,13 +214,15 @@ class KeeperReports {
     this.exited = new Promise((resolve) => {
       keeper.once("exit", () => resolve());
       keeper.once("error", (error) => {
-        this.#error += error.message;
+        this.#error += describeSystemError(error);
         this.#close();
         resolve();
       });
     });
     keeper.once("exit", () => this.#close());
-    keeper.stdio[3]?.on("error", () => {}); // Its end is what `exited` tells.
+    // There is none when this process has run out of descriptors; `error` says so then.
+    const stdio: ChildProcess["stdio"] | undefined = keeper.stdio;
+    stdio?.[3]?.on("error", () => {}); // Its end is what `exited` tells.
     this.#follow(keeper.stdout, (chunk) => {
       this.#text += chunk;
     });

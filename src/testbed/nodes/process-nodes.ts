@@ -27,8 +27,8 @@ import { homePath, VIEW } from "./node-view.ts";
 import { ProcessNode, RunPrograms } from "./process-node.ts";
 import { planEnvironment } from "./program-environment.ts";
 import { type Reaper, startReaper } from "./reaper.ts";
-import { createRunDirectory, RunDirectoryError, removeOwnLeftovers } from "./run-directory.ts";
-import { chooseShell, findProgram } from "./system-programs.ts";
+import { createRunDirectory, removeOwnLeftovers } from "./run-directory.ts";
+import { chooseShell, describeSystemError, findProgram } from "./system-programs.ts";
 import { type CurrentUser, currentUser, hostPaths, neededPaths, nodePaths } from "./views.ts";
 
 /** Time programs have between SIGTERM and SIGKILL. */
@@ -62,7 +62,7 @@ export async function startProcessNodes(options: BackendOptions): Promise<NodeBa
     if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
     await block.release();
     if (error instanceof NodesError) throw error;
-    const why = error instanceof RunDirectoryError ? error.message : String(error);
+    const why = error instanceof Error ? describeSystemError(error) : String(error);
     throw new NodesError(`the nodes cannot be set up: ${why}`, { cause: error });
   }
 }

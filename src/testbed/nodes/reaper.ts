@@ -3,9 +3,10 @@
 // cleans up when that closes. The orderly end of a run takes the same way, so the way is proven by
 // every run and not only by the rare crash.
 import { spawn } from "node:child_process";
+import type { Writable } from "node:stream";
 import type { Clock } from "../../host/clock.ts";
 import { REAPER } from "./scripts.ts";
-import { STANDARD_PATH } from "./system-programs.ts";
+import { describeSystemError, STANDARD_PATH } from "./system-programs.ts";
 import { within } from "./within.ts";
 
 /** How long cleaning up may take; a reaper that somebody stopped would take for ever. */
@@ -43,6 +44,9 @@ export function startReaper(
     const exited = new Promise<boolean>((done) => {
       child.once("exit", (code) => done(code === 0));
     });
+    child.once("error", (error) => resolve(`cannot start sh: ${describeSystemError(error)}`));
+    // There is none when this process has run out of descriptors; `error` says so then.
+    if ((child.stdin as Writable | undefined) === undefined) return;
     let isGone = false;
     let finished: Promise<boolean> | undefined;
     void exited.then(() => {
@@ -52,13 +56,11 @@ export function startReaper(
       child.stdin.end();
       await within(clock, exited, REAP_LIMIT_MS);
       if (isGone) return exited;
-      child.kill("SIGCONT");
       child.kill("SIGKILL");
       await within(clock, exited, KILL_LIMIT_MS);
       return false;
     };
     child.stdin.on("error", () => {}); // It was killed: `finish` reports that.
-    child.once("error", (error) => resolve(`cannot start sh: ${error.message}`));
     child.once("spawn", () => {
       resolve({
         started: (pid) => child.stdin.write(`+${pid}\n`),

@@ -21,10 +21,6 @@ const PREFIX = "muster-";
 /** Leftovers that one run removes before it starts. */
 const LEFTOVERS_MAX = 8;
 
-export class RunDirectoryError extends Error {
-  override readonly name = "RunDirectoryError";
-}
-
 /** Absolute, because processes with other working directories are told of it. */
 function temporaryDirectory(): string {
   return resolve(tmpdir());
@@ -33,7 +29,7 @@ function temporaryDirectory(): string {
 /**
  * Creates the directory, for its owner only.
  *
- * @throws RunDirectoryError with a sentence for the user.
+ * @throws Error with a sentence for the user.
  */
 export function createRunDirectory(runId: string): string {
   const parent = temporaryDirectory();
@@ -41,7 +37,7 @@ export function createRunDirectory(runId: string): string {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    throw new RunDirectoryError(
+    throw new Error(
       `no directory can be made in ${parent}: ${String(error)}; set TMPDIR to one where you may`,
       { cause: error },
     );

@@ -23,6 +23,13 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/** Why a process or file could not be had, and what to do where that is known. */
+export function describeSystemError({ message }: Error): string {
+  return message.includes("EMFILE")
+    ? `${message}, too many open files; raise the limit (ulimit -n)`
+    : message;
+}
+
 /** How a command line is run. */
 export interface NodeShell {
   /** For people: `csh -f -c`, `bash -c`, or `""` when there is neither. */

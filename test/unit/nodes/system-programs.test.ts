@@ -6,7 +6,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { chooseShell, findProgram } from "../../../src/testbed/nodes/system-programs.ts";
+import {
+  chooseShell,
+  describeSystemError,
+  findProgram,
+} from "../../../src/testbed/nodes/system-programs.ts";
 
 let machine = "";
 
@@ -55,4 +59,10 @@ describe("chooseShell()", () => {
     execFileSync(file, [...argv, `sh -c 'echo out; echo err 1>&2' >& ${both}`]);
     expect(readFileSync(both, "utf8")).toBe("out\nerr\n");
   });
+});
+
+test("describeSystemError() says which limit to raise, and nothing where it knows nothing", () => {
+  const emfile = describeSystemError(new Error("spawn sh EMFILE"));
+  expect(emfile).toBe("spawn sh EMFILE, too many open files; raise the limit (ulimit -n)");
+  expect(describeSystemError(new Error("spawn sh ENOENT"))).toBe("spawn sh ENOENT");
 });
