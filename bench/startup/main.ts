@@ -29,7 +29,9 @@ function startMs({ command, args }: Program): number {
 /** `--rounds N` of the command line. */
 export async function run(args: ReadonlyMap<string, string>): Promise<void> {
   if (!existsSync(join(root, "dist/cli"))) {
-    throw new Error("nothing is built yet; run 'npm run build' first");
+    process.stderr.write("bench: nothing is built yet; run 'npm run build' first\n");
+    process.exitCode = 1;
+    return;
   }
   const rounds = Number(args.get("rounds") ?? 40);
   const folder = mkdtempSync(join(tmpdir(), "muster-bench-"));
