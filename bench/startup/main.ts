@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Benchmark of starting: the sync client runs once per arrival, so what it takes to start is part of
-// every barrier. Bare Node with an empty program beside the commands as installed, in turn, each
+// Benchmark of starting: the sync client runs once per arrival, so what it takes to start is part
+// of every barrier. Bare Node with an empty program beside the commands as installed, in turn, each
 // a process of its own. Prints a table and JSON.
 //
 // Blind spots: everything is in the page cache; `-V` asks no server, so the sockets are not loaded.

@@ -67,7 +67,7 @@ async function measure(
   await act();
   const wallUs = Number(process.hrtime.bigint() - before) / 1000;
   let cpuUs = (await quietCpuUs(server)) - cpuBefore;
-  // A server that had to wait for a processor looked finished. Then the questions are in the figure.
+  // One that had to wait for a processor looked finished. Then the questions are in the figure.
   while ((await server.call<number>(method)) !== value) {
     cpuUs = (await quietCpuUs(server)) - cpuBefore;
   }
