@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The core's end of links to edges in other processes: a UNIX socket that anybody on the machine may
-// connect to, and a secret in the first frame, compared in constant time. [D14]
+// The core's end of links to edges in other processes: a UNIX socket that anybody on the machine
+// may connect to, and a secret in the first frame, compared in constant time. [D14]
 //
 //   L1. A secret admits one edge by name, with the rights that go with it, and nobody else.
 //   L2. Who has not said that costs no more than `strangersMax` connections of `helloBytesMax`.

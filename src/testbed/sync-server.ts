@@ -32,7 +32,7 @@ export interface SyncServer {
 
 /** Longest wait for the server to listen. */
 const startMsMax = 15_000;
-/** The file that hands the secret over: an environment can be read for as long as a process lives. */
+/** Hands the secret over: an environment can be read for as long as its process lives. */
 const secretName = "core-secret";
 
 /**
