@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Text for a terminal: styles, widths, tables. Pure. Whatever comes from users is made harmless
 // here, so that a program's name or output cannot steer the terminal it is shown on.
-import type { Line, Style } from "../testbed/record/words.ts";
+import { type Line, type Style, styled } from "../testbed/record/words.ts";
 
 export {
   formatDuration,
@@ -20,6 +20,7 @@ const codes: Readonly<Record<Style, readonly [on: number, off: number]>> = {
   good: [32, 39],
   bad: [31, 39],
   warning: [33, 39],
+  command: [1, 22],
 };
 
 /** How lines are to be printed. */
@@ -54,6 +55,35 @@ export function formatLine(line: Line, format: LineFormat): string {
     text += piece.style === null || !format.colour ? shown : paint(piece.style, shown);
   }
   return text;
+}
+
+/**
+ * A line as several of at most `columns`, broken between words; what follows the first is indented
+ * as far as the text of the first. A longer word, and a command, stay whole: people copy them.
+ */
+export function wrapLine(line: Line, columns: number): Line[] {
+  const pieces = line.map((piece) => (typeof piece === "string" ? { text: piece } : piece));
+  const text = pieces.map((piece) => harmless(piece.text)).join("");
+  if (textWidth(text) <= columns) return [line];
+  const hang = /^(?:[+-][\d.]+s +|\S* {2,})/.exec(text)?.[0].length ?? 2;
+  const indent = " ".repeat(Math.min(hang, columns >> 1));
+  const rows: Line[number][][] = [[]];
+  let width = 0;
+  let mayBreak = false;
+  for (const piece of pieces) {
+    const isWhole = "style" in piece && piece.style === "command";
+    const clear = harmless(piece.text);
+    for (const word of isWhole ? [clear] : clear.split(/(?<= )(?=[^ ])/)) {
+      if (mayBreak && width + textWidth(word.trimEnd()) > columns) {
+        rows.push([indent]);
+        width = indent.length;
+      }
+      rows.at(-1)?.push("style" in piece ? styled(piece.style, word) : word);
+      width += textWidth(word);
+      mayBreak = word.endsWith(" ") && width > indent.length;
+    }
+  }
+  return rows;
 }
 
 function clean(piece: { readonly text: string; readonly style: Style }) {

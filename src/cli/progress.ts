@@ -27,6 +27,7 @@ import {
   type Line,
   styled,
   textWidth,
+  wrapLine,
 } from "./output.ts";
 
 /** Lines of the live view, barriers included. */
@@ -69,8 +70,13 @@ export interface ProgressOptions {
 
 export interface Progress {
   readonly watch: RunWatcher;
-  /** Ends the display and prints the summary of `result`, by default of the events seen. */
-  close(result?: RunResult): void;
+  /** Shows a line at once where the display owns the screen. @returns whether it did. */
+  keep(line: Line): boolean;
+  /**
+   * Ends the display and prints the summary of `result`, by default of the events seen, with the
+   * files that were written, by default all.
+   */
+  close(result?: RunResult, written?: readonly string[]): void;
 }
 
 /**
@@ -93,10 +99,11 @@ export function createProgress(options: ProgressOptions): Progress {
       builder.add(event);
       display.watch(event);
     },
-    close(result) {
+    keep: (line) => display.keep(line),
+    close(result, written) {
       if (isClosed) return;
       isClosed = true;
-      const summary = renderSummary(result ?? builder.build());
+      const summary = renderSummary(result ?? builder.build(), written);
       display.close(summary);
     },
   };
@@ -283,6 +290,7 @@ function parted(parts: readonly Line[]): Line {
 
 interface Display {
   watch(event: RunEvent): void;
+  keep(line: Line): boolean;
   close(summary: readonly Line[]): void;
   /** Nobody reads any more: write nothing. */
   giveUp(): void;
@@ -291,6 +299,8 @@ interface Display {
 class PlainDisplay implements Display {
   readonly #options: ProgressOptions;
   readonly #lines: EventLines = createEventLines();
+  /** Lines of this turn: what is seen a little later may have happened a little earlier. */
+  #turn: { readonly atUs: number; readonly lines: readonly Line[] }[] = [];
   #isDead = false;
 
   constructor(options: ProgressOptions) {
@@ -298,11 +308,25 @@ class PlainDisplay implements Display {
   }
 
   watch(event: RunEvent): void {
-    this.#print(this.#lines.next(event));
+    const lines = this.#lines.next(event);
+    if (lines.length === 0) return;
+    this.#turn.push({ atUs: event.atUs, lines });
+    if (this.#turn.length === 1) this.#options.clock.endOfTurn(() => this.#flush());
+  }
+
+  keep(): boolean {
+    return false;
   }
 
   close(summary: readonly Line[]): void {
+    this.#flush();
     this.#print(summary);
+  }
+
+  #flush(): void {
+    const turn = this.#turn.toSorted((a, b) => a.atUs - b.atUs);
+    this.#turn = [];
+    this.#print(turn.flatMap(({ lines }) => lines));
   }
 
   giveUp(): void {
@@ -344,6 +368,16 @@ class LiveDisplay implements Display {
     observe(this.#state, event);
     const lines = this.#lines.next(event);
     if (isWorthKeeping(event)) this.#kept.push(...lines);
+    this.#redrawSoon(nowUs);
+  }
+
+  keep(line: Line): boolean {
+    this.#kept.push(line);
+    this.#redrawSoon(this.#options.clock.nowUs());
+    return true;
+  }
+
+  #redrawSoon(nowUs: number): void {
     if (this.#isDirty) return;
     this.#isDirty = true;
     this.#cancel?.();
@@ -387,7 +421,9 @@ class LiveDisplay implements Display {
     if (this.#isDead) return;
     const columns = Math.max(1, this.#options.columns());
     const { colour } = this.#options;
-    const kept = this.#kept.map((line) => formatLine(line, { columns: Infinity, colour }));
+    const kept = this.#kept
+      .flatMap((line) => wrapLine(line, columns - 1))
+      .map((line) => formatLine(line, { columns: Infinity, colour }));
     this.#kept = [];
     // One column stays free: a full line leaves some terminals on the next one.
     const plain = live.map((line) => formatLine(line, { columns: columns - 1, colour: false }));

@@ -4,6 +4,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { scratch } from "./support/command.ts";
 import {
   ended,
   nodesWith,
@@ -58,6 +59,20 @@ test("--set with several values runs each, and one failure fails the series", as
     ["opt(CODE)=5", "opt(OTHER)=x", "failed"],
   ]);
   expect(readResult(join(out, "2")).programs[0]?.exitCode).toBe(5);
+});
+
+test("--junit of a series has a suite for each run", async () => {
+  const junit = join(scratch(), "j.xml");
+  const argv = ["--set", "opt(CODE)=0", "--set", "opt(CODE)=5", "--junit", junit];
+  const { code } = await runBody(body, argv);
+  expect(code).toBe(1);
+  const text = readText(junit);
+  expect(text.match(/<testsuites /g)).toHaveLength(1);
+  expect(text.match(/<testsuite name="[^"]+"/g)).toEqual([
+    '<testsuite name="muster/test run 1 of 2, opt(CODE)=0"',
+    '<testsuite name="muster/test run 2 of 2, opt(CODE)=5"',
+  ]);
+  expect(text).toMatch(/<testsuites name="muster" tests="4" failures="1"/);
 });
 
 test("--set of one value is one run, without numbers", async () => {

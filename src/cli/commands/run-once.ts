@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // One run of `muster run`: connects the run's events to the display, the record and the result, and
 // writes the files of the run.
-import { resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { Limits } from "../../core/limits.ts";
 import type { Tables } from "../../experiment/index.ts";
 import type { Experiment } from "../../experiment/model.ts";
@@ -18,7 +19,7 @@ import { writeRunFiles } from "../../testbed/record/run-files.ts";
 import { runExperiment } from "../../testbed/run.ts";
 import type { RunEvent } from "../../testbed/run-event.ts";
 import type { CommandIo } from "../io.ts";
-import { wantsColour } from "../output.ts";
+import { styled, wantsColour } from "../output.ts";
 import type { Progress } from "../progress.ts";
 import { createProgress } from "../progress.ts";
 import type { StopSignals } from "../stop-signals.ts";
@@ -36,6 +37,8 @@ export interface RunOnceOptions {
   readonly limits: Limits;
   /** Where the results go; exists and is empty. */
   readonly directory: string;
+  /** Where the JUnit file of this run goes; a series has one for all runs. */
+  readonly junit: string | undefined;
   readonly signals: StopSignals;
   readonly io: CommandIo;
 }
@@ -47,7 +50,12 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
   const record = createRecordWriter({
     out: directory,
     clock: systemClock,
-    onError: (message) => builder.fail("OUTPUT", message),
+    onError: (message) => {
+      builder.fail("OUTPUT", message);
+      // At once: who reads it may free some space before the run ends.
+      const isShown = progress.keep([styled("bad", "error"), `: ${message}`]);
+      if (!isShown) options.io.stderr(`muster: ${message}\n`);
+    },
   });
   const watch = (event: RunEvent): void => {
     record.watch(event);
@@ -72,22 +80,26 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
     watch,
     interrupt: signals.interrupt,
   });
-  await record.close();
-  const result = await writeResults(options, builder);
-  progress.close(result);
+  const isRecorded = (await record.close()) === null;
+  const { result, written } = await writeResults(options, builder);
+  progress.close(result, [...written, ...(isRecorded ? ["record.ndjson"] : [])]);
   return result;
 }
 
-async function writeResults(options: RunOnceOptions, builder: ResultBuilder): Promise<RunResult> {
-  const { argv, directory } = options;
+async function writeResults(
+  options: RunOnceOptions,
+  builder: ResultBuilder,
+): Promise<{ readonly result: RunResult; readonly written: readonly string[] }> {
+  const { junit: path, directory } = options;
   const result = builder.build();
-  const junit =
-    argv.junit === undefined ? null : { path: resolve(argv.junit), xml: renderJunit(result) };
+  const junit = path === undefined ? null : { path: resolve(path), xml: renderJunit(result) };
   const reportHtml = renderReport(result);
   const error = await writeRunFiles(directory, { result, reportHtml, junit });
-  if (error === null) return result;
+  // The directory was empty, and files appear whole or not at all.
+  const written = ["report.html", "result.json"].filter((one) => existsSync(join(directory, one)));
+  if (error === null) return { result, written };
   builder.fail(error.code, error.message);
-  return builder.build();
+  return { result: builder.build(), written };
 }
 
 function createDisplay({ argv, experiment }: RunOnceOptions): Progress {

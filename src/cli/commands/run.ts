@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // `muster run FILE`: reads the file, prepares the output directory, runs once or as a series, and
 // writes what the runs leave.
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Limits } from "../../core/limits.ts";
 import { defaultLimits, resolveLimits } from "../../core/limits.ts";
 import { type Experiment, formatDiagnostic, type Tables } from "../../experiment/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import { newIncarnation, newRunId } from "../../host/ids.ts";
+import { renderJunitSeries } from "../../testbed/record/junit.ts";
 import type { RunResult } from "../../testbed/record/result-model.ts";
 import { writeWhole } from "../../testbed/record/run-files.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -50,7 +51,8 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
     for (const { run, experiment, tables } of loaded) {
       const directory = series.length === 1 ? out : makeOutputDirectory(join(out, run.directory));
       if (series.length > 1 && !argv.json) io.stdout(`\n${run.title}\n`);
-      const what = { argv, run, experiment, tables, limits, directory, signals, io };
+      const junit = series.length === 1 ? argv.junit : undefined;
+      const what = { argv, run, experiment, tables, limits, directory, junit, signals, io };
       const result = await runOnce(what);
       results.push({ run, directory, result });
       if (signals.received !== undefined) break;
@@ -140,8 +142,16 @@ async function finishSeries(
   }));
   const passed = rows.filter(({ outcome }) => outcome === "passed").length;
   const series = { schema: 1, file: argv.file, passed, failed: rows.length - passed, runs: rows };
-  const error = await writeWhole(join(out, "series.json"), `${JSON.stringify(series, null, 2)}\n`);
-  if (error !== null) throw new CommandError(exitCodes.cannotCreate, error.message);
-  if (argv.json) io.stdout(`${JSON.stringify(series, null, 2)}\n`);
+  const json = `${JSON.stringify(series, null, 2)}\n`;
+  const suites = results.map(({ run, result }) => ({
+    name: `${result.experiment} ${run.title}`,
+    result,
+  }));
+  const error =
+    (await writeWhole(join(out, "series.json"), json)) ??
+    (argv.junit && (await writeWhole(resolve(argv.junit), renderJunitSeries(suites)))) ??
+    null;
+  if (error) throw new CommandError(exitCodes.cannotCreate, error.message);
+  if (argv.json) io.stdout(json);
   else io.stdout(`\n${passed} of ${rows.length} runs passed; ${join(out, "series.json")}\n`);
 }

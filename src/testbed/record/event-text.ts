@@ -28,6 +28,8 @@ interface Counts {
   eventsFired: number;
   /** Arrivals last told, per barrier. */
   readonly toldArrivals: Map<string, number>;
+  /** Programs whose start was just told: the event that started them is the same fact. */
+  readonly toldStarts: Set<string>;
 }
 
 /** Creates the teller of one run. */
@@ -41,6 +43,7 @@ export function createEventLines(): EventLines {
     events: 0,
     eventsFired: 0,
     toldArrivals: new Map(),
+    toldStarts: new Set(),
   };
   return {
     next: (event) =>
@@ -81,6 +84,7 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
       if (counts.programs > toldOneByOneMax) {
         return tenth(counts.programsStarted, counts.programs, "programs", "started");
       }
+      counts.toldStarts.add(event.name);
       return [[`program ${event.name} on ${event.node} started: ${event.command}`]];
     case "program-ended":
       return programEnded(counts, event);
@@ -143,6 +147,8 @@ function eventFired(counts: Counts, event: EventFired): Line[] {
   const latenessUs = event.firedUs - event.plannedUs;
   const isLate = latenessUs > latenessWarningUs;
   const isFine = event.outcome === "done" && !isLate;
+  const isStart = event.event === "START" || event.event === "RUN";
+  if (isStart && counts.toldStarts.delete(event.object) && isFine) return [];
   if (isFine && counts.events > toldOneByOneMax) {
     return tenth(counts.eventsFired, counts.events, "events", "fired");
   }

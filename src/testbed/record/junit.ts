@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A run as JUnit XML, for the test pages of build servers: one suite per run, a case per program,
+// A run as JUnit XML, for the test pages of build servers: a suite per run, a case per program,
 // per barrier, and one for the run itself. Pure.
 import type { ResultBarrier, ResultProgram, RunResult } from "./result-model.ts";
 import { barrierSentence, programEnding, programPassed } from "./verdict.ts";
@@ -20,30 +20,50 @@ interface TestCase {
 
 /** The JUnit document for one run. */
 export function renderJunit(result: RunResult): string {
+  return renderJunitSeries([{ name: result.experiment, result }]);
+}
+
+/** The JUnit document for a series: a suite for each run. */
+export function renderJunitSeries(
+  runs: readonly { readonly name: string; readonly result: RunResult }[],
+): string {
+  const suites = runs.map(({ name, result }, id) => renderSuite(name, result, id));
+  const all = suites.flatMap(({ cases }) => cases);
+  const totalUs = runs.reduce((sum, { result }) => sum + Math.max(0, result.endedUs), 0);
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="muster" ${counts(all)} time="${seconds(totalUs)}">`,
+    ...suites.flatMap(({ lines }) => lines),
+    "</testsuites>",
+    "",
+  ].join("\n");
+}
+
+function counts(cases: readonly TestCase[]): string {
+  const failures = cases.filter((one) => one.failure !== null).length;
+  const skipped = cases.filter((one) => one.isSkipped).length;
+  return `tests="${cases.length}" failures="${failures}" errors="0" skipped="${skipped}"`;
+}
+
+function renderSuite(name: string, result: RunResult, id: number) {
   const cases = [
     runCase(result),
     ...programCases(result),
     ...result.barriers.map((one) => barrierCase(one, result)),
   ];
-  const failures = cases.filter((one) => one.failure !== null).length;
-  const skipped = cases.filter((one) => one.isSkipped).length;
-  const time = seconds(Math.max(0, result.endedUs));
-  const counts = `tests="${cases.length}" failures="${failures}" errors="0" skipped="${skipped}"`;
-  return [
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="muster" ${counts} time="${time}">`,
-    `  <testsuite name="${attribute(result.experiment)}" ${counts} time="${time}" ` +
-      `timestamp="${attribute(result.startedAt)}" id="0">`,
+  const lines = [
+    `  <testsuite name="${attribute(name)}" ${counts(cases)} ` +
+      `time="${seconds(Math.max(0, result.endedUs))}" ` +
+      `timestamp="${attribute(result.startedAt)}" id="${id}">`,
     "    <properties>",
     ...properties(result).map(
-      ([name, value]) => `      <property name="${name}" value="${attribute(value)}"/>`,
+      ([key, value]) => `      <property name="${key}" value="${attribute(value)}"/>`,
     ),
     "    </properties>",
     ...cases.flatMap((one) => caseLines(result.experiment, one)),
     "  </testsuite>",
-    "</testsuites>",
-    "",
-  ].join("\n");
+  ];
+  return { cases, lines };
 }
 
 function properties(result: RunResult): (readonly [string, string])[] {

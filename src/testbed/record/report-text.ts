@@ -28,8 +28,15 @@ export const programsInFullMax = 2;
 /** Lines of a failed program's standard error shown. */
 export const stderrLinesMax = 6;
 
-/** The summary of a finished run. */
-export function renderSummary(result: RunResult): Line[] {
+/**
+ * The summary of a finished run.
+ *
+ * @param written the files that are there, all by default.
+ */
+export function renderSummary(
+  result: RunResult,
+  written: readonly string[] = ["report.html", "result.json", "record.ndjson"],
+): Line[] {
   const passed = result.outcome === "passed";
   const duration = formatDuration(Math.max(0, result.endedUs));
   const verdict = passed
@@ -44,9 +51,9 @@ export function renderSummary(result: RunResult): Line[] {
     [
       "results  ",
       styled("strong", `${result.out}/`),
-      "  (report.html, result.json, record.ndjson)",
+      written.length === 0 ? "  (none of them could be written)" : `  (${written.join(", ")})`,
     ],
-    ...(passed ? [] : adviceLines(result)),
+    ...(passed ? [] : adviceLines(result, written.includes("report.html"))),
   ];
 }
 
@@ -177,12 +184,12 @@ function outputFile({ name, node, stderrTail }: ResultProgram): string {
   return `${outputDirectory(node)}${name}.${stderrTail === "" ? "out" : "err"}`;
 }
 
-function adviceLines(result: RunResult): Line[] {
+function adviceLines(result: RunResult, hasReport: boolean): Line[] {
   return [
     [],
     [styled("strong", "next"), `     ${firstStep(result)}`],
-    [`         see who waited for whom: open ${result.out}/report.html`],
-    [`         run it again: ${repeatCommand(result)}`],
+    ...(hasReport ? [[`         see who waited for whom: open ${result.out}/report.html`]] : []),
+    ["         run it again: ", styled("command", repeatCommand(result))],
   ];
 }
 

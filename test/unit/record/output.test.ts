@@ -11,6 +11,7 @@ import {
   textWidth,
   truncate,
   wantsColour,
+  wrapLine,
 } from "../../../src/cli/output.ts";
 import {
   formatCount,
@@ -20,6 +21,34 @@ import {
   nodesNamed,
   plural,
 } from "../../../src/testbed/record/words.ts";
+
+describe("wrapLine()", () => {
+  const wrap = (line: Parameters<typeof wrapLine>[0], columns: number): string[] =>
+    wrapLine(line, columns).map((one) =>
+      formatLine(one, { columns: Number.POSITIVE_INFINITY, colour: false }),
+    );
+
+  it("breaks at words and indents as far as the text of the line", () => {
+    expect(
+      wrap([styled("dim", "+1.203s  "), " ", "one two", styled("bad", ", three")], 18),
+    ).toEqual(["+1.203s   one two, ", "         three"]);
+    expect(wrap(["next     one two"], 13)).toEqual(["next     one ", "      two"]);
+    expect(wrap(["one two"], 6)).toEqual(["one ", "  two"]);
+    expect(wrap(["one two"], 7)).toEqual(["one two"]);
+  });
+
+  it("keeps long words and commands whole", () => {
+    expect(wrap(["see /a/very/long/path there"], 10)).toEqual([
+      "see ",
+      "  /a/very/long/path ",
+      "  there",
+    ]);
+    expect(wrap(["again: ", styled("command", "muster run x.ns --seed 1")], 12)).toEqual([
+      "again: ",
+      "  muster run x.ns --seed 1",
+    ]);
+  });
+});
 
 describe("words", () => {
   it.each([

@@ -106,7 +106,6 @@ describe("plain progress", () => {
       "-0.030s   node node1 up",
       "+0.000s   program web on node0 started: ./web",
       "+0.000s   program load on node1 started: ./load",
-      "+0.000s   event web START fired: done",
       "+0.500s   barrier ready 1 of 2 waiting; missing: node1",
       "+1.000s   barrier ready 2 of 2 waiting",
       "+1.000s   barrier ready crossed by 2",
@@ -121,6 +120,34 @@ describe("plain progress", () => {
       "results  out/  (report.html, result.json, record.ndjson)",
     ]);
     expect(screen.chunks.join("")).not.toContain("\u{1b}");
+  });
+
+  it("tells what happened in one turn in the order in which it happened", () => {
+    const { screen, clock, progress } = display(false);
+    const story = new Story().program(1, 2_000, { name: "b" }).program(1, 1_000, { name: "a" });
+    for (const event of story.events) progress.watch(event);
+    expect(screen.text).toEqual([]);
+    clock.endTurn();
+    expect(screen.text).toHaveLength(2);
+    expect(screen.text[0]).toContain("+0.001s");
+    expect(screen.text[1]).toContain("+0.002s");
+  });
+
+  it("lists the files that are there, and advises no report that is not", () => {
+    const { screen, progress, play } = display(false);
+    play(new Story().program(1, 9, { exitCode: 1 }).end(10).events);
+    progress.close(undefined, []);
+    const text = screen.text.join("\n");
+    expect(text).toContain("(none of them could be written)");
+    expect(text).not.toContain("report.html");
+  });
+
+  it("keeps a line on a terminal at once, and leaves it to others elsewhere", () => {
+    expect(display(false).progress.keep(["lost"])).toBe(false);
+    const { screen, clock, progress } = display(true);
+    expect(progress.keep(["lost"])).toBe(true);
+    clock.advanceTo(200_000);
+    expect(screen.text).toContain("lost");
   });
 
   it("tells what went wrong, what to look at, and what to do next", () => {
@@ -202,11 +229,12 @@ describe("plain progress", () => {
 
   it("tells arrivals one by one up to the limit, by tenths above it", () => {
     const arrivalsTold = (count: number): number => {
-      const { screen, play } = display(false);
+      const { screen, clock, play } = display(false);
       const names = Array.from({ length: count }, (_, index) => `n${index}`);
       const story = new Story();
       for (let at = 1; at <= count; at += 1) story.arrivals(at, "b", names.slice(0, at), count);
       play(story.events);
+      clock.endTurn();
       return screen.text.length;
     };
     expect(arrivalsTold(toldOneByOneMax)).toBe(toldOneByOneMax);
