@@ -76,6 +76,9 @@ export interface ProgramEnded {
   readonly startError: string | null;
   /** Last lines of its standard error, for the failure message; at most 4 KiB. */
   readonly stderrTail: string;
+  /** Bytes in the files it printed to; absent when unknown. */
+  readonly stdoutBytes?: number;
+  readonly stderrBytes?: number;
 }
 
 export interface EventFired {

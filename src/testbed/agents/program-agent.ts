@@ -2,6 +2,7 @@
 // Program agent: obeys PROGRAM events for the programs of all nodes of this machine; one for the
 // run, not one per node (D15). Owns which program runs, its time limit and how it is stopped.
 // Does not own when (the agenda) nor how a process is made (nodes/). [EMULAB-EVENTS 4.4]
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Program } from "../../experiment/model.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
@@ -161,7 +162,7 @@ export class ProgramAgent {
     const nowUs = this.#options.clock.nowUs();
     if (node === undefined) return refused(nowUs, `there is no node ${program.node}`);
     const spec = this.#spec(program, args, node.hostPath.localLogs);
-    const { command, stderr } = spec;
+    const { command, stdout, stderr } = spec;
     const loaded = await this.#takeLoaded(spec);
     const spawned = await (loaded?.start() ?? node.spawn(spec));
     const expected = args.expectedExitCode ?? program.expectedExitCode;
@@ -171,7 +172,8 @@ export class ProgramAgent {
       const why = spawned.startError.replace(`${program.name} cannot be started: `, "");
       return this.#startFailed(facts, why, nowUs);
     }
-    return this.#watch(program, spawned, { facts, stderr, timeoutSeconds: args.timeoutSeconds });
+    const { timeoutSeconds } = args;
+    return this.#watch(program, spawned, { facts, stdout, stderr, timeoutSeconds });
   }
 
   #spec(program: Program, args: ProgramArgs, logs: string): CommandSpec {
@@ -254,6 +256,8 @@ export class ProgramAgent {
         stopped: running?.stopped ?? false,
         startError: null,
         stderrTail: asExpected ? "" : readTail(how.stderr, stderrTailBytesMax),
+        ...sized("stdoutBytes", how.stdout),
+        ...sized("stderrBytes", how.stderr),
       },
       endedMonotonicUs,
     );
@@ -283,8 +287,18 @@ function discard(process: PreparedProcess | StartError): void {
 
 type Facts = Pick<ProgramEnded, "name" | "node" | "command" | "expectedExitCode">;
 
+/** The size of a file of output; nothing when a program has put it out of reach. */
+function sized(key: "stdoutBytes" | "stderrBytes", file: string): Partial<ProgramEnded> {
+  try {
+    return { [key]: statSync(file).size };
+  } catch {
+    return {};
+  }
+}
+
 interface Watch {
   readonly facts: Facts;
+  readonly stdout: string;
   readonly stderr: string;
   readonly timeoutSeconds: number | undefined;
 }

@@ -3,13 +3,20 @@
 // then the picture, then the tables that say the same in words and figures. Pure.
 import { type Html, html, trusted } from "./html.ts";
 import { reportStyle } from "./report-style.ts";
-import { barrierTable, eventTable, linkTable, nodeTable, programTable } from "./report-tables.ts";
+import {
+  barrierTable,
+  eventTable,
+  instantOf,
+  linkTable,
+  nodeTable,
+  programTable,
+} from "./report-tables.ts";
 import { accomplished, repeatCommand } from "./report-text.ts";
 import { overviewFrom, renderTimeline } from "./report-timeline.ts";
 import type { RunResult } from "./result-model.ts";
 import { shellName } from "./shell-hint.ts";
 import { pickReasons } from "./verdict.ts";
-import { formatCount, formatDuration, formatInstant, plural } from "./words.ts";
+import { formatCount, formatDuration, plural } from "./words.ts";
 
 /** Nothing is loaded, run or sent, whatever a name in the run may contain. */
 const policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
@@ -116,7 +123,7 @@ function notes(result: RunResult): Html {
     const tone = level === "error" ? "bad-text" : "warn-text";
     const where = node === null ? "" : ` on ${node}`;
     return html`<li><span class="${tone}">${level}</span>
-${formatInstant(atUs)}${where}: ${text}</li>`;
+${instantOf(result)(atUs)}${where}: ${text}</li>`;
   });
   const dropped = result.warningsDropped;
   return html`${

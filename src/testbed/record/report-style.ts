@@ -110,7 +110,8 @@ svg .cross { stroke: var(--cross); stroke-width: 1.6; }
 svg .cross.bad { stroke: var(--bad); stroke-dasharray: 5 3; }
 svg .many { opacity: .45; }
 svg circle.meet { fill: var(--cross); stroke: var(--card); }
-svg text.crossing { fill: var(--cross); }
+svg text.crossing { fill: var(--cross); paint-order: stroke; stroke: var(--card);
+  stroke-width: 3px; stroke-linejoin: round; }
 svg text.crossing.bad { fill: var(--bad); }
 svg .leader { stroke: var(--cross); opacity: .45; }
 svg .leader.bad { stroke: var(--bad); }

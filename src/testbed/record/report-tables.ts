@@ -65,10 +65,11 @@ ${make(rows.good)}</details>`
   }</div>`;
 }
 
-type Instant = (us: number) => string;
+/** An instant as the whole page tells it. */
+export type Instant = (us: number) => string;
 
 /** Times of a run shorter than a second are told to the microsecond. */
-function instantOf(result: RunResult): Instant {
+export function instantOf(result: Pick<RunResult, "endedUs">): Instant {
   const digits = result.endedUs < 1_000_000 ? 6 : 3;
   return (us) => formatInstant(us, digits);
 }
@@ -169,13 +170,27 @@ function programRow(result: RunResult, program: ResultProgram, hasRoom: boolean)
 <td class="num">${exit} (${expectedExitCode})</td>
 <td class="num">${instant(startedUs)}</td>
 <td class="num">${endedUs === null ? "–" : formatDuration(Math.max(0, endedUs - startedUs))}</td>
-<td><a href="${href}">nodes/${node}/</a></td></tr>
+<td>${outputLinks(program, href)}</td></tr>
 ${
   !passed &&
   html`<tr class="tail"><td colspan="7"><code>${command}</code>${
     tail !== "" && html`<pre>${tail}</pre>`
   }${hint !== null && html`<p class="warn-text">${hint}</p>`}</td></tr>`
 }`;
+}
+
+/** Links to what a program printed; a file with nothing in it is not worth a click. */
+function outputLinks(program: ResultProgram, href: string): Html {
+  const { name, stdoutBytes, stderrBytes } = program;
+  if (stdoutBytes === 0 && stderrBytes === 0) {
+    return html`<span class="soft">(printed nothing)</span>`;
+  }
+  const file = encodeURIComponent(name.toWellFormed());
+  const link = (ending: string): Html => html`<a href="${href}${file}.${ending}">.${ending}</a>`;
+  return joined(
+    [stdoutBytes !== 0 && link("out"), stderrBytes !== 0 && link("err")].filter(Boolean),
+    " ",
+  );
 }
 
 function programState(program: ResultProgram): string {
@@ -248,7 +263,7 @@ export function nodeTable(result: RunResult): Html | null {
   const { nodes } = result;
   if (nodes.length === 0) return null;
   const rows = nodes.slice(0, rowsMax).map(({ name, addresses, upUs }) => {
-    const up = upUs === null ? html`<span class="bad-text">never</span>` : formatInstant(upUs);
+    const up = upUs === null ? html`<span class="bad-text">never</span>` : instantOf(result)(upUs);
     const places = addresses.map(({ link, experiment, loopback }) => {
       const what = link === "" ? "control" : `${link} ${experiment}`;
       return html`${what} <span class="soft">is</span> <code>${loopback}</code>`;

@@ -37,7 +37,9 @@ export function renderTimeline(result: RunResult): Html {
   const scale: Scale = (us) => ((us - model.fromUs) / spanUs) * 100;
   const drawn = drawnLanes(model.lanes);
   const sizes = laneSizes(drawn.length);
-  const labels = Math.min(14, 3 + Math.max(...drawn.map((lane) => lane.name.length)) * 0.5);
+  // The heads of the rows above the lanes need their room, too, however short the nodes' names.
+  const longest = drawn.reduce((most, lane) => Math.max(most, lane.name.length), "barriers".length);
+  const labels = Math.min(14, 2.4 + longest * 0.5);
   const dense = drawn.length > 200 ? " dense" : "";
   const size = plural(model.lanes.length, "node");
   const time = `${formatInstant(model.fromUs)} to ${formatInstant(model.toUs)}`;

@@ -112,6 +112,9 @@ export interface ResultProgram {
   readonly stopped: boolean;
   readonly startError: string | null;
   readonly stderrTail: string;
+  /** Bytes in the files it printed to; absent when unknown. */
+  readonly stdoutBytes?: number;
+  readonly stderrBytes?: number;
 }
 
 /** One event; times in microseconds since time 0. */

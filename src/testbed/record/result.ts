@@ -174,6 +174,8 @@ function endedProgram(event: ProgramEnded, atUs: number): ResultProgram {
     stopped,
     startError,
     stderrTail,
+    ...(event.stdoutBytes === undefined ? {} : { stdoutBytes: event.stdoutBytes }),
+    ...(event.stderrBytes === undefined ? {} : { stderrBytes: event.stderrBytes }),
   };
 }
 

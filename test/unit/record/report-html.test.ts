@@ -170,6 +170,20 @@ describe("renderReport()", () => {
     expect(readPage(renderReport(resultOf(story.events))).text).toContain(said);
   });
 
+  it("links what was printed, and says where nothing was", () => {
+    const story = new Story()
+      .start(["node0"])
+      .program(1, 9, { name: "a b", stdoutBytes: 5, stderrBytes: 0 })
+      .program(1, 9, { name: "both" })
+      .program(1, 9, { name: "mute", stdoutBytes: 0, stderrBytes: 0 })
+      .end(10);
+    const page = renderReport(resultOf(story.events));
+    const links = page.match(/nodes\/node0\/local\/logs\/[^"]+/g);
+    const folder = "nodes/node0/local/logs";
+    expect(links).toEqual([`${folder}/a%20b.out`, `${folder}/both.out`, `${folder}/both.err`]);
+    expect(page.match(/\(printed nothing\)/g)).toHaveLength(1);
+  });
+
   it("keeps out of the picture what was planned for after the end", () => {
     const experiment = makeExperiment({
       events: [planned(0, 900, "in"), planned(1, 90_000, "out")],
