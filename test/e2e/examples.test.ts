@@ -27,8 +27,32 @@ const resultFiles = ({ text }: EndedRun): readonly string[] =>
 
 test("every example is tested here", () => {
   expect(readdirSync(examples).sort()).toEqual([
-    ...["nodea-nodeb.ns", "quickstart.ns", "sync-image-test"],
+    "nodea-nodeb.ns",
+    "nodea-nodeb.yaml",
+    "quickstart.ns",
+    "quickstart.yaml",
+    "sync-image-test",
+    // The same experiment in the two forms that can say it: parsed and typed, not runnable yet.
+    "two-sites.experiment.ts",
+    "two-sites.yaml",
   ]);
+});
+
+test.each([
+  ["quickstart.yaml", 2],
+  ["nodea-nodeb.yaml", 1],
+])("%s runs as its NS form does", async (name, barriers) => {
+  const { result, code } = await runFile(join(examples, name));
+  expect(code).toBe(0);
+  expect(result.barriers).toHaveLength(barriers);
+});
+
+test("two-sites.yaml is understood, and refused with what is not built and where", async () => {
+  const parsed = await start("muster", ["parse", join(examples, "two-sites.yaml")]).ended;
+  expect(parsed).toMatchObject({ code: 0 });
+  const { code, stderr } = await start("muster", ["run", join(examples, "two-sites.yaml")]).ended;
+  expect(code).toBe(65);
+  expect(stderr).toMatch(/two-sites\.yaml:\d+:\d+: error\[NOT_YET\]/);
 });
 
 test.each(modes)("quickstart.ns shows the point in under 15 s, in %s mode", async (mode) => {
