@@ -97,11 +97,11 @@ function sentence(result: RunResult): string {
 function facts(result: RunResult): Html {
   const fact = (name: string, value: string | Html): Html =>
     html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
-  const setUp = result.startedUs < 0 ? formatDuration(-result.startedUs) : "none";
+  const setUp =
+    result.startedUs < 0 ? `, after ${formatDuration(-result.startedUs)} of set-up` : "";
   return html`<dl class="facts">
 ${fact("Started", result.startedAt.replace("T", " ").replace(/\.\d+Z$/, " UTC"))}
-${fact("Duration", formatDuration(Math.max(0, result.endedUs)))}
-${fact("Set-up before time 0", setUp)}
+${fact("Duration", `${formatDuration(Math.max(0, result.endedUs))}${setUp}`)}
 ${fact("Nodes", `${formatCount(result.nodes.length)} (${result.backend.nodes})`)}
 ${fact("Links", linksFact(result))}
 ${fact("Commands run in", shellName(result.backend.shell) || "no shell")}

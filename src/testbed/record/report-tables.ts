@@ -2,7 +2,7 @@
 // The tables of report.html. What went wrong is always listed first and in the open; where there is
 // much that went well it is folded away. Pure.
 import { type Html, html, joined } from "./html.ts";
-import { eventShare, partyName } from "./report-text.ts";
+import { eventShare, partyName, stoppedWaiting } from "./report-text.ts";
 import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./result-model.ts";
 import { shellHint } from "./shell-hint.ts";
 import { programPassed } from "./verdict.ts";
@@ -143,8 +143,10 @@ export function programTable(result: RunResult): Html | null {
     left -= program.stderrTail.length;
     return programRow(result, program, left >= 0);
   });
+  const waited = programs.filter((one) => stoppedWaiting(one, result.barriers)).length;
   const note = [
-    `${share(programs.length - failed, programs.length)} as expected`,
+    `${share(programs.length - failed - waited, programs.length)} as expected`,
+    ...(waited > 0 ? [`${formatCount(waited)} stopped while waiting`] : []),
     ...(idle.length > 0 ? [`${formatCount(idle.length)} never started`] : []),
   ].join(", ");
   const names = joinNames(

@@ -72,7 +72,10 @@ export function formatInstant(us: number, digits: 3 | 6 = 3): string {
   return `${us < 0 && Number(text) > 0 ? "-" : "+"}${text}s`;
 }
 
-/** What a piece of text means (`command`: to be copied, never broken); how that looks is for the terminal or the page to decide. */
+/**
+ * What a piece of text means; how that looks is for the terminal or the page to decide. A `command`
+ * is there to be copied and never broken.
+ */
 export type Style = "strong" | "dim" | "good" | "bad" | "warning" | "command";
 
 /** One line of output: plain text and styled pieces. */

@@ -2,6 +2,7 @@
 // Goal: of a barrier that was not crossed people read who came, who did not, and why if the record
 // knows. Method: small streams told by hand, and the sentence that comes of them.
 import { describe, expect, it } from "vitest";
+import { renderReport } from "../../../src/testbed/record/report-html.ts";
 import { accomplished } from "../../../src/testbed/record/report-text.ts";
 import { createResultBuilder } from "../../../src/testbed/record/result.ts";
 import { joinParties } from "../../../src/testbed/record/words.ts";
@@ -113,6 +114,10 @@ it("accomplished() does not count who was stopped while waiting as expected", ()
     .program(0, 5_000_100, { name: "pa", node: "alpha", stopped: true })
     .program(0, 5_000_100, { name: "pb", node: "beta", stopped: true })
     .end(5_100_000);
+  const page = renderReport(resultOf(story));
+  expect(page).toContain("<small>1 of 3 as expected, 2 stopped while waiting</small>");
+  // Who waits is given an error by the cancelling; nobody reported it.
+  expect(page).not.toContain("error 240");
   expect(accomplished(resultOf(story))).toBe(
     "1 program as expected, 2 stopped while they waited, 0 of 1 barrier crossed",
   );

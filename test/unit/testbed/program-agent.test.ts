@@ -51,6 +51,16 @@ describe("start()", () => {
     expect(agent.active()).toEqual([]);
   });
 
+  it("leaves a node done when its program has run and ended", async () => {
+    const { backend, agent } = setUp();
+    expect(agent.isDone("n0")).toBe(false);
+    const result = await agent.start("p", {});
+    expect(agent.isDone("n0")).toBe(false);
+    await backend.processes[0]?.end(0);
+    await result.done;
+    expect([agent.isDone("n0"), agent.isDone("n1")]).toEqual([true, false]);
+  });
+
   it.each([
     [7, 7],
     ["SIGSEGV", -1],
