@@ -16,6 +16,8 @@ export const exitCodes = {
   internal: 70,
   /** The output directory cannot be made or holds results already. */
   cannotCreate: 73,
+  /** Standard output cannot be written. */
+  cannotWrite: 74,
   /** Ended by SIGINT (Ctrl-C). */
   interrupted: 130,
   /** Ended by SIGTERM. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a command may do to the outside besides its work: write text. Tests pass their own.
+import { exitCodes } from "./exit-codes.ts";
 
 export interface CommandIo {
   stdout(text: string): void;
@@ -14,6 +15,22 @@ export const processIo: CommandIo = {
     process.stderr.write(text);
   },
 };
+
+/**
+ * Output that cannot be written (a full disk behind a redirection, a reader that left) ends nothing
+ * that runs: it is told in one sentence, and the exit status says so if nothing worse does.
+ */
+export function guardOutput(): void {
+  let isTold = false;
+  const onError = (error: NodeJS.ErrnoException): void => {
+    process.exitCode ||= exitCodes.cannotWrite;
+    if (isTold || error.code === "EPIPE") return;
+    isTold = true;
+    processIo.stderr(`muster: cannot write the output: ${error.message}\n`);
+  };
+  process.stdout.on("error", onError);
+  process.stderr.on("error", () => undefined);
+}
 
 /** A failure that is the user's to mend; `main` prints it and exits with the status. */
 export class CommandError extends Error {

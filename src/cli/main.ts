@@ -8,7 +8,7 @@ import type { ParseArguments } from "./commands/parse.ts";
 import { type RunArguments, stuckAfterDefault } from "./commands/run-arguments.ts";
 import type { SimulateArguments } from "./commands/simulate.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { CommandError, processIo } from "./io.ts";
+import { CommandError, guardOutput, processIo } from "./io.ts";
 
 /** Options that may be given again; without a default, which the help would print as `[]`. */
 const collect = (value: string, previous: readonly string[] = []): readonly string[] => [
@@ -194,6 +194,7 @@ function explain(error: unknown): number {
   return exitCodes.internal;
 }
 
+guardOutput();
 let exitCode: number = exitCodes.ok;
 try {
   await buildProgram((code) => {
@@ -202,4 +203,4 @@ try {
 } catch (error) {
   exitCode = explain(error);
 }
-process.exitCode = exitCode;
+if (exitCode !== exitCodes.ok) process.exitCode = exitCode;
