@@ -102,7 +102,7 @@ export function harmless(text: string): string {
     .toWellFormed()
     .replace(colouring, "")
     .replace(/[\t\r\n]+/g, " ")
-    .replace(steering, "?");
+    .replace(controlCharacters, "?");
 }
 
 // Programs colour their messages; what is left of such a sequence as text would only be noise.
@@ -110,7 +110,7 @@ export function harmless(text: string): string {
 const colouring = /\u{1b}\[[0-9;:]*m/gu;
 
 // Controls, and the marks that turn the direction of writing.
-const steering = /[\p{Cc}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
+const controlCharacters = /[\p{Cc}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
 
 /** Columns a text takes: two for wide characters, none for marks that sit on others. */
 export function textWidth(text: string): number {
