@@ -71,7 +71,7 @@ function exchange({ address, port, name, byteOrder, runtime, timeoutMs }: Descri
 function parseDescription(json: string): BarrierDescription | null | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(json);
+    value = JSON.parse(json, (_key, item: unknown) => tamed(item));
   } catch {
     return undefined;
   }
@@ -79,6 +79,16 @@ function parseDescription(json: string): BarrierDescription | null | undefined {
   const barrier = value["barrier"];
   if (barrier === null) return null;
   return isDescription(barrier) ? barrier : undefined;
+}
+
+/** Characters of one text of the server that are taken. */
+const textMax = 255;
+/** What moves a cursor, recolours a terminal or turns its direction. */
+const unprintable = /[\p{Cc}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
+
+/** What the server says ends up on a terminal: it is text and nothing else. */
+function tamed(item: unknown): unknown {
+  return typeof item === "string" ? item.slice(0, textMax).replace(unprintable, "?") : item;
 }
 
 function isDescription(value: unknown): value is BarrierDescription {

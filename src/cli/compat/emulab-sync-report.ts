@@ -131,5 +131,7 @@ function whoIsMissing(barrier: BarrierDescription | null | undefined): string {
   if (arrived > names.length) names.push(`${arrived - names.length} more`);
   const of = expected === 0 ? "" : ` of ${expected}`;
   const list = names.length === 0 ? "" : ` (${names.join(", ")})`;
-  return `${arrived}${of} arrived${list}; missing: ${missing.join("; ") || "unknown"}`;
+  const gone = missing.slice(0, namesMax);
+  if (missing.length > gone.length) gone.push(`${missing.length - gone.length} more`);
+  return `${arrived}${of} arrived${list}; missing: ${gone.join("; ") || "unknown"}`;
 }
