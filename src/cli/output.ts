@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Text for a terminal: styles, widths, tables. Pure. Whatever comes from users is made harmless
 // here, so that a program's name or output cannot steer the terminal it is shown on.
+import { controlCharacters } from "../core/text.ts";
 import { type Line, type Style, styled } from "../testbed/record/words.ts";
 
 export {
@@ -108,9 +109,6 @@ export function harmless(text: string): string {
 // Programs colour their messages; what is left of such a sequence as text would only be noise.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence starts with one
 const colouring = /\u{1b}\[[0-9;:]*m/gu;
-
-// Controls, and the marks that turn the direction of writing.
-const controlCharacters = /[\p{Cc}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
 
 /** Columns a text takes: two for wide characters, none for marks that sit on others. */
 export function textWidth(text: string): number {

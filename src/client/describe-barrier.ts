@@ -3,6 +3,7 @@
 // server of old closes the connection without an answer: it cannot tell.
 import { connect } from "node:net";
 import type { BarrierDescription } from "../core/description.ts";
+import { controlCharacters } from "../core/text.ts";
 import {
   type ByteOrder,
   decodeDescribeReply,
@@ -83,12 +84,10 @@ function parseDescription(json: string): BarrierDescription | null | undefined {
 
 /** Characters of one text of the server that are taken. */
 const textMax = 255;
-/** What moves a cursor, recolours a terminal or turns its direction. */
-const unprintable = /[\p{Cc}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
 
 /** What the server says ends up on a terminal: it is text and nothing else. */
 function tamed(item: unknown): unknown {
-  return typeof item === "string" ? item.slice(0, textMax).replace(unprintable, "?") : item;
+  return typeof item === "string" ? item.slice(0, textMax).replace(controlCharacters, "?") : item;
 }
 
 function isDescription(value: unknown): value is BarrierDescription {

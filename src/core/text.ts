@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Lengths of text in bytes, without the encoders of a platform.
+// Facts of text that need no platform: its length in bytes, what of it is not for people to read.
+
+/** Controls, and the marks that turn the direction of writing: they steer a terminal. */
+export const controlCharacters: RegExp =
+  /[\p{Cc}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
 
 /** Bytes of `text` in UTF-8; a lone surrogate counts as the three bytes of its replacement. */
 export function utf8Length(text: string): number {
