@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// One try over TCP: connect, send the request, read until end of file. [EMULAB-SYNC 2]
+// One try over TCP: connect, send the request, read until end of file, or for a moment past a whole
+// reply. [EMULAB-SYNC 2]
 import { connect } from "node:net";
 import { type ByteOrder, replyBytes } from "../wire/emulab-sync/index.ts";
 import type { ClientRuntime } from "./runtime.ts";
 import { syncClientTime } from "./sync-time.ts";
 
 export type AttemptResult =
-  /** What came until the end of file, at most one byte more than a reply has. */
+  /** What came until the end, at most one byte more than a reply has. */
   | { readonly kind: "reply"; readonly bytes: Uint8Array }
   /** Nobody listens (yet), or nobody answered in time: worth another try. */
   | { readonly kind: "refused" }
@@ -38,13 +39,19 @@ export function startTcp(options: AttemptOptions): Attempt {
   const received: Buffer[] = [];
   let receivedBytes = 0;
   let isOver = false;
+  let cancelEnd: (() => void) | undefined;
+  const cancelTimers = (): void => {
+    cancelConnect();
+    cancelEnd?.();
+  };
   const finish = (result: AttemptResult): void => {
     if (isOver) return;
     isOver = true;
-    cancelConnect();
+    cancelTimers();
     socket.destroy();
     options.onResult(result);
   };
+  const finishReply = (): void => finish({ kind: "reply", bytes: Buffer.concat(received) });
   const cancelConnect = runtime.after(syncClientTime.connectMs, () => finish({ kind: "refused" }));
   socket.on("connect", () => {
     cancelConnect();
@@ -56,8 +63,12 @@ export function startTcp(options: AttemptOptions): Attempt {
     if (receivedBytes > replyBytes) return;
     received.push(chunk.subarray(0, replyBytes + 1 - receivedBytes));
     receivedBytes += chunk.length;
+    // The answer is whole: a server that forgets to close must not hold a client that was released.
+    if (receivedBytes >= replyBytes) {
+      cancelEnd ??= runtime.after(syncClientTime.endMs, finishReply);
+    }
   });
-  socket.on("end", () => finish({ kind: "reply", bytes: Buffer.concat(received) }));
+  socket.on("end", finishReply);
   socket.on("error", (error: NodeJS.ErrnoException) => {
     const isAway = error.code === "ECONNREFUSED" || error.code === "ETIMEDOUT";
     finish(
@@ -69,7 +80,7 @@ export function startTcp(options: AttemptOptions): Attempt {
   return {
     close() {
       isOver = true;
-      cancelConnect();
+      cancelTimers();
       socket.destroy();
     },
   };

@@ -7,6 +7,8 @@ export const syncClientTime = {
   retryMs: 5_000,
   /** The same for a client that was told how long to wait for the server. */
   impatientRetryMs: 250,
+  /** What a whole reply waits for the end of file, or for the byte that makes it wrong. */
+  endMs: 100,
   /** First repeat of a datagram; each pause doubles, with a quarter of jitter either way. */
   repeatFirstMs: 500,
   /** Longest pause between repeats: a sixth of what makes a silent waiter dead to the server. */
