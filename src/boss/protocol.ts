@@ -2,7 +2,8 @@
 // What a client and the daemon say to each other: one JSON object a line, UTF-8. The client says
 // hello and then one request; the daemon answers with any number of frames and one that is the
 // last, `done` or `failed`. docs/reference/serve.md describes it for users.
-import { FrameError, FrameReader } from "../host/link-frames.ts";
+import { FrameReader } from "../host/frame-reader.ts";
+import { FrameError } from "../wire/link/frames.ts";
 import { BossError, type BossErrorCode } from "./boss-error.ts";
 
 /** Raised when a frame changes its meaning; new fields and kinds raise nothing. */

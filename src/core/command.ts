@@ -111,6 +111,8 @@ export interface AgendaComplete {
 /** First command of an edge's incarnation, and again each time its link comes back. */
 export interface Attach {
   readonly kind: "attach";
+  /** Log time the edge is kept after its link is lost; `edgeLeaseUs` of the limits when absent. */
+  readonly leaseUs?: number;
 }
 
 /** The link of an edge was lost; its lease starts to run. Appended by the host, not by edges. */

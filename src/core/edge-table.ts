@@ -19,6 +19,8 @@ export interface EdgeState {
   attached: boolean;
   /** Timer id of the lease of a lost edge, 0 when attached. */
   leaseTimer: number;
+  /** How long it is kept after its link is lost, in log time. */
+  leaseUs: number;
   readonly waiters: Map<number, Waiter>;
   readonly ended: number[];
 }
@@ -41,6 +43,7 @@ export class EdgeTable {
       lastBatch: 0,
       attached: false,
       leaseTimer: 0,
+      leaseUs: 0,
       waiters: new Map(),
       ended: [],
     };
@@ -66,6 +69,7 @@ export class EdgeTable {
     edge.lastBatch = 0;
     edge.attached = false;
     edge.leaseTimer = 0;
+    edge.leaseUs = 0;
   }
 
   #dropOldestDead(): boolean {

@@ -23,8 +23,10 @@ export interface Limits {
   readonly linkFrameBytesMax: number;
   /** Bytes an edge may leave unread on its link before the core drops it. */
   readonly linkQueueBytesMax: number;
-  /** Log time a lost edge keeps its participants. */
+  /** Log time a lost edge keeps its participants when it has not asked for another time. */
   readonly edgeLeaseUs: number;
+  /** The longest lease that an edge may ask for. */
+  readonly edgeLeaseUsMax: number;
   /** Log time after which a wait is reported once with the list of who is missing (B10). */
   readonly warnAfterUs: number;
   /** Names in one "who is missing" or "who arrived" list; the rest is a number. */
@@ -45,6 +47,7 @@ export const defaultLimits: Limits = {
   linkFrameBytesMax: 16 * 1024 * 1024,
   linkQueueBytesMax: 64 * 1024 * 1024,
   edgeLeaseUs: 10_000_000,
+  edgeLeaseUsMax: 3_600_000_000,
   warnAfterUs: 10_000_000,
   namesInReportMax: 100,
 };
@@ -66,6 +69,10 @@ export function resolveLimits(partial: Partial<Limits> = {}): Limits {
   assert(
     limits.linkFrameBytesMax <= limits.linkQueueBytesMax,
     "a frame must fit in the link queue",
+  );
+  assert(
+    limits.edgeLeaseUs <= limits.edgeLeaseUsMax,
+    "the usual lease is one that may be asked for",
   );
   assert(tickIntervalUs < logStepUsMax, "ticks must come before the clamp bites");
   return limits;

@@ -11,7 +11,7 @@ import type { AgendaPort } from "./agenda.ts";
 import { Agenda } from "./agenda.ts";
 import { assert, unreachable } from "./assert.ts";
 import { Barriers } from "./barriers.ts";
-import type { AgendaLoad, Batch, Command, LogEntry } from "./command.ts";
+import type { AgendaLoad, Attach, Batch, Command, LogEntry } from "./command.ts";
 import type { ScopeDescription } from "./description.ts";
 import { Digest } from "./digest.ts";
 import type { EdgeState } from "./edge-table.ts";
@@ -140,8 +140,10 @@ export class Service {
   digest(): string {
     const digest = new Digest();
     digest.addRow(`${this.#sequence} ${this.#nowUs} ${this.#lastStampUs}`, 1);
-    for (const { name, incarnation, lastBatch, attached, ended } of this.#edges.edges.values()) {
-      digest.addRow(`edge ${name} ${incarnation} ${lastBatch} ${attached} ${ended.join(" ")}`, 1);
+    for (const edge of this.#edges.edges.values()) {
+      const { name, incarnation, lastBatch, attached, leaseUs, ended } = edge;
+      const life = `${incarnation} ${lastBatch} ${attached} ${leaseUs}`;
+      digest.addRow(`edge ${name} ${life} ${ended.join(" ")}`, 1);
     }
     for (const scope of this.#scopes.values()) digestScope(scope, digest);
     const { lastId, rows } = this.#timers.dump();
@@ -197,7 +199,7 @@ export class Service {
         return;
       }
       case "attach":
-        this.#attach(edge);
+        this.#attach(edge, command);
         return;
       case "detach":
         this.#detach(command.edge, command.incarnation);
@@ -291,8 +293,9 @@ export class Service {
     }
   }
 
-  #attach(edge: EdgeState): void {
+  #attach(edge: EdgeState, { leaseUs }: Attach): void {
     edge.attached = true;
+    edge.leaseUs = Math.min(leaseUs ?? this.#limits.edgeLeaseUs, this.#limits.edgeLeaseUsMax);
     if (edge.leaseTimer !== 0) this.#timers.clear(edge.leaseTimer);
     edge.leaseTimer = 0;
   }
@@ -303,7 +306,7 @@ export class Service {
     if (edge?.incarnation !== incarnation || !edge.attached) return;
     edge.attached = false;
     const purpose = { kind: "edge-lease", edge: name, incarnation } as const;
-    edge.leaseTimer = this.#timers.set(this.#nowUs + this.#limits.edgeLeaseUs, purpose);
+    edge.leaseTimer = this.#timers.set(this.#nowUs + edge.leaseUs, purpose);
   }
 
   /** The living incarnation ends: its participants leave, then it is told (D5). */

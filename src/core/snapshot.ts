@@ -16,7 +16,7 @@ import { Scope } from "./scope.ts";
 import type { TimerRow, Timers } from "./timers.ts";
 
 /** Raised whenever the meaning of a field changes; a reader refuses what it does not know. */
-export const snapshotFormat = 1;
+export const snapshotFormat = 2;
 
 interface WaiterSnapshot {
   readonly edge: string;
@@ -56,6 +56,7 @@ interface EdgeSnapshot {
   readonly lastBatch: number;
   readonly attached: boolean;
   readonly leaseTimer: number;
+  readonly leaseUs: number;
   readonly ended: readonly number[];
   /** Its waiters in the order in which they leave when the edge ends. */
   readonly connections: readonly number[];
@@ -107,9 +108,8 @@ export function restoreTables(snapshot: Snapshot, { edges, scopes, timers }: Tab
 }
 
 function captureEdge(edge: EdgeState): EdgeSnapshot {
-  const { name, incarnation, lastBatch, attached, leaseTimer, ended, waiters } = edge;
-  const connections = [...waiters.keys()];
-  return { name, incarnation, lastBatch, attached, leaseTimer, ended: [...ended], connections };
+  const { ended, waiters, ...rest } = edge;
+  return { ...rest, ended: [...ended], connections: [...waiters.keys()] };
 }
 
 function restoreEdge({ connections: _, ...edge }: EdgeSnapshot): EdgeState {

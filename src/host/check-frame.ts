@@ -5,29 +5,31 @@
 import type { Command, Participant } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
 import { utf8Length } from "../core/text.ts";
-import type { EdgeFrame } from "./link-frames.ts";
-import { FrameError } from "./link-frames.ts";
+import type { EdgeFrame } from "../wire/link/frames.ts";
+import { FrameError } from "../wire/link/frames.ts";
+import type { Role } from "../wire/link/roles.ts";
+import { actionOf, mayDo } from "../wire/link/roles.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;
 
 /**
- * What an edge of another process may say: everything, or what a sync server has to say about one
- * scope. Programs of an experiment live beside its sync server, so it is not trusted further.
+ * What an edge of another process may say: everything; or what a sync server has to say about one
+ * scope (programs of an experiment live beside its sync server, so it is not trusted further); or
+ * what the role of a session's token allows, in its scope or in any.
  */
 export type EdgeRights =
   | { readonly kind: "all" }
-  | { readonly kind: "sync"; readonly scope: string };
+  | { readonly kind: "sync"; readonly scope: string }
+  | { readonly kind: "session"; readonly role: Role; readonly scope?: string };
 
 interface Sender {
-  readonly edge: string;
-  readonly incarnation: number;
   readonly rights: EdgeRights;
 }
 
 /**
  * @param sender who this link belongs to, once it has said so.
- * @throws FrameError when the frame is not one an edge may send, or speaks for another edge.
+ * @throws FrameError when the frame is not one an edge sends, or not one that this edge may send.
  */
 export function checkEdgeFrame(
   frame: unknown,
@@ -38,13 +40,11 @@ export function checkEdgeFrame(
   const isGood = frameChecks[String(frame["kind"])]?.(frame, limits) ?? false;
   if (!isGood) throw new FrameError(`a frame of a wrong shape (kind ${String(frame["kind"])})`);
   const checked = frame as unknown as EdgeFrame;
-  if (checked.kind === "describe" && sender !== undefined) checkScope(checked.scope, sender.rights);
-  if (checked.kind !== "batch") return checked;
-  const { edge, incarnation, commands } = checked.batch;
-  if (edge !== sender?.edge || incarnation !== sender.incarnation) {
-    throw new FrameError("a batch of another edge");
+  if (sender === undefined) return checked;
+  if (checked.kind === "describe") checkLook(checked.scope, sender.rights);
+  if (checked.kind === "batch") {
+    for (const command of checked.commands) checkRight(command, sender.rights);
   }
-  for (const command of commands) checkRight(command, sender.rights);
   return checked;
 }
 
@@ -54,23 +54,43 @@ const syncCommands: ReadonlySet<Command["kind"]> = new Set([
 ]);
 
 function checkRight(command: Command, rights: EdgeRights): void {
-  if (rights.kind === "all") return;
-  if (!syncCommands.has(command.kind)) {
-    throw new FrameError(`a command that this edge may not give (${command.kind})`);
+  if (!mayGive(command.kind, rights)) {
+    const whose = rights.kind === "session" ? `role ${rights.role}` : "this edge";
+    throw new FrameError(`a command that ${whose} may not give (${command.kind})`, "rights");
   }
   if ("scope" in command) checkScope(command.scope, rights);
 }
 
-function checkScope(scope: string, rights: EdgeRights): void {
-  if (rights.kind === "sync" && scope !== rights.scope) {
-    throw new FrameError("a scope that is not this edge's");
+function mayGive(kind: Command["kind"], rights: EdgeRights): boolean {
+  switch (rights.kind) {
+    case "all":
+      return true;
+    case "sync":
+      return syncCommands.has(kind);
+    case "session": {
+      const action = actionOf(kind);
+      return action === "own" || (action !== undefined && mayDo(rights.role, action));
+    }
   }
+}
+
+function checkLook(scope: string, rights: EdgeRights): void {
+  if (rights.kind === "session" && !mayDo(rights.role, "look")) {
+    throw new FrameError(`role ${rights.role} may not look at barriers`, "rights");
+  }
+  checkScope(scope, rights);
+}
+
+function checkScope(scope: string, rights: EdgeRights): void {
+  if (rights.kind === "all" || rights.scope === undefined || scope === rights.scope) return;
+  throw new FrameError("a scope that is not this edge's", "rights");
 }
 
 const isText: Check = (value) => typeof value === "string";
 const isFlag: Check = (value) => typeof value === "boolean";
 const isNumber: Check = (value) => Number.isSafeInteger(value);
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isPositive: Check = (value) => isCount(value) && value !== 0;
 const isAbsent: Check = (value) => value === undefined;
 const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
 
@@ -89,19 +109,21 @@ function shape(checks: Readonly<Record<string, Check>>): Check {
 
 const frameChecks: Readonly<Record<string, (frame: Fields, limits: Limits) => boolean>> = {
   hello: (frame, limits) =>
-    shape({ format: isNumber, secret: isText, incarnation: isCount })(frame) &&
+    shape({ format: isNumber, secret: either(isText, isAbsent), incarnation: isCount })(frame) &&
     shape({ edge: isText, acknowledged: isCount, seen: isCount })(frame) &&
     utf8Length(String(frame["edge"])) <= limits.nameBytesMax,
   batch: (frame, limits) =>
-    shape({ edge: isText, incarnation: isCount, number: isCount, commands: isCommands })(
-      frame["batch"],
-    ) && (frame["batch"] as { commands: readonly Command[] }).commands.length <= entryMax(limits),
+    shape({ number: isCount, commands: isCommands })(frame) &&
+    (frame["commands"] as readonly Command[]).every((command) => isWithin(command, limits)) &&
+    (frame["commands"] as readonly Command[]).length <= limits.entryCommandsMax,
   seen: (frame) => isCount(frame["sequence"]),
   describe: (frame) =>
     isCount(frame["id"]) && isText(frame["scope"]) && either(isText, isAbsent)(frame["barrier"]),
 };
 
-const entryMax = (limits: Limits): number => limits.entryCommandsMax;
+function isWithin(command: Command, limits: Limits): boolean {
+  return command.kind !== "attach" || (command.leaseUs ?? 1) <= limits.edgeLeaseUsMax;
+}
 
 const isParticipant = shape({
   address: isText,
@@ -137,7 +159,7 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], "detach">, Check>>
   }),
   "agenda-start": shape({ scope: isText }),
   "agenda-complete": shape({ scope: isText, token: isCount, error: isNumber }),
-  attach: shape({}),
+  attach: shape({ leaseUs: either(isPositive, isAbsent) }),
   "end-edge": shape({}),
 };
 

@@ -2,8 +2,8 @@
 // The link of an edge that lives in the core's process: calls, no bytes.
 import type { Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
+import { EdgeOutbox } from "../wire/link/edge-outbox.ts";
 import type { CoreLink, EdgeHandler } from "./core-link.ts";
-import { EdgeOutbox } from "./edge-outbox.ts";
 import type { Host, Port } from "./host.ts";
 
 /** Attaches an edge of this process to the host. */

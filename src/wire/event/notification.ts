@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A notification: an ordered list of typed attributes, and the address tuple that part of them form.
-// [EMULAB-EVENTS 1.1, 1.2] What is authenticated and how is in authentication.ts; who gets it, in
-// subscription.ts.
+// A notification: an ordered list of typed attributes, and the address tuple that part of them
+// form. [EMULAB-EVENTS 1.1, 1.2] What is authenticated and how is in authentication.ts; who gets
+// it, in subscription.ts.
 
 /** Names that the protocol gives a meaning. [EMULAB-EVENTS 1.2, 1.3] */
 export const attributeNames = {
@@ -45,8 +45,8 @@ export interface Notification {
 
 /**
  * Where a notification goes, or what a subscriber asks for. An unset field of a notification is
- * written as `*`; an unset field of a subscription matches everything. In a subscription a field may
- * be a list, parted by commas or spaces.
+ * written as `*`; an unset field of a subscription matches everything. In a subscription a field
+ * may be a list, parted by commas or spaces.
  */
 export interface Address {
   readonly site?: string;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Limits of the host and its links, each at its value and one past it.
 import { describe, expect, it } from "vitest";
-import { FrameError, FrameReader } from "../../../src/host/link-frames.ts";
+import { FrameReader } from "../../../src/host/frame-reader.ts";
 import { initOnly, wait } from "../../../src/testing/core-driver.ts";
+import { FrameError } from "../../../src/wire/link/frames.ts";
 import { HostBench } from "./host-bench.ts";
 
 describe.each(["local", "remote"] as const)("mailboxCommandsMax over a %s link", (kind) => {

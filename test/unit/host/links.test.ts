@@ -14,11 +14,11 @@ import { resolveLimits } from "../../../src/core/limits.ts";
 import { MemoryLog } from "../../../src/engine/memory-log.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 import { Host } from "../../../src/host/host.ts";
-import { linkFormat } from "../../../src/host/link-frames.ts";
 import { helloBytesMax, LinkListener, strangersMax } from "../../../src/host/link-listener.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
 import { connectRemoteEdge } from "../../../src/host/remote-link.ts";
 import { initOnly, wait } from "../../../src/testing/core-driver.ts";
+import { linkFormat } from "../../../src/wire/link/frames.ts";
 import { HostBench, secret, syncSecret } from "./host-bench.ts";
 
 /** Arrivals at several barriers, released by an edge in the core's process. */
@@ -152,13 +152,9 @@ describe("who may not", () => {
   const greeting = { ...hello, acknowledged: 0, seen: 0 };
   const batch = (command: unknown, more: object = {}) => ({
     kind: "batch",
-    batch: {
-      edge: "e",
-      incarnation: 7,
-      number: 1,
-      commands: [{ kind: "attach" }, command],
-      ...more,
-    },
+    number: 1,
+    commands: [{ kind: "attach" }, command],
+    ...more,
   });
   const place = { scope: "s", barrier: "b", connection: 1, who: { address: "x" }, error: 0 };
   const bad: readonly (readonly [string, readonly unknown[]])[] = [
@@ -181,8 +177,8 @@ describe("who may not", () => {
     ["an init without a count", [greeting, batch({ kind: "count-init", ...place, waits: true })]],
     ["nodes that are no texts", [greeting, batch({ kind: "open-scope", scope: "s", nodes: [1] })]],
     ["an agenda of nothing", [greeting, batch({ kind: "agenda-load", scope: "s" })]],
-    ["a batch of another edge", [greeting, batch({ kind: "attach" }, { edge: "f" })]],
-    ["a batch of another life", [greeting, batch({ kind: "attach" }, { incarnation: 8 })]],
+    ["a lease of no time", [greeting, batch({ kind: "attach", leaseUs: 0 })]],
+    ["a lease too long", [greeting, batch({ kind: "attach", leaseUs: 3_600_000_001 })]],
     ["a batch number of half", [greeting, batch({ kind: "attach" }, { number: 0.5 })]],
   ];
 
@@ -206,7 +202,7 @@ describe("who may not", () => {
   });
 
   const syncHello = { ...greeting, edge: "n/syncd", secret: syncSecret };
-  const ofSyncd = (command: unknown) => batch(command, { edge: "n/syncd" });
+  const ofSyncd = (command: unknown) => batch(command);
   const agenda = { scope: "s", main: [], timelines: [], sequences: [] };
   it.each([
     ["the name of another edge", [{ ...syncHello, edge: "e" }]],
@@ -249,7 +245,7 @@ describe("who may not", () => {
     expect(heard.join("")).toContain('"description"');
     expect(bench.host.describe("s").barriers[0]).toMatchObject({ arrived: 1 });
     const cancel = { kind: "cancel-all", scope: "s", error: 9 };
-    const next = { edge: "n/syncd", number: 2, commands: [cancel] };
+    const next = { number: 2, commands: [cancel] };
     stream.write(`${JSON.stringify(batch(cancel, next))}\n`);
     await bench.clock.pass(1_000_000);
     expect(bench.host.describe("s").barriers).toEqual([]);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Outbox of an edge: turns the commands of one turn of the event loop into a numbered batch and
 // keeps each batch until the core has applied it (K1). The same piece serves edges in the core's
-// process and in others; only `send` differs.
-import type { Batch, Command } from "../core/command.ts";
-import type { Limits } from "../core/limits.ts";
+// process, in others, and sessions of the client library.
+import type { Batch, Command } from "../../core/command.ts";
+import type { Limits } from "../../core/limits.ts";
+
+/** The bounds of an outbox. */
+export type OutboxLimits = Pick<Limits, "mailboxCommandsMax" | "entryCommandsMax">;
 
 export class EdgeOutbox {
   readonly edge: string;
   readonly incarnation: number;
-  readonly #limits: Limits;
+  readonly #limits: OutboxLimits;
   readonly #wake: () => void;
   #queued: Command[] = [];
   #unacknowledged: Batch[] = [];
@@ -18,7 +21,7 @@ export class EdgeOutbox {
   #full = false;
 
   /** @param wake is called when there is something to take where there was nothing. */
-  constructor(edge: string, incarnation: number, limits: Limits, wake: () => void) {
+  constructor(edge: string, incarnation: number, limits: OutboxLimits, wake: () => void) {
     this.edge = edge;
     this.incarnation = incarnation;
     this.#limits = limits;

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+// The edge's end of a link to its core, without the transport: what is said when, what is sent
+// again, what has been seen. Serves edges behind a UNIX socket (host/remote-link.ts) and sessions
+// over a WebSocket (client/session.ts); opening, reopening and timing are theirs.
+//
+//   K1. Commands reach the log in the order of `submit`, each once, also over a link that was cut:
+//       what is not acknowledged is sent again, and the core takes each number once.
+//   K2. Effects are handed on in log order, each once: what comes again is dropped.
+//   K4. After `onEnd` nothing is sent or handed on any more.
+import type { Command } from "../../core/command.ts";
+import type { ScopeDescription } from "../../core/description.ts";
+import type { EdgeEffect } from "../../core/effect.ts";
+import { EdgeOutbox, type OutboxLimits } from "./edge-outbox.ts";
+import type { CoreFrame, EdgeFrame, EffectsFrame, SessionGrant } from "./frames.ts";
+import { linkFormat } from "./frames.ts";
+
+export interface EdgeLinkOptions {
+  /** What the edge calls itself. */
+  readonly edge: string;
+  readonly incarnation: number;
+  readonly limits: OutboxLimits;
+  readonly secret?: string;
+  /**
+   * How long the core keeps the edge after its link is lost; the core's own measure when absent.
+   */
+  readonly leaseUs?: number;
+  /** Something is to be sent: call `flush` when this turn is over. */
+  readonly onWork: () => void;
+  readonly onEffects: (effects: readonly EdgeEffect[]) => void;
+  readonly onRoom?: () => void;
+  /** The core has let this edge in, at first and after each loss. */
+  readonly onUp?: (isFirst: boolean, grant: SessionGrant | undefined) => void;
+  /** It is over for good; `reason` is undefined when `close` asked for it. */
+  readonly onEnd: (reason: string | undefined) => void;
+}
+
+type Answer = (description: ScopeDescription | undefined) => void;
+
+export class EdgeLink {
+  readonly #options: EdgeLinkOptions;
+  readonly #outbox: EdgeOutbox;
+  readonly #questions = new Map<number, Answer>();
+  #send: ((frame: EdgeFrame) => void) | undefined;
+  #isWelcome = false;
+  #wasUp = false;
+  #seen = 0;
+  #acknowledged = 0;
+  #lastQuestion = 0;
+  #isClosing = false;
+  #hasEnded = false;
+
+  constructor(options: EdgeLinkOptions) {
+    this.#options = options;
+    const { edge, incarnation, limits } = options;
+    this.#outbox = new EdgeOutbox(edge, incarnation, limits, () => this.#wake());
+    this.#submitAttach();
+  }
+
+  /** Whether the core has let this edge in over the present transport. */
+  get isUp(): boolean {
+    return this.#isWelcome;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Queues a command. False: there is no room, or the link is closing. */
+  submit(command: Command): boolean {
+    return !this.#hasEnded && !this.#isClosing && this.#outbox.submit(command);
+  }
+
+  /** Asks for a description; the answer is undefined when the link goes down before it comes. */
+  describe(scope: string, barrier: string | undefined, answer: Answer): void {
+    if (!this.#isWelcome) {
+      answer(undefined);
+      return;
+    }
+    this.#lastQuestion += 1;
+    const id = this.#lastQuestion;
+    this.#questions.set(id, answer);
+    this.#send?.({ kind: "describe", id, scope, ...(barrier === undefined ? {} : { barrier }) });
+  }
+
+  /** Ends the edge in order: its participants leave, then `onEnd` is called. */
+  close(): void {
+    if (this.#hasEnded || this.#isClosing) return;
+    this.#isClosing = true;
+    this.#outbox.submitAlways({ kind: "end-edge" });
+  }
+
+  /** A transport is there; `send` must take frames until `disconnected`. */
+  connected(send: (frame: EdgeFrame) => void): void {
+    if (this.#hasEnded) return;
+    this.#send = send;
+    const { edge, incarnation, secret } = this.#options;
+    const [acknowledged, seen] = [this.#acknowledged, this.#seen];
+    const hello = { format: linkFormat, edge, incarnation, acknowledged, seen };
+    send({ kind: "hello", ...hello, ...(secret === undefined ? {} : { secret }) });
+  }
+
+  /** The transport is gone. @returns whether the edge was in. */
+  disconnected(): boolean {
+    const wasUp = this.#isWelcome;
+    this.#send = undefined;
+    this.#isWelcome = false;
+    for (const [id, answer] of this.#questions) {
+      this.#questions.delete(id);
+      answer(undefined);
+    }
+    // A link that was cut may come back and take the end of this edge; a core that is away decides
+    // by the lease.
+    if (this.#isClosing && !wasUp) this.#end(undefined);
+    return wasUp;
+  }
+
+  receive(frame: CoreFrame): void {
+    if (this.#hasEnded || this.#send === undefined) return;
+    switch (frame.kind) {
+      case "welcome":
+        this.#onWelcome(frame.lastBatch, frame.grant);
+        return;
+      case "applied":
+        this.#onApplied(frame.number);
+        return;
+      case "effects":
+        this.#onEffects(frame);
+        return;
+      case "description": {
+        const answer = this.#questions.get(frame.id);
+        this.#questions.delete(frame.id);
+        answer?.(frame.description);
+        return;
+      }
+      case "closed":
+        if (!frame.mayReturn) this.#end(frame.reason);
+        return;
+    }
+  }
+
+  /** Sends what has been queued in this turn. */
+  flush(): void {
+    if (!this.#isWelcome) return;
+    for (let batch = this.#outbox.take(); batch !== undefined; batch = this.#outbox.take()) {
+      this.#sendBatch(batch);
+    }
+  }
+
+  #onWelcome(lastBatch: number, grant: SessionGrant | undefined): void {
+    this.#isWelcome = true;
+    this.#onApplied(lastBatch);
+    for (const batch of this.#outbox.unacknowledged()) this.#sendBatch(batch);
+    // The lease may be running: the core must learn that the edge is back.
+    if (this.#wasUp) this.#submitAttach();
+    this.#wake();
+    const isFirst = !this.#wasUp;
+    this.#wasUp = true;
+    this.#options.onUp?.(isFirst, grant);
+  }
+
+  #onApplied(number: number): void {
+    if (number > this.#acknowledged) this.#acknowledged = number;
+    if (this.#outbox.acknowledge(number)) this.#options.onRoom?.();
+    this.#wake();
+  }
+
+  #onEffects({ sequence, effects }: EffectsFrame): void {
+    if (sequence <= this.#seen) return;
+    this.#seen = sequence;
+    this.#send?.({ kind: "seen", sequence });
+    const rest = effects.filter(({ kind }) => kind !== "revoked");
+    if (rest.length > 0) this.#options.onEffects(rest);
+    if (rest.length < effects.length) this.#end("the core ended this edge's incarnation");
+  }
+
+  #submitAttach(): void {
+    const { leaseUs } = this.#options;
+    this.#outbox.submitAlways({ kind: "attach", ...(leaseUs === undefined ? {} : { leaseUs }) });
+  }
+
+  #wake(): void {
+    if (this.#isWelcome && this.#outbox.hasQueued) this.#options.onWork();
+  }
+
+  #sendBatch({ number, commands }: { number: number; commands: readonly Command[] }): void {
+    this.#send?.({ kind: "batch", number, commands });
+  }
+
+  #end(reason: string | undefined): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#isWelcome = false;
+    this.#send = undefined;
+    this.#options.onEnd(this.#isClosing ? undefined : reason);
+  }
+}

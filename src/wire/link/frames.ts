@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// Frames between an edge and its core when they are not one process: JSON objects, carried a line
+// each by a UNIX socket, or a message each by a WebSocket (there the edge is a session of the
+// client library). Which of them an edge may send is checked in host/check-frame.ts.
+import type { Command } from "../../core/command.ts";
+import type { ScopeDescription } from "../../core/description.ts";
+import type { EdgeEffect } from "../../core/effect.ts";
+import type { Role } from "./roles.ts";
+
+/** Raised when a frame changes its meaning; a core turns away who speaks another format. */
+export const linkFormat = 2;
+
+/** The first frame of a link. `seen` is the sequence up to which the edge has the effects. */
+export interface HelloFrame {
+  readonly kind: "hello";
+  readonly format: number;
+  /** What the edge calls itself; the core may know it by a longer name. */
+  readonly edge: string;
+  readonly incarnation: number;
+  /** Number of the last batch that the edge knows to be in the log. */
+  readonly acknowledged: number;
+  readonly seen: number;
+  /** Of a link over a UNIX socket; a session has shown a token before its first frame. */
+  readonly secret?: string;
+}
+
+/** Numbers count from 1 within an incarnation; a number that comes again is ignored (E2). */
+export interface BatchFrame {
+  readonly kind: "batch";
+  readonly number: number;
+  readonly commands: readonly Command[];
+}
+
+export interface DescribeFrame {
+  readonly kind: "describe";
+  readonly id: number;
+  readonly scope: string;
+  readonly barrier?: string;
+}
+
+/** From the edge. */
+export type EdgeFrame =
+  | HelloFrame
+  | BatchFrame
+  | { readonly kind: "seen"; readonly sequence: number }
+  | DescribeFrame;
+
+/** What a token lets a session do. */
+export interface SessionGrant {
+  readonly role: Role;
+  /** The one scope it may use; absent for any. */
+  readonly scope?: string;
+}
+
+export interface EffectsFrame {
+  readonly kind: "effects";
+  readonly sequence: number;
+  readonly effects: readonly EdgeEffect[];
+}
+
+/** From the core. */
+export type CoreFrame =
+  | { readonly kind: "welcome"; readonly lastBatch: number; readonly grant?: SessionGrant }
+  | { readonly kind: "applied"; readonly number: number }
+  | EffectsFrame
+  | { readonly kind: "description"; readonly id: number; readonly description: ScopeDescription }
+  | ClosedFrame;
+
+/** The core's last word: whether this incarnation may come back, and why it had to go. */
+export interface ClosedFrame {
+  readonly kind: "closed";
+  readonly reason: string;
+  readonly mayReturn: boolean;
+}
+
+export class FrameError extends Error {
+  override readonly name = "FrameError";
+  /** `shape`: no frame that an edge sends; `rights`: one that this edge may not send. */
+  readonly code: "shape" | "rights";
+
+  constructor(message: string, code: FrameError["code"] = "shape") {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** One line of JSON, without its end. */
+export function formatFrame(frame: EdgeFrame | CoreFrame): string {
+  return JSON.stringify(frame);
+}
+
+/** @throws FrameError when the text is no JSON object. */
+export function parseFrame(text: string): object {
+  try {
+    const frame: unknown = JSON.parse(text);
+    if (typeof frame === "object" && frame !== null) return frame;
+  } catch {
+    // Said below, the same as for JSON that is not an object.
+  }
+  throw new FrameError("a frame is not a JSON object");
+}
