@@ -9,6 +9,10 @@ import type { Role } from "./roles.ts";
 
 /** Raised when a frame changes its meaning; a core turns away who speaks another format. */
 export const linkFormat = 2;
+/** What a client offers first when it opens a WebSocket for a session. */
+export const sessionProtocol = "muster.session.2";
+/** It offers its token as a second protocol, which begins so: a page cannot send headers. */
+export const tokenProtocolPrefix = "muster.token.";
 
 /** The first frame of a link. `seen` is the sequence up to which the edge has the effects. */
 export interface HelloFrame {

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// Bounds of the HTTP door: what strangers and clients can make it keep. What a scope or a barrier
+// may hold is in core/limits.ts.
+import { assert } from "../../core/assert.ts";
+
+export interface HttpBounds {
+  /** Connections of one listener. */
+  readonly httpConnectionsMax: number;
+  /** Connections of one client, by its address. */
+  readonly httpConnectionsPerClientMax: number;
+  /** Bytes of a request's first line and headers. */
+  readonly httpHeadBytesMax: number;
+  /** Bytes of a request's body. */
+  readonly httpBodyBytesMax: number;
+  /** Waits by HTTP at once, of one token. */
+  readonly httpWaitsPerTokenMax: number;
+  /** Scopes that one listener may bring into being; invented names buy no more (D18). */
+  readonly httpScopesMax: number;
+  /** Streams of watchers (SSE) at once, of one token. */
+  readonly httpStreamsPerTokenMax: number;
+  /** Bytes that a watcher may leave unread before its stream is cut. */
+  readonly httpStreamQueueBytesMax: number;
+  /** Barriers of a scope that a watcher is told of. */
+  readonly httpWatchedBarriersMax: number;
+  /** Sessions connected at once, of one token. */
+  readonly sessionsPerTokenMax: number;
+  /** Bytes of one message of a session. */
+  readonly sessionMessageBytesMax: number;
+  /** Bytes that a session may leave unread before the door stops reading from it. */
+  readonly sessionQueueBytesMax: number;
+}
+
+export const defaultHttpBounds: HttpBounds = {
+  httpConnectionsMax: 20_000,
+  httpConnectionsPerClientMax: 10_000,
+  httpHeadBytesMax: 16 * 1024,
+  httpBodyBytesMax: 512 * 1024,
+  httpWaitsPerTokenMax: 10_000,
+  httpScopesMax: 500,
+  httpStreamsPerTokenMax: 100,
+  httpStreamQueueBytesMax: 4 * 1024 * 1024,
+  httpWatchedBarriersMax: 1_000,
+  sessionsPerTokenMax: 10_000,
+  sessionMessageBytesMax: 8 * 1024 * 1024,
+  sessionQueueBytesMax: 4 * 1024 * 1024,
+};
+
+/** Fills in defaults. @throws AssertionError for a value that is no bound. */
+export function resolveHttpBounds(partial: Partial<HttpBounds> = {}): HttpBounds {
+  const bounds = { ...defaultHttpBounds, ...partial };
+  for (const [name, value] of Object.entries(bounds)) {
+    assert(Number.isSafeInteger(value) && value > 0, `limit ${name} must be a positive integer`);
+  }
+  return bounds;
+}
+
+/** The text for a refusal by a bound: what it is, its value, how to raise it. */
+export function boundMessage(bounds: HttpBounds, name: keyof HttpBounds): string {
+  return `limit ${name} (${bounds[name]}) reached; raise it with --limit ${name}=VALUE`;
+}

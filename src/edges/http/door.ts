@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+// The HTTP door: one server for requests, event streams and WebSockets. Owns its life: what is
+// mounted, listening, who is connected, closing. What is served comes from routes (routes/) and
+// socket endpoints (session.ts, and those of other modules).
+//
+// To add to the door, before it listens:
+//
+//   door.route(defineRoute({ method: "POST", path: "/v1/notifications", access: "notify", ... }));
+//   door.socket({ path: "/v1/bus", protocol: "muster.bus.1", access: "listen", ..., open });
+//
+// A route's schemas check what comes in and are its part of /openapi.json. The door has done
+// before: origin, token, right, scope, bounds. See route.ts and socket.ts for what a handler gets.
+//
+//   W1. Nothing listens beyond loopback unless told; a door without tokens that does is warned of.
+//   W2. `close` is bounded: requests that are being answered have `closeMs`, then they are cut.
+import type { Server } from "node:http";
+import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { assert } from "../../core/assert.ts";
+import type { Cancel, Clock } from "../../host/clock.ts";
+import type { Logger } from "../../host/logger.ts";
+import { type HttpTime, httpTime } from "../http-time.ts";
+import type { AccessOptions } from "./access.ts";
+import { Access } from "./access.ts";
+import type { HttpBounds } from "./bounds.ts";
+import { resolveHttpBounds } from "./bounds.ts";
+import { Guests } from "./guests.ts";
+import { Metrics } from "./metrics.ts";
+import { describeApi } from "./openapi.ts";
+import { answerRequest } from "./request.ts";
+import type { Route } from "./route.ts";
+import { defineRoute } from "./route.ts";
+import type { SocketEndpoint } from "./socket.ts";
+import { Sockets } from "./sockets.ts";
+
+export interface TlsFiles {
+  /** PEM texts. */
+  readonly key: string;
+  readonly certificate: string;
+  /** When given, clients must present a certificate that it has signed. */
+  readonly authority?: string;
+}
+
+export interface HttpDoorOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly access: Omit<AccessOptions, "wallMs">;
+  readonly tls?: TlsFiles;
+  readonly bounds?: Partial<HttpBounds>;
+  /** Edge-local times; tests shorten them. */
+  readonly time?: HttpTime;
+}
+
+export interface BoundDoor {
+  readonly address: string;
+  readonly port: number;
+  /** `http://127.0.0.1:8470` */
+  readonly url: string;
+}
+
+/** The door's usual port. */
+export const defaultHttpPort = 8470;
+
+export function createHttpDoor(options: HttpDoorOptions): HttpDoor {
+  return new HttpDoor(options);
+}
+
+export class HttpDoor {
+  readonly metrics: Metrics = new Metrics();
+  readonly bounds: HttpBounds;
+  readonly time: HttpTime;
+  readonly access: Access;
+  /** Everybody who is being served, by token. */
+  readonly guests: Guests;
+  readonly #options: HttpDoorOptions;
+  readonly #routes: Route[] = [];
+  readonly #sockets: Sockets;
+  readonly #clients = new Map<string, number>();
+  readonly #closing = new AbortController();
+  #server: Server | undefined;
+  #cancelSweep: Cancel = () => undefined;
+
+  constructor(options: HttpDoorOptions) {
+    this.#options = options;
+    const { clock, logger } = options;
+    this.bounds = resolveHttpBounds(options.bounds);
+    this.time = options.time ?? httpTime;
+    this.access = new Access({ ...options.access, wallMs: () => clock.wallMs() });
+    this.guests = new Guests();
+    const { access, guests, time } = this;
+    this.#sockets = new Sockets({ access, guests, time, clock, logger });
+    this.route(healthRoute(() => this.#closing.signal.aborted));
+    this.route(this.#descriptionRoute());
+  }
+
+  /** Mounts a route. @throws AssertionError when another has its method and path. */
+  route(route: Route): void {
+    const isTaken = this.#routes.some(
+      ({ method, path }) => method === route.method && path === route.path,
+    );
+    assert(!isTaken, `two routes for ${route.method} ${route.path}`);
+    this.#routes.push(route);
+  }
+
+  /** Mounts a WebSocket endpoint. @throws AssertionError when another has its path. */
+  socket(endpoint: SocketEndpoint): void {
+    this.#sockets.add(endpoint);
+  }
+
+  /** @throws Error when the address cannot be had, or OpenSSL refuses key or certificate. */
+  async listen(address: { readonly host: string; readonly port: number }): Promise<BoundDoor> {
+    assert(this.#server === undefined, "a door listens once");
+    const server = this.#createServer();
+    server.maxConnections = this.bounds.httpConnectionsMax;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ ...address, exclusive: true }, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    server.on("error", (error) => this.#options.logger.log("error", `http: ${error.message}`));
+    this.#server = server;
+    this.#sweep();
+    const bound = server.address() as AddressInfo;
+    const host = bound.family === "IPv6" ? `[${bound.address}]` : bound.address;
+    const scheme = this.#options.tls === undefined ? "http" : "https";
+    this.#warn(bound.address);
+    return { address: bound.address, port: bound.port, url: `${scheme}://${host}:${bound.port}` };
+  }
+
+  /** Serves a connection that did not come through `listen`; for tests. */
+  accept(stream: Duplex): void {
+    this.#server ??= this.#createServer();
+    this.#server.emit("connection", stream);
+  }
+
+  /** W2. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#cancelSweep();
+    this.#sockets.close();
+    this.guests.endAll("the server is closing; try again later");
+    const server = this.#server;
+    if (server === undefined || !server.listening) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(this.time.closeMs, () => {
+        server.closeAllConnections();
+        this.#sockets.destroyAll();
+      });
+      server.close(() => {
+        cancel();
+        resolve();
+      });
+      server.closeIdleConnections();
+    });
+  }
+
+  #createServer(): Server {
+    const { tls } = this.#options;
+    const { time, bounds } = this;
+    const options = {
+      maxHeaderSize: bounds.httpHeadBytesMax,
+      headersTimeout: time.headMs,
+      requestTimeout: time.requestMs,
+      keepAliveTimeout: time.keepAliveMs,
+      connectionsCheckingInterval: time.sweepMs,
+      noDelay: true,
+      keepAlive: true,
+    };
+    const server =
+      tls === undefined
+        ? createServer(options)
+        : createTlsServer({ ...options, ...tlsOptions(tls), handshakeTimeout: time.headMs });
+    server.on("connection", (socket: Socket) => this.#onConnection(socket));
+    server.on("request", (request, response) => {
+      const { logger } = this.#options;
+      void answerRequest({ request, response, routes: this.#routes, door: this, logger });
+    });
+    server.on("upgrade", (request, socket, head) => this.#sockets.upgrade(request, socket, head));
+    return server;
+  }
+
+  /** One client may not have every connection of the listener. */
+  #onConnection(socket: Socket): void {
+    const client = socket.remoteAddress ?? "";
+    const count = (this.#clients.get(client) ?? 0) + 1;
+    if (count > this.bounds.httpConnectionsPerClientMax) {
+      this.metrics.refused("httpConnectionsPerClientMax");
+      socket.destroy();
+      return;
+    }
+    this.#clients.set(client, count);
+    socket.once("close", () => {
+      const left = (this.#clients.get(client) ?? 1) - 1;
+      if (left === 0) this.#clients.delete(client);
+      else this.#clients.set(client, left);
+    });
+  }
+
+  /** Whoever uses a token that is not good any more is shown out. */
+  #sweep(): void {
+    this.#cancelSweep = this.#options.clock.after(this.time.tokenSweepMs, () => {
+      const isGood = (caller: Parameters<Access["isStillGood"]>[0]) =>
+        this.access.isStillGood(caller);
+      this.guests.endWhere((caller) => !isGood(caller), "the token was revoked or has expired");
+      this.#sweep();
+    });
+  }
+
+  /** W1. */
+  #warn(address: string): void {
+    const isLoopback = address === "::1" || address.startsWith("127.");
+    if (isLoopback) return;
+    const { logger, tls } = this.#options;
+    if (!this.access.asksForTokens) {
+      const advice = "make a token with: muster token create";
+      logger.log("warn", `the http door at ${address} asks nobody for a token; ${advice}`);
+    } else if (tls === undefined) {
+      const advice = "give a certificate with --tls-cert and --tls-key";
+      logger.log("warn", `tokens travel in clear to the http door at ${address}; ${advice}`);
+    }
+  }
+
+  #descriptionRoute(): Route {
+    return defineRoute({
+      method: "GET",
+      path: "/openapi.json",
+      summary: "This description",
+      access: "anyone",
+      isScoped: false,
+      answers: [{ status: 200, what: "An OpenAPI 3.1 document", type: "application/json" }],
+      handle: () => describeApi(this.#routes),
+    });
+  }
+}
+
+function healthRoute(isClosing: () => boolean): Route {
+  return defineRoute({
+    method: "GET",
+    path: "/healthz",
+    summary: "Whether the server is there",
+    access: "anyone",
+    isScoped: false,
+    answers: [
+      { status: 200, what: "It serves", type: "text/plain" },
+      { status: 503, what: "It is closing", type: "text/plain" },
+    ],
+    handle: () => ({
+      kind: "reply",
+      status: isClosing() ? 503 : 200,
+      type: "text/plain",
+      body: isClosing() ? "closing\n" : "ok\n",
+    }),
+  });
+}
+
+function tlsOptions({ key, certificate, authority }: TlsFiles) {
+  const client = authority === undefined ? {} : { ca: authority, requestCert: true };
+  return { key, cert: certificate, minVersion: "TLSv1.2" as const, ...client };
+}

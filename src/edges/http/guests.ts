@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// Everybody whom the door is serving for longer than a moment: waits, event streams, sockets.
+// Counts them by token, and ends those whose token is not good any more.
+import type { Caller } from "./access.ts";
+
+export type GuestKind = "wait" | "stream" | `socket ${string}`;
+
+export interface Guest {
+  readonly caller: Caller;
+  readonly kind: GuestKind;
+  readonly end: (why: string) => void;
+}
+
+export class Guests {
+  readonly #guests = new Set<Guest>();
+  readonly #counts = new Map<string, number>();
+
+  /** @returns what to call when the guest is gone, or undefined when `max` are there already. */
+  admit(guest: Guest, max: number): (() => void) | undefined {
+    const key = `${guest.kind} ${guest.caller.token}`;
+    const count = this.#counts.get(key) ?? 0;
+    if (count >= max) return undefined;
+    this.#counts.set(key, count + 1);
+    this.#guests.add(guest);
+    return () => {
+      if (!this.#guests.delete(guest)) return;
+      const left = (this.#counts.get(key) ?? 1) - 1;
+      if (left === 0) this.#counts.delete(key);
+      else this.#counts.set(key, left);
+    };
+  }
+
+  endWhere(isMeant: (caller: Caller) => boolean, why: string): void {
+    for (const guest of [...this.#guests]) if (isMeant(guest.caller)) guest.end(why);
+  }
+
+  endAll(why: string): void {
+    this.endWhere(() => true, why);
+  }
+}

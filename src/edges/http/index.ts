@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// The HTTP door. Others add to it with `defineRoute` and a `SocketEndpoint`; see door.ts.
+export { type Caller, chooseScope, defaultScope } from "./access.ts";
+export { defaultHttpBounds, type HttpBounds, resolveHttpBounds } from "./bounds.ts";
+export {
+  type BoundDoor,
+  createHttpDoor,
+  defaultHttpPort,
+  type HttpDoor,
+  type HttpDoorOptions,
+  type TlsFiles,
+} from "./door.ts";
+export { type ErrorBody, type HttpCode, HttpError } from "./errors.ts";
+export type { MetricFamily, Metrics } from "./metrics.ts";
+export { type Call, defineRoute, type Reply, type ReplyStream, type Route } from "./route.ts";
+export { createSessionEndpoint } from "./session.ts";
+export { closeCodes, type DoorSocket, type SocketEndpoint, type SocketHandler } from "./socket.ts";
+export { formatToken, hashSecret, type TokenRow, type TokenSource } from "./tokens.ts";

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+// One request: finds its route, lets the caller in or not, checks what it carries, and writes what
+// the handler says. Every way out is an answer; a fault of ours is a 500 that says so.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { z } from "zod";
+import type { Logger } from "../../host/logger.ts";
+import type { Access } from "./access.ts";
+import { checkAction, chooseScope } from "./access.ts";
+import type { HttpBounds } from "./bounds.ts";
+import { boundMessage } from "./bounds.ts";
+import { HttpError } from "./errors.ts";
+import type { Guests } from "./guests.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Call, Reply, Route } from "./route.ts";
+
+export interface RequestOptions {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly routes: readonly Route[];
+  /** The door, as far as a request needs it. */
+  readonly door: {
+    readonly access: Access;
+    readonly bounds: HttpBounds;
+    readonly metrics: Metrics;
+    readonly guests: Guests;
+  };
+  readonly logger: Logger;
+}
+
+/** Never rejects. */
+export async function answerRequest(options: RequestOptions): Promise<void> {
+  const { request, response, door, logger } = options;
+  const gone = new AbortController();
+  response.on("close", () => gone.abort());
+  request.on("error", () => undefined);
+  response.on("error", () => undefined);
+  try {
+    const origin = door.access.checkOrigin(request);
+    if (origin !== undefined) allowOrigin(response, origin);
+    if (request.method === "OPTIONS" && origin !== undefined) {
+      response.writeHead(204).end();
+      return;
+    }
+    const { route, params } = findRoute(options);
+    const call = await readCall(options, { route, params, signal: gone.signal });
+    if (route.lasts !== undefined) response.on("close", admit(options, call, route.lasts, gone));
+    const said = await route.handle(call);
+    if (isReply(said)) writeReply(options, said);
+    else writeJson(response, route.answers[0]?.status ?? 200, said);
+  } catch (error) {
+    if (response.closed) return;
+    writeError(options, error instanceof HttpError ? error : internalError(error, logger));
+  }
+}
+
+/** @returns what to call when it is over. @throws HttpError (limit) */
+function admit(
+  { door, response }: RequestOptions,
+  { caller }: Call<unknown, unknown, unknown>,
+  kind: "wait" | "stream",
+  gone: AbortController,
+): () => void {
+  const end = (why: string): void => {
+    gone.abort(new HttpError("unavailable", why));
+    // A stream has said its status; all that is left is its end.
+    if (response.headersSent) response.end();
+  };
+  const bound = kind === "wait" ? "httpWaitsPerTokenMax" : "httpStreamsPerTokenMax";
+  const leave = door.guests.admit({ caller, kind, end }, door.bounds[bound]);
+  if (leave !== undefined) return leave;
+  door.metrics.refused(bound);
+  throw new HttpError("limit", boundMessage(door.bounds, bound));
+}
+
+interface Found {
+  readonly route: Route;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+function findRoute({ request, routes }: RequestOptions): Found {
+  const { pathname } = urlOf(request);
+  const segments = pathname.split("/");
+  const matching = routes.flatMap((route) => {
+    const params = matchPath(route.path.split("/"), segments);
+    return params === undefined ? [] : [{ route, params }];
+  });
+  const found = matching.find(({ route }) => route.method === request.method);
+  if (found !== undefined) return found;
+  if (matching.length === 0) {
+    throw new HttpError("not-found", `there is no ${pathname} here; see /openapi.json`);
+  }
+  const allow = matching.map(({ route }) => route.method).join(", ");
+  const message = `${pathname} takes ${allow}, not ${request.method}; see /openapi.json`;
+  throw new HttpError("invalid", message, { status: 405, headers: { allow } });
+}
+
+/** `/v1/barriers/{barrier}` against the segments of a path; a segment is decoded once. */
+function matchPath(
+  pattern: readonly string[],
+  segments: readonly string[],
+): Readonly<Record<string, string>> | undefined {
+  if (pattern.length !== segments.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [at, part] of pattern.entries()) {
+    const segment = segments[at] ?? "";
+    const name = /^\{(\w+)\}$/.exec(part)?.[1];
+    if (name === undefined) {
+      if (part !== segment) return undefined;
+    } else params[name] = decode(segment);
+  }
+  return params;
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new HttpError("invalid", `${segment} is not percent-encoded UTF-8; write % as %25`);
+  }
+}
+
+function urlOf({ url = "/" }: IncomingMessage): URL {
+  try {
+    return new URL(url, "http://door");
+  } catch {
+    throw new HttpError("invalid", "the request's target is not a path; see /openapi.json");
+  }
+}
+
+async function readCall(
+  { request, door }: RequestOptions,
+  { route, params, signal }: Found & { readonly signal: AbortSignal },
+): Promise<Call<unknown, unknown, unknown>> {
+  const { access, body, query, isScoped } = route;
+  const caller =
+    access === "anyone"
+      ? { role: "observer" as const, token: "open", address: "unknown" }
+      : door.access.identify(request);
+  if (access !== "anyone") checkAction(caller, access);
+  const given = Object.fromEntries(urlOf(request).searchParams);
+  const { scope: asked, ...rest } = given;
+  return {
+    caller,
+    scope: isScoped ? chooseScope(caller, asked) : "",
+    params: check(route.params, params, "the path"),
+    query: check(query, isScoped ? rest : given, "the query"),
+    body: body === undefined ? undefined : check(body, await readJson(request, door), "the body"),
+    headers: request.headers,
+    signal,
+  };
+}
+
+function check(schema: z.ZodType | undefined, value: unknown, what: string): unknown {
+  if (schema === undefined) return undefined;
+  const { success, data, error } = schema.safeParse(value);
+  if (success) return data;
+  const [issue] = error.issues;
+  const at = issue === undefined || issue.path.length === 0 ? "" : ` (${issue.path.join(".")})`;
+  throw new HttpError("invalid", `${what}${at}: ${issue?.message ?? "wrong"}; see /openapi.json`);
+}
+
+async function readJson(
+  request: IncomingMessage,
+  { bounds, metrics }: RequestOptions["door"],
+): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const declared = Number(request.headers["content-length"] ?? 0);
+  for await (const chunk of declared > bounds.httpBodyBytesMax ? [] : request) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > bounds.httpBodyBytesMax) break;
+    chunks.push(chunk as Buffer);
+  }
+  if (Math.max(bytes, declared) > bounds.httpBodyBytesMax) {
+    metrics.refused("httpBodyBytesMax");
+    const message = `the body is too long: ${boundMessage(bounds, "httpBodyBytesMax")}`;
+    throw new HttpError("limit", message, { status: 413, headers: { connection: "close" } });
+  }
+  const text = Buffer.concat(chunks).toString("utf8");
+  if (text.trim() === "") return {};
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new HttpError("invalid", "the body is not JSON; see /openapi.json");
+  }
+}
+
+function isReply(said: unknown): said is Reply {
+  return typeof said === "object" && said !== null && "kind" in said && said.kind === "reply";
+}
+
+function writeJson(response: ServerResponse, status: number, value: unknown): void {
+  const text = `${JSON.stringify(value)}\n`;
+  response.writeHead(status, { ...plain, "content-type": "application/json" }).end(text);
+}
+
+/** Answers are for the one who asked, now. */
+const plain = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
+
+function writeReply({ response, door }: RequestOptions, { status, type, body }: Reply): void {
+  response.writeHead(status, { ...plain, "content-type": type });
+  if (typeof body === "string") {
+    response.end(body);
+    return;
+  }
+  response.flushHeaders();
+  const stop = body({
+    write(text) {
+      if (response.destroyed || response.writableEnded) return;
+      response.write(text);
+      if (response.writableLength <= door.bounds.httpStreamQueueBytesMax) return;
+      door.metrics.refused("httpStreamQueueBytesMax");
+      response.destroy();
+    },
+    end: () => void response.end(),
+  });
+  if (response.closed) stop();
+  else response.on("close", stop);
+}
+
+function writeError({ response }: RequestOptions, error: HttpError): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
+  writeJson(response, error.status, error.body);
+}
+
+function internalError(error: unknown, logger: Logger): HttpError {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  logger.log("error", `a fault of Muster while answering a request: ${text}`);
+  return new HttpError("internal", "a fault of Muster; its log says more, please report it");
+}
+
+function allowOrigin(response: ServerResponse, origin: string): void {
+  response.setHeader("access-control-allow-origin", origin);
+  response.setHeader("access-control-allow-headers", "authorization, content-type, last-event-id");
+  response.setHeader("access-control-allow-methods", "GET, POST, PUT, DELETE");
+  response.setHeader("access-control-max-age", "600");
+  response.setHeader("vary", "origin");
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Sessions of the client library: `/v1/session`. A session is an edge of the core that a client is
+// (ARCHITECTURE.md): its frames are those of a link between an edge and its core, one a message, so
+// that a cut connection loses nothing and counts nothing twice. Participants are connections of
+// that edge. The token decides what the edge may do, and is part of its name: a session is resumed
+// with the token it was opened with.
+import { EdgeConnection } from "../../host/edge-connection.ts";
+import type { Host } from "../../host/host.ts";
+import type { Logger } from "../../host/logger.ts";
+import type { HelloFrame } from "../../wire/link/frames.ts";
+import { parseFrame, sessionProtocol } from "../../wire/link/frames.ts";
+import type { Caller } from "./access.ts";
+import type { HttpDoor } from "./door.ts";
+import type { DoorSocket, SocketEndpoint, SocketHandler } from "./socket.ts";
+import { closeCodes } from "./socket.ts";
+
+export interface SessionOptions {
+  readonly host: Host;
+  readonly logger: Logger;
+  readonly bounds: HttpDoor["bounds"];
+}
+
+export function createSessionEndpoint(options: SessionOptions): SocketEndpoint {
+  return {
+    path: "/v1/session",
+    protocol: sessionProtocol,
+    summary: "Sessions of the client library",
+    access: "look",
+    messageBytesMax: options.bounds.sessionMessageBytesMax,
+    perTokenMax: options.bounds.sessionsPerTokenMax,
+    open: (socket, caller) => openSession(socket, caller, options),
+  };
+}
+
+/** What a session may call itself. */
+const sessionName = /^[A-Za-z0-9_-]{1,64}$/;
+
+function openSession(
+  socket: DoorSocket,
+  caller: Caller,
+  { host, logger, bounds }: SessionOptions,
+): SocketHandler {
+  const { role, scope, token } = caller;
+  const grant = { role, ...(scope === undefined ? {} : { scope }) };
+  const edge = new EdgeConnection({
+    ...{ host, logger },
+    queueBytesMax: bounds.sessionQueueBytesMax,
+    transport: {
+      get isOpen() {
+        return socket.isOpen;
+      },
+      get queuedBytes() {
+        return socket.queuedBytes;
+      },
+      send: (text) => socket.send(text),
+      end: () => socket.end(closeCodes.goingAway, "the session is closed"),
+      destroy: () => socket.destroy(),
+    },
+    admit: (hello: HelloFrame) => {
+      if (!sessionName.test(hello.edge)) {
+        return "a session is named by 1 to 64 letters, digits, - and _";
+      }
+      return {
+        edge: `session/${token}/${hello.edge}`,
+        rights: { kind: "session", ...grant },
+        grant,
+      };
+    },
+  });
+  return {
+    onMessage(message) {
+      try {
+        edge.receive(parseFrame(typeof message === "string" ? message : "a frame is text"));
+      } catch (error) {
+        edge.fail(error);
+      }
+    },
+    onClosed: () => edge.closed(),
+  };
+}

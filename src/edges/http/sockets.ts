@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+// WebSockets of the door: the handshake, who may, bounds, signs of life. Messages are the business
+// of the endpoints. Whoever may not is told with a close code and a reason, because a page cannot
+// see the status of a handshake that failed; nothing that he sends is taken.
+import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import { assert } from "../../core/assert.ts";
+import type { Cancel, Clock } from "../../host/clock.ts";
+import type { Logger } from "../../host/logger.ts";
+import { tokenProtocolPrefix } from "../../wire/link/frames.ts";
+import type { HttpTime } from "../http-time.ts";
+import type { Access, Caller } from "./access.ts";
+import { checkAction } from "./access.ts";
+import { HttpError } from "./errors.ts";
+import type { Guests } from "./guests.ts";
+import type { DoorSocket, SocketEndpoint, SocketHandler } from "./socket.ts";
+import { closeCodes } from "./socket.ts";
+
+export interface SocketsOptions {
+  readonly access: Access;
+  readonly guests: Guests;
+  readonly time: HttpTime;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Mounted {
+  readonly endpoint: SocketEndpoint;
+  readonly server: WebSocketServer;
+}
+
+/** Bytes of a reason in a close frame. */
+const reasonBytesMax = 123;
+
+export class Sockets {
+  readonly #options: SocketsOptions;
+  readonly #mounted = new Map<string, Mounted>();
+  readonly #open = new Set<OpenSocket>();
+  readonly #strangers: WebSocketServer = createRefuser();
+  #isClosing = false;
+
+  constructor(options: SocketsOptions) {
+    this.#options = options;
+  }
+
+  add(endpoint: SocketEndpoint): void {
+    assert(!this.#mounted.has(endpoint.path), `two sockets for ${endpoint.path}`);
+    const server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      maxPayload: endpoint.messageBytesMax,
+      perMessageDeflate: false,
+      // Never the token that was offered beside it.
+      handleProtocols: (offered) => (offered.has(endpoint.protocol) ? endpoint.protocol : false),
+    });
+    this.#mounted.set(endpoint.path, { endpoint, server });
+  }
+
+  upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    stream.on("error", () => stream.destroy());
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://door");
+    const mounted = this.#mounted.get(pathname);
+    try {
+      this.#options.access.checkOrigin(request);
+      if (mounted === undefined) {
+        throw new HttpError("not-found", `there is no WebSocket at ${pathname}; try /v1/session`);
+      }
+      if (this.#isClosing) throw new HttpError("unavailable", "the server is closing; try later");
+    } catch (error) {
+      refuse(stream, error);
+      return;
+    }
+    const { endpoint } = mounted;
+    const caller = this.#judge(request, endpoint);
+    const server = caller instanceof HttpError ? this.#strangers : mounted.server;
+    server.handleUpgrade(request, stream, head, (socket) => {
+      const { clock, time } = this.#options;
+      const open: OpenSocket = new OpenSocket(socket, { clock, time }, () =>
+        this.#open.delete(open),
+      );
+      this.#open.add(open);
+      if (caller instanceof HttpError) open.end(codeOf(caller), caller.message);
+      else this.#greet(open, caller, endpoint, searchParams);
+    });
+  }
+
+  /** Those who are connected are told to come back later; `destroyAll` follows. */
+  close(): void {
+    this.#isClosing = true;
+    for (const socket of [...this.#open]) {
+      socket.end(closeCodes.goingAway, "the server is closing; try again later");
+    }
+  }
+
+  destroyAll(): void {
+    for (const socket of [...this.#open]) socket.destroy();
+  }
+
+  #judge(request: IncomingMessage, endpoint: SocketEndpoint): Caller | HttpError {
+    try {
+      const caller = this.#options.access.identify(request);
+      checkAction(caller, endpoint.access);
+      return caller;
+    } catch (error) {
+      if (error instanceof HttpError) return error;
+      throw error;
+    }
+  }
+
+  #greet(open: OpenSocket, caller: Caller, endpoint: SocketEndpoint, query: URLSearchParams): void {
+    const end = (why: string): void => open.end(closeCodes.unauthorized, why);
+    const guest = { caller, kind: `socket ${endpoint.path}` as const, end };
+    const leave = this.#options.guests.admit(guest, endpoint.perTokenMax);
+    if (leave === undefined) {
+      const why = `this token has ${endpoint.perTokenMax} sockets open here, and no more at once`;
+      open.end(closeCodes.tryLater, why);
+      return;
+    }
+    open.serve(endpoint.open(open, caller, query), leave);
+  }
+}
+
+/** Takes part in a handshake only to say no: it reads nothing longer than a close frame. */
+function createRefuser(): WebSocketServer {
+  return new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: reasonBytesMax,
+    perMessageDeflate: false,
+    handleProtocols: (offered) =>
+      [...offered].find((protocol) => !protocol.startsWith(tokenProtocolPrefix)) ?? false,
+  });
+}
+
+function codeOf({ code }: HttpError): number {
+  return code === "unauthorized" ? closeCodes.unauthorized : closeCodes.forbidden;
+}
+
+/** One WebSocket, with its signs of life. */
+class OpenSocket implements DoorSocket {
+  readonly #socket: WebSocket;
+  readonly #options: Pick<SocketsOptions, "clock" | "time">;
+  #cancelTimer: Cancel = () => undefined;
+  #handler: SocketHandler | undefined;
+
+  constructor(
+    socket: WebSocket,
+    options: Pick<SocketsOptions, "clock" | "time">,
+    onGone: () => void,
+  ) {
+    this.#socket = socket;
+    this.#options = options;
+    socket.on("error", () => socket.terminate());
+    socket.on("close", () => {
+      this.#cancelTimer();
+      onGone();
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  get queuedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  serve(handler: SocketHandler, leave: () => void): void {
+    this.#handler = handler;
+    const socket = this.#socket;
+    socket.on("message", (data: Buffer, isBinary) => {
+      handler.onMessage(isBinary ? data : data.toString("utf8"));
+    });
+    socket.on("close", () => {
+      leave();
+      handler.onClosed();
+    });
+    this.#expectLife();
+  }
+
+  send(message: string | Uint8Array): void {
+    if (!this.isOpen) return;
+    this.#socket.send(message, () => {
+      if (this.isOpen && this.queuedBytes === 0) this.#handler?.onDrain?.();
+    });
+  }
+
+  setReading(isReading: boolean): void {
+    if (isReading) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  end(code: number, reason: string): void {
+    if (!this.isOpen) return;
+    this.#socket.close(code, cutToBytes(reason, reasonBytesMax));
+    this.#cancelTimer();
+    const { clock, time } = this.#options;
+    this.#cancelTimer = clock.after(time.lingerMs, () => this.destroy());
+  }
+
+  destroy(): void {
+    this.#socket.terminate();
+  }
+
+  /** A peer that is silent is asked; one that does not answer is gone. */
+  #expectLife(): void {
+    const { clock, time } = this.#options;
+    const socket = this.#socket;
+    let cancel: Cancel = () => undefined;
+    const ask = (): void => {
+      socket.ping();
+      cancel = clock.after(time.pongMs, () => socket.terminate());
+    };
+    const onLife = (): void => {
+      cancel();
+      cancel = clock.after(time.pingMs, ask);
+    };
+    socket.on("message", onLife);
+    socket.on("pong", onLife);
+    socket.on("ping", onLife);
+    socket.on("close", () => cancel());
+    onLife();
+  }
+}
+
+/** An answer to a handshake that does not take place. */
+function refuse(stream: Duplex, error: unknown): void {
+  const { status, body } =
+    error instanceof HttpError ? error : new HttpError("internal", "a fault of Muster");
+  const text = `${JSON.stringify(body)}\n`;
+  stream.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nConnection: close\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+  );
+}
+
+function cutToBytes(text: string, bytesMax: number): string {
+  let cut = text;
+  while (Buffer.byteLength(cut) > bytesMax) cut = cut.slice(0, -1);
+  return cut;
+}
