@@ -3,8 +3,9 @@
 import type { AgendaEvent } from "../../core/command.ts";
 import type { Experiment } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
-import type { ProgramArgs } from "./event-args.ts";
-import { findArg, parseProgramArgs } from "./event-args.ts";
+import { getArg } from "../../wire/event/args.ts";
+import type { ProgramArgs } from "../../wire/event/program-args.ts";
+import { parseProgramArgs } from "../../wire/event/program-args.ts";
 import type { ProgramAgent, ProgramResult } from "./program-agent.ts";
 
 export interface EventPerformerOptions {
@@ -80,7 +81,7 @@ export class EventPerformer {
       case "HALT":
         return programs.stop(name);
       case "KILL":
-        return programs.kill(name, findArg(event.args, "SIGNAL") ?? "TERM");
+        return programs.kill(name, getArg(event.args, "SIGNAL") ?? "TERM");
       default:
         return this.#ignored(`PROGRAM ${event.event} is not performed yet`);
     }

@@ -6,6 +6,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Program } from "../../experiment/model.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
+import type { ProgramArgs } from "../../wire/event/program-args.ts";
 import type {
   NodeBackend,
   NodeProcess,
@@ -14,7 +15,6 @@ import type {
   StartError,
 } from "../nodes/index.ts";
 import type { ProgramEnded, ProgramStarted } from "../run-event.ts";
-import type { ProgramArgs } from "./event-args.ts";
 import { readTail } from "./output-tail.ts";
 
 /** Time between SIGTERM and SIGKILL for a program that is stopped. */

@@ -7,7 +7,10 @@
 //   N2. Nobody waits for a subscriber: one that takes nothing loses its place by the policy it
 //       asked for, and is told.
 //   N3. A subscriber that comes back with a place of the same epoch gets what it missed, or is told
-//       that there is a gap; it never gets one silently.
+//       that there is a gap and gets what is left; it never gets one silently. With a place of
+//       another epoch there is always a gap, and then everything that this epoch still has.
+//   N4. Subscribers are never called from inside `publish` or `subscribe`, and not after `close` or
+//       `onEnd`; `onEnd` may come while a delivery is under way, the others do not.
 import type { Address, Notification } from "./notification.ts";
 
 /** A place in the stream of one bus. Positions of different epochs cannot be compared. */
@@ -39,16 +42,22 @@ export interface Subscription {
 }
 
 export interface Subscriber {
-  /** In order. While the result is a promise nothing more is delivered (N2 counts from here). */
+  /**
+   * In order. While the result is a promise nothing more is delivered (N2 counts from here). What
+   * throws or rejects ends the subscription.
+   */
   onNotifications(notifications: readonly PlacedNotification[]): void | Promise<void>;
   /** `lost` notifications, or an unknown number of them (-1), that matched will not come. */
   onGap(lost: number): void;
-  /** It has ended, not by `close`; the place to come back with. */
+  /** It has ended, not by `close`; the place to come back with. The last call. */
   onEnd(reason: string, place: BusPlace): void;
 }
 
 export interface Subscribed {
-  /** Where the subscription begins: everything accepted after this is delivered. */
+  /**
+   * Everything that matches up to here has been delivered: the place to come back with. At first
+   * it is where the subscription begins; it moves on also when nothing matches.
+   */
   readonly place: BusPlace;
   close(): void;
 }
@@ -62,7 +71,7 @@ export interface Published {
 export interface Bus {
   /** @throws BusError when it is too large, or the bus is gone. */
   publish(notification: Notification): Promise<Published>;
-  /** Resolves when the subscription is in force. */
+  /** Resolves when the subscription is in force; the first delivery may come before. */
   subscribe(subscription: Subscription, subscriber: Subscriber): Promise<Subscribed>;
 }
 

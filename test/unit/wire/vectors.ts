@@ -2,15 +2,15 @@
 // Reads the vector tables of test/vectors: a Markdown table, one row a case.
 import { readFileSync } from "node:fs";
 
-/** Rows of the only table of a file, each as its cells. */
+/** Rows of the only table of a file, each as its cells; `\|` is a bar within one. */
 export function readVectors(protocol: string, file: string): readonly (readonly string[])[] {
   const path = new URL(`../../vectors/${protocol}/${file}`, import.meta.url);
   const lines = readFileSync(path, "utf8").split("\n");
   return lines
     .filter((line) => line.startsWith("|"))
     .slice(2)
-    .map((line) => line.slice(1, line.lastIndexOf("|")).split("|"))
-    .map((cells) => cells.map((cell) => cell.trim()));
+    .map((line) => line.slice(1, line.lastIndexOf("|")).split(/(?<!\\)\|/))
+    .map((cells) => cells.map((cell) => cell.trim().replaceAll("\\|", "|")));
 }
 
 /** Bytes of `'text' 00*57 0a0b`. */

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// The hashes of Node for the authentication of notifications, and the file of an experiment's key.
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { closeSync, openSync, readSync } from "node:fs";
+import type { KeyedHash } from "../wire/event/authentication.ts";
+import { findKeyFault } from "../wire/event/authentication.ts";
+import { keyBytesMax } from "../wire/event/limits.ts";
+
+export const eventHash: KeyedHash = {
+  hmacSha1: (key, bytes) => createHmac("sha1", key).update(bytes).digest(),
+  hmacSha256: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
+  equal: (a, b) => a.length === b.length && timingSafeEqual(a, b),
+};
+
+export type EventKey =
+  | { readonly kind: "key"; readonly bytes: Uint8Array }
+  | { readonly kind: "refused"; readonly message: string };
+
+/** The key is all bytes of the file, a newline at its end included. [EMULAB-EVENTS 1.7] */
+export function readEventKey(file: string): EventKey {
+  let bytes: Uint8Array;
+  try {
+    bytes = readAtMost(file, keyBytesMax + 1);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { kind: "refused", message: `cannot read the key ${file}: ${why}` };
+  }
+  const fault = findKeyFault(bytes);
+  return fault === undefined
+    ? { kind: "key", bytes }
+    : { kind: "refused", message: `${file}: ${fault}` };
+}
+
+/** A file that goes on for ever is read no further than needed to refuse it. */
+function readAtMost(file: string, bytesMax: number): Uint8Array {
+  const buffer = new Uint8Array(bytesMax);
+  const descriptor = openSync(file, "r");
+  try {
+    let length = 0;
+    while (length < bytesMax) {
+      const read = readSync(descriptor, buffer, length, bytesMax - length, null);
+      if (read === 0) break;
+      length += read;
+    }
+    return buffer.slice(0, length);
+  } finally {
+    closeSync(descriptor);
+  }
+}
