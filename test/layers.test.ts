@@ -66,7 +66,7 @@ const wrongDirections: readonly Wrong[] = [
   upward("experiment", "wire/bytes.ts"),
   upward("experiment", "host/clock.ts"),
   upward("engine", "host/clock.ts"),
-  upward("engine", "wire/bytes.ts"),
+  upward("engine", "experiment/model.ts"),
   upward("host", "edges/edge-time.ts"),
   upward("client", "host/clock.ts"),
   upward("client", "engine/log.ts"),
