@@ -15,6 +15,8 @@ export interface BusLimits {
   readonly queueBytesMax: number;
   /** Notifications in one call of a subscriber. */
   readonly deliveryNotificationsMax: number;
+  /** Bytes in one call, unless it is a single notification. */
+  readonly deliveryBytesMax: number;
 }
 
 export const defaultBusLimits: BusLimits = {
@@ -24,6 +26,7 @@ export const defaultBusLimits: BusLimits = {
   queueNotificationsMax: 16_384,
   queueBytesMax: 4 * 1024 * 1024,
   deliveryNotificationsMax: 256,
+  deliveryBytesMax: 1024 * 1024,
 };
 
 /** Fills in defaults and checks that the limits fit together. @throws AssertionError if not. */

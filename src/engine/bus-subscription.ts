@@ -133,14 +133,14 @@ export class BusSubscription implements Subscribed {
   }
 
   #take(): readonly PlacedNotification[] {
-    const { deliveryNotificationsMax } = this.#options.limits;
+    const { deliveryNotificationsMax, deliveryBytesMax } = this.#options.limits;
     return this.#replayNext === undefined
-      ? this.#queue.take(deliveryNotificationsMax)
-      : this.#takeFromRing(this.#replayNext, deliveryNotificationsMax);
+      ? this.#queue.take(deliveryNotificationsMax, deliveryBytesMax)
+      : this.#takeFromRing(this.#replayNext);
   }
 
-  #takeFromRing(from: number, countMax: number): readonly PlacedNotification[] {
-    const { ring, filter, slow } = this.#options;
+  #takeFromRing(from: number): readonly PlacedNotification[] {
+    const { ring, filter, slow, limits } = this.#options;
     let next = from;
     if (next < ring.first) {
       if (slow === "end") {
@@ -152,9 +152,13 @@ export class BusSubscription implements Subscribed {
     }
     const last = Math.min(ring.head, next + ringScanMax - 1);
     const batch: PlacedNotification[] = [];
-    for (; next <= last && batch.length < countMax; next += 1) {
-      const { placed } = ring.at(next);
-      if (matches(filter, placed.notification)) batch.push(placed);
+    for (let bytes = 0; next <= last; next += 1) {
+      const item = ring.at(next);
+      if (!matches(filter, item.placed.notification)) continue;
+      bytes += item.bytes;
+      const isFull = batch.length === limits.deliveryNotificationsMax;
+      if (isFull || (batch.length > 0 && bytes > limits.deliveryBytesMax)) break;
+      batch.push(item.placed);
     }
     this.#replayNext = next > ring.head ? undefined : next;
     return batch;

@@ -42,12 +42,15 @@ export class NotificationQueue {
     return item;
   }
 
-  take(countMax: number): readonly PlacedNotification[] {
+  /** The next ones within both bounds; the first whatever its size. */
+  take(countMax: number, bytesMax: number): readonly PlacedNotification[] {
     const taken: PlacedNotification[] = [];
-    while (taken.length < countMax) {
-      const item = this.shift();
-      if (item === undefined) break;
+    let bytes = 0;
+    for (let item = this.first; item !== undefined; item = this.first) {
+      bytes += item.bytes;
+      if (taken.length === countMax || (taken.length > 0 && bytes > bytesMax)) break;
       taken.push(item.placed);
+      this.shift();
     }
     return taken;
   }

@@ -7,8 +7,8 @@ export const notificationBytesMax: number = 512 * 1024;
 export const attributesMax = 128;
 /** Bytes (UTF-8) in the name of an attribute. */
 export const attributeNameBytesMax = 255;
-/** Bytes of one notification in its JSON form: escapes and base64 make it longer. */
-export const notificationJsonBytesMax: number = 1024 * 1024;
+/** Bytes of one notification in its JSON form: every character may be an escape of six. */
+export const notificationJsonBytesMax: number = 4 * 1024 * 1024;
 /** Bytes of a subscription as an expression of the broker. [EMULAB-EVENTS 1.4] */
 export const expressionBytesMax = 8_192;
 /** Bytes of a key file: just under two buffers of the old library. [EMULAB-EVENTS 1.7] */

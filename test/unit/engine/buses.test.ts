@@ -126,6 +126,30 @@ describe("MemoryBus", () => {
     expect(got).toBe(1 + fitting);
   });
 
+  it("delivers as much in one call as the limits, and one that is larger alone", async () => {
+    const sizes: number[] = [];
+    const bytes = (size: number) =>
+      ({
+        attributes: [{ name: "a", value: { kind: "opaque", value: new Uint8Array(size - 1) } }],
+      }) as const;
+    const counting: Subscriber = { ...deaf, onNotifications: (all) => void sizes.push(all.length) };
+    const bus = busOf({ deliveryNotificationsMax: 3, deliveryBytesMax: 100 });
+    const everything = { address: undefined, slow: "end" } as const;
+    await bus.subscribe(everything, counting);
+    const publish = (...all: readonly number[]) =>
+      Promise.all(all.map((size) => bus.publish(bytes(size))));
+    await publish(2, 2, 2, 2);
+    await turn();
+    expect(sizes.splice(0)).toEqual([3, 1]);
+    await publish(50, 50, 50, 51, 101, 1);
+    await turn();
+    expect(sizes.splice(0)).toEqual([2, 1, 1, 1, 1]);
+    // The same from the ring.
+    await bus.subscribe({ ...everything, after: { epoch: "e1", position: 0 } }, counting);
+    await turn();
+    expect(sizes).toEqual([3, 2, 2, 1, 1, 1]);
+  });
+
   it("ends who reads the ring so slowly that it is overtaken, as it asked for", async () => {
     const bus = busOf({
       ringNotificationsMax: 8,

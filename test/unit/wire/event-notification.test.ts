@@ -247,11 +247,11 @@ describe("findNotificationFault()", () => {
     expect(code([textAttribute("ab", "x".repeat(notificationBytesMax - 1))])).toBe("too-large");
   });
 
-  it("lets the largest through the JSON form, whatever is in it that JSON does not escape", () => {
-    const largest = { attributes: [textAttribute("a", "x".repeat(notificationBytesMax - 1))] };
-    expect(parseNotification(formatNotification(largest)).kind).toBe("notification");
-    const bytes = new Uint8Array(notificationBytesMax - 1);
-    const binary = { attributes: [opaqueAttribute("a", bytes)] };
+  it("lets nothing through that the JSON form could not carry", () => {
+    const size = notificationBytesMax - 1;
+    const worst = { attributes: [textAttribute("a", "\u0001".repeat(size))] };
+    expect(parseNotification(formatNotification(worst)).kind).toBe("notification");
+    const binary = { attributes: [opaqueAttribute("a", new Uint8Array(size))] };
     expect(parseNotification(formatNotification(binary)).kind).toBe("notification");
   });
 
