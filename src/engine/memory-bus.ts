@@ -11,7 +11,7 @@ import type {
   Subscriber,
   Subscription,
 } from "../wire/event/bus.ts";
-import { BusError } from "../wire/event/bus.ts";
+import { BusError, findPlaceFault } from "../wire/event/bus.ts";
 import type { Notification } from "../wire/event/notification.ts";
 import { findNotificationFault, notificationBytes } from "../wire/event/notification.ts";
 import { parseFilter } from "../wire/event/subscription.ts";
@@ -104,9 +104,8 @@ export class MemoryBus implements Bus {
     const { first, head } = this.#ring;
     if (after === undefined) return { replayFrom: undefined, hasGap: false };
     const { epoch, position } = after;
-    if (!Number.isSafeInteger(position) || position < 0) {
-      throw new BusError("invalid", "a position is a whole number; give one that the bus has told");
-    }
+    const fault = findPlaceFault(after);
+    if (fault !== undefined) throw new BusError("invalid", fault);
     const isOfHere = epoch === this.#epoch;
     if (isOfHere && position > head) {
       throw new BusError("invalid", `position ${position} is to come; give one that was delivered`);

@@ -123,7 +123,7 @@ const bans: readonly Ban[] = [
     instead: "a Map, which keeps the order of keys, also of keys that look like numbers",
     pattern: /\bObject\.(?:keys|values|entries|getOwnPropertyNames)\b|\bReflect\.ownKeys\b/,
     // There the keys are the names of the limits, ours; or all that is asked is which there are.
-    applies: except(isCore, "src/core/limits.ts", "src/wire/event/json.ts"),
+    applies: except(isCore, "src/core/limits.ts", "src/wire/json-fields.ts"),
     in: "code",
     wrong: ["src/core/wrong.ts", "const names = Object.keys(barriers);\n"],
   },

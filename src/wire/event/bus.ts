@@ -21,6 +21,12 @@ export interface BusPlace {
   readonly position: number;
 }
 
+/** Why nobody can have been at a place, or undefined. */
+export function findPlaceFault({ position }: BusPlace): string | undefined {
+  if (Number.isSafeInteger(position) && position >= 0) return undefined;
+  return "a position is a whole number; give one that the bus has told";
+}
+
 export interface PlacedNotification {
   readonly position: number;
   readonly notification: Notification;

@@ -9,6 +9,7 @@
 // one meaning.
 import { utf8Length } from "../../core/text.ts";
 import { decodeBase64, encodeBase64 } from "../base64.ts";
+import { fieldsOf } from "../json-fields.ts";
 import { notificationJsonBytesMax } from "./limits.ts";
 import type { Attribute, AttributeValue, Notification, NotificationFault } from "./notification.ts";
 import { findNotificationFault } from "./notification.ts";
@@ -140,17 +141,6 @@ function fromInt64Text(value: unknown): AttributeValue | undefined {
   if (typeof value !== "string" || !/^(?:0|-?[1-9][0-9]{0,18})$/.test(value)) return undefined;
   const number = BigInt(value);
   return number === BigInt.asIntN(64, number) ? { kind: "int64", value: number } : undefined;
-}
-
-/** The fields of an object that has exactly these keys. */
-function fieldsOf(
-  json: unknown,
-  keys: readonly string[],
-): ReadonlyMap<string, unknown> | undefined {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
-  const fields = new Map<string, unknown>(Object.entries(json));
-  const isExact = fields.size === keys.length && keys.every((key) => fields.has(key));
-  return isExact ? fields : undefined;
 }
 
 function refused(code: NotificationFault["code"], message: string): ParsedNotification {

@@ -34,6 +34,7 @@ async function memory(limits: BusSuiteLimits): Promise<BusBench> {
     restart: async () => {
       bench.bus = busOf(limits, "e2");
     },
+    cut: () => undefined,
     dispose: async () => bench.bus.close(),
   };
   return bench;
@@ -41,7 +42,7 @@ async function memory(limits: BusSuiteLimits): Promise<BusBench> {
 
 describe("MemoryBus", () => {
   declareBusSuite(
-    { create: memory },
+    { create: memory, hasConnections: false },
     {
       it: (title, run) => {
         it(title, run);

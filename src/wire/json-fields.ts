@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// Objects as `JSON.parse` gives them, read strictly: the keys that are expected and no others.
+
+/** The fields of an object that has these keys and no others; undefined when it is none. */
+export function fieldsOf(
+  json: unknown,
+  required: readonly string[],
+  optional: readonly string[] = [],
+): ReadonlyMap<string, unknown> | undefined {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
+  const fields = new Map<string, unknown>(Object.entries(json));
+  if (!required.every((key) => fields.has(key))) return undefined;
+  const known = required.length + optional.filter((key) => fields.has(key)).length;
+  return fields.size === known ? fields : undefined;
+}

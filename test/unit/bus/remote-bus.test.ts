@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// Goal: a bus over a WebSocket keeps what every bus promises (N1-N4), also over connections that
+// are cut. Method: the suite of all buses on loopback; what is this bus's own by hand.
+import { afterEach, describe, expect, it } from "vitest";
+import { declareBusSuite, numbered } from "../../../src/testing/suites/bus-suite.ts";
+import type { Subscriber } from "../../../src/wire/event/bus.ts";
+import { BusDoorBench } from "./bus-bench.ts";
+
+describe("RemoteBus", () => {
+  declareBusSuite(
+    {
+      create: async (limits) => {
+        const bench = await new BusDoorBench({ limits }).start();
+        const bus = bench.connect();
+        return {
+          bus,
+          turn: () => bench.turn(),
+          restart: () => bench.restart(),
+          cut: () => bench.cut(),
+          dispose: async () => {
+            bus.close();
+            await bench.close();
+          },
+        };
+      },
+      hasConnections: true,
+    },
+    {
+      it: (title, run) => {
+        it(title, run);
+      },
+      equal: (actual, expected) => {
+        expect(actual).toEqual(expected);
+      },
+    },
+  );
+});
+
+describe("a RemoteBus by hand", () => {
+  let bench: BusDoorBench | undefined;
+  afterEach(() => bench?.close());
+  const deaf: Subscriber = {
+    onNotifications: () => undefined,
+    onGap: () => undefined,
+    onEnd: () => undefined,
+  };
+
+  it("B1 sends what was published without a connection when there is one", async () => {
+    bench = await new BusDoorBench({}).start();
+    const bus = bench.connect();
+    bench.cut();
+    const { place } = await bus.publish(numbered(1));
+    expect(place.position).toBe(1);
+    bus.close();
+  });
+
+  it("B2 ends with the server's reason when it is turned away", async () => {
+    const access = { tokens: { rows: () => new Map() } };
+    bench = await new BusDoorBench({ access }).start();
+    const bus = bench.connect();
+    const everything = { address: undefined, slow: "end" } as const;
+    await expect(bus.subscribe(everything, deaf)).rejects.toMatchObject({
+      code: "refused",
+      message: expect.stringContaining("token"),
+    });
+    await expect(bus.publish(numbered(1))).rejects.toMatchObject({ code: "refused" });
+  });
+
+  it("close() rejects what waits and ends subscriptions without a word", async () => {
+    bench = await new BusDoorBench({}).start();
+    const bus = bench.connect();
+    const calls: string[] = [];
+    const subscribed = await bus.subscribe(
+      { address: undefined, slow: "end" },
+      { ...deaf, onEnd: () => calls.push("end") },
+    );
+    const publishing = bus.publish(numbered(1));
+    bus.close();
+    await expect(publishing).rejects.toMatchObject({ code: "unavailable" });
+    subscribed.close();
+    expect(calls).toEqual([]);
+  });
+});
