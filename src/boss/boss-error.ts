@@ -9,6 +9,8 @@
  * | `NOT_ALLOWED` | yes | rights.ts says no |
  * | `LIMIT` | yes | a bound of limits.ts |
  * | `REFUSED_FILE` | yes | the experiment file has errors |
+ * | `NOT_YET` | yes | what the file asks for cannot be done to an experiment that is up |
+ * | `NOT_MODIFIED` | yes | a modification failed, and was undone |
  * | `BAD_REQUEST` | yes | the request cannot be understood |
  * | `DATABASE` | no | the file is locked, damaged, read-only, full or newer |
  * | `STATE_DIRECTORY` | yes | the directory is not the user's own, or cannot be used |
@@ -24,6 +26,8 @@ export type BossErrorCode =
   | "NOT_ALLOWED"
   | "LIMIT"
   | "REFUSED_FILE"
+  | "NOT_YET"
+  | "NOT_MODIFIED"
   | "BAD_REQUEST"
   | "DATABASE"
   | "STATE_DIRECTORY"

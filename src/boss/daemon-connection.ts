@@ -7,13 +7,14 @@ import type { Cancel, Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import { outputDirectory } from "../testbed/record/words.ts";
 import { BossError, textOf } from "./boss-error.ts";
+import type { Modified } from "./experiment-views.ts";
 import type { Experiments } from "./experiments.ts";
 import type { BossLimits } from "./limits.ts";
 import { finishMsMax, helloMsMax } from "./limits.ts";
 import { followOutput } from "./output-follow.ts";
-import { parseDefinition } from "./parse-definition.ts";
+import { type ParsedDefinition, type ParseRequest, parseDefinition } from "./parse-definition.ts";
 import { progressFile } from "./progress-log.ts";
-import type { Answer, Request, UpRequest } from "./protocol.ts";
+import type { Answer, ModifyRequest, Request, UpRequest } from "./protocol.ts";
 import { checkRequest, formatLine, LineReader, protocolFormat } from "./protocol.ts";
 
 export interface DaemonConnectionOptions {
@@ -96,6 +97,8 @@ export class DaemonConnection {
     switch (request.kind) {
       case "up":
         return this.#done(await this.#up(request));
+      case "modify":
+        return this.#done(await this.#modify(request));
       case "down":
         return this.#done(await experiments.down(request.id, user));
       case "status": {
@@ -115,10 +118,7 @@ export class DaemonConnection {
   async #up(request: UpRequest): Promise<{ readonly state: "active" | "swapped" }> {
     const { experiments, user } = this.#options;
     const { kind: _, text: source, ...rest } = request;
-    const parsed = await parseDefinition({ ...rest, text: source });
-    const output = parsed.output === "" ? [] : [parsed.output.trimEnd()];
-    const lines = [...parsed.diagnostics, ...output];
-    if (lines.length > 0) await this.#send({ kind: "diagnostics", lines });
+    const parsed = await this.#parse({ ...rest, text: source });
     const started = experiments.up({ ...rest, source, parsed }, user);
     const { experiment, run, directory, seed, warnings, active, ended } = started;
     if (warnings.length > 0) await this.#send({ kind: "diagnostics", lines: warnings });
@@ -130,6 +130,26 @@ export class DaemonConnection {
     }
     const why = error?.message ?? `it ended by ${endedBy}`;
     throw new BossError("WRONG_STATE", `${experiment} did not become active: ${why}`);
+  }
+
+  async #modify({ id, file, text, presets: given }: ModifyRequest): Promise<Modified> {
+    const { experiments, user } = this.#options;
+    const { presets: before, ...names } = experiments.reading(id, user);
+    const presets = [...new Map([...before, ...given])];
+    const parsed = await this.#parse({ ...names, file, text, presets });
+    const modified = await experiments.modify({ id, file, source: text, presets, parsed }, user);
+    const { warnings } = modified;
+    if (warnings.length > 0) await this.#send({ kind: "diagnostics", lines: warnings });
+    return modified;
+  }
+
+  /** Tells what there is to say about the file. */
+  async #parse(request: ParseRequest): Promise<ParsedDefinition> {
+    const parsed = await parseDefinition(request);
+    const output = parsed.output === "" ? [] : [parsed.output.trimEnd()];
+    const lines = [...parsed.diagnostics, ...output];
+    if (lines.length > 0) await this.#send({ kind: "diagnostics", lines });
+    return parsed;
   }
 
   async #logs({ id, node, follow }: Extract<Request, { kind: "logs" }>): Promise<null> {

@@ -179,16 +179,26 @@ export class ExperimentsDatabase {
       );
     } else {
       assert(known.state === "swapped", "an experiment with nodes is modified, not replaced");
-      this.#run(
-        "UPDATE experiments SET file = ?, source = ?, presets = ? WHERE exptidx = ?",
-        ...[file, source, presets, known.exptidx],
-      );
     }
     const row = this.experiment(pid, eid);
     assert(row !== undefined, "the experiment was just written");
-    this.#rows.replace(row.exptidx, definition.rows);
+    this.redefine(row.exptidx, definition);
     this.#note(row.exptidx, known?.state ?? null, "swapped", deed);
     return row;
+  }
+
+  /** Replaces what an experiment says while it is up; its state is the caller's to move. */
+  redefine(exptidx: number, { file, source, presets, rows }: Definition): void {
+    this.#run(
+      "UPDATE experiments SET file = ?, source = ?, presets = ? WHERE exptidx = ?",
+      ...[file, source, JSON.stringify(presets), exptidx],
+    );
+    this.#rows.replace(exptidx, rows);
+  }
+
+  /** @throws BossError (LIMIT) when the experiment has more rows than are kept. */
+  checkRows(rows: Tables): void {
+    this.#rows.check(rows);
   }
 
   definition(exptidx: number): Definition {

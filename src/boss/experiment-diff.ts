@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What is different between two experiments: which nodes, links and programs came, went, changed or
-// stayed. Pure. Two things are the same when they have the same name and say the same; where in the
-// file they stand does not count.
+// What is different between two experiments: which nodes, links, programs and other named parts
+// came, went, changed or stayed. Pure. Two things are the same when they have the same name and say
+// the same; where in the file they stand does not count.
 import type { Experiment } from "../experiment/index.ts";
 
 /** Names, in the order of the experiment they come from: of the new one, `removed` of the old. */
@@ -16,27 +16,40 @@ export interface ExperimentDiff {
   readonly nodes: Changes;
   readonly links: Changes;
   readonly programs: Changes;
-  /** Whether anything else is different: events, groups, barriers, environment, sync server. */
-  readonly restChanged: boolean;
+  readonly groups: Changes;
+  readonly sequences: Changes;
+  readonly timelines: Changes;
+  readonly traffic: Changes;
+  readonly barriers: Changes;
+  readonly environment: Changes;
 }
 
-/** @returns what has to be done to make `before` into `after`. */
+/** @returns what has to be done to make `before` into `after`, but for events and sync server. */
 export function diffExperiments(before: Experiment, after: Experiment): ExperimentDiff {
   return {
     nodes: diffNamed(before.nodes, after.nodes),
     links: diffNamed(before.links, after.links),
     programs: diffNamed(before.programs, after.programs),
-    restChanged: !same(restOf(before), restOf(after)),
+    groups: diffNamed(before.groups, after.groups),
+    sequences: diffNamed(before.sequences, after.sequences),
+    timelines: diffNamed(before.timelines, after.timelines),
+    traffic: diffNamed(before.traffic ?? [], after.traffic ?? []),
+    barriers: diffNamed(before.barriers ?? [], after.barriers ?? []),
+    environment: diffNamed(variables(before), variables(after)),
   };
 }
 
-/** Whether the two are the same but for the places in their files. */
-export function isSameExperiment({ nodes, links, programs, restChanged }: ExperimentDiff): boolean {
-  return !restChanged && [nodes, links, programs].every(isUnchanged);
+export function isUnchanged({ added, removed, changed }: Changes): boolean {
+  return added.length + removed.length + changed.length === 0;
 }
 
-function isUnchanged({ added, removed, changed }: Changes): boolean {
-  return added.length + removed.length + changed.length === 0;
+/** Whether two parts of experiments say the same; places and numbers of events do not count. */
+export function saysTheSame(a: unknown, b: unknown): boolean {
+  return canonical(a) === canonical(b);
+}
+
+function variables({ environment }: Experiment): { name: string; value: string }[] {
+  return environment.map(([name, value]) => ({ name, value }));
 }
 
 function diffNamed(
@@ -45,7 +58,7 @@ function diffNamed(
 ): Changes {
   const old = new Map(before.map((one) => [one.name, one]));
   const names = new Set(after.map(({ name }) => name));
-  const isKept = (one: { readonly name: string }): boolean => same(old.get(one.name), one);
+  const isKept = (one: { readonly name: string }): boolean => saysTheSame(old.get(one.name), one);
   const kept = after.filter(({ name }) => old.has(name));
   return {
     added: after.filter(({ name }) => !old.has(name)).map(nameOf),
@@ -59,21 +72,12 @@ function nameOf({ name }: { readonly name: string }): string {
   return name;
 }
 
-/** The names of an experiment are its identity and no content. */
-function restOf(experiment: Experiment): object {
-  const { pid: _pid, eid: _eid, nodes: _nodes, links: _links, programs: _p, ...rest } = experiment;
-  return rest;
-}
-
-function same(a: unknown, b: unknown): boolean {
-  return canonical(a) === canonical(b);
-}
-
-/** JSON with sorted keys and without places (`at`). */
+/** JSON with sorted keys, without places (`at`) and the order of events in the file (`index`). */
 function canonical(value: unknown): string {
   if (value === undefined) return "undefined";
   return JSON.stringify(value, (key, part: unknown) => {
     if (key === "at" && isPosition(part)) return undefined;
+    if (key === "index" && typeof part === "number") return undefined;
     if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
     return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)));
   });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What users do with experiments: up, down, status. Brings together the database (what is), the
-// rules (states.ts, rights.ts) and the swaps that go on in this process.
+// What users do with experiments: up, modify, down, status. Brings together the database (what is),
+// the rules (states.ts, rights.ts) and the swaps that go on in this process.
 //
-//   X1. What is `activating`, `active` or `swapping` in the database has a swap here, but for the
+//   X1. What is not `swapped` in the database has a swap here, but for the
 //       moments after a failure of the database; `#reconcile` ends those.
 //   X2. A state is written before it is told.
 import { mkdirSync, rmdirSync } from "node:fs";
@@ -13,20 +13,25 @@ import type { Experiment } from "../experiment/index.ts";
 import type { Clock } from "../host/clock.ts";
 import { newIncarnation, newRunId } from "../host/ids.ts";
 import type { Logger } from "../host/logger.ts";
-import type { RunResult } from "../testbed/record/result-model.ts";
+import { ModifyError } from "../testbed/modify-run.ts";
 import type { RunOptions } from "../testbed/run.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import type { Definition, ExperimentRow, ExperimentsDatabase, RunRow } from "./database.ts";
-import type {
-  ExperimentDetails,
-  ExperimentStatus,
-  Started,
-  UpOptions,
+import {
+  describeModification,
+  type ExperimentDetails,
+  type ExperimentStatus,
+  type Modified,
+  type ModifyOptions,
+  type Started,
+  type UpOptions,
 } from "./experiment-views.ts";
 import type { BossLimits } from "./limits.ts";
+import { planModification } from "./modify-plan.ts";
 import type { Action } from "./rights.ts";
 import { judge } from "./rights.ts";
 import { checkNames, checkRows } from "./row-checks.ts";
+import { RunLedger } from "./run-ledger.ts";
 import { runsDirectory, type StateDirectory } from "./state-directory.ts";
 import { hasNodes, planTransition, type Transition } from "./states.ts";
 import { Swap } from "./swap.ts";
@@ -45,7 +50,19 @@ export interface ExperimentsOptions {
 
 interface Held {
   readonly swap: Swap;
+  readonly ledger: RunLedger;
   readonly ended: Promise<RunRow>;
+  /** Modifications that brought nodes. */
+  additions: number;
+  isModifying: boolean;
+}
+
+interface Beginning {
+  readonly options: UpOptions;
+  readonly experiment: Experiment;
+  readonly rows: Definition["rows"];
+  readonly run: RunRow;
+  readonly ledger: RunLedger;
 }
 
 export class Experiments {
@@ -74,15 +91,11 @@ export class Experiments {
   /** @throws BossError, with nothing changed, when it may not be. */
   up(options: UpOptions, user: string): Started {
     const { database, clock, limits } = this.#options;
-    const { pid, eid, parsed } = options;
+    const { pid, eid } = options;
     if (this.#isClosing) throw new BossError("CLOSING", "the daemon is ending; ask again");
     const complaint = checkNames(pid, eid);
     if (complaint !== undefined) throw new BossError("BAD_REQUEST", complaint);
-    const { experiment, rows } = parsed;
-    if (experiment === undefined || rows === undefined) {
-      const errors = `${parsed.errors} ${parsed.errors === 1 ? "error" : "errors"}`;
-      throw new BossError("REFUSED_FILE", `${options.file} has ${errors}; nothing was started`);
-    }
+    const { experiment, rows } = accepted(options, "nothing was started");
     const name = `${pid}/${eid}`;
     const found = database.experiment(pid, eid);
     if (found !== undefined) this.#reconcile(found, user);
@@ -99,23 +112,15 @@ export class Experiments {
       presets: options.presets,
       rows,
     };
+    const demand = (): void => this.#demand(user, "swap-in", pid, name, null);
+    let ledger: RunLedger;
     try {
-      database.transaction(() => {
-        const atMs = clock.wallMs();
-        database.putProject(pid, { user, atMs });
-        this.#demand(user, "swap-in", pid, name, null);
-        const planned = planTransition(name, known?.state ?? "swapped", "swap-in");
-        if (planned.kind === "refused") throw new BossError("WRONG_STATE", planned.message);
-        const note = known === undefined ? "defined" : "defined anew";
-        const row = database.define(pid, eid, definition, { user, atMs, note });
-        database.startRun(row.exptidx, run);
-        database.move(pid, eid, "swap-in", { user, atMs, note: `run ${run.number}` });
-      });
+      ledger = RunLedger.begin({ database, clock, pid, eid, user, run }, definition, demand);
     } catch (error) {
       rmdirSync(run.directory);
       throw error;
     }
-    return this.#hold(options, experiment, rows, run, user);
+    return this.#hold({ options, experiment, rows, run, ledger });
   }
 
   /** @returns the run that ended. @throws BossError when it may not be, or has no nodes. */
@@ -124,13 +129,56 @@ export class Experiments {
     const name = nameOf(row);
     this.#demand(user, "swap-out", row.pid, name, row.swapper);
     const held = this.#held.get(name);
-    if (held === undefined) {
-      this.#reconcile(row, user);
-      this.#move(row, "swap-out", user, "");
-    }
-    assert(held !== undefined, "what has nodes is held (X1)");
-    this.#beginDown(row, held, user, "asked for");
+    if (held === undefined) throw this.#notUp(row, "swap-out", user);
+    beginDown(held, user, "asked for");
     return held.ended;
+  }
+
+  /**
+   * Makes an experiment that is up into what a file says, without touching what is the same.
+   * @throws BossError; it goes on as it was then, unless the code is DATABASE.
+   */
+  async modify(options: ModifyOptions, user: string): Promise<Modified> {
+    const { database, limits } = this.#options;
+    const row = this.#find(options.id, user);
+    const name = nameOf(row);
+    this.#demand(user, "modify", row.pid, name, row.swapper);
+    const { experiment, rows } = accepted(options, "nothing was changed");
+    const held = this.#held.get(name);
+    if (held === undefined) throw this.#notUp(row, "modify", user);
+    const { modification } = planned(name, options.file, held.swap.experiment, experiment);
+    const { file, source, presets } = options;
+    const definition = { file, source, presets, rows };
+    database.checkRows(rows);
+    const brings = modification.nodes.added.length > 0 ? 1 : 0;
+    if (held.additions + brings > limits.nodeAdditionsMax) {
+      const times = `${held.additions} times (limit nodeAdditionsMax)`;
+      const instead = `start it anew: muster down ${name}, then muster up FILE`;
+      throw new BossError("LIMIT", `nodes were added to ${name} ${times}; ${instead}`);
+    }
+    if (!held.isModifying) held.ledger.endModify(user, undefined, "its end was not written");
+    held.ledger.beginModify(user);
+    held.isModifying = true;
+    held.additions += brings;
+    try {
+      const { lost } = await held.swap.modify({ ...modification, tables: rows });
+      const done = describeModification(name, modification, lost);
+      held.ledger.endModify(user, definition, done.summary);
+      return { ...done, warnings: checkRows(rows) };
+    } catch (error) {
+      if (!(error instanceof ModifyError)) throw error;
+      held.ledger.endModify(user, undefined, `undone: ${error.message}`);
+      const message = `${name} was not modified: ${error.message}; see muster status ${name}`;
+      throw new BossError("NOT_MODIFIED", message, { cause: error });
+    } finally {
+      held.isModifying = false;
+    }
+  }
+
+  /** Under which names and presets a file for an experiment is read. @throws BossError */
+  reading(id: string, user: string): Pick<UpOptions, "pid" | "eid" | "presets"> {
+    const { pid, eid, exptidx } = this.#find(id, user);
+    return { pid, eid, presets: this.#options.database.definition(exptidx).presets };
   }
 
   /** All that `user` may see. */
@@ -168,9 +216,8 @@ export class Experiments {
   async close(user: string, msMax: number): Promise<readonly string[]> {
     this.#isClosing = true;
     const held = [...this.#held];
-    for (const [name, one] of held) {
-      const row = this.#find(name, user);
-      this.#beginDown(row, one, user, "the daemon ends");
+    for (const [, one] of held) {
+      beginDown(one, user, "the daemon ends");
     }
     let cancel: () => void = () => undefined;
     const late = new Promise<void>((resolve) => {
@@ -181,15 +228,9 @@ export class Experiments {
     return [...this.#held.keys()];
   }
 
-  #hold(
-    options: UpOptions,
-    experiment: Experiment,
-    rows: Definition["rows"],
-    run: RunRow,
-    user: string,
-  ): Started {
+  #hold({ options, experiment, rows, run, ledger }: Beginning): Started {
     const { clock, coreLimits, limits, logger, tools } = this.#options;
-    const { file, pid, eid, durationSeconds, stuckSeconds } = options;
+    const { file, durationSeconds, stuckSeconds } = options;
     const { runId, directory, seed } = run;
     const swap = new Swap({
       ...{ experiment, file, runId, directory, seed, durationSeconds, stuckSeconds, tools },
@@ -197,57 +238,38 @@ export class Experiments {
       tables: rows,
       projectFiles: dirname(file),
     });
-    const row = this.#row(pid, eid);
+    const name = nameOf(options);
     const active = swap.active.then((isActive) => {
-      if (isActive) this.#activated(row, user);
+      // Its nodes are up, whatever the database says to it.
+      if (isActive) this.#attempt(name, () => ledger.activated());
       return isActive;
     });
-    const ended = Promise.all([swap.ended, active]).then(([result]) => {
-      return this.#finish(row, run, result, user);
+    const ended = Promise.all([swap.ended, active]).then(([{ outcome, endedBy, error }]) => {
+      const end = { endedMs: clock.wallMs(), outcome, endedBy, error };
+      this.#held.delete(name);
+      this.#attempt(name, () => ledger.finish(end));
+      return { ...run, ...end };
     });
-    this.#held.set(nameOf(row), { swap, ended });
-    const facts = { experiment: nameOf(row), run: run.number, directory, seed };
+    this.#held.set(name, { swap, ledger, ended, additions: 0, isModifying: false });
+    const facts = { experiment: name, run: run.number, directory, seed };
     return { ...facts, warnings: checkRows(rows), active, ended };
   }
 
-  /** Its nodes are up, whatever the database says to it. */
-  #activated(row: ExperimentRow, user: string): void {
+  #attempt(name: string, act: () => void): void {
     try {
-      // Somebody may have asked for its end meanwhile.
-      if (this.#row(row.pid, row.eid).state === "activating")
-        this.#move(row, "activated", user, "");
+      act();
     } catch (error) {
-      this.#warn(row, error);
+      this.#options.logger.log("error", `${name}: ${textOf(error)}`);
     }
   }
 
-  #beginDown(row: ExperimentRow, held: Held, user: string, note: string): void {
+  /** X1: why what has no nodes here cannot be stopped or changed. */
+  #notUp(row: ExperimentRow, transition: Transition, user: string): BossError {
+    this.#reconcile(row, user);
     const { state } = this.#row(row.pid, row.eid);
-    if (state !== "swapping") this.#move(row, "swap-out", user, note);
-    held.swap.stop();
-  }
-
-  /** The swap is over: nodes are down, files are written. */
-  #finish(row: ExperimentRow, run: RunRow, result: RunResult, user: string): RunRow {
-    const { database, clock } = this.#options;
-    const { outcome, endedBy, error } = result;
-    const end = { endedMs: clock.wallMs(), outcome, endedBy, error };
-    const note = `run ${run.number} ${outcome}, ended by ${endedBy}`;
-    this.#held.delete(nameOf(row));
-    try {
-      database.transaction(() => {
-        const deed = { user, atMs: clock.wallMs(), note };
-        // Nobody asked for it: it ended by itself.
-        if (this.#row(row.pid, row.eid).state !== "swapping") {
-          database.move(row.pid, row.eid, "swap-out", { ...deed, note: `ended by ${endedBy}` });
-        }
-        database.move(row.pid, row.eid, "swapped-out", deed);
-        database.endRun(row.exptidx, run.number, end);
-      });
-    } catch (failure) {
-      this.#warn(row, failure);
-    }
-    return { ...run, ...end };
+    const refused = planTransition(nameOf(row), state, transition);
+    assert(refused.kind === "refused", "what has nodes is held (X1)");
+    return new BossError("WRONG_STATE", refused.message);
   }
 
   /** A fresh directory and the row for it. */
@@ -318,17 +340,6 @@ export class Experiments {
     });
   }
 
-  #move(row: ExperimentRow, transition: Transition, user: string, note: string): void {
-    const { database, clock } = this.#options;
-    database.transaction(() => {
-      database.move(row.pid, row.eid, transition, { user, atMs: clock.wallMs(), note });
-    });
-  }
-
-  #warn(row: ExperimentRow, error: unknown): void {
-    this.#options.logger.log("error", `${nameOf(row)}: ${textOf(error)}`);
-  }
-
   /** @returns why not, or undefined. */
   #judge(
     user: string,
@@ -345,6 +356,32 @@ export class Experiments {
     const refusal = this.#judge(user, action, pid, what, swapper);
     if (refusal !== undefined) throw new BossError("NOT_ALLOWED", refusal);
   }
+}
+
+/** @throws BossError (REFUSED_FILE) */
+function accepted(
+  { parsed, file }: Pick<UpOptions, "parsed" | "file">,
+  soFar: string,
+): { readonly experiment: Experiment; readonly rows: Definition["rows"] } {
+  const { experiment, rows, errors } = parsed;
+  if (experiment !== undefined && rows !== undefined) return { experiment, rows };
+  const count = `${errors} ${errors === 1 ? "error" : "errors"}`;
+  throw new BossError("REFUSED_FILE", `${file} has ${count}; ${soFar}`);
+}
+
+/** @throws BossError (NOT_YET) */
+function planned(name: string, file: string, before: Experiment, after: Experiment) {
+  const plan = planModification(before, after);
+  if (plan.kind === "planned") return plan;
+  const message =
+    `${name} cannot be changed like this while it is up: ${plan.reasons.join("; ")}; nothing was ` +
+    `changed; leave that as it is, or: muster down ${name}, then muster up ${file}`;
+  throw new BossError("NOT_YET", message);
+}
+
+function beginDown({ swap, ledger }: Held, user: string, note: string): void {
+  ledger.beginDown(user, note);
+  swap.stop();
 }
 
 function nameOf({ pid, eid }: { readonly pid: string; readonly eid: string }): string {

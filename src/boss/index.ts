@@ -5,11 +5,10 @@ export { BossError, type BossErrorCode, textOf } from "./boss-error.ts";
 export { Daemon, type DaemonOptions } from "./daemon.ts";
 export { connectDaemon, type DaemonLink } from "./daemon-client.ts";
 export type { ExperimentRow, HistoryEntry, RunRow } from "./database.ts";
-export { diffExperiments, type ExperimentDiff, isSameExperiment } from "./experiment-diff.ts";
-export type { ExperimentDetails, ExperimentStatus } from "./experiment-views.ts";
+export type { ExperimentDetails, ExperimentStatus, Modified } from "./experiment-views.ts";
 export { type BossLimits, connectAgainMs, daemonStartMsMax, resolveBossLimits } from "./limits.ts";
 export type { LiveStatus, OpenBarrier } from "./live-run.ts";
-export type { Answer, Request, UpRequest } from "./protocol.ts";
+export type { Answer, ModifyRequest, Request, UpRequest } from "./protocol.ts";
 export { decode } from "./read-beside.ts";
 export { isLocked } from "./schema.ts";
 export {

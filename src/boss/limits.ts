@@ -15,6 +15,8 @@ export interface BossLimits {
   readonly experimentsMax: number;
   /** Experiments that are not swapped out, at once. */
   readonly experimentsUpMax: number;
+  /** Modifications of one run that bring nodes: each may start a further sync server. */
+  readonly nodeAdditionsMax: number;
   /** Rows of the virtual tables of one experiment. */
   readonly rowsMax: number;
   /** History entries kept of one experiment; the oldest goes first. */
@@ -33,6 +35,7 @@ export const defaultBossLimits: BossLimits = {
   answerQueueBytesMax: 64 * 1024 * 1024,
   experimentsMax: 10_000,
   experimentsUpMax: 64,
+  nodeAdditionsMax: 32,
   rowsMax: 500_000,
   historyEntriesMax: 1_000,
   noteCharactersMax: 1_000,

@@ -2,7 +2,7 @@
 // What is known of a run while it goes, from its events and nothing else: nodes up, programs
 // running, open barriers and who is missing there. Pure.
 import { programPassed } from "../testbed/record/verdict.ts";
-import type { BarrierChanged, RunEvent } from "../testbed/run-event.ts";
+import type { BarrierChanged, RunEvent, RunModified } from "../testbed/run-event.ts";
 
 export interface OpenBarrier {
   readonly name: string;
@@ -28,9 +28,13 @@ export interface LiveStatus {
   readonly barriersDropped: number;
 }
 
+interface Named {
+  readonly name: string;
+}
+
 export class LiveRun {
-  readonly #nodes: number;
-  readonly #programs: number;
+  readonly #nodes: Set<string>;
+  readonly #programs: Set<string>;
   readonly #namesMax: number;
   readonly #up = new Set<string>();
   readonly #barriers = new Map<string, BarrierChanged>();
@@ -39,11 +43,11 @@ export class LiveRun {
   #failed = 0;
 
   constructor(
-    size: { readonly nodes: readonly unknown[]; readonly programs: readonly unknown[] },
+    { nodes, programs }: { readonly nodes: readonly Named[]; readonly programs: readonly Named[] },
     namesMax: number,
   ) {
-    this.#nodes = size.nodes.length;
-    this.#programs = size.programs.length;
+    this.#nodes = new Set(nodes.map(({ name }) => name));
+    this.#programs = new Set(programs.map(({ name }) => name));
     this.#namesMax = namesMax;
   }
 
@@ -51,6 +55,9 @@ export class LiveRun {
     switch (event.type) {
       case "node-up":
         this.#up.add(event.node);
+        return;
+      case "run-modified":
+        this.#modify(event);
         return;
       case "program-started":
         this.#running += 1;
@@ -80,15 +87,26 @@ export class LiveRun {
     }
   }
 
+  #modify(event: RunModified): void {
+    for (const { name } of event.nodesAdded) this.#nodes.add(name);
+    const gone = [...event.nodesRemoved, ...event.nodesLost.map(({ name }) => name)];
+    for (const name of gone) {
+      this.#nodes.delete(name);
+      this.#up.delete(name);
+    }
+    for (const { name } of event.programsAdded) this.#programs.add(name);
+    for (const name of event.programsRemoved) this.#programs.delete(name);
+  }
+
   describe(): LiveStatus {
     const open = [...this.#barriers.values()];
     return {
       nodesUp: this.#up.size,
-      nodes: this.#nodes,
+      nodes: this.#nodes.size,
       programsRunning: this.#running,
       programsEnded: this.#ended,
       programsFailed: this.#failed,
-      programs: this.#programs,
+      programs: this.#programs.size,
       barriers: open.slice(0, this.#namesMax).map((one) => this.#shown(one)),
       barriersDropped: Math.max(0, open.length - this.#namesMax),
     };

@@ -27,8 +27,19 @@ export interface UpRequest {
   readonly stuckSeconds: number;
 }
 
+/** Makes an experiment that is up into what a file says. */
+export interface ModifyRequest {
+  readonly kind: "modify";
+  readonly id: string;
+  readonly file: string;
+  readonly text: string;
+  /** Besides those of `up`; one of the same name takes its place. */
+  readonly presets: UpRequest["presets"];
+}
+
 export type Request =
   | UpRequest
+  | ModifyRequest
   | { readonly kind: "down"; readonly id: string }
   /** `id` null: all of them, without history. */
   | { readonly kind: "status"; readonly id: string | null }
@@ -98,6 +109,8 @@ export function checkRequest(frame: object): Request | string {
   switch (kind) {
     case "up":
       return checkUp(fields);
+    case "modify":
+      return checkModify(fields);
     case "down":
       return typeof id === "string" ? { kind, id } : "down needs the text `id`";
     case "status":
@@ -114,7 +127,7 @@ export function checkRequest(frame: object): Request | string {
     case "stop":
       return { kind };
     default:
-      return "the request is none of up, down, status, logs, stop; is the client newer than the daemon?";
+      return "the request is none of up, modify, down, status, logs, stop; is the client newer than the daemon?";
   }
 }
 
@@ -133,6 +146,15 @@ function checkUp(fields: Fields): UpRequest | string {
     ...{ file: String(file), text: String(text), pid: String(pid), eid: String(eid) },
     ...{ presets, seed, durationSeconds, stuckSeconds },
   };
+}
+
+function checkModify({ id, file, text, presets }: Fields): ModifyRequest | string {
+  for (const [name, value] of Object.entries({ id, file, text })) {
+    if (typeof value !== "string") return `modify needs the text \`${name}\``;
+  }
+  if (!String(file).startsWith("/")) return "`file` of modify must be an absolute path";
+  if (!isPairs(presets)) return "`presets` of modify must be a list of pairs of text";
+  return { kind: "modify", id: String(id), file: String(file), text: String(text), presets };
 }
 
 function isPairs(value: unknown): value is [string, string][] {

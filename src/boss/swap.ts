@@ -8,6 +8,12 @@ import type { Limits } from "../core/limits.ts";
 import type { Experiment, Tables } from "../experiment/index.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
+import {
+  type Modification,
+  ModifyError,
+  type ModifyOutcome,
+  type RunControl,
+} from "../testbed/modify-run.ts";
 import { createRecordWriter } from "../testbed/record/record-writer.ts";
 import { renderReport } from "../testbed/record/report-html.ts";
 import { renderSummary } from "../testbed/record/report-text.ts";
@@ -51,12 +57,15 @@ export class Swap {
   readonly #options: SwapOptions;
   readonly #live: LiveRun;
   readonly #abort = new AbortController();
+  #experiment: Experiment;
+  #control: RunControl | undefined;
   #activate: (isActive: boolean) => void = () => undefined;
   #isOver = false;
 
   constructor(options: SwapOptions) {
     this.#options = options;
     this.directory = options.directory;
+    this.#experiment = options.experiment;
     this.#live = new LiveRun(options.experiment, options.limits.namesShownMax);
     this.active = new Promise((resolve) => {
       this.#activate = resolve;
@@ -66,6 +75,19 @@ export class Swap {
 
   get status(): LiveStatus {
     return this.#live.describe();
+  }
+
+  /** What runs now. */
+  get experiment(): Experiment {
+    return this.#experiment;
+  }
+
+  /** @throws ModifyError when nothing was changed, or it ended over it. */
+  async modify(modification: Modification): Promise<ModifyOutcome> {
+    if (this.#control === undefined) throw new ModifyError("the experiment is not up yet");
+    const outcome = await this.#control.modify(modification);
+    this.#experiment = outcome.experiment;
+    return outcome;
   }
 
   /** The files of the run are complete. */
@@ -117,7 +139,10 @@ export class Swap {
     // Reports may name every node and program: people ask for exactly the one that is missing.
     const names = Math.max(coreLimits.namesInReportMax, 4 * nodes.length + programs.length);
     const limits = { ...coreLimits, namesInReportMax: names };
-    return { ...options, out: directory, limits, watch, interrupt: this.#abort.signal };
+    const onActive = (control: RunControl): void => {
+      this.#control = control;
+    };
+    return { ...options, out: directory, limits, watch, interrupt: this.#abort.signal, onActive };
   }
 }
 

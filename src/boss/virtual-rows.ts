@@ -40,11 +40,7 @@ export class VirtualRows {
    * @throws BossError (LIMIT) before anything is written.
    */
   replace(exptidx: number, tables: Tables): void {
-    const count = Object.values(tables).reduce((sum, rows) => sum + rows.length, 0);
-    if (count > this.#rowsMax) {
-      const message = `the experiment has ${count} table rows, more than ${this.#rowsMax} (limit rowsMax); make it smaller`;
-      throw new BossError("LIMIT", message);
-    }
+    this.check(tables);
     for (const { remove } of this.#statements.values()) remove.run(exptidx);
     let others = 0;
     for (const [table, rows] of Object.entries(tables)) {
@@ -57,6 +53,14 @@ export class VirtualRows {
         }
       }
     }
+  }
+
+  /** @throws BossError (LIMIT) */
+  check(tables: Tables): void {
+    const count = Object.values(tables).reduce((sum, rows) => sum + rows.length, 0);
+    if (count <= this.#rowsMax) return;
+    const message = `the experiment has ${count} table rows, more than ${this.#rowsMax} (limit rowsMax); make it smaller`;
+    throw new BossError("LIMIT", message);
   }
 
   /** The rows of an experiment as they were given. */

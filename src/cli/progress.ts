@@ -193,6 +193,8 @@ export function observe(state: ProgressState, event: RunEvent): void {
     case "run-ended":
       state.isEnded = true;
       return;
+    // A run that a command line watches is modified by nobody.
+    case "run-modified":
     case "message":
     case "log":
       return;

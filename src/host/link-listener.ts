@@ -39,11 +39,24 @@ export interface LinkListenerOptions {
 /** Accepts edges. `accept` takes any duplex; `listen` is the part that knows sockets. */
 export class LinkListener {
   readonly #options: LinkListenerOptions;
+  readonly #admitted: AdmittedEdge[];
   readonly #connections = new Set<StreamConnection>();
   #server: Server | undefined;
 
   constructor(options: LinkListenerOptions) {
-    this.#options = options;
+    this.#admitted = [...options.admitted];
+    this.#options = { ...options, admitted: this.#admitted };
+  }
+
+  /** One edge more may attach (L1). */
+  admit(edge: AdmittedEdge): void {
+    this.#admitted.push(edge);
+  }
+
+  /** The edge does not attach again; a link it has stays. */
+  dismiss(name: string): void {
+    const index = this.#admitted.findIndex(({ edge }) => edge === name);
+    if (index >= 0) this.#admitted.splice(index, 1);
   }
 
   /**

@@ -5,7 +5,7 @@
 //
 //   B1. A node is up once, when it has reported ISUP; programs that report it again change nothing.
 //   B2. When a boot fails, or the run is interrupted, no other boot is left at work.
-import { writeFileSync } from "node:fs";
+import { closeSync, constants, ftruncateSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import {
   type Ask,
@@ -19,7 +19,7 @@ import type { Tables } from "../experiment/index.ts";
 import type { Experiment } from "../experiment/model.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
-import { mainPort } from "../wire/tmcd/index.ts";
+import { mainPort, parseHosts } from "../wire/tmcd/index.ts";
 import { NodeConfig } from "./node-config.ts";
 import { formatHostsFile } from "./nodes/hosts-file.ts";
 import type { NodeBackend, RunningNode } from "./nodes/node-backend.ts";
@@ -41,7 +41,22 @@ export interface NodeBootOptions {
   readonly onUp: (node: string) => void;
 }
 
+/** What nodes are told. */
+export interface Told {
+  readonly experiment: Experiment;
+  readonly tables: Tables | undefined;
+}
+
 export interface NodeBoot {
+  /**
+   * Boots nodes that the back end has brought up since, for the experiment as it is to be.
+   * @throws Error with a sentence for the user
+   */
+  bootMore(nodes: readonly RunningNode[], told: Told): Promise<void>;
+  /** What nodes are told from now on. */
+  tell(told: Told): void;
+  /** Makes the hosts files anew, from what nodes are told. @returns what went wrong */
+  nameOthers(): Promise<readonly string[]>;
   /** Swap-out: what was registered is gone, the ports are given back. */
   stop(): void;
 }
@@ -53,40 +68,90 @@ const bootsMax = 32;
 
 /** Boots all nodes. @throws Error with a sentence for the user; nothing listens then. */
 export async function bootNodes(options: NodeBootOptions): Promise<NodeBoot> {
-  const { backend, clock, logger } = options;
-  const config = configOf(options);
-  const addresses = [...backend.nodes.values()].map(({ calledAt }) => calledAt);
-  const tmcd = new Tmcd({ source: config, clock, logger, addresses });
-  await tmcd.listen();
-  try {
-    await registerSyncServer(options);
-    await bootAll(options);
-  } catch (error) {
-    tmcd.close();
-    throw error;
-  }
-  return {
-    stop() {
-      config.clear();
-      tmcd.close();
-    },
-  };
+  const boot = new Boot(options);
+  await boot.start();
+  return boot;
 }
 
-function configOf(options: NodeBootOptions): NodeConfig {
-  const { backend, experiment, tables, domain, eventKey, environment, onUp } = options;
-  const { user } = currentUser();
-  const up = new Set<string>();
-  return new NodeConfig({
-    ...{ experiment, domain, eventKey, environment, creator: user, swapper: user },
-    ...(tables === undefined ? {} : { tables }),
-    nodes: [...backend.nodes.values()],
-    onReport(node: string, report: NodeReport) {
-      if (report.kind !== "state" || report.state !== "ISUP" || up.has(node)) return;
-      up.add(node); // B1.
-      onUp(node);
-    },
-  });
+class Boot implements NodeBoot {
+  #options: NodeBootOptions;
+  readonly #config: NodeConfig;
+  readonly #tmcd: Tmcd;
+  /** Nodes that are up. B1. */
+  readonly #up = new Set<string>();
+  /** Where the configuration server listens: nodes that go leave their address behind. */
+  readonly #calledAt: Set<string>;
+
+  constructor(options: NodeBootOptions) {
+    const { backend, clock, logger } = options;
+    this.#options = options;
+    this.#config = this.#configOf(options);
+    this.#calledAt = new Set([...backend.nodes.values()].map(({ calledAt }) => calledAt));
+    const addresses = [...this.#calledAt];
+    this.#tmcd = new Tmcd({ source: this.#config, clock, logger, addresses });
+  }
+
+  async start(): Promise<void> {
+    await this.#tmcd.listen();
+    try {
+      await registerSyncServer(this.#options);
+      await bootAll([...this.#options.backend.nodes.values()], this.#options);
+    } catch (error) {
+      this.#tmcd.close();
+      throw error;
+    }
+  }
+
+  async bootMore(nodes: readonly RunningNode[], told: Told): Promise<void> {
+    this.tell(told);
+    for (const { name } of nodes) {
+      this.#up.delete(name);
+      this.#config.resetNode(name);
+    }
+    const fresh = nodes.map(({ calledAt }) => calledAt).filter((one) => !this.#calledAt.has(one));
+    await this.#tmcd.listenAlso(fresh);
+    for (const address of fresh) this.#calledAt.add(address);
+    await bootAll(nodes, this.#options);
+  }
+
+  tell({ experiment, tables }: Told): void {
+    const { tables: _, ...rest } = this.#options;
+    const told = { experiment, ...(tables === undefined ? {} : { tables }) };
+    this.#options = { ...rest, ...told };
+    const nodes = [...rest.backend.nodes.values()];
+    this.#config.replace({ experiment, tables: tables ?? {}, nodes });
+  }
+
+  async nameOthers(): Promise<readonly string[]> {
+    const failures: string[] = [];
+    for (const node of this.#options.backend.nodes.values()) {
+      await nameOthers(node, this.#options).catch((error: unknown) => {
+        const why = error instanceof Error ? error.message : String(error);
+        failures.push(`the node ${node.name} does not know the names of the others: ${why}`);
+      });
+    }
+    return failures;
+  }
+
+  stop(): void {
+    this.#config.clear();
+    this.#tmcd.close();
+  }
+
+  #configOf(options: NodeBootOptions): NodeConfig {
+    const { backend, experiment, tables, domain, eventKey, environment, onUp } = options;
+    const { user } = currentUser();
+    return new NodeConfig({
+      ...{ experiment, domain, eventKey, environment, creator: user, swapper: user },
+      ...(tables === undefined ? {} : { tables }),
+      nodes: [...backend.nodes.values()],
+      onReport: (node: string, report: NodeReport) => {
+        if (report.kind !== "state" || report.state !== "ISUP" || this.#up.has(node)) return;
+        this.#up.add(node); // B1.
+        onUp(node);
+      },
+    });
+  }
 }
 
 function askAs({ calledAt }: RunningNode, { clock }: NodeBootOptions): Ask {
@@ -100,9 +165,9 @@ async function registerSyncServer(options: NodeBootOptions): Promise<void> {
   await askAs(server, options)(["portregister", syncServiceName, String(options.syncPort)]);
 }
 
-async function bootAll(options: NodeBootOptions): Promise<void> {
-  const { backend, interrupt } = options;
-  const left = [...backend.nodes.values()];
+async function bootAll(nodes: readonly RunningNode[], options: NodeBootOptions): Promise<void> {
+  const { interrupt } = options;
+  const left = [...nodes];
   let failure: unknown;
   const bootOneByOne = async (): Promise<void> => {
     for (let node = left.shift(); node !== undefined; node = left.shift()) {
@@ -130,11 +195,33 @@ async function boot(node: RunningNode, options: NodeBootOptions): Promise<void> 
     const mode = name === "eventkey" ? 0o600 : 0o644;
     writeFileSync(join(node.hostPath.boot, name), text, { mode });
   }
-  writeFileSync(join(node.hostPath.root, "etc/hosts"), hostsFile(node, options, result.facts));
+  writeHosts(node, hostsFile(node, options, result.facts));
   await ask(["state", "ISUP"]);
 }
 
-function hostsFile(node: RunningNode, options: NodeBootOptions, facts: BootFacts): string {
+/** A node that is up learns which others there are now. */
+async function nameOthers(node: RunningNode, options: NodeBootOptions): Promise<void> {
+  const { pid, eid } = options.experiment;
+  const hosts = parseHosts(await askAs(node, options)(["hostnames"]));
+  writeHosts(node, hostsFile(node, options, { pid, eid, hosts }));
+}
+
+/** In place, because the node has the file itself mounted; and never empty, because it is read. */
+function writeHosts({ hostPath }: RunningNode, text: string): void {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+  const file = openSync(join(hostPath.root, "etc/hosts"), O_RDWR | O_CREAT | O_NOFOLLOW, 0o644);
+  try {
+    const bytes = Buffer.from(text);
+    writeSync(file, bytes, 0, bytes.length, 0);
+    ftruncateSync(file, bytes.length);
+  } finally {
+    closeSync(file);
+  }
+}
+
+type HostsFacts = Pick<BootFacts, "pid" | "eid" | "hosts">;
+
+function hostsFile(node: RunningNode, options: NodeBootOptions, facts: HostsFacts): string {
   const { backend, experiment, domain } = options;
   const { syncServer } = experiment;
   return formatHostsFile({

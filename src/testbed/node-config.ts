@@ -92,7 +92,7 @@ const unknownSeconds = -1;
 
 export class NodeConfig implements TmcdSource {
   readonly site: Site;
-  readonly #options: NodeConfigOptions;
+  #options: NodeConfigOptions;
   readonly #byAddress = new Map<string, ConfiguredNode>();
   readonly #byId = new Map<string, ConfiguredNode>();
   /** Address of the file -> the address that stands for it. */
@@ -118,7 +118,21 @@ export class NodeConfig implements TmcdSource {
         rootPassword: unknownSeconds,
       },
     };
-    for (const node of options.nodes) {
+    this.#indexNodes();
+  }
+
+  /** What is answered from now on; what nodes that stay have reported and registered is kept. */
+  replace(changed: Pick<NodeConfigOptions, "experiment" | "tables" | "nodes">): void {
+    this.#options = { ...this.#options, ...changed };
+    this.#byAddress.clear();
+    this.#byId.clear();
+    this.#standIns.clear();
+    this.#indexNodes();
+    for (const id of this.#reports.keys()) if (!this.#byId.has(id)) this.#reports.delete(id);
+  }
+
+  #indexNodes(): void {
+    for (const node of this.#options.nodes) {
       this.#byId.set(idOf(node), node);
       for (const { experiment, loopback } of node.addresses) {
         if (experiment !== "") this.#standIns.set(experiment, loopback);

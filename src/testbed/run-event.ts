@@ -124,6 +124,27 @@ export interface BarrierEnded {
   readonly missing: readonly string[];
 }
 
+/**
+ * The run was modified: what is named here came, went or was started anew, and nothing else did.
+ * Said when it is done; programs that were stopped for it have ended before.
+ */
+export interface RunModified {
+  readonly type: "run-modified";
+  readonly nodesAdded: RunStarted["nodes"];
+  readonly nodesRemoved: readonly string[];
+  readonly nodesRestarted: readonly string[];
+  /** Of `nodesRestarted`, those that did not come back. */
+  readonly nodesLost: readonly { readonly name: string; readonly why: string }[];
+  readonly programsAdded: RunStarted["programs"];
+  readonly programsRemoved: readonly string[];
+  readonly programsRestarted: RunStarted["programs"];
+  /** Events that are planned from here on, besides those of before. */
+  readonly events: readonly Pick<
+    EventFired,
+    "id" | "object" | "objectType" | "event" | "args" | "plannedUs"
+  >[];
+}
+
 /** A wait is older than 10 s. */
 export interface BarrierSlow {
   readonly type: "barrier-slow";
@@ -155,6 +176,7 @@ export interface RunEnded {
 
 export type RunEventBody =
   | RunStarted
+  | RunModified
   | NodeUp
   | ProgramStarted
   | ProgramEnded

@@ -4,13 +4,16 @@
 import type { Experiment } from "../experiment/model.ts";
 import { newSecret } from "../host/ids.ts";
 import { bootNodes, type NodeBoot } from "./node-boot.ts";
-import { type NodeBackend, startProcessNodes } from "./nodes/index.ts";
+import { type NodeBackend, type NodePlan, startProcessNodes } from "./nodes/index.ts";
 import type { RunOptions } from "./run.ts";
 import type { RunEventBody } from "./run-event.ts";
 
 /** Port of the sync server, on addresses that belong to the run. [EMULAB-SYNC 1] */
 export const syncPort = 16534;
 const domain = "muster.local";
+
+/** Where the core of a run listens for its edges. */
+export const linkAddress = (runId: string): string => `@muster-${runId}`;
 
 type Say = (body: RunEventBody) => void;
 
@@ -26,7 +29,7 @@ export function startRunNodes(options: RunOptions, say: Say): Promise<NodeBacken
   return startProcessNodes({
     ...{ runId, pid, eid, domain, seed, out, environment, links, syncServer, tools, clock },
     projectFiles,
-    nodes: experiment.nodes.map(({ name }) => ({ name, links: linksOf(experiment, name) })),
+    nodes: experiment.nodes.map(({ name }) => planNode(experiment, name)),
     ...(nodeMode === undefined ? {} : { mode: nodeMode }),
     onMessage: (level, node, text) => say({ type: "message", level, node, text }),
   });
@@ -53,10 +56,12 @@ function environmentOf({ experiment, seed }: RunOptions): (readonly [string, str
   return [...experiment.environment, ["MUSTER_SEED", String(seed)]];
 }
 
-function linksOf(experiment: Experiment, node: string): { link: string; experiment: string }[] {
-  return experiment.links
+/** One node as the back end is told of it. */
+export function planNode(experiment: Experiment, node: string): NodePlan {
+  const links = experiment.links
     .flatMap((link) => link.members.map((member) => ({ link: link.name, member })))
     .filter(({ member }) => member.node === node)
     .sort((a, b) => a.member.port - b.member.port)
     .map(({ link, member }) => ({ link, experiment: member.address }));
+  return { name: node, links };
 }

@@ -5,32 +5,41 @@
 //
 //   R1. Whatever happens, the nodes are taken down and `run-ended` is said last, once.
 //   R2. Barriers are ended before programs are stopped, so that a report names who really waited.
+
+import { assert } from "../core/assert.ts";
 import { type AgendaEvent, type AgendaLoad, clearedError } from "../core/command.ts";
+import type { ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect, Fire } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
 import { MemoryLog } from "../engine/memory-log.ts";
 import type { Tables } from "../experiment/index.ts";
-import type { Experiment } from "../experiment/model.ts";
+import type { Experiment, PlannedEvent } from "../experiment/model.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { CoreLink } from "../host/core-link.ts";
 import { Host } from "../host/host.ts";
-import { newSecret } from "../host/ids.ts";
 import { LinkListener } from "../host/link-listener.ts";
 import type { Logger } from "../host/logger.ts";
 import { countTimedEvents, planAgenda } from "./agenda-plan.ts";
 import { EventPerformer } from "./agents/event-performer.ts";
 import { Preloader } from "./agents/preloader.ts";
-import { ProgramAgent } from "./agents/program-agent.ts";
+import { ProgramAgent, type ProgramResult } from "./agents/program-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
+import {
+  type Modification,
+  ModifyError,
+  type ModifyOutcome,
+  type RunControl,
+  RunModifier,
+} from "./modify-run.ts";
 import { describeNeverStarted } from "./never-started.ts";
 import type { NodeBoot } from "./node-boot.ts";
-import type { NodeBackend, NodeMode } from "./nodes/index.ts";
+import type { NodeBackend, NodeMode, RunningNode } from "./nodes/index.ts";
 import { joinNames } from "./record/words.ts";
-import type { EndedBy, RunEventBody, RunWatcher } from "./run-event.ts";
-import { bootRunNodes, startRunNodes, syncPort } from "./run-nodes.ts";
+import { RunAgendas } from "./run-agendas.ts";
+import type { EndedBy, RunEventBody, RunModified, RunWatcher } from "./run-event.ts";
+import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
 import { StuckDetector } from "./stuck-detector.ts";
-import type { SyncServer } from "./sync-server.ts";
-import { startSyncServer } from "./sync-server.ts";
+import { SyncServers } from "./sync-servers.ts";
 import { TimeBase } from "./time-base.ts";
 
 export interface RunOptions {
@@ -60,6 +69,8 @@ export interface RunOptions {
   readonly watch: RunWatcher;
   /** Ends the run as interrupted. */
   readonly interrupt: AbortSignal;
+  /** Called at time 0 with what can be asked of the run from then on. */
+  readonly onActive?: (control: RunControl) => void;
 }
 
 interface Ending {
@@ -80,7 +91,7 @@ class Run {
   readonly #barriers: BarrierWatch;
   #held: { readonly body: RunEventBody; readonly monotonicUs: number }[] = [];
   #backend: NodeBackend | undefined;
-  #syncServer: SyncServer | undefined;
+  #syncServers: SyncServers | undefined;
   #boot: NodeBoot | undefined;
   #programs: ProgramAgent | undefined;
   #performer: EventPerformer | undefined;
@@ -88,7 +99,10 @@ class Run {
   #link: CoreLink | undefined;
   /** Timers of the run; none may outlive it. */
   readonly #timers: Cancel[] = [];
-  #agendaIdle = false;
+  readonly #agendas: RunAgendas;
+  #modifier: RunModifier | undefined;
+  /** Settles with the modification that is under way. */
+  #modification: Promise<unknown> | undefined;
   #ending: Ending | undefined;
   #end: (ending: Ending) => void = () => undefined;
   readonly #ended: Promise<Ending>;
@@ -97,6 +111,7 @@ class Run {
     const { clock, limits, logger, experiment } = options;
     this.#options = options;
     this.#scope = `${experiment.pid}/${experiment.eid}`;
+    this.#agendas = new RunAgendas(experiment);
     const log = new MemoryLog({ nowUs: clock.nowUs, retain: false });
     this.#host = new Host({ log, clock, limits, logger, steadyTicks: true });
     this.#barriers = new BarrierWatch({
@@ -123,6 +138,8 @@ class Run {
       await this.#swapIn();
       const agenda = planAgenda(this.#scope, this.#options.experiment);
       const preloader = this.#preload(agenda);
+      // An agenda counts from here: what it starts must not find it missing.
+      this.#agendas.open(this.#scope, 0);
       if (this.#ending === undefined) await preloader.loadFirst();
       if (this.#ending === undefined) this.#start(agenda, preloader);
       await this.#ended;
@@ -140,13 +157,8 @@ class Run {
     const { experiment, clock, runId, logger } = this.#options;
     await this.#host.start();
     this.#barriers.start();
-    const secret = newSecret();
-    const address = `@muster-${runId}`;
-    const rights = { kind: "sync", scope: this.#scope } as const;
-    const edge = `${experiment.syncServer}/syncd`;
-    const admitted = experiment.syncServer === undefined ? [] : [{ edge, secret, rights }];
-    this.#listener = new LinkListener({ host: this.#host, admitted, logger });
-    await this.#listener.listen(address);
+    this.#listener = new LinkListener({ host: this.#host, admitted: [], logger });
+    await this.#listener.listen(linkAddress(runId));
     const backend = await startRunNodes(this.#options, (body) => this.#say(body));
     this.#backend = backend;
     this.#sayStarted(backend);
@@ -161,43 +173,42 @@ class Run {
         this.#endIfIdle();
       },
     });
-    this.#performer = new EventPerformer({
-      experiment,
-      programs: this.#programs,
-      clock,
+    this.#performer = this.#performerOf(experiment, this.#programs);
+    await this.#startSyncServer(backend);
+    if (this.#ending !== undefined) return;
+    this.#boot = await bootRunNodes(this.#options, backend, (body) => {
+      const isKept = body.type === "node-up" && this.#modifier?.keepsUp(body.node) === true;
+      if (!isKept) this.#say(body);
+    });
+  }
+
+  #performerOf(experiment: Experiment, programs: ProgramAgent): EventPerformer {
+    return new EventPerformer({
+      ...{ experiment, programs, clock: this.#options.clock },
       onTerminate: () => this.#end({ endedBy: "terminate", error: null }),
       onMessage: (text) => this.#say({ type: "message", level: "info", node: null, text }),
     });
-    await this.#startSyncServer(backend, { address, secret });
-    if (this.#ending !== undefined) return;
-    this.#boot = await bootRunNodes(this.#options, backend, (body) => this.#say(body));
   }
 
-  async #startSyncServer(
-    backend: NodeBackend,
-    { address, secret }: { readonly address: string; readonly secret: string },
-  ): Promise<void> {
-    const { experiment, clock } = this.#options;
-    if (experiment.syncServer === undefined || this.#ending !== undefined) return;
-    this.#syncServer = await startSyncServer({
-      backend,
-      host: this.#host,
-      node: experiment.syncServer,
-      scope: this.#scope,
-      executable: this.#options.tools["emulab-syncd"] ?? "emulab-syncd",
-      port: syncPort,
-      socket: address,
-      secret,
-      clock,
+  async #startSyncServer(backend: NodeBackend): Promise<void> {
+    const { experiment, clock, runId, tools } = this.#options;
+    const { syncServer: node } = experiment;
+    const listener = this.#listener;
+    if (node === undefined || listener === undefined || this.#ending !== undefined) return;
+    this.#syncServers = new SyncServers({
+      ...{ backend, node, clock, scope: this.#scope, port: syncPort, socket: linkAddress(runId) },
+      ...{ host: this.#host, listener },
+      executable: tools["emulab-syncd"] ?? "emulab-syncd",
       onUnexpectedEnd: (message) => {
         this.#end({ endedBy: "failure", error: { code: "SYNC_SERVER_ENDED", message } });
       },
     });
+    await this.#syncServers.serve([...backend.nodes.values()]);
   }
 
-  #preload({ main }: AgendaLoad): Preloader {
+  #preload({ main, scope }: AgendaLoad): Preloader {
     const load = async (event: AgendaEvent): Promise<void> => {
-      await this.#performer?.load(event);
+      if (!this.#agendas.isDropped(scope, event)) await this.#performer?.load(event);
     };
     return new Preloader({ clock: this.#options.clock, events: main, load });
   }
@@ -223,6 +234,73 @@ class Run {
       this.#timers.push(clock.after(durationSeconds * 1000, end));
     }
     this.#watchForStuck();
+    this.#offerControl(link);
+  }
+
+  #offerControl(link: CoreLink): void {
+    const { experiment, tables, onActive, clock } = this.#options;
+    const [backend, boot, programs] = [this.#backend, this.#boot, this.#programs];
+    if (onActive === undefined || backend === undefined) return;
+    if (boot === undefined || programs === undefined) return;
+    const scope = this.#scope;
+    const parts = {
+      ...{ backend, boot, programs, planNode },
+      serveBarriers: async (clients: readonly RunningNode[]) =>
+        (await this.#syncServers?.serve(clients)) ?? (() => undefined),
+      adopt: (to: Experiment, retired: ReadonlySet<string>) => {
+        this.#performer = this.#performerOf(to, programs);
+        this.#agendas.drop(retired);
+        link.submit({ kind: "open-scope", scope, nodes: to.nodes.map(({ name }) => name) });
+      },
+      plan: (events: readonly PlannedEvent[]) => this.#planMore(link, events),
+      isEnding: () => this.#ending !== undefined,
+      say: (body: RunEventBody) => this.#say(body, clock.nowUs()),
+    };
+    const modifier = new RunModifier(parts, experiment, tables);
+    this.#modifier = modifier;
+    onActive({ modify: (modification) => this.#modify(modifier, modification) });
+  }
+
+  async #modify(modifier: RunModifier, modification: Modification): Promise<ModifyOutcome> {
+    assert(this.#modification === undefined, "one modification at a time");
+    if (this.#ending !== undefined) throw new ModifyError("the experiment is ending");
+    const outcome = modifier.modify(modification);
+    this.#modification = outcome.catch(() => undefined);
+    try {
+      return await outcome;
+    } finally {
+      this.#modification = undefined;
+      this.#endIfIdle();
+    }
+  }
+
+  /** Events of a modification: in a scope of their own, whose time 0 is now. */
+  async #planMore(
+    link: CoreLink,
+    events: readonly PlannedEvent[],
+  ): Promise<{ readonly planned: RunModified["events"]; readonly start: () => void }> {
+    const { experiment, clock } = this.#options;
+    if (events.length === 0) return { planned: [], start: () => undefined };
+    const numbered = this.#agendas.number(events);
+    const scope = `${this.#scope}/modification-${this.#agendas.scopes.length}`;
+    const part = { ...experiment, events: numbered, sequences: [], timelines: [] };
+    const agenda = planAgenda(scope, part);
+    const preloader = this.#preload(agenda);
+    await preloader.loadFirst();
+    const nowUs = clock.nowUs();
+    const zeroUs = this.#time.fromMonotonic(nowUs);
+    const planned = agenda.main.map(({ atUs, event }) => {
+      const { id, object, type: objectType, event: what, args } = event;
+      return { id, object, objectType, event: what, args, plannedUs: zeroUs + atUs };
+    });
+    const start = (): void => {
+      this.#agendas.open(scope, zeroUs);
+      link.submit(agenda);
+      link.submit({ kind: "agenda-start", scope });
+      preloader.start(nowUs);
+      this.#timers.push(() => preloader.stop());
+    };
+    return { planned, start };
   }
 
   #onEffects(effects: readonly EdgeEffect[]): void {
@@ -233,7 +311,7 @@ class Run {
         this.#end({ endedBy: "failure", error: { code: "LIMIT", message } });
       }
       if (effect.kind === "agenda-idle") {
-        this.#agendaIdle = true;
+        this.#agendas.setIdle(effect.scope);
         this.#endIfIdle();
       }
     }
@@ -242,18 +320,28 @@ class Run {
   async #fire(fire: Fire): Promise<void> {
     const performer = this.#performer;
     if (performer === undefined || this.#ending !== undefined) return;
-    const { firedMonotonicUs, outcome, done } = await performer.perform(fire.event);
+    const isDropped = this.#agendas.isDropped(fire.scope, fire.event);
+    const performed = isDropped ? this.#notPerformed() : performer.perform(fire.event);
+    const { firedMonotonicUs, outcome, done } = await performed;
     const { id, object, type, event, args } = fire.event;
     const firedUs = this.#time.fromMonotonic(firedMonotonicUs);
-    const facts = { id, object, objectType: type, event, args, plannedUs: fire.plannedUs };
-    this.#say({ type: "event-fired", ...facts, firedUs, outcome });
+    const facts = { id, object, objectType: type, event, args };
+    const plannedUs = this.#agendas.zeroUs(fire.scope) + fire.plannedUs;
+    this.#say({ type: "event-fired", ...facts, plannedUs, firedUs, outcome });
     const error = await done;
     const complete = { kind: "agenda-complete", scope: fire.scope, token: fire.token } as const;
     this.#link?.submit({ ...complete, error });
   }
 
+  #notPerformed(): ProgramResult {
+    const outcome = "ignored: its program was removed or changed before";
+    return { firedMonotonicUs: this.#options.clock.nowUs(), outcome, done: Promise.resolve(0) };
+  }
+
   #endIfIdle(): void {
-    if (!this.#agendaIdle || this.#programs === undefined) return;
+    if (!this.#agendas.isIdle || this.#programs === undefined) return;
+    // What is stopped for a modification is no end of anything.
+    if (this.#modification !== undefined) return;
     if (this.#programs.active().length === 0) this.#end({ endedBy: "idle", error: null });
   }
 
@@ -263,7 +351,7 @@ class Run {
     const detector = new StuckDetector(stuckSeconds * 1_000_000);
     const check = (): void => {
       if (this.#ending !== undefined || this.#programs === undefined) return;
-      const state = this.#host.describe(this.#scope);
+      const state = this.#describe();
       const programs = this.#programs;
       const isDone = (node: string): boolean => programs.isDone(node);
       const message = detector.check(clock.nowUs(), state, programs.active(), isDone);
@@ -273,19 +361,31 @@ class Run {
     const timer = this.#timers.push(clock.after(1_000, check)) - 1;
   }
 
+  /** The barriers of the run, and what is planned in all its agendas. */
+  #describe(): ScopeDescription {
+    const all = this.#agendas.scopes.map((scope) => this.#host.describe(scope).pendingEvents);
+    const planned = all.reduce((sum, one) => sum + one, 0);
+    // A modification is something that may yet let somebody come.
+    const pendingEvents = planned + (this.#modification === undefined ? 0 : 1);
+    return { ...this.#host.describe(this.#scope), pendingEvents };
+  }
+
   /** R1, R2. */
   async #swapOut(): Promise<void> {
     const { clock } = this.#options;
     const ending = this.#ending ?? interrupted;
+    await this.#modification;
     for (const cancel of this.#timers) cancel();
     if (!this.#time.isSet) this.#time.setZero(clock.nowUs());
     if (this.#backend === undefined) this.#sayStarted(undefined);
     this.#sayHeld();
     this.#programs?.beginEnd();
-    this.#link?.submit({ kind: "close-scope", scope: this.#scope, error: clearedError });
+    for (const scope of new Set([this.#scope, ...this.#agendas.scopes])) {
+      this.#link?.submit({ kind: "close-scope", scope, error: clearedError });
+    }
     await this.#link?.close();
     await this.#programs?.stopAll();
-    this.#syncServer?.stop();
+    this.#syncServers?.stop();
     this.#boot?.stop();
     await this.#backend?.stop();
     this.#listener?.close();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The sync server of a run: `emulab-syncd` started on the node that the experiment chose. There it
-// is an edge of the run's core (D14): it holds the sockets, the core holds the barriers.
+// is an edge of the run's core (D14): it holds the sockets, the core holds the barriers. Nodes that
+// come later are served by a further one beside it: the barriers are the same.
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Cancel, Clock } from "../host/clock.ts";
@@ -14,6 +15,10 @@ export interface SyncServerOptions {
   readonly host: Host;
   /** Node that runs it. */
   readonly node: string;
+  /** Name as an edge of the core. */
+  readonly edge: string;
+  /** Who calls it, each at its own address. */
+  readonly clients: readonly RunningNode[];
   readonly scope: string;
   readonly executable: string;
   readonly port: number;
@@ -40,12 +45,10 @@ const secretName = "core-secret";
  * @throws Error with a sentence for the user.
  */
 export async function startSyncServer(options: SyncServerOptions): Promise<SyncServer> {
-  const { backend, node: name, executable, port } = options;
+  const { backend, node: name, clients, executable, port } = options;
   const node = backend.nodes.get(name);
   if (node === undefined) throw new Error(`the sync server's node ${name} does not exist`);
-  const addresses = Object.fromEntries(
-    [...backend.nodes.values()].map((client) => [client.calledAt, client.name]),
-  );
+  const addresses = Object.fromEntries(clients.map(({ calledAt, name }) => [calledAt, name]));
   const logFile = join(node.hostPath.localLogs, "emulab-syncd.log");
   // No program of the experiment runs before the server has read the file and removed it.
   const secretFile = join(node.hostPath.boot, secretName);
@@ -61,6 +64,7 @@ export async function startSyncServer(options: SyncServerOptions): Promise<SyncS
         MUSTER_CORE_SECRET_FILE: join(bootSeenBy(backend, node), secretName),
         MUSTER_SYNCD_ADDRESSES: JSON.stringify(addresses),
         MUSTER_SCOPE: options.scope,
+        MUSTER_SYNCD_EDGE: options.edge,
       },
       stdout: logFile,
       stderr: logFile,
@@ -118,13 +122,13 @@ interface EdgeWait {
   readonly cancel: Cancel;
 }
 
-function waitForEdge({ host, clock, node }: SyncServerOptions): EdgeWait {
+function waitForEdge({ host, clock, node, edge: own }: SyncServerOptions): EdgeWait {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const cancelTimer = clock.after(startMsMax, () => {
     reject(new Error(`the sync server on ${node} did not listen within ${startMsMax / 1000} s`));
   });
   const stopObserving = host.observe(({ entry }) => {
-    if (entry.batches.some(({ edge }) => edge === `${node}/syncd`)) resolve();
+    if (entry.batches.some(({ edge }) => edge === own)) resolve();
   });
   // Nobody may be waiting yet when the time is over.
   promise.catch(() => undefined);

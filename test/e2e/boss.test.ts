@@ -116,9 +116,6 @@ describe("muster up", () => {
     const unknown = await muster("down", "nobody");
     expect(unknown.code).toBe(1);
     expect(unknown.stderr).toContain("muster status lists them");
-    const modify = await muster("modify", "endless", file);
-    expect(modify.code).toBe(64);
-    expect(modify.stderr).toContain("NOT_YET");
     expect((await statusOf("endless")).state).toBe("active");
   });
 

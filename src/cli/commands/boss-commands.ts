@@ -2,10 +2,10 @@
 // Names the commands of the experiments database and their options: serve, up, down, status, logs,
 // modify. Each command's code is loaded only when it is called.
 import { type Command, InvalidArgumentError } from "commander";
-import { exitCodes } from "../exit-codes.ts";
-import { CommandError, processIo } from "../io.ts";
+import { processIo } from "../io.ts";
 import type { DownArguments } from "./down.ts";
 import type { LogsArguments } from "./logs.ts";
+import type { ModifyArguments } from "./modify.ts";
 import type { ServeArguments } from "./serve.ts";
 import type { StatusArguments } from "./status.ts";
 import type { UpArguments } from "./up.ts";
@@ -24,7 +24,7 @@ export function registerBossCommands(program: Command, setExit: SetExit): void {
   addDown(program, setExit);
   addStatus(program, setExit);
   addLogs(program, setExit);
-  addModify(program);
+  addModify(program, setExit);
 }
 
 function addServe(program: Command, setExit: SetExit): void {
@@ -105,18 +105,18 @@ function addLogs(program: Command, setExit: SetExit): void {
 
 type LogsOptions = Omit<LogsArguments, "id" | "node">;
 
-function addModify(program: Command): void {
+function addModify(program: Command, setExit: SetExit): void {
   program
     .command("modify")
-    .description("change an experiment that is up (not built yet)")
+    .description("change an experiment that is up; what is the same goes on undisturbed")
     .argument("<id>", "pid/eid, or eid where only one project has it")
     .argument("<file>", "the experiment file as it is to be")
     .option(...stateOption)
-    .action((id: string, file: string) => {
-      throw new CommandError(
-        exitCodes.usage,
-        `modify (NOT_YET): a running experiment cannot be changed yet; use: muster down ${id}, then: muster up ${file}`,
-      );
+    .option("--set <name=value>", "set a variable first, besides those of up", collect, [])
+    .option("--json", "print what was changed as JSON", false)
+    .action(async (id: string, file: string, options: Omit<ModifyArguments, "id" | "file">) => {
+      const { modifyCommand } = await import("./modify.ts");
+      setExit(await modifyCommand({ id, file, ...options }, processIo));
     });
 }
 

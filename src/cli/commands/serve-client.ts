@@ -36,6 +36,8 @@ const statuses: Readonly<Record<BossErrorCode, number>> = {
   NOT_ALLOWED: serveExitCodes.notAllowed,
   LIMIT: exitCodes.failed,
   REFUSED_FILE: exitCodes.refused,
+  NOT_YET: exitCodes.refused,
+  NOT_MODIFIED: exitCodes.failed,
   BAD_REQUEST: exitCodes.usage,
   DATABASE: serveExitCodes.unavailable,
   STATE_DIRECTORY: exitCodes.cannotCreate,

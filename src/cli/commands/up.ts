@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
-// `muster up FILE`: reads the file where the user is, and has the daemon do the rest. The daemon
-// judges the file, so that there is one truth about it.
-import { readFile, stat } from "node:fs/promises";
+// `muster up FILE`: has the daemon bring an experiment up.
 import { resolve } from "node:path";
 import type { Answer, UpRequest } from "../../boss/index.ts";
-import { decode, textOf } from "../../boss/index.ts";
-import { fileBytesMax } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { isYamlFile } from "../yaml-loader.ts";
+import { parsePreset, readExperimentFile } from "./experiment-file.ts";
 import { experimentName } from "./parse.ts";
 import { askStartedDaemon, stateOf } from "./serve-client.ts";
 
@@ -63,28 +60,4 @@ export async function upCommand(argv: UpArguments, io: CommandIo): Promise<numbe
     );
   }
   return exitCodes.ok;
-}
-
-function parsePreset(text: string): readonly [string, string] {
-  const cut = text.indexOf("=");
-  if (cut > 0) return [text.slice(0, cut), text.slice(cut + 1)];
-  const message = `--set ${text}: write --set 'opt(NAME)=VALUE' or --set NAME=VALUE`;
-  throw new CommandError(exitCodes.usage, message);
-}
-
-/** @throws CommandError when it cannot be read or is too large to be an experiment file. */
-async function readExperimentFile(file: string): Promise<string> {
-  try {
-    // The size is asked for first: a huge file must not be read to be refused.
-    const { size } = await stat(file);
-    if (size <= fileBytesMax) return decode(await readFile(file));
-    const message =
-      `${file}: ${size} bytes are more than the ${fileBytesMax} an experiment file may have; ` +
-      "make it shorter with loops and procedures";
-    throw new CommandError(exitCodes.refused, message);
-  } catch (error) {
-    if (error instanceof CommandError) throw error;
-    const message = `cannot read ${file}: ${textOf(error)}; check the path and its permissions`;
-    throw new CommandError(exitCodes.noInput, message);
-  }
 }

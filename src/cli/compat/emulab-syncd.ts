@@ -141,7 +141,7 @@ async function findRun(
   const { connectRemoteEdge } = await import("../../host/remote-link.ts");
   return {
     scope: required(environment, "MUSTER_SCOPE"),
-    edge: `${node}/syncd`,
+    edge: environment["MUSTER_SYNCD_EDGE"] ?? `${node}/syncd`,
     connect: connectRemoteEdge({ path, secret, clock: systemClock, limits }),
     addresses: [...nodes.keys()],
     nodeOf: (localAddress) => nodes.get(localAddress),

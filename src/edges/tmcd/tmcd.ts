@@ -35,7 +35,7 @@ export class Tmcd {
   readonly #options: TmcdOptions;
   readonly #tcp: TcpDoor;
   readonly #udp: UdpDoor;
-  #bound: Bound | undefined;
+  readonly #bound: Bound[] = [];
 
   /** @throws Error of OpenSSL for a key or certificate that is none. */
   constructor(options: TmcdOptions) {
@@ -49,7 +49,7 @@ export class Tmcd {
 
   /** Ports listened at; none before `listen`. */
   get ports(): readonly number[] {
-    return this.#bound?.ports ?? [];
+    return this.#bound[0]?.ports ?? [];
   }
 
   /** Connections and datagrams being served. */
@@ -59,10 +59,27 @@ export class Tmcd {
 
   /** Takes the ports. @throws TmcdListenError */
   async listen(): Promise<readonly number[]> {
-    const { addresses = ["127.0.0.1"], port, logger } = this.#options;
-    this.#bound = await listen({
-      addresses,
-      ports: port === undefined || port === mainPort ? [mainPort, alternatePort] : [port],
+    const { addresses = ["127.0.0.1"], port } = this.#options;
+    const ports = port === undefined || port === mainPort ? [mainPort, alternatePort] : [port];
+    this.#bound.push(await this.#listenAt(addresses, ports));
+    return this.ports;
+  }
+
+  /** Takes the same ports at further addresses. @throws TmcdListenError; nothing is taken then. */
+  async listenAlso(addresses: readonly string[]): Promise<void> {
+    if (addresses.length > 0) this.#bound.push(await this.#listenAt(addresses, this.ports));
+  }
+
+  /** Gives the ports back and closes every connection. */
+  close(): void {
+    for (const bound of this.#bound.splice(0)) bound.close();
+    this.#tcp.close();
+  }
+
+  #listenAt(addresses: readonly string[], ports: readonly number[]): Promise<Bound> {
+    const { logger } = this.#options;
+    return listen({
+      ...{ addresses, ports },
       onConnection: (socket) => this.#tcp.accept(socket),
       onDatagram: (bytes, from, at, localAddress) => {
         const send = (reply: Uint8Array, port: number, address: string): void => {
@@ -72,14 +89,6 @@ export class Tmcd {
       },
       onSocketError: (error) => logger.log("error", `socket error: ${error.message}`),
     });
-    return this.#bound.ports;
-  }
-
-  /** Gives the ports back and closes every connection. */
-  close(): void {
-    this.#bound?.close();
-    this.#bound = undefined;
-    this.#tcp.close();
   }
 }
 

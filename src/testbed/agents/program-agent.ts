@@ -52,7 +52,7 @@ interface RunningProgram {
 
 export class ProgramAgent {
   readonly #options: ProgramAgentOptions;
-  readonly #programs: ReadonlyMap<string, Program>;
+  #programs: ReadonlyMap<string, Program>;
   readonly #running = new Map<string, RunningProgram>();
   readonly #starting = new Map<string, Promise<unknown>>();
   /** At most one program each that is loaded and waits for its event. */
@@ -138,6 +138,35 @@ export class ProgramAgent {
     const upper = signal.toUpperCase();
     running.process.signal(upper.startsWith("SIG") ? upper : `SIG${upper}`, "process");
     return { firedMonotonicUs: nowUs, outcome: "done", done: Promise.resolve(0) };
+  }
+
+  /**
+   * Programs that are not of the experiment any more: they are not started again, and what runs is
+   * stopped. Resolves when it has ended; its end is judged by nobody.
+   * @returns those that ran
+   */
+  async retire(names: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    this.replace([...this.#programs.values()].filter(({ name }) => !names.has(name)));
+    for (const name of names) {
+      const loaded = this.#loaded.get(name);
+      this.#loaded.delete(name);
+      void loaded?.process.then(discard);
+    }
+    await Promise.allSettled([...names].map((name) => this.#starting.get(name)));
+    const running = [...this.#running].filter(([name]) => names.has(name)).map(([, one]) => one);
+    for (const one of running) {
+      one.stopped = true;
+      this.#end(one);
+    }
+    await Promise.all(running.map(({ done }) => done));
+    // Whoever comes back under the name has not run yet.
+    for (const name of names) this.#past.delete(name);
+    return new Set(running.map(({ program }) => program.name));
+  }
+
+  /** From now on these are the programs; those that are missing or different have retired. */
+  replace(programs: readonly Program[]): void {
+    this.#programs = new Map(programs.map((program) => [program.name, program]));
   }
 
   /** The run ends: nothing is started any more, and what ends from now on is judged by nobody. */

@@ -8,6 +8,7 @@
 //   255      the lock
 //   A1. The same plan and block give the same addresses.
 //   A2. No address is given out twice.
+import { assert } from "../../core/assert.ts";
 import type { NodeAddress } from "../run-event.ts";
 import type { NodePlan } from "./node-backend.ts";
 
@@ -40,18 +41,24 @@ export function lockAddress(block: number): string {
 /**
  * Gives every node its addresses.
  *
+ * @param before nodes that have been given addresses in this run: those that come later have no
+ * links, because the links of a run do not change (A2).
  * @returns addresses by node name, or the sentence that says which limit the plan exceeds.
  */
 export function planAddresses(
   block: number,
   nodes: readonly NodePlan[],
+  before = 0,
 ): ReadonlyMap<string, NodeAddresses> | string {
-  if (nodes.length > NODES_MAX) {
-    return `${nodes.length} nodes are more than the ${NODES_MAX} that one machine has addresses for`;
+  const count = before + nodes.length;
+  if (count > NODES_MAX) {
+    return `${count} nodes are more than the ${NODES_MAX} that one machine has addresses for`;
   }
+  assert(before === 0 || nodes.every(({ links }) => links.length === 0), "A2: no links later");
   const result = new Map<string, NodeAddresses>();
   let linkCount = 0;
-  for (const [index, node] of nodes.entries()) {
+  for (const [position, node] of nodes.entries()) {
+    const index = before + position;
     const control = numbered(block, 0, index);
     const all: NodeAddress[] = [{ link: "", experiment: "", loopback: control }];
     for (const { link, experiment } of node.links) {

@@ -5,17 +5,19 @@ import { readdirSync, readFileSync } from "node:fs";
 /**
  * The marked processes this user may look at. A process that cleared its environment is not among
  * them, nor one that runs as somebody else.
+ * @param node only those of this node.
  */
-export function markedProcesses(runId: string): readonly number[] {
-  const mark = Buffer.from(`MUSTER_RUN=${runId}`);
+export function markedProcesses(runId: string, node?: string): readonly number[] {
+  const marks = [`MUSTER_RUN=${runId}`, ...(node === undefined ? [] : [`MUSTER_NODE=${node}`])];
   return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name) && environmentHolds(name, mark))
+    .filter((name) => /^\d+$/.test(name) && environmentHolds(name, marks))
     .map(Number);
 }
 
-function environmentHolds(pid: string, mark: Buffer): boolean {
+function environmentHolds(pid: string, marks: readonly string[]): boolean {
   try {
-    return readFileSync(`/proc/${pid}/environ`).includes(mark);
+    const variables = readFileSync(`/proc/${pid}/environ`, "latin1").split("\0");
+    return marks.every((mark) => variables.includes(mark));
   } catch {
     return false; // It ended meanwhile, or it is not ours to look at.
   }

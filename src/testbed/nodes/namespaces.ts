@@ -2,10 +2,18 @@
 // Brings up the namespaces of a run: one keeper for the run and one holder per node, all of them
 // blocked shells. Two ways are tried: as root, and as root of a user namespace of our own.
 import { type ChildProcess, spawn } from "node:child_process";
-import { lstatSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Clock } from "../../host/clock.ts";
+import { endHolder, startLateHolder } from "./late-holder.ts";
 import { formatMountTable, type HostEntry, type HostListing } from "./mount-plan.ts";
 import type { NodeDirectories } from "./node-files.ts";
 import {
@@ -25,17 +33,20 @@ const START_LIMIT_MS_PER_NODE = 50;
 /** How long the kernel may take to end the processes of the run. */
 const STOP_LIMIT_MS = 5_000;
 
+/** A node as its holder has to know it. */
+export interface HeldNode {
+  readonly name: string;
+  readonly hostName: string;
+  readonly directories: NodeDirectories;
+}
+
 export interface NamespacesInput {
   readonly runId: string;
   readonly clock: Clock;
   /** Temporary directory of the run; the root is mounted on a directory in it. */
   readonly temporary: string;
   readonly view: ViewInput;
-  readonly nodes: readonly {
-    readonly name: string;
-    readonly hostName: string;
-    readonly directories: NodeDirectories;
-  }[];
+  readonly nodes: readonly HeldNode[];
 }
 
 export interface Namespaces {
@@ -47,6 +58,10 @@ export interface Namespaces {
   readonly warnings: string;
   /** Resolves when the namespaces have ended, for whatever reason. */
   readonly ended: Promise<void>;
+  /** One node more. @returns what runs a shell inside it, or why there is none. */
+  add(node: HeldNode): Promise<readonly string[] | string>;
+  /** Ends all processes of one node, and waits until they are gone. */
+  remove(name: string): Promise<void>;
   /** Ends all processes of all nodes. Idempotent. */
   stop(): Promise<void>;
 }
@@ -89,18 +104,20 @@ function writeTables(input: NamespacesInput): string {
   writeFileSync(join(tables, "root.table"), formatMountTable(template.table, rootDirectory));
   writeFileSync(join(tables, "readonly"), template.readOnly.map((path) => `${path}\n`).join(""));
   writeFileSync(join(tables, "nodes"), nodes.map((n) => `${n.name} ${n.hostName}\n`).join(""));
-  const kept = keptEntries(view.needed);
-  for (const { name, directories } of nodes) {
-    const table = formatMountTable(planNodeTable(name, directories, view));
-    writeFileSync(join(tables, `node-${name}`), table);
-    for (const path of kept) {
-      const own = path.startsWith("/tmp/")
-        ? join(directories.temporary, path.slice("/tmp/".length))
-        : join(directories.varTemporary, path.slice("/var/tmp/".length));
-      makeLike(path, own);
-    }
-  }
+  for (const node of nodes) writeNodeTable(input, node);
   return rootDirectory;
+}
+
+function writeNodeTable(input: NamespacesInput, { name, directories }: HeldNode): void {
+  const { view } = input;
+  const table = formatMountTable(planNodeTable(name, directories, view));
+  writeFileSync(join(tableDirectory(input), `node-${name}`), table);
+  for (const path of keptEntries(view.needed)) {
+    const own = path.startsWith("/tmp/")
+      ? join(directories.temporary, path.slice("/tmp/".length))
+      : join(directories.varTemporary, path.slice("/var/tmp/".length));
+    makeLike(path, own);
+  }
 }
 
 /** A mount needs something of the same kind to be mounted on. */
@@ -131,21 +148,81 @@ async function tryOnce(
     return `${asUser ? "in a user namespace" : "as root"}: ${holders}`;
   }
   const waiter = await how.waiter;
-  const entrances = new Map(
-    [...holders].map(([node, pid]) => [node, entranceOf(pid, asUser, waiter)] as const),
-  );
-  return {
-    entrances,
-    asUser,
-    ended: reports.exited,
-    warnings: reports.problems(),
-    async stop() {
-      keeper.stdio[3]?.destroy();
-      await within(input.clock, reports.exited, STOP_LIMIT_MS);
-      keeper.kill("SIGKILL");
-      await within(input.clock, reports.exited, STOP_LIMIT_MS);
-    },
-  };
+  return new RunNamespaces({ input, keeper, reports, holders, asUser, waiter });
+}
+
+interface NamespacesParts {
+  readonly input: NamespacesInput;
+  readonly keeper: ChildProcess;
+  readonly reports: KeeperReports;
+  readonly holders: ReadonlyMap<string, string>;
+  readonly asUser: boolean;
+  readonly waiter: readonly string[];
+}
+
+class RunNamespaces implements Namespaces {
+  readonly entrances: ReadonlyMap<string, readonly string[]>;
+  readonly asUser: boolean;
+  readonly warnings: string;
+  readonly ended: Promise<void>;
+  readonly #parts: NamespacesParts;
+  readonly #holders: Map<string, string>;
+  /** Lets go of the holders that were started later. */
+  readonly #releases = new Map<string, () => void>();
+
+  constructor(parts: NamespacesParts) {
+    this.#parts = parts;
+    this.#holders = new Map(parts.holders);
+    this.asUser = parts.asUser;
+    this.warnings = parts.reports.problems();
+    this.ended = parts.reports.exited;
+    this.entrances = new Map([...parts.holders].map(([node, pid]) => [node, this.#enter(pid)]));
+  }
+
+  async add(node: HeldNode): Promise<readonly string[] | string> {
+    const { input, keeper, asUser } = this.#parts;
+    const { name, hostName } = node;
+    const held = firstChild(keeper.pid);
+    if (held === undefined) return "the processes that hold the nodes have ended";
+    writeNodeTable(input, node);
+    const { runId, clock } = input;
+    const holder = await startLateHolder({ runId, clock, keeper: held, asUser, name, hostName });
+    if (typeof holder === "string") return holder;
+    this.#holders.set(name, holder.pid);
+    this.#releases.set(name, holder.release);
+    return this.#enter(holder.pid);
+  }
+
+  async remove(name: string): Promise<void> {
+    const { runId, clock } = this.#parts.input;
+    await endHolder(this.#holders.get(name) ?? "", runId, clock);
+    this.#holders.delete(name);
+    this.#releases.get(name)?.();
+    this.#releases.delete(name);
+  }
+
+  async stop(): Promise<void> {
+    const { input, keeper, reports } = this.#parts;
+    for (const release of this.#releases.values()) release();
+    keeper.stdio[3]?.destroy();
+    await within(input.clock, reports.exited, STOP_LIMIT_MS);
+    keeper.kill("SIGKILL");
+    await within(input.clock, reports.exited, STOP_LIMIT_MS);
+  }
+
+  #enter(pid: string): readonly string[] {
+    return entranceOf(pid, this.#parts.asUser, this.#parts.waiter);
+  }
+}
+
+/** What `unshare --fork` has forked: pid 1 of the namespaces. */
+function firstChild(pid: number | undefined): string | undefined {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+    return /^\d+/.exec(children)?.[0];
+  } catch {
+    return undefined;
+  }
 }
 
 function spawnKeeper(input: NamespacesInput, rootDirectory: string, asUser: boolean): ChildProcess {

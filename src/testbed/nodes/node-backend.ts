@@ -112,9 +112,17 @@ export interface NodeBackend {
   readonly mode: NodeMode;
   /** What nodes of this run lack, one sentence each. */
   readonly lost: readonly string[];
+  /** Those that are up; `add` and `remove` change it. */
   readonly nodes: ReadonlyMap<string, RunningNode>;
   /** `csh -f -c` or `bash -c`; `""` when the machine has neither and commands are refused. */
   readonly shell: string;
+  /**
+   * Brings further nodes up. A name that was there before gets its addresses back; a new one has no
+   * links. @throws Error with a sentence for the user; none of them is there then.
+   */
+  add(plans: readonly NodePlan[]): Promise<void>;
+  /** Ends nodes with all that runs there; what they have written stays. */
+  remove(names: readonly string[]): Promise<void>;
   /** Ends every process and removes what is not kept. Idempotent; takes seconds at most. */
   stop(): Promise<void>;
 }

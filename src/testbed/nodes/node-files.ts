@@ -7,7 +7,7 @@
 //   <out>/nodes/<node>/etc/hosts
 //   <tmp>/shared/tools/<name>          links to the old tools
 //   <tmp>/shared/nodes/<node>/...      the node's own /tmp, /var/tmp and /var/run
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeAddresses } from "./addresses.ts";
 import { formatHostsFile, type HostsRow, planHostsRows } from "./hosts-file.ts";
@@ -90,6 +90,11 @@ export function createNodeFiles(directories: NodeDirectories, hosts: string): vo
     chmodSync(path, 0o1777); // A program may become another user.
   }
   writeFileSync(hostsFile, hosts);
+}
+
+/** Removes what a node loses with its end: its temporary directories. */
+export function removeNodeFiles({ temporary }: NodeDirectories): void {
+  rmSync(join(temporary, ".."), { recursive: true, force: true });
 }
 
 /** @throws Error of the file system. */

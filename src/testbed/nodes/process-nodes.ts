@@ -9,6 +9,7 @@ import { assert } from "../../core/assert.ts";
 import { type AddressBlock, claimAddressBlock } from "./address-block.ts";
 import { type NodeAddresses, planAddresses } from "./addresses.ts";
 import { describeLosses } from "./losses.ts";
+import { markedProcesses } from "./marked-processes.ts";
 import { type Namespaces, startNamespaces } from "./namespaces.ts";
 import type { BackendOptions, NodeBackend, NodeMode, NodePlan } from "./node-backend.ts";
 import {
@@ -21,6 +22,7 @@ import {
   planNodeDirectories,
   planRunDirectories,
   type RunDirectories,
+  removeNodeFiles,
   writeBootFiles,
 } from "./node-files.ts";
 import { homePath, VIEW } from "./node-view.ts";
@@ -28,7 +30,12 @@ import { ProcessNode, RunPrograms } from "./process-node.ts";
 import { planEnvironment } from "./program-environment.ts";
 import { type Reaper, startReaper } from "./reaper.ts";
 import { createRunDirectory, removeOwnLeftovers } from "./run-directory.ts";
-import { chooseShell, describeSystemError, findProgram } from "./system-programs.ts";
+import {
+  chooseShell,
+  describeSystemError,
+  findProgram,
+  type NodeShell,
+} from "./system-programs.ts";
 import { type CurrentUser, currentUser, hostPaths, neededPaths, nodePaths } from "./views.ts";
 
 /** Time programs have between SIGTERM and SIGKILL. */
@@ -92,28 +99,30 @@ async function bringUp(parts: Parts): Promise<NodeBackend> {
   if (mode === "namespace") reaper.leaveToKernel();
   const shell = chooseShell();
   const programs = new RunPrograms(options.clock, reaper);
+  const common = { ...parts, run, user, mode, programs, shell, lost, namespaces };
   const nodes = new Map(
-    drafts.map((draft) => {
-      writeBootFiles(draft.directories, planBootFiles(options, draft.name, draft.addresses));
-      const node = new ProcessNode({
-        ...draft,
-        environment: environmentOf(options, run, draft, mode, user),
-        shell,
-        programs,
-        defaultDirectory: mode === "namespace" ? VIEW.temporary : draft.directories.temporary,
-        entrance: namespaces?.entrances.get(draft.name) ?? [findProgram("sh") ?? "sh"],
-      });
-      return [draft.name, node] as const;
-    }),
+    drafts.map((draft) => [
+      draft.name,
+      makeNode(common, draft, namespaces?.entrances.get(draft.name)),
+    ]),
   );
-  return new ProcessBackend({
-    ...parts,
-    mode,
-    nodes,
+  return new ProcessBackend(common, nodes);
+}
+
+/** @param entrance undefined where nodes have no namespaces */
+function makeNode(
+  { options, run, user, mode, programs, shell }: BackendParts,
+  draft: NodeDraft,
+  entrance: readonly string[] | undefined,
+): ProcessNode {
+  writeBootFiles(draft.directories, planBootFiles(options, draft.name, draft.addresses));
+  return new ProcessNode({
+    ...draft,
+    environment: environmentOf(options, run, draft, mode, user),
+    shell,
     programs,
-    shell: shell.text,
-    lost,
-    namespaces,
+    defaultDirectory: mode === "namespace" ? VIEW.temporary : draft.directories.temporary,
+    entrance: entrance ?? [findProgram("sh") ?? "sh"],
   });
 }
 
@@ -215,37 +224,102 @@ function environmentOf(
 }
 
 interface BackendParts extends Parts {
+  readonly run: RunDirectories;
+  readonly user: CurrentUser;
   readonly mode: NodeMode;
-  readonly nodes: ReadonlyMap<string, ProcessNode>;
   readonly programs: RunPrograms;
-  readonly shell: string;
+  readonly shell: NodeShell;
   readonly lost: readonly string[];
   readonly namespaces: Namespaces | undefined;
+}
+
+/** Where a node is no namespace: what left its group, or was only loaded. */
+function endMarked(runId: string, node: string): void {
+  for (const pid of markedProcesses(runId, node)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It ended meanwhile.
+    }
+  }
 }
 
 class ProcessBackend implements NodeBackend {
   readonly mode: NodeMode;
   readonly lost: readonly string[];
-  readonly nodes: ReadonlyMap<string, ProcessNode>;
+  readonly nodes: Map<string, ProcessNode>;
   readonly shell: string;
   readonly #parts: BackendParts;
+  /** Of all nodes there ever were: a name keeps its addresses for the whole run. */
+  readonly #addresses: Map<string, NodeAddresses>;
+  readonly #plans: Map<string, NodePlan>;
   #stopped: Promise<void> | undefined;
 
-  constructor(parts: BackendParts) {
+  constructor(parts: BackendParts, nodes: Map<string, ProcessNode>) {
     this.mode = parts.mode;
     this.lost = parts.lost;
-    this.nodes = parts.nodes;
-    this.shell = parts.shell;
+    this.nodes = nodes;
+    this.shell = parts.shell.text;
     this.#parts = parts;
+    this.#addresses = new Map(parts.addresses);
+    this.#plans = new Map(parts.options.nodes.map((plan) => [plan.name, plan]));
     void parts.namespaces?.ended.then(() => {
       if (this.#stopped !== undefined) return;
       parts.options.onMessage("warning", null, "somebody ended the processes that hold the nodes");
     });
   }
 
+  async add(plans: readonly NodePlan[]): Promise<void> {
+    const added: string[] = [];
+    try {
+      this.#giveAddresses(plans.filter(({ name }) => !this.#addresses.has(name)));
+      for (const plan of plans) this.#plans.set(plan.name, plan);
+      for (const plan of plans) {
+        added.push(plan.name);
+        this.nodes.set(plan.name, await this.#bringUp(plan));
+      }
+    } catch (error) {
+      await this.remove(added);
+      for (const { name } of plans) this.#plans.delete(name);
+      if (error instanceof NodesError) throw error;
+      const why = error instanceof Error ? describeSystemError(error) : String(error);
+      throw new NodesError(`the nodes cannot be set up: ${why}`, { cause: error });
+    }
+  }
+
+  async remove(names: readonly string[]): Promise<void> {
+    const { namespaces, options, run } = this.#parts;
+    for (const name of names) {
+      this.nodes.delete(name);
+      this.#plans.delete(name);
+      if (namespaces === undefined) endMarked(options.runId, name);
+      else await namespaces.remove(name);
+      removeNodeFiles(planNodeDirectories(options.out, run, name));
+    }
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
+  }
+
+  /** @throws NodesError when there are not enough; none is given then. */
+  #giveAddresses(plans: readonly NodePlan[]): void {
+    const given = planAddresses(this.#parts.block.block, plans, this.#addresses.size);
+    if (typeof given === "string") throw new NodesError(given);
+    for (const [name, addresses] of given) this.#addresses.set(name, addresses);
+  }
+
+  async #bringUp(plan: NodePlan): Promise<ProcessNode> {
+    const { run, namespaces } = this.#parts;
+    const options = { ...this.#parts.options, nodes: [...this.#plans.values()] };
+    const parts = { ...this.#parts, options, addresses: this.#addresses };
+    const draft = draftNode(parts, run, plan);
+    const { name, directories } = draft;
+    const held = { name, hostName: hostName(name, options), directories };
+    const entrance = await namespaces?.add(held);
+    if (typeof entrance === "string") throw new NodesError(`the node ${name}: ${entrance}`);
+    return makeNode(parts, draft, entrance);
   }
 
   async #stop(): Promise<void> {

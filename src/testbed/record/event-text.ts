@@ -2,9 +2,24 @@
 // Run events as lines of text: one line per fact, stable wording, time first. Pure but for the
 // counters a stream needs. Where a run has very many nodes, programs, arrivals or events, the
 // uneventful ones are told by tenths; whatever went wrong is always told.
-import type { BarrierEnded, EventFired, Message, ProgramEnded, RunEvent } from "../run-event.ts";
+import type {
+  BarrierEnded,
+  EventFired,
+  Message,
+  ProgramEnded,
+  RunEvent,
+  RunModified,
+} from "../run-event.ts";
 import { shellName } from "./shell-hint.ts";
-import { formatDuration, formatInstant, joinParties, type Line, plural, styled } from "./words.ts";
+import {
+  formatDuration,
+  formatInstant,
+  joinNames,
+  joinParties,
+  type Line,
+  plural,
+  styled,
+} from "./words.ts";
 
 /** Things of one kind that are told one by one; above it, by tenths. */
 export const toldOneByOneMax = 20;
@@ -75,6 +90,11 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
         ...event.lost.map((text): Line => [styled("warning", "not given"), `: ${text}`]),
       ];
     }
+    case "run-modified":
+      counts.nodes += event.nodesAdded.length - event.nodesRemoved.length;
+      counts.programs += event.programsAdded.length - event.programsRemoved.length;
+      counts.events += event.events.length;
+      return modifiedLines(event);
     case "node-up":
       counts.nodesUp += 1;
       if (counts.nodes <= toldOneByOneMax) return [[`node ${event.node} up`]];
@@ -111,6 +131,28 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
     case "log":
       return [];
   }
+}
+
+function modifiedLines(event: RunModified): Line[] {
+  const named = (all: readonly { readonly name: string }[]): readonly string[] =>
+    all.map(({ name }) => name);
+  const parts: readonly (readonly [string, readonly string[]])[] = [
+    ["nodes added", named(event.nodesAdded)],
+    ["nodes removed", event.nodesRemoved],
+    ["nodes restarted", event.nodesRestarted],
+    ["programs added", named(event.programsAdded)],
+    ["programs removed", event.programsRemoved],
+    ["programs restarted", named(event.programsRestarted)],
+  ];
+  const told = parts
+    .filter(([, names]) => names.length > 0)
+    .map(([what, names]) => `${what}: ${joinNames(names)}`);
+  return [
+    [styled("strong", "modified"), `: ${told.join("; ") || "nothing that runs"}`],
+    ...event.nodesLost.map(({ name, why }): Line => {
+      return [styled("bad", `node ${name} lost`), `: ${why}`];
+    }),
+  ];
 }
 
 function tenth(count: number, total: number, what: string, state: string): Line[] {

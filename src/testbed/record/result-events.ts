@@ -3,7 +3,7 @@
 // Pure. Steps of sequences and timelines have no planned instant until they are started, so only
 // those that fired are listed.
 import type { PlannedEvent } from "../../experiment/model.ts";
-import type { EventFired } from "../run-event.ts";
+import type { EventFired, RunModified } from "../run-event.ts";
 import type { ResultEvent } from "./result-model.ts";
 
 /** Outcome of an event of the main timeline whose time never came or that was never performed. */
@@ -11,13 +11,23 @@ export const notFired = "not fired";
 
 export interface EventTable {
   add(fired: EventFired): void;
+  /** Events that were planned while the run went. */
+  plan(events: RunModified["events"]): void;
   rows(): readonly ResultEvent[];
 }
+
+type Planned = Pick<PlannedEvent, "index" | "object" | "type" | "event" | "args" | "atUs">;
 
 /** Collects fired events and tells which of `planned` are left over. */
 export function createEventTable(planned: readonly PlannedEvent[]): EventTable {
   const fired: ResultEvent[] = [];
+  const all: Planned[] = [...planned];
   return {
+    plan(events) {
+      for (const { id, object, objectType, event, args, plannedUs } of events) {
+        all.push({ index: id, object, type: objectType, event, args, atUs: plannedUs });
+      }
+    },
     add(event) {
       fired.push({
         id: event.id,
@@ -31,7 +41,7 @@ export function createEventTable(planned: readonly PlannedEvent[]): EventTable {
         outcome: event.outcome,
       });
     },
-    rows: () => [...fired, ...leftOver(planned, fired)],
+    rows: () => [...fired, ...leftOver(all, fired)],
   };
 }
 
@@ -39,9 +49,9 @@ export function createEventTable(planned: readonly PlannedEvent[]): EventTable {
  * Takes each fired event off the plan: by its exact instant if there is one, else by its number,
  * so that an event moved by a pause or a swap-out event without an instant is still recognised.
  */
-function leftOver(planned: readonly PlannedEvent[], fired: readonly ResultEvent[]): ResultEvent[] {
+function leftOver(planned: readonly Planned[], fired: readonly ResultEvent[]): ResultEvent[] {
   const left = new Set(planned);
-  const byInstant = new Map<string, PlannedEvent[]>();
+  const byInstant = new Map<string, Planned[]>();
   for (const event of planned) {
     const key = instantKey(event.object, event.event, event.atUs);
     const same = byInstant.get(key);
@@ -66,7 +76,7 @@ function instantKey(object: string, event: string, atUs: number | "swapout" | nu
   return `${object}\0${event}\0${atUs}`;
 }
 
-function unfiredRow(event: PlannedEvent): ResultEvent {
+function unfiredRow(event: Planned): ResultEvent {
   return {
     id: event.index,
     object: event.object,

@@ -50,6 +50,8 @@ export interface RunResult {
   /** Programs of the experiment that were never started; that fails nothing by itself. */
   readonly programsNotStarted: readonly { readonly name: string; readonly node: string }[];
   readonly links: readonly ResultLink[];
+  /** What was changed while it went on, in order. */
+  readonly modifications: readonly ResultModification[];
 }
 
 export interface ResultNode {
@@ -131,6 +133,20 @@ export interface ResultEvent {
   readonly latenessUs: number | null;
   /** `done`, `failed: WHY`, `ignored: WHY` or `not fired`. */
   readonly outcome: string;
+}
+
+/** What a modification of the running experiment brought, by names. */
+export interface ResultModification {
+  /** Microseconds since time 0. */
+  readonly atUs: number;
+  readonly nodesAdded: readonly string[];
+  readonly nodesRemoved: readonly string[];
+  readonly nodesRestarted: readonly string[];
+  /** Those of `nodesRestarted` that did not come back. */
+  readonly nodesLost: readonly { readonly name: string; readonly why: string }[];
+  readonly programsAdded: readonly string[];
+  readonly programsRemoved: readonly string[];
+  readonly programsRestarted: readonly string[];
 }
 
 /** One direction of a link, or of one pair of members of a LAN. */

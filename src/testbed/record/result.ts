@@ -16,6 +16,7 @@ import type {
   ProgramStarted,
   RunEnded,
   RunEvent,
+  RunModified,
   RunStarted,
 } from "../run-event.ts";
 import { isGivenUpBarrier } from "./event-text.ts";
@@ -25,6 +26,7 @@ import {
   type ResultBarrier,
   type ResultEvent,
   type ResultLink,
+  type ResultModification,
   type ResultNode,
   type ResultProgram,
   type ResultWarning,
@@ -61,6 +63,7 @@ interface State {
   failure: { code: string; message: string } | null;
   lastUs: number;
   readonly up: Map<string, number>;
+  readonly modifications: (RunModified & { atUs: number })[];
   readonly running: Map<string, ProgramStarted & { atUs: number }>;
   readonly programs: ResultProgram[];
   readonly open: Map<string, OpenBarrier>;
@@ -88,6 +91,7 @@ export function createResultBuilder(options: ResultOptions): ResultBuilder {
     failure: null,
     lastUs: 0,
     up: new Map(),
+    modifications: [],
     running: new Map(),
     programs: [],
     open: new Map(),
@@ -99,6 +103,7 @@ export function createResultBuilder(options: ResultOptions): ResultBuilder {
   return {
     add(event) {
       state.lastUs = Math.max(state.lastUs, event.atUs);
+      if (event.type === "run-modified") events.plan(event.events);
       if (event.type === "event-fired") events.add(event);
       else addEvent(state, event);
     },
@@ -115,6 +120,9 @@ function addEvent(state: State, event: RunEvent): void {
   switch (event.type) {
     case "run-started":
       state.started = event;
+      return;
+    case "run-modified":
+      state.modifications.push(event);
       return;
     case "node-up":
       state.up.set(event.node, event.atUs);
@@ -254,8 +262,9 @@ function assemble(
     barriers,
     events,
     programs,
-    programsNotStarted: notStarted(started, programs),
+    programsNotStarted: notStarted(state, programs),
     links,
+    modifications: state.modifications.map(resultModification),
   };
 }
 
@@ -264,20 +273,47 @@ const incomplete = {
   message: "the record of the run ends before the run does",
 };
 
-function resultNodes(state: State): ResultNode[] {
-  return (state.started?.nodes ?? []).map(({ name, addresses }) => ({
+/** All that ever were, also those that a modification has removed. */
+function resultNodes({ started, modifications, up }: State): ResultNode[] {
+  const added = modifications.flatMap(({ nodesAdded }) => nodesAdded);
+  const all = new Map([...(started?.nodes ?? []), ...added].map((node) => [node.name, node]));
+  return [...all.values()].map(({ name, addresses }) => ({
     name,
     addresses,
-    upUs: state.up.get(name) ?? null,
+    upUs: up.get(name) ?? null,
   }));
 }
 
+/** Who was removed before its start came is not missed. */
 function notStarted(
-  started: RunStarted | null,
+  { started, modifications }: State,
   programs: readonly ResultProgram[],
 ): RunResult["programsNotStarted"] {
+  const due = new Map((started?.programs ?? []).map((program) => [program.name, program]));
+  for (const { programsAdded, programsRemoved, programsRestarted } of modifications) {
+    for (const program of [...programsAdded, ...programsRestarted]) due.set(program.name, program);
+    for (const name of programsRemoved) due.delete(name);
+  }
   const seen = new Set(programs.map(programKey));
-  return (started?.programs ?? []).filter((program) => !seen.has(programKey(program)));
+  return [...due.values()].filter((program) => !seen.has(programKey(program)));
+}
+
+function resultModification(event: RunModified & { atUs: number }): ResultModification {
+  const {
+    type: _type,
+    events: _events,
+    nodesAdded,
+    programsAdded,
+    programsRestarted,
+    ...rest
+  } = event;
+  const names = (all: readonly { readonly name: string }[]): string[] => all.map((one) => one.name);
+  return {
+    ...rest,
+    nodesAdded: names(nodesAdded),
+    programsAdded: names(programsAdded),
+    programsRestarted: names(programsRestarted),
+  };
 }
 
 /** Programs whose end nobody saw: their exit code is unknown, which is not the expected one. */

@@ -214,7 +214,7 @@ describe("what a client says", () => {
     ["no hello", '{"kind":"status","id":null}\n', "BAD_REQUEST", /this daemon speaks format 1/],
     ["another format", '{"kind":"hello","format":2}\n', "BAD_REQUEST", /serve --stop/],
     ["no JSON", "GET / HTTP/1.0\r\n\r\n", "BAD_REQUEST", /not a JSON object/],
-    ["no request", `${hello}{"kind":"halt"}\n`, "BAD_REQUEST", /none of up, down/],
+    ["no request", `${hello}{"kind":"halt"}\n`, "BAD_REQUEST", /none of up, modify, down/],
     ["half a request", `${hello}{"kind":"down"}\n`, "BAD_REQUEST", /needs the text `id`/],
     ["a path for a node", `${hello}${logs("../..")}`, "NO_OUTPUT", /no such name/],
     ["an unknown node", `${hello}${logs("nowhere")}`, "NO_OUTPUT", /no such node/],

@@ -19,7 +19,8 @@ const closed = (name: string): RunEvent =>
     ...{ type: "barrier-ended", name, kind: "count", generation: 1, outcome: "crossed", error: 0 },
     ...{ expected: 2, crossedUs: 0, participants: [], missing: [] },
   });
-const size = { nodes: [1, 2], programs: [1, 2, 3] };
+const named = (...names: readonly string[]) => names.map((name) => ({ name }));
+const size = { nodes: named("a", "b"), programs: named("p", "q", "r") };
 
 function liveAfter(events: readonly RunEvent[], namesMax = 10): LiveRun {
   const live = new LiveRun(size, namesMax);

@@ -58,10 +58,20 @@ async function startOn(spawn: RunningNode["spawn"]) {
   const nodes = new Map([["n0", { ...node, prepare: () => Promise.reject(new Error("no")) }]]);
   const backend: NodeBackend = {
     ...{ mode: "environment", lost: [], nodes, shell: "" },
+    ...{ add: () => Promise.resolve(), remove: () => Promise.resolve() },
     stop: () => Promise.resolve(),
   };
   const started = startSyncServer({
-    ...{ backend, host, node: "n0", scope: "p/e", executable: "emulab-syncd", port: 1 },
+    ...{
+      backend,
+      host,
+      node: "n0",
+      edge: "n0/syncd",
+      clients: [...nodes.values()],
+      scope: "p/e",
+      executable: "emulab-syncd",
+      port: 1,
+    },
     ...{ socket: "@none", secret: "the secret", clock: counting, onUnexpectedEnd: () => {} },
   });
   const outcome = started.then(

@@ -3,6 +3,7 @@
 import type {
   ExitStatus,
   NodeBackend,
+  NodePlan,
   NodeProcess,
   PreparedProcess,
   RunningNode,
@@ -47,7 +48,7 @@ export class FakeBackend implements NodeBackend {
   readonly mode = "environment";
   readonly lost: readonly string[] = [];
   readonly shell = "";
-  readonly nodes: ReadonlyMap<string, RunningNode>;
+  readonly nodes: Map<string, RunningNode>;
   readonly processes: FakeProcess[] = [];
   readonly prepared: { readonly spec: SpawnSpec; state: string }[] = [];
   /** Names of the programs whose start was asked for. */
@@ -65,6 +66,15 @@ export class FakeBackend implements NodeBackend {
 
   stop(): Promise<void> {
     return Promise.resolve();
+  }
+
+  async add(plans: readonly NodePlan[]): Promise<void> {
+    if (this.startError !== undefined) throw new Error(this.startError);
+    for (const { name } of plans) this.nodes.set(name, this.#node(name));
+  }
+
+  async remove(names: readonly string[]): Promise<void> {
+    for (const name of names) this.nodes.delete(name);
   }
 
   #node(name: string): RunningNode {

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// The experiment file of a command that the daemon carries out: read where the user is, judged by
+// the daemon, so that there is one truth about it.
+import { readFile, stat } from "node:fs/promises";
+import { decode, textOf } from "../../boss/index.ts";
+import { fileBytesMax } from "../../experiment/index.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError } from "../io.ts";
+
+/** `NAME=VALUE` of `--set`. @throws CommandError */
+export function parsePreset(text: string): readonly [string, string] {
+  const cut = text.indexOf("=");
+  if (cut > 0) return [text.slice(0, cut), text.slice(cut + 1)];
+  const message = `--set ${text}: write --set 'opt(NAME)=VALUE' or --set NAME=VALUE`;
+  throw new CommandError(exitCodes.usage, message);
+}
+
+/** @throws CommandError when it cannot be read or is too large to be an experiment file. */
+export async function readExperimentFile(file: string): Promise<string> {
+  try {
+    // The size is asked for first: a huge file must not be read to be refused.
+    const { size } = await stat(file);
+    if (size <= fileBytesMax) return decode(await readFile(file));
+    const message =
+      `${file}: ${size} bytes are more than the ${fileBytesMax} an experiment file may have; ` +
+      "make it shorter with loops and procedures";
+    throw new CommandError(exitCodes.refused, message);
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    const message = `cannot read ${file}: ${textOf(error)}; check the path and its permissions`;
+    throw new CommandError(exitCodes.noInput, message);
+  }
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+// Changes a run that is under way: nodes and programs come, go or are started anew, and everything
+// else goes on. What is to be done was decided before; here it is done, in an order that can be
+// undone for as long as nothing of the run has been touched.
+//
+//   M1. What the modification does not name is not stopped, started or moved: programs, waiters at
+//       barriers, addresses.
+//   M2. A failure before the first program is stopped leaves the run as it was.
+//   M3. A failure after it costs the node it struck, and the run goes on without that node.
+import type { Experiment, PlannedEvent, Tables } from "../experiment/index.ts";
+import type { ProgramAgent } from "./agents/program-agent.ts";
+import type { NodeBoot } from "./node-boot.ts";
+import type { NodeBackend, NodePlan, RunningNode } from "./nodes/index.ts";
+import type { RunEventBody, RunModified } from "./run-event.ts";
+
+/** What to do; names of the experiment as it is to be, of `removed` as it was. */
+export interface Modification {
+  readonly experiment: Experiment;
+  readonly tables: Tables | undefined;
+  readonly nodes: {
+    readonly added: readonly string[];
+    readonly removed: readonly string[];
+    readonly restarted: readonly string[];
+  };
+  readonly programs: {
+    readonly added: readonly string[];
+    readonly removed: readonly string[];
+    /** Stopped, and started by their events. */
+    readonly restarted: readonly string[];
+  };
+  /** Events of programs that are added or restarted; their time 0 is the modification's end. */
+  readonly events: readonly PlannedEvent[];
+}
+
+export interface ModifyOutcome {
+  /** What the run is now: as it was to be, without what was lost. */
+  readonly experiment: Experiment;
+  /** Nodes that did not come back, with the reason (M3). */
+  readonly lost: readonly { readonly node: string; readonly why: string }[];
+}
+
+/** What can be asked of a run from its time 0 on. */
+export interface RunControl {
+  /** One at a time. @throws ModifyError when nothing was changed, or the run ended over it */
+  modify(modification: Modification): Promise<ModifyOutcome>;
+}
+
+/** The run is as it was, or it has ended. */
+export class ModifyError extends Error {
+  override readonly name = "ModifyError";
+}
+
+/** The run, as far as it can be changed. */
+export interface ModifierOptions {
+  readonly backend: NodeBackend;
+  readonly boot: NodeBoot;
+  readonly programs: ProgramAgent;
+  readonly planNode: (experiment: Experiment, node: string) => NodePlan;
+  /** Serves barriers to these nodes too. @returns what ends that again */
+  readonly serveBarriers: (clients: readonly RunningNode[]) => Promise<() => void>;
+  /** From now on events are performed for this experiment, and not those planned for `retired`. */
+  readonly adopt: (experiment: Experiment, retired: ReadonlySet<string>) => void;
+  /** Plans events, as of now. @returns them as the result lists them, and their start */
+  readonly plan: (
+    events: readonly PlannedEvent[],
+  ) => Promise<{ readonly planned: RunModified["events"]; readonly start: () => void }>;
+  readonly isEnding: () => boolean;
+  readonly say: (body: RunEventBody) => void;
+}
+
+export class RunModifier implements RunControl {
+  readonly #options: ModifierOptions;
+  #experiment: Experiment;
+  #tables: Tables | undefined;
+  /** Nodes that have come up during the modification: told when it is complete. */
+  #up: string[] | undefined;
+
+  constructor(options: ModifierOptions, experiment: Experiment, tables: Tables | undefined) {
+    this.#options = options;
+    this.#experiment = experiment;
+    this.#tables = tables;
+  }
+
+  /** @returns whether the news is kept for later: of a node that may yet be undone. */
+  keepsUp(node: string): boolean {
+    this.#up?.push(node);
+    return this.#up !== undefined;
+  }
+
+  async modify(modification: Modification): Promise<ModifyOutcome> {
+    this.#up = [];
+    try {
+      await this.#add(modification);
+      return await this.#change(modification);
+    } finally {
+      this.#up = undefined;
+    }
+  }
+
+  /** M2. */
+  async #add(modification: Modification): Promise<void> {
+    const { backend, boot, serveBarriers, planNode } = this.#options;
+    const { experiment, tables, nodes } = modification;
+    if (nodes.added.length === 0) return;
+    let stopServing: () => void = () => undefined;
+    try {
+      await backend.add(nodes.added.map((name) => planNode(experiment, name)));
+      const added = this.#nodes(nodes.added);
+      stopServing = await serveBarriers(added);
+      await boot.bootMore(added, { experiment, tables });
+    } catch (error) {
+      stopServing();
+      await backend.remove(nodes.added);
+      boot.tell({ experiment: this.#experiment, tables: this.#tables });
+      this.#throwIfEnding();
+      throw new ModifyError(textOf(error), { cause: error });
+    }
+    this.#throwIfEnding();
+  }
+
+  /** M1, M3. */
+  async #change(modification: Modification): Promise<ModifyOutcome> {
+    const { backend, boot, programs, adopt, plan, say } = this.#options;
+    const { nodes, tables } = modification;
+    const retired = new Set([...modification.programs.removed, ...modification.programs.restarted]);
+    const ran = await programs.retire(retired);
+    await backend.remove([...nodes.removed, ...nodes.restarted]);
+    const lost: { node: string; why: string }[] = [];
+    for (const name of nodes.restarted) {
+      const why = await this.#restart(name, modification);
+      if (why !== undefined) lost.push({ node: name, why });
+    }
+    const experiment = without(
+      modification.experiment,
+      lost.map(({ node }) => node),
+    );
+    this.#experiment = experiment;
+    this.#tables = tables;
+    boot.tell({ experiment, tables });
+    if (nodes.added.length + nodes.removed.length + nodes.restarted.length > 0) {
+      await this.#nameOthers();
+    }
+    programs.replace(experiment.programs);
+    adopt(experiment, retired);
+    this.#throwIfEnding();
+    const { planned, start } = await plan(eventsFor(experiment, modification, ran));
+    this.#throwIfEnding();
+    say(this.#describe(modification, planned, lost));
+    for (const node of this.#up ?? []) say({ type: "node-up", node });
+    this.#up = undefined;
+    start();
+    return { experiment, lost };
+  }
+
+  /** @returns why it did not come back. */
+  async #restart(name: string, modification: Modification): Promise<string | undefined> {
+    const { backend, boot, planNode } = this.#options;
+    const { experiment, tables } = modification;
+    try {
+      await backend.add([planNode(experiment, name)]);
+      await boot.bootMore(this.#nodes([name]), { experiment, tables });
+      return undefined;
+    } catch (error) {
+      await backend.remove([name]);
+      return textOf(error);
+    }
+  }
+
+  /** Nodes that cannot be told who is new keep the names they know. */
+  async #nameOthers(): Promise<void> {
+    const { boot, say } = this.#options;
+    for (const text of await boot.nameOthers()) {
+      say({ type: "message", level: "warning", node: null, text });
+    }
+  }
+
+  #describe(
+    { nodes, programs, experiment }: Modification,
+    events: RunModified["events"],
+    lost: ModifyOutcome["lost"],
+  ): RunModified {
+    const { backend } = this.#options;
+    const addressed = [...nodes.added, ...nodes.restarted].map((name) => ({
+      name,
+      addresses: backend.nodes.get(name)?.addresses ?? [],
+    }));
+    const named = (names: readonly string[]): RunModified["programsAdded"] =>
+      experiment.programs
+        .filter(({ name }) => names.includes(name))
+        .map(({ name, node }) => ({ name, node }));
+    return {
+      type: "run-modified",
+      nodesAdded: addressed.filter(({ name }) => nodes.added.includes(name)),
+      nodesRemoved: nodes.removed,
+      nodesRestarted: nodes.restarted,
+      nodesLost: lost.map(({ node, why }) => ({ name: node, why })),
+      programsAdded: named(programs.added),
+      programsRemoved: programs.removed,
+      programsRestarted: named(programs.restarted),
+      events,
+    };
+  }
+
+  #nodes(names: readonly string[]): readonly RunningNode[] {
+    const { nodes } = this.#options.backend;
+    return names.map((name) => nodes.get(name)).filter((node) => node !== undefined);
+  }
+
+  #throwIfEnding(): void {
+    if (this.#options.isEnding()) {
+      throw new ModifyError("the experiment ended while it was being modified");
+    }
+  }
+}
+
+/**
+ * What the file plans, and a start for who ran though nothing of it says when: a step of a
+ * sequence.
+ */
+function eventsFor(
+  experiment: Experiment,
+  { events, programs }: Modification,
+  ran: ReadonlySet<string>,
+): readonly PlannedEvent[] {
+  const known = new Map(experiment.programs.map((program) => [program.name, program]));
+  const starts = events.filter(({ event }) => event === "START" || event === "RUN");
+  const started = new Set(starts.map(({ object }) => object));
+  const again = programs.restarted.flatMap((object) => {
+    const program = known.get(object);
+    if (program === undefined || started.has(object) || !ran.has(object)) return [];
+    const facts = { type: "PROGRAM", event: "START", args: "", at: program.at };
+    return [{ index: 0, atUs: 0, object, ...facts }];
+  });
+  return [...events.filter(({ object }) => known.has(object)), ...again];
+}
+
+/** M3. Its links stay, so that a later modification can bring it back as it was. */
+function without(experiment: Experiment, nodes: readonly string[]): Experiment {
+  if (nodes.length === 0) return experiment;
+  return {
+    ...experiment,
+    nodes: experiment.nodes.filter(({ name }) => !nodes.includes(name)),
+    programs: experiment.programs.filter(({ node }) => !nodes.includes(node)),
+  };
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// The agendas of a run: the one of its file, in the scope of the run, and one in a scope of its own
+// for each modification that brought events. What fires when is the core's; here is which of them
+// still count and where their time 0 lies.
+//
+//   A1. The numbers of events are unique in a run.
+//   A2. An event that was planned for a program before it went or changed is not performed.
+import type { AgendaEvent } from "../core/command.ts";
+import type { Experiment, PlannedEvent } from "../experiment/model.ts";
+
+interface RunAgenda {
+  /** Its time 0, microseconds since that of the run. */
+  readonly zeroUs: number;
+  /** Programs whose events do not count any more. */
+  readonly dropped: Set<string>;
+  isIdle: boolean;
+}
+
+export class RunAgendas {
+  readonly #agendas = new Map<string, RunAgenda>();
+  #nextId: number;
+
+  constructor({ events, sequences, timelines }: Experiment) {
+    const all = [events, ...sequences.map(({ steps }) => steps), ...timelines.map((t) => t.events)];
+    this.#nextId = 1 + Math.max(0, ...all.map((some) => lastIndex(some)));
+  }
+
+  open(scope: string, zeroUs: number): void {
+    this.#agendas.set(scope, { zeroUs, dropped: new Set(), isIdle: false });
+  }
+
+  /** Nothing fires there any more. */
+  setIdle(scope: string): void {
+    const agenda = this.#agendas.get(scope);
+    if (agenda !== undefined) agenda.isIdle = true;
+  }
+
+  /** Nothing fires any more in any of them, and there is one. */
+  get isIdle(): boolean {
+    return this.#agendas.size > 0 && [...this.#agendas.values()].every(({ isIdle }) => isIdle);
+  }
+
+  get scopes(): readonly string[] {
+    return [...this.#agendas.keys()];
+  }
+
+  zeroUs(scope: string): number {
+    return this.#agendas.get(scope)?.zeroUs ?? 0;
+  }
+
+  /** A2: what is planned for these programs until now. */
+  drop(programs: ReadonlySet<string>): void {
+    for (const { dropped } of this.#agendas.values()) {
+      for (const name of programs) dropped.add(name);
+    }
+  }
+
+  isDropped(scope: string, { object }: AgendaEvent): boolean {
+    return this.#agendas.get(scope)?.dropped.has(object) ?? false;
+  }
+
+  /** A1. */
+  number(events: readonly PlannedEvent[]): readonly PlannedEvent[] {
+    return events.map((event) => ({ ...event, index: this.#nextId++ }));
+  }
+}
+
+function lastIndex(events: readonly PlannedEvent[]): number {
+  return events.reduce((last, { index }) => Math.max(last, index), 0);
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// The sync servers of a run, all on the node that the experiment chose: one for the nodes it begins
+// with, and one more for each modification that brings nodes at addresses nobody serves yet. They
+// are edges of one core: it is one barrier wherever one comes from.
+import { newSecret } from "../host/ids.ts";
+import type { LinkListener } from "../host/link-listener.ts";
+import type { RunningNode } from "./nodes/index.ts";
+import { type SyncServer, type SyncServerOptions, startSyncServer } from "./sync-server.ts";
+
+export interface SyncServersOptions extends Omit<SyncServerOptions, "edge" | "clients" | "secret"> {
+  /** Where the servers attach to the core. */
+  readonly listener: LinkListener;
+}
+
+export class SyncServers {
+  readonly #options: SyncServersOptions;
+  readonly #servers = new Set<SyncServer>();
+  readonly #served = new Set<string>();
+  #started = 0;
+
+  constructor(options: SyncServersOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Serves these nodes too; one that comes back is served already.
+   * @returns what ends that again. @throws Error with a sentence for the user
+   */
+  async serve(nodes: readonly RunningNode[]): Promise<() => void> {
+    const clients = nodes.filter(({ calledAt }) => !this.#served.has(calledAt));
+    if (clients.length === 0) return () => undefined;
+    const { node, scope, listener } = this.#options;
+    this.#started += 1;
+    const edge = this.#started === 1 ? `${node}/syncd` : `${node}/syncd/${this.#started}`;
+    const secret = newSecret();
+    listener.admit({ edge, secret, rights: { kind: "sync", scope } });
+    const server = await startSyncServer({ ...this.#options, edge, clients, secret });
+    this.#servers.add(server);
+    for (const { calledAt } of clients) this.#served.add(calledAt);
+    return () => {
+      server.stop();
+      listener.dismiss(edge);
+      this.#servers.delete(server);
+      for (const { calledAt } of clients) this.#served.delete(calledAt);
+    };
+  }
+
+  stop(): void {
+    for (const server of this.#servers) server.stop();
+  }
+}
