@@ -117,9 +117,10 @@ export class DaemonConnection {
   /** @returns whether it became active. */
   async #up(request: UpRequest): Promise<{ readonly state: "active" | "swapped" }> {
     const { experiments, user } = this.#options;
-    const { kind: _, text: source, ...rest } = request;
-    const parsed = await this.#parse({ ...rest, text: source });
-    const started = experiments.up({ ...rest, source, parsed }, user);
+    const { kind: _, text: source, insisted, ...rest } = request;
+    const parsed = await this.#parse({ ...rest, insisted, text: source });
+    const { pid, eid } = parsed.experiment ?? rest;
+    const started = experiments.up({ ...rest, pid, eid, source, parsed }, user);
     const { experiment, run, directory, seed, warnings, active, ended } = started;
     if (warnings.length > 0) await this.#send({ kind: "diagnostics", lines: warnings });
     await this.#send({ kind: "accepted", experiment, run, directory, seed });
@@ -136,7 +137,8 @@ export class DaemonConnection {
     const { experiments, user } = this.#options;
     const { presets: before, ...names } = experiments.reading(id, user);
     const presets = [...new Map([...before, ...given])];
-    const parsed = await this.#parse({ ...names, file, text, presets });
+    const insisted = ["pid", "eid"] as const;
+    const parsed = await this.#parse({ ...names, insisted, file, text, presets });
     const modified = await experiments.modify({ id, file, source: text, presets, parsed }, user);
     const { warnings } = modified;
     if (warnings.length > 0) await this.#send({ kind: "diagnostics", lines: warnings });

@@ -12,7 +12,7 @@ import { BossError, textOf } from "./boss-error.ts";
 import type { BossLimits } from "./limits.ts";
 import type { Actor, Trust } from "./rights.ts";
 import { isTrust } from "./rights.ts";
-import { openDatabase } from "./schema.ts";
+import { type Durability, openDatabase } from "./schema.ts";
 import type { ExperimentState, Transition } from "./states.ts";
 import { isExperimentState, planTransition } from "./states.ts";
 import { VirtualRows } from "./virtual-rows.ts";
@@ -90,8 +90,8 @@ export class ExperimentsDatabase {
   }
 
   /** @throws BossError (DATABASE) with what to do. */
-  static open(file: string, limits: BossLimits): ExperimentsDatabase {
-    return new ExperimentsDatabase(openDatabase(file), limits);
+  static open(file: string, limits: BossLimits, durability?: Durability): ExperimentsDatabase {
+    return new ExperimentsDatabase(openDatabase(file, durability), limits);
   }
 
   close(): void {

@@ -4,12 +4,16 @@ import { Worker } from "node:worker_threads";
 import type { Experiment, Tables } from "../experiment/index.ts";
 import { BossError, textOf } from "./boss-error.ts";
 
+export type NameKind = "pid" | "eid";
+
 export interface ParseRequest {
   /** Absolute path of the file: for diagnostics, and for the files it names. */
   readonly file: string;
   readonly text: string;
   readonly pid: string;
   readonly eid: string;
+  /** Names that count even where the file, in YAML, has its own. */
+  readonly insisted: readonly NameKind[];
   readonly presets: readonly (readonly [name: string, value: string])[];
 }
 

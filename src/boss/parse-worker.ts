@@ -2,17 +2,41 @@
 // Reads one experiment file in a thread of its own: a file may compute for seconds, and the daemon
 // keeps the barriers and events of other experiments meanwhile.
 import { parentPort, workerData } from "node:worker_threads";
-import { formatDiagnostic, parseNsFile } from "../experiment/index.ts";
+import {
+  formatDiagnostic,
+  notYet,
+  type ParseResult,
+  parseNsFile,
+  tableRows,
+} from "../experiment/index.ts";
 import type { ParsedDefinition, ParseRequest } from "./parse-definition.ts";
 import { readBeside } from "./read-beside.ts";
 
-const { text, ...options } = workerData as ParseRequest;
-const result = parseNsFile(text, { ...options, resolve: readBeside(options.file) });
+/** NS, or YAML by its name; the rows of a YAML file are those of the NS file that says the same. */
+async function read({ text, insisted, ...options }: ParseRequest): Promise<ParseResult> {
+  const { file, pid, eid, presets } = options;
+  // The package for the syntax is loaded for a file that needs it.
+  const { isYamlFile, readYamlExperiment } = await import("./read-yaml.ts");
+  if (!isYamlFile(file)) return parseNsFile(text, { ...options, resolve: readBeside(file) });
+  const names = {
+    pid: insisted.includes("pid") ? pid : undefined,
+    eid: insisted.includes("eid") ? eid : undefined,
+  };
+  const result = readYamlExperiment(text, { file, defaultEid: eid, ...names, presets });
+  const { experiment } = result;
+  return experiment === undefined ? result : { ...result, rows: tableRows(experiment).rows };
+}
+
+const request = workerData as ParseRequest;
+const { experiment, rows, output, ...found } = await read(request);
+const missing = experiment === undefined ? [] : notYet(experiment);
+const diagnostics = [...found.diagnostics, ...missing];
+const isGood = missing.length === 0;
 const answer: ParsedDefinition = {
-  experiment: result.experiment,
-  rows: result.rows,
-  diagnostics: result.diagnostics.map((one) => formatDiagnostic(one, text)),
-  errors: result.diagnostics.filter(({ severity }) => severity === "error").length,
-  output: result.output,
+  experiment: isGood ? experiment : undefined,
+  rows: isGood ? rows : undefined,
+  diagnostics: diagnostics.map((one) => formatDiagnostic(one, request.text)),
+  errors: diagnostics.filter(({ severity }) => severity === "error").length,
+  output,
 };
 parentPort?.postMessage(answer);

@@ -5,6 +5,7 @@
 import { FrameReader } from "../host/frame-reader.ts";
 import { FrameError } from "../wire/link/frames.ts";
 import { BossError, type BossErrorCode } from "./boss-error.ts";
+import type { NameKind } from "./parse-definition.ts";
 
 /** Raised when a frame changes its meaning; new fields and kinds raise nothing. */
 export const protocolFormat = 1;
@@ -19,8 +20,11 @@ export interface UpRequest {
   /** Absolute path of the file on this machine: its directory is the project's data. */
   readonly file: string;
   readonly text: string;
+  /** Names of the experiment, unless it is in YAML and has its own. */
   readonly pid: string;
   readonly eid: string;
+  /** Those of the two that count in any case. */
+  readonly insisted: readonly NameKind[];
   readonly presets: readonly (readonly [name: string, value: string])[];
   readonly seed: number | null;
   readonly durationSeconds: number;
@@ -133,18 +137,20 @@ export function checkRequest(frame: object): Request | string {
 
 function checkUp(fields: Fields): UpRequest | string {
   const { file, text, pid, eid, presets, seed, durationSeconds, stuckSeconds } = fields;
+  const { insisted = [] } = fields;
   for (const [name, value] of Object.entries({ file, text, pid, eid })) {
     if (typeof value !== "string") return `up needs the text \`${name}\``;
   }
   if (!String(file).startsWith("/")) return "`file` of up must be an absolute path";
   if (!isPairs(presets)) return "`presets` of up must be a list of pairs of text";
+  if (!isNameKinds(insisted)) return '`insisted` of up must be a list of "pid" and "eid"';
   if (seed !== null && !isWhole(seed)) return "`seed` of up must be a whole number or null";
   if (!isSeconds(durationSeconds)) return "`durationSeconds` of up must be a number from 0";
   if (!isSeconds(stuckSeconds)) return "`stuckSeconds` of up must be a number from 0";
   return {
     kind: "up",
     ...{ file: String(file), text: String(text), pid: String(pid), eid: String(eid) },
-    ...{ presets, seed, durationSeconds, stuckSeconds },
+    ...{ insisted, presets, seed, durationSeconds, stuckSeconds },
   };
 }
 
@@ -155,6 +161,10 @@ function checkModify({ id, file, text, presets }: Fields): ModifyRequest | strin
   if (!String(file).startsWith("/")) return "`file` of modify must be an absolute path";
   if (!isPairs(presets)) return "`presets` of modify must be a list of pairs of text";
   return { kind: "modify", id: String(id), file: String(file), text: String(text), presets };
+}
+
+function isNameKinds(value: unknown): value is NameKind[] {
+  return Array.isArray(value) && value.every((one) => one === "pid" || one === "eid");
 }
 
 function isPairs(value: unknown): value is [string, string][] {

@@ -12,16 +12,22 @@ import { migrations } from "./migrations.ts";
 const applicationId = 0x4d555354;
 
 /**
+ * `FULL`: what was answered survives a loss of power. `OFF`: it survives the end of the process,
+ * however that comes, as a file that is only appended to does; nothing ever waits for the disk.
+ */
+export type Durability = "FULL" | "OFF";
+
+/**
  * Opens or makes the file, and brings an older one up to date.
  * @throws BossError (DATABASE) when it is locked, damaged, read-only, newer or somebody else's.
  */
-export function openDatabase(file: string): DatabaseSync {
+export function openDatabase(file: string, durability: Durability = "FULL"): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("PRAGMA journal_mode = WAL");
-    database.exec("PRAGMA synchronous = FULL");
+    database.exec(`PRAGMA synchronous = ${durability}`);
     database.exec("PRAGMA foreign_keys = ON");
     // Takes the lock now and for good, also when nothing is to be written.
     database.exec("BEGIN EXCLUSIVE");

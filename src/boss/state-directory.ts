@@ -9,6 +9,9 @@ import { join, resolve } from "node:path";
 import { BossError, textOf } from "./boss-error.ts";
 import { socketPathBytesMax } from "./limits.ts";
 
+/** Name of the experiments database in its directory. */
+export const databaseFile = "experiments.db";
+
 export interface StateDirectory {
   readonly path: string;
   readonly socket: string;
@@ -29,7 +32,7 @@ export function resolveStateDirectory(
   return {
     path,
     socket: join(path, "muster.sock"),
-    database: join(path, "experiments.db"),
+    database: join(path, databaseFile),
     log: join(path, "serve.log"),
   };
 }

@@ -3,9 +3,9 @@
 // language, and all of it is what somebody will wonder about after a run. `muster run` has words of
 // its own for both.
 
+import { isYamlFile } from "../boss/read-yaml.ts";
 import type { Diagnostic, Experiment, Program } from "../experiment/index.ts";
 import { neverStarted } from "../testbed/never-started.ts";
-import { isYamlFile } from "./yaml-loader.ts";
 
 /** Findings of one kind that are shown. */
 const shownMax = 20;

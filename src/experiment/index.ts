@@ -17,6 +17,7 @@ export type { Tables } from "./ns/rows.ts";
 export { type ParseOptions, type ParseResult, parseNsFile } from "./parse.ts";
 export { type NsText, printNs } from "./print-ns.ts";
 export { type CatalogueResult, parseCatalogue } from "./read-catalogue.ts";
+export { type TableRows, tableRows } from "./table-rows.ts";
 export { findCycles, notYet } from "./validate.ts";
 export { yamlDepthMax, yamlMarksMax, yamlNodesMax, yamlOpenMax } from "./yaml/limits.ts";
 export { printYaml } from "./yaml/print.ts";

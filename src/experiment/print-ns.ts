@@ -3,7 +3,14 @@
 // and what would be lost is an error at the place where the file says it.
 
 import { defaultCatalogue } from "./catalogue.ts";
-import type { Diagnostic, Experiment, Link, Program, SourcePosition } from "./model.ts";
+import type {
+  Diagnostic,
+  Experiment,
+  Link,
+  PlannedEvent,
+  Program,
+  SourcePosition,
+} from "./model.ts";
 import { parseNsFile } from "./parse.ts";
 import { formatSeconds, nsEvent } from "./print-ns-events.ts";
 import { nsLink } from "./print-ns-links.ts";
@@ -30,6 +37,36 @@ export function printNs(experiment: Experiment): NsText {
   const text = new NsPrinter(experiment).print();
   const lost = differences(experiment, text);
   return lost.length > 0 ? { text: undefined, diagnostics: lost } : { text, diagnostics: [] };
+}
+
+/**
+ * The text as far as NS has words, without a check of what it says: for what only needs the rest.
+ * @returns also what is not in it
+ */
+export function printNsLossy(experiment: Experiment): {
+  readonly text: string;
+  readonly lost: readonly Diagnostic[];
+} {
+  const isSaid = (event: PlannedEvent): boolean =>
+    event.on === undefined && nsEvent(event, experiment) !== undefined;
+  const rest: Experiment = {
+    ...experiment,
+    // A start command that NS cannot say is a program with a start, which is what it does.
+    programs: experiment.programs.map((program) => ({
+      ...program,
+      isStartCommand: program.isStartCommand && isNsStartCommand(program),
+    })),
+    events: experiment.events.filter(isSaid),
+    sequences: experiment.sequences.map((sequence) => ({
+      ...sequence,
+      steps: sequence.steps.filter(isSaid),
+    })),
+    timelines: experiment.timelines.map((timeline) => ({
+      ...timeline,
+      events: timeline.events.filter(isSaid),
+    })),
+  };
+  return { text: new NsPrinter(rest).print(), lost: unsayable(experiment) };
 }
 
 function refusal(at: SourcePosition, what: string): Diagnostic {

@@ -44,7 +44,7 @@ import { TimeBase } from "./time-base.ts";
 
 export interface RunOptions {
   readonly experiment: Experiment;
-  /** Table rows of the file, for what nodes ask and the model does not hold; YAML has none. */
+  /** Table rows of the file, for what nodes ask and the model does not hold. */
   readonly tables?: Tables | undefined;
   /** The experiment file, as the user named it. */
   readonly file: string;

@@ -61,9 +61,14 @@ async function up(lines: readonly string[]): Promise<Up> {
   expect(`${code} ${stderr}`).toBe("0 ");
   const directory = (await statusOf("exp")).runs[0]?.directory ?? "";
   const runId = /"runId":"(\w+)"/.exec(readText(join(directory, "record.ndjson")))?.[1] ?? "";
-  const processes = (): readonly number[] =>
-    markedProcesses(runId).filter((pid) => !/^sleep\0/.test(readText(`/proc/${pid}/cmdline`)));
+  // Leaders of sessions, and who waits at a barrier.
+  const processes = (): readonly number[] => markedProcesses(runId).filter(isLasting);
   return { directory, runId, processes };
+}
+
+function isLasting(pid: number): boolean {
+  const session = /\) \S+ \d+ \d+ (\d+)/.exec(readText(`/proc/${pid}/stat`))?.[1];
+  return Number(session) === pid || /emulab-sync\0-n/.test(readText(`/proc/${pid}/cmdline`));
 }
 
 const output = (directory: string, node: string, file: string): string =>
@@ -175,6 +180,25 @@ describe.each(["namespace", "environment"])("muster modify, nodes of mode %s", (
 });
 
 describe("muster modify", () => {
+  test("takes YAML as up does, and tmcd tells what it says", async () => {
+    const ask = "tmcc startupcmd; tmcc programs; echo asked";
+    const lines = (...programs: readonly string[]): string =>
+      ["nodes: { a: {}, b: {} }", "programs:", ...programs, ""].join("\n");
+    const stays = "  stays: { node: a, command: sleep 12349 }";
+    const file = join(files, "exp.yaml");
+    writeFileSync(file, lines(stays));
+    const { code, stderr } = await muster("up", file);
+    expect(`${code} ${stderr}`).toBe("0 ");
+    writeFileSync(file, lines(stays, `  asks: { node: b, command: "${ask}" }`));
+    const modified = await muster("modify", "exp", file);
+    expect(modified).toMatchObject({ code: 0, stderr: "" });
+    expect(modified.stdout).toBe("muster/exp: 1 program added (asks)\n");
+    const directory = (await statusOf("exp")).runs[0]?.directory ?? "";
+    await until("b has asked", () => output(directory, "b", "asks.out").includes("asked"));
+    expect(output(directory, "b", "asks.out")).toContain("AGENT=asks");
+    expect((await statusOf("exp")).live).toMatchObject({ programsRunning: 1, programs: 2 });
+  });
+
   test("refuses what cannot be changed while it runs, and touches nothing", async () => {
     const { processes } = await up(base);
     const before = processes();

@@ -167,7 +167,7 @@ describe("what a run leaves", () => {
     const junit = join(scratch(), "junit.xml");
     const ran = await runBody(nodesWith(sh("echo out; echo err >&2")), ["--junit", junit]);
     expect(readdirSync(ran.out).sort()).toEqual([
-      ...["nodes", "proj", "record.ndjson", "report.html", "result.json"],
+      ...["experiments.db", "nodes", "proj", "record.ndjson", "report.html", "result.json"],
     ]);
     expect(ran.text("nodes/n0/local/logs/n0_startcmd.out")).toBe("out\n");
     expect(ran.text("nodes/n0/local/logs/n0_startcmd.err")).toBe("err\n");

@@ -3,7 +3,7 @@
 // Method: arbitrary experiments, printed, read back and compared in everything but places.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readYamlExperiment } from "../../src/cli/yaml-loader.ts";
+import { readYamlExperiment } from "../../src/boss/read-yaml.ts";
 import {
   type Experiment,
   formatDiagnostic,

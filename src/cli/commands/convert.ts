@@ -5,6 +5,7 @@
 // Exit status: 0 written, 1 refused, 64 wrong names, 66 unreadable, 73 cannot be written.
 
 import { writeFile } from "node:fs/promises";
+import { isYamlFile, readYamlExperiment } from "../../boss/read-yaml.ts";
 import {
   type Diagnostic,
   type Experiment,
@@ -15,7 +16,6 @@ import {
 } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
-import { isYamlFile, readYamlExperiment } from "../yaml-loader.ts";
 import { LoadError, type Loaded, loadExperiment } from "./parse.ts";
 
 /** Arguments of `muster convert`. */

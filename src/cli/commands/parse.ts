@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // `muster parse FILE`: reads an experiment file and shows what it means, as text for people, as
 // JSON, as a drawing, or as the old system's table rows. Also the loader that other commands use;
-// the reading itself is in experiment/ and yaml-loader.ts.
+// the reading itself is in experiment/ and boss/read-yaml.ts.
 // Exit status: 0 accepted, 1 refused, 64 wrong options, 66 unreadable.
 
 import { basename } from "node:path";
 import { readBeside } from "../../boss/read-beside.ts";
+import { isYamlFile, readYamlExperiment } from "../../boss/read-yaml.ts";
 import {
   type Catalogue,
   defaultCatalogue,
@@ -26,7 +27,6 @@ import {
 import { exitCodes } from "../exit-codes.ts";
 import { adviseOnPrograms } from "../parse-advice.ts";
 import { LoadError, readSource } from "../source-file.ts";
-import { isYamlFile, readYamlExperiment } from "../yaml-loader.ts";
 
 export { LoadError } from "../source-file.ts";
 

@@ -3,6 +3,7 @@
 // writes the files of the run.
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { RunDatabase } from "../../boss/run-database.ts";
 import type { Limits } from "../../core/limits.ts";
 import type { Tables } from "../../experiment/index.ts";
 import type { Experiment } from "../../experiment/model.ts";
@@ -24,6 +25,7 @@ import type { Progress } from "../progress.ts";
 import { createProgress } from "../progress.ts";
 import type { StopSignals } from "../stop-signals.ts";
 import { oldTools } from "../tools.ts";
+import { parsePreset } from "./experiment-file.ts";
 import type { RunArguments } from "./run-arguments.ts";
 import { projectFilesOf, repeatCommandLine } from "./run-arguments.ts";
 import type { SeriesRun } from "./series.ts";
@@ -32,8 +34,10 @@ export interface RunOnceOptions {
   readonly argv: RunArguments;
   readonly run: SeriesRun;
   readonly experiment: Experiment;
-  /** Table rows of the file, where it has any. */
-  readonly tables: Tables | undefined;
+  /** What the file says, as table rows. */
+  readonly tables: Tables;
+  /** The text of the file. */
+  readonly source: string;
   readonly limits: Limits;
   /** Where the results go; exists and is empty. */
   readonly directory: string;
@@ -57,18 +61,25 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
       if (!isShown) options.io.stderr(`muster: ${message}\n`);
     },
   });
+  const runId = newRunId();
+  let lastUs = 0;
   const watch = (event: RunEvent): void => {
+    lastUs = event.atUs;
     record.watch(event);
     builder.add(event);
     progress.watch(event);
+    database.watch(event);
   };
+  const database = openDatabase(options, runId, (text) => {
+    watch({ type: "message", level: "warning", node: null, text, atUs: lastUs });
+  });
   await runExperiment({
     experiment,
     tables,
     file: argv.file,
     command: repeatCommandLine(argv, run, process.env),
     projectFiles: projectFilesOf(argv.file),
-    runId: newRunId(),
+    runId,
     out: directory,
     seed: run.seed,
     durationSeconds: argv.duration,
@@ -80,10 +91,23 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
     watch,
     interrupt: signals.interrupt,
   });
+  // Before the record: what goes wrong is in it.
+  database.close(builder.build());
   const isRecorded = (await record.close()) === null;
   const { result, written } = await writeResults(options, builder);
   progress.close(result, [...written, ...(isRecorded ? ["record.ndjson"] : [])]);
   return result;
+}
+
+function openDatabase(
+  { argv, run, experiment, tables, source, directory }: RunOnceOptions,
+  runId: string,
+  onError: (text: string) => void,
+): RunDatabase {
+  const presets = run.set.map(parsePreset);
+  const definition = { file: resolve(argv.file), source, presets };
+  const what = { directory, experiment, tables, definition, runId, seed: run.seed, onError };
+  return new RunDatabase({ ...what, clock: systemClock });
 }
 
 async function writeResults(

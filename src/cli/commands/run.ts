@@ -4,7 +4,12 @@
 import { join, resolve } from "node:path";
 import type { Limits } from "../../core/limits.ts";
 import { defaultLimits, resolveLimits } from "../../core/limits.ts";
-import { type Experiment, formatDiagnostic, type Tables } from "../../experiment/index.ts";
+import {
+  type Experiment,
+  formatDiagnostic,
+  type Tables,
+  tableRows,
+} from "../../experiment/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import { newIncarnation, newRunId } from "../../host/ids.ts";
 import { renderJunitSeries } from "../../testbed/record/junit.ts";
@@ -25,7 +30,8 @@ import { planSeries } from "./series.ts";
 interface LoadedRun {
   readonly run: SeriesRun;
   readonly experiment: Experiment;
-  readonly tables: Tables | undefined;
+  readonly tables: Tables;
+  readonly source: string;
 }
 
 /** @returns the exit status. @throws CommandError for what is the user's to mend. */
@@ -48,11 +54,11 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
   const signals = new StopSignals();
   const results: { run: SeriesRun; directory: string; result: RunResult }[] = [];
   try {
-    for (const { run, experiment, tables } of loaded) {
+    for (const { run, experiment, tables, source } of loaded) {
       const directory = series.length === 1 ? out : makeOutputDirectory(join(out, run.directory));
       if (series.length > 1 && !argv.json) io.stdout(`\n${run.title}\n`);
       const junit = series.length === 1 ? argv.junit : undefined;
-      const what = { argv, run, experiment, tables, limits, directory, junit, signals, io };
+      const what = { argv, run, experiment, tables, source, limits, directory, junit, signals, io };
       const result = await runOnce(what);
       results.push({ run, directory, result });
       if (signals.received !== undefined) break;
@@ -92,8 +98,11 @@ async function load(
     if (!said.has(text)) io.stderr(text);
     said.add(text);
   }
-  const { experiment, rows: tables } = loaded;
-  if (experiment !== undefined) return { experiment, tables };
+  const { experiment, rows, source } = loaded;
+  if (experiment !== undefined) {
+    // A YAML file has none of its own.
+    return { experiment, tables: rows ?? tableRows(experiment).rows, source };
+  }
   const errors = loaded.diagnostics.filter(({ severity }) => severity === "error").length;
   throw new CommandError(
     exitCodes.refused,

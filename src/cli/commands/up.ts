@@ -3,8 +3,7 @@
 import { resolve } from "node:path";
 import type { Answer, UpRequest } from "../../boss/index.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { CommandError, type CommandIo } from "../io.ts";
-import { isYamlFile } from "../yaml-loader.ts";
+import type { CommandIo } from "../io.ts";
 import { parsePreset, readExperimentFile } from "./experiment-file.ts";
 import { experimentName } from "./parse.ts";
 import { askStartedDaemon, stateOf } from "./serve-client.ts";
@@ -25,18 +24,13 @@ type Accepted = Extract<Answer, { kind: "accepted" }>;
 
 /** @returns the exit status. @throws CommandError */
 export async function upCommand(argv: UpArguments, io: CommandIo): Promise<number> {
-  if (isYamlFile(argv.file)) {
-    throw new CommandError(
-      exitCodes.usage,
-      `up (NOT_YET): the daemon reads NS files only; make one of it with: muster convert ${argv.file} FILE.ns`,
-    );
-  }
   const request: UpRequest = {
     kind: "up",
     file: resolve(argv.file),
     text: await readExperimentFile(argv.file),
     pid: argv.pid ?? "muster",
     eid: argv.eid ?? experimentName(argv.file),
+    insisted: (["pid", "eid"] as const).filter((name) => argv[name] !== undefined),
     presets: argv.set.map(parsePreset),
     seed: argv.seed ?? null,
     durationSeconds: argv.duration,

@@ -25,7 +25,7 @@ import { FakeRuns } from "./fake-run.ts";
 const text = "set ns [new Simulator]\nset a [$ns node]\n$ns run\n";
 const up: UpRequest = {
   kind: "up",
-  ...{ file: "/a.ns", text, pid: "pp", eid: "ee", presets: [], seed: null },
+  ...{ file: "/a.ns", text, pid: "pp", eid: "ee", insisted: [], presets: [], seed: null },
   ...{ durationSeconds: 0, stuckSeconds: 0 },
 };
 let folder = "";
@@ -264,10 +264,33 @@ function logs(node: string): string {
 describe("parseDefinition()", () => {
   it("reads in a thread of its own what parseNsFile reads, with presets and output", async () => {
     const source = "puts $opt(N)\nset ns [new Simulator]\nset a [$ns node]\n$ns run\n";
-    const names = { file: "/a.ns", pid: "pp", eid: "ee" };
+    const names = { file: "/a.ns", pid: "pp", eid: "ee", insisted: [] };
     const parsed = await parseDefinition({ ...names, text: source, presets: [["opt(N)", "5"]] });
     expect(parsed).toMatchObject({ output: "5\n", errors: 0, diagnostics: [] });
     expect(parsed.experiment?.nodes.map(({ name }) => name)).toEqual(["a"]);
     expect(parsed.rows?.["virt_nodes"]).toHaveLength(1);
+  });
+
+  it("reads YAML by the name of the file, under its own names unless others are insisted on", async () => {
+    const source =
+      "name: own\nnodes: { a: {}, b: {} }\nprograms: { p: { node: a, command: date } }\n";
+    const names = { file: "/a.yaml", pid: "pp", eid: "ee", presets: [], text: source };
+    const own = await parseDefinition({ ...names, insisted: [] });
+    expect(own).toMatchObject({ errors: 0, experiment: { pid: "muster", eid: "own" } });
+    expect(own.rows?.["virt_nodes"]?.map(({ vname }) => vname)).toEqual(["a", "b"]);
+    expect(own.rows?.["virt_programs"]).toMatchObject([
+      { vname: "p", vnode: "a", command: "date" },
+    ]);
+    const other = await parseDefinition({ ...names, insisted: ["pid", "eid"] });
+    expect(other.experiment).toMatchObject({ pid: "pp", eid: "ee" });
+  });
+
+  it("refuses in YAML what no run can do yet, with the place", async () => {
+    const text =
+      "nodes: { a: {} }\nprograms: { p: { node: a, command: date, environment: { A: b } } }\n";
+    const names = { file: "/a.yaml", pid: "pp", eid: "ee", insisted: [], presets: [], text };
+    const parsed = await parseDefinition(names);
+    expect(parsed).toMatchObject({ errors: 1, experiment: undefined, rows: undefined });
+    expect(parsed.diagnostics.join()).toMatch(/a\.yaml:2:.*NOT_YET/);
   });
 });

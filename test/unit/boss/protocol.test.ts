@@ -13,7 +13,14 @@ import {
 
 const up: UpRequest = {
   kind: "up",
-  ...{ file: "/a.ns", text: "x", pid: "pp", eid: "ee", presets: [["opt(A)", "1"]] },
+  ...{
+    file: "/a.ns",
+    text: "x",
+    pid: "pp",
+    eid: "ee",
+    insisted: ["eid"],
+    presets: [["opt(A)", "1"]],
+  },
   ...{ seed: 1, durationSeconds: 0, stuckSeconds: 15 },
 };
 
@@ -21,6 +28,7 @@ describe("checkRequest()", () => {
   it.each([
     up,
     { ...up, seed: null, presets: [] },
+    { kind: "modify", id: "e", file: "/b.ns", text: "y", presets: [["opt(A)", "2"]] },
     { kind: "down", id: "e" },
     { kind: "status", id: null },
     { kind: "status", id: "e" },
@@ -35,6 +43,10 @@ describe("checkRequest()", () => {
     {},
     { kind: "halt" },
     { kind: "toString" },
+    { ...up, insisted: ["name"] },
+    { kind: "modify", id: "e", file: "b.ns", text: "y", presets: [] },
+    { kind: "modify", id: "e", file: "/b.ns", presets: [] },
+    { kind: "modify", id: "e", file: "/b.ns", text: "y", presets: [["a"]] },
     { kind: "down" },
     { kind: "down", id: 1 },
     { kind: "status" },

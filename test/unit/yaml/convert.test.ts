@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { experiment as fromTypeScript } from "../../../examples/two-sites.experiment.ts";
+import { readYamlExperiment } from "../../../src/boss/read-yaml.ts";
 import { type ConvertArguments, runConvert } from "../../../src/cli/commands/convert.ts";
 import { loadExperiment } from "../../../src/cli/commands/parse.ts";
-import { readYamlExperiment } from "../../../src/cli/yaml-loader.ts";
 import { withoutPlaces } from "../../property/yaml-model.ts";
 
 const examples = join(import.meta.dirname, "../../../examples");

@@ -3,7 +3,7 @@
 // Method: one experiment in both forms; each wrong name is marked as an error that the compiler
 // must see (an unneeded mark is an error itself), and is refused when it is run all the same.
 import { describe, expect, it } from "vitest";
-import { readYamlExperiment } from "../../../src/cli/yaml-loader.ts";
+import { readYamlExperiment } from "../../../src/boss/read-yaml.ts";
 import { defineExperiment, ExperimentError } from "../../../src/experiment/typescript/define.ts";
 import { withoutPlaces } from "../../property/yaml-model.ts";
 

@@ -3,7 +3,7 @@
 // was probably meant; and no text, however odd, does anything but end in findings. Method: short
 // wrong files with the findings they must give; hostile ones with their bound.
 import { describe, expect, it } from "vitest";
-import { readYamlExperiment } from "../../../src/cli/yaml-loader.ts";
+import { readYamlExperiment } from "../../../src/boss/read-yaml.ts";
 import { formatDiagnostic, notYet, printNs } from "../../../src/experiment/index.ts";
 
 const read = (text: string) => readYamlExperiment(text, { file: "a.yaml", defaultEid: "e" });

@@ -2,7 +2,7 @@
 // Goal: drawings and explanations show what the file says, whatever its names and size.
 // Method: small files read, drawn and searched; larger ones checked for overlapping boxes.
 import { describe, expect, it } from "vitest";
-import { readYamlExperiment } from "../../../src/cli/yaml-loader.ts";
+import { readYamlExperiment } from "../../../src/boss/read-yaml.ts";
 import { drawDot, drawSvg, type Experiment, explain } from "../../../src/experiment/index.ts";
 
 function read(text: string): Experiment {
