@@ -5,6 +5,8 @@
  * | code | definite | |
  * |---|---|---|
  * | `NO_SUCH_EXPERIMENT` | yes | nothing has that name, or more than one experiment has |
+ * | `NO_SUCH_PROJECT`, `NO_SUCH_USER` | yes | nothing has that name |
+ * | `LAST_LEADER` | yes | a project would be left without a leader |
  * | `WRONG_STATE` | yes | the state machine does not allow it now |
  * | `NOT_ALLOWED` | yes | rights.ts says no |
  * | `LIMIT` | yes | a bound of limits.ts |
@@ -22,6 +24,9 @@
  */
 export type BossErrorCode =
   | "NO_SUCH_EXPERIMENT"
+  | "NO_SUCH_PROJECT"
+  | "NO_SUCH_USER"
+  | "LAST_LEADER"
   | "WRONG_STATE"
   | "NOT_ALLOWED"
   | "LIMIT"

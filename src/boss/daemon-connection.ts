@@ -11,6 +11,7 @@ import type { Modified } from "./experiment-views.ts";
 import type { Experiments } from "./experiments.ts";
 import type { BossLimits } from "./limits.ts";
 import { finishMsMax, helloMsMax } from "./limits.ts";
+import type { Members } from "./members.ts";
 import { followOutput } from "./output-follow.ts";
 import { type ParsedDefinition, type ParseRequest, parseDefinition } from "./parse-definition.ts";
 import { progressFile } from "./progress-log.ts";
@@ -19,6 +20,7 @@ import { checkRequest, formatLine, LineReader, protocolFormat } from "./protocol
 
 export interface DaemonConnectionOptions {
   readonly experiments: Experiments;
+  readonly members: Members;
   /** As whom the client acts. */
   readonly user: string;
   readonly clock: Clock;
@@ -93,7 +95,7 @@ export class DaemonConnection {
   }
 
   async #answer(request: Request): Promise<void> {
-    const { experiments, user, onStopAsked } = this.#options;
+    const { experiments, members, user, onStopAsked } = this.#options;
     switch (request.kind) {
       case "up":
         return this.#done(await this.#up(request));
@@ -107,6 +109,12 @@ export class DaemonConnection {
       }
       case "logs":
         return this.#done(await this.#logs(request));
+      case "members":
+        return this.#done(members.list(request.pid, user));
+      case "add-member":
+      case "set-trust":
+      case "remove-member":
+        return this.#done(await members.change(request, user));
       case "stop":
         this.#done(null);
         onStopAsked();

@@ -14,8 +14,10 @@ import { ExperimentsDatabase } from "./database.ts";
 import { Experiments } from "./experiments.ts";
 import type { BossLimits } from "./limits.ts";
 import { shutdownMsMax } from "./limits.ts";
+import { Members } from "./members.ts";
 import { formatLine } from "./protocol.ts";
 import { prepareStateDirectory, type StateDirectory } from "./state-directory.ts";
+import { unixUid } from "./unix-user.ts";
 
 export interface DaemonOptions {
   readonly state: StateDirectory;
@@ -35,6 +37,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #database: ExperimentsDatabase;
   readonly #experiments: Experiments;
+  readonly #members: Members;
   readonly #user: string;
   readonly #connections = new Set<DaemonConnection>();
   #server: Server | undefined;
@@ -44,6 +47,7 @@ export class Daemon {
     this.#options = options;
     this.#database = database;
     this.#experiments = new Experiments({ ...options, database });
+    this.#members = new Members({ database, limits: options.limits, uidOf: unixUid });
     const { username, uid } = userInfo();
     this.#user = username;
     database.putUser(username, uid);
@@ -114,6 +118,7 @@ export class Daemon {
     const connection: DaemonConnection = new DaemonConnection(client, {
       ...{ clock, limits, logger, onStopAsked },
       experiments: this.#experiments,
+      members: this.#members,
       user: this.#user,
       onGone: () => this.#connections.delete(connection),
     });

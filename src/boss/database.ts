@@ -68,6 +68,13 @@ export interface RunEnd {
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
+/** Somebody of a project. */
+export interface Member {
+  readonly user: string;
+  readonly unixUid: number;
+  readonly trust: Trust;
+}
+
 /** Who did it, when, and what there is to say. */
 export interface Deed {
   readonly user: string;
@@ -134,6 +141,18 @@ export class ExperimentsDatabase {
     this.#run("DELETE FROM memberships WHERE pid = ? AND user = ?", pid, user);
     if (trust !== undefined)
       this.#run("INSERT INTO memberships VALUES (?, ?, ?)", pid, user, trust);
+  }
+
+  /** undefined when there is no such project. By name. */
+  members(pid: string): readonly Member[] | undefined {
+    if (this.#one("SELECT 1 FROM projects WHERE pid = ?", pid) === undefined) return undefined;
+    const sql =
+      "SELECT user, trust, unix_uid FROM memberships JOIN users ON name = user WHERE pid = ? ORDER BY user";
+    return this.#all(sql, pid).map((found) => {
+      const trust = String(found["trust"]);
+      assert(isTrust(trust), `the trust ${trust} is one of rights.ts`);
+      return { user: String(found["user"]), unixUid: Number(found["unix_uid"]), trust };
+    });
   }
 
   /** A user as project `pid` knows them. @throws AssertionError for an unknown user. */

@@ -4,12 +4,14 @@
 export { BossError, type BossErrorCode, textOf } from "./boss-error.ts";
 export { Daemon, type DaemonOptions } from "./daemon.ts";
 export { connectDaemon, type DaemonLink } from "./daemon-client.ts";
-export type { ExperimentRow, HistoryEntry, RunRow } from "./database.ts";
+export type { ExperimentRow, HistoryEntry, Member, RunRow } from "./database.ts";
 export type { ExperimentDetails, ExperimentStatus, Modified } from "./experiment-views.ts";
 export { type BossLimits, connectAgainMs, daemonStartMsMax, resolveBossLimits } from "./limits.ts";
 export type { LiveStatus, OpenBarrier } from "./live-run.ts";
+export type { MemberChange } from "./members.ts";
 export type { Answer, ModifyRequest, Request, UpRequest } from "./protocol.ts";
 export { decode } from "./read-beside.ts";
+export type { Trust } from "./rights.ts";
 export { isLocked } from "./schema.ts";
 export {
   prepareStateDirectory,

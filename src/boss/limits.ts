@@ -11,6 +11,8 @@ export interface BossLimits {
   readonly connectionsMax: number;
   /** Bytes of answers a client may leave unread before its connection is dropped. */
   readonly answerQueueBytesMax: number;
+  /** Members of one project. */
+  readonly membersMax: number;
   /** Experiments the database holds. */
   readonly experimentsMax: number;
   /** Experiments that are not swapped out, at once. */
@@ -33,6 +35,7 @@ export const defaultBossLimits: BossLimits = {
   requestBytesMax: 32 * 1024 * 1024,
   connectionsMax: 64,
   answerQueueBytesMax: 64 * 1024 * 1024,
+  membersMax: 10_000,
   experimentsMax: 10_000,
   experimentsUpMax: 64,
   nodeAdditionsMax: 32,

@@ -5,7 +5,9 @@
 import { FrameReader } from "../host/frame-reader.ts";
 import { FrameError } from "../wire/link/frames.ts";
 import { BossError, type BossErrorCode } from "./boss-error.ts";
+import type { MemberChange } from "./members.ts";
 import type { NameKind } from "./parse-definition.ts";
+import { isTrust } from "./rights.ts";
 
 /** Raised when a frame changes its meaning; new fields and kinds raise nothing. */
 export const protocolFormat = 1;
@@ -54,6 +56,8 @@ export type Request =
       readonly node: string | null;
       readonly follow: boolean;
     }
+  | { readonly kind: "members"; readonly pid: string }
+  | MemberChange
   /** Swaps everything out and ends the daemon. */
   | { readonly kind: "stop" };
 
@@ -104,6 +108,8 @@ export class LineReader {
   }
 }
 
+const kinds = "up, modify, down, status, logs, members, add-member, set-trust, remove-member, stop";
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** @returns the request, or what is wrong with it. */
@@ -128,10 +134,18 @@ export function checkRequest(frame: object): Request | string {
         ? { kind, id, node, follow }
         : "logs needs `follow`, true or false";
     }
+    case "members":
+      return typeof fields["pid"] === "string"
+        ? { kind, pid: fields["pid"] }
+        : "members needs the text `pid`";
+    case "add-member":
+    case "set-trust":
+    case "remove-member":
+      return checkMemberChange(kind, fields);
     case "stop":
       return { kind };
     default:
-      return "the request is none of up, modify, down, status, logs, stop; is the client newer than the daemon?";
+      return `the request is none of ${kinds}; is the client newer than the daemon?`;
   }
 }
 
@@ -161,6 +175,17 @@ function checkModify({ id, file, text, presets }: Fields): ModifyRequest | strin
   if (!String(file).startsWith("/")) return "`file` of modify must be an absolute path";
   if (!isPairs(presets)) return "`presets` of modify must be a list of pairs of text";
   return { kind: "modify", id: String(id), file: String(file), text: String(text), presets };
+}
+
+function checkMemberChange(
+  kind: MemberChange["kind"],
+  { pid, user, trust }: Fields,
+): Request | string {
+  if (typeof pid !== "string") return `${kind} needs the text \`pid\``;
+  if (typeof user !== "string") return `${kind} needs the text \`user\``;
+  if (kind === "remove-member") return { kind, pid, user };
+  if (typeof trust === "string" && isTrust(trust)) return { kind, pid, user, trust };
+  return `\`trust\` of ${kind} must be user, trusted or leader`;
 }
 
 function isNameKinds(value: unknown): value is NameKind[] {

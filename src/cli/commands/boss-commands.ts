@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Names the commands of the experiments database and their options: serve, up, down, status, logs,
-// modify. Each command's code is loaded only when it is called.
-import { type Command, InvalidArgumentError } from "commander";
+// modify, project. Each command's code is loaded only when it is called.
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import type { Trust } from "../../boss/index.ts";
 import { processIo } from "../io.ts";
 import type { DownArguments } from "./down.ts";
 import type { LogsArguments } from "./logs.ts";
 import type { ModifyArguments } from "./modify.ts";
+import type { ProjectArguments } from "./project.ts";
 import type { ServeArguments } from "./serve.ts";
 import type { StatusArguments } from "./status.ts";
 import type { UpArguments } from "./up.ts";
@@ -25,6 +27,7 @@ export function registerBossCommands(program: Command, setExit: SetExit): void {
   addStatus(program, setExit);
   addLogs(program, setExit);
   addModify(program, setExit);
+  addProject(program, setExit);
 }
 
 function addServe(program: Command, setExit: SetExit): void {
@@ -119,6 +122,57 @@ function addModify(program: Command, setExit: SetExit): void {
       setExit(await modifyCommand({ id, file, ...options }, processIo));
     });
 }
+
+function addProject(program: Command, setExit: SetExit): void {
+  const project = program
+    .command("project")
+    .description("show or change who belongs to a project, and what they may");
+  const ask = async (
+    request: ProjectArguments["request"],
+    options: Omit<ProjectArguments, "request">,
+  ): Promise<void> => {
+    const { projectCommand } = await import("./project.ts");
+    setExit(await projectCommand({ request, ...options }, processIo));
+  };
+  const add = (name: string, description: string): Command =>
+    project
+      .command(name)
+      .description(description)
+      .argument("<pid>", "the project")
+      .option(...stateOption)
+      .option("--json", "print the members as JSON", false);
+  add("members", "show its members").action((pid: string, options: ProjectOptions) =>
+    ask({ kind: "members", pid }, options),
+  );
+  add("add-member", "add somebody")
+    .argument("<user>", "a user of this machine")
+    .addOption(trustOption().default("user"))
+    .action((pid: string, user: string, { trust, ...options }: ProjectOptions & TrustOption) =>
+      ask({ kind: "add-member", pid, user, trust }, options),
+    );
+  add("set-trust", "change what a member may")
+    .argument("<user>", "a user of this machine")
+    .addArgument(new Argument("<trust>", "what the member may").choices(trustNames))
+    .action((pid: string, user: string, trust: Trust, options: ProjectOptions) =>
+      ask({ kind: "set-trust", pid, user, trust }, options),
+    );
+  add("remove-member", "end a membership")
+    .argument("<user>", "a member")
+    .action((pid: string, user: string, options: ProjectOptions) =>
+      ask({ kind: "remove-member", pid, user }, options),
+    );
+}
+
+type ProjectOptions = Omit<ProjectArguments, "request">;
+interface TrustOption {
+  readonly trust: Trust;
+}
+
+/** Not taken from rights.ts: the help needs none of its layer's code. */
+const trustNames: readonly Trust[] = ["user", "trusted", "leader"];
+
+const trustOption = (): Option =>
+  new Option("--trust <trust>", "what the member may").choices(trustNames);
 
 function collect(value: string, previous: readonly string[]): readonly string[] {
   return [...previous, value];

@@ -32,6 +32,9 @@ export const serveExitCodes = {
 
 const statuses: Readonly<Record<BossErrorCode, number>> = {
   NO_SUCH_EXPERIMENT: exitCodes.failed,
+  NO_SUCH_PROJECT: exitCodes.failed,
+  NO_SUCH_USER: exitCodes.failed,
+  LAST_LEADER: exitCodes.failed,
   WRONG_STATE: exitCodes.failed,
   NOT_ALLOWED: serveExitCodes.notAllowed,
   LIMIT: exitCodes.failed,
