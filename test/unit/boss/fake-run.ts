@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Runs without nodes: they say what `runExperiment` would say, and end when they are told to.
+import type { RunControl } from "../../../src/testbed/modify-run.ts";
 import type { RunOptions } from "../../../src/testbed/run.ts";
 import type {
   EndedBy,
@@ -15,6 +16,8 @@ export class FakeRuns {
   readonly runs: FakeRun[] = [];
   /** What the next run does. */
   mode: FakeMode = "active";
+  /** What runs do when they are modified; tests put their own in its place. */
+  modify: RunControl["modify"] = ({ experiment }) => Promise.resolve({ experiment, lost: [] });
 
   readonly run = async (options: RunOptions): Promise<void> => {
     const run = new FakeRun(options);
@@ -27,6 +30,7 @@ export class FakeRuns {
       return run.ended;
     }
     for (const { name } of options.experiment.nodes) run.say({ type: "node-up", node: name });
+    options.onActive?.({ modify: (modification) => this.modify(modification) });
     if (mode !== "activating") run.activate();
     const interrupted = { code: "INTERRUPTED", message: "interrupted" };
     const onInterrupt = (): void => run.end("interrupt", interrupted);

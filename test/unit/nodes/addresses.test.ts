@@ -28,6 +28,22 @@ const many = (count: number, links: number): NodePlan[] =>
   }));
 
 describe("planAddresses()", () => {
+  test("gives nodes that come later what nobody had", () => {
+    const first = plan(70, many(251, 1));
+    const later = planAddresses(70, [{ name: "late", links: [] }], 251);
+    if (typeof later === "string") throw new Error(later);
+    expect(later.get("late")).toMatchObject({ control: "127.70.1.2", calledAt: "127.70.201.2" });
+    const all = [...first.values(), ...later.values()].flatMap((one) => [
+      one.control,
+      one.calledAt,
+    ]);
+    expect(new Set(all).size).toBe(all.length);
+    const none = { name: "n", links: [] };
+    expect(typeof planAddresses(70, [none], NODES_MAX - 1)).toBe("object");
+    expect(planAddresses(70, [none], NODES_MAX)).toContain("more than");
+    expect(() => planAddresses(70, many(1, 1), 1)).toThrow("A2");
+  });
+
   test("numbers nodes and link addresses in the order of the plan", () => {
     const nodes = [
       { name: "b", links: [{ link: "x", experiment: "10.1.1.2" }] },

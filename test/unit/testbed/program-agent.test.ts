@@ -242,3 +242,40 @@ describe("stop(), kill() and the end of the run", () => {
     expect(backend.processes).toHaveLength(1);
   });
 });
+
+describe("retire() and replace()", () => {
+  it("stop what runs, whose end nobody judges, and let the new one start", async () => {
+    const { backend, agent, ends } = setUp();
+    await agent.start("p", {});
+    const retired = agent.retire(new Set(["p", "other"]));
+    await settle();
+    expect(backend.processes[0]?.signals).toEqual(["SIGTERM group"]);
+    expect((await agent.start("p", {})).outcome).toBe("failed: there is no program p");
+    await backend.processes[0]?.end("SIGTERM");
+    expect([...(await retired)]).toEqual(["p"]);
+    expect(ends).toMatchObject([{ name: "p", stopped: true, signal: "SIGTERM" }]);
+    agent.replace([{ ...base, command: "run another" }]);
+    expect(agent.isDone("n0")).toBe(false);
+    await agent.start("p", {});
+    expect(backend.processes[1]?.spec).toMatchObject({ command: "run another" });
+  });
+
+  it("throw away what is loaded, and wait for what is just being started", async () => {
+    const { backend, agent } = setUp();
+    await agent.load("p", {});
+    await agent.retire(new Set(["p"]));
+    await settle();
+    expect(backend.prepared.map(({ state }) => state)).toEqual(["discarded"]);
+    agent.replace([base]);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    backend.hold = promise;
+    const starting = agent.start("p", {});
+    const retired = agent.retire(new Set(["p"]));
+    resolve();
+    await starting;
+    await settle();
+    expect(backend.processes[0]?.signals).toEqual(["SIGTERM group"]);
+    await backend.processes[0]?.end("SIGTERM");
+    expect([...(await retired)]).toEqual(["p"]);
+  });
+});

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+// Goal: M1 to M3: what is done in which order, what is undone when it fails early, and what a late
+// failure costs. Method: fake nodes, programs and boot that write down what is asked of them.
+import { beforeEach, describe, expect, it } from "vitest";
+import { type Experiment, parseNsFile } from "../../../src/experiment/index.ts";
+import { ProgramAgent } from "../../../src/testbed/agents/program-agent.ts";
+import { type Modification, ModifyError, RunModifier } from "../../../src/testbed/modify-run.ts";
+import type { RunEventBody } from "../../../src/testbed/run-event.ts";
+import { FakeClock } from "../record/fake-clock.ts";
+import { FakeBackend } from "./fake-backend.ts";
+
+function read(...nodes: readonly string[]): Experiment {
+  const lines = nodes.map((name) => `set ${name} [$ns node]\ntb-set-node-startcmd $${name} true`);
+  const text = `set ns [new Simulator]\nsource tb_compat.tcl\n${lines.join("\n")}\n$ns run\n`;
+  const { experiment } = parseNsFile(text, { file: "a.ns", pid: "pp", eid: "ee" });
+  if (experiment === undefined) throw new Error("the file is good");
+  return experiment;
+}
+
+let done: string[] = [];
+let said: RunEventBody[] = [];
+let bootFails: ReadonlySet<string> = new Set();
+let ending = false;
+let backend: FakeBackend;
+let programs: ProgramAgent;
+
+beforeEach(() => {
+  [done, said, bootFails, ending] = [[], [], new Set(), false];
+  const clock = new FakeClock();
+  backend = new FakeBackend(clock, ["a", "b"]);
+  programs = new ProgramAgent({
+    ...{ backend, clock, programs: read("a", "b").programs },
+    onStarted: () => undefined,
+    onEnded: ({ name }) => done.push(`${name} ended`),
+  });
+});
+
+function modifier(): RunModifier {
+  const created: RunModifier = new RunModifier(
+    {
+      ...{ backend, programs },
+      boot: {
+        async bootMore(nodes) {
+          for (const { name } of nodes) {
+            if (bootFails.has(name)) throw new Error(`${name} does not boot`);
+            done.push(`${name} boots`);
+            created.keepsUp(name);
+          }
+        },
+        tell: ({ experiment }) => done.push(`told ${namesOf(experiment)}`),
+        nameOthers: async () => {
+          done.push("others named");
+          return ["a does not know"];
+        },
+        stop: () => undefined,
+      },
+      planNode: (_experiment, name) => ({ name, links: [] }),
+      serveBarriers: async (clients) => {
+        done.push(`barriers for ${clients.map(({ name }) => name).join()}`);
+        return () => done.push("barriers undone");
+      },
+      adopt: (experiment, retired) => {
+        done.push(`adopted ${namesOf(experiment)}, retired ${[...retired].join()}`);
+      },
+      plan: async (events) => {
+        done.push(`planned ${events.map(({ object }) => object).join()}`);
+        return { planned: [], start: () => done.push("started") };
+      },
+      isEnding: () => ending,
+      say: (body) => said.push(body),
+    },
+    read("a", "b"),
+    undefined,
+  );
+  return created;
+}
+
+const namesOf = ({ nodes }: Experiment): string => nodes.map(({ name }) => name).join();
+const none = { added: [], removed: [], restarted: [] };
+
+function modification(part: Partial<Modification>, ...nodes: readonly string[]): Modification {
+  return {
+    ...{ experiment: read(...nodes), tables: undefined, nodes: none, programs: none, events: [] },
+    ...part,
+  };
+}
+
+describe("RunModifier", () => {
+  it("brings what is new up before it stops anything, and tells of it when all is done", async () => {
+    const to = read("a", "c");
+    await programs.start("b_startcmd", {});
+    const change = modification(
+      {
+        nodes: { ...none, added: ["c"], removed: ["b"] },
+        programs: { ...none, added: ["c_startcmd"], removed: ["b_startcmd"] },
+        events: to.events.filter(({ object }) => object === "c_startcmd"),
+      },
+      ...["a", "c"],
+    );
+    const running = modifier().modify(change);
+    await Promise.resolve();
+    while (backend.processes[0]?.signals.length === 0) await Promise.resolve();
+    expect(done).toEqual(["barriers for c", "c boots"]);
+    expect(said).toEqual([]);
+    expect(backend.nodes.has("b")).toBe(true);
+    await backend.processes[0]?.end("SIGTERM");
+    expect(await running).toMatchObject({ lost: [] });
+    expect(done.slice(2)).toEqual([
+      ...["b_startcmd ended", "told a,c", "others named"],
+      ...["adopted a,c, retired b_startcmd", "planned c_startcmd", "started"],
+    ]);
+    expect([...backend.nodes.keys()]).toEqual(["a", "c"]);
+    expect(said.map(({ type }) => type)).toEqual(["message", "run-modified", "node-up"]);
+    expect(said[1]).toMatchObject({
+      ...{ nodesAdded: [{ name: "c" }], nodesRemoved: ["b"], nodesRestarted: [] },
+      ...{ programsAdded: [{ name: "c_startcmd", node: "c" }], programsRemoved: ["b_startcmd"] },
+    });
+    expect(programs.knows("b_startcmd")).toBe(false);
+    expect(programs.knows("c_startcmd")).toBe(true);
+  });
+
+  it("takes back what is new when it does not boot, and stops nothing", async () => {
+    bootFails = new Set(["c"]);
+    await programs.start("b_startcmd", {});
+    const change = modification({ nodes: { ...none, added: ["c"], removed: ["b"] } }, "a", "c");
+    await expect(modifier().modify(change)).rejects.toThrow(new ModifyError("c does not boot"));
+    expect(done).toEqual(["barriers for c", "barriers undone", "told a,b"]);
+    expect([...backend.nodes.keys()]).toEqual(["a", "b"]);
+    expect(backend.processes[0]?.signals).toEqual([]);
+    expect(said).toEqual([]);
+  });
+
+  it("goes on without a node that does not come back, and without its programs", async () => {
+    bootFails = new Set(["b"]);
+    const to = read("a", "b");
+    const change = modification(
+      {
+        nodes: { ...none, restarted: ["b"] },
+        programs: { ...none, restarted: ["b_startcmd"] },
+        events: to.events.filter(({ object }) => object === "b_startcmd"),
+      },
+      ...["a", "b"],
+    );
+    const { experiment, lost } = await modifier().modify(change);
+    expect(lost).toEqual([{ node: "b", why: "b does not boot" }]);
+    expect(namesOf(experiment)).toBe("a");
+    expect(experiment.programs.map(({ name }) => name)).toEqual(["a_startcmd"]);
+    expect(done.at(-2)).toBe("planned ");
+    expect(said.at(-1)).toMatchObject({ nodesLost: [{ name: "b", why: "b does not boot" }] });
+  });
+
+  it("starts who ran though no event says when", async () => {
+    await programs.start("b_startcmd", {});
+    const change = modification(
+      { programs: { ...none, restarted: ["a_startcmd", "b_startcmd"] } },
+      ...["a", "b"],
+    );
+    const running = modifier().modify(change);
+    while (backend.processes[0]?.signals.length === 0) await Promise.resolve();
+    await backend.processes[0]?.end("SIGTERM");
+    await running;
+    expect(done).toContain("planned b_startcmd");
+  });
+
+  it("says that the run ended over it", async () => {
+    ending = true;
+    const change = modification({ nodes: { ...none, added: ["c"] } }, "a", "b", "c");
+    await expect(modifier().modify(change)).rejects.toThrow("the experiment ended while");
+    expect(said).toEqual([]);
+  });
+});
