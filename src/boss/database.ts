@@ -201,7 +201,8 @@ export class ExperimentsDatabase {
     }
     const row = this.experiment(pid, eid);
     assert(row !== undefined, "the experiment was just written");
-    this.redefine(row.exptidx, definition);
+    if (known === undefined) this.#rows.add(row.exptidx, definition.rows);
+    else this.redefine(row.exptidx, definition);
     this.#note(row.exptidx, known?.state ?? null, "swapped", deed);
     return row;
   }

@@ -26,8 +26,9 @@ export function openDatabase(file: string, durability: Durability = "FULL"): Dat
   try {
     database = new DatabaseSync(file);
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
-    database.exec("PRAGMA journal_mode = WAL");
+    // Before the journal is made: that waits for the disk as well.
     database.exec(`PRAGMA synchronous = ${durability}`);
+    database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA foreign_keys = ON");
     // Takes the lock now and for good, also when nothing is to be written.
     database.exec("BEGIN EXCLUSIVE");

@@ -25,26 +25,34 @@ const storedName = (table: string): string =>
   table === experimentsTable ? "virt_experiments" : table;
 
 export class VirtualRows {
-  readonly #statements: ReadonlyMap<string, Statements>;
+  readonly #database: DatabaseSync;
+  /** Made when a table is first needed: most experiments have rows in few. */
+  readonly #statements = new Map<string, Statements>();
   readonly #rowsMax: number;
 
   constructor(database: DatabaseSync, rowsMax: number) {
+    this.#database = database;
     this.#rowsMax = rowsMax;
-    this.#statements = new Map(
-      virtualTableNames.map((table) => [table, prepareStatements(database, table)]),
-    );
   }
 
   /**
-   * Replaces the rows of an experiment; the caller holds the transaction.
-   * @throws BossError (LIMIT) before anything is written.
+   * Replaces the rows of an experiment; the caller holds the transaction, and ends it by undoing
+   * it when this throws. @throws BossError (LIMIT)
    */
   replace(exptidx: number, tables: Tables): void {
+    for (const table of virtualTableNames) this.#of(table).remove.run(exptidx);
+    this.add(exptidx, tables);
+  }
+
+  /**
+   * Adds the rows of an experiment that has none; the caller holds the transaction.
+   * @throws BossError (LIMIT) before anything is written.
+   */
+  add(exptidx: number, tables: Tables): void {
     this.check(tables);
-    for (const { remove } of this.#statements.values()) remove.run(exptidx);
     let others = 0;
     for (const [table, rows] of Object.entries(tables)) {
-      const isKnown = this.#statements.has(storedName(table));
+      const isKnown = virtualTableNames.includes(storedName(table));
       for (const [index, row] of rows.entries()) {
         if (isKnown) this.#insert(storedName(table), exptidx, index, row);
         else {
@@ -66,7 +74,8 @@ export class VirtualRows {
   /** The rows of an experiment as they were given. */
   read(exptidx: number): Tables {
     const tables: Record<string, Row[]> = {};
-    for (const [stored, { select, columns }] of this.#statements) {
+    for (const stored of virtualTableNames) {
+      const { select, columns } = this.#of(stored);
       for (const found of select.all(exptidx)) {
         const row = rowOf(found, columns);
         const { table_name: name, ...rest } = row;
@@ -77,10 +86,15 @@ export class VirtualRows {
     return tables;
   }
 
+  #of(table: string): Statements {
+    assert(virtualTableNames.includes(table), "the table is one of the layout");
+    const statements = this.#statements.get(table) ?? prepareStatements(this.#database, table);
+    this.#statements.set(table, statements);
+    return statements;
+  }
+
   #insert(table: string, exptidx: number, position: number, row: Row): void {
-    const statements = this.#statements.get(table);
-    assert(statements !== undefined, "the table is one of the layout");
-    const { columns, insert } = statements;
+    const { columns, insert } = this.#of(table);
     const unknown = Object.entries(row).filter(([column]) => !columns.includes(column));
     const other = unknown.length === 0 ? null : JSON.stringify(Object.fromEntries(unknown));
     const values = columns.map((column): SQLInputValue => row[column] ?? null);

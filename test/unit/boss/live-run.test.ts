@@ -58,6 +58,21 @@ describe("LiveRun", () => {
     expect(one).toMatchObject({ missing: ["b", "c"], namesDropped: 1 });
   });
 
+  it("counts what a modification has brought and taken", () => {
+    const live = liveAfter([
+      ...[at({ type: "node-up", node: "a" }), at({ type: "node-up", node: "b" })],
+      at({
+        type: "run-modified",
+        nodesAdded: [{ name: "c", addresses: [] }],
+        ...{ nodesRemoved: ["a"], nodesRestarted: ["b"], nodesLost: [{ name: "b", why: "w" }] },
+        programsAdded: [{ name: "s", node: "c" }],
+        ...{ programsRemoved: ["p", "q"], programsRestarted: [], events: [] },
+      }),
+      at({ type: "node-up", node: "c" }),
+    ]);
+    expect(live.describe()).toMatchObject({ nodesUp: 1, nodes: 1, programs: 2 });
+  });
+
   it("has no nodes when the run has ended", () => {
     const end = at({ type: "run-ended", endedBy: "idle", error: null });
     const live = liveAfter([at({ type: "node-up", node: "a" }), barrier("x", 1, 2), end]);

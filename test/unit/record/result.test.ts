@@ -5,6 +5,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Experiment, Link } from "../../../src/experiment/model.ts";
+import { createEventLines } from "../../../src/testbed/record/event-text.ts";
 import { renderJunit } from "../../../src/testbed/record/junit.ts";
 import { renderReport } from "../../../src/testbed/record/report-html.ts";
 import { renderSummary } from "../../../src/testbed/record/report-text.ts";
@@ -20,6 +21,64 @@ function resultOf(events: readonly RunEvent[], experiment: Experiment = makeExpe
   for (const event of events) builder.add(event);
   return builder.build();
 }
+
+describe("a run that was modified", () => {
+  const web = { name: "web", node: "node0" };
+  const late = { name: "late", node: "node2" };
+  const gone = { name: "gone", node: "node1" };
+  const story = (): Story =>
+    new Story().start(["node0", "node1"], { programs: [web, gone] }).at(5_000, {
+      type: "run-modified",
+      nodesAdded: [{ name: "node2", addresses: [] }],
+      ...{ nodesRemoved: ["node1"], nodesRestarted: [], nodesLost: [] },
+      ...{ programsAdded: [late], programsRemoved: ["gone"], programsRestarted: [] },
+      events: [8, 9].map((id) => ({
+        ...{ id, object: "late", objectType: "PROGRAM", event: "START", args: "" },
+        plannedUs: id * 1_000,
+      })),
+    });
+
+  it("names every node there ever was, and what came and went", () => {
+    const { nodes, modifications } = resultOf(story().events);
+    expect(nodes.map(({ name }) => name)).toEqual(["node0", "node1", "node2"]);
+    expect(modifications).toEqual([
+      {
+        ...{ atUs: 5_000, nodesAdded: ["node2"], nodesRemoved: ["node1"], nodesRestarted: [] },
+        ...{ nodesLost: [], programsAdded: ["late"], programsRemoved: ["gone"] },
+        programsRestarted: [],
+      },
+    ]);
+  });
+
+  it("misses who was added and never started, and not who was removed", () => {
+    const { programsNotStarted } = resultOf(story().program(0, 1_000).events);
+    expect(programsNotStarted).toEqual([late]);
+  });
+
+  it("lists the events it brought, those that fired and those that did not", () => {
+    const fired = {
+      type: "event-fired" as const,
+      ...{ id: 8, object: "late", objectType: "PROGRAM", event: "START" },
+      ...{ args: "", plannedUs: 8_000, firedUs: 8_010, outcome: "done" },
+    };
+    const { events } = resultOf(story().at(8_010, fired).events);
+    expect(events.map(({ id, firedUs, outcome }) => [id, firedUs, outcome])).toEqual([
+      [8, 8_010, "done"],
+      [9, null, "not fired"],
+    ]);
+  });
+
+  it("says in one line of the progress what happened", () => {
+    const lines = createEventLines();
+    const said = story().events.flatMap((event) => lines.next(event));
+    const text = said.map((line) =>
+      line.map((part) => (typeof part === "string" ? part : part.text)),
+    );
+    expect(text.at(-1)?.join("")).toBe(
+      "+0.005s   modified: nodes added: node2; nodes removed: node1; programs added: late; programs removed: gone",
+    );
+  });
+});
 
 describe("createResultBuilder()", () => {
   it("says what happened in a run that went well", () => {
