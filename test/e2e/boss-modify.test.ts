@@ -222,6 +222,19 @@ describe("muster modify", () => {
     expect([now, history.length, known]).toEqual(["active", 3, join(files, "exp.ns")]);
   });
 
+  test("does not take the moment without programs for the end, nor miss the end after it", async () => {
+    const alone = (script: string) => [node("n0"), program("only", "n0", script)];
+    const { directory } = await up(alone("exec sleep 12350"));
+    expect(await modify(alone("exec sleep 12351"))).toMatchObject({
+      programs: { added: [], removed: [], restarted: ["only"] },
+    });
+    expect((await statusOf("exp")).state).toBe("active");
+    // Now nothing is left, and nothing is planned.
+    await modify([node("n0")]);
+    await until("it has ended", () => existsSync(join(directory, "result.json")));
+    expect(readResult(directory)).toMatchObject({ outcome: "passed", endedBy: "idle" });
+  });
+
   test("undoes what fails half-way, says why, and can be asked again", async () => {
     const { directory, processes } = await up(base);
     const before = processes();

@@ -86,4 +86,12 @@ it("says once what is wrong, and goes on", () => {
   run.close({ outcome: "failed", endedBy: "failure", error: { code: "X", message: "y" } });
   expect(errors).toHaveLength(1);
   expect(errors[0]).toMatch(/^experiments\.db is not complete: cannot open .*; check the disk/);
+  // Of a database that fails later as well: it was closed.
+  rmSync(join(folder, "experiments.db"), { recursive: true });
+  errors = [];
+  const other = begin();
+  endTurn();
+  other.close(passed);
+  for (let times = 0; times < 3; times += 1) other.watch(timeZero);
+  expect(errors).toHaveLength(1);
 });
