@@ -57,7 +57,7 @@ export interface ModifierOptions {
   readonly programs: ProgramAgent;
   readonly planNode: (experiment: Experiment, node: string) => NodePlan;
   /** Serves barriers to these nodes too. @returns what ends that again */
-  readonly serveBarriers: (clients: readonly RunningNode[]) => Promise<() => void>;
+  readonly serveBarriers: (clients: readonly RunningNode[]) => Promise<() => Promise<void>>;
   /** From now on events are performed for this experiment, and not those planned for `retired`. */
   readonly adopt: (experiment: Experiment, retired: ReadonlySet<string>) => void;
   /** Plans events, as of now. @returns them as the result lists them, and their start */
@@ -102,14 +102,14 @@ export class RunModifier implements RunControl {
     const { backend, boot, serveBarriers, planNode } = this.#options;
     const { experiment, tables, nodes } = modification;
     if (nodes.added.length === 0) return;
-    let stopServing: () => void = () => undefined;
+    let stopServing: () => Promise<void> = () => Promise.resolve();
     try {
       await backend.add(nodes.added.map((name) => planNode(experiment, name)));
       const added = this.#nodes(nodes.added);
       stopServing = await serveBarriers(added);
       await boot.bootMore(added, { experiment, tables });
     } catch (error) {
-      stopServing();
+      await stopServing();
       await backend.remove(nodes.added);
       boot.tell({ experiment: this.#experiment, tables: this.#tables });
       this.#throwIfEnding();

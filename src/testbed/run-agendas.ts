@@ -19,6 +19,7 @@ interface RunAgenda {
 export class RunAgendas {
   readonly #agendas = new Map<string, RunAgenda>();
   #nextId: number;
+  #modifications = 0;
 
   constructor({ events, sequences, timelines }: Experiment) {
     const all = [events, ...sequences.map(({ steps }) => steps), ...timelines.map((t) => t.events)];
@@ -29,10 +30,17 @@ export class RunAgendas {
     this.#agendas.set(scope, { zeroUs, dropped: new Set(), isIdle: false });
   }
 
-  /** Nothing fires there any more. */
-  setIdle(scope: string): void {
+  /** A name for the agenda of a modification. */
+  nextScope(scope: string): string {
+    this.#modifications += 1;
+    return `${scope}/modification-${this.#modifications}`;
+  }
+
+  /** Nothing fires there any more. @param isOver nothing of it will be asked for again */
+  setIdle(scope: string, isOver: boolean): void {
     const agenda = this.#agendas.get(scope);
     if (agenda !== undefined) agenda.isIdle = true;
+    if (isOver) this.#agendas.delete(scope);
   }
 
   /** Nothing fires any more in any of them, and there is one. */

@@ -10,7 +10,7 @@ import { assert } from "../core/assert.ts";
 import { type AgendaEvent, type AgendaLoad, clearedError } from "../core/command.ts";
 import type { ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect, Fire } from "../core/effect.ts";
-import type { Limits } from "../core/limits.ts";
+import { type Limits, limitMessage } from "../core/limits.ts";
 import { MemoryLog } from "../engine/memory-log.ts";
 import type { Tables } from "../experiment/index.ts";
 import type { Experiment, PlannedEvent } from "../experiment/model.ts";
@@ -246,7 +246,7 @@ class Run {
     const parts = {
       ...{ backend, boot, programs, planNode },
       serveBarriers: async (clients: readonly RunningNode[]) =>
-        (await this.#syncServers?.serve(clients)) ?? (() => undefined),
+        (await this.#syncServers?.serve(clients)) ?? (() => Promise.resolve()),
       adopt: (to: Experiment, retired: ReadonlySet<string>) => {
         this.#performer = this.#performerOf(to, programs);
         this.#agendas.drop(retired);
@@ -264,6 +264,7 @@ class Run {
   async #modify(modifier: RunModifier, modification: Modification): Promise<ModifyOutcome> {
     assert(this.#modification === undefined, "one modification at a time");
     if (this.#ending !== undefined) throw new ModifyError("the experiment is ending");
+    this.#checkRoom(modification);
     const outcome = modifier.modify(modification);
     this.#modification = outcome.catch(() => undefined);
     try {
@@ -271,6 +272,20 @@ class Run {
     } finally {
       this.#modification = undefined;
       this.#endIfIdle();
+    }
+  }
+
+  /** What the core would refuse must be refused before anything is touched. */
+  #checkRoom({ events, programs }: Modification): void {
+    const { limits } = this.#options;
+    const count = events.length + programs.restarted.length;
+    if (count > limits.eventsPerScopeMax) {
+      const message = limitMessage(limits, "eventsPerScopeMax");
+      throw new ModifyError(`${count} events are too many at once: ${message}`);
+    }
+    if (this.#agendas.scopes.length >= limits.scopesMax) {
+      const message = limitMessage(limits, "scopesMax");
+      throw new ModifyError(`too many modifications still have events planned: ${message}`);
     }
   }
 
@@ -282,7 +297,7 @@ class Run {
     const { experiment, clock } = this.#options;
     if (events.length === 0) return { planned: [], start: () => undefined };
     const numbered = this.#agendas.number(events);
-    const scope = `${this.#scope}/modification-${this.#agendas.scopes.length}`;
+    const scope = this.#agendas.nextScope(this.#scope);
     const part = { ...experiment, events: numbered, sequences: [], timelines: [] };
     const agenda = planAgenda(scope, part);
     const preloader = this.#preload(agenda);
@@ -311,7 +326,11 @@ class Run {
         this.#end({ endedBy: "failure", error: { code: "LIMIT", message } });
       }
       if (effect.kind === "agenda-idle") {
-        this.#agendas.setIdle(effect.scope);
+        const isOver = effect.scope !== this.#scope;
+        this.#agendas.setIdle(effect.scope, isOver);
+        if (isOver) {
+          this.#link?.submit({ kind: "close-scope", scope: effect.scope, error: clearedError });
+        }
         this.#endIfIdle();
       }
     }

@@ -31,8 +31,8 @@ export interface SyncServerOptions {
 }
 
 export interface SyncServer {
-  /** Ends it; what it holds open is closed by its end. */
-  stop(): void;
+  /** Ends it; what it holds open is closed by its end, which resolves the promise. */
+  stop(): Promise<void>;
 }
 
 /** Longest wait for the server to listen. */
@@ -102,6 +102,7 @@ async function watchServer(server: NodeProcess, watched: Watched): Promise<SyncS
     stop() {
       stopping = true;
       server.signal("SIGTERM", "process");
+      return server.done.then(() => undefined);
     },
   };
 }

@@ -5,7 +5,11 @@
 import { newSecret } from "../host/ids.ts";
 import type { LinkListener } from "../host/link-listener.ts";
 import type { RunningNode } from "./nodes/index.ts";
+import { within } from "./nodes/within.ts";
 import { type SyncServer, type SyncServerOptions, startSyncServer } from "./sync-server.ts";
+
+/** Longest wait for a server to end. */
+const stopMsMax = 5_000;
 
 export interface SyncServersOptions extends Omit<SyncServerOptions, "edge" | "clients" | "secret"> {
   /** Where the servers attach to the core. */
@@ -26,26 +30,33 @@ export class SyncServers {
    * Serves these nodes too; one that comes back is served already.
    * @returns what ends that again. @throws Error with a sentence for the user
    */
-  async serve(nodes: readonly RunningNode[]): Promise<() => void> {
+  async serve(nodes: readonly RunningNode[]): Promise<() => Promise<void>> {
     const clients = nodes.filter(({ calledAt }) => !this.#served.has(calledAt));
-    if (clients.length === 0) return () => undefined;
-    const { node, scope, listener } = this.#options;
+    if (clients.length === 0) return () => Promise.resolve();
+    const { node, scope, listener, clock } = this.#options;
     this.#started += 1;
     const edge = this.#started === 1 ? `${node}/syncd` : `${node}/syncd/${this.#started}`;
     const secret = newSecret();
     listener.admit({ edge, secret, rights: { kind: "sync", scope } });
-    const server = await startSyncServer({ ...this.#options, edge, clients, secret });
+    const server = await startSyncServer({ ...this.#options, edge, clients, secret }).catch(
+      (error: unknown) => {
+        listener.dismiss(edge);
+        throw error;
+      },
+    );
     this.#servers.add(server);
     for (const { calledAt } of clients) this.#served.add(calledAt);
-    return () => {
-      server.stop();
+    return async () => {
       listener.dismiss(edge);
       this.#servers.delete(server);
       for (const { calledAt } of clients) this.#served.delete(calledAt);
+      // The next one may want the same addresses.
+      await within(clock, server.stop(), stopMsMax);
     };
   }
 
+  /** Ends all of them; nobody waits for it. */
   stop(): void {
-    for (const server of this.#servers) server.stop();
+    for (const server of this.#servers) void server.stop();
   }
 }

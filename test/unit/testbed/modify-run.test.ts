@@ -57,7 +57,9 @@ function modifier(): RunModifier {
       planNode: (_experiment, name) => ({ name, links: [] }),
       serveBarriers: async (clients) => {
         done.push(`barriers for ${clients.map(({ name }) => name).join()}`);
-        return () => done.push("barriers undone");
+        return async () => {
+          done.push("barriers undone");
+        };
       },
       adopt: (experiment, retired) => {
         done.push(`adopted ${namesOf(experiment)}, retired ${[...retired].join()}`);

@@ -42,11 +42,14 @@ describe("RunAgendas", () => {
     const agendas = new RunAgendas(experiment);
     expect(agendas.isIdle).toBe(false);
     agendas.open("p/e", 0);
-    agendas.setIdle("p/e");
+    agendas.setIdle("p/e", false);
     expect(agendas.isIdle).toBe(true);
     agendas.open("p/e/1", 5);
     expect(agendas.isIdle).toBe(false);
-    agendas.setIdle("p/e/1");
+    agendas.setIdle("p/e/1", true);
     expect(agendas.isIdle).toBe(true);
+    expect(agendas.scopes).toEqual(["p/e"]);
+    const names = [agendas.nextScope("p/e"), agendas.nextScope("p/e")];
+    expect(names).toEqual(["p/e/modification-1", "p/e/modification-2"]);
   });
 });
