@@ -8,7 +8,7 @@
 //   <tmp>/shared/tools/<name>          links to the old tools
 //   <tmp>/shared/nodes/<node>/...      the node's own /tmp, /var/tmp and /var/run
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { NodeAddresses } from "./addresses.ts";
 import { formatHostsFile, type HostsRow, planHostsRows } from "./hosts-file.ts";
 import type { BackendOptions, NodePlan } from "./node-backend.ts";
@@ -38,6 +38,12 @@ export interface RunDirectories {
 
 /** What the old testbed put into an experiment's directory. */
 const EXPERIMENT_DIRECTORIES = ["tbdata", "logs", "tmp", "bin"];
+
+/**
+ * In the experiment's directory, names the output directory: a node sees the one at another path,
+ * not beside the other.
+ */
+export const runDirectoryFile = "tbdata/run-directory";
 
 export function planRunDirectories(out: string, temporary: string): RunDirectories {
   const shared = join(temporary, "shared");
@@ -77,6 +83,7 @@ export function createRunFiles(run: RunDirectories, tools: Readonly<Record<strin
   for (const name of EXPERIMENT_DIRECTORIES) {
     mkdirSync(join(run.experiment, name), { recursive: true });
   }
+  writeFileSync(join(run.experiment, runDirectoryFile), `${dirname(run.experiment)}\n`);
 }
 
 /** Creates the directories of one node and its hosts file. @throws Error of the file system. */

@@ -104,9 +104,11 @@ export class Command {
   }
 }
 
+type CommandName = "muster" | "emulab-sync" | "emulab-syncd" | "loghole" | "startcmddone" | "tevc";
+
 /** Starts a command of bin/. */
 export function start(
-  name: "muster" | "emulab-sync" | "emulab-syncd" | "startcmddone",
+  name: CommandName,
   argv: readonly string[],
   options: CommandOptions = {},
 ): Command {
@@ -115,7 +117,7 @@ export function start(
 
 /** Runs a command of bin/ to its end. */
 export function run(
-  name: "muster" | "emulab-sync" | "emulab-syncd" | "startcmddone",
+  name: CommandName,
   argv: readonly string[],
   options: CommandOptions = {},
 ): Promise<Ended> {

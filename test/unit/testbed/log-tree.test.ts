@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// Goal: walking over logs keeps to its limits and says what it leaves out. Method: real
+// directories, at the limit and one past it.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { logDepthMax, readLogTree } from "../../../src/testbed/logs/log-tree.ts";
+
+let root = "";
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "muster-test-"));
+});
+afterEach(() => {
+  rmSync(root, { recursive: true, force: true });
+});
+
+const deep = (depth: number): string => {
+  const folder = join(root, ...Array.from({ length: depth }, () => "d"));
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "log"), "");
+  return folder;
+};
+
+describe("readLogTree()", () => {
+  test("sees files in as many directories as the limit, and names the one below", async () => {
+    deep(logDepthMax);
+    expect((await readLogTree(root)).entries.map(({ path }) => path)).toEqual([
+      `${"d/".repeat(logDepthMax)}log`,
+    ]);
+    const hidden = deep(logDepthMax + 1);
+    const { entries, problems } = await readLogTree(root);
+    expect(entries).toHaveLength(1);
+    expect(problems).toEqual([`${hidden}: deeper than ${logDepthMax} directories, left out`]);
+  });
+
+  test("sees as many files as the limit, and says that there are more", async () => {
+    for (const name of ["a", "b", "c"]) writeFileSync(join(root, name), "");
+    expect(await readLogTree(root, 3)).toMatchObject({ problems: [] });
+    const { entries, problems } = await readLogTree(root, 2);
+    expect(entries.map(({ path }) => path)).toEqual(["a", "b"]);
+    expect(problems).toEqual([`${root}: more than 2 files, the rest is left out; remove some`]);
+  });
+
+  test("finds nothing where there is no directory", async () => {
+    expect(await readLogTree(join(root, "none"))).toEqual({ entries: [], problems: [] });
+    expect(await readLogTree(undefined)).toEqual({ entries: [], problems: [] });
+  });
+});
