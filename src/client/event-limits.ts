@@ -6,3 +6,15 @@ export const eventLimits = {
   /** ARGS: the buffer of the C library on Linux; on FreeBSD it was an eighth. */
   argumentsBytesMax: 8_192,
 } as const;
+
+/** Times of a client of the bus, milliseconds. */
+export const eventClientTime = {
+  /** Pause after a bus was not there, as the old library makes it. [EMULAB-EVENTS 1.9] */
+  retryMs: 5_000,
+  /** The same for a client that was told how long to look for it. */
+  impatientRetryMs: 250,
+  /** How long a client looks for the bus that must not be silent for ever. */
+  lookForBusMs: 30_000,
+  /** How long a scheduler may take to say what becomes of a request. */
+  answerMs: 10_000,
+} as const;

@@ -2,14 +2,14 @@
 // What the words of a command line mean as an event: the experiment, the verb and its arguments, as
 // `tevc` reads them. [EMULAB-EVENTS 3] Pure. Not the time (event-time.ts).
 import { utf8Length } from "../core/text.ts";
-import { eventTypes } from "../wire/event/event-types.ts";
+import { eventTypes } from "../wire/event/names.ts";
 import { eventLimits } from "./event-limits.ts";
 
 /** The event type that a word names: upper-cased, SET is MODIFY. Undefined: there is none such. */
 export function parseEventWord(word: string): string | undefined {
   const upper = word.toUpperCase();
   if (upper === "SET") return "MODIFY";
-  return eventTypes.has(upper) ? upper : undefined;
+  return eventTypes.includes(upper) ? upper : undefined;
 }
 
 /**

@@ -1,37 +1,23 @@
 // SPDX-License-Identifier: MIT
-// The program tevc: hands an event to the scheduler of an experiment. [EMULAB-EVENTS 3]
-// Here are the order of the checks, and what is read of the machine: key, clock, time zone.
-import { parseEventTime } from "../../client/event-time.ts";
-import { parseEventWord } from "../../client/event-words.ts";
-import { readKey } from "./event-key.ts";
-import { type Exit, performExit } from "./exit.ts";
-import { localCalendar, wallTime } from "./local-calendar.ts";
-import { failureCode, parseTevcArguments } from "./tevc-arguments.ts";
+// The program tevc: hands an event to the scheduler of an experiment. [EMULAB-EVENTS 3] What it does
+// is in run-tevc.ts; here is the world it does it in.
+import { eventHash } from "../../host/event-hash.ts";
+import { connectEventBus, eventRuntime, senderAddress, wallUs } from "../event-bus.ts";
+import { localCalendar } from "../local-calendar.ts";
+import { performExit } from "./exit.ts";
+import { runTevc } from "./run-tevc.ts";
 
-function main(args: readonly string[]): Exit {
-  const given = parseTevcArguments(args);
-  if (given.kind === "exit") return given;
-  if (given.kind === "control" && process.getuid?.() !== 0) {
-    return fail("Only root may send a control event; become root, or leave out -c");
-  }
-  if (given.kind === "schedule") {
-    const key = readKey(given, process.env);
-    if (!("key" in key)) return key;
-  }
-  if (
-    given.kind === "schedule" &&
-    parseEventTime(given.time, wallTime(), localCalendar) === undefined
-  ) {
-    return fail(`Invalid time: ${given.time}; it is now, +SECONDS or [[[[yy]mm]dd]HH]MMss`);
-  }
-  if (parseEventWord(given.event) === undefined) {
-    return fail(`Unknown event: ${given.event.toUpperCase()}`);
-  }
-  return fail("tevc (NOT_YET): there is no bus to send it to yet; put the event into the file");
-}
-
-function fail(text: string): Exit {
-  return { kind: "exit", code: failureCode, stderr: `${text}\n` };
-}
-
-performExit(main(process.argv.slice(2)));
+const exit = await runTevc(process.argv.slice(2), {
+  environment: process.env,
+  isRoot: process.getuid?.() === 0,
+  runtime: eventRuntime,
+  hash: eventHash,
+  calendar: localCalendar,
+  sender: senderAddress(process.env),
+  connect: connectEventBus,
+  wallUs,
+  stderr: (text) => {
+    process.stderr.write(text);
+  },
+});
+performExit(exit);

@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What time it is for people here: the clock and the time zone of this machine, for the times that
-// command lines are given.
-import type { EventTime, LocalCalendar } from "../../client/event-time.ts";
-import { systemClock } from "../../host/clock.ts";
+// The time zone of this machine, for the times that command lines are given: `TZ`, else as the
+// machine is set.
+import type { LocalCalendar } from "../client/event-time.ts";
 
-export function wallTime(): EventTime {
-  const wallMs = systemClock.wallMs();
-  return { seconds: Math.floor(wallMs / 1000), microseconds: (wallMs % 1000) * 1000 };
-}
-
-/** By `TZ`, else as the machine is set. */
 export const localCalendar: LocalCalendar = {
   toLocal(seconds) {
     const date = new Date(seconds * 1000);

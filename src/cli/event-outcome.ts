@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// What became of an event that was sent, as a sentence for people. Pure.
+import { eventClientTime } from "../client/event-limits.ts";
+import type { EventRequest, SendOutcome } from "../client/event-request.ts";
+
+export interface OutcomeFacts {
+  readonly request: EventRequest;
+  /** How long the completion was waited for; undefined: for ever. */
+  readonly timeoutS: number | undefined;
+}
+
+/** What happened, and what to do next where it is not what was wanted. */
+export function describeOutcome(outcome: SendOutcome, { request, timeoutS }: OutcomeFacts): string {
+  const { experiment, objname, eventtype } = request;
+  const event = `${objname} ${eventtype}`;
+  switch (outcome.kind) {
+    case "published":
+      return `${event} was handed to the bus; nobody says what becomes of it`;
+    case "accepted": {
+      const token = outcome.token === undefined ? "" : `, token ${outcome.token}`;
+      return `${event} is accepted by the scheduler of ${experiment}${token}`;
+    }
+    case "refused":
+      return `${event} is refused by the scheduler of ${experiment}: ${outcome.message} (${outcome.code})`;
+    case "no-scheduler":
+      return `${event} was heard by nobody: no scheduler listens for ${experiment}; is the experiment up?`;
+    case "no-answer": {
+      const seconds = eventClientTime.answerMs / 1000;
+      return `${event} is without an answer after ${seconds} s and may fire or not; see logs/event-sched.log of ${experiment}`;
+    }
+    case "completed":
+      return outcome.error === 0
+        ? `${event} is completed`
+        : `${event} is completed with error ${outcome.error}`;
+    case "timeout":
+      return `${event} is not completed after ${timeoutS} s; it goes on, and nobody waits for it any more`;
+    case "failed":
+      return outcome.code === "unavailable"
+        ? `${event} may have been sent or not: ${outcome.message}`
+        : `${event} was not sent: ${outcome.message}`;
+    case "cancelled":
+      return `${event}: the wait was ended; what was sent is not taken back`;
+  }
+}
