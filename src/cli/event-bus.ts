@@ -2,6 +2,7 @@
 // How a command reaches the bus of events, and what it says of itself there.
 import { networkInterfaces } from "node:os";
 import type { ConnectedBus } from "../client/event-connection.ts";
+import type { EventTime } from "../client/event-time.ts";
 import type { ClientRuntime } from "../client/runtime.ts";
 import { systemClock } from "../host/clock.ts";
 import { newNonce } from "../host/ids.ts";
@@ -12,21 +13,31 @@ export interface BusAddress {
   readonly port: number;
 }
 
+/** Doors of the bus of experiments and of the testbed's own. [EMULAB-EVENTS 7.2] */
+export const eventPorts = { experiments: 2917, testbed: 2927 } as const;
+
 /** @throws BusError: `unavailable` while nobody answers there. */
 export function connectEventBus({ host, port }: BusAddress): Promise<ConnectedBus> {
   const message = `a bus of another process cannot be reached yet (NOT_YET), ${host}:${port} neither; put the event into the experiment's file`;
   return Promise.reject(new BusError("refused", message));
 }
 
-export const eventRuntime: ClientRuntime = {
-  nowUs: systemClock.nowUs,
-  after: systemClock.after,
-  randomBytes: newNonce,
+/** What commands of events need of the world; tests hand in their own. */
+export interface EventWorld {
+  readonly runtime: ClientRuntime;
+  connect(address: BusAddress): Promise<ConnectedBus>;
+  /** Microseconds since 1970. */
+  wallUs(): bigint;
+}
+
+export const eventWorld: EventWorld = {
+  runtime: { nowUs: systemClock.nowUs, after: systemClock.after, randomBytes: newNonce },
+  connect: connectEventBus,
+  wallUs: () => BigInt(systemClock.wallMs()) * 1000n,
 };
 
-/** Microseconds since 1970. */
-export function wallUs(): bigint {
-  return BigInt(systemClock.wallMs()) * 1000n;
+export function splitTime(us: bigint): EventTime {
+  return { seconds: Number(us / 1_000_000n), microseconds: Number(us % 1_000_000n) };
 }
 
 /** The address that notifications name as their sender's; it means nothing to Muster. */

@@ -4,6 +4,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { registerBossCommands } from "./commands/boss-commands.ts";
 import type { ConvertArguments } from "./commands/convert.ts";
+import { registerEventCommands } from "./commands/event-commands.ts";
 import type { ParseArguments } from "./commands/parse.ts";
 import { type RunArguments, stuckAfterDefault } from "./commands/run-arguments.ts";
 import type { SimulateArguments } from "./commands/simulate.ts";
@@ -50,6 +51,7 @@ function buildProgram(setExit: (code: number) => void): Command {
   addConvert(program, setExit);
   addSimulate(program, setExit);
   registerBossCommands(program, setExit);
+  registerEventCommands(program, setExit);
   return program;
 }
 

@@ -2,10 +2,8 @@
 // The program loghole: copies, compares, empties and archives the logs of an experiment's nodes.
 // The work is in testbed/logs; here are finding the experiment, and the texts. [EMULAB-EVENTS 2.8,
 // 8]
-import { readdirSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
-import { resolveStateDirectory, runsDirectory } from "../../boss/state-directory.ts";
-import { splitExperiment } from "../../client/event-words.ts";
+import { basename, resolve } from "node:path";
+import { resolveStateDirectory } from "../../boss/state-directory.ts";
 import { systemClock } from "../../host/clock.ts";
 import { archiveLogs, validateArchives } from "../../testbed/logs/archive-logs.ts";
 import { cleanLogs } from "../../testbed/logs/clean-logs.ts";
@@ -17,6 +15,7 @@ import {
 import { syncLogs } from "../../testbed/logs/sync-logs.ts";
 import { validateLogs } from "../../testbed/logs/validate-logs.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { findKeptRuns } from "../kept-runs.ts";
 import { harmless, plural } from "../output.ts";
 import { type Exit, performExit } from "./exit.ts";
 import { type LogholeArguments, parseLogholeArguments } from "./loghole-arguments.ts";
@@ -133,15 +132,10 @@ function findKept(
   environment: Environment,
 ): ExperimentLogs | Exit {
   const state = resolveStateDirectory(given.state, environment);
-  const { pid = "", eid = "" } = splitExperiment(experiment) ?? {};
-  const runs = runsDirectory(state, pid, eid);
-  const last = list(runs)
-    .map(Number)
-    .filter(Number.isSafeInteger)
-    .reduce((most, number) => Math.max(most, number), 0);
+  const [run] = findKeptRuns(state, experiment);
   const help = "muster status lists those that are; --state names another directory";
   return (
-    findRunLogs(join(runs, String(last))) ??
+    (run === undefined ? undefined : findRunLogs(run.directory)) ??
     none(`there is no run of ${experiment} in ${state.path}; ${help}`)
   );
 }
@@ -156,14 +150,6 @@ function chooseNodes(
   return none(
     `${basename(experiment)}: there is no node ${unknown[0]}; nodes: ${nodes.join(", ")}`,
   );
-}
-
-function list(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return [];
-  }
 }
 
 /** `YYYYMMDD-HHMMSS`, UTC. */

@@ -6,20 +6,19 @@ import { type ConnectedBus, findBus } from "../../client/event-connection.ts";
 import { createCredentials, type EventCredentials } from "../../client/event-credentials.ts";
 import { eventClientTime } from "../../client/event-limits.ts";
 import { type EventRequest, type SendOutcome, sendEvent } from "../../client/event-request.ts";
-import { type EventTime, type LocalCalendar, parseEventTime } from "../../client/event-time.ts";
+import { type LocalCalendar, parseEventTime } from "../../client/event-time.ts";
 import {
   describeOversize,
   formatEventArguments,
   parseEventWord,
 } from "../../client/event-words.ts";
-import type { ClientRuntime } from "../../client/runtime.ts";
 import type { KeyedHash } from "../../wire/event/authentication.ts";
 import { BusError } from "../../wire/event/bus.ts";
 import { createNotification } from "../../wire/event/notification.ts";
-import type { BusAddress } from "../event-bus.ts";
+import { type EventWorld, splitTime } from "../event-bus.ts";
+import { findKey, ownDirectories } from "../event-key.ts";
 import { describeOutcome } from "../event-outcome.ts";
 import { harmless } from "../output.ts";
-import { readKey } from "./event-key.ts";
 import type { Exit } from "./exit.ts";
 import {
   type ControlArguments,
@@ -28,16 +27,12 @@ import {
   type ScheduleArguments,
 } from "./tevc-arguments.ts";
 
-export interface TevcWorld {
+export interface TevcWorld extends EventWorld {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly isRoot: boolean;
-  readonly runtime: ClientRuntime;
   readonly hash: KeyedHash;
   readonly calendar: LocalCalendar;
   readonly sender: string;
-  connect(address: BusAddress): Promise<ConnectedBus>;
-  /** Microseconds since 1970. */
-  wallUs(): bigint;
   /** For what is said while the program goes on. */
   stderr(text: string): void;
 }
@@ -51,11 +46,18 @@ export async function runTevc(args: readonly string[], world: TevcWorld): Promis
 
 async function schedule(given: ScheduleArguments, world: TevcWorld): Promise<Exit> {
   const experiment = `${given.pid}/${given.eid}`;
-  const key = readKey(given, world.environment);
-  if (!("key" in key)) return key;
+  const found = findKey({ ...given, directories: ownDirectories(given, world.environment) });
+  if (found.kind === "unreadable") return fail(`Could not read ${found.path} : ${found.reason}`);
+  if (found.kind === "unusable") return fail(`tevc: ${found.message}`);
   const { hash, runtime, wallUs } = world;
   const { randomBytes } = runtime;
-  const credentials = createCredentials({ experiment, key: key.key, hash, wallUs, randomBytes });
+  const credentials = createCredentials({
+    experiment,
+    key: found.bytes,
+    hash,
+    wallUs,
+    randomBytes,
+  });
   if (typeof credentials === "string") return fail(`tevc: ${credentials}`);
   // The old program looked at the words once it had the bus; before that is kinder.
   const early = isStrict(world) ? readRequest(given, world) : undefined;
@@ -184,10 +186,6 @@ async function connect(
 
 function isStrict({ environment }: TevcWorld): boolean {
   return environment["MUSTER_TEVC_STRICT"] === "1";
-}
-
-function splitTime(us: bigint): EventTime {
-  return { seconds: Number(us / 1_000_000n), microseconds: Number(us % 1_000_000n) };
 }
 
 function unknownEvent(word: string): Exit {

@@ -2,6 +2,7 @@
 // The command line of tevc: options, texts and exit codes of the old program byte for byte, as far
 // as they are known. [EMULAB-EVENTS 3] What is ours is behind long options, and MUSTER_TEVC_STRICT.
 import { splitExperiment } from "../../client/event-words.ts";
+import { eventPorts } from "../event-bus.ts";
 import type { Exit } from "./exit.ts";
 import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
 import { describeMuster } from "./version.ts";
@@ -19,7 +20,7 @@ const help = `${usage}
  -t N         with -w: give up after N seconds
  -k keyfile   key of the experiment; otherwise tbdata/eventkey of its directory
  -s server    where the bus is; otherwise event-server (-c: localhost)
- -p port      its port; otherwise 2917 (-c: 2927)
+ -p port      its port; otherwise ${eventPorts.experiments} (-c: ${eventPorts.testbed})
  -c           send a control event of the testbed; root only
  time         now, +SECONDS, or [[[[yy]mm]dd]HH]MMss in local time
 
@@ -65,9 +66,6 @@ interface Draft {
   timeoutS: number | undefined;
   isControl: boolean;
 }
-
-/** Doors of the two buses. [EMULAB-EVENTS 7.2] */
-const ports = { experiments: 2917, testbed: 2927 } as const;
 
 /** Reads the command line; the first fault ends it. */
 export function parseTevcArguments(
@@ -150,7 +148,12 @@ function takeValue(draft: Draft, name: string, value: string): Exit | undefined 
 function finishControl({ server, port }: Draft, rest: readonly string[]): ControlArguments | Exit {
   const [event] = rest;
   if (event === undefined || rest.length !== 1) return fail(usage);
-  return { kind: "control", server: server ?? "localhost", port: port ?? ports.testbed, event };
+  return {
+    kind: "control",
+    server: server ?? "localhost",
+    port: port ?? eventPorts.testbed,
+    event,
+  };
 }
 
 function finishSchedule(draft: Draft, rest: readonly string[]): ScheduleArguments | Exit {
@@ -165,7 +168,7 @@ function finishSchedule(draft: Draft, rest: readonly string[]): ScheduleArgument
     ...names,
     keyFile,
     server: server ?? "event-server",
-    port: port ?? ports.experiments,
+    port: port ?? eventPorts.experiments,
     waits,
     timeoutS,
     time,

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// `muster event watch [EXPERIMENT]`: the events that go over the bus, as they come.
+import { findBus } from "../../client/event-connection.ts";
+import { splitExperiment } from "../../client/event-words.ts";
+import { BusError } from "../../wire/event/bus.ts";
+import { type EventWorld, eventWorld } from "../event-bus.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError, type CommandIo } from "../io.ts";
+import { printEvents } from "../print-events.ts";
+
+export interface EventWatchArguments {
+  /** null: all. */
+  readonly experiment: string | null;
+  readonly objname?: string;
+  readonly objtype?: string;
+  readonly eventtype?: string;
+  readonly scheduled: boolean;
+  readonly server: string;
+  readonly port: number;
+  readonly waitForServer: number;
+  readonly json: boolean;
+}
+
+/** No bus, or no more. */
+const unavailable = 69;
+
+/** Resolves never; a signal ends it. @throws CommandError */
+export async function eventWatchCommand(
+  argv: EventWatchArguments,
+  io: CommandIo,
+  { runtime, connect, wallUs }: EventWorld = eventWorld,
+): Promise<number> {
+  const { experiment, objname, objtype, eventtype, scheduled, json } = argv;
+  if (experiment !== null && splitExperiment(experiment) === undefined) {
+    throw new CommandError(exitCodes.usage, `the experiment must be pid/eid: ${experiment}`);
+  }
+  const address = {
+    ...(experiment === null ? {} : { expt: experiment }),
+    ...(objname === undefined ? {} : { objname }),
+    // Both are words in capitals wherever they come from.
+    ...(objtype === undefined ? {} : { objtype: objtype.toUpperCase() }),
+    ...(eventtype === undefined ? {} : { eventtype: eventtype.toUpperCase() }),
+  };
+  try {
+    const { server: host, port, waitForServer } = argv;
+    const lookForMs = waitForServer * 1_000;
+    const bus = await findBus({ connect: () => connect({ host, port }), runtime, lookForMs });
+    const name = "muster";
+    return await printEvents({
+      ...{ bus, address, scheduled, showsArgs: true, json, name, io, wallUs },
+    });
+  } catch (error) {
+    if (error instanceof BusError) throw new CommandError(unavailable, error.message);
+    throw error;
+  }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// The command line of eventdebug. [EMULAB-EVENTS 7.6] Unlike the old one, `-b` takes no word with
+// it, and does what it says (fault 32).
+import { splitExperiment } from "../../client/event-words.ts";
+import { eventPorts } from "../event-bus.ts";
+import type { Exit } from "./exit.ts";
+import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
+import { describeMuster } from "./version.ts";
+
+export const usage = `usage: eventdebug [-b] [-s server] [-p port] [pid/eid]
+`;
+
+const help = `${usage}
+ -b           the bus of the testbed's own services, port ${eventPorts.testbed}
+ -s server    where the bus is; otherwise localhost
+ -p port      its port; otherwise ${eventPorts.experiments}. Goes before -b
+ pid/eid      show the events of this experiment only
+
+Options of Muster:
+ --scheduled  Show requests to schedulers, too
+ --no-args    Leave out the arguments of events, as the old program did
+ --json       Print one JSON object a line
+ --help       Display this message
+ --version    Print Muster's version and exit
+`;
+
+export interface EventdebugArguments {
+  readonly kind: "run";
+  readonly server: string;
+  readonly port: number;
+  readonly experiment: string | undefined;
+  readonly scheduled: boolean;
+  readonly showsArgs: boolean;
+  readonly json: boolean;
+}
+
+interface Draft {
+  isTestbed: boolean;
+  server: string;
+  port: number | undefined;
+  scheduled: boolean;
+  showsArgs: boolean;
+  json: boolean;
+}
+
+/** Reads the command line; the first fault ends it. */
+export function parseEventdebugArguments(args: readonly string[]): EventdebugArguments | Exit {
+  const draft: Draft = {
+    isTestbed: false,
+    server: "localhost",
+    port: undefined,
+    scheduled: false,
+    showsArgs: true,
+    json: false,
+  };
+  const getopt = new Getopt(args, {
+    flags: "bh",
+    valued: "sp",
+    longFlags: ["scheduled", "no-args", "json", "help", "help-all", "version"],
+    longValued: [],
+  });
+  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
+    const exit = takeOption(draft, option);
+    if (exit !== undefined) return exit;
+  }
+  const [experiment, ...more] = getopt.rest;
+  if (more.length > 0) return fail(usage);
+  if (experiment !== undefined && splitExperiment(experiment) === undefined) {
+    return fail(`eventdebug: the experiment must be pid/eid: ${experiment}\n${usage}`);
+  }
+  const { isTestbed, server, scheduled, showsArgs, json } = draft;
+  const port = draft.port ?? (isTestbed ? eventPorts.testbed : eventPorts.experiments);
+  return { kind: "run", server, port, experiment, scheduled, showsArgs, json };
+}
+
+function takeOption(draft: Draft, option: Option): Exit | undefined {
+  switch (option.kind) {
+    case "error":
+      return fail(`${formatFault("eventdebug", option)}\n${usage}`);
+    case "flag":
+      return takeFlag(draft, option.name);
+    case "valued":
+      if (option.name === "s") {
+        draft.server = option.value;
+        return undefined;
+      }
+      draft.port = scanInteger(option.value);
+      if (draft.port !== undefined && draft.port > 0 && draft.port < 65_536) return undefined;
+      return fail(`eventdebug: -p must be a port from 1 to 65535: ${option.value}\n${usage}`);
+  }
+}
+
+function takeFlag(draft: Draft, name: string): Exit | undefined {
+  switch (name) {
+    case "b":
+      draft.isTestbed = true;
+      return undefined;
+    case "scheduled":
+      draft.scheduled = true;
+      return undefined;
+    case "no-args":
+      draft.showsArgs = false;
+      return undefined;
+    case "json":
+      draft.json = true;
+      return undefined;
+    case "version":
+      return { kind: "exit", code: 0, stdout: describeMuster() };
+    case "h":
+      return fail(usage);
+    default:
+      return { kind: "exit", code: 0, stdout: help };
+  }
+}
+
+function fail(stderr: string): Exit {
+  return { kind: "exit", code: 1, stderr };
+}

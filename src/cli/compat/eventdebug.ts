@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// The program eventdebug: prints every event that goes over a bus, until it is ended.
+// [EMULAB-EVENTS 7.6]
+
+import { BusError } from "../../wire/event/bus.ts";
+import { eventWorld } from "../event-bus.ts";
+import { processIo } from "../io.ts";
+import { printEvents } from "../print-events.ts";
+import { parseEventdebugArguments } from "./eventdebug-arguments.ts";
+import { type Exit, performExit } from "./exit.ts";
+
+async function main(args: readonly string[]): Promise<Exit> {
+  const given = parseEventdebugArguments(args);
+  if (given.kind === "exit") return given;
+  const { server: host, port, experiment, scheduled, showsArgs, json } = given;
+  try {
+    const bus = await eventWorld.connect({ host, port });
+    const address = experiment === undefined ? {} : { expt: experiment };
+    const name = "eventdebug";
+    return await printEvents({
+      ...{ bus, address, scheduled, showsArgs, json, name },
+      io: processIo,
+      wallUs: eventWorld.wallUs,
+    });
+  } catch (error) {
+    if (!(error instanceof BusError)) throw error;
+    return { kind: "exit", code: 1, stderr: `eventdebug: ${error.message}\n` };
+  }
+}
+
+performExit(await main(process.argv.slice(2)));
