@@ -2,15 +2,16 @@
 // Names the commands of events and their options: `muster event send`, `muster event watch`. Each
 // command's code is loaded only when it is called.
 import { type Command, InvalidArgumentError } from "commander";
-import { eventPorts } from "../event-bus.ts";
 import { processIo } from "../io.ts";
 import type { EventSendArguments } from "./event-send.ts";
 import type { EventWatchArguments } from "./event-watch.ts";
 
 type SetExit = (code: number) => void;
 
-const serverOption = ["--server <host>", "where the bus of events is", "localhost"] as const;
-const portOption = ["--port <n>", "its port", port, eventPorts.experiments] as const;
+const serverOption = [
+  "--server <host>",
+  "where the bus of events is, HOST[:PORT] or a URL (default: $MUSTER_EVENTS, else localhost:2917)",
+] as const;
 const stateOption = [
   "--state <dir>",
   "where the experiments are kept (default: $MUSTER_STATE, else ~/.local/state/muster)",
@@ -39,7 +40,6 @@ function addSend(event: Command, setExit: SetExit): void {
     .option("--timeout <s>", "with --wait: give up after so many seconds; 0: never", seconds, 0)
     .option("--key <file>", "key of the experiment (default: that of its last run here)")
     .option(...serverOption)
-    .option(...portOption)
     .option("--wait-for-server <s>", "look for the bus for so many seconds", seconds, 0)
     .option(...stateOption)
     .option("--json", "print the outcome, whatever it is, as JSON", false)
@@ -67,7 +67,6 @@ function addWatch(event: Command, setExit: SetExit): void {
     .option("--eventtype <types>", "only these events, e.g. START,COMPLETE")
     .option("--scheduled", "also requests that a scheduler is to hold", false)
     .option(...serverOption)
-    .option(...portOption)
     .option("--wait-for-server <s>", "look for the bus for so many seconds", seconds, 0)
     .option("--json", "print one JSON object a line", false)
     .action(
@@ -76,12 +75,6 @@ function addWatch(event: Command, setExit: SetExit): void {
         setExit(await eventWatchCommand({ experiment: experiment ?? null, ...options }, processIo));
       },
     );
-}
-
-function port(text: string): number {
-  const value = Number(text);
-  if (/^[0-9]+$/.test(text) && value > 0 && value < 65_536) return value;
-  throw new InvalidArgumentError("It must be a port from 1 to 65535.");
 }
 
 /** What the timers of the platform can wait: 24 days. */

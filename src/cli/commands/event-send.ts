@@ -17,7 +17,13 @@ import { closest } from "../../experiment/suggest.ts";
 import { eventHash } from "../../host/event-hash.ts";
 import { BusError } from "../../wire/event/bus.ts";
 import { eventTypes } from "../../wire/event/names.ts";
-import { type EventWorld, eventWorld, senderAddress, splitTime } from "../event-bus.ts";
+import {
+  type EventWorld,
+  eventAddress,
+  eventWorld,
+  senderAddress,
+  splitTime,
+} from "../event-bus.ts";
 import { findKey, ownDirectories } from "../event-key.ts";
 import { describeOutcome } from "../event-outcome.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -37,8 +43,7 @@ export interface EventSendArguments {
   /** 0: for ever. */
   readonly timeout: number;
   readonly key?: string;
-  readonly server: string;
-  readonly port: number;
+  readonly server?: string;
   readonly waitForServer: number;
   readonly state?: string;
   readonly json: boolean;
@@ -152,11 +157,12 @@ async function send(
   argv: EventSendArguments,
   { request, credentials, io, world }: Sending,
 ): Promise<SendOutcome> {
-  const { server: host, port, waitForServer, wait: waits, timeout } = argv;
+  const { server, waitForServer, wait: waits, timeout } = argv;
+  const url = eventAddress(server);
   const { runtime, connect } = world;
   try {
     const bus = await findBus({
-      connect: () => connect({ host, port }),
+      connect: () => connect(url),
       runtime,
       lookForMs: waitForServer * 1_000,
     });

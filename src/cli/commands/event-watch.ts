@@ -3,7 +3,7 @@
 import { findBus } from "../../client/event-connection.ts";
 import { splitExperiment } from "../../client/event-words.ts";
 import { BusError } from "../../wire/event/bus.ts";
-import { type EventWorld, eventWorld } from "../event-bus.ts";
+import { type EventWorld, eventAddress, eventWorld } from "../event-bus.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { printEvents } from "../print-events.ts";
@@ -15,8 +15,7 @@ export interface EventWatchArguments {
   readonly objtype?: string;
   readonly eventtype?: string;
   readonly scheduled: boolean;
-  readonly server: string;
-  readonly port: number;
+  readonly server?: string;
   readonly waitForServer: number;
   readonly json: boolean;
 }
@@ -41,10 +40,10 @@ export async function eventWatchCommand(
     ...(objtype === undefined ? {} : { objtype: objtype.toUpperCase() }),
     ...(eventtype === undefined ? {} : { eventtype: eventtype.toUpperCase() }),
   };
+  const url = eventAddress(argv.server);
   try {
-    const { server: host, port, waitForServer } = argv;
-    const lookForMs = waitForServer * 1_000;
-    const bus = await findBus({ connect: () => connect({ host, port }), runtime, lookForMs });
+    const lookForMs = argv.waitForServer * 1_000;
+    const bus = await findBus({ connect: () => connect(url), runtime, lookForMs });
     const name = "muster";
     return await printEvents({
       ...{ bus, address, scheduled, showsArgs: true, json, name, io, wallUs },

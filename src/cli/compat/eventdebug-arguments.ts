@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The command line of eventdebug. [EMULAB-EVENTS 7.6] Unlike the old one, `-b` takes no word with
 // it, and does what it says (fault 32).
+import { eventPorts } from "../../client/event-address.ts";
 import { splitExperiment } from "../../client/event-words.ts";
-import { eventPorts } from "../event-bus.ts";
 import type { Exit } from "./exit.ts";
 import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
 import { describeMuster } from "./version.ts";
@@ -26,8 +26,10 @@ Options of Muster:
 
 export interface EventdebugArguments {
   readonly kind: "run";
-  readonly server: string;
-  readonly port: number;
+  readonly server: string | undefined;
+  readonly port: number | undefined;
+  /** The bus of the testbed's own services. */
+  readonly isTestbed: boolean;
   readonly experiment: string | undefined;
   readonly scheduled: boolean;
   readonly showsArgs: boolean;
@@ -36,7 +38,7 @@ export interface EventdebugArguments {
 
 interface Draft {
   isTestbed: boolean;
-  server: string;
+  server: string | undefined;
   port: number | undefined;
   scheduled: boolean;
   showsArgs: boolean;
@@ -47,7 +49,7 @@ interface Draft {
 export function parseEventdebugArguments(args: readonly string[]): EventdebugArguments | Exit {
   const draft: Draft = {
     isTestbed: false,
-    server: "localhost",
+    server: undefined,
     port: undefined,
     scheduled: false,
     showsArgs: true,
@@ -68,9 +70,7 @@ export function parseEventdebugArguments(args: readonly string[]): EventdebugArg
   if (experiment !== undefined && splitExperiment(experiment) === undefined) {
     return fail(`eventdebug: the experiment must be pid/eid: ${experiment}\n${usage}`);
   }
-  const { isTestbed, server, scheduled, showsArgs, json } = draft;
-  const port = draft.port ?? (isTestbed ? eventPorts.testbed : eventPorts.experiments);
-  return { kind: "run", server, port, experiment, scheduled, showsArgs, json };
+  return { kind: "run", ...draft, experiment };
 }
 
 function takeOption(draft: Draft, option: Option): Exit | undefined {

@@ -2,6 +2,7 @@
 // The program eventdebug: prints every event that goes over a bus, until it is ended.
 // [EMULAB-EVENTS 7.6]
 
+import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { BusError } from "../../wire/event/bus.ts";
 import { eventWorld } from "../event-bus.ts";
 import { processIo } from "../io.ts";
@@ -12,9 +13,18 @@ import { type Exit, performExit } from "./exit.ts";
 async function main(args: readonly string[]): Promise<Exit> {
   const given = parseEventdebugArguments(args);
   if (given.kind === "exit") return given;
-  const { server: host, port, experiment, scheduled, showsArgs, json } = given;
+  const { isTestbed, experiment, scheduled, showsArgs, json } = given;
+  const url = resolveEventAddress(given, {
+    environment: isTestbed ? undefined : process.env["MUSTER_EVENTS"],
+    server: "localhost",
+    port: isTestbed ? eventPorts.testbed : eventPorts.experiments,
+  });
+  if (url === undefined) {
+    const stderr = "eventdebug: -s or MUSTER_EVENTS is no host; give HOST, HOST:PORT\n";
+    return { kind: "exit", code: 1, stderr };
+  }
   try {
-    const bus = await eventWorld.connect({ host, port });
+    const bus = await eventWorld.connect(url);
     const address = experiment === undefined ? {} : { expt: experiment };
     const name = "eventdebug";
     return await printEvents({

@@ -2,6 +2,7 @@
 // What tevc does, in the order in which the old program did it, with the exit codes that it had.
 // [EMULAB-EVENTS 3] What it needs of the world is handed in; MUSTER_TEVC_STRICT is decided here.
 import { constants } from "node:os";
+import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { type ConnectedBus, findBus } from "../../client/event-connection.ts";
 import { createCredentials, type EventCredentials } from "../../client/event-credentials.ts";
 import { eventClientTime } from "../../client/event-limits.ts";
@@ -26,6 +27,10 @@ import {
   parseTevcArguments,
   type ScheduleArguments,
 } from "./tevc-arguments.ts";
+
+/** Where the two buses are by custom. [EMULAB-EVENTS 3] */
+const experimentsBus = { server: "event-server", port: eventPorts.experiments };
+const testbedBus = { server: "localhost", port: eventPorts.testbed };
 
 export interface TevcWorld extends EventWorld {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -163,9 +168,17 @@ async function sendControl(given: ControlArguments, world: TevcWorld): Promise<E
 
 /** The old program looks for the bus for ever, in silence; a strict one says so, and gives up. */
 async function connect(
-  { server: host, port }: { readonly server: string; readonly port: number },
+  given: ScheduleArguments | ControlArguments,
   world: TevcWorld,
 ): Promise<ConnectedBus | Exit> {
+  const url =
+    given.kind === "control"
+      ? resolveEventAddress(given, { ...testbedBus, environment: undefined })
+      : resolveEventAddress(given, {
+          ...experimentsBus,
+          environment: world.environment["MUSTER_EVENTS"],
+        });
+  if (url === undefined) return fail("tevc: -s or MUSTER_EVENTS is no host; give HOST, HOST:PORT");
   const { lookForBusMs } = eventClientTime;
   const strict = {
     lookForMs: lookForBusMs,
@@ -174,7 +187,7 @@ async function connect(
   };
   try {
     return await findBus({
-      connect: () => world.connect({ host, port }),
+      connect: () => world.connect(url),
       runtime: world.runtime,
       ...(isStrict(world) ? strict : {}),
     });

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The command line of tevc: options, texts and exit codes of the old program byte for byte, as far
 // as they are known. [EMULAB-EVENTS 3] What is ours is behind long options, and MUSTER_TEVC_STRICT.
+
+import { eventPorts } from "../../client/event-address.ts";
 import { splitExperiment } from "../../client/event-words.ts";
-import { eventPorts } from "../event-bus.ts";
 import type { Exit } from "./exit.ts";
 import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
 import { describeMuster } from "./version.ts";
@@ -28,6 +29,7 @@ Options of Muster:
  --help       Display this message
  --version    Print Muster's version and exit
 
+MUSTER_EVENTS in the environment says where the bus is when -s does not.
 With MUSTER_TEVC_STRICT=1 in the environment, what the old program passes over
 in silence is a message and exit status 255. muster event send always does so.
 `;
@@ -38,8 +40,8 @@ export interface ScheduleArguments {
   readonly pid: string;
   readonly eid: string;
   readonly keyFile: string | undefined;
-  readonly server: string;
-  readonly port: number;
+  readonly server: string | undefined;
+  readonly port: number | undefined;
   readonly waits: boolean;
   /** Undefined: for ever. */
   readonly timeoutS: number | undefined;
@@ -52,8 +54,8 @@ export interface ScheduleArguments {
 /** An event for the testbed's own services. */
 export interface ControlArguments {
   readonly kind: "control";
-  readonly server: string;
-  readonly port: number;
+  readonly server: string | undefined;
+  readonly port: number | undefined;
   readonly event: string;
 }
 
@@ -148,12 +150,7 @@ function takeValue(draft: Draft, name: string, value: string): Exit | undefined 
 function finishControl({ server, port }: Draft, rest: readonly string[]): ControlArguments | Exit {
   const [event] = rest;
   if (event === undefined || rest.length !== 1) return fail(usage);
-  return {
-    kind: "control",
-    server: server ?? "localhost",
-    port: port ?? eventPorts.testbed,
-    event,
-  };
+  return { kind: "control", server, port, event };
 }
 
 function finishSchedule(draft: Draft, rest: readonly string[]): ScheduleArguments | Exit {
@@ -167,8 +164,8 @@ function finishSchedule(draft: Draft, rest: readonly string[]): ScheduleArgument
     kind: "schedule",
     ...names,
     keyFile,
-    server: server ?? "event-server",
-    port: port ?? eventPorts.experiments,
+    server,
+    port,
     waits,
     timeoutS,
     time,

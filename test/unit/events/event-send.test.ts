@@ -57,7 +57,7 @@ function bench(): Bench {
   };
   const base: EventSendArguments = {
     ...{ id: "bar", object: "prog0", word: "start", words: [], at: "now", wait: false, timeout: 0 },
-    ...{ server: "localhost", port: 2917, waitForServer: 0, state, json: false },
+    ...{ waitForServer: 0, state, json: false },
   };
   const send: Bench["send"] = (argv = {}, changed = {}) =>
     eventSendCommand({ ...base, ...argv }, io, { ...world, ...changed });

@@ -85,18 +85,18 @@ const parse = (text: string): EventdebugArguments | Exit =>
 
 describe("parseEventdebugArguments()", () => {
   test.each([
-    ["", { server: "localhost", port: 2917, experiment: undefined, scheduled: false }],
-    ["foo/bar", { port: 2917, experiment: "foo/bar" }],
+    ["", { server: undefined, port: undefined, isTestbed: false, scheduled: false }],
+    ["foo/bar", { experiment: "foo/bar" }],
     ["-s ops -p 99 foo/bar", { server: "ops", port: 99 }],
-    ["-p 99 -b", { port: 99 }],
+    ["-p 99 -b", { port: 99, isTestbed: true }],
     ["--scheduled --no-args --json", { scheduled: true, showsArgs: false, json: true }],
   ])("reads %j", (text, expected) => {
     expect(parse(text)).toMatchObject(expected);
   });
 
   test("fault 32: -b is the bus of the testbed, and takes no word with it", () => {
-    expect(parse("-b")).toMatchObject({ port: 2927, experiment: undefined });
-    expect(parse("-b foo/bar")).toMatchObject({ port: 2927, experiment: "foo/bar" });
+    expect(parse("-b")).toMatchObject({ isTestbed: true, experiment: undefined });
+    expect(parse("-b foo/bar")).toMatchObject({ isTestbed: true, experiment: "foo/bar" });
   });
 
   test.each(["-h", "-x", "-p", "-p x", "foo", "a/b c/d"])(
@@ -125,7 +125,7 @@ function output(): Output {
 
 const watch: EventWatchArguments = {
   ...{ experiment: null, scheduled: false, json: false },
-  ...{ server: "localhost", port: 2917, waitForServer: 0 },
+  waitForServer: 0,
 };
 
 afterEach(() => {

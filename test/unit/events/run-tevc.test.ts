@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Exit } from "../../../src/cli/compat/exit.ts";
 import { runTevc, type TevcWorld } from "../../../src/cli/compat/run-tevc.ts";
-import type { BusAddress } from "../../../src/cli/event-bus.ts";
 import { localCalendar } from "../../../src/cli/local-calendar.ts";
 import type { ConnectedBus } from "../../../src/client/event-connection.ts";
 import { eventHash } from "../../../src/host/event-hash.ts";
@@ -31,7 +30,7 @@ interface Bench {
   readonly bus: ConnectedBus;
   readonly clock: VirtualClock;
   readonly scheduler: FakeScheduler;
-  readonly connects: BusAddress[];
+  readonly connects: string[];
   readonly said: string[];
   tevc(line: string | readonly string[], world?: Partial<TevcWorld>): Promise<Exit>;
 }
@@ -39,7 +38,7 @@ interface Bench {
 function bench(environment: Record<string, string> = {}): Bench {
   const bus = newBus();
   const clock = new VirtualClock();
-  const connects: BusAddress[] = [];
+  const connects: string[] = [];
   const said: string[] = [];
   const world: TevcWorld = {
     ...{ environment, isRoot: true, hash: eventHash, calendar: localCalendar },
@@ -87,7 +86,7 @@ describe("tevc", () => {
     });
     expect(getText(sent, "ARGS")).toBe("RATE=512 PACKETSIZE=256 ");
     expect(firingTimeOf(sent)).toEqual({ seconds: 1_087_824_348, microseconds: 200_000 });
-    expect(connects).toEqual(Array(2).fill({ host: "event-server", port: 2917 }));
+    expect(connects).toEqual(Array(2).fill("ws://event-server:2917/v1/bus"));
   });
 
   test.each([
@@ -303,7 +302,7 @@ describe("tevc -c", () => {
     const [sent] = heard as [never];
     expect(addressOf(sent)).toEqual({ objtype: "TBCONTROL", eventtype: "RELOAD", scheduler: 0 });
     expect(getText(sent, "__auth__")).toBeUndefined();
-    expect(connects).toEqual([{ host: "localhost", port: 2927 }]);
+    expect(connects).toEqual(["ws://localhost:2927/v1/bus"]);
     expect((await tevc("-c reload", { isRoot: false })).code).toBe(255);
     expect(await tevc("-c explode")).toEqual({
       ...silent(255),

@@ -24,8 +24,8 @@ describe("parseTevcArguments()", () => {
       pid: "foo",
       eid: "bar",
       keyFile: undefined,
-      server: "event-server",
-      port: 2917,
+      server: undefined,
+      port: undefined,
       waits: false,
       timeoutS: undefined,
       time: "+2.5",
@@ -44,7 +44,7 @@ describe("parseTevcArguments()", () => {
 
   test("takes a control event, to another bus", () => {
     expect(parse("-c reload")).toEqual({
-      ...{ kind: "control", server: "localhost", port: 2927, event: "reload" },
+      ...{ kind: "control", server: undefined, port: undefined, event: "reload" },
     });
     expect(parse("-c -s boss -p 5 reload")).toMatchObject({ server: "boss", port: 5 });
   });
