@@ -13,7 +13,9 @@ export interface KeyOwner {
   readonly eid: string;
   /** As given; undefined: where the experiment has it. */
   readonly keyFile: string | undefined;
-  /** Directories the experiment may have here besides the testbed's; the first with a key counts. */
+  /**
+   * Directories the experiment may have here besides the testbed's; the first with a key counts.
+   */
   readonly directories: readonly string[];
 }
 

@@ -45,7 +45,9 @@ export function formatEventLine(
   return harmless(words.join(" "));
 }
 
-/** One JSON object: the tuple, what is known of the rest by name, and all attributes as they are. */
+/**
+ * One JSON object: the tuple, what is known of the rest by name, and all attributes as they are.
+ */
 export function formatEventJson({ notification, wallUs }: Seen, position: number): string {
   const { scheduler, ...fields } = addressOf(notification);
   return JSON.stringify({

@@ -3,7 +3,9 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 
-const names = ["emulab-sync", "emulab-syncd", "loghole", "startcmddone", "tevc", "tmcc"];
+const names = [
+  ...["emulab-sync", "emulab-syncd", "eventdebug", "loghole", "startcmddone", "tevc", "tmcc"],
+];
 
 /** Name -> executable of this installation. */
 export function oldTools(): Readonly<Record<string, string>> {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Sends an event to the scheduler of an experiment, and learns what becomes of it. [EMULAB-EVENTS 3]
-// Owns the request's token and identity, what is awaited and for how long; does not own the
+// Sends an event to the scheduler of an experiment, and learns what becomes of it. [EMULAB-EVENTS
+// 3] Owns the request's token and identity, what is awaited and for how long; does not own the
 // connection (event-connection.ts), nor texts and exit codes (cli).
 //
 //   E1. The outcome is told once, and nothing of the request is left open then.
 //   E2. The subscription is in force before the request is sent.
-//   E3. A request ends by an authentic answer to its own identity, or an authentic completion of its
-//       own token, and by no other: two requests for one object at one moment never meet.
+//   E3. A request ends by an authentic answer to its own identity, or an authentic completion of
+//       its own token, and by no other: two requests for one object at one moment never meet.
 import { getArg, parseCompletionArgs } from "../wire/event/args.ts";
 import {
   type Bus,
@@ -244,7 +244,8 @@ class Sending {
 
 /**
  * Positive, 31 bits, the highest of them set: a scheduler counts its own tokens from 0, and the
- * seconds that the old tevc took are the same for everybody who asks within one. [EMULAB-EVENTS 9.4]
+ * seconds that the old tevc took are the same for everybody who asks within one. [EMULAB-EVENTS
+ * 9.4]
  */
 function newToken([a = 0, b = 0, c = 0, d = 0]: Uint8Array): number {
   return 0x4000_0000 | ((a & 0x3f) << 24) | (b << 16) | (c << 8) | d;

@@ -42,7 +42,9 @@ export interface TevcWorld extends EventWorld {
   stderr(text: string): void;
 }
 
-/** Never rejects for what the bus does; without MUSTER_TEVC_STRICT it may never resolve, as ever. */
+/**
+ * Never rejects for what the bus does; without MUSTER_TEVC_STRICT it may never resolve, as ever.
+ */
 export async function runTevc(args: readonly string[], world: TevcWorld): Promise<Exit> {
   const given = parseTevcArguments(args);
   if (given.kind === "exit") return given;

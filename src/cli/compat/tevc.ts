@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The program tevc: hands an event to the scheduler of an experiment. [EMULAB-EVENTS 3] What it does
-// is in run-tevc.ts; here is the world it does it in.
+// The program tevc: hands an event to the scheduler of an experiment. [EMULAB-EVENTS 3] What it
+// does is in run-tevc.ts; here is the world it does it in.
 import { eventHash } from "../../host/event-hash.ts";
 import { eventWorld, senderAddress } from "../event-bus.ts";
 import { localCalendar } from "../local-calendar.ts";

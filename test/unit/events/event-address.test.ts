@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Goal: where the bus is follows from option, environment and custom, in this order. Method: a table.
+// Goal: where the bus is follows from option, environment and custom, in this order. Method: a
+// table.
 import { expect, test } from "vitest";
 import { hostOf, resolveEventAddress } from "../../../src/client/event-address.ts";
 
