@@ -12,6 +12,7 @@ import {
   readlinkSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -136,6 +137,16 @@ describe("loghole sync", () => {
     rmSync(join(out, "nodes/n0/local/logs/a.out.1"));
     expect((await loghole(out, "sync")).code).toBe(0);
     expect(read(out, "proj/logs/n0/local/logs/a.out.1")).toBe("first\n");
+  });
+
+  test("copies what has grown within the time that the file shows", async () => {
+    const out = layout();
+    const original = join(out, "nodes/n0/local/logs/a.out.1");
+    utimesSync(original, 1_000_000, 1_000_000);
+    await loghole(out, "sync");
+    writeFileSync(original, "first\nmore\n");
+    utimesSync(original, 1_000_000, 1_000_000);
+    expect((await loghole(out, "sync")).stdout).toContain("copied 1 file, 11 bytes");
   });
 
   test("reads through no link, waits for no pipe, and copies the rest", async () => {
