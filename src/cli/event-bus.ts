@@ -1,20 +1,66 @@
 // SPDX-License-Identifier: MIT
 // How a command reaches the bus of events, and what it says of itself there.
 import { networkInterfaces } from "node:os";
+import { WebSocket } from "ws";
 import { eventPorts, hostOf, resolveEventAddress } from "../client/event-address.ts";
 import type { ConnectedBus } from "../client/event-connection.ts";
+import { eventClientTime } from "../client/event-limits.ts";
 import type { EventTime } from "../client/event-time.ts";
+import { RemoteBus } from "../client/remote-bus.ts";
 import type { ClientRuntime } from "../client/runtime.ts";
 import { systemClock } from "../host/clock.ts";
 import { newNonce } from "../host/ids.ts";
 import { BusError } from "../wire/event/bus.ts";
+import { busProtocol } from "../wire/event/bus-frames.ts";
+import { tokenProtocolPrefix } from "../wire/link/frames.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError } from "./io.ts";
 
-/** @throws BusError: `unavailable` while nobody answers there. */
+/**
+ * A bus behind a door. Once it has been there its loss is not told: the connection is opened again,
+ * and every subscription goes on where it was.
+ *
+ * @param url as of `resolveEventAddress`
+ * @throws BusError: `unavailable` while nobody answers there, `refused` when the door turns us away
+ */
 export function connectEventBus(url: string): Promise<ConnectedBus> {
-  const message = `a bus of another process cannot be reached yet (NOT_YET), ${hostOf(url)} neither; put the event into the experiment's file`;
-  return Promise.reject(new BusError("refused", message));
+  return new Promise((resolve, reject) => {
+    const { connectMs, impatientRetryMs: retryMs, retryMs: retryMsMax } = eventClientTime;
+    let isFirst = true;
+    const open = (): WebSocket => {
+      const socket = new WebSocket(url, protocols(), { handshakeTimeout: connectMs });
+      if (isFirst) {
+        socket.once("open", () => resolve(bus));
+        // Before `open` it means that there was no connection; after it nobody hears it.
+        socket.once("error", (error: NodeJS.ErrnoException) => {
+          bus.close();
+          reject(describeFailure(url, error));
+        });
+      }
+      isFirst = false;
+      return socket;
+    };
+    const times = { retryMs, retryMsMax, publishWaitMs: connectMs };
+    const bus = new RemoteBus({ open, ...times, runtime: eventWorld.runtime, publicationsMax: 1 });
+  });
+}
+
+/** A door that asks for a token gets it as a protocol. */
+function protocols(): string[] {
+  const { MUSTER_TOKEN: token = "" } = process.env;
+  return [busProtocol, ...(token === "" ? [] : [`${tokenProtocolPrefix}${token}`])];
+}
+
+function describeFailure(url: string, error: NodeJS.ErrnoException): BusError {
+  const where = hostOf(url);
+  if (error.message.startsWith("Unexpected server response")) {
+    const help = "is it a door of Muster, and does it take MUSTER_TOKEN?";
+    return new BusError("refused", `${where} opens no bus: ${error.message}; ${help}`);
+  }
+  // Several addresses were tried, each with its own reason, and the error itself has no message.
+  const reason = error.code ?? error.message;
+  const help = "is it running there? -s, --server and MUSTER_EVENTS name another";
+  return new BusError("unavailable", `no bus answers at ${where} (${reason}); ${help}`);
 }
 
 /** What commands of events need of the world; tests hand in their own. */

@@ -15,6 +15,8 @@ export const eventClientTime = {
   impatientRetryMs: 250,
   /** How long a client looks for the bus that must not be silent for ever. */
   lookForBusMs: 30_000,
+  /** One try to connect; later, how long something to send waits for a connection. */
+  connectMs: 10_000,
   /** How long a scheduler may take to say what becomes of a request. */
   answerMs: 10_000,
 } as const;

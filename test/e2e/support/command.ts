@@ -104,7 +104,14 @@ export class Command {
   }
 }
 
-type CommandName = "muster" | "emulab-sync" | "emulab-syncd" | "loghole" | "startcmddone" | "tevc";
+type CommandName =
+  | "muster"
+  | "emulab-sync"
+  | "emulab-syncd"
+  | "eventdebug"
+  | "loghole"
+  | "startcmddone"
+  | "tevc";
 
 /** Starts a command of bin/. */
 export function start(

@@ -37,8 +37,9 @@ export class BusDoorBench {
     this.#door = this.#createDoor();
   }
 
-  async start(): Promise<this> {
-    this.url = (await this.#door.listen({ host: "127.0.0.1", port: 0 })).url;
+  /** @param port 0: one that is free. */
+  async start(port: number = 0): Promise<this> {
+    this.url = (await this.#door.listen({ host: "127.0.0.1", port })).url;
     return this;
   }
 

@@ -27,10 +27,12 @@ const sender = "192.0.2.1";
 /** 2004-06-21T13:25:45.7Z */
 export const nowUs = 1_087_824_345_700_000n;
 
-export function credentialsWith(bytes: Uint8Array, name: string = experiment): EventCredentials {
+export function credentialsWith(
+  bytes: Uint8Array,
+  wallUs: () => bigint = () => nowUs,
+): EventCredentials {
   const credentials = createCredentials({
-    ...{ experiment: name, key: bytes, hash: eventHash, randomBytes: newNonce },
-    wallUs: () => nowUs,
+    ...{ experiment, key: bytes, hash: eventHash, randomBytes: newNonce, wallUs },
   });
   if (typeof credentials === "string") throw new Error(credentials);
   return credentials;
@@ -53,11 +55,12 @@ export interface Answer {
 export class FakeScheduler {
   readonly requests: Notification[] = [];
   readonly #bus: MemoryBus;
-  readonly #credentials = credentialsWith(key);
+  readonly #credentials: EventCredentials;
   #onRequest: (request: Notification) => void = () => undefined;
 
-  constructor(bus: MemoryBus) {
+  constructor(bus: MemoryBus, credentials: EventCredentials = credentialsWith(key)) {
     this.#bus = bus;
+    this.#credentials = credentials;
   }
 
   /** @param onRequest what to do for each request, by `say`. */
