@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Goal: tevc, eventdebug and `muster event` as commands, over a real door of a bus: exit codes, texts,
-// what is on the wire, connections that are cut. Method: a bus with a door on loopback and a
+// Goal: tevc, eventdebug and `muster event` as commands, over a real door of a bus: exit codes,
+// texts, what is on the wire, connections that are cut. Method: a bus with a door on loopback and a
 // scheduler that says what a test wants, in this process; the commands of bin/ in their own.
 
 import { writeFileSync } from "node:fs";
