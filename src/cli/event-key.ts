@@ -6,17 +6,15 @@ import { getSystemErrorMessage } from "node:util";
 import { readEventKey } from "../host/event-hash.ts";
 
 /** Where a key is below the directory of its experiment. */
-const keyFile = "tbdata/eventkey";
+export const keyFile = "tbdata/eventkey";
 
 export interface KeyOwner {
   readonly pid: string;
   readonly eid: string;
   /** As given; undefined: where the experiment has it. */
   readonly keyFile: string | undefined;
-  /**
-   * Directories the experiment may have here besides the testbed's; the first with a key counts.
-   */
-  readonly directories: readonly string[];
+  /** Where it may be besides the testbed's place; the first that can be read counts. */
+  readonly others: readonly string[];
 }
 
 export type FoundKey =
@@ -35,21 +33,25 @@ export function findKey(owner: KeyOwner): FoundKey {
 }
 
 /**
- * `$EXPDIR`, for the experiment whose program this is: nodes that are no name spaces do not see the
- * directory at its old path.
+ * Where a program of a run finds the key of its own experiment: in the experiment's directory,
+ * which nodes that are no name spaces do not see at its old path, or among the boot files of its
+ * node.
  */
-export function ownDirectories(
+export function ownKeyFiles(
   { pid, eid }: { readonly pid: string; readonly eid: string },
   environment: Readonly<Record<string, string | undefined>>,
 ): readonly string[] {
-  const { EXPDIR: directory, PID, EID } = environment;
-  return directory !== undefined && PID === pid && EID === eid ? [directory] : [];
+  const { EXPDIR: directory, MUSTER_BOOT: boot, PID, EID } = environment;
+  if (PID !== pid || EID !== eid) return [];
+  return [
+    ...(directory === undefined ? [] : [join(directory, keyFile)]),
+    ...(boot === undefined ? [] : [join(boot, "eventkey")]),
+  ];
 }
 
-function choosePath({ pid, eid, keyFile: given, directories }: KeyOwner): string {
+function choosePath({ pid, eid, keyFile: given, others }: KeyOwner): string {
   if (given !== undefined) return given;
   const standard = join("/proj", pid, "exp", eid, keyFile);
-  const others = directories.map((directory) => join(directory, keyFile));
   return [standard, ...others].find((path) => unreadable(path) === undefined) ?? standard;
 }
 

@@ -24,7 +24,7 @@ import {
   senderAddress,
   splitTime,
 } from "../event-bus.ts";
-import { findKey, ownDirectories } from "../event-key.ts";
+import { findKey, keyFile, ownKeyFiles } from "../event-key.ts";
 import { describeOutcome } from "../event-outcome.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
@@ -63,9 +63,9 @@ export async function eventSendCommand(
   io: CommandIo,
   world: EventWorld = eventWorld,
 ): Promise<number> {
-  const { pid, eid, directories } = findExperiment(argv);
-  const request = readRequest(argv, `${pid}/${eid}`, world);
-  const credentials = findCredentials(argv, { pid, eid, directories }, world);
+  const experiment = findExperiment(argv);
+  const request = readRequest(argv, `${experiment.pid}/${experiment.eid}`, world);
+  const credentials = findCredentials(argv, experiment, world);
   const outcome = await send(argv, { request, credentials, io, world });
   const code = statusOf(outcome);
   const timeoutS = argv.timeout === 0 ? undefined : argv.timeout;
@@ -79,8 +79,8 @@ export async function eventSendCommand(
 interface Experiment {
   readonly pid: string;
   readonly eid: string;
-  /** Where it may have its key, besides the testbed's place. */
-  readonly directories: readonly string[];
+  /** Where its key may be, besides the testbed's place. */
+  readonly others: readonly string[];
 }
 
 /** One that is kept here, or another by its full name. */
@@ -97,8 +97,8 @@ function findExperiment({ id, state: given }: EventSendArguments): Experiment {
     throw new CommandError(exitCodes.noInput, message);
   }
   const { pid, eid } = names;
-  const kept = run === undefined ? [] : [join(run.directory, "proj")];
-  return { pid, eid, directories: [...kept, ...ownDirectories(names, process.env)] };
+  const kept = run === undefined ? [] : [join(run.directory, "proj", keyFile)];
+  return { pid, eid, others: [...kept, ...ownKeyFiles(names, process.env)] };
 }
 
 function readRequest(
@@ -126,11 +126,11 @@ function readRequest(
 }
 
 function findCredentials(
-  { key: keyFile }: EventSendArguments,
+  { key: given }: EventSendArguments,
   experiment: Experiment,
   { wallUs, runtime }: EventWorld,
 ): EventCredentials {
-  const found = findKey({ ...experiment, keyFile });
+  const found = findKey({ ...experiment, keyFile: given });
   const name = `${experiment.pid}/${experiment.eid}`;
   if (found.kind === "unreadable") {
     const help = "is it up? --key names the file of its key";

@@ -17,7 +17,7 @@ import type { KeyedHash } from "../../wire/event/authentication.ts";
 import { BusError } from "../../wire/event/bus.ts";
 import { createNotification } from "../../wire/event/notification.ts";
 import { type EventWorld, splitTime } from "../event-bus.ts";
-import { findKey, ownDirectories } from "../event-key.ts";
+import { findKey, ownKeyFiles } from "../event-key.ts";
 import { describeOutcome } from "../event-outcome.ts";
 import { harmless } from "../output.ts";
 import type { Exit } from "./exit.ts";
@@ -53,7 +53,7 @@ export async function runTevc(args: readonly string[], world: TevcWorld): Promis
 
 async function schedule(given: ScheduleArguments, world: TevcWorld): Promise<Exit> {
   const experiment = `${given.pid}/${given.eid}`;
-  const found = findKey({ ...given, directories: ownDirectories(given, world.environment) });
+  const found = findKey({ ...given, others: ownKeyFiles(given, world.environment) });
   if (found.kind === "unreadable") return fail(`Could not read ${found.path} : ${found.reason}`);
   if (found.kind === "unusable") return fail(`tevc: ${found.message}`);
   const { hash, runtime, wallUs } = world;

@@ -146,12 +146,14 @@ describe("tevc", () => {
     expect(connects).toEqual([]);
   });
 
-  test("finds the key in EXPDIR where nodes are no name spaces, for their own experiment", async () => {
+  test("finds the key where nodes are no name spaces, for their own experiment", async () => {
     mkdirSync(join(directory, "tbdata"));
     writeFileSync(join(directory, "tbdata/eventkey"), key);
     const { tevc } = bench({ EXPDIR: directory, PID: "foo", EID: "bar" });
     expect(await tevc("-e foo/bar now link0 down")).toEqual(silent(0));
     expect((await tevc("-e foo/other now link0 down")).stderr).toContain("/proj/foo/exp/other/");
+    const booted = bench({ MUSTER_BOOT: join(directory, "tbdata"), PID: "foo", EID: "bar" });
+    expect(await booted.tevc("-e foo/bar now link0 down")).toEqual(silent(0));
   });
 
   test("knows an unknown event only once it has the bus", async () => {
