@@ -3,6 +3,14 @@
 import { eventClientTime } from "../client/event-limits.ts";
 import type { EventRequest, SendOutcome } from "../client/event-request.ts";
 
+/** What is said of a wait that takes long. */
+export function describeSlow({ objname, eventtype }: EventRequest, option: string): string {
+  const seconds = eventClientTime.warnAfterMs / 1000;
+  const rule =
+    "nobody completes stop, kill, up, down or modify, or any event of a traffic generator";
+  return `${objname} ${eventtype} is not completed after ${seconds} s, and may never be: ${rule}; ${option} gives up`;
+}
+
 export interface OutcomeFacts {
   readonly request: EventRequest;
   /** How long the completion was waited for; undefined: for ever. */

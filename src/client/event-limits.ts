@@ -17,6 +17,8 @@ export const eventClientTime = {
   lookForBusMs: 30_000,
   /** One try to connect; later, how long something to send waits for a connection. */
   connectMs: 10_000,
+  /** Age of a wait for a completion that is told once. */
+  warnAfterMs: 10_000,
   /** How long a scheduler may take to say what becomes of a request. */
   answerMs: 10_000,
 } as const;

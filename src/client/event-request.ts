@@ -63,6 +63,8 @@ export interface SendOptions {
   /** How long for the completion, from when it is sent; for ever when absent. */
   readonly timeoutMs?: number;
   readonly onAccepted?: (token: number | undefined) => void;
+  /** It is not completed after a while, `warnAfterMs`, and the wait goes on. */
+  readonly onSlow?: () => void;
   /** Notifications were lost, and what is awaited may be among them. */
   readonly onGap?: () => void;
   readonly interrupt?: AbortSignal;
@@ -128,7 +130,7 @@ class Sending {
   }
 
   #onPublished(matched: number): void {
-    const { asks, waits, timeoutMs } = this.#options;
+    const { asks, waits, timeoutMs, onSlow } = this.#options;
     if (this.#isDone) return;
     if (!asks && !waits) this.#finish({ kind: "published" });
     else if (asks && matched === 0) this.#finish({ kind: "no-scheduler" });
@@ -138,6 +140,7 @@ class Sending {
           if (!this.#isAnswered) this.#finish({ kind: "no-answer" });
         });
       }
+      if (waits && onSlow !== undefined) this.#after(eventClientTime.warnAfterMs, onSlow);
       if (waits && timeoutMs !== undefined) {
         this.#after(timeoutMs, () => this.#finish({ kind: "timeout" }));
       }

@@ -25,7 +25,7 @@ import {
   splitTime,
 } from "../event-bus.ts";
 import { findKey, keyFile, ownKeyFiles } from "../event-key.ts";
-import { describeOutcome } from "../event-outcome.ts";
+import { describeOutcome, describeSlow } from "../event-outcome.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { findKeptRuns } from "../kept-runs.ts";
@@ -174,6 +174,7 @@ async function send(
         onAccepted: () => {
           if (waits && !argv.json) io.stderr(`muster: accepted; waiting until it is completed\n`);
         },
+        onSlow: () => io.stderr(`muster: ${harmless(describeSlow(request, "--timeout S"))}\n`),
         onGap: () =>
           io.stderr("muster: notifications were lost, the completion may be among them\n"),
       });

@@ -18,7 +18,7 @@ import { BusError } from "../../wire/event/bus.ts";
 import { createNotification } from "../../wire/event/notification.ts";
 import { type EventWorld, splitTime } from "../event-bus.ts";
 import { findKey, ownKeyFiles } from "../event-key.ts";
-import { describeOutcome } from "../event-outcome.ts";
+import { describeOutcome, describeSlow } from "../event-outcome.ts";
 import { harmless } from "../output.ts";
 import type { Exit } from "./exit.ts";
 import {
@@ -116,6 +116,9 @@ async function send(request: EventRequest, sending: Sending): Promise<Exit> {
   const outcome = await sendEvent({
     ...{ bus, request, credentials, runtime, sender, waits, asks: isStrict(world) },
     ...(isEndless ? {} : { timeoutMs: timeoutS * 1000 }),
+    onSlow: () => {
+      if (isStrict(world)) world.stderr(`tevc: ${harmless(describeSlow(request, "-t N"))}\n`);
+    },
     onGap: () => {
       if (!isStrict(world)) return;
       world.stderr("tevc: notifications were lost, the completion may be among them\n");

@@ -9,6 +9,7 @@ import {
   existingDirectory,
   type LogEntry,
   makeDirectories,
+  newPartialName,
   partialPrefix,
   readLogTree,
   textOf,
@@ -50,8 +51,9 @@ export async function archiveLogs(options: ArchiveOptions): Promise<ArchiveRepor
     if (await exists(path)) return failed(`${path} exists already; give another name`);
     // Listed before they are packed: what changes meanwhile is not removed.
     const copies = await listCopies(logs);
-    partial = join(archives, `${partialPrefix}${process.pid}`);
-    await tar(["--create", "--gzip", `--file=${partial}`, `--directory=${folder}`, "--", ...names]);
+    partial = join(archives, newPartialName());
+    const what = [`--exclude=${partialPrefix}*`, `--directory=${folder}`, "--", ...names];
+    await tar(["--create", "--gzip", `--file=${partial}`, ...what]);
     const files = await countEntries(partial);
     const { size } = await stat(partial);
     await rename(partial, path);

@@ -4,13 +4,16 @@
 import type { Stats } from "node:fs";
 import { lstat, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { newRunId } from "../../host/ids.ts";
 
 /** Files below one directory of logs; more are a program that went wild. */
 export const logFilesMax = 100_000;
 /** Directories within each other below it. */
 export const logDepthMax = 32;
-/** Begins the name of a file that is being copied; such names are no logs. */
+/** Begins the name of a file that is being written; such names are no logs. */
 export const partialPrefix = ".loghole-";
+/** Such a name. Process numbers would not do: nodes with name spaces have the same ones. */
+export const newPartialName = (): string => `${partialPrefix}${newRunId()}`;
 
 export interface LogEntry {
   /** Relative to the directory, with `/`. */

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { openRegularFile } from "../nodes/regular-file.ts";
 import { copyParts, type ExperimentLogs, originalLogs } from "./experiment-logs.ts";
-import { type LogEntry, makeDirectories, partialPrefix, readLogTree, textOf } from "./log-tree.ts";
+import { type LogEntry, makeDirectories, newPartialName, readLogTree, textOf } from "./log-tree.ts";
 
 export interface SyncReport {
   readonly copied: number;
@@ -66,7 +66,7 @@ async function copyEntry(
   try {
     const folder = await makeDirectories(experiment, parts.slice(0, -1));
     const target = join(folder, parts.at(-1) ?? "");
-    const partial = join(folder, `${partialPrefix}${process.pid}`);
+    const partial = join(folder, newPartialName());
     const original = join(from, entry.path);
     try {
       return await (entry.kind === "link"

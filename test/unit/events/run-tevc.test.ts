@@ -117,7 +117,7 @@ describe("tevc", () => {
   });
 
   test.each(["-w", "-w -t 0"])("%s alone waits for ever, as it did", async (options) => {
-    const { tevc, scheduler, clock } = bench();
+    const { tevc, scheduler, clock, said } = bench();
     await scheduler.listen();
     let exit: Exit | undefined;
     void tevc(`${options} -k KEY -e foo/bar now link0 down`).then((end) => {
@@ -125,7 +125,7 @@ describe("tevc", () => {
     });
     await clock.settle();
     await clock.pass(1_000_000_000);
-    expect(exit).toBeUndefined();
+    expect([exit, said]).toEqual([undefined, []]);
     scheduler.complete(scheduler.requests[0] as never, 0);
     await clock.settle();
     expect(exit).toEqual(silent(0));
@@ -268,6 +268,22 @@ describe("tevc with MUSTER_TEVC_STRICT=1", () => {
       stderr:
         "tevc: link0 DOWN is not completed after 2 s; it goes on, and nobody waits for it any more\n",
     });
+  });
+
+  test("-w says once that nobody has completed it for 10 s, and goes on", async () => {
+    const { tevc, scheduler, clock, said } = bench(strict);
+    await scheduler.listen((sent) => scheduler.accept(sent, tokenOf(sent)));
+    const ended = tevc("-w -k KEY -e foo/bar now link0 down");
+    await clock.pass(9_999_000);
+    expect(said).toEqual([]);
+    await clock.pass(100_000_000);
+    expect(said).toEqual([
+      expect.stringMatching(
+        /^tevc: link0 DOWN is not completed after 10 s, and may never be: .*-t N/,
+      ),
+    ]);
+    scheduler.complete(scheduler.requests[0] as never, 0);
+    expect(await ended).toEqual(silent(0));
   });
 
   test("looks at the words before it looks for the bus", async () => {
