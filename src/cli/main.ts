@@ -3,6 +3,7 @@
 // when it is called.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { registerBossCommands } from "./commands/boss-commands.ts";
+import { registerCertCommands } from "./commands/cert-options.ts";
 import type { ConvertArguments } from "./commands/convert.ts";
 import { registerEventCommands } from "./commands/event-commands.ts";
 import type { ParseArguments } from "./commands/parse.ts";
@@ -52,6 +53,7 @@ function buildProgram(setExit: (code: number) => void): Command {
   addSimulate(program, setExit);
   registerBossCommands(program, setExit);
   registerEventCommands(program, setExit);
+  registerCertCommands(program, setExit);
   return program;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The only place that draws randomness that is not seeded: identities that must not collide.
-import { randomBytes } from "node:crypto";
+// The only place that draws randomness that is not seeded: identities that must not collide, and
+// keys that must not be guessed.
+import { generateKeyPair, type KeyPairKeyObjectResult, randomBytes } from "node:crypto";
+import { promisify } from "node:util";
 
 /** A new incarnation number: positive, below 2^48. */
 export function newIncarnation(): number {
@@ -21,3 +23,15 @@ export function newSecret(): string {
 export function newNonce(byteCount: number): Uint8Array {
   return randomBytes(byteCount);
 }
+
+/** What a certificate's key is: `ec` is NIST's P-256, `rsa` has 3072 bits, for old clients. */
+export type KeyKind = "ec" | "rsa";
+
+/** A new key pair. */
+export async function newKeyPair(kind: KeyKind): Promise<KeyPairKeyObjectResult> {
+  return kind === "ec"
+    ? generate("ec", { namedCurve: "P-256" })
+    : generate("rsa", { modulusLength: 3_072 });
+}
+
+const generate = promisify(generateKeyPair);

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// Certificates and keys: an authority, what it signs, and what doors load of it.
+export {
+  type CertificateFiles,
+  type InitOptions,
+  type IssueFilesOptions,
+  initDirectory,
+  issueFiles,
+} from "./certificate-directory.ts";
+export { PkiError, type PkiErrorCode } from "./pki-error.ts";
+export {
+  type PeerCertificate,
+  type Subject,
+  type SubjectKind,
+  subjectKinds,
+  subjectOfPeer,
+} from "./subject.ts";
+export { loadTlsMaterial, type TlsMaterial, type TlsMaterialOptions } from "./tls-material.ts";
