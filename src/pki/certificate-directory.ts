@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: MIT
-// The directory of an authority: its certificate and key, and what it has signed, as PEM files.
-//
-//   ca.pem  ca-key.pem
-//   KIND/NAME.crt  KIND/NAME.key  KIND/NAME.pem    KIND is server, node or user
-//
-// NAME.pem holds certificate and key, as old clients want them in one file (client.pem,
-// ~/.ssl/emulab.pem).
+// Makes the files of an authority and of what it signs; where they are is in certificate-files.ts.
 //
 //   F1. Whatever holds a private key is made with mode 0600 and O_EXCL: at no moment can others
 //       read it, and no link that somebody left there is followed.
 //   F2. Nothing is written over unless that was asked for, and then by a rename: a reader sees the
 //       old file or the new one.
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { KeyKind } from "../host/ids.ts";
 import { createAuthority, endOf, type Issued, issueCertificate } from "./certificate.ts";
+import { authorityFiles, subjectFiles } from "./certificate-files.ts";
 import { PkiError } from "./pki-error.ts";
 import { readPem, readPrivatePem } from "./read-pem.ts";
-import { alternativeNames, checkSubject, type Subject, type SubjectKind } from "./subject.ts";
+import { alternativeNames, checkSubject, type Subject } from "./subject.ts";
 
 /** Where the files of one certificate are. */
 export interface CertificateFiles {
@@ -81,26 +76,6 @@ export async function issueFiles(options: IssueFilesOptions): Promise<Certificat
   ] as const;
   writeAll(texts, force);
   return { ...files, endsMs: endOf(issued.certificate) };
-}
-
-export function authorityFiles(directory: string): { certificate: string; key: string } {
-  return { certificate: join(directory, "ca.pem"), key: join(directory, "ca-key.pem") };
-}
-
-export function subjectFiles(directory: string, { kind, name }: Subject) {
-  const base = join(directory, kind, name);
-  return { certificate: `${base}.crt`, key: `${base}.key`, bundle: `${base}.pem` };
-}
-
-/** Names of the certificates of a kind, sorted. */
-export function listNames(directory: string, kind: SubjectKind): readonly string[] {
-  try {
-    const files = readdirSync(join(directory, kind));
-    const names = files.filter((file) => file.endsWith(".crt")).map((file) => file.slice(0, -4));
-    return names.sort();
-  } catch {
-    return [];
-  }
 }
 
 function readAuthority(directory: string): Issued {

@@ -2,7 +2,7 @@
 // What a door needs for TLS, from the directory of an authority: its own certificate and key, and
 // the authority that its peers must be signed by. Everything is checked before anything listens.
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { authorityFiles, listNames, subjectFiles } from "./certificate-directory.ts";
+import { authorityFiles, listNames, subjectFiles } from "./certificate-files.ts";
 import { PkiError } from "./pki-error.ts";
 import { readPem, readPrivatePem } from "./read-pem.ts";
 import type { SubjectKind } from "./subject.ts";

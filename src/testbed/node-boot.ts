@@ -14,7 +14,7 @@ import {
   bootNode,
   syncServiceName,
 } from "../client/tmcc-boot.ts";
-import { type NodeReport, Tmcd } from "../edges/tmcd/index.ts";
+import { type NodeReport, type TlsIdentity, Tmcd } from "../edges/tmcd/index.ts";
 import type { Tables } from "../experiment/index.ts";
 import type { Experiment } from "../experiment/model.ts";
 import type { Clock } from "../host/clock.ts";
@@ -31,8 +31,13 @@ export interface NodeBootOptions {
   readonly tables?: Tables;
   readonly domain: string;
   readonly eventKey: string;
-  /** Port of the sync server, which listens already where the experiment has one. */
-  readonly syncPort: number;
+  /**
+   * Starts the sync server's program, where the experiment has one; resolves when it listens and
+   * has `registered` its port as a node of the testbed does.
+   */
+  readonly startSyncServer: (registered: Promise<void>) => Promise<void>;
+  /** Lets clients in over TLS, too. */
+  readonly tls?: TlsIdentity;
   readonly environment: readonly (readonly [name: string, value: string])[];
   readonly clock: Clock;
   readonly logger: Logger;
@@ -81,6 +86,8 @@ class Boot implements NodeBoot {
   readonly #up = new Set<string>();
   /** Where the configuration server listens: nodes that go leave their address behind. */
   readonly #calledAt: Set<string>;
+  /** Resolves when the sync server has told where it is. */
+  readonly #registration = Promise.withResolvers<void>();
 
   constructor(options: NodeBootOptions) {
     const { backend, clock, logger } = options;
@@ -88,13 +95,15 @@ class Boot implements NodeBoot {
     this.#config = this.#configOf(options);
     this.#calledAt = new Set([...backend.nodes.values()].map(({ calledAt }) => calledAt));
     const addresses = [...this.#calledAt];
-    this.#tmcd = new Tmcd({ source: this.#config, clock, logger, addresses });
+    const tls = options.tls === undefined ? {} : { tls: options.tls };
+    this.#tmcd = new Tmcd({ source: this.#config, clock, logger, addresses, ...tls });
   }
 
   async start(): Promise<void> {
     await this.#tmcd.listen();
     try {
-      await registerSyncServer(this.#options);
+      // The nodes read its port from the door when they boot. [EMULAB-TMCD 12]
+      await this.#options.startSyncServer(this.#registration.promise);
       await bootAll([...this.#options.backend.nodes.values()], this.#options);
     } catch (error) {
       this.#tmcd.close();
@@ -150,19 +159,15 @@ class Boot implements NodeBoot {
         this.#up.add(node); // B1.
         onUp(node);
       },
+      onRegister: (service) => {
+        if (service === syncServiceName) this.#registration.resolve();
+      },
     });
   }
 }
 
 function askAs({ calledAt }: RunningNode, { clock }: NodeBootOptions): Ask {
   return askFrom({ kind: "tcp", address: calledAt, port: mainPort }, clock, answerMs);
-}
-
-/** What `emulab-syncd` does on a node of the testbed once it listens. [EMULAB-TMCD 12] */
-async function registerSyncServer(options: NodeBootOptions): Promise<void> {
-  const server = options.backend.nodes.get(options.experiment.syncServer ?? "");
-  if (server === undefined) return;
-  await askAs(server, options)(["portregister", syncServiceName, String(options.syncPort)]);
 }
 
 async function bootAll(nodes: readonly RunningNode[], options: NodeBootOptions): Promise<void> {
@@ -222,7 +227,7 @@ function writeHosts({ hostPath }: RunningNode, text: string): void {
 type HostsFacts = Pick<BootFacts, "pid" | "eid" | "hosts">;
 
 function hostsFile(node: RunningNode, options: NodeBootOptions, facts: HostsFacts): string {
-  const { backend, experiment, domain } = options;
+  const { backend, experiment, domain, tls } = options;
   const { syncServer } = experiment;
   return formatHostsFile({
     domain,
@@ -235,5 +240,6 @@ function hostsFile(node: RunningNode, options: NodeBootOptions, facts: HostsFact
     })),
     syncServer:
       syncServer === undefined ? undefined : { node: syncServer, calledAt: node.calledAt },
+    ...(tls?.name === undefined ? {} : { boss: { name: tls.name, calledAt: node.calledAt } }),
   });
 }

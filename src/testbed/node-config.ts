@@ -70,6 +70,8 @@ export interface NodeConfigOptions {
   };
   /** Every report, after it is kept. */
   readonly onReport?: (node: string, report: NodeReport) => void;
+  /** Every registration, after it is kept. */
+  readonly onRegister?: (service: string, row: PortRow) => void;
 }
 
 /** What one node has reported since its boot. */
@@ -238,6 +240,7 @@ export class NodeConfig implements TmcdSource {
   async registerPort(_owner: Reservation, service: string, row: PortRow): Promise<void> {
     if (row.port === 0) this.#ports.delete(service);
     else this.#ports.set(service, row);
+    this.#options.onRegister?.(service, row);
   }
 
   async startupCommand({ vname }: NodeFacts): Promise<string> {

@@ -3,7 +3,7 @@
 // nothing; both get the same names, port and environment from here.
 import type { Experiment } from "../experiment/model.ts";
 import { newSecret } from "../host/ids.ts";
-import { bootNodes, type NodeBoot } from "./node-boot.ts";
+import { bootNodes, type NodeBoot, type NodeBootOptions } from "./node-boot.ts";
 import { type NodeBackend, type NodePlan, startProcessNodes } from "./nodes/index.ts";
 import type { RunOptions } from "./run.ts";
 import type { RunEventBody } from "./run-event.ts";
@@ -39,12 +39,13 @@ export function startRunNodes(options: RunOptions, say: Say): Promise<NodeBacken
 export function bootRunNodes(
   options: RunOptions,
   backend: NodeBackend,
-  say: Say,
+  { say, startSyncServer }: Pick<NodeBootOptions, "startSyncServer"> & { readonly say: Say },
 ): Promise<NodeBoot> {
-  const { experiment, tables, clock, logger, interrupt } = options;
+  const { experiment, tables, clock, logger, interrupt, tls } = options;
   return bootNodes({
-    ...{ backend, experiment, domain, syncPort, clock, logger, interrupt },
+    ...{ backend, experiment, domain, clock, logger, interrupt, startSyncServer },
     ...(tables === undefined ? {} : { tables }),
+    ...(tls === undefined ? {} : { tls }),
     eventKey: newSecret(),
     environment: environmentOf(options),
     onUp: (node) => say({ type: "node-up", node }),

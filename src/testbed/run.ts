@@ -11,6 +11,7 @@ import { type AgendaEvent, type AgendaLoad, clearedError } from "../core/command
 import type { ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect, Fire } from "../core/effect.ts";
 import { type Limits, limitMessage } from "../core/limits.ts";
+import type { TlsIdentity } from "../edges/tmcd/index.ts";
 import { MemoryLog } from "../engine/memory-log.ts";
 import type { Tables } from "../experiment/index.ts";
 import type { Experiment, PlannedEvent } from "../experiment/model.ts";
@@ -63,6 +64,8 @@ export interface RunOptions {
   readonly nodeMode?: NodeMode;
   /** Command name on the nodes -> executable; `emulab-syncd` among them. */
   readonly tools: Readonly<Record<string, string>>;
+  /** The configuration server speaks TLS, too. */
+  readonly tls?: TlsIdentity | undefined;
   readonly clock: Clock;
   readonly limits: Limits;
   readonly logger: Logger;
@@ -174,11 +177,12 @@ class Run {
       },
     });
     this.#performer = this.#performerOf(experiment, this.#programs);
-    await this.#startSyncServer(backend);
-    if (this.#ending !== undefined) return;
-    this.#boot = await bootRunNodes(this.#options, backend, (body) => {
-      const isKept = body.type === "node-up" && this.#modifier?.keepsUp(body.node) === true;
-      if (!isKept) this.#say(body);
+    this.#boot = await bootRunNodes(this.#options, backend, {
+      say: (body) => {
+        const isKept = body.type === "node-up" && this.#modifier?.keepsUp(body.node) === true;
+        if (!isKept) this.#say(body);
+      },
+      startSyncServer: (registered) => this.#startSyncServer(backend, registered),
     });
   }
 
@@ -190,14 +194,14 @@ class Run {
     });
   }
 
-  async #startSyncServer(backend: NodeBackend): Promise<void> {
+  async #startSyncServer(backend: NodeBackend, registered: Promise<void>): Promise<void> {
     const { experiment, clock, runId, tools } = this.#options;
     const { syncServer: node } = experiment;
     const listener = this.#listener;
     if (node === undefined || listener === undefined || this.#ending !== undefined) return;
     this.#syncServers = new SyncServers({
       ...{ backend, node, clock, scope: this.#scope, port: syncPort, socket: linkAddress(runId) },
-      ...{ host: this.#host, listener },
+      ...{ host: this.#host, listener, registered },
       executable: tools["emulab-syncd"] ?? "emulab-syncd",
       onUnexpectedEnd: (message) => {
         this.#end({ endedBy: "failure", error: { code: "SYNC_SERVER_ENDED", message } });

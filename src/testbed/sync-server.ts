@@ -25,6 +25,8 @@ export interface SyncServerOptions {
   /** Where the core listens, and what it wants to hear. */
   readonly socket: string;
   readonly secret: string;
+  /** Resolves when a port is registered with the configuration server, which listens. */
+  readonly registered: Promise<void>;
   readonly clock: Clock;
   /** The server ended though nobody stopped it; `message` says how. */
   readonly onUnexpectedEnd: (message: string) => void;
@@ -37,11 +39,14 @@ export interface SyncServer {
 
 /** Longest wait for the server to listen. */
 const startMsMax = 15_000;
+/** Bounded, so that a configuration server which does not answer is named as what failed. */
+const registerCommand = "tmcc -i -t 10 portregister";
 /** Hands the secret over: an environment can be read for as long as its process lives. */
 const secretName = "core-secret";
 
 /**
- * Starts the server and waits until it listens: it attaches to the core only then.
+ * Starts the server and waits until it listens, for it attaches to the core only then, and has
+ * registered its port.
  * @throws Error with a sentence for the user.
  */
 export async function startSyncServer(options: SyncServerOptions): Promise<SyncServer> {
@@ -53,11 +58,11 @@ export async function startSyncServer(options: SyncServerOptions): Promise<SyncS
   // No program of the experiment runs before the server has read the file and removed it.
   const secretFile = join(node.hostPath.boot, secretName);
   writeFileSync(secretFile, options.secret, { mode: 0o600, flag: "wx" });
-  const edge = waitForEdge(options);
+  const wait = waitForServer(options);
   try {
     const spawned = await node.spawn({
       name: "emulab-syncd",
-      argv: [executable, "-d", "-p", String(port)],
+      argv: [executable, "-d", "-p", String(port), "--register", registerCommand],
       directory: "",
       environment: {
         MUSTER_CORE_SOCKET: options.socket,
@@ -70,20 +75,20 @@ export async function startSyncServer(options: SyncServerOptions): Promise<SyncS
       stderr: logFile,
     });
     if ("startError" in spawned) throw new Error(`the sync server: ${spawned.startError}`);
-    return await watchServer(spawned, { ...options, logFile, attached: edge.attached });
+    return await watchServer(spawned, { ...options, logFile, ready: wait.ready });
   } finally {
-    edge.cancel();
+    wait.cancel();
     rmSync(secretFile, { force: true });
   }
 }
 
 interface Watched extends SyncServerOptions {
   readonly logFile: string;
-  readonly attached: Promise<void>;
+  readonly ready: Promise<void>;
 }
 
 async function watchServer(server: NodeProcess, watched: Watched): Promise<SyncServer> {
-  const { node, logFile, attached, onUnexpectedEnd } = watched;
+  const { node, logFile, ready, onUnexpectedEnd } = watched;
   let stopping = false;
   const describeEnd = (status: ExitStatus): string => {
     const how =
@@ -94,7 +99,7 @@ async function watchServer(server: NodeProcess, watched: Watched): Promise<SyncS
   };
   const early = server.done.then((status) => Promise.reject(new Error(describeEnd(status))));
   early.catch(() => undefined);
-  await Promise.race([attached, early]);
+  await Promise.race([ready, early]);
   void server.done.then((status) => {
     if (!stopping) onUnexpectedEnd(describeEnd(status));
   });
@@ -116,26 +121,32 @@ function lastLine(text: string): string {
   return text.trimEnd().split("\n").at(-1) ?? "";
 }
 
-interface EdgeWait {
-  /** Resolves when the edge has attached to the core, rejects when it takes too long. */
-  readonly attached: Promise<void>;
-  /** Leaves neither a timer nor an observer; `attached` stays as it is. */
+interface ServerWait {
+  /** Resolves when the server is attached and registered, rejects when it takes too long. */
+  readonly ready: Promise<void>;
+  /** Leaves neither a timer nor an observer; `ready` stays as it is. */
   readonly cancel: Cancel;
 }
 
-function waitForEdge({ host, clock, node, edge: own }: SyncServerOptions): EdgeWait {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+function waitForServer({ host, clock, node, edge: own, registered }: SyncServerOptions): ServerWait {
+  const attached = Promise.withResolvers<void>();
+  const late = Promise.withResolvers<never>();
+  let missing = "did not listen";
   const cancelTimer = clock.after(startMsMax, () => {
-    reject(new Error(`the sync server on ${node} did not listen within ${startMsMax / 1000} s`));
+    late.reject(new Error(`the sync server on ${node} ${missing} within ${startMsMax / 1000} s`));
   });
   const stopObserving = host.observe(({ entry }) => {
-    if (entry.batches.some(({ edge }) => edge === own)) resolve();
+    if (!entry.batches.some(({ edge }) => edge === own)) return;
+    missing = "listens, but did not register its port with the configuration server";
+    attached.resolve();
   });
+  const done = Promise.all([attached.promise, registered]).then(() => undefined);
+  const ready = Promise.race([done, late.promise]);
   // Nobody may be waiting yet when the time is over.
-  promise.catch(() => undefined);
+  ready.catch(() => undefined);
   const cancel = (): void => {
     cancelTimer();
     stopObserving();
   };
-  return { attached: promise, cancel };
+  return { ready, cancel };
 }

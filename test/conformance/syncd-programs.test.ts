@@ -218,10 +218,22 @@ emulab-syncd: did you mean --limit? --help-all lists the options of Muster`,
       await program.end();
     });
 
-    test("writes its pid, and registers a port that is not the default", async () => {
+    test("is there for others when it is registered, and writes its pid then", async () => {
       expect(readFileSync(pidFile, "utf8")).toBe(`${program.child.pid}\n`);
-      await until(() => existsSync(registered) && readFileSync(registered, "utf8") !== "", "hook");
       expect(readFileSync(registered, "utf8")).toBe(`emulab_syncd ${port}`);
+    });
+
+    test("ends with status 1 when it cannot be registered, in the foreground and behind", async () => {
+      // Mutant: emulab-syncd.ts only logs what --register failed with.
+      const unborn = join(folder, "unborn");
+      const register = "echo nobody there >&2; exit 3 #";
+      for (const mode of [["-d"], []]) {
+        const more = ["--register", register, "--pidfile", unborn];
+        const { code, stderr } = await runSyncd([...mode, ...more]).ended;
+        expect(code).toBe(1);
+        expect(stderr).toMatch(/--register: .* failed, exit status 3: nobody there\n$/);
+        expect(existsSync(unborn)).toBe(false);
+      }
     });
 
     test("nothing listens beyond loopback unless told", () => {

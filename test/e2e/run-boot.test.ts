@@ -166,6 +166,22 @@ describe("the boot", () => {
     expect(events.filter(({ type }) => type === "node-up")).toHaveLength(1);
   });
 
+  test("finds the sync server where its own program registered it, and nowhere else", async () => {
+    // Mutants: node-boot.ts registers the port itself; sync-server.ts starts without --register.
+    const register = vi.spyOn(NodeConfig.prototype, "registerPort");
+    const report = vi.spyOn(NodeConfig.prototype, "report");
+    const listen = vi.spyOn(Tmcd.prototype, "listen");
+    const out = await runHere("true", () => undefined);
+    expect(register.mock.calls.map(([, service, row]) => [service, row])).toEqual([
+      ["emulab_syncd", { port: 16534, nodeId: "n0" }],
+    ]);
+    const order = [listen, register, report].map(({ mock }) => mock.invocationCallOrder[0] ?? 0);
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+    const said = readText(join(out, "nodes/n0/local/logs/emulab-syncd.log"));
+    expect(said).not.toContain("--register");
+    expect(readText(join(out, "nodes/n0/var/emulab/boot/syncserver"))).toMatch(/:16534\n$/);
+  });
+
   test("does not say it of a node whose report is not taken", async () => {
     vi.spyOn(NodeConfig.prototype, "report").mockResolvedValue();
     const types: string[] = [];

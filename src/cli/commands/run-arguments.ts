@@ -25,6 +25,10 @@ export interface RunArguments {
   readonly catalogue?: string;
   /** Order in which links get addresses. */
   readonly addresses?: "legacy" | "stable";
+  /** Directory of the certificates with which the configuration server speaks TLS. */
+  readonly tls?: string;
+  /** Clients of that server may speak TLS 1.0. */
+  readonly tlsLegacy?: boolean;
 }
 
 /** Directory of the experiment file: what nodes see as the project's data. */
@@ -49,6 +53,8 @@ export function repeatCommandLine(
   for (const limit of argv.limit) words.push("--limit", limit);
   if (argv.pid !== undefined) words.push("--pid", argv.pid);
   if (argv.eid !== undefined) words.push("--eid", argv.eid);
+  if (argv.tls !== undefined) words.push("--tls", argv.tls);
+  if (argv.tlsLegacy === true) words.push("--tls-legacy");
   const prefix = nodes === "" ? "" : `MUSTER_NODES=${shellQuote(nodes)} `;
   return prefix + words.map(shellQuote).join(" ");
 }

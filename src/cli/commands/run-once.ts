@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { RunDatabase } from "../../boss/run-database.ts";
 import type { Limits } from "../../core/limits.ts";
+import type { TlsIdentity } from "../../edges/tmcd/index.ts";
 import type { Tables } from "../../experiment/index.ts";
 import type { Experiment } from "../../experiment/model.ts";
 import { systemClock } from "../../host/clock.ts";
@@ -45,6 +46,7 @@ export interface RunOnceOptions {
   readonly junit: string | undefined;
   readonly signals: StopSignals;
   readonly io: CommandIo;
+  readonly tls: TlsIdentity | undefined;
 }
 
 export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
@@ -85,6 +87,7 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
     durationSeconds: argv.duration,
     stuckSeconds: argv.stuckAfter,
     tools: oldTools(),
+    tls: options.tls,
     clock: systemClock,
     limits: forExperiment(limits, experiment),
     logger: stderrLogger(options.io),

@@ -4,6 +4,7 @@
 import { join, resolve } from "node:path";
 import type { Limits } from "../../core/limits.ts";
 import { defaultLimits, resolveLimits } from "../../core/limits.ts";
+import type { TlsIdentity } from "../../edges/tmcd/index.ts";
 import {
   type Experiment,
   formatDiagnostic,
@@ -12,6 +13,7 @@ import {
 } from "../../experiment/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import { newIncarnation, newRunId } from "../../host/ids.ts";
+import { PkiError } from "../../pki/pki-error.ts";
 import { renderJunitSeries } from "../../testbed/record/junit.ts";
 import type { RunResult } from "../../testbed/record/result-model.ts";
 import { writeWhole } from "../../testbed/record/run-files.ts";
@@ -20,6 +22,7 @@ import type { CommandIo } from "../io.ts";
 import { CommandError } from "../io.ts";
 import { makeOutputDirectory } from "../output-directory.ts";
 import { StopSignals } from "../stop-signals.ts";
+import { loadTlsIdentity } from "../tls-identity.ts";
 import { exitUnreadable, LoadError, loadExperiment } from "./parse.ts";
 import type { RunArguments } from "./run-arguments.ts";
 import { runOnce } from "./run-once.ts";
@@ -43,6 +46,7 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
     );
   }
   const limits = parseLimits(argv.limit);
+  const tls = loadTls(argv);
   const seed = argv.seed ?? newIncarnation() % 2 ** 31;
   const series = planSeries(argv.set, argv.repeat, seed);
   // Every file of the series is read before anything is started: no half series for a typing error.
@@ -58,7 +62,7 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
       const directory = series.length === 1 ? out : makeOutputDirectory(join(out, run.directory));
       if (series.length > 1 && !argv.json) io.stdout(`\n${run.title}\n`);
       const junit = series.length === 1 ? argv.junit : undefined;
-      const what = { argv, run, experiment, tables, source, limits, directory, junit, signals, io };
+      const what = { argv, run, experiment, tables, source, limits, directory, junit, signals, io, tls };
       const result = await runOnce(what);
       results.push({ run, directory, result });
       if (signals.received !== undefined) break;
@@ -71,6 +75,19 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
   if (signals.exitStatus !== undefined) return signals.exitStatus;
   const allPassed = results.every(({ result }) => result.outcome === "passed");
   return allPassed ? exitCodes.ok : exitCodes.failed;
+}
+
+/** @throws CommandError */
+function loadTls({ tls, tlsLegacy = false }: RunArguments): TlsIdentity | undefined {
+  if (tls === undefined && tlsLegacy) {
+    throw new CommandError(exitCodes.usage, "--tls-legacy says how --tls DIR works; give both");
+  }
+  try {
+    return tls === undefined ? undefined : loadTlsIdentity(tls, tlsLegacy);
+  } catch (error) {
+    if (error instanceof PkiError) throw new CommandError(exitCodes.noInput, error.message);
+    throw error;
+  }
 }
 
 /** Prints what there is to say about the file, once for a series. @throws CommandError */

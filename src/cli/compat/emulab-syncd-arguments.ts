@@ -29,7 +29,8 @@ const longUsage = `Options of Muster:
  --pidfile FILE        Write the process id there; without it, as root, to
                        /var/run/syncd.pid
  --register COMMAND    Run COMMAND with the arguments emulab_syncd PORT when the
-                       port is not the default one
+                       server listens, e.g. "tmcc -i portregister"; if that
+                       fails the server ends
  --limit NAME=VALUE    Set a limit; the text of a refusal names it, and an
                        unknown name lists all
  --version             Print version information, Muster's too, and exit

@@ -80,10 +80,10 @@ async function serve(given: SyncdArguments, environment: NodeJS.ProcessEnv): Pro
     },
   });
   const port = await syncd.listen();
+  if (given.register !== undefined) await register(given.register, port);
   const removePidFile = takePidFile(given, environment, place, logger);
   obeySignals(syncd, logger, removePidFile);
   logger.log("info", `listening on port ${port} of ${place.addresses.join(", ")}`);
-  if (given.register !== undefined && port !== defaultPort) register(given.register, port, logger);
   // What a background server dies of must be somewhere.
   process.on("uncaughtExceptionMonitor", (error) => logger.log("error", String(error.stack)));
   if (isBackground(environment)) process.chdir("/");
@@ -222,15 +222,30 @@ function obeyOnce(signal: NodeJS.Signals, act: () => void): void {
   });
 }
 
-/** Registration with a directory service is the command's business. */
-function register(command: string, port: number, logger: Logger): void {
-  const child = spawn("/bin/sh", ["-c", `${command} "$@"`, "sh", serviceName, String(port)], {
-    stdio: "ignore",
+/** Nobody finds a server that is not registered: what fails here ends it. [EMULAB-TMCD 12] */
+function register(command: string, port: number): Promise<void> {
+  const words = [serviceName, String(port)];
+  const child = spawn("/bin/sh", ["-c", `${command} "$@"`, "sh", ...words], {
+    stdio: ["ignore", "ignore", "pipe"],
   });
-  child.on("error", (error) => logger.log("warn", `--register failed: ${error.message}`));
-  child.on("exit", (code, signal) => {
-    if (code !== 0) logger.log("warn", `--register failed: ${signal ?? `exit status ${code}`}`);
+  let said = "";
+  child.stderr.on("data", (data: Buffer) => {
+    said = (said + data.toString()).slice(-registerTextMax);
+  });
+  return new Promise((resolve, reject) => {
+    const fail = (why: string): void => {
+      const more = said.trim() === "" ? "" : `: ${said.trim()}`;
+      reject(new Error(`--register: \`${command} ${words.join(" ")}\` failed, ${why}${more}`));
+    };
+    child.on("error", (error) => fail(error.message));
+    child.on("close", (code, signal) => {
+      if (code === 0) resolve();
+      else fail(signal ?? `exit status ${code}`);
+    });
   });
 }
+
+/** Characters of its complaint that are told. */
+const registerTextMax = 1_000;
 
 await main(process.argv.slice(2), process.env);

@@ -35,11 +35,14 @@ export const usage = `usage: tmcc [options] <command>
 `;
 
 const longUsage = `Options of Muster:
- --tls-legacy    Allow TLS 1.0 and the ciphers of its time, for old servers
+ --tls-legacy    Allow TLS 1.0 and the ciphers of its time, for old servers, and
+                 with --serve for old clients
  --boot          Do what a node does when it boots: fetch everything, write the
                  files of the boot directory and the cache, report ISUP
  --serve FILE    Answer as the server of the nodes of this experiment file, on
-                 loopback addresses; --listen PORT chooses another port
+                 loopback addresses; --listen PORT chooses another port,
+                 --tls DIR speaks TLS, too, with the certificate of a server
+                 that muster cert made in DIR
  --help-all      Display this message
 
 Exit status: 0 an answer, perhaps an empty one; 1 wrong usage, unknown server
@@ -75,6 +78,8 @@ export interface TmccArguments {
   /** An experiment file to answer for. */
   readonly experimentFile: string | undefined;
   readonly listenPort: number | undefined;
+  /** Directory of the certificates that a server of an experiment file uses. */
+  readonly tlsDirectory: string | undefined;
   /** The command and its arguments. */
   readonly words: readonly string[];
 }
@@ -109,13 +114,14 @@ export function parseTmccArguments(args: readonly string[]): TmccArguments | Exi
     isBoot: false,
     experimentFile: undefined,
     listenPort: undefined,
+    tlsDirectory: undefined,
     words: [],
   };
   const getopt = new Getopt(args, {
     flags: "duiTbcD",
     valued: "spvnkltxXof",
     longFlags: ["tls-legacy", "boot", "help-all"],
-    longValued: ["serve", "listen"],
+    longValued: ["serve", "listen", "tls"],
   });
   for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
     const exit = takeOption(draft, option);
@@ -183,6 +189,7 @@ function takeText(draft: Draft, { name, value }: { name: string; value: string }
   if (name === "o") draft.logFile = value;
   if (name === "f") draft.dataFile = value;
   if (name === "serve") draft.experimentFile = value;
+  if (name === "tls") draft.tlsDirectory = value;
 }
 
 /** What does not go together, and how many words there are. */

@@ -9,6 +9,7 @@ import { parseNsFile } from "../../experiment/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import { newSecret } from "../../host/ids.ts";
 import { type ConfiguredNode, NodeConfig } from "../../testbed/node-config.ts";
+import { loadTlsIdentity } from "../tls-identity.ts";
 import type { Exit } from "./exit.ts";
 import { createStderrLogger } from "./syncd-log.ts";
 import { exitCodes, type TmccArguments } from "./tmcc-arguments.ts";
@@ -20,10 +21,10 @@ const nodesMax = 250;
 /** Prints one line per node when it listens, and serves until the process ends. */
 export async function serveExperiment(
   file: string,
-  { debug, listenPort }: Pick<TmccArguments, "debug" | "listenPort">,
+  given: Pick<TmccArguments, "debug" | "listenPort" | "tlsDirectory" | "isTlsLegacy">,
 ): Promise<Exit> {
   try {
-    const { tmcd, nodes } = create(file, listenPort, debug);
+    const { tmcd, nodes } = create(file, given);
     const [port = 0] = await tmcd.listen();
     for (const { name, calledAt } of nodes) {
       process.stdout.write(`node=${name} address=${calledAt} port=${port}\n`);
@@ -35,7 +36,10 @@ export async function serveExperiment(
   return new Promise<Exit>(() => undefined);
 }
 
-function create(file: string, port: number | undefined, isDebugging: boolean) {
+function create(
+  file: string,
+  { debug, listenPort, tlsDirectory, isTlsLegacy }: Parameters<typeof serveExperiment>[1],
+) {
   const eid = basename(file).replace(/\.[^.]*$/, "");
   const parsed = parseNsFile(readFileSync(file, "utf8"), { file, pid: "test", eid });
   const { experiment, rows } = parsed;
@@ -55,9 +59,11 @@ function create(file: string, port: number | undefined, isDebugging: boolean) {
     eventKey: newSecret(),
   });
   const tmcd = new Tmcd({
-    ...{ source, clock: systemClock, logger: createStderrLogger(systemClock), isDebugging },
+    ...{ source, clock: systemClock, logger: createStderrLogger(systemClock) },
+    isDebugging: debug,
     addresses: nodes.map(({ calledAt }) => calledAt),
-    ...(port === undefined ? {} : { port }),
+    ...(listenPort === undefined ? {} : { port: listenPort }),
+    ...(tlsDirectory === undefined ? {} : { tls: loadTlsIdentity(tlsDirectory, isTlsLegacy) }),
   });
   return { tmcd, nodes };
 }

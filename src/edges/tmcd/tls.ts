@@ -6,6 +6,8 @@ import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket, type TlsOptions } from "node:tls";
 
 export interface TlsIdentity {
+  /** Common name of the certificate: clients want it to lead to the address that they call. */
+  readonly name?: string;
   /** PEM texts. */
   readonly key: string;
   readonly certificate: string;

@@ -2,6 +2,7 @@
 // The hosts file of one node. Every (link, member) has the name `<node>-<link>` and the alias
 // `<node>-<port>`; which of a node's addresses also gets its bare name depends on who looks.
 // [EMULAB-NSFILE 12]
+import { isIP } from "node:net";
 import type { Link } from "../../experiment/model.ts";
 
 export interface HostsRow {
@@ -66,6 +67,8 @@ export interface HostsFileInput {
   readonly control: readonly { readonly node: string; readonly address: string }[];
   /** The sync server's node and the address at which this node calls it. */
   readonly syncServer: { readonly node: string; readonly calledAt: string } | undefined;
+  /** What the configuration server's certificate calls it, where the node calls it. */
+  readonly boss?: { readonly name: string; readonly calledAt: string };
 }
 
 /** The text of the file. The first match wins in it, so that the sync server comes first. */
@@ -75,6 +78,8 @@ export function formatHostsFile(input: HostsFileInput): string {
   if (input.syncServer !== undefined) {
     lines.push(`${input.syncServer.calledAt}\t${input.syncServer.node}.${input.suffix}`);
   }
+  const { boss } = input;
+  if (boss !== undefined && isIP(boss.name) === 0) lines.push(`${boss.calledAt}\t${boss.name}`);
   for (const row of input.rows) {
     lines.push(`${row.address}\t${[row.canonical, ...row.aliases].join(" ")}`);
   }

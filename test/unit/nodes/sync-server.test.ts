@@ -27,7 +27,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function startOn(spawn: RunningNode["spawn"]) {
+async function startOn(spawn: RunningNode["spawn"], registered = Promise.resolve()) {
   const clock = new VirtualClock();
   const log = new MemoryLog({ nowUs: () => clock.nowUs() });
   const host = new Host({ log, clock, limits: resolveLimits(), logger: silentLogger });
@@ -48,7 +48,7 @@ async function startOn(spawn: RunningNode["spawn"]) {
       };
     },
   };
-  const observers = new Set<object>();
+  const observers = new Set<Parameters<Host["observe"]>[0]>();
   vi.spyOn(host, "observe").mockImplementation((observer) => {
     observers.add(observer);
     return () => observers.delete(observer);
@@ -73,6 +73,7 @@ async function startOn(spawn: RunningNode["spawn"]) {
       port: 1,
     },
     ...{ socket: "@none", secret: "the secret", clock: counting, onUnexpectedEnd: () => {} },
+    registered,
   });
   const outcome = started.then(
     () => "up",
@@ -113,6 +114,41 @@ test("a server that never listens, though starting it takes longer than the limi
   await new Promise((done) => setImmediate(done));
   resolve({ startError: "too late" });
   expect(await started.outcome).toBe("Error: the sync server: too late");
+  await expectNothingLeft(started);
+});
+
+const running = {
+  ...{ pid: 1, startedMonotonicUs: 0, signal: () => {} },
+  done: new Promise<ExitStatus>(() => undefined),
+};
+
+/** The core takes in the server's first command. */
+function attach({ observers }: Awaited<ReturnType<typeof startOn>>): void {
+  const batch = { edge: "n0/syncd", incarnation: 1, number: 1, commands: [] };
+  const entry = { sequence: 1, stampUs: 0, entry: { format: 1 as const, batches: [batch] } };
+  for (const observe of observers) observe(entry, { nowUs: 0, addressed: [], observed: [] });
+}
+
+test("a server that listens is up when it is registered, and not before", async () => {
+  const registration = Promise.withResolvers<void>();
+  const started = await startOn(() => Promise.resolve(running), registration.promise);
+  let isUp = false;
+  void started.outcome.then(() => {
+    isUp = true;
+  });
+  attach(started);
+  await new Promise((done) => setImmediate(done));
+  expect(isUp).toBe(false);
+  registration.resolve();
+  expect(await started.outcome).toBe("up");
+  await expectNothingLeft(started);
+});
+
+test("a server that listens and is never registered", async () => {
+  const started = await startOn(() => Promise.resolve(running), new Promise(() => undefined));
+  attach(started);
+  await started.clock.pass(16_000_000);
+  expect(await started.outcome).toContain("did not register its port");
   await expectNothingLeft(started);
 });
 
