@@ -8,6 +8,7 @@
 //
 // What several servers would have to agree on is in `#reports` and `#ports`: both change only in
 // `report`, `registerPort`, `resetNode` and `clear`, so that each can become a command of the core.
+import { gzipSync } from "node:zlib";
 import type {
   Identity,
   NodeFacts,
@@ -18,18 +19,25 @@ import type {
   TmcdSource,
 } from "../edges/tmcd/index.ts";
 import type { Tables } from "../experiment/index.ts";
-import type { Experiment, LinkMember, Program } from "../experiment/model.ts";
+import type {
+  Experiment,
+  ExperimentNode,
+  LinkMember,
+  Program,
+  TrafficEnd,
+} from "../experiment/model.ts";
 import type {
   DelayRow,
   HostRow,
   Interfaces,
   LinkDelayRow,
   Mounts,
-  PhysicalInterface,
   ProgramRow,
   Routing,
   TrafficRow,
 } from "../wire/tmcd/index.ts";
+import { formatLinktestMap, formatTopologyMap } from "../wire/tmcd/index.ts";
+import { NodeNetwork } from "./node-network.ts";
 import { planHostsRows } from "./nodes/hosts-file.ts";
 import type { NodeAddress } from "./run-event.ts";
 
@@ -49,7 +57,7 @@ export interface ConfiguredNode {
 
 export interface NodeConfigOptions {
   readonly experiment: Experiment;
-  /** Table rows of the file: routes, traffic generators, packages. Without them there are none. */
+  /** Table rows of the file: routes, and what else the model does not hold. YAML has none. */
   readonly tables?: Tables;
   readonly nodes: readonly ConfiguredNode[];
   readonly domain: string;
@@ -61,13 +69,6 @@ export interface NodeConfigOptions {
   readonly bossAddress?: string;
   /** `opt(NAME)` values as programs shall see them; those of the file when absent. */
   readonly environment?: readonly (readonly [name: string, value: string])[];
-  /** Packed maps of the topology. */
-  readonly maps?: ReadonlyMap<string, Uint8Array>;
-  /** What the node shapes itself, and what it shapes for others. */
-  readonly shaping?: {
-    readonly delays: (node: string) => readonly DelayRow[];
-    readonly linkDelays: (node: string) => readonly LinkDelayRow[];
-  };
   /** Every report, after it is kept. */
   readonly onReport?: (node: string, report: NodeReport) => void;
   /** Every registration, after it is kept. */
@@ -89,6 +90,8 @@ const noReports: NodeReports = {
   ntpDrift: undefined,
 };
 
+type MapName = "topomap" | "ltmap" | "ltpmap";
+
 /** Uploads kept in memory are none: only these change what is answered later. */
 const unknownSeconds = -1;
 
@@ -101,10 +104,18 @@ export class NodeConfig implements TmcdSource {
   readonly #standIns = new Map<string, string>();
   readonly #reports = new Map<string, NodeReports>();
   readonly #ports = new Map<string, PortRow>();
+  readonly #network: NodeNetwork;
+  /** Maps, packed; made when first asked for. */
+  readonly #maps = new Map<MapName, Uint8Array>();
   #isSwappedOut = false;
 
   constructor(options: NodeConfigOptions) {
     this.#options = options;
+    this.#network = new NodeNetwork({
+      experiment: options.experiment,
+      tables: options.tables ?? {},
+      standIn: (address) => this.#standIn(address),
+    });
     this.site = {
       domain: options.domain,
       bossAddress: options.bossAddress,
@@ -256,6 +267,7 @@ export class NodeConfig implements TmcdSource {
   }
 
   async traffic({ vname }: NodeFacts): Promise<readonly TrafficRow[]> {
+    if (this.#options.tables === undefined) return this.#flows(vname);
     return this.#rows("virt_trafgens", "vnode", vname).map((row) => ({
       name: row["vname"] ?? "",
       node: vname,
@@ -268,6 +280,21 @@ export class NodeConfig implements TmcdSource {
       role: row["role"] === "source" ? "source" : "sink",
       generator: row["generator"] === "NSE" ? "NSE" : "TG",
     }));
+  }
+
+  /** Both ends of the flows that begin or end at the node. */
+  #flows(vname: string): readonly TrafficRow[] {
+    const flows = this.#options.experiment.traffic ?? [];
+    return flows.flatMap(({ protocol, source, sink }) => {
+      const row = (own: TrafficEnd, peer: TrafficEnd, role: "source" | "sink"): TrafficRow => ({
+        ...{ name: own.name, node: own.node, port: own.port, protocol, role, generator: "TG" },
+        ...{ peerNode: peer.node, peerPort: peer.port },
+        address: this.#standIn(own.address),
+        peerAddress: this.#standIn(peer.address),
+      });
+      const both = [row(source, sink, "source"), row(sink, source, "sink")];
+      return both.filter(({ node }) => node === vname);
+    });
   }
 
   async hosts({ vname }: NodeFacts): Promise<readonly HostRow[]> {
@@ -285,33 +312,15 @@ export class NodeConfig implements TmcdSource {
   }
 
   async interfaces({ vname }: NodeFacts): Promise<Interfaces> {
-    const { experiment, nodes } = this.#options;
-    const index = nodes.findIndex(({ name }) => name === vname);
-    const physical = experiment.links.flatMap((link) =>
-      link.members
-        .filter(({ node, address }) => node === vname && address !== "")
-        .map(
-          ({ port, address }): PhysicalInterface => ({
-            type: "eth",
-            address: this.#standIn(address),
-            mask: link.netmask,
-            mac: macOf(index, port),
-            routingTable: 0,
-            lan: link.name,
-            port,
-          }),
-        ),
-    );
-    physical.sort((a, b) => a.port - b.port);
-    return { physical, settings: [], carriers: [], virtual: [] };
+    return this.#network.interfaces(vname);
   }
 
   async delays({ vname }: NodeFacts): Promise<readonly DelayRow[]> {
-    return this.#options.shaping?.delays(vname) ?? [];
+    return this.#network.delays(vname);
   }
 
   async linkDelays({ vname }: NodeFacts): Promise<readonly LinkDelayRow[]> {
-    return this.#options.shaping?.linkDelays(vname) ?? [];
+    return this.#network.linkDelays(vname);
   }
 
   async routing({ vname }: NodeFacts): Promise<Routing> {
@@ -323,11 +332,24 @@ export class NodeConfig implements TmcdSource {
       cost: 0,
       source: this.#standIn(row["src"] ?? ""),
     }));
-    return { type: this.#row("virt_nodes", vname)?.["routertype"] ?? "none", routes };
+    return { type: this.#network.routerType(vname), routes };
   }
 
-  async map(_node: NodeFacts, name: string): Promise<Uint8Array | undefined> {
-    return this.#options.maps?.get(name);
+  /**
+   * An experiment without links has nothing to map, and there is no map of machines: nodes take
+   * each other to be like themselves then. [LINKTEST 3.2]
+   */
+  async map(_node: NodeFacts, name: MapName): Promise<Uint8Array | undefined> {
+    if (name === "ltpmap" || this.#options.experiment.links.length === 0) return undefined;
+    const known = this.#maps.get(name);
+    if (known !== undefined) return known;
+    const text =
+      name === "topomap"
+        ? formatTopologyMap(this.#network.topology())
+        : formatLinktestMap(this.#network.linktest());
+    const packed = gzipSync(text);
+    this.#maps.set(name, packed);
+    return packed;
   }
 
   async virtualNodes({ vname }: NodeFacts): Promise<readonly { id: string; isJailed: boolean }[]> {
@@ -343,14 +365,13 @@ export class NodeConfig implements TmcdSource {
   }
 
   async rpms({ vname }: NodeFacts): Promise<readonly string[]> {
-    return parts(this.#row("virt_nodes", vname)?.["rpms"]);
+    return this.#node(vname)?.packages ?? [];
   }
 
+  /** Without those of the whole experiment, which are its blobs. */
   async tarballs({ vname }: NodeFacts): Promise<readonly { directory: string; file: string }[]> {
-    return parts(this.#row("virt_nodes", vname)?.["tarfiles"]).map((pair) => {
-      const [directory = "", file = ""] = pair.split(" ");
-      return { directory, file };
-    });
+    const shared = this.#options.tables?.["experiment_blobs"]?.length ?? 0;
+    return this.#node(vname)?.archives?.slice(shared) ?? [];
   }
 
   async blobs(): Promise<readonly { path: string; action: string }[]> {
@@ -367,6 +388,10 @@ export class NodeConfig implements TmcdSource {
     return this.#standIns.get(address) ?? address;
   }
 
+  #node(vname: string): ExperimentNode | undefined {
+    return this.#options.experiment.nodes.find(({ name }) => name === vname);
+  }
+
   #row(table: string, vname: string): Tables[string][number] | undefined {
     return this.#rows(table, "vname", vname)[0];
   }
@@ -378,11 +403,6 @@ export class NodeConfig implements TmcdSource {
 
 function idOf({ id, name }: ConfiguredNode): string {
   return id ?? name;
-}
-
-/** `a;b;c` */
-function parts(text = ""): readonly string[] {
-  return text.split(";").filter((part) => part !== "");
 }
 
 /** Where start commands report how they ended, on the node. */
@@ -398,10 +418,4 @@ function toProgramRow(program: Program): ProgramRow {
     expectedExitCode: expectedExitCode === 0 ? "" : String(expectedExitCode),
     command: isStartCommand ? `(${command} ; ${startCommandDone} $?)` : command,
   };
-}
-
-/** A locally administered address that is the same in every run of the same file. */
-function macOf(nodeIndex: number, port: number): string {
-  const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, "0");
-  return `024d${hex(nodeIndex, 6)}${hex(port, 2)}`;
 }

@@ -5,9 +5,10 @@
 // booted in this process, where reports can be watched and the door closed.
 
 import { createSocket } from "node:dgram";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { loadExperiment } from "../../src/cli/commands/parse.ts";
 import { oldTools } from "../../src/cli/tools.ts";
@@ -44,7 +45,7 @@ async function parsed(command: string, file: string): Promise<unknown> {
   return answer.reply;
 }
 
-const network = `$ns duplex-link $n0 $n1 10Mb 5ms DropTail
+const network = `set link [$ns duplex-link $n0 $n1 10Mb 5ms DropTail]
 $ns rtproto Static
 set udp [new Agent/UDP]
 $ns attach-agent $n0 $udp
@@ -54,11 +55,9 @@ $ns connect $udp $null
 set cbr [new Application/Traffic/CBR]
 $cbr attach-agent $udp`;
 const asks = [
-  ...["syncserver", "status", "hostnames", "trafgens", "routing", "programs", "fullconfig"].map(
-    (command) => `tmcc ${command} >$LOGDIR/${command}`,
-  ),
-  "tmcc ready >$LOGDIR/ready",
-];
+  ...["syncserver", "status", "hostnames", "trafgens", "routing", "programs", "fullconfig"],
+  ...["ifconfig", "linkdelay", "delay", "topomap", "ltmap", "ready"],
+].map((command) => `tmcc ${command} >$LOGDIR/${command}`);
 
 describe.each(modes)("a node in %s mode", (mode) => {
   const env = { MUSTER_NODES: mode };
@@ -92,6 +91,17 @@ describe.each(modes)("a node in %s mode", (mode) => {
         { PEERNAME: addresses(peer)?.[1], PROTO: "udp", ROLE: node === "n0" ? "source" : "sink" },
       ]);
       expect(await reply("routing")).toMatchObject({ router: "static" });
+      const own = addresses(node)?.[1];
+      expect(await reply("ifconfig")).toMatchObject([{ kind: "physical", INET: own, LAN: "link" }]);
+      expect(await reply("linkdelay")).toMatchObject([
+        { TYPE: "simplex", LINKNAME: "link", INET: own, DELAY: 5, BW: 10_000, PLR: 0 },
+      ]);
+      expect(await reply("delay")).toEqual([]);
+      const maps = ["topomap", "ltmap"].map((name) =>
+        gunzipSync(readFileSync(join(ran.out, "nodes", node, "local/logs", name))).toString(),
+      );
+      expect(maps[0]).toContain(`\n${node},link:${own}\n`);
+      expect(maps[1]).toContain("l n0 n1 10000000 0.0050 0.000000 link droptail\n");
       expect(await reply("programs")).toMatchObject({ agents: [{ agent: `${node}_startcmd` }] });
       await reply("fullconfig");
     }

@@ -30,6 +30,13 @@ export {
   vnodeIdCharsMax,
 } from "./constants.ts";
 export {
+  formatLinktestMap,
+  formatTopologyMap,
+  type LinktestEdge,
+  type LinktestMap,
+  type TopologyMap,
+} from "./maps.ts";
+export {
   formatDelays,
   formatHosts,
   formatInterfaces,
