@@ -32,8 +32,9 @@ test("every example is tested here", () => {
     "quickstart.ns",
     "quickstart.yaml",
     "sync-image-test",
-    // The same experiment in the two forms that can say it: parsed and typed, not runnable yet.
+    // As a program would write it, which need not say the same.
     "two-sites.experiment.ts",
+    "two-sites.ns",
     "two-sites.yaml",
   ]);
 });
@@ -41,18 +42,37 @@ test("every example is tested here", () => {
 test.each([
   ["quickstart.yaml", 2],
   ["nodea-nodeb.yaml", 1],
+  ["two-sites.yaml", 1],
 ])("%s runs as its NS form does", async (name, barriers) => {
   const { result, code } = await runFile(join(examples, name));
   expect(code).toBe(0);
   expect(result.barriers).toHaveLength(barriers);
 });
 
-test("two-sites.yaml is understood, and refused with what is not built and where", async () => {
-  const parsed = await start("muster", ["parse", join(examples, "two-sites.yaml")]).ended;
+test("each example has an NS and a YAML form", () => {
+  const files = ["", "sync-image-test/"].flatMap((folder) =>
+    readdirSync(join(examples, folder)).map((file) => `${folder}${file}`),
+  );
+  const forms = (ending: string) =>
+    files.filter((file) => file.endsWith(ending)).map((file) => file.slice(0, -ending.length));
+  expect(forms(".ns")).toEqual(forms(".yaml"));
+});
+
+test("two-sites.ns meets across the line, and says what is not done to it", async () => {
+  const { result, code } = await runFile(join(examples, "two-sites.ns"));
+  expect(code).toBe(0);
+  expect(result.barriers).toMatchObject([{ name: "ready", outcome: "crossed", arrived: 9 }]);
+  const line = result.events.filter(({ object }) => object === "line");
+  expect(line.map(({ event }) => event)).toEqual(["DOWN", "UP", "MODIFY"]);
+});
+
+test("declared barriers and waits are understood, and refused as not built, and where", async () => {
+  const file = join(repository, "test/vectors/yaml/two-sites-with-barriers.yaml");
+  const parsed = await start("muster", ["parse", file]).ended;
   expect(parsed).toMatchObject({ code: 0 });
-  const { code, stderr } = await start("muster", ["run", join(examples, "two-sites.yaml")]).ended;
+  const { code, stderr } = await start("muster", ["run", file]).ended;
   expect(code).toBe(65);
-  expect(stderr).toMatch(/two-sites\.yaml:\d+:\d+: error\[NOT_YET\]/);
+  expect(stderr).toMatch(/two-sites-with-barriers\.yaml:\d+:\d+: error\[NOT_YET\]/);
 });
 
 test.each(modes)("quickstart.ns shows the point in under 15 s, in %s mode", async (mode) => {

@@ -13,6 +13,7 @@ import { loadExperiment } from "../../../src/cli/commands/parse.ts";
 import { withoutPlaces } from "../../property/yaml-model.ts";
 
 const examples = join(import.meta.dirname, "../../../examples");
+const vectors = join(import.meta.dirname, "../../vectors/yaml");
 const folder = mkdtempSync(join(tmpdir(), "muster-convert-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -36,7 +37,7 @@ function readYaml(file: string) {
   return withoutPlaces(experiment);
 }
 
-const pairs = ["quickstart", "nodea-nodeb", "sync-image-test/sync"];
+const pairs = ["quickstart", "nodea-nodeb", "sync-image-test/sync", "two-sites"];
 
 describe("runConvert()", () => {
   it.each(pairs)("takes %s from NS to YAML and back", async (name) => {
@@ -67,9 +68,10 @@ describe("runConvert()", () => {
 
   it("refuses what the other language cannot say, and writes nothing", async () => {
     const to = join(folder, "never.ns");
-    const { exit, stderr } = await convert({ from: join(examples, "two-sites.yaml"), to });
+    const from = join(vectors, "two-sites-with-barriers.yaml");
+    const { exit, stderr } = await convert({ from, to });
     expect(exit).toBe(1);
-    expect(stderr).toMatch(/two-sites\.yaml:\d+:\d+: error\[NS_CANNOT_SAY\]/);
+    expect(stderr).toMatch(/two-sites-with-barriers\.yaml:\d+:\d+: error\[NS_CANNOT_SAY\]/);
     expect(() => readFileSync(to)).toThrow("ENOENT");
   });
 
@@ -86,8 +88,8 @@ describe("examples", () => {
     expect(readYaml(join(examples, `${name}.yaml`))).toEqual(withoutPlaces(experiment));
   });
 
-  it("two-sites is accepted, in TypeScript too", () => {
-    expect(readYaml(join(examples, "two-sites.yaml"))).not.toBeNull();
+  it("two-sites can be said in TypeScript, and with more in YAML", () => {
+    expect(readYaml(join(vectors, "two-sites-with-barriers.yaml"))).not.toBeNull();
     expect(fromTypeScript.nodes).toHaveLength(9);
   });
 });
