@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Goal: no command, method, event or expression of an experiment file crashes the reader, and none
 // gets past its limits. Method: random calls of everything there is, with arguments of every kind,
-// with and without `compat`; texts that once found a fault are kept and run first. fast-check
-// prints the seed of a failure.
+// with and without `compat`. fast-check prints the seed of a failure. Texts that once found a fault
+// are kept in corpus/ and run by fuzz.test.ts.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -52,25 +52,6 @@ function check(text: string): void {
     expect(JSON.parse(JSON.stringify(first.experiment ?? null))).toEqual(first.experiment ?? null);
   }
 }
-
-/** Texts that found a fault, each with what it was. */
-const found: readonly string[] = [
-  // An error inside an event text that is no list went on with the next piece.
-  `${head}$ns at 1 "$p run -command {a; b}"\n$ns run\n`,
-  // A queue of a LAN, and one that is a member's, in an event.
-  `${head}set q2 [$lan0 queue $a]\n$ns at 1 "$q2 set limit_ 5; $q2 trace start"\n$ns run\n`,
-  // A bridge between a link and itself.
-  `${head}set z [$ns duplex-link $br $br 1Mb 0ms DropTail]\n$ns run\n`,
-  // Names of the prototype where a table is asked.
-  `${head}$ns at 1 "$ns constructor; $l0 toString; $p __proto__"\n$ns run\n`,
-  `${head}$ns at 1 "$cbr set constructor 1"\n$q set __proto__ 1\n$ns run\n`,
-  "dict get {__proto__ 1} constructor\nregexp {[[:constructor:]]} x\n",
-  "array set a {__proto__ 1 constructor 2}\nset a(toString)\n",
-];
-
-test.each(found)("a text that found a fault is answered: %j", (text) => {
-  check(text);
-});
 
 const values = [
   "0",

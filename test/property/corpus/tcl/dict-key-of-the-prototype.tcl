@@ -1,0 +1,2 @@
+dict get {__proto__ 1} constructor
+regexp {[[:constructor:]]} x

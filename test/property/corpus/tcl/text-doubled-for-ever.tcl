@@ -1,0 +1,2 @@
+set x a
+while 1 {append x $x}
