@@ -13,6 +13,7 @@ import {
   scanBytes,
   stepBytes,
   tclDepthMax,
+  tclMemoryBytesMax,
   tclStepsMax,
   wordOverheadBytes,
 } from "../limits.ts";
@@ -87,7 +88,7 @@ export class Interpreter {
     this.sources = sources;
     this.limits = {
       steps: tclStepsMax,
-      memoryBytes: 64 * 1024 * 1024,
+      memoryBytes: tclMemoryBytesMax,
       depth: tclDepthMax,
       outputBytes: outputBytesMax,
       ...limits,

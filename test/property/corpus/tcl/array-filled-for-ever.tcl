@@ -1,0 +1,1 @@
+while 1 {set a([incr i]) [string repeat $i 200]}
