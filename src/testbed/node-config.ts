@@ -104,18 +104,14 @@ export class NodeConfig implements TmcdSource {
   readonly #standIns = new Map<string, string>();
   readonly #reports = new Map<string, NodeReports>();
   readonly #ports = new Map<string, PortRow>();
-  readonly #network: NodeNetwork;
+  #network: NodeNetwork;
   /** Maps, packed; made when first asked for. */
   readonly #maps = new Map<MapName, Uint8Array>();
   #isSwappedOut = false;
 
   constructor(options: NodeConfigOptions) {
     this.#options = options;
-    this.#network = new NodeNetwork({
-      experiment: options.experiment,
-      tables: options.tables ?? {},
-      standIn: (address) => this.#standIn(address),
-    });
+    this.#network = this.#networkOf(options);
     this.site = {
       domain: options.domain,
       bossAddress: options.bossAddress,
@@ -137,11 +133,17 @@ export class NodeConfig implements TmcdSource {
   /** What is answered from now on; what nodes that stay have reported and registered is kept. */
   replace(changed: Pick<NodeConfigOptions, "experiment" | "tables" | "nodes">): void {
     this.#options = { ...this.#options, ...changed };
+    this.#network = this.#networkOf(this.#options);
+    this.#maps.clear();
     this.#byAddress.clear();
     this.#byId.clear();
     this.#standIns.clear();
     this.#indexNodes();
     for (const id of this.#reports.keys()) if (!this.#byId.has(id)) this.#reports.delete(id);
+  }
+
+  #networkOf({ experiment, tables = {} }: NodeConfigOptions): NodeNetwork {
+    return new NodeNetwork({ experiment, tables, standIn: (address) => this.#standIn(address) });
   }
 
   #indexNodes(): void {
@@ -267,7 +269,8 @@ export class NodeConfig implements TmcdSource {
   }
 
   async traffic({ vname }: NodeFacts): Promise<readonly TrafficRow[]> {
-    if (this.#options.tables === undefined) return this.#flows(vname);
+    const { tables } = this.#options;
+    if (tables?.["virt_trafgens"] === undefined) return this.#flows(vname);
     return this.#rows("virt_trafgens", "vnode", vname).map((row) => ({
       name: row["vname"] ?? "",
       node: vname,

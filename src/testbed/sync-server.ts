@@ -128,7 +128,13 @@ interface ServerWait {
   readonly cancel: Cancel;
 }
 
-function waitForServer({ host, clock, node, edge: own, registered }: SyncServerOptions): ServerWait {
+function waitForServer({
+  host,
+  clock,
+  node,
+  edge: own,
+  registered,
+}: SyncServerOptions): ServerWait {
   const attached = Promise.withResolvers<void>();
   const late = Promise.withResolvers<never>();
   let missing = "did not listen";

@@ -62,7 +62,19 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
       const directory = series.length === 1 ? out : makeOutputDirectory(join(out, run.directory));
       if (series.length > 1 && !argv.json) io.stdout(`\n${run.title}\n`);
       const junit = series.length === 1 ? argv.junit : undefined;
-      const what = { argv, run, experiment, tables, source, limits, directory, junit, signals, io, tls };
+      const what = {
+        argv,
+        run,
+        experiment,
+        tables,
+        source,
+        limits,
+        directory,
+        junit,
+        signals,
+        io,
+        tls,
+      };
       const result = await runOnce(what);
       results.push({ run, directory, result });
       if (signals.received !== undefined) break;

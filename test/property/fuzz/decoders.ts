@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { readYamlExperiment } from "../../../src/cli/yaml-loader.ts";
+import { readYamlExperiment } from "../../../src/boss/read-yaml.ts";
 import { formatDiagnostic, type ParseResult, parseNsFile } from "../../../src/experiment/index.ts";
 import { memberKinds } from "../../../src/experiment/ns/language.ts";
 import { testbedCommands } from "../../../src/experiment/ns/testbed-commands.ts";

@@ -4,7 +4,7 @@
 // as texts, written by hand from the specification. [EMULAB-TMCD 9] [LINKTEST 3.1]
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { readYamlExperiment } from "../../../src/cli/yaml-loader.ts";
+import { readYamlExperiment } from "../../../src/boss/read-yaml.ts";
 import { TcpDoor } from "../../../src/edges/tmcd/tcp.ts";
 import { tmcdTime } from "../../../src/edges/tmcd-time.ts";
 import { parseNsFile, type Tables } from "../../../src/experiment/index.ts";
@@ -216,4 +216,23 @@ $cbr attach-agent $udp`);
   ]);
   expect(await tell(given, "a", "rpms")).toEqual(["RPM=/share/x.rpm"]);
   expect(await tell(given, "a", "tarballs")).toEqual(["DIR=/opt TARBALL=/share/x.tgz"]);
+});
+
+test("a modified experiment is told at once, its maps too", async () => {
+  const config = configOf(pair);
+  const caller = { kind: "address", address: "192.0.2.100" } as const;
+  const node = await config.findNode(caller);
+  if (node === undefined) throw new Error("no node");
+  const before = await config.map(node, "ltmap");
+  const { experiment, tables = {} } = readNs(`
+set a [$ns node]
+set b [$ns node]
+set only [$ns duplex-link $a $b 3Mb 8ms DropTail]`);
+  const calledAt = "192.0.2.100";
+  const addresses = [{ link: "", experiment: "", loopback: calledAt }];
+  config.replace({ experiment, tables, nodes: [{ name: "a", calledAt, addresses }] });
+  expect(await config.map(node, "ltmap")).not.toEqual(before);
+  expect(await config.linkDelays(node)).toMatchObject([
+    { link: "only", pipe: { delayMs: 8, bandwidthKbps: 3000 } },
+  ]);
 });
