@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { basename, join } from "node:path";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
+import { isRunOutput } from "../testbed/agents/program-files.ts";
 import { outputDirectory } from "../testbed/record/words.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import type { Modified } from "./experiment-views.ts";
@@ -170,7 +171,7 @@ export class DaemonConnection {
     if (!isName) throw new BossError("NO_OUTPUT", "a node has no such name; see muster status ID");
     const found = await followOutput({
       directory: node === null ? directory : join(directory, outputDirectory(node)),
-      isWanted: (file) => (node === null ? file === progressFile : /\.(?:out|err)$/.test(file)),
+      isWanted: (file) => (node === null ? file === progressFile : isRunOutput(file)),
       ...{ follow, isOver, clock, signal: this.#gone.signal },
       send: (source, text) => this.#send({ kind: "output", source, text }),
     });

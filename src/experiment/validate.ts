@@ -140,15 +140,13 @@ export function notYet(experiment: Experiment): readonly Diagnostic[] {
     found.push({ severity: "error", code: "NOT_YET", message, at, hint });
   };
   for (const { name, at } of barriers) add(at, `the barrier ${name} is declared by the file`);
-  for (const { name, startWhen, environment, shell, at: own } of programs) {
+  for (const { name, startWhen } of programs) {
     const [first, ...others] = startWhen?.after ?? [];
     if (first !== undefined) {
       const more = others.length === 0 ? "" : ` and ${others.length} more`;
       add(first.at, `${name} starts after ${first.program}${more}`);
     }
     if (startWhen?.on !== undefined) add(startWhen.on.at, `${name} waits for a barrier`);
-    if (environment !== undefined) add(own, `${name} has an environment of its own`);
-    if (shell === "csh") add(own, `${name} is run by csh`);
   }
   const inner = [...sequences.map(({ steps }) => steps), ...timelines.map((line) => line.events)];
   for (const { object, on } of [...events, ...inner.flat()]) {

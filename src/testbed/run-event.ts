@@ -76,6 +76,8 @@ export interface ProgramEnded {
   readonly startError: string | null;
   /** Last lines of its standard error, for the failure message; at most 4 KiB. */
   readonly stderrTail: string;
+  /** Number of the run: it printed to `NAME.out.TOKEN`. Absent when it was not started. */
+  readonly token?: number;
   /** Bytes in the files it printed to; absent when unknown. */
   readonly stdoutBytes?: number;
   readonly stderrBytes?: number;

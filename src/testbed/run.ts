@@ -22,6 +22,8 @@ import { LinkListener } from "../host/link-listener.ts";
 import type { Logger } from "../host/logger.ts";
 import { countTimedEvents, planAgenda } from "./agenda-plan.ts";
 import { EventPerformer } from "./agents/event-performer.ts";
+import type { FireClock } from "./agents/firing/fire-clock.ts";
+import { ThreadFireClock } from "./agents/firing/thread-fire-clock.ts";
 import { Preloader } from "./agents/preloader.ts";
 import { ProgramAgent, type ProgramResult } from "./agents/program-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
@@ -91,6 +93,7 @@ class Run {
   readonly #scope: string;
   readonly #host: Host;
   readonly #time = new TimeBase();
+  readonly #fire: FireClock;
   readonly #barriers: BarrierWatch;
   #held: { readonly body: RunEventBody; readonly monotonicUs: number }[] = [];
   #backend: NodeBackend | undefined;
@@ -113,6 +116,7 @@ class Run {
   constructor(options: RunOptions) {
     const { clock, limits, logger, experiment } = options;
     this.#options = options;
+    this.#fire = new ThreadFireClock(clock);
     this.#scope = `${experiment.pid}/${experiment.eid}`;
     this.#agendas = new RunAgendas(experiment);
     const log = new MemoryLog({ nowUs: clock.nowUs, retain: false });
@@ -169,6 +173,10 @@ class Run {
       backend,
       programs: experiment.programs,
       clock,
+      fire: this.#fire,
+      // Files of the testbed were written for its shell; others say so when they mean it.
+      shell: this.#options.tables === undefined ? "sh" : "testbed",
+      onWarning: (node, text) => this.#say({ type: "message", level: "warning", node, text }),
       onStarted: (event, monotonicUs) => this.#say(event, monotonicUs),
       onEnded: (event, monotonicUs) => {
         const startedUs = event.startedUs;
@@ -324,7 +332,7 @@ class Run {
 
   #onEffects(effects: readonly EdgeEffect[]): void {
     for (const effect of effects) {
-      if (effect.kind === "fire") void this.#fire(effect);
+      if (effect.kind === "fire") void this.#perform(effect);
       if (effect.kind === "refused" && effect.connection === 0) {
         const { message } = effect;
         this.#end({ endedBy: "failure", error: { code: "LIMIT", message } });
@@ -340,12 +348,14 @@ class Run {
     }
   }
 
-  async #fire(fire: Fire): Promise<void> {
+  async #perform(fire: Fire): Promise<void> {
     const performer = this.#performer;
     if (performer === undefined || this.#ending !== undefined) return;
     const isDropped = this.#agendas.isDropped(fire.scope, fire.event);
-    const performed = isDropped ? this.#notPerformed() : performer.perform(fire.event);
+    const how = { token: fire.token };
+    const performed = isDropped ? this.#notPerformed() : performer.perform(fire.event, how);
     const { firedMonotonicUs, outcome, done } = await performed;
+
     const { id, object, type, event, args } = fire.event;
     const firedUs = this.#time.fromMonotonic(firedMonotonicUs);
     const facts = { id, object, objectType: type, event, args };
@@ -408,6 +418,7 @@ class Run {
     }
     await this.#link?.close();
     await this.#programs?.stopAll();
+    this.#fire.close();
     this.#syncServers?.stop();
     this.#boot?.stop();
     await this.#backend?.stop();

@@ -93,7 +93,7 @@ describe("muster up", () => {
     expect((await statusOf("endless")).history.map(({ to }) => to)).toEqual([
       ...["swapped", "activating", "active", "swapping", "swapped"],
     ]);
-    expect((await muster("logs", "endless", "n0")).stdout).toMatch(/^==> .*\.out <==\nhere\n/);
+    expect((await muster("logs", "endless", "n0")).stdout).toMatch(/^==> .*\.out\.\d+ <==\nhere\n/);
 
     expect((await muster("serve", "--stop")).code).toBe(0);
     await until("the daemon has ended", () => !isAlive(pid));

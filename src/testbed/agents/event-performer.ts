@@ -6,7 +6,7 @@ import type { Clock } from "../../host/clock.ts";
 import { getArg } from "../../wire/event/args.ts";
 import type { ProgramArgs } from "../../wire/event/program-args.ts";
 import { parseProgramArgs } from "../../wire/event/program-args.ts";
-import type { ProgramAgent, ProgramResult } from "./program-agent.ts";
+import type { ProgramAgent, ProgramResult, StartOptions } from "./program-agent.ts";
 
 export interface EventPerformerOptions {
   readonly experiment: Experiment;
@@ -26,10 +26,10 @@ export class EventPerformer {
   }
 
   /** Resolves when the event has been fired; `done` of the result is its completion. */
-  async perform(event: AgendaEvent): Promise<ProgramResult> {
+  async perform(event: AgendaEvent, how: StartOptions = {}): Promise<ProgramResult> {
     switch (event.type) {
       case "PROGRAM":
-        return this.#performOnPrograms(event);
+        return this.#performOnPrograms(event, how);
       case "SIMULATOR":
         return this.#performOnSimulator(event);
       case "LINK":
@@ -50,10 +50,12 @@ export class EventPerformer {
     await Promise.all(loads);
   }
 
-  async #performOnPrograms(event: AgendaEvent): Promise<ProgramResult> {
+  async #performOnPrograms(event: AgendaEvent, how: StartOptions): Promise<ProgramResult> {
     // All at once: the members of a group are meant to start together.
     const names = this.#members(event.object);
-    const results = await Promise.all(names.map((name) => this.#performOnProgram(name, event)));
+    const results = await Promise.all(
+      names.map((name) => this.#performOnProgram(name, event, how)),
+    );
     const [first] = results;
     if (first === undefined) return this.#ignored(`${event.object} has no programs`);
     if (results.length === 1) return first;
@@ -67,23 +69,30 @@ export class EventPerformer {
     };
   }
 
-  #performOnProgram(name: string, event: AgendaEvent): Promise<ProgramResult> | ProgramResult {
+  #performOnProgram(
+    name: string,
+    { event, args }: AgendaEvent,
+    how: StartOptions,
+  ): Promise<ProgramResult> | ProgramResult {
     const { programs } = this.#options;
-    switch (event.event) {
+    switch (event) {
       case "START":
         // The completion of START is that it was started; only RUN is waited for.
         return programs
-          .start(name, this.#programArgs(name, event.args))
+          .start(name, this.#programArgs(name, args), how)
           .then((result) => ({ ...result, done: Promise.resolve(0) }));
       case "RUN":
-        return programs.start(name, this.#programArgs(name, event.args));
+        return programs.start(name, this.#programArgs(name, args), how);
+      case "MODIFY":
+        return programs.modify(name, this.#programArgs(name, args));
       case "STOP":
-      case "HALT":
         return programs.stop(name);
+      case "HALT":
+        return programs.halt(name);
       case "KILL":
-        return programs.kill(name, getArg(event.args, "SIGNAL") ?? "TERM");
+        return programs.kill(name, getArg(args, "SIGNAL") ?? "TERM");
       default:
-        return this.#ignored(`PROGRAM ${event.event} is not performed yet`);
+        return this.#ignored(`PROGRAM ${event} is not performed yet`);
     }
   }
 

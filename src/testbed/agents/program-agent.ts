@@ -1,69 +1,55 @@
 // SPDX-License-Identifier: MIT
 // Program agent: obeys PROGRAM events for the programs of all nodes of this machine; one for the
-// run, not one per node (D15). Owns which program runs, its time limit and how it is stopped.
-// Does not own when (the agenda) nor how a process is made (nodes/). [EMULAB-EVENTS 4.4]
-import { statSync } from "node:fs";
-import { join } from "node:path";
+// run, not one per node (D15). Owns which programs there are; what becomes of one is in
+// managed-program.ts, its files in program-files.ts. Does not own when (the agenda) nor how a
+// process is made (nodes/). [EMULAB-EVENTS 4]
 import type { Program } from "../../experiment/model.ts";
-import type { Cancel, Clock } from "../../host/clock.ts";
+import type { Clock } from "../../host/clock.ts";
+import type { NodeBackend } from "../nodes/index.ts";
 import type { ProgramArgs } from "../../wire/event/program-args.ts";
-import type {
-  NodeBackend,
-  NodeProcess,
-  PreparedProcess,
-  SpawnSpec,
-  StartError,
-} from "../nodes/index.ts";
-import type { ProgramEnded, ProgramStarted } from "../run-event.ts";
-import { readTail } from "./output-tail.ts";
+import { type FireClock, TimerFireClock } from "./firing/fire-clock.ts";
+import { ManagedProgram, type ProgramContext, type StartOptions } from "./managed-program.ts";
+import { removeRunFiles } from "./program-files.ts";
+import { type ProgramResult, refused } from "./program-result.ts";
+import type { ProgramWatcher } from "./running-program.ts";
 
-/** Time between SIGTERM and SIGKILL for a program that is stopped. */
-const stopGraceMs = 2_000;
-/** The longest a timer of the platform can wait; a time limit beyond it (24 days) is that long. */
-const timerMsMax = 2 ** 31 - 1;
-/** The most of a failed program's standard error that is shown. */
-const stderrTailBytesMax = 4_096;
+export type { StartOptions } from "./managed-program.ts";
+export type { ProgramResult } from "./program-result.ts";
 
-/** What an event did. `done` resolves with the completion's error number. */
-export interface ProgramResult {
-  /** Monotonic microseconds at which the program was started or signalled. */
-  readonly firedMonotonicUs: number;
-  readonly outcome: string;
-  readonly done: Promise<number>;
-}
-
-export interface ProgramAgentOptions {
+export interface ProgramAgentOptions extends Omit<ProgramWatcher, "onWarning"> {
   readonly backend: NodeBackend;
   readonly programs: readonly Program[];
   readonly clock: Clock;
-  readonly onStarted: (event: ProgramStarted, monotonicUs: number) => void;
-  /** `startedUs` of the event is monotonic; the caller knows time 0. */
-  readonly onEnded: (event: ProgramEnded, monotonicUs: number) => void;
-}
-
-interface RunningProgram {
-  readonly program: Program;
-  readonly process: NodeProcess;
-  readonly done: Promise<number>;
-  stopped: boolean;
-  timedOut: boolean;
-  cancelTimeout: Cancel;
+  /** Fires starts that are planned; left out, timers of the clock do. */
+  readonly fire?: FireClock;
+  /** What reads commands of programs that name no shell; left out, that of the testbed. */
+  readonly shell?: "testbed" | "sh";
+  /** Something of no consequence for the programs went wrong. */
+  readonly onWarning?: (node: string, text: string) => void;
 }
 
 export class ProgramAgent {
   readonly #options: ProgramAgentOptions;
-  #programs: ReadonlyMap<string, Program>;
-  readonly #running = new Map<string, RunningProgram>();
-  readonly #starting = new Map<string, Promise<unknown>>();
-  /** At most one program each that is loaded and waits for its event. */
-  readonly #loaded = new Map<string, Loaded>();
-  /** Programs that have run, or could not be started, at least once. */
-  readonly #past = new Set<string>();
-  #ending = false;
+  readonly #context: ProgramContext;
+  readonly #programs = new Map<string, ManagedProgram>();
+  #lastToken = 0;
+  #isEnding = false;
 
   constructor(options: ProgramAgentOptions) {
+    const { backend, clock, fire, shell, onStarted, onEnded, onWarning } = options;
     this.#options = options;
-    this.#programs = new Map(options.programs.map((program) => [program.name, program]));
+    this.#context = {
+      backend,
+      clock,
+      fire: fire ?? new TimerFireClock(clock),
+      shell: shell ?? "testbed",
+      watcher: { onStarted, onEnded, onWarning: onWarning ?? (() => undefined) },
+      nextToken: () => {
+        this.#lastToken += 1;
+        return this.#lastToken;
+      },
+    };
+    for (const program of options.programs) this.add(program);
   }
 
   knows(name: string): boolean {
@@ -72,266 +58,115 @@ export class ProgramAgent {
 
   /** Programs that run or are being started, with their nodes. */
   active(): readonly { readonly name: string; readonly node: string }[] {
-    return [...this.#programs.values()].filter(
-      ({ name }) => this.#running.has(name) || this.#starting.has(name),
-    );
+    return this.#all()
+      .filter(({ isActive }) => isActive)
+      .map(({ program }) => program);
   }
 
-  /** Whether a program of the node has run, and none runs, is being started or is loaded. */
+  /** Whether a program of the node has run, and none runs, is being started, loaded or armed. */
   isDone(node: string): boolean {
-    const names = [...this.#programs.values()]
-      .filter((program) => program.node === node)
-      .map(({ name }) => name);
-    const busy = [this.#running, this.#starting, this.#loaded];
-    return (
-      names.some((name) => this.#past.has(name)) &&
-      !names.some((name) => busy.some((programs) => programs.has(name)))
-    );
+    const own = this.#all().filter(({ program }) => program.node === node);
+    return own.some(({ hasRun }) => hasRun) && !own.some(({ isPending }) => isPending);
+  }
+
+  /**
+   * A program that is there already keeps running; what is new of it holds from its next run on.
+   */
+  add(program: Program): void {
+    const managed = this.#programs.get(program.name);
+    managed?.configure(program);
+    if (managed !== undefined) return;
+    const added = new ManagedProgram(program, this.#context);
+    if (this.#isEnding) added.beginEnd();
+    this.#programs.set(program.name, added);
+  }
+
+  /** Resolves when it has ended; then there is no such program. */
+  async remove(name: string): Promise<void> {
+    const managed = this.#programs.get(name);
+    if (managed === undefined) return;
+    managed.beginEnd();
+    await managed.stopAndWait();
+    if (this.#programs.get(name) === managed) this.#programs.delete(name);
   }
 
   /** Loads the program for an event that is going to start it like this. */
   async load(name: string, args: ProgramArgs): Promise<void> {
-    const program = this.#programs.get(name);
-    const node = this.#options.backend.nodes.get(program?.node ?? "");
-    if (program === undefined || node === undefined || this.#ending || this.#loaded.has(name))
-      return;
-    const spec = this.#spec(program, args, node.hostPath.localLogs);
-    const process = node.prepare(spec);
-    this.#loaded.set(name, { spec, process });
-    await process;
-  }
-
-  /** START and RUN: the same here; who waits for the completion is the agenda's business. */
-  async start(name: string, args: ProgramArgs): Promise<ProgramResult> {
-    const program = this.#programs.get(name);
-    const nowUs = this.#options.clock.nowUs();
-    if (program === undefined) return refused(nowUs, `there is no program ${name}`);
-    if (this.#running.has(name) || this.#starting.has(name)) {
-      return refused(nowUs, "it is still running");
-    }
-    if (this.#ending) return refused(nowUs, "the run is ending");
-    const spawned = this.#spawn(program, args);
-    this.#starting.set(name, spawned);
-    try {
-      return await spawned;
-    } finally {
-      this.#starting.delete(name);
-    }
-  }
-
-  /** STOP and HALT: SIGTERM to the process group, SIGKILL after a grace. */
-  stop(name: string): ProgramResult {
-    const running = this.#running.get(name);
-    const nowUs = this.#options.clock.nowUs();
-    if (running === undefined)
-      return { ...refused(nowUs, "it is not running"), done: Promise.resolve(0) };
-    running.stopped = true;
-    this.#end(running);
-    return { firedMonotonicUs: nowUs, outcome: "done", done: running.done.then(() => 0) };
-  }
-
-  /** KILL: a signal to the process alone. [EMULAB-EVENTS 4.4 KILL] */
-  kill(name: string, signal: string): ProgramResult {
-    const running = this.#running.get(name);
-    const nowUs = this.#options.clock.nowUs();
-    if (running === undefined) return refused(nowUs, "it is not running");
-    const upper = signal.toUpperCase();
-    running.process.signal(upper.startsWith("SIG") ? upper : `SIG${upper}`, "process");
-    return { firedMonotonicUs: nowUs, outcome: "done", done: Promise.resolve(0) };
+    await this.#programs.get(name)?.load(args);
   }
 
   /**
-   * Programs that are not of the experiment any more: they are not started again, and what runs is
-   * stopped. Resolves when it has ended; its end is judged by nobody.
-   * @returns those that ran
+   * START and RUN. Resolves when the program was started or refused; `done` of the result is the
+   * completion of this event and of no other (fault 23).
    */
-  async retire(names: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-    this.replace([...this.#programs.values()].filter(({ name }) => !names.has(name)));
-    for (const name of names) {
-      const loaded = this.#loaded.get(name);
-      this.#loaded.delete(name);
-      void loaded?.process.then(discard);
-    }
-    await Promise.allSettled([...names].map((name) => this.#starting.get(name)));
-    const running = [...this.#running].filter(([name]) => names.has(name)).map(([, one]) => one);
-    for (const one of running) {
-      one.stopped = true;
-      this.#end(one);
-    }
-    await Promise.all(running.map(({ done }) => done));
-    // Whoever comes back under the name has not run yet.
-    for (const name of names) this.#past.delete(name);
-    return new Set(running.map(({ program }) => program.name));
+  async start(name: string, args: ProgramArgs, options: StartOptions = {}): Promise<ProgramResult> {
+    const managed = this.#programs.get(name);
+    return managed === undefined ? this.#unknown(name) : await managed.start(args, options);
   }
 
-  /** From now on these are the programs; those that are missing or different have retired. */
-  replace(programs: readonly Program[]): void {
-    this.#programs = new Map(programs.map((program) => [program.name, program]));
+  /** Takes back a start that was asked for with this token and a due time. */
+  revoke(name: string, token: number): "cancelled" | "already fired" | undefined {
+    return this.#programs.get(name)?.revoke(token);
+  }
+
+  stop(name: string): ProgramResult {
+    return this.#programs.get(name)?.stop() ?? this.#unknown(name);
+  }
+
+  halt(name: string): ProgramResult {
+    return this.#programs.get(name)?.halt() ?? this.#unknown(name);
+  }
+
+  kill(name: string, signal: string): ProgramResult {
+    return this.#programs.get(name)?.kill(signal) ?? this.#unknown(name);
+  }
+
+  modify(name: string, args: ProgramArgs): ProgramResult {
+    return this.#programs.get(name)?.modify(args) ?? this.#unknown(name);
+  }
+
+  /**
+   * TIME START: everything ends, is as configured again, also the expected exit code (fault 23),
+   * and leaves no files.
+   */
+  async startTime(): Promise<void> {
+    const all = this.#all();
+    await Promise.all(all.map((managed) => managed.stopAndWait()));
+    for (const managed of all) managed.restore();
+    for (const [name, { hostPath }] of this.#options.backend.nodes) {
+      const names = all.filter(({ program }) => program.node === name);
+      const own = names.map(({ program }) => program.name);
+      const fault = own.length === 0 ? undefined : removeRunFiles(hostPath.localLogs, own);
+      if (fault === undefined) continue;
+      this.#context.watcher.onWarning(name, `files of earlier runs are left: ${fault}`);
+    }
+  }
+
+  /** RELOAD: the programs are these from now on; those that are no more are stopped. */
+  async reload(programs: readonly Program[]): Promise<void> {
+    const names = new Set(programs.map(({ name }) => name));
+    for (const program of programs) this.add(program);
+    const gone = [...this.#programs.keys()].filter((name) => !names.has(name));
+    await Promise.all(gone.map((name) => this.remove(name)));
   }
 
   /** The run ends: nothing is started any more, and what ends from now on is judged by nobody. */
   beginEnd(): void {
-    this.#ending = true;
-    for (const running of this.#running.values()) running.stopped = true;
-    for (const { process } of this.#loaded.values()) void process.then(discard);
-    this.#loaded.clear();
+    this.#isEnding = true;
+    for (const managed of this.#all()) managed.beginEnd();
   }
 
   /** Stops what still runs, and what is just being started. */
   async stopAll(): Promise<void> {
     this.beginEnd();
-    await Promise.allSettled(this.#starting.values());
-    const all = [...this.#running.values()];
-    for (const running of all) this.#end(running);
-    await Promise.all(all.map(({ done }) => done));
+    await Promise.all(this.#all().map((managed) => managed.stopAndWait()));
   }
 
-  async #spawn(program: Program, args: ProgramArgs): Promise<ProgramResult> {
-    const node = this.#options.backend.nodes.get(program.node);
-    const nowUs = this.#options.clock.nowUs();
-    if (node === undefined) return refused(nowUs, `there is no node ${program.node}`);
-    const spec = this.#spec(program, args, node.hostPath.localLogs);
-    const { command, stdout, stderr } = spec;
-    const loaded = await this.#takeLoaded(spec);
-    const spawned = await (loaded?.start() ?? node.spawn(spec));
-    const expected = args.expectedExitCode ?? program.expectedExitCode;
-    const facts = { name: program.name, node: program.node, command, expectedExitCode: expected };
-    if ("startError" in spawned) {
-      // Who tells of it names the program and says that it could not be started.
-      const why = spawned.startError.replace(`${program.name} cannot be started: `, "");
-      return this.#startFailed(facts, why, nowUs);
-    }
-    const { timeoutSeconds } = args;
-    return this.#watch(program, spawned, { facts, stdout, stderr, timeoutSeconds });
+  #all(): readonly ManagedProgram[] {
+    return [...this.#programs.values()];
   }
 
-  #spec(program: Program, args: ProgramArgs, logs: string): CommandSpec {
-    return {
-      name: program.name,
-      command: args.command ?? program.command,
-      directory: args.directory ?? program.directory,
-      stdout: join(logs, `${program.name}.out`),
-      stderr: join(logs, `${program.name}.err`),
-    };
+  #unknown(name: string): ProgramResult {
+    return refused(this.#options.clock.nowUs(), `there is no program ${name}`);
   }
-
-  /** What was loaded for this start; undefined when it was not, or turned out differently. */
-  async #takeLoaded(spec: CommandSpec): Promise<PreparedProcess | undefined> {
-    const loaded = this.#loaded.get(spec.name);
-    if (loaded === undefined) return undefined;
-    this.#loaded.delete(spec.name);
-    const process = await loaded.process;
-    const isSame = loaded.spec.command === spec.command && loaded.spec.directory === spec.directory;
-    if (isSame && !("startError" in process)) return process;
-    discard(process);
-    return undefined;
-  }
-
-  #startFailed(facts: Facts, startError: string, nowUs: number): ProgramResult {
-    const nothing = {
-      exitCode: null,
-      signal: null,
-      timedOut: false,
-      stopped: false,
-      stderrTail: "",
-    };
-    this.#past.add(facts.name);
-    this.#options.onEnded(
-      { type: "program-ended", ...facts, ...nothing, startError, startedUs: nowUs },
-      nowUs,
-    );
-    return refused(nowUs, startError);
-  }
-
-  #watch(program: Program, process: NodeProcess, how: Watch): ProgramResult {
-    const { onStarted, clock } = this.#options;
-    const { name, node, command } = how.facts;
-    onStarted({ type: "program-started", name, node, command }, process.startedMonotonicUs);
-    const done = process.done.then((status) => this.#ended(name, how, status));
-    const running: RunningProgram = {
-      program,
-      process,
-      done,
-      stopped: this.#ending,
-      timedOut: false,
-      cancelTimeout: () => undefined,
-    };
-    const timeoutSeconds = how.timeoutSeconds ?? program.timeoutSeconds;
-    if (timeoutSeconds > 0) {
-      running.cancelTimeout = clock.after(Math.min(timeoutSeconds * 1000, timerMsMax), () => {
-        running.timedOut = true;
-        this.#end(running);
-      });
-    }
-    this.#running.set(name, running);
-    return { firedMonotonicUs: process.startedMonotonicUs, outcome: "done", done };
-  }
-
-  #ended(name: string, how: Watch, status: Awaited<NodeProcess["done"]>): number {
-    const running = this.#running.get(name);
-    this.#running.delete(name);
-    this.#past.add(name);
-    running?.cancelTimeout();
-    const { exitCode, signal, endedMonotonicUs } = status;
-    const asExpected = exitCode === how.facts.expectedExitCode;
-    this.#options.onEnded(
-      {
-        type: "program-ended",
-        ...how.facts,
-        startedUs: running?.process.startedMonotonicUs ?? endedMonotonicUs,
-        exitCode,
-        signal,
-        timedOut: running?.timedOut ?? false,
-        stopped: running?.stopped ?? false,
-        startError: null,
-        stderrTail: asExpected ? "" : readTail(how.stderr, stderrTailBytesMax),
-        ...sized("stdoutBytes", how.stdout),
-        ...sized("stderrBytes", how.stderr),
-      },
-      endedMonotonicUs,
-    );
-    if (asExpected) return 0;
-    return exitCode === null || exitCode === 0 ? -1 : exitCode;
-  }
-
-  #end(running: RunningProgram): void {
-    running.process.signal("SIGTERM", "group");
-    const cancelKill = this.#options.clock.after(stopGraceMs, () => {
-      running.process.signal("SIGKILL", "group");
-    });
-    void running.done.then(cancelKill);
-  }
-}
-
-type CommandSpec = SpawnSpec & { readonly command: string };
-
-interface Loaded {
-  readonly spec: CommandSpec;
-  readonly process: Promise<PreparedProcess | StartError>;
-}
-
-function discard(process: PreparedProcess | StartError): void {
-  if (!("startError" in process)) process.discard();
-}
-
-type Facts = Pick<ProgramEnded, "name" | "node" | "command" | "expectedExitCode">;
-
-/** The size of a file of output; nothing when a program has put it out of reach. */
-function sized(key: "stdoutBytes" | "stderrBytes", file: string): Partial<ProgramEnded> {
-  try {
-    return { [key]: statSync(file).size };
-  } catch {
-    return {};
-  }
-}
-
-interface Watch {
-  readonly facts: Facts;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly timeoutSeconds: number | undefined;
-}
-
-function refused(nowUs: number, why: string): ProgramResult {
-  return { firedMonotonicUs: nowUs, outcome: `failed: ${why}`, done: Promise.resolve(-1) };
 }

@@ -11,6 +11,7 @@ export type {
   RunningNode,
   SpawnSpec,
   StartError,
+  StartTrigger,
 } from "./node-backend.ts";
 export { type NodesProbe, probeNodes } from "./probe.ts";
 export { NodesError, startProcessNodes } from "./process-nodes.ts";

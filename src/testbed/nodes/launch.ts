@@ -12,6 +12,7 @@ import type {
   PreparedProcess,
   SpawnSpec,
   StartError,
+  StartTrigger,
 } from "./node-backend.ts";
 import { openRegularFile } from "./regular-file.ts";
 import { LAUNCHER } from "./scripts.ts";
@@ -80,6 +81,9 @@ export async function prepareProgram(
   if (socket === undefined) {
     return { startError: `${spec.name} cannot be started: ${await failed}` };
   }
+  // Its descriptor must not be another file's when the trigger is written: should the launcher die,
+  // the socket stays open until the program is let go or given up.
+  socket.allowHalfOpen = true;
   const words = new WordReader(socket);
   const answer = await Promise.race([words.next(), failed]);
   const pid = answer === "ready" ? programPid(child, context) : undefined;
@@ -103,7 +107,11 @@ interface LoadedParts {
   readonly done: Promise<ExitStatus>;
 }
 
+/** What the launcher reads before it becomes the program. */
+const go = "go\n";
+
 class LoadedProgram implements PreparedProcess {
+  readonly trigger: StartTrigger | undefined;
   readonly #spec: SpawnSpec;
   readonly #context: LaunchContext;
   readonly #parts: LoadedParts;
@@ -113,14 +121,20 @@ class LoadedProgram implements PreparedProcess {
     this.#spec = spec;
     this.#context = context;
     this.#parts = parts;
+    const descriptor = descriptorOf(parts.socket);
+    this.trigger = descriptor === undefined ? undefined : { descriptor, text: go };
   }
 
   async start(): Promise<NodeProcess | StartError> {
+    const startedMonotonicUs = this.#context.clock.nowUs();
+    if (!this.#released) this.#parts.socket.write(go);
+    return await this.released(startedMonotonicUs);
+  }
+
+  async released(startedMonotonicUs: number): Promise<NodeProcess | StartError> {
     const { group, socket, words, done } = this.#parts;
     if (this.#released) return { startError: `${this.#spec.name} was started or given up before` };
     this.#released = true;
-    const startedMonotonicUs = this.#context.clock.nowUs();
-    socket.write("go\n");
     const answer = await words.next();
     socket.destroy();
     if (answer === "ok") return new StartedProgram(group, startedMonotonicUs, done);
@@ -133,6 +147,17 @@ class LoadedProgram implements PreparedProcess {
     this.#released = true;
     this.#parts.socket.destroy();
   }
+}
+
+/**
+ * The descriptor below a socket. The platform has no public name for it: where it is missing,
+ * programs are let go through the event loop.
+ */
+function descriptorOf(socket: Duplex): number | undefined {
+  const handle: unknown = Reflect.get(socket, "_handle");
+  if (typeof handle !== "object" || handle === null) return undefined;
+  const descriptor: unknown = Reflect.get(handle, "fd");
+  return typeof descriptor === "number" && descriptor >= 0 ? descriptor : undefined;
 }
 
 class StartedProgram implements NodeProcess {

@@ -47,8 +47,10 @@ export interface SpawnSpec {
   readonly name: string;
   /** Run directly. Exactly one of `argv` and `command` is given. */
   readonly argv?: readonly string[];
-  /** Run by the node's shell. */
+  /** Run by a shell. */
   readonly command?: string;
+  /** What reads the command: `testbed`, the default, is what `NodeBackend.shell` says. */
+  readonly shell?: "testbed" | "csh" | "sh";
   /** Working directory as the node sees it; `""` is the node's `/tmp`. */
   readonly directory: string;
   /** Added to the environment of the node; cannot replace `MUSTER_*`. */
@@ -81,12 +83,27 @@ export interface StartError {
   readonly startError: string;
 }
 
-/** A program that is loaded and waits to be let go, so that many can start at one instant. */
+/**
+ * A program that is loaded and waits to be let go, so that many can start at one instant. One of
+ * `start`, `released` and `discard` is called, once.
+ */
 export interface PreparedProcess {
+  /**
+   * What lets the program go when somebody else writes it, such as a firing thread; undefined when
+   * only `start` can. The descriptor is open until `released` or `discard`.
+   */
+  readonly trigger: StartTrigger | undefined;
   /** Lets it go. The instant of the start is when this is called, not when it resolves. */
   start(): Promise<NodeProcess | StartError>;
+  /** The trigger was written at this instant. */
+  released(monotonicUs: number): Promise<NodeProcess | StartError>;
   /** Ends it unstarted. Does nothing after `start`. */
   discard(): void;
+}
+
+export interface StartTrigger {
+  readonly descriptor: number;
+  readonly text: string;
 }
 
 export interface RunningNode {

@@ -118,12 +118,27 @@ export class ProcessNode implements RunningNode {
   #argv(spec: SpawnSpec): readonly string[] | string {
     if (spec.argv !== undefined && spec.argv.length > 0) return spec.argv;
     if (spec.command === undefined) return `${spec.name} names nothing to run`;
-    if (this.#options.shell.argv.length === 0) {
-      return (
-        `${spec.name} cannot be started: its command needs csh or bash (commands of the testbed ` +
-        "redirect with >&), and this machine has neither; install csh"
-      );
-    }
-    return [...this.#options.shell.argv, spec.command];
+    const argv = shellArgv(spec.shell ?? "testbed", this.#options.shell);
+    if (argv === undefined) return noShell(spec);
+    return [...argv, spec.command];
   }
+}
+
+function shellArgv(
+  wanted: "testbed" | "csh" | "sh",
+  testbed: NodeShell,
+): readonly string[] | undefined {
+  if (wanted === "sh") return ["sh", "-c"];
+  const isUsable = wanted === "testbed" || testbed.text.startsWith("csh");
+  return isUsable && testbed.argv.length > 0 ? testbed.argv : undefined;
+}
+
+function noShell({ name, shell }: SpawnSpec): string {
+  if (shell === "csh") {
+    return `${name} cannot be started: its command is for csh, which this machine lacks; install csh`;
+  }
+  return (
+    `${name} cannot be started: its command needs csh or bash (commands of the testbed ` +
+    "redirect with >&), and this machine has neither; install csh"
+  );
 }

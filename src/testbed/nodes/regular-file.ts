@@ -12,11 +12,14 @@ const flags: Readonly<Record<Access, number>> = {
   append: O_WRONLY | O_APPEND | O_CREAT,
 };
 
+/** What programs print is for its owner and group. [EMULAB-EVENTS 4.5] */
+const outputMode = 0o640;
+
 /** Never waits. @returns a descriptor for the caller to close, or why there is none. */
 export function openRegularFile(path: string, access: Access): number | string {
   let descriptor: number | undefined;
   try {
-    descriptor = openSync(path, flags[access] | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY, 0o666);
+    descriptor = openSync(path, flags[access] | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY, outputMode);
     if (fstatSync(descriptor).isFile()) return descriptor;
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;

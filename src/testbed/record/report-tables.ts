@@ -183,12 +183,14 @@ ${
 
 /** Links to what a program printed; a file with nothing in it is not worth a click. */
 function outputLinks(program: ResultProgram, href: string): Html {
-  const { name, stdoutBytes, stderrBytes } = program;
+  const { name, token, stdoutBytes, stderrBytes } = program;
   if (stdoutBytes === 0 && stderrBytes === 0) {
     return html`<span class="soft">(printed nothing)</span>`;
   }
   const file = encodeURIComponent(name.toWellFormed());
-  const link = (ending: string): Html => html`<a href="${href}${file}.${ending}">.${ending}</a>`;
+  const run = token === undefined ? "" : `.${token}`;
+  const link = (ending: string): Html =>
+    html`<a href="${href}${file}.${ending}${run}">.${ending}</a>`;
   return joined(
     [stdoutBytes !== 0 && link("out"), stderrBytes !== 0 && link("err")].filter(Boolean),
     " ",

@@ -114,6 +114,8 @@ export interface ResultProgram {
   readonly stopped: boolean;
   readonly startError: string | null;
   readonly stderrTail: string;
+  /** Number of the run: it printed to `NAME.out.TOKEN`. Absent when it was not started. */
+  readonly token?: number;
   /** Bytes in the files it printed to; absent when unknown. */
   readonly stdoutBytes?: number;
   readonly stderrBytes?: number;

@@ -182,6 +182,7 @@ function endedProgram(event: ProgramEnded, atUs: number): ResultProgram {
     stopped,
     startError,
     stderrTail,
+    ...(event.token === undefined ? {} : { token: event.token }),
     ...(event.stdoutBytes === undefined ? {} : { stdoutBytes: event.stdoutBytes }),
     ...(event.stderrBytes === undefined ? {} : { stderrBytes: event.stderrBytes }),
   };

@@ -116,7 +116,7 @@ describe("perform()", () => {
     ["cbr", "TRAFGEN", "START"],
     ["n0", "NODE", "REBOOT"],
     ["ns", "SIMULATOR", "RESET"],
-    ["a", "PROGRAM", "MODIFY"],
+    ["a", "PROGRAM", "EXPLODE"],
     ["nobody", "PROGRAM", "START"],
   ])("ignores %s %s %s, and says so", async (object, type, event) => {
     const { perform, commands } = setUp();
@@ -124,6 +124,23 @@ describe("perform()", () => {
     expect(result.outcome).toMatch(/^ignored: /);
     expect(await result.done).toBe(0);
     expect(commands()).toEqual([]);
+  });
+
+  it("keeps what MODIFY brings for the next start", async () => {
+    const { perform, commands } = setUp();
+    expect((await perform("a", "PROGRAM", "MODIFY", "COMMAND=other")).outcome).toBe("done");
+    await perform("a", "PROGRAM", "START");
+    expect(commands()).toEqual(["other"]);
+  });
+
+  it("completes HALT when the program has ended, at once when it does not run", async () => {
+    const { perform, backend } = setUp();
+    expect(await (await perform("a", "PROGRAM", "HALT")).done).toBe(0);
+    await perform("a", "PROGRAM", "START");
+    const halt = await perform("a", "PROGRAM", "HALT");
+    expect(backend.processes[0]?.signals).toEqual(["SIGTERM group"]);
+    await backend.processes[0]?.end("SIGTERM");
+    expect(await halt.done).toBe(0);
   });
 
   it("sends the signal that KILL names, TERM without one", async () => {

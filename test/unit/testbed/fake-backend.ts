@@ -9,6 +9,7 @@ import type {
   RunningNode,
   SpawnSpec,
   StartError,
+  StartTrigger,
 } from "../../../src/testbed/nodes/node-backend.ts";
 import type { FakeClock } from "../record/fake-clock.ts";
 
@@ -22,10 +23,10 @@ export class FakeProcess implements NodeProcess {
   readonly #clock: FakeClock;
   #end: (status: ExitStatus) => void = () => undefined;
 
-  constructor(spec: SpawnSpec, clock: FakeClock) {
+  constructor(spec: SpawnSpec, clock: FakeClock, startedUs: number = clock.nowUs()) {
     this.spec = spec;
     this.#clock = clock;
-    this.startedMonotonicUs = clock.nowUs();
+    this.startedMonotonicUs = startedUs;
     this.done = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -51,6 +52,8 @@ export class FakeBackend implements NodeBackend {
   readonly nodes: Map<string, RunningNode>;
   readonly processes: FakeProcess[] = [];
   readonly prepared: { readonly spec: SpawnSpec; state: string }[] = [];
+  /** What loaded programs are let go by; undefined: by `start` only. */
+  trigger: StartTrigger | undefined;
   /** Names of the programs whose start was asked for. */
   readonly asked: string[] = [];
   /** While set, no program can be started, for this reason. */
@@ -59,8 +62,16 @@ export class FakeBackend implements NodeBackend {
   hold: Promise<void> | undefined;
   readonly #clock: FakeClock;
 
-  constructor(clock: FakeClock, names: readonly string[]) {
+  readonly #logsOf: (node: string) => string;
+
+  /** @param logsOf the log directory of a node; by default none that is there. */
+  constructor(
+    clock: FakeClock,
+    names: readonly string[],
+    logsOf: (node: string) => string = (node) => `/${node}`,
+  ) {
     this.#clock = clock;
+    this.#logsOf = logsOf;
     this.nodes = new Map(names.map((name) => [name, this.#node(name)]));
   }
 
@@ -78,11 +89,14 @@ export class FakeBackend implements NodeBackend {
   }
 
   #node(name: string): RunningNode {
-    const spawn = async (spec: SpawnSpec): Promise<NodeProcess | StartError> => {
+    const spawn = async (
+      spec: SpawnSpec,
+      startedUs?: number,
+    ): Promise<NodeProcess | StartError> => {
       this.asked.push(spec.name);
       await this.hold;
       if (this.startError !== undefined) return { startError: this.startError };
-      const process = new FakeProcess(spec, this.#clock);
+      const process = new FakeProcess(spec, this.#clock, startedUs);
       this.processes.push(process);
       return process;
     };
@@ -92,9 +106,14 @@ export class FakeBackend implements NodeBackend {
       const prepared = { spec, state: "loaded" };
       this.prepared.push(prepared);
       return {
+        trigger: this.trigger,
         start: () => {
           prepared.state = "started";
           return spawn(spec);
+        },
+        released: (monotonicUs) => {
+          prepared.state = "released";
+          return spawn(spec, monotonicUs);
         },
         discard: () => {
           prepared.state = "discarded";
@@ -105,8 +124,8 @@ export class FakeBackend implements NodeBackend {
       name,
       addresses: [],
       calledAt: "",
-      hostPath: { boot: "/b", localLogs: `/${name}`, root: "/r" },
-      spawn,
+      hostPath: { boot: "/b", localLogs: this.#logsOf(name), root: "/r" },
+      spawn: (spec) => spawn(spec),
       prepare,
     };
   }

@@ -43,7 +43,7 @@ describe("start()", () => {
     expect(result).toMatchObject({ firedMonotonicUs: 50, outcome: "done" });
     expect(starts).toEqual(["50 p: run it"]);
     expect(backend.processes[0]?.spec).toMatchObject({ command: "run it", directory: "/where" });
-    expect(backend.processes[0]?.spec.stdout).toBe("/n0/p.out");
+    expect(backend.processes[0]?.spec.stdout).toBe("/n0/p.out.1");
     expect(agent.active().map(({ name }) => name)).toEqual(["p"]);
     await backend.processes[0]?.end(3);
     expect(await result.done).toBe(0);
@@ -63,7 +63,7 @@ describe("start()", () => {
 
   it.each([
     [7, 7],
-    ["SIGSEGV", -1],
+    ["SIGSEGV", 11],
   ])("completes with an error when it ends with %s", async (how, error) => {
     const { backend, agent } = setUp();
     const result = await agent.start("p", {});
@@ -108,6 +108,83 @@ describe("start()", () => {
     const { agent } = setUp();
     expect((await agent.start("q", {})).outcome).toBe("failed: there is no program q");
     expect(agent.knows("q")).toBe(false);
+  });
+});
+
+describe("a start while the program runs (fault 23)", () => {
+  it("completes with -1 and leaves the run its settings, its token and its completion", async () => {
+    const { backend, agent, ends } = setUp();
+    const first = await agent.start("p", { expectedExitCode: 2 }, { token: 7 });
+    const second = await agent.start("p", { expectedExitCode: 5 }, { token: 8 });
+    expect(await second.done).toBe(-1);
+    await backend.processes[0]?.end(2);
+    expect(await first.done).toBe(0);
+    expect(ends).toMatchObject([{ token: 7, expectedExitCode: 2 }]);
+  });
+});
+
+describe("settings", () => {
+  it("of an event hold for later runs, those of a refused event do not", async () => {
+    const { backend, agent } = setUp();
+    await agent.start("p", { command: "other", directory: "" });
+    await agent.start("p", { command: "refused" });
+    await backend.processes[0]?.end(0);
+    await agent.start("p", {});
+    expect(backend.processes[1]?.spec).toMatchObject({ command: "other", directory: "" });
+  });
+
+  it("of modify() hold from the next run on", async () => {
+    const { backend, agent, ends } = setUp();
+    const first = await agent.start("p", {});
+    expect(agent.modify("p", { command: "later", expectedExitCode: 1 }).outcome).toBe("done");
+    await backend.processes[0]?.end(0);
+    expect(await first.done).toBe(0);
+    const second = await agent.start("p", {});
+    expect(backend.processes[1]?.spec.command).toBe("later");
+    await backend.processes[1]?.end(1);
+    expect(await second.done).toBe(0);
+    expect(ends.map(({ expectedExitCode }) => expectedExitCode)).toEqual([0, 1]);
+  });
+
+  it("do not make what was loaded before run", async () => {
+    const { backend, agent } = setUp();
+    await agent.load("p", {});
+    agent.modify("p", { command: "later" });
+    await agent.start("p", {});
+    expect(backend.prepared.map(({ state }) => state)).toEqual(["discarded"]);
+    expect(backend.processes[0]?.spec.command).toBe("later");
+  });
+
+  it("that name a shell or variables reach the node", async () => {
+    const { backend, agent } = setUp({ shell: "csh", environment: [["A", "1"]] });
+    await agent.start("p", {});
+    expect(backend.processes[0]?.spec).toMatchObject({ shell: "csh", environment: { A: "1" } });
+  });
+});
+
+describe("add(), remove() and reload()", () => {
+  it("run what was added, and know nothing of what was removed", async () => {
+    const { backend, agent } = setUp();
+    agent.add({ ...base, name: "q", command: "new" });
+    await agent.start("q", {});
+    expect(backend.processes[0]?.spec.command).toBe("new");
+    const removed = agent.remove("q");
+    expect(backend.processes[0]?.signals).toEqual([]);
+    await settle();
+    expect(backend.processes[0]?.signals).toEqual(["SIGTERM group"]);
+    await backend.processes[0]?.end("SIGTERM");
+    await removed;
+    expect([agent.knows("q"), agent.knows("p")]).toEqual([false, true]);
+  });
+
+  it("let a program that runs run on, and take its new configuration for the next run", async () => {
+    const { backend, agent } = setUp();
+    await agent.start("p", {});
+    await agent.reload([{ ...base, command: "new" }]);
+    expect(backend.processes[0]?.signals).toEqual([]);
+    await backend.processes[0]?.end(0);
+    await agent.start("p", {});
+    expect(backend.processes[1]?.spec.command).toBe("new");
   });
 });
 
@@ -209,6 +286,41 @@ describe("stop(), kill() and the end of the run", () => {
     await agent.start("p", {});
     expect(agent.kill("p", name).outcome).toBe("done");
     expect(backend.processes[0]?.signals).toEqual(["SIGUSR1 process"]);
+  });
+
+  it("halt() of an idle program is done at once", async () => {
+    const { agent } = setUp();
+    const result = agent.halt("p");
+    expect([result.outcome, await result.done]).toEqual(["done", 0]);
+  });
+
+  it("halt() completes when the program has ended, and leaves the run its own completion", async () => {
+    const { backend, agent } = setUp();
+    const run = await agent.start("p", {});
+    const halt = agent.halt("p");
+    await backend.processes[0]?.end("SIGTERM");
+    expect([await run.done, await halt.done]).toEqual([15, 0]);
+  });
+
+  it("stop() reaches a program that is just being started", async () => {
+    const { backend, agent } = setUp();
+    let release: () => void = () => undefined;
+    backend.hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    const starting = agent.start("p", {});
+    expect(agent.stop("p").outcome).toBe("done");
+    release();
+    await starting;
+    await settle();
+    expect(backend.processes[0]?.signals).toEqual(["SIGTERM group"]);
+  });
+
+  it("kill() refuses a signal that does not exist", async () => {
+    const { backend, agent } = setUp();
+    await agent.start("p", {});
+    expect(agent.kill("p", "NONE").outcome).toMatch(/^failed: there is no signal NONE; use /);
+    expect(backend.processes[0]?.signals).toEqual([]);
   });
 
   it("stopAll() waits for what was just being started, and stops it", async () => {

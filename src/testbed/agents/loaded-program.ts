@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// A program that is loaded on its node and waits to be let go. Its output goes to files whose names
+// cannot be final yet: they carry the token of the event that will start it.
+import type { Program } from "../../experiment/model.ts";
+import type { PreparedProcess, RunningNode, SpawnSpec, StartError } from "../nodes/index.ts";
+import {
+  loadedFiles,
+  moveOutput,
+  type OutputFiles,
+  outputFiles,
+  removeOutput,
+} from "./program-files.ts";
+import type { ProgramSettings } from "./program-settings.ts";
+
+export class LoadedProgram {
+  readonly process: PreparedProcess;
+  readonly #logs: string;
+  readonly #name: string;
+  readonly #settings: ProgramSettings;
+  #files: OutputFiles;
+
+  private constructor(process: PreparedProcess, loading: LoadingFacts) {
+    this.process = process;
+    this.#logs = loading.logs;
+    this.#name = loading.name;
+    this.#settings = loading.settings;
+    this.#files = loading.files;
+  }
+
+  static async load(
+    program: Program,
+    settings: ProgramSettings,
+    place: ProgramPlace,
+  ): Promise<LoadedProgram | StartError> {
+    const logs = place.node.hostPath.localLogs;
+    const files = loadedFiles(logs, program.name);
+    removeOutput(files);
+    const process = await place.node.prepare({
+      ...programSpec(program, settings, place),
+      ...files,
+    });
+    if (!("startError" in process)) {
+      return new LoadedProgram(process, { logs, name: program.name, settings, files });
+    }
+    removeOutput(files);
+    return process;
+  }
+
+  /** Whether a start with these settings would be of what is loaded. */
+  isFor({ command, directory }: ProgramSettings): boolean {
+    return command === this.#settings.command && directory === this.#settings.directory;
+  }
+
+  /**
+   * Gives the output the names of the run with this token; once more when another start takes it.
+   */
+  nameOutput(token: number): void {
+    const files = outputFiles(this.#logs, this.#name, token);
+    // What cannot be moved is found missing, and said, when the run is linked.
+    if (moveOutput(this.#files, files) === undefined) this.#files = files;
+  }
+
+  discard(): void {
+    this.process.discard();
+    removeOutput(this.#files);
+  }
+}
+
+interface LoadingFacts {
+  readonly logs: string;
+  readonly name: string;
+  readonly settings: ProgramSettings;
+  readonly files: OutputFiles;
+}
+
+/** Where a program runs, and what reads its command unless it says so itself. */
+export interface ProgramPlace {
+  readonly node: RunningNode;
+  readonly shell: "testbed" | "sh";
+}
+
+/** Everything of the start but where the output goes. */
+export function programSpec(
+  program: Program,
+  { command, directory }: ProgramSettings,
+  { shell }: ProgramPlace,
+): Omit<SpawnSpec, "stdout" | "stderr"> {
+  const { name, environment } = program;
+  return {
+    name,
+    command,
+    directory,
+    shell: program.shell ?? shell,
+    ...(environment === undefined ? {} : { environment: Object.fromEntries(environment) }),
+  };
+}

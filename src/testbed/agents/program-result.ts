@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+/** What an event did. `done` resolves with the completion's error number. */
+export interface ProgramResult {
+  /** Monotonic microseconds at which the program was started or signalled. */
+  readonly firedMonotonicUs: number;
+  /** `done`, `cancelled`, `failed: WHY` or `ignored: WHY`. */
+  readonly outcome: string;
+  readonly done: Promise<number>;
+}
+
+/** The error of what could not be done at all. [EMULAB-EVENTS 4.4] */
+export const failedError = -1;
+
+export function refused(nowUs: number, why: string): ProgramResult {
+  return {
+    firedMonotonicUs: nowUs,
+    outcome: `failed: ${why}`,
+    done: Promise.resolve(failedError),
+  };
+}
+
+/** Done at once, and completed with it. */
+export function completed(nowUs: number): ProgramResult {
+  return { firedMonotonicUs: nowUs, outcome: "done", done: Promise.resolve(0) };
+}
