@@ -17,3 +17,9 @@ export function formatMachine(): string {
   const load = loadavg()[0]?.toFixed(1);
   return `${processors.length} x ${model}, ${memoryGib} GiB, Node ${process.version}, load ${load}`;
 }
+
+/** The smallest value that `percent` of the values do not exceed. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  return sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)] ?? Number.NaN;
+}
