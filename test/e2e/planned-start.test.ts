@@ -62,7 +62,7 @@ describe.each(modes)("in %s mode", (mode) => {
     const start = agent.start("p0", {}, { dueUs, token: 99 });
     while (agent.revoke("p0", 99) === undefined) await new Promise(setImmediate);
     expect((await start).outcome).toBe("cancelled");
-    await agent.remove("p0");
+    await agent.retire(new Set(["p0"]));
     expect(readdirSync(logs()).filter((file) => /99|loaded/.test(file))).toEqual([]);
   });
 

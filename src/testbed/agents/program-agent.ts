@@ -12,6 +12,7 @@ import { ManagedProgram, type ProgramContext, type StartOptions } from "./manage
 import { removeRunFiles } from "./program-files.ts";
 import { type ProgramResult, refused } from "./program-result.ts";
 import type { ProgramWatcher } from "./running-program.ts";
+import { StartJournal } from "./start-journal.ts";
 
 export type { StartOptions } from "./managed-program.ts";
 export type { ProgramResult } from "./program-result.ts";
@@ -24,6 +25,11 @@ export interface ProgramAgentOptions extends Omit<ProgramWatcher, "onWarning"> {
   readonly fire?: FireClock;
   /** What reads commands of programs that name no shell; left out, that of the testbed. */
   readonly shell?: "testbed" | "sh";
+  /**
+   * Where starts are noted before they are made, so that a repeated one is not made twice (D7); an
+   * absolute directory that no other agent uses. Left out, no start is ever repeated.
+   */
+  readonly journal?: string;
   /** Something of no consequence for the programs went wrong. */
   readonly onWarning?: (node: string, text: string) => void;
 }
@@ -32,12 +38,15 @@ export class ProgramAgent {
   readonly #options: ProgramAgentOptions;
   readonly #context: ProgramContext;
   readonly #programs = new Map<string, ManagedProgram>();
+  readonly #starts: StartJournal | undefined;
   #lastToken = 0;
   #isEnding = false;
 
   constructor(options: ProgramAgentOptions) {
     const { backend, clock, fire, shell, onStarted, onEnded, onWarning } = options;
     this.#options = options;
+    const { journal } = options;
+    this.#starts = journal === undefined ? undefined : new StartJournal(journal, clock);
     this.#context = {
       backend,
       clock,
@@ -49,7 +58,7 @@ export class ProgramAgent {
         return this.#lastToken;
       },
     };
-    for (const program of options.programs) this.add(program);
+    for (const program of options.programs) this.#add(program);
   }
 
   knows(name: string): boolean {
@@ -70,24 +79,41 @@ export class ProgramAgent {
   }
 
   /**
-   * A program that is there already keeps running; what is new of it holds from its next run on.
+   * Programs that are not of the experiment any more: they are not started again, and what runs is
+   * stopped. Resolves when it has ended; its end is judged by nobody.
+   *
+   * @returns those that ran
    */
-  add(program: Program): void {
-    const managed = this.#programs.get(program.name);
-    managed?.configure(program);
-    if (managed !== undefined) return;
-    const added = new ManagedProgram(program, this.#context);
-    if (this.#isEnding) added.beginEnd();
-    this.#programs.set(program.name, added);
+  async retire(names: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const retired = this.#all().filter(({ program }) => names.has(program.name));
+    const ran = retired.filter(({ isActive }) => isActive).map(({ program }) => program.name);
+    for (const { program } of retired) this.#programs.delete(program.name);
+    for (const managed of retired) managed.beginEnd();
+    await Promise.all(retired.map((managed) => managed.stopAndWait()));
+    return new Set(ran);
   }
 
-  /** Resolves when it has ended; then there is no such program. */
-  async remove(name: string): Promise<void> {
-    const managed = this.#programs.get(name);
-    if (managed === undefined) return;
-    managed.beginEnd();
-    await managed.stopAndWait();
-    if (this.#programs.get(name) === managed) this.#programs.delete(name);
+  /**
+   * From now on these are the programs. One that is there already keeps running; what is new of it
+   * holds from its next run on. Those that are missing have retired.
+   */
+  replace(programs: readonly Program[]): void {
+    const names = new Set(programs.map(({ name }) => name));
+    for (const name of this.#programs.keys()) if (!names.has(name)) this.#programs.delete(name);
+    for (const program of programs) {
+      const known = this.#programs.get(program.name);
+      if (known === undefined) this.#add(program);
+      else known.configure(program);
+    }
+  }
+
+  /** RELOAD: the same, and those that are missing retire. */
+  async reload(programs: readonly Program[]): Promise<void> {
+    const names = new Set(programs.map(({ name }) => name));
+    const gone = [...this.#programs.keys()].filter((name) => !names.has(name));
+    const retired = this.retire(new Set(gone));
+    this.replace(programs);
+    await retired;
   }
 
   /** Loads the program for an event that is going to start it like this. */
@@ -97,11 +123,16 @@ export class ProgramAgent {
 
   /**
    * START and RUN. Resolves when the program was started or refused; `done` of the result is the
-   * completion of this event and of no other (fault 23).
+   * completion of this event and of no other (fault 23). With a journal, a token that was asked for
+   * before returns what came of it then, or `unknown`.
    */
   async start(name: string, args: ProgramArgs, options: StartOptions = {}): Promise<ProgramResult> {
     const managed = this.#programs.get(name);
-    return managed === undefined ? this.#unknown(name) : await managed.start(args, options);
+    if (managed === undefined) return this.#unknown(name);
+    const { token } = options;
+    const act = (): Promise<ProgramResult> => managed.start(args, options);
+    if (this.#starts === undefined || token === undefined) return await act();
+    return await this.#starts.perform(`${name} ${token}`, act);
   }
 
   /** Takes back a start that was asked for with this token and a due time. */
@@ -142,14 +173,6 @@ export class ProgramAgent {
     }
   }
 
-  /** RELOAD: the programs are these from now on; those that are no more are stopped. */
-  async reload(programs: readonly Program[]): Promise<void> {
-    const names = new Set(programs.map(({ name }) => name));
-    for (const program of programs) this.add(program);
-    const gone = [...this.#programs.keys()].filter((name) => !names.has(name));
-    await Promise.all(gone.map((name) => this.remove(name)));
-  }
-
   /** The run ends: nothing is started any more, and what ends from now on is judged by nobody. */
   beginEnd(): void {
     this.#isEnding = true;
@@ -160,6 +183,12 @@ export class ProgramAgent {
   async stopAll(): Promise<void> {
     this.beginEnd();
     await Promise.all(this.#all().map((managed) => managed.stopAndWait()));
+  }
+
+  #add(program: Program): void {
+    const managed = new ManagedProgram(program, this.#context);
+    if (this.#isEnding) managed.beginEnd();
+    this.#programs.set(program.name, managed);
   }
 
   #all(): readonly ManagedProgram[] {

@@ -3,7 +3,7 @@
 export interface ProgramResult {
   /** Monotonic microseconds at which the program was started or signalled. */
   readonly firedMonotonicUs: number;
-  /** `done`, `cancelled`, `failed: WHY` or `ignored: WHY`. */
+  /** `done`, `cancelled`, `unknown: WHY`, `failed: WHY` or `ignored: WHY`. */
   readonly outcome: string;
   readonly done: Promise<number>;
 }

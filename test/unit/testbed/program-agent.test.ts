@@ -162,22 +162,22 @@ describe("settings", () => {
   });
 });
 
-describe("add(), remove() and reload()", () => {
-  it("run what was added, and know nothing of what was removed", async () => {
-    const { backend, agent } = setUp();
-    agent.add({ ...base, name: "q", command: "new" });
+describe("retire(), replace() and reload()", () => {
+  it("run what is new, and stop and forget what has retired", async () => {
+    const { backend, agent, ends } = setUp();
+    agent.replace([base, { ...base, name: "q", command: "new" }]);
     await agent.start("q", {});
     expect(backend.processes[0]?.spec.command).toBe("new");
-    const removed = agent.remove("q");
-    expect(backend.processes[0]?.signals).toEqual([]);
+    const retired = agent.retire(new Set(["q", "nobody"]));
     await settle();
     expect(backend.processes[0]?.signals).toEqual(["SIGTERM group"]);
     await backend.processes[0]?.end("SIGTERM");
-    await removed;
+    expect(await retired).toEqual(new Set(["q"]));
     expect([agent.knows("q"), agent.knows("p")]).toEqual([false, true]);
+    expect(ends).toMatchObject([{ name: "q", stopped: true }]);
   });
 
-  it("let a program that runs run on, and take its new configuration for the next run", async () => {
+  it("let a program run on that is still there, and take its new configuration for the next run", async () => {
     const { backend, agent } = setUp();
     await agent.start("p", {});
     await agent.reload([{ ...base, command: "new" }]);
