@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+// Traffic agent: obeys TRAFGEN events for all flows of a run. Owns what each flow is to send and
+// whether it is set up; sockets and sending are in threads of their own (traffic-thread.ts).
+// [EMULAB-EVENTS 6]
+//
+//   T1. Orders for one flow are obeyed in the order of their coming.
+import { Worker } from "node:worker_threads";
+import type { TrafficFlow } from "../../../experiment/model.ts";
+import type { Clock } from "../../../host/clock.ts";
+import { trafficLimits } from "./traffic-limits.ts";
+import type {
+  EndCounts,
+  FlowEnds,
+  TrafficOrder,
+  TrafficReply,
+  TrafficRequest,
+  TrafficThreadData,
+} from "./traffic-messages.ts";
+import { applyTrafficArgs, initialSettings, type TrafficSettings } from "./traffic-settings.ts";
+
+export interface TrafficAgentOptions {
+  readonly flows: readonly TrafficFlow[];
+  /** The addresses of both ends in this run; a sentence when there are none. */
+  readonly locate: (flow: TrafficFlow) => FlowEnds | string;
+  readonly clock: Clock;
+}
+
+/** What came of an event, as with programs; there are no completions. */
+export interface TrafficResult {
+  readonly firedMonotonicUs: number;
+  /** `done` or `failed: WHY`. */
+  readonly outcome: string;
+}
+
+export interface FlowCounts {
+  readonly name: string;
+  readonly protocol: "udp" | "tcp";
+  readonly sentPackets: number;
+  readonly sentBytes: number;
+  /** Packets whose time had come and that could not be sent. */
+  readonly generatorLostPackets: number;
+  readonly receivedPackets: number;
+  readonly receivedBytes: number;
+}
+
+interface Flow {
+  readonly flow: TrafficFlow;
+  settings: TrafficSettings;
+  isRunning: boolean;
+  /** Both ends are open; undefined before the first event. */
+  isSetUp: boolean;
+  /** T1: resolves when all orders so far are obeyed. */
+  last: Promise<unknown>;
+}
+
+export class TrafficAgent {
+  readonly #options: TrafficAgentOptions;
+  readonly #flows: ReadonlyMap<string, Flow>;
+  readonly #threads = new Map<"source" | "sink", TrafficThread>();
+
+  constructor(options: TrafficAgentOptions) {
+    this.#options = options;
+    this.#flows = new Map(
+      options.flows.slice(0, trafficLimits.flowsMax).map((flow) => [
+        flow.name,
+        {
+          flow,
+          settings: initialSettings(flow),
+          ...{ isRunning: false, isSetUp: false, last: Promise.resolve() },
+        },
+      ]),
+    );
+  }
+
+  knows(name: string): boolean {
+    return this.#flows.has(name);
+  }
+
+  /** TIME START: sinks open, sources connect, then all are idle and as the file says. */
+  async startTime(): Promise<readonly string[]> {
+    const faults = await Promise.all(
+      [...this.#flows.values()].map((flow) =>
+        this.#inTurn(flow, async () => {
+          flow.settings = initialSettings(flow.flow);
+          flow.isRunning = false;
+          if (!flow.isSetUp) return await this.#setUp(flow);
+          await this.#order("source", flow, { kind: "stop" });
+          return undefined;
+        }),
+      ),
+    );
+    return faults.filter((fault) => fault !== undefined);
+  }
+
+  /** START: sends from `dueUs` on, monotonic, at once when that is past. Sets up what is not. */
+  start(
+    name: string,
+    args: string,
+    { dueUs = 0 }: { dueUs?: number } = {},
+  ): Promise<TrafficResult> {
+    return this.#obey(name, async (flow) => {
+      const settings = applyTrafficArgs(flow.settings, args);
+      if (typeof settings === "string") {
+        // Invalid, it does not send at all. [EMULAB-EVENTS 6]
+        flow.isRunning = false;
+        await this.#order("source", flow, { kind: "stop" });
+        return settings;
+      }
+      flow.settings = settings;
+      const fault = flow.isSetUp ? undefined : await this.#setUp(flow);
+      if (fault !== undefined) return fault;
+      flow.isRunning = true;
+      const atUs = Math.max(dueUs, this.#options.clock.nowUs());
+      return await this.#order("source", flow, { kind: "start", atUs, settings });
+    });
+  }
+
+  stop(name: string): Promise<TrafficResult> {
+    return this.#obey(name, async (flow) => {
+      flow.isRunning = false;
+      return await this.#order("source", flow, { kind: "stop" });
+    });
+  }
+
+  /** MODIFY: changes what is sent, and not whether. */
+  modify(name: string, args: string): Promise<TrafficResult> {
+    return this.#obey(name, async (flow) => {
+      const settings = applyTrafficArgs(flow.settings, args);
+      if (typeof settings === "string") return settings;
+      flow.settings = settings;
+      return await this.#order("source", flow, { kind: "change", settings });
+    });
+  }
+
+  /** RESET: both ends are opened anew, and idle. */
+  reset(name: string): Promise<TrafficResult> {
+    return this.#obey(name, async (flow) => {
+      flow.isRunning = false;
+      return await this.#setUp(flow);
+    });
+  }
+
+  /** What was sent and received so far, of the flows that were set up. */
+  async counts(): Promise<readonly FlowCounts[]> {
+    const open = [...this.#flows.values()].filter(({ isSetUp }) => isSetUp);
+    return await Promise.all(open.map((flow) => this.#inTurn(flow, () => this.#count(flow))));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#threads.values()].map((thread) => thread.end()));
+    this.#threads.clear();
+  }
+
+  async #count(flow: Flow): Promise<FlowCounts> {
+    const [sent, received] = await Promise.all([
+      this.#counts("source", flow),
+      this.#counts("sink", flow),
+    ]);
+    const { name, protocol } = flow.flow;
+    return {
+      ...{ name, protocol, sentPackets: sent.packets, sentBytes: sent.bytes },
+      generatorLostPackets: sent.lost,
+      // A stream has no packets: as many as its bytes make of the present size.
+      receivedPackets:
+        protocol === "udp"
+          ? received.packets
+          : Math.floor(received.bytes / flow.settings.packetBytes),
+      receivedBytes: received.bytes,
+    };
+  }
+
+  async #counts(role: "source" | "sink", { flow }: Flow): Promise<EndCounts> {
+    const { counts } = await this.#thread(role).ask(flow.name, { kind: "count" });
+    return counts ?? { packets: 0, bytes: 0, lost: 0 };
+  }
+
+  /** @returns what went wrong. */
+  async #setUp(flow: Flow): Promise<string | undefined> {
+    flow.isSetUp = false;
+    if (flow.flow.kind !== "cbr")
+      return `${flow.flow.kind} traffic is made by a simulator, not here`;
+    const ends = this.#options.locate(flow.flow);
+    if (typeof ends === "string") return ends;
+    const open = { kind: "open", ends, settings: flow.settings } as const;
+    // The old source is silent before the new sink counts; the new one of TCP connects to it.
+    await this.#order("source", flow, { kind: "close" });
+    const fault =
+      (await this.#order("sink", flow, open)) ?? (await this.#order("source", flow, open));
+    flow.isSetUp = fault === undefined;
+    return fault;
+  }
+
+  async #obey(
+    name: string,
+    act: (flow: Flow) => Promise<string | undefined>,
+  ): Promise<TrafficResult> {
+    const flow = this.#flows.get(name);
+    const { clock } = this.#options;
+    const fault =
+      flow === undefined
+        ? `there is no traffic generator ${name}`
+        : await this.#inTurn(flow, () => act(flow));
+    const outcome = fault === undefined ? "done" : `failed: ${fault}`;
+    return { firedMonotonicUs: clock.nowUs(), outcome };
+  }
+
+  /** T1. */
+  #inTurn<Result>(flow: Flow, act: () => Promise<Result>): Promise<Result> {
+    const result = flow.last.then(act);
+    flow.last = result.catch(() => undefined);
+    return result;
+  }
+
+  /** @returns what went wrong. */
+  async #order(
+    role: "source" | "sink",
+    { flow }: Flow,
+    order: TrafficOrder,
+  ): Promise<string | undefined> {
+    return (await this.#thread(role).ask(flow.name, order)).error;
+  }
+
+  #thread(role: "source" | "sink"): TrafficThread {
+    const known = this.#threads.get(role);
+    if (known !== undefined) return known;
+    const thread = new TrafficThread(role, this.#options.clock);
+    this.#threads.set(role, thread);
+    return thread;
+  }
+}
+
+const program = import.meta.url.endsWith(".ts") ? "./traffic-thread.ts" : "./traffic-thread.js";
+
+/** The agent's side of a thread. */
+class TrafficThread {
+  readonly #clock: Clock;
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, (reply: TrafficReply) => void>();
+  #nextId = 1;
+  #fault: string | undefined;
+
+  constructor(role: "source" | "sink", clock: Clock) {
+    this.#clock = clock;
+    const workerData: TrafficThreadData = { role };
+    this.#worker = new Worker(new URL(program, import.meta.url), { workerData, execArgv: [] });
+    this.#worker.unref();
+    this.#worker.on("message", (reply: TrafficReply) => {
+      this.#waiting.get(reply.id)?.(reply);
+      this.#waiting.delete(reply.id);
+    });
+    this.#worker.on("error", (error: unknown) => this.#fail(String(error)));
+    this.#worker.on("exit", () => this.#fail("it has ended"));
+  }
+
+  /** Always answers. */
+  ask(flow: string, order: TrafficOrder): Promise<TrafficReply> {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return new Promise((resolve) => {
+      if (this.#fault !== undefined) {
+        resolve(this.#lostReply(id));
+        return;
+      }
+      this.#waiting.set(id, resolve);
+      const request: TrafficRequest = { id, flow, order };
+      this.#worker.postMessage(request);
+    });
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #fail(why: string): void {
+    this.#fault ??= why;
+    for (const [id, resolve] of this.#waiting) resolve(this.#lostReply(id));
+    this.#waiting.clear();
+  }
+
+  #lostReply(id: number): TrafficReply {
+    const error = `the traffic thread does not work: ${this.#fault}`;
+    return { id, atUs: this.#clock.nowUs(), error };
+  }
+}

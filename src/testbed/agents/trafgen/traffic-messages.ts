@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// What the traffic agent and its threads tell each other.
+import type { TrafficSettings } from "./traffic-settings.ts";
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface FlowEnds {
+  readonly protocol: "udp" | "tcp";
+  readonly source: Endpoint;
+  readonly sink: Endpoint;
+}
+
+export type TrafficOrder =
+  /** Opens this thread's end; a source of TCP connects. An end that is open is opened anew. */
+  | { readonly kind: "open"; readonly ends: FlowEnds; readonly settings: TrafficSettings }
+  /** Sends from this instant on, monotonic microseconds. */
+  | { readonly kind: "start"; readonly atUs: number; readonly settings: TrafficSettings }
+  | { readonly kind: "change"; readonly settings: TrafficSettings }
+  | { readonly kind: "stop" }
+  | { readonly kind: "count" }
+  | { readonly kind: "close" };
+
+export interface TrafficRequest {
+  readonly id: number;
+  readonly flow: string;
+  readonly order: TrafficOrder;
+}
+
+/** Of one end. A source counts what it sent, a sink what it received. */
+export interface EndCounts {
+  readonly packets: number;
+  readonly bytes: number;
+  /** Packets that could not be sent in time. */
+  readonly lost: number;
+}
+
+export interface TrafficReply {
+  readonly id: number;
+  /** What went wrong. */
+  readonly error?: string;
+  readonly counts?: EndCounts;
+  /** Monotonic microseconds at which the order was obeyed. */
+  readonly atUs: number;
+}
+
+export interface TrafficThreadData {
+  readonly role: "source" | "sink";
+}
