@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Benchmark of traffic generators: how near the rate comes to what was asked for, and what is lost in
-// the generator and on the way, each apart. Prints a table and JSON.
+// Benchmark of traffic generators: how near the rate comes to what was asked for, and what is lost
+// in the generator and on the way, each apart. Prints a table and JSON.
 //
 // Blind spots: both ends on one machine; how evenly packets are spaced is not measured.
 import type { TrafficFlow } from "../../src/experiment/model.ts";
@@ -88,7 +88,8 @@ export async function run(args: ReadonlyMap<string, string>): Promise<void> {
     for (let round = 0; round < rounds; round += 1) played.push(await play(one, ms));
     rows.push(rowOf(one, played));
   }
-  const head = "       bytes  packets/s    Mb/s  error %  worst %  lost by generator %  on the way %";
+  const head =
+    "       bytes  packets/s    Mb/s  error %  worst %  lost by generator %  on the way %";
   const lines = rows.map((row) =>
     [
       row.protocol.padEnd(4),

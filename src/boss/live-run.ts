@@ -82,6 +82,7 @@ export class LiveRun {
       case "event-fired":
       case "barrier-slow":
       case "message":
+      case "traffic-ended":
       case "log":
         return;
     }

@@ -196,6 +196,7 @@ export function observe(state: ProgressState, event: RunEvent): void {
     // A run that a command line watches is modified by nobody.
     case "run-modified":
     case "message":
+    case "traffic-ended":
     case "log":
       return;
   }

@@ -96,6 +96,20 @@ export interface EventFired {
   readonly outcome: string;
 }
 
+/** What became of a flow of generated traffic; said once, at the end of the run. */
+export interface TrafficEnded {
+  readonly type: "traffic-ended";
+  readonly name: string;
+  readonly protocol: "udp" | "tcp";
+  readonly sentPackets: number;
+  readonly sentBytes: number;
+  /** Packets whose time had come and that the generator could not send: not lost on the way. */
+  readonly generatorLostPackets: number;
+  /** Of TCP: as many as the bytes make. */
+  readonly receivedPackets: number;
+  readonly receivedBytes: number;
+}
+
 /** Somebody arrived, left, or the count changed: the live state of one barrier. */
 export interface BarrierChanged {
   readonly type: "barrier-changed";
@@ -183,6 +197,7 @@ export type RunEventBody =
   | ProgramStarted
   | ProgramEnded
   | EventFired
+  | TrafficEnded
   | BarrierChanged
   | BarrierEnded
   | BarrierSlow

@@ -26,6 +26,7 @@ import type { FireClock } from "./agents/firing/fire-clock.ts";
 import { ThreadFireClock } from "./agents/firing/thread-fire-clock.ts";
 import { Preloader } from "./agents/preloader.ts";
 import { ProgramAgent, type ProgramResult } from "./agents/program-agent.ts";
+import type { TrafficAgent } from "./agents/trafgen/traffic-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
 import {
   type Modification,
@@ -41,6 +42,7 @@ import { joinNames } from "./record/words.ts";
 import { RunAgendas } from "./run-agendas.ts";
 import type { EndedBy, RunEventBody, RunModified, RunWatcher } from "./run-event.ts";
 import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
+import { createRunTraffic } from "./run-traffic.ts";
 import { StuckDetector } from "./stuck-detector.ts";
 import { SyncServers } from "./sync-servers.ts";
 import { TimeBase } from "./time-base.ts";
@@ -100,6 +102,7 @@ class Run {
   #syncServers: SyncServers | undefined;
   #boot: NodeBoot | undefined;
   #programs: ProgramAgent | undefined;
+  #traffic: TrafficAgent | undefined;
   #performer: EventPerformer | undefined;
   #listener: LinkListener | undefined;
   #link: CoreLink | undefined;
@@ -184,6 +187,7 @@ class Run {
         this.#endIfIdle();
       },
     });
+    this.#traffic = createRunTraffic(experiment, backend, clock);
     this.#performer = this.#performerOf(experiment, this.#programs);
     this.#boot = await bootRunNodes(this.#options, backend, {
       say: (body) => {
@@ -192,11 +196,15 @@ class Run {
       },
       startSyncServer: (registered) => this.#startSyncServer(backend, registered),
     });
+    for (const text of (await this.#traffic?.startTime()) ?? []) {
+      this.#say({ type: "message", level: "warning", node: null, text });
+    }
   }
 
   #performerOf(experiment: Experiment, programs: ProgramAgent): EventPerformer {
     return new EventPerformer({
       ...{ experiment, programs, clock: this.#options.clock },
+      ...(this.#traffic === undefined ? {} : { traffic: this.#traffic }),
       onTerminate: () => this.#end({ endedBy: "terminate", error: null }),
       onMessage: (text) => this.#say({ type: "message", level: "info", node: null, text }),
     });
@@ -418,6 +426,10 @@ class Run {
     }
     await this.#link?.close();
     await this.#programs?.stopAll();
+    for (const counts of (await this.#traffic?.finish()) ?? []) {
+      this.#say({ type: "traffic-ended", ...counts });
+    }
+    await this.#traffic?.close();
     this.#fire.close();
     this.#syncServers?.stop();
     this.#boot?.stop();

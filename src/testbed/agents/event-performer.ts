@@ -7,10 +7,13 @@ import { getArg } from "../../wire/event/args.ts";
 import type { ProgramArgs } from "../../wire/event/program-args.ts";
 import { parseProgramArgs } from "../../wire/event/program-args.ts";
 import type { ProgramAgent, ProgramResult, StartOptions } from "./program-agent.ts";
+import type { TrafficAgent, TrafficResult } from "./trafgen/traffic-agent.ts";
 
 export interface EventPerformerOptions {
   readonly experiment: Experiment;
   readonly programs: ProgramAgent;
+  /** Left out, nothing generates traffic. */
+  readonly traffic?: TrafficAgent;
   readonly clock: Clock;
   /** `$ns terminate`, `halt` and `swapout`. */
   readonly onTerminate: () => void;
@@ -32,9 +35,10 @@ export class EventPerformer {
         return this.#performOnPrograms(event, how);
       case "SIMULATOR":
         return this.#performOnSimulator(event);
+      case "TRAFGEN":
+        return this.#performOnTraffic(event, how);
       case "LINK":
       case "LINKTRACE":
-      case "TRAFGEN":
         return this.#ignored(`${event.type} events are not performed: links are not shaped yet`);
       default:
         return this.#ignored(`no agent serves ${event.type} ${event.event} yet`);
@@ -96,6 +100,18 @@ export class EventPerformer {
     }
   }
 
+  /** Nobody waits for traffic: the completion is that the event was obeyed. [EMULAB-EVENTS 2.8] */
+  async #performOnTraffic(
+    { object, event, args }: AgendaEvent,
+    how: StartOptions,
+  ): Promise<ProgramResult> {
+    const { traffic } = this.#options;
+    if (traffic?.knows(object) !== true) return this.#ignored(`${object} generates no traffic`);
+    const result = await performOnFlow(traffic, object, { event, args, how });
+    if (result === undefined) return this.#ignored(`TRAFGEN ${event} is not performed yet`);
+    return { ...result, done: Promise.resolve(0) };
+  }
+
   /** The wrapper around a start command belongs to the old boot scripts: the inner command runs. */
   #programArgs(name: string, text: string): ProgramArgs {
     const args = parseProgramArgs(text);
@@ -133,6 +149,25 @@ export class EventPerformer {
   #ignored(why: string): ProgramResult {
     const firedMonotonicUs = this.#options.clock.nowUs();
     return { firedMonotonicUs, outcome: `ignored: ${why}`, done: Promise.resolve(0) };
+  }
+}
+
+function performOnFlow(
+  traffic: TrafficAgent,
+  name: string,
+  { event, args, how }: { event: string; args: string; how: StartOptions },
+): Promise<TrafficResult> | undefined {
+  switch (event) {
+    case "START":
+      return traffic.start(name, args, how);
+    case "STOP":
+      return traffic.stop(name);
+    case "MODIFY":
+      return traffic.modify(name, args);
+    case "RESET":
+      return traffic.reset(name);
+    default:
+      return undefined;
   }
 }
 

@@ -9,6 +9,7 @@ import type {
   ProgramEnded,
   RunEvent,
   RunModified,
+  TrafficEnded,
 } from "../run-event.ts";
 import { shellName } from "./shell-hint.ts";
 import {
@@ -123,6 +124,8 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
             `waiting: ${joinParties(event.arrived)}${missingText(event.missing)}`,
         ],
       ];
+    case "traffic-ended":
+      return [[trafficText(event)]];
     case "message":
       return [messageLine(event)];
     case "run-ended":
@@ -153,6 +156,15 @@ function modifiedLines(event: RunModified): Line[] {
       return [styled("bad", `node ${name} lost`), `: ${why}`];
     }),
   ];
+}
+
+function trafficText(event: TrafficEnded): string {
+  const { name, sentPackets, receivedPackets, generatorLostPackets } = event;
+  const lost = Math.max(0, sentPackets - receivedPackets);
+  const sent = `traffic ${name}: ${plural(sentPackets, "packet")} sent, ${lost} lost on the way`;
+  return generatorLostPackets === 0
+    ? sent
+    : `${sent}, ${generatorLostPackets} not sent in time by the generator`;
 }
 
 function tenth(count: number, total: number, what: string, state: string): Line[] {

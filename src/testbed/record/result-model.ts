@@ -52,6 +52,8 @@ export interface RunResult {
   readonly links: readonly ResultLink[];
   /** What was changed while it went on, in order. */
   readonly modifications: readonly ResultModification[];
+  /** Absent when nothing was generated. */
+  readonly traffic?: readonly ResultTraffic[];
 }
 
 export interface ResultNode {
@@ -149,6 +151,17 @@ export interface ResultModification {
   readonly programsAdded: readonly string[];
   readonly programsRemoved: readonly string[];
   readonly programsRestarted: readonly string[];
+}
+
+/** One flow of generated traffic. */
+export interface ResultTraffic {
+  readonly name: string;
+  readonly protocol: "udp" | "tcp";
+  readonly sentPackets: number;
+  readonly sentBytes: number;
+  readonly generatorLostPackets: number;
+  readonly receivedPackets: number;
+  readonly receivedBytes: number;
 }
 
 /** One direction of a link, or of one pair of members of a LAN. */

@@ -18,6 +18,7 @@ import type {
   RunEvent,
   RunModified,
   RunStarted,
+  TrafficEnded,
 } from "../run-event.ts";
 import { isGivenUpBarrier } from "./event-text.ts";
 import { createEventTable } from "./result-events.ts";
@@ -29,6 +30,7 @@ import {
   type ResultModification,
   type ResultNode,
   type ResultProgram,
+  type ResultTraffic,
   type ResultWarning,
   type RunResult,
   warningsMax,
@@ -66,6 +68,7 @@ interface State {
   readonly modifications: (RunModified & { atUs: number })[];
   readonly running: Map<string, ProgramStarted & { atUs: number }>;
   readonly programs: ResultProgram[];
+  readonly traffic: ResultTraffic[];
   readonly open: Map<string, OpenBarrier>;
   readonly slow: Map<string, ResultBarrier["slow"]>;
   readonly barriers: ResultBarrier[];
@@ -94,6 +97,7 @@ export function createResultBuilder(options: ResultOptions): ResultBuilder {
     modifications: [],
     running: new Map(),
     programs: [],
+    traffic: [],
     open: new Map(),
     slow: new Map(),
     barriers: [],
@@ -153,6 +157,9 @@ function addEvent(state: State, event: RunEvent): void {
     case "message":
       addMessage(state, event, event.atUs);
       return;
+    case "traffic-ended":
+      state.traffic.push(countedTraffic(event));
+      return;
     case "run-ended":
       state.ended = event;
       return;
@@ -160,6 +167,14 @@ function addEvent(state: State, event: RunEvent): void {
     case "log":
       return;
   }
+}
+
+function countedTraffic({
+  type: _type,
+  atUs: _atUs,
+  ...counts
+}: TrafficEnded & { readonly atUs: number }): ResultTraffic {
+  return counts;
 }
 
 function programKey(program: { readonly name: string; readonly node: string }): string {
@@ -266,6 +281,7 @@ function assemble(
     programsNotStarted: notStarted(state, programs),
     links,
     modifications: state.modifications.map(resultModification),
+    ...(state.traffic.length === 0 ? {} : { traffic: state.traffic }),
   };
 }
 

@@ -43,6 +43,9 @@ export interface FlowCounts {
   readonly receivedBytes: number;
 }
 
+/** A thread looks after its sockets between two questions; so often nothing came, nothing will. */
+const stillRounds = 50;
+
 interface Flow {
   readonly flow: TrafficFlow;
   settings: TrafficSettings;
@@ -146,6 +149,19 @@ export class TrafficAgent {
     return await Promise.all(open.map((flow) => this.#inTurn(flow, () => this.#count(flow))));
   }
 
+  /** All flows become idle; resolves with their counts when what was on its way has arrived. */
+  async finish(): Promise<readonly FlowCounts[]> {
+    await Promise.all([...this.#flows.keys()].map((name) => this.stop(name)));
+    let last = await this.counts();
+    for (let still = 0; still < stillRounds && last.some(isOnItsWay); ) {
+      const now = await this.counts();
+      const isStill = now.every((one, index) => one.receivedBytes === last[index]?.receivedBytes);
+      still = isStill ? still + 1 : 0;
+      last = now;
+    }
+    return last;
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#threads.values()].map((thread) => thread.end()));
     this.#threads.clear();
@@ -227,6 +243,10 @@ export class TrafficAgent {
     this.#threads.set(role, thread);
     return thread;
   }
+}
+
+function isOnItsWay({ sentBytes, receivedBytes }: FlowCounts): boolean {
+  return receivedBytes < sentBytes;
 }
 
 const program = import.meta.url.endsWith(".ts") ? "./traffic-thread.ts" : "./traffic-thread.js";

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// The traffic of a run: which addresses of its nodes the ends of a flow have.
+import type { Experiment, TrafficEnd } from "../experiment/model.ts";
+import type { Clock } from "../host/clock.ts";
+import { TrafficAgent } from "./agents/trafgen/traffic-agent.ts";
+import type { Endpoint } from "./agents/trafgen/traffic-messages.ts";
+import type { NodeBackend } from "./nodes/index.ts";
+
+/** Undefined for a file that makes no traffic. */
+export function createRunTraffic(
+  { traffic = [] }: Experiment,
+  backend: NodeBackend,
+  clock: Clock,
+): TrafficAgent | undefined {
+  if (traffic.length === 0) return undefined;
+  return new TrafficAgent({
+    flows: traffic,
+    locate: ({ protocol, source, sink }) => {
+      const [from, to] = [locate(source, backend), locate(sink, backend)];
+      if (typeof from === "string") return from;
+      return typeof to === "string" ? to : { protocol, source: from, sink: to };
+    },
+    clock,
+  });
+}
+
+/** The loopback address that stands for the end's own; without one, that of its node. */
+function locate({ node, address, port }: TrafficEnd, backend: NodeBackend): Endpoint | string {
+  const addresses = backend.nodes.get(node)?.addresses ?? [];
+  const own = address === "" ? undefined : addresses.find((one) => one.experiment === address);
+  const found = own ?? addresses[0];
+  if (found === undefined) return `the node ${node} has no address`;
+  return { address: found.loopback, port };
+}
