@@ -94,9 +94,21 @@ describe("a flow", () => {
   it("that is started for an instant sends nothing before it", async () => {
     const agent = await newAgent();
     const dueUs = systemClock.nowUs() + 3_600_000_000;
-    expect((await agent.start("f", "", { dueUs })).outcome).toBe("done");
+    await agent.startTime();
+    const start = agent.start("f", "", { dueUs });
     expect(await agent.counts()).toMatchObject([{ sentPackets: 0, generatorLostPackets: 0 }]);
     expect((await agent.stop("f")).outcome).toBe("done");
+    expect((await start).outcome).toBe("cancelled");
+  });
+
+  it("tells the instant of its first packet, as its thread read it", async () => {
+    const agent = await newAgent();
+    await agent.startTime();
+    const dueUs = systemClock.nowUs() + 10_000;
+    const { firedMonotonicUs, outcome } = await agent.start("f", "", { dueUs });
+    expect(outcome).toBe("done");
+    expect(firedMonotonicUs).toBeGreaterThanOrEqual(dueUs);
+    expect(firedMonotonicUs).toBeLessThanOrEqual(systemClock.nowUs());
   });
 
   it("whose START is invalid is idle, whose MODIFY is invalid goes on", async () => {

@@ -28,7 +28,7 @@ export interface TrafficAgentOptions {
 /** What came of an event, as with programs; there are no completions. */
 export interface TrafficResult {
   readonly firedMonotonicUs: number;
-  /** `done` or `failed: WHY`. */
+  /** `done`, `cancelled` or `failed: WHY`. */
   readonly outcome: string;
 }
 
@@ -49,7 +49,6 @@ const stillRounds = 50;
 interface Flow {
   readonly flow: TrafficFlow;
   settings: TrafficSettings;
-  isRunning: boolean;
   /** Both ends are open; undefined before the first event. */
   isSetUp: boolean;
   /** T1: resolves when all orders so far are obeyed. */
@@ -69,7 +68,7 @@ export class TrafficAgent {
         {
           flow,
           settings: initialSettings(flow),
-          ...{ isRunning: false, isSetUp: false, last: Promise.resolve() },
+          ...{ isSetUp: false, last: Promise.resolve() },
         },
       ]),
     );
@@ -85,7 +84,6 @@ export class TrafficAgent {
       [...this.#flows.values()].map((flow) =>
         this.#inTurn(flow, async () => {
           flow.settings = initialSettings(flow.flow);
-          flow.isRunning = false;
           if (!flow.isSetUp) return await this.#setUp(flow);
           await this.#order("source", flow, { kind: "stop" });
           return undefined;
@@ -95,34 +93,39 @@ export class TrafficAgent {
     return faults.filter((fault) => fault !== undefined);
   }
 
-  /** START: sends from `dueUs` on, monotonic, at once when that is past. Sets up what is not. */
-  start(
+  /**
+   * START: sends from `dueUs` on, monotonic, at once when that is past. Sets up what is not.
+   * Resolves with the first packet, or as `cancelled` when another event came before it.
+   */
+  async start(
     name: string,
     args: string,
     { dueUs = 0 }: { dueUs?: number } = {},
   ): Promise<TrafficResult> {
-    return this.#obey(name, async (flow) => {
+    let started: Promise<TrafficReply> | undefined;
+    const result = await this.#obey(name, async (flow) => {
       const settings = applyTrafficArgs(flow.settings, args);
       if (typeof settings === "string") {
         // Invalid, it does not send at all. [EMULAB-EVENTS 6]
-        flow.isRunning = false;
         await this.#order("source", flow, { kind: "stop" });
         return settings;
       }
       flow.settings = settings;
       const fault = flow.isSetUp ? undefined : await this.#setUp(flow);
       if (fault !== undefined) return fault;
-      flow.isRunning = true;
       const atUs = Math.max(dueUs, this.#options.clock.nowUs());
-      return await this.#order("source", flow, { kind: "start", atUs, settings });
+      // Not waited for here: what comes before the instant must not wait until it.
+      started = this.#thread("source").ask(name, { kind: "start", atUs, settings });
+      return undefined;
     });
+    if (started === undefined) return result;
+    const { atUs, error, isCancelled = false } = await started;
+    const outcome = isCancelled ? "cancelled" : error === undefined ? "done" : `failed: ${error}`;
+    return { firedMonotonicUs: atUs, outcome };
   }
 
   stop(name: string): Promise<TrafficResult> {
-    return this.#obey(name, async (flow) => {
-      flow.isRunning = false;
-      return await this.#order("source", flow, { kind: "stop" });
-    });
+    return this.#obey(name, (flow) => this.#order("source", flow, { kind: "stop" }));
   }
 
   /** MODIFY: changes what is sent, and not whether. */
@@ -137,10 +140,7 @@ export class TrafficAgent {
 
   /** RESET: both ends are opened anew, and idle. */
   reset(name: string): Promise<TrafficResult> {
-    return this.#obey(name, async (flow) => {
-      flow.isRunning = false;
-      return await this.#setUp(flow);
-    });
+    return this.#obey(name, (flow) => this.#setUp(flow));
   }
 
   /** What was sent and received so far, of the flows that were set up. */

@@ -13,15 +13,23 @@ export interface FlowEnds {
   readonly sink: Endpoint;
 }
 
-export type TrafficOrder =
+/** Sends from this instant on, monotonic microseconds; answered when the first packet is due. */
+export interface StartOrder {
+  readonly kind: "start";
+  readonly atUs: number;
+  readonly settings: TrafficSettings;
+}
+
+/** Orders that are obeyed at once. */
+export type EndOrder =
   /** Opens this thread's end; a source of TCP connects. An end that is open is opened anew. */
   | { readonly kind: "open"; readonly ends: FlowEnds; readonly settings: TrafficSettings }
-  /** Sends from this instant on, monotonic microseconds. */
-  | { readonly kind: "start"; readonly atUs: number; readonly settings: TrafficSettings }
   | { readonly kind: "change"; readonly settings: TrafficSettings }
   | { readonly kind: "stop" }
   | { readonly kind: "count" }
   | { readonly kind: "close" };
+
+export type TrafficOrder = StartOrder | EndOrder;
 
 export interface TrafficRequest {
   readonly id: number;
@@ -42,7 +50,9 @@ export interface TrafficReply {
   /** What went wrong. */
   readonly error?: string;
   readonly counts?: EndCounts;
-  /** Monotonic microseconds at which the order was obeyed. */
+  /** A start that another order came before. */
+  readonly isCancelled?: boolean;
+  /** Monotonic microseconds at which the order was obeyed, read by who obeyed it. */
   readonly atUs: number;
 }
 

@@ -23,6 +23,8 @@ export class TrafficSource {
   #packets = 0;
   #bytes = 0;
   #lost = 0;
+  /** Told once: the instant of the first packet, or undefined when it will not come. */
+  #onFirst: (atUs: number | undefined) => void = () => undefined;
 
   private constructor(carrier: Carrier, settings: TrafficSettings) {
     this.#carrier = carrier;
@@ -46,10 +48,17 @@ export class TrafficSource {
     return this.#schedule?.nextUs;
   }
 
-  start(atUs: number, settings: TrafficSettings): void {
+  /**
+   * Resolves with the instant at which the first packet was sent; undefined: another order came.
+   */
+  start(atUs: number, settings: TrafficSettings): Promise<number | undefined> {
+    this.#tellFirst(undefined);
     this.#apply(settings);
     const { lateUsMax, batchPacketsMax } = trafficLimits;
     this.#schedule = new CbrSchedule(atUs, settings.intervalUs, { lateUsMax, batchPacketsMax });
+    return new Promise((resolve) => {
+      this.#onFirst = resolve;
+    });
   }
 
   change(settings: TrafficSettings, nowUs: number): void {
@@ -59,6 +68,7 @@ export class TrafficSource {
 
   stop(): void {
     this.#schedule = undefined;
+    this.#tellFirst(undefined);
   }
 
   close(): void {
@@ -71,6 +81,7 @@ export class TrafficSource {
     if (this.#schedule === undefined) return;
     const { due, lost } = this.#schedule.take(nowUs);
     this.#lost += lost;
+    if (due + lost > 0) this.#tellFirst(nowUs);
     for (let index = 0; index < due; index += 1) {
       if (this.#carrier.send(this.#packet)) {
         this.#packets += 1;
@@ -79,6 +90,12 @@ export class TrafficSource {
         this.#lost += 1;
       }
     }
+  }
+
+  #tellFirst(atUs: number | undefined): void {
+    const tell = this.#onFirst;
+    this.#onFirst = () => undefined;
+    tell(atUs);
   }
 
   #apply(settings: TrafficSettings): void {

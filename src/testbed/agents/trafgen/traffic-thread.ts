@@ -4,7 +4,13 @@
 // its orders and sockets in between.
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../../host/clock.ts";
-import type { TrafficReply, TrafficRequest, TrafficThreadData } from "./traffic-messages.ts";
+import type {
+  EndOrder,
+  StartOrder,
+  TrafficReply,
+  TrafficRequest,
+  TrafficThreadData,
+} from "./traffic-messages.ts";
 import { TrafficSink } from "./traffic-sink.ts";
 import { TrafficSource } from "./traffic-source.ts";
 
@@ -27,9 +33,10 @@ class TrafficThread {
 
   /** Never rejects. */
   async obey(request: TrafficRequest): Promise<TrafficReply> {
-    const { id, flow } = request;
+    const { id, flow, order } = request;
     try {
-      const counts = await this.#obey(request);
+      if (order.kind === "start") return await this.#start(id, flow, order);
+      const counts = await this.#obey({ flow, order });
       const atUs = systemClock.nowUs();
       return { id, atUs, ...(counts === undefined ? {} : { counts }) };
     } catch (error) {
@@ -38,7 +45,15 @@ class TrafficThread {
     }
   }
 
-  async #obey({ flow, order }: TrafficRequest): Promise<TrafficReply["counts"]> {
+  async #start(id: number, flow: string, order: StartOrder): Promise<TrafficReply> {
+    const first = this.#sources.get(flow)?.start(order.atUs, order.settings);
+    this.#turnSoon();
+    const atUs = await first;
+    if (atUs === undefined) return { id, atUs: systemClock.nowUs(), isCancelled: true };
+    return { id, atUs };
+  }
+
+  async #obey({ flow, order }: { flow: string; order: EndOrder }): Promise<TrafficReply["counts"]> {
     const source = this.#sources.get(flow);
     const end = source ?? this.#sinks.get(flow);
     switch (order.kind) {
@@ -46,10 +61,6 @@ class TrafficThread {
         end?.close();
         if (this.#role === "sink") this.#sinks.set(flow, await TrafficSink.open(order.ends));
         else this.#sources.set(flow, await TrafficSource.open(order.ends, order.settings));
-        return undefined;
-      case "start":
-        source?.start(order.atUs, order.settings);
-        this.#turnSoon();
         return undefined;
       case "change":
         source?.change(order.settings, systemClock.nowUs());
