@@ -5,7 +5,7 @@
 //
 //   R1. Whatever happens, the nodes are taken down and `run-ended` is said last, once.
 //   R2. Barriers are ended before programs are stopped, so that a report names who really waited.
-
+import { join } from "node:path";
 import { assert } from "../core/assert.ts";
 import { type AgendaEvent, type AgendaLoad, clearedError } from "../core/command.ts";
 import type { ScopeDescription } from "../core/description.ts";
@@ -21,6 +21,7 @@ import { Host } from "../host/host.ts";
 import { LinkListener } from "../host/link-listener.ts";
 import type { Logger } from "../host/logger.ts";
 import { countTimedEvents, planAgenda } from "./agenda-plan.ts";
+import { ConsoleAgent } from "./agents/console-agent.ts";
 import { EventPerformer } from "./agents/event-performer.ts";
 import type { FireClock } from "./agents/firing/fire-clock.ts";
 import { ThreadFireClock } from "./agents/firing/thread-fire-clock.ts";
@@ -102,6 +103,7 @@ class Run {
   #syncServers: SyncServers | undefined;
   #boot: NodeBoot | undefined;
   #programs: ProgramAgent | undefined;
+  #consoles: ConsoleAgent | undefined;
   #traffic: TrafficAgent | undefined;
   #performer: EventPerformer | undefined;
   #listener: LinkListener | undefined;
@@ -188,6 +190,7 @@ class Run {
       },
     });
     this.#traffic = createRunTraffic(experiment, backend, clock);
+    this.#consoles = new ConsoleAgent({ backend, clock, logs: join(this.#options.out, "logs") });
     this.#performer = this.#performerOf(experiment, this.#programs);
     this.#boot = await bootRunNodes(this.#options, backend, {
       say: (body) => {
@@ -204,6 +207,7 @@ class Run {
   #performerOf(experiment: Experiment, programs: ProgramAgent): EventPerformer {
     return new EventPerformer({
       ...{ experiment, programs, clock: this.#options.clock },
+      ...(this.#consoles === undefined ? {} : { consoles: this.#consoles }),
       ...(this.#traffic === undefined ? {} : { traffic: this.#traffic }),
       onTerminate: () => this.#end({ endedBy: "terminate", error: null }),
       onMessage: (text) => this.#say({ type: "message", level: "info", node: null, text }),

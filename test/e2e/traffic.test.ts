@@ -49,3 +49,24 @@ ${flow("cbr1", "TCP", "TCPSink")}
   );
   expect(readFileSync(join(out, "record.ndjson"), "utf8")).toContain('"traffic-ended"');
 });
+
+test("a console keeps what programs of its node printed between START and STOP", async () => {
+  const body = `
+set n0 [$ns node]
+set n1 [$ns node]
+set before [$n0 program-agent -command {echo before}]
+set between [$n0 program-agent -command {echo between}]
+set elsewhere [$n1 program-agent -command {echo elsewhere}]
+set all [$ns event-sequence {
+  $before run
+  [$n0 console] start
+  $between run
+  $elsewhere run
+  [$n0 console] stop first
+}]
+$ns at 0.1 "$all start"
+`;
+  const { result, text } = await runBody(body);
+  expect(result.outcome).toBe("passed");
+  expect(text("logs/n0-console-first.log")).toMatch(/^==> between\.out\.\d+ <==\nbetween\n$/);
+});

@@ -3,6 +3,7 @@
 import type { AgendaEvent } from "../../core/command.ts";
 import type { Experiment } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
+import type { ConsoleAgent } from "./console-agent.ts";
 import { getArg } from "../../wire/event/args.ts";
 import type { ProgramArgs } from "../../wire/event/program-args.ts";
 import { parseProgramArgs } from "../../wire/event/program-args.ts";
@@ -12,6 +13,8 @@ import type { TrafficAgent, TrafficResult } from "./trafgen/traffic-agent.ts";
 export interface EventPerformerOptions {
   readonly experiment: Experiment;
   readonly programs: ProgramAgent;
+  /** Left out, nodes have no consoles. */
+  readonly consoles?: ConsoleAgent;
   /** Left out, nothing generates traffic. */
   readonly traffic?: TrafficAgent;
   readonly clock: Clock;
@@ -35,6 +38,8 @@ export class EventPerformer {
         return this.#performOnPrograms(event, how);
       case "SIMULATOR":
         return this.#performOnSimulator(event);
+      case "CONSOLE":
+        return this.#performOnConsole(event);
       case "TRAFGEN":
         return this.#performOnTraffic(event, how);
       case "LINK":
@@ -98,6 +103,14 @@ export class EventPerformer {
       default:
         return this.#ignored(`PROGRAM ${event} is not performed yet`);
     }
+  }
+
+  async #performOnConsole({ object, event, args }: AgendaEvent): Promise<ProgramResult> {
+    const { consoles } = this.#options;
+    if (consoles?.knows(object) !== true) return this.#ignored(`there is no console ${object}`);
+    if (event === "START") return await consoles.start(object);
+    if (event === "STOP") return await consoles.stop(object, getArg(args, "FILE"));
+    return this.#ignored(`CONSOLE ${event} is not performed yet`);
   }
 
   /** Nobody waits for traffic: the completion is that the event was obeyed. [EMULAB-EVENTS 2.8] */
