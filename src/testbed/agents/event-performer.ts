@@ -3,10 +3,10 @@
 import type { AgendaEvent } from "../../core/command.ts";
 import type { Experiment } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
-import type { ConsoleAgent } from "./console-agent.ts";
 import { getArg } from "../../wire/event/args.ts";
 import type { ProgramArgs } from "../../wire/event/program-args.ts";
 import { parseProgramArgs } from "../../wire/event/program-args.ts";
+import type { ConsoleAgent } from "./console-agent.ts";
 import type { ProgramAgent, ProgramResult, StartOptions } from "./program-agent.ts";
 import type { TrafficAgent, TrafficResult } from "./trafgen/traffic-agent.ts";
 

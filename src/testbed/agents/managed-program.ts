@@ -10,8 +10,8 @@
 import { constants } from "node:os";
 import type { Program } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
-import type { NodeBackend, NodeProcess, StartError, StartTrigger } from "../nodes/index.ts";
 import type { ProgramArgs } from "../../wire/event/program-args.ts";
+import type { NodeBackend, NodeProcess, StartError, StartTrigger } from "../nodes/index.ts";
 import type { FireClock, Fired, Revoke } from "./firing/fire-clock.ts";
 import { LoadedProgram, type ProgramPlace, programSpec } from "./loaded-program.ts";
 import { outputFiles } from "./program-files.ts";

@@ -5,8 +5,8 @@
 // process is made (nodes/). [EMULAB-EVENTS 4]
 import type { Program } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
-import type { NodeBackend } from "../nodes/index.ts";
 import type { ProgramArgs } from "../../wire/event/program-args.ts";
+import type { NodeBackend } from "../nodes/index.ts";
 import { type FireClock, TimerFireClock } from "./firing/fire-clock.ts";
 import { ManagedProgram, type ProgramContext, type StartOptions } from "./managed-program.ts";
 import { removeRunFiles } from "./program-files.ts";
