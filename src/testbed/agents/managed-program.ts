@@ -8,7 +8,6 @@
 //       holds its trigger, or the run that it became.
 //   M3. An armed start is settled once: fired, cancelled, or refused.
 import { constants } from "node:os";
-import type { Program } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { ProgramArgs } from "../../wire/event/program-args.ts";
 import type { NodeBackend, NodeProcess, StartError, StartTrigger } from "../nodes/index.ts";
@@ -16,7 +15,12 @@ import type { FireClock, Fired, Revoke } from "./firing/fire-clock.ts";
 import { LoadedProgram, type ProgramPlace, programSpec } from "./loaded-program.ts";
 import { outputFiles } from "./program-files.ts";
 import { completed, type ProgramResult, refused } from "./program-result.ts";
-import { applyArgs, configuredSettings, type ProgramSettings } from "./program-settings.ts";
+import {
+  type AgentProgram,
+  applyArgs,
+  configuredSettings,
+  type ProgramSettings,
+} from "./program-settings.ts";
 import { type ProgramWatcher, RunningProgram } from "./running-program.ts";
 
 export interface StartOptions {
@@ -40,7 +44,7 @@ export interface ProgramContext {
 const runEnding = "the run is ending";
 
 export class ManagedProgram {
-  #program: Program;
+  #program: AgentProgram;
   readonly #context: ProgramContext;
   #settings: ProgramSettings;
   #running: RunningProgram | undefined;
@@ -50,13 +54,13 @@ export class ManagedProgram {
   #hasRun = false;
   #isEnding = false;
 
-  constructor(program: Program, context: ProgramContext) {
+  constructor(program: AgentProgram, context: ProgramContext) {
     this.#program = program;
     this.#context = context;
     this.#settings = configuredSettings(program);
   }
 
-  get program(): Program {
+  get program(): AgentProgram {
     return this.#program;
   }
 
@@ -123,7 +127,7 @@ export class ManagedProgram {
   }
 
   /** Another configuration, for later runs. */
-  configure(program: Program): void {
+  configure(program: AgentProgram): void {
     this.#program = program;
     this.#settings = configuredSettings(program);
     this.#holdBack();

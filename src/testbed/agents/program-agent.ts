@@ -3,7 +3,6 @@
 // run, not one per node (D15). Owns which programs there are; what becomes of one is in
 // managed-program.ts, its files in program-files.ts. Does not own when (the agenda) nor how a
 // process is made (nodes/). [EMULAB-EVENTS 4]
-import type { Program } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { ProgramArgs } from "../../wire/event/program-args.ts";
 import type { NodeBackend } from "../nodes/index.ts";
@@ -11,6 +10,7 @@ import { type FireClock, TimerFireClock } from "./firing/fire-clock.ts";
 import { ManagedProgram, type ProgramContext, type StartOptions } from "./managed-program.ts";
 import { removeRunFiles } from "./program-files.ts";
 import { type ProgramResult, refused } from "./program-result.ts";
+import type { AgentProgram } from "./program-settings.ts";
 import type { ProgramWatcher } from "./running-program.ts";
 import { StartJournal } from "./start-journal.ts";
 
@@ -19,7 +19,7 @@ export type { ProgramResult } from "./program-result.ts";
 
 export interface ProgramAgentOptions extends Omit<ProgramWatcher, "onWarning"> {
   readonly backend: NodeBackend;
-  readonly programs: readonly Program[];
+  readonly programs: readonly AgentProgram[];
   readonly clock: Clock;
   /** Fires starts that are planned; left out, timers of the clock do. */
   readonly fire?: FireClock;
@@ -97,7 +97,7 @@ export class ProgramAgent {
    * From now on these are the programs. One that is there already keeps running; what is new of it
    * holds from its next run on. Those that are missing have retired.
    */
-  replace(programs: readonly Program[]): void {
+  replace(programs: readonly AgentProgram[]): void {
     const names = new Set(programs.map(({ name }) => name));
     for (const name of this.#programs.keys()) if (!names.has(name)) this.#programs.delete(name);
     for (const program of programs) {
@@ -108,7 +108,7 @@ export class ProgramAgent {
   }
 
   /** RELOAD: the same, and those that are missing retire. */
-  async reload(programs: readonly Program[]): Promise<void> {
+  async reload(programs: readonly AgentProgram[]): Promise<void> {
     const names = new Set(programs.map(({ name }) => name));
     const gone = [...this.#programs.keys()].filter((name) => !names.has(name));
     const retired = this.retire(new Set(gone));
@@ -185,7 +185,7 @@ export class ProgramAgent {
     await Promise.all(this.#all().map((managed) => managed.stopAndWait()));
   }
 
-  #add(program: Program): void {
+  #add(program: AgentProgram): void {
     const managed = new ManagedProgram(program, this.#context);
     if (this.#isEnding) managed.beginEnd();
     this.#programs.set(program.name, managed);

@@ -16,9 +16,12 @@ export interface ProgramSettings {
   readonly tag: string;
 }
 
-export function configuredSettings(program: Program): ProgramSettings {
-  const { command, directory, timeoutSeconds, expectedExitCode } = program;
-  return { command, directory, timeoutSeconds, expectedExitCode, tag: "" };
+/** A program as its agent is told of it; files of experiments give it no tag. */
+export type AgentProgram = Program & { readonly tag?: string };
+
+export function configuredSettings(program: AgentProgram): ProgramSettings {
+  const { command, directory, timeoutSeconds, expectedExitCode, tag = "" } = program;
+  return { command, directory, timeoutSeconds, expectedExitCode, tag };
 }
 
 /**

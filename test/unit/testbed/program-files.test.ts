@@ -137,6 +137,15 @@ describe("a tag", () => {
   });
 });
 
+it("a tag of the configuration holds for every run, and after TIME START", async () => {
+  agent.replace([{ ...program, tag: "all" }]);
+  await play("p", 4);
+  await play("p", 5, { args: { tag: "own" } });
+  await agent.startTime();
+  await play("p", 6);
+  expect(read("p.all.out")).toBe("out 6");
+});
+
 describe("startTime()", () => {
   it("removes what runs of these programs left, and nothing else", async () => {
     await play("p", 4, { args: { tag: "t" } });

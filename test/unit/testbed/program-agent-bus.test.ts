@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+// Goal: an agent at a bus obeys the events of its programs and of time, and answers each with its
+// own token. Method: a bus in memory, programs of a fake backend, a clock moved by hand.
+import { beforeEach, describe, expect, it } from "vitest";
+import { resolveBusLimits } from "../../../src/engine/bus-limits.ts";
+import { MemoryBus } from "../../../src/engine/memory-bus.ts";
+import type { Program } from "../../../src/experiment/model.ts";
+import { ProgramAgent } from "../../../src/testbed/agents/program-agent.ts";
+import {
+  ProgramAgentBus,
+  type ProgramAgentBusOptions,
+} from "../../../src/testbed/agents/program-agent-bus.ts";
+import {
+  attributeNames,
+  createNotification,
+  getText,
+  int32Attribute,
+  type Notification,
+  textAttribute,
+  toScheduleRequest,
+} from "../../../src/wire/event/notification.ts";
+import { FakeClock } from "../record/fake-clock.ts";
+import { FakeBackend } from "./fake-backend.ts";
+
+const names = Array.from({ length: 120 }, (_none, index) => `p${index}`);
+const programs: readonly Program[] = names.map((name) => ({
+  ...{ name, node: "n0", command: "x", isStartCommand: false, directory: "", timeoutSeconds: 0 },
+  ...{ expectedExitCode: 0, at: { file: "", line: 1, column: 1 } },
+}));
+
+let bus: MemoryBus;
+let clock: FakeClock;
+let backend: FakeBackend;
+let answers: string[];
+let warnings: string[];
+let reloads: number[];
+
+/** Lets deliveries and answers through; those of the bus take turns of the event loop. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+}
+
+async function attach(more: Partial<ProgramAgentBusOptions> = {}): Promise<ProgramAgentBus> {
+  const nobody = (): void => undefined;
+  const agent = new ProgramAgent({
+    ...{ backend, clock, programs, onStarted: nobody, onEnded: nobody },
+  });
+  return await ProgramAgentBus.attach({
+    ...{ bus, agent, clock, programs: names, experiment: "p/e", node: "n0", sender: "192.0.2.1" },
+    onReload: (token) => reloads.push(token),
+    onWarning: (text) => warnings.push(text),
+    ...more,
+  });
+}
+
+interface Told {
+  readonly args?: string;
+  readonly token?: number;
+  readonly objtype?: string;
+  readonly expt?: string;
+}
+
+function eventFor(objname: string, eventtype: string, told: Told = {}): Notification {
+  const { args = "", token, objtype = "PROGRAM", expt = "p/e" } = told;
+  const extra = [textAttribute(attributeNames.args, args)];
+  if (token !== undefined) extra.push(int32Attribute(attributeNames.token, token));
+  const address = { expt, objtype, objname, eventtype, scheduler: 0 } as const;
+  return createNotification(address, { sender: "192.0.2.2", layout: "2011", extra });
+}
+
+async function send(objname: string, eventtype: string, told: Told = {}): Promise<void> {
+  await bus.publish(eventFor(objname, eventtype, told));
+  await settle();
+}
+
+beforeEach(async () => {
+  bus = new MemoryBus({ epoch: "e", limits: resolveBusLimits({}) });
+  clock = new FakeClock();
+  backend = new FakeBackend(clock, ["n0"]);
+  [answers, warnings, reloads] = [[], [], []];
+  await bus.subscribe(
+    { address: { eventtype: "COMPLETE", scheduler: 1 }, slow: "end" },
+    {
+      onNotifications: (placed) => {
+        for (const { notification } of placed) {
+          const text = (name: string) => getText(notification, name);
+          answers.push(`${text(attributeNames.objname)}${text(attributeNames.args)}`);
+        }
+      },
+      onGap: () => undefined,
+      onEnd: () => undefined,
+    },
+  );
+});
+
+describe("an agent at a bus", () => {
+  it("runs every one of its programs, and answers with the token and the exit code", async () => {
+    await attach();
+    for (const name of ["p0", "p60", "p119"]) await send(name, "START", { token: 4 });
+    for (const process of backend.processes) await process.end(3);
+    await settle();
+    expect(answers).toEqual(["p0", "p60", "p119"].map((name) => `${name} ERROR=3 CTOKEN=4`));
+    // The fake has no log directory; nothing else is warned of.
+    expect(warnings).toEqual([]);
+  });
+
+  it("answers a START while the program runs with -1, and the run with its own token", async () => {
+    await attach();
+    await send("p0", "RUN", { token: 4 });
+    await send("p0", "START", { token: 5 });
+    expect(answers).toEqual(["p0 ERROR=-1 CTOKEN=5"]);
+    await backend.processes[0]?.end(0);
+    await settle();
+    expect(answers[1]).toBe("p0 ERROR=0 CTOKEN=4");
+    expect(warnings).toEqual(["p0: failed: it is still running"]);
+  });
+
+  it("answers HALT besides the run, at once when nothing runs, and STOP and KILL not", async () => {
+    await attach();
+    await send("p0", "HALT", { token: 1 });
+    await send("p0", "STOP", { token: 2 });
+    expect(answers).toEqual(["p0 ERROR=0 CTOKEN=1"]);
+    await send("p0", "START", { token: 3 });
+    await send("p0", "KILL", { token: 4, args: "SIGNAL=usr1" });
+    await send("p0", "HALT", { token: 5 });
+    expect(backend.processes[0]?.signals).toEqual(["SIGUSR1 process", "SIGTERM group"]);
+    await backend.processes[0]?.end("SIGTERM");
+    await settle();
+    expect(answers.slice(1).sort()).toEqual(["p0 ERROR=0 CTOKEN=5", "p0 ERROR=15 CTOKEN=3"]);
+  });
+
+  it("hears MODIFY, which the old agent did not (fault 23)", async () => {
+    await attach();
+    await send("p0", "MODIFY", { args: "COMMAND=other 'a b'" });
+    await send("p0", "START", { token: 1 });
+    expect(backend.processes[0]?.spec.command).toBe("other 'a b'");
+  });
+
+  it("starts everything over at TIME START", async () => {
+    await attach();
+    await send("p0", "START", { token: 1 });
+    await send("*", "START", { objtype: "TIME" });
+    expect(backend.processes[0]?.signals).toEqual(["SIGTERM group"]);
+  });
+
+  it("hands RELOAD on, and answers it when the next agent says so", async () => {
+    const attached = await attach();
+    await send("__n0_program-agent", "RELOAD", { token: 9 });
+    await send("__n1_program-agent", "RELOAD", { token: 10 });
+    expect(reloads).toEqual([9]);
+    await attached.completeReload(9);
+    await settle();
+    expect(answers).toEqual(["__n0_program-agent ERROR=0 CTOKEN=9"]);
+  });
+
+  it("hears nothing of other experiments, other programs, or after close()", async () => {
+    const attached = await attach();
+    await send("p0", "START", { expt: "p/other" });
+    await send("q0", "START");
+    attached.close();
+    await send("p0", "START");
+    expect(backend.processes).toEqual([]);
+  });
+
+  it("does nothing for who has not the key, and signs what it says", async () => {
+    const guard = {
+      verify: (one: Notification) => getText(one, attributeNames.args) === "signed",
+      sign: (one: Notification) => ({
+        attributes: one.attributes.map((attribute) =>
+          attribute.name === attributeNames.args
+            ? textAttribute(attribute.name, " by me")
+            : attribute,
+        ),
+      }),
+    };
+    await attach({ guard });
+    await send("p0", "HALT", { token: 1, args: "forged" });
+    expect([answers, warnings.length]).toEqual([[], 1]);
+    await send("p0", "HALT", { token: 1, args: "signed" });
+    expect(answers).toEqual(["p0 by me"]);
+  });
+});
+
+describe("an event with a firing time that is not over", () => {
+  it.each([
+    ["of this machine's clock", undefined, 2_000_000],
+    [
+      "of a clock that is 1.5 s ahead",
+      { offsetUs: 1_500_000, atUs: 0, driftUsPerSecond: 0, errorUs: 0 },
+      500_000,
+    ],
+  ])("%s is fired then", async (_whose, estimate, dueUs) => {
+    await attach({ estimate: () => estimate });
+    const request = toScheduleRequest(eventFor("p0", "START", { token: 4 }), {
+      ...{ seconds: 2, microseconds: 0 },
+    });
+    const live = {
+      attributes: request.attributes.map((attribute) =>
+        attribute.name === attributeNames.scheduler ? int32Attribute(attribute.name, 0) : attribute,
+      ),
+    };
+    await bus.publish(live);
+    await settle();
+    clock.advanceTo(dueUs - 1);
+    await settle();
+    expect(backend.processes).toEqual([]);
+    clock.advanceTo(dueUs);
+    await settle();
+    expect(backend.processes).toHaveLength(1);
+  });
+});
