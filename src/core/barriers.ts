@@ -5,7 +5,7 @@
 //   B1 nobody is released before the condition holds; B2 every waiter gets exactly one outcome;
 //   B3 one error for all; B4 who leaves is uncounted, and a leave that completes releases the rest;
 //   B5 an initialised count outlives its waiters; B9 a wait with a deadline ends by it.
-import type { CancelAll, CountInit, CountWait } from "./command.ts";
+import type { CancelAll, CancelBarrier, CountInit, CountWait } from "./command.ts";
 import type { CountBarrier, Waiter } from "./count-barrier.ts";
 import type { EdgeState } from "./edge-table.ts";
 import type { BarrierOutcome, ParticipantRecord } from "./effect.ts";
@@ -110,6 +110,14 @@ export class Barriers {
       barrier.error = command.error;
       this.#end(scope, barrier, "cancelled", turn);
     }
+  }
+
+  /** Ends one barrier for everybody; one that is not open stays as it is. */
+  cancel(scope: Scope, command: CancelBarrier, turn: Turn): void {
+    const barrier = scope.barriers.get(command.barrier);
+    if (barrier === undefined) return;
+    barrier.error = command.error;
+    this.#end(scope, barrier, "cancelled", turn);
   }
 
   #wait(

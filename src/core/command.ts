@@ -55,6 +55,14 @@ export interface CancelAll {
   readonly error: number;
 }
 
+/** Ends one barrier: its waiters get outcome `cancelled` and this error number. */
+export interface CancelBarrier {
+  readonly kind: "cancel";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly error: number;
+}
+
 /** Names the nodes of a scope, so that reports can say from which of them nobody came yet. */
 export interface OpenScope {
   readonly kind: "open-scope";
@@ -132,6 +140,7 @@ export type Command =
   | CountWait
   | Leave
   | CancelAll
+  | CancelBarrier
   | OpenScope
   | CloseScope
   | AgendaLoad

@@ -29,6 +29,15 @@ export interface BarrierDescription {
   readonly missing: readonly string[];
 }
 
+/** How much there is, over all scopes. */
+export interface CoreFigures {
+  readonly waiters: number;
+  /** How long the one who has waited longest has waited, in log time. */
+  readonly oldestWaitUs: number;
+  readonly barriers: number;
+  readonly scopes: number;
+}
+
 export interface ScopeDescription {
   readonly scope: string;
   readonly barriers: readonly BarrierDescription[];

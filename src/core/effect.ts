@@ -37,6 +37,8 @@ export interface Refused {
   readonly connection: ConnectionId;
   readonly code: ErrorCode;
   readonly message: string;
+  /** The name of the limit that was reached, for code `limit`. */
+  readonly limit?: string;
 }
 
 /**

@@ -7,6 +7,8 @@ import { limitMessage } from "./limits.ts";
 export interface Refusal {
   readonly code: ErrorCode;
   readonly message: string;
+  /** The limit that was reached, for code `limit`. */
+  readonly limit?: keyof Limits;
 }
 
 export function invalid(message: string): Refusal {
@@ -15,5 +17,5 @@ export function invalid(message: string): Refusal {
 
 /** @param what happened, in words; the limit, its value and how to raise it are added. */
 export function overLimit(limits: Limits, name: keyof Limits, what: string): Refusal {
-  return { code: "limit", message: `${what}: ${limitMessage(limits, name)}` };
+  return { code: "limit", limit: name, message: `${what}: ${limitMessage(limits, name)}` };
 }

@@ -12,7 +12,7 @@ import { Agenda } from "./agenda.ts";
 import { assert, unreachable } from "./assert.ts";
 import { Barriers } from "./barriers.ts";
 import type { AgendaLoad, Attach, Batch, Command, LogEntry } from "./command.ts";
-import type { ScopeDescription } from "./description.ts";
+import type { CoreFigures, ScopeDescription } from "./description.ts";
 import { Digest } from "./digest.ts";
 import type { EdgeState } from "./edge-table.ts";
 import { EdgeTable } from "./edge-table.ts";
@@ -122,6 +122,20 @@ export class Service {
       .map(({ name, incarnation, attached }) => ({ edge: name, incarnation, attached }));
   }
 
+  /** Sums over all scopes, for those who watch the server. */
+  figures(): CoreFigures {
+    let [waiters, barriers, oldestWaitUs] = [0, 0, 0];
+    for (const scope of this.#scopes.values()) {
+      barriers += scope.barriers.size;
+      for (const barrier of scope.barriers.values()) {
+        waiters += barrier.waiters.size;
+        const [oldest] = barrier.waiters;
+        if (oldest) oldestWaitUs = Math.max(oldestWaitUs, this.#nowUs - oldest.arrivedUs);
+      }
+    }
+    return { waiters, oldestWaitUs, barriers, scopes: this.#scopes.size };
+  }
+
   describe(scopeName: string, barrierName?: string): ScopeDescription {
     const scope = this.#scopes.get(scopeName);
     if (scope === undefined) return { scope: scopeName, barriers: [], pendingEvents: 0 };
@@ -196,6 +210,11 @@ export class Service {
       case "cancel-all": {
         const scope = this.#scopes.get(command.scope);
         if (scope !== undefined) this.#barriers.cancelAll(scope, command, turn);
+        return;
+      }
+      case "cancel": {
+        const scope = this.#scopes.get(command.scope);
+        if (scope !== undefined) this.#barriers.cancel(scope, command, turn);
         return;
       }
       case "attach":

@@ -121,8 +121,12 @@ const frameChecks: Readonly<Record<string, (frame: Fields, limits: Limits) => bo
     isCount(frame["id"]) && isText(frame["scope"]) && either(isText, isAbsent)(frame["barrier"]),
 };
 
+/** Bounds that the core does not check: what is beyond them must not reach the log. */
 function isWithin(command: Command, limits: Limits): boolean {
-  return command.kind !== "attach" || (command.leaseUs ?? 1) <= limits.edgeLeaseUsMax;
+  if (command.kind === "attach") return (command.leaseUs ?? 1) <= limits.edgeLeaseUsMax;
+  if (!("who" in command)) return true;
+  const { address, node = "", name = "" } = command.who;
+  return [address, node, name].every((text) => utf8Length(text) <= limits.nameBytesMax);
 }
 
 const isParticipant = shape({
@@ -149,6 +153,7 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], "detach">, Check>>
   "count-wait": shape(arrival),
   leave: shape({ connection: isCount }),
   "cancel-all": shape({ scope: isText, error: isCount }),
+  cancel: shape({ scope: isText, barrier: isText, error: isCount }),
   "open-scope": shape({ scope: isText, nodes: listOf(isText) }),
   "close-scope": shape({ scope: isText, error: isCount }),
   "agenda-load": shape({

@@ -5,11 +5,18 @@
 //
 //   L3. A connection that the core has ended is closed within `lingerMs`, whatever its peer does.
 //   L4. What an edge sends is checked before anything is made of it (check-frame.ts).
-//   L5. What a peer leaves unread is bounded; beyond it the connection is closed, and the edge may
-//       come back within its lease.
-import type { Batch } from "../core/command.ts";
+//   L5. What a peer leaves unread is bounded. Beyond it nothing more is read from it, so that it
+//       causes nothing more, and its effects stay with the host until it has taken what it was sent
+//       (H3). Over a transport that cannot stop reading the link is closed instead.
+import type { Batch, Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
-import type { CoreFrame, EdgeFrame, HelloFrame, SessionGrant } from "../wire/link/frames.ts";
+import type {
+  BatchFrame,
+  CoreFrame,
+  EdgeFrame,
+  HelloFrame,
+  SessionGrant,
+} from "../wire/link/frames.ts";
 import { FrameError, formatFrame, linkFormat } from "../wire/link/frames.ts";
 import type { EdgeRights } from "./check-frame.ts";
 import { checkEdgeFrame } from "./check-frame.ts";
@@ -31,6 +38,8 @@ export interface LinkTransport {
   /** Bytes sent that the peer has not taken yet. */
   readonly queuedBytes: number;
   send(text: string): void;
+  /** Stops or goes on reading from the peer; absent where that cannot be done. */
+  setReading?(isReading: boolean): void;
   /** Closes when everything sent has left. */
   end(): void;
   destroy(): void;
@@ -42,6 +51,8 @@ export interface Admission {
   readonly rights: EdgeRights;
   /** Told to a session in its welcome. */
   readonly grant?: SessionGrant;
+  /** Where it calls from, when what it says itself of that does not count. */
+  readonly address?: string;
 }
 
 export interface EdgeConnectionOptions {
@@ -53,12 +64,16 @@ export interface EdgeConnectionOptions {
   /** Who says this hello; a text says why it is turned away. */
   readonly admit: (hello: HelloFrame) => Admission | string;
   readonly onAdmitted?: () => void;
+  /** Sees what an edge that is let in sends; a FrameError that it throws ends the edge. */
+  readonly onCommands?: (commands: readonly Command[]) => void;
 }
 
 export class EdgeConnection {
   readonly #options: EdgeConnectionOptions;
   #cancelTimer: Cancel;
   #port: RemotePort | undefined;
+  /** The peer has more unread than it may (L5). */
+  #isBehind = false;
 
   constructor(options: EdgeConnectionOptions) {
     this.#options = options;
@@ -84,7 +99,8 @@ export class EdgeConnection {
   /** The peer has broken the protocol, or asked for what it may not. */
   fail(error: unknown): void {
     this.#options.logger.log("warn", `a link to an edge was closed: ${String(error)}`);
-    if (error instanceof FrameError && error.code === "rights") {
+    // An edge that is let in must not come back with the same; a stranger is told nothing.
+    if (error instanceof FrameError && !this.isStranger) {
       this.end(error.message, { mayReturn: false });
     } else this.#options.transport.destroy();
   }
@@ -104,6 +120,20 @@ export class EdgeConnection {
     else this.end(coreIsClosing, { mayReturn: true });
   }
 
+  /** Something of what was sent has left: a peer that was behind may have caught up (L5). */
+  sent(): void {
+    const { transport, queueBytesMax, host } = this.#options;
+    if (!this.#isBehind || transport.queuedBytes * 2 > queueBytesMax) return;
+    this.#isBehind = false;
+    const port = this.#port;
+    if (port !== undefined) {
+      for (const { sequence, effects } of host.keptFor(port, port.sentSequence)) {
+        port.deliver(sequence, effects);
+      }
+    }
+    if (!this.#isBehind) transport.setReading?.(true);
+  }
+
   /** The transport is gone. */
   closed(): void {
     this.#detach();
@@ -119,9 +149,8 @@ export class EdgeConnection {
     }
     switch (frame.kind) {
       case "batch": {
-        const { edge, incarnation } = port;
-        const { number, commands } = frame;
-        port.source.put({ edge, incarnation, number, commands });
+        this.#options.onCommands?.(frame.commands);
+        port.put(frame);
         host.wake();
         return;
       }
@@ -155,7 +184,7 @@ export class EdgeConnection {
       transport.destroy();
       return;
     }
-    const { edge, rights, grant } = admission;
+    const { edge, grant } = admission;
     const { incarnation, acknowledged, seen } = frame;
     const lastBatch = host.lastBatch(edge, incarnation);
     if (acknowledged > lastBatch) {
@@ -163,9 +192,13 @@ export class EdgeConnection {
       return;
     }
     this.#send({ kind: "welcome", lastBatch, ...(grant === undefined ? {} : { grant }) });
-    const send = (message: CoreFrame): void => this.#send(message);
-    const onReplaced = (): void => transport.destroy();
-    this.#port = new RemotePort({ edge, incarnation, rights, send, onReplaced });
+    this.#port = new RemotePort(admission, {
+      incarnation,
+      seen,
+      send: (message) => this.#send(message),
+      isBehind: () => this.#isBehind,
+      onReplaced: () => transport.destroy(),
+    });
     this.#options.onAdmitted?.();
     host.attach(this.#port, seen);
   }
@@ -185,6 +218,11 @@ export class EdgeConnection {
     if (!transport.isOpen) return;
     transport.send(formatFrame(frame));
     if (transport.queuedBytes <= queueBytesMax) return;
+    if (transport.setReading !== undefined) {
+      this.#isBehind = true;
+      transport.setReading(false);
+      return;
+    }
     logger.log("warn", "an edge does not read what it is sent; its link was closed");
     transport.destroy();
   }
@@ -197,10 +235,10 @@ export class EdgeConnection {
 }
 
 interface RemotePortOptions {
-  readonly edge: string;
   readonly incarnation: number;
-  readonly rights: EdgeRights;
+  readonly seen: number;
   readonly send: (frame: CoreFrame) => void;
+  readonly isBehind: () => boolean;
   readonly onReplaced: () => void;
 }
 
@@ -210,25 +248,45 @@ class RemotePort implements Port {
   readonly source: RemoteSource = new RemoteSource();
   readonly rights: EdgeRights;
   readonly replaced: () => void;
-  readonly #send: (frame: CoreFrame) => void;
+  /** Effects up to this one have been sent. */
+  sentSequence: number;
+  readonly #address: string | undefined;
+  readonly #options: RemotePortOptions;
 
-  constructor({ edge, incarnation, rights, send, onReplaced }: RemotePortOptions) {
+  constructor({ edge, rights, address }: Admission, options: RemotePortOptions) {
     this.edge = edge;
-    this.incarnation = incarnation;
     this.rights = rights;
-    this.#send = send;
-    this.replaced = onReplaced;
+    this.#address = address;
+    this.incarnation = options.incarnation;
+    this.sentSequence = options.seen;
+    this.replaced = options.onReplaced;
+    this.#options = options;
+  }
+
+  put({ number, commands }: BatchFrame): void {
+    const { edge, incarnation } = this;
+    const address = this.#address;
+    const known =
+      address === undefined ? commands : commands.map((command) => withAddress(command, address));
+    this.source.put({ edge, incarnation, number, commands: known });
   }
 
   /** False: kept by the host until the edge has said that it has them (K2). */
   deliver(sequence: number, effects: readonly EdgeEffect[]): boolean {
-    this.#send({ kind: "effects", sequence, effects });
+    const { isBehind, send } = this.#options;
+    if (isBehind()) return false;
+    this.sentSequence = sequence;
+    send({ kind: "effects", sequence, effects });
     return false;
   }
 
   applied(number: number): void {
-    this.#send({ kind: "applied", number });
+    this.#options.send({ kind: "applied", number });
   }
+}
+
+function withAddress(command: Command, address: string): Command {
+  return "who" in command ? { ...command, who: { ...command.who, address } } : command;
 }
 
 /** Batches as they came; their edge keeps them too, so that nothing is lost with this process. */
@@ -248,6 +306,10 @@ class RemoteSource implements BatchSource {
 
   unacknowledged(): readonly Batch[] {
     return this.#sent;
+  }
+
+  get depth(): number {
+    return [...this.#queued, ...this.#sent].reduce((sum, { commands }) => sum + commands.length, 0);
   }
 
   acknowledge(number: number): boolean {

@@ -8,7 +8,7 @@
 //       applied.
 //   H3. Effects for an edge that is away are kept until it returns or its lease ends.
 import type { Batch, Entry, LogEntry } from "../core/command.ts";
-import type { ScopeDescription } from "../core/description.ts";
+import type { CoreFigures, ScopeDescription } from "../core/description.ts";
 import type { AddressedEffect, Applied, EdgeEffect } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
 import { tickIntervalUs } from "../core/limits.ts";
@@ -29,6 +29,8 @@ export interface BatchSource {
   unacknowledged(): readonly Batch[];
   /** @returns true when a full mailbox has room again. */
   acknowledge(number: number): boolean;
+  /** Commands that are not in the log yet. */
+  readonly depth: number;
 }
 
 /** One attached edge. */
@@ -56,6 +58,8 @@ export interface HostOptions {
   readonly steadyTicks?: boolean;
   /** Names the incarnations of local edges; a simulation gives its own, for the same run twice. */
   readonly newIncarnation?: () => number;
+  /** Told of each entry that the log took, and how long that was. */
+  readonly onAppended?: (tookUs: number) => void;
 }
 
 /** Pause before a failed append is tried again, milliseconds; doubles up to the second value. */
@@ -70,6 +74,7 @@ export class Host {
   readonly #logger: Logger;
   readonly #core: Service;
   readonly #newIncarnation: () => number;
+  readonly #onAppended: (tookUs: number) => void;
   /** By edge and incarnation: one that ends still has to be told so when the next is here. */
   readonly #ports = new Map<string, Port>();
   readonly #store = new EffectStore();
@@ -94,6 +99,7 @@ export class Host {
     this.clock = clock;
     this.limits = limits;
     this.#logger = logger;
+    this.#onAppended = options.onAppended ?? (() => undefined);
     this.#newIncarnation = options.newIncarnation ?? newIncarnation;
     this.#core = new Service(limits);
   }
@@ -132,6 +138,15 @@ export class Host {
   /** Log time, microseconds. */
   get nowUs(): number {
     return this.#core.nowUs;
+  }
+
+  /** What is in the core, and what is on its way there. */
+  figures(): CoreFigures & { readonly mailboxCommands: number } {
+    let mailboxCommands = this.#own?.source.depth ?? 0;
+    for (const { source } of this.#ports.values()) {
+      if (source !== this.#own?.source) mailboxCommands += source.depth;
+    }
+    return { ...this.#core.figures(), mailboxCommands };
   }
 
   digest(): string {
@@ -239,8 +254,10 @@ export class Host {
 
   #append(entry: Entry): void {
     this.#inFlight += 1;
+    const startedUs = this.clock.nowUs();
     this.#log.append(entry).then(
       () => {
+        this.#onAppended(this.clock.nowUs() - startedUs);
         this.#inFlight -= 1;
         this.#retryMs = retryDelayMs.first;
         if (this.#failed) this.#retryWhenQuiet();

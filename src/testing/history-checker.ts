@@ -102,7 +102,7 @@ export class HistoryChecker {
       const isRepeat = this.#batches.has(`${key} ${batch.number}`);
       this.#batches.add(`${key} ${batch.number}`);
       for (const command of batch.commands) {
-        if (isRepeat || !("barrier" in command)) continue;
+        if (isRepeat || !("who" in command)) continue;
         const name = command.who.address.replace("/tcp", "");
         this.#nameOf.set(`${key} ${command.connection}`, name);
         this.#counted.set(name, (this.#counted.get(name) ?? 0) + 1);

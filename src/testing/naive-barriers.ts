@@ -246,6 +246,11 @@ export class NaiveBarriers {
           this.#end(command.scope, barrier, "cancelled", command.error);
         }
         return;
+      case "cancel":
+        if (this.#open(command.scope).includes(command.barrier)) {
+          this.#end(command.scope, command.barrier, "cancelled", command.error);
+        }
+        return;
       case "open-scope":
         if (!this.#hasRoomFor(command.scope)) {
           this.#tell(edge, life, { kind: "refused", connection: 0, code: "limit" });
@@ -282,7 +287,11 @@ export class NaiveBarriers {
 
   // -- barriers ----------------------------------------------------------------------------------
 
-  #come(edge: string, life: number, command: Extract<Command, { barrier: string }>): void {
+  #come(
+    edge: string,
+    life: number,
+    command: Extract<Command, { kind: "count-init" | "count-wait" }>,
+  ): void {
     const { scope, barrier, connection, who, error, timeoutUs } = command;
     const asks = command.kind === "count-init" ? command.count : undefined;
     const stays = command.kind === "count-wait" || command.waits;

@@ -120,7 +120,7 @@ export class DirectEdge {
   /** @returns undefined when the link has no room. */
   arrive(
     who: Pick<Client, "name" | "edge" | "life">,
-    command: Extract<Command, { barrier: string }>,
+    command: Extract<Command, { kind: "count-init" | "count-wait" }>,
   ): Client | undefined {
     this.#lastConnection += 1;
     const connection = this.#lastConnection;

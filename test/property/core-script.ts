@@ -80,6 +80,12 @@ const barrierCommand: fc.Arbitrary<Command> = fc.oneof(
         error: fc.constantFrom(0, 240),
       }),
       fc.record({
+        kind: fc.constant("cancel" as const),
+        scope,
+        barrier: place.barrier,
+        error: fc.constantFrom(0, 240),
+      }),
+      fc.record({
         kind: fc.constant("open-scope" as const),
         scope,
         nodes: fc.constantFrom(["node0", "node1"], ["node2"]),

@@ -22,7 +22,8 @@ const statuses: Readonly<Record<HttpCode, number>> = {
   forbidden: 403,
   "not-found": 404,
   unknown: 404,
-  timeout: 408,
+  // Not 408: browsers repeat a request that was answered so.
+  timeout: 504,
   cancelled: 409,
   ended: 410,
   limit: 429,
@@ -35,27 +36,38 @@ export class HttpError extends Error {
   readonly code: HttpCode;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  readonly #missing: readonly string[] | undefined;
 
-  constructor(
-    code: HttpCode,
-    message: string,
-    more: { readonly status?: number; readonly headers?: Readonly<Record<string, string>> } = {},
-  ) {
+  constructor(code: HttpCode, message: string, more: HttpErrorDetails = {}) {
     super(message);
+    this.#missing = more.missing;
     this.code = code;
     this.status = more.status ?? statuses[code];
     this.headers = more.headers ?? {};
   }
 
   get body(): ErrorBody {
-    return { code: this.code, message: this.message, definite: isDefiniteCode(this.code) };
+    return {
+      code: this.code,
+      message: this.message,
+      definite: isDefiniteCode(this.code),
+      ...(this.#missing === undefined ? {} : { missing: this.#missing }),
+    };
   }
+}
+
+export interface HttpErrorDetails {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Who had not come, for code `timeout`. */
+  readonly missing?: readonly string[];
 }
 
 export interface ErrorBody {
   readonly code: HttpCode;
   readonly message: string;
   readonly definite: boolean;
+  readonly missing?: readonly string[];
 }
 
 function isDefiniteCode(code: HttpCode): boolean {

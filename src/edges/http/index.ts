@@ -12,7 +12,7 @@ export {
 } from "./door.ts";
 export { type ErrorBody, type HttpCode, HttpError } from "./errors.ts";
 export type { MetricFamily, Metrics } from "./metrics.ts";
+export { mountCore } from "./mount-core.ts";
 export { type Call, defineRoute, type Reply, type ReplyStream, type Route } from "./route.ts";
-export { createSessionEndpoint } from "./session.ts";
 export { closeCodes, type DoorSocket, type SocketEndpoint, type SocketHandler } from "./socket.ts";
 export { formatToken, hashSecret, type TokenRow, type TokenSource } from "./tokens.ts";

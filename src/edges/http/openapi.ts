@@ -33,6 +33,7 @@ const errorSchema = {
   properties: {
     code: { type: "string" },
     message: { type: "string", description: "What happened, and what to do next." },
+    missing: { type: "array", items: { type: "string" }, description: "Of a wait that timed out." },
     definite: { type: "boolean", description: "True: nothing has happened; it may be repeated." },
   },
 };

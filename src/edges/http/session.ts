@@ -4,11 +4,12 @@
 // that a cut connection loses nothing and counts nothing twice. Participants are connections of
 // that edge. The token decides what the edge may do, and is part of its name: a session is resumed
 // with the token it was opened with.
+import type { Command } from "../../core/command.ts";
 import { EdgeConnection } from "../../host/edge-connection.ts";
 import type { Host } from "../../host/host.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { HelloFrame } from "../../wire/link/frames.ts";
-import { parseFrame, sessionProtocol } from "../../wire/link/frames.ts";
+import { FrameError, parseFrame, sessionProtocol } from "../../wire/link/frames.ts";
 import type { Caller } from "./access.ts";
 import type { HttpDoor } from "./door.ts";
 import type { DoorSocket, SocketEndpoint, SocketHandler } from "./socket.ts";
@@ -18,6 +19,8 @@ export interface SessionOptions {
   readonly host: Host;
   readonly logger: Logger;
   readonly bounds: HttpDoor["bounds"];
+  /** Sees every command. @returns why it is one too many. */
+  readonly judge: (caller: Caller, command: Command) => string | undefined;
 }
 
 export function createSessionEndpoint(options: SessionOptions): SocketEndpoint {
@@ -38,12 +41,18 @@ const sessionName = /^[A-Za-z0-9_-]{1,64}$/;
 function openSession(
   socket: DoorSocket,
   caller: Caller,
-  { host, logger, bounds }: SessionOptions,
+  { host, logger, bounds, judge }: SessionOptions,
 ): SocketHandler {
   const { role, scope, token } = caller;
   const grant = { role, ...(scope === undefined ? {} : { scope }) };
   const edge = new EdgeConnection({
     ...{ host, logger },
+    onCommands(commands) {
+      for (const command of commands) {
+        const objection = judge(caller, command);
+        if (objection !== undefined) throw new FrameError(objection, "rights");
+      }
+    },
     queueBytesMax: bounds.sessionQueueBytesMax,
     transport: {
       get isOpen() {
@@ -53,6 +62,7 @@ function openSession(
         return socket.queuedBytes;
       },
       send: (text) => socket.send(text),
+      setReading: (isReading) => socket.setReading(isReading),
       end: () => socket.end(closeCodes.goingAway, "the session is closed"),
       destroy: () => socket.destroy(),
     },
@@ -75,6 +85,7 @@ function openSession(
         edge.fail(error);
       }
     },
+    onSent: () => edge.sent(),
     onClosed: () => edge.closed(),
   };
 }

@@ -30,8 +30,8 @@ export interface DoorSocket {
 
 export interface SocketHandler {
   onMessage(message: string | Uint8Array): void;
-  /** Everything that was sent has left. */
-  onDrain?(): void;
+  /** Something of what was sent has left; `queuedBytes` says what has not. */
+  onSent?(): void;
   onClosed(): void;
 }
 

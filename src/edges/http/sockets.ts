@@ -182,7 +182,7 @@ class OpenSocket implements DoorSocket {
   send(message: string | Uint8Array): void {
     if (!this.isOpen) return;
     this.#socket.send(message, () => {
-      if (this.isOpen && this.queuedBytes === 0) this.#handler?.onDrain?.();
+      if (this.isOpen) this.#handler?.onSent?.();
     });
   }
 

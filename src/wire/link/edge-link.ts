@@ -65,6 +65,11 @@ export class EdgeLink {
     return this.#hasEnded;
   }
 
+  /** Whether `close` was called. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
   /** Queues a command. False: there is no room, or the link is closing. */
   submit(command: Command): boolean {
     return !this.#hasEnded && !this.#isClosing && this.#outbox.submit(command);
@@ -87,6 +92,13 @@ export class EdgeLink {
     if (this.#hasEnded || this.#isClosing) return;
     this.#isClosing = true;
     this.#outbox.submitAlways({ kind: "end-edge" });
+  }
+
+  /** Ends this end without a word: the core decides by the lease. `onEnd` is not called. */
+  abandon(): void {
+    this.#hasEnded = true;
+    this.#isWelcome = false;
+    this.#send = undefined;
   }
 
   /** A transport is there; `send` must take frames until `disconnected`. */
@@ -188,9 +200,7 @@ export class EdgeLink {
 
   #end(reason: string | undefined): void {
     if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    this.#isWelcome = false;
-    this.#send = undefined;
+    this.abandon();
     this.#options.onEnd(this.#isClosing ? undefined : reason);
   }
 }

@@ -30,7 +30,7 @@ export class EdgeOutbox {
 
   /** False when the mailbox is full: nothing was queued. */
   submit(command: Command): boolean {
-    if (this.#queued.length + this.#sentCommands >= this.#limits.mailboxCommandsMax) {
+    if (this.depth >= this.#limits.mailboxCommandsMax) {
       this.#full = true;
       return false;
     }
@@ -46,8 +46,9 @@ export class EdgeOutbox {
     if (this.#queued.length === 1) this.#wake();
   }
 
-  get isIdle(): boolean {
-    return this.#queued.length === 0 && this.#unacknowledged.length === 0;
+  /** Commands that are not known to be in the log. */
+  get depth(): number {
+    return this.#queued.length + this.#sentCommands;
   }
 
   get hasQueued(): boolean {
@@ -79,8 +80,7 @@ export class EdgeOutbox {
       done += 1;
     }
     if (done > 0) this.#unacknowledged = this.#unacknowledged.slice(done);
-    const held = this.#queued.length + this.#sentCommands;
-    if (!this.#full || held * 2 > this.#limits.mailboxCommandsMax) return false;
+    if (!this.#full || this.depth * 2 > this.#limits.mailboxCommandsMax) return false;
     this.#full = false;
     return true;
   }

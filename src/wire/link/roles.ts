@@ -66,6 +66,7 @@ export function actionOf(kind: Command["kind"]): Action | "own" | undefined {
       return "wait";
     case "count-init":
       return "init";
+    case "cancel":
     case "cancel-all":
       return "cancel";
     case "open-scope":

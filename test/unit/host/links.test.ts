@@ -177,6 +177,13 @@ describe("who may not", () => {
     ["an init without a count", [greeting, batch({ kind: "count-init", ...place, waits: true })]],
     ["nodes that are no texts", [greeting, batch({ kind: "open-scope", scope: "s", nodes: [1] })]],
     ["an agenda of nothing", [greeting, batch({ kind: "agenda-load", scope: "s" })]],
+    [
+      "a wait of one with a long name",
+      [
+        greeting,
+        batch({ kind: "count-wait", ...place, who: { address: "x", name: "n".repeat(256) } }),
+      ],
+    ],
     ["a lease of no time", [greeting, batch({ kind: "attach", leaseUs: 0 })]],
     ["a lease too long", [greeting, batch({ kind: "attach", leaseUs: 3_600_000_001 })]],
     ["a batch number of half", [greeting, batch({ kind: "attach" }, { number: 0.5 })]],

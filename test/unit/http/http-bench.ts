@@ -6,9 +6,9 @@ import { resolveLimits } from "../../../src/core/limits.ts";
 import type { HttpDoor, HttpDoorOptions, TokenRow } from "../../../src/edges/http/index.ts";
 import {
   createHttpDoor,
-  createSessionEndpoint,
   formatToken,
   hashSecret,
+  mountCore,
 } from "../../../src/edges/http/index.ts";
 import { MemoryLog } from "../../../src/engine/memory-log.ts";
 import { systemClock } from "../../../src/host/clock.ts";
@@ -24,6 +24,7 @@ export class HttpBench {
   readonly door: HttpDoor;
   readonly lines: string[] = [];
   readonly rows: Map<string, TokenRow> = new Map();
+  readonly #unmount: () => Promise<void>;
   url = "";
   port = 0;
 
@@ -36,7 +37,7 @@ export class HttpBench {
     this.host = new Host({ log, clock, limits: resolveLimits(limits), logger });
     this.door = createHttpDoor({ access: {}, ...options, clock, logger });
     const { host, door } = this;
-    door.socket(createSessionEndpoint({ host, logger, bounds: door.bounds }));
+    this.#unmount = mountCore({ door, host, clock, logger, edge: "http" });
   }
 
   static async start(options: BenchOptions = {}): Promise<HttpBench> {
@@ -69,6 +70,7 @@ export class HttpBench {
 
   async close(): Promise<void> {
     await this.door.close();
+    await this.#unmount();
     await this.host.close();
   }
 

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// The client library of Muster: sessions with a server, for browsers and Node.
+//
+//   await using session = await connect("http://127.0.0.1:8470", { token, scope: "proj/exp" });
+//   const start = session.countBarrier("start");
+//   await start.init(3);
+//   const { error } = await start.wait({ name: "worker-1", timeoutMs: 60_000 });
+import { MusterError } from "./muster-error.ts";
+import { type ClientPlatform, platform as standardPlatform } from "./platform.ts";
+import { Session } from "./session.ts";
+import { sessionTime } from "./session-time.ts";
+
+export interface ConnectOptions {
+  /** What `muster token create` printed; a server on loopback may ask for none. */
+  readonly token?: string;
+  /** The name space of the barriers; the token's own when absent, else `default`. */
+  readonly scope?: string;
+  /** How participants are called that have no name of their own. */
+  readonly name?: string;
+  /** How long the server keeps the session while the connection is lost. Default 30 s. */
+  readonly leaseMs?: number;
+  /** Gives up connecting, and later ends the session. */
+  readonly signal?: AbortSignal;
+  /** Gives up connecting after this much. Default 10 s. */
+  readonly connectTimeoutMs?: number;
+  /** The connection is lost (`false`) or back (`true`). Waits go on meanwhile. */
+  readonly onLink?: (up: boolean) => void;
+  /** The session ended, not by `close`. */
+  readonly onEnd?: (error: MusterError) => void;
+  /** For tests, and for platforms without a WebSocket of their own. */
+  readonly platform?: ClientPlatform;
+}
+
+/**
+ * Opens a session.
+ * @param url of the server: `http://HOST:PORT`, also https, ws and wss.
+ * @throws MusterError; the signal's reason when it was aborted.
+ */
+export async function connect(url: string, options: ConnectOptions = {}): Promise<Session> {
+  const { signal, connectTimeoutMs = sessionTime.connectMs } = options;
+  const { platform = standardPlatform } = options;
+  signal?.throwIfAborted();
+  const session = new Session(sessionUrl(url), { ...options, platform });
+  let cancel: () => void = () => undefined;
+  const late = new Promise<never>((_, reject) => {
+    cancel = platform.after(connectTimeoutMs, () => {
+      const message = `no server answers at ${url} within ${connectTimeoutMs} ms; start one with: muster serve --listen http`;
+      reject(new MusterError("unavailable", message));
+    });
+  });
+  try {
+    await Promise.race([session.ready, late]);
+    return session;
+  } catch (error) {
+    session.abandon();
+    throw error;
+  } finally {
+    cancel();
+  }
+}
+
+function sessionUrl(url: string): string {
+  const parsed = new URL(url);
+  parsed.protocol = parsed.protocol.replace(/^http/, "ws");
+  if (parsed.pathname === "/") parsed.pathname = "/v1/session";
+  return parsed.href;
+}

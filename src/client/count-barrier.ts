@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// The handle of a count barrier: inits add to a count, waits take one off, everybody goes on when
+// it is 0 again. Who is released, and how, is decided by the server's core.
+import type { Participant } from "../core/command.ts";
+import type { Released } from "../core/effect.ts";
+import { MusterError } from "./muster-error.ts";
+import type { Session, Settle } from "./session.ts";
+
+export interface ArrivalOptions {
+  /** The participant's name, for reports of who is there; the session's name when absent. */
+  readonly name?: string;
+  /** An error number brought to the barrier; everybody is told the largest. */
+  readonly error?: number;
+}
+
+export interface WaitOptions extends ArrivalOptions {
+  /** The wait ends with code `timeout` after this much of the server's time. */
+  readonly timeoutMs?: number;
+  /** Takes the arrival back: the participant leaves. */
+  readonly signal?: AbortSignal;
+}
+
+/** A crossing, the same for everybody who was there. */
+export interface Crossing {
+  /** How often a barrier of this name has been opened. */
+  readonly generation: number;
+  /** The largest error number that anybody brought; 0 for none. */
+  readonly error: number;
+}
+
+export class CountBarrier {
+  readonly name: string;
+  readonly #session: Session;
+
+  constructor(session: Session, name: string) {
+    this.#session = session;
+    this.name = name;
+  }
+
+  /**
+   * Asks for `count` waits, and goes on. Resolves when the server has counted it.
+   * @throws MusterError
+   */
+  init(count: number, options: ArrivalOptions = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const arrival = this.#arrival(options);
+      this.#session.request(
+        "init",
+        (connection) => ({ kind: "count-init", ...arrival, connection, count, waits: false }),
+        { acknowledged: resolve, released: () => resolve(), refused: reject },
+      );
+    });
+  }
+
+  /** Asks for `count` waits of others, and waits with them. @throws MusterError */
+  initAndWait(count: number, options: WaitOptions = {}): Promise<Crossing> {
+    return this.#wait(options, (settle) =>
+      this.#session.request(
+        "init",
+        (connection) => ({
+          kind: "count-init",
+          ...this.#arrival(options),
+          ...timeout(options),
+          ...{ connection, count, waits: true },
+        }),
+        settle,
+      ),
+    );
+  }
+
+  /**
+   * Arrives and waits for the others.
+   * @throws MusterError with code `timeout` (and who is missing), `cancelled`, ...; the reason of
+   *   the signal when it was aborted.
+   */
+  wait(options: WaitOptions = {}): Promise<Crossing> {
+    return this.#wait(options, (settle) =>
+      this.#session.request(
+        "wait",
+        (connection) => ({
+          kind: "count-wait",
+          ...this.#arrival(options),
+          ...timeout(options),
+          connection,
+        }),
+        settle,
+      ),
+    );
+  }
+
+  #wait({ signal }: WaitOptions, send: (settle: Settle) => number): Promise<Crossing> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const onAbort = (): void => {
+        this.#session.leave(connection);
+        reject(signal?.reason);
+      };
+      const done = (): void => signal?.removeEventListener("abort", onAbort);
+      const connection = send({
+        acknowledged: () => undefined,
+        released: (effect) => {
+          done();
+          const { outcome, generation, error } = effect;
+          if (outcome === "crossed") resolve({ generation, error });
+          else reject(explain(effect));
+        },
+        refused: (error) => {
+          done();
+          reject(error);
+        },
+      });
+      signal?.addEventListener("abort", onAbort);
+    });
+  }
+
+  #arrival({ name = this.#session.participantName, error = 0 }: ArrivalOptions) {
+    // Where it comes from is written by the server.
+    const who: Participant = { address: "", ...(name === undefined ? {} : { name }) };
+    return { scope: this.#session.scope, barrier: this.name, who, error };
+  }
+}
+
+function timeout({ timeoutMs }: WaitOptions): { readonly timeoutUs?: number } {
+  return timeoutMs === undefined ? {} : { timeoutUs: Math.round(timeoutMs * 1000) };
+}
+
+function explain({ outcome, barrier, missing = [], error }: Released): MusterError {
+  if (outcome === "timeout") {
+    const who = missing.length === 0 ? "nobody is known to be missing" : missing.join(", ");
+    return new MusterError("timeout", `the wait at ${barrier} timed out; missing: ${who}`, missing);
+  }
+  return new MusterError("cancelled", `the barrier ${barrier} was ${outcome} (error ${error})`);
+}

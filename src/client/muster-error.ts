@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// How the client library says no. One class with a closed code; `definite` says that nothing has
+// happened and nothing will, so that the request may be made again without a second thought.
+import type { ErrorCode } from "../core/code.ts";
+import { isDefinite } from "../core/code.ts";
+
+/** The codes of the core, and those of the door. */
+export type MusterErrorCode =
+  | ErrorCode
+  /** No token, one that is not known, or one that has expired. */
+  | "unauthorized"
+  /** The role or the scope of the token does not allow it. */
+  | "forbidden";
+
+export class MusterError extends Error {
+  override readonly name = "MusterError";
+  readonly code: MusterErrorCode;
+  readonly definite: boolean;
+  /** Who had not come, for code `timeout`; as far as known. */
+  readonly missing: readonly string[];
+
+  constructor(code: MusterErrorCode, message: string, missing: readonly string[] = []) {
+    super(message);
+    this.code = code;
+    this.definite = code === "unauthorized" || code === "forbidden" || isDefinite(code);
+    this.missing = missing;
+  }
+}

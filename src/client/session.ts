@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: MIT
+// A session: one client's attachment to a server, over connections that come and go. A session is
+// an edge of the server's core (wire/link/edge-link.ts keeps what is sent and seen in order); its
+// participants are that edge's connections.
+//
+//   Q1. Every wait ends: by an outcome, by a refusal, by its signal, or with the session.
+//   Q2. What was sent into a lost connection counts once; what was told meanwhile is heard once.
+//   Q3. A session whose connection is away for longer than its lease ends as `unavailable`: the
+//       server has let its participants go, or will.
+import type { Command } from "../core/command.ts";
+import type { ScopeDescription } from "../core/description.ts";
+import type { EdgeEffect, Released } from "../core/effect.ts";
+import { EdgeLink } from "../wire/link/edge-link.ts";
+import type { CoreFrame, SessionGrant } from "../wire/link/frames.ts";
+import {
+  formatFrame,
+  parseFrame,
+  sessionProtocol,
+  tokenProtocolPrefix,
+} from "../wire/link/frames.ts";
+import type { Action } from "../wire/link/roles.ts";
+import { mayDo } from "../wire/link/roles.ts";
+import type { ConnectOptions } from "./connect.ts";
+import { CountBarrier } from "./count-barrier.ts";
+import { MusterError, type MusterErrorCode } from "./muster-error.ts";
+import type { ClientPlatform, WebSocketLike } from "./platform.ts";
+import { sessionTime } from "./session-time.ts";
+
+export type SessionOptions = ConnectOptions & { readonly platform: ClientPlatform };
+
+/** How a request ends. */
+export interface Settle {
+  readonly released: (effect: Released) => void;
+  readonly acknowledged: () => void;
+  readonly refused: (error: MusterError) => void;
+}
+
+const limits = { mailboxCommandsMax: 262_144, entryCommandsMax: 1_024 };
+/** The scope of a session that names none, as at the other doors. */
+const defaultScope = "default";
+
+export class Session implements AsyncDisposable {
+  /** Settled when the server has let the session in, or will not. */
+  readonly ready: Promise<void>;
+  readonly #url: string;
+  readonly #options: SessionOptions;
+  readonly #leaseMs: number;
+  readonly #link: EdgeLink;
+  readonly #pending = new Map<number, Settle>();
+  #grant: SessionGrant | undefined;
+  #socket: WebSocketLike | undefined;
+  #pauseMs: number = sessionTime.firstPauseMs;
+  #cancelRetry: () => void = () => undefined;
+  #cancelLease: () => void = () => undefined;
+  #lastConnection = 0;
+  #isFlushDue = false;
+  #error: MusterError | undefined;
+  #settleReady: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+  #resolveClosed: () => void = () => undefined;
+  readonly #onAbort = (): void => this.#end(this.#options.signal?.reason);
+
+  /** Use `connect`. @param url of the session endpoint. */
+  constructor(url: string, options: SessionOptions) {
+    this.#url = url;
+    this.#options = options;
+    this.#leaseMs = options.leaseMs ?? sessionTime.leaseMs;
+    this.ready = new Promise((resolve, reject) => {
+      this.#settleReady = { resolve, reject };
+    });
+    this.ready.catch(() => undefined);
+    const { platform, signal } = options;
+    this.#link = new EdgeLink({
+      edge: hex(platform.randomBytes(16)),
+      incarnation: incarnationOf(platform.randomBytes(6)),
+      limits,
+      leaseUs: this.#leaseMs * 1000,
+      onWork: () => this.#scheduleFlush(),
+      onEffects: (effects) => {
+        for (const effect of effects) this.#onEffect(effect);
+      },
+      onUp: (_isFirst, grant) => this.#onUp(grant),
+      onEnd: (reason) => this.#onLinkEnd(reason),
+    });
+    signal?.addEventListener("abort", this.#onAbort);
+    this.#open();
+  }
+
+  /** The name space of this session's barriers. */
+  get scope(): string {
+    return this.#options.scope ?? this.#grant?.scope ?? defaultScope;
+  }
+
+  /** What the session's token lets it do. */
+  get role(): SessionGrant["role"] | undefined {
+    return this.#grant?.role;
+  }
+
+  /** A barrier at which as many meet as were asked for. */
+  countBarrier(name: string): CountBarrier {
+    return new CountBarrier(this, name);
+  }
+
+  /** Ends every barrier of the scope; who waits gets `cancelled` and this error number. */
+  cancelAll(error = 0): void {
+    this.#require("cancel");
+    this.#submit({ kind: "cancel-all", scope: this.scope, error });
+  }
+
+  /** The state of the scope, or of one barrier. @throws MusterError while the connection is lost */
+  describe(barrier?: string): Promise<ScopeDescription> {
+    return new Promise((resolve, reject) => {
+      this.#link.describe(this.scope, barrier, (description) => {
+        if (description !== undefined) resolve(description);
+        else reject(this.#error ?? new MusterError("unavailable", "the connection is lost"));
+      });
+    });
+  }
+
+  /** Ends the session: its participants leave. Waits a bounded time for the server's word. */
+  async close(): Promise<void> {
+    if (this.#link.hasEnded) return;
+    const { platform } = this.#options;
+    const closed = new Promise<void>((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    const cancel = platform.after(sessionTime.closeMs, () => this.abandon());
+    this.#link.close();
+    await closed;
+    cancel();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Lets go at once; the server learns by the lease that the session is gone. */
+  abandon(): void {
+    this.#end(new MusterError("ended", "the session was abandoned"));
+  }
+
+  /** For the handles of barriers: sends a request of one participant. @returns its connection. */
+  request(action: Action, build: (connection: number) => Command, settle: Settle): number {
+    this.#require(action);
+    this.#lastConnection += 1;
+    const connection = this.#lastConnection;
+    this.#submit(build(connection));
+    this.#pending.set(connection, settle);
+    return connection;
+  }
+
+  /** For the handles of barriers: the participant leaves; nothing is told of it any more. */
+  leave(connection: number): void {
+    if (!this.#pending.delete(connection) || this.#link.hasEnded) return;
+    this.#submit({ kind: "leave", connection });
+  }
+
+  /** How a participant without a name of its own is called. */
+  get participantName(): string | undefined {
+    return this.#options.name;
+  }
+
+  #require(action: Action): void {
+    if (this.#error !== undefined) throw this.#error;
+    const role = this.#grant?.role;
+    if (role === undefined || mayDo(role, action)) return;
+    const message = `a token of role ${role} may not do this (${action}); make one that may with: muster token create`;
+    throw new MusterError("forbidden", message);
+  }
+
+  #submit(command: Command): void {
+    if (this.#link.submit(command)) return;
+    if (this.#link.hasEnded) throw this.#error ?? new MusterError("ended", "the session is closed");
+    const message = `${limits.mailboxCommandsMax} requests are on their way (limit mailboxCommandsMax); wait for some of them`;
+    throw new MusterError("limit", message);
+  }
+
+  #open(): void {
+    const { platform, token } = this.#options;
+    const offered = token === undefined ? [] : [`${tokenProtocolPrefix}${token}`];
+    const socket = platform.openSocket(this.#url, [sessionProtocol, ...offered]);
+    this.#socket = socket;
+    socket.onopen = () => {
+      if (socket !== this.#socket) return;
+      this.#link.connected((frame) => socket.send(formatFrame(frame)));
+    };
+    socket.onmessage = ({ data }) => {
+      if (socket === this.#socket) this.#onMessage(data);
+    };
+    // What happened is said by the close that follows.
+    socket.onerror = () => undefined;
+    socket.onclose = ({ code, reason }) => {
+      if (socket === this.#socket) this.#onClose(code, reason);
+    };
+  }
+
+  #onMessage(data: unknown): void {
+    try {
+      this.#link.receive(parseFrame(String(data)) as CoreFrame);
+    } catch (error) {
+      this.#end(new MusterError("invalid", `the server sent what is no frame: ${String(error)}`));
+    }
+  }
+
+  #onUp(grant: SessionGrant | undefined): void {
+    this.#grant = grant;
+    this.#cancelLease();
+    this.#pauseMs = sessionTime.firstPauseMs;
+    const ready = this.#settleReady;
+    this.#settleReady = undefined;
+    const { scope } = this.#options;
+    if (grant?.scope !== undefined && scope !== undefined && scope !== grant.scope) {
+      const message = `the token is for scope ${grant.scope}, not for ${scope}`;
+      this.#end(new MusterError("forbidden", message), ready?.reject);
+      return;
+    }
+    if (ready === undefined) this.#options.onLink?.(true);
+    else ready.resolve();
+  }
+
+  #onClose(code: number, reason: string): void {
+    this.#socket = undefined;
+    const wasUp = this.#link.disconnected();
+    if (this.#link.hasEnded) return;
+    const final = finalCodes.get(code);
+    if (final !== undefined) {
+      this.#end(new MusterError(final, reason === "" ? `closed with code ${code}` : reason));
+      return;
+    }
+    const { platform, onLink } = this.#options;
+    if (wasUp) {
+      // The server's lease runs from when it notices; ours, from here, is never the longer one by
+      // more than that.
+      this.#cancelLease = platform.after(this.#leaseMs, () => this.#onLeaseOver());
+      onLink?.(false);
+    }
+    const [jitter = 0] = platform.randomBytes(1);
+    this.#cancelRetry = platform.after(this.#pauseMs * (0.5 + jitter / 512), () => this.#open());
+    this.#pauseMs = Math.min(this.#pauseMs * 2, sessionTime.pauseMsMax);
+  }
+
+  /** Q3. */
+  #onLeaseOver(): void {
+    const message = `the server was away for longer than the lease (${this.#leaseMs} ms); open a new session`;
+    this.#end(new MusterError("unavailable", message));
+  }
+
+  #onEffect(effect: EdgeEffect): void {
+    switch (effect.kind) {
+      case "released":
+        for (const connection of effect.connections) this.#take(connection)?.released(effect);
+        return;
+      case "acknowledged":
+        this.#take(effect.connection)?.acknowledged();
+        return;
+      case "refused":
+        this.#take(effect.connection)?.refused(new MusterError(effect.code, effect.message));
+        return;
+      case "revoked":
+      case "fire":
+      case "agenda-idle":
+        return; // The link tells the first; a session loads no agenda.
+    }
+  }
+
+  #take(connection: number): Settle | undefined {
+    const settle = this.#pending.get(connection);
+    this.#pending.delete(connection);
+    return settle;
+  }
+
+  #scheduleFlush(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    this.#options.platform.soon(() => {
+      this.#isFlushDue = false;
+      this.#link.flush();
+    });
+  }
+
+  /** The link says that it is over: because `close` asked, or because the server says so. */
+  #onLinkEnd(reason: string | undefined): void {
+    this.#end(new MusterError("ended", reason ?? "the session is closed"));
+  }
+
+  #end(cause: unknown, rejectReady = this.#settleReady?.reject): void {
+    if (this.#error !== undefined) return;
+    const error = cause instanceof MusterError ? cause : new MusterError("ended", String(cause));
+    this.#error = error;
+    const wasAsked = this.#link.isClosing;
+    this.#link.abandon();
+    this.#cancelRetry();
+    this.#cancelLease();
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.close();
+    rejectReady?.(cause);
+    for (const settle of this.#pending.values()) settle.refused(error);
+    this.#pending.clear();
+    this.#resolveClosed();
+    if (!wasAsked && rejectReady === undefined) this.#options.onEnd?.(error);
+  }
+}
+
+/** Close codes after which coming back is of no use. */
+const finalCodes: ReadonlyMap<number, MusterErrorCode> = new Map([
+  [1002, "invalid"],
+  [1003, "invalid"],
+  [1007, "invalid"],
+  [1009, "limit"],
+  [4400, "invalid"],
+  [4401, "unauthorized"],
+  [4403, "forbidden"],
+]);
+
+function hex(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Positive, below 2^48. */
+function incarnationOf(bytes: Uint8Array): number {
+  return bytes.reduce((sum, byte) => sum * 256 + byte, 0) + 1;
+}

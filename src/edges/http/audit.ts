@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// One line for everything that is done to others: who, with which token, from where, what.
+import type { Command } from "../../core/command.ts";
+import type { Logger } from "../../host/logger.ts";
+import type { Caller } from "./access.ts";
+
+/** @returns what to call with each command of somebody; it logs those that concern others. */
+export function auditCommand(logger: Logger, caller: Caller, command: Command): void {
+  const what = describe(command);
+  if (what !== undefined) logger.log("info", formatAudit(caller, what));
+}
+
+export function formatAudit({ token, role, address }: Caller, what: string): string {
+  return `audit: ${what}, by token ${token} (${role}) from ${address}`;
+}
+
+function describe(command: Command): string | undefined {
+  switch (command.kind) {
+    case "cancel":
+      return `cancel barrier ${quote(command.barrier)} of scope ${quote(command.scope)}`;
+    case "cancel-all":
+      return `cancel all barriers of scope ${quote(command.scope)}`;
+    case "open-scope":
+      return `open scope ${quote(command.scope)}`;
+    case "close-scope":
+      return `close scope ${quote(command.scope)}`;
+    default:
+      return undefined;
+  }
+}
+
+/** A name in one line of a log, whatever is in it. */
+function quote(name: string): string {
+  return JSON.stringify(name);
+}

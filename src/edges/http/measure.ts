@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// The figures of the core, for /metrics. Their names and meanings are in docs/reference/http.md.
+import type { BarrierOutcome } from "../../core/effect.ts";
+import type { Host } from "../../host/host.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Route } from "./route.ts";
+import { defineRoute } from "./route.ts";
+
+const outcomes: readonly BarrierOutcome[] = ["crossed", "failed", "timeout", "cancelled"];
+
+/** @returns what to call when the host is not watched any more. */
+export function measureHost(host: Host, metrics: Metrics): () => void {
+  const ended = new Map<BarrierOutcome, number>(outcomes.map((outcome) => [outcome, 0]));
+  const stop = host.observe((_, { observed, addressed }) => {
+    for (const effect of observed) {
+      if (effect.kind !== "barrier-closed") continue;
+      ended.set(effect.outcome, (ended.get(effect.outcome) ?? 0) + 1);
+    }
+    for (const { effect } of addressed) {
+      if (effect.kind === "refused" && effect.limit !== undefined) metrics.refused(effect.limit);
+    }
+  });
+  const gauge = (name: string, help: string, read: () => number): void => {
+    metrics.add({ name, help, kind: "gauge", read: () => [{ value: read() }] });
+  };
+  gauge("muster_waiters", "Parties that wait at barriers.", () => host.figures().waiters);
+  gauge("muster_oldest_wait_seconds", "How long the oldest wait has lasted, in log time.", () => {
+    return host.figures().oldestWaitUs / 1e6;
+  });
+  gauge("muster_mailbox_commands", "Commands of edges that are not in the log yet.", () => {
+    return host.figures().mailboxCommands;
+  });
+  metrics.add({
+    name: "muster_barriers_ended_total",
+    help: "Barriers that ended, by outcome.",
+    kind: "counter",
+    read: () =>
+      outcomes.map((outcome) => ({ labels: { outcome }, value: ended.get(outcome) ?? 0 })),
+  });
+  return stop;
+}
+
+export function createMetricsRoute(metrics: Metrics): Route {
+  return defineRoute({
+    method: "GET",
+    path: "/metrics",
+    summary: "Figures for Prometheus",
+    access: "look",
+    isScoped: false,
+    answers: [{ status: 200, what: "Text format 0.0.4", type: "text/plain" }],
+    handle: () => ({
+      kind: "reply",
+      status: 200,
+      type: "text/plain; version=0.0.4; charset=utf-8",
+      body: metrics.format(),
+    }),
+  });
+}

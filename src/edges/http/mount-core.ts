@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// Puts a core behind a door: barriers, watching, metrics, sessions. What is served of it is decided
+// here; how, in the modules it names.
+import type { Command } from "../../core/command.ts";
+import type { Clock } from "../../host/clock.ts";
+import type { Host } from "../../host/host.ts";
+import type { Logger } from "../../host/logger.ts";
+import type { Caller } from "./access.ts";
+import { Arrivals } from "./arrivals.ts";
+import { auditCommand } from "./audit.ts";
+import type { HttpDoor } from "./door.ts";
+import { HttpError } from "./errors.ts";
+import { createMetricsRoute, measureHost } from "./measure.ts";
+import { createBarrierRoutes } from "./routes/barriers.ts";
+import { createWatchRoute } from "./routes/watch.ts";
+import { ScopeQuota } from "./scope-quota.ts";
+import { createSessionEndpoint } from "./session.ts";
+
+export interface MountCoreOptions {
+  readonly door: HttpDoor;
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Name of the door's own edge, unique in the core. */
+  readonly edge: string;
+}
+
+/** @returns what ends the door's edge; call it after the door is closed. */
+export function mountCore({
+  door,
+  host,
+  clock,
+  logger,
+  edge,
+}: MountCoreOptions): () => Promise<void> {
+  const { bounds, metrics, time } = door;
+  const arrivals = new Arrivals(host.connectEdge, edge);
+  const quota = new ScopeQuota(bounds, metrics);
+  /** @returns why not. */
+  const judge = (caller: Caller, command: Command): string | undefined => {
+    const objection = quota.objection(command);
+    if (objection === undefined) auditCommand(logger, caller, command);
+    return objection;
+  };
+  const judgeCall = ({ caller }: { readonly caller: Caller }, command: Command): void => {
+    const objection = judge(caller, command);
+    if (objection !== undefined) throw new HttpError("limit", objection);
+  };
+  for (const route of createBarrierRoutes({ arrivals, judge: judgeCall })) door.route(route);
+  door.route(createWatchRoute({ host, clock, time, bounds }));
+  door.route(createMetricsRoute(metrics));
+  door.socket(createSessionEndpoint({ host, logger, bounds, judge }));
+  const stopMeasuring = measureHost(host, metrics);
+  return async () => {
+    stopMeasuring();
+    await arrivals.close();
+  };
+}
