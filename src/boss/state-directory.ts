@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The directory a daemon keeps: experiments.db, muster.sock, serve.log and experiments/. It belongs
-// to one user and nobody else may enter it. That is the whole of the daemon's identification of its
-// clients: Node offers no SO_PEERCRED, so whoever can reach the socket (the owner, and root) acts
-// as the owner.
+// The directory a daemon keeps: experiments.db, muster.sock, serve.log, tokens.json, audit.log and
+// experiments/. It belongs to one user and nobody else may enter it. That is the whole of the
+// daemon's identification of its clients: Node offers no SO_PEERCRED, so whoever can reach the
+// socket (the owner, and root) acts as the owner.
 import { mkdirSync, type Stats, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
@@ -18,6 +18,10 @@ export interface StateDirectory {
   readonly database: string;
   /** What a daemon in the background prints. */
   readonly log: string;
+  /** Who may use the HTTP door; made by `muster token create`. */
+  readonly tokens: string;
+  /** A line for each change of the tokens. */
+  readonly audit: string;
 }
 
 /** `given`, else `$MUSTER_STATE`, else the user's state directory of the XDG. */
@@ -34,6 +38,8 @@ export function resolveStateDirectory(
     socket: join(path, "muster.sock"),
     database: join(path, databaseFile),
     log: join(path, "serve.log"),
+    tokens: join(path, "tokens.json"),
+    audit: join(path, "audit.log"),
   };
 }
 

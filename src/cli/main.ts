@@ -6,6 +6,7 @@ import { registerBossCommands } from "./commands/boss-commands.ts";
 import { registerCertCommands } from "./commands/cert-options.ts";
 import type { ConvertArguments } from "./commands/convert.ts";
 import { registerEventCommands } from "./commands/event-commands.ts";
+import { registerDoorCommands } from "./commands/door-commands.ts";
 import type { ParseArguments } from "./commands/parse.ts";
 import { type RunArguments, stuckAfterDefault } from "./commands/run-arguments.ts";
 import type { SimulateArguments } from "./commands/simulate.ts";
@@ -54,6 +55,7 @@ function buildProgram(setExit: (code: number) => void): Command {
   registerBossCommands(program, setExit);
   registerEventCommands(program, setExit);
   registerCertCommands(program, setExit);
+  registerDoorCommands(program, setExit);
   return program;
 }
 

@@ -88,6 +88,11 @@ export class CountBarrier {
     );
   }
 
+  /** Ends the barrier for everybody: who waits gets `cancelled` and this error number. */
+  cancel(error = 0): void {
+    this.#session.cancel(this.name, error);
+  }
+
   #wait({ signal }: WaitOptions, send: (settle: Settle) => number): Promise<Crossing> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();

@@ -32,7 +32,7 @@ export type SessionOptions = ConnectOptions & { readonly platform: ClientPlatfor
 export interface Settle {
   readonly released: (effect: Released) => void;
   readonly acknowledged: () => void;
-  readonly refused: (error: MusterError) => void;
+  readonly refused: (error: unknown) => void;
 }
 
 const limits = { mailboxCommandsMax: 262_144, entryCommandsMax: 1_024 };
@@ -57,7 +57,8 @@ export class Session implements AsyncDisposable {
   #error: MusterError | undefined;
   #settleReady: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   #resolveClosed: () => void = () => undefined;
-  readonly #onAbort = (): void => this.#end(this.#options.signal?.reason);
+  #closing: Promise<void> | undefined;
+  readonly #onAbort = (): void => this.#abort(this.#options.signal?.reason);
 
   /** Use `connect`. @param url of the session endpoint. */
   constructor(url: string, options: SessionOptions) {
@@ -106,6 +107,12 @@ export class Session implements AsyncDisposable {
     this.#submit({ kind: "cancel-all", scope: this.scope, error });
   }
 
+  /** Ends one barrier; see `CountBarrier.cancel`. */
+  cancel(barrier: string, error: number): void {
+    this.#require("cancel");
+    this.#submit({ kind: "cancel", scope: this.scope, barrier, error });
+  }
+
   /** The state of the scope, or of one barrier. @throws MusterError while the connection is lost */
   describe(barrier?: string): Promise<ScopeDescription> {
     return new Promise((resolve, reject) => {
@@ -117,7 +124,12 @@ export class Session implements AsyncDisposable {
   }
 
   /** Ends the session: its participants leave. Waits a bounded time for the server's word. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     if (this.#link.hasEnded) return;
     const { platform } = this.#options;
     const closed = new Promise<void>((resolve) => {
@@ -136,6 +148,16 @@ export class Session implements AsyncDisposable {
   /** Lets go at once; the server learns by the lease that the session is gone. */
   abandon(): void {
     this.#end(new MusterError("ended", "the session was abandoned"));
+  }
+
+  /** The signal: whoever waits hears its reason, and the session ends in order. */
+  #abort(reason: unknown): void {
+    if (this.#settleReady !== undefined) {
+      this.#end(reason);
+      return;
+    }
+    this.#failPending(reason);
+    void this.close();
   }
 
   /** For the handles of barriers: sends a request of one participant. @returns its connection. */
@@ -282,6 +304,12 @@ export class Session implements AsyncDisposable {
     this.#end(new MusterError("ended", reason ?? "the session is closed"));
   }
 
+  #failPending(error: unknown): void {
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const settle of pending) settle.refused(error);
+  }
+
   #end(cause: unknown, rejectReady = this.#settleReady?.reject): void {
     if (this.#error !== undefined) return;
     const error = cause instanceof MusterError ? cause : new MusterError("ended", String(cause));
@@ -295,8 +323,7 @@ export class Session implements AsyncDisposable {
     this.#socket = undefined;
     socket?.close();
     rejectReady?.(cause);
-    for (const settle of this.#pending.values()) settle.refused(error);
-    this.#pending.clear();
+    this.#failPending(error);
     this.#resolveClosed();
     if (!wasAsked && rejectReady === undefined) this.#options.onEnd?.(error);
   }

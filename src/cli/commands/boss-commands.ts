@@ -33,8 +33,25 @@ export function registerBossCommands(program: Command, setExit: SetExit): void {
 function addServe(program: Command, setExit: SetExit): void {
   program
     .command("serve")
-    .description("keep experiments: the daemon that muster up starts by itself, in the foreground")
+    .description("keep experiments, and open doors to a core, in the foreground")
     .option(...stateOption)
+    .option(
+      "--listen <edge=addr>",
+      "open a door: http, http=127.0.0.1:8470, syncd=127.0.0.1:16534,scope=NAME; again for more",
+      collect,
+      [],
+    )
+    .option("--log <log>", "where the core keeps its log: memory or sqlite:FILE", "memory")
+    .option("--tls-cert <file>", "certificate of the http door (PEM)")
+    .option("--tls-key <file>", "its key (PEM)")
+    .option("--tls-ca <file>", "clients must show a certificate that this one has signed")
+    .option("--origin <url>", "a page of this origin may use the http door; again", collect, [])
+    .option(
+      "--limit <name=value>",
+      "raise or lower a limit (docs/reference/limits.md)",
+      collect,
+      [],
+    )
     .option("--stop", "swap everything out and end the daemon that runs", false)
     .action(async (options: ServeArguments) => {
       const { serveCommand } = await import("./serve.ts");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// `muster serve`: keeps experiments in the foreground until SIGTERM or SIGINT, then swaps
-// everything out in bounded time. `--stop` ends the daemon that runs.
+// `muster serve`: keeps experiments, and the doors of a core, in the foreground until SIGTERM or
+// SIGINT, then swaps everything out in bounded time. `--stop` ends the daemon that runs.
 import {
   BossError,
   connectDaemon,
@@ -18,8 +18,10 @@ import { CommandError, type CommandIo } from "../io.ts";
 import { StopSignals } from "../stop-signals.ts";
 import { oldTools } from "../tools.ts";
 import { askDaemon, commandError, serveExitCodes, stateOf } from "./serve-client.ts";
+import type { DoorsArguments } from "./serve-doors.ts";
+import { openDoors } from "./serve-doors.ts";
 
-export interface ServeArguments {
+export interface ServeArguments extends DoorsArguments {
   readonly state?: string;
   readonly stop: boolean;
 }
@@ -38,13 +40,20 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
       stop = resolve;
     });
     signals.interrupt.addEventListener("abort", stop);
-    const daemon = await startDaemon(state, stop, io);
+    const logger = createServeLogger(io);
+    const daemon = await startDaemon(state, stop, logger);
+    const doors = await openDoors({ argv, tokens: state.tokens, logger }).catch(async (error) => {
+      await daemon.close();
+      throw error;
+    });
     io.stdout(`muster: keeping the experiments of ${state.path} (process ${process.pid})\n`);
     for (const name of daemon.recovered) {
       io.stdout(`muster: ${name} was up when the last daemon died; it is swapped out now\n`);
     }
+    for (const line of doors.lines) io.stdout(`muster: ${line}\n`);
     await stopped;
     io.stdout("muster: swapping everything out\n");
+    await doors.close();
     const left = await daemon.close();
     for (const name of left) {
       io.stderr(`muster: ${name} was not down in time; its nodes end with this process\n`);
@@ -55,16 +64,21 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
   }
 }
 
+/** Warnings, errors, and a line for everything that somebody does to others. */
+function createServeLogger(io: CommandIo): Logger {
+  return {
+    log(level, message) {
+      const isAudit = message.startsWith("audit: ");
+      if (level === "warn" || level === "error" || isAudit) io.stderr(`muster: ${message}\n`);
+    },
+  };
+}
+
 async function startDaemon(
   state: StateDirectory,
   onStopAsked: () => void,
-  io: CommandIo,
+  logger: Logger,
 ): Promise<Daemon> {
-  const logger: Logger = {
-    log(level, message) {
-      if (level === "warn" || level === "error") io.stderr(`muster: ${message}\n`);
-    },
-  };
   try {
     return await Daemon.start({
       ...{ state, logger, onStopAsked },

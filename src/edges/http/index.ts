@@ -15,4 +15,5 @@ export type { MetricFamily, Metrics } from "./metrics.ts";
 export { mountCore } from "./mount-core.ts";
 export { type Call, defineRoute, type Reply, type ReplyStream, type Route } from "./route.ts";
 export { closeCodes, type DoorSocket, type SocketEndpoint, type SocketHandler } from "./socket.ts";
-export { formatToken, hashSecret, type TokenRow, type TokenSource } from "./tokens.ts";
+export { changeTokens, readTokens, TokenFile, TokenFileError, tokensMax } from "./token-file.ts";
+export { formatToken, hashSecret, isLive, type TokenRow, type TokenSource } from "./tokens.ts";

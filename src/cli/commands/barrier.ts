@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+// `muster barrier init|wait|cancel|ls|show`: barriers of a server, over a session of the client
+// library. A wait outlives a lost connection; Ctrl-C takes it back.
+import { readFileSync } from "node:fs";
+import { WebSocket } from "ws";
+import {
+  type BarrierDescription,
+  connect,
+  MusterError,
+  type MusterErrorCode,
+  type Session,
+  type WebSocketLike,
+} from "../../client/index.ts";
+import { platform } from "../../client/platform.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError, type CommandIo } from "../io.ts";
+import { formatTable, harmless, joinNames } from "../output.ts";
+import { StopSignals } from "../stop-signals.ts";
+
+export interface BarrierArguments {
+  /** Where the server is; `$MUSTER_SERVER`, else the usual place on this machine. */
+  readonly server?: string;
+  readonly scope?: string;
+  /** File with the token; `$MUSTER_TOKEN` otherwise. Not an option: others see command lines. */
+  readonly tokenFile?: string;
+  /** Certificate of whoever has signed the server's. */
+  readonly ca?: string;
+  readonly json: boolean;
+}
+
+export interface ArrivalArguments extends BarrierArguments {
+  readonly barrier: string;
+  readonly name?: string;
+  readonly error: number;
+  /** Seconds; for ever when absent. */
+  readonly timeout?: number;
+}
+
+export interface InitArguments extends ArrivalArguments {
+  readonly count: number;
+  readonly wait: boolean;
+}
+
+export interface CancelArguments extends BarrierArguments {
+  /** All of the scope when absent. */
+  readonly barrier?: string;
+  readonly error: number;
+}
+
+/** Exit statuses of `muster barrier` besides those of exit-codes.ts. */
+export const barrierExitCodes = {
+  /** The barrier was crossed, and somebody had brought an error number. */
+  crossedWithError: 1,
+  cancelled: 3,
+  /** No server answers, or it went away. */
+  unavailable: 69,
+  /** The token is not good, or not for this. */
+  notAllowed: 77,
+  /** As of timeout(1). */
+  timedOut: 124,
+} as const;
+
+const defaultServer = "http://127.0.0.1:8470";
+
+export function barrierInitCommand(argv: InitArguments, io: CommandIo): Promise<number> {
+  return withSession(argv, async (session, signal) => {
+    const { barrier, count, wait, name, error } = argv;
+    const who = { error, ...(name === undefined ? {} : { name }) };
+    const handle = session.countBarrier(barrier);
+    if (wait) {
+      return tellCrossing(argv, io, await handle.initAndWait(count, { ...waitOf(argv), signal }));
+    }
+    await handle.init(count, who);
+    say(argv, io, { outcome: "counted" }, `${barrier}: ${count} more expected`);
+    return exitCodes.ok;
+  });
+}
+
+export function barrierWaitCommand(argv: ArrivalArguments, io: CommandIo): Promise<number> {
+  return withSession(argv, async (session, signal) => {
+    const crossing = await session.countBarrier(argv.barrier).wait({ ...waitOf(argv), signal });
+    return tellCrossing(argv, io, crossing);
+  });
+}
+
+export function barrierCancelCommand(argv: CancelArguments, io: CommandIo): Promise<number> {
+  return withSession(argv, async (session) => {
+    const { barrier, error } = argv;
+    if (barrier === undefined) session.cancelAll(error);
+    else session.countBarrier(barrier).cancel(error);
+    const what = barrier ?? `all barriers of scope ${session.scope}`;
+    say(argv, io, { outcome: "cancelled" }, `${what}: cancelled`);
+    return exitCodes.ok;
+  });
+}
+
+export function barrierListCommand(argv: BarrierArguments, io: CommandIo): Promise<number> {
+  return withSession(argv, async (session) => {
+    const { barriers } = await session.describe();
+    const head = ["BARRIER", "ARRIVED", "EXPECTED", "GENERATION", "MISSING"];
+    const rows = barriers.map(({ name, arrived, expected, generation, missing }) => [
+      ...[name, String(arrived), String(expected), String(generation), joinNames(missing, 3)],
+    ]);
+    const none = `no barrier is open in scope ${session.scope}`;
+    say(argv, io, barriers, rows.length === 0 ? none : formatTable([head, ...rows]).join("\n"));
+    return exitCodes.ok;
+  });
+}
+
+export function barrierShowCommand(
+  argv: BarrierArguments & { readonly barrier: string },
+  io: CommandIo,
+): Promise<number> {
+  return withSession(argv, async (session) => {
+    const { barriers } = await session.describe(argv.barrier);
+    const [found] = barriers;
+    if (found === undefined) {
+      const message = `no barrier ${argv.barrier} is open in scope ${session.scope}; see: muster barrier ls`;
+      throw new CommandError(exitCodes.failed, message);
+    }
+    say(argv, io, found, describe(found));
+    return exitCodes.ok;
+  });
+}
+
+async function withSession(
+  argv: BarrierArguments,
+  act: (session: Session, signal: AbortSignal) => Promise<number>,
+): Promise<number> {
+  const signals = new StopSignals();
+  const signal = signals.interrupt;
+  const { MUSTER_SERVER: server = defaultServer, MUSTER_SCOPE: scope } = process.env;
+  const token = tokenOf(argv);
+  const chosen = argv.scope ?? scope;
+  try {
+    await using session = await connect(argv.server ?? server, {
+      signal,
+      platform: { ...platform, openSocket: (url, protocols) => open(url, protocols, argv.ca) },
+      ...(token === undefined ? {} : { token }),
+      ...(chosen === undefined ? {} : { scope: chosen }),
+    });
+    return await act(session, signal);
+  } catch (error) {
+    if (signals.exitStatus !== undefined) return signals.exitStatus;
+    throw explain(error);
+  } finally {
+    signals.dispose();
+  }
+}
+
+/** Node's own WebSocket takes no certificates; this one is a package of the servers. */
+function open(url: string, protocols: readonly string[], ca: string | undefined): WebSocketLike {
+  const authority = ca === undefined ? {} : { ca: readText(ca) };
+  return new WebSocket(url, [...protocols], authority) as WebSocketLike;
+}
+
+function tokenOf({ tokenFile }: BarrierArguments): string | undefined {
+  if (tokenFile !== undefined) return readText(tokenFile).trim();
+  const { MUSTER_TOKEN: token = "" } = process.env;
+  return token === "" ? undefined : token;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${text}`);
+  }
+}
+
+function waitOf({ name, error, timeout }: ArrivalArguments) {
+  return {
+    error,
+    ...(name === undefined ? {} : { name }),
+    ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
+  };
+}
+
+function tellCrossing(
+  argv: ArrivalArguments,
+  io: CommandIo,
+  crossing: { readonly generation: number; readonly error: number },
+): number {
+  const { error } = crossing;
+  const text = `${argv.barrier}: crossed${error === 0 ? "" : ` with error ${error}`}`;
+  say(argv, io, { outcome: "crossed", ...crossing }, text);
+  return error === 0 ? exitCodes.ok : barrierExitCodes.crossedWithError;
+}
+
+function say({ json }: BarrierArguments, io: CommandIo, value: unknown, text: string): void {
+  if (json) io.stdout(`${JSON.stringify(value, null, 2)}\n`);
+  else io.stdout(`${text.split("\n").map(harmless).join("\n")}\n`);
+}
+
+function describe(barrier: BarrierDescription): string {
+  const { name, scope, arrived, expected, waiting, missing, error } = barrier;
+  return [
+    `${name} of scope ${scope}: ${arrived} of ${expected} are there`,
+    ...waiting.map(({ who }) => `  waits: ${who.name ?? "anonymous"}, from ${who.address}`),
+    ...missing.map((text) => `  missing: ${text}`),
+    ...(error === 0 ? [] : [`  error so far: ${error}`]),
+  ].join("\n");
+}
+
+const statuses: Readonly<Record<MusterErrorCode, number>> = {
+  invalid: exitCodes.failed,
+  limit: exitCodes.failed,
+  unknown: exitCodes.failed,
+  ended: barrierExitCodes.unavailable,
+  unavailable: barrierExitCodes.unavailable,
+  unauthorized: barrierExitCodes.notAllowed,
+  forbidden: barrierExitCodes.notAllowed,
+  timeout: barrierExitCodes.timedOut,
+  cancelled: barrierExitCodes.cancelled,
+};
+
+function explain(error: unknown): unknown {
+  if (error instanceof MusterError) return new CommandError(statuses[error.code], error.message);
+  if (error instanceof TypeError && error.message.includes("URL")) {
+    const message = `--server: ${error.message}; give a URL such as ${defaultServer}`;
+    return new CommandError(exitCodes.usage, message);
+  }
+  return error;
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// Names the commands about the HTTP door and their options: token, barrier. Each command's code is
+// loaded only when it is called.
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { roles } from "../../wire/link/roles.ts";
+import { processIo } from "../io.ts";
+import type {
+  ArrivalArguments,
+  BarrierArguments,
+  CancelArguments,
+  InitArguments,
+} from "./barrier.ts";
+import type { TokenCreateArguments, TokenListArguments, TokenRevokeArguments } from "./token.ts";
+
+type SetExit = (code: number) => void;
+
+const stateOption = [
+  "--state <dir>",
+  "the server's state directory (default: $MUSTER_STATE, else ~/.local/state/muster)",
+] as const;
+
+/** Adds the commands to `muster`. */
+export function registerDoorCommands(program: Command, setExit: SetExit): void {
+  addToken(program, setExit);
+  addBarrier(program, setExit);
+}
+
+function addToken(program: Command, setExit: SetExit): void {
+  const token = program.command("token").description("who may use the http door of a server");
+  token
+    .command("create")
+    .description("make a token and print it; from the first one on, the door asks for tokens")
+    .addOption(
+      new Option("--role <role>", "what it lets do").choices(roles).makeOptionMandatory(true),
+    )
+    .option("--scope <name>", "good for one scope")
+    .option("--all-scopes", "good for every scope", false)
+    .option("--expires <time>", "good for so long: 90s, 30m, 12h, 7d (default: for ever)", lifetime)
+    .option("--note <text>", "whom it is for", "")
+    .option(...stateOption)
+    .option("--json", "print it as JSON", false)
+    .action(async (options: TokenCreateArguments) => {
+      const { tokenCreateCommand } = await import("./token.ts");
+      setExit(tokenCreateCommand(options, processIo));
+    });
+  token
+    .command("ls")
+    .description("list the tokens, without their secrets")
+    .option(...stateOption)
+    .option("--json", "print them as JSON", false)
+    .action(async (options: TokenListArguments) => {
+      const { tokenListCommand } = await import("./token.ts");
+      setExit(tokenListCommand(options, processIo));
+    });
+  token
+    .command("revoke")
+    .description("make a token good for nothing, at once")
+    .argument("<id>", "its id, from muster token ls")
+    .option(...stateOption)
+    .action(async (id: string, options: Omit<TokenRevokeArguments, "id">) => {
+      const { tokenRevokeCommand } = await import("./token.ts");
+      setExit(tokenRevokeCommand({ id, ...options }, processIo));
+    });
+}
+
+function addBarrier(program: Command, setExit: SetExit): void {
+  const barrier = program.command("barrier").description("barriers of a server (muster serve)");
+  addArrivals(barrier, setExit);
+  withServer(barrier.command("cancel"))
+    .description("end a barrier, or all of the scope: whoever waits is told so")
+    .argument("[barrier]", "its name (default: all of the scope)")
+    .option("--error <n>", "the error number of those who wait", number, 0)
+    .action(async (name: string | undefined, options: Omit<CancelArguments, "barrier">) => {
+      const { barrierCancelCommand } = await import("./barrier.ts");
+      const what = name === undefined ? {} : { barrier: name };
+      setExit(await barrierCancelCommand({ ...options, ...what }, processIo));
+    });
+  withServer(barrier.command("ls"))
+    .description("list the open barriers of the scope, with who is missing")
+    .action(async (options: BarrierArguments) => {
+      const { barrierListCommand } = await import("./barrier.ts");
+      setExit(await barrierListCommand(options, processIo));
+    });
+  withServer(barrier.command("show"))
+    .description("show who waits at a barrier and who is missing")
+    .argument("<barrier>", "its name")
+    .action(async (name: string, options: BarrierArguments) => {
+      const { barrierShowCommand } = await import("./barrier.ts");
+      setExit(await barrierShowCommand({ barrier: name, ...options }, processIo));
+    });
+}
+
+function addArrivals(barrier: Command, setExit: SetExit): void {
+  withArrival(barrier.command("init"))
+    .description("open a count barrier for so many waits, and go on")
+    .argument("<barrier>", "its name")
+    .argument("<count>", "how many waits of others", number)
+    .option("--wait", "wait with them", false)
+    .action(async (name: string, count: number, options: InitOptions) => {
+      const { barrierInitCommand } = await import("./barrier.ts");
+      setExit(await barrierInitCommand({ barrier: name, count, ...options }, processIo));
+    });
+  withArrival(barrier.command("wait"))
+    .description("arrive at a count barrier and wait for the others")
+    .argument("<barrier>", "its name")
+    .action(async (name: string, options: Omit<ArrivalArguments, "barrier">) => {
+      const { barrierWaitCommand } = await import("./barrier.ts");
+      setExit(await barrierWaitCommand({ barrier: name, ...options }, processIo));
+    });
+}
+
+type InitOptions = Omit<InitArguments, "barrier" | "count">;
+
+function withArrival(command: Command): Command {
+  return withServer(command)
+    .option("--name <name>", "the participant, for reports of who is there")
+    .option("--error <n>", "an error number to bring to the barrier", number, 0)
+    .option("--timeout <s>", "give up after this many seconds of the server's time", seconds);
+}
+
+function withServer(command: Command): Command {
+  return command
+    .option("--server <url>", "(default: $MUSTER_SERVER, else http://127.0.0.1:8470)")
+    .option("--scope <name>", "(default: $MUSTER_SCOPE, else the token's, else default)")
+    .option("--token-file <file>", "file that holds the token (default: $MUSTER_TOKEN)")
+    .option("--ca <file>", "certificate that has signed the server's")
+    .option("--json", "print it as JSON", false);
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isInteger(value) && value >= 0 && value < 2 ** 31) return value;
+  throw new InvalidArgumentError(`It must be a whole number from 0 to ${2 ** 31 - 1}.`);
+}
+
+/** What the core keeps: microseconds as whole numbers. */
+const secondsMax = 1_000_000_000;
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value <= secondsMax) return value;
+  throw new InvalidArgumentError(`It must be a number of seconds from 0 to ${secondsMax}.`);
+}
+
+const units: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** @returns milliseconds. */
+function lifetime(text: string): number {
+  const [, count = "", unit = ""] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  const value = Number(count) * (units[unit] ?? 0);
+  if (value > 0) return value;
+  throw new InvalidArgumentError("It must be a number and a unit: 90s, 30m, 12h, 7d.");
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+// The doors of `muster serve`: one core, and what `--listen EDGE=ADDR` opens to it. An emulab-sync
+// client, curl and a client of the library meet at one barrier when they use one scope of it.
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { defaultLimits, type Limits, resolveLimits } from "../../core/limits.ts";
+import {
+  createHttpDoor,
+  defaultHttpBounds,
+  defaultHttpPort,
+  defaultScope,
+  type HttpBounds,
+  type HttpDoor,
+  mountCore,
+  type TlsFiles,
+  TokenFile,
+  TokenFileError,
+} from "../../edges/http/index.ts";
+import { ListenError, Syncd } from "../../edges/syncd/index.ts";
+import { LogError } from "../../engine/log.ts";
+import { openLog } from "../../engine/open-log.ts";
+import { systemClock } from "../../host/clock.ts";
+import { Host } from "../../host/host.ts";
+import type { Logger } from "../../host/logger.ts";
+import { defaultPort as defaultSyncPort } from "../../wire/emulab-sync/index.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError } from "../io.ts";
+
+export interface DoorsArguments {
+  readonly listen: readonly string[];
+  readonly log: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsCa?: string;
+  readonly origin: readonly string[];
+  readonly limit: readonly string[];
+}
+
+export interface DoorsOptions {
+  readonly argv: DoorsArguments;
+  /** File of the tokens. */
+  readonly tokens: string;
+  readonly logger: Logger;
+}
+
+/** What is open, and how it is closed. */
+export interface Doors {
+  /** A line for people each: `http at http://127.0.0.1:8470, asks for no token`. */
+  readonly lines: readonly string[];
+  close(): Promise<void>;
+}
+
+/** One `--listen`. */
+export interface Listen {
+  readonly edge: "http" | "syncd";
+  readonly host: string;
+  readonly port: number;
+  readonly scope: string;
+}
+
+const loopback = "127.0.0.1";
+const defaultPorts = { http: defaultHttpPort, syncd: defaultSyncPort };
+
+/**
+ * Opens what was asked for; nothing, and no core, when nothing was.
+ * @throws CommandError; what was opened before is closed.
+ */
+export async function openDoors({ argv, tokens, logger }: DoorsOptions): Promise<Doors> {
+  const listens = argv.listen.map(parseListen);
+  const { limits, bounds } = parseDoorLimits(argv.limit);
+  const tls = readTls(argv);
+  if (listens.length === 0) return { lines: [], close: () => Promise.resolve() };
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.reverse()) await closer();
+  };
+  try {
+    const log = await openLog(argv.log, systemClock.nowUs);
+    closers.push(() => log.close());
+    const appended: ((tookUs: number) => void)[] = [];
+    const onAppended = (tookUs: number): void => {
+      for (const note of appended) note(tookUs);
+    };
+    const host = new Host({ log, clock: systemClock, limits, logger, onAppended });
+    await host.start();
+    closers.push(() => host.close());
+    const lines: string[] = [];
+    for (const listen of listens) {
+      const opened =
+        listen.edge === "http"
+          ? await openHttp({ ...{ listen, host, logger, bounds, tls, tokens, appended }, argv })
+          : await openSyncd({ listen, host, logger, limits });
+      lines.push(opened.line);
+      closers.push(opened.close);
+    }
+    return { lines, close };
+  } catch (error) {
+    await close();
+    throw explain(error);
+  }
+}
+
+interface Opened {
+  readonly line: string;
+  readonly close: () => Promise<void>;
+}
+
+interface OpenHttpOptions {
+  readonly listen: Listen;
+  readonly host: Host;
+  readonly logger: Logger;
+  readonly bounds: Partial<HttpBounds>;
+  readonly tls: TlsFiles | undefined;
+  readonly tokens: string;
+  readonly argv: DoorsArguments;
+  readonly appended: ((tookUs: number) => void)[];
+}
+
+async function openHttp(options: OpenHttpOptions): Promise<Opened> {
+  const { listen, host, logger, bounds, tls, argv, appended } = options;
+  const clock = systemClock;
+  const tokens = new TokenFile(options.tokens, logger);
+  const door: HttpDoor = createHttpDoor({
+    ...{ clock, logger, bounds, access: { tokens, origins: argv.origin } },
+    ...(tls === undefined ? {} : { tls }),
+  });
+  const address = `${listen.host}:${listen.port}`;
+  const leave = mountCore({ door, host, clock, logger, edge: `http/${address}` });
+  const addSeconds = door.metrics.addSeconds("muster_append_seconds", "Time an append took.");
+  appended.push((tookUs) => addSeconds(tookUs / 1e6));
+  const { url } = await door.listen(listen);
+  const asks = door.access.asksForTokens ? "asks for a token" : "asks for no token";
+  return {
+    line: `http at ${url}, ${asks}`,
+    close: async () => {
+      await door.close();
+      await leave();
+    },
+  };
+}
+
+interface OpenSyncdOptions {
+  readonly listen: Listen;
+  readonly host: Host;
+  readonly logger: Logger;
+  readonly limits: Limits;
+}
+
+async function openSyncd({ listen, host, logger, limits }: OpenSyncdOptions): Promise<Opened> {
+  const { scope, port } = listen;
+  const syncd = new Syncd({
+    ...{ scope, port, logger, limits, clock: systemClock },
+    edge: `syncd/${listen.host}:${port}`,
+    connect: host.connectEdge,
+    addresses: [listen.host],
+  });
+  const bound = await syncd.listen();
+  return {
+    line: `syncd at ${listen.host}:${bound}, scope ${scope}`,
+    close: () => syncd.close(),
+  };
+}
+
+/**
+ * `http`, `http=8470`, `http=127.0.0.1:8470`, `http=[::1]:8470`, `syncd=127.0.0.1:16534,scope=p/e`.
+ * @throws CommandError
+ */
+export function parseListen(text: string): Listen {
+  const [edge = "", ...rest] = text.split("=");
+  const [address = "", ...settings] = rest.join("=").split(",");
+  if (edge !== "http" && edge !== "syncd") {
+    const message = `--listen ${text}: the doors of this command are http and syncd; others are not built into it yet (NOT_YET)`;
+    throw new CommandError(exitCodes.usage, message);
+  }
+  const wrong = (why: string): CommandError => {
+    const message = `--listen ${text}: ${why}; give EDGE=ADDRESS:PORT, such as ${edge}=${loopback}:${defaultPorts[edge]}`;
+    return new CommandError(exitCodes.usage, message);
+  };
+  let scope = defaultScope;
+  for (const setting of settings) {
+    const [name, value = ""] = setting.split("=");
+    if (name !== "scope" || edge !== "syncd" || value === "") throw wrong(`what is ${setting}?`);
+    scope = value;
+  }
+  const parts = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d+)$/.exec(address);
+  const host = parts === null ? address : (parts[1] ?? parts[2] ?? loopback);
+  const port = parts === null ? defaultPorts[edge] : Number(parts[3]);
+  if (port > 65_535) throw wrong(`there is no port ${port}`);
+  const named = host === "" || host === "localhost" ? loopback : host;
+  if (isIP(named) === 0) throw wrong(`${named} is not an address of this machine`);
+  return { edge, host: named, port, scope };
+}
+
+/** @throws CommandError */
+export function parseDoorLimits(settings: readonly string[]): {
+  readonly limits: Limits;
+  readonly bounds: Partial<HttpBounds>;
+} {
+  const known: Readonly<Record<string, number>> = { ...defaultLimits, ...defaultHttpBounds };
+  const given: Record<string, number> = {};
+  for (const setting of settings) {
+    const [name = "", text = ""] = setting.split("=");
+    const value = Number(text);
+    if (!Object.hasOwn(known, name) || !Number.isSafeInteger(value) || value < 1) {
+      const message = `--limit ${setting}: give NAME=VALUE, a positive whole number; the names are ${Object.keys(known).join(", ")}`;
+      throw new CommandError(exitCodes.usage, message);
+    }
+    given[name] = value;
+  }
+  const of = (names: object): Record<string, number> =>
+    Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(names, name)));
+  return { limits: resolveLimits(of(defaultLimits)), bounds: of(defaultHttpBounds) };
+}
+
+function readTls({ tlsCert, tlsKey, tlsCa }: DoorsArguments): TlsFiles | undefined {
+  if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined) {
+    const message = "TLS needs both --tls-cert FILE and --tls-key FILE";
+    throw new CommandError(exitCodes.usage, message);
+  }
+  const read = (file: string): string => {
+    try {
+      return readFileSync(file, "utf8");
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${text}`);
+    }
+  };
+  const authority = tlsCa === undefined ? {} : { authority: read(tlsCa) };
+  return { certificate: read(tlsCert), key: read(tlsKey), ...authority };
+}
+
+/** Errors of sockets, logs and files are the user's to mend. */
+function explain(error: unknown): unknown {
+  if (error instanceof CommandError) return error;
+  if (
+    error instanceof TokenFileError ||
+    error instanceof ListenError ||
+    error instanceof LogError
+  ) {
+    return new CommandError(exitCodes.cannotCreate, error.message);
+  }
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (!(error instanceof Error)) return error;
+  if (code === "EADDRINUSE") {
+    const message = `${error.message}; stop the server that has it, or choose another port with --listen`;
+    return new CommandError(exitCodes.cannotCreate, message);
+  }
+  if (code === "EADDRNOTAVAIL" || code === "EACCES") {
+    const message = `${error.message}; choose another address or port with --listen`;
+    return new CommandError(exitCodes.cannotCreate, message);
+  }
+  if (code.startsWith("ERR_OSSL") || code.startsWith("ERR_TLS")) {
+    const message = `the certificate or its key cannot be used: ${error.message}; check --tls-cert and --tls-key`;
+    return new CommandError(exitCodes.cannotCreate, message);
+  }
+  return error;
+}
