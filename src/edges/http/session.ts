@@ -70,11 +70,8 @@ function openSession(
       if (!sessionName.test(hello.edge)) {
         return "a session is named by 1 to 64 letters, digits, - and _";
       }
-      return {
-        edge: `session/${token}/${hello.edge}`,
-        rights: { kind: "session", ...grant },
-        grant,
-      };
+      const rights = { kind: "session", ...grant } as const;
+      return { edge: `session/${token}/${hello.edge}`, rights, grant, address: caller.address };
     },
   });
   return {

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+// Sessions of the client library with a core under virtual time. Between them are WebSockets that
+// deliver messages in order, late, and not at all when they are cut: what is on its way is lost.
+import { type ConnectOptions, connect } from "../../../src/client/connect.ts";
+import type { ClientPlatform, WebSocketLike } from "../../../src/client/platform.ts";
+import type { Session } from "../../../src/client/session.ts";
+import type { Command } from "../../../src/core/command.ts";
+import type { Limits } from "../../../src/core/limits.ts";
+import { resolveLimits } from "../../../src/core/limits.ts";
+import { Random } from "../../../src/core/random.ts";
+import type { Caller } from "../../../src/edges/http/access.ts";
+import { resolveHttpBounds } from "../../../src/edges/http/bounds.ts";
+import { createSessionEndpoint } from "../../../src/edges/http/session.ts";
+import type { SocketHandler } from "../../../src/edges/http/socket.ts";
+import { MemoryLog } from "../../../src/engine/memory-log.ts";
+import { Host } from "../../../src/host/host.ts";
+import { silentLogger } from "../../../src/host/logger.ts";
+import { DelayingLog } from "../../../src/testing/delaying-log.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
+
+export interface SessionBenchOptions {
+  readonly seed?: number;
+  readonly limits?: Partial<Limits>;
+  readonly caller?: Partial<Caller>;
+  /** Messages take up to this long, milliseconds. */
+  readonly delayMsMax?: number;
+}
+
+export class SessionBench {
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly random: Random;
+  readonly log: MemoryLog;
+  readonly sockets: VirtualSocket[] = [];
+  readonly caller: Caller;
+  host: Host;
+  /** Nobody answers. */
+  isDown = false;
+  /** The next socket is cut after so many messages, both ways together. */
+  nextMessagesLeft = Number.POSITIVE_INFINITY;
+  readonly #options: SessionBenchOptions;
+  readonly #limits: Limits;
+
+  constructor(options: SessionBenchOptions = {}) {
+    this.#options = options;
+    this.random = new Random(options.seed ?? 1);
+    this.#limits = resolveLimits(options.limits);
+    this.log = new MemoryLog({ nowUs: () => this.clock.nowUs() });
+    this.caller = { role: "driver", token: "t", address: "10.0.0.1:1", ...options.caller };
+    this.host = this.#createHost();
+  }
+
+  async start(): Promise<void> {
+    const started = this.host.start();
+    await this.clock.pass(1_000);
+    await started;
+  }
+
+  /** The server is killed, and another reads the same log. */
+  async restart(): Promise<void> {
+    this.host.abandon();
+    this.isDown = true;
+    this.cutAll();
+    this.host = this.#createHost();
+    await this.start();
+    this.isDown = false;
+  }
+
+  cutAll(): void {
+    for (const socket of this.sockets.splice(0)) socket.cut();
+  }
+
+  /** Opens a session; virtual time passes until it is in. */
+  async session(options: Omit<ConnectOptions, "platform"> = {}): Promise<Session> {
+    let session: Session | undefined;
+    void this.refusal(options).then((opened) => {
+      session = opened;
+    });
+    while (session === undefined) await this.clock.pass(10_000);
+    return session;
+  }
+
+  /** The attempt to open one. */
+  refusal(options: Omit<ConnectOptions, "platform"> = {}): Promise<Session> {
+    return connect("http://server", { ...options, platform: this.#platform() });
+  }
+
+  /** Arrivals in the log, of batches that counted, as `barrier participant`. */
+  async arrivals(): Promise<readonly string[]> {
+    const counted = new Map<string, number>();
+    const arrivals: string[] = [];
+    const reader = this.log.read(1, (entries) => {
+      for (const { edge, incarnation, number, commands } of entries.flatMap(
+        ({ entry }) => entry.batches,
+      )) {
+        const key = `${edge} ${incarnation}`;
+        if (number !== (counted.get(key) ?? 0) + 1) continue;
+        counted.set(key, number);
+        for (const command of commands) arrivals.push(...describeArrival(command));
+      }
+    });
+    await this.clock.settle();
+    reader.stop();
+    return arrivals;
+  }
+
+  #createHost(): Host {
+    const { clock, random } = this;
+    const log = new DelayingLog({ inner: this.log, clock, random, faults: {} });
+    return new Host({ log, clock, limits: this.#limits, logger: silentLogger });
+  }
+
+  #platform(): ClientPlatform {
+    const { clock, random } = this;
+    return {
+      nowUs: () => clock.nowUs(),
+      after: (delayMs, callback) => clock.after(delayMs, callback),
+      randomBytes: (count) => Uint8Array.from({ length: count }, () => random.below(256)),
+      soon: (callback) => clock.endOfTurn(callback),
+      openSocket: () => this.#open(),
+    };
+  }
+
+  #open(): WebSocketLike {
+    const { clock, random, host, caller } = this;
+    const delayMsMax = this.#options.delayMsMax ?? 0;
+    const socket = new VirtualSocket(clock, () => random.below(delayMsMax + 1));
+    socket.messagesLeft = this.nextMessagesLeft;
+    this.nextMessagesLeft = Number.POSITIVE_INFINITY;
+    this.sockets.push(socket);
+    if (this.isDown) {
+      socket.cut();
+      return socket.client;
+    }
+    const bounds = resolveHttpBounds();
+    const endpoint = createSessionEndpoint({
+      ...{ host, bounds, logger: silentLogger },
+      judge: () => undefined,
+    });
+    socket.serve((door) => endpoint.open(door, caller, new URLSearchParams()));
+    return socket.client;
+  }
+}
+
+function describeArrival(command: Command): readonly string[] {
+  return "who" in command ? [`${command.barrier} ${command.who.name}`] : [];
+}
+
+type DoorEnd = Parameters<ReturnType<typeof createSessionEndpoint>["open"]>[0];
+
+/** Two ends of a WebSocket. */
+export class VirtualSocket {
+  readonly client: WebSocketLike;
+  messagesLeft = Number.POSITIVE_INFINITY;
+  carried = 0;
+  readonly #clock: VirtualClock;
+  readonly #delayMs: () => number;
+  #handler: SocketHandler | undefined;
+  #isOpen = false;
+  #isCut = false;
+  /** Messages arrive in order, whatever their delays. */
+  readonly #lastDueUs = { toClient: 0, toServer: 0 };
+
+  constructor(clock: VirtualClock, delayMs: () => number) {
+    this.#clock = clock;
+    this.#delayMs = delayMs;
+    this.client = {
+      ...{ onopen: null, onmessage: null, onclose: null, onerror: null },
+      send: (text) => this.#carry("toServer", () => this.#handler?.onMessage(text)),
+      close: () => this.cut(),
+    };
+  }
+
+  serve(open: (door: DoorEnd) => SocketHandler): void {
+    this.#carry("toClient", () => {
+      this.#isOpen = true;
+      const isOpen = (): boolean => this.#isOpen;
+      this.#handler = open({
+        get isOpen() {
+          return isOpen();
+        },
+        queuedBytes: 0,
+        send: (text) =>
+          this.#carry("toClient", () => this.client.onmessage?.({ data: String(text) })),
+        setReading: () => undefined,
+        end: (code, reason) => {
+          this.#isOpen = false;
+          this.#carry("toClient", () => this.#close(code, reason));
+        },
+        destroy: () => this.cut(),
+      });
+      this.client.onopen?.();
+    });
+  }
+
+  cut(): void {
+    if (this.#isCut) return;
+    this.#isCut = true;
+    this.#isOpen = false;
+    this.#clock.after(0, () => {
+      this.#handler?.onClosed();
+      this.client.onclose?.({ code: 1006, reason: "" });
+    });
+  }
+
+  #close(code: number, reason: string): void {
+    this.#isCut = true;
+    this.#handler?.onClosed();
+    this.client.onclose?.({ code, reason });
+  }
+
+  #carry(way: "toClient" | "toServer", deliver: () => void): void {
+    if (this.#isCut) return;
+    if (this.messagesLeft === 0) {
+      this.cut();
+      return;
+    }
+    this.messagesLeft -= 1;
+    this.carried += 1;
+    const dueUs = Math.max(this.#lastDueUs[way], this.#clock.elapsedUs + this.#delayMs() * 1000);
+    this.#lastDueUs[way] = dueUs;
+    this.#clock.after((dueUs - this.#clock.elapsedUs) / 1000, () => {
+      if (!this.#isCut) deliver();
+    });
+  }
+}
