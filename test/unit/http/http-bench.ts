@@ -17,18 +17,22 @@ import type { Role } from "../../../src/wire/link/roles.ts";
 
 export interface BenchOptions extends Partial<Omit<HttpDoorOptions, "clock" | "logger">> {
   readonly limits?: Partial<Limits>;
+  /** Where to listen; loopback when absent. */
+  readonly host?: string;
 }
 
 export class HttpBench {
   readonly host: Host;
   readonly door: HttpDoor;
+  readonly access: HttpDoorOptions["access"];
   readonly lines: string[] = [];
   readonly rows: Map<string, TokenRow> = new Map();
   readonly #unmount: () => Promise<void>;
   url = "";
   port = 0;
 
-  private constructor({ limits = {}, ...options }: BenchOptions) {
+  private constructor({ limits = {}, host: _, ...options }: BenchOptions) {
+    this.access = options.access ?? {};
     const clock = systemClock;
     const logger = {
       log: (level: string, text: string) => void this.lines.push(`${level} ${text}`),
@@ -43,7 +47,10 @@ export class HttpBench {
   static async start(options: BenchOptions = {}): Promise<HttpBench> {
     const bench = new HttpBench(options);
     await bench.host.start();
-    const { port, url } = await bench.door.listen({ host: "127.0.0.1", port: 0 });
+    const { port, url } = await bench.door.listen({
+      host: options.host ?? "127.0.0.1",
+      port: 0,
+    });
     bench.port = port;
     bench.url = url;
     return bench;

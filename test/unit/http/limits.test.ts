@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+// Goal: every bound of the HTTP door holds at its value and refuses one past it, by its name, and
+// who sends garbage, too much, or does not read costs a bounded amount. Method: a door on loopback,
+// raw connections, WebSockets spoken to by hand.
+import { connect as connectSocket } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { defaultHttpBounds, resolveHttpBounds } from "../../../src/edges/http/bounds.ts";
+import { httpTime } from "../../../src/edges/http-time.ts";
+import { linkFormat, sessionProtocol } from "../../../src/wire/link/frames.ts";
+import { HttpBench } from "./http-bench.ts";
+
+let bench: HttpBench;
+afterEach(async () => {
+  await bench?.close();
+});
+
+const greeting = { kind: "hello", format: linkFormat, edge: "s", incarnation: 1 };
+const hello = { ...greeting, acknowledged: 0, seen: 0 };
+const who = { address: "" };
+const place = { scope: "s", barrier: "b", connection: 1, who, error: 0 };
+const batchOf = (...commands: readonly object[]) => ({
+  ...{ kind: "batch", number: 1 },
+  commands: [{ kind: "attach" }, ...commands],
+});
+
+async function post(path: string, body = "", signal?: AbortSignal) {
+  const more = signal === undefined ? {} : { signal };
+  const answer = await fetch(bench.url + path, { method: "POST", body, ...more });
+  return { status: answer.status, text: await answer.text() };
+}
+
+/** What a raw connection is answered before it is closed. */
+function talk(bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    let text = "";
+    const socket = connectSocket(bench.port, "127.0.0.1", () => socket.write(bytes));
+    socket.setEncoding("utf8").on("data", (some: string) => {
+      text += some;
+    });
+    socket.on("error", () => undefined);
+    socket.on("close", () => resolve(text));
+  });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) {
+    await new Promise<void>((resolve) => {
+      bench.host.clock.endOfTurn(resolve);
+    });
+  }
+}
+
+describe("bounds", () => {
+  it("are positive integers", () => {
+    expect(resolveHttpBounds()).toEqual(defaultHttpBounds);
+    for (const value of [0, -1, 1.5, Number.NaN]) {
+      expect(() => resolveHttpBounds({ httpBodyBytesMax: value })).toThrow("httpBodyBytesMax");
+    }
+  });
+
+  it("httpBodyBytesMax: a body of so many bytes is read, a longer one is not, declared or not", async () => {
+    bench = await HttpBench.start({ bounds: { httpBodyBytesMax: 100 } });
+    const path = "/v1/barriers/b/init";
+    const body = (length: number): string => '{"count":0}'.padEnd(length);
+    expect((await post(path, body(100))).status).toBe(200);
+    const longer = await post(path, body(101));
+    expect([longer.status, longer.text]).toEqual([413, expect.stringContaining("(100) reached")]);
+    const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n`;
+    expect(await talk(`${head}Content-Length: 68719476736\r\n\r\n`)).toContain("413");
+    const chunk = `65\r\n${body(101)}\r\n`;
+    expect(await talk(`${head}Transfer-Encoding: chunked\r\n\r\n${chunk}`)).toContain("413");
+    expect(await (await fetch(`${bench.url}/metrics`)).text()).toContain(
+      'muster_refused_total{limit="httpBodyBytesMax"} 3',
+    );
+  });
+
+  it("httpHeadBytesMax: a longer head is refused", async () => {
+    bench = await HttpBench.start({ bounds: { httpHeadBytesMax: 1_000 } });
+    const head = (length: number): string => {
+      const start = "GET /healthz HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\nX: ";
+      return `${start}${"x".repeat(length)}\r\n\r\n`;
+    };
+    expect(await talk(head(500))).toContain("200 OK");
+    expect(await talk(head(1_100))).toContain("431");
+  });
+
+  it("httpConnectionsPerClientMax: one more connection of a client is closed", async () => {
+    bench = await HttpBench.start({ bounds: { httpConnectionsPerClientMax: 2 } });
+    const open = () => {
+      const socket = connectSocket(bench.port, "127.0.0.1");
+      return { socket, closed: new Promise((resolve) => socket.on("close", resolve)) };
+    };
+    const [first, second] = [open(), open()];
+    const heard = new Promise((resolve) => second.socket.once("data", resolve));
+    second.socket.write("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    await heard;
+    await open().closed;
+    first.socket.destroy();
+    second.socket.destroy();
+    await Promise.all([first.closed, second.closed]);
+    expect(await talk("GET /healthz HTTP/1.0\r\n\r\n")).toContain("200 OK");
+  });
+
+  it("httpWaitsPerTokenMax: one more wait of a token is refused, one that ended makes room", async () => {
+    bench = await HttpBench.start({ bounds: { httpWaitsPerTokenMax: 1 } });
+    const gone = new AbortController();
+    const first = post("/v1/barriers/b/wait", "", gone.signal).catch(() => undefined);
+    await until(() => bench.host.figures().waiters === 1);
+    const second = await post("/v1/barriers/b/wait");
+    expect([second.status, second.text]).toEqual([
+      429,
+      expect.stringContaining("httpWaitsPerTokenMax (1)"),
+    ]);
+    gone.abort();
+    await first;
+    await until(() => bench.host.figures().waiters === 0);
+    expect((await post("/v1/barriers/b/init", '{"count":0}')).status).toBe(200);
+  });
+
+  it("httpStreamsPerTokenMax: one more watcher is refused", async () => {
+    bench = await HttpBench.start({ bounds: { httpStreamsPerTokenMax: 1 } });
+    const gone = new AbortController();
+    await fetch(`${bench.url}/v1/watch`, { signal: gone.signal });
+    expect((await fetch(`${bench.url}/v1/watch`)).status).toBe(429);
+    gone.abort();
+  });
+
+  it("httpScopesMax: invented scopes fill the door's own quota, by request and by session", async () => {
+    bench = await HttpBench.start({ bounds: { httpScopesMax: 2 } });
+    const init = (scope: string) => post(`/v1/barriers/b/init?scope=${scope}`, '{"count":1}');
+    expect((await init("a")).status).toBe(200);
+    expect((await init("b")).status).toBe(200);
+    expect((await init("a")).status).toBe(200);
+    const third = await init("c");
+    expect([third.status, third.text]).toEqual([429, expect.stringContaining("httpScopesMax (2)")]);
+    const socket = bench.socket("/v1/session", [sessionProtocol]);
+    await socket.opened();
+    socket.say(hello);
+    socket.say(batchOf({ kind: "count-wait", ...place, scope: "d" }));
+    expect(await socket.hear('"closed"')).toContain("httpScopesMax (2)");
+    expect(bench.host.figures().scopes).toBe(2);
+    socket.socket.terminate();
+  });
+
+  it("sessionsPerTokenMax: one more session of a token is told to come later", async () => {
+    bench = await HttpBench.start({ bounds: { sessionsPerTokenMax: 1 } });
+    const first = bench.socket("/v1/session", [sessionProtocol]);
+    await first.opened();
+    const second = bench.socket("/v1/session", [sessionProtocol]);
+    expect(await second.closed).toEqual({ code: 1013, reason: expect.stringContaining("1 sockets") });
+    first.socket.terminate();
+  });
+
+  it("sessionMessageBytesMax: a message of so many bytes is taken, a longer one closes the socket", async () => {
+    bench = await HttpBench.start({ bounds: { sessionMessageBytesMax: 1_000 } });
+    const open = async () => {
+      const socket = bench.socket("/v1/session", [sessionProtocol]);
+      await socket.opened();
+      return socket;
+    };
+    const first = await open();
+    first.say(JSON.stringify(hello).padEnd(1_000));
+    await first.hear("welcome");
+    first.socket.terminate();
+    const second = await open();
+    second.say(JSON.stringify(hello).padEnd(1_001));
+    expect((await second.closed).code).toBe(1009);
+  });
+});
+
+describe("a session that does harm", () => {
+  it("a message of 64 MiB is refused by its declared size", async () => {
+    bench = await HttpBench.start();
+    const socket = bench.socket("/v1/session", [sessionProtocol]);
+    await socket.opened();
+    socket.say("x".repeat(64 * 1024 * 1024));
+    expect([1009, 1006]).toContain((await socket.closed).code);
+    expect((await fetch(`${bench.url}/healthz`)).status).toBe(200);
+  });
+
+  const bad: readonly (readonly [string, readonly (object | string)[]])[] = [
+    ["no JSON", ["garbage"]],
+    ["a number", ["7"]],
+    ["a batch before hello", [batchOf()]],
+    ["a hello of another format", [{ ...hello, format: linkFormat + 1 }]],
+    ["a hello of another kind of name", [{ ...hello, edge: "a/b" }]],
+    ["a hello with a name too long", [{ ...hello, edge: "a".repeat(65) }]],
+    ["two hellos", [hello, hello]],
+    ["a command of the host", [hello, batchOf({ kind: "detach", edge: "http", incarnation: 1 })]],
+    ["a wait of nobody", [hello, batchOf({ kind: "count-wait", ...place, who: null })]],
+    ["a lease longer than edgeLeaseUsMax", [hello, batchOf({ kind: "attach", leaseUs: 1e15 })]],
+    ["more commands than an entry holds", [hello, batchOf(...Array(1_024).fill({ kind: "attach" }))]],
+    ["a name of 256 bytes", [hello, batchOf({ kind: "count-wait", ...place, who: { address: "", name: "n".repeat(256) } })]],
+  ];
+
+  it.each(bad)("%s closes it, and nothing of it is in the core", async (_, frames) => {
+    bench = await HttpBench.start();
+    const socket = bench.socket("/v1/session", [sessionProtocol]);
+    await socket.opened();
+    for (const frame of frames) socket.say(frame);
+    await socket.closed;
+    expect(bench.host.figures()).toMatchObject({ waiters: 0, scopes: 0 });
+  });
+
+  it("a silent one is cut, and its participants leave when its lease ends", async () => {
+    const time = { ...httpTime, pingMs: 20, pongMs: 20 };
+    bench = await HttpBench.start({ time });
+    const socket = bench.socket("/v1/session", [sessionProtocol]);
+    await socket.opened();
+    socket.say(hello);
+    const commands = [{ kind: "attach", leaseUs: 50_000 }, { kind: "count-wait", ...place }];
+    socket.say({ kind: "batch", number: 1, commands });
+    await socket.hear('"applied"');
+    expect(bench.host.figures().waiters).toBe(1);
+    // Nothing is read any more, so that no ping is answered.
+    socket.socket.pause();
+    await until(() => bench.host.figures().waiters === 0);
+    socket.socket.terminate();
+  });
+});
+
+describe("a stranger", () => {
+  it("who never finishes his request is cut", async () => {
+    bench = await HttpBench.start({ time: { ...httpTime, headMs: 50, sweepMs: 10 } });
+    expect(await talk("GET /healthz HTTP/1.1\r\nHost:")).toContain("408");
+  });
+
+  it("who talks nonsense is answered once", async () => {
+    bench = await HttpBench.start();
+    expect(await talk("\u0000\u0001\u0002\r\n\r\n")).toContain("400");
+    expect(await talk("GET /v1/session HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")).toMatch(/ 40[03] /);
+    expect((await fetch(`${bench.url}/healthz`)).status).toBe(200);
+  });
+});
