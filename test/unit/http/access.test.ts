@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Goal: each role may do what the table says and nothing else, by request and by session; tokens
-// that are wrong, over, revoked or for another scope are of no use; pages of other origins and names
-// that somebody points at loopback are refused; TLS. Method: a door on loopback, every route with
-// every role, a WebSocket of another implementation spoken to by hand.
+// that are wrong, over, revoked or for another scope are of no use; pages of other origins and
+// names that somebody points at loopback are refused; TLS. Method: a door on loopback, every route
+// with every role, a WebSocket of another implementation spoken to by hand.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:http";
@@ -235,7 +235,10 @@ describe("TLS", () => {
       execFileSync("openssl", ["req", ...kind, "-keyout", key, "-out", certificate, ...subject], {
         stdio: "ignore",
       });
-      const tls = { key: readFileSync(key, "utf8"), certificate: readFileSync(certificate, "utf8") };
+      const tls = {
+        key: readFileSync(key, "utf8"),
+        certificate: readFileSync(certificate, "utf8"),
+      };
       bench = await HttpBench.startClosed({ tls });
       const token = bench.token("observer");
       expect(bench.url).toMatch(/^https:/);

@@ -147,7 +147,10 @@ describe("bounds", () => {
     const first = bench.socket("/v1/session", [sessionProtocol]);
     await first.opened();
     const second = bench.socket("/v1/session", [sessionProtocol]);
-    expect(await second.closed).toEqual({ code: 1013, reason: expect.stringContaining("1 sockets") });
+    expect(await second.closed).toEqual({
+      code: 1013,
+      reason: expect.stringContaining("1 sockets"),
+    });
     first.socket.terminate();
   });
 
@@ -189,8 +192,17 @@ describe("a session that does harm", () => {
     ["a command of the host", [hello, batchOf({ kind: "detach", edge: "http", incarnation: 1 })]],
     ["a wait of nobody", [hello, batchOf({ kind: "count-wait", ...place, who: null })]],
     ["a lease longer than edgeLeaseUsMax", [hello, batchOf({ kind: "attach", leaseUs: 1e15 })]],
-    ["more commands than an entry holds", [hello, batchOf(...Array(1_024).fill({ kind: "attach" }))]],
-    ["a name of 256 bytes", [hello, batchOf({ kind: "count-wait", ...place, who: { address: "", name: "n".repeat(256) } })]],
+    [
+      "more commands than an entry holds",
+      [hello, batchOf(...Array(1_024).fill({ kind: "attach" }))],
+    ],
+    [
+      "a name of 256 bytes",
+      [
+        hello,
+        batchOf({ kind: "count-wait", ...place, who: { address: "", name: "n".repeat(256) } }),
+      ],
+    ],
   ];
 
   it.each(bad)("%s closes it, and nothing of it is in the core", async (_, frames) => {
@@ -208,7 +220,10 @@ describe("a session that does harm", () => {
     const socket = bench.socket("/v1/session", [sessionProtocol]);
     await socket.opened();
     socket.say(hello);
-    const commands = [{ kind: "attach", leaseUs: 50_000 }, { kind: "count-wait", ...place }];
+    const commands = [
+      { kind: "attach", leaseUs: 50_000 },
+      { kind: "count-wait", ...place },
+    ];
     socket.say({ kind: "batch", number: 1, commands });
     await socket.hear('"applied"');
     expect(bench.host.figures().waiters).toBe(1);
@@ -228,7 +243,11 @@ describe("a stranger", () => {
   it("who talks nonsense is answered once", async () => {
     bench = await HttpBench.start();
     expect(await talk("\u0000\u0001\u0002\r\n\r\n")).toContain("400");
-    expect(await talk("GET /v1/session HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")).toMatch(/ 40[03] /);
+    expect(
+      await talk(
+        "GET /v1/session HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+      ),
+    ).toMatch(/ 40[03] /);
     expect((await fetch(`${bench.url}/healthz`)).status).toBe(200);
   });
 });

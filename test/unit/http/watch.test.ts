@@ -71,7 +71,9 @@ describe("/metrics", () => {
     const after = await (await fetch(`${bench.url}/metrics`)).text();
     expect(after).toContain('\nmuster_barriers_ended_total{outcome="crossed"} 1\n');
     for (const line of after.trimEnd().split("\n")) {
-      expect(line).toMatch(/^(?:# (?:HELP|TYPE) muster_\w+ .+|muster_\w+(?:\{\w+="[^"]*"\})? \S+)$/);
+      expect(line).toMatch(
+        /^(?:# (?:HELP|TYPE) muster_\w+ .+|muster_\w+(?:\{\w+="[^"]*"\})? \S+)$/,
+      );
     }
   });
 });
