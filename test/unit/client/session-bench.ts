@@ -15,7 +15,7 @@ import type { SocketHandler } from "../../../src/edges/http/socket.ts";
 import { MemoryLog } from "../../../src/engine/memory-log.ts";
 import { Host } from "../../../src/host/host.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
-import { DelayingLog } from "../../../src/testing/delaying-log.ts";
+import { DelayingLog, type LogFaults } from "../../../src/testing/delaying-log.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 export interface SessionBenchOptions {
@@ -24,6 +24,8 @@ export interface SessionBenchOptions {
   readonly caller?: Partial<Caller>;
   /** Messages take up to this long, milliseconds. */
   readonly delayMsMax?: number;
+  /** Of the log under the host. */
+  readonly faults?: Partial<LogFaults>;
 }
 
 export class SessionBench {
@@ -51,7 +53,8 @@ export class SessionBench {
 
   async start(): Promise<void> {
     const started = this.host.start();
-    await this.clock.pass(1_000);
+    // More than the log takes to be read.
+    await this.clock.pass(1_000_000);
     await started;
   }
 
@@ -75,7 +78,10 @@ export class SessionBench {
     void this.refusal(options).then((opened) => {
       session = opened;
     });
-    while (session === undefined) await this.clock.pass(10_000);
+    for (let tries = 0; session === undefined; tries += 1) {
+      if (tries === 1_000) throw new Error("no session came about");
+      await this.clock.pass(10_000);
+    }
     return session;
   }
 
@@ -105,7 +111,8 @@ export class SessionBench {
 
   #createHost(): Host {
     const { clock, random } = this;
-    const log = new DelayingLog({ inner: this.log, clock, random, faults: {} });
+    const { faults = {} } = this.#options;
+    const log = new DelayingLog({ inner: this.log, clock, random, faults });
     return new Host({ log, clock, limits: this.#limits, logger: silentLogger });
   }
 

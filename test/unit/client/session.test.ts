@@ -90,7 +90,9 @@ describe("a session whose connections are cut", () => {
   it.each(Array.from({ length: 40 }, (_, at) => at + 1))(
     "Q2 loses and doubles nothing when cut at random, also with the server killed: seed %d",
     async (seed) => {
-      const bench = new SessionBench({ seed, delayMsMax: 20 });
+      // A log that is slow, and that fails: batches are on their way when links are cut.
+      const faults = { appendDelayMsMax: 30, deliveryDelayMsMax: 20, indefiniteFailure: 0.05 };
+      const bench = new SessionBench({ seed, delayMsMax: 20, faults });
       await bench.start();
       const round = { sessions: 4, participants: 10, rounds: 5 };
       const { ends, done } = await meet(bench, round);
