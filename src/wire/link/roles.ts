@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Who may do what. One table for every native door: the server checks it, the client library asks
-// it before it sends, and the reference page is tested against it. Each role may do what those
-// before it may, except that observers and participants differ by more than one row.
+// it before it sends. Each role may do what those before it may.
 import type { Command } from "../../core/command.ts";
 
 export type Role = "observer" | "participant" | "driver" | "admin";

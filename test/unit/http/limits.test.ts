@@ -2,7 +2,9 @@
 // Goal: every bound of the HTTP door holds at its value and refuses one past it, by its name, and
 // who sends garbage, too much, or does not read costs a bounded amount. Method: a door on loopback,
 // raw connections, WebSockets spoken to by hand.
+import { readFileSync } from "node:fs";
 import { connect as connectSocket } from "node:net";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { defaultHttpBounds, resolveHttpBounds } from "../../../src/edges/http/bounds.ts";
 import { httpTime } from "../../../src/edges/http-time.ts";
@@ -55,6 +57,17 @@ describe("bounds", () => {
     expect(resolveHttpBounds()).toEqual(defaultHttpBounds);
     for (const value of [0, -1, 1.5, Number.NaN]) {
       expect(() => resolveHttpBounds({ httpBodyBytesMax: value })).toThrow("httpBodyBytesMax");
+    }
+  });
+
+  it("are all in the page of limits, with the figures in the page of the door", () => {
+    const read = (page: string): string =>
+      readFileSync(join(import.meta.dirname, "../../../docs/reference", page), "utf8");
+    for (const name of Object.keys(defaultHttpBounds)) {
+      expect(read("limits.md")).toContain(`\`${name}\``);
+    }
+    for (const name of ["waiters", "oldest_wait_seconds", "append_seconds", "refused_total"]) {
+      expect(read("http.md")).toContain(`muster_${name}`);
     }
   });
 
