@@ -5,8 +5,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { registerBossCommands } from "./commands/boss-commands.ts";
 import { registerCertCommands } from "./commands/cert-options.ts";
 import type { ConvertArguments } from "./commands/convert.ts";
-import { registerEventCommands } from "./commands/event-commands.ts";
 import { registerDoorCommands } from "./commands/door-commands.ts";
+import { registerEventCommands } from "./commands/event-commands.ts";
 import type { ParseArguments } from "./commands/parse.ts";
 import { type RunArguments, stuckAfterDefault } from "./commands/run-arguments.ts";
 import type { SimulateArguments } from "./commands/simulate.ts";

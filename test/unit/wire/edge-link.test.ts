@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Goal: the edge's end of a link says what it must, when it must, and hands on each effect once (K1,
-// K2, K4). Method: the state machine alone, its frames written down.
+// Goal: the edge's end of a link says what it must, when it must, and hands on each effect once
+// (K1, K2, K4). Method: the state machine alone, its frames written down.
 import { describe, expect, it } from "vitest";
 import type { EdgeEffect } from "../../../src/core/effect.ts";
 import { EdgeLink } from "../../../src/wire/link/edge-link.ts";
