@@ -10,6 +10,7 @@ import { assert } from "../core/assert.ts";
 import type { Tables } from "../experiment/index.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import type { BossLimits } from "./limits.ts";
+import { NodeRows } from "./node-rows.ts";
 import type { Actor, Trust } from "./rights.ts";
 import { isTrust } from "./rights.ts";
 import { type Durability, openDatabase } from "./schema.ts";
@@ -85,6 +86,11 @@ export interface Deed {
 type Found = Readonly<Record<string, unknown>>;
 
 export class ExperimentsDatabase {
+  /** Nodes and the times when events began. */
+  readonly nodes: NodeRows;
+  /** Told of each change of state, after it is written. Must not throw. */
+  onMoved: ((pid: string, eid: string, state: ExperimentState) => void) | undefined;
+  readonly #moved: (readonly [pid: string, eid: string, state: ExperimentState])[] = [];
   readonly #database: DatabaseSync;
   readonly #limits: BossLimits;
   readonly #rows: VirtualRows;
@@ -94,6 +100,7 @@ export class ExperimentsDatabase {
     this.#database = database;
     this.#limits = limits;
     this.#rows = new VirtualRows(database, limits.rowsMax);
+    this.nodes = new NodeRows(database);
   }
 
   /** @throws BossError (DATABASE) with what to do. */
@@ -112,8 +119,10 @@ export class ExperimentsDatabase {
       this.#database.exec("BEGIN IMMEDIATE");
       const result = act();
       this.#database.exec("COMMIT");
+      for (const moved of this.#moved.splice(0)) this.onMoved?.(...moved);
       return result;
     } catch (error) {
+      this.#moved.length = 0;
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       if (!isSqliteError(error)) throw error;
       const message = `the experiments database refused it: ${textOf(error)}; check the disk`;
@@ -153,6 +162,10 @@ export class ExperimentsDatabase {
       assert(isTrust(trust), `the trust ${trust} is one of rights.ts`);
       return { user: String(found["user"]), unixUid: Number(found["unix_uid"]), trust };
     });
+  }
+
+  hasUser(name: string): boolean {
+    return this.#one("SELECT 1 FROM users WHERE name = ?", name) !== undefined;
   }
 
   /** A user as project `pid` knows them. @throws AssertionError for an unknown user. */
@@ -249,6 +262,7 @@ export class ExperimentsDatabase {
       ...[to, deed.atMs, swapper, row.exptidx],
     );
     this.#note(row.exptidx, row.state, to, deed);
+    this.#moved.push([pid, eid, to]);
     return to;
   }
 

@@ -126,10 +126,30 @@ CREATE TABLE runs (
   PRIMARY KEY (exptidx, number)
 ) STRICT, WITHOUT ROWID;`;
 
+/** Nodes that an experiment has or had, and when its timelines began. [EMULAB-EVENTS 2.3, 7.8] */
+const nodes = `
+CREATE TABLE nodes (
+  node_id TEXT PRIMARY KEY,
+  exptidx INTEGER NOT NULL REFERENCES experiments (exptidx) ON DELETE CASCADE,
+  vname TEXT NOT NULL,
+  address TEXT NOT NULL,
+  state TEXT NOT NULL,
+  since_ms INTEGER NOT NULL,
+  op_mode TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX nodes_of ON nodes (exptidx, vname);
+CREATE TABLE event_starts (
+  exptidx INTEGER NOT NULL REFERENCES experiments (exptidx) ON DELETE CASCADE,
+  timeline TEXT NOT NULL,
+  start_seconds REAL NOT NULL,
+  PRIMARY KEY (exptidx, timeline)
+) STRICT, WITHOUT ROWID;`;
+
 /** Step n makes layout n of layout n - 1. */
 export const migrations: readonly string[] = [
   [people, experiments, ...virtualTables.map(virtualTable)].join("\n"),
   runs,
+  nodes,
 ];
 
 /** Names of all virtual tables. */
