@@ -14,6 +14,7 @@ import type { Clock } from "../host/clock.ts";
 import { newIncarnation, newRunId } from "../host/ids.ts";
 import type { Logger } from "../host/logger.ts";
 import { ModifyError } from "../testbed/modify-run.ts";
+import type { NodeWatch } from "../testbed/node-boot.ts";
 import type { RunOptions } from "../testbed/run.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import type { Definition, ExperimentRow, ExperimentsDatabase, RunRow } from "./database.ts";
@@ -46,6 +47,7 @@ export interface ExperimentsOptions {
   /** Command name on the nodes -> executable. */
   readonly tools: Readonly<Record<string, string>>;
   readonly run: (options: RunOptions) => Promise<void>;
+  readonly watchNodes?: (pid: string, eid: string) => NodeWatch;
 }
 
 interface Held {
@@ -237,6 +239,7 @@ export class Experiments {
       ...{ clock, coreLimits, limits, logger, run: this.#options.run },
       tables: rows,
       projectFiles: dirname(file),
+      nodeWatch: this.#options.watchNodes?.(options.pid, options.eid),
     });
     const name = nameOf(options);
     const active = swap.active.then((isActive) => {

@@ -29,6 +29,8 @@ export interface BossLimits {
   readonly namesShownMax: number;
   /** Bytes of progress lines kept of one run; later lines are counted and dropped. */
   readonly progressBytesMax: number;
+  /** Callers that wait for states of nodes at once; as many again for states of experiments. */
+  readonly waitsMax: number;
 }
 
 export const defaultBossLimits: BossLimits = {
@@ -44,6 +46,7 @@ export const defaultBossLimits: BossLimits = {
   noteCharactersMax: 1_000,
   namesShownMax: 100,
   progressBytesMax: 256 * 1024 * 1024,
+  waitsMax: 1_000,
 };
 
 /** Bytes in the path of a UNIX socket: what `sockaddr_un` holds. */
@@ -65,6 +68,11 @@ export const finishMsMax = 5_000;
 export const connectAgainMs = 50;
 /** How often a file that is followed is looked at, milliseconds. */
 export const followMs = 200;
+
+/** A wait may be asked to take this many seconds: what the timers of the platform hold, 23 days. */
+export const waitSecondsMax = 2_000_000;
+/** How often nodes are looked through for states that last too long, milliseconds. */
+export const overdueSweepMs = 10_000;
 
 /** A character of text takes at most this many bytes of JSON: an escaped control character. */
 const jsonBytesPerCharacter = 6;

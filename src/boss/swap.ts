@@ -14,6 +14,7 @@ import {
   type ModifyOutcome,
   type RunControl,
 } from "../testbed/modify-run.ts";
+import type { NodeWatch } from "../testbed/node-boot.ts";
 import { createRecordWriter } from "../testbed/record/record-writer.ts";
 import { renderReport } from "../testbed/record/report-html.ts";
 import { renderSummary } from "../testbed/record/report-text.ts";
@@ -45,6 +46,7 @@ export interface SwapOptions {
   readonly coreLimits: Limits;
   readonly limits: BossLimits;
   readonly logger: Logger;
+  readonly nodeWatch?: NodeWatch | undefined;
   /** `runExperiment`; tests put their own in its place. */
   readonly run: (options: RunOptions) => Promise<void>;
 }

@@ -25,6 +25,13 @@ import { formatHostsFile } from "./nodes/hosts-file.ts";
 import type { NodeBackend, RunningNode } from "./nodes/node-backend.ts";
 import { currentUser } from "./nodes/views.ts";
 
+/** Told at once what nodes do, long before the run says it. Must not throw. */
+export interface NodeWatch {
+  /** It begins to boot, perhaps again, and is called at this address. */
+  boots(node: string, address: string): void;
+  report(node: string, report: NodeReport): void;
+}
+
 export interface NodeBootOptions {
   readonly backend: NodeBackend;
   readonly experiment: Experiment;
@@ -44,6 +51,7 @@ export interface NodeBootOptions {
   /** Starts no further boots; the promise resolves nevertheless. */
   readonly interrupt: AbortSignal;
   readonly onUp: (node: string) => void;
+  readonly nodeWatch?: NodeWatch | undefined;
 }
 
 /** What nodes are told. */
@@ -148,13 +156,14 @@ class Boot implements NodeBoot {
   }
 
   #configOf(options: NodeBootOptions): NodeConfig {
-    const { backend, experiment, tables, domain, eventKey, environment, onUp } = options;
+    const { backend, experiment, tables, domain, eventKey, environment, onUp, nodeWatch } = options;
     const { user } = currentUser();
     return new NodeConfig({
       ...{ experiment, domain, eventKey, environment, creator: user, swapper: user },
       ...(tables === undefined ? {} : { tables }),
       nodes: [...backend.nodes.values()],
       onReport: (node: string, report: NodeReport) => {
+        nodeWatch?.report(node, report);
         if (report.kind !== "state" || report.state !== "ISUP" || this.#up.has(node)) return;
         this.#up.add(node); // B1.
         onUp(node);
@@ -187,6 +196,7 @@ async function bootAll(nodes: readonly RunningNode[], options: NodeBootOptions):
 }
 
 async function boot(node: RunningNode, options: NodeBootOptions): Promise<void> {
+  options.nodeWatch?.boots(node.name, node.calledAt);
   const ask = askAs(node, options);
   const hasOwnHosts = options.backend.mode === "namespace";
   const result = await bootNode({

@@ -41,9 +41,9 @@ export function bootRunNodes(
   backend: NodeBackend,
   { say, startSyncServer }: Pick<NodeBootOptions, "startSyncServer"> & { readonly say: Say },
 ): Promise<NodeBoot> {
-  const { experiment, tables, clock, logger, interrupt, tls } = options;
+  const { experiment, tables, clock, logger, interrupt, tls, nodeWatch } = options;
   return bootNodes({
-    ...{ backend, experiment, domain, clock, logger, interrupt, startSyncServer },
+    ...{ backend, experiment, domain, clock, logger, interrupt, startSyncServer, nodeWatch },
     ...(tables === undefined ? {} : { tables }),
     ...(tls === undefined ? {} : { tls }),
     eventKey: newSecret(),

@@ -37,7 +37,7 @@ import {
   RunModifier,
 } from "./modify-run.ts";
 import { describeNeverStarted } from "./never-started.ts";
-import type { NodeBoot } from "./node-boot.ts";
+import type { NodeBoot, NodeWatch } from "./node-boot.ts";
 import type { NodeBackend, NodeMode, RunningNode } from "./nodes/index.ts";
 import { joinNames } from "./record/words.ts";
 import { RunAgendas } from "./run-agendas.ts";
@@ -75,6 +75,7 @@ export interface RunOptions {
   readonly limits: Limits;
   readonly logger: Logger;
   readonly watch: RunWatcher;
+  readonly nodeWatch?: NodeWatch | undefined;
   /** Ends the run as interrupted. */
   readonly interrupt: AbortSignal;
   /** Called at time 0 with what can be asked of the run from then on. */
