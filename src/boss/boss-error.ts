@@ -19,6 +19,7 @@
  * | `NO_OUTPUT` | yes | the run or node has left nothing to show |
  * | `NO_DAEMON` | yes | no daemon answers |
  * | `LOST` | no | the daemon went away before it had answered |
+ * | `LISTEN` | yes | an address or port cannot be had |
  * | `CLOSING` | yes | the daemon is ending |
  * | `INTERNAL` | no | a fault of Muster |
  */
@@ -39,6 +40,7 @@ export type BossErrorCode =
   | "NO_OUTPUT"
   | "NO_DAEMON"
   | "LOST"
+  | "LISTEN"
   | "CLOSING"
   | "INTERNAL";
 

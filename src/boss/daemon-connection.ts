@@ -3,6 +3,7 @@
 // it was waiting for, and nothing else.
 import type { Socket } from "node:net";
 import { basename, join } from "node:path";
+import { answer, type XmlRpcService } from "../edges/xmlrpc/index.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import { isRunOutput } from "../testbed/agents/program-files.ts";
@@ -22,6 +23,7 @@ import { checkRequest, formatLine, LineReader, protocolFormat } from "./protocol
 export interface DaemonConnectionOptions {
   readonly experiments: Experiments;
   readonly members: Members;
+  readonly rpc: XmlRpcService;
   /** As whom the client acts. */
   readonly user: string;
   readonly clock: Clock;
@@ -116,6 +118,8 @@ export class DaemonConnection {
       case "set-trust":
       case "remove-member":
         return this.#done(await members.change(request, user));
+      case "xmlrpc":
+        return this.#done(await this.#xmlrpc(request.call));
       case "stop":
         this.#done(null);
         onStopAsked();
@@ -178,6 +182,13 @@ export class DaemonConnection {
     if (found > 0 || node === null) return null;
     const message = `no program of ${node} has printed anything, or there is no such node; the files are in ${directory}`;
     throw new BossError("NO_OUTPUT", message);
+  }
+
+  async #xmlrpc(call: string): Promise<string> {
+    const { rpc: service, logger, user } = this.#options;
+    const { signal } = this.#gone;
+    const response = await answer(Buffer.from(call), { service, logger, user, signal });
+    return Buffer.from(response).toString("utf8");
   }
 
   #done(value: unknown): void {

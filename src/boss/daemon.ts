@@ -5,18 +5,28 @@ import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { userInfo } from "node:os";
 import type { Limits } from "../core/limits.ts";
+import { type DoorIdentity, XmlRpcDoor } from "../edges/xmlrpc/index.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import type { RunOptions } from "../testbed/run.ts";
+import type { Bus } from "../wire/event/bus.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import { DaemonConnection } from "./daemon-connection.ts";
 import { ExperimentsDatabase } from "./database.ts";
+import { DatabaseControl } from "./experiment-control.ts";
 import { Experiments } from "./experiments.ts";
 import type { BossLimits } from "./limits.ts";
 import { shutdownMsMax } from "./limits.ts";
 import { Members } from "./members.ts";
+import { watchNodesFor } from "./node-reports.ts";
 import { formatLine } from "./protocol.ts";
-import { prepareStateDirectory, type StateDirectory } from "./state-directory.ts";
+import { BossRpc } from "./rpc/service.ts";
+import { StateDaemon } from "./state-daemon.ts";
+import {
+  experimentDirectory,
+  prepareStateDirectory,
+  type StateDirectory,
+} from "./state-directory.ts";
 import { unixUid } from "./unix-user.ts";
 
 export interface DaemonOptions {
@@ -27,26 +37,58 @@ export interface DaemonOptions {
   readonly logger: Logger;
   readonly tools: Readonly<Record<string, string>>;
   readonly run: (options: RunOptions) => Promise<void>;
+  /** Boss's own bus, which nothing else publishes on. */
+  readonly bus: Bus;
+  /** Where XML-RPC is to be had over HTTPS; nowhere when absent. */
+  readonly xmlrpc?: XmlRpcPlace | undefined;
   /** A client asked for the end; the owner of the daemon calls `close`. */
   readonly onStopAsked: () => void;
 }
 
+export interface XmlRpcPlace {
+  readonly identity: DoorIdentity;
+  readonly address: string;
+  /** 0 for any. */
+  readonly port: number;
+}
+
+/** Users log in to the machine of the daemon. */
+const loopback = "127.0.0.1";
+
 export class Daemon {
+  /** Port of XML-RPC over HTTPS. */
+  xmlrpcPort: number | undefined;
   /** Names of experiments that a daemon before this one has left. */
   readonly recovered: readonly string[];
   readonly #options: DaemonOptions;
   readonly #database: ExperimentsDatabase;
   readonly #experiments: Experiments;
   readonly #members: Members;
+  readonly #states: StateDaemon;
+  readonly #rpc: BossRpc;
   readonly #user: string;
   readonly #connections = new Set<DaemonConnection>();
   #server: Server | undefined;
+  #door: XmlRpcDoor | undefined;
   #closing: Promise<readonly string[]> | undefined;
 
   private constructor(options: DaemonOptions, database: ExperimentsDatabase) {
     this.#options = options;
     this.#database = database;
-    this.#experiments = new Experiments({ ...options, database });
+    const { bus, clock, logger, limits, state } = options;
+    const { waitsMax } = limits;
+    const states = new StateDaemon({ database, bus, clock, logger, waitsMax });
+    this.#states = states;
+    database.onMoved = (...moved) => states.experimentMoved(...moved);
+    const watchNodes = watchNodesFor(states);
+    this.#experiments = new Experiments({ ...options, database, watchNodes });
+    this.#rpc = new BossRpc({
+      database,
+      control: new DatabaseControl(database, this.#experiments),
+      waits: states,
+      pathOf: (pid, eid) => experimentDirectory(state, pid, eid),
+      opsAddress: loopback,
+    });
     this.#members = new Members({ database, limits: options.limits, uidOf: unixUid });
     const { username, uid } = userInfo();
     this.#user = username;
@@ -64,7 +106,9 @@ export class Daemon {
     try {
       chmodSync(state.database, 0o600);
       const daemon = new Daemon(options, database);
+      await daemon.#states.start();
       await daemon.#listen();
+      await daemon.#listenXmlRpc();
       return daemon;
     } catch (error) {
       database.close();
@@ -84,9 +128,11 @@ export class Daemon {
   async #close(): Promise<readonly string[]> {
     const left = await this.#experiments.close(this.#user, shutdownMsMax);
     this.#server?.close();
+    this.#states.close();
     // Those who waited for a swap-out are answered in the turn after it.
     await new Promise<void>((resolve) => this.#options.clock.endOfTurn(resolve));
     await Promise.all([...this.#connections].map((connection) => connection.finish()));
+    this.#door?.close();
     this.#database.close();
     return left;
   }
@@ -107,6 +153,19 @@ export class Daemon {
     this.#server = server;
   }
 
+  async #listenXmlRpc(): Promise<void> {
+    const { xmlrpc, logger } = this.#options;
+    if (xmlrpc === undefined) return;
+    const { identity, address, port } = xmlrpc;
+    this.#door = new XmlRpcDoor({ service: this.#rpc, identity, logger });
+    try {
+      this.xmlrpcPort = await this.#door.listen(address, port);
+    } catch (error) {
+      this.#server?.close();
+      throw new BossError("LISTEN", textOf(error));
+    }
+  }
+
   #accept(client: Socket): void {
     const { limits, clock, logger, onStopAsked } = this.#options;
     if (this.#connections.size >= limits.connectionsMax) {
@@ -119,6 +178,7 @@ export class Daemon {
       ...{ clock, limits, logger, onStopAsked },
       experiments: this.#experiments,
       members: this.#members,
+      rpc: this.#rpc,
       user: this.#user,
       onGone: () => this.#connections.delete(connection),
     });

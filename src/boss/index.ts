@@ -2,7 +2,7 @@
 // The experiments database and the daemon that keeps it.
 
 export { BossError, type BossErrorCode, textOf } from "./boss-error.ts";
-export { Daemon, type DaemonOptions } from "./daemon.ts";
+export { Daemon, type DaemonOptions, type XmlRpcPlace } from "./daemon.ts";
 export { connectDaemon, type DaemonLink } from "./daemon-client.ts";
 export type { ExperimentRow, HistoryEntry, Member, RunRow } from "./database.ts";
 export type { ExperimentDetails, ExperimentStatus, Modified } from "./experiment-views.ts";

@@ -58,6 +58,8 @@ export type Request =
     }
   | { readonly kind: "members"; readonly pid: string }
   | MemberChange
+  /** One XML-RPC call as text; so is its response. */
+  | { readonly kind: "xmlrpc"; readonly call: string }
   /** Swaps everything out and ends the daemon. */
   | { readonly kind: "stop" };
 
@@ -108,7 +110,8 @@ export class LineReader {
   }
 }
 
-const kinds = "up, modify, down, status, logs, members, add-member, set-trust, remove-member, stop";
+const kinds =
+  "up, modify, down, status, logs, members, add-member, set-trust, remove-member, xmlrpc, stop";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -142,6 +145,10 @@ export function checkRequest(frame: object): Request | string {
     case "set-trust":
     case "remove-member":
       return checkMemberChange(kind, fields);
+    case "xmlrpc": {
+      const { call } = fields;
+      return typeof call === "string" ? { kind, call } : "xmlrpc needs the text `call`";
+    }
     case "stop":
       return { kind };
     default:

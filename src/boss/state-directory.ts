@@ -43,9 +43,14 @@ export function resolveStateDirectory(
   };
 }
 
+/** Directory of an experiment. */
+export function experimentDirectory(state: StateDirectory, pid: string, eid: string): string {
+  return join(state.path, "experiments", pid, eid);
+}
+
 /** Directory of the results of an experiment's runs. */
 export function runsDirectory(state: StateDirectory, pid: string, eid: string): string {
-  return join(state.path, "experiments", pid, eid, "runs");
+  return join(experimentDirectory(state, pid, eid), "runs");
 }
 
 /**

@@ -52,6 +52,7 @@ function addServe(program: Command, setExit: SetExit): void {
       collect,
       [],
     )
+    .option("--xmlrpc [addr:port]", "answer XML-RPC over HTTPS, at 127.0.0.1:3069 unless told")
     .option("--stop", "swap everything out and end the daemon that runs", false)
     .action(async (options: ServeArguments) => {
       const { serveCommand } = await import("./serve.ts");

@@ -5,12 +5,16 @@ import {
   BossError,
   connectDaemon,
   Daemon,
+  type DaemonOptions,
   isLocked,
   resolveBossLimits,
   type StateDirectory,
 } from "../../boss/index.ts";
 import { resolveLimits } from "../../core/limits.ts";
+import { resolveBusLimits } from "../../engine/bus-limits.ts";
+import { MemoryBus } from "../../engine/memory-bus.ts";
 import { sleep, systemClock } from "../../host/clock.ts";
+import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
 import { runExperiment } from "../../testbed/run.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -20,8 +24,9 @@ import { oldTools } from "../tools.ts";
 import { askDaemon, commandError, serveExitCodes, stateOf } from "./serve-client.ts";
 import type { DoorsArguments } from "./serve-doors.ts";
 import { openDoors } from "./serve-doors.ts";
+import { resolveXmlRpc, type XmlRpcArguments } from "./serve-xmlrpc.ts";
 
-export interface ServeArguments extends DoorsArguments {
+export interface ServeArguments extends DoorsArguments, XmlRpcArguments {
   readonly state?: string;
   readonly stop: boolean;
 }
@@ -33,6 +38,7 @@ const lookAgainMs = 50;
 export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise<number> {
   const state = stateOf(argv.state);
   if (argv.stop) return stopDaemon(state, io);
+  const xmlrpc = resolveXmlRpc(argv);
   const signals = new StopSignals();
   try {
     let stop: () => void = () => undefined;
@@ -41,12 +47,15 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
     });
     signals.interrupt.addEventListener("abort", stop);
     const logger = createServeLogger(io);
-    const daemon = await startDaemon(state, stop, logger);
+    const daemon = await startDaemon(state, { onStopAsked: stop, xmlrpc }, logger);
     const doors = await openDoors({ argv, tokens: state.tokens, logger }).catch(async (error) => {
       await daemon.close();
       throw error;
     });
     io.stdout(`muster: keeping the experiments of ${state.path} (process ${process.pid})\n`);
+    if (xmlrpc !== undefined) {
+      io.stdout(`muster: XML-RPC at https://${xmlrpc.address}:${daemon.xmlrpcPort}/\n`);
+    }
     for (const name of daemon.recovered) {
       io.stdout(`muster: ${name} was up when the last daemon died; it is swapped out now\n`);
     }
@@ -76,17 +85,18 @@ function createServeLogger(io: CommandIo): Logger {
 
 async function startDaemon(
   state: StateDirectory,
-  onStopAsked: () => void,
+  asked: Pick<DaemonOptions, "onStopAsked" | "xmlrpc">,
   logger: Logger,
 ): Promise<Daemon> {
   try {
     return await Daemon.start({
-      ...{ state, logger, onStopAsked },
+      ...{ state, logger, ...asked },
       clock: systemClock,
       coreLimits: resolveLimits(),
       limits: resolveBossLimits(),
       tools: oldTools(),
       run: runExperiment,
+      bus: new MemoryBus({ epoch: newRunId(), limits: resolveBusLimits() }),
     });
   } catch (error) {
     if (!(error instanceof BossError)) throw error;

@@ -111,7 +111,8 @@ type CommandName =
   | "eventdebug"
   | "loghole"
   | "startcmddone"
-  | "tevc";
+  | "tevc"
+  | "wait-for-state";
 
 /** Starts a command of bin/. */
 export function start(

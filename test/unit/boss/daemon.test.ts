@@ -18,6 +18,8 @@ import type { Answer, UpRequest } from "../../../src/boss/protocol.ts";
 import { isLocked } from "../../../src/boss/schema.ts";
 import { resolveStateDirectory } from "../../../src/boss/state-directory.ts";
 import { resolveLimits } from "../../../src/core/limits.ts";
+import { resolveBusLimits } from "../../../src/engine/bus-limits.ts";
+import { MemoryBus } from "../../../src/engine/memory-bus.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
 import { FakeRuns } from "./fake-run.ts";
@@ -50,6 +52,7 @@ async function begin(limits: Partial<BossLimits> = {}): Promise<Daemon> {
   const options: DaemonOptions = {
     ...{ state: state(), clock: systemClock, coreLimits: resolveLimits() },
     ...{ limits: resolveBossLimits(limits), logger: silentLogger, tools: {}, run: runs.run },
+    bus: new MemoryBus({ epoch: "e", limits: resolveBusLimits() }),
     onStopAsked: () => {
       stopsAsked += 1;
     },

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// Methods that change what an experiment does: swap-in, swap-out, modification, event system.
+// [EMULAB-EVENTS 2.3] [EMULAB-EVENTS 7.5]
+import { text } from "../../wire/xmlrpc/index.ts";
+import { BossError } from "../boss-error.ts";
+import type { ExperimentRow } from "../database.ts";
+import type { ExperimentState } from "../states.ts";
+import { bad } from "./arguments.ts";
+import { find, type Method, type Methods } from "./method.ts";
+import { notYet, success } from "./reply.ts";
+
+/** Starts and ends the event systems of experiments. */
+export interface EventSystem {
+  /** @throws BossError */
+  control(row: ExperimentRow, action: EventSystemAction, user: string): Promise<string>;
+}
+
+export const eventSystemActions = ["start", "stop", "replay"] as const;
+export type EventSystemAction = (typeof eventSystemActions)[number];
+
+/** What the methods can have done. */
+export interface ExperimentControl {
+  /** Swaps in what the database holds. Resolves when it is on its way. @throws BossError */
+  swapIn(row: ExperimentRow, user: string): Promise<{ readonly active: Promise<boolean> }>;
+  /** Begins the swap-out; resolves when it is over. @throws BossError, at once */
+  swapOut(row: ExperimentRow, user: string): Promise<void>;
+  /** Undefined while experiments have no event system of their own. */
+  readonly events: EventSystem | undefined;
+}
+
+const swapExperiment: Method = async (call) => {
+  const { context, user, args } = call;
+  const direction = args.text("direction");
+  const isWaiting = args.flag("wait", false);
+  switch (direction) {
+    case "in": {
+      const row = find(call, "swap-in");
+      const { active } = await context.control.swapIn(row, user);
+      if (isWaiting && !(await active)) {
+        const message = `${row.pid}/${row.eid} did not become active; see: muster status ${row.eid}`;
+        throw new BossError("WRONG_STATE", message);
+      }
+      return success(text("in"), isWaiting ? "it is active" : "it is on its way up");
+    }
+    case "out": {
+      const row = find(call, "swap-out");
+      const gone = context.control.swapOut(row, user);
+      if (isWaiting) await gone;
+      else gone.catch(() => undefined); // Told where everybody can see it: muster status.
+      return success(text("out"), isWaiting ? "it is swapped out" : "it is on its way down");
+    }
+    default:
+      throw bad("`direction` must be in or out");
+  }
+};
+
+const modify: Method = async (call) => {
+  const { pid, eid } = find(call, "modify");
+  const instead = `use: muster modify ${pid}/${eid} FILE, on the machine of the daemon`;
+  return notYet("experiments are not modified over XML-RPC", instead);
+};
+
+const statesForEvents: readonly ExperimentState[] = [
+  "active",
+  "activating",
+  "modify_reswap",
+  "swapping",
+];
+
+const eventSystemControl: Method = async (call) => {
+  const { context, user, args } = call;
+  const action = eventSystemActions.find((one) => one === args.text("action"));
+  if (action === undefined) throw bad(`\`action\` must be ${eventSystemActions.join(", ")}`);
+  const row = find(call, "swap-out");
+  if (!statesForEvents.includes(row.state)) {
+    const message = `${row.pid}/${row.eid} must be active (or swapping), not ${row.state}!`;
+    throw new BossError("WRONG_STATE", message);
+  }
+  const { events } = context.control;
+  if (events === undefined) {
+    const instead = `its events are planned when it is swapped in; see: muster status ${row.eid}`;
+    return notYet("this experiment has no event system that could be controlled", instead);
+  }
+  // What began before is forgotten, or the time of a replay would not be told.
+  if (action !== "start") context.database.nodes.clearStarts(row.exptidx);
+  return success(text("ok"), await events.control(row, action, user));
+};
+
+export const swapMethods: Methods = {
+  "experiment.swapexp": swapExperiment,
+  "experiment.modify": modify,
+  "experiment.eventsys_control": eventSystemControl,
+};

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+// XML-RPC over HTTPS. Who calls is who the client's certificate names; without one that the
+// authority has signed there is no connection. Owns the connection, the head of the request and
+// what size it may have; does not own what is called.
+//
+//   H1. A request is answered by its service only after its certificate was accepted and names a
+//       user.
+//   H2. When the caller goes away the call is aborted.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { type PeerCertificate, TLSSocket } from "node:tls";
+import type { Logger } from "../../host/logger.ts";
+import { messageBytesMax } from "../../wire/xmlrpc/index.ts";
+import { answer } from "./answer.ts";
+import { connectionsMax, headBytesMax, paths } from "./bounds.ts";
+import type { XmlRpcService } from "./service.ts";
+import { handshakeMsMax, headMsMax, idleMsMax, requestMsMax, sweepMs } from "./xmlrpc-time.ts";
+
+/** PEM texts. */
+export interface DoorIdentity {
+  readonly key: string;
+  readonly certificate: string;
+  /** Who must have signed a client's certificate. */
+  readonly authority: string;
+}
+
+export interface XmlRpcDoorOptions {
+  readonly service: XmlRpcService;
+  readonly identity: DoorIdentity;
+  readonly logger: Logger;
+}
+
+export class XmlRpcDoor {
+  readonly #options: XmlRpcDoorOptions;
+  readonly #server: Server;
+
+  /** @throws Error of OpenSSL for a key or certificate that is none. */
+  constructor(options: XmlRpcDoorOptions) {
+    const { key, certificate, authority } = options.identity;
+    this.#options = options;
+    this.#server = createServer({
+      ...{ key, cert: certificate, ca: authority, requestCert: true, rejectUnauthorized: true },
+      minVersion: "TLSv1.2",
+      handshakeTimeout: handshakeMsMax,
+      headersTimeout: headMsMax,
+      requestTimeout: requestMsMax,
+      keepAliveTimeout: idleMsMax,
+      connectionsCheckingInterval: sweepMs,
+      maxHeaderSize: headBytesMax,
+    });
+    this.#server.maxConnections = connectionsMax;
+    this.#server.on("request", (request, response) => void this.#onRequest(request, response));
+    this.#server.on("tlsClientError", (error) => {
+      options.logger.log("info", `xmlrpc: no handshake: ${error.message}`);
+    });
+  }
+
+  /** @returns the port. @throws Error that says what to do. */
+  async listen(address: string, port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", (error: NodeJS.ErrnoException) => {
+        const advice =
+          error.code === "EADDRINUSE"
+            ? "stop the server that has the port, or choose another"
+            : "`ip address` lists the addresses of this machine";
+        reject(new Error(`cannot listen for XML-RPC: ${error.message}; ${advice}`));
+      });
+      this.#server.listen({ host: address, port, exclusive: true }, resolve);
+    });
+    this.#server.on("error", ({ message }) => this.#options.logger.log("warn", message));
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Takes no more connections and ends those there are. */
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  async #onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { service, logger } = this.#options;
+    const socket = request.socket;
+    const user = socket instanceof TLSSocket ? userOf(socket.getPeerCertificate()) : undefined;
+    const refusal = refusalOf(request, user);
+    if (refusal !== undefined || user === undefined) {
+      return refuse(response, refusal ?? [403, ""]);
+    }
+    const message = await readBody(request);
+    if (message === undefined) {
+      return refuse(response, [413, `the message is longer than ${messageBytesMax} bytes`]);
+    }
+    const gone = new AbortController();
+    response.once("close", () => gone.abort()); // H2.
+    const body = await answer(message, { service, logger, user, signal: gone.signal });
+    if (response.destroyed) return;
+    response.writeHead(200, { "Content-Type": "text/xml", "Content-Length": body.length });
+    response.end(body);
+  }
+}
+
+/**
+ * The login name: the common name of a certificate whose unit is `user`. A server's or a node's
+ * certificate, signed by the same authority, is nobody's login. [EMULAB-EVENTS 2.2 step 2]
+ */
+export function userOf({ subject }: Pick<PeerCertificate, "subject">): string | undefined {
+  const { OU: unit, CN: name } = (subject ?? {}) as {
+    readonly OU?: unknown;
+    readonly CN?: unknown;
+  };
+  // Two names in one certificate would leave the choice to whoever reads them.
+  return unit === "user" && typeof name === "string" && name !== "" ? name : undefined;
+}
+
+type Refusal = readonly [status: number, text: string];
+
+/** H1. */
+function refusalOf(request: IncomingMessage, user: string | undefined): Refusal | undefined {
+  if (user === undefined) {
+    return [403, "the certificate is not a user's; make one with: muster cert issue user NAME"];
+  }
+  const path = (request.url ?? "/").replace(/\?.*$/, "");
+  if (!paths.includes(path)) return [404, `XML-RPC is at ${paths.join(", ")}`];
+  if (request.method !== "POST") return [405, "XML-RPC calls are POST requests"];
+  const declared = Number(request.headers["content-length"] ?? 0);
+  if (declared <= messageBytesMax) return undefined;
+  return [413, `the message is longer than ${messageBytesMax} bytes`];
+}
+
+function refuse(response: ServerResponse, [status, text]: Refusal): void {
+  const headers = { "Content-Type": "text/plain", Connection: "close" };
+  response.writeHead(status, status === 405 ? { ...headers, Allow: "POST" } : headers);
+  response.end(`${text}\n`);
+}
+
+/** @returns undefined when it is too long. */
+async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > messageBytesMax) return undefined;
+      chunks.push(chunk);
+    }
+  } catch {
+    // It went away in the middle: what there is, is no message, and nobody hears so.
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+// Goal: what the HTTPS door lets through to its service, and that a call ends with its caller.
+// Method: the door with a service that only notes, and raw requests over TLS.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { userOf, XmlRpcDoor } from "../../src/edges/xmlrpc/https.ts";
+import type { ServiceCall } from "../../src/edges/xmlrpc/service.ts";
+import { silentLogger } from "../../src/host/logger.ts";
+import { encodeCall, messageBytesMax, text } from "../../src/wire/xmlrpc/index.ts";
+import { Certificates, type Pair } from "./xmlrpc/certificates.ts";
+
+let folder = "";
+let door: XmlRpcDoor;
+let port = 0;
+let ann: Pair;
+let authority = "";
+let calls: ServiceCall[] = [];
+let onCall: (call: ServiceCall) => void = () => undefined;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "muster-door-"));
+  const certificates = new Certificates(folder);
+  const server = certificates.issue("server", "localhost");
+  ann = certificates.issue("user", "ann");
+  authority = readFileSync(certificates.authority, "utf8");
+  door = new XmlRpcDoor({
+    logger: silentLogger,
+    identity: {
+      key: readFileSync(server.key, "utf8"),
+      certificate: readFileSync(server.certificate, "utf8"),
+      authority,
+    },
+    service: {
+      async call(call) {
+        calls.push(call);
+        onCall(call);
+        if (call.method === "wait") await new Promise(() => undefined);
+        if (call.method === "break") throw new TypeError("a planted fault");
+        return text("done");
+      },
+    },
+  });
+  port = await door.listen("127.0.0.1", 0);
+});
+afterAll(() => {
+  door.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Sent {
+  readonly method?: string;
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+}
+
+/** @returns the status and body. */
+function send({ method = "POST", path = "/", headers = {}, body = "" }: Sent) {
+  calls = [];
+  return new Promise<readonly [status: number, text: string]>((resolve, reject) => {
+    const identity = {
+      key: readFileSync(ann.key, "utf8"),
+      cert: readFileSync(ann.certificate, "utf8"),
+    };
+    const asked = request({
+      ...{ host: "localhost", port, method, path, headers, ca: authority, agent: false },
+      ...identity,
+    });
+    asked.on("error", reject);
+    asked.on("response", (response) => {
+      let got = "";
+      response.on("data", (chunk) => {
+        got += String(chunk);
+      });
+      response.on("error", reject);
+      response.on("end", () => resolve([response.statusCode ?? 0, got]));
+    });
+    asked.end(body);
+  });
+}
+
+describe("the HTTPS door", () => {
+  it("passes calls on with the user of the certificate", async () => {
+    const body = encodeCall({ method: "a", params: [text("x")] });
+    const [status, got] = await send({ body });
+    expect([status, got]).toEqual([200, expect.stringContaining("<string>done</string>")]);
+    expect(calls).toMatchObject([{ user: "ann", method: "a", params: [text("x")] }]);
+  });
+
+  it("answers what is no call, and what breaks, with faults", async () => {
+    expect(await send({ body: "<!DOCTYPE a><a/>" })).toEqual([
+      200,
+      expect.stringContaining("<int>-32700</int>"),
+    ]);
+    expect(await send({ body: "<a/>" })).toEqual([200, expect.stringContaining("-32600")]);
+    expect(calls).toEqual([]);
+    const body = encodeCall({ method: "break", params: [] });
+    expect(await send({ body })).toEqual([200, expect.stringContaining("a planted fault")]);
+  });
+
+  it("takes POST requests for XML-RPC of a limited size and nothing else", async () => {
+    expect((await send({ method: "GET" }))[0]).toBe(405);
+    expect((await send({ path: "/admin" }))[0]).toBe(404);
+    const headers = { "Content-Length": String(messageBytesMax + 1), Expect: "100-continue" };
+    expect((await send({ headers }))[0]).toBe(413);
+    // No length is declared: it is counted.
+    const body = Buffer.alloc(messageBytesMax + 1, " ");
+    const chunked = send({ headers: { "Transfer-Encoding": "chunked" }, body });
+    const outcome = await chunked.then(
+      ([status]) => status,
+      () => "cut off",
+    );
+    expect([413, "cut off"]).toContain(outcome);
+    expect(calls).toEqual([]);
+    const least = encodeCall({ method: "a", params: [] });
+    const most = Buffer.alloc(messageBytesMax, " ");
+    most.set(least);
+    expect((await send({ body: most }))[0]).toBe(200);
+  });
+
+  it("ends a call when its caller goes", async () => {
+    const aborted = new Promise<void>((resolve) => {
+      onCall = ({ signal }) => {
+        signal.addEventListener("abort", () => resolve());
+        asked.destroy();
+      };
+    });
+    const asked = request({
+      ...{ host: "localhost", port, method: "POST", ca: authority, agent: false },
+      ...{ key: readFileSync(ann.key, "utf8"), cert: readFileSync(ann.certificate, "utf8") },
+    });
+    asked.on("error", () => undefined);
+    asked.end(encodeCall({ method: "wait", params: [] }));
+    await aborted;
+    onCall = () => undefined;
+  });
+});
+
+describe("the user of a certificate", () => {
+  it("is the one common name of one whose only unit is user", () => {
+    const named = (subject: unknown): string | undefined => userOf({ subject } as never);
+    expect(named({ OU: "user", CN: "ann" })).toBe("ann");
+    for (const subject of [
+      undefined,
+      {},
+      { CN: "ann" },
+      { OU: "user" },
+      { OU: "user", CN: "" },
+      { OU: "node", CN: "ann" },
+      { OU: ["user", "node"], CN: "ann" },
+      { OU: "user", CN: ["ann", "root"] },
+    ]) {
+      expect(named(subject)).toBeUndefined();
+    }
+  });
+});

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// Goal: what nodes tell tmcd gets through boss's bus into the database, and to who waits for it:
+// waitForState, XML-RPC over HTTPS and over a remote command. Method: the commands of bin/, real
+// nodes that report by tmcc, certificates made by openssl, calls from Python.
+import { existsSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Caller } from "../conformance/xmlrpc/caller.ts";
+import { Certificates } from "../conformance/xmlrpc/certificates.ts";
+import { type Ended, run, scratch, start } from "./support/command.ts";
+import { nodesWith, sh } from "./support/experiment.ts";
+
+let state = "";
+beforeEach(() => {
+  state = join(scratch(), "state");
+});
+afterEach(async () => {
+  if (existsSync(join(state, "muster.sock"))) await muster("serve", "--stop");
+});
+
+const environment = () => ({ env: { MUSTER_STATE: state } });
+const muster = (...argv: readonly string[]): Promise<Ended> => run("muster", argv, environment());
+const waitForState = (...argv: readonly string[]): Promise<Ended> =>
+  run("wait-for-state", argv, environment());
+
+/** Node 0 stays up; node 1 says that it goes down, and lives on. */
+function experimentFile(): string {
+  const file = join(scratch(), "two.ns");
+  const body = nodesWith(sh("sleep 600"), sh("tmcc state SHUTDOWN; sleep 600"));
+  writeFileSync(file, `set ns [new Simulator]\nsource tb_compat.tcl\n${body}\n$ns run\n`);
+  return file;
+}
+
+const [zero, one] = ["n0.two.muster", "n1.two.muster"] as const;
+
+describe("states of nodes", () => {
+  test("go from tmcc to waitForState", async () => {
+    expect((await muster("up", experimentFile())).code).toBe(0);
+    expect(await waitForState("-t", "60", zero)).toMatchObject({
+      ...{ code: 0, stdout: `${zero}: ISUP\n`, stderr: "" },
+    });
+    expect(await waitForState("-s", "SHUTDOWN,TBFAILED", "-t", "60", one)).toMatchObject({
+      ...{ code: 0, stdout: `${one}: SHUTDOWN\n` },
+    });
+    const late = await waitForState("-s", "ISUP", "-t", "0.3", "-u", "0.1", zero, one);
+    expect(late).toMatchObject({ code: 1, stdout: "" });
+    const lines = late.stderr.trimEnd().split("\n");
+    expect(lines.length).toBeGreaterThan(1);
+    expect(new Set(lines)).toEqual(
+      new Set([`waitForState: ISUP: not in time: ${one} is SHUTDOWN`]),
+    );
+    expect(await waitForState("pc42")).toMatchObject({
+      ...{ code: 2, stderr: expect.stringContaining('there is no node "pc42"') },
+    });
+  });
+
+  test("go to a caller over HTTPS, with the addresses of the nodes", async () => {
+    const folder = scratch();
+    const certificates = new Certificates(folder);
+    const [server, user] = [
+      certificates.issue("server", "localhost"),
+      certificates.issue("user", userInfo().username),
+    ];
+    const serve = start(
+      "muster",
+      [
+        ...["serve", "--xmlrpc", "127.0.0.1:0", "--tls-cert", server.certificate],
+        ...["--tls-key", server.key, "--tls-ca", certificates.authority],
+      ],
+      environment(),
+    );
+    const [, port] = await serve.prints(/XML-RPC at https:\/\/127.0.0.1:(\d+)\/\n/);
+    expect((await muster("up", experimentFile())).code).toBe(0);
+    const { certificate, key } = user;
+    const url = `https://localhost:${port}/`;
+    const caller = new Caller("https", url, certificate, key, certificates.authority);
+    const two = { proj: "muster", exp: "two" };
+    const wait = { ...two, node: ["n0"], state: "ISUP", timeout: 60 };
+    const { value: agents } = await caller.boss("experiment.event_agentlist", two);
+    expect(agents).toContainEqual([
+      ...["n0", "n0", zero, expect.stringMatching(/^127\.\d+\.\d+\.\d+$/), "NODE"],
+    ]);
+    expect(await caller.boss("node.statewait", wait)).toMatchObject({
+      ...{ code: 0, value: { [zero]: "ISUP" } },
+    });
+    const waiting = caller.boss("experiment.statewait", { ...two, state: "swapped", timeout: 60 });
+    expect((await muster("down", "two")).code).toBe(0);
+    expect(await waiting).toMatchObject({ code: 0, value: "swapped" });
+    expect(await caller.boss("node.statewait", wait)).toMatchObject({ code: 2 });
+    caller.close();
+    expect(serve.stderr).toBe("");
+  });
+});
+
+describe("the command line of waitForState", () => {
+  test.each([
+    [[], "name at least one node"],
+    [["-t", "soon", "a"], "-t and -u take seconds"],
+    [["-z", "a"], "invalid option -- 'z'"],
+    [["-s"], "option requires an argument -- 's'"],
+  ])("%j is refused with 255", async (argv, complaint) => {
+    const { code, stderr } = await waitForState(...argv);
+    expect([code, stderr]).toEqual([255, expect.stringContaining(complaint)]);
+    expect(stderr).toContain("Usage: waitForState");
+  });
+
+  test("without a daemon ends with 2", async () => {
+    expect(await waitForState("a")).toMatchObject({
+      ...{ code: 2, stderr: expect.stringContaining("start one with: muster serve") },
+    });
+  });
+});
+
+describe("muster serve --xmlrpc", () => {
+  test.each([
+    [["--xmlrpc", "127.0.0.1:0"], "needs --tls-cert, --tls-key and --tls-ca"],
+    [["--tls-ca", "x"], "belong to --xmlrpc"],
+    [
+      ["--xmlrpc", "0", "--tls-cert", "/no", "--tls-key", "/no", "--tls-ca", "/no"],
+      "cannot read /no",
+    ],
+  ])("%j is refused before anything is started", async (argv, complaint) => {
+    const { code, stderr } = await muster("serve", ...argv);
+    expect([code, stderr]).toEqual([64, expect.stringContaining(complaint)]);
+    expect(existsSync(state)).toBe(false);
+  });
+});
