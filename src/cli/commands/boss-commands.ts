@@ -37,12 +37,12 @@ function addServe(program: Command, setExit: SetExit): void {
     .option(...stateOption)
     .option(
       "--listen <edge=addr>",
-      "open a door: http, http=127.0.0.1:8470, syncd=127.0.0.1:16534,scope=NAME; again for more",
+      "open a door: http, http=127.0.0.1:8470, syncd=127.0.0.1:16534,scope=NAME, xmlrpc; again for more",
       collect,
       [],
     )
     .option("--log <log>", "where the core keeps its log: memory or sqlite:FILE", "memory")
-    .option("--tls-cert <file>", "certificate of the http door (PEM)")
+    .option("--tls-cert <file>", "certificate of the doors that speak TLS (PEM)")
     .option("--tls-key <file>", "its key (PEM)")
     .option("--tls-ca <file>", "clients must show a certificate that this one has signed")
     .option("--origin <url>", "a page of this origin may use the http door; again", collect, [])
@@ -52,7 +52,6 @@ function addServe(program: Command, setExit: SetExit): void {
       collect,
       [],
     )
-    .option("--xmlrpc [addr:port]", "answer XML-RPC over HTTPS, at 127.0.0.1:3069 unless told")
     .option("--stop", "swap everything out and end the daemon that runs", false)
     .action(async (options: ServeArguments) => {
       const { serveCommand } = await import("./serve.ts");

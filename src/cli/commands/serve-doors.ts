@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The doors of `muster serve`: one core, and what `--listen EDGE=ADDR` opens to it. An emulab-sync
 // client, curl and a client of the library meet at one barrier when they use one scope of it.
-import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
 import { defaultLimits, type Limits, resolveLimits } from "../../core/limits.ts";
 import {
   createHttpDoor,
   defaultHttpBounds,
-  defaultHttpPort,
-  defaultScope,
   type HttpBounds,
   type HttpDoor,
   mountCore,
@@ -22,22 +18,21 @@ import { openLog } from "../../engine/open-log.ts";
 import { systemClock } from "../../host/clock.ts";
 import { Host } from "../../host/host.ts";
 import type { Logger } from "../../host/logger.ts";
-import { defaultPort as defaultSyncPort } from "../../wire/emulab-sync/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import type { Listen } from "./serve-listen.ts";
 
 export interface DoorsArguments {
-  readonly listen: readonly string[];
   readonly log: string;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly tlsCa?: string;
   readonly origin: readonly string[];
   readonly limit: readonly string[];
 }
 
 export interface DoorsOptions {
   readonly argv: DoorsArguments;
+  /** Doors to the core; those of boss are the daemon's. */
+  readonly listens: readonly Listen[];
+  readonly tls: TlsFiles | undefined;
   /** File of the tokens. */
   readonly tokens: string;
   readonly logger: Logger;
@@ -50,25 +45,13 @@ export interface Doors {
   close(): Promise<void>;
 }
 
-/** One `--listen`. */
-export interface Listen {
-  readonly edge: "http" | "syncd";
-  readonly host: string;
-  readonly port: number;
-  readonly scope: string;
-}
-
-const loopback = "127.0.0.1";
-const defaultPorts = { http: defaultHttpPort, syncd: defaultSyncPort };
-
 /**
  * Opens what was asked for; nothing, and no core, when nothing was.
  * @throws CommandError; what was opened before is closed.
  */
-export async function openDoors({ argv, tokens, logger }: DoorsOptions): Promise<Doors> {
-  const listens = argv.listen.map(parseListen);
+export async function openDoors(options: DoorsOptions): Promise<Doors> {
+  const { argv, listens, tls, tokens, logger } = options;
   const { limits, bounds } = parseDoorLimits(argv.limit);
-  const tls = readTls(argv);
   if (listens.length === 0) return { lines: [], close: () => Promise.resolve() };
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
@@ -161,36 +144,6 @@ async function openSyncd({ listen, host, logger, limits }: OpenSyncdOptions): Pr
   };
 }
 
-/**
- * `http`, `http=8470`, `http=127.0.0.1:8470`, `http=[::1]:8470`, `syncd=127.0.0.1:16534,scope=p/e`.
- * @throws CommandError
- */
-export function parseListen(text: string): Listen {
-  const [edge = "", ...rest] = text.split("=");
-  const [address = "", ...settings] = rest.join("=").split(",");
-  if (edge !== "http" && edge !== "syncd") {
-    const message = `--listen ${text}: the doors of this command are http and syncd; others are not built into it yet (NOT_YET)`;
-    throw new CommandError(exitCodes.usage, message);
-  }
-  const wrong = (why: string): CommandError => {
-    const message = `--listen ${text}: ${why}; give EDGE=ADDRESS:PORT, such as ${edge}=${loopback}:${defaultPorts[edge]}`;
-    return new CommandError(exitCodes.usage, message);
-  };
-  let scope = defaultScope;
-  for (const setting of settings) {
-    const [name, value = ""] = setting.split("=");
-    if (name !== "scope" || edge !== "syncd" || value === "") throw wrong(`what is ${setting}?`);
-    scope = value;
-  }
-  const parts = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d+)$/.exec(address);
-  const host = parts === null ? address : (parts[1] ?? parts[2] ?? loopback);
-  const port = parts === null ? defaultPorts[edge] : Number(parts[3]);
-  if (port > 65_535) throw wrong(`there is no port ${port}`);
-  const named = host === "" || host === "localhost" ? loopback : host;
-  if (isIP(named) === 0) throw wrong(`${named} is not an address of this machine`);
-  return { edge, host: named, port, scope };
-}
-
 /** @throws CommandError */
 export function parseDoorLimits(settings: readonly string[]): {
   readonly limits: Limits;
@@ -210,24 +163,6 @@ export function parseDoorLimits(settings: readonly string[]): {
   const of = (names: object): Record<string, number> =>
     Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(names, name)));
   return { limits: resolveLimits(of(defaultLimits)), bounds: of(defaultHttpBounds) };
-}
-
-function readTls({ tlsCert, tlsKey, tlsCa }: DoorsArguments): TlsFiles | undefined {
-  if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return undefined;
-  if (tlsCert === undefined || tlsKey === undefined) {
-    const message = "TLS needs both --tls-cert FILE and --tls-key FILE";
-    throw new CommandError(exitCodes.usage, message);
-  }
-  const read = (file: string): string => {
-    try {
-      return readFileSync(file, "utf8");
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${text}`);
-    }
-  };
-  const authority = tlsCa === undefined ? {} : { authority: read(tlsCa) };
-  return { certificate: read(tlsCert), key: read(tlsKey), ...authority };
 }
 
 /** Errors of sockets, logs and files are the user's to mend. */

@@ -24,9 +24,10 @@ import { oldTools } from "../tools.ts";
 import { askDaemon, commandError, serveExitCodes, stateOf } from "./serve-client.ts";
 import type { DoorsArguments } from "./serve-doors.ts";
 import { openDoors } from "./serve-doors.ts";
-import { resolveXmlRpc, type XmlRpcArguments } from "./serve-xmlrpc.ts";
+import { parseListen, readTls, resolveXmlRpc, type TlsArguments } from "./serve-listen.ts";
 
-export interface ServeArguments extends DoorsArguments, XmlRpcArguments {
+export interface ServeArguments extends DoorsArguments, TlsArguments {
+  readonly listen: readonly string[];
   readonly state?: string;
   readonly stop: boolean;
 }
@@ -38,7 +39,9 @@ const lookAgainMs = 50;
 export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise<number> {
   const state = stateOf(argv.state);
   if (argv.stop) return stopDaemon(state, io);
-  const xmlrpc = resolveXmlRpc(argv);
+  const tls = readTls(argv);
+  const listens = argv.listen.map(parseListen);
+  const xmlrpc = resolveXmlRpc(listens, tls);
   const signals = new StopSignals();
   try {
     let stop: () => void = () => undefined;
@@ -48,7 +51,9 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
     signals.interrupt.addEventListener("abort", stop);
     const logger = createServeLogger(io);
     const daemon = await startDaemon(state, { onStopAsked: stop, xmlrpc }, logger);
-    const doors = await openDoors({ argv, tokens: state.tokens, logger }).catch(async (error) => {
+    const toCore = listens.filter(({ edge }) => edge !== "xmlrpc");
+    const asked = { argv, listens: toCore, tls, tokens: state.tokens, logger };
+    const doors = await openDoors(asked).catch(async (error: unknown) => {
       await daemon.close();
       throw error;
     });
