@@ -290,10 +290,11 @@ describe("parseDefinition()", () => {
 
   it("refuses in YAML what no run can do yet, with the place", async () => {
     const text =
-      "nodes: { a: {} }\nprograms: { p: { node: a, command: date, environment: { A: b } } }\n";
+      "nodes: { a: {} }\nprograms:\n  p: { node: a, command: date }\n" +
+      "  q: { node: a, command: date, start: { after: p } }\n";
     const names = { file: "/a.yaml", pid: "pp", eid: "ee", insisted: [], presets: [], text };
     const parsed = await parseDefinition(names);
     expect(parsed).toMatchObject({ errors: 1, experiment: undefined, rows: undefined });
-    expect(parsed.diagnostics.join()).toMatch(/a\.yaml:2:.*NOT_YET/);
+    expect(parsed.diagnostics.join()).toMatch(/a\.yaml:4:.*NOT_YET/);
   });
 });
