@@ -66,6 +66,18 @@ describe("muster serve --listen", () => {
     });
   });
 
+  it("carries notifications between those who come through the http door", async () => {
+    const { url } = await serve(scratch());
+    const listener = curl("--no-buffer", `${url}/v1/notifications?scheduler=all`);
+    const attributes = [{ name: "EXPT", type: "string", value: "p/e" }];
+    const body = JSON.stringify({ attributes });
+    for (;;) {
+      const sent = await curl("-X", "POST", `${url}/v1/notifications`, "--data", body).ended;
+      if ((JSON.parse(sent.stdout) as { readonly matched?: number }).matched === 1) break;
+    }
+    await listener.prints(/p\/e/);
+  });
+
   it("curl that is ended leaves the barrier; so does muster barrier wait", async () => {
     const { url } = await serve(scratch());
     await using session = await connect(url);

@@ -3,6 +3,12 @@
 // client, curl and a client of the library meet at one barrier when they use one scope of it.
 import { defaultLimits, type Limits, resolveLimits } from "../../core/limits.ts";
 import {
+  busTime,
+  createBusEndpoint,
+  createBusRoutes,
+  resolveBusDoorBounds,
+} from "../../edges/bus/index.ts";
+import {
   createHttpDoor,
   defaultHttpBounds,
   type HttpBounds,
@@ -13,11 +19,15 @@ import {
   TokenFileError,
 } from "../../edges/http/index.ts";
 import { ListenError, Syncd } from "../../edges/syncd/index.ts";
+import { resolveBusLimits } from "../../engine/bus-limits.ts";
 import { LogError } from "../../engine/log.ts";
+import { MemoryBus } from "../../engine/memory-bus.ts";
 import { openLog } from "../../engine/open-log.ts";
 import { systemClock } from "../../host/clock.ts";
 import { Host } from "../../host/host.ts";
+import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
+import type { Bus } from "../../wire/event/bus.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import type { Listen } from "./serve-listen.ts";
@@ -67,11 +77,17 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     const host = new Host({ log, clock: systemClock, limits, logger, onAppended });
     await host.start();
     closers.push(() => host.close());
+    // The bus of those who come through the doors; the experiments daemon has its own.
+    const bus = new MemoryBus({ epoch: newRunId(), limits: resolveBusLimits() });
+    closers.push(async () => bus.close());
     const lines: string[] = [];
     for (const listen of listens) {
       const opened =
         listen.edge === "http"
-          ? await openHttp({ ...{ listen, host, logger, bounds, tls, tokens, appended }, argv })
+          ? await openHttp({
+              ...{ listen, host, bus, logger, bounds, tls, tokens, appended },
+              argv,
+            })
           : await openSyncd({ listen, host, logger, limits });
       lines.push(opened.line);
       closers.push(opened.close);
@@ -91,6 +107,7 @@ interface Opened {
 interface OpenHttpOptions {
   readonly listen: Listen;
   readonly host: Host;
+  readonly bus: Bus;
   readonly logger: Logger;
   readonly bounds: Partial<HttpBounds>;
   readonly tls: TlsFiles | undefined;
@@ -109,6 +126,9 @@ async function openHttp(options: OpenHttpOptions): Promise<Opened> {
   });
   const address = `${listen.host}:${listen.port}`;
   const leave = mountCore({ door, host, clock, logger, edge: `http/${address}` });
+  const busOptions = { bus: options.bus, clock, bounds: resolveBusDoorBounds(), time: busTime };
+  door.socket(createBusEndpoint(busOptions));
+  for (const route of createBusRoutes(busOptions)) door.route(route);
   const addSeconds = door.metrics.addSeconds("muster_append_seconds", "Time an append took.");
   appended.push((tookUs) => addSeconds(tookUs / 1e6));
   const { url } = await door.listen(listen);
