@@ -20,6 +20,7 @@ const layers = [
   "pki",
   "client",
   "edges",
+  "events",
   "testbed",
   "boss",
   "testing",
@@ -74,6 +75,7 @@ const wrongDirections: readonly Wrong[] = [
   upward("client", "engine/log.ts"),
   upward("edges", "testbed/run-event.ts"),
   upward("edges", "client/runtime.ts"),
+  upward("events", "testbed/run-event.ts"),
   upward("testbed", "testing/delaying-log.ts"),
   upward("testing", "cli/exit-codes.ts"),
 ];
