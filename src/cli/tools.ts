@@ -13,3 +13,9 @@ export function oldTools(): Readonly<Record<string, string>> {
   const found = names.map((name) => [name, resolve(bin, name)] as const);
   return Object.fromEntries(found.filter(([, path]) => existsSync(path)));
 }
+
+/** Path of a command of this installation; undefined when it has none of that name. */
+export function installedTool(name: string): string | undefined {
+  const path = resolve(import.meta.dirname, "../../bin", name);
+  return existsSync(path) ? path : undefined;
+}

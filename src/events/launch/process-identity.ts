@@ -23,6 +23,18 @@ export function isRunning(process: ProcessIdentity): boolean {
   return identifyProcess(process.pid)?.startTicks === process.startTicks;
 }
 
+/** The processes that `pid` has started and that still run. */
+export function childrenOf(pid: number): ProcessIdentity[] {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  } catch {
+    return [];
+  }
+  const pids = text.split(" ").filter((word) => word !== "");
+  return pids.map((word) => identifyProcess(Number(word))).filter((one) => one !== undefined);
+}
+
 /** The name of the program comes second, in parentheses, and may have any characters in it. */
 function parseStat(pid: number, stat: string): ProcessIdentity | undefined {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

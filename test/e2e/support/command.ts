@@ -109,6 +109,7 @@ type CommandName =
   | "emulab-sync"
   | "emulab-syncd"
   | "eventdebug"
+  | "eventsys.proxy"
   | "loghole"
   | "startcmddone"
   | "tevc"

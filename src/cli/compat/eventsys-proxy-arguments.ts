@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// The command line of eventsys.proxy. [EMULAB-EVENTS 7.5]
+import {
+  defaultRunDirectory,
+  type ExperimentName,
+  type LaunchAction,
+  launchActions,
+  parseExperiment,
+} from "../../events/launch/index.ts";
+import { formatFault, Getopt } from "./getopt.ts";
+
+export interface ProxyArguments {
+  readonly action: LaunchAction;
+  readonly user: string;
+  readonly group: string;
+  readonly projectGroup: string;
+  readonly experiment: ExperimentName;
+  readonly keyFile: string;
+  readonly logFile: string;
+  readonly recordFile: string | undefined;
+  /** Start a program agent on ops as well. */
+  readonly opsAgent: boolean;
+  readonly debug: boolean;
+  readonly runDirectory: string;
+  /** Instead of the commands of this installation. */
+  readonly scheduler: string | undefined;
+  readonly tevc: string | undefined;
+}
+
+export const proxyUsage: string =
+  "Usage: eventsys.proxy -u user -g gid [-p pid-group] -e pid/eid -k keyfile -l logfile\n" +
+  "                      [-t recordfile] [-a] [-d] [-N] start|stop|replay\n";
+
+export const proxyLongUsage: string =
+  `${proxyUsage}` +
+  "  --rundir DIR         pid files, where only root can write (/var/run/emulab/evsched)\n" +
+  "  --scheduler PROGRAM  what is started (event-sched)\n" +
+  "  --tevc PROGRAM       what tells a scheduler that it is about to be stopped (tevc)\n";
+
+export type ProxyCommandLine =
+  | { readonly kind: "arguments"; readonly value: ProxyArguments }
+  | { readonly kind: "help" }
+  | { readonly kind: "misused"; readonly complaint: string };
+
+const options = {
+  flags: "adN",
+  valued: "ugpeklt",
+  longFlags: ["help"],
+  longValued: ["rundir", "scheduler", "tevc"],
+};
+
+export function parseProxyArguments(argv: readonly string[]): ProxyCommandLine {
+  const getopt = new Getopt(argv, options);
+  const given = new Map<string, string>();
+  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
+    if (option.kind === "error") return misused(formatFault("eventsys.proxy", option));
+    given.set(option.name, option.kind === "valued" ? option.value : "");
+  }
+  if (given.has("help")) return { kind: "help" };
+  const [word, ...more] = getopt.rest;
+  const action = launchActions.find((one) => one === word);
+  if (action === undefined || more.length > 0) return misused("name one of start, stop, replay");
+  for (const letter of "ugekl") {
+    if ((given.get(letter) ?? "") === "") return misused(`-${letter} is needed`);
+  }
+  const experiment = parseExperiment(given.get("e") ?? "");
+  if (experiment === undefined) return misused("-e takes pid/eid");
+  for (const name of ["k", "l", "t", "rundir", "scheduler", "tevc"]) {
+    const path = given.get(name);
+    if (path !== undefined && !path.startsWith("/")) {
+      return misused(`-${name.length > 1 ? "-" : ""}${name} takes an absolute path, not ${path}`);
+    }
+  }
+  const text = (name: string): string => given.get(name) ?? "";
+  const value: ProxyArguments = {
+    ...{ action, experiment, user: text("u"), group: text("g") },
+    projectGroup: given.get("p") ?? text("g"),
+    ...{ keyFile: text("k"), logFile: text("l"), recordFile: given.get("t") },
+    ...{ opsAgent: given.has("a"), debug: given.has("d") },
+    runDirectory: given.get("rundir") ?? defaultRunDirectory,
+    ...{ scheduler: given.get("scheduler"), tevc: given.get("tevc") },
+  };
+  return { kind: "arguments", value };
+}
+
+function misused(complaint: string): ProxyCommandLine {
+  return { kind: "misused", complaint };
+}

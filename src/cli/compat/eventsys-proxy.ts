@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// The program eventsys.proxy: root's hand on ops, which starts and ends the scheduler of an
+// experiment as its user. [EMULAB-EVENTS 7.5]
+import {
+  closeInheritedDescriptors,
+  type Farewell,
+  formatExperiment,
+  LaunchError,
+  type LaunchRequest,
+  launch,
+  resolveAccount,
+  resolveLaunchLimits,
+} from "../../events/launch/index.ts";
+import { systemClock } from "../../host/clock.ts";
+import { installedTool } from "../tools.ts";
+import {
+  type ProxyArguments,
+  parseProxyArguments,
+  proxyLongUsage,
+  proxyUsage,
+} from "./eventsys-proxy-arguments.ts";
+import { type Exit, performExit } from "./exit.ts";
+
+/** For everything that goes wrong; the old one had no other. */
+const failed = 255;
+
+/** What tevc waits for each, and what it may take besides. [EMULAB-EVENTS 7.5] */
+const farewellSeconds = [
+  ["__ns_swapout", 3],
+  ["__ns_teardown", 5],
+] as const;
+const farewellExtraMs = 5_000;
+
+async function main(argv: readonly string[]): Promise<Exit> {
+  const line = parseProxyArguments(argv);
+  if (line.kind === "help") return { kind: "exit", code: 0, stdout: proxyLongUsage };
+  if (line.kind === "misused") return refuse(`eventsys.proxy: ${line.complaint}\n${proxyUsage}`);
+  if (process.geteuid?.() !== 0) {
+    return refuse("*** eventsys.proxy must be run by root; on boss use: eventsys_control\n");
+  }
+  const { action } = line.value;
+  closeInheritedDescriptors(2);
+  try {
+    await launch(action, requestOf(line.value), {
+      clock: systemClock,
+      limits: resolveLaunchLimits(),
+      say: (text) => process.stdout.write(`${text}\n`),
+    });
+    return { kind: "exit", code: 0 };
+  } catch (error) {
+    if (!(error instanceof LaunchError)) throw error;
+    const last = error.code === "DIED" ? "*** Failed to start event system\n" : "";
+    return refuse(`*** eventsys.proxy: ${error.message}\n${last}`);
+  }
+}
+
+/** @throws LaunchError */
+function requestOf(given: ProxyArguments): LaunchRequest {
+  const { action, experiment, runDirectory, keyFile, recordFile } = given;
+  if (given.opsAgent && action !== "stop") {
+    const message = "-a: a program agent on ops is not built; run its programs on a node instead";
+    throw new LaunchError("NOT_YET", message);
+  }
+  const scheduler = given.scheduler ?? installedTool("event-sched");
+  if (scheduler === undefined) {
+    const message = "this installation has no event-sched; name one with --scheduler PROGRAM";
+    throw new LaunchError("NOT_YET", message);
+  }
+  const debug = given.debug ? ["-d"] : [];
+  const record = recordFile === undefined ? [] : ["-t", recordFile];
+  const where = ["-s", "localhost", "-k", keyFile];
+  return {
+    ...{ experiment, runDirectory, log: given.logFile },
+    account: resolveAccount(given.user, given.group, given.projectGroup),
+    scheduler: [scheduler, ...debug, ...where, ...record, experiment.pid, experiment.eid],
+    farewells: farewellsOf(given, where),
+  };
+}
+
+function farewellsOf(given: ProxyArguments, where: readonly string[]): Farewell[] {
+  const tevc = given.tevc ?? installedTool("tevc");
+  if (tevc === undefined) return [];
+  return farewellSeconds.map(([object, seconds]) => ({
+    argv: [
+      ...[tevc, "-w", "-t", String(seconds), ...where],
+      ...["-e", formatExperiment(given.experiment), "now", object, "run"],
+    ],
+    timeoutMs: seconds * 1_000 + farewellExtraMs,
+  }));
+}
+
+function refuse(stderr: string): Exit {
+  return { kind: "exit", code: failed, stderr };
+}
+
+performExit(await main(process.argv.slice(2)));

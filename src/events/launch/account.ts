@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// Whom a scheduler runs as, and how a process of root becomes that user or borrows its rights.
+//
+//   U1. Nothing that the user can change runs, or is opened, with the rights of root.
+//   U2. What runs as the user has exactly the groups of the experiment and the project.
+import { execFileSync } from "node:child_process";
+import { assert } from "../../core/assert.ts";
+import { LaunchError } from "./launch-error.ts";
+
+export interface Account {
+  readonly name: string;
+  readonly uid: number;
+  /** Of the experiment. */
+  readonly gid: number;
+  /** Of the experiment and of the project. */
+  readonly groups: readonly number[];
+  readonly home: string;
+}
+
+/** Root's own, wherever root is asked to run something. */
+const systemPath = "/bin:/usr/bin:/sbin:/usr/sbin";
+export const systemEnvironment: Readonly<Record<string, string>> = { PATH: systemPath };
+
+/** @throws LaunchError (REFUSED) for who does not exist, and for root. */
+export function resolveAccount(user: string, group: string, projectGroup: string): Account {
+  // NAME:password:UID:GID:comment:HOME:shell
+  const [name, , uid, , , home = "/"] = lookUp("passwd", user, "user");
+  const gids = [group, projectGroup].map((one) => Number(lookUp("group", one, "group")[2]));
+  const [gid = 0] = gids;
+  if (name === undefined || Number(uid) === 0 || gids.includes(0)) {
+    const message = `a scheduler never runs as root (${user}, ${group}, ${projectGroup}); name who swapped in`;
+    throw new LaunchError("REFUSED", message);
+  }
+  return { name, uid: Number(uid), gid, groups: [...new Set(gids)], home };
+}
+
+/** Asks the system's own data base of names, wherever it is kept. */
+function lookUp(database: "passwd" | "group", key: string, what: string): string[] {
+  try {
+    const line = execFileSync("getent", ["--", database, key], {
+      ...{ env: systemEnvironment, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] },
+    });
+    return line.trimEnd().split(":");
+  } catch {
+    const message = `there is no ${what} ${key} on this machine; make it, or name another`;
+    throw new LaunchError("REFUSED", message);
+  }
+}
+
+/** What runs `argv` as the user: the same process, after it has given up what root may. */
+export function commandAs(account: Account, argv: readonly string[]): string[] {
+  return [
+    ...["setpriv", `--reuid=${account.uid}`, `--regid=${account.gid}`],
+    ...[`--groups=${account.groups.join(",")}`, "--inh-caps=-all"],
+    // Nobody is left to restart or to end it when its supervisor is gone; and it cannot refuse.
+    ...["--pdeathsig=KILL", "--", ...argv],
+  ];
+}
+
+/** All of the environment that the user's process gets. [EMULAB-EVENTS 2.2] */
+export function environmentOf(account: Account): Record<string, string> {
+  const path = `${systemPath}:/usr/local/bin`;
+  return { PATH: path, HOME: account.home, USER: account.name, LOGNAME: account.name };
+}
+
+/**
+ * Lets this process of root do one thing with the rights of the user: open a file where the user
+ * may have put links. Synchronous, so that nothing else is done with these rights.
+ */
+export function withRightsOf<T>(account: Account, act: () => T): T {
+  const { setgroups, getgroups, setegid, seteuid } = process;
+  assert(
+    setgroups !== undefined && getgroups !== undefined && setegid !== undefined,
+    "this platform has no groups",
+  );
+  assert(seteuid !== undefined, "this platform has no users");
+  const groups = getgroups();
+  setgroups([...account.groups]);
+  setegid(account.gid);
+  seteuid(account.uid);
+  try {
+    return act();
+  } finally {
+    seteuid(0);
+    setegid(0);
+    setgroups(groups);
+  }
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// One at a time, between processes. The lock is the kernel's (flock) and is held by a process that
+// waits for the end of our life: it goes with us, however we end, and leaves nothing stale.
+import { spawn } from "node:child_process";
+import { systemEnvironment } from "./account.ts";
+import { LaunchError } from "./launch-error.ts";
+
+/**
+ * @returns what releases it. @throws LaunchError (BUSY)
+ */
+export async function lockFile(path: string, timeoutMs: number): Promise<() => void> {
+  const seconds = String(timeoutMs / 1_000);
+  const holder = spawn(
+    "flock",
+    ["--no-fork", "--exclusive", "--wait", seconds, path, "sh", "-c", "echo held; exec cat"],
+    { env: systemEnvironment, stdio: ["pipe", "pipe", "ignore"] },
+  );
+  const isHeld = await new Promise<boolean>((resolve) => {
+    holder.once("error", () => resolve(false));
+    holder.once("close", () => resolve(false));
+    holder.stdout.once("data", () => resolve(true));
+  });
+  if (isHeld) return () => holder.stdin.destroy();
+  const message = `${path} is held by somebody who starts or stops the same scheduler; try again when that is over`;
+  throw new LaunchError("BUSY", message);
+}

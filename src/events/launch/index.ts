@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// How schedulers of experiments are started and stopped on ops.
+export { resolveAccount } from "./account.ts";
+export { type ExperimentName, formatExperiment, parseExperiment } from "./experiment-name.ts";
+export { closeInheritedDescriptors } from "./inherited-descriptors.ts";
+export { LaunchError } from "./launch-error.ts";
+export { defaultLaunchLimits, resolveLaunchLimits } from "./launch-limits.ts";
+export {
+  type Farewell,
+  type LaunchAction,
+  type LaunchRequest,
+  launch,
+  launchActions,
+} from "./launcher.ts";
+export { defaultRunDirectory } from "./pid-file.ts";

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// Bounds and times of the launcher, with their units. docs/reference/limits.md lists them.
+import { assert } from "../../core/assert.ts";
+
+export interface LaunchLimits {
+  /** A scheduler that has lived so long without saying that it is ready has started. */
+  readonly startMs: number;
+  /** After a TERM, until the KILL. */
+  readonly graceMs: number;
+  /** For a supervisor to have ended its scheduler and itself, KILL included. */
+  readonly stopMs: number;
+  /** For another start or stop of the same scheduler to be over. */
+  readonly lockMs: number;
+  /** Before the first restart; each further one waits twice as long. */
+  readonly restartMsMin: number;
+  readonly restartMsMax: number;
+  /** A scheduler that has run so long has not failed in a row. */
+  readonly steadyMs: number;
+  /** Failures in a row; after one more the supervisor gives up. */
+  readonly restartsMax: number;
+  /** End of the log of a scheduler that died at once, for whoever started it. */
+  readonly logTailBytesMax: number;
+}
+
+export const defaultLaunchLimits: LaunchLimits = {
+  startMs: 2_000,
+  graceMs: 5_000,
+  stopMs: 15_000,
+  lockMs: 60_000,
+  restartMsMin: 1_000,
+  restartMsMax: 60_000,
+  steadyMs: 60_000,
+  restartsMax: 8,
+  logTailBytesMax: 8_192,
+};
+
+export function resolveLaunchLimits(given: Partial<LaunchLimits> = {}): LaunchLimits {
+  const limits = { ...defaultLaunchLimits, ...given };
+  assert(limits.stopMs > limits.graceMs, "stopMs must leave time after graceMs");
+  assert(limits.restartMsMax >= limits.restartMsMin, "restartMsMax is below restartMsMin");
+  return limits;
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+// Starts, stops and replaces the scheduler of an experiment, as root on ops. Who may do that is
+// decided before, on boss. Holds no state: that is the pid file and the processes.
+//
+//   L1. Two starts at one time give one scheduler.
+//   L2. After a stop that succeeded there is no scheduler, and no pid file.
+//   L3. A scheduler that died is said to have died by whoever starts or stops next.
+import { spawn } from "node:child_process";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { type Clock, sleep } from "../../host/clock.ts";
+import { type Account, commandAs, environmentOf, systemEnvironment } from "./account.ts";
+import { type ExperimentName, formatExperiment } from "./experiment-name.ts";
+import { lockFile } from "./file-lock.ts";
+import { LaunchError } from "./launch-error.ts";
+import type { LaunchLimits } from "./launch-limits.ts";
+import { PidFile, prepareRunDirectory } from "./pid-file.ts";
+import { childrenOf, isRunning, type ProcessIdentity } from "./process-identity.ts";
+import { readLogTail } from "./scheduler-log.ts";
+import type { Epoch } from "./supervisor.ts";
+import type { Supervision, SupervisorAnswer } from "./supervisor-main.ts";
+
+export interface LaunchRequest {
+  readonly experiment: ExperimentName;
+  readonly account: Account;
+  readonly runDirectory: string;
+  readonly log: string;
+  /** The scheduler and its arguments. */
+  readonly scheduler: readonly string[];
+  /** Run one after the other, as the user, before a scheduler is stopped; may fail. */
+  readonly farewells: readonly Farewell[];
+}
+
+export interface Farewell {
+  readonly argv: readonly string[];
+  readonly timeoutMs: number;
+}
+
+export const launchActions = ["start", "stop", "replay"] as const;
+export type LaunchAction = (typeof launchActions)[number];
+
+export interface LaunchWorld {
+  readonly clock: Clock;
+  readonly limits: LaunchLimits;
+  /** A line for whoever asked. */
+  say(line: string): void;
+}
+
+/** @throws LaunchError */
+export async function launch(
+  action: LaunchAction,
+  request: LaunchRequest,
+  world: LaunchWorld,
+): Promise<void> {
+  prepareRunDirectory(request.runDirectory);
+  const file = new PidFile(request.runDirectory, request.experiment);
+  const release = await lockFile(file.lockPath, world.limits.lockMs);
+  try {
+    if (action === "start") return await start(file, request, world);
+    await stop(file, request, world);
+    if (action === "replay") await startAnew("new", file, request, world);
+  } finally {
+    release();
+  }
+}
+
+async function start(file: PidFile, request: LaunchRequest, world: LaunchWorld): Promise<void> {
+  const state = file.read();
+  switch (state.kind) {
+    case "running":
+      world.say("*** event scheduler already running; not starting another");
+      return;
+    case "dead":
+      world.say(describeDeath(state.pid, request));
+      return await startAnew("continue", file, request, world);
+    case "none":
+      return await startAnew("new", file, request, world);
+  }
+}
+
+async function stop(file: PidFile, request: LaunchRequest, world: LaunchWorld): Promise<void> {
+  const state = file.read();
+  if (state.kind === "dead") world.say(describeDeath(state.pid, request));
+  if (state.kind === "running") {
+    for (const farewell of request.farewells) await runFarewell(farewell, request, world);
+    await end(state.process, request, world);
+  }
+  file.remove();
+}
+
+/** The lock is held: nobody else has started one since the pid file was read. */
+async function startAnew(
+  epoch: Epoch,
+  file: PidFile,
+  request: LaunchRequest,
+  world: LaunchWorld,
+): Promise<void> {
+  const { experiment, account, runDirectory, scheduler, log } = request;
+  const { limits } = world;
+  const answer = await startSupervisor({
+    ...{ experiment, account, runDirectory, argv: scheduler, log, epoch, limits },
+  });
+  switch (answer.kind) {
+    case "started":
+      return;
+    case "failed":
+      file.remove();
+      throw new LaunchError("UNSAFE", answer.message);
+    case "died": {
+      file.remove();
+      const tail = readLogTail(log, account, limits.logTailBytesMax);
+      if (tail !== "") world.say(tail.trimEnd());
+      throw new LaunchError("DIED", `it ${answer.how}; its log is ${log}`);
+    }
+  }
+}
+
+const entry = import.meta.url.endsWith(".ts") ? "./supervisor-main.ts" : "./supervisor-main.js";
+
+async function startSupervisor(supervision: Supervision): Promise<SupervisorAnswer> {
+  const path = fileURLToPath(new URL(entry, import.meta.url));
+  const child = spawn(process.execPath, [path, JSON.stringify(supervision)], {
+    ...{ detached: true, cwd: "/", env: systemEnvironment },
+    stdio: ["ignore", "ignore", "ignore", "pipe"],
+  });
+  const failed = new Promise<string>((resolve) => child.once("error", () => resolve("")));
+  const text = await Promise.race([readAll(child.stdio[3] as Readable), failed]);
+  child.unref();
+  if (text !== "") return JSON.parse(text) as SupervisorAnswer;
+  const { log } = supervision;
+  throw new LaunchError("LOST", `its supervisor ended without a word; see ${log}, then try again`);
+}
+
+async function readAll(stream: Readable): Promise<string> {
+  let text = "";
+  for await (const chunk of stream.setEncoding("utf8")) text += chunk;
+  return text;
+}
+
+/** A waiter of tevc: bounded by itself, and by us when the bus does not answer. */
+function runFarewell(
+  { argv, timeoutMs }: Farewell,
+  { account }: LaunchRequest,
+  world: LaunchWorld,
+): Promise<void> {
+  const [file = "", ...rest] = commandAs(account, argv);
+  const child = spawn(file, rest, { cwd: "/", env: environmentOf(account), stdio: "ignore" });
+  const cancel = world.clock.after(timeoutMs, () => child.kill("SIGKILL"));
+  return new Promise((resolve) => {
+    const over = (how: string | undefined): void => {
+      cancel();
+      if (how !== undefined) world.say(`*** ${argv.join(" ")}: ${how}; stopping all the same`);
+      resolve();
+    };
+    child.once("error", () => over("it cannot be run"));
+    child.once("exit", (code, signal) => {
+      if (code === 0) over(undefined);
+      else over(signal === null ? `ended with status ${code}` : "no answer in time");
+    });
+  });
+}
+
+/** TERM, which the supervisor passes on; then KILL, for it and for the scheduler it leaves. */
+async function end(
+  supervisor: ProcessIdentity,
+  { experiment }: LaunchRequest,
+  world: LaunchWorld,
+): Promise<void> {
+  const schedulers = childrenOf(supervisor.pid);
+  signal(supervisor, supervisor.pid, "SIGTERM");
+  await isGoneWithin(world.limits.stopMs, supervisor, world.clock);
+  signal(supervisor, supervisor.pid, "SIGKILL");
+  for (const one of schedulers) signal(one, -one.pid, "SIGKILL");
+  for (const one of [supervisor, ...schedulers]) {
+    if (await isGoneWithin(world.limits.stopMs, one, world.clock)) continue;
+    const message = `process ${one.pid} of ${formatExperiment(experiment)} does not end; see: ps -p ${one.pid}`;
+    throw new LaunchError("LOST", message);
+  }
+}
+
+/** @param to the process, or with a minus its group */
+function signal(target: ProcessIdentity, to: number, name: NodeJS.Signals): void {
+  try {
+    if (isRunning(target)) process.kill(to, name);
+  } catch {
+    // It has ended in between.
+  }
+}
+
+/** How often a process that is no child of ours is looked at. */
+const lookMs = 20;
+
+async function isGoneWithin(
+  timeoutMs: number,
+  target: ProcessIdentity,
+  clock: Clock,
+): Promise<boolean> {
+  const deadlineUs = clock.nowUs() + timeoutMs * 1_000;
+  while (isRunning(target)) {
+    if (clock.nowUs() >= deadlineUs) return false;
+    await sleep(clock, lookMs);
+  }
+  return true;
+}
+
+function describeDeath(pid: number | undefined, { experiment, log }: LaunchRequest): string {
+  const which = pid === undefined ? "" : ` (process ${pid})`;
+  return `*** the event scheduler of ${formatExperiment(experiment)}${which} had died; see ${log}`;
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// The supervisor as a process: started by the launcher, outlives it, names itself in the pid file.
+// It gets what to do as one JSON argument, and says on descriptor 3 how the first start went.
+import { closeSync, writeSync } from "node:fs";
+import { systemClock } from "../../host/clock.ts";
+import type { Account } from "./account.ts";
+import type { ExperimentName } from "./experiment-name.ts";
+import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
+import type { LaunchLimits } from "./launch-limits.ts";
+import { PidFile } from "./pid-file.ts";
+import { identifyProcess } from "./process-identity.ts";
+import { rotateLog } from "./scheduler-log.ts";
+import { startAs } from "./supervised-process.ts";
+import { type Epoch, type StartOutcome, Supervisor } from "./supervisor.ts";
+
+export interface Supervision {
+  readonly experiment: ExperimentName;
+  readonly runDirectory: string;
+  readonly account: Account;
+  /** The scheduler and its arguments. */
+  readonly argv: readonly string[];
+  readonly log: string;
+  readonly epoch: Epoch;
+  readonly limits: LaunchLimits;
+}
+
+/** What is said on descriptor 3: one line of JSON, and the end. */
+export type SupervisorAnswer = StartOutcome | { readonly kind: "failed"; readonly message: string };
+
+const answerDescriptor = 3;
+
+async function main(supervision: Supervision): Promise<void> {
+  const { experiment, account, argv, limits } = supervision;
+  closeInheritedDescriptors(answerDescriptor);
+  try {
+    const log = rotateLog(supervision.log, account);
+    const note = (text: string): void => {
+      const time = new Date(systemClock.wallMs()).toISOString();
+      writeSync(log, `${time} supervisor[${process.pid}]: ${text}\n`);
+    };
+    const self = identifyProcess(process.pid);
+    if (self === undefined) throw new Error("/proc is not mounted on this machine; mount it");
+    const supervisor = new Supervisor({
+      clock: systemClock,
+      ...{ limits, note, report: answer },
+      start: (epoch) => startAs(account, argv, log, epoch),
+    });
+    for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => supervisor.stop());
+    process.on("SIGHUP", () => undefined);
+    new PidFile(supervision.runDirectory, experiment).write(self);
+    note(await supervisor.run(supervision.epoch));
+  } catch (error) {
+    answer({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+function answer(what: SupervisorAnswer): void {
+  try {
+    writeSync(answerDescriptor, `${JSON.stringify(what)}\n`);
+    closeSync(answerDescriptor);
+  } catch {
+    // The launcher is gone; the log says the same.
+  }
+}
+
+await main(JSON.parse(process.argv[2] ?? "") as Supervision);
+// What a scheduler has left behind elsewhere may hold its descriptors, and with them this process.
+process.exit();

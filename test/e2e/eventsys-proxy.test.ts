@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+// Goal: the scheduler of an experiment runs as its user and with nothing of root; others with the
+// right can stop it; a second start, a dead scheduler, a dead supervisor, an old pid file and a
+// link in the place of the log do no harm. Method: the command of bin/, as root, for two accounts
+// made for this file; a scheduler that is a small script and writes down what it is.
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { childrenOf, identifyProcess } from "../../src/events/launch/process-identity.ts";
+import { gidOf, idOf, makeAccounts, type TestAccounts } from "./support/accounts.ts";
+import { type Ended, run, scratch, shell, until } from "./support/command.ts";
+
+const isRoot = process.getuid?.() === 0;
+
+/** Says what it is, then that it is ready, and ends in order when asked. */
+const goodScheduler = `#!/bin/sh
+echo "epoch $MUSTER_EPOCH process $$ arguments $*"
+echo "environment $(env | cut -d= -f1 | sort | tr '\\n' ' ')"
+echo "descriptors $(ls /proc/$$/fd | tr '\\n' ' ')"
+trap 'echo ended in order; exit 0' TERM
+echo ready >&3
+while :; do sleep 1000 & wait $!; done
+`;
+
+let accounts: TestAccounts;
+let directory = "";
+let runDirectory = "";
+let logs = "";
+const log = (): string => join(logs, "event-sched.log");
+const pidFile = (): string => join(runDirectory, "proj_exp.pid");
+const readLog = (): string => (existsSync(log()) ? readFileSync(log(), "utf8") : "");
+
+function script(name: string, text: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, text);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+interface ProxyOptions {
+  readonly scheduler?: string;
+  readonly user?: string;
+  readonly env?: Record<string, string>;
+  readonly prefix?: readonly string[];
+}
+
+function proxy(action: string, options: ProxyOptions = {}): Promise<Ended> {
+  const { owner, experimentGroup, projectGroup } = accounts;
+  const argv = [
+    ...["-u", options.user ?? owner, "-g", experimentGroup, "-p", projectGroup],
+    ...["-e", "proj/exp", "-k", "/keys/eventkey", "-l", log(), "--rundir", runDirectory],
+    ...["--scheduler", options.scheduler ?? join(directory, "good")],
+    ...["--tevc", join(directory, "tevc"), action],
+  ];
+  return run("eventsys.proxy", argv, { env: options.env ?? {}, prefix: options.prefix ?? [] });
+}
+
+/** The process that the last scheduler has named in its log. */
+function schedulerPid(): number {
+  return Number(/.*^epoch \w+ process (\d+)/ms.exec(readLog())?.[1]);
+}
+const supervisorPid = (): number => Number.parseInt(readFileSync(pidFile(), "utf8"), 10);
+const isAlive = (pid: number): boolean => identifyProcess(pid) !== undefined;
+const asUser = (user: string, text: string): Promise<Ended> =>
+  shell(text, {
+    prefix: ["setpriv", `--reuid=${user}`, `--regid=${accounts.projectGroup}`, "--clear-groups"],
+  });
+
+describe.skipIf(!isRoot)("eventsys.proxy", () => {
+  beforeAll(() => {
+    accounts = makeAccounts();
+  });
+  afterAll(() => accounts.remove());
+
+  beforeEach(() => {
+    directory = scratch();
+    chmodSync(directory, 0o755);
+    runDirectory = join(directory, "evsched");
+    logs = join(directory, "logs");
+    mkdirSync(logs);
+    chownSync(logs, idOf("-u", accounts.owner), gidOf(accounts.experimentGroup));
+    script("good", goodScheduler);
+    script("tevc", `#!/bin/sh\necho "$(id -un) $*" >>${logs}/tevc\n`);
+  });
+  afterEach(async () => {
+    if (existsSync(pidFile())) await proxy("stop");
+  });
+
+  test("starts the scheduler as its user, with two groups and nothing of root's", async () => {
+    const started = await proxy("start", {
+      env: { NODE_OPTIONS: "--no-warnings", SECRET: "x" },
+      prefix: ["sh", "-c", 'exec 9</etc/shadow; exec "$@"', "sh"],
+    });
+    expect(started).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    const status = readFileSync(`/proc/${schedulerPid()}/status`, "utf8");
+    const uid = idOf("-u", accounts.owner);
+    const groups = [gidOf(accounts.experimentGroup), gidOf(accounts.projectGroup)];
+    const ids = (id: number | undefined): string => Array(4).fill(id).join("\t");
+    expect(status).toContain(`\nUid:\t${ids(uid)}\n`);
+    expect(status).toContain(`\nGid:\t${ids(groups[0])}\n`);
+    const listed = /^Groups:\t(.*?) *$/m.exec(status)?.[1] ?? "";
+    expect(listed.split(" ").map(Number).sort()).toEqual([...groups].sort());
+    expect(status).toMatch(/^CapPrm:\t0+$/m);
+    expect(status).toMatch(/^CapEff:\t0+$/m);
+    expect(readLog()).toContain(
+      "epoch new process " + `${schedulerPid()} arguments -s localhost -k /keys/eventkey proj exp`,
+    );
+    // PWD and the like are the shell's own.
+    const names = /^environment (.*) $/m.exec(readLog())?.[1]?.split(" ") ?? [];
+    const own = ["_", "OLDPWD", "PWD", "SHLVL"];
+    expect(names.filter((name) => !own.includes(name))).toEqual([
+      ...["HOME", "LOGNAME", "MUSTER_EPOCH", "MUSTER_READY_FD", "PATH", "USER"],
+    ]);
+    // 4 is the shell's own, for what it reads here, and 10 for the script.
+    expect(/^descriptors (.*) $/m.exec(readLog())?.[1]).toBe("0 1 10 2 3 4");
+    expect(statSync(log())).toMatchObject({ uid, gid: groups[0] });
+  });
+
+  test("writes a pid file that neither the user nor another can change", async () => {
+    await proxy("start");
+    expect(readFileSync(pidFile(), "utf8")).toMatch(/^\d+\n\d+\nproj\/exp\n$/);
+    expect(statSync(runDirectory)).toMatchObject({ uid: 0, gid: 0 });
+    expect(statSync(runDirectory).mode & 0o777).toBe(0o775);
+    expect(isAlive(supervisorPid())).toBe(true);
+    for (const user of [accounts.owner, accounts.other]) {
+      for (const attack of ["echo 1 >", "rm -f", `touch ${runDirectory}/x; mv ${log()}`]) {
+        expect((await asUser(user, `${attack} ${pidFile()}`)).code).not.toBe(0);
+      }
+    }
+    expect(readdirSync(runDirectory).sort()).toEqual(["proj_exp.lock", "proj_exp.pid"]);
+  });
+
+  test("ends the scheduler of another, after its farewells; a second stop is quiet", async () => {
+    await proxy("start");
+    const [scheduler, supervisor] = [schedulerPid(), supervisorPid()];
+    const stopped = await proxy("stop");
+    expect(stopped).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    expect([scheduler, supervisor].map(isAlive)).toEqual([false, false]);
+    expect(existsSync(pidFile())).toBe(false);
+    expect(readLog()).toContain("ended in order");
+    const common = "-s localhost -k /keys/eventkey -e proj/exp now";
+    expect(readFileSync(join(logs, "tevc"), "utf8").split("\n")).toEqual([
+      `${accounts.owner} -w -t 3 ${common} __ns_swapout run`,
+      `${accounts.owner} -w -t 5 ${common} __ns_teardown run`,
+      "",
+    ]);
+    expect(await proxy("stop")).toMatchObject({ code: 0, stdout: "", stderr: "" });
+  });
+
+  test("starts one scheduler however many ask at one time", async () => {
+    const all = await Promise.all(Array.from({ length: 4 }, () => proxy("start")));
+    expect(all.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+    const refusal = "*** event scheduler already running; not starting another\n";
+    expect(all.map(({ stdout }) => stdout).sort()).toEqual(["", refusal, refusal, refusal]);
+    expect(childrenOf(supervisorPid()).map(({ pid }) => pid)).toEqual([schedulerPid()]);
+    expect(existsSync(`${log()}.old`)).toBe(false);
+  });
+
+  test("replays: farewells, the end, and a scheduler with a new epoch", async () => {
+    await proxy("start");
+    const before = schedulerPid();
+    expect(await proxy("replay")).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    expect(isAlive(before)).toBe(false);
+    expect(schedulerPid()).not.toBe(before);
+    expect(readLog()).toContain("epoch new");
+    expect(readFileSync(`${log()}.old`, "utf8")).toContain("ended in order");
+    expect(readFileSync(join(logs, "tevc"), "utf8")).toContain("__ns_swapout");
+  });
+
+  test("starts a killed scheduler again, to go on, and says so in its log", async () => {
+    await proxy("start");
+    const before = schedulerPid();
+    process.kill(before, "SIGKILL");
+    await until("it runs again", () => schedulerPid() !== before);
+    expect(readLog()).toMatch(/supervisor\[\d+\]: the scheduler was ended by SIGKILL; .* in 1 s\n/);
+    expect(readLog()).toContain(`epoch continue process ${schedulerPid()}`);
+  });
+
+  test("leaves no scheduler behind a killed supervisor; the next start says what was", async () => {
+    await proxy("start");
+    const [scheduler, supervisor] = [schedulerPid(), supervisorPid()];
+    process.kill(supervisor, "SIGKILL");
+    await until("the scheduler has ended", () => !isAlive(scheduler));
+    const again = await proxy("start");
+    expect(again).toMatchObject({ code: 0, stderr: "" });
+    expect(again.stdout).toBe(
+      `*** the event scheduler of proj/exp (process ${supervisor}) had died; see ${log()}\n`,
+    );
+    expect(readLog()).toContain("epoch continue");
+  });
+
+  test("does not signal a process that came later with the id of the pid file", async () => {
+    mkdirSync(runDirectory);
+    // This very test.
+    writeFileSync(pidFile(), `${process.pid}\n1\nproj/exp\n`);
+    expect((await proxy("stop")).stdout).toContain(`(process ${process.pid}) had died`);
+    expect(existsSync(pidFile())).toBe(false);
+    for (const old of ["", `${process.pid}\n`, "1\n1\nother/exp\n"]) {
+      writeFileSync(pidFile(), old);
+      expect(await proxy("start")).toMatchObject({ code: 0, stderr: "" });
+      expect(isAlive(schedulerPid())).toBe(true);
+      expect(await proxy("stop")).toMatchObject({ code: 0, stdout: "" });
+    }
+  });
+
+  test("says of a scheduler that ends at once what it has said, and leaves nothing", async () => {
+    const scheduler = script("bad", "#!/bin/sh\necho no such experiment; exit 3\n");
+    const failed = await proxy("start", { scheduler });
+    expect(failed.code).toBe(255);
+    expect(failed.stdout).toMatch(/^no such experiment\n.*died at once\n$/);
+    expect(failed.stderr).toBe(
+      `*** eventsys.proxy: it ended with status 3; its log is ${log()}\n` +
+        "*** Failed to start event system\n",
+    );
+    expect(existsSync(pidFile())).toBe(false);
+  });
+
+  test("writes through no link that the user has put in the place of the log", async () => {
+    const victim = join(directory, "victim");
+    mkdirSync(victim);
+    writeFileSync(join(victim, "file"), "untouched\n");
+    // The log itself: the link is put aside like any log before.
+    symlinkSync(join(victim, "file"), log());
+    expect((await proxy("start")).code).toBe(0);
+    expect(lstatSync(log()).isFile()).toBe(true);
+    await proxy("stop");
+    // Its directory: the user may not write where the link leads.
+    symlinkSync(victim, join(logs, "elsewhere"));
+    logs = join(logs, "elsewhere");
+    const failed = await proxy("start");
+    expect(failed.code).toBe(255);
+    expect(failed.stderr).toContain(`${accounts.owner} cannot begin the log`);
+    expect(readdirSync(victim)).toEqual(["file"]);
+    expect(readFileSync(join(victim, "file"), "utf8")).toBe("untouched\n");
+    expect(existsSync(pidFile())).toBe(false);
+  });
+
+  test("refuses root as the user, who is not there, and a directory others can write to", async () => {
+    expect((await proxy("start", { user: "root" })).stderr).toContain("never runs as root");
+    expect((await proxy("start", { user: "mt-none" })).stderr).toContain("no user mt-none");
+    mkdirSync(runDirectory);
+    chmodSync(runDirectory, 0o777);
+    expect((await proxy("start")).stderr).toContain("only root can write to");
+  });
+});
