@@ -32,7 +32,7 @@ export interface StartOptions {
 
 /** What all programs of an agent share. */
 export interface ProgramContext {
-  readonly backend: NodeBackend;
+  readonly backend: Pick<NodeBackend, "nodes">;
   readonly clock: Clock;
   readonly fire: FireClock;
   /** What reads commands of programs that name no shell. */

@@ -18,7 +18,7 @@ export type { StartOptions } from "./managed-program.ts";
 export type { ProgramResult } from "./program-result.ts";
 
 export interface ProgramAgentOptions extends Omit<ProgramWatcher, "onWarning"> {
-  readonly backend: NodeBackend;
+  readonly backend: Pick<NodeBackend, "nodes">;
   readonly programs: readonly AgentProgram[];
   readonly clock: Clock;
   /** Fires starts that are planned; left out, timers of the clock do. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Process nodes: the nodes of an experiment as groups of processes of this machine.
+
+export { createHostNode, type HostNodeOptions } from "./host-node.ts";
 export type {
   BackendOptions,
   ExitStatus,

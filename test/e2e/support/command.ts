@@ -106,6 +106,7 @@ export class Command {
 
 type CommandName =
   | "muster"
+  | "program-agent"
   | "emulab-sync"
   | "emulab-syncd"
   | "eventdebug"
