@@ -46,6 +46,11 @@ export function isRunOutput(file: string): boolean {
   return /\.(?:out|err)\.\d+$/.test(file);
 }
 
+/** Whether the file is there for a moment only: what is loaded, and links before they are set. */
+export function isPassing(file: string): boolean {
+  return /^\..+\.(?:(?:out|err)\.loaded|(?:out|err|status)\.new)$/.test(file);
+}
+
 /** @returns what went wrong. */
 export function moveOutput(from: OutputFiles, to: OutputFiles): string | undefined {
   return attempt(() => {

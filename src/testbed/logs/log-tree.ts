@@ -5,6 +5,7 @@ import type { Stats } from "node:fs";
 import { lstat, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { newRunId } from "../../host/ids.ts";
+import { isPassing } from "../agents/program-files.ts";
 
 /** Files below one directory of logs; more are a program that went wild. */
 export const logFilesMax = 100_000;
@@ -55,7 +56,7 @@ async function walk(root: string, folder: string, state: Walk): Promise<void> {
   });
   for (const name of names.sort()) {
     const path = folder === "" ? name : `${folder}/${name}`;
-    if (name.startsWith(partialPrefix)) continue;
+    if (name.startsWith(partialPrefix) || isPassing(name)) continue;
     if (entries.length >= filesMax) {
       problems.push(`${root}: more than ${filesMax} files, the rest is left out; remove some`);
       return;

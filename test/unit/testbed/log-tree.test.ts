@@ -42,6 +42,15 @@ describe("readLogTree()", () => {
     expect(problems).toEqual([`${root}: more than 2 files, the rest is left out; remove some`]);
   });
 
+  test("passes over what is there for a moment only", async () => {
+    for (const name of [".p.out.loaded", ".p.status.new", ".loghole-x", ".kept.new", "p.out.1"]) {
+      writeFileSync(join(root, name), "");
+    }
+    expect((await readLogTree(root)).entries.map(({ path }) => path)).toEqual([
+      ...[".kept.new", "p.out.1"],
+    ]);
+  });
+
   test("finds nothing where there is no directory", async () => {
     expect(await readLogTree(join(root, "none"))).toEqual({ entries: [], problems: [] });
     expect(await readLogTree(undefined)).toEqual({ entries: [], problems: [] });
