@@ -5,6 +5,7 @@
 //   B1 nobody is released before the condition holds; B2 every waiter gets exactly one outcome;
 //   B3 one error for all; B4 who leaves is uncounted, and a leave that completes releases the rest;
 //   B5 an initialised count outlives its waiters; B9 a wait with a deadline ends by it.
+import type { BarrierCondition } from "./agenda/commands.ts";
 import type { CancelAll, CancelBarrier, CountInit, CountWait } from "./command.ts";
 import type { CountBarrier, Waiter } from "./count-barrier.ts";
 import type { EdgeState } from "./edge-table.ts";
@@ -28,13 +29,18 @@ interface Standing {
   readonly missing: readonly string[];
 }
 
+/** Told once of each generation, when it has ended (D8). It must not touch barriers. */
+export type BarrierEndedListener = (scope: Scope, end: BarrierCondition, turn: Turn) => void;
+
 export class Barriers {
   readonly #limits: Limits;
   readonly #timers: Timers;
+  readonly #onEnded: BarrierEndedListener;
 
-  constructor(limits: Limits, timers: Timers) {
+  constructor(limits: Limits, timers: Timers, onEnded: BarrierEndedListener) {
     this.#limits = limits;
     this.#timers = timers;
+    this.#onEnded = onEnded;
   }
 
   /** An init or a wait that `refusal` has nothing against. [EMULAB-SYNC 3] */
@@ -210,6 +216,7 @@ export class Barriers {
       closedUs: turn.nowUs,
       participants: [...barrier.gone, ...waiters.map(recordOf)],
     });
+    this.#onEnded(scope, { barrier: barrier.name, outcome }, turn);
   }
 
   #release(scope: Scope, barrier: CountBarrier, outcome: BarrierOutcome) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Commands: everything an edge may ask of the core. They are plain data, because they are stored in
 // the log and read again by every replica. Times inside commands are durations in microseconds of
-// log time; instants are the log's business (D2).
+// log time; instants are the log's business (D2). Those of the agenda are in agenda/commands.ts.
+import type { AgendaCommand } from "./agenda/commands.ts";
 
 /** The error of waiters whose barrier was cleared. [EMULAB-SYNC 4 exit codes] */
 export const clearedError = 240;
@@ -77,45 +78,6 @@ export interface CloseScope {
   readonly error: number;
 }
 
-/** An event for an object of the experiment, as the agenda keeps it. */
-export interface AgendaEvent {
-  readonly id: number;
-  readonly object: string;
-  readonly type: string;
-  readonly event: string;
-  readonly args: string;
-}
-
-export interface TimedEvent {
-  /** Microseconds after the start of the timeline it belongs to. */
-  readonly atUs: number;
-  readonly event: AgendaEvent;
-}
-
-/** Loads the planned events of a scope; `main` starts with `agenda-start`. */
-export interface AgendaLoad {
-  readonly kind: "agenda-load";
-  readonly scope: string;
-  readonly main: readonly TimedEvent[];
-  readonly timelines: readonly { readonly name: string; readonly events: readonly TimedEvent[] }[];
-  readonly sequences: readonly { readonly name: string; readonly steps: readonly AgendaEvent[] }[];
-}
-
-/** Time 0 of the scope: the main timeline starts. */
-export interface AgendaStart {
-  readonly kind: "agenda-start";
-  readonly scope: string;
-}
-
-/** The completion of a fired event; `error` 0 for success. */
-export interface AgendaComplete {
-  readonly kind: "agenda-complete";
-  readonly scope: string;
-  /** Token of the `fire` effect. */
-  readonly token: number;
-  readonly error: number;
-}
-
 /** First command of an edge's incarnation, and again each time its link comes back. */
 export interface Attach {
   readonly kind: "attach";
@@ -143,9 +105,7 @@ export type Command =
   | CancelBarrier
   | OpenScope
   | CloseScope
-  | AgendaLoad
-  | AgendaStart
-  | AgendaComplete
+  | AgendaCommand
   | Attach
   | Detach
   | EndEdge;

@@ -4,9 +4,11 @@
 //
 // Addressed effects go to one edge and are delivered to it in order, at least once while its
 // incarnation lives; the edge drops positions it has seen. Observed effects go to whoever watches
-// (run record, progress, log lines) and decide nothing.
+// (run record, progress, log lines) and decide nothing. Those of the agenda are in
+// agenda/effects.ts.
+import type { AgendaEdgeEffect, AgendaObservedEffect } from "./agenda/effects.ts";
 import type { ErrorCode } from "./code.ts";
-import type { AgendaEvent, ConnectionId, Participant } from "./command.ts";
+import type { ConnectionId, Participant } from "./command.ts";
 
 export type BarrierOutcome = "crossed" | "failed" | "timeout" | "cancelled";
 
@@ -48,24 +50,8 @@ export interface Revoked {
   readonly kind: "revoked";
 }
 
-/** Perform this event now; answer with `agenda-complete` and the token when it completes. */
-export interface Fire {
-  readonly kind: "fire";
-  readonly scope: string;
-  readonly token: number;
-  readonly event: AgendaEvent;
-  /** Planned instant, microseconds of log time since the scope's time 0. */
-  readonly plannedUs: number;
-}
-
-/** Nothing is pending in the agenda any more. */
-export interface AgendaIdle {
-  readonly kind: "agenda-idle";
-  readonly scope: string;
-}
-
 /** What an edge can receive. */
-export type EdgeEffect = Released | Acknowledged | Refused | Revoked | Fire | AgendaIdle;
+export type EdgeEffect = Released | Acknowledged | Refused | Revoked | AgendaEdgeEffect;
 
 /** One party in the record of a barrier. Times in log time, microseconds. */
 export interface ParticipantRecord {
@@ -101,25 +87,7 @@ export interface WaitWarning {
   readonly missing: readonly string[];
 }
 
-/** The agenda itself performed an event: it started a sequence or timeline, or refused to (A4). */
-export interface AgendaStarted {
-  readonly kind: "agenda-started";
-  readonly scope: string;
-  readonly event: AgendaEvent;
-  /** As in `Fire`. */
-  readonly plannedUs: number;
-  readonly refused: boolean;
-}
-
-/** A sequence of the agenda ended; a failed step ends it with that step's error. */
-export interface SequenceEnded {
-  readonly kind: "sequence-ended";
-  readonly scope: string;
-  readonly name: string;
-  readonly error: number;
-}
-
-export type ObservedEffect = BarrierClosed | WaitWarning | AgendaStarted | SequenceEnded;
+export type ObservedEffect = BarrierClosed | WaitWarning | AgendaObservedEffect;
 
 /** An effect with the edge it is addressed to. */
 export interface AddressedEffect {

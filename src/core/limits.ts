@@ -13,6 +13,12 @@ export interface Limits {
   /** Outcomes kept per scope for barriers that are gone (B8); the oldest is dropped first. */
   readonly closedBarriersPerScopeMax: number;
   readonly eventsPerScopeMax: number;
+  /** Bytes (UTF-8) in the arguments of an event that comes later than the plan. */
+  readonly eventArgsBytesMax: number;
+  /** Errors of events kept until a report takes them; the oldest is dropped first. */
+  readonly errorRecordsPerScopeMax: number;
+  /** Events in one page of a list. */
+  readonly eventsPerPageMax: number;
   readonly edgesMax: number;
   /** Commands an edge may have queued or in flight before `submit` refuses. */
   readonly mailboxCommandsMax: number;
@@ -29,6 +35,12 @@ export interface Limits {
   readonly edgeLeaseUsMax: number;
   /** Log time after which a wait is reported once with the list of who is missing (B10). */
   readonly warnAfterUs: number;
+  /** Log time an event is sent to its performer before it is due (D8). */
+  readonly dispatchAheadUs: number;
+  /** Later than this an event that says nothing else is late (D8). */
+  readonly eventToleranceUs: number;
+  /** Log time from an event's instant to the deadline of its completion, if it says no other. */
+  readonly completionDeadlineUs: number;
   /** Names in one "who is missing" or "who arrived" list; the rest is a number. */
   readonly namesInReportMax: number;
 }
@@ -40,6 +52,9 @@ export const defaultLimits: Limits = {
   waitersPerBarrierMax: 100_000,
   closedBarriersPerScopeMax: 10_000,
   eventsPerScopeMax: 100_000,
+  eventArgsBytesMax: 65_536,
+  errorRecordsPerScopeMax: 1_000,
+  eventsPerPageMax: 1_000,
   edgesMax: 10_000,
   mailboxCommandsMax: 262_144,
   entryCommandsMax: 1_024,
@@ -49,6 +64,9 @@ export const defaultLimits: Limits = {
   edgeLeaseUs: 10_000_000,
   edgeLeaseUsMax: 3_600_000_000,
   warnAfterUs: 10_000_000,
+  dispatchAheadUs: 500_000,
+  eventToleranceUs: 100_000,
+  completionDeadlineUs: 86_400_000_000,
   namesInReportMax: 100,
 };
 

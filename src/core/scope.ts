@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Scope: the name space of one experiment. Owns which barriers are open, the bounded memory of
 // those that are gone (B8) and the names of the nodes; nothing leaks between scopes (B7).
-import { Agenda } from "./agenda.ts";
+import { Agenda } from "./agenda/agenda.ts";
 import { CountBarrier } from "./count-barrier.ts";
 import type { BarrierOutcome } from "./effect.ts";
 

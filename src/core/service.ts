@@ -7,11 +7,13 @@
 //       (D3).
 //   S3. Batches that are not the next of a living incarnation change nothing (E2).
 
-import type { AgendaPort } from "./agenda.ts";
-import { Agenda } from "./agenda.ts";
+import type { EventPage } from "./agenda/agenda.ts";
+import { Agenda } from "./agenda/agenda.ts";
+import type { AgendaLoad, AgendaOrder, AgendaRequest } from "./agenda/commands.ts";
+import type { AgendaPort } from "./agenda/state.ts";
 import { assert, unreachable } from "./assert.ts";
 import { Barriers } from "./barriers.ts";
-import type { AgendaLoad, Attach, Batch, Command, LogEntry } from "./command.ts";
+import type { Attach, Batch, Command, LogEntry } from "./command.ts";
 import type { CoreFigures, ScopeDescription } from "./description.ts";
 import { Digest } from "./digest.ts";
 import type { EdgeState } from "./edge-table.ts";
@@ -42,7 +44,9 @@ export class Service {
 
   constructor(limits: Limits) {
     this.#limits = limits;
-    this.#barriers = new Barriers(limits, this.#timers);
+    this.#barriers = new Barriers(limits, this.#timers, (scope, end, turn) => {
+      scope.agenda.barrierEnded(end, this.#agendaPort(scope, turn));
+    });
   }
 
   /**
@@ -88,7 +92,7 @@ export class Service {
     this.#sequence = sequence;
     this.#nowUs += clamp(stampUs - (this.#lastStampUs ?? stampUs), 0, logStepUsMax);
     this.#lastStampUs = stampUs;
-    const turn = new Turn(this.#nowUs);
+    const turn = new Turn(this.#nowUs, stampUs);
     for (
       let row = this.#timers.takeDue(this.#nowUs);
       row;
@@ -142,12 +146,19 @@ export class Service {
     const max = this.#limits.namesInReportMax;
     const named = barrierName === undefined ? undefined : scope.barriers.get(barrierName);
     const chosen = barrierName === undefined ? [...scope.barriers.values()] : named ? [named] : [];
-    const { pending, next } = scope.agenda.outlook();
+    const { pending, next: nextEvent } = scope.agenda.outlook(this.#nowUs);
     const barriers = chosen.map((barrier) => describeBarrier(scope, barrier, max));
-    if (next === undefined) return { scope: scopeName, barriers, pendingEvents: pending };
-    const { object, event } = next.event;
-    const nextEvent = { object, event, inUs: next.dueUs - this.#nowUs };
-    return { scope: scopeName, barriers, nextEvent, pendingEvents: pending };
+    const facts = { scope: scopeName, barriers, pendingEvents: pending };
+    return nextEvent === undefined ? facts : { ...facts, nextEvent };
+  }
+
+  /**
+   * Events of a scope that have not completed, in the order of their numbers.
+   * @param after the last number of the page before, 0 for the first page.
+   */
+  listEvents(scopeName: string, after: number): EventPage {
+    const agenda = this.#scopes.get(scopeName)?.agenda ?? new Agenda(scopeName);
+    return agenda.list(after, this.#limits.eventsPerPageMax);
   }
 
   /** 32 hex digits; equal for replicas that applied the same entries. */
@@ -250,20 +261,17 @@ export class Service {
       case "agenda-load":
         this.#loadAgenda(edge, command, turn);
         return;
-      case "agenda-start": {
-        const scope = this.#scopes.get(command.scope);
-        scope?.agenda.start(this.#agendaPort(scope, turn));
-        return;
-      }
-      case "agenda-complete": {
-        const scope = this.#scopes.get(command.scope);
-        scope?.agenda.complete(command.token, command.error, this.#agendaPort(scope, turn));
-        return;
-      }
       default:
-        unreachable(command);
+        this.#applyToAgenda(edge, command, turn);
         return;
     }
+  }
+
+  /** A scope that does not exist has no agenda, and says so as one that was not loaded does. */
+  #applyToAgenda(edge: EdgeState, command: AgendaOrder | AgendaRequest, turn: Turn): void {
+    const scope = this.#scopes.get(command.scope) ?? new Scope(command.scope);
+    const { name, incarnation } = edge;
+    scope.agenda.apply(command, { name, incarnation }, this.#agendaPort(scope, turn));
   }
 
   #arrive(
@@ -303,7 +311,9 @@ export class Service {
       }
       case "agenda": {
         const scope = this.#scopes.get(purpose.scope);
-        scope?.agenda.timerDue(purpose.entry, this.#agendaPort(scope, turn));
+        const port = scope && this.#agendaPort(scope, turn);
+        if (port && purpose.item === 0) scope.agenda.queueDue(port);
+        else if (port) scope.agenda.deadlineDue(purpose.item, port);
         return;
       }
       default:
@@ -334,9 +344,9 @@ export class Service {
     this.#barriers.leaveTogether(this.#scopes, [...edge.waiters.values()], turn);
     for (const scope of this.#scopes.values()) {
       const { performer } = scope.agenda;
-      if (performer?.edge !== edge.name || performer.incarnation !== edge.incarnation) continue;
+      if (performer?.name !== edge.name || performer.incarnation !== edge.incarnation) continue;
       // Nobody is left who could perform its events, or could be told of them.
-      scope.agenda.stop(this.#agendaPort(scope, turn));
+      scope.agenda.stop("its performer is gone", this.#agendaPort(scope, turn));
     }
     turn.tell(edge, { kind: "revoked" });
     if (edge.leaseTimer !== 0) this.#timers.clear(edge.leaseTimer);
@@ -365,9 +375,10 @@ export class Service {
   #closeScope(name: string, error: number, turn: Turn): void {
     const scope = this.#scopes.get(name);
     if (scope === undefined) return;
+    // First, so that barriers that end with the scope set nothing going; and a timer left behind
+    // would find the next scope of this name.
+    scope.agenda.stop("the experiment has ended", this.#agendaPort(scope, turn));
     this.#barriers.cancelAll(scope, { error }, turn);
-    // A timer left behind would find the next scope of this name.
-    scope.agenda.stop(this.#agendaPort(scope, turn));
     this.#scopes.delete(name);
   }
 
@@ -380,9 +391,9 @@ export class Service {
       turn.tell(edge, { kind: "refused", connection: 0, ...refusal });
       return;
     }
-    const { agenda } = this.#obtainScope(load.scope);
-    agenda.performer = { edge: edge.name, incarnation: edge.incarnation };
-    agenda.load(load);
+    const scope = this.#obtainScope(load.scope);
+    const { name, incarnation } = edge;
+    scope.agenda.load(load, { name, incarnation }, this.#agendaPort(scope, turn));
   }
 
   #tables(): Tables {
@@ -391,26 +402,14 @@ export class Service {
 
   #agendaPort(scope: Scope, turn: Turn): AgendaPort {
     const timers = this.#timers;
-    const performer = scope.agenda.performer;
-    const addressee = performer && { name: performer.edge, incarnation: performer.incarnation };
     return {
+      limits: this.#limits,
       nowUs: turn.nowUs,
-      setTimer: (dueUs, entry) => timers.set(dueUs, { kind: "agenda", scope: scope.name, entry }),
+      stampUs: turn.stampUs,
+      setTimer: (dueUs, item) => timers.set(dueUs, { kind: "agenda", scope: scope.name, item }),
       clearTimer: (id) => timers.clear(id),
-      fire(token, event, plannedUs) {
-        if (addressee === undefined) return;
-        turn.tell(addressee, { kind: "fire", scope: scope.name, token, event, plannedUs });
-      },
-      started: (event, plannedUs, refused) => {
-        const facts = { scope: scope.name, event, plannedUs, refused };
-        turn.observe({ kind: "agenda-started", ...facts });
-      },
-      sequenceEnded: (name, error) => {
-        turn.observe({ kind: "sequence-ended", scope: scope.name, name, error });
-      },
-      idle() {
-        if (addressee) turn.tell(addressee, { kind: "agenda-idle", scope: scope.name });
-      },
+      tell: (edge, effect) => turn.tell(edge, effect),
+      observe: (effect) => turn.observe(effect),
     };
   }
 }

@@ -4,7 +4,7 @@
 //
 // Order is state: waiters are answered in order of arrival, the oldest record makes room first. So
 // every table is kept as an array in its own order, and restored by inserting in that order.
-import type { AgendaSnapshot } from "./agenda.ts";
+import type { AgendaSnapshot } from "./agenda/types.ts";
 import { assert } from "./assert.ts";
 import type { Participant } from "./command.ts";
 import type { Waiter } from "./count-barrier.ts";

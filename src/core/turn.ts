@@ -27,12 +27,16 @@ export interface Release {
 }
 
 export class Turn {
+  /** Log time. */
   readonly nowUs: number;
+  /** The same instant on the clock of the log. */
+  readonly stampUs: number;
   readonly #addressed: AddressedEffect[] = [];
   readonly #observed: ObservedEffect[] = [];
 
-  constructor(nowUs: number) {
+  constructor(nowUs: number, stampUs: number) {
     this.nowUs = nowUs;
+    this.stampUs = stampUs;
   }
 
   tell(edge: Addressee, effect: EdgeEffect): void {

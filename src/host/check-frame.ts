@@ -2,6 +2,7 @@
 // Checks frames of an edge before anything is made of them. What goes into the log is read again at
 // every restart, so a command of the wrong shape must not get there: the core would refuse to
 // start.
+import type { AgendaEvent, BarrierCondition, EventTerms } from "../core/agenda/commands.ts";
 import type { Command, Participant } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
 import { utf8Length } from "../core/text.ts";
@@ -144,8 +145,34 @@ const arrival: Readonly<Record<string, Check>> = {
   timeoutUs: either(isNumber, isAbsent),
 };
 
-const isEvent = shape({ id: isNumber, object: isText, type: isText, event: isText, args: isText });
-const areTimed = listOf(shape({ atUs: isNumber, event: isEvent }));
+const optional = (check: Check): Check => either(check, isAbsent);
+const oneOf =
+  (...words: readonly unknown[]): Check =>
+  (value) =>
+    words.includes(value);
+
+const areTerms = shape({
+  toleranceUs: optional(isCount),
+  whenLate: optional(oneOf("fire", "skip")),
+  deadlineUs: optional(isCount),
+} satisfies Record<keyof EventTerms, Check>);
+const isEvent = shape({
+  ...{ id: isNumber, object: isText, type: isText, event: isText, args: isText },
+  terms: optional(areTerms),
+} satisfies Record<keyof AgendaEvent, Check>);
+const isCondition = shape({
+  barrier: isText,
+  outcome: oneOf("crossed", "failed", "timeout", "cancelled"),
+} satisfies Record<keyof BarrierCondition, Check>);
+const areTimed = listOf(shape({ atUs: isCount, event: isEvent, on: optional(isCondition) }));
+const isInstant = either(
+  shape({ kind: oneOf("now") }),
+  shape({ kind: oneOf("in", "at"), us: isNumber }),
+);
+const isAgent = shape({ name: isText, type: isText, node: isText });
+const isGroup = shape({ name: isText, members: listOf(isText) });
+const request = { scope: isText, request: isCount };
+const answer = { scope: isText, token: isCount };
 
 /** Every command an edge may send. `detach` is not among them: the core's own host appends it. */
 const commandChecks: Readonly<Record<Exclude<Command["kind"], "detach">, Check>> = {
@@ -158,12 +185,36 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], "detach">, Check>>
   "close-scope": shape({ scope: isText, error: isCount }),
   "agenda-load": shape({
     scope: isText,
+    agents: listOf(isAgent),
+    groups: listOf(isGroup),
     main: areTimed,
     timelines: listOf(shape({ name: isText, events: areTimed })),
-    sequences: listOf(shape({ name: isText, steps: listOf(isEvent) })),
+    sequences: listOf(shape({ name: isText, steps: areTimed, onError: optional(isText) })),
   }),
-  "agenda-start": shape({ scope: isText }),
-  "agenda-complete": shape({ scope: isText, token: isCount, error: isNumber }),
+  "agenda-start": shape({ scope: isText, inUs: optional(isCount) }),
+  "agenda-replay": shape({ scope: isText, inUs: optional(isCount) }),
+  "agenda-halt": shape({ scope: isText }),
+  "agenda-pause": shape(request),
+  "agenda-resume": shape(request),
+  "agenda-schedule": shape({
+    ...request,
+    ...{ object: isText, event: isText, args: isText, at: isInstant },
+    ...{ on: optional(isCondition), timeline: optional(isText), terms: optional(areTerms) },
+  }),
+  "agenda-cancel": shape({ ...request, id: isNumber }),
+  "agenda-edit": shape({
+    ...{ ...request, id: isNumber, at: optional(isInstant), args: optional(isText) },
+  }),
+  "agenda-fired": shape({ ...answer, firedStampUs: isNumber, outcome: isText }),
+  "agenda-complete": shape({
+    ...{ ...answer, error: isNumber, member: optional(isText), text: optional(isText) },
+    unknown: optional(isFlag),
+  }),
+  "agenda-revoked": shape({ ...answer, fired: isFlag }),
+  "agenda-agents": shape({
+    ...{ scope: isText, objects: listOf(isText), state: oneOf("up", "down"), reason: isText },
+  }),
+  "agenda-take-errors": shape(request),
   attach: shape({ leaseUs: either(isPositive, isAbsent) }),
   "end-edge": shape({}),
 };

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Turns what the core applies into run events: every log entry for the record, barriers as they
 // fill, are crossed or take too long, sequences and timelines that the agenda starts by itself.
+
+import type { EventFired } from "../core/agenda/effects.ts";
 import type { LogEntry } from "../core/command.ts";
 import { nameParticipant } from "../core/count-barrier.ts";
 import type { BarrierDescription } from "../core/description.ts";
-import type { AgendaStarted, Applied, BarrierClosed, ParticipantRecord } from "../core/effect.ts";
+import type { Applied, BarrierClosed, ParticipantRecord } from "../core/effect.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Host } from "../host/host.ts";
 import type { RunEventBody } from "./run-event.ts";
@@ -50,7 +52,11 @@ export class BarrierWatch {
     if (entry.entry.batches.length > 0) say({ type: "log", entry }, entry.stampUs);
     for (const effect of applied.observed) {
       if (effect.kind === "barrier-closed") this.#sayEnded(effect, entry.stampUs);
-      if (effect.kind === "agenda-started") this.#sayStarted(effect, entry.stampUs);
+      if (effect.kind === "event-fired") this.#sayFired(effect);
+      if (effect.kind === "agenda-problem") {
+        const { text } = effect;
+        say({ type: "message", level: "warning", node: null, text }, entry.stampUs);
+      }
       if (effect.kind === "wait-warning") {
         const { barrier: name, waitedUs, arrived, missing } = effect;
         say({ type: "barrier-slow", name, waitedUs, arrived, missing }, entry.stampUs);
@@ -59,22 +65,13 @@ export class BarrierWatch {
     this.#scheduleChanges();
   }
 
-  #sayStarted({ event: planned, plannedUs, refused }: AgendaStarted, stampUs: number): void {
+  /** Built-in sequences and timelines are no events of the experiment. */
+  #sayFired({ event: planned, plannedUs, firedStampUs, latenessUs, outcome }: EventFired): void {
     const { id, object, type: objectType, event, args } = planned;
-    this.#options.say(
-      {
-        type: "event-fired",
-        id,
-        object,
-        objectType,
-        event,
-        args,
-        plannedUs,
-        firedUs: this.#options.time.fromMonotonic(stampUs),
-        outcome: refused ? "failed: it is still running, or too many are nested" : "done",
-      },
-      stampUs,
-    );
+    if (object.startsWith("__ns_")) return;
+    const firedUs = this.#options.time.fromMonotonic(firedStampUs);
+    const facts = { id, object, objectType, event, args, plannedUs, firedUs, latenessUs, outcome };
+    this.#options.say({ type: "event-fired", ...facts }, firedStampUs);
   }
 
   #sayEnded(closed: BarrierClosed, stampUs: number): void {

@@ -5,7 +5,7 @@
 //
 //   A1. The numbers of events are unique in a run.
 //   A2. An event that was planned for a program before it went or changed is not performed.
-import type { AgendaEvent } from "../core/command.ts";
+import type { AgendaEvent } from "../core/agenda/commands.ts";
 import type { Experiment, PlannedEvent } from "../experiment/model.ts";
 
 interface RunAgenda {
@@ -34,6 +34,12 @@ export class RunAgendas {
   nextScope(scope: string): string {
     this.#modifications += 1;
     return `${scope}/modification-${this.#modifications}`;
+  }
+
+  /** Something fires there again: an event that waited for a barrier, or came later. */
+  setBusy(scope: string): void {
+    const agenda = this.#agendas.get(scope);
+    if (agenda !== undefined) agenda.isIdle = false;
   }
 
   /** Nothing fires there any more. @param isOver nothing of it will be asked for again */

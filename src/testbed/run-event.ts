@@ -92,7 +92,11 @@ export interface EventFired {
   readonly args: string;
   readonly plannedUs: number;
   readonly firedUs: number;
-  /** `done`, `failed: WHY`, or `ignored: WHY` (an object nobody serves yet, e.g. a link). */
+  /** Later than planned by this, pauses of the agenda left out. */
+  readonly latenessUs: number;
+  /**
+   * `done`, `skipped`, `failed: WHY`, or `ignored: WHY` (an object nobody serves yet, e.g. a link).
+   */
   readonly outcome: string;
 }
 

@@ -6,10 +6,11 @@
 //   R1. Whatever happens, the nodes are taken down and `run-ended` is said last, once.
 //   R2. Barriers are ended before programs are stopped, so that a report names who really waited.
 import { join } from "node:path";
+import type { AgendaEvent, AgendaLoad } from "../core/agenda/commands.ts";
 import { assert } from "../core/assert.ts";
-import { type AgendaEvent, type AgendaLoad, clearedError } from "../core/command.ts";
+import { clearedError } from "../core/command.ts";
 import type { ScopeDescription } from "../core/description.ts";
-import type { EdgeEffect, Fire } from "../core/effect.ts";
+import type { EdgeEffect } from "../core/effect.ts";
 import { type Limits, limitMessage } from "../core/limits.ts";
 import type { TlsIdentity } from "../edges/tmcd/index.ts";
 import { MemoryLog } from "../engine/memory-log.ts";
@@ -20,7 +21,8 @@ import type { CoreLink } from "../host/core-link.ts";
 import { Host } from "../host/host.ts";
 import { LinkListener } from "../host/link-listener.ts";
 import type { Logger } from "../host/logger.ts";
-import { countTimedEvents, planAgenda } from "./agenda-plan.ts";
+import { countSwapoutEvents, countTimedEvents, planAgenda } from "./agenda-plan.ts";
+import { AgendaEdge, type Performance, type Performed } from "./agents/agenda-edge.ts";
 import { ConsoleAgent } from "./agents/console-agent.ts";
 import { EventPerformer } from "./agents/event-performer.ts";
 import type { FireClock } from "./agents/firing/fire-clock.ts";
@@ -45,6 +47,7 @@ import type { EndedBy, RunEventBody, RunModified, RunWatcher } from "./run-event
 import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
 import { createRunTraffic } from "./run-traffic.ts";
 import { StuckDetector } from "./stuck-detector.ts";
+import { SwapoutEvents } from "./swapout-events.ts";
 import { SyncServers } from "./sync-servers.ts";
 import { TimeBase } from "./time-base.ts";
 
@@ -82,6 +85,9 @@ export interface RunOptions {
   readonly onActive?: (control: RunControl) => void;
 }
 
+/** Time 0 lies this far ahead, so that what is due then has been sent out before. */
+const startAheadUs = 20_000;
+
 interface Ending {
   readonly endedBy: EndedBy;
   readonly error: { readonly code: string; readonly message: string } | null;
@@ -107,6 +113,7 @@ class Run {
   #consoles: ConsoleAgent | undefined;
   #traffic: TrafficAgent | undefined;
   #performer: EventPerformer | undefined;
+  #agenda: AgendaEdge | undefined;
   #listener: LinkListener | undefined;
   #link: CoreLink | undefined;
   /** Timers of the run; none may outlive it. */
@@ -115,6 +122,9 @@ class Run {
   #modifier: RunModifier | undefined;
   /** Settles with the modification that is under way. */
   #modification: Promise<unknown> | undefined;
+  #swapout: SwapoutEvents | undefined;
+  /** What is to happen at time 0. */
+  #onTimeStarted: (zeroUs: number) => void = () => undefined;
   #ending: Ending | undefined;
   #end: (ending: Ending) => void = () => undefined;
   readonly #ended: Promise<Ending>;
@@ -156,6 +166,7 @@ class Run {
       if (this.#ending === undefined) await preloader.loadFirst();
       if (this.#ending === undefined) this.#start(agenda, preloader);
       await this.#ended;
+      await this.#fireSwapoutEvents();
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.#end({ endedBy: "failure", error: { code: "SWAP_IN", message } });
@@ -187,6 +198,7 @@ class Run {
       onEnded: (event, monotonicUs) => {
         const startedUs = event.startedUs;
         this.#say({ ...event, startedUs: this.#time.fromMonotonic(startedUs) }, monotonicUs);
+        this.#swapout?.onProgramEnded();
         this.#endIfIdle();
       },
     });
@@ -241,25 +253,30 @@ class Run {
   /** Time 0. */
   #start(agenda: AgendaLoad, preloader: Preloader): void {
     const { experiment, durationSeconds, clock } = this.#options;
+    this.#agenda = new AgendaEdge({
+      clock,
+      fire: this.#fire,
+      perform: (performance) => this.#perform(performance),
+      submit: (command) => this.#link?.submit(command),
+    });
     const link = this.#host.connectEdge("testbed", {
       onEffects: (effects) => this.#onEffects(effects),
     });
     this.#link = link;
     const nodes = experiment.nodes.map(({ name }) => name);
+    this.#onTimeStarted = (zeroUs) => {
+      preloader.start(zeroUs);
+      this.#timers.push(() => preloader.stop());
+      if (durationSeconds > 0) {
+        const end = (): void => this.#end({ endedBy: "duration", error: null });
+        this.#timers.push(clock.after(durationSeconds * 1000, end));
+      }
+      this.#watchForStuck();
+      this.#offerControl(link);
+    };
     link.submit({ kind: "open-scope", scope: this.#scope, nodes });
     link.submit(agenda);
-    const zeroUs = clock.nowUs();
-    this.#time.setZero(zeroUs);
-    this.#sayHeld();
-    link.submit({ kind: "agenda-start", scope: this.#scope });
-    preloader.start(zeroUs);
-    this.#timers.push(() => preloader.stop());
-    if (durationSeconds > 0) {
-      const end = (): void => this.#end({ endedBy: "duration", error: null });
-      this.#timers.push(clock.after(durationSeconds * 1000, end));
-    }
-    this.#watchForStuck();
-    this.#offerControl(link);
+    link.submit({ kind: "agenda-start", scope: this.#scope, inUs: startAheadUs });
   }
 
   #offerControl(link: CoreLink): void {
@@ -345,41 +362,80 @@ class Run {
 
   #onEffects(effects: readonly EdgeEffect[]): void {
     for (const effect of effects) {
-      if (effect.kind === "fire") void this.#perform(effect);
       if (effect.kind === "refused" && effect.connection === 0) {
         const { message } = effect;
         this.#end({ endedBy: "failure", error: { code: "LIMIT", message } });
-      }
-      if (effect.kind === "agenda-idle") {
-        const isOver = effect.scope !== this.#scope;
-        this.#agendas.setIdle(effect.scope, isOver);
-        if (isOver) {
-          this.#link?.submit({ kind: "close-scope", scope: effect.scope, error: clearedError });
-        }
-        this.#endIfIdle();
-      }
+      } else this.#onAgendaEffect(effect);
     }
   }
 
-  async #perform(fire: Fire): Promise<void> {
-    const performer = this.#performer;
-    if (performer === undefined || this.#ending !== undefined) return;
-    const isDropped = this.#agendas.isDropped(fire.scope, fire.event);
-    const how = { token: fire.token };
-    const performed = isDropped ? this.#notPerformed() : performer.perform(fire.event, how);
-    const { firedMonotonicUs, outcome, done } = await performed;
-
-    const { id, object, type, event, args } = fire.event;
-    const firedUs = this.#time.fromMonotonic(firedMonotonicUs);
-    const facts = { id, object, objectType: type, event, args };
-    const plannedUs = this.#agendas.zeroUs(fire.scope) + fire.plannedUs;
-    this.#say({ type: "event-fired", ...facts, plannedUs, firedUs, outcome });
-    const error = await done;
-    const complete = { kind: "agenda-complete", scope: fire.scope, token: fire.token } as const;
-    this.#link?.submit({ ...complete, error });
+  #onAgendaEffect(effect: EdgeEffect): void {
+    switch (effect.kind) {
+      case "time-started":
+        if (effect.scope === this.#scope) this.#startTime(effect.zeroStampUs);
+        return;
+      case "fire":
+        this.#agendas.setBusy(effect.scope);
+        this.#agenda?.fire(effect);
+        return;
+      case "revoke":
+        this.#agenda?.revoke(effect);
+        return;
+      case "agenda-idle":
+        this.#onIdle(effect.scope);
+        return;
+      case "error-report": {
+        const text = `${effect.object} failed with error ${effect.error}`;
+        this.#say({ type: "message", level: "warning", node: null, text });
+        return;
+      }
+      case "event-done":
+        this.#swapout?.onAnswer(effect.request);
+        return;
+      case "agenda-answer":
+        if (effect.answer.kind === "refused") this.#swapout?.onAnswer(effect.request);
+        return;
+      default:
+        return;
+    }
   }
 
-  #notPerformed(): ProgramResult {
+  /** The record counts from the first epoch; a replay moves the events, not the record. */
+  #startTime(zeroUs: number): void {
+    if (this.#time.isSet) return;
+    this.#time.setZero(zeroUs);
+    this.#sayHeld();
+    this.#onTimeStarted(zeroUs);
+  }
+
+  #onIdle(scope: string): void {
+    const isOver = scope !== this.#scope;
+    this.#agendas.setIdle(scope, isOver);
+    if (isOver) this.#link?.submit({ kind: "close-scope", scope, error: clearedError });
+    this.#endIfIdle();
+  }
+
+  async #perform({ event, scope, token }: Performance): Promise<Performed> {
+    const performer = this.#performer;
+    const isDropped = this.#agendas.isDropped(scope, event);
+    if (performer === undefined || isDropped) return this.#notPerformed();
+    return performer.perform(event, { token });
+  }
+
+  async #fireSwapoutEvents(): Promise<void> {
+    const { experiment, clock } = this.#options;
+    const link = this.#link;
+    const isWanted = this.#time.isSet && countSwapoutEvents(experiment) > 0;
+    if (link === undefined || !isWanted) return;
+    this.#swapout = new SwapoutEvents({
+      ...{ clock, link, scope: this.#scope },
+      drain: async () => this.#agenda?.drain(),
+      active: () => this.#programs?.active().map(({ name }) => name) ?? [],
+    });
+    await this.#swapout.run();
+  }
+
+  #notPerformed(): Performed {
     const outcome = "ignored: its program was removed or changed before";
     return { firedMonotonicUs: this.#options.clock.nowUs(), outcome, done: Promise.resolve(0) };
   }
@@ -425,6 +481,8 @@ class Run {
     if (!this.#time.isSet) this.#time.setZero(clock.nowUs());
     if (this.#backend === undefined) this.#sayStarted(undefined);
     this.#sayHeld();
+    await this.#agenda?.settle();
+    this.#agenda?.stop();
     this.#programs?.beginEnd();
     for (const scope of new Set([this.#scope, ...this.#agendas.scopes])) {
       this.#link?.submit({ kind: "close-scope", scope, error: clearedError });

@@ -109,11 +109,10 @@ export class HistoryChecker {
       }
     }
     for (const { edge, incarnation, effect } of told) {
-      if (effect.kind === "revoked" || effect.kind === "fire" || effect.kind === "agenda-idle") {
-        continue;
-      }
-      const error = effect.kind === "released" ? effect.error : effect.kind === "refused" ? -1 : 0;
-      const connections = effect.kind === "released" ? effect.connections : [effect.connection];
+      const { kind } = effect;
+      if (kind !== "released" && kind !== "refused" && kind !== "acknowledged") continue;
+      const error = kind === "released" ? effect.error : kind === "refused" ? -1 : 0;
+      const connections = kind === "released" ? effect.connections : [effect.connection];
       for (const connection of connections) {
         const name = this.#nameOf.get(`${edge} ${incarnation} ${connection}`) ?? "?";
         const list = this.#told.get(name) ?? [];

@@ -2,7 +2,8 @@
 // A long random history from a seed, and the digest it leads to: the same on every machine and
 // every version of the runtime, or the core is not deterministic (D16). Imports the core only, so
 // that the compiled file runs on any Node there is.
-import type { AgendaEvent, Batch, Command, LogEntry } from "../core/command.ts";
+import type { AgendaEvent } from "../core/agenda/commands.ts";
+import type { Batch, Command, LogEntry } from "../core/command.ts";
 import { Digest } from "../core/digest.ts";
 import { resolveLimits } from "../core/limits.ts";
 import { Random } from "../core/random.ts";
@@ -15,7 +16,9 @@ const nodes = ["node0", "node1", "node2", "node3"] as const;
 /** @returns 64 hex digits: the digest of the state, and that of all effects. */
 export function digestOfHistory(seed: number, entries: number): string {
   const random = new Random(seed);
-  const service = new Service(resolveLimits({ closedBarriersPerScopeMax: 100 }));
+  const service = new Service(
+    resolveLimits({ closedBarriersPerScopeMax: 100, eventsPerScopeMax: 100 }),
+  );
   const effects = new Digest();
   const history = new History(random);
   for (let sequence = 1; sequence <= entries; sequence += 1) {
@@ -96,8 +99,33 @@ class History {
     return { kind: "count-init", ...arrival, count: random.below(4), waits: random.chance(0.5) };
   }
 
+  #request(scope: string): Command {
+    const random = this.#random;
+    const request = random.below(1_000);
+    const token = random.below(500);
+    switch (random.below(7)) {
+      case 0:
+        return { kind: "agenda-cancel", scope, request, id: random.below(500) };
+      case 1:
+        return { kind: random.pick(["agenda-pause", "agenda-resume"]), scope, request };
+      case 2:
+        return { kind: "agenda-revoked", scope, token, fired: random.chance(0.5) };
+      case 3:
+        return { kind: "agenda-fired", scope, token, firedStampUs: this.#stampUs, outcome: "done" };
+      case 4:
+        return { kind: "agenda-edit", scope, request, id: random.below(500), args: "X=1" };
+      default: {
+        const at = { kind: "in", us: random.below(3_000_000) } as const;
+        const object = random.pick(["p", "q", "l", "g", "x"]);
+        const event = random.pick(["START", "RUN", "RESET", "STOP"]);
+        return { kind: "agenda-schedule", scope, request, object, event, args: "", at };
+      }
+    }
+  }
+
   #agenda(scope: string): Command {
     const random = this.#random;
+    if (random.chance(0.3)) return this.#request(scope);
     if (random.chance(0.7)) {
       return {
         kind: "agenda-complete",
@@ -108,7 +136,7 @@ class History {
     }
     const event = (): AgendaEvent => ({
       id: random.below(100),
-      object: random.pick(["p", "q", "l"]),
+      object: random.pick(["p", "q", "l", "g"]),
       type: random.pick(["PROGRAM", "SEQUENCE", "TIMELINE", "LINK"]),
       event: random.pick(["START", "RUN", "UP"]),
       args: "",
@@ -117,13 +145,16 @@ class History {
       Array.from({ length: random.below(6) }, () => ({
         atUs: random.below(5_000_000),
         event: event(),
+        ...(random.chance(0.1) ? { on: { barrier: "b1", outcome: "crossed" as const } } : {}),
       }));
     return {
       kind: "agenda-load",
       scope,
+      agents: [{ name: "m", type: "PROGRAM", node: "node0" }],
+      groups: [{ name: "g", members: ["p", "m"] }],
       main: timed(),
       timelines: [{ name: "l", events: timed() }],
-      sequences: [{ name: "q", steps: [event(), event(), event()] }],
+      sequences: [{ name: "q", steps: timed() }],
     };
   }
 }

@@ -94,37 +94,128 @@ const barrierCommand: fc.Arbitrary<Command> = fc.oneof(
   },
 );
 
+const on = fc.record({
+  barrier: fc.constantFrom("a", "b"),
+  outcome: fc.constantFrom("crossed" as const, "cancelled" as const),
+});
 const anEvent = fc.record({
   id: fc.integer({ min: 0, max: 5 }),
-  object: fc.constantFrom("p0", "p1", "q", "l"),
+  object: fc.constantFrom("p0", "p1", "q", "q2", "l", "g", "sg", "w"),
   type: fc.constantFrom("PROGRAM", "SEQUENCE", "TIMELINE", "LINK"),
-  event: fc.constantFrom("START", "RUN", "STOP"),
+  event: fc.constantFrom("START", "RUN", "STOP", "RESET"),
   args: fc.constant(""),
 });
 const timed = fc.array(
-  fc.record({ atUs: fc.constantFrom(0, 0, 1, 1_000_000, 3_000_000), event: anEvent }),
+  fc.record(
+    { atUs: fc.constantFrom(0, 0, 1, 1_000_000, 3_000_000), event: anEvent, on },
+    { requiredKeys: ["atUs", "event"] },
+  ),
   { maxLength: 4 },
 );
+const ask = { scope, request: fc.integer({ min: 1, max: 9 }) };
+const answered = { scope, token: fc.integer({ min: 1, max: 12 }) };
+const anItem = fc.integer({ min: 1, max: 12 });
+const anInstant = fc.oneof(
+  fc.record({ kind: fc.constant("now" as const) }),
+  fc.record({
+    kind: fc.constantFrom("in" as const, "at" as const),
+    us: fc.constantFrom(0, 1, 400_000, 1_000_000, 2_500_000, -1),
+  }),
+);
+
+const agendaLoad: fc.Arbitrary<Command> = fc.record({
+  kind: fc.constant("agenda-load" as const),
+  scope,
+  agents: fc.constant([
+    { name: "p0", type: "PROGRAM", node: "node0" },
+    { name: "p1", type: "PROGRAM", node: "node1" },
+    { name: "l", type: "LINK", node: "" },
+  ]),
+  groups: fc.constant([
+    { name: "g", members: ["p0", "p1"] },
+    { name: "sg", members: ["q", "q2"] },
+    { name: "w", members: ["p0", "l"] },
+  ]),
+  main: timed,
+  timelines: fc.array(fc.record({ name: fc.constantFrom("t0", "t1"), events: timed }), {
+    maxLength: 2,
+  }),
+  sequences: fc.tuple(timed, timed).map(([first, second]) => [
+    { name: "q", steps: first, onError: "q2" },
+    { name: "q2", steps: second },
+  ]),
+});
+const agendaRequest: fc.Arbitrary<Command> = fc.oneof(
+  fc.record(
+    {
+      kind: fc.constant("agenda-schedule" as const),
+      ...ask,
+      object: fc.constantFrom("p0", "p1", "q", "q2", "t0", "l", "g", "sg", "w", "x"),
+      event: fc.constantFrom("START", "RUN", "STOP", "RESET", "UP"),
+      args: fc.constantFrom("", "A=1"),
+      at: anInstant,
+      on,
+      timeline: fc.constantFrom("t0", "q", "__ns_timeline", "y"),
+    },
+    { requiredKeys: ["kind", "scope", "request", "object", "event", "args", "at"] },
+  ),
+  fc.record({ kind: fc.constant("agenda-cancel" as const), ...ask, id: anItem }),
+  fc.record(
+    {
+      kind: fc.constant("agenda-edit" as const),
+      ...{ ...ask, id: anItem, at: anInstant, args: fc.constant("B=2") },
+    },
+    { requiredKeys: ["kind", "scope", "request", "id"] },
+  ),
+  fc.record({ kind: fc.constantFrom("agenda-pause" as const, "agenda-resume" as const), ...ask }),
+  fc.record({ kind: fc.constant("agenda-take-errors" as const), ...ask }),
+);
+const agendaAnswer: fc.Arbitrary<Command> = fc.oneof(
+  fc.record(
+    {
+      kind: fc.constant("agenda-complete" as const),
+      ...answered,
+      error: fc.constantFrom(0, 0, 1, -1),
+      member: fc.constantFrom("p0", "p1"),
+      unknown: fc.boolean(),
+    },
+    { requiredKeys: ["kind", "scope", "token", "error"] },
+  ),
+  fc.record({
+    kind: fc.constant("agenda-fired" as const),
+    ...answered,
+    firedStampUs: fc.constantFrom(0, 9_000_000),
+    outcome: fc.constantFrom("done", "done", "skipped"),
+  }),
+  fc.record({ kind: fc.constant("agenda-revoked" as const), ...answered, fired: fc.boolean() }),
+);
 const agendaCommand: fc.Arbitrary<Command> = fc.oneof(
-  fc.record({
-    kind: fc.constant("agenda-load" as const),
-    scope,
-    main: timed,
-    timelines: fc.array(fc.record({ name: fc.constantFrom("l", "q"), events: timed }), {
-      maxLength: 2,
-    }),
-    sequences: fc.array(
-      fc.record({ name: fc.constantFrom("p0", "q"), steps: fc.array(anEvent, { maxLength: 3 }) }),
-      { maxLength: 2 },
+  { weight: 2, arbitrary: agendaLoad },
+  {
+    weight: 2,
+    arbitrary: fc.record(
+      {
+        kind: fc.constantFrom("agenda-start" as const, "agenda-replay" as const),
+        ...{ scope, inUs: fc.constantFrom(0, 700_000) },
+      },
+      { requiredKeys: ["kind", "scope"] },
     ),
-  }),
-  fc.record({ kind: fc.constant("agenda-start" as const), scope }),
-  fc.record({
-    kind: fc.constant("agenda-complete" as const),
-    scope,
-    token: fc.integer({ min: 1, max: 6 }),
-    error: fc.constantFrom(0, 0, 1),
-  }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.oneof(
+      fc.record({ kind: fc.constant("agenda-halt" as const), scope }),
+      fc.record({
+        kind: fc.constant("agenda-agents" as const),
+        scope,
+        objects: fc.subarray(["p0", "p1", "l"]),
+        state: fc.constantFrom("up" as const, "down" as const),
+        reason: fc.constant("gone"),
+      }),
+    ),
+  },
+  { weight: 8, arbitrary: agendaRequest },
+  { weight: 8, arbitrary: agendaAnswer },
 );
 
 const edge = fc.integer({ min: 0, max: 2 });
@@ -155,6 +246,10 @@ function steps(command: fc.Arbitrary<Command>): fc.Arbitrary<readonly TimedStep[
 
 /** Scripts about barriers only: what the naive model knows. */
 export const barrierScript: fc.Arbitrary<readonly TimedStep[]> = steps(barrierCommand);
+/** Scripts about one agenda that is loaded and started first, then ticks often. */
+export const agendaScript: fc.Arbitrary<readonly TimedStep[]> = steps(
+  fc.oneof({ weight: 1, arbitrary: barrierCommand }, { weight: 6, arbitrary: agendaCommand }),
+);
 /** Scripts about everything. */
 export const fullScript: fc.Arbitrary<readonly TimedStep[]> = steps(
   fc.oneof({ weight: 3, arbitrary: barrierCommand }, { weight: 1, arbitrary: agendaCommand }),

@@ -318,9 +318,8 @@ export class Syncd {
         this.#log("warn", "the core has given this server up; closing every connection");
         this.#dismissAll();
         return;
-      case "fire":
-      case "agenda-idle":
-        return; // Never sent to an edge that loads no agenda.
+      default:
+        return; // What the agenda says goes to those who load one or ask it.
     }
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Performs one fired event: finds the agent that serves its object and says what came of it.
-import type { AgendaEvent } from "../../core/command.ts";
+// Performs one fired event: finds the agent that serves its object and says what came of it. Events
+// for groups come here once for each member.
+import type { AgendaEvent } from "../../core/agenda/commands.ts";
 import type { Experiment } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import { getArg } from "../../wire/event/args.ts";
@@ -35,7 +36,7 @@ export class EventPerformer {
   async perform(event: AgendaEvent, how: StartOptions = {}): Promise<ProgramResult> {
     switch (event.type) {
       case "PROGRAM":
-        return this.#performOnPrograms(event, how);
+        return this.#performOnProgram(event.object, event, how);
       case "SIMULATOR":
         return this.#performOnSimulator(event);
       case "CONSOLE":
@@ -59,25 +60,6 @@ export class EventPerformer {
     await Promise.all(loads);
   }
 
-  async #performOnPrograms(event: AgendaEvent, how: StartOptions): Promise<ProgramResult> {
-    // All at once: the members of a group are meant to start together.
-    const names = this.#members(event.object);
-    const results = await Promise.all(
-      names.map((name) => this.#performOnProgram(name, event, how)),
-    );
-    const [first] = results;
-    if (first === undefined) return this.#ignored(`${event.object} has no programs`);
-    if (results.length === 1) return first;
-    const failed = results.findIndex(({ outcome }) => outcome !== "done");
-    const done = Promise.all(results.map((result) => result.done));
-    return {
-      // The event has fired when its last member has.
-      firedMonotonicUs: Math.max(...results.map((result) => result.firedMonotonicUs)),
-      outcome: failed < 0 ? "done" : inMember(names[failed] ?? "", results[failed]?.outcome ?? ""),
-      done: done.then(worstError),
-    };
-  }
-
   #performOnProgram(
     name: string,
     { event, args }: AgendaEvent,
@@ -89,7 +71,9 @@ export class EventPerformer {
         // The completion of START is that it was started; only RUN is waited for.
         return programs
           .start(name, this.#programArgs(name, args), how)
-          .then((result) => ({ ...result, done: Promise.resolve(0) }));
+          .then((result) =>
+            result.outcome === "done" ? { ...result, done: Promise.resolve(0) } : result,
+          );
       case "RUN":
         return programs.start(name, this.#programArgs(name, args), how);
       case "MODIFY":
@@ -151,6 +135,7 @@ export class EventPerformer {
     return { firedMonotonicUs, outcome: "done", done: Promise.resolve(0) };
   }
 
+  /** What an event for this object will start: groups are taken apart in the core, but later. */
   #members(object: string): readonly string[] {
     const { experiment, programs } = this.#options;
     if (programs.knows(object)) return [object];
@@ -184,16 +169,7 @@ function performOnFlow(
   }
 }
 
-/** `failed: it is still running` -> `failed: agent2: it is still running`. */
-function inMember(name: string, outcome: string): string {
-  return outcome.replace(": ", `: ${name}: `);
-}
-
 /** Whether `command` is the start command inside the wrapper that reports its status. */
 function isWrapped(command: string, inner: string): boolean {
   return command === `(${inner} ; /usr/local/etc/emulab/startcmddone $?)`;
-}
-
-function worstError(errors: readonly number[]): number {
-  return errors.find((error) => error !== 0) ?? 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Loads programs a little before their events are due: what an event then takes is a write to a
 // socket and not the making of a process, and many can start at one instant.
-import type { AgendaEvent, TimedEvent } from "../../core/command.ts";
+import type { AgendaEvent, TimedEvent } from "../../core/agenda/commands.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 
 /** How long before its event a program is loaded. */

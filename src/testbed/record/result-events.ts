@@ -37,7 +37,7 @@ export function createEventTable(planned: readonly PlannedEvent[]): EventTable {
         args: event.args,
         plannedUs: event.plannedUs,
         firedUs: event.firedUs,
-        latenessUs: event.firedUs - event.plannedUs,
+        latenessUs: event.latenessUs,
         outcome: event.outcome,
       });
     },

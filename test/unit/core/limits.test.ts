@@ -2,7 +2,7 @@
 // Every limit of the core at its value and one past it; past it the answer names the limit and how
 // to raise it, and leaves nothing behind. Limits of the host and its links: test/unit/host/limits.
 import { describe, expect, it } from "vitest";
-import type { AgendaLoad } from "../../../src/core/command.ts";
+import type { AgendaLoad } from "../../../src/core/agenda/commands.ts";
 import type { Applied } from "../../../src/core/effect.ts";
 import type { Limits } from "../../../src/core/limits.ts";
 import { barrierCountMax, defaultLimits, resolveLimits } from "../../../src/core/limits.ts";
@@ -65,6 +65,8 @@ describe("limits", () => {
     const load: AgendaLoad = {
       kind: "agenda-load",
       scope: "c",
+      agents: [],
+      groups: [],
       main: [],
       timelines: [],
       sequences: [],
@@ -108,6 +110,8 @@ describe("limits", () => {
     const load = (size: number): AgendaLoad => ({
       kind: "agenda-load",
       scope: "s",
+      agents: [],
+      groups: [],
       main: Array.from({ length: size }, () => ({ atUs: 5, event })),
       timelines: [],
       sequences: [],

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import type { TimerRow } from "../../../src/core/timers.ts";
 import { Timers } from "../../../src/core/timers.ts";
 
-const purpose = { kind: "agenda", scope: "s", entry: 1 } as const;
+const purpose = { kind: "agenda", scope: "s", item: 1 } as const;
 
 /** Everything that is due, in the order in which it comes out. */
 function takeAll(timers: Timers, nowUs: number): readonly number[] {

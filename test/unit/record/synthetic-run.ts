@@ -123,6 +123,7 @@ export class Story {
       objectType: "PROGRAM",
       event: "START",
       args: "",
+      latenessUs: firedUs - plannedUs,
       plannedUs,
       firedUs,
       outcome: "done",

@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: MIT
 // Goal: the plan of a file reaches the core whole: times, order, sequences and timelines.
 import { expect, it } from "vitest";
-import { countTimedEvents, planAgenda } from "../../../src/testbed/agenda-plan.ts";
+import {
+  countSwapoutEvents,
+  countTimedEvents,
+  planAgenda,
+} from "../../../src/testbed/agenda-plan.ts";
 import { makeExperiment, planned } from "../record/synthetic-run.ts";
 
 const event = (id: number, object: string) => ({
   ...{ id, object, type: "PROGRAM", event: "START", args: "" },
 });
 
-it("planAgenda() keeps what has a time, in source order, and leaves swap-out to swap-out", () => {
+it("planAgenda() keeps what has a time, in source order; swap-out is a sequence of its own", () => {
+  const on = { barrier: "b", outcome: "crossed", at: { file: "a", line: 1, column: 1 } } as const;
   const experiment = makeExperiment({
     events: [planned(0, 2_000_000, "b"), planned(1, "swapout", "c"), planned(2, 0, "a")],
-    sequences: [{ name: "seq", steps: [planned(3, 0, "x"), planned(4, 0, "y")] }],
+    sequences: [
+      { name: "seq", steps: [planned(3, 0, "x"), { ...planned(4, 9, "y"), on }], onError: "e" },
+    ],
     timelines: [{ name: "line", events: [planned(5, 70, "z"), planned(6, "swapout", "z")] }],
   });
-  expect(planAgenda("demo/five", experiment)).toEqual({
+  expect(planAgenda("demo/five", experiment)).toMatchObject({
     kind: "agenda-load",
     scope: "demo/five",
     main: [
@@ -22,7 +29,26 @@ it("planAgenda() keeps what has a time, in source order, and leaves swap-out to 
       { atUs: 0, event: event(2, "a") },
     ],
     timelines: [{ name: "line", events: [{ atUs: 70, event: event(5, "z") }] }],
-    sequences: [{ name: "seq", steps: [event(3, "x"), event(4, "y")] }],
+    sequences: [
+      {
+        name: "seq",
+        steps: [
+          { atUs: 0, event: event(3, "x") },
+          { atUs: 9, event: event(4, "y"), on: { barrier: "b", outcome: "crossed" } },
+        ],
+        onError: "e",
+      },
+      { name: "__ns_swapout", steps: [{ atUs: 0, event: event(1, "c") }] },
+    ],
   });
   expect(countTimedEvents(experiment)).toBe(2);
+  expect(countSwapoutEvents(experiment)).toBe(1);
+});
+
+it("planAgenda() names who obeys events, and the automatic groups", () => {
+  const plan = planAgenda("s", makeExperiment({ groups: [{ name: "g", members: ["web"] }] }));
+  const agents = plan.agents.map(({ name, type }) => `${type} ${name}`);
+  expect(agents).toContain("SIMULATOR ns");
+  expect(agents).toContain("LINKTEST linktest");
+  expect(plan.groups.map(({ name }) => name)).toContain("g");
 });

@@ -118,9 +118,11 @@ it("tells of a sequence that the agenda starts itself, and of one that it refuse
   link.submit({
     kind: "agenda-load",
     scope,
+    agents: [],
+    groups: [],
     main: [start(0, "known"), start(1, "unknown")],
     timelines: [],
-    sequences: [{ name: "known", steps: [step] }],
+    sequences: [{ name: "known", steps: [{ atUs: 0, event: step }] }],
   });
   link.submit({ kind: "agenda-start", scope });
   await to(2_000 * ms);

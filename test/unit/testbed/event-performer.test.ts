@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Goal: each event reaches the agent that serves its object, and says honestly what came of it.
 import { describe, expect, it } from "vitest";
-import type { AgendaEvent } from "../../../src/core/command.ts";
+import type { AgendaEvent } from "../../../src/core/agenda/commands.ts";
 import type { Program } from "../../../src/experiment/model.ts";
 import { EventPerformer } from "../../../src/testbed/agents/event-performer.ts";
 import { ProgramAgent } from "../../../src/testbed/agents/program-agent.ts";
 import { FakeClock } from "../record/fake-clock.ts";
 import { makeExperiment } from "../record/synthetic-run.ts";
-import { FakeBackend, settle } from "./fake-backend.ts";
+import { FakeBackend } from "./fake-backend.ts";
 
 const at = { file: "a.ns", line: 1, column: 1 };
 
@@ -68,39 +68,12 @@ describe("perform()", () => {
     ]);
   });
 
-  it("starts the members of a group together, and says which of them failed", async () => {
-    const { perform, commands, agent } = setUp();
+  it("completes a START that failed with its error", async () => {
+    const { perform, agent } = setUp();
     await agent.start("b", {});
-    const result = await perform("both", "PROGRAM", "START");
-    expect(commands()).toEqual(["do b", "do a"]);
-    expect(result.outcome).toBe("failed: b: it is still running");
-  });
-
-  it("does not wait for one member of a group before it starts the next", async () => {
-    const { perform, backend } = setUp();
-    backend.hold = new Promise(() => undefined);
-    void perform("both", "PROGRAM", "START");
-    await settle();
-    expect(backend.asked).toEqual(["a", "b"]);
-  });
-
-  it("completes RUN of a group with the error of a member, when all have ended", async () => {
-    const { perform, backend } = setUp();
-    const result = await perform("both", "PROGRAM", "RUN");
-    let done: number | undefined;
-    void result.done.then((error) => {
-      done = error;
-    });
-    await backend.processes[0]?.end(0);
-    expect(done).toBeUndefined();
-    await backend.processes[1]?.end(6);
-    expect(done).toBe(6);
-  });
-
-  it("addresses all programs as __all_programs", async () => {
-    const { perform, commands } = setUp();
-    await perform("__all_programs", "PROGRAM", "START");
-    expect(commands()).toEqual(["do a", "do b", "inner"]);
+    const result = await perform("b", "PROGRAM", "START");
+    expect(result.outcome).toBe("failed: it is still running");
+    expect(await result.done).toBe(-1);
   });
 
   it("ends the run at HALT and SWAPOUT, and passes messages on", async () => {
@@ -117,7 +90,6 @@ describe("perform()", () => {
     ["n0", "NODE", "REBOOT"],
     ["ns", "SIMULATOR", "RESET"],
     ["a", "PROGRAM", "EXPLODE"],
-    ["nobody", "PROGRAM", "START"],
   ])("ignores %s %s %s, and says so", async (object, type, event) => {
     const { perform, commands } = setUp();
     const result = await perform(object, type, event);

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+// What the events of a scope can be addressed to: agents, groups, timelines and sequences, and the
+// built-in ones. Owns the definitions, which agents are down, and the words for what is refused;
+// does not own what runs (runs.ts).
+//
+//   O1. The members of a group are agents, timelines or sequences of one type. A group that is
+//       nested, mixed or empty is kept with the reason, so that its events are refused with it.
+import type { Refusal } from "../refusal.ts";
+import { invalid } from "../refusal.ts";
+import type {
+  AgendaAgent,
+  AgendaGroup,
+  AgendaLoad,
+  AgendaSequence,
+  BarrierCondition,
+  TimedEvent,
+} from "./commands.ts";
+import { eventsOf } from "./event-types.ts";
+import { nearestNames } from "./nearest-names.ts";
+
+/** Names that no file can take. [EMULAB-EVENTS 2.2 step 7] */
+export const builtIn = {
+  /** Runs at the start; then the main timeline starts. */
+  sequence: "__ns_sequence",
+  /** The main timeline. */
+  timeline: "__ns_timeline",
+  /** What is planned for swap-out. */
+  swapout: "__ns_swapout",
+  /** Runs when the agenda is about to go. */
+  teardown: "__ns_teardown",
+} as const;
+
+/** What a name stands for. */
+export type Target =
+  | { readonly kind: "single"; readonly type: string; readonly down: string | undefined }
+  | { readonly kind: "group"; readonly type: string; readonly members: readonly string[] }
+  | { readonly kind: "unusable"; readonly why: string }
+  | { readonly kind: "unknown" };
+
+interface Group {
+  readonly type: string;
+  readonly members: readonly string[];
+  /** Why no event can be sent to it; `""` when it can. */
+  readonly unusable: string;
+}
+
+interface Sequence {
+  readonly steps: TimedEvent[];
+  readonly onError: string | undefined;
+}
+
+/** The definitions as plain data. */
+export interface ObjectsSnapshot {
+  readonly agents: readonly AgendaAgent[];
+  readonly groups: readonly (readonly [string, Group])[];
+  readonly timelines: readonly (readonly [string, readonly TimedEvent[]])[];
+  readonly sequences: readonly AgendaSequence[];
+  readonly down: readonly (readonly [string, string])[];
+  readonly awaited: readonly string[];
+}
+
+/** How many names are offered instead of a wrong one. */
+const nearestMax = 3;
+
+export class ObjectTable {
+  readonly #agents = new Map<string, AgendaAgent>();
+  readonly #groups = new Map<string, Group>();
+  readonly #timelines = new Map<string, TimedEvent[]>();
+  readonly #sequences = new Map<string, Sequence>();
+  /** Ends of barriers that some event waits for. */
+  readonly #awaited = new Set<string>();
+  /** Agents that cannot obey, and why. */
+  readonly #down = new Map<string, string>();
+
+  /** @returns what can never work, a sentence each. */
+  load(load: AgendaLoad): readonly string[] {
+    this.#clear();
+    this.#timelines.set(builtIn.timeline, inOrder(load.main));
+    for (const { name, events } of load.timelines) this.#timelines.set(name, inOrder(events));
+    for (const name of [builtIn.sequence, builtIn.swapout, builtIn.teardown]) {
+      this.#sequences.set(name, { steps: [], onError: undefined });
+    }
+    for (const { name, steps, onError } of load.sequences) {
+      this.#sequences.set(name, { steps: [...steps], onError });
+    }
+    for (const agent of load.agents) this.#agents.set(agent.name, agent);
+    const groupNames = new Set(load.groups.map(({ name }) => name));
+    for (const events of [...this.#timelines.values(), ...this.#stepLists()]) {
+      for (const { event } of events) this.#declare(event.object, event.type, groupNames);
+      this.#noteAwaited(events);
+    }
+    const problems: string[] = [];
+    for (const group of load.groups) {
+      const made = this.#makeGroup(group, groupNames);
+      this.#groups.set(group.name, made);
+      if (made.unusable !== "") problems.push(made.unusable);
+    }
+    return problems;
+  }
+
+  /** Definitions and appended events, for the limit. */
+  get size(): number {
+    let size = 0;
+    for (const events of this.#timelines.values()) size += events.length;
+    for (const steps of this.#stepLists()) size += steps.length;
+    return size;
+  }
+
+  resolve(name: string): Target {
+    const group = this.#groups.get(name);
+    if (group !== undefined) {
+      if (group.unusable !== "") return { kind: "unusable", why: group.unusable };
+      return { kind: "group", type: group.type, members: group.members };
+    }
+    const type = this.#typeOf(name);
+    if (type === undefined) return { kind: "unknown" };
+    return { kind: "single", type, down: this.#down.get(name) };
+  }
+
+  /** Why an agent cannot obey; undefined when it can. */
+  whyDown(name: string): string | undefined {
+    return this.#down.get(name);
+  }
+
+  setDown(name: string, reason: string | undefined): void {
+    if (reason === undefined) this.#down.delete(name);
+    else if (this.#agents.has(name)) this.#down.set(name, reason);
+  }
+
+  timeline(name: string): TimedEvent[] | undefined {
+    return this.#timelines.get(name);
+  }
+
+  sequence(name: string): Sequence | undefined {
+    return this.#sequences.get(name);
+  }
+
+  /** Whether an event may wait for the barrier to end like this. */
+  isAwaited(on: BarrierCondition): boolean {
+    return this.#awaited.has(conditionKey(on));
+  }
+
+  /** Adds an event to a timeline, behind those of its instant, or to the end of a sequence. */
+  append(name: string, timed: TimedEvent): void {
+    this.#noteAwaited([timed]);
+    this.#sequences.get(name)?.steps.push(timed);
+    const events = this.#timelines.get(name);
+    if (events === undefined) return;
+    let index = events.length;
+    while (index > 0 && (events[index - 1]?.atUs ?? 0) > timed.atUs) index -= 1;
+    events.splice(index, 0, timed);
+  }
+
+  /** CLEAR. */
+  clear(name: string): void {
+    const events = this.#timelines.get(name) ?? this.#sequences.get(name)?.steps;
+    events?.splice(0);
+  }
+
+  /** Why an event cannot be sent, if so: the object, its state, or what it understands. */
+  refusal(object: string, event: string): Refusal | undefined {
+    const target = this.resolve(object);
+    if (target.kind === "unknown") return this.#unknown("object", object, this.#names());
+    if (target.kind === "unusable") return invalid(target.why);
+    if (target.kind === "single" && target.down !== undefined) {
+      return { code: "unavailable", message: `${object} cannot obey now: ${target.down}` };
+    }
+    const known = eventsOf(target.type);
+    if (known === undefined || known.includes(event)) return undefined;
+    const events = known.join(", ");
+    return invalid(`${object} is a ${target.type} and knows no ${event}; it knows ${events}`);
+  }
+
+  /** Why nothing can be added to this timeline or sequence, if so. */
+  timelineRefusal(name: string): Refusal | undefined {
+    if (this.#timelines.has(name) || this.#sequences.has(name)) return undefined;
+    const names = [...this.#timelines.keys(), ...this.#sequences.keys()];
+    return this.#unknown("timeline or sequence", name, names);
+  }
+
+  /** Rows for the digest. */
+  rows(): readonly string[] {
+    const { agents, groups, timelines, sequences, down } = this.capture();
+    return [
+      ...agents.map(({ name, type, node }) => `agent ${name} ${type} ${node}`),
+      ...groups.map(([name, group]) => `group ${name} ${group.type} ${group.members.join(" ")}`),
+      ...timelines.map(([name, events]) => `timeline ${name} ${events.length}`),
+      ...sequences.map(({ name, steps }) => `sequence ${name} ${steps.length}`),
+      ...down.map(([name, why]) => `down ${name} ${why}`),
+    ];
+  }
+
+  capture(): ObjectsSnapshot {
+    return {
+      agents: [...this.#agents.values()],
+      groups: [...this.#groups],
+      timelines: [...this.#timelines].map(([name, events]) => [name, [...events]]),
+      sequences: [...this.#sequences].map(([name, { steps, onError }]) => ({
+        ...{ name, steps: [...steps] },
+        ...(onError === undefined ? {} : { onError }),
+      })),
+      down: [...this.#down],
+      awaited: [...this.#awaited],
+    };
+  }
+
+  restore(snapshot: ObjectsSnapshot): void {
+    for (const agent of snapshot.agents) this.#agents.set(agent.name, agent);
+    for (const [name, group] of snapshot.groups) this.#groups.set(name, group);
+    for (const [name, events] of snapshot.timelines) this.#timelines.set(name, [...events]);
+    for (const { name, steps, onError } of snapshot.sequences) {
+      this.#sequences.set(name, { steps: [...steps], onError });
+    }
+    for (const [name, why] of snapshot.down) this.#down.set(name, why);
+    for (const key of snapshot.awaited) this.#awaited.add(key);
+  }
+
+  #clear(): void {
+    const tables = [this.#agents, this.#groups, this.#timelines, this.#sequences];
+    for (const table of [...tables, this.#down, this.#awaited]) table.clear();
+  }
+
+  /** An object that only the plan names is what the plan says it is. */
+  #declare(name: string, type: string, groupNames: ReadonlySet<string>): void {
+    if (type === "SEQUENCE" || type === "TIMELINE" || groupNames.has(name)) return;
+    if (this.#typeOf(name) === undefined) this.#agents.set(name, { name, type, node: "" });
+  }
+
+  #noteAwaited(events: readonly TimedEvent[]): void {
+    for (const { on } of events) if (on !== undefined) this.#awaited.add(conditionKey(on));
+  }
+
+  #makeGroup({ name, members }: AgendaGroup, groupNames: ReadonlySet<string>): Group {
+    const type = this.#typeOf(members[0] ?? "") ?? "";
+    const unusable = this.#whyUnusable(name, members, groupNames);
+    return { type, members: [...new Set(members)], unusable };
+  }
+
+  /** O1. */
+  #whyUnusable(name: string, members: readonly string[], groupNames: ReadonlySet<string>): string {
+    const first = members[0];
+    if (first === undefined) return `group ${name} has no members`;
+    const type = this.#typeOf(first);
+    for (const member of members) {
+      if (groupNames.has(member)) {
+        return `group ${name} has the group ${member} in it; name its members instead`;
+      }
+      const other = this.#typeOf(member);
+      if (other === undefined) return `group ${name} has ${member} in it, which does not exist`;
+      if (other !== type) {
+        return `group ${name} is mixed: ${first} is a ${type}, ${member} a ${other}; make two groups`;
+      }
+    }
+    return "";
+  }
+
+  #typeOf(name: string): string | undefined {
+    if (this.#timelines.has(name)) return "TIMELINE";
+    if (this.#sequences.has(name)) return "SEQUENCE";
+    return this.#agents.get(name)?.type;
+  }
+
+  *#names(): Iterable<string> {
+    for (const map of [this.#agents, this.#groups, this.#timelines, this.#sequences]) {
+      yield* map.keys();
+    }
+  }
+
+  #stepLists(): readonly TimedEvent[][] {
+    return [...this.#sequences.values()].map(({ steps }) => steps);
+  }
+
+  #unknown(what: string, name: string, names: Iterable<string>): Refusal {
+    const near = nearestNames(name, names, nearestMax);
+    const hint = near.length === 0 ? "" : `; did you mean ${near.join(" or ")}?`;
+    return { code: "unknown", message: `there is no ${what} ${name}${hint}` };
+  }
+}
+
+/** One string for a way in which a barrier ends. */
+export function conditionKey({ barrier, outcome }: BarrierCondition): string {
+  return `${outcome} ${barrier}`;
+}
+
+/** By time; equal times keep source order (`sort` is stable). */
+function inOrder(events: readonly TimedEvent[]): TimedEvent[] {
+  return [...events].sort((a, b) => a.atUs - b.atUs);
+}
