@@ -277,10 +277,8 @@ export class Session implements AsyncDisposable {
       case "refused":
         this.#take(effect.connection)?.refused(new MusterError(effect.code, effect.message));
         return;
-      case "revoked":
-      case "fire":
-      case "agenda-idle":
-        return; // The link tells the first; a session loads no agenda.
+      default:
+        return; // The link tells of its end; the rest is of agendas, of which a session has none.
     }
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the core says of its state to those who ask: the progress line, `muster barrier show`, the
 // "who is missing" of a client that gave up. Reads are not logged (D5).
+import type { ItemState } from "./agenda/types.ts";
 import type { Participant } from "./command.ts";
 
 export interface BarrierDescription {
@@ -44,4 +45,28 @@ export interface ScopeDescription {
   /** Next planned event, if any. */
   readonly nextEvent?: { readonly object: string; readonly event: string; readonly inUs: number };
   readonly pendingEvents: number;
+}
+
+/** One event of the agenda, as lists show it. */
+export interface EventDescription {
+  readonly id: number;
+  readonly object: string;
+  readonly type: string;
+  readonly event: string;
+  readonly args: string;
+  readonly state: ItemState;
+  /** Microseconds since time 0; null while a barrier decides. */
+  readonly plannedUs: number | null;
+  /** The barrier it waits for, as `OUTCOME NAME`; null for none. */
+  readonly on: string | null;
+}
+
+/** A part of the list of events. */
+export interface EventPage {
+  readonly events: readonly EventDescription[];
+  /** All events of the agenda now. */
+  readonly total: number;
+  /** `after` of the next page; null when this is the last. */
+  readonly next: number | null;
+  readonly paused: boolean;
 }

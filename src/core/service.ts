@@ -7,14 +7,13 @@
 //       (D3).
 //   S3. Batches that are not the next of a living incarnation change nothing (E2).
 
-import type { EventPage } from "./agenda/agenda.ts";
 import { Agenda } from "./agenda/agenda.ts";
 import type { AgendaLoad, AgendaOrder, AgendaRequest } from "./agenda/commands.ts";
 import type { AgendaPort } from "./agenda/state.ts";
 import { assert, unreachable } from "./assert.ts";
 import { Barriers } from "./barriers.ts";
 import type { Attach, Batch, Command, LogEntry } from "./command.ts";
-import type { CoreFigures, ScopeDescription } from "./description.ts";
+import type { CoreFigures, EventPage, ScopeDescription } from "./description.ts";
 import { Digest } from "./digest.ts";
 import type { EdgeState } from "./edge-table.ts";
 import { EdgeTable } from "./edge-table.ts";

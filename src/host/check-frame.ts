@@ -42,7 +42,11 @@ export function checkEdgeFrame(
   if (!isGood) throw new FrameError(`a frame of a wrong shape (kind ${String(frame["kind"])})`);
   const checked = frame as unknown as EdgeFrame;
   if (sender === undefined) return checked;
-  if (checked.kind === "describe") checkLook(checked.scope, sender.rights);
+  if (checked.kind === "list-events" && sender.rights.kind === "sync") {
+    throw new FrameError("a look that this edge may not take (list-events)", "rights");
+  }
+  if (checked.kind === "describe" || checked.kind === "list-events")
+    checkLook(checked.scope, sender.rights);
   if (checked.kind === "batch") {
     for (const command of checked.commands) checkRight(command, sender.rights);
   }
@@ -118,6 +122,8 @@ const frameChecks: Readonly<Record<string, (frame: Fields, limits: Limits) => bo
     (frame["commands"] as readonly Command[]).every((command) => isWithin(command, limits)) &&
     (frame["commands"] as readonly Command[]).length <= limits.entryCommandsMax,
   seen: (frame) => isCount(frame["sequence"]),
+  "list-events": (frame) =>
+    isCount(frame["id"]) && isText(frame["scope"]) && isCount(frame["after"]),
   describe: (frame) =>
     isCount(frame["id"]) && isText(frame["scope"]) && either(isText, isAbsent)(frame["barrier"]),
 };

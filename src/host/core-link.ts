@@ -7,7 +7,7 @@
 //   K2. Effects reach `onEffects` in log order, each once.
 //   K3. `onEffects` is never called from inside `submit`.
 import type { Command } from "../core/command.ts";
-import type { ScopeDescription } from "../core/description.ts";
+import type { EventPage, ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 
 /** What an edge does with what it is told. */
@@ -26,6 +26,11 @@ export interface CoreLink {
   submit(command: Command): boolean;
   /** The state of a scope, or of one barrier in it; a read, not logged. */
   describe(scope: string, barrier?: string): Promise<ScopeDescription>;
+  /**
+   * Events of a scope that have not completed, in the order of their numbers; a read, not logged.
+   * @param after the `next` of the page before; 0 for the first page.
+   */
+  listEvents(scope: string, after: number): Promise<EventPage>;
   /** Ends the edge in order: its participants leave. Resolves when the core has it in the log. */
   close(): Promise<void>;
 }

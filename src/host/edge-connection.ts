@@ -162,6 +162,11 @@ export class EdgeConnection {
         this.#send({ kind: "description", id: frame.id, description });
         return;
       }
+      case "list-events": {
+        const page = host.listEvents(frame.scope, frame.after);
+        this.#send({ kind: "events", id: frame.id, page });
+        return;
+      }
       case "hello":
         throw new FrameError("a second hello");
     }

@@ -8,7 +8,7 @@
 //       applied.
 //   H3. Effects for an edge that is away are kept until it returns or its lease ends.
 import type { Batch, Entry, LogEntry } from "../core/command.ts";
-import type { CoreFigures, ScopeDescription } from "../core/description.ts";
+import type { CoreFigures, EventPage, ScopeDescription } from "../core/description.ts";
 import type { AddressedEffect, Applied, EdgeEffect } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
 import { tickIntervalUs } from "../core/limits.ts";
@@ -133,6 +133,10 @@ export class Host {
 
   describe(scope: string, barrier?: string): ScopeDescription {
     return this.#core.describe(scope, barrier);
+  }
+
+  listEvents(scope: string, after: number): EventPage {
+    return this.#core.listEvents(scope, after);
   }
 
   /** Log time, microseconds. */

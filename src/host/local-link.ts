@@ -44,6 +44,10 @@ export class LocalLink implements CoreLink, Port {
     return this.#host.describe(scope, barrier);
   }
 
+  async listEvents(scope: string, after: number): ReturnType<CoreLink["listEvents"]> {
+    return this.#host.listEvents(scope, after);
+  }
+
   close(): Promise<void> {
     if (this.#closed) return this.#whenClosed;
     this.#closed = true;

@@ -4,7 +4,7 @@
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Command } from "../core/command.ts";
-import type { ScopeDescription } from "../core/description.ts";
+import type { EventPage, ScopeDescription } from "../core/description.ts";
 import type { Limits } from "../core/limits.ts";
 import { EdgeLink } from "../wire/link/edge-link.ts";
 import type { CoreFrame, EdgeFrame } from "../wire/link/frames.ts";
@@ -74,6 +74,14 @@ class RemoteLink implements CoreLink {
     return new Promise((resolve) => {
       this.#link.describe(scope, barrier, (description) => {
         resolve(description ?? { scope, barriers: [], pendingEvents: 0 });
+      });
+    });
+  }
+
+  listEvents(scope: string, after: number): Promise<EventPage> {
+    return new Promise((resolve) => {
+      this.#link.listEvents(scope, after, (page) => {
+        resolve(page ?? { events: [], total: 0, next: null, paused: false });
       });
     });
   }

@@ -20,6 +20,8 @@ export interface BarrierWatchOptions {
   readonly scope: string;
   readonly clock: Clock;
   readonly time: TimeBase;
+  /** Time 0 of the agenda of a scope, microseconds since that of the run. */
+  readonly zeroUs: (scope: string) => number;
   readonly say: (body: RunEventBody, monotonicUs: number) => void;
 }
 
@@ -66,12 +68,21 @@ export class BarrierWatch {
   }
 
   /** Built-in sequences and timelines are no events of the experiment. */
-  #sayFired({ event: planned, plannedUs, firedStampUs, latenessUs, outcome }: EventFired): void {
+  #sayFired({
+    scope,
+    event: planned,
+    firedStampUs,
+    latenessUs,
+    outcome,
+    ...rest
+  }: EventFired): void {
     const { id, object, type: objectType, event, args } = planned;
     if (object.startsWith("__ns_")) return;
-    const firedUs = this.#options.time.fromMonotonic(firedStampUs);
+    const { time, zeroUs, say } = this.#options;
+    const plannedUs = zeroUs(scope) + rest.plannedUs;
+    const firedUs = time.fromMonotonic(firedStampUs);
     const facts = { id, object, objectType, event, args, plannedUs, firedUs, latenessUs, outcome };
-    this.#options.say({ type: "event-fired", ...facts }, firedStampUs);
+    say({ type: "event-fired", ...facts }, firedStampUs);
   }
 
   #sayEnded(closed: BarrierClosed, stampUs: number): void {

@@ -28,7 +28,7 @@ import { EventPerformer } from "./agents/event-performer.ts";
 import type { FireClock } from "./agents/firing/fire-clock.ts";
 import { ThreadFireClock } from "./agents/firing/thread-fire-clock.ts";
 import { Preloader } from "./agents/preloader.ts";
-import { ProgramAgent, type ProgramResult } from "./agents/program-agent.ts";
+import { ProgramAgent } from "./agents/program-agent.ts";
 import type { TrafficAgent } from "./agents/trafgen/traffic-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
 import {
@@ -142,6 +142,7 @@ class Run {
       scope: this.#scope,
       clock,
       time: this.#time,
+      zeroUs: (scope) => this.#agendas.zeroUs(scope),
       say: (body, monotonicUs) => this.#say(body, monotonicUs),
     });
     this.#ended = new Promise((resolve) => {

@@ -10,6 +10,7 @@
 // What leads to something else goes through two queues, that of completions and that of instants,
 // and not through calls: a long chain of events is a loop and not a deep stack. Completions come
 // first, so that a step and what it leads to belong to one instant.
+import type { EventDescription, EventPage } from "../description.ts";
 import type {
   AgendaAgents,
   AgendaLoad,
@@ -27,30 +28,6 @@ import type { AgendaPort } from "./state.ts";
 import { AgendaState, isOut, refusedError } from "./state.ts";
 import type { AgendaSnapshot, Item, Performer, Sender } from "./types.ts";
 import { revoked, tellSender, withdraw } from "./withdrawal.ts";
-
-/** One event of the agenda, as lists show it. */
-export interface EventDescription {
-  readonly id: number;
-  readonly object: string;
-  readonly type: string;
-  readonly event: string;
-  readonly args: string;
-  readonly state: Item["state"];
-  /** Microseconds since time 0; null while a barrier decides. */
-  readonly plannedUs: number | null;
-  /** The barrier it waits for, as `OUTCOME NAME`; null for none. */
-  readonly on: string | null;
-}
-
-/** A part of the list of events. */
-export interface EventPage {
-  readonly events: readonly EventDescription[];
-  /** All events of the agenda now. */
-  readonly total: number;
-  /** `after` of the next page; null when this is the last. */
-  readonly next: number | null;
-  readonly paused: boolean;
-}
 
 export class Agenda {
   readonly #state: AgendaState;

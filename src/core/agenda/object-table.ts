@@ -12,7 +12,6 @@ import type {
   AgendaGroup,
   AgendaLoad,
   AgendaSequence,
-  BarrierCondition,
   TimedEvent,
 } from "./commands.ts";
 import { eventsOf } from "./event-types.ts";
@@ -56,7 +55,6 @@ export interface ObjectsSnapshot {
   readonly timelines: readonly (readonly [string, readonly TimedEvent[]])[];
   readonly sequences: readonly AgendaSequence[];
   readonly down: readonly (readonly [string, string])[];
-  readonly awaited: readonly string[];
 }
 
 /** How many names are offered instead of a wrong one. */
@@ -67,8 +65,6 @@ export class ObjectTable {
   readonly #groups = new Map<string, Group>();
   readonly #timelines = new Map<string, TimedEvent[]>();
   readonly #sequences = new Map<string, Sequence>();
-  /** Ends of barriers that some event waits for. */
-  readonly #awaited = new Set<string>();
   /** Agents that cannot obey, and why. */
   readonly #down = new Map<string, string>();
 
@@ -87,7 +83,6 @@ export class ObjectTable {
     const groupNames = new Set(load.groups.map(({ name }) => name));
     for (const events of [...this.#timelines.values(), ...this.#stepLists()]) {
       for (const { event } of events) this.#declare(event.object, event.type, groupNames);
-      this.#noteAwaited(events);
     }
     const problems: string[] = [];
     for (const group of load.groups) {
@@ -135,14 +130,8 @@ export class ObjectTable {
     return this.#sequences.get(name);
   }
 
-  /** Whether an event may wait for the barrier to end like this. */
-  isAwaited(on: BarrierCondition): boolean {
-    return this.#awaited.has(conditionKey(on));
-  }
-
   /** Adds an event to a timeline, behind those of its instant, or to the end of a sequence. */
   append(name: string, timed: TimedEvent): void {
-    this.#noteAwaited([timed]);
     this.#sequences.get(name)?.steps.push(timed);
     const events = this.#timelines.get(name);
     if (events === undefined) return;
@@ -200,7 +189,6 @@ export class ObjectTable {
         ...(onError === undefined ? {} : { onError }),
       })),
       down: [...this.#down],
-      awaited: [...this.#awaited],
     };
   }
 
@@ -212,22 +200,17 @@ export class ObjectTable {
       this.#sequences.set(name, { steps: [...steps], onError });
     }
     for (const [name, why] of snapshot.down) this.#down.set(name, why);
-    for (const key of snapshot.awaited) this.#awaited.add(key);
   }
 
   #clear(): void {
     const tables = [this.#agents, this.#groups, this.#timelines, this.#sequences];
-    for (const table of [...tables, this.#down, this.#awaited]) table.clear();
+    for (const table of [...tables, this.#down]) table.clear();
   }
 
   /** An object that only the plan names is what the plan says it is. */
   #declare(name: string, type: string, groupNames: ReadonlySet<string>): void {
     if (type === "SEQUENCE" || type === "TIMELINE" || groupNames.has(name)) return;
     if (this.#typeOf(name) === undefined) this.#agents.set(name, { name, type, node: "" });
-  }
-
-  #noteAwaited(events: readonly TimedEvent[]): void {
-    for (const { on } of events) if (on !== undefined) this.#awaited.add(conditionKey(on));
   }
 
   #makeGroup({ name, members }: AgendaGroup, groupNames: ReadonlySet<string>): Group {
@@ -275,11 +258,6 @@ export class ObjectTable {
     const hint = near.length === 0 ? "" : `; did you mean ${near.join(" or ")}?`;
     return { code: "unknown", message: `there is no ${what} ${name}${hint}` };
   }
-}
-
-/** One string for a way in which a barrier ends. */
-export function conditionKey({ barrier, outcome }: BarrierCondition): string {
-  return `${outcome} ${barrier}`;
 }
 
 /** By time; equal times keep source order (`sort` is stable). */

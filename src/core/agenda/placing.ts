@@ -2,7 +2,6 @@
 // Where an item goes: into the queue, at the instant at which something is to be done about it, or
 // to a barrier it waits for. Owns that choice and how a barrier that ends makes it again.
 import type { BarrierCondition, TimedEvent } from "./commands.ts";
-import { conditionKey } from "./object-table.ts";
 import type { AgendaPort, AgendaState } from "./state.ts";
 import type { Item } from "./types.ts";
 
@@ -44,7 +43,7 @@ export function typeOf(state: AgendaState, { event }: Pick<Item, "event">): stri
 /** A barrier has ended: what waits for that gets its instant, in the order of waiting. */
 export function barrierEnded(state: AgendaState, port: AgendaPort, on: BarrierCondition): void {
   const nowUs = state.eventUs(port.nowUs);
-  if (state.objects.isAwaited(on)) state.outcomes.set(conditionKey(on), nowUs);
+  remember(state, port, conditionKey(on), nowUs);
   for (const id of [...(state.waiting.get(on.barrier) ?? [])]) {
     const item = state.items.get(id);
     if (item?.on?.outcome !== on.outcome) continue;
@@ -56,6 +55,15 @@ export function barrierEnded(state: AgendaState, port: AgendaPort, on: BarrierCo
   }
 }
 
+/** Bounded as the record of barriers is; what ended longest ago is dropped first. */
+function remember(state: AgendaState, port: AgendaPort, key: string, nowUs: number): void {
+  state.outcomes.delete(key);
+  const oldest = state.outcomes.keys().next().value;
+  const isFull = state.outcomes.size >= port.limits.closedBarriersPerScopeMax;
+  if (oldest !== undefined && isFull) state.outcomes.delete(oldest);
+  state.outcomes.set(key, nowUs);
+}
+
 /** An item of a timeline no longer waits: the timeline's end may be known now. */
 export function instantKnown(state: AgendaState, item: Item): void {
   const run = state.timelineRun(item.run);
@@ -63,4 +71,9 @@ export function instantKnown(state: AgendaState, item: Item): void {
   run.unknown -= 1;
   if (item.state === "queued" && item.dueUs > run.lastUs) run.lastUs = item.dueUs;
   if (run.unknown === 0) state.enqueueEnd(run, run.lastUs);
+}
+
+/** One string for a way in which a barrier ends. */
+function conditionKey({ barrier, outcome }: BarrierCondition): string {
+  return `${outcome} ${barrier}`;
 }

@@ -73,7 +73,7 @@ export class AgendaState {
   readonly sequenceRuns: Map<string, number> = new Map();
   /** Items that wait for a barrier, by its name, in the order in which they began to. */
   readonly waiting: Map<string, Set<number>> = new Map();
-  /** Event time at which a barrier last ended in some way, as far as an event could wait for it. */
+  /** Event time at which a barrier last ended in each way, since the agenda was loaded. */
   readonly outcomes: Map<string, number> = new Map();
   errors: ErrorRecord[] = [];
   errorsDropped = 0;

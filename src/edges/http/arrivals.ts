@@ -85,10 +85,8 @@ export class Arrivals {
       case "refused":
         this.#take(effect.connection)?.reject(refusalError(effect));
         return;
-      case "revoked":
-      case "fire":
-      case "agenda-idle":
-        return; // The link tells the first; this edge loads no agenda.
+      default:
+        return; // The link tells of its end; the rest is of agendas, of which this edge has none.
     }
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The performer of agendas: keeps the events it was sent until they are due, has them performed, and
-// answers. Owns which events are armed here; does not own what performing one means
+// The performer of agendas: keeps the events it was sent until they are due, has them performed,
+// and answers. Owns which events are armed here; does not own what performing one means
 // (event-performer.ts) nor how exactly an instant is met (firing/fire-clock.ts).
 //
 //   V1. An event fires once, never before it is due; equal instants in the order of their coming.

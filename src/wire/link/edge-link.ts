@@ -8,7 +8,7 @@
 //   K2. Effects are handed on in log order, each once: what comes again is dropped.
 //   K4. After `onEnd` nothing is sent or handed on any more.
 import type { Command } from "../../core/command.ts";
-import type { ScopeDescription } from "../../core/description.ts";
+import type { EventPage, ScopeDescription } from "../../core/description.ts";
 import type { EdgeEffect } from "../../core/effect.ts";
 import { EdgeOutbox, type OutboxLimits } from "./edge-outbox.ts";
 import type { CoreFrame, EdgeFrame, EffectsFrame, SessionGrant } from "./frames.ts";
@@ -35,11 +35,13 @@ export interface EdgeLinkOptions {
 }
 
 type Answer = (description: ScopeDescription | undefined) => void;
+type PageAnswer = (page: EventPage | undefined) => void;
 
 export class EdgeLink {
   readonly #options: EdgeLinkOptions;
   readonly #outbox: EdgeOutbox;
   readonly #questions = new Map<number, Answer>();
+  readonly #listings = new Map<number, PageAnswer>();
   #send: ((frame: EdgeFrame) => void) | undefined;
   #isWelcome = false;
   #wasUp = false;
@@ -87,6 +89,18 @@ export class EdgeLink {
     this.#send?.({ kind: "describe", id, scope, ...(barrier === undefined ? {} : { barrier }) });
   }
 
+  /** Asks for a page of events; the answer is undefined when the link goes down before it comes. */
+  listEvents(scope: string, after: number, answer: PageAnswer): void {
+    if (!this.#isWelcome) {
+      answer(undefined);
+      return;
+    }
+    this.#lastQuestion += 1;
+    const id = this.#lastQuestion;
+    this.#listings.set(id, answer);
+    this.#send?.({ kind: "list-events", id, scope, after });
+  }
+
   /** Ends the edge in order: its participants leave, then `onEnd` is called. */
   close(): void {
     if (this.#hasEnded || this.#isClosing) return;
@@ -120,6 +134,10 @@ export class EdgeLink {
       this.#questions.delete(id);
       answer(undefined);
     }
+    for (const [id, answer] of this.#listings) {
+      this.#listings.delete(id);
+      answer(undefined);
+    }
     // A link that was cut may come back and take the end of this edge; a core that is away decides
     // by the lease.
     if (this.#isClosing && !wasUp) this.#end(undefined);
@@ -142,6 +160,12 @@ export class EdgeLink {
         const answer = this.#questions.get(frame.id);
         this.#questions.delete(frame.id);
         answer?.(frame.description);
+        return;
+      }
+      case "events": {
+        const answer = this.#listings.get(frame.id);
+        this.#listings.delete(frame.id);
+        answer?.(frame.page);
         return;
       }
       case "closed":

@@ -3,7 +3,7 @@
 // each by a UNIX socket, or a message each by a WebSocket (there the edge is a session of the
 // client library). Which of them an edge may send is checked in host/check-frame.ts.
 import type { Command } from "../../core/command.ts";
-import type { ScopeDescription } from "../../core/description.ts";
+import type { EventPage, ScopeDescription } from "../../core/description.ts";
 import type { EdgeEffect } from "../../core/effect.ts";
 import type { Role } from "./roles.ts";
 
@@ -42,12 +42,21 @@ export interface DescribeFrame {
   readonly barrier?: string;
 }
 
+/** Asks for a page of the events of a scope. */
+export interface ListEventsFrame {
+  readonly kind: "list-events";
+  readonly id: number;
+  readonly scope: string;
+  readonly after: number;
+}
+
 /** From the edge. */
 export type EdgeFrame =
   | HelloFrame
   | BatchFrame
   | { readonly kind: "seen"; readonly sequence: number }
-  | DescribeFrame;
+  | DescribeFrame
+  | ListEventsFrame;
 
 /** What a token lets a session do. */
 export interface SessionGrant {
@@ -68,6 +77,7 @@ export type CoreFrame =
   | { readonly kind: "applied"; readonly number: number }
   | EffectsFrame
   | { readonly kind: "description"; readonly id: number; readonly description: ScopeDescription }
+  | { readonly kind: "events"; readonly id: number; readonly page: EventPage }
   | ClosedFrame;
 
 /** The core's last word: whether this incarnation may come back, and why it had to go. */

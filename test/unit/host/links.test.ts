@@ -126,6 +126,27 @@ describe("a link that is cut", () => {
     await bench.clock.pass(1_000);
     expect(await second).toMatchObject({ barriers: [] });
   });
+
+  it("listEvents() tells of the events of another process, and answers when the link goes", async () => {
+    const bench = new HostBench();
+    await bench.start();
+    const { link } = bench.remote("e");
+    expect(await link.listEvents("s", 0)).toMatchObject({ total: 0 });
+    const at = { kind: "in", us: 3_600_000_000 } as const;
+    const agents = [{ name: "p", type: "PROGRAM", node: "" }];
+    const empty = { groups: [], main: [], timelines: [], sequences: [] };
+    link.submit({ kind: "agenda-load", scope: "s", agents, ...empty });
+    const facts = { scope: "s", request: 1, object: "p", event: "RUN", args: "", at };
+    link.submit({ kind: "agenda-schedule", ...facts });
+    await bench.clock.pass(1_000);
+    const first = link.listEvents("s", 0);
+    await bench.clock.pass(1_000);
+    expect(await first).toMatchObject({ total: 1, events: [{ id: 1, object: "p" }] });
+    const second = link.listEvents("s", 0);
+    bench.pipes.at(-1)?.cut();
+    await bench.clock.pass(1_000);
+    expect(await second).toMatchObject({ total: 0 });
+  });
 });
 
 /** What the core says to a raw connection. */
@@ -210,7 +231,8 @@ describe("who may not", () => {
 
   const syncHello = { ...greeting, edge: "n/syncd", secret: syncSecret };
   const ofSyncd = (command: unknown) => batch(command);
-  const agenda = { scope: "s", main: [], timelines: [], sequences: [] };
+  const nothing = { agents: [], groups: [], main: [], timelines: [], sequences: [] };
+  const agenda = { scope: "s", ...nothing };
   it.each([
     ["the name of another edge", [{ ...syncHello, edge: "e" }]],
     ["the name of an edge of the core's process", [{ ...syncHello, edge: "testbed" }]],
@@ -224,6 +246,7 @@ describe("who may not", () => {
     ],
     ["a wait elsewhere", [syncHello, ofSyncd({ kind: "count-wait", ...place, scope: "t" })]],
     ["cancel-all elsewhere", [syncHello, ofSyncd({ kind: "cancel-all", scope: "t", error: 1 })]],
+    ["a look at the events", [syncHello, { kind: "list-events", id: 1, scope: "s", after: 0 }]],
     ["a look elsewhere", [syncHello, { kind: "describe", id: 1, scope: "t" }]],
   ])("L1 the secret of a sync server is no good for %s", async (_, frames) => {
     const bench = new HostBench();

@@ -260,6 +260,7 @@ export class PlayedCore {
         return true;
       },
       describe: async () => this.description,
+      listEvents: async () => ({ events: [], total: 0, next: null, paused: false }),
       close: async () => undefined,
     };
   };

@@ -7,7 +7,7 @@ import type { AgendaCommand } from "../../../src/core/agenda/commands.ts";
 import type { Fire } from "../../../src/core/agenda/effects.ts";
 import type { Performed } from "../../../src/testbed/agents/agenda-edge.ts";
 import { AgendaEdge } from "../../../src/testbed/agents/agenda-edge.ts";
-import { createTimerFireClock } from "../../../src/testbed/agents/fire-clock.ts";
+import { TimerFireClock } from "../../../src/testbed/agents/firing/fire-clock.ts";
 import { FakeClock } from "../record/fake-clock.ts";
 import { settle } from "./fake-backend.ts";
 
@@ -19,8 +19,8 @@ function setUp() {
   const refuse = new Set<string>();
   const edge = new AgendaEdge({
     clock,
-    fireClock: createTimerFireClock(clock),
-    perform: async ({ object }): Promise<Performed> => {
+    fire: new TimerFireClock(clock),
+    perform: async ({ event: { object } }): Promise<Performed> => {
       const atUs = clock.nowUs();
       asked.push({ object, atUs });
       if (refuse.has(object)) {

@@ -23,7 +23,7 @@ async function setUp() {
   const time = new TimeBase();
   const events: RunEvent[] = [];
   const watch = new BarrierWatch({
-    ...{ host, scope, clock, time },
+    ...{ host, scope, clock, time, zeroUs: () => 0 },
     say: (body, us) => events.push({ ...body, atUs: time.fromMonotonic(us) }),
   });
   const to = async (us: number): Promise<void> => {

@@ -273,6 +273,15 @@ describe("edit", () => {
     expect(sent(bench.core.pass(9 * second))).toEqual(["prog1", "prog0"]);
   });
 
+  it("W1 a cancel that comes while an edit is asked for outlives it", () => {
+    const bench = makeBench();
+    bench.schedule("link0", "UP", { at: within(400_000) });
+    bench.send({ kind: "agenda-edit", id: 1, args: "X=1" });
+    bench.send({ kind: "agenda-cancel", id: 1 });
+    expect(answers(bench.revoked(1, false))).toEqual([{ kind: "edited" }, { kind: "cancelled" }]);
+    expect(sent(bench.core.pass(5 * second))).toEqual([]);
+  });
+
   it("while it is being cancelled is refused", () => {
     const bench = makeBench();
     bench.schedule("link0", "UP", { at: within(400_000) });

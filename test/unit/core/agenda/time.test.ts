@@ -74,6 +74,17 @@ describe("pause and resume", () => {
     expect(sent(bench.send({ kind: "agenda-resume" }))).toEqual(["prog0"]);
   });
 
+  it("what is asked for in a second, in the middle of a pause, comes a second after it", () => {
+    const bench = new AgendaBench();
+    bench.begin({ agents });
+    bench.send({ kind: "agenda-pause" });
+    bench.core.pass(30 * second);
+    bench.schedule("link0", "UP", { at: within(second) });
+    bench.core.pass(30 * second);
+    bench.send({ kind: "agenda-resume" });
+    expect(planned(bench.core.pass(second))).toEqual([second]);
+  });
+
   it("leave the deadlines of completions running: the work goes on as well", () => {
     const bench = new AgendaBench({ completionDeadlineUs: 5 * second });
     bench.begin({ agents });
@@ -332,5 +343,23 @@ describe("idle", () => {
     expect(bench.core.service.describe("s")).toMatchObject({
       ...{ pendingEvents: 2, nextEvent: { object: "a", inUs: 400_000 } },
     });
+  });
+});
+
+describe("events side by side", () => {
+  it("fault 16: one that takes long delays no other, nor do agents that do nothing else", () => {
+    const bench = new AgendaBench();
+    const main = [at(0, run("prog0")), at(second, event("link0")), at(2 * second, run("prog0"))];
+    bench.begin({ agents, main });
+    expect(sent(bench.core.pass(3 * second))).toEqual(["link0", "prog0"]);
+  });
+
+  it("fault 17: two that are alike in everything are two events", () => {
+    const bench = new AgendaBench();
+    const twin = at(second, run("prog0"));
+    bench.begin({ agents, main: [twin, twin] });
+    expect(fires(bench.core.pass(second)).map(({ token }) => token)).toEqual([1, 2]);
+    expect(idles(bench.complete(2))).toBe(0);
+    expect(idles(bench.complete(1))).toBe(1);
   });
 });
