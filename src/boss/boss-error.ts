@@ -19,6 +19,7 @@
  * | `NO_OUTPUT` | yes | the run or node has left nothing to show |
  * | `NO_DAEMON` | yes | no daemon answers |
  * | `LOST` | no | the daemon went away before it had answered |
+ * | `OPS` | no | the machine of the schedulers cannot be reached, or refuses |
  * | `LISTEN` | yes | an address or port cannot be had |
  * | `CLOSING` | yes | the daemon is ending |
  * | `INTERNAL` | no | a fault of Muster |
@@ -40,11 +41,12 @@ export type BossErrorCode =
   | "NO_OUTPUT"
   | "NO_DAEMON"
   | "LOST"
+  | "OPS"
   | "LISTEN"
   | "CLOSING"
   | "INTERNAL";
 
-const indefinite: readonly BossErrorCode[] = ["DATABASE", "LOST", "INTERNAL"];
+const indefinite: readonly BossErrorCode[] = ["DATABASE", "LOST", "OPS", "INTERNAL"];
 
 export class BossError extends Error {
   override readonly name = "BossError";

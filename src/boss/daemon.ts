@@ -21,6 +21,7 @@ import { Members } from "./members.ts";
 import { watchNodesFor } from "./node-reports.ts";
 import { formatLine } from "./protocol.ts";
 import { BossRpc } from "./rpc/service.ts";
+import type { EventSystem } from "./rpc/swap-methods.ts";
 import { StateDaemon } from "./state-daemon.ts";
 import {
   experimentDirectory,
@@ -41,6 +42,8 @@ export interface DaemonOptions {
   readonly bus: Bus;
   /** Where XML-RPC is to be had over HTTPS; nowhere when absent. */
   readonly xmlrpc?: XmlRpcPlace | undefined;
+  /** What starts and ends schedulers of experiments; none when absent. */
+  readonly events?: EventSystem | undefined;
   /** A client asked for the end; the owner of the daemon calls `close`. */
   readonly onStopAsked: () => void;
 }
@@ -84,7 +87,7 @@ export class Daemon {
     this.#experiments = new Experiments({ ...options, database, watchNodes });
     this.#rpc = new BossRpc({
       database,
-      control: new DatabaseControl(database, this.#experiments),
+      control: new DatabaseControl(database, this.#experiments, options.events),
       waits: states,
       pathOf: (pid, eid) => experimentDirectory(state, pid, eid),
       opsAddress: loopback,

@@ -8,12 +8,17 @@ import { parseDefinition } from "./parse-definition.ts";
 import type { EventSystem, ExperimentControl } from "./rpc/swap-methods.ts";
 
 export class DatabaseControl implements ExperimentControl {
-  /** The events of an experiment are in its run: there is nothing beside it to control yet. */
-  readonly events: EventSystem | undefined = undefined;
+  readonly events: EventSystem | undefined;
   readonly #database: ExperimentsDatabase;
   readonly #experiments: Experiments;
 
-  constructor(database: ExperimentsDatabase, experiments: Experiments) {
+  /** @param events undefined where experiments have no schedulers beside their runs */
+  constructor(
+    database: ExperimentsDatabase,
+    experiments: Experiments,
+    events: EventSystem | undefined,
+  ) {
+    this.events = events;
     this.#database = database;
     this.#experiments = experiments;
   }

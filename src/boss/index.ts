@@ -9,11 +9,13 @@ export type { ExperimentDetails, ExperimentStatus, Modified } from "./experiment
 export { type BossLimits, connectAgainMs, daemonStartMsMax, resolveBossLimits } from "./limits.ts";
 export type { LiveStatus, OpenBarrier } from "./live-run.ts";
 export type { MemberChange } from "./members.ts";
+export { OpsEvents } from "./ops-events.ts";
 export type { Answer, ModifyRequest, Request, UpRequest } from "./protocol.ts";
 export { decode } from "./read-beside.ts";
 export type { Trust } from "./rights.ts";
 export { isLocked } from "./schema.ts";
 export {
+  experimentDirectory,
   prepareStateDirectory,
   resolveStateDirectory,
   type StateDirectory,

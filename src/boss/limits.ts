@@ -91,3 +91,8 @@ assert(
   fileBytesMax * jsonBytesPerCharacter < defaultBossLimits.requestBytesMax,
   "the longest experiment file fits into a request",
 );
+
+/** For ops to start or stop a scheduler, waits for its lock and for farewells included. */
+export const opsAnswerMsMax: number = 180_000;
+/** The last of what ops has said about it. */
+export const opsOutputBytesMax: number = 16_384;

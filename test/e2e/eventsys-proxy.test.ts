@@ -17,9 +17,12 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { ExperimentRow } from "../../src/boss/database.ts";
+import { OpsEvents } from "../../src/boss/ops-events.ts";
 import { childrenOf, identifyProcess } from "../../src/events/launch/process-identity.ts";
+import { systemClock } from "../../src/host/clock.ts";
 import { gidOf, idOf, makeAccounts, type TestAccounts } from "./support/accounts.ts";
-import { type Ended, run, scratch, shell, until } from "./support/command.ts";
+import { type Ended, repository, run, scratch, shell, until } from "./support/command.ts";
 
 const isRoot = process.getuid?.() === 0;
 
@@ -114,7 +117,7 @@ describe.skipIf(!isRoot)("eventsys.proxy", () => {
     expect(status).toMatch(/^CapPrm:\t0+$/m);
     expect(status).toMatch(/^CapEff:\t0+$/m);
     expect(readLog()).toContain(
-      "epoch new process " + `${schedulerPid()} arguments -s localhost -k /keys/eventkey proj exp`,
+      `epoch new process ${schedulerPid()} arguments -s localhost -k /keys/eventkey proj exp`,
     );
     // PWD and the like are the shell's own.
     const names = /^environment (.*) $/m.exec(readLog())?.[1]?.split(" ") ?? [];
@@ -244,6 +247,32 @@ describe.skipIf(!isRoot)("eventsys.proxy", () => {
     expect(readdirSync(victim)).toEqual(["file"]);
     expect(readFileSync(join(victim, "file"), "utf8")).toBe("untouched\n");
     expect(existsSync(pidFile())).toBe(false);
+  });
+
+  test("is boss's hand on ops: another person ends what one has started", async () => {
+    const pid = accounts.projectGroup;
+    const path = join(directory, pid, "exp");
+    mkdirSync(join(path, "logs"), { recursive: true });
+    logs = join(path, "logs");
+    chownSync(logs, idOf("-u", accounts.owner), gidOf(pid));
+    const command = join(repository, "bin/eventsys.proxy");
+    const own = `--rundir ${runDirectory} --scheduler ${directory}/good --tevc ${directory}/tevc`;
+    const events = new OpsEvents({
+      ...{ shell: "sh -c", place: { host: "ops", user: "root" }, clock: systemClock },
+      proxy: script("proxy", `#!/bin/sh\nexec ${command} ${own} "$@"\n`),
+      pathOf: (project, experiment) => join(directory, project, experiment),
+      signal: new AbortController().signal,
+    });
+    const row = { pid, eid: "exp", swapper: accounts.owner } as ExperimentRow;
+    const options = { debug: false, opsAgent: false };
+    expect(await events.control(row, "start", accounts.owner, options)).toBe("");
+    const scheduler = schedulerPid();
+    expect(statSync(`/proc/${scheduler}`).uid).toBe(idOf("-u", accounts.owner));
+    expect(await events.control(row, "start", accounts.other, options)).toContain("not starting");
+    expect(await events.control(row, "stop", accounts.other, options)).toBe("");
+    expect(isAlive(scheduler)).toBe(false);
+    const nobody = { ...row, swapper: "mt-none" };
+    await expect(events.control(nobody, "start", "x", options)).rejects.toThrow("no user mt-none");
   });
 
   test("refuses root as the user, who is not there, and a directory others can write to", async () => {

@@ -12,7 +12,19 @@ import { notYet, success } from "./reply.ts";
 /** Starts and ends the event systems of experiments. */
 export interface EventSystem {
   /** @throws BossError */
-  control(row: ExperimentRow, action: EventSystemAction, user: string): Promise<string>;
+  control(
+    row: ExperimentRow,
+    action: EventSystemAction,
+    user: string,
+    options: EventSystemOptions,
+  ): Promise<string>;
+}
+
+export interface EventSystemOptions {
+  /** The scheduler says more in its log. */
+  readonly debug: boolean;
+  /** Programs of the experiment run on ops, too. */
+  readonly opsAgent: boolean;
 }
 
 export const eventSystemActions = ["start", "stop", "replay"] as const;
@@ -81,9 +93,14 @@ const eventSystemControl: Method = async (call) => {
     const instead = `its events are planned when it is swapped in; see: muster status ${row.eid}`;
     return notYet("this experiment has no event system that could be controlled", instead);
   }
+  const isBare = context.database.nodes.ofExperiment(row.exptidx).length === 0;
+  if (action === "start" && isBare && !args.flag("force", false)) {
+    return success(text("ok"), `${row.pid}/${row.eid} has no nodes: no event system is started`);
+  }
   // What began before is forgotten, or the time of a replay would not be told.
   if (action !== "start") context.database.nodes.clearStarts(row.exptidx);
-  return success(text("ok"), await events.control(row, action, user));
+  const options = { debug: args.flag("debug", false), opsAgent: args.flag("ops_agent", false) };
+  return success(text("ok"), await events.control(row, action, user, options));
 };
 
 export const swapMethods: Methods = {

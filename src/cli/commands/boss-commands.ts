@@ -52,6 +52,11 @@ function addServe(program: Command, setExit: SetExit): void {
       collect,
       [],
     )
+    .option("--ops <host>", "machine where eventsys_control starts schedulers; localhost: here")
+    .option("--ops-shell <template>", "how to run commands there, such as: ssh -p %p %u@%h")
+    .option("--ops-user <user>", "who one is there", "root")
+    .option("--ops-port <port>", "what %p is", "22")
+    .option("--ops-proxy <path>", "eventsys.proxy there (default: of this installation)")
     .option("--stop", "swap everything out and end the daemon that runs", false)
     .action(async (options: ServeArguments) => {
       const { serveCommand } = await import("./serve.ts");

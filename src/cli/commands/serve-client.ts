@@ -47,6 +47,7 @@ const statuses: Readonly<Record<BossErrorCode, number>> = {
   NO_OUTPUT: exitCodes.failed,
   NO_DAEMON: serveExitCodes.unavailable,
   LOST: serveExitCodes.unavailable,
+  OPS: serveExitCodes.unavailable,
   LISTEN: serveExitCodes.unavailable,
   CLOSING: serveExitCodes.unavailable,
   INTERNAL: exitCodes.internal,

@@ -25,8 +25,9 @@ import { askDaemon, commandError, serveExitCodes, stateOf } from "./serve-client
 import type { DoorsArguments } from "./serve-doors.ts";
 import { openDoors } from "./serve-doors.ts";
 import { parseListen, readTls, resolveXmlRpc, type TlsArguments } from "./serve-listen.ts";
+import { type OpsArguments, resolveOps } from "./serve-ops.ts";
 
-export interface ServeArguments extends DoorsArguments, TlsArguments {
+export interface ServeArguments extends DoorsArguments, OpsArguments, TlsArguments {
   readonly listen: readonly string[];
   readonly state?: string;
   readonly stop: boolean;
@@ -50,7 +51,8 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
     });
     signals.interrupt.addEventListener("abort", stop);
     const logger = createServeLogger(io);
-    const daemon = await startDaemon(state, { onStopAsked: stop, xmlrpc }, logger);
+    const events = resolveOps(argv, state, signals.interrupt);
+    const daemon = await startDaemon(state, { onStopAsked: stop, xmlrpc, events }, logger);
     const toCore = listens.filter(({ edge }) => edge !== "xmlrpc");
     const asked = { argv, listens: toCore, tls, tokens: state.tokens, logger };
     const doors = await openDoors(asked).catch(async (error: unknown) => {
@@ -90,7 +92,7 @@ function createServeLogger(io: CommandIo): Logger {
 
 async function startDaemon(
   state: StateDirectory,
-  asked: Pick<DaemonOptions, "onStopAsked" | "xmlrpc">,
+  asked: Pick<DaemonOptions, "onStopAsked" | "xmlrpc" | "events">,
   logger: Logger,
 ): Promise<Daemon> {
   try {

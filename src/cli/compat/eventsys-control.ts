@@ -1,55 +1,95 @@
 // SPDX-License-Identifier: MIT
-// The program eventsys_control as users have it: asks boss, over XML-RPC with the user's
-// certificate, to start, stop or replay the events of an experiment. [EMULAB-EVENTS 7.5]
+// The program eventsys_control: asks boss to start, stop or replay the events of an experiment.
+// [EMULAB-EVENTS 7.5] As users have it, with `-e`, over XML-RPC with their certificate; as boss has
+// it, with the experiment last, at the socket of the daemon.
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { callBoss, experimentMembers, openBossHttps } from "../../client/boss.ts";
+import { resolveStateDirectory } from "../../boss/index.ts";
+import {
+  callBoss,
+  experimentMembers,
+  openBossHttps,
+  type XmlRpcTransport,
+} from "../../client/boss.ts";
 import { defaultPort } from "../../edges/xmlrpc/index.ts";
 import { text } from "../../wire/xmlrpc/index.ts";
 import { type Exit, performExit } from "./exit.ts";
 import { formatFault, Getopt } from "./getopt.ts";
+import { askByXmlRpc } from "./xmlrpc-socket.ts";
 
 /** For everything that goes wrong; the old one had no other. */
 const failed = 255;
 /** As long as the old clients wait. [EMULAB-EVENTS 2.2] */
 const answerMs = 30 * 60 * 1000;
 const usage =
-  "Usage: eventsys_control -e pid,eid start|stop|replay\n" +
+  "Usage: eventsys_control [-f] [-a] [-d] -e pid,eid start|stop|replay\n" +
+  "       eventsys_control [-f] [-a] [-d] start|stop|replay pid,eid      (on boss)\n" +
+  "  -f  start without nodes, too    -a  programs on ops, too    -d  say more in the log\n" +
   "  --server HOST  --port N       where boss answers XML-RPC (localhost, 3069)\n" +
   "  --cert FILE                   your certificate and key (~/.ssl/emulab.pem)\n" +
-  "  --ca FILE                     who has signed boss's certificate (~/.ssl/ca.pem)\n";
+  "  --ca FILE                     who has signed boss's certificate (~/.ssl/ca.pem)\n" +
+  "  --state DIR                   on boss: where the experiments are kept\n";
 
 async function main(args: readonly string[]): Promise<Exit> {
-  const valued = ["server", "port", "cert", "ca"];
-  const getopt = new Getopt(args, { flags: "", valued: "e", longFlags: [], longValued: valued });
+  const valued = ["server", "port", "cert", "ca", "state"];
+  const getopt = new Getopt(args, { flags: "fad", valued: "e", longFlags: [], longValued: valued });
   const given = new Map<string, string>();
   for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
     if (option.kind === "error") return misused(formatFault("eventsys_control", option));
-    if (option.kind === "valued") given.set(option.name, option.value);
+    given.set(option.name, option.kind === "valued" ? option.value : "");
   }
-  const [action = "", ...rest] = getopt.rest;
-  const [, pid, eid] = /^([\w-]+)[,/]([\w-]+)$/.exec(given.get("e") ?? "") ?? [];
+  const isUsers = given.has("e");
+  const [action = "", last = "", ...rest] = getopt.rest;
+  if (isUsers && last !== "") rest.push(last);
+  const experiment = isUsers ? given.get("e") : last;
+  const [, pid, eid] = /^([\w-]+)[,/]([\w-]+)$/.exec(experiment ?? "") ?? [];
   if (pid === undefined || eid === undefined) return misused("Must provide pid,eid");
   if (!["start", "stop", "replay"].includes(action) || rest.length > 0) {
     return misused("name one action");
   }
   const port = Number(given.get("port") ?? defaultPort);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return misused("--port takes a port");
-  const ssl = join(homedir(), ".ssl");
-  const own = read(given.get("cert") ?? join(ssl, "emulab.pem"));
-  const authority = read(given.get("ca") ?? join(ssl, "ca.pem"));
-  const boss = openBossHttps({
-    ...{ host: given.get("server") ?? "localhost", port, path: "/", timeoutMs: answerMs },
-    ...{ key: own, certificate: own, authority },
-  });
+  const boss = isUsers ? overHttps(given, port) : atSocket(given.get("state"));
   try {
-    const members = [...experimentMembers(pid, eid), ["action", text(action)] as const];
+    const members = [
+      ...[...experimentMembers(pid, eid), ["action", text(action)] as const],
+      ...flags
+        .filter(([letter]) => given.has(letter))
+        .map(([, name]) => [name, text("1")] as const),
+    ];
     const { output } = await callBoss(boss.transport, "experiment.eventsys_control", members);
     return { kind: "exit", code: 0, stdout: output === "" ? "" : `${output}\n` };
   } finally {
     boss.close();
   }
+}
+
+/** Options that the method has as members. */
+const flags = [
+  ["f", "force"],
+  ["a", "ops_agent"],
+  ["d", "debug"],
+] as const;
+
+interface Boss {
+  readonly transport: XmlRpcTransport;
+  close(): void;
+}
+
+function overHttps(given: ReadonlyMap<string, string>, port: number): Boss {
+  const ssl = join(homedir(), ".ssl");
+  const own = read(given.get("cert") ?? join(ssl, "emulab.pem"));
+  const authority = read(given.get("ca") ?? join(ssl, "ca.pem"));
+  return openBossHttps({
+    ...{ host: given.get("server") ?? "localhost", port, path: "/", timeoutMs: answerMs },
+    ...{ key: own, certificate: own, authority },
+  });
+}
+
+function atSocket(directory: string | undefined): Boss {
+  const state = resolveStateDirectory(directory, process.env);
+  return { transport: (call) => askByXmlRpc(state, call), close: () => undefined };
 }
 
 function read(file: string): string {

@@ -2,17 +2,12 @@
 // The program xmlrpc: what `ssh boss xmlrpc` starts. Carries calls from standard input to the
 // daemon of the login and responses back. [EMULAB-EVENTS 2.2 SEED] Who logs in acts as the owner of
 // the state directory, because nobody else can reach the daemon's socket.
-import {
-  connectDaemon,
-  resolveStateDirectory,
-  type StateDirectory,
-  textOf,
-} from "../../boss/index.ts";
+import { resolveStateDirectory, type StateDirectory, textOf } from "../../boss/index.ts";
 import { StdioError, serveStdio } from "../../edges/xmlrpc/index.ts";
-import { systemClock } from "../../host/clock.ts";
 import { encodeResponse, faultCodes } from "../../wire/xmlrpc/index.ts";
 import { performExit } from "./exit.ts";
 import { formatFault, Getopt } from "./getopt.ts";
+import { askByXmlRpc } from "./xmlrpc-socket.ts";
 
 /** As the old commands end for anything that goes wrong. */
 const failed = 255;
@@ -21,7 +16,7 @@ const usage = "Usage: xmlrpc [--state DIR]    XML-RPC on standard input and outp
 async function main(args: readonly string[]): Promise<void> {
   const state = parse(args);
   try {
-    await serveStdio(process.stdin, process.stdout, (call) => ask(state, call));
+    await serveStdio(process.stdin, process.stdout, (call) => answer(state, call));
   } catch (error) {
     if (!(error instanceof StdioError)) throw error;
     performExit({ kind: "exit", code: failed, stderr: `xmlrpc: ${error.message}\n` });
@@ -44,18 +39,9 @@ function parse(args: readonly string[]): StateDirectory {
 }
 
 /** A caller gets a response, also when there is nobody to answer. */
-async function ask(state: StateDirectory, call: Uint8Array): Promise<Uint8Array> {
+async function answer(state: StateDirectory, call: Uint8Array): Promise<Uint8Array> {
   try {
-    const link = await connectDaemon(state, systemClock);
-    if (link === undefined) {
-      throw new Error(`no daemon answers in ${state.path}; start one with: muster serve`);
-    }
-    try {
-      const text = Buffer.from(call).toString("utf8");
-      return Buffer.from(String(await link.request({ kind: "xmlrpc", call: text })));
-    } finally {
-      link.close();
-    }
+    return await askByXmlRpc(state, call);
   } catch (error) {
     return encodeResponse({ kind: "fault", code: faultCodes.transport, message: textOf(error) });
   }

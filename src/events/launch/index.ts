@@ -13,3 +13,9 @@ export {
   launchActions,
 } from "./launcher.ts";
 export { defaultRunDirectory } from "./pid-file.ts";
+export {
+  type RemoteCommand,
+  type RemoteEnding,
+  type RemotePlace,
+  RemoteShell,
+} from "./remote-shell.ts";

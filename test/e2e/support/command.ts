@@ -111,6 +111,7 @@ type CommandName =
   | "emulab-syncd"
   | "eventdebug"
   | "eventsys.proxy"
+  | "eventsys-control"
   | "loghole"
   | "startcmddone"
   | "tevc"
