@@ -56,15 +56,17 @@ interface ProxyOptions {
   readonly user?: string;
   readonly env?: Record<string, string>;
   readonly prefix?: readonly string[];
+  /** Options of the command besides. */
+  readonly more?: readonly string[];
 }
 
 function proxy(action: string, options: ProxyOptions = {}): Promise<Ended> {
   const { owner, experimentGroup, projectGroup } = accounts;
   const argv = [
     ...["-u", options.user ?? owner, "-g", experimentGroup, "-p", projectGroup],
-    ...["-e", "proj/exp", "-k", "/keys/eventkey", "-l", log(), "--rundir", runDirectory],
+    ...["-e", "proj/exp", "-k", "/exp/tbdata/eventkey", "-l", log(), "--rundir", runDirectory],
     ...["--scheduler", options.scheduler ?? join(directory, "good")],
-    ...["--tevc", join(directory, "tevc"), action],
+    ...["--tevc", join(directory, "tevc"), ...(options.more ?? []), action],
   ];
   return run("eventsys.proxy", argv, { env: options.env ?? {}, prefix: options.prefix ?? [] });
 }
@@ -117,7 +119,7 @@ describe.skipIf(!isRoot)("eventsys.proxy", () => {
     expect(status).toMatch(/^CapPrm:\t0+$/m);
     expect(status).toMatch(/^CapEff:\t0+$/m);
     expect(readLog()).toContain(
-      `epoch new process ${schedulerPid()} arguments -s localhost -k /keys/eventkey proj exp`,
+      `epoch new process ${schedulerPid()} arguments -s localhost -k /exp/tbdata/eventkey proj exp`,
     );
     // PWD and the like are the shell's own.
     const names = /^environment (.*) $/m.exec(readLog())?.[1]?.split(" ") ?? [];
@@ -152,7 +154,7 @@ describe.skipIf(!isRoot)("eventsys.proxy", () => {
     expect([scheduler, supervisor].map(isAlive)).toEqual([false, false]);
     expect(existsSync(pidFile())).toBe(false);
     expect(readLog()).toContain("ended in order");
-    const common = "-s localhost -k /keys/eventkey -e proj/exp now";
+    const common = "-s localhost -k /exp/tbdata/eventkey -e proj/exp now";
     expect(readFileSync(join(logs, "tevc"), "utf8").split("\n")).toEqual([
       `${accounts.owner} -w -t 3 ${common} __ns_swapout run`,
       `${accounts.owner} -w -t 5 ${common} __ns_teardown run`,
@@ -247,6 +249,29 @@ describe.skipIf(!isRoot)("eventsys.proxy", () => {
     expect(readdirSync(victim)).toEqual(["file"]);
     expect(readFileSync(join(victim, "file"), "utf8")).toBe("untouched\n");
     expect(existsSync(pidFile())).toBe(false);
+  });
+
+  test("starts a program agent on ops besides, and keeps and ends it like the scheduler", async () => {
+    const agent = script(
+      "agent",
+      `#!/bin/sh\necho "agent $$ $*"\ntrap 'exit 0' TERM\nwhile :; do sleep 1000 & wait $!; done\n`,
+    );
+    const more = ["-a", "-d", "-t", "/records/1", "--agent", agent];
+    expect(await proxy("start", { more })).toMatchObject({ code: 0, stderr: "" });
+    await until("the agent runs", () => /^agent /m.test(readLog()));
+    const [, pid, words] = /^agent (\d+) (.*)$/m.exec(readLog()) ?? [];
+    expect(words).toBe(
+      "-d -s localhost -k /exp/tbdata/eventkey -e proj/exp -v ops -c /exp/tbdata/program_agents " +
+        "-f /exp/tbdata/environment -l /exp/logs/progagent.debug -o /exp/ops",
+    );
+    expect(statSync(`/proc/${pid}`).uid).toBe(idOf("-u", accounts.owner));
+    expect(readLog()).toContain(
+      "arguments -d -s localhost -k /exp/tbdata/eventkey -t /records/1 proj exp",
+    );
+    const both = childrenOf(supervisorPid()).map((one) => one.pid);
+    expect(both.sort()).toEqual([schedulerPid(), Number(pid)].sort());
+    expect(await proxy("stop")).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    expect(both.map(isAlive)).toEqual([false, false]);
   });
 
   test("is boss's hand on ops: another person ends what one has started", async () => {

@@ -25,6 +25,7 @@ export interface ProxyArguments {
   /** Instead of the commands of this installation. */
   readonly scheduler: string | undefined;
   readonly tevc: string | undefined;
+  readonly agent: string | undefined;
 }
 
 export const proxyUsage: string =
@@ -35,6 +36,7 @@ export const proxyLongUsage: string =
   `${proxyUsage}` +
   "  --rundir DIR         pid files, where only root can write (/var/run/emulab/evsched)\n" +
   "  --scheduler PROGRAM  what is started (event-sched)\n" +
+  "  --agent PROGRAM      what -a starts besides (program-agent)\n" +
   "  --tevc PROGRAM       what tells a scheduler that it is about to be stopped (tevc)\n";
 
 export type ProxyCommandLine =
@@ -46,7 +48,7 @@ const options = {
   flags: "adN",
   valued: "ugpeklt",
   longFlags: ["help"],
-  longValued: ["rundir", "scheduler", "tevc"],
+  longValued: ["rundir", "scheduler", "agent", "tevc"],
 };
 
 export function parseProxyArguments(argv: readonly string[]): ProxyCommandLine {
@@ -65,7 +67,7 @@ export function parseProxyArguments(argv: readonly string[]): ProxyCommandLine {
   }
   const experiment = parseExperiment(given.get("e") ?? "");
   if (experiment === undefined) return misused("-e takes pid/eid");
-  for (const name of ["k", "l", "t", "rundir", "scheduler", "tevc"]) {
+  for (const name of ["k", "l", "t", "rundir", "scheduler", "agent", "tevc"]) {
     const path = given.get(name);
     if (path !== undefined && !path.startsWith("/")) {
       return misused(`-${name.length > 1 ? "-" : ""}${name} takes an absolute path, not ${path}`);
@@ -78,7 +80,7 @@ export function parseProxyArguments(argv: readonly string[]): ProxyCommandLine {
     ...{ keyFile: text("k"), logFile: text("l"), recordFile: given.get("t") },
     ...{ opsAgent: given.has("a"), debug: given.has("d") },
     runDirectory: given.get("rundir") ?? defaultRunDirectory,
-    ...{ scheduler: given.get("scheduler"), tevc: given.get("tevc") },
+    ...{ scheduler: given.get("scheduler"), tevc: given.get("tevc"), agent: given.get("agent") },
   };
   return { kind: "arguments", value };
 }

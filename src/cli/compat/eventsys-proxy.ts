@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The program eventsys.proxy: root's hand on ops, which starts and ends the scheduler of an
 // experiment as its user. [EMULAB-EVENTS 7.5]
+import { dirname } from "node:path";
 import {
+  type Companion,
   closeInheritedDescriptors,
   type Farewell,
   formatExperiment,
@@ -56,11 +58,7 @@ async function main(argv: readonly string[]): Promise<Exit> {
 
 /** @throws LaunchError */
 function requestOf(given: ProxyArguments): LaunchRequest {
-  const { action, experiment, runDirectory, keyFile, recordFile } = given;
-  if (given.opsAgent && action !== "stop") {
-    const message = "-a: a program agent on ops is not built; run its programs on a node instead";
-    throw new LaunchError("NOT_YET", message);
-  }
+  const { experiment, runDirectory, keyFile, recordFile } = given;
   const scheduler = given.scheduler ?? installedTool("event-sched");
   if (scheduler === undefined) {
     const message = "this installation has no event-sched; name one with --scheduler PROGRAM";
@@ -73,7 +71,28 @@ function requestOf(given: ProxyArguments): LaunchRequest {
     ...{ experiment, runDirectory, log: given.logFile },
     account: resolveAccount(given.user, given.group, given.projectGroup),
     scheduler: [scheduler, ...debug, ...where, ...record, experiment.pid, experiment.eid],
+    companions: given.opsAgent ? [opsAgent(given, where)] : [],
     farewells: farewellsOf(given, where),
+  };
+}
+
+/** The key is EXPERIMENT/tbdata/eventkey; the files of the agent are where the old one had them. */
+function opsAgent(given: ProxyArguments, where: readonly string[]): Companion {
+  const { experiment, keyFile } = given;
+  const agent = given.agent ?? installedTool("program-agent");
+  if (agent === undefined) {
+    const message = "this installation has no program-agent; name one with --agent PROGRAM";
+    throw new LaunchError("NOT_YET", message);
+  }
+  const path = dirname(dirname(keyFile));
+  const [config, environment] = [`${path}/tbdata/program_agents`, `${path}/tbdata/environment`];
+  return {
+    name: "the program agent on ops",
+    argv: [
+      ...[agent, "-d", ...where, "-e", formatExperiment(experiment), "-v", "ops"],
+      ...["-c", config, "-f", environment, "-l", `${path}/logs/progagent.debug`],
+      ...["-o", `${path}/ops`],
+    ],
   };
 }
 

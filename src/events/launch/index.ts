@@ -19,3 +19,4 @@ export {
   type RemotePlace,
   RemoteShell,
 } from "./remote-shell.ts";
+export type { Companion } from "./supervisor-main.ts";

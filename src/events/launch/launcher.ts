@@ -18,7 +18,7 @@ import { PidFile, prepareRunDirectory } from "./pid-file.ts";
 import { childrenOf, isRunning, type ProcessIdentity } from "./process-identity.ts";
 import { readLogTail } from "./scheduler-log.ts";
 import type { Epoch } from "./supervisor.ts";
-import type { Supervision, SupervisorAnswer } from "./supervisor-main.ts";
+import type { Companion, Supervision, SupervisorAnswer } from "./supervisor-main.ts";
 
 export interface LaunchRequest {
   readonly experiment: ExperimentName;
@@ -27,6 +27,7 @@ export interface LaunchRequest {
   readonly log: string;
   /** The scheduler and its arguments. */
   readonly scheduler: readonly string[];
+  readonly companions: readonly Companion[];
   /** Run one after the other, as the user, before a scheduler is stopped; may fail. */
   readonly farewells: readonly Farewell[];
 }
@@ -95,10 +96,10 @@ async function startAnew(
   request: LaunchRequest,
   world: LaunchWorld,
 ): Promise<void> {
-  const { experiment, account, runDirectory, scheduler, log } = request;
+  const { experiment, account, runDirectory, scheduler, companions, log } = request;
   const { limits } = world;
   const answer = await startSupervisor({
-    ...{ experiment, account, runDirectory, argv: scheduler, log, epoch, limits },
+    ...{ experiment, account, runDirectory, argv: scheduler, companions, log, epoch, limits },
   });
   switch (answer.kind) {
     case "started":

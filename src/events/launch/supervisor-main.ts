@@ -19,9 +19,16 @@ export interface Supervision {
   readonly account: Account;
   /** The scheduler and its arguments. */
   readonly argv: readonly string[];
+  /** What runs beside it, as the same user: each a command with a name for the log. */
+  readonly companions: readonly Companion[];
   readonly log: string;
   readonly epoch: Epoch;
   readonly limits: LaunchLimits;
+}
+
+export interface Companion {
+  readonly name: string;
+  readonly argv: readonly string[];
 }
 
 /** What is said on descriptor 3: one line of JSON, and the end. */
@@ -40,18 +47,42 @@ async function main(supervision: Supervision): Promise<void> {
     };
     const self = identifyProcess(process.pid);
     if (self === undefined) throw new Error("/proc is not mounted on this machine; mount it");
-    const supervisor = new Supervisor({
-      clock: systemClock,
-      ...{ limits, note, report: answer },
-      start: (epoch) => startAs(account, argv, log, epoch),
+    const supervise = (
+      { name, argv }: Companion,
+      report: (outcome: StartOutcome) => void,
+    ): Supervisor => {
+      const start = (epoch: Epoch) => startAs(account, argv, log, epoch);
+      return new Supervisor({ clock: systemClock, ...{ name, limits, note, report, start } });
+    };
+    const companions = supervision.companions.map((one) =>
+      supervise(one, (outcome) => note(`${one.name} ${describeOutcome(outcome)}`)),
+    );
+    const ends: Promise<unknown>[] = [];
+    const scheduler = supervise({ name: "the scheduler", argv }, (outcome) => {
+      answer(outcome);
+      if (outcome.kind === "started") ends.push(...companions.map((one) => one.run("new")));
     });
-    for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => supervisor.stop());
+    const stopCompanions = (): void => {
+      if (ends.length > 0) for (const one of companions) one.stop();
+    };
+    const stop = (): void => {
+      scheduler.stop();
+      stopCompanions();
+    };
+    for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, stop);
     process.on("SIGHUP", () => undefined);
     new PidFile(supervision.runDirectory, experiment).write(self);
-    note(await supervisor.run(supervision.epoch));
+    const end = await scheduler.run(supervision.epoch);
+    stopCompanions();
+    await Promise.all(ends);
+    note(end);
   } catch (error) {
     answer({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
   }
+}
+
+function describeOutcome(outcome: StartOutcome): string {
+  return outcome.kind === "started" ? "runs" : outcome.how;
 }
 
 function answer(what: SupervisorAnswer): void {

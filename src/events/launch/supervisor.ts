@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Keeps one scheduler alive: starts it, starts it again when it dies, ends it when asked. Decides
-// only; processes, files and the clock are handed in. It stays root (the user's scheduler must be
-// ended by others than the user too) and therefore does little else.
+// Keeps one scheduler (or what runs beside it) alive: starts it, starts it again when it dies, ends
+// it when asked. Decides only; processes, files and the clock are handed in. It stays root (the
+// user's scheduler must be ended by others than the user too) and therefore does little else.
 //
 //   V1. At most one scheduler at a time, and none after `run` has resolved.
 //   V2. A scheduler that ended with status 0 wanted to end: it is not started again.
@@ -26,6 +26,8 @@ export interface RunningScheduler {
 }
 
 export interface SupervisorWorld {
+  /** What is supervised, in words for the log. */
+  readonly name: string;
   readonly clock: Clock;
   readonly limits: LaunchLimits;
   start(epoch: Epoch): RunningScheduler;
@@ -54,7 +56,7 @@ export class Supervisor {
 
   /** Resolves when there is no scheduler and will be none. */
   async run(epoch: Epoch): Promise<SupervisorEnd> {
-    const { clock, limits, note, report } = this.#world;
+    const { clock, limits, name, note, report } = this.#world;
     const first = this.#start(epoch);
     const startedUs = clock.nowUs();
     const early = await this.#untilStarted(first);
@@ -71,18 +73,18 @@ export class Supervisor {
       scheduler.signal("SIGKILL"); // What it has left behind in its group.
       if (this.#stopping) return "stopped";
       if (ending.exitCode === 0) {
-        note("the scheduler has ended by itself; it is not started again");
+        note(`${name} has ended by itself; it is not started again`);
         return "ended";
       }
       if (clock.nowUs() - sinceUs >= limits.steadyMs * 1_000) failures = 0;
       failures += 1;
       const how = describeEnding(ending);
       if (failures > limits.restartsMax) {
-        note(`the scheduler ${how}, ${failures} times in a row; giving up: eventsys_control start`);
+        note(`${name} ${how}, ${failures} times in a row; giving up: eventsys_control replay`);
         return "gave up";
       }
       const delayMs = restartDelayMs(failures, limits);
-      note(`the scheduler ${how}; it is started again in ${delayMs / 1_000} s`);
+      note(`${name} ${how}; it is started again in ${delayMs / 1_000} s`);
       await this.#pause(delayMs);
       if (this.#stopping) return "stopped";
       scheduler = this.#start("continue");
@@ -93,14 +95,14 @@ export class Supervisor {
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    const { clock, limits, note } = this.#world;
-    note("asked to stop");
+    const { clock, limits, name, note } = this.#world;
+    note(`${name} is asked to stop`);
     this.#wake();
     const scheduler = this.#scheduler;
     if (scheduler === undefined) return;
     scheduler.signal("SIGTERM");
     const cancel = clock.after(limits.graceMs, () => {
-      note(`the scheduler has not ended within ${limits.graceMs / 1_000} s; it is killed`);
+      note(`${name} has not ended within ${limits.graceMs / 1_000} s; it is killed`);
       scheduler.signal("SIGKILL");
     });
     void scheduler.ended.then(cancel);

@@ -49,7 +49,7 @@ beforeEach(() => {
   clock = new VirtualClock();
   [started, notes, outcomes, ended] = [[], [], [], undefined];
   supervisor = new Supervisor({
-    ...{ clock, limits, start: fakeScheduler },
+    ...{ name: "the scheduler", clock, limits, start: fakeScheduler },
     note: (text) => notes.push(text),
     report: (outcome) => outcomes.push(outcome),
   });
@@ -130,7 +130,7 @@ describe("Supervisor, a scheduler that dies", () => {
     last().end({ exitCode: 1 });
     await clock.settle();
     expect(ended).toBe("gave up");
-    expect(notes.at(-1)).toMatch(/9 times in a row; giving up: eventsys_control start$/);
+    expect(notes.at(-1)).toMatch(/9 times in a row; giving up: eventsys_control replay$/);
   });
 
   it("has not failed in a row when it has run for steadyMs", async () => {
