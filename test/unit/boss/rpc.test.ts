@@ -265,6 +265,20 @@ describe("eventsys_control", () => {
     expect(done).toEqual(["start ee ann", "stop ee ann"]);
   });
 
+  it("starts nothing for an experiment without nodes, unless that is insisted on", async () => {
+    move("swap-in");
+    const { exptidx } = database.experiment("pp", "ee") ?? { exptidx: 0 };
+    for (const { nodeId } of database.nodes.ofExperiment(exptidx)) database.nodes.remove(nodeId);
+    expect(await control("start")).toEqual([0, "pp/ee has no nodes: no event system is started"]);
+    expect(done).toEqual([]);
+    const forced = [
+      ["action", text("start")],
+      ["force", text("1")],
+    ] as const;
+    expect(await call("experiment.eventsys_control", "ann", forced)).toEqual([0, "it is done"]);
+    expect(await control("stop")).toEqual([0, "it is done"]);
+  });
+
   it("is for who may end the experiment", async () => {
     move("swap-in");
     expect((await control("stop", "una"))[0]).toBe(3);
