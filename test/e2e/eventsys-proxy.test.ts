@@ -19,6 +19,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ExperimentRow } from "../../src/boss/database.ts";
 import { OpsEvents } from "../../src/boss/ops-events.ts";
+import { lockFile } from "../../src/events/launch/file-lock.ts";
 import { childrenOf, identifyProcess } from "../../src/events/launch/process-identity.ts";
 import { systemClock } from "../../src/host/clock.ts";
 import { gidOf, idOf, makeAccounts, type TestAccounts } from "./support/accounts.ts";
@@ -74,6 +75,14 @@ function proxy(action: string, options: ProxyOptions = {}): Promise<Ended> {
 /** The process that the last scheduler has named in its log. */
 function schedulerPid(): number {
   return Number(/.*^epoch \w+ process (\d+)/ms.exec(readLog())?.[1]);
+}
+/** Lines such as `1: -> FLOCK ADVISORY WRITE 4711 00:2f:1234 0 EOF`. */
+function waitersFor(path: string): number {
+  const { ino } = statSync(path);
+  const waits = new RegExp(`-> FLOCK .*:${ino} `);
+  return readFileSync("/proc/locks", "utf8")
+    .split("\n")
+    .filter((line) => waits.test(line)).length;
 }
 const supervisorPid = (): number => Number.parseInt(readFileSync(pidFile(), "utf8"), 10);
 const isAlive = (pid: number): boolean => identifyProcess(pid) !== undefined;
@@ -164,7 +173,14 @@ describe.skipIf(!isRoot)("eventsys.proxy", () => {
   });
 
   test("starts one scheduler however many ask at one time", async () => {
-    const all = await Promise.all(Array.from({ length: 4 }, () => proxy("start")));
+    // All of them stand before the lock before the first goes through.
+    mkdirSync(runDirectory);
+    const lock = join(runDirectory, "proj_exp.lock");
+    const release = await lockFile(lock, 60_000);
+    const starts = Array.from({ length: 4 }, () => proxy("start"));
+    await until("all of them wait for the lock", () => waitersFor(lock) === 4);
+    release();
+    const all = await Promise.all(starts);
     expect(all.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
     const refusal = "*** event scheduler already running; not starting another\n";
     expect(all.map(({ stdout }) => stdout).sort()).toEqual(["", refusal, refusal, refusal]);
@@ -223,7 +239,9 @@ describe.skipIf(!isRoot)("eventsys.proxy", () => {
     const scheduler = script("bad", "#!/bin/sh\necho no such experiment; exit 3\n");
     const failed = await proxy("start", { scheduler });
     expect(failed.code).toBe(255);
-    expect(failed.stdout).toMatch(/^no such experiment\n.*died at once\n$/);
+    expect(failed.stdout).toMatch(
+      /^no such experiment\n.*: the scheduler ended with status 3 before it had started\n$/,
+    );
     expect(failed.stderr).toBe(
       `*** eventsys.proxy: it ended with status 3; its log is ${log()}\n` +
         "*** Failed to start event system\n",

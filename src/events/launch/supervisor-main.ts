@@ -75,7 +75,7 @@ async function main(supervision: Supervision): Promise<void> {
     const end = await scheduler.run(supervision.epoch);
     stopCompanions();
     await Promise.all(ends);
-    note(end);
+    if (end === "stopped") note("all has ended");
   } catch (error) {
     answer({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
   }

@@ -63,7 +63,9 @@ export class Supervisor {
     if (this.#stopping) return this.#finish(first);
     if (early !== undefined) {
       first.signal("SIGKILL");
-      report({ kind: "died", how: describeEnding(early) });
+      const how = describeEnding(early);
+      note(`${name} ${how} before it had started`);
+      report({ kind: "died", how });
       return "died at once";
     }
     report({ kind: "started" });

@@ -100,6 +100,7 @@ describe("Supervisor, the first start", () => {
     last().end({ exitCode: 3 });
     expect(await run).toBe("died at once");
     expect(outcomes).toEqual([{ kind: "died", how: "ended with status 3" }]);
+    expect(notes).toEqual(["the scheduler ended with status 3 before it had started"]);
     expect(started).toHaveLength(1);
     expect(last().signals).toEqual(["SIGKILL"]);
   });
