@@ -17,6 +17,8 @@ export interface Limits {
   readonly eventArgsBytesMax: number;
   /** Errors of events kept until a report takes them; the oldest is dropped first. */
   readonly errorRecordsPerScopeMax: number;
+  /** Sequences and timelines that one command, or one instant, may start. */
+  readonly startsAtOnceMax: number;
   /** Events in one page of a list. */
   readonly eventsPerPageMax: number;
   readonly edgesMax: number;
@@ -54,6 +56,7 @@ export const defaultLimits: Limits = {
   eventsPerScopeMax: 100_000,
   eventArgsBytesMax: 65_536,
   errorRecordsPerScopeMax: 1_000,
+  startsAtOnceMax: 100_000,
   eventsPerPageMax: 1_000,
   edgesMax: 10_000,
   mailboxCommandsMax: 262_144,

@@ -14,51 +14,8 @@ import type {
   EventInstant,
   TimedEvent,
 } from "../core/agenda/commands.ts";
-
-/** An event that is to happen, or is happening. */
-interface Thing {
-  readonly id: number;
-  event: AgendaEvent;
-  turn: number;
-  dueUs: number;
-  where: "barrier" | "queue" | "out" | "here";
-  /** Out: whether it has fired, and what was asked about it before it is known. */
-  fired: boolean;
-  wish: { cancel: boolean; dueUs: number; event: AgendaEvent; askers: [number, string][] } | null;
-  on: BarrierCondition | null;
-  /** The run it belongs to, whether that waits for it, and who is told of its end. */
-  readonly run: number;
-  readonly isAwaited: boolean;
-  readonly asker: number | null;
-  token: number;
-  missing: string[] | null;
-  worst: number;
-}
-
-interface NaiveRun {
-  readonly id: number;
-  readonly name: string;
-  readonly isSequence: boolean;
-  readonly startUs: number;
-  readonly owner: { readonly thing: number; readonly member: string | null };
-  readonly cleansUpFor: number;
-  next: number;
-  lastUs: number;
-  current: number;
-  failed: number | null;
-  /** Its end: when and in which turn; null while that is not known. */
-  end: { readonly atUs: number; readonly turn: number } | null;
-}
-
-interface Completion {
-  readonly thing: number;
-  readonly member: string | null;
-  readonly error: number;
-  readonly isCancel: boolean;
-}
-
-const aheadUs = 500_000;
-const waited = /^(?:RUN|HALT|RELOAD)$/;
+import type { Completion, NaiveRun, Thing, Wish } from "./naive-agenda-state.ts";
+import { aheadUs, inOrder, isWaitedFor, understands, worst } from "./naive-agenda-state.ts";
 
 export class NaiveAgenda {
   #plan: AgendaLoad | undefined;
@@ -75,7 +32,13 @@ export class NaiveAgenda {
   #zeroUs: number | null = null;
   #isStarted = false;
   #isIdleSaid = false;
+  readonly #startsMax: number;
+  #starts = 0;
   #counts = { thing: 0, turn: 0, run: 0, token: 0, epoch: 0 };
+
+  constructor(startsMax: number) {
+    this.#startsMax = startsMax;
+  }
 
   /** @returns what is said, in order. */
   pass(us: number): readonly string[] {
@@ -117,16 +80,12 @@ export class NaiveAgenda {
     this.#say(`answer ${request} ${kind}`);
   }
 
-  // -- commands ----------------------------------------------------------------------------------
-
   #load(plan: AgendaLoad): void {
     if (this.#plan !== undefined) this.#forget();
     this.#pausedUs = this.#plan === undefined ? this.#pausedUs : null;
     this.#plan = plan;
     this.#timelines.clear();
     this.#sequences.clear();
-    const inOrder = (events: readonly TimedEvent[]): TimedEvent[] =>
-      events.toSorted((a, b) => a.atUs - b.atUs);
     this.#timelines.set("__ns_timeline", inOrder(plan.main));
     for (const { name, events } of plan.timelines) this.#timelines.set(name, inOrder(events));
     for (const { name, steps } of plan.sequences) this.#sequences.set(name, [...steps]);
@@ -225,19 +184,13 @@ export class NaiveAgenda {
   #schedule(command: AgendaRequest & { readonly kind: "agenda-schedule" }): void {
     const { request, object, event, args, at, on, timeline } = command;
     const type = this.#typeOf(object);
-    const knows: Readonly<Record<string, RegExp>> = {
-      PROGRAM: /^(?:START|RUN|STOP)$/,
-      LINK: /^(?:UP|RESET)$/,
-      SEQUENCE: /^(?:START|RUN|RESET)$/,
-      TIMELINE: /^(?:START|RUN|RESET)$/,
-    };
     const list =
       timeline === undefined
         ? undefined
         : (this.#timelines.get(timeline) ?? this.#sequences.get(timeline));
     const isGood =
       type !== undefined &&
-      knows[type]?.test(event) === true &&
+      understands(type, event) &&
       (timeline === undefined ? this.#isInstant(at) : list !== undefined) &&
       (at.kind === "now" || at.us >= 0 || (timeline === undefined && at.kind === "at"));
     if (!isGood) {
@@ -276,8 +229,6 @@ export class NaiveAgenda {
     if (at.kind === "in") return this.#eventUs() + at.us;
     return Math.max(this.#eventUs(), (this.#zeroUs ?? 0) + at.us);
   }
-
-  // -- things ------------------------------------------------------------------------------------
 
   #add(
     event: AgendaEvent,
@@ -325,15 +276,7 @@ export class NaiveAgenda {
     return plan?.agents.find(({ name }) => name === object)?.type;
   }
 
-  #wish(
-    thing: Thing,
-    wish: {
-      readonly cancel: boolean;
-      readonly dueUs?: number | undefined;
-      readonly event?: AgendaEvent | undefined;
-      readonly asker?: [number, string];
-    },
-  ): void {
+  #wish(thing: Thing, wish: Wish): void {
     const { cancel, dueUs = thing.dueUs, event = thing.event, asker } = wish;
     const askers = asker === undefined ? [] : [asker];
     if (thing.where === "here" || (thing.where === "out" && thing.fired)) {
@@ -402,8 +345,6 @@ export class NaiveAgenda {
     this.#completions.push({ thing: thing.id, member, error, isCancel: false });
   }
 
-  // -- what happens ------------------------------------------------------------------------------
-
   #happen(thing: Thing): void {
     const { object, event } = thing.event;
     const group = this.#plan?.groups.find(({ name }) => name === object);
@@ -471,8 +412,6 @@ export class NaiveAgenda {
     if (error !== 0 && !done.isCancel && isReported) this.#say(`report ${object} ${error}`);
   }
 
-  // -- runs --------------------------------------------------------------------------------------
-
   #start(inUs: number): void {
     this.#isStarted = true;
     this.#startRun("__ns_timeline", this.#eventUs() + inUs, { thing: 0, member: null }, 0);
@@ -483,6 +422,8 @@ export class NaiveAgenda {
     const isSequence = events === undefined;
     if (isSequence && !this.#sequences.has(name)) return false;
     if (isSequence && this.#runs.some((run) => run.name === name)) return false;
+    if (this.#starts >= this.#startsMax) return false;
+    this.#starts += 1;
     this.#counts.run += 1;
     const run: NaiveRun = {
       ...{ id: this.#counts.run, name, isSequence, startUs, owner, cleansUpFor },
@@ -539,7 +480,7 @@ export class NaiveAgenda {
     run.next += 1;
     const { object, event, type: written } = timed.event;
     const type = this.#typeOf(object) ?? written;
-    const isAwaited = type === "LINK" ? event === "RESET" : waited.test(event);
+    const isAwaited = isWaitedFor(type, event);
     const thing = this.#add(timed.event, run.lastUs + timed.atUs, { run: run.id, isAwaited });
     run.current = thing.id;
     this.#place(thing, timed, run.startUs);
@@ -616,6 +557,7 @@ export class NaiveAgenda {
       if (next === undefined) break;
       next();
     }
+    this.#starts = 0;
     const isQuiet = !this.#things.some(({ where }) => where === "queue" || where === "out");
     if (this.#isStarted && isQuiet && this.#runs.every(({ end }) => end === null)) {
       if (!this.#isIdleSaid && this.#plan !== undefined) this.#say("idle");
@@ -637,7 +579,7 @@ export class NaiveAgenda {
     };
     for (const thing of this.#things) {
       if (thing.where !== "queue") continue;
-      const type = this.#typeOf(thing.event.object) ?? this.#writtenType(thing.event);
+      const type = this.#typeOf(thing.event.object) ?? thing.event.type;
       const isOwn = type === "SEQUENCE" || type === "TIMELINE";
       offer(isOwn ? thing.dueUs : thing.dueUs - aheadUs, thing.turn, () => this.#happen(thing));
     }
@@ -650,14 +592,4 @@ export class NaiveAgenda {
     }
     return best?.act;
   }
-
-  #writtenType({ type }: AgendaEvent): string {
-    return type;
-  }
-}
-
-/** The largest in magnitude; of two such the negative one. */
-function worst(a: number, b: number): number {
-  const [larger, smaller] = Math.abs(a) >= Math.abs(b) ? [a, b] : [b, a];
-  return Math.abs(smaller) === Math.abs(larger) ? Math.min(a, b) : larger;
 }

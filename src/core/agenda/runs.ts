@@ -10,6 +10,7 @@
 //       on as it was. A timeline that is started again runs twice, as it always did.
 //   A6. A timeline completes at the instant of its last event, not when that event's work ends.
 //       [EMULAB-EVENTS 2.8 TIMELINE]
+import { overLimit } from "../refusal.ts";
 import type { TimedEvent } from "./commands.ts";
 import { waitsForCompletion } from "./event-types.ts";
 import { builtIn } from "./object-table.ts";
@@ -18,12 +19,6 @@ import type { AgendaPort, AgendaState } from "./state.ts";
 import { refusedError } from "./state.ts";
 import type { Item, Owner, Run, SequenceRun, TimelineRun } from "./types.ts";
 import { withdraw } from "./withdrawal.ts";
-
-/**
- * Runs started while one command is handled. Without it a few sequences that start each other many
- * times each would keep the core busy for ever.
- */
-const startsAtOnceMax = 100_000;
 
 export const nobody: Owner = { item: 0, member: null, failedRun: 0 };
 
@@ -41,7 +36,7 @@ export function startTimeline(
   // What was loaded has its room; what starts later takes it from what is left.
   const room = port.limits.eventsPerScopeMax - state.items.size;
   if (!isMain && events.length > room) return `there is no room for the events of ${name}`;
-  const refusal = countStart(state);
+  const refusal = countStart(state, port);
   if (refusal !== undefined) return refusal;
   state.lastRun += 1;
   const run: TimelineRun = {
@@ -67,7 +62,7 @@ export function startSequence(
   const sequence = state.objects.sequence(name);
   if (sequence === undefined) return `there is no sequence ${name}`;
   if (state.sequenceRuns.has(name)) return `sequence ${name} is already active`;
-  const refusal = countStart(state);
+  const refusal = countStart(state, port);
   if (refusal !== undefined) return refusal;
   state.lastRun += 1;
   const run: SequenceRun = {
@@ -232,9 +227,11 @@ function addToTimeline(
   else if (item.dueUs > run.lastUs) run.lastUs = item.dueUs;
 }
 
-function countStart(state: AgendaState): string | undefined {
-  if (state.startsAtOnce >= startsAtOnceMax) {
-    return "too many sequences and timelines start each other at one instant";
+/** Without a bound two sequences that start each other would keep the core busy for ever. */
+function countStart(state: AgendaState, { limits }: AgendaPort): string | undefined {
+  if (state.startsAtOnce >= limits.startsAtOnceMax) {
+    const what = "too many sequences and timelines start each other at one instant";
+    return overLimit(limits, "startsAtOnceMax", what).message;
   }
   state.startsAtOnce += 1;
   return undefined;

@@ -110,7 +110,7 @@ describe("AgendaEdge", () => {
     fire(2, -100_000, { whenLate: "skip" });
     fire(3, -900_000);
     await pass(0);
-    expect(asked.map(({ object }) => object)).toEqual(["o3", "o2"]);
+    expect(asked.map(({ object }) => object)).toEqual(["o2", "o3"]);
     expect(told.filter((command) => "outcome" in command)).toContainEqual(
       expect.objectContaining({ kind: "agenda-fired", token: 1, outcome: "skipped" }),
     );

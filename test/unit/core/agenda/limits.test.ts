@@ -89,6 +89,22 @@ describe("limits", () => {
     expect(take()).toMatchObject({ errors: [{ error: 4 }, { error: 5 }], dropped: 1 });
   });
 
+  it("startsAtOnceMax ends what goes round at one instant", () => {
+    for (const [startsAtOnceMax, isRefused] of [
+      [3, false],
+      [2, true],
+    ] as const) {
+      const bench = new AgendaBench({ startsAtOnceMax });
+      const sequences = [
+        { name: "o", steps: [at(0, event("i", "SEQUENCE", "RUN"))] },
+        { name: "i", steps: [] },
+      ];
+      const asked = bench.begin({ main: [at(0, start("o", "SEQUENCE"))], sequences });
+      const outcomes = seen(asked, "event-fired").map(({ outcome }) => outcome);
+      expect(outcomes.some((text) => text.includes("limit startsAtOnceMax (2)"))).toBe(isRefused);
+    }
+  });
+
   it("dispatchAheadUs is how far ahead events are sent out", () => {
     const bench = new AgendaBench({ dispatchAheadUs: 10 });
     bench.begin({ agents, main: [at(second, event("link0"))] });

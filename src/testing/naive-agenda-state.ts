@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// What the naive agenda keeps in its lists, and the few facts it shares with nobody else.
+import type { AgendaEvent, BarrierCondition, TimedEvent } from "../core/agenda/commands.ts";
+
+/** An event that is to happen, or is happening. */
+export interface Thing {
+  readonly id: number;
+  event: AgendaEvent;
+  turn: number;
+  dueUs: number;
+  where: "barrier" | "queue" | "out" | "here";
+  /** Out: whether it has fired, and what was asked about it before it is known. */
+  fired: boolean;
+  wish: { cancel: boolean; dueUs: number; event: AgendaEvent; askers: [number, string][] } | null;
+  on: BarrierCondition | null;
+  /** The run it belongs to, whether that waits for it, and who is told of its end. */
+  readonly run: number;
+  readonly isAwaited: boolean;
+  readonly asker: number | null;
+  token: number;
+  missing: string[] | null;
+  worst: number;
+}
+
+export interface NaiveRun {
+  readonly id: number;
+  readonly name: string;
+  readonly isSequence: boolean;
+  readonly startUs: number;
+  readonly owner: { readonly thing: number; readonly member: string | null };
+  readonly cleansUpFor: number;
+  next: number;
+  lastUs: number;
+  current: number;
+  failed: number | null;
+  /** Its end: when and in which turn; null while that is not known. */
+  end: { readonly atUs: number; readonly turn: number } | null;
+}
+
+export interface Completion {
+  readonly thing: number;
+  readonly member: string | null;
+  readonly error: number;
+  readonly isCancel: boolean;
+}
+
+/** What somebody wants to become of a thing that has not fired. */
+export interface Wish {
+  readonly cancel: boolean;
+  readonly dueUs?: number | undefined;
+  readonly event?: AgendaEvent | undefined;
+  readonly asker?: [number, string];
+}
+
+/** How long before it is due an event goes out. */
+export const aheadUs = 500_000;
+
+export function inOrder(events: readonly TimedEvent[]): TimedEvent[] {
+  return events.toSorted((a, b) => a.atUs - b.atUs);
+}
+
+/** Whether a sequence waits for it, of the types that are tried. */
+export function isWaitedFor(type: string, event: string): boolean {
+  return type === "LINK" ? event === "RESET" : /^(?:RUN|HALT|RELOAD)$/.test(event);
+}
+
+const knows: Readonly<Record<string, RegExp>> = {
+  PROGRAM: /^(?:START|RUN|STOP)$/,
+  LINK: /^(?:UP|RESET)$/,
+  SEQUENCE: /^(?:START|RUN|RESET)$/,
+  TIMELINE: /^(?:START|RUN|RESET)$/,
+};
+
+/** Of the events that are tried, those that the type understands. */
+export function understands(type: string, event: string): boolean {
+  return knows[type]?.test(event) === true;
+}
+
+/** The largest in magnitude; of two such the negative one. */
+export function worst(a: number, b: number): number {
+  const [larger, smaller] = Math.abs(a) >= Math.abs(b) ? [a, b] : [b, a];
+  return Math.abs(smaller) === Math.abs(larger) ? Math.min(a, b) : larger;
+}
