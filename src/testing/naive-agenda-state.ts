@@ -44,6 +44,23 @@ export interface Completion {
   readonly isCancel: boolean;
 }
 
+export interface ThingFacts {
+  readonly run?: number;
+  readonly isAwaited?: boolean;
+  readonly asker?: number;
+}
+
+/** A thing that waits for its time. */
+export function makeThing(
+  what: Pick<Thing, "id" | "event" | "turn" | "dueUs">,
+  { run = 0, isAwaited = false, asker }: ThingFacts,
+): Thing {
+  return {
+    ...{ ...what, where: "queue", fired: false, wish: null, on: null, token: 0, missing: null },
+    ...{ run, isAwaited, asker: asker ?? null, worst: 0 },
+  };
+}
+
 /** What somebody wants to become of a thing that has not fired. */
 export interface Wish {
   readonly cancel: boolean;

@@ -14,8 +14,15 @@ import type {
   EventInstant,
   TimedEvent,
 } from "../core/agenda/commands.ts";
-import type { Completion, NaiveRun, Thing, Wish } from "./naive-agenda-state.ts";
-import { aheadUs, inOrder, isWaitedFor, understands, worst } from "./naive-agenda-state.ts";
+import type { Completion, NaiveRun, Thing, ThingFacts, Wish } from "./naive-agenda-state.ts";
+import {
+  aheadUs,
+  inOrder,
+  isWaitedFor,
+  makeThing,
+  understands,
+  worst,
+} from "./naive-agenda-state.ts";
 
 export class NaiveAgenda {
   #plan: AgendaLoad | undefined;
@@ -230,18 +237,11 @@ export class NaiveAgenda {
     return Math.max(this.#eventUs(), (this.#zeroUs ?? 0) + at.us);
   }
 
-  #add(
-    event: AgendaEvent,
-    dueUs: number,
-    facts: { readonly run?: number; readonly isAwaited?: boolean; readonly asker?: number },
-  ): Thing {
+  #add(event: AgendaEvent, dueUs: number, facts: ThingFacts): Thing {
     this.#counts.thing += 1;
     this.#counts.turn += 1;
-    const thing: Thing = {
-      ...{ id: this.#counts.thing, event, turn: this.#counts.turn, dueUs, where: "queue" },
-      ...{ fired: false, wish: null, on: null, run: facts.run ?? 0, token: 0, missing: null },
-      ...{ isAwaited: facts.isAwaited ?? false, asker: facts.asker ?? null, worst: 0 },
-    };
+    const { thing: id, turn } = this.#counts;
+    const thing = makeThing({ id, event, turn, dueUs }, facts);
     this.#things.push(thing);
     this.#isIdleSaid = false;
     return thing;
@@ -327,6 +327,17 @@ export class NaiveAgenda {
     thing.where = "queue";
     thing.on = null;
     if (wasWaiting) this.#knowEnd(thing.run, true);
+    else this.#moveEnd(thing);
+  }
+
+  /** What is later than all of its timeline takes the end along. */
+  #moveEnd({ run: id, dueUs }: Thing): void {
+    const run = this.#runs.find((one) => one.id === id);
+    if (run === undefined || run.isSequence || dueUs <= run.lastUs) return;
+    run.lastUs = dueUs;
+    if (run.end === null) return;
+    this.#counts.turn += 1;
+    run.end = { atUs: dueUs, turn: this.#counts.turn };
   }
 
   #fired(token: number, outcome: string): void {

@@ -64,6 +64,16 @@ function remember(state: AgendaState, port: AgendaPort, key: string, nowUs: numb
   state.outcomes.set(key, nowUs);
 }
 
+/** An item of a timeline is due at another time: one that is later than all takes the end along. */
+export function instantMoved(state: AgendaState, item: Item): void {
+  const run = state.timelineRun(item.run);
+  if (run === undefined || item.dueUs <= run.lastUs) return;
+  run.lastUs = item.dueUs;
+  if (run.endOrder === 0) return;
+  state.queue.remove(run.endOrder);
+  state.enqueueEnd(run, run.lastUs);
+}
+
 /** An item of a timeline no longer waits: the timeline's end may be known now. */
 export function instantKnown(state: AgendaState, item: Item): void {
   const run = state.timelineRun(item.run);

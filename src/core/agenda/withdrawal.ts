@@ -6,7 +6,7 @@
 //       `already-fired` only when it had.
 import type { AgendaEvent } from "./commands.ts";
 import type { Answer } from "./effects.ts";
-import { enqueueDue, instantKnown } from "./placing.ts";
+import { enqueueDue, instantKnown, instantMoved } from "./placing.ts";
 import type { AgendaPort, AgendaState } from "./state.ts";
 import type { Asker, Item, Sender, Withdrawal } from "./types.ts";
 
@@ -123,4 +123,5 @@ function takeBack(state: AgendaState, port: AgendaPort, item: Item, wish: Withdr
   }
   enqueueDue(state, port, item);
   if (wasWaiting) instantKnown(state, item);
+  else instantMoved(state, item);
 }

@@ -265,6 +265,16 @@ describe("edit", () => {
     expect(answers(bench.revoked(2, true))).toEqual([{ kind: "already-fired" }]);
   });
 
+  it("A6 of an event of a timeline to a later time takes the end of the timeline along", () => {
+    const bench = new AgendaBench();
+    const timelines = [{ name: "l", events: [at(second, event("x"))] }];
+    bench.begin({ agents, timelines });
+    bench.schedule("l", "START");
+    bench.send({ kind: "agenda-edit", id: 2, at: within(5 * second) });
+    expect(done(bench.core.pass(5 * second - 1))).toEqual([]);
+    expect(done(bench.core.tick(1))).toEqual(["1 0"]);
+  });
+
   it("to the same instant as others goes behind them", () => {
     const bench = makeBench();
     bench.schedule("prog0", "STOP", { at: within(9 * second) });
