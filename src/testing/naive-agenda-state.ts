@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What the naive agenda keeps in its lists, and the few facts it shares with nobody else.
-import type { AgendaEvent, BarrierCondition, TimedEvent } from "../core/agenda/commands.ts";
+import type {
+  AgendaEvent,
+  AgendaLoad,
+  BarrierCondition,
+  TimedEvent,
+} from "../core/agenda/commands.ts";
 
 /** An event that is to happen, or is happening. */
 export interface Thing {
@@ -79,6 +84,18 @@ export function inOrder(events: readonly TimedEvent[]): TimedEvent[] {
 /** Whether a sequence waits for it, of the types that are tried. */
 export function isWaitedFor(type: string, event: string): boolean {
   return type === "LINK" ? event === "RESET" : /^(?:RUN|HALT|RELOAD)$/.test(event);
+}
+
+/** The type of an object of the plan, of a group that of its members if they have one. */
+export function typeIn(plan: AgendaLoad | undefined, object: string): string | undefined {
+  const isNamed = ({ name }: { readonly name: string }): boolean => name === object;
+  const group = plan?.groups.find(isNamed);
+  if (group !== undefined) {
+    const types = group.members.map((member) => typeIn(plan, member));
+    return types.every((type) => type === types[0]) ? types[0] : undefined;
+  }
+  if (object === "__ns_timeline" || plan?.timelines.some(isNamed)) return "TIMELINE";
+  return plan?.sequences.some(isNamed) ? "SEQUENCE" : plan?.agents.find(isNamed)?.type;
 }
 
 const knows: Readonly<Record<string, RegExp>> = {

@@ -265,15 +265,7 @@ export class NaiveAgenda {
   }
 
   #typeOf(object: string): string | undefined {
-    const plan = this.#plan;
-    const group = plan?.groups.find(({ name }) => name === object);
-    if (group !== undefined) {
-      const types = group.members.map((member) => this.#typeOf(member));
-      return types.every((type) => type === types[0]) ? types[0] : undefined;
-    }
-    if (this.#timelines.has(object)) return "TIMELINE";
-    if (this.#sequences.has(object)) return "SEQUENCE";
-    return plan?.agents.find(({ name }) => name === object)?.type;
+    return typeIn(this.#plan, object);
   }
 
   #wish(thing: Thing, wish: Wish): void {
