@@ -20,6 +20,7 @@ import {
   inOrder,
   isWaitedFor,
   makeThing,
+  typeIn,
   understands,
   worst,
 } from "./naive-agenda-state.ts";
