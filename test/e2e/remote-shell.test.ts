@@ -81,9 +81,16 @@ describe.each([
   test("lets a command end in order that hears the TERM", async () => {
     const file = join(directory, "said");
     const controller = new AbortController();
-    const script = `trap 'echo ended >${file}; exit' TERM; echo up; while :; do sleep 1000 & wait $!; done`;
+    // A handler that runs whenever the signal comes: a shell may miss one just before its `wait`.
+    const script = [
+      "import os, signal, sys, time",
+      "def ended(*_): open(sys.argv[1], 'w').close(); os._exit(0)",
+      "signal.signal(signal.SIGTERM, ended)",
+      "print('up', flush=True)",
+      "time.sleep(1000)",
+    ].join("\n");
     const running = new RemoteShell(given()).run(place, {
-      argv: ["sh", "-c", script],
+      argv: ["python3", "-c", script, file],
       signal: controller.signal,
       onOutput: (_stream, text) => {
         if (text.includes("up")) controller.abort();

@@ -78,7 +78,8 @@ describe("the table of roles", () => {
   });
 
   const place = { scope: "s", barrier: "b", connection: 1, who: { address: "" }, error: 0 };
-  const agenda = { scope: "s", main: [], timelines: [], sequences: [] };
+  const lists = { agents: [], groups: [], main: [], timelines: [], sequences: [] };
+  const agenda = { scope: "s", ...lists };
   const commands = [
     [{ kind: "count-wait", ...place }, "wait"],
     [{ kind: "leave", connection: 9 }, "look"],

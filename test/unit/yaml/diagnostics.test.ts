@@ -183,7 +183,7 @@ describe("notYet()", () => {
 
 describe("printNs()", () => {
   it("refuses what NS cannot say, with its line", () => {
-    const { experiment } = read(waiting);
+    const { experiment } = read(waiting.replace("x }", "x, environment: { A: 1 } }"));
     const printed = experiment && printNs(experiment);
     expect(printed?.text).toBeUndefined();
     const places = printed?.diagnostics.map(({ at, code }) => `${at.line} ${code}`).toSorted();
