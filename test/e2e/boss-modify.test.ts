@@ -3,7 +3,7 @@
 // notice: the same processes, the same waits. What cannot be changed is refused before anything is
 // touched, and what fails is undone. Method: the commands of bin/, real nodes, numbers of
 // processes.
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ExperimentDetails, Modified } from "../../src/boss/experiment-views.ts";
@@ -73,6 +73,13 @@ function isLasting(pid: number): boolean {
 
 const output = (directory: string, node: string, file: string): string =>
   readText(join(directory, "nodes", node, "local/logs", file));
+
+/** What all runs of a program have printed, in any order. */
+function printed(directory: string, node: string, name: string): string {
+  const logs = join(directory, "nodes", node, "local/logs");
+  const files = readdirSync(logs).filter((file) => file.startsWith(`${name}.out.`));
+  return files.map((file) => readText(join(logs, file))).join("");
+}
 
 async function modify(lines: readonly string[]): Promise<Modified> {
   const { code, stdout, stderr } = await muster(
@@ -153,7 +160,8 @@ describe.each(["namespace", "environment"])("muster modify, nodes of mode %s", (
     await until("the new one runs", () => sleeps().includes("sleep 12348 "));
     expect(sleeps().filter((one) => /^sleep 1234[567] /.test(one))).toEqual([]);
     expectUndisturbed(before, processes());
-    expect(output(directory, "n1", "changes.out")).toBe("old\nnew\n");
+    expect(output(directory, "n1", "changes.out")).toBe("new\n");
+    expect(printed(directory, "n1", "changes").split("\n").toSorted()).toEqual(["", "new", "old"]);
     expect(readText(join(directory, "nodes/n0/etc/hosts"))).not.toContain("n2");
     expect((await muster("down", "exp")).code).toBe(0);
     // What was stopped for the modification is nobody's failure.
@@ -171,8 +179,7 @@ describe.each(["namespace", "environment"])("muster modify, nodes of mode %s", (
       nodes: { added: [], removed: [], restarted: ["n1"] },
       programs: { restarted: ["prints"] },
     });
-    const count = (): number =>
-      output(directory, "n1", "prints.out").match(/line 1\n/g)?.length ?? 0;
+    const count = (): number => printed(directory, "n1", "prints").match(/line 1\n/g)?.length ?? 0;
     await until("it prints again", () => count() === 2);
     expect(markedProcesses(runId)).toContain(waiter);
     expect((await statusOf("exp")).live).toMatchObject({ nodesUp: 2, programsRunning: 2 });
