@@ -197,11 +197,14 @@ describe("emulab-sync against the independent server", () => {
   });
 
   test("a server that comes late is waited for, and -d says so", async () => {
-    const { port, stop } = await startPythonServer(["--refuse-for", "0.5"]);
+    // A port at which nobody listens until the client has noticed.
+    const { port, stop: free } = await startPythonServer([]);
+    await free();
     const args = ["-s", "127.0.0.1", "-p", String(port), "-d", "-i", "1", "-a"];
-    const { code, stderr } = await runSync([...args, "--wait-for-server", "20"]).ended;
-    expect(code).toBe(0);
-    expect(stderr).toContain("Connection refused. Waiting ...\n");
+    const client = runSync([...args, "--wait-for-server", "60"]);
+    await client.said(/Connection refused\. Waiting \.\.\.\n/);
+    const { stop } = await startPythonServer(["--port", String(port)]);
+    expect((await client.ended).code).toBe(0);
     await stop();
   });
 
