@@ -206,6 +206,7 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], "detach">, Check>>
     ...request,
     ...{ object: isText, event: isText, args: isText, at: isInstant },
     ...{ on: optional(isCondition), timeline: optional(isText), terms: optional(areTerms) },
+    origin: optional(isText),
   }),
   "agenda-cancel": shape({ ...request, id: isNumber }),
   "agenda-edit": shape({

@@ -15,6 +15,7 @@ import {
   syncServiceName,
 } from "../client/tmcc-boot.ts";
 import { type NodeReport, type TlsIdentity, Tmcd } from "../edges/tmcd/index.ts";
+import { eventServerName } from "../events/index.ts";
 import type { Tables } from "../experiment/index.ts";
 import type { Experiment } from "../experiment/model.ts";
 import type { Clock } from "../host/clock.ts";
@@ -250,6 +251,7 @@ function hostsFile(node: RunningNode, options: NodeBootOptions, facts: HostsFact
     })),
     syncServer:
       syncServer === undefined ? undefined : { node: syncServer, calledAt: node.calledAt },
+    eventServer: { name: eventServerName, calledAt: node.calledAt },
     ...(tls?.name === undefined ? {} : { boss: { name: tls.name, calledAt: node.calledAt } }),
   });
 }

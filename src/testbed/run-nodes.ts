@@ -2,7 +2,6 @@
 // The nodes of a run: what the back end and the boot are told about the experiment. Decides
 // nothing; both get the same names, port and environment from here.
 import type { Experiment } from "../experiment/model.ts";
-import { newSecret } from "../host/ids.ts";
 import { bootNodes, type NodeBoot, type NodeBootOptions } from "./node-boot.ts";
 import { type NodeBackend, type NodePlan, startProcessNodes } from "./nodes/index.ts";
 import type { RunOptions } from "./run.ts";
@@ -39,14 +38,15 @@ export function startRunNodes(options: RunOptions, say: Say): Promise<NodeBacken
 export function bootRunNodes(
   options: RunOptions,
   backend: NodeBackend,
-  { say, startSyncServer }: Pick<NodeBootOptions, "startSyncServer"> & { readonly say: Say },
+  asked: Pick<NodeBootOptions, "startSyncServer" | "eventKey"> & { readonly say: Say },
 ): Promise<NodeBoot> {
   const { experiment, tables, clock, logger, interrupt, tls, nodeWatch } = options;
+  const { say, startSyncServer, eventKey } = asked;
   return bootNodes({
     ...{ backend, experiment, domain, clock, logger, interrupt, startSyncServer, nodeWatch },
     ...(tables === undefined ? {} : { tables }),
     ...(tls === undefined ? {} : { tls }),
-    eventKey: newSecret(),
+    eventKey,
     environment: environmentOf(options),
     onUp: (node) => say({ type: "node-up", node }),
   });

@@ -5,6 +5,7 @@
 //
 //   R1. Whatever happens, the nodes are taken down and `run-ended` is said last, once.
 //   R2. Barriers are ended before programs are stopped, so that a report names who really waited.
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgendaEvent, AgendaLoad } from "../core/agenda/commands.ts";
 import { assert } from "../core/assert.ts";
@@ -14,15 +15,15 @@ import type { EdgeEffect } from "../core/effect.ts";
 import { type Limits, limitMessage } from "../core/limits.ts";
 import type { TlsIdentity } from "../edges/tmcd/index.ts";
 import { MemoryLog } from "../engine/memory-log.ts";
+import type { Performed } from "../events/index.ts";
 import type { Tables } from "../experiment/index.ts";
 import type { Experiment, PlannedEvent } from "../experiment/model.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
-import type { CoreLink } from "../host/core-link.ts";
 import { Host } from "../host/host.ts";
+import { newSecret } from "../host/ids.ts";
 import { LinkListener } from "../host/link-listener.ts";
 import type { Logger } from "../host/logger.ts";
 import { countSwapoutEvents, countTimedEvents, planAgenda } from "./agenda-plan.ts";
-import { AgendaEdge, type Performance, type Performed } from "./agents/agenda-edge.ts";
 import { ConsoleAgent } from "./agents/console-agent.ts";
 import { EventPerformer } from "./agents/event-performer.ts";
 import type { FireClock } from "./agents/firing/fire-clock.ts";
@@ -44,6 +45,7 @@ import type { NodeBackend, NodeMode, RunningNode } from "./nodes/index.ts";
 import { joinNames } from "./record/words.ts";
 import { RunAgendas } from "./run-agendas.ts";
 import type { EndedBy, RunEventBody, RunModified, RunWatcher } from "./run-event.ts";
+import { RunEvents, type RunOrder } from "./run-events.ts";
 import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
 import { createRunTraffic } from "./run-traffic.ts";
 import { StuckDetector } from "./stuck-detector.ts";
@@ -104,6 +106,7 @@ class Run {
   readonly #host: Host;
   readonly #time = new TimeBase();
   readonly #fire: FireClock;
+  readonly #eventKey = newSecret();
   readonly #barriers: BarrierWatch;
   #held: { readonly body: RunEventBody; readonly monotonicUs: number }[] = [];
   #backend: NodeBackend | undefined;
@@ -113,9 +116,8 @@ class Run {
   #consoles: ConsoleAgent | undefined;
   #traffic: TrafficAgent | undefined;
   #performer: EventPerformer | undefined;
-  #agenda: AgendaEdge | undefined;
   #listener: LinkListener | undefined;
-  #link: CoreLink | undefined;
+  #events: RunEvents | undefined;
   /** Timers of the run; none may outlive it. */
   readonly #timers: Cancel[] = [];
   readonly #agendas: RunAgendas;
@@ -165,7 +167,7 @@ class Run {
       // An agenda counts from here: what it starts must not find it missing.
       this.#agendas.open(this.#scope, 0);
       if (this.#ending === undefined) await preloader.loadFirst();
-      if (this.#ending === undefined) this.#start(agenda, preloader);
+      if (this.#ending === undefined) await this.#start(agenda, preloader);
       await this.#ended;
       await this.#fireSwapoutEvents();
     } catch (error) {
@@ -206,7 +208,9 @@ class Run {
     this.#traffic = createRunTraffic(experiment, backend, clock);
     this.#consoles = new ConsoleAgent({ backend, clock, logs: join(this.#options.out, "logs") });
     this.#performer = this.#performerOf(experiment, this.#programs);
+    this.#events = await this.#openEvents(backend);
     this.#boot = await bootRunNodes(this.#options, backend, {
+      eventKey: this.#eventKey,
       say: (body) => {
         const isKept = body.type === "node-up" && this.#modifier?.keepsUp(body.node) === true;
         if (!isKept) this.#say(body);
@@ -216,6 +220,19 @@ class Run {
     for (const text of (await this.#traffic?.startTime()) ?? []) {
       this.#say({ type: "message", level: "warning", node: null, text });
     }
+  }
+
+  #openEvents(backend: NodeBackend): Promise<RunEvents> {
+    const { clock, logger, out } = this.#options;
+    writeFileSync(join(out, "proj/tbdata/eventkey"), this.#eventKey, { mode: 0o600 });
+    return RunEvents.open({
+      ...{ backend, clock, logger, experiment: this.#scope, host: this.#host, fire: this.#fire },
+      eventKey: this.#eventKey,
+      nodeOf: (object) => this.#programs?.nodeOf(object),
+      perform: (order) => this.#perform(order),
+      onEffect: (effect) => this.#onEffect(effect),
+      onWarning: (text) => this.#say({ type: "message", level: "warning", node: null, text }),
+    });
   }
 
   #performerOf(experiment: Experiment, programs: ProgramAgent): EventPerformer {
@@ -252,18 +269,11 @@ class Run {
   }
 
   /** Time 0. */
-  #start(agenda: AgendaLoad, preloader: Preloader): void {
+  async #start(agenda: AgendaLoad, preloader: Preloader): Promise<void> {
     const { experiment, durationSeconds, clock } = this.#options;
-    this.#agenda = new AgendaEdge({
-      clock,
-      fire: this.#fire,
-      perform: (performance) => this.#perform(performance),
-      submit: (command) => this.#link?.submit(command),
-    });
-    const link = this.#host.connectEdge("testbed", {
-      onEffects: (effects) => this.#onEffects(effects),
-    });
-    this.#link = link;
+    const events = this.#events;
+    if (events === undefined) return;
+    await events.serve(agenda);
     const nodes = experiment.nodes.map(({ name }) => name);
     this.#onTimeStarted = (zeroUs) => {
       preloader.start(zeroUs);
@@ -273,14 +283,14 @@ class Run {
         this.#timers.push(clock.after(durationSeconds * 1000, end));
       }
       this.#watchForStuck();
-      this.#offerControl(link);
+      this.#offerControl(events);
     };
-    link.submit({ kind: "open-scope", scope: this.#scope, nodes });
-    link.submit(agenda);
-    link.submit({ kind: "agenda-start", scope: this.#scope, inUs: startAheadUs });
+    events.submit({ kind: "open-scope", scope: this.#scope, nodes });
+    events.submit(agenda);
+    events.submit({ kind: "agenda-start", scope: this.#scope, inUs: startAheadUs });
   }
 
-  #offerControl(link: CoreLink): void {
+  #offerControl(events: RunEvents): void {
     const { experiment, tables, onActive, clock } = this.#options;
     const [backend, boot, programs] = [this.#backend, this.#boot, this.#programs];
     if (onActive === undefined || backend === undefined) return;
@@ -288,14 +298,16 @@ class Run {
     const scope = this.#scope;
     const parts = {
       ...{ backend, boot, programs, planNode },
-      serveBarriers: async (clients: readonly RunningNode[]) =>
-        (await this.#syncServers?.serve(clients)) ?? (() => Promise.resolve()),
+      serveBarriers: async (clients: readonly RunningNode[]) => {
+        await events.listenForNodes();
+        return (await this.#syncServers?.serve(clients)) ?? (() => Promise.resolve());
+      },
       adopt: (to: Experiment, retired: ReadonlySet<string>) => {
         this.#performer = this.#performerOf(to, programs);
         this.#agendas.drop(retired);
-        link.submit({ kind: "open-scope", scope, nodes: to.nodes.map(({ name }) => name) });
+        events.submit({ kind: "open-scope", scope, nodes: to.nodes.map(({ name }) => name) });
       },
-      plan: (events: readonly PlannedEvent[]) => this.#planMore(link, events),
+      plan: (more: readonly PlannedEvent[]) => this.#planMore(events, more),
       isEnding: () => this.#ending !== undefined,
       say: (body: RunEventBody) => this.#say(body, clock.nowUs()),
     };
@@ -334,16 +346,17 @@ class Run {
 
   /** Events of a modification: in a scope of their own, whose time 0 is now. */
   async #planMore(
-    link: CoreLink,
-    events: readonly PlannedEvent[],
+    events: RunEvents,
+    more: readonly PlannedEvent[],
   ): Promise<{ readonly planned: RunModified["events"]; readonly start: () => void }> {
     const { experiment, clock } = this.#options;
-    if (events.length === 0) return { planned: [], start: () => undefined };
-    const numbered = this.#agendas.number(events);
+    if (more.length === 0) return { planned: [], start: () => undefined };
+    const numbered = this.#agendas.number(more);
     const scope = this.#agendas.nextScope(this.#scope);
     const part = { ...experiment, events: numbered, sequences: [], timelines: [] };
     const agenda = planAgenda(scope, part);
     const preloader = this.#preload(agenda);
+    await events.serve(agenda);
     await preloader.loadFirst();
     const nowUs = clock.nowUs();
     const zeroUs = this.#time.fromMonotonic(nowUs);
@@ -353,34 +366,26 @@ class Run {
     });
     const start = (): void => {
       this.#agendas.open(scope, zeroUs);
-      link.submit(agenda);
-      link.submit({ kind: "agenda-start", scope });
+      events.submit(agenda);
+      events.submit({ kind: "agenda-start", scope });
       preloader.start(nowUs);
       this.#timers.push(() => preloader.stop());
     };
     return { planned, start };
   }
 
-  #onEffects(effects: readonly EdgeEffect[]): void {
-    for (const effect of effects) {
-      if (effect.kind === "refused" && effect.connection === 0) {
-        const { message } = effect;
-        this.#end({ endedBy: "failure", error: { code: "LIMIT", message } });
-      } else this.#onAgendaEffect(effect);
-    }
-  }
-
-  #onAgendaEffect(effect: EdgeEffect): void {
+  /** Orders and answers are the scheduler's; this is what the run itself must know. */
+  #onEffect(effect: EdgeEffect): void {
     switch (effect.kind) {
+      case "refused":
+        if (effect.connection !== 0) return;
+        this.#end({ endedBy: "failure", error: { code: "LIMIT", message: effect.message } });
+        return;
       case "time-started":
         if (effect.scope === this.#scope) this.#startTime(effect.zeroStampUs);
         return;
       case "fire":
         this.#agendas.setBusy(effect.scope);
-        this.#agenda?.fire(effect);
-        return;
-      case "revoke":
-        this.#agenda?.revoke(effect);
         return;
       case "agenda-idle":
         this.#onIdle(effect.scope);
@@ -390,12 +395,6 @@ class Run {
         this.#say({ type: "message", level: "warning", node: null, text });
         return;
       }
-      case "event-done":
-        this.#swapout?.onAnswer(effect.request);
-        return;
-      case "agenda-answer":
-        if (effect.answer.kind === "refused") this.#swapout?.onAnswer(effect.request);
-        return;
       default:
         return;
     }
@@ -412,12 +411,20 @@ class Run {
   #onIdle(scope: string): void {
     const isOver = scope !== this.#scope;
     this.#agendas.setIdle(scope, isOver);
-    if (isOver) this.#link?.submit({ kind: "close-scope", scope, error: clearedError });
+    if (isOver) this.#events?.submit({ kind: "close-scope", scope, error: clearedError });
     this.#endIfIdle();
   }
 
-  async #perform({ event, scope, token }: Performance): Promise<Performed> {
+  async #perform({
+    scope,
+    token,
+    objname,
+    objtype,
+    eventtype,
+    args,
+  }: RunOrder): Promise<Performed> {
     const performer = this.#performer;
+    const event = { id: 0, object: objname, type: objtype, event: eventtype, args };
     const isDropped = this.#agendas.isDropped(scope, event);
     if (performer === undefined || isDropped) return this.#notPerformed();
     return performer.perform(event, { token });
@@ -425,12 +432,11 @@ class Run {
 
   async #fireSwapoutEvents(): Promise<void> {
     const { experiment, clock } = this.#options;
-    const link = this.#link;
     const isWanted = this.#time.isSet && countSwapoutEvents(experiment) > 0;
-    if (link === undefined || !isWanted) return;
+    if (!isWanted) return;
     this.#swapout = new SwapoutEvents({
-      ...{ clock, link, scope: this.#scope },
-      drain: async () => this.#agenda?.drain(),
+      ...{ clock, scope: this.#scope, connect: this.#host.connectEdge },
+      drain: async () => this.#events?.drain(),
       active: () => this.#programs?.active().map(({ name }) => name) ?? [],
     });
     await this.#swapout.run();
@@ -482,18 +488,19 @@ class Run {
     if (!this.#time.isSet) this.#time.setZero(clock.nowUs());
     if (this.#backend === undefined) this.#sayStarted(undefined);
     this.#sayHeld();
-    await this.#agenda?.settle();
-    this.#agenda?.stop();
+    await this.#events?.settle();
+    this.#events?.stop();
     this.#programs?.beginEnd();
     for (const scope of new Set([this.#scope, ...this.#agendas.scopes])) {
-      this.#link?.submit({ kind: "close-scope", scope, error: clearedError });
+      this.#events?.submit({ kind: "close-scope", scope, error: clearedError });
     }
-    await this.#link?.close();
+    await this.#events?.closeScheduler();
     await this.#programs?.stopAll();
     for (const counts of (await this.#traffic?.finish()) ?? []) {
       this.#say({ type: "traffic-ended", ...counts });
     }
     await this.#traffic?.close();
+    await this.#events?.close();
     this.#fire.close();
     this.#syncServers?.stop();
     this.#boot?.stop();

@@ -3,17 +3,18 @@
 // the programs they start get their time. What else is planned does not fire any more. Both waits
 // are bounded, so that a swap-out cannot hang on them.
 import { builtIn } from "../core/agenda/object-table.ts";
+import type { EdgeEffect } from "../core/effect.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
-import type { CoreLink } from "../host/core-link.ts";
+import type { ConnectEdge, CoreLink } from "../host/core-link.ts";
 
 /** The longest the events may take, and then the programs they have started. */
 const swapoutMs = 30_000;
-/** The number of the only request this makes. */
+/** The only request this edge makes. */
 const request = 1;
 
 export interface SwapoutOptions {
   readonly clock: Clock;
-  readonly link: CoreLink;
+  readonly connect: ConnectEdge;
   readonly scope: string;
   /** Resolves when what was sent out has fired, and is answered. */
   readonly drain: () => Promise<void>;
@@ -23,34 +24,42 @@ export interface SwapoutOptions {
 
 export class SwapoutEvents {
   readonly #options: SwapoutOptions;
+  readonly #link: CoreLink;
   #onProgress: () => void = () => undefined;
   #isDone = false;
 
   constructor(options: SwapoutOptions) {
     this.#options = options;
+    this.#link = options.connect("swap-out", {
+      onEffects: (effects) => {
+        for (const effect of effects) this.#obey(effect);
+      },
+    });
   }
 
   async run(): Promise<void> {
-    const { link, scope, drain, active } = this.#options;
+    const { scope, drain, active } = this.#options;
     const before = new Set(active());
-    link.submit({ kind: "agenda-halt", scope });
-    link.submit({
+    this.#link.submit({ kind: "agenda-halt", scope });
+    this.#link.submit({
       ...{ kind: "agenda-schedule", scope, request, object: builtIn.swapout, event: "RUN" },
       ...{ args: "", at: { kind: "now" } },
     });
     await this.#until(() => this.#isDone);
     await drain();
     await this.#until(() => active().every((name) => before.has(name)));
-  }
-
-  /** A request of this edge has completed, or was refused. */
-  onAnswer(of: number): void {
-    if (of !== request) return;
-    this.#isDone = true;
-    this.#onProgress();
+    await this.#link.close();
   }
 
   onProgramEnded(): void {
+    this.#onProgress();
+  }
+
+  /** The request has completed, or was refused. */
+  #obey(effect: EdgeEffect): void {
+    const isRefused = effect.kind === "agenda-answer" && effect.answer.kind === "refused";
+    if (effect.kind !== "event-done" && !isRefused) return;
+    this.#isDone = true;
     this.#onProgress();
   }
 

@@ -135,6 +135,11 @@ export interface AgendaSchedule {
    */
   readonly timeline?: string;
   readonly terms?: EventTerms;
+  /**
+   * Where it came from, in words of the edge that asks, which finds them again in the log when it
+   * has lost its memory. Nothing decides by them.
+   */
+  readonly origin?: string;
 }
 
 /** Takes back an event that has not fired. */

@@ -89,7 +89,7 @@ function send(
   item.deadlineTimer = port.setTimer(port.nowUs + aheadUs + deadlineUs, item.id);
   const plannedUs = state.plannedUs(item.dueUs);
   port.tell(performer, {
-    ...{ kind: "fire", scope, token: item.token, event: item.event },
+    ...{ kind: "fire", scope, token: item.token, item: item.id, event: item.event },
     ...{ members: members === undefined ? [] : up, plannedUs, dueStampUs: item.dueStampUs },
     toleranceUs: terms.toleranceUs ?? limits.eventToleranceUs,
     whenLate: terms.whenLate ?? "fire",

@@ -14,6 +14,8 @@ export interface Fire {
   readonly scope: string;
   /** Names this firing in answers; another one each time an event is sent out. */
   readonly token: number;
+  /** Number of this occurrence in the agenda, as in the answer to who asked for it. */
+  readonly item: number;
   readonly event: AgendaEvent;
   /** The members of a group that are meant, in order; empty for a single object. */
   readonly members: readonly string[];

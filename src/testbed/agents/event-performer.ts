@@ -68,12 +68,6 @@ export class EventPerformer {
     const { programs } = this.#options;
     switch (event) {
       case "START":
-        // The completion of START is that it was started; only RUN is waited for.
-        return programs
-          .start(name, this.#programArgs(name, args), how)
-          .then((result) =>
-            result.outcome === "done" ? { ...result, done: Promise.resolve(0) } : result,
-          );
       case "RUN":
         return programs.start(name, this.#programArgs(name, args), how);
       case "MODIFY":

@@ -6,6 +6,8 @@
 //   A1. Events are obeyed in the order in which the bus has them; what takes time does not hold up
 //       the next one.
 //   A2. Each START, RUN and HALT with a token is answered once, with its own token (fault 23).
+
+import { type ClockEstimate, toOwnUs } from "../../events/clock-offset.ts";
 import type { Clock } from "../../host/clock.ts";
 import { formatCompletionArgs, getArg } from "../../wire/event/args.ts";
 import type { Bus, BusPlace, Subscribed } from "../../wire/event/bus.ts";
@@ -20,7 +22,6 @@ import {
   textAttribute,
 } from "../../wire/event/notification.ts";
 import { parseProgramArgs } from "../../wire/event/program-args.ts";
-import { type ClockEstimate, toOwnUs } from "./firing/clock-offset.ts";
 import type { ProgramAgent, ProgramResult } from "./program-agent.ts";
 
 /** The key of the experiment at work. */

@@ -65,6 +65,10 @@ export class ProgramAgent {
     return this.#programs.has(name);
   }
 
+  nodeOf(name: string): string | undefined {
+    return this.#programs.get(name)?.program.node;
+  }
+
   /** Programs that run or are being started, with their nodes. */
   active(): readonly { readonly name: string; readonly node: string }[] {
     return this.#all()

@@ -67,6 +67,8 @@ export interface HostsFileInput {
   readonly control: readonly { readonly node: string; readonly address: string }[];
   /** The sync server's node and the address at which this node calls it. */
   readonly syncServer: { readonly node: string; readonly calledAt: string } | undefined;
+  /** Where this node calls the bus of events. */
+  readonly eventServer?: { readonly name: string; readonly calledAt: string };
   /** What the configuration server's certificate calls it, where the node calls it. */
   readonly boss?: { readonly name: string; readonly calledAt: string };
 }
@@ -78,7 +80,8 @@ export function formatHostsFile(input: HostsFileInput): string {
   if (input.syncServer !== undefined) {
     lines.push(`${input.syncServer.calledAt}\t${input.syncServer.node}.${input.suffix}`);
   }
-  const { boss } = input;
+  const { boss, eventServer } = input;
+  if (eventServer !== undefined) lines.push(`${eventServer.calledAt}\t${eventServer.name}`);
   if (boss !== undefined && isIP(boss.name) === 0) lines.push(`${boss.calledAt}\t${boss.name}`);
   for (const row of input.rows) {
     lines.push(`${row.address}\t${[row.canonical, ...row.aliases].join(" ")}`);

@@ -4,7 +4,9 @@
 //   N1. Whatever ends Muster, nothing of the run outlives it: programs, holders, mounts, sockets,
 //       temporary directories (the limits of environment mode are in `lost`).
 //   N2. No process of Muster per node but the holder, which is a blocked sh.
+
 import { rmSync } from "node:fs";
+import { eventPorts } from "../../client/event-address.ts";
 import { assert } from "../../core/assert.ts";
 import { type AddressBlock, claimAddressBlock } from "./address-block.ts";
 import { type NodeAddresses, planAddresses } from "./addresses.ts";
@@ -219,6 +221,7 @@ function environmentOf(
     home: own ? homePath(user) : (user.home ?? run.home),
     paths: own ? nodePaths(options) : hostPaths(options, run, draft.directories),
     callerPath: process.env["PATH"] ?? "",
+    eventServer: `${draft.addresses.calledAt}:${eventPorts.experiments}`,
     userEnvironment: options.environment,
   });
 }

@@ -25,6 +25,8 @@ export interface EnvironmentInput {
   };
   /** PATH of the process that runs Muster: its directories come last. */
   readonly callerPath: string;
+  /** Where the bus of events is, `HOST:PORT`; absent where custom says. */
+  readonly eventServer?: string;
   /** `opt(NAME)` values of the file. */
   readonly userEnvironment: readonly (readonly [name: string, value: string])[];
 }
@@ -58,6 +60,7 @@ export function planEnvironment(input: EnvironmentInput): Readonly<Record<string
     MUSTER_RUN: input.runId,
     MUSTER_NODE: input.node,
     MUSTER_BOOT: input.paths.boot,
+    ...(input.eventServer === undefined ? {} : { MUSTER_EVENTS: input.eventServer }),
   });
 }
 

@@ -42,12 +42,12 @@ function setUp() {
 }
 
 describe("perform()", () => {
-  it("completes START at once and RUN when the program ends", async () => {
+  it.each(["START", "RUN"])("completes %s when the program ends", async (event) => {
     const { backend, perform } = setUp();
-    expect(await (await perform("a", "PROGRAM", "START")).done).toBe(0);
-    const run = await perform("b", "PROGRAM", "RUN");
-    await backend.processes[1]?.end(5);
-    expect(await run.done).toBe(5);
+    const performed = await perform("b", "PROGRAM", event);
+    expect(performed.outcome).toBe("done");
+    await backend.processes[0]?.end(5);
+    expect(await performed.done).toBe(5);
   });
 
   it("runs what COMMAND says, to the end of the line", async () => {

@@ -11,7 +11,7 @@ import {
   offsetOf,
   roundTripOf,
   toOwnUs,
-} from "../../../src/testbed/agents/firing/clock-offset.ts";
+} from "../../../src/events/clock-offset.ts";
 
 interface Exchange {
   readonly atUs: number;

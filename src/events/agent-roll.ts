@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Which agents are there: each says so again and again, and one that falls silent, or says that it
+// goes, is down with all its objects. Objects of which no agent ever spoke are taken to be served:
+// old agents say nothing of themselves.
+//
+//   R1. An object is down exactly while its agent has spoken once and is silent or gone.
+import type { Cancel, Clock } from "../host/clock.ts";
+import type { Alive } from "../wire/event/orders.ts";
+import { eventsTime } from "./events-time.ts";
+
+export interface AgentRollOptions {
+  readonly clock: Clock;
+  readonly onUp: (objects: readonly string[]) => void;
+  readonly onDown: (objects: readonly string[], reason: string) => void;
+}
+
+interface Known {
+  objects: readonly string[];
+  heardUs: number;
+  isUp: boolean;
+}
+
+export class AgentRoll {
+  readonly #options: AgentRollOptions;
+  readonly #agents = new Map<string, Known>();
+  #cancel: Cancel;
+
+  constructor(options: AgentRollOptions) {
+    this.#options = options;
+    this.#cancel = this.#callLater();
+  }
+
+  /**
+   * Objects whose agents had spoken to the scheduler before this one: they have as long as others.
+   */
+  expect(objects: readonly string[]): void {
+    if (objects.length === 0) return;
+    const heardUs = this.#options.clock.nowUs();
+    for (const name of objects)
+      this.#agents.set(`of ${name}`, { objects: [name], heardUs, isUp: true });
+  }
+
+  hear({ agent, objects, isGoing }: Alive): void {
+    for (const name of objects) this.#agents.delete(`of ${name}`);
+    const known = this.#agents.get(agent);
+    if (isGoing) {
+      if (known?.isUp) this.#takeDown(agent, known, "has ended; start it again");
+      return;
+    }
+    const heardUs = this.#options.clock.nowUs();
+    const isNews = !known?.isUp || objects.join(" ") !== known.objects.join(" ");
+    this.#agents.set(agent, { objects, heardUs, isUp: true });
+    if (isNews) this.#options.onUp(objects);
+  }
+
+  close(): void {
+    this.#cancel();
+  }
+
+  #callLater(): Cancel {
+    return this.#options.clock.after(eventsTime.rollCallMs, () => {
+      this.#call();
+      this.#cancel = this.#callLater();
+    });
+  }
+
+  #call(): void {
+    const oldestUs = this.#options.clock.nowUs() - eventsTime.silentMs * 1_000;
+    const seconds = eventsTime.silentMs / 1_000;
+    for (const [agent, known] of this.#agents) {
+      if (!known.isUp || known.heardUs >= oldestUs) continue;
+      this.#takeDown(agent, known, `has not been heard of for ${seconds} s; is its node up?`);
+    }
+  }
+
+  #takeDown(agent: string, known: Known, what: string): void {
+    known.isUp = false;
+    this.#options.onDown(known.objects, `its agent (${agent}) ${what}`);
+  }
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+// An agent at the bus: hears the orders for its objects, keeps each until its instant, has it
+// performed and reports. Owns which orders are armed and which were had before; does not own what
+// performing one means, nor how exactly an instant is met. [EMULAB-EVENTS 2.8, 4.3]
+//
+//   A1. An order is performed once for each object, also when it comes twice or from a scheduler
+//       that has lost its memory; a repeat is answered as the first was.
+//   A2. An order fires never before it is due; equal instants in the order of their coming.
+//   A3. A revoke is answered with the truth: an order that has begun to fire has fired, and one
+//       that was taken back, or was never had, fires never.
+//   A4. Each order that fires is reported with FIRED and then completed.
+import type { EventCredentials } from "../client/event-credentials.ts";
+import type { Cancel, Clock } from "../host/clock.ts";
+import type { Bus, PlacedNotification } from "../wire/event/bus.ts";
+import { attributeNames, getText, type Notification } from "../wire/event/notification.ts";
+import {
+  formatAlive,
+  formatCompletion,
+  formatFired,
+  formatRevoked,
+  type Order,
+  type OrderSender,
+  orderTypes,
+  parseClockAnswer,
+  parseOrder,
+  type Report,
+} from "../wire/event/orders.ts";
+import { eventsLimits, eventsTime } from "./events-time.ts";
+import { ServerClock } from "./server-clock.ts";
+import { SteadyPublisher } from "./steady-publisher.ts";
+import { SteadySubscription } from "./steady-subscription.ts";
+
+/** What came of an order. `done` resolves with the error number of its completion. */
+export interface Performed {
+  /** Monotonic microseconds at which it took effect. */
+  readonly firedMonotonicUs: number;
+  /** `done`, `skipped`, `cancelled`, `unknown: WHY`, `failed: WHY` or `ignored: WHY`. */
+  readonly outcome: string;
+  readonly done: Promise<number>;
+}
+
+/** Tells when an instant has come; a FireClock of the testbed is one. */
+export interface OrderClock {
+  /** @returns what stops it: the answer is the truth, and the same however often it is asked. */
+  at(
+    dueUs: number,
+    action: { readonly kind: "tell" },
+    onFired: () => void,
+  ): () => "revoked" | "already fired";
+}
+
+export interface BusAgentOptions {
+  /** Its own name, unique in the experiment. */
+  readonly name: string;
+  /** `pid/eid` */
+  readonly experiment: string;
+  /** What obeys through it. */
+  readonly objects: readonly string[];
+  readonly bus: Bus;
+  readonly credentials: EventCredentials;
+  /** IPv4 address that reports name as their sender's. */
+  readonly sender: string;
+  readonly clock: Clock;
+  /** Names the monotonic clock of this machine since its start. */
+  readonly clockName: string;
+  readonly fire: OrderClock;
+  /** Never rejects. */
+  readonly perform: (order: Order) => Promise<Performed>;
+  readonly onWarning: (text: string) => void;
+}
+
+/** An order that was had, and what was reported of it so far. */
+interface Had {
+  takeBack: () => "revoked" | "already fired";
+  readonly reports: Notification[];
+}
+
+/** Names in one subscription: far below what its text may take. [EMULAB-EVENTS 1.4] */
+const namesPerSubscription = 50;
+
+export class BusAgent {
+  readonly #options: BusAgentOptions;
+  readonly #by: OrderSender;
+  readonly #publisher: SteadyPublisher;
+  readonly #server: ServerClock;
+  readonly #subscriptions: SteadySubscription[] = [];
+  #objects: readonly string[];
+  /** By number of the order and object; the oldest go. */
+  readonly #had = new Map<string, Had>();
+  readonly #armed = new Set<string>();
+  /** What has begun to fire and is not reported yet. */
+  readonly #firing = new Set<Promise<void>>();
+  #onFewerArmed: () => void = () => undefined;
+  #cancelAlive: Cancel = () => undefined;
+  #reportedPosition = 0;
+  #isStopped = false;
+
+  private constructor(options: BusAgentOptions) {
+    const { experiment, sender, bus, clock, clockName, credentials, onWarning, name } = options;
+    this.#options = options;
+    this.#objects = options.objects;
+    this.#by = { experiment, sender };
+    const { sign } = credentials;
+    this.#publisher = new SteadyPublisher({ bus, clock, sign, onWarning });
+    this.#server = new ServerClock({
+      ...{ name, clock, clockName, by: this.#by },
+      ask: (question) => this.#publisher.publish(question),
+    });
+  }
+
+  /** Resolves when every order that is sent from now on is heard. @throws BusError */
+  static async open(options: BusAgentOptions): Promise<BusAgent> {
+    const agent = new BusAgent(options);
+    const { experiment: expt, name } = options;
+    const answers = { expt, objname: name, eventtype: orderTypes.clock, scheduler: 0 } as const;
+    agent.#subscriptions.push(await agent.#subscribe(answers));
+    await agent.#hearFor(options.objects);
+    agent.#sayAlive();
+    return agent;
+  }
+
+  /** From now on it serves these objects too. @throws BusError */
+  async serve(objects: readonly string[]): Promise<void> {
+    const fresh = objects.filter((name) => !this.#objects.includes(name));
+    this.#objects = [...this.#objects, ...fresh];
+    await this.#hearFor(fresh);
+    this.#cancelAlive();
+    this.#sayAlive();
+  }
+
+  /**
+   * Resolves when what has begun to fire is reported; completions may still come.
+   * @returns the position of the last report on the bus
+   */
+  async settle(): Promise<number> {
+    while (this.#firing.size > 0) await Promise.all(this.#firing);
+    await this.#publisher.drain();
+    return this.#reportedPosition;
+  }
+
+  /** Resolves when nothing is armed either. */
+  async drain(): Promise<number> {
+    while (this.#armed.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onFewerArmed = resolve;
+      });
+    }
+    return await this.settle();
+  }
+
+  /** Nothing fires any more. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const key of this.#armed) this.#had.get(key)?.takeBack();
+    this.#armed.clear();
+    this.#onFewerArmed();
+  }
+
+  /** Says that it goes, and is gone. */
+  async close(): Promise<void> {
+    this.stop();
+    this.#cancelAlive();
+    this.#server.close();
+    for (const subscription of this.#subscriptions) subscription.close();
+    const { name: agent } = this.#options;
+    this.#publisher.publish(
+      formatAlive({ agent, objects: this.#objects, isGoing: true }, this.#by),
+    );
+    await this.#publisher.drain();
+    this.#publisher.close();
+  }
+
+  async #hearFor(objects: readonly string[]): Promise<void> {
+    const { experiment: expt } = this.#options;
+    for (let at = 0; at < objects.length; at += namesPerSubscription) {
+      const objname = objects.slice(at, at + namesPerSubscription).join(",");
+      this.#subscriptions.push(await this.#subscribe({ expt, objname, scheduler: 0 }));
+    }
+  }
+
+  #subscribe(
+    address: Parameters<typeof SteadySubscription.open>[0]["address"],
+  ): Promise<SteadySubscription> {
+    const { bus, clock, onWarning } = this.#options;
+    return SteadySubscription.open({
+      ...{ bus, clock, address, onWarning },
+      onNotifications: (placed) => this.#hear(placed),
+      onGap: () =>
+        onWarning("orders may be lost: the bus has forgotten them; replay what is missing"),
+    });
+  }
+
+  #hear(placed: readonly PlacedNotification[]): void {
+    for (const { notification } of placed) {
+      const type = getText(notification, attributeNames.eventtype);
+      // What the scheduler tells others about an object is no order for it.
+      if (type === undefined || aboutObjects.has(type)) continue;
+      const { credentials, onWarning } = this.#options;
+      if (!credentials.verify(notification)) {
+        const name = getText(notification, attributeNames.objname) ?? "";
+        onWarning(`ignored an order for ${name}: it was not made with the key, or not lately`);
+        continue;
+      }
+      const answer = type === orderTypes.clock ? parseClockAnswer(notification) : undefined;
+      if (answer !== undefined) this.#server.hear(answer);
+      const order = type === orderTypes.clock ? undefined : parseOrder(notification);
+      if (order === undefined) continue;
+      if (type === orderTypes.revoke) this.#revoke(order);
+      else this.#order(order);
+    }
+  }
+
+  /** A1. */
+  #order(order: Order): void {
+    const key = keyOf(order);
+    const before = this.#had.get(key);
+    if (before !== undefined) {
+      for (const report of before.reports) this.#publish(report);
+      return;
+    }
+    if (this.#isStopped) return;
+    const had: Had = { takeBack: () => "already fired", reports: [] };
+    this.#remember(key, had);
+    const dueUs = this.#server.toOwn(order.due);
+    this.#armed.add(key);
+    had.takeBack = this.#options.fire.at(dueUs, { kind: "tell" }, () => {
+      if (!this.#armed.delete(key)) return;
+      const firing = this.#perform(order, had, dueUs).finally(() => this.#firing.delete(firing));
+      this.#firing.add(firing);
+      this.#onFewerArmed();
+    });
+  }
+
+  /** A3. */
+  #revoke(order: Order): void {
+    const key = keyOf(order);
+    const had = this.#had.get(key);
+    // What comes after its own revoke must not fire: the bus keeps the order, a scheduler that
+    // repeats itself may not.
+    if (had === undefined) {
+      this.#remember(key, { takeBack: () => "revoked", reports: [] });
+    }
+    const hadFired = had !== undefined && had.takeBack() === "already fired";
+    if (!hadFired) this.#armed.delete(key);
+    this.#publish(formatRevoked(order, hadFired, this.#by));
+    this.#onFewerArmed();
+  }
+
+  async #perform(order: Order, had: Had, dueUs: number): Promise<void> {
+    const { clock, perform } = this.#options;
+    const nowUs = clock.nowUs();
+    const isSkipped = order.skipAfterUs !== undefined && nowUs - dueUs > order.skipAfterUs;
+    const { firedMonotonicUs, outcome, done } = isSkipped
+      ? { firedMonotonicUs: nowUs, outcome: "skipped", done: undefined }
+      : await perform(order);
+    const firedUs = this.#server.toServer(firedMonotonicUs);
+    this.#report(had, formatFired(order, { firedUs, outcome }, this.#by));
+    const why = /^(?:failed|unknown): (.*)/s.exec(outcome)?.[1] ?? "";
+    void done?.then((error) => {
+      this.#report(had, formatCompletion(order, { error, why }, this.#by));
+    });
+  }
+
+  #report(had: Had, report: Notification): void {
+    had.reports.push(report);
+    this.#publish(report);
+  }
+
+  #publish(report: Notification): void {
+    this.#publisher.publish(report, ({ place }) => {
+      this.#reportedPosition = place.position;
+    });
+  }
+
+  #remember(key: string, had: Had): void {
+    this.#had.set(key, had);
+    if (this.#had.size <= eventsLimits.ordersMax) return;
+    const [oldest = key] = this.#had.keys();
+    // What is armed fires all the same; only its repeats are not known any more.
+    this.#had.delete(oldest);
+  }
+
+  #sayAlive(): void {
+    const { name: agent, clock } = this.#options;
+    this.#publisher.publish(
+      formatAlive({ agent, objects: this.#objects, isGoing: false }, this.#by),
+    );
+    this.#cancelAlive = clock.after(eventsTime.aliveMs, () => this.#sayAlive());
+  }
+}
+
+/** Events of a type that the scheduler sends to whoever waits, under the name of an object. */
+const aboutObjects: ReadonlySet<string> = new Set(["COMPLETE", "ACCEPTED", "REFUSED"]);
+
+function keyOf({ fire, objname }: Pick<Report, "fire" | "objname">): string {
+  return `${fire} ${objname}`;
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// Times and bounds of schedulers and agents at a bus, with their units. Nothing of it decides when
+// an event fires: that is the core's (core/limits.ts). docs/reference/limits.md lists them.
+
+export const eventsTime = {
+  /** An agent says this often that it is there. */
+  aliveMs: 2_000,
+  /** An agent that has said nothing for this long is down. */
+  silentMs: 7_000,
+  /** How often the scheduler looks for agents that are silent. */
+  rollCallMs: 1_000,
+  /** Pause before a notification that the bus did not take is published again. */
+  republishMs: 250,
+  /** Pause before a subscription that the bus did not take is asked for again. */
+  resubscribeMs: 500,
+  /** Pause between two comparisons of clocks; the first few follow each other at once. */
+  compareClocksMs: 30_000,
+} as const;
+
+export const eventsLimits = {
+  /** Notifications that wait for the bus; the oldest go, and are said to be lost. */
+  unpublishedMax: 65_536,
+  /** Orders that a scheduler or an agent remembers; the oldest go. */
+  ordersMax: 100_000,
+  /** Exchanges with which a comparison of clocks begins. */
+  clockExchanges: 8,
+} as const;

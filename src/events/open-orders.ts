@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+// The orders that a scheduler has sent out and that are not over: which agents' reports fit them,
+// and what the core is to be told. Owns the numbers that orders have on the bus; publishes nothing.
+//
+//   T1. A report counts once for each object, and what the core is told is what the agents said.
+//   T2. The order of an event of the experiment's own agenda has the number that the core gave it,
+//       also after a restart; only agendas that a modification brought, which live as long as their
+//       scheduler, have others.
+
+import type { AgendaOrder } from "../core/agenda/commands.ts";
+import type { Fire } from "../core/agenda/effects.ts";
+import { waitsForCompletion } from "../core/agenda/event-types.ts";
+import { eventsLimits } from "./events-time.ts";
+
+export interface OpenOrder {
+  /** Its number on the bus. */
+  readonly fire: number;
+  readonly order: Fire;
+  /** TOKEN on the bus. */
+  readonly token: number;
+  /** Objects that have not fired. */
+  readonly unfired: Set<string>;
+  /** Objects that have not completed. */
+  readonly uncompleted: Set<string>;
+  /** Objects that have given it back. */
+  readonly givenBack: Set<string>;
+  firedUs: number;
+  /** The first that was not `done`, by name for a group. */
+  outcome: string;
+  isRevoked: boolean;
+}
+
+/** The first number for orders of other agendas than the experiment's own. */
+const otherAgendas = 0x4000_0000;
+
+export class OpenOrders {
+  readonly #scope: string;
+  readonly #orders = new Map<number, OpenOrder>();
+  readonly #ofOthers = new Map<string, number>();
+  #lastOther = otherAgendas;
+
+  /** @param scope of the experiment's own agenda */
+  constructor(scope: string) {
+    this.#scope = scope;
+  }
+
+  add(order: Fire, token: number | undefined): OpenOrder {
+    const fire = this.#numberOf(order);
+    const names = objectsOf(order);
+    const open: OpenOrder = {
+      ...{ fire, order, token: token ?? fire, firedUs: 0, outcome: "done", isRevoked: false },
+      unfired: new Set(names),
+      uncompleted: new Set(names),
+      givenBack: new Set(),
+    };
+    this.#orders.set(fire, open);
+    if (this.#orders.size > eventsLimits.ordersMax) {
+      const [oldest = fire] = this.#orders.keys();
+      this.#forget(oldest);
+    }
+    return open;
+  }
+
+  get(fire: number): OpenOrder | undefined {
+    return this.#orders.get(fire);
+  }
+
+  /** By what the core calls it. */
+  find({ scope, token }: Pick<Fire, "scope" | "token">): OpenOrder | undefined {
+    const fire = scope === this.#scope ? token : this.#ofOthers.get(`${scope} ${token}`);
+    return fire === undefined ? undefined : this.#orders.get(fire);
+  }
+
+  /** What an agent means that knows tokens only: the oldest that fits. */
+  findByToken(object: string, token: number): OpenOrder | undefined {
+    for (const open of this.#orders.values()) {
+      if (open.token === token && open.uncompleted.has(object)) return open;
+    }
+    return undefined;
+  }
+
+  /** @returns what the core is to be told; nothing for a repeat. */
+  fired(
+    open: OpenOrder,
+    object: string,
+    { firedUs, outcome }: { readonly firedUs: number; readonly outcome: string },
+  ): AgendaOrder[] {
+    if (!open.unfired.delete(object)) return [];
+    const { order } = open;
+    const { scope, token, members } = order;
+    open.firedUs = Math.max(open.firedUs, firedUs);
+    if (open.outcome === "done" && outcome !== "done") {
+      open.outcome = members.length === 0 ? outcome : outcome.replace(": ", `: ${object}: `);
+    }
+    const told: AgendaOrder[] = [];
+    if (open.unfired.size === 0) {
+      const facts = { scope, token, firedStampUs: open.firedUs, outcome: open.outcome };
+      told.push({ kind: "agenda-fired", ...facts });
+    }
+    if (outcome === "skipped") {
+      // The core completes what was skipped, all of it.
+      if (members.length === 0) this.#forget(open.fire);
+      else
+        told.push(...this.completed(open, object, { error: -1, why: "it was skipped: too late" }));
+      return told;
+    }
+    // Nobody completes it later, so that it has completed when it has fired.
+    if (waitsForCompletion(order.event)) return told;
+    const why = /^(?:failed|unknown): (.*)/s.exec(outcome)?.[1] ?? "";
+    return [...told, ...this.completed(open, object, { error: why === "" ? 0 : -1, why })];
+  }
+
+  /** @returns what the core is to be told; nothing for a repeat. */
+  completed(
+    open: OpenOrder,
+    object: string,
+    { error, why }: { readonly error: number; readonly why: string },
+  ): AgendaOrder[] {
+    if (!open.uncompleted.delete(object)) return [];
+    const { scope, token, members } = open.order;
+    if (open.uncompleted.size === 0) this.#forget(open.fire);
+    const member = members.length === 0 ? {} : { member: object };
+    const text = why === "" ? {} : { text: why };
+    return [{ kind: "agenda-complete", scope, token, error, ...member, ...text }];
+  }
+
+  /** An agent's answer to a revoke. @returns what the core is to be told. */
+  revoked(open: OpenOrder, object: string, hadFired: boolean): AgendaOrder[] {
+    if (!open.isRevoked || !open.uncompleted.has(object)) return [];
+    const { scope, token } = open.order;
+    if (!hadFired) open.givenBack.add(object);
+    const isAll = open.givenBack.size === open.uncompleted.size && open.givenBack.size > 0;
+    if (isAll && open.unfired.size === open.givenBack.size && open.firedUs === 0) {
+      this.#forget(open.fire);
+      return [{ kind: "agenda-revoked", scope, token, fired: false }];
+    }
+    if (!hadFired) return [];
+    open.isRevoked = false;
+    // Some members of a group have fired: it has fired, and the others never will.
+    const never = [...open.givenBack].flatMap((name) =>
+      this.completed(open, name, { error: -1, why: `${name} was taken back before it fired` }),
+    );
+    return [{ kind: "agenda-revoked", scope, token, fired: true }, ...never];
+  }
+
+  all(): readonly OpenOrder[] {
+    return [...this.#orders.values()];
+  }
+
+  /** The agenda is over. */
+  closeScope(scope: string): void {
+    for (const { fire, order } of this.all()) if (order.scope === scope) this.#forget(fire);
+  }
+
+  /** T2. */
+  #numberOf({ scope, token }: Fire): number {
+    if (scope === this.#scope) return token;
+    this.#lastOther += 1;
+    this.#ofOthers.set(`${scope} ${token}`, this.#lastOther);
+    return this.#lastOther;
+  }
+
+  #forget(fire: number): void {
+    const open = this.#orders.get(fire);
+    if (open !== undefined) this.#ofOthers.delete(`${open.order.scope} ${open.order.token}`);
+    this.#orders.delete(fire);
+  }
+}
+
+/** The objects that an order is for. */
+export function objectsOf({ members, event }: Fire): readonly string[] {
+  return members.length === 0 ? [event.object] : members;
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// What a scheduler must know of a request beside the event itself: who wants to hear what of it,
+// and where on the bus it was. It is kept in the log with the request, as text.
+import type { BusPlace } from "../wire/event/bus.ts";
+
+export interface RequestOrigin {
+  /** The sender's own TOKEN: its completion is told under that. */
+  readonly token: number | undefined;
+  /** MUSTER_REQUEST: the sender wants an answer that carries it. */
+  readonly question: string | undefined;
+  readonly place: BusPlace;
+}
+
+export function formatOrigin(origin: RequestOrigin): string {
+  return JSON.stringify(origin);
+}
+
+/** Undefined for what `formatOrigin` has not written. */
+export function parseOrigin(text: string | undefined): RequestOrigin | undefined {
+  if (text === undefined) return undefined;
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== "object" || value === null || !("place" in value)) return undefined;
+  return { token: undefined, question: undefined, ...value } as RequestOrigin;
+}

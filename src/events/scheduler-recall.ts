@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+// What a scheduler knew before it died, read from its log while that is replayed: requests that are
+// not answered for good, orders that are out, and the place on the bus. Decides nothing; the core
+// does the same as in the first life, and this looks on.
+import type { AgendaOrder, AgendaRequest } from "../core/agenda/commands.ts";
+import type { Fire, Revoke } from "../core/agenda/effects.ts";
+import type { Command, LogEntry } from "../core/command.ts";
+import type { AddressedEffect, Applied, EdgeEffect, ObservedEffect } from "../core/effect.ts";
+import type { BusPlace } from "../wire/event/bus.ts";
+import { objectsOf } from "./open-orders.ts";
+import { parseOrigin, type RequestOrigin } from "./request-origin.ts";
+
+export interface RecalledRequest {
+  readonly object: string;
+  readonly event: string;
+  readonly origin: RequestOrigin;
+  readonly objectType: string | undefined;
+  readonly isToldByAgent: boolean;
+}
+
+export interface RecalledOrder {
+  readonly fire: Fire;
+  readonly unfired: ReadonlySet<string>;
+  readonly uncompleted: ReadonlySet<string>;
+  /** 0 when it has not fired. */
+  readonly firedUs: number;
+}
+
+export interface Recalled {
+  /** Of the edge whose life goes on. */
+  readonly incarnation: number;
+  /** Whether the agenda was loaded, and whether its time was started. */
+  readonly isLoaded: boolean;
+  readonly isStarted: boolean;
+  /** Undefined when no request was ever taken in. */
+  readonly place: BusPlace | undefined;
+  readonly lastRequest: number;
+  readonly requests: readonly (readonly [number, RecalledRequest])[];
+  /** Occurrence -> request. */
+  readonly items: readonly (readonly [number, number])[];
+  readonly orders: readonly RecalledOrder[];
+  readonly revokes: readonly Revoke[];
+  /** Completions that may not have been told. */
+  readonly finished: readonly Finished[];
+  /** Objects whose agents have said that they are there. */
+  readonly objects: readonly string[];
+}
+
+interface Finished {
+  readonly request: Pick<RecalledRequest, "object" | "objectType">;
+  readonly token: number;
+  readonly error: number;
+}
+
+/** How many of the last completions are told again: more were not on their way at once. */
+const finishedMax = 256;
+
+interface Order {
+  readonly fire: Fire;
+  readonly unfired: Set<string>;
+  readonly uncompleted: Set<string>;
+  firedUs: number;
+}
+
+export class SchedulerRecall {
+  readonly #edge: string;
+  #incarnation = 0;
+  #isLoaded = false;
+  #isStarted = false;
+  #place: BusPlace | undefined;
+  #lastRequest = 0;
+  readonly #requests = new Map<number, RecalledRequest>();
+  readonly #items = new Map<number, number>();
+  readonly #orders = new Map<number, Order>();
+  readonly #revokes = new Map<number, Revoke>();
+  readonly #finished: Finished[] = [];
+  readonly #objects = new Set<string>();
+
+  /** @param edge name of the scheduler's edge */
+  constructor(edge: string) {
+    this.#edge = edge;
+  }
+
+  /** An observer of the host, from before it reads its log until it has. */
+  readonly see = ({ entry }: LogEntry, { addressed, observed }: Applied): void => {
+    for (const { edge, incarnation, commands } of entry.batches) {
+      if (edge !== this.#edge) continue;
+      this.#incarnation = incarnation;
+      for (const command of commands) this.#given(command);
+    }
+    for (const { edge, effect } of addressed satisfies readonly AddressedEffect[]) {
+      if (edge === this.#edge) this.#told(effect);
+    }
+    for (const effect of observed) this.#observed(effect);
+  };
+
+  /** Undefined when the log has nothing of a scheduler. */
+  recalled(): Recalled | undefined {
+    if (this.#incarnation === 0) return undefined;
+    return {
+      ...{ incarnation: this.#incarnation, isLoaded: this.#isLoaded, isStarted: this.#isStarted },
+      ...{ place: this.#place, lastRequest: this.#lastRequest, finished: this.#finished },
+      requests: [...this.#requests],
+      items: [...this.#items],
+      orders: [...this.#orders.values()],
+      revokes: [...this.#revokes.values()],
+      objects: [...this.#objects],
+    };
+  }
+
+  #given(command: Command): void {
+    switch (command.kind) {
+      case "agenda-load":
+        this.#isLoaded = true;
+        return;
+      case "agenda-start":
+        this.#isStarted = true;
+        return;
+      case "agenda-schedule":
+        this.#asked(command);
+        return;
+      case "agenda-agents":
+        for (const name of command.objects) {
+          if (command.state === "up") this.#objects.add(name);
+          else this.#objects.delete(name);
+        }
+        return;
+      case "agenda-fired":
+      case "agenda-complete":
+      case "agenda-revoked":
+        this.#reported(command);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #asked(command: AgendaRequest & { kind: "agenda-schedule" }): void {
+    const { request, object, event } = command;
+    this.#lastRequest = Math.max(this.#lastRequest, request);
+    const origin = parseOrigin(command.origin);
+    if (origin === undefined) return;
+    this.#place = origin.place;
+    const rest = { objectType: undefined, isToldByAgent: false };
+    this.#requests.set(request, { object, event, origin, ...rest });
+  }
+
+  #reported(
+    command: AgendaOrder & { kind: "agenda-fired" | "agenda-complete" | "agenda-revoked" },
+  ): void {
+    if (command.kind === "agenda-revoked") {
+      this.#revokes.delete(command.token);
+      if (!command.fired) this.#orders.delete(command.token);
+      return;
+    }
+    const order = this.#orders.get(command.token);
+    if (order === undefined) return;
+    if (command.kind === "agenda-fired") {
+      order.unfired.clear();
+      order.firedUs = command.firedStampUs;
+      return;
+    }
+    for (const name of command.member === undefined ? objectsOf(order.fire) : [command.member]) {
+      order.uncompleted.delete(name);
+      order.unfired.delete(name);
+    }
+    if (order.uncompleted.size === 0) this.#orders.delete(command.token);
+  }
+
+  #told(effect: EdgeEffect): void {
+    switch (effect.kind) {
+      case "fire": {
+        const names = objectsOf(effect);
+        const parts = { unfired: new Set(names), uncompleted: new Set(names), firedUs: 0 };
+        this.#orders.set(effect.token, { fire: effect, ...parts });
+        const number = this.#items.get(effect.item);
+        const request = number === undefined ? undefined : this.#requests.get(number);
+        if (number === undefined || request === undefined) return;
+        this.#requests.set(number, { ...request, objectType: effect.event.type });
+        return;
+      }
+      case "revoke":
+        this.#revokes.set(effect.token, effect);
+        return;
+      case "agenda-answer":
+        if (effect.answer.kind === "accepted") this.#items.set(effect.answer.id, effect.request);
+        else if (effect.answer.kind === "appended" || effect.answer.kind === "refused") {
+          this.#requests.delete(effect.request);
+        }
+        return;
+      case "event-done":
+        this.#finish(effect.request, effect.id, effect.error);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #finish(number: number, id: number, error: number): void {
+    const request = this.#requests.get(number);
+    this.#requests.delete(number);
+    this.#items.delete(id);
+    if (request?.origin.token === undefined) return;
+    // Its start is over, not the program.
+    if (request.objectType === "PROGRAM" && request.event === "START" && error === 0) return;
+    this.#finished.push({ request, token: request.origin.token, error });
+    if (this.#finished.length > finishedMax) this.#finished.shift();
+  }
+
+  /** What is over for the core is over for the scheduler. */
+  #observed(effect: ObservedEffect): void {
+    if (effect.kind !== "event-completed") return;
+    this.#orders.delete(effect.token);
+    this.#revokes.delete(effect.token);
+  }
+}

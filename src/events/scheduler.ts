@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: MIT
+// The scheduler of an experiment: the edge between its agenda in the core and its agents on a bus.
+// Requests on the bus become commands, effects become orders to agents and answers to senders. Owns
+// none of what fires when (core/agenda), nor what performing means (bus-agent.ts, or an old agent).
+// [EMULAB-EVENTS 2.7-2.9]
+//
+//   E1. Nothing is sent that the log does not hold; what agents say is told to the core once.
+//   E2. Each authentic request is answered to who asks (MUSTER_REQUEST), and whoever waits with a
+//       TOKEN hears one COMPLETE under it, also for an event that was refused or that no agent ever
+//       completes.
+//   E3. A request is in the log with its place on the bus. A scheduler that comes back goes on
+//       behind the last place in its log: no request is lost, none is taken in twice.
+
+import type { EventCredentials } from "../client/event-credentials.ts";
+import { answerTypes, requestAttribute } from "../client/event-request.ts";
+import type { AgendaAnswer, EventDone, Fire, Revoke, TimeStarted } from "../core/agenda/effects.ts";
+import type { Command } from "../core/command.ts";
+import type { EdgeEffect } from "../core/effect.ts";
+import type { Clock } from "../host/clock.ts";
+import type { CoreLink, EdgeHandler } from "../host/core-link.ts";
+import { formatArgs, formatCompletionArgs } from "../wire/event/args.ts";
+import type { Bus, PlacedNotification } from "../wire/event/bus.ts";
+import {
+  attributeNames,
+  createNotification,
+  getInt32,
+  getText,
+  int32Attribute,
+  type Notification,
+  textAttribute,
+} from "../wire/event/notification.ts";
+import {
+  type AgentReport,
+  formatClockAnswer,
+  formatOrder,
+  formatRevoke,
+  type OrderInstant,
+  type OrderSender,
+  parseReport,
+} from "../wire/event/orders.ts";
+import { AgentRoll } from "./agent-roll.ts";
+import { type OpenOrder, OpenOrders, objectsOf } from "./open-orders.ts";
+import { readRequest } from "./read-request.ts";
+import { formatOrigin, type RequestOrigin } from "./request-origin.ts";
+import type { Recalled } from "./scheduler-recall.ts";
+import { SteadyPublisher } from "./steady-publisher.ts";
+import { SteadySubscription } from "./steady-subscription.ts";
+
+export interface SchedulerOptions {
+  /** `pid/eid`: the scope of its agenda and the EXPT of its notifications. */
+  readonly experiment: string;
+  readonly connect: (handler: EdgeHandler) => CoreLink;
+  readonly bus: Bus;
+  readonly credentials: EventCredentials;
+  /** IPv4 address that notifications name as their sender's. */
+  readonly sender: string;
+  readonly clock: Clock;
+  /** Names the monotonic clock of this machine since its start. */
+  readonly clockName: string;
+  /** Control address of the node an object is on, or `*`. */
+  readonly hostOf: (object: string) => string;
+  /** What a scheduler before this one has left in the log. */
+  readonly recalled?: Recalled;
+  /** Sees each effect behind what the scheduler does about it. */
+  readonly onEffect: (effect: EdgeEffect) => void;
+  /** For its log. */
+  readonly onWarning: (text: string) => void;
+  /** A request was taken in, with the instant it is for; for the record file. */
+  readonly onRequest?: (request: Notification) => void;
+}
+
+interface OpenRequest {
+  readonly object: string;
+  readonly event: string;
+  readonly origin: RequestOrigin;
+  /** Type of the object, once an order has told it. */
+  objectType: string | undefined;
+  /** An agent tells, or has told, its completion under the sender's token. */
+  isToldByAgent: boolean;
+}
+
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #by: OrderSender;
+  readonly #link: CoreLink;
+  readonly #publisher: SteadyPublisher;
+  readonly #roll: AgentRoll;
+  readonly #orders: OpenOrders;
+  readonly #requests: Map<number, OpenRequest>;
+  /** Number of an occurrence -> the request that it came from. */
+  readonly #items: Map<number, number>;
+  #lastRequest: number;
+  /** Commands that the core had no room for. */
+  #backlog: Command[] = [];
+  #onRoom = Promise.withResolvers<void>();
+  #subscription: SteadySubscription | undefined;
+  #heardPosition = 0;
+  #onHeard: () => void = () => undefined;
+
+  private constructor(options: SchedulerOptions) {
+    const { experiment, sender, bus, clock, credentials, recalled, onWarning } = options;
+    this.#options = options;
+    this.#by = { experiment, sender };
+    this.#orders = new OpenOrders(experiment);
+    this.#requests = new Map(recalled?.requests.map(([n, open]) => [n, { ...open }]));
+    this.#items = new Map(recalled?.items);
+    this.#lastRequest = recalled?.lastRequest ?? 0;
+    const { sign } = credentials;
+    this.#publisher = new SteadyPublisher({ bus, clock, sign, onWarning });
+    const state = (objects: readonly string[], to: "up" | "down", reason: string): void =>
+      this.submit({ kind: "agenda-agents", scope: experiment, objects, state: to, reason });
+    this.#roll = new AgentRoll({
+      clock,
+      onUp: (objects) => state(objects, "up", ""),
+      onDown: (objects, reason) => {
+        onWarning(`${objects.join(", ")}: ${reason}`);
+        state(objects, "down", reason);
+      },
+    });
+    this.#link = options.connect({
+      onEffects: (effects) => {
+        for (const effect of effects) this.#obey(effect);
+      },
+      onRoom: () => this.#flush(),
+    });
+  }
+
+  /** Resolves when requests are heard. @throws BusError */
+  static async open(options: SchedulerOptions): Promise<Scheduler> {
+    const scheduler = new Scheduler(options);
+    await scheduler.#begin();
+    return scheduler;
+  }
+
+  /** Gives the core a command, in order; waits with it when the core has no room. */
+  submit(command: Command): void {
+    if (this.#backlog.length > 0 || !this.#link.submit(command)) this.#backlog.push(command);
+  }
+
+  /** The agenda that an order comes from; the experiment's own for one that is over. */
+  scopeOf(fire: number): string {
+    return this.#orders.get(fire)?.order.scope ?? this.#options.experiment;
+  }
+
+  /** Resolves when everything on the bus up to `position` was heard and given to the core. */
+  async heard(position: number): Promise<void> {
+    while (this.#heardPosition < position) {
+      await new Promise<void>((resolve) => {
+        this.#onHeard = resolve;
+      });
+    }
+  }
+
+  /** Ends in order: what was to be published is, if the bus takes it. */
+  async close(): Promise<void> {
+    this.#roll.close();
+    this.#subscription?.close();
+    await this.#link.close();
+    await this.#publisher.drain();
+    this.#publisher.close();
+  }
+
+  async #begin(): Promise<void> {
+    const { experiment, bus, clock, recalled, onWarning } = this.#options;
+    this.#subscription = await SteadySubscription.open({
+      ...{ bus, clock, onWarning, after: recalled?.place },
+      address: { expt: experiment, scheduler: 1 },
+      onNotifications: (placed, epoch) => this.#hear(placed, epoch),
+      onGap: (lost) => onWarning(`${describeLost(lost)}: the bus has forgotten them; ask again`),
+    });
+    if (recalled === undefined) return;
+    this.#roll.expect(recalled.objects);
+    // Sent perhaps and perhaps not: agents know what they have had (O1, orders.ts).
+    for (const { fire, unfired, uncompleted, firedUs } of recalled.orders) {
+      const open = this.#orders.add(fire, this.#tokenOf(fire));
+      open.firedUs = firedUs;
+      for (const name of objectsOf(fire)) {
+        if (!uncompleted.has(name)) open.uncompleted.delete(name);
+        if (!unfired.has(name)) open.unfired.delete(name);
+      }
+      this.#send(open, [...open.uncompleted]);
+    }
+    for (const revoke of recalled.revokes) this.#revoke(revoke);
+    for (const done of recalled.finished) this.#sayCompletion(done.request, done.error, done.token);
+  }
+
+  #obey(effect: EdgeEffect): void {
+    switch (effect.kind) {
+      case "fire":
+        this.#order(effect);
+        break;
+      case "revoke":
+        this.#revoke(effect);
+        break;
+      case "time-started":
+        this.#startTime(effect);
+        break;
+      case "agenda-answer":
+        this.#answer(effect);
+        break;
+      case "event-done":
+        this.#done(effect);
+        break;
+      default:
+        break;
+    }
+    this.#options.onEffect(effect);
+  }
+
+  #order(fire: Fire): void {
+    const open = this.#orders.add(fire, this.#tokenOf(fire));
+    const request = this.#requestOf(fire);
+    if (request !== undefined) request.objectType = fire.event.type;
+    this.#send(open, objectsOf(fire));
+  }
+
+  #send(open: OpenOrder, objects: readonly string[]): void {
+    const { order, fire, token } = open;
+    const { event, dueStampUs, whenLate, toleranceUs } = order;
+    const due = this.#instant(dueStampUs);
+    const skipAfterUs = whenLate === "skip" ? toleranceUs : undefined;
+    const { type: objtype, event: eventtype, args } = event;
+    for (const objname of objects) {
+      const facts = { fire, token, objtype, objname, eventtype, args, due, skipAfterUs };
+      const notification = formatOrder(facts, this.#options.hostOf(objname), this.#by);
+      this.#publisher.publish(notification, ({ matched }) => {
+        if (matched === 0) this.#unheard(open, objname);
+      });
+    }
+  }
+
+  /** Nobody will ever answer. */
+  #unheard(open: OpenOrder, objname: string): void {
+    const outcome = `failed: no agent of ${objname} is on the bus; is its node up?`;
+    const firedUs = this.#options.clock.nowUs();
+    this.#tell(this.#orders.fired(open, objname, { firedUs, outcome }));
+    const why = outcome.replace("failed: ", "");
+    this.#tell(this.#orders.completed(open, objname, { error: -1, why }));
+  }
+
+  #revoke(revoke: Revoke): void {
+    const open = this.#orders.find(revoke);
+    const { scope, token } = revoke;
+    if (open === undefined || open.firedUs > 0) {
+      this.submit({ kind: "agenda-revoked", scope, token, fired: true });
+      return;
+    }
+    open.isRevoked = true;
+    for (const objname of open.uncompleted) {
+      const report = {
+        fire: open.fire,
+        token: open.token,
+        objtype: open.order.event.type,
+        objname,
+      };
+      const host = this.#options.hostOf(objname);
+      this.#publisher.publish(formatRevoke(report, host, this.#by), ({ matched }) => {
+        // Nobody has it, so that nobody fires it.
+        if (matched === 0) this.#tell(this.#orders.revoked(open, objname, false));
+      });
+    }
+  }
+
+  /** For agents, who begin anew, and for everybody who watches. [EMULAB-EVENTS 2.5] */
+  #startTime({ scope, zeroStampUs }: TimeStarted): void {
+    if (scope !== this.#options.experiment) return;
+    const { wallUs } = this.#instant(zeroStampUs);
+    const seconds = Math.trunc(wallUs / 1_000_000);
+    this.#say({ objtype: "TIME", objname: "*", eventtype: "START" }, [
+      int32Attribute(attributeNames.timeSeconds, seconds),
+      int32Attribute(attributeNames.timeMicroseconds, wallUs - seconds * 1_000_000),
+    ]);
+  }
+
+  #answer({ request: number, answer }: AgendaAnswer): void {
+    const request = this.#requests.get(number);
+    if (request === undefined) return;
+    const { object, origin } = request;
+    switch (answer.kind) {
+      case "accepted":
+        this.#items.set(answer.id, number);
+        this.#sayAccepted(object, origin, ` ID=${answer.id}`);
+        return;
+      case "appended":
+        this.#requests.delete(number);
+        this.#sayAccepted(object, origin, "");
+        return;
+      case "refused":
+        this.#requests.delete(number);
+        this.#sayRefused(object, origin, answer);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** E2. */
+  #done({ request: number, id, error }: EventDone): void {
+    const request = this.#requests.get(number);
+    this.#requests.delete(number);
+    this.#items.delete(id);
+    if (request === undefined || request.origin.token === undefined) return;
+    // START is over when the program has begun; whoever waits wants its end. [EMULAB-EVENTS 4.5]
+    const isProgramStarted =
+      request.objectType === "PROGRAM" && request.event === "START" && error === 0;
+    if (request.isToldByAgent || isProgramStarted) return;
+    this.#sayCompletion(request, error, request.origin.token);
+  }
+
+  #sayCompletion(
+    request: Pick<OpenRequest, "object" | "objectType">,
+    error: number,
+    token: number,
+  ) {
+    const { object: objname, objectType: objtype } = request;
+    const address = {
+      objname,
+      eventtype: "COMPLETE",
+      ...(objtype === undefined ? {} : { objtype }),
+    };
+    this.#say(address, [
+      textAttribute(attributeNames.args, formatCompletionArgs({ error, token })),
+    ]);
+  }
+
+  #sayAccepted(objname: string, { question, token }: RequestOrigin, args: string): void {
+    if (question === undefined) return;
+    this.#say({ objname, eventtype: answerTypes.accepted }, [
+      textAttribute(attributeNames.args, args),
+      ...(token === undefined ? [] : [int32Attribute(attributeNames.token, token)]),
+      textAttribute(requestAttribute, question),
+    ]);
+  }
+
+  #sayRefused(
+    objname: string,
+    { question, token }: Omit<RequestOrigin, "place">,
+    { code, message }: { readonly code: string; readonly message: string },
+  ): void {
+    this.#options.onWarning(`refused an event for ${objname}: ${message}`);
+    if (question === undefined && token === undefined) return;
+    if (question === undefined) {
+      this.#sayCompletion({ object: objname, objectType: undefined }, -1, token ?? -1);
+      return;
+    }
+    const eventtype = answerTypes.refused;
+    this.#say({ objname, eventtype }, [
+      textAttribute(attributeNames.args, refusalArgs(code, message)),
+      textAttribute(requestAttribute, question),
+    ]);
+  }
+
+  #say(
+    address: { readonly objname: string; readonly eventtype: string; readonly objtype?: string },
+    extra: Notification["attributes"],
+  ): void {
+    const { experiment: expt, sender } = this.#by;
+    const full = { ...address, expt, scheduler: 0 } as const;
+    this.#publisher.publish(createNotification(full, { sender, layout: "2011", extra }));
+  }
+
+  async #hear(placed: readonly PlacedNotification[], epoch: string): Promise<void> {
+    for (const { position, notification } of placed)
+      this.#hearOne(notification, { epoch, position });
+    this.#heardPosition = placed.at(-1)?.position ?? this.#heardPosition;
+    this.#onHeard();
+    // What the core has no room for keeps the bus from bringing more.
+    if (this.#backlog.length > 0) await this.#onRoom.promise;
+  }
+
+  #hearOne(notification: Notification, place: RequestOrigin["place"]): void {
+    const { credentials, onWarning } = this.#options;
+    if (!credentials.verify(notification)) {
+      const name = getText(notification, attributeNames.objname) ?? "";
+      onWarning(`ignored a request for ${name}: it was not made with the key, or not lately`);
+      return;
+    }
+    const report = parseReport(notification);
+    if (report === undefined) this.#request(notification, place);
+    else this.#report(report, notification);
+  }
+
+  #request(notification: Notification, place: RequestOrigin["place"]): void {
+    const { clock, experiment: scope, onRequest } = this.#options;
+    const origin: RequestOrigin = {
+      token: getInt32(notification, attributeNames.token),
+      question: getText(notification, requestAttribute),
+      place,
+    };
+    const read = readRequest(notification, this.#instant(clock.nowUs()).wallUs);
+    if (read.kind === "refused") {
+      const object = getText(notification, attributeNames.objname) ?? "";
+      this.#sayRefused(object, origin, { code: "invalid", message: read.message });
+      return;
+    }
+    this.#lastRequest += 1;
+    const { object, event } = read.request;
+    const open = { object, event, origin, objectType: undefined, isToldByAgent: false };
+    this.#requests.set(this.#lastRequest, open);
+    const facts = { scope, request: this.#lastRequest, origin: formatOrigin(origin) };
+    this.submit({ kind: "agenda-schedule", ...facts, ...read.request });
+    onRequest?.(notification);
+  }
+
+  #report(report: AgentReport, notification: Notification): void {
+    switch (report.kind) {
+      case "alive":
+        this.#roll.hear(report.alive);
+        return;
+      case "clock":
+        this.#answerClock(report.agent, report.sentUs);
+        return;
+      case "complete":
+        this.#complete(report, notification);
+        return;
+      case "fired": {
+        const open = this.#orders.get(report.fire);
+        if (open !== undefined) this.#tell(this.#orders.fired(open, report.objname, report));
+        return;
+      }
+      case "revoked": {
+        const open = this.#orders.get(report.fire);
+        if (open === undefined) return;
+        this.#tell(this.#orders.revoked(open, report.objname, report.hadFired));
+        return;
+      }
+    }
+  }
+
+  /** Whoever waits hears it, also when nothing here does. [EMULAB-EVENTS 2.9] */
+  #complete(report: AgentReport & { kind: "complete" }, notification: Notification): void {
+    const { fire, objname, token, error, why } = report;
+    const objectType = getText(notification, attributeNames.objtype);
+    this.#sayCompletion({ object: objname, objectType }, error, token);
+    const open =
+      fire === undefined ? this.#orders.findByToken(objname, token) : this.#orders.get(fire);
+    if (open === undefined) return;
+    const request = this.#requestOf(open.order);
+    if (request !== undefined && open.order.members.length === 0) request.isToldByAgent = true;
+    // A completion is the proof that it fired, whoever does not say when.
+    const firedUs = this.#options.clock.nowUs();
+    this.#tell(this.#orders.fired(open, objname, { firedUs, outcome: "done" }));
+    this.#tell(this.#orders.completed(open, objname, { error, why }));
+  }
+
+  #answerClock(agent: string, sentUs: number): void {
+    const { clock, clockName } = this.#options;
+    const heardUs = clock.nowUs();
+    const answer = { clock: clockName, sentUs, heardUs, answeredUs: clock.nowUs() };
+    this.#publisher.publish(formatClockAnswer(agent, answer, this.#by));
+  }
+
+  #tell(commands: readonly Command[]): void {
+    for (const command of commands) this.submit(command);
+  }
+
+  #flush(): void {
+    const backlog = this.#backlog;
+    this.#backlog = [];
+    for (const command of backlog) this.submit(command);
+    if (this.#backlog.length > 0) return;
+    this.#onRoom.resolve();
+    this.#onRoom = Promise.withResolvers();
+  }
+
+  #requestOf({ scope, item }: Fire): OpenRequest | undefined {
+    if (scope !== this.#options.experiment) return undefined;
+    const number = this.#items.get(item);
+    return number === undefined ? undefined : this.#requests.get(number);
+  }
+
+  #tokenOf(fire: Fire): number | undefined {
+    return this.#requestOf(fire)?.origin.token;
+  }
+
+  /** An instant of the monotonic clock, on the wall as it is now. */
+  #instant(us: number): OrderInstant & { readonly wallUs: number } {
+    const { clock, clockName } = this.#options;
+    const wallUs = Math.round(clock.wallMs() * 1_000 + us - clock.nowUs());
+    return { wallUs, monotonic: { us, clock: clockName } };
+  }
+}
+
+function refusalArgs(code: string, message: string): string {
+  const formatted = formatArgs([
+    ["CODE", code],
+    ["TEXT", message],
+  ]);
+  if (formatted.kind === "args") return formatted.text;
+  return `CODE=${code} TEXT='${message.replaceAll("'", "")}'`;
+}
+
+function describeLost(lost: number): string {
+  return lost < 0 ? "requests and reports are lost" : `${lost} requests or reports are lost`;
+}
