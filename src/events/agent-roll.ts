@@ -4,12 +4,16 @@
 // old agents say nothing of themselves.
 //
 //   R1. An object is down exactly while its agent has spoken once and is silent or gone.
+//   R2. Who is silent is decided when the scheduler has heard its own call over the bus: one that is
+//       cut off takes nobody down, and what agents said before the call has been heard.
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Alive } from "../wire/event/orders.ts";
 import { eventsTime } from "./events-time.ts";
 
 export interface AgentRollOptions {
   readonly clock: Clock;
+  /** Says over the bus, as an agent of no objects, that the scheduler is there. */
+  readonly call: () => void;
   readonly onUp: (objects: readonly string[]) => void;
   readonly onDown: (objects: readonly string[], reason: string) => void;
 }
@@ -23,11 +27,21 @@ interface Known {
 export class AgentRoll {
   readonly #options: AgentRollOptions;
   readonly #agents = new Map<string, Known>();
-  #cancel: Cancel;
+  #cancel: Cancel = () => undefined;
 
   constructor(options: AgentRollOptions) {
     this.#options = options;
-    this.#cancel = this.#callLater();
+  }
+
+  /** From now on agents that fall silent are noticed. */
+  start(): void {
+    this.#callLater();
+  }
+
+  /** The call of the scheduler has come back. */
+  heardCall(): void {
+    this.#findSilent();
+    this.#callLater();
   }
 
   /**
@@ -57,14 +71,15 @@ export class AgentRoll {
     this.#cancel();
   }
 
-  #callLater(): Cancel {
-    return this.#options.clock.after(eventsTime.rollCallMs, () => {
-      this.#call();
-      this.#cancel = this.#callLater();
-    });
+  /** One call at a time: the next when this one was heard. */
+  #callLater(): void {
+    const { clock, call } = this.#options;
+    this.#cancel();
+    this.#cancel = clock.after(eventsTime.rollCallMs, call);
   }
 
-  #call(): void {
+  /** R2. */
+  #findSilent(): void {
     const oldestUs = this.#options.clock.nowUs() - eventsTime.silentMs * 1_000;
     const seconds = eventsTime.silentMs / 1_000;
     for (const [agent, known] of this.#agents) {

@@ -27,12 +27,13 @@ export interface RecalledOrder {
 }
 
 export interface Recalled {
-  /** Of the edge whose life goes on. */
+  /** Of the edge whose life goes on, and the last entry of the log that is in this. */
   readonly incarnation: number;
+  readonly seenSequence: number;
   /** Whether the agenda was loaded, and whether its time was started. */
   readonly isLoaded: boolean;
   readonly isStarted: boolean;
-  /** Undefined when no request was ever taken in. */
+  /** Behind which requests may not have been taken in; undefined when no agenda was loaded. */
   readonly place: BusPlace | undefined;
   readonly lastRequest: number;
   readonly requests: readonly (readonly [number, RecalledRequest])[];
@@ -65,6 +66,7 @@ interface Order {
 export class SchedulerRecall {
   readonly #edge: string;
   #incarnation = 0;
+  #seenSequence = 0;
   #isLoaded = false;
   #isStarted = false;
   #place: BusPlace | undefined;
@@ -82,7 +84,8 @@ export class SchedulerRecall {
   }
 
   /** An observer of the host, from before it reads its log until it has. */
-  readonly see = ({ entry }: LogEntry, { addressed, observed }: Applied): void => {
+  readonly see = ({ sequence, entry }: LogEntry, { addressed, observed }: Applied): void => {
+    this.#seenSequence = sequence;
     for (const { edge, incarnation, commands } of entry.batches) {
       if (edge !== this.#edge) continue;
       this.#incarnation = incarnation;
@@ -98,7 +101,8 @@ export class SchedulerRecall {
   recalled(): Recalled | undefined {
     if (this.#incarnation === 0) return undefined;
     return {
-      ...{ incarnation: this.#incarnation, isLoaded: this.#isLoaded, isStarted: this.#isStarted },
+      ...{ incarnation: this.#incarnation, seenSequence: this.#seenSequence },
+      ...{ isLoaded: this.#isLoaded, isStarted: this.#isStarted },
       ...{ place: this.#place, lastRequest: this.#lastRequest, finished: this.#finished },
       requests: [...this.#requests],
       items: [...this.#items],
@@ -112,6 +116,7 @@ export class SchedulerRecall {
     switch (command.kind) {
       case "agenda-load":
         this.#isLoaded = true;
+        this.#place ??= parseOrigin(command.origin)?.place;
         return;
       case "agenda-start":
         this.#isStarted = true;

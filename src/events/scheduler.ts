@@ -8,12 +8,14 @@
 //   E2. Each authentic request is answered to who asks (MUSTER_REQUEST), and whoever waits with a
 //       TOKEN hears one COMPLETE under it, also for an event that was refused or that no agent ever
 //       completes.
-//   E3. A request is in the log with its place on the bus. A scheduler that comes back goes on
-//       behind the last place in its log: no request is lost, none is taken in twice.
+//   E3. A request is in the log with its place on the bus, and so is the agenda. A scheduler that
+//       comes back goes on behind the last place in its log: no request is lost, none is taken in
+//       twice.
 
 import type { EventCredentials } from "../client/event-credentials.ts";
 import { answerTypes, requestAttribute } from "../client/event-request.ts";
 import type { AgendaAnswer, EventDone, Fire, Revoke, TimeStarted } from "../core/agenda/effects.ts";
+import type { AgendaLoad } from "../core/agenda/commands.ts";
 import type { Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import type { Clock } from "../host/clock.ts";
@@ -31,6 +33,7 @@ import {
 } from "../wire/event/notification.ts";
 import {
   type AgentReport,
+  formatAlive,
   formatClockAnswer,
   formatOrder,
   formatRevoke,
@@ -68,6 +71,9 @@ export interface SchedulerOptions {
   /** A request was taken in, with the instant it is for; for the record file. */
   readonly onRequest?: (request: Notification) => void;
 }
+
+/** How it calls itself when agents are called; no object has such a name. */
+const schedulerName = "__scheduler";
 
 interface OpenRequest {
   readonly object: string;
@@ -111,6 +117,10 @@ export class Scheduler {
       this.submit({ kind: "agenda-agents", scope: experiment, objects, state: to, reason });
     this.#roll = new AgentRoll({
       clock,
+      call: () => {
+        const call = { agent: schedulerName, objects: [], isGoing: false };
+        this.#publisher.publish(formatAlive(call, this.#by));
+      },
       onUp: (objects) => state(objects, "up", ""),
       onDown: (objects, reason) => {
         onWarning(`${objects.join(", ")}: ${reason}`);
@@ -135,6 +145,14 @@ export class Scheduler {
   /** Gives the core a command, in order; waits with it when the core has no room. */
   submit(command: Command): void {
     if (this.#backlog.length > 0 || !this.#link.submit(command)) this.#backlog.push(command);
+  }
+
+  /** Loads an agenda. From its entry on requests are taken in, also by who comes after a crash. */
+  load(load: AgendaLoad): void {
+    const place = this.#subscription?.place;
+    const none = { token: undefined, question: undefined };
+    const origin = place === undefined ? {} : { origin: formatOrigin({ ...none, place }) };
+    this.submit({ ...load, ...origin });
   }
 
   /** The agenda that an order comes from; the experiment's own for one that is over. */
@@ -168,6 +186,7 @@ export class Scheduler {
       onNotifications: (placed, epoch) => this.#hear(placed, epoch),
       onGap: (lost) => onWarning(`${describeLost(lost)}: the bus has forgotten them; ask again`),
     });
+    this.#roll.start();
     if (recalled === undefined) return;
     this.#roll.expect(recalled.objects);
     // Sent perhaps and perhaps not: agents know what they have had (O1, orders.ts).
@@ -360,8 +379,18 @@ export class Scheduler {
   }
 
   async #hear(placed: readonly PlacedNotification[], epoch: string): Promise<void> {
-    for (const { position, notification } of placed)
+    const { credentials, onWarning } = this.#options;
+    const refused = placed.filter(({ position, notification }) => {
+      if (!credentials.verify(notification)) return true;
       this.#hearOne(notification, { epoch, position });
+      return false;
+    });
+    const last = refused.at(-1)?.notification;
+    if (last !== undefined) {
+      const name = getText(last, attributeNames.objname) ?? "";
+      const what = `${refused.length} notifications, the last for ${name}`;
+      onWarning(`ignored ${what}: not made with the key, or not lately`);
+    }
     this.#heardPosition = placed.at(-1)?.position ?? this.#heardPosition;
     this.#onHeard();
     // What the core has no room for keeps the bus from bringing more.
@@ -369,12 +398,6 @@ export class Scheduler {
   }
 
   #hearOne(notification: Notification, place: RequestOrigin["place"]): void {
-    const { credentials, onWarning } = this.#options;
-    if (!credentials.verify(notification)) {
-      const name = getText(notification, attributeNames.objname) ?? "";
-      onWarning(`ignored a request for ${name}: it was not made with the key, or not lately`);
-      return;
-    }
     const report = parseReport(notification);
     if (report === undefined) this.#request(notification, place);
     else this.#report(report, notification);
@@ -405,7 +428,8 @@ export class Scheduler {
   #report(report: AgentReport, notification: Notification): void {
     switch (report.kind) {
       case "alive":
-        this.#roll.hear(report.alive);
+        if (report.alive.agent === schedulerName) this.#roll.heardCall();
+        else this.#roll.hear(report.alive);
         return;
       case "clock":
         this.#answerClock(report.agent, report.sentUs);

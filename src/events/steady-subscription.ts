@@ -38,6 +38,11 @@ export class SteadySubscription {
     return subscription;
   }
 
+  /** Everything up to here was had; undefined while it is not in force. */
+  get place(): BusPlace | undefined {
+    return this.#subscribed?.place;
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#cancelRetry();

@@ -196,6 +196,7 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], "detach">, Check>>
     main: areTimed,
     timelines: listOf(shape({ name: isText, events: areTimed })),
     sequences: listOf(shape({ name: isText, steps: areTimed, onError: optional(isText) })),
+    origin: optional(isText),
   }),
   "agenda-start": shape({ scope: isText, inUs: optional(isCount) }),
   "agenda-replay": shape({ scope: isText, inUs: optional(isCount) }),

@@ -15,7 +15,7 @@ import { tickIntervalUs } from "../core/limits.ts";
 import { Service } from "../core/service.ts";
 import type { Log, LogReader } from "../engine/log.ts";
 import type { Cancel, Clock } from "./clock.ts";
-import type { ConnectEdge, CoreLink } from "./core-link.ts";
+import type { ConnectEdge, CoreLink, EdgeHandler } from "./core-link.ts";
 import type { Kept } from "./effect-store.ts";
 import { EffectStore, keyOf } from "./effect-store.ts";
 import { newIncarnation } from "./ids.ts";
@@ -119,7 +119,9 @@ export class Host {
     });
     if (this.#closed) return;
     const handler = { onEffects: () => undefined };
-    this.#own = connectLocalEdge(this, "host", handler, this.#newIncarnation());
+    this.#own = connectLocalEdge(this, "host", handler, {
+      incarnation: this.#newIncarnation(),
+    });
     for (const { edge, incarnation, attached } of this.#core.livingEdges()) {
       if (attached && !this.#ports.has(keyOf({ edge, incarnation }))) {
         this.#own.source.submitAlways({ kind: "detach", edge, incarnation });
@@ -129,7 +131,22 @@ export class Host {
 
   /** Attaches an edge of this process. */
   readonly connectEdge: ConnectEdge = (edge, handler): CoreLink =>
-    connectLocalEdge(this, edge, handler, this.#newIncarnation());
+    connectLocalEdge(this, edge, handler, { incarnation: this.#newIncarnation() });
+
+  /**
+   * Attaches an edge of this process that outlives it: after a crash the next process goes on with
+   * the incarnation that the log has, and what waits for the edge does not end with it.
+   */
+  connectLastingEdge(
+    edge: string,
+    handler: EdgeHandler,
+    life: { readonly incarnation?: number | undefined; readonly seenSequence?: number | undefined },
+  ): CoreLink {
+    const incarnation = life.incarnation ?? this.#newIncarnation();
+    const leaseUs = this.limits.edgeLeaseUsMax;
+    const { seenSequence } = life;
+    return connectLocalEdge(this, edge, handler, { incarnation, leaseUs, seenSequence });
+  }
 
   describe(scope: string, barrier?: string): ScopeDescription {
     return this.#core.describe(scope, barrier);

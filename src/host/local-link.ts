@@ -6,14 +6,23 @@ import { EdgeOutbox } from "../wire/link/edge-outbox.ts";
 import type { CoreLink, EdgeHandler } from "./core-link.ts";
 import type { Host, Port } from "./host.ts";
 
+/** Which life of an edge a link carries. */
+export interface LocalLife {
+  readonly incarnation: number;
+  /** Log time for which it may be away; the usual when absent. */
+  readonly leaseUs?: number | undefined;
+  /** It goes on where a process before this one ended, which had the effects up to here. */
+  readonly seenSequence?: number | undefined;
+}
+
 /** Attaches an edge of this process to the host. */
 export function connectLocalEdge(
   host: Host,
   edge: string,
   handler: EdgeHandler,
-  incarnation: number,
+  life: LocalLife,
 ): LocalLink {
-  return new LocalLink(host, edge, handler, incarnation);
+  return new LocalLink(host, edge, handler, life);
 }
 
 export class LocalLink implements CoreLink, Port {
@@ -26,14 +35,16 @@ export class LocalLink implements CoreLink, Port {
   #closed = false;
   #whenClosed: Promise<void> = Promise.resolve();
 
-  constructor(host: Host, edge: string, handler: EdgeHandler, incarnation: number) {
+  constructor(host: Host, edge: string, handler: EdgeHandler, life: LocalLife) {
+    const { incarnation, leaseUs, seenSequence = 0 } = life;
     this.#host = host;
     this.edge = edge;
     this.#handler = handler;
     this.incarnation = incarnation;
-    this.source = new EdgeOutbox(edge, incarnation, host.limits, () => host.wake());
-    this.source.submitAlways({ kind: "attach" });
-    host.attach(this, 0);
+    const lastBatch = host.lastBatch(edge, incarnation);
+    this.source = new EdgeOutbox(edge, incarnation, host.limits, () => host.wake(), lastBatch);
+    this.source.submitAlways({ kind: "attach", ...(leaseUs === undefined ? {} : { leaseUs }) });
+    host.attach(this, seenSequence);
   }
 
   submit(command: Command): boolean {

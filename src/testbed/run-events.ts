@@ -85,6 +85,11 @@ export class RunEvents {
     this.#scheduler?.submit(command);
   }
 
+  /** An agenda that `serve` was told of. */
+  load(agenda: AgendaLoad): void {
+    this.#scheduler?.load(agenda);
+  }
+
   /** The agent obeys for everything that this agenda names. */
   async serve(agenda: AgendaLoad): Promise<void> {
     await this.#agent?.serve(objectsOf(agenda));

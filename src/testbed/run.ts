@@ -286,7 +286,7 @@ class Run {
       this.#offerControl(events);
     };
     events.submit({ kind: "open-scope", scope: this.#scope, nodes });
-    events.submit(agenda);
+    events.load(agenda);
     events.submit({ kind: "agenda-start", scope: this.#scope, inUs: startAheadUs });
   }
 
@@ -366,7 +366,7 @@ class Run {
     });
     const start = (): void => {
       this.#agendas.open(scope, zeroUs);
-      events.submit(agenda);
+      events.load(agenda);
       events.submit({ kind: "agenda-start", scope });
       preloader.start(nowUs);
       this.#timers.push(() => preloader.stop());

@@ -79,6 +79,8 @@ export interface AgendaLoad {
   readonly main: readonly TimedEvent[];
   readonly timelines: readonly AgendaTimeline[];
   readonly sequences: readonly AgendaSequence[];
+  /** As of `AgendaSchedule`. */
+  readonly origin?: string;
 }
 
 /** Time 0 of the scope, `inUs` from now: `__ns_sequence`, then the main timeline. */

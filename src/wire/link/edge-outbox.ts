@@ -20,12 +20,22 @@ export class EdgeOutbox {
   #sentCommands = 0;
   #full = false;
 
-  /** @param wake is called when there is something to take where there was nothing. */
-  constructor(edge: string, incarnation: number, limits: OutboxLimits, wake: () => void) {
+  /**
+   * @param wake is called when there is something to take where there was nothing.
+   * @param lastNumber of the batches that a former process of the same incarnation has sent
+   */
+  constructor(
+    edge: string,
+    incarnation: number,
+    limits: OutboxLimits,
+    wake: () => void,
+    lastNumber = 0,
+  ) {
     this.edge = edge;
     this.incarnation = incarnation;
     this.#limits = limits;
     this.#wake = wake;
+    this.#lastNumber = lastNumber;
   }
 
   /** False when the mailbox is full: nothing was queued. */

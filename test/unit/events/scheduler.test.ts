@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+// Goal: a request on the bus becomes work of an agent at its instant, and whoever waits is told what
+// became of it, whatever is refused, down, cut or taken back. Method: the shipped scheduler, agent,
+// core and bus under a clock moved by hand.
+import { beforeEach, describe, expect, it } from "vitest";
+import type { AgendaEvent } from "../../../src/core/agenda/commands.ts";
+import { agendaOf, experiment, Line, SchedulerWorld } from "./scheduler-world.ts";
+
+let world: SchedulerWorld;
+
+beforeEach(async () => {
+  world = new SchedulerWorld();
+  await world.watch();
+});
+
+const planned = (object: string, event: string, type = "PROGRAM"): AgendaEvent => ({
+  ...{ id: 1, object, type, event, args: "" },
+});
+
+describe("what is planned", () => {
+  it("fires at its instant, though it was sent out before", async () => {
+    await world.startAgent("n0", ["a"]);
+    await world.startScheduler(
+      agendaOf(["a"], { main: [{ atUs: 2_000_000, event: planned("a", "START") }] }),
+    );
+    await world.pass(1_900);
+    expect(world.live("START")).toEqual(["*", "a"]);
+    expect(world.performed).toEqual([]);
+    await world.pass(110);
+    expect(world.performed.map(({ atUs }) => atUs)).toEqual([2_000_000]);
+  });
+
+  it("moves by nothing when the wall clock is set by an hour (D2)", async () => {
+    await world.startAgent("n0", ["a"]);
+    await world.startScheduler(
+      agendaOf(["a"], { main: [{ atUs: 2_000_000, event: planned("a", "START") }] }),
+    );
+    world.clock.wallOffsetMs += 3_600_000;
+    await world.pass(1_700);
+    world.clock.wallOffsetMs -= 7_200_000;
+    await world.pass(400);
+    expect(world.performed.map(({ atUs }) => atUs)).toEqual([2_000_000]);
+  });
+
+  it("goes on with a sequence when the agent says that a step is over", async () => {
+    const steps = ["a", "b"].map((name) => ({ atUs: 0, event: planned(name, "RUN") }));
+    await world.startAgent("n0", ["a", "b"]);
+    await world.startScheduler(agendaOf(["a", "b"], { sequences: [{ name: "s", steps }] }));
+    await world.ask({ objname: "s", eventtype: "RUN", token: 77 });
+    await world.pass(50);
+    expect(world.performed.map(({ objname }) => objname)).toEqual(["a"]);
+    world.end("a", 0);
+    await world.pass(50);
+    expect(world.performed.map(({ objname }) => objname)).toEqual(["a", "b"]);
+    expect(world.live("COMPLETE")).toEqual(["a ERROR=0 CTOKEN=1"]);
+    world.end("b", 4);
+    await world.pass(50);
+    expect(world.live("COMPLETE").slice(1)).toEqual(["b ERROR=4 CTOKEN=2", "s ERROR=4 CTOKEN=77"]);
+  });
+});
+
+describe("who asks", () => {
+  beforeEach(async () => {
+    const groups = [{ name: "g", members: ["a", "b"] }];
+    await world.startAgent("n0", ["a"]);
+    await world.startAgent("n1", ["b"]);
+    await world.startScheduler(agendaOf(["a", "b"], { groups }));
+  });
+
+  it("E2 is told that it is accepted, and with its own token how it ended", async () => {
+    await world.ask({ objname: "a", eventtype: "RUN", args: "X=1", token: 9, question: "q" });
+    expect(world.live("ACCEPTED")).toEqual(["a ID=1"]);
+    await world.pass(10);
+    expect(world.performed).toMatchObject([{ objname: "a", objtype: "PROGRAM", args: "X=1", token: 9 }]);
+    world.end("a", 3);
+    await world.pass(10);
+    expect(world.live("COMPLETE")).toEqual(["a ERROR=3 CTOKEN=9"]);
+  });
+
+  it("E2 hears of a START when the program ends, not when it begins", async () => {
+    await world.ask({ objname: "a", eventtype: "START", token: 9 });
+    await world.pass(1_000);
+    expect(world.live("COMPLETE")).toEqual([]);
+    world.end("a", 3);
+    await world.pass(10);
+    expect(world.live("COMPLETE")).toEqual(["a ERROR=3 CTOKEN=9"]);
+  });
+
+  it.each([
+    [{ objname: "c", eventtype: "RUN" }, /there is no object c/],
+    [{ objname: "a", eventtype: "REBOOT" }, /knows no REBOOT/],
+    [{ objname: "a", eventtype: "RUN", timeline: "t" }, /there is no timeline or sequence t/],
+  ])("E2 is refused at once and told why: %o", async (asking, why) => {
+    await world.ask({ ...asking, question: "q", token: 5 });
+    const [refused = ""] = world.live("REFUSED");
+    expect(refused).toMatch(why);
+    expect(world.performed).toEqual([]);
+    // One who only waits for the end is not left waiting.
+    await world.ask({ ...asking, token: 6 });
+    expect(world.live("COMPLETE")).toEqual([`${asking.objname} ERROR=-1 CTOKEN=6`]);
+  });
+
+  it("E2 is told of an agent that does not obey", async () => {
+    world.outcomes.set("a", "failed: it is still running");
+    await world.ask({ objname: "a", eventtype: "RUN", token: 5 });
+    await world.pass(10);
+    expect(world.live("COMPLETE")[0]).toBe("a ERROR=-1 CTOKEN=5");
+    const errors = world.effects.filter(({ kind }) => kind === "event-done");
+    expect(errors).toMatchObject([{ error: -1, text: "it is still running" }]);
+  });
+
+  it("gets one answer for a group when all members have answered, the worst of them", async () => {
+    await world.ask({ objname: "g", eventtype: "RUN", token: 5 });
+    await world.pass(10);
+    expect(world.performed.map(({ objname, token }) => `${objname} ${token}`)).toEqual(["a 5", "b 5"]);
+    world.end("b", 4);
+    await world.pass(10);
+    expect(world.live("COMPLETE")).toEqual(["b ERROR=4 CTOKEN=5"]);
+    world.end("a", 0);
+    await world.pass(10);
+    expect(world.live("COMPLETE").slice(1)).toEqual(["a ERROR=0 CTOKEN=5", "g ERROR=4 CTOKEN=5"]);
+  });
+
+  it("may use a token that somebody else uses at the same time", async () => {
+    await world.ask({ objname: "a", eventtype: "RUN", token: 5 });
+    await world.ask({ objname: "b", eventtype: "RUN", token: 5 });
+    await world.pass(10);
+    world.end("b", 2);
+    await world.pass(10);
+    expect(world.performed.map(({ objname }) => objname)).toEqual(["a", "b"]);
+    const done = world.effects.filter(({ kind }) => kind === "event-done");
+    expect(done).toMatchObject([{ request: 2, error: 2 }]);
+  });
+
+  it("is not heard without the key of the experiment", async () => {
+    const credentials = world.credentials(new TextEncoder().encode("another key"));
+    await world.ask({ objname: "a", eventtype: "RUN", token: 5, question: "q", credentials });
+    await world.pass(10);
+    expect(world.performed).toEqual([]);
+    expect(world.live("REFUSED")).toEqual([]);
+    expect(world.warnings.join()).toMatch(/not made with the key/);
+  });
+});
+
+describe("agents", () => {
+  it("that are not there are told of at once", async () => {
+    // The watcher of this test would count as somebody who listens.
+    world = new SchedulerWorld();
+    await world.startScheduler(agendaOf(["a"]));
+    await world.ask({ objname: "a", eventtype: "RUN", token: 5 });
+    await world.pass(10);
+    const done = world.effects.find(({ kind }) => kind === "event-done");
+    expect(done).toMatchObject({ error: -1, text: "no agent of a is on the bus; is its node up?" });
+  });
+
+  it("that fall silent are down, and events for them refused, until they speak again", async () => {
+    const line = new Line(world.bus);
+    await world.startScheduler(agendaOf(["a"]));
+    await world.startAgent("n0", ["a"], { bus: line });
+    await world.ask({ objname: "a", eventtype: "RUN", token: 5 });
+    line.cut();
+    await world.pass(9_000);
+    // What it was doing will not be told.
+    expect(world.live("COMPLETE")).toEqual(["a ERROR=-1 CTOKEN=5"]);
+    await world.ask({ objname: "a", eventtype: "RUN", question: "q" });
+    expect(world.live("REFUSED")[0]).toMatch(/its agent \(n0\) has not been heard of for 7 s/);
+    line.mend();
+    await world.pass(3_000);
+    await world.ask({ objname: "a", eventtype: "RUN", question: "r" });
+    expect(world.live("ACCEPTED")).toHaveLength(1);
+  });
+
+  it("that go say so", async () => {
+    await world.startScheduler(agendaOf(["a"]));
+    const agent = await world.startAgent("n0", ["a"]);
+    await world.until(agent.close());
+    await world.ask({ objname: "a", eventtype: "RUN", question: "q" });
+    expect(world.live("REFUSED")[0]).toMatch(/its agent \(n0\) has ended/);
+  });
+
+  it("lose nothing when the line to the bus is cut for 10 s, nor does the scheduler", async () => {
+    const line = new Line(world.bus);
+    await world.startAgent("n0", ["a"], { bus: line });
+    await world.startAgent("n1", ["b"]);
+    await world.startScheduler(agendaOf(["a", "b"]));
+    await world.ask({ objname: "b", eventtype: "RUN", inMs: 3_000, token: 5 });
+    await world.ask({ objname: "b", eventtype: "STOP", inMs: 5_000, token: 6 });
+    await world.pass(2_600);
+    // Sent out already; what is not is sent when the line is there again.
+    world.schedulerLine.cut();
+    await world.ask({ objname: "b", eventtype: "MODIFY", token: 7 });
+    await world.pass(1_000);
+    world.end("b", 3);
+    await world.pass(9_000);
+    world.schedulerLine.mend();
+    await world.pass(2_000);
+    expect(world.performed.map(({ objname, eventtype }) => `${objname} ${eventtype}`)).toEqual([
+      "b RUN",
+      "b STOP",
+      "b MODIFY",
+    ]);
+    expect(world.live("COMPLETE")[0]).toBe("b ERROR=3 CTOKEN=5");
+    expect(world.warnings.filter((text) => /lost/.test(text))).toEqual([]);
+  });
+});
+
+describe("what is taken back", () => {
+  beforeEach(async () => {
+    await world.startAgent("n0", ["a"]);
+    await world.startScheduler(agendaOf(["a"]));
+  });
+
+  const cancel = (id: number): void =>
+    world.scheduler?.submit({ kind: "agenda-cancel", scope: experiment, request: 100, id });
+  const answers = () =>
+    world.effects.flatMap((effect) =>
+      effect.kind === "agenda-answer" && effect.request === 100 ? [effect.answer.kind] : [],
+    );
+
+  it("A3 is not performed when it was armed, and who asks hears `cancelled`", async () => {
+    await world.ask({ objname: "a", eventtype: "RUN", inMs: 400, token: 5 });
+    await world.pass(200);
+    expect(world.live("RUN")).toEqual(["a"]);
+    cancel(1);
+    await world.pass(1_000);
+    expect(world.live("REVOKE")).toEqual(["a CTOKEN=5"]);
+    expect(answers()).toEqual(["cancelled"]);
+    expect(world.performed).toEqual([]);
+    // Whoever waits for it waits no more.
+    expect(world.live("COMPLETE")).toEqual(["a ERROR=-1 CTOKEN=5"]);
+  });
+
+  it("A3 has fired when it has, whatever is asked later", async () => {
+    await world.ask({ objname: "a", eventtype: "RUN", inMs: 400, token: 5 });
+    await world.pass(500);
+    cancel(1);
+    await world.pass(100);
+    expect(answers()).toEqual(["already-fired"]);
+    expect(world.performed).toHaveLength(1);
+  });
+});
+
+describe("clocks", () => {
+  it("of another machine are compared, and its events fire by the scheduler's", async () => {
+    await world.startAgent("n0", ["a"], { clockName: "another machine" });
+    await world.startScheduler(
+      agendaOf(["a"], {
+        main: [1, 2].map((second) => ({ atUs: second * 1_000_000, event: planned("a", "START") })),
+      }),
+    );
+    await world.pass(1_100);
+    // From here the wall clock would say something else.
+    world.clock.wallOffsetMs += 3_600_000;
+    await world.pass(1_000);
+    expect(world.performed.map(({ atUs }) => atUs)).toEqual([1_000_000, 2_000_000]);
+    expect(world.live("CLOCK").length).toBeGreaterThanOrEqual(8);
+  });
+});
