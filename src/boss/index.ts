@@ -4,7 +4,13 @@
 export { BossError, type BossErrorCode, textOf } from "./boss-error.ts";
 export { Daemon, type DaemonOptions, type XmlRpcPlace } from "./daemon.ts";
 export { connectDaemon, type DaemonLink } from "./daemon-client.ts";
-export type { ExperimentRow, HistoryEntry, Member, RunRow } from "./database.ts";
+export {
+  type ExperimentRow,
+  ExperimentsDatabase,
+  type HistoryEntry,
+  type Member,
+  type RunRow,
+} from "./database.ts";
 export type { ExperimentDetails, ExperimentStatus, Modified } from "./experiment-views.ts";
 export { type BossLimits, connectAgainMs, daemonStartMsMax, resolveBossLimits } from "./limits.ts";
 export type { LiveStatus, OpenBarrier } from "./live-run.ts";
@@ -20,3 +26,4 @@ export {
   resolveStateDirectory,
   type StateDirectory,
 } from "./state-directory.ts";
+export { DatabaseStaticData } from "./static-data.ts";

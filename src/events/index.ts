@@ -3,4 +3,5 @@
 export { BusAgent, type BusAgentOptions, type Performed } from "./bus-agent.ts";
 export { EventServer, eventServerName } from "./event-server.ts";
 export { Scheduler, type SchedulerOptions } from "./scheduler.ts";
-export { SchedulerRecall } from "./scheduler-recall.ts";
+export { SchedulerLines } from "./scheduler-lines.ts";
+export { SchedulerProcess } from "./scheduler-process.ts";

@@ -13,23 +13,20 @@
 //       twice.
 
 import type { EventCredentials } from "../client/event-credentials.ts";
-import { answerTypes, requestAttribute } from "../client/event-request.ts";
+import { requestAttribute } from "../client/event-request.ts";
+import { builtIn } from "../core/agenda/object-table.ts";
 import type { AgendaAnswer, EventDone, Fire, Revoke, TimeStarted } from "../core/agenda/effects.ts";
 import type { AgendaLoad } from "../core/agenda/commands.ts";
 import type { Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import type { Clock } from "../host/clock.ts";
 import type { CoreLink, EdgeHandler } from "../host/core-link.ts";
-import { formatArgs, formatCompletionArgs } from "../wire/event/args.ts";
 import type { Bus, PlacedNotification } from "../wire/event/bus.ts";
 import {
   attributeNames,
-  createNotification,
   getInt32,
   getText,
-  int32Attribute,
   type Notification,
-  textAttribute,
 } from "../wire/event/notification.ts";
 import {
   type AgentReport,
@@ -46,6 +43,7 @@ import { type OpenOrder, OpenOrders, objectsOf } from "./open-orders.ts";
 import { readRequest } from "./read-request.ts";
 import { formatOrigin, type RequestOrigin } from "./request-origin.ts";
 import type { Recalled } from "./scheduler-recall.ts";
+import { SenderAnswers } from "./sender-answers.ts";
 import { SteadyPublisher } from "./steady-publisher.ts";
 import { SteadySubscription } from "./steady-subscription.ts";
 
@@ -90,12 +88,16 @@ export class Scheduler {
   readonly #by: OrderSender;
   readonly #link: CoreLink;
   readonly #publisher: SteadyPublisher;
+  readonly #answers: SenderAnswers;
   readonly #roll: AgentRoll;
   readonly #orders: OpenOrders;
   readonly #requests: Map<number, OpenRequest>;
   /** Number of an occurrence -> the request that it came from. */
   readonly #items: Map<number, number>;
   #lastRequest: number;
+  /** Who wants to hear that time has started. */
+  #startQuestions: RequestOrigin[] = [];
+  #isStarted: boolean;
   /** Commands that the core had no room for. */
   #backlog: Command[] = [];
   #onRoom = Promise.withResolvers<void>();
@@ -111,8 +113,10 @@ export class Scheduler {
     this.#requests = new Map(recalled?.requests.map(([n, open]) => [n, { ...open }]));
     this.#items = new Map(recalled?.items);
     this.#lastRequest = recalled?.lastRequest ?? 0;
+    this.#isStarted = recalled?.isStarted ?? false;
     const { sign } = credentials;
     this.#publisher = new SteadyPublisher({ bus, clock, sign, onWarning });
+    this.#answers = new SenderAnswers(this.#by, (said) => this.#publisher.publish(said));
     const state = (objects: readonly string[], to: "up" | "down", reason: string): void =>
       this.submit({ kind: "agenda-agents", scope: experiment, objects, state: to, reason });
     this.#roll = new AgentRoll({
@@ -155,6 +159,11 @@ export class Scheduler {
     this.submit({ ...load, ...origin });
   }
 
+  /** Time 0 is now, as soon as `__ns_sequence` is over. */
+  startTime(): void {
+    this.submit({ kind: "agenda-start", scope: this.#options.experiment });
+  }
+
   /** The agenda that an order comes from; the experiment's own for one that is over. */
   scopeOf(fire: number): string {
     return this.#orders.get(fire)?.order.scope ?? this.#options.experiment;
@@ -167,6 +176,13 @@ export class Scheduler {
         this.#onHeard = resolve;
       });
     }
+  }
+
+  /** Goes without a word to the core: the next life goes on where this one was. */
+  leave(): void {
+    this.#roll.close();
+    this.#subscription?.close();
+    this.#publisher.close();
   }
 
   /** Ends in order: what was to be published is, if the bus takes it. */
@@ -200,7 +216,7 @@ export class Scheduler {
       this.#send(open, [...open.uncompleted]);
     }
     for (const revoke of recalled.revokes) this.#revoke(revoke);
-    for (const done of recalled.finished) this.#sayCompletion(done.request, done.error, done.token);
+    for (const done of recalled.finished) this.#answers.completion(done.request, done.error, done.token);
   }
 
   #obey(effect: EdgeEffect): void {
@@ -283,12 +299,14 @@ export class Scheduler {
   /** For agents, who begin anew, and for everybody who watches. [EMULAB-EVENTS 2.5] */
   #startTime({ scope, zeroStampUs }: TimeStarted): void {
     if (scope !== this.#options.experiment) return;
-    const { wallUs } = this.#instant(zeroStampUs);
-    const seconds = Math.trunc(wallUs / 1_000_000);
-    this.#say({ objtype: "TIME", objname: "*", eventtype: "START" }, [
-      int32Attribute(attributeNames.timeSeconds, seconds),
-      int32Attribute(attributeNames.timeMicroseconds, wallUs - seconds * 1_000_000),
-    ]);
+    this.#isStarted = true;
+    for (const origin of this.#startQuestions.splice(0)) {
+      this.#answers.accepted(builtIn.sequence, origin, "");
+      const { token } = origin;
+      if (token === undefined) continue;
+      this.#answers.completion({ object: builtIn.sequence, objectType: "SEQUENCE" }, 0, token);
+    }
+    this.#answers.timeStart(this.#instant(zeroStampUs).wallUs);
   }
 
   #answer({ request: number, answer }: AgendaAnswer): void {
@@ -298,15 +316,15 @@ export class Scheduler {
     switch (answer.kind) {
       case "accepted":
         this.#items.set(answer.id, number);
-        this.#sayAccepted(object, origin, ` ID=${answer.id}`);
+        this.#answers.accepted(object, origin, ` ID=${answer.id}`);
         return;
       case "appended":
         this.#requests.delete(number);
-        this.#sayAccepted(object, origin, "");
+        this.#answers.accepted(object, origin, "");
         return;
       case "refused":
         this.#requests.delete(number);
-        this.#sayRefused(object, origin, answer);
+        this.#refuse(object, origin, answer);
         return;
       default:
         return;
@@ -323,59 +341,16 @@ export class Scheduler {
     const isProgramStarted =
       request.objectType === "PROGRAM" && request.event === "START" && error === 0;
     if (request.isToldByAgent || isProgramStarted) return;
-    this.#sayCompletion(request, error, request.origin.token);
+    this.#answers.completion(request, error, request.origin.token);
   }
 
-  #sayCompletion(
-    request: Pick<OpenRequest, "object" | "objectType">,
-    error: number,
-    token: number,
-  ) {
-    const { object: objname, objectType: objtype } = request;
-    const address = {
-      objname,
-      eventtype: "COMPLETE",
-      ...(objtype === undefined ? {} : { objtype }),
-    };
-    this.#say(address, [
-      textAttribute(attributeNames.args, formatCompletionArgs({ error, token })),
-    ]);
-  }
-
-  #sayAccepted(objname: string, { question, token }: RequestOrigin, args: string): void {
-    if (question === undefined) return;
-    this.#say({ objname, eventtype: answerTypes.accepted }, [
-      textAttribute(attributeNames.args, args),
-      ...(token === undefined ? [] : [int32Attribute(attributeNames.token, token)]),
-      textAttribute(requestAttribute, question),
-    ]);
-  }
-
-  #sayRefused(
-    objname: string,
-    { question, token }: Omit<RequestOrigin, "place">,
-    { code, message }: { readonly code: string; readonly message: string },
+  #refuse(
+    object: string,
+    origin: Omit<RequestOrigin, "place">,
+    refusal: { readonly code: string; readonly message: string },
   ): void {
-    this.#options.onWarning(`refused an event for ${objname}: ${message}`);
-    if (question === undefined && token === undefined) return;
-    if (question === undefined) {
-      this.#sayCompletion({ object: objname, objectType: undefined }, -1, token ?? -1);
-      return;
-    }
-    const eventtype = answerTypes.refused;
-    this.#say({ objname, eventtype }, [
-      textAttribute(attributeNames.args, refusalArgs(code, message)),
-      textAttribute(requestAttribute, question),
-    ]);
-  }
-
-  #say(
-    address: { readonly objname: string; readonly eventtype: string; readonly objtype?: string },
-    extra: Notification["attributes"],
-  ): void {
-    const { experiment: expt, sender } = this.#by;
-    const full = { ...address, expt, scheduler: 0 } as const;
-    this.#publisher.publish(createNotification(full, { sender, layout: "2011", extra }));
+    this.#options.onWarning(`refused an event for ${object}: ${refusal.message}`);
+    this.#answers.refused(object, origin, refusal);
   }
 
   async #hear(placed: readonly PlacedNotification[], epoch: string): Promise<void> {
@@ -413,16 +388,31 @@ export class Scheduler {
     const read = readRequest(notification, this.#instant(clock.nowUs()).wallUs);
     if (read.kind === "refused") {
       const object = getText(notification, attributeNames.objname) ?? "";
-      this.#sayRefused(object, origin, { code: "invalid", message: read.message });
+      this.#refuse(object, origin, { code: "invalid", message: read.message });
+      return;
+    }
+    const { object, event } = read.request;
+    if (object === builtIn.sequence && (event === "START" || event === "RUN")) {
+      this.#startByRequest(origin);
       return;
     }
     this.#lastRequest += 1;
-    const { object, event } = read.request;
     const open = { object, event, origin, objectType: undefined, isToldByAgent: false };
     this.#requests.set(this.#lastRequest, open);
     const facts = { scope, request: this.#lastRequest, origin: formatOrigin(origin) };
     this.submit({ kind: "agenda-schedule", ...facts, ...read.request });
     onRequest?.(notification);
+  }
+
+  /** Boss says so at the end of a swap-in. [EMULAB-EVENTS 2.2 step 11] */
+  #startByRequest(origin: RequestOrigin): void {
+    if (this.#isStarted) {
+      const message = "event time has started already; replay to begin anew";
+      this.#refuse(builtIn.sequence, origin, { code: "invalid", message });
+      return;
+    }
+    this.#startQuestions.push(origin);
+    this.startTime();
   }
 
   #report(report: AgentReport, notification: Notification): void {
@@ -455,7 +445,7 @@ export class Scheduler {
   #complete(report: AgentReport & { kind: "complete" }, notification: Notification): void {
     const { fire, objname, token, error, why } = report;
     const objectType = getText(notification, attributeNames.objtype);
-    this.#sayCompletion({ object: objname, objectType }, error, token);
+    this.#answers.completion({ object: objname, objectType }, error, token);
     const open =
       fire === undefined ? this.#orders.findByToken(objname, token) : this.#orders.get(fire);
     if (open === undefined) return;
@@ -503,15 +493,6 @@ export class Scheduler {
     const wallUs = Math.round(clock.wallMs() * 1_000 + us - clock.nowUs());
     return { wallUs, monotonic: { us, clock: clockName } };
   }
-}
-
-function refusalArgs(code: string, message: string): string {
-  const formatted = formatArgs([
-    ["CODE", code],
-    ["TEXT", message],
-  ]);
-  if (formatted.kind === "args") return formatted.text;
-  return `CODE=${code} TEXT='${message.replaceAll("'", "")}'`;
 }
 
 function describeLost(lost: number): string {

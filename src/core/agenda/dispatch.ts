@@ -95,7 +95,7 @@ function send(
     whenLate: terms.whenLate ?? "fire",
   });
   const facts = { scope, item: item.id, event: item.event, token: item.token, plannedUs };
-  port.observe({ kind: "event-dispatched", ...facts });
+  port.observe({ kind: "event-dispatched", ...facts, dueStampUs: item.dueStampUs });
 }
 
 function performHere(

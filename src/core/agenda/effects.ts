@@ -132,6 +132,7 @@ export interface EventDispatched extends OfEvent {
   readonly kind: "event-dispatched";
   readonly token: number;
   readonly plannedUs: number;
+  readonly dueStampUs: number;
 }
 
 /** An event fired, at its performer or here; `outcome` as in `agenda-fired`. */

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// The command line of event-sched. [EMULAB-EVENTS 2.1]
+import type { Exit } from "./exit.ts";
+import { formatFault, Getopt } from "./getopt.ts";
+import { describeMuster } from "./version.ts";
+
+export interface EventSchedArguments {
+  readonly kind: "run";
+  readonly pid: string;
+  readonly eid: string;
+  readonly debug: number;
+  readonly server: string;
+  readonly port: number | undefined;
+  readonly logFile: string | undefined;
+  /** Below the experiment's directory, unless absolute. */
+  readonly keyFile: string;
+  readonly recordFile: string | undefined;
+  /** Root of the tree that is asked over XML-RPC. */
+  readonly rpcPath: string;
+  readonly boss: string;
+  readonly bossPort: number | undefined;
+  readonly certificate: string | undefined;
+  readonly authority: string | undefined;
+  /** Of boss, read directly instead of asking it; the directory is the experiment's. */
+  readonly database: string | undefined;
+  readonly directory: string | undefined;
+}
+
+/** For everything that goes wrong; also for -h, as ever. */
+export const failureCode = 255;
+const usage = `usage: event-sched [-hVdr] [-s server] [-p port] [-l logfile] [-k keyfile] [-t recordfile] pid eid
+ -h           this text
+ -V           version
+ -d           say more; again for more
+ -r           ask the tree /usr/testbed over XML-RPC
+ -s server    where the bus is (localhost)
+ -p port      its port (2917)
+ -l logfile   append to this file what is printed otherwise
+ -k keyfile   key of the experiment (tbdata/eventkey of its directory)
+ -t file      record events that come over the bus, as CSV
+ --boss HOST  --boss-port N   where boss answers XML-RPC (localhost, 3069)
+ --cert FILE  --ca FILE       certificate and key; who signed boss's (~/.ssl/emulab.pem, ~/.ssl/ca.pem)
+ --database FILE --directory DIR   read boss's database, and use this directory, instead
+`;
+
+export function parseEventSchedArguments(args: readonly string[]): EventSchedArguments | Exit {
+  const longValued = ["boss", "boss-port", "cert", "ca", "database", "directory"];
+  const getopt = new Getopt(args, { flags: "hVdr", valued: "spltk", longFlags: [], longValued });
+  const given = new Map<string, string>();
+  let debug = 0;
+  let rpcPath = "/";
+  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
+    if (option.kind === "error") return misused(`${formatFault("event-sched", option)}\n`);
+    if (option.kind === "valued") given.set(option.name, option.value);
+    else if (option.name === "V") return { kind: "exit", code: 0, stdout: describeMuster() };
+    else if (option.name === "d") debug += 1;
+    else if (option.name === "r") rpcPath = "/usr/testbed";
+    else return misused("");
+  }
+  const [pid, eid, ...rest] = getopt.rest;
+  if (pid === undefined || eid === undefined || rest.length > 0) return misused("");
+  const [port, bossPort] = [readPort(given.get("p")), readPort(given.get("boss-port"))];
+  if (port === "wrong" || bossPort === "wrong") return misused("event-sched: that is no port\n");
+  const database = given.get("database");
+  const directory = given.get("directory");
+  if ((database === undefined) !== (directory === undefined)) {
+    return misused("event-sched: --database and --directory go together\n");
+  }
+  return {
+    ...{ kind: "run", pid, eid, debug, rpcPath, port, bossPort, database, directory },
+    server: given.get("s") ?? "localhost",
+    logFile: given.get("l"),
+    keyFile: given.get("k") ?? "tbdata/eventkey",
+    recordFile: given.get("t"),
+    boss: given.get("boss") ?? "localhost",
+    certificate: given.get("cert"),
+    authority: given.get("ca"),
+  };
+}
+
+function readPort(text: string | undefined): number | undefined | "wrong" {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  return Number.isInteger(port) && port > 0 && port <= 65_535 ? port : "wrong";
+}
+
+function misused(complaint: string): Exit {
+  return { kind: "exit", code: failureCode, stderr: `${complaint}${usage}` };
+}

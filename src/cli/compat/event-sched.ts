@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+// The program event-sched: the scheduler of one experiment, on ops, in the foreground until it is
+// told to end. [EMULAB-EVENTS 2.1, 2.2] Finds the experiment and the bus; the rest is in
+// events/scheduler-process.ts.
+import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { DatabaseStaticData, ExperimentsDatabase, resolveBossLimits } from "../../boss/index.ts";
+import { openBossHttps, RemoteStaticData, type StaticData } from "../../client/boss.ts";
+import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
+import { findBus } from "../../client/event-connection.ts";
+import { createCredentials, type EventCredentials } from "../../client/event-credentials.ts";
+import { defaultPort } from "../../edges/xmlrpc/index.ts";
+import { BusAgent, type Performed, SchedulerLines, SchedulerProcess } from "../../events/index.ts";
+import { systemClock } from "../../host/clock.ts";
+import { readClockName } from "../../host/clock-name.ts";
+import { eventHash, readEventKey } from "../../host/event-hash.ts";
+import { newNonce } from "../../host/ids.ts";
+import { TimerFireClock } from "../../testbed/agents/firing/fire-clock.ts";
+import type { Bus } from "../../wire/event/bus.ts";
+import type { Order } from "../../wire/event/orders.ts";
+import { eventWorld, senderAddress } from "../event-bus.ts";
+import {
+  type EventSchedArguments,
+  failureCode,
+  parseEventSchedArguments,
+} from "./event-sched-arguments.ts";
+import { performExit } from "./exit.ts";
+
+/** As long as the old program waits for boss. [EMULAB-EVENTS 2.2] */
+const bossAnswerMs = 30 * 60 * 1_000;
+/** Below the experiment's directory. */
+const logName = "tbdata/event-sched.sqlite";
+
+async function main(args: readonly string[]): Promise<void> {
+  const given = parseEventSchedArguments(args);
+  if (given.kind === "exit") performExit(given);
+  const say = openOutput(given.logFile);
+  const { data, closeData } = openData(given);
+  const { path, environment } = await data.metadata();
+  mkdirSync(join(path, "logs"), { recursive: true, mode: 0o770 });
+  process.chdir(path);
+  const { pid, eid } = given;
+  Object.assign(process.env, { PID: pid, EID: eid, EXPDIR: path, LOGDIR: "/local/logs" });
+  for (const [name, value] of environment) process.env[name] ??= value;
+  const experiment = `${pid}/${eid}`;
+  const lines = new SchedulerLines({
+    ...{ clock: systemClock, debug: given.debug, write: say, record: openRecord(given.recordFile) },
+  });
+  const url = resolveEventAddress(given, {
+    environment: undefined,
+    server: "localhost",
+    port: eventPorts.experiments,
+  });
+  if (url === undefined) throw new Error(`-s ${given.server} is no host`);
+  const { runtime, connect } = eventWorld;
+  const bus = await findBus({ connect: () => connect(url), runtime, onRetry: say });
+  const keyFile = isAbsolute(given.keyFile) ? given.keyFile : join(path, given.keyFile);
+  const common = { experiment, bus, sender: senderAddress(process.env), clock: systemClock };
+  const epoch = process.env["MUSTER_EPOCH"] === "new" ? "new" : "continue";
+  const life = await SchedulerProcess.start({
+    ...{ ...common, data, lines, epoch, clockName: readClockName() },
+    credentials: credentialsOf(experiment, keyFile),
+    logFile: join(path, logName),
+    logger: { log: (level, text) => (level === "debug" ? undefined : say(text)) },
+  });
+  await openSimulator(common, { data, credentials: credentialsOf(experiment, keyFile), say });
+  tellReady();
+  say(`event-sched[${process.pid}]: scheduling the events of ${experiment}`);
+  for (const [signal, number] of signals) {
+    process.once(signal, () => {
+      say(`event-sched[${process.pid}]: received signal ${number}, exiting`);
+      void life.close().then(() => {
+        closeData();
+        process.exit(0);
+      });
+    });
+  }
+}
+
+const signals = [
+  ["SIGINT", 2],
+  ["SIGQUIT", 3],
+  ["SIGTERM", 15],
+] as const;
+
+/** One program, two sources of what it must know. [EMULAB-EVENTS 2.3] */
+function openData(given: EventSchedArguments): { data: StaticData; closeData: () => void } {
+  const { pid, eid, database: file, directory } = given;
+  if (file !== undefined && directory !== undefined) {
+    const database = ExperimentsDatabase.open(file, resolveBossLimits());
+    const parts = { database, pid, eid, path: directory, opsAddress: "127.0.0.1" };
+    return { data: new DatabaseStaticData(parts), closeData: () => database.close() };
+  }
+  const ssl = join(homedir(), ".ssl");
+  const own = readFileSync(given.certificate ?? join(ssl, "emulab.pem"), "utf8");
+  const boss = openBossHttps({
+    ...{ host: given.boss, port: given.bossPort ?? defaultPort, path: given.rpcPath },
+    ...{ key: own, certificate: own, timeoutMs: bossAnswerMs },
+    authority: readFileSync(given.authority ?? join(ssl, "ca.pem"), "utf8"),
+  });
+  const data = new RemoteStaticData(boss.transport, pid, eid);
+  return { data, closeData: () => boss.close() };
+}
+
+function credentialsOf(experiment: string, keyFile: string): EventCredentials {
+  const key = readEventKey(keyFile);
+  if (key.kind === "refused") throw new Error(`${key.message}; name another with -k`);
+  const credentials = createCredentials({
+    ...{ experiment, key: key.bytes, hash: eventHash, randomBytes: newNonce },
+    wallUs: eventWorld.wallUs,
+  });
+  if (typeof credentials === "string") throw new Error(credentials);
+  return credentials;
+}
+
+interface SimulatorParts {
+  readonly data: StaticData;
+  readonly credentials: EventCredentials;
+  readonly say: (line: string) => void;
+}
+
+/** What the scheduler itself obeys: the words for its log. [EMULAB-EVENTS 2.8 SIMULATOR] */
+async function openSimulator(
+  common: {
+    readonly experiment: string;
+    readonly bus: Bus;
+    readonly sender: string;
+    readonly clock: typeof systemClock;
+  },
+  { data, credentials, say }: SimulatorParts,
+): Promise<void> {
+  const agents = await data.agents();
+  const own = agents.filter(({ objectType }) => objectType === "SIMULATOR");
+  const perform = async ({ eventtype, args }: Order): Promise<Performed> => {
+    const firedMonotonicUs = systemClock.nowUs();
+    const word = { LOG: "log", MESSAGE: "msg", DEBUG: "debug" }[eventtype];
+    if (word === undefined) {
+      const outcome = `failed: event-sched does not perform SIMULATOR ${eventtype} (NOT_YET)`;
+      return { firedMonotonicUs, outcome, done: Promise.resolve(-1) };
+    }
+    say(`${word}: ${args}`);
+    return { firedMonotonicUs, outcome: "done", done: Promise.resolve(0) };
+  };
+  await BusAgent.open({
+    ...{ ...common, credentials, perform, clockName: readClockName(), onWarning: say },
+    name: "__scheduler-ns",
+    objects: own.map(({ name }) => name),
+    fire: new TimerFireClock(systemClock),
+  });
+}
+
+/** Appends to the file, if one is named, what is printed otherwise. */
+function openOutput(file: string | undefined): (line: string) => void {
+  if (file === undefined) return (line) => process.stdout.write(`${line}\n`);
+  return (line) => appendFileSync(file, `${line}\n`, { mode: 0o640 });
+}
+
+/** Each row is in the file at once. */
+function openRecord(file: string | undefined): ((row: string) => void) | undefined {
+  if (file === undefined) return undefined;
+  const descriptor = openSync(file, "a", 0o640);
+  return (row) => writeSync(descriptor, `${row}\n`);
+}
+
+/** To whoever started us and waits. */
+function tellReady(): void {
+  const descriptor = Number(process.env["MUSTER_READY_FD"] ?? "");
+  if (!Number.isInteger(descriptor) || descriptor < 3) return;
+  try {
+    writeSync(descriptor, "ready\n");
+    closeSync(descriptor);
+  } catch {
+    // The starter is gone; nobody is left to tell.
+  }
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const message = error instanceof Error ? error.message : String(error);
+  performExit({ kind: "exit", code: failureCode, stderr: `event-sched: ${message}\n` });
+});
