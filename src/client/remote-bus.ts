@@ -40,6 +40,8 @@ export interface RemoteBusOptions {
   readonly publishWaitMs: number;
   /** Publications that wait for a connection or an answer. */
   readonly publicationsMax: number;
+  /** The server does not want us (B2); nothing will come of this bus any more. */
+  readonly onTurnedAway?: (error: BusError) => void;
 }
 
 interface Publication {
@@ -156,7 +158,9 @@ export class RemoteBus implements Bus {
     }
     for (const subscription of this.#subscriptions.values()) subscription.disconnected();
     if (code >= 4400 && code < 4500) {
-      this.#end(new BusError("refused", `the server turned us away: ${reason}`), true);
+      const error = new BusError("refused", `the server turned us away: ${reason}`);
+      this.#end(error, true);
+      this.#options.onTurnedAway?.(error);
       return;
     }
     this.#cancelRetry = this.#options.runtime.after(this.#nextPauseMs(), () => this.#connect());

@@ -6,6 +6,8 @@
 //       comes meanwhile waits. The server sends no second delivery before the first is taken, so
 //       that little waits.
 //   S2. After a lost connection it asks for what comes after the last that it has handed on.
+//   S3. Where it goes on behind its place, or in another epoch, a gap is told next. It moves there
+//       with that, not before: a connection lost in between must not cost the telling.
 
 import type {
   BusPlace,
@@ -39,6 +41,8 @@ export class RemoteSubscription implements Subscribed {
   #taken: BusPlace | undefined;
   /** Up to here everything was handed to the subscriber. */
   #handed: BusPlace | undefined;
+  /** Where the server goes on, until the next frame (S3). */
+  #announced: BusPlace | undefined;
   #inbox: BusServerFrame[] = [];
   #isBusy = false;
   #isOver = false;
@@ -70,6 +74,7 @@ export class RemoteSubscription implements Subscribed {
   /** What waits comes again. */
   disconnected(): void {
     this.#inbox = [];
+    this.#announced = undefined;
   }
 
   receive(frame: BusServerFrame): void {
@@ -110,9 +115,11 @@ export class RemoteSubscription implements Subscribed {
   }
 
   #obey(frame: BusServerFrame): void {
+    if (this.#announced !== undefined) this.#moveTo(this.#announced);
     switch (frame.kind) {
       case "subscribed":
-        this.#moveTo(frame.place);
+        if (this.#handed === undefined) this.#moveTo(frame.place);
+        else this.#announced = frame.place;
         this.#begin();
         break;
       case "place":
@@ -157,6 +164,7 @@ export class RemoteSubscription implements Subscribed {
   }
 
   #moveTo(place: BusPlace): void {
+    this.#announced = undefined;
     this.#taken = place;
     this.#handed = place;
   }

@@ -5,6 +5,9 @@
 //   W1. Each subscription has at most one delivery on its way: a client that takes nothing costs
 //       one delivery, then its queue in the bus, then its subscription.
 //   W2. `subscribed` comes before anything else of a subscription, and nothing after `ended`.
+//   W3. A bus that is somewhere else may come back in another epoch. A subscription that goes on
+//       there is told the gap, then the place, and only then what comes: positions are counted
+//       from the place last told.
 import type { Cancel, Clock } from "../../host/clock.ts";
 import type {
   Bus,
@@ -169,6 +172,7 @@ class SocketSubscription implements Subscriber {
   /** The delivery on its way (W1). */
   #awaited: { readonly position: number; readonly taken: () => void } | undefined;
   #toldPosition = 0;
+  #toldEpoch = "";
 
   constructor(id: number, options: SubscriptionOptions) {
     this.#id = id;
@@ -183,6 +187,7 @@ class SocketSubscription implements Subscriber {
     }
     const { place } = subscribed;
     this.#toldPosition = place.position;
+    this.#toldEpoch = place.epoch;
     this.#options.say({ kind: "subscribed", id: this.#id, place });
     const early = this.#early ?? [];
     this.#early = undefined;
@@ -193,12 +198,14 @@ class SocketSubscription implements Subscriber {
     return new Promise((resolve) => {
       const position = notifications.at(-1)?.position ?? 0;
       this.#awaited = { position, taken: resolve };
+      this.#followEpoch();
       this.#say({ kind: "notifications", id: this.#id, notifications });
     });
   }
 
   onGap(lost: number): void {
     this.#say({ kind: "gap", id: this.#id, lost });
+    this.#followEpoch();
   }
 
   onEnd(reason: string, place: BusPlace): void {
@@ -219,6 +226,8 @@ class SocketSubscription implements Subscriber {
   tellPlace(): void {
     const place = this.#subscribed?.place;
     if (place === undefined || this.#awaited !== undefined) return;
+    // In another epoch a gap comes first (W3).
+    if (place.epoch !== this.#toldEpoch) return;
     if (place.position <= this.#toldPosition) return;
     this.#toldPosition = place.position;
     this.#say({ kind: "place", id: this.#id, place });
@@ -227,6 +236,15 @@ class SocketSubscription implements Subscriber {
   close(): void {
     this.#isClosed = true;
     this.#subscribed?.close();
+  }
+
+  /** W3. */
+  #followEpoch(): void {
+    const place = this.#subscribed?.place;
+    if (place === undefined || place.epoch === this.#toldEpoch) return;
+    this.#toldPosition = place.position;
+    this.#toldEpoch = place.epoch;
+    this.#say({ kind: "place", id: this.#id, place });
   }
 
   #say(frame: BusServerFrame): void {

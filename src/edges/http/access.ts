@@ -4,7 +4,8 @@
 //   X1. While there is a file of tokens, nobody is let in without one, also when it is empty.
 //   X2. A page of another origin is refused before anything is done, whatever it shows.
 //   X3. A door that asks for no token answers only to addresses and to names it was told: a name
-//       that a page's owner points at loopback would make his page an origin of the door.
+//       that a page's owner points at loopback would make his page an origin of the door. A
+//       WebSocket that shows no origin is no page's, and may call the door by any name.
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -72,6 +73,11 @@ export class Access {
       "forbidden",
       `pages of origin ${origin} may not use this server; allow it with --origin ${origin}`,
     );
+  }
+
+  /** The same for a WebSocket: every page shows its origin there. @throws HttpError (forbidden) */
+  checkSocketOrigin(request: IncomingMessage): void {
+    if (request.headers.origin !== undefined) this.checkOrigin(request);
   }
 
   /** @throws HttpError (unauthorized) */

@@ -62,7 +62,7 @@ export class Sockets {
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://door");
     const mounted = this.#mounted.get(pathname);
     try {
-      this.#options.access.checkOrigin(request);
+      this.#options.access.checkSocketOrigin(request);
       if (mounted === undefined) {
         throw new HttpError("not-found", `there is no WebSocket at ${pathname}; try /v1/session`);
       }

@@ -12,6 +12,11 @@ export const objectTypes: readonly string[] = [
 /** Used, and not in its list. */
 export const unlistedObjectTypes: readonly string[] = ["TBEXPTSTATE", "PLABSCHED", "SLOTHD"];
 
+/** What the testbed tells itself, on a bus of its own. [EMULAB-EVENTS 7.8] */
+export const testbedObjectTypes: readonly string[] = [
+  ...["TBCONTROL", "TBNODESTATE", "TBNODEOPMODE", "TBEXPTSTATE", "TBCOMMAND"],
+];
+
 /** Those of the first release. */
 export const objectTypes2004: readonly string[] = objectTypes.slice(0, 12);
 

@@ -2,6 +2,8 @@
 // Goal: a bus over a WebSocket keeps what every bus promises (N1-N4), also over connections that
 // are cut. Method: the suite of all buses on loopback; what is this bus's own by hand.
 import { afterEach, describe, expect, it } from "vitest";
+import { type BusSocket, RemoteBus } from "../../../src/client/remote-bus.ts";
+import { newNonce as randomBytes } from "../../../src/host/ids.ts";
 import { declareBusSuite, numbered } from "../../../src/testing/suites/bus-suite.ts";
 import type { Subscriber } from "../../../src/wire/event/bus.ts";
 import { BusDoorBench } from "./bus-bench.ts";
@@ -79,5 +81,46 @@ describe("a RemoteBus by hand", () => {
     await expect(publishing).rejects.toMatchObject({ code: "unavailable" });
     subscribed.close();
     expect(calls).toEqual([]);
+  });
+
+  it("S3 asks again from its old place when the connection goes between a move and its gap", async () => {
+    const asked: unknown[] = [];
+    const calls: string[] = [];
+    const sockets: BusSocket[] = [];
+    const bus = new RemoteBus({
+      open: () => {
+        const socket: BusSocket = {
+          ...{ onopen: null, onmessage: null, onclose: null, onerror: null },
+          send: (text) => asked.push(JSON.parse(text).after),
+          close: () => undefined,
+        };
+        sockets.push(socket);
+        return socket;
+      },
+      runtime: { nowUs: () => 0, after: (_, call) => (call(), () => undefined), randomBytes },
+      ...{ retryMs: 1, retryMsMax: 1, publishWaitMs: 1, publicationsMax: 1 },
+    });
+    const say = (frame: object): void => {
+      const data = JSON.stringify({ id: 1, ...frame });
+      sockets.at(-1)?.onmessage?.({ data } as never);
+    };
+    const [before, later] = [
+      { epoch: "e1", position: 7 },
+      { epoch: "e2", position: 3 },
+    ];
+    const begun = bus.subscribe(
+      { address: undefined, slow: "end", after: before },
+      { ...deaf, onGap: (lost) => calls.push(`gap ${lost}`) },
+    );
+    sockets.at(-1)?.onopen?.(undefined as never);
+    say({ kind: "subscribed", place: later });
+    const subscribed = await begun;
+    expect(subscribed.place).toEqual(before);
+    sockets.at(-1)?.onclose?.({ code: 1006, reason: "" } as never);
+    sockets.at(-1)?.onopen?.(undefined as never);
+    say({ kind: "subscribed", place: later });
+    say({ kind: "gap", lost: -1 });
+    expect([asked, calls, subscribed.place]).toEqual([[before, before], ["gap -1"], later]);
+    bus.close();
   });
 });

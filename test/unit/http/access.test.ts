@@ -224,6 +224,17 @@ describe("pages", () => {
       expect((await raw("/v1/barriers", { host })).status, host).toBe(200);
     }
   });
+
+  it("X3 a program may open a WebSocket by any name; a page of that name may not", async () => {
+    bench = await HttpBench.start();
+    const host = `boss.example:${bench.port}`;
+    const program = bench.socket("/v1/session", [sessionProtocol], { host });
+    await program.opened();
+    program.socket.terminate();
+    const shown = { host, origin: `http://${host}` };
+    const page = bench.socket("/v1/session", [sessionProtocol], shown);
+    expect((await page.closed).reason).toContain("403");
+  });
 });
 
 describe("TLS", () => {

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// An HTTP door with a bus behind it and nothing else: what listens at the ports of events.
+import type { Clock } from "../../host/clock.ts";
+import type { Logger } from "../../host/logger.ts";
+import type { Bus } from "../../wire/event/bus.ts";
+import { type BusTime, busTime } from "../bus-time.ts";
+import { createHttpDoor, type HttpDoor, type HttpDoorOptions } from "../http/index.ts";
+import { resolveBusDoorBounds } from "./bounds.ts";
+import { createBusEndpoint } from "./endpoint.ts";
+import { createBusRoutes } from "./routes.ts";
+
+export interface EventDoorOptions {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly access: HttpDoorOptions["access"];
+  readonly tls?: NonNullable<HttpDoorOptions["tls"]>;
+  /** Edge-local times; tests shorten them. */
+  readonly time?: BusTime;
+}
+
+/** Close it before the bus: clients then come back to the bus that follows, with their places. */
+export function createEventDoor(options: EventDoorOptions): HttpDoor {
+  const { bus, clock, logger, access, tls, time = busTime } = options;
+  const door = createHttpDoor({ clock, logger, access, ...(tls === undefined ? {} : { tls }) });
+  mountBus(door, { bus, clock, time });
+  return door;
+}
+
+/** Adds a bus to a door that has more behind it. */
+export function mountBus(
+  door: HttpDoor,
+  { bus, clock, time = busTime }: Pick<EventDoorOptions, "bus" | "clock" | "time">,
+): void {
+  const options = { bus, clock, time, bounds: resolveBusDoorBounds() };
+  door.socket(createBusEndpoint(options));
+  for (const route of createBusRoutes(options)) door.route(route);
+}

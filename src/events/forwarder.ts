@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// Passes TCP connections on: who still connects to the old address of the event server gets to the
+// new one. [EMULAB-EVENTS 7.3] Knows nothing of what is said. Owns the pairs of sockets.
+//
+//   F1. Every byte that arrives is passed on, in order, before the end of its direction is; the
+//       ends of the two directions are independent.
+//   F2. A side that does not read stops the other from being read: nothing gathers here.
+//   F3. Nothing is read of a client before the other side has answered. When it does not answer,
+//       the client is cut, and may try again.
+//   F4. What breaks one side breaks the other, so that nobody waits for what cannot come.
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { assert } from "../core/assert.ts";
+import type { Cancel, Clock } from "../host/clock.ts";
+import type { Logger } from "../host/logger.ts";
+import type { ForwarderLimits } from "./forwarder-limits.ts";
+
+export interface Endpoint {
+  /** Where connections go to, a name is looked up for each of them: it may move. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ForwarderOptions {
+  readonly to: Endpoint;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: ForwarderLimits;
+}
+
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #pairs = new Set<Pair>();
+  readonly #clients = new Map<string, number>();
+  #server: Server | undefined;
+  #cancelSweep: Cancel = () => undefined;
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+  }
+
+  /** Connections that are being passed on. */
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
+  /** @returns the port. @throws Error when the address cannot be had. */
+  async listen({ host, port }: Endpoint): Promise<number> {
+    assert(this.#server === undefined, "a forwarder listens once");
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
+    server.on("connection", (client) => this.#accept(client));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host, port, exclusive: true }, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    server.on("error", (error) => this.#options.logger.log("error", `forward: ${error.message}`));
+    this.#server = server;
+    this.#sweep();
+    return (server.address() as AddressInfo).port;
+  }
+
+  /** Cuts everybody. */
+  async close(): Promise<void> {
+    this.#cancelSweep();
+    const closed = new Promise((resolve) => this.#server?.close(resolve) ?? resolve(undefined));
+    for (const pair of [...this.#pairs]) pair.cut();
+    await closed;
+  }
+
+  #accept(client: Socket): void {
+    const { limits, logger, to, clock } = this.#options;
+    const from = client.remoteAddress ?? "";
+    const count = (this.#clients.get(from) ?? 0) + 1;
+    const full =
+      this.#pairs.size >= limits.forwardedConnectionsMax
+        ? "forwardedConnectionsMax"
+        : count > limits.forwardedPerClientMax
+          ? "forwardedPerClientMax"
+          : undefined;
+    if (full !== undefined) {
+      const what = `forward: ${from} was cut, limit ${full} (${limits[full]}) reached`;
+      logger.log("warn", `${what}; let clients connect to ${to.host}:${to.port} themselves`);
+      client.resetAndDestroy();
+      return;
+    }
+    this.#clients.set(from, count);
+    const pair: Pair = new Pair(client, to, {
+      clock,
+      connectMs: limits.forwardConnectMs,
+      onUnreachable: (reason) => {
+        const what = `forward: ${to.host}:${to.port} does not answer (${reason})`;
+        logger.log("warn", `${what}; ${from} was cut and may try again`);
+      },
+      onGone: () => {
+        this.#pairs.delete(pair);
+        const left = (this.#clients.get(from) ?? 1) - 1;
+        if (left === 0) this.#clients.delete(from);
+        else this.#clients.set(from, left);
+      },
+    });
+    this.#pairs.add(pair);
+  }
+
+  /** One timer for all: a connection that is silent costs nothing until somebody looks. */
+  #sweep(): void {
+    const { clock, limits } = this.#options;
+    this.#cancelSweep = clock.after(Math.ceil(limits.forwardIdleMs / 4), () => {
+      const sinceUs = clock.nowUs() - limits.forwardIdleMs * 1_000;
+      for (const pair of [...this.#pairs]) if (pair.lastUs < sinceUs) pair.cut();
+      this.#sweep();
+    });
+  }
+}
+
+interface PairOptions {
+  readonly clock: Clock;
+  readonly connectMs: number;
+  readonly onUnreachable: (reason: string) => void;
+  readonly onGone: () => void;
+}
+
+/** A client and the connection that was made for it. */
+class Pair {
+  /** When something last went through. */
+  lastUs: number;
+  readonly #client: Socket;
+  readonly #server: Socket;
+  readonly #options: PairOptions;
+  #isConnected = false;
+  #open = 2;
+
+  constructor(client: Socket, { host, port }: Endpoint, options: PairOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.lastUs = options.clock.nowUs();
+    this.#server = connect({ host, port, allowHalfOpen: true, noDelay: true });
+    const cancel = options.clock.after(options.connectMs, () => this.#fail("ETIMEDOUT"));
+    this.#server.once("connect", () => {
+      this.#isConnected = true;
+      cancel();
+      this.#join();
+    });
+    client.on("error", () => this.cut());
+    this.#server.on("error", (error: NodeJS.ErrnoException) => {
+      this.#fail(error.code ?? error.message);
+    });
+    for (const socket of [client, this.#server]) {
+      socket.once("close", () => {
+        cancel();
+        this.#open -= 1;
+        if (this.#open === 0) options.onGone();
+      });
+    }
+  }
+
+  /** F4. A reset, so that neither side takes it for the end of what the other had to say. */
+  cut(): void {
+    this.#client.resetAndDestroy();
+    if (this.#isConnected) this.#server.resetAndDestroy();
+    else this.#server.destroy();
+  }
+
+  /** F1 and F2 are what `pipe` does, with the end of each direction passed on when it is empty. */
+  #join(): void {
+    const note = (): void => {
+      this.lastUs = this.#options.clock.nowUs();
+    };
+    this.#client.on("data", note).pipe(this.#server);
+    this.#server.on("data", note).pipe(this.#client);
+  }
+
+  #fail(reason: string): void {
+    if (!this.#isConnected) this.#options.onUnreachable(reason);
+    this.cut();
+  }
+}
