@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The experiments database and the daemon that keeps it.
 
+export { BossBus, bossObjects } from "./boss-bus.ts";
 export { BossError, type BossErrorCode, textOf } from "./boss-error.ts";
 export { Daemon, type DaemonOptions, type XmlRpcPlace } from "./daemon.ts";
 export { connectDaemon, type DaemonLink } from "./daemon-client.ts";

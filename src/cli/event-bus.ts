@@ -6,7 +6,7 @@ import { eventPorts, hostOf, resolveEventAddress } from "../client/event-address
 import type { ConnectedBus } from "../client/event-connection.ts";
 import { eventClientTime } from "../client/event-limits.ts";
 import type { EventTime } from "../client/event-time.ts";
-import { RemoteBus } from "../client/remote-bus.ts";
+import { RemoteBus, type RemoteBusOptions } from "../client/remote-bus.ts";
 import type { ClientRuntime } from "../client/runtime.ts";
 import { systemClock } from "../host/clock.ts";
 import { newNonce } from "../host/ids.ts";
@@ -25,10 +25,9 @@ import { CommandError } from "./io.ts";
  */
 export function connectEventBus(url: string): Promise<ConnectedBus> {
   return new Promise((resolve, reject) => {
-    const { connectMs, impatientRetryMs: retryMs, retryMs: retryMsMax } = eventClientTime;
     let isFirst = true;
     const open = (): WebSocket => {
-      const socket = new WebSocket(url, protocols(), { handshakeTimeout: connectMs });
+      const socket = openEventSocket(url);
       if (isFirst) {
         socket.once("open", () => resolve(bus));
         // Before `open` it means that there was no connection; after it nobody hears it.
@@ -40,9 +39,25 @@ export function connectEventBus(url: string): Promise<ConnectedBus> {
       isFirst = false;
       return socket;
     };
-    const times = { retryMs, retryMsMax, publishWaitMs: connectMs };
-    const bus = new RemoteBus({ open, ...times, runtime: eventWorld.runtime, publicationsMax: 1 });
+    const bus = new RemoteBus({
+      open,
+      ...eventRetry,
+      runtime: eventWorld.runtime,
+      publicationsMax: 1,
+    });
   });
+}
+
+/** How a client of a bus comes back, and how long what it has to say waits for that. */
+export const eventRetry: Pick<RemoteBusOptions, "retryMs" | "retryMsMax" | "publishWaitMs"> = {
+  retryMs: eventClientTime.impatientRetryMs,
+  retryMsMax: eventClientTime.retryMs,
+  publishWaitMs: eventClientTime.connectMs,
+};
+
+/** @param url as of `resolveEventAddress` */
+export function openEventSocket(url: string): WebSocket {
+  return new WebSocket(url, protocols(), { handshakeTimeout: eventClientTime.connectMs });
 }
 
 /** A door that asks for a token gets it as a protocol. */

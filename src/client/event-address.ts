@@ -5,6 +5,9 @@
 /** Doors of the bus of experiments and of the testbed's own. */
 export const eventPorts = { experiments: 2917, testbed: 2927 } as const;
 
+/** The name by which clients find the server of experiments' events, unless told another. */
+export const eventServerName = "event-server";
+
 /** Path of the WebSocket for a bus, whatever the door. */
 const busPath = "/v1/bus";
 

@@ -37,9 +37,21 @@ function addServe(program: Command, setExit: SetExit): void {
     .option(...stateOption)
     .option(
       "--listen <edge=addr>",
-      "open a door: http, http=127.0.0.1:8470, syncd=127.0.0.1:16534,scope=NAME, xmlrpc; again for more",
+      "open a door: http, http=127.0.0.1:8470, syncd=127.0.0.1:16534,scope=NAME, xmlrpc, events, boss-events; again for more",
       collect,
       [],
+    )
+    .option(
+      "--redirect-events <from=to>",
+      "pass connections to an old address of the event server on, 192.0.2.1:2917=ops:2917; again",
+      collect,
+      [],
+    )
+    .addOption(
+      new Option(
+        "--role <role>",
+        "boss: experiments and boss's own bus; ops: users' events",
+      ).choices(["boss", "ops"]),
     )
     .option("--log <log>", "where the core keeps its log: memory or sqlite:FILE", "memory")
     .option("--tls-cert <file>", "certificate of the doors that speak TLS (PEM)")

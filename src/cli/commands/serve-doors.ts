@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The doors of `muster serve`: one core, and what `--listen EDGE=ADDR` opens to it. An emulab-sync
-// client, curl and a client of the library meet at one barrier when they use one scope of it.
+// The doors of `muster serve`: one core, and what `--listen EDGE=ADDR` opens to it, to the buses
+// and to other servers. An emulab-sync client, curl and a client of the library meet at one barrier
+// when they use one scope of the core.
 import { defaultLimits, type Limits, resolveLimits } from "../../core/limits.ts";
-import {
-  busTime,
-  createBusEndpoint,
-  createBusRoutes,
-  resolveBusDoorBounds,
-} from "../../edges/bus/index.ts";
+import { mountBus } from "../../edges/bus/index.ts";
 import {
   createHttpDoor,
   defaultHttpBounds,
@@ -19,18 +15,17 @@ import {
   TokenFileError,
 } from "../../edges/http/index.ts";
 import { ListenError, Syncd } from "../../edges/syncd/index.ts";
-import { resolveBusLimits } from "../../engine/bus-limits.ts";
 import { LogError } from "../../engine/log.ts";
-import { MemoryBus } from "../../engine/memory-bus.ts";
 import { openLog } from "../../engine/open-log.ts";
+import { defaultForwarderLimits, type ForwarderLimits } from "../../events/forwarder-limits.ts";
 import { systemClock } from "../../host/clock.ts";
 import { Host } from "../../host/host.ts";
-import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { Bus } from "../../wire/event/bus.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
-import type { Listen } from "./serve-listen.ts";
+import { type Buses, openEventDoor, openRedirect } from "./serve-events.ts";
+import type { Listen, Redirect } from "./serve-listen.ts";
 
 export interface DoorsArguments {
   readonly log: string;
@@ -40,8 +35,10 @@ export interface DoorsArguments {
 
 export interface DoorsOptions {
   readonly argv: DoorsArguments;
-  /** Doors to the core; those of boss are the daemon's. */
+  /** Doors to the core and the buses; XML-RPC is the daemon's. */
   readonly listens: readonly Listen[];
+  readonly redirects: readonly Redirect[];
+  readonly buses: Buses;
   readonly tls: TlsFiles | undefined;
   /** File of the tokens. */
   readonly tokens: string;
@@ -56,41 +53,34 @@ export interface Doors {
 }
 
 /**
- * Opens what was asked for; nothing, and no core, when nothing was.
+ * Opens what was asked for, and a core when a door to one was.
  * @throws CommandError; what was opened before is closed.
  */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
-  const { argv, listens, tls, tokens, logger } = options;
-  const { limits, bounds } = parseDoorLimits(argv.limit);
-  if (listens.length === 0) return { lines: [], close: () => Promise.resolve() };
+  const { argv, listens, redirects, buses, tokens, logger } = options;
+  const limits = parseDoorLimits(argv.limit);
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.reverse()) await closer();
   };
+  const lines: string[] = [];
+  const add = (opened: Opened): void => {
+    lines.push(opened.line);
+    closers.push(opened.close);
+  };
   try {
-    const log = await openLog(argv.log, systemClock.nowUs);
-    closers.push(() => log.close());
-    const appended: ((tookUs: number) => void)[] = [];
-    const onAppended = (tookUs: number): void => {
-      for (const note of appended) note(tookUs);
-    };
-    const host = new Host({ log, clock: systemClock, limits, logger, onAppended });
-    await host.start();
-    closers.push(() => host.close());
-    // The bus of those who come through the doors; the experiments daemon has its own.
-    const bus = new MemoryBus({ epoch: newRunId(), limits: resolveBusLimits() });
-    closers.push(async () => bus.close());
-    const lines: string[] = [];
+    const toCore = listens.filter(({ edge }) => edge === "http" || edge === "syncd");
+    if (toCore.length > 0) {
+      const core = await openCore(options, limits);
+      closers.push(core.close);
+      for (const listen of toCore) add(await core.open(listen));
+    }
     for (const listen of listens) {
-      const opened =
-        listen.edge === "http"
-          ? await openHttp({
-              ...{ listen, host, bus, logger, bounds, tls, tokens, appended },
-              argv,
-            })
-          : await openSyncd({ listen, host, logger, limits });
-      lines.push(opened.line);
-      closers.push(opened.close);
+      if (toCore.includes(listen)) continue;
+      add(await openEventDoor(listen, { buses, tokens, logger }));
+    }
+    for (const redirect of redirects) {
+      add(await openRedirect(redirect, { logger, limits: limits.forwarder }));
     }
     return { lines, close };
   } catch (error) {
@@ -99,9 +89,46 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   }
 }
 
-interface Opened {
+/** Something that is open. */
+export interface Opened {
   readonly line: string;
   readonly close: () => Promise<void>;
+}
+
+interface Core {
+  readonly open: (listen: Listen) => Promise<Opened>;
+  readonly close: () => Promise<void>;
+}
+
+async function openCore(
+  { argv, buses, tls, tokens, logger }: DoorsOptions,
+  { limits, bounds }: DoorLimits,
+): Promise<Core> {
+  const log = await openLog(argv.log, systemClock.nowUs);
+  const appended: ((tookUs: number) => void)[] = [];
+  const onAppended = (tookUs: number): void => {
+    for (const note of appended) note(tookUs);
+  };
+  const host = new Host({ log, clock: systemClock, limits, logger, onAppended });
+  try {
+    await host.start();
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+  return {
+    open: (listen) =>
+      listen.edge === "http"
+        ? openHttp({
+            ...{ listen, host, bus: buses.ops, logger, bounds, tls, tokens, appended },
+            argv,
+          })
+        : openSyncd({ listen, host, logger, limits }),
+    close: async () => {
+      await host.close();
+      await log.close();
+    },
+  };
 }
 
 interface OpenHttpOptions {
@@ -126,9 +153,7 @@ async function openHttp(options: OpenHttpOptions): Promise<Opened> {
   });
   const address = `${listen.host}:${listen.port}`;
   const leave = mountCore({ door, host, clock, logger, edge: `http/${address}` });
-  const busOptions = { bus: options.bus, clock, bounds: resolveBusDoorBounds(), time: busTime };
-  door.socket(createBusEndpoint(busOptions));
-  for (const route of createBusRoutes(busOptions)) door.route(route);
+  mountBus(door, { bus: options.bus, clock });
   const addSeconds = door.metrics.addSeconds("muster_append_seconds", "Time an append took.");
   appended.push((tookUs) => addSeconds(tookUs / 1e6));
   const { url } = await door.listen(listen);
@@ -164,12 +189,19 @@ async function openSyncd({ listen, host, logger, limits }: OpenSyncdOptions): Pr
   };
 }
 
-/** @throws CommandError */
-export function parseDoorLimits(settings: readonly string[]): {
+interface DoorLimits {
   readonly limits: Limits;
   readonly bounds: Partial<HttpBounds>;
-} {
-  const known: Readonly<Record<string, number>> = { ...defaultLimits, ...defaultHttpBounds };
+  readonly forwarder: Partial<ForwarderLimits>;
+}
+
+/** @throws CommandError */
+export function parseDoorLimits(settings: readonly string[]): DoorLimits {
+  const known: Readonly<Record<string, number>> = {
+    ...defaultLimits,
+    ...defaultHttpBounds,
+    ...defaultForwarderLimits,
+  };
   const given: Record<string, number> = {};
   for (const setting of settings) {
     const [name = "", text = ""] = setting.split("=");
@@ -182,7 +214,11 @@ export function parseDoorLimits(settings: readonly string[]): {
   }
   const of = (names: object): Record<string, number> =>
     Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(names, name)));
-  return { limits: resolveLimits(of(defaultLimits)), bounds: of(defaultHttpBounds) };
+  return {
+    limits: resolveLimits(of(defaultLimits)),
+    bounds: of(defaultHttpBounds),
+    forwarder: of(defaultForwarderLimits),
+  };
 }
 
 /** Errors of sockets, logs and files are the user's to mend. */

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: MIT
-// What `muster serve` was asked to listen at: `--listen EDGE=ADDR`, and the certificate of the
-// doors that speak TLS. Everything is read and checked before anything is started.
+// What `muster serve` was asked to listen at: `--listen EDGE=ADDR`, `--redirect-events FROM=TO`,
+// and the certificate of the doors that speak TLS. Everything is read and checked before anything
+// is started.
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { createSecureContext } from "node:tls";
 import type { XmlRpcPlace } from "../../boss/index.ts";
+import { eventPorts } from "../../client/event-address.ts";
 import { defaultHttpPort, defaultScope, type TlsFiles } from "../../edges/http/index.ts";
 import { defaultPort as defaultXmlRpcPort } from "../../edges/xmlrpc/index.ts";
+import type { Endpoint } from "../../events/forwarder.ts";
 import { defaultPort as defaultSyncPort } from "../../wire/emulab-sync/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 
-type DoorName = "http" | "syncd" | "xmlrpc";
+type DoorName = "http" | "syncd" | "xmlrpc" | "events" | "boss-events";
+
+/** What a process does: experiments and the testbed's own bus, or the users' events. */
+export type Role = "boss" | "ops";
 
 /** One `--listen`. */
 export interface Listen {
@@ -32,6 +38,8 @@ const defaultPorts: Readonly<Record<DoorName, number>> = {
   http: defaultHttpPort,
   syncd: defaultSyncPort,
   xmlrpc: defaultXmlRpcPort,
+  events: eventPorts.experiments,
+  "boss-events": eventPorts.testbed,
 };
 
 /**
@@ -51,10 +59,12 @@ export function parseListen(text: string): Listen {
     return new CommandError(exitCodes.usage, message);
   };
   let scope = defaultScope;
+  let isBeyond = false;
   for (const setting of settings) {
     const [name, value = ""] = setting.split("=");
-    if (name !== "scope" || edge !== "syncd" || value === "") throw wrong(`what is ${setting}?`);
-    scope = value;
+    if (name === "scope" && edge === "syncd" && value !== "") scope = value;
+    else if (setting === beyondLoopback && edge === "boss-events") isBeyond = true;
+    else throw wrong(`what is ${setting}?`);
   }
   const parts = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d+)$/.exec(address);
   const host = parts === null ? address : (parts[1] ?? parts[2] ?? loopback);
@@ -62,7 +72,56 @@ export function parseListen(text: string): Listen {
   if (port > 65_535) throw wrong(`there is no port ${port}`);
   const named = host === "" || host === "localhost" ? loopback : host;
   if (isIP(named) === 0) throw wrong(`${named} is not an address of this machine`);
+  if (edge === "boss-events" && !isBeyond && !isLoopback(named)) {
+    const message = `--listen ${text}: whoever reaches boss's own bus may say what state a node is in; let it listen on loopback, or add ,${beyondLoopback}`;
+    throw new CommandError(exitCodes.usage, message);
+  }
   return { edge, host: named, port, scope };
+}
+
+/** Said with `boss-events` by who wants it on other addresses. */
+const beyondLoopback = "beyond-loopback";
+
+function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
+}
+
+/** One `--redirect-events`: who connects to the first gets to the second. */
+export interface Redirect {
+  readonly from: Endpoint;
+  /** The host may be a name. */
+  readonly to: Endpoint;
+}
+
+/**
+ * `ADDRESS:PORT=HOST:PORT`; ports are the usual one where they are left out. @throws CommandError
+ */
+export function parseRedirect(text: string): Redirect {
+  const [from, to, ...rest] = text.split("=").map(parseEndpoint);
+  if (from !== undefined && to !== undefined && rest.length === 0 && isIP(from.host) !== 0) {
+    return { from, to };
+  }
+  const message = `--redirect-events ${text}: give ADDRESS:PORT=HOST:PORT, an address of this machine and where the event server is, such as 192.0.2.1:2917=ops:2917`;
+  throw new CommandError(exitCodes.usage, message);
+}
+
+function parseEndpoint(text: string): Endpoint | undefined {
+  const [, bracketed, plain, digits] =
+    /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/@?# ]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = digits === undefined ? eventPorts.experiments : Number(digits);
+  return host === undefined || port > 65_535 ? undefined : { host, port };
+}
+
+/** What does not belong to the role of this process is not opened. @throws CommandError */
+export function checkRole(role: Role | undefined, listens: readonly Listen[]): void {
+  if (role === undefined) return;
+  const foreign: readonly DoorName[] = role === "ops" ? ["xmlrpc", "boss-events"] : ["events"];
+  const found = listens.find(({ edge }) => foreign.includes(edge));
+  if (found === undefined) return;
+  const other = role === "ops" ? "boss" : "ops";
+  const message = `--listen ${found.edge} belongs to --role ${other}; leave out --role for a process that does both`;
+  throw new CommandError(exitCodes.usage, message);
 }
 
 function isEdge(text: string): text is DoorName {

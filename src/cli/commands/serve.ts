@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// `muster serve`: keeps experiments, and the doors of a core, in the foreground until SIGTERM or
-// SIGINT, then swaps everything out in bounded time. `--stop` ends the daemon that runs.
+// `muster serve`: keeps experiments, the buses, and the doors to them and to a core, in the
+// foreground until SIGTERM or SIGINT, then swaps everything out in bounded time. `--role` makes one
+// process of a testbed of several; `--stop` ends the daemon that runs.
 import {
   BossError,
   connectDaemon,
@@ -11,10 +12,7 @@ import {
   type StateDirectory,
 } from "../../boss/index.ts";
 import { resolveLimits } from "../../core/limits.ts";
-import { resolveBusLimits } from "../../engine/bus-limits.ts";
-import { MemoryBus } from "../../engine/memory-bus.ts";
 import { sleep, systemClock } from "../../host/clock.ts";
-import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
 import { runExperiment } from "../../testbed/run.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -24,11 +22,23 @@ import { oldTools } from "../tools.ts";
 import { askDaemon, commandError, serveExitCodes, stateOf } from "./serve-client.ts";
 import type { DoorsArguments } from "./serve-doors.ts";
 import { openDoors } from "./serve-doors.ts";
-import { parseListen, readTls, resolveXmlRpc, type TlsArguments } from "./serve-listen.ts";
+import { createBuses } from "./serve-events.ts";
+import {
+  checkRole,
+  parseListen,
+  parseRedirect,
+  type Role,
+  readTls,
+  resolveXmlRpc,
+  type TlsArguments,
+} from "./serve-listen.ts";
 import { type OpsArguments, resolveOps } from "./serve-ops.ts";
 
 export interface ServeArguments extends DoorsArguments, OpsArguments, TlsArguments {
   readonly listen: readonly string[];
+  readonly redirectEvents: readonly string[];
+  /** Absent: both. */
+  readonly role?: Role;
   readonly state?: string;
   readonly stop: boolean;
 }
@@ -42,8 +52,13 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
   if (argv.stop) return stopDaemon(state, io);
   const tls = readTls(argv);
   const listens = argv.listen.map(parseListen);
+  const redirects = argv.redirectEvents.map(parseRedirect);
+  checkRole(argv.role, listens);
+  const isOps = argv.role === "ops";
+  if (isOps) checkOps(argv);
   const xmlrpc = resolveXmlRpc(listens, tls);
   const signals = new StopSignals();
+  const buses = createBuses();
   try {
     let stop: () => void = () => undefined;
     const stopped = new Promise<void>((resolve) => {
@@ -52,31 +67,47 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
     signals.interrupt.addEventListener("abort", stop);
     const logger = createServeLogger(io);
     const events = resolveOps(argv, state, signals.interrupt);
-    const daemon = await startDaemon(state, { onStopAsked: stop, xmlrpc, events }, logger);
-    const toCore = listens.filter(({ edge }) => edge !== "xmlrpc");
-    const asked = { argv, listens: toCore, tls, tokens: state.tokens, logger };
+    const forDaemon = { onStopAsked: stop, xmlrpc, events, bus: buses.boss };
+    const daemon = isOps ? undefined : await startDaemon(state, forDaemon, logger);
+    const toOpen = listens.filter(({ edge }) => edge !== "xmlrpc");
+    const asked = { argv, listens: toOpen, redirects, buses, tls, tokens: state.tokens, logger };
     const doors = await openDoors(asked).catch(async (error: unknown) => {
-      await daemon.close();
+      await daemon?.close();
       throw error;
     });
-    io.stdout(`muster: keeping the experiments of ${state.path} (process ${process.pid})\n`);
+    if (daemon !== undefined) describeDaemon(daemon, state, io);
     if (xmlrpc !== undefined) {
-      io.stdout(`muster: XML-RPC at https://${xmlrpc.address}:${daemon.xmlrpcPort}/\n`);
-    }
-    for (const name of daemon.recovered) {
-      io.stdout(`muster: ${name} was up when the last daemon died; it is swapped out now\n`);
+      io.stdout(`muster: XML-RPC at https://${xmlrpc.address}:${daemon?.xmlrpcPort}/\n`);
     }
     for (const line of doors.lines) io.stdout(`muster: ${line}\n`);
     await stopped;
-    io.stdout("muster: swapping everything out\n");
+    io.stdout(`muster: ${daemon === undefined ? "closing" : "swapping everything out"}\n`);
     await doors.close();
-    const left = await daemon.close();
+    const left = (await daemon?.close()) ?? [];
     for (const name of left) {
       io.stderr(`muster: ${name} was not down in time; its nodes end with this process\n`);
     }
     return left.length === 0 ? exitCodes.ok : exitCodes.failed;
   } finally {
+    buses.close();
     signals.dispose();
+  }
+}
+
+/** A process without experiments has nothing to do but what it opens. @throws CommandError */
+function checkOps({ listen, redirectEvents, ops }: ServeArguments): void {
+  const wrong = (why: string): CommandError => new CommandError(exitCodes.usage, why);
+  if (ops !== undefined) {
+    throw wrong("--ops says where boss starts schedulers; give it to the process of --role boss");
+  }
+  if (listen.length + redirectEvents.length > 0) return;
+  throw wrong("--role ops opens what it is told to, and was told nothing; add --listen events");
+}
+
+function describeDaemon(daemon: Daemon, state: StateDirectory, io: CommandIo): void {
+  io.stdout(`muster: keeping the experiments of ${state.path} (process ${process.pid})\n`);
+  for (const name of daemon.recovered) {
+    io.stdout(`muster: ${name} was up when the last daemon died; it is swapped out now\n`);
   }
 }
 
@@ -92,7 +123,7 @@ function createServeLogger(io: CommandIo): Logger {
 
 async function startDaemon(
   state: StateDirectory,
-  asked: Pick<DaemonOptions, "onStopAsked" | "xmlrpc" | "events">,
+  asked: Pick<DaemonOptions, "bus" | "onStopAsked" | "xmlrpc" | "events">,
   logger: Logger,
 ): Promise<Daemon> {
   try {
@@ -103,7 +134,6 @@ async function startDaemon(
       limits: resolveBossLimits(),
       tools: oldTools(),
       run: runExperiment,
-      bus: new MemoryBus({ epoch: newRunId(), limits: resolveBusLimits() }),
     });
   } catch (error) {
     if (!(error instanceof BossError)) throw error;

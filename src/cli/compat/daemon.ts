@@ -14,7 +14,7 @@ import type { Exit } from "./exit.ts";
 const readyVariable = "MUSTER_READY_FD";
 const readyDescriptor = 3;
 /** Set in the second process, which must not start a third. */
-const backgroundVariable = "MUSTER_SYNCD_BACKGROUND";
+const backgroundVariable = "MUSTER_BACKGROUND";
 
 export interface Ready {
   readonly port: number;
@@ -45,11 +45,13 @@ export function tellReadiness(environment: NodeJS.ProcessEnv, readiness: Readine
  * Starts this program again in the background.
  *
  * @param describe what there is to say about a server that listens, for standard error.
+ * @param name of the program, for its messages.
  * @returns how the first process ends.
  */
 export async function startInBackground(
   args: readonly string[],
   describe: (started: Ready & { readonly pid: number }) => string | undefined,
+  name = "emulab-syncd",
 ): Promise<Exit> {
   const [script = ""] = process.argv.slice(1);
   const child = spawn(process.execPath, [...process.execArgv, script, ...args], {
@@ -65,7 +67,7 @@ export async function startInBackground(
     for await (const chunk of pipe) text += String(chunk);
   }
   child.unref();
-  const readiness = parseReadiness(text);
+  const readiness = parseReadiness(text, name);
   if ("port" in readiness) {
     const stderr = describe({ ...readiness, pid: child.pid ?? 0 });
     return { kind: "exit", code: 0, ...(stderr === undefined ? {} : { stderr }) };
@@ -73,9 +75,9 @@ export async function startInBackground(
   return { kind: "exit", code: readiness.exitCode, stderr: `${readiness.error}\n` };
 }
 
-function parseReadiness(text: string): Readiness {
+function parseReadiness(text: string, name: string): Readiness {
   if (text !== "") return JSON.parse(text) as Readiness;
-  return { error: "emulab-syncd: the server ended before it listened", exitCode: 1 };
+  return { error: `${name}: the server ended before it listened`, exitCode: 1 };
 }
 
 /** Writes the process id. @returns what removes the file again, if it still names this process. */

@@ -2,7 +2,7 @@
 // What tevc does, in the order in which the old program did it, with the exit codes that it had.
 // [EMULAB-EVENTS 3] What it needs of the world is handed in; MUSTER_TEVC_STRICT is decided here.
 import { constants } from "node:os";
-import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
+import { eventPorts, eventServerName, resolveEventAddress } from "../../client/event-address.ts";
 import { type ConnectedBus, findBus } from "../../client/event-connection.ts";
 import { createCredentials, type EventCredentials } from "../../client/event-credentials.ts";
 import { eventClientTime } from "../../client/event-limits.ts";
@@ -29,7 +29,7 @@ import {
 } from "./tevc-arguments.ts";
 
 /** Where the two buses are by custom. [EMULAB-EVENTS 3] */
-const experimentsBus = { server: "event-server", port: eventPorts.experiments };
+const experimentsBus = { server: eventServerName, port: eventPorts.experiments };
 const testbedBus = { server: "localhost", port: eventPorts.testbed };
 
 export interface TevcWorld extends EventWorld {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Where the lines of emulab-syncd go: a file, the terminal, or the system's log. Writing is
-// synchronous for the first two, so that the last line before a crash is there.
+// Where the lines of emulab-syncd and evproxy go: a file, the terminal, or the system's log.
+// Writing is synchronous for the first two, so that the last line before a crash is there.
 import { spawn } from "node:child_process";
 import { openSync, writeSync } from "node:fs";
 import type { Clock } from "../../host/clock.ts";
@@ -20,8 +20,11 @@ export function createStderrLogger(clock: Clock): Logger {
  * The system's log, through logger(1): Node has no syslog of its own. Its input ends with this
  * process. Without the program the lines are lost; `onLost` is told once.
  */
-export function createSyslogLogger(onLost: (reason: string) => void): Logger {
-  const child = spawn("logger", ["-t", `emulab-syncd[${process.pid}]`, "-p", "daemon.info"], {
+export function createSyslogLogger(
+  onLost: (reason: string) => void,
+  name = "emulab-syncd",
+): Logger {
+  const child = spawn("logger", ["-t", `${name}[${process.pid}]`, "-p", "daemon.info"], {
     stdio: ["pipe", "ignore", "ignore"],
   });
   child.on("error", (error) => onLost(error.message));
