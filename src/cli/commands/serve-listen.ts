@@ -73,7 +73,8 @@ export function parseListen(text: string): Listen {
   const named = host === "" || host === "localhost" ? loopback : host;
   if (isIP(named) === 0) throw wrong(`${named} is not an address of this machine`);
   if (edge === "boss-events" && !isBeyond && !isLoopback(named)) {
-    const message = `--listen ${text}: whoever reaches boss's own bus may say what state a node is in; let it listen on loopback, or add ,${beyondLoopback}`;
+    const why = "whoever reaches boss's own bus may say what state a node is in";
+    const message = `--listen ${text}: ${why}; let it listen on loopback, or add ,${beyondLoopback}`;
     throw new CommandError(exitCodes.usage, message);
   }
   return { edge, host: named, port, scope };
@@ -101,7 +102,8 @@ export function parseRedirect(text: string): Redirect {
   if (from !== undefined && to !== undefined && rest.length === 0 && isIP(from.host) !== 0) {
     return { from, to };
   }
-  const message = `--redirect-events ${text}: give ADDRESS:PORT=HOST:PORT, an address of this machine and where the event server is, such as 192.0.2.1:2917=ops:2917`;
+  const help = "an address of this machine and where the event server is";
+  const message = `--redirect-events ${text}: give ADDRESS:PORT=HOST:PORT, ${help}, such as 192.0.2.1:2917=ops:2917`;
   throw new CommandError(exitCodes.usage, message);
 }
 

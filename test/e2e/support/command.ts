@@ -111,11 +111,8 @@ type CommandName =
   | "emulab-syncd"
   | "eventdebug"
   | "eventsys.proxy"
-<<<<<<< HEAD
   | "eventsys-control"
-=======
   | "evproxy"
->>>>>>> 9e6505e (Serve the users' bus and boss's from muster serve, in one process or two, with a way from old addresses; evproxy)
   | "loghole"
   | "startcmddone"
   | "tevc"

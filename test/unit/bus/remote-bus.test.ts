@@ -87,6 +87,10 @@ describe("a RemoteBus by hand", () => {
     const asked: unknown[] = [];
     const calls: string[] = [];
     const sockets: BusSocket[] = [];
+    const atOnce = (_delayMs: number, callback: () => void): (() => void) => {
+      callback();
+      return () => undefined;
+    };
     const bus = new RemoteBus({
       open: () => {
         const socket: BusSocket = {
@@ -97,7 +101,7 @@ describe("a RemoteBus by hand", () => {
         sockets.push(socket);
         return socket;
       },
-      runtime: { nowUs: () => 0, after: (_, call) => (call(), () => undefined), randomBytes },
+      runtime: { nowUs: () => 0, after: atOnce, randomBytes },
       ...{ retryMs: 1, retryMsMax: 1, publishWaitMs: 1, publicationsMax: 1 },
     });
     const say = (frame: object): void => {
