@@ -55,9 +55,25 @@ export const eventRetry: Pick<RemoteBusOptions, "retryMs" | "retryMsMax" | "publ
   publishWaitMs: eventClientTime.connectMs,
 };
 
-/** @param url as of `resolveEventAddress` */
-export function openEventSocket(url: string): WebSocket {
-  return new WebSocket(url, protocols(), { handshakeTimeout: eventClientTime.connectMs });
+/**
+ * A connection that ends itself when the other side is silently gone: a machine without power
+ * closes nothing, and who only listens would never know.
+ *
+ * @param url as of `resolveEventAddress`
+ */
+export function openEventSocket(
+  url: string,
+  silenceMs: number = eventClientTime.silenceMs,
+): WebSocket {
+  const socket = new WebSocket(url, protocols(), { handshakeTimeout: eventClientTime.connectMs });
+  let cancel = (): void => undefined;
+  const onLife = (): void => {
+    cancel();
+    cancel = systemClock.after(silenceMs, () => socket.terminate());
+  };
+  for (const sign of ["open", "message", "ping"]) socket.on(sign, onLife);
+  socket.on("close", () => cancel());
+  return socket;
 }
 
 /** A door that asks for a token gets it as a protocol. */

@@ -17,6 +17,11 @@ export const eventClientTime = {
   lookForBusMs: 30_000,
   /** One try to connect; later, how long something to send waits for a connection. */
   connectMs: 10_000,
+  /**
+   * A door asks a silent client for a sign of life every 15 s (edges/http-time.ts), so that a
+   * connection on which nothing has come for longer is dead, whatever the kernel knows of it.
+   */
+  silenceMs: 45_000,
   /** Age of a wait for a completion that is told once. */
   warnAfterMs: 10_000,
   /** How long a scheduler may take to say what becomes of a request. */

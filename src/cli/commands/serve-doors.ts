@@ -3,7 +3,7 @@
 // and to other servers. An emulab-sync client, curl and a client of the library meet at one barrier
 // when they use one scope of the core.
 import { defaultLimits, type Limits, resolveLimits } from "../../core/limits.ts";
-import { mountBus } from "../../edges/bus/index.ts";
+import { type BusDoorBounds, defaultBusDoorBounds, mountBus } from "../../edges/bus/index.ts";
 import {
   createHttpDoor,
   defaultHttpBounds,
@@ -77,7 +77,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     }
     for (const listen of listens) {
       if (toCore.includes(listen)) continue;
-      add(await openEventDoor(listen, { buses, tokens, logger }));
+      add(await openEventDoor(listen, { buses, tokens, logger, limits }));
     }
     for (const redirect of redirects) {
       add(await openRedirect(redirect, { logger, limits: limits.forwarder }));
@@ -102,7 +102,7 @@ interface Core {
 
 async function openCore(
   { argv, buses, tls, tokens, logger }: DoorsOptions,
-  { limits, bounds }: DoorLimits,
+  { limits, bounds, busBounds }: DoorLimits,
 ): Promise<Core> {
   const log = await openLog(argv.log, systemClock.nowUs);
   const appended: ((tookUs: number) => void)[] = [];
@@ -120,7 +120,7 @@ async function openCore(
     open: (listen) =>
       listen.edge === "http"
         ? openHttp({
-            ...{ listen, host, bus: buses.ops, logger, bounds, tls, tokens, appended },
+            ...{ listen, host, bus: buses.ops, logger, bounds, busBounds, tls, tokens, appended },
             argv,
           })
         : openSyncd({ listen, host, logger, limits }),
@@ -137,6 +137,7 @@ interface OpenHttpOptions {
   readonly bus: Bus;
   readonly logger: Logger;
   readonly bounds: Partial<HttpBounds>;
+  readonly busBounds: Partial<BusDoorBounds>;
   readonly tls: TlsFiles | undefined;
   readonly tokens: string;
   readonly argv: DoorsArguments;
@@ -144,7 +145,7 @@ interface OpenHttpOptions {
 }
 
 async function openHttp(options: OpenHttpOptions): Promise<Opened> {
-  const { listen, host, logger, bounds, tls, argv, appended } = options;
+  const { listen, host, logger, bounds, busBounds, tls, argv, appended } = options;
   const clock = systemClock;
   const tokens = new TokenFile(options.tokens, logger);
   const door: HttpDoor = createHttpDoor({
@@ -153,7 +154,7 @@ async function openHttp(options: OpenHttpOptions): Promise<Opened> {
   });
   const address = `${listen.host}:${listen.port}`;
   const leave = mountCore({ door, host, clock, logger, edge: `http/${address}` });
-  mountBus(door, { bus: options.bus, clock });
+  mountBus(door, { bus: options.bus, clock, busBounds });
   const addSeconds = door.metrics.addSeconds("muster_append_seconds", "Time an append took.");
   appended.push((tookUs) => addSeconds(tookUs / 1e6));
   const { url } = await door.listen(listen);
@@ -189,9 +190,10 @@ async function openSyncd({ listen, host, logger, limits }: OpenSyncdOptions): Pr
   };
 }
 
-interface DoorLimits {
+export interface DoorLimits {
   readonly limits: Limits;
   readonly bounds: Partial<HttpBounds>;
+  readonly busBounds: Partial<BusDoorBounds>;
   readonly forwarder: Partial<ForwarderLimits>;
 }
 
@@ -200,6 +202,7 @@ export function parseDoorLimits(settings: readonly string[]): DoorLimits {
   const known: Readonly<Record<string, number>> = {
     ...defaultLimits,
     ...defaultHttpBounds,
+    ...defaultBusDoorBounds,
     ...defaultForwarderLimits,
   };
   const given: Record<string, number> = {};
@@ -217,6 +220,7 @@ export function parseDoorLimits(settings: readonly string[]): DoorLimits {
   return {
     limits: resolveLimits(of(defaultLimits)),
     bounds: of(defaultHttpBounds),
+    busBounds: of(defaultBusDoorBounds),
     forwarder: of(defaultForwarderLimits),
   };
 }

@@ -15,7 +15,7 @@ import { systemClock } from "../../host/clock.ts";
 import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { Bus } from "../../wire/event/bus.ts";
-import type { Opened } from "./serve-doors.ts";
+import type { DoorLimits, Opened } from "./serve-doors.ts";
 import type { Listen, Redirect } from "./serve-listen.ts";
 
 export interface Buses {
@@ -45,16 +45,18 @@ export interface EventDoorsOptions {
   /** File of the tokens. */
   readonly tokens: string;
   readonly logger: Logger;
+  readonly limits: Pick<DoorLimits, "bounds" | "busBounds">;
 }
 
 /** @throws Error when the address cannot be had. */
 export async function openEventDoor(
   { edge, host, port }: Listen,
-  { buses, tokens, logger }: EventDoorsOptions,
+  { buses, tokens, logger, limits }: EventDoorsOptions,
 ): Promise<Opened> {
   const door = createEventDoor({
     bus: edge === "boss-events" ? buses.boss : buses.ops,
     ...{ clock: systemClock, logger },
+    ...{ bounds: limits.bounds, busBounds: limits.busBounds },
     access: { tokens: new TokenFile(tokens, logger), names: [eventServerName] },
   });
   const { url } = await door.listen({ host, port });

@@ -4,8 +4,13 @@ import type { Clock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { Bus } from "../../wire/event/bus.ts";
 import { type BusTime, busTime } from "../bus-time.ts";
-import { createHttpDoor, type HttpDoor, type HttpDoorOptions } from "../http/index.ts";
-import { resolveBusDoorBounds } from "./bounds.ts";
+import {
+  createHttpDoor,
+  type HttpBounds,
+  type HttpDoor,
+  type HttpDoorOptions,
+} from "../http/index.ts";
+import { type BusDoorBounds, resolveBusDoorBounds } from "./bounds.ts";
 import { createBusEndpoint } from "./endpoint.ts";
 import { createBusRoutes } from "./routes.ts";
 
@@ -17,22 +22,30 @@ export interface EventDoorOptions {
   readonly tls?: NonNullable<HttpDoorOptions["tls"]>;
   /** Edge-local times; tests shorten them. */
   readonly time?: BusTime;
+  readonly bounds?: Partial<HttpBounds>;
+  readonly busBounds?: Partial<BusDoorBounds>;
 }
 
 /** Close it before the bus: clients then come back to the bus that follows, with their places. */
 export function createEventDoor(options: EventDoorOptions): HttpDoor {
-  const { bus, clock, logger, access, tls, time = busTime } = options;
-  const door = createHttpDoor({ clock, logger, access, ...(tls === undefined ? {} : { tls }) });
-  mountBus(door, { bus, clock, time });
+  const { clock, logger, access, tls, bounds = {} } = options;
+  const secured = tls === undefined ? {} : { tls };
+  const door = createHttpDoor({ clock, logger, access, bounds, ...secured });
+  mountBus(door, options);
   return door;
 }
 
 /** Adds a bus to a door that has more behind it. */
 export function mountBus(
   door: HttpDoor,
-  { bus, clock, time = busTime }: Pick<EventDoorOptions, "bus" | "clock" | "time">,
+  {
+    bus,
+    clock,
+    time = busTime,
+    busBounds,
+  }: Pick<EventDoorOptions, "bus" | "clock" | "time" | "busBounds">,
 ): void {
-  const options = { bus, clock, time, bounds: resolveBusDoorBounds() };
+  const options = { bus, clock, time, bounds: resolveBusDoorBounds(busBounds) };
   door.socket(createBusEndpoint(options));
   for (const route of createBusRoutes(options)) door.route(route);
 }
