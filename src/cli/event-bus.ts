@@ -21,9 +21,10 @@ import { CommandError } from "./io.ts";
  * and every subscription goes on where it was.
  *
  * @param url as of `resolveEventAddress`
+ * @param publicationsMax that may be on their way at once; a command has one
  * @throws BusError: `unavailable` while nobody answers there, `refused` when the door turns us away
  */
-export function connectEventBus(url: string): Promise<ConnectedBus> {
+export function connectEventBus(url: string, publicationsMax = 1): Promise<ConnectedBus> {
   return new Promise((resolve, reject) => {
     let isFirst = true;
     const open = (): WebSocket => {
@@ -43,7 +44,7 @@ export function connectEventBus(url: string): Promise<ConnectedBus> {
       open,
       ...eventRetry,
       runtime: eventWorld.runtime,
-      publicationsMax: 1,
+      publicationsMax,
     });
   });
 }

@@ -19,7 +19,7 @@ import { newNonce } from "../../host/ids.ts";
 import { TimerFireClock } from "../../testbed/agents/firing/fire-clock.ts";
 import type { Bus } from "../../wire/event/bus.ts";
 import type { Order } from "../../wire/event/orders.ts";
-import { eventWorld, senderAddress } from "../event-bus.ts";
+import { connectEventBus, eventWorld, senderAddress } from "../event-bus.ts";
 import {
   type EventSchedArguments,
   failureCode,
@@ -29,6 +29,8 @@ import { performExit } from "./exit.ts";
 
 /** As long as the old program waits for boss. [EMULAB-EVENTS 2.2] */
 const bossAnswerMs = 30 * 60 * 1_000;
+/** The scheduler and the agent beside it each have one notification on its way. */
+const publishersMax = 2;
 /** Below the experiment's directory. */
 const logName = "tbdata/event-sched.sqlite";
 
@@ -53,8 +55,9 @@ async function main(args: readonly string[]): Promise<void> {
     port: eventPorts.experiments,
   });
   if (url === undefined) throw new Error(`-s ${given.server} is no host`);
-  const { runtime, connect } = eventWorld;
-  const bus = await findBus({ connect: () => connect(url), runtime, onRetry: say });
+  const { runtime } = eventWorld;
+  const connect = () => connectEventBus(url, publishersMax);
+  const bus = await findBus({ connect, runtime, onRetry: say });
   const keyFile = isAbsolute(given.keyFile) ? given.keyFile : join(path, given.keyFile);
   const common = { experiment, bus, sender: senderAddress(process.env), clock: systemClock };
   const epoch = process.env["MUSTER_EPOCH"] === "new" ? "new" : "continue";

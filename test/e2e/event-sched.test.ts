@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+// Goal: event-sched is the scheduler of an experiment as a process: what is planned and what is
+// asked for fires, also when the process is killed again and again, each event once. Method: the real
+// command against a bus behind a real door, with an agent in this process that writes down what it
+// is told to do; the static data are in a database on the disk.
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ExperimentsDatabase } from "../../src/boss/database.ts";
+import { resolveBossLimits } from "../../src/boss/limits.ts";
+import { createCredentials, type EventCredentials } from "../../src/client/event-credentials.ts";
+import { requestAttribute } from "../../src/client/event-request.ts";
+import { resolveBusLimits } from "../../src/engine/bus-limits.ts";
+import { MemoryBus } from "../../src/engine/memory-bus.ts";
+import { BusAgent } from "../../src/events/bus-agent.ts";
+import { EventServer } from "../../src/events/event-server.ts";
+import { parseNsFile } from "../../src/experiment/index.ts";
+import { systemClock } from "../../src/host/clock.ts";
+import { readClockName } from "../../src/host/clock-name.ts";
+import { eventHash } from "../../src/host/event-hash.ts";
+import { newNonce, newRunId } from "../../src/host/ids.ts";
+import { TimerFireClock } from "../../src/testbed/agents/firing/fire-clock.ts";
+import {
+  attributeNames,
+  createNotification,
+  getText,
+  int32Attribute,
+  type Notification,
+  textAttribute,
+  toScheduleRequest,
+} from "../../src/wire/event/notification.ts";
+
+const command = join(import.meta.dirname, "../../bin/event-sched");
+const experiment = "pp/ee";
+const key = "0123456789abcdef0123456789abcdef";
+const sender = "127.0.0.1";
+const text = `set ns [new Simulator]
+source tb_compat.tcl
+set a [$ns node]
+set p [$a program-agent -command "true"]
+set q [$a program-agent -command "true"]
+set s [$ns event-sequence { $p run }]
+$ns at 0.2 "$p start"
+$ns at 0.4 "$q stop"
+$ns at 0.5 "$ns log {half a second}"
+$ns run
+`;
+
+let directory: string;
+let bus: MemoryBus;
+let server: EventServer;
+let agent: BusAgent;
+let children: ChildProcess[];
+let performed: string[];
+let heard: Notification[];
+let onHeard: () => void;
+
+function credentials(): EventCredentials {
+  const made = createCredentials({
+    ...{ experiment, key: new TextEncoder().encode(key), hash: eventHash, randomBytes: newNonce },
+    wallUs: () => BigInt(systemClock.wallMs()) * 1_000n,
+  });
+  if (typeof made === "string") throw new Error(made);
+  return made;
+}
+
+beforeEach(async () => {
+  children = [];
+  directory = mkdtempSync(join(tmpdir(), "event-sched-"));
+  mkdirSync(join(directory, "exp/tbdata"), { recursive: true });
+  writeFileSync(join(directory, "exp/tbdata/eventkey"), key, { mode: 0o600 });
+  writeDatabase();
+  performed = [];
+  heard = [];
+  onHeard = () => undefined;
+  bus = new MemoryBus({ epoch: newRunId(), limits: resolveBusLimits() });
+  const logger = { log: () => undefined };
+  server = new EventServer({ bus, clock: systemClock, logger, port: 0 });
+  await server.listen(["127.0.0.1"]);
+  await bus.subscribe(
+    { address: { expt: experiment, scheduler: 0 }, slow: "end" },
+    {
+      onNotifications: (placed) => {
+        for (const { notification } of placed) heard.push(notification);
+        onHeard();
+      },
+      onGap: () => undefined,
+      onEnd: () => undefined,
+    },
+  );
+  agent = await BusAgent.open({
+    ...{ name: "a", experiment, objects: ["p", "q"], bus, sender, clock: systemClock },
+    ...{ clockName: readClockName(), credentials: credentials() },
+    fire: new TimerFireClock(systemClock),
+    perform: async ({ objname, eventtype, args }) => {
+      performed.push(`${objname} ${eventtype} ${args}`.trim());
+      const error = Number(/ERROR=(\d+)/.exec(args)?.[1] ?? 0);
+      const firedMonotonicUs = systemClock.nowUs();
+      return { firedMonotonicUs, outcome: "done", done: Promise.resolve(error) };
+    },
+    onWarning: () => undefined,
+  });
+});
+
+afterEach(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  await agent.close();
+  await server.close();
+  bus.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function writeDatabase(): void {
+  const names = { file: "/a.ns", pid: "pp", eid: "ee", presets: [] };
+  const { rows = {} } = parseNsFile(text, names);
+  const database = ExperimentsDatabase.open(join(directory, "db"), resolveBossLimits());
+  const deed = { user: "ann", atMs: 1, note: "" };
+  database.transaction(() => {
+    database.putUser("ann", 1_000);
+    database.putProject("pp", deed);
+    const definition = { file: "/a.ns", source: text, presets: [], rows };
+    const { exptidx } = database.define("pp", "ee", definition, deed);
+    database.move("pp", "ee", "swap-in", deed);
+    const where = { nodeId: "a.ee.pp", vname: "a", address: "127.0.0.9" };
+    database.nodes.put({ exptidx, ...where, state: "ISUP", sinceMs: 1, opMode: "NORMAL" });
+  });
+  database.close();
+}
+
+/** Resolves when it says that it listens. */
+async function start(more: readonly string[] = []): Promise<ChildProcess> {
+  const source = ["--database", join(directory, "db"), "--directory", join(directory, "exp")];
+  const where = ["-s", "127.0.0.1", "-p", String(server.port)];
+  const child = spawn(command, ["-d", ...where, ...source, ...more, "pp", "ee"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  children.push(child);
+  let all = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    all += chunk;
+  });
+  await new Promise<void>((resolve, reject) => {
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => {
+      all += `${line}\n`;
+      if (line.includes("scheduling the events of")) resolve();
+    });
+    child.once("exit", () => reject(new Error(`it ended: ${all}`)));
+  });
+  return child;
+}
+
+async function kill(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  child.kill(signal);
+  return ended;
+}
+
+async function ask(objname: string, eventtype: string, args = "", token?: number): Promise<void> {
+  const extra = [
+    textAttribute(attributeNames.args, args),
+    ...(token === undefined ? [] : [int32Attribute(attributeNames.token, token)]),
+    textAttribute(requestAttribute, `q${token}`),
+  ];
+  const address = { expt: experiment, objname, eventtype, scheduler: 1 } as const;
+  const plain = createNotification(address, { sender, layout: "2011", extra });
+  const atMs = systemClock.wallMs();
+  const seconds = Math.floor(atMs / 1_000);
+  const at = { seconds, microseconds: (atMs % 1_000) * 1_000 };
+  await bus.publish(credentials().sign(toScheduleRequest(plain, at)));
+}
+
+/** Resolves when the agents and whoever waits have been told all of it. */
+async function until(isThere: () => boolean): Promise<void> {
+  while (!isThere()) {
+    await new Promise<void>((resolve) => {
+      onHeard = resolve;
+    });
+  }
+}
+
+const said = (eventtype: string): readonly string[] =>
+  heard
+    .filter((one) => getText(one, attributeNames.eventtype) === eventtype)
+    .map((one) => `${getText(one, attributeNames.objname)}${getText(one, attributeNames.args)}`);
+
+describe("event-sched", () => {
+  it("waits for boss to start event time, then fires what is planned, and ends on TERM", async () => {
+    const record = join(directory, "events.csv");
+    const child = await start(["-l", join(directory, "log"), "-t", record].slice(2));
+    await ask("__ns_sequence", "START", "", 1);
+    const isLogged = () => said("COMPLETE").some((one) => one.startsWith("ns ERROR=0"));
+    await until(() => performed.includes("q STOP") && isLogged());
+    expect(said("ACCEPTED")).toEqual(["__ns_sequence"]);
+    await ask("q", "RUN", "ERROR=7", 99);
+    await until(() => said("COMPLETE").includes("q ERROR=7 CTOKEN=99"));
+    expect(performed).toEqual(["p START COMMAND=true", "q STOP", "q RUN ERROR=7"]);
+    const [header, row = ""] = readFileSync(record, "utf8").split("\n");
+    expect(header).toBe("arrivaltime,firetime,vnode,objname,objecttype,eventtype,parent,arguments");
+    expect(row).toMatch(/^\d+:\d+,\d+:\d+,a,q,PROGRAM,RUN,,ERROR=7$/);
+    expect(await kill(child, "SIGTERM")).toBe(0);
+  });
+
+  it("killed again and again, loses no event and performs none twice", async () => {
+    const count = 60;
+    let child = await start();
+    await ask("__ns_sequence", "START", "", 1);
+    for (let index = 1; index <= count; index += 1) {
+      await ask("q", "RUN", `N=${index}`, 1_000 + index);
+      // At whatever it is doing then.
+      if (index % 12 !== 0) continue;
+      await kill(child, "SIGKILL");
+      child = await start();
+    }
+    const wanted = Array.from({ length: count }, (_, index) => `q ERROR=0 CTOKEN=${1_001 + index}`);
+    await until(() => wanted.every((one) => said("COMPLETE").includes(one)));
+    const runs = performed.filter((one) => one.startsWith("q RUN"));
+    expect([...runs].sort()).toEqual(
+      Array.from({ length: count }, (_, index) => `q RUN N=${index + 1}`).sort(),
+    );
+    await until(() => performed.includes("q STOP"));
+    expect(performed.filter((one) => one === "p START COMMAND=true")).toHaveLength(1);
+  });
+
+  it("says what is wrong with its command line, and with its experiment", async () => {
+    const run = (...args: string[]) => spawnSync(command, args, { encoding: "utf8" });
+    expect(run("-h")).toMatchObject({ status: 255, stderr: expect.stringContaining("usage:") });
+    expect(run("-V")).toMatchObject({ status: 0, stdout: expect.stringMatching(/^Muster \d/) });
+    expect(run("pp")).toMatchObject({ status: 255, stdout: "" });
+    const source = ["--database", join(directory, "db"), "--directory", directory];
+    const missing = run(...source, "pp", "other");
+    expect(missing.status).toBe(255);
+    expect(missing.stderr).toMatch(/^event-sched: there is no experiment pp\/other/);
+  });
+});
