@@ -2,6 +2,7 @@
 // The schedulers of experiments and the agents that obey them, at a bus.
 export { BusAgent, type BusAgentOptions, type Performed } from "./bus-agent.ts";
 export { EventServer, eventServerName } from "./event-server.ts";
+export { OpsBus } from "./ops-bus.ts";
 export { Scheduler, type SchedulerOptions } from "./scheduler.ts";
 export { SchedulerLines } from "./scheduler-lines.ts";
 export { SchedulerProcess } from "./scheduler-process.ts";

@@ -8,7 +8,7 @@ import type { Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import { resolveBusLimits } from "../engine/bus-limits.ts";
 import { MemoryBus } from "../engine/memory-bus.ts";
-import { BusAgent, EventServer, type Performed, Scheduler } from "../events/index.ts";
+import { BusAgent, EventServer, OpsBus, type Performed, Scheduler } from "../events/index.ts";
 import type { Clock } from "../host/clock.ts";
 import { readClockName } from "../host/clock-name.ts";
 import { eventHash } from "../host/event-hash.ts";
@@ -57,7 +57,7 @@ export class RunEvents {
     const { clock, logger } = options;
     this.#options = options;
     this.#bus = new MemoryBus({ epoch: newRunId(), limits: resolveBusLimits() });
-    this.#server = new EventServer({ bus: this.#bus, clock, logger });
+    this.#server = new EventServer({ bus: new OpsBus(this.#bus), clock, logger });
   }
 
   /** Programs find the bus from here on. @throws Error with a sentence for the user */
