@@ -4,8 +4,8 @@
 // old agents say nothing of themselves.
 //
 //   R1. An object is down exactly while its agent has spoken once and is silent or gone.
-//   R2. Who is silent is decided when the scheduler has heard its own call over the bus: one that is
-//       cut off takes nobody down, and what agents said before the call has been heard.
+//   R2. Who is silent is decided when the scheduler has heard its own call over the bus: one that
+//       is cut off takes nobody down, and what agents said before the call has been heard.
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Alive } from "../wire/event/orders.ts";
 import { eventsTime } from "./events-time.ts";

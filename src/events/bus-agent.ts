@@ -30,13 +30,21 @@ import { ServerClock } from "./server-clock.ts";
 import { SteadyPublisher } from "./steady-publisher.ts";
 import { SteadySubscription } from "./steady-subscription.ts";
 
-/** What came of an order. `done` resolves with the error number of its completion. */
+/** The end of the work that an order asked for. */
+export interface Completion {
+  /** 0 for success. */
+  readonly error: number;
+  /** Why it failed; `""` for success. */
+  readonly text: string;
+}
+
+/** What came of an order. `done` resolves with its completion, or with the error number of it. */
 export interface Performed {
   /** Monotonic microseconds at which it took effect. */
   readonly firedMonotonicUs: number;
   /** `done`, `skipped`, `cancelled`, `unknown: WHY`, `failed: WHY` or `ignored: WHY`. */
   readonly outcome: string;
-  readonly done: Promise<number>;
+  readonly done: Promise<number | Completion>;
 }
 
 /** Tells when an instant has come; a FireClock of the testbed is one. */
@@ -255,8 +263,10 @@ export class BusAgent {
       : await perform(order);
     const firedUs = this.#server.toServer(firedMonotonicUs);
     this.#report(had, formatFired(order, { firedUs, outcome }, this.#by));
-    const why = /^(?:failed|unknown): (.*)/s.exec(outcome)?.[1] ?? "";
-    void done?.then((error) => {
+    const reason = /^(?:failed|unknown): (.*)/s.exec(outcome)?.[1] ?? "";
+    void done?.then((end) => {
+      const { error, text } = typeof end === "number" ? { error: end, text: "" } : end;
+      const why = text === "" ? reason : text;
       this.#report(had, formatCompletion(order, { error, why }, this.#by));
     });
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The schedulers of experiments and the agents that obey them, at a bus.
-export { BusAgent, type BusAgentOptions, type Performed } from "./bus-agent.ts";
+export { BusAgent, type BusAgentOptions, type Completion, type Performed } from "./bus-agent.ts";
 export { EventServer, eventServerName } from "./event-server.ts";
 export { OpsBus } from "./ops-bus.ts";
 export { Scheduler, type SchedulerOptions } from "./scheduler.ts";

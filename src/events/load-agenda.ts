@@ -53,7 +53,11 @@ export function loadAgenda(scope: string, { agents, groups, events }: StaticRows
     ...{ kind: "agenda-load", scope, sequences, timelines, groups: groupsOf(groups) },
     agents: reachable
       .filter(({ objectType }) => !["SEQUENCE", "TIMELINE", "GROUP"].includes(objectType))
-      .map(({ name, objectType: type, vnode }) => ({ name, type, node: vnode === "*" ? "" : vnode })),
+      .map(({ name, objectType: type, vnode }) => ({
+        name,
+        type,
+        node: vnode === "*" ? "" : vnode,
+      })),
     main: [...byParent(""), ...byParent(builtIn.timeline)],
   };
   const addresses = new Map(reachable.map(({ name, address }) => [name, address]));

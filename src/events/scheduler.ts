@@ -14,9 +14,9 @@
 
 import type { EventCredentials } from "../client/event-credentials.ts";
 import { requestAttribute } from "../client/event-request.ts";
-import { builtIn } from "../core/agenda/object-table.ts";
-import type { AgendaAnswer, EventDone, Fire, Revoke, TimeStarted } from "../core/agenda/effects.ts";
 import type { AgendaLoad } from "../core/agenda/commands.ts";
+import type { AgendaAnswer, EventDone, Fire, Revoke, TimeStarted } from "../core/agenda/effects.ts";
+import { builtIn } from "../core/agenda/object-table.ts";
 import type { Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import type { Clock } from "../host/clock.ts";
@@ -216,7 +216,8 @@ export class Scheduler {
       this.#send(open, [...open.uncompleted]);
     }
     for (const revoke of recalled.revokes) this.#revoke(revoke);
-    for (const done of recalled.finished) this.#answers.completion(done.request, done.error, done.token);
+    for (const done of recalled.finished)
+      this.#answers.completion(done.request, done.error, done.token);
   }
 
   #obey(effect: EdgeEffect): void {

@@ -33,11 +33,6 @@ export function countTimedEvents(experiment: Experiment): number {
   return experiment.events.filter(({ atUs }) => atUs !== "swapout").length;
 }
 
-/** How many events are planned for swap-out. */
-export function countSwapoutEvents(experiment: Experiment): number {
-  return experiment.events.length - countTimedEvents(experiment);
-}
-
 /** Objects that only events name (queues of links, trace monitors) are known from those. */
 function planAgents(experiment: Experiment): readonly AgendaAgent[] {
   const { programs, links, nodes, traffic = [], simulator } = experiment;
@@ -46,6 +41,7 @@ function planAgents(experiment: Experiment): readonly AgendaAgent[] {
     { name: "linktest", type: "LINKTEST", node: "" },
     ...programs.map(({ name, node }) => ({ name, type: "PROGRAM", node })),
     ...nodes.map(({ name }) => ({ name, type: "NODE", node: name })),
+    ...nodes.map(({ name }) => ({ name: `${name}-console`, type: "CONSOLE", node: name })),
     ...links.flatMap(({ name, members }) => [
       { name, type: "LINK", node: "" },
       ...members.map(({ node }) => ({ name: `${name}-${node}`, type: "LINK", node })),

@@ -9,7 +9,7 @@
 //   M3. A failure after it costs the node it struck, and the run goes on without that node.
 import type { Experiment, PlannedEvent, Tables } from "../experiment/index.ts";
 import type { ProgramAgent } from "./agents/program-agent.ts";
-import type { NodeBoot } from "./node-boot.ts";
+import type { NodeBoot, Told } from "./node-boot.ts";
 import type { NodeBackend, NodePlan, RunningNode } from "./nodes/index.ts";
 import type { RunEventBody, RunModified } from "./run-event.ts";
 
@@ -79,6 +79,11 @@ export class RunModifier implements RunControl {
     this.#options = options;
     this.#experiment = experiment;
     this.#tables = tables;
+  }
+
+  /** What the run is now. */
+  get told(): Told {
+    return { experiment: this.#experiment, tables: this.#tables };
   }
 
   /** @returns whether the news is kept for later: of a node that may yet be undone. */

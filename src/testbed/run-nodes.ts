@@ -9,7 +9,8 @@ import type { RunEventBody } from "./run-event.ts";
 
 /** Port of the sync server, on addresses that belong to the run. [EMULAB-SYNC 1] */
 export const syncPort = 16534;
-const domain = "muster.local";
+/** The last part of the names of a run. */
+export const domain = "muster.local";
 
 /** Where the core of a run listens for its edges. */
 export const linkAddress = (runId: string): string => `@muster-${runId}`;

@@ -23,7 +23,8 @@ import { Host } from "../host/host.ts";
 import { newSecret } from "../host/ids.ts";
 import { LinkListener } from "../host/link-listener.ts";
 import type { Logger } from "../host/logger.ts";
-import { countSwapoutEvents, countTimedEvents, planAgenda } from "./agenda-plan.ts";
+import { planAgenda } from "./agenda-plan.ts";
+import { AgendaRequests } from "./agenda-requests.ts";
 import { ConsoleAgent } from "./agents/console-agent.ts";
 import { EventPerformer } from "./agents/event-performer.ts";
 import type { FireClock } from "./agents/firing/fire-clock.ts";
@@ -32,6 +33,7 @@ import { Preloader } from "./agents/preloader.ts";
 import { ProgramAgent } from "./agents/program-agent.ts";
 import type { TrafficAgent } from "./agents/trafgen/traffic-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
+import { LocalAgents } from "./local-agents.ts";
 import {
   type Modification,
   ModifyError,
@@ -42,11 +44,12 @@ import {
 import { describeNeverStarted } from "./never-started.ts";
 import type { NodeBoot, NodeWatch } from "./node-boot.ts";
 import type { NodeBackend, NodeMode, RunningNode } from "./nodes/index.ts";
-import { joinNames } from "./record/words.ts";
+import { EventRecording } from "./record/event-recording.ts";
 import { RunAgendas } from "./run-agendas.ts";
 import type { EndedBy, RunEventBody, RunModified, RunWatcher } from "./run-event.ts";
 import { RunEvents, type RunOrder } from "./run-events.ts";
 import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
+import { describeStart } from "./run-started.ts";
 import { createRunTraffic } from "./run-traffic.ts";
 import { StuckDetector } from "./stuck-detector.ts";
 import { SwapoutEvents } from "./swapout-events.ts";
@@ -81,6 +84,8 @@ export interface RunOptions {
   readonly logger: Logger;
   readonly watch: RunWatcher;
   readonly nodeWatch?: NodeWatch | undefined;
+  /** A command line that mails reports, with headers in front; left out, none is mailed. */
+  readonly mailer?: string | undefined;
   /** Ends the run as interrupted. */
   readonly interrupt: AbortSignal;
   /** Called at time 0 with what can be asked of the run from then on. */
@@ -116,6 +121,7 @@ class Run {
   #consoles: ConsoleAgent | undefined;
   #traffic: TrafficAgent | undefined;
   #performer: EventPerformer | undefined;
+  #local: LocalAgents | undefined;
   #listener: LinkListener | undefined;
   #events: RunEvents | undefined;
   /** Timers of the run; none may outlive it. */
@@ -124,6 +130,8 @@ class Run {
   #modifier: RunModifier | undefined;
   /** Settles with the modification that is under way. */
   #modification: Promise<unknown> | undefined;
+  #recording: EventRecording | undefined;
+  readonly #requests: AgendaRequests;
   #swapout: SwapoutEvents | undefined;
   /** What is to happen at time 0. */
   #onTimeStarted: (zeroUs: number) => void = () => undefined;
@@ -139,6 +147,7 @@ class Run {
     this.#agendas = new RunAgendas(experiment);
     const log = new MemoryLog({ nowUs: clock.nowUs, retain: false });
     this.#host = new Host({ log, clock, limits, logger, steadyTicks: true });
+    this.#requests = new AgendaRequests(this.#host.connectEdge);
     this.#barriers = new BarrierWatch({
       host: this.#host,
       scope: this.#scope,
@@ -206,7 +215,13 @@ class Run {
       },
     });
     this.#traffic = createRunTraffic(experiment, backend, clock);
-    this.#consoles = new ConsoleAgent({ backend, clock, logs: join(this.#options.out, "logs") });
+    this.#consoles = new ConsoleAgent({
+      backend,
+      clock,
+      logs: join(this.#options.out, "proj/logs"),
+    });
+    this.#local = this.#makeLocalAgents(backend, this.#programs);
+    this.#recording = this.#recordEvents();
     this.#performer = this.#performerOf(experiment, this.#programs);
     this.#events = await this.#openEvents(backend);
     this.#boot = await bootRunNodes(this.#options, backend, {
@@ -240,9 +255,38 @@ class Run {
       ...{ experiment, programs, clock: this.#options.clock },
       ...(this.#consoles === undefined ? {} : { consoles: this.#consoles }),
       ...(this.#traffic === undefined ? {} : { traffic: this.#traffic }),
-      onTerminate: () => this.#end({ endedBy: "terminate", error: null }),
-      onMessage: (text) => this.#say({ type: "message", level: "info", node: null, text }),
+      ...(this.#local === undefined
+        ? {}
+        : { simulator: this.#local.simulator, nodes: this.#local.nodes }),
     });
+  }
+
+  #makeLocalAgents(backend: NodeBackend, programs: ProgramAgent): LocalAgents {
+    const { experiment, tables } = this.#options;
+    return new LocalAgents({
+      ...{ run: this.#options, backend, programs, traffic: this.#traffic, time: this.#time },
+      requests: this.#requests,
+      boot: () => this.#boot,
+      told: () => this.#modifier?.told ?? { experiment, tables },
+      isEnding: () => this.#ending !== undefined,
+      onTerminate: () => this.#end({ endedBy: "terminate", error: null }),
+      say: (body) => this.#say(body),
+    });
+  }
+
+  /** Events that are asked for while the run goes on. */
+  #recordEvents(): EventRecording {
+    const { clock, out, experiment } = this.#options;
+    const nodes = new Map(planAgenda("", experiment).agents.map(({ name, node }) => [name, node]));
+    const recording = new EventRecording({
+      ...{ host: this.#host, clock, experiment: join(out, "proj") },
+      nodeOf: (object) => nodes.get(object) ?? "",
+      monotonicOf: (scope, plannedUs) =>
+        this.#time.zeroMonotonicUs + this.#agendas.zeroUs(scope) + plannedUs,
+      onError: (text) => this.#say({ type: "message", level: "warning", node: null, text }),
+    });
+    recording.start();
+    return recording;
   }
 
   async #startSyncServer(backend: NodeBackend, registered: Promise<void>): Promise<void> {
@@ -320,7 +364,8 @@ class Run {
     assert(this.#modification === undefined, "one modification at a time");
     if (this.#ending !== undefined) throw new ModifyError("the experiment is ending");
     this.#checkRoom(modification);
-    const outcome = modifier.modify(modification);
+    const modify = (): Promise<ModifyOutcome> => modifier.modify(modification);
+    const outcome = this.#local?.changes.whole(modify) ?? modify();
     this.#modification = outcome.catch(() => undefined);
     try {
       return await outcome;
@@ -393,6 +438,7 @@ class Run {
       case "error-report": {
         const text = `${effect.object} failed with error ${effect.error}`;
         this.#say({ type: "message", level: "warning", node: null, text });
+        this.#local?.simulator.reportError(effect);
         return;
       }
       default:
@@ -427,15 +473,13 @@ class Run {
     const event = { id: 0, object: objname, type: objtype, event: eventtype, args };
     const isDropped = this.#agendas.isDropped(scope, event);
     if (performer === undefined || isDropped) return this.#notPerformed();
-    return performer.perform(event, { token });
+    return performer.perform(event, { token, scope });
   }
 
   async #fireSwapoutEvents(): Promise<void> {
-    const { experiment, clock } = this.#options;
-    const isWanted = this.#time.isSet && countSwapoutEvents(experiment) > 0;
-    if (!isWanted) return;
+    if (!this.#time.isSet) return;
     this.#swapout = new SwapoutEvents({
-      ...{ clock, scope: this.#scope, connect: this.#host.connectEdge },
+      ...{ clock: this.#options.clock, scope: this.#scope, requests: this.#requests },
       drain: async () => this.#events?.drain(),
       active: () => this.#programs?.active().map(({ name }) => name) ?? [],
     });
@@ -490,11 +534,14 @@ class Run {
     this.#sayHeld();
     await this.#events?.settle();
     this.#events?.stop();
+    await this.#local?.settle();
+    await this.#requests.close();
     this.#programs?.beginEnd();
     for (const scope of new Set([this.#scope, ...this.#agendas.scopes])) {
       this.#events?.submit({ kind: "close-scope", scope, error: clearedError });
     }
     await this.#events?.closeScheduler();
+    await this.#recording?.stop();
     await this.#programs?.stopAll();
     for (const counts of (await this.#traffic?.finish()) ?? []) {
       this.#say({ type: "traffic-ended", ...counts });
@@ -513,27 +560,8 @@ class Run {
 
   /** @param backend undefined when there are no nodes, because they could not be set up. */
   #sayStarted(backend: NodeBackend | undefined): void {
-    const { experiment, runId, seed, out, file, command, clock } = this.#options;
-    this.#say({
-      type: "run-started",
-      runId,
-      seed,
-      out,
-      file,
-      ...(command === undefined ? {} : { command }),
-      experiment: this.#scope,
-      startedWallMs: clock.wallMs(),
-      zeroMonotonicUs: this.#time.zeroMonotonicUs,
-      syncServer: experiment.syncServer ?? null,
-      backend: { nodes: "process", links: "none", shell: backend?.shell ?? "" },
-      nodes: experiment.nodes.map(({ name }) => ({
-        name,
-        addresses: backend?.nodes.get(name)?.addresses ?? [],
-      })),
-      programs: experiment.programs.map(({ name, node }) => ({ name, node })),
-      eventsPlanned: countTimedEvents(experiment),
-      lost: [...(backend?.lost ?? []), ...describeUnshaped(experiment)],
-    });
+    const { experiment, file } = this.#options;
+    this.#say(describeStart(this.#options, backend, this.#time.zeroMonotonicUs));
     const text = describeNeverStarted(experiment, file);
     if (text !== undefined) this.#say({ type: "message", level: "warning", node: null, text });
   }
@@ -555,13 +583,6 @@ const interrupted: Ending = {
   endedBy: "interrupt",
   error: { code: "INTERRUPTED", message: "the run was interrupted before it had ended" },
 };
-
-function describeUnshaped({ links }: Experiment): string[] {
-  if (links.length === 0) return [];
-  const names = joinNames(links.map(({ name }) => name));
-  const which = links.length === 1 ? `link ${names} is` : `links ${names} are`;
-  return [`${which} not shaped: no delay, bandwidth limit or loss is applied`];
-}
 
 /** What was said before time 0 was known carries monotonic times; they are turned now. */
 function rebase(body: RunEventBody, time: TimeBase): RunEventBody {

@@ -68,5 +68,5 @@ $ns at 0.1 "$all start"
 `;
   const { result, text } = await runBody(body);
   expect(result.outcome).toBe("passed");
-  expect(text("logs/n0-console-first.log")).toMatch(/^==> between\.out\.\d+ <==\nbetween\n$/);
+  expect(text("proj/logs/n0-console-first.log")).toMatch(/^==> between\.out\.\d+ <==\nbetween\n$/);
 });

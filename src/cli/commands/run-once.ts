@@ -92,6 +92,7 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
     limits: forExperiment(limits, experiment),
     logger: stderrLogger(options.io),
     watch,
+    mailer: process.env["MUSTER_MAILER"],
     interrupt: signals.interrupt,
   });
   // Before the record: what goes wrong is in it.

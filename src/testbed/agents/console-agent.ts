@@ -9,6 +9,7 @@ import type { Clock } from "../../host/clock.ts";
 import type { NodeBackend } from "../nodes/index.ts";
 import { isRunOutput } from "./program-files.ts";
 import { completed, type ProgramResult, refused } from "./program-result.ts";
+import { WorkQueue } from "./work-queue.ts";
 
 export interface ConsoleAgentOptions {
   readonly backend: NodeBackend;
@@ -25,6 +26,8 @@ const pieceBytes = 65_536;
 
 export class ConsoleAgent {
   readonly #options: ConsoleAgentOptions;
+  /** A STOP that comes while a START measures is of that START. */
+  readonly #queue = new WorkQueue();
   readonly #marks = new Map<string, Marks>();
 
   constructor(options: ConsoleAgentOptions) {
@@ -36,7 +39,16 @@ export class ConsoleAgent {
   }
 
   /** Never rejects. A second START moves the mark. */
-  async start(name: string): Promise<ProgramResult> {
+  start(name: string): Promise<ProgramResult> {
+    return this.#queue.add(() => this.#start(name));
+  }
+
+  /** Never rejects. The mark stays: another STOP copies from it again. */
+  stop(name: string, file: string | undefined): Promise<ProgramResult> {
+    return this.#queue.add(() => this.#stop(name, file));
+  }
+
+  async #start(name: string): Promise<ProgramResult> {
     const directory = this.#directoryOf(name);
     const nowUs = this.#options.clock.nowUs();
     if (directory === undefined) return refused(nowUs, `there is no console ${name}`);
@@ -44,8 +56,7 @@ export class ConsoleAgent {
     return completed(nowUs);
   }
 
-  /** Never rejects. The mark stays: another STOP copies from it again. */
-  async stop(name: string, file: string | undefined): Promise<ProgramResult> {
+  async #stop(name: string, file: string | undefined): Promise<ProgramResult> {
     const nowUs = this.#options.clock.nowUs();
     const directory = this.#directoryOf(name);
     const marks = this.#marks.get(name);

@@ -5,8 +5,13 @@ import { openRegularFile } from "../nodes/regular-file.ts";
 
 /** The last `bytesMax` bytes of a file as text; `""` when it cannot be read. */
 export function readTail(file: string, bytesMax: number): string {
+  return readExistingTail(file, bytesMax) ?? "";
+}
+
+/** The same; undefined when it cannot be read. */
+export function readExistingTail(file: string, bytesMax: number): string | undefined {
   const descriptor = openRegularFile(file, "read");
-  if (typeof descriptor === "string") return "";
+  if (typeof descriptor === "string") return undefined;
   try {
     const { size } = fstatSync(descriptor);
     const length = Math.min(size, bytesMax);
@@ -14,7 +19,7 @@ export function readTail(file: string, bytesMax: number): string {
     readSync(descriptor, buffer, 0, length, size - length);
     return buffer.toString("utf8");
   } catch {
-    return "";
+    return undefined;
   } finally {
     closeSync(descriptor);
   }

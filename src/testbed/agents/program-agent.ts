@@ -39,6 +39,8 @@ export class ProgramAgent {
   readonly #context: ProgramContext;
   readonly #programs = new Map<string, ManagedProgram>();
   readonly #starts: StartJournal | undefined;
+  /** Nodes that are being restarted. */
+  readonly #down = new Set<string>();
   #lastToken = 0;
   #isEnding = false;
 
@@ -120,9 +122,28 @@ export class ProgramAgent {
     await retired;
   }
 
+  /**
+   * A node goes down: what runs there is stopped and judged by nobody, and nothing is started there
+   * before the function that comes back is called. After it the node's programs are as configured.
+   */
+  async takeDown(node: string): Promise<() => void> {
+    this.#down.add(node);
+    const own = this.#all().filter(({ program }) => program.node === node);
+    for (const managed of own) managed.beginEnd();
+    await Promise.all(own.map((managed) => managed.stopAndWait()));
+    return () => {
+      this.#down.delete(node);
+      for (const managed of own) {
+        const { program } = managed;
+        if (this.#programs.get(program.name) === managed) this.#add(program);
+      }
+    };
+  }
+
   /** Loads the program for an event that is going to start it like this. */
   async load(name: string, args: ProgramArgs): Promise<void> {
-    await this.#programs.get(name)?.load(args);
+    const managed = this.#programs.get(name);
+    if (managed !== undefined && !this.#down.has(managed.program.node)) await managed.load(args);
   }
 
   /**
@@ -133,6 +154,10 @@ export class ProgramAgent {
   async start(name: string, args: ProgramArgs, options: StartOptions = {}): Promise<ProgramResult> {
     const managed = this.#programs.get(name);
     if (managed === undefined) return this.#unknown(name);
+    if (this.#down.has(managed.program.node)) {
+      const nowUs = this.#options.clock.nowUs();
+      return refused(nowUs, `its node ${managed.program.node} is being restarted`);
+    }
     const { token } = options;
     const act = (): Promise<ProgramResult> => managed.start(args, options);
     if (this.#starts === undefined || token === undefined) return await act();

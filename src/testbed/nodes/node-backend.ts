@@ -138,8 +138,11 @@ export interface NodeBackend {
    * links. @throws Error with a sentence for the user; none of them is there then.
    */
   add(plans: readonly NodePlan[]): Promise<void>;
-  /** Ends nodes with all that runs there; what they have written stays. */
-  remove(names: readonly string[]): Promise<void>;
+  /**
+   * Ends nodes with all that runs there. What they have written to the results stays; their own
+   * temporary directories go, unless the nodes come back and are to find them.
+   */
+  remove(names: readonly string[], files?: "remove-files" | "keep-files"): Promise<void>;
   /** Ends every process and removes what is not kept. Idempotent; takes seconds at most. */
   stop(): Promise<void>;
 }

@@ -290,13 +290,17 @@ class ProcessBackend implements NodeBackend {
     }
   }
 
-  async remove(names: readonly string[]): Promise<void> {
+  async remove(
+    names: readonly string[],
+    files: "remove-files" | "keep-files" = "remove-files",
+  ): Promise<void> {
     const { namespaces, options, run } = this.#parts;
     for (const name of names) {
       this.nodes.delete(name);
       this.#plans.delete(name);
       if (namespaces === undefined) endMarked(options.runId, name);
       else await namespaces.remove(name);
+      if (files === "keep-files") continue;
       removeNodeFiles(planNodeDirectories(options.out, run, name));
     }
   }

@@ -125,11 +125,22 @@ function notes(result: RunResult): Html {
     return html`<li><span class="${tone}">${level}</span>
 ${instantOf(result)(atUs)}${where}: ${text}</li>`;
   });
-  const dropped = result.warningsDropped;
+  const { warningsDropped: dropped, messagesDropped } = result;
+  const messages = result.messages.map(({ atUs, node, text }) => {
+    const where = node === null ? "" : ` on ${node}`;
+    return html`<li>${instantOf(result)(atUs)}${where}: ${text}</li>`;
+  });
   return html`${
     result.lost.length > 0 &&
     html`<h2>What this machine could not give</h2>
 <div class="card"><ul class="plain">${result.lost.map((text) => html`<li>${text}</li>`)}</ul></div>`
+  }${
+    messages.length > 0 &&
+    html`<h2>Messages</h2>
+<div class="card"><ul class="plain">${messages}${
+      messagesDropped > 0 &&
+      html`<li class="soft">and ${messagesDropped} more, in record.ndjson</li>`
+    }</ul></div>`
   }${
     warnings.length > 0 &&
     html`<h2>Warnings</h2>

@@ -6,6 +6,7 @@ import type { EndedBy, NodeAddress } from "../run-event.ts";
 
 /** Warnings kept in the result; the rest is counted, and is in the record. */
 export const warningsMax = 1_000;
+export const messagesMax = 1_000;
 
 /** The object in result.json. Times are microseconds since time 0 of the run unless named else. */
 export interface RunResult {
@@ -41,6 +42,10 @@ export interface RunResult {
   readonly nodes: readonly ResultNode[];
   /** What this machine could not give, one sentence each. */
   readonly lost: readonly string[];
+  /** What the experiment and the run had to say, in order. */
+  readonly messages: readonly ResultMessage[];
+  /** Messages beyond `messagesMax`. */
+  readonly messagesDropped: number;
   readonly warnings: readonly ResultWarning[];
   /** Warnings beyond `warningsMax`. */
   readonly warningsDropped: number;
@@ -61,6 +66,12 @@ export interface ResultNode {
   readonly addresses: readonly NodeAddress[];
   /** When the node was up; null when it never was. */
   readonly upUs: number | null;
+}
+
+export interface ResultMessage {
+  readonly atUs: number;
+  readonly node: string | null;
+  readonly text: string;
 }
 
 export interface ResultWarning {

@@ -24,9 +24,11 @@ import { isGivenUpBarrier } from "./event-text.ts";
 import { createEventTable } from "./result-events.ts";
 import { skippedLinks } from "./result-links.ts";
 import {
+  messagesMax,
   type ResultBarrier,
   type ResultEvent,
   type ResultLink,
+  type ResultMessage,
   type ResultModification,
   type ResultNode,
   type ResultProgram,
@@ -72,6 +74,8 @@ interface State {
   readonly open: Map<string, OpenBarrier>;
   readonly slow: Map<string, ResultBarrier["slow"]>;
   readonly barriers: ResultBarrier[];
+  readonly messages: ResultMessage[];
+  messagesDropped: number;
   readonly warnings: ResultWarning[];
   warningsDropped: number;
 }
@@ -101,6 +105,8 @@ export function createResultBuilder(options: ResultOptions): ResultBuilder {
     open: new Map(),
     slow: new Map(),
     barriers: [],
+    messages: [],
+    messagesDropped: 0,
     warnings: [],
     warningsDropped: 0,
   };
@@ -236,8 +242,10 @@ function endedBarrier(event: BarrierEnded, slow: ResultBarrier["slow"]): ResultB
 
 function addMessage(state: State, event: Message, atUs: number): void {
   const { level, node, text } = event;
-  if (level === "info") return;
-  if (state.warnings.length < warningsMax) state.warnings.push({ atUs, level, node, text });
+  if (level === "info") {
+    if (state.messages.length < messagesMax) state.messages.push({ atUs, node, text });
+    else state.messagesDropped += 1;
+  } else if (state.warnings.length < warningsMax) state.warnings.push({ atUs, level, node, text });
   else state.warningsDropped += 1;
 }
 
@@ -273,6 +281,8 @@ function assemble(
     command: started?.command ?? null,
     nodes: resultNodes(state),
     lost: started?.lost ?? [],
+    messages: [...state.messages],
+    messagesDropped: state.messagesDropped,
     warnings: [...state.warnings],
     warningsDropped: state.warningsDropped,
     barriers,

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: the plan of a file reaches the core whole: times, order, sequences and timelines.
 import { expect, it } from "vitest";
-import {
-  countSwapoutEvents,
-  countTimedEvents,
-  planAgenda,
-} from "../../../src/testbed/agenda-plan.ts";
+import { countTimedEvents, planAgenda } from "../../../src/testbed/agenda-plan.ts";
 import { makeExperiment, planned } from "../record/synthetic-run.ts";
 
 const event = (id: number, object: string) => ({
@@ -42,7 +38,6 @@ it("planAgenda() keeps what has a time, in source order; swap-out is a sequence 
     ],
   });
   expect(countTimedEvents(experiment)).toBe(2);
-  expect(countSwapoutEvents(experiment)).toBe(1);
 });
 
 it("planAgenda() names who obeys events, and the automatic groups", () => {

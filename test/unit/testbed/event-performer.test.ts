@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { AgendaEvent } from "../../../src/core/agenda/commands.ts";
 import type { Program } from "../../../src/experiment/model.ts";
 import { EventPerformer } from "../../../src/testbed/agents/event-performer.ts";
+import type { ObjectAgent } from "../../../src/testbed/agents/performed.ts";
 import { ProgramAgent } from "../../../src/testbed/agents/program-agent.ts";
 import { FakeClock } from "../record/fake-clock.ts";
 import { makeExperiment } from "../record/synthetic-run.ts";
@@ -29,14 +30,20 @@ function setUp() {
   });
   const groups = [{ name: "both", members: ["a", "b", "somelink"] }];
   const told: string[] = [];
+  const record = (name: string): ObjectAgent => ({
+    perform: async ({ event, args }, { token }) => {
+      told.push(`${name} ${event} ${args} ${token}`);
+      return { firedMonotonicUs: 0, outcome: "done", done: Promise.resolve(0) };
+    },
+  });
   const performer = new EventPerformer({
     experiment: makeExperiment({ programs, groups }),
     ...{ programs: agent, clock },
-    onTerminate: () => told.push("terminate"),
-    onMessage: (text) => told.push(text),
+    simulator: record("simulator"),
+    nodes: record("nodes"),
   });
   const perform = (object: string, type: string, event: string, args = "") =>
-    performer.perform({ id: 0, object, type, event, args } satisfies AgendaEvent);
+    performer.perform({ id: 0, object, type, event, args } satisfies AgendaEvent, { token: 7 });
   const commands = () => backend.processes.map(({ spec }) => spec.command);
   return { clock, backend, agent, perform, told, commands };
 }
@@ -76,19 +83,22 @@ describe("perform()", () => {
     expect(await result.done).toBe(-1);
   });
 
-  it("ends the run at HALT and SWAPOUT, and passes messages on", async () => {
+  it("hands events of the simulator and of nodes to their agents, with the token", async () => {
     const { perform, told } = setUp();
-    await perform("ns", "SIMULATOR", "HALT");
-    await perform("ns", "SIMULATOR", "SWAPOUT");
     await perform("ns", "SIMULATOR", "MESSAGE", "half way");
-    expect(told).toEqual(["terminate", "terminate", "half way"]);
+    await perform("n0", "NODE", "REBOOT");
+    expect(told).toEqual(["simulator MESSAGE half way 7", "nodes REBOOT  7"]);
+  });
+
+  it("refuses LINKTEST with an error, so that nobody believes it passed", async () => {
+    const result = await setUp().perform("linktest", "LINKTEST", "START", "STARTAT=1 STOPAT=3");
+    expect(result.outcome).toMatch(/^failed: linktest is not built yet/);
+    expect(await result.done).toBe(-1);
   });
 
   it.each([
     ["l0", "LINK", "DOWN"],
     ["cbr", "TRAFGEN", "START"],
-    ["n0", "NODE", "REBOOT"],
-    ["ns", "SIMULATOR", "RESET"],
     ["a", "PROGRAM", "EXPLODE"],
   ])("ignores %s %s %s, and says so", async (object, type, event) => {
     const { perform, commands } = setUp();

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// What the run itself asks of its agendas, and the answers. An edge of its own, so that its numbers
+// are nobody else's. Every question gets an answer: when the edge goes, those that are open are
+// answered as refused.
+import type { AgendaCommand } from "../core/agenda/commands.ts";
+import type { AgendaAnswer, ErrorReport, EventDone } from "../core/agenda/effects.ts";
+import type { EdgeEffect } from "../core/effect.ts";
+import type { CoreLink, EdgeHandler } from "../host/core-link.ts";
+
+export type TakenErrors = Pick<ErrorReport, "errors" | "dropped">;
+
+type Link = Pick<CoreLink, "submit" | "close">;
+type Connect = (edge: string, handler: EdgeHandler) => Link;
+
+const noErrors: TakenErrors = { errors: [], dropped: 0 };
+
+export class AgendaRequests {
+  readonly #connect: Connect;
+  #link: Link | undefined;
+  readonly #open = new Map<number, (answer: AgendaAnswer | EventDone | undefined) => void>();
+  #last = 0;
+  #isClosed = false;
+
+  constructor(connect: Connect) {
+    this.#connect = connect;
+  }
+
+  /** Drops what is planned or under way. */
+  halt(scope: string): void {
+    this.#submit({ kind: "agenda-halt", scope });
+  }
+
+  /** Fires an event now. Resolves when it has completed, or was refused. */
+  async fireNow(scope: string, object: string, event: string): Promise<void> {
+    const at = { kind: "now" } as const;
+    await this.#ask((request) => ({
+      ...{ kind: "agenda-schedule", scope, request, object, event, args: "", at },
+    }));
+  }
+
+  /** The errors of an agenda since they were last taken; none when it does not answer. */
+  async takeErrors(scope: string): Promise<TakenErrors> {
+    const answer = await this.#ask((request) => ({ kind: "agenda-take-errors", scope, request }));
+    if (answer?.kind !== "agenda-answer" || answer.answer.kind !== "errors") return noErrors;
+    const { errors, dropped } = answer.answer;
+    return { errors, dropped };
+  }
+
+  /** Nothing is answered any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const request of [...this.#open.keys()]) this.#settle(request, undefined);
+    await this.#link?.close();
+  }
+
+  #submit(command: AgendaCommand): void {
+    if (this.#isClosed) return;
+    this.#link ??= this.#connect("run-requests", {
+      onEffects: (effects) => {
+        for (const effect of effects) this.#hear(effect);
+      },
+    });
+    this.#link.submit(command);
+  }
+
+  #hear(effect: EdgeEffect): void {
+    if (effect.kind !== "agenda-answer" && effect.kind !== "event-done") return;
+    // That an event was accepted is not the end of it.
+    if (effect.kind === "agenda-answer" && effect.answer.kind === "accepted") return;
+    this.#settle(effect.request, effect);
+  }
+
+  #ask(command: (request: number) => AgendaCommand): Promise<AgendaAnswer | EventDone | undefined> {
+    if (this.#isClosed) return Promise.resolve(undefined);
+    this.#last += 1;
+    const request = this.#last;
+    return new Promise((resolve) => {
+      this.#open.set(request, resolve);
+      this.#submit(command(request));
+    });
+  }
+
+  #settle(request: number, answer: AgendaAnswer | EventDone | undefined): void {
+    const resolve = this.#open.get(request);
+    this.#open.delete(request);
+    resolve?.(answer);
+  }
+}

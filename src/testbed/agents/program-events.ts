@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// PROGRAM events as the program agent takes them. [EMULAB-EVENTS 2.4, 4.4]
+import type { AgendaEvent } from "../../core/agenda/commands.ts";
+import type { Experiment } from "../../experiment/model.ts";
+import type { Clock } from "../../host/clock.ts";
+import { getArg } from "../../wire/event/args.ts";
+import { type ProgramArgs, parseProgramArgs } from "../../wire/event/program-args.ts";
+import { ignored, type ObjectAgent, type Performed, type PerformOptions } from "./performed.ts";
+import type { ProgramAgent } from "./program-agent.ts";
+
+export interface ProgramEventsOptions {
+  readonly experiment: Experiment;
+  readonly programs: ProgramAgent;
+  readonly clock: Clock;
+}
+
+export class ProgramEvents implements ObjectAgent {
+  readonly #options: ProgramEventsOptions;
+
+  constructor(options: ProgramEventsOptions) {
+    this.#options = options;
+  }
+
+  async perform(
+    { object: name, event, args }: AgendaEvent,
+    how: PerformOptions,
+  ): Promise<Performed> {
+    const { programs, clock } = this.#options;
+    switch (event) {
+      case "START":
+      case "RUN":
+        return await programs.start(name, this.#argsOf(name, args), how);
+      case "MODIFY":
+        return programs.modify(name, this.#argsOf(name, args));
+      case "STOP":
+        return programs.stop(name);
+      case "HALT":
+        return programs.halt(name);
+      case "KILL":
+        return programs.kill(name, getArg(args, "SIGNAL") ?? "TERM");
+      default:
+        return ignored(clock.nowUs(), `PROGRAM ${event} is not performed yet`);
+    }
+  }
+
+  /** Loads the programs that this event is going to start. */
+  async load({ object, args }: AgendaEvent): Promise<void> {
+    const { programs } = this.#options;
+    const loads = this.#members(object).map((name) =>
+      programs.load(name, this.#argsOf(name, args)),
+    );
+    await Promise.all(loads);
+  }
+
+  /** The wrapper around a start command belongs to the old boot scripts: the inner command runs. */
+  #argsOf(name: string, text: string): ProgramArgs {
+    const args = parseProgramArgs(text);
+    const program = this.#options.experiment.programs.find((candidate) => candidate.name === name);
+    if (program === undefined || !program.isStartCommand) return args;
+    const { command, ...rest } = args;
+    return command === undefined || isWrapped(command, program.command) ? rest : args;
+  }
+
+  /** What an event for this object will start: groups are taken apart in the core, but later. */
+  #members(object: string): readonly string[] {
+    const { experiment, programs } = this.#options;
+    if (programs.knows(object)) return [object];
+    if (object === "__all_programs") return experiment.programs.map(({ name }) => name);
+    const group = experiment.groups.find(({ name }) => name === object);
+    return group?.members.filter((name) => programs.knows(name)) ?? [];
+  }
+}
+
+/** Whether `command` is the start command inside the wrapper that reports its status. */
+function isWrapped(command: string, inner: string): boolean {
+  return command === `(${inner} ; /usr/local/etc/emulab/startcmddone $?)`;
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// How a run says that it has begun: what it is of, and what this machine cannot give it. Pure.
+import type { Experiment } from "../experiment/model.ts";
+import { countTimedEvents } from "./agenda-plan.ts";
+import type { NodeBackend } from "./nodes/index.ts";
+import { joinNames } from "./record/words.ts";
+import type { RunOptions } from "./run.ts";
+import type { RunStarted } from "./run-event.ts";
+
+/** @param backend undefined when there are no nodes, because they could not be set up. */
+export function describeStart(
+  { experiment, clock, runId, seed, out, file, command }: RunOptions,
+  backend: NodeBackend | undefined,
+  zeroMonotonicUs: number,
+): RunStarted {
+  return {
+    type: "run-started",
+    ...{ runId, seed, out, file },
+    ...(command === undefined ? {} : { command }),
+    experiment: `${experiment.pid}/${experiment.eid}`,
+    startedWallMs: clock.wallMs(),
+    zeroMonotonicUs,
+    syncServer: experiment.syncServer ?? null,
+    backend: { nodes: "process", links: "none", shell: backend?.shell ?? "" },
+    nodes: experiment.nodes.map(({ name }) => ({
+      name,
+      addresses: backend?.nodes.get(name)?.addresses ?? [],
+    })),
+    programs: experiment.programs.map(({ name, node }) => ({ name, node })),
+    eventsPlanned: countTimedEvents(experiment),
+    lost: [...(backend?.lost ?? []), ...describeUnshaped(experiment)],
+  };
+}
+
+function describeUnshaped({ links }: Experiment): string[] {
+  if (links.length === 0) return [];
+  const names = joinNames(links.map(({ name }) => name));
+  const which = links.length === 1 ? `link ${names} is` : `links ${names} are`;
+  return [`${which} not shaped: no delay, bandwidth limit or loss is applied`];
+}
