@@ -160,7 +160,7 @@ export class DaemonConnection {
 
   /** Tells what there is to say about the file. */
   async #parse(request: ParseRequest): Promise<ParsedDefinition> {
-    const parsed = await parseDefinition(request);
+    const parsed = await parseDefinition(request, this.#gone.signal);
     const output = parsed.output === "" ? [] : [parsed.output.trimEnd()];
     const lines = [...parsed.diagnostics, ...output];
     if (lines.length > 0) await this.#send({ kind: "diagnostics", lines });

@@ -5,6 +5,7 @@
 //   X1. What is not `swapped` in the database has a swap here, but for the
 //       moments after a failure of the database; `#reconcile` ends those.
 //   X2. A state is written before it is told.
+//   X3. Nodes go down when somebody asks for it, also when the database takes nothing.
 import { mkdirSync, rmdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { assert } from "../core/assert.ts";
@@ -132,7 +133,7 @@ export class Experiments {
     this.#demand(user, "swap-out", row.pid, name, row.swapper);
     const held = this.#held.get(name);
     if (held === undefined) throw this.#notUp(row, "swap-out", user);
-    beginDown(held, user, "asked for");
+    this.#beginDown(name, held, user, "asked for");
     return held.ended;
   }
 
@@ -218,9 +219,7 @@ export class Experiments {
   async close(user: string, msMax: number): Promise<readonly string[]> {
     this.#isClosing = true;
     const held = [...this.#held];
-    for (const [, one] of held) {
-      beginDown(one, user, "the daemon ends");
-    }
+    for (const [name, one] of held) this.#beginDown(name, one, user, "the daemon ends");
     let cancel: () => void = () => undefined;
     const late = new Promise<void>((resolve) => {
       cancel = this.#options.clock.after(msMax, resolve);
@@ -256,6 +255,12 @@ export class Experiments {
     this.#held.set(name, { swap, ledger, ended, additions: 0, isModifying: false });
     const facts = { experiment: name, run: run.number, directory, seed };
     return { ...facts, warnings: checkRows(rows), active, ended };
+  }
+
+  /** X3. */
+  #beginDown(name: string, { swap, ledger }: Held, user: string, note: string): void {
+    this.#attempt(name, () => ledger.beginDown(user, note));
+    swap.stop();
   }
 
   #attempt(name: string, act: () => void): void {
@@ -380,11 +385,6 @@ function planned(name: string, file: string, before: Experiment, after: Experime
     `${name} cannot be changed like this while it is up: ${plan.reasons.join("; ")}; nothing was ` +
     `changed; leave that as it is, or: muster down ${name}, then muster up ${file}`;
   throw new BossError("NOT_YET", message);
-}
-
-function beginDown({ swap, ledger }: Held, user: string, note: string): void {
-  ledger.beginDown(user, note);
-  swap.stop();
 }
 
 function nameOf({ pid, eid }: { readonly pid: string; readonly eid: string }): string {

@@ -33,8 +33,15 @@ const heapMegabytesMax = 1024;
 
 const worker = import.meta.url.endsWith(".ts") ? "./parse-worker.ts" : "./parse-worker.js";
 
-/** @throws BossError (INTERNAL) when the thread fails, never for what the file says. */
-export function parseDefinition(request: ParseRequest): Promise<ParsedDefinition> {
+/**
+ * @param signal nobody waits for it any more: a file may compute for a minute
+ * @throws BossError (INTERNAL) when the thread fails, never for what the file says; (LOST) when
+ * nobody waits.
+ */
+export function parseDefinition(
+  request: ParseRequest,
+  signal?: AbortSignal,
+): Promise<ParsedDefinition> {
   return new Promise((resolve, reject) => {
     const thread = new Worker(new URL(worker, import.meta.url), {
       workerData: request,
@@ -44,8 +51,17 @@ export function parseDefinition(request: ParseRequest): Promise<ParsedDefinition
       const message = `reading ${request.file} failed (${why}); this is a fault of Muster, please report it`;
       reject(new BossError("INTERNAL", message));
     };
+    const abandon = (): void => {
+      reject(new BossError("LOST", `nobody waits for ${request.file} any more; ask again`));
+      void thread.terminate();
+    };
     thread.once("message", resolve);
     thread.once("error", (error: unknown) => fail(textOf(error)));
-    thread.once("exit", (code) => fail(`its thread ended with ${code}`));
+    thread.once("exit", (code) => {
+      signal?.removeEventListener("abort", abandon);
+      fail(`its thread ended with ${code}`);
+    });
+    if (signal?.aborted) abandon();
+    else signal?.addEventListener("abort", abandon, { once: true });
   });
 }

@@ -5,7 +5,15 @@
 //       read it, and no link that somebody left there is followed.
 //   F2. Nothing is written over unless that was asked for, and then by a rename: a reader sees the
 //       old file or the new one.
-import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { KeyKind } from "../host/ids.ts";
 import { createAuthority, endOf, type Issued, issueCertificate } from "./certificate.ts";
@@ -107,8 +115,16 @@ function writeAll(texts: readonly (readonly [path: string, text: string])[], for
       // What an earlier attempt left behind when it was killed.
       if (force) rmSync(fresh, { force: true });
       const target = force ? fresh : path;
-      wrap(path, () => writeFileSync(target, text, { mode: 0o600, flag: "wx" }));
-      made.push(target);
+      wrap(path, () => {
+        const descriptor = openSync(target, "wx", 0o600);
+        // From here on it is ours to take away, also when the disk is full.
+        made.push(target);
+        try {
+          writeFileSync(descriptor, text);
+        } finally {
+          closeSync(descriptor);
+        }
+      });
     }
   } catch (error) {
     for (const path of made) rmSync(path, { force: true });

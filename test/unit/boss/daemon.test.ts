@@ -265,6 +265,17 @@ function logs(node: string): string {
 }
 
 describe("parseDefinition()", () => {
+  it("ends its thread when nobody waits any more, also in the middle of a file", async () => {
+    const names = { file: "/a.ns", pid: "pp", eid: "ee", insisted: [], presets: [] };
+    const text = "proc f {} { catch {f}; catch {f}; f }\nf\n";
+    const gone = new AbortController();
+    const reading = parseDefinition({ ...names, text }, gone.signal);
+    gone.abort();
+    expect((await failure(() => reading)).code).toBe("LOST");
+    const late = parseDefinition({ ...names, text }, gone.signal);
+    expect((await failure(() => late)).code).toBe("LOST");
+  });
+
   it("reads in a thread of its own what parseNsFile reads, with presets and output", async () => {
     const source = "puts $opt(N)\nset ns [new Simulator]\nset a [$ns node]\n$ns run\n";
     const names = { file: "/a.ns", pid: "pp", eid: "ee", insisted: [] };

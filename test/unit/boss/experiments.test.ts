@@ -198,6 +198,16 @@ describe("a database that fails for a while", () => {
     }
   });
 
+  it("holds up neither a down nor the end of the daemon: the nodes go", async () => {
+    for (const eid of ["e1", "e2", "e3"]) await experiments.up(options(eid), "ann").active;
+    database.transaction = () => {
+      throw new BossError("DATABASE", "the disk is full");
+    };
+    expect(await experiments.down("e1", "ann")).toMatchObject({ endedBy: "terminate" });
+    expect(await experiments.close("ann", 10_000)).toEqual([]);
+    for (const { options: one } of runs.runs) expect(result(one.out).endedBy).toBe("terminate");
+  });
+
   it("refuses an up with nothing left of it", async () => {
     const { startRun } = database;
     database.startRun = () => {
