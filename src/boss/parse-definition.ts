@@ -2,6 +2,7 @@
 // Reads the text of an experiment file away from the serving loop (parse-worker.ts).
 import { Worker } from "node:worker_threads";
 import type { Experiment, Tables } from "../experiment/index.ts";
+import { describeSystemError } from "../testbed/nodes/system-programs.ts";
 import { BossError, textOf } from "./boss-error.ts";
 
 export type NameKind = "pid" | "eid";
@@ -56,7 +57,11 @@ export function parseDefinition(
       void thread.terminate();
     };
     thread.once("message", resolve);
-    thread.once("error", (error: unknown) => fail(textOf(error)));
+    thread.once("error", (error: Error) => {
+      const message = `${request.file} was not read: ${describeSystemError(error)}`;
+      if (error.message.includes("EMFILE")) reject(new BossError("LIMIT", message));
+      else fail(textOf(error));
+    });
     thread.once("exit", (code) => {
       signal?.removeEventListener("abort", abandon);
       fail(`its thread ended with ${code}`);

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { userOf, XmlRpcDoor } from "../../src/edges/xmlrpc/https.ts";
 import type { ServiceCall } from "../../src/edges/xmlrpc/service.ts";
@@ -119,6 +120,24 @@ describe("the HTTPS door", () => {
     const most = Buffer.alloc(messageBytesMax, " ");
     most.set(least);
     expect((await send({ body: most }))[0]).toBe(200);
+  });
+
+  it("makes no call of a request that was cut off, though its beginning is a whole document", async () => {
+    const whole = encodeCall({ method: "cut", params: [] });
+    calls = [];
+    const socket = connect({
+      ...{ host: "127.0.0.1", servername: "localhost", port, ca: authority },
+      ...{ key: readFileSync(ann.key, "utf8"), cert: readFileSync(ann.certificate, "utf8") },
+    });
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.on("error", () => socket.destroy());
+    socket.resume();
+    socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${whole.length + 1}\r\n\r\n`);
+    socket.end(whole);
+    await closed;
+    const before = calls;
+    await send({ body: encodeCall({ method: "next", params: [] }) });
+    expect([...before, ...calls].map(({ method }) => method)).toEqual(["next"]);
   });
 
   it("ends a call when its caller goes", async () => {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Goal: a run with an unusual temporary directory works, or says what to change.
-// Method: `muster run` with TMPDIR as a user may have it.
+// Goal: a run with an unusual temporary directory, or too few open files, works or says what to
+// change.
+// Method: `muster run` with TMPDIR and limits as a user may have them; what is hard to bring about in
+// a run, in a process of its own that uses up its descriptors.
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -30,4 +33,25 @@ test.each([28, 30])("with %i open files a run says which limit to raise", async 
   const { stdout, stderr } = await runBody(nodesWith("true"), [], { prefix });
   expect(stdout + stderr).toContain("raise the limit (ulimit -n)");
   expect(stdout + stderr).not.toMatch(/TypeError|Unhandled/);
+});
+
+test("with no open files left a node is not added, and the process that asks goes on", () => {
+  const module = new URL("../../src/testbed/nodes/late-holder.ts", import.meta.url);
+  const clock = new URL("../../src/host/clock.ts", import.meta.url);
+  const script = `
+    import { closeSync, openSync } from "node:fs";
+    import { startLateHolder } from ${JSON.stringify(module.href)};
+    import { systemClock } from ${JSON.stringify(clock.href)};
+    const files = [];
+    try {
+      for (;;) files.push(openSync("/dev/null"));
+    } catch {}
+    const input = { runId: "r", clock: systemClock, keeper: "1", asUser: false };
+    const said = await startLateHolder({ ...input, name: "a", hostName: "a" });
+    for (const file of files) closeSync(file);
+    console.log(said);`;
+  const node = [process.execPath, "--input-type=module", "--eval", script];
+  const argv = ["-c", 'ulimit -n 64; exec "$@"', "sh", ...node];
+  const said = execFileSync("sh", argv, { encoding: "utf8" });
+  expect(said).toContain("raise the limit (ulimit -n)");
 });

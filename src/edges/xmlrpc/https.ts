@@ -6,6 +6,7 @@
 //   H1. A request is answered by its service only after its certificate was accepted and names a
 //       user.
 //   H2. When the caller goes away the call is aborted.
+//   H3. A request that was cut off is not answered, whatever its beginning says.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -87,7 +88,8 @@ export class XmlRpcDoor {
       return refuse(response, refusal ?? [403, ""]);
     }
     const message = await readBody(request);
-    if (message === undefined) {
+    if (message === "cut-off") return void response.destroy(); // H3.
+    if (message === "too-long") {
       return refuse(response, [413, `the message is longer than ${messageBytesMax} bytes`]);
     }
     const gone = new AbortController();
@@ -133,18 +135,17 @@ function refuse(response: ServerResponse, [status, text]: Refusal): void {
   response.end(`${text}\n`);
 }
 
-/** @returns undefined when it is too long. */
-async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
+async function readBody(request: IncomingMessage): Promise<Uint8Array | "too-long" | "cut-off"> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > messageBytesMax) return undefined;
+      if (bytes > messageBytesMax) return "too-long";
       chunks.push(chunk);
     }
   } catch {
-    // It went away in the middle: what there is, is no message, and nobody hears so.
+    return "cut-off";
   }
   return Buffer.concat(chunks);
 }

@@ -4,8 +4,9 @@
 // writer is Muster, as the keeper is, and by the keeper, whose end is its end.
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
 import { type Clock, sleep } from "../../host/clock.ts";
-import { findProgram, STANDARD_PATH } from "./system-programs.ts";
+import { describeSystemError, findProgram, STANDARD_PATH } from "./system-programs.ts";
 import { within } from "./within.ts";
 
 /** A holder that has said nothing after this long is not coming. */
@@ -44,14 +45,14 @@ export async function startLateHolder(input: LateHolderInput): Promise<LateHolde
       text += chunk;
       if (/^node \S+ \d+\n/.test(text)) resolve(text);
     });
-    child.once("error", (error) => resolve(error.message));
+    child.once("error", (error) => resolve(describeSystemError(error)));
     // Its output closes when all have ended who could still say something.
     child.once("close", () => resolve(`${text}${problems.trim()}`));
   });
   const cancel = input.clock.after(START_LIMIT_MS, () => child.kill("SIGKILL"));
   const pid = /^node \S+ (\d+)\n/.exec(await said)?.[1];
   cancel();
-  const release = (): void => void child.stdio[3]?.destroy();
+  const release = (): void => void guardOf(child)?.destroy();
   if (pid !== undefined) return { pid, release };
   release();
   return `its namespaces could not be made (${(await said).trim() || "nothing was said"})`;
@@ -74,8 +75,14 @@ function spawnHolder({ runId, keeper, asUser, name, hostName }: LateHolderInput)
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     },
   );
-  child.stdio[3]?.on("error", () => {}); // Its end is seen at the standard output.
+  guardOf(child)?.on("error", () => {}); // Its end is seen at the standard output.
   return child;
+}
+
+/** There is none when this process has run out of descriptors; `error` says so then. */
+function guardOf(child: ChildProcess): Readable | Writable | undefined {
+  const stdio: ChildProcess["stdio"] | undefined = child.stdio;
+  return stdio?.[3] ?? undefined;
 }
 
 /** Ends a holder, early or late, and with it all that runs in its node; waits until it is gone. */
