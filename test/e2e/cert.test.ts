@@ -2,7 +2,7 @@
 // Goal: `muster cert` makes what the doors need, and the configuration server speaks TLS with it,
 // alone and in a run; TLS 1.0 on that door only when asked for.
 // Method: the real commands; Python's ssl as a client that shares no code with ours.
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Command, repository, run, scratch, shell } from "./support/command.ts";
@@ -55,6 +55,15 @@ test("init and issue say what they made, and keep to the state directory", async
   expect(Number.isNaN(Date.parse(alice.ends))).toBe(false);
   // A daemon can live in the state directory that was made on the way.
   expect(statSync(state).mode & 0o777).toBe(0o700);
+});
+
+test("a disk that takes nothing leaves no file behind, and the next attempt is not refused", async () => {
+  const dir = join(scratch(), "tls");
+  const prefix = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh"];
+  const full = await run("muster", ["cert", "init", "--dir", dir], { prefix });
+  expect([full.code, full.stderr]).toEqual([expect.any(Number), expect.stringMatching(/EFBIG/)]);
+  expect(readdirSync(dir)).toEqual([]);
+  expect((await run("muster", ["cert", "init", "--dir", dir])).code).toBe(0);
 });
 
 test("what cannot be done is one sentence with its status", async () => {
