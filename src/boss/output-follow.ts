@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Reads files that are still written to, from their beginning, and goes on until what writes them
 // is over. Looks at the files at intervals: that needs nothing of the kernel and misses nothing.
-import { open, readdir } from "node:fs/promises";
+import { closeSync, fstatSync, read } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
+import { promisify } from "node:util";
 import { type Clock, sleep } from "../host/clock.ts";
+import { openRegularFile } from "../testbed/nodes/regular-file.ts";
 import { followMs, outputPieceBytes } from "./limits.ts";
+
+const readAt = promisify(read);
 
 export interface FollowOptions {
   readonly directory: string;
@@ -49,24 +54,25 @@ async function readOn(
   file: string,
   places: Map<string, Place>,
 ): Promise<void> {
-  const handle = await open(join(directory, file), "r").catch(() => undefined);
-  if (handle === undefined) return;
+  // Programs write here: a FIFO would hold a thread of this process, and a link leads elsewhere.
+  const descriptor = openRegularFile(join(directory, file), "read");
+  if (typeof descriptor === "string") return;
   const place = places.get(file) ?? { offset: 0, decoder: new StringDecoder("utf8") };
   places.set(file, place);
   try {
-    const { size } = await handle.stat();
+    const { size } = fstatSync(descriptor);
     // A program that was started again writes its output anew.
     if (size < place.offset)
       Object.assign(place, { offset: 0, decoder: new StringDecoder("utf8") });
     const buffer = Buffer.allocUnsafe(outputPieceBytes);
     while (!signal.aborted) {
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, place.offset);
+      const { bytesRead } = await readAt(descriptor, buffer, 0, buffer.length, place.offset);
       if (bytesRead === 0) return;
       place.offset += bytesRead;
       const text = place.decoder.write(buffer.subarray(0, bytesRead));
       if (text !== "") await send(file, text);
     }
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }

@@ -2,7 +2,8 @@
 // Goal: files are read whole, as they grow, in pieces, across characters that are cut, and to their
 // end when their writer is over. Method: real files under a virtual clock, so that each look at the
 // files comes when the test says.
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -58,6 +59,17 @@ describe("followOutput()", () => {
     const one = following(() => appendFileSync(path("a.out"), "later"));
     expect(await follow(one, false)).toBe(2);
     expect(one.got).toEqual(["a.out:one", "b.out:two"]);
+  });
+
+  it("waits at no FIFO and follows no link that a program has put in the place of its output", async () => {
+    writeFileSync(path("a.out"), "one");
+    writeFileSync(path("elsewhere"), "not for everybody");
+    symlinkSync(path("elsewhere"), path("b.out"));
+    // More than the threads that this process reads files with.
+    for (const name of ["c", "d", "e", "f", "g"]) execFileSync("mkfifo", [path(`${name}.out`)]);
+    const one = following();
+    expect(await follow(one, false)).toBe(1);
+    expect(one.got).toEqual(["a.out:one"]);
   });
 
   it("goes on with what is added, in new files too, to the last word before the end", async () => {
