@@ -12,7 +12,7 @@ import { BossError, textOf } from "./boss-error.ts";
 import type { Modified } from "./experiment-views.ts";
 import type { Experiments } from "./experiments.ts";
 import type { BossLimits } from "./limits.ts";
-import { finishMsMax, helloMsMax } from "./limits.ts";
+import { finishMsMax, helloMsMax, requestMsMax } from "./limits.ts";
 import type { Members } from "./members.ts";
 import { followOutput } from "./output-follow.ts";
 import { type ParsedDefinition, type ParseRequest, parseDefinition } from "./parse-definition.ts";
@@ -37,7 +37,8 @@ export class DaemonConnection {
   readonly #socket: Socket;
   readonly #options: DaemonConnectionOptions;
   readonly #reader: LineReader;
-  readonly #cancelHello: Cancel;
+  /** Gives a client up that says nothing: it has one of the few places. */
+  #cancelSilence: Cancel;
   readonly #gone = new AbortController();
   readonly #closed: Promise<void>;
   #stage: "hello" | "request" | "answering" = "hello";
@@ -46,12 +47,12 @@ export class DaemonConnection {
     this.#socket = socket;
     this.#options = options;
     this.#reader = new LineReader(options.limits.requestBytesMax, "requestBytesMax");
-    this.#cancelHello = options.clock.after(helloMsMax, () => socket.destroy());
+    this.#cancelSilence = options.clock.after(helloMsMax, () => socket.destroy());
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));
     socket.on("error", () => socket.destroy());
     this.#closed = new Promise((resolve) => {
       socket.on("close", () => {
-        this.#cancelHello();
+        this.#cancelSilence();
         this.#gone.abort();
         options.onGone();
         resolve();
@@ -85,12 +86,14 @@ export class DaemonConnection {
           "end it with the muster that started it (muster serve --stop) and start it anew";
         throw new BossError("BAD_REQUEST", message);
       }
-      this.#cancelHello();
+      this.#cancelSilence();
+      this.#cancelSilence = this.#options.clock.after(requestMsMax, () => this.#socket.destroy());
       this.#stage = "request";
       void this.#send({ kind: "welcome", format: protocolFormat, pid: process.pid });
       return;
     }
     if (this.#stage === "answering") return;
+    this.#cancelSilence();
     this.#stage = "answering";
     const request = checkRequest(frame);
     if (typeof request === "string") throw new BossError("BAD_REQUEST", request);

@@ -56,6 +56,8 @@ export const outputPieceBytes: number = 64 * 1024;
 
 /** A client that has not said hello by then is dropped, milliseconds. */
 export const helloMsMax = 10_000;
+/** A client whose request is not complete this long after its hello is dropped, milliseconds. */
+export const requestMsMax = 60_000;
 /** A daemon that does not answer hello within this time is taken for dead, milliseconds. */
 export const welcomeMsMax = 10_000;
 /** A daemon that was started in the background answers within this time, milliseconds. */

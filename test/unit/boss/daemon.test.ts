@@ -12,7 +12,7 @@ import { BossError } from "../../../src/boss/boss-error.ts";
 import { Daemon, type DaemonOptions } from "../../../src/boss/daemon.ts";
 import { connectDaemon, type DaemonLink } from "../../../src/boss/daemon-client.ts";
 import type { ExperimentDetails, ExperimentStatus } from "../../../src/boss/experiment-views.ts";
-import { type BossLimits, resolveBossLimits } from "../../../src/boss/limits.ts";
+import { type BossLimits, requestMsMax, resolveBossLimits } from "../../../src/boss/limits.ts";
 import { parseDefinition } from "../../../src/boss/parse-definition.ts";
 import type { Answer, UpRequest } from "../../../src/boss/protocol.ts";
 import { isLocked } from "../../../src/boss/schema.ts";
@@ -48,9 +48,9 @@ afterEach(async () => {
 
 const state = () => resolveStateDirectory(folder, {});
 
-async function begin(limits: Partial<BossLimits> = {}): Promise<Daemon> {
+async function begin(limits: Partial<BossLimits> = {}, clock = systemClock): Promise<Daemon> {
   const options: DaemonOptions = {
-    ...{ state: state(), clock: systemClock, coreLimits: resolveLimits() },
+    ...{ state: state(), clock, coreLimits: resolveLimits() },
     ...{ limits: resolveBossLimits(limits), logger: silentLogger, tools: {}, run: runs.run },
     bus: new MemoryBus({ epoch: "e", limits: resolveBusLimits() }),
     onStopAsked: () => {
@@ -236,6 +236,18 @@ describe("what a client says", () => {
     expect(answers.at(-1)).toMatchObject({ kind: "done" });
     const refused = await raw(`${hello}${" ".repeat(11)}${request}\n`);
     expect(JSON.stringify(refused.at(-1))).toContain("requestBytesMax");
+  });
+
+  it("comes in time, or the client loses its place", async () => {
+    const hasten = (delayMs: number): number => (delayMs === requestMsMax ? 0 : delayMs);
+    const clock = {
+      ...systemClock,
+      after: (delayMs: number, act: () => void) => systemClock.after(hasten(delayMs), act),
+    };
+    await begin({}, clock);
+    expect(await raw(`${hello}{"kind":`)).toMatchObject([{ kind: "welcome" }]);
+    const whole = await raw(`${hello}${JSON.stringify({ kind: "status", id: null })}\n`);
+    expect(whole.at(-1)).toMatchObject({ kind: "done" });
   });
 
   it("is heard from as many clients as the limit, and not from one more", async () => {
