@@ -13,7 +13,13 @@ export {
   type RunRow,
 } from "./database.ts";
 export type { ExperimentDetails, ExperimentStatus, Modified } from "./experiment-views.ts";
-export { type BossLimits, connectAgainMs, daemonStartMsMax, resolveBossLimits } from "./limits.ts";
+export {
+  type BossLimits,
+  connectAgainMs,
+  daemonStartMsMax,
+  resolveBossLimits,
+  stopMsMax,
+} from "./limits.ts";
 export type { LiveStatus, OpenBarrier } from "./live-run.ts";
 export type { MemberChange } from "./members.ts";
 export { OpsEvents } from "./ops-events.ts";

@@ -66,6 +66,8 @@ export const daemonStartMsMax = 30_000;
 export const shutdownMsMax = 60_000;
 /** Clients of a daemon that ends get the rest of their answers within this time, milliseconds. */
 export const finishMsMax = 5_000;
+/** A daemon that was asked to end has ended within this time, milliseconds. */
+export const stopMsMax: number = shutdownMsMax + 4 * finishMsMax;
 /** How often a client looks for a daemon that is starting, milliseconds. */
 export const connectAgainMs = 50;
 /** How often a file that is followed is looked at, milliseconds. */

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: a run with an unusual temporary directory, or too few open files, works or says what to
-// change.
-// Method: `muster run` with TMPDIR and limits as a user may have them; what is hard to bring about in
-// a run, in a process of its own that uses up its descriptors.
+// change. Method: `muster run` with TMPDIR and limits as a user may have them; what is hard to
+// bring about in a run, in a process of its own that uses up its descriptors.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";

@@ -4,7 +4,6 @@
 // process of a testbed of several; `--stop` ends the daemon that runs.
 import {
   BossError,
-  connectDaemon,
   Daemon,
   type DaemonOptions,
   isLocked,
@@ -12,14 +11,14 @@ import {
   type StateDirectory,
 } from "../../boss/index.ts";
 import { resolveLimits } from "../../core/limits.ts";
-import { sleep, systemClock } from "../../host/clock.ts";
+import { systemClock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
 import { runExperiment } from "../../testbed/run.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { StopSignals } from "../stop-signals.ts";
 import { oldTools } from "../tools.ts";
-import { askDaemon, commandError, serveExitCodes, stateOf } from "./serve-client.ts";
+import { commandError, serveExitCodes, stateOf } from "./serve-client.ts";
 import type { DoorsArguments } from "./serve-doors.ts";
 import { openDoors } from "./serve-doors.ts";
 import { createBuses } from "./serve-events.ts";
@@ -33,6 +32,7 @@ import {
   type TlsArguments,
 } from "./serve-listen.ts";
 import { type OpsArguments, resolveOps } from "./serve-ops.ts";
+import { stopDaemon } from "./stop-daemon.ts";
 
 export interface ServeArguments extends DoorsArguments, OpsArguments, TlsArguments {
   readonly listen: readonly string[];
@@ -43,13 +43,14 @@ export interface ServeArguments extends DoorsArguments, OpsArguments, TlsArgumen
   readonly stop: boolean;
 }
 
-/** How often to look whether a daemon has ended, milliseconds. */
-const lookAgainMs = 50;
-
 /** @returns the exit status. @throws CommandError */
 export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise<number> {
   const state = stateOf(argv.state);
-  if (argv.stop) return stopDaemon(state, io);
+  if (argv.stop) {
+    await stopDaemon(state, systemClock);
+    io.stdout(`the daemon of ${state.path} has ended\n`);
+    return exitCodes.ok;
+  }
   const tls = readTls(argv);
   const listens = argv.listen.map(parseListen);
   const redirects = argv.redirectEvents.map(parseRedirect);
@@ -140,19 +141,4 @@ async function startDaemon(
     if (isLocked(error)) throw new CommandError(serveExitCodes.inUse, error.message);
     throw commandError(error);
   }
-}
-
-async function stopDaemon(state: StateDirectory, io: CommandIo): Promise<number> {
-  await askDaemon({ state, request: { kind: "stop" } });
-  // It has said that it will; this command is over when it has.
-  for (;;) {
-    const link = await connectDaemon(state, systemClock).catch((error: unknown) => {
-      throw commandError(error);
-    });
-    if (link === undefined) break;
-    link.close();
-    await sleep(systemClock, lookAgainMs);
-  }
-  io.stdout(`the daemon of ${state.path} has ended\n`);
-  return exitCodes.ok;
 }
