@@ -143,7 +143,12 @@ export class Daemon {
   async #listen(): Promise<void> {
     const { path, socket } = this.#options.state;
     // Whoever has the lock of the database owns the path: a socket there is a dead daemon's.
-    rmSync(socket, { force: true });
+    try {
+      rmSync(socket, { force: true });
+    } catch (error) {
+      const message = `${socket} is no socket and cannot be taken away: ${textOf(error)}; remove it`;
+      throw new BossError("STATE_DIRECTORY", message);
+    }
     const server = createServer((client) => this.#accept(client));
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error) => {

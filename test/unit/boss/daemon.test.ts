@@ -2,7 +2,15 @@
 // Goal: the daemon's door: one daemon a directory, hello first, one request a connection, limits at
 // their value and one past it, clients that go away or do not read. Method: a real socket, database
 // and files; runs without nodes.
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -126,6 +134,17 @@ describe("Daemon", () => {
     expect(await followed).toBeNull();
     expect(output.join("")).toMatch(/run pp\/ee[\s\S]*node a up[\s\S]*passed/);
     expect(await ask({ kind: "status", id: "ee" })).toMatchObject({ state: "swapped" });
+  });
+
+  it("says what is in the way of its socket", async () => {
+    mkdirSync(state().socket, { recursive: true });
+    const error = await failure(() => begin());
+    expect([error.code, error.message]).toEqual([
+      "STATE_DIRECTORY",
+      expect.stringMatching(/muster\.sock is no socket.* remove it$/),
+    ]);
+    rmdirSync(state().socket);
+    await begin();
   });
 
   it("says what is wrong with a file, with the line", async () => {
