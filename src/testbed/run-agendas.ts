@@ -5,12 +5,12 @@
 //
 //   A1. The numbers of events are unique in a run.
 //   A2. An event that was planned for a program before it went or changed is not performed.
+//   A3. Where time 0 of an agenda lies is known also when nothing is planned in it any more: what
+//       it fired last is told later than that.
 import type { AgendaEvent } from "../core/agenda/commands.ts";
 import type { Experiment, PlannedEvent } from "../experiment/model.ts";
 
 interface RunAgenda {
-  /** Its time 0, microseconds since that of the run. */
-  readonly zeroUs: number;
   /** Programs whose events do not count any more. */
   readonly dropped: Set<string>;
   isIdle: boolean;
@@ -18,6 +18,8 @@ interface RunAgenda {
 
 export class RunAgendas {
   readonly #agendas = new Map<string, RunAgenda>();
+  /** A3: time 0 of each, microseconds since that of the run. One number for each modification. */
+  readonly #zerosUs = new Map<string, number>();
   #nextId: number;
   #modifications = 0;
 
@@ -27,7 +29,8 @@ export class RunAgendas {
   }
 
   open(scope: string, zeroUs: number): void {
-    this.#agendas.set(scope, { zeroUs, dropped: new Set(), isIdle: false });
+    this.#agendas.set(scope, { dropped: new Set(), isIdle: false });
+    this.#zerosUs.set(scope, zeroUs);
   }
 
   /** A name for the agenda of a modification. */
@@ -59,7 +62,7 @@ export class RunAgendas {
   }
 
   zeroUs(scope: string): number {
-    return this.#agendas.get(scope)?.zeroUs ?? 0;
+    return this.#zerosUs.get(scope) ?? 0;
   }
 
   /** A2: what is planned for these programs until now. */

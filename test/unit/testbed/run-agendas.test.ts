@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Goal: A1 and A2: numbers that no event shares, events that do not count any more, and when all
+// Goal: A1 to A3: numbers that no event shares, events that do not count any more, and when all
 // agendas of a run are idle. Method: agendas by hand.
 import { describe, expect, it } from "vitest";
 import type { Experiment, PlannedEvent } from "../../../src/experiment/model.ts";
@@ -49,6 +49,8 @@ describe("RunAgendas", () => {
     agendas.setIdle("p/e/1", true);
     expect(agendas.isIdle).toBe(true);
     expect(agendas.scopes).toEqual(["p/e"]);
+    // A3: the last event is told after its agenda is over.
+    expect(agendas.zeroUs("p/e/1")).toBe(5);
     const names = [agendas.nextScope("p/e"), agendas.nextScope("p/e")];
     expect(names).toEqual(["p/e/modification-1", "p/e/modification-2"]);
   });
