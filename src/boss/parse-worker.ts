@@ -8,6 +8,7 @@ import {
   type ParseResult,
   parseNsFile,
   tableRows,
+  withShells,
 } from "../experiment/index.ts";
 import type { ParsedDefinition, ParseRequest } from "./parse-definition.ts";
 import { readBeside } from "./read-beside.ts";
@@ -24,7 +25,9 @@ async function read({ text, insisted, ...options }: ParseRequest): Promise<Parse
   };
   const result = readYamlExperiment(text, { file, defaultEid: eid, ...names, presets });
   const { experiment } = result;
-  return experiment === undefined ? result : { ...result, rows: tableRows(experiment).rows };
+  if (experiment === undefined) return result;
+  const { rows } = tableRows(experiment);
+  return { ...result, experiment: withShells(experiment), rows };
 }
 
 const request = workerData as ParseRequest;

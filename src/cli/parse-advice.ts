@@ -15,8 +15,10 @@ export function adviseOnPrograms(experiment: Experiment, file: string): readonly
   const isYaml = isYamlFile(file);
   const idle = neverStarted(experiment).slice(0, shownMax);
   const found = idle.map((program) => describeIdle(program, isYaml));
-  const foreign = isYaml ? undefined : experiment.programs.find(({ command }) => isForSh(command));
-  if (foreign !== undefined) found.push(describeForeign(foreign));
+  const foreign = experiment.programs
+    .filter(({ shell }) => !isYaml || shell === "csh")
+    .find(({ command }) => isForSh(command));
+  if (foreign !== undefined) found.push(describeForeign(foreign, isYaml));
   return found.toSorted((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
 }
 
@@ -36,8 +38,10 @@ function isForSh(command: string): boolean {
   );
 }
 
-function describeForeign({ name, at }: Program): Diagnostic {
+function describeForeign({ name, at }: Program, isYaml: boolean): Diagnostic {
   const message = `the command of ${name} is written for sh`;
-  const hint = "NS commands run in csh where it is installed; write sh -c '...'.";
+  const hint = isYaml
+    ? "It runs in csh: leave out shell: csh."
+    : "NS commands run in csh where it is installed; write sh -c '...'.";
   return { severity: "note", code: "CSH_COMMAND", message, at, hint };
 }

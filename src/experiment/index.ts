@@ -7,6 +7,7 @@ export {
   type NodeType,
   referenceCatalogue,
 } from "./catalogue.ts";
+export { withShells } from "./default-shell.ts";
 export { formatDiagnostic } from "./diagnostics.ts";
 export { explain } from "./explain.ts";
 export { drawDot } from "./graph/dot.ts";

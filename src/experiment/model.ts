@@ -119,7 +119,7 @@ export interface Program {
   /** Seconds until the program is stopped; 0 for never. */
   readonly timeoutSeconds: number;
   readonly expectedExitCode: number;
-  /** What reads the command; absent means `sh`. */
+  /** What reads the command; absent is the shell of the testbed, and `sh` in YAML. */
   readonly shell?: "sh" | "csh";
   /** Variables of this program alone, besides those of the experiment. */
   readonly environment?: readonly (readonly [name: string, value: string])[];

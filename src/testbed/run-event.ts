@@ -33,7 +33,7 @@ export interface RunStarted {
   readonly backend: {
     readonly nodes: "process";
     readonly links: "none";
-    /** What reads commands: `csh -f -c`, `bash -c`, `""` for neither. */
+    /** What reads commands: `csh -f -c`, `bash -c`, `sh -c`, `""` for none. */
     readonly shell?: string;
   };
   /** The command line that repeats the run; none for a run that no command line asked for. */

@@ -21,7 +21,7 @@ export function describeStart(
     startedWallMs: clock.wallMs(),
     zeroMonotonicUs,
     syncServer: experiment.syncServer ?? null,
-    backend: { nodes: "process", links: "none", shell: backend?.shell ?? "" },
+    backend: { nodes: "process", links: "none", shell: commandShell(experiment, backend) },
     nodes: experiment.nodes.map(({ name }) => ({
       name,
       addresses: backend?.nodes.get(name)?.addresses ?? [],
@@ -30,6 +30,12 @@ export function describeStart(
     eventsPlanned: countTimedEvents(experiment),
     lost: [...(backend?.lost ?? []), ...describeUnshaped(experiment)],
   };
+}
+
+/** What reads commands: of the machine's, unless every program names another one. */
+function commandShell({ programs }: Experiment, backend: NodeBackend | undefined): string {
+  const isForSh = programs.length > 0 && programs.every(({ shell }) => shell === "sh");
+  return isForSh ? "sh -c" : (backend?.shell ?? "");
 }
 
 function describeUnshaped({ links }: Experiment): string[] {

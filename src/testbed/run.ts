@@ -203,8 +203,6 @@ class Run {
       programs: experiment.programs,
       clock,
       fire: this.#fire,
-      // Files of the testbed were written for its shell; others say so when they mean it.
-      shell: this.#options.tables === undefined ? "sh" : "testbed",
       onWarning: (node, text) => this.#say({ type: "message", level: "warning", node, text }),
       onStarted: (event, monotonicUs) => this.#say(event, monotonicUs),
       onEnded: (event, monotonicUs) => {

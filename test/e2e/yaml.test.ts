@@ -37,6 +37,25 @@ test("muster run passes a YAML file", async () => {
   expect(ran.code).toBe(0);
 });
 
+test("commands of a YAML file are run by sh, and by csh where it says so", async () => {
+  const cwd = scratch();
+  const forSh = "for i in 1 2; do echo n $i; done; export X=1; test $X = 1";
+  const text = [
+    "nodes: [a]",
+    "programs:",
+    `  plain: {node: a, command: "${forSh}", start: 0s}`,
+    `  named: {node: a, shell: sh, command: "${forSh}", start: 0s}`,
+  ];
+  writeFileSync(join(cwd, "sh.yaml"), text.join("\n"));
+  const ran = await run("muster", ["run", "sh.yaml", "--out", "out"], { cwd });
+  expect(ran.stdout).toContain("commands run in sh");
+  expect(ran.code).toBe(0);
+  const csh = text.map((line) => line.replace("shell: sh", "shell: csh"));
+  writeFileSync(join(cwd, "csh.yaml"), csh.join("\n"));
+  const parsed = await run("muster", ["parse", "csh.yaml"], { cwd });
+  expect(parsed.stderr).toMatch(/csh\.yaml:4:\d+: note\[CSH_COMMAND\]: the command of named/);
+});
+
 test("muster run refuses what it cannot do yet, with its line", async () => {
   const cwd = scratch();
   const text = "nodes: {a: {}}\nbarriers:\n  done: {members: [a]}\n";

@@ -23,6 +23,7 @@ import {
   parseCatalogue,
   parseNsFile,
   referenceCatalogue,
+  withShells,
 } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { adviseOnPrograms } from "../parse-advice.ts";
@@ -115,7 +116,10 @@ async function loadYaml(file: string, options: LoadOptions, presets: Presets): P
   }
   const source = await readSource(file);
   const defaultEid = experimentName(file);
-  return { ...readYamlExperiment(source, { file, defaultEid, pid, eid, presets }), source };
+  const result = readYamlExperiment(source, { file, defaultEid, pid, eid, presets });
+  const { experiment } = result;
+  if (experiment === undefined || options.forRun !== true) return { ...result, source };
+  return { ...result, source, experiment: withShells(experiment) };
 }
 
 async function loadNs(file: string, options: LoadOptions, presets: Presets): Promise<Loaded> {

@@ -30,13 +30,13 @@ export class LoadedProgram {
   static async load(
     program: Program,
     settings: ProgramSettings,
-    place: ProgramPlace,
+    node: RunningNode,
   ): Promise<LoadedProgram | StartError> {
-    const logs = place.node.hostPath.localLogs;
+    const logs = node.hostPath.localLogs;
     const files = loadedFiles(logs, program.name);
     removeOutput(files);
-    const process = await place.node.prepare({
-      ...programSpec(program, settings, place),
+    const process = await node.prepare({
+      ...programSpec(program, settings),
       ...files,
     });
     if (!("startError" in process)) {
@@ -73,24 +73,17 @@ interface LoadingFacts {
   readonly files: OutputFiles;
 }
 
-/** Where a program runs, and what reads its command unless it says so itself. */
-export interface ProgramPlace {
-  readonly node: RunningNode;
-  readonly shell: "testbed" | "sh";
-}
-
 /** Everything of the start but where the output goes. */
 export function programSpec(
   program: Program,
   { command, directory }: ProgramSettings,
-  { shell }: ProgramPlace,
 ): Omit<SpawnSpec, "stdout" | "stderr"> {
-  const { name, environment } = program;
+  const { name, environment, shell } = program;
   return {
     name,
     command,
     directory,
-    shell: program.shell ?? shell,
+    ...(shell === undefined ? {} : { shell }),
     ...(environment === undefined ? {} : { environment: Object.fromEntries(environment) }),
   };
 }

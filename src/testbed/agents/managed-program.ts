@@ -10,9 +10,15 @@
 import { constants } from "node:os";
 import type { Clock } from "../../host/clock.ts";
 import type { ProgramArgs } from "../../wire/event/program-args.ts";
-import type { NodeBackend, NodeProcess, StartError, StartTrigger } from "../nodes/index.ts";
+import type {
+  NodeBackend,
+  NodeProcess,
+  RunningNode,
+  StartError,
+  StartTrigger,
+} from "../nodes/index.ts";
 import type { FireClock, Fired, Revoke } from "./firing/fire-clock.ts";
-import { LoadedProgram, type ProgramPlace, programSpec } from "./loaded-program.ts";
+import { LoadedProgram, programSpec } from "./loaded-program.ts";
 import { outputFiles } from "./program-files.ts";
 import { completed, type ProgramResult, refused } from "./program-result.ts";
 import {
@@ -35,8 +41,6 @@ export interface ProgramContext {
   readonly backend: Pick<NodeBackend, "nodes">;
   readonly clock: Clock;
   readonly fire: FireClock;
-  /** What reads commands of programs that name no shell. */
-  readonly shell: "testbed" | "sh";
   readonly watcher: ProgramWatcher;
   nextToken(): number;
 }
@@ -82,11 +86,11 @@ export class ManagedProgram {
   /** Loads the program for an event that is going to start it like this. */
   async load(args: ProgramArgs): Promise<void> {
     if (this.#isEnding || this.#loaded !== undefined) return;
-    const place = this.#place();
-    if (place === undefined) return;
+    const node = this.#node();
+    if (node === undefined) return;
     const { settings } = applyArgs(this.#settings, args);
     const loading: Loading = {
-      whenDone: LoadedProgram.load(this.program, settings, place),
+      whenDone: LoadedProgram.load(this.program, settings, node),
       ready: undefined,
     };
     this.#loaded = loading;
@@ -197,10 +201,10 @@ export class ManagedProgram {
       return await loaded.process.start();
     }
     if (loaded !== undefined) discard(loaded);
-    const place = this.#place();
-    if (place === undefined) return { startError: `there is no node ${this.program.node}` };
-    const files = outputFiles(place.node.hostPath.localLogs, this.program.name, token);
-    return await place.node.spawn({ ...programSpec(this.program, settings, place), ...files });
+    const node = this.#node();
+    if (node === undefined) return { startError: `there is no node ${this.program.node}` };
+    const files = outputFiles(node.hostPath.localLogs, this.program.name, token);
+    return await node.spawn({ ...programSpec(this.program, settings), ...files });
   }
 
   #startAt(how: ArmedFacts): void {
@@ -344,10 +348,8 @@ export class ManagedProgram {
     return settings;
   }
 
-  #place(): ProgramPlace | undefined {
-    const { backend, shell } = this.#context;
-    const node = backend.nodes.get(this.program.node);
-    return node === undefined ? undefined : { node, shell };
+  #node(): RunningNode | undefined {
+    return this.#context.backend.nodes.get(this.program.node);
   }
 
   #nowUs(): number {

@@ -23,8 +23,6 @@ export interface ProgramAgentOptions extends Omit<ProgramWatcher, "onWarning"> {
   readonly clock: Clock;
   /** Fires starts that are planned; left out, timers of the clock do. */
   readonly fire?: FireClock;
-  /** What reads commands of programs that name no shell; left out, that of the testbed. */
-  readonly shell?: "testbed" | "sh";
   /**
    * Where starts are noted before they are made, so that a repeated one is not made twice (D7); an
    * absolute directory that no other agent uses. Left out, no start is ever repeated.
@@ -45,7 +43,7 @@ export class ProgramAgent {
   #isEnding = false;
 
   constructor(options: ProgramAgentOptions) {
-    const { backend, clock, fire, shell, onStarted, onEnded, onWarning } = options;
+    const { backend, clock, fire, onStarted, onEnded, onWarning } = options;
     this.#options = options;
     const { journal } = options;
     this.#starts = journal === undefined ? undefined : new StartJournal(journal, clock);
@@ -53,7 +51,6 @@ export class ProgramAgent {
       backend,
       clock,
       fire: fire ?? new TimerFireClock(clock),
-      shell: shell ?? "testbed",
       watcher: { onStarted, onEnded, onWarning: onWarning ?? (() => undefined) },
       nextToken: () => {
         this.#lastToken += 1;
