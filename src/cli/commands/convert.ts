@@ -13,6 +13,8 @@ import {
   type ParseResult,
   printNs,
   printYaml,
+  type SayablePart,
+  sayableInYaml,
 } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
@@ -46,12 +48,11 @@ export async function runConvert(argv: ConvertArguments, io: CommandIo): Promise
   };
   report(result.diagnostics);
   if (result.experiment === undefined) return exitCodes.failed;
-  const lost = from === "ns" ? notInModel(result, argv.from) : [];
-  report(
-    argv.lossy === true ? lost.map((one) => ({ ...one, severity: "warning" as const })) : lost,
-  );
+  const part = from === "ns" ? inYaml(result, result.experiment, argv.from) : undefined;
+  const { experiment, lost } = part ?? { experiment: result.experiment, lost: [] };
+  report(argv.lossy === true ? lost.map(asLeftOut) : lost);
   if (lost.length > 0 && argv.lossy !== true) return exitCodes.failed;
-  const written = write(result.experiment, to, argv.to);
+  const written = write(experiment, to, argv.to);
   report(written.diagnostics);
   if (written.text === undefined) return exitCodes.failed;
   await save(argv, written.text, io);
@@ -80,7 +81,6 @@ async function load({ from, pid, eid, set = [] }: ConvertArguments): Promise<Loa
 
 /** Tables of the old system that hold what the experiment as data has no place for. */
 const tablesNotInModel: Readonly<Record<string, string>> = {
-  virt_trafgens: "traffic generators",
   virt_routes: "routes",
   virt_node_desires: "desires of nodes",
   virt_node_startloc: "places of nodes",
@@ -91,10 +91,18 @@ const tablesNotInModel: Readonly<Record<string, string>> = {
   virt_tiptunnels: "consoles",
   virt_vtypes: "virtual types",
   virt_parameters: "template parameters",
-  experiment_blobs: "archives to unpack",
 };
 
-/** What an NS file says that would not be in the other file. */
+/** What YAML has words for, and what would not be in the other file. */
+function inYaml(result: ParseResult, experiment: Experiment, file: string): SayablePart {
+  const part = sayableInYaml(experiment);
+  return { ...part, lost: [...part.lost, ...notInModel(result, file)] };
+}
+
+function asLeftOut(lost: Diagnostic): Diagnostic {
+  return { ...lost, severity: "warning", hint: "It is left out." };
+}
+
 function notInModel(result: ParseResult, file: string): Diagnostic[] {
   const at = { file, line: 1, column: 1 };
   const hint = "Add --lossy to convert the rest.";
@@ -120,21 +128,31 @@ function write(experiment: Experiment, to: Language, file: string): Written {
     return { text, diagnostics: [] };
   }
   const at = experiment.nodes[0]?.at ?? { file, line: 1, column: 1 };
-  const why = back.diagnostics.find(({ severity }) => severity === "error")?.message;
-  const message = `a YAML file cannot say all of this: ${why ?? "it reads back differently"}`;
+  const why =
+    back.diagnostics.find(({ severity }) => severity === "error")?.message ??
+    `it reads back with other ${differentParts(back.experiment, experiment).join(", ")}`;
+  const message = `a YAML file cannot say all of this: ${why}`;
+  const hint = "This is a gap of muster convert: please report it. Keep the NS file.";
   return {
     text: undefined,
-    diagnostics: [{ severity: "error", code: "YAML_CANNOT_SAY", message, at }],
+    diagnostics: [{ severity: "error", code: "YAML_CANNOT_SAY", message, at, hint }],
   };
 }
 
 /** Equal but for places and the numbers of events, which only order them. */
-function isSame(a: Experiment, b: Experiment): boolean {
-  const text = (experiment: Experiment): string =>
-    JSON.stringify(experiment, (key, value) =>
+function isSame(a: unknown, b: unknown): boolean {
+  const text = (part: unknown): string | undefined =>
+    JSON.stringify(part, (key, value) =>
       key === "at" || key === "index" ? undefined : (value as unknown),
     );
   return text(a) === text(b);
+}
+
+function differentParts(read: Experiment | undefined, experiment: Experiment): readonly string[] {
+  const was = new Map<string, unknown>(Object.entries(read ?? {}));
+  return Object.entries(experiment)
+    .filter(([name, part]) => !isSame(part, was.get(name)))
+    .map(([name]) => name);
 }
 
 async function save({ to, force }: ConvertArguments, text: string, io: CommandIo): Promise<void> {

@@ -75,6 +75,53 @@ describe("runConvert()", () => {
     expect(() => readFileSync(to)).toThrow("ENOENT");
   });
 
+  describe("what YAML has no words for", () => {
+    const from = join(folder, "more.ns");
+    const file = (lines: readonly string[]): string => {
+      const head = ["source tb_compat.tcl", "set ns [new Simulator]", "set a [$ns node]"];
+      const more = ["set b [$ns node]", ...lines, "$ns run", ""];
+      return [...head, ...more].join("\n");
+    };
+    const flow = [
+      "set l [$ns duplex-link $a $b 10Mb 20ms DropTail]",
+      "set udp [new Agent/UDP]",
+      "$ns attach-agent $a $udp",
+      "set null [new Agent/Null]",
+      "$ns attach-agent $b $null",
+      "$ns connect $udp $null",
+      "set cbr [new Application/Traffic/CBR]",
+      "$cbr attach-agent $udp",
+      '$ns at 1 "$cbr start"',
+      '$ns at 2 "$l down"',
+    ];
+    const failing = [
+      'set p [$a program-agent -command "false"]',
+      "set s [$ns event-sequence {$p run} catch {$p run}]",
+      '$ns at 1 "$s start"',
+    ];
+    it.each([
+      [["tb-set-node-tarfiles $a /opt /proj/p/x.tgz"], "what is unpacked on a", 3],
+      [["tb-set-node-rpms $a /proj/p/x.rpm"], "which packages are installed on a", 3],
+      [["set l [$ns duplex-link $a $b 10Mb 20ms RED]"], "the queues of l (at a, b)", 5],
+      [flow, "the generated traffic of cbr", 11],
+      [failing, "runs when s fails", 6],
+    ])("%# is an error that says what, and left out with --lossy", async (lines, what, line) => {
+      writeFileSync(from, file(lines));
+      const refused = await convert({ from, to: "-" });
+      expect([refused.exit, refused.stdout]).toEqual([1, ""]);
+      expect(refused.stderr).toContain(`more.ns:${line}:`);
+      expect(refused.stderr).toContain(what);
+      expect(refused.stderr).toContain("Add --lossy to convert the rest.");
+      const { exit, stdout, stderr } = await convert({ from, to: "-", lossy: true });
+      expect(exit).toBe(0);
+      expect(stderr).toContain("warning[YAML_CANNOT_SAY]");
+      expect(stderr).toContain(what);
+      expect(stderr).not.toContain("--lossy");
+      expect(stdout).toContain("nodes:");
+      expect(stdout).not.toContain("cbr");
+    });
+  });
+
   it("refuses names without a language, and files that are not there", async () => {
     await expect(convert({ from: "a.txt", to: "b.ns" })).rejects.toThrow(".ns or .yaml");
     const gone = join(folder, "gone.yaml");

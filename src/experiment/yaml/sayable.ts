@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// What of an experiment a YAML file has words for, and what not: NS files say more than YAML files
+// about queues, traffic and what is put on nodes. Pure.
+import type {
+  Diagnostic,
+  EventSequence,
+  Experiment,
+  ExperimentNode,
+  Link,
+  LinkMember,
+  PlannedEvent,
+  SourcePosition,
+} from "../model.ts";
+
+export interface SayablePart {
+  /** The experiment without what is lost, and without the events for that. */
+  readonly experiment: Experiment;
+  /** One error for each thing that is lost, at its place. */
+  readonly lost: readonly Diagnostic[];
+}
+
+export function sayableInYaml(experiment: Experiment): SayablePart {
+  const { nodes, links, traffic = [], groups, events, sequences, timelines } = experiment;
+  const lost = [
+    ...nodes.flatMap(lostOfNode),
+    ...links.flatMap(lostOfLink),
+    ...traffic.map(({ name, at }) => lostThing(at, `the generated traffic of ${name}`)),
+    ...sequences.flatMap(lostOfSequence),
+  ];
+  const gone = goneWith(new Set(traffic.map(({ name }) => name)), groups);
+  const isKept = ({ object }: PlannedEvent): boolean => !gone.has(object);
+  const { traffic: _traffic, ...rest } = experiment;
+  return {
+    lost,
+    experiment: {
+      ...rest,
+      nodes: nodes.map(({ archives: _archives, packages: _packages, ...node }) => node),
+      links: links.map((link) => ({ ...link, members: link.members.map(withoutQueue) })),
+      groups: groups
+        .filter(({ name }) => !gone.has(name))
+        .map((group) => ({ ...group, members: group.members.filter((name) => !gone.has(name)) })),
+      events: events.filter(isKept),
+      sequences: sequences.map(({ name, steps }) => ({ name, steps: steps.filter(isKept) })),
+      timelines: timelines.map((line) => ({ ...line, events: line.events.filter(isKept) })),
+    },
+  };
+}
+
+/** These names, and the groups that would be empty without them. */
+function goneWith(names: ReadonlySet<string>, groups: Experiment["groups"]): ReadonlySet<string> {
+  const empty = groups.filter(
+    ({ members }) => members.length > 0 && members.every((member) => names.has(member)),
+  );
+  return new Set([...names, ...empty.map(({ name }) => name)]);
+}
+
+function lostOfNode({ name, archives, packages, at }: ExperimentNode): Diagnostic[] {
+  return [
+    ...(archives === undefined ? [] : [lostThing(at, `what is unpacked on ${name}`)]),
+    ...(packages === undefined ? [] : [lostThing(at, `which packages are installed on ${name}`)]),
+  ];
+}
+
+function lostOfLink({ name, members, at }: Link): Diagnostic[] {
+  const queued = members.filter(({ queue }) => queue !== undefined).map(({ node }) => node);
+  if (queued.length === 0) return [];
+  return [lostThing(at, `the queues of ${name} (at ${queued.join(", ")})`)];
+}
+
+function withoutQueue({ queue: _queue, ...member }: LinkMember): LinkMember {
+  return member;
+}
+
+function lostOfSequence({ name, onError, steps }: EventSequence): Diagnostic[] {
+  const at = steps[0]?.at;
+  if (onError === undefined || at === undefined) return [];
+  return [lostThing(at, `that ${onError} runs when ${name} fails`)];
+}
+
+function lostThing(at: SourcePosition, what: string): Diagnostic {
+  const message = `a YAML file cannot say ${what}`;
+  const hint = "Add --lossy to convert the rest.";
+  return { severity: "error", code: "YAML_CANNOT_SAY", message, at, hint };
+}
