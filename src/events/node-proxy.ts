@@ -76,6 +76,7 @@ class ProxiedBus implements Bus {
   readonly #view: NodeView | undefined;
   /** Also those that wait for the server, and whose client has gone meanwhile. */
   #subscriptions = 0;
+  #publications = 0;
 
   constructor(upstream: Bus, limits: ProxyLimits, view: NodeView | undefined) {
     this.#upstream = upstream;
@@ -85,7 +86,17 @@ class ProxiedBus implements Bus {
 
   async publish(notification: Notification): Promise<Published> {
     if (this.#view !== undefined) checkNodePublication(this.#view, notification);
-    return this.#upstream.publish(notification);
+    const { proxyPublicationsMax } = this.#limits;
+    if (this.#publications >= proxyPublicationsMax) {
+      const what = `limit proxyPublicationsMax (${proxyPublicationsMax}) reached on this node`;
+      throw new BusError("refused", `${what}; wait for answers before you publish more`);
+    }
+    this.#publications += 1;
+    try {
+      return await this.#upstream.publish(notification);
+    } finally {
+      this.#publications -= 1;
+    }
   }
 
   async subscribe(subscription: Subscription, subscriber: Subscriber): Promise<Subscribed> {

@@ -2,11 +2,13 @@
 // Goal: the two buses of `muster serve` are apart, also in one process: each takes its own object
 // types and refuses the other's; roles, addresses and redirects that make no sense are refused.
 // Method: real processes, ports of the system's choice, eventdebug on each bus.
+import { spawnSync } from "node:child_process";
 import { request } from "node:http";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { toJsonNotification } from "../../src/wire/event/json.ts";
 import { type Address, createNotification } from "../../src/wire/event/notification.ts";
-import { type Command, run, scratch, start } from "./support/command.ts";
+import { Command, run, scratch, start } from "./support/command.ts";
 
 async function serve(...argv: readonly string[]): Promise<Command> {
   return start("muster", ["serve", "--state", scratch(), ...argv]);
@@ -17,10 +19,15 @@ interface Answer {
   readonly body: { readonly matched?: number; readonly message?: string };
 }
 
-function publish(at: string, address: Partial<Address>, headers = {}): Promise<Answer> {
+function jsonOf(address: Partial<Address>): string {
   const options = { sender: "192.0.2.1", layout: "2011", extra: [] } as const;
-  const notification = createNotification({ scheduler: 0, ...address }, options);
-  const body = JSON.stringify(toJsonNotification(notification));
+  return JSON.stringify(
+    toJsonNotification(createNotification({ scheduler: 0, ...address }, options)),
+  );
+}
+
+function publish(at: string, address: Partial<Address>, headers = {}): Promise<Answer> {
+  const body = jsonOf(address);
   return new Promise((resolve, reject) => {
     const url = `http://${at}/v1/notifications`;
     const sending = request(url, { method: "POST", headers }, (answer) => {
@@ -43,6 +50,35 @@ async function heard(at: string, address: Partial<Address>): Promise<void> {
 
 const nodeState = { objtype: "TBNODESTATE", objname: "pc1", eventtype: "ISUP" };
 const program = { expt: "foo/bar", objtype: "PROGRAM", objname: "prog0", eventtype: "START" };
+
+const isRoot = process.getuid?.() === 0;
+const canUnshare = isRoot && spawnSync("unshare", ["--net", "true"]).status === 0;
+
+describe.skipIf(!canUnshare)("the usual ports, in a network of its own", () => {
+  it("are those that eventdebug and evproxy look at when nothing is said", async () => {
+    const up = "ip link set lo up && echo up && exec sleep infinity";
+    const holder = new Command("unshare", ["--net", "sh", "-c", up]);
+    await holder.prints(/^up/);
+    const prefix = ["nsenter", "-t", String(holder.pid), "-n"];
+    const env = { MUSTER_EVENTS: undefined };
+    const listen = ["--listen", "events=127.0.0.2", "--listen", "boss-events"];
+    const server = start("muster", ["serve", "--state", scratch(), ...listen], { prefix, env });
+    await server.prints(/boss-events at http:\/\/127\.0\.0\.1:2927/);
+    const node = ["-d", "-s", "127.0.0.2", "-e", "foo/bar", "--host", "192.0.2.7"];
+    const pid = join(scratch(), "pid");
+    const proxy = start("evproxy", [...node, "-i", pid], { prefix, env });
+    await proxy.prints(/listening at 127\.0\.0\.1 port 2917/);
+    const hears = async (argv: readonly string[], port: string, address: Partial<Address>) => {
+      const ear = start("eventdebug", argv, { prefix, env });
+      const url = `http://${port}/v1/notifications`;
+      const curl = ["-sS", "-d", jsonOf(address), url];
+      while (ear.stdout === "") await new Command("curl", curl, { prefix }).ended;
+      return ear.stdout;
+    };
+    expect(await hears(["-b"], "127.0.0.1:2927", nodeState)).toContain(" TBNODESTATE pc1 ISUP");
+    expect(await hears([], "127.0.0.2:2917", program)).toContain(" PROGRAM prog0 START");
+  });
+});
 
 describe("muster serve, with both buses in one process", () => {
   it("takes users' events on the one, the testbed's on the other, and never crosses them", async () => {

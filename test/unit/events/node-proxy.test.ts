@@ -218,7 +218,7 @@ describe("the proxy of a node", () => {
     await bench.unplug();
     const waiting = [bus.publish(up(2)), bus.publish(up(3))];
     await expect(bus.publish(up(4))).rejects.toMatchObject({
-      ...{ code: "refused", message: expect.stringContaining("publicationsMax (2)") },
+      ...{ code: "refused", message: expect.stringContaining("proxyPublicationsMax (2)") },
     });
     await bench.forward();
     const places = (await Promise.all(waiting)).map(({ place }) => place.position);
