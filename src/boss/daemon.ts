@@ -109,12 +109,22 @@ export class Daemon {
     try {
       chmodSync(state.database, 0o600);
       const daemon = new Daemon(options, database);
-      await daemon.#states.start();
-      await daemon.#listen();
-      await daemon.#listenXmlRpc();
+      await daemon.#open();
       return daemon;
     } catch (error) {
       database.close();
+      throw error;
+    }
+  }
+
+  async #open(): Promise<void> {
+    try {
+      await this.#states.start();
+      await this.#listen();
+      await this.#listenXmlRpc();
+    } catch (error) {
+      // Its timers would look into a database that is closed.
+      this.#states.close();
       throw error;
     }
   }
