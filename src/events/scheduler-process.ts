@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The scheduler of one experiment as a life of its own: its log, the core on it, its static data and
-// what it says of itself. A process has one (cli/compat/event-sched.ts); where the static data come
-// from, it cannot tell. [EMULAB-EVENTS 2.2, 2.5, D8]
+// The scheduler of one experiment as a life of its own: its log, the core on it, its static data
+// and what it says of itself. A process has one (cli/compat/event-sched.ts); where the static data
+// come from, it cannot tell. [EMULAB-EVENTS 2.2, 2.5, D8]
 import { rmSync } from "node:fs";
 import type { EventCredentials } from "../client/event-credentials.ts";
 import type { StaticData } from "../client/static-data.ts";
@@ -48,7 +48,8 @@ export class SchedulerProcess {
   private constructor(options: SchedulerProcessOptions) {
     const { clock, logFile, logger, epoch } = options;
     this.#options = options;
-    if (epoch === "new") for (const end of ["", "-wal", "-shm"]) rmSync(logFile + end, { force: true });
+    if (epoch === "new")
+      for (const end of ["", "-wal", "-shm"]) rmSync(logFile + end, { force: true });
     this.#log = SqliteLog.open({ file: logFile, nowUs: clock.nowUs });
     const limits = resolveLimits();
     this.#host = new Host({ log: this.#log, clock, limits, logger, steadyTicks: true });
@@ -89,7 +90,11 @@ export class SchedulerProcess {
     if (!startableStates.includes(state)) {
       throw new Error(`${experiment} is ${state}; swap it in before its events are scheduled`);
     }
-    const [agents, groups, events] = [await data.agents(), await data.groups(), await data.events()];
+    const [agents, groups, events] = [
+      await data.agents(),
+      await data.groups(),
+      await data.events(),
+    ];
     const { load, addresses, problems } = loadAgenda(experiment, { agents, groups, events });
     for (const agent of agents) lines.agent(agent);
     for (const text of problems) lines.warning(text);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Goal: event-sched is the scheduler of an experiment as a process: what is planned and what is
-// asked for fires, also when the process is killed again and again, each event once. Method: the real
-// command against a bus behind a real door, with an agent in this process that writes down what it
-// is told to do; the static data are in a database on the disk.
+// asked for fires, also when the process is killed again and again, each event once. Method: the
+// real command against a bus behind a real door, with an agent in this process that writes down
+// what it is told to do; the static data are in a database on the disk.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

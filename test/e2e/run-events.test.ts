@@ -54,7 +54,9 @@ tevc -w -e $E now nobody start; echo unknown-waits $?`,
   ]);
   const link = result.events.find(({ object }) => object === "l0");
   expect(link?.outcome).toMatch(/^ignored: LINK events are not performed/);
-  const later = result.events.filter(({ object, event }) => object === "q" && event === "RUN").at(-1);
+  const later = result.events
+    .filter(({ object, event }) => object === "q" && event === "RUN")
+    .at(-1);
   expect(later?.firedUs).toBeGreaterThanOrEqual(later?.plannedUs ?? Infinity);
 });
 

@@ -16,7 +16,13 @@ import { SchedulerRecall } from "../../../src/events/scheduler-recall.ts";
 import { eventHash } from "../../../src/host/event-hash.ts";
 import { Host } from "../../../src/host/host.ts";
 import { TimerFireClock } from "../../../src/testbed/agents/firing/fire-clock.ts";
-import type { Bus, Published, Subscribed, Subscriber, Subscription } from "../../../src/wire/event/bus.ts";
+import type {
+  Bus,
+  Published,
+  Subscribed,
+  Subscriber,
+  Subscription,
+} from "../../../src/wire/event/bus.ts";
 import { BusError } from "../../../src/wire/event/bus.ts";
 import {
   type Address,
@@ -46,7 +52,9 @@ export class WorldClock extends FakeClock {
   }
 }
 
-/** A bus whose line to one of its clients can be cut: nothing goes, nothing comes, nothing is lost. */
+/**
+ * A bus whose line to one of its clients can be cut: nothing goes, nothing comes, nothing is lost.
+ */
 export class Line implements Bus {
   readonly #bus: Bus;
   #isCut = false;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Goal: a request on the bus becomes work of an agent at its instant, and whoever waits is told what
-// became of it, whatever is refused, down, cut or taken back. Method: the shipped scheduler, agent,
-// core and bus under a clock moved by hand.
+// Goal: a request on the bus becomes work of an agent at its instant, and whoever waits is told
+// what became of it, whatever is refused, down, cut or taken back. Method: the shipped scheduler,
+// agent, core and bus under a clock moved by hand.
 import { beforeEach, describe, expect, it } from "vitest";
 import type { AgendaEvent } from "../../../src/core/agenda/commands.ts";
 import { agendaOf, experiment, Line, SchedulerWorld } from "./scheduler-world.ts";
@@ -71,7 +71,9 @@ describe("who asks", () => {
     await world.ask({ objname: "a", eventtype: "RUN", args: "X=1", token: 9, question: "q" });
     expect(world.live("ACCEPTED")).toEqual(["a ID=1"]);
     await world.pass(10);
-    expect(world.performed).toMatchObject([{ objname: "a", objtype: "PROGRAM", args: "X=1", token: 9 }]);
+    expect(world.performed).toMatchObject([
+      { objname: "a", objtype: "PROGRAM", args: "X=1", token: 9 },
+    ]);
     world.end("a", 3);
     await world.pass(10);
     expect(world.live("COMPLETE")).toEqual(["a ERROR=3 CTOKEN=9"]);
@@ -112,7 +114,10 @@ describe("who asks", () => {
   it("gets one answer for a group when all members have answered, the worst of them", async () => {
     await world.ask({ objname: "g", eventtype: "RUN", token: 5 });
     await world.pass(10);
-    expect(world.performed.map(({ objname, token }) => `${objname} ${token}`)).toEqual(["a 5", "b 5"]);
+    expect(world.performed.map(({ objname, token }) => `${objname} ${token}`)).toEqual([
+      "a 5",
+      "b 5",
+    ]);
     world.end("b", 4);
     await world.pass(10);
     expect(world.live("COMPLETE")).toEqual(["b ERROR=4 CTOKEN=5"]);
