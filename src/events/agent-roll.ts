@@ -8,7 +8,7 @@
 //       is cut off takes nobody down, and what agents said before the call has been heard.
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Alive } from "../wire/event/orders.ts";
-import { eventsTime } from "./events-time.ts";
+import { eventsTime } from "./events-limits.ts";
 
 export interface AgentRollOptions {
   readonly clock: Clock;
@@ -65,6 +65,11 @@ export class AgentRoll {
     const isNews = !known?.isUp || objects.join(" ") !== known.objects.join(" ");
     this.#agents.set(agent, { objects, heardUs, isUp: true });
     if (isNews) this.#options.onUp(objects);
+  }
+
+  /** Whether an agent ever spoke for it: such a one reports what it does. */
+  speaksFor(object: string): boolean {
+    return [...this.#agents.values()].some(({ objects }) => objects.includes(object));
   }
 
   close(): void {

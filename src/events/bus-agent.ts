@@ -25,7 +25,7 @@ import {
   parseOrder,
   type Report,
 } from "../wire/event/orders.ts";
-import { eventsLimits, eventsTime } from "./events-time.ts";
+import { eventsLimits, eventsTime } from "./events-limits.ts";
 import { ServerClock } from "./server-clock.ts";
 import { SteadyPublisher } from "./steady-publisher.ts";
 import { SteadySubscription } from "./steady-subscription.ts";

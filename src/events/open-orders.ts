@@ -10,7 +10,7 @@
 import type { AgendaOrder } from "../core/agenda/commands.ts";
 import type { Fire } from "../core/agenda/effects.ts";
 import { waitsForCompletion } from "../core/agenda/event-types.ts";
-import { eventsLimits } from "./events-time.ts";
+import { eventsLimits } from "./events-limits.ts";
 
 export interface OpenOrder {
   /** Its number on the bus. */

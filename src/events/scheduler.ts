@@ -16,6 +16,7 @@ import type { EventCredentials } from "../client/event-credentials.ts";
 import { requestAttribute } from "../client/event-request.ts";
 import type { AgendaLoad } from "../core/agenda/commands.ts";
 import type { AgendaAnswer, EventDone, Fire, Revoke, TimeStarted } from "../core/agenda/effects.ts";
+import { waitsForCompletion } from "../core/agenda/event-types.ts";
 import { builtIn } from "../core/agenda/object-table.ts";
 import type { Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
@@ -261,8 +262,20 @@ export class Scheduler {
       const notification = formatOrder(facts, this.#options.hostOf(objname), this.#by);
       this.#publisher.publish(notification, ({ matched }) => {
         if (matched === 0) this.#unheard(open, objname);
+        else if (!this.#roll.speaksFor(objname)) this.#sentToOld(open, objname);
       });
     }
+  }
+
+  /**
+   * An old agent tells completions of what sequences wait for, and of START, and nothing else: that
+   * it was sent is all that will be known.
+   */
+  #sentToOld(open: OpenOrder, objname: string): void {
+    const { event, dueStampUs } = open.order;
+    if (waitsForCompletion(event)) return;
+    const firedUs = Math.max(dueStampUs, this.#options.clock.nowUs());
+    this.#tell(this.#orders.fired(open, objname, { firedUs, outcome: "sent" }));
   }
 
   /** Nobody will ever answer. */

@@ -11,7 +11,7 @@ import {
   type OrderSender,
 } from "../wire/event/orders.ts";
 import { type ClockSample, clockOffsetLimits, estimateClock, toOwnUs } from "./clock-offset.ts";
-import { eventsLimits, eventsTime } from "./events-time.ts";
+import { eventsLimits, eventsTime } from "./events-limits.ts";
 
 export interface ServerClockOptions {
   /** Of the agent. */

@@ -9,7 +9,7 @@ import type { Cancel, Clock } from "../host/clock.ts";
 import type { Bus, Published } from "../wire/event/bus.ts";
 import { BusError } from "../wire/event/bus.ts";
 import type { Notification } from "../wire/event/notification.ts";
-import { eventsLimits, eventsTime } from "./events-time.ts";
+import { eventsLimits, eventsTime } from "./events-limits.ts";
 
 export interface SteadyPublisherOptions {
   readonly bus: Bus;

@@ -3,7 +3,7 @@
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Bus, BusPlace, PlacedNotification, Subscribed } from "../wire/event/bus.ts";
 import type { Address } from "../wire/event/notification.ts";
-import { eventsTime } from "./events-time.ts";
+import { eventsTime } from "./events-limits.ts";
 
 export interface SteadySubscriptionOptions {
   readonly bus: Bus;

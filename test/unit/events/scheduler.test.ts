@@ -4,6 +4,11 @@
 // agent, core and bus under a clock moved by hand.
 import { beforeEach, describe, expect, it } from "vitest";
 import type { AgendaEvent } from "../../../src/core/agenda/commands.ts";
+import type { Fire } from "../../../src/core/agenda/effects.ts";
+import { eventsLimits } from "../../../src/events/events-limits.ts";
+import { OpenOrders } from "../../../src/events/open-orders.ts";
+import { SteadyPublisher } from "../../../src/events/steady-publisher.ts";
+import { createNotification } from "../../../src/wire/event/notification.ts";
 import { agendaOf, experiment, Line, SchedulerWorld } from "./scheduler-world.ts";
 
 let world: SchedulerWorld;
@@ -206,6 +211,56 @@ describe("agents", () => {
     ]);
     expect(world.live("COMPLETE")[0]).toBe("b ERROR=3 CTOKEN=5");
     expect(world.warnings.filter((text) => /lost/.test(text))).toEqual([]);
+  });
+});
+
+describe("an old agent, which knows tokens only and says nothing of itself", () => {
+  it("completes by its token; of what it never completes it is enough that it was sent", async () => {
+    await world.startScheduler(agendaOf(["a"]));
+    await world.ask({ objname: "a", eventtype: "STOP", token: 5 });
+    await world.pass(10);
+    expect(world.live("COMPLETE")).toEqual(["a ERROR=0 CTOKEN=5"]);
+    await world.ask({ objname: "a", eventtype: "RUN", token: 6 });
+    await world.pass(1_000);
+    expect(world.live("COMPLETE")).toHaveLength(1);
+    // As the old library sends it: a request whose ARGS say what is over.
+    await world.ask({ objname: "a", eventtype: "COMPLETE", args: " ERROR=4 CTOKEN=6" });
+    await world.pass(10);
+    expect(world.live("COMPLETE").slice(1)).toEqual(["a ERROR=4 CTOKEN=6"]);
+    const done = world.effects.filter(({ kind }) => kind === "event-done");
+    expect(done).toMatchObject([{ error: 0 }, { error: 4 }]);
+  });
+});
+
+describe("limits", () => {
+  it("unpublishedMax: what waits for a bus that is away is bounded, the oldest goes", async () => {
+    const line = new Line(world.bus);
+    const { clock, warnings } = world;
+    line.cut();
+    const publisher = new SteadyPublisher({
+      ...{ bus: line, clock, sign: (one) => one, onWarning: (text) => warnings.push(text) },
+    });
+    const note = createNotification({ scheduler: 0 }, { sender: "", layout: "2011", extra: [] });
+    const { unpublishedMax } = eventsLimits;
+    for (let count = 0; count < unpublishedMax; count += 1) publisher.publish(note);
+    expect(warnings.join()).not.toMatch(/unpublishedMax/);
+    publisher.publish(note);
+    expect(warnings.join()).toMatch(/unpublishedMax \(65536\) reached/);
+    publisher.close();
+  });
+
+  it("ordersMax: the oldest order is forgotten, and no report counts for it", () => {
+    const orders = new OpenOrders(experiment);
+    const order = (token: number): Fire => ({
+      ...{ kind: "fire", scope: experiment, token, item: token, event: planned("a", "RUN") },
+      ...{ members: [], plannedUs: 0, dueStampUs: 0, toleranceUs: 1, whenLate: "fire" },
+    });
+    const { ordersMax } = eventsLimits;
+    for (let token = 1; token <= ordersMax; token += 1) orders.add(order(token), undefined);
+    expect(orders.get(1)).toBeDefined();
+    orders.add(order(ordersMax + 1), undefined);
+    expect(orders.get(1)).toBeUndefined();
+    expect(orders.get(2)).toBeDefined();
   });
 });
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Times and bounds of schedulers and agents at a bus, with their units. Nothing of it decides when
+// Bounds and times of schedulers and agents at a bus, with their units. Nothing of it decides when
 // an event fires: that is the core's (core/limits.ts). docs/reference/limits.md lists them.
 
 export const eventsTime = {

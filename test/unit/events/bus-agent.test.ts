@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// Goal: an agent obeys each order once, at its instant and in order, skips what must not be late,
+// and answers truly whatever comes twice or in the wrong order. Method: orders put on the bus by
+// hand, under a clock moved by hand.
+import { beforeEach, describe, expect, it } from "vitest";
+import {
+  attributeNames,
+  getText,
+  type Notification,
+} from "../../../src/wire/event/notification.ts";
+import {
+  formatOrder,
+  formatRevoke,
+  type Order,
+  orderAttributes,
+} from "../../../src/wire/event/orders.ts";
+import { experiment, SchedulerWorld } from "./scheduler-world.ts";
+
+let world: SchedulerWorld;
+const by = { experiment, sender: "192.0.2.1" };
+
+beforeEach(async () => {
+  world = new SchedulerWorld();
+  await world.watch();
+  await world.startAgent("n0", ["a", "b", "c"]);
+});
+
+function orderOf(fire: number, objname: string, inMs: number, part: Partial<Order> = {}): Order {
+  const us = world.clock.nowUs() + inMs * 1_000;
+  return {
+    ...{ fire, token: fire, objtype: "PROGRAM", objname, eventtype: "RUN", args: "" },
+    due: { wallUs: 0, monotonic: { us, clock: "machine" } },
+    skipAfterUs: undefined,
+    ...part,
+  };
+}
+
+async function send(notification: Notification): Promise<void> {
+  await world.bus.publish(world.credentials().sign(notification));
+  await world.pass(0);
+}
+
+const give = (order: Order): Promise<void> => send(formatOrder(order, "*", by));
+const takeBack = (order: Order): Promise<void> => send(formatRevoke(order, "*", by));
+
+/** What the agent reported of this type, as `OBJNAME OUTCOME`. */
+const reports = (type: string): readonly string[] =>
+  world.said
+    .filter((one) => getText(one, attributeNames.eventtype) === type)
+    .map((one) => {
+      const outcome = getText(one, orderAttributes.outcome) ?? "";
+      return `${getText(one, attributeNames.objname)} ${outcome}`.trim();
+    });
+
+describe("BusAgent", () => {
+  it("A2 fires at the instant, never before, and equal instants in the order they came", async () => {
+    await give(orderOf(2, "b", 300));
+    await give(orderOf(1, "a", 300));
+    await give(orderOf(3, "c", 290));
+    await world.pass(280);
+    expect(world.performed).toEqual([]);
+    await world.pass(100);
+    expect(world.performed.map(({ objname }) => objname)).toEqual(["c", "b", "a"]);
+    const instants = world.performed.map(({ atUs, due }) => atUs - (due.monotonic?.us ?? 0));
+    for (const lateUs of instants) expect(lateUs).toBeGreaterThanOrEqual(0);
+  });
+
+  it("A1 performs an order once that comes again, and repeats what it reported", async () => {
+    const order = orderOf(1, "a", 100);
+    await give(order);
+    await give(order);
+    await world.pass(200);
+    expect(world.performed).toHaveLength(1);
+    world.end("a", 3);
+    await world.pass(10);
+    await give(order);
+    await world.pass(10);
+    expect(world.performed).toHaveLength(1);
+    expect(reports("FIRED")).toEqual(["a done", "a done"]);
+    expect(reports("COMPLETE")).toEqual(["a", "a"]);
+  });
+
+  it("A1 takes the same number for another object as another order", async () => {
+    await give(orderOf(1, "a", 0));
+    await give(orderOf(1, "b", 0));
+    await world.pass(10);
+    expect(world.performed.map(({ objname }) => objname)).toEqual(["a", "b"]);
+  });
+
+  it("skips what is later than it may be, and completes nothing then", async () => {
+    await give(orderOf(1, "a", -200, { skipAfterUs: 100_000 }));
+    await give(orderOf(2, "b", -50, { skipAfterUs: 100_000 }));
+    await give(orderOf(3, "c", -900));
+    await world.pass(10);
+    expect(world.performed.map(({ objname }) => objname).sort()).toEqual(["b", "c"]);
+    expect(reports("FIRED")).toContain("a skipped");
+    expect(reports("COMPLETE")).toEqual([]);
+  });
+
+  it("A3 says `revoked` before it fired, `fired` after, and the same when asked again", async () => {
+    const [first, second] = [orderOf(1, "a", 500), orderOf(2, "b", 100)];
+    await give(first);
+    await give(second);
+    await world.pass(200);
+    for (const order of [first, first, second, second]) await takeBack(order);
+    await world.pass(1_000);
+    expect(reports("REVOKED")).toEqual(["a revoked", "a revoked", "b fired", "b fired"]);
+    expect(world.performed.map(({ objname }) => objname)).toEqual(["b"]);
+  });
+
+  it("A3 does not perform what comes behind its own revoke", async () => {
+    const order = orderOf(1, "a", 100);
+    await takeBack(order);
+    await give(order);
+    await world.pass(500);
+    expect(reports("REVOKED")).toEqual(["a revoked"]);
+    expect(world.performed).toEqual([]);
+  });
+
+  it("believes nobody without the key, and nothing twice", async () => {
+    const signed = world.credentials().sign(formatOrder(orderOf(1, "a", 0), "*", by));
+    await world.bus.publish(signed);
+    await world.bus.publish(signed);
+    const stranger = world.credentials(new TextEncoder().encode("another"));
+    await world.bus.publish(stranger.sign(formatOrder(orderOf(2, "b", 0), "*", by)));
+    await world.pass(10);
+    expect(world.performed.map(({ objname }) => objname)).toEqual(["a"]);
+    expect(world.warnings).toHaveLength(2);
+  });
+});
