@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The hashes of Node for the authentication of notifications, and the file of an experiment's key.
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import type { KeyedHash } from "../wire/event/authentication.ts";
 import { findKeyFault } from "../wire/event/authentication.ts";
@@ -8,9 +8,20 @@ import { keyBytesMax } from "../wire/event/limits.ts";
 
 export const eventHash: KeyedHash = {
   hmacSha1: (key, bytes) => createHmac("sha1", key).update(bytes).digest(),
-  hmacSha256: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
+  hmacSha256: (key, bytes) => createHmac("sha256", keyObjectOf(key)).update(bytes).digest(),
   equal: (a, b) => a.length === b.length && timingSafeEqual(a, b),
 };
+
+/** Made once for each key: making it costs more than the hash of a notification. */
+const keyObjects = new WeakMap<Uint8Array, KeyObject>();
+
+function keyObjectOf(key: Uint8Array): KeyObject {
+  const known = keyObjects.get(key);
+  if (known !== undefined) return known;
+  const made = createSecretKey(key);
+  keyObjects.set(key, made);
+  return made;
+}
 
 export type EventKey =
   | { readonly kind: "key"; readonly bytes: Uint8Array }

@@ -15,6 +15,7 @@ import { eventHash } from "../host/event-hash.ts";
 import type { Host } from "../host/host.ts";
 import { newNonce, newRunId } from "../host/ids.ts";
 import type { Logger } from "../host/logger.ts";
+import type { Notification } from "../wire/event/notification.ts";
 import type { Order } from "../wire/event/orders.ts";
 import type { FireClock } from "./agents/firing/fire-clock.ts";
 import type { NodeBackend } from "./nodes/index.ts";
@@ -50,6 +51,8 @@ export class RunEvents {
   readonly #bus: MemoryBus;
   readonly #server: EventServer;
   readonly #listening = new Set<string>();
+  /** What scheduler and agent say to each other; programs come through the door. */
+  readonly #own = new WeakSet<Notification>();
   #scheduler: Scheduler | undefined;
   #agent: BusAgent | undefined;
 
@@ -142,7 +145,7 @@ export class RunEvents {
   #credentials(): EventCredentials {
     const { experiment, eventKey, clock } = this.#options;
     const credentials = createCredentials({
-      ...{ experiment, hash: eventHash, randomBytes: newNonce },
+      ...{ experiment, hash: eventHash, randomBytes: newNonce, own: this.#own },
       key: new TextEncoder().encode(eventKey),
       wallUs: () => BigInt(clock.wallMs()) * 1_000n,
     });

@@ -189,53 +189,66 @@ export function findKeyFault(key: Uint8Array): string | undefined {
   return `the key has ${key.length} bytes, at most ${keyBytesMax}; is this the right file?`;
 }
 
-/** Collects bytes; integers are big-endian. */
+/** Collects bytes in one growing buffer; integers are big-endian. */
 class ByteWriter {
-  readonly #parts: Uint8Array[] = [];
+  #buffer = new Uint8Array(writerBytesFirst);
+  #view = new DataView(this.#buffer.buffer);
   #length = 0;
 
   bytes(part: Uint8Array): this {
-    this.#parts.push(part);
-    this.#length += part.length;
+    const at = this.#reserve(part.length);
+    this.#buffer.set(part, at);
     return this;
   }
 
   u8(value: number): this {
-    return this.bytes(Uint8Array.of(value));
+    const at = this.#reserve(1);
+    this.#view.setUint8(at, value);
+    return this;
   }
 
   u32(value: number): this {
-    return this.#number(4, (view) => view.setUint32(0, value));
+    const at = this.#reserve(4);
+    this.#view.setUint32(at, value);
+    return this;
   }
 
   i32(value: number): this {
-    return this.#number(4, (view) => view.setInt32(0, value));
+    const at = this.#reserve(4);
+    this.#view.setInt32(at, value);
+    return this;
   }
 
   i64(value: bigint): this {
-    return this.#number(8, (view) => view.setBigInt64(0, value));
+    const at = this.#reserve(8);
+    this.#view.setBigInt64(at, value);
+    return this;
   }
 
   /** What is not a number has one form here, whatever the machine made. */
   f64(value: number): this {
-    return Number.isNaN(value)
-      ? this.i64(0x7ff8000000000000n)
-      : this.#number(8, (view) => view.setFloat64(0, value));
+    if (Number.isNaN(value)) return this.i64(0x7ff8000000000000n);
+    const at = this.#reserve(8);
+    this.#view.setFloat64(at, value);
+    return this;
   }
 
   finish(): Uint8Array {
-    const all = new Uint8Array(this.#length);
-    let at = 0;
-    for (const part of this.#parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all;
+    return this.#buffer.subarray(0, this.#length);
   }
 
-  #number(bytes: number, set: (view: DataView) => void): this {
-    const part = new Uint8Array(bytes);
-    set(new DataView(part.buffer));
-    return this.bytes(part);
+  /** @returns where the next `count` bytes go */
+  #reserve(count: number): number {
+    const at = this.#length;
+    this.#length += count;
+    if (this.#length <= this.#buffer.length) return at;
+    const larger = new Uint8Array(Math.max(this.#length, this.#buffer.length * 2));
+    larger.set(this.#buffer);
+    this.#buffer = larger;
+    this.#view = new DataView(larger.buffer);
+    return at;
   }
 }
+
+/** Most notifications fit. */
+const writerBytesFirst = 1_024;

@@ -117,6 +117,15 @@ describe("BusAgent", () => {
     expect(world.performed).toEqual([]);
   });
 
+  it("believes by identity who shares its process, and no copy of that", () => {
+    const own = new WeakSet<Notification>();
+    const [here, there] = [world.credentials(undefined, own), world.credentials(undefined, own)];
+    const signed = here.sign(formatOrder(orderOf(1, "a", 0), "*", by));
+    expect([there.verify(signed), there.verify(signed)]).toEqual([true, true]);
+    const copy = { attributes: signed.attributes };
+    expect([there.verify(copy), there.verify(copy)]).toEqual([true, false]);
+  });
+
   it("believes nobody without the key, and nothing twice", async () => {
     const signed = world.credentials().sign(formatOrder(orderOf(1, "a", 0), "*", by));
     await world.bus.publish(signed);

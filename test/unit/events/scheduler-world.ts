@@ -135,9 +135,9 @@ export class SchedulerWorld {
   host: Host | undefined;
   scheduler: Scheduler | undefined;
 
-  credentials(bytes: Uint8Array = key): EventCredentials {
+  credentials(bytes: Uint8Array = key, own?: WeakSet<Notification>): EventCredentials {
     const made = createCredentials({
-      ...{ experiment, key: bytes, hash: eventHash },
+      ...{ experiment, key: bytes, hash: eventHash, ...(own === undefined ? {} : { own }) },
       wallUs: () => BigInt(this.clock.wallMs()) * 1_000n,
       randomBytes: (count) => this.#nonce(count),
     });
