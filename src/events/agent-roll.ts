@@ -4,7 +4,8 @@
 // old agents say nothing of themselves.
 //
 //   R1. An object is down exactly while its agent has spoken once and is silent or gone.
-//   R2. Who is silent is decided when the scheduler has heard its own call over the bus: one that
+//   R2. An agent that was started again has nothing of what it was told before: it was down.
+//   R3. Who is silent is decided when the scheduler has heard its own call over the bus: one that
 //       is cut off takes nobody down, and what agents said before the call has been heard.
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Alive } from "../wire/event/orders.ts";
@@ -19,6 +20,7 @@ export interface AgentRollOptions {
 }
 
 interface Known {
+  readonly life: string;
   objects: readonly string[];
   heardUs: number;
   isUp: boolean;
@@ -51,19 +53,27 @@ export class AgentRoll {
     if (objects.length === 0) return;
     const heardUs = this.#options.clock.nowUs();
     for (const name of objects)
-      this.#agents.set(`of ${name}`, { objects: [name], heardUs, isUp: true });
+      this.#agents.set(`of ${name}`, { objects: [name], heardUs, life: "", isUp: true });
   }
 
-  hear({ agent, objects, isGoing }: Alive): void {
+  /** Whether somebody serves it who is there, or is only cut off for a while. */
+  isServed(object: string): boolean {
+    return [...this.#agents.values()].some(({ isUp, objects }) => isUp && objects.includes(object));
+  }
+
+  hear({ agent, life, objects, isGoing }: Alive): void {
     for (const name of objects) this.#agents.delete(`of ${name}`);
     const known = this.#agents.get(agent);
     if (isGoing) {
       if (known?.isUp) this.#takeDown(agent, known, "has ended; start it again");
       return;
     }
+    if (known?.isUp && known.life !== life) {
+      this.#takeDown(agent, known, "was started again, and knows nothing of what it had to do");
+    }
     const heardUs = this.#options.clock.nowUs();
     const isNews = !known?.isUp || objects.join(" ") !== known.objects.join(" ");
-    this.#agents.set(agent, { objects, heardUs, isUp: true });
+    this.#agents.set(agent, { life, objects, heardUs, isUp: true });
     if (isNews) this.#options.onUp(objects);
   }
 
@@ -83,7 +93,7 @@ export class AgentRoll {
     this.#cancel = clock.after(eventsTime.rollCallMs, call);
   }
 
-  /** R2. */
+  /** R3. */
   #findSilent(): void {
     const oldestUs = this.#options.clock.nowUs() - eventsTime.silentMs * 1_000;
     const seconds = eventsTime.silentMs / 1_000;

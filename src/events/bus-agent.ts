@@ -89,6 +89,8 @@ const namesPerSubscription = 50;
 export class BusAgent {
   readonly #options: BusAgentOptions;
   readonly #by: OrderSender;
+  /** When it was opened, by the clock of its machine. */
+  readonly #life: string;
   readonly #publisher: SteadyPublisher;
   readonly #server: ServerClock;
   readonly #subscriptions: SteadySubscription[] = [];
@@ -108,6 +110,7 @@ export class BusAgent {
     this.#options = options;
     this.#objects = options.objects;
     this.#by = { experiment, sender };
+    this.#life = `${clockName} ${clock.nowUs()}`;
     const { sign } = credentials;
     this.#publisher = new SteadyPublisher({ bus, clock, sign, onWarning });
     this.#server = new ServerClock({
@@ -170,10 +173,7 @@ export class BusAgent {
     this.#cancelAlive();
     this.#server.close();
     for (const subscription of this.#subscriptions) subscription.close();
-    const { name: agent } = this.#options;
-    this.#publisher.publish(
-      formatAlive({ agent, objects: this.#objects, isGoing: true }, this.#by),
-    );
+    this.#publisher.publish(this.#alive(true));
     await this.#publisher.drain();
     this.#publisher.close();
   }
@@ -291,11 +291,14 @@ export class BusAgent {
   }
 
   #sayAlive(): void {
-    const { name: agent, clock } = this.#options;
-    this.#publisher.publish(
-      formatAlive({ agent, objects: this.#objects, isGoing: false }, this.#by),
-    );
+    const { clock } = this.#options;
+    this.#publisher.publish(this.#alive(false));
     this.#cancelAlive = clock.after(eventsTime.aliveMs, () => this.#sayAlive());
+  }
+
+  #alive(isGoing: boolean): Notification {
+    const facts = { agent: this.#options.name, life: this.#life, objects: this.#objects, isGoing };
+    return formatAlive(facts, this.#by);
   }
 }
 

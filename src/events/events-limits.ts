@@ -5,8 +5,8 @@
 export const eventsTime = {
   /** An agent says this often that it is there. */
   aliveMs: 2_000,
-  /** An agent that has said nothing for this long is down. */
-  silentMs: 7_000,
+  /** An agent that has said nothing for this long is down; one that is cut off for 10 s is not. */
+  silentMs: 14_000,
   /** How often the scheduler looks for agents that are silent. */
   rollCallMs: 1_000,
   /** Pause before a notification that the bus did not take is published again. */
@@ -22,6 +22,8 @@ export const eventsLimits = {
   unpublishedMax: 65_536,
   /** Orders that a scheduler or an agent remembers; the oldest go. */
   ordersMax: 100_000,
+  /** Requests of one sender that are not over; a quarter of what an agenda holds. */
+  requestsPerSenderMax: 25_000,
   /** Exchanges with which a comparison of clocks begins. */
   clockExchanges: 8,
 } as const;

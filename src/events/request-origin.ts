@@ -4,6 +4,8 @@
 import type { BusPlace } from "../wire/event/bus.ts";
 
 export interface RequestOrigin {
+  /** IPv4 address that the notification names as its sender's. */
+  readonly sender: string;
   /** The sender's own TOKEN: its completion is told under that. */
   readonly token: number | undefined;
   /** MUSTER_REQUEST: the sender wants an answer that carries it. */
@@ -20,5 +22,5 @@ export function parseOrigin(text: string | undefined): RequestOrigin | undefined
   if (text === undefined) return undefined;
   const value: unknown = JSON.parse(text);
   if (typeof value !== "object" || value === null || !("place" in value)) return undefined;
-  return { token: undefined, question: undefined, ...value } as RequestOrigin;
+  return { sender: "", token: undefined, question: undefined, ...value } as RequestOrigin;
 }

@@ -41,6 +41,7 @@ import {
 } from "../wire/event/orders.ts";
 import { AgentRoll } from "./agent-roll.ts";
 import { type OpenOrder, OpenOrders, objectsOf } from "./open-orders.ts";
+import { type OpenRequest, OpenRequests } from "./open-requests.ts";
 import { readRequest } from "./read-request.ts";
 import { formatOrigin, type RequestOrigin } from "./request-origin.ts";
 import type { Recalled } from "./scheduler-recall.ts";
@@ -61,6 +62,8 @@ export interface SchedulerOptions {
   readonly clockName: string;
   /** Control address of the node an object is on, or `*`. */
   readonly hostOf: (object: string) => string;
+  /** Of one sender that are not over; eventsLimits.requestsPerSenderMax when absent. */
+  readonly requestsPerSenderMax?: number;
   /** What a scheduler before this one has left in the log. */
   readonly recalled?: Recalled;
   /** Sees each effect behind what the scheduler does about it. */
@@ -74,16 +77,6 @@ export interface SchedulerOptions {
 /** How it calls itself when agents are called; no object has such a name. */
 const schedulerName = "__scheduler";
 
-interface OpenRequest {
-  readonly object: string;
-  readonly event: string;
-  readonly origin: RequestOrigin;
-  /** Type of the object, once an order has told it. */
-  objectType: string | undefined;
-  /** An agent tells, or has told, its completion under the sender's token. */
-  isToldByAgent: boolean;
-}
-
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #by: OrderSender;
@@ -92,10 +85,7 @@ export class Scheduler {
   readonly #answers: SenderAnswers;
   readonly #roll: AgentRoll;
   readonly #orders: OpenOrders;
-  readonly #requests: Map<number, OpenRequest>;
-  /** Number of an occurrence -> the request that it came from. */
-  readonly #items: Map<number, number>;
-  #lastRequest: number;
+  readonly #requests: OpenRequests;
   /** Who wants to hear that time has started. */
   #startQuestions: RequestOrigin[] = [];
   #isStarted: boolean;
@@ -111,9 +101,7 @@ export class Scheduler {
     this.#options = options;
     this.#by = { experiment, sender };
     this.#orders = new OpenOrders(experiment);
-    this.#requests = new Map(recalled?.requests.map(([n, open]) => [n, { ...open }]));
-    this.#items = new Map(recalled?.items);
-    this.#lastRequest = recalled?.lastRequest ?? 0;
+    this.#requests = new OpenRequests(recalled, options.requestsPerSenderMax);
     this.#isStarted = recalled?.isStarted ?? false;
     const { sign } = credentials;
     this.#publisher = new SteadyPublisher({ bus, clock, sign, onWarning });
@@ -123,13 +111,14 @@ export class Scheduler {
     this.#roll = new AgentRoll({
       clock,
       call: () => {
-        const call = { agent: schedulerName, objects: [], isGoing: false };
+        const call = { agent: schedulerName, life: "", objects: [], isGoing: false };
         this.#publisher.publish(formatAlive(call, this.#by));
       },
       onUp: (objects) => state(objects, "up", ""),
       onDown: (objects, reason) => {
         onWarning(`${objects.join(", ")}: ${reason}`);
         state(objects, "down", reason);
+        this.#takeBackFrom(objects);
       },
     });
     this.#link = options.connect({
@@ -155,7 +144,7 @@ export class Scheduler {
   /** Loads an agenda. From its entry on requests are taken in, also by who comes after a crash. */
   load(load: AgendaLoad): void {
     const place = this.#subscription?.place;
-    const none = { token: undefined, question: undefined };
+    const none = { sender: "", token: undefined, question: undefined };
     const origin = place === undefined ? {} : { origin: formatOrigin({ ...none, place }) };
     this.submit({ ...load, ...origin });
   }
@@ -278,8 +267,9 @@ export class Scheduler {
     this.#tell(this.#orders.fired(open, objname, { firedUs, outcome: "sent" }));
   }
 
-  /** Nobody will ever answer. */
+  /** Nobody will ever answer, unless an agent is cut off that goes on where it was. */
   #unheard(open: OpenOrder, objname: string): void {
+    if (this.#roll.isServed(objname)) return;
     const outcome = `failed: no agent of ${objname} is on the bus; is its node up?`;
     const firedUs = this.#options.clock.nowUs();
     this.#tell(this.#orders.fired(open, objname, { firedUs, outcome }));
@@ -296,17 +286,31 @@ export class Scheduler {
     }
     open.isRevoked = true;
     for (const objname of open.uncompleted) {
-      const report = {
-        fire: open.fire,
-        token: open.token,
-        objtype: open.order.event.type,
-        objname,
-      };
-      const host = this.#options.hostOf(objname);
-      this.#publisher.publish(formatRevoke(report, host, this.#by), ({ matched }) => {
+      this.#askBack(open, objname, () => {
         // Nobody has it, so that nobody fires it.
-        if (matched === 0) this.#tell(this.#orders.revoked(open, objname, false));
+        this.#tell(this.#orders.revoked(open, objname, false));
       });
+    }
+  }
+
+  #askBack(open: OpenOrder, objname: string, onUnheard: () => void): void {
+    const report = {
+      fire: open.fire,
+      token: open.token,
+      objtype: open.order.event.type,
+      objname,
+    };
+    const host = this.#options.hostOf(objname);
+    this.#publisher.publish(formatRevoke(report, host, this.#by), ({ matched }) => {
+      if (matched === 0) onUnheard();
+    });
+  }
+
+  /** For the core it is over: an agent that was only cut off must not fire it when it is back. */
+  #takeBackFrom(objects: readonly string[]): void {
+    for (const open of this.#orders.all()) {
+      const theirs = objects.filter((name) => open.unfired.has(name));
+      for (const name of theirs) this.#askBack(open, name, () => undefined);
     }
   }
 
@@ -329,15 +333,15 @@ export class Scheduler {
     const { object, origin } = request;
     switch (answer.kind) {
       case "accepted":
-        this.#items.set(answer.id, number);
+        this.#requests.accept(number, answer.id);
         this.#answers.accepted(object, origin, ` ID=${answer.id}`);
         return;
       case "appended":
-        this.#requests.delete(number);
+        this.#requests.end(number);
         this.#answers.accepted(object, origin, "");
         return;
       case "refused":
-        this.#requests.delete(number);
+        this.#requests.end(number);
         this.#refuse(object, origin, answer);
         return;
       default:
@@ -348,8 +352,7 @@ export class Scheduler {
   /** E2. */
   #done({ request: number, id, error }: EventDone): void {
     const request = this.#requests.get(number);
-    this.#requests.delete(number);
-    this.#items.delete(id);
+    this.#requests.end(number, id);
     if (request === undefined || request.origin.token === undefined) return;
     // START is over when the program has begun; whoever waits wants its end. [EMULAB-EVENTS 4.5]
     const isProgramStarted =
@@ -395,6 +398,7 @@ export class Scheduler {
   #request(notification: Notification, place: RequestOrigin["place"]): void {
     const { clock, experiment: scope, onRequest } = this.#options;
     const origin: RequestOrigin = {
+      sender: getText(notification, attributeNames.sender) ?? "",
       token: getInt32(notification, attributeNames.token),
       question: getText(notification, requestAttribute),
       place,
@@ -410,10 +414,13 @@ export class Scheduler {
       this.#startByRequest(origin);
       return;
     }
-    this.#lastRequest += 1;
+    const tooMany = this.#requests.refusal(origin.sender);
+    if (tooMany !== undefined) {
+      this.#refuse(object, origin, { code: "limit", message: tooMany });
+      return;
+    }
     const open = { object, event, origin, objectType: undefined, isToldByAgent: false };
-    this.#requests.set(this.#lastRequest, open);
-    const facts = { scope, request: this.#lastRequest, origin: formatOrigin(origin) };
+    const facts = { scope, request: this.#requests.add(open), origin: formatOrigin(origin) };
     this.submit({ kind: "agenda-schedule", ...facts, ...read.request });
     onRequest?.(notification);
   }
@@ -493,8 +500,7 @@ export class Scheduler {
 
   #requestOf({ scope, item }: Fire): OpenRequest | undefined {
     if (scope !== this.#options.experiment) return undefined;
-    const number = this.#items.get(item);
-    return number === undefined ? undefined : this.#requests.get(number);
+    return this.#requests.ofItem(item);
   }
 
   #tokenOf(fire: Fire): number | undefined {

@@ -34,6 +34,7 @@ export const orderAttributes = {
   outcome: "MUSTER_OUTCOME",
   /** `LIST` of what an agent serves. */
   objects: "MUSTER_OBJECTS",
+  life: "MUSTER_LIFE",
   sentAt: "MUSTER_T0",
   heardAt: "MUSTER_T1",
   answeredAt: "MUSTER_T2",
@@ -235,7 +236,8 @@ export function parseReport(notification: Notification): AgentReport | undefined
         .split(" ")
         .filter((name) => name !== "");
       const isGoing = outcome === "going";
-      return { kind: "alive", alive: { agent: objname, objects, isGoing } };
+      const life = text(orderAttributes.life);
+      return { kind: "alive", alive: { agent: objname, life, objects, isGoing } };
     }
     case orderTypes.clock: {
       const sentUs = microseconds(notification, orderAttributes.sentAt);
@@ -250,15 +252,19 @@ export function parseReport(notification: Notification): AgentReport | undefined
 export interface Alive {
   /** Its own name, unique in the experiment. */
   readonly agent: string;
+  /** Another one after each start of it: what it had before is gone with the life before. */
+  readonly life: string;
   readonly objects: readonly string[];
   /** It says so for the last time. */
   readonly isGoing: boolean;
 }
 
-export function formatAlive({ agent, objects, isGoing }: Alive, by: OrderSender): Notification {
+export function formatAlive(alive: Alive, by: OrderSender): Notification {
+  const { agent, life, objects, isGoing } = alive;
   const address = { objname: agent, eventtype: orderTypes.alive, scheduler: 1 } as const;
   const extra = [
     textAttribute(orderAttributes.objects, objects.join(" ")),
+    textAttribute(orderAttributes.life, life),
     textAttribute(orderAttributes.outcome, isGoing ? "going" : "here"),
   ];
   return note(address, extra, by);

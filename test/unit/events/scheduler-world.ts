@@ -117,6 +117,8 @@ export interface Asking {
   readonly question?: string;
   readonly timeline?: string;
   readonly credentials?: EventCredentials;
+  /** IPv4 address that it names as its sender's. */
+  readonly from?: string;
 }
 
 export class SchedulerWorld {
@@ -132,6 +134,7 @@ export class SchedulerWorld {
   readonly #ends = new Map<string, (error: number) => void>();
   /** What an object answers that does not obey. */
   readonly outcomes = new Map<string, string>();
+  requestsPerSenderMax: number | undefined;
   host: Host | undefined;
   scheduler: Scheduler | undefined;
 
@@ -182,6 +185,9 @@ export class SchedulerWorld {
       ...{ experiment, clock, sender, bus: this.schedulerLine, credentials: this.credentials() },
       ...{ clockName: "machine", hostOf: () => "*" },
       ...(recalled === undefined ? {} : { recalled }),
+      ...(this.requestsPerSenderMax === undefined
+        ? {}
+        : { requestsPerSenderMax: this.requestsPerSenderMax }),
       connect: (handler) =>
         host.connectLastingEdge(schedulerEdge, handler, {
           incarnation: recalled?.incarnation,
@@ -229,6 +235,13 @@ export class SchedulerWorld {
   }
 
   async ask(asking: Asking): Promise<void> {
+    await this.send(asking);
+    await this.pass(0);
+  }
+
+  /** Asks, and lets nobody act on it yet. */
+  async send(asking: Asking): Promise<void> {
+    const { from = sender } = asking;
     const { objname, eventtype, args = "", inMs = 0, token, question, timeline } = asking;
     const address: Address = {
       ...{ expt: experiment, objname, eventtype, scheduler: 1 },
@@ -239,13 +252,12 @@ export class SchedulerWorld {
       ...(token === undefined ? [] : [int32Attribute(attributeNames.token, token)]),
       ...(question === undefined ? [] : [textAttribute(requestAttribute, question)]),
     ];
-    const notification = createNotification(address, { sender, layout: "2011", extra });
+    const notification = createNotification(address, { sender: from, layout: "2011", extra });
     const atMs = this.clock.wallMs() + inMs;
     const seconds = Math.floor(atMs / 1_000);
     const at = { seconds, microseconds: (atMs - seconds * 1_000) * 1_000 };
     const { sign } = asking.credentials ?? this.credentials();
     await this.bus.publish(sign(toScheduleRequest(notification, at)));
-    await this.pass(0);
   }
 
   /** What was said of this type, as `OBJNAME ARGS`. */

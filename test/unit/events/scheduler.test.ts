@@ -169,11 +169,11 @@ describe("agents", () => {
     await world.startAgent("n0", ["a"], { bus: line });
     await world.ask({ objname: "a", eventtype: "RUN", token: 5 });
     line.cut();
-    await world.pass(9_000);
+    await world.pass(16_000);
     // What it was doing will not be told.
     expect(world.live("COMPLETE")).toEqual(["a ERROR=-1 CTOKEN=5"]);
     await world.ask({ objname: "a", eventtype: "RUN", question: "q" });
-    expect(world.live("REFUSED")[0]).toMatch(/its agent \(n0\) has not been heard of for 7 s/);
+    expect(world.live("REFUSED")[0]).toMatch(/its agent \(n0\) has not been heard of for 14 s/);
     line.mend();
     await world.pass(3_000);
     await world.ask({ objname: "a", eventtype: "RUN", question: "r" });
