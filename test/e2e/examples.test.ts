@@ -32,6 +32,8 @@ test("every example is tested here", () => {
     "quickstart.ns",
     "quickstart.yaml",
     "sync-image-test",
+    "timeline.ns",
+    "timeline.yaml",
     // As a program would write it, which need not say the same.
     "two-sites.experiment.ts",
     "two-sites.ns",
@@ -64,6 +66,23 @@ test("two-sites.ns meets across the line, and says what is not done to it", asyn
   expect(result.barriers).toMatchObject([{ name: "ready", outcome: "crossed", arrived: 9 }]);
   const line = result.events.filter(({ object }) => object === "line");
   expect(line.map(({ event }) => event)).toEqual(["DOWN", "UP", "MODIFY"]);
+});
+
+test.each(["timeline.ns", "timeline.yaml"])("%s fires everything, in its order", async (name) => {
+  const { result, code, text } = await runFile(join(examples, name));
+  expect(code).toBe(0);
+  expect(result.events.every(({ outcome }) => outcome === "done")).toBe(true);
+  const started = (program: string): number =>
+    result.programs.find((one) => one.name === program)?.startedUs ?? Number.NaN;
+  // Of the timeline, and of the sequence with its group.
+  expect(started("heat")).toBeLessThan(started("cool"));
+  expect(started("prepare")).toBeLessThan(started("work-left"));
+  const work = result.programs.filter((one) => one.name.startsWith("work-"));
+  for (const { endedUs } of work) expect(endedUs).toBeLessThanOrEqual(started("gather"));
+  // What tevc has asked for, with no instant in the file.
+  const rescue = result.events.find(({ object }) => object === "rescue");
+  expect(rescue).toMatchObject({ event: "START", outcome: "done" });
+  expect(text("nodes/right/local/logs/rescue.out")).toBe("somebody asked for this\n");
 });
 
 test("declared barriers and waits are understood, and refused as not built, and where", async () => {

@@ -2,6 +2,7 @@
 // report.html: what happened in a run, on one page that needs nothing but itself. Verdict first,
 // then the picture, then the tables that say the same in words and figures. Pure.
 import { type Html, html, trusted } from "./html.ts";
+import { renderFiring } from "./report-firing.ts";
 import { reportStyle } from "./report-style.ts";
 import {
   barrierTable,
@@ -47,6 +48,7 @@ ${facts(result)}
 ${renderTimeline(result)}
 ${barrierTable(result)}
 ${programTable(result)}
+${renderFiring(result)}
 ${eventTable(result)}
 ${linkTable(result)}
 ${notes(result)}

@@ -119,6 +119,24 @@ svg .planned { stroke: var(--soft); }
 svg .fired { stroke: var(--event); stroke-width: 2; }
 svg .fired.late, svg .planned.late { stroke: var(--bad); }
 svg .slip { stroke: var(--bad); }
+.firing { position: relative; display: grid; grid-template-columns: var(--labels) minmax(0, 1fr);
+  padding-right: 1.2rem; font-size: 12px; }
+.firing.rows { grid-template-columns: var(--labels) minmax(0, 1fr) 6.5rem; padding-right: 0; }
+.firing > div:not(.levels) > div { height: 24px; line-height: 24px; padding: 0 .7rem;
+  overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: right; }
+.firing > div > div:first-child, .firing .levels { color: var(--soft); }
+.firing.rows > div > div:nth-child(odd):not(:first-child) { background: var(--stripe); }
+.firing .late { font-variant-numeric: tabular-nums; }
+.firing .levels { position: relative; }
+.firing .levels div { position: absolute; right: .7rem; line-height: 16px; white-space: nowrap; }
+.firing svg { display: block; width: 100%; overflow: visible; }
+.firing.rows svg .stripe { width: 100%; }
+.firing .planned { stroke: var(--ink); stroke-width: 1.4; }
+.firing .slip { stroke: var(--event); stroke-width: 2; }
+.firing .planned.late, .firing .slip.late { stroke: var(--bad); }
+svg .shot { fill: var(--event); stroke: var(--card); }
+svg .shot.late { fill: var(--bad); }
+svg .shot.many { stroke: none; opacity: .55; }
 @media (max-width: 720px) { .facts { grid-template-columns: repeat(2, 1fr); } }
 footer { margin-top: 2.5rem; color: var(--soft); font-size: .85rem; }
 @media print {

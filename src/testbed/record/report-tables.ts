@@ -3,6 +3,7 @@
 // much that went well it is folded away. Pure.
 import { type Html, html, joined } from "./html.ts";
 import { eventShare, partyName, stoppedWaiting } from "./report-text.ts";
+import { lateUs } from "./report-timeline.ts";
 import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./result-model.ts";
 import { shellHint } from "./shell-hint.ts";
 import { programPassed } from "./verdict.ts";
@@ -22,7 +23,6 @@ export const rowsOpenMax = 40;
 export const stderrOnPageMax = 262_144;
 /** Rows of one kind on the page at all; result.json holds all. */
 export const rowsMax = 2_000;
-const lateUs = 100_000;
 
 /** Heads of columns; `#` marks those that hold numbers. */
 function heads(names: string): Html {

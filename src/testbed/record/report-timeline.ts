@@ -11,7 +11,7 @@ export const lanesDrawnMax = 1_200;
 /** Events drawn as ticks. */
 export const ticksDrawnMax = 4_000;
 /** An event later than this, or not fired, is marked. */
-const lateUs = 100_000;
+export const lateUs = 100_000;
 /** Above this many lanes the overview comes first. */
 export const overviewFrom = 60;
 /** Above this many barriers their marks fade, so that the lanes stay visible behind them. */
@@ -20,7 +20,7 @@ const manyMeetings = 25;
 const nominalWidth = 960;
 
 /** An instant as percent along the time axis. */
-type Scale = (us: number) => number;
+export type Scale = (us: number) => number;
 
 interface LaneSizes {
   readonly barHeight: number;
@@ -79,12 +79,12 @@ function laneHeight(lane: Lane, sizes: LaneSizes): number {
 }
 
 /** A vertical line at a percentage of the time axis. */
-function upright(tone: string, at: number, top: number, bottom: number): Html {
+export function upright(tone: string, at: number, top: number, bottom: number): Html {
   const x = percent(at);
   return html`<line class="${tone}" x1="${x}" x2="${x}" y1="${top}" y2="${bottom}"/>`;
 }
 
-const percent = (value: number): string => `${Number(value.toFixed(3))}%`;
+export const percent = (value: number): string => `${Number(value.toFixed(3))}%`;
 
 function laneGrid(
   lanes: readonly Lane[],
@@ -271,7 +271,8 @@ function placeLabels(meetings: readonly Meeting[], scale: Scale): PlacedLabel[] 
   return placed;
 }
 
-function anchor(x: number, endFrom = 96): "start" | "middle" | "end" {
+/** Which end of a label stands at a percentage of the axis, so that it stays within. */
+export function anchor(x: number, endFrom = 96): "start" | "middle" | "end" {
   if (endFrom !== 96) return x > endFrom ? "end" : "start";
   return x < 3 ? "start" : x > endFrom ? "end" : "middle";
 }
@@ -288,7 +289,7 @@ export function ticks(extent: { readonly fromUs: number; readonly toUs: number }
   return found;
 }
 
-function tickLabel(us: number): string {
+export function tickLabel(us: number): string {
   if (us === 0) return "0";
   if (Math.abs(us) < 1_000) return `${us} us`;
   if (Math.abs(us) < 1_000_000) return `${Number((us / 1_000).toFixed(3))} ms`;

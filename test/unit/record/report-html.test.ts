@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { html, joined } from "../../../src/testbed/record/html.ts";
 import { elsewhere, planTimeline, waitsDrawnMax } from "../../../src/testbed/record/lanes.ts";
+import { firingRowsMax } from "../../../src/testbed/record/report-firing.ts";
 import { renderReport } from "../../../src/testbed/record/report-html.ts";
 import { rowsMax } from "../../../src/testbed/record/report-tables.ts";
 import { lanesDrawnMax, ticks } from "../../../src/testbed/record/report-timeline.ts";
@@ -189,7 +190,8 @@ describe("renderReport()", () => {
       events: [planned(0, 900, "in"), planned(1, 90_000, "out")],
     });
     const result = resultOf(new Story().start(["node0"]).end(10_000).events, experiment);
-    const places = renderReport(result).match(/<line class="planned late" x1="([\d.]+)%"/g);
+    const [timeline = ""] = renderReport(result).split("<h2>Planned and fired");
+    const places = timeline.match(/<line class="planned late" x1="([\d.]+)%"/g);
     expect(places).toHaveLength(1);
   });
 
@@ -297,5 +299,58 @@ describe("html", () => {
       "<b>&lt;&amp;&gt;</b>1&#39;&quot;&#96;",
     );
     expect(joined(["a", inner], ", ").markup).toBe("a, <b>&lt;&amp;&gt;</b>");
+  });
+});
+
+describe("planned and fired", () => {
+  const story = (count: number, latenessUs: (at: number) => number): Story => {
+    const told = new Story().start(["node0"]);
+    for (let at = 0; at < count; at += 1) {
+      const us = at * 1_000;
+      told.fired(us, us + latenessUs(at), { object: `p${at}`, latenessUs: latenessUs(at) });
+    }
+    return told.end(1_000_000);
+  };
+  const page = (told: Story, experiment = makeExperiment()): string =>
+    renderReport(resultOf(told.events, experiment));
+
+  it("is left out when nothing was planned", () => {
+    expect(page(new Story().start(["node0"]).end(1_000_000))).not.toContain("Planned and fired");
+  });
+
+  it("gives few events a row each, and says how late they were", () => {
+    const five = page(story(5, (at) => (at + 1) * 100));
+    expect(five).toContain("half of them late by 300 us or less, the latest by 500 us: p4");
+    expect(five.match(/<circle class="shot" cx="[^"]*" cy/g)).toHaveLength(5 + 1);
+    expect(five).toContain('<div class=""><span title="200 us">200 us</span></div>');
+  });
+
+  it("gives as many rows as the limit, and one event more makes points of them", () => {
+    expect(page(story(firingRowsMax, () => 50))).toContain('class="firing rows"');
+    expect(page(story(firingRowsMax + 1, () => 50))).toContain('class="firing points"');
+  });
+
+  it("draws ten times later one line higher, and what is late in red", () => {
+    const many = page(story(100, (at) => (at === 7 ? 200_000 : at === 8 ? 1_000 : 100)));
+    const heightOf = (at: number): number => {
+      const mark = new RegExp(
+        `<circle class="shot many([^"]*)"[^>]* cy="([^"]*)"[^>]*><title>p${at} `,
+      );
+      const [, tone, y] = mark.exec(many) ?? [];
+      expect(tone).toBe(at === 7 ? " late" : "");
+      return Number(y);
+    };
+    expect(heightOf(9) - heightOf(8)).toBeCloseTo(26, 0);
+    expect(heightOf(7)).toBeLessThan(heightOf(8) - 52);
+  });
+
+  it("shows what did not fire, and leaves out what would have come after the end", () => {
+    const events = [planned(1, 500_000, "never"), planned(2, 9_000_000, "after")];
+    const told = new Story().start(["node0"]).end(1_000_000);
+    const text = page(told, makeExperiment({ events }));
+    const picture = text.slice(text.indexOf("Planned and fired"), text.indexOf("<h2>Events"));
+    expect(picture).toContain("never START: planned +0.500s, not fired");
+    expect(picture).not.toContain("after START");
+    expect(picture).toContain("1 event more in the table");
   });
 });

@@ -37,7 +37,7 @@ function readYaml(file: string) {
   return withoutPlaces(experiment);
 }
 
-const pairs = ["quickstart", "nodea-nodeb", "sync-image-test/sync", "two-sites"];
+const pairs = ["quickstart", "nodea-nodeb", "sync-image-test/sync", "timeline", "two-sites"];
 
 describe("runConvert()", () => {
   it.each(pairs)("takes %s from NS to YAML and back", async (name) => {
