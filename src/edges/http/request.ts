@@ -12,6 +12,7 @@ import { HttpError } from "./errors.ts";
 import type { Guests } from "./guests.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Call, Reply, Route } from "./route.ts";
+import { targetOf } from "./target.ts";
 
 export interface RequestOptions {
   readonly request: IncomingMessage;
@@ -78,7 +79,7 @@ interface Found {
 }
 
 function findRoute({ request, routes }: RequestOptions): Found {
-  const { pathname } = urlOf(request);
+  const { pathname } = targetOf(request);
   const segments = pathname.split("/");
   const matching = routes.flatMap((route) => {
     const params = matchPath(route.path.split("/"), segments);
@@ -119,14 +120,6 @@ function decode(segment: string): string {
   }
 }
 
-function urlOf({ url = "/" }: IncomingMessage): URL {
-  try {
-    return new URL(url, "http://door");
-  } catch {
-    throw new HttpError("invalid", "the request's target is not a path; see /openapi.json");
-  }
-}
-
 async function readCall(
   { request, door }: RequestOptions,
   { route, params, signal }: Found & { readonly signal: AbortSignal },
@@ -137,7 +130,7 @@ async function readCall(
       ? { role: "observer" as const, token: "open", address: "unknown" }
       : door.access.identify(request);
   if (access !== "anyone") checkAction(caller, access);
-  const given = Object.fromEntries(urlOf(request).searchParams);
+  const given = Object.fromEntries(targetOf(request).searchParams);
   const { scope: asked, ...rest } = given;
   return {
     caller,

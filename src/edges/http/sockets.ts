@@ -16,6 +16,7 @@ import { HttpError } from "./errors.ts";
 import type { Guests } from "./guests.ts";
 import type { DoorSocket, SocketEndpoint, SocketHandler } from "./socket.ts";
 import { closeCodes } from "./socket.ts";
+import { targetOf } from "./target.ts";
 
 export interface SocketsOptions {
   readonly access: Access;
@@ -28,6 +29,11 @@ export interface SocketsOptions {
 interface Mounted {
   readonly endpoint: SocketEndpoint;
   readonly server: WebSocketServer;
+}
+
+interface Found {
+  readonly mounted: Mounted;
+  readonly query: URLSearchParams;
 }
 
 /** Bytes of a reason in a close frame. */
@@ -59,18 +65,14 @@ export class Sockets {
 
   upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     stream.on("error", () => stream.destroy());
-    const { pathname, searchParams } = new URL(request.url ?? "/", "http://door");
-    const mounted = this.#mounted.get(pathname);
+    let found: Found;
     try {
-      this.#options.access.checkSocketOrigin(request);
-      if (mounted === undefined) {
-        throw new HttpError("not-found", `there is no WebSocket at ${pathname}; try /v1/session`);
-      }
-      if (this.#isClosing) throw new HttpError("unavailable", "the server is closing; try later");
+      found = this.#find(request);
     } catch (error) {
       refuse(stream, error);
       return;
     }
+    const { mounted, query } = found;
     const { endpoint } = mounted;
     const caller = this.#judge(request, endpoint);
     const server = caller instanceof HttpError ? this.#strangers : mounted.server;
@@ -81,7 +83,7 @@ export class Sockets {
       );
       this.#open.add(open);
       if (caller instanceof HttpError) open.end(codeOf(caller), caller.message);
-      else this.#greet(open, caller, endpoint, searchParams);
+      else this.#greet(open, caller, endpoint, query);
     });
   }
 
@@ -95,6 +97,18 @@ export class Sockets {
 
   destroyAll(): void {
     for (const socket of [...this.#open]) socket.destroy();
+  }
+
+  /** @throws HttpError for what is no handshake here. */
+  #find(request: IncomingMessage): Found {
+    const { pathname, searchParams: query } = targetOf(request);
+    this.#options.access.checkSocketOrigin(request);
+    const mounted = this.#mounted.get(pathname);
+    if (mounted === undefined) {
+      throw new HttpError("not-found", `there is no WebSocket at ${pathname}; try /v1/session`);
+    }
+    if (this.#isClosing) throw new HttpError("unavailable", "the server is closing; try later");
+    return { mounted, query };
   }
 
   #judge(request: IncomingMessage, endpoint: SocketEndpoint): Caller | HttpError {
@@ -170,6 +184,8 @@ class OpenSocket implements DoorSocket {
     this.#handler = handler;
     const socket = this.#socket;
     socket.on("message", (data: Buffer, isBinary) => {
+      // Whoever was told to go, with a token that was revoked perhaps, has said what he had to say.
+      if (!this.isOpen) return;
       handler.onMessage(isBinary ? data : data.toString("utf8"));
     });
     socket.on("close", () => {
@@ -229,6 +245,8 @@ function refuse(stream: Duplex, error: unknown): void {
   const { status, body } =
     error instanceof HttpError ? error : new HttpError("internal", "a fault of Muster");
   const text = `${JSON.stringify(body)}\n`;
+  // Nobody waits for the client to close its side too: it may never.
+  stream.once("finish", () => stream.destroy());
   stream.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nConnection: close\r\n` +
       `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
