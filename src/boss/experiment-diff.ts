@@ -2,7 +2,8 @@
 // What is different between two experiments: which nodes, links, programs and other named parts
 // came, went, changed or stayed. Pure. Two things are the same when they have the same name and say
 // the same; where in the file they stand does not count.
-import type { Experiment } from "../experiment/index.ts";
+import type { Experiment, PlannedEvent } from "../experiment/index.ts";
+import { defaultArgs } from "../experiment/index.ts";
 
 /** Names, in the order of the experiment they come from: of the new one, `removed` of the old. */
 export interface Changes {
@@ -31,8 +32,8 @@ export function diffExperiments(before: Experiment, after: Experiment): Experime
     links: diffNamed(before.links, after.links),
     programs: diffNamed(before.programs, after.programs),
     groups: diffNamed(before.groups, after.groups),
-    sequences: diffNamed(before.sequences, after.sequences),
-    timelines: diffNamed(before.timelines, after.timelines),
+    sequences: diffNamed(plainSequences(before), plainSequences(after)),
+    timelines: diffNamed(plainTimelines(before), plainTimelines(after)),
     traffic: diffNamed(before.traffic ?? [], after.traffic ?? []),
     barriers: diffNamed(before.barriers ?? [], after.barriers ?? []),
     environment: diffNamed(variables(before), variables(after)),
@@ -46,6 +47,22 @@ export function isUnchanged({ added, removed, changed }: Changes): boolean {
 /** Whether two parts of experiments say the same; places and numbers of events do not count. */
 export function saysTheSame(a: unknown, b: unknown): boolean {
   return canonical(a) === canonical(b);
+}
+
+function plainSequences({ sequences, programs }: Experiment): Experiment["sequences"] {
+  const plain = plainEvents(programs);
+  return sequences.map((sequence) => ({ ...sequence, steps: sequence.steps.map(plain) }));
+}
+
+function plainTimelines({ timelines, programs }: Experiment): Experiment["timelines"] {
+  const plain = plainEvents(programs);
+  return timelines.map((timeline) => ({ ...timeline, events: timeline.events.map(plain) }));
+}
+
+/** Events carry the command of their program; what they say of it themselves is nothing then. */
+function plainEvents(programs: Experiment["programs"]): (event: PlannedEvent) => PlannedEvent {
+  const own = new Map(programs.map((program) => [program.name, defaultArgs(program)]));
+  return (event) => (event.args === own.get(event.object) ? { ...event, args: "" } : event);
 }
 
 function variables({ environment }: Experiment): { name: string; value: string }[] {

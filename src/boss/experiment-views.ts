@@ -49,7 +49,7 @@ export function describeModification(
     ["node", "restarted", nodes.restarted],
     ["program", "added", programs.added],
     ["program", "removed", programs.removed],
-    ["program", "restarted", programs.restarted],
+    ["program", "changed", programs.restarted],
   ] as const;
   const said = parts
     .filter(([, , names]) => names.length > 0)

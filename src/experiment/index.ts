@@ -23,6 +23,7 @@ export { findCycles, notYet } from "./validate.ts";
 export { yamlDepthMax, yamlMarksMax, yamlNodesMax, yamlOpenMax } from "./yaml/limits.ts";
 export { printYaml } from "./yaml/print.ts";
 export { parseYamlExperiment, type YamlParseOptions } from "./yaml/read.ts";
+export { defaultArgs } from "./yaml/read-programs.ts";
 export { type SayablePart, sayableInYaml } from "./yaml/sayable.ts";
 export { experimentSchema, type JsonSchema } from "./yaml/schema.ts";
 export type { DocumentNode, ListNode, MapEntry, MapNode, ScalarNode } from "./yaml/tree.ts";

@@ -58,8 +58,8 @@ export interface ModifierOptions {
   readonly planNode: (experiment: Experiment, node: string) => NodePlan;
   /** Serves barriers to these nodes too. @returns what ends that again */
   readonly serveBarriers: (clients: readonly RunningNode[]) => Promise<() => Promise<void>>;
-  /** From now on events are performed for this experiment, and not those planned for `retired`. */
-  readonly adopt: (experiment: Experiment, retired: ReadonlySet<string>) => void;
+  /** From now on events are performed for `to`, and not those planned for `retired`. */
+  readonly adopt: (to: Experiment, from: Experiment, retired: ReadonlySet<string>) => void;
   /** Plans events, as of now. @returns them as the result lists them, and their start */
   readonly plan: (
     events: readonly PlannedEvent[],
@@ -128,7 +128,7 @@ export class RunModifier implements RunControl {
     const { backend, boot, programs, adopt, plan, say } = this.#options;
     const { nodes, tables } = modification;
     const retired = new Set([...modification.programs.removed, ...modification.programs.restarted]);
-    const ran = await programs.retire(retired);
+    const ran = await programs.supersede(retired, new Set(modification.programs.restarted));
     await backend.remove([...nodes.removed, ...nodes.restarted]);
     const lost: { node: string; why: string }[] = [];
     for (const name of nodes.restarted) {
@@ -139,6 +139,7 @@ export class RunModifier implements RunControl {
       modification.experiment,
       lost.map(({ node }) => node),
     );
+    const before = this.#experiment;
     this.#experiment = experiment;
     this.#tables = tables;
     boot.tell({ experiment, tables });
@@ -146,7 +147,7 @@ export class RunModifier implements RunControl {
       await this.#nameOthers();
     }
     programs.replace(experiment.programs);
-    adopt(experiment, retired);
+    adopt(experiment, before, retired);
     this.#throwIfEnding();
     const { planned, start } = await plan(eventsFor(experiment, modification, ran));
     this.#throwIfEnding();

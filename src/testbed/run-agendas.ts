@@ -4,7 +4,8 @@
 // still count and where their time 0 lies.
 //
 //   A1. The numbers of events are unique in a run.
-//   A2. An event that was planned for a program before it went or changed is not performed.
+//   A2. An event of a main timeline that was planned for a program before it went or changed is not
+//       performed. Steps of sequences and timelines are: they are not planned anew.
 //   A3. Where time 0 of an agenda lies is known also when nothing is planned in it any more: what
 //       it fired last is told later than that.
 import type { AgendaEvent } from "../core/agenda/commands.ts";
@@ -20,12 +21,15 @@ export class RunAgendas {
   readonly #agendas = new Map<string, RunAgenda>();
   /** A3: time 0 of each, microseconds since that of the run. One number for each modification. */
   readonly #zerosUs = new Map<string, number>();
+  /** Numbers of the steps of sequences and timelines. */
+  readonly #steps: ReadonlySet<number>;
   #nextId: number;
   #modifications = 0;
 
   constructor({ events, sequences, timelines }: Experiment) {
-    const all = [events, ...sequences.map(({ steps }) => steps), ...timelines.map((t) => t.events)];
-    this.#nextId = 1 + Math.max(0, ...all.map((some) => lastIndex(some)));
+    const steps = [...sequences.map((one) => one.steps), ...timelines.map((one) => one.events)];
+    this.#steps = new Set(steps.flatMap((some) => some.map(({ index }) => index)));
+    this.#nextId = 1 + Math.max(0, ...[events, ...steps].map((some) => lastIndex(some)));
   }
 
   open(scope: string, zeroUs: number): void {
@@ -72,7 +76,8 @@ export class RunAgendas {
     }
   }
 
-  isDropped(scope: string, { object }: AgendaEvent): boolean {
+  isDropped(scope: string, { id, object }: AgendaEvent): boolean {
+    if (this.#steps.has(id)) return false;
     return this.#agendas.get(scope)?.dropped.has(object) ?? false;
   }
 

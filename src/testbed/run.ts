@@ -26,6 +26,7 @@ import type { Logger } from "../host/logger.ts";
 import { planAgenda } from "./agenda-plan.ts";
 import { AgendaRequests } from "./agenda-requests.ts";
 import { ConsoleAgent } from "./agents/console-agent.ts";
+import { EarlierArgs } from "./agents/earlier-args.ts";
 import { EventPerformer } from "./agents/event-performer.ts";
 import type { FireClock } from "./agents/firing/fire-clock.ts";
 import { ThreadFireClock } from "./agents/firing/thread-fire-clock.ts";
@@ -127,6 +128,7 @@ class Run {
   /** Timers of the run; none may outlive it. */
   readonly #timers: Cancel[] = [];
   readonly #agendas: RunAgendas;
+  readonly #earlierArgs = new EarlierArgs();
   #modifier: RunModifier | undefined;
   /** Settles with the modification that is under way. */
   #modification: Promise<unknown> | undefined;
@@ -250,7 +252,7 @@ class Run {
 
   #performerOf(experiment: Experiment, programs: ProgramAgent): EventPerformer {
     return new EventPerformer({
-      ...{ experiment, programs, clock: this.#options.clock },
+      ...{ experiment, programs, clock: this.#options.clock, earlierArgs: this.#earlierArgs },
       ...(this.#consoles === undefined ? {} : { consoles: this.#consoles }),
       ...(this.#traffic === undefined ? {} : { traffic: this.#traffic }),
       ...(this.#local === undefined
@@ -344,7 +346,8 @@ class Run {
         await events.listenForNodes();
         return (await this.#syncServers?.serve(clients)) ?? (() => Promise.resolve());
       },
-      adopt: (to: Experiment, retired: ReadonlySet<string>) => {
+      adopt: (to: Experiment, from: Experiment, retired: ReadonlySet<string>) => {
+        this.#earlierArgs.add(from.programs);
         this.#performer = this.#performerOf(to, programs);
         this.#agendas.drop(retired);
         events.submit({ kind: "open-scope", scope, nodes: to.nodes.map(({ name }) => name) });

@@ -7,6 +7,7 @@ import type { Experiment } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { ConsoleAgent } from "./console-agent.ts";
 import { ConsoleEvents } from "./console-events.ts";
+import type { EarlierArgs } from "./earlier-args.ts";
 import { LinktestEvents } from "./linktest-events.ts";
 import { ignored, type ObjectAgent, type Performed, type PerformOptions } from "./performed.ts";
 import type { ProgramAgent } from "./program-agent.ts";
@@ -26,6 +27,8 @@ export interface EventPerformerOptions {
   /** Obeys events of nodes. */
   readonly nodes?: ObjectAgent;
   readonly clock: Clock;
+  /** What events said before modifications; left out, there were none. */
+  readonly earlierArgs?: EarlierArgs;
 }
 
 export class EventPerformer {

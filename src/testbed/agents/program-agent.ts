@@ -3,6 +3,9 @@
 // run, not one per node (D15). Owns which programs there are; what becomes of one is in
 // managed-program.ts, its files in program-files.ts. Does not own when (the agenda) nor how a
 // process is made (nodes/). [EMULAB-EVENTS 4]
+//
+//   G1. Who waits for the end of a program that is superseded waits for the end of its next run,
+//       and is told success when there will be none.
 import type { Clock } from "../../host/clock.ts";
 import type { ProgramArgs } from "../../wire/event/program-args.ts";
 import type { NodeBackend } from "../nodes/index.ts";
@@ -39,6 +42,9 @@ export class ProgramAgent {
   readonly #starts: StartJournal | undefined;
   /** Nodes that are being restarted. */
   readonly #down = new Set<string>();
+  readonly #superseded = new WeakSet<ManagedProgram>();
+  /** G1, by program. */
+  readonly #awaitNext = new Map<string, ((done: Promise<number>) => void)[]>();
   #lastToken = 0;
   #isEnding = false;
 
@@ -97,6 +103,24 @@ export class ProgramAgent {
   }
 
   /**
+   * As `retire`, for programs that a modification takes away or changes: their ends fail nobody.
+   *
+   * @param again those of them that are to run again (G1)
+   */
+  async supersede(
+    names: ReadonlySet<string>,
+    again: ReadonlySet<string>,
+  ): Promise<ReadonlySet<string>> {
+    for (const managed of this.#all()) {
+      const { name } = managed.program;
+      if (!names.has(name)) continue;
+      this.#superseded.add(managed);
+      if (again.has(name)) this.#awaitNext.set(name, this.#awaitNext.get(name) ?? []);
+    }
+    return await this.retire(names);
+  }
+
+  /**
    * From now on these are the programs. One that is there already keeps running; what is new of it
    * holds from its next run on. Those that are missing have retired.
    */
@@ -107,6 +131,9 @@ export class ProgramAgent {
       const known = this.#programs.get(program.name);
       if (known === undefined) this.#add(program);
       else known.configure(program);
+    }
+    for (const name of this.#awaitNext.keys()) {
+      if (!names.has(name)) this.#inherit(name, Promise.resolve(0));
     }
   }
 
@@ -156,7 +183,7 @@ export class ProgramAgent {
       return refused(nowUs, `its node ${managed.program.node} is being restarted`);
     }
     const { token } = options;
-    const act = (): Promise<ProgramResult> => managed.start(args, options);
+    const act = (): Promise<ProgramResult> => this.#startManaged(managed, args, options);
     if (this.#starts === undefined || token === undefined) return await act();
     return await this.#starts.perform(`${name} ${token}`, act);
   }
@@ -209,6 +236,33 @@ export class ProgramAgent {
   async stopAll(): Promise<void> {
     this.beginEnd();
     await Promise.all(this.#all().map((managed) => managed.stopAndWait()));
+  }
+
+  async #startManaged(
+    managed: ManagedProgram,
+    args: ProgramArgs,
+    options: StartOptions,
+  ): Promise<ProgramResult> {
+    const result = await managed.start(args, options);
+    const { name } = managed.program;
+    const done = result.done.then((error) =>
+      this.#superseded.has(managed) ? this.#nextEnd(name) : error,
+    );
+    if (result.outcome === "done") this.#inherit(name, done);
+    return { ...result, done };
+  }
+
+  /** G1. */
+  #nextEnd(name: string): Promise<number> {
+    const waiting = this.#awaitNext.get(name);
+    if (waiting === undefined) return Promise.resolve(0);
+    return new Promise((resolve) => waiting.push(resolve));
+  }
+
+  #inherit(name: string, done: Promise<number>): void {
+    const waiting = this.#awaitNext.get(name) ?? [];
+    this.#awaitNext.delete(name);
+    for (const resolve of waiting) resolve(done);
   }
 
   #add(program: AgentProgram): void {

@@ -5,6 +5,7 @@ import type { Experiment } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import { getArg } from "../../wire/event/args.ts";
 import { type ProgramArgs, parseProgramArgs } from "../../wire/event/program-args.ts";
+import type { EarlierArgs } from "./earlier-args.ts";
 import { ignored, type ObjectAgent, type Performed, type PerformOptions } from "./performed.ts";
 import type { ProgramAgent } from "./program-agent.ts";
 
@@ -12,6 +13,8 @@ export interface ProgramEventsOptions {
   readonly experiment: Experiment;
   readonly programs: ProgramAgent;
   readonly clock: Clock;
+  /** What events said before modifications; left out, there were none. */
+  readonly earlierArgs?: EarlierArgs;
 }
 
 export class ProgramEvents implements ObjectAgent {
@@ -54,8 +57,10 @@ export class ProgramEvents implements ObjectAgent {
 
   /** The wrapper around a start command belongs to the old boot scripts: the inner command runs. */
   #argsOf(name: string, text: string): ProgramArgs {
-    const args = parseProgramArgs(text);
-    const program = this.#options.experiment.programs.find((candidate) => candidate.name === name);
+    const { experiment, earlierArgs } = this.#options;
+    const program = experiment.programs.find((candidate) => candidate.name === name);
+    const isRenewed = program !== undefined && earlierArgs !== undefined;
+    const args = parseProgramArgs(isRenewed ? earlierArgs.renew(program, text) : text);
     if (program === undefined || !program.isStartCommand) return args;
     const { command, ...rest } = args;
     return command === undefined || isWrapped(command, program.command) ? rest : args;

@@ -145,7 +145,7 @@ function modifiedLines(event: RunModified): Line[] {
     ["nodes restarted", event.nodesRestarted],
     ["programs added", named(event.programsAdded)],
     ["programs removed", event.programsRemoved],
-    ["programs restarted", named(event.programsRestarted)],
+    ["programs changed", named(event.programsRestarted)],
   ];
   const told = parts
     .filter(([, names]) => names.length > 0)

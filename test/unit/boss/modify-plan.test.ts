@@ -68,6 +68,25 @@ describe("planModification()", () => {
     expect(plan.events).toEqual(["1 q START", "2 q START"]);
   });
 
+  it("keeps sequences and timelines whose programs change, and not those that say otherwise", () => {
+    const inner = [
+      "set s [$ns event-sequence { $q run }]",
+      "set t [$ns event-timeline]",
+      '$t at 3 "$q start"',
+    ];
+    const changed = (more: readonly string[]): readonly string[] => [
+      ...base.slice(0, 4),
+      program("q", "b", "false"),
+      ...base.slice(5),
+      ...more,
+    ];
+    expect(planned([...base, ...inner], changed(inner)).programs.restarted).toEqual(["q"]);
+    const [sequence = "", ...timeline] = inner;
+    const other = sequence.replace("run", 'run -command "yes"');
+    const reasons = refused(changed([other, ...timeline]), [...base, ...inner]);
+    expect(reasons).toEqual(["sequence s is changed"]);
+  });
+
   it("starts a changed node anew with all of its programs", () => {
     const plan = planned(base, [...base, "tb-set-node-os $b FBSD-STD"]);
     expect(plan.nodes).toEqual({ ...nothing, restarted: ["b"] });

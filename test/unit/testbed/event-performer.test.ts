@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { AgendaEvent } from "../../../src/core/agenda/commands.ts";
 import type { Program } from "../../../src/experiment/model.ts";
+import { EarlierArgs } from "../../../src/testbed/agents/earlier-args.ts";
 import { EventPerformer } from "../../../src/testbed/agents/event-performer.ts";
 import type { ObjectAgent } from "../../../src/testbed/agents/performed.ts";
 import { ProgramAgent } from "../../../src/testbed/agents/program-agent.ts";
@@ -134,5 +135,20 @@ describe("perform()", () => {
     expect(backend.processes[0]?.signals).toEqual([
       ...["SIGHUP process", "SIGTERM process", "SIGTERM group"],
     ]);
+  });
+});
+
+describe("EarlierArgs", () => {
+  it("makes what said only the command of its time say that of now", () => {
+    const earlier = new EarlierArgs();
+    const now = program("a", "do it better");
+    expect(earlier.renew(now, "COMMAND=do a")).toBe("COMMAND=do a");
+    earlier.add([program("a", "do a"), program("b", "do b")]);
+    earlier.add([program("a", "do a again")]);
+    expect(earlier.renew(now, "COMMAND=do a")).toBe("COMMAND=do it better");
+    expect(earlier.renew(now, "COMMAND=do a again")).toBe("COMMAND=do it better");
+    for (const other of ["COMMAND=do b", "DIR=/x COMMAND=do a", ""]) {
+      expect(earlier.renew(now, other)).toBe(other);
+    }
   });
 });

@@ -61,7 +61,8 @@ function modifier(): RunModifier {
           done.push("barriers undone");
         };
       },
-      adopt: (experiment, retired) => {
+      adopt: (experiment, from, retired) => {
+        expect(namesOf(from)).toBe("a,b");
         done.push(`adopted ${namesOf(experiment)}, retired ${[...retired].join()}`);
       },
       plan: async (events) => {

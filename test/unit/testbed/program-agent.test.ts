@@ -391,3 +391,39 @@ describe("retire() and replace()", () => {
     expect([...(await retired)]).toEqual(["p"]);
   });
 });
+
+describe("supersede()", () => {
+  const other = { ...base, command: "run another" };
+
+  it("lets who waits for the end wait for that of the next run (G1)", async () => {
+    const { backend, agent, ends } = setUp();
+    const { done } = await agent.start("p", {});
+    let error: number | undefined;
+    void done.then((value) => {
+      error = value;
+    });
+    const superseding = agent.supersede(new Set(["p"]), new Set(["p"]));
+    await backend.processes[0]?.end("SIGTERM");
+    expect(await superseding).toEqual(new Set(["p"]));
+    agent.replace([other]);
+    await settle();
+    expect(error).toBeUndefined();
+    expect(ends).toMatchObject([{ stopped: true }]);
+    await agent.start("p", {});
+    expect(backend.processes[1]?.spec.command).toBe("run another");
+    await backend.processes[1]?.end(3);
+    expect(await done).toBe(3);
+  });
+
+  it("tells success who waits for what does not run again", async () => {
+    for (const again of [new Set<string>(), new Set(["p"])]) {
+      const { backend, agent } = setUp();
+      const { done } = await agent.start("p", {});
+      const superseding = agent.supersede(new Set(["p"]), again);
+      await backend.processes[0]?.end("SIGTERM");
+      await superseding;
+      agent.replace([]);
+      expect(await done).toBe(0);
+    }
+  });
+});

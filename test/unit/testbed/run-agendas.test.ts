@@ -34,6 +34,10 @@ describe("RunAgendas", () => {
     agendas.open("p/e/1", 5);
     expect(agendas.isDropped("p/e", event("p"))).toBe(true);
     expect(agendas.isDropped("p/e", event("q"))).toBe(false);
+    // Steps of a sequence and of a timeline.
+    for (const id of [7, 5]) {
+      expect(agendas.isDropped("p/e", { ...event("p"), id })).toBe(false);
+    }
     expect(agendas.isDropped("p/e/1", event("p"))).toBe(false);
     expect([agendas.zeroUs("p/e"), agendas.zeroUs("p/e/1")]).toEqual([0, 5]);
   });
