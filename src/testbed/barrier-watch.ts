@@ -123,7 +123,9 @@ export class BarrierWatch {
   #sayChanges(): void {
     const { host, scope, say, clock } = this.#options;
     for (const barrier of host.describe(scope).barriers) {
-      const state = `${barrier.generation} ${barrier.arrived} ${barrier.expected} ${barrier.count}`;
+      const { generation, arrived, expected, count, missing } = barrier;
+      // Who is missing changes with the nodes of the scope, too.
+      const state = JSON.stringify([generation, arrived, expected, count, missing]);
       if (this.#told.get(barrier.name) === state) continue;
       this.#told.set(barrier.name, state);
       say({ type: "barrier-changed", ...summary(barrier) }, clock.nowUs());

@@ -84,6 +84,19 @@ it("does not repeat a state that has not changed", async () => {
   expect(told("barrier-changed")).toHaveLength(1);
 });
 
+it("tells who is missing anew when nodes come and go", async () => {
+  const { link, to, init, told } = await setUp();
+  init(1, "n0", 1);
+  await to(1_200 * ms);
+  link.submit({ kind: "open-scope", scope, nodes: ["n0", "n2"] });
+  await to(1_400 * ms);
+  const missing = told("barrier-changed").map((event) => event.missing.join());
+  expect(missing).toHaveLength(2);
+  expect(missing[0]).toContain("n1");
+  expect(missing[1]).toContain("n2");
+  expect(missing[1]).not.toContain("n1");
+});
+
 it("tells once of a wait that gets long", async () => {
   const { to, wait, told } = await setUp();
   wait(1, "n0");
