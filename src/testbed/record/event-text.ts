@@ -11,16 +11,9 @@ import type {
   RunModified,
   TrafficEnded,
 } from "../run-event.ts";
+import { describeModification, resultModification } from "./modified.ts";
 import { shellName } from "./shell-hint.ts";
-import {
-  formatDuration,
-  formatInstant,
-  joinNames,
-  joinParties,
-  type Line,
-  plural,
-  styled,
-} from "./words.ts";
+import { formatDuration, formatInstant, joinParties, type Line, plural, styled } from "./words.ts";
 
 /** Things of one kind that are told one by one; above it, by tenths. */
 export const toldOneByOneMax = 20;
@@ -136,22 +129,9 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
   }
 }
 
-function modifiedLines(event: RunModified): Line[] {
-  const named = (all: readonly { readonly name: string }[]): readonly string[] =>
-    all.map(({ name }) => name);
-  const parts: readonly (readonly [string, readonly string[]])[] = [
-    ["nodes added", named(event.nodesAdded)],
-    ["nodes removed", event.nodesRemoved],
-    ["nodes restarted", event.nodesRestarted],
-    ["programs added", named(event.programsAdded)],
-    ["programs removed", event.programsRemoved],
-    ["programs changed", named(event.programsRestarted)],
-  ];
-  const told = parts
-    .filter(([, names]) => names.length > 0)
-    .map(([what, names]) => `${what}: ${joinNames(names)}`);
+function modifiedLines(event: RunModified & { readonly atUs: number }): Line[] {
   return [
-    [styled("strong", "modified"), `: ${told.join("; ") || "nothing that runs"}`],
+    [styled("strong", "modified"), `: ${describeModification(resultModification(event))}`],
     ...event.nodesLost.map(({ name, why }): Line => {
       return [styled("bad", `node ${name} lost`), `: ${why}`];
     }),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the timeline of a report shows, before it is drawn: one lane per node with its programs, its
 // waits at barriers and the barriers that missed it. Pure.
+import { describeModification } from "./modified.ts";
 import type { ResultBarrier, ResultProgram, RunResult } from "./result-model.ts";
 import { programPassed } from "./verdict.ts";
 import { nodesNamed } from "./words.ts";
@@ -47,7 +48,14 @@ export interface TimelineModel {
   readonly toUs: number;
   readonly lanes: readonly Lane[];
   readonly meetings: readonly Meeting[];
+  readonly modifications: readonly Modified[];
   readonly waitsLeftOut: number;
+}
+
+/** Where the run became another one. */
+export interface Modified {
+  readonly atUs: number;
+  readonly title: string;
 }
 
 interface OpenLane {
@@ -90,6 +98,10 @@ export function planTimeline(result: RunResult): TimelineModel {
     ...extent(result, done, meetings),
     lanes: done,
     meetings,
+    modifications: result.modifications.map((one) => ({
+      atUs: one.atUs,
+      title: `modified: ${describeModification(one)}`,
+    })),
     waitsLeftOut: Math.max(0, -waitsLeft),
   };
 }

@@ -2,6 +2,7 @@
 // report.html: what happened in a run, on one page that needs nothing but itself. Verdict first,
 // then the picture, then the tables that say the same in words and figures. Pure.
 import { type Html, html, trusted } from "./html.ts";
+import { describeModification } from "./modified.ts";
 import { renderFiring } from "./report-firing.ts";
 import { reportStyle } from "./report-style.ts";
 import {
@@ -50,6 +51,7 @@ ${barrierTable(result)}
 ${programTable(result)}
 ${renderFiring(result)}
 ${eventTable(result)}
+${modifications(result)}
 ${linkTable(result)}
 ${notes(result)}
 ${nodeTable(result)}
@@ -152,9 +154,24 @@ ${instantOf(result)(atUs)}${where}: ${text}</li>`;
   }`;
 }
 
+function modifications(result: RunResult): Html | null {
+  if (result.modifications.length === 0) return null;
+  const items = result.modifications.map((one) => {
+    const lost = one.nodesLost.map(({ name, why }) => `; node ${name} lost: ${why}`);
+    return html`<li>${instantOf(result)(one.atUs)}: ${describeModification(one)}${lost.join("")}</li>`;
+  });
+  return html`<h2>Modified<small>while it went on</small></h2>
+<div class="card"><ul class="plain">${items}</ul></div>`;
+}
+
 function again(result: RunResult): Html {
+  const times = result.modifications.length;
+  const what =
+    times === 0
+      ? "The same run, with the same seed:"
+      : `The run as it began, with the same seed; it was modified ${plural(times, "time")} later:`;
   return html`<h2>Again</h2>
-<p>The same run, with the same seed:</p>
+<p>${what}</p>
 <pre>${repeatCommand(result)}</pre>
 <footer>Beside this page: <a href="result.json">result.json</a> (the same as data),
 <a href="record.ndjson">record.ndjson</a> (everything that happened), <a href="nodes/">nodes/</a>

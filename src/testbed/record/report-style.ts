@@ -97,6 +97,7 @@ svg text { font: 11px system-ui, sans-serif; fill: var(--soft);
   font-variant-numeric: tabular-nums; }
 svg .grid { stroke: var(--line); }
 svg .zero { stroke: var(--soft); }
+svg .modified { stroke: var(--ink); stroke-width: 1.4; stroke-dasharray: 6 2; }
 svg .stripe { fill: var(--stripe); width: calc(100% + 1.2rem); }
 .timeline .lanes .labels div:nth-child(even) { background: var(--stripe); }
 svg .program { fill: var(--program); stroke: var(--program); }

@@ -2,7 +2,7 @@
 // The tables of report.html. What went wrong is always listed first and in the open; where there is
 // much that went well it is folded away. Pure.
 import { type Html, html, joined } from "./html.ts";
-import { eventShare, partyName, stoppedWaiting } from "./report-text.ts";
+import { countPrograms, eventShare, partyName } from "./report-text.ts";
 import { lateUs } from "./report-timeline.ts";
 import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./result-model.ts";
 import { shellHint } from "./shell-hint.ts";
@@ -136,16 +136,16 @@ function lag(
 export function programTable(result: RunResult): Html | null {
   const { programs, programsNotStarted: idle } = result;
   if (programs.length + idle.length === 0) return null;
-  const failed = programs.filter((one) => !programPassed(one)).length;
   const head = heads("Program|Node|Result|#Exit (expected)|#Started|#Ran for|Output");
   let left = stderrOnPageMax;
   const rows = split(programs, programPassed, (program) => {
     left -= program.stderrTail.length;
     return programRow(result, program, left >= 0);
   });
-  const waited = programs.filter((one) => stoppedWaiting(one, result.barriers)).length;
+  const { expected, stopped, stoppedWaiting: waited } = countPrograms(result);
   const note = [
-    `${share(programs.length - failed - waited, programs.length)} as expected`,
+    `${share(expected, programs.length)} as expected`,
+    ...(stopped > 0 ? [`${formatCount(stopped)} stopped`] : []),
     ...(waited > 0 ? [`${formatCount(waited)} stopped while waiting`] : []),
     ...(idle.length > 0 ? [`${formatCount(idle.length)} never started`] : []),
   ].join(", ");
@@ -154,7 +154,7 @@ export function programTable(result: RunResult): Html | null {
     20,
   );
   return html`<h2>Programs<small>${note}</small></h2>
-${programs.length > 0 && table(head, rows, "Programs that ended as expected")}
+${programs.length > 0 && table(head, rows, "Programs that did not fail")}
 ${idle.length > 0 && html`<p class="soft">Never started: ${names}</p>`}`;
 }
 

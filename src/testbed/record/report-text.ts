@@ -59,25 +59,48 @@ export function renderSummary(
 
 /** `5 programs as expected, 2 barriers crossed, 10 of 12 events fired`. */
 export function accomplished(result: RunResult): string {
-  const stopped = result.programs.filter((one) => stoppedWaiting(one, result.barriers)).length;
-  const programs = result.programs.filter(programPassed).length - stopped;
+  const counts = countPrograms(result);
   const crossed = result.barriers.filter((one) => one.outcome === "crossed").length;
   const parts = [
-    programShare(programs, stopped, result.programs.length),
+    programShare(counts, result.programs.length),
     share(crossed, result.barriers.length, "barrier", "crossed"),
     eventShare(result.events),
   ].filter((part) => part !== null);
   return parts.length === 0 ? "nothing was planned" : parts.join(", ");
 }
 
+/** What became of programs that did not fail. */
+export interface ProgramCounts {
+  /** They ended by themselves. */
+  readonly expected: number;
+  readonly stopped: number;
+  readonly stoppedWaiting: number;
+}
+
+export function countPrograms({ programs, barriers }: RunResult): ProgramCounts {
+  const passed = programs.filter(programPassed);
+  const waited = passed.filter((one) => stoppedWaiting(one, barriers)).length;
+  const stopped = passed.filter((one) => one.stopped).length;
+  return {
+    expected: passed.length - stopped,
+    stopped: stopped - waited,
+    stoppedWaiting: waited,
+  };
+}
+
 /** `1 program as expected, 2 stopped while they waited`: those are not failures, nor as planned. */
-function programShare(expected: number, stopped: number, total: number): string | null {
-  if (stopped === 0) return share(expected, total, "program", "as expected");
-  const rest = total - expected - stopped;
+function programShare(counts: ProgramCounts, total: number): string | null {
+  const { expected, stopped, stoppedWaiting: waited } = counts;
+  if (stopped + waited === 0) return share(expected, total, "program", "as expected");
+  const rest = total - expected - stopped - waited;
   const head = rest === 0 ? expected : `${formatCount(expected)} of ${formatCount(total)}`;
   const what = typeof head === "number" ? plural(head, "program") : `${head} programs`;
-  const who = stopped === 1 ? "it" : "they";
-  return `${what} as expected, ${formatCount(stopped)} stopped while ${who} waited`;
+  const who = waited === 1 ? "it" : "they";
+  return [
+    `${what} as expected`,
+    ...(stopped > 0 ? [`${formatCount(stopped)} stopped`] : []),
+    ...(waited > 0 ? [`${formatCount(waited)} stopped while ${who} waited`] : []),
+  ].join(", ");
 }
 
 /** Whether a program was stopped on a node that waited in vain until then. */

@@ -50,7 +50,7 @@ ${model.lanes.length > overviewFrom && overview(model, scale)}
 ${head(model, result.events, scale)}
 ${laneGrid(drawn, model, scale, sizes)}
 </div>
-${legend()}
+${legend(model)}
 ${leftOut(model, drawn.length)}
 </div>`;
 }
@@ -113,12 +113,16 @@ function laneGrid(
     top += height;
   }
   const grid = ticks(model).map((us) => upright(us === 0 ? "zero" : "grid", scale(us), 0, top));
+  const modified = model.modifications.map(({ atUs, title }) => {
+    const line = upright("modified", scale(atUs), 0, top);
+    return html`<g><title>${title}, ${formatInstant(atUs)}</title>${line}</g>`;
+  });
   const isMany = model.meetings.length > manyMeetings;
   const crossings = model.meetings.map((one) =>
     meetingMark(one, middles, scale, isMany ? Number.POSITIVE_INFINITY : lanes.length),
   );
   return html`<div class="lanes"><div class="labels" aria-hidden="true">${names}</div>
-<svg height="${top}">${stripes}${grid}${shapes}
+<svg height="${top}">${stripes}${grid}${modified}${shapes}
 <g class="${isMany && "many"}">${crossings}</g></svg></div>`;
 }
 
@@ -332,7 +336,8 @@ function block(span: Span, row: number, height: number, scale: Scale): string {
   return `M${from.toFixed(1)} ${row}h${width.toFixed(1)}v${height}h-${width.toFixed(1)}z`;
 }
 
-function legend(): Html {
+function legend(model: TimelineModel): Html {
+  const uncrossed = model.lanes.some(({ waits }) => waits.some(({ state }) => state === "bad"));
   const bar = (tone: string, text: string): Html =>
     item(html`<rect class="${tone}" y="2" width="26" height="8" rx="1.5"/>`, text);
   const dot = html`<circle class="meet" cx="13" cy="6" r="3.5"/>`;
@@ -343,9 +348,12 @@ function legend(): Html {
     bar("program stopped", "stopped by an event or the end"),
     bar("program failed", "failed"),
     bar("wait", "waits at a barrier"),
+    uncrossed && bar("wait uncrossed", "waits at one that is not crossed"),
     item(html`<line class="cross" x1="13" x2="13" y1="-1" y2="13"/>${dot}`, "crossing"),
     bar("absent", "missing at a barrier"),
     item(tick, "event planned, fired"),
+    model.modifications.length > 0 &&
+      item(html`<line class="modified" x1="13" x2="13" y1="-1" y2="13"/>`, "modified"),
   ]}</div>`;
 }
 

@@ -21,6 +21,7 @@ import type {
   TrafficEnded,
 } from "../run-event.ts";
 import { isGivenUpBarrier } from "./event-text.ts";
+import { resultModification } from "./modified.ts";
 import { createEventTable } from "./result-events.ts";
 import { skippedLinks } from "./result-links.ts";
 import {
@@ -29,7 +30,6 @@ import {
   type ResultEvent,
   type ResultLink,
   type ResultMessage,
-  type ResultModification,
   type ResultNode,
   type ResultProgram,
   type ResultTraffic,
@@ -323,24 +323,6 @@ function notStarted(
   }
   const seen = new Set(programs.map(programKey));
   return [...due.values()].filter((program) => !seen.has(programKey(program)));
-}
-
-function resultModification(event: RunModified & { atUs: number }): ResultModification {
-  const {
-    type: _type,
-    events: _events,
-    nodesAdded,
-    programsAdded,
-    programsRestarted,
-    ...rest
-  } = event;
-  const names = (all: readonly { readonly name: string }[]): string[] => all.map((one) => one.name);
-  return {
-    ...rest,
-    nodesAdded: names(nodesAdded),
-    programsAdded: names(programsAdded),
-    programsRestarted: names(programsRestarted),
-  };
 }
 
 /** Programs whose end nobody saw: their exit code is unknown, which is not the expected one. */

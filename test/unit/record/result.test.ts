@@ -8,7 +8,7 @@ import type { Experiment, Link } from "../../../src/experiment/model.ts";
 import { createEventLines } from "../../../src/testbed/record/event-text.ts";
 import { renderJunit } from "../../../src/testbed/record/junit.ts";
 import { renderReport } from "../../../src/testbed/record/report-html.ts";
-import { renderSummary } from "../../../src/testbed/record/report-text.ts";
+import { accomplished, renderSummary } from "../../../src/testbed/record/report-text.ts";
 import { createResultBuilder, exitStatus } from "../../../src/testbed/record/result.ts";
 import { lanPairsMax, skippedLinks } from "../../../src/testbed/record/result-links.ts";
 import { type RunResult, warningsMax } from "../../../src/testbed/record/result-model.ts";
@@ -66,6 +66,24 @@ describe("a run that was modified", () => {
       [8, 8_010, "done"],
       [9, null, "not fired"],
     ]);
+  });
+
+  it("is marked in the timeline, told in words, and said of the command that repeats it", () => {
+    const page = renderReport(resultOf(story().end(9_000).events));
+    const words =
+      "nodes added: node2; nodes removed: node1; programs added: late; programs removed: gone";
+    expect(page).toContain(`<title>modified: ${words}, +0.005s</title>`);
+    expect(page).toContain(`<li>+0.005000s: ${words}</li>`);
+    expect(page).toContain("The run as it began, with the same seed; it was modified 1 time later");
+    const plain = renderReport(resultOf(new Story().start(["node0"]).end(9).events));
+    expect(plain).not.toMatch(/Modified|modified:|class="modified"/);
+  });
+
+  it("counts who was stopped apart from who ended as expected", () => {
+    const one = new Story().program(0, 9, { name: "p" });
+    const two = one.program(0, 10, { name: "q", stopped: true }).end(11);
+    expect(accomplished(resultOf(two.events))).toBe("1 program as expected, 1 stopped");
+    expect(renderReport(resultOf(two.events))).toContain("1 of 2 as expected, 1 stopped");
   });
 
   it("says in one line of the progress what happened", () => {

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// What a modification of a run came to, as names for the result and as words for people. Pure.
+import type { RunModified } from "../run-event.ts";
+import type { ResultModification } from "./result-model.ts";
+import { joinNames } from "./words.ts";
+
+export function resultModification(
+  event: RunModified & { readonly atUs: number },
+): ResultModification {
+  const { type: _type, events: _events, nodesAdded, programsAdded, programsRestarted } = event;
+  const { atUs, nodesRemoved, nodesRestarted, nodesLost, programsRemoved } = event;
+  const names = (all: readonly { readonly name: string }[]): string[] =>
+    all.map(({ name }) => name);
+  return {
+    ...{ atUs, nodesAdded: names(nodesAdded), nodesRemoved, nodesRestarted, nodesLost },
+    ...{ programsAdded: names(programsAdded), programsRemoved },
+    programsRestarted: names(programsRestarted),
+  };
+}
+
+/** `nodes added: c; programs removed: p, q`. */
+export function describeModification(modification: ResultModification): string {
+  const parts: readonly (readonly [string, readonly string[]])[] = [
+    ["nodes added", modification.nodesAdded],
+    ["nodes removed", modification.nodesRemoved],
+    ["nodes restarted", modification.nodesRestarted],
+    ["programs added", modification.programsAdded],
+    ["programs removed", modification.programsRemoved],
+    ["programs changed", modification.programsRestarted],
+  ];
+  const told = parts
+    .filter(([, names]) => names.length > 0)
+    .map(([what, names]) => `${what}: ${joinNames(names)}`);
+  return told.join("; ") || "nothing that runs";
+}
