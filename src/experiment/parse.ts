@@ -143,7 +143,8 @@ class FileRun {
     this.#source = source;
     this.#origin = [{ text: 0, source: base, exact: true }];
     context.interp.advise = adviseOnShellWord;
-    context.interp.scopes.isExcused = (name) => this.#poison.covers(name);
+    context.interp.scopes.isExcused = (name) =>
+      this.#poison.covers(name) || context.failedVariables.has(name.replace(/^::/, ""));
     context.interp.scopes.variableHint = (name) => nearVariable(context.interp, name);
   }
 

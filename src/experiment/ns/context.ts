@@ -82,6 +82,9 @@ export class NsContext {
   sourcedFiles = 0;
   /** The last object was not put into a variable yet: spoils the next capture under compat. */
   hasLoose = false;
+  /** N3: the command that has failed last, and variables that would hold the result of such. */
+  failedSite: Command | undefined;
+  readonly failedVariables: Set<string> = new Set();
   /** `source tb_compat.tcl` was run: without it the old system knows no tb-* command. */
   hasTestbedFile = false;
   /** Inside make-simulated: events there are ignored. [EMULAB-NS 7] */

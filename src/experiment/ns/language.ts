@@ -2,6 +2,7 @@
 // What an experiment file has besides Tcl: `set` that names objects, `new`, `source`, methods of
 // objects, and the answer to unknown commands. [EMULAB-NS 2, 3]
 
+import { diagnosticsMax } from "../limits.ts";
 import { closest } from "../suggest.ts";
 import { TclError } from "../tcl/error.ts";
 import type { CommandDefinition, Interpreter } from "../tcl/interpreter.ts";
@@ -83,8 +84,16 @@ function faultless(
       const details = offset >= 0 ? { ...error.details, offset } : error.details;
       context.report(site, error.code, error.message, details);
     }
+    context.failedSite = site;
     return "";
   }
+}
+
+/** N3: whether the value that `set` is given is the result of a command that has failed. */
+function isOfFailed({ failedSite, options }: NsContext, site: Command, value: string): boolean {
+  const [part, ...others] = site.words[2]?.parts ?? [];
+  if (options.compat || value !== "" || part?.kind !== "script" || others.length > 0) return false;
+  return failedSite !== undefined && part.script.commands.at(-1) === failedSite;
 }
 
 /** `set`: as in Tcl, and gives an object the name of the first global variable it is put into. */
@@ -99,6 +108,13 @@ function namingSet(context: NsContext): CommandDefinition {
       const name = word(argv, 1);
       if (argv.length === 2) return interp.get(name);
       let value = word(argv, 2);
+      if (isOfFailed(context, site, value)) {
+        // Beyond that no finding is shown that these could spare.
+        const { failedVariables } = context;
+        if (failedVariables.size < diagnosticsMax) failedVariables.add(name.replace(/^::/, ""));
+        interp.unset(name);
+        return value;
+      }
       const wasLoose = context.hasLoose;
       if (context.hasUnnamed) value = nameObject(context, name, value);
       const result = interp.set(name, value);

@@ -52,6 +52,13 @@ describe("diagnostics", () => {
       `${head}set a [$ns nod]\ntb-set-node-os $a X\ntb-set-hardware $a pc\n$ns run\n`,
       ["2:12 NS_METHOD"],
     ],
+    [
+      "an object that could not be made only once, also in events",
+      `${head}set a [$ns node]\nset p [$a program-agent -command x -timeout 5sec]\n` +
+        `$ns at 1m "$p start -tag"\n$ns at 1m "$p kill"\n` +
+        `set s [$ns event-sequence {\n  $p run\n  $a jump\n}]\n$ns run\n`,
+      ["3:45 NS_TIME", "8:3 NS_EVENT"],
+    ],
     ["a variable only once", "$ns node\n$ns node\n", ["1:1 TCL_NO_VARIABLE", "2:9 NS_NO_RUN"]],
     [
       "every fault",
