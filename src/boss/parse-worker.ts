@@ -10,15 +10,16 @@ import {
   tableRows,
   withShells,
 } from "../experiment/index.ts";
+import { isYamlFile } from "./file-language.ts";
 import type { ParsedDefinition, ParseRequest } from "./parse-definition.ts";
 import { readBeside } from "./read-beside.ts";
 
 /** NS, or YAML by its name; the rows of a YAML file are those of the NS file that says the same. */
 async function read({ text, insisted, ...options }: ParseRequest): Promise<ParseResult> {
   const { file, pid, eid, presets } = options;
-  // The package for the syntax is loaded for a file that needs it.
-  const { isYamlFile, readYamlExperiment } = await import("./read-yaml.ts");
   if (!isYamlFile(file)) return parseNsFile(text, { ...options, resolve: readBeside(file) });
+  // The package for the syntax is loaded for a file that needs it.
+  const { readYamlExperiment } = await import("./read-yaml.ts");
   const names = {
     pid: insisted.includes("pid") ? pid : undefined,
     eid: insisted.includes("eid") ? eid : undefined,

@@ -61,11 +61,6 @@ export function readYamlExperiment(source: string, options: YamlLoadOptions): Pa
   });
 }
 
-/** Whether a file is YAML, by its name. */
-export function isYamlFile(file: string): boolean {
-  return /\.ya?ml$/i.test(file);
-}
-
 /** The document of a text. */
 export function parseYamlText(source: string, file: string): YamlText {
   const lines = new LineCounter();

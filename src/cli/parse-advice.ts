@@ -3,7 +3,7 @@
 // language, and all of it is what somebody will wonder about after a run. `muster run` has words of
 // its own for both.
 
-import { isYamlFile } from "../boss/read-yaml.ts";
+import { isYamlFile } from "../boss/file-language.ts";
 import type { Diagnostic, Experiment, Program } from "../experiment/index.ts";
 import { neverStarted } from "../testbed/never-started.ts";
 

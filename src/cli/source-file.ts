@@ -3,18 +3,14 @@
 // an experiment file may have. A pipe by name is refused: reading it could wait for ever.
 
 import { readFile, stat } from "node:fs/promises";
+import { isProgramFile } from "../boss/file-language.ts";
 import { decode } from "../boss/read-beside.ts";
 import { fileBytesMax } from "../experiment/index.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { LoadError } from "./load-error.ts";
+import { readProgram } from "./typescript-file.ts";
 
-/** A file that cannot be read, or an argument that makes no sense; the message says what to do. */
-export class LoadError extends Error {
-  readonly exitCode: number;
-  constructor(message: string, exitCode: number) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
+export { LoadError } from "./load-error.ts";
 
 /** Names of standard input. */
 const standardInput: ReadonlySet<string> = new Set(["-", "/dev/stdin"]);
@@ -22,7 +18,10 @@ const standardInput: ReadonlySet<string> = new Set(["-", "/dev/stdin"]);
 /** Standard input gives its text once, and a series reads its file for each run. */
 let inputText: Promise<string> | undefined;
 
-/** @returns the text: UTF-8, or one character per byte. @throws LoadError */
+/**
+ * @returns the text, of a TypeScript file the YAML it comes to: UTF-8, or one character per byte.
+ * @throws LoadError
+ */
 export async function readSource(file: string): Promise<string> {
   try {
     if (standardInput.has(file)) {
@@ -36,6 +35,7 @@ export async function readSource(file: string): Promise<string> {
     }
     // The size is asked for first: a huge file must not be read to be refused.
     if (status.size > fileBytesMax) throw tooLarge(file, `${status.size} bytes are`);
+    if (status.isFile() && isProgramFile(file)) return await readProgram(file);
     return decode(await readFile(file));
   } catch (error) {
     if (error instanceof LoadError) throw error;

@@ -5,7 +5,8 @@
 // Exit status: 0 written, 1 refused, 64 wrong names, 66 unreadable, 73 cannot be written.
 
 import { writeFile } from "node:fs/promises";
-import { isYamlFile, readYamlExperiment } from "../../boss/read-yaml.ts";
+import { isProgramFile, isYamlFile } from "../../boss/file-language.ts";
+import { readYamlExperiment } from "../../boss/read-yaml.ts";
 import {
   type Diagnostic,
   type Experiment,
@@ -41,6 +42,10 @@ type Language = "ns" | "yaml";
  */
 export async function runConvert(argv: ConvertArguments, io: CommandIo): Promise<number> {
   const from = languageOf(argv.from);
+  if (isProgramFile(argv.to)) {
+    const message = `${argv.to}: muster convert writes .ns and .yaml, no programs`;
+    throw new CommandError(exitCodes.usage, message);
+  }
   const to = argv.to === "-" ? (from === "ns" ? "yaml" : "ns") : languageOf(argv.to);
   const result = await load(argv);
   const report = (diagnostics: readonly Diagnostic[]): void => {

@@ -2,10 +2,13 @@
 // The experiment file of a command that the daemon carries out: read where the user is, judged by
 // the daemon, so that there is one truth about it.
 import { readFile, stat } from "node:fs/promises";
+import { isProgramFile } from "../../boss/file-language.ts";
 import { decode, textOf } from "../../boss/index.ts";
 import { fileBytesMax } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import { LoadError } from "../load-error.ts";
+import { readProgram } from "../typescript-file.ts";
 
 /** `NAME=VALUE` of `--set`. @throws CommandError */
 export function parsePreset(text: string): readonly [string, string] {
@@ -20,6 +23,7 @@ export async function readExperimentFile(file: string): Promise<string> {
   try {
     // The size is asked for first: a huge file must not be read to be refused.
     const { size } = await stat(file);
+    if (size <= fileBytesMax && isProgramFile(file)) return await readProgram(file);
     if (size <= fileBytesMax) return decode(await readFile(file));
     const message =
       `${file}: ${size} bytes are more than the ${fileBytesMax} an experiment file may have; ` +
@@ -27,6 +31,7 @@ export async function readExperimentFile(file: string): Promise<string> {
     throw new CommandError(exitCodes.refused, message);
   } catch (error) {
     if (error instanceof CommandError) throw error;
+    if (error instanceof LoadError) throw new CommandError(error.exitCode, error.message);
     const message = `cannot read ${file}: ${textOf(error)}; check the path and its permissions`;
     throw new CommandError(exitCodes.noInput, message);
   }

@@ -5,8 +5,9 @@
 // Exit status: 0 accepted, 1 refused, 64 wrong options, 66 unreadable.
 
 import { basename } from "node:path";
+import { isYamlFile } from "../../boss/file-language.ts";
 import { readBeside } from "../../boss/read-beside.ts";
-import { isYamlFile, readYamlExperiment } from "../../boss/read-yaml.ts";
+import { readYamlExperiment } from "../../boss/read-yaml.ts";
 import {
   type Catalogue,
   defaultCatalogue,
