@@ -225,7 +225,11 @@ function dispatch(context: NsContext, argv: readonly string[], site: Command): s
 function unknownCommand(context: NsContext, argv: readonly string[]): TclError {
   const name = word(argv, 0);
   const shown = argv.join(" ");
+  const { options, hasTestbedFile } = context;
   const suggest = (): string => {
+    if (options.compat && !hasTestbedFile && context.interp.commands.has(name)) {
+      return "The file does not source it yet: put source tb_compat.tcl before this line.";
+    }
     const near = closest(name, context.interp.commands.keys());
     if (near !== undefined) return `Did you mean "${near}"?`;
     const isVariable = context.objects.has(name) || context.interp.exists(name);
