@@ -20,6 +20,7 @@ import { completion, Interpreter } from "./tcl/interpreter.ts";
 import { locateIn, type Origin, SourceMap } from "./tcl/origin.ts";
 import { parseNextCommand } from "./tcl/parser.ts";
 import type { Script } from "./tcl/script.ts";
+import { findCycles } from "./validate.ts";
 
 /** How to read a file. */
 export interface ParseOptions {
@@ -119,11 +120,13 @@ function resultOf(
 ): ParseResult {
   const written = context?.outcome;
   const outcome = diagnostics.errors === 0 ? written : undefined;
+  const isCompat = context?.options.compat === true;
+  const circles = outcome === undefined || isCompat ? [] : findCycles(outcome.experiment);
   return {
     experiment: outcome?.experiment,
-    diagnostics: diagnostics.finish(),
+    diagnostics: [...diagnostics.finish(), ...circles],
     output,
-    rows: context?.options.compat === true ? written?.rows : outcome?.rows,
+    rows: isCompat ? written?.rows : outcome?.rows,
     syncServerReason: outcome?.syncServer.reason,
   };
 }

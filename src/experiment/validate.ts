@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Checks on a finished experiment that no front end can make at one place: circles of programs and
-// barriers that wait for each other, and what a run cannot do yet.
+// Checks on a finished experiment that no front end can make at one place: circles of programs,
+// barriers and sequences that wait for each other, and what a run cannot do yet.
 
 import { diagnosticsMax } from "./limits.ts";
 import type { Diagnostic, Experiment, Program, SourcePosition } from "./model.ts";
@@ -13,8 +13,9 @@ interface Wait {
 
 /**
  * Circles of waiting: programs that start after each other's end, or wait for a barrier that one of
- * its members can only reach by having started. Each circle is reported once.
- * @returns errors with code `CYCLE`, at the reference that closes the circle
+ * its members can only reach by having started. Sequences that run each other are a warning: they
+ * may never be started. Each circle is reported once.
+ * @returns findings with code `CYCLE`, at the reference that closes the circle
  */
 export function findCycles(experiment: Experiment): readonly Diagnostic[] {
   const waits = waitsOf(experiment);
@@ -61,16 +62,17 @@ function cycleOf(path: readonly string[], { for: name, at }: Wait): Diagnostic {
   const circle = [...path, name];
   const shown = circle.length > 9 ? [...circle.slice(0, 7), "...", circle.at(-1)] : circle;
   return {
-    severity: "error",
+    severity: name.startsWith(sequencePrefix) ? "warning" : "error",
     code: "CYCLE",
     message: `these wait for each other: ${shown.join(" waits for ")}`,
     at,
-    hint: "None of them could ever start: remove one of these waits.",
+    hint: "None of them could ever be done: remove one of these waits.",
   };
 }
 
 // Barriers and programs have one set of names; the prefix only tells them apart in the graph.
 const barrierPrefix = "barrier ";
+const sequencePrefix = "sequence ";
 
 function waitsOf(experiment: Experiment): ReadonlyMap<string, readonly Wait[]> {
   const { programs, barriers = [] } = experiment;
@@ -92,6 +94,16 @@ function waitsOf(experiment: Experiment): ReadonlyMap<string, readonly Wait[]> {
     if (rule.kind !== "roster") continue;
     for (const member of members) {
       if (known.has(member)) add(barrierPrefix + name, { for: member, at });
+    }
+  }
+  for (const { name, steps } of experiment.sequences) {
+    for (const { object, type, event, at } of steps) {
+      // A step that only starts the other one does not wait for its end.
+      if (type === "SEQUENCE" && event === "RUN")
+        add(sequencePrefix + name, {
+          for: sequencePrefix + object,
+          at,
+        });
     }
   }
   return waits;
