@@ -11,6 +11,7 @@ import type {
   LinkShape,
   PlannedEvent,
   Program,
+  StartCondition,
 } from "./model.ts";
 import { printWait } from "./yaml/print-events.ts";
 import { formatBandwidth, formatDuration, formatPercentage } from "./yaml/quantities.ts";
@@ -141,22 +142,30 @@ function explainProgram(program: Program): string[] {
   if (environment.length > 0) {
     about.push(`with ${environment.map(([key, value]) => `${key}=${value}`).join(" ")}`);
   }
-  if (startWhen !== undefined) {
-    const { after, on, delayUs } = startWhen;
-    const names = after.map((one) => one.program);
-    const waits = [
-      ...(names.length > 0 ? [`${names.join(" and ")} ended as expected`] : []),
-      ...(on === undefined ? [] : [printWait(on)]),
-    ];
-    const later = delayUs === 0 ? "" : `${formatDuration(delayUs)} `;
-    about.push(`starts ${later}after ${waits.join(" and ")}`);
-  }
+  if (startWhen !== undefined) about.push(`starts ${describeCondition(startWhen)}`);
   const lines = [`${name} on ${node}: ${command}${place(at.line)}`];
   if (about.length > 0) lines.push(`  ${about.join("; ")}`);
   return lines;
 }
 
-function explainBarrier({ name, rule, members, deadlineUs, onFailure, at }: BarrierDeclaration) {
+/** `2s after first ended as expected and barrier ready crossed`. */
+export function describeCondition({ after, on, delayUs }: StartCondition): string {
+  const names = after.map((one) => one.program);
+  const waits = [
+    ...(names.length > 0 ? [`${names.join(" and ")} ended as expected`] : []),
+    ...(on === undefined ? [] : [printWait(on)]),
+  ];
+  const later = delayUs === 0 ? "" : `${formatDuration(delayUs)} `;
+  return `${later}after ${waits.join(" and ")}`;
+}
+
+function explainBarrier(barrier: BarrierDeclaration): string {
+  return `${describeDeclaredBarrier(barrier)}${place(barrier.at.line)}`;
+}
+
+/** Who meets there, how long it waits, and what its failure means. */
+export function describeDeclaredBarrier(barrier: BarrierDeclaration): string {
+  const { name, rule, members, deadlineUs, onFailure } = barrier;
   const who = members.length === 0 ? "whoever comes" : members.join(", ");
   const deadline = deadlineUs === 0 ? "no deadline" : `deadline ${formatDuration(deadlineUs)}`;
   const effects = {
@@ -166,7 +175,7 @@ function explainBarrier({ name, rule, members, deadlineUs, onFailure, at }: Barr
   };
   return (
     `${name}: ${describeRule(rule)} of ${who}; ${deadline}; ` +
-    `if it is not crossed, ${effects[onFailure]}${place(at.line)}`
+    `if it is not crossed, ${effects[onFailure]}`
   );
 }
 

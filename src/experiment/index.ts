@@ -9,7 +9,7 @@ export {
 } from "./catalogue.ts";
 export { withShells } from "./default-shell.ts";
 export { formatDiagnostic } from "./diagnostics.ts";
-export { explain } from "./explain.ts";
+export { describeCondition, describeDeclaredBarrier, explain } from "./explain.ts";
 export { drawDot } from "./graph/dot.ts";
 export { drawSvg } from "./graph/svg.ts";
 export { fileBytesMax } from "./limits.ts";

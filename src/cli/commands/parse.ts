@@ -11,6 +11,8 @@ import { readYamlExperiment } from "../../boss/read-yaml.ts";
 import {
   type Catalogue,
   defaultCatalogue,
+  describeCondition,
+  describeDeclaredBarrier,
   drawDot,
   drawSvg,
   type Experiment,
@@ -266,10 +268,20 @@ function describeExperiment(experiment: Experiment, syncServerReason: string): s
   for (const program of programs) {
     const kind = program.isStartCommand ? "  [start command]" : "";
     lines.push(`  ${program.name} on ${program.node}: ${program.command}${kind}`);
+    const { startWhen } = program;
+    if (startWhen !== undefined) lines.push(`    starts ${describeCondition(startWhen)}`);
   }
+  const { barriers = [] } = experiment;
+  if (barriers.length > 0) lines.push(`barriers: ${barriers.length}`);
+  for (const barrier of barriers) lines.push(`  ${describeDeclaredBarrier(barrier)}`);
   lines.push(...describeEvents(experiment));
   const server = experiment.syncServer ?? "none";
   lines.push(`sync server: ${server} (${syncServerReason})`);
+  const missing = notYet(experiment).length;
+  if (missing > 0) {
+    const places = missing === 1 ? "1 place" : `${missing} places`;
+    lines.push(`a run refuses this file (NOT_YET, ${places}): declared barriers, after and when`);
+  }
   return `${lines.join("\n")}\n`;
 }
 

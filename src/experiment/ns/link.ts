@@ -76,8 +76,16 @@ export function linkDelay(context: NsContext, text: string, index: number, site?
       hint: `"${text}" reads as ${ms} ms. Use 0ms or ${least}ms and more.`,
     });
   }
+  if (site !== undefined && ms >= longDelayMs && /^[0-9.]+$/.test(text)) {
+    const message = `a delay of ${text} is ${text} seconds: a number without a unit`;
+    const hint = `Write ${text}ms for milliseconds, or ${text}s if that is meant.`;
+    context.warn(site, "NS_DELAY_SECONDS", message, { word: index, hint });
+  }
   return ms;
 }
+
+/** A delay from which on a number without a unit is taken for a slip. */
+const longDelayMs = 1_000;
 
 /** Half a delay as the tables write it: 25.0, 12.5. */
 export function halfDelay(ms: number): string {

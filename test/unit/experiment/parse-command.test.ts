@@ -61,6 +61,20 @@ test("runParse() refuses a file beyond the limit without reading it", async () =
   expect(result.errors).toContain("4 MiB");
 });
 
+test("runParse() tells of barriers and waits, and that a run refuses them", async () => {
+  const text = [
+    ...["nodes: [a, b]", "barriers: { go: { members: [a, b] } }", "programs:"],
+    "  one: { node: a, command: x, start: 0s }",
+    "  two: { node: b, command: y, start: { after: one } }",
+  ].join("\n");
+  const { exit, out } = await parse(write("after.yaml", text), "text");
+  expect(exit).toBe(0);
+  expect(out).toContain("  go: all of a, b; ");
+  expect(out).toContain("    starts after one ended as expected");
+  expect(out).toContain("a run refuses this file (NOT_YET, 2 places)");
+  expect((await parse(write("good.ns", good), "text")).out).not.toContain("NOT_YET");
+});
+
 test("runParse() prints a summary, events in order of time", async () => {
   const { exit, out, errors } = await parse(write("good.ns", good), "text");
   expect({ exit, errors }).toEqual({ exit: 0, errors: "" });

@@ -45,3 +45,41 @@ test("a variable that is set from outside and not read is a warning", () => {
   expect(hints("set x $count", [["count", "3"]])).toEqual([]);
   expect(hints("set x 1", [["opt(N)", "3"]])).toEqual([]);
 });
+
+test("a file that sources tb_compat.tcl too late or never is told so under --compat", () => {
+  const text = "set ns [new Simulator]\nset a [$ns node]\ntb-set-ip-link $a $a 1.1.1.1\n$ns run\n";
+  const { diagnostics } = parseNsFile(text, { file: "t.ns", pid: "p", eid: "e", compat: true });
+  expect(diagnostics[0]?.hint).toContain("source tb_compat.tcl");
+});
+
+test("a delay without a unit is a warning from a second on", () => {
+  const found = (delay: string): unknown[] => {
+    const line = `set l [$ns duplex-link $a $b 10Mb ${delay} DropTail]`;
+    const text = `set ns [new Simulator]\nset a [$ns node]\nset b [$ns node]\n${line}\n$ns run\n`;
+    const { diagnostics } = parseNsFile(text, { file: "t.ns", pid: "p", eid: "e" });
+    return diagnostics.map(({ severity, code, hint }) => [severity, code, hint]);
+  };
+  const hint = "Write 20ms for milliseconds, or 20s if that is meant.";
+  expect(found("20")).toEqual([["warning", "NS_DELAY_SECONDS", hint]]);
+  for (const fine of ["20s", "20ms", "0.02", "0"]) expect(found(fine)).toEqual([]);
+});
+
+test("sequences that run each other are a warning, and not those that start each other", () => {
+  const found = (verb: string): string[] => {
+    const text = [
+      ...["set ns [new Simulator]", "set s1 [$ns event-sequence]", "set s2 [$ns event-sequence]"],
+      ...[
+        `$s1 append "$s2 ${verb}"`,
+        `$s2 append "$s1 ${verb}"`,
+        '$ns at 0 "$s1 start"',
+        "$ns run",
+      ],
+    ].join("\n");
+    const { experiment, diagnostics } = parseNsFile(text, { file: "t.ns", pid: "p", eid: "e" });
+    expect(experiment).toBeDefined();
+    return diagnostics.map(({ severity, code, message }) => `${severity} ${code} ${message}`);
+  };
+  const circle = "sequence s1 waits for sequence s2 waits for sequence s1";
+  expect(found("run")).toEqual([`warning CYCLE these wait for each other: ${circle}`]);
+  expect(found("start")).toEqual([]);
+});
