@@ -85,7 +85,9 @@ function refusedSyncServer(
   const { syncServer } = before;
   if (after.syncServer !== syncServer) {
     const stay =
-      syncServer === undefined ? "" : `; name it in the file: tb-set-sync-server, syncServer`;
+      syncServer === undefined
+        ? ""
+        : `; it stays where it is: name ${syncServer} in the file (tb-set-sync-server, syncServer)`;
     return [
       `the sync server is on ${syncServer ?? "no node"} and would be on ${after.syncServer ?? "none"}${stay}`,
     ];

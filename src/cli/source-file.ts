@@ -70,7 +70,8 @@ const reasons: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "the name is too long; check the path",
 };
 
-function reasonOf(error: unknown): string {
+/** Why a file could not be read, and what to do. */
+export function reasonOf(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return reasons[code] ?? `it cannot be read: ${error instanceof Error ? error.message : error}`;
 }

@@ -3,6 +3,7 @@
 import type { Experiment } from "../experiment/model.ts";
 import { countTimedEvents } from "./agenda-plan.ts";
 import type { NodeBackend } from "./nodes/index.ts";
+import { describeNotInstalled } from "./not-installed.ts";
 import { joinNames } from "./record/words.ts";
 import type { RunOptions } from "./run.ts";
 import type { RunStarted } from "./run-event.ts";
@@ -28,7 +29,11 @@ export function describeStart(
     })),
     programs: experiment.programs.map(({ name, node }) => ({ name, node })),
     eventsPlanned: countTimedEvents(experiment),
-    lost: [...(backend?.lost ?? []), ...describeUnshaped(experiment)],
+    lost: [
+      ...(backend?.lost ?? []),
+      ...describeUnshaped(experiment),
+      ...describeNotInstalled(experiment),
+    ],
   };
 }
 

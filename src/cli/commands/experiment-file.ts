@@ -3,11 +3,12 @@
 // the daemon, so that there is one truth about it.
 import { readFile, stat } from "node:fs/promises";
 import { isProgramFile } from "../../boss/file-language.ts";
-import { decode, textOf } from "../../boss/index.ts";
+import { decode } from "../../boss/index.ts";
 import { fileBytesMax } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { LoadError } from "../load-error.ts";
+import { reasonOf } from "../source-file.ts";
 import { readProgram } from "../typescript-file.ts";
 
 /** `NAME=VALUE` of `--set`. @throws CommandError */
@@ -32,7 +33,6 @@ export async function readExperimentFile(file: string): Promise<string> {
   } catch (error) {
     if (error instanceof CommandError) throw error;
     if (error instanceof LoadError) throw new CommandError(error.exitCode, error.message);
-    const message = `cannot read ${file}: ${textOf(error)}; check the path and its permissions`;
-    throw new CommandError(exitCodes.noInput, message);
+    throw new CommandError(exitCodes.noInput, `${file}: ${reasonOf(error)}`);
   }
 }

@@ -111,7 +111,7 @@ describe("planModification()", () => {
     [
       "the server",
       base.map((line) => line.replace("server $a", "server $b")),
-      "the sync server is on a and would be on b; name it in the file",
+      "the sync server is on a and would be on b; it stays where it is: name a in the file",
     ],
   ])("refuses %s", (_what, after, reason) => {
     const [first, ...others] = refused(after);
