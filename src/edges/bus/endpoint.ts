@@ -8,6 +8,8 @@
 //   W3. A bus that is somewhere else may come back in another epoch. A subscription that goes on
 //       there is told the gap, then the place, and only then what comes: positions are counted
 //       from the place last told.
+//   W4. What a connection has been sent and has not taken is at most its bound and one message:
+//       deliveries beyond that are kept back, as what the bus has and not as text.
 import type { Cancel, Clock } from "../../host/clock.ts";
 import type {
   Bus,
@@ -54,6 +56,9 @@ class BusConnection implements SocketHandler {
   readonly #caller: Caller;
   readonly #options: BusDoorOptions;
   readonly #subscriptions = new Map<number, SocketSubscription>();
+  /** Deliveries that wait until the client has read (W4). */
+  #keptBack: (() => void)[] = [];
+  #isReading = true;
   #cancelPlaces: Cancel;
 
   constructor(socket: DoorSocket, caller: Caller, options: BusDoorOptions) {
@@ -72,12 +77,19 @@ class BusConnection implements SocketHandler {
     this.#obey(frame);
   }
 
-  onDrain(): void {
-    this.#socket.setReading(true);
+  onSent(): void {
+    if (!this.#hasRoom) return;
+    this.#setReading(true);
+    while (this.#hasRoom) {
+      const deliver = this.#keptBack.shift();
+      if (deliver === undefined) return;
+      deliver();
+    }
   }
 
   onClosed(): void {
     this.#cancelPlaces();
+    this.#keptBack = [];
     for (const subscription of this.#subscriptions.values()) subscription.close();
     this.#subscriptions.clear();
   }
@@ -111,18 +123,24 @@ class BusConnection implements SocketHandler {
       throw new BusError("refused", `${what}; close some, or open another connection`);
     }
     const address = admitSubscription(this.#caller, frame.address ?? undefined);
-    const subscription = new SocketSubscription(id, {
+    const subscription: SocketSubscription = new SocketSubscription(id, {
       say: (said) => this.#say(said),
-      onEnd: () => this.#subscriptions.delete(id),
+      whenRoom: (deliver) => this.#whenRoom(deliver),
+      onEnd: () => this.#forget(id, subscription),
     });
     this.#subscriptions.set(id, subscription);
     try {
       const wanted = { address, slow, ...(after === null ? {} : { after }) };
       subscription.begin(await this.#options.bus.subscribe(wanted, subscription));
     } catch (error) {
-      this.#subscriptions.delete(id);
+      this.#forget(id, subscription);
       throw error;
     }
+  }
+
+  /** Its number may be another's by now. */
+  #forget(id: number, subscription: SocketSubscription): void {
+    if (this.#subscriptions.get(id) === subscription) this.#subscriptions.delete(id);
   }
 
   async #publish(frame: Extract<ReadClientFrame, { kind: "publish" }>): Promise<void> {
@@ -144,9 +162,22 @@ class BusConnection implements SocketHandler {
 
   #say(frame: BusServerFrame): void {
     this.#socket.send(formatServerFrame(frame));
-    if (this.#socket.queuedBytes > this.#options.bounds.busQueueBytesMax) {
-      this.#socket.setReading(false);
-    }
+    if (!this.#hasRoom) this.#setReading(false);
+  }
+
+  get #hasRoom(): boolean {
+    return this.#socket.queuedBytes <= this.#options.bounds.busQueueBytesMax;
+  }
+
+  /** W4. */
+  #whenRoom(deliver: () => void): void {
+    if (this.#hasRoom && this.#keptBack.length === 0) deliver();
+    else this.#keptBack.push(deliver);
+  }
+
+  #setReading(isReading: boolean): void {
+    if (isReading !== this.#isReading) this.#socket.setReading(isReading);
+    this.#isReading = isReading;
   }
 
   #tellPlacesLater(): Cancel {
@@ -159,6 +190,8 @@ class BusConnection implements SocketHandler {
 
 interface SubscriptionOptions {
   readonly say: (frame: BusServerFrame) => void;
+  /** Calls back when the client has room for a delivery. */
+  readonly whenRoom: (deliver: () => void) => void;
   readonly onEnd: () => void;
 }
 
@@ -166,9 +199,11 @@ class SocketSubscription implements Subscriber {
   readonly #id: number;
   readonly #options: SubscriptionOptions;
   /** What came before `begin` (W2). */
-  #early: BusServerFrame[] | undefined = [];
+  #early: (() => void)[] | undefined = [];
   #subscribed: Subscribed | undefined;
   #isClosed = false;
+  /** The place before the delivery that is kept back (W4). */
+  #before: number | undefined;
   /** The delivery on its way (W1). */
   #awaited: { readonly position: number; readonly taken: () => void } | undefined;
   #toldPosition = 0;
@@ -191,15 +226,22 @@ class SocketSubscription implements Subscriber {
     this.#options.say({ kind: "subscribed", id: this.#id, place });
     const early = this.#early ?? [];
     this.#early = undefined;
-    for (const frame of early) this.#options.say(frame);
+    for (const act of early) act();
   }
 
   onNotifications(notifications: readonly PlacedNotification[]): Promise<void> {
+    const [first, last] = [notifications.at(0), notifications.at(-1)];
+    const position = last?.position ?? 0;
+    this.#before = Math.max(0, (first?.position ?? 0) - 1);
     return new Promise((resolve) => {
-      const position = notifications.at(-1)?.position ?? 0;
-      this.#awaited = { position, taken: resolve };
-      this.#followEpoch();
-      this.#say({ kind: "notifications", id: this.#id, notifications });
+      const deliver = (): void => {
+        if (this.#isClosed) return;
+        this.#before = undefined;
+        this.#awaited = { position, taken: resolve };
+        this.#followEpoch();
+        this.#options.say({ kind: "notifications", id: this.#id, notifications });
+      };
+      this.#afterBegin(() => this.#options.whenRoom(deliver));
     });
   }
 
@@ -209,8 +251,12 @@ class SocketSubscription implements Subscriber {
   }
 
   onEnd(reason: string, place: BusPlace): void {
-    this.#say({ kind: "ended", id: this.#id, reason, place });
-    this.#isClosed = true;
+    this.#afterBegin(() => {
+      // What was kept back was not had: who comes back for it begins before it.
+      const at = this.#before === undefined ? place : { ...place, position: this.#before };
+      this.#say({ kind: "ended", id: this.#id, reason, place: at });
+      this.#isClosed = true;
+    });
     this.#options.onEnd();
   }
 
@@ -226,6 +272,7 @@ class SocketSubscription implements Subscriber {
   tellPlace(): void {
     const place = this.#subscribed?.place;
     if (place === undefined || this.#awaited !== undefined) return;
+    if (this.#before !== undefined) return;
     // In another epoch a gap comes first (W3).
     if (place.epoch !== this.#toldEpoch) return;
     if (place.position <= this.#toldPosition) return;
@@ -248,8 +295,14 @@ class SocketSubscription implements Subscriber {
   }
 
   #say(frame: BusServerFrame): void {
-    if (this.#isClosed) return;
-    if (this.#early === undefined) this.#options.say(frame);
-    else this.#early.push(frame);
+    this.#afterBegin(() => {
+      if (!this.#isClosed) this.#options.say(frame);
+    });
+  }
+
+  /** W2. */
+  #afterBegin(act: () => void): void {
+    if (this.#early === undefined) act();
+    else this.#early.push(act);
   }
 }
