@@ -2,7 +2,15 @@
 // The log file of a scheduler. It lies in a directory that the user may write to, and that may be
 // on a file server where root may nothing: all is done with the rights of the user (U1), and a link
 // in the place of the log leads nowhere.
-import { closeSync, constants, fstatSync, openSync, readSync, renameSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
 import { controlCharacters } from "../../core/text.ts";
 import { type Account, withRightsOf } from "./account.ts";
 import { LaunchError, systemCode } from "./launch-error.ts";
@@ -31,6 +39,15 @@ export function rotateLog(path: string, account: Account): number {
       throw unusable(path, account, error);
     }
   });
+}
+
+/** A line of ours. The user may have filled the disk: what keeps his scheduler goes on without. */
+export function writeNote(log: number, line: string): void {
+  try {
+    writeSync(log, `${line}\n`);
+  } catch {
+    // Nobody else could be told.
+  }
 }
 
 /** The last of the log, for a terminal; empty when it cannot be read. */

@@ -9,7 +9,7 @@ import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
 import type { LaunchLimits } from "./launch-limits.ts";
 import { PidFile } from "./pid-file.ts";
 import { identifyProcess } from "./process-identity.ts";
-import { rotateLog } from "./scheduler-log.ts";
+import { rotateLog, writeNote } from "./scheduler-log.ts";
 import { startAs } from "./supervised-process.ts";
 import { type Epoch, type StartOutcome, Supervisor } from "./supervisor.ts";
 
@@ -43,7 +43,7 @@ async function main(supervision: Supervision): Promise<void> {
     const log = rotateLog(supervision.log, account);
     const note = (text: string): void => {
       const time = new Date(systemClock.wallMs()).toISOString();
-      writeSync(log, `${time} supervisor[${process.pid}]: ${text}\n`);
+      writeNote(log, `${time} supervisor[${process.pid}]: ${text}`);
     };
     const self = identifyProcess(process.pid);
     if (self === undefined) throw new Error("/proc is not mounted on this machine; mount it");
