@@ -26,6 +26,7 @@ import {
   parseEventSchedArguments,
 } from "./event-sched-arguments.ts";
 import { performExit } from "./exit.ts";
+import { lineOutput } from "./line-output.ts";
 
 /** As long as the old program waits for boss. [EMULAB-EVENTS 2.2] */
 const bossAnswerMs = 30 * 60 * 1_000;
@@ -47,7 +48,8 @@ async function main(args: readonly string[]): Promise<void> {
   for (const [name, value] of environment) process.env[name] ??= value;
   const experiment = `${pid}/${eid}`;
   const lines = new SchedulerLines({
-    ...{ clock: systemClock, debug: given.debug, write: say, record: openRecord(given.recordFile) },
+    ...{ clock: systemClock, debug: given.debug, write: say },
+    record: openRecord(given.recordFile, say),
   });
   const url = resolveEventAddress(given, {
     environment: undefined,
@@ -155,15 +157,26 @@ async function openSimulator(
 
 /** Appends to the file, if one is named, what is printed otherwise. */
 function openOutput(file: string | undefined): (line: string) => void {
-  if (file === undefined) return (line) => process.stdout.write(`${line}\n`);
-  return (line) => appendFileSync(file, `${line}\n`, { mode: 0o640 });
+  // Its reader is gone, or the disk is full.
+  process.stdout.on("error", () => undefined);
+  if (file === undefined) return lineOutput((line) => process.stdout.write(line));
+  return lineOutput(
+    (line) => appendFileSync(file, line, { mode: 0o640 }),
+    (why) => process.stdout.write(`lines are missing in ${file}: ${why}; make room\n`),
+  );
 }
 
 /** Each row is in the file at once. */
-function openRecord(file: string | undefined): ((row: string) => void) | undefined {
+function openRecord(
+  file: string | undefined,
+  say: (line: string) => void,
+): ((row: string) => void) | undefined {
   if (file === undefined) return undefined;
   const descriptor = openSync(file, "a", 0o640);
-  return (row) => writeSync(descriptor, `${row}\n`);
+  return lineOutput(
+    (row) => writeSync(descriptor, row),
+    (why) => say(`rows are missing in ${file}: ${why}; make room`),
+  );
 }
 
 /** To whoever started us and waits. */
