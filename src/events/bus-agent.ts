@@ -26,6 +26,7 @@ import {
   type Report,
 } from "../wire/event/orders.ts";
 import { eventsLimits, eventsTime } from "./events-limits.ts";
+import { RefusedNotices } from "./refused-notices.ts";
 import { ServerClock } from "./server-clock.ts";
 import { SteadyPublisher } from "./steady-publisher.ts";
 import { SteadySubscription } from "./steady-subscription.ts";
@@ -94,6 +95,7 @@ export class BusAgent {
   readonly #publisher: SteadyPublisher;
   readonly #server: ServerClock;
   readonly #subscriptions: SteadySubscription[] = [];
+  readonly #refused: RefusedNotices;
   #objects: readonly string[];
   /** By number of the order and object; the oldest go. */
   readonly #had = new Map<string, Had>();
@@ -112,6 +114,7 @@ export class BusAgent {
     this.#by = { experiment, sender };
     this.#life = `${clockName} ${clock.nowUs()}`;
     const { sign } = credentials;
+    this.#refused = new RefusedNotices(clock, onWarning);
     this.#publisher = new SteadyPublisher({ bus, clock, sign, onWarning });
     this.#server = new ServerClock({
       ...{ name, clock, clockName, by: this.#by },
@@ -173,6 +176,7 @@ export class BusAgent {
     this.#cancelAlive();
     this.#server.close();
     for (const subscription of this.#subscriptions) subscription.close();
+    this.#refused.close();
     this.#publisher.publish(this.#alive(true));
     await this.#publisher.drain();
     this.#publisher.close();
@@ -203,10 +207,8 @@ export class BusAgent {
       const type = getText(notification, attributeNames.eventtype);
       // What the scheduler tells others about an object is no order for it.
       if (type === undefined || aboutObjects.has(type)) continue;
-      const { credentials, onWarning } = this.#options;
-      if (!credentials.verify(notification)) {
-        const name = getText(notification, attributeNames.objname) ?? "";
-        onWarning(`ignored an order for ${name}: it was not made with the key, or not lately`);
+      if (!this.#options.credentials.verify(notification)) {
+        this.#refused.add(getText(notification, attributeNames.objname) ?? "");
         continue;
       }
       const answer = type === orderTypes.clock ? parseClockAnswer(notification) : undefined;

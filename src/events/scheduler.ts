@@ -43,6 +43,7 @@ import { AgentRoll } from "./agent-roll.ts";
 import { type OpenOrder, OpenOrders, objectsOf } from "./open-orders.ts";
 import { type OpenRequest, OpenRequests } from "./open-requests.ts";
 import { readRequest } from "./read-request.ts";
+import { RefusedNotices } from "./refused-notices.ts";
 import { formatOrigin, type RequestOrigin } from "./request-origin.ts";
 import type { Recalled } from "./scheduler-recall.ts";
 import { SenderAnswers } from "./sender-answers.ts";
@@ -93,6 +94,7 @@ export class Scheduler {
   #backlog: Command[] = [];
   #onRoom = Promise.withResolvers<void>();
   #subscription: SteadySubscription | undefined;
+  readonly #refused: RefusedNotices;
   #heardPosition = 0;
   #onHeard: () => void = () => undefined;
 
@@ -104,6 +106,7 @@ export class Scheduler {
     this.#requests = new OpenRequests(recalled, options.requestsPerSenderMax);
     this.#isStarted = recalled?.isStarted ?? false;
     const { sign } = credentials;
+    this.#refused = new RefusedNotices(clock, onWarning);
     this.#publisher = new SteadyPublisher({ bus, clock, sign, onWarning });
     this.#answers = new SenderAnswers(this.#by, (said) => this.#publisher.publish(said));
     const state = (objects: readonly string[], to: "up" | "down", reason: string): void =>
@@ -172,6 +175,7 @@ export class Scheduler {
   leave(): void {
     this.#roll.close();
     this.#subscription?.close();
+    this.#refused.close();
     this.#publisher.close();
   }
 
@@ -179,6 +183,7 @@ export class Scheduler {
   async close(): Promise<void> {
     this.#roll.close();
     this.#subscription?.close();
+    this.#refused.close();
     await this.#link.close();
     await this.#publisher.drain();
     this.#publisher.close();
@@ -371,17 +376,10 @@ export class Scheduler {
   }
 
   async #hear(placed: readonly PlacedNotification[], epoch: string): Promise<void> {
-    const { credentials, onWarning } = this.#options;
-    const refused = placed.filter(({ position, notification }) => {
-      if (!credentials.verify(notification)) return true;
-      this.#hearOne(notification, { epoch, position });
-      return false;
-    });
-    const last = refused.at(-1)?.notification;
-    if (last !== undefined) {
-      const name = getText(last, attributeNames.objname) ?? "";
-      const what = `${refused.length} notifications, the last for ${name}`;
-      onWarning(`ignored ${what}: not made with the key, or not lately`);
+    for (const { position, notification } of placed) {
+      if (this.#options.credentials.verify(notification)) {
+        this.#hearOne(notification, { epoch, position });
+      } else this.#refused.add(getText(notification, attributeNames.objname) ?? "");
     }
     this.#heardPosition = placed.at(-1)?.position ?? this.#heardPosition;
     this.#onHeard();

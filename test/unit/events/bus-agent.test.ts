@@ -134,6 +134,7 @@ describe("BusAgent", () => {
     await world.bus.publish(stranger.sign(formatOrder(orderOf(2, "b", 0), "*", by)));
     await world.pass(10);
     expect(world.performed.map(({ objname }) => objname)).toEqual(["a"]);
+    await world.pass(10_000);
     expect(world.warnings).toHaveLength(2);
   });
 });
