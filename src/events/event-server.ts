@@ -59,11 +59,12 @@ export class EventServer {
   }
 
   async #listenAt(address: string): Promise<void> {
-    const server = createServer((socket) => {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
       this.#door.accept(socket);
     });
+    server.maxConnections = this.#door.bounds.httpConnectionsMax;
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error) => reject(describe(error, address, this.#port)));
       server.listen({ host: address, port: this.#port, exclusive: true }, resolve);

@@ -131,9 +131,9 @@ export class HttpDoor {
     return { address: bound.address, port: bound.port, url: `${scheme}://${host}:${bound.port}` };
   }
 
-  /** Serves a connection that did not come through `listen`; for tests. */
+  /** Serves a connection that did not come through `listen`: somebody else listens. */
   accept(stream: Duplex): void {
-    this.#server ??= this.#createServer();
+    this.#server ??= this.#createForOthers();
     this.#server.emit("connection", stream);
   }
 
@@ -145,7 +145,11 @@ export class HttpDoor {
     this.#sockets.close();
     this.guests.endAll("the server is closing; try again later");
     const server = this.#server;
-    if (server === undefined || !server.listening) return;
+    if (server === undefined) return;
+    if (!server.listening) {
+      server.close(); // It looks for late requests no more.
+      return;
+    }
     await new Promise<void>((resolve) => {
       const cancel = this.#options.clock.after(this.time.closeMs, () => {
         server.closeAllConnections();
@@ -157,6 +161,14 @@ export class HttpDoor {
       });
       server.closeIdleConnections();
     });
+  }
+
+  #createForOthers(): Server {
+    const server = this.#createServer();
+    // Node looks for heads and requests that are late from this moment on.
+    server.emit("listening");
+    this.#sweep();
+    return server;
   }
 
   #createServer(): Server {
