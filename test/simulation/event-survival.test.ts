@@ -2,7 +2,8 @@
 // Goal: what the event system must survive, it survives, and its users are told what it cost them
 // (docs/internals/event-survival.md). Method: the shipped scheduler, agents, bus and core under
 // virtual time; each fault is done to them by name. A scheduler that is killed at every position of
-// its log has a file of its own: ../unit/events/scheduler-restart.test.ts.
+// its log has a file of its own (../unit/events/scheduler-restart.test.ts), and so have many
+// events.
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Bus, PlacedNotification } from "../../src/wire/event/bus.ts";
 import { agendaOf, Line, SchedulerWorld } from "../unit/events/scheduler-world.ts";
@@ -144,42 +145,6 @@ describe.each([
       ["STOP", 4_000_000],
     ]);
     expect(world.warnings).toEqual([]);
-  });
-});
-
-describe("many events", () => {
-  it("10,000 of one microsecond are fired in that microsecond, in their order, through bus and agent", async () => {
-    const count = 10_000;
-    const main = Array.from({ length: count }, (_, at) => program("a", "START", 1_000_000, at + 1));
-    const numbered = main.map((one, at) => ({
-      ...one,
-      event: { ...one.event, args: `N=${at}` },
-    }));
-    await world.startAgent("n0", ["a"]);
-    await world.startScheduler(agendaOf(["a"], { main: numbered }));
-    await world.pass(1_500);
-    expect(world.performed.map(({ args }) => args)).toEqual(
-      numbered.map(({ event }) => event.args),
-    );
-    expect(new Set(world.performed.map(({ atUs }) => atUs))).toEqual(new Set([1_000_000]));
-  });
-
-  it("100,000 that are planned do not delay the first, nor one that is sent", async () => {
-    const count = 100_000 - 1;
-    const main = Array.from({ length: count }, (_, at) =>
-      program("a", "START", 1_000_000 + at * 100_000),
-    );
-    await world.startAgent("n0", ["a"]);
-    await world.startScheduler(agendaOf(["a"], { main }));
-    await world.ask({ objname: "a", eventtype: "STOP", inMs: 1_050, token: 5 });
-    await world.pass(1_300);
-    expect(world.performed.map(({ eventtype, atUs }) => [eventtype, atUs])).toEqual([
-      ["START", 1_000_000],
-      ["STOP", 1_050_000],
-      ["START", 1_100_000],
-      ["START", 1_200_000],
-      ["START", 1_300_000],
-    ]);
   });
 });
 
