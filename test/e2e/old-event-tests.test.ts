@@ -79,7 +79,9 @@ $ns at 2.4 "$link1 up"`);
 });
 
 test("traffic in a timeline that tevc starts: one flow, the other, then both at once", async () => {
-  const { result, code, text } = await runWith({ script: "tevc -w -e $PID/$EID now tl run; echo $?\n" }, `${linked}
+  const { result, code, text } = await runWith(
+    { script: "tevc -w -e $PID/$EID now tl run; echo $?\n" },
+    `${linked}
 ${flow("udp", "UDP", "n0", "n1")}
 ${flow("tcp", "TCP", "n0", "n1")}
 set tl [$ns event-timeline]
@@ -92,12 +94,18 @@ $tl at 1.0 "$tcp start"
 $tl at 1.2 "$udp stop"
 $tl at 1.2 "$tcp stop"
 set user [$n0 program-agent -command {sh $EXPFILES/script}]
-$ns at 0.1 "$user start"`);
+$ns at 0.1 "$user start"`,
+  );
   expect(code).toBe(0);
   // -w: the timeline is over at its last event, and the exit code is its error.
   expect(text("nodes/n0/local/logs/user.out")).toBe("0\n");
   for (const name of ["udp", "tcp"]) {
-    expect(outcomesOf(result, name)).toEqual(["START done", "STOP done", "START done", "STOP done"]);
+    expect(outcomesOf(result, name)).toEqual([
+      "START done",
+      "STOP done",
+      "START done",
+      "STOP done",
+    ]);
   }
   const [timeline] = result.events.filter(({ object }) => object === "tl");
   const planned = result.events.filter(({ object }) => object === "udp" || object === "tcp");
