@@ -8,7 +8,7 @@ import type { Limits } from "../core/limits.ts";
 import { type DoorIdentity, XmlRpcDoor } from "../edges/xmlrpc/index.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
-import type { RunOptions } from "../testbed/run.ts";
+import type { RunOptions } from "../testbed/run-options.ts";
 import type { Bus } from "../wire/event/bus.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import { DaemonConnection } from "./daemon-connection.ts";

@@ -16,7 +16,7 @@ import { newIncarnation, newRunId } from "../host/ids.ts";
 import type { Logger } from "../host/logger.ts";
 import { ModifyError } from "../testbed/modify-run.ts";
 import type { NodeWatch } from "../testbed/node-boot.ts";
-import type { RunOptions } from "../testbed/run.ts";
+import type { RunOptions } from "../testbed/run-options.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import type { Definition, ExperimentRow, ExperimentsDatabase, RunRow } from "./database.ts";
 import {

@@ -15,7 +15,9 @@ export const eventsTime = {
   resubscribeMs: 500,
   /** Pause between two comparisons of clocks; the first few follow each other at once. */
   compareClocksMs: 30_000,
-  /** How often it is said that notifications were not made with the key; the first is said at once. */
+  /**
+   * How often it is said that notifications were not made with the key; the first is said at once.
+   */
   refusedNoticeMs: 10_000,
 } as const;
 

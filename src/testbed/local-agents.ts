@@ -16,9 +16,9 @@ import { NodeChanges } from "./node-changes.ts";
 import type { NodeBackend } from "./nodes/index.ts";
 import { within } from "./nodes/within.ts";
 import { NodeRestarter } from "./restart-node.ts";
-import type { RunOptions } from "./run.ts";
 import type { RunEventBody } from "./run-event.ts";
 import { domain, planNode } from "./run-nodes.ts";
+import type { RunOptions } from "./run-options.ts";
 import type { TimeBase } from "./time-base.ts";
 
 export interface LocalAgentsOptions {

@@ -4,8 +4,8 @@
 import type { Experiment } from "../experiment/model.ts";
 import { bootNodes, type NodeBoot, type NodeBootOptions } from "./node-boot.ts";
 import { type NodeBackend, type NodePlan, startProcessNodes } from "./nodes/index.ts";
-import type { RunOptions } from "./run.ts";
 import type { RunEventBody } from "./run-event.ts";
+import type { RunOptions } from "./run-options.ts";
 
 /** Port of the sync server, on addresses that belong to the run. [EMULAB-SYNC 1] */
 export const syncPort = 16534;

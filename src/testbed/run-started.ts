@@ -5,8 +5,8 @@ import { countTimedEvents } from "./agenda-plan.ts";
 import type { NodeBackend } from "./nodes/index.ts";
 import { describeNotInstalled } from "./not-installed.ts";
 import { joinNames } from "./record/words.ts";
-import type { RunOptions } from "./run.ts";
 import type { RunStarted } from "./run-event.ts";
+import type { RunOptions } from "./run-options.ts";
 
 /** @param backend undefined when there are no nodes, because they could not be set up. */
 export function describeStart(

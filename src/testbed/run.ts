@@ -12,17 +12,14 @@ import { assert } from "../core/assert.ts";
 import { clearedError } from "../core/command.ts";
 import type { ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
-import { type Limits, limitMessage } from "../core/limits.ts";
-import type { TlsIdentity } from "../edges/tmcd/index.ts";
+import { limitMessage } from "../core/limits.ts";
 import { MemoryLog } from "../engine/memory-log.ts";
 import type { Performed } from "../events/index.ts";
-import type { Tables } from "../experiment/index.ts";
 import type { Experiment, PlannedEvent } from "../experiment/model.ts";
-import type { Cancel, Clock } from "../host/clock.ts";
+import type { Cancel } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
 import { newSecret } from "../host/ids.ts";
 import { LinkListener } from "../host/link-listener.ts";
-import type { Logger } from "../host/logger.ts";
 import { planAgenda } from "./agenda-plan.ts";
 import { AgendaRequests } from "./agenda-requests.ts";
 import { ConsoleAgent } from "./agents/console-agent.ts";
@@ -35,63 +32,23 @@ import { ProgramAgent } from "./agents/program-agent.ts";
 import type { TrafficAgent } from "./agents/trafgen/traffic-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
 import { LocalAgents } from "./local-agents.ts";
-import {
-  type Modification,
-  ModifyError,
-  type ModifyOutcome,
-  type RunControl,
-  RunModifier,
-} from "./modify-run.ts";
+import { type Modification, ModifyError, type ModifyOutcome, RunModifier } from "./modify-run.ts";
 import { describeNeverStarted } from "./never-started.ts";
-import type { NodeBoot, NodeWatch } from "./node-boot.ts";
-import type { NodeBackend, NodeMode, RunningNode } from "./nodes/index.ts";
+import type { NodeBoot } from "./node-boot.ts";
+import type { NodeBackend, RunningNode } from "./nodes/index.ts";
 import { EventRecording } from "./record/event-recording.ts";
 import { RunAgendas } from "./run-agendas.ts";
-import type { EndedBy, RunEventBody, RunModified, RunWatcher } from "./run-event.ts";
+import type { EndedBy, RunEventBody, RunModified } from "./run-event.ts";
 import { RunEvents, type RunOrder } from "./run-events.ts";
 import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
+import type { RunOptions } from "./run-options.ts";
 import { describeStart } from "./run-started.ts";
+import { RunTeller } from "./run-teller.ts";
 import { createRunTraffic } from "./run-traffic.ts";
 import { StuckDetector } from "./stuck-detector.ts";
 import { SwapoutEvents } from "./swapout-events.ts";
 import { SyncServers } from "./sync-servers.ts";
 import { TimeBase } from "./time-base.ts";
-
-export interface RunOptions {
-  readonly experiment: Experiment;
-  /** Table rows of the file, for what nodes ask and the model does not hold. */
-  readonly tables?: Tables | undefined;
-  /** The experiment file, as the user named it. */
-  readonly file: string;
-  /** The command line that repeats the run, if there is one. */
-  readonly command?: string;
-  /** Directory of the experiment file, absolute: nodes see it as `/proj/<pid>/data`. */
-  readonly projectFiles: string;
-  readonly runId: string;
-  /** Absolute; made by the caller. */
-  readonly out: string;
-  readonly seed: number;
-  /** Ends the run this long after time 0; 0 for never. */
-  readonly durationSeconds: number;
-  /** Ends the run when all programs have waited this long for who cannot come; 0: never. */
-  readonly stuckSeconds: number;
-  readonly nodeMode?: NodeMode;
-  /** Command name on the nodes -> executable; `emulab-syncd` among them. */
-  readonly tools: Readonly<Record<string, string>>;
-  /** The configuration server speaks TLS, too. */
-  readonly tls?: TlsIdentity | undefined;
-  readonly clock: Clock;
-  readonly limits: Limits;
-  readonly logger: Logger;
-  readonly watch: RunWatcher;
-  readonly nodeWatch?: NodeWatch | undefined;
-  /** A command line that mails reports, with headers in front; left out, none is mailed. */
-  readonly mailer?: string | undefined;
-  /** Ends the run as interrupted. */
-  readonly interrupt: AbortSignal;
-  /** Called at time 0 with what can be asked of the run from then on. */
-  readonly onActive?: (control: RunControl) => void;
-}
 
 /** Time 0 lies this far ahead, so that what is due then has been sent out before. */
 const startAheadUs = 20_000;
@@ -114,7 +71,7 @@ class Run {
   readonly #fire: FireClock;
   readonly #eventKey = newSecret();
   readonly #barriers: BarrierWatch;
-  #held: { readonly body: RunEventBody; readonly monotonicUs: number }[] = [];
+  readonly #teller: RunTeller;
   #backend: NodeBackend | undefined;
   #syncServers: SyncServers | undefined;
   #boot: NodeBoot | undefined;
@@ -144,6 +101,7 @@ class Run {
   constructor(options: RunOptions) {
     const { clock, limits, logger, experiment } = options;
     this.#options = options;
+    this.#teller = new RunTeller(clock, this.#time, options.watch);
     this.#fire = new ThreadFireClock(clock);
     this.#scope = `${experiment.pid}/${experiment.eid}`;
     this.#agendas = new RunAgendas(experiment);
@@ -205,7 +163,7 @@ class Run {
       programs: experiment.programs,
       clock,
       fire: this.#fire,
-      onWarning: (node, text) => this.#say({ type: "message", level: "warning", node, text }),
+      onWarning: (node, text) => this.#teller.warn(text, node),
       onStarted: (event, monotonicUs) => this.#say(event, monotonicUs),
       onEnded: (event, monotonicUs) => {
         const startedUs = event.startedUs;
@@ -233,7 +191,7 @@ class Run {
       startSyncServer: (registered) => this.#startSyncServer(backend, registered),
     });
     for (const text of (await this.#traffic?.startTime()) ?? []) {
-      this.#say({ type: "message", level: "warning", node: null, text });
+      this.#teller.warn(text);
     }
   }
 
@@ -246,7 +204,7 @@ class Run {
       nodeOf: (object) => this.#programs?.nodeOf(object),
       perform: (order) => this.#perform(order),
       onEffect: (effect) => this.#onEffect(effect),
-      onWarning: (text) => this.#say({ type: "message", level: "warning", node: null, text }),
+      onWarning: (text) => this.#teller.warn(text),
     });
   }
 
@@ -283,7 +241,7 @@ class Run {
       nodeOf: (object) => nodes.get(object) ?? "",
       monotonicOf: (scope, plannedUs) =>
         this.#time.zeroMonotonicUs + this.#agendas.zeroUs(scope) + plannedUs,
-      onError: (text) => this.#say({ type: "message", level: "warning", node: null, text }),
+      onError: (text) => this.#teller.warn(text),
     });
     recording.start();
     return recording;
@@ -438,7 +396,7 @@ class Run {
         return;
       case "error-report": {
         const text = `${effect.object} failed with error ${effect.error}`;
-        this.#say({ type: "message", level: "warning", node: null, text });
+        this.#teller.warn(text);
         this.#local?.simulator.reportError(effect);
         return;
       }
@@ -451,7 +409,7 @@ class Run {
   #startTime(zeroUs: number): void {
     if (this.#time.isSet) return;
     this.#time.setZero(zeroUs);
-    this.#sayHeld();
+    this.#teller.sayHeld();
     this.#onTimeStarted(zeroUs);
   }
 
@@ -532,7 +490,7 @@ class Run {
     for (const cancel of this.#timers) cancel();
     if (!this.#time.isSet) this.#time.setZero(clock.nowUs());
     if (this.#backend === undefined) this.#sayStarted(undefined);
-    this.#sayHeld();
+    this.#teller.sayHeld();
     await this.#events?.settle();
     this.#events?.stop();
     await this.#local?.settle();
@@ -564,19 +522,11 @@ class Run {
     const { experiment, file } = this.#options;
     this.#say(describeStart(this.#options, backend, this.#time.zeroMonotonicUs));
     const text = describeNeverStarted(experiment, file);
-    if (text !== undefined) this.#say({ type: "message", level: "warning", node: null, text });
+    if (text !== undefined) this.#teller.warn(text);
   }
 
-  /** Time 0 is known. */
-  #sayHeld(): void {
-    const held = this.#held;
-    this.#held = [];
-    for (const { body, monotonicUs } of held) this.#say(rebase(body, this.#time), monotonicUs);
-  }
-
-  #say(body: RunEventBody, monotonicUs: number = this.#options.clock.nowUs()): void {
-    if (!this.#time.isSet) this.#held.push({ body, monotonicUs });
-    else this.#options.watch({ ...body, atUs: this.#time.fromMonotonic(monotonicUs) });
+  #say(body: RunEventBody, monotonicUs?: number): void {
+    this.#teller.say(body, monotonicUs);
   }
 }
 
@@ -584,10 +534,3 @@ const interrupted: Ending = {
   endedBy: "interrupt",
   error: { code: "INTERRUPTED", message: "the run was interrupted before it had ended" },
 };
-
-/** What was said before time 0 was known carries monotonic times; they are turned now. */
-function rebase(body: RunEventBody, time: TimeBase): RunEventBody {
-  if (body.type === "run-started") return { ...body, zeroMonotonicUs: time.zeroMonotonicUs };
-  if (body.type !== "program-ended") return body;
-  return { ...body, startedUs: time.fromMonotonic(body.startedUs) };
-}

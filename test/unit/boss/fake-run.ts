@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Runs without nodes: they say what `runExperiment` would say, and end when they are told to.
 import type { RunControl } from "../../../src/testbed/modify-run.ts";
-import type { RunOptions } from "../../../src/testbed/run.ts";
 import type {
   EndedBy,
   RunEvent,
   RunEventBody,
   RunStarted,
 } from "../../../src/testbed/run-event.ts";
+import type { RunOptions } from "../../../src/testbed/run-options.ts";
 
 export type FakeMode = "active" | "activating" | "fails" | "throws" | "deaf";
 

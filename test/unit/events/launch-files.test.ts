@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Goal: neither the lock nor the log of a scheduler gives its user a hold on what is root's. Method:
-// files in a directory of the test's own, and a device that is always full.
+// Goal: neither the lock nor the log of a scheduler gives its user a hold on what is root's.
+// Method: files in a directory of the test's own, and a device that is always full.
 import {
   chmodSync,
   closeSync,

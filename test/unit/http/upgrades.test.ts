@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Goal: whatever a stranger asks to upgrade, the door stays, keeps nothing of him, and takes nothing
-// from whom it has told to go. Method: raw bytes on loopback, and a client that keeps its side open.
+// Goal: whatever a stranger asks to upgrade, the door stays, keeps nothing of him, and takes
+// nothing from whom it has told to go. Method: raw bytes on loopback, and a client that keeps its
+// side open.
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { SocketHandler } from "../../../src/edges/http/index.ts";

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// What a run is asked for: by `muster run`, by the daemon, by tests.
+import type { Limits } from "../core/limits.ts";
+import type { TlsIdentity } from "../edges/tmcd/index.ts";
+import type { Tables } from "../experiment/index.ts";
+import type { Experiment } from "../experiment/model.ts";
+import type { Clock } from "../host/clock.ts";
+import type { Logger } from "../host/logger.ts";
+import type { RunControl } from "./modify-run.ts";
+import type { NodeWatch } from "./node-boot.ts";
+import type { NodeMode } from "./nodes/index.ts";
+import type { RunWatcher } from "./run-event.ts";
+
+export interface RunOptions {
+  readonly experiment: Experiment;
+  /** Table rows of the file, for what nodes ask and the model does not hold. */
+  readonly tables?: Tables | undefined;
+  /** The experiment file, as the user named it. */
+  readonly file: string;
+  /** The command line that repeats the run, if there is one. */
+  readonly command?: string;
+  /** Directory of the experiment file, absolute: nodes see it as `/proj/<pid>/data`. */
+  readonly projectFiles: string;
+  readonly runId: string;
+  /** Absolute; made by the caller. */
+  readonly out: string;
+  readonly seed: number;
+  /** Ends the run this long after time 0; 0 for never. */
+  readonly durationSeconds: number;
+  /** Ends the run when all programs have waited this long for who cannot come; 0: never. */
+  readonly stuckSeconds: number;
+  readonly nodeMode?: NodeMode;
+  /** Command name on the nodes -> executable; `emulab-syncd` among them. */
+  readonly tools: Readonly<Record<string, string>>;
+  /** The configuration server speaks TLS, too. */
+  readonly tls?: TlsIdentity | undefined;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly watch: RunWatcher;
+  readonly nodeWatch?: NodeWatch | undefined;
+  /** A command line that mails reports, with headers in front; left out, none is mailed. */
+  readonly mailer?: string | undefined;
+  /** Ends the run as interrupted. */
+  readonly interrupt: AbortSignal;
+  /** Called at time 0 with what can be asked of the run from then on. */
+  readonly onActive?: (control: RunControl) => void;
+}
