@@ -114,12 +114,17 @@ export function splitTime(us: bigint): EventTime {
   return { seconds: Number(us / 1_000_000n), microseconds: Number(us % 1_000_000n) };
 }
 
-/** Where a command of `muster` finds the bus. @throws CommandError for what is no address. */
-export function eventAddress(server: string | undefined): string {
+/**
+ * Where a command of `muster` finds the bus.
+ *
+ * @param known where it is unless somebody says otherwise, HOST:PORT
+ * @throws CommandError for what is no address.
+ */
+export function eventAddress(server: string | undefined, known?: string): string {
   const url = resolveEventAddress(
     { server, port: undefined },
     {
-      environment: process.env["MUSTER_EVENTS"],
+      environment: process.env["MUSTER_EVENTS"] ?? known,
       server: "localhost",
       port: eventPorts.experiments,
     },

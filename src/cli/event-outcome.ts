@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What became of an event that was sent, as a sentence for people. Pure.
+import type { ControlFailure } from "../client/event-control.ts";
 import { eventClientTime } from "../client/event-limits.ts";
 import type { EventRequest, SendOutcome } from "../client/event-request.ts";
 
@@ -9,6 +10,26 @@ export function describeSlow({ objname, eventtype }: EventRequest, option: strin
   const rule =
     "nobody completes stop, kill, up, down or modify, or any event of a traffic generator";
   return `${objname} ${eventtype} is not completed after ${seconds} s, and may never be: ${rule}; ${option} gives up`;
+}
+
+/** Why a scheduler did not do what it was asked, and what to do next. */
+export function describeFailure(outcome: ControlFailure, experiment: string): string {
+  switch (outcome.kind) {
+    case "refused":
+      return `the scheduler of ${experiment} refuses: ${outcome.message} (${outcome.code})`;
+    case "no-scheduler":
+      return `no scheduler listens for ${experiment}; is the experiment up?`;
+    case "no-answer": {
+      const seconds = eventClientTime.answerMs / 1000;
+      return `the scheduler of ${experiment} has not answered in ${seconds} s, and may have done it or not; list the events to see`;
+    }
+    case "failed":
+      return outcome.code === "unavailable"
+        ? `it may have been asked or not: ${outcome.message}`
+        : `it was not asked: ${outcome.message}`;
+    case "cancelled":
+      return "the wait was ended; what was asked is not taken back";
+  }
 }
 
 export interface OutcomeFacts {
@@ -25,8 +46,12 @@ export function describeOutcome(outcome: SendOutcome, { request, timeoutS }: Out
     case "published":
       return `${event} was handed to the bus; nobody says what becomes of it`;
     case "accepted": {
-      const token = outcome.token === undefined ? "" : `, token ${outcome.token}`;
-      return `${event} is accepted by the scheduler of ${experiment}${token}`;
+      const { token, id } = outcome;
+      const names = [
+        ...(id === undefined ? [] : [`, event ${id}`]),
+        ...(token === undefined ? [] : [`, token ${token}`]),
+      ];
+      return `${event} is accepted by the scheduler of ${experiment}${names.join("")}`;
     }
     case "refused":
       return `${event} is refused by the scheduler of ${experiment}: ${outcome.message} (${outcome.code})`;

@@ -7,7 +7,7 @@
 //   E2. The subscription is in force before the request is sent.
 //   E3. A request ends by an authentic answer to its own identity, or an authentic completion of
 //       its own token, and by no other: two requests for one object at one moment never meet.
-import { getArg, parseCompletionArgs } from "../wire/event/args.ts";
+import { getArg, getIntegerArg, parseCompletionArgs } from "../wire/event/args.ts";
 import {
   type Bus,
   BusError,
@@ -41,6 +41,8 @@ export interface EventRequest {
   /** `pid/eid` */
   readonly experiment: string;
   readonly objname: string;
+  /** What a scheduler is asked itself; of objects of the experiment it knows the type. */
+  readonly objtype?: string;
   readonly eventtype: string;
   /** `""`: none. */
   readonly args: string;
@@ -62,7 +64,8 @@ export interface SendOptions {
   readonly waits: boolean;
   /** How long for the completion, from when it is sent; for ever when absent. */
   readonly timeoutMs?: number;
-  readonly onAccepted?: (token: number | undefined) => void;
+  /** @param answer what the scheduler has said, authentic */
+  readonly onAccepted?: (token: number | undefined, answer: Notification) => void;
   /** It is not completed after a while, `warnAfterMs`, and the wait goes on. */
   readonly onSlow?: () => void;
   /** Notifications were lost, and what is awaited may be among them. */
@@ -73,7 +76,14 @@ export interface SendOptions {
 export type SendOutcome =
   /** Handed to the bus, and nothing more was wanted. */
   | { readonly kind: "published" }
-  | { readonly kind: "accepted"; readonly token: number | undefined }
+  | {
+      readonly kind: "accepted";
+      readonly token: number | undefined;
+      /**
+       * Its number in lists, by which it can be cancelled; none for what became part of a timeline.
+       */
+      readonly id: number | undefined;
+    }
   | { readonly kind: "refused"; readonly code: string; readonly message: string }
   /** Nobody on the bus listens to requests for the experiment. */
   | { readonly kind: "no-scheduler" }
@@ -208,25 +218,27 @@ class Sending {
     } else if (type === answerTypes.accepted && !this.#isAnswered) {
       this.#isAnswered = true;
       const token = getInt32(notification, attributeNames.token);
-      onAccepted?.(token);
-      if (!waits) this.#finish({ kind: "accepted", token });
+      const id = getIntegerArg(getText(notification, attributeNames.args) ?? "", "ID");
+      onAccepted?.(token, notification);
+      if (!waits) this.#finish({ kind: "accepted", token, id });
     }
   }
 
   #notification(): Notification {
     const { request, asks, waits, sender, credentials } = this.#options;
-    const { experiment: expt, objname, eventtype, args, at, timeline } = request;
+    const { experiment: expt, objname, objtype, eventtype, args, at, timeline } = request;
     const extra = [
       textAttribute(attributeNames.args, args),
       ...(waits ? [int32Attribute(attributeNames.token, this.#token)] : []),
       ...(asks ? [textAttribute(requestAttribute, this.#id)] : []),
     ];
     // The object's type and host are the scheduler's to fill in. [EMULAB-EVENTS 3]
-    const address = { expt, objname, eventtype, scheduler: 1 } as const;
-    const notification = createNotification(
-      timeline === undefined ? address : { ...address, timeline },
-      { sender, layout: "2011", extra },
-    );
+    const address = {
+      ...{ expt, objname, eventtype, scheduler: 1 as const },
+      ...(objtype === undefined ? {} : { objtype }),
+      ...(timeline === undefined ? {} : { timeline }),
+    };
+    const notification = createNotification(address, { sender, layout: "2011", extra });
     return credentials.sign(toScheduleRequest(notification, at));
   }
 

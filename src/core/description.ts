@@ -59,6 +59,8 @@ export interface EventDescription {
   readonly plannedUs: number | null;
   /** The barrier it waits for, as `OUTCOME NAME`; null for none. */
   readonly on: string | null;
+  /** The timeline or sequence that it is part of; null for the main one, or none. */
+  readonly within: string | null;
 }
 
 /** A part of the list of events. */
@@ -69,4 +71,8 @@ export interface EventPage {
   /** `after` of the next page; null when this is the last. */
   readonly next: number | null;
   readonly paused: boolean;
+  /** Event time at the last entry, microseconds since time 0; null before that. */
+  readonly nowUs: number | null;
+  /** The stamp of that entry. */
+  readonly stampUs: number;
 }

@@ -157,7 +157,8 @@ export class Service {
    */
   listEvents(scopeName: string, after: number): EventPage {
     const agenda = this.#scopes.get(scopeName)?.agenda ?? new Agenda(scopeName);
-    return agenda.list(after, this.#limits.eventsPerPageMax);
+    const now = { nowUs: this.#nowUs, stampUs: this.#lastStampUs ?? 0 };
+    return agenda.list({ after, max: this.#limits.eventsPerPageMax }, now);
   }
 
   /** 32 hex digits; equal for replicas that applied the same entries. */

@@ -28,6 +28,10 @@ export const eventsLimits = {
   ordersMax: 100_000,
   /** Requests of one sender that are not over; a quarter of what an agenda holds. */
   requestsPerSenderMax: 25_000,
+  /** Bytes of the events in one page of a list, as JSON: it must fit a notification. */
+  listPageBytesMax: 262_144,
+  /** Characters of an event's arguments in a list; the rest is left out. */
+  listedArgsCharsMax: 1_024,
   /** Exchanges with which a comparison of clocks begins. */
   clockExchanges: 8,
 } as const;

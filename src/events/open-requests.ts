@@ -47,8 +47,14 @@ export class OpenRequests {
 
   /** @returns its number */
   add(open: OpenRequest): number {
+    const number = this.nextNumber();
+    this.#set(number, open);
+    return number;
+  }
+
+  /** For a request that is kept elsewhere. */
+  nextNumber(): number {
     this.#last += 1;
-    this.#set(this.#last, open);
     return this.#last;
   }
 

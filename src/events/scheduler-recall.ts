@@ -37,6 +37,8 @@ export interface Recalled {
   readonly place: BusPlace | undefined;
   readonly lastRequest: number;
   readonly requests: readonly (readonly [number, RecalledRequest])[];
+  /** Requests about events, that are not answered (control-requests.ts). */
+  readonly controls: readonly (readonly [number, RequestOrigin])[];
   /** Occurrence -> request. */
   readonly items: readonly (readonly [number, number])[];
   readonly orders: readonly RecalledOrder[];
@@ -72,6 +74,7 @@ export class SchedulerRecall {
   #place: BusPlace | undefined;
   #lastRequest = 0;
   readonly #requests = new Map<number, RecalledRequest>();
+  readonly #controls = new Map<number, RequestOrigin>();
   readonly #items = new Map<number, number>();
   readonly #orders = new Map<number, Order>();
   readonly #revokes = new Map<number, Revoke>();
@@ -105,6 +108,7 @@ export class SchedulerRecall {
       ...{ isLoaded: this.#isLoaded, isStarted: this.#isStarted },
       ...{ place: this.#place, lastRequest: this.#lastRequest, finished: this.#finished },
       requests: [...this.#requests],
+      controls: [...this.#controls],
       items: [...this.#items],
       orders: [...this.#orders.values()],
       revokes: [...this.#revokes.values()],
@@ -123,6 +127,14 @@ export class SchedulerRecall {
         return;
       case "agenda-schedule":
         this.#asked(command);
+        return;
+      case "agenda-cancel":
+      case "agenda-edit":
+      case "agenda-pause":
+      case "agenda-resume":
+      case "agenda-replay":
+        this.#isStarted ||= command.kind === "agenda-replay";
+        this.#askedAbout(command);
         return;
       case "agenda-agents":
         for (const name of command.objects) {
@@ -148,6 +160,20 @@ export class SchedulerRecall {
     this.#place = origin.place;
     const rest = { objectType: undefined, isToldByAgent: false };
     this.#requests.set(request, { object, event, origin, ...rest });
+  }
+
+  #askedAbout({
+    request = 0,
+    origin: text,
+  }: {
+    readonly request?: number;
+    readonly origin?: string;
+  }): void {
+    this.#lastRequest = Math.max(this.#lastRequest, request);
+    const origin = parseOrigin(text);
+    if (origin === undefined) return;
+    this.#place = origin.place;
+    this.#controls.set(request, origin);
   }
 
   #reported(
@@ -188,6 +214,7 @@ export class SchedulerRecall {
         this.#revokes.set(effect.token, effect);
         return;
       case "agenda-answer":
+        this.#controls.delete(effect.request);
         if (effect.answer.kind === "accepted") this.#items.set(effect.answer.id, effect.request);
         else if (effect.answer.kind === "appended" || effect.answer.kind === "refused") {
           this.#requests.delete(effect.request);

@@ -40,6 +40,7 @@ import {
   parseReport,
 } from "../wire/event/orders.ts";
 import { AgentRoll } from "./agent-roll.ts";
+import { ControlRequests } from "./control-requests.ts";
 import { type OpenOrder, OpenOrders, objectsOf } from "./open-orders.ts";
 import { type OpenRequest, OpenRequests } from "./open-requests.ts";
 import { readRequest } from "./read-request.ts";
@@ -84,6 +85,7 @@ export class Scheduler {
   readonly #link: CoreLink;
   readonly #publisher: SteadyPublisher;
   readonly #answers: SenderAnswers;
+  readonly #control: ControlRequests;
   readonly #roll: AgentRoll;
   readonly #orders: OpenOrders;
   readonly #requests: OpenRequests;
@@ -109,6 +111,13 @@ export class Scheduler {
     this.#refused = new RefusedNotices(clock, onWarning);
     this.#publisher = new SteadyPublisher({ bus, clock, sign, onWarning });
     this.#answers = new SenderAnswers(this.#by, (said) => this.#publisher.publish(said));
+    this.#control = new ControlRequests({
+      ...{ scope: experiment, clock, onWarning, answers: this.#answers },
+      submit: (command) => this.submit(command),
+      list: (after) => this.#link.listEvents(experiment, after),
+      nextRequest: () => this.#requests.nextNumber(),
+      recalled: recalled?.controls ?? [],
+    });
     const state = (objects: readonly string[], to: "up" | "down", reason: string): void =>
       this.submit({ kind: "agenda-agents", scope: experiment, objects, state: to, reason });
     this.#roll = new AgentRoll({
@@ -324,7 +333,7 @@ export class Scheduler {
     if (scope !== this.#options.experiment) return;
     this.#isStarted = true;
     for (const origin of this.#startQuestions.splice(0)) {
-      this.#answers.accepted(builtIn.sequence, origin, "");
+      this.#answers.accepted({ objname: builtIn.sequence }, origin, "");
       const { token } = origin;
       if (token === undefined) continue;
       this.#answers.completion({ object: builtIn.sequence, objectType: "SEQUENCE" }, 0, token);
@@ -333,17 +342,18 @@ export class Scheduler {
   }
 
   #answer({ request: number, answer }: AgendaAnswer): void {
+    if (this.#control.answered(number, answer)) return;
     const request = this.#requests.get(number);
     if (request === undefined) return;
     const { object, origin } = request;
     switch (answer.kind) {
       case "accepted":
         this.#requests.accept(number, answer.id);
-        this.#answers.accepted(object, origin, ` ID=${answer.id}`);
+        this.#answers.accepted({ objname: object }, origin, ` ID=${answer.id}`);
         return;
       case "appended":
         this.#requests.end(number);
-        this.#answers.accepted(object, origin, "");
+        this.#answers.accepted({ objname: object }, origin, "");
         return;
       case "refused":
         this.#requests.end(number);
@@ -401,6 +411,7 @@ export class Scheduler {
       question: getText(notification, requestAttribute),
       place,
     };
+    if (this.#control.take(notification, origin)) return;
     const read = readRequest(notification, this.#instant(clock.nowUs()).wallUs);
     if (read.kind === "refused") {
       const object = getText(notification, attributeNames.objname) ?? "";

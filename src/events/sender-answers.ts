@@ -32,10 +32,16 @@ export class SenderAnswers {
   }
 
   /** @param args what can be said of the event, such as its number */
-  accepted(objname: string, { question, token }: Asker, args: string): void {
+  accepted(
+    about: { readonly objname: string; readonly objtype?: string },
+    { question, token }: Asker,
+    args: string,
+    extra: Notification["attributes"] = [],
+  ): void {
     if (question === undefined) return;
-    this.#say({ objname, eventtype: answerTypes.accepted }, [
+    this.#say({ ...about, eventtype: answerTypes.accepted }, [
       textAttribute(attributeNames.args, args),
+      ...extra,
       ...(token === undefined ? [] : [int32Attribute(attributeNames.token, token)]),
       textAttribute(requestAttribute, question),
     ]);

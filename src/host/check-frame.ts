@@ -199,19 +199,23 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], "detach">, Check>>
     origin: optional(isText),
   }),
   "agenda-start": shape({ scope: isText, inUs: optional(isCount) }),
-  "agenda-replay": shape({ scope: isText, inUs: optional(isCount) }),
+  "agenda-replay": shape({
+    ...{ scope: isText, inUs: optional(isCount) },
+    ...{ request: optional(isCount), origin: optional(isText) },
+  }),
   "agenda-halt": shape({ scope: isText }),
-  "agenda-pause": shape(request),
-  "agenda-resume": shape(request),
+  "agenda-pause": shape({ ...request, origin: optional(isText) }),
+  "agenda-resume": shape({ ...request, origin: optional(isText) }),
   "agenda-schedule": shape({
     ...request,
     ...{ object: isText, event: isText, args: isText, at: isInstant },
     ...{ on: optional(isCondition), timeline: optional(isText), terms: optional(areTerms) },
     origin: optional(isText),
   }),
-  "agenda-cancel": shape({ ...request, id: isNumber }),
+  "agenda-cancel": shape({ ...request, id: isNumber, origin: optional(isText) }),
   "agenda-edit": shape({
     ...{ ...request, id: isNumber, at: optional(isInstant), args: optional(isText) },
+    origin: optional(isText),
   }),
   "agenda-fired": shape({ ...answer, firedStampUs: isNumber, outcome: isText }),
   "agenda-complete": shape({

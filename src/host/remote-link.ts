@@ -81,7 +81,9 @@ class RemoteLink implements CoreLink {
   listEvents(scope: string, after: number): Promise<EventPage> {
     return new Promise((resolve) => {
       this.#link.listEvents(scope, after, (page) => {
-        resolve(page ?? { events: [], total: 0, next: null, paused: false });
+        resolve(
+          page ?? { events: [], total: 0, next: null, paused: false, nowUs: null, stampUs: 0 },
+        );
       });
     });
   }

@@ -46,6 +46,9 @@ export interface RunEventsOptions {
 const sender = "127.0.0.1";
 const agentName = "run";
 
+/** Below the project directory of a run: HOST:PORT of its bus, for commands outside of it. */
+export const eventServerFile = "tbdata/eventserver";
+
 export class RunEvents {
   readonly #options: RunEventsOptions;
   readonly #bus: MemoryBus;
@@ -82,6 +85,12 @@ export class RunEvents {
     const fresh = addresses.filter((address) => !this.#listening.has(address));
     for (const address of fresh) this.#listening.add(address);
     await this.#server.listen(fresh);
+  }
+
+  /** HOST:PORT at which the bus answers on this machine, while there is a node. */
+  get address(): string | undefined {
+    const [host] = this.#listening;
+    return host === undefined ? undefined : `${host}:${this.#server.port}`;
   }
 
   submit(command: Command): void {

@@ -8,6 +8,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgendaEvent, AgendaLoad } from "../core/agenda/commands.ts";
+import type { Answer } from "../core/agenda/effects.ts";
 import { assert } from "../core/assert.ts";
 import { clearedError } from "../core/command.ts";
 import type { ScopeDescription } from "../core/description.ts";
@@ -39,7 +40,7 @@ import type { NodeBackend, RunningNode } from "./nodes/index.ts";
 import { EventRecording } from "./record/event-recording.ts";
 import { RunAgendas } from "./run-agendas.ts";
 import type { EndedBy, RunEventBody, RunModified } from "./run-event.ts";
-import { RunEvents, type RunOrder } from "./run-events.ts";
+import { eventServerFile, RunEvents, type RunOrder } from "./run-events.ts";
 import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
 import type { RunOptions } from "./run-options.ts";
 import { describeStart } from "./run-started.ts";
@@ -49,6 +50,9 @@ import { StuckDetector } from "./stuck-detector.ts";
 import { SwapoutEvents } from "./swapout-events.ts";
 import { SyncServers } from "./sync-servers.ts";
 import { TimeBase } from "./time-base.ts";
+
+/** Answers after which the core says again when nothing is due any more. */
+const plansMore: ReadonlySet<Answer["kind"]> = new Set(["accepted", "replayed"]);
 
 /** Time 0 lies this far ahead, so that what is due then has been sent out before. */
 const startAheadUs = 20_000;
@@ -195,10 +199,10 @@ class Run {
     }
   }
 
-  #openEvents(backend: NodeBackend): Promise<RunEvents> {
+  async #openEvents(backend: NodeBackend): Promise<RunEvents> {
     const { clock, logger, out } = this.#options;
     writeFileSync(join(out, "proj/tbdata/eventkey"), this.#eventKey, { mode: 0o600 });
-    return RunEvents.open({
+    const events = await RunEvents.open({
       ...{ backend, clock, logger, experiment: this.#scope, host: this.#host, fire: this.#fire },
       eventKey: this.#eventKey,
       nodeOf: (object) => this.#programs?.nodeOf(object),
@@ -206,6 +210,9 @@ class Run {
       onEffect: (effect) => this.#onEffect(effect),
       onWarning: (text) => this.#teller.warn(text),
     });
+    const { address } = events;
+    if (address !== undefined) writeFileSync(join(out, "proj", eventServerFile), `${address}\n`);
+    return events;
   }
 
   #performerOf(experiment: Experiment, programs: ProgramAgent): EventPerformer {
@@ -390,6 +397,10 @@ class Run {
         return;
       case "fire":
         this.#agendas.setBusy(effect.scope);
+        return;
+      case "agenda-answer":
+        // Something is planned again, which nothing else would tell before it fires.
+        if (plansMore.has(effect.answer.kind)) this.#agendas.setBusy(effect.scope);
         return;
       case "agenda-idle":
         this.#onIdle(effect.scope);

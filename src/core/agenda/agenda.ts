@@ -62,11 +62,12 @@ export class Agenda {
   apply(command: AgendaOrder | AgendaRequest, edge: Performer, port: AgendaPort): void {
     const state = this.#state;
     if (state.performer === undefined) {
-      if (isRequest(command)) refuseRequest(state, port, command, edge);
+      const request = numberOf(command);
+      if (request !== undefined) refuseRequest(state, port, { edge, request });
       return;
     }
     if (isRequest(command)) this.#request(command, { edge, request: command.request }, port);
-    else this.#obey(command, port);
+    else this.#obey(command, edge, port);
     this.#work(port);
   }
 
@@ -136,7 +137,10 @@ export class Agenda {
   }
 
   /** @param after the last number of the page before, 0 for the first page. */
-  list(after: number, max: number): EventPage {
+  list(
+    { after, max }: { readonly after: number; readonly max: number },
+    now: { readonly nowUs: number; readonly stampUs: number },
+  ): EventPage {
     const state = this.#state;
     const events: EventDescription[] = [];
     let isMore = false;
@@ -147,7 +151,9 @@ export class Agenda {
       events.push(describeItem(state, item));
     }
     const next = isMore ? (events.at(-1)?.id ?? null) : null;
-    return { events, total: state.items.size, next, paused: state.pausedUs !== undefined };
+    const nowUs = state.zeroUs === undefined ? null : state.plannedUs(state.eventUs(now.nowUs));
+    const paused = state.pausedUs !== undefined;
+    return { events, total: state.items.size, next, paused, nowUs, stampUs: now.stampUs };
   }
 
   /** Rows for the digest: everything that decides what fires next. */
@@ -163,7 +169,7 @@ export class Agenda {
     this.#state.restore(snapshot);
   }
 
-  #obey(command: AgendaOrder, port: AgendaPort): void {
+  #obey(command: AgendaOrder, edge: Performer, port: AgendaPort): void {
     const state = this.#state;
     switch (command.kind) {
       case "agenda-start":
@@ -172,6 +178,10 @@ export class Agenda {
       case "agenda-replay":
         this.#forget(port);
         this.#start(command.inUs ?? 0, port);
+        if (command.request !== undefined) {
+          const sender = { edge, request: command.request };
+          tellSender(state, port, sender, { kind: "replayed" });
+        }
         return;
       case "agenda-halt":
         haltRuns(state, port, "the agenda was halted");
@@ -346,21 +356,23 @@ function isRequest(command: AgendaOrder | AgendaRequest): command is AgendaReque
   return requests.has(command.kind);
 }
 
-function refuseRequest(
-  state: AgendaState,
-  port: AgendaPort,
-  { request }: AgendaRequest,
-  edge: Performer,
-): void {
+/** Under which whoever gave the command wants an answer. */
+function numberOf(command: AgendaOrder | AgendaRequest): number | undefined {
+  return isRequest(command) || command.kind === "agenda-replay" ? command.request : undefined;
+}
+
+function refuseRequest(state: AgendaState, port: AgendaPort, sender: Sender): void {
   const message = `${state.scope} has no events now; start the experiment first`;
-  tellSender(state, port, { edge, request }, { kind: "refused", code: "unknown", message });
+  tellSender(state, port, sender, { kind: "refused", code: "unknown", message });
 }
 
 function describeItem(state: AgendaState, item: Item): EventDescription {
   const { object, type, event, args } = item.event;
+  const run = state.runs.get(item.run);
   return {
     ...{ id: item.id, object, type, event, args, state: item.state },
     plannedUs: item.on === null ? state.plannedUs(item.dueUs) : null,
     on: item.on === null ? null : `${item.on.outcome} ${item.on.barrier}`,
+    within: run === undefined || run.name === builtIn.timeline ? null : run.name,
   };
 }

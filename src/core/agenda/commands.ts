@@ -98,6 +98,10 @@ export interface AgendaReplay {
   readonly kind: "agenda-replay";
   readonly scope: string;
   readonly inUs?: number;
+  /** Answered with `replayed` under this number; without it nobody is. */
+  readonly request?: number;
+  /** As of `AgendaSchedule`. */
+  readonly origin?: string;
 }
 
 /** Drops what is planned or under way; the agenda stays loaded for `__ns_swapout` and others. */
@@ -111,6 +115,8 @@ export interface AgendaPause {
   readonly kind: "agenda-pause" | "agenda-resume";
   readonly scope: string;
   readonly request: number;
+  /** As of `AgendaSchedule`. */
+  readonly origin?: string;
 }
 
 /** When an event is asked for. */
@@ -151,6 +157,8 @@ export interface AgendaCancel {
   readonly request: number;
   /** The number in `agenda-answer` and in lists. */
   readonly id: number;
+  /** As of `AgendaSchedule`. */
+  readonly origin?: string;
 }
 
 /** Changes the instant or the arguments of an event that has not fired. */
@@ -161,6 +169,8 @@ export interface AgendaEdit {
   readonly id: number;
   readonly at?: EventInstant;
   readonly args?: string;
+  /** As of `AgendaSchedule`. */
+  readonly origin?: string;
 }
 
 /** The performer fired an event, or skipped it because it was late. */

@@ -80,6 +80,7 @@ export type Answer =
   | { readonly kind: "edited" }
   | { readonly kind: "already-fired" }
   | { readonly kind: "paused" | "resumed"; readonly eventUs: number }
+  | { readonly kind: "replayed" }
   | {
       readonly kind: "errors";
       readonly errors: readonly ErrorRecord[];

@@ -134,7 +134,7 @@ describe("sendEvent() that asks", () => {
   test("ends by the scheduler's word: accepted, with the token it has given", async () => {
     const { send, scheduler } = bench();
     await scheduler.listen((sent) => scheduler.accept(sent, 17));
-    expect(await send({ asks: true })).toEqual({ kind: "accepted", token: 17 });
+    expect(await send({ asks: true })).toEqual({ kind: "accepted", token: 17, id: undefined });
   });
 
   test("ends by the scheduler's word: refused, also when it waits for a completion", async () => {

@@ -109,6 +109,7 @@ export interface PerformedOrder extends Order {
 /** What a test asks of the scheduler, as tevc does. */
 export interface Asking {
   readonly objname: string;
+  readonly objtype?: string;
   readonly eventtype: string;
   readonly args?: string;
   readonly inMs?: number;
@@ -244,6 +245,7 @@ export class SchedulerWorld {
     const { from = sender } = asking;
     const { objname, eventtype, args = "", inMs = 0, token, question, timeline } = asking;
     const address: Address = {
+      ...(asking.objtype === undefined ? {} : { objtype: asking.objtype }),
       ...{ expt: experiment, objname, eventtype, scheduler: 1 },
       ...(timeline === undefined ? {} : { timeline }),
     };

@@ -260,7 +260,14 @@ export class PlayedCore {
         return true;
       },
       describe: async () => this.description,
-      listEvents: async () => ({ events: [], total: 0, next: null, paused: false }),
+      listEvents: async () => ({
+        events: [],
+        total: 0,
+        next: null,
+        paused: false,
+        nowUs: null,
+        stampUs: 0,
+      }),
       close: async () => undefined,
     };
   };

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// What every command needs that speaks to the scheduler of an experiment: which experiment is
+// meant, its key, its bus, and the exit statuses for what is missing of them.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { resolveStateDirectory } from "../boss/state-directory.ts";
+import { type ConnectedBus, findBus } from "../client/event-connection.ts";
+import { createCredentials, type EventCredentials } from "../client/event-credentials.ts";
+import { splitExperiment } from "../client/event-words.ts";
+import { eventHash } from "../host/event-hash.ts";
+import { eventServerFile } from "../testbed/run-events.ts";
+import { BusError } from "../wire/event/bus.ts";
+import { type EventWorld, eventAddress } from "./event-bus.ts";
+import { findKey, keyFile, ownKeyFiles } from "./event-key.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { CommandError } from "./io.ts";
+import { findKeptRuns } from "./kept-runs.ts";
+
+/** What a command line says of them. */
+export interface EventPartyArguments {
+  /** `pid/eid`, or `eid` where only one project has it. */
+  readonly id: string;
+  readonly key?: string;
+  readonly server?: string;
+  readonly waitForServer: number;
+  readonly state?: string;
+}
+
+/** Exit statuses of these commands besides those of exit-codes.ts; sysexits.h has the numbers. */
+export const eventExitCodes = {
+  /** No bus, no scheduler, or no word from it. */
+  unavailable: 69,
+  /** Not completed in time. */
+  timeout: 75,
+} as const;
+
+export interface EventParty {
+  readonly pid: string;
+  readonly eid: string;
+  /** Directory of its last run here. */
+  readonly directory: string | undefined;
+}
+
+/** One that is kept here, or another by its full name. @throws CommandError */
+export function findParty({ id, state: given }: EventPartyArguments): EventParty {
+  const state = resolveStateDirectory(given, process.env);
+  const [run, another] = findKeptRuns(state, id);
+  if (another !== undefined) {
+    const message = `several projects have an experiment ${id}; give pid/eid`;
+    throw new CommandError(exitCodes.usage, message);
+  }
+  const names = run ?? splitExperiment(id);
+  if (names === undefined) {
+    const message = `there is no experiment ${id} in ${state.path}; muster status lists those that are, any other is named pid/eid`;
+    throw new CommandError(exitCodes.noInput, message);
+  }
+  const { pid, eid } = names;
+  return { pid, eid, directory: run?.directory };
+}
+
+/** @throws CommandError */
+export function findCredentials(
+  { key: given }: EventPartyArguments,
+  { pid, eid, directory }: EventParty,
+  { wallUs, runtime }: EventWorld,
+): EventCredentials {
+  const kept = directory === undefined ? [] : [join(directory, "proj", keyFile)];
+  const others = [...kept, ...ownKeyFiles({ pid, eid }, process.env)];
+  const found = findKey({ pid, eid, others, keyFile: given });
+  const name = `${pid}/${eid}`;
+  if (found.kind === "unreadable") {
+    const help = "is it up? --key names the file of its key";
+    const message = `cannot read the key of ${name}, ${found.path}: ${found.reason}; ${help}`;
+    throw new CommandError(exitCodes.noInput, message);
+  }
+  if (found.kind === "unusable") throw new CommandError(exitCodes.noInput, found.message);
+  const { randomBytes } = runtime;
+  const credentials = createCredentials({
+    ...{ experiment: name, key: found.bytes, hash: eventHash, wallUs, randomBytes },
+  });
+  if (typeof credentials !== "string") return credentials;
+  throw new CommandError(exitCodes.noInput, credentials);
+}
+
+/** Lends the bus of the experiment, and gives it back. @throws CommandError when there is none */
+export async function withEventBus<Result>(
+  { server, waitForServer }: EventPartyArguments,
+  { directory }: EventParty,
+  { runtime, connect }: EventWorld,
+  use: (bus: ConnectedBus) => Promise<Result>,
+): Promise<Result> {
+  const url = eventAddress(server, directory === undefined ? undefined : keptServer(directory));
+  try {
+    const lookForMs = waitForServer * 1_000;
+    const bus = await findBus({ connect: () => connect(url), runtime, lookForMs });
+    try {
+      return await use(bus);
+    } finally {
+      bus.close();
+    }
+  } catch (error) {
+    if (error instanceof BusError) {
+      throw new CommandError(eventExitCodes.unavailable, error.message);
+    }
+    throw error;
+  }
+}
+
+/** Where the run said that its bus is. */
+function keptServer(directory: string): string | undefined {
+  try {
+    return readFileSync(join(directory, "proj", eventServerFile), "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+// Goal: whoever has the key of an experiment sees what its scheduler holds and changes it, and is
+// told what became of that and never a guess. Method: the shipped client, scheduler, agent, core and
+// bus under a clock moved by hand; the scheduler is killed where that could matter.
+import { beforeEach, describe, expect, it } from "vitest";
+import {
+  type ControlOptions,
+  type ControlOutcome,
+  controlEvents,
+  type EventList,
+  listEvents,
+} from "../../../src/client/event-control.ts";
+import type { AgendaLoad, TimedEvent } from "../../../src/core/agenda/commands.ts";
+import { eventsLimits } from "../../../src/events/events-time.ts";
+import type { ControlRequest } from "../../../src/wire/event/control.ts";
+import { agendaOf, experiment, SchedulerWorld } from "./scheduler-world.ts";
+
+let world: SchedulerWorld;
+
+beforeEach(async () => {
+  world = new SchedulerWorld();
+  await world.watch();
+});
+
+const planned = (object: string, atUs: number, args = ""): TimedEvent => ({
+  atUs,
+  event: { id: 1, object, type: "PROGRAM", event: "START", args },
+});
+
+let asked = 0;
+
+function options(): ControlOptions {
+  const { clock, bus } = world;
+  return {
+    ...{ bus, experiment, sender: "192.0.2.9", credentials: world.credentials() },
+    runtime: {
+      nowUs: () => clock.nowUs(),
+      after: (delayMs, callback) => clock.after(delayMs, callback),
+      randomBytes: (count) => {
+        asked += 1;
+        return Uint8Array.from({ length: count }, (_, at) => asked >> (8 * (at % 4)));
+      },
+    },
+    now: () => ({ seconds: Math.floor(clock.wallMs() / 1_000), microseconds: 0 }),
+  };
+}
+
+function control(request: Exclude<ControlRequest, { kind: "list" }>): Promise<ControlOutcome> {
+  return world.until(controlEvents(options(), request));
+}
+
+async function list(): Promise<EventList> {
+  const outcome = await world.until(listEvents(options()));
+  if (outcome.kind !== "listed") throw new Error(JSON.stringify(outcome));
+  return outcome.list;
+}
+
+async function start(part: Partial<AgendaLoad>): Promise<void> {
+  await world.startAgent("n", ["a", "b"]);
+  await world.startScheduler(agendaOf(["a", "b"], part));
+  await world.pass(10);
+}
+
+const numbers = ({ events }: EventList): readonly number[] => events.map(({ id }) => id);
+const fired = (): readonly string[] => world.performed.map(({ objname }) => objname);
+
+describe("a list", () => {
+  it("has what is planned and under way in order of time, and says what time it is", async () => {
+    const on = { barrier: "ready", outcome: "crossed" } as const;
+    const timelines = [{ name: "tl", events: [planned("b", 4_000_000)] }];
+    await start({
+      main: [{ ...planned("a", 0), on }, planned("a", 9_000_000, "X=1"), planned("b", 2_000_000)],
+      timelines,
+    });
+    await world.ask({ objname: "tl", eventtype: "START" });
+    await world.pass(1_700);
+    const { events, nowUs, paused } = await list();
+    const said = events.map(({ object, state, on: barrier, within, args }) =>
+      [object, state, barrier, within, args].join(" "),
+    );
+    expect(said).toEqual(["tl running   ", "b armed   ", "b queued  tl ", "a queued   X=1", "a waiting crossed ready  "]);
+    expect([events[1]?.plannedUs, events[4]?.plannedUs, paused]).toEqual([2_000_000, null, false]);
+    expect(nowUs).toBe(world.clock.nowUs());
+  });
+
+  it("comes in pages that a notification can carry, with long arguments cut", async () => {
+    const long = "X".repeat(eventsLimits.listedArgsCharsMax);
+    const main = Array.from({ length: 700 }, (_, at) => planned("a", 60_000_000 + at, long));
+    await start({ main: [...main, planned("b", 61_000_000, `${long}Y`)] });
+    const { events } = await list();
+    expect(events).toHaveLength(701);
+    expect(world.live("ACCEPTED").length).toBeGreaterThan(2);
+    const pages = world.said.map(({ attributes }) => JSON.stringify(attributes).length);
+    expect(Math.max(...pages)).toBeLessThan(2 * eventsLimits.listPageBytesMax);
+    expect([events[0]?.args, events[0]?.argsCut]).toEqual([long, false]);
+    expect([events[700]?.args, events[700]?.argsCut]).toEqual([long, true]);
+  });
+
+  it("is refused to nobody but those without the key, who are not answered", async () => {
+    await start({});
+    const stranger = world.credentials(new TextEncoder().encode("f".repeat(32)));
+    const silent = listEvents({ ...options(), credentials: stranger });
+    await world.pass(10_100);
+    expect(await world.until(silent)).toEqual({ kind: "no-answer" });
+    expect(world.live("ACCEPTED")).toEqual([]);
+  });
+});
+
+describe("a cancel", () => {
+  it("takes back what is planned, and what an agent holds already", async () => {
+    await start({ main: [planned("a", 300_000), planned("b", 5_000_000)] });
+    const [armed, queued] = (await list()).events;
+    expect([armed?.state, queued?.state]).toEqual(["armed", "queued"]);
+    const done = { kind: "done", result: "cancelled", eventUs: undefined };
+    expect(await control({ kind: "cancel", id: armed?.id ?? 0 })).toEqual(done);
+    expect(await control({ kind: "cancel", id: queued?.id ?? 0 })).toEqual(done);
+    await world.pass(6_000);
+    expect(fired()).toEqual([]);
+  });
+
+  it("is told that the event has fired, when it has", async () => {
+    await start({ main: [planned("a", 300_000)] });
+    const [id = 0] = numbers(await list());
+    await world.pass(400);
+    expect(await control({ kind: "cancel", id })).toMatchObject({ result: "already-fired" });
+    expect(fired()).toEqual(["a"]);
+  });
+
+  it("of a number that no event has had is refused", async () => {
+    await start({});
+    const outcome = await control({ kind: "cancel", id: 77 });
+    expect(outcome).toMatchObject({ kind: "refused", code: "unknown" });
+  });
+
+  it("counts once and is answered, though the scheduler is killed while it asks back", async () => {
+    const cut = world.bus;
+    await start({ main: [planned("a", 400_000), planned("b", 2_000_000)] });
+    const [id = 0] = numbers(await list());
+    const answer = controlEvents({ ...options(), bus: cut }, { kind: "cancel", id });
+    world.crashScheduler();
+    await world.startScheduler();
+    expect(await world.until(answer)).toMatchObject({ result: "cancelled" });
+    await world.pass(2_500);
+    expect(fired()).toEqual(["b"]);
+  });
+});
+
+describe("an edit", () => {
+  it("moves an event to an instant of event time, or from now, and changes its arguments", async () => {
+    await start({ main: [planned("a", 5_000_000), planned("b", 5_000_000)] });
+    const [a = 0, b = 0] = numbers(await list());
+    const at = { kind: "at", us: 1_000_000 } as const;
+    expect(await control({ kind: "edit", id: a, at })).toMatchObject({ result: "edited" });
+    const change = { at: { kind: "in", us: 500_000 } as const, args: "K='it is' L={x y}" };
+    expect(await control({ kind: "edit", id: b, ...change })).toMatchObject({ result: "edited" });
+    await world.pass(1_100);
+    expect(world.performed.map(({ objname, args }) => `${objname} ${args}`)).toEqual([
+      "b K='it is' L={x y}",
+      "a ",
+    ]);
+    expect(world.performed[1]?.atUs).toBe(1_000_000);
+  });
+
+  it("that changes nothing is refused", async () => {
+    await start({ main: [planned("a", 5_000_000)] });
+    const outcome = await control({ kind: "edit", id: 1 });
+    expect(outcome).toMatchObject({ kind: "refused", code: "invalid" });
+  });
+});
+
+describe("event time", () => {
+  it("stands still from a pause until it is resumed, and both say where", async () => {
+    await start({ main: [planned("a", 300_000)] });
+    expect(await control({ kind: "pause" })).toMatchObject({ result: "paused", eventUs: 10_000 });
+    await world.pass(5_000);
+    const stopped = await list();
+    expect([stopped.paused, stopped.nowUs, fired()]).toEqual([true, 10_000, []]);
+    expect(await control({ kind: "resume" })).toMatchObject({ result: "resumed" });
+    await world.pass(300);
+    expect(fired()).toEqual(["a"]);
+  });
+
+  it("begins again with a replay, once, though the scheduler is killed behind it", async () => {
+    await start({ main: [planned("a", 300_000)] });
+    await world.pass(400);
+    expect(await control({ kind: "replay" })).toMatchObject({ result: "replayed" });
+    world.crashScheduler();
+    await world.startScheduler();
+    await world.pass(400);
+    expect(fired()).toEqual(["a", "a"]);
+    await world.pass(1_000);
+    expect(fired()).toEqual(["a", "a"]);
+  });
+});
+
+describe("what is asked in vain", () => {
+  it("is told when no scheduler is there", async () => {
+    expect(await control({ kind: "pause" })).toEqual({ kind: "no-scheduler" });
+  });
+
+  it("is refused when the scheduler does no such thing, or no event is named", async () => {
+    await start({});
+    const ask = (eventtype: string): Promise<void> =>
+      world.ask({ objname: "__agenda", objtype: "AGENDA", eventtype, question: eventtype });
+    await ask("DANCE");
+    await ask("CANCEL");
+    const said = world.live("REFUSED");
+    expect(said[0]).toContain("DANCE is nothing that a scheduler does");
+    expect(said[1]).toContain("set ID");
+  });
+});
