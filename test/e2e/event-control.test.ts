@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// Goal: the events of a running experiment are listed, planned, edited, cancelled, paused and
+// replayed by `muster event`, from a terminal and by a program of the experiment. Method: the
+// commands of bin/, an experiment of `muster up` and one of `muster run`, both real.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type Ended, repository, run, scratch, until } from "./support/command.ts";
+import { readText, runBody, sh } from "./support/experiment.ts";
+
+let state = "";
+beforeEach(() => {
+  state = join(scratch(), "state");
+});
+// A daemon belongs to no command of the test: it is asked to end, before its directory goes.
+afterEach(async () => {
+  if (existsSync(join(state, "muster.sock"))) await muster("serve", "--stop");
+});
+
+const muster = (...argv: readonly string[]): Promise<Ended> =>
+  run("muster", argv, { env: { MUSTER_STATE: state } });
+
+interface Listed {
+  readonly paused: boolean;
+  readonly nowUs: number;
+  readonly events: readonly { id: number; object: string; plannedUs: number; state: string }[];
+}
+
+async function list(): Promise<Listed> {
+  const { code, stdout, stderr } = await muster("event", "ls", "exp", "--json");
+  expect(`${code} ${stderr}`).toBe("0 ");
+  return JSON.parse(stdout) as Listed;
+}
+
+/** `keeps` runs until the experiment is taken down; `later` is planned far ahead, twice. */
+async function up(): Promise<string> {
+  const file = join(scratch(), "exp.ns");
+  const lines = [
+    ...["set ns [new Simulator]", "source tb_compat.tcl", "set n0 [$ns node]"],
+    `set keeps [$n0 program-agent -command {${sh("sleep 1000")}}]`,
+    `set later [$n0 program-agent -command {${sh("echo came $0")}}]`,
+    ...['$ns at 0 "$keeps start"', '$ns at 500 "$later start"', '$ns at 600 "$later start"'],
+    ...["$ns run", ""],
+  ];
+  writeFileSync(file, lines.join("\n"));
+  const { code, stderr } = await muster("up", file);
+  expect(`${code} ${stderr}`).toBe("0 ");
+  const details = JSON.parse((await muster("status", "exp", "--json")).stdout);
+  return details.runs[0].directory as string;
+}
+
+describe("muster event at an experiment that is up", () => {
+  test("lists, plans, edits and cancels, and says what has fired already", async () => {
+    const directory = await up();
+    const [first, second] = (await list()).events.filter(({ object }) => object === "later");
+    expect([first?.plannedUs, second?.plannedUs]).toEqual([500_000_000, 600_000_000]);
+    const cancelled = await muster("event", "cancel", "exp", String(second?.id));
+    expect(cancelled).toMatchObject({ code: 0, stdout: "cancelled\n", stderr: "" });
+
+    const planned = await muster("event", "at", "exp", "+400", "later", "start", "--json");
+    const { id } = JSON.parse(planned.stdout) as { id: number };
+    expect((await list()).events.find((event) => event.id === id)).toMatchObject({
+      ...{ object: "later", state: "queued" },
+    });
+    expect((await muster("event", "cancel", "exp", String(id))).stdout).toBe("cancelled\n");
+
+    const edited = await muster("event", "edit", "exp", String(first?.id), "--at", "now");
+    expect(edited).toMatchObject({ code: 0, stdout: "edited\n" });
+    const output = join(directory, "nodes/n0/local/logs/later.out");
+    await until("it has come", () => existsSync(output) && readText(output).includes("came"));
+    const late = await muster("event", "cancel", "exp", String(first?.id));
+    expect(late).toMatchObject({ code: 1, stdout: "already fired\n" });
+    const table = (await muster("event", "ls", "exp")).stdout;
+    expect(table).toMatch(/^(event time is \+\d|no event is planned)/);
+  });
+
+  test("lets event time stand still and go on, and begins again", async () => {
+    await up();
+    expect(await muster("event", "pause", "exp")).toMatchObject({
+      ...{ code: 0, stderr: "", stdout: expect.stringMatching(/^paused at \+\d+\.\d{3}s\n$/) },
+    });
+    const [one, two] = [await list(), await list()];
+    expect([one.paused, two.nowUs]).toEqual([true, one.nowUs]);
+    expect((await muster("event", "resume", "exp")).stdout).toMatch(/^resumed at /);
+    const ids = one.events.map(({ id }) => id);
+    expect((await muster("event", "replay", "exp")).stdout).toBe("replayed\n");
+    const again = await list();
+    expect(again.paused).toBe(false);
+    expect(again.events.filter(({ object }) => object === "later")).toHaveLength(2);
+    expect(again.events.filter(({ id }) => ids.includes(id))).toEqual([]);
+  });
+
+  test("ends with 69 when it is down, and says how to find out", async () => {
+    await up();
+    await muster("down", "exp");
+    const { code, stderr } = await muster("event", "ls", "exp");
+    expect(code).toBe(69);
+    expect(stderr).toContain("is it running");
+  });
+});
+
+test("a program of a run plans, sees and cancels events of its own experiment", async () => {
+  const script = join(scratch(), "asks.sh");
+  const lines = [
+    `muster=${join(repository, "bin/muster")}`,
+    "$muster event at $PID/$EID +300 other start --json >&2",
+    `number=$($muster event ls $PID/$EID | awk '$4 == "other" {print $1}')`,
+    "$muster event cancel $PID/$EID $number",
+  ];
+  writeFileSync(script, `${lines.join("\n")}\n`);
+  const { code, out } = await runBody(
+    [
+      "set n0 [$ns node]",
+      `set asks [$n0 program-agent -command {sh ${script}}]`,
+      `set other [$n0 program-agent -command {${sh("echo never")}}]`,
+      '$ns at 0 "$asks start"',
+    ].join("\n"),
+  );
+  expect(readFileSync(join(out, "nodes/n0/local/logs/asks.out"), "utf8")).toBe("cancelled\n");
+  expect(code).toBe(0);
+});
