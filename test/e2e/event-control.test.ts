@@ -2,11 +2,11 @@
 // Goal: the events of a running experiment are listed, planned, edited, cancelled, paused and
 // replayed by `muster event`, from a terminal and by a program of the experiment. Method: the
 // commands of bin/, an experiment of `muster up` and one of `muster run`, both real.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Ended, repository, run, scratch, until } from "./support/command.ts";
-import { readText, runBody, sh } from "./support/experiment.ts";
+import { readText, sh, writeExperiment } from "./support/experiment.ts";
 
 let state = "";
 beforeEach(() => {
@@ -100,22 +100,25 @@ describe("muster event at an experiment that is up", () => {
 });
 
 test("a program of a run plans, sees and cancels events of its own experiment", async () => {
-  const script = join(scratch(), "asks.sh");
+  // Nodes see the directory of the experiment's file.
+  const directory = scratch();
+  const script = join(directory, "asks.sh");
   const lines = [
     `muster=${join(repository, "bin/muster")}`,
-    "$muster event at $PID/$EID +300 other start --json >&2",
+    "$muster event at $PID/$EID +300 other start --json > planned.json",
     `number=$($muster event ls $PID/$EID | awk '$4 == "other" {print $1}')`,
     "$muster event cancel $PID/$EID $number",
   ];
   writeFileSync(script, `${lines.join("\n")}\n`);
-  const { code, out } = await runBody(
-    [
-      "set n0 [$ns node]",
-      `set asks [$n0 program-agent -command {sh ${script}}]`,
-      `set other [$n0 program-agent -command {${sh("echo never")}}]`,
-      '$ns at 0 "$asks start"',
-    ].join("\n"),
-  );
-  expect(readFileSync(join(out, "nodes/n0/local/logs/asks.out"), "utf8")).toBe("cancelled\n");
+  const body = [
+    "set n0 [$ns node]",
+    `set asks [$n0 program-agent -command {sh ${script}}]`,
+    `set other [$n0 program-agent -command {${sh("echo never")}}]`,
+    '$ns at 0 "$asks start"',
+  ].join("\n");
+  const out = join(directory, "out");
+  const { code } = await run("muster", ["run", writeExperiment(body, directory), "--out", out]);
+  const said = (kind: string): string => readText(join(out, "nodes/n0/local/logs", `asks.${kind}`));
+  expect(`${said("out")}${said("err")}`).toBe("cancelled\n");
   expect(code).toBe(0);
 });

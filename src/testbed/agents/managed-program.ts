@@ -19,7 +19,7 @@ import type {
 } from "../nodes/index.ts";
 import type { FireClock, Fired, Revoke } from "./firing/fire-clock.ts";
 import { LoadedProgram, programSpec } from "./loaded-program.ts";
-import { outputFiles } from "./program-files.ts";
+import { freeRunNumber, outputFiles } from "./program-files.ts";
 import { completed, type ProgramResult, refused } from "./program-result.ts";
 import {
   type AgentProgram,
@@ -189,7 +189,13 @@ export class ManagedProgram {
     // M1: an armed start that its thread has just fired counts as a run.
     if (this.isActive || !this.#holdBack()) return refused(nowUs, "it is still running");
     const settings = this.#apply(args);
-    return await this.#become(settings, token, this.#startProcess(settings, token));
+    const number = this.#runNumber(token);
+    return await this.#become(settings, number, this.#startProcess(settings, number));
+  }
+
+  #runNumber(token: number): number {
+    const logs = this.#node()?.hostPath.localLogs;
+    return logs === undefined ? token : freeRunNumber(logs, this.program.name, token);
   }
 
   async #startProcess(settings: ProgramSettings, token: number): Promise<NodeProcess | StartError> {
@@ -233,7 +239,8 @@ export class ManagedProgram {
 
   #armToWrite(armed: ArmedStart, { loaded, trigger }: Triggered): void {
     armed.held = loaded;
-    loaded.nameOutput(armed.token);
+    const number = this.#runNumber(armed.token);
+    loaded.nameOutput(number);
     const write = { kind: "write", ...trigger } as const;
     armed.revoke = this.#context.fire.at(armed.dueUs, write, ({ firedUs }: Fired) => {
       this.#armed.delete(armed);
@@ -241,7 +248,7 @@ export class ManagedProgram {
       const settings = this.#apply(armed.args);
       // A trigger that could not be written has nobody left to read it: the launcher says no more.
       const started = loaded.process.released(firedUs);
-      void this.#become(settings, armed.token, started).then(armed.settle);
+      void this.#become(settings, number, started).then(armed.settle);
     });
   }
 

@@ -11,6 +11,7 @@
 // or what cannot be is left and said.
 import {
   closeSync,
+  lstatSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -57,6 +58,24 @@ export function moveOutput(from: OutputFiles, to: OutputFiles): string | undefin
     renameSync(from.stdout, to.stdout);
     renameSync(from.stderr, to.stderr);
   });
+}
+
+/** What no TOKEN can be: it has 31 bits. */
+const displacedRuns = 0x8000_0000;
+
+/**
+ * The number of a run: its token, unless an earlier run has that. Senders choose tokens, and so do
+ * agendas that know nothing of each other; what a run has printed is not overwritten for it.
+ */
+export function freeRunNumber(directory: string, name: string, token: number): number {
+  const isTaken = (number: number): boolean => {
+    const { stdout } = outputFiles(directory, name, number);
+    return lstatSync(stdout, { throwIfNoEntry: false }) !== undefined;
+  };
+  if (!isTaken(token)) return token;
+  let number = displacedRuns;
+  while (isTaken(number)) number += 1;
+  return number;
 }
 
 export function removeOutput({ stdout, stderr }: OutputFiles): void {

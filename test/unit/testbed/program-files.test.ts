@@ -76,6 +76,18 @@ describe("the files of a run", () => {
     expect(warnings).toEqual([]);
   });
 
+  it("stay as they are when another run has the same token", async () => {
+    await play("p", 4);
+    const path = join(logs, "p.out.4");
+    writeFileSync(path, "of the first");
+    await play("p", 4);
+    await play("p", 4);
+    expect(readFileSync(path, "utf8")).toBe("of the first");
+    expect(readlinkSync(join(logs, "p.out"))).toBe(`p.out.${2 ** 31 + 1}`);
+    expect(read("p.status")).toContain("TOKEN");
+    expect(readdirSync(logs).filter((file) => file.startsWith("p.status."))).toHaveLength(3);
+  });
+
   it("are linked while the program runs, so that who looks sees it", async () => {
     await agent.start("p", {}, { token: 6 });
     expect(readlinkSync(join(logs, "p.out"))).toBe("p.out.6");
