@@ -9,6 +9,7 @@
 //   A3. Where time 0 of an agenda lies is known also when nothing is planned in it any more: what
 //       it fired last is told later than that.
 import type { AgendaEvent } from "../core/agenda/commands.ts";
+import type { Answer } from "../core/agenda/effects.ts";
 import type { Experiment, PlannedEvent } from "../experiment/model.ts";
 
 interface RunAgenda {
@@ -47,6 +48,11 @@ export class RunAgendas {
   setBusy(scope: string): void {
     const agenda = this.#agendas.get(scope);
     if (agenda !== undefined) agenda.isIdle = false;
+  }
+
+  /** What was asked for may plan something again; the core says again when nothing is. */
+  answered(scope: string, { kind }: Answer): void {
+    if (kind === "accepted" || kind === "replayed") this.setBusy(scope);
   }
 
   /** Nothing fires there any more. @param isOver nothing of it will be asked for again */

@@ -8,7 +8,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgendaEvent, AgendaLoad } from "../core/agenda/commands.ts";
-import type { Answer } from "../core/agenda/effects.ts";
 import { assert } from "../core/assert.ts";
 import { clearedError } from "../core/command.ts";
 import type { ScopeDescription } from "../core/description.ts";
@@ -51,8 +50,6 @@ import { SwapoutEvents } from "./swapout-events.ts";
 import { SyncServers } from "./sync-servers.ts";
 import { TimeBase } from "./time-base.ts";
 
-/** Answers after which the core says again when nothing is due any more. */
-const plansMore: ReadonlySet<Answer["kind"]> = new Set(["accepted", "replayed"]);
 
 /** Time 0 lies this far ahead, so that what is due then has been sent out before. */
 const startAheadUs = 20_000;
@@ -399,8 +396,7 @@ class Run {
         this.#agendas.setBusy(effect.scope);
         return;
       case "agenda-answer":
-        // Something is planned again, which nothing else would tell before it fires.
-        if (plansMore.has(effect.answer.kind)) this.#agendas.setBusy(effect.scope);
+        this.#agendas.answered(effect.scope, effect.answer);
         return;
       case "agenda-idle":
         this.#onIdle(effect.scope);

@@ -11,7 +11,7 @@ import {
   listEvents,
 } from "../../../src/client/event-control.ts";
 import type { AgendaLoad, TimedEvent } from "../../../src/core/agenda/commands.ts";
-import { eventsLimits } from "../../../src/events/events-time.ts";
+import { eventsLimits } from "../../../src/events/events-limits.ts";
 import type { ControlRequest } from "../../../src/wire/event/control.ts";
 import { agendaOf, experiment, SchedulerWorld } from "./scheduler-world.ts";
 
