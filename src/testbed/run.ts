@@ -50,7 +50,6 @@ import { SwapoutEvents } from "./swapout-events.ts";
 import { SyncServers } from "./sync-servers.ts";
 import { TimeBase } from "./time-base.ts";
 
-
 /** Time 0 lies this far ahead, so that what is due then has been sent out before. */
 const startAheadUs = 20_000;
 

@@ -67,8 +67,14 @@ async function list(): Promise<EventList> {
 }
 
 async function start(part: Partial<AgendaLoad>): Promise<void> {
+  await world.startScheduler();
+  // The scheduler hears that it is one of ours, which gives back what it is asked for.
   await world.startAgent("n", ["a", "b"]);
-  await world.startScheduler(agendaOf(["a", "b"], part));
+  const { scheduler } = world;
+  scheduler?.submit({ kind: "open-scope", scope: experiment, nodes: [] });
+  scheduler?.load(agendaOf(["a", "b"], part));
+  scheduler?.submit({ kind: "agenda-start", scope: experiment });
+  await world.pass(0);
   await world.pass(10);
 }
 
