@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The key of an experiment at work: what a client sends is authenticated by it, and what it is to
 // believe is verified. Clock, randomness and hashes are handed in.
+import { decodeBase64, encodeBase64 } from "../wire/base64.ts";
 import {
+  type Authentication,
   authenticate,
   findKeyFault,
   type KeyedHash,
   nonceBytes,
+  readAuthentication,
 } from "../wire/event/authentication.ts";
 import { authenticationWindowUs, noncesMax } from "../wire/event/limits.ts";
 import type { Notification } from "../wire/event/notification.ts";
@@ -16,6 +19,17 @@ export interface EventCredentials {
   sign(notification: Notification): Notification;
   /** Whether somebody with the key has sent it, lately and for the first time. */
   verify(notification: Notification): boolean;
+}
+
+/**
+ * Of a receiver that keeps what it has taken in a log, and takes it no second time in its next
+ * life.
+ */
+export interface LastingCredentials extends EventCredentials {
+  /** Makes an authentic notification another than any other, as text. */
+  stampOf(notification: Notification): string;
+  /** Those with these stamps were taken before. */
+  recall(stamps: readonly string[]): void;
 }
 
 export interface CredentialsOptions {
@@ -34,7 +48,7 @@ export interface CredentialsOptions {
 }
 
 /** @returns why the key cannot be used, where it cannot. */
-export function createCredentials(options: CredentialsOptions): EventCredentials | string {
+export function createCredentials(options: CredentialsOptions): LastingCredentials | string {
   const { experiment, key, hash, wallUs, randomBytes, own } = options;
   const fault = findKeyFault(key);
   if (fault !== undefined) return fault;
@@ -52,5 +66,25 @@ export function createCredentials(options: CredentialsOptions): EventCredentials
     verify: (notification) =>
       own?.has(notification) === true ||
       verifier.verify(notification, wallUs()).kind === "authentic",
+    stampOf: formatStamp,
+    recall: (stamps) => {
+      for (const stamp of stamps) {
+        const parsed = parseStamp(stamp);
+        if (parsed !== undefined) verifier.recall(parsed, wallUs());
+      }
+    },
   };
+}
+
+function formatStamp(notification: Notification): string {
+  const read = readAuthentication(notification);
+  return read.kind === "read" ? `${read.timeUs} ${encodeBase64(read.nonce)}` : "";
+}
+
+function parseStamp(stamp: string): Authentication | undefined {
+  const [, timeUs, text = ""] = /^(-?\d{1,19}) (\S+)$/.exec(stamp) ?? [];
+  const nonce = decodeBase64(text);
+  return timeUs === undefined || nonce === undefined
+    ? undefined
+    : { timeUs: BigInt(timeUs), nonce };
 }

@@ -11,7 +11,12 @@ export interface RequestOrigin {
   /** MUSTER_REQUEST: the sender wants an answer that carries it. */
   readonly question: string | undefined;
   readonly place: BusPlace;
+  /** Makes it another than any other; `""` when nobody has sent it. */
+  readonly stamp: string;
 }
+
+/** Of what nobody has asked for. */
+export const noOrigin = { sender: "", token: undefined, question: undefined, stamp: "" } as const;
 
 export function formatOrigin(origin: RequestOrigin): string {
   return JSON.stringify(origin);
@@ -22,5 +27,5 @@ export function parseOrigin(text: string | undefined): RequestOrigin | undefined
   if (text === undefined) return undefined;
   const value: unknown = JSON.parse(text);
   if (typeof value !== "object" || value === null || !("place" in value)) return undefined;
-  return { sender: "", token: undefined, question: undefined, ...value } as RequestOrigin;
+  return { ...noOrigin, ...value } as RequestOrigin;
 }

@@ -3,7 +3,7 @@
 // and what it says of itself. A process has one (cli/compat/event-sched.ts); where the static data
 // come from, it cannot tell. [EMULAB-EVENTS 2.2, 2.5, D8]
 import { rmSync } from "node:fs";
-import type { EventCredentials } from "../client/event-credentials.ts";
+import type { LastingCredentials } from "../client/event-credentials.ts";
 import type { StaticData } from "../client/static-data.ts";
 import { resolveLimits } from "../core/limits.ts";
 import { SqliteLog } from "../engine/sqlite-log.ts";
@@ -21,7 +21,7 @@ export interface SchedulerProcessOptions {
   readonly experiment: string;
   readonly data: StaticData;
   readonly bus: Bus;
-  readonly credentials: EventCredentials;
+  readonly credentials: LastingCredentials;
   readonly sender: string;
   readonly clock: Clock;
   readonly clockName: string;

@@ -7,6 +7,7 @@ import type { Fire, Revoke } from "../core/agenda/effects.ts";
 import type { Command, LogEntry } from "../core/command.ts";
 import type { AddressedEffect, Applied, EdgeEffect, ObservedEffect } from "../core/effect.ts";
 import type { BusPlace } from "../wire/event/bus.ts";
+import { noncesMax } from "../wire/event/limits.ts";
 import { objectsOf } from "./open-orders.ts";
 import { parseOrigin, type RequestOrigin } from "./request-origin.ts";
 
@@ -45,6 +46,11 @@ export interface Recalled {
   readonly revokes: readonly Revoke[];
   /** Completions that may not have been told. */
   readonly finished: readonly Finished[];
+  /** Who has asked that time starts, and whether it has. */
+  readonly startQuestions: readonly RequestOrigin[];
+  readonly hasTimeStarted: boolean;
+  /** Stamps of the last requests that were taken. */
+  readonly stamps: readonly string[];
   /** Objects whose agents have said that they are there. */
   readonly objects: readonly string[];
 }
@@ -73,6 +79,9 @@ export class SchedulerRecall {
   #isStarted = false;
   #place: BusPlace | undefined;
   #lastRequest = 0;
+  readonly #startQuestions: RequestOrigin[] = [];
+  #hasTimeStarted = false;
+  #stamps: string[] = [];
   readonly #requests = new Map<number, RecalledRequest>();
   readonly #controls = new Map<number, RequestOrigin>();
   readonly #items = new Map<number, number>();
@@ -113,6 +122,8 @@ export class SchedulerRecall {
       orders: [...this.#orders.values()],
       revokes: [...this.#revokes.values()],
       objects: [...this.#objects],
+      ...{ startQuestions: this.#startQuestions, hasTimeStarted: this.#hasTimeStarted },
+      stamps: this.#stamps,
     };
   }
 
@@ -124,6 +135,7 @@ export class SchedulerRecall {
         return;
       case "agenda-start":
         this.#isStarted = true;
+        this.#startAsked(parseOrigin(command.origin));
         return;
       case "agenda-schedule":
         this.#asked(command);
@@ -157,7 +169,7 @@ export class SchedulerRecall {
     this.#lastRequest = Math.max(this.#lastRequest, request);
     const origin = parseOrigin(command.origin);
     if (origin === undefined) return;
-    this.#place = origin.place;
+    this.#taken(origin);
     const rest = { objectType: undefined, isToldByAgent: false };
     this.#requests.set(request, { object, event, origin, ...rest });
   }
@@ -172,8 +184,20 @@ export class SchedulerRecall {
     this.#lastRequest = Math.max(this.#lastRequest, request);
     const origin = parseOrigin(text);
     if (origin === undefined) return;
-    this.#place = origin.place;
+    this.#taken(origin);
     this.#controls.set(request, origin);
+  }
+
+  #startAsked(origin: RequestOrigin | undefined): void {
+    if (origin === undefined) return;
+    this.#taken(origin);
+    this.#startQuestions.push(origin);
+  }
+
+  #taken({ place, stamp }: RequestOrigin): void {
+    this.#place = place;
+    this.#stamps.push(stamp);
+    if (this.#stamps.length > 2 * noncesMax) this.#stamps = this.#stamps.slice(-noncesMax);
   }
 
   #reported(
@@ -210,6 +234,9 @@ export class SchedulerRecall {
         this.#requests.set(number, { ...request, objectType: effect.event.type });
         return;
       }
+      case "time-started":
+        this.#hasTimeStarted = true;
+        return;
       case "revoke":
         this.#revokes.set(effect.token, effect);
         return;

@@ -12,7 +12,7 @@
 //       comes back goes on behind the last place in its log: no request is lost, none is taken in
 //       twice.
 
-import type { EventCredentials } from "../client/event-credentials.ts";
+import type { LastingCredentials } from "../client/event-credentials.ts";
 import { requestAttribute } from "../client/event-request.ts";
 import type { AgendaLoad } from "../core/agenda/commands.ts";
 import type { AgendaAnswer, EventDone, Fire, Revoke, TimeStarted } from "../core/agenda/effects.ts";
@@ -45,7 +45,7 @@ import { type OpenOrder, OpenOrders, objectsOf } from "./open-orders.ts";
 import { type OpenRequest, OpenRequests } from "./open-requests.ts";
 import { readRequest } from "./read-request.ts";
 import { RefusedNotices } from "./refused-notices.ts";
-import { formatOrigin, type RequestOrigin } from "./request-origin.ts";
+import { formatOrigin, noOrigin, type RequestOrigin } from "./request-origin.ts";
 import type { Recalled } from "./scheduler-recall.ts";
 import { SenderAnswers } from "./sender-answers.ts";
 import { SteadyPublisher } from "./steady-publisher.ts";
@@ -56,7 +56,7 @@ export interface SchedulerOptions {
   readonly experiment: string;
   readonly connect: (handler: EdgeHandler) => CoreLink;
   readonly bus: Bus;
-  readonly credentials: EventCredentials;
+  readonly credentials: LastingCredentials;
   /** IPv4 address that notifications name as their sender's. */
   readonly sender: string;
   readonly clock: Clock;
@@ -156,8 +156,7 @@ export class Scheduler {
   /** Loads an agenda. From its entry on requests are taken in, also by who comes after a crash. */
   load(load: AgendaLoad): void {
     const place = this.#subscription?.place;
-    const none = { sender: "", token: undefined, question: undefined };
-    const origin = place === undefined ? {} : { origin: formatOrigin({ ...none, place }) };
+    const origin = place === undefined ? {} : { origin: formatOrigin({ ...noOrigin, place }) };
     this.submit({ ...load, ...origin });
   }
 
@@ -199,7 +198,9 @@ export class Scheduler {
   }
 
   async #begin(): Promise<void> {
-    const { experiment, bus, clock, recalled, onWarning } = this.#options;
+    const { experiment, bus, clock, credentials, recalled, onWarning } = this.#options;
+    credentials.recall(recalled?.stamps ?? []);
+    if (recalled?.hasTimeStarted === false) this.#startQuestions.push(...recalled.startQuestions);
     this.#subscription = await SteadySubscription.open({
       ...{ bus, clock, onWarning, after: recalled?.place },
       address: { expt: experiment, scheduler: 1 },
@@ -222,6 +223,8 @@ export class Scheduler {
     for (const revoke of recalled.revokes) this.#revoke(revoke);
     for (const done of recalled.finished)
       this.#answers.completion(done.request, done.error, done.token);
+    if (!recalled.hasTimeStarted) return;
+    for (const origin of recalled.startQuestions) this.#answerStart(origin);
   }
 
   #obey(effect: EdgeEffect): void {
@@ -332,13 +335,15 @@ export class Scheduler {
   #startTime({ scope, zeroStampUs }: TimeStarted): void {
     if (scope !== this.#options.experiment) return;
     this.#isStarted = true;
-    for (const origin of this.#startQuestions.splice(0)) {
-      this.#answers.accepted({ objname: builtIn.sequence }, origin, "");
-      const { token } = origin;
-      if (token === undefined) continue;
-      this.#answers.completion({ object: builtIn.sequence, objectType: "SEQUENCE" }, 0, token);
-    }
+    for (const origin of this.#startQuestions.splice(0)) this.#answerStart(origin);
     this.#answers.timeStart(this.#instant(zeroStampUs).wallUs);
+  }
+
+  #answerStart(origin: RequestOrigin): void {
+    this.#answers.accepted({ objname: builtIn.sequence }, origin, "");
+    const { token } = origin;
+    if (token === undefined) return;
+    this.#answers.completion({ object: builtIn.sequence, objectType: "SEQUENCE" }, 0, token);
   }
 
   #answer({ request: number, answer }: AgendaAnswer): void {
@@ -409,7 +414,7 @@ export class Scheduler {
       sender: getText(notification, attributeNames.sender) ?? "",
       token: getInt32(notification, attributeNames.token),
       question: getText(notification, requestAttribute),
-      place,
+      ...{ place, stamp: this.#options.credentials.stampOf(notification) },
     };
     if (this.#control.take(notification, origin)) return;
     const read = readRequest(notification, this.#instant(clock.nowUs()).wallUs);
@@ -442,7 +447,8 @@ export class Scheduler {
       return;
     }
     this.#startQuestions.push(origin);
-    this.startTime();
+    const { experiment: scope } = this.#options;
+    this.submit({ kind: "agenda-start", scope, origin: formatOrigin(origin) });
   }
 
   #report(report: AgentReport, notification: Notification): void {

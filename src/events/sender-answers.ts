@@ -14,7 +14,7 @@ import type { OrderSender } from "../wire/event/orders.ts";
 import type { RequestOrigin } from "./request-origin.ts";
 
 /** Who has asked; where it was on the bus means nothing here. */
-type Asker = Omit<RequestOrigin, "place" | "sender">;
+type Asker = Omit<RequestOrigin, "place" | "stamp" | "sender">;
 
 interface About {
   readonly objname: string;

@@ -198,7 +198,7 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], "detach">, Check>>
     sequences: listOf(shape({ name: isText, steps: areTimed, onError: optional(isText) })),
     origin: optional(isText),
   }),
-  "agenda-start": shape({ scope: isText, inUs: optional(isCount) }),
+  "agenda-start": shape({ scope: isText, inUs: optional(isCount), origin: optional(isText) }),
   "agenda-replay": shape({
     ...{ scope: isText, inUs: optional(isCount) },
     ...{ request: optional(isCount), origin: optional(isText) },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The event system of a run: its bus with a door on every node, the scheduler, and the agent that
 // obeys for all nodes, in one process. What is planned and what programs ask for go the same way.
-import { createCredentials, type EventCredentials } from "../client/event-credentials.ts";
+import { createCredentials, type LastingCredentials } from "../client/event-credentials.ts";
 import type { AgendaLoad, TimedEvent } from "../core/agenda/commands.ts";
 import { assert } from "../core/assert.ts";
 import type { Command } from "../core/command.ts";
@@ -151,7 +151,7 @@ export class RunEvents {
   }
 
   /** Each receiver has its own: what one has taken once is no replay for another. */
-  #credentials(): EventCredentials {
+  #credentials(): LastingCredentials {
     const { experiment, eventKey, clock } = this.#options;
     const credentials = createCredentials({
       ...{ experiment, hash: eventHash, randomBytes: newNonce, own: this.#own },

@@ -9,7 +9,7 @@ import { DatabaseStaticData, ExperimentsDatabase, resolveBossLimits } from "../.
 import { openBossHttps, RemoteStaticData, type StaticData } from "../../client/boss.ts";
 import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { findBus } from "../../client/event-connection.ts";
-import { createCredentials, type EventCredentials } from "../../client/event-credentials.ts";
+import { createCredentials, type LastingCredentials } from "../../client/event-credentials.ts";
 import { defaultPort } from "../../edges/xmlrpc/index.ts";
 import { BusAgent, type Performed, SchedulerLines, SchedulerProcess } from "../../events/index.ts";
 import { systemClock } from "../../host/clock.ts";
@@ -108,7 +108,7 @@ function openData(given: EventSchedArguments): { data: StaticData; closeData: ()
   return { data, closeData: () => boss.close() };
 }
 
-function credentialsOf(experiment: string, keyFile: string): EventCredentials {
+function credentialsOf(experiment: string, keyFile: string): LastingCredentials {
   const key = readEventKey(keyFile);
   if (key.kind === "refused") throw new Error(`${key.message}; name another with -k`);
   const credentials = createCredentials({
@@ -121,7 +121,7 @@ function credentialsOf(experiment: string, keyFile: string): EventCredentials {
 
 interface SimulatorParts {
   readonly data: StaticData;
-  readonly credentials: EventCredentials;
+  readonly credentials: LastingCredentials;
   readonly say: (line: string) => void;
 }
 

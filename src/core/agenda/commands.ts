@@ -88,6 +88,8 @@ export interface AgendaStart {
   readonly kind: "agenda-start";
   readonly scope: string;
   readonly inUs?: number;
+  /** As of `AgendaSchedule`. */
+  readonly origin?: string;
 }
 
 /**

@@ -8,7 +8,7 @@ export interface BusDoorBounds {
   readonly busSocketsPerTokenMax: number;
   /** Subscriptions of one WebSocket. */
   readonly busSubscriptionsPerSocketMax: number;
-  /** Bytes a client may leave unread before the door stops reading from it. */
+  /** Bytes a client may leave unread before the door neither reads from it nor delivers more. */
   readonly busQueueBytesMax: number;
 }
 

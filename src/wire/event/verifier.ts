@@ -9,7 +9,7 @@
 //       are refused as ever.
 //   V4. The MAC is checked before anything is remembered: strangers fill no memory.
 import { decodeLatin1 } from "../bytes.ts";
-import type { KeyedHash } from "./authentication.ts";
+import type { Authentication, KeyedHash } from "./authentication.ts";
 import { canonicalBytes, readAuthentication } from "./authentication.ts";
 import type { Notification } from "./notification.ts";
 import { attributeNames, getText } from "./notification.ts";
@@ -60,19 +60,29 @@ export class Verifier {
     return this.#takeOnce(read.timeUs, decodeLatin1(read.nonce), nowUs);
   }
 
+  /** A life of this receiver before this one has taken it (V1). */
+  recall({ timeUs, nonce }: Authentication, nowUs: bigint): void {
+    this.#remember(decodeLatin1(nonce), { timeUs, takenUs: nowUs });
+  }
+
   #takeOnce(timeUs: bigint, nonce: string, nowUs: bigint): Verdict {
-    const { experiment, noncesMax } = this.#options;
+    const { experiment } = this.#options;
     const windowUs = BigInt(this.#options.windowUs);
     this.#forget(nowUs - 2n * windowUs);
     if (timeUs > nowUs + windowUs) return refused("early", experiment);
     if (this.#nonces.has(nonce)) return refused("replayed", experiment);
     if (timeUs < nowUs - windowUs || timeUs <= this.#floorUs) return refused("expired", experiment);
-    this.#nonces.set(nonce, { timeUs, takenUs: nowUs });
-    for (const [oldest, remembered] of this.#nonces) {
-      if (this.#nonces.size <= noncesMax) break;
-      this.#drop(oldest, remembered);
-    }
+    this.#remember(nonce, { timeUs, takenUs: nowUs });
     return { kind: "authentic" };
+  }
+
+  /** V3. */
+  #remember(nonce: string, remembered: Remembered): void {
+    this.#nonces.set(nonce, remembered);
+    for (const [oldest, dropped] of this.#nonces) {
+      if (this.#nonces.size <= this.#options.noncesMax) break;
+      this.#drop(oldest, dropped);
+    }
   }
 
   /** What was taken two windows ago was sent one ago or earlier: the floor hinders nobody. */

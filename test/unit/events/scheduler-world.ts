@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 // A scheduler with its agents, its bus and its core in one process under virtual time: what the
 // tests of src/events move by hand. Everything but clock, bus and performers is the shipped code.
-import { createCredentials, type EventCredentials } from "../../../src/client/event-credentials.ts";
+import {
+  createCredentials,
+  type EventCredentials,
+  type LastingCredentials,
+} from "../../../src/client/event-credentials.ts";
 import { requestAttribute } from "../../../src/client/event-request.ts";
 import type { AgendaLoad } from "../../../src/core/agenda/commands.ts";
 import type { EdgeEffect } from "../../../src/core/effect.ts";
@@ -139,7 +143,7 @@ export class SchedulerWorld {
   host: Host | undefined;
   scheduler: Scheduler | undefined;
 
-  credentials(bytes: Uint8Array = key, own?: WeakSet<Notification>): EventCredentials {
+  credentials(bytes: Uint8Array = key, own?: WeakSet<Notification>): LastingCredentials {
     const made = createCredentials({
       ...{ experiment, key: bytes, hash: eventHash, ...(own === undefined ? {} : { own }) },
       wallUs: () => BigInt(this.clock.wallMs()) * 1_000n,
