@@ -78,10 +78,14 @@ export interface BusAgentOptions {
   readonly onWarning: (text: string) => void;
 }
 
-/** An order that was had, and what was reported of it so far. */
+/**
+ * An order that was had, and what was reported of it so far. There are up to `ordersMax` of them:
+ * reports are kept as what they say, and nothing of an order is once it has fired.
+ */
 interface Had {
   takeBack: () => "revoked" | "already fired";
-  readonly reports: Notification[];
+  fired?: Parameters<typeof formatFired>[1];
+  completed?: Parameters<typeof formatCompletion>[1];
 }
 
 /** Names in one subscription: far below what its text may take. [EMULAB-EVENTS 1.4] */
@@ -225,20 +229,22 @@ export class BusAgent {
     const key = keyOf(order);
     const before = this.#had.get(key);
     if (before !== undefined) {
-      for (const report of before.reports) this.#publish(report);
+      this.#report(order, before);
       return;
     }
     if (this.#isStopped) return;
-    const had: Had = { takeBack: () => "already fired", reports: [] };
+    const had: Had = { takeBack: hasFired };
     this.#remember(key, had);
     const dueUs = this.#server.toOwn(order.due);
     this.#armed.add(key);
-    had.takeBack = this.#options.fire.at(dueUs, { kind: "tell" }, () => {
+    const takeBack = this.#options.fire.at(dueUs, { kind: "tell" }, () => {
       if (!this.#armed.delete(key)) return;
+      had.takeBack = hasFired;
       const firing = this.#perform(order, had, dueUs).finally(() => this.#firing.delete(firing));
       this.#firing.add(firing);
       this.#onFewerArmed();
     });
+    if (this.#armed.has(key)) had.takeBack = takeBack;
   }
 
   /** A3. */
@@ -248,9 +254,10 @@ export class BusAgent {
     // What comes after its own revoke must not fire: the bus keeps the order, a scheduler that
     // repeats itself may not.
     if (had === undefined) {
-      this.#remember(key, { takeBack: () => "revoked", reports: [] });
+      this.#remember(key, { takeBack: isRevoked });
     }
     const hadFired = had !== undefined && had.takeBack() === "already fired";
+    if (had !== undefined) had.takeBack = hadFired ? hasFired : isRevoked;
     if (!hadFired) this.#armed.delete(key);
     this.#publish(formatRevoked(order, hadFired, this.#by));
     this.#onFewerArmed();
@@ -264,18 +271,20 @@ export class BusAgent {
       ? { firedMonotonicUs: nowUs, outcome: "skipped", done: undefined }
       : await perform(order);
     const firedUs = this.#server.toServer(firedMonotonicUs);
-    this.#report(had, formatFired(order, { firedUs, outcome }, this.#by));
+    had.fired = { firedUs, outcome };
+    this.#report(order, { fired: had.fired });
     const reason = /^(?:failed|unknown): (.*)/s.exec(outcome)?.[1] ?? "";
     void done?.then((end) => {
       const { error, text } = typeof end === "number" ? { error: end, text: "" } : end;
       const why = text === "" ? reason : text;
-      this.#report(had, formatCompletion(order, { error, why }, this.#by));
+      had.completed = { error, why };
+      this.#report(order, { completed: had.completed });
     });
   }
 
-  #report(had: Had, report: Notification): void {
-    had.reports.push(report);
-    this.#publish(report);
+  #report(order: Order, { fired, completed }: Pick<Had, "fired" | "completed">): void {
+    if (fired !== undefined) this.#publish(formatFired(order, fired, this.#by));
+    if (completed !== undefined) this.#publish(formatCompletion(order, completed, this.#by));
   }
 
   #publish(report: Notification): void {
@@ -303,6 +312,10 @@ export class BusAgent {
     return formatAlive(facts, this.#by);
   }
 }
+
+/** One for all orders: what fired holds on to nothing. */
+const hasFired = () => "already fired" as const;
+const isRevoked = () => "revoked" as const;
 
 /** Events of a type that the scheduler sends to whoever waits, under the name of an object. */
 const aboutObjects: ReadonlySet<string> = new Set(["COMPLETE", "ACCEPTED", "REFUSED"]);
