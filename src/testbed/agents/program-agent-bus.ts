@@ -8,6 +8,7 @@
 //   A2. Each START, RUN and HALT with a token is answered once, with its own token (fault 23).
 
 import { type ClockEstimate, toOwnUs } from "../../events/clock-offset.ts";
+import { RefusedNotices } from "../../events/refused-notices.ts";
 import type { Clock } from "../../host/clock.ts";
 import { formatCompletionArgs, getArg } from "../../wire/event/args.ts";
 import type { Bus, BusPlace, Subscribed } from "../../wire/event/bus.ts";
@@ -63,10 +64,12 @@ const namesPerSubscription = 50;
 export class ProgramAgentBus {
   readonly #options: ProgramAgentBusOptions;
   readonly #subscribed = new Set<Subscribed>();
+  readonly #refused: RefusedNotices;
   #isClosed = false;
 
   private constructor(options: ProgramAgentBusOptions) {
     this.#options = options;
+    this.#refused = new RefusedNotices(options.clock, options.onWarning);
   }
 
   /** Resolves when everything that is sent from now on is heard. @throws BusError */
@@ -79,6 +82,7 @@ export class ProgramAgentBus {
 
   close(): void {
     this.#isClosed = true;
+    this.#refused.close();
     for (const subscribed of this.#subscribed) subscribed.close();
   }
 
@@ -130,11 +134,11 @@ export class ProgramAgentBus {
   }
 
   #hear(notification: Notification): void {
-    const { guard, agent, onReload, onWarning } = this.#options;
+    const { guard, agent, onReload } = this.#options;
     const text = (name: string): string => getText(notification, name) ?? "";
     const name = text(attributeNames.objname);
     if (guard?.verify(notification) === false) {
-      onWarning(`an event for ${name} was not sent by this experiment, or not lately; ignored`);
+      this.#refused.add(name);
       return;
     }
     const token = getInt32(notification, attributeNames.token);
