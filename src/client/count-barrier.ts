@@ -3,6 +3,7 @@
 // it is 0 again. Who is released, and how, is decided by the server's core.
 import type { Participant } from "../core/command.ts";
 import type { Released } from "../core/effect.ts";
+import { checkArrival, checkCount, checkText } from "./check-arguments.ts";
 import { MusterError } from "./muster-error.ts";
 import type { Session, Settle } from "./session.ts";
 
@@ -43,6 +44,7 @@ export class CountBarrier {
    */
   init(count: number, options: ArrivalOptions = {}): Promise<void> {
     return new Promise((resolve, reject) => {
+      checkCount(count);
       const arrival = this.#arrival(options);
       this.#session.request(
         "init",
@@ -54,18 +56,15 @@ export class CountBarrier {
 
   /** Asks for `count` waits of others, and waits with them. @throws MusterError */
   initAndWait(count: number, options: WaitOptions = {}): Promise<Crossing> {
-    return this.#wait(options, (settle) =>
-      this.#session.request(
+    return this.#wait(options, (settle) => {
+      checkCount(count);
+      const arrival = { ...this.#arrival(options), ...timeout(options) };
+      return this.#session.request(
         "init",
-        (connection) => ({
-          kind: "count-init",
-          ...this.#arrival(options),
-          ...timeout(options),
-          ...{ connection, count, waits: true },
-        }),
+        (connection) => ({ kind: "count-init", ...arrival, connection, count, waits: true }),
         settle,
-      ),
-    );
+      );
+    });
   }
 
   /**
@@ -74,23 +73,22 @@ export class CountBarrier {
    *   the signal when it was aborted.
    */
   wait(options: WaitOptions = {}): Promise<Crossing> {
-    return this.#wait(options, (settle) =>
-      this.#session.request(
+    return this.#wait(options, (settle) => {
+      const arrival = { ...this.#arrival(options), ...timeout(options) };
+      return this.#session.request(
         "wait",
-        (connection) => ({
-          kind: "count-wait",
-          ...this.#arrival(options),
-          ...timeout(options),
-          connection,
-        }),
+        (connection) => ({ kind: "count-wait", ...arrival, connection }),
         settle,
-      ),
-    );
+      );
+    });
   }
 
-  /** Ends the barrier for everybody: who waits gets `cancelled` and this error number. */
-  cancel(error = 0): void {
-    this.#session.cancel(this.name, error);
+  /**
+   * Ends the barrier for everybody: who waits gets `cancelled` and this error number. Resolves when
+   * the server has it in its log. @throws MusterError
+   */
+  cancel(error = 0): Promise<void> {
+    return this.#session.cancel(this.name, error);
   }
 
   #wait({ signal }: WaitOptions, send: (settle: Settle) => number): Promise<Crossing> {
@@ -118,7 +116,11 @@ export class CountBarrier {
     });
   }
 
-  #arrival({ name = this.#session.participantName, error = 0 }: ArrivalOptions) {
+  /** @throws MusterError (invalid) */
+  #arrival(options: WaitOptions) {
+    checkText("barrier", this.name);
+    checkArrival(options);
+    const { name = this.#session.participantName, error = 0 } = options;
     // Where it comes from is written by the server.
     const who: Participant = { address: "", ...(name === undefined ? {} : { name }) };
     return { scope: this.#session.scope, barrier: this.name, who, error };

@@ -20,6 +20,7 @@ import {
 } from "../wire/link/frames.ts";
 import type { Action } from "../wire/link/roles.ts";
 import { mayDo } from "../wire/link/roles.ts";
+import { checkErrorNumber, checkText } from "./check-arguments.ts";
 import type { ConnectOptions } from "./connect.ts";
 import { CountBarrier } from "./count-barrier.ts";
 import { MusterError, type MusterErrorCode } from "./muster-error.ts";
@@ -47,6 +48,8 @@ export class Session implements AsyncDisposable {
   readonly #leaseMs: number;
   readonly #link: EdgeLink;
   readonly #pending = new Map<number, Settle>();
+  /** How orders that are not in the log yet learn that they will not be known to be (Q1). */
+  readonly #orders = new Set<(error: unknown) => void>();
   #grant: SessionGrant | undefined;
   #socket: WebSocketLike | undefined;
   #pauseMs: number = sessionTime.firstPauseMs;
@@ -101,16 +104,20 @@ export class Session implements AsyncDisposable {
     return new CountBarrier(this, name);
   }
 
-  /** Ends every barrier of the scope; who waits gets `cancelled` and this error number. */
-  cancelAll(error = 0): void {
-    this.#require("cancel");
-    this.#submit({ kind: "cancel-all", scope: this.scope, error });
+  /**
+   * Ends every barrier of the scope; who waits gets `cancelled` and this error number. Resolves
+   * when the server has it in its log. @throws MusterError
+   */
+  async cancelAll(error = 0): Promise<void> {
+    checkErrorNumber(error);
+    await this.#order("cancel", { kind: "cancel-all", scope: this.scope, error });
   }
 
   /** Ends one barrier; see `CountBarrier.cancel`. */
-  cancel(barrier: string, error: number): void {
-    this.#require("cancel");
-    this.#submit({ kind: "cancel", scope: this.scope, barrier, error });
+  async cancel(barrier: string, error: number): Promise<void> {
+    checkText("barrier", barrier);
+    checkErrorNumber(error);
+    await this.#order("cancel", { kind: "cancel", scope: this.scope, barrier, error });
   }
 
   /** The state of the scope, or of one barrier. @throws MusterError while the connection is lost */
@@ -179,6 +186,19 @@ export class Session implements AsyncDisposable {
   /** How a participant without a name of its own is called. */
   get participantName(): string | undefined {
     return this.#options.name;
+  }
+
+  /** Sends a command that has no participant; it is over when it is in the log. */
+  #order(action: Action, command: Command): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#require(action);
+      this.#submit(command);
+      this.#orders.add(reject);
+      this.#link.whenTaken(() => {
+        this.#orders.delete(reject);
+        resolve();
+      });
+    });
   }
 
   #require(action: Action): void {
@@ -306,6 +326,8 @@ export class Session implements AsyncDisposable {
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     for (const settle of pending) settle.refused(error);
+    for (const reject of this.#orders) reject(error);
+    this.#orders.clear();
   }
 
   #end(cause: unknown, rejectReady = this.#settleReady?.reject): void {

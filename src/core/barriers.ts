@@ -11,7 +11,7 @@ import type { CountBarrier, Waiter } from "./count-barrier.ts";
 import type { EdgeState } from "./edge-table.ts";
 import type { BarrierOutcome, ParticipantRecord } from "./effect.ts";
 import type { Limits } from "./limits.ts";
-import { barrierCountMax } from "./limits.ts";
+import { barrierCountMax, waitTimeoutUsMax } from "./limits.ts";
 import type { Refusal } from "./refusal.ts";
 import { invalid, overLimit } from "./refusal.ts";
 import { arrivedNames, missingNames } from "./report.ts";
@@ -242,6 +242,10 @@ export class Barriers {
     if (utf8Length(command.barrier) > limits.nameBytesMax) {
       return overLimit(limits, "nameBytesMax", "the barrier's name is too long");
     }
+    const { node = "", name = "" } = command.who;
+    if (utf8Length(node) > limits.nameBytesMax || utf8Length(name) > limits.nameBytesMax) {
+      return overLimit(limits, "nameBytesMax", "the name of the participant or node is too long");
+    }
     if (scope && !barrier && scope.barriers.size >= limits.barriersPerScopeMax) {
       return overLimit(limits, "barriersPerScopeMax", "too many barriers are open");
     }
@@ -250,8 +254,11 @@ export class Barriers {
     if (stays && barrier && barrier.waiters.size >= limits.waitersPerBarrierMax) {
       return overLimit(limits, "waitersPerBarrierMax", "too many parties wait at this barrier");
     }
-    if (!isInteger(command.error, 0) || !isInteger(command.timeoutUs ?? 0, 0)) {
-      return invalid("error and timeout must be integers, 0 or more");
+    const { error, timeoutUs = 0 } = command;
+    if (!isInteger(error, 0)) return invalid(`error must be an integer, 0 or more, not ${error}`);
+    if (!isInteger(timeoutUs, 0) || timeoutUs > waitTimeoutUsMax) {
+      const range = `from 0 to ${waitTimeoutUsMax}`;
+      return invalid(`the timeout must be whole microseconds, ${range}, not ${timeoutUs}`);
     }
     return command.kind === "count-init" ? countRefusal(barrier, command.count) : undefined;
   }

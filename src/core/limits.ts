@@ -79,6 +79,8 @@ export const logStepUsMax = 2_000_000;
 export const tickIntervalUs = 1_000_000;
 /** The largest count, or sum of counts, a barrier holds: what the oldest wire can say. */
 export const barrierCountMax = 2_147_483_647;
+/** The longest timeout of a wait, a hundred years: its deadline is an exact integer, too. */
+export const waitTimeoutUsMax = 3_153_600_000_000_000;
 
 /** Fills in defaults and checks that the limits fit together. @throws AssertionError if not. */
 export function resolveLimits(partial: Partial<Limits> = {}): Limits {

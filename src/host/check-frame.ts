@@ -95,6 +95,8 @@ const isText: Check = (value) => typeof value === "string";
 const isFlag: Check = (value) => typeof value === "boolean";
 const isNumber: Check = (value) => Number.isSafeInteger(value);
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+/** The core refuses one that is no integer: that arrival, and not the whole edge. */
+const isAmount: Check = (value) => Number.isFinite(value);
 const isPositive: Check = (value) => isCount(value) && value !== 0;
 const isAbsent: Check = (value) => value === undefined;
 const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
@@ -132,8 +134,7 @@ const frameChecks: Readonly<Record<string, (frame: Fields, limits: Limits) => bo
 function isWithin(command: Command, limits: Limits): boolean {
   if (command.kind === "attach") return (command.leaseUs ?? 1) <= limits.edgeLeaseUsMax;
   if (!("who" in command)) return true;
-  const { address, node = "", name = "" } = command.who;
-  return [address, node, name].every((text) => utf8Length(text) <= limits.nameBytesMax);
+  return utf8Length(command.who.address) <= limits.nameBytesMax;
 }
 
 const isParticipant = shape({
@@ -147,8 +148,8 @@ const arrival: Readonly<Record<string, Check>> = {
   barrier: isText,
   connection: isCount,
   who: isParticipant,
-  error: isNumber,
-  timeoutUs: either(isNumber, isAbsent),
+  error: isAmount,
+  timeoutUs: either(isAmount, isAbsent),
 };
 
 const optional = (check: Check): Check => either(check, isAbsent);
@@ -182,7 +183,7 @@ const answer = { scope: isText, token: isCount };
 
 /** Every command an edge may send. `detach` is not among them: the core's own host appends it. */
 const commandChecks: Readonly<Record<Exclude<Command["kind"], "detach">, Check>> = {
-  "count-init": shape({ ...arrival, count: isNumber, waits: isFlag }),
+  "count-init": shape({ ...arrival, count: isAmount, waits: isFlag }),
   "count-wait": shape(arrival),
   leave: shape({ connection: isCount }),
   "cancel-all": shape({ scope: isText, error: isCount }),

@@ -378,7 +378,10 @@ export class NaiveBarriers {
         this.#waits(other),
     );
     if (waitsAlready || barrier === "") return "invalid";
-    if (new TextEncoder().encode(barrier).length > limits.nameBytesMax) return "limit";
+    const { node = "", name = "" } = party.who;
+    for (const text of [barrier, node, name]) {
+      if (new TextEncoder().encode(text).length > limits.nameBytesMax) return "limit";
+    }
     const open = this.#open(scope);
     if (!open.includes(barrier) && open.length >= limits.barriersPerScopeMax) return "limit";
     const isFull = this.#waiting(scope, barrier).length >= limits.waitersPerBarrierMax;

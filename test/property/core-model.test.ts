@@ -12,7 +12,7 @@ import { barrierScript, entriesOf, fullScript } from "./core-script.ts";
 
 /** Small, so that the scripts reach them. */
 const limits = resolveLimits({
-  nameBytesMax: 4,
+  nameBytesMax: 5,
   scopesMax: 2,
   barriersPerScopeMax: 2,
   waitersPerBarrierMax: 4,

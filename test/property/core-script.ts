@@ -26,13 +26,13 @@ const place = {
   scope,
   barrier: fc.oneof(
     { weight: 12, arbitrary: fc.constantFrom("a", "b") },
-    { weight: 1, arbitrary: fc.constantFrom("c", "d", "", "abcde", "\u00e4\u00e4\u00e4") },
+    { weight: 1, arbitrary: fc.constantFrom("c", "d", "", "abcdef", "\u00e4\u00e4\u00e4") },
   ),
   connection: fc.integer({ min: 1, max: 9 }),
   who: fc.record(
     {
       address: fc.constantFrom("10.0.0.1:1/tcp", "10.0.0.2:2/udp"),
-      node: fc.constantFrom("node0", "node1", "node2"),
+      node: fc.constantFrom("node0", "node1", "node2", "node10"),
     },
     { requiredKeys: ["address"] },
   ),

@@ -86,8 +86,8 @@ export function barrierWaitCommand(argv: ArrivalArguments, io: CommandIo): Promi
 export function barrierCancelCommand(argv: CancelArguments, io: CommandIo): Promise<number> {
   return withSession(argv, async (session) => {
     const { barrier, error } = argv;
-    if (barrier === undefined) session.cancelAll(error);
-    else session.countBarrier(barrier).cancel(error);
+    if (barrier === undefined) await session.cancelAll(error);
+    else await session.countBarrier(barrier).cancel(error);
     const what = barrier ?? `all barriers of scope ${session.scope}`;
     say(argv, io, { outcome: "cancelled" }, `${what}: cancelled`);
     return exitCodes.ok;

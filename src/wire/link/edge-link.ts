@@ -42,6 +42,8 @@ export class EdgeLink {
   readonly #outbox: EdgeOutbox;
   readonly #questions = new Map<number, Answer>();
   readonly #listings = new Map<number, PageAnswer>();
+  /** Who wants to know when so many commands are in the log; in that order. */
+  readonly #awaited: { readonly commands: number; readonly onTaken: () => void }[] = [];
   #send: ((frame: EdgeFrame) => void) | undefined;
   #isWelcome = false;
   #wasUp = false;
@@ -75,6 +77,11 @@ export class EdgeLink {
   /** Queues a command. False: there is no room, or the link is closing. */
   submit(command: Command): boolean {
     return !this.#hasEnded && !this.#isClosing && this.#outbox.submit(command);
+  }
+
+  /** Calls back once everything submitted so far is in the log; never, when the link ends first. */
+  whenTaken(onTaken: () => void): void {
+    this.#awaited.push({ commands: this.#outbox.done + this.#outbox.depth, onTaken });
   }
 
   /** Asks for a description; the answer is undefined when the link goes down before it comes. */
@@ -197,6 +204,9 @@ export class EdgeLink {
   #onApplied(number: number): void {
     if (number > this.#acknowledged) this.#acknowledged = number;
     if (this.#outbox.acknowledge(number)) this.#options.onRoom?.();
+    while (this.#awaited[0] !== undefined && this.#awaited[0].commands <= this.#outbox.done) {
+      this.#awaited.shift()?.onTaken();
+    }
     this.#wake();
   }
 

@@ -18,6 +18,8 @@ export class EdgeOutbox {
   #lastNumber = 0;
   /** Commands in `#unacknowledged`. */
   #sentCommands = 0;
+  /** Commands that are known to be in the log. */
+  #doneCommands = 0;
   #full = false;
 
   /**
@@ -61,6 +63,11 @@ export class EdgeOutbox {
     return this.#queued.length + this.#sentCommands;
   }
 
+  /** Commands that are known to be in the log, since the beginning. */
+  get done(): number {
+    return this.#doneCommands;
+  }
+
   get hasQueued(): boolean {
     return this.#queued.length > 0;
   }
@@ -87,6 +94,7 @@ export class EdgeOutbox {
     for (const batch of this.#unacknowledged) {
       if (batch.number > number) break;
       this.#sentCommands -= batch.commands.length;
+      this.#doneCommands += batch.commands.length;
       done += 1;
     }
     if (done > 0) this.#unacknowledged = this.#unacknowledged.slice(done);

@@ -3,18 +3,24 @@
 // a session lives as long as its lease and no longer (Q3, D5). Method: the shipped client, session
 // endpoint and host under virtual time, WebSockets cut at every message and at random ones.
 import { describe, expect, it } from "vitest";
+import type { CountBarrier } from "../../../src/client/count-barrier.ts";
 import type { Session } from "../../../src/client/session.ts";
 import { SessionBench } from "./session-bench.ts";
 
 /** What became of a promise, as text, once it is settled. */
-function follow(promise: Promise<unknown>): { readonly end: string | undefined } {
-  const state: { end: string | undefined } = { end: undefined };
+function follow(promise: Promise<unknown>) {
+  const state: { end: string | undefined; isSettled: boolean } = {
+    end: undefined,
+    isSettled: false,
+  };
   promise.then(
     (value) => {
       state.end = JSON.stringify(value);
+      state.isSettled = true;
     },
     (error: Error & { code?: string }) => {
       state.end = error.code ?? error.message;
+      state.isSettled = true;
     },
   );
   return state;
@@ -154,7 +160,7 @@ describe("the lease", () => {
     expect(wait.end).toBe("unavailable");
     expect(ended).toBe("unavailable false");
     expect(bench.host.describe("default").barriers).toEqual([]);
-    expect(() => session.countBarrier("b").cancel()).toThrow("lease");
+    await expect(session.countBarrier("b").cancel()).rejects.toThrow("lease");
   });
 
   it("D5 a session that comes back after it hears what it was told before, and that it ended", async () => {
@@ -194,7 +200,7 @@ describe("a session", () => {
     await bench.start();
     const session = await bench.session();
     await expect(session.countBarrier("b").init(1)).rejects.toMatchObject({ code: "forbidden" });
-    expect(() => session.cancelAll()).toThrow("role participant");
+    await expect(session.cancelAll()).rejects.toThrow("role participant");
     void session.countBarrier("b").wait();
     await bench.clock.pass(10_000);
     expect(bench.host.describe("default").barriers[0]).toMatchObject({ arrived: 1 });
@@ -208,5 +214,68 @@ describe("a session", () => {
     const refused = follow(bench.refusal({ scope: "other" }));
     await bench.clock.pass(100_000);
     expect(refused.end).toBe("forbidden");
+  });
+
+  const long = "x".repeat(3_000);
+  it.each<[string, (barrier: CountBarrier) => Promise<unknown>, string]>([
+    ["a count that is not whole", (b) => b.init(1.5), "count: give"],
+    ["a count below 0", (b) => b.init(-1), "count: give"],
+    ["a count that is no number", (b) => b.initAndWait(Number.NaN), "count: give"],
+    ["an error that is not whole", (b) => b.wait({ error: 1.5 }), "error: give"],
+    ["a wait of 10^15 ms", (b) => b.wait({ timeoutMs: 1e15 }), "timeoutMs: give"],
+    [
+      "one ms more than a wait may last",
+      (b) => b.wait({ timeoutMs: 3_153_600_000_001 }),
+      "timeoutMs",
+    ],
+    ["a timeout below 0", (b) => b.wait({ timeoutMs: -3 }), "timeoutMs: give"],
+    ["a timeout that is no number", (b) => b.wait({ timeoutMs: Number.NaN }), "timeoutMs: give"],
+    ["a long name", (b) => b.wait({ name: long }), "name of the participant"],
+    ["a name that is no text", (b) => b.wait({ name: 7 as unknown as string }), "name: give"],
+    ["a cancel with an error below 0", (b) => b.cancel(-1), "error: give"],
+  ])("Q1 refuses one call, with %s, and the others wait on", async (_what, call, said) => {
+    const bench = new SessionBench();
+    await bench.start();
+    const session = await bench.session();
+    const other = follow(session.countBarrier("other").wait());
+    const faulty = call(session.countBarrier("b")).then(
+      () => "nothing was wrong",
+      (error: Error) => error.message,
+    );
+    await bench.clock.pass(10_000);
+    expect(await faulty).toContain(said);
+    expect(other.end).toBeUndefined();
+    void session.countBarrier("other").init(1);
+    await bench.clock.pass(10_000);
+    expect(other.end).toBe('{"generation":1,"error":0}');
+  });
+
+  it("takes the longest timeout there is", async () => {
+    const bench = new SessionBench();
+    await bench.start();
+    const session = await bench.session();
+    const wait = follow(session.countBarrier("b").wait({ timeoutMs: 3_153_600_000_000 }));
+    await bench.clock.pass(10_000);
+    void session.countBarrier("b").init(1);
+    await bench.clock.pass(10_000);
+    expect(wait.end).toBe('{"generation":1,"error":0}');
+  });
+
+  it("Q1 is told when a cancel is in the log, and when the session ended before", async () => {
+    const bench = new SessionBench();
+    await bench.start();
+    const session = await bench.session({ leaseMs: 1_000 });
+    const wait = follow(session.countBarrier("b").wait());
+    await bench.clock.pass(10_000);
+    const cancel = follow(session.countBarrier("b").cancel(4));
+    expect(cancel.end).toBeUndefined();
+    await bench.clock.pass(10_000);
+    expect([wait.end, bench.host.describe("default").barriers]).toEqual(["cancelled", []]);
+    expect(cancel).toHaveProperty("isSettled", true);
+    bench.isDown = true;
+    bench.cutAll();
+    const late = follow(session.cancelAll());
+    await bench.clock.pass(2_000_000);
+    expect(late.end).toBe("unavailable");
   });
 });

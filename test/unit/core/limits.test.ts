@@ -5,7 +5,12 @@ import { describe, expect, it } from "vitest";
 import type { AgendaLoad } from "../../../src/core/agenda/commands.ts";
 import type { Applied } from "../../../src/core/effect.ts";
 import type { Limits } from "../../../src/core/limits.ts";
-import { barrierCountMax, defaultLimits, resolveLimits } from "../../../src/core/limits.ts";
+import {
+  barrierCountMax,
+  defaultLimits,
+  resolveLimits,
+  waitTimeoutUsMax,
+} from "../../../src/core/limits.ts";
 import { CoreDriver, init, initOnly, wait } from "../../../src/testing/core-driver.ts";
 
 function refusals(applied: Applied): readonly string[] {
@@ -49,6 +54,21 @@ describe("limits", () => {
     expectLimit(core.send("e", wait(3, { barrier: "äöüx" })), "nameBytesMax", 6);
     const [empty] = refusals(core.send("e", wait(3, { barrier: "" })));
     expect(empty).toBe("invalid: the barrier has no name");
+  });
+
+  it("nameBytesMax holds for participants and their nodes", () => {
+    const core = new CoreDriver({ nameBytesMax: 6 });
+    const from = (who: object) => wait(1, { who: { address: "a longer address", ...who } });
+    expectLimit(core.send("e", from({ name: "abcdefg" })), "nameBytesMax", 6);
+    expectLimit(core.send("e", from({ node: "abcdefg" })), "nameBytesMax", 6);
+    expect(refusals(core.send("e", from({ name: "abcdef", node: "abcdef" })))).toEqual([]);
+  });
+
+  it("waitTimeoutUsMax holds for waits", () => {
+    const core = new CoreDriver();
+    const [refusal] = refusals(core.send("e", wait(1, { timeoutUs: waitTimeoutUsMax + 1 })));
+    expect(refusal).toContain("the timeout must be");
+    expect(refusals(core.send("e", wait(1, { timeoutUs: waitTimeoutUsMax })))).toEqual([]);
   });
 
   it("nameBytesMax holds for scopes, and a refused arrival makes no scope", () => {

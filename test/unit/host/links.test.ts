@@ -199,11 +199,8 @@ describe("who may not", () => {
     ["nodes that are no texts", [greeting, batch({ kind: "open-scope", scope: "s", nodes: [1] })]],
     ["an agenda of nothing", [greeting, batch({ kind: "agenda-load", scope: "s" })]],
     [
-      "a wait of one with a long name",
-      [
-        greeting,
-        batch({ kind: "count-wait", ...place, who: { address: "x", name: "n".repeat(256) } }),
-      ],
+      "a wait from a long address",
+      [greeting, batch({ kind: "count-wait", ...place, who: { address: "x".repeat(256) } })],
     ],
     ["a lease of no time", [greeting, batch({ kind: "attach", leaseUs: 0 })]],
     ["a lease too long", [greeting, batch({ kind: "attach", leaseUs: 3_600_000_001 })]],
@@ -227,6 +224,28 @@ describe("who may not", () => {
     await bench.restart();
     expect(bench.host.isStarted).toBe(true);
     expect(await bench.inner.head()).toBeGreaterThanOrEqual(before);
+  });
+
+  const who = { address: "x" };
+  it.each<[string, object]>([
+    ["count of half", { kind: "count-init", ...place, who, count: 1.5, waits: true }],
+    ["error of half", { kind: "count-wait", ...place, who, error: 0.5 }],
+    ["timeout of 10^18 microseconds", { kind: "count-wait", ...place, who, timeoutUs: 1e18 }],
+    ["long name", { kind: "count-wait", ...place, who: { ...who, name: "n".repeat(256) } }],
+  ])("a %s is refused, and the link goes on", async (_, command) => {
+    const bench = new HostBench();
+    await bench.start();
+    const stream = bench.open();
+    let told = "";
+    stream.on("data", (chunk: Buffer) => {
+      told += chunk.toString();
+    });
+    for (const frame of [greeting, batch(command)]) stream.write(`${JSON.stringify(frame)}\n`);
+    await bench.clock.pass(1_000_000);
+    expect(told).toContain('"kind":"refused"');
+    expect(stream.destroyed).toBe(false);
+    await bench.restart();
+    expect(bench.host.isStarted).toBe(true);
   });
 
   const syncHello = { ...greeting, edge: "n/syncd", secret: syncSecret };

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// Checks what a program hands to the library, before anything of it is sent: a frame of a wrong
+// shape ends the whole session at the server, with every other wait in it. Bounds that a server
+// sets (the length of a name, how many wait) are the server's to check; it refuses that call alone.
+import { barrierCountMax, waitTimeoutUsMax } from "../core/limits.ts";
+import type { ArrivalOptions, WaitOptions } from "./count-barrier.ts";
+import { MusterError } from "./muster-error.ts";
+
+const timeoutMsMax = waitTimeoutUsMax / 1000;
+
+/** @throws MusterError (invalid) that names the option. */
+export function checkArrival({ name, error, timeoutMs }: ArrivalOptions & WaitOptions): void {
+  if (name !== undefined) checkText("name", name);
+  if (error !== undefined) checkErrorNumber(error);
+  if (timeoutMs !== undefined) checkTimeoutMs(timeoutMs);
+}
+
+/** @throws MusterError (invalid) */
+export function checkCount(count: number): void {
+  checkWhole("count", count, barrierCountMax);
+}
+
+/** @throws MusterError (invalid) */
+export function checkErrorNumber(error: number): void {
+  checkWhole("error", error, Number.MAX_SAFE_INTEGER);
+}
+
+/** @throws MusterError (invalid) */
+export function checkText(field: string, value: unknown): void {
+  if (typeof value !== "string") throw wrong(field, "a string", value);
+}
+
+function checkTimeoutMs(value: unknown): void {
+  if (typeof value === "number" && value >= 0 && value <= timeoutMsMax) return;
+  throw wrong("timeoutMs", `milliseconds from 0 to ${timeoutMsMax}`, value);
+}
+
+function checkWhole(field: string, value: unknown, max: number): void {
+  if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max) return;
+  throw wrong(field, `a whole number from 0 to ${max}`, value);
+}
+
+function wrong(field: string, what: string, value: unknown): MusterError {
+  return new MusterError("invalid", `${field}: give ${what}, not ${String(value)}`);
+}
