@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What became of an event that was sent, as a sentence for people. Pure.
+
 import type { ControlFailure } from "../client/event-control.ts";
 import { eventClientTime } from "../client/event-limits.ts";
 import type { EventRequest, SendOutcome } from "../client/event-request.ts";
+import { unreachable } from "../core/assert.ts";
 
 /** What is said of a wait that takes long. */
 export function describeSlow({ objname, eventtype }: EventRequest, option: string): string {
@@ -29,6 +31,8 @@ export function describeFailure(outcome: ControlFailure, experiment: string): st
         : `it was not asked: ${outcome.message}`;
     case "cancelled":
       return "the wait was ended; what was asked is not taken back";
+    default:
+      return unreachable(outcome);
   }
 }
 

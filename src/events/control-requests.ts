@@ -7,7 +7,9 @@
 //       `already-fired` is what the core has heard from whoever performs the event (W1).
 //   C2. What changes something is in the log with its place on the bus, so that it counts once,
 //       whatever becomes of the scheduler. A list changes nothing and is not in the log.
+
 import type { Answer } from "../core/agenda/effects.ts";
+import { unreachable } from "../core/assert.ts";
 import type { Command } from "../core/command.ts";
 import type { EventDescription, EventPage } from "../core/description.ts";
 import { utf8Length } from "../core/text.ts";
@@ -117,6 +119,8 @@ export class ControlRequests {
         return { kind: "agenda-resume", ...facts };
       case "replay":
         return { kind: "agenda-replay", ...facts };
+      default:
+        return unreachable(asked);
     }
   }
 

@@ -145,7 +145,7 @@ function fail(
 ): number {
   const experiment = nameOf(party);
   const text = describeFailure(outcome, experiment);
-  const code = statusOf(outcome);
+  const code = statuses[outcome.kind];
   const { kind, ...facts } = outcome;
   const said = { experiment, outcome: kind, ...facts, text, exitCode: code };
   if (json) io.stdout(`${JSON.stringify(said, null, 2)}\n`);
@@ -153,18 +153,13 @@ function fail(
   return code;
 }
 
-function statusOf({ kind }: ControlFailure): number {
-  switch (kind) {
-    case "refused":
-      return exitCodes.failed;
-    case "cancelled":
-      return exitCodes.interrupted;
-    case "no-scheduler":
-    case "no-answer":
-    case "failed":
-      return eventExitCodes.unavailable;
-  }
-}
+const statuses: Readonly<Record<ControlFailure["kind"], number>> = {
+  refused: exitCodes.failed,
+  cancelled: exitCodes.interrupted,
+  "no-scheduler": eventExitCodes.unavailable,
+  "no-answer": eventExitCodes.unavailable,
+  failed: eventExitCodes.unavailable,
+};
 
 function describeDone({ result, eventUs }: ControlOutcome & { kind: "done" }): string {
   const at = eventUs === undefined ? "" : ` at ${formatInstant(eventUs)}`;

@@ -133,7 +133,7 @@ describe("a session", () => {
     await arrived("b", 0);
     const cancelled = barrier.wait();
     await arrived("b", 1);
-    session.cancelAll(5);
+    await session.cancelAll(5);
     await expect(cancelled).rejects.toMatchObject({ code: "cancelled" });
   });
 
