@@ -100,6 +100,8 @@ function addRun(program: Command, setExit: (code: number) => void): void {
     .option("--limit <name=value>", "raise or lower a limit (docs/reference/limits.md)", collect)
     .option("--tls <dir>", "nodes may ask for their configuration over TLS (muster cert)")
     .option("--tls-legacy", "with --tls: over TLS 1.0, too, for clients of old")
+    .option("--split", "schedule events in a process of its own, as under muster serve")
+    .option("--scheduler-user <name>", "with --split, as root: whom that process runs as")
     .option("--catalogue <file>", "what the site has (docs/reference/ns-language.md)")
     .addOption(
       new Option("--addresses <order>", "the order in which links get addresses").choices([

@@ -32,6 +32,8 @@ export const eventsLimits = {
   listPageBytesMax: 262_144,
   /** Characters of an event's arguments in a list; the rest is left out. */
   listedArgsCharsMax: 1_024,
+  /** What one notification tells a run of the effects of an entry. */
+  toldPerNotificationMax: 32,
   /** Exchanges with which a comparison of clocks begins. */
   clockExchanges: 8,
 } as const;

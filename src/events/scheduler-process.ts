@@ -4,14 +4,14 @@
 // come from, it cannot tell. [EMULAB-EVENTS 2.2, 2.5, D8]
 import { rmSync } from "node:fs";
 import type { LastingCredentials } from "../client/event-credentials.ts";
-import type { StaticData } from "../client/static-data.ts";
 import { resolveLimits } from "../core/limits.ts";
 import { SqliteLog } from "../engine/sqlite-log.ts";
 import type { Clock } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Bus } from "../wire/event/bus.ts";
-import { loadAgenda } from "./load-agenda.ts";
+import type { AgendaSource } from "./agenda-source.ts";
+import { RunTeller } from "./run-teller.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { SchedulerLines } from "./scheduler-lines.ts";
 import { SchedulerRecall } from "./scheduler-recall.ts";
@@ -19,7 +19,7 @@ import { SchedulerRecall } from "./scheduler-recall.ts";
 export interface SchedulerProcessOptions {
   /** `pid/eid` */
   readonly experiment: string;
-  readonly data: StaticData;
+  readonly data: AgendaSource;
   readonly bus: Bus;
   readonly credentials: LastingCredentials;
   readonly sender: string;
@@ -31,6 +31,10 @@ export interface SchedulerProcessOptions {
   readonly epoch: "new" | "continue";
   readonly lines: SchedulerLines;
   readonly logger: Logger;
+  /** A run in another process is told what becomes of events, and may ask. */
+  readonly tellsRun?: boolean;
+  /** Time 0 lies this far behind the word that starts time. */
+  readonly startAheadUs?: number;
 }
 
 /** States of an experiment in which its events may run. [EMULAB-EVENTS 2.2 step 9] */
@@ -42,17 +46,21 @@ export class SchedulerProcess {
   readonly #log: SqliteLog;
   readonly #host: Host;
   #scheduler: Scheduler | undefined;
+  readonly #teller: RunTeller | undefined;
   /** Sequences and timelines whose start boss was told of, one after the other. */
   #telling: Promise<void> = Promise.resolve();
 
   private constructor(options: SchedulerProcessOptions) {
-    const { clock, logFile, logger, epoch } = options;
+    const { clock, logFile, logger, epoch, experiment, sender } = options;
     this.#options = options;
     if (epoch === "new")
       for (const end of ["", "-wal", "-shm"]) rmSync(logFile + end, { force: true });
     this.#log = SqliteLog.open({ file: logFile, nowUs: clock.nowUs });
     const limits = resolveLimits();
     this.#host = new Host({ log: this.#log, clock, limits, logger, steadyTicks: true });
+    if (options.tellsRun !== true) return;
+    const pending = (): number => this.#host.describe(experiment).pendingEvents;
+    this.#teller = new RunTeller({ edge, by: { experiment, sender }, pending });
   }
 
   /**
@@ -81,8 +89,11 @@ export class SchedulerProcess {
 
   async #begin(): Promise<void> {
     const { experiment, data, lines, clock, bus, credentials, sender, clockName } = this.#options;
+    const { startAheadUs } = this.#options;
+    const teller = this.#teller;
     const recall = new SchedulerRecall(edge);
     const stopSeeing = this.#host.observe(recall.see);
+    if (this.#teller !== undefined) this.#host.observe(this.#teller.see);
     await this.#host.start();
     stopSeeing();
     const recalled = recall.recalled();
@@ -90,12 +101,7 @@ export class SchedulerProcess {
     if (!startableStates.includes(state)) {
       throw new Error(`${experiment} is ${state}; swap it in before its events are scheduled`);
     }
-    const [agents, groups, events] = [
-      await data.agents(),
-      await data.groups(),
-      await data.events(),
-    ];
-    const { load, addresses, problems } = loadAgenda(experiment, { agents, groups, events });
+    const { agents, load, addresses, problems } = await data.agenda();
     for (const agent of agents) lines.agent(agent);
     for (const text of problems) lines.warning(text);
     this.#host.observe((_entry, { observed }) => {
@@ -125,6 +131,8 @@ export class SchedulerProcess {
       },
       onWarning: (text) => lines.warning(text),
       onRequest: (request) => lines.request(request),
+      ...(startAheadUs === undefined ? {} : { startAheadUs }),
+      ...(teller === undefined ? {} : { teller }),
     });
     if (recalled?.isLoaded !== true) {
       this.#scheduler.submit({ kind: "open-scope", scope: experiment, nodes: [] });

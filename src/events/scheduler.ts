@@ -46,6 +46,7 @@ import { type OpenRequest, OpenRequests } from "./open-requests.ts";
 import { readRequest } from "./read-request.ts";
 import { RefusedNotices } from "./refused-notices.ts";
 import { formatOrigin, noOrigin, type RequestOrigin } from "./request-origin.ts";
+import type { RunTeller } from "./run-teller.ts";
 import type { Recalled } from "./scheduler-recall.ts";
 import { SenderAnswers } from "./sender-answers.ts";
 import { SteadyPublisher } from "./steady-publisher.ts";
@@ -72,6 +73,10 @@ export interface SchedulerOptions {
   readonly onEffect: (effect: EdgeEffect) => void;
   /** For its log. */
   readonly onWarning: (text: string) => void;
+  /** A run in another process is told and asked by this. */
+  readonly teller?: Pick<RunTeller, "begin" | "commandFor">;
+  /** Time 0 lies this far behind the word that starts time. */
+  readonly startAheadUs?: number;
   /** A request was taken in, with the instant it is for; for the record file. */
   readonly onRequest?: (request: Notification) => void;
 }
@@ -162,7 +167,9 @@ export class Scheduler {
 
   /** Time 0 is now, as soon as `__ns_sequence` is over. */
   startTime(): void {
-    this.submit({ kind: "agenda-start", scope: this.#options.experiment });
+    const { experiment: scope, startAheadUs } = this.#options;
+    const ahead = startAheadUs === undefined ? {} : { inUs: startAheadUs };
+    this.submit({ kind: "agenda-start", scope, ...ahead });
   }
 
   /** The agenda that an order comes from; the experiment's own for one that is over. */
@@ -208,6 +215,7 @@ export class Scheduler {
       onGap: (lost) => onWarning(`${describeLost(lost)}: the bus has forgotten them; ask again`),
     });
     this.#roll.start();
+    this.#options.teller?.begin((told) => this.#publisher.publish(told));
     if (recalled === undefined) return;
     this.#roll.expect(recalled.objects);
     // Sent perhaps and perhaps not: agents know what they have had (O1, orders.ts).
@@ -404,7 +412,9 @@ export class Scheduler {
 
   #hearOne(notification: Notification, place: RequestOrigin["place"]): void {
     const report = parseReport(notification);
-    if (report === undefined) this.#request(notification, place);
+    const asked = this.#options.teller?.commandFor(notification);
+    if (asked !== undefined) this.submit(asked);
+    else if (report === undefined) this.#request(notification, place);
     else this.#report(report, notification);
   }
 

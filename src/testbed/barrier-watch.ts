@@ -6,7 +6,7 @@ import type { EventFired } from "../core/agenda/effects.ts";
 import type { LogEntry } from "../core/command.ts";
 import { nameParticipant } from "../core/count-barrier.ts";
 import type { BarrierDescription } from "../core/description.ts";
-import type { Applied, BarrierClosed, ParticipantRecord } from "../core/effect.ts";
+import type { Applied, BarrierClosed, ObservedEffect, ParticipantRecord } from "../core/effect.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Host } from "../host/host.ts";
 import type { RunEventBody } from "./run-event.ts";
@@ -48,17 +48,21 @@ export class BarrierWatch {
     this.#cancelChanges?.();
   }
 
+  /** Something of an agenda, in whichever log it is. */
+  observe(effect: ObservedEffect, stampUs: number): void {
+    if (effect.kind === "event-fired") this.#sayFired(effect);
+    if (effect.kind !== "agenda-problem") return;
+    const { text } = effect;
+    this.#options.say({ type: "message", level: "warning", node: null, text }, stampUs);
+  }
+
   #onApplied(entry: LogEntry, applied: Applied): void {
     const { time, say } = this.#options;
     time.note(entry.stampUs, applied.nowUs);
     if (entry.entry.batches.length > 0) say({ type: "log", entry }, entry.stampUs);
     for (const effect of applied.observed) {
       if (effect.kind === "barrier-closed") this.#sayEnded(effect, entry.stampUs);
-      if (effect.kind === "event-fired") this.#sayFired(effect);
-      if (effect.kind === "agenda-problem") {
-        const { text } = effect;
-        say({ type: "message", level: "warning", node: null, text }, entry.stampUs);
-      }
+      this.observe(effect, entry.stampUs);
       if (effect.kind === "wait-warning") {
         const { barrier: name, waitedUs, arrived, missing } = effect;
         say({ type: "barrier-slow", name, waitedUs, arrived, missing }, entry.stampUs);

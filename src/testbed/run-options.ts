@@ -9,6 +9,7 @@ import type { Logger } from "../host/logger.ts";
 import type { RunControl } from "./modify-run.ts";
 import type { NodeWatch } from "./node-boot.ts";
 import type { NodeMode } from "./nodes/index.ts";
+import type { SplitOptions } from "./run-events-split.ts";
 import type { RunWatcher } from "./run-event.ts";
 
 export interface RunOptions {
@@ -41,6 +42,8 @@ export interface RunOptions {
   readonly nodeWatch?: NodeWatch | undefined;
   /** A command line that mails reports, with headers in front; left out, none is mailed. */
   readonly mailer?: string | undefined;
+  /** The scheduler is a process of its own. */
+  readonly split?: SplitOptions | undefined;
   /** Ends the run as interrupted. */
   readonly interrupt: AbortSignal;
   /** Called at time 0 with what can be asked of the run from then on. */

@@ -5,7 +5,6 @@
 //
 //   R1. Whatever happens, the nodes are taken down and `run-ended` is said last, once.
 //   R2. Barriers are ended before programs are stopped, so that a report names who really waited.
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgendaEvent, AgendaLoad } from "../core/agenda/commands.ts";
 import { assert } from "../core/assert.ts";
@@ -36,10 +35,11 @@ import { type Modification, ModifyError, type ModifyOutcome, RunModifier } from 
 import { describeNeverStarted } from "./never-started.ts";
 import type { NodeBoot } from "./node-boot.ts";
 import type { NodeBackend, RunningNode } from "./nodes/index.ts";
+import { openRunEvents } from "./open-run-events.ts";
 import { EventRecording } from "./record/event-recording.ts";
 import { RunAgendas } from "./run-agendas.ts";
 import type { EndedBy, RunEventBody, RunModified } from "./run-event.ts";
-import { eventServerFile, RunEvents, type RunOrder } from "./run-events.ts";
+import type { EventsOfRun, RunOrder } from "./run-events.ts";
 import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
 import type { RunOptions } from "./run-options.ts";
 import { describeStart } from "./run-started.ts";
@@ -81,7 +81,7 @@ class Run {
   #performer: EventPerformer | undefined;
   #local: LocalAgents | undefined;
   #listener: LinkListener | undefined;
-  #events: RunEvents | undefined;
+  #events: EventsOfRun | undefined;
   /** Timers of the run; none may outlive it. */
   readonly #timers: Cancel[] = [];
   readonly #agendas: RunAgendas;
@@ -107,7 +107,9 @@ class Run {
     this.#agendas = new RunAgendas(experiment);
     const log = new MemoryLog({ nowUs: clock.nowUs, retain: false });
     this.#host = new Host({ log, clock, limits, logger, steadyTicks: true });
-    this.#requests = new AgendaRequests(this.#host.connectEdge);
+    this.#requests = new AgendaRequests((edge, handler) =>
+      (this.#events ?? this.#host).connectEdge(edge, handler),
+    );
     this.#barriers = new BarrierWatch({
       host: this.#host,
       scope: this.#scope,
@@ -195,20 +197,23 @@ class Run {
     }
   }
 
-  async #openEvents(backend: NodeBackend): Promise<RunEvents> {
-    const { clock, logger, out } = this.#options;
-    writeFileSync(join(out, "proj/tbdata/eventkey"), this.#eventKey, { mode: 0o600 });
-    const events = await RunEvents.open({
+  #openEvents(backend: NodeBackend): Promise<EventsOfRun> {
+    const { clock, logger, out, split } = this.#options;
+    return openRunEvents({
       ...{ backend, clock, logger, experiment: this.#scope, host: this.#host, fire: this.#fire },
-      eventKey: this.#eventKey,
+      ...{ out, split, eventKey: this.#eventKey },
       nodeOf: (object) => this.#programs?.nodeOf(object),
       perform: (order) => this.#perform(order),
       onEffect: (effect) => this.#onEffect(effect),
+      onObserved: (effect, stampUs) => {
+        this.#barriers.observe(effect, stampUs);
+        if (effect.kind === "event-accepted") this.#recording?.record(effect, stampUs);
+      },
       onWarning: (text) => this.#teller.warn(text),
+      onLost: (message) => {
+        this.#end({ endedBy: "failure", error: { code: "SCHEDULER_ENDED", message } });
+      },
     });
-    const { address } = events;
-    if (address !== undefined) writeFileSync(join(out, "proj", eventServerFile), `${address}\n`);
-    return events;
   }
 
   #performerOf(experiment: Experiment, programs: ProgramAgent): EventPerformer {
@@ -295,7 +300,7 @@ class Run {
     events.submit({ kind: "agenda-start", scope: this.#scope, inUs: startAheadUs });
   }
 
-  #offerControl(events: RunEvents): void {
+  #offerControl(events: EventsOfRun): void {
     const { experiment, tables, onActive, clock } = this.#options;
     const [backend, boot, programs] = [this.#backend, this.#boot, this.#programs];
     if (onActive === undefined || backend === undefined) return;
@@ -353,7 +358,7 @@ class Run {
 
   /** Events of a modification: in a scope of their own, whose time 0 is now. */
   async #planMore(
-    events: RunEvents,
+    events: EventsOfRun,
     more: readonly PlannedEvent[],
   ): Promise<{ readonly planned: RunModified["events"]; readonly start: () => void }> {
     const { experiment, clock } = this.#options;
@@ -481,7 +486,7 @@ class Run {
 
   /** The barriers of the run, and what is planned in all its agendas. */
   #describe(): ScopeDescription {
-    const all = this.#agendas.scopes.map((scope) => this.#host.describe(scope).pendingEvents);
+    const all = this.#agendas.scopes.map((scope) => this.#events?.pendingEvents(scope) ?? 0);
     const planned = all.reduce((sum, one) => sum + one, 0);
     // A modification is something that may yet let somebody come.
     const pendingEvents = planned + (this.#modification === undefined ? 0 : 1);

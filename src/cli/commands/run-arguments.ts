@@ -29,6 +29,10 @@ export interface RunArguments {
   readonly tls?: string;
   /** Clients of that server may speak TLS 1.0. */
   readonly tlsLegacy?: boolean;
+  /** The scheduler is a process of its own. */
+  readonly split?: boolean;
+  /** Whom that process runs as. */
+  readonly schedulerUser?: string;
 }
 
 /** Directory of the experiment file: what nodes see as the project's data. */
@@ -55,6 +59,8 @@ export function repeatCommandLine(
   if (argv.eid !== undefined) words.push("--eid", argv.eid);
   if (argv.tls !== undefined) words.push("--tls", argv.tls);
   if (argv.tlsLegacy === true) words.push("--tls-legacy");
+  if (argv.split === true) words.push("--split");
+  if (argv.schedulerUser !== undefined) words.push("--scheduler-user", argv.schedulerUser);
   const prefix = nodes === "" ? "" : `MUSTER_NODES=${shellQuote(nodes)} `;
   return prefix + words.map(shellQuote).join(" ");
 }

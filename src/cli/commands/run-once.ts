@@ -20,6 +20,7 @@ import type { RunResult } from "../../testbed/record/result-model.ts";
 import { writeRunFiles } from "../../testbed/record/run-files.ts";
 import { runExperiment } from "../../testbed/run.ts";
 import type { RunEvent } from "../../testbed/run-event.ts";
+import type { SplitOptions } from "../../testbed/run-events-split.ts";
 import type { CommandIo } from "../io.ts";
 import { styled, wantsColour } from "../output.ts";
 import type { Progress } from "../progress.ts";
@@ -47,6 +48,7 @@ export interface RunOnceOptions {
   readonly signals: StopSignals;
   readonly io: CommandIo;
   readonly tls: TlsIdentity | undefined;
+  readonly split: SplitOptions | undefined;
 }
 
 export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
@@ -88,6 +90,7 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
     stuckSeconds: argv.stuckAfter,
     tools: oldTools(),
     tls: options.tls,
+    split: options.split,
     clock: systemClock,
     limits: forExperiment(limits, experiment),
     logger: stderrLogger(options.io),

@@ -28,6 +28,7 @@ import type { RunArguments } from "./run-arguments.ts";
 import { runOnce } from "./run-once.ts";
 import type { SeriesRun } from "./series.ts";
 import { planSeries } from "./series.ts";
+import { refuseUnsplittable, resolveSplit } from "./split-run.ts";
 
 /** A run of the series and what its file says. */
 interface LoadedRun {
@@ -47,12 +48,14 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
   }
   const limits = parseLimits(argv.limit);
   const tls = loadTls(argv);
+  const split = resolveSplit(argv);
   const seed = argv.seed ?? newIncarnation() % 2 ** 31;
   const series = planSeries(argv.set, argv.repeat, seed);
   // Every file of the series is read before anything is started: no half series for a typing error.
   const loaded: LoadedRun[] = [];
   const said = new Set<string>();
   for (const run of series) loaded.push({ run, ...(await load(argv, run, io, said)) });
+  if (split !== undefined) for (const { experiment } of loaded) refuseUnsplittable(experiment);
   const first = loaded[0] as LoadedRun;
   const out = makeOutputDirectory(argv.out ?? defaultOutput(first.experiment.eid));
   const signals = new StopSignals();
@@ -74,6 +77,7 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
         signals,
         io,
         tls,
+        split,
       };
       const result = await runOnce(what);
       results.push({ run, directory, result });

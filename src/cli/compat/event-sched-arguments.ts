@@ -24,6 +24,8 @@ export interface EventSchedArguments {
   /** Of boss, read directly instead of asking it; the directory is the experiment's. */
   readonly database: string | undefined;
   readonly directory: string | undefined;
+  /** Agenda of a run, which is told what becomes of it; with `directory`. */
+  readonly runAgenda: string | undefined;
 }
 
 /** For everything that goes wrong; also for -h, as ever. */
@@ -41,10 +43,11 @@ const usage = `usage: event-sched [-hVdr] [-s server] [-p port] [-l logfile] [-k
  --boss HOST  --boss-port N   where boss answers XML-RPC (localhost, 3069)
  --cert FILE  --ca FILE       certificate and key; who signed boss's (~/.ssl/emulab.pem, ~/.ssl/ca.pem)
  --database FILE --directory DIR   read boss's database, and use this directory, instead
+ --run-agenda FILE --directory DIR   schedule for a muster run --split, which writes the file
 `;
 
 export function parseEventSchedArguments(args: readonly string[]): EventSchedArguments | Exit {
-  const longValued = ["boss", "boss-port", "cert", "ca", "database", "directory"];
+  const longValued = ["boss", "boss-port", "cert", "ca", "database", "directory", "run-agenda"];
   const getopt = new Getopt(args, { flags: "hVdr", valued: "spltk", longFlags: [], longValued });
   const given = new Map<string, string>();
   let debug = 0;
@@ -63,11 +66,14 @@ export function parseEventSchedArguments(args: readonly string[]): EventSchedArg
   if (port === "wrong" || bossPort === "wrong") return misused("event-sched: that is no port\n");
   const database = given.get("database");
   const directory = given.get("directory");
-  if ((database === undefined) !== (directory === undefined)) {
-    return misused("event-sched: --database and --directory go together\n");
+  const runAgenda = given.get("run-agenda");
+  const sources = [database, runAgenda].filter((source) => source !== undefined).length;
+  if (sources !== (directory === undefined ? 0 : 1)) {
+    return misused("event-sched: --directory goes with --database or with --run-agenda\n");
   }
   return {
     ...{ kind: "run", pid, eid, debug, rpcPath, port, bossPort, database, directory },
+    runAgenda,
     server: given.get("s") ?? "localhost",
     logFile: given.get("l"),
     keyFile: given.get("k") ?? "tbdata/eventkey",

@@ -6,12 +6,25 @@ import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, writeSync
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { DatabaseStaticData, ExperimentsDatabase, resolveBossLimits } from "../../boss/index.ts";
-import { openBossHttps, RemoteStaticData, type StaticData } from "../../client/boss.ts";
+import {
+  type ExperimentMetadata,
+  openBossHttps,
+  RemoteStaticData,
+  type StaticData,
+} from "../../client/boss.ts";
 import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { findBus } from "../../client/event-connection.ts";
 import { createCredentials, type LastingCredentials } from "../../client/event-credentials.ts";
 import { defaultPort } from "../../edges/xmlrpc/index.ts";
-import { BusAgent, type Performed, SchedulerLines, SchedulerProcess } from "../../events/index.ts";
+import {
+  type AgendaSource,
+  BusAgent,
+  type Performed,
+  runAgendaFile,
+  SchedulerLines,
+  SchedulerProcess,
+  staticAgenda,
+} from "../../events/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import { readClockName } from "../../host/clock-name.ts";
 import { eventHash, readEventKey } from "../../host/event-hash.ts";
@@ -32,6 +45,8 @@ import { lineOutput } from "./line-output.ts";
 const bossAnswerMs = 30 * 60 * 1_000;
 /** The scheduler and the agent beside it each have one notification on its way. */
 const publishersMax = 2;
+/** So far ahead a run lets its time 0 lie: what is due then has been sent out before. */
+const runStartAheadUs = 100_000;
 /** Below the experiment's directory. */
 const logName = "tbdata/event-sched.sqlite";
 
@@ -40,8 +55,10 @@ async function main(args: readonly string[]): Promise<void> {
   if (given.kind === "exit") performExit(given);
   const say = openOutput(given.logFile);
   const { data, closeData } = openData(given);
-  const { path, environment } = await data.metadata();
-  mkdirSync(join(path, "logs"), { recursive: true, mode: 0o770 });
+  const { path, environment } = await findDirectory(given, data);
+  for (const name of ["logs", "tbdata"]) {
+    mkdirSync(join(path, name), { recursive: true, mode: 0o770 });
+  }
   process.chdir(path);
   const { pid, eid } = given;
   Object.assign(process.env, { PID: pid, EID: eid, EXPDIR: path, LOGDIR: "/local/logs" });
@@ -64,12 +81,17 @@ async function main(args: readonly string[]): Promise<void> {
   const common = { experiment, bus, sender: senderAddress(process.env), clock: systemClock };
   const epoch = process.env["MUSTER_EPOCH"] === "new" ? "new" : "continue";
   const life = await SchedulerProcess.start({
-    ...{ ...common, data, lines, epoch, clockName: readClockName() },
+    ...{ ...common, lines, epoch, clockName: readClockName() },
+    data: sourceOf(experiment, given, data),
+    ...(data === undefined ? { tellsRun: true, startAheadUs: runStartAheadUs } : {}),
     credentials: credentialsOf(experiment, keyFile),
     logFile: join(path, logName),
     logger: { log: (level, text) => (level === "debug" ? undefined : say(text)) },
   });
-  await openSimulator(common, { data, credentials: credentialsOf(experiment, keyFile), say });
+  // A run's own agent obeys for the simulator.
+  if (data !== undefined) {
+    await openSimulator(common, { data, credentials: credentialsOf(experiment, keyFile), say });
+  }
   tellReady();
   say(`event-sched[${process.pid}]: scheduling the events of ${experiment}`);
   for (const [signal, number] of signals) {
@@ -89,9 +111,16 @@ const signals = [
   ["SIGTERM", 15],
 ] as const;
 
-/** One program, two sources of what it must know. [EMULAB-EVENTS 2.3] */
-function openData(given: EventSchedArguments): { data: StaticData; closeData: () => void } {
-  const { pid, eid, database: file, directory } = given;
+/** Undefined data: a run has written the agenda to a file. */
+interface OpenedData {
+  readonly data: StaticData | undefined;
+  readonly closeData: () => void;
+}
+
+/** One program, several sources of what it must know. [EMULAB-EVENTS 2.3] */
+function openData(given: EventSchedArguments): OpenedData {
+  const { pid, eid, database: file, directory, runAgenda } = given;
+  if (runAgenda !== undefined) return { data: undefined, closeData: () => undefined };
   if (file !== undefined && directory !== undefined) {
     const database = ExperimentsDatabase.open(file, resolveBossLimits());
     const parts = { database, pid, eid, path: directory, opsAddress: "127.0.0.1" };
@@ -106,6 +135,24 @@ function openData(given: EventSchedArguments): { data: StaticData; closeData: ()
   });
   const data = new RemoteStaticData(boss.transport, pid, eid);
   return { data, closeData: () => boss.close() };
+}
+
+type Directory = Pick<ExperimentMetadata, "path" | "environment">;
+
+async function findDirectory(
+  { directory }: EventSchedArguments,
+  data: StaticData | undefined,
+): Promise<Directory> {
+  return data === undefined ? { path: directory ?? ".", environment: [] } : await data.metadata();
+}
+
+function sourceOf(
+  experiment: string,
+  { runAgenda }: EventSchedArguments,
+  data: StaticData | undefined,
+): AgendaSource {
+  if (data !== undefined) return staticAgenda(experiment, data);
+  return runAgendaFile(runAgenda ?? "");
 }
 
 function credentialsOf(experiment: string, keyFile: string): LastingCredentials {

@@ -34,6 +34,14 @@ export function resolveAccount(user: string, group: string, projectGroup: string
   return { name, uid: Number(uid), gid, groups: [...new Set(gids)], home };
 }
 
+/**
+ * Who acts for a user outside of any project: with the user's own group alone. @throws LaunchError
+ */
+export function resolveUser(user: string): Account {
+  const gid = lookUp("passwd", user, "user")[3] ?? "";
+  return resolveAccount(user, gid, gid);
+}
+
 /** Asks the system's own data base of names, wherever it is kept. */
 function lookUp(database: "passwd" | "group", key: string, what: string): string[] {
   try {
@@ -55,6 +63,11 @@ export function commandAs(account: Account, argv: readonly string[]): string[] {
     // Nobody is left to restart or to end it when its supervisor is gone; and it cannot refuse.
     ...["--pdeathsig=KILL", "--", ...argv],
   ];
+}
+
+/** What runs `argv` with the rights of this process, and ends with it. */
+export function commandAsSelf(argv: readonly string[]): string[] {
+  return ["setpriv", "--pdeathsig=KILL", "--", ...argv];
 }
 
 /** All of the environment that the user's process gets. [EMULAB-EVENTS 2.2] */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // How schedulers of experiments are started and stopped on ops.
-export { resolveAccount } from "./account.ts";
+
+export { type Account, resolveAccount, resolveUser } from "./account.ts";
+export { type AttendedOptions, AttendedScheduler } from "./attended-scheduler.ts";
 export { type ExperimentName, formatExperiment, parseExperiment } from "./experiment-name.ts";
 export { closeInheritedDescriptors } from "./inherited-descriptors.ts";
 export { LaunchError } from "./launch-error.ts";

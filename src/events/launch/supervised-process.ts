@@ -2,25 +2,29 @@
 // A scheduler as a process of its user, and leader of a process group of its own.
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
-import { type Account, commandAs, environmentOf } from "./account.ts";
+import { type Account, commandAs, commandAsSelf, environmentOf } from "./account.ts";
 import type { Ending, Epoch, RunningScheduler } from "./supervisor.ts";
 
 /** The descriptor on which a scheduler may say that it listens; others count on its staying. */
 const readyDescriptor = 3;
 
-/** @param log descriptor for its standard output and error */
+/**
+ * @param account undefined: with the rights, and as the child, of this process
+ * @param log descriptor for its standard output and error
+ */
 export function startAs(
-  account: Account,
+  account: Account | undefined,
   argv: readonly string[],
   log: number,
   epoch: Epoch,
 ): RunningScheduler {
-  const [file = "", ...rest] = commandAs(account, argv);
+  const [file = "", ...rest] =
+    account === undefined ? commandAsSelf(argv) : commandAs(account, argv);
   const child = spawn(file, rest, {
     detached: true,
     cwd: "/",
     env: {
-      ...environmentOf(account),
+      ...(account === undefined ? process.env : environmentOf(account)),
       MUSTER_READY_FD: String(readyDescriptor),
       MUSTER_EPOCH: epoch,
     },

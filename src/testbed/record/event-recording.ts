@@ -41,11 +41,16 @@ export class EventRecording {
   start(): void {
     this.#stopObserving = this.#options.host.observe((entry: LogEntry, { observed }) => {
       for (const effect of observed) {
-        if (effect.kind !== "event-accepted" || effect.event.object.startsWith("__ns_")) continue;
-        const row = this.#rowOf(effect, entry.stampUs);
-        void this.#queue.add(() => this.#write(row));
+        if (effect.kind === "event-accepted") this.record(effect, entry.stampUs);
       }
     });
+  }
+
+  /** @param stampUs when it was accepted */
+  record(effect: EventAccepted, stampUs: number): void {
+    if (effect.event.object.startsWith("__ns_")) return;
+    const row = this.#rowOf(effect, stampUs);
+    void this.#queue.add(() => this.#write(row));
   }
 
   /** Resolves when all is written. */

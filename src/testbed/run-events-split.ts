@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: MIT
+// The event system of a run whose scheduler is a process of its own (`muster run --split`): bus,
+// doors and the agent that obeys are here; event-sched has the agenda, in its own log, and tells
+// over the bus what becomes of it. What cannot be done so is refused before (refuse-split.ts).
+//
+//   X1. What is told is taken in once, in order, also from a scheduler that was started again.
+//   X2. `settle` and `drain` resolve when all that the agent has reported was told back, or when
+//       there is no scheduler any more, or when it has not answered in time.
+import { requestAttribute } from "../client/event-request.ts";
+import type { AgendaCommand, AgendaLoad, AgendaSchedule } from "../core/agenda/commands.ts";
+import { builtIn } from "../core/agenda/object-table.ts";
+import { assert } from "../core/assert.ts";
+import type { Command } from "../core/command.ts";
+import type { EdgeEffect } from "../core/effect.ts";
+import { BusAgent, EventServer, OpsBus, type RunAgenda } from "../events/index.ts";
+import { type Account, AttendedScheduler, resolveLaunchLimits } from "../events/launch/index.ts";
+import { SteadyPublisher } from "../events/steady-publisher.ts";
+import { SteadySubscription } from "../events/steady-subscription.ts";
+import { readClockName } from "../host/clock-name.ts";
+import type { CoreLink, EdgeHandler } from "../host/core-link.ts";
+import { parseCompletionArgs } from "../wire/event/args.ts";
+import type { PlacedNotification } from "../wire/event/bus.ts";
+import {
+  attributeNames,
+  createNotification,
+  getText,
+  int32Attribute,
+  type Notification,
+  textAttribute,
+  toScheduleRequest,
+} from "../wire/event/notification.ts";
+import {
+  formatQuestion,
+  parseTold,
+  type QuestionAnswered,
+  type QuestionKind,
+  runNoteObject,
+  type Told,
+  type ToldEffect,
+} from "../wire/event/run-notes.ts";
+import { within } from "./nodes/within.ts";
+import { objectsOf, RunBus } from "./run-bus.ts";
+import type { EventsOfRun, RunEventsOptions } from "./run-events.ts";
+
+/** How the scheduler of a run is started. */
+export interface SplitOptions {
+  /** Whom it runs as; undefined: the user of the run. */
+  readonly account: Account | undefined;
+  /** The command. */
+  readonly scheduler: string;
+}
+
+export interface SplitRunEventsOptions extends RunEventsOptions {
+  readonly split: SplitOptions;
+  /** Made for the scheduler: its key, its agenda, its logs. */
+  readonly directory: string;
+  /** What is not told to any edge. @param stampUs when it came into the log */
+  readonly onObserved: (effect: ObservedAndTold, stampUs: number) => void;
+  /** There is no scheduler any more. */
+  readonly onLost: (message: string) => void;
+}
+
+export type ObservedAndTold = Extract<
+  ToldEffect,
+  { readonly kind: "event-fired" | "event-accepted" | "agenda-problem" }
+>;
+
+const sender = "127.0.0.1";
+const agentName = "run";
+/** The longest wait for a scheduler, which may just be being started again. */
+const answerMs = 15_000;
+/** Tokens of the run's own requests; those of commands are random and smaller. */
+const firstToken = 0x6d00_0000;
+
+interface Asked {
+  readonly request: number;
+  readonly scope: string;
+  readonly handler: EdgeHandler;
+}
+
+export class SplitRunEvents implements EventsOfRun {
+  readonly #options: SplitRunEventsOptions;
+  readonly #bus: RunBus;
+  /** The scheduler's own door. */
+  readonly #server: EventServer;
+  readonly #publisher: SteadyPublisher;
+  readonly #credentials;
+  readonly #link: CoreLink;
+  readonly #subscriptions: SteadySubscription[] = [];
+  #agent: BusAgent | undefined;
+  #scheduler: AttendedScheduler | undefined;
+  #isLost = false;
+  /** X1: place of the last that was told. */
+  #told: Pick<Told, "entry" | "part"> = { entry: 0, part: 0 };
+  #pending = 0;
+  #lastQuestion = 0;
+  readonly #questions = new Map<number, (answer: QuestionAnswered) => void>();
+  /** By token. */
+  readonly #requests = new Map<number, Asked>();
+
+  private constructor(options: SplitRunEventsOptions) {
+    const { clock, logger, host, onEffect, onWarning } = options;
+    this.#options = options;
+    this.#bus = new RunBus(options);
+    const { bus } = this.#bus;
+    this.#server = new EventServer({ bus: new OpsBus(bus), clock, logger, port: 0 });
+    this.#credentials = this.#bus.credentials();
+    const { sign } = this.#credentials;
+    this.#publisher = new SteadyPublisher({ bus, clock, sign, onWarning });
+    this.#link = host.connectEdge("testbed", {
+      onEffects: (effects) => {
+        for (const effect of effects) onEffect(effect);
+      },
+    });
+  }
+
+  /** Programs find the bus from here on. @throws Error with a sentence for the user */
+  static async open(options: SplitRunEventsOptions): Promise<SplitRunEvents> {
+    const events = new SplitRunEvents(options);
+    try {
+      await events.listenForNodes();
+      await events.#server.listen([sender]);
+      await events.#connect();
+      return events;
+    } catch (error) {
+      await events.close();
+      throw error;
+    }
+  }
+
+  listenForNodes(): Promise<void> {
+    return this.#bus.listenForNodes();
+  }
+
+  get address(): string | undefined {
+    return this.#bus.address;
+  }
+
+  /** Barriers are the run's, events the scheduler's. */
+  submit(command: Command): void {
+    if (command.kind !== "agenda-start") this.#link.submit(command);
+    else this.#request({ object: builtIn.sequence, event: "START", args: "" }, []);
+  }
+
+  /** Its file is what `serve` has written. */
+  load({ scope }: AgendaLoad): void {
+    assert(scope === this.#options.experiment, "a split run is not modified");
+  }
+
+  /** Starts the scheduler first, which hears then whom the agent obeys for. @throws LaunchError */
+  async serve(agenda: AgendaLoad): Promise<void> {
+    assert(this.#scheduler === undefined, "a split run is not modified");
+    const { split, directory, eventKey, clock, experiment, onWarning } = this.#options;
+    const named = agenda.agents.map(({ name }) => [name, this.#bus.hostOf(name)] as const);
+    const addresses = named.filter(([, address]) => address !== "*");
+    this.#pending = agenda.main.length;
+    this.#scheduler = await AttendedScheduler.start({
+      ...{ directory, clock, account: split.account, limits: resolveLaunchLimits() },
+      files: {
+        eventkey: eventKey,
+        "agenda.json": JSON.stringify({ load: agenda, addresses } satisfies RunAgenda),
+      },
+      argv: [
+        ...[split.scheduler, "-s", sender, "-p", String(this.#server.port)],
+        ...["-k", `${directory}/eventkey`, "--run-agenda", `${directory}/agenda.json`],
+        ...["--directory", directory, ...experiment.split("/")],
+      ],
+      onNote: onWarning,
+      onLost: (message) => this.#lose(message),
+    });
+    await this.#agent?.serve(objectsOf(agenda));
+    // It has said that it is there before time is started: whoever speaks is believed to report.
+    await this.#agent?.settle();
+  }
+
+  connectEdge(_edge: string, handler: EdgeHandler): Pick<CoreLink, "submit" | "close"> {
+    return {
+      submit: (command) => {
+        this.#ask(command, handler);
+        return true;
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  pendingEvents(): number {
+    return this.#pending;
+  }
+
+  /** X2. */
+  async settle(): Promise<void> {
+    await this.#agent?.settle();
+    await this.#mark();
+  }
+
+  /** X2. */
+  async drain(): Promise<void> {
+    await this.#agent?.drain();
+    await this.#mark();
+  }
+
+  stop(): void {
+    this.#agent?.stop();
+  }
+
+  async closeScheduler(): Promise<void> {
+    if (this.#scheduler === undefined) return;
+    await this.#mark();
+    await this.#scheduler.stop();
+    this.#scheduler = undefined;
+    await this.#link.close();
+  }
+
+  async close(): Promise<void> {
+    await this.closeScheduler();
+    for (const subscription of this.#subscriptions) subscription.close();
+    await this.#agent?.close();
+    this.#publisher.close();
+    await this.#server.close();
+    await this.#bus.close();
+  }
+
+  async #connect(): Promise<void> {
+    const { experiment, clock, fire, perform, onWarning } = this.#options;
+    const { bus } = this.#bus;
+    const clockName = readClockName();
+    const answers = `${builtIn.swapout},${builtIn.teardown}`;
+    for (const objname of [runNoteObject, answers]) {
+      const subscription = await SteadySubscription.open({
+        ...{ bus, clock, onWarning, address: { expt: experiment, objname, scheduler: 0 } },
+        onNotifications: (placed) => this.#hear(placed),
+        onGap: () => onWarning("the run was not told of all events: the bus has forgotten some"),
+      });
+      this.#subscriptions.push(subscription);
+    }
+    this.#agent = await BusAgent.open({
+      ...{ experiment, bus, sender, clock, clockName, onWarning, fire, name: agentName },
+      ...{ objects: [], credentials: this.#bus.credentials() },
+      perform: (order) => perform({ ...order, scope: experiment }),
+    });
+  }
+
+  #hear(placed: readonly PlacedNotification[]): void {
+    for (const { notification } of placed) {
+      if (!this.#credentials.verify(notification)) continue;
+      const told = parseTold(notification);
+      if (told !== undefined) this.#hearTold(told);
+      else this.#hearAnswer(notification);
+    }
+  }
+
+  /** X1. */
+  #hearTold({ entry, part, pending, stampUs, effects }: Told): void {
+    const last = this.#told;
+    if (entry < last.entry || (entry === last.entry && part <= last.part)) return;
+    this.#told = { entry, part };
+    this.#pending = pending;
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case "question-answered":
+          this.#questions.get(effect.number)?.(effect);
+          this.#questions.delete(effect.number);
+          break;
+        case "event-fired":
+        case "event-accepted":
+        case "agenda-problem":
+          this.#options.onObserved(effect, stampUs);
+          break;
+        case "event-cancelled":
+          break;
+        default:
+          this.#options.onEffect(effect);
+      }
+    }
+  }
+
+  /** What the run itself asks for: see AgendaRequests. */
+  #ask(command: Command, handler: EdgeHandler): void {
+    const asked = command as AgendaCommand;
+    switch (asked.kind) {
+      case "agenda-halt":
+        this.#question("halt", () => undefined);
+        return;
+      case "agenda-take-errors":
+        this.#question("errors", ({ errors, dropped }) => {
+          const { scope, request } = asked;
+          const answer = { kind: "errors", errors, dropped } as const;
+          handler.onEffects([{ kind: "agenda-answer", scope, request, answer }]);
+        });
+        return;
+      case "agenda-schedule": {
+        const { scope, request } = asked;
+        const token = firstToken + request;
+        this.#requests.set(token, { scope, request, handler });
+        this.#request(asked, [
+          int32Attribute(attributeNames.token, token),
+          textAttribute(requestAttribute, `run ${token}`),
+        ]);
+        return;
+      }
+      default:
+        assert(false, `a split run does not ask for ${asked.kind}`);
+    }
+  }
+
+  #hearAnswer(notification: Notification): void {
+    const type = getText(notification, attributeNames.eventtype);
+    const args = getText(notification, attributeNames.args) ?? "";
+    const { error = 0, token = -1 } = parseCompletionArgs(args) ?? {};
+    const question = getText(notification, requestAttribute) ?? "";
+    const isRefused = type === "REFUSED" && question.startsWith("run ");
+    const key = isRefused ? Number(question.slice("run ".length)) : token;
+    const asked = this.#requests.get(key);
+    if (asked === undefined || (!isRefused && type !== "COMPLETE")) return;
+    this.#requests.delete(key);
+    const { scope, request, handler } = asked;
+    const done: EdgeEffect = {
+      ...{ kind: "event-done", scope, request, id: 0 },
+      ...(isRefused ? { error: -1, text: args } : { error, text: "" }),
+    };
+    handler.onEffects([done]);
+  }
+
+  #request(
+    { object, event, args }: Pick<AgendaSchedule, "object" | "event" | "args">,
+    extra: Notification["attributes"],
+  ): void {
+    const { experiment: expt, clock } = this.#options;
+    const address = { expt, objname: object, eventtype: event, scheduler: 1 } as const;
+    const all = [textAttribute(attributeNames.args, args), ...extra];
+    const wallMs = clock.wallMs();
+    const now = {
+      seconds: Math.trunc(wallMs / 1_000),
+      microseconds: Math.trunc(wallMs % 1_000) * 1_000,
+    };
+    const plain = createNotification(address, { sender, layout: "2011", extra: all });
+    this.#publisher.publish(toScheduleRequest(plain, now));
+  }
+
+  #question(kind: QuestionKind, onAnswer: (answer: QuestionAnswered) => void): void {
+    this.#lastQuestion += 1;
+    const number = this.#lastQuestion;
+    if (kind !== "halt") this.#questions.set(number, onAnswer);
+    this.#publisher.publish(
+      formatQuestion({ kind, number }, { experiment: this.#options.experiment, sender }),
+    );
+  }
+
+  /** X2. */
+  async #mark(): Promise<void> {
+    if (this.#scheduler === undefined || this.#isLost) return;
+    const reached = new Promise<void>((resolve) => this.#question("mark", () => resolve()));
+    await within(this.#options.clock, reached, answerMs);
+  }
+
+  #lose(message: string): void {
+    this.#isLost = true;
+    this.#options.onLost(message);
+  }
+}
