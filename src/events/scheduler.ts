@@ -166,10 +166,11 @@ export class Scheduler {
   }
 
   /** Time 0 is now, as soon as `__ns_sequence` is over. */
-  startTime(): void {
+  startTime(origin?: RequestOrigin): void {
     const { experiment: scope, startAheadUs } = this.#options;
     const ahead = startAheadUs === undefined ? {} : { inUs: startAheadUs };
-    this.submit({ kind: "agenda-start", scope, ...ahead });
+    const from = origin === undefined ? {} : { origin: formatOrigin(origin) };
+    this.submit({ kind: "agenda-start", scope, ...ahead, ...from });
   }
 
   /** The agenda that an order comes from; the experiment's own for one that is over. */
@@ -208,6 +209,8 @@ export class Scheduler {
     const { experiment, bus, clock, credentials, recalled, onWarning } = this.#options;
     credentials.recall(recalled?.stamps ?? []);
     if (recalled?.hasTimeStarted === false) this.#startQuestions.push(...recalled.startQuestions);
+    // Before the first order goes out: what is sent to who is not known to speak counts as fired.
+    this.#roll.expect(recalled?.objects ?? []);
     this.#subscription = await SteadySubscription.open({
       ...{ bus, clock, onWarning, after: recalled?.place },
       address: { expt: experiment, scheduler: 1 },
@@ -217,7 +220,6 @@ export class Scheduler {
     this.#roll.start();
     this.#options.teller?.begin((told) => this.#publisher.publish(told));
     if (recalled === undefined) return;
-    this.#roll.expect(recalled.objects);
     // Sent perhaps and perhaps not: agents know what they have had (O1, orders.ts).
     for (const { fire, unfired, uncompleted, firedUs } of recalled.orders) {
       const open = this.#orders.add(fire, this.#tokenOf(fire));
@@ -457,8 +459,7 @@ export class Scheduler {
       return;
     }
     this.#startQuestions.push(origin);
-    const { experiment: scope } = this.#options;
-    this.submit({ kind: "agenda-start", scope, origin: formatOrigin(origin) });
+    this.startTime(origin);
   }
 
   #report(report: AgentReport, notification: Notification): void {

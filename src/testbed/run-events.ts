@@ -134,5 +134,4 @@ export class RunEvents {
       perform: (order) => perform({ ...order, scope: scheduler.scopeOf(order.fire) }),
     });
   }
-import type { AgendaLoad } from "../core/agenda/commands.ts";
 }

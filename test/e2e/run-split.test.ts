@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+// Goal: `muster run --split` does what a run in one process does, with the scheduler as a process of
+// its own, of another user where root says so; a scheduler that is killed is started again and
+// loses nothing and repeats nothing. Method: real runs of one file in both ways, compared; kill -9
+// of the scheduler while events are due; /proc/PID/status of it, for two accounts made for this file.
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RunResult } from "../../src/testbed/record/result-model.ts";
+import { gidOf, idOf, makeAccounts, type TestAccounts } from "./support/accounts.ts";
+import { scratch, start, until } from "./support/command.ts";
+import {
+  ended,
+  readRecord,
+  readText,
+  runBody,
+  type StartedRun,
+  sh,
+  startRun,
+  writeExperiment,
+} from "./support/experiment.ts";
+
+const isRoot = process.getuid?.() === 0;
+
+/** A program's end, a sequence, a failure and its report, a request of a program, a swap-out. */
+const body = `set n0 [$ns node]
+set n1 [$ns node]
+set p [$n0 program-agent -command "true"]
+set q [$n1 program-agent -command "exit 3" -expected-exit-code 3]
+set u [$n1 program-agent -command {${sh("tevc -w -e $PID/$EID now p run; echo p $?")}}]
+set l [$ns duplex-link $n0 $n1 10Mb 0ms DropTail]
+set s [$ns event-sequence {
+  $p run
+  $q run
+  $p run
+}]
+$ns at 0.0 "$p start"
+$ns at 0.2 "$s start"
+$ns at 0.4 "$l down"
+$ns at 0.6 "$u start"
+$ns at swapout "$p start"`;
+
+/** What is the same in every run of it. */
+function outline({ events, programs, outcome, endedBy, error }: RunResult) {
+  const named = events.map(({ object, event, outcome: what }) => `${object} ${event} ${what}`);
+  const ends = programs.map(({ name, node, exitCode }) => `${name} ${node} ${exitCode}`);
+  return { outcome, endedBy, error, events: named.sort(), programs: ends.sort() };
+}
+
+/** Processes that run event-sched for this run. */
+function schedulersOf({ out }: Pick<StartedRun, "out">): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      const words = readText(`/proc/${pid}/cmdline`).split("\0");
+      const isNode = words.some((word) => word.endsWith("compat/event-sched.js"));
+      return isNode && words.includes(join(out, "scheduler"));
+    });
+}
+
+const messagesOf = (out: string): string[] =>
+  readRecord(out)
+    .filter(({ type }) => type === "message")
+    .map(({ text }) => String(text));
+
+describe("muster run --split", () => {
+  test("comes out as in one process: events, programs, warnings, requests of programs", async () => {
+    const split = await runBody(body, ["--split"]);
+    const one = await runBody(body);
+    expect(outline(split.result)).toEqual(outline(one.result));
+    expect(split.result.events.filter(({ object }) => object === "p")).toHaveLength(5);
+    for (const { plannedUs, firedUs, latenessUs } of split.result.events) {
+      expect((firedUs ?? 0) - (plannedUs ?? 0)).toBe(latenessUs);
+    }
+    expect(messagesOf(split.out).filter((text) => text.includes("failed with error"))).toEqual(
+      messagesOf(one.out).filter((text) => text.includes("failed with error")),
+    );
+    const printed = "nodes/n1/local/logs/u.out";
+    expect([split.text(printed), one.text(printed)]).toEqual(["p 0\n", "p 0\n"]);
+    const withoutTimes = (text: string): string[] =>
+      text.split("\n").map((row) => row.split(",").slice(2).join(","));
+    const recorded = "proj/logs/events";
+    expect(withoutTimes(split.text(recorded))).toEqual(withoutTimes(one.text(recorded)));
+    expect(split.text("scheduler/event-sched.log")).toContain("scheduling the events of");
+    expect(schedulersOf(split)).toEqual([]);
+  });
+
+  test("a scheduler that is killed goes on where it was: each event fires once", async () => {
+    const count = 12;
+    const lines = Array.from({ length: count }, (_, at) => {
+      const program = `set p${at} [$n0 program-agent -command {${sh(`echo run >>$EXPDIR/logs/ran${at}`)}}]`;
+      return `${program}\n$ns at ${0.4 * at} "$p${at} start"`;
+    });
+    const run = startRun(["set n0 [$ns node]", ...lines].join("\n"), ["--split"]);
+    const { command, out } = run;
+    const log = join(out, "scheduler/event-sched.log");
+    const begins = (): number => readText(log).split("scheduling the events of").length - 1;
+    for (const [kill, event] of ["program p1 on", "program p5 on"].entries()) {
+      await until("an event has fired", () => command.stdout.includes(event));
+      const [scheduler] = schedulersOf(run);
+      if (scheduler === undefined) throw new Error("there is no scheduler");
+      process.kill(scheduler, "SIGKILL");
+      await until("it was started again", () => begins() === kill + 2);
+    }
+    const { result, code, stdout } = await ended(run);
+    expect({ code, outcome: result.outcome, error: result.error }).toEqual({
+      ...{ code: 0, outcome: "passed", error: null },
+    });
+    const names = Array.from({ length: count }, (_, at) => `p${at} START done`);
+    const fired = result.events.map(
+      ({ object, event, outcome }) => `${object} ${event} ${outcome}`,
+    );
+    expect(fired.sort()).toEqual(names.sort());
+    for (let at = 0; at < count; at += 1) {
+      expect(readText(join(out, `proj/logs/ran${at}`))).toBe("run\n");
+    }
+    expect(stdout).toContain("the scheduler was ended by SIGKILL; it is started again in 1 s");
+  });
+
+  test("a run that is killed leaves no scheduler", async () => {
+    const run = startRun(`${body}\n$ns at 60 "$p start"`, ["--split"]);
+    await until("time has started", () => run.command.stdout.includes("s START fired"));
+    expect(schedulersOf(run)).toHaveLength(1);
+    run.command.child.kill("SIGKILL");
+    await until("its scheduler has ended", () => schedulersOf(run).length === 0);
+  });
+
+  test("refuses what it cannot do before anything starts", async () => {
+    const file = join(scratch(), "a.yaml");
+    const program = `programs: { p: { node: n0, command: "true", start: { when: barrier b crossed } } }`;
+    writeFileSync(
+      file,
+      `muster: 1\nnodes: { n0: {} }\nbarriers: { b: { count: 1 } }\n${program}\n`,
+    );
+    const out = join(scratch(), "out");
+    const refused = await start("muster", ["run", file, "--out", out, "--split"]).ended;
+    expect(refused.stderr).toContain("(NOT_YET); run it without --split");
+    const alone = await start("muster", ["run", file, "--scheduler-user", "nobody"]).ended;
+    expect(alone.stderr).toContain("--scheduler-user says whom the scheduler of --split runs as");
+  });
+
+  describe.skipIf(!isRoot)("as root", () => {
+    let accounts: TestAccounts;
+    beforeAll(() => {
+      accounts = makeAccounts();
+    });
+    afterAll(() => accounts.remove());
+
+    /** A run whose results others can reach. */
+    function startAs(user: string, text: string): StartedRun {
+      const directory = scratch();
+      chmodSync(directory, 0o755);
+      const file = writeExperiment(text);
+      const out = join(directory, "out");
+      const argv = ["run", file, "--out", out, "--split", "--scheduler-user", user];
+      return { command: start("muster", argv), out, file };
+    }
+
+    test("the scheduler is a process of the user, with nothing of root's", async () => {
+      for (const user of [accounts.owner, accounts.other]) {
+        const run = startAs(user, `${body}\n$ns at 3 "$p start"`);
+        await until("time has started", () => run.command.stdout.includes("s START fired"));
+        const [scheduler = 0] = schedulersOf(run);
+        const status = readFileSync(`/proc/${scheduler}/status`, "utf8");
+        const [uid, gid] = [idOf("-u", user), gidOf(accounts.projectGroup)];
+        expect(status).toContain(`\nUid:\t${Array(4).fill(uid).join("\t")}\n`);
+        expect(status).toContain(`\nGid:\t${Array(4).fill(gid).join("\t")}\n`);
+        expect(/^Groups:\t(.*?) *$/m.exec(status)?.[1]).toBe(String(gid));
+        expect(status).toMatch(/^CapPrm:\t0+$/m);
+        expect(status).toMatch(/^CapEff:\t0+$/m);
+        const { result } = await ended(run);
+        expect(result.outcome).toBe("passed");
+        const log = join(run.out, "scheduler/tbdata/event-sched.sqlite");
+        expect(statSync(log)).toMatchObject({ uid, gid });
+      }
+    });
+
+    test("a scheduler of another user that is killed goes on, too", async () => {
+      const run = startAs(accounts.owner, `${body}\n$ns at 3 "$p start"`);
+      await until("time has started", () => run.command.stdout.includes("s START fired"));
+      const [before = 0] = schedulersOf(run);
+      process.kill(before, "SIGKILL");
+      await until("another runs", () => schedulersOf(run).some((pid) => pid !== before));
+      const [after = 0] = schedulersOf(run);
+      expect(statSync(`/proc/${after}`).uid).toBe(idOf("-u", accounts.owner));
+      const { result } = await ended(run);
+      expect(result.outcome).toBe("passed");
+      expect(result.events.filter(({ object }) => object === "p")).toHaveLength(6);
+    });
+
+    test("refuses root and who is not there", async () => {
+      for (const user of ["root", "mt-none"]) {
+        const { code, stderr } = await startAs(user, body).command.ended;
+        expect(code).toBe(64);
+        expect(stderr).toMatch(/never runs as root|no user mt-none/);
+      }
+    });
+  });
+});

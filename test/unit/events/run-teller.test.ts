@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+// Goal: what a scheduler's log says reaches a run whole, at places that a second life repeats, and
+// nobody falls over what is no such note. Method: entries made by hand through the teller and back
+// through the parser; garbage for the parser.
+import { describe, expect, it } from "vitest";
+import type { LogEntry } from "../../../src/core/command.ts";
+import type { Applied, EdgeEffect, ObservedEffect } from "../../../src/core/effect.ts";
+import { eventsLimits } from "../../../src/events/events-limits.ts";
+import { RunTeller } from "../../../src/events/run-teller.ts";
+import {
+  createNotification,
+  type Notification,
+  textAttribute,
+} from "../../../src/wire/event/notification.ts";
+import {
+  formatQuestion,
+  formatTold,
+  parseQuestion,
+  parseTold,
+  runNoteObject,
+  type Told,
+} from "../../../src/wire/event/run-notes.ts";
+
+const by = { experiment: "p/e", sender: "127.0.0.1" };
+
+function entry(
+  sequence: number,
+  told: readonly EdgeEffect[],
+  observed: readonly ObservedEffect[] = [],
+): [LogEntry, Applied] {
+  const addressed = told.map((effect) => ({ edge: "scheduler", incarnation: 1, effect }));
+  const other: EdgeEffect = { kind: "agenda-idle", scope: "other", waitingFor: [] };
+  const logged = { sequence, stampUs: 7, entry: { batches: [] } } as unknown as LogEntry;
+  const all = [...addressed, { edge: "other", incarnation: 1, effect: other }];
+  return [logged, { nowUs: 7, addressed: all, observed } as Applied];
+}
+
+function teller(): { readonly teller: RunTeller; readonly told: () => (Told | undefined)[] } {
+  const heard: Notification[] = [];
+  const made = new RunTeller({ edge: "scheduler", by, pending: () => 3 });
+  made.begin((notification) => heard.push(notification));
+  return { teller: made, told: () => heard.map(parseTold) };
+}
+
+const idle: EdgeEffect = { kind: "agenda-idle", scope: "p/e", waitingFor: [] };
+const started: EdgeEffect = { kind: "time-started", scope: "p/e", epoch: 1, zeroStampUs: 5 };
+const event = { id: 1, object: "p", type: "PROGRAM", event: "START", args: "" };
+const fired: ObservedEffect = {
+  ...{ kind: "event-fired", scope: "p/e", item: 1, event, token: 1, plannedUs: 1 },
+  ...{ firedStampUs: 6, latenessUs: 0, late: false, outcome: "done" },
+};
+
+describe("what is told to a run", () => {
+  it("has the place of its entry; time 0 comes first and the end last, nothing of other edges", () => {
+    const { teller: one, told } = teller();
+    one.see(...entry(4, [idle, started], [fired]));
+    const place = { entry: 4, part: 0, stampUs: 7, pending: 3 };
+    expect(told()).toEqual([{ ...place, effects: [started, fired, idle] }]);
+  });
+
+  it("is held until the bus is there: what a log says that is read again", () => {
+    const heard: Notification[] = [];
+    const one = new RunTeller({ edge: "scheduler", by, pending: () => 0 });
+    one.see(...entry(4, [started]));
+    expect(heard).toEqual([]);
+    one.begin((notification) => heard.push(notification));
+    one.see(...entry(5, [idle]));
+    expect(heard.map((told) => parseTold(told)?.entry)).toEqual([4, 5]);
+  });
+
+  it("takes a second notification above toldPerNotificationMax, the same ones each time", () => {
+    const { toldPerNotificationMax: max } = eventsLimits;
+    for (const [count, parts] of [
+      [max, [max]],
+      [max + 1, [max, 1]],
+    ] as const) {
+      const lives = [teller(), teller()];
+      for (const life of lives) life.teller.see(...entry(9, [], Array(count).fill(fired)));
+      const [first, second] = lives.map(({ told }) => told());
+      expect(first?.map((told) => told?.effects.length)).toEqual(parts);
+      expect(first?.map((told) => told?.part)).toEqual(parts.map((_, index) => index));
+      expect(second).toEqual(first);
+    }
+  });
+
+  it("says nothing of an entry that changes nothing for a run", () => {
+    const { teller: one, told } = teller();
+    one.see(...entry(4, []));
+    expect(told()).toEqual([]);
+  });
+});
+
+describe("questions of a run", () => {
+  it("become commands, and their answers are told under their numbers", () => {
+    const { teller: one, told } = teller();
+    const ask = (kind: "halt" | "errors" | "mark") =>
+      one.commandFor(formatQuestion({ kind, number: 2 }, by));
+    expect(ask("halt")).toEqual({ kind: "agenda-halt", scope: "p/e" });
+    const [errors, mark] = [ask("errors"), ask("mark")];
+    expect([errors?.kind, mark?.kind]).toEqual(["agenda-take-errors", "agenda-cancel"]);
+    if (mark?.kind !== "agenda-cancel") throw new Error("a mark is a question to the core");
+    const answer = { kind: "refused", code: "not-found", message: "" } as unknown;
+    const { request } = mark;
+    one.see(...entry(5, [{ kind: "agenda-answer", scope: "p/e", request, answer } as EdgeEffect]));
+    const reached = { kind: "question-answered", number: 2, errors: [], dropped: 0 };
+    expect(told()[0]?.effects).toEqual([reached]);
+  });
+
+  it("are no requests of senders, whose numbers are smaller", () => {
+    const { teller: one, told } = teller();
+    const answer = { kind: "refused", code: "limit", message: "" } as unknown;
+    one.see(
+      ...entry(5, [{ kind: "agenda-answer", scope: "p/e", request: 2, answer } as EdgeEffect]),
+    );
+    expect(told()).toEqual([]);
+  });
+});
+
+describe("what is no note of a run", () => {
+  const note = (objname: string, eventtype: string): Notification =>
+    createNotification(
+      { expt: "p/e", objname, eventtype, scheduler: 1 },
+      { sender: "127.0.0.1", layout: "2011", extra: [] },
+    );
+
+  it("is an event like any other", () => {
+    expect(parseQuestion(note("p", "HALT"))).toBeUndefined();
+    expect(parseQuestion(note(runNoteObject, "HALT"))).toBeUndefined();
+    expect(parseQuestion(formatQuestion({ kind: "halt", number: 0 }, by))).toBeUndefined();
+    expect(parseTold(note(runNoteObject, "TOLD"))).toBeUndefined();
+  });
+
+  it("is passed over when its effects cannot be read", () => {
+    const good: Told = { entry: 1, part: 0, stampUs: 1, pending: 0, effects: [started, fired] };
+    const whole = formatTold(good, by);
+    expect(parseTold(whole)).toEqual(good);
+    const bodies = [
+      ...["", "{", "null", "[]", "7", `{"stampUs":1}`, `{"stampUs":"1","effects":[]}`],
+      ...[`[null]`, `[{}]`, `[{"kind":"no"}]`, `[{"kind":"time-started","scope":"p/e"}]`].map(
+        (effects) => `{"stampUs":1,"effects":${effects}}`,
+      ),
+      JSON.stringify({ stampUs: 1, effects: [{ ...fired, event: { ...event, object: 1 } }] }),
+      JSON.stringify({ stampUs: 1, effects: [{ ...fired, event: null }] }),
+    ];
+    for (const body of bodies) {
+      const name = "MUSTER_EFFECTS";
+      const attributes = whole.attributes.map((one) =>
+        one.name === name ? textAttribute(name, body) : one,
+      );
+      expect(parseTold({ attributes })).toBeUndefined();
+    }
+  });
+});
