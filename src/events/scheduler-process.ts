@@ -11,7 +11,7 @@ import { Host } from "../host/host.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Bus } from "../wire/event/bus.ts";
 import type { AgendaSource } from "./agenda-source.ts";
-import { RunTeller } from "./run-teller.ts";
+import { LogTeller } from "./log-teller.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { SchedulerLines } from "./scheduler-lines.ts";
 import { SchedulerRecall } from "./scheduler-recall.ts";
@@ -46,7 +46,7 @@ export class SchedulerProcess {
   readonly #log: SqliteLog;
   readonly #host: Host;
   #scheduler: Scheduler | undefined;
-  readonly #teller: RunTeller | undefined;
+  readonly #teller: LogTeller | undefined;
   /** Sequences and timelines whose start boss was told of, one after the other. */
   #telling: Promise<void> = Promise.resolve();
 
@@ -60,7 +60,7 @@ export class SchedulerProcess {
     this.#host = new Host({ log: this.#log, clock, limits, logger, steadyTicks: true });
     if (options.tellsRun !== true) return;
     const pending = (): number => this.#host.describe(experiment).pendingEvents;
-    this.#teller = new RunTeller({ edge, by: { experiment, sender }, pending });
+    this.#teller = new LogTeller({ edge, by: { experiment, sender }, pending });
   }
 
   /**

@@ -8,6 +8,7 @@ import type { Command, LogEntry } from "../core/command.ts";
 import type { AddressedEffect, Applied, EdgeEffect, ObservedEffect } from "../core/effect.ts";
 import type { BusPlace } from "../wire/event/bus.ts";
 import { noncesMax } from "../wire/event/limits.ts";
+import { firstQuestion } from "./log-teller.ts";
 import { objectsOf } from "./open-orders.ts";
 import { parseOrigin, type RequestOrigin } from "./request-origin.ts";
 
@@ -181,6 +182,8 @@ export class SchedulerRecall {
     readonly request?: number;
     readonly origin?: string;
   }): void {
+    // Those of a run have numbers of their own, and are asked again by it.
+    if (request >= firstQuestion) return;
     this.#lastRequest = Math.max(this.#lastRequest, request);
     const origin = parseOrigin(text);
     if (origin === undefined) return;

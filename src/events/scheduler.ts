@@ -41,12 +41,12 @@ import {
 } from "../wire/event/orders.ts";
 import { AgentRoll } from "./agent-roll.ts";
 import { ControlRequests } from "./control-requests.ts";
+import type { LogTeller } from "./log-teller.ts";
 import { type OpenOrder, OpenOrders, objectsOf } from "./open-orders.ts";
 import { type OpenRequest, OpenRequests } from "./open-requests.ts";
 import { readRequest } from "./read-request.ts";
 import { RefusedNotices } from "./refused-notices.ts";
 import { formatOrigin, noOrigin, type RequestOrigin } from "./request-origin.ts";
-import type { RunTeller } from "./run-teller.ts";
 import type { Recalled } from "./scheduler-recall.ts";
 import { SenderAnswers } from "./sender-answers.ts";
 import { SteadyPublisher } from "./steady-publisher.ts";
@@ -74,7 +74,7 @@ export interface SchedulerOptions {
   /** For its log. */
   readonly onWarning: (text: string) => void;
   /** A run in another process is told and asked by this. */
-  readonly teller?: Pick<RunTeller, "begin" | "commandFor">;
+  readonly teller?: Pick<LogTeller, "begin" | "commandFor">;
   /** Time 0 lies this far behind the word that starts time. */
   readonly startAheadUs?: number;
   /** A request was taken in, with the instant it is for; for the record file. */

@@ -9,8 +9,8 @@ import type { Logger } from "../host/logger.ts";
 import type { RunControl } from "./modify-run.ts";
 import type { NodeWatch } from "./node-boot.ts";
 import type { NodeMode } from "./nodes/index.ts";
-import type { SplitOptions } from "./run-events-split.ts";
 import type { RunWatcher } from "./run-event.ts";
+import type { SplitOptions } from "./run-events-split.ts";
 
 export interface RunOptions {
   readonly experiment: Experiment;

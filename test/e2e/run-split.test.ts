@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Goal: `muster run --split` does what a run in one process does, with the scheduler as a process of
-// its own, of another user where root says so; a scheduler that is killed is started again and
+// Goal: `muster run --split` does what a run in one process does, with the scheduler as a process
+// of its own, of another user where root says so; a scheduler that is killed is started again and
 // loses nothing and repeats nothing. Method: real runs of one file in both ways, compared; kill -9
-// of the scheduler while events are due; /proc/PID/status of it, for two accounts made for this file.
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+// of the scheduler while events are due; /proc/PID/status of it, for two accounts made for this
+// file.
+import { chmodSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunResult } from "../../src/testbed/record/result-model.ts";
@@ -126,18 +127,11 @@ describe("muster run --split", () => {
     await until("its scheduler has ended", () => schedulersOf(run).length === 0);
   });
 
-  test("refuses what it cannot do before anything starts", async () => {
-    const file = join(scratch(), "a.yaml");
-    const program = `programs: { p: { node: n0, command: "true", start: { when: barrier b crossed } } }`;
-    writeFileSync(
-      file,
-      `muster: 1\nnodes: { n0: {} }\nbarriers: { b: { count: 1 } }\n${program}\n`,
-    );
-    const out = join(scratch(), "out");
-    const refused = await start("muster", ["run", file, "--out", out, "--split"]).ended;
-    expect(refused.stderr).toContain("(NOT_YET); run it without --split");
-    const alone = await start("muster", ["run", file, "--scheduler-user", "nobody"]).ended;
-    expect(alone.stderr).toContain("--scheduler-user says whom the scheduler of --split runs as");
+  test("refuses a user without --split before anything starts", async () => {
+    const argv = ["run", writeExperiment(body), "--scheduler-user", "nobody"];
+    const { code, stderr } = await start("muster", argv).ended;
+    expect(code).toBe(64);
+    expect(stderr).toContain("--scheduler-user says whom the scheduler of --split runs as");
   });
 
   describe.skipIf(!isRoot)("as root", () => {

@@ -87,7 +87,8 @@ export type ToldEffect = Extract<
 >;
 
 const toldKinds = [
-  ...["time-started", "fire", "agenda-idle", "error-report", "refused", "question-answered"],
+  ...["time-started", "fire", "agenda-idle", "error-report", "refused", "agenda-answer"],
+  "question-answered",
   ...["event-fired", "event-accepted", "event-cancelled", "agenda-problem"],
 ] as const satisfies readonly string[];
 type ToldKind =
@@ -96,6 +97,7 @@ type ToldKind =
   | "agenda-idle"
   | "error-report"
   | "refused"
+  | "agenda-answer"
   | "question-answered"
   | "event-fired"
   | "event-accepted"
@@ -166,6 +168,8 @@ function isReadable(effect: unknown): effect is ToldEffect {
 type Check = (value: unknown) => boolean;
 const number: Check = (value) => typeof value === "number" && Number.isFinite(value);
 const string: Check = (value) => typeof value === "string";
+const named: Check = (value) =>
+  typeof value === "object" && value !== null && "kind" in value && string(value.kind);
 const errors: Check = (value) => Array.isArray(value) && value.every((one) => isObject(one));
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
 const event: Check = (value) => {
@@ -195,6 +199,13 @@ const fieldTypes: ReadonlyMap<string, readonly (readonly [string, Check])[]> = n
       ["object", string],
       ["error", number],
       ["errors", errors],
+    ],
+  ],
+  [
+    "agenda-answer",
+    [
+      ["scope", string],
+      ["answer", named],
     ],
   ],
   [

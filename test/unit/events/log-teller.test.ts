@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { LogEntry } from "../../../src/core/command.ts";
 import type { Applied, EdgeEffect, ObservedEffect } from "../../../src/core/effect.ts";
 import { eventsLimits } from "../../../src/events/events-limits.ts";
-import { RunTeller } from "../../../src/events/run-teller.ts";
+import { LogTeller } from "../../../src/events/log-teller.ts";
 import {
   createNotification,
   type Notification,
@@ -35,9 +35,9 @@ function entry(
   return [logged, { nowUs: 7, addressed: all, observed } as Applied];
 }
 
-function teller(): { readonly teller: RunTeller; readonly told: () => (Told | undefined)[] } {
+function teller(): { readonly teller: LogTeller; readonly told: () => (Told | undefined)[] } {
   const heard: Notification[] = [];
-  const made = new RunTeller({ edge: "scheduler", by, pending: () => 3 });
+  const made = new LogTeller({ edge: "scheduler", by, pending: () => 3 });
   made.begin((notification) => heard.push(notification));
   return { teller: made, told: () => heard.map(parseTold) };
 }
@@ -60,7 +60,7 @@ describe("what is told to a run", () => {
 
   it("is held until the bus is there: what a log says that is read again", () => {
     const heard: Notification[] = [];
-    const one = new RunTeller({ edge: "scheduler", by, pending: () => 0 });
+    const one = new LogTeller({ edge: "scheduler", by, pending: () => 0 });
     one.see(...entry(4, [started]));
     expect(heard).toEqual([]);
     one.begin((notification) => heard.push(notification));
@@ -108,11 +108,10 @@ describe("questions of a run", () => {
 
   it("are no requests of senders, whose numbers are smaller", () => {
     const { teller: one, told } = teller();
-    const answer = { kind: "refused", code: "limit", message: "" } as unknown;
-    one.see(
-      ...entry(5, [{ kind: "agenda-answer", scope: "p/e", request: 2, answer } as EdgeEffect]),
-    );
-    expect(told()).toEqual([]);
+    const answer = { kind: "accepted", id: 3 } as const;
+    const given: EdgeEffect = { kind: "agenda-answer", scope: "p/e", request: 2, answer };
+    one.see(...entry(5, [given]));
+    expect(told()[0]?.effects).toEqual([given]);
   });
 });
 

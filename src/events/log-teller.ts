@@ -20,7 +20,7 @@ import {
 } from "../wire/event/run-notes.ts";
 import { eventsLimits } from "./events-limits.ts";
 
-export interface RunTellerOptions {
+export interface LogTellerOptions {
   /** Name of the scheduler's edge: what is addressed to it is told. */
   readonly edge: string;
   readonly by: OrderSender;
@@ -29,14 +29,14 @@ export interface RunTellerOptions {
 }
 
 /** Requests with greater numbers are the run's; those of senders count up from 1. */
-const firstQuestion = 0x4000_0000;
+export const firstQuestion = 0x4000_0000;
 
-export class RunTeller {
-  readonly #options: RunTellerOptions;
+export class LogTeller {
+  readonly #options: LogTellerOptions;
   #held: Notification[] | undefined = [];
   #publish: (notification: Notification) => void = () => undefined;
 
-  constructor(options: RunTellerOptions) {
+  constructor(options: LogTellerOptions) {
     this.#options = options;
   }
 
