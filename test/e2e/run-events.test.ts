@@ -111,3 +111,14 @@ $ns at 0.0 "$both start"`),
   expect(existsSync(join(run.out, "proj/prog_simple-ok"))).toBe(true);
   expect(existsSync(join(run.out, `proj/testenv-${pid}-${eid}`))).toBe(true);
 });
+
+test("a planned MODIFY of a command holds for the planned and the sent runs after it", async () => {
+  const { printed } = await runScript(
+    "sleep 1; tevc -w -e $E now p run; cat $(ls -tr /local/logs/p.out.*)",
+    `set p [$n1 program-agent -command {echo old}]
+$ns at 0.2 "$p run"
+$ns at 0.4 "$p set -command {echo new}"
+$ns at 0.6 "$p run"`,
+  );
+  expect(printed).toBe("old\nnew\nnew\n");
+});

@@ -7,6 +7,8 @@
 //   M2. A loaded program has exactly one owner: `#loaded` (free to take), the armed start that
 //       holds its trigger, or the run that it became.
 //   M3. An armed start is settled once: fired, cancelled, or refused.
+//   M4. A start that says the command of the file says nothing: files write it into every planned
+//       start, which must not undo a MODIFY.
 import { constants } from "node:os";
 import type { Clock } from "../../host/clock.ts";
 import type { ProgramArgs } from "../../wire/event/program-args.ts";
@@ -51,6 +53,8 @@ export class ManagedProgram {
   #program: AgentProgram;
   readonly #context: ProgramContext;
   #settings: ProgramSettings;
+  /** As configured, until a MODIFY says otherwise. M4 */
+  #command: string;
   #running: RunningProgram | undefined;
   #starting: Promise<ProgramResult> | undefined;
   #loaded: Loading | undefined;
@@ -62,6 +66,7 @@ export class ManagedProgram {
     this.#program = program;
     this.#context = context;
     this.#settings = configuredSettings(program);
+    this.#command = program.command;
   }
 
   get program(): AgentProgram {
@@ -88,7 +93,7 @@ export class ManagedProgram {
     if (this.#isEnding || this.#loaded !== undefined) return;
     const node = this.#node();
     if (node === undefined) return;
-    const { settings } = applyArgs(this.#settings, args);
+    const { settings } = applyArgs(this.#settings, this.#meant(args));
     const loading: Loading = {
       whenDone: LoadedProgram.load(this.program, settings, node),
       ready: undefined,
@@ -120,6 +125,7 @@ export class ManagedProgram {
 
   /** MODIFY: for later runs. */
   modify(args: ProgramArgs): ProgramResult {
+    this.#command = args.command ?? this.#command;
     this.#apply(args);
     this.#holdBack();
     return completed(this.#nowUs());
@@ -134,6 +140,7 @@ export class ManagedProgram {
   configure(program: AgentProgram): void {
     this.#program = program;
     this.#settings = configuredSettings(program);
+    this.#command = program.command;
     this.#holdBack();
   }
 
@@ -188,7 +195,7 @@ export class ManagedProgram {
     if (this.#isEnding) return refused(nowUs, runEnding);
     // M1: an armed start that its thread has just fired counts as a run.
     if (this.isActive || !this.#holdBack()) return refused(nowUs, "it is still running");
-    const settings = this.#apply(args);
+    const settings = this.#apply(this.#meant(args));
     const number = this.#runNumber(token);
     return await this.#become(settings, number, this.#startProcess(settings, number));
   }
@@ -231,7 +238,7 @@ export class ManagedProgram {
   #takeTriggered({ args }: ArmedStart): Triggered | undefined {
     const loaded = this.#loaded?.ready;
     const trigger = loaded?.process.trigger;
-    const isSame = loaded?.isFor(applyArgs(this.#settings, args).settings) === true;
+    const isSame = loaded?.isFor(applyArgs(this.#settings, this.#meant(args)).settings) === true;
     if (loaded === undefined || trigger === undefined || !isSame) return undefined;
     this.#loaded = undefined;
     return { loaded, trigger };
@@ -245,7 +252,7 @@ export class ManagedProgram {
     armed.revoke = this.#context.fire.at(armed.dueUs, write, ({ firedUs }: Fired) => {
       this.#armed.delete(armed);
       armed.held = undefined;
-      const settings = this.#apply(armed.args);
+      const settings = this.#apply(this.#meant(armed.args));
       // A trigger that could not be written has nobody left to read it: the launcher says no more.
       const started = loaded.process.released(firedUs);
       void this.#become(settings, number, started).then(armed.settle);
@@ -345,6 +352,11 @@ export class ManagedProgram {
       nowUs,
     );
     return refused(nowUs, why);
+  }
+
+  /** What a start asks for. M4 */
+  #meant(args: ProgramArgs): ProgramArgs {
+    return args.command === this.#program.command ? { ...args, command: this.#command } : args;
   }
 
   #apply(args: ProgramArgs): ProgramSettings {

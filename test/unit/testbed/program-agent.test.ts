@@ -146,6 +146,23 @@ describe("settings", () => {
     expect(ends.map(({ expectedExitCode }) => expectedExitCode)).toEqual([0, 1]);
   });
 
+  it("of modify() hold for planned starts too, which carry the command of the file", async () => {
+    const { backend, agent } = setUp();
+    const planned = { command: base.command };
+    await agent.load("p", planned);
+    agent.modify("p", { command: "later" });
+    await agent.start("p", planned);
+    await backend.processes[0]?.end(0);
+    await agent.start("p", { command: "once" });
+    await backend.processes[1]?.end(0);
+    await agent.start("p", planned);
+    await backend.processes[2]?.end(0);
+    agent.modify("p", planned);
+    await agent.start("p", planned);
+    const commands = backend.processes.map(({ spec }) => spec.command);
+    expect(commands).toEqual(["later", "once", "later", base.command]);
+  });
+
   it("do not make what was loaded before run", async () => {
     const { backend, agent } = setUp();
     await agent.load("p", {});
