@@ -82,6 +82,8 @@ export interface ExperimentStatus extends Omit<ExperimentRow, "exptidx"> {
 }
 
 export interface ExperimentDetails extends ExperimentStatus {
+  /** HOST:PORT of its bus; null when it is swapped out, or told none. */
+  readonly eventServer: string | null;
   readonly runs: readonly RunRow[];
   readonly history: readonly HistoryEntry[];
 }

@@ -14,6 +14,7 @@ import type { Experiment } from "../experiment/index.ts";
 import type { Clock } from "../host/clock.ts";
 import { newIncarnation, newRunId } from "../host/ids.ts";
 import type { Logger } from "../host/logger.ts";
+import { readEventServer } from "../testbed/event-server-file.ts";
 import { ModifyError } from "../testbed/modify-run.ts";
 import type { NodeWatch } from "../testbed/node-boot.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
@@ -198,7 +199,12 @@ export class Experiments {
     const { database } = this.#options;
     const row = this.#find(id, user);
     const runs = database.runs(row.exptidx);
-    return { ...this.#statusOf(row), runs, history: database.history(row.exptidx) };
+    const status = this.#statusOf(row);
+    const { live, lastRun } = status;
+    const server =
+      live === null || lastRun === null ? undefined : readEventServer(lastRun.directory);
+    const eventServer = server ?? null;
+    return { ...status, eventServer, runs, history: database.history(row.exptidx) };
   }
 
   /** Where the last run of an experiment writes, and whether it is over. @throws BossError */

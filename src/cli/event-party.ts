@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 // What every command needs that speaks to the scheduler of an experiment: which experiment is
 // meant, its key, its bus, and the exit statuses for what is missing of them.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { resolveStateDirectory } from "../boss/state-directory.ts";
 import { type ConnectedBus, findBus } from "../client/event-connection.ts";
 import { createCredentials, type EventCredentials } from "../client/event-credentials.ts";
 import { splitExperiment } from "../client/event-words.ts";
 import { eventHash } from "../host/event-hash.ts";
-import { eventServerFile } from "../testbed/run-events.ts";
+import { readEventServer } from "../testbed/event-server-file.ts";
 import { BusError } from "../wire/event/bus.ts";
 import { type EventWorld, eventAddress } from "./event-bus.ts";
 import { findKey, keyFile, ownKeyFiles } from "./event-key.ts";
@@ -89,7 +88,10 @@ export async function withEventBus<Result>(
   { runtime, connect }: EventWorld,
   use: (bus: ConnectedBus) => Promise<Result>,
 ): Promise<Result> {
-  const url = eventAddress(server, directory === undefined ? undefined : keptServer(directory));
+  const url = eventAddress(
+    server,
+    directory === undefined ? undefined : readEventServer(directory),
+  );
   try {
     const lookForMs = waitForServer * 1_000;
     const bus = await findBus({ connect: () => connect(url), runtime, lookForMs });
@@ -103,14 +105,5 @@ export async function withEventBus<Result>(
       throw new CommandError(eventExitCodes.unavailable, error.message);
     }
     throw error;
-  }
-}
-
-/** Where the run said that its bus is. */
-function keptServer(directory: string): string | undefined {
-  try {
-    return readFileSync(join(directory, "proj", eventServerFile), "utf8").trim();
-  } catch {
-    return undefined;
   }
 }

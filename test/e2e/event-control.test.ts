@@ -52,6 +52,11 @@ async function up(): Promise<string> {
 describe("muster event at an experiment that is up", () => {
   test("lists, plans, edits and cancels, and says what has fired already", async () => {
     const directory = await up();
+    const server = readText(join(directory, "proj/tbdata/eventserver")).trim();
+    expect((await muster("status", "exp")).stdout).toContain(`  events    ${server}\n`);
+    const key = join(directory, "proj/tbdata/eventkey");
+    const tevc = ["-s", server, "-k", key, "-w", "-e", "muster/exp", "now", "later", "halt"];
+    expect(await run("tevc", tevc)).toMatchObject({ code: 0, stderr: "" });
     const [first, second] = (await list()).events.filter(({ object }) => object === "later");
     expect([first?.plannedUs, second?.plannedUs]).toEqual([500_000_000, 600_000_000]);
     const cancelled = await muster("event", "cancel", "exp", String(second?.id));

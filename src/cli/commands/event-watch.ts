@@ -2,10 +2,13 @@
 // `muster event watch [EXPERIMENT]`: the events that go over the bus, as they come.
 import { findBus } from "../../client/event-connection.ts";
 import { splitExperiment } from "../../client/event-words.ts";
+import { resolveStateDirectory } from "../../boss/state-directory.ts";
+import { readEventServer } from "../../testbed/event-server-file.ts";
 import { BusError } from "../../wire/event/bus.ts";
 import { type EventWorld, eventAddress, eventWorld } from "../event-bus.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
+import { findKeptRuns } from "../kept-runs.ts";
 import { printEvents } from "../print-events.ts";
 
 export interface EventWatchArguments {
@@ -40,7 +43,7 @@ export async function eventWatchCommand(
     ...(objtype === undefined ? {} : { objtype: objtype.toUpperCase() }),
     ...(eventtype === undefined ? {} : { eventtype: eventtype.toUpperCase() }),
   };
-  const url = eventAddress(argv.server);
+  const url = eventAddress(argv.server, experiment === null ? undefined : keptServer(experiment));
   try {
     const lookForMs = argv.waitForServer * 1_000;
     const bus = await findBus({ connect: () => connect(url), runtime, lookForMs });
@@ -52,4 +55,10 @@ export async function eventWatchCommand(
     if (error instanceof BusError) throw new CommandError(unavailable, error.message);
     throw error;
   }
+}
+
+/** Of its last run here, if it has one. */
+function keptServer(experiment: string): string | undefined {
+  const [run] = findKeptRuns(resolveStateDirectory(undefined, process.env), experiment);
+  return run === undefined ? undefined : readEventServer(run.directory);
 }

@@ -47,7 +47,7 @@ export function formatStatus(experiments: readonly ExperimentStatus[], nowMs: nu
 
 /** What `muster status ID` prints. */
 export function formatDetails(details: ExperimentDetails, nowMs: number): string {
-  const { experiment, state, sinceMs, swapper, live, file, runs, history } = details;
+  const { experiment, state, sinceMs, swapper, live, file, runs, history, eventServer } = details;
   const who = swapper === null ? "" : `, swapped in by ${swapper}`;
   const [nodes = "", programs = ""] = live === null ? [] : describeLive(live);
   return lines([
@@ -56,6 +56,7 @@ export function formatDetails(details: ExperimentDetails, nowMs: number): string
       ["  file", file],
       ...(live === null ? [] : [["  nodes up", nodes]]),
       ...(live === null ? [] : [["  programs", programs]]),
+      ...(eventServer === null ? [] : [["  events", eventServer]]),
     ]),
     ...(live?.barriers ?? []).map((one) => harmless(`  barrier ${describeBarrier(one, 20)}`)),
     ...(live === null || live.barriersDropped === 0

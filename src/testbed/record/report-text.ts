@@ -203,8 +203,9 @@ function programLines(result: RunResult, program: ResultProgram, linesMax: numbe
 }
 
 /** The file to look into: standard error, or when nothing is in it the other one. */
-function outputFile({ name, node, stderrTail }: ResultProgram): string {
-  return `${outputDirectory(node)}${name}.${stderrTail === "" ? "out" : "err"}`;
+function outputFile({ name, node, token, stderrTail }: ResultProgram): string {
+  const run = token === undefined ? "" : `.${token}`;
+  return `${outputDirectory(node)}${name}.${stderrTail === "" ? "out" : "err"}${run}`;
 }
 
 function adviceLines(result: RunResult, hasReport: boolean): Line[] {

@@ -167,6 +167,7 @@ describe("plain progress", () => {
       .program(100, 700_000, {
         node: "node1",
         exitCode: 1,
+        token: 12,
         stderrTail: "one\ntwo\nthree\nfour\nfive\nsix\nseven\n",
       })
       .barrier(800_000, {
@@ -201,7 +202,7 @@ describe("plain progress", () => {
       "  | five",
       "  | six",
       "  | seven",
-      "  output: /tmp/r/nodes/node1/local/logs/web.err",
+      "  output: /tmp/r/nodes/node1/local/logs/web.err.12",
       "barrier ready timed out: 1 of 2 arrived (node0); missing: node1 " +
         "(its program web ended with 1 at +0.700s)",
       "",
