@@ -65,10 +65,11 @@ export function describeOutcome(outcome: SendOutcome, { request, timeoutS }: Out
       const seconds = eventClientTime.answerMs / 1000;
       return `${event} is without an answer after ${seconds} s and may fire or not; see logs/event-sched.log of ${experiment}`;
     }
-    case "completed":
-      return outcome.error === 0
-        ? `${event} is completed`
-        : `${event} is completed with error ${outcome.error}`;
+    case "completed": {
+      const { error, why = "" } = outcome;
+      if (error === 0) return `${event} is completed`;
+      return `${event} is completed with error ${error}${why === "" ? "" : `: ${why}`}`;
+    }
     case "timeout":
       return `${event} is not completed after ${timeoutS} s; it goes on, and nobody waits for it any more`;
     case "failed":

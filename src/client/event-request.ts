@@ -26,6 +26,7 @@ import {
   textAttribute,
   toScheduleRequest,
 } from "../wire/event/notification.ts";
+import { orderAttributes } from "../wire/event/orders.ts";
 import type { EventCredentials } from "./event-credentials.ts";
 import { eventClientTime } from "./event-limits.ts";
 import type { EventTime } from "./event-time.ts";
@@ -89,7 +90,8 @@ export type SendOutcome =
   | { readonly kind: "no-scheduler" }
   /** Somebody listens and says nothing: the event may fire or not. */
   | { readonly kind: "no-answer" }
-  | { readonly kind: "completed"; readonly error: number }
+  /** `why` it failed, for people, when somebody said. */
+  | { readonly kind: "completed"; readonly error: number; readonly why?: string }
   | { readonly kind: "timeout" }
   /** What the bus refuses (definite), or its loss (`unavailable`). */
   | { readonly kind: "failed"; readonly code: BusErrorCode; readonly message: string }
@@ -195,8 +197,12 @@ class Sending {
       const completion = this.#completionIn(notification);
       if (!isAnswer && completion === undefined) continue;
       if (!this.#options.credentials.verify(notification)) continue;
-      if (completion !== undefined) this.#finish({ kind: "completed", error: completion.error });
-      else this.#onAnswer(notification);
+      if (completion === undefined) this.#onAnswer(notification);
+      else {
+        const { error } = completion;
+        const why = getText(notification, orderAttributes.outcome);
+        this.#finish({ kind: "completed", error, ...(why === undefined ? {} : { why }) });
+      }
     }
   }
 

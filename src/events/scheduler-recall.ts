@@ -3,7 +3,7 @@
 // not answered for good, orders that are out, and the place on the bus. Decides nothing; the core
 // does the same as in the first life, and this looks on.
 import type { AgendaOrder, AgendaRequest } from "../core/agenda/commands.ts";
-import type { Fire, Revoke } from "../core/agenda/effects.ts";
+import type { EventDone, Fire, Revoke } from "../core/agenda/effects.ts";
 import type { Command, LogEntry } from "../core/command.ts";
 import type { AddressedEffect, Applied, EdgeEffect, ObservedEffect } from "../core/effect.ts";
 import type { BusPlace } from "../wire/event/bus.ts";
@@ -60,6 +60,7 @@ interface Finished {
   readonly request: Pick<RecalledRequest, "object" | "objectType">;
   readonly token: number;
   readonly error: number;
+  readonly why: string;
 }
 
 /** How many of the last completions are told again: more were not on their way at once. */
@@ -251,21 +252,21 @@ export class SchedulerRecall {
         }
         return;
       case "event-done":
-        this.#finish(effect.request, effect.id, effect.error);
+        this.#finish(effect);
         return;
       default:
         return;
     }
   }
 
-  #finish(number: number, id: number, error: number): void {
+  #finish({ request: number, id, error, text: why }: EventDone): void {
     const request = this.#requests.get(number);
     this.#requests.delete(number);
     this.#items.delete(id);
     if (request?.origin.token === undefined) return;
     // Its start is over, not the program.
     if (request.objectType === "PROGRAM" && request.event === "START" && error === 0) return;
-    this.#finished.push({ request, token: request.origin.token, error });
+    this.#finished.push({ request, token: request.origin.token, error, why });
     if (this.#finished.length > finishedMax) this.#finished.shift();
   }
 

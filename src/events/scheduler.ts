@@ -231,10 +231,9 @@ export class Scheduler {
       this.#send(open, [...open.uncompleted]);
     }
     for (const revoke of recalled.revokes) this.#revoke(revoke);
-    for (const done of recalled.finished)
-      this.#answers.completion(done.request, done.error, done.token);
-    if (!recalled.hasTimeStarted) return;
-    for (const origin of recalled.startQuestions) this.#answerStart(origin);
+    for (const done of recalled.finished) {
+      this.#answers.completion(done.request, done.error, done.token, done.why);
+    }
   }
 
   #obey(effect: EdgeEffect): void {
@@ -380,7 +379,7 @@ export class Scheduler {
   }
 
   /** E2. */
-  #done({ request: number, id, error }: EventDone): void {
+  #done({ request: number, id, error, text }: EventDone): void {
     const request = this.#requests.get(number);
     this.#requests.end(number, id);
     if (request === undefined || request.origin.token === undefined) return;
@@ -388,7 +387,7 @@ export class Scheduler {
     const isProgramStarted =
       request.objectType === "PROGRAM" && request.event === "START" && error === 0;
     if (request.isToldByAgent || isProgramStarted) return;
-    this.#answers.completion(request, error, request.origin.token);
+    this.#answers.completion(request, error, request.origin.token, text);
   }
 
   #refuse(
@@ -492,7 +491,7 @@ export class Scheduler {
   #complete(report: AgentReport & { kind: "complete" }, notification: Notification): void {
     const { fire, objname, token, error, why } = report;
     const objectType = getText(notification, attributeNames.objtype);
-    this.#answers.completion({ object: objname, objectType }, error, token);
+    this.#answers.completion({ object: objname, objectType }, error, token, why);
     const open =
       fire === undefined ? this.#orders.findByToken(objname, token) : this.#orders.get(fire);
     if (open === undefined) return;

@@ -10,7 +10,7 @@ import {
   type Notification,
   textAttribute,
 } from "../wire/event/notification.ts";
-import type { OrderSender } from "../wire/event/orders.ts";
+import { type OrderSender, orderAttributes } from "../wire/event/orders.ts";
 import type { RequestOrigin } from "./request-origin.ts";
 
 /** Who has asked; where it was on the bus means nothing here. */
@@ -63,15 +63,18 @@ export class SenderAnswers {
     }
   }
 
+  /** @param why it failed, for people; `""` when nobody said */
   completion(
     about: { readonly object: string; readonly objectType: string | undefined },
     error: number,
     token: number,
+    why = "",
   ): void {
     const { object: objname, objectType: objtype } = about;
     const type = objtype === undefined ? {} : { objtype };
     const args = formatCompletionArgs({ error, token });
-    const extra = [textAttribute(attributeNames.args, args)];
+    const said = why === "" ? [] : [textAttribute(orderAttributes.outcome, why)];
+    const extra = [textAttribute(attributeNames.args, args), ...said];
     this.#say({ objname, eventtype: "COMPLETE", ...type }, extra);
   }
 

@@ -57,6 +57,8 @@ describe("muster event at an experiment that is up", () => {
     const key = join(directory, "proj/tbdata/eventkey");
     const tevc = ["-s", server, "-k", key, "-w", "-e", "muster/exp", "now", "later", "halt"];
     expect(await run("tevc", tevc)).toMatchObject({ code: 0, stderr: "" });
+    const again = await muster("event", "send", "exp", "keeps", "start", "--wait");
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining("still running") });
     const [first, second] = (await list()).events.filter(({ object }) => object === "later");
     expect([first?.plannedUs, second?.plannedUs]).toEqual([500_000_000, 600_000_000]);
     const cancelled = await muster("event", "cancel", "exp", String(second?.id));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // `muster event watch [EXPERIMENT]`: the events that go over the bus, as they come.
+
+import { resolveStateDirectory } from "../../boss/state-directory.ts";
 import { findBus } from "../../client/event-connection.ts";
 import { splitExperiment } from "../../client/event-words.ts";
-import { resolveStateDirectory } from "../../boss/state-directory.ts";
 import { readEventServer } from "../../testbed/event-server-file.ts";
 import { BusError } from "../../wire/event/bus.ts";
 import { type EventWorld, eventAddress, eventWorld } from "../event-bus.ts";
