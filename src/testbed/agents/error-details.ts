@@ -25,7 +25,10 @@ export async function describeError(
   const why = text === "" ? "" : `: ${text}`;
   // A sequence or timeline was never sent out.
   const which = token === 0 ? "" : `, token ${token}`;
-  const title = `${type.toLowerCase()} ${object}${which}: error ${error}${why}`;
+  // A group has the type of its members.
+  const isGroup = type === "PROGRAM" && sources.nodeOf(object) === undefined;
+  const what = isGroup ? "group" : type.toLowerCase();
+  const title = `${what} ${object}${which}: error ${error}${why}`;
   if (type === "PROGRAM") return { title, ...(await describeProgram(record, sources)) };
   if (type !== "NODE") return { title, status: [], parts: [] };
   const parts = ["logs", object];
@@ -38,7 +41,7 @@ export function controlFile(token: number): string {
 }
 
 async function describeProgram(
-  { object, token }: ErrorRecord,
+  { object, token, text }: ErrorRecord,
   sources: DetailSources,
 ): Promise<Pick<ErrorDetails, "status" | "parts">> {
   const node = sources.nodeOf(object);
@@ -48,7 +51,11 @@ async function describeProgram(
   const outputs = await Promise.all(
     ["out", "err"].map((kind) => readPart(sources, folder, `${object}.${kind}.${token}`)),
   );
-  if (status.kind === "missing") return { status: [], parts: [status, ...outputs] };
+  const files = [status, ...outputs];
+  // Why it did not run is in the title; it has left nothing that could be missing.
+  if (text !== "" && files.every(({ kind }) => kind === "missing"))
+    return { status: [], parts: [] };
+  if (status.kind === "missing") return { status: [], parts: files };
   return { status: selectStatus(status.text), parts: outputs };
 }
 

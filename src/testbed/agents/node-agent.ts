@@ -47,11 +47,10 @@ export class NodeAgent implements ObjectAgent {
     const nowUs = this.#options.clock.nowUs();
     switch (event) {
       case "REBOOT":
-        return begun(nowUs, this.#restart({ node, files: "keep", token }));
+        return await this.#beginRestart({ node, files: "keep", token });
       case "RELOAD": {
         const image = getArg(args, "IMAGE");
-        if (image === undefined)
-          return begun(nowUs, this.#restart({ node, files: "empty", token }));
+        if (image === undefined) return await this.#beginRestart({ node, files: "empty", token });
         return refused(nowUs, `nodes of a run have no images: RELOAD without -image ${image}`);
       }
       case "SNAPSHOT":
@@ -72,6 +71,16 @@ export class NodeAgent implements ObjectAgent {
     await Promise.all([...this.#queues.values()].map((queue) => queue.settle()));
   }
 
+  /** What is refused at once has not been done, not even begun. */
+  async #beginRestart(wish: RestartWish): Promise<Performed> {
+    const nowUs = this.#options.clock.nowUs();
+    const refusal = this.#options.restarter.refusal(wish.node);
+    if (refusal === undefined) return begun(nowUs, this.#restart(wish));
+    const text = describeFailure(wish, refusal);
+    await this.#writeControl(wish, text);
+    return refused(nowUs, text);
+  }
+
   #restart(wish: RestartWish): Promise<Completion> {
     const { restarter, changes, onRestarted } = this.#options;
     return this.#queueOf(wish.node).add(async () => {
@@ -84,7 +93,7 @@ export class NodeAgent implements ObjectAgent {
           return succeeded;
         });
       } catch (error) {
-        const text = `${wish.node} was not restarted: ${textOf(error)}`;
+        const text = describeFailure(wish, textOf(error));
         await this.#writeControl(wish, text);
         return { error: failedError, text };
       }
@@ -108,4 +117,8 @@ export class NodeAgent implements ObjectAgent {
     this.#queues.set(node, queue);
     return queue;
   }
+}
+
+function describeFailure({ node }: RestartWish, why: string): string {
+  return `${node} was not restarted: ${why}`;
 }

@@ -89,8 +89,11 @@ describe("NodeAgent", () => {
 
   it("completes with -1 when the node may not be restarted", async () => {
     const { perform, under } = setUp();
-    const { done } = await perform("no", "REBOOT");
-    expect(await done).toMatchObject({ error: -1, text: expect.stringContaining("no node no") });
+    const { done, outcome } = await perform("no", "REBOOT");
+    expect(outcome).toBe("failed: no was not restarted: there is no node no");
+    expect(await done).toBe(-1);
+    const control = join(directory, "proj/logs/no/node-control.5");
+    expect(readFileSync(control, "utf8")).toBe("no was not restarted: there is no node no\n");
     expect(under).toEqual([]);
   });
 
