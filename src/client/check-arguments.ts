@@ -3,10 +3,27 @@
 // shape ends the whole session at the server, with every other wait in it. Bounds that a server
 // sets (the length of a name, how many wait) are the server's to check; it refuses that call alone.
 import { barrierCountMax, waitTimeoutUsMax } from "../core/limits.ts";
+import type { ConnectOptions } from "./connect.ts";
 import type { ArrivalOptions, WaitOptions } from "./count-barrier.ts";
 import { MusterError } from "./muster-error.ts";
 
 const timeoutMsMax = waitTimeoutUsMax / 1000;
+
+/** What can be offered as a protocol of a WebSocket. */
+const tokenPattern = /^[A-Za-z0-9._~!#$%&'*+^`|-]+$/;
+
+/** @throws MusterError (invalid) that names the option. */
+export function checkConnect({ token, scope, name, leaseMs }: ConnectOptions): void {
+  if (scope !== undefined) checkText("scope", scope);
+  if (name !== undefined) checkText("name", name);
+  if (leaseMs !== undefined && !(leaseMs >= 1 && leaseMs <= timeoutMsMax)) {
+    throw wrong("leaseMs", "milliseconds, 1 or more", leaseMs);
+  }
+  if (token !== undefined && !tokenPattern.test(token)) {
+    // It is not repeated: it may be a secret with a stray character.
+    throw new MusterError("invalid", "token: give what muster token create printed, and no more");
+  }
+}
 
 /** @throws MusterError (invalid) that names the option. */
 export function checkArrival({ name, error, timeoutMs }: ArrivalOptions & WaitOptions): void {

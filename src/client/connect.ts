@@ -5,6 +5,7 @@
 //   const start = session.countBarrier("start");
 //   await start.init(3);
 //   const { error } = await start.wait({ name: "worker-1", timeoutMs: 60_000 });
+import { checkConnect } from "./check-arguments.ts";
 import { MusterError } from "./muster-error.ts";
 import { type ClientPlatform, platform as standardPlatform } from "./platform.ts";
 import { Session } from "./session.ts";
@@ -33,18 +34,21 @@ export interface ConnectOptions {
 
 /**
  * Opens a session.
- * @param url of the server: `http://HOST:PORT`, also https, ws and wss.
+ * @param url of the server: `http://HOST:PORT`, also https, ws and wss; `HOST:PORT` is http.
  * @throws MusterError; the signal's reason when it was aborted.
  */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<Session> {
   const { signal, connectTimeoutMs = sessionTime.connectMs } = options;
   const { platform = standardPlatform } = options;
+  checkConnect(options);
   signal?.throwIfAborted();
   const session = new Session(sessionUrl(url), { ...options, platform });
   let cancel: () => void = () => undefined;
   const late = new Promise<never>((_, reject) => {
     cancel = platform.after(connectTimeoutMs, () => {
-      const message = `no server answers at ${url} within ${connectTimeoutMs} ms; start one with: muster serve --listen http`;
+      const { lastFailure } = session;
+      const why = lastFailure === undefined ? "" : ` (${lastFailure})`;
+      const message = `no server answers at ${url} within ${connectTimeoutMs} ms${why}; start one with: muster serve --listen http`;
       reject(new MusterError("unavailable", message));
     });
   });
@@ -59,9 +63,18 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
   }
 }
 
-function sessionUrl(url: string): string {
-  const parsed = new URL(url);
+/** Where the server's sessions are. @throws MusterError (invalid) */
+export function sessionUrl(url: string): string {
+  const wrong = new MusterError(
+    "invalid",
+    `${url} is no address of a server; give HOST:PORT or a URL such as http://127.0.0.1:8470`,
+  );
+  const full = /^[a-z]+:\/\//i.test(url) ? url : `http://${url}`;
+  if (!URL.canParse(full)) throw wrong;
+  const parsed = new URL(full);
+  if (!/^(http|ws)s?:$/.test(parsed.protocol)) throw wrong;
   parsed.protocol = parsed.protocol.replace(/^http/, "ws");
   if (parsed.pathname === "/") parsed.pathname = "/v1/session";
+  parsed.hash = ""; // A WebSocket takes none.
   return parsed.href;
 }

@@ -9,7 +9,8 @@ export interface WebSocketLike {
   onopen: (() => void) | null;
   onmessage: ((event: { readonly data: unknown }) => void) | null;
   onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null;
-  onerror: (() => void) | null;
+  /** The event may have an `error`, which says why. */
+  onerror: ((event: unknown) => void) | null;
   send(text: string): void;
   close(code?: number, reason?: string): void;
 }

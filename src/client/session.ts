@@ -22,6 +22,7 @@ import type { Action } from "../wire/link/roles.ts";
 import { mayDo } from "../wire/link/roles.ts";
 import { checkErrorNumber, checkText } from "./check-arguments.ts";
 import type { ConnectOptions } from "./connect.ts";
+import { type ConnectionFailure, describeFailure } from "./connection-failure.ts";
 import { CountBarrier } from "./count-barrier.ts";
 import { MusterError, type MusterErrorCode } from "./muster-error.ts";
 import type { ClientPlatform, WebSocketLike } from "./platform.ts";
@@ -52,6 +53,7 @@ export class Session implements AsyncDisposable {
   readonly #orders = new Set<(error: unknown) => void>();
   #grant: SessionGrant | undefined;
   #socket: WebSocketLike | undefined;
+  #lastFailure: ConnectionFailure | undefined;
   #pauseMs: number = sessionTime.firstPauseMs;
   #cancelRetry: () => void = () => undefined;
   #cancelLease: () => void = () => undefined;
@@ -77,7 +79,7 @@ export class Session implements AsyncDisposable {
       edge: hex(platform.randomBytes(16)),
       incarnation: incarnationOf(platform.randomBytes(6)),
       limits,
-      leaseUs: this.#leaseMs * 1000,
+      leaseUs: Math.round(this.#leaseMs * 1000),
       onWork: () => this.#scheduleFlush(),
       onEffects: (effects) => {
         for (const effect of effects) this.#onEffect(effect);
@@ -92,6 +94,11 @@ export class Session implements AsyncDisposable {
   /** The name space of this session's barriers. */
   get scope(): string {
     return this.#options.scope ?? this.#grant?.scope ?? defaultScope;
+  }
+
+  /** Why the last attempt to connect failed, as far as the platform says it. */
+  get lastFailure(): string | undefined {
+    return this.#lastFailure?.text;
   }
 
   /** What the session's token lets it do. */
@@ -228,11 +235,19 @@ export class Session implements AsyncDisposable {
     socket.onmessage = ({ data }) => {
       if (socket === this.#socket) this.#onMessage(data);
     };
-    // What happened is said by the close that follows.
-    socket.onerror = () => undefined;
+    socket.onerror = (event) => {
+      if (socket === this.#socket) this.#onFailure(describeFailure(event));
+    };
     socket.onclose = ({ code, reason }) => {
       if (socket === this.#socket) this.#onClose(code, reason);
     };
+  }
+
+  /** The close that follows tries again; of no use for who was never let in, if it is TLS. */
+  #onFailure(failure: ConnectionFailure | undefined): void {
+    this.#lastFailure = failure;
+    if (failure?.isFinal !== true || this.#settleReady === undefined) return;
+    this.#end(new MusterError("unavailable", `no connection to ${this.#url}: ${failure.text}`));
   }
 
   #onMessage(data: unknown): void {

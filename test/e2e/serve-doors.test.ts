@@ -22,7 +22,7 @@ interface Server {
 async function serve(state: string, more: readonly string[] = []): Promise<Server> {
   const listen = ["--listen", "http=127.0.0.1:0", "--listen", "syncd=127.0.0.1:0,scope=p/e"];
   const command = new Command(bin("muster"), ["serve", "--state", state, ...listen, ...more]);
-  const [, url = ""] = await command.prints(/http at (http:\S+),/);
+  const [, url = ""] = await command.prints(/http at (https?:\S+),/);
   const [, syncPort = ""] = await command.prints(/syncd at 127\.0\.0\.1:(\d+), scope p\/e/);
   return { command, state, url, syncPort };
 }
@@ -146,6 +146,7 @@ describe("muster serve --listen", () => {
     [["--listen", "http=nowhere:1"], "http=127.0.0.1:8470"],
     [["--listen", "http=127.0.0.1:65536"], "65536"],
     [["--listen", "http", "--tls-cert", "/none"], "--tls-key"],
+    [["--listen", "http", "--http-client-certs"], "--tls-ca"],
     [["--listen", "http", "--limit", "colour=1"], "colour=1"],
     [["--listen", "http=127.0.0.1:0", "--log", "paper"], "sqlite:FILE"],
   ])("refuses %j and says what to write", async (argv, hint) => {
@@ -153,6 +154,61 @@ describe("muster serve --listen", () => {
     expect(code).not.toBe(0);
     expect(stderr).toContain(hint);
     expect(stderr).not.toContain("fault in Muster");
+  });
+});
+
+describe("the http door with TLS", () => {
+  /** Certificates of an authority, of a server and of a user, and the options that name them. */
+  async function certificates() {
+    const dir = scratch();
+    for (const argv of [["init"], ["issue", "server", "localhost"], ["issue", "user", "alice"]]) {
+      const { code, stderr } = await muster(["cert", ...argv, "--dir", dir]).ended;
+      expect([code, stderr]).toEqual([0, expect.any(String)]);
+    }
+    const ca = join(dir, "ca.pem");
+    const of = (name: string) => join(dir, `server/${name}`);
+    const tls = ["--tls-cert", of("localhost.crt"), "--tls-key", of("localhost.key")];
+    return { ca, tls };
+  }
+
+  const byName = (url: string): string => url.replace("127.0.0.1", "localhost");
+
+  it("is used by muster barrier beside XML-RPC, which alone asks for certificates", async () => {
+    const { ca, tls } = await certificates();
+    const more = [...tls, "--tls-ca", ca, "--listen", "xmlrpc=127.0.0.1:0"];
+    const { url } = await serve(scratch(), more);
+    const listed = await muster(["barrier", "ls", "--server", byName(url), "--ca", ca]).ended;
+    expect(listed).toMatchObject({ code: 0, stdout: "no barrier is open in scope default\n" });
+    // Nobody waits for the end of connectTimeoutMs: what is wrong is said, and what to do.
+    const stranger = await muster(["barrier", "ls", "--server", byName(url)]).ended;
+    expect(stranger).toMatchObject({ code: 69, stderr: expect.stringContaining("--ca FILE") });
+    expect(stranger.stderr).not.toContain("no server answers");
+  });
+
+  it("asks for certificates when told to, and says so to who has none", async () => {
+    const { ca, tls } = await certificates();
+    const { url } = await serve(scratch(), [...tls, "--tls-ca", ca, "--http-client-certs"]);
+    const argv = ["barrier", "ls", "--server", byName(url), "--ca", ca];
+    const { code, stderr } = await muster(argv).ended;
+    expect([code, stderr]).toEqual([69, expect.stringContaining("--http-client-certs")]);
+  });
+
+  it("is not taken for one in clear", async () => {
+    const { url } = await serve(scratch());
+    const server = url.replace("http:", "https:");
+    const { code, stderr } = await muster(["barrier", "ls", "--server", server]).ended;
+    expect([code, stderr]).toEqual([69, expect.stringContaining("speaks no TLS")]);
+  });
+});
+
+describe("muster barrier --server", () => {
+  it("takes HOST:PORT, also before the word, and refuses what is no address", async () => {
+    const { url } = await serve(scratch());
+    const place = url.replace("http://", "");
+    expect(await muster(["barrier", "ls", "--server", place]).ended).toMatchObject({ code: 0 });
+    expect(await muster(["barrier", "--server", place, "ls"]).ended).toMatchObject({ code: 0 });
+    const wrong = await muster(["barrier", "ls", "--server", "ftp://x"]).ended;
+    expect(wrong).toMatchObject({ code: 64, stderr: expect.stringContaining("HOST:PORT") });
   });
 });
 

@@ -3,6 +3,7 @@
 // library. A wait outlives a lost connection; Ctrl-C takes it back.
 import { readFileSync } from "node:fs";
 import { WebSocket } from "ws";
+import { sessionUrl } from "../../client/connect.ts";
 import {
   type BarrierDescription,
   connect,
@@ -132,8 +133,9 @@ async function withSession(
   const { MUSTER_SERVER: server = defaultServer, MUSTER_SCOPE: scope } = process.env;
   const token = tokenOf(argv);
   const chosen = argv.scope ?? scope;
+  const url = checkServer(argv.server ?? server);
   try {
-    await using session = await connect(argv.server ?? server, {
+    await using session = await connect(url, {
       signal,
       platform: { ...platform, openSocket: (url, protocols) => open(url, protocols, argv.ca) },
       ...(token === undefined ? {} : { token }),
@@ -145,6 +147,16 @@ async function withSession(
     throw explain(error);
   } finally {
     signals.dispose();
+  }
+}
+
+function checkServer(server: string): string {
+  try {
+    sessionUrl(server);
+    return server;
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new CommandError(exitCodes.usage, `--server: ${text}`);
   }
 }
 
@@ -216,10 +228,9 @@ const statuses: Readonly<Record<MusterErrorCode, number>> = {
 };
 
 function explain(error: unknown): unknown {
-  if (error instanceof MusterError) return new CommandError(statuses[error.code], error.message);
-  if (error instanceof TypeError && error.message.includes("URL")) {
-    const message = `--server: ${error.message}; give a URL such as ${defaultServer}`;
-    return new CommandError(exitCodes.usage, message);
+  if (error instanceof MusterError) {
+    const advice = error.code === "unauthorized" ? " (here: in MUSTER_TOKEN, or --token-file)" : "";
+    return new CommandError(statuses[error.code], `${error.message}${advice}`);
   }
   return error;
 }

@@ -56,7 +56,8 @@ function addServe(program: Command, setExit: SetExit): void {
     .option("--log <log>", "where the core keeps its log: memory or sqlite:FILE", "memory")
     .option("--tls-cert <file>", "certificate of the doors that speak TLS (PEM)")
     .option("--tls-key <file>", "its key (PEM)")
-    .option("--tls-ca <file>", "clients must show a certificate that this one has signed")
+    .option("--tls-ca <file>", "who has signed the certificates of clients (of the xmlrpc door)")
+    .option("--http-client-certs", "clients of the http door must show one, too", false)
     .option("--origin <url>", "a page of this origin may use the http door; again", collect, [])
     .option(
       "--limit <name=value>",

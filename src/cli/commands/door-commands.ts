@@ -64,7 +64,16 @@ function addToken(program: Command, setExit: SetExit): void {
 }
 
 function addBarrier(program: Command, setExit: SetExit): void {
-  const barrier = program.command("barrier").description("barriers of a server (muster serve)");
+  const barrier = withServer(
+    program.command("barrier").description("barriers of a server (muster serve)"),
+  );
+  // Where the server is may be said before the word, too: `muster barrier --server URL show b`.
+  barrier.hook("preAction", (_barrier, chosen) => {
+    for (const [name, value] of Object.entries(barrier.opts())) {
+      const isGiven = barrier.getOptionValueSource(name) === "cli";
+      if (isGiven) chosen.setOptionValueWithSource(name, value, "cli");
+    }
+  });
   addArrivals(barrier, setExit);
   withServer(barrier.command("cancel"))
     .description("end a barrier, or all of the scope: whoever waits is told so")
@@ -120,7 +129,10 @@ function withArrival(command: Command): Command {
 
 function withServer(command: Command): Command {
   return command
-    .option("--server <url>", "(default: $MUSTER_SERVER, else http://127.0.0.1:8470)")
+    .option(
+      "--server <url>",
+      "URL or HOST:PORT (default: $MUSTER_SERVER, else http://127.0.0.1:8470)",
+    )
     .option("--scope <name>", "(default: $MUSTER_SCOPE, else the token's, else default)")
     .option("--token-file <file>", "file that holds the token (default: $MUSTER_TOKEN)")
     .option("--ca <file>", "certificate that has signed the server's")

@@ -31,6 +31,8 @@ export interface DoorsArguments {
   readonly log: string;
   readonly origin: readonly string[];
   readonly limit: readonly string[];
+  /** Clients of the http door must show a certificate that --tls-ca has signed. */
+  readonly httpClientCerts: boolean;
 }
 
 export interface DoorsOptions {
@@ -150,7 +152,7 @@ async function openHttp(options: OpenHttpOptions): Promise<Opened> {
   const tokens = new TokenFile(options.tokens, logger);
   const door: HttpDoor = createHttpDoor({
     ...{ clock, logger, bounds, access: { tokens, origins: argv.origin } },
-    ...(tls === undefined ? {} : { tls }),
+    ...(tls === undefined ? {} : { tls: argv.httpClientCerts ? tls : withoutAuthority(tls) }),
   });
   const address = `${listen.host}:${listen.port}`;
   const leave = mountCore({ door, host, clock, logger, edge: `http/${address}` });
@@ -166,6 +168,11 @@ async function openHttp(options: OpenHttpOptions): Promise<Opened> {
       await leave();
     },
   };
+}
+
+/** The authority is for XML-RPC then: users of the http door are known by their tokens. */
+function withoutAuthority({ key, certificate }: TlsFiles): TlsFiles {
+  return { key, certificate };
 }
 
 interface OpenSyncdOptions {

@@ -149,6 +149,24 @@ export function readTls({ tlsCert, tlsKey, tlsCa }: TlsArguments): TlsFiles | un
   return files;
 }
 
+/** Nothing that was asked for in the name of safety is left undone. @throws CommandError */
+export function checkClientCertificates(
+  { httpClientCerts }: { readonly httpClientCerts: boolean },
+  listens: readonly Listen[],
+  tls: TlsFiles | undefined,
+): void {
+  const has = (edge: DoorName): boolean => listens.some((listen) => listen.edge === edge);
+  if (httpClientCerts && (tls?.authority === undefined || !has("http"))) {
+    const message = "--http-client-certs needs --listen http, and --tls-ca for who has signed them";
+    throw new CommandError(exitCodes.usage, message);
+  }
+  if (tls?.authority !== undefined && !httpClientCerts && !has("xmlrpc")) {
+    const message =
+      "--tls-ca: no door asks for certificates of clients; add --http-client-certs for the http door, or --listen xmlrpc";
+    throw new CommandError(exitCodes.usage, message);
+  }
+}
+
 /**
  * Where XML-RPC is answered, if it was asked for: its users are known by their certificates alone.
  * @throws CommandError

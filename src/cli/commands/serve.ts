@@ -23,6 +23,7 @@ import type { DoorsArguments } from "./serve-doors.ts";
 import { openDoors } from "./serve-doors.ts";
 import { createBuses } from "./serve-events.ts";
 import {
+  checkClientCertificates,
   checkRole,
   parseListen,
   parseRedirect,
@@ -58,6 +59,7 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
   const isOps = argv.role === "ops";
   if (isOps) checkOps(argv);
   const xmlrpc = resolveXmlRpc(listens, tls);
+  checkClientCertificates(argv, listens, tls);
   const signals = new StopSignals();
   const buses = createBuses();
   try {

@@ -3,6 +3,7 @@
 // a session lives as long as its lease and no longer (Q3, D5). Method: the shipped client, session
 // endpoint and host under virtual time, WebSockets cut at every message and at random ones.
 import { describe, expect, it } from "vitest";
+import { type ConnectOptions, connect, sessionUrl } from "../../../src/client/connect.ts";
 import type { CountBarrier } from "../../../src/client/count-barrier.ts";
 import type { Session } from "../../../src/client/session.ts";
 import { SessionBench } from "./session-bench.ts";
@@ -277,5 +278,26 @@ describe("a session", () => {
     const late = follow(session.cancelAll());
     await bench.clock.pass(2_000_000);
     expect(late.end).toBe("unavailable");
+  });
+});
+
+describe("connect", () => {
+  it.each([
+    ["localhost:1", "ws://localhost:1/v1/session"],
+    ["https://a.example", "wss://a.example/v1/session"],
+    ["ws://[::1]:8470/x#y", "ws://[::1]:8470/x"],
+  ])("understands %s", (given, url) => {
+    expect(sessionUrl(given)).toBe(url);
+  });
+
+  it.each<[string, string, ConnectOptions, string]>([
+    ["no address", "a b", {}, "HOST:PORT"],
+    ["an address of something else", "ftp://x", {}, "HOST:PORT"],
+    ["a token with a space", "localhost:1", { token: "mst_a b" }, "token: give"],
+    ["a lease of no time", "localhost:1", { leaseMs: 0 }, "leaseMs: give"],
+  ])("rejects %s with a MusterError", async (_what, url, options, said) => {
+    const attempt = connect(url, options);
+    await expect(attempt).rejects.toMatchObject({ name: "MusterError", code: "invalid" });
+    await expect(attempt).rejects.toThrow(said);
   });
 });
