@@ -22,7 +22,7 @@ import { assert } from "../../core/assert.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
 import { type HttpTime, httpTime } from "../http-time.ts";
-import type { AccessOptions } from "./access.ts";
+import type { AccessOptions, Caller } from "./access.ts";
 import { Access } from "./access.ts";
 import type { HttpBounds } from "./bounds.ts";
 import { resolveHttpBounds } from "./bounds.ts";
@@ -218,6 +218,9 @@ export class HttpDoor {
     this.#cancelSweep = this.#options.clock.after(this.time.tokenSweepMs, () => {
       const isGood = (caller: Parameters<Access["isStillGood"]>[0]) =>
         this.access.isStillGood(caller);
+      const isOpen = (caller: Caller) => caller.token === "open";
+      const firstToken = "this server asks for a token since one was made; come back with one";
+      this.guests.endWhere((caller) => !isGood(caller) && isOpen(caller), firstToken);
       this.guests.endWhere((caller) => !isGood(caller), "the token was revoked or has expired");
       this.#sweep();
     });

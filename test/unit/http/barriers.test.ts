@@ -78,6 +78,9 @@ describe("count barriers by requests", () => {
     const waits = ["a", "b", "c"].map((name) => call("POST", `/v1/barriers/${name}/wait`));
     await Promise.all(["a", "b", "c"].map((name) => arrived(name, 1)));
     expect((await call("DELETE", "/v1/barriers/a?error=7")).status).toBe(202);
+    expect(await call("DELETE", "/v1/barriers/none")).toMatchObject({
+      ...{ status: 404, body: { code: "unknown" } },
+    });
     expect((await waits[0])?.body).toMatchObject({ code: "cancelled", definite: true });
     expect(bench.host.describe("default").barriers.map(({ name }) => name)).toEqual(["b", "c"]);
     await call("DELETE", "/v1/barriers");

@@ -142,8 +142,9 @@ function createCancelRoutes({ arrivals, judge }: BarrierRoutesOptions): readonly
       params,
       query: cancelQuery,
       answers: [{ status: 202, what: "It will be cancelled", schema: z.object({}) }],
-      handle: (call) => {
+      handle: async (call) => {
         const { scope, params: which, query } = call;
+        await findBarrier(arrivals, scope, which.barrier);
         submit(call, { kind: "cancel", scope, barrier: which.barrier, error: query.error });
         return {};
       },
@@ -186,14 +187,21 @@ function createLookRoutes(arrivals: Arrivals): readonly Route[] {
       isScoped: true,
       params,
       answers: [{ status: 200, what: "The barrier", schema: barrierSchema }],
-      handle: async ({ scope, params: { barrier } }) => {
-        const { barriers } = await arrivals.describe(scope, barrier);
-        if (barriers[0] !== undefined) return barriers[0];
-        const message = `no barrier ${barrier} is open in scope ${scope}; one opens when somebody comes`;
-        throw new HttpError("unknown", message);
-      },
+      handle: ({ scope, params: { barrier } }) => findBarrier(arrivals, scope, barrier),
     }),
   ];
+}
+
+/** @throws HttpError (unknown) */
+async function findBarrier(
+  arrivals: Arrivals,
+  scope: string,
+  barrier: string,
+): Promise<BarrierDescription> {
+  const { barriers } = await arrivals.describe(scope, barrier);
+  if (barriers[0] !== undefined) return barriers[0];
+  const message = `no barrier ${barrier} is open in scope ${scope}; one opens when somebody comes`;
+  throw new HttpError("unknown", message);
 }
 
 function arrival(
