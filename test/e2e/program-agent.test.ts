@@ -91,7 +91,7 @@ test("runs programs, answers with their exit codes, and reloads with status 45",
 
   const next = startAgent();
   await until("the reload is answered", () => answers.some((text) => text.endsWith("CTOKEN=9")));
-  expect(existsSync(join(directory, "token"))).toBe(false);
+  await until("the token is taken away", () => !existsSync(join(directory, "token")));
   next.child.kill("SIGTERM");
   expect((await next.ended).code).toBe(0);
 });
