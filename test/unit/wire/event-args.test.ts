@@ -15,7 +15,7 @@ import {
 import { parseProgramArgs } from "../../../src/wire/event/program-args.ts";
 
 /** Texts full of what means something in ARGS. */
-const steering = fc.string({ unit: fc.constantFrom(..."AB={}' \t1é") });
+const syntax = fc.string({ unit: fc.constantFrom(..."AB={}' \t1é") });
 
 describe("findArg()", () => {
   it.each([
@@ -60,7 +60,7 @@ describe("findArg()", () => {
 
   it("never hangs or throws, and finds the same in what it was given twice", () => {
     fc.assert(
-      fc.property(steering, (args) => {
+      fc.property(syntax, (args) => {
         const found = findArg(args, "A");
         if (found.kind === "found") expect(findArg(`${args} ${args}`, "A")).toEqual(found);
       }),
@@ -92,7 +92,7 @@ describe("formatArgs()", () => {
 
   it("is undone by findArg(), whatever the values are", () => {
     fc.assert(
-      fc.property(fc.array(steering, { maxLength: 5 }), (values) => {
+      fc.property(fc.array(syntax, { maxLength: 5 }), (values) => {
         const items = values.map((value, index) => [`K${index}`, value] as const);
         const formatted = formatArgs(items);
         if (formatted.kind === "refused") return;
