@@ -81,7 +81,9 @@ export class RemoteShell {
       const cancel = (): void => {
         cancelled = true;
         child.stdin.destroy();
-        child.kill("SIGKILL");
+        // Here the guard is the child itself: killed before its watcher is there, nobody would be
+        // left to end the command.
+        if (!this.isLocal) child.kill("SIGKILL");
         if (hasEnded(child)) finish();
       };
       command.signal?.addEventListener("abort", cancel, { once: true });
