@@ -50,6 +50,15 @@ function node(name: string): RunningNode {
   return found;
 }
 
+/** Empty for a process that has ended. */
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
+  }
+}
+
 const shape = { bandwidthBps: 0, delayUs: 0, loss: 0 };
 const link: Link = {
   name: "link0",
@@ -442,6 +451,10 @@ describe.runIf(isRoot && modes.includes("namespace"))("a machine with another ti
       );
     // The program, and nsenter with it.
     expect(await until(() => stopped().length === 2)).toBe(true);
+    // The signal must not find the other two alive.
+    const others = () =>
+      markedProcesses(runId).filter((pid) => /exit 3|kill -9/.test(commandLine(pid)));
+    expect(await until(() => others().length === 0)).toBe(true);
     host.child.kill("SIGTERM");
     // SIGTERM waits for a stopped program to go on, and then comes before its exit.
     expect((await host.answer("ended")).statuses).toEqual(["3", "SIGKILL", "SIGTERM"]);
