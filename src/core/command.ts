@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Commands: everything an edge may ask of the core. They are plain data, because they are stored in
 // the log and read again by every replica. Times inside commands are durations in microseconds of
-// log time; instants are the log's business (D2). Those of the agenda are in agenda/commands.ts.
+// log time; instants are the log's business (D2). Those of barriers are in
+// barriers/commands.ts, those of the agenda in agenda/commands.ts.
 import type { AgendaCommand } from "./agenda/commands.ts";
+import type { BarrierCommand } from "./barriers/commands.ts";
+
+export type { CancelAll, CancelBarrier, CountInit, CountWait } from "./barriers/commands.ts";
 
 /** The error of waiters whose barrier was cleared. [EMULAB-SYNC 4 exit codes] */
 export const clearedError = 240;
@@ -20,48 +24,10 @@ export interface Participant {
   readonly name?: string;
 }
 
-interface Arrival {
-  readonly scope: string;
-  readonly barrier: string;
-  readonly connection: ConnectionId;
-  readonly who: Participant;
-  /** Error number brought to the barrier; 0 for none. */
-  readonly error: number;
-  /** The wait ends with outcome `timeout` after this much log time (B9). */
-  readonly timeoutUs?: number;
-}
-
-/** Adds `count` waiters to a count barrier and, when `waits`, waits there too. */
-export interface CountInit extends Arrival {
-  readonly kind: "count-init";
-  readonly count: number;
-  readonly waits: boolean;
-}
-
-/** Arrives at a count barrier: takes one off the count and waits. */
-export interface CountWait extends Arrival {
-  readonly kind: "count-wait";
-}
-
 /** The connection is gone: an arrival that still waits is taken back (B4). */
 export interface Leave {
   readonly kind: "leave";
   readonly connection: ConnectionId;
-}
-
-/** Ends every barrier of the scope: all waiters get outcome `cancelled` and this error number. */
-export interface CancelAll {
-  readonly kind: "cancel-all";
-  readonly scope: string;
-  readonly error: number;
-}
-
-/** Ends one barrier: its waiters get outcome `cancelled` and this error number. */
-export interface CancelBarrier {
-  readonly kind: "cancel";
-  readonly scope: string;
-  readonly barrier: string;
-  readonly error: number;
 }
 
 /** Names the nodes of a scope, so that reports can say from which of them nobody came yet. */
@@ -98,11 +64,8 @@ export interface EndEdge {
 }
 
 export type Command =
-  | CountInit
-  | CountWait
+  | BarrierCommand
   | Leave
-  | CancelAll
-  | CancelBarrier
   | OpenScope
   | CloseScope
   | AgendaCommand

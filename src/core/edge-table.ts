@@ -5,8 +5,9 @@
 //   E2. A batch counts if it is the next of the living incarnation; any other is ignored, and the
 //       edge sends from the first unacknowledged one again (B6, D4).
 //   E3. An ended incarnation never comes back.
+
+import type { Waiter } from "./barriers/place.ts";
 import type { Batch } from "./command.ts";
-import type { Waiter } from "./count-barrier.ts";
 
 /** Ended incarnations remembered per edge, so that a late batch cannot bring one back (E3). */
 const endedRememberedMax = 16;

@@ -10,6 +10,9 @@ import type { AgendaEdgeEffect, AgendaObservedEffect } from "./agenda/effects.ts
 import type { ErrorCode } from "./code.ts";
 import type { ConnectionId, Participant } from "./command.ts";
 
+/** What decides when a barrier is complete. */
+export type BarrierKind = "count";
+
 export type BarrierOutcome = "crossed" | "failed" | "timeout" | "cancelled";
 
 /** One crossing for one edge: answer all these connections and forget them. */
@@ -66,7 +69,7 @@ export interface BarrierClosed {
   readonly kind: "barrier-closed";
   readonly scope: string;
   readonly barrier: string;
-  readonly barrierKind: "count";
+  readonly barrierKind: BarrierKind;
   readonly generation: number;
   readonly outcome: BarrierOutcome;
   readonly error: number;

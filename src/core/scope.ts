@@ -2,8 +2,9 @@
 // Scope: the name space of one experiment. Owns which barriers are open, the bounded memory of
 // those that are gone (B8) and the names of the nodes; nothing leaks between scopes (B7).
 import { Agenda } from "./agenda/agenda.ts";
-import { CountBarrier } from "./count-barrier.ts";
-import type { BarrierOutcome } from "./effect.ts";
+import type { CountBarrier } from "./barriers/count-barrier.ts";
+import type { Place } from "./barriers/place.ts";
+import type { BarrierKind, BarrierOutcome } from "./effect.ts";
 
 /** What is remembered of a barrier that is gone: O(1) per name (B8, D10). */
 export interface ClosedBarrier {
@@ -15,7 +16,9 @@ export interface ClosedBarrier {
 export class Scope {
   readonly name: string;
   nodes: readonly string[] = [];
-  readonly barriers: Map<string, CountBarrier> = new Map();
+  /** Open barriers by kind; a name of one kind says nothing about one of another (D18). */
+  readonly counts: Map<string, CountBarrier> = new Map();
+  /** By `closedKey`. */
   readonly closed: Map<string, ClosedBarrier> = new Map();
   /** Generations below this were used by names whose record was dropped. */
   generationFloor = 0;
@@ -26,24 +29,39 @@ export class Scope {
     this.agenda = new Agenda(name);
   }
 
-  open(name: string, nowUs: number): CountBarrier {
-    const generation = (this.closed.get(name)?.generation ?? this.generationFloor) + 1;
-    const barrier = new CountBarrier(this.name, name, generation, nowUs);
-    this.barriers.set(name, barrier);
-    return barrier;
+  /** Of all kinds. */
+  get openBarriers(): number {
+    return this.counts.size;
   }
 
-  /** Forgets the barrier but for its bounded record; the oldest record makes room. */
-  close(barrier: CountBarrier, outcome: BarrierOutcome, closedMax: number): void {
-    this.barriers.delete(barrier.name);
-    this.closed.delete(barrier.name);
+  /** Everywhere somebody could wait, in the order of kinds. */
+  *places(): Iterable<Place> {
+    yield* this.counts.values();
+  }
+
+  place({ name }: Pick<Place, "kind" | "name" | "part">): Place | undefined {
+    return this.counts.get(name);
+  }
+
+  nextGeneration(kind: BarrierKind, name: string): number {
+    return (this.closed.get(closedKey(kind, name))?.generation ?? this.generationFloor) + 1;
+  }
+
+  /** B8: what stays of a barrier that is gone; the oldest record makes room. */
+  remember(place: Place, outcome: BarrierOutcome, closedMax: number): void {
+    const key = closedKey(place.kind, place.name);
+    this.closed.delete(key);
     const oldest = this.closed.entries().next().value;
     if (oldest !== undefined && this.closed.size >= closedMax) {
-      const [name, record] = oldest;
-      this.closed.delete(name);
+      const [oldestKey, record] = oldest;
+      this.closed.delete(oldestKey);
       if (record.generation > this.generationFloor) this.generationFloor = record.generation;
     }
-    const { generation, error } = barrier;
-    this.closed.set(barrier.name, { generation, outcome, error });
+    const { generation, error } = place;
+    this.closed.set(key, { generation, outcome, error });
   }
+}
+
+export function closedKey(kind: BarrierKind, name: string): string {
+  return `${kind} ${name}`;
 }

@@ -8,11 +8,14 @@
 //   S3. Batches that are not the next of a living incarnation change nothing (E2).
 
 import { Agenda } from "./agenda/agenda.ts";
-import type { AgendaLoad, AgendaOrder, AgendaRequest } from "./agenda/commands.ts";
+import type { AgendaCommand, AgendaLoad, AgendaOrder, AgendaRequest } from "./agenda/commands.ts";
 import type { AgendaPort } from "./agenda/state.ts";
 import { assert, unreachable } from "./assert.ts";
-import { Barriers } from "./barriers.ts";
-import type { Attach, Batch, Command, LogEntry } from "./command.ts";
+import { Barriers } from "./barriers/barriers.ts";
+import type { BarrierCommand } from "./barriers/commands.ts";
+import { Common } from "./barriers/common.ts";
+import { describeBarrier } from "./barriers/report.ts";
+import type { Attach, Batch, CloseScope, Command, LogEntry, OpenScope } from "./command.ts";
 import type { CoreFigures, EventPage, ScopeDescription } from "./description.ts";
 import { Digest } from "./digest.ts";
 import type { EdgeState } from "./edge-table.ts";
@@ -20,22 +23,22 @@ import { EdgeTable } from "./edge-table.ts";
 import type { Applied } from "./effect.ts";
 import type { Limits } from "./limits.ts";
 import { logStepUsMax } from "./limits.ts";
-import type { Refusal } from "./refusal.ts";
 import { overLimit } from "./refusal.ts";
-import { describeBarrier } from "./report.ts";
 import { Scope } from "./scope.ts";
+import { ScopeTable } from "./scope-table.ts";
 import type { Snapshot, Tables } from "./snapshot.ts";
 import { captureTables, restoreTables, snapshotFormat } from "./snapshot.ts";
-import { utf8Length } from "./text.ts";
 import type { TimerPurpose } from "./timers.ts";
 import { Timers } from "./timers.ts";
 import { Turn } from "./turn.ts";
+
+type ScopeCommand = OpenScope | CloseScope | AgendaCommand;
 
 export class Service {
   readonly #limits: Limits;
   readonly #timers: Timers = new Timers();
   readonly #edges: EdgeTable = new EdgeTable();
-  readonly #scopes = new Map<string, Scope>();
+  readonly #scopes: ScopeTable;
   readonly #barriers: Barriers;
   #sequence = 0;
   #nowUs = 0;
@@ -43,9 +46,11 @@ export class Service {
 
   constructor(limits: Limits) {
     this.#limits = limits;
-    this.#barriers = new Barriers(limits, this.#timers, (scope, end, turn) => {
+    this.#scopes = new ScopeTable(limits);
+    const common = new Common(limits, this.#timers, this.#scopes, (scope, end, turn) => {
       scope.agenda.barrierEnded(end, this.#agendaPort(scope, turn));
     });
+    this.#barriers = new Barriers(common);
   }
 
   /**
@@ -128,23 +133,23 @@ export class Service {
   /** Sums over all scopes, for those who watch the server. */
   figures(): CoreFigures {
     let [waiters, barriers, oldestWaitUs] = [0, 0, 0];
-    for (const scope of this.#scopes.values()) {
-      barriers += scope.barriers.size;
-      for (const barrier of scope.barriers.values()) {
-        waiters += barrier.waiters.size;
-        const [oldest] = barrier.waiters;
+    for (const scope of this.#scopes.scopes.values()) {
+      barriers += scope.openBarriers;
+      for (const place of scope.places()) {
+        waiters += place.waiters.size;
+        const [oldest] = place.waiters;
         if (oldest) oldestWaitUs = Math.max(oldestWaitUs, this.#nowUs - oldest.arrivedUs);
       }
     }
-    return { waiters, oldestWaitUs, barriers, scopes: this.#scopes.size };
+    return { waiters, oldestWaitUs, barriers, scopes: this.#scopes.scopes.size };
   }
 
   describe(scopeName: string, barrierName?: string): ScopeDescription {
     const scope = this.#scopes.get(scopeName);
     if (scope === undefined) return { scope: scopeName, barriers: [], pendingEvents: 0 };
     const max = this.#limits.namesInReportMax;
-    const named = barrierName === undefined ? undefined : scope.barriers.get(barrierName);
-    const chosen = barrierName === undefined ? [...scope.barriers.values()] : named ? [named] : [];
+    const all = [...scope.counts.values()];
+    const chosen = all.filter(({ name }) => barrierName === undefined || name === barrierName);
     const { pending, next: nextEvent } = scope.agenda.outlook(this.#nowUs);
     const barriers = chosen.map((barrier) => describeBarrier(scope, barrier, max));
     const facts = { scope: scopeName, barriers, pendingEvents: pending };
@@ -170,7 +175,7 @@ export class Service {
       const life = `${incarnation} ${lastBatch} ${attached} ${leaseUs}`;
       digest.addRow(`edge ${name} ${life} ${ended.join(" ")}`, 1);
     }
-    for (const scope of this.#scopes.values()) digestScope(scope, digest);
+    for (const scope of this.#scopes.scopes.values()) digestScope(scope, digest);
     const { lastId, rows } = this.#timers.dump();
     digest.addRow(`timers ${lastId}`, 1);
     for (const { id, dueUs, purpose } of rows) {
@@ -208,26 +213,9 @@ export class Service {
 
   #applyCommand(edge: EdgeState, command: Command, turn: Turn): void {
     switch (command.kind) {
-      case "count-init":
-      case "count-wait":
-        this.#arrive(edge, command, turn);
+      case "leave":
+        this.#barriers.leave(edge, command.connection, turn);
         return;
-      case "leave": {
-        const waiter = edge.waiters.get(command.connection);
-        const scope = waiter && this.#scopes.get(waiter.barrier.scope);
-        if (waiter && scope) this.#barriers.leave(scope, waiter, turn);
-        return;
-      }
-      case "cancel-all": {
-        const scope = this.#scopes.get(command.scope);
-        if (scope !== undefined) this.#barriers.cancelAll(scope, command, turn);
-        return;
-      }
-      case "cancel": {
-        const scope = this.#scopes.get(command.scope);
-        if (scope !== undefined) this.#barriers.cancel(scope, command, turn);
-        return;
-      }
       case "attach":
         this.#attach(edge, command);
         return;
@@ -237,22 +225,23 @@ export class Service {
       case "end-edge":
         this.#endEdge(edge, turn);
         return;
-      default:
+      case "open-scope":
+      case "close-scope":
         this.#applyScopeCommand(edge, command, turn);
+        return;
+      default:
+        if (isOfAgenda(command)) this.#applyScopeCommand(edge, command, turn);
+        else this.#barriers.apply(edge, command, turn);
         return;
     }
   }
 
-  #applyScopeCommand(
-    edge: EdgeState,
-    command: Extract<Command, { kind: "open-scope" | "close-scope" | `agenda-${string}` }>,
-    turn: Turn,
-  ): void {
+  #applyScopeCommand(edge: EdgeState, command: ScopeCommand, turn: Turn): void {
     switch (command.kind) {
       case "open-scope": {
-        const refusal = this.#scopeRefusal(command.scope);
+        const refusal = this.#scopes.refusal(command.scope);
         if (refusal) turn.tell(edge, { kind: "refused", connection: 0, ...refusal });
-        else this.#obtainScope(command.scope).nodes = command.nodes;
+        else this.#scopes.obtain(command.scope).nodes = command.nodes;
         return;
       }
       case "close-scope":
@@ -274,34 +263,16 @@ export class Service {
     scope.agenda.apply(command, { name, incarnation }, this.#agendaPort(scope, turn));
   }
 
-  #arrive(
-    edge: EdgeState,
-    command: Extract<Command, { kind: "count-init" | "count-wait" }>,
-    turn: Turn,
-  ): void {
-    const { scope, connection } = command;
-    // Refused before the scope is made: a refusal has no effect, and leaves no scope behind.
-    const refusal =
-      this.#scopeRefusal(scope) ?? this.#barriers.refusal(this.#scopes.get(scope), edge, command);
-    if (refusal === undefined) {
-      this.#barriers.arrive(this.#obtainScope(scope), edge, command, turn);
-    } else {
-      turn.tell(edge, { kind: "refused", connection, ...refusal });
-    }
-  }
-
   #expire(purpose: TimerPurpose, turn: Turn): void {
     switch (purpose.kind) {
       case "wait-timeout": {
-        const waiter = this.#edges.get(purpose.edge)?.waiters.get(purpose.connection);
-        const scope = waiter && this.#scopes.get(waiter.barrier.scope);
-        if (waiter && scope) this.#barriers.timeOut(scope, waiter, turn);
+        const edge = this.#edges.get(purpose.edge);
+        if (edge !== undefined) this.#barriers.timeOut(edge, purpose.connection, turn);
         return;
       }
       case "wait-warning": {
-        const scope = this.#scopes.get(purpose.scope);
-        const barrier = scope?.barriers.get(purpose.barrier);
-        if (scope && barrier) this.#barriers.warn(scope, barrier, turn);
+        const { scope, barrier: name, barrierKind: kind, part } = purpose;
+        this.#barriers.warn({ scope, name, kind, part }, turn);
         return;
       }
       case "edge-lease": {
@@ -341,8 +312,8 @@ export class Service {
   /** The living incarnation ends: its participants leave, then it is told (D5). */
   #endEdge(edge: EdgeState, turn: Turn): void {
     if (edge.incarnation === 0) return;
-    this.#barriers.leaveTogether(this.#scopes, [...edge.waiters.values()], turn);
-    for (const scope of this.#scopes.values()) {
+    this.#barriers.leaveTogether(edge, turn);
+    for (const scope of this.#scopes.scopes.values()) {
       const { performer } = scope.agenda;
       if (performer?.name !== edge.name || performer.incarnation !== edge.incarnation) continue;
       // Nobody is left who could perform its events, or could be told of them.
@@ -353,25 +324,6 @@ export class Service {
     this.#edges.end(edge);
   }
 
-  #scopeRefusal(name: string): Refusal | undefined {
-    if (this.#scopes.has(name)) return undefined;
-    const limits = this.#limits;
-    if (utf8Length(name) > limits.nameBytesMax) {
-      return overLimit(limits, "nameBytesMax", "the scope's name is too long");
-    }
-    if (this.#scopes.size < limits.scopesMax) return undefined;
-    return overLimit(limits, "scopesMax", "too many scopes");
-  }
-
-  /** The scope, made when it is new; the caller has asked `#scopeRefusal`. */
-  #obtainScope(name: string): Scope {
-    const known = this.#scopes.get(name);
-    if (known !== undefined) return known;
-    const scope = new Scope(name);
-    this.#scopes.set(name, scope);
-    return scope;
-  }
-
   #closeScope(name: string, error: number, turn: Turn): void {
     const scope = this.#scopes.get(name);
     if (scope === undefined) return;
@@ -379,25 +331,25 @@ export class Service {
     // would find the next scope of this name.
     scope.agenda.stop("the experiment has ended", this.#agendaPort(scope, turn));
     this.#barriers.cancelAll(scope, { error }, turn);
-    this.#scopes.delete(name);
+    this.#scopes.scopes.delete(name);
   }
 
   #loadAgenda(edge: EdgeState, load: AgendaLoad, turn: Turn): void {
     const refusal =
       Agenda.sizeOf(load) > this.#limits.eventsPerScopeMax
         ? overLimit(this.#limits, "eventsPerScopeMax", "too many planned events")
-        : this.#scopeRefusal(load.scope);
+        : this.#scopes.refusal(load.scope);
     if (refusal !== undefined) {
       turn.tell(edge, { kind: "refused", connection: 0, ...refusal });
       return;
     }
-    const scope = this.#obtainScope(load.scope);
+    const scope = this.#scopes.obtain(load.scope);
     const { name, incarnation } = edge;
     scope.agenda.load(load, { name, incarnation }, this.#agendaPort(scope, turn));
   }
 
   #tables(): Tables {
-    return { edges: this.#edges, scopes: this.#scopes, timers: this.#timers };
+    return { edges: this.#edges, scopes: this.#scopes.scopes, timers: this.#timers };
   }
 
   #agendaPort(scope: Scope, turn: Turn): AgendaPort {
@@ -414,16 +366,20 @@ export class Service {
   }
 }
 
+function isOfAgenda(command: AgendaCommand | BarrierCommand): command is AgendaCommand {
+  return command.kind.startsWith("agenda-");
+}
+
 function digestScope(scope: Scope, digest: Digest): void {
-  for (const barrier of scope.barriers.values()) {
+  for (const barrier of scope.counts.values()) {
     const { name, generation, count, error, expected } = barrier;
     digest.addRow(`barrier ${scope.name} ${name} ${generation} ${count} ${error} ${expected}`, 1);
     digest.addRow(`warned ${scope.name} ${barrier.name} ${barrier.warned}`, 1);
     digest.addDigest(barrier.digest);
   }
   digest.addRow(`scope ${scope.name} ${scope.generationFloor} ${scope.nodes.join(" ")}`, 1);
-  for (const [name, { generation, outcome, error }] of scope.closed) {
-    digest.addRow(`closed ${scope.name} ${name} ${generation} ${outcome} ${error}`, 1);
+  for (const [key, { generation, outcome, error }] of scope.closed) {
+    digest.addRow(`closed ${scope.name} ${key} ${generation} ${outcome} ${error}`, 1);
   }
   for (const row of scope.agenda.rows()) digest.addRow(row, 1);
 }

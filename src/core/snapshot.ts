@@ -6,9 +6,9 @@
 // every table is kept as an array in its own order, and restored by inserting in that order.
 import type { AgendaSnapshot } from "./agenda/types.ts";
 import { assert } from "./assert.ts";
+import { CountBarrier } from "./barriers/count-barrier.ts";
+import type { Waiter } from "./barriers/place.ts";
 import type { Participant } from "./command.ts";
-import type { Waiter } from "./count-barrier.ts";
-import { CountBarrier } from "./count-barrier.ts";
 import type { EdgeState, EdgeTable } from "./edge-table.ts";
 import type { ParticipantRecord } from "./effect.ts";
 import type { ClosedBarrier } from "./scope.ts";
@@ -16,7 +16,7 @@ import { Scope } from "./scope.ts";
 import type { TimerRow, Timers } from "./timers.ts";
 
 /** Raised whenever the meaning of a field changes; a reader refuses what it does not know. */
-export const snapshotFormat = 2;
+export const snapshotFormat = 3;
 
 interface WaiterSnapshot {
   readonly edge: string;
@@ -28,7 +28,7 @@ interface WaiterSnapshot {
   readonly timeoutTimer: number;
 }
 
-interface BarrierSnapshot {
+interface CountSnapshot {
   readonly name: string;
   readonly generation: number;
   readonly createdUs: number;
@@ -45,8 +45,8 @@ interface ScopeSnapshot {
   readonly name: string;
   readonly nodes: readonly string[];
   readonly generationFloor: number;
-  readonly closed: readonly (ClosedBarrier & { readonly name: string })[];
-  readonly barriers: readonly BarrierSnapshot[];
+  readonly closed: readonly (ClosedBarrier & { readonly key: string })[];
+  readonly counts: readonly CountSnapshot[];
   readonly agenda: AgendaSnapshot;
 }
 
@@ -129,13 +129,13 @@ function orderWaiters(edge: EdgeState | undefined, connections: readonly number[
 }
 
 function captureScope(scope: Scope): ScopeSnapshot {
-  const { name, nodes, generationFloor, closed, barriers, agenda } = scope;
+  const { name, nodes, generationFloor, closed, counts, agenda } = scope;
   return {
     name,
     nodes,
     generationFloor,
-    closed: [...closed].map(([barrier, record]) => ({ name: barrier, ...record })),
-    barriers: [...barriers.values()].map(captureBarrier),
+    closed: [...closed].map(([key, record]) => ({ key, ...record })),
+    counts: [...counts.values()].map(captureCount),
     agenda: agenda.capture(),
   };
 }
@@ -144,15 +144,15 @@ function restoreScope(snapshot: ScopeSnapshot, edges: EdgeTable): Scope {
   const scope = new Scope(snapshot.name);
   scope.nodes = snapshot.nodes;
   scope.generationFloor = snapshot.generationFloor;
-  for (const { name, ...record } of snapshot.closed) scope.closed.set(name, record);
-  for (const barrier of snapshot.barriers) {
-    scope.barriers.set(barrier.name, restoreBarrier(scope.name, barrier, edges));
+  for (const { key, ...record } of snapshot.closed) scope.closed.set(key, record);
+  for (const barrier of snapshot.counts) {
+    scope.counts.set(barrier.name, restoreCount(scope.name, barrier, edges));
   }
   scope.agenda.restore(snapshot.agenda);
   return scope;
 }
 
-function captureBarrier(barrier: CountBarrier): BarrierSnapshot {
+function captureCount(barrier: CountBarrier): CountSnapshot {
   const { name, generation, createdUs, count, error, expected, warningTimer, warned } = barrier;
   return {
     name,
@@ -173,7 +173,7 @@ function captureWaiter(waiter: Waiter): WaiterSnapshot {
   return { edge: edge.name, connection, who, error, contribution, arrivedUs, timeoutTimer };
 }
 
-function restoreBarrier(scope: string, snapshot: BarrierSnapshot, edges: EdgeTable): CountBarrier {
+function restoreCount(scope: string, snapshot: CountSnapshot, edges: EdgeTable): CountBarrier {
   const { name, generation, createdUs, waiters, gone, ...counters } = snapshot;
   const barrier = new CountBarrier(scope, name, generation, createdUs);
   for (const { edge: edgeName, ...rest } of waiters) {

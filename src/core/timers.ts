@@ -4,11 +4,18 @@
 // (due, id) order (T1, T2 of due-heap.ts); ids are given in order of setting.
 import { assert } from "./assert.ts";
 import { DueHeap } from "./due-heap.ts";
+import type { BarrierKind } from "./effect.ts";
 
 /** What a timer is for. */
 export type TimerPurpose =
   | { readonly kind: "wait-timeout"; readonly edge: string; readonly connection: number }
-  | { readonly kind: "wait-warning"; readonly scope: string; readonly barrier: string }
+  | {
+      readonly kind: "wait-warning";
+      readonly scope: string;
+      readonly barrier: string;
+      readonly barrierKind: BarrierKind;
+      readonly part: number;
+    }
   | { readonly kind: "edge-lease"; readonly edge: string; readonly incarnation: number }
   /** `item` 0: the next event is due; else the deadline of that event's completion. */
   | { readonly kind: "agenda"; readonly scope: string; readonly item: number };

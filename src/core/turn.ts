@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Turn: what the application of one entry has produced so far. Collects effects in order and groups
 // the connections of one crossing into one effect per edge (D6).
-import type { Waiter } from "./count-barrier.ts";
+import type { Waiter } from "./barriers/place.ts";
 import type {
   AddressedEffect,
   Applied,

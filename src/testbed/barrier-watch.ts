@@ -3,8 +3,8 @@
 // fill, are crossed or take too long, sequences and timelines that the agenda starts by itself.
 
 import type { EventFired } from "../core/agenda/effects.ts";
+import { nameParticipant } from "../core/barriers/place.ts";
 import type { LogEntry } from "../core/command.ts";
-import { nameParticipant } from "../core/count-barrier.ts";
 import type { BarrierDescription } from "../core/description.ts";
 import type { Applied, BarrierClosed, ObservedEffect, ParticipantRecord } from "../core/effect.ts";
 import type { Cancel, Clock } from "../host/clock.ts";

@@ -89,7 +89,7 @@ describe("runSimulate()", () => {
     expect(out).toContain("# SECONDS WHO WHAT");
     expect(out).toContain("run faults:");
     expect(out).toMatch(/2 seeds, \d+ clients, \d+ answered, \d+ crossings, .* 0 seeds failed/);
-    const [, covered, lines] = out.match(/core\/barriers\.ts (\d+)\/(\d+)/) ?? [];
+    const [, covered, lines] = out.match(/core\/barriers\/count\.ts (\d+)\/(\d+)/) ?? [];
     expect(Number(covered)).toBeGreaterThan(0);
     expect(Number(covered)).toBeLessThanOrEqual(Number(lines));
     out = "";

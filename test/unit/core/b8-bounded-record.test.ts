@@ -15,8 +15,9 @@ it("B8 a thousand crossings leave no waiter, no timer and the last records only"
   for (let index = 0; index < 1000; index += 1) cross(core, `b${index}`);
   const snapshot = core.service.snapshot();
   expect(snapshot.timers.rows).toEqual([]);
-  expect(snapshot.scopes[0]?.barriers).toEqual([]);
-  expect(snapshot.scopes[0]?.closed.map(({ name }) => name)).toEqual(["b997", "b998", "b999"]);
+  expect(snapshot.scopes[0]?.counts).toEqual([]);
+  const keys = snapshot.scopes[0]?.closed.map(({ key }) => key);
+  expect(keys).toEqual(["count b997", "count b998", "count b999"]);
   expect(snapshot.edges.map(({ connections }) => connections)).toEqual([[]]);
   expect(core.service.nextDeadlineUs()).toBeUndefined();
 });

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Who is missing at a barrier, in words (B10). The old clients are anonymous, so the best that can
 // be said of them is how many are missing and from which nodes nobody has come.
+import type { BarrierDescription } from "../description.ts";
+import type { Scope } from "../scope.ts";
 import type { CountBarrier } from "./count-barrier.ts";
-import { nameParticipant } from "./count-barrier.ts";
-import type { BarrierDescription } from "./description.ts";
-import type { Scope } from "./scope.ts";
+import type { Place } from "./place.ts";
+import { nameParticipant } from "./place.ts";
 
 /** Names of those who wait, in order of arrival, at most `max` and then a number. */
-export function arrivedNames(barrier: CountBarrier, max: number): readonly string[] {
+export function arrivedNames(barrier: Place, max: number): readonly string[] {
   const names: string[] = [];
   for (const waiter of barrier.waiters) {
     if (names.length === max) {

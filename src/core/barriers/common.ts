@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+// What the kinds of barriers have in common: arrivals and why they are refused, deadlines and
+// warnings of those who wait, and how an ending is told. A kind decides when something ends.
+//
+//   B2 every waiter gets exactly one outcome; B9 a wait with a deadline ends by it; B10 a long wait
+//   is told of once.
+import type { BarrierCondition } from "../agenda/commands.ts";
+import { assert } from "../assert.ts";
+import type { Participant } from "../command.ts";
+import type { EdgeState } from "../edge-table.ts";
+import type { BarrierOutcome } from "../effect.ts";
+import type { Limits } from "../limits.ts";
+import { waitTimeoutUsMax } from "../limits.ts";
+import type { Refusal } from "../refusal.ts";
+import { invalid, overLimit } from "../refusal.ts";
+import type { Scope } from "../scope.ts";
+import type { ScopeTable } from "../scope-table.ts";
+import { utf8Length } from "../text.ts";
+import type { Timers } from "../timers.ts";
+import type { Release, Turn } from "../turn.ts";
+import type { Place, Waiter } from "./place.ts";
+import { recordOf } from "./place.ts";
+import { arrivedNames, missingNames } from "./report.ts";
+
+/**
+ * What a barrier lacked. Of one that everybody left it is told as it was before they left:
+ * afterwards nobody is expected any more, and nobody is missing.
+ */
+export interface Standing {
+  readonly expected: number;
+  readonly missing: readonly string[];
+}
+
+/** Told once of each ending (D8). It must not touch barriers. */
+export type BarrierEndedListener = (scope: Scope, end: BarrierCondition, turn: Turn) => void;
+
+/** What every arrival says. */
+export interface ArrivalFacts {
+  readonly barrier: string;
+  readonly connection: number;
+  readonly who: Participant;
+  readonly error: number;
+  readonly timeoutUs?: number;
+}
+
+/** What an arrival finds. */
+interface Target {
+  /** Whether there is a barrier of this name and kind. */
+  readonly exists: boolean;
+  /** Those who wait where it would wait; undefined for one that does not wait. */
+  readonly waiters: number | undefined;
+}
+
+export class Common {
+  readonly limits: Limits;
+  readonly timers: Timers;
+  readonly scopes: ScopeTable;
+  readonly #onEnded: BarrierEndedListener;
+
+  constructor(limits: Limits, timers: Timers, scopes: ScopeTable, onEnded: BarrierEndedListener) {
+    this.limits = limits;
+    this.timers = timers;
+    this.scopes = scopes;
+    this.#onEnded = onEnded;
+  }
+
+  /** A place goes before its scope does. */
+  scopeOf(place: Place): Scope {
+    const scope = this.scopes.get(place.scope);
+    assert(scope !== undefined, "a place has a scope");
+    return scope;
+  }
+
+  /**
+   * Makes a waiter with its deadline and the warning of its place; the kind puts it on the list.
+   */
+  createWaiter(
+    place: Place,
+    edge: EdgeState,
+    arrival: ArrivalFacts,
+    contribution: number,
+    nowUs: number,
+  ): Waiter {
+    const { connection, who, error, timeoutUs } = arrival;
+    const waiter: Waiter = {
+      ...{ edge, connection, barrier: place, who, error, contribution },
+      arrivedUs: nowUs,
+      timeoutTimer: 0,
+    };
+    if (timeoutUs !== undefined) {
+      const purpose = { kind: "wait-timeout", edge: edge.name, connection } as const;
+      waiter.timeoutTimer = this.timers.set(nowUs + timeoutUs, purpose);
+    }
+    if (place.warningTimer === 0 && !place.warned) this.#setWarning(place, nowUs);
+    edge.waiters.set(connection, waiter);
+    return waiter;
+  }
+
+  /** B2: a connection that is forgotten here cannot be reached by a second outcome. */
+  detach(waiter: Waiter): void {
+    waiter.edge.waiters.delete(waiter.connection);
+    if (waiter.timeoutTimer !== 0) this.timers.clear(waiter.timeoutTimer);
+  }
+
+  /** B10. Said once per place, when the oldest of those who wait *now* has waited that long. */
+  warn(place: Place, turn: Turn): void {
+    const max = this.limits.namesInReportMax;
+    place.warningTimer = 0;
+    const [oldest] = place.waiters;
+    if (oldest === undefined) return;
+    const waitedUs = turn.nowUs - oldest.arrivedUs;
+    if (waitedUs < this.limits.warnAfterUs) {
+      // Whoever the timer was set for has left since.
+      this.#setWarning(place, oldest.arrivedUs);
+      return;
+    }
+    place.warned = true;
+    turn.observe({
+      kind: "wait-warning",
+      scope: place.scope,
+      barrier: place.name,
+      waitedUs,
+      arrived: arrivedNames(place, max),
+      missing: missingNames(this.scopeOf(place), place, max),
+    });
+  }
+
+  /** Nobody waits any more: there is no wait to warn of. */
+  clearWarning(place: Place): void {
+    if (place.warningTimer !== 0) this.timers.clear(place.warningTimer);
+    place.warningTimer = 0;
+  }
+
+  /** How the place ended for these, in the words of an effect. */
+  releaseOf(place: Place, outcome: BarrierOutcome): Release {
+    const { scope, name, generation, error } = place;
+    return { scope, barrier: name, generation, outcome, error };
+  }
+
+  missing(place: Place): readonly string[] {
+    return missingNames(this.scopeOf(place), place, this.limits.namesInReportMax);
+  }
+
+  /** B2, B3. Tells an ending to everybody it concerns; the waiters were taken off the list. */
+  tellEnd(
+    place: Place,
+    waiters: readonly Waiter[],
+    outcome: BarrierOutcome,
+    standing: Standing,
+    turn: Turn,
+  ): void {
+    for (const waiter of waiters) this.detach(waiter);
+    this.clearWarning(place);
+    const release = this.releaseOf(place, outcome);
+    turn.release(waiters, release);
+    turn.observe({
+      kind: "barrier-closed",
+      ...release,
+      barrierKind: place.kind,
+      ...standing,
+      closedUs: turn.nowUs,
+      participants: [...place.gone, ...waiters.map(recordOf)],
+    });
+    this.#onEnded(this.scopeOf(place), { barrier: place.name, outcome }, turn);
+  }
+
+  /** Why this arrival is refused, if it is. `scope` is undefined when it does not exist yet. */
+  refusal(
+    scope: Scope | undefined,
+    edge: EdgeState,
+    command: ArrivalFacts,
+    { exists, waiters }: Target,
+  ): Refusal | undefined {
+    const { limits } = this;
+    if (edge.waiters.has(command.connection)) return invalid("this connection waits already");
+    if (command.barrier.length === 0) return invalid("the barrier has no name");
+    if (utf8Length(command.barrier) > limits.nameBytesMax) {
+      return overLimit(limits, "nameBytesMax", "the barrier's name is too long");
+    }
+    const { node = "", name = "" } = command.who;
+    if (utf8Length(node) > limits.nameBytesMax || utf8Length(name) > limits.nameBytesMax) {
+      return overLimit(limits, "nameBytesMax", "the name of the participant or node is too long");
+    }
+    if (scope && !exists && scope.openBarriers >= limits.barriersPerScopeMax) {
+      return overLimit(limits, "barriersPerScopeMax", "too many barriers are open");
+    }
+    if (waiters !== undefined && waiters >= limits.waitersPerBarrierMax) {
+      return overLimit(limits, "waitersPerBarrierMax", "too many parties wait at this barrier");
+    }
+    const { error, timeoutUs = 0 } = command;
+    if (!isInteger(error, 0)) return invalid(`error must be an integer, 0 or more, not ${error}`);
+    if (!isInteger(timeoutUs, 0) || timeoutUs > waitTimeoutUsMax) {
+      const range = `from 0 to ${waitTimeoutUsMax}`;
+      return invalid(`the timeout must be whole microseconds, ${range}, not ${timeoutUs}`);
+    }
+    return undefined;
+  }
+
+  #setWarning(place: Place, sinceUs: number): void {
+    const { scope, name, kind, part } = place;
+    const purpose = {
+      kind: "wait-warning",
+      scope,
+      barrier: name,
+      barrierKind: kind,
+      part,
+    } as const;
+    place.warningTimer = this.timers.set(sinceUs + this.limits.warnAfterUs, purpose);
+  }
+}
+
+/** Whether it is an integer that arithmetic keeps exact, and not below `min`. */
+export function isInteger(value: number, min: number): boolean {
+  return Number.isSafeInteger(value) && value >= min;
+}

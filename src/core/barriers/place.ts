@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// A place is where parties wait for one outcome: a count barrier, one target of a state, a quorum,
+// the phase of a roster. What all kinds share is here: who waits and since when. When a place is
+// complete is the business of its kind.
+import type { Participant } from "../command.ts";
+import type { Digest } from "../digest.ts";
+import type { EdgeState } from "../edge-table.ts";
+import type { BarrierKind, ParticipantRecord } from "../effect.ts";
+import type { CountBarrier } from "./count-barrier.ts";
+
+export interface PlaceState {
+  readonly kind: BarrierKind;
+  readonly scope: string;
+  readonly name: string;
+  readonly generation: number;
+  /** The target of a state, the phase of a roster; 0 where there is but one place. */
+  readonly part: number;
+  readonly createdUs: number;
+  /** What everybody who waits is told: the largest error brought (B3). */
+  error: number;
+  /** Timer id of the "who is missing" warning, 0 when not set or already given. */
+  warningTimer: number;
+  warned: boolean;
+  /** In order of arrival. */
+  readonly waiters: Set<Waiter>;
+  /** Of those who wait, kept with each change (D11). */
+  readonly digest: Digest;
+  /** Parties for the record that do not wait any more, or never did; the oldest dropped. */
+  readonly gone: ParticipantRecord[];
+}
+
+/** One connection that waits. */
+export interface Waiter {
+  readonly edge: EdgeState;
+  readonly connection: number;
+  readonly barrier: Place;
+  readonly who: Participant;
+  readonly error: number;
+  /** What its leaving takes from a count: -1 for a wait, n for a waiting init of n; else 0. */
+  readonly contribution: number;
+  readonly arrivedUs: number;
+  /** Timer id of its deadline, 0 for none. */
+  timeoutTimer: number;
+}
+
+/** The places there are, by kind. */
+export type Place = CountBarrier;
+
+/** Puts a party on the list of a place. */
+export function enlist(place: Place, waiter: Waiter): void {
+  if (waiter.error > place.error) place.error = waiter.error;
+  place.waiters.add(waiter);
+  place.digest.addRow(describeWaiter(waiter), 1);
+}
+
+/** Takes a party off the list. @returns false when it was not on it. */
+export function strike(place: Place, waiter: Waiter, goneMax: number): boolean {
+  if (!place.waiters.delete(waiter)) return false;
+  place.digest.addRow(describeWaiter(waiter), -1);
+  recordGone(place, { who: waiter.who, arrivedUs: waiter.arrivedUs, left: true }, goneMax);
+  return true;
+}
+
+/**
+ * Everybody who waits, in order of arrival; nobody does afterwards. A place that released its
+ * waiters is over, so that its digest is not followed any more.
+ */
+export function takeAll(place: Place): readonly Waiter[] {
+  const released = [...place.waiters];
+  place.waiters.clear();
+  return released;
+}
+
+export function recordGone(place: Place, record: ParticipantRecord, goneMax: number): void {
+  if (place.gone.length >= goneMax) place.gone.shift();
+  place.gone.push(record);
+}
+
+export function recordOf(waiter: Waiter): ParticipantRecord {
+  return { who: waiter.who, arrivedUs: waiter.arrivedUs, left: false };
+}
+
+function describeWaiter(waiter: Waiter): string {
+  const { edge, connection, contribution, error, arrivedUs } = waiter;
+  return `${edge.name} ${connection} ${contribution} ${error} ${arrivedUs}`;
+}
+
+/** How a party is named to people: its own name, or the little that is known (B10). */
+export function nameParticipant(who: Participant): string {
+  if (who.name !== undefined) return who.name;
+  return `anonymous, from ${who.node ?? who.address}`;
+}

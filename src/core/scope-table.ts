@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// The scopes of a core: which there are, and whether one more may be.
+import type { Limits } from "./limits.ts";
+import type { Refusal } from "./refusal.ts";
+import { overLimit } from "./refusal.ts";
+import { Scope } from "./scope.ts";
+import { utf8Length } from "./text.ts";
+
+export class ScopeTable {
+  readonly scopes: Map<string, Scope> = new Map();
+  readonly #limits: Limits;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  get(name: string): Scope | undefined {
+    return this.scopes.get(name);
+  }
+
+  /** Why there can be no such scope, if there can be none. */
+  refusal(name: string): Refusal | undefined {
+    if (this.scopes.has(name)) return undefined;
+    const limits = this.#limits;
+    if (utf8Length(name) > limits.nameBytesMax) {
+      return overLimit(limits, "nameBytesMax", "the scope's name is too long");
+    }
+    if (this.scopes.size < limits.scopesMax) return undefined;
+    return overLimit(limits, "scopesMax", "too many scopes");
+  }
+
+  /** The scope, made when it is new; the caller has asked `refusal`. */
+  obtain(name: string): Scope {
+    const known = this.scopes.get(name);
+    if (known !== undefined) return known;
+    const scope = new Scope(name);
+    this.scopes.set(name, scope);
+    return scope;
+  }
+}
