@@ -131,10 +131,12 @@ function timeout({ timeoutMs }: WaitOptions): { readonly timeoutUs?: number } {
   return timeoutMs === undefined ? {} : { timeoutUs: Math.round(timeoutMs * 1000) };
 }
 
-function explain({ outcome, barrier, missing = [], error }: Released): MusterError {
+function explain({ outcome, barrier, missing = [], error, reason }: Released): MusterError {
   if (outcome === "timeout") {
     const who = missing.length === 0 ? "nobody is known to be missing" : missing.join(", ");
     return new MusterError("timeout", `the wait at ${barrier} timed out; missing: ${who}`, missing);
   }
-  return new MusterError("cancelled", `the barrier ${barrier} was ${outcome} (error ${error})`);
+  const why = reason === undefined ? "" : `: ${reason}`;
+  const message = `the barrier ${barrier} was ${outcome} (error ${error})${why}`;
+  return new MusterError("cancelled", message);
 }

@@ -6,7 +6,16 @@
 import type { AgendaCommand } from "./agenda/commands.ts";
 import type { BarrierCommand } from "./barriers/commands.ts";
 
-export type { CancelAll, CancelBarrier, CountInit, CountWait } from "./barriers/commands.ts";
+export type {
+  CancelAll,
+  CancelBarrier,
+  CountInit,
+  CountWait,
+  FailBarrier,
+  StateSignal,
+  StateSignalAndWait,
+  StateWait,
+} from "./barriers/commands.ts";
 
 /** The error of waiters whose barrier was cleared. [EMULAB-SYNC 4 exit codes] */
 export const clearedError = 240;

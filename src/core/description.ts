@@ -3,19 +3,24 @@
 // "who is missing" of a client that gave up. Reads are not logged (D5).
 import type { ItemState } from "./agenda/types.ts";
 import type { Participant } from "./command.ts";
+import type { BarrierKind } from "./effect.ts";
 
 export interface BarrierDescription {
   readonly scope: string;
   readonly name: string;
-  readonly kind: "count";
+  readonly kind: BarrierKind;
   readonly generation: number;
   /**
-   * Parties asked for so far by inits, waiting initialisers included; 0 when nobody initialised.
+   * Parties asked for so far by inits, waiting initialisers included; 0 when nobody initialised. Of
+   * a state, the smallest target that somebody waits for; 0 when nobody waits.
    */
   readonly expected: number;
   /** Parties that wait now. */
   readonly arrived: number;
-  /** The counter of the old wire: positive, waits still to come; negative, inits still to come. */
+  /**
+   * The counter of the old wire: positive, waits still to come; negative, inits still to come. Of
+   * other kinds, how many are missing.
+   */
   readonly count: number;
   readonly error: number;
   /** Log time of the first arrival. */
@@ -28,6 +33,14 @@ export interface BarrierDescription {
   }[];
   /** Sentences for people: who has not come, as far as known (B10). */
   readonly missing: readonly string[];
+  /** Of a state. */
+  readonly state?: StateDescription;
+}
+
+export interface StateDescription {
+  readonly value: number;
+  /** At most `namesInReportMax` of those that somebody waits for, the smallest first. */
+  readonly targets: readonly { readonly target: number; readonly waiting: number }[];
 }
 
 /** How much there is, over all scopes. */

@@ -11,7 +11,7 @@ import type { ErrorCode } from "./code.ts";
 import type { ConnectionId, Participant } from "./command.ts";
 
 /** What decides when a barrier is complete. */
-export type BarrierKind = "count";
+export type BarrierKind = "count" | "state" | "quorum" | "roster";
 
 export type BarrierOutcome = "crossed" | "failed" | "timeout" | "cancelled";
 
@@ -20,13 +20,28 @@ export interface Released {
   readonly kind: "released";
   readonly scope: string;
   readonly barrier: string;
+  readonly barrierKind: BarrierKind;
   readonly generation: number;
+  /** Of a state its target; absent where a name has but one place. */
+  readonly part?: number;
   readonly outcome: BarrierOutcome;
   /** The same for all waiters of one crossing: the largest reported (B3). */
   readonly error: number;
   readonly connections: readonly ConnectionId[];
   /** Who is missing, for outcome `timeout` (B10). */
   readonly missing?: readonly string[];
+  /** Why it failed or was cancelled, when somebody said so. */
+  readonly reason?: string;
+}
+
+/** A signal was counted. */
+export interface Signalled {
+  readonly kind: "signalled";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly connection: ConnectionId;
+  /** Of the state after it: 1 for the first. */
+  readonly value: number;
 }
 
 /** An initialiser that does not wait is answered at once. */
@@ -54,7 +69,7 @@ export interface Revoked {
 }
 
 /** What an edge can receive. */
-export type EdgeEffect = Released | Acknowledged | Refused | Revoked | AgendaEdgeEffect;
+export type EdgeEffect = Released | Signalled | Acknowledged | Refused | Revoked | AgendaEdgeEffect;
 
 /** One party in the record of a barrier. Times in log time, microseconds. */
 export interface ParticipantRecord {
@@ -71,9 +86,15 @@ export interface BarrierClosed {
   readonly barrier: string;
   readonly barrierKind: BarrierKind;
   readonly generation: number;
+  /** The target, of a state. */
+  readonly part?: number;
   readonly outcome: BarrierOutcome;
   readonly error: number;
-  /** Parties the inits asked for, initialisers that wait included. */
+  readonly reason?: string;
+  /**
+   * Parties the inits asked for, initialisers that wait included; of a state, signals that are
+   * waited for.
+   */
   readonly expected: number;
   readonly closedUs: number;
   readonly participants: readonly ParticipantRecord[];

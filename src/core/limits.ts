@@ -12,6 +12,8 @@ export interface Limits {
   readonly waitersPerBarrierMax: number;
   /** Outcomes kept per scope for barriers that are gone (B8); the oldest is dropped first. */
   readonly closedBarriersPerScopeMax: number;
+  /** Bytes (UTF-8) in the reason why somebody fails or cancels a barrier. */
+  readonly reasonBytesMax: number;
   readonly eventsPerScopeMax: number;
   /** Bytes (UTF-8) in the arguments of an event that comes later than the plan. */
   readonly eventArgsBytesMax: number;
@@ -53,6 +55,7 @@ export const defaultLimits: Limits = {
   barriersPerScopeMax: 10_000,
   waitersPerBarrierMax: 100_000,
   closedBarriersPerScopeMax: 10_000,
+  reasonBytesMax: 4_096,
   eventsPerScopeMax: 100_000,
   eventArgsBytesMax: 65_536,
   errorRecordsPerScopeMax: 1_000,

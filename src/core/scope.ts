@@ -3,7 +3,8 @@
 // those that are gone (B8) and the names of the nodes; nothing leaks between scopes (B7).
 import { Agenda } from "./agenda/agenda.ts";
 import type { CountBarrier } from "./barriers/count-barrier.ts";
-import type { Place } from "./barriers/place.ts";
+import type { Place, PlaceKey } from "./barriers/place.ts";
+import type { StateCounter } from "./barriers/state-counter.ts";
 import type { BarrierKind, BarrierOutcome } from "./effect.ts";
 
 /** What is remembered of a barrier that is gone: O(1) per name (B8, D10). */
@@ -13,11 +14,15 @@ export interface ClosedBarrier {
   readonly error: number;
 }
 
+/** What a name of a kind stands for. */
+export type Barrier = CountBarrier | StateCounter;
+
 export class Scope {
   readonly name: string;
-  nodes: readonly string[] = [];
+  #nodes: ReadonlySet<string> = new Set();
   /** Open barriers by kind; a name of one kind says nothing about one of another (D18). */
   readonly counts: Map<string, CountBarrier> = new Map();
+  readonly states: Map<string, StateCounter> = new Map();
   /** By `closedKey`. */
   readonly closed: Map<string, ClosedBarrier> = new Map();
   /** Generations below this were used by names whose record was dropped. */
@@ -29,18 +34,42 @@ export class Scope {
     this.agenda = new Agenda(name);
   }
 
+  /** In the order in which they were named. */
+  get nodes(): readonly string[] {
+    return [...this.#nodes];
+  }
+
+  set nodes(nodes: readonly string[]) {
+    this.#nodes = new Set(nodes);
+  }
+
+  hasNode(name: string): boolean {
+    return this.#nodes.has(name);
+  }
+
   /** Of all kinds. */
   get openBarriers(): number {
-    return this.counts.size;
+    return this.counts.size + this.states.size;
+  }
+
+  /** Of all kinds, in their order. */
+  *open(): Iterable<Barrier> {
+    yield* this.counts.values();
+    yield* this.states.values();
+  }
+
+  barrier(kind: BarrierKind, name: string): Barrier | undefined {
+    return kind === "count" ? this.counts.get(name) : this.states.get(name);
   }
 
   /** Everywhere somebody could wait, in the order of kinds. */
   *places(): Iterable<Place> {
     yield* this.counts.values();
+    for (const { targets } of this.states.values()) yield* targets.values();
   }
 
-  place({ name }: Pick<Place, "kind" | "name" | "part">): Place | undefined {
-    return this.counts.get(name);
+  place({ kind, name, part }: PlaceKey): Place | undefined {
+    return kind === "count" ? this.counts.get(name) : this.states.get(name)?.targets.get(part);
   }
 
   nextGeneration(kind: BarrierKind, name: string): number {

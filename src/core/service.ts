@@ -148,7 +148,7 @@ export class Service {
     const scope = this.#scopes.get(scopeName);
     if (scope === undefined) return { scope: scopeName, barriers: [], pendingEvents: 0 };
     const max = this.#limits.namesInReportMax;
-    const all = [...scope.counts.values()];
+    const all = [...scope.open()];
     const chosen = all.filter(({ name }) => barrierName === undefined || name === barrierName);
     const { pending, next: nextEvent } = scope.agenda.outlook(this.#nowUs);
     const barriers = chosen.map((barrier) => describeBarrier(scope, barrier, max));
@@ -272,7 +272,7 @@ export class Service {
       }
       case "wait-warning": {
         const { scope, barrier: name, barrierKind: kind, part } = purpose;
-        this.#barriers.warn({ scope, name, kind, part }, turn);
+        this.#barriers.warn(scope, { name, kind, part }, turn);
         return;
       }
       case "edge-lease": {
@@ -376,6 +376,15 @@ function digestScope(scope: Scope, digest: Digest): void {
     digest.addRow(`barrier ${scope.name} ${name} ${generation} ${count} ${error} ${expected}`, 1);
     digest.addRow(`warned ${scope.name} ${barrier.name} ${barrier.warned}`, 1);
     digest.addDigest(barrier.digest);
+  }
+  for (const { name, value, createdUs, failure, nodes, targets } of scope.states.values()) {
+    const rest = `${JSON.stringify(failure ?? null)} ${[...nodes].join(" ")}`;
+    digest.addRow(`state ${scope.name} ${name} ${value} ${createdUs} ${rest}`, 1);
+    for (const target of targets.values()) {
+      const { part, error, warned } = target;
+      digest.addRow(`target ${scope.name} ${name} ${part} ${error} ${warned}`, 1);
+      digest.addDigest(target.digest);
+    }
   }
   digest.addRow(`scope ${scope.name} ${scope.generationFloor} ${scope.nodes.join(" ")}`, 1);
   for (const [key, { generation, outcome, error }] of scope.closed) {

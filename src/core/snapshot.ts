@@ -6,11 +6,9 @@
 // every table is kept as an array in its own order, and restored by inserting in that order.
 import type { AgendaSnapshot } from "./agenda/types.ts";
 import { assert } from "./assert.ts";
-import { CountBarrier } from "./barriers/count-barrier.ts";
-import type { Waiter } from "./barriers/place.ts";
-import type { Participant } from "./command.ts";
+import type { BarriersSnapshot } from "./barriers/capture.ts";
+import { captureBarriers, restoreBarriers } from "./barriers/capture.ts";
 import type { EdgeState, EdgeTable } from "./edge-table.ts";
-import type { ParticipantRecord } from "./effect.ts";
 import type { ClosedBarrier } from "./scope.ts";
 import { Scope } from "./scope.ts";
 import type { TimerRow, Timers } from "./timers.ts";
@@ -18,35 +16,11 @@ import type { TimerRow, Timers } from "./timers.ts";
 /** Raised whenever the meaning of a field changes; a reader refuses what it does not know. */
 export const snapshotFormat = 3;
 
-interface WaiterSnapshot {
-  readonly edge: string;
-  readonly connection: number;
-  readonly who: Participant;
-  readonly error: number;
-  readonly contribution: number;
-  readonly arrivedUs: number;
-  readonly timeoutTimer: number;
-}
-
-interface CountSnapshot {
-  readonly name: string;
-  readonly generation: number;
-  readonly createdUs: number;
-  readonly count: number;
-  readonly error: number;
-  readonly expected: number;
-  readonly warningTimer: number;
-  readonly warned: boolean;
-  readonly waiters: readonly WaiterSnapshot[];
-  readonly gone: readonly ParticipantRecord[];
-}
-
-interface ScopeSnapshot {
+interface ScopeSnapshot extends BarriersSnapshot {
   readonly name: string;
   readonly nodes: readonly string[];
   readonly generationFloor: number;
   readonly closed: readonly (ClosedBarrier & { readonly key: string })[];
-  readonly counts: readonly CountSnapshot[];
   readonly agenda: AgendaSnapshot;
 }
 
@@ -129,13 +103,13 @@ function orderWaiters(edge: EdgeState | undefined, connections: readonly number[
 }
 
 function captureScope(scope: Scope): ScopeSnapshot {
-  const { name, nodes, generationFloor, closed, counts, agenda } = scope;
+  const { name, nodes, generationFloor, closed, agenda } = scope;
   return {
     name,
     nodes,
     generationFloor,
     closed: [...closed].map(([key, record]) => ({ key, ...record })),
-    counts: [...counts.values()].map(captureCount),
+    ...captureBarriers(scope),
     agenda: agenda.capture(),
   };
 }
@@ -145,46 +119,7 @@ function restoreScope(snapshot: ScopeSnapshot, edges: EdgeTable): Scope {
   scope.nodes = snapshot.nodes;
   scope.generationFloor = snapshot.generationFloor;
   for (const { key, ...record } of snapshot.closed) scope.closed.set(key, record);
-  for (const barrier of snapshot.counts) {
-    scope.counts.set(barrier.name, restoreCount(scope.name, barrier, edges));
-  }
+  restoreBarriers(scope, snapshot, edges);
   scope.agenda.restore(snapshot.agenda);
   return scope;
-}
-
-function captureCount(barrier: CountBarrier): CountSnapshot {
-  const { name, generation, createdUs, count, error, expected, warningTimer, warned } = barrier;
-  return {
-    name,
-    generation,
-    createdUs,
-    count,
-    error,
-    expected,
-    warningTimer,
-    warned,
-    waiters: [...barrier.waiters].map(captureWaiter),
-    gone: [...barrier.gone],
-  };
-}
-
-function captureWaiter(waiter: Waiter): WaiterSnapshot {
-  const { edge, connection, who, error, contribution, arrivedUs, timeoutTimer } = waiter;
-  return { edge: edge.name, connection, who, error, contribution, arrivedUs, timeoutTimer };
-}
-
-function restoreCount(scope: string, snapshot: CountSnapshot, edges: EdgeTable): CountBarrier {
-  const { name, generation, createdUs, waiters, gone, ...counters } = snapshot;
-  const barrier = new CountBarrier(scope, name, generation, createdUs);
-  for (const { edge: edgeName, ...rest } of waiters) {
-    const edge = edges.get(edgeName);
-    assert(edge !== undefined, "a snapshot with a waiter of no edge");
-    const waiter: Waiter = { ...rest, edge, barrier };
-    edge.waiters.set(waiter.connection, waiter);
-    barrier.addWaiter(waiter);
-  }
-  // After the waiters: they have added themselves to counters that already held them.
-  Object.assign(barrier, counters);
-  barrier.gone.push(...gone);
-  return barrier;
 }

@@ -2,13 +2,7 @@
 // Turn: what the application of one entry has produced so far. Collects effects in order and groups
 // the connections of one crossing into one effect per edge (D6).
 import type { Waiter } from "./barriers/place.ts";
-import type {
-  AddressedEffect,
-  Applied,
-  BarrierOutcome,
-  EdgeEffect,
-  ObservedEffect,
-} from "./effect.ts";
+import type { AddressedEffect, Applied, EdgeEffect, ObservedEffect, Released } from "./effect.ts";
 
 /** The living incarnation of an edge at the moment something is said to it. */
 interface Addressee {
@@ -17,14 +11,7 @@ interface Addressee {
 }
 
 /** How a barrier ended, as its waiters are told. */
-export interface Release {
-  readonly scope: string;
-  readonly barrier: string;
-  readonly generation: number;
-  readonly outcome: BarrierOutcome;
-  readonly error: number;
-  readonly missing?: readonly string[];
-}
+export type Release = Omit<Released, "kind" | "connections">;
 
 export class Turn {
   /** Log time. */
@@ -48,7 +35,7 @@ export class Turn {
   }
 
   /** One `released` effect per edge, its connections in order of arrival. */
-  release(waiters: Iterable<Waiter>, release: Release): void {
+  release(waiters: Iterable<Pick<Waiter, "edge" | "connection">>, release: Release): void {
     const byEdge = new Map<Waiter["edge"], number[]>();
     for (const { edge, connection } of waiters) {
       const connections = byEdge.get(edge);

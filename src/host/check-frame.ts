@@ -64,6 +64,10 @@ function checkRight(command: Command, rights: EdgeRights): void {
     throw new FrameError(`a command that ${whose} may not give (${command.kind})`, "rights");
   }
   if ("scope" in command) checkScope(command.scope, rights);
+  if (rights.kind !== "sync" || command.kind !== "cancel-all") return;
+  if (command.barrierKind !== "count") {
+    throw new FrameError("a sync server may end barriers of its own kind only", "rights");
+  }
 }
 
 function mayGive(kind: Command["kind"], rights: EdgeRights): boolean {
@@ -158,6 +162,13 @@ const oneOf =
   (value) =>
     words.includes(value);
 
+const isBarrierKind = oneOf("count", "state", "quorum", "roster");
+const end = { scope: isText, error: isCount, reason: optional(isText) };
+const endOne = {
+  ...{ ...end, barrier: isText },
+  ...{ barrierKind: optional(isBarrierKind), connection: optional(isCount) },
+};
+
 const areTerms = shape({
   toleranceUs: optional(isCount),
   whenLate: optional(oneOf("fire", "skip")),
@@ -186,8 +197,14 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], "detach">, Check>>
   "count-init": shape({ ...arrival, count: isAmount, waits: isFlag }),
   "count-wait": shape(arrival),
   leave: shape({ connection: isCount }),
-  "cancel-all": shape({ scope: isText, error: isCount }),
-  cancel: shape({ scope: isText, barrier: isText, error: isCount }),
+  "state-signal": shape({
+    ...{ scope: isText, barrier: isText, connection: isCount, who: isParticipant },
+  }),
+  "state-wait": shape({ ...arrival, target: isAmount }),
+  "state-signal-and-wait": shape({ ...arrival, target: isAmount }),
+  "cancel-all": shape({ ...end, barrierKind: optional(isBarrierKind) }),
+  cancel: shape(endOne),
+  fail: shape({ ...endOne, reason: isText }),
   "open-scope": shape({ scope: isText, nodes: listOf(isText) }),
   "close-scope": shape({ scope: isText, error: isCount }),
   "agenda-load": shape({

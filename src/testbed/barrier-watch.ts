@@ -138,9 +138,10 @@ export class BarrierWatch {
 }
 
 function summary(barrier: BarrierDescription) {
-  const { name, arrived, expected, missing } = barrier;
+  const { name, kind, arrived, expected, missing } = barrier;
   const waiting = barrier.waiting.map(({ who }) => who.node ?? nameParticipant(who));
-  return { name, arrived, expected, waiting, missing };
+  const ofKind = kind === "count" ? {} : { kind };
+  return { name, ...ofKind, arrived, expected, waiting, missing };
 }
 
 function nameOf({ who }: ParticipantRecord): string {

@@ -5,7 +5,7 @@
 // `atUs` is microseconds since the run's time 0 (the instant `$ns at 0` means); what happens before
 // it is negative. Until time 0 is known events are held back, so that every event has its `atUs`.
 import type { LogEntry } from "../core/command.ts";
-import type { BarrierOutcome } from "../core/effect.ts";
+import type { BarrierKind, BarrierOutcome } from "../core/effect.ts";
 
 export type EndedBy = "idle" | "terminate" | "duration" | "failure" | "interrupt";
 
@@ -118,6 +118,8 @@ export interface TrafficEnded {
 export interface BarrierChanged {
   readonly type: "barrier-changed";
   readonly name: string;
+  /** Absent: `count`. */
+  readonly kind?: BarrierKind;
   readonly arrived: number;
   readonly expected: number;
   /** Nodes or addresses of those who wait, in order of arrival. */
@@ -129,7 +131,7 @@ export interface BarrierChanged {
 export interface BarrierEnded {
   readonly type: "barrier-ended";
   readonly name: string;
-  readonly kind: "count";
+  readonly kind: BarrierKind;
   readonly generation: number;
   readonly outcome: BarrierOutcome;
   readonly error: number;

@@ -8,6 +8,9 @@ import type {
   CountWait,
   LogEntry,
   Participant,
+  StateSignal,
+  StateSignalAndWait,
+  StateWait,
 } from "../core/command.ts";
 import type { Applied, EdgeEffect, Released } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
@@ -128,4 +131,26 @@ export function releases(applied: Applied): readonly (readonly [number, string, 
   return effectsOf(applied, "released").flatMap(({ connections, outcome, error }: Released) =>
     connections.map((connection) => [connection, outcome, error] as const),
   );
+}
+
+/** A signal of a state. */
+export function signal(connection: number, options: ArrivalOptions = {}): StateSignal {
+  const { scope, barrier, who } = arrival(connection, options);
+  return { kind: "state-signal", scope, barrier, connection, who };
+}
+
+export function waitFor(
+  connection: number,
+  target: number,
+  options: ArrivalOptions = {},
+): StateWait {
+  return { kind: "state-wait", ...arrival(connection, options), target };
+}
+
+export function signalAndWait(
+  connection: number,
+  target: number,
+  options: ArrivalOptions = {},
+): StateSignalAndWait {
+  return { kind: "state-signal-and-wait", ...arrival(connection, options), target };
 }

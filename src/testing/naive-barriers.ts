@@ -163,6 +163,7 @@ export class NaiveBarriers {
       kind: "released",
       scope,
       barrier,
+      barrierKind: "count",
       generation: this.#generation(scope, barrier),
       outcome: "timeout",
       error: this.#error(scope, barrier),
@@ -361,7 +362,8 @@ export class NaiveBarriers {
     for (const edge of edges) {
       const mine = waiting.filter((party) => party.edge === edge);
       const connections = mine.map(({ connection }) => connection);
-      const what = { scope, barrier, generation, outcome: outcome as "crossed", error };
+      const facts = { scope, barrier, barrierKind: "count" as const, generation };
+      const what = { ...facts, outcome: outcome as "crossed", error };
       this.#tell(edge, mine[0]?.life ?? 0, { kind: "released", ...what, connections });
     }
   }

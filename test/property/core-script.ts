@@ -3,6 +3,7 @@
 // `entriesOf` turns a script into log entries with right batch numbers where they should be right.
 import fc from "fast-check";
 import type { Batch, Command, LogEntry } from "../../src/core/command.ts";
+import type { BarrierKind } from "../../src/core/effect.ts";
 
 export type Step =
   | { readonly kind: "send"; readonly edge: number; readonly commands: readonly Command[] }
@@ -93,6 +94,29 @@ const barrierCommand: fc.Arbitrary<Command> = fc.oneof(
     ),
   },
 );
+
+/** What ends barriers of a kind, or of all. */
+function ends(kind: BarrierKind): fc.Arbitrary<Command> {
+  const which = { scope, barrier: place.barrier, barrierKind: fc.constant(kind) };
+  const how = { error: fc.constantFrom(0, 240), reason: fc.constant("enough") };
+  return fc.oneof(
+    fc.record(
+      { kind: fc.constant("cancel" as const), ...which, ...how, connection: place.connection },
+      { requiredKeys: ["kind", "scope", "barrier", "barrierKind", "error"] },
+    ),
+    fc.record(
+      { kind: fc.constant("fail" as const), ...which, ...how, connection: place.connection },
+      { requiredKeys: ["kind", "scope", "barrier", "barrierKind", "error", "reason"] },
+    ),
+    fc.record(
+      {
+        kind: fc.constantFrom("cancel-all" as const, "close-scope" as const),
+        ...{ scope, error: how.error, barrierKind: fc.constantFrom("count" as const, kind) },
+      },
+      { requiredKeys: ["kind", "scope", "error"] },
+    ),
+  );
+}
 
 const on = fc.record({
   barrier: fc.constantFrom("a", "b"),
@@ -244,15 +268,53 @@ function steps(command: fc.Arbitrary<Command>): fc.Arbitrary<readonly TimedStep[
   return fc.array(fc.record({ afterUs, step }), { maxLength: 60, size: "max" });
 }
 
+const stateCommand: fc.Arbitrary<Command> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc
+      .record(
+        { ...place, target: fc.constantFrom(-1, 0, 1, 2, 3, 4, 5, 7, 1.5) },
+        { requiredKeys: [...required, "target"] },
+      )
+      .chain((facts) =>
+        fc
+          .constantFrom(
+            ...(["state-signal", "state-wait", "state-wait", "state-signal-and-wait"] as const),
+          )
+          .map((kind) => ({ kind, ...facts })),
+      ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("leave" as const), connection: place.connection }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.oneof(
+      ends("state"),
+      fc.record({
+        kind: fc.constant("open-scope" as const),
+        scope,
+        nodes: fc.constantFrom(["node0", "node1"], ["node2"]),
+      }),
+    ),
+  },
+);
+
 /** Scripts about barriers only: what the naive model knows. */
 export const barrierScript: fc.Arbitrary<readonly TimedStep[]> = steps(barrierCommand);
+export const stateScript: fc.Arbitrary<readonly TimedStep[]> = steps(stateCommand);
 /** Scripts about one agenda that is loaded and started first, then ticks often. */
 export const agendaScript: fc.Arbitrary<readonly TimedStep[]> = steps(
   fc.oneof({ weight: 1, arbitrary: barrierCommand }, { weight: 6, arbitrary: agendaCommand }),
 );
 /** Scripts about everything. */
 export const fullScript: fc.Arbitrary<readonly TimedStep[]> = steps(
-  fc.oneof({ weight: 3, arbitrary: barrierCommand }, { weight: 1, arbitrary: agendaCommand }),
+  fc.oneof(
+    { weight: 3, arbitrary: barrierCommand },
+    { weight: 2, arbitrary: stateCommand },
+    { weight: 1, arbitrary: agendaCommand },
+  ),
 );
 
 /** Log entries of a script, one for each step. */

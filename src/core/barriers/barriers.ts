@@ -1,93 +1,180 @@
 // SPDX-License-Identifier: MIT
 // The barriers of all kinds, as the service sees them: finds the scope and the kind that a command,
 // a leave or a timer is about. What a kind does with it is in its own file.
+import { unreachable } from "../assert.ts";
 import type { EdgeState } from "../edge-table.ts";
+import type { BarrierKind } from "../effect.ts";
 import type { Refusal } from "../refusal.ts";
-import type { Scope } from "../scope.ts";
+import { overLimit } from "../refusal.ts";
+import type { Barrier, Scope } from "../scope.ts";
 import type { ScopeTable } from "../scope-table.ts";
+import { utf8Length } from "../text.ts";
 import type { Turn } from "../turn.ts";
-import type { BarrierCommand, CancelAll, CancelBarrier } from "./commands.ts";
+import type { BarrierCommand, CancelAll, CancelBarrier, FailBarrier } from "./commands.ts";
 import type { Common } from "./common.ts";
 import { CountKind } from "./count.ts";
-import type { Place } from "./place.ts";
+import type { Failure, PlaceKey, Waiter } from "./place.ts";
+import { StateKind } from "./state.ts";
 
 export class Barriers {
   readonly #common: Common;
   readonly #scopes: ScopeTable;
   readonly #count: CountKind;
+  readonly #state: StateKind;
 
   constructor(common: Common) {
     this.#common = common;
     this.#scopes = common.scopes;
     this.#count = new CountKind(common);
+    this.#state = new StateKind(common);
   }
 
   apply(edge: EdgeState, command: BarrierCommand, turn: Turn): void {
     switch (command.kind) {
       case "count-init":
       case "count-wait": {
-        const refusal = this.#refusal(command, (scope) =>
-          this.#count.refusal(scope, edge, command),
+        const scope = this.#admit(edge, command, turn, (known) =>
+          this.#count.refusal(known, edge, command),
         );
-        if (refusal === undefined) {
-          this.#count.arrive(this.#scopes.obtain(command.scope), edge, command, turn);
-        } else {
-          turn.tell(edge, { kind: "refused", connection: command.connection, ...refusal });
-        }
+        if (scope !== undefined) this.#count.arrive(scope, edge, command, turn);
+        return;
+      }
+      case "state-signal":
+      case "state-wait":
+      case "state-signal-and-wait": {
+        const scope = this.#admit(edge, command, turn, (known) =>
+          this.#state.refusal(known, edge, command),
+        );
+        if (scope !== undefined) this.#state.arrive(scope, edge, command, turn);
         return;
       }
       case "cancel":
-        this.#cancel(command, turn);
+      case "fail":
+        this.#end(edge, command, turn);
         return;
       case "cancel-all": {
         const scope = this.#scopes.get(command.scope);
         if (scope !== undefined) this.cancelAll(scope, command, turn);
         return;
       }
+      default:
+        unreachable(command);
     }
   }
 
   /** B4. A connection that waits nowhere is ignored: it was released before it left. */
   leave(edge: EdgeState, connection: number, turn: Turn): void {
     const waiter = edge.waiters.get(connection);
-    if (waiter !== undefined) this.#count.leave(waiter, turn);
+    if (waiter === undefined) return;
+    switch (waiter.barrier.kind) {
+      case "count":
+        this.#count.leave(waiter, turn);
+        return;
+      case "state":
+        this.#state.leave(waiter);
+        return;
+      default:
+        unreachable(waiter.barrier);
+    }
   }
 
   /** B4 for all parties of an edge that ended, at one instant. */
   leaveTogether(edge: EdgeState, turn: Turn): void {
-    this.#count.leaveTogether([...edge.waiters.values()], turn);
+    const waiters = [...edge.waiters.values()];
+    const of = (kind: BarrierKind): readonly Waiter[] =>
+      waiters.filter(({ barrier }) => barrier.kind === kind);
+    this.#count.leaveTogether(of("count"), turn);
+    this.#state.leaveTogether(of("state"));
   }
 
   /** B9. */
   timeOut(edge: EdgeState, connection: number, turn: Turn): void {
     const waiter = edge.waiters.get(connection);
-    if (waiter !== undefined) this.#count.timeOut(waiter, turn);
-  }
-
-  /** B10. */
-  warn(where: Pick<Place, "scope" | "name" | "kind" | "part">, turn: Turn): void {
-    const place = this.#scopes.get(where.scope)?.place(where);
-    if (place !== undefined) this.#common.warn(place, turn);
-  }
-
-  /** Ends every barrier of the scope for everybody. */
-  cancelAll(scope: Scope, { error }: Pick<CancelAll, "error">, turn: Turn): void {
-    for (const barrier of [...scope.counts.values()]) {
-      this.#count.cancel(barrier, error, turn);
+    if (waiter === undefined) return;
+    switch (waiter.barrier.kind) {
+      case "count":
+        this.#count.timeOut(waiter, turn);
+        return;
+      case "state":
+        this.#state.timeOut(waiter, turn);
+        return;
+      default:
+        unreachable(waiter.barrier);
     }
   }
 
-  /** Ends one barrier for everybody; one that is not open stays as it is. */
-  #cancel(command: CancelBarrier, turn: Turn): void {
-    const barrier = this.#scopes.get(command.scope)?.counts.get(command.barrier);
-    if (barrier !== undefined) this.#count.cancel(barrier, command.error, turn);
+  /** B10. */
+  warn(scope: string, where: PlaceKey, turn: Turn): void {
+    const place = this.#scopes.get(scope)?.place(where);
+    if (place !== undefined) this.#common.warn(place, turn);
   }
 
-  /** Refused before the scope is made: a refusal has no effect, and leaves no scope behind. */
-  #refusal(
-    command: { readonly scope: string },
-    ofKind: (scope: Scope | undefined) => Refusal | undefined,
-  ): Refusal | undefined {
-    return this.#scopes.refusal(command.scope) ?? ofKind(this.#scopes.get(command.scope));
+  /** Ends every barrier of the scope for everybody, or those of one kind. */
+  cancelAll(
+    scope: Scope,
+    { barrierKind, ...failure }: Pick<CancelAll, "error" | "reason" | "barrierKind">,
+    turn: Turn,
+  ): void {
+    for (const barrier of [...scope.open()]) {
+      if (barrierKind !== undefined && barrierKind !== barrier.kind) continue;
+      this.#endOne(barrier, "cancelled", failure, turn);
+    }
+  }
+
+  #end(edge: EdgeState, command: CancelBarrier | FailBarrier, turn: Turn): void {
+    const { connection, barrier: name, barrierKind = "count" } = command;
+    const refusal = this.#endRefusal(command);
+    const barrier = this.#scopes.get(command.scope)?.barrier(barrierKind, name);
+    if (refusal === undefined && barrier !== undefined) {
+      const outcome = command.kind === "fail" ? "failed" : "cancelled";
+      const { error, reason } = command;
+      this.#endOne(barrier, outcome, reason === undefined ? { error } : { error, reason }, turn);
+      if (connection !== undefined) turn.tell(edge, { kind: "acknowledged", connection });
+    } else if (connection !== undefined) {
+      const message = `no ${barrierKind} barrier ${name} is open`;
+      const unknown = { code: "unknown", message } as const;
+      turn.tell(edge, { kind: "refused", connection, ...(refusal ?? unknown) });
+    }
+  }
+
+  #endRefusal({ reason = "" }: CancelBarrier | FailBarrier): Refusal | undefined {
+    const { limits } = this.#common;
+    if (utf8Length(reason) <= limits.reasonBytesMax) return undefined;
+    return overLimit(limits, "reasonBytesMax", "the reason is too long");
+  }
+
+  #endOne(
+    barrier: Barrier,
+    outcome: "cancelled" | "failed",
+    { error, reason }: Failure,
+    turn: Turn,
+  ): void {
+    const failure = reason === undefined ? { error } : { error, reason };
+    switch (barrier.kind) {
+      case "count":
+        this.#count.end(barrier, outcome, failure, turn);
+        return;
+      case "state":
+        this.#state.end(barrier, outcome, failure, turn);
+        return;
+      default:
+        unreachable(barrier);
+    }
+  }
+
+  /**
+   * Refuses an arrival before its scope is made: a refusal has no effect, and leaves no scope.
+   * @returns the scope, when it is not refused.
+   */
+  #admit(
+    edge: EdgeState,
+    { scope, connection }: { readonly scope: string; readonly connection: number },
+    turn: Turn,
+    refusalOfKind: (scope: Scope | undefined) => Refusal | undefined,
+  ): Scope | undefined {
+    const refusal = this.#scopes.refusal(scope) ?? refusalOfKind(this.#scopes.get(scope));
+    if (refusal === undefined) return this.#scopes.obtain(scope);
+    turn.tell(edge, { kind: "refused", connection, ...refusal });
+    return undefined;
   }
 }

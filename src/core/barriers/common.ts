@@ -8,7 +8,7 @@ import type { BarrierCondition } from "../agenda/commands.ts";
 import { assert } from "../assert.ts";
 import type { Participant } from "../command.ts";
 import type { EdgeState } from "../edge-table.ts";
-import type { BarrierOutcome } from "../effect.ts";
+import type { BarrierKind, BarrierOutcome } from "../effect.ts";
 import type { Limits } from "../limits.ts";
 import { waitTimeoutUsMax } from "../limits.ts";
 import type { Refusal } from "../refusal.ts";
@@ -29,6 +29,12 @@ import { arrivedNames, missingNames } from "./report.ts";
 export interface Standing {
   readonly expected: number;
   readonly missing: readonly string[];
+}
+
+export interface Ending {
+  readonly outcome: BarrierOutcome;
+  /** Why, in the words of who ended it. */
+  readonly reason?: string | undefined;
 }
 
 /** Told once of each ending (D8). It must not touch barriers. */
@@ -132,9 +138,15 @@ export class Common {
   }
 
   /** How the place ended for these, in the words of an effect. */
-  releaseOf(place: Place, outcome: BarrierOutcome): Release {
-    const { scope, name, generation, error } = place;
-    return { scope, barrier: name, generation, outcome, error };
+  releaseOf(place: Place, outcome: BarrierOutcome, reason?: string): Release {
+    const { scope, name, kind, part, generation, error } = place;
+    const facts = { scope, barrier: name, generation, outcome, error };
+    return {
+      ...facts,
+      barrierKind: kind,
+      ...(hasParts(kind) ? { part } : {}),
+      ...(reason === undefined ? {} : { reason }),
+    };
   }
 
   missing(place: Place): readonly string[] {
@@ -145,18 +157,17 @@ export class Common {
   tellEnd(
     place: Place,
     waiters: readonly Waiter[],
-    outcome: BarrierOutcome,
+    { outcome, reason }: Ending,
     standing: Standing,
     turn: Turn,
   ): void {
     for (const waiter of waiters) this.detach(waiter);
     this.clearWarning(place);
-    const release = this.releaseOf(place, outcome);
+    const release = this.releaseOf(place, outcome, reason);
     turn.release(waiters, release);
     turn.observe({
       kind: "barrier-closed",
       ...release,
-      barrierKind: place.kind,
       ...standing,
       closedUs: turn.nowUs,
       participants: [...place.gone, ...waiters.map(recordOf)],
@@ -207,6 +218,11 @@ export class Common {
     } as const;
     place.warningTimer = this.timers.set(sinceUs + this.limits.warnAfterUs, purpose);
   }
+}
+
+/** Whether one name has more than one place. */
+function hasParts(kind: BarrierKind): boolean {
+  return kind === "state" || kind === "roster";
 }
 
 /** Whether it is an integer that arithmetic keeps exact, and not below `min`. */

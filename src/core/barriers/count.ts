@@ -16,7 +16,7 @@ import type { CountInit, CountWait } from "./commands.ts";
 import type { Common, Standing } from "./common.ts";
 import { isInteger } from "./common.ts";
 import { CountBarrier } from "./count-barrier.ts";
-import type { Waiter } from "./place.ts";
+import type { Failure, Waiter } from "./place.ts";
 
 export class CountKind {
   readonly #common: Common;
@@ -71,9 +71,9 @@ export class CountKind {
   }
 
   /** Ends a barrier for everybody. [EMULAB-SYNC 1 HUP] */
-  cancel(barrier: CountBarrier, error: number, turn: Turn): void {
-    barrier.error = error;
-    this.#end(barrier, "cancelled", turn);
+  end(barrier: CountBarrier, outcome: "cancelled" | "failed", failure: Failure, turn: Turn): void {
+    barrier.error = failure.error;
+    this.#end(barrier, outcome, turn, this.#standing(barrier), failure.reason);
   }
 
   /** Why this arrival is refused, if it is. `scope` is undefined when it does not exist yet. */
@@ -130,12 +130,13 @@ export class CountKind {
     outcome: BarrierOutcome,
     turn: Turn,
     standing: Standing = this.#standing(barrier),
+    reason?: string,
   ): void {
     const waiters = barrier.release();
     const scope = this.#common.scopeOf(barrier);
     scope.counts.delete(barrier.name);
     scope.remember(barrier, outcome, this.#common.limits.closedBarriersPerScopeMax);
-    this.#common.tellEnd(barrier, waiters, outcome, standing, turn);
+    this.#common.tellEnd(barrier, waiters, { outcome, reason }, standing, turn);
   }
 }
 

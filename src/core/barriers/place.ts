@@ -7,6 +7,7 @@ import type { Digest } from "../digest.ts";
 import type { EdgeState } from "../edge-table.ts";
 import type { BarrierKind, ParticipantRecord } from "../effect.ts";
 import type { CountBarrier } from "./count-barrier.ts";
+import type { StateTarget } from "./state-counter.ts";
 
 export interface PlaceState {
   readonly kind: BarrierKind;
@@ -29,6 +30,9 @@ export interface PlaceState {
   readonly gone: ParticipantRecord[];
 }
 
+/** How a place is found. */
+export type PlaceKey = Pick<PlaceState, "kind" | "name" | "part">;
+
 /** One connection that waits. */
 export interface Waiter {
   readonly edge: EdgeState;
@@ -44,7 +48,13 @@ export interface Waiter {
 }
 
 /** The places there are, by kind. */
-export type Place = CountBarrier;
+export type Place = CountBarrier | StateTarget;
+
+/** How somebody ended a barrier for everybody. */
+export interface Failure {
+  readonly error: number;
+  readonly reason?: string | undefined;
+}
 
 /** Puts a party on the list of a place. */
 export function enlist(place: Place, waiter: Waiter): void {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Who is missing at a barrier, in words (B10). The old clients are anonymous, so the best that can
 // be said of them is how many are missing and from which nodes nobody has come.
+import type { Participant } from "../command.ts";
 import type { BarrierDescription } from "../description.ts";
-import type { Scope } from "../scope.ts";
-import type { CountBarrier } from "./count-barrier.ts";
+import type { Barrier, Scope } from "../scope.ts";
 import type { Place } from "./place.ts";
 import { nameParticipant } from "./place.ts";
+import type { StateCounter } from "./state-counter.ts";
 
 /** Names of those who wait, in order of arrival, at most `max` and then a number. */
 export function arrivedNames(barrier: Place, max: number): readonly string[] {
@@ -26,55 +27,99 @@ export function arrivedNames(barrier: Place, max: number): readonly string[] {
  * missing, `2 more, anonymous` where no node is left to name, `somebody to open it for 2` for waits
  * that nobody has initialised.
  */
-export function missingNames(scope: Scope, barrier: CountBarrier, max: number): readonly string[] {
-  if (barrier.count === 0) return [];
-  if (barrier.count < 0) return [`somebody to open it for ${-barrier.count}`];
-  const unseen = unseenNodes(scope, barrier);
-  if (unseen.length > barrier.count) {
+export function missingNames(scope: Scope, place: Place, max: number): readonly string[] {
+  switch (place.kind) {
+    case "count":
+      if (place.count < 0) return [`somebody to open it for ${-place.count}`];
+      return missingFrom(unseenNodes(scope, nodesAt(place)), place.count, max);
+    case "state": {
+      const { counter, part: target } = place;
+      return missingFrom(unseenNodes(scope, counter.nodes), target - counter.value, max);
+    }
+  }
+}
+
+/** @param unseen the nodes that nobody has come from. @param count how many are missing. */
+function missingFrom(unseen: readonly string[], count: number, max: number): readonly string[] {
+  if (count <= 0) return [];
+  if (unseen.length > count) {
     const more = unseen.length > max ? ` and ${unseen.length - max} more` : "";
-    const which = barrier.count === 1 ? "one" : String(barrier.count);
+    const which = count === 1 ? "one" : String(count);
     const from = `from ${which} of ${unseen.slice(0, max).join(", ")}${more}`;
-    return [`${barrier.count} anonymous, ${from}`];
+    return [`${count} anonymous, ${from}`];
   }
   const named = unseen.slice(0, max).map((node) => `anonymous, from ${node}`);
-  const rest = barrier.count - named.length;
+  const rest = count - named.length;
   return rest === 0 ? named : [...named, `${rest} more, anonymous`];
 }
 
-function unseenNodes(scope: Scope, barrier: CountBarrier): readonly string[] {
-  if (scope.nodes.length === 0) return [];
+function nodesAt(place: Place): ReadonlySet<string> {
   const seen = new Set<string>();
-  for (const waiter of barrier.waiters)
-    if (waiter.who.node !== undefined) seen.add(waiter.who.node);
-  for (const record of barrier.gone) {
-    if (!record.left && record.who.node !== undefined) seen.add(record.who.node);
+  for (const { who } of place.waiters) if (who.node !== undefined) seen.add(who.node);
+  for (const { who, left } of place.gone) {
+    if (!left && who.node !== undefined) seen.add(who.node);
   }
+  return seen;
+}
+
+function unseenNodes(scope: Scope, seen: ReadonlySet<string>): readonly string[] {
   return scope.nodes.filter((node) => !seen.has(node));
 }
 
-export function describeBarrier(
-  scope: Scope,
-  barrier: CountBarrier,
-  max: number,
-): BarrierDescription {
-  const waiting: { who: CountWaiterWho; error: number; arrivedUs: number }[] = [];
-  for (const { who, error, arrivedUs } of barrier.waiters) {
-    if (waiting.length === max) break;
-    waiting.push({ who, error, arrivedUs });
+export function describeBarrier(scope: Scope, barrier: Barrier, max: number): BarrierDescription {
+  switch (barrier.kind) {
+    case "count":
+      return {
+        ...describePlace(scope, barrier, max),
+        expected: barrier.expected,
+        count: barrier.count,
+      };
+    case "state":
+      return describeState(scope, barrier, max);
   }
+}
+
+/** Of those who wait for the smallest target, and how many wait for others. */
+function describeState(scope: Scope, counter: StateCounter, max: number): BarrierDescription {
+  const { value, name, createdUs } = counter;
+  const targets = [...counter.targets.values()].sort((a, b) => a.part - b.part);
+  const [first] = targets;
+  const rows = targets.slice(0, max).map(({ part, waiters }) => ({
+    target: part,
+    waiting: waiters.size,
+  }));
+  const facts = { value, targets: rows };
+  const idle = {
+    kind: "state",
+    ...{ scope: scope.name, name, generation: 1, error: 0 },
+    ...{ sinceUs: createdUs, waiting: [], missing: [], expected: 0, count: 0 },
+  } as const;
+  if (first === undefined) return { ...idle, arrived: 0, state: facts };
   return {
-    scope: scope.name,
-    name: barrier.name,
-    kind: "count",
-    generation: barrier.generation,
-    expected: barrier.expected,
-    arrived: barrier.waiters.size,
-    count: barrier.count,
-    error: barrier.error,
-    sinceUs: barrier.createdUs,
-    waiting,
-    missing: missingNames(scope, barrier, max),
+    ...describePlace(scope, first, max),
+    expected: first.part,
+    count: first.part - value,
+    arrived: counter.waiting,
+    state: facts,
   };
 }
 
-type CountWaiterWho = BarrierDescription["waiting"][number]["who"];
+function describePlace(
+  scope: Scope,
+  place: Place,
+  max: number,
+): Omit<BarrierDescription, "expected" | "count"> {
+  const waiting: { who: Participant; error: number; arrivedUs: number }[] = [];
+  for (const { who, error, arrivedUs } of place.waiters) {
+    if (waiting.length === max) break;
+    waiting.push({ who, error, arrivedUs });
+  }
+  const { name, kind, generation, error, createdUs } = place;
+  return {
+    kind,
+    ...{ scope: scope.name, name, generation, error, waiting },
+    arrived: place.waiters.size,
+    sinceUs: createdUs,
+    missing: missingNames(scope, place, max),
+  };
+}

@@ -16,8 +16,9 @@ export function formatAudit({ token, role, address }: Caller, what: string): str
 
 function describe(command: Command): string | undefined {
   switch (command.kind) {
+    case "fail":
     case "cancel":
-      return `cancel barrier ${quote(command.barrier)} of scope ${quote(command.scope)}`;
+      return `${command.kind} barrier ${quote(command.barrier)} of scope ${quote(command.scope)}`;
     case "cancel-all":
       return `cancel all barriers of scope ${quote(command.scope)}`;
     case "open-scope":

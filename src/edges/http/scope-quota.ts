@@ -21,6 +21,9 @@ export class ScopeQuota {
     switch (command.kind) {
       case "count-init":
       case "count-wait":
+      case "state-signal":
+      case "state-wait":
+      case "state-signal-and-wait":
       case "open-scope": {
         const { scope } = command;
         if (this.#scopes.has(scope)) return undefined;

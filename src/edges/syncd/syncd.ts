@@ -155,7 +155,7 @@ export class Syncd {
   clear(): void {
     const { scope } = this.#options;
     this.#log("info", "clearing all barriers");
-    this.#outbox.send({ kind: "cancel-all", scope, error: errorCleared });
+    this.#outbox.send({ kind: "cancel-all", scope, barrierKind: "count", error: errorCleared });
   }
 
   /** Logs every barrier with its waiters (INFO). */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The shape of result.json, schema 1. Types only; docs/reference/result.md describes them for
 // users. A field keeps its name and meaning as long as `schema` is 1; new fields may come.
-import type { BarrierOutcome } from "../../core/effect.ts";
+import type { BarrierKind, BarrierOutcome } from "../../core/effect.ts";
 import type { EndedBy, NodeAddress } from "../run-event.ts";
 
 /** Warnings kept in the result; the rest is counted, and is in the record. */
@@ -83,7 +83,7 @@ export interface ResultWarning {
 
 export interface ResultBarrier {
   readonly name: string;
-  readonly kind: "count";
+  readonly kind: BarrierKind;
   readonly generation: number;
   readonly outcome: BarrierOutcome;
   /** Everybody left before it was crossed; `arrived` and `missing` are as they were then. */

@@ -349,7 +349,7 @@ function openBarriers(state: State, endedUs: number): ResultBarrier[] {
   for (const { name, generation } of state.barriers) generations.set(name, generation);
   return [...state.open.values()].map(({ last, arrivedUs }) => ({
     name: last.name,
-    kind: "count",
+    kind: last.kind ?? "count",
     generation: (generations.get(last.name) ?? 0) + 1,
     outcome: "cancelled",
     givenUp: false,

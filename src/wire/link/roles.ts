@@ -62,11 +62,15 @@ export function actionOf(kind: Command["kind"]): Action | "own" | undefined {
     case "leave":
       return "own";
     case "count-wait":
+    case "state-signal":
+    case "state-wait":
+    case "state-signal-and-wait":
       return "wait";
     case "count-init":
       return "init";
     case "cancel":
     case "cancel-all":
+    case "fail":
       return "cancel";
     case "open-scope":
     case "close-scope":

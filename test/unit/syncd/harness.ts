@@ -281,6 +281,7 @@ export class PlayedCore {
       kind: "released",
       scope: "test",
       barrier: "barrier",
+      barrierKind: "count",
       generation: 1,
       outcome: "crossed",
       error,

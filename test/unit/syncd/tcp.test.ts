@@ -235,7 +235,8 @@ test("a waiter is told 240 when its barrier ends other than by a crossing", asyn
   const { syncd, core } = playServer();
   const client = askInside(syncd, whole);
   await turn();
-  const end = { scope: "test", barrier: "barrier", generation: 1, error: 0 } as const;
+  const facts = { scope: "test", barrier: "barrier", barrierKind: "count" } as const;
+  const end = { ...facts, generation: 1, error: 0 };
   core.tell({ kind: "released", outcome: "failed", connections: [1], ...end });
   expect(await client.value()).toBe(240);
 });

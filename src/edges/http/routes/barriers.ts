@@ -55,7 +55,7 @@ const participant = z.object({
 const barrierSchema: z.ZodType<BarrierDescription> = z.object({
   scope: z.string(),
   name: z.string(),
-  kind: z.literal("count"),
+  kind: z.enum(["count", "state", "quorum", "roster"]),
   generation: z.int(),
   expected: z.int().describe("Parties asked for so far"),
   arrived: z.int().describe("Parties that wait now"),
@@ -64,6 +64,12 @@ const barrierSchema: z.ZodType<BarrierDescription> = z.object({
   sinceUs: z.int(),
   waiting: z.array(z.object({ who: participant, error: z.int(), arrivedUs: z.int() })),
   missing: z.array(z.string()).describe("Who has not come, as far as known"),
+  state: z
+    .object({
+      value: z.int().describe("Signals so far"),
+      targets: z.array(z.object({ target: z.int(), waiting: z.int() })),
+    })
+    .optional(),
 }) as z.ZodType<BarrierDescription>;
 const listSchema = z.object({ scope: z.string(), barriers: z.array(barrierSchema) });
 
@@ -228,7 +234,7 @@ function arrival(
 /** @throws HttpError for a wait that did not end by a crossing. */
 function describeEnd(end: ArrivalEnd): object {
   if (end.kind === "acknowledged") return { outcome: "counted" };
-  const { outcome, generation, error, barrier, missing = [] } = end;
+  const { outcome, generation, error, barrier, missing = [], reason } = end;
   if (outcome === "crossed") return { outcome, generation, error };
   if (outcome === "timeout") {
     const who = missing.length === 0 ? "nobody is known to be missing" : missing.join(", ");
@@ -236,5 +242,6 @@ function describeEnd(end: ArrivalEnd): object {
       missing,
     });
   }
-  throw new HttpError("cancelled", `the barrier ${barrier} was ${outcome} (error ${error})`);
+  const why = reason === undefined ? "" : `: ${reason}`;
+  throw new HttpError("cancelled", `the barrier ${barrier} was ${outcome} (error ${error})${why}`);
 }

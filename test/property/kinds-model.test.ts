@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// Goal: the kinds of barriers beside the count decide what their rules say. Method: as in
+// core-model.test.ts, random histories go to the core and to a naive model of the kind, and what
+// both say must be equal, entry by entry. Every property also says what it has seen: one that never
+// reaches its subject proves nothing.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { LogEntry } from "../../src/core/command.ts";
+import type { Applied } from "../../src/core/effect.ts";
+import { type Limits, resolveLimits } from "../../src/core/limits.ts";
+import { Service } from "../../src/core/service.ts";
+import { NaiveStates } from "../../src/testing/naive-states.ts";
+import { entriesOf, stateScript, type TimedStep } from "./core-script.ts";
+
+/** Small, so that the scripts reach them. */
+const limits = resolveLimits({
+  nameBytesMax: 5,
+  scopesMax: 2,
+  barriersPerScopeMax: 2,
+  waitersPerBarrierMax: 4,
+  edgeLeaseUs: 2_500_000,
+});
+const runs = Number(process.env["MUSTER_RUNS"] ?? 600);
+
+interface Model {
+  apply(entry: LogEntry): readonly unknown[];
+}
+
+function told(applied: Applied): unknown {
+  return applied.addressed.map(({ edge, incarnation, effect }) => {
+    if (effect.kind !== "refused") return { edge, incarnation, effect };
+    const { kind, connection, code } = effect;
+    return { edge, incarnation, effect: { kind, connection, code } };
+  });
+}
+
+/** @returns the kinds of effects, and outcomes of releases, that were seen. */
+function compare(
+  script: fc.Arbitrary<readonly TimedStep[]>,
+  createModel: (limits: Limits) => Model,
+): readonly string[] {
+  const seen = new Set<string>();
+  fc.assert(
+    fc.property(script, (steps) => {
+      const core = new Service(limits);
+      const model = createModel(limits);
+      for (const entry of entriesOf(steps)) {
+        const applied = core.apply(entry);
+        expect(told(applied)).toEqual(model.apply(entry));
+        for (const { effect } of applied.addressed) {
+          seen.add(effect.kind === "released" ? effect.outcome : effect.kind);
+        }
+      }
+    }),
+    { numRuns: runs },
+  );
+  return [...seen].sort();
+}
+
+describe("the core and the naive models of its kinds", () => {
+  it("states: Service.apply() says what the model says when histories are random", () => {
+    const seen = compare(stateScript, (each) => new NaiveStates(each));
+    const words = ["acknowledged", "cancelled", "crossed", "failed", "refused", "revoked"];
+    expect(seen).toEqual([...words, "signalled", "timeout"]);
+  });
+});

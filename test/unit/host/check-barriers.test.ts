@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// Goal: no command about barriers reaches the log in a shape that the core does not know, or from
+// somebody who may not give it. Method: a good example of each kind; then each of its fields, at
+// any depth, is taken away or made something else; and each is given by every role.
+import { describe, expect, it } from "vitest";
+import type { BarrierCommand } from "../../../src/core/barriers/commands.ts";
+import type { Command } from "../../../src/core/command.ts";
+import { resolveLimits } from "../../../src/core/limits.ts";
+import { checkEdgeFrame, type EdgeRights } from "../../../src/host/check-frame.ts";
+import { FrameError } from "../../../src/wire/link/frames.ts";
+import { type Role, roles } from "../../../src/wire/link/roles.ts";
+
+const who = { address: "a", node: "n", name: "p" };
+const place = { scope: "s", barrier: "b", connection: 1 };
+const arrival = { ...place, who, error: 0, timeoutUs: 5 };
+const end = { scope: "s", error: 0, reason: "r", barrierKind: "state" } as const;
+
+/** With every field that there can be, and the least role that may give it. */
+const examples: {
+  readonly [K in BarrierCommand["kind"]]: readonly [BarrierCommand & { readonly kind: K }, Role];
+} = {
+  "count-init": [{ kind: "count-init", ...arrival, count: 1, waits: true }, "driver"],
+  "count-wait": [{ kind: "count-wait", ...arrival }, "participant"],
+  "state-signal": [{ kind: "state-signal", ...place, who }, "participant"],
+  "state-wait": [{ kind: "state-wait", ...arrival, target: 1 }, "participant"],
+  "state-signal-and-wait": [
+    { kind: "state-signal-and-wait", ...arrival, target: 1 },
+    "participant",
+  ],
+  "cancel-all": [{ kind: "cancel-all", ...end }, "driver"],
+  cancel: [{ kind: "cancel", ...end, barrier: "b", connection: 1 }, "driver"],
+  fail: [{ kind: "fail", ...end, barrier: "b", connection: 1 }, "driver"],
+};
+/** The last word of the path of every field that may be absent. */
+const optional = new Set(["node", "name", "timeoutUs", "barrierKind"]);
+const optionalOf: Readonly<Record<string, readonly string[]>> = {
+  "cancel-all": ["reason"],
+  cancel: ["reason", "connection"],
+  fail: ["connection"],
+};
+/** Numbers that the core looks at itself: it refuses that arrival and not the whole edge. */
+const amounts = new Set(["timeoutUs", "count", "target"]);
+
+function isTaken(command: unknown, rights: EdgeRights = { kind: "all" }): boolean {
+  const batch = { kind: "batch", number: 1, commands: [command] };
+  try {
+    checkEdgeFrame(batch, resolveLimits(), { rights });
+    return true;
+  } catch (error) {
+    expect(error).toBeInstanceOf(FrameError);
+    return false;
+  }
+}
+
+type Path = readonly (string | number)[];
+
+function pathsOf(value: unknown, path: Path = []): readonly Path[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const here = [...path, Array.isArray(value) ? Number(key) : key];
+    return [here, ...pathsOf(inner, here)];
+  });
+}
+
+function changed(value: unknown, [key, ...rest]: Path, to: unknown): unknown {
+  if (key === undefined) return to;
+  const copy = structuredClone(value) as Record<string | number, unknown>;
+  const next = changed(copy[key], rest, to);
+  if (next === undefined) delete copy[key];
+  else copy[key] = next;
+  return copy;
+}
+
+describe.each(Object.values(examples).map(([example, least]) => ({ ...example, example, least })))(
+  "$kind",
+  ({ example, least }) => {
+    it("is taken as it is", () => {
+      expect(isTaken(example)).toBe(true);
+    });
+
+    it.each(pathsOf(example).map((path) => [path.join("."), path] as const))(
+      "is refused when %s is something else",
+      (_, path) => {
+        const name = String(path.at(-1));
+        const isAmount = amounts.has(name) || (name === "error" && "who" in example);
+        for (const wrong of [null, { length: 1 }, ...(isAmount ? [] : [0.5])]) {
+          expect(isTaken(changed(example, path, wrong))).toBe(false);
+        }
+        if (typeof path.at(-1) === "number") return;
+        const mayBeAbsent = optional.has(name) || optionalOf[example.kind]?.includes(name);
+        expect(isTaken(changed(example, path, undefined))).toBe(mayBeAbsent === true);
+      },
+    );
+
+    it(`is for the role ${least} and those above, in their scope`, () => {
+      for (const role of roles) {
+        const may = roles.indexOf(role) >= roles.indexOf(least);
+        expect(isTaken(example, { kind: "session", role })).toBe(may);
+        expect(isTaken(example, { kind: "session", role, scope: "t" })).toBe(false);
+      }
+    });
+  },
+);
+
+it("a sync server may arrive at counts of its scope, and end these and no other kind", () => {
+  const rights = { kind: "sync", scope: "s" } as const;
+  const may = (command: Command): boolean => isTaken(command, rights);
+  const clear = { kind: "cancel-all", scope: "s", error: 240 } as const;
+  expect(may({ ...clear, barrierKind: "count" })).toBe(true);
+  expect(may({ ...clear, barrierKind: "state" })).toBe(false);
+  expect(may(clear)).toBe(false);
+  for (const [example] of Object.values(examples)) {
+    if (example.kind === "cancel-all") continue;
+    expect(may(example)).toBe(example.kind.startsWith("count-"));
+  }
+});
