@@ -11,10 +11,15 @@ export type {
   CancelBarrier,
   CountInit,
   CountWait,
+  Deadline,
   FailBarrier,
+  Quorum,
+  QuorumInit,
+  QuorumWait,
   StateSignal,
   StateSignalAndWait,
   StateWait,
+  TreeCommand,
 } from "./barriers/commands.ts";
 
 /** The error of waiters whose barrier was cleared. [EMULAB-SYNC 4 exit codes] */

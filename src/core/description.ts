@@ -2,6 +2,7 @@
 // What the core says of its state to those who ask: the progress line, `muster barrier show`, the
 // "who is missing" of a client that gave up. Reads are not logged (D5).
 import type { ItemState } from "./agenda/types.ts";
+import type { Quorum } from "./barriers/commands.ts";
 import type { Participant } from "./command.ts";
 import type { BarrierKind } from "./effect.ts";
 
@@ -12,6 +13,7 @@ export interface BarrierDescription {
   readonly generation: number;
   /**
    * Parties asked for so far by inits, waiting initialisers included; 0 when nobody initialised. Of
+   * a quorum, how many of this controller have to come. Of
    * a state, the smallest target that somebody waits for; 0 when nobody waits.
    */
   readonly expected: number;
@@ -35,6 +37,20 @@ export interface BarrierDescription {
   readonly missing: readonly string[];
   /** Of a state. */
   readonly state?: StateDescription;
+  /** Of a quorum. */
+  readonly quorum?: QuorumDescription;
+}
+
+export interface QuorumDescription {
+  readonly quorum: Quorum;
+  readonly status: "initialising" | "open" | "crossed";
+  /** Of this controller. */
+  readonly peers: number;
+  /** The controllers below; at most `namesInReportMax`. */
+  readonly controllers: readonly {
+    readonly name: string;
+    readonly progress: "asked" | "initialised" | "reached";
+  }[];
 }
 
 export interface StateDescription {

@@ -12,6 +12,12 @@ import type { Batch } from "./command.ts";
 /** Ended incarnations remembered per edge, so that a late batch cannot bring one back (E3). */
 const endedRememberedMax = 16;
 
+/** The quorum that a connection drives. */
+export interface DriverOf {
+  readonly scope: string;
+  readonly barrier: string;
+}
+
 export interface EdgeState {
   readonly name: string;
   /** 0 when no incarnation lives. */
@@ -23,6 +29,8 @@ export interface EdgeState {
   /** How long it is kept after its link is lost, in log time. */
   leaseUs: number;
   readonly waiters: Map<number, Waiter>;
+  /** Connections that are drivers of quorums. */
+  readonly creators: Map<number, DriverOf>;
   readonly ended: number[];
 }
 
@@ -46,6 +54,7 @@ export class EdgeTable {
       leaseTimer: 0,
       leaseUs: 0,
       waiters: new Map(),
+      creators: new Map(),
       ended: [],
     };
     this.edges.set(name, edge);

@@ -7,6 +7,7 @@
 // (run record, progress, log lines) and decide nothing. Those of the agenda are in
 // agenda/effects.ts.
 import type { AgendaEdgeEffect, AgendaObservedEffect } from "./agenda/effects.ts";
+import type { TreeMessage } from "./barriers/tree-messages.ts";
 import type { ErrorCode } from "./code.ts";
 import type { ConnectionId, Participant } from "./command.ts";
 
@@ -44,6 +45,25 @@ export interface Signalled {
   readonly value: number;
 }
 
+/** What a driver is told of its quorum. `initialised`, then `crossed`, then an end. */
+export interface QuorumStatus {
+  readonly kind: "quorum-status";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly generation: number;
+  /** That of its init; free again after an end. */
+  readonly connection: ConnectionId;
+  /**
+   * `initialised`: by all controllers; `crossed`: reached at all of them, and now nothing takes it
+   * back; `released`: whoever waits has been told to go on. The others are ends as well.
+   */
+  readonly status: "initialised" | "crossed" | "released" | "failed" | "cancelled" | "timeout";
+  readonly error: number;
+  readonly reason?: string;
+  /** Where it ended before it crossed, when controllers have names. */
+  readonly controller?: string;
+}
+
 /** An initialiser that does not wait is answered at once. */
 export interface Acknowledged {
   readonly kind: "acknowledged";
@@ -68,8 +88,49 @@ export interface Revoked {
   readonly kind: "revoked";
 }
 
+/** For the edge that carries a link between controllers: to be brought to the other one. */
+export type TreeEffect =
+  | {
+      readonly kind: "tree-message";
+      readonly scope: string;
+      /** The controller it is for. */
+      readonly to: string;
+      readonly number: number;
+      readonly message: TreeMessage;
+    }
+  /** Messages of that controller up to `number` are in the log. */
+  | {
+      readonly kind: "tree-received";
+      readonly scope: string;
+      readonly to: string;
+      readonly number: number;
+    }
+  /** The link is joined: what the other side has to be told to be met. */
+  | {
+      readonly kind: "tree-joined";
+      readonly scope: string;
+      readonly to: string;
+      readonly life: number;
+      readonly received: number;
+    }
+  /** The link is not joined any more, or was not; `reason` says why. */
+  | {
+      readonly kind: "tree-left";
+      readonly scope: string;
+      readonly to: string;
+      readonly reason: string;
+    };
+
 /** What an edge can receive. */
-export type EdgeEffect = Released | Signalled | Acknowledged | Refused | Revoked | AgendaEdgeEffect;
+export type EdgeEffect =
+  | Released
+  | Signalled
+  | QuorumStatus
+  | TreeEffect
+  | Acknowledged
+  | Refused
+  | Revoked
+  | AgendaEdgeEffect;
 
 /** One party in the record of a barrier. Times in log time, microseconds. */
 export interface ParticipantRecord {

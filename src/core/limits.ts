@@ -12,6 +12,16 @@ export interface Limits {
   readonly waitersPerBarrierMax: number;
   /** Outcomes kept per scope for barriers that are gone (B8); the oldest is dropped first. */
   readonly closedBarriersPerScopeMax: number;
+  /** Peers of a scope, named and unnamed. */
+  readonly peersPerScopeMax: number;
+  /** Log time within which all sub-controllers have answered the init of a quorum. */
+  readonly quorumInitUs: number;
+  /** Log time within which a driver has answered that its quorum has crossed (D9). */
+  readonly quorumEchoUs: number;
+  /** Sub-controllers of a scope. */
+  readonly childrenPerScopeMax: number;
+  /** Messages for another controller that it has not taken; one more, and the link begins anew. */
+  readonly treeOutboxMax: number;
   /** Bytes (UTF-8) in the reason why somebody fails or cancels a barrier. */
   readonly reasonBytesMax: number;
   readonly eventsPerScopeMax: number;
@@ -55,6 +65,11 @@ export const defaultLimits: Limits = {
   barriersPerScopeMax: 10_000,
   waitersPerBarrierMax: 100_000,
   closedBarriersPerScopeMax: 10_000,
+  peersPerScopeMax: 100_000,
+  quorumInitUs: 30_000_000,
+  quorumEchoUs: 30_000_000,
+  childrenPerScopeMax: 1_000,
+  treeOutboxMax: 100_000,
   reasonBytesMax: 4_096,
   eventsPerScopeMax: 100_000,
   eventArgsBytesMax: 65_536,

@@ -3,8 +3,11 @@
 // those that are gone (B8) and the names of the nodes; nothing leaks between scopes (B7).
 import { Agenda } from "./agenda/agenda.ts";
 import type { CountBarrier } from "./barriers/count-barrier.ts";
+import { Peers } from "./barriers/peers.ts";
 import type { Place, PlaceKey } from "./barriers/place.ts";
+import type { QuorumBarrier } from "./barriers/quorum-barrier.ts";
 import type { StateCounter } from "./barriers/state-counter.ts";
+import { Tree } from "./barriers/tree.ts";
 import type { BarrierKind, BarrierOutcome } from "./effect.ts";
 
 /** What is remembered of a barrier that is gone: O(1) per name (B8, D10). */
@@ -15,7 +18,7 @@ export interface ClosedBarrier {
 }
 
 /** What a name of a kind stands for. */
-export type Barrier = CountBarrier | StateCounter;
+export type Barrier = CountBarrier | StateCounter | QuorumBarrier;
 
 export class Scope {
   readonly name: string;
@@ -23,6 +26,9 @@ export class Scope {
   /** Open barriers by kind; a name of one kind says nothing about one of another (D18). */
   readonly counts: Map<string, CountBarrier> = new Map();
   readonly states: Map<string, StateCounter> = new Map();
+  readonly quorums: Map<string, QuorumBarrier> = new Map();
+  readonly peers: Peers = new Peers();
+  readonly tree: Tree = new Tree();
   /** By `closedKey`. */
   readonly closed: Map<string, ClosedBarrier> = new Map();
   /** Generations below this were used by names whose record was dropped. */
@@ -49,31 +55,47 @@ export class Scope {
 
   /** Of all kinds. */
   get openBarriers(): number {
-    return this.counts.size + this.states.size;
+    return this.counts.size + this.states.size + this.quorums.size;
   }
 
   /** Of all kinds, in their order. */
   *open(): Iterable<Barrier> {
     yield* this.counts.values();
     yield* this.states.values();
+    yield* this.quorums.values();
   }
 
   barrier(kind: BarrierKind, name: string): Barrier | undefined {
-    return kind === "count" ? this.counts.get(name) : this.states.get(name);
+    switch (kind) {
+      case "count":
+        return this.counts.get(name);
+      case "state":
+        return this.states.get(name);
+      case "quorum":
+        return this.quorums.get(name);
+      default:
+        return undefined;
+    }
   }
 
   /** Everywhere somebody could wait, in the order of kinds. */
   *places(): Iterable<Place> {
     yield* this.counts.values();
     for (const { targets } of this.states.values()) yield* targets.values();
+    yield* this.quorums.values();
   }
 
   place({ kind, name, part }: PlaceKey): Place | undefined {
-    return kind === "count" ? this.counts.get(name) : this.states.get(name)?.targets.get(part);
+    const barrier = this.barrier(kind, name);
+    return barrier?.kind === "state" ? barrier.targets.get(part) : barrier;
   }
 
   nextGeneration(kind: BarrierKind, name: string): number {
     return (this.closed.get(closedKey(kind, name))?.generation ?? this.generationFloor) + 1;
+  }
+
+  closedRecord(kind: BarrierKind, name: string): ClosedBarrier | undefined {
+    return this.closed.get(closedKey(kind, name));
   }
 
   /** B8: what stays of a barrier that is gone; the oldest record makes room. */

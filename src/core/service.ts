@@ -12,8 +12,8 @@ import type { AgendaCommand, AgendaLoad, AgendaOrder, AgendaRequest } from "./ag
 import type { AgendaPort } from "./agenda/state.ts";
 import { assert, unreachable } from "./assert.ts";
 import { Barriers } from "./barriers/barriers.ts";
+import { digestBarriers } from "./barriers/capture.ts";
 import type { BarrierCommand } from "./barriers/commands.ts";
-import { Common } from "./barriers/common.ts";
 import { describeBarrier } from "./barriers/report.ts";
 import type { Attach, Batch, CloseScope, Command, LogEntry, OpenScope } from "./command.ts";
 import type { CoreFigures, EventPage, ScopeDescription } from "./description.ts";
@@ -47,10 +47,12 @@ export class Service {
   constructor(limits: Limits) {
     this.#limits = limits;
     this.#scopes = new ScopeTable(limits);
-    const common = new Common(limits, this.#timers, this.#scopes, (scope, end, turn) => {
-      scope.agenda.barrierEnded(end, this.#agendaPort(scope, turn));
+    this.#barriers = new Barriers({
+      ...{ limits, timers: this.#timers, edges: this.#edges, scopes: this.#scopes },
+      onEnded: (scope, end, turn) => {
+        scope.agenda.barrierEnded(end, this.#agendaPort(scope, turn));
+      },
     });
-    this.#barriers = new Barriers(common);
   }
 
   /**
@@ -171,9 +173,9 @@ export class Service {
     const digest = new Digest();
     digest.addRow(`${this.#sequence} ${this.#nowUs} ${this.#lastStampUs}`, 1);
     for (const edge of this.#edges.edges.values()) {
-      const { name, incarnation, lastBatch, attached, leaseUs, ended } = edge;
+      const { name, incarnation, lastBatch, attached, leaseUs, ended, creators } = edge;
       const life = `${incarnation} ${lastBatch} ${attached} ${leaseUs}`;
-      digest.addRow(`edge ${name} ${life} ${ended.join(" ")}`, 1);
+      digest.addRow(`edge ${name} ${life} ${ended.join(" ")} ${JSON.stringify([...creators])}`, 1);
     }
     for (const scope of this.#scopes.scopes.values()) digestScope(scope, digest);
     const { lastId, rows } = this.#timers.dump();
@@ -275,6 +277,17 @@ export class Service {
         this.#barriers.warn(scope, { name, kind, part }, turn);
         return;
       }
+      case "barrier-deadline": {
+        const { scope, barrier: name, barrierKind: kind, part } = purpose;
+        this.#barriers.due(scope, { kind, name, part }, purpose.kind, turn);
+        return;
+      }
+      case "quorum-init":
+      case "quorum-echo": {
+        const { scope, barrier: name } = purpose;
+        this.#barriers.due(scope, { kind: "quorum", name, part: 0 }, purpose.kind, turn);
+        return;
+      }
       case "edge-lease": {
         const edge = this.#edges.get(purpose.edge);
         if (edge?.incarnation === purpose.incarnation) this.#endEdge(edge, turn);
@@ -371,21 +384,7 @@ function isOfAgenda(command: AgendaCommand | BarrierCommand): command is AgendaC
 }
 
 function digestScope(scope: Scope, digest: Digest): void {
-  for (const barrier of scope.counts.values()) {
-    const { name, generation, count, error, expected } = barrier;
-    digest.addRow(`barrier ${scope.name} ${name} ${generation} ${count} ${error} ${expected}`, 1);
-    digest.addRow(`warned ${scope.name} ${barrier.name} ${barrier.warned}`, 1);
-    digest.addDigest(barrier.digest);
-  }
-  for (const { name, value, createdUs, failure, nodes, targets } of scope.states.values()) {
-    const rest = `${JSON.stringify(failure ?? null)} ${[...nodes].join(" ")}`;
-    digest.addRow(`state ${scope.name} ${name} ${value} ${createdUs} ${rest}`, 1);
-    for (const target of targets.values()) {
-      const { part, error, warned } = target;
-      digest.addRow(`target ${scope.name} ${name} ${part} ${error} ${warned}`, 1);
-      digest.addDigest(target.digest);
-    }
-  }
+  digestBarriers(scope, digest);
   digest.addRow(`scope ${scope.name} ${scope.generationFloor} ${scope.nodes.join(" ")}`, 1);
   for (const [key, { generation, outcome, error }] of scope.closed) {
     digest.addRow(`closed ${scope.name} ${key} ${generation} ${outcome} ${error}`, 1);

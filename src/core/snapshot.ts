@@ -8,7 +8,7 @@ import type { AgendaSnapshot } from "./agenda/types.ts";
 import { assert } from "./assert.ts";
 import type { BarriersSnapshot } from "./barriers/capture.ts";
 import { captureBarriers, restoreBarriers } from "./barriers/capture.ts";
-import type { EdgeState, EdgeTable } from "./edge-table.ts";
+import type { DriverOf, EdgeState, EdgeTable } from "./edge-table.ts";
 import type { ClosedBarrier } from "./scope.ts";
 import { Scope } from "./scope.ts";
 import type { TimerRow, Timers } from "./timers.ts";
@@ -34,6 +34,8 @@ interface EdgeSnapshot {
   readonly ended: readonly number[];
   /** Its waiters in the order in which they leave when the edge ends. */
   readonly connections: readonly number[];
+  /** Its drivers of quorums. */
+  readonly creators: readonly (readonly [number, DriverOf])[];
 }
 
 /** The tables of a core. */
@@ -82,12 +84,13 @@ export function restoreTables(snapshot: Snapshot, { edges, scopes, timers }: Tab
 }
 
 function captureEdge(edge: EdgeState): EdgeSnapshot {
-  const { ended, waiters, ...rest } = edge;
-  return { ...rest, ended: [...ended], connections: [...waiters.keys()] };
+  const { ended, waiters, creators, ...rest } = edge;
+  const connections = [...waiters.keys()];
+  return { ...rest, ended: [...ended], connections, creators: [...creators] };
 }
 
-function restoreEdge({ connections: _, ...edge }: EdgeSnapshot): EdgeState {
-  return { ...edge, ended: [...edge.ended], waiters: new Map() };
+function restoreEdge({ connections: _, creators, ...edge }: EdgeSnapshot): EdgeState {
+  return { ...edge, ended: [...edge.ended], waiters: new Map(), creators: new Map(creators) };
 }
 
 /** Barriers put their waiters in one after the other; the edge had them in order of arrival. */

@@ -16,6 +16,18 @@ export type TimerPurpose =
       readonly barrierKind: BarrierKind;
       readonly part: number;
     }
+  | {
+      readonly kind: "barrier-deadline";
+      readonly scope: string;
+      readonly barrier: string;
+      readonly barrierKind: BarrierKind;
+      readonly part: number;
+    }
+  | {
+      readonly kind: "quorum-init" | "quorum-echo";
+      readonly scope: string;
+      readonly barrier: string;
+    }
   | { readonly kind: "edge-lease"; readonly edge: string; readonly incarnation: number }
   /** `item` 0: the next event is due; else the deadline of that event's completion. */
   | { readonly kind: "agenda"; readonly scope: string; readonly item: number };

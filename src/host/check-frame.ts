@@ -3,6 +3,8 @@
 // every restart, so a command of the wrong shape must not get there: the core would refuse to
 // start.
 import type { AgendaEvent, BarrierCondition, EventTerms } from "../core/agenda/commands.ts";
+import type { Deadline } from "../core/barriers/commands.ts";
+import type { TreeMessage } from "../core/barriers/tree-messages.ts";
 import type { Command, Participant } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
 import { utf8Length } from "../core/text.ts";
@@ -169,6 +171,37 @@ const endOne = {
   ...{ barrierKind: optional(isBarrierKind), connection: optional(isCount) },
 };
 
+const place = { scope: isText, barrier: isText, connection: isCount };
+const peer = { scope: isText, connection: isCount, peer: isText };
+const isDeadline = shape({
+  since: oneOf("opening", "first-arrival", "last-arrival"),
+  us: isAmount,
+} satisfies Record<keyof Deadline, Check>);
+const isQuorum = either(
+  shape({ kind: oneOf("percent"), percent: isAmount }),
+  shape({ kind: oneOf("count"), count: isAmount }),
+);
+const about = { barrier: isText, key: isCount };
+const ending = {
+  ...{ ...about, outcome: oneOf("failed", "cancelled", "timeout") },
+  ...{ error: isCount, reason: isText, controller: isText },
+};
+const treeMessages: Readonly<Record<TreeMessage["kind"], Check>> = {
+  init: shape({ ...about, quorum: isQuorum }),
+  change: shape({ ...about, quorum: isQuorum }),
+  released: shape({ ...about, error: isCount }),
+  ended: shape(ending),
+  initialised: shape(about),
+  reached: shape({ ...about, error: isCount }),
+  unreached: shape(about),
+  failed: shape(ending),
+};
+const isTreeMessage: Check = (value) => {
+  if (!isFields(value)) return false;
+  const kind = String(value["kind"]);
+  return Object.hasOwn(treeMessages, kind) && treeMessages[kind as TreeMessage["kind"]](value);
+};
+
 const areTerms = shape({
   toleranceUs: optional(isCount),
   whenLate: optional(oneOf("fire", "skip")),
@@ -194,14 +227,32 @@ const answer = { scope: isText, token: isCount };
 
 /** Every command an edge may send. `detach` is not among them: the core's own host appends it. */
 const commandChecks: Readonly<Record<Exclude<Command["kind"], "detach">, Check>> = {
-  "count-init": shape({ ...arrival, count: isAmount, waits: isFlag }),
+  "count-init": shape({
+    ...{ ...arrival, count: isAmount, waits: isFlag, deadline: optional(isDeadline) },
+  }),
   "count-wait": shape(arrival),
   leave: shape({ connection: isCount }),
-  "state-signal": shape({
-    ...{ scope: isText, barrier: isText, connection: isCount, who: isParticipant },
-  }),
+  "state-signal": shape({ ...place, who: isParticipant }),
   "state-wait": shape({ ...arrival, target: isAmount }),
   "state-signal-and-wait": shape({ ...arrival, target: isAmount }),
+  "quorum-init": shape({
+    ...{ ...place, who: isParticipant, quorum: isQuorum, echo: oneOf("automatic", "explicit") },
+    deadline: optional(isDeadline),
+  }),
+  "quorum-wait": shape(arrival),
+  "quorum-echo": shape(place),
+  "quorum-change": shape({ ...place, quorum: isQuorum }),
+  "peer-register": shape(peer),
+  "peer-deregister": shape(peer),
+  "peers-set": shape({ scope: isText, connection: isCount, count: isAmount }),
+  "tree-join": shape({
+    ...{ scope: isText, name: isText, peer: isText },
+    ...{ side: oneOf("parent", "child"), life: isCount },
+  }),
+  "tree-meet": shape({ scope: isText, from: isText, life: isCount, received: isCount }),
+  "tree-message": shape({ scope: isText, from: isText, number: isCount, message: isTreeMessage }),
+  "tree-acknowledge": shape({ scope: isText, from: isText, number: isCount }),
+  "tree-leave": shape({ scope: isText, peer: isText, reason: optional(isText) }),
   "cancel-all": shape({ ...end, barrierKind: optional(isBarrierKind) }),
   cancel: shape(endOne),
   fail: shape({ ...endOne, reason: isText }),

@@ -8,6 +8,9 @@ import type {
   CountWait,
   LogEntry,
   Participant,
+  Quorum,
+  QuorumInit,
+  QuorumWait,
   StateSignal,
   StateSignalAndWait,
   StateWait,
@@ -153,4 +156,31 @@ export function signalAndWait(
   options: ArrivalOptions = {},
 ): StateSignalAndWait {
   return { kind: "state-signal-and-wait", ...arrival(connection, options), target };
+}
+
+/** Makes a quorum; its driver need not answer unless `echo` says so. */
+export function quorumInit(
+  connection: number,
+  quorum: Quorum,
+  options: ArrivalOptions & Partial<Pick<QuorumInit, "echo" | "deadline">> = {},
+): QuorumInit {
+  const { scope, barrier, who } = arrival(connection, options);
+  const { echo = "automatic", deadline } = options;
+  const rest = deadline === undefined ? {} : { deadline };
+  return { kind: "quorum-init", scope, barrier, connection, who, quorum, echo, ...rest };
+}
+
+export function quorumWait(connection: number, options: ArrivalOptions = {}): QuorumWait {
+  return { kind: "quorum-wait", ...arrival(connection, options) };
+}
+
+export function percent(value: number): Quorum {
+  return { kind: "percent", percent: value };
+}
+
+/** What drivers were told: `[1, "crossed"]`. */
+export function statuses(applied: Applied): readonly (readonly [number, string])[] {
+  return effectsOf(applied, "quorum-status").map(
+    ({ connection, status }) => [connection, status] as const,
+  );
 }

@@ -10,26 +10,53 @@ import type { Barrier, Scope } from "../scope.ts";
 import type { ScopeTable } from "../scope-table.ts";
 import { utf8Length } from "../text.ts";
 import type { Turn } from "../turn.ts";
-import type { BarrierCommand, CancelAll, CancelBarrier, FailBarrier } from "./commands.ts";
-import type { Common } from "./common.ts";
+import type {
+  BarrierCommand,
+  CancelAll,
+  CancelBarrier,
+  FailBarrier,
+  PeerRegister,
+  PeersSet,
+  QuorumChange,
+  QuorumEcho,
+  QuorumInit,
+  QuorumWait,
+} from "./commands.ts";
+import type { CommonParts } from "./common.ts";
+import { Common } from "./common.ts";
 import { CountKind } from "./count.ts";
+import { changePeers, Peers, peersRefusal } from "./peers.ts";
 import type { Failure, PlaceKey, Waiter } from "./place.ts";
+import { QuorumKind } from "./quorum.ts";
+import { QuorumTree } from "./quorum-tree.ts";
 import { StateKind } from "./state.ts";
+import { TreeLinks } from "./tree-links.ts";
 
 export class Barriers {
   readonly #common: Common;
   readonly #scopes: ScopeTable;
   readonly #count: CountKind;
   readonly #state: StateKind;
+  readonly #quorum: QuorumKind;
+  readonly #tree: QuorumTree;
 
-  constructor(common: Common) {
+  constructor(parts: CommonParts) {
+    const common = new Common(parts);
     this.#common = common;
     this.#scopes = common.scopes;
     this.#count = new CountKind(common);
     this.#state = new StateKind(common);
+    const links = new TreeLinks(common.limits);
+    this.#quorum = new QuorumKind(common, links);
+    this.#tree = new QuorumTree(common, links, this.#quorum);
   }
 
   apply(edge: EdgeState, command: BarrierCommand, turn: Turn): void {
+    this.#apply(edge, command, turn);
+    this.#tree.dropOverflown(turn);
+  }
+
+  #apply(edge: EdgeState, command: BarrierCommand, turn: Turn): void {
     switch (command.kind) {
       case "count-init":
       case "count-wait": {
@@ -48,6 +75,24 @@ export class Barriers {
         if (scope !== undefined) this.#state.arrive(scope, edge, command, turn);
         return;
       }
+      case "quorum-init":
+      case "quorum-wait":
+      case "quorum-echo":
+      case "quorum-change":
+        this.#applyToQuorum(edge, command, turn);
+        return;
+      case "peer-register":
+      case "peer-deregister":
+      case "peers-set":
+        this.#applyToPeers(edge, command, turn);
+        return;
+      case "tree-join":
+      case "tree-meet":
+      case "tree-message":
+      case "tree-acknowledge":
+      case "tree-leave":
+        this.#tree.apply(edge, command, turn);
+        return;
       case "cancel":
       case "fail":
         this.#end(edge, command, turn);
@@ -62,16 +107,86 @@ export class Barriers {
     }
   }
 
+  #applyToQuorum(
+    edge: EdgeState,
+    command: QuorumInit | QuorumWait | QuorumEcho | QuorumChange,
+    turn: Turn,
+  ): void {
+    switch (command.kind) {
+      case "quorum-init": {
+        const scope = this.#admit(edge, command, turn, (known) =>
+          this.#quorum.initRefusal(known, edge, command),
+        );
+        if (scope !== undefined) this.#quorum.init(scope, edge, command, turn);
+        return;
+      }
+      case "quorum-wait": {
+        const scope = this.#admit(edge, command, turn, (known) =>
+          this.#quorum.waitRefusal(known, edge, command),
+        );
+        if (scope !== undefined) this.#quorum.wait(scope, edge, command, turn);
+        return;
+      }
+      case "quorum-echo":
+        this.#quorum.echo(this.#scopes.get(command.scope), edge, command, turn);
+        return;
+      case "quorum-change":
+        this.#quorum.change(this.#scopes.get(command.scope), edge, command, turn);
+        return;
+      default:
+        unreachable(command);
+    }
+  }
+
+  #applyToPeers(edge: EdgeState, command: PeerRegister | PeersSet, turn: Turn): void {
+    const { connection } = command;
+    const scope = this.#admit(edge, command, turn, (known) =>
+      peersRefusal(known?.peers ?? new Peers(), command, this.#common.limits),
+    );
+    if (scope === undefined) return;
+    changePeers(scope.peers, command);
+    turn.tell(edge, { kind: "acknowledged", connection });
+    this.#quorum.peersChanged(scope, turn);
+  }
+
+  /** What is due of a barrier itself, not of one who waits there. */
+  due(
+    scopeName: string,
+    { kind, name, part }: PlaceKey,
+    what: "barrier-deadline" | "quorum-init" | "quorum-echo",
+    turn: Turn,
+  ): void {
+    const place = this.#scopes.get(scopeName)?.place({ kind, name, part });
+    if (place === undefined) return;
+    if (place.kind === "count") this.#count.expire(place, turn);
+    if (place.kind !== "quorum") return;
+    if (what === "quorum-init") this.#quorum.initDue(place, turn);
+    else if (what === "quorum-echo") this.#quorum.echoDue(place, turn);
+    else this.#quorum.expire(place, turn);
+    this.#tree.dropOverflown(turn);
+  }
+
   /** B4. A connection that waits nowhere is ignored: it was released before it left. */
   leave(edge: EdgeState, connection: number, turn: Turn): void {
+    this.#leave(edge, connection, turn);
+    this.#tree.dropOverflown(turn);
+  }
+
+  #leave(edge: EdgeState, connection: number, turn: Turn): void {
     const waiter = edge.waiters.get(connection);
-    if (waiter === undefined) return;
+    if (waiter === undefined) {
+      this.#driverLost(edge, connection, turn);
+      return;
+    }
     switch (waiter.barrier.kind) {
       case "count":
         this.#count.leave(waiter, turn);
         return;
       case "state":
         this.#state.leave(waiter);
+        return;
+      case "quorum":
+        this.#quorum.leave(waiter, turn);
         return;
       default:
         unreachable(waiter.barrier);
@@ -85,6 +200,16 @@ export class Barriers {
       waiters.filter(({ barrier }) => barrier.kind === kind);
     this.#count.leaveTogether(of("count"), turn);
     this.#state.leaveTogether(of("state"));
+    this.#quorum.leaveTogether(of("quorum"), turn);
+    for (const connection of [...edge.creators.keys()]) this.#driverLost(edge, connection, turn);
+    this.#tree.edgeEnded(edge, turn);
+    this.#tree.dropOverflown(turn);
+  }
+
+  #driverLost(edge: EdgeState, connection: number, turn: Turn): void {
+    const made = edge.creators.get(connection);
+    const barrier = made && this.#scopes.get(made.scope)?.quorums.get(made.barrier);
+    if (barrier !== undefined) this.#quorum.driverLost(barrier, turn);
   }
 
   /** B9. */
@@ -97,6 +222,9 @@ export class Barriers {
         return;
       case "state":
         this.#state.timeOut(waiter, turn);
+        return;
+      case "quorum":
+        this.#quorum.timeOut(waiter, turn);
         return;
       default:
         unreachable(waiter.barrier);
@@ -156,6 +284,9 @@ export class Barriers {
         return;
       case "state":
         this.#state.end(barrier, outcome, failure, turn);
+        return;
+      case "quorum":
+        this.#quorum.end(barrier, outcome, failure, turn);
         return;
       default:
         unreachable(barrier);

@@ -2,13 +2,18 @@
 // Barriers as plain data, and back: what a snapshot keeps of each kind.
 import { assert } from "../assert.ts";
 import type { Participant } from "../command.ts";
+import type { Digest } from "../digest.ts";
 import type { EdgeTable } from "../edge-table.ts";
 import type { ParticipantRecord } from "../effect.ts";
 import type { Scope } from "../scope.ts";
+import type { Deadline, Quorum } from "./commands.ts";
 import { CountBarrier } from "./count-barrier.ts";
 import type { Failure, Place, Waiter } from "./place.ts";
 import { enlist } from "./place.ts";
+import type { ChildProgress, QuorumCreator } from "./quorum-barrier.ts";
+import { QuorumBarrier } from "./quorum-barrier.ts";
 import { StateCounter } from "./state-counter.ts";
+import { TreeLink } from "./tree.ts";
 
 interface WaiterSnapshot {
   readonly edge: string;
@@ -25,6 +30,8 @@ interface PlaceSnapshot {
   readonly error: number;
   readonly warningTimer: number;
   readonly warned: boolean;
+  readonly deadline: Deadline | null;
+  readonly deadlineTimer: number;
   readonly waiters: readonly WaiterSnapshot[];
   readonly gone: readonly ParticipantRecord[];
 }
@@ -45,16 +52,43 @@ interface StateSnapshot {
   readonly targets: readonly (PlaceSnapshot & { readonly target: number })[];
 }
 
+interface QuorumSnapshot extends PlaceSnapshot {
+  readonly name: string;
+  readonly generation: number;
+  readonly quorum: Quorum;
+  readonly creator: QuorumCreator;
+  readonly status: QuorumBarrier["status"];
+  readonly isReported: boolean;
+  readonly crossedError: number;
+  readonly children: readonly (readonly [string, ChildProgress])[];
+  readonly initTimer: number;
+  readonly echoTimer: number;
+}
+
+type LinkSnapshot = Omit<
+  TreeLink,
+  "keep" | "acknowledge" | "takes" | "beginAgain" | "otherLife"
+> & {
+  readonly otherLife: number | null;
+};
+
 /** The barriers of a scope. */
 export interface BarriersSnapshot {
   readonly counts: readonly CountSnapshot[];
   readonly states: readonly StateSnapshot[];
+  readonly quorums: readonly QuorumSnapshot[];
+  readonly peers: { readonly names: readonly string[]; readonly unnamed: number };
+  readonly tree: { readonly name: string; readonly links: readonly LinkSnapshot[] };
 }
 
-export function captureBarriers({ counts, states }: Scope): BarriersSnapshot {
+export function captureBarriers(scope: Scope): BarriersSnapshot {
+  const { counts, states, quorums, peers, tree } = scope;
   return {
     counts: [...counts.values()].map(captureCount),
     states: [...states.values()].map(captureState),
+    quorums: [...quorums.values()].map(captureQuorum),
+    peers: { names: [...peers.names], unnamed: peers.unnamed },
+    tree: { name: tree.name, links: [...tree.links()].map(captureLink) },
   };
 }
 
@@ -62,6 +96,11 @@ export function captureBarriers({ counts, states }: Scope): BarriersSnapshot {
 export function restoreBarriers(scope: Scope, snapshot: BarriersSnapshot, edges: EdgeTable): void {
   for (const row of snapshot.counts) restoreCount(scope, row, edges);
   for (const row of snapshot.states) restoreState(scope, row, edges);
+  for (const row of snapshot.quorums) restoreQuorum(scope, row, edges);
+  for (const name of snapshot.peers.names) scope.peers.names.add(name);
+  scope.peers.unnamed = snapshot.peers.unnamed;
+  scope.tree.name = snapshot.tree.name;
+  for (const row of snapshot.tree.links) restoreLink(scope, row);
 }
 
 function captureCount(barrier: CountBarrier): CountSnapshot {
@@ -99,10 +138,51 @@ function restoreState(scope: Scope, snapshot: StateSnapshot, edges: EdgeTable): 
   scope.states.set(name, counter);
 }
 
+function captureQuorum(barrier: QuorumBarrier): QuorumSnapshot {
+  const { name, generation, quorum, creator, status, isReported, crossedError } = barrier;
+  const { children, initTimer, echoTimer } = barrier;
+  return {
+    ...{ name, generation, quorum, creator, status, isReported, crossedError },
+    ...{ children: [...children], initTimer, echoTimer, ...capturePlace(barrier) },
+  };
+}
+
+function restoreQuorum(scope: Scope, snapshot: QuorumSnapshot, edges: EdgeTable): void {
+  const { name, generation, createdUs, quorum, creator, children } = snapshot;
+  const place = { scope: scope.name, name, generation, createdUs };
+  const barrier = new QuorumBarrier(place, quorum, creator);
+  restorePlace(barrier, snapshot, edges);
+  const { status, isReported, crossedError, initTimer, echoTimer } = snapshot;
+  Object.assign(barrier, { status, isReported, crossedError, initTimer, echoTimer });
+  for (const [child, progress] of children) barrier.children.set(child, progress);
+  scope.quorums.set(name, barrier);
+}
+
+function captureLink(link: TreeLink): LinkSnapshot {
+  const { name, side, life, otherLife, edge, incarnation, isMet } = link;
+  const { lastSent, lastReceived, outbox } = link;
+  return {
+    ...{ name, side, life, otherLife: otherLife ?? null, edge, incarnation, isMet },
+    ...{ lastSent, lastReceived, outbox: [...outbox] },
+  };
+}
+
+function restoreLink(scope: Scope, snapshot: LinkSnapshot): void {
+  const { name, side, life, otherLife, outbox, ...rest } = snapshot;
+  const link = new TreeLink(name, side, life);
+  Object.assign(link, rest);
+  link.otherLife = otherLife ?? undefined;
+  link.outbox = [...outbox];
+  scope.tree.add(link);
+}
+
 function capturePlace(place: Place): PlaceSnapshot {
-  const { createdUs, error, warningTimer, warned, waiters, gone } = place;
-  const rows = [...waiters].map(captureWaiter);
-  return { createdUs, error, warningTimer, warned, waiters: rows, gone: [...gone] };
+  const { createdUs, error, warningTimer, warned, deadline, deadlineTimer } = place;
+  return {
+    ...{ createdUs, error, warningTimer, warned, deadline: deadline ?? null, deadlineTimer },
+    waiters: [...place.waiters].map(captureWaiter),
+    gone: [...place.gone],
+  };
 }
 
 function restorePlace(place: Place, snapshot: PlaceSnapshot, edges: EdgeTable): void {
@@ -113,12 +193,40 @@ function restorePlace(place: Place, snapshot: PlaceSnapshot, edges: EdgeTable): 
     edge.waiters.set(waiter.connection, waiter);
     enlist(place, waiter);
   }
-  const { error, warningTimer, warned, gone } = snapshot;
-  Object.assign(place, { error, warningTimer, warned });
+  const { error, warningTimer, warned, deadline, deadlineTimer, gone } = snapshot;
+  Object.assign(place, { error, warningTimer, warned, deadlineTimer });
+  place.deadline = deadline ?? undefined;
   place.gone.push(...gone);
 }
 
 function captureWaiter(waiter: Waiter): WaiterSnapshot {
   const { edge, connection, who, error, contribution, arrivedUs, timeoutTimer } = waiter;
   return { edge: edge.name, connection, who, error, contribution, arrivedUs, timeoutTimer };
+}
+
+/** Adds what decides of the barriers of a scope to a digest; who waits is in that of the place. */
+export function digestBarriers(scope: Scope, digest: Digest): void {
+  const add = (what: string, ...values: readonly unknown[]): void => {
+    digest.addRow(`${what} ${scope.name} ${JSON.stringify(values)}`, 1);
+  };
+  for (const place of scope.places()) {
+    const { kind, name, part, generation, createdUs, error, warned } = place;
+    const timers = [place.warningTimer, place.deadline, place.deadlineTimer];
+    add("place", kind, name, part, generation, createdUs, error, warned, ...timers);
+    digest.addDigest(place.digest);
+  }
+  for (const { name, count, expected } of scope.counts.values())
+    add("count", name, count, expected);
+  for (const { name, value, createdUs, failure, nodes } of scope.states.values()) {
+    add("state", name, value, createdUs, failure, [...nodes]);
+  }
+  for (const barrier of scope.quorums.values()) {
+    const { name, quorum, creator, status, isReported, crossedError } = barrier;
+    const { initTimer, echoTimer, children } = barrier;
+    add("quorum", name, quorum, creator, status, isReported, crossedError, initTimer, echoTimer);
+    add("children", name, [...children]);
+  }
+  const { peers, tree } = scope;
+  add("controller", [...peers.names], peers.unnamed, tree.name);
+  for (const link of tree.links()) add("link", captureLink(link));
 }

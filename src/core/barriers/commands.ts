@@ -3,6 +3,7 @@
 // the log and read again by every replica.
 import type { ConnectionId, Participant } from "../command.ts";
 import type { BarrierKind } from "../effect.ts";
+import type { TreeMessage } from "./tree-messages.ts";
 
 interface Arrival {
   readonly scope: string;
@@ -15,11 +16,21 @@ interface Arrival {
   readonly timeoutUs?: number;
 }
 
+/** When a barrier is over, with outcome `timeout` for all who wait. */
+export interface Deadline {
+  /** Since when: since it was made, since somebody came first, since somebody came last. */
+  readonly since: "opening" | "first-arrival" | "last-arrival";
+  /** Microseconds of log time. */
+  readonly us: number;
+}
+
 /** Adds `count` waiters to a count barrier and, when `waits`, waits there too. */
 export interface CountInit extends Arrival {
   readonly kind: "count-init";
   readonly count: number;
   readonly waits: boolean;
+  /** Replaces one that an init before has set. */
+  readonly deadline?: Deadline;
 }
 
 /** Arrives at a count barrier: takes one off the count and waits. */
@@ -49,6 +60,128 @@ export interface StateSignalAndWait extends Arrival {
 }
 
 export type StateCommand = StateSignal | StateWait | StateSignalAndWait;
+
+/** How many of the peers of each controller. */
+export type Quorum =
+  /** From 0 to 100, of the peers registered there. */
+  | { readonly kind: "percent"; readonly percent: number }
+  | { readonly kind: "count"; readonly count: number };
+
+/**
+ * Makes a quorum barrier. Who makes it is its driver, known by this connection, and is told of it
+ * by `quorum-status`. [GNUNET-BARRIERS 3.1]
+ */
+export interface QuorumInit {
+  readonly kind: "quorum-init";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly connection: ConnectionId;
+  readonly who: Participant;
+  readonly quorum: Quorum;
+  /** `explicit`: when it has crossed, nobody goes on before the driver has sent `quorum-echo`. */
+  readonly echo: "automatic" | "explicit";
+  readonly deadline?: Deadline;
+}
+
+/**
+ * Arrives at a quorum barrier. One that never was is refused; one that is over says how it ended.
+ */
+export interface QuorumWait extends Arrival {
+  readonly kind: "quorum-wait";
+}
+
+/** The driver has heard that the barrier has crossed; `connection` is that of its init. */
+export interface QuorumEcho {
+  readonly kind: "quorum-echo";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly connection: ConnectionId;
+}
+
+/** Another quorum, while people wait. */
+export interface QuorumChange {
+  readonly kind: "quorum-change";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly connection: ConnectionId;
+  readonly quorum: Quorum;
+}
+
+/** One peer more, or less, of this controller in this scope. */
+export interface PeerRegister {
+  readonly kind: "peer-register" | "peer-deregister";
+  readonly scope: string;
+  readonly connection: ConnectionId;
+  readonly peer: string;
+}
+
+/** How many peers there are beside those registered by name. */
+export interface PeersSet {
+  readonly kind: "peers-set";
+  readonly scope: string;
+  readonly connection: ConnectionId;
+  readonly count: number;
+}
+
+export type QuorumCommand =
+  | QuorumInit
+  | QuorumWait
+  | QuorumEcho
+  | QuorumChange
+  | PeerRegister
+  | PeersSet;
+
+/**
+ * Joins this controller, called `name`, to another one in a scope. Answered by `tree-joined`, or by
+ * `tree-left` with the reason. The edge that sends it carries the link from then on.
+ */
+export interface TreeJoin {
+  readonly kind: "tree-join";
+  readonly scope: string;
+  readonly name: string;
+  /** The other controller. */
+  readonly peer: string;
+  /** What the other is to this one. */
+  readonly side: "parent" | "child";
+  /** Any number that was not used before; it is taken when the link is new. */
+  readonly life: number;
+}
+
+/** What the other side's `tree-joined` has said: it is there. */
+export interface TreeMeet {
+  readonly kind: "tree-meet";
+  readonly scope: string;
+  readonly from: string;
+  readonly life: number;
+  readonly received: number;
+}
+
+/** What the other side's `tree-message` has said. Answered by `tree-received`. */
+export interface TreeSaid {
+  readonly kind: "tree-message";
+  readonly scope: string;
+  readonly from: string;
+  readonly number: number;
+  readonly message: TreeMessage;
+}
+
+/** What the other side's `tree-received` has said. */
+export interface TreeAcknowledge {
+  readonly kind: "tree-acknowledge";
+  readonly scope: string;
+  readonly from: string;
+  readonly number: number;
+}
+
+/** The link is given up for good; barriers that go over it fail. */
+export interface TreeLeave {
+  readonly kind: "tree-leave";
+  readonly scope: string;
+  readonly peer: string;
+  readonly reason?: string;
+}
+
+export type TreeCommand = TreeJoin | TreeMeet | TreeSaid | TreeAcknowledge | TreeLeave;
 
 /** What ends barriers for everybody. */
 interface End {
@@ -91,6 +224,8 @@ export type BarrierCommand =
   | CountInit
   | CountWait
   | StateCommand
+  | QuorumCommand
+  | TreeCommand
   | CancelAll
   | CancelBarrier
   | FailBarrier;

@@ -7,7 +7,7 @@
 import type { BarrierCondition } from "../agenda/commands.ts";
 import { assert } from "../assert.ts";
 import type { Participant } from "../command.ts";
-import type { EdgeState } from "../edge-table.ts";
+import type { EdgeState, EdgeTable } from "../edge-table.ts";
 import type { BarrierKind, BarrierOutcome } from "../effect.ts";
 import type { Limits } from "../limits.ts";
 import { waitTimeoutUsMax } from "../limits.ts";
@@ -18,6 +18,7 @@ import type { ScopeTable } from "../scope-table.ts";
 import { utf8Length } from "../text.ts";
 import type { Timers } from "../timers.ts";
 import type { Release, Turn } from "../turn.ts";
+import type { Deadline } from "./commands.ts";
 import type { Place, Waiter } from "./place.ts";
 import { recordOf } from "./place.ts";
 import { arrivedNames, missingNames } from "./report.ts";
@@ -57,15 +58,25 @@ interface Target {
   readonly waiters: number | undefined;
 }
 
+export interface CommonParts {
+  readonly limits: Limits;
+  readonly timers: Timers;
+  readonly edges: EdgeTable;
+  readonly scopes: ScopeTable;
+  readonly onEnded: BarrierEndedListener;
+}
+
 export class Common {
   readonly limits: Limits;
   readonly timers: Timers;
+  readonly edges: EdgeTable;
   readonly scopes: ScopeTable;
   readonly #onEnded: BarrierEndedListener;
 
-  constructor(limits: Limits, timers: Timers, scopes: ScopeTable, onEnded: BarrierEndedListener) {
+  constructor({ limits, timers, edges, scopes, onEnded }: CommonParts) {
     this.limits = limits;
     this.timers = timers;
+    this.edges = edges;
     this.scopes = scopes;
     this.#onEnded = onEnded;
   }
@@ -99,6 +110,7 @@ export class Common {
     }
     if (place.warningTimer === 0 && !place.warned) this.#setWarning(place, nowUs);
     edge.waiters.set(connection, waiter);
+    this.#onArrival(place, nowUs);
     return waiter;
   }
 
@@ -131,7 +143,51 @@ export class Common {
     });
   }
 
-  /** Nobody waits any more: there is no wait to warn of. */
+  /** Nobody waits any more: there is nobody to warn of, or to end the wait of. */
+  nobodyWaits(place: Place): void {
+    this.clearWarning(place);
+    if (place.deadline?.since !== "opening") this.#stopDeadline(place);
+  }
+
+  setDeadline(place: Place, deadline: Deadline, nowUs: number): void {
+    this.#stopDeadline(place);
+    place.deadline = deadline;
+    if (deadline.since === "opening" || place.waiters.size > 0) this.#runDeadline(place, nowUs);
+  }
+
+  clearDeadline(place: Place): void {
+    this.#stopDeadline(place);
+    place.deadline = undefined;
+  }
+
+  deadlineRefusal(deadline: Deadline | undefined): Refusal | undefined {
+    if (deadline === undefined) return undefined;
+    const { us } = deadline;
+    if (isInteger(us, 0) && us <= waitTimeoutUsMax) return undefined;
+    const range = `from 0 to ${waitTimeoutUsMax}`;
+    return invalid(`the deadline must be whole microseconds, ${range}, not ${us}`);
+  }
+
+  #onArrival(place: Place, nowUs: number): void {
+    const { deadline, deadlineTimer } = place;
+    if (deadline?.since === "last-arrival") this.#stopDeadline(place);
+    else if (deadline?.since !== "first-arrival" || deadlineTimer !== 0) return;
+    this.#runDeadline(place, nowUs);
+  }
+
+  #runDeadline(place: Place, nowUs: number): void {
+    const { scope, name: barrier, kind: barrierKind, part, deadline } = place;
+    if (deadline === undefined) return;
+    const purpose = { kind: "barrier-deadline", scope, barrier, barrierKind, part } as const;
+    place.deadlineTimer = this.timers.set(nowUs + deadline.us, purpose);
+  }
+
+  #stopDeadline(place: Place): void {
+    if (place.deadlineTimer !== 0) this.timers.clear(place.deadlineTimer);
+    place.deadlineTimer = 0;
+  }
+
+  /** There is no wait to warn of. */
   clearWarning(place: Place): void {
     if (place.warningTimer !== 0) this.timers.clear(place.warningTimer);
     place.warningTimer = 0;
@@ -163,8 +219,11 @@ export class Common {
   ): void {
     for (const waiter of waiters) this.detach(waiter);
     this.clearWarning(place);
+    this.#stopDeadline(place);
     const release = this.releaseOf(place, outcome, reason);
-    turn.release(waiters, release);
+    // Who was too late with the others is told whom they waited for.
+    const { missing } = standing;
+    turn.release(waiters, outcome === "timeout" ? { ...release, missing } : release);
     turn.observe({
       kind: "barrier-closed",
       ...release,
@@ -184,6 +243,7 @@ export class Common {
   ): Refusal | undefined {
     const { limits } = this;
     if (edge.waiters.has(command.connection)) return invalid("this connection waits already");
+    if (edge.creators.has(command.connection)) return invalid("this connection is a driver");
     if (command.barrier.length === 0) return invalid("the barrier has no name");
     if (utf8Length(command.barrier) > limits.nameBytesMax) {
       return overLimit(limits, "nameBytesMax", "the barrier's name is too long");

@@ -13,6 +13,7 @@ import type { Participant } from "../command.ts";
 import { Digest } from "../digest.ts";
 import type { ParticipantRecord } from "../effect.ts";
 import { barrierCountMax } from "../limits.ts";
+import type { Deadline } from "./commands.ts";
 import type { PlaceState, Waiter } from "./place.ts";
 import { enlist, recordGone, strike, takeAll } from "./place.ts";
 
@@ -29,6 +30,8 @@ export class CountBarrier implements PlaceState {
   expected = 0;
   warningTimer = 0;
   warned = false;
+  deadline: Deadline | undefined;
+  deadlineTimer = 0;
   readonly waiters: Set<Waiter> = new Set();
   /** Initialisers that did not wait, and those who left. */
   readonly gone: ParticipantRecord[] = [];

@@ -32,10 +32,12 @@ export class CountKind {
       const { namesInReportMax } = this.#common.limits;
       barrier.addInit(command.count, command.who, turn.nowUs, namesInReportMax);
       turn.tell(edge, { kind: "acknowledged", connection: command.connection });
+      this.#setDeadline(barrier, command, turn);
     } else {
       const contribution = command.kind === "count-init" ? command.count : -1;
       const { nowUs } = turn;
       barrier.addWaiter(this.#common.createWaiter(barrier, edge, command, contribution, nowUs));
+      this.#setDeadline(barrier, command, turn);
     }
     if (barrier.isComplete()) this.#end(barrier, "crossed", turn);
   }
@@ -70,6 +72,16 @@ export class CountKind {
     this.#takeBack(waiter, "timeout", turn);
   }
 
+  /** Its own deadline: all who wait are told who is missing. */
+  expire(barrier: CountBarrier, turn: Turn): void {
+    this.#end(barrier, "timeout", turn);
+  }
+
+  #setDeadline(barrier: CountBarrier, command: CountInit | CountWait, { nowUs }: Turn): void {
+    if (command.kind === "count-wait" || command.deadline === undefined) return;
+    this.#common.setDeadline(barrier, command.deadline, nowUs);
+  }
+
   /** Ends a barrier for everybody. [EMULAB-SYNC 1 HUP] */
   end(barrier: CountBarrier, outcome: "cancelled" | "failed", failure: Failure, turn: Turn): void {
     barrier.error = failure.error;
@@ -89,7 +101,7 @@ export class CountKind {
     const target = { exists: barrier !== undefined, waiters };
     const refusal = this.#common.refusal(scope, edge, command, target);
     if (refusal !== undefined || command.kind === "count-wait") return refusal;
-    return countRefusal(barrier, command.count);
+    return countRefusal(barrier, command.count) ?? this.#common.deadlineRefusal(command.deadline);
   }
 
   /** @param emptied what has become of the barrier if nobody waits and nothing is asked for. */
@@ -121,7 +133,7 @@ export class CountKind {
       else this.#end(barrier, emptied, turn, before);
     } else if (barrier.waiters.size === 0) {
       // B5 keeps the barrier, but nobody waits at it.
-      this.#common.clearWarning(barrier);
+      this.#common.nobodyWaits(barrier);
     }
   }
 

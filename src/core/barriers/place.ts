@@ -6,7 +6,9 @@ import type { Participant } from "../command.ts";
 import type { Digest } from "../digest.ts";
 import type { EdgeState } from "../edge-table.ts";
 import type { BarrierKind, ParticipantRecord } from "../effect.ts";
+import type { Deadline } from "./commands.ts";
 import type { CountBarrier } from "./count-barrier.ts";
+import type { QuorumBarrier } from "./quorum-barrier.ts";
 import type { StateTarget } from "./state-counter.ts";
 
 export interface PlaceState {
@@ -22,6 +24,10 @@ export interface PlaceState {
   /** Timer id of the "who is missing" warning, 0 when not set or already given. */
   warningTimer: number;
   warned: boolean;
+  /** When all of it is over, if nobody has ended it before. */
+  deadline: Deadline | undefined;
+  /** Timer id of that instant, 0 when it does not run. */
+  deadlineTimer: number;
   /** In order of arrival. */
   readonly waiters: Set<Waiter>;
   /** Of those who wait, kept with each change (D11). */
@@ -48,7 +54,7 @@ export interface Waiter {
 }
 
 /** The places there are, by kind. */
-export type Place = CountBarrier | StateTarget;
+export type Place = CountBarrier | StateTarget | QuorumBarrier;
 
 /** How somebody ended a barrier for everybody. */
 export interface Failure {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Who is missing at a barrier, in words (B10). The old clients are anonymous, so the best that can
 // be said of them is how many are missing and from which nodes nobody has come.
+import { unreachable } from "../assert.ts";
 import type { Participant } from "../command.ts";
 import type { BarrierDescription } from "../description.ts";
 import type { Barrier, Scope } from "../scope.ts";
 import type { Place } from "./place.ts";
 import { nameParticipant } from "./place.ts";
+import type { QuorumBarrier } from "./quorum-barrier.ts";
 import type { StateCounter } from "./state-counter.ts";
 
 /** Names of those who wait, in order of arrival, at most `max` and then a number. */
@@ -36,7 +38,26 @@ export function missingNames(scope: Scope, place: Place, max: number): readonly 
       const { counter, part: target } = place;
       return missingFrom(unseenNodes(scope, counter.nodes), target - counter.value, max);
     }
+    case "quorum":
+      return missingAtQuorum(scope, place, max);
+    default:
+      return unreachable(place);
   }
+}
+
+/** Peers of this controller, and the controllers below that have not reached it. */
+function missingAtQuorum(scope: Scope, barrier: QuorumBarrier, max: number): readonly string[] {
+  const behind = barrier.behind("reached");
+  const controllers = behind.slice(0, max).map((name) => `the sub-controller ${name}`);
+  if (behind.length > max) controllers.push(`${behind.length - max} more sub-controllers`);
+  const seen = new Set<string>();
+  for (const { who } of barrier.waiters) {
+    if (who.name !== undefined) seen.add(who.name);
+    if (who.node !== undefined) seen.add(who.node);
+  }
+  const missing = barrier.needed(scope.peers) - barrier.waiters.size;
+  const absent = [...scope.peers.names].filter((name) => !seen.has(name));
+  return [...missingFrom(absent, missing, max), ...controllers];
 }
 
 /** @param unseen the nodes that nobody has come from. @param count how many are missing. */
@@ -76,7 +97,23 @@ export function describeBarrier(scope: Scope, barrier: Barrier, max: number): Ba
       };
     case "state":
       return describeState(scope, barrier, max);
+    case "quorum":
+      return describeQuorum(scope, barrier, max);
+    default:
+      return unreachable(barrier);
   }
+}
+
+function describeQuorum(scope: Scope, barrier: QuorumBarrier, max: number): BarrierDescription {
+  const { quorum, status, children } = barrier;
+  const expected = barrier.needed(scope.peers);
+  const controllers = [...children].slice(0, max).map(([name, progress]) => ({ name, progress }));
+  return {
+    ...describePlace(scope, barrier, max),
+    expected,
+    count: Math.max(0, expected - barrier.waiters.size),
+    quorum: { quorum, status, peers: scope.peers.size, controllers },
+  };
 }
 
 /** Of those who wait for the smallest target, and how many wait for others. */

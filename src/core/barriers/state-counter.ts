@@ -10,6 +10,7 @@ import { assert } from "../assert.ts";
 import { Digest } from "../digest.ts";
 import { DueHeap } from "../due-heap.ts";
 import type { ParticipantRecord } from "../effect.ts";
+import type { Deadline } from "./commands.ts";
 import type { Failure, PlaceState, Waiter } from "./place.ts";
 import { enlist, strike, takeAll } from "./place.ts";
 
@@ -24,6 +25,8 @@ export class StateTarget implements PlaceState {
   error = 0;
   warningTimer = 0;
   warned = false;
+  deadline: Deadline | undefined;
+  deadlineTimer = 0;
   readonly waiters: Set<Waiter> = new Set();
   readonly gone: ParticipantRecord[] = [];
   readonly digest: Digest = new Digest();

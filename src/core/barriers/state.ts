@@ -52,7 +52,7 @@ export class StateKind {
     const target = targetOf(waiter);
     this.#common.detach(waiter);
     target.counter.remove(target, waiter, this.#common.limits.namesInReportMax);
-    if (target.waiters.size === 0) this.#common.clearWarning(target);
+    if (target.waiters.size === 0) this.#common.nobodyWaits(target);
   }
 
   leaveTogether(waiters: readonly Waiter[]): void {

@@ -24,6 +24,10 @@ export class ScopeQuota {
       case "state-signal":
       case "state-wait":
       case "state-signal-and-wait":
+      case "quorum-init":
+      case "peer-register":
+      case "peers-set":
+      case "tree-join":
       case "open-scope": {
         const { scope } = command;
         if (this.#scopes.has(scope)) return undefined;

@@ -65,13 +65,20 @@ export function actionOf(kind: Command["kind"]): Action | "own" | undefined {
     case "state-signal":
     case "state-wait":
     case "state-signal-and-wait":
+    case "quorum-wait":
       return "wait";
     case "count-init":
+    case "quorum-init":
+    case "quorum-echo":
+    case "quorum-change":
       return "init";
     case "cancel":
     case "cancel-all":
     case "fail":
       return "cancel";
+    case "peer-register":
+    case "peer-deregister":
+    case "peers-set":
     case "open-scope":
     case "close-scope":
       return "scope";
@@ -80,6 +87,12 @@ export function actionOf(kind: Command["kind"]): Action | "own" | undefined {
     case "agenda-start":
     case "agenda-complete":
     case "detach":
+    // A link between controllers carries everybody's barriers.
+    case "tree-join":
+    case "tree-meet":
+    case "tree-message":
+    case "tree-acknowledge":
+    case "tree-leave":
       return undefined;
   }
 }

@@ -13,13 +13,20 @@ import { type Role, roles } from "../../../src/wire/link/roles.ts";
 const who = { address: "a", node: "n", name: "p" };
 const place = { scope: "s", barrier: "b", connection: 1 };
 const arrival = { ...place, who, error: 0, timeoutUs: 5 };
+const quorum = { kind: "percent", percent: 50 } as const;
+const deadline = { since: "last-arrival", us: 5 } as const;
+const peer = { scope: "s", connection: 1, peer: "p" };
+const init = { kind: "init", barrier: "b", key: 1 } as const;
 const end = { scope: "s", error: 0, reason: "r", barrierKind: "state" } as const;
 
-/** With every field that there can be, and the least role that may give it. */
+/** With every field that there can be, and the least role that may give it; undefined: none. */
 const examples: {
-  readonly [K in BarrierCommand["kind"]]: readonly [BarrierCommand & { readonly kind: K }, Role];
+  readonly [K in BarrierCommand["kind"]]: readonly [
+    BarrierCommand & { readonly kind: K },
+    Role | undefined,
+  ];
 } = {
-  "count-init": [{ kind: "count-init", ...arrival, count: 1, waits: true }, "driver"],
+  "count-init": [{ kind: "count-init", ...arrival, count: 1, waits: true, deadline }, "driver"],
   "count-wait": [{ kind: "count-wait", ...arrival }, "participant"],
   "state-signal": [{ kind: "state-signal", ...place, who }, "participant"],
   "state-wait": [{ kind: "state-wait", ...arrival, target: 1 }, "participant"],
@@ -27,19 +34,41 @@ const examples: {
     { kind: "state-signal-and-wait", ...arrival, target: 1 },
     "participant",
   ],
+  "quorum-init": [
+    { kind: "quorum-init", ...place, who, quorum, echo: "explicit", deadline },
+    "driver",
+  ],
+  "quorum-wait": [{ kind: "quorum-wait", ...arrival }, "participant"],
+  "quorum-echo": [{ kind: "quorum-echo", ...place }, "driver"],
+  "quorum-change": [{ kind: "quorum-change", ...place, quorum }, "driver"],
+  "peer-register": [{ kind: "peer-register", ...peer }, "driver"],
+  "peer-deregister": [{ kind: "peer-deregister", ...peer }, "driver"],
+  "peers-set": [{ kind: "peers-set", scope: "s", connection: 1, count: 1 }, "driver"],
+  "tree-join": [
+    { kind: "tree-join", scope: "s", name: "a", peer: "b", side: "child", life: 1 },
+    undefined,
+  ],
+  "tree-meet": [{ kind: "tree-meet", scope: "s", from: "b", life: 1, received: 0 }, undefined],
+  "tree-message": [
+    { kind: "tree-message", scope: "s", from: "b", number: 1, message: { ...init, quorum } },
+    undefined,
+  ],
+  "tree-acknowledge": [{ kind: "tree-acknowledge", scope: "s", from: "b", number: 1 }, undefined],
+  "tree-leave": [{ kind: "tree-leave", scope: "s", peer: "b", reason: "r" }, undefined],
   "cancel-all": [{ kind: "cancel-all", ...end }, "driver"],
   cancel: [{ kind: "cancel", ...end, barrier: "b", connection: 1 }, "driver"],
   fail: [{ kind: "fail", ...end, barrier: "b", connection: 1 }, "driver"],
 };
 /** The last word of the path of every field that may be absent. */
-const optional = new Set(["node", "name", "timeoutUs", "barrierKind"]);
+const optional = new Set(["node", "timeoutUs", "barrierKind", "deadline"]);
 const optionalOf: Readonly<Record<string, readonly string[]>> = {
   "cancel-all": ["reason"],
   cancel: ["reason", "connection"],
+  "tree-leave": ["reason"],
   fail: ["connection"],
 };
 /** Numbers that the core looks at itself: it refuses that arrival and not the whole edge. */
-const amounts = new Set(["timeoutUs", "count", "target"]);
+const amounts = new Set(["timeoutUs", "count", "target", "percent", "us"]);
 
 function isTaken(command: unknown, rights: EdgeRights = { kind: "all" }): boolean {
   const batch = { kind: "batch", number: 1, commands: [command] };
@@ -87,14 +116,16 @@ describe.each(Object.values(examples).map(([example, least]) => ({ ...example, e
           expect(isTaken(changed(example, path, wrong))).toBe(false);
         }
         if (typeof path.at(-1) === "number") return;
-        const mayBeAbsent = optional.has(name) || optionalOf[example.kind]?.includes(name);
-        expect(isTaken(changed(example, path, undefined))).toBe(mayBeAbsent === true);
+        const isName = path.join(".") === "who.name";
+        const mayBeAbsent =
+          isName || optional.has(name) || optionalOf[example.kind]?.includes(name) === true;
+        expect(isTaken(changed(example, path, undefined))).toBe(mayBeAbsent);
       },
     );
 
     it(`is for the role ${least} and those above, in their scope`, () => {
       for (const role of roles) {
-        const may = roles.indexOf(role) >= roles.indexOf(least);
+        const may = least !== undefined && roles.indexOf(role) >= roles.indexOf(least);
         expect(isTaken(example, { kind: "session", role })).toBe(may);
         expect(isTaken(example, { kind: "session", role, scope: "t" })).toBe(false);
       }

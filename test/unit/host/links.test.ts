@@ -293,7 +293,7 @@ describe("who may not", () => {
     await bench.clock.pass(1_000_000);
     expect(heard.join("")).toContain('"description"');
     expect(bench.host.describe("s").barriers[0]).toMatchObject({ arrived: 1 });
-    const cancel = { kind: "cancel-all", scope: "s", error: 9 };
+    const cancel = { kind: "cancel-all", scope: "s", barrierKind: "count", error: 9 };
     const next = { number: 2, commands: [cancel] };
     stream.write(`${JSON.stringify(batch(cancel, next))}\n`);
     await bench.clock.pass(1_000_000);

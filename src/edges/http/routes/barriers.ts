@@ -70,6 +70,22 @@ const barrierSchema: z.ZodType<BarrierDescription> = z.object({
       targets: z.array(z.object({ target: z.int(), waiting: z.int() })),
     })
     .optional(),
+  quorum: z
+    .object({
+      quorum: z.union([
+        z.object({ kind: z.literal("percent"), percent: z.int() }),
+        z.object({ kind: z.literal("count"), count: z.int() }),
+      ]),
+      status: z.enum(["initialising", "open", "crossed"]),
+      peers: z.int().describe("Of this controller"),
+      controllers: z.array(
+        z.object({
+          name: z.string(),
+          progress: z.enum(["asked", "initialised", "reached"]),
+        }),
+      ),
+    })
+    .optional(),
 }) as z.ZodType<BarrierDescription>;
 const listSchema = z.object({ scope: z.string(), barriers: z.array(barrierSchema) });
 

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// How something is said over the links of a scope's tree: kept, and told to the edge that carries
+// the link when the other side is there (M2, M4).
+import type { Limits } from "../limits.ts";
+import type { Scope } from "../scope.ts";
+import type { Turn } from "../turn.ts";
+import type { TreeLink } from "./tree.ts";
+import type { DownMessage, TreeMessage, UpMessage } from "./tree-messages.ts";
+
+export class TreeLinks {
+  readonly #limits: Limits;
+  /** Links whose other side has left too much unread. */
+  #overflown: { readonly scope: Scope; readonly link: TreeLink }[] = [];
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  sayUp(scope: Scope, message: UpMessage, turn: Turn): void {
+    const { parent } = scope.tree;
+    if (parent !== undefined) this.#say(scope, parent, message, turn);
+  }
+
+  sayDown(scope: Scope, child: string, message: DownMessage, turn: Turn): void {
+    const link = scope.tree.children.get(child);
+    if (link !== undefined) this.#say(scope, link, message, turn);
+  }
+
+  /** What is kept is told, from the first on. */
+  repeat(scope: Scope, link: TreeLink, turn: Turn): void {
+    const { name: to, edge, incarnation } = link;
+    for (const { number, message } of link.outbox) {
+      const facts = { scope: scope.name, to, number, message };
+      turn.tell({ name: edge, incarnation }, { kind: "tree-message", ...facts });
+    }
+  }
+
+  takeOverflown(): readonly { readonly scope: Scope; readonly link: TreeLink }[] {
+    const links = this.#overflown;
+    this.#overflown = [];
+    return links;
+  }
+
+  #say(scope: Scope, link: TreeLink, message: TreeMessage, turn: Turn): void {
+    const number = link.keep(message);
+    if (link.outbox.length === this.#limits.treeOutboxMax + 1)
+      this.#overflown.push({ scope, link });
+    if (!link.isMet) return;
+    const { name: to, edge, incarnation } = link;
+    const facts = { scope: scope.name, to, number, message };
+    turn.tell({ name: edge, incarnation }, { kind: "tree-message", ...facts });
+  }
+}

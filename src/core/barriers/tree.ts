@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// The tree of controllers (D1): cores with logs of their own, joined by messages. Owns the links of
+// a scope to the controller above and to those below: what was said to them and is not known to be
+// in their log, and how far what they said has been taken.
+//
+//   M1. Messages of a link are numbered 1, 2, 3, ... and taken in that order, each once.
+//   M2. A message is kept until the other side has said that it is in its log.
+//   M3. A link whose other side has lost its memory, or whose own outbox was dropped, begins a new
+//       life: numbers start again at both sides, and what went over it before is over.
+//   M4. What a link carries is told to the edge that has joined it last; while none has, it is
+//       kept.
+import { assert } from "../assert.ts";
+import type { TreeMessage } from "./tree-messages.ts";
+
+/** What the other controller is to this one. */
+export type Side = "parent" | "child";
+
+interface Numbered {
+  readonly number: number;
+  readonly message: TreeMessage;
+}
+
+export class TreeLink {
+  readonly name: string;
+  readonly side: Side;
+  /** What the other side must have heard to know that this memory is the one it spoke to. */
+  life: number;
+  /** The other side's, once it has said so. */
+  otherLife: number | undefined;
+  /** The edge that carries it, 0 when none does. */
+  edge = "";
+  incarnation = 0;
+  /** The other side is there: messages are told as they come. */
+  isMet = false;
+  lastSent = 0;
+  lastReceived = 0;
+  outbox: Numbered[] = [];
+
+  constructor(name: string, side: Side, life: number) {
+    this.name = name;
+    this.side = side;
+    this.life = life;
+  }
+
+  /** M2. */
+  keep(message: TreeMessage): number {
+    this.lastSent += 1;
+    this.outbox.push({ number: this.lastSent, message });
+    return this.lastSent;
+  }
+
+  /** M2. The other side has everything up to `number`. */
+  acknowledge(number: number): void {
+    this.outbox = this.outbox.filter((row) => row.number > number);
+  }
+
+  /** M1. @returns whether it is the next, and so to be taken. */
+  takes(number: number): boolean {
+    if (number !== this.lastReceived + 1) return false;
+    this.lastReceived = number;
+    return true;
+  }
+
+  /** M3. */
+  beginAgain(): void {
+    this.lastSent = 0;
+    this.lastReceived = 0;
+    this.outbox = [];
+  }
+}
+
+export class Tree {
+  /** What this controller is called; empty as long as it has joined no other. */
+  name = "";
+  parent: TreeLink | undefined;
+  readonly children: Map<string, TreeLink> = new Map();
+
+  get(name: string): TreeLink | undefined {
+    return this.parent?.name === name ? this.parent : this.children.get(name);
+  }
+
+  *links(): Iterable<TreeLink> {
+    if (this.parent !== undefined) yield this.parent;
+    yield* this.children.values();
+  }
+
+  add(link: TreeLink): void {
+    assert(this.get(link.name) === undefined, "a link is added once");
+    if (link.side === "parent") this.parent = link;
+    else this.children.set(link.name, link);
+  }
+
+  remove(link: TreeLink): void {
+    if (this.parent === link) this.parent = undefined;
+    else this.children.delete(link.name);
+  }
+}
