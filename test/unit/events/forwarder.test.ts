@@ -10,7 +10,8 @@ import {
   type ForwarderLimits,
   resolveForwarderLimits,
 } from "../../../src/events/forwarder-limits.ts";
-import { sleep, systemClock } from "../../../src/host/clock.ts";
+import { type Clock, sleep, systemClock } from "../../../src/host/clock.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 const host = "127.0.0.1";
 const cleanup: (() => void | Promise<void>)[] = [];
@@ -32,11 +33,15 @@ interface Bench {
   readonly warnings: string[];
 }
 
-async function forwardTo(port: number, limits: Partial<ForwarderLimits> = {}): Promise<Bench> {
+async function forwardTo(
+  port: number,
+  limits: Partial<ForwarderLimits> = {},
+  clock: Clock = systemClock,
+): Promise<Bench> {
   const warnings: string[] = [];
   const forwarder = new Forwarder({
     to: { host, port },
-    clock: systemClock,
+    clock,
     limits: resolveForwarderLimits(limits),
     logger: { log: (_, message) => warnings.push(message) },
   });
@@ -189,28 +194,38 @@ describe("a forwarder", () => {
   });
 
   it("ends a connection on which nothing is said, and not one that speaks one way", async () => {
+    const clock = new VirtualClock();
+    const accepted: Socket[] = [];
     let speaking: Socket | undefined;
     const server = createServer((socket) => {
+      accepted.push(socket);
       socket.on("error", () => undefined);
       socket.once("data", () => {
         speaking = socket;
       });
     });
-    const { port } = await forwardTo(await listen(server), { forwardIdleMs: 100 });
+    const { port } = await forwardTo(await listen(server), { forwardIdleMs: 100 }, clock);
     const [silent, busy] = [client(port), client(port)];
     let isBusyOpen = true;
+    let heard = "";
     busy.write("x");
-    busy.resume().once("close", () => {
+    busy.on("data", (chunk) => {
+      heard += String(chunk);
+    });
+    busy.once("close", () => {
       isBusyOpen = false;
     });
-    let isSilentOpen = true;
-    silent.resume().once("close", () => {
-      isSilentOpen = false;
-    });
-    await until("the silent one to be cut", () => {
+    const isOver = closed(silent);
+    await until("both to be passed on", () => accepted.length === 2 && speaking !== undefined);
+    // Time stands still while something is on its way.
+    for (let word = 1; word <= 8; word += 1) {
       speaking?.write("y");
-      return !isSilentOpen;
-    });
+      await until("a word to arrive", () => heard.length === word);
+      await clock.pass(25_000);
+    }
+    await isOver;
+    speaking?.write("y");
+    await until("the last word to arrive", () => heard.length === 9);
     expect(isBusyOpen).toBe(true);
   });
 
