@@ -25,6 +25,7 @@ import {
   parseOrder,
   type Report,
 } from "../wire/event/orders.ts";
+import { ArmedOrders } from "./armed-orders.ts";
 import { eventsLimits, eventsTime } from "./events-limits.ts";
 import { RefusedNotices } from "./refused-notices.ts";
 import { ServerClock } from "./server-clock.ts";
@@ -46,6 +47,14 @@ export interface Performed {
   /** `done`, `skipped`, `cancelled`, `unknown: WHY`, `failed: WHY` or `ignored: WHY`. */
   readonly outcome: string;
   readonly done: Promise<number | Completion>;
+}
+
+/** An order that its performer fires by itself, at the instant it was given. */
+export interface ArmedOrder {
+  /** Undefined: it was taken back or let go before it fired; who still wants it asks when due. */
+  readonly performed: Promise<Performed | undefined>;
+  /** The answer is the truth, and the same however often it is asked. */
+  takeBack(): "revoked" | "already fired";
 }
 
 /** Tells when an instant has come; a FireClock of the testbed is one. */
@@ -75,6 +84,13 @@ export interface BusAgentOptions {
   readonly fire: OrderClock;
   /** Never rejects. */
   readonly perform: (order: Order) => Promise<Performed>;
+  /**
+   * Orders that are not due yet are offered to the performer, who meets an instant better than it
+   * can be told of one. Undefined: it is to be told when the instant has come.
+   *
+   * @param dueUs monotonic microseconds of the own clock
+   */
+  readonly arm?: (order: Order, dueUs: number) => ArmedOrder | undefined;
   readonly onWarning: (text: string) => void;
 }
 
@@ -103,10 +119,9 @@ export class BusAgent {
   #objects: readonly string[];
   /** By number of the order and object; the oldest go. */
   readonly #had = new Map<string, Had>();
-  readonly #armed = new Set<string>();
+  readonly #armed = new ArmedOrders();
   /** What has begun to fire and is not reported yet. */
   readonly #firing = new Set<Promise<void>>();
-  #onFewerArmed: () => void = () => undefined;
   #cancelAlive: Cancel = () => undefined;
   #reportedPosition = 0;
   #isStopped = false;
@@ -151,6 +166,8 @@ export class BusAgent {
    * @returns the position of the last report on the bus
    */
   async settle(): Promise<number> {
+    // Once it is stopped, what is armed still is what has fired and did not say so yet.
+    if (this.#isStopped) await this.#armed.drain();
     while (this.#firing.size > 0) await Promise.all(this.#firing);
     await this.#publisher.drain();
     return this.#reportedPosition;
@@ -158,20 +175,14 @@ export class BusAgent {
 
   /** Resolves when nothing is armed either. */
   async drain(): Promise<number> {
-    while (this.#armed.size > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onFewerArmed = resolve;
-      });
-    }
+    await this.#armed.drain();
     return await this.settle();
   }
 
-  /** Nothing fires any more. */
+  /** Nothing fires any more; what has fired is still reported. */
   stop(): void {
     this.#isStopped = true;
-    for (const key of this.#armed) this.#had.get(key)?.takeBack();
-    this.#armed.clear();
-    this.#onFewerArmed();
+    this.#armed.takeAllBack();
   }
 
   /** Says that it goes, and is gone. */
@@ -236,15 +247,51 @@ export class BusAgent {
     const had: Had = { takeBack: hasFired };
     this.#remember(key, had);
     const dueUs = this.#server.toOwn(order.due);
-    this.#armed.add(key);
-    const takeBack = this.#options.fire.at(dueUs, { kind: "tell" }, () => {
-      if (!this.#armed.delete(key)) return;
-      had.takeBack = hasFired;
-      const firing = this.#perform(order, had, dueUs).finally(() => this.#firing.delete(firing));
-      this.#firing.add(firing);
-      this.#onFewerArmed();
+    const overtaken = this.#armed.overtaken(order.objname, dueUs);
+    if (overtaken !== undefined) this.#armed.takeBack(overtaken);
+    const met = this.#offer(order, dueUs);
+    if (met === undefined) {
+      this.#armToTell(order, had, dueUs);
+      return;
+    }
+    had.takeBack = met.takeBack;
+    this.#armed.add(key, { object: order.objname, dueUs, isMet: true }, met.takeBack);
+    void met.performed.then((performed) => {
+      // Taken back by who may, it is not here any more; otherwise its performer must be told.
+      if (!this.#armed.has(key)) return;
+      if (performed === undefined) this.#armToTell(order, had, dueUs);
+      else this.#fired(order, had, () => this.#say(order, had, performed));
     });
-    if (this.#armed.has(key)) had.takeBack = takeBack;
+  }
+
+  /** What would be skipped when it is late is left to who compares the clock then. */
+  #offer(order: Order, dueUs: number): ArmedOrder | undefined {
+    const { arm, clock } = this.#options;
+    const isForNow = dueUs <= clock.nowUs();
+    if (isForNow || order.skipAfterUs !== undefined) return undefined;
+    return this.#armed.isFree(order.objname) ? arm?.(order, dueUs) : undefined;
+  }
+
+  #armToTell(order: Order, had: Had, dueUs: number): void {
+    const key = keyOf(order);
+    this.#armed.remove(key);
+    if (this.#isStopped) return;
+    // A clock that calls back at once has fired before it says what stops it.
+    let hasBegun = false;
+    const takeBack = this.#options.fire.at(dueUs, { kind: "tell" }, () => {
+      hasBegun = true;
+      this.#fired(order, had, () => this.#perform(order, had, dueUs));
+    });
+    if (hasBegun) return;
+    had.takeBack = takeBack;
+    this.#armed.add(key, { object: order.objname, dueUs, isMet: false }, takeBack);
+  }
+
+  #fired(order: Order, had: Had, act: () => Promise<void> | void): void {
+    this.#armed.remove(keyOf(order));
+    had.takeBack = hasFired;
+    const firing = Promise.resolve(act()).finally(() => this.#firing.delete(firing));
+    this.#firing.add(firing);
   }
 
   /** A3. */
@@ -258,23 +305,25 @@ export class BusAgent {
     }
     const hadFired = had !== undefined && had.takeBack() === "already fired";
     if (had !== undefined) had.takeBack = hadFired ? hasFired : isRevoked;
-    if (!hadFired) this.#armed.delete(key);
+    if (!hadFired) this.#armed.remove(key);
     this.#publish(formatRevoked(order, hadFired, this.#by));
-    this.#onFewerArmed();
   }
 
   async #perform(order: Order, had: Had, dueUs: number): Promise<void> {
     const { clock, perform } = this.#options;
     const nowUs = clock.nowUs();
     const isSkipped = order.skipAfterUs !== undefined && nowUs - dueUs > order.skipAfterUs;
-    const { firedMonotonicUs, outcome, done } = isSkipped
-      ? { firedMonotonicUs: nowUs, outcome: "skipped", done: undefined }
-      : await perform(order);
+    const performed = isSkipped ? skippedAt(nowUs) : await perform(order);
+    this.#say(order, had, performed);
+  }
+
+  #say(order: Order, had: Had, { firedMonotonicUs, outcome, done }: Performed): void {
     const firedUs = this.#server.toServer(firedMonotonicUs);
     had.fired = { firedUs, outcome };
     this.#report(order, { fired: had.fired });
     const reason = /^(?:failed|unknown): (.*)/s.exec(outcome)?.[1] ?? "";
-    void done?.then((end) => {
+    if (outcome === "skipped") return;
+    void done.then((end) => {
       const { error, text } = typeof end === "number" ? { error: end, text: "" } : end;
       const why = text === "" ? reason : text;
       had.completed = { error, why };
@@ -316,6 +365,11 @@ export class BusAgent {
 /** One for all orders: what fired holds on to nothing. */
 const hasFired = () => "already fired" as const;
 const isRevoked = () => "revoked" as const;
+
+/** The core completes what was skipped. */
+function skippedAt(nowUs: number): Performed {
+  return { firedMonotonicUs: nowUs, outcome: "skipped", done: Promise.resolve(0) };
+}
 
 /** Events of a type that the scheduler sends to whoever waits, under the name of an object. */
 const aboutObjects: ReadonlySet<string> = new Set(["COMPLETE", "ACCEPTED", "REFUSED"]);

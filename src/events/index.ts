@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The schedulers of experiments and the agents that obey them, at a bus.
 export { type AgendaSource, type RunAgenda, runAgendaFile, staticAgenda } from "./agenda-source.ts";
-export { BusAgent, type BusAgentOptions, type Completion, type Performed } from "./bus-agent.ts";
+export {
+  type ArmedOrder,
+  BusAgent,
+  type BusAgentOptions,
+  type Completion,
+  type Performed,
+} from "./bus-agent.ts";
 export { EventServer, eventServerName } from "./event-server.ts";
 export { OpsBus } from "./ops-bus.ts";
 export { Scheduler, type SchedulerOptions } from "./scheduler.ts";

@@ -221,7 +221,7 @@ export class SplitRunEvents implements EventsOfRun {
   }
 
   async #connect(): Promise<void> {
-    const { experiment, clock, fire, perform, onWarning } = this.#options;
+    const { experiment, clock, fire, perform, arm, onWarning } = this.#options;
     const { bus } = this.#bus;
     const clockName = readClockName();
     const answers = `${builtIn.swapout},${builtIn.teardown}`;
@@ -237,6 +237,7 @@ export class SplitRunEvents implements EventsOfRun {
       ...{ experiment, bus, sender, clock, clockName, onWarning, fire, name: agentName },
       ...{ objects: [], credentials: this.#bus.credentials() },
       perform: (order) => perform({ ...order, scope: experiment }),
+      arm: (order, dueUs) => arm({ ...order, scope: experiment }, dueUs),
     });
   }
 

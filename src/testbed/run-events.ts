@@ -4,7 +4,7 @@
 import type { AgendaLoad } from "../core/agenda/commands.ts";
 import type { Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
-import { BusAgent, type Performed, Scheduler } from "../events/index.ts";
+import { type ArmedOrder, BusAgent, type Performed, Scheduler } from "../events/index.ts";
 import { readClockName } from "../host/clock-name.ts";
 import type { CoreLink, EdgeHandler } from "../host/core-link.ts";
 import type { Host } from "../host/host.ts";
@@ -22,6 +22,8 @@ export interface RunEventsOptions extends RunBusOptions {
   readonly fire: FireClock;
   /** Never rejects. */
   readonly perform: (order: RunOrder) => Promise<Performed>;
+  /** Offered what is not due yet; undefined: it is to be told when it is. */
+  readonly arm: (order: RunOrder, dueUs: number) => ArmedOrder | undefined;
   readonly onEffect: (effect: EdgeEffect) => void;
   readonly onWarning: (text: string) => void;
 }
@@ -120,7 +122,7 @@ export class RunEvents {
   }
 
   async #connect(): Promise<void> {
-    const { experiment, host, clock, fire, perform, onEffect, onWarning } = this.#options;
+    const { experiment, host, clock, fire, perform, arm, onEffect, onWarning } = this.#options;
     const clockName = readClockName();
     const common = { experiment, bus: this.#bus.bus, sender, clock, clockName, onWarning };
     const scheduler = await Scheduler.open({
@@ -132,6 +134,7 @@ export class RunEvents {
     this.#agent = await BusAgent.open({
       ...{ ...common, fire, name: agentName, objects: [], credentials: this.#bus.credentials() },
       perform: (order) => perform({ ...order, scope: scheduler.scopeOf(order.fire) }),
+      arm: (order, dueUs) => arm({ ...order, scope: scheduler.scopeOf(order.fire) }, dueUs),
     });
   }
 }

@@ -13,7 +13,7 @@ import type { ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import { limitMessage } from "../core/limits.ts";
 import { MemoryLog } from "../engine/memory-log.ts";
-import type { Performed } from "../events/index.ts";
+import type { ArmedOrder, Performed } from "../events/index.ts";
 import type { Experiment, PlannedEvent } from "../experiment/model.ts";
 import type { Cancel } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
@@ -40,6 +40,7 @@ import { EventRecording } from "./record/event-recording.ts";
 import { RunAgendas } from "./run-agendas.ts";
 import type { EndedBy, RunEventBody, RunModified } from "./run-event.ts";
 import type { EventsOfRun, RunOrder } from "./run-events.ts";
+import { removeRunJournal, runJournal } from "./run-journal.ts";
 import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
 import type { RunOptions } from "./run-options.ts";
 import { describeStart } from "./run-started.ts";
@@ -51,7 +52,7 @@ import { SyncServers } from "./sync-servers.ts";
 import { TimeBase } from "./time-base.ts";
 
 /** Time 0 lies this far ahead, so that what is due then has been sent out before. */
-const startAheadUs = 20_000;
+const startAheadUs = 150_000;
 
 interface Ending {
   readonly endedBy: EndedBy;
@@ -165,6 +166,7 @@ class Run {
       programs: experiment.programs,
       clock,
       fire: this.#fire,
+      journal: runJournal(this.#options),
       onWarning: (node, text) => this.#teller.warn(text, node),
       onStarted: (event, monotonicUs) => this.#say(event, monotonicUs),
       onEnded: (event, monotonicUs) => {
@@ -204,6 +206,7 @@ class Run {
       ...{ out, split, eventKey: this.#eventKey },
       nodeOf: (object) => this.#programs?.nodeOf(object),
       perform: (order) => this.#perform(order),
+      arm: (order, dueUs) => this.#arm(order, dueUs),
       onEffect: (effect) => this.#onEffect(effect),
       onObserved: (effect, stampUs) => {
         this.#barriers.observe(effect, stampUs);
@@ -271,11 +274,12 @@ class Run {
     await this.#syncServers.serve([...backend.nodes.values()]);
   }
 
-  #preload({ main, scope }: AgendaLoad): Preloader {
+  #preload(agenda: AgendaLoad): Preloader {
+    const { scope } = agenda;
     const load = async (event: AgendaEvent): Promise<void> => {
       if (!this.#agendas.isDropped(scope, event)) await this.#performer?.load(event);
     };
-    return new Preloader({ clock: this.#options.clock, events: main, load });
+    return new Preloader({ clock: this.#options.clock, agenda, load });
   }
 
   /** Time 0. */
@@ -431,19 +435,19 @@ class Run {
     this.#endIfIdle();
   }
 
-  async #perform({
-    scope,
-    token,
-    objname,
-    objtype,
-    eventtype,
-    args,
-  }: RunOrder): Promise<Performed> {
+  async #perform(order: RunOrder): Promise<Performed> {
     const performer = this.#performer;
-    const event = { id: 0, object: objname, type: objtype, event: eventtype, args };
-    const isDropped = this.#agendas.isDropped(scope, event);
+    const event = eventOf(order);
+    const isDropped = this.#agendas.isDropped(order.scope, event);
     if (performer === undefined || isDropped) return this.#notPerformed();
-    return performer.perform(event, { token, scope });
+    return performer.perform(event, howOf(order));
+  }
+
+  /** What is dropped later is let go by its program, and asked for again when it is due. */
+  #arm(order: RunOrder, dueUs: number): ArmedOrder | undefined {
+    const event = eventOf(order);
+    if (this.#agendas.isDropped(order.scope, event)) return undefined;
+    return this.#performer?.arm(event, { ...howOf(order), dueUs });
   }
 
   async #fireSwapoutEvents(): Promise<void> {
@@ -502,8 +506,8 @@ class Run {
     if (!this.#time.isSet) this.#time.setZero(clock.nowUs());
     if (this.#backend === undefined) this.#sayStarted(undefined);
     this.#teller.sayHeld();
-    await this.#events?.settle();
     this.#events?.stop();
+    await this.#events?.settle();
     await this.#local?.settle();
     await this.#requests.close();
     this.#programs?.beginEnd();
@@ -513,6 +517,7 @@ class Run {
     await this.#events?.closeScheduler();
     await this.#recording?.stop();
     await this.#programs?.stopAll();
+    await removeRunJournal(this.#options);
     for (const counts of (await this.#traffic?.finish()) ?? []) {
       this.#say({ type: "traffic-ended", ...counts });
     }
@@ -539,6 +544,15 @@ class Run {
   #say(body: RunEventBody, monotonicUs?: number): void {
     this.#teller.say(body, monotonicUs);
   }
+}
+
+function eventOf({ objname, objtype, eventtype, args }: RunOrder): AgendaEvent {
+  return { id: 0, object: objname, type: objtype, event: eventtype, args };
+}
+
+/** The number of an order names it for ever (O1, orders.ts); its token is the sender's choice. */
+function howOf({ scope, token, fire, objname }: RunOrder) {
+  return { scope, token, id: `${fire} ${objname}` };
 }
 
 const interrupted: Ending = {

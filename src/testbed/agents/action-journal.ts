@@ -6,7 +6,7 @@
 //       file is made with O_EXCL, and is on the disk before the answer.
 //   J2. A begun action without a result is `unknown`: it was perhaps done. It is never done again.
 import { constants } from "node:fs";
-import { mkdir, open, readFile } from "node:fs/promises";
+import { mkdir, open, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 
 export type Begun<Result> =
@@ -20,6 +20,10 @@ export type Begun<Result> =
 /** @typeParam Result must survive JSON. */
 export class ActionJournal<Result> {
   readonly #directory: string;
+  /** A write of the directory that has not begun: it is for everybody who comes until then. */
+  #nextSync: Promise<void> | undefined;
+  #lastSync: Promise<void> = Promise.resolve();
+  #made: Promise<unknown> | undefined;
 
   /** The directory belongs to this performer; it is made when it is not there. */
   constructor(directory: string) {
@@ -28,11 +32,12 @@ export class ActionJournal<Result> {
 
   /** @throws Error when the journal cannot be written: then nothing may be done. */
   async begin(id: string): Promise<Begun<Result>> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    this.#made ??= mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    await this.#made;
     const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
     try {
+      // Nothing is in it yet: what must be on the disk is its name.
       const file = await open(this.#path(id), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-      await file.sync();
       await file.close();
       await this.#syncDirectory();
       return { kind: "first" };
@@ -53,6 +58,11 @@ export class ActionJournal<Result> {
     }
   }
 
+  /** What was begun was not done after all: it may be begun again. */
+  async forget(id: string): Promise<void> {
+    await unlink(this.#path(id));
+  }
+
   async #read(id: string): Promise<Begun<Result>> {
     const text = await readFile(this.#path(id), "utf8");
     const end = text.indexOf("\n");
@@ -61,8 +71,24 @@ export class ActionJournal<Result> {
     return { kind: "done", result: JSON.parse(text.slice(0, end)) as Result };
   }
 
-  /** Otherwise a power loss could take the name of a file that was written. */
-  async #syncDirectory(): Promise<void> {
+  /**
+   * Otherwise a power loss could take the name of a file that was written. One write for all whose
+   * names are there when it begins: many actions may be begun for one instant.
+   */
+  #syncDirectory(): Promise<void> {
+    if (this.#nextSync !== undefined) return this.#nextSync;
+    const next = this.#lastSync
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextSync = undefined;
+        return this.#writeDirectory();
+      });
+    this.#nextSync = next;
+    this.#lastSync = next;
+    return next;
+  }
+
+  async #writeDirectory(): Promise<void> {
     const directory = await open(this.#directory, "r");
     await directory.sync();
     await directory.close();

@@ -9,7 +9,13 @@ import type { ConsoleAgent } from "./console-agent.ts";
 import { ConsoleEvents } from "./console-events.ts";
 import type { EarlierArgs } from "./earlier-args.ts";
 import { LinktestEvents } from "./linktest-events.ts";
-import { ignored, type ObjectAgent, type Performed, type PerformOptions } from "./performed.ts";
+import {
+  type ArmedOrder,
+  ignored,
+  type ObjectAgent,
+  type Performed,
+  type PerformOptions,
+} from "./performed.ts";
 import type { ProgramAgent } from "./program-agent.ts";
 import { ProgramEvents } from "./program-events.ts";
 import { TrafficEvents } from "./traffic-events.ts";
@@ -55,6 +61,11 @@ export class EventPerformer {
   async perform(event: AgendaEvent, how: PerformOptions = {}): Promise<Performed> {
     const agent = this.#agents.get(event.type);
     return (await agent?.perform(event, how)) ?? ignored(this.#clock.nowUs(), whyIgnored(event));
+  }
+
+  /** Has the event fire at `dueUs`, by who meets an instant better than it can be told of one. */
+  arm(event: AgendaEvent, how: PerformOptions): ArmedOrder | undefined {
+    return this.#agents.get(event.type)?.arm?.(event, how);
   }
 
   /** Loads the programs that this event is going to start. */

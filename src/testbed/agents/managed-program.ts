@@ -22,7 +22,7 @@ import type {
 import type { FireClock, Fired, Revoke } from "./firing/fire-clock.ts";
 import { LoadedProgram, programSpec } from "./loaded-program.ts";
 import { freeRunNumber, outputFiles } from "./program-files.ts";
-import { completed, type ProgramResult, refused } from "./program-result.ts";
+import { cancelled, completed, type ProgramResult, refused } from "./program-result.ts";
 import {
   type AgentProgram,
   applyArgs,
@@ -30,12 +30,17 @@ import {
   type ProgramSettings,
 } from "./program-settings.ts";
 import { type ProgramWatcher, RunningProgram } from "./running-program.ts";
+import type { StartPlan } from "./start-plan.ts";
 
 export interface StartOptions {
   /** Monotonic microseconds at which it is to start; left out for now. */
   readonly dueUs?: number;
   /** Of the event; it names the files. Left out, the agent counts by itself. */
   readonly token?: number;
+  /** Names the start in the journal, for ever. Left out, the program and the token do. */
+  readonly id?: string;
+  /** For who may take it back. One that ends for its agent is cancelled, not refused. */
+  readonly plan?: StartPlan;
 }
 
 /** What all programs of an agent share. */
@@ -104,11 +109,13 @@ export class ManagedProgram {
   }
 
   /** START and RUN: the same here; who waits for the completion is the agenda's business. */
-  async start(args: ProgramArgs, { dueUs = 0, token }: StartOptions): Promise<ProgramResult> {
+  async start(args: ProgramArgs, options: StartOptions): Promise<ProgramResult> {
+    const { dueUs = 0, token, plan } = options;
     const own = token ?? this.#context.nextToken();
-    if (dueUs <= this.#context.clock.nowUs()) return await this.#startNow(args, own);
+    if (plan === undefined && dueUs <= this.#nowUs()) return await this.#startNow(args, own);
     if (!this.isActive) await this.load(args);
-    return await new Promise((settle) => this.#startAt({ dueUs, args, token: own, settle }));
+    if (plan?.isTakenBack === true) return cancelled(this.#nowUs());
+    return await new Promise((settle) => this.#startAt({ dueUs, args, token: own, plan, settle }));
   }
 
   /**
@@ -118,9 +125,7 @@ export class ManagedProgram {
   revoke(token: number): "cancelled" | "already fired" | undefined {
     const armed = [...this.#armed].find((other) => other.token === token);
     if (armed === undefined) return undefined;
-    const outcome = "cancelled";
-    const isRevoked = this.#giveUp(armed, { ...refused(this.#nowUs(), outcome), outcome });
-    return isRevoked ? "cancelled" : "already fired";
+    return this.#giveUp(armed, cancelled(this.#nowUs())) ? "cancelled" : "already fired";
   }
 
   /** MODIFY: for later runs. */
@@ -173,7 +178,7 @@ export class ManagedProgram {
   beginEnd(): void {
     this.#isEnding = true;
     this.#running?.excuse();
-    for (const armed of this.#armed) this.#giveUp(armed, refused(this.#nowUs(), runEnding));
+    for (const armed of this.#armed) this.#giveUp(armed, this.#ended(armed));
     void this.#loaded?.whenDone.then(discard);
     this.#loaded = undefined;
   }
@@ -222,7 +227,7 @@ export class ManagedProgram {
 
   #startAt(how: ArmedFacts): void {
     if (this.#isEnding) {
-      how.settle(refused(this.#nowUs(), runEnding));
+      how.settle(this.#ended(how));
       return;
     }
     const armed: ArmedStart = { ...how, held: undefined, revoke: () => "revoked" };
@@ -232,6 +237,14 @@ export class ManagedProgram {
     const held = isFree ? this.#takeTriggered(armed) : undefined;
     if (held === undefined) this.#armToTell(armed);
     else this.#armToWrite(armed, held);
+    how.plan?.armed(() =>
+      this.#giveUp(armed, cancelled(this.#nowUs())) ? "revoked" : "already fired",
+    );
+  }
+
+  /** What is said of a start that is armed when the program ends for its agent. */
+  #ended({ plan }: ArmedFacts): ProgramResult {
+    return plan === undefined ? refused(this.#nowUs(), runEnding) : cancelled(this.#nowUs());
   }
 
   /** What the firing thread releases by itself, for the start that will be of it. */
@@ -390,6 +403,7 @@ interface ArmedFacts {
   readonly dueUs: number;
   readonly args: ProgramArgs;
   readonly token: number;
+  readonly plan: StartPlan | undefined;
   readonly settle: (result: ProgramResult) => void;
 }
 

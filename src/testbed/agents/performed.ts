@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What an agent says of an event it was told: that it took effect, and later what came of it.
 import type { AgendaEvent } from "../../core/agenda/commands.ts";
-import type { Completion, Performed } from "../../events/index.ts";
+import type { ArmedOrder, Completion, Performed } from "../../events/index.ts";
 import type { StartOptions } from "./managed-program.ts";
 
-export type { Completion, Performed } from "../../events/index.ts";
+export type { ArmedOrder, Completion, Performed } from "../../events/index.ts";
 
 export interface PerformOptions extends StartOptions {
   /** The agenda that the event is of; its errors are the ones a report is about. */
@@ -15,6 +15,8 @@ export interface PerformOptions extends StartOptions {
 export interface ObjectAgent {
   /** Never rejects. Resolves when the event has taken effect, not when its work has ended. */
   perform(event: AgendaEvent, how: PerformOptions): Promise<Performed>;
+  /** Has the event take effect at an instant to come, if it can meet one by itself. */
+  arm?(event: AgendaEvent, how: PerformOptions): ArmedOrder | undefined;
 }
 
 export const succeeded: Completion = { error: 0, text: "" };

@@ -12,12 +12,22 @@ import type { NodeBackend } from "../nodes/index.ts";
 import { type FireClock, TimerFireClock } from "./firing/fire-clock.ts";
 import { ManagedProgram, type ProgramContext, type StartOptions } from "./managed-program.ts";
 import { removeRunFiles } from "./program-files.ts";
-import { type ProgramResult, refused } from "./program-result.ts";
+import { isCancelled, type ProgramResult, refused } from "./program-result.ts";
 import type { AgentProgram } from "./program-settings.ts";
 import type { ProgramWatcher } from "./running-program.ts";
 import { StartJournal } from "./start-journal.ts";
+import { StartPlan } from "./start-plan.ts";
 
 export type { StartOptions } from "./managed-program.ts";
+
+/** A start at an instant to come. */
+export interface PlannedStart {
+  /** Undefined: it was taken back, or cannot be met; who still wants it asks when it is due. */
+  readonly performed: Promise<ProgramResult | undefined>;
+  /** The answer is the truth, and the same however often it is asked. */
+  readonly takeBack: () => "revoked" | "already fired";
+}
+
 export type { ProgramResult } from "./program-result.ts";
 
 export interface ProgramAgentOptions extends Omit<ProgramWatcher, "onWarning"> {
@@ -182,10 +192,27 @@ export class ProgramAgent {
       const nowUs = this.#options.clock.nowUs();
       return refused(nowUs, `its node ${managed.program.node} is being restarted`);
     }
-    const { token } = options;
+    const { token, id = token === undefined ? undefined : `${name} ${token}` } = options;
     const act = (): Promise<ProgramResult> => this.#startManaged(managed, args, options);
-    if (this.#starts === undefined || token === undefined) return await act();
-    return await this.#starts.perform(`${name} ${token}`, act);
+    if (this.#starts === undefined || id === undefined) return await act();
+    return await this.#starts.perform(id, act);
+  }
+
+  /**
+   * As `start`, at an instant to come: the program is loaded and the firing thread has what lets it
+   * go. Undefined: what is in the way now may be gone then, ask when it is due.
+   */
+  arm(
+    name: string,
+    args: ProgramArgs,
+    options: Omit<StartOptions, "plan">,
+  ): PlannedStart | undefined {
+    const managed = this.#programs.get(name);
+    if (managed === undefined || this.#down.has(managed.program.node)) return undefined;
+    const plan = new StartPlan();
+    const result = this.start(name, args, { ...options, plan });
+    const performed = result.then((one) => (isCancelled(one) ? undefined : one));
+    return { performed, takeBack: plan.takeBack };
   }
 
   /** Takes back a start that was asked for with this token and a due time. */

@@ -6,7 +6,13 @@ import type { Clock } from "../../host/clock.ts";
 import { getArg } from "../../wire/event/args.ts";
 import { type ProgramArgs, parseProgramArgs } from "../../wire/event/program-args.ts";
 import type { EarlierArgs } from "./earlier-args.ts";
-import { ignored, type ObjectAgent, type Performed, type PerformOptions } from "./performed.ts";
+import {
+  type ArmedOrder,
+  ignored,
+  type ObjectAgent,
+  type Performed,
+  type PerformOptions,
+} from "./performed.ts";
 import type { ProgramAgent } from "./program-agent.ts";
 
 export interface ProgramEventsOptions {
@@ -44,6 +50,12 @@ export class ProgramEvents implements ObjectAgent {
       default:
         return ignored(clock.nowUs(), `PROGRAM ${event} is not performed yet`);
     }
+  }
+
+  /** The firing thread lets a loaded program go by itself. */
+  arm({ object: name, event, args }: AgendaEvent, how: PerformOptions): ArmedOrder | undefined {
+    if (event !== "START" && event !== "RUN") return undefined;
+    return this.#options.programs.arm(name, this.#argsOf(name, args), how);
   }
 
   /** Loads the programs that this event is going to start. */

@@ -19,6 +19,17 @@ export function refused(nowUs: number, why: string): ProgramResult {
   };
 }
 
+/** A planned start that was taken back, or let go, before it fired. */
+export function cancelled(nowUs: number): ProgramResult {
+  return { ...refused(nowUs, ""), outcome: cancelledOutcome };
+}
+
+const cancelledOutcome = "cancelled";
+
+export function isCancelled({ outcome }: Pick<ProgramResult, "outcome">): boolean {
+  return outcome === cancelledOutcome;
+}
+
 /** Done at once, and completed with it. */
 export function completed(nowUs: number): ProgramResult {
   return { firedMonotonicUs: nowUs, outcome: "done", done: Promise.resolve(0) };

@@ -3,7 +3,7 @@
 // each is made at most once (D7). What a killed agent began and did not report is `unknown`.
 import type { Clock } from "../../host/clock.ts";
 import { ActionJournal } from "./action-journal.ts";
-import { failedError, type ProgramResult, refused } from "./program-result.ts";
+import { failedError, isCancelled, type ProgramResult, refused } from "./program-result.ts";
 
 /** What is kept of a start: its result and its completion. */
 interface KeptResult {
@@ -52,7 +52,14 @@ export class StartJournal {
         done: Promise.resolve(failedError),
       };
     }
-    const { firedMonotonicUs, outcome, done } = await act();
+    const result = await act();
+    const { firedMonotonicUs, outcome, done } = result;
+    if (isCancelled(result)) {
+      // It has not begun, and may be asked for again. Not forgotten, it would be unknown then.
+      await this.#journal.forget(id).catch(() => undefined);
+      this.#results.delete(id);
+      return result;
+    }
     return { firedMonotonicUs, outcome, done: this.#keep(id, { firedMonotonicUs, outcome }, done) };
   }
 

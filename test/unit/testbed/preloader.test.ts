@@ -9,7 +9,9 @@ const timed = (seconds: number, object: string, type = "PROGRAM", event = "START
   event: { id: 0, object, type, event, args: "" },
 });
 
-function setUp(events: readonly ReturnType<typeof timed>[]) {
+type Timed = ReturnType<typeof timed>;
+
+function setUp(main: readonly Timed[], timelines: Readonly<Record<string, readonly Timed[]>> = {}) {
   const clock = new FakeClock();
   clock.advanceTo(7_000_000);
   const loaded: string[] = [];
@@ -17,7 +19,9 @@ function setUp(events: readonly ReturnType<typeof timed>[]) {
     loaded.push(`${object} at ${(clock.nowUs() - 7_000_000) / 1e6}`);
     return Promise.resolve();
   };
-  return { clock, loaded, preloader: new Preloader({ clock, events, load }) };
+  const named = Object.entries(timelines).map(([name, events]) => ({ name, events }));
+  const agenda = { main, timelines: named };
+  return { clock, loaded, preloader: new Preloader({ clock, agenda, load }) };
 }
 
 it("loads what is due first before time 0, and the rest a second ahead", async () => {
@@ -55,4 +59,16 @@ it("loads nothing after stop()", () => {
   clock.advanceTo(60_000_000);
   expect(loaded).toEqual([]);
   expect(clock.armed).toBe(0);
+});
+
+it("loads what a timeline starts soon with the timeline, and through others that it starts", async () => {
+  const start = (seconds: number, name: string) => timed(seconds, name, "TIMELINE");
+  const { clock, loaded, preloader } = setUp([start(5, "outer")], {
+    outer: [timed(0, "a"), timed(0.5, "b"), timed(3, "late"), start(0.1, "inner")],
+    inner: [timed(0, "c"), timed(0, "c-stop", "PROGRAM", "STOP"), start(0, "outer")],
+  });
+  await preloader.loadFirst();
+  preloader.start(clock.nowUs());
+  clock.advanceTo(60_000_000);
+  expect(loaded).toEqual(["a at 4", "b at 4", "c at 4"]);
 });
