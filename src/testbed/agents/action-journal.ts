@@ -32,8 +32,7 @@ export class ActionJournal<Result> {
 
   /** @throws Error when the journal cannot be written: then nothing may be done. */
   async begin(id: string): Promise<Begun<Result>> {
-    this.#made ??= mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    await this.#made;
+    await this.#makeDirectory();
     const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
     try {
       // Nothing is in it yet: what must be on the disk is its name.
@@ -45,6 +44,15 @@ export class ActionJournal<Result> {
       if (!(error instanceof Error) || !("code" in error) || error.code !== "EEXIST") throw error;
     }
     return this.#read(id);
+  }
+
+  /** Once, so that actions of one instant do not wait for it one after the other. */
+  #makeDirectory(): Promise<unknown> {
+    this.#made ??= mkdir(this.#directory, { recursive: true, mode: 0o700 }).catch((error) => {
+      this.#made = undefined;
+      throw error;
+    });
+    return this.#made;
   }
 
   /** The result of what was begun. On the disk when this resolves. */

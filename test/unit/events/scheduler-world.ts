@@ -14,7 +14,7 @@ import { resolveBusLimits } from "../../../src/engine/bus-limits.ts";
 import type { Log } from "../../../src/engine/log.ts";
 import { MemoryBus } from "../../../src/engine/memory-bus.ts";
 import { MemoryLog } from "../../../src/engine/memory-log.ts";
-import { BusAgent, type Performed } from "../../../src/events/bus-agent.ts";
+import { BusAgent, type BusAgentOptions, type Performed } from "../../../src/events/bus-agent.ts";
 import { Scheduler } from "../../../src/events/scheduler.ts";
 import { SchedulerRecall } from "../../../src/events/scheduler-recall.ts";
 import { eventHash } from "../../../src/host/event-hash.ts";
@@ -219,15 +219,16 @@ export class SchedulerWorld {
   async startAgent(
     name: string,
     objects: readonly string[],
-    options: { readonly bus?: Bus; readonly clockName?: string } = {},
+    options: Partial<Pick<BusAgentOptions, "bus" | "clockName" | "perform" | "arm">> = {},
   ): Promise<BusAgent> {
     const { clock } = this;
-    const { bus = this.bus, clockName = "machine" } = options;
+    const { bus = this.bus, clockName = "machine", arm } = options;
     const agent = await BusAgent.open({
       ...{ name, experiment, objects, bus, sender, clock, clockName },
       credentials: this.credentials(),
       fire: new TimerFireClock(clock),
-      perform: (order) => this.#perform(order),
+      perform: options.perform ?? ((order) => this.#perform(order)),
+      ...(arm === undefined ? {} : { arm }),
       onWarning: (text) => this.warnings.push(text),
     });
     await this.pass(0);
