@@ -3,7 +3,8 @@
 // may do so only where nothing can come between: what an earlier order for the same object changes
 // would otherwise be missed. Decides nothing else; who fires an order takes it out.
 //
-//   O1. An order that its performer meets is due before every other one of its object.
+//   O1. An order that its performer meets is due before every other one of its object; one that is
+//       due at the same instant came later.
 
 export type TakeBack = () => "revoked" | "already fired";
 
@@ -38,7 +39,7 @@ export class ArmedOrders {
   overtaken(object: string, dueUs: number): string | undefined {
     const key = this.#met.get(object);
     const armed = key === undefined ? undefined : this.#armed.get(key);
-    return armed !== undefined && dueUs <= armed.dueUs ? key : undefined;
+    return armed !== undefined && dueUs < armed.dueUs ? key : undefined;
   }
 
   /** @param isMet its performer meets it by itself */

@@ -219,14 +219,14 @@ export class SchedulerWorld {
   async startAgent(
     name: string,
     objects: readonly string[],
-    options: Partial<Pick<BusAgentOptions, "bus" | "clockName" | "perform" | "arm">> = {},
+    options: Partial<Pick<BusAgentOptions, "bus" | "clockName" | "fire" | "perform" | "arm">> = {},
   ): Promise<BusAgent> {
     const { clock } = this;
     const { bus = this.bus, clockName = "machine", arm } = options;
     const agent = await BusAgent.open({
       ...{ name, experiment, objects, bus, sender, clock, clockName },
       credentials: this.credentials(),
-      fire: new TimerFireClock(clock),
+      fire: options.fire ?? new TimerFireClock(clock),
       perform: options.perform ?? ((order) => this.#perform(order)),
       ...(arm === undefined ? {} : { arm }),
       onWarning: (text) => this.warnings.push(text),
