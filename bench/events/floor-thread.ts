@@ -9,10 +9,12 @@ export interface FloorData {
   readonly firstUs: number;
   readonly stepUs: number;
   readonly count: number;
+  /** It only notes when it woke. */
+  readonly isSilent?: boolean;
 }
 
 const nowUs = (): number => Number(process.hrtime.bigint() / 1_000n);
-const { descriptor, firstUs, stepUs, count } = workerData as FloorData;
+const { descriptor, firstUs, stepUs, count, isSilent = false } = workerData as FloorData;
 const word = new Int32Array(new SharedArrayBuffer(4));
 const lateUs: number[] = [];
 for (let index = 0; index < count; index += 1) {
@@ -20,6 +22,6 @@ for (let index = 0; index < count; index += 1) {
   const waitMs = (dueUs - nowUs()) / 1_000;
   if (waitMs > 0) Atomics.wait(word, 0, 0, waitMs);
   lateUs.push(nowUs() - dueUs);
-  writeSync(descriptor, ".");
+  if (!isSilent) writeSync(descriptor, ".");
 }
 parentPort?.postMessage(lateUs);

@@ -13,6 +13,7 @@ import {
 import { authenticationWindowUs, noncesMax } from "../wire/event/limits.ts";
 import type { Notification } from "../wire/event/notification.ts";
 import { Verifier } from "../wire/event/verifier.ts";
+import type { OwnNotifications } from "./own-notifications.ts";
 
 export interface EventCredentials {
   /** The notification as it is to be published, now. */
@@ -42,9 +43,9 @@ export interface CredentialsOptions {
   readonly randomBytes: (byteCount: number) => Uint8Array;
   /**
    * Of parties in one process that share it: what one of them has signed is believed when it comes
-   * back as the very same object, which nobody else can make. Others see the signature as ever.
+   * back as the very same object, which nobody else can make. It is authenticated when it leaves.
    */
-  readonly own?: WeakSet<Notification>;
+  readonly own?: OwnNotifications;
 }
 
 /** @returns why the key cannot be used, where it cannot. */
@@ -58,10 +59,10 @@ export function createCredentials(options: CredentialsOptions): LastingCredentia
   });
   return {
     sign: (notification) => {
-      const parts = { timeUs: wallUs(), nonce: randomBytes(nonceBytes) };
-      const signed = authenticate(notification, parts, { key, hash });
-      own?.add(signed);
-      return signed;
+      const timeUs = wallUs();
+      const seal = (): Notification =>
+        authenticate(notification, { timeUs, nonce: randomBytes(nonceBytes) }, { key, hash });
+      return own?.add(notification, seal) ?? seal();
     },
     verify: (notification) =>
       own?.has(notification) === true ||

@@ -13,3 +13,4 @@ export { OpsBus } from "./ops-bus.ts";
 export { Scheduler, type SchedulerOptions } from "./scheduler.ts";
 export { SchedulerLines } from "./scheduler-lines.ts";
 export { SchedulerProcess } from "./scheduler-process.ts";
+export { SealedBus } from "./sealed-bus.ts";

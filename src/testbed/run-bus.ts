@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The bus of a run with a door on every node, and whose word is believed on it.
 import { createCredentials, type LastingCredentials } from "../client/event-credentials.ts";
+import { OwnNotifications } from "../client/own-notifications.ts";
 import type { AgendaLoad, TimedEvent } from "../core/agenda/commands.ts";
 import { assert } from "../core/assert.ts";
 import { resolveBusLimits } from "../engine/bus-limits.ts";
 import { MemoryBus } from "../engine/memory-bus.ts";
-import { EventServer, OpsBus } from "../events/index.ts";
+import { EventServer, OpsBus, SealedBus } from "../events/index.ts";
 import type { Clock } from "../host/clock.ts";
 import { eventHash } from "../host/event-hash.ts";
 import { newNonce, newRunId } from "../host/ids.ts";
 import type { Logger } from "../host/logger.ts";
-import type { Notification } from "../wire/event/notification.ts";
+import type { Bus } from "../wire/event/bus.ts";
 import type { NodeBackend } from "./nodes/index.ts";
 
 export interface RunBusOptions {
@@ -30,13 +31,16 @@ export class RunBus {
   readonly #server: EventServer;
   readonly #listening = new Set<string>();
   /** What those in this process say to each other; programs come through the door. */
-  readonly #own = new WeakSet<Notification>();
+  readonly #own = new OwnNotifications();
+  /** As all others see it. */
+  readonly outside: Bus;
 
   constructor(options: RunBusOptions) {
     const { clock, logger } = options;
     this.#options = options;
     this.bus = new MemoryBus({ epoch: newRunId(), limits: resolveBusLimits() });
-    this.#server = new EventServer({ bus: new OpsBus(this.bus), clock, logger });
+    this.outside = new SealedBus(new OpsBus(this.bus), this.#own);
+    this.#server = new EventServer({ bus: this.outside, clock, logger });
   }
 
   /** Opens the door for nodes that came since. @throws Error with a sentence for the user */

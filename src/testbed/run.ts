@@ -52,7 +52,7 @@ import { SyncServers } from "./sync-servers.ts";
 import { TimeBase } from "./time-base.ts";
 
 /** Time 0 lies this far ahead, so that what is due then has been sent out before. */
-const startAheadUs = 150_000;
+const startAheadUs = 100_000;
 
 interface Ending {
   readonly endedBy: EndedBy;

@@ -85,7 +85,9 @@ export function readAuthentication(notification: Notification): ReadAuthenticati
 }
 
 /** Begins the canonical bytes, so that they are those of nothing else under the same key. */
-const purpose = "muster notification";
+const purposeBytes = encodeUtf8("muster notification\0");
+
+const surrogate = /[\ud800-\udfff]/;
 
 const typeTags: Readonly<Record<AttributeValue["kind"], number>> = {
   int32: 1,
@@ -101,30 +103,64 @@ const typeTags: Readonly<Record<AttributeValue["kind"], number>> = {
  * length of the value, value. Integers are big-endian, lengths and the number have 32 bits.
  */
 export function canonicalBytes(notification: Notification, head: Uint8Array): Uint8Array {
-  const counted = notification.attributes
-    .filter(({ name }) => name !== attributeNames.authentication)
-    .filter(({ name }) => !excludedFromHmac.includes(name))
-    .map(({ name, value }) => ({ name: encodeUtf8(name), value }))
-    .sort((a, b) => compareBytes(a.name, b.name));
-  const writer = new ByteWriter()
-    .bytes(encodeUtf8(`${purpose}\0`))
-    .bytes(head)
-    .u32(counted.length);
-  for (const { name, value } of counted) {
-    const bytes = canonicalValue(value);
-    writer.u8(typeTags[value.kind]).u32(name.length).bytes(name).u32(bytes.length).bytes(bytes);
+  const counted = notification.attributes.filter(({ name }) => isCounted(name));
+  const writer = new ByteWriter().bytes(purposeBytes).bytes(head).u32(counted.length);
+  for (const { name, value } of inNameOrder(counted)) {
+    writer.u8(typeTags[value.kind]).sizedText(name);
+    writeSized(writer, value);
   }
   return writer.finish();
+}
+
+function isCounted(name: string): boolean {
+  return name !== attributeNames.authentication && !excludedFromHmac.includes(name);
+}
+
+/** By the bytes of the names: UTF-16 orders as UTF-8 does where there are no surrogates. */
+function inNameOrder(attributes: readonly Attribute[]): readonly Attribute[] {
+  if (attributes.every(({ name }) => !surrogate.test(name))) {
+    return attributes.toSorted((a, b) => compareText(a.name, b.name));
+  }
+  return attributes
+    .map((attribute) => ({ attribute, bytes: encodeUtf8(attribute.name) }))
+    .sort((a, b) => compareBytes(a.bytes, b.bytes))
+    .map(({ attribute }) => attribute);
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+/** The value behind its length. */
+function writeSized(writer: ByteWriter, value: AttributeValue): void {
+  switch (value.kind) {
+    case "int32":
+      writer.u32(4).i32(value.value);
+      return;
+    case "int64":
+      writer.u32(8).i64(value.value);
+      return;
+    case "real64":
+      writer.u32(8).f64(value.value);
+      return;
+    case "string":
+      writer.sizedText(value.value);
+      return;
+    case "opaque":
+      writer.u32(value.value.length).bytes(value.value);
+      return;
+  }
 }
 
 function canonicalValue(value: AttributeValue): Uint8Array {
   switch (value.kind) {
     case "int32":
-      return new ByteWriter().i32(value.value).finish();
+      return new ByteWriter(4).i32(value.value).finish();
     case "int64":
-      return new ByteWriter().i64(value.value).finish();
+      return new ByteWriter(8).i64(value.value).finish();
     case "real64":
-      return new ByteWriter().f64(value.value).finish();
+      return new ByteWriter(8).f64(value.value).finish();
     case "string":
       return encodeUtf8(value.value);
     case "opaque":
@@ -191,13 +227,35 @@ export function findKeyFault(key: Uint8Array): string | undefined {
 
 /** Collects bytes in one growing buffer; integers are big-endian. */
 class ByteWriter {
-  #buffer = new Uint8Array(writerBytesFirst);
-  #view = new DataView(this.#buffer.buffer);
+  #buffer: Uint8Array;
+  #view: DataView;
   #length = 0;
+
+  /** @param bytesFirst most of what is written fits */
+  constructor(bytesFirst = writerBytesFirst) {
+    this.#buffer = new Uint8Array(bytesFirst);
+    this.#view = new DataView(this.#buffer.buffer);
+  }
 
   bytes(part: Uint8Array): this {
     const at = this.#reserve(part.length);
     this.#buffer.set(part, at);
+    return this;
+  }
+
+  /** UTF-8 behind its length. Most texts are ASCII, and as long as their bytes. */
+  sizedText(text: string): this {
+    const at = this.#reserve(4 + text.length);
+    for (let index = 0; index < text.length; index += 1) {
+      const code = text.charCodeAt(index);
+      if (code > 0x7f) {
+        this.#length = at;
+        const bytes = encodeUtf8(text);
+        return this.u32(bytes.length).bytes(bytes);
+      }
+      this.#buffer[at + 4 + index] = code;
+    }
+    this.#view.setUint32(at, text.length);
     return this;
   }
 

@@ -3,6 +3,7 @@
 // and answers truly whatever comes twice or in the wrong order. Method: orders put on the bus by
 // hand, under a clock moved by hand.
 import { beforeEach, describe, expect, it } from "vitest";
+import { OwnNotifications } from "../../../src/client/own-notifications.ts";
 import {
   attributeNames,
   getText,
@@ -118,12 +119,31 @@ describe("BusAgent", () => {
   });
 
   it("believes by identity who shares its process, and no copy of that", () => {
-    const own = new WeakSet<Notification>();
+    const own = new OwnNotifications();
     const [here, there] = [world.credentials(undefined, own), world.credentials(undefined, own)];
     const signed = here.sign(formatOrder(orderOf(1, "a", 0), "*", by));
     expect([there.verify(signed), there.verify(signed)]).toEqual([true, true]);
     const copy = { attributes: signed.attributes };
-    expect([there.verify(copy), there.verify(copy)]).toEqual([true, false]);
+    expect([there.verify(copy), world.credentials().verify(signed)]).toEqual([false, false]);
+  });
+
+  it("authenticates for others what it said to who shares its process, once and as of then", () => {
+    const own = new OwnNotifications();
+    const here = world.credentials(undefined, own);
+    const [early, late] = [1, 2].map((fire) =>
+      here.sign(formatOrder(orderOf(fire, "a", 0), "*", by)),
+    );
+    if (early === undefined || late === undefined) throw new Error("two were signed");
+    const [other, another] = [world.credentials(), world.credentials()];
+    expect(other.verify(own.sealed(early))).toBe(true);
+    // Whoever it leaves to, and however often: a repeat is known as one.
+    expect([other.verify(own.sealed(early)), another.verify(own.sealed(early))]).toEqual([
+      ...[false, true],
+    ]);
+    world.clock.advanceTo(world.clock.nowUs() + 61_000_000);
+    expect(another.verify(own.sealed(late))).toBe(false);
+    const foreign = other.sign(formatOrder(orderOf(3, "a", 0), "*", by));
+    expect(own.sealed(foreign)).toBe(foreign);
   });
 
   it("believes nobody without the key, and nothing twice", async () => {

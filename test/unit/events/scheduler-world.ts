@@ -7,6 +7,7 @@ import {
   type LastingCredentials,
 } from "../../../src/client/event-credentials.ts";
 import { requestAttribute } from "../../../src/client/event-request.ts";
+import type { OwnNotifications } from "../../../src/client/own-notifications.ts";
 import type { AgendaLoad } from "../../../src/core/agenda/commands.ts";
 import type { EdgeEffect } from "../../../src/core/effect.ts";
 import { resolveLimits } from "../../../src/core/limits.ts";
@@ -143,7 +144,7 @@ export class SchedulerWorld {
   host: Host | undefined;
   scheduler: Scheduler | undefined;
 
-  credentials(bytes: Uint8Array = key, own?: WeakSet<Notification>): LastingCredentials {
+  credentials(bytes: Uint8Array = key, own?: OwnNotifications): LastingCredentials {
     const made = createCredentials({
       ...{ experiment, key: bytes, hash: eventHash, ...(own === undefined ? {} : { own }) },
       wallUs: () => BigInt(this.clock.wallMs()) * 1_000n,

@@ -12,16 +12,19 @@ import {
   type FiringRequest,
   type FiringThreadData,
   firedWord,
+  signalAt,
+  wakeAt,
+  wakeWord,
 } from "./firing-messages.ts";
 
 /** Reports go out together when so many have been fired at one instant. */
 const reportsMax = 64;
 
-function runThread({ signal, port }: FiringThreadData): void {
+function runThread({ signal, port, zeroUs }: FiringThreadData): void {
   const due = new DueList<ArmRequest>();
   for (;;) {
     // Read before the requests: one that comes afterwards makes the wait return at once.
-    const heard = Atomics.load(signal, 0);
+    const heard = Atomics.load(signal, signalAt);
     for (;;) {
       const received = receiveMessageOnPort(port) as { message: FiringRequest } | undefined;
       if (received === undefined) break;
@@ -32,8 +35,11 @@ function runThread({ signal, port }: FiringThreadData): void {
       due.add(received.message.dueUs, received.message);
     }
     fireDue(due, port);
-    const waitMs = ((due.firstUs ?? Infinity) - systemClock.nowUs()) / 1_000;
-    if (waitMs > 0) Atomics.wait(signal, 0, heard, waitMs);
+    const nextUs = due.firstUs ?? Infinity;
+    // Told before the wait: who asks for something later sees that it need not be woken for it.
+    Atomics.store(signal, wakeAt, wakeWord(nextUs, zeroUs));
+    const waitMs = (nextUs - systemClock.nowUs()) / 1_000;
+    if (waitMs > 0) Atomics.wait(signal, signalAt, heard, waitMs);
   }
 }
 

@@ -17,6 +17,9 @@ import {
   type FiringThreadData,
   firedWord,
   revokedWord,
+  signalAt,
+  wakeAt,
+  wakeWord,
 } from "./firing-messages.ts";
 import { LatenessMeter, type LatenessReport } from "./lateness.ts";
 
@@ -26,8 +29,9 @@ export class ThreadFireClock implements FireClock {
   readonly #clock: Clock;
   readonly #meter = new LatenessMeter();
   readonly #pending = new Map<number, Pending>();
-  /** Rises with each request; the thread sleeps on it. */
-  readonly #signal = new Int32Array(new SharedArrayBuffer(4));
+  /** The first rises with each request, the thread sleeps on it; the second says until when. */
+  readonly #signal = new Int32Array(new SharedArrayBuffer(8));
+  readonly #zeroUs: number;
   readonly #port: MessagePort;
   readonly #thread: Worker;
   /** Takes over should the thread fail. */
@@ -39,7 +43,8 @@ export class ThreadFireClock implements FireClock {
     this.#clock = clock;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    const data: FiringThreadData = { signal: this.#signal, port: port2 };
+    this.#zeroUs = clock.nowUs();
+    const data: FiringThreadData = { signal: this.#signal, zeroUs: this.#zeroUs, port: port2 };
     this.#thread = new Worker(new URL(program, import.meta.url), {
       workerData: data,
       transferList: [port2],
@@ -80,8 +85,13 @@ export class ThreadFireClock implements FireClock {
 
   #send(request: FiringRequest): void {
     this.#port.postMessage(request);
-    Atomics.add(this.#signal, 0, 1);
-    Atomics.notify(this.#signal, 0);
+    Atomics.add(this.#signal, signalAt, 1);
+    // What is due later than the thread wakes by itself is found then. Rising first matters: a
+    // thread that is just going to sleep sees that, or has told until when before it sleeps.
+    const isLater =
+      request.kind === "arm" &&
+      wakeWord(request.dueUs, this.#zeroUs) > Atomics.load(this.#signal, wakeAt);
+    if (!isLater) Atomics.notify(this.#signal, signalAt);
   }
 
   #revoke(id: number, pending: Pending): "revoked" | "already fired" {
