@@ -319,7 +319,7 @@ export class BusAgent {
 
   #say(order: Order, had: Had, { firedMonotonicUs, outcome, done }: Performed): void {
     const firedUs = this.#server.toServer(firedMonotonicUs);
-    had.fired = { firedUs, outcome };
+    had.fired = { firedUs, dueUs: order.due.monotonic?.us, outcome };
     this.#report(order, { fired: had.fired });
     const reason = /^(?:failed|unknown): (.*)/s.exec(outcome)?.[1] ?? "";
     if (outcome === "skipped") return;

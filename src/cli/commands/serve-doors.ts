@@ -17,6 +17,7 @@ import {
 import { ListenError, Syncd } from "../../edges/syncd/index.ts";
 import { LogError } from "../../engine/log.ts";
 import { openLog } from "../../engine/open-log.ts";
+import { watchLateness } from "../../events/bus-lateness.ts";
 import { defaultForwarderLimits, type ForwarderLimits } from "../../events/forwarder-limits.ts";
 import { systemClock } from "../../host/clock.ts";
 import { Host } from "../../host/host.ts";
@@ -159,11 +160,19 @@ async function openHttp(options: OpenHttpOptions): Promise<Opened> {
   mountBus(door, { bus: options.bus, clock, busBounds });
   const addSeconds = door.metrics.addSeconds("muster_append_seconds", "Time an append took.");
   appended.push((tookUs) => addSeconds(tookUs / 1e6));
+  const late = "How much later than planned events fired, as their agents say.";
+  const addLateness = door.metrics.addSeconds("muster_event_lateness_seconds", late);
+  const stopWatching = await watchLateness({
+    ...{ bus: options.bus, clock },
+    onLateness: (us) => addLateness(us / 1e6),
+    onWarning: (text) => logger.log("warn", text),
+  });
   const { url } = await door.listen(listen);
   const asks = door.access.asksForTokens ? "asks for a token" : "asks for no token";
   return {
     line: `http at ${url}, ${asks}`,
     close: async () => {
+      stopWatching();
       await door.close();
       await leave();
     },

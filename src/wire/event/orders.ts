@@ -137,15 +137,23 @@ export interface Report {
   readonly objname: string;
 }
 
-/** @param firedUs on the clock that the order named */
+export interface FiredFacts {
+  /** On the clock that the order named. */
+  readonly firedUs: number;
+  /** As in the order, for who has not seen it. */
+  readonly dueUs: number | undefined;
+  readonly outcome: string;
+}
+
 export function formatFired(
   report: Report,
-  { firedUs, outcome }: { readonly firedUs: number; readonly outcome: string },
+  { firedUs, dueUs, outcome }: FiredFacts,
   by: OrderSender,
 ): Notification {
   const extra = [
     textAttribute(attributeNames.args, ` CTOKEN=${report.token} FIREDUS=${firedUs}`),
     int32Attribute(orderAttributes.fire, report.fire),
+    ...(dueUs === undefined ? [] : [int64Attribute(orderAttributes.due, BigInt(dueUs))]),
     int64Attribute(orderAttributes.firedAt, BigInt(firedUs)),
     textAttribute(orderAttributes.outcome, outcome),
   ];
@@ -193,6 +201,8 @@ export type AgentReport =
       readonly kind: "fired";
       readonly fire: number;
       readonly firedUs: number;
+      /** Undefined when the agent does not say. */
+      readonly dueUs: number | undefined;
       readonly outcome: string;
     })
   | (Named & { readonly kind: "revoked"; readonly fire: number; readonly hadFired: boolean })
@@ -221,7 +231,8 @@ export function parseReport(notification: Notification): AgentReport | undefined
     case orderTypes.fired: {
       const firedUs = microseconds(notification, orderAttributes.firedAt);
       if (fire === undefined || firedUs === undefined) return undefined;
-      return { kind: "fired", objname, fire, firedUs, outcome };
+      const dueUs = microseconds(notification, orderAttributes.due);
+      return { kind: "fired", objname, fire, firedUs, dueUs, outcome };
     }
     case orderTypes.revoked:
       if (fire === undefined) return undefined;

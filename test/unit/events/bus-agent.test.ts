@@ -4,6 +4,7 @@
 // hand, under a clock moved by hand.
 import { beforeEach, describe, expect, it } from "vitest";
 import { OwnNotifications } from "../../../src/client/own-notifications.ts";
+import { watchLateness } from "../../../src/events/bus-lateness.ts";
 import {
   attributeNames,
   getText,
@@ -64,6 +65,20 @@ describe("BusAgent", () => {
     expect(world.performed.map(({ objname }) => objname)).toEqual(["c", "b", "a"]);
     const instants = world.performed.map(({ atUs, due }) => atUs - (due.monotonic?.us ?? 0));
     for (const lateUs of instants) expect(lateUs).toBeGreaterThanOrEqual(0);
+  });
+
+  it("says with FIRED when it was planned, so that who watches knows how late it was", async () => {
+    const late: number[] = [];
+    const stop = await watchLateness({
+      ...{ bus: world.bus, clock: world.clock, onWarning: (text) => world.warnings.push(text) },
+      onLateness: (us) => late.push(us),
+    });
+    await give(orderOf(1, "a", 300));
+    await give(orderOf(2, "b", -25));
+    await world.pass(400);
+    stop();
+    await give(orderOf(3, "c", 0));
+    expect([late, world.warnings]).toEqual([[25_000, 0], []]);
   });
 
   it("A1 performs an order once that comes again, and repeats what it reported", async () => {
