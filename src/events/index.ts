@@ -6,6 +6,7 @@ export {
   BusAgent,
   type BusAgentOptions,
   type Completion,
+  type OrderClock,
   type Performed,
 } from "./bus-agent.ts";
 export { EventServer, eventServerName } from "./event-server.ts";

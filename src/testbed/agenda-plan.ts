@@ -11,6 +11,7 @@ import type {
 } from "../core/agenda/commands.ts";
 import { builtIn } from "../core/agenda/object-table.ts";
 import type { Experiment, PlannedEvent } from "../experiment/model.ts";
+import { programAgentOf as agentOf } from "./agents/program-agent-name.ts";
 
 /** Events planned for swap-out (`$ns at swapout`) are the steps of `__ns_swapout`. */
 export function planAgenda(scope: string, experiment: Experiment): AgendaLoad {
@@ -40,6 +41,7 @@ function planAgents(experiment: Experiment): readonly AgendaAgent[] {
     { name: simulator, type: "SIMULATOR", node: "" },
     { name: "linktest", type: "LINKTEST", node: "" },
     ...programs.map(({ name, node }) => ({ name, type: "PROGRAM", node })),
+    ...programNodes(programs).map((node) => ({ name: agentOf(node), type: "PROGRAM", node })),
     ...nodes.map(({ name }) => ({ name, type: "NODE", node: name })),
     ...nodes.map(({ name }) => ({ name: `${name}-console`, type: "CONSOLE", node: name })),
     ...links.flatMap(({ name, members }) => [
@@ -54,9 +56,14 @@ function planAgents(experiment: Experiment): readonly AgendaAgent[] {
 function planGroups({ groups, programs, links }: Experiment): readonly AgendaGroup[] {
   const automatic = [
     { name: "__all_programs", members: programs.map(({ name }) => name) },
+    { name: "__all_program-agents", members: programNodes(programs).map(agentOf) },
     { name: "__all_lans", members: links.map(({ name }) => name) },
   ];
   return [...groups, ...automatic.filter(({ members }) => members.length > 0)];
+}
+
+function programNodes(programs: Experiment["programs"]): readonly string[] {
+  return [...new Set(programs.map(({ node }) => node))];
 }
 
 function planSequence({ name, steps, onError }: Experiment["sequences"][number]): AgendaSequence {

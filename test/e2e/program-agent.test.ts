@@ -1,109 +1,185 @@
 // SPDX-License-Identifier: MIT
-// Goal: program-agent as a command: runs programs as events over a door say, answers, and hands a
-// RELOAD to its successor with status 45. Method: a bus with a door in this process.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+// Goal: program-agent as a command on a node of a testbed: obeys what the scheduler of the
+// experiment orders, says what came of it, also when it was killed or told to read its
+// configuration again; becomes the user, goes to the background. Method: an event server, the
+// scheduler, the agent and tevc, each a process of its own but the first.
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { systemClock } from "../../src/host/clock.ts";
-import {
-  attributeNames,
-  createNotification,
-  getText,
-  int32Attribute,
-  textAttribute,
-} from "../../src/wire/event/notification.ts";
-import { BusDoorBench } from "../unit/bus/bus-bench.ts";
-import { credentialsWith, experiment, key } from "../unit/events/fake-scheduler.ts";
-import { type Command, run, scratch, start, until } from "./support/command.ts";
+import { experiment, Scheduled } from "./events-support/scheduled.ts";
+import { type Command, run, start, until } from "./support/command.ts";
 
-let bench: BusDoorBench;
+const isRoot = process.geteuid?.() === 0;
+/** Root's agent becomes somebody; anybody else's stays who he is. */
+const user = isRoot ? "nobody" : userInfo().username;
+
+let scheduled: Scheduled;
 let directory: string;
-let answers: string[];
-const credentials = credentialsWith(key, () => BigInt(systemClock.wallMs()) * 1000n);
 
 beforeEach(async () => {
-  bench = await new BusDoorBench({}).start();
-  directory = scratch();
-  answers = [];
-  writeFileSync(join(directory, "key"), key);
-  const command = "echo $GREETING; exit 3";
-  writeFileSync(
-    join(directory, "config"),
-    `ENV GREETING=hello\nAGENT=p0 COMMAND='${command}'\nAGENT=p1 COMMAND='exec sleep 1000'\n`,
+  scheduled = await Scheduled.open(
+    `set ns [new Simulator]
+source tb_compat.tcl
+set a [$ns node]
+set p [$a program-agent -command "true"]
+set q [$a program-agent -command "true"]
+set r [$a program-agent -command "echo again"]
+set s [new Program $ns]
+$s set node ops
+$s set command "true"
+$ns at 1.0 "$r start"
+$ns run
+`,
+    ["a"],
   );
-  await bench.memory.subscribe(
-    { address: { eventtype: "COMPLETE", scheduler: 1 }, slow: "end" },
-    {
-      onNotifications: (placed) => {
-        for (const { notification } of placed) {
-          expect(credentials.verify(notification)).toBe(true);
-          const text = (name: string) => getText(notification, name);
-          answers.push(`${text(attributeNames.objname)}${text(attributeNames.args)}`);
-        }
-      },
-      onGap: () => undefined,
-      onEnd: () => undefined,
-    },
-  );
+  await scheduled.watchAgents();
+  directory = scheduled.directory;
+  writeConfig("exit 3");
 });
-afterEach(() => bench.close());
+afterEach(() => scheduled.close());
 
-function startAgent(): Command {
-  const [host = "", port = ""] = bench.url.replace("http://", "").split(":");
-  const files = ["-c", "config", "-k", "key", "-o", "logs", "-t", "token"];
-  const argv = files.map((word) => (word.startsWith("-") ? word : join(directory, word)));
-  const where = ["-d", "-s", host, "-p", port, "-e", experiment, "-v", "n0"];
-  return start("program-agent", [...where, ...argv]);
-}
-
-/** Sends until somebody hears it: the agent is on its way. */
-async function send(objname: string, eventtype: string, token: number): Promise<void> {
-  const address = {
-    expt: experiment,
-    objtype: "PROGRAM",
-    objname,
-    eventtype,
-    scheduler: 0,
-  } as const;
-  const extra = [
-    textAttribute(attributeNames.args, ""),
-    int32Attribute(attributeNames.token, token),
+function writeConfig(command: string, more = ""): void {
+  const lines = [
+    ...[`UID=${user}`, `AGENT=p COMMAND='echo $GREETING; id -un; ${command}'`],
+    ...["AGENT=q COMMAND='exec sleep 1000'", "AGENT=r COMMAND='echo again'", "ENV GREETING=hello"],
   ];
-  const plain = createNotification(address, { sender: "192.0.2.1", layout: "2011", extra });
-  for (;;) {
-    const { matched } = await bench.memory.publish(credentials.sign(plain));
-    if (matched > 0) return;
-    await new Promise(setImmediate);
-  }
+  writeFileSync(join(directory, "config"), `${lines.join("\n")}\n${more}`);
 }
 
-test("runs programs, answers with their exit codes, and reloads with status 45", async () => {
-  const agent = startAgent();
-  await send("p0", "START", 7);
-  await until("p0 is answered", () => answers.length === 1);
-  expect(answers).toEqual(["p0 ERROR=3 CTOKEN=7"]);
-  expect(readFileSync(join(directory, "logs/p0.out"), "utf8")).toBe("hello\n");
-  expect(readFileSync(join(directory, "logs/p0.status"), "utf8")).toContain("EXIT_CODE=3\n");
-  await send("p1", "START", 8);
-  await send("__n0_program-agent", "RELOAD", 9);
-  expect((await agent.ended).code).toBe(45);
-  expect(readFileSync(join(directory, "token"), "utf8")).toBe("9\n");
+const inDirectory = (name: string): string => join(directory, name);
 
-  const next = startAgent();
-  await until("the reload is answered", () => answers.some((text) => text.endsWith("CTOKEN=9")));
-  await until("the token is taken away", () => !existsSync(join(directory, "token")));
-  next.child.kill("SIGTERM");
-  expect((await next.ended).code).toBe(0);
+function agentArguments(...more: readonly string[]): readonly string[] {
+  const files = ["-c", inDirectory("config"), "-k", scheduled.keyFile, "-o", inDirectory("logs")];
+  const life = ["-i", inDirectory("pid"), "-t", inDirectory("logs/token")];
+  return [...scheduled.where, "-e", experiment, ...files, ...life, ...more];
+}
+
+async function startAgent(...more: readonly string[]): Promise<Command> {
+  const agent = start("program-agent", ["-d", "-v", "a", ...agentArguments(...more)]);
+  await agent.prints(/obeying for/);
+  return agent;
+}
+
+test("runs programs for the scheduler, as the user, and says what came of each", async () => {
+  const agent = await startAgent();
+  await scheduled.served("p");
+  expect(await scheduled.tevcWait("now", "p", "run")).toMatchObject({ code: 3 });
+  const printed = readFileSync(inDirectory("logs/p.out"), "utf8");
+  expect(printed).toBe(`hello\n${user}\n`);
+  expect(readFileSync(inDirectory("logs/p.status"), "utf8")).toContain("EXIT_CODE=3\n");
+  // Held for the instant, and started then.
+  expect(await scheduled.tevcWait("+1", "p", "run", "COMMAND=exit 4")).toMatchObject({ code: 4 });
+  expect(await scheduled.tevcWait("now", "p", "kill", "SIGNAL=HUP")).toMatchObject({ code: 255 });
+  agent.child.kill("SIGTERM");
+  expect((await agent.ended).code).toBe(0);
 });
 
-test("says with its status what it cannot do", async () => {
-  const config = join(directory, "config");
+test("begins anew with event time, and starts then what is planned", async () => {
+  await startAgent();
+  await scheduled.served("p");
+  await scheduled.tevcWait("now", "p", "run");
+  expect(await scheduled.tevcWait("now", "__ns_sequence", "start")).toMatchObject({ code: 0 });
+  const out = inDirectory("logs/r.out");
+  await until("r has run", () => existsSync(out) && readFileSync(out, "utf8") === "again\n");
+  expect(existsSync(inDirectory("logs/p.out"))).toBe(false);
+});
+
+test("killed while a program runs, leaves nobody waiting, and its successor obeys", async () => {
+  const agent = await startAgent();
+  await scheduled.served("q");
+  const waiting = scheduled.tevcWait("now", "q", "run", "COMMAND=echo $$; exec sleep 1000");
+  const out = inDirectory("logs/q.out");
+  await until("q runs", () => existsSync(out) && readFileSync(out, "utf8").endsWith("\n"));
+  const left = Number(readFileSync(out, "utf8"));
+  agent.child.kill("SIGKILL");
+  await agent.ended;
+  await startAgent();
+  // The new life is told at once; nobody waits until the old one counts as silent.
+  expect(await waiting).toMatchObject({ code: 255 });
+  process.kill(left, "SIGKILL");
+  expect(await scheduled.tevcWait("now", "p", "run")).toMatchObject({ code: 3 });
+});
+
+test("hands a RELOAD to its successor with status 45, who completes it", async () => {
+  const agent = await startAgent();
+  await scheduled.served("q");
+  const running = scheduled.tevcWait("now", "q", "run");
+  await until("q runs", () => existsSync(inDirectory("logs/q.out")));
+  const reload = scheduled.tevcWait("now", "__a_program-agent", "reload");
+  expect((await agent.ended).code).toBe(45);
+  // What ran was ended, and reported before the agent went.
+  expect(await running).toMatchObject({ code: 15 });
+  expect(readFileSync(inDirectory("logs/token"), "utf8")).toMatch(/^\d+ \d+\n$/);
+  writeConfig("exit 5");
+  await startAgent();
+  expect(await reload).toMatchObject({ code: 0 });
+  expect(existsSync(inDirectory("logs/token"))).toBe(false);
+  expect(await scheduled.tevcWait("now", "p", "run")).toMatchObject({ code: 5 });
+});
+
+test("on ops reads its configuration and environment again, and stays", async () => {
+  const file = inDirectory("environment");
+  writeFileSync(file, 'GREETING="good morning"\n');
+  writeFileSync(inDirectory("config"), `UID=${user}\nAGENT=p COMMAND='echo $GREETING'\n`);
+  const argv = ["-d", "-v", "ops", ...agentArguments("-f", file)];
+  await start("program-agent", argv).prints(/obeying for 1 /);
+  await scheduled.served("p");
+  await scheduled.tevcWait("now", "p", "run");
+  expect(readFileSync(inDirectory("logs/p.out"), "utf8")).toBe("good morning\n");
+  writeFileSync(file, 'GREETING="good night"\n');
+  writeConfig("exit 6", "");
+  const reload = await scheduled.tevcWait("now", "__ops_program-agent", "reload");
+  expect(reload).toMatchObject({ code: 0 });
+  expect(await scheduled.tevcWait("now", "p", "run")).toMatchObject({ code: 6 });
+  expect(readFileSync(inDirectory("logs/p.out"), "utf8")).toBe(`good night\n${user}\n`);
+  expect(await scheduled.tevcWait("now", "r", "run")).toMatchObject({ code: 0 });
+});
+
+test("goes to the background, writes its log, and for root its pid", async () => {
+  const log = inDirectory("log");
+  const begun = await run("program-agent", ["-v", "a", ...agentArguments("-l", log)]);
+  expect(begun).toMatchObject({ code: 0, stdout: "", stderr: "" });
+  await scheduled.served("p");
+  const ran = await scheduled.tevcWait(
+    "now",
+    "p",
+    "run",
+    "COMMAND=exec sh -c 'echo $PPID; exit 3'",
+  );
+  expect(ran).toMatchObject({ code: 3 });
+  const pid = Number(readFileSync(inDirectory("logs/p.out"), "utf8"));
+  if (isRoot) {
+    expect(readFileSync(inDirectory("pid"), "utf8")).toBe(`${pid}\n`);
+    const { uid } = statSync(inDirectory("logs"));
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    expect(/^Uid:\t(.*)$/m.exec(status)?.[1]).toBe([uid, uid, uid, uid].join("\t"));
+    expect(/^Groups:\t(.*)$/m.exec(status)?.[1]?.split(" ")).not.toContain("0");
+  } else expect(existsSync(inDirectory("pid"))).toBe(false);
+  expect(readFileSync(log, "utf8")).toMatch(/^\d{4}-\S+ \S+ obeying for 3 programs of pp\/ee\n/);
+  process.kill(pid, "SIGTERM");
+  await until("it has ended", () => !existsSync(`/proc/${pid}`));
+});
+
+test("says what is wrong where it was called, with its status", async () => {
+  const config = inDirectory("config");
   const argv = ["-e", experiment, "-c", config];
-  const background = await run("program-agent", argv);
-  expect([background.code, background.stderr]).toEqual([1, expect.stringContaining("NOT_YET")]);
-  const lost = await run("program-agent", ["-d", "-e", experiment, "-c", join(directory, "none")]);
-  expect([lost.code, lost.stderr]).toEqual([255, expect.stringContaining("cannot read")]);
+  const tell = async (...words: readonly string[]) => {
+    const { code, stderr } = await run("program-agent", words);
+    return { code, stderr };
+  };
+  const lost = await tell("-e", experiment, "-c", inDirectory("none"));
+  expect(lost).toEqual({ code: 255, stderr: expect.stringContaining("cannot read") });
   writeFileSync(config, "nonsense\n");
-  const bad = await run("program-agent", ["-d", ...argv]);
-  expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining("malformed")]);
+  expect(await tell(...argv)).toEqual({ code: 1, stderr: expect.stringContaining("malformed") });
+  writeFileSync(config, "AGENT=p COMMAND='true'\n");
+  const environment = inDirectory("environment");
+  writeFileSync(environment, "nonsense\n");
+  const malformed = await tell(...argv, "-u", user, "-f", environment);
+  expect(malformed).toEqual({ code: 1, stderr: expect.stringContaining("environment:1") });
+  const stranger = await tell(...argv, "-u", "no-such-user");
+  expect(stranger).toEqual({ code: 255, stderr: expect.stringContaining("no-such-user") });
+  if (!isRoot) return;
+  expect(await tell(...argv)).toEqual({ code: 255, stderr: expect.stringContaining("-u or UID=") });
+  expect(await tell(...argv, "-u", "root")).toMatchObject({ code: 255 });
 });

@@ -1,181 +1,210 @@
 // SPDX-License-Identifier: MIT
 // The program program-agent: runs the programs of one node as events on the bus say. The agent is
-// that of a run; here are its configuration and its life. [EMULAB-EVENTS 4]
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { hostname, userInfo } from "node:os";
+// that of a run; here is its life as a daemon. [EMULAB-EVENTS 4]
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { findBus } from "../../client/event-connection.ts";
-import { createCredentials } from "../../client/event-credentials.ts";
+import { createCredentials, type EventCredentials } from "../../client/event-credentials.ts";
 import { systemClock } from "../../host/clock.ts";
+import { readClockName } from "../../host/clock-name.ts";
 import { eventHash, readEventKey } from "../../host/event-hash.ts";
 import { newNonce } from "../../host/ids.ts";
 import { ThreadFireClock } from "../../testbed/agents/firing/thread-fire-clock.ts";
 import { ProgramAgent } from "../../testbed/agents/program-agent.ts";
-import { type NotificationGuard, ProgramAgentBus } from "../../testbed/agents/program-agent-bus.ts";
-import {
-  type ProgramAgentConfig,
-  parseProgramAgentConfig,
-} from "../../testbed/agents/program-agent-config.ts";
-import { programLimits } from "../../testbed/agents/program-limits.ts";
+import { type PendingReload, ProgramAgentBus } from "../../testbed/agents/program-agent-bus.ts";
+import type { ProgramAgentConfig } from "../../testbed/agents/program-agent-config.ts";
+import type { AgentProgram } from "../../testbed/agents/program-settings.ts";
+import { StartJournal } from "../../testbed/agents/start-journal.ts";
 import { createHostNode } from "../../testbed/nodes/host-node.ts";
-import { planEnvironment } from "../../testbed/nodes/program-environment.ts";
-import { eventWorld, senderAddress } from "../event-bus.ts";
-import { type Exit, performExit } from "./exit.ts";
+import { connectEventBus, eventWorld, senderAddress } from "../event-bus.ts";
+import { isBackground, startInBackground, tellReadiness } from "./daemon.ts";
+import { performExit } from "./exit.ts";
 import {
   type ProgramAgentArguments,
   parseProgramAgentArguments,
   reloadExitCode,
 } from "./program-agent-arguments.ts";
+import {
+  becomeUser,
+  environmentFor,
+  fatalCode,
+  findAccount,
+  makeLogDirectory,
+  nodeName,
+  ProgramAgentError,
+  readConfig,
+  readIfThere,
+} from "./program-agent-setup.ts";
+import { createFileLogger, createSyslogLogger } from "./syncd-log.ts";
 import { standaloneText } from "./version.ts";
 
-const fatalCode = 255;
+/** Of the machine that serves users: its agent stays when it reads its configuration again. */
+const opsNode = "ops";
+/** Below the directory of the output. */
+const journalName = ".started";
 
-const given = parseProgramAgentArguments(process.argv.slice(2), standaloneText);
-if (given.kind === "exit") performExit(given);
-await main(given).catch((error: unknown) => {
-  performExit(fatal(error instanceof Error ? error.message : String(error)));
-});
+/** What answers orders, and what completes a reload, have one notification each on its way. */
+const publishersMax = 2;
 
-async function main(given: ProgramAgentArguments): Promise<void> {
+type Say = (text: string) => void;
+
+async function main(args: readonly string[]): Promise<void> {
+  const given = parseProgramAgentArguments(args, standaloneText);
+  if (given.kind === "exit") performExit(given);
+  // Read before it goes to the background: what is wrong is said where it was called.
   const config = readConfig(given);
-  const fault = unsupported(given, config);
-  if (fault !== undefined)
-    performExit({ kind: "exit", code: 1, stderr: `program-agent: ${fault}\n` });
-  const guard = createGuard(given);
-  const node = given.node ?? hostname().split(".")[0] ?? "";
-  mkdirSync(given.logDirectory, { recursive: true, mode: 0o775 });
-  const environment = environmentFor(given, config, node);
-  const host = createHostNode({
-    ...{ name: node, logs: given.logDirectory, environment, clock: systemClock },
-  });
-  const nobody = (): void => undefined;
-  const agent = new ProgramAgent({
-    backend: { nodes: new Map([[node, host]]) },
-    programs: config.programs.map((program) => ({ ...program, node })),
-    ...{ clock: systemClock, fire: new ThreadFireClock(systemClock) },
-    ...{ onStarted: nobody, onEnded: nobody, onWarning: (_node, text) => log(text) },
-  });
-  const attached = await attach(given, { agent, config, node, guard });
-  await completeReload(given, attached);
-  const end = (): void => {
-    void agent.stopAll().then(() => process.exit(0));
-  };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, end);
+  const account = findAccount(given, config);
+  const newCredentials = credentialsOf(given);
+  if (!given.isForeground && !isBackground(process.env)) {
+    performExit(await startInBackground(args, () => undefined, "program-agent"));
+  }
+  const say = openLog(given);
+  makeLogDirectory(given.logDirectory, account);
+  writePidFile(given, say);
+  becomeUser(account);
+  if (isBackground(process.env)) process.chdir("/tmp");
+  tellReadiness(process.env, { port: 0 });
+  await new StandaloneAgent({ given, config, newCredentials, say }).start();
 }
 
-interface Attachment {
-  readonly agent: ProgramAgent;
+interface Parts {
+  readonly given: ProgramAgentArguments;
   readonly config: ProgramAgentConfig;
-  readonly node: string;
-  readonly guard: NotificationGuard | undefined;
+  readonly newCredentials: () => EventCredentials;
+  readonly say: Say;
 }
 
-async function attach(
-  given: ProgramAgentArguments,
-  { agent, config, node, guard }: Attachment,
-): Promise<ProgramAgentBus> {
-  const url = resolveEventAddress(
-    { server: given.server, port: given.port },
-    { environment: undefined, server: given.server, port: eventPorts.experiments },
-  );
-  if (url === undefined) throw new Error(`-s ${given.server} is no host`);
-  const { runtime, connect } = eventWorld;
-  const bus = await findBus({ connect: () => connect(url), runtime, onRetry: log });
-  return await ProgramAgentBus.attach({
-    ...{ bus, agent, node, experiment: given.experiment, clock: systemClock, onWarning: log },
-    programs: config.programs.map(({ name }) => name),
-    sender: senderAddress(process.env),
-    ...(guard === undefined ? {} : { guard }),
-    onReload: (token) => {
-      if (given.tokenFile !== undefined) writeFileSync(given.tokenFile, `${token}\n`);
-      void agent.stopAll().then(() => process.exit(reloadExitCode));
-    },
-  });
+class StandaloneAgent {
+  readonly #parts: Parts;
+  readonly #fire = new ThreadFireClock(systemClock);
+  readonly #agent: ProgramAgent;
+  #environment: Readonly<Record<string, string>>;
+  #attached: ProgramAgentBus | undefined;
+  #isEnding = false;
+
+  constructor(parts: Parts) {
+    const { given, config, say } = parts;
+    this.#parts = parts;
+    this.#environment = environmentFor(given, config);
+    const name = nodeName(given);
+    const host = createHostNode({
+      ...{ name, logs: given.logDirectory, clock: systemClock },
+      environment: () => this.#environment,
+    });
+    this.#agent = new ProgramAgent({
+      backend: { nodes: new Map([[name, host]]) },
+      programs: programsOf(given, config),
+      ...{ clock: systemClock, fire: this.#fire, onWarning: (_node, text) => say(text) },
+      ...{ onStarted: () => undefined, onEnded: () => undefined },
+    });
+  }
+
+  /** Resolves when it hears events. @throws Error */
+  async start(): Promise<void> {
+    const { given, config, newCredentials, say } = this.#parts;
+    const { experiment, logDirectory, server, port, tokenFile } = given;
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.on(signal, () => void this.#end(0));
+    }
+    const url = resolveEventAddress(
+      { server, port },
+      { environment: undefined, server, port: eventPorts.experiments },
+    );
+    if (url === undefined) throw new ProgramAgentError(`-s ${server} is no host`);
+    const { runtime } = eventWorld;
+    const connect = () => connectEventBus(url, publishersMax);
+    const bus = await findBus({ connect, runtime, onRetry: say });
+    this.#attached = await ProgramAgentBus.attach({
+      ...{ bus, experiment, clock: systemClock, clockName: readClockName(), fire: this.#fire },
+      ...{ agent: this.#agent, node: nodeName(given), sender: senderAddress(process.env) },
+      ...{ credentials: newCredentials, onWarning: say, reloaded: pendingReload(tokenFile) },
+      programs: config.programs.map(({ name }) => name),
+      journal: new StartJournal(join(logDirectory, journalName), systemClock),
+      onReload: (pending) => this.#reload(pending),
+    });
+    if (tokenFile !== undefined) rmSync(tokenFile, { force: true });
+    say(`obeying for ${config.programs.length} programs of ${experiment}`);
+  }
+
+  async #reload(pending: PendingReload): Promise<readonly string[]> {
+    const { given } = this.#parts;
+    if (given.node === opsNode) {
+      const config = readConfig(given);
+      this.#environment = environmentFor(given, config);
+      await this.#agent.reload(programsOf(given, config));
+      return config.programs.map(({ name }) => name);
+    }
+    const { tokenFile } = given;
+    if (tokenFile !== undefined) writeFileSync(tokenFile, `${pending.token} ${pending.fire}\n`);
+    void this.#end(reloadExitCode);
+    return await new Promise(() => undefined);
+  }
+
+  /** Everything ends, and is reported. After a reload another one comes, and nobody is gone. */
+  async #end(code: number): Promise<void> {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#attached?.stop();
+    await this.#agent.stopAll();
+    await this.#attached?.settle();
+    if (code !== reloadExitCode) await this.#attached?.close();
+    process.exit(code);
+  }
 }
 
-/** The agent before this one was told to reload, and could not say that it has. */
-async function completeReload(
-  { tokenFile }: ProgramAgentArguments,
-  attached: ProgramAgentBus,
-): Promise<void> {
+function programsOf(given: ProgramAgentArguments, config: ProgramAgentConfig): AgentProgram[] {
+  return config.programs.map((program) => ({ ...program, node: nodeName(given) }));
+}
+
+/** Of what the agent before this one was asked for; its second number is Muster's own. */
+function pendingReload(tokenFile: string | undefined): PendingReload | undefined {
   const text = tokenFile === undefined ? undefined : readIfThere(tokenFile);
-  if (tokenFile === undefined || text === undefined) return;
-  const token = Number.parseInt(text, 10);
-  if (!Number.isNaN(token)) await attached.completeReload(token);
-  rmSync(tokenFile, { force: true });
+  const [, token, fire = token] = /^(-?\d+)(?: (\d+))?\s*$/.exec(text ?? "") ?? [];
+  return token === undefined ? undefined : { token: Number(token), fire: Number(fire) };
 }
 
-function readConfig({ configFile: file, node = "" }: ProgramAgentArguments): ProgramAgentConfig {
-  const text = readIfThere(file);
-  if (text === undefined) performExit(fatal(`cannot read ${file}`));
-  if (text.length > programLimits.configBytesMax) performExit(fatal(`${file} is too large`));
-  const parsed = parseProgramAgentConfig(text, { file, node });
-  if (parsed.kind === "config") return parsed.config;
-  performExit({ kind: "exit", code: 1, stderr: `program-agent: ${parsed.message}\n` });
-}
-
-/** What of the old agent is not here. */
-function unsupported(
-  { isForeground, user, environmentFile, configFile, logFile }: ProgramAgentArguments,
-  config: ProgramAgentConfig,
-): string | undefined {
-  const wanted = user ?? config.user;
-  if (!isForeground)
-    return "it stays in the foreground only (NOT_YET); use -d, as its wrapper does";
-  if (environmentFile !== configFile) return "-f is not read (NOT_YET); put ENV lines into -c";
-  if (logFile !== undefined) return "-l is not written (NOT_YET); redirect standard error";
-  if (wanted !== undefined && wanted !== userInfo().username) {
-    return `it becomes no other user (NOT_YET); start it as ${wanted}`;
-  }
-  return undefined;
-}
-
-function createGuard({
-  keyFile,
-  experiment,
-}: ProgramAgentArguments): NotificationGuard | undefined {
-  if (keyFile === undefined) return undefined;
+/** @throws ProgramAgentError for a key that cannot be used */
+function credentialsOf({ keyFile, experiment }: ProgramAgentArguments): () => EventCredentials {
+  if (keyFile === undefined) return () => ({ sign: (plain) => plain, verify: () => true });
   const key = readEventKey(keyFile);
-  if (key.kind === "refused") performExit(fatal(key.message));
-  const { wallUs } = eventWorld;
-  const credentials = createCredentials({
-    ...{ experiment, key: key.bytes, hash: eventHash, wallUs, randomBytes: newNonce },
-  });
-  if (typeof credentials === "string") performExit(fatal(credentials));
-  return credentials;
-}
-
-function environmentFor(
-  { experiment, logDirectory }: ProgramAgentArguments,
-  config: ProgramAgentConfig,
-  node: string,
-): Readonly<Record<string, string>> {
-  const [pid = "", eid = ""] = experiment.split("/");
-  const { username, homedir } = userInfo();
-  const paths = {
-    ...{ experiment: `/proj/${pid}/exp/${eid}`, logs: logDirectory, boot: "/var/emulab/boot" },
-    ...{ tools: ["/usr/local/etc/emulab"], temporary: "/tmp", files: "" },
+  if (key.kind === "refused") throw new ProgramAgentError(key.message);
+  const make = (): EventCredentials => {
+    const credentials = createCredentials({
+      ...{ experiment, key: key.bytes, hash: eventHash, randomBytes: newNonce },
+      wallUs: eventWorld.wallUs,
+    });
+    if (typeof credentials === "string") throw new ProgramAgentError(credentials);
+    return credentials;
   };
-  const control = senderAddress(process.env);
-  return planEnvironment({
-    ...{ runId: "", pid, eid, node, controlAddress: control, nodeAddress: control, paths },
-    ...{ user: username, group: pid, home: homedir, callerPath: process.env["PATH"] ?? "" },
-    userEnvironment: config.environment,
-  });
+  make();
+  return make;
 }
 
-function readIfThere(file: string): string | undefined {
+/** @throws Error when the file cannot be opened */
+function openLog({ logFile, isForeground }: ProgramAgentArguments): Say {
+  if (logFile === undefined && isForeground) {
+    return (text) => process.stderr.write(`program-agent: ${text}\n`);
+  }
+  const logger =
+    logFile === undefined
+      ? createSyslogLogger(() => undefined, "program-agent")
+      : createFileLogger(logFile, systemClock);
+  return (text) => logger.log("info", text);
+}
+
+/** Written by root alone. [EMULAB-EVENTS 4.1] */
+function writePidFile({ pidFile }: ProgramAgentArguments, say: Say): void {
+  if (process.geteuid?.() !== 0) return;
   try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return undefined;
+    writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o644 });
+  } catch (error) {
+    say(`cannot write the pid file, going on without: ${String(error)}`);
   }
 }
 
-function fatal(why: string): Exit {
-  return { kind: "exit", code: fatalCode, stderr: `program-agent: ${why}\n` };
-}
-
-function log(text: string): void {
-  process.stderr.write(`program-agent: ${text}\n`);
-}
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const fault = error instanceof ProgramAgentError ? error : new ProgramAgentError(String(error));
+  tellReadiness(process.env, { error: fault.exit.stderr?.trimEnd() ?? "", exitCode: fatalCode });
+  performExit(fault.exit);
+});

@@ -1,36 +1,32 @@
 // SPDX-License-Identifier: MIT
-// The program agent at a bus: hears the events of its programs and of time, has the agent obey, and
-// answers with COMPLETE. The agent is the one of a run; only who asks it differs.
-// [EMULAB-EVENTS 4.3, 4.4, 4.5]
+// The program agent of one node at a bus. Orders, reports and their repeats are the bus agent's, as
+// in a run; here is what only an agent on its own has: the start of time, RELOAD of itself, events
+// of senders that give no token, and a life after which another follows. [EMULAB-EVENTS 4.3, 4.4]
 //
-//   A1. Events are obeyed in the order in which the bus has them; what takes time does not hold up
-//       the next one.
-//   A2. Each START, RUN and HALT with a token is answered once, with its own token (fault 23).
-
-import { type ClockEstimate, toOwnUs } from "../../events/clock-offset.ts";
-import { RefusedNotices } from "../../events/refused-notices.ts";
+//   A1. What comes after the start of time begins when that is over.
+//   A2. A program is started once for an order, also by the agent after this one (D7).
+//   A3. A RELOAD is completed before the next agent says that it is there: who is told of a new
+//       life takes what the old one had for lost.
+import type { EventCredentials } from "../../client/event-credentials.ts";
+import { BusAgent, type OrderClock, type Performed } from "../../events/index.ts";
+import { SteadySubscription } from "../../events/steady-subscription.ts";
 import type { Clock } from "../../host/clock.ts";
-import { formatCompletionArgs, getArg } from "../../wire/event/args.ts";
-import type { Bus, BusPlace, Subscribed } from "../../wire/event/bus.ts";
+import { getArg } from "../../wire/event/args.ts";
+import type { Bus, PlacedNotification } from "../../wire/event/bus.ts";
 import {
   type Address,
   attributeNames,
-  createNotification,
   firingTimeOf,
   getInt32,
   getText,
   type Notification,
-  textAttribute,
 } from "../../wire/event/notification.ts";
+import { formatCompletion, type Order } from "../../wire/event/orders.ts";
 import { parseProgramArgs } from "../../wire/event/program-args.ts";
+import { ignored } from "./performed.ts";
 import type { ProgramAgent, ProgramResult } from "./program-agent.ts";
-
-/** The key of the experiment at work. */
-export interface NotificationGuard {
-  sign(notification: Notification): Notification;
-  /** Whether somebody with the key has sent it. */
-  verify(notification: Notification): boolean;
-}
+import { programAgentOf } from "./program-agent-name.ts";
+import type { StartJournal } from "./start-journal.ts";
 
 export interface ProgramAgentBusOptions {
   readonly bus: Bus;
@@ -43,17 +39,27 @@ export interface ProgramAgentBusOptions {
   readonly node: string;
   /** IPv4 address that answers name as their sender's. */
   readonly sender: string;
-  /** Left out, everything is believed and nothing is signed. */
-  readonly guard?: NotificationGuard;
+  /** One more for each call: what one has taken is no replay for another. */
+  readonly credentials: () => EventCredentials;
   readonly clock: Clock;
+  readonly clockName: string;
+  readonly fire: OrderClock;
+  /** A2; left out, an agent that was killed may start a program again. */
+  readonly journal?: StartJournal;
+  /** A RELOAD that the agent before this one was asked for. */
+  readonly reloaded?: PendingReload | undefined;
   /**
-   * How the clock that firing times are of (microseconds since 1970) stands to the monotonic one.
-   * Undefined: as this machine's own.
+   * RELOAD: the configuration is to be read again. Resolves with the names of the programs when
+   * that was done; who leaves it to the next agent never does.
    */
-  readonly estimate?: () => ClockEstimate | undefined;
-  /** RELOAD: the configuration is to be read again; who does it answers with this token. */
-  readonly onReload: (token: number) => void;
+  readonly onReload: (pending: PendingReload) => Promise<readonly string[]>;
   readonly onWarning: (text: string) => void;
+}
+
+/** What a RELOAD is completed with. */
+export interface PendingReload {
+  readonly token: number;
+  readonly fire: number;
 }
 
 /** MODIFY too: the old agent had a handler for it and forgot to ask (fault 23). */
@@ -63,158 +69,214 @@ const namesPerSubscription = 50;
 
 export class ProgramAgentBus {
   readonly #options: ProgramAgentBusOptions;
-  readonly #subscribed = new Set<Subscribed>();
-  readonly #refused: RefusedNotices;
-  #isClosed = false;
+  readonly #credentials: EventCredentials;
+  readonly #subscriptions: SteadySubscription[] = [];
+  #orders: BusAgent | undefined;
+  #programs: readonly string[] = [];
+  /** Completions that are to come. */
+  readonly #open = new Set<Promise<unknown>>();
+  /** A1. */
+  #beginning: Promise<void> = Promise.resolve();
 
   private constructor(options: ProgramAgentBusOptions) {
     this.#options = options;
-    this.#refused = new RefusedNotices(options.clock, options.onWarning);
+    this.#credentials = options.credentials();
   }
 
   /** Resolves when everything that is sent from now on is heard. @throws BusError */
   static async attach(options: ProgramAgentBusOptions): Promise<ProgramAgentBus> {
     const attached = new ProgramAgentBus(options);
-    const addresses = attached.#addresses();
-    await Promise.all(addresses.map((address) => attached.#subscribe(address, undefined)));
+    await attached.#attach();
     return attached;
   }
 
-  close(): void {
-    this.#isClosed = true;
-    this.#refused.close();
-    for (const subscribed of this.#subscribed) subscribed.close();
+  /** Resolves when all that runs has ended and is reported, but for a RELOAD. */
+  async settle(): Promise<void> {
+    await this.#orders?.settle();
+    while (this.#open.size > 0) await Promise.all(this.#open);
+    await this.#orders?.settle();
   }
 
-  /** The COMPLETE of a RELOAD that the agent before this one was asked for. */
-  async completeReload(token: number): Promise<void> {
-    await this.#complete(this.#own(), token, 0);
+  /** Nothing is heard any more; what ends now is still reported. */
+  stop(): void {
+    for (const subscription of this.#subscriptions.splice(0)) subscription.close();
+    this.#orders?.stop();
   }
 
-  async #subscribe(address: Address, after: BusPlace | undefined): Promise<void> {
-    const { bus, onWarning } = this.#options;
-    const subscription = {
-      address,
-      slow: "end",
-      ...(after === undefined ? {} : { after }),
-    } as const;
-    const subscribed = await bus.subscribe(subscription, {
-      onNotifications: (placed) => {
-        for (const { notification } of placed) this.#hear(notification);
-      },
-      onGap: (lost) => onWarning(`events are lost (${lost}): the bus has forgotten them`),
-      onEnd: (reason, place) => {
-        this.#subscribed.delete(subscribed);
-        if (this.#isClosed) return;
-        onWarning(`the bus has ended a subscription: ${reason}; going on where it was`);
-        this.#subscribe(address, place).catch((error: unknown) => {
-          onWarning(`and takes no other: ${String(error)}; restart the agent`);
-        });
-      },
-    });
-    if (this.#isClosed) subscribed.close();
-    else this.#subscribed.add(subscribed);
+  /** Says that it goes, and is gone. */
+  async close(): Promise<void> {
+    this.stop();
+    await this.#orders?.close();
   }
 
-  #addresses(): readonly Address[] {
-    const { experiment: expt, programs } = this.#options;
-    const addresses: Address[] = [
-      { expt, objtype: "TIME", eventtype: "START", scheduler: 0 },
-      { expt, objtype: "PROGRAM", objname: this.#own(), eventtype: "RELOAD", scheduler: 0 },
-    ];
-    for (let at = 0; at < programs.length; at += namesPerSubscription) {
-      const objname = programs.slice(at, at + namesPerSubscription).join(",");
-      addresses.push({ expt, objtype: "PROGRAM", objname, eventtype: programEvents, scheduler: 0 });
+  async #attach(): Promise<void> {
+    const { bus, experiment, sender, node, programs, reloaded } = this.#options;
+    // A3.
+    if (reloaded !== undefined) {
+      const report = { ...reloaded, objtype: "PROGRAM", objname: this.#own() };
+      const said = formatCompletion(report, { error: 0, why: "" }, { experiment, sender });
+      await bus.publish(this.#credentials.sign(said));
     }
-    return addresses;
+    const { clock, clockName, fire, credentials, onWarning } = this.#options;
+    await this.#subscribe({ objtype: "TIME", eventtype: "START" });
+    this.#orders = await BusAgent.open({
+      ...{ bus, experiment, sender, clock, clockName, fire, onWarning },
+      ...{ name: `program-agent-${node}`, objects: [this.#own()], credentials: credentials() },
+      perform: (order) => this.#perform(order),
+    });
+    await this.#serve(programs);
+  }
+
+  async #serve(programs: readonly string[]): Promise<void> {
+    const fresh = programs.filter((name) => !this.#programs.includes(name));
+    this.#programs = [...this.#programs, ...fresh];
+    for (let at = 0; at < fresh.length; at += namesPerSubscription) {
+      const objname = fresh.slice(at, at + namesPerSubscription).join(",");
+      await this.#subscribe({ objtype: "PROGRAM", objname, eventtype: programEvents });
+    }
+    if (fresh.length > 0) await this.#orders?.serve(fresh);
+  }
+
+  async #subscribe(what: Omit<Address, "expt" | "scheduler">): Promise<void> {
+    const { bus, clock, experiment: expt, onWarning } = this.#options;
+    const subscription = await SteadySubscription.open({
+      ...{ bus, clock, onWarning, address: { expt, scheduler: 0, ...what } },
+      onNotifications: (placed) => this.#hear(placed),
+      onGap: (lost) => onWarning(`events are lost (${lost}): the bus has forgotten them`),
+    });
+    this.#subscriptions.push(subscription);
+  }
+
+  /** What is no order; a forged one is counted by who hears orders. */
+  #hear(placed: readonly PlacedNotification[]): void {
+    for (const { notification } of placed) {
+      if (!this.#credentials.verify(notification)) continue;
+      const event = textOf(notification, attributeNames.eventtype);
+      if (textOf(notification, attributeNames.objtype) === "TIME") this.#startTime();
+      else if (getInt32(notification, attributeNames.token) === undefined) {
+        void this.#obey({ ...factsOf(notification), eventtype: event });
+      } else if (isStart(event)) this.#load(notification);
+    }
+  }
+
+  #startTime(): void {
+    this.#beginning = this.#beginning.then(() => this.#options.agent.startTime());
+  }
+
+  /** It is going to be started: it is loaded now, and let go at its instant (D15). */
+  #load(notification: Notification): void {
+    const { agent, clock, onWarning } = this.#options;
+    const time = firingTimeOf(notification);
+    if (time === undefined) return;
+    const aheadMs = time.seconds * 1_000 + time.microseconds / 1_000 - clock.wallMs();
+    if (aheadMs <= 0) return;
+    const { objname, args } = factsOf(notification);
+    agent.load(objname, parseProgramArgs(args)).catch((error: unknown) => onWarning(String(error)));
+  }
+
+  async #perform(order: Order): Promise<Performed> {
+    if (order.objname === this.#own()) return this.#reload(order);
+    const performed = await this.#obey({ ...order, key: keyOf(order) });
+    this.#open.add(performed.done);
+    void performed.done.then(() => this.#open.delete(performed.done));
+    return performed;
+  }
+
+  #reload({ eventtype, token, fire }: Order): Performed {
+    const { clock, onReload, onWarning } = this.#options;
+    if (eventtype !== "RELOAD") {
+      return ignored(clock.nowUs(), `there is no event ${eventtype} for program agents`);
+    }
+    const done = onReload({ token, fire }).then(
+      async (programs) => {
+        await this.#serve(programs);
+        return 0;
+      },
+      (error: unknown) => {
+        const text = error instanceof Error ? error.message : String(error);
+        onWarning(`the configuration was not read again: ${text}`);
+        return { error: -1, text };
+      },
+    );
+    return { firedMonotonicUs: clock.nowUs(), outcome: "done", done };
+  }
+
+  /** A1, A2. */
+  async #start({ objname, args, token, key }: Asked): Promise<ProgramResult> {
+    await this.#beginning;
+    const { agent, journal } = this.#options;
+    const how = token === undefined ? {} : { token };
+    const act = (): Promise<ProgramResult> => agent.start(objname, parseProgramArgs(args), how);
+    if (journal === undefined || key === undefined) return await act();
+    return await journal.perform(key, act);
+  }
+
+  async #obey(asked: Asked): Promise<Performed> {
+    const { agent, clock, onWarning } = this.#options;
+    const { objname, eventtype } = asked;
+    const result = await this.#resultOf(asked, agent);
+    if (result === undefined) {
+      return ignored(clock.nowUs(), `there is no event ${eventtype} for programs`);
+    }
+    if (result.outcome !== "done") onWarning(`${objname}: ${result.outcome}`);
+    return result;
+  }
+
+  async #resultOf(asked: Asked, agent: ProgramAgent): Promise<ProgramResult | undefined> {
+    const { objname, eventtype, args } = asked;
+    switch (eventtype) {
+      case "START":
+      case "RUN":
+        return await this.#start(asked);
+      case "HALT":
+        return agent.halt(objname);
+      case "MODIFY":
+        return agent.modify(objname, parseProgramArgs(args));
+      case "STOP":
+        return agent.stop(objname);
+      case "KILL":
+        return agent.kill(objname, getArg(args, "SIGNAL") ?? "TERM");
+      default:
+        return undefined;
+    }
   }
 
   #own(): string {
-    return `__${this.#options.node}_program-agent`;
-  }
-
-  #hear(notification: Notification): void {
-    const { guard, agent, onReload } = this.#options;
-    const text = (name: string): string => getText(notification, name) ?? "";
-    const name = text(attributeNames.objname);
-    if (guard?.verify(notification) === false) {
-      this.#refused.add(name);
-      return;
-    }
-    const token = getInt32(notification, attributeNames.token);
-    const event = text(attributeNames.eventtype);
-    if (text(attributeNames.objtype) === "TIME") void agent.startTime();
-    else if (event === "RELOAD") onReload(token ?? -1);
-    else void this.#obey(notification, { name, event, token });
-  }
-
-  async #obey(notification: Notification, { name, event, token }: Heard): Promise<void> {
-    const { agent, onWarning } = this.#options;
-    const args = getText(notification, attributeNames.args) ?? "";
-    switch (event) {
-      case "START":
-      case "RUN": {
-        const dueUs = this.#dueUs(notification);
-        const options = { ...(token === undefined ? {} : { token }), dueUs };
-        const result = await agent.start(name, parseProgramArgs(args), options);
-        return await this.#answer(name, token, result);
-      }
-      case "HALT":
-        return await this.#answer(name, token, agent.halt(name));
-      case "MODIFY":
-        agent.modify(name, parseProgramArgs(args));
-        return;
-      case "STOP":
-        this.#warnUnlessDone(name, agent.stop(name));
-        return;
-      case "KILL":
-        this.#warnUnlessDone(name, agent.kill(name, getArg(args, "SIGNAL") ?? "TERM"));
-        return;
-      default:
-        onWarning(`${name}: there is no event ${event} for programs`);
-    }
-  }
-
-  /** When it is to fire, on the own monotonic clock; 0, which is long ago, when it does not say. */
-  #dueUs(notification: Notification): number {
-    const time = firingTimeOf(notification);
-    if (time === undefined) return 0;
-    const { clock, estimate } = this.#options;
-    const wallUs = time.seconds * 1_000_000 + time.microseconds;
-    const known = estimate?.();
-    if (known !== undefined) return Math.round(toOwnUs(known, wallUs));
-    return Math.round(wallUs - clock.wallMs() * 1_000 + clock.nowUs());
-  }
-
-  /** A2. */
-  async #answer(name: string, token: number | undefined, result: ProgramResult): Promise<void> {
-    this.#warnUnlessDone(name, result);
-    const error = await result.done;
-    if (token !== undefined) await this.#complete(name, token, error);
-  }
-
-  async #complete(objname: string, token: number, error: number): Promise<void> {
-    const { bus, experiment: expt, sender, guard, onWarning } = this.#options;
-    const address = {
-      ...{ expt, objname, objtype: "PROGRAM", eventtype: "COMPLETE" },
-      scheduler: 1,
-    } as const;
-    const args = textAttribute(attributeNames.args, formatCompletionArgs({ error, token }));
-    const plain = createNotification(address, { sender, layout: "2011", extra: [args] });
-    try {
-      await bus.publish(guard?.sign(plain) ?? plain);
-    } catch (fault) {
-      onWarning(`the completion ${token} of ${objname} could not be sent: ${String(fault)}`);
-    }
-  }
-
-  #warnUnlessDone(name: string, { outcome }: ProgramResult): void {
-    if (outcome !== "done") this.#options.onWarning(`${name}: ${outcome}`);
+    return programAgentOf(this.#options.node);
   }
 }
 
-interface Heard {
-  readonly name: string;
-  readonly event: string;
-  readonly token: number | undefined;
+interface Asked {
+  readonly objname: string;
+  readonly eventtype: string;
+  readonly args: string;
+  readonly token?: number | undefined;
+  /** Of an order that may be repeated. */
+  readonly key?: string | undefined;
+}
+
+function factsOf(notification: Notification): Asked {
+  const { objname, eventtype, args } = attributeNames;
+  return {
+    objname: textOf(notification, objname),
+    eventtype: textOf(notification, eventtype),
+    args: textOf(notification, args),
+  };
+}
+
+function textOf(notification: Notification, name: string): string {
+  return getText(notification, name) ?? "";
+}
+
+function isStart(eventtype: string): boolean {
+  return eventtype === "START" || eventtype === "RUN";
+}
+
+/**
+ * One order and its repeats, and no other one: numbers of orders begin anew with each log of a
+ * scheduler, its monotonic clock does not. Undefined from an old scheduler, which repeats nothing.
+ */
+function keyOf({ objname, fire, due: { monotonic } }: Order): string | undefined {
+  if (monotonic === undefined) return undefined;
+  return `${objname} ${fire} ${monotonic.us} ${monotonic.clock}`;
 }

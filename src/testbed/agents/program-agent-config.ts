@@ -93,3 +93,25 @@ function parseAgent(
 function unquote(text: string): string {
   return text.startsWith("'") ? text.slice(1, text.endsWith("'") ? -1 : undefined) : text;
 }
+
+/**
+ * A file of variables alone: `NAME="VALUE"`, or `ENV NAME=VALUE` as in the configuration; empty
+ * lines are passed over. [EMULAB-EVENTS 4.2]
+ *
+ * @returns what is wrong.
+ */
+export function parseEnvironmentFile(
+  text: string,
+  file: string,
+): ProgramAgentConfig["environment"] | string {
+  const environment: (readonly [string, string])[] = [];
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const [, name, value] = /^(?:ENV )?([^=\s]+)=(.*)$/.exec(line) ?? [];
+    if (name === undefined || value === undefined) {
+      return `${file}:${index + 1}: malformed: a line is NAME="VALUE"`;
+    }
+    environment.push([name, /^"(.*)"$/.exec(value)?.[1] ?? value]);
+  }
+  return environment;
+}

@@ -8,12 +8,15 @@ import { type ProgramArgs, parseProgramArgs } from "../../wire/event/program-arg
 import type { EarlierArgs } from "./earlier-args.ts";
 import {
   type ArmedOrder,
+  begun,
   ignored,
   type ObjectAgent,
   type Performed,
   type PerformOptions,
+  succeeded,
 } from "./performed.ts";
 import type { ProgramAgent } from "./program-agent.ts";
+import { nodeOfProgramAgent } from "./program-agent-name.ts";
 
 export interface ProgramEventsOptions {
   readonly experiment: Experiment;
@@ -35,6 +38,8 @@ export class ProgramEvents implements ObjectAgent {
     how: PerformOptions,
   ): Promise<Performed> {
     const { programs, clock } = this.#options;
+    const node = nodeOfProgramAgent(name);
+    if (node !== undefined && !programs.knows(name)) return this.#ofAgent(node, event);
     switch (event) {
       case "START":
       case "RUN":
@@ -56,6 +61,21 @@ export class ProgramEvents implements ObjectAgent {
   arm({ object: name, event, args }: AgendaEvent, how: PerformOptions): ArmedOrder | undefined {
     if (event !== "START" && event !== "RUN") return undefined;
     return this.#options.programs.arm(name, this.#argsOf(name, args), how);
+  }
+
+  /**
+   * RELOAD to the agent of a node: what it runs is ended and judged by nobody, and its programs are
+   * as the experiment says now. [EMULAB-EVENTS 4.4]
+   */
+  #ofAgent(node: string, event: string): Performed {
+    const { programs, clock } = this.#options;
+    const nowUs = clock.nowUs();
+    if (event !== "RELOAD") return ignored(nowUs, `PROGRAM ${event} is not for program agents`);
+    const done = programs.takeDown(node).then((comesBack) => {
+      comesBack();
+      return succeeded;
+    });
+    return begun(nowUs, done);
   }
 
   /** Loads the programs that this event is going to start. */

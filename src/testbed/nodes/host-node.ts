@@ -11,7 +11,8 @@ export interface HostNodeOptions {
   readonly name: string;
   /** Directory of the output, absolute. */
   readonly logs: string;
-  readonly environment: Readonly<Record<string, string>>;
+  /** As it is when a program is started. */
+  readonly environment: () => Readonly<Record<string, string>>;
   readonly clock: Clock;
 }
 
@@ -25,7 +26,7 @@ export function createHostNode(options: HostNodeOptions): RunningNode {
       return { startError: `${spec.name} needs csh or bash; install csh` };
     return await prepareProgram(spec, {
       ...{ clock, entrance: ["sh"], argv },
-      environment: withProgramVariables(environment, spec.environment),
+      environment: withProgramVariables(environment(), spec.environment),
       directory: spec.directory === "" ? "/tmp" : spec.directory,
       onStarted: () => undefined,
       onEnded: () => undefined,

@@ -110,12 +110,14 @@ type CommandName =
   | "emulab-sync"
   | "emulab-syncd"
   | "eventdebug"
+  | "event-sched"
   | "eventsys.proxy"
   | "eventsys-control"
   | "evproxy"
   | "loghole"
   | "startcmddone"
   | "tevc"
+  | "trafgen"
   | "wait-for-state";
 
 /** Starts a command of bin/. */

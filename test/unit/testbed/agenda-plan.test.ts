@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: the plan of a file reaches the core whole: times, order, sequences and timelines.
 import { expect, it } from "vitest";
+import type { Program } from "../../../src/experiment/model.ts";
 import { countTimedEvents, planAgenda } from "../../../src/testbed/agenda-plan.ts";
 import { makeExperiment, planned } from "../record/synthetic-run.ts";
 
@@ -41,9 +42,19 @@ it("planAgenda() keeps what has a time, in source order; swap-out is a sequence 
 });
 
 it("planAgenda() names who obeys events, and the automatic groups", () => {
-  const plan = planAgenda("s", makeExperiment({ groups: [{ name: "g", members: ["web"] }] }));
+  const program = (name: string, node: string): Program => ({
+    ...{ name, node, command: "x", isStartCommand: false, directory: "", timeoutSeconds: 0 },
+    ...{ expectedExitCode: 0, at: { file: "a.ns", line: 1, column: 1 } },
+  });
+  const programs = [program("p", "n0"), program("q", "n0"), program("r", "n1")];
+  const experiment = makeExperiment({ programs, groups: [{ name: "g", members: ["web"] }] });
+  const plan = planAgenda("s", experiment);
   const agents = plan.agents.map(({ name, type }) => `${type} ${name}`);
   expect(agents).toContain("SIMULATOR ns");
   expect(agents).toContain("LINKTEST linktest");
   expect(plan.groups.map(({ name }) => name)).toContain("g");
+  const own = ["__n0_program-agent", "__n1_program-agent"];
+  expect(agents).toEqual(expect.arrayContaining(own.map((name) => `PROGRAM ${name}`)));
+  const reloaders = plan.groups.find(({ name }) => name === "__all_program-agents");
+  expect(reloaders?.members).toEqual(own);
 });

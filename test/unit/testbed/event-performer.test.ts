@@ -76,6 +76,24 @@ describe("perform()", () => {
     ]);
   });
 
+  it("RELOAD of a node's program agent ends what runs there, and brings the file back", async () => {
+    const { backend, perform, commands } = setUp();
+    await perform("a", "PROGRAM", "MODIFY", "COMMAND=other");
+    await perform("a", "PROGRAM", "START");
+    const reloaded = await perform("__n0_program-agent", "PROGRAM", "RELOAD");
+    expect(reloaded.outcome).toBe("done");
+    expect(backend.processes[0]?.signals).toEqual(["SIGTERM group"]);
+    // Nothing is started there before it is over.
+    const early = await perform("b", "PROGRAM", "START");
+    expect(early.outcome).toMatch(/^failed: /);
+    await backend.processes[0]?.end("SIGTERM");
+    expect(await reloaded.done).toEqual({ error: 0, text: "" });
+    await perform("a", "PROGRAM", "START");
+    expect(commands()).toEqual(["other", "do a"]);
+    const other = await perform("__n0_program-agent", "PROGRAM", "START");
+    expect(other.outcome).toMatch(/^ignored: /);
+  });
+
   it("completes a START that failed with its error", async () => {
     const { perform, agent } = setUp();
     await agent.start("b", {});
