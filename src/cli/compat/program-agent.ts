@@ -5,11 +5,9 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { findBus } from "../../client/event-connection.ts";
-import { createCredentials, type EventCredentials } from "../../client/event-credentials.ts";
+import type { EventCredentials } from "../../client/event-credentials.ts";
 import { systemClock } from "../../host/clock.ts";
 import { readClockName } from "../../host/clock-name.ts";
-import { eventHash, readEventKey } from "../../host/event-hash.ts";
-import { newNonce } from "../../host/ids.ts";
 import { ThreadFireClock } from "../../testbed/agents/firing/thread-fire-clock.ts";
 import { ProgramAgent } from "../../testbed/agents/program-agent.ts";
 import { type PendingReload, ProgramAgentBus } from "../../testbed/agents/program-agent-bus.ts";
@@ -18,6 +16,7 @@ import type { AgentProgram } from "../../testbed/agents/program-settings.ts";
 import { StartJournal } from "../../testbed/agents/start-journal.ts";
 import { createHostNode } from "../../testbed/nodes/host-node.ts";
 import { connectEventBus, eventWorld, senderAddress } from "../event-bus.ts";
+import { agentCredentials } from "./agent-key.ts";
 import { isBackground, startInBackground, tellReadiness } from "./daemon.ts";
 import { performExit } from "./exit.ts";
 import {
@@ -55,7 +54,7 @@ async function main(args: readonly string[]): Promise<void> {
   // Read before it goes to the background: what is wrong is said where it was called.
   const config = readConfig(given);
   const account = findAccount(given, config);
-  const newCredentials = credentialsOf(given);
+  const newCredentials = agentCredentials(given.keyFile, given.experiment);
   if (!given.isForeground && !isBackground(process.env)) {
     performExit(await startInBackground(args, () => undefined, "program-agent"));
   }
@@ -164,23 +163,6 @@ function pendingReload(tokenFile: string | undefined): PendingReload | undefined
   return token === undefined ? undefined : { token: Number(token), fire: Number(fire) };
 }
 
-/** @throws ProgramAgentError for a key that cannot be used */
-function credentialsOf({ keyFile, experiment }: ProgramAgentArguments): () => EventCredentials {
-  if (keyFile === undefined) return () => ({ sign: (plain) => plain, verify: () => true });
-  const key = readEventKey(keyFile);
-  if (key.kind === "refused") throw new ProgramAgentError(key.message);
-  const make = (): EventCredentials => {
-    const credentials = createCredentials({
-      ...{ experiment, key: key.bytes, hash: eventHash, randomBytes: newNonce },
-      wallUs: eventWorld.wallUs,
-    });
-    if (typeof credentials === "string") throw new ProgramAgentError(credentials);
-    return credentials;
-  };
-  make();
-  return make;
-}
-
 /** @throws Error when the file cannot be opened */
 function openLog({ logFile, isForeground }: ProgramAgentArguments): Say {
   if (logFile === undefined && isForeground) {
@@ -204,7 +186,10 @@ function writePidFile({ pidFile }: ProgramAgentArguments, say: Say): void {
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  const fault = error instanceof ProgramAgentError ? error : new ProgramAgentError(String(error));
+  const fault =
+    error instanceof ProgramAgentError
+      ? error
+      : new ProgramAgentError(error instanceof Error ? error.message : String(error));
   tellReadiness(process.env, { error: fault.exit.stderr?.trimEnd() ?? "", exitCode: fatalCode });
   performExit(fault.exit);
 });

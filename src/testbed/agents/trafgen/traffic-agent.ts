@@ -23,6 +23,8 @@ export interface TrafficAgentOptions {
   /** The addresses of both ends in this run; a sentence when there are none. */
   readonly locate: (flow: TrafficFlow) => FlowEnds | string;
   readonly clock: Clock;
+  /** The end that is here, the other one being elsewhere; left out, both are. */
+  readonly only?: "source" | "sink";
 }
 
 /** What came of an event, as with programs; there are no completions. */
@@ -113,6 +115,7 @@ export class TrafficAgent {
       flow.settings = settings;
       const fault = flow.isSetUp ? undefined : await this.#setUp(flow);
       if (fault !== undefined) return fault;
+      if (this.#isElsewhere("source")) return undefined;
       const atUs = Math.max(dueUs, this.#options.clock.nowUs());
       // Not waited for here: what comes before the instant must not wait until it.
       started = this.#thread("source").ask(name, { kind: "start", atUs, settings });
@@ -186,6 +189,7 @@ export class TrafficAgent {
   }
 
   async #counts(role: "source" | "sink", { flow }: Flow): Promise<EndCounts> {
+    if (this.#isElsewhere(role)) return { packets: 0, bytes: 0, lost: 0 };
     const { counts } = await this.#thread(role).ask(flow.name, { kind: "count" });
     return counts ?? { packets: 0, bytes: 0, lost: 0 };
   }
@@ -233,7 +237,12 @@ export class TrafficAgent {
     { flow }: Flow,
     order: TrafficOrder,
   ): Promise<string | undefined> {
+    if (this.#isElsewhere(role)) return undefined;
     return (await this.#thread(role).ask(flow.name, order)).error;
+  }
+
+  #isElsewhere(role: "source" | "sink"): boolean {
+    return (this.#options.only ?? role) !== role;
   }
 
   #thread(role: "source" | "sink"): TrafficThread {

@@ -14,3 +14,8 @@ export const trafficLimits = {
   /** Flows of one run. */
   flowsMax: 1_000,
 } as const;
+
+export const trafficTime = {
+  /** How long after the start of time a source on its own connects. [EMULAB-EVENTS 6] */
+  sourceSetUpMs: 500,
+} as const;
