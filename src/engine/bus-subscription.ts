@@ -56,6 +56,11 @@ export class BusSubscription implements Subscribed {
     this.#wake();
   }
 
+  /** Whether it has heard what it was offered: a display that may leave it out has not. */
+  get isRelied(): boolean {
+    return this.#options.slow === "end";
+  }
+
   get place(): BusPlace {
     return { epoch: this.#options.epoch, position: this.#endedAt ?? this.#position(true) };
   }

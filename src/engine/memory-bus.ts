@@ -60,7 +60,7 @@ export class MemoryBus implements Bus {
     const item = this.#ring.push(notification, notificationBytes(notification));
     let matched = 0;
     this.#index.find(notification, (subscription) => {
-      matched += 1;
+      if (subscription.isRelied) matched += 1;
       subscription.offer(item);
     });
     return { place: { epoch: this.#epoch, position: item.placed.position }, matched };

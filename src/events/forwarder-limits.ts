@@ -9,6 +9,8 @@ export interface ForwarderLimits {
   readonly forwardedPerClientMax: number;
   /** How long the other side may take to answer a connection. */
   readonly forwardConnectMs: number;
+  /** After a connection that was not answered, clients are cut at once for this long. */
+  readonly forwardRetryMs: number;
   /** Silence in both directions that ends a connection; doors ask for a sign of life sooner. */
   readonly forwardIdleMs: number;
 }
@@ -17,6 +19,7 @@ export const defaultForwarderLimits: ForwarderLimits = {
   forwardedConnectionsMax: 4_096,
   forwardedPerClientMax: 256,
   forwardConnectMs: 10_000,
+  forwardRetryMs: 1_000,
   forwardIdleMs: 120_000,
 };
 

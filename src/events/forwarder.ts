@@ -7,7 +7,9 @@
 //   F2. A side that does not read stops the other from being read: nothing gathers here.
 //   F3. Nothing is read of a client before the other side has answered. When it does not answer,
 //       the client is cut, and may try again.
-//   F4. What breaks one side breaks the other, so that nobody waits for what cannot come.
+//   F4. A target that does not answer is said once, and asked again once in a while, until it does:
+//       whoever comes meanwhile is cut.
+//   F5. What breaks one side breaks the other, so that nobody waits for what cannot come.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { assert } from "../core/assert.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
@@ -32,6 +34,8 @@ export class Forwarder {
   readonly #pairs = new Set<Pair>();
   readonly #clients = new Map<string, number>();
   #server: Server | undefined;
+  /** F4: while it does not answer. */
+  #away: { readonly untilUs: number; cut: number } | undefined;
   #cancelSweep: Cancel = () => undefined;
 
   constructor(options: ForwarderOptions) {
@@ -85,14 +89,17 @@ export class Forwarder {
       client.resetAndDestroy();
       return;
     }
+    if (this.#away !== undefined && clock.nowUs() < this.#away.untilUs) {
+      this.#away.cut += 1;
+      client.resetAndDestroy();
+      return;
+    }
     this.#clients.set(from, count);
     const pair: Pair = new Pair(client, to, {
       clock,
       connectMs: limits.forwardConnectMs,
-      onUnreachable: (reason) => {
-        const what = `forward: ${to.host}:${to.port} does not answer (${reason})`;
-        logger.log("warn", `${what}; ${from} was cut and may try again`);
-      },
+      onConnected: () => this.#reached(),
+      onUnreachable: (reason) => this.#unreached(reason, from),
       onGone: () => {
         this.#pairs.delete(pair);
         const left = (this.#clients.get(from) ?? 1) - 1;
@@ -101,6 +108,25 @@ export class Forwarder {
       },
     });
     this.#pairs.add(pair);
+  }
+
+  /** F4. */
+  #unreached(reason: string, from: string): void {
+    const { to, clock, logger, limits } = this.#options;
+    if (this.#away === undefined) {
+      const what = `forward: ${to.host}:${to.port} does not answer (${reason})`;
+      logger.log("warn", `${what}; ${from} was cut and may try again`);
+    }
+    const untilUs = clock.nowUs() + limits.forwardRetryMs * 1_000;
+    this.#away = { untilUs, cut: (this.#away?.cut ?? 0) + 1 };
+  }
+
+  #reached(): void {
+    if (this.#away === undefined) return;
+    const { to, logger } = this.#options;
+    const cut = `connections that were cut meanwhile: ${this.#away.cut}`;
+    logger.log("info", `forward: ${to.host}:${to.port} answers again; ${cut}`);
+    this.#away = undefined;
   }
 
   /** One timer for all: a connection that is silent costs nothing until somebody looks. */
@@ -117,6 +143,7 @@ export class Forwarder {
 interface PairOptions {
   readonly clock: Clock;
   readonly connectMs: number;
+  readonly onConnected: () => void;
   readonly onUnreachable: (reason: string) => void;
   readonly onGone: () => void;
 }
@@ -140,6 +167,7 @@ class Pair {
     this.#server.once("connect", () => {
       this.#isConnected = true;
       cancel();
+      options.onConnected();
       this.#join();
     });
     client.on("error", () => this.cut());
@@ -155,7 +183,7 @@ class Pair {
     }
   }
 
-  /** F4. A reset, so that neither side takes it for the end of what the other had to say. */
+  /** F5. A reset, so that neither side takes it for the end of what the other had to say. */
   cut(): void {
     this.#client.resetAndDestroy();
     if (this.#isConnected) this.#server.resetAndDestroy();

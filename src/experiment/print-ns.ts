@@ -15,6 +15,7 @@ import { parseNsFile } from "./parse.ts";
 import { formatSeconds, nsEvent } from "./print-ns-events.ts";
 import { nsLink } from "./print-ns-links.ts";
 import { nsReference, nsWord } from "./print-ns-words.ts";
+import type { PrintOptions } from "./yaml/print.ts";
 import { areAddressesAutomatic } from "./yaml/print-links.ts";
 import { defaultSyncServer } from "./yaml/read.ts";
 import { defaultArgs } from "./yaml/read-programs.ts";
@@ -31,10 +32,10 @@ export interface NsText {
  * @returns a text that reads back as the same experiment, or `NS_CANNOT_SAY` for each thing that
  *   stands in the way
  */
-export function printNs(experiment: Experiment): NsText {
+export function printNs(experiment: Experiment, options: PrintOptions = {}): NsText {
   const found = unsayable(experiment);
   if (found.length > 0) return { text: undefined, diagnostics: found };
-  const text = new NsPrinter(experiment).print();
+  const text = new NsPrinter(experiment, options).print();
   const lost = differences(experiment, text);
   return lost.length > 0 ? { text: undefined, diagnostics: lost } : { text, diagnostics: [] };
 }
@@ -109,12 +110,14 @@ class NsPrinter {
   readonly #experiment: Experiment;
   readonly #lines: string[] = [];
   readonly #ns: string;
+  readonly #saysSyncServer: boolean;
   /** How many programs and groups have been made: an event needs its object before it. */
   #programs = 0;
   #groups = 0;
 
-  constructor(experiment: Experiment) {
+  constructor(experiment: Experiment, { saysSyncServer = false }: PrintOptions = {}) {
     this.#experiment = experiment;
+    this.#saysSyncServer = saysSyncServer;
     this.#ns = nsReference(experiment.simulator);
   }
 
@@ -157,7 +160,8 @@ class NsPrinter {
         this.#add(`tb-set-node-failure-action ${node} ${failureAction}`);
       }
     }
-    if (syncServer !== undefined && syncServer !== defaultSyncServer(nodes, defaultCatalogue)) {
+    const isOther = syncServer !== defaultSyncServer(nodes, defaultCatalogue);
+    if (syncServer !== undefined && (this.#saysSyncServer || isOther)) {
       this.#add(`tb-set-sync-server ${nsReference(syncServer)}`);
     }
   }

@@ -201,6 +201,14 @@ describe("event-sched", () => {
     expect(header).toBe("arrivaltime,firetime,vnode,objname,objecttype,eventtype,parent,arguments");
     expect(row).toMatch(/^\d+:\d+,\d+:\d+,a,q,PROGRAM,RUN,,ERROR=7$/);
     expect(await kill(child, "SIGTERM")).toBe(0);
+    // One that comes back goes on in the same file, under the same header.
+    const next = await start(["-t", record]);
+    await ask("q", "RUN", "ERROR=8", 100);
+    await until(() => said("COMPLETE").includes("q ERROR=8 CTOKEN=100"));
+    const rows = readFileSync(record, "utf8").trimEnd().split("\n");
+    expect(rows.filter((one) => one === header)).toHaveLength(1);
+    expect(rows.at(-1)).toMatch(/ERROR=8$/);
+    expect(await kill(next, "SIGTERM")).toBe(0);
   });
 
   it("killed again and again, loses no event and performs none twice", async () => {

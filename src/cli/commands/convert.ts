@@ -57,7 +57,8 @@ export async function runConvert(argv: ConvertArguments, io: CommandIo): Promise
   const { experiment, lost } = part ?? { experiment: result.experiment, lost: [] };
   report(argv.lossy === true ? lost.map(asLeftOut) : lost);
   if (lost.length > 0 && argv.lossy !== true) return exitCodes.failed;
-  const written = write(experiment, to, argv.to);
+  const saysSyncServer = result.syncServerReason?.startsWith("set by") === true;
+  const written = write(experiment, to, { file: argv.to, saysSyncServer });
   report(written.diagnostics);
   if (written.text === undefined) return exitCodes.failed;
   await save(argv, written.text, io);
@@ -125,9 +126,13 @@ interface Written {
 }
 
 /** The text, which reads back as the same experiment. */
-function write(experiment: Experiment, to: Language, file: string): Written {
-  if (to === "ns") return printNs(experiment);
-  const text = printYaml(experiment);
+function write(
+  experiment: Experiment,
+  to: Language,
+  { file, saysSyncServer }: { readonly file: string; readonly saysSyncServer: boolean },
+): Written {
+  if (to === "ns") return printNs(experiment, { saysSyncServer });
+  const text = printYaml(experiment, undefined, { saysSyncServer });
   const back = readYamlExperiment(text, { file, defaultEid: experiment.eid });
   if (back.experiment !== undefined && isSame(back.experiment, experiment)) {
     return { text, diagnostics: [] };

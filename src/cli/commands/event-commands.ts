@@ -165,6 +165,7 @@ function addWatch(event: Command, setExit: SetExit): void {
     .option("--eventtype <types>", "only these events, e.g. START,COMPLETE")
     .option("--scheduled", "also requests that a scheduler is to hold", false)
     .option(...serverOption)
+    .option(...stateOption)
     .option("--wait-for-server <s>", "look for the bus for so many seconds", seconds, 0)
     .option("--json", "print one JSON object a line", false)
     .action(

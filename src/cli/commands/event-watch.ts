@@ -20,6 +20,7 @@ export interface EventWatchArguments {
   readonly eventtype?: string;
   readonly scheduled: boolean;
   readonly server?: string;
+  readonly state?: string;
   readonly waitForServer: number;
   readonly json: boolean;
 }
@@ -44,7 +45,10 @@ export async function eventWatchCommand(
     ...(objtype === undefined ? {} : { objtype: objtype.toUpperCase() }),
     ...(eventtype === undefined ? {} : { eventtype: eventtype.toUpperCase() }),
   };
-  const url = eventAddress(argv.server, experiment === null ? undefined : keptServer(experiment));
+  const url = eventAddress(
+    argv.server,
+    experiment === null ? undefined : keptServer(experiment, argv.state),
+  );
   try {
     const lookForMs = argv.waitForServer * 1_000;
     const bus = await findBus({ connect: () => connect(url), runtime, lookForMs });
@@ -59,7 +63,7 @@ export async function eventWatchCommand(
 }
 
 /** Of its last run here, if it has one. */
-function keptServer(experiment: string): string | undefined {
-  const [run] = findKeptRuns(resolveStateDirectory(undefined, process.env), experiment);
+function keptServer(experiment: string, state: string | undefined): string | undefined {
+  const [run] = findKeptRuns(resolveStateDirectory(state, process.env), experiment);
   return run === undefined ? undefined : readEventServer(run.directory);
 }

@@ -2,7 +2,15 @@
 // The program event-sched: the scheduler of one experiment, on ops, in the foreground until it is
 // told to end. [EMULAB-EVENTS 2.1, 2.2] Finds the experiment and the bus; the rest is in
 // events/scheduler-process.ts.
-import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { DatabaseStaticData, ExperimentsDatabase, resolveBossLimits } from "../../boss/index.ts";
@@ -25,6 +33,7 @@ import {
   SchedulerProcess,
   staticAgenda,
 } from "../../events/index.ts";
+import { recordHeader } from "../../events/scheduler-lines.ts";
 import { systemClock } from "../../host/clock.ts";
 import { readClockName } from "../../host/clock-name.ts";
 import { eventHash, readEventKey } from "../../host/event-hash.ts";
@@ -220,8 +229,13 @@ function openRecord(
 ): ((row: string) => void) | undefined {
   if (file === undefined) return undefined;
   const descriptor = openSync(file, "a", 0o640);
+  // A scheduler that comes back goes on below what it wrote before.
+  let isHeaded = fstatSync(descriptor).size > 0;
   return lineOutput(
-    (row) => writeSync(descriptor, row),
+    (row) => {
+      if (!isHeaded || row !== `${recordHeader}\n`) writeSync(descriptor, row);
+      isHeaded = true;
+    },
     (why) => say(`rows are missing in ${file}: ${why}; make room`),
   );
 }

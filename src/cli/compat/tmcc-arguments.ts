@@ -43,7 +43,7 @@ const longUsage = `Options of Muster:
                  loopback addresses; --listen PORT chooses another port,
                  --tls DIR speaks TLS, too, with the certificate of a server
                  that muster cert made in DIR
- --help-all      Display this message
+ --help          Display this message
 
 Exit status: 0 an answer, perhaps an empty one; 1 wrong usage, unknown server
 or no key file; 255 the exchange failed, or -t expired.
@@ -120,7 +120,7 @@ export function parseTmccArguments(args: readonly string[]): TmccArguments | Exi
   const getopt = new Getopt(args, {
     flags: "duiTbcD",
     valued: "spvnkltxXof",
-    longFlags: ["tls-legacy", "boot", "help-all"],
+    longFlags: ["tls-legacy", "boot", "help", "help-all"],
     longValued: ["serve", "listen", "tls"],
   });
   for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
@@ -142,7 +142,7 @@ function takeOption(draft: Draft, option: Option): Exit | undefined {
 }
 
 function takeFlag(draft: Draft, name: string): Exit | undefined {
-  if (name === "help-all") {
+  if (name === "help" || name === "help-all") {
     return { kind: "exit", code: exitCodes.ok, stdout: usage + longUsage };
   }
   if (name === "d") draft.debug = true;

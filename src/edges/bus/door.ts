@@ -30,7 +30,14 @@ export interface EventDoorOptions {
 export function createEventDoor(options: EventDoorOptions): HttpDoor {
   const { clock, logger, access, tls, bounds = {} } = options;
   const secured = tls === undefined ? {} : { tls };
-  const door = createHttpDoor({ clock, logger, access, bounds, ...secured });
+  const door = createHttpDoor({
+    clock,
+    logger,
+    access,
+    bounds,
+    ...secured,
+    what: "door of events",
+  });
   mountBus(door, options);
   return door;
 }

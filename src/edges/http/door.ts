@@ -51,6 +51,8 @@ export interface HttpDoorOptions {
   readonly bounds?: Partial<HttpBounds>;
   /** Edge-local times; tests shorten them. */
   readonly time?: HttpTime;
+  /** What messages to people call it; `http door` when absent. */
+  readonly what?: string;
 }
 
 export interface BoundDoor {
@@ -230,13 +232,13 @@ export class HttpDoor {
   #warn(address: string): void {
     const isLoopback = address === "::1" || address.startsWith("127.");
     if (isLoopback) return;
-    const { logger, tls } = this.#options;
+    const { logger, tls, what = "http door" } = this.#options;
     if (!this.access.asksForTokens) {
       const advice = "make a token with: muster token create";
-      logger.log("warn", `the http door at ${address} asks nobody for a token; ${advice}`);
+      logger.log("warn", `the ${what} at ${address} asks nobody for a token; ${advice}`);
     } else if (tls === undefined) {
       const advice = "give a certificate with --tls-cert and --tls-key";
-      logger.log("warn", `tokens travel in clear to the http door at ${address}; ${advice}`);
+      logger.log("warn", `tokens travel in clear to the ${what} at ${address}; ${advice}`);
     }
   }
 

@@ -117,7 +117,7 @@ function choiceFault(
   if (values.includes(node.text)) return undefined;
   const near = closest(node.text, values);
   const hint = near === undefined ? `Known: ${list}.` : `Did you mean "${near}"?`;
-  return { code: "YAML_CHOICE", message: `${what} cannot be "${node.text}"`, hint };
+  return { code: "YAML_CHOICE", message: `${what} cannot be ${JSON.stringify(node.text)}`, hint };
 }
 
 function textFault(
@@ -128,7 +128,9 @@ function textFault(
   if (node.kind !== "text") return kindFault(node, what, textWanted(type.what));
   if (type.pattern === undefined || new RegExp(type.pattern).test(node.text)) return undefined;
   const code = type.what === "a name" ? "YAML_NAME" : "YAML_TEXT";
-  return { code, message: `${what} is ${type.what}, not "${node.text}"`, hint: nameHint(type) };
+  // A message is one line, whatever the text is.
+  const message = `${what} is ${type.what}, not ${JSON.stringify(node.text)}`;
+  return { code, message, hint: nameHint(type) };
 }
 
 function textWanted(what: string): string {

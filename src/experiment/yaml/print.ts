@@ -19,8 +19,18 @@ import { defaultArgs } from "./read-programs.ts";
 
 type Pairs = (readonly [key: string, value: PlainValue])[];
 
+/** How a file says what it could leave out. */
+export interface PrintOptions {
+  /** The node of the sync server was chosen: it stays, whatever nodes come later. */
+  readonly saysSyncServer?: boolean;
+}
+
 /** The text of an experiment file. */
-export function printYaml(experiment: Experiment, catalogue: Catalogue = defaultCatalogue): string {
+export function printYaml(
+  experiment: Experiment,
+  catalogue: Catalogue = defaultCatalogue,
+  { saysSyncServer = false }: PrintOptions = {},
+): string {
   const { nodes, links, environment, groups, barriers = [], sequences, timelines } = experiment;
   const plan = planStarts(experiment);
   const events = printEvents(experiment);
@@ -29,7 +39,8 @@ export function printYaml(experiment: Experiment, catalogue: Catalogue = default
     ["name", experiment.eid],
   ];
   const { syncServer, simulator } = experiment;
-  if (syncServer !== undefined && syncServer !== defaultSyncServer(nodes, catalogue)) {
+  const isOther = syncServer !== defaultSyncServer(nodes, catalogue);
+  if (syncServer !== undefined && (saysSyncServer || isOther)) {
     pairs.push(["syncServer", syncServer]);
   }
   if (simulator !== "ns") pairs.push(["simulator", simulator]);

@@ -56,6 +56,8 @@ export class RunningProgram {
   readonly #options: RunningProgramOptions;
   readonly #startedWallMs: number;
   readonly #cancelTimeout: Cancel;
+  /** Signals that somebody has sent by an event: who dies of one has done what was asked. */
+  readonly #asked = new Set<string>();
   #isStopped = false;
   #isTimedOut = false;
 
@@ -86,6 +88,7 @@ export class RunningProgram {
 
   /** To the process alone. */
   signal(name: string): void {
+    this.#asked.add(name);
     this.#options.process.signal(name, "process");
   }
 
@@ -124,7 +127,7 @@ export class RunningProgram {
         exitCode: status.exitCode,
         signal: status.signal,
         timedOut: this.#isTimedOut,
-        stopped: this.#isStopped,
+        stopped: this.#isStopped || (status.signal !== null && this.#asked.has(status.signal)),
         startError: null,
         stderrTail: error === 0 ? "" : readTail(stderr, stderrTailBytesMax),
         token,

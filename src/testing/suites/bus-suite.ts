@@ -184,6 +184,8 @@ function declareDelivery(test: Test, equal: Equal): void {
       new Ear(),
     );
     await bus.subscribe({ ...now, address: undefined }, new Ear());
+    // Who only watches is not somebody who hears it.
+    await bus.subscribe({ address: undefined, slow: "drop-oldest" }, new Ear());
     equal(await matched("a"), 2);
     equal(await matched("b"), 1);
     subscribed.close();

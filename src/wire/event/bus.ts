@@ -70,7 +70,10 @@ export interface Subscribed {
 
 export interface Published {
   readonly place: BusPlace;
-  /** How many subscriptions matched: 0 means that nobody has heard it. */
+  /**
+   * How many subscriptions matched, without those of displays (`drop-oldest`), which watch and do
+   * nothing: 0 means that nobody has heard it.
+   */
   readonly matched: number;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Goal: a forwarder passes on every byte and each end (F1), keeps nothing (F2), cuts what cannot
-// come (F3, F4) and is bounded. Method: sockets on loopback at both ends of one.
+// come (F3, F5), says once that it cannot (F4), and is bounded. Method: sockets on loopback at both ends of one.
 import { createHash } from "node:crypto";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
@@ -143,7 +143,32 @@ describe("a forwarder", () => {
     await until("nothing to be left", () => bench.forwarder.connections === 0);
   });
 
-  it("F4 what breaks one side breaks the other", async () => {
+  it("F4 says once that nobody answers, cuts who comes meanwhile, and says when it is over", async () => {
+    const unused = createServer();
+    const port = await listen(unused);
+    await new Promise((resolve) => unused.close(resolve));
+    const bench = await forwardTo(port, { forwardRetryMs: 300 });
+    await closed(client(bench.port));
+    const sinceUs = systemClock.nowUs();
+    // The first again after a while asks the other side; both are cut.
+    for (let cut = 0; cut < 20; cut += 1) await closed(client(bench.port));
+    while (systemClock.nowUs() - sinceUs < 300_000) await closed(client(bench.port));
+    await closed(client(bench.port));
+    expect(bench.warnings).toHaveLength(1);
+    const server = createServer((socket) => socket.on("error", () => undefined));
+    await new Promise<void>((resolve) => server.listen(port, host, resolve));
+    cleanup.push(() => void server.close());
+    while (bench.warnings.length === 1) {
+      const again = client(bench.port);
+      await Promise.race([closed(again), until("it is told", () => bench.warnings.length > 1)]);
+    }
+    const [, over] = bench.warnings;
+    expect(over).toMatch(
+      /answers again; connections that were cut meanwhile: (?:2[2-9]|\d{3,}|[3-9]\d)$/,
+    );
+  });
+
+  it("F5 what breaks one side breaks the other", async () => {
     const sockets: Socket[] = [];
     const server = createServer((socket) => {
       socket.on("error", () => undefined);

@@ -10,7 +10,11 @@ import { request as tlsRequest } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { createEventDoor } from "../../../src/edges/bus/index.ts";
 import { httpTime } from "../../../src/edges/http-time.ts";
+import { resolveBusLimits } from "../../../src/engine/bus-limits.ts";
+import { MemoryBus } from "../../../src/engine/memory-bus.ts";
+import { systemClock } from "../../../src/host/clock.ts";
 import { linkFormat, sessionProtocol } from "../../../src/wire/link/frames.ts";
 import { actions, mayDo, roles } from "../../../src/wire/link/roles.ts";
 import { HttpBench } from "./http-bench.ts";
@@ -284,5 +288,16 @@ describe("warnings", () => {
     const second = await HttpBench.start({ access: closed ? bench.access : {}, host });
     expect(second.lines.join()).toContain(text);
     await second.close();
+  });
+
+  it("W1 a door of events is called one", async () => {
+    const lines: string[] = [];
+    const bus = new MemoryBus({ epoch: "e", limits: resolveBusLimits() });
+    const logger = { log: (_level: string, text: string) => lines.push(text) };
+    const door = createEventDoor({ bus, clock: systemClock, logger, access: {} });
+    await door.listen({ host: "0.0.0.0", port: 0 });
+    await door.close();
+    bus.close();
+    expect(lines).toEqual([expect.stringMatching(/^the door of events at 0\.0\.0\.0 asks nobody/)]);
   });
 });

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Goal: a command ends, whatever it does, and what it printed is kept up to the limit; no shell
 // reads its words. Method: real commands, with a clock by hand for their time.
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { runLimited } from "../../../src/testbed/agents/limited-command.ts";
 import { FakeClock } from "../record/fake-clock.ts";
@@ -49,9 +52,22 @@ it("ends it when its time is over, with what it has started", async () => {
 });
 
 it("does not wait for who has left its group and keeps its output open", async () => {
-  const { clock, output } = running(["setsid", "--fork", "sleep", "3"]);
+  const folder = mkdtempSync(join(tmpdir(), "limited-command-"));
+  const file = join(folder, "pid");
+  const script = 'echo $$ >"$1.new"; mv "$1.new" "$1"; exec sleep 1000';
+  const { clock, output } = running(["setsid", "--fork", "sh", "-c", script, "sh", file]);
+  // It has left the group, or it would be ended with it.
+  while (!existsSync(file)) await new Promise(setImmediate);
+  const pid = Number(readFileSync(file, "utf8"));
+  rmSync(folder, { recursive: true });
   clock.advanceTo(1_000_000);
-  expect((await output).problem).toBe("it had not ended after 1 s");
+  try {
+    expect((await output).problem).toBe("it had not ended after 1 s");
+    // Still there, with both streams: only letting go of them has ended the wait.
+    expect(readlinkSync(`/proc/${pid}/fd/1`)).toMatch(/^(?:pipe|socket):/);
+  } finally {
+    process.kill(pid, "SIGKILL");
+  }
 });
 
 it("ends it when the run is interrupted", async () => {

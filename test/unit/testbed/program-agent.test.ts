@@ -305,6 +305,17 @@ describe("stop(), kill() and the end of the run", () => {
     expect(backend.processes[0]?.signals).toEqual(["SIGUSR1 process"]);
   });
 
+  it("kill() is what the sender wants: who dies of that signal is not judged, of another is", async () => {
+    const { backend, agent, ends } = setUp();
+    for (const signal of ["SIGKILL", "SIGSEGV"]) {
+      const run = await agent.start("p", {});
+      agent.kill("p", "KILL");
+      await backend.processes.at(-1)?.end(signal);
+      expect(await run.done).toBe(signal === "SIGKILL" ? 9 : 11);
+    }
+    expect(ends).toMatchObject([{ stopped: true }, { stopped: false }]);
+  });
+
   it("halt() of an idle program is done at once", async () => {
     const { agent } = setUp();
     const result = agent.halt("p");

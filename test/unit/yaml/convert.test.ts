@@ -52,6 +52,27 @@ describe("runConvert()", () => {
     expect(withoutPlaces((await loadExperiment(ns, { eid })).experiment)).toEqual(original);
   });
 
+  it("says in both languages which node was chosen for the sync server", async () => {
+    const from = join(folder, "chosen.ns");
+    const [yaml, ns] = [join(folder, "chosen.yaml"), join(folder, "chosen-back.ns")];
+    const text = `set ns [new Simulator]
+source tb_compat.tcl
+set a [$ns node]
+set b [$ns node]
+tb-set-sync-server $a
+$ns run
+`;
+    writeFileSync(from, text);
+    await convert({ from, to: yaml });
+    expect(readFileSync(yaml, "utf8")).toContain("\nsyncServer: a\n");
+    await convert({ from: yaml, to: ns });
+    expect(readFileSync(ns, "utf8")).toContain("\ntb-set-sync-server $a\n");
+    // Not chosen, it is not said.
+    writeFileSync(from, text.replace("tb-set-sync-server $a\n", ""));
+    await convert({ from, to: yaml, force: true });
+    expect(readFileSync(yaml, "utf8")).not.toContain("syncServer");
+  });
+
   it("prints to standard output", async () => {
     const { stdout } = await convert({ from: join(examples, "quickstart.ns"), to: "-" });
     expect(stdout).toMatch(/^project: muster\nname: quickstart\n/);

@@ -16,6 +16,15 @@ function found(text: string): string[] {
 }
 
 describe("parseYamlExperiment()", () => {
+  it("says in one line what is wrong with a text of several", () => {
+    const { diagnostics } = read(
+      'nodes: { a: }\nprograms: { p: { node: a, command: "x\\ny", start: 0s } }\n',
+    );
+    expect(diagnostics.map(({ code }) => code)).toEqual(["YAML_TEXT"]);
+    expect(diagnostics[0]?.message).toContain('not "x\\ny"');
+    expect(diagnostics[0]?.message).not.toContain("\n");
+  });
+
   it("tells all faults at once, each at its own place", () => {
     const text = `nodes:
   server: { oss: X }
