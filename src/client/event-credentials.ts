@@ -27,6 +27,8 @@ export interface EventCredentials {
  * life.
  */
 export interface LastingCredentials extends EventCredentials {
+  /** As `verify`, and tells what somebody with the key has sent too long ago to be believed. */
+  judge(notification: Notification): "authentic" | "expired" | "refused";
   /** Makes an authentic notification another than any other, as text. */
   stampOf(notification: Notification): string;
   /** Those with these stamps were taken before. */
@@ -53,6 +55,12 @@ export function createCredentials(options: CredentialsOptions): LastingCredentia
   const { experiment, key, hash, wallUs, randomBytes, own } = options;
   const fault = findKeyFault(key);
   if (fault !== undefined) return fault;
+  const judge: LastingCredentials["judge"] = (notification) => {
+    if (own?.has(notification) === true) return "authentic";
+    const verdict = verifier.verify(notification, wallUs());
+    if (verdict.kind === "authentic") return "authentic";
+    return verdict.reason === "expired" ? "expired" : "refused";
+  };
   const verifier = new Verifier({
     ...{ experiment, key, hash, noncesMax },
     windowUs: authenticationWindowUs,
@@ -64,9 +72,8 @@ export function createCredentials(options: CredentialsOptions): LastingCredentia
         authenticate(notification, { timeUs, nonce: randomBytes(nonceBytes) }, { key, hash });
       return own?.add(notification, seal) ?? seal();
     },
-    verify: (notification) =>
-      own?.has(notification) === true ||
-      verifier.verify(notification, wallUs()).kind === "authentic",
+    judge,
+    verify: (notification) => judge(notification) === "authentic",
     stampOf: formatStamp,
     recall: (stamps) => {
       for (const stamp of stamps) {

@@ -75,6 +75,10 @@ export class ControlRequests {
     return true;
   }
 
+  isOpen(question: string | undefined): boolean {
+    return [...this.#open.values()].some((origin) => origin.question === question);
+  }
+
   /** @returns false for the answer to something else. */
   answered(number: number, answer: Answer): boolean {
     const origin = this.#open.get(number);

@@ -62,6 +62,15 @@ export class OpenRequests {
     return this.#requests.get(number);
   }
 
+  /** Whether a request that is not over asks by one of these; undefined names none. */
+  isOpen(question: string | undefined, token: number | undefined): boolean {
+    return [...this.#requests.values()].some(
+      ({ origin }) =>
+        (question !== undefined && origin.question === question) ||
+        (token !== undefined && origin.token === token),
+    );
+  }
+
   /** The core has made it an occurrence. */
   accept(number: number, item: number): void {
     this.#items.set(item, number);

@@ -11,6 +11,7 @@
 //   E3. A request is in the log with its place on the bus, and so is the agenda. A scheduler that
 //       comes back goes on behind the last place in its log: no request is lost, none is taken in
 //       twice.
+//   E4. A request that comes too late to be believed is refused to who has sent it.
 
 import type { LastingCredentials } from "../client/event-credentials.ts";
 import { requestAttribute } from "../client/event-request.ts";
@@ -401,14 +402,34 @@ export class Scheduler {
 
   async #hear(placed: readonly PlacedNotification[], epoch: string): Promise<void> {
     for (const { position, notification } of placed) {
-      if (this.#options.credentials.verify(notification)) {
-        this.#hearOne(notification, { epoch, position });
-      } else this.#refused.add(getText(notification, attributeNames.objname) ?? "");
+      const verdict = this.#options.credentials.judge(notification);
+      if (verdict === "authentic") this.#hearOne(notification, { epoch, position });
+      else this.#disbelieve(notification, verdict);
     }
     this.#heardPosition = placed.at(-1)?.position ?? this.#heardPosition;
     this.#onHeard();
     // What the core has no room for keeps the bus from bringing more.
     if (this.#backlog.length > 0) await this.#onRoom.promise;
+  }
+
+  /**
+   * E4. A recorded request may come like this as well: who waits for the true one is told nothing.
+   */
+  #disbelieve(notification: Notification, verdict: "expired" | "refused"): void {
+    const objname = getText(notification, attributeNames.objname) ?? "";
+    const question = getText(notification, requestAttribute);
+    const token = getInt32(notification, attributeNames.token);
+    const isAnswered = question === undefined && token === undefined;
+    if (verdict === "refused" || parseReport(notification) !== undefined || isAnswered) {
+      this.#refused.add(objname);
+    } else if (!this.#requests.isOpen(question, token) && !this.#control.isOpen(question)) {
+      const message = "it was sent too long ago, while no scheduler was there; send it again";
+      this.#refuse(
+        objname,
+        { question, token, sender: "", stamp: "" },
+        { code: "expired", message },
+      );
+    }
   }
 
   #hearOne(notification: Notification, place: RequestOrigin["place"]): void {

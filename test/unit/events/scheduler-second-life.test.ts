@@ -41,6 +41,40 @@ describe("the second life of a scheduler", () => {
     expect(world.live("REFUSED")).toHaveLength(1);
   });
 
+  it("refuses to its sender what was sent while nobody was there, when that is too long ago", async () => {
+    const world = await begin();
+    await world.ask(start);
+    await world.pass(100);
+    world.crashScheduler();
+    await world.ask({ objname: "a", eventtype: "RUN", token: 7, question: "late" });
+    await world.ask({ objname: "a", eventtype: "RUN", token: 8 });
+    await world.pass(61_000);
+    await world.ask({ objname: "a", eventtype: "RUN", token: 9 });
+    await world.startScheduler();
+    await world.pass(1_000);
+    expect(world.live("REFUSED")).toEqual([expect.stringMatching(/^a CODE=expired TEXT=/)]);
+    expect(world.live("COMPLETE")).toContain("a ERROR=-1 CTOKEN=8");
+    expect(world.performed.map(({ token }) => token)).toEqual([9]);
+  });
+
+  it("tells nobody who waits for the true one of its recording", async () => {
+    const world = await begin();
+    await world.ask(start);
+    await world.ask({ objname: "a", eventtype: "RUN", token: 7, question: "q7" });
+    await world.pass(100);
+    const recorded = world.said.find((one) => getInt32(one, attributeNames.token) === 7);
+    // A scheduler that has forgotten the nonce: it runs on, and its program with it.
+    await world.pass(130_000);
+    expect(recorded).toBeDefined();
+    if (recorded !== undefined) await world.bus.publish(recorded);
+    await world.pass(300);
+    expect(world.live("REFUSED")).toEqual([]);
+    expect(world.live("COMPLETE").filter((one) => one.endsWith("CTOKEN=7"))).toEqual([]);
+    world.end("a", 0);
+    await world.pass(100);
+    expect(world.live("COMPLETE")).toContain("a ERROR=0 CTOKEN=7");
+  });
+
   it("does not take what was recorded before", async () => {
     const world = await begin();
     await world.ask(start);
