@@ -15,4 +15,11 @@ export {
   subjectKinds,
   subjectOfPeer,
 } from "./subject.ts";
-export { loadTlsMaterial, type TlsMaterial, type TlsMaterialOptions } from "./tls-material.ts";
+export {
+  loadTlsFiles,
+  loadTlsMaterial,
+  type TlsFileNames,
+  type TlsMaterial,
+  type TlsMaterialOptions,
+  type TlsTexts,
+} from "./tls-material.ts";

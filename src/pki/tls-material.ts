@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a door needs for TLS, from the directory of an authority: its own certificate and key, and
-// the authority that its peers must be signed by. Everything is checked before anything listens.
+// What a door needs for TLS: its own certificate and key, and the authority that its peers must be
+// signed by. From the directory of an authority of ours, or from files that somebody else has made;
+// the same is checked of both, before anything listens.
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { authorityFiles, listNames, subjectFiles } from "./certificate-files.ts";
 import { PkiError } from "./pki-error.ts";
@@ -21,6 +22,32 @@ export interface TlsMaterialOptions {
   /** The only one of its kind when absent. */
   readonly name?: string;
   readonly nowMs: number;
+}
+
+/** Files that somebody else has made: a chain, its key, and who has signed the clients'. */
+export interface TlsFileNames {
+  readonly certificate: string;
+  readonly key: string;
+  /** Not who has signed this certificate: that is the clients' business. */
+  readonly authority?: string;
+}
+
+/** PEM texts. */
+export type TlsTexts = Omit<TlsMaterial, "name" | "authority"> & { readonly authority?: string };
+
+/** @throws PkiError (UNSAFE, DAMAGED, FILE) */
+export function loadTlsFiles(files: TlsFileNames, nowMs: number): TlsTexts {
+  const certificate = readPem(files.certificate);
+  const key = readPrivatePem(files.key);
+  const complaint = examine({ certificate, key }, nowMs);
+  if (complaint !== undefined) {
+    throw new PkiError("DAMAGED", `${files.certificate}: ${complaint}; give PEM files that match`);
+  }
+  if (files.authority === undefined) return { certificate, key };
+  const authority = readPem(files.authority);
+  const wrong = examineAuthority(authority);
+  if (wrong !== undefined) throw new PkiError("DAMAGED", `${files.authority}: ${wrong}`);
+  return { certificate, key, authority };
 }
 
 /** @throws PkiError (NOT_FOUND, NO_AUTHORITY, UNSAFE, DAMAGED, FILE) */
@@ -50,18 +77,26 @@ function onlyName(directory: string, kind: SubjectKind): string {
   throw new PkiError("NOT_FOUND", message);
 }
 
-function examine(
-  { authority, certificate, key }: Omit<TlsMaterial, "name">,
-  nowMs: number,
-): string | undefined {
+function examine({ authority, certificate, key }: TlsTexts, nowMs: number): string | undefined {
   try {
     const own = new X509Certificate(certificate);
-    const signer = new X509Certificate(authority);
     if (!own.checkPrivateKey(createPrivateKey(key)))
       return "its key is not that of the certificate";
-    if (!own.verify(signer.publicKey)) return "it is not signed by the authority of the directory";
+    if (authority !== undefined && !own.verify(new X509Certificate(authority).publicKey)) {
+      return "it is not signed by the authority of the directory";
+    }
     const ends = own.validToDate;
     return ends.getTime() <= nowMs ? `it has expired (${ends.toISOString()})` : undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function examineAuthority(authority: string): string | undefined {
+  try {
+    return new X509Certificate(authority).ca
+      ? undefined
+      : "it is not the certificate of an authority";
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The command line of emulab-syncd: texts and exit codes of the old daemon byte for byte.
 // [EMULAB-SYNC 1] What is ours is behind long options only.
-import { BlockList, isIP, isIPv6 } from "node:net";
+import { isIP } from "node:net";
 import { defaultLimits, type Limits } from "../../core/limits.ts";
 import { boundMax, defaultBounds, type SyncdBounds } from "../../edges/syncd/bounds.ts";
+import { type Network, parseNetwork } from "../../wire/networks.ts";
 import type { Exit } from "./exit.ts";
 import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
 import { describeVersion, standaloneText } from "./version.ts";
@@ -50,7 +51,8 @@ export interface SyncdArguments {
   readonly log: string;
   readonly port: number | undefined;
   readonly listen: readonly string[];
-  readonly allow: BlockList | undefined;
+  /** Who may use the barriers; everybody when empty. */
+  readonly allow: readonly Network[];
   readonly pidFile: string | undefined;
   readonly register: string | undefined;
   readonly limits: Partial<Limits>;
@@ -64,7 +66,7 @@ interface Draft {
   log: string;
   port: number | undefined;
   readonly listen: string[];
-  allow: BlockList | undefined;
+  readonly allow: Network[];
   pidFile: string | undefined;
   register: string | undefined;
   readonly limits: Record<string, number>;
@@ -80,7 +82,7 @@ export function parseSyncdArguments(args: readonly string[]): SyncdArguments | E
     log: "memory",
     port: undefined,
     listen: [],
-    allow: undefined,
+    allow: [],
     pidFile: undefined,
     register: undefined,
     limits: {},
@@ -175,15 +177,11 @@ function takePort(draft: Draft, value: string): Exit | undefined {
 }
 
 function takeAllow(draft: Draft, value: string): Exit | undefined {
-  const [address = "", bits] = value.split("/", 2);
-  const bitsMax = isIPv6(address) ? 128 : 32;
-  const prefix = bits === undefined ? bitsMax : Number(bits);
-  const isPrefix = Number.isInteger(prefix) && prefix >= 0 && prefix <= bitsMax && bits !== "";
-  if (isIP(address) === 0 || !isPrefix) {
+  const network = parseNetwork(value);
+  if (network === undefined) {
     return fail(`Error: --allow value is not ADDRESS or ADDRESS/BITS: ${value}`);
   }
-  draft.allow ??= new BlockList();
-  draft.allow.addSubnet(address, prefix, isIPv6(address) ? "ipv6" : "ipv4");
+  draft.allow.push(network);
   return undefined;
 }
 

@@ -15,6 +15,7 @@ import { systemClock } from "../../host/clock.ts";
 import type { ConnectEdge } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
 import { defaultPort } from "../../wire/emulab-sync/index.ts";
+import { isInNetworks } from "../../wire/networks.ts";
 import {
   isBackground,
   type Ready,
@@ -74,7 +75,7 @@ async function serve(given: SyncdArguments, environment: NodeJS.ProcessEnv): Pro
     port: given.port ?? defaultPort,
     fallback: given.port === undefined,
     verbose: given.verbose,
-    ...(allow === undefined ? {} : { allows: (peer: string) => allow.check(peer, familyOf(peer)) }),
+    ...(allow.length === 0 ? {} : { allows: (peer: string) => isInNetworks(peer, allow) }),
     onClosed: (reason) => {
       giveUp(`emulab-syncd: the core refuses this server: ${reason}`, environment);
     },
@@ -102,10 +103,6 @@ function describeFallback(
 
 function formatEndpoint(address: string, port: number): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
-function familyOf(address: string): "ipv4" | "ipv6" {
-  return address.includes(":") ? "ipv6" : "ipv4";
 }
 
 function chooseLogger({ logFile, foreground }: SyncdArguments): Logger {

@@ -17,6 +17,7 @@ import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
 import { errorCleared, type RequestFrame } from "../../wire/emulab-sync/index.ts";
 import { type EdgeTime, edgeTime } from "../edge-time.ts";
+import { type TlsFiles, TlsGate } from "../tls.ts";
 import type { Asker, Counter } from "./asker.ts";
 import { resolveBounds, type SyncdBounds } from "./bounds.ts";
 import { type Bound, listen } from "./listen.ts";
@@ -48,6 +49,8 @@ export interface SyncdOptions {
   readonly nodeOf?: (localAddress: string, peerAddress: string) => string | undefined;
   /** Whether a host may use this server at all; all may when absent. */
   readonly allows?: (peerAddress: string) => boolean;
+  /** TCP clients speak TLS from the first byte, and UDP, which has none, is not served. */
+  readonly tls?: TlsFiles;
   /** The core refuses this edge for good: nothing will ever be answered again. */
   readonly onClosed?: (reason: string) => void;
   /** Edge-local times; tests shorten them. */
@@ -70,6 +73,7 @@ export class Syncd {
   #joinedUs = 0;
   readonly #outbox: Outbox;
   readonly #tcp: TcpDoor;
+  readonly #gate: TlsGate | undefined;
   readonly #udp: UdpDoor;
   readonly #askers = new Map<ConnectionId, Asker>();
   readonly #tally = new Tally();
@@ -86,6 +90,7 @@ export class Syncd {
     const { clock } = options;
     const counter: Counter = this.#counter();
     this.#tcp = new TcpDoor({ counter, clock, time: this.#time });
+    this.#gate = this.#createGate();
     const keptCount = () => this.#outbox.keptCount;
     this.#udp = new UdpDoor({
       counter,
@@ -168,11 +173,17 @@ export class Syncd {
     }
   }
 
-  /** Gives the port back, closes every connection and ends the edge. */
-  async close(): Promise<void> {
+  /** Takes nobody new; who is here is served on. `close` follows. */
+  stopListening(): void {
     this.#bound?.close();
     this.#bound = undefined;
+  }
+
+  /** Gives the port back, closes every connection and ends the edge. */
+  async close(): Promise<void> {
+    this.stopListening();
     this.#dismissAll();
+    this.#gate?.close();
     this.#tcp.close();
     this.#udp.close();
     this.#cancelLinkLost?.();
@@ -192,12 +203,35 @@ export class Syncd {
       socket.destroy();
       return;
     }
+    if (this.#gate !== undefined) {
+      this.#gate.accept(socket);
+      return;
+    }
     const node = this.#options.nodeOf?.(localAddress, remoteAddress);
     this.#tcp.accept(socket, { address: `${remoteAddress}:${remotePort}`, node });
   }
 
+  #createGate(): TlsGate | undefined {
+    const { tls: files, nodeOf } = this.#options;
+    if (files === undefined) return undefined;
+    return new TlsGate({
+      files,
+      handshakeMs: this.#time.tcpRequestMs,
+      onSecure: (socket) => {
+        const { remoteAddress = "", remotePort, localAddress = "" } = socket;
+        const node = nodeOf?.(localAddress, remoteAddress);
+        this.#tcp.accept(socket, { address: `${remoteAddress}:${remotePort}`, node });
+      },
+      onRefused: (why) => this.#log("info", `no TLS handshake: ${why}`),
+    });
+  }
+
   #onDatagram(bytes: Buffer, from: RemoteInfo, at: UdpSocket, localAddress: string): void {
     if (!this.#isAllowed(from.address, "udp")) return;
+    if (this.#gate !== undefined) {
+      this.#log("info", `refused ${from.address}/udp: this server speaks TLS, and UDP has none`);
+      return;
+    }
     const node = this.#options.nodeOf?.(localAddress, from.address);
     const send = (reply: Buffer, port: number, address: string) => at.send(reply, port, address);
     this.#udp.receive(bytes, { address: from.address, port: from.port, node, send });

@@ -4,15 +4,11 @@
 // own the connection before (tcp.ts) or what is asked in it.
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket, type TlsOptions } from "node:tls";
+import { type TlsFiles, tlsServerOptions } from "../tls.ts";
 
-export interface TlsIdentity {
+export interface TlsIdentity extends TlsFiles {
   /** Common name of the certificate: clients want it to lead to the address that they call. */
   readonly name?: string;
-  /** PEM texts. */
-  readonly key: string;
-  readonly certificate: string;
-  /** When given, clients must present a certificate that it has signed. */
-  readonly authority?: string;
   /** `legacy`: also TLS 1.0 and the ciphers and short keys of its time, for old clients. */
   readonly versions: "modern" | "legacy";
 }
@@ -41,16 +37,12 @@ export class TlsDoor {
   }
 }
 
-function tlsOptions({ key, certificate, authority, versions }: TlsIdentity): TlsOptions {
+/** Both ends show a certificate; it is checked wherever there is something to check it against. */
+function tlsOptions({ versions, ...files }: TlsIdentity): TlsOptions {
+  const old = { minVersion: "TLSv1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
   return {
-    key,
-    cert: certificate,
-    // Both ends show a certificate; it is checked wherever there is something to check it against.
-    requestCert: true,
-    rejectUnauthorized: authority !== undefined,
-    ...(authority === undefined ? {} : { ca: authority }),
-    ...(versions === "legacy"
-      ? { minVersion: "TLSv1", ciphers: "DEFAULT@SECLEVEL=0" }
-      : { minVersion: "TLSv1.2" }),
+    ...{ requestCert: true, rejectUnauthorized: false },
+    ...tlsServerOptions(files),
+    ...(versions === "legacy" ? old : {}),
   };
 }

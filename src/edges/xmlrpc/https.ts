@@ -13,6 +13,7 @@ import type { AddressInfo } from "node:net";
 import { type PeerCertificate, TLSSocket } from "node:tls";
 import type { Logger } from "../../host/logger.ts";
 import { messageBytesMax } from "../../wire/xmlrpc/index.ts";
+import { tlsServerOptions } from "../tls.ts";
 import { answer } from "./answer.ts";
 import { connectionsMax, headBytesMax, paths } from "./bounds.ts";
 import type { XmlRpcService } from "./service.ts";
@@ -38,11 +39,9 @@ export class XmlRpcDoor {
 
   /** @throws Error of OpenSSL for a key or certificate that is none. */
   constructor(options: XmlRpcDoorOptions) {
-    const { key, certificate, authority } = options.identity;
     this.#options = options;
     this.#server = createServer({
-      ...{ key, cert: certificate, ca: authority, requestCert: true, rejectUnauthorized: true },
-      minVersion: "TLSv1.2",
+      ...tlsServerOptions(options.identity),
       handshakeTimeout: handshakeMsMax,
       headersTimeout: headMsMax,
       requestTimeout: requestMsMax,
