@@ -17,6 +17,7 @@ export {
   type BossLimits,
   connectAgainMs,
   daemonStartMsMax,
+  defaultBossLimits,
   resolveBossLimits,
   stopMsMax,
 } from "./limits.ts";
@@ -25,6 +26,7 @@ export type { MemberChange } from "./members.ts";
 export { OpsEvents } from "./ops-events.ts";
 export type { Answer, ModifyRequest, Request, UpRequest } from "./protocol.ts";
 export { decode } from "./read-beside.ts";
+export { parseYamlText } from "./read-yaml.ts";
 export type { Trust } from "./rights.ts";
 export { isLocked } from "./schema.ts";
 export {

@@ -32,7 +32,7 @@ function adviceOf(code: string): string | undefined {
     return "the server speaks no TLS there; call it with http:// if that is meant";
   }
   if (/ALERT_.*CERTIFICATE|HANDSHAKE_FAILURE/.test(code)) {
-    return "the server asks for a certificate of its clients; start it without --http-client-certs";
+    return "the server asks its clients for a certificate: --cert FILE, or musterd/client/tls in a program";
   }
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
     return "call the server by a name that its certificate has";

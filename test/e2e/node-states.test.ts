@@ -114,8 +114,8 @@ describe("the command line of waitForState", () => {
 
 describe("muster serve --listen xmlrpc", () => {
   test.each([
-    [["--listen", "xmlrpc=127.0.0.1:0"], "needs --tls-cert, --tls-key and --tls-ca"],
-    [["--listen", "xmlrpc", "--tls-ca", "x"], "needs both --tls-cert FILE and --tls-key FILE"],
+    [["--listen", "xmlrpc=127.0.0.1:0"], "needs --tls DIR, or --tls-cert, --tls-key and --tls-ca"],
+    [["--listen", "xmlrpc", "--tls-ca", "x"], "or both --tls-cert FILE and --tls-key FILE"],
     [
       ["--listen", "xmlrpc=0", "--tls-cert", "/no", "--tls-key", "/no", "--tls-ca", "/no"],
       "cannot read /no",

@@ -212,7 +212,7 @@ describe("the http door with TLS", () => {
     const { url } = await serve(scratch(), [...tls, "--tls-ca", ca, "--http-client-certs"]);
     const argv = ["barrier", "ls", "--server", byName(url), "--ca", ca];
     const { code, stderr } = await muster(argv).ended;
-    expect([code, stderr]).toEqual([69, expect.stringContaining("--http-client-certs")]);
+    expect([code, stderr]).toEqual([69, expect.stringContaining("--cert FILE")]);
   });
 
   it("is not taken for one in clear", async () => {

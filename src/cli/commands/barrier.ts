@@ -2,7 +2,6 @@
 // `muster barrier init|wait|cancel|ls|show`: barriers of a server, over a session of the client
 // library. A wait outlives a lost connection; Ctrl-C takes it back.
 import { readFileSync } from "node:fs";
-import { WebSocket } from "ws";
 import { sessionUrl } from "../../client/connect.ts";
 import {
   type BarrierDescription,
@@ -10,9 +9,8 @@ import {
   MusterError,
   type MusterErrorCode,
   type Session,
-  type WebSocketLike,
 } from "../../client/index.ts";
-import { platform } from "../../client/platform.ts";
+import { type ClientTls, tlsPlatform } from "../../client/tls-platform.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { formatTable, harmless, joinNames } from "../output.ts";
@@ -26,6 +24,9 @@ export interface BarrierArguments {
   readonly tokenFile?: string;
   /** Certificate of whoever has signed the server's. */
   readonly ca?: string;
+  /** A certificate to show, with its key in the same file or in another. */
+  readonly cert?: string;
+  readonly key?: string;
   readonly json: boolean;
 }
 
@@ -134,10 +135,11 @@ async function withSession(
   const token = tokenOf(argv);
   const chosen = argv.scope ?? scope;
   const url = checkServer(argv.server ?? server);
+  const tls = readTls(argv);
   try {
     await using session = await connect(url, {
       signal,
-      platform: { ...platform, openSocket: (url, protocols) => open(url, protocols, argv.ca) },
+      platform: tlsPlatform(tls),
       ...(token === undefined ? {} : { token }),
       ...(chosen === undefined ? {} : { scope: chosen }),
     });
@@ -160,10 +162,13 @@ function checkServer(server: string): string {
   }
 }
 
-/** Node's own WebSocket takes no certificates; this one is a package of the servers. */
-function open(url: string, protocols: readonly string[], ca: string | undefined): WebSocketLike {
-  const authority = ca === undefined ? {} : { ca: readText(ca) };
-  return new WebSocket(url, [...protocols], authority) as WebSocketLike;
+/** @throws CommandError */
+function readTls({ ca, cert, key }: BarrierArguments): ClientTls {
+  if (key !== undefined && cert === undefined) {
+    throw new CommandError(exitCodes.usage, "--key belongs to --cert FILE");
+  }
+  const read = (file: string | undefined) => (file === undefined ? undefined : readText(file));
+  return { ca: read(ca), certificate: read(cert), key: read(key ?? cert) };
 }
 
 function tokenOf({ tokenFile }: BarrierArguments): string | undefined {

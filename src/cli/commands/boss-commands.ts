@@ -8,7 +8,7 @@ import type { DownArguments } from "./down.ts";
 import type { LogsArguments } from "./logs.ts";
 import type { ModifyArguments } from "./modify.ts";
 import type { ProjectArguments } from "./project.ts";
-import type { ServeArguments } from "./serve.ts";
+import { addServe } from "./serve-options.ts";
 import type { StatusArguments } from "./status.ts";
 import type { UpArguments } from "./up.ts";
 
@@ -21,60 +21,13 @@ const stateOption = [
 
 /** Adds the commands to `muster`. */
 export function registerBossCommands(program: Command, setExit: SetExit): void {
-  addServe(program, setExit);
+  addServe(program, setExit, stateOption);
   addUp(program, setExit);
   addDown(program, setExit);
   addStatus(program, setExit);
   addLogs(program, setExit);
   addModify(program, setExit);
   addProject(program, setExit);
-}
-
-function addServe(program: Command, setExit: SetExit): void {
-  program
-    .command("serve")
-    .description("keep experiments, and open doors to a core, in the foreground")
-    .option(...stateOption)
-    .option(
-      "--listen <edge=addr>",
-      "open a door: http, http=127.0.0.1:8470, syncd=127.0.0.1:16534,scope=NAME, xmlrpc, events, boss-events; again for more",
-      collect,
-      [],
-    )
-    .option(
-      "--redirect-events <from=to>",
-      "pass connections to an old address of the event server on, 192.0.2.1:2917=ops:2917; again",
-      collect,
-      [],
-    )
-    .addOption(
-      new Option(
-        "--role <role>",
-        "boss: experiments and boss's own bus; ops: users' events",
-      ).choices(["boss", "ops"]),
-    )
-    .option("--log <log>", "where the core keeps its log: memory or sqlite:FILE", "memory")
-    .option("--tls-cert <file>", "certificate of the doors that speak TLS (PEM)")
-    .option("--tls-key <file>", "its key (PEM)")
-    .option("--tls-ca <file>", "who has signed the certificates of clients (of the xmlrpc door)")
-    .option("--http-client-certs", "clients of the http door must show one, too", false)
-    .option("--origin <url>", "a page of this origin may use the http door; again", collect, [])
-    .option(
-      "--limit <name=value>",
-      "raise or lower a limit (docs/reference/limits.md)",
-      collect,
-      [],
-    )
-    .option("--ops <host>", "machine where eventsys_control starts schedulers; localhost: here")
-    .option("--ops-shell <template>", "how to run commands there, such as: ssh -p %p %u@%h")
-    .option("--ops-user <user>", "who one is there", "root")
-    .option("--ops-port <port>", "what %p is", "22")
-    .option("--ops-proxy <path>", "eventsys.proxy there (default: of this installation)")
-    .option("--stop", "swap everything out and end the daemon that runs", false)
-    .action(async (options: ServeArguments) => {
-      const { serveCommand } = await import("./serve.ts");
-      setExit(await serveCommand(options, processIo));
-    });
 }
 
 function addUp(program: Command, setExit: SetExit): void {

@@ -2,15 +2,12 @@
 // The doors of `muster serve`: one core, and what `--listen EDGE=ADDR` opens to it, to the buses
 // and to other servers. An emulab-sync client, curl and a client of the library meet at one barrier
 // when they use one scope of the core.
-import { defaultLimits, type Limits, resolveLimits } from "../../core/limits.ts";
-import { type BusDoorBounds, defaultBusDoorBounds, mountBus } from "../../edges/bus/index.ts";
+import { mountBus } from "../../edges/bus/index.ts";
+import { createGuard, warnOfOpenDoor } from "../../edges/guard.ts";
 import {
   createHttpDoor,
-  defaultHttpBounds,
-  type HttpBounds,
   type HttpDoor,
   mountCore,
-  type TlsFiles,
   TokenFile,
   TokenFileError,
 } from "../../edges/http/index.ts";
@@ -18,7 +15,6 @@ import { ListenError, Syncd } from "../../edges/syncd/index.ts";
 import { LogError } from "../../engine/log.ts";
 import { openLog } from "../../engine/open-log.ts";
 import { watchLateness } from "../../events/bus-lateness.ts";
-import { defaultForwarderLimits, type ForwarderLimits } from "../../events/forwarder-limits.ts";
 import { systemClock } from "../../host/clock.ts";
 import { Host } from "../../host/host.ts";
 import type { Logger } from "../../host/logger.ts";
@@ -26,23 +22,13 @@ import type { Bus } from "../../wire/event/bus.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { type Buses, openEventDoor, openRedirect } from "./serve-events.ts";
-import type { Listen, Redirect } from "./serve-listen.ts";
-
-export interface DoorsArguments {
-  readonly log: string;
-  readonly origin: readonly string[];
-  readonly limit: readonly string[];
-  /** Clients of the http door must show a certificate that --tls-ca has signed. */
-  readonly httpClientCerts: boolean;
-}
+import type { Listen } from "./serve-listen.ts";
+import type { ServePlan } from "./serve-plan.ts";
+import { tlsOf } from "./serve-tls.ts";
 
 export interface DoorsOptions {
-  readonly argv: DoorsArguments;
-  /** Doors to the core and the buses; XML-RPC is the daemon's. */
-  readonly listens: readonly Listen[];
-  readonly redirects: readonly Redirect[];
+  readonly plan: ServePlan;
   readonly buses: Buses;
-  readonly tls: TlsFiles | undefined;
   /** File of the tokens. */
   readonly tokens: string;
   readonly logger: Logger;
@@ -52,6 +38,8 @@ export interface DoorsOptions {
 export interface Doors {
   /** A line for people each: `http at http://127.0.0.1:8470, asks for no token`. */
   readonly lines: readonly string[];
+  /** Takes nobody new; resolves when nobody waits any more, after `drainMs` at the latest. */
+  drain(drainMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -60,32 +48,44 @@ export interface Doors {
  * @throws CommandError; what was opened before is closed.
  */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
-  const { argv, listens, redirects, buses, tokens, logger } = options;
-  const limits = parseDoorLimits(argv.limit);
-  const closers: (() => Promise<void>)[] = [];
+  const { plan, buses, tokens, logger } = options;
+  const { listens, redirects, limits, name: serverName } = plan;
+  const opened: Opened[] = [];
+  let core: Core | undefined;
   const close = async (): Promise<void> => {
-    for (const closer of closers.reverse()) await closer();
-  };
-  const lines: string[] = [];
-  const add = (opened: Opened): void => {
-    lines.push(opened.line);
-    closers.push(opened.close);
+    for (const one of opened.reverse()) await one.close();
+    await core?.close();
   };
   try {
-    const toCore = listens.filter(({ edge }) => edge === "http" || edge === "syncd");
-    if (toCore.length > 0) {
-      const core = await openCore(options, limits);
-      closers.push(core.close);
-      for (const listen of toCore) add(await core.open(listen));
-    }
     for (const listen of listens) {
-      if (toCore.includes(listen)) continue;
-      add(await openEventDoor(listen, { buses, tokens, logger, limits }));
+      switch (listen.edge) {
+        case "http":
+        case "syncd":
+          core ??= await openCore(options);
+          opened.push(await core.open(listen));
+          break;
+        case "events":
+        case "boss-events": {
+          const tls = tlsOf(listen, plan, plan.tls);
+          const asked = { buses, tokens, logger, limits, tls, serverName };
+          opened.push(await openEventDoor(listen, asked));
+          break;
+        }
+        case "xmlrpc":
+          break; // The daemon's.
+      }
     }
     for (const redirect of redirects) {
-      add(await openRedirect(redirect, { logger, limits: limits.forwarder }));
+      opened.push(await openRedirect(redirect, { logger, limits: limits.forwarder }));
     }
-    return { lines, close };
+    return {
+      lines: opened.map(({ line }) => line),
+      async drain(drainMs) {
+        for (const one of opened) one.drain?.();
+        await core?.quiet(drainMs);
+      },
+      close,
+    };
   } catch (error) {
     await close();
     throw explain(error);
@@ -95,23 +95,32 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 /** Something that is open. */
 export interface Opened {
   readonly line: string;
+  /** Takes nobody new from here on; absent where nobody waits. */
+  readonly drain?: () => void;
   readonly close: () => Promise<void>;
 }
 
 interface Core {
   readonly open: (listen: Listen) => Promise<Opened>;
+  /** Resolves when nobody waits at a barrier, or after so long. */
+  readonly quiet: (msMax: number) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
-async function openCore(
-  { argv, buses, tls, tokens, logger }: DoorsOptions,
-  { limits, bounds, busBounds }: DoorLimits,
-): Promise<Core> {
-  const log = await openLog(argv.log, systemClock.nowUs);
+/** The one core behind doors. */
+interface CoreParts {
+  readonly host: Host;
+  readonly appended: ((tookUs: number) => void)[];
+}
+
+async function openCore(options: DoorsOptions): Promise<Core> {
+  const { plan, logger } = options;
+  const log = await openLog(plan.log, systemClock.nowUs);
   const appended: ((tookUs: number) => void)[] = [];
   const onAppended = (tookUs: number): void => {
     for (const note of appended) note(tookUs);
   };
+  const { limits } = plan.limits;
   const host = new Host({ log, clock: systemClock, limits, logger, onAppended });
   try {
     await host.start();
@@ -119,14 +128,11 @@ async function openCore(
     await log.close();
     throw error;
   }
+  const parts = { host, appended };
   return {
     open: (listen) =>
-      listen.edge === "http"
-        ? openHttp({
-            ...{ listen, host, bus: buses.ops, logger, bounds, busBounds, tls, tokens, appended },
-            argv,
-          })
-        : openSyncd({ listen, host, logger, limits }),
+      listen.edge === "http" ? openHttp(listen, parts, options) : openSyncd(listen, parts, options),
+    quiet: (msMax) => untilQuiet(host, msMax),
     close: async () => {
       await host.close();
       await log.close();
@@ -134,36 +140,48 @@ async function openCore(
   };
 }
 
-interface OpenHttpOptions {
-  readonly listen: Listen;
-  readonly host: Host;
-  readonly bus: Bus;
-  readonly logger: Logger;
-  readonly bounds: Partial<HttpBounds>;
-  readonly busBounds: Partial<BusDoorBounds>;
-  readonly tls: TlsFiles | undefined;
-  readonly tokens: string;
-  readonly argv: DoorsArguments;
-  readonly appended: ((tookUs: number) => void)[];
+function untilQuiet(host: Host, msMax: number): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (host.figures().waiters > 0) return;
+      done();
+    };
+    const done = (): void => {
+      cancel();
+      stop();
+      resolve();
+    };
+    const cancel = host.clock.after(msMax, done);
+    const stop = host.observe(look);
+    look();
+  });
 }
 
-async function openHttp(options: OpenHttpOptions): Promise<Opened> {
-  const { listen, host, logger, bounds, busBounds, tls, argv, appended } = options;
+async function openHttp(
+  listen: Listen,
+  { host, appended }: CoreParts,
+  { plan, buses, tokens: tokenFile, logger }: DoorsOptions,
+): Promise<Opened> {
   const clock = systemClock;
-  const tokens = new TokenFile(options.tokens, logger);
+  const bus: Bus = buses.ops;
+  const { networks } = listen;
+  const { bounds, busBounds } = plan.limits;
+  const tokens = new TokenFile(tokenFile, logger);
+  const tls = tlsOf(listen, plan, plan.tls);
   const door: HttpDoor = createHttpDoor({
-    ...{ clock, logger, bounds, access: { tokens, origins: argv.origin } },
-    ...(tls === undefined ? {} : { tls: argv.httpClientCerts ? tls : withoutAuthority(tls) }),
+    ...{ clock, logger, bounds, networks, serverName: plan.name },
+    access: { tokens, origins: plan.origins },
+    ...(tls === undefined ? {} : { tls }),
   });
   const address = `${listen.host}:${listen.port}`;
   const leave = mountCore({ door, host, clock, logger, edge: `http/${address}` });
-  mountBus(door, { bus: options.bus, clock, busBounds });
+  mountBus(door, { bus, clock, busBounds });
   const addSeconds = door.metrics.addSeconds("muster_append_seconds", "Time an append took.");
   appended.push((tookUs) => addSeconds(tookUs / 1e6));
   const late = "How much later than planned events fired, as their agents say.";
   const addLateness = door.metrics.addSeconds("muster_event_lateness_seconds", late);
   const stopWatching = await watchLateness({
-    ...{ bus: options.bus, clock },
+    ...{ bus, clock },
     onLateness: (us) => addLateness(us / 1e6),
     onWarning: (text) => logger.log("warn", text),
   });
@@ -171,6 +189,7 @@ async function openHttp(options: OpenHttpOptions): Promise<Opened> {
   const asks = door.access.asksForTokens ? "asks for a token" : "asks for no token";
   return {
     line: `http at ${url}, ${asks}`,
+    drain: () => door.drain(),
     close: async () => {
       stopWatching();
       await door.close();
@@ -179,65 +198,30 @@ async function openHttp(options: OpenHttpOptions): Promise<Opened> {
   };
 }
 
-/** The authority is for XML-RPC then: users of the http door are known by their tokens. */
-function withoutAuthority({ key, certificate }: TlsFiles): TlsFiles {
-  return { key, certificate };
-}
-
-interface OpenSyncdOptions {
-  readonly listen: Listen;
-  readonly host: Host;
-  readonly logger: Logger;
-  readonly limits: Limits;
-}
-
-async function openSyncd({ listen, host, logger, limits }: OpenSyncdOptions): Promise<Opened> {
-  const { scope, port } = listen;
+async function openSyncd(
+  listen: Listen,
+  { host }: CoreParts,
+  { plan, logger }: DoorsOptions,
+): Promise<Opened> {
+  const { scope, port, networks, host: address } = listen;
+  const tls = tlsOf(listen, plan, plan.tls);
+  const guard = createGuard({ door: "syncd", networks, logger });
   const syncd = new Syncd({
-    ...{ scope, port, logger, limits, clock: systemClock },
-    edge: `syncd/${listen.host}:${port}`,
+    ...{ scope, port, logger, limits: plan.limits.limits, clock: systemClock },
+    bounds: plan.limits.syncdBounds,
+    edge: `syncd/${address}:${port}`,
     connect: host.connectEdge,
-    addresses: [listen.host],
+    addresses: [address],
+    allows: (peer) => guard.admits(peer),
+    ...(tls === undefined ? {} : { tls }),
   });
   const bound = await syncd.listen();
+  const asksForCertificates = tls?.authority !== undefined;
+  warnOfOpenDoor({ door: "syncd", address, networks, asksForCertificates, logger });
   return {
-    line: `syncd at ${listen.host}:${bound}, scope ${scope}`,
+    line: `syncd at ${address}:${bound}, scope ${scope}${tls === undefined ? "" : ", with TLS"}`,
+    drain: () => syncd.stopListening(),
     close: () => syncd.close(),
-  };
-}
-
-export interface DoorLimits {
-  readonly limits: Limits;
-  readonly bounds: Partial<HttpBounds>;
-  readonly busBounds: Partial<BusDoorBounds>;
-  readonly forwarder: Partial<ForwarderLimits>;
-}
-
-/** @throws CommandError */
-export function parseDoorLimits(settings: readonly string[]): DoorLimits {
-  const known: Readonly<Record<string, number>> = {
-    ...defaultLimits,
-    ...defaultHttpBounds,
-    ...defaultBusDoorBounds,
-    ...defaultForwarderLimits,
-  };
-  const given: Record<string, number> = {};
-  for (const setting of settings) {
-    const [name = "", text = ""] = setting.split("=");
-    const value = Number(text);
-    if (!Object.hasOwn(known, name) || !Number.isSafeInteger(value) || value < 1) {
-      const message = `--limit ${setting}: give NAME=VALUE, a positive whole number; the names are ${Object.keys(known).join(", ")}`;
-      throw new CommandError(exitCodes.usage, message);
-    }
-    given[name] = value;
-  }
-  const of = (names: object): Record<string, number> =>
-    Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(names, name)));
-  return {
-    limits: resolveLimits(of(defaultLimits)),
-    bounds: of(defaultHttpBounds),
-    busBounds: of(defaultBusDoorBounds),
-    forwarder: of(defaultForwarderLimits),
   };
 }
 
@@ -262,7 +246,7 @@ function explain(error: unknown): unknown {
     return new CommandError(exitCodes.cannotCreate, message);
   }
   if (code.startsWith("ERR_OSSL") || code.startsWith("ERR_TLS")) {
-    const message = `the certificate or its key cannot be used: ${error.message}; check --tls-cert and --tls-key`;
+    const message = `the certificate or its key cannot be used: ${error.message}; check --tls`;
     return new CommandError(exitCodes.cannotCreate, message);
   }
   return error;

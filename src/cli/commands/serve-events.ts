@@ -5,8 +5,8 @@
 import { BossBus } from "../../boss/index.ts";
 import { eventServerName } from "../../client/event-address.ts";
 import { createEventDoor } from "../../edges/bus/index.ts";
-import { TokenFile } from "../../edges/http/index.ts";
-import { resolveBusLimits } from "../../engine/bus-limits.ts";
+import { type TlsFiles, TokenFile } from "../../edges/http/index.ts";
+import type { BusLimits } from "../../engine/bus-limits.ts";
 import { MemoryBus } from "../../engine/memory-bus.ts";
 import { Forwarder } from "../../events/forwarder.ts";
 import { type ForwarderLimits, resolveForwarderLimits } from "../../events/forwarder-limits.ts";
@@ -15,7 +15,8 @@ import { systemClock } from "../../host/clock.ts";
 import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { Bus } from "../../wire/event/bus.ts";
-import type { DoorLimits, Opened } from "./serve-doors.ts";
+import type { Opened } from "./serve-doors.ts";
+import type { ServeLimits } from "./serve-limits.ts";
 import type { Listen, Redirect } from "./serve-listen.ts";
 
 export interface Buses {
@@ -27,8 +28,8 @@ export interface Buses {
   close(): void;
 }
 
-export function createBuses(): Buses {
-  const create = (): MemoryBus => new MemoryBus({ epoch: newRunId(), limits: resolveBusLimits() });
+export function createBuses(limits: BusLimits): Buses {
+  const create = (): MemoryBus => new MemoryBus({ epoch: newRunId(), limits });
   const [ops, boss] = [create(), create()];
   return {
     ops: new OpsBus(ops),
@@ -45,23 +46,30 @@ export interface EventDoorsOptions {
   /** File of the tokens. */
   readonly tokens: string;
   readonly logger: Logger;
-  readonly limits: Pick<DoorLimits, "bounds" | "busBounds">;
+  readonly limits: Pick<ServeLimits, "bounds" | "busBounds">;
+  readonly tls: TlsFiles | undefined;
+  readonly serverName: string;
 }
 
 /** @throws Error when the address cannot be had. */
 export async function openEventDoor(
-  { edge, host, port }: Listen,
-  { buses, tokens, logger, limits }: EventDoorsOptions,
+  { edge, host, port, networks }: Listen,
+  { buses, tokens, logger, limits, tls, serverName }: EventDoorsOptions,
 ): Promise<Opened> {
   const door = createEventDoor({
     bus: edge === "boss-events" ? buses.boss : buses.ops,
-    ...{ clock: systemClock, logger },
+    ...{ clock: systemClock, logger, name: edge, serverName, networks },
+    ...(tls === undefined ? {} : { tls }),
     ...{ bounds: limits.bounds, busBounds: limits.busBounds },
     access: { tokens: new TokenFile(tokens, logger), names: [eventServerName] },
   });
   const { url } = await door.listen({ host, port });
   const asks = door.access.asksForTokens ? "asks for a token" : "asks for no token";
-  return { line: `${edge} at ${url}, ${asks}`, close: () => door.close() };
+  return {
+    line: `${edge} at ${url}, ${asks}`,
+    drain: () => door.drain(),
+    close: () => door.close(),
+  };
 }
 
 /** @throws Error when the address cannot be had. */

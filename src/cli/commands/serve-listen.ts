@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: MIT
-// What `muster serve` was asked to listen at: `--listen EDGE=ADDR`, `--redirect-events FROM=TO`,
-// and the certificate of the doors that speak TLS. Everything is read and checked before anything
-// is started.
-import { readFileSync } from "node:fs";
+// What `muster serve` was asked to listen at: `--listen EDGE=ADDR`, `--allow EDGE=NETWORK`,
+// `--redirect-events FROM=TO`. Everything is read and checked before anything is started.
 import { isIP } from "node:net";
-import { createSecureContext } from "node:tls";
-import type { XmlRpcPlace } from "../../boss/index.ts";
 import { eventPorts } from "../../client/event-address.ts";
-import { defaultHttpPort, defaultScope, type TlsFiles } from "../../edges/http/index.ts";
+import { defaultHttpPort, defaultScope } from "../../edges/http/index.ts";
 import { defaultPort as defaultXmlRpcPort } from "../../edges/xmlrpc/index.ts";
 import type { Endpoint } from "../../events/forwarder.ts";
 import { defaultPort as defaultSyncPort } from "../../wire/emulab-sync/index.ts";
+import { isLoopbackAddress, type Network, parseNetwork } from "../../wire/networks.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 
-type DoorName = "http" | "syncd" | "xmlrpc" | "events" | "boss-events";
+export type DoorName = "http" | "syncd" | "xmlrpc" | "events" | "boss-events";
 
 /** What a process does: experiments and the testbed's own bus, or the users' events. */
 export type Role = "boss" | "ops";
@@ -25,66 +22,123 @@ export interface Listen {
   readonly host: string;
   readonly port: number;
   readonly scope: string;
+  /** From where one may come; everybody when empty. */
+  readonly networks: readonly Network[];
+  /** Said with the door: it speaks TLS. The http and xmlrpc doors need not be told. */
+  readonly tls: boolean;
+  /** Clients must show a certificate of the authority. */
+  readonly clientCerts: boolean;
 }
 
-export interface TlsArguments {
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly tlsCa?: string;
+/** What may be said behind an address. */
+type Setting = "scope" | "allow" | "tls" | "client-certs" | "beyond-loopback";
+
+interface DoorFacts {
+  readonly port: number;
+  readonly settings: readonly Setting[];
 }
 
 const loopback = "127.0.0.1";
-const defaultPorts: Readonly<Record<DoorName, number>> = {
-  http: defaultHttpPort,
-  syncd: defaultSyncPort,
-  xmlrpc: defaultXmlRpcPort,
-  events: eventPorts.experiments,
-  "boss-events": eventPorts.testbed,
+const doorFacts: Readonly<Record<DoorName, DoorFacts>> = {
+  http: { port: defaultHttpPort, settings: ["allow", "client-certs"] },
+  syncd: { port: defaultSyncPort, settings: ["scope", "allow", "tls", "client-certs"] },
+  // Its clients show a certificate in any case.
+  xmlrpc: { port: defaultXmlRpcPort, settings: [] },
+  events: { port: eventPorts.experiments, settings: ["allow", "tls", "client-certs"] },
+  "boss-events": {
+    port: eventPorts.testbed,
+    settings: ["allow", "tls", "client-certs", "beyond-loopback"],
+  },
 };
 
 /**
- * `http`, `http=8470`, `http=127.0.0.1:8470`, `http=[::1]:8470`, `syncd=127.0.0.1:16534,scope=p/e`.
+ * `http`, `http=8470`, `http=127.0.0.1:8470`, `http=[::1]:8470`, `http,allow=::1`,
+ * `syncd=127.0.0.1:16534,scope=p/e,allow=10.0.0.0/8`.
  * @throws CommandError
  */
 export function parseListen(text: string): Listen {
-  const [edge = "", ...rest] = text.split("=");
-  const [address = "", ...settings] = rest.join("=").split(",");
+  const [place = "", ...settings] = text.split(",");
+  const [edge = "", address = ""] = place.split("=", 2);
   if (!isEdge(edge)) {
-    const names = Object.keys(defaultPorts).join(", ");
+    const names = Object.keys(doorFacts).join(", ");
     const message = `--listen ${text}: the doors of this command are ${names}; others are not built into it yet (NOT_YET)`;
     throw new CommandError(exitCodes.usage, message);
   }
+  const { port: usualPort, settings: known } = doorFacts[edge];
   const wrong = (why: string): CommandError => {
-    const message = `--listen ${text}: ${why}; give EDGE=ADDRESS:PORT, such as ${edge}=${loopback}:${defaultPorts[edge]}`;
+    const message = `--listen ${text}: ${why}; give EDGE=ADDRESS:PORT, such as ${edge}=${loopback}:${usualPort}`;
     return new CommandError(exitCodes.usage, message);
   };
-  let scope = defaultScope;
-  let isBeyond = false;
+  const said = new Map<Setting, string[]>();
   for (const setting of settings) {
-    const [name, value = ""] = setting.split("=");
-    if (name === "scope" && edge === "syncd" && value !== "") scope = value;
-    else if (setting === beyondLoopback && edge === "boss-events") isBeyond = true;
-    else throw wrong(`what is ${setting}?`);
+    const [name = "", ...values] = setting.split("=");
+    const found = known.find((one) => one === name);
+    if (found === undefined) throw wrong(`what is ${setting}?`);
+    said.set(found, [...(said.get(found) ?? []), values.join("=")]);
   }
   const parts = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d+)$/.exec(address);
   const host = parts === null ? address : (parts[1] ?? parts[2] ?? loopback);
-  const port = parts === null ? defaultPorts[edge] : Number(parts[3]);
+  const port = parts === null ? usualPort : Number(parts[3]);
   if (port > 65_535) throw wrong(`there is no port ${port}`);
   const named = host === "" || host === "localhost" ? loopback : host;
   if (isIP(named) === 0) throw wrong(`${named} is not an address of this machine`);
-  if (edge === "boss-events" && !isBeyond && !isLoopback(named)) {
+  if (edge === "boss-events" && !said.has("beyond-loopback") && !isLoopbackAddress(named)) {
     const why = "whoever reaches boss's own bus may say what state a node is in";
-    const message = `--listen ${text}: ${why}; let it listen on loopback, or add ,${beyondLoopback}`;
+    const message = `--listen ${text}: ${why}; let it listen on loopback, or add ,beyond-loopback`;
     throw new CommandError(exitCodes.usage, message);
   }
-  return { edge, host: named, port, scope };
+  const [scope = defaultScope, second] = said.get("scope") ?? [];
+  if (scope === "" || second !== undefined) throw wrong("give one scope=NAME");
+  const networks = (said.get("allow") ?? []).map((network) => {
+    const parsed = parseNetwork(network);
+    if (parsed === undefined) throw wrong(`${network} is no network such as 10.0.0.0/8`);
+    return parsed;
+  });
+  const [tls, clientCerts] = [said.has("tls"), said.has("client-certs")];
+  return { edge, host: named, port, scope, networks, tls, clientCerts };
 }
 
-/** Said with `boss-events` by who wants it on other addresses. */
-const beyondLoopback = "beyond-loopback";
+/** One `--allow`: who may come to all doors of a kind. */
+export interface Allow {
+  readonly edge: DoorName;
+  readonly networks: readonly Network[];
+}
 
-function isLoopback(address: string): boolean {
-  return address === "::1" || address.startsWith("127.");
+/** `EDGE=NETWORK,NETWORK`. @throws CommandError */
+export function parseAllow(text: string): Allow {
+  const [edge = "", list = "", ...rest] = text.split("=");
+  const takers = Object.entries(doorFacts).filter(([, { settings }]) => settings.includes("allow"));
+  const wrong = (why: string): CommandError => {
+    const message = `--allow ${text}: ${why}; give DOOR=NETWORK,NETWORK, such as syncd=10.0.0.0/8,2001:db8::/32`;
+    return new CommandError(exitCodes.usage, message);
+  };
+  if (!isEdge(edge) || !takers.some(([name]) => name === edge) || rest.length > 0) {
+    throw wrong(`the doors with networks are ${takers.map(([name]) => name).join(", ")}`);
+  }
+  const networks = list.split(",").map((network) => {
+    const parsed = parseNetwork(network);
+    if (parsed === undefined) throw wrong(`${JSON.stringify(network)} is no network`);
+    return parsed;
+  });
+  return { edge, networks };
+}
+
+/**
+ * The listeners with the networks of their kind. @throws CommandError for a door that is not there
+ */
+export function applyAllows(
+  listens: readonly Listen[],
+  allows: readonly Allow[],
+): readonly Listen[] {
+  const idle = allows.find(({ edge }) => listens.every((listen) => listen.edge !== edge));
+  if (idle !== undefined) {
+    const message = `--allow ${idle.edge}: there is no such door; add --listen ${idle.edge}`;
+    throw new CommandError(exitCodes.usage, message);
+  }
+  return listens.map((listen) => {
+    const more = allows.filter(({ edge }) => edge === listen.edge);
+    return { ...listen, networks: [...listen.networks, ...more.flatMap((one) => one.networks)] };
+  });
 }
 
 /** One `--redirect-events`: who connects to the first gets to the second. */
@@ -127,76 +181,5 @@ export function checkRole(role: Role | undefined, listens: readonly Listen[]): v
 }
 
 function isEdge(text: string): text is DoorName {
-  return Object.hasOwn(defaultPorts, text);
-}
-
-/** @returns undefined when no certificate was named. @throws CommandError */
-export function readTls({ tlsCert, tlsKey, tlsCa }: TlsArguments): TlsFiles | undefined {
-  if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return undefined;
-  if (tlsCert === undefined || tlsKey === undefined) {
-    const message = "TLS needs both --tls-cert FILE and --tls-key FILE";
-    throw new CommandError(exitCodes.usage, message);
-  }
-  const authority = tlsCa === undefined ? {} : { authority: read(tlsCa) };
-  const files = { certificate: read(tlsCert), key: read(tlsKey), ...authority };
-  try {
-    createSecureContext({ key: files.key, cert: files.certificate, ...caOf(files) });
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    const message = `${tlsKey} is no key for ${tlsCert}: ${why}; give PEM files`;
-    throw new CommandError(exitCodes.usage, message);
-  }
-  return files;
-}
-
-/** Nothing that was asked for in the name of safety is left undone. @throws CommandError */
-export function checkClientCertificates(
-  { httpClientCerts }: { readonly httpClientCerts: boolean },
-  listens: readonly Listen[],
-  tls: TlsFiles | undefined,
-): void {
-  const has = (edge: DoorName): boolean => listens.some((listen) => listen.edge === edge);
-  if (httpClientCerts && (tls?.authority === undefined || !has("http"))) {
-    const message = "--http-client-certs needs --listen http, and --tls-ca for who has signed them";
-    throw new CommandError(exitCodes.usage, message);
-  }
-  if (tls?.authority !== undefined && !httpClientCerts && !has("xmlrpc")) {
-    const message =
-      "--tls-ca: no door asks for certificates of clients; add --http-client-certs for the http door, or --listen xmlrpc";
-    throw new CommandError(exitCodes.usage, message);
-  }
-}
-
-/**
- * Where XML-RPC is answered, if it was asked for: its users are known by their certificates alone.
- * @throws CommandError
- */
-export function resolveXmlRpc(
-  listens: readonly Listen[],
-  tls: TlsFiles | undefined,
-): XmlRpcPlace | undefined {
-  const [listen, second] = listens.filter(({ edge }) => edge === "xmlrpc");
-  if (listen === undefined) return undefined;
-  if (second !== undefined) {
-    throw new CommandError(exitCodes.usage, "--listen xmlrpc: give it once");
-  }
-  if (tls?.authority === undefined) {
-    const message = "--listen xmlrpc needs --tls-cert, --tls-key and --tls-ca";
-    throw new CommandError(exitCodes.usage, message);
-  }
-  const identity = { ...tls, authority: tls.authority };
-  return { identity, address: listen.host, port: listen.port };
-}
-
-function caOf({ authority }: TlsFiles): { readonly ca?: string } {
-  return authority === undefined ? {} : { ca: authority };
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${text}`);
-  }
+  return Object.hasOwn(doorFacts, text);
 }

@@ -8,11 +8,11 @@ import { installedTool } from "../tools.ts";
 import { commandError } from "./serve-client.ts";
 
 export interface OpsArguments {
-  readonly ops?: string;
-  readonly opsShell?: string;
-  readonly opsUser: string;
-  readonly opsPort: string;
-  readonly opsProxy?: string;
+  readonly ops?: string | undefined;
+  readonly opsShell?: string | undefined;
+  readonly opsUser?: string | undefined;
+  readonly opsPort?: string | undefined;
+  readonly opsProxy?: string | undefined;
 }
 
 /** @returns undefined when there is no such machine. @throws CommandError */
@@ -21,7 +21,7 @@ export function resolveOps(
   state: StateDirectory,
   signal: AbortSignal,
 ): OpsEvents | undefined {
-  const { ops: host, opsShell: shell = "", opsUser: user } = argv;
+  const { ops: host, opsShell: shell = "", opsUser: user = "root" } = argv;
   if (host === undefined) {
     if ((argv.opsShell ?? argv.opsProxy) === undefined) return undefined;
     throw refused("--ops-shell and --ops-proxy belong to --ops HOST");
@@ -29,7 +29,7 @@ export function resolveOps(
   if (shell === "" && host !== "localhost") {
     throw refused(`--ops ${host} needs --ops-shell, such as: --ops-shell 'ssh -p %p %u@%h'`);
   }
-  const port = Number(argv.opsPort);
+  const port = Number(argv.opsPort ?? 22);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw refused("--ops-port takes a port");
   const proxy = argv.opsProxy ?? installedTool("eventsys.proxy") ?? "";

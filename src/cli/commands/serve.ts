@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
 // `muster serve`: keeps experiments, the buses, and the doors to them and to a core, in the
-// foreground until SIGTERM or SIGINT, then swaps everything out in bounded time. `--role` makes one
-// process of a testbed of several; `--stop` ends the daemon that runs.
+// foreground until SIGTERM or SIGINT; then it takes nobody new, lets waits end for as long as
+// `--drain` says, and swaps everything out in bounded time. `--role` makes one process of a testbed
+// of several; `--stop` ends the daemon that runs; `--check-config` only says what would be done.
 import {
   BossError,
   Daemon,
   type DaemonOptions,
   isLocked,
-  resolveBossLimits,
   type StateDirectory,
 } from "../../boss/index.ts";
-import { resolveLimits } from "../../core/limits.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
 import { runExperiment } from "../../testbed/run.ts";
@@ -19,49 +18,42 @@ import { CommandError, type CommandIo } from "../io.ts";
 import { StopSignals } from "../stop-signals.ts";
 import { oldTools } from "../tools.ts";
 import { commandError, serveExitCodes, stateOf } from "./serve-client.ts";
-import type { DoorsArguments } from "./serve-doors.ts";
-import { openDoors } from "./serve-doors.ts";
+import { overlay, readServeConfig, type ServeSettings } from "./serve-config.ts";
+import { type Doors, openDoors } from "./serve-doors.ts";
 import { createBuses } from "./serve-events.ts";
-import {
-  checkClientCertificates,
-  checkRole,
-  parseListen,
-  parseRedirect,
-  type Role,
-  readTls,
-  resolveXmlRpc,
-  type TlsArguments,
-} from "./serve-listen.ts";
-import { type OpsArguments, resolveOps } from "./serve-ops.ts";
+import { resolveOps } from "./serve-ops.ts";
+import { describePlan, planServe, type ServePlan } from "./serve-plan.ts";
 import { stopDaemon } from "./stop-daemon.ts";
 
-export interface ServeArguments extends DoorsArguments, OpsArguments, TlsArguments {
-  readonly listen: readonly string[];
-  readonly redirectEvents: readonly string[];
-  /** Absent: both. */
-  readonly role?: Role;
-  readonly state?: string;
+export interface ServeArguments extends ServeSettings {
+  readonly config?: string;
+  readonly checkConfig: boolean;
   readonly stop: boolean;
 }
 
 /** @returns the exit status. @throws CommandError */
 export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise<number> {
-  const state = stateOf(argv.state);
-  if (argv.stop) {
+  const { config, checkConfig, stop, ...options } = argv;
+  const settings = config === undefined ? options : overlay(readServeConfig(config), options);
+  const state = stateOf(settings.state);
+  if (stop) {
     await stopDaemon(state, systemClock);
     io.stdout(`the daemon of ${state.path} has ended\n`);
     return exitCodes.ok;
   }
-  const tls = readTls(argv);
-  const listens = argv.listen.map(parseListen);
-  const redirects = argv.redirectEvents.map(parseRedirect);
-  checkRole(argv.role, listens);
-  const isOps = argv.role === "ops";
-  if (isOps) checkOps(argv);
-  const xmlrpc = resolveXmlRpc(listens, tls);
-  checkClientCertificates(argv, listens, tls);
+  const plan = planServe(settings);
+  if (checkConfig) {
+    resolveOps(plan, state, new AbortController().signal);
+    for (const line of describePlan(plan, state.path)) io.stdout(`${line}\n`);
+    return exitCodes.ok;
+  }
+  return serve(plan, state, io);
+}
+
+async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Promise<number> {
+  const { xmlrpc } = plan;
   const signals = new StopSignals();
-  const buses = createBuses();
+  const buses = createBuses(plan.limits.bus);
   try {
     let stop: () => void = () => undefined;
     const stopped = new Promise<void>((resolve) => {
@@ -69,11 +61,11 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
     });
     signals.interrupt.addEventListener("abort", stop);
     const logger = createServeLogger(io);
-    const events = resolveOps(argv, state, signals.interrupt);
+    const events = resolveOps(plan, state, signals.interrupt);
     const forDaemon = { onStopAsked: stop, xmlrpc, events, bus: buses.boss };
-    const daemon = isOps ? undefined : await startDaemon(state, forDaemon, logger);
-    const toOpen = listens.filter(({ edge }) => edge !== "xmlrpc");
-    const asked = { argv, listens: toOpen, redirects, buses, tls, tokens: state.tokens, logger };
+    const daemon =
+      plan.role === "ops" ? undefined : await startDaemon(state, plan, forDaemon, logger);
+    const asked = { plan, buses, tokens: state.tokens, logger };
     const doors = await openDoors(asked).catch(async (error: unknown) => {
       await daemon?.close();
       throw error;
@@ -84,6 +76,7 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
     }
     for (const line of doors.lines) io.stdout(`muster: ${line}\n`);
     await stopped;
+    await drain(doors, plan.drainMs, io);
     io.stdout(`muster: ${daemon === undefined ? "closing" : "swapping everything out"}\n`);
     await doors.close();
     const left = (await daemon?.close()) ?? [];
@@ -97,14 +90,11 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
   }
 }
 
-/** A process without experiments has nothing to do but what it opens. @throws CommandError */
-function checkOps({ listen, redirectEvents, ops }: ServeArguments): void {
-  const wrong = (why: string): CommandError => new CommandError(exitCodes.usage, why);
-  if (ops !== undefined) {
-    throw wrong("--ops says where boss starts schedulers; give it to the process of --role boss");
-  }
-  if (listen.length + redirectEvents.length > 0) return;
-  throw wrong("--role ops opens what it is told to, and was told nothing; add --listen events");
+/** Nobody new is let in; those who wait have so long. A second signal ends the process at once. */
+async function drain(doors: Doors, drainMs: number, io: CommandIo): Promise<void> {
+  if (drainMs === 0) return;
+  io.stdout(`muster: taking nobody new; waits have ${drainMs / 1000} s to end\n`);
+  await doors.drain(drainMs);
 }
 
 function describeDaemon(daemon: Daemon, state: StateDirectory, io: CommandIo): void {
@@ -126,6 +116,7 @@ function createServeLogger(io: CommandIo): Logger {
 
 async function startDaemon(
   state: StateDirectory,
+  { limits }: ServePlan,
   asked: Pick<DaemonOptions, "bus" | "onStopAsked" | "xmlrpc" | "events">,
   logger: Logger,
 ): Promise<Daemon> {
@@ -133,8 +124,8 @@ async function startDaemon(
     return await Daemon.start({
       ...{ state, logger, ...asked },
       clock: systemClock,
-      coreLimits: resolveLimits(),
-      limits: resolveBossLimits(),
+      coreLimits: limits.limits,
+      limits: limits.boss,
       tools: oldTools(),
       run: runExperiment,
     });

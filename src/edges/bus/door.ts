@@ -20,6 +20,11 @@ export interface EventDoorOptions {
   readonly logger: Logger;
   readonly access: HttpDoorOptions["access"];
   readonly tls?: NonNullable<HttpDoorOptions["tls"]>;
+  /** Its name as of --listen, for messages. */
+  readonly name?: string;
+  readonly serverName?: string;
+  /** From where one may come; everybody when absent or empty. */
+  readonly networks?: NonNullable<HttpDoorOptions["networks"]>;
   /** Edge-local times; tests shorten them. */
   readonly time?: BusTime;
   readonly bounds?: Partial<HttpBounds>;
@@ -28,16 +33,11 @@ export interface EventDoorOptions {
 
 /** Close it before the bus: clients then come back to the bus that follows, with their places. */
 export function createEventDoor(options: EventDoorOptions): HttpDoor {
-  const { clock, logger, access, tls, bounds = {} } = options;
+  const { clock, logger, access, tls, bounds = {}, name = "events", networks = [] } = options;
+  const { serverName = "muster" } = options;
   const secured = tls === undefined ? {} : { tls };
-  const door = createHttpDoor({
-    clock,
-    logger,
-    access,
-    bounds,
-    ...secured,
-    what: "door of events",
-  });
+  const shared = { clock, logger, access, bounds, name, serverName, networks };
+  const door = createHttpDoor({ ...shared, ...secured });
   mountBus(door, options);
   return door;
 }

@@ -21,7 +21,10 @@ import type { Duplex } from "node:stream";
 import { assert } from "../../core/assert.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
+import { isLoopbackAddress, type Network } from "../../wire/networks.ts";
+import { createGuard, type Guard } from "../guard.ts";
 import { type HttpTime, httpTime } from "../http-time.ts";
+import { type TlsFiles, tlsServerOptions } from "../tls.ts";
 import type { AccessOptions, Caller } from "./access.ts";
 import { Access } from "./access.ts";
 import type { HttpBounds } from "./bounds.ts";
@@ -32,27 +35,24 @@ import { describeApi } from "./openapi.ts";
 import { answerRequest } from "./request.ts";
 import type { Route } from "./route.ts";
 import { defineRoute } from "./route.ts";
+import { createHealthRoutes } from "./routes/health.ts";
 import type { SocketEndpoint } from "./socket.ts";
 import { Sockets } from "./sockets.ts";
-
-export interface TlsFiles {
-  /** PEM texts. */
-  readonly key: string;
-  readonly certificate: string;
-  /** When given, clients must present a certificate that it has signed. */
-  readonly authority?: string;
-}
 
 export interface HttpDoorOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly access: Omit<AccessOptions, "wallMs">;
   readonly tls?: TlsFiles;
+  /** Its name as of --listen, for messages; `http` when absent. */
+  readonly name?: string;
+  /** What the server calls itself, told at /readyz. */
+  readonly serverName?: string;
+  /** From where one may come; everybody when absent or empty. */
+  readonly networks?: readonly Network[];
   readonly bounds?: Partial<HttpBounds>;
   /** Edge-local times; tests shorten them. */
   readonly time?: HttpTime;
-  /** What messages to people call it; `http door` when absent. */
-  readonly what?: string;
 }
 
 export interface BoundDoor {
@@ -79,8 +79,11 @@ export class HttpDoor {
   readonly #options: HttpDoorOptions;
   readonly #routes: Route[] = [];
   readonly #sockets: Sockets;
+  readonly #guard: Guard;
   readonly #clients = new Map<string, number>();
   readonly #closing = new AbortController();
+  readonly #readiness: (() => string | undefined)[] = [];
+  #isDraining = false;
   #server: Server | undefined;
   #cancelSweep: Cancel = () => undefined;
 
@@ -91,10 +94,19 @@ export class HttpDoor {
     this.time = options.time ?? httpTime;
     this.access = new Access({ ...options.access, wallMs: () => clock.wallMs() });
     this.guests = new Guests();
+    this.#guard = createGuard({
+      ...{ door: this.#name, networks: options.networks ?? [], logger },
+      onRefused: () => this.metrics.refused("allow"),
+    });
     const { access, guests, time } = this;
     this.#sockets = new Sockets({ access, guests, time, clock, logger });
-    this.route(healthRoute(() => this.#closing.signal.aborted));
+    const serverName = options.serverName ?? "muster";
+    for (const route of createHealthRoutes(serverName, () => this.#notReady())) this.route(route);
     this.route(this.#descriptionRoute());
+  }
+
+  get #name(): string {
+    return this.#options.name ?? "http";
   }
 
   /** Mounts a route. @throws AssertionError when another has its method and path. */
@@ -139,12 +151,38 @@ export class HttpDoor {
     this.#server.emit("connection", stream);
   }
 
+  /** Asked at /readyz: a text says why who balances load should send nobody here. */
+  addReadiness(check: () => string | undefined): void {
+    this.#readiness.push(check);
+  }
+
+  /** Whether new waits, streams and sockets are refused. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /**
+   * Takes nobody new who would stay: clients are told to go elsewhere. Who waits, waits on; who has
+   * a WebSocket or watches is told to come back, to another server or to the next one here.
+   */
+  drain(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#sockets.close();
+    this.guests.endKind("stream", "the server is closing; try again later");
+  }
+
+  #notReady(): readonly string[] {
+    if (this.#isDraining) return ["the server is closing"];
+    return this.#readiness.flatMap((check) => check() ?? []);
+  }
+
   /** W2. */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
+    this.drain();
     this.#cancelSweep();
-    this.#sockets.close();
     this.guests.endAll("the server is closing; try again later");
     const server = this.#server;
     if (server === undefined) return;
@@ -188,7 +226,7 @@ export class HttpDoor {
     const server =
       tls === undefined
         ? createServer(options)
-        : createTlsServer({ ...options, ...tlsOptions(tls), handshakeTimeout: time.headMs });
+        : createTlsServer({ ...options, ...tlsServerOptions(tls), handshakeTimeout: time.headMs });
     server.on("connection", (socket: Socket) => this.#onConnection(socket));
     server.on("request", (request, response) => {
       const { logger } = this.#options;
@@ -200,6 +238,10 @@ export class HttpDoor {
 
   /** One client may not have every connection of the listener. */
   #onConnection(socket: Socket): void {
+    if (!this.#guard.admits(socket.remoteAddress)) {
+      socket.destroy();
+      return;
+    }
     const client = socket.remoteAddress ?? "";
     const count = (this.#clients.get(client) ?? 0) + 1;
     if (count > this.bounds.httpConnectionsPerClientMax) {
@@ -230,15 +272,15 @@ export class HttpDoor {
 
   /** W1. */
   #warn(address: string): void {
-    const isLoopback = address === "::1" || address.startsWith("127.");
-    if (isLoopback) return;
-    const { logger, tls, what = "http door" } = this.#options;
-    if (!this.access.asksForTokens) {
+    if (isLoopbackAddress(address)) return;
+    const { logger, tls } = this.#options;
+    const door = `the ${this.#name} door at ${address}`;
+    if (!this.access.asksForTokens && tls?.authority === undefined) {
       const advice = "make a token with: muster token create";
-      logger.log("warn", `the ${what} at ${address} asks nobody for a token; ${advice}`);
+      logger.log("warn", `${door} asks nobody for a token; ${advice}`);
     } else if (tls === undefined) {
-      const advice = "give a certificate with --tls-cert and --tls-key";
-      logger.log("warn", `tokens travel in clear to the ${what} at ${address}; ${advice}`);
+      const advice = "give it a certificate with --tls DIR";
+      logger.log("warn", `tokens travel in clear to ${door}; ${advice}`);
     }
   }
 
@@ -253,29 +295,4 @@ export class HttpDoor {
       handle: () => describeApi(this.#routes),
     });
   }
-}
-
-function healthRoute(isClosing: () => boolean): Route {
-  return defineRoute({
-    method: "GET",
-    path: "/healthz",
-    summary: "Whether the server is there",
-    access: "anyone",
-    isScoped: false,
-    answers: [
-      { status: 200, what: "It serves", type: "text/plain" },
-      { status: 503, what: "It is closing", type: "text/plain" },
-    ],
-    handle: () => ({
-      kind: "reply",
-      status: isClosing() ? 503 : 200,
-      type: "text/plain",
-      body: isClosing() ? "closing\n" : "ok\n",
-    }),
-  });
-}
-
-function tlsOptions({ key, certificate, authority }: TlsFiles) {
-  const client = authority === undefined ? {} : { ca: authority, requestCert: true };
-  return { key, cert: certificate, minVersion: "TLSv1.2" as const, ...client };
 }

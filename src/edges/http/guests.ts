@@ -34,6 +34,10 @@ export class Guests {
     for (const guest of [...this.#guests]) if (isMeant(guest.caller)) guest.end(why);
   }
 
+  endKind(kind: GuestKind, why: string): void {
+    for (const guest of [...this.#guests]) if (guest.kind === kind) guest.end(why);
+  }
+
   endAll(why: string): void {
     this.endWhere(() => true, why);
   }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The HTTP door. Others add to it with `defineRoute` and a `SocketEndpoint`; see door.ts.
+
+export type { TlsFiles } from "../tls.ts";
 export { type Caller, chooseScope, defaultScope } from "./access.ts";
 export { defaultHttpBounds, type HttpBounds, resolveHttpBounds } from "./bounds.ts";
 export {
@@ -8,7 +10,6 @@ export {
   defaultHttpPort,
   type HttpDoor,
   type HttpDoorOptions,
-  type TlsFiles,
 } from "./door.ts";
 export { type ErrorBody, type HttpCode, HttpError } from "./errors.ts";
 export type { MetricFamily, Metrics } from "./metrics.ts";

@@ -24,6 +24,7 @@ export interface RequestOptions {
     readonly bounds: HttpBounds;
     readonly metrics: Metrics;
     readonly guests: Guests;
+    readonly isDraining: boolean;
   };
   readonly logger: Logger;
 }
@@ -44,6 +45,7 @@ export async function answerRequest(options: RequestOptions): Promise<void> {
     }
     const { route, params } = findRoute(options);
     const call = await readCall(options, { route, params, signal: gone.signal });
+    if (route.lasts !== undefined && door.isDraining) throw draining();
     if (route.lasts !== undefined) response.on("close", admit(options, call, route.lasts, gone));
     const said = await route.handle(call);
     if (isReply(said)) writeReply(options, said);
@@ -71,6 +73,13 @@ function admit(
   if (leave !== undefined) return leave;
   door.metrics.refused(bound);
   throw new HttpError("limit", boundMessage(door.bounds, bound));
+}
+
+/** Nothing has happened yet, but the code leaves that open: elsewhere it may be asked again. */
+function draining(): HttpError {
+  const headers = { connection: "close", "retry-after": "1" };
+  const message = "the server is closing and takes nobody new; go to another, or try again later";
+  return new HttpError("unavailable", message, { headers });
 }
 
 interface Found {

@@ -9,17 +9,26 @@ import { quantityPatterns } from "./quantities.ts";
 export type JsonSchema = { readonly [key: string]: JsonValue };
 type JsonValue = string | number | boolean | readonly JsonValue[] | JsonSchema;
 
-/** Where the schema is published. */
-const schemaId = "https://unpkg.com/musterd/docs/reference/experiment.schema.json";
+/** Where schemas are published. */
+const published = "https://unpkg.com/musterd/docs/reference";
 
-/** The schema of a whole file (draft 2020-12). */
+/** The schema of a whole experiment file. */
 export function experimentSchema(): JsonSchema {
+  const about = { file: "experiment.schema.json", title: "Muster experiment" };
+  return documentSchema(experimentType, about);
+}
+
+/** The schema of a file of which a table of fields is known (draft 2020-12). */
+export function documentSchema(
+  type: RecordType,
+  { file, title }: { readonly file: string; readonly title: string },
+): JsonSchema {
   const definitions = new Map<string, JsonSchema>();
-  const root = recordSchema(experimentType, definitions);
+  const root = recordSchema(type, definitions);
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
-    $id: schemaId,
-    title: "Muster experiment",
+    $id: `${published}/${file}`,
+    title,
     ...root,
     $defs: Object.fromEntries(definitions),
   };

@@ -42,7 +42,7 @@ describe("musterd/client", () => {
 
   it("the walk finds what it looks for", () => {
     expect([...reach("src/client/tmcc.ts").others].join()).toContain("node:");
-    expect([...reach("src/cli/commands/barrier.ts").others]).toContain("ws");
+    expect([...reach("src/client/tls-platform.ts").others]).toEqual(["ws"]);
   });
 
   it("is what package.json exports", () => {

@@ -290,7 +290,7 @@ describe("warnings", () => {
     await second.close();
   });
 
-  it("W1 a door of events is called one", async () => {
+  it("W1 the door of events is called so", async () => {
     const lines: string[] = [];
     const bus = new MemoryBus({ epoch: "e", limits: resolveBusLimits() });
     const logger = { log: (_level: string, text: string) => lines.push(text) };
@@ -298,6 +298,6 @@ describe("warnings", () => {
     await door.listen({ host: "0.0.0.0", port: 0 });
     await door.close();
     bus.close();
-    expect(lines).toEqual([expect.stringMatching(/^the door of events at 0\.0\.0\.0 asks nobody/)]);
+    expect(lines).toEqual([expect.stringMatching(/^the events door at 0\.0\.0\.0 asks nobody/)]);
   });
 });

@@ -93,6 +93,7 @@ describe("/openapi.json", () => {
       "get /healthz",
       "get /metrics",
       "get /openapi.json",
+      "get /readyz",
       "get /v1/barriers",
       "get /v1/barriers/{barrier}",
       "get /v1/watch",

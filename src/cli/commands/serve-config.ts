@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// `muster serve --config FILE`: YAML with the words of the options. Everything that is wrong is
+// told at once, each with its line; what the command line says beside it comes on top of it: a
+// single value in place of the file's, a list behind it.
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parseYamlText } from "../../boss/index.ts";
+import {
+  checkShape,
+  type DocumentNode,
+  entryOf,
+  Findings,
+  fileBytesMax,
+  formatDiagnostic,
+  type ScalarNode,
+} from "../../experiment/index.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError } from "../io.ts";
+import { serveType } from "./serve-fields.ts";
+import { parseLimit } from "./serve-limits.ts";
+import { parseAllow, parseListen, parseRedirect, type Role } from "./serve-listen.ts";
+
+/** What may be said of `muster serve`, on its command line or in a file; all may be left out. */
+export interface ServeSettings {
+  readonly state?: string;
+  readonly name?: string;
+  /** Absent: both. */
+  readonly role?: Role;
+  readonly listen?: readonly string[];
+  readonly allow?: readonly string[];
+  readonly redirectEvents?: readonly string[];
+  readonly log?: string;
+  readonly tls?: string;
+  readonly tlsName?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsCa?: string;
+  readonly httpClientCerts?: boolean;
+  readonly origin?: readonly string[];
+  readonly limit?: readonly string[];
+  /** Seconds. */
+  readonly drain?: number;
+  readonly ops?: string;
+  readonly opsShell?: string;
+  readonly opsUser?: string;
+  readonly opsPort?: string;
+  readonly opsProxy?: string;
+}
+
+/** Paths in a file count from where the file is. */
+const paths: readonly string[] = ["state", "tls", "tls-cert", "tls-key", "tls-ca"];
+const lists: ReadonlySet<string> = new Set([...["listen", "allow", "redirect-events", "origin"]]);
+/** What is behind a text, by its key. @throws CommandError */
+const readers: Readonly<Record<string, (text: string) => unknown>> = {
+  listen: parseListen,
+  allow: parseAllow,
+  "redirect-events": parseRedirect,
+};
+
+/** @throws CommandError with every finding, each with its line and what to write instead */
+export function readServeConfig(file: string): ServeSettings {
+  let source: string;
+  try {
+    source = readFileSync(file, "utf8").slice(0, fileBytesMax + 1);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${text}`);
+  }
+  const { tree, diagnostics } = parseYamlText(source, file);
+  const findings = new Findings();
+  // A file of nothing but comments asks for nothing.
+  const isEmpty = tree === undefined && diagnostics.every(({ code }) => code === "YAML_EMPTY");
+  if (!isEmpty) for (const diagnostic of diagnostics) findings.add(diagnostic);
+  if (tree !== undefined) {
+    checkShape(tree, serveType, "the configuration", findings);
+    checkTexts(tree, findings);
+  }
+  if (findings.errors > 0) {
+    const texts = findings.finish().map((finding) => formatDiagnostic(finding, source));
+    const message = `${file} cannot be used\n${texts.join("\n")}`;
+    throw new CommandError(exitCodes.refused, message);
+  }
+  return toSettings(tree, dirname(resolve(file)));
+}
+
+/** The file's settings with those of the command line on top. */
+export function overlay(below: ServeSettings, above: ServeSettings): ServeSettings {
+  const merged: Record<string, unknown> = { ...below };
+  for (const [name, value] of Object.entries(above)) {
+    const before = merged[name];
+    if (value === undefined) continue;
+    merged[name] = Array.isArray(value) && Array.isArray(before) ? [...before, ...value] : value;
+  }
+  return merged;
+}
+
+/** What the table of fields cannot say: that a text is a door, a network, a limit. */
+function checkTexts(tree: DocumentNode, findings: Findings): void {
+  for (const [key, read] of Object.entries(readers)) {
+    for (const { text, at } of textsIn(entryOf(tree, key)?.value)) {
+      attempt(() => read(text), key, at, findings);
+    }
+  }
+  const limits = entryOf(tree, "limit")?.value;
+  if (limits?.kind !== "map") return;
+  for (const { key, keyAt, value } of limits.entries) {
+    // The value is checked by the table; only the name is not known to it.
+    if (value.kind === "number") attempt(() => parseLimit(`${key}=1`), "limit", keyAt, findings);
+  }
+}
+
+function attempt(read: () => unknown, key: string, at: ScalarNode["at"], findings: Findings): void {
+  try {
+    read();
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const [what = "", ...advice] = withoutOption(error.message, key).split("; ");
+    findings.error(at, "SERVE_VALUE", what, advice.join("; ") || undefined);
+  }
+}
+
+/** The message of an option, as of a key of the file. */
+function withoutOption(message: string, key: string): string {
+  return message.replace(`--${key} `, "");
+}
+
+function textsIn(node: DocumentNode | undefined): readonly ScalarNode[] {
+  if (node?.kind === "text") return [node];
+  if (node?.kind !== "list") return [];
+  return node.items.filter((item): item is ScalarNode => item.kind === "text");
+}
+
+function toSettings(tree: DocumentNode | undefined, directory: string): ServeSettings {
+  const settings: Record<string, unknown> = {};
+  for (const { key, value } of tree?.kind === "map" ? tree.entries : []) {
+    settings[camelCase(key)] = toSetting(key, value, directory);
+  }
+  return settings;
+}
+
+function toSetting(key: string, value: DocumentNode, directory: string): unknown {
+  if (lists.has(key)) return textsIn(value).map(({ text }) => text);
+  if (value.kind === "map") {
+    return value.entries.map((entry) => `${entry.key}=${scalarText(entry.value)}`);
+  }
+  const text = scalarText(value);
+  if (value.kind === "boolean") return text === "true";
+  if (key === "drain") return Number(text);
+  if (paths.includes(key)) return resolve(directory, text);
+  if (key === "log")
+    return text.replace(/^sqlite:(.+)$/, (_, at) => `sqlite:${resolve(directory, at)}`);
+  return text;
+}
+
+function scalarText(node: DocumentNode): string {
+  return node.kind === "list" || node.kind === "map" ? "" : node.text;
+}
+
+function camelCase(key: string): string {
+  return key.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// The fields of a configuration file of `muster serve`, in one table: what is checked and the
+// published schema (docs/reference/serve.schema.json) come from here. The words are those of the
+// options; a test compares them.
+import {
+  documentSchema,
+  type FieldType,
+  type JsonSchema,
+  type RecordType,
+} from "../../experiment/index.ts";
+
+const text: FieldType = {
+  kind: "text",
+  what: "text of one line",
+  pattern: "^[^\\u0000\\n\\r]+$",
+};
+const file: FieldType = { kind: "text", what: "a path", pattern: "^[^\\u0000\\n\\r]+$" };
+const texts: FieldType = {
+  kind: "either",
+  options: [text, { kind: "list", of: text, min: 1, max: 1_000 }],
+};
+
+/** A value that needs no quotes stays what it is in a file; the largest is what a number holds. */
+const limitValue: FieldType = { kind: "integer", min: 1, max: Number.MAX_SAFE_INTEGER };
+
+export const serverNamePattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$";
+
+export const serveType: RecordType = {
+  kind: "record",
+  name: "serve",
+  about: "What muster serve is to do. Keys are its options without the dashes.",
+  mayBeEmpty: true,
+  fields: {
+    state: { type: file, about: "Where the experiments are kept" },
+    name: {
+      type: { kind: "text", what: "a name", pattern: serverNamePattern },
+      about: "What this server calls itself",
+    },
+    role: {
+      type: { kind: "choice", values: ["boss", "ops"] },
+      about: "boss: experiments and boss's own bus; ops: users' events; both when absent",
+    },
+    listen: { type: texts, about: "Doors to open: http=127.0.0.1:8470, or a list of them" },
+    allow: { type: texts, about: "Who may come to doors of a kind: syncd=10.0.0.0/8" },
+    "redirect-events": { type: texts, about: "Connections to pass on: 192.0.2.1:2917=ops:2917" },
+    log: { type: text, about: "Where the core keeps its log: memory or sqlite:FILE" },
+    tls: { type: file, about: "Directory of muster cert, for the doors that speak TLS" },
+    "tls-name": { type: text, about: "Whose certificate of several in that directory" },
+    "tls-cert": { type: file, about: "A certificate that somebody else has made (PEM)" },
+    "tls-key": { type: file, about: "Its key (PEM)" },
+    "tls-ca": { type: file, about: "Who has signed the certificates of clients (PEM)" },
+    "http-client-certs": {
+      type: { kind: "boolean" },
+      about: "Clients of the http door must show a certificate",
+    },
+    origin: { type: texts, about: "Pages of these origins may use the http door" },
+    limit: {
+      type: { kind: "map", of: limitValue, what: "a limit", key: "^[A-Za-z]+$" },
+      about: "Limits by their names (limits.md)",
+    },
+    drain: {
+      type: { kind: "integer", min: 0, max: 86_400 },
+      about: "Seconds that waits have left when the server is told to end",
+    },
+    ops: { type: text, about: "Machine where eventsys_control starts schedulers" },
+    "ops-shell": { type: text, about: "How to run commands there: ssh -p %p %u@%h" },
+    "ops-user": { type: text, about: "Who one is there" },
+    "ops-port": { type: { kind: "integer", min: 1, max: 65_535 }, about: "What %p is" },
+    "ops-proxy": { type: file, about: "eventsys.proxy there" },
+  },
+};
+
+/** The schema of a configuration file. */
+export function serveSchema(): JsonSchema {
+  return documentSchema(serveType, {
+    file: "serve.schema.json",
+    title: "Configuration of muster serve",
+  });
+}

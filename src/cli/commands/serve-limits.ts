@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// The limits that `muster serve` takes: those of the core, the doors, the buses, the experiments
+// database, all by their names. docs/reference/limits.md lists them.
+import { type BossLimits, defaultBossLimits, resolveBossLimits } from "../../boss/index.ts";
+import { AssertionError } from "../../core/assert.ts";
+import { defaultLimits, type Limits, resolveLimits } from "../../core/limits.ts";
+import {
+  type BusDoorBounds,
+  defaultBusDoorBounds,
+  resolveBusDoorBounds,
+} from "../../edges/bus/index.ts";
+import { defaultHttpBounds, type HttpBounds, resolveHttpBounds } from "../../edges/http/index.ts";
+import { defaultBounds, resolveBounds, type SyncdBounds } from "../../edges/syncd/index.ts";
+import { type BusLimits, defaultBusLimits, resolveBusLimits } from "../../engine/bus-limits.ts";
+import {
+  defaultForwarderLimits,
+  type ForwarderLimits,
+  resolveForwarderLimits,
+} from "../../events/forwarder-limits.ts";
+import { closest } from "../../experiment/index.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError } from "../io.ts";
+
+export interface ServeLimits {
+  readonly limits: Limits;
+  readonly bounds: HttpBounds;
+  readonly busBounds: BusDoorBounds;
+  readonly syncdBounds: SyncdBounds;
+  readonly bus: BusLimits;
+  readonly boss: BossLimits;
+  readonly forwarder: ForwarderLimits;
+}
+
+/** Every name is in one table only. */
+export const limitTables: readonly object[] = [
+  defaultLimits,
+  defaultHttpBounds,
+  defaultBusDoorBounds,
+  defaultBounds,
+  defaultBusLimits,
+  defaultBossLimits,
+  defaultForwarderLimits,
+];
+
+const known: Readonly<Record<string, number>> = Object.assign({}, ...limitTables);
+
+/** `NAME=VALUE` each; of several values of one name the last counts. @throws CommandError */
+export function parseServeLimits(settings: readonly string[]): ServeLimits {
+  const given: Record<string, number> = {};
+  for (const setting of settings) {
+    const [name, value] = parseLimit(setting);
+    given[name] = value;
+  }
+  const of = (names: object): Record<string, number> =>
+    Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(names, name)));
+  try {
+    return {
+      limits: resolveLimits(of(defaultLimits)),
+      bounds: resolveHttpBounds(of(defaultHttpBounds)),
+      busBounds: resolveBusDoorBounds(of(defaultBusDoorBounds)),
+      syncdBounds: resolveBounds(of(defaultBounds)),
+      bus: resolveBusLimits(of(defaultBusLimits)),
+      boss: resolveBossLimits(of(defaultBossLimits)),
+      forwarder: resolveForwarderLimits(of(defaultForwarderLimits)),
+    };
+  } catch (error) {
+    // What the tables demand of each other.
+    if (!(error instanceof AssertionError)) throw error;
+    throw new CommandError(exitCodes.usage, `--limit: ${error.message}`);
+  }
+}
+
+/** @throws CommandError */
+export function parseLimit(setting: string): readonly [name: string, value: number] {
+  const [name = "", text = "", ...rest] = setting.split("=");
+  const value = Number(text);
+  const wrong = (why: string): CommandError =>
+    new CommandError(exitCodes.usage, `--limit ${setting}: ${why}`);
+  if (!Object.hasOwn(known, name)) {
+    const near = closest(name, Object.keys(known));
+    const names = Object.keys(known).join(", ");
+    throw wrong(near === undefined ? `the names are ${names}` : `did you mean ${near}?`);
+  }
+  if (text === "" || rest.length > 0 || !Number.isSafeInteger(value) || value < 1) {
+    throw wrong("give NAME=VALUE, a positive whole number");
+  }
+  return [name, value];
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// Names the options of `muster serve`. None has a default here: what was not said is told from what
+// was, so that a configuration file can say it (serve-config.ts).
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { processIo } from "../io.ts";
+import type { ServeArguments } from "./serve.ts";
+
+type SetExit = (code: number) => void;
+
+const collect = (value: string, previous: readonly string[] = []): readonly string[] => [
+  ...previous,
+  value,
+];
+
+export function addServe(
+  program: Command,
+  setExit: SetExit,
+  stateOption: readonly [string, string],
+): void {
+  const serve = program
+    .command("serve")
+    .description("keep experiments, and open doors to a core, in the foreground")
+    .option("--config <file>", "read the options from a YAML file (docs/reference/serve.md)")
+    .option(
+      "--check-config",
+      "say what is wrong with file and options, or what would be done",
+      false,
+    )
+    .option(...stateOption)
+    .option("--name <name>", "what this server calls itself (default: muster)")
+    .addOption(
+      new Option(
+        "--role <role>",
+        "boss: experiments and boss's own bus; ops: users' events",
+      ).choices(["boss", "ops"]),
+    )
+    .option("--log <log>", "where the core keeps its log: memory (default) or sqlite:FILE")
+    .option("--limit <name=value>", "raise or lower a limit (docs/reference/limits.md)", collect)
+    .option("--drain <s>", "seconds that waits have left after SIGTERM (default: 0)", wholeSeconds)
+    .option("--stop", "swap everything out and end the daemon that runs", false);
+  addDoors(serve);
+  addOps(serve);
+  serve.action(async (options: ServeArguments) => {
+    const { serveCommand } = await import("./serve.ts");
+    setExit(await serveCommand(options, processIo));
+  });
+}
+
+function addDoors(serve: Command): void {
+  serve
+    .option(
+      "--listen <edge=addr>",
+      "open a door: http, http=127.0.0.1:8470, syncd=127.0.0.1:16534,scope=NAME, xmlrpc, events, boss-events; again for more",
+      collect,
+    )
+    .option(
+      "--allow <edge=networks>",
+      "who may come to doors of a kind: syncd=10.0.0.0/8,2001:db8::/32; again",
+      collect,
+    )
+    .option(
+      "--redirect-events <from=to>",
+      "pass connections to an old address of the event server on, 192.0.2.1:2917=ops:2917; again",
+      collect,
+    )
+    .option("--tls <dir>", "directory of muster cert: TLS of the doors")
+    .option("--tls-name <name>", "whose certificate of several in that directory")
+    .option("--tls-cert <file>", "a certificate that somebody else has made (PEM)")
+    .option("--tls-key <file>", "its key (PEM)")
+    .option("--tls-ca <file>", "who has signed the certificates of clients (PEM)")
+    .option("--http-client-certs", "clients of the http door must show one, too")
+    .option("--origin <url>", "a page of this origin may use the http door; again", collect);
+}
+
+function addOps(serve: Command): void {
+  serve
+    .option("--ops <host>", "machine where eventsys_control starts schedulers; localhost: here")
+    .option("--ops-shell <template>", "how to run commands there, such as: ssh -p %p %u@%h")
+    .option("--ops-user <user>", "who one is there (default: root)")
+    .option("--ops-port <port>", "what %p is (default: 22)")
+    .option("--ops-proxy <path>", "eventsys.proxy there (default: of this installation)");
+}
+
+function wholeSeconds(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 86_400) return Number(text);
+  throw new InvalidArgumentError("It must be a whole number of seconds from 0 to 86400.");
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// What `muster serve` will do, from what it was told: everything is read and checked here, and
+// nothing is started. `--check-config` ends behind this.
+import type { XmlRpcPlace } from "../../boss/index.ts";
+import type { TlsFiles } from "../../edges/http/index.ts";
+import { logNames } from "../../engine/open-log.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError } from "../io.ts";
+import type { ServeSettings } from "./serve-config.ts";
+import { serverNamePattern } from "./serve-fields.ts";
+import { parseServeLimits, type ServeLimits } from "./serve-limits.ts";
+import {
+  applyAllows,
+  checkRole,
+  type Listen,
+  parseAllow,
+  parseListen,
+  parseRedirect,
+  type Redirect,
+  type Role,
+} from "./serve-listen.ts";
+import type { OpsArguments } from "./serve-ops.ts";
+import { checkTls, readTls, resolveXmlRpc, tlsOf } from "./serve-tls.ts";
+
+export interface ServePlan extends OpsArguments {
+  readonly name: string;
+  readonly role: Role | undefined;
+  readonly listens: readonly Listen[];
+  readonly redirects: readonly Redirect[];
+  readonly log: string;
+  readonly tls: TlsFiles | undefined;
+  readonly httpClientCerts: boolean;
+  readonly xmlrpc: XmlRpcPlace | undefined;
+  readonly origins: readonly string[];
+  readonly limits: ServeLimits;
+  readonly drainMs: number;
+}
+
+/** @throws CommandError */
+export function planServe(settings: ServeSettings): ServePlan {
+  const { name = "muster", role, log = "memory", httpClientCerts = false } = settings;
+  if (!new RegExp(serverNamePattern).test(name)) {
+    throw wrong(
+      `--name ${name}: give 1 to 63 letters, digits, ., _ and -, a letter or digit first`,
+    );
+  }
+  if (log !== "memory" && !/^sqlite:./.test(log)) throw wrong(`--log ${log}: give ${logNames}`);
+  const limits = parseServeLimits(settings.limit ?? []);
+  const origins = (settings.origin ?? []).map(checkOrigin);
+  const tls = readTls({ ...settings, httpClientCerts });
+  const listens = applyAllows(
+    (settings.listen ?? []).map(parseListen),
+    (settings.allow ?? []).map(parseAllow),
+  );
+  const redirects = (settings.redirectEvents ?? []).map(parseRedirect);
+  checkRole(role, listens);
+  if (role === "ops") checkOps(settings, listens.length + redirects.length);
+  const xmlrpc = resolveXmlRpc(listens, tls);
+  checkTls({ ...settings, httpClientCerts }, listens, tls);
+  const { ops, opsShell, opsUser, opsPort, opsProxy } = settings;
+  return {
+    ...{ name, role, listens, redirects, log, tls, httpClientCerts, xmlrpc, origins, limits },
+    ...{ ops, opsShell, opsUser, opsPort, opsProxy },
+    drainMs: (settings.drain ?? 0) * 1000,
+  };
+}
+
+/** What would be done, a line each. */
+export function describePlan(plan: ServePlan, state: string): readonly string[] {
+  const { name, role, listens, redirects, log, limits } = plan;
+  const doors = listens.map((listen) => {
+    const { edge, host, port, scope, networks } = listen;
+    const files = edge === "xmlrpc" ? plan.tls : tlsOf(listen, plan, plan.tls);
+    const at = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+    return [
+      `${edge} at ${at}`,
+      ...(edge === "syncd" ? [`scope ${scope}`] : []),
+      ...(files === undefined ? [] : ["with TLS"]),
+      ...(files?.authority === undefined ? [] : ["clients show certificates"]),
+      ...(networks.length === 0 ? [] : [`for ${networks.length} networks`]),
+    ].join(", ");
+  });
+  return [
+    `${name}: the configuration is good`,
+    role === "ops" ? "keeps no experiments" : `keeps the experiments of ${state}`,
+    ...doors,
+    ...redirects.map(({ from, to }) => `${from.host}:${from.port} leads to ${to.host}:${to.port}`),
+    ...(doors.length === 0 ? [] : [`log of the core: ${log}`]),
+    `waiters at one barrier: at most ${limits.limits.waitersPerBarrierMax}`,
+  ];
+}
+
+/** A process without experiments has nothing to do but what it opens. @throws CommandError */
+function checkOps({ ops }: ServeSettings, openCount: number): void {
+  if (ops !== undefined) {
+    throw wrong("--ops says where boss starts schedulers; give it to the process of --role boss");
+  }
+  if (openCount > 0) return;
+  throw wrong("--role ops opens what it is told to, and was told nothing; add --listen events");
+}
+
+/** What a browser sends: scheme, name and port, and nothing behind them. @throws CommandError */
+function checkOrigin(text: string): string {
+  if (URL.parse(text)?.origin === text) return text;
+  throw wrong(`--origin ${text}: give what a browser calls the page's origin: https://example.org`);
+}
+
+function wrong(message: string): CommandError {
+  return new CommandError(exitCodes.usage, message);
+}
