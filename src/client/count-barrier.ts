@@ -5,6 +5,7 @@ import type { Participant } from "../core/command.ts";
 import type { Released } from "../core/effect.ts";
 import { checkArrival, checkCount, checkText } from "./check-arguments.ts";
 import { MusterError } from "./muster-error.ts";
+import { PendingWait } from "./pending-wait.ts";
 import type { Session, Settle } from "./session.ts";
 
 export interface ArrivalOptions {
@@ -43,13 +44,17 @@ export class CountBarrier {
    * @throws MusterError
    */
   init(count: number, options: ArrivalOptions = {}): Promise<void> {
-    return new Promise((resolve, reject) => {
+    return this.#send<void>({}, (pending) => {
       checkCount(count);
       const arrival = this.#arrival(options);
-      this.#session.request(
+      return this.#session.request(
         "init",
         (connection) => ({ kind: "count-init", ...arrival, connection, count, waits: false }),
-        { acknowledged: resolve, released: () => resolve(), refused: reject },
+        {
+          ...settleOf(pending),
+          acknowledged: () => pending.resolve(),
+          released: () => pending.resolve(),
+        },
       );
     });
   }
@@ -91,29 +96,38 @@ export class CountBarrier {
     return this.#session.cancel(this.name, error);
   }
 
-  #wait({ signal }: WaitOptions, send: (settle: Settle) => number): Promise<Crossing> {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      const onAbort = (): void => {
-        this.#session.leave(connection);
-        reject(signal?.reason);
-      };
-      const done = (): void => signal?.removeEventListener("abort", onAbort);
-      const connection = send({
+  /** Waits on for a wait that ended because the server's log was away; it has counted once. */
+  async resume(
+    error: MusterError,
+    { signal }: Pick<WaitOptions, "signal"> = {},
+  ): Promise<Crossing> {
+    if (error.resume === undefined) throw error;
+    return (await error.resume(signal)) as Crossing;
+  }
+
+  #wait(options: WaitOptions, send: (settle: Settle) => number): Promise<Crossing> {
+    return this.#send<Crossing>(options, (pending) =>
+      send({
+        ...settleOf(pending),
         acknowledged: () => undefined,
         released: (effect) => {
-          done();
           const { outcome, generation, error } = effect;
-          if (outcome === "crossed") resolve({ generation, error });
-          else reject(explain(effect));
+          if (outcome === "crossed") pending.resolve({ generation, error });
+          else pending.reject(explain(effect));
         },
-        refused: (error) => {
-          done();
-          reject(error);
-        },
-      });
-      signal?.addEventListener("abort", onAbort);
-    });
+      }),
+    );
+  }
+
+  async #send<Result>(
+    { signal }: Pick<WaitOptions, "signal">,
+    send: (pending: PendingWait<Result>) => number,
+  ): Promise<Result> {
+    signal?.throwIfAborted();
+    let connection = 0;
+    const pending = new PendingWait<Result>(() => this.#session.leave(connection));
+    connection = send(pending);
+    return pending.wait(signal);
   }
 
   /** @throws MusterError (invalid) */
@@ -127,6 +141,11 @@ export class CountBarrier {
   }
 }
 
+/** How a request ends that every handle sends. */
+function settleOf<Result>(pending: PendingWait<Result>): Pick<Settle, "refused" | "suspended"> {
+  return { refused: (error) => pending.reject(error), suspended: () => pending.suspend() };
+}
+
 function timeout({ timeoutMs }: WaitOptions): { readonly timeoutUs?: number } {
   return timeoutMs === undefined ? {} : { timeoutUs: Math.round(timeoutMs * 1000) };
 }
@@ -134,7 +153,9 @@ function timeout({ timeoutMs }: WaitOptions): { readonly timeoutUs?: number } {
 function explain({ outcome, barrier, missing = [], error, reason }: Released): MusterError {
   if (outcome === "timeout") {
     const who = missing.length === 0 ? "nobody is known to be missing" : missing.join(", ");
-    return new MusterError("timeout", `the wait at ${barrier} timed out; missing: ${who}`, missing);
+    return new MusterError("timeout", `the wait at ${barrier} timed out; missing: ${who}`, {
+      missing,
+    });
   }
   const why = reason === undefined ? "" : `: ${reason}`;
   const message = `the barrier ${barrier} was ${outcome} (error ${error})${why}`;

@@ -12,17 +12,28 @@ export type MusterErrorCode =
   /** The role or the scope of the token does not allow it. */
   | "forbidden";
 
+export interface MusterErrorDetails {
+  readonly missing?: readonly string[];
+  readonly resume?: (signal?: AbortSignal) => Promise<unknown>;
+}
+
 export class MusterError extends Error {
   override readonly name = "MusterError";
   readonly code: MusterErrorCode;
   readonly definite: boolean;
   /** Who had not come, for code `timeout`; as far as known. */
   readonly missing: readonly string[];
+  /**
+   * Waits on for the same request, for code `unavailable` of one whose session goes on: it stays,
+   * and counts once. A signal that is aborted takes it back.
+   */
+  readonly resume: ((signal?: AbortSignal) => Promise<unknown>) | undefined;
 
-  constructor(code: MusterErrorCode, message: string, missing: readonly string[] = []) {
+  constructor(code: MusterErrorCode, message: string, details: MusterErrorDetails = {}) {
     super(message);
     this.code = code;
     this.definite = code === "unauthorized" || code === "forbidden" || isDefinite(code);
-    this.missing = missing;
+    this.missing = details.missing ?? [];
+    this.resume = details.resume;
   }
 }

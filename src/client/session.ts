@@ -35,6 +35,8 @@ export interface Settle {
   readonly released: (effect: Released) => void;
   readonly acknowledged: () => void;
   readonly refused: (error: unknown) => void;
+  /** The server's log takes nothing: whoever waits is told, and the request stays (D10). */
+  readonly suspended: () => void;
 }
 
 const limits = { mailboxCommandsMax: 262_144, entryCommandsMax: 1_024 };
@@ -85,6 +87,7 @@ export class Session implements AsyncDisposable {
         for (const effect of effects) this.#onEffect(effect);
       },
       onUp: (_isFirst, grant) => this.#onUp(grant),
+      onLogAway: (isAway) => isAway && this.#suspendPending(),
       onEnd: (reason) => this.#onLinkEnd(reason),
     });
     signal?.addEventListener("abort", this.#onAbort);
@@ -181,6 +184,8 @@ export class Session implements AsyncDisposable {
     const connection = this.#lastConnection;
     this.#submit(build(connection));
     this.#pending.set(connection, settle);
+    // Whoever asks hears it as those do who asked before.
+    if (this.#link.isLogAway) this.#options.platform.soon(() => settle.suspended());
     return connection;
   }
 
@@ -335,6 +340,11 @@ export class Session implements AsyncDisposable {
   /** The link says that it is over: because `close` asked, or because the server says so. */
   #onLinkEnd(reason: string | undefined): void {
     this.#end(new MusterError("ended", reason ?? "the session is closed"));
+  }
+
+  /** D10. */
+  #suspendPending(): void {
+    for (const settle of [...this.#pending.values()]) settle.suspended();
   }
 
   #failPending(error: unknown): void {

@@ -21,6 +21,7 @@ export type {
   StateWait,
   TreeCommand,
 } from "./barriers/commands.ts";
+import type { ErrorCode } from "./code.ts";
 
 /** The error of waiters whose barrier was cleared. [EMULAB-SYNC 4 exit codes] */
 export const clearedError = 240;
@@ -77,6 +78,19 @@ export interface EndEdge {
   readonly kind: "end-edge";
 }
 
+/**
+ * In place of something an edge sent that is no command, or one too many: it is answered with an
+ * error, in its turn and once. Made by the core's end of a link (host/check-frame.ts); no edge
+ * sends it.
+ */
+export interface Refuse {
+  readonly kind: "refuse";
+  /** 0 where none was named. */
+  readonly connection: ConnectionId;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 export type Command =
   | BarrierCommand
   | Leave
@@ -85,7 +99,8 @@ export type Command =
   | AgendaCommand
   | Attach
   | Detach
-  | EndEdge;
+  | EndEdge
+  | Refuse;
 
 /** One batch of commands of one edge; the number makes a repeated batch count once (B6, D4). */
 export interface Batch {

@@ -227,6 +227,11 @@ export class Service {
       case "end-edge":
         this.#endEdge(edge, turn);
         return;
+      case "refuse": {
+        const { connection, code, message } = command;
+        turn.tell(edge, { kind: "refused", connection, code, message });
+        return;
+      }
       case "open-scope":
       case "close-scope":
         this.#applyScopeCommand(edge, command, turn);

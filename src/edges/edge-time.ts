@@ -29,6 +29,12 @@ export const edgeTime = {
   udpLivenessMs: 30_000,
   /** How often the UDP table is looked through for the two times above. */
   udpSweepMs: 1_000,
+  /**
+   * The core's log takes nothing: clients of old wires, which cannot be told, keep their
+   * connections this long. Their arrivals are taken back then, and count until the log says
+   * otherwise. (D10)
+   */
+  logAwayMs: 60_000,
   /** A link to the core that ended after at least this long is opened anew, not given up. */
   rejoinMs: 1_000,
 } as const;

@@ -24,6 +24,8 @@ export const httpTime = {
   streamBeatMs: 15_000,
   /** Changes of a scope that is watched are told together, this much after the first. */
   watchMs: 50,
+  /** A wait with an id is kept so long for the request that asks for it again. */
+  waitKeptMs: 30_000,
   /** Requests that are being answered when the door closes have this long. */
   closeMs: 2_000,
 } as const;

@@ -5,10 +5,11 @@
 import type { AgendaEvent, BarrierCondition, EventTerms } from "../core/agenda/commands.ts";
 import type { Deadline } from "../core/barriers/commands.ts";
 import type { TreeMessage } from "../core/barriers/tree-messages.ts";
+import type { ErrorCode } from "../core/code.ts";
 import type { Command, Participant } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
 import { utf8Length } from "../core/text.ts";
-import type { EdgeFrame } from "../wire/link/frames.ts";
+import type { BatchFrame, EdgeFrame } from "../wire/link/frames.ts";
 import { FrameError } from "../wire/link/frames.ts";
 import type { Role } from "../wire/link/roles.ts";
 import { actionOf, mayDo } from "../wire/link/roles.ts";
@@ -40,6 +41,10 @@ export function checkEdgeFrame(
   sender: Sender | undefined,
 ): EdgeFrame {
   if (!isFields(frame)) throw new FrameError("a frame is not a JSON object");
+  const { rights } = sender ?? {};
+  if (rights?.kind === "session" && frame["kind"] === "batch" && isBatch(frame, limits)) {
+    return checkSessionBatch(frame as unknown as BatchFrame, limits, rights);
+  }
   const isGood = frameChecks[String(frame["kind"])]?.(frame, limits) ?? false;
   if (!isGood) throw new FrameError(`a frame of a wrong shape (kind ${String(frame["kind"])})`);
   const checked = frame as unknown as EdgeFrame;
@@ -53,6 +58,19 @@ export function checkEdgeFrame(
     for (const command of checked.commands) checkRight(command, sender.rights);
   }
   return checked;
+}
+
+/**
+ * Anybody writes clients of sessions: one bad value is answered with an error and costs no other
+ * wait.
+ */
+function checkSessionBatch(frame: BatchFrame, limits: Limits, rights: EdgeRights): BatchFrame {
+  const commands = frame.commands.map(admitCommand);
+  for (const command of commands) {
+    if (!isWithin(command, limits)) throw new FrameError("a lease or an address is too long");
+    if (command.kind !== "refuse") checkRight(command, rights);
+  }
+  return { kind: "batch", number: frame.number, commands };
 }
 
 /** An incarnation of an edge is its own affair; so are its waiters, in its scope. */
@@ -115,9 +133,16 @@ function either(a: Check, b: Check): Check {
   return (value) => a(value) || b(value);
 }
 
-function shape(checks: Readonly<Record<string, Check>>): Check {
+/** A check of an object, which can also say which of its fields is wrong. */
+interface ShapeCheck extends Check {
+  readonly wrongField: (value: Fields) => string | undefined;
+}
+
+function shape(checks: Readonly<Record<string, Check>>): ShapeCheck {
   const rows = Object.entries(checks);
-  return (value) => isFields(value) && rows.every(([name, check]) => check(value[name]));
+  const wrongField = (value: Fields) => rows.find(([name, check]) => !check(value[name]))?.[0];
+  const check = (value: unknown) => isFields(value) && wrongField(value) === undefined;
+  return Object.assign(check, { wrongField });
 }
 
 const frameChecks: Readonly<Record<string, (frame: Fields, limits: Limits) => boolean>> = {
@@ -225,8 +250,11 @@ const isGroup = shape({ name: isText, members: listOf(isText) });
 const request = { scope: isText, request: isCount };
 const answer = { scope: isText, token: isCount };
 
-/** Every command an edge may send. `detach` is not among them: the core's own host appends it. */
-const commandChecks: Readonly<Record<Exclude<Command["kind"], "detach">, Check>> = {
+/** What the core's own side appends. */
+type HostCommand = "detach" | "refuse";
+
+/** Every command an edge may send. */
+const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, ShapeCheck>> = {
   "count-init": shape({
     ...{ ...arrival, count: isAmount, waits: isFlag, deadline: optional(isDeadline) },
   }),
@@ -300,11 +328,37 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], "detach">, Check>>
   "end-edge": shape({}),
 };
 
-const isCommands: Check = listOf((command) => {
-  if (!isFields(command)) return false;
+const isCommands: Check = listOf((command) => complaintOf(command) === undefined);
+
+/** @returns what is wrong with what should be a command. */
+function complaintOf(command: unknown): string | undefined {
+  if (!isFields(command)) return "a command is a JSON object";
   const kind = String(command["kind"]);
-  const check: Check | undefined = Object.hasOwn(commandChecks, kind)
+  const check: ShapeCheck | undefined = Object.hasOwn(commandChecks, kind)
     ? commandChecks[kind as keyof typeof commandChecks]
     : undefined;
-  return check?.(command) ?? false;
-});
+  if (check === undefined) return `there is no command ${JSON.stringify(kind.slice(0, 64))}`;
+  const field = check.wrongField(command);
+  return field === undefined ? undefined : `${kind}: ${field} is missing, or not of its kind`;
+}
+
+/** A batch in which only single commands can be wrong: whoever sent it is answered, and goes on. */
+function isBatch(frame: Fields, { entryCommandsMax }: Limits): boolean {
+  const { number, commands } = frame as { readonly number?: unknown; readonly commands?: unknown };
+  return isCount(number) && Array.isArray(commands) && commands.length <= entryCommandsMax;
+}
+
+/** What stands in the log in place of a command that was refused at the door. */
+export function refuse(command: unknown, code: ErrorCode, message: string): Command {
+  const named = isFields(command) ? command["connection"] : undefined;
+  const connection = isCount(named) ? (named as number) : 0;
+  return { kind: "refuse", connection, code, message };
+}
+
+/** A session's `attach` is its handshake: one that is wrong ends it, as a wrong hello does. */
+function admitCommand(command: unknown): Command {
+  const complaint = complaintOf(command);
+  if (complaint === undefined) return command as Command;
+  if (isFields(command) && command["kind"] === "attach") throw new FrameError(complaint);
+  return refuse(command, "invalid", `${complaint}; see docs/reference/session.md`);
+}

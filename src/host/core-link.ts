@@ -17,6 +17,11 @@ export interface EdgeHandler {
   onRoom?(): void;
   /** The link to a remote core is gone (`false`) or back (`true`); commands are kept meanwhile. */
   onLink?(up: boolean): void;
+  /**
+   * The core's log takes nothing (`true`) or does again: no outcome can come meanwhile, and what
+   * was submitted may still happen (D10).
+   */
+  onLogAway?(isAway: boolean): void;
   /** The core refuses this edge for good (wrong secret, incarnation ended). */
   onClosed?(reason: string): void;
 }

@@ -10,6 +10,7 @@
 //       (H3). Over a transport that cannot stop reading the link is closed instead.
 import type { Batch, Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
+import type { Refusal } from "../core/refusal.ts";
 import type {
   BatchFrame,
   CoreFrame,
@@ -19,7 +20,7 @@ import type {
 } from "../wire/link/frames.ts";
 import { FrameError, formatFrame, linkFormat } from "../wire/link/frames.ts";
 import type { EdgeRights } from "./check-frame.ts";
-import { checkEdgeFrame } from "./check-frame.ts";
+import { checkEdgeFrame, refuse } from "./check-frame.ts";
 import type { Cancel } from "./clock.ts";
 import type { BatchSource, Host, Port } from "./host.ts";
 import type { Logger } from "./logger.ts";
@@ -64,8 +65,8 @@ export interface EdgeConnectionOptions {
   /** Who says this hello; a text says why it is turned away. */
   readonly admit: (hello: HelloFrame) => Admission | string;
   readonly onAdmitted?: () => void;
-  /** Sees what an edge that is let in sends; a FrameError that it throws ends the edge. */
-  readonly onCommands?: (commands: readonly Command[]) => void;
+  /** Sees each command of an edge that is let in. @returns why it is refused, if it is. */
+  readonly objection?: (command: Command) => Pick<Refusal, "code" | "message"> | undefined;
 }
 
 export class EdgeConnection {
@@ -149,8 +150,7 @@ export class EdgeConnection {
     }
     switch (frame.kind) {
       case "batch": {
-        this.#options.onCommands?.(frame.commands);
-        port.put(frame);
+        port.put({ ...frame, commands: frame.commands.map((command) => this.#judge(command)) });
         host.wake();
         return;
       }
@@ -170,6 +170,11 @@ export class EdgeConnection {
       case "hello":
         throw new FrameError("a second hello");
     }
+  }
+
+  #judge(command: Command): Command {
+    const objection = this.#options.objection?.(command);
+    return objection === undefined ? command : refuse(command, objection.code, objection.message);
   }
 
   #onHello(frame: EdgeFrame): void {
@@ -287,6 +292,10 @@ class RemotePort implements Port {
 
   applied(number: number): void {
     this.#options.send({ kind: "applied", number });
+  }
+
+  logAway(isAway: boolean): void {
+    this.#options.send({ kind: "log", isAway });
   }
 }
 

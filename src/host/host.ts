@@ -21,6 +21,7 @@ import { EffectStore, keyOf } from "./effect-store.ts";
 import { newIncarnation } from "./ids.ts";
 import type { LocalLink } from "./local-link.ts";
 import { connectLocalEdge } from "./local-link.ts";
+import { LogWatch } from "./log-watch.ts";
 import type { Logger } from "./logger.ts";
 
 /** Where the host finds the batches of one edge. EdgeOutbox is one; a remote edge has its own. */
@@ -44,6 +45,8 @@ export interface Port {
   applied(number: number, hasRoom: boolean): void;
   /** The same incarnation has attached again, over another link. */
   replaced(): void;
+  /** The log takes nothing, or takes entries again (D10). */
+  logAway(isAway: boolean): void;
 }
 
 /** Sees every entry with what it led to; decides nothing. */
@@ -79,6 +82,7 @@ export class Host {
   readonly #ports = new Map<string, Port>();
   readonly #store = new EffectStore();
   readonly #observers = new Set<Observer>();
+  readonly #watch: LogWatch;
   readonly #steadyTicks: boolean;
   #reader: LogReader | undefined;
   #own: LocalLink | undefined;
@@ -102,6 +106,12 @@ export class Host {
     this.#onAppended = options.onAppended ?? (() => undefined);
     this.#newIncarnation = options.newIncarnation ?? newIncarnation;
     this.#core = new Service(limits);
+    this.#watch = new LogWatch(clock, (isAway) => this.#onLogAway(isAway));
+  }
+
+  /** Whether the log has taken nothing for too long; what was submitted may still happen (D10). */
+  get isLogAway(): boolean {
+    return this.#watch.isAway;
   }
 
   /** Whether the log has been replayed; before that nobody can be told what is known of them. */
@@ -189,6 +199,7 @@ export class Host {
     for (const { sequence, effects } of this.#store.after(port, seenSequence)) {
       port.deliver(sequence, effects);
     }
+    if (this.isLogAway) port.logAway(true);
     this.wake();
   }
 
@@ -237,6 +248,7 @@ export class Host {
       });
     });
     this.#closed = true;
+    this.#watch.close();
     this.#cancelTimer();
     this.#reader?.stop();
   }
@@ -244,8 +256,15 @@ export class Host {
   /** Stops as a crash would: nothing more is appended, applied or told. */
   abandon(): void {
     this.#closed = true;
+    this.#watch.close();
     this.#cancelTimer();
     this.#reader?.stop();
+  }
+
+  #onLogAway(isAway: boolean): void {
+    const text = isAway ? "the log takes nothing; who waits is told so" : "the log is back";
+    this.#logger.log("warn", text);
+    for (const port of [...this.#ports.values()]) port.logAway(isAway);
   }
 
   #flush(): void {
@@ -275,11 +294,14 @@ export class Host {
 
   #append(entry: Entry): void {
     this.#inFlight += 1;
+    this.#watch.sent();
     const startedUs = this.clock.nowUs();
     this.#log.append(entry).then(
       () => {
         this.#onAppended(this.clock.nowUs() - startedUs);
         this.#inFlight -= 1;
+        if (this.#closed) return;
+        this.#watch.taken(this.#inFlight > 0 || this.#failed);
         this.#retryMs = retryDelayMs.first;
         if (this.#failed) this.#retryWhenQuiet();
         else this.wake();
@@ -334,6 +356,8 @@ export class Host {
       for (const observer of this.#observers) observer(entry, applied);
     }
     this.#lastDeliveryUs = this.clock.nowUs();
+    // Also where the log's word that it took them was lost.
+    this.#watch.taken(this.#inFlight > 0 || this.#failed);
     this.#armTimer();
     const last = entries.at(-1);
     if (this.#caughtUp && last && last.sequence >= this.#caughtUp.at) {

@@ -81,6 +81,10 @@ export class LocalLink implements CoreLink, Port {
     if (hasRoom) this.#handler.onRoom?.();
   }
 
+  logAway(isAway: boolean): void {
+    this.#handler.onLogAway?.(isAway);
+  }
+
   /** Never: each local link is an incarnation of its own. */
   replaced(): void {}
 

@@ -61,6 +61,7 @@ class RemoteLink implements CoreLink {
       onEffects: (effects) => handler.onEffects(effects),
       onRoom: () => handler.onRoom?.(),
       onUp: (isFirst) => isFirst || handler.onLink?.(true),
+      onLogAway: (isAway) => handler.onLogAway?.(isAway),
       onEnd: (reason) => this.#onEnd(reason),
     });
     this.#open();

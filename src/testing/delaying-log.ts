@@ -55,6 +55,11 @@ export class DelayingLog implements Log {
     this.#faults = noLogFaults;
   }
 
+  /** From now on it has these faults. */
+  trouble(faults: Partial<LogFaults>): void {
+    this.#faults = { ...noLogFaults, ...faults };
+  }
+
   append(entry: Entry): Promise<number> {
     const refused = this.#random.chance(this.#faults.definiteFailure);
     const doubted = this.#random.chance(this.#faults.indefiniteFailure);

@@ -5,6 +5,8 @@ import { readFileSync } from "node:fs";
 import { sessionUrl } from "../../client/connect.ts";
 import {
   type BarrierDescription,
+  type CountBarrier,
+  type Crossing,
   connect,
   MusterError,
   type MusterErrorCode,
@@ -70,7 +72,8 @@ export function barrierInitCommand(argv: InitArguments, io: CommandIo): Promise<
     const who = { error, ...(name === undefined ? {} : { name }) };
     const handle = session.countBarrier(barrier);
     if (wait) {
-      return tellCrossing(argv, io, await handle.initAndWait(count, { ...waitOf(argv), signal }));
+      const wait = handle.initAndWait(count, { ...waitOf(argv), signal });
+      return tellCrossing(argv, io, await throughOutages(handle, wait, { io, signal }));
     }
     await handle.init(count, who);
     say(argv, io, { outcome: "counted" }, `${barrier}: ${count} more expected`);
@@ -80,8 +83,9 @@ export function barrierInitCommand(argv: InitArguments, io: CommandIo): Promise<
 
 export function barrierWaitCommand(argv: ArrivalArguments, io: CommandIo): Promise<number> {
   return withSession(argv, async (session, signal) => {
-    const crossing = await session.countBarrier(argv.barrier).wait({ ...waitOf(argv), signal });
-    return tellCrossing(argv, io, crossing);
+    const handle = session.countBarrier(argv.barrier);
+    const wait = handle.wait({ ...waitOf(argv), signal });
+    return tellCrossing(argv, io, await throughOutages(handle, wait, { io, signal }));
   });
 }
 
@@ -123,6 +127,21 @@ export function barrierShowCommand(
     say(argv, io, found, describe(found));
     return exitCodes.ok;
   });
+}
+
+/** A person at a terminal waits on while the server's log is away, and is told why. */
+async function throughOutages(
+  handle: CountBarrier,
+  wait: Promise<Crossing>,
+  { io, signal }: { readonly io: CommandIo; readonly signal: AbortSignal },
+): Promise<Crossing> {
+  try {
+    return await wait;
+  } catch (error) {
+    if (!(error instanceof MusterError) || error.resume === undefined) throw error;
+    io.stderr("muster: the server's log takes nothing; waiting on until it does again\n");
+    return throughOutages(handle, handle.resume(error, { signal }), { io, signal });
+  }
 }
 
 async function withSession(

@@ -1,50 +1,98 @@
 // SPDX-License-Identifier: MIT
 // Those who arrive by a request: each is a connection of the door's own edge, answered when the
-// core says how it ended. A client that goes before leaves.
+// core says how it ended. A client that goes before leaves, unless it gave its wait an id.
 //
-//   V1. Every arrival is answered once: by an effect, or by the error its signal was aborted with.
+//   V1. Every request is answered once: by an effect, by the error its signal was aborted with, or
+//       by `unavailable` while the log takes nothing (D10).
 //   V2. Whoever is gone leaves the barrier, unless its outcome was on its way (B4).
+//   V3. A wait with an id counts once, however often it is asked for: it is kept for `keptMs` after
+//       its request has ended without its outcome, and its outcome is kept as long.
 import type { Command, ConnectionId } from "../../core/command.ts";
 import type { ScopeDescription } from "../../core/description.ts";
 import type { Acknowledged, EdgeEffect, Refused, Released } from "../../core/effect.ts";
+import type { Cancel, Clock } from "../../host/clock.ts";
 import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
 import { HttpError } from "./errors.ts";
 
 export type ArrivalEnd = Released | Acknowledged;
 
-interface Waiting {
+export interface ArrivalsOptions {
+  readonly connect: ConnectEdge;
+  readonly edge: string;
+  readonly clock: Clock;
+  /** Milliseconds (V3). */
+  readonly keptMs: number;
+  /** Waits with an id that one token may have kept at once, and what is said beyond it. */
+  readonly keptMax: number;
+  readonly tooMany: () => HttpError;
+}
+
+/** Which wait is asked for again. */
+export interface WaitId {
+  /** Of its token: nobody takes up another's wait. */
+  readonly owner: string;
+  readonly key: string;
+}
+
+interface Asking {
   readonly resolve: (effect: ArrivalEnd) => void;
   readonly reject: (error: unknown) => void;
 }
 
+interface Waiting {
+  readonly connection: ConnectionId;
+  readonly id: WaitId | undefined;
+  asking: Asking | undefined;
+  end: ArrivalEnd | HttpError | undefined;
+  cancelExpiry: Cancel;
+}
+
 export class Arrivals {
+  readonly #options: ArrivalsOptions;
   readonly #link: CoreLink;
   readonly #waiting = new Map<ConnectionId, Waiting>();
+  readonly #named = new Map<string, Waiting>();
+  readonly #namedCounts = new Map<string, number>();
   #lastConnection = 0;
+  #isLogAway = false;
 
-  constructor(connect: ConnectEdge, edge: string) {
-    this.#link = connect(edge, {
+  constructor(options: ArrivalsOptions) {
+    this.#options = options;
+    this.#link = options.connect(options.edge, {
       onEffects: (effects) => {
         for (const effect of effects) this.#onEffect(effect);
       },
+      onLogAway: (isAway) => this.#onLogAway(isAway),
       onClosed: (reason) => this.#failAll(new HttpError("ended", reason)),
     });
   }
 
-  /** @param signal when aborted, the arrival is taken back. @throws HttpError */
-  arrive(build: (connection: ConnectionId) => Command, signal: AbortSignal): Promise<ArrivalEnd> {
+  /**
+   * @param signal when aborted, an arrival without an id is taken back.
+   * @throws HttpError
+   */
+  arrive(
+    build: (connection: ConnectionId) => Command,
+    signal: AbortSignal,
+    id?: WaitId,
+  ): Promise<ArrivalEnd> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
-      this.#lastConnection += 1;
-      const connection = this.#lastConnection;
-      this.submit(build(connection));
+      const known = id === undefined ? undefined : this.#named.get(nameOf(id));
+      const waiting = known ?? this.#open(build, id);
+      waiting.cancelExpiry();
+      waiting.asking?.reject(new HttpError("ended", "another request waits for this id now"));
       const onAbort = (): void => {
-        this.#waiting.delete(connection);
-        this.#link.submit({ kind: "leave", connection });
+        if (waiting.asking !== asking) return;
+        waiting.asking = undefined;
+        this.#part(waiting);
         reject(signal.reason);
       };
-      const done = (): void => signal.removeEventListener("abort", onAbort);
-      this.#waiting.set(connection, {
+      const done = (): void => {
+        signal.removeEventListener("abort", onAbort);
+        waiting.asking = undefined;
+      };
+      const asking: Asking = {
         resolve: (effect) => {
           done();
           resolve(effect);
@@ -53,8 +101,11 @@ export class Arrivals {
           done();
           reject(error);
         },
-      });
+      };
+      waiting.asking = asking;
       signal.addEventListener("abort", onAbort);
+      if (waiting.end !== undefined) this.#answer(waiting, waiting.end);
+      else if (this.#isLogAway) this.#suspend(waiting);
     });
   }
 
@@ -71,35 +122,120 @@ export class Arrivals {
   }
 
   async close(): Promise<void> {
+    for (const { cancelExpiry } of this.#named.values()) cancelExpiry();
     await this.#link.close();
+  }
+
+  #open(build: (connection: ConnectionId) => Command, id: WaitId | undefined): Waiting {
+    // Nothing has happened then; the code leaves it open all the same (D10).
+    if (this.#isLogAway && id === undefined) throw logIsAway();
+    const count = id === undefined ? 0 : (this.#namedCounts.get(id.owner) ?? 0);
+    if (count >= this.#options.keptMax) throw this.#options.tooMany();
+    this.#lastConnection += 1;
+    const connection = this.#lastConnection;
+    this.submit(build(connection));
+    const rest = { asking: undefined, end: undefined, cancelExpiry: () => undefined };
+    const waiting: Waiting = { connection, id, ...rest };
+    this.#waiting.set(connection, waiting);
+    if (id !== undefined) {
+      this.#named.set(nameOf(id), waiting);
+      this.#namedCounts.set(id.owner, count + 1);
+    }
+    return waiting;
   }
 
   #onEffect(effect: EdgeEffect): void {
     switch (effect.kind) {
       case "released":
-        for (const connection of effect.connections) this.#take(connection)?.resolve(effect);
+        for (const connection of effect.connections) this.#end(connection, effect);
         return;
       case "acknowledged":
-        this.#take(effect.connection)?.resolve(effect);
+        this.#end(effect.connection, effect);
         return;
       case "refused":
-        this.#take(effect.connection)?.reject(refusalError(effect));
+        this.#end(effect.connection, refusalError(effect));
         return;
       default:
         return; // The link tells of its end; the rest is of agendas, of which this edge has none.
     }
   }
 
-  #take(connection: ConnectionId): Waiting | undefined {
+  #end(connection: ConnectionId, end: ArrivalEnd | HttpError): void {
     const waiting = this.#waiting.get(connection);
+    if (waiting === undefined) return;
     this.#waiting.delete(connection);
-    return waiting;
+    waiting.end = end;
+    // Nobody asks just now: the outcome is kept for whoever comes back (V3).
+    if (waiting.asking !== undefined) this.#answer(waiting, end);
+  }
+
+  #answer(waiting: Waiting, end: ArrivalEnd | HttpError): void {
+    const { asking } = waiting;
+    if (end instanceof HttpError) asking?.reject(end);
+    else asking?.resolve(end);
+    // The answer may be lost on its way.
+    if (waiting.id !== undefined) this.#keep(waiting);
+  }
+
+  /** Its client is gone, or was told that the log is away. */
+  #part(waiting: Waiting): void {
+    if (waiting.id !== undefined) {
+      this.#keep(waiting);
+      return;
+    }
+    this.#waiting.delete(waiting.connection);
+    this.#link.submit({ kind: "leave", connection: waiting.connection });
+  }
+
+  /** V3. */
+  #keep(waiting: Waiting): void {
+    waiting.cancelExpiry();
+    waiting.cancelExpiry = this.#options.clock.after(this.#options.keptMs, () => {
+      this.#forget(waiting);
+      if (!this.#waiting.delete(waiting.connection)) return;
+      this.#link.submit({ kind: "leave", connection: waiting.connection });
+    });
+  }
+
+  #forget({ id }: Waiting): void {
+    if (id === undefined || !this.#named.delete(nameOf(id))) return;
+    const left = (this.#namedCounts.get(id.owner) ?? 1) - 1;
+    if (left === 0) this.#namedCounts.delete(id.owner);
+    else this.#namedCounts.set(id.owner, left);
+  }
+
+  #onLogAway(isAway: boolean): void {
+    this.#isLogAway = isAway;
+    if (!isAway) return;
+    for (const waiting of [...this.#waiting.values()]) this.#suspend(waiting);
+  }
+
+  #suspend(waiting: Waiting): void {
+    const { asking } = waiting;
+    if (asking === undefined) return;
+    asking.reject(logIsAway());
+    this.#part(waiting);
   }
 
   #failAll(error: HttpError): void {
-    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    for (const { asking, cancelExpiry } of [...this.#waiting.values()]) {
+      cancelExpiry();
+      asking?.reject(error);
+    }
     this.#waiting.clear();
+    this.#named.clear();
+    this.#namedCounts.clear();
   }
+}
+
+function nameOf({ owner, key }: WaitId): string {
+  return JSON.stringify([owner, key]);
+}
+
+function logIsAway(): HttpError {
+  const message =
+    "the server's log takes nothing; whether this happens is open: ask again, with the id that was given";
+  return new HttpError("unavailable", message, { headers: { "retry-after": "1" } });
 }
 
 function refusalError({ code, message }: Refused): HttpError {

@@ -8,6 +8,7 @@ import type { Logger } from "../../host/logger.ts";
 import type { Caller } from "./access.ts";
 import { Arrivals } from "./arrivals.ts";
 import { auditCommand } from "./audit.ts";
+import { boundMessage } from "./bounds.ts";
 import type { HttpDoor } from "./door.ts";
 import { HttpError } from "./errors.ts";
 import { createMetricsRoute, measureHost } from "./measure.ts";
@@ -34,7 +35,16 @@ export function mountCore({
   edge,
 }: MountCoreOptions): () => Promise<void> {
   const { bounds, metrics, time } = door;
-  const arrivals = new Arrivals(host.connectEdge, edge);
+  const arrivals = new Arrivals({
+    ...{ connect: host.connectEdge, edge, clock },
+    ...{ keptMs: time.waitKeptMs, keptMax: bounds.httpWaitsPerTokenMax },
+    tooMany() {
+      metrics.refused("httpWaitsPerTokenMax");
+      const what = "waits with an id are kept for a while";
+      return new HttpError("limit", `${what}: ${boundMessage(bounds, "httpWaitsPerTokenMax")}`);
+    },
+  });
+  door.addReadiness(() => (host.isLogAway ? "the log takes nothing" : undefined));
   const quota = new ScopeQuota(bounds, metrics);
   /** @returns why not. */
   const judge = (caller: Caller, command: Command): string | undefined => {

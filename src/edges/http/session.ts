@@ -9,7 +9,7 @@ import { EdgeConnection } from "../../host/edge-connection.ts";
 import type { Host } from "../../host/host.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { HelloFrame } from "../../wire/link/frames.ts";
-import { FrameError, parseFrame, sessionProtocol } from "../../wire/link/frames.ts";
+import { parseFrame, sessionProtocol } from "../../wire/link/frames.ts";
 import type { Caller } from "./access.ts";
 import type { HttpDoor } from "./door.ts";
 import type { DoorSocket, SocketEndpoint, SocketHandler } from "./socket.ts";
@@ -47,11 +47,9 @@ function openSession(
   const grant = { role, ...(scope === undefined ? {} : { scope }) };
   const edge = new EdgeConnection({
     ...{ host, logger },
-    onCommands(commands) {
-      for (const command of commands) {
-        const objection = judge(caller, command);
-        if (objection !== undefined) throw new FrameError(objection, "rights");
-      }
+    objection(command) {
+      const message = command.kind === "refuse" ? undefined : judge(caller, command);
+      return message === undefined ? undefined : { code: "limit", message };
     },
     queueBytesMax: bounds.sessionQueueBytesMax,
     transport: {

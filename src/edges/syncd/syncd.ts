@@ -81,6 +81,7 @@ export class Syncd {
   #verbose: boolean;
   #bound: Bound | undefined;
   #cancelLinkLost: Cancel | undefined;
+  #cancelLogAway: Cancel | undefined;
 
   constructor(options: SyncdOptions) {
     this.#options = options;
@@ -187,6 +188,7 @@ export class Syncd {
     this.#tcp.close();
     this.#udp.close();
     this.#cancelLinkLost?.();
+    this.#cancelLogAway?.();
     await this.#joined?.close();
   }
 
@@ -409,12 +411,27 @@ export class Syncd {
     );
   }
 
+  /** Clients of this wire cannot be told: they keep their connections for a while (D10). */
+  #onLogAway(isAway: boolean): void {
+    this.#cancelLogAway?.();
+    this.#cancelLogAway = undefined;
+    this.#log("warn", isAway ? "the log takes nothing; clients wait on" : "the log is back");
+    if (!isAway) return;
+    this.#cancelLogAway = this.#options.clock.after(this.#time.logAwayMs, () => {
+      this.#log("warn", "the log is away for too long; closing every connection");
+      // Whoever waits leaves: the commands stand behind what is on its way.
+      this.#tcp.dismissAll();
+      this.#udp.dismissAll();
+    });
+  }
+
   #join(): CoreLink {
     this.#joinedUs = this.#options.clock.nowUs();
     return this.#options.connect(this.#options.edge, {
       onEffects: (effects) => this.#onEffects(effects),
       onRoom: () => this.#outbox.drain(),
       onLink: (up) => this.#onLink(up),
+      onLogAway: (isAway) => this.#onLogAway(isAway),
       onClosed: (reason) => this.#onClosed(reason),
     });
   }

@@ -30,6 +30,8 @@ export interface EdgeLinkOptions {
   readonly onRoom?: () => void;
   /** The core has let this edge in, at first and after each loss. */
   readonly onUp?: (isFirst: boolean, grant: SessionGrant | undefined) => void;
+  /** The core's log takes nothing, or does again (D10). */
+  readonly onLogAway?: (isAway: boolean) => void;
   /** It is over for good; `reason` is undefined when `close` asked for it. */
   readonly onEnd: (reason: string | undefined) => void;
 }
@@ -51,6 +53,7 @@ export class EdgeLink {
   #acknowledged = 0;
   #lastQuestion = 0;
   #isClosing = false;
+  #isLogAway = false;
   #hasEnded = false;
 
   constructor(options: EdgeLinkOptions) {
@@ -67,6 +70,11 @@ export class EdgeLink {
 
   get hasEnded(): boolean {
     return this.#hasEnded;
+  }
+
+  /** Whether the core has said that its log takes nothing. */
+  get isLogAway(): boolean {
+    return this.#isLogAway;
   }
 
   /** Whether `close` was called. */
@@ -175,6 +183,9 @@ export class EdgeLink {
         answer?.(frame.page);
         return;
       }
+      case "log":
+        this.#setLogAway(frame.isAway);
+        return;
       case "closed":
         if (!frame.mayReturn) this.#end(frame.reason);
         return;
@@ -191,6 +202,8 @@ export class EdgeLink {
 
   #onWelcome(lastBatch: number, grant: SessionGrant | undefined): void {
     this.#isWelcome = true;
+    // A core whose log is away says so after its welcome.
+    this.#setLogAway(false);
     this.#onApplied(lastBatch);
     for (const batch of this.#outbox.unacknowledged()) this.#sendBatch(batch);
     // The lease may be running: the core must learn that the edge is back.
@@ -199,6 +212,12 @@ export class EdgeLink {
     const isFirst = !this.#wasUp;
     this.#wasUp = true;
     this.#options.onUp?.(isFirst, grant);
+  }
+
+  #setLogAway(isAway: boolean): void {
+    if (this.#isLogAway === isAway) return;
+    this.#isLogAway = isAway;
+    this.#options.onLogAway?.(isAway);
   }
 
   #onApplied(number: number): void {

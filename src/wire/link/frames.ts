@@ -78,6 +78,8 @@ export type CoreFrame =
   | EffectsFrame
   | { readonly kind: "description"; readonly id: number; readonly description: ScopeDescription }
   | { readonly kind: "events"; readonly id: number; readonly page: EventPage }
+  /** The log takes nothing, or does again (D10); an edge that is told nothing has one. */
+  | { readonly kind: "log"; readonly isAway: boolean }
   | ClosedFrame;
 
 /** The core's last word: whether this incarnation may come back, and why it had to go. */

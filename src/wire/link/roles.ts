@@ -93,6 +93,7 @@ export function actionOf(kind: Command["kind"]): Action | "own" | undefined {
     case "tree-message":
     case "tree-acknowledge":
     case "tree-leave":
+    case "refuse":
       return undefined;
   }
 }

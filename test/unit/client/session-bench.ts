@@ -35,6 +35,8 @@ export class SessionBench {
   readonly sockets: VirtualSocket[] = [];
   readonly caller: Caller;
   host: Host;
+  /** The log as the host sees it. */
+  faulty: DelayingLog;
   /** Nobody answers. */
   isDown = false;
   /** The next socket is cut after so many messages, both ways together. */
@@ -48,6 +50,7 @@ export class SessionBench {
     this.#limits = resolveLimits(options.limits);
     this.log = new MemoryLog({ nowUs: () => this.clock.nowUs() });
     this.caller = { role: "driver", token: "t", address: "10.0.0.1:1", ...options.caller };
+    this.faulty = this.#createLog();
     this.host = this.#createHost();
   }
 
@@ -63,6 +66,7 @@ export class SessionBench {
     this.host.abandon();
     this.isDown = true;
     this.cutAll();
+    this.faulty = this.#createLog();
     this.host = this.#createHost();
     await this.start();
     this.isDown = false;
@@ -110,10 +114,14 @@ export class SessionBench {
   }
 
   #createHost(): Host {
+    const { clock, faulty: log } = this;
+    return new Host({ log, clock, limits: this.#limits, logger: silentLogger });
+  }
+
+  #createLog(): DelayingLog {
     const { clock, random } = this;
     const { faults = {} } = this.#options;
-    const log = new DelayingLog({ inner: this.log, clock, random, faults });
-    return new Host({ log, clock, limits: this.#limits, logger: silentLogger });
+    return new DelayingLog({ inner: this.log, clock, random, faults });
   }
 
   #platform(): ClientPlatform {

@@ -10,6 +10,7 @@ import {
   hashSecret,
   mountCore,
 } from "../../../src/edges/http/index.ts";
+import type { Log } from "../../../src/engine/log.ts";
 import { MemoryLog } from "../../../src/engine/memory-log.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 import { Host } from "../../../src/host/host.ts";
@@ -19,6 +20,8 @@ export interface BenchOptions extends Partial<Omit<HttpDoorOptions, "clock" | "l
   readonly limits?: Partial<Limits>;
   /** Where to listen; loopback when absent. */
   readonly host?: string;
+  /** Puts something before the log. */
+  readonly wrapLog?: (log: Log) => Log;
 }
 
 export class HttpBench {
@@ -31,13 +34,14 @@ export class HttpBench {
   url = "";
   port = 0;
 
-  private constructor({ limits = {}, host: _, ...options }: BenchOptions) {
+  private constructor({ limits = {}, host: _, wrapLog, ...options }: BenchOptions) {
     this.access = options.access ?? {};
     const clock = systemClock;
     const logger = {
       log: (level: string, text: string) => void this.lines.push(`${level} ${text}`),
     };
-    const log = new MemoryLog({ nowUs: clock.nowUs });
+    const memory = new MemoryLog({ nowUs: clock.nowUs });
+    const log = wrapLog?.(memory) ?? memory;
     this.host = new Host({ log, clock, limits: resolveLimits(limits), logger });
     this.door = createHttpDoor({ access: {}, ...options, clock, logger });
     const { host, door } = this;

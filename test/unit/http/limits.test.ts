@@ -150,7 +150,9 @@ describe("bounds", () => {
     await socket.opened();
     socket.say(hello);
     socket.say(batchOf({ kind: "count-wait", ...place, scope: "d" }));
-    expect(await socket.hear('"closed"')).toContain("httpScopesMax (2)");
+    const refused = await socket.hear('"refused"');
+    expect(refused).toContain("httpScopesMax (2)");
+    expect(refused).toContain('"connection":1,"code":"limit"');
     expect(bench.host.figures().scopes).toBe(2);
     socket.socket.terminate();
   });
@@ -202,8 +204,8 @@ describe("a session that does harm", () => {
     ["a hello of another kind of name", [{ ...hello, edge: "a/b" }]],
     ["a hello with a name too long", [{ ...hello, edge: "a".repeat(65) }]],
     ["two hellos", [hello, hello]],
-    ["a command of the host", [hello, batchOf({ kind: "detach", edge: "http", incarnation: 1 })]],
-    ["a wait of nobody", [hello, batchOf({ kind: "count-wait", ...place, who: null })]],
+    ["a batch without commands", [hello, { kind: "batch", number: 1 }]],
+    ["a batch without a number", [hello, { ...batchOf(), number: "1" }]],
     ["a lease longer than edgeLeaseUsMax", [hello, batchOf({ kind: "attach", leaseUs: 1e15 })]],
     [
       "more commands than an entry holds",
@@ -219,6 +221,51 @@ describe("a session that does harm", () => {
     for (const frame of [hello, batchOf({ kind: "count-wait", ...place, who })]) socket.say(frame);
     expect(await socket.hear('"refused"')).toContain("nameBytesMax");
     expect(bench.host.figures()).toMatchObject({ waiters: 0, scopes: 0 });
+  });
+
+  const init = { kind: "count-init", ...place, count: 1, waits: false };
+  const single: readonly (readonly [string, unknown, string])[] = [
+    ["a command of the host", { kind: "detach", edge: "http", incarnation: 1 }, "no command"],
+    [
+      "a refusal of its own",
+      { kind: "refuse", connection: 1, code: "x", message: "" },
+      "no command",
+    ],
+    ["a command without a kind", { connection: 1 }, "no command"],
+    ["a command that is a name of objects", { kind: "toString" }, "no command"],
+    ["no object", 7, "JSON object"],
+    ["null", null, "JSON object"],
+    ["a wait of nobody", { kind: "count-wait", ...place, who: null }, "count-wait: who"],
+    ["a scope that is a number", { kind: "count-wait", ...place, scope: 1 }, "count-wait: scope"],
+    ["a name that is none", { kind: "count-wait", ...place, who: { address: "", name: 1 } }, "who"],
+    ["an error that is a text", { kind: "count-wait", ...place, error: "1" }, "error"],
+    ["a timeout that is a text", { kind: "count-wait", ...place, timeoutUs: "1" }, "timeoutUs"],
+    ["a count that is a text", { ...init, count: "1" }, "count-init: count"],
+    ["a flag that is a number", { ...init, waits: 1 }, "count-init: waits"],
+    ["a connection below 0", { kind: "count-wait", ...place, connection: -1 }, "connection"],
+    [
+      "an end with a wrong error",
+      { kind: "cancel-all", scope: "s", error: -1 },
+      "cancel-all: error",
+    ],
+    ["nodes that are no texts", { kind: "open-scope", scope: "s", nodes: [1] }, "nodes"],
+  ];
+
+  it.each(single)("%s is answered with an error, and the session goes on", async (_, bad, why) => {
+    bench = await HttpBench.start();
+    const socket = bench.socket("/v1/session", [sessionProtocol]);
+    await socket.opened();
+    // What stands beside it in its batch counts, and it is told once, also when it comes again.
+    const good = { kind: "count-wait", ...place, connection: 5 };
+    const batch = { ...batchOf(), commands: [{ kind: "attach" }, bad, good] };
+    for (const frame of [hello, batch, batch]) socket.say(frame);
+    const refused = await socket.hear('"refused"');
+    expect(refused).toContain('"code":"invalid"');
+    expect(refused).toContain(why);
+    socket.say({ kind: "batch", number: 2, commands: [{ ...init, connection: 6 }] });
+    expect(await socket.hear('"released"')).toContain('"connections":[5]');
+    expect(socket.heard.filter((text) => text.includes('"refused"'))).toHaveLength(1);
+    socket.socket.terminate();
   });
 
   it.each(bad)("%s closes it, and nothing of it is in the core", async (_, frames) => {

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Command, CountInit, CountWait } from "../../../core/command.ts";
 import type { BarrierDescription, ScopeDescription } from "../../../core/description.ts";
 import { barrierCountMax } from "../../../core/limits.ts";
-import type { ArrivalEnd, Arrivals } from "../arrivals.ts";
+import type { ArrivalEnd, Arrivals, WaitId } from "../arrivals.ts";
 import { HttpError } from "../errors.ts";
 import type { Call, Route } from "../route.ts";
 import { defineRoute } from "../route.ts";
@@ -20,6 +20,12 @@ const params = z.object({ barrier: z.string().min(1) });
 const name = z.string().min(1).max(255);
 
 const arrivalBody = {
+  id: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe("Names this wait: who asks again with it waits on, and counts once"),
   name: name.optional().describe("The participant, for reports of who is there"),
   node: name.optional().describe("The node it is on"),
   error: z.int().min(0).default(0).describe("An error number brought to the barrier"),
@@ -91,11 +97,12 @@ const listSchema = z.object({ scope: z.string(), barriers: z.array(barrierSchema
 
 export function createBarrierRoutes({ arrivals, judge }: BarrierRoutesOptions): readonly Route[] {
   const arrive = (
-    call: Call<unknown, unknown, unknown>,
+    call: Call<unknown, unknown, { readonly id?: string | undefined }>,
     build: (connection: number) => CountInit | CountWait,
   ): Promise<ArrivalEnd> => {
-    judge(call, build(0));
-    return arrivals.arrive(build, call.signal);
+    const command = build(0);
+    judge(call, command);
+    return arrivals.arrive(build, call.signal, waitIdOf(call, command));
   };
   return [
     defineRoute({
@@ -212,6 +219,15 @@ function createLookRoutes(arrivals: Arrivals): readonly Route[] {
       handle: ({ scope, params: { barrier } }) => findBarrier(arrivals, scope, barrier),
     }),
   ];
+}
+
+/** The same id at another barrier, or for another request, is another wait. */
+function waitIdOf(
+  { caller, body: { id } }: Call<unknown, unknown, { readonly id?: string | undefined }>,
+  { kind, scope, barrier }: CountInit | CountWait,
+): WaitId | undefined {
+  if (id === undefined) return undefined;
+  return { owner: caller.token, key: JSON.stringify([kind, scope, barrier, id]) };
 }
 
 /** @throws HttpError (unknown) */

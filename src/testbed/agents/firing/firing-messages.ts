@@ -13,7 +13,7 @@ export const signalAt = 0;
 /** When the thread wakes by itself: milliseconds of `wakeWord`. */
 export const wakeAt = 1;
 /** It does not wake by itself. */
-export const neverWakes = 2 ** 31 - 1;
+export const neverWakes: number = 2 ** 31 - 1;
 
 /** An instant as the thread tells it: rounded up, so that nothing is left for too late. */
 export function wakeWord(us: number, zeroUs: number): number {
