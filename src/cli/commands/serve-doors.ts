@@ -18,6 +18,7 @@ import { watchLateness } from "../../events/bus-lateness.ts";
 import { systemClock } from "../../host/clock.ts";
 import { Host } from "../../host/host.ts";
 import type { Logger } from "../../host/logger.ts";
+import { warnOfWaits } from "../../host/warn-of-waits.ts";
 import type { Bus } from "../../wire/event/bus.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
@@ -129,11 +130,13 @@ async function openCore(options: DoorsOptions): Promise<Core> {
     throw error;
   }
   const parts = { host, appended };
+  const stopWarning = warnOfWaits(host, logger);
   return {
     open: (listen) =>
       listen.edge === "http" ? openHttp(listen, parts, options) : openSyncd(listen, parts, options),
     quiet: (msMax) => untilQuiet(host, msMax),
     close: async () => {
+      stopWarning();
       await host.close();
       await log.close();
     },

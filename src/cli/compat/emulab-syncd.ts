@@ -14,6 +14,7 @@ import { Syncd, type SyncdOptions } from "../../edges/syncd/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { ConnectEdge } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
+import { warnOfWaits } from "../../host/warn-of-waits.ts";
 import { defaultPort } from "../../wire/emulab-sync/index.ts";
 import { isInNetworks } from "../../wire/networks.ts";
 import {
@@ -123,6 +124,7 @@ async function findPlace(
   const log = await openLog(given.log, systemClock.nowUs);
   const host = new Host({ log, clock: systemClock, limits, logger });
   await host.start();
+  warnOfWaits(host, logger);
   const addresses = given.listen.length === 0 ? ["127.0.0.1"] : given.listen;
   return { scope: "syncd", edge: "syncd", connect: host.connectEdge, addresses, isRun: false };
 }

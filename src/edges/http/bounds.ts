@@ -22,6 +22,10 @@ export interface HttpBounds {
   readonly httpStreamQueueBytesMax: number;
   /** Barriers of a scope that a watcher is told of. */
   readonly httpWatchedBarriersMax: number;
+  /** Participants of a barrier that ended, in what a watcher is told. */
+  readonly httpWatchedNamesMax: number;
+  /** Bytes of endings and warnings kept for watchers that come back. */
+  readonly httpWatchKeptBytesMax: number;
   /** Sessions connected at once, of one token. */
   readonly sessionsPerTokenMax: number;
   /** Bytes of one message of a session. */
@@ -40,6 +44,8 @@ export const defaultHttpBounds: HttpBounds = {
   httpStreamsPerTokenMax: 100,
   httpStreamQueueBytesMax: 4 * 1024 * 1024,
   httpWatchedBarriersMax: 1_000,
+  httpWatchedNamesMax: 1_000,
+  httpWatchKeptBytesMax: 4 * 1024 * 1024,
   sessionsPerTokenMax: 10_000,
   sessionMessageBytesMax: 8 * 1024 * 1024,
   sessionQueueBytesMax: 4 * 1024 * 1024,

@@ -11,8 +11,10 @@ const outcomes: readonly BarrierOutcome[] = ["crossed", "failed", "timeout", "ca
 /** @returns what to call when the host is not watched any more. */
 export function measureHost(host: Host, metrics: Metrics): () => void {
   const ended = new Map<BarrierOutcome, number>(outcomes.map((outcome) => [outcome, 0]));
+  let warnings = 0;
   const stop = host.observe((_, { observed, addressed }) => {
     for (const effect of observed) {
+      if (effect.kind === "wait-warning") warnings += 1;
       if (effect.kind !== "barrier-closed") continue;
       ended.set(effect.outcome, (ended.get(effect.outcome) ?? 0) + 1);
     }
@@ -29,6 +31,13 @@ export function measureHost(host: Host, metrics: Metrics): () => void {
   });
   gauge("muster_mailbox_commands", "Commands of edges that are not in the log yet.", () => {
     return host.figures().mailboxCommands;
+  });
+  gauge("muster_log_away", "1 while the log takes nothing.", () => (host.isLogAway ? 1 : 0));
+  metrics.add({
+    name: "muster_wait_warnings_total",
+    help: "Waits that have become older than warnAfterUs.",
+    kind: "counter",
+    read: () => [{ value: warnings }],
   });
   metrics.add({
     name: "muster_barriers_ended_total",

@@ -4,6 +4,7 @@
 import type { Command } from "../../core/command.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { Host } from "../../host/host.ts";
+import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { Caller } from "./access.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -16,6 +17,7 @@ import { createBarrierRoutes } from "./routes/barriers.ts";
 import { createWatchRoute } from "./routes/watch.ts";
 import { ScopeQuota } from "./scope-quota.ts";
 import { createSessionEndpoint } from "./session.ts";
+import { WatchHistory } from "./watch-history.ts";
 
 export interface MountCoreOptions {
   readonly door: HttpDoor;
@@ -57,12 +59,19 @@ export function mountCore({
     if (objection !== undefined) throw new HttpError("limit", objection);
   };
   for (const route of createBarrierRoutes({ arrivals, judge: judgeCall })) door.route(route);
-  door.route(createWatchRoute({ host, clock, time, bounds }));
+  const history = new WatchHistory({
+    epoch: newRunId(),
+    bytesMax: bounds.httpWatchKeptBytesMax,
+    participantsMax: bounds.httpWatchedNamesMax,
+  });
+  const stopKeeping = host.observe(history.note);
+  door.route(createWatchRoute({ host, clock, time, bounds, history }));
   door.route(createMetricsRoute(metrics));
   door.socket(createSessionEndpoint({ host, logger, bounds, judge }));
   const stopMeasuring = measureHost(host, metrics);
   return async () => {
     stopMeasuring();
+    stopKeeping();
     await arrivals.close();
   };
 }

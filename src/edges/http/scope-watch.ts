@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: MIT
-// What changes in a scope, for those who watch it: its barriers as they are, each again when it has
+// What changes in a scope, for one who watches it: its barriers as they are, each again when it has
 // changed, and how they end. Changes of one moment are told together; a watcher sees every ending
 // and the newest state, not every step between.
-
 import type { LogEntry } from "../../core/command.ts";
 import type { BarrierDescription } from "../../core/description.ts";
-import type { Applied, BarrierClosed, ObservedEffect, WaitWarning } from "../../core/effect.ts";
+import type { Applied } from "../../core/effect.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import type { Host } from "../../host/host.ts";
+import type { PastNews, WatchHistory } from "./watch-history.ts";
 
 export type ScopeNews =
   | { readonly kind: "barrier"; readonly barrier: BarrierDescription }
-  | { readonly kind: "closed"; readonly closed: BarrierClosed }
-  | { readonly kind: "warning"; readonly warning: WaitWarning };
+  /** News before this place were lost to this watcher. */
+  | { readonly kind: "gap" }
+  | (PastNews & { readonly id: string });
 
 export interface ScopeWatchOptions {
   readonly host: Host;
   readonly clock: Clock;
   readonly scope: string;
+  readonly history: WatchHistory;
+  /** Where the watcher was when it went; undefined for one that is new. */
+  readonly after: { readonly place: number | undefined } | undefined;
   /** How long changes are collected, milliseconds. */
   readonly watchMs: number;
   /** Barriers that are told of; those beyond it are not. */
@@ -30,12 +34,16 @@ export class ScopeWatch {
   readonly #stopObserving: () => void;
   /** What was told of each open barrier, as text. */
   #told = new Map<string, string>();
-  #ends: ScopeNews[] = [];
+  /** News up to here were told. */
+  #place: number;
   #cancel: Cancel | undefined;
 
   constructor(options: ScopeWatchOptions) {
     this.#options = options;
-    this.#stopObserving = options.host.observe((entry, applied) => this.#onEntry(entry, applied));
+    const { history, host, after, onNews } = options;
+    this.#place = after?.place ?? history.place;
+    if (after !== undefined && after.place === undefined) onNews([{ kind: "gap" }]);
+    this.#stopObserving = host.observe((entry, applied) => this.#onEntry(entry, applied));
     this.#tell();
   }
 
@@ -45,24 +53,19 @@ export class ScopeWatch {
   }
 
   #onEntry({ entry }: LogEntry, { observed, addressed }: Applied): void {
-    for (const effect of observed) this.#onObserved(effect);
     const isTick = entry.batches.length === 0 && addressed.length === 0 && observed.length === 0;
     if (isTick || this.#cancel !== undefined) return;
     const { clock, watchMs } = this.#options;
     this.#cancel = clock.after(watchMs, () => this.#tell());
   }
 
-  #onObserved(effect: ObservedEffect): void {
-    if (effect.scope !== this.#options.scope) return;
-    if (effect.kind === "barrier-closed") this.#ends.push({ kind: "closed", closed: effect });
-    if (effect.kind === "wait-warning") this.#ends.push({ kind: "warning", warning: effect });
-  }
-
   #tell(): void {
     this.#cancel = undefined;
-    const { host, scope, barriersMax, onNews } = this.#options;
-    const news = this.#ends;
-    this.#ends = [];
+    const { host, scope, history, barriersMax, onNews } = this.#options;
+    const { rows, isGap } = history.since(this.#place, scope);
+    this.#place = history.place;
+    const news: ScopeNews[] = isGap ? [{ kind: "gap" }] : [];
+    for (const { id, news: past } of rows) news.push({ ...past, id });
     const told = new Map<string, string>();
     for (const barrier of host.describe(scope).barriers.slice(0, barriersMax)) {
       const text = JSON.stringify(barrier);

@@ -3,6 +3,7 @@
 // what the core says; the description names every route there is. Method: a door on loopback.
 import { afterEach, describe, expect, it } from "vitest";
 import { connect } from "../../../src/client/index.ts";
+import { WatchHistory } from "../../../src/edges/http/watch-history.ts";
 import { httpTime } from "../../../src/edges/http-time.ts";
 import { HttpBench } from "./http-bench.ts";
 
@@ -14,10 +15,12 @@ afterEach(async () => {
 });
 
 /** The events of /v1/watch as they come. */
-async function watch(scope = "default") {
+async function watch(scope = "default", lastEventId?: string) {
   const gone = new AbortController();
   watches.push(gone);
-  const answer = await fetch(`${bench.url}/v1/watch?scope=${scope}`, { signal: gone.signal });
+  const headers = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
+  const url = `${bench.url}/v1/watch?scope=${scope}`;
+  const answer = await fetch(url, { signal: gone.signal, headers });
   expect(answer.headers.get("content-type")).toBe("text/event-stream");
   const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
@@ -52,6 +55,90 @@ describe("/v1/watch", () => {
   it("says that it is still there when nothing happens", async () => {
     bench = await HttpBench.start({ time: { ...httpTime, streamBeatMs: 1 } });
     await (await watch()).until(/: still here\n\n: still here/);
+  });
+});
+
+describe("M1 M2 who comes back to /v1/watch", () => {
+  const time = { ...httpTime, watchMs: 1 };
+  const end = async (name: string, scope = "default") => {
+    await using session = await connect(bench.url, { scope });
+    await session.countBarrier(name).init(1);
+    await session.countBarrier(name).wait();
+  };
+  const idOf = (text: string): string => [...text.matchAll(/^id: (\S+)$/gm)].at(-1)?.[1] ?? "";
+  const closed = (text: string) =>
+    [...text.matchAll(/event: closed\ndata: .*?"barrier":"(\w+)"/g)].map(([, name]) => name);
+
+  it("has a place before anything has happened, and is told its scope's news after it", async () => {
+    bench = await HttpBench.start({ time });
+    const id = idOf(await (await watch()).until(/^id: /m));
+    await end("a");
+    await end("elsewhere", "other");
+    await end("b");
+    const text = await (await watch("default", id)).until(/event: closed\ndata: .*"b"/);
+    expect(closed(text)).toEqual(["a", "b"]);
+    expect(text).not.toContain("event: gap");
+    const again = await watch("default", idOf(text));
+    await end("c");
+    expect(closed(await again.until(/event: closed\ndata: .*"c"/))).toEqual(["c"]);
+  });
+
+  it.each(["", "x", "other.0", "other.-1", "a.b.c"])(
+    "is told of a gap by the id %j",
+    async (id) => {
+      bench = await HttpBench.start({ time });
+      await end("a");
+      const events = await watch("default", id);
+      await end("b");
+      const text = await events.until(/event: closed\ndata: .*"b"/);
+      expect(closed(text)).toEqual(["b"]);
+      expect(text.includes("event: gap\ndata: {}\n")).toBe(id !== "");
+    },
+  );
+
+  it("httpWatchKeptBytesMax: what is within it is told, one byte more costs the oldest", async () => {
+    const bytes = async (httpWatchKeptBytesMax: number) => {
+      bench = await HttpBench.start({ time, bounds: { httpWatchKeptBytesMax } });
+      const id = idOf(await (await watch()).until(/^id: /m));
+      await end("a");
+      await end("b");
+      await end("c");
+      const text = await (await watch("default", id)).until(/event: closed\ndata: .*"c"/);
+      await bench.close();
+      return { names: closed(text), isGap: text.includes("event: gap") };
+    };
+    expect(await bytes(1_000_000)).toEqual({ names: ["a", "b", "c"], isGap: false });
+    const history = (bytesMax: number) => {
+      const kept = new WatchHistory({ epoch: "e", bytesMax, participantsMax: 10 });
+      const warning = { kind: "wait-warning", scope: "s", barrier: "b", waitedUs: 1 } as const;
+      const row = { ...warning, arrived: [], missing: [] };
+      const entry = { sequence: 1, stampUs: 0, entry: { format: 1, batches: [] } } as const;
+      for (let at = 0; at < 3; at += 1) kept.note(entry, { observed: [row] });
+      const { rows, isGap } = kept.since(0, "s");
+      return { count: rows.length, isGap, one: JSON.stringify({ kind: "warning", warning: row }) };
+    };
+    const size = history(1_000_000).one.length;
+    expect(history(3 * size)).toMatchObject({ count: 3, isGap: false });
+    expect(history(3 * size - 1)).toMatchObject({ count: 2, isGap: true });
+  });
+
+  it("httpWatchedNamesMax: so many participants are listed, of one more there is the number", async () => {
+    bench = await HttpBench.start({ time, bounds: { httpWatchedNamesMax: 3 } });
+    const events = await watch();
+    const ended = async (count: number, name: string) => {
+      await using session = await connect(bench.url);
+      const barrier = session.countBarrier(name);
+      await barrier.init(count);
+      await Promise.all(Array.from({ length: count }, () => barrier.wait()));
+      const text = await events.until(new RegExp(`event: closed\\ndata: .*"${name}".*\\n`));
+      const [, data = ""] = new RegExp(`closed\\ndata: (.*"barrier":"${name}".*)`).exec(text) ?? [];
+      return JSON.parse(data) as { participants: unknown[]; participantsLeftOut?: number };
+    };
+    // The one who has initialised it is a participant, too.
+    const two = await ended(2, "two");
+    const three = await ended(3, "three");
+    expect([two.participants.length, two.participantsLeftOut]).toEqual([3, undefined]);
+    expect([three.participants.length, three.participantsLeftOut]).toEqual([3, 1]);
   });
 });
 

@@ -7,17 +7,21 @@ import type { HttpBounds } from "../bounds.ts";
 import type { ReplyStream, Route } from "../route.ts";
 import { defineRoute } from "../route.ts";
 import { type ScopeNews, ScopeWatch } from "../scope-watch.ts";
+import type { WatchHistory } from "../watch-history.ts";
 
 export interface WatchRouteOptions {
   readonly host: Host;
   readonly clock: Clock;
   readonly time: HttpTime;
   readonly bounds: HttpBounds;
+  readonly history: WatchHistory;
 }
 
-const events = "barrier (its state), closed (how one ended), warning (a wait that is old)";
+const events =
+  "barrier (its state), closed (how one ended), warning (a wait that is old), gap (some are lost)";
 
-export function createWatchRoute({ host, clock, time, bounds }: WatchRouteOptions): Route {
+export function createWatchRoute(options: WatchRouteOptions): Route {
+  const { host, clock, time, bounds, history } = options;
   return defineRoute({
     method: "GET",
     path: "/v1/watch",
@@ -26,14 +30,21 @@ export function createWatchRoute({ host, clock, time, bounds }: WatchRouteOption
     isScoped: true,
     lasts: "stream",
     answers: [{ status: 200, what: "Server-sent events", type: "text/event-stream" }],
-    handle: ({ scope }) => ({
+    handle: ({ scope, headers }) => ({
       kind: "reply",
       status: 200,
       type: "text/event-stream",
       body: (out: ReplyStream) => {
-        out.write(": watching\n\n");
+        const lastId = headers["last-event-id"];
+        const after =
+          typeof lastId === "string" && lastId !== ""
+            ? { place: history.placeOf(lastId) }
+            : undefined;
+        // An id alone is no event: it is what a browser shows when it comes back.
+        const idHere = history.idOf(after?.place ?? history.place);
+        out.write(`: watching\nid: ${idHere}\n\n`);
         const watch = new ScopeWatch({
-          ...{ host, clock, scope },
+          ...{ host, clock, scope, history, after },
           watchMs: time.watchMs,
           barriersMax: bounds.httpWatchedBarriersMax,
           onNews: (news) => out.write(news.map(formatNews).join("")),
@@ -52,8 +63,8 @@ export function createWatchRoute({ host, clock, time, bounds }: WatchRouteOption
 }
 
 function formatNews(news: ScopeNews): string {
-  const data = dataOf(news);
-  return `event: ${news.kind}\ndata: ${JSON.stringify(data)}\n\n`;
+  const id = "id" in news ? `id: ${news.id}\n` : "";
+  return `${id}event: ${news.kind}\ndata: ${JSON.stringify(dataOf(news))}\n\n`;
 }
 
 function dataOf(news: ScopeNews): object {
@@ -64,5 +75,7 @@ function dataOf(news: ScopeNews): object {
       return news.closed;
     case "warning":
       return news.warning;
+    case "gap":
+      return {};
   }
 }

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// One line of the log for each wait that is older than `warnAfterUs`, with who is missing (B10):
+// whoever looks at a server that stands still finds the reason. The same for barriers of any kind.
+import type { WaitWarning } from "../core/effect.ts";
+import { controlCharacters } from "../core/text.ts";
+import type { Host } from "./host.ts";
+import type { Logger } from "./logger.ts";
+
+/** @returns what ends it. */
+export function warnOfWaits(host: Host, logger: Logger): () => void {
+  return host.observe((_, { observed }) => {
+    for (const effect of observed) {
+      if (effect.kind === "wait-warning") logger.log("warn", describeWaitWarning(effect));
+    }
+  });
+}
+
+/** `barrier b of scope s: waiting for 10.0 s, there: node0; missing: node1, node2` */
+export function describeWaitWarning({
+  scope,
+  barrier,
+  waitedUs,
+  arrived,
+  missing,
+}: WaitWarning): string {
+  const who = missing.length === 0 ? "nobody is known to be missing" : missing.join(", ");
+  const since = `waiting for ${(waitedUs / 1e6).toFixed(1)} s, there: ${arrived.join(", ")}`;
+  const text = `barrier ${barrier} of scope ${scope}: ${since}; missing: ${who}`;
+  // Names are what clients chose; a line of a log is one line.
+  return text.replace(controlCharacters, "?");
+}
