@@ -21,6 +21,7 @@ export type {
   StateWait,
   TreeCommand,
 } from "./barriers/commands.ts";
+
 import type { ErrorCode } from "./code.ts";
 
 /** The error of waiters whose barrier was cleared. [EMULAB-SYNC 4 exit codes] */

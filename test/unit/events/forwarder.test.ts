@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: a forwarder passes on every byte and each end (F1), keeps nothing (F2), cuts what cannot
-// come (F3, F5), says once that it cannot (F4), and is bounded. Method: sockets on loopback at both ends of one.
+// come (F3, F5), says once that it cannot (F4), and is bounded. Method: sockets on loopback at both
+// ends of one.
 import { createHash } from "node:crypto";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
