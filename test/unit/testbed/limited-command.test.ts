@@ -55,8 +55,9 @@ it("does not wait for who has left its group and keeps its output open", async (
   const folder = mkdtempSync(join(tmpdir(), "limited-command-"));
   const file = join(folder, "pid");
   const script = 'echo $$ >"$1.new"; mv "$1.new" "$1"; exec sleep 1000';
-  const { clock, output } = running(["setsid", "--fork", "sh", "-c", script, "sh", file]);
-  // It has left the group, or it would be ended with it.
+  // Its end ends the group: it must not come before the other one has left that.
+  const leave = 'setsid --fork sh -c "$2" sh "$1"; until test -e "$1"; do sleep 0.01; done';
+  const { clock, output } = running(["sh", "-c", leave, "sh", file, script]);
   while (!existsSync(file)) await new Promise(setImmediate);
   const pid = Number(readFileSync(file, "utf8"));
   rmSync(folder, { recursive: true });
