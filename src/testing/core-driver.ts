@@ -67,6 +67,13 @@ export class CoreDriver {
     return { edge, incarnation, number: 1, commands: [{ kind: "attach" }, ...commands] };
   }
 
+  /** Attaches an edge anew if its incarnation has ended. */
+  revive(edge: string): void {
+    const incarnation = this.#incarnations.get(edge);
+    if (incarnation === undefined || this.service.lastBatch(edge, incarnation) !== 0) return;
+    this.apply([this.attachBatch(edge, incarnation + 1)]);
+  }
+
   /** An empty entry: time passes, at most 2 s of it (D2). */
   tick(afterUs: number): Applied {
     return this.apply([], afterUs);

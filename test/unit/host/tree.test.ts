@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+// Goal: controllers of one process are a tree: hosts with logs of their own, joined by edges.
+// Method: the shipped hosts on delaying, failing logs under virtual time, four of them one below
+// the other; drivers and peers are edges of them.
+import { expect, it } from "vitest";
+import { resolveLimits } from "../../../src/core/limits.ts";
+import { Random } from "../../../src/core/random.ts";
+import { MemoryLog } from "../../../src/engine/memory-log.ts";
+import { Host } from "../../../src/host/host.ts";
+import { DelayingLog } from "../../../src/testing/delaying-log.ts";
+import { joinInProcess } from "../../../src/testing/tree-edge.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
+
+const names = ["root", "a", "b", "c"] as const;
+
+class TreeOfHosts {
+  readonly clock = new VirtualClock();
+  readonly hosts = new Map<string, Host>();
+  readonly heard: string[] = [];
+  #lastLife = 0;
+
+  constructor(seed: number) {
+    const { clock } = this;
+    const random = new Random(seed);
+    const faults = {
+      ...{ appendDelayMsMax: 30, deliveryDelayMsMax: 30 },
+      ...{ definiteFailure: 0.1, indefiniteFailure: 0.1 },
+    };
+    for (const name of names) {
+      const inner = new MemoryLog({ nowUs: () => clock.nowUs() });
+      const log = new DelayingLog({ inner, clock, random, faults });
+      const logger = { log: () => undefined };
+      const limits = resolveLimits();
+      const newIncarnation = (): number => this.newLife();
+      this.hosts.set(name, new Host({ log, clock, limits, logger, newIncarnation }));
+    }
+  }
+
+  newLife(): number {
+    this.#lastLife += 1;
+    return this.#lastLife;
+  }
+
+  async start(): Promise<void> {
+    const started = Promise.all([...this.hosts.values()].map((host) => host.start()));
+    await this.clock.pass(1_000_000);
+    await started;
+  }
+
+  host(name: string): Host {
+    const host = this.hosts.get(name);
+    if (host === undefined) throw new Error(`no host ${name}`);
+    return host;
+  }
+
+  join(parent: string, child: string): () => Promise<void> {
+    const end = (name: string) => ({ name, connect: this.host(name).connectEdge });
+    return joinInProcess("s", end(parent), end(child), () => this.newLife());
+  }
+
+  /** An edge of a controller that says what it hears. */
+  edge(controller: string, name: string) {
+    return this.host(controller).connectEdge(name, {
+      onEffects: (effects) => {
+        for (const effect of effects) {
+          if (effect.kind === "quorum-status") this.heard.push(`${name} ${effect.status}`);
+          if (effect.kind === "released") {
+            const { outcome, connections, error } = effect;
+            this.heard.push(`${controller} ${connections.join()} ${outcome} ${error}`);
+          }
+        }
+      },
+    });
+  }
+}
+
+const place = { scope: "s", barrier: "b" } as const;
+const arrival = { ...place, who: { address: "x" } } as const;
+
+it.each([1, 2, 3])(
+  "a quorum crosses over four hosts one below the other (seed %i)",
+  async (seed) => {
+    const tree = new TreeOfHosts(seed);
+    await tree.start();
+    tree.join("b", "c");
+    tree.join("a", "b");
+    tree.join("root", "a");
+    await tree.clock.pass(5_000_000);
+    const peers = { kind: "peers-set", scope: "s", connection: 1, count: 1 } as const;
+    for (const name of names) tree.edge(name, "d").submit(peers);
+    await tree.clock.pass(5_000_000);
+    const driver = tree.edge("root", "driver");
+    const quorum = { kind: "percent", percent: 100 } as const;
+    driver.submit({ kind: "quorum-init", ...arrival, connection: 1, quorum, echo: "explicit" });
+    await tree.clock.pass(5_000_000);
+    expect(tree.heard).toEqual(["driver initialised"]);
+    for (const [index, name] of names.entries()) {
+      const edge = tree.edge(name, "peer");
+      edge.submit({ kind: "quorum-wait", ...arrival, connection: 7, error: index });
+    }
+    await tree.clock.pass(5_000_000);
+    expect(tree.heard).toEqual(["driver initialised", "driver crossed"]);
+    driver.submit({ kind: "quorum-echo", ...place, connection: 1 });
+    await tree.clock.pass(5_000_000);
+    const released = tree.heard.slice(2);
+    expect(released).toContain("driver released");
+    const outcomes = released.filter((text) => text !== "driver released").sort();
+    expect(outcomes).toEqual(["a", "b", "c", "root"].map((name) => `${name} 7 crossed 3`));
+  },
+);
+
+it("the end of a link is heard at the root, with the name of who is lost", async () => {
+  const tree = new TreeOfHosts(4);
+  await tree.start();
+  const end = tree.join("b", "c");
+  tree.join("a", "b");
+  tree.join("root", "a");
+  await tree.clock.pass(5_000_000);
+  tree
+    .host("c")
+    .connectEdge("peers", { onEffects: () => undefined })
+    .submit({
+      ...{ kind: "peers-set", scope: "s", connection: 1, count: 5 },
+    });
+  const quorum = { kind: "percent", percent: 100 } as const;
+  const driver = tree.edge("root", "driver");
+  await tree.clock.pass(5_000_000);
+  driver.submit({ kind: "quorum-init", ...arrival, connection: 1, quorum, echo: "automatic" });
+  tree.edge("c", "peer").submit({ kind: "quorum-wait", ...arrival, connection: 7, error: 0 });
+  await tree.clock.pass(5_000_000);
+  const ended = end();
+  await tree.clock.pass(5_000_000);
+  await ended;
+  expect(tree.heard).toContain("driver failed");
+  expect(tree.host("root").describe("s").barriers).toEqual([]);
+});
