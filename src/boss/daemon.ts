@@ -13,7 +13,7 @@ import type { Bus } from "../wire/event/bus.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import { DaemonConnection } from "./daemon-connection.ts";
 import { ExperimentsDatabase } from "./database.ts";
-import { DatabaseControl } from "./experiment-control.ts";
+import { DatabaseControl, type SendToRun } from "./experiment-control.ts";
 import { Experiments } from "./experiments.ts";
 import type { BossLimits } from "./limits.ts";
 import { shutdownMsMax } from "./limits.ts";
@@ -44,6 +44,8 @@ export interface DaemonOptions {
   readonly xmlrpc?: XmlRpcPlace | undefined;
   /** What starts and ends schedulers of experiments; none when absent. */
   readonly events?: EventSystem | undefined;
+  /** How events get to runs; not at all when absent. */
+  readonly sendToRun?: SendToRun | undefined;
   /** A client asked for the end; the owner of the daemon calls `close`. */
   readonly onStopAsked: () => void;
 }
@@ -87,7 +89,7 @@ export class Daemon {
     this.#experiments = new Experiments({ ...options, database, watchNodes });
     this.#rpc = new BossRpc({
       database,
-      control: new DatabaseControl(database, this.#experiments, options.events),
+      control: new DatabaseControl(database, this.#experiments, options.events, options.sendToRun),
       waits: states,
       pathOf: (pid, eid) => experimentDirectory(state, pid, eid),
       opsAddress: loopback,

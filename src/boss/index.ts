@@ -12,6 +12,7 @@ export {
   type Member,
   type RunRow,
 } from "./database.ts";
+export type { SendToRun } from "./experiment-control.ts";
 export type { ExperimentDetails, ExperimentStatus, Modified } from "./experiment-views.ts";
 export {
   type BossLimits,

@@ -2,13 +2,13 @@
 // Goal: what nodes tell tmcd gets through boss's bus into the database, and to who waits for it:
 // waitForState, XML-RPC over HTTPS and over a remote command. Method: the commands of bin/, real
 // nodes that report by tmcc, certificates made by openssl, calls from Python.
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Caller } from "../conformance/xmlrpc/caller.ts";
 import { Certificates } from "../conformance/xmlrpc/certificates.ts";
-import { type Ended, run, scratch, start } from "./support/command.ts";
+import { type Command, type Ended, run, scratch, start } from "./support/command.ts";
 import { nodesWith, sh } from "./support/experiment.ts";
 
 let state = "";
@@ -34,6 +34,30 @@ function experimentFile(): string {
 
 const [zero, one] = ["n0.two.muster", "n1.two.muster"] as const;
 
+const two = { proj: "muster", exp: "two" } as const;
+
+/** A daemon, and Python as its caller. */
+async function serveXmlRpc(): Promise<{ readonly serve: Command; readonly caller: Caller }> {
+  const folder = scratch();
+  const certificates = new Certificates(folder);
+  const [server, user] = [
+    certificates.issue("server", "localhost"),
+    certificates.issue("user", userInfo().username),
+  ];
+  const serve = start(
+    "muster",
+    [
+      ...["serve", "--listen", "xmlrpc=127.0.0.1:0", "--tls-cert", server.certificate],
+      ...["--tls-key", server.key, "--tls-ca", certificates.authority],
+    ],
+    environment(),
+  );
+  const [, port] = await serve.prints(/XML-RPC at https:\/\/127.0.0.1:(\d+)\/\n/);
+  const { certificate, key } = user;
+  const url = `https://localhost:${port}/`;
+  return { serve, caller: new Caller("https", url, certificate, key, certificates.authority) };
+}
+
 describe("states of nodes", () => {
   test("go from tmcc to waitForState", async () => {
     expect((await muster("up", experimentFile())).code).toBe(0);
@@ -56,26 +80,8 @@ describe("states of nodes", () => {
   });
 
   test("go to a caller over HTTPS, with the addresses of the nodes", async () => {
-    const folder = scratch();
-    const certificates = new Certificates(folder);
-    const [server, user] = [
-      certificates.issue("server", "localhost"),
-      certificates.issue("user", userInfo().username),
-    ];
-    const serve = start(
-      "muster",
-      [
-        ...["serve", "--listen", "xmlrpc=127.0.0.1:0", "--tls-cert", server.certificate],
-        ...["--tls-key", server.key, "--tls-ca", certificates.authority],
-      ],
-      environment(),
-    );
-    const [, port] = await serve.prints(/XML-RPC at https:\/\/127.0.0.1:(\d+)\/\n/);
+    const { serve, caller } = await serveXmlRpc();
     expect((await muster("up", experimentFile())).code).toBe(0);
-    const { certificate, key } = user;
-    const url = `https://localhost:${port}/`;
-    const caller = new Caller("https", url, certificate, key, certificates.authority);
-    const two = { proj: "muster", exp: "two" };
     const wait = { ...two, node: ["n0"], state: "ISUP", timeout: 60 };
     const { value: agents } = await caller.boss("experiment.event_agentlist", two);
     expect(agents).toContainEqual([
@@ -88,6 +94,35 @@ describe("states of nodes", () => {
     expect((await muster("down", "two")).code).toBe(0);
     expect(await waiting).toMatchObject({ code: 0, value: "swapped" });
     expect(await caller.boss("node.statewait", wait)).toMatchObject({ code: 2 });
+    caller.close();
+    expect(serve.stderr).toBe("");
+  });
+});
+
+describe("nodes over XML-RPC", () => {
+  test("are restarted and waited for, and an experiment is modified by its text", async () => {
+    const { serve, caller } = await serveXmlRpc();
+    const file = experimentFile();
+    expect((await muster("up", file)).code).toBe(0);
+    const node = { ...two, node: "n1" };
+    await caller.boss("node.statewait", { ...node, state: "SHUTDOWN", timeout: 60 });
+    const reboot = await caller.boss("node.reboot", { ...two, nodes: ["n1"], wait: true });
+    expect(reboot).toEqual({ code: 0, value: "ok", output: "they are up again" });
+    const reload = await caller.boss("node.reload", { nodes: one });
+    expect(reload).toEqual({ code: 0, value: "ok", output: "they are being restarted" });
+    const refused = await caller.boss("node.reboot", { ...two, nodes: "n0", wait: true });
+    expect(refused).toMatchObject({ code: 2, output: expect.stringContaining("sync server") });
+    const text = readFileSync(file, "utf8");
+    const wrong = await caller.boss("experiment.modify", { ...two, nsfilestr: "set ns [nonsense" });
+    expect(wrong).toMatchObject({
+      code: 2,
+      output: expect.stringContaining("nothing was changed"),
+    });
+    const nsfilestr = text.replace("\n$ns run", "\nset z [$ns node]\n$ns run");
+    const modified = await caller.boss("experiment.modify", { ...two, nsfilestr });
+    expect(modified).toMatchObject({ code: 0, value: "ok" });
+    const { value: agents } = await caller.boss("experiment.event_agentlist", two);
+    expect(agents).toContainEqual(expect.arrayContaining(["z.two.muster"]));
     caller.close();
     expect(serve.stderr).toBe("");
   });

@@ -38,6 +38,30 @@ export interface ExperimentControl {
   swapOut(row: ExperimentRow, user: string): Promise<void>;
   /** Undefined while experiments have no event system of their own. */
   readonly events: EventSystem | undefined;
+  /**
+   * Makes an experiment that is up into what a text says. @returns what changed @throws BossError
+   */
+  modify(row: ExperimentRow, source: string, user: string): Promise<string>;
+  /** Undefined where runs cannot be sent events. */
+  readonly nodes: NodeControl | undefined;
+}
+
+/** Restarts nodes of experiments that are up. */
+export interface NodeControl {
+  /**
+   * Resolves when it has begun, or when the node is up again.
+   *
+   * @param node its name in the experiment
+   * @throws BossError
+   */
+  restart(row: ExperimentRow, node: string, how: RestartHow): Promise<void>;
+}
+
+export interface RestartHow {
+  readonly event: "REBOOT" | "RELOAD";
+  readonly waits: boolean;
+  /** The caller has gone. */
+  readonly signal: AbortSignal;
 }
 
 const swapExperiment: Method = async (call) => {
@@ -66,10 +90,21 @@ const swapExperiment: Method = async (call) => {
   }
 };
 
+/**
+ * The text comes with the call: a path would be read with the rights of the daemon. Schedulers are
+ * told of what changes, and nodes of what is new for them; `wait`, `reboot` and `restart_eventsys`
+ * have nothing to add.
+ */
 const modify: Method = async (call) => {
-  const { pid, eid } = find(call, "modify");
-  const instead = `use: muster modify ${pid}/${eid} FILE, on the machine of the daemon`;
-  return notYet("experiments are not modified over XML-RPC", instead);
+  const row = find(call, "modify");
+  const { pid, eid } = row;
+  const source = call.args.optionalText("nsfilestr");
+  if (source === undefined) {
+    const instead = `send its text as \`nsfilestr\`, or use: muster modify ${pid}/${eid} FILE`;
+    return notYet("files of this machine are not read for callers (nsfilepath)", instead);
+  }
+  const summary = await call.context.control.modify(row, source, call.user);
+  return success(text("ok"), summary);
 };
 
 const statesForEvents: readonly ExperimentState[] = [

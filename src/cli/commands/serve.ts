@@ -21,6 +21,7 @@ import { commandError, serveExitCodes, stateOf } from "./serve-client.ts";
 import { overlay, readServeConfig, type ServeSettings } from "./serve-config.ts";
 import { type Doors, openDoors } from "./serve-doors.ts";
 import { createBuses } from "./serve-events.ts";
+import { sendToRun } from "./serve-nodes.ts";
 import { resolveOps } from "./serve-ops.ts";
 import { describePlan, planServe, type ServePlan } from "./serve-plan.ts";
 import { stopDaemon } from "./stop-daemon.ts";
@@ -128,6 +129,7 @@ async function startDaemon(
       limits: limits.boss,
       tools: oldTools(),
       run: runExperiment,
+      sendToRun,
     });
   } catch (error) {
     if (!(error instanceof BossError)) throw error;

@@ -77,6 +77,16 @@ beforeEach(() => {
       async swapOut({ eid }, user) {
         done.push(`out ${eid} ${user}`);
       },
+      async modify({ eid }, source, user) {
+        done.push(`modify ${eid} ${source} ${user}`);
+        return "changed";
+      },
+      nodes: {
+        async restart({ eid }, node, { event, waits: isWaiting }) {
+          if (failure !== undefined) throw failure;
+          done.push(`${event} ${node} ${eid} ${isWaiting}`);
+        },
+      },
       events,
     },
     waits: { nodes: note, experiments: note },
@@ -175,11 +185,38 @@ describe("nodes", () => {
   });
 
   it("are a list, or a text parted by commas and blanks", async () => {
+    move("swap-in", "activated");
     for (const nodes of [text("a, a.ee.pp"), array([text("a"), text("a.ee.pp")])]) {
-      const [, output] = await call("node.reboot", "ann", [["nodes", nodes]]);
-      expect(output).toContain("(a.ee.pp, a.ee.pp)");
+      done = [];
+      expect(await codeOf("node.reboot", "ann", [["nodes", nodes]])).toBe(0);
+      expect(done).toEqual(["REBOOT a ee false", "REBOOT a ee false"]);
     }
     expect(await codeOf("node.reboot", "ann", [["nodes", text(" ,")]])).toBe(1);
+  });
+});
+
+describe("node.reboot, node.reload and experiment.modify", () => {
+  const nodes = ["nodes", text("a")] as const;
+
+  it("restart nodes of what is active, and nothing else", async () => {
+    const [code, output] = await call("node.reboot", "ann", [nodes]);
+    expect([code, output]).toEqual([2, expect.stringContaining("cannot be restarted while")]);
+    move("swap-in", "activated");
+    expect(await codeOf("node.reboot", "ann", [nodes, ["wait", whole(1)]])).toBe(0);
+    expect(await codeOf("node.reload", "ann", [nodes, ["bootwait", whole(1)]])).toBe(0);
+    expect(done).toEqual(["REBOOT a ee true", "RELOAD a ee true"]);
+    failure = new BossError("NOT_MODIFIED", "the sync server is on a");
+    expect(await call("node.reboot", "ann", [nodes])).toEqual([2, "the sync server is on a"]);
+    const [, image] = await call("node.reload", "ann", [nodes, ["imagename", text("i")]]);
+    expect(image).toMatch(/^NOT_YET: .*no disks/);
+  });
+
+  it("take a text, and no path of this machine", async () => {
+    const asked = [["nsfilestr", text("source")]] as const;
+    expect(await call("experiment.modify", "ann", asked)).toEqual([0, "changed"]);
+    expect(done).toEqual(["modify ee source ann"]);
+    const [code, output] = await call("experiment.modify", "ann", [["nsfilepath", text("/a")]]);
+    expect([code, output]).toEqual([2, expect.stringMatching(/^NOT_YET: .*nsfilestr/)]);
   });
 });
 
