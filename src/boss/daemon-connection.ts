@@ -8,6 +8,7 @@ import type { Cancel, Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import { isRunOutput } from "../testbed/agents/program-files.ts";
 import { outputDirectory } from "../testbed/record/words.ts";
+import { auditRequest } from "./audit.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import type { Modified } from "./experiment-views.ts";
 import type { Experiments } from "./experiments.ts";
@@ -101,7 +102,9 @@ export class DaemonConnection {
   }
 
   async #answer(request: Request): Promise<void> {
-    const { experiments, members, user, onStopAsked } = this.#options;
+    const { experiments, members, user, logger, onStopAsked } = this.#options;
+    const line = auditRequest(request, user);
+    if (line !== undefined) logger.log("info", line);
     switch (request.kind) {
       case "up":
         return this.#done(await this.#up(request));

@@ -91,6 +91,7 @@ export class Daemon {
       database,
       control: new DatabaseControl(database, this.#experiments, options.events, options.sendToRun),
       waits: states,
+      audit: (line) => logger.log("info", line),
       pathOf: (pid, eid) => experimentDirectory(state, pid, eid),
       opsAddress: loopback,
     });

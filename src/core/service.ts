@@ -121,6 +121,12 @@ export class Service {
     return state?.incarnation === incarnation ? state.lastBatch : 0;
   }
 
+  /** Parties of an incarnation that wait, at all barriers together. */
+  waitersOf(edge: string, incarnation: number): number {
+    const state = this.#edges.get(edge);
+    return state?.incarnation === incarnation ? state.waiters.size : 0;
+  }
+
   /** Living incarnations, for a host that starts and finds edges of its former life. */
   livingEdges(): readonly {
     readonly edge: string;

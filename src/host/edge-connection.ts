@@ -8,6 +8,8 @@
 //   L5. What a peer leaves unread is bounded. Beyond it nothing more is read from it, so that it
 //       causes nothing more, and its effects stay with the host until it has taken what it was sent
 //       (H3). Over a transport that cannot stop reading the link is closed instead.
+//   L6. What a peer has sent and the log has not is bounded the same way: while the log is slow or
+//       away, a peer that goes on sending is not read from.
 import type { Batch, Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import type { Refusal } from "../core/refusal.ts";
@@ -65,6 +67,8 @@ export interface EdgeConnectionOptions {
   /** Who says this hello; a text says why it is turned away. */
   readonly admit: (hello: HelloFrame) => Admission | string;
   readonly onAdmitted?: () => void;
+  /** Parties that an edge may have at barriers at once, and what is said beyond it. */
+  readonly waitsMax?: { readonly count: number; readonly message: string };
   /** Sees each command of an edge that is let in. @returns why it is refused, if it is. */
   readonly objection?: (command: Command) => Pick<Refusal, "code" | "message"> | undefined;
 }
@@ -75,6 +79,8 @@ export class EdgeConnection {
   #port: RemotePort | undefined;
   /** The peer has more unread than it may (L5). */
   #isBehind = false;
+  /** The peer has sent more than the log has taken (L6). */
+  #isAhead = false;
 
   constructor(options: EdgeConnectionOptions) {
     this.#options = options;
@@ -132,7 +138,7 @@ export class EdgeConnection {
         port.deliver(sequence, effects);
       }
     }
-    if (!this.#isBehind) transport.setReading?.(true);
+    this.#readOn();
   }
 
   /** The transport is gone. */
@@ -150,8 +156,9 @@ export class EdgeConnection {
     }
     switch (frame.kind) {
       case "batch": {
-        port.put({ ...frame, commands: frame.commands.map((command) => this.#judge(command)) });
+        port.put({ ...frame, commands: this.#judgeAll(frame.commands, port) });
         host.wake();
+        this.#checkAhead(port);
         return;
       }
       case "seen":
@@ -170,6 +177,45 @@ export class EdgeConnection {
       case "hello":
         throw new FrameError("a second hello");
     }
+  }
+
+  /** L6. */
+  #checkAhead({ source }: RemotePort): void {
+    const { transport, host, logger } = this.#options;
+    const { mailboxCommandsMax } = host.limits;
+    if (source.depth <= mailboxCommandsMax) return;
+    if (transport.setReading !== undefined) {
+      this.#isAhead = true;
+      transport.setReading(false);
+      return;
+    }
+    // An edge of ours keeps to its mailbox by itself, but for what its life depends on.
+    if (source.depth <= 2 * mailboxCommandsMax) return;
+    logger.log("warn", "an edge sends more than the log takes; its link was closed");
+    transport.destroy();
+  }
+
+  #onTaken({ source }: RemotePort): void {
+    if (!this.#isAhead || source.depth * 2 > this.#options.host.limits.mailboxCommandsMax) return;
+    this.#isAhead = false;
+    this.#readOn();
+  }
+
+  #readOn(): void {
+    if (!this.#isBehind && !this.#isAhead) this.#options.transport.setReading?.(true);
+  }
+
+  /** A refused command arrives nowhere, so that it is not counted with those that do. */
+  #judgeAll(commands: readonly Command[], port: RemotePort): readonly Command[] {
+    const { waitsMax, host } = this.#options;
+    let here = waitsMax === undefined ? 0 : host.waitersOf(port) + port.source.arrivals;
+    return commands.map((command) => {
+      const judged = this.#judge(command);
+      if (waitsMax === undefined || !isArrival(judged)) return judged;
+      if (here >= waitsMax.count) return refuse(command, "limit", waitsMax.message);
+      here += 1;
+      return judged;
+    });
   }
 
   #judge(command: Command): Command {
@@ -207,6 +253,7 @@ export class EdgeConnection {
       seen,
       send: (message) => this.#send(message),
       isBehind: () => this.#isBehind,
+      onTaken: (port) => this.#onTaken(port),
       onReplaced: () => transport.destroy(),
     });
     this.#options.onAdmitted?.();
@@ -249,6 +296,8 @@ interface RemotePortOptions {
   readonly seen: number;
   readonly send: (frame: CoreFrame) => void;
   readonly isBehind: () => boolean;
+  /** The log has more of what this port sent. */
+  readonly onTaken: (port: RemotePort) => void;
   readonly onReplaced: () => void;
 }
 
@@ -292,6 +341,7 @@ class RemotePort implements Port {
 
   applied(number: number): void {
     this.#options.send({ kind: "applied", number });
+    this.#options.onTaken(this);
   }
 
   logAway(isAway: boolean): void {
@@ -307,9 +357,13 @@ function withAddress(command: Command, address: string): Command {
 class RemoteSource implements BatchSource {
   #queued: Batch[] = [];
   #sent: Batch[] = [];
+  depth = 0;
+  /** Of them: arrivals at barriers. */
+  arrivals = 0;
 
   put(batch: Batch): void {
     this.#queued.push(batch);
+    this.#count(batch, 1);
   }
 
   take(): Batch | undefined {
@@ -322,12 +376,21 @@ class RemoteSource implements BatchSource {
     return this.#sent;
   }
 
-  get depth(): number {
-    return [...this.#queued, ...this.#sent].reduce((sum, { commands }) => sum + commands.length, 0);
-  }
-
   acknowledge(number: number): boolean {
-    this.#sent = this.#sent.filter((batch) => batch.number > number);
+    while (this.#sent[0] !== undefined && this.#sent[0].number <= number) {
+      this.#count(this.#sent[0], -1);
+      this.#sent.shift();
+    }
     return false;
   }
+
+  #count({ commands }: Batch, sign: 1 | -1): void {
+    this.depth += sign * commands.length;
+    this.arrivals += sign * commands.filter(isArrival).length;
+  }
+}
+
+/** Whoever has a `who` comes to a barrier, of whatever kind. */
+function isArrival(command: Command): boolean {
+  return "who" in command;
 }

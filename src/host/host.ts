@@ -222,6 +222,11 @@ export class Host {
     this.#store.drop(port, sequence);
   }
 
+  /** Parties of an incarnation that wait at barriers. */
+  waitersOf({ edge, incarnation }: Pick<Port, "edge" | "incarnation">): number {
+    return this.#core.waitersOf(edge, incarnation);
+  }
+
   lastBatch(edge: string, incarnation: number): number {
     return this.#core.lastBatch(edge, incarnation);
   }

@@ -19,6 +19,8 @@ export interface RpcContext {
   readonly waits: StateWaits;
   /** Directory of an experiment. */
   readonly pathOf: (pid: string, eid: string) => string;
+  /** Takes a line for everything that somebody does. */
+  readonly audit: (line: string) => void;
   /** Control address of the machine where users log in. */
   readonly opsAddress: string;
 }

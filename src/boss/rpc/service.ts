@@ -5,6 +5,7 @@
 //   V1. Every call of a known method is answered with {code, value, output}, never with a fault.
 import { type ServiceCall, ServiceFault, type XmlRpcService } from "../../edges/xmlrpc/index.ts";
 import { faultCodes, type XmlRpcValue } from "../../wire/xmlrpc/index.ts";
+import { auditCall } from "../audit.ts";
 import { BossError } from "../boss-error.ts";
 import { Arguments, bad } from "./arguments.ts";
 import { dataMethods } from "./data-methods.ts";
@@ -22,6 +23,12 @@ const methods: ReadonlyMap<string, Method> = new Map([
   ...Object.entries(swapMethods),
   ...Object.entries(waitMethods),
   ...Object.entries(nodeMethods),
+]);
+
+/** What others notice; the rest looks. */
+const changing: ReadonlySet<string> = new Set([
+  ...Object.keys(swapMethods),
+  ...Object.keys(nodeMethods).filter((name) => name.startsWith("node.")),
 ]);
 
 export class BossRpc implements XmlRpcService {
@@ -42,7 +49,9 @@ export class BossRpc implements XmlRpcService {
       const message = `there is no method ${call.method}; system.listMethods names those there are`;
       throw new ServiceFault(faultCodes.noSuchMethod, message);
     }
-    return valueOfReply(await this.#reply(method, call));
+    const reply = await this.#reply(method, call);
+    if (changing.has(call.method)) this.#context.audit(auditCall(call, reply.code));
+    return valueOfReply(reply);
   }
 
   /** V1. @throws what is a fault of Muster */

@@ -28,6 +28,8 @@ export interface HttpBounds {
   readonly httpWatchKeptBytesMax: number;
   /** Sessions connected at once, of one token. */
   readonly sessionsPerTokenMax: number;
+  /** Parties of one session at barriers at once. */
+  readonly sessionWaitsMax: number;
   /** Bytes of one message of a session. */
   readonly sessionMessageBytesMax: number;
   /** Bytes that a session may leave unread before the door stops reading from it. */
@@ -47,6 +49,7 @@ export const defaultHttpBounds: HttpBounds = {
   httpWatchedNamesMax: 1_000,
   httpWatchKeptBytesMax: 4 * 1024 * 1024,
   sessionsPerTokenMax: 10_000,
+  sessionWaitsMax: 100_000,
   sessionMessageBytesMax: 8 * 1024 * 1024,
   sessionQueueBytesMax: 4 * 1024 * 1024,
 };

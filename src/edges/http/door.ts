@@ -22,6 +22,7 @@ import { assert } from "../../core/assert.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
 import { isLoopbackAddress, type Network } from "../../wire/networks.ts";
+import { ClientCount } from "../client-count.ts";
 import { createGuard, type Guard } from "../guard.ts";
 import { type HttpTime, httpTime } from "../http-time.ts";
 import { type TlsFiles, tlsServerOptions } from "../tls.ts";
@@ -80,7 +81,7 @@ export class HttpDoor {
   readonly #routes: Route[] = [];
   readonly #sockets: Sockets;
   readonly #guard: Guard;
-  readonly #clients = new Map<string, number>();
+  readonly #clients: ClientCount;
   readonly #closing = new AbortController();
   readonly #readiness: (() => string | undefined)[] = [];
   #isDraining = false;
@@ -94,6 +95,11 @@ export class HttpDoor {
     this.time = options.time ?? httpTime;
     this.access = new Access({ ...options.access, wallMs: () => clock.wallMs() });
     this.guests = new Guests();
+    this.#clients = new ClientCount({
+      // Node counts them all.
+      max: Number.POSITIVE_INFINITY,
+      perClientMax: this.bounds.httpConnectionsPerClientMax,
+    });
     this.#guard = createGuard({
       ...{ door: this.#name, networks: options.networks ?? [], logger },
       onRefused: () => this.metrics.refused("allow"),
@@ -242,19 +248,9 @@ export class HttpDoor {
       socket.destroy();
       return;
     }
-    const client = socket.remoteAddress ?? "";
-    const count = (this.#clients.get(client) ?? 0) + 1;
-    if (count > this.bounds.httpConnectionsPerClientMax) {
-      this.metrics.refused("httpConnectionsPerClientMax");
-      socket.destroy();
-      return;
-    }
-    this.#clients.set(client, count);
-    socket.once("close", () => {
-      const left = (this.#clients.get(client) ?? 1) - 1;
-      if (left === 0) this.#clients.delete(client);
-      else this.#clients.set(client, left);
-    });
+    if (this.#clients.admit(socket) === undefined) return;
+    this.metrics.refused("httpConnectionsPerClientMax");
+    socket.destroy();
   }
 
   /** Whoever uses a token that is not good any more is shown out. */

@@ -11,6 +11,7 @@ import type { Logger } from "../../host/logger.ts";
 import type { HelloFrame } from "../../wire/link/frames.ts";
 import { parseFrame, sessionProtocol } from "../../wire/link/frames.ts";
 import type { Caller } from "./access.ts";
+import { boundMessage } from "./bounds.ts";
 import type { HttpDoor } from "./door.ts";
 import type { DoorSocket, SocketEndpoint, SocketHandler } from "./socket.ts";
 import { closeCodes } from "./socket.ts";
@@ -50,6 +51,10 @@ function openSession(
     objection(command) {
       const message = command.kind === "refuse" ? undefined : judge(caller, command);
       return message === undefined ? undefined : { code: "limit", message };
+    },
+    waitsMax: {
+      count: bounds.sessionWaitsMax,
+      message: `too many waits of one session: ${boundMessage(bounds, "sessionWaitsMax")}`,
     },
     queueBytesMax: bounds.sessionQueueBytesMax,
     transport: {

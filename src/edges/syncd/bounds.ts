@@ -11,6 +11,10 @@ export interface SyncdBounds {
   readonly udpAnswersMax: number;
   /** Commands kept while the core's mailbox is full; beyond it new datagrams are dropped. */
   readonly outboxDatagramsMax: number;
+  /** Open TCP connections of one server; one more is closed. */
+  readonly tcpConnectionsMax: number;
+  /** The same of one client, by its address. */
+  readonly tcpConnectionsPerClientMax: number;
   /** Listening TCP sockets per address: one accept queue alone stalls a storm of connects. */
   readonly tcpListenersPerAddress: number;
   /** Asked for; the kernel takes the smaller of it and net.core.somaxconn. */
@@ -23,6 +27,8 @@ export const defaultBounds: SyncdBounds = {
   udpWaitersMax: 262_144,
   udpAnswersMax: 262_144,
   outboxDatagramsMax: 262_144,
+  tcpConnectionsMax: 262_144,
+  tcpConnectionsPerClientMax: 262_144,
   tcpListenersPerAddress: 4,
   tcpBacklog: 65_535,
   udpReceiveBufferBytes: 4 * 1024 * 1024,
@@ -33,6 +39,8 @@ export const boundMax: SyncdBounds = {
   udpWaitersMax: 16_777_216,
   udpAnswersMax: 16_777_216,
   outboxDatagramsMax: 16_777_216,
+  tcpConnectionsMax: 16_777_216,
+  tcpConnectionsPerClientMax: 16_777_216,
   tcpListenersPerAddress: 256,
   tcpBacklog: 2_147_483_647,
   udpReceiveBufferBytes: 1_073_741_823,

@@ -16,6 +16,7 @@ import type { Cancel, Clock } from "../../host/clock.ts";
 import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
 import { errorCleared, type RequestFrame } from "../../wire/emulab-sync/index.ts";
+import { ClientCount } from "../client-count.ts";
 import { type EdgeTime, edgeTime } from "../edge-time.ts";
 import { type TlsFiles, TlsGate } from "../tls.ts";
 import type { Asker, Counter } from "./asker.ts";
@@ -74,6 +75,7 @@ export class Syncd {
   readonly #outbox: Outbox;
   readonly #tcp: TcpDoor;
   readonly #gate: TlsGate | undefined;
+  readonly #clients: ClientCount;
   readonly #udp: UdpDoor;
   readonly #askers = new Map<ConnectionId, Asker>();
   readonly #tally = new Tally();
@@ -92,6 +94,8 @@ export class Syncd {
     const counter: Counter = this.#counter();
     this.#tcp = new TcpDoor({ counter, clock, time: this.#time });
     this.#gate = this.#createGate();
+    const { tcpConnectionsMax: max, tcpConnectionsPerClientMax: perClientMax } = this.#bounds;
+    this.#clients = new ClientCount({ max, perClientMax });
     const keptCount = () => this.#outbox.keptCount;
     this.#udp = new UdpDoor({
       counter,
@@ -205,12 +209,26 @@ export class Syncd {
       socket.destroy();
       return;
     }
+    const over = this.#clients.admit(socket);
+    if (over !== undefined) {
+      this.#turnAway(socket, over === "all" ? "tcpConnectionsMax" : "tcpConnectionsPerClientMax");
+      return;
+    }
     if (this.#gate !== undefined) {
       this.#gate.accept(socket);
       return;
     }
     const node = this.#options.nodeOf?.(localAddress, remoteAddress);
     this.#tcp.accept(socket, { address: `${remoteAddress}:${remotePort}`, node });
+  }
+
+  /** This wire has no word for it: the client hears that the connection is closed. */
+  #turnAway(socket: Socket, name: "tcpConnectionsMax" | "tcpConnectionsPerClientMax"): void {
+    const { remoteAddress } = socket;
+    socket.on("error", () => undefined);
+    socket.destroy();
+    const limit = `limit ${name} (${this.#bounds[name]}) reached; raise it with --limit ${name}=VALUE`;
+    this.#log("info", `refused ${remoteAddress}/tcp: ${limit}`);
   }
 
   #createGate(): TlsGate | undefined {

@@ -30,6 +30,7 @@ let rpc: BossRpc;
 let done: string[] = [];
 let waits: WaitOptions[] = [];
 let failure: Error | undefined;
+let audited: string[] = [];
 const deed = { user: "ann", atMs: 1, note: "" };
 
 const events: EventSystem = {
@@ -41,7 +42,7 @@ const events: EventSystem = {
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "muster-rpc-"));
-  [done, waits, failure] = [[], [], undefined];
+  [done, waits, failure, audited] = [[], [], undefined, []];
   database = ExperimentsDatabase.open(join(folder, "e.db"), resolveBossLimits());
   const rows = { virt_nodes: [{ vname: "a" }], eventlist: [] };
   database.transaction(() => {
@@ -90,6 +91,7 @@ beforeEach(() => {
       events,
     },
     waits: { nodes: note, experiments: note },
+    audit: (line) => void audited.push(line),
     pathOf: (pid, eid) => `/${pid}/${eid}`,
     opsAddress: "127.0.0.1",
   });
@@ -142,6 +144,17 @@ describe("rights", () => {
       got.push(await codeOf(method, user, more));
     }
     expect(got).toEqual(codes);
+  });
+
+  it("what changes something is a line of the audit, also when it was refused; looks are not", async () => {
+    const out = [["direction", text("out")]] as const;
+    for (const user of ["ann", "una"]) await call("experiment.swapexp", user, out);
+    await call("experiment.state", "ann", []);
+    const what = 'experiment.swapexp proj "pp" exp "ee" direction "out" by XML-RPC';
+    expect(audited).toEqual([
+      `audit: ${what}: done, by user ann`,
+      `audit: ${what}: refused (3), by user una`,
+    ]);
   });
 
   it("to see are asked first: strangers hear the same of what is and what is not", async () => {

@@ -6,8 +6,12 @@ import { readFileSync } from "node:fs";
 import { connect as connectSocket } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { connect } from "../../../src/client/index.ts";
+import { Random } from "../../../src/core/random.ts";
 import { defaultHttpBounds, resolveHttpBounds } from "../../../src/edges/http/bounds.ts";
 import { httpTime } from "../../../src/edges/http-time.ts";
+import { systemClock } from "../../../src/host/clock.ts";
+import { DelayingLog } from "../../../src/testing/delaying-log.ts";
 import { linkFormat, sessionProtocol } from "../../../src/wire/link/frames.ts";
 import { HttpBench } from "./http-bench.ts";
 
@@ -167,6 +171,61 @@ describe("bounds", () => {
       reason: expect.stringContaining("1 sockets"),
     });
     first.socket.terminate();
+  });
+
+  it("sessionWaitsMax: one more wait of a session is refused, one that leaves makes room", async () => {
+    bench = await HttpBench.start({ bounds: { sessionWaitsMax: 2 } });
+    const socket = bench.socket("/v1/session", [sessionProtocol]);
+    await socket.opened();
+    const wait = (connection: number) => ({ kind: "count-wait", ...place, connection });
+    for (const frame of [hello, batchOf(wait(1), wait(2), wait(3))]) socket.say(frame);
+    const refused = await socket.hear('"refused"');
+    expect(refused).toContain("sessionWaitsMax (2)");
+    expect(refused).toContain('"connection":3,"code":"limit"');
+    socket.say({ kind: "batch", number: 2, commands: [{ kind: "leave", connection: 1 }] });
+    await socket.hear('{"kind":"applied","number":2}');
+    expect(bench.host.figures().waiters).toBe(1);
+    socket.say({ kind: "batch", number: 3, commands: [wait(4), wait(5)] });
+    await until(() => socket.heard.some((text) => text.includes('"connection":5')));
+    expect(bench.host.figures().waiters).toBe(2);
+    socket.socket.terminate();
+  });
+
+  it("L6 mailboxCommandsMax: a session that sends more than the log takes is not read from", async () => {
+    const random = new Random(1);
+    let log: DelayingLog | undefined;
+    bench = await HttpBench.start({
+      limits: { entryCommandsMax: 1, mailboxCommandsMax: 10 },
+      wrapLog: (inner) => {
+        log = new DelayingLog({ inner, clock: systemClock, random, faults: {} });
+        return log;
+      },
+    });
+    const socket = bench.socket("/v1/session", [sessionProtocol]);
+    await socket.opened();
+    socket.say(hello);
+    await socket.hear("welcome");
+    log?.trouble({ definiteFailure: 1 });
+    const leave = { kind: "leave", connection: 9 };
+    const describe = (id: number) => socket.say({ kind: "describe", id, scope: "s" });
+    const batch = (number: number) =>
+      socket.say({ kind: "batch", number, commands: [number === 1 ? { kind: "attach" } : leave] });
+    for (let number = 1; number <= 10; number += 1) batch(number);
+    describe(10); // At the limit it is still heard.
+    await socket.hear('"description","id":10');
+    batch(11);
+    await until(() => bench.host.figures().mailboxCommands >= 11);
+    // What comes in one piece with the one too many is still taken; what follows is not.
+    describe(11);
+    for (let number = 12; number <= 100; number += 1) batch(number);
+    await using other = await connect(bench.url);
+    await other.describe();
+    expect(socket.heard.join()).not.toContain('"description","id":11');
+    expect(bench.host.figures().mailboxCommands).toBeLessThan(30);
+    log?.calm();
+    await socket.hear('"description","id":11');
+    await socket.hear('{"kind":"applied","number":100}');
+    socket.socket.terminate();
   });
 
   it("sessionMessageBytesMax: a message of so many bytes is taken, a longer one closes the socket", async () => {
