@@ -159,20 +159,24 @@ it.each([
   { parties: 2, kinds: allKinds, name: "all" },
   { parties: 3, kinds: allKinds, name: "all" },
   { parties: 4, kinds: fewKinds, name: "eight" },
-])("B1-B5 hold in every order of $parties parties of $name kinds", ({ parties, kinds }) => {
-  const bench = new Bench();
-  const orders = ordersOf(parties);
-  let cases = 0;
-  for (const chosen of kindsOf(parties, kinds)) {
-    for (const order of orders) {
-      try {
-        bench.run(chosen, order);
-      } catch (error) {
-        throw new Error(`${JSON.stringify({ chosen, order })}: ${String(error)}`);
+])(
+  "B1-B5 hold in every order of $parties parties of $name kinds",
+  ({ parties, kinds }) => {
+    const bench = new Bench();
+    const orders = ordersOf(parties);
+    let cases = 0;
+    for (const chosen of kindsOf(parties, kinds)) {
+      for (const order of orders) {
+        try {
+          bench.run(chosen, order);
+        } catch (error) {
+          throw new Error(`${JSON.stringify({ chosen, order })}: ${String(error)}`);
+        }
+        cases += 1;
       }
-      cases += 1;
     }
-  }
-  process.stdout.write(`exhaustive: ${parties} parties, ${cases} cases\n`);
-  expect(cases).toBe(kinds.length ** parties * orders.length);
-}, 300_000);
+    process.stdout.write(`exhaustive: ${parties} parties, ${cases} cases\n`);
+    expect(cases).toBe(kinds.length ** parties * orders.length);
+  },
+  300_000,
+);
