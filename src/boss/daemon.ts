@@ -22,6 +22,7 @@ import { watchNodesFor } from "./node-reports.ts";
 import { formatLine } from "./protocol.ts";
 import { BossRpc } from "./rpc/service.ts";
 import type { EventSystem } from "./rpc/swap-methods.ts";
+import { OwnEvents, type Schedulers } from "./schedulers.ts";
 import { StateDaemon } from "./state-daemon.ts";
 import {
   experimentDirectory,
@@ -42,10 +43,14 @@ export interface DaemonOptions {
   readonly bus: Bus;
   /** Where XML-RPC is to be had over HTTPS; nowhere when absent. */
   readonly xmlrpc?: XmlRpcPlace | undefined;
-  /** What starts and ends schedulers of experiments; none when absent. */
+  /** How schedulers are started; absent: they are in this process, and nobody controls them. */
+  readonly schedulers?: Schedulers | undefined;
+  /** Controls schedulers elsewhere, in place of those that this daemon has started. */
   readonly events?: EventSystem | undefined;
   /** How events get to runs; not at all when absent. */
   readonly sendToRun?: SendToRun | undefined;
+  /** A command line that mails reports. */
+  readonly mailer?: string | undefined;
   /** A client asked for the end; the owner of the daemon calls `close`. */
   readonly onStopAsked: () => void;
 }
@@ -87,12 +92,16 @@ export class Daemon {
     database.onMoved = (...moved) => states.experimentMoved(...moved);
     const watchNodes = watchNodesFor(states);
     this.#experiments = new Experiments({ ...options, database, watchNodes });
+    const { schedulers } = options;
+    const own = schedulers === undefined ? undefined : new OwnEvents(this.#experiments);
     this.#rpc = new BossRpc({
       database,
-      control: new DatabaseControl(database, this.#experiments, options.events, options.sendToRun),
+      control: new DatabaseControl(database, this.#experiments, options.events ?? own, options.sendToRun),
       waits: states,
       audit: (line) => logger.log("info", line),
-      pathOf: (pid, eid) => experimentDirectory(state, pid, eid),
+      // Where schedulers are processes, this is what they can reach.
+      pathOf: (pid, eid) =>
+        schedulers?.directoryOf({ pid, eid }) ?? experimentDirectory(state, pid, eid),
       opsAddress: loopback,
     });
     this.#members = new Members({ database, limits: options.limits, uidOf: unixUid });

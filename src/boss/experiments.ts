@@ -17,6 +17,7 @@ import type { Logger } from "../host/logger.ts";
 import { readEventServer } from "../testbed/event-server-file.ts";
 import { ModifyError } from "../testbed/modify-run.ts";
 import type { NodeWatch } from "../testbed/node-boot.ts";
+import type { EventControl } from "../testbed/open-run-events.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import type { Definition, ExperimentRow, ExperimentsDatabase, RunRow } from "./database.ts";
@@ -35,6 +36,7 @@ import type { Action } from "./rights.ts";
 import { judge } from "./rights.ts";
 import { checkNames, checkRows } from "./row-checks.ts";
 import { RunLedger } from "./run-ledger.ts";
+import type { Schedulers } from "./schedulers.ts";
 import { runsDirectory, type StateDirectory } from "./state-directory.ts";
 import { hasNodes, planTransition, type Transition } from "./states.ts";
 import { Swap } from "./swap.ts";
@@ -50,6 +52,10 @@ export interface ExperimentsOptions {
   readonly tools: Readonly<Record<string, string>>;
   readonly run: (options: RunOptions) => Promise<void>;
   readonly watchNodes?: (pid: string, eid: string) => NodeWatch;
+  /** How schedulers are started; undefined: they are in this process. */
+  readonly schedulers?: Schedulers | undefined;
+  /** A command line that mails reports. */
+  readonly mailer?: string | undefined;
 }
 
 interface Held {
@@ -207,6 +213,11 @@ export class Experiments {
     return { ...status, eventServer, runs, history: database.history(row.exptidx) };
   }
 
+  /** The scheduler of what is up here; undefined where there is none to be asked. */
+  eventsOf(row: ExperimentRow): EventControl | undefined {
+    return this.#held.get(nameOf(row))?.swap.events;
+  }
+
   /** Where the last run of an experiment writes, and whether it is over. @throws BossError */
   output(id: string, user: string): { readonly directory: string; readonly isOver: () => boolean } {
     const row = this.#find(id, user);
@@ -239,10 +250,11 @@ export class Experiments {
     const { clock, coreLimits, limits, logger, tools } = this.#options;
     const { file, durationSeconds, stuckSeconds } = options;
     const { runId, directory, seed } = run;
+    const split = this.#options.schedulers?.splitFor(options, ledger.row.swapper);
     const swap = new Swap({
       ...{ experiment, file, runId, directory, seed, durationSeconds, stuckSeconds, tools },
       ...{ clock, coreLimits, limits, logger, run: this.#options.run },
-      tables: rows,
+      ...{ tables: rows, split, mailer: this.#options.mailer },
       projectFiles: dirname(file),
       nodeWatch: this.#options.watchNodes?.(options.pid, options.eid),
     });

@@ -29,6 +29,7 @@ export type { Answer, ModifyRequest, Request, UpRequest } from "./protocol.ts";
 export { decode } from "./read-beside.ts";
 export { parseYamlText } from "./read-yaml.ts";
 export type { Trust } from "./rights.ts";
+export { Schedulers } from "./schedulers.ts";
 export { isLocked } from "./schema.ts";
 export {
   experimentDirectory,

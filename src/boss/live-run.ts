@@ -124,7 +124,8 @@ export class LiveRun {
 
 /** Whether an event says that time 0 has come: the agenda was started. */
 export function isTimeZero(event: RunEvent): boolean {
-  if (event.type !== "log") return false;
+  // What a scheduler has logged is told when all is over.
+  if (event.type !== "log" || event.log !== undefined) return false;
   return event.entry.entry.batches.some(({ commands }) =>
     commands.some(({ kind }) => kind === "agenda-start"),
   );

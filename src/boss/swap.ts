@@ -15,6 +15,7 @@ import {
   type RunControl,
 } from "../testbed/modify-run.ts";
 import type { NodeWatch } from "../testbed/node-boot.ts";
+import type { EventControl } from "../testbed/open-run-events.ts";
 import { createRecordWriter } from "../testbed/record/record-writer.ts";
 import { renderReport } from "../testbed/record/report-html.ts";
 import { renderSummary } from "../testbed/record/report-text.ts";
@@ -23,6 +24,7 @@ import type { RunResult } from "../testbed/record/result-model.ts";
 import { writeRunFiles } from "../testbed/record/run-files.ts";
 import type { RunEvent } from "../testbed/run-event.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
+import type { SplitOptions } from "../testbed/run-scheduler.ts";
 import { textOf } from "./boss-error.ts";
 import type { BossLimits } from "./limits.ts";
 import { isTimeZero, LiveRun, type LiveStatus } from "./live-run.ts";
@@ -47,6 +49,10 @@ export interface SwapOptions {
   readonly limits: BossLimits;
   readonly logger: Logger;
   readonly nodeWatch?: NodeWatch | undefined;
+  /** Its scheduler is a process of its own; undefined: it is in this one. */
+  readonly split?: SplitOptions | undefined;
+  /** As of a run. */
+  readonly mailer?: string | undefined;
   /** `runExperiment`; tests put their own in its place. */
   readonly run: (options: RunOptions) => Promise<void>;
 }
@@ -61,6 +67,7 @@ export class Swap {
   readonly #abort = new AbortController();
   #experiment: Experiment;
   #control: RunControl | undefined;
+  #events: EventControl | undefined;
   #activate: (isActive: boolean) => void = () => undefined;
   #isOver = false;
 
@@ -90,6 +97,11 @@ export class Swap {
     const outcome = await this.#control.modify(modification);
     this.#experiment = outcome.experiment;
     return outcome;
+  }
+
+  /** What can be asked of its scheduler; undefined while there is none that can be asked. */
+  get events(): EventControl | undefined {
+    return this.#isOver ? undefined : this.#events;
   }
 
   /** The files of the run are complete. */
@@ -143,8 +155,14 @@ export class Swap {
     const limits = { ...coreLimits, namesInReportMax: names };
     const onActive = (control: RunControl): void => {
       this.#control = control;
+      // The log that has the start of time may be another process's.
+      if (options.split !== undefined) this.#activate(true);
     };
-    return { ...options, out: directory, limits, watch, interrupt: this.#abort.signal, onActive };
+    const onEventControl = (control: EventControl): void => {
+      this.#events = control;
+    };
+    const interrupt = this.#abort.signal;
+    return { ...options, out: directory, limits, watch, interrupt, onActive, onEventControl };
   }
 }
 

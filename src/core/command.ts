@@ -3,7 +3,7 @@
 // the log and read again by every replica. Times inside commands are durations in microseconds of
 // log time; instants are the log's business (D2). Those of barriers are in
 // barriers/commands.ts, those of the agenda in agenda/commands.ts.
-import type { AgendaCommand } from "./agenda/commands.ts";
+import type { AgendaCommand, BarrierCondition } from "./agenda/commands.ts";
 import type { BarrierCommand } from "./barriers/commands.ts";
 
 export type {
@@ -53,6 +53,19 @@ export interface OpenScope {
   readonly nodes: readonly string[];
 }
 
+/**
+ * A barrier of the scope has ended in another log, whose agenda is in this one (D8): events that
+ * wait for it get their instant.
+ */
+export interface BarrierTold {
+  readonly kind: "barrier-told";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly outcome: BarrierCondition["outcome"];
+  /** As of `AgendaSchedule`. */
+  readonly origin?: string;
+}
+
 /** Ends a scope: barriers still open end as `cancelled` with this error, the agenda is dropped. */
 export interface CloseScope {
   readonly kind: "close-scope";
@@ -96,6 +109,7 @@ export type Command =
   | BarrierCommand
   | Leave
   | OpenScope
+  | BarrierTold
   | CloseScope
   | AgendaCommand
   | Attach

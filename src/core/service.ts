@@ -15,7 +15,15 @@ import { Barriers } from "./barriers/barriers.ts";
 import { digestBarriers } from "./barriers/capture.ts";
 import type { BarrierCommand } from "./barriers/commands.ts";
 import { describeBarrier } from "./barriers/report.ts";
-import type { Attach, Batch, CloseScope, Command, LogEntry, OpenScope } from "./command.ts";
+import type {
+  Attach,
+  BarrierTold,
+  Batch,
+  CloseScope,
+  Command,
+  LogEntry,
+  OpenScope,
+} from "./command.ts";
 import type { CoreFigures, EventPage, ScopeDescription } from "./description.ts";
 import { Digest } from "./digest.ts";
 import type { EdgeState } from "./edge-table.ts";
@@ -32,7 +40,7 @@ import type { TimerPurpose } from "./timers.ts";
 import { Timers } from "./timers.ts";
 import { Turn } from "./turn.ts";
 
-type ScopeCommand = OpenScope | CloseScope | AgendaCommand;
+type ScopeCommand = OpenScope | CloseScope | BarrierTold | AgendaCommand;
 
 export class Service {
   readonly #limits: Limits;
@@ -239,6 +247,7 @@ export class Service {
         return;
       }
       case "open-scope":
+      case "barrier-told":
       case "close-scope":
         this.#applyScopeCommand(edge, command, turn);
         return;
@@ -260,6 +269,12 @@ export class Service {
       case "close-scope":
         this.#closeScope(command.scope, command.error, turn);
         return;
+      case "barrier-told": {
+        const scope = this.#scopes.get(command.scope);
+        const { barrier, outcome } = command;
+        scope?.agenda.barrierEnded({ barrier, outcome }, this.#agendaPort(scope, turn));
+        return;
+      }
       case "agenda-load":
         this.#loadAgenda(edge, command, turn);
         return;

@@ -5,6 +5,8 @@
 //
 //   W1. What the log holds is told, also what a scheduler before this one had no time to tell: all
 //       of it is told again, at the same places (N1).
+//   W2. That nothing is planned is told of what was started, and not between two epochs: a run ends
+//       then.
 import type { AgendaAnswer } from "../core/agenda/effects.ts";
 import type { Command, LogEntry } from "../core/command.ts";
 import type { Applied, EdgeEffect } from "../core/effect.ts";
@@ -13,6 +15,7 @@ import type { OrderSender } from "../wire/event/orders.ts";
 import {
   formatTold,
   isTold,
+  parseBarrierEnd,
   parseQuestion,
   type QuestionAnswered,
   type Told,
@@ -26,6 +29,8 @@ export interface LogTellerOptions {
   readonly by: OrderSender;
   /** Events that have not fired. */
   readonly pending: () => number;
+  /** What a run has written for its scheduler under this number; nothing when there is none. */
+  readonly orders: (number: number) => readonly Command[];
 }
 
 /** Requests with greater numbers are the run's; those of senders count up from 1. */
@@ -34,6 +39,8 @@ export const firstQuestion = 0x4000_0000;
 export class LogTeller {
   readonly #options: LogTellerOptions;
   #held: Notification[] | undefined = [];
+  /** An agenda was loaded, and its time not started. */
+  #isBetween = false;
   #publish: (notification: Notification) => void = () => undefined;
 
   constructor(options: LogTellerOptions) {
@@ -47,12 +54,25 @@ export class LogTeller {
     const starts = told.filter(({ kind }) => kind === "time-started");
     const rest = told.filter(({ kind }) => kind !== "time-started");
     // When time 0 was comes before what fired after it; that all is over comes last.
-    const effects = [...starts, ...observed, ...rest].filter(isTold);
+    const effects = [...starts, ...observed, ...rest].filter(isTold).filter(this.#counts(logged));
     const { sequence: entry, stampUs } = logged;
     partsOf(effects).forEach((part, index) => {
       this.#tell({ entry, part: index, stampUs, effects: part });
     });
   };
+
+  /** W2. By the log alone, so that it is the same when it is read again. */
+  #counts({ entry }: LogEntry): (effect: ToldEffect) => boolean {
+    const { experiment } = this.#options.by;
+    const given = entry.batches.flatMap(({ commands }) => commands);
+    this.#isBetween ||= given.some(
+      (command) => command.kind === "agenda-load" && command.scope === experiment,
+    );
+    return (effect) => {
+      if (effect.kind === "time-started" && effect.scope === experiment) this.#isBetween = false;
+      return effect.kind !== "agenda-idle" || effect.scope !== experiment || !this.#isBetween;
+    };
+  }
 
   /** The bus is there: what was held is told, and from now on everything at once. */
   begin(publish: (notification: Notification) => void): void {
@@ -62,20 +82,30 @@ export class LogTeller {
     for (const notification of held) publish(notification);
   }
 
-  /** What the core is to be asked for a question of the run; undefined when it is none. */
-  commandFor(notification: Notification): Command | undefined {
+  /**
+   * What the core is to be asked for a word of the run; undefined when it is none.
+   * @param origin of it, as the log keeps it: what must not be done twice has it
+   */
+  commandsFor(notification: Notification, origin: () => string): readonly Command[] | undefined {
+    const { experiment: scope } = this.#options.by;
+    const end = parseBarrierEnd(notification);
+    if (end !== undefined) return [{ kind: "barrier-told", scope, ...end, origin: origin() }];
     const question = parseQuestion(notification);
     if (question === undefined) return undefined;
-    const { experiment: scope } = this.#options.by;
     const request = firstQuestion + question.number;
     switch (question.kind) {
       case "halt":
-        return { kind: "agenda-halt", scope };
+        return [{ kind: "agenda-halt", scope }];
       case "errors":
-        return { kind: "agenda-take-errors", scope, request };
+        return [{ kind: "agenda-take-errors", scope, request }];
       case "mark":
         // No event has this number: the refusal says that the log has come so far.
-        return { kind: "agenda-cancel", scope, request, id: 0 };
+        return [{ kind: "agenda-cancel", scope, request, id: 0 }];
+      case "order":
+        return this.#options.orders(question.number).map((command) => {
+          const isOnce = command.kind === "agenda-load" || command.kind === "agenda-start";
+          return isOnce ? { ...command, origin: origin() } : command;
+        });
     }
   }
 

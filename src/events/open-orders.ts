@@ -3,9 +3,9 @@
 // and what the core is to be told. Owns the numbers that orders have on the bus; publishes nothing.
 //
 //   T1. A report counts once for each object, and what the core is told is what the agents said.
-//   T2. The order of an event of the experiment's own agenda has the number that the core gave it,
-//       also after a restart; only agendas that a modification brought, which live as long as their
-//       scheduler, have others.
+//   T2. The order of an event of the experiment's own agenda has the number that the core gave it.
+//       Those of agendas that a modification brought are counted, in the order of the log, so that
+//       they too have the same after a restart.
 
 import type { AgendaOrder } from "../core/agenda/commands.ts";
 import type { Fire } from "../core/agenda/effects.ts";
@@ -37,15 +37,20 @@ export class OpenOrders {
   readonly #scope: string;
   readonly #orders = new Map<number, OpenOrder>();
   readonly #ofOthers = new Map<string, number>();
-  #lastOther = otherAgendas;
+  #lastOther: number;
 
-  /** @param scope of the experiment's own agenda */
-  constructor(scope: string) {
+  /**
+   * @param scope of the experiment's own agenda
+   * @param others orders that other agendas had before
+   */
+  constructor(scope: string, others = 0) {
     this.#scope = scope;
+    this.#lastOther = otherAgendas + others;
   }
 
-  add(order: Fire, token: number | undefined): OpenOrder {
-    const fire = this.#numberOf(order);
+  /** @param other which one of the other agendas' orders it was; undefined for a new one */
+  add(order: Fire, token: number | undefined, other?: number): OpenOrder {
+    const fire = this.#numberOf(order, other);
     const names = objectsOf(order);
     const open: OpenOrder = {
       ...{ fire, order, token: token ?? fire, firedUs: 0, outcome: "done", isRevoked: false },
@@ -153,11 +158,12 @@ export class OpenOrders {
   }
 
   /** T2. */
-  #numberOf({ scope, token }: Fire): number {
+  #numberOf({ scope, token }: Fire, other: number | undefined): number {
     if (scope === this.#scope) return token;
-    this.#lastOther += 1;
-    this.#ofOthers.set(`${scope} ${token}`, this.#lastOther);
-    return this.#lastOther;
+    if (other === undefined) this.#lastOther += 1;
+    const number = other === undefined ? this.#lastOther : otherAgendas + other;
+    this.#ofOthers.set(`${scope} ${token}`, number);
+    return number;
   }
 
   #forget(fire: number): void {

@@ -2,8 +2,8 @@
 // The scheduler of one experiment as a life of its own: its log, the core on it, its static data
 // and what it says of itself. A process has one (cli/compat/event-sched.ts); where the static data
 // come from, it cannot tell. [EMULAB-EVENTS 2.2, 2.5, D8]
-import { rmSync } from "node:fs";
 import type { LastingCredentials } from "../client/event-credentials.ts";
+import { clearedError, type LogEntry } from "../core/command.ts";
 import { resolveLimits } from "../core/limits.ts";
 import { SqliteLog } from "../engine/sqlite-log.ts";
 import type { Clock } from "../host/clock.ts";
@@ -11,10 +11,10 @@ import { Host } from "../host/host.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Bus } from "../wire/event/bus.ts";
 import type { AgendaSource } from "./agenda-source.ts";
-import { LogTeller } from "./log-teller.ts";
+import { LogTeller, type LogTellerOptions } from "./log-teller.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { SchedulerLines } from "./scheduler-lines.ts";
-import { SchedulerRecall } from "./scheduler-recall.ts";
+import { forNewEpoch, SchedulerRecall } from "./scheduler-recall.ts";
 
 export interface SchedulerProcessOptions {
   /** `pid/eid` */
@@ -27,12 +27,15 @@ export interface SchedulerProcessOptions {
   readonly clockName: string;
   /** File of its log. */
   readonly logFile: string;
-  /** `new`: event time begins anew. `continue`: go on from the log, if there is one. */
+  /**
+   * `new`: event time begins anew, with numbers of orders that no agent has had (O1). `continue`:
+   * go on from the log, if there is one.
+   */
   readonly epoch: "new" | "continue";
   readonly lines: SchedulerLines;
   readonly logger: Logger;
   /** A run in another process is told what becomes of events, and may ask. */
-  readonly tellsRun?: boolean;
+  readonly run?: Pick<LogTellerOptions, "orders">;
   /** Time 0 lies this far behind the word that starts time. */
   readonly startAheadUs?: number;
 }
@@ -47,20 +50,24 @@ export class SchedulerProcess {
   readonly #host: Host;
   #scheduler: Scheduler | undefined;
   readonly #teller: LogTeller | undefined;
+  /** Agendas that are loaded: the experiment's own, and those of modifications. */
+  readonly #scopes = new Set<string>();
   /** Sequences and timelines whose start boss was told of, one after the other. */
   #telling: Promise<void> = Promise.resolve();
 
   private constructor(options: SchedulerProcessOptions) {
-    const { clock, logFile, logger, epoch, experiment, sender } = options;
+    const { clock, logFile, logger, experiment, sender } = options;
     this.#options = options;
-    if (epoch === "new")
-      for (const end of ["", "-wal", "-shm"]) rmSync(logFile + end, { force: true });
     this.#log = SqliteLog.open({ file: logFile, nowUs: clock.nowUs });
     const limits = resolveLimits();
     this.#host = new Host({ log: this.#log, clock, limits, logger, steadyTicks: true });
-    if (options.tellsRun !== true) return;
-    const pending = (): number => this.#host.describe(experiment).pendingEvents;
-    this.#teller = new LogTeller({ edge, by: { experiment, sender }, pending });
+    if (options.run === undefined) return;
+    const { orders } = options.run;
+    this.#teller = new LogTeller({
+      ...{ edge, by: { experiment, sender }, orders },
+      pending: () =>
+        [...this.#scopes].reduce((sum, one) => sum + this.#host.describe(one).pendingEvents, 0),
+    });
   }
 
   /**
@@ -89,14 +96,17 @@ export class SchedulerProcess {
 
   async #begin(): Promise<void> {
     const { experiment, data, lines, clock, bus, credentials, sender, clockName } = this.#options;
-    const { startAheadUs } = this.#options;
+    const { startAheadUs, epoch } = this.#options;
     const teller = this.#teller;
-    const recall = new SchedulerRecall(edge);
+    const recall = new SchedulerRecall(edge, experiment);
     const stopSeeing = this.#host.observe(recall.see);
+    this.#host.observe((logged) => this.#seeScopes(logged));
     if (this.#teller !== undefined) this.#host.observe(this.#teller.see);
     await this.#host.start();
     stopSeeing();
-    const recalled = recall.recalled();
+    const before = recall.recalled();
+    const isAnew = epoch === "new" && before !== undefined;
+    const recalled = isAnew ? forNewEpoch(before) : before;
     const state = await data.state();
     if (!startableStates.includes(state)) {
       throw new Error(`${experiment} is ${state}; swap it in before its events are scheduled`);
@@ -135,11 +145,31 @@ export class SchedulerProcess {
       ...(teller === undefined ? {} : { teller }),
     });
     if (recalled?.isLoaded !== true) {
+      if (isAnew) this.#closeScopes();
       this.#scheduler.submit({ kind: "open-scope", scope: experiment, nodes: [] });
       this.#scheduler.load(load);
     }
+    // What is idle between two epochs must not be taken for the end of the second one.
+    if (isAnew) await new Promise<void>((resolve) => clock.endOfTurn(resolve));
     // While it is being swapped in, boss says when, by an event. [EMULAB-EVENTS 2.2 step 11]
     if (state === "active" && recalled?.isStarted !== true) this.#scheduler.startTime();
+  }
+
+  #seeScopes({ entry }: LogEntry): void {
+    for (const command of entry.batches.flatMap(({ commands }) => commands)) {
+      if (command.kind === "agenda-load") this.#scopes.add(command.scope);
+      if (command.kind === "close-scope") this.#scopes.delete(command.scope);
+    }
+  }
+
+  /** Of the epoch before nothing fires any more: agendas of modifications are over. */
+  #closeScopes(): void {
+    const { experiment } = this.#options;
+    this.#scheduler?.submit({ kind: "agenda-halt", scope: experiment });
+    for (const scope of this.#scopes) {
+      if (scope === experiment) continue;
+      this.#scheduler?.submit({ kind: "close-scope", scope, error: clearedError });
+    }
   }
 
   /** Names that begin like this are the scheduler's own. [EMULAB-EVENTS 2.8 TIMELINE] */

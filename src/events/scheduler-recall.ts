@@ -22,6 +22,8 @@ export interface RecalledRequest {
 
 export interface RecalledOrder {
   readonly fire: Fire;
+  /** Which one it was of the orders of other agendas; undefined for the experiment's own. */
+  readonly other: number | undefined;
   readonly unfired: ReadonlySet<string>;
   readonly uncompleted: ReadonlySet<string>;
   /** 0 when it has not fired. */
@@ -54,6 +56,18 @@ export interface Recalled {
   readonly stamps: readonly string[];
   /** Objects whose agents have said that they are there. */
   readonly objects: readonly string[];
+  /** How many orders other agendas than the experiment's own had. */
+  readonly others: number;
+}
+
+/**
+ * What counts in a new epoch: numbers that must not be given again, and what was taken before.
+ * Nobody waits for anything any more.
+ */
+export function forNewEpoch(recalled: Recalled): Recalled {
+  const none = { requests: [], controls: [], items: [], orders: [], revokes: [], finished: [] };
+  const begun = { isLoaded: false, isStarted: false, startQuestions: [], hasTimeStarted: false };
+  return { ...recalled, ...none, ...begun, place: undefined };
 }
 
 interface Finished {
@@ -68,6 +82,7 @@ const finishedMax = 256;
 
 interface Order {
   readonly fire: Fire;
+  readonly other: number | undefined;
   readonly unfired: Set<string>;
   readonly uncompleted: Set<string>;
   firedUs: number;
@@ -75,6 +90,8 @@ interface Order {
 
 export class SchedulerRecall {
   readonly #edge: string;
+  readonly #scope: string;
+  #others = 0;
   #incarnation = 0;
   #seenSequence = 0;
   #isLoaded = false;
@@ -87,14 +104,19 @@ export class SchedulerRecall {
   readonly #requests = new Map<number, RecalledRequest>();
   readonly #controls = new Map<number, RequestOrigin>();
   readonly #items = new Map<number, number>();
-  readonly #orders = new Map<number, Order>();
-  readonly #revokes = new Map<number, Revoke>();
+  /** By scope and token. */
+  readonly #orders = new Map<string, Order>();
+  readonly #revokes = new Map<string, Revoke>();
   readonly #finished: Finished[] = [];
   readonly #objects = new Set<string>();
 
-  /** @param edge name of the scheduler's edge */
-  constructor(edge: string) {
+  /**
+   * @param edge name of the scheduler's edge
+   * @param scope of the experiment's own agenda
+   */
+  constructor(edge: string, scope: string) {
     this.#edge = edge;
+    this.#scope = scope;
   }
 
   /** An observer of the host, from before it reads its log until it has. */
@@ -123,6 +145,7 @@ export class SchedulerRecall {
       items: [...this.#items],
       orders: [...this.#orders.values()],
       revokes: [...this.#revokes.values()],
+      others: this.#others,
       objects: [...this.#objects],
       ...{ startQuestions: this.#startQuestions, hasTimeStarted: this.#hasTimeStarted },
       stamps: this.#stamps,
@@ -133,11 +156,16 @@ export class SchedulerRecall {
     switch (command.kind) {
       case "agenda-load":
         this.#isLoaded = true;
-        this.#place ??= parseOrigin(command.origin)?.place;
+        this.#place = parseOrigin(command.origin)?.place ?? this.#place;
         return;
+      case "barrier-told": {
+        const origin = parseOrigin(command.origin);
+        if (origin !== undefined) this.#taken(origin);
+        return;
+      }
       case "agenda-start":
         this.#isStarted = true;
-        this.#startAsked(parseOrigin(command.origin));
+        this.#startAsked(command.scope, parseOrigin(command.origin));
         return;
       case "agenda-schedule":
         this.#asked(command);
@@ -192,10 +220,10 @@ export class SchedulerRecall {
     this.#controls.set(request, origin);
   }
 
-  #startAsked(origin: RequestOrigin | undefined): void {
+  #startAsked(scope: string, origin: RequestOrigin | undefined): void {
     if (origin === undefined) return;
     this.#taken(origin);
-    this.#startQuestions.push(origin);
+    if (scope === this.#scope) this.#startQuestions.push(origin);
   }
 
   #taken({ place, stamp }: RequestOrigin): void {
@@ -208,11 +236,11 @@ export class SchedulerRecall {
     command: AgendaOrder & { kind: "agenda-fired" | "agenda-complete" | "agenda-revoked" },
   ): void {
     if (command.kind === "agenda-revoked") {
-      this.#revokes.delete(command.token);
-      if (!command.fired) this.#orders.delete(command.token);
+      this.#revokes.delete(keyOf(command));
+      if (!command.fired) this.#orders.delete(keyOf(command));
       return;
     }
-    const order = this.#orders.get(command.token);
+    const order = this.#orders.get(keyOf(command));
     if (order === undefined) return;
     if (command.kind === "agenda-fired") {
       order.unfired.clear();
@@ -223,7 +251,7 @@ export class SchedulerRecall {
       order.uncompleted.delete(name);
       order.unfired.delete(name);
     }
-    if (order.uncompleted.size === 0) this.#orders.delete(command.token);
+    if (order.uncompleted.size === 0) this.#orders.delete(keyOf(command));
   }
 
   #told(effect: EdgeEffect): void {
@@ -231,7 +259,11 @@ export class SchedulerRecall {
       case "fire": {
         const names = objectsOf(effect);
         const parts = { unfired: new Set(names), uncompleted: new Set(names), firedUs: 0 };
-        this.#orders.set(effect.token, { fire: effect, ...parts });
+        const isOther = effect.scope !== this.#scope;
+        if (isOther) this.#others += 1;
+        const other = isOther ? this.#others : undefined;
+        this.#orders.set(keyOf(effect), { fire: effect, other, ...parts });
+        if (isOther) return;
         const number = this.#items.get(effect.item);
         const request = number === undefined ? undefined : this.#requests.get(number);
         if (number === undefined || request === undefined) return;
@@ -242,7 +274,7 @@ export class SchedulerRecall {
         this.#hasTimeStarted = true;
         return;
       case "revoke":
-        this.#revokes.set(effect.token, effect);
+        this.#revokes.set(keyOf(effect), effect);
         return;
       case "agenda-answer":
         this.#controls.delete(effect.request);
@@ -273,7 +305,11 @@ export class SchedulerRecall {
   /** What is over for the core is over for the scheduler. */
   #observed(effect: ObservedEffect): void {
     if (effect.kind !== "event-completed") return;
-    this.#orders.delete(effect.token);
-    this.#revokes.delete(effect.token);
+    this.#orders.delete(keyOf(effect));
+    this.#revokes.delete(keyOf(effect));
   }
+}
+
+function keyOf({ scope, token }: { readonly scope: string; readonly token: number }): string {
+  return `${scope} ${token}`;
 }

@@ -75,7 +75,7 @@ export interface SchedulerOptions {
   /** For its log. */
   readonly onWarning: (text: string) => void;
   /** A run in another process is told and asked by this. */
-  readonly teller?: Pick<LogTeller, "begin" | "commandFor">;
+  readonly teller?: Pick<LogTeller, "begin" | "commandsFor">;
   /** Time 0 lies this far behind the word that starts time. */
   readonly startAheadUs?: number;
   /** A request was taken in, with the instant it is for; for the record file. */
@@ -110,7 +110,7 @@ export class Scheduler {
     const { experiment, sender, bus, clock, credentials, recalled, onWarning } = options;
     this.#options = options;
     this.#by = { experiment, sender };
-    this.#orders = new OpenOrders(experiment);
+    this.#orders = new OpenOrders(experiment, recalled?.others);
     this.#requests = new OpenRequests(recalled, options.requestsPerSenderMax);
     this.#isStarted = recalled?.isStarted ?? false;
     const { sign } = credentials;
@@ -222,8 +222,8 @@ export class Scheduler {
     this.#options.teller?.begin((told) => this.#publisher.publish(told));
     if (recalled === undefined) return;
     // Sent perhaps and perhaps not: agents know what they have had (O1, orders.ts).
-    for (const { fire, unfired, uncompleted, firedUs } of recalled.orders) {
-      const open = this.#orders.add(fire, this.#tokenOf(fire));
+    for (const { fire, other, unfired, uncompleted, firedUs } of recalled.orders) {
+      const open = this.#orders.add(fire, this.#tokenOf(fire), other);
       open.firedUs = firedUs;
       for (const name of objectsOf(fire)) {
         if (!uncompleted.has(name)) open.uncompleted.delete(name);
@@ -274,7 +274,8 @@ export class Scheduler {
     const skipAfterUs = whenLate === "skip" ? toleranceUs : undefined;
     const { type: objtype, event: eventtype, args } = event;
     for (const objname of objects) {
-      const facts = { fire, token, objtype, objname, eventtype, args, due, skipAfterUs };
+      const scope = order.scope === this.#options.experiment ? undefined : order.scope;
+      const facts = { fire, token, objtype, objname, eventtype, args, due, skipAfterUs, scope };
       const notification = formatOrder(facts, this.#options.hostOf(objname), this.#by);
       this.#publisher.publish(notification, ({ matched }) => {
         if (matched === 0) this.#unheard(open, objname);
@@ -434,8 +435,11 @@ export class Scheduler {
 
   #hearOne(notification: Notification, place: RequestOrigin["place"]): void {
     const report = parseReport(notification);
-    const asked = this.#options.teller?.commandFor(notification);
-    if (asked !== undefined) this.submit(asked);
+    const { teller, credentials } = this.#options;
+    const asked = teller?.commandsFor(notification, () =>
+      formatOrigin({ ...noOrigin, place, stamp: credentials.stampOf(notification) }),
+    );
+    if (asked !== undefined) for (const command of asked) this.submit(command);
     else if (report === undefined) this.#request(notification, place);
     else this.#report(report, notification);
   }

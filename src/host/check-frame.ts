@@ -17,6 +17,11 @@ import { actionOf, mayDo } from "../wire/link/roles.ts";
 type Fields = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;
 
+/** Whether these may be given to a core and its log. */
+export function areCommands(value: unknown): value is readonly Command[] {
+  return isCommands(value);
+}
+
 /**
  * What an edge of another process may say: everything; or what a sync server has to say about one
  * scope (programs of an experiment live beside its sync server, so it is not trusted further); or
@@ -236,9 +241,10 @@ const isEvent = shape({
   ...{ id: isNumber, object: isText, type: isText, event: isText, args: isText },
   terms: optional(areTerms),
 } satisfies Record<keyof AgendaEvent, Check>);
+const isBarrierOutcome = oneOf("crossed", "failed", "timeout", "cancelled");
 const isCondition = shape({
   barrier: isText,
-  outcome: oneOf("crossed", "failed", "timeout", "cancelled"),
+  outcome: isBarrierOutcome,
 } satisfies Record<keyof BarrierCondition, Check>);
 const areTimed = listOf(shape({ atUs: isCount, event: isEvent, on: optional(isCondition) }));
 const isInstant = either(
@@ -286,6 +292,9 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
   fail: shape({ ...endOne, reason: isText }),
   "open-scope": shape({ scope: isText, nodes: listOf(isText) }),
   "close-scope": shape({ scope: isText, error: isCount }),
+  "barrier-told": shape({
+    ...{ scope: isText, barrier: isText, outcome: isBarrierOutcome, origin: optional(isText) },
+  }),
   "agenda-load": shape({
     scope: isText,
     agents: listOf(isAgent),

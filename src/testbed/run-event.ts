@@ -179,6 +179,8 @@ export interface BarrierSlow {
 /** An entry of the log, for the record (D17). */
 export interface LogAppended {
   readonly type: "log";
+  /** Whose log; absent: the run's own. Stamps of both are of the same clock. */
+  readonly log?: "scheduler";
   readonly entry: LogEntry;
 }
 

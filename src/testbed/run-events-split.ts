@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MIT
-// The event system of a run whose scheduler is a process of its own (`muster run --split`): bus,
-// doors and the agent that obeys are here; event-sched has the agenda, in its own log, and tells
-// over the bus what becomes of it. What cannot be done so is refused before (refuse-split.ts).
+// The event system of a run whose scheduler is a process of its own (`muster run --split`, `muster
+// serve`): bus, doors and the agent that obeys are here; event-sched has the agenda, in its own
+// log, and tells over the bus what becomes of it. How it is started is in run-scheduler.ts.
 //
 //   X1. What is told is taken in once, in order, also from a scheduler that was started again.
 //   X2. `settle` and `drain` resolve when all that the agent has reported was told back, or when
 //       there is no scheduler any more, or when it has not answered in time.
+//   X3. Orders and ends of barriers reach the scheduler in the order in which they were given,
+//       once.
+//   X4. Between two epochs nothing is planned, and the run does not end for that.
 import { requestAttribute } from "../client/event-request.ts";
 import type { AgendaCommand, AgendaLoad, AgendaSchedule } from "../core/agenda/commands.ts";
 import { builtIn } from "../core/agenda/object-table.ts";
 import { assert } from "../core/assert.ts";
-import type { Command } from "../core/command.ts";
-import type { EdgeEffect } from "../core/effect.ts";
-import { BusAgent, EventServer, type RunAgenda } from "../events/index.ts";
-import { type Account, AttendedScheduler, resolveLaunchLimits } from "../events/launch/index.ts";
+import type { Command, LogEntry } from "../core/command.ts";
+import type { EdgeEffect, ObservedEffect } from "../core/effect.ts";
+import { BusAgent, EventServer } from "../events/index.ts";
+import type { LaunchAction } from "../events/launch/index.ts";
 import { SteadyPublisher } from "../events/steady-publisher.ts";
 import { SteadySubscription } from "../events/steady-subscription.ts";
 import { readClockName } from "../host/clock-name.ts";
@@ -30,6 +33,7 @@ import {
   toScheduleRequest,
 } from "../wire/event/notification.ts";
 import {
+  formatBarrierEnd,
   formatQuestion,
   parseTold,
   type QuestionAnswered,
@@ -41,14 +45,12 @@ import {
 import { within } from "./nodes/within.ts";
 import { objectsOf, RunBus } from "./run-bus.ts";
 import type { EventsOfRun, RunEventsOptions } from "./run-events.ts";
-
-/** How the scheduler of a run is started. */
-export interface SplitOptions {
-  /** Whom it runs as; undefined: the user of the run. */
-  readonly account: Account | undefined;
-  /** The command. */
-  readonly scheduler: string;
-}
+import {
+  type ControlOptions,
+  orderFile,
+  RunScheduler,
+  type SplitOptions,
+} from "./run-scheduler.ts";
 
 export interface SplitRunEventsOptions extends RunEventsOptions {
   readonly split: SplitOptions;
@@ -58,6 +60,8 @@ export interface SplitRunEventsOptions extends RunEventsOptions {
   readonly onObserved: (effect: ObservedAndTold, stampUs: number) => void;
   /** There is no scheduler any more. */
   readonly onLost: (message: string) => void;
+  /** What the scheduler's log holds, when it has ended. */
+  readonly onLogged: (entry: LogEntry) => void;
 }
 
 export type ObservedAndTold = Extract<
@@ -88,8 +92,15 @@ export class SplitRunEvents implements EventsOfRun {
   readonly #link: CoreLink;
   readonly #subscriptions: SteadySubscription[] = [];
   #agent: BusAgent | undefined;
-  #scheduler: AttendedScheduler | undefined;
-  #isLost = false;
+  #scheduler: RunScheduler | undefined;
+  /** Nobody schedules: it is lost, or was stopped. */
+  #isAway = false;
+  /** X4: event time has been ended and not been started again. */
+  #isBetween = false;
+  readonly #stopSeeing: () => void;
+  #lastOrder = 0;
+  /** X3: settles when what was given is on its way. */
+  #giving: Promise<void> = Promise.resolve();
   /** X1: place of the last that was told. */
   #told: Pick<Told, "entry" | "part"> = { entry: 0, part: 0 };
   #pending = 0;
@@ -111,6 +122,9 @@ export class SplitRunEvents implements EventsOfRun {
       onEffects: (effects) => {
         for (const effect of effects) onEffect(effect);
       },
+    });
+    this.#stopSeeing = host.observe((_entry, { observed }) => {
+      for (const effect of observed) this.#tellBarrier(effect);
     });
   }
 
@@ -138,39 +152,48 @@ export class SplitRunEvents implements EventsOfRun {
 
   /** Barriers are the run's, events the scheduler's. */
   submit(command: Command): void {
-    if (command.kind !== "agenda-start") this.#link.submit(command);
-    else this.#request({ object: builtIn.sequence, event: "START", args: "" }, []);
+    const { experiment } = this.#options;
+    switch (command.kind) {
+      case "agenda-start":
+        if (command.scope === experiment) this.#startTime();
+        else this.#order(command);
+        return;
+      case "close-scope":
+        if (command.scope === experiment) this.#link.submit(command);
+        else this.#order(command);
+        return;
+      default:
+        if (command.kind.startsWith("agenda-")) this.#order(command);
+        else this.#link.submit(command);
+    }
   }
 
-  /** Its file is what `serve` has written. */
-  load({ scope }: AgendaLoad): void {
-    assert(scope === this.#options.experiment, "a split run is not modified");
+  /** That of the experiment is in the file that `serve` has written. */
+  load(agenda: AgendaLoad): void {
+    if (agenda.scope !== this.#options.experiment) this.#order(agenda);
   }
 
   /** Starts the scheduler first, which hears then whom the agent obeys for. @throws LaunchError */
   async serve(agenda: AgendaLoad): Promise<void> {
-    assert(this.#scheduler === undefined, "a split run is not modified");
-    const { split, directory, eventKey, clock, experiment, onWarning } = this.#options;
-    const named = agenda.agents.map(({ name }) => [name, this.#bus.hostOf(name)] as const);
-    const addresses = named.filter(([, address]) => address !== "*");
-    this.#pending = agenda.main.length;
-    this.#scheduler = await AttendedScheduler.start({
-      ...{ directory, clock, account: split.account, limits: resolveLaunchLimits() },
-      files: {
-        eventkey: eventKey,
-        "agenda.json": JSON.stringify({ load: agenda, addresses } satisfies RunAgenda),
-      },
-      argv: [
-        ...[split.scheduler, "-s", sender, "-p", String(this.#server.port)],
-        ...["-k", `${directory}/eventkey`, "--run-agenda", `${directory}/agenda.json`],
-        ...["--directory", directory, ...experiment.split("/")],
-      ],
-      onNote: onWarning,
-      onLost: (message) => this.#lose(message),
-    });
+    if (this.#scheduler === undefined) await this.#start(agenda);
     await this.#agent?.serve(objectsOf(agenda));
     // It has said that it is there before time is started: whoever speaks is believed to report.
     await this.#agent?.settle();
+  }
+
+  /**
+   * Stops the scheduler, starts another one, or both: event time then begins anew.
+   * @returns what there is to say about it. @throws LaunchError
+   */
+  async control(action: LaunchAction, options: ControlOptions): Promise<string> {
+    if (action !== "start") this.#isBetween = true;
+    const controlled = await this.#scheduler?.control(action, options);
+    if (controlled === undefined) return "";
+    if (controlled.isStarted) {
+      await this.#agent?.settle();
+      this.#startTime();
+    }
+    return controlled.said;
   }
 
   connectEdge(_edge: string, handler: EdgeHandler): Pick<CoreLink, "submit" | "close"> {
@@ -183,12 +206,14 @@ export class SplitRunEvents implements EventsOfRun {
     };
   }
 
-  pendingEvents(): number {
-    return this.#pending;
+  /** Those of all agendas count as the experiment's own. */
+  pendingEvents(scope: string): number {
+    return scope === this.#options.experiment ? this.#pending : 0;
   }
 
   /** X2. */
   async settle(): Promise<void> {
+    await this.#giving;
     await this.#agent?.settle();
     await this.#mark();
   }
@@ -207,12 +232,14 @@ export class SplitRunEvents implements EventsOfRun {
     if (this.#scheduler === undefined) return;
     await this.#mark();
     await this.#scheduler.stop();
+    for (const entry of await this.#scheduler.readLog()) this.#options.onLogged(entry);
     this.#scheduler = undefined;
     await this.#link.close();
   }
 
   async close(): Promise<void> {
     await this.closeScheduler();
+    this.#stopSeeing();
     for (const subscription of this.#subscriptions) subscription.close();
     await this.#agent?.close();
     this.#publisher.close();
@@ -236,9 +263,72 @@ export class SplitRunEvents implements EventsOfRun {
     this.#agent = await BusAgent.open({
       ...{ experiment, bus, sender, clock, clockName, onWarning, fire, name: agentName },
       ...{ objects: [], credentials: this.#bus.credentials() },
-      perform: (order) => perform({ ...order, scope: experiment }),
-      arm: (order, dueUs) => arm({ ...order, scope: experiment }, dueUs),
+      perform: (order) => perform({ ...order, scope: order.scope ?? experiment }),
+      arm: (order, dueUs) => arm({ ...order, scope: order.scope ?? experiment }, dueUs),
     });
+  }
+
+  async #start(agenda: AgendaLoad): Promise<void> {
+    const { split, directory, eventKey, clock, experiment, onWarning, onLost } = this.#options;
+    const named = agenda.agents.map(({ name }) => [name, this.#bus.hostOf(name)] as const);
+    const addresses = named.filter(([, address]) => address !== "*");
+    this.#pending = agenda.main.length;
+    const options = {
+      ...{ split, directory, eventKey, clock, experiment, port: this.#server.port },
+      onNote: onWarning,
+      onLost: (message: string) => {
+        this.#leave();
+        onLost(message);
+      },
+      onChange: (isThere: boolean) => {
+        if (isThere) this.#isAway = false;
+        else this.#leave();
+      },
+    };
+    this.#scheduler = await RunScheduler.start(options, { load: agenda, addresses });
+  }
+
+  #startTime(): void {
+    this.#request({ object: builtIn.sequence, event: "START", args: "" }, []);
+  }
+
+  /** X3. */
+  #order(command: Command): void {
+    this.#lastOrder += 1;
+    const number = this.#lastOrder;
+    const text = JSON.stringify([command]);
+    this.#giving = this.#giving
+      .then(() => this.#scheduler?.give(orderFile(number), text))
+      .then(() => this.#publisher.publish(formatQuestion({ kind: "order", number }, this.#by)))
+      .catch((error: unknown) => this.#options.onWarning(`an order was not given: ${error}`));
+  }
+
+  /** X3. */
+  #tellBarrier(effect: ObservedEffect): void {
+    if (effect.kind !== "barrier-closed" || this.#scheduler === undefined) return;
+    const { scope, barrier, outcome } = effect;
+    if (scope !== this.#options.experiment) return;
+    const end = formatBarrierEnd({ barrier, outcome }, this.#by);
+    this.#giving = this.#giving.then(() => this.#publisher.publish(end));
+  }
+
+  get #by(): { readonly experiment: string; readonly sender: string } {
+    return { experiment: this.#options.experiment, sender };
+  }
+
+  /** Nobody answers any more. */
+  #leave(): void {
+    this.#isAway = true;
+    this.#isBetween = true;
+    for (const [number, onAnswer] of this.#questions) {
+      onAnswer({ kind: "question-answered", number, errors: [], dropped: 0 });
+    }
+    this.#questions.clear();
+    const told = { error: -1, text: "there is no scheduler any more" };
+    for (const { scope, request, handler } of this.#requests.values()) {
+      handler.onEffects([{ kind: "event-done", scope, request, id: 0, ...told }]);
+    }
+    this.#requests.clear();
   }
 
   #hear(placed: readonly PlacedNotification[]): void {
@@ -269,6 +359,16 @@ export class SplitRunEvents implements EventsOfRun {
           break;
         case "event-cancelled":
           break;
+        case "agenda-idle":
+          // X4.
+          if (!this.#isBetween) this.#options.onEffect(effect);
+          break;
+        case "time-started":
+          // Somebody may have started a scheduler by hand.
+          this.#isAway = false;
+          this.#isBetween = false;
+          this.#options.onEffect(effect);
+          break;
         default:
           this.#options.onEffect(effect);
       }
@@ -297,6 +397,7 @@ export class SplitRunEvents implements EventsOfRun {
           int32Attribute(attributeNames.token, token),
           textAttribute(requestAttribute, `run ${token}`),
         ]);
+        if (this.#isAway) this.#leave();
         return;
       }
       default:
@@ -342,20 +443,14 @@ export class SplitRunEvents implements EventsOfRun {
     this.#lastQuestion += 1;
     const number = this.#lastQuestion;
     if (kind !== "halt") this.#questions.set(number, onAnswer);
-    this.#publisher.publish(
-      formatQuestion({ kind, number }, { experiment: this.#options.experiment, sender }),
-    );
+    this.#publisher.publish(formatQuestion({ kind, number }, this.#by));
+    if (this.#isAway) this.#leave();
   }
 
   /** X2. */
   async #mark(): Promise<void> {
-    if (this.#scheduler === undefined || this.#isLost) return;
+    if (this.#scheduler === undefined || this.#isAway) return;
     const reached = new Promise<void>((resolve) => this.#question("mark", () => resolve()));
     await within(this.#options.clock, reached, answerMs);
-  }
-
-  #lose(message: string): void {
-    this.#isLost = true;
-    this.#options.onLost(message);
   }
 }

@@ -9,8 +9,9 @@ import type { Logger } from "../host/logger.ts";
 import type { RunControl } from "./modify-run.ts";
 import type { NodeWatch } from "./node-boot.ts";
 import type { NodeMode } from "./nodes/index.ts";
+import type { EventControl } from "./open-run-events.ts";
 import type { RunWatcher } from "./run-event.ts";
-import type { SplitOptions } from "./run-events-split.ts";
+import type { SplitOptions } from "./run-scheduler.ts";
 
 export interface RunOptions {
   readonly experiment: Experiment;
@@ -44,6 +45,8 @@ export interface RunOptions {
   readonly mailer?: string | undefined;
   /** The scheduler is a process of its own. */
   readonly split?: SplitOptions | undefined;
+  /** Called when its scheduler is one that can be stopped and started. */
+  readonly onEventControl?: (control: EventControl) => void;
   /** Ends the run as interrupted. */
   readonly interrupt: AbortSignal;
   /** Called at time 0 with what can be asked of the run from then on. */

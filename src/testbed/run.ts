@@ -30,6 +30,7 @@ import { Preloader } from "./agents/preloader.ts";
 import { ProgramAgent } from "./agents/program-agent.ts";
 import type { TrafficAgent } from "./agents/trafgen/traffic-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
+import { mailCrash } from "./crash-mail.ts";
 import { LocalAgents } from "./local-agents.ts";
 import { type Modification, ModifyError, type ModifyOutcome, RunModifier } from "./modify-run.ts";
 import { describeNeverStarted } from "./never-started.ts";
@@ -95,6 +96,8 @@ class Run {
   #swapout: SwapoutEvents | undefined;
   /** What is to happen at time 0. */
   #onTimeStarted: (zeroUs: number) => void = () => undefined;
+  /** That the scheduler is gone is being told. */
+  #mailing: Promise<void> = Promise.resolve();
   #ending: Ending | undefined;
   #end: (ending: Ending) => void = () => undefined;
   readonly #ended: Promise<Ending>;
@@ -200,10 +203,10 @@ class Run {
   }
 
   #openEvents(backend: NodeBackend): Promise<EventsOfRun> {
-    const { clock, logger, out, split } = this.#options;
+    const { clock, logger, out, split, onEventControl: onControl } = this.#options;
     return openRunEvents({
       ...{ backend, clock, logger, experiment: this.#scope, host: this.#host, fire: this.#fire },
-      ...{ out, split, eventKey: this.#eventKey },
+      ...{ out, split, onControl, eventKey: this.#eventKey },
       nodeOf: (object) => this.#programs?.nodeOf(object),
       perform: (order) => this.#perform(order),
       arm: (order, dueUs) => this.#arm(order, dueUs),
@@ -213,10 +216,19 @@ class Run {
         if (effect.kind === "event-accepted") this.#recording?.record(effect, stampUs);
       },
       onWarning: (text) => this.#teller.warn(text),
+      onLogged: (entry) => this.#say({ type: "log", log: "scheduler", entry }, entry.stampUs),
       onLost: (message) => {
+        this.#mailing = this.#mailCrash(message);
         this.#end({ endedBy: "failure", error: { code: "SCHEDULER_ENDED", message } });
       },
     });
+  }
+
+  async #mailCrash(message: string): Promise<void> {
+    const { mailer, out: directory, split, clock } = this.#options;
+    const whose = { user: split?.account?.name, experiment: this.#scope };
+    const problem = await mailCrash({ mailer, directory, clock, ...whose }, message);
+    if (problem !== undefined) this.#teller.warn(`nobody was told by mail: ${problem}`);
   }
 
   #performerOf(experiment: Experiment, programs: ProgramAgent): EventPerformer {
@@ -398,6 +410,8 @@ class Run {
         this.#end({ endedBy: "failure", error: { code: "LIMIT", message: effect.message } });
         return;
       case "time-started":
+        // What is replayed may have been over.
+        this.#agendas.setBusy(effect.scope);
         if (effect.scope === this.#scope) this.#startTime(effect.zeroStampUs);
         return;
       case "fire":
@@ -523,6 +537,7 @@ class Run {
     }
     await this.#traffic?.close();
     await this.#events?.close();
+    await this.#mailing;
     this.#fire.close();
     this.#syncServers?.stop();
     this.#boot?.stop();

@@ -13,6 +13,7 @@ import { ExperimentsDatabase } from "../../src/boss/database.ts";
 import { resolveBossLimits } from "../../src/boss/limits.ts";
 import { createCredentials, type EventCredentials } from "../../src/client/event-credentials.ts";
 import { requestAttribute } from "../../src/client/event-request.ts";
+import type { AgendaLoad } from "../../src/core/agenda/commands.ts";
 import { resolveBusLimits } from "../../src/engine/bus-limits.ts";
 import { MemoryBus } from "../../src/engine/memory-bus.ts";
 import { BusAgent } from "../../src/events/bus-agent.ts";
@@ -32,6 +33,7 @@ import {
   textAttribute,
   toScheduleRequest,
 } from "../../src/wire/event/notification.ts";
+import { formatBarrierEnd, formatQuestion } from "../../src/wire/event/run-notes.ts";
 
 const command = join(import.meta.dirname, "../../bin/event-sched");
 const experiment = "pp/ee";
@@ -134,9 +136,11 @@ function writeDatabase(): void {
 async function start(more: readonly string[] = []): Promise<ChildProcess> {
   const source = ["--database", join(directory, "db"), "--directory", join(directory, "exp")];
   const where = ["-s", "127.0.0.1", "-p", String(server.port)];
-  const child = spawn(command, ["-d", ...where, ...source, ...more, "pp", "ee"], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  return await begin(["-d", ...where, ...source, ...more, "pp", "ee"]);
+}
+
+async function begin(argv: readonly string[]): Promise<ChildProcess> {
+  const child = spawn(command, argv, { stdio: ["ignore", "pipe", "pipe"] });
   children.push(child);
   let all = "";
   child.stderr?.on("data", (chunk: Buffer) => {
@@ -232,6 +236,92 @@ describe("event-sched", () => {
     expect(performed.filter((one) => one === "p START COMMAND=true")).toHaveLength(1);
   });
 
+  it("schedules for a run: its agenda, what it orders, and the barriers that end there", async () => {
+    const waits = { id: 1, object: "p", type: "PROGRAM", event: "RUN", args: "N=1" };
+    const on = { barrier: "ready", outcome: "crossed" } as const;
+    const load = (scope: string, main: AgendaLoad["main"]): AgendaLoad => ({
+      ...{ kind: "agenda-load", scope, main, groups: [], timelines: [], sequences: [] },
+      agents: ["p", "q"].map((name) => ({ name, type: "PROGRAM", node: "a" })),
+    });
+    const own = join(directory, "exp");
+    const file = join(own, "tbdata/agenda.json");
+    const later = { ...waits, id: 2, object: "q" };
+    const main = [{ atUs: 0, event: waits, on }, ...[{ atUs: 900_000_000, event: later }]];
+    writeFileSync(file, JSON.stringify({ load: load(experiment, main), addresses: [] }));
+    const where = ["-s", "127.0.0.1", "-p", String(server.port), "--directory", own];
+    const argv = ["-d", ...where, "--run-agenda", file, "pp", "ee"];
+    const child = await begin(argv);
+    await ask("__ns_sequence", "START", "", 1);
+    await until(() => said("COMPLETE").includes("__ns_sequence ERROR=0 CTOKEN=1"));
+    await kill(child, "SIGKILL");
+    // Nobody hears it now.
+    const by = { experiment, sender };
+    await bus.publish(credentials().sign(formatBarrierEnd({ ...on, outcome: "failed" }, by)));
+    await bus.publish(credentials().sign(formatBarrierEnd(on, by)));
+    const again = await begin(argv);
+    await until(() => performed.includes("p RUN N=1"));
+    // An agenda of its own, as a modification brings.
+    const scope = `${experiment}/modification-1`;
+    const more = load(scope, [{ atUs: 0, event: { ...later, args: "N=2" } }]);
+    for (const [index, command] of [more, { kind: "agenda-start", scope }].entries()) {
+      const number = index + 1;
+      writeFileSync(join(own, `tbdata/orders-${number}.json`), JSON.stringify([command]));
+      await bus.publish(credentials().sign(formatQuestion({ kind: "order", number }, by)));
+    }
+    await until(() => performed.includes("q RUN N=2"));
+    await kill(again, "SIGKILL");
+    await begin(argv);
+    await ask("q", "RUN", "N=3", 7);
+    await until(() => performed.includes("q RUN N=3"));
+    expect(performed).toEqual(["p RUN N=1", "q RUN N=2", "q RUN N=3"]);
+  });
+
+  it("takes no order that is none, and prints what its log holds", async () => {
+    const child = await start(["--with-run"]);
+    const own = join(directory, "exp");
+    const by = { experiment, sender };
+    const bad = [
+      "no JSON",
+      JSON.stringify([{ kind: "agenda-load", scope: experiment }]),
+      JSON.stringify([{ kind: "agenda-halt", scope: "other/exp" }]),
+    ];
+    for (const [index, orders] of bad.entries()) {
+      const number = index + 1;
+      writeFileSync(join(own, `tbdata/orders-${number}.json`), orders);
+      await bus.publish(credentials().sign(formatQuestion({ kind: "order", number }, by)));
+    }
+    await ask("q", "RUN", "N=1", 7);
+    await until(() => performed.includes("q RUN N=1"));
+    expect(await kill(child, "SIGTERM")).toBe(0);
+    const log = join(own, "tbdata/event-sched.sqlite");
+    const printed = spawnSync(command, ["--print-log", log], { encoding: "utf8" });
+    expect(printed).toMatchObject({ status: 0, stderr: "" });
+    const entries = printed.stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(entries.map(({ sequence }) => sequence)).toEqual(entries.map((_, index) => index + 1));
+    expect(printed.stdout).toContain('"agenda-load"');
+    expect(printed.stdout).not.toContain("agenda-halt");
+  });
+
+  it("begins anew with numbers of orders that its agents have not had", async () => {
+    const first = await start();
+    await ask("__ns_sequence", "START", "", 1);
+    await until(() => performed.includes("q STOP"));
+    expect(await kill(first, "SIGTERM")).toBe(0);
+    performed.length = 0;
+    process.env["MUSTER_EPOCH"] = "new";
+    try {
+      await start();
+    } finally {
+      delete process.env["MUSTER_EPOCH"];
+    }
+    await ask("__ns_sequence", "START", "", 2);
+    await until(() => performed.includes("q STOP"));
+    expect(performed).toEqual(["p START COMMAND=true", "q STOP"]);
+  });
+
   it("says what is wrong with its command line, and with its experiment", async () => {
     const run = (...args: string[]) => spawnSync(command, args, { encoding: "utf8" });
     expect(run("-h")).toMatchObject({ status: 255, stderr: expect.stringContaining("usage:") });
@@ -241,5 +331,12 @@ describe("event-sched", () => {
     const missing = run(...source, "pp", "other");
     expect(missing.status).toBe(255);
     expect(missing.stderr).toMatch(/^event-sched: there is no experiment pp\/other/);
+    const held = ExperimentsDatabase.open(join(directory, "db"), resolveBossLimits());
+    const busy = run(...source, "pp", "ee");
+    held.close();
+    expect([busy.status, busy.stderr]).toEqual([
+      255,
+      expect.stringContaining("is in use by a daemon; ask that over XML-RPC"),
+    ]);
   });
 });

@@ -50,7 +50,7 @@ describe("eventsys_control on boss", () => {
     const shell = script("shell", 'echo "shell: $1 $2"; exec sh -c "$3"');
     const ops = ["--ops", "ops.example", "--ops-user", "operator", "--ops-port", "2222"];
     await serveAndUp(...ops, "--ops-shell", `${shell} %u@%h %p`, "--ops-proxy", proxy);
-    const path = join(state, "experiments/proj/exp");
+    const path = join(state, "ops/proj/exp");
     const words = `-u ${username} -g proj -p proj -e proj/exp -k ${path}/tbdata/eventkey`;
     expect(await control("-d", "start", "proj,exp")).toEqual({
       ...{ code: 0, signal: null, stderr: "" },
@@ -77,6 +77,31 @@ describe("eventsys_control on boss", () => {
     expect([failed.code, failed.stderr]).toEqual([255, "eventsys_control: *** no such user\n"]);
   });
 
+  test("eventsys_start asks for the scheduler of each experiment that is up", async () => {
+    const proxy = script("proxy", 'echo "$8 $*" | sed "s/ .* / /"; test "$8" != proj/bad');
+    await serveAndUp("--ops", "localhost", "--ops-proxy", proxy);
+    const file = join(folder, "exp.ns");
+    expect((await muster("up", file, "--pid", "proj", "--eid", "bad")).code).toBe(0);
+    expect((await muster("up", file, "--pid", "proj", "--eid", "gone")).code).toBe(0);
+    expect((await muster("down", "gone")).code).toBe(0);
+    expect(await run("eventsys-start", [], options())).toMatchObject({
+      ...{ code: 255, stdout: "proj/exp: proj/exp start\n" },
+      stderr: "eventsys_start: proj/bad: proj/bad start\n",
+    });
+    expect((await muster("down", "bad")).code).toBe(0);
+    expect((await run("eventsys-start", [], options())).code).toBe(0);
+    const named = await run("eventsys-start", ["proj"], options());
+    expect([named.code, named.stderr]).toEqual([255, expect.stringContaining("takes no names")]);
+  });
+
+  test("ends in silence where no events are configured", async () => {
+    await serveAndUp("--scheduler", "inside");
+    for (const action of ["start", "stop", "replay"]) {
+      const ended = { code: 0, signal: null, stdout: "", stderr: "" };
+      expect(await control(action, "proj,exp")).toEqual(ended);
+    }
+  });
+
   test("says what serve cannot use", async () => {
     for (const [argv, complaint] of [
       [["--ops", "far"], "needs --ops-shell"],
@@ -85,6 +110,8 @@ describe("eventsys_control on boss", () => {
       [["--ops", "-oX=y", "--ops-shell", "ssh %h"], "no name of a host"],
       [["--ops", "localhost", "--ops-port", "0"], "--ops-port takes a port"],
       [["--ops", "localhost", "--ops-proxy", "x"], "--ops-proxy takes an absolute path"],
+      [["--rundir", "x"], "take absolute paths, not x"],
+      [["--scheduler", "inside", "--ops-dir", "/x"], "are for schedulers of their own"],
     ] as const) {
       const refused = await muster("serve", ...argv);
       expect([refused.code, refused.stderr]).toEqual([64, expect.stringContaining(complaint)]);

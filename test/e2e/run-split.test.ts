@@ -119,6 +119,40 @@ describe("muster run --split", () => {
     expect(stdout).toContain("the scheduler was ended by SIGKILL; it is started again in 1 s");
   });
 
+  test("obeys muster event: pause, resume, list, cancel, replay", async () => {
+    const run = startRun(
+      ["set n0 [$ns node]", 'set p [$n0 program-agent -command "true"]']
+        .concat('$ns at 0.1 "$p start"', '$ns at 800 "$p start"', '$ns at 900 "$p start"')
+        .join("\n"),
+      ["--split"],
+    );
+    const { command, out } = run;
+    const name = "muster/test";
+    const event = async (...argv: readonly string[]): Promise<string> => {
+      const [word = "", ...rest] = argv;
+      const server = readText(join(out, "proj/tbdata/eventserver")).trim();
+      const where = ["--server", server, "--key", join(out, "proj/tbdata/eventkey")];
+      const asked = await start("muster", ["event", word, name, ...rest, ...where]).ended;
+      expect([argv, asked.code, asked.stderr]).toEqual([argv, 0, ""]);
+      return asked.stdout;
+    };
+    await until("the first has fired", () => /program p on n0 exited/.test(command.stdout));
+    expect(await event("pause")).toContain("paused at");
+    expect(await event("resume")).toContain("resumed at");
+    const ids = [...(await event("ls")).matchAll(/^(\d+) +\+(\d+)/gm)];
+    expect(ids.map(([, , at]) => at)).toEqual(["800", "900"]);
+    expect(await event("replay")).toContain("replayed");
+    const programs = (): number => command.stdout.split("program p on n0 exited").length - 1;
+    await until("it has fired again", () => programs() === 2);
+    for (const [, id = ""] of [...(await event("ls")).matchAll(/^(\d+) +\+(\d+)/gm)]) {
+      expect(await event("cancel", id)).toContain("cancelled");
+    }
+    expect(await event("ls")).toContain("no event is planned");
+    expect(await event("send", "ns", "SWAPOUT")).toContain("accepted");
+    const { result, code } = await ended(run);
+    expect([code, result.outcome, result.endedBy]).toEqual([0, "passed", "terminate"]);
+  });
+
   test("a run that is killed leaves no scheduler", async () => {
     const run = startRun(`${body}\n$ns at 60 "$p start"`, ["--split"]);
     await until("time has started", () => run.command.stdout.includes("s START fired"));

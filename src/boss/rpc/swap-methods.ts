@@ -6,7 +6,7 @@ import { BossError } from "../boss-error.ts";
 import type { ExperimentRow } from "../database.ts";
 import type { ExperimentState } from "../states.ts";
 import { bad } from "./arguments.ts";
-import { find, type Method, type Methods } from "./method.ts";
+import { find, type Method, type Methods, staticDataOf } from "./method.ts";
 import { notYet, success } from "./reply.ts";
 
 /** Starts and ends the event systems of experiments. */
@@ -124,19 +124,26 @@ const eventSystemControl: Method = async (call) => {
     throw new BossError("WRONG_STATE", message);
   }
   const { events } = context.control;
-  if (events === undefined) {
-    const instead = `its events are planned when it is swapped in; see: muster status ${row.eid}`;
-    return notYet("this experiment has no event system that could be controlled", instead);
-  }
+  // As ever where events are not configured. [EMULAB-EVENTS 7.5]
+  if (events === undefined) return success(text("ok"), "");
   const isBare = context.database.nodes.ofExperiment(row.exptidx).length === 0;
   if (action === "start" && isBare && !args.flag("force", false)) {
     return success(text("ok"), `${row.pid}/${row.eid} has no nodes: no event system is started`);
   }
   // What began before is forgotten, or the time of a replay would not be told.
   if (action !== "start") context.database.nodes.clearStarts(row.exptidx);
-  const options = { debug: args.flag("debug", false), opsAgent: args.flag("ops_agent", false) };
+  const options = {
+    debug: args.flag("debug", false),
+    opsAgent: action !== "stop" && (args.flag("ops_agent", false) || (await hasOpsPrograms(call))),
+  };
   return success(text("ok"), await events.control(row, action, user, options));
 };
+
+/** Programs on the machine where users log in need an agent there. [EMULAB-EVENTS 7.5] */
+async function hasOpsPrograms(call: Parameters<Method>[0]): Promise<boolean> {
+  const agents = await staticDataOf(call, "swap-out").agents();
+  return agents.some(({ objectType, vnode }) => objectType === "PROGRAM" && vnode === "ops");
+}
 
 export const swapMethods: Methods = {
   "experiment.swapexp": swapExperiment,

@@ -20,7 +20,7 @@ import type { RunResult } from "../../testbed/record/result-model.ts";
 import { writeRunFiles } from "../../testbed/record/run-files.ts";
 import { runExperiment } from "../../testbed/run.ts";
 import type { RunEvent } from "../../testbed/run-event.ts";
-import type { SplitOptions } from "../../testbed/run-events-split.ts";
+import type { SplitOptions } from "../../testbed/run-scheduler.ts";
 import type { CommandIo } from "../io.ts";
 import { styled, wantsColour } from "../output.ts";
 import type { Progress } from "../progress.ts";

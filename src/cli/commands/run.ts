@@ -28,7 +28,7 @@ import type { RunArguments } from "./run-arguments.ts";
 import { runOnce } from "./run-once.ts";
 import type { SeriesRun } from "./series.ts";
 import { planSeries } from "./series.ts";
-import { refuseUnsplittable, resolveSplit } from "./split-run.ts";
+import { resolveSplit } from "./split-run.ts";
 
 /** A run of the series and what its file says. */
 interface LoadedRun {
@@ -55,7 +55,6 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
   const loaded: LoadedRun[] = [];
   const said = new Set<string>();
   for (const run of series) loaded.push({ run, ...(await load(argv, run, io, said)) });
-  if (split !== undefined) for (const { experiment } of loaded) refuseUnsplittable(experiment);
   const first = loaded[0] as LoadedRun;
   const out = makeOutputDirectory(argv.out ?? defaultOutput(first.experiment.eid));
   const signals = new StopSignals();

@@ -40,6 +40,9 @@ export interface ServeSettings {
   readonly limit?: readonly string[];
   /** Seconds. */
   readonly drain?: number;
+  readonly scheduler?: "process" | "inside";
+  readonly rundir?: string;
+  readonly opsDir?: string;
   readonly ops?: string;
   readonly opsShell?: string;
   readonly opsUser?: string;
@@ -48,7 +51,9 @@ export interface ServeSettings {
 }
 
 /** Paths in a file count from where the file is. */
-const paths: readonly string[] = ["state", "tls", "tls-cert", "tls-key", "tls-ca"];
+const paths: readonly string[] = [
+  ...["state", "tls", "tls-cert", "tls-key", "tls-ca", "rundir", "ops-dir"],
+];
 const lists: ReadonlySet<string> = new Set([...["listen", "allow", "redirect-events", "origin"]]);
 /** What is behind a text, by its key. @throws CommandError */
 const readers: Readonly<Record<string, (text: string) => unknown>> = {

@@ -62,6 +62,12 @@ export const serveType: RecordType = {
       type: { kind: "integer", min: 0, max: 86_400 },
       about: "Seconds that waits have left when the server is told to end",
     },
+    scheduler: {
+      type: { kind: "choice", values: ["process", "inside"] },
+      about: "Where schedulers of events are",
+    },
+    rundir: { type: file, about: "Directory of the pid files of schedulers" },
+    "ops-dir": { type: file, about: "Directory of the keys and logs of schedulers" },
     ops: { type: text, about: "Machine where eventsys_control starts schedulers" },
     "ops-shell": { type: text, about: "How to run commands there: ssh -p %p %u@%h" },
     "ops-user": { type: text, about: "Who one is there" },

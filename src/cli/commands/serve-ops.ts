@@ -1,11 +1,58 @@
 // SPDX-License-Identifier: MIT
 // The options of `muster serve` for the machine where schedulers run.
-import { experimentDirectory, OpsEvents, type StateDirectory } from "../../boss/index.ts";
+import { join } from "node:path";
+import {
+  experimentDirectory,
+  OpsEvents,
+  resolveStateDirectory,
+  Schedulers,
+  type StateDirectory,
+} from "../../boss/index.ts";
+import { defaultRunDirectory } from "../../events/launch/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { installedTool } from "../tools.ts";
 import { commandError } from "./serve-client.ts";
+
+export interface SchedulerArguments {
+  /** Left out: process. */
+  readonly scheduler?: "process" | "inside" | undefined;
+  readonly rundir?: string | undefined;
+  readonly opsDir?: string | undefined;
+}
+
+/** Of root's own daemon; any other keeps all in its state directory. */
+const systemOpsDirectory = "/var/lib/muster/ops";
+
+/** @returns undefined when schedulers stay in the process of the daemon. @throws CommandError */
+export function resolveSchedulers(
+  argv: SchedulerArguments,
+  state: StateDirectory,
+): Schedulers | undefined {
+  const { rundir, opsDir } = argv;
+  if (argv.scheduler === "inside") {
+    if ((rundir ?? opsDir) === undefined) return undefined;
+    throw refused("--rundir and --ops-dir are for schedulers of their own (--scheduler process)");
+  }
+  for (const path of [rundir, opsDir]) {
+    if (path?.startsWith("/") === false) {
+      throw refused(`--rundir and --ops-dir take absolute paths, not ${path}`);
+    }
+  }
+  const scheduler = installedTool("event-sched");
+  if (scheduler === undefined) {
+    throw refused("this installation has no event-sched; install it whole, or --scheduler inside");
+  }
+  const isRoot = process.geteuid?.() === 0;
+  const ownState = resolveStateDirectory(undefined, { ...process.env, MUSTER_STATE: "" });
+  const isSystems = isRoot && state.path === ownState.path;
+  return new Schedulers({
+    ...{ scheduler, tevc: installedTool("tevc"), isRoot },
+    runDirectory: rundir ?? (isSystems ? defaultRunDirectory : join(state.path, "evsched")),
+    opsDirectory: opsDir ?? (isSystems ? systemOpsDirectory : join(state.path, "ops")),
+  });
+}
 
 export interface OpsArguments {
   readonly ops?: string | undefined;
@@ -20,6 +67,7 @@ export function resolveOps(
   argv: OpsArguments,
   state: StateDirectory,
   signal: AbortSignal,
+  schedulers: Schedulers | undefined,
 ): OpsEvents | undefined {
   const { ops: host, opsShell: shell = "", opsUser: user = "root" } = argv;
   if (host === undefined) {
@@ -37,7 +85,8 @@ export function resolveOps(
   try {
     return new OpsEvents({
       ...{ shell, place: { host, user, port }, proxy, clock: systemClock, signal },
-      pathOf: (pid, eid) => experimentDirectory(state, pid, eid),
+      pathOf: (pid, eid) =>
+        schedulers?.directoryOf({ pid, eid }) ?? experimentDirectory(state, pid, eid),
     });
   } catch (error) {
     throw commandError(error);

@@ -74,6 +74,14 @@ function addDoors(serve: Command): void {
 
 function addOps(serve: Command): void {
   serve
+    .addOption(
+      new Option(
+        "--scheduler <where>",
+        "schedulers of events are processes, or in the daemon (default: process)",
+      ).choices(["process", "inside"]),
+    )
+    .option("--rundir <dir>", "pid files of schedulers (for root: /var/run/emulab/evsched)")
+    .option("--ops-dir <dir>", "their keys and logs, where users can reach them")
     .option("--ops <host>", "machine where eventsys_control starts schedulers; localhost: here")
     .option("--ops-shell <template>", "how to run commands there, such as: ssh -p %p %u@%h")
     .option("--ops-user <user>", "who one is there (default: root)")

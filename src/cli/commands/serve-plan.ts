@@ -19,10 +19,10 @@ import {
   type Redirect,
   type Role,
 } from "./serve-listen.ts";
-import type { OpsArguments } from "./serve-ops.ts";
+import type { OpsArguments, SchedulerArguments } from "./serve-ops.ts";
 import { checkTls, readTls, resolveXmlRpc, tlsOf } from "./serve-tls.ts";
 
-export interface ServePlan extends OpsArguments {
+export interface ServePlan extends OpsArguments, SchedulerArguments {
   readonly name: string;
   readonly role: Role | undefined;
   readonly listens: readonly Listen[];
@@ -58,9 +58,10 @@ export function planServe(settings: ServeSettings): ServePlan {
   const xmlrpc = resolveXmlRpc(listens, tls);
   checkTls({ ...settings, httpClientCerts }, listens, tls);
   const { ops, opsShell, opsUser, opsPort, opsProxy } = settings;
+  const { scheduler, rundir, opsDir } = settings;
   return {
     ...{ name, role, listens, redirects, log, tls, httpClientCerts, xmlrpc, origins, limits },
-    ...{ ops, opsShell, opsUser, opsPort, opsProxy },
+    ...{ ops, opsShell, opsUser, opsPort, opsProxy, scheduler, rundir, opsDir },
     drainMs: (settings.drain ?? 0) * 1000,
   };
 }

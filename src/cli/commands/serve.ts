@@ -22,7 +22,7 @@ import { overlay, readServeConfig, type ServeSettings } from "./serve-config.ts"
 import { type Doors, openDoors } from "./serve-doors.ts";
 import { createBuses } from "./serve-events.ts";
 import { sendToRun } from "./serve-nodes.ts";
-import { resolveOps } from "./serve-ops.ts";
+import { resolveOps, resolveSchedulers } from "./serve-ops.ts";
 import { describePlan, planServe, type ServePlan } from "./serve-plan.ts";
 import { stopDaemon } from "./stop-daemon.ts";
 
@@ -44,7 +44,8 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
   }
   const plan = planServe(settings);
   if (checkConfig) {
-    resolveOps(plan, state, new AbortController().signal);
+    const schedulers = plan.role === "ops" ? undefined : resolveSchedulers(plan, state);
+    resolveOps(plan, state, new AbortController().signal, schedulers);
     for (const line of describePlan(plan, state.path)) io.stdout(`${line}\n`);
     return exitCodes.ok;
   }
@@ -62,8 +63,9 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     });
     signals.interrupt.addEventListener("abort", stop);
     const logger = createServeLogger(io);
-    const events = resolveOps(plan, state, signals.interrupt);
-    const forDaemon = { onStopAsked: stop, xmlrpc, events, bus: buses.boss };
+    const schedulers = plan.role === "ops" ? undefined : resolveSchedulers(plan, state);
+    const events = resolveOps(plan, state, signals.interrupt, schedulers);
+    const forDaemon = { onStopAsked: stop, xmlrpc, events, schedulers, bus: buses.boss };
     const daemon =
       plan.role === "ops" ? undefined : await startDaemon(state, plan, forDaemon, logger);
     const asked = { plan, buses, tokens: state.tokens, logger };
@@ -118,7 +120,7 @@ function createServeLogger(io: CommandIo): Logger {
 async function startDaemon(
   state: StateDirectory,
   { limits }: ServePlan,
-  asked: Pick<DaemonOptions, "bus" | "onStopAsked" | "xmlrpc" | "events">,
+  asked: Pick<DaemonOptions, "bus" | "onStopAsked" | "xmlrpc" | "events" | "schedulers">,
   logger: Logger,
 ): Promise<Daemon> {
   try {
@@ -128,6 +130,7 @@ async function startDaemon(
       coreLimits: limits.limits,
       limits: limits.boss,
       tools: oldTools(),
+      mailer: process.env["MUSTER_MAILER"],
       run: runExperiment,
       sendToRun,
     });

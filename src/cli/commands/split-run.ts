@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// `muster run --split`: whom the scheduler runs as, and what cannot be run so.
+// `muster run --split`: whom the scheduler runs as.
 import { LaunchError, resolveUser } from "../../events/launch/index.ts";
-import type { Experiment } from "../../experiment/model.ts";
-import type { SplitOptions } from "../../testbed/run-events-split.ts";
+import type { SplitOptions } from "../../testbed/run-scheduler.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { installedTool } from "../tools.ts";
@@ -31,21 +30,4 @@ export function resolveSplit({ split, schedulerUser }: RunArguments): SplitOptio
     if (!(error instanceof LaunchError)) throw error;
     throw new CommandError(exitCodes.usage, `--scheduler-user: ${error.message}`);
   }
-}
-
-/**
- * Barriers are the run's and events the scheduler's: neither hears of the other yet. @throws
- * CommandError
- */
-export function refuseUnsplittable({ events, sequences, timelines }: Experiment): void {
-  const all = [
-    ...events,
-    ...sequences.flatMap(({ steps }) => steps),
-    ...timelines.flatMap((timeline) => timeline.events),
-  ];
-  const waiting = all.find(({ on }) => on !== undefined);
-  if (waiting?.on === undefined) return;
-  const what = `${waiting.object} ${waiting.event} waits for barrier ${waiting.on.barrier}`;
-  const message = `${what}: --split cannot do that (NOT_YET); run it without --split`;
-  throw new CommandError(exitCodes.refused, message);
 }

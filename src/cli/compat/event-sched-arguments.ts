@@ -26,6 +26,14 @@ export interface EventSchedArguments {
   readonly directory: string | undefined;
   /** Agenda of a run, which is told what becomes of it; with `directory`. */
   readonly runAgenda: string | undefined;
+  /** A run obeys for the simulator and is told what becomes of events, also without its agenda. */
+  readonly withRun: boolean;
+}
+
+/** Nothing is scheduled: what a log holds is printed. */
+export interface PrintLogArguments {
+  readonly kind: "print-log";
+  readonly file: string;
 }
 
 /** For everything that goes wrong; also for -h, as ever. */
@@ -43,12 +51,18 @@ const usage = `usage: event-sched [-hVdr] [-s server] [-p port] [-l logfile] [-k
  --boss HOST  --boss-port N   where boss answers XML-RPC (localhost, 3069)
  --cert FILE  --ca FILE       certificate and key; who signed boss's (~/.ssl/emulab.pem, ~/.ssl/ca.pem)
  --database FILE --directory DIR   read boss's database, and use this directory, instead
- --run-agenda FILE --directory DIR   schedule for a muster run --split, which writes the file
+ --run-agenda FILE --directory DIR   schedule for a run of Muster, which writes the file
+ --with-run          a run of Muster obeys for the simulator, and is told what becomes of events
+ --print-log FILE    print what the log of a scheduler holds, a line of JSON each, and end
 `;
 
-export function parseEventSchedArguments(args: readonly string[]): EventSchedArguments | Exit {
-  const longValued = ["boss", "boss-port", "cert", "ca", "database", "directory", "run-agenda"];
-  const getopt = new Getopt(args, { flags: "hVdr", valued: "spltk", longFlags: [], longValued });
+export function parseEventSchedArguments(
+  args: readonly string[],
+): EventSchedArguments | PrintLogArguments | Exit {
+  const sources = ["database", "directory", "run-agenda"];
+  const longValued = ["boss", "boss-port", "cert", "ca", ...sources, "print-log"];
+  const longFlags = ["with-run"];
+  const getopt = new Getopt(args, { flags: "hVdr", valued: "spltk", longFlags, longValued });
   const given = new Map<string, string>();
   let debug = 0;
   let rpcPath = "/";
@@ -58,8 +72,11 @@ export function parseEventSchedArguments(args: readonly string[]): EventSchedArg
     else if (option.name === "V") return { kind: "exit", code: 0, stdout: describeMuster() };
     else if (option.name === "d") debug += 1;
     else if (option.name === "r") rpcPath = "/usr/testbed";
+    else if (option.name === "with-run") given.set("with-run", "");
     else return misused("");
   }
+  const file = given.get("print-log");
+  if (file !== undefined) return { kind: "print-log", file };
   const [pid, eid, ...rest] = getopt.rest;
   if (pid === undefined || eid === undefined || rest.length > 0) return misused("");
   const [port, bossPort] = [readPort(given.get("p")), readPort(given.get("boss-port"))];
@@ -67,13 +84,14 @@ export function parseEventSchedArguments(args: readonly string[]): EventSchedArg
   const database = given.get("database");
   const directory = given.get("directory");
   const runAgenda = given.get("run-agenda");
-  const sources = [database, runAgenda].filter((source) => source !== undefined).length;
-  if (sources !== (directory === undefined ? 0 : 1)) {
+  const named = [database, runAgenda].filter((source) => source !== undefined).length;
+  if (named !== (directory === undefined ? 0 : 1)) {
     return misused("event-sched: --directory goes with --database or with --run-agenda\n");
   }
   return {
     ...{ kind: "run", pid, eid, debug, rpcPath, port, bossPort, database, directory },
     runAgenda,
+    withRun: runAgenda !== undefined || given.has("with-run"),
     server: given.get("s") ?? "localhost",
     logFile: given.get("l"),
     keyFile: given.get("k") ?? "tbdata/eventkey",

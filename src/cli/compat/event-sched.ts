@@ -13,7 +13,13 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
-import { DatabaseStaticData, ExperimentsDatabase, resolveBossLimits } from "../../boss/index.ts";
+import {
+  BossError,
+  DatabaseStaticData,
+  ExperimentsDatabase,
+  isLocked,
+  resolveBossLimits,
+} from "../../boss/index.ts";
 import {
   type ExperimentMetadata,
   openBossHttps,
@@ -23,7 +29,9 @@ import {
 import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { findBus } from "../../client/event-connection.ts";
 import { createCredentials, type LastingCredentials } from "../../client/event-credentials.ts";
+import type { Command } from "../../core/command.ts";
 import { defaultPort } from "../../edges/xmlrpc/index.ts";
+import { SqliteLog } from "../../engine/sqlite-log.ts";
 import {
   type AgendaSource,
   BusAgent,
@@ -34,11 +42,13 @@ import {
   staticAgenda,
 } from "../../events/index.ts";
 import { recordHeader } from "../../events/scheduler-lines.ts";
+import { areCommands } from "../../host/check-frame.ts";
 import { systemClock } from "../../host/clock.ts";
 import { readClockName } from "../../host/clock-name.ts";
 import { eventHash, readEventKey } from "../../host/event-hash.ts";
 import { newNonce } from "../../host/ids.ts";
 import { TimerFireClock } from "../../testbed/agents/firing/fire-clock.ts";
+import { orderFile } from "../../testbed/run-scheduler.ts";
 import type { Bus } from "../../wire/event/bus.ts";
 import type { Order } from "../../wire/event/orders.ts";
 import { connectEventBus, eventWorld, senderAddress } from "../event-bus.ts";
@@ -62,6 +72,7 @@ const logName = "tbdata/event-sched.sqlite";
 async function main(args: readonly string[]): Promise<void> {
   const given = parseEventSchedArguments(args);
   if (given.kind === "exit") performExit(given);
+  if (given.kind === "print-log") return printLog(given.file);
   const say = openOutput(given.logFile);
   const { data, closeData } = openData(given);
   const { path, environment } = await findDirectory(given, data);
@@ -92,13 +103,14 @@ async function main(args: readonly string[]): Promise<void> {
   const life = await SchedulerProcess.start({
     ...{ ...common, lines, epoch, clockName: readClockName() },
     data: sourceOf(experiment, given, data),
-    ...(data === undefined ? { tellsRun: true, startAheadUs: runStartAheadUs } : {}),
+    ...(given.withRun ? { run: { orders: (number) => readOrders(path, experiment, number) } } : {}),
+    ...(data === undefined ? { startAheadUs: runStartAheadUs } : {}),
     credentials: credentialsOf(experiment, keyFile),
     logFile: join(path, logName),
     logger: { log: (level, text) => (level === "debug" ? undefined : say(text)) },
   });
   // A run's own agent obeys for the simulator.
-  if (data !== undefined) {
+  if (data !== undefined && !given.withRun) {
     await openSimulator(common, { data, credentials: credentialsOf(experiment, keyFile), say });
   }
   tellReady();
@@ -131,7 +143,7 @@ function openData(given: EventSchedArguments): OpenedData {
   const { pid, eid, database: file, directory, runAgenda } = given;
   if (runAgenda !== undefined) return { data: undefined, closeData: () => undefined };
   if (file !== undefined && directory !== undefined) {
-    const database = ExperimentsDatabase.open(file, resolveBossLimits());
+    const database = openDatabase(file);
     const parts = { database, pid, eid, path: directory, opsAddress: "127.0.0.1" };
     return { data: new DatabaseStaticData(parts), closeData: () => database.close() };
   }
@@ -144,6 +156,16 @@ function openData(given: EventSchedArguments): OpenedData {
   });
   const data = new RemoteStaticData(boss.transport, pid, eid);
   return { data, closeData: () => boss.close() };
+}
+
+function openDatabase(file: string): ExperimentsDatabase {
+  try {
+    return ExperimentsDatabase.open(file, resolveBossLimits());
+  } catch (error) {
+    if (!(error instanceof BossError) || !isLocked(error)) throw error;
+    const instead = "ask that over XML-RPC: --boss HOST in place of --database";
+    throw new Error(`${file} is in use by a daemon; ${instead}`);
+  }
 }
 
 type Directory = Pick<ExperimentMetadata, "path" | "environment">;
@@ -209,6 +231,36 @@ async function openSimulator(
     objects: own.map(({ name }) => name),
     fire: new TimerFireClock(systemClock),
   });
+}
+
+/** What a run has written for us; nothing of what is no command for an agenda of its own. */
+function readOrders(path: string, experiment: string, number: number): readonly Command[] {
+  try {
+    const commands: unknown = JSON.parse(readFileSync(join(path, orderFile(number)), "utf8"));
+    if (!areCommands(commands)) return [];
+    return commands.filter(
+      (command) =>
+        "scope" in command &&
+        (command.scope === experiment || command.scope.startsWith(`${experiment}/`)),
+    );
+  } catch {
+    return [];
+  }
+}
+
+/** One line each: `sequence`, `stampUs` and `entry`. */
+async function printLog(file: string): Promise<void> {
+  const log = SqliteLog.open({ file, nowUs: systemClock.nowUs });
+  const head = await log.head();
+  await new Promise<void>((resolve) => {
+    const reader = log.read(1, (entries) => {
+      for (const entry of entries) process.stdout.write(`${JSON.stringify(entry)}\n`);
+      if ((entries.at(-1)?.sequence ?? 0) >= head) resolve();
+    });
+    if (head === 0) resolve();
+    void reader;
+  });
+  await log.close();
 }
 
 /** Appends to the file, if one is named, what is printed otherwise. */

@@ -26,6 +26,8 @@ export interface ProxyArguments {
   readonly scheduler: string | undefined;
   readonly tevc: string | undefined;
   readonly agent: string | undefined;
+  /** Options of event-sched that say where boss is. */
+  readonly bossOptions?: readonly string[];
 }
 
 export const proxyUsage: string =
@@ -37,18 +39,20 @@ export const proxyLongUsage: string =
   "  --rundir DIR         pid files, where only root can write (/var/run/emulab/evsched)\n" +
   "  --scheduler PROGRAM  what is started (event-sched)\n" +
   "  --agent PROGRAM      what -a starts besides (program-agent)\n" +
-  "  --tevc PROGRAM       what tells a scheduler that it is about to be stopped (tevc)\n";
+  "  --tevc PROGRAM       what tells a scheduler that it is about to be stopped (tevc)\n" +
+  "  --boss HOST  --boss-port N  --cert FILE  --ca FILE   as of event-sched\n";
 
 export type ProxyCommandLine =
   | { readonly kind: "arguments"; readonly value: ProxyArguments }
   | { readonly kind: "help" }
   | { readonly kind: "misused"; readonly complaint: string };
 
+const bossNames = ["boss", "boss-port", "cert", "ca"];
 const options = {
   flags: "adN",
   valued: "ugpeklt",
   longFlags: ["help"],
-  longValued: ["rundir", "scheduler", "agent", "tevc"],
+  longValued: ["rundir", "scheduler", "agent", "tevc", ...bossNames],
 };
 
 export function parseProxyArguments(argv: readonly string[]): ProxyCommandLine {
@@ -67,13 +71,18 @@ export function parseProxyArguments(argv: readonly string[]): ProxyCommandLine {
   }
   const experiment = parseExperiment(given.get("e") ?? "");
   if (experiment === undefined) return misused("-e takes pid/eid");
-  for (const name of ["k", "l", "t", "rundir", "scheduler", "agent", "tevc"]) {
+  const paths = ["k", "l", "t", "rundir", "scheduler", "agent", "tevc", "cert", "ca"];
+  for (const name of paths) {
     const path = given.get(name);
     if (path !== undefined && !path.startsWith("/")) {
       return misused(`-${name.length > 1 ? "-" : ""}${name} takes an absolute path, not ${path}`);
     }
   }
   const text = (name: string): string => given.get(name) ?? "";
+  const bossOptions = bossNames.flatMap((name) => {
+    const value = given.get(name);
+    return value === undefined ? [] : [`--${name}`, value];
+  });
   const value: ProxyArguments = {
     ...{ action, experiment, user: text("u"), group: text("g") },
     projectGroup: given.get("p") ?? text("g"),
@@ -81,6 +90,7 @@ export function parseProxyArguments(argv: readonly string[]): ProxyCommandLine {
     ...{ opsAgent: given.has("a"), debug: given.has("d") },
     runDirectory: given.get("rundir") ?? defaultRunDirectory,
     ...{ scheduler: given.get("scheduler"), tevc: given.get("tevc"), agent: given.get("agent") },
+    ...(bossOptions.length === 0 ? {} : { bossOptions }),
   };
   return { kind: "arguments", value };
 }

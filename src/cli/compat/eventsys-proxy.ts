@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The program eventsys.proxy: root's hand on ops, which starts and ends the scheduler of an
 // experiment as its user. [EMULAB-EVENTS 7.5]
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import {
+  type Account,
   type Companion,
   closeInheritedDescriptors,
   type Farewell,
@@ -10,6 +11,7 @@ import {
   LaunchError,
   type LaunchRequest,
   launch,
+  readFileAs,
   resolveAccount,
   resolveLaunchLimits,
 } from "../../events/launch/index.ts";
@@ -66,14 +68,27 @@ function requestOf(given: ProxyArguments): LaunchRequest {
   }
   const debug = given.debug ? ["-d"] : [];
   const record = recordFile === undefined ? [] : ["-t", recordFile];
-  const where = ["-s", "localhost", "-k", keyFile];
+  const account = resolveAccount(given.user, given.group, given.projectGroup);
+  const server = findRunServer(keyFile, account);
+  const where = [...(server ?? ["-s", "localhost"]), "-k", keyFile];
+  const more = [...(server === undefined ? [] : ["--with-run"]), ...(given.bossOptions ?? [])];
+  const names = [experiment.pid, experiment.eid];
   return {
-    ...{ experiment, runDirectory, log: given.logFile },
-    account: resolveAccount(given.user, given.group, given.projectGroup),
-    scheduler: [scheduler, ...debug, ...where, ...record, experiment.pid, experiment.eid],
+    ...{ experiment, runDirectory, account, log: given.logFile },
+    scheduler: [scheduler, ...debug, ...where, ...record, ...more, ...names],
     companions: given.opsAgent ? [opsAgent(given, where)] : [],
     farewells: farewellsOf(given, where),
   };
+}
+
+/**
+ * A run of Muster says beside the key where its bus is, and obeys for the simulator itself.
+ * @returns options; undefined where there is no run
+ */
+function findRunServer(keyFile: string, account: Account): readonly string[] | undefined {
+  const text = readFileAs(account, join(dirname(keyFile), "eventserver"));
+  const [, host, port] = /^([\w.-]+):(\d{1,5})\n?$/.exec(text ?? "") ?? [];
+  return host === undefined || port === undefined ? undefined : ["-s", host, "-p", port];
 }
 
 /** The key is EXPERIMENT/tbdata/eventkey; the files of the agent are where the old one had them. */

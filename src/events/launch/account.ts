@@ -4,6 +4,7 @@
 //   U1. Nothing that the user can change runs, or is opened, with the rights of root.
 //   U2. What runs as the user has exactly the groups of the experiment and the project.
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { assert } from "../../core/assert.ts";
 import { LaunchError } from "./launch-error.ts";
 
@@ -55,6 +56,15 @@ function lookUp(database: "passwd" | "group", key: string, what: string): string
   }
 }
 
+/** What the user could read at a path; undefined for nothing. */
+export function readFileAs(account: Account, path: string): string | undefined {
+  try {
+    return withRightsOf(account, () => readFileSync(path, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
 /** What runs `argv` as the user: the same process, after it has given up what root may. */
 export function commandAs(account: Account, argv: readonly string[]): string[] {
   return [
@@ -79,8 +89,10 @@ export function environmentOf(account: Account): Record<string, string> {
 /**
  * Lets this process of root do one thing with the rights of the user: open a file where the user
  * may have put links. Synchronous, so that nothing else is done with these rights.
+ * @param account undefined: the user of this process, whose rights it has
  */
-export function withRightsOf<T>(account: Account, act: () => T): T {
+export function withRightsOf<T>(account: Account | undefined, act: () => T): T {
+  if (account === undefined) return act();
   const { setgroups, getgroups, setegid, seteuid } = process;
   assert(
     setgroups !== undefined && getgroups !== undefined && setegid !== undefined,

@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: MIT
-// Starts, stops and replaces the scheduler of an experiment, as root on ops. Who may do that is
-// decided before, on boss. Holds no state: that is the pid file and the processes.
+// Starts, stops and replaces the scheduler of an experiment, as root on ops, or as who has no other
+// user's schedulers. Who may do that is decided before, on boss. Holds no state: that is the pid
+// file and the processes.
 //
 //   L1. Two starts at one time give one scheduler.
 //   L2. After a stop that succeeded there is no scheduler, and no pid file.
 //   L3. A scheduler that died is said to have died by whoever starts or stops next.
 import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { type Clock, sleep } from "../../host/clock.ts";
-import { type Account, commandAs, environmentOf, systemEnvironment } from "./account.ts";
+import {
+  type Account,
+  commandAs,
+  commandAsSelf,
+  environmentOf,
+  systemEnvironment,
+} from "./account.ts";
 import { type ExperimentName, formatExperiment } from "./experiment-name.ts";
 import { lockFile } from "./file-lock.ts";
 import { LaunchError } from "./launch-error.ts";
@@ -17,20 +25,37 @@ import type { LaunchLimits } from "./launch-limits.ts";
 import { PidFile, prepareRunDirectory } from "./pid-file.ts";
 import { childrenOf, isRunning, type ProcessIdentity } from "./process-identity.ts";
 import { readLogTail } from "./scheduler-log.ts";
-import type { Epoch } from "./supervisor.ts";
-import type { Companion, Supervision, SupervisorAnswer } from "./supervisor-main.ts";
+import type { SchedulerSetting } from "./scheduler-setting.ts";
+import type { Epoch, SupervisorEnd } from "./supervisor.ts";
+import type { AttendantWord, Companion, Supervision, SupervisorAnswer } from "./supervisor-main.ts";
 
 export interface LaunchRequest {
   readonly experiment: ExperimentName;
-  readonly account: Account;
+  /** Undefined: the user of this process. */
+  readonly account: Account | undefined;
   readonly runDirectory: string;
   readonly log: string;
+  /** Written first, with the rights of the user. */
+  readonly setting?: SchedulerSetting;
+  /** Hears what becomes of the scheduler, which ends when this process does. */
+  readonly attendant?: Attendant;
   /** The scheduler and its arguments. */
   readonly scheduler: readonly string[];
   readonly companions: readonly Companion[];
   /** Run one after the other, as the user, before a scheduler is stopped; may fail. */
   readonly farewells: readonly Farewell[];
 }
+
+export interface Attendant {
+  /** A supervisor was started, which tells it all. */
+  onBegin(): void;
+  onNote(text: string): void;
+  /** There is no scheduler any more. */
+  onEnd(end: AttendedEnd): void;
+}
+
+/** `lost`: its supervisor is gone without a word, and the scheduler with it. */
+export type AttendedEnd = SupervisorEnd | "lost";
 
 export interface Farewell {
   readonly argv: readonly string[];
@@ -47,12 +72,12 @@ export interface LaunchWorld {
   say(line: string): void;
 }
 
-/** @throws LaunchError */
+/** @returns whether it has started one. @throws LaunchError */
 export async function launch(
   action: LaunchAction,
   request: LaunchRequest,
   world: LaunchWorld,
-): Promise<void> {
+): Promise<boolean> {
   prepareRunDirectory(request.runDirectory);
   const file = new PidFile(request.runDirectory, request.experiment);
   const release = await lockFile(file.lockPath, world.limits.lockMs);
@@ -60,23 +85,22 @@ export async function launch(
     if (action === "start") return await start(file, request, world);
     await stop(file, request, world);
     if (action === "replay") await startAnew("new", file, request, world);
+    return action === "replay";
   } finally {
     release();
   }
 }
 
-async function start(file: PidFile, request: LaunchRequest, world: LaunchWorld): Promise<void> {
+/** @returns whether none ran. */
+async function start(file: PidFile, request: LaunchRequest, world: LaunchWorld): Promise<boolean> {
   const state = file.read();
-  switch (state.kind) {
-    case "running":
-      world.say("*** event scheduler already running; not starting another");
-      return;
-    case "dead":
-      world.say(describeDeath(state.pid, request));
-      return await startAnew("continue", file, request, world);
-    case "none":
-      return await startAnew("new", file, request, world);
+  if (state.kind === "running") {
+    world.say("*** event scheduler already running; not starting another");
+    return false;
   }
+  if (state.kind === "dead") world.say(describeDeath(state.pid, request));
+  await startAnew(state.kind === "dead" ? "continue" : "new", file, request, world);
+  return true;
 }
 
 async function stop(file: PidFile, request: LaunchRequest, world: LaunchWorld): Promise<void> {
@@ -97,10 +121,14 @@ async function startAnew(
   world: LaunchWorld,
 ): Promise<void> {
   const { experiment, account, runDirectory, scheduler, companions, log } = request;
+  const { setting, attendant } = request;
   const { limits } = world;
-  const answer = await startSupervisor({
-    ...{ experiment, account, runDirectory, argv: scheduler, companions, log, epoch, limits },
-  });
+  const supervision: Supervision = {
+    ...{ experiment, runDirectory, argv: scheduler, companions, log, epoch, limits },
+    ...(account === undefined ? {} : { account }),
+    isAttended: attendant !== undefined,
+  };
+  const answer = await startSupervisor(supervision, setting, attendant);
   switch (answer.kind) {
     case "started":
       return;
@@ -118,18 +146,42 @@ async function startAnew(
 
 const entry = import.meta.url.endsWith(".ts") ? "./supervisor-main.ts" : "./supervisor-main.js";
 
-async function startSupervisor(supervision: Supervision): Promise<SupervisorAnswer> {
+async function startSupervisor(
+  supervision: Supervision,
+  setting: SchedulerSetting | undefined,
+  attendant: Attendant | undefined,
+): Promise<SupervisorAnswer> {
   const path = fileURLToPath(new URL(entry, import.meta.url));
   const child = spawn(process.execPath, [path, JSON.stringify(supervision)], {
-    ...{ detached: true, cwd: "/", env: systemEnvironment },
-    stdio: ["ignore", "ignore", "ignore", "pipe"],
+    ...{ detached: true, cwd: "/" },
+    // Who is not root has a scheduler with the environment of this process.
+    env: supervision.account === undefined ? process.env : systemEnvironment,
+    stdio: ["pipe", attendant === undefined ? "ignore" : "pipe", "ignore", "pipe"],
   });
+  child.stdin?.on("error", () => undefined).write(`${JSON.stringify(setting ?? {})}\n`);
+  // What an attendant has open tells the supervisor that it lives.
+  if (attendant === undefined) child.stdin?.end();
+  else attend(child.stdout as Readable, attendant);
   const failed = new Promise<string>((resolve) => child.once("error", () => resolve("")));
   const text = await Promise.race([readAll(child.stdio[3] as Readable), failed]);
   child.unref();
   if (text !== "") return JSON.parse(text) as SupervisorAnswer;
   const { log } = supervision;
   throw new LaunchError("LOST", `its supervisor ended without a word; see ${log}, then try again`);
+}
+
+/** The other end of the line closes with its process. */
+function attend(line: Readable, attendant: Attendant): void {
+  let end: AttendedEnd = "lost";
+  attendant.onBegin();
+  line.on("error", () => undefined);
+  const lines = createInterface({ input: line });
+  lines.on("line", (text) => {
+    const word = JSON.parse(text) as AttendantWord;
+    if (word.kind === "note") attendant.onNote(word.text);
+    else end = word.end;
+  });
+  lines.once("close", () => attendant.onEnd(end));
 }
 
 async function readAll(stream: Readable): Promise<string> {
@@ -144,8 +196,10 @@ function runFarewell(
   { account }: LaunchRequest,
   world: LaunchWorld,
 ): Promise<void> {
-  const [file = "", ...rest] = commandAs(account, argv);
-  const child = spawn(file, rest, { cwd: "/", env: environmentOf(account), stdio: "ignore" });
+  const [file = "", ...rest] =
+    account === undefined ? commandAsSelf(argv) : commandAs(account, argv);
+  const env = account === undefined ? process.env : environmentOf(account);
+  const child = spawn(file, rest, { cwd: "/", env, stdio: "ignore" });
   const cancel = world.clock.after(timeoutMs, () => child.kill("SIGKILL"));
   return new Promise((resolve) => {
     const over = (how: string | undefined): void => {

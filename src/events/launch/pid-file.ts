@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The files that say which process supervises the scheduler of an experiment. They lie where the
-// user of the scheduler cannot write: root signals the process that they name.
+// user of the scheduler cannot write: root signals the process that they name. Who is not root has
+// schedulers of his own only, and files of his own.
 //
 //   P1. A file appears and changes as a whole, and only by who holds the lock of its experiment
-//       (or was started by who holds it).
+//       (or was started by who holds it, and named itself in it).
 //   P2. It names a process by its id and start, so that a process that came later with the same id
 //       is never signalled.
 //   P3. It is there from before the scheduler runs until after it has ended. A file whose process
@@ -72,18 +73,37 @@ export class PidFile {
   remove(): void {
     rmSync(this.path, { force: true });
   }
+
+  /** By the process that it names, when nobody is there to hold the lock. */
+  removeOwn({ pid }: ProcessIdentity): void {
+    const state = this.read();
+    if (state.kind === "running" && state.process.pid === pid) this.remove();
+  }
 }
 
 /**
  * Makes the directory where there is none. Its parent is the system's.
- * @throws LaunchError (UNSAFE) when others than root can put files there
+ * @throws LaunchError (UNSAFE) when others than root, or than this user, can put files there
  */
 export function prepareRunDirectory(path: string): void {
-  if (mkdirSync(path, { recursive: true, mode: 0o755 }) !== undefined) chmodSync(path, 0o775);
+  const user = process.geteuid?.() ?? 0;
+  const isMade = makeDirectory(path);
+  if (isMade && user === 0) chmodSync(path, 0o775);
   const status = lstatSync(path);
   const othersMayWrite = (status.mode & 0o002) !== 0;
   const groupMayWrite = (status.mode & 0o020) !== 0 && status.gid !== 0;
-  if (status.isDirectory() && status.uid === 0 && !othersMayWrite && !groupMayWrite) return;
-  const message = `${path} must be a directory that only root can write to; remove it, or name another with --rundir`;
+  if (status.isDirectory() && status.uid === user && !othersMayWrite && !groupMayWrite) return;
+  const who = user === 0 ? "only root" : "only you";
+  const message = `${path} must be a directory that ${who} can write to; remove it, or name another with --rundir`;
   throw new LaunchError("UNSAFE", message);
+}
+
+/** @returns whether it was not there. @throws LaunchError (UNSAFE) */
+function makeDirectory(path: string): boolean {
+  try {
+    return mkdirSync(path, { recursive: true, mode: 0o755 }) !== undefined;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new LaunchError("UNSAFE", `cannot make ${path}: ${why}; name another with --rundir`);
+  }
 }

@@ -25,7 +25,7 @@ const logMode = 0o640;
  * Keeps the log before as `PATH.old` and begins a new one.
  * @returns a descriptor. @throws LaunchError (UNSAFE)
  */
-export function rotateLog(path: string, account: Account): number {
+export function rotateLog(path: string, account: Account | undefined): number {
   const flags = O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY;
   return withRightsOf(account, () => {
     try {
@@ -51,7 +51,7 @@ export function writeNote(log: number, line: string): void {
 }
 
 /** The last of the log, for a terminal; empty when it cannot be read. */
-export function readLogTail(path: string, account: Account, bytesMax: number): string {
+export function readLogTail(path: string, account: Account | undefined, bytesMax: number): string {
   try {
     return withRightsOf(account, () => {
       const descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
@@ -75,8 +75,9 @@ function forTerminal(text: string): string {
   return lines.map((line) => line.replace(controlCharacters, "?")).join("\n");
 }
 
-function unusable(path: string, account: Account, error: unknown): LaunchError {
+function unusable(path: string, account: Account | undefined, error: unknown): LaunchError {
   const why = error instanceof Error ? error.message : String(error);
-  const message = `${account.name} cannot begin the log ${path}: ${why}; make its directory, writable by ${account.name}`;
+  const who = account?.name ?? "this user";
+  const message = `${who} cannot begin the log ${path}: ${why}; make its directory, writable by ${who}`;
   return new LaunchError("UNSAFE", message);
 }

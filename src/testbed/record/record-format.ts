@@ -50,7 +50,8 @@ export function formatRecordLine(event: RunEvent): string {
   const { atUs, ...body } = event;
   if (body.type === "log") {
     const { sequence, stampUs, entry } = body.entry;
-    const line = { atUs, source: "log", position: sequence, stampUs, ...entry };
+    const source = body.log === undefined ? "log" : "scheduler-log";
+    const line = { atUs, source, position: sequence, stampUs, ...entry };
     return `${JSON.stringify(line)}\n`;
   }
   return `${JSON.stringify({ atUs, source: "observed", ...body })}\n`;
@@ -102,8 +103,10 @@ function parseObject(line: string): RecordLine | undefined {
 function lineEvent(object: RecordLine): RunEvent | undefined {
   const { atUs, source, position, stampUs, ...body } = object;
   if (typeof atUs !== "number") return undefined;
-  if (source === "log") {
-    const event = { type: "log", atUs, entry: { sequence: position, stampUs, entry: body } };
+  if (source === "log" || source === "scheduler-log") {
+    const whose = source === "log" ? {} : { log: "scheduler" };
+    const entry = { sequence: position, stampUs, entry: body };
+    const event = { type: "log", ...whose, atUs, entry };
     return event as unknown as RunEvent;
   }
   if (source !== "observed" || typeof body.type !== "string") return undefined;

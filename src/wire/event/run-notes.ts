@@ -6,6 +6,7 @@
 //   N1. What is told has a place: the number of the entry in the scheduler's log, and of the part.
 //       A scheduler that comes back tells the same at the same places, so that a listener that
 //       knows the last one takes in each thing once.
+import type { BarrierCondition } from "../../core/agenda/commands.ts";
 import type { ErrorRecord } from "../../core/agenda/effects.ts";
 import type { EdgeEffect, ObservedEffect } from "../../core/effect.ts";
 import {
@@ -30,6 +31,10 @@ export const runNoteTypes = {
   errors: "ERRORS",
   /** Run to scheduler: tell when all that came before this is in the log. */
   mark: "MARK",
+  /** Run to scheduler: obey what lies in the file of this number. */
+  order: "ORDER",
+  /** Run to scheduler: a barrier has ended. */
+  barrier: "BARRIER",
 } as const;
 
 const attributes = {
@@ -38,12 +43,14 @@ const attributes = {
   pending: "MUSTER_PENDING",
   effects: "MUSTER_EFFECTS",
   question: "MUSTER_QUESTION",
+  barrier: "MUSTER_BARRIER",
+  outcome: "MUSTER_OUTCOME",
 } as const;
 
 /** The name under which a scheduler is spoken to; no object has it. */
 export const runNoteObject = "__scheduler";
 
-export type QuestionKind = "halt" | "errors" | "mark";
+export type QuestionKind = "halt" | "errors" | "mark" | "order";
 
 export interface RunQuestion {
   readonly kind: QuestionKind;
@@ -55,6 +62,7 @@ const questionKinds: ReadonlyMap<string, QuestionKind> = new Map([
   [runNoteTypes.halt, "halt"],
   [runNoteTypes.errors, "errors"],
   [runNoteTypes.mark, "mark"],
+  [runNoteTypes.order, "order"],
 ]);
 
 export function formatQuestion({ kind, number }: RunQuestion, by: OrderSender): Notification {
@@ -71,6 +79,29 @@ export function parseQuestion(notification: Notification): RunQuestion | undefin
   if (getText(notification, attributeNames.objname) !== runNoteObject) return undefined;
   if (number === undefined || number < 1 || kind === undefined) return undefined;
   return { kind, number };
+}
+
+const outcomes = ["crossed", "failed", "timeout", "cancelled"] as const;
+
+export function formatBarrierEnd(
+  { barrier, outcome }: BarrierCondition,
+  { experiment: expt, sender }: OrderSender,
+): Notification {
+  const address = { expt, objname: runNoteObject, eventtype: runNoteTypes.barrier } as const;
+  const extra = [
+    textAttribute(attributes.barrier, barrier),
+    textAttribute(attributes.outcome, outcome),
+  ];
+  return createNotification({ ...address, scheduler: 1 }, { sender, layout: "2011", extra });
+}
+
+/** Undefined for what is none. */
+export function parseBarrierEnd(notification: Notification): BarrierCondition | undefined {
+  if (getText(notification, attributeNames.objname) !== runNoteObject) return undefined;
+  if (getText(notification, attributeNames.eventtype) !== runNoteTypes.barrier) return undefined;
+  const barrier = getText(notification, attributes.barrier);
+  const outcome = outcomes.find((one) => one === getText(notification, attributes.outcome));
+  return barrier === undefined || outcome === undefined ? undefined : { barrier, outcome };
 }
 
 /** The errors that were asked for, or that the place of a mark is reached. */

@@ -113,6 +113,7 @@ type CommandName =
   | "event-sched"
   | "eventsys.proxy"
   | "eventsys-control"
+  | "eventsys-start"
   | "evproxy"
   | "loghole"
   | "startcmddone"

@@ -3,7 +3,7 @@
 // nobody falls over what is no such note. Method: entries made by hand through the teller and back
 // through the parser; garbage for the parser.
 import { describe, expect, it } from "vitest";
-import type { LogEntry } from "../../../src/core/command.ts";
+import type { Command, LogEntry } from "../../../src/core/command.ts";
 import type { Applied, EdgeEffect, ObservedEffect } from "../../../src/core/effect.ts";
 import { eventsLimits } from "../../../src/events/events-limits.ts";
 import { LogTeller } from "../../../src/events/log-teller.ts";
@@ -13,6 +13,7 @@ import {
   textAttribute,
 } from "../../../src/wire/event/notification.ts";
 import {
+  formatBarrierEnd,
   formatQuestion,
   formatTold,
   parseQuestion,
@@ -37,7 +38,7 @@ function entry(
 
 function teller(): { readonly teller: LogTeller; readonly told: () => (Told | undefined)[] } {
   const heard: Notification[] = [];
-  const made = new LogTeller({ edge: "scheduler", by, pending: () => 3 });
+  const made = new LogTeller({ edge: "scheduler", by, pending: () => 3, orders: () => [] });
   made.begin((notification) => heard.push(notification));
   return { teller: made, told: () => heard.map(parseTold) };
 }
@@ -60,7 +61,7 @@ describe("what is told to a run", () => {
 
   it("is held until the bus is there: what a log says that is read again", () => {
     const heard: Notification[] = [];
-    const one = new LogTeller({ edge: "scheduler", by, pending: () => 0 });
+    const one = new LogTeller({ edge: "scheduler", by, pending: () => 0, orders: () => [] });
     one.see(...entry(4, [started]));
     expect(heard).toEqual([]);
     one.begin((notification) => heard.push(notification));
@@ -83,6 +84,22 @@ describe("what is told to a run", () => {
     }
   });
 
+  it("does not say between two epochs that nothing is planned, in a second life either", () => {
+    const load = { kind: "agenda-load", scope: "p/e" };
+    const loads = { sequence: 4, stampUs: 7, entry: { batches: [{ commands: [load] }] } };
+    const [, applied] = entry(4, [idle]);
+    for (const { teller: life, told } of [teller(), teller()]) {
+      life.see(...entry(3, [idle]));
+      life.see(loads as unknown as LogEntry, applied);
+      life.see(...entry(5, [idle]));
+      life.see(...entry(6, [started, idle]));
+      expect(told().map((one) => [one?.entry, one?.effects.length])).toEqual([
+        [3, 1],
+        [6, 2],
+      ]);
+    }
+  });
+
   it("says nothing of an entry that changes nothing for a run", () => {
     const { teller: one, told } = teller();
     one.see(...entry(4, []));
@@ -91,12 +108,29 @@ describe("what is told to a run", () => {
 });
 
 describe("questions of a run", () => {
+  it("ends of barriers and orders become commands with their place, so that they count once", () => {
+    const orders = (): readonly Command[] => [
+      { kind: "close-scope", scope: "p/e/m", error: 0 },
+      { kind: "agenda-start", scope: "p/e/m" },
+    ];
+    const one = new LogTeller({ edge: "scheduler", by, pending: () => 0, orders });
+    const end = { barrier: "b", outcome: "timeout" } as const;
+    const told = { kind: "barrier-told", scope: "p/e", ...end, origin: "here" };
+    expect(one.commandsFor(formatBarrierEnd(end, by), () => "here")).toEqual([told]);
+    const order = formatQuestion({ kind: "order", number: 3 }, by);
+    const [close, begin] = orders();
+    const once = { ...begin, origin: "here" };
+    expect(one.commandsFor(order, () => "here")).toEqual([close, once]);
+    const odd = { barrier: "b", outcome: "lost" } as unknown as typeof end;
+    expect(one.commandsFor(formatBarrierEnd(odd, by), () => "here")).toBeUndefined();
+  });
+
   it("become commands, and their answers are told under their numbers", () => {
     const { teller: one, told } = teller();
     const ask = (kind: "halt" | "errors" | "mark") =>
-      one.commandFor(formatQuestion({ kind, number: 2 }, by));
-    expect(ask("halt")).toEqual({ kind: "agenda-halt", scope: "p/e" });
-    const [errors, mark] = [ask("errors"), ask("mark")];
+      one.commandsFor(formatQuestion({ kind, number: 2 }, by), () => "");
+    expect(ask("halt")).toEqual([{ kind: "agenda-halt", scope: "p/e" }]);
+    const [[errors] = [], [mark] = []] = [ask("errors"), ask("mark")];
     expect([errors?.kind, mark?.kind]).toEqual(["agenda-take-errors", "agenda-cancel"]);
     if (mark?.kind !== "agenda-cancel") throw new Error("a mark is a question to the core");
     const answer = { kind: "refused", code: "not-found", message: "" } as unknown;
