@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 // A process of its own: as an agent at the bus of a run, which notes by its own clock when it
 // obeyed, or as the barest thread, which notes when it woke. What it noted goes to its parent.
+import { openSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { connectEventBus } from "../../src/cli/event-bus.ts";
 import { createCredentials } from "../../src/client/event-credentials.ts";
-import { BusAgent } from "../../src/events/index.ts";
+import { BusAgent, type Performed } from "../../src/events/index.ts";
 import { systemClock } from "../../src/host/clock.ts";
 import { readClockName } from "../../src/host/clock-name.ts";
 import { eventHash } from "../../src/host/event-hash.ts";
 import { newNonce } from "../../src/host/ids.ts";
 import { ThreadFireClock } from "../../src/testbed/agents/firing/thread-fire-clock.ts";
-import { experiment } from "./event-run.ts";
+import { experiment, toldName } from "./event-run.ts";
 import type { FloorData } from "./floor-thread.ts";
 
 export type ToAgent =
@@ -28,9 +29,17 @@ export type FromAgent =
   | { readonly kind: "ready" }
   | { readonly kind: "noted"; readonly noted: readonly Noted[]; readonly cpuUs: number };
 
+/** What a thread lets go; a program would be at its other end. */
+const descriptor = openSync("/dev/null", "w");
+const fire = new ThreadFireClock(systemClock);
 let noted: Noted[] = [];
 let agent: BusAgent | undefined;
 let lastCpuUs = 0;
+
+function note(dueUs: number, firedMonotonicUs: number): Performed {
+  noted.push({ dueUs, lateUs: firedMonotonicUs - dueUs });
+  return { firedMonotonicUs, outcome: "done", done: Promise.resolve(0) };
+}
 
 async function attach(name: string, url: string, key: string): Promise<void> {
   const credentials = createCredentials({
@@ -39,15 +48,19 @@ async function attach(name: string, url: string, key: string): Promise<void> {
   });
   if (typeof credentials === "string") throw new Error(credentials);
   agent = await BusAgent.open({
-    ...{ name: `agent-${name}`, experiment, objects: [name], credentials },
+    ...{ name: `agent-${name}`, experiment, objects: [name, toldName(name)], credentials },
     bus: await connectEventBus(url, 64),
     ...{ sender: "127.0.0.1", clock: systemClock, clockName: readClockName() },
-    fire: new ThreadFireClock(systemClock),
-    perform: async ({ due }) => {
-      const firedMonotonicUs = systemClock.nowUs();
-      const dueUs = due.monotonic?.us ?? 0;
-      noted.push({ dueUs, lateUs: firedMonotonicUs - dueUs });
-      return { firedMonotonicUs, outcome: "done", done: Promise.resolve(0) };
+    fire,
+    perform: async ({ due }) => note(due.monotonic?.us ?? 0, systemClock.nowUs()),
+    arm: ({ objname }, dueUs) => {
+      if (objname !== name) return undefined;
+      const performed = Promise.withResolvers<Performed>();
+      const write = { kind: "write", descriptor, text: "." } as const;
+      const takeBack = fire.at(dueUs, write, ({ firedUs }) =>
+        performed.resolve(note(dueUs, firedUs)),
+      );
+      return { performed: performed.promise, takeBack };
     },
     onWarning: (text) => process.stderr.write(`bench: ${name}: ${text}\n`),
   });

@@ -23,6 +23,10 @@ import { type NodeBackend, startProcessNodes } from "../../src/testbed/nodes/ind
 import { RunEvents, type RunOrder } from "../../src/testbed/run-events.ts";
 
 export const experiment = "bench/events";
+
+/** Beside the object whose orders its thread meets, each process has one that is told of them. */
+export const toldName = (name: string): string => `${name}-told`;
+
 const clock = systemClock;
 /** Time 0 of an agenda, from when it is loaded: as far as events are sent out ahead, and some. */
 const startAheadUs = 700_000;

@@ -8,7 +8,7 @@ import type { AgendaAgent, TimedEvent } from "../../src/core/agenda/commands.ts"
 import { systemClock } from "../../src/host/clock.ts";
 import { percentile } from "../statistics.ts";
 import { type AgentProcesses, type Harvest, skews } from "./agent-processes.ts";
-import type { EventRun } from "./event-run.ts";
+import { type EventRun, toldName } from "./event-run.ts";
 import type { FloorData } from "./floor-thread.ts";
 
 export interface LatenessFigures {
@@ -52,10 +52,10 @@ export async function receivedInRun(run: EventRun, rate: Rate): Promise<Lateness
 export async function receivedElsewhere(
   run: EventRun,
   processes: AgentProcesses,
-  rate: Rate,
+  rate: Rate & { readonly how: How },
 ): Promise<LatenessFigures> {
-  const { count, stepUs } = rate;
-  const names = namesElsewhere();
+  const { count, stepUs, how } = rate;
+  const names = namesElsewhere(how);
   const main = Array.from({ length: count }, (_none, at) =>
     timed(at, at * stepUs, names[at % names.length] ?? ""),
   );
@@ -73,9 +73,9 @@ export async function receivedElsewhere(
 export async function skewOfOurs(
   run: EventRun,
   processes: AgentProcesses,
-  { count, stepUs }: Rate,
+  { count, stepUs, how }: Rate & { readonly how: How },
 ): Promise<readonly number[]> {
-  const names = namesElsewhere();
+  const names = namesElsewhere(how);
   const main = Array.from({ length: count }, (_none, at) => timed(at, at * stepUs, "all"));
   const groups = [{ name: "all", members: names }];
   await processes.take();
@@ -93,8 +93,13 @@ export async function skewOfFloor(
   return wholeSkews(await processes.take(), count);
 }
 
-export const namesElsewhere = (): readonly string[] =>
-  Array.from({ length: processesCount }, (_none, index) => `a${index}`);
+/** By the firing thread of an agent, which writes, or told to its event loop. */
+export type How = "met" | "told";
+
+export function namesElsewhere(how: How): readonly string[] {
+  const names = Array.from({ length: processesCount }, (_none, index) => `a${index}`);
+  return how === "met" ? names : names.map(toldName);
+}
 
 export async function latenessOfFloor({ count, stepUs }: Rate): Promise<LatenessFigures> {
   const descriptor = openSync("/dev/null", "w");

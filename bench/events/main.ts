@@ -82,18 +82,24 @@ async function playRound(figures: Figures, parts: Parts): Promise<void> {
   const rate = { count, stepUs: 1_000 };
   const inRun = await receivedInRun(run, rate);
   const floor = await latenessOfFloor(rate);
-  const elsewhere = await receivedElsewhere(run, processes, rate);
-  figures.addLateness("received, 1000/s, by processes", elsewhere, floor);
-  figures.addLateness("received, 1000/s, by the run itself", inRun, floor);
+  const met = await receivedElsewhere(run, processes, { ...rate, how: "met" });
+  const told = await receivedElsewhere(run, processes, { ...rate, how: "told" });
+  figures.addLateness("received, 1000/s, threads of 5 agents", met, floor);
+  figures.addLateness("received, 1000/s, loops of 5 agents", told, floor);
+  figures.addLateness("received, 1000/s, loop of the run", inRun, floor);
   figures.addLateness("timers of a loop, 1000/s", await latenessOfTimers(rate), floor);
   figures.add("CPU a second: run, agent within", inRun.runCpuUs ?? 0);
-  figures.add("CPU a second: run, agents without", elsewhere.runCpuUs ?? 0);
-  figures.add("CPU a second: those agents", elsewhere.agentsCpuUs ?? 0);
-  const skew = await skewOfOurs(run, processes, simultaneous);
+  figures.add("CPU a second: run, agents without", met.runCpuUs ?? 0);
+  figures.add("CPU a second: those agents", met.agentsCpuUs ?? 0);
   const floorSkew = await skewOfFloor(processes, simultaneous);
-  for (const percent of [50, 99]) {
-    const both = [skew, floorSkew].map((all) => percentile(all, percent));
-    figures.add(`skew over ${processesCount} processes: p${percent}`, both[0] ?? 0, both[1]);
+  for (const how of ["met", "told"] as const) {
+    const skew = await skewOfOurs(run, processes, { ...simultaneous, how });
+    for (const percent of [50, 99]) {
+      const both = [skew, floorSkew].map((all) => percentile(all, percent));
+      const who = how === "met" ? "threads" : "loops";
+      const what = `skew of an event, ${who} of ${processesCount} agents: p${percent}`;
+      figures.add(what, both[0] ?? 0, both[1]);
+    }
   }
   const twenty = await plannedPrograms(run, 20);
   const spawned = await plainSpawn(program, 20);
@@ -112,13 +118,13 @@ async function playRound(figures: Figures, parts: Parts): Promise<void> {
 /** Not within a second, so not each round: how long it takes is the figure. */
 async function playMany(figures: Figures, { run, processes }: Parts): Promise<void> {
   const many = { count: 10_000, stepUs: 0 };
-  const what = "10,000 events in a microsecond, by";
+  const what = "10,000 events in a microsecond,";
   const floor = await latenessOfFloor(many);
   const inRun = await receivedInRun(run, many);
-  const elsewhere = await receivedElsewhere(run, processes, many);
+  const met = await receivedElsewhere(run, processes, { ...many, how: "met" });
   for (const [who, { p50Us, maxUs }] of [
-    ["the run", inRun] as const,
-    ["processes", elsewhere] as const,
+    ["loop of the run", inRun] as const,
+    ["threads of agents", met] as const,
   ]) {
     figures.add(`${what} ${who}: p50`, p50Us, floor.p50Us);
     figures.add(`${what} ${who}: last`, maxUs, floor.maxUs);
@@ -132,9 +138,9 @@ function max(values: readonly number[]): number {
 function formatTable(rows: readonly Row[]): string {
   const cell = (value: number | undefined): string => String(value ?? "").padStart(9);
   const lines = rows.map(
-    ({ what, ours, floor, ratio }) => `${what.padEnd(52)}${cell(ours)}${cell(floor)}${cell(ratio)}`,
+    ({ what, ours, floor, ratio }) => `${what.padEnd(60)}${cell(ours)}${cell(floor)}${cell(ratio)}`,
   );
-  const head = `${"microseconds".padEnd(52)}${"ours".padStart(9)}${"floor".padStart(9)}    ratio`;
+  const head = `${"microseconds".padEnd(60)}${"ours".padStart(9)}${"floor".padStart(9)}    ratio`;
   return [head, ...lines].join("\n");
 }
 
@@ -152,7 +158,7 @@ export async function run(args: ReadonlyMap<string, string>): Promise<void> {
     ...{ tools: { [programName]: program }, programs: names, command: `exec ${programName}` },
   });
   const processes = new AgentProcesses(processesCount);
-  const own = namesElsewhere();
+  const own = namesElsewhere("met");
   const [url, { key }] = [`ws://${events.address}/v1/bus`, events];
   await processes.tell((index) => ({ kind: "attach", name: own[index] ?? "", url, key }));
   const parts = { run: events, processes, program, count };

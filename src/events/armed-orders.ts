@@ -3,70 +3,64 @@
 // may do so only where nothing can come between: what an earlier order for the same object changes
 // would otherwise be missed. Decides nothing else; who fires an order takes it out.
 //
-//   O1. An order that its performer meets is due before every other one of its object; one that is
-//       due at the same instant came later.
+//   O1. No order that is to be told is due before one of its object that its performer meets; one
+//       that is due at the same instant came later. Performers keep what they meet in order.
 
 export type TakeBack = () => "revoked" | "already fired";
 
 interface Armed {
   readonly object: string;
   readonly dueUs: number;
-  takeBack: TakeBack;
+  readonly isMet: boolean;
+  readonly takeBack: TakeBack;
+}
+
+interface OfObject {
+  toldCount: number;
+  readonly met: Set<string>;
 }
 
 export class ArmedOrders {
   readonly #armed = new Map<string, Armed>();
-  /** By object. */
-  readonly #counts = new Map<string, number>();
-  /** By object: the key of the order that its performer meets. */
-  readonly #met = new Map<string, string>();
+  readonly #objects = new Map<string, OfObject>();
   #onFewer: () => void = () => undefined;
 
   has(key: string): boolean {
     return this.#armed.has(key);
   }
 
-  /** Whether nothing else is armed for the object. */
+  /** Whether nothing is to be told to the object, so that its performer may meet what comes. */
   isFree(object: string): boolean {
-    return !this.#counts.has(object);
+    return (this.#objects.get(object)?.toldCount ?? 0) === 0;
   }
 
-  /**
-   * O1. Another order for the object is due then.
-   *
-   * @returns the key of an order that its performer must not meet any more
-   */
-  overtaken(object: string, dueUs: number): string | undefined {
-    const key = this.#met.get(object);
-    const armed = key === undefined ? undefined : this.#armed.get(key);
-    return armed !== undefined && dueUs < armed.dueUs ? key : undefined;
-  }
-
-  /** @param isMet its performer meets it by itself */
-  add(
-    key: string,
-    { object, dueUs, isMet }: { object: string; dueUs: number; isMet: boolean },
-    takeBack: TakeBack,
-  ): void {
+  /** @param armed `isMet`: its performer meets it by itself */
+  add(key: string, armed: Armed): void {
     this.remove(key);
-    this.#armed.set(key, { object, dueUs, takeBack });
-    this.#counts.set(object, (this.#counts.get(object) ?? 0) + 1);
-    if (isMet) this.#met.set(object, key);
+    this.#armed.set(key, armed);
+    const of = this.#objects.get(armed.object) ?? { toldCount: 0, met: new Set() };
+    this.#objects.set(armed.object, of);
+    if (armed.isMet) of.met.add(key);
+    else of.toldCount += 1;
   }
 
-  takeBack(key: string): ReturnType<TakeBack> | undefined {
-    return this.#armed.get(key)?.takeBack();
+  /** O1: something is to be told to the object then; what is due later is not met any more. */
+  overtake(object: string, dueUs: number): void {
+    for (const key of this.#objects.get(object)?.met ?? []) {
+      const armed = this.#armed.get(key);
+      if (armed !== undefined && dueUs < armed.dueUs) armed.takeBack();
+    }
   }
 
   remove(key: string): void {
     const armed = this.#armed.get(key);
     if (armed === undefined) return;
-    const { object } = armed;
     this.#armed.delete(key);
-    const count = (this.#counts.get(object) ?? 1) - 1;
-    if (count === 0) this.#counts.delete(object);
-    else this.#counts.set(object, count);
-    if (this.#met.get(object) === key) this.#met.delete(object);
+    const of = this.#objects.get(armed.object);
+    if (of === undefined) return;
+    if (armed.isMet) of.met.delete(key);
+    else of.toldCount -= 1;
+    if (of.toldCount + of.met.size === 0) this.#objects.delete(armed.object);
     this.#onFewer();
   }
 

@@ -247,15 +247,14 @@ export class BusAgent {
     const had: Had = { takeBack: hasFired };
     this.#remember(key, had);
     const dueUs = this.#server.toOwn(order.due);
-    const overtaken = this.#armed.overtaken(order.objname, dueUs);
-    if (overtaken !== undefined) this.#armed.takeBack(overtaken);
     const met = this.#offer(order, dueUs);
     if (met === undefined) {
       this.#armToTell(order, had, dueUs);
       return;
     }
     had.takeBack = met.takeBack;
-    this.#armed.add(key, { object: order.objname, dueUs, isMet: true }, met.takeBack);
+    const { takeBack } = met;
+    this.#armed.add(key, { object: order.objname, dueUs, isMet: true, takeBack });
     void met.performed.then((performed) => {
       // Taken back by who may, it is not here any more; otherwise its performer must be told.
       if (!this.#armed.has(key)) return;
@@ -276,6 +275,7 @@ export class BusAgent {
     const key = keyOf(order);
     this.#armed.remove(key);
     if (this.#isStopped) return;
+    this.#armed.overtake(order.objname, dueUs);
     // A clock that calls back at once has fired before it says what stops it.
     let hasBegun = false;
     const takeBack = this.#options.fire.at(dueUs, { kind: "tell" }, () => {
@@ -284,7 +284,7 @@ export class BusAgent {
     });
     if (hasBegun) return;
     had.takeBack = takeBack;
-    this.#armed.add(key, { object: order.objname, dueUs, isMet: false }, takeBack);
+    this.#armed.add(key, { object: order.objname, dueUs, isMet: false, takeBack });
   }
 
   #fired(order: Order, had: Had, act: () => Promise<void> | void): void {
