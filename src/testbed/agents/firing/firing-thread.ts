@@ -17,11 +17,17 @@ import {
   wakeWord,
 } from "./firing-messages.ts";
 
-/** Reports go out together when so many have been fired at one instant. */
+/** Reports go out together when so many have been fired. */
 const reportsMax = 64;
+/**
+ * So long a report waits that nobody acts on at once: what is due at one instant in several
+ * processes is fired by all of them before any of them begins to report.
+ */
+const reportDelayUs = 2_000;
 
 function runThread({ signal, port, zeroUs }: FiringThreadData): void {
   const due = new DueList<ArmRequest>();
+  const reports = new Reports(port);
   for (;;) {
     // Read before the requests: one that comes afterwards makes the wait return at once.
     const heard = Atomics.load(signal, signalAt);
@@ -34,8 +40,9 @@ function runThread({ signal, port, zeroUs }: FiringThreadData): void {
       }
       due.add(received.message.dueUs, received.message);
     }
-    fireDue(due, port);
-    const nextUs = due.firstUs ?? Infinity;
+    fireDue(due, reports);
+    reports.sendDue(systemClock.nowUs());
+    const nextUs = Math.min(due.firstUs ?? Infinity, reports.dueUs);
     // Told before the wait: who asks for something later sees that it need not be woken for it.
     Atomics.store(signal, wakeAt, wakeWord(nextUs, zeroUs));
     const waitMs = (nextUs - systemClock.nowUs()) / 1_000;
@@ -43,18 +50,49 @@ function runThread({ signal, port, zeroUs }: FiringThreadData): void {
   }
 }
 
-function fireDue(due: DueList<ArmRequest>, port: MessagePort): void {
-  const reports: FiredReport[] = [];
-  while (reports.length < reportsMax) {
+/** What was fired and is not told yet. */
+class Reports {
+  readonly #port: MessagePort;
+  #reports: FiredReport[] = [];
+  #dueUs = Infinity;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+  }
+
+  get dueUs(): number {
+    return this.#dueUs;
+  }
+
+  get areFull(): boolean {
+    return this.#reports.length >= reportsMax;
+  }
+
+  add(report: FiredReport, byUs: number): void {
+    this.#reports.push(report);
+    this.#dueUs = Math.min(this.#dueUs, byUs);
+  }
+
+  sendDue(nowUs: number): void {
+    if (nowUs < this.#dueUs && !this.areFull) return;
+    this.#port.postMessage(this.#reports);
+    this.#reports = [];
+    this.#dueUs = Infinity;
+  }
+}
+
+/** Reporting takes longer than firing: what is due together is fired first. */
+function fireDue(due: DueList<ArmRequest>, reports: Reports): void {
+  while (!reports.areFull) {
     const request = due.takeDue(systemClock.nowUs());
-    if (request === undefined) break;
+    if (request === undefined) return;
     const was = Atomics.compareExchange(request.word, 0, armedWord, firedWord);
     if (was !== armedWord) continue;
     const fired = performAction(request.action, systemClock.nowUs());
-    reports.push({ id: request.id, ...fired });
+    // Whoever is told has still to act.
+    const delayUs = request.action.kind === "tell" ? 0 : reportDelayUs;
+    reports.add({ id: request.id, ...fired }, fired.firedUs + delayUs);
   }
-  // Reporting takes longer than firing: what is due together is fired first.
-  if (reports.length > 0) port.postMessage(reports);
 }
 
 runThread(workerData as FiringThreadData);
