@@ -25,6 +25,8 @@ export interface OpenOrder {
   /** Objects that have given it back. */
   readonly givenBack: Set<string>;
   firedUs: number;
+  /** When members of a group obeyed, as far as they did. */
+  readonly doneUs: number[];
   /** The first that was not `done`, by name for a group. */
   outcome: string;
   isRevoked: boolean;
@@ -54,6 +56,7 @@ export class OpenOrders {
     const names = objectsOf(order);
     const open: OpenOrder = {
       ...{ fire, order, token: token ?? fire, firedUs: 0, outcome: "done", isRevoked: false },
+      doneUs: [],
       unfired: new Set(names),
       uncompleted: new Set(names),
       givenBack: new Set(),
@@ -94,13 +97,14 @@ export class OpenOrders {
     const { order } = open;
     const { scope, token, members } = order;
     open.firedUs = Math.max(open.firedUs, firedUs);
+    if (members.length > 0 && outcome === "done") open.doneUs.push(firedUs);
     if (open.outcome === "done" && outcome !== "done") {
       open.outcome = members.length === 0 ? outcome : outcome.replace(": ", `: ${object}: `);
     }
     const told: AgendaOrder[] = [];
     if (open.unfired.size === 0) {
       const facts = { scope, token, firedStampUs: open.firedUs, outcome: open.outcome };
-      told.push({ kind: "agenda-fired", ...facts });
+      told.push({ kind: "agenda-fired", ...facts, ...skewOf(open) });
     }
     if (outcome === "skipped") {
       // The core completes what was skipped, all of it.
@@ -176,4 +180,14 @@ export class OpenOrders {
 /** The objects that an order is for. */
 export function objectsOf({ members, event }: Fire): readonly string[] {
   return members.length === 0 ? [event.object] : members;
+}
+
+/** Nothing for one object, and for who has obeyed in the life of a scheduler before. */
+function skewOf({ doneUs }: OpenOrder): { readonly skewUs?: number } {
+  if (doneUs.length < 2) return {};
+  const [first = 0, last = 0] = doneUs.reduce(
+    ([low, high], us) => [Math.min(low, us), Math.max(high, us)] as const,
+    [Infinity, -Infinity] as const,
+  );
+  return { skewUs: last - first };
 }

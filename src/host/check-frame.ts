@@ -323,7 +323,9 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
     ...{ ...request, id: isNumber, at: optional(isInstant), args: optional(isText) },
     origin: optional(isText),
   }),
-  "agenda-fired": shape({ ...answer, firedStampUs: isNumber, outcome: isText }),
+  "agenda-fired": shape({
+    ...{ ...answer, firedStampUs: isNumber, skewUs: optional(isNumber), outcome: isText },
+  }),
   "agenda-complete": shape({
     ...{ ...answer, error: isNumber, member: optional(isText), text: optional(isText) },
     unknown: optional(isFlag),

@@ -77,6 +77,7 @@ export class BarrierWatch {
     event: planned,
     firedStampUs,
     latenessUs,
+    skewUs,
     outcome,
     ...rest
   }: EventFired): void {
@@ -85,8 +86,9 @@ export class BarrierWatch {
     const { time, zeroUs, say } = this.#options;
     const plannedUs = zeroUs(scope) + rest.plannedUs;
     const firedUs = time.fromMonotonic(firedStampUs);
-    const facts = { id, object, objectType, event, args, plannedUs, firedUs, latenessUs, outcome };
-    say({ type: "event-fired", ...facts }, firedStampUs);
+    const what = { id, object, objectType, event, args };
+    const when = { plannedUs, firedUs, latenessUs, skewUs, outcome };
+    say({ type: "event-fired", ...what, ...when }, firedStampUs);
   }
 
   #sayEnded(closed: BarrierClosed, stampUs: number): void {

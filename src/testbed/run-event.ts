@@ -94,6 +94,8 @@ export interface EventFired {
   readonly firedUs: number;
   /** Later than planned by this, pauses of the agenda left out. */
   readonly latenessUs: number;
+  /** From the first to the last member of a group that obeyed; 0 for one object. */
+  readonly skewUs: number;
   /**
    * `done`, `skipped`, `failed: WHY`, or `ignored: WHY` (an object nobody serves yet, e.g. a link).
    */

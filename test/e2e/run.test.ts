@@ -141,6 +141,7 @@ $ns at 0.1 "$all start"`;
     expect(Math.max(...starts)).toBeLessThan(Math.min(...ends));
     // The event has fired when its last member has.
     expect(result.events[0]?.firedUs).toBe(Math.max(...starts));
+    expect(result.events[0]?.skewUs).toBe(Math.max(...starts) - Math.min(...starts));
   });
 
   test("stop, kill and a second start do what they say", async () => {

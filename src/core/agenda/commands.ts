@@ -182,6 +182,8 @@ export interface AgendaFired {
   readonly token: number;
   /** In the clock of the log's stamps. */
   readonly firedStampUs: number;
+  /** From the first to the last member of a group that obeyed. */
+  readonly skewUs?: number;
   /** `done`, `skipped`, `failed: WHY` or `ignored: WHY`. */
   readonly outcome: string;
 }

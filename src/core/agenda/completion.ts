@@ -17,7 +17,7 @@ import { revoked, revokeLost } from "./withdrawal.ts";
 
 /** The performer says that an event fired. */
 export function fired(state: AgendaState, port: AgendaPort, command: AgendaFired): void {
-  const { token, firedStampUs, outcome } = command;
+  const { token, firedStampUs, skewUs = 0, outcome } = command;
   const item = state.itemOfToken(token);
   if (item === undefined || item.state === "fired") {
     refuseAnswer(state, port, token, item === undefined ? unknownToken : "it has fired already");
@@ -29,7 +29,7 @@ export function fired(state: AgendaState, port: AgendaPort, command: AgendaFired
   const toleranceUs = item.event.terms?.toleranceUs ?? port.limits.eventToleranceUs;
   port.observe({
     ...{ kind: "event-fired", scope: state.scope, item: item.id, event: item.event, token },
-    ...{ plannedUs: state.plannedUs(item.dueUs), firedStampUs, latenessUs },
+    ...{ plannedUs: state.plannedUs(item.dueUs), firedStampUs, latenessUs, skewUs },
     ...{ late: latenessUs > toleranceUs, outcome },
   });
   if (outcome !== "skipped") return;

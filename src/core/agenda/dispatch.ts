@@ -169,6 +169,6 @@ function sayFired(state: AgendaState, port: AgendaPort, item: Item, outcome: str
   port.observe({
     ...{ kind: "event-fired", scope: state.scope, item: item.id, event: item.event, token: 0 },
     ...{ plannedUs: state.plannedUs(item.dueUs), firedStampUs: port.stampUs, latenessUs },
-    ...{ late: latenessUs > toleranceUs, outcome },
+    ...{ skewUs: 0, late: latenessUs > toleranceUs, outcome },
   });
 }

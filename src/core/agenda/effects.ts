@@ -144,6 +144,8 @@ export interface EventFired extends OfEvent {
   readonly plannedUs: number;
   readonly firedStampUs: number;
   readonly latenessUs: number;
+  /** From the first to the last member of a group that obeyed; 0 for one object. */
+  readonly skewUs: number;
   /** Later than its tolerance. */
   readonly late: boolean;
   readonly outcome: string;

@@ -69,10 +69,12 @@ function isBad({ firedUs, latenessUs, outcome }: Firing): boolean {
 }
 
 function describe(event: Firing): string {
-  const { plannedUs, firedUs, outcome } = event;
+  const { plannedUs, firedUs, skewUs, outcome } = event;
   const plan = `${nameOf(event)}: planned ${formatInstant(plannedUs)}`;
   if (firedUs === null) return `${plan}, ${outcome}`;
-  return `${plan}, fired ${formatInstant(firedUs)}, late by ${formatDuration(late(event))}`;
+  const lateBy = `late by ${formatDuration(late(event))}`;
+  const skew = skewUs ? `, ${formatDuration(skewUs)} from its first member to its last` : "";
+  return `${plan}, fired ${formatInstant(firedUs)}, ${lateBy}${skew}`;
 }
 
 interface Extent {

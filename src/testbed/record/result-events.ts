@@ -38,6 +38,7 @@ export function createEventTable(planned: readonly PlannedEvent[]): EventTable {
         plannedUs: event.plannedUs,
         firedUs: event.firedUs,
         latenessUs: event.latenessUs,
+        skewUs: event.skewUs,
         outcome: event.outcome,
       });
     },
@@ -86,6 +87,7 @@ function unfiredRow(event: Planned): ResultEvent {
     plannedUs: event.atUs === "swapout" ? null : event.atUs,
     firedUs: null,
     latenessUs: null,
+    skewUs: null,
     outcome: notFired,
   };
 }

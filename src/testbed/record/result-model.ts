@@ -146,6 +146,8 @@ export interface ResultEvent {
   /** null when it did not fire. */
   readonly firedUs: number | null;
   readonly latenessUs: number | null;
+  /** From the first to the last member of a group that obeyed; 0 for one object. */
+  readonly skewUs: number | null;
   /** `done`, `failed: WHY`, `ignored: WHY` or `not fired`. */
   readonly outcome: string;
 }

@@ -265,6 +265,7 @@ const fieldTypes: ReadonlyMap<string, readonly (readonly [string, Check])[]> = n
       ...([
         ["firedStampUs", number],
         ["latenessUs", number],
+        ["skewUs", number],
         ["outcome", string],
       ] as const),
     ],

@@ -48,7 +48,7 @@ const started: EdgeEffect = { kind: "time-started", scope: "p/e", epoch: 1, zero
 const event = { id: 1, object: "p", type: "PROGRAM", event: "START", args: "" };
 const fired: ObservedEffect = {
   ...{ kind: "event-fired", scope: "p/e", item: 1, event, token: 1, plannedUs: 1 },
-  ...{ firedStampUs: 6, latenessUs: 0, late: false, outcome: "done" },
+  ...{ firedStampUs: 6, latenessUs: 0, skewUs: 3, late: false, outcome: "done" },
 };
 
 describe("what is told to a run", () => {

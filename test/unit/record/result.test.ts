@@ -59,7 +59,7 @@ describe("a run that was modified", () => {
     const fired = {
       type: "event-fired" as const,
       ...{ id: 8, object: "late", objectType: "PROGRAM", event: "START" },
-      ...{ args: "", plannedUs: 8_000, firedUs: 8_010, latenessUs: 10, outcome: "done" },
+      ...{ args: "", plannedUs: 8_000, firedUs: 8_010, latenessUs: 10, skewUs: 0, outcome: "done" },
     };
     const { events } = resultOf(story().at(8_010, fired).events);
     expect(events.map(({ id, firedUs, outcome }) => [id, firedUs, outcome])).toEqual([
@@ -151,6 +151,7 @@ describe("createResultBuilder()", () => {
         plannedUs: 0,
         firedUs: 90,
         latenessUs: 90,
+        skewUs: 0,
         outcome: "done",
       },
     ]);

@@ -124,6 +124,7 @@ export class Story {
       event: "START",
       args: "",
       latenessUs: firedUs - plannedUs,
+      skewUs: 0,
       plannedUs,
       firedUs,
       outcome: "done",
