@@ -64,6 +64,7 @@ export class EventRun {
   #programs: ProgramAgent | undefined;
   #performer: EventPerformer | undefined;
   #scopes = 0;
+  #isEnding = false;
   #onFired: (fired: EventFired) => void = () => undefined;
   #onStarted: (zeroUs: number) => void = () => undefined;
   #onIdle: (scope: string) => void = () => undefined;
@@ -118,6 +119,11 @@ export class EventRun {
     return result;
   }
 
+  /** Agents elsewhere go now, which is no news. */
+  beginEnd(): void {
+    this.#isEnding = true;
+  }
+
   async close(): Promise<void> {
     this.#events?.stop();
     await this.#programs?.stopAll();
@@ -167,7 +173,9 @@ export class EventRun {
         if (effect.kind === "agenda-idle") this.#onIdle(effect.scope);
         if (effect.kind === "refused") throw new Error(effect.message);
       },
-      onWarning: (text) => process.stderr.write(`bench: ${text}\n`),
+      onWarning: (text) => {
+        if (!this.#isEnding) process.stderr.write(`bench: ${text}\n`);
+      },
     });
     const submit = { kind: "open-scope", scope: experiment, nodes: ["n0"] } as const;
     this.#events.submit(submit);

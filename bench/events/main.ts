@@ -166,6 +166,7 @@ export async function run(args: ReadonlyMap<string, string>): Promise<void> {
   await playRound(new Figures(), parts);
   for (let round = 0; round < rounds; round += 1) await playRound(figures, parts);
   for (let round = 0; round < many; round += 1) await playMany(figures, parts);
+  events.beginEnd();
   await processes.end();
   await events.close();
   rmSync(directory, { recursive: true, force: true });
