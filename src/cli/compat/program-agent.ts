@@ -2,7 +2,7 @@
 // The program program-agent: runs the programs of one node as events on the bus say. The agent is
 // that of a run; here is its life as a daemon. [EMULAB-EVENTS 4]
 import { rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { findBus } from "../../client/event-connection.ts";
 import type { EventCredentials } from "../../client/event-credentials.ts";
@@ -13,7 +13,6 @@ import { ProgramAgent } from "../../testbed/agents/program-agent.ts";
 import { type PendingReload, ProgramAgentBus } from "../../testbed/agents/program-agent-bus.ts";
 import type { ProgramAgentConfig } from "../../testbed/agents/program-agent-config.ts";
 import type { AgentProgram } from "../../testbed/agents/program-settings.ts";
-import { StartJournal } from "../../testbed/agents/start-journal.ts";
 import { createHostNode } from "../../testbed/nodes/host-node.ts";
 import { connectEventBus, eventWorld, senderAddress } from "../event-bus.ts";
 import { agentCredentials } from "./agent-key.ts";
@@ -49,8 +48,9 @@ const publishersMax = 2;
 type Say = (text: string) => void;
 
 async function main(args: readonly string[]): Promise<void> {
-  const given = parseProgramAgentArguments(args, standaloneText);
-  if (given.kind === "exit") performExit(given);
+  const parsed = parseProgramAgentArguments(args, standaloneText);
+  if (parsed.kind === "exit") performExit(parsed);
+  const given = withAbsolutePaths(parsed);
   // Read before it goes to the background: what is wrong is said where it was called.
   const config = readConfig(given);
   const account = findAccount(given, config);
@@ -65,6 +65,18 @@ async function main(args: readonly string[]): Promise<void> {
   if (isBackground(process.env)) process.chdir("/tmp");
   tellReadiness(process.env, { port: 0 });
   await new StandaloneAgent({ given, config, newCredentials, say }).start();
+}
+
+/** In the background it is elsewhere, and reads some of them again. */
+function withAbsolutePaths(given: ProgramAgentArguments): ProgramAgentArguments {
+  const { configFile, environmentFile, logDirectory, tokenFile } = given;
+  return {
+    ...given,
+    configFile: resolve(configFile),
+    environmentFile: resolve(environmentFile),
+    logDirectory: resolve(logDirectory),
+    tokenFile: tokenFile === undefined ? undefined : resolve(tokenFile),
+  };
 }
 
 interface Parts {
@@ -94,6 +106,7 @@ class StandaloneAgent {
     this.#agent = new ProgramAgent({
       backend: { nodes: new Map([[name, host]]) },
       programs: programsOf(given, config),
+      journal: join(given.logDirectory, journalName),
       ...{ clock: systemClock, fire: this.#fire, onWarning: (_node, text) => say(text) },
       ...{ onStarted: () => undefined, onEnded: () => undefined },
     });
@@ -102,7 +115,7 @@ class StandaloneAgent {
   /** Resolves when it hears events. @throws Error */
   async start(): Promise<void> {
     const { given, config, newCredentials, say } = this.#parts;
-    const { experiment, logDirectory, server, port, tokenFile } = given;
+    const { experiment, server, port, tokenFile } = given;
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       process.on(signal, () => void this.#end(0));
     }
@@ -119,7 +132,6 @@ class StandaloneAgent {
       ...{ agent: this.#agent, node: nodeName(given), sender: senderAddress(process.env) },
       ...{ credentials: newCredentials, onWarning: say, reloaded: pendingReload(tokenFile) },
       programs: config.programs.map(({ name }) => name),
-      journal: new StartJournal(join(logDirectory, journalName), systemClock),
       onReload: (pending) => this.#reload(pending),
     });
     if (tokenFile !== undefined) rmSync(tokenFile, { force: true });

@@ -4,11 +4,12 @@
 // of senders that give no token, and a life after which another follows. [EMULAB-EVENTS 4.3, 4.4]
 //
 //   A1. What comes after the start of time begins when that is over.
-//   A2. A program is started once for an order, also by the agent after this one (D7).
+//   A2. A program is started once for an order, also by the agent after this one: with a journal,
+//       which is the program agent's (D7).
 //   A3. A RELOAD is completed before the next agent says that it is there: who is told of a new
 //       life takes what the old one had for lost.
 import type { EventCredentials } from "../../client/event-credentials.ts";
-import { BusAgent, type OrderClock, type Performed } from "../../events/index.ts";
+import { type ArmedOrder, BusAgent, type OrderClock, type Performed } from "../../events/index.ts";
 import { SteadySubscription } from "../../events/steady-subscription.ts";
 import type { Clock } from "../../host/clock.ts";
 import { getArg } from "../../wire/event/args.ts";
@@ -16,7 +17,6 @@ import type { Bus, PlacedNotification } from "../../wire/event/bus.ts";
 import {
   type Address,
   attributeNames,
-  firingTimeOf,
   getInt32,
   getText,
   type Notification,
@@ -26,7 +26,6 @@ import { parseProgramArgs } from "../../wire/event/program-args.ts";
 import { ignored } from "./performed.ts";
 import type { ProgramAgent, ProgramResult } from "./program-agent.ts";
 import { programAgentOf } from "./program-agent-name.ts";
-import type { StartJournal } from "./start-journal.ts";
 
 export interface ProgramAgentBusOptions {
   readonly bus: Bus;
@@ -44,8 +43,6 @@ export interface ProgramAgentBusOptions {
   readonly clock: Clock;
   readonly clockName: string;
   readonly fire: OrderClock;
-  /** A2; left out, an agent that was killed may start a program again. */
-  readonly journal?: StartJournal;
   /** A RELOAD that the agent before this one was asked for. */
   readonly reloaded?: PendingReload | undefined;
   /**
@@ -123,6 +120,7 @@ export class ProgramAgentBus {
       ...{ bus, experiment, sender, clock, clockName, fire, onWarning },
       ...{ name: `program-agent-${node}`, objects: [this.#own()], credentials: credentials() },
       perform: (order) => this.#perform(order),
+      arm: (order, dueUs) => this.#arm(order, dueUs),
     });
     await this.#serve(programs);
   }
@@ -155,7 +153,7 @@ export class ProgramAgentBus {
       if (textOf(notification, attributeNames.objtype) === "TIME") this.#startTime();
       else if (getInt32(notification, attributeNames.token) === undefined) {
         void this.#obey({ ...factsOf(notification), eventtype: event });
-      } else if (isStart(event)) this.#load(notification);
+      }
     }
   }
 
@@ -163,20 +161,23 @@ export class ProgramAgentBus {
     this.#beginning = this.#beginning.then(() => this.#options.agent.startTime());
   }
 
-  /** It is going to be started: it is loaded now, and let go at its instant (D15). */
-  #load(notification: Notification): void {
-    const { agent, clock, onWarning } = this.#options;
-    const time = firingTimeOf(notification);
-    if (time === undefined) return;
-    const aheadMs = time.seconds * 1_000 + time.microseconds / 1_000 - clock.wallMs();
-    if (aheadMs <= 0) return;
-    const { objname, args } = factsOf(notification);
-    agent.load(objname, parseProgramArgs(args)).catch((error: unknown) => onWarning(String(error)));
+  /** The firing thread lets a loaded program go by itself (D15). */
+  #arm(order: Order, dueUs: number): ArmedOrder | undefined {
+    const { objname, eventtype, token, args } = order;
+    if (!isStart(eventtype) || objname === this.#own()) return undefined;
+    const how = { token, id: keyOf(order), dueUs };
+    const armed = this.#options.agent.arm(objname, parseProgramArgs(args), how);
+    const performed = armed?.performed.then((one) => (one === undefined ? one : this.#note(one)));
+    if (armed === undefined || performed === undefined) return undefined;
+    return { performed, takeBack: armed.takeBack };
   }
 
   async #perform(order: Order): Promise<Performed> {
     if (order.objname === this.#own()) return this.#reload(order);
-    const performed = await this.#obey({ ...order, key: keyOf(order) });
+    return this.#note(await this.#obey({ ...order, key: keyOf(order) }));
+  }
+
+  #note(performed: Performed): Performed {
     this.#open.add(performed.done);
     void performed.done.then(() => this.#open.delete(performed.done));
     return performed;
@@ -204,11 +205,11 @@ export class ProgramAgentBus {
   /** A1, A2. */
   async #start({ objname, args, token, key }: Asked): Promise<ProgramResult> {
     await this.#beginning;
-    const { agent, journal } = this.#options;
-    const how = token === undefined ? {} : { token };
-    const act = (): Promise<ProgramResult> => agent.start(objname, parseProgramArgs(args), how);
-    if (journal === undefined || key === undefined) return await act();
-    return await journal.perform(key, act);
+    const how = {
+      ...(token === undefined ? {} : { token }),
+      ...(key === undefined ? {} : { id: key }),
+    };
+    return await this.#options.agent.start(objname, parseProgramArgs(args), how);
   }
 
   async #obey(asked: Asked): Promise<Performed> {
@@ -274,9 +275,9 @@ function isStart(eventtype: string): boolean {
 
 /**
  * One order and its repeats, and no other one: numbers of orders begin anew with each log of a
- * scheduler, its monotonic clock does not. Undefined from an old scheduler, which repeats nothing.
+ * scheduler, its clocks do not.
  */
-function keyOf({ objname, fire, due: { monotonic } }: Order): string | undefined {
-  if (monotonic === undefined) return undefined;
+function keyOf({ objname, fire, due: { monotonic, wallUs } }: Order): string {
+  if (monotonic === undefined) return `${objname} ${fire} ${wallUs}`;
   return `${objname} ${fire} ${monotonic.us} ${monotonic.clock}`;
 }

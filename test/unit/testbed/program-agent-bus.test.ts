@@ -15,7 +15,6 @@ import {
   ProgramAgentBus,
   type ProgramAgentBusOptions,
 } from "../../../src/testbed/agents/program-agent-bus.ts";
-import { StartJournal } from "../../../src/testbed/agents/start-journal.ts";
 import {
   attributeNames,
   createNotification,
@@ -56,10 +55,14 @@ async function until(ask: () => boolean): Promise<void> {
   }
 }
 
-async function attach(more: Partial<ProgramAgentBusOptions> = {}): Promise<ProgramAgentBus> {
+async function attach(
+  more: Partial<ProgramAgentBusOptions> = {},
+  journal?: string,
+): Promise<ProgramAgentBus> {
   const nobody = (): void => undefined;
   const agent = new ProgramAgent({
     ...{ backend, clock, programs, onStarted: nobody, onEnded: nobody },
+    ...(journal === undefined ? {} : { journal }),
   });
   return await ProgramAgentBus.attach({
     ...{ bus, agent, clock, programs: names, experiment: "p/e", node: "n0", sender: "192.0.2.1" },
@@ -274,19 +277,19 @@ describe("an agent that was killed", () => {
       await bus.publish(formatOrder({ ...order, due }, "*", by));
       clock.advanceTo(clock.nowUs() + 1);
     };
-    const first = await attach({ journal: new StartJournal(directory, clock) });
+    const first = await attach({}, directory);
     await tell(order.due);
     await until(() => backend.processes.length === 1);
     // As if it were killed: nothing is said.
     first.stop();
-    const second = await attach({ journal: new StartJournal(directory, clock) });
+    const second = await attach({}, directory);
     await tell(order.due);
     await until(() => answers.length === 1);
     expect(answers).toEqual(["p0 ERROR=-1 CTOKEN=3"]);
     second.stop();
     expect(backend.processes).toHaveLength(1);
     expect(warnings).toContainEqual(expect.stringContaining("it is not started again"));
-    await attach({ journal: new StartJournal(directory, clock) });
+    await attach({}, directory);
     // The same number, of another log of the scheduler.
     await tell({ wallUs: 0, monotonic: { us: 2, clock: "here" } });
     await until(() => backend.processes.length === 2);
