@@ -9,7 +9,7 @@ import type { Experiment } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import { archiveLogs } from "../logs/archive-logs.ts";
 import type { ExperimentLogs } from "../logs/experiment-logs.ts";
-import { makeDirectories, newPartialName, textOf } from "../logs/log-tree.ts";
+import { newPartialName, textOf, withDirectories } from "../logs/log-tree.ts";
 import { syncLogs } from "../logs/sync-logs.ts";
 import { validateLogs } from "../logs/validate-logs.ts";
 import { experimentPath, filesPath } from "../nodes/node-view.ts";
@@ -160,7 +160,10 @@ export class Reporter {
 
 /** In one step, and never through a link that a program has put there. */
 async function writeNew(experiment: string, name: string, text: string): Promise<void> {
-  const folder = await makeDirectories(experiment, ["logs"]);
+  await withDirectories(experiment, ["logs"], ({ at }) => writeInto(at, name, text));
+}
+
+async function writeInto(folder: string, name: string, text: string): Promise<void> {
   const partial = join(folder, newPartialName());
   try {
     const file = await open(partial, "wx", 0o640);

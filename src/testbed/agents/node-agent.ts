@@ -8,7 +8,7 @@ import type { AgendaEvent } from "../../core/agenda/commands.ts";
 import type { Clock } from "../../host/clock.ts";
 import { getArg } from "../../wire/event/args.ts";
 import type { ExperimentLogs } from "../logs/experiment-logs.ts";
-import { makeDirectories, textOf } from "../logs/log-tree.ts";
+import { textOf, withDirectories } from "../logs/log-tree.ts";
 import type { NodeChanges } from "../node-changes.ts";
 import type { NodeRestarter, RestartWish } from "../restart-node.ts";
 import { controlFile } from "./error-details.ts";
@@ -103,8 +103,10 @@ export class NodeAgent implements ObjectAgent {
   /** For whoever reads files, and the report; the completion says the same. */
   async #writeControl({ node, token = 0 }: RestartWish, text: string): Promise<void> {
     try {
-      const folder = await makeDirectories(this.#options.logs().experiment, ["logs", node]);
-      await writeFile(join(folder, controlFile(token)), `${text}\n`, { mode: 0o640, flag: "wx" });
+      const { experiment } = this.#options.logs();
+      await withDirectories(experiment, ["logs", node], ({ at }) =>
+        writeFile(join(at, controlFile(token)), `${text}\n`, { mode: 0o640, flag: "wx" }),
+      );
     } catch {
       // A program has put something there.
     }

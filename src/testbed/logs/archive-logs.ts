@@ -7,12 +7,13 @@ import { join } from "node:path";
 import { copyParts, type ExperimentLogs } from "./experiment-logs.ts";
 import {
   existingDirectory,
+  type HeldDirectory,
   type LogEntry,
-  makeDirectories,
   newPartialName,
   partialPrefix,
   readLogTree,
   textOf,
+  withDirectories,
 } from "./log-tree.ts";
 
 /** Below `logs`; archives do not hold archives. */
@@ -37,33 +38,54 @@ export interface ArchiveReport {
 
 /** Never rejects. */
 export async function archiveLogs(options: ArchiveOptions): Promise<ArchiveReport> {
-  const { logs, name, deletes } = options;
-  const failed = (problem: string): ArchiveReport => {
-    return { path: undefined, files: 0, bytes: 0, problems: [problem] };
-  };
-  let partial: string | undefined;
+  const { experiment } = options.logs;
   try {
-    const folder = await makeDirectories(logs.experiment, ["logs"]);
-    const names = (await readdir(folder)).filter((one) => one !== archivesDirectory).sort();
-    if (names.length === 0) return failed("there is nothing to archive; run loghole sync first");
-    const archives = await makeDirectories(folder, [archivesDirectory]);
-    const path = join(archives, `${name}.tar.gz`);
-    if (await exists(path)) return failed(`${path} exists already; give another name`);
-    // Listed before they are packed: what changes meanwhile is not removed.
-    const copies = await listCopies(logs);
-    partial = join(archives, newPartialName());
-    const what = [`--exclude=${partialPrefix}*`, `--directory=${folder}`, "--", ...names];
+    return await withDirectories(experiment, ["logs"], async (folder) => {
+      const names = (await readdir(folder.at)).filter((one) => one !== archivesDirectory).sort();
+      if (names.length === 0) return failed("there is nothing to archive; run loghole sync first");
+      return await withDirectories(experiment, ["logs", archivesDirectory], (archives) =>
+        pack(options, { folder, archives, names }),
+      );
+    });
+  } catch (error) {
+    return failed(`no archive is made: ${textOf(error)}`);
+  }
+}
+
+interface Packing {
+  readonly folder: HeldDirectory;
+  readonly archives: HeldDirectory;
+  readonly names: readonly string[];
+}
+
+/** @throws Error */
+async function pack(
+  { logs, name, deletes }: ArchiveOptions,
+  { folder, archives, names }: Packing,
+): Promise<ArchiveReport> {
+  const file = `${name}.tar.gz`;
+  const path = join(archives.path, file);
+  if (await exists(join(archives.at, file))) {
+    return failed(`${path} exists already; give another name`);
+  }
+  // Listed before they are packed: what changes meanwhile is not removed.
+  const copies = await listCopies(logs);
+  const partial = join(archives.at, newPartialName());
+  try {
+    const what = [`--exclude=${partialPrefix}*`, `--directory=${folder.at}`, "--", ...names];
     await tar(["--create", "--gzip", `--file=${partial}`, ...what]);
     const files = await countEntries(partial);
     const { size } = await stat(partial);
-    await rename(partial, path);
+    await rename(partial, join(archives.at, file));
     const problems = deletes ? await removeCopies(logs, copies) : [];
     return { path, files, bytes: size, problems };
-  } catch (error) {
-    return failed(`no archive is made: ${textOf(error)}`);
   } finally {
-    if (partial !== undefined) await rm(partial, { force: true }).catch(() => undefined);
+    await rm(partial, { force: true }).catch(() => undefined);
   }
+}
+
+function failed(problem: string): ArchiveReport {
+  return { path: undefined, files: 0, bytes: 0, problems: [problem] };
 }
 
 /** Sentences about archives that cannot be read to their end. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Walks over a directory of logs and makes directories for copies. Programs of the experiment may
 // write to both, so nothing here follows a link or opens what is no regular file.
-import type { Stats } from "node:fs";
-import { lstat, mkdir, readdir } from "node:fs/promises";
+import { constants, type Stats } from "node:fs";
+import { lstat, mkdir, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { newRunId } from "../../host/ids.ts";
 import { isPassing } from "../agents/program-files.ts";
@@ -73,27 +73,47 @@ async function walk(root: string, folder: string, state: Walk): Promise<void> {
   }
 }
 
-/**
- * Makes the directories `parts` below `root`, which exists, one within the other.
- *
- * @throws Error with a sentence where one of them is something else.
- */
-export async function makeDirectories(root: string, parts: readonly string[]): Promise<string> {
-  let path = root;
-  for (const part of parts) {
-    path = join(path, part);
-    await mkdir(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-    });
-    await checkDirectory(path);
-  }
-  return path;
+/** A directory that stays the one that was found, whatever is put in its place. */
+export interface HeldDirectory {
+  /** For this process and those that it starts, while it is held. */
+  readonly at: string;
+  /** For people. */
+  readonly path: string;
 }
 
-/** @throws Error with a sentence where there is none, or a link to one. */
-async function checkDirectory(path: string): Promise<void> {
-  if ((await lstat(path)).isDirectory()) return;
-  throw new Error(`${path} is not a directory; something has put another in its place, remove it`);
+/**
+ * Makes the directories `parts` below `root`, which exists, one within the other, and lends the
+ * last. Each is opened from the one above it and no link is followed: a program that puts another
+ * in its place meanwhile has no say in where something is written.
+ *
+ * @throws Error with a sentence where one of them is something else; what `use` throws.
+ */
+export async function withDirectories<Result>(
+  root: string,
+  parts: readonly string[],
+  use: (directory: HeldDirectory) => Promise<Result>,
+): Promise<Result> {
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+  let [path, held] = [root, await open(root, O_RDONLY | O_DIRECTORY)];
+  // The number of the process, and not `self`: tar finds it by the same name.
+  const at = (): string => `/proc/${process.pid}/fd/${held.fd}`;
+  try {
+    for (const part of parts) {
+      path = join(path, part);
+      await mkdir(join(at(), part)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "EEXIST") throw error;
+      });
+      const next = await open(join(at(), part), O_RDONLY | O_DIRECTORY | O_NOFOLLOW).catch(() => {
+        const what = "something has put another in its place, remove it";
+        throw new Error(`${path} is not a directory; ${what}`);
+      });
+      await held.close();
+      held = next;
+    }
+    return await use({ at: at(), path });
+  } finally {
+    await held.close();
+  }
 }
 
 /**

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { openRegularFile } from "../nodes/regular-file.ts";
 import { copyParts, type ExperimentLogs, originalLogs } from "./experiment-logs.ts";
-import { type LogEntry, makeDirectories, newPartialName, readLogTree, textOf } from "./log-tree.ts";
+import { type LogEntry, newPartialName, readLogTree, textOf, withDirectories } from "./log-tree.ts";
 
 export interface SyncReport {
   readonly copied: number;
@@ -64,17 +64,18 @@ async function copyEntry(
 ): Promise<CopyResult> {
   const parts = [...copy, ...entry.path.split("/")];
   try {
-    const folder = await makeDirectories(experiment, parts.slice(0, -1));
-    const target = join(folder, parts.at(-1) ?? "");
-    const partial = join(folder, newPartialName());
-    const original = join(from, entry.path);
-    try {
-      return await (entry.kind === "link"
-        ? copyLink(original, target, partial)
-        : copyFile(original, target, partial, entry.stats));
-    } finally {
-      await rm(partial, { force: true });
-    }
+    return await withDirectories(experiment, parts.slice(0, -1), async ({ at }) => {
+      const target = join(at, parts.at(-1) ?? "");
+      const partial = join(at, newPartialName());
+      const original = join(from, entry.path);
+      try {
+        return await (entry.kind === "link"
+          ? copyLink(original, target, partial)
+          : copyFile(original, target, partial, entry.stats));
+      } finally {
+        await rm(partial, { force: true });
+      }
+    });
   } catch (error) {
     return { kind: "failed", why: textOf(error) };
   }

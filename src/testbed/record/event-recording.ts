@@ -10,7 +10,7 @@ import type { LogEntry } from "../../core/command.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { Host } from "../../host/host.ts";
 import { WorkQueue } from "../agents/work-queue.ts";
-import { makeDirectories, textOf } from "../logs/log-tree.ts";
+import { textOf, withDirectories } from "../logs/log-tree.ts";
 
 export interface EventRecordingOptions {
   readonly host: Pick<Host, "observe">;
@@ -92,8 +92,9 @@ export class EventRecording {
   /** Never through a link, nor into a file that is there: programs may write to the directory. */
   async #open(): Promise<FileHandle> {
     const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-    const path = join(await makeDirectories(this.#options.experiment, ["logs"]), "events");
-    const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o640);
+    const file = await withDirectories(this.#options.experiment, ["logs"], ({ at }) =>
+      open(join(at, "events"), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o640),
+    );
     await file.write(header);
     return file;
   }
