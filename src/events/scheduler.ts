@@ -424,7 +424,8 @@ export class Scheduler {
     if (verdict === "refused" || parseReport(notification) !== undefined || isAnswered) {
       this.#refused.add(objname);
     } else if (!this.#requests.isOpen(question, token) && !this.#control.isOpen(question)) {
-      const message = "it was sent too long ago, while no scheduler was there; send it again";
+      const why = "no scheduler was there, or the clock of its machine is wrong";
+      const message = `it was sent too long ago to be believed: ${why}; send it again`;
       this.#refuse(
         objname,
         { question, token, sender: "", stamp: "" },
