@@ -9,6 +9,8 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { describe, expect, it } from "vitest";
 import { connect } from "../../src/client/index.ts";
+import { createNotification } from "../../src/wire/event/index.ts";
+import { toJsonNotification } from "../../src/wire/event/json.ts";
 import { Command, repository, run, scratch, start } from "./support/command.ts";
 
 const curl = (...argv: readonly string[]): Command =>
@@ -191,6 +193,19 @@ describe("TLS from one directory", () => {
       const answer = await curl("--cacert", ca, `https://localhost:${port}/healthz`).ended;
       expect([door, answer.stdout]).toEqual([door, "ok\n"]);
       expect((await curl(`http://127.0.0.1:${port}/healthz`).ended).code).not.toBe(0);
+    }
+    // A client of the bus that knows the authority hears what is sent over TLS.
+    const [, events = ""] = await server.prints(/muster: events at https:\/\/127\.0\.0\.1:(\d+)/);
+    const at = `https://localhost:${events}`;
+    const ear = start("eventdebug", ["-s", at], { env: { NODE_EXTRA_CA_CERTS: ca } });
+    const address = { expt: "foo/bar", objtype: "PROGRAM", objname: "prog0", eventtype: "START" };
+    const layout = { sender: "192.0.2.1", layout: "2011", extra: [] } as const;
+    const notification = toJsonNotification(
+      createNotification({ scheduler: 0, ...address }, layout),
+    );
+    const body = JSON.stringify(notification);
+    while (ear.stdout === "") {
+      await curl("--cacert", ca, "-d", body, `${at}/v1/notifications`).ended;
     }
     const [, port = ""] = await server.prints(
       /syncd at 127\.0\.0\.1:(\d+), scope default, with TLS/,
