@@ -2,7 +2,7 @@
 // What the core says of its state to those who ask: the progress line, `muster barrier show`, the
 // "who is missing" of a client that gave up. Reads are not logged (D5).
 import type { ItemState } from "./agenda/types.ts";
-import type { Quorum } from "./barriers/commands.ts";
+import type { Quorum, RosterRules } from "./barriers/commands.ts";
 import type { Participant } from "./command.ts";
 import type { BarrierKind } from "./effect.ts";
 
@@ -39,6 +39,26 @@ export interface BarrierDescription {
   readonly state?: StateDescription;
   /** Of a quorum. */
   readonly quorum?: QuorumDescription;
+  /** Of a roster. */
+  readonly roster?: RosterDescription;
+}
+
+export interface MemberFacts {
+  readonly name: string;
+  readonly group?: string;
+  /** Since when it is what it is: arrived, expected, dead. Log time. */
+  readonly sinceUs: number;
+  /** Why it is dead. */
+  readonly reason?: string;
+}
+
+/** Each list holds at most `namesInReportMax`, in the order of the members. */
+export interface RosterDescription {
+  readonly phase: number;
+  readonly rules: RosterRules;
+  readonly arrived: readonly MemberFacts[];
+  readonly missing: readonly MemberFacts[];
+  readonly dead: readonly MemberFacts[];
 }
 
 export interface QuorumDescription {

@@ -31,6 +31,8 @@ export interface EdgeState {
   readonly waiters: Map<number, Waiter>;
   /** Connections that are drivers of quorums. */
   readonly creators: Map<number, DriverOf>;
+  /** Rosters whose members have come by it. */
+  readonly rosters: Map<string, DriverOf>;
   readonly ended: number[];
 }
 
@@ -55,6 +57,7 @@ export class EdgeTable {
       leaseUs: 0,
       waiters: new Map(),
       creators: new Map(),
+      rosters: new Map(),
       ended: [],
     };
     this.edges.set(name, edge);

@@ -23,7 +23,7 @@ export interface Released {
   readonly barrier: string;
   readonly barrierKind: BarrierKind;
   readonly generation: number;
-  /** Of a state its target; absent where a name has but one place. */
+  /** Of a state its target, of a roster its phase; absent where a name has but one place. */
   readonly part?: number;
   readonly outcome: BarrierOutcome;
   /** The same for all waiters of one crossing: the largest reported (B3). */
@@ -147,7 +147,7 @@ export interface BarrierClosed {
   readonly barrier: string;
   readonly barrierKind: BarrierKind;
   readonly generation: number;
-  /** The target, of a state. */
+  /** The target of a state, the phase of a roster. */
   readonly part?: number;
   readonly outcome: BarrierOutcome;
   readonly error: number;

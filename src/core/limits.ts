@@ -12,6 +12,7 @@ export interface Limits {
   readonly waitersPerBarrierMax: number;
   /** Outcomes kept per scope for barriers that are gone (B8); the oldest is dropped first. */
   readonly closedBarriersPerScopeMax: number;
+  readonly membersPerRosterMax: number;
   /** Peers of a scope, named and unnamed. */
   readonly peersPerScopeMax: number;
   /** Log time within which all sub-controllers have answered the init of a quorum. */
@@ -65,6 +66,7 @@ export const defaultLimits: Limits = {
   barriersPerScopeMax: 10_000,
   waitersPerBarrierMax: 100_000,
   closedBarriersPerScopeMax: 10_000,
+  membersPerRosterMax: 100_000,
   peersPerScopeMax: 100_000,
   quorumInitUs: 30_000_000,
   quorumEchoUs: 30_000_000,

@@ -2,10 +2,12 @@
 // Scope: the name space of one experiment. Owns which barriers are open, the bounded memory of
 // those that are gone (B8) and the names of the nodes; nothing leaks between scopes (B7).
 import { Agenda } from "./agenda/agenda.ts";
+import { unreachable } from "./assert.ts";
 import type { CountBarrier } from "./barriers/count-barrier.ts";
 import { Peers } from "./barriers/peers.ts";
 import type { Place, PlaceKey } from "./barriers/place.ts";
 import type { QuorumBarrier } from "./barriers/quorum-barrier.ts";
+import type { RosterBarrier } from "./barriers/roster-barrier.ts";
 import type { StateCounter } from "./barriers/state-counter.ts";
 import { Tree } from "./barriers/tree.ts";
 import type { BarrierKind, BarrierOutcome } from "./effect.ts";
@@ -15,10 +17,12 @@ export interface ClosedBarrier {
   readonly generation: number;
   readonly outcome: BarrierOutcome;
   readonly error: number;
+  /** Of a roster: who comes too late is told the outcome, and not refused. */
+  readonly passesLate?: boolean;
 }
 
 /** What a name of a kind stands for. */
-export type Barrier = CountBarrier | StateCounter | QuorumBarrier;
+export type Barrier = CountBarrier | StateCounter | QuorumBarrier | RosterBarrier;
 
 export class Scope {
   readonly name: string;
@@ -27,6 +31,7 @@ export class Scope {
   readonly counts: Map<string, CountBarrier> = new Map();
   readonly states: Map<string, StateCounter> = new Map();
   readonly quorums: Map<string, QuorumBarrier> = new Map();
+  readonly rosters: Map<string, RosterBarrier> = new Map();
   readonly peers: Peers = new Peers();
   readonly tree: Tree = new Tree();
   /** By `closedKey`. */
@@ -55,7 +60,8 @@ export class Scope {
 
   /** Of all kinds. */
   get openBarriers(): number {
-    return this.counts.size + this.states.size + this.quorums.size;
+    const { counts, states, quorums, rosters } = this;
+    return counts.size + states.size + quorums.size + rosters.size;
   }
 
   /** Of all kinds, in their order. */
@@ -63,6 +69,7 @@ export class Scope {
     yield* this.counts.values();
     yield* this.states.values();
     yield* this.quorums.values();
+    yield* this.rosters.values();
   }
 
   barrier(kind: BarrierKind, name: string): Barrier | undefined {
@@ -73,8 +80,10 @@ export class Scope {
         return this.states.get(name);
       case "quorum":
         return this.quorums.get(name);
+      case "roster":
+        return this.rosters.get(name);
       default:
-        return undefined;
+        return unreachable(kind);
     }
   }
 
@@ -83,11 +92,14 @@ export class Scope {
     yield* this.counts.values();
     for (const { targets } of this.states.values()) yield* targets.values();
     yield* this.quorums.values();
+    for (const { phase } of this.rosters.values()) yield phase;
   }
 
   place({ kind, name, part }: PlaceKey): Place | undefined {
     const barrier = this.barrier(kind, name);
-    return barrier?.kind === "state" ? barrier.targets.get(part) : barrier;
+    if (barrier?.kind === "state") return barrier.targets.get(part);
+    if (barrier?.kind !== "roster") return barrier;
+    return barrier.phase.part === part ? barrier.phase : undefined;
   }
 
   nextGeneration(kind: BarrierKind, name: string): number {
@@ -99,7 +111,7 @@ export class Scope {
   }
 
   /** B8: what stays of a barrier that is gone; the oldest record makes room. */
-  remember(place: Place, outcome: BarrierOutcome, closedMax: number): void {
+  remember(place: Place, outcome: BarrierOutcome, closedMax: number, passesLate = false): void {
     const key = closedKey(place.kind, place.name);
     this.closed.delete(key);
     const oldest = this.closed.entries().next().value;
@@ -109,7 +121,8 @@ export class Scope {
       if (record.generation > this.generationFloor) this.generationFloor = record.generation;
     }
     const { generation, error } = place;
-    this.closed.set(key, { generation, outcome, error });
+    const record = { generation, outcome, error };
+    this.closed.set(key, passesLate ? { ...record, passesLate } : record);
   }
 }
 

@@ -187,9 +187,12 @@ export class Service {
     const digest = new Digest();
     digest.addRow(`${this.#sequence} ${this.#nowUs} ${this.#lastStampUs}`, 1);
     for (const edge of this.#edges.edges.values()) {
-      const { name, incarnation, lastBatch, attached, leaseUs, ended, creators } = edge;
+      const { name, incarnation, lastBatch, attached, leaseUs, ended, creators, rosters } = edge;
       const life = `${incarnation} ${lastBatch} ${attached} ${leaseUs}`;
-      digest.addRow(`edge ${name} ${life} ${ended.join(" ")} ${JSON.stringify([...creators])}`, 1);
+      digest.addRow(
+        `edge ${name} ${life} ${ended.join(" ")} ${JSON.stringify([...creators, ...rosters])}`,
+        1,
+      );
     }
     for (const scope of this.#scopes.scopes.values()) digestScope(scope, digest);
     const { lastId, rows } = this.#timers.dump();

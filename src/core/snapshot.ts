@@ -36,6 +36,7 @@ interface EdgeSnapshot {
   readonly connections: readonly number[];
   /** Its drivers of quorums. */
   readonly creators: readonly (readonly [number, DriverOf])[];
+  readonly rosters: readonly (readonly [string, DriverOf])[];
 }
 
 /** The tables of a core. */
@@ -84,13 +85,15 @@ export function restoreTables(snapshot: Snapshot, { edges, scopes, timers }: Tab
 }
 
 function captureEdge(edge: EdgeState): EdgeSnapshot {
-  const { ended, waiters, creators, ...rest } = edge;
+  const { ended, waiters, creators, rosters, ...rest } = edge;
   const connections = [...waiters.keys()];
-  return { ...rest, ended: [...ended], connections, creators: [...creators] };
+  const drives = { creators: [...creators], rosters: [...rosters] };
+  return { ...rest, ended: [...ended], connections, ...drives };
 }
 
-function restoreEdge({ connections: _, creators, ...edge }: EdgeSnapshot): EdgeState {
-  return { ...edge, ended: [...edge.ended], waiters: new Map(), creators: new Map(creators) };
+function restoreEdge({ connections: _, creators, rosters, ...edge }: EdgeSnapshot): EdgeState {
+  const drives = { creators: new Map(creators), rosters: new Map(rosters) };
+  return { ...edge, ended: [...edge.ended], waiters: new Map(), ...drives };
 }
 
 /** Barriers put their waiters in one after the other; the edge had them in order of arrival. */

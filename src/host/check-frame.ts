@@ -3,7 +3,7 @@
 // every restart, so a command of the wrong shape must not get there: the core would refuse to
 // start.
 import type { AgendaEvent, BarrierCondition, EventTerms } from "../core/agenda/commands.ts";
-import type { Deadline } from "../core/barriers/commands.ts";
+import type { Deadline, RosterMember, RosterRules } from "../core/barriers/commands.ts";
 import type { TreeMessage } from "../core/barriers/tree-messages.ts";
 import type { ErrorCode } from "../core/code.ts";
 import type { Command, Participant } from "../core/command.ts";
@@ -211,6 +211,15 @@ const isQuorum = either(
   shape({ kind: oneOf("percent"), percent: isAmount }),
   shape({ kind: oneOf("count"), count: isAmount }),
 );
+const areMembers = listOf(
+  shape({ name: isText, group: optional(isText) } satisfies Record<keyof RosterMember, Check>),
+);
+const areRules = shape({
+  phases: isAmount,
+  whenDead: oneOf("fail", "shrink", "wait"),
+  whenLate: oneOf("pass", "refuse", "next"),
+  deadline: optional(isDeadline),
+} satisfies Record<keyof RosterRules, Check>);
 const about = { barrier: isText, key: isCount };
 const ending = {
   ...{ ...about, outcome: oneOf("failed", "cancelled", "timeout") },
@@ -279,6 +288,11 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
   "peer-register": shape(peer),
   "peer-deregister": shape(peer),
   "peers-set": shape({ scope: isText, connection: isCount, count: isAmount }),
+  "roster-open": shape({ ...place, who: isParticipant, members: areMembers, rules: areRules }),
+  "roster-arrive": shape({ ...arrival, phase: optional(isAmount) }),
+  "roster-change": shape({ ...place, add: areMembers, remove: listOf(isText) }),
+  "roster-dead": shape({ scope: isText, participant: isText, reason: isText }),
+  "count-change": shape({ ...place, expected: isAmount }),
   "tree-join": shape({
     ...{ scope: isText, name: isText, peer: isText },
     ...{ side: oneOf("parent", "child"), life: isCount },

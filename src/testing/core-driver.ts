@@ -11,6 +11,9 @@ import type {
   Quorum,
   QuorumInit,
   QuorumWait,
+  RosterArrive,
+  RosterOpen,
+  RosterRules,
   StateSignal,
   StateSignalAndWait,
   StateWait,
@@ -190,4 +193,28 @@ export function statuses(applied: Applied): readonly (readonly [number, string])
   return effectsOf(applied, "quorum-status").map(
     ({ connection, status }) => [connection, status] as const,
   );
+}
+
+/** Opens a roster of members without groups: one phase, a death fails it, the late pass. */
+export function rosterOpen(
+  connection: number,
+  names: readonly string[],
+  options: ArrivalOptions & Partial<RosterRules> = {},
+): RosterOpen {
+  const { scope, barrier, who } = arrival(connection, options);
+  const { phases = 1, whenDead = "fail", whenLate = "pass", deadline } = options;
+  const rules = { phases, whenDead, whenLate, ...(deadline === undefined ? {} : { deadline }) };
+  const members = names.map((name) => ({ name }));
+  return { kind: "roster-open", scope, barrier, connection, who, members, rules };
+}
+
+/** Somebody arrives, by name. */
+export function rosterArrive(
+  connection: number,
+  name: string,
+  options: ArrivalOptions & { readonly phase?: number } = {},
+): RosterArrive {
+  const { phase } = options;
+  const facts = arrival(connection, { who: { address: "x", name }, ...options });
+  return { kind: "roster-arrive", ...facts, ...(phase === undefined ? {} : { phase }) };
 }

@@ -21,6 +21,7 @@ import type {
   QuorumEcho,
   QuorumInit,
   QuorumWait,
+  RosterCommand,
 } from "./commands.ts";
 import type { CommonParts } from "./common.ts";
 import { Common } from "./common.ts";
@@ -29,6 +30,7 @@ import { changePeers, Peers, peersRefusal } from "./peers.ts";
 import type { Failure, PlaceKey, Waiter } from "./place.ts";
 import { QuorumKind } from "./quorum.ts";
 import { QuorumTree } from "./quorum-tree.ts";
+import { RosterKind } from "./roster.ts";
 import { StateKind } from "./state.ts";
 import { TreeLinks } from "./tree-links.ts";
 
@@ -39,6 +41,7 @@ export class Barriers {
   readonly #state: StateKind;
   readonly #quorum: QuorumKind;
   readonly #tree: QuorumTree;
+  readonly #roster: RosterKind;
 
   constructor(parts: CommonParts) {
     const common = new Common(parts);
@@ -49,6 +52,7 @@ export class Barriers {
     const links = new TreeLinks(common.limits);
     this.#quorum = new QuorumKind(common, links);
     this.#tree = new QuorumTree(common, links, this.#quorum);
+    this.#roster = new RosterKind(common);
   }
 
   apply(edge: EdgeState, command: BarrierCommand, turn: Turn): void {
@@ -85,6 +89,15 @@ export class Barriers {
       case "peer-deregister":
       case "peers-set":
         this.#applyToPeers(edge, command, turn);
+        return;
+      case "roster-open":
+      case "roster-arrive":
+      case "roster-change":
+      case "roster-dead":
+        this.#applyToRoster(edge, command, turn);
+        return;
+      case "count-change":
+        this.#count.change(this.#scopes.get(command.scope), edge, command, turn);
         return;
       case "tree-join":
       case "tree-meet":
@@ -138,6 +151,35 @@ export class Barriers {
     }
   }
 
+  #applyToRoster(edge: EdgeState, command: RosterCommand, turn: Turn): void {
+    switch (command.kind) {
+      case "roster-open": {
+        const scope = this.#admit(edge, command, turn, (known) =>
+          this.#roster.openRefusal(known, edge, command),
+        );
+        if (scope !== undefined) this.#roster.open(scope, edge, command, turn);
+        return;
+      }
+      case "roster-arrive": {
+        const scope = this.#admit(edge, command, turn, (known) =>
+          this.#roster.arriveRefusal(known, edge, command),
+        );
+        if (scope !== undefined) this.#roster.arrive(scope, edge, command, turn);
+        return;
+      }
+      case "roster-change":
+        this.#roster.change(this.#scopes.get(command.scope), edge, command, turn);
+        return;
+      case "roster-dead": {
+        const scope = this.#scopes.get(command.scope);
+        if (scope !== undefined) this.#roster.dead(scope, command, turn);
+        return;
+      }
+      default:
+        unreachable(command);
+    }
+  }
+
   #applyToPeers(edge: EdgeState, command: PeerRegister | PeersSet, turn: Turn): void {
     const { connection } = command;
     const scope = this.#admit(edge, command, turn, (known) =>
@@ -159,6 +201,7 @@ export class Barriers {
     const place = this.#scopes.get(scopeName)?.place({ kind, name, part });
     if (place === undefined) return;
     if (place.kind === "count") this.#count.expire(place, turn);
+    if (place.kind === "roster") this.#roster.expire(place, turn);
     if (place.kind !== "quorum") return;
     if (what === "quorum-init") this.#quorum.initDue(place, turn);
     else if (what === "quorum-echo") this.#quorum.echoDue(place, turn);
@@ -188,6 +231,9 @@ export class Barriers {
       case "quorum":
         this.#quorum.leave(waiter, turn);
         return;
+      case "roster":
+        this.#roster.leave(waiter, turn);
+        return;
       default:
         unreachable(waiter.barrier);
     }
@@ -201,6 +247,7 @@ export class Barriers {
     this.#count.leaveTogether(of("count"), turn);
     this.#state.leaveTogether(of("state"));
     this.#quorum.leaveTogether(of("quorum"), turn);
+    this.#roster.edgeEnded(edge, of("roster"), turn);
     for (const connection of [...edge.creators.keys()]) this.#driverLost(edge, connection, turn);
     this.#tree.edgeEnded(edge, turn);
     this.#tree.dropOverflown(turn);
@@ -225,6 +272,9 @@ export class Barriers {
         return;
       case "quorum":
         this.#quorum.timeOut(waiter, turn);
+        return;
+      case "roster":
+        this.#roster.timeOut(waiter, turn);
         return;
       default:
         unreachable(waiter.barrier);
@@ -287,6 +337,9 @@ export class Barriers {
         return;
       case "quorum":
         this.#quorum.end(barrier, outcome, failure, turn);
+        return;
+      case "roster":
+        this.#roster.end(barrier, outcome, failure, turn);
         return;
       default:
         unreachable(barrier);

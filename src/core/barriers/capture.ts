@@ -6,12 +6,14 @@ import type { Digest } from "../digest.ts";
 import type { EdgeTable } from "../edge-table.ts";
 import type { ParticipantRecord } from "../effect.ts";
 import type { Scope } from "../scope.ts";
-import type { Deadline, Quorum } from "./commands.ts";
+import type { Deadline, Quorum, RosterRules } from "./commands.ts";
 import { CountBarrier } from "./count-barrier.ts";
 import type { Failure, Place, Waiter } from "./place.ts";
 import { enlist } from "./place.ts";
 import type { ChildProgress, QuorumCreator } from "./quorum-barrier.ts";
 import { QuorumBarrier } from "./quorum-barrier.ts";
+import type { Member } from "./roster-barrier.ts";
+import { RosterBarrier } from "./roster-barrier.ts";
 import { StateCounter } from "./state-counter.ts";
 import { TreeLink } from "./tree.ts";
 
@@ -65,6 +67,15 @@ interface QuorumSnapshot extends PlaceSnapshot {
   readonly echoTimer: number;
 }
 
+interface RosterSnapshot extends PlaceSnapshot {
+  readonly name: string;
+  readonly generation: number;
+  readonly rules: RosterRules;
+  readonly phase: number;
+  readonly lastError: number;
+  readonly members: readonly (Omit<Member, "group"> & { readonly group: string | null })[];
+}
+
 type LinkSnapshot = Omit<
   TreeLink,
   "keep" | "acknowledge" | "takes" | "beginAgain" | "otherLife"
@@ -77,16 +88,18 @@ export interface BarriersSnapshot {
   readonly counts: readonly CountSnapshot[];
   readonly states: readonly StateSnapshot[];
   readonly quorums: readonly QuorumSnapshot[];
+  readonly rosters: readonly RosterSnapshot[];
   readonly peers: { readonly names: readonly string[]; readonly unnamed: number };
   readonly tree: { readonly name: string; readonly links: readonly LinkSnapshot[] };
 }
 
 export function captureBarriers(scope: Scope): BarriersSnapshot {
-  const { counts, states, quorums, peers, tree } = scope;
+  const { counts, states, quorums, rosters, peers, tree } = scope;
   return {
     counts: [...counts.values()].map(captureCount),
     states: [...states.values()].map(captureState),
     quorums: [...quorums.values()].map(captureQuorum),
+    rosters: [...rosters.values()].map(captureRoster),
     peers: { names: [...peers.names], unnamed: peers.unnamed },
     tree: { name: tree.name, links: [...tree.links()].map(captureLink) },
   };
@@ -97,6 +110,7 @@ export function restoreBarriers(scope: Scope, snapshot: BarriersSnapshot, edges:
   for (const row of snapshot.counts) restoreCount(scope, row, edges);
   for (const row of snapshot.states) restoreState(scope, row, edges);
   for (const row of snapshot.quorums) restoreQuorum(scope, row, edges);
+  for (const row of snapshot.rosters) restoreRoster(scope, row, edges);
   for (const name of snapshot.peers.names) scope.peers.names.add(name);
   scope.peers.unnamed = snapshot.peers.unnamed;
   scope.tree.name = snapshot.tree.name;
@@ -156,6 +170,29 @@ function restoreQuorum(scope: Scope, snapshot: QuorumSnapshot, edges: EdgeTable)
   Object.assign(barrier, { status, isReported, crossedError, initTimer, echoTimer });
   for (const [child, progress] of children) barrier.children.set(child, progress);
   scope.quorums.set(name, barrier);
+}
+
+function captureRoster(roster: RosterBarrier): RosterSnapshot {
+  const { name, generation, rules, phase, lastError, members } = roster;
+  const rows = [...members.values()].map(captureMember);
+  const facts = { name, generation, rules, phase: phase.part, lastError, members: rows };
+  return { ...facts, ...capturePlace(phase) };
+}
+
+function captureMember({ group, ...member }: Member): RosterSnapshot["members"][number] {
+  return { ...member, group: group ?? null };
+}
+
+function restoreRoster(scope: Scope, snapshot: RosterSnapshot, edges: EdgeTable): void {
+  const { name, generation, createdUs, rules, phase, lastError, members } = snapshot;
+  const place = { scope: scope.name, name, generation, createdUs };
+  const roster = new RosterBarrier(place, rules, phase);
+  roster.lastError = lastError;
+  for (const { group, ...member } of members) {
+    roster.members.set(member.name, { ...member, group: group ?? undefined });
+  }
+  restorePlace(roster.phase, snapshot, edges);
+  scope.rosters.set(name, roster);
 }
 
 function captureLink(link: TreeLink): LinkSnapshot {
@@ -225,6 +262,9 @@ export function digestBarriers(scope: Scope, digest: Digest): void {
     const { initTimer, echoTimer, children } = barrier;
     add("quorum", name, quorum, creator, status, isReported, crossedError, initTimer, echoTimer);
     add("children", name, [...children]);
+  }
+  for (const { name, rules, lastError, members } of scope.rosters.values()) {
+    add("roster", name, rules, lastError, [...members.values()].map(captureMember));
   }
   const { peers, tree } = scope;
   add("controller", [...peers.names], peers.unnamed, tree.name);

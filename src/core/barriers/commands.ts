@@ -131,6 +131,77 @@ export type QuorumCommand =
   | PeerRegister
   | PeersSet;
 
+export interface RosterMember {
+  readonly name: string;
+  /** For people: whom it is one of. */
+  readonly group?: string;
+}
+
+/** What a roster does when something is not as planned. */
+export interface RosterRules {
+  /** How often all meet: 1 is a barrier, 2 a double barrier (enter, leave); 0 for without end. */
+  readonly phases: number;
+  /**
+   * A member that is dead: `fail` ends the roster, `shrink` goes on without it, `wait` goes on
+   * waiting for one of that name.
+   */
+  readonly whenDead: "fail" | "shrink" | "wait";
+  /**
+   * An arrival in a phase that is over: `pass` answers at once with how that ended, `refuse`
+   * refuses it, `next` takes it for the phase that is on.
+   */
+  readonly whenLate: "pass" | "refuse" | "next";
+  /** Of each phase. */
+  readonly deadline?: Deadline;
+}
+
+/** Opens a roster; answered by `acknowledged`. */
+export interface RosterOpen {
+  readonly kind: "roster-open";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly connection: ConnectionId;
+  readonly who: Participant;
+  readonly members: readonly RosterMember[];
+  readonly rules: RosterRules;
+}
+
+/** A member, by the name of `who`, arrives and waits for the others. */
+export interface RosterArrive extends Arrival {
+  readonly kind: "roster-arrive";
+  /** The phase it thinks it is in, 1 for the first; absent: the one that is on. */
+  readonly phase?: number;
+}
+
+/** Other members, while people wait; answered by `acknowledged`. First `remove`, then `add`. */
+export interface RosterChange {
+  readonly kind: "roster-change";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly connection: ConnectionId;
+  readonly add: readonly RosterMember[];
+  readonly remove: readonly string[];
+}
+
+/** A participant is known to be dead, in every roster of the scope that it is a member of. */
+export interface RosterDead {
+  readonly kind: "roster-dead";
+  readonly scope: string;
+  readonly participant: string;
+  readonly reason: string;
+}
+
+export type RosterCommand = RosterOpen | RosterArrive | RosterChange | RosterDead;
+
+/** How many parties a count barrier is for in all; answered by `acknowledged`. */
+export interface CountChange {
+  readonly kind: "count-change";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly connection: ConnectionId;
+  readonly expected: number;
+}
+
 /**
  * Joins this controller, called `name`, to another one in a scope. Answered by `tree-joined`, or by
  * `tree-left` with the reason. The edge that sends it carries the link from then on.
@@ -226,6 +297,8 @@ export type BarrierCommand =
   | StateCommand
   | QuorumCommand
   | TreeCommand
+  | RosterCommand
+  | CountChange
   | CancelAll
   | CancelBarrier
   | FailBarrier;

@@ -12,7 +12,7 @@ import type { Refusal } from "../refusal.ts";
 import { invalid } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
-import type { CountInit, CountWait } from "./commands.ts";
+import type { CountChange, CountInit, CountWait } from "./commands.ts";
 import type { Common, Standing } from "./common.ts";
 import { isInteger } from "./common.ts";
 import { CountBarrier } from "./count-barrier.ts";
@@ -70,6 +70,21 @@ export class CountKind {
     waiter.timeoutTimer = 0;
     turn.release([waiter], { ...this.#common.releaseOf(barrier, "timeout"), missing });
     this.#takeBack(waiter, "timeout", turn);
+  }
+
+  /** Another number of parties, while people wait. */
+  change(scope: Scope | undefined, edge: EdgeState, command: CountChange, turn: Turn): void {
+    const { barrier: name, connection, expected } = command;
+    const barrier = scope?.counts.get(name);
+    const refusal = changeRefusal(barrier, name, expected);
+    if (refusal !== undefined || barrier === undefined) {
+      if (refusal !== undefined) turn.tell(edge, { kind: "refused", connection, ...refusal });
+      return;
+    }
+    turn.tell(edge, { kind: "acknowledged", connection });
+    barrier.count += expected - barrier.expected;
+    barrier.expected = expected;
+    if (barrier.isComplete()) this.#end(barrier, "crossed", turn);
   }
 
   /** Its own deadline: all who wait are told who is missing. */
@@ -162,6 +177,23 @@ function open(scope: Scope, name: string, nowUs: number): CountBarrier {
 function barrierOf({ barrier }: Waiter): CountBarrier {
   assert(barrier.kind === "count", "the waiter of another kind");
   return barrier;
+}
+
+function changeRefusal(
+  barrier: CountBarrier | undefined,
+  name: string,
+  expected: number,
+): Refusal | undefined {
+  if (barrier === undefined) {
+    return { code: "unknown", message: `no count barrier ${name} is open` };
+  }
+  if (!isInteger(expected, 0) || expected > barrierCountMax) {
+    return invalid(`the number must be from 0 to ${barrierCountMax}, not ${expected}`);
+  }
+  if (barrier.expected === 0) return invalid("nobody has opened it yet; open it with an init");
+  const arrived = barrier.expected - barrier.count;
+  if (expected >= arrived) return undefined;
+  return invalid(`${arrived} are there already, more than ${expected}`);
 }
 
 function countRefusal(barrier: CountBarrier | undefined, count: number): Refusal | undefined {

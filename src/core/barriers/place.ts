@@ -9,6 +9,7 @@ import type { BarrierKind, ParticipantRecord } from "../effect.ts";
 import type { Deadline } from "./commands.ts";
 import type { CountBarrier } from "./count-barrier.ts";
 import type { QuorumBarrier } from "./quorum-barrier.ts";
+import type { RosterPhase } from "./roster-barrier.ts";
 import type { StateTarget } from "./state-counter.ts";
 
 export interface PlaceState {
@@ -54,7 +55,7 @@ export interface Waiter {
 }
 
 /** The places there are, by kind. */
-export type Place = CountBarrier | StateTarget | QuorumBarrier;
+export type Place = CountBarrier | StateTarget | QuorumBarrier | RosterPhase;
 
 /** How somebody ended a barrier for everybody. */
 export interface Failure {

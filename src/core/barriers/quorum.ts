@@ -317,7 +317,8 @@ export class QuorumKind {
     const record = scope.closedRecord("quorum", barrier);
     assert(record !== undefined, "a wait at a barrier that never was is refused");
     const facts = { scope: scope.name, barrier, barrierKind: "quorum" as const };
-    turn.release([{ edge, connection }], { ...facts, ...record });
+    const { generation, outcome, error } = record;
+    turn.release([{ edge, connection }], { ...facts, generation, outcome, error });
   }
 
   initRefusal(scope: Scope | undefined, edge: EdgeState, command: QuorumInit): Refusal | undefined {

@@ -3,11 +3,12 @@
 // be said of them is how many are missing and from which nodes nobody has come.
 import { unreachable } from "../assert.ts";
 import type { Participant } from "../command.ts";
-import type { BarrierDescription } from "../description.ts";
+import type { BarrierDescription, MemberFacts } from "../description.ts";
 import type { Barrier, Scope } from "../scope.ts";
 import type { Place } from "./place.ts";
 import { nameParticipant } from "./place.ts";
 import type { QuorumBarrier } from "./quorum-barrier.ts";
+import type { Member, RosterBarrier } from "./roster-barrier.ts";
 import type { StateCounter } from "./state-counter.ts";
 
 /** Names of those who wait, in order of arrival, at most `max` and then a number. */
@@ -40,9 +41,23 @@ export function missingNames(scope: Scope, place: Place, max: number): readonly 
     }
     case "quorum":
       return missingAtQuorum(scope, place, max);
+    case "roster":
+      return missingAtRoster(place.roster, max);
     default:
       return unreachable(place);
   }
+}
+
+/** By name: `NAME`, `NAME of GROUP`, `NAME (dead: why)`. */
+function missingAtRoster(roster: RosterBarrier, max: number): readonly string[] {
+  const names: string[] = [];
+  let more = 0;
+  for (const { name, group, state, reason } of roster.absent()) {
+    const whole = group === undefined ? name : `${name} of ${group}`;
+    if (names.length === max) more += 1;
+    else names.push(state === "dead" ? `${whole} (dead: ${reason})` : whole);
+  }
+  return more === 0 ? names : [...names, `${more} more`];
 }
 
 /** Peers of this controller, and the controllers below that have not reached it. */
@@ -99,9 +114,28 @@ export function describeBarrier(scope: Scope, barrier: Barrier, max: number): Ba
       return describeState(scope, barrier, max);
     case "quorum":
       return describeQuorum(scope, barrier, max);
+    case "roster":
+      return describeRoster(scope, barrier, max);
     default:
       return unreachable(barrier);
   }
+}
+
+function describeRoster(scope: Scope, roster: RosterBarrier, max: number): BarrierDescription {
+  const { phase, rules, members } = roster;
+  const lists = { arrived: [], expected: [], dead: [] } as Record<Member["state"], MemberFacts[]>;
+  for (const { name, group, state, sinceUs, reason } of members.values()) {
+    if (lists[state].length === max) continue;
+    const facts = group === undefined ? { name, sinceUs } : { name, group, sinceUs };
+    lists[state].push(state === "dead" ? { ...facts, reason } : facts);
+  }
+  const { arrived, expected: missing, dead } = lists;
+  return {
+    ...describePlace(scope, phase, max),
+    expected: members.size,
+    count: members.size - phase.waiters.size,
+    roster: { phase: phase.part, rules, arrived, missing, dead },
+  };
 }
 
 function describeQuorum(scope: Scope, barrier: QuorumBarrier, max: number): BarrierDescription {

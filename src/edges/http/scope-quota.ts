@@ -28,6 +28,7 @@ export class ScopeQuota {
       case "peer-register":
       case "peers-set":
       case "tree-join":
+      case "roster-open":
       case "open-scope": {
         const { scope } = command;
         if (this.#scopes.has(scope)) return undefined;

@@ -66,15 +66,20 @@ export function actionOf(kind: Command["kind"]): Action | "own" | undefined {
     case "state-wait":
     case "state-signal-and-wait":
     case "quorum-wait":
+    case "roster-arrive":
       return "wait";
     case "count-init":
     case "quorum-init":
     case "quorum-echo":
     case "quorum-change":
+    case "roster-open":
+    case "roster-change":
+    case "count-change":
       return "init";
     case "cancel":
     case "cancel-all":
     case "fail":
+    case "roster-dead":
       return "cancel";
     case "peer-register":
     case "peer-deregister":

@@ -58,6 +58,14 @@ const participant = z.object({
   node: z.string().optional(),
   name: z.string().optional(),
 });
+const members = z.array(
+  z.object({
+    name: z.string(),
+    group: z.string().optional(),
+    sinceUs: z.int().describe("Since when it is so"),
+    reason: z.string().optional().describe("Why it is dead"),
+  }),
+);
 const barrierSchema: z.ZodType<BarrierDescription> = z.object({
   scope: z.string(),
   name: z.string(),
@@ -90,6 +98,22 @@ const barrierSchema: z.ZodType<BarrierDescription> = z.object({
           progress: z.enum(["asked", "initialised", "reached"]),
         }),
       ),
+    })
+    .optional(),
+  roster: z
+    .object({
+      phase: z.int(),
+      rules: z.object({
+        phases: z.int().describe("0: without end"),
+        whenDead: z.enum(["fail", "shrink", "wait"]),
+        whenLate: z.enum(["pass", "refuse", "next"]),
+        deadline: z
+          .object({ since: z.enum(["opening", "first-arrival", "last-arrival"]), us: z.int() })
+          .optional(),
+      }),
+      arrived: members,
+      missing: members,
+      dead: members,
     })
     .optional(),
 }) as z.ZodType<BarrierDescription>;

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: MIT
+// The commands of rosters: who arrives, leaves, dies, comes late, and what that does by the rules
+// that the roster was opened with.
+//
+//   B1 nobody goes on before each member has arrived; B2, B3 one outcome for all of a phase; B4 who
+//   leaves is expected again; B10 who is missing is known by name, and so is who is dead.
+import { assert } from "../assert.ts";
+import type { EdgeState } from "../edge-table.ts";
+import type { BarrierOutcome } from "../effect.ts";
+import type { Refusal } from "../refusal.ts";
+import { invalid } from "../refusal.ts";
+import type { Scope } from "../scope.ts";
+import type { Turn } from "../turn.ts";
+import type { RosterArrive, RosterChange, RosterDead, RosterOpen } from "./commands.ts";
+import type { Common } from "./common.ts";
+import type { Failure, Waiter } from "./place.ts";
+import { enlist, strike, takeAll } from "./place.ts";
+import type { Member, RosterPhase } from "./roster-barrier.ts";
+import { RosterBarrier } from "./roster-barrier.ts";
+import { changeRefusal, lateRefusal, membersRefusal, rulesRefusal } from "./roster-refusals.ts";
+
+export class RosterKind {
+  readonly #common: Common;
+
+  constructor(common: Common) {
+    this.#common = common;
+  }
+
+  open(scope: Scope, edge: EdgeState, command: RosterOpen, turn: Turn): void {
+    const { barrier: name, members, rules, connection } = command;
+    const generation = scope.nextGeneration("roster", name);
+    const place = { scope: scope.name, name, generation, createdUs: turn.nowUs };
+    const roster = new RosterBarrier(place, rules);
+    for (const member of members) roster.add(member, turn.nowUs);
+    scope.rosters.set(name, roster);
+    this.#startDeadline(roster, turn);
+    turn.tell(edge, { kind: "acknowledged", connection });
+  }
+
+  arrive(scope: Scope, edge: EdgeState, command: RosterArrive, turn: Turn): void {
+    const { barrier: name, connection, who, phase } = command;
+    const roster = scope.rosters.get(name);
+    if (roster === undefined) {
+      this.#answerLate(scope, edge, command, turn);
+      return;
+    }
+    if (phase !== undefined && phase < roster.phase.part && roster.rules.whenLate === "pass") {
+      this.#pass(roster, edge, { connection, phase }, turn);
+      return;
+    }
+    const member = roster.members.get(who.name ?? "");
+    assert(member !== undefined, "a stranger is refused");
+    this.#bind(roster, member, edge);
+    setState(member, "arrived", turn.nowUs);
+    const waiter = this.#common.createWaiter(roster.phase, edge, command, 0, turn.nowUs);
+    enlist(roster.phase, waiter);
+    this.#settle(roster, turn);
+  }
+
+  /** Other members, while people wait. */
+  change(scope: Scope | undefined, edge: EdgeState, command: RosterChange, turn: Turn): void {
+    const { barrier: name, connection, add, remove } = command;
+    const roster = scope?.rosters.get(name);
+    const refusal = changeRefusal(roster, command, this.#common.limits);
+    if (refusal !== undefined || roster === undefined) {
+      turn.tell(edge, { kind: "refused", connection, ...(refusal ?? unknown(name)) });
+      return;
+    }
+    turn.tell(edge, { kind: "acknowledged", connection });
+    for (const gone of remove) this.#dismiss(roster, gone, turn);
+    for (const member of add) roster.add(member, turn.nowUs);
+    this.#settle(roster, turn);
+  }
+
+  /** Somebody knows that a participant is dead, in all rosters of the scope. */
+  dead(scope: Scope, { participant, reason }: RosterDead, turn: Turn): void {
+    for (const roster of [...scope.rosters.values()]) {
+      const member = roster.members.get(participant);
+      if (member === undefined || member.state === "dead") continue;
+      const waiter = waiterOf(roster, participant);
+      // Whoever speaks for it is told, unless all are.
+      if (waiter !== undefined) this.#dropWaiter(roster.phase, waiter, { error: 0, reason }, turn);
+      this.#bury(roster, [member], reason, turn);
+    }
+  }
+
+  /** B4. It is expected again. */
+  leave(waiter: Waiter, turn: Turn): void {
+    const { roster } = phaseOf(waiter);
+    this.#remove(waiter, turn.nowUs);
+    if (roster.phase.waiters.size === 0) this.#common.nobodyWaits(roster.phase);
+  }
+
+  /**
+   * An edge has ended: whoever came by it last is dead, whether it waits now or not. All at one
+   * instant: were they buried one by one, the rest could cross with somebody who is gone (B1).
+   */
+  edgeEnded(edge: EdgeState, waiters: readonly Waiter[], turn: Turn): void {
+    for (const waiter of waiters) this.leave(waiter, turn);
+    for (const { scope, barrier } of [...edge.rosters.values()]) {
+      const roster = this.#common.scopes.get(scope)?.rosters.get(barrier);
+      if (roster === undefined) continue;
+      const members = [...roster.members.values()].filter(
+        (one) => one.edge === edge.name && one.incarnation === edge.incarnation,
+      );
+      const living = members.filter(({ state }) => state !== "dead");
+      if (living.length > 0) this.#bury(roster, living, "its connection was lost", turn);
+    }
+    edge.rosters.clear();
+  }
+
+  /** B9. */
+  timeOut(waiter: Waiter, turn: Turn): void {
+    const phase = phaseOf(waiter);
+    waiter.timeoutTimer = 0;
+    const missing = this.#common.missing(phase);
+    turn.release([waiter], { ...this.#common.releaseOf(phase, "timeout"), missing });
+    this.leave(waiter, turn);
+  }
+
+  /** The deadline of the phase. */
+  expire(phase: RosterPhase, turn: Turn): void {
+    this.#finish(phase.roster, "timeout", { error: phase.error }, turn);
+  }
+
+  end(roster: RosterBarrier, outcome: "cancelled" | "failed", failure: Failure, turn: Turn): void {
+    this.#finish(roster, outcome, failure, turn);
+  }
+
+  openRefusal(scope: Scope | undefined, edge: EdgeState, command: RosterOpen): Refusal | undefined {
+    const { barrier, connection, who, members, rules } = command;
+    const { limits } = this.#common;
+    const exists = scope?.rosters.has(barrier) === true;
+    const target = { exists, waiters: undefined };
+    const refusal =
+      this.#common.refusal(scope, edge, { barrier, connection, who, error: 0 }, target) ??
+      membersRefusal(members, limits) ??
+      rulesRefusal(rules) ??
+      this.#common.deadlineRefusal(rules.deadline);
+    if (refusal !== undefined || !exists) return refusal;
+    return invalid(`a roster ${barrier} is open already; change it, or end it`);
+  }
+
+  arriveRefusal(
+    scope: Scope | undefined,
+    edge: EdgeState,
+    command: RosterArrive,
+  ): Refusal | undefined {
+    const roster = scope?.rosters.get(command.barrier);
+    // A member waits once (R2), so that their number bounds that of the waiters.
+    const refusal = this.#common.refusal(scope, edge, command, { exists: true, waiters: 0 });
+    if (refusal !== undefined) return refusal;
+    const { barrier, who, phase } = command;
+    if (roster === undefined) {
+      const record = scope?.closedRecord("roster", barrier);
+      if (record === undefined) return unknown(barrier);
+      return record.passesLate === true ? undefined : lateRefusal(barrier, record.outcome);
+    }
+    const { name } = who;
+    if (name === undefined) return invalid("a roster is for participants with names");
+    const member = roster.members.get(name);
+    if (member === undefined) return invalid(`${name} is not expected at ${barrier}`);
+    const now = roster.phase.part;
+    if (phase !== undefined && phase > now) {
+      return invalid(`phase ${phase} of ${barrier} has not begun; it is in phase ${now}`);
+    }
+    if (phase !== undefined && phase < now) {
+      if (roster.rules.whenLate === "pass") return undefined;
+      if (roster.rules.whenLate === "refuse") {
+        return invalid(`phase ${phase} of ${barrier} is over; it is in phase ${now}`);
+      }
+    }
+    if (member.state === "arrived") return invalid(`${name} has arrived already`);
+    return undefined;
+  }
+
+  #settle(roster: RosterBarrier, turn: Turn): void {
+    if (!roster.isComplete()) {
+      if (roster.phase.waiters.size === 0) this.#common.nobodyWaits(roster.phase);
+      return;
+    }
+    const { phase, rules } = roster;
+    if (rules.phases !== 0 && phase.part >= rules.phases) {
+      this.#finish(roster, "crossed", { error: phase.error }, turn);
+      return;
+    }
+    const waiters = takeAll(phase);
+    const standing = { expected: roster.members.size, missing: [] };
+    roster.beginPhase(turn.nowUs);
+    this.#common.tellEnd(phase, waiters, { outcome: "crossed" }, standing, turn);
+    this.#startDeadline(roster, turn);
+  }
+
+  /** They are dead; the rules say what follows. */
+  #bury(roster: RosterBarrier, members: readonly Member[], reason: string, turn: Turn): void {
+    const { whenDead } = roster.rules;
+    for (const member of members) {
+      setState(member, "dead", turn.nowUs);
+      member.reason = reason;
+    }
+    const [first] = members;
+    if (whenDead === "fail" && first !== undefined) {
+      const why = `${first.name} is dead: ${reason}`;
+      this.#finish(roster, "failed", { error: 0, reason: why }, turn);
+      return;
+    }
+    if (whenDead === "shrink") {
+      for (const { name } of members) roster.members.delete(name);
+      if (roster.members.size === 0) {
+        this.#finish(roster, "failed", { error: 0, reason: `nobody is left: ${reason}` }, turn);
+        return;
+      }
+    }
+    this.#settle(roster, turn);
+  }
+
+  /** Not a member any more; if it waits, it is told so. */
+  #dismiss(roster: RosterBarrier, name: string, turn: Turn): void {
+    const waiter = waiterOf(roster, name);
+    const reason = `${name} is not expected any more`;
+    if (waiter !== undefined) this.#dropWaiter(roster.phase, waiter, { error: 0, reason }, turn);
+    roster.members.delete(name);
+  }
+
+  #dropWaiter(phase: RosterPhase, waiter: Waiter, { error, reason }: Failure, turn: Turn): void {
+    const release = this.#common.releaseOf(phase, "cancelled", reason);
+    turn.release([waiter], { ...release, error });
+    this.#remove(waiter, turn.nowUs);
+  }
+
+  #finish(
+    roster: RosterBarrier,
+    outcome: BarrierOutcome,
+    { error, reason }: Failure,
+    turn: Turn,
+  ): void {
+    const { phase, members, scope: scopeName, name } = roster;
+    const missing = outcome === "crossed" ? [] : this.#common.missing(phase);
+    phase.error = error;
+    for (const { edge } of members.values()) {
+      this.#common.edges.get(edge)?.rosters.delete(keyOf(roster));
+    }
+    const scope = this.#common.scopeOf(phase);
+    assert(scope.name === scopeName, "B7");
+    scope.rosters.delete(name);
+    const passesLate = roster.rules.whenLate === "pass";
+    const { closedBarriersPerScopeMax } = this.#common.limits;
+    scope.remember(phase, outcome, closedBarriersPerScopeMax, passesLate);
+    const standing = { expected: members.size, missing };
+    this.#common.tellEnd(phase, takeAll(phase), { outcome, reason }, standing, turn);
+  }
+
+  #remove(waiter: Waiter, nowUs: number): void {
+    const phase = phaseOf(waiter);
+    this.#common.detach(waiter);
+    strike(phase, waiter, this.#common.limits.namesInReportMax);
+    const member = phase.roster.members.get(waiter.who.name ?? "");
+    if (member?.state === "arrived") setState(member, "expected", nowUs);
+  }
+
+  #bind(roster: RosterBarrier, member: Member, edge: EdgeState): void {
+    member.edge = edge.name;
+    member.incarnation = edge.incarnation;
+    edge.rosters.set(keyOf(roster), { scope: roster.scope, barrier: roster.name });
+  }
+
+  #startDeadline(roster: RosterBarrier, turn: Turn): void {
+    const { deadline } = roster.rules;
+    if (deadline !== undefined) this.#common.setDeadline(roster.phase, deadline, turn.nowUs);
+  }
+
+  /** A phase that is over; of the one before, the error is still known. */
+  #pass(
+    roster: RosterBarrier,
+    edge: EdgeState,
+    { connection, phase }: { readonly connection: number; readonly phase: number },
+    turn: Turn,
+  ): void {
+    const error = phase === roster.phase.part - 1 ? roster.lastError : 0;
+    const release = this.#common.releaseOf(roster.phase, "crossed");
+    turn.release([{ edge, connection }], { ...release, part: phase, error });
+  }
+
+  #answerLate(scope: Scope, edge: EdgeState, command: RosterArrive, turn: Turn): void {
+    const { barrier, connection } = command;
+    const record = scope.closedRecord("roster", barrier);
+    assert(record !== undefined, "an arrival at a roster that never was is refused");
+    const { generation, outcome, error } = record;
+    const facts = { scope: scope.name, barrier, barrierKind: "roster" as const };
+    turn.release([{ edge, connection }], { ...facts, generation, outcome, error });
+  }
+}
+
+function setState(member: Member, state: Member["state"], nowUs: number): void {
+  member.state = state;
+  member.sinceUs = nowUs;
+  member.reason = "";
+}
+
+function waiterOf(roster: RosterBarrier, name: string): Waiter | undefined {
+  for (const waiter of roster.phase.waiters) if (waiter.who.name === name) return waiter;
+  return undefined;
+}
+
+function phaseOf({ barrier }: Waiter): RosterPhase {
+  assert(barrier.kind === "roster", "the waiter of another kind");
+  return barrier;
+}
+
+function keyOf({ scope, name }: RosterBarrier): string {
+  return JSON.stringify([scope, name]);
+}
+
+function unknown(name: string): Refusal {
+  return { code: "unknown", message: `no roster ${name} is open; its driver opens it` };
+}
