@@ -96,7 +96,12 @@ export class Daemon {
     const own = schedulers === undefined ? undefined : new OwnEvents(this.#experiments);
     this.#rpc = new BossRpc({
       database,
-      control: new DatabaseControl(database, this.#experiments, options.events ?? own, options.sendToRun),
+      control: new DatabaseControl(
+        database,
+        this.#experiments,
+        options.events ?? own,
+        options.sendToRun,
+      ),
       waits: states,
       audit: (line) => logger.log("info", line),
       // Where schedulers are processes, this is what they can reach.
