@@ -301,9 +301,74 @@ const stateCommand: fc.Arbitrary<Command> = fc.oneof(
   },
 );
 
+const deadline = fc.record({
+  since: fc.constantFrom("opening" as const, "first-arrival" as const, "last-arrival" as const),
+  us: fc.constantFrom(0, 1_000_000, 3_000_000, -1),
+});
+const quorum = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(0, 34, 50, 100, 101).map(percent) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(1, 2, 0).map((count) => ({ kind: "count" as const, count })),
+  },
+);
+const { scope: inScope, barrier: atBarrier, connection: by, who: whoever } = place;
+const quorumCommand: fc.Arbitrary<Command> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record(
+      {
+        kind: fc.constant("quorum-init" as const),
+        ...{ scope: inScope, barrier: atBarrier, connection: by, who: whoever, quorum, deadline },
+        echo: fc.constantFrom("automatic" as const, "explicit" as const),
+      },
+      { requiredKeys: ["kind", "scope", "barrier", "connection", "who", "quorum", "echo"] },
+    ),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record(
+      { kind: fc.constant("quorum-wait" as const), ...place },
+      { requiredKeys: ["kind", ...required] },
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("quorum-echo" as const),
+      ...{ scope: inScope, barrier: atBarrier, connection: by },
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.oneof(
+      fc.record({
+        kind: fc.constantFrom("peer-register" as const, "peer-deregister" as const),
+        ...{ scope, connection: by, peer: fc.constantFrom("node0", "node1", "", "abcdef") },
+      }),
+      fc.record({
+        kind: fc.constant("peers-set" as const),
+        ...{ scope, connection: by, count: fc.constantFrom(0, 1, 2, 3, 6, -1) },
+      }),
+      fc.record({
+        kind: fc.constant("quorum-change" as const),
+        ...{ scope, barrier: atBarrier, connection: by },
+        quorum: fc.constantFrom(0, 50, 100, 200).map(percent),
+      }),
+    ),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("leave" as const), connection: by }) },
+  { weight: 1, arbitrary: ends("quorum") },
+);
+
+function percent(value: number) {
+  return { kind: "percent" as const, percent: value };
+}
+
 /** Scripts about barriers only: what the naive model knows. */
 export const barrierScript: fc.Arbitrary<readonly TimedStep[]> = steps(barrierCommand);
 export const stateScript: fc.Arbitrary<readonly TimedStep[]> = steps(stateCommand);
+export const quorumScript: fc.Arbitrary<readonly TimedStep[]> = steps(quorumCommand);
 /** Scripts about one agenda that is loaded and started first, then ticks often. */
 export const agendaScript: fc.Arbitrary<readonly TimedStep[]> = steps(
   fc.oneof({ weight: 1, arbitrary: barrierCommand }, { weight: 6, arbitrary: agendaCommand }),
@@ -313,6 +378,7 @@ export const fullScript: fc.Arbitrary<readonly TimedStep[]> = steps(
   fc.oneof(
     { weight: 3, arbitrary: barrierCommand },
     { weight: 2, arbitrary: stateCommand },
+    { weight: 2, arbitrary: quorumCommand },
     { weight: 1, arbitrary: agendaCommand },
   ),
 );

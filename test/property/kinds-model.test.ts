@@ -9,8 +9,9 @@ import type { LogEntry } from "../../src/core/command.ts";
 import type { Applied } from "../../src/core/effect.ts";
 import { type Limits, resolveLimits } from "../../src/core/limits.ts";
 import { Service } from "../../src/core/service.ts";
+import { NaiveQuorums } from "../../src/testing/naive-quorums.ts";
 import { NaiveStates } from "../../src/testing/naive-states.ts";
-import { entriesOf, stateScript, type TimedStep } from "./core-script.ts";
+import { entriesOf, quorumScript, stateScript, type TimedStep } from "./core-script.ts";
 
 /** Small, so that the scripts reach them. */
 const limits = resolveLimits({
@@ -19,6 +20,9 @@ const limits = resolveLimits({
   barriersPerScopeMax: 2,
   waitersPerBarrierMax: 4,
   edgeLeaseUs: 2_500_000,
+  quorumEchoUs: 3_000_000,
+  peersPerScopeMax: 5,
+  membersPerRosterMax: 3,
 });
 const runs = Number(process.env["MUSTER_RUNS"] ?? 600);
 
@@ -62,5 +66,11 @@ describe("the core and the naive models of its kinds", () => {
     const seen = compare(stateScript, (each) => new NaiveStates(each));
     const words = ["acknowledged", "cancelled", "crossed", "failed", "refused", "revoked"];
     expect(seen).toEqual([...words, "signalled", "timeout"]);
+  });
+
+  it("quorums: Service.apply() says what the model says when histories are random", () => {
+    const seen = compare(quorumScript, (each) => new NaiveQuorums(each));
+    const words = ["acknowledged", "cancelled", "crossed", "failed", "quorum-status", "refused"];
+    expect(seen).toEqual([...words, "revoked", "timeout"]);
   });
 });

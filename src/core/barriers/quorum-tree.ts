@@ -228,7 +228,8 @@ export class QuorumTree {
     if (message.kind === "init") {
       const refusal = this.#openRefusal(scope, name);
       if (refusal === undefined) {
-        this.#quorums.open(scope, name, message.quorum, { kind: "parent", key }, turn);
+        const plan = { quorum: message.quorum, creator: { kind: "parent", key } } as const;
+        this.#quorums.open(scope, name, plan, turn);
         return;
       }
       const about = { barrier: name, key, outcome: "failed" as const, error: 0, reason: refusal };

@@ -13,7 +13,7 @@ import type { Refusal } from "../refusal.ts";
 import { invalid } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
-import type { Quorum, QuorumChange, QuorumEcho, QuorumInit, QuorumWait } from "./commands.ts";
+import type { Deadline, Quorum, QuorumChange, QuorumEcho, QuorumInit, QuorumWait } from "./commands.ts";
 import type { Common } from "./common.ts";
 import { isInteger } from "./common.ts";
 import type { Failure, Waiter } from "./place.ts";
@@ -31,6 +31,12 @@ export interface QuorumEnd extends Failure {
   readonly isFromAbove?: boolean;
 }
 
+interface QuorumPlan {
+  readonly quorum: Quorum;
+  readonly creator: QuorumCreator;
+  readonly deadline?: Deadline | undefined;
+}
+
 export class QuorumKind {
   readonly #common: Common;
   readonly #links: TreeLinks;
@@ -46,25 +52,19 @@ export class QuorumKind {
     const { name: edgeName, incarnation } = edge;
     edge.creators.set(connection, { scope: scope.name, barrier: name });
     const creator = { kind: "driver", edge: edgeName, incarnation, connection, echo } as const;
-    const barrier = this.open(scope, name, quorum, creator, turn);
-    if (deadline !== undefined) this.#common.setDeadline(barrier, deadline, turn.nowUs);
+    this.open(scope, name, { quorum, creator, deadline }, turn);
   }
 
   /** Makes one and asks every sub-controller to. Its name is free. */
-  open(
-    scope: Scope,
-    name: string,
-    quorum: Quorum,
-    creator: QuorumCreator,
-    turn: Turn,
-  ): QuorumBarrier {
+  open(scope: Scope, name: string, { quorum, creator, deadline }: QuorumPlan, turn: Turn): void {
     const generation = scope.nextGeneration("quorum", name);
     const place = { scope: scope.name, name, generation, createdUs: turn.nowUs };
     const barrier = new QuorumBarrier(place, quorum, creator);
     scope.quorums.set(name, barrier);
+    // Before it may cross: from then on no deadline takes it back.
+    if (deadline !== undefined) this.#common.setDeadline(barrier, deadline, turn.nowUs);
     for (const child of scope.tree.children.keys()) this.askChild(barrier, child, turn);
     this.advance(barrier, turn);
-    return barrier;
   }
 
   /** A sub-controller is expected from now on. */

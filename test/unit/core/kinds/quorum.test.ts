@@ -314,6 +314,15 @@ describe("a quorum at one controller", () => {
     expect(core.service.nextDeadlineUs()).toBeUndefined();
   });
 
+  it("a deadline does not outlive a barrier that crosses as it is made", () => {
+    const core = new CoreDriver();
+    const deadline = { since: "opening", us: 1_000_000 } as const;
+    core.send("d", quorumInit(1, percent(0), { deadline }));
+    expect(core.service.nextDeadlineUs()).toBeUndefined();
+    core.send("d", quorumInit(1, percent(0), { ...explicit, deadline }));
+    expect(statuses(core.pass(2_000_000))).toEqual([]);
+  });
+
   it("a deadline since an arrival does not run while nobody waits", () => {
     const core = new CoreDriver();
     const deadline = { since: "first-arrival", us: 3_000_000 } as const;
