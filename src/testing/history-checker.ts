@@ -9,12 +9,23 @@
 //   J5. Nobody is closed without an answer unless its edge was given up or cut off for long.
 //   J6. At the end nobody waits; a wait with a deadline has ended by itself.
 //   J7. Who left is not counted any more (B4).
-import type { LogEntry } from "../core/command.ts";
-import type { Applied } from "../core/effect.ts";
+import type { Batch, LogEntry } from "../core/command.ts";
+import type { ErrorCode } from "../core/code.ts";
+import type { Applied, BarrierKind, Refused } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
-import type { NaiveTold } from "./naive-barriers.ts";
 import { NaiveBarriers } from "./naive-barriers.ts";
+import type { NaiveRefused, NaiveSaid } from "./naive-lives.ts";
+import { NaiveQuorums } from "./naive-quorums.ts";
+import { NaiveRosters } from "./naive-rosters.ts";
+import { NaiveStates } from "./naive-states.ts";
 import type { Client } from "./simulated-clients.ts";
+import { answerOf, connectionsOf } from "./simulated-kinds.ts";
+
+const kinds: readonly BarrierKind[] = ["count", "state", "quorum", "roster"];
+/** A model has no words for a refusal. */
+function wordless(refused: NaiveRefused): Refused {
+  return { ...refused, code: refused.code as ErrorCode, message: "" };
+}
 
 interface Told {
   readonly entry: number;
@@ -23,15 +34,20 @@ interface Told {
 }
 
 /** An effect as text, and without what differs from model to core: the words of a refusal. */
-function textOf({ edge, incarnation, effect }: NaiveTold | Applied["addressed"][number]): string {
+function textOf({ edge, incarnation, effect }: NaiveSaid | Applied["addressed"][number]): string {
   const said = effect.kind === "refused" ? { ...effect, message: "" } : effect;
   return `${edge} ${incarnation} ${JSON.stringify(said, Object.keys(said).sort())}`;
 }
 
 export class HistoryChecker {
   readonly #model: NaiveBarriers;
-  /** What the model said to each entry. */
-  readonly #expected: (readonly string[])[] = [];
+  readonly #states: NaiveStates;
+  readonly #quorums: NaiveQuorums;
+  readonly #rosters: NaiveRosters;
+  /** What the model of each kind said to each entry. */
+  readonly #expected: ReadonlyMap<BarrierKind, string>[] = [];
+  /** What the connections of a life have asked for. */
+  readonly #asked = new Map<string, string>();
   readonly #nameOf = new Map<string, string>();
   /** How often each client's arrival counted, and what it was told. */
   readonly #counted = new Map<string, number>();
@@ -44,16 +60,24 @@ export class HistoryChecker {
 
   constructor(limits: Limits) {
     this.#model = new NaiveBarriers(limits);
+    this.#states = new NaiveStates(limits);
+    this.#quorums = new NaiveQuorums(limits);
+    this.#rosters = new NaiveRosters(limits);
   }
 
   /** An entry was applied, for the first time or again after a restart. */
   onEntry(entry: LogEntry, applied: Applied, digest: string): void {
     const index = entry.sequence - 1;
     if (index === this.#expected.length) this.#judge(entry);
-    const said = applied.addressed.map(textOf);
-    const expected = this.#expected[index] ?? [];
-    if (said.join("\n") !== expected.join("\n")) {
-      this.#complain("J1", `entry ${entry.sequence}: said [${said}], should be [${expected}]`);
+    const expected = this.#expected[index];
+    for (const kind of kinds) {
+      // Kinds know nothing of each other, and so nothing of the order between them.
+      const said = this.#saidOf(kind, applied.addressed);
+      const meant = expected?.get(kind) ?? "";
+      if (said !== meant) {
+        const what = `entry ${entry.sequence} (${kind}): said [${said}], should be [${meant}]`;
+        this.#complain("J1", what);
+      }
     }
     this.#digests[index] ??= digest;
     if (this.#digests[index] !== digest) {
@@ -93,33 +117,65 @@ export class HistoryChecker {
   }
 
   #judge(entry: LogEntry): void {
+    for (const batch of entry.entry.batches) this.#note(batch);
     this.#model.forget();
-    const { told, ends } = this.#model.apply(entry);
-    this.#expected.push(told.map(textOf));
+    const { told: ofCounts, ends } = this.#model.apply(entry);
+    const told: ReadonlyMap<BarrierKind, readonly NaiveSaid[]> = new Map([
+      ["count", ofCounts],
+      ["state", this.#states.apply(entry)],
+      ["quorum", this.#quorums.apply(entry)],
+      ["roster", this.#rosters.apply(entry)],
+    ] as const);
+    const texts = kinds.map((kind) => [kind, this.#saidOf(kind, told.get(kind) ?? [])] as const);
+    this.#expected.push(new Map(texts));
     this.crossings += ends.filter(({ outcome }) => outcome === "crossed").length;
-    for (const batch of entry.entry.batches) {
-      const key = `${batch.edge} ${batch.incarnation}`;
-      const isRepeat = this.#batches.has(`${key} ${batch.number}`);
-      this.#batches.add(`${key} ${batch.number}`);
-      for (const command of batch.commands) {
-        if (isRepeat || !("who" in command)) continue;
-        const name = command.who.address.replace("/tcp", "");
-        this.#nameOf.set(`${key} ${command.connection}`, name);
-        this.#counted.set(name, (this.#counted.get(name) ?? 0) + 1);
-      }
+    for (const said of [...told.values()].flat()) this.#noteTold(entry.sequence, said);
+  }
+
+  /** Whose arrivals are in the log. */
+  #note(batch: Batch): void {
+    const key = `${batch.edge} ${batch.incarnation}`;
+    const isRepeat = this.#batches.has(`${key} ${batch.number}`);
+    this.#batches.add(`${key} ${batch.number}`);
+    for (const command of batch.commands) {
+      if (isRepeat || !("connection" in command) || command.connection === undefined) continue;
+      // What follows on the connection of an init belongs to it.
+      const connection = `${key} ${command.connection}`;
+      if (!this.#asked.has(connection)) this.#asked.set(connection, command.kind);
+      if (!("who" in command)) continue;
+      const name = command.who.address.replace("/tcp", "");
+      this.#nameOf.set(connection, name);
+      this.#counted.set(name, (this.#counted.get(name) ?? 0) + 1);
     }
-    for (const { edge, incarnation, effect } of told) {
-      const { kind } = effect;
-      if (kind !== "released" && kind !== "refused" && kind !== "acknowledged") continue;
-      const error = kind === "released" ? effect.error : kind === "refused" ? -1 : 0;
-      const connections = kind === "released" ? effect.connections : [effect.connection];
-      for (const connection of connections) {
-        const name = this.#nameOf.get(`${edge} ${incarnation} ${connection}`) ?? "?";
-        const list = this.#told.get(name) ?? [];
-        list.push({ entry: entry.sequence, error });
-        this.#told.set(name, list);
-      }
+  }
+
+  #noteTold(entry: number, { edge, incarnation, effect }: NaiveSaid): void {
+    const plain = effect.kind === "refused" ? wordless(effect) : effect;
+    for (const connection of connectionsOf(plain)) {
+      const key = `${edge} ${incarnation} ${connection}`;
+      const error = answerOf(plain, this.#asked.get(key) ?? "");
+      if (error === undefined) continue;
+      const name = this.#nameOf.get(key) ?? "?";
+      const list = this.#told.get(name) ?? [];
+      list.push({ entry, error });
+      this.#told.set(name, list);
     }
+  }
+
+  /** What is of one kind, as text; the end of an edge is told with the counts. */
+  #saidOf(kind: BarrierKind, said: readonly (NaiveSaid | Applied["addressed"][number])[]): string {
+    return said
+      .filter((one) => this.#kindOf(one) === kind)
+      .map(textOf)
+      .join("\n");
+  }
+
+  #kindOf({ edge, incarnation, effect }: NaiveSaid | Applied["addressed"][number]): BarrierKind {
+    if (effect.kind === "released") return effect.barrierKind;
+    if (!("connection" in effect)) return "count";
+    const asked = this.#asked.get(`${edge} ${incarnation} ${effect.connection}`) ?? "";
+    const kind = kinds.find((each) => asked.startsWith(each));
+    return kind ?? (asked.startsWith("peer") ? "quorum" : "count");
   }
 
   #judgeAnswer(client: Client, who: string): void {

@@ -243,11 +243,13 @@ export class NaiveBarriers {
         }
         return;
       case "cancel-all":
+        if ((command.barrierKind ?? "count") !== "count") return;
         for (const barrier of this.#open(command.scope)) {
           this.#end(command.scope, barrier, "cancelled", command.error);
         }
         return;
       case "cancel":
+        if ((command.barrierKind ?? "count") !== "count") return;
         if (this.#open(command.scope).includes(command.barrier)) {
           this.#end(command.scope, command.barrier, "cancelled", command.error);
         }
@@ -271,6 +273,7 @@ export class NaiveBarriers {
         this.#come(edge, life, command);
         return;
       default:
+        if (isOfAnotherKind(command)) return;
         throw new Error(`the model knows no ${command.kind}`);
     }
   }
@@ -506,6 +509,12 @@ export class NaiveBarriers {
   #tell(edge: string, incarnation: number, effect: NaiveTold["effect"]): void {
     this.#told.push({ edge, incarnation, effect });
   }
+}
+
+/** What the naive models of other kinds are asked about. */
+function isOfAnotherKind(command: Command): boolean {
+  if (command.kind === "fail") return (command.barrierKind ?? "count") !== "count";
+  return /^(?:state|quorum|roster|peer)s?-/.test(command.kind);
 }
 
 function add(counts: Map<string, number>, key: string): void {

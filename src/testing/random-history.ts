@@ -3,7 +3,14 @@
 // every version of the runtime, or the core is not deterministic (D16). Imports the core only, so
 // that the compiled file runs on any Node there is.
 import type { AgendaEvent } from "../core/agenda/commands.ts";
-import type { Batch, Command, LogEntry } from "../core/command.ts";
+import type {
+  Batch,
+  Command,
+  Deadline,
+  LogEntry,
+  QuorumInit,
+  RosterOpen,
+} from "../core/command.ts";
 import { Digest } from "../core/digest.ts";
 import { resolveLimits } from "../core/limits.ts";
 import { Random } from "../core/random.ts";
@@ -70,7 +77,8 @@ class History {
     const random = this.#random;
     const scope = random.pick(scopes);
     const draw = random.below(100);
-    if (draw < 80) return this.#arrival(scope, draw < 30);
+    if (draw < 50) return this.#arrival(scope, draw < 20);
+    if (draw < 80) return this.#ofAnotherKind(scope);
     if (draw < 90) return { kind: "leave", connection: random.below(200) };
     if (draw < 92) {
       const edge = random.below(edges);
@@ -97,6 +105,67 @@ class History {
     };
     if (!isInit) return { kind: "count-wait", ...arrival };
     return { kind: "count-init", ...arrival, count: random.below(4), waits: random.chance(0.5) };
+  }
+
+  #ofAnotherKind(scope: string): Command {
+    const random = this.#random;
+    const barrier = `b${random.below(4)}`;
+    const connection = random.below(200);
+    const place = { scope, barrier, connection };
+    const who = { address: "x", name: random.pick(nodes), node: random.pick(nodes) };
+    const timeout = random.chance(0.2) ? { timeoutUs: random.below(4_000_000) } : {};
+    const arrival = { ...place, who, error: random.below(3), ...timeout };
+    switch (random.below(14)) {
+      case 0:
+      case 1:
+        return { kind: "state-signal", ...place, who };
+      case 2:
+        return { kind: "state-wait", ...arrival, target: random.below(2_000) };
+      case 3:
+        return { kind: "state-signal-and-wait", ...arrival, target: random.below(2_000) };
+      case 4:
+        return this.#quorumInit({ ...place, who });
+      case 5:
+      case 6:
+        return { kind: "quorum-wait", ...arrival };
+      case 7:
+        return { kind: "quorum-echo", ...place };
+      case 8:
+        return { kind: "peers-set", scope, connection, count: random.below(6) };
+      case 9:
+        return this.#rosterOpen({ ...place, who });
+      case 10:
+      case 11:
+        return { kind: "roster-arrive", ...arrival };
+      case 12:
+        return { kind: "roster-dead", scope, participant: random.pick(nodes), reason: "gone" };
+      default: {
+        const barrierKind = random.pick(["count", "state", "quorum", "roster"] as const);
+        return { kind: "fail", scope, barrier, barrierKind, error: 1, reason: "failed" };
+      }
+    }
+  }
+
+  #quorumInit(place: Omit<QuorumInit, "kind" | "quorum" | "echo">): Command {
+    const random = this.#random;
+    const quorum = { kind: "percent", percent: random.below(101) } as const;
+    const echo = random.chance(0.5) ? "automatic" : "explicit";
+    return { kind: "quorum-init", ...place, quorum, echo, deadline: this.#deadline() };
+  }
+
+  #rosterOpen(place: Omit<RosterOpen, "kind" | "members" | "rules">): Command {
+    const random = this.#random;
+    const whenDead = random.pick(["fail", "shrink", "wait"] as const);
+    const whenLate = random.pick(["pass", "refuse", "next"] as const);
+    const rules = { phases: random.below(3), whenDead, whenLate, deadline: this.#deadline() };
+    const members = nodes.slice(random.below(3)).map((name) => ({ name }));
+    return { kind: "roster-open", ...place, members, rules };
+  }
+
+  #deadline(): Deadline {
+    const random = this.#random;
+    const since = random.pick(["opening", "first-arrival", "last-arrival"] as const);
+    return { since, us: random.below(60_000_000) };
   }
 
   #request(scope: string): Command {

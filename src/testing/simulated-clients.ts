@@ -7,6 +7,7 @@ import type { EdgeEffect } from "../core/effect.ts";
 import type { CoreLink, EdgeHandler } from "../host/core-link.ts";
 import type { RequestFormat, SyncRequest } from "../wire/emulab-sync/index.ts";
 import { encodeRequest } from "../wire/emulab-sync/index.ts";
+import { answerOf, connectionsOf, type KindRequest } from "./simulated-kinds.ts";
 
 /** How it ended for a client; undefined while it waits. */
 export type Ending =
@@ -99,6 +100,8 @@ export class DirectEdge {
   readonly handler: EdgeHandler;
   link: CoreLink | undefined;
   readonly #clients = new Map<number, Client>();
+  /** The kinds of commands that connections have begun with. */
+  readonly #asked = new Map<number, string>();
   readonly #events: ClientEvents;
   readonly #onClosed: (reason: string) => void;
   #lastConnection = 0;
@@ -120,16 +123,18 @@ export class DirectEdge {
   /** @returns undefined when the link has no room. */
   arrive(
     who: Pick<Client, "name" | "edge" | "life">,
-    command: Extract<Command, { kind: "count-init" | "count-wait" }>,
+    command: Extract<Command, { kind: "count-init" | "count-wait" }> | KindRequest,
   ): Client | undefined {
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
-    const arrival = { ...command, connection, who: { address: who.name } };
+    const arrival = { ...command, connection, who: { ...command.who, address: who.name } };
     if (!this.link?.submit(arrival)) return undefined;
+    const timeoutUs = "timeoutUs" in command ? command.timeoutUs : undefined;
+    this.#asked.set(connection, command.kind);
     const client: Client = {
       ...who,
-      asked: `${command.kind} ${command.barrier} timeout ${command.timeoutUs ?? "none"}`,
-      hasDeadline: command.timeoutUs !== undefined,
+      asked: `${command.kind} ${command.barrier} timeout ${timeoutUs ?? "none"}`,
+      hasDeadline: timeoutUs !== undefined,
       saysOutcome: true,
       ending: undefined,
       answers: 0,
@@ -151,10 +156,23 @@ export class DirectEdge {
   }
 
   #onEffect(effect: EdgeEffect): void {
-    if (effect.kind === "released") {
-      for (const connection of effect.connections) this.#answer(connection, effect.error);
-    } else if (effect.kind === "acknowledged") this.#answer(effect.connection, 0);
-    else if (effect.kind === "refused") this.#answer(effect.connection, -1);
+    if (effect.kind === "quorum-status" && effect.status === "crossed") {
+      // Its driver answers, whether it has to or not.
+      const { scope, barrier, connection } = effect;
+      this.link?.submit({ kind: "quorum-echo", scope, barrier, connection });
+    }
+    for (const connection of connectionsOf(effect)) {
+      const asked = this.#asked.get(connection) ?? "";
+      // A driver's own answer may come too late, and be refused.
+      if (asked === "quorum-init" && this.#clients.get(connection)?.ending !== undefined) continue;
+      const value = answerOf(effect, asked);
+      if (value !== undefined) this.#answer(connection, value);
+    }
+  }
+
+  /** Something nobody waits for. */
+  order(command: Command): void {
+    this.link?.submit(command);
   }
 
   #answer(connection: number, value: number): void {

@@ -21,6 +21,7 @@ import type { NetworkFaults, Pipe } from "./network.ts";
 import { Network } from "./network.ts";
 import type { Client, ClientEvents } from "./simulated-clients.ts";
 import { createWireClient, DirectEdge } from "./simulated-clients.ts";
+import { drawOrder, drawRequest } from "./simulated-kinds.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 import { VirtualProcess } from "./virtual-process.ts";
 
@@ -311,6 +312,21 @@ export class World {
         ? { kind: "count-wait", ...arrival }
         : { kind: "count-init", ...arrival, count: request.count, waits: request.waits },
     );
+    if (client === undefined) return;
+    this.clients.push(client);
+    this.#options.trace(name, `at ${edge.name}: ${client.asked}`);
+  }
+
+  /** A client of a barrier that the sync server does not know. */
+  arriveAtKind(edge: EdgeProcess, barrier: string, random: Random): void {
+    if (edge.direct === undefined) return;
+    if (random.chance(0.1)) {
+      edge.direct.order(drawOrder(random, scope, barrier));
+      return;
+    }
+    const { name, life } = { name: this.#newClient(), life: edge.life };
+    const request = drawRequest(random, scope, barrier);
+    const client = edge.direct.arrive({ name, edge: edge.name, life }, request);
     if (client === undefined) return;
     this.clients.push(client);
     this.#options.trace(name, `at ${edge.name}: ${client.asked}`);

@@ -163,6 +163,10 @@ class Run {
     const world = this.#world;
     const edge = random.pick([...world.edges, world.local]);
     const name = random.pick(barriers);
+    if (edge.direct !== undefined && random.chance(0.5)) {
+      world.arriveAtKind(edge, name, random);
+      return;
+    }
     const error = random.chance(0.8) ? 0 : random.below(240);
     const request: SyncRequest = random.chance(0.32)
       ? { kind: "init", name, count: 1 + random.below(3), waits: random.chance(0.5), error }

@@ -365,10 +365,77 @@ function percent(value: number) {
   return { kind: "percent" as const, percent: value };
 }
 
+const memberNames = fc.constantFrom("a", "b", "c");
+const members = (minLength: number): fc.Arbitrary<readonly { name: string; group?: string }[]> =>
+  fc.array(
+    fc.record(
+      { name: memberNames, group: fc.constant("g") },
+      { requiredKeys: ["name"] },
+    ),
+    { minLength, maxLength: 3 },
+  );
+const rosterCommand: fc.Arbitrary<Command> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("roster-open" as const),
+      ...{ scope: inScope, barrier: atBarrier, connection: by, who: whoever },
+      members: fc.oneof(
+        fc.subarray(["a", "b", "c"], { minLength: 1 }).map((names) =>
+          names.map((name) => ({ name })),
+        ),
+        members(0),
+      ),
+      rules: fc.record(
+        {
+          phases: fc.constantFrom(0, 1, 2, 2, -1),
+          whenDead: fc.constantFrom("fail" as const, "shrink" as const, "wait" as const),
+          whenLate: fc.constantFrom("pass" as const, "refuse" as const, "next" as const),
+          deadline,
+        },
+        { requiredKeys: ["phases", "whenDead", "whenLate"] },
+      ),
+    }),
+  },
+  {
+    weight: 12,
+    arbitrary: fc
+      .record(
+        {
+          ...place,
+          kind: fc.constant("roster-arrive" as const),
+          phase: fc.constantFrom(1, 1, 2, 3),
+        },
+        { requiredKeys: ["kind", ...required] },
+      )
+      .chain((facts) =>
+        memberNames.map((name) => ({ ...facts, who: { ...facts.who, name } })),
+      ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("roster-change" as const),
+      ...{ scope, barrier: atBarrier, connection: by, add: members(0) },
+      remove: fc.subarray(["a", "b", "c"]),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("roster-dead" as const),
+      ...{ scope, participant: memberNames, reason: fc.constant("exit 1") },
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("leave" as const), connection: by }) },
+  { weight: 1, arbitrary: ends("roster") },
+);
+
 /** Scripts about barriers only: what the naive model knows. */
 export const barrierScript: fc.Arbitrary<readonly TimedStep[]> = steps(barrierCommand);
 export const stateScript: fc.Arbitrary<readonly TimedStep[]> = steps(stateCommand);
 export const quorumScript: fc.Arbitrary<readonly TimedStep[]> = steps(quorumCommand);
+export const rosterScript: fc.Arbitrary<readonly TimedStep[]> = steps(rosterCommand);
 /** Scripts about one agenda that is loaded and started first, then ticks often. */
 export const agendaScript: fc.Arbitrary<readonly TimedStep[]> = steps(
   fc.oneof({ weight: 1, arbitrary: barrierCommand }, { weight: 6, arbitrary: agendaCommand }),
@@ -379,6 +446,7 @@ export const fullScript: fc.Arbitrary<readonly TimedStep[]> = steps(
     { weight: 3, arbitrary: barrierCommand },
     { weight: 2, arbitrary: stateCommand },
     { weight: 2, arbitrary: quorumCommand },
+    { weight: 2, arbitrary: rosterCommand },
     { weight: 1, arbitrary: agendaCommand },
   ),
 );

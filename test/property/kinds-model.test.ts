@@ -10,8 +10,9 @@ import type { Applied } from "../../src/core/effect.ts";
 import { type Limits, resolveLimits } from "../../src/core/limits.ts";
 import { Service } from "../../src/core/service.ts";
 import { NaiveQuorums } from "../../src/testing/naive-quorums.ts";
+import { NaiveRosters } from "../../src/testing/naive-rosters.ts";
 import { NaiveStates } from "../../src/testing/naive-states.ts";
-import { entriesOf, quorumScript, stateScript, type TimedStep } from "./core-script.ts";
+import { entriesOf, quorumScript, rosterScript, stateScript, type TimedStep } from "./core-script.ts";
 
 /** Small, so that the scripts reach them. */
 const limits = resolveLimits({
@@ -72,5 +73,11 @@ describe("the core and the naive models of its kinds", () => {
     const seen = compare(quorumScript, (each) => new NaiveQuorums(each));
     const words = ["acknowledged", "cancelled", "crossed", "failed", "quorum-status", "refused"];
     expect(seen).toEqual([...words, "revoked", "timeout"]);
+  });
+
+  it("rosters: Service.apply() says what the model says when histories are random", () => {
+    const seen = compare(rosterScript, (each) => new NaiveRosters(each));
+    const words = ["acknowledged", "cancelled", "crossed", "failed", "refused", "revoked"];
+    expect(seen).toEqual([...words, "timeout"]);
   });
 });
