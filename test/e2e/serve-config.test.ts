@@ -4,14 +4,14 @@
 // in order. Method: the real command, curl, emulab-sync, a forwarder of TLS that stands for
 // stunnel; 127.0.0.2 is the client of another network.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { connect as connectSocket, createServer, type Socket } from "node:net";
+import { connect as connectSocket } from "node:net";
 import { join } from "node:path";
-import { connect as connectTls } from "node:tls";
 import { describe, expect, it } from "vitest";
 import { connect } from "../../src/client/index.ts";
 import { createNotification } from "../../src/wire/event/index.ts";
 import { toJsonNotification } from "../../src/wire/event/json.ts";
 import { Command, repository, run, scratch, start } from "./support/command.ts";
+import { tlsForwarder } from "./support/tls-forwarder.ts";
 
 const curl = (...argv: readonly string[]): Command =>
   new Command("curl", ["--silent", "--show-error", "--max-time", "60", ...argv]);
@@ -131,40 +131,6 @@ describe("--allow", () => {
     expect(allowed.stderr).toBe("");
   });
 });
-
-/** Stands for stunnel: takes connections in clear and passes them on over TLS. */
-async function tlsForwarder(port: number, files: { ca: string; pem?: string }) {
-  const ca = readFileSync(files.ca, "utf8");
-  const own = files.pem === undefined ? undefined : readFileSync(files.pem, "utf8");
-  const certificate = own === undefined ? {} : { cert: own, key: own };
-  const open = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (plain) => {
-    const secure = connectTls({
-      host: "127.0.0.1",
-      port,
-      ca,
-      ...certificate,
-      servername: "localhost",
-    });
-    plain.pipe(secure).pipe(plain);
-    open.add(plain);
-    for (const socket of [plain, secure]) {
-      socket.on("error", () => {
-        plain.destroy();
-        secure.destroy();
-      });
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  return {
-    port: typeof address === "object" ? (address?.port ?? 0) : 0,
-    close() {
-      for (const socket of open) socket.destroy();
-      server.close();
-    },
-  };
-}
 
 describe("TLS from one directory", () => {
   async function certificates(): Promise<string> {

@@ -2,6 +2,7 @@
 // The command line of emulab-syncd: texts and exit codes of the old daemon byte for byte.
 // [EMULAB-SYNC 1] What is ours is behind long options only.
 import { isIP } from "node:net";
+import { resolve } from "node:path";
 import { defaultLimits, type Limits } from "../../core/limits.ts";
 import { boundMax, defaultBounds, type SyncdBounds } from "../../edges/syncd/bounds.ts";
 import { type Network, parseNetwork } from "../../wire/networks.ts";
@@ -24,6 +25,10 @@ const longUsage = `Options of Muster:
                        127.0.0.1; 0.0.0.0 is what the old daemon did
  --allow ADDRESS[/N]   Only these hosts or networks may use the barriers
                        (repeatable); without it whoever can reach the port may
+ --tls DIR             TCP clients speak TLS, with a certificate of this directory
+                       (muster cert); UDP, which has none, is not served
+ --client-certs        With --tls: clients must show a certificate of its
+                       authority
  --log LOG             Where the barriers are kept: memory (default) or
                        sqlite:FILE, which outlives a crash of the server
  --foreground          Do not daemonize, and do not turn on verbose logging
@@ -53,6 +58,9 @@ export interface SyncdArguments {
   readonly listen: readonly string[];
   /** Who may use the barriers; everybody when empty. */
   readonly allow: readonly Network[];
+  /** Directory of certificates. */
+  readonly tls: string | undefined;
+  readonly clientCerts: boolean;
   readonly pidFile: string | undefined;
   readonly register: string | undefined;
   readonly limits: Partial<Limits>;
@@ -67,6 +75,8 @@ interface Draft {
   port: number | undefined;
   readonly listen: string[];
   readonly allow: Network[];
+  tls: string | undefined;
+  clientCerts: boolean;
   pidFile: string | undefined;
   register: string | undefined;
   readonly limits: Record<string, number>;
@@ -83,6 +93,8 @@ export function parseSyncdArguments(args: readonly string[]): SyncdArguments | E
     port: undefined,
     listen: [],
     allow: [],
+    tls: undefined,
+    clientCerts: false,
     pidFile: undefined,
     register: undefined,
     limits: {},
@@ -91,8 +103,8 @@ export function parseSyncdArguments(args: readonly string[]): SyncdArguments | E
   const getopt = new Getopt(args, {
     flags: "hVdv",
     valued: "lp",
-    longFlags: ["foreground", "version", "help", "help-all"],
-    longValued: ["listen", "allow", "log", "pidfile", "register", "limit"],
+    longFlags: ["foreground", "client-certs", "version", "help", "help-all"],
+    longValued: ["listen", "allow", "tls", "log", "pidfile", "register", "limit"],
   });
   for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
     const exit = takeOption(draft, option);
@@ -100,6 +112,9 @@ export function parseSyncdArguments(args: readonly string[]): SyncdArguments | E
   }
   if (getopt.rest.length > 0) {
     return fail(`Error: Unrecognized command line arguments: ${getopt.rest.join(" ")}`);
+  }
+  if (draft.clientCerts && draft.tls === undefined) {
+    return fail("Error: --client-certs needs --tls DIR");
   }
   return { kind: "run", ...draft };
 }
@@ -133,6 +148,9 @@ function takeFlag(draft: Draft, name: string): Exit | undefined {
     case "v":
       draft.verbose = true;
       return undefined;
+    case "client-certs":
+      draft.clientCerts = true;
+      return undefined;
     default:
       draft.foreground = true;
       return undefined;
@@ -161,6 +179,9 @@ function takeValue(draft: Draft, name: string, value: string): Exit | undefined 
       return undefined;
     case "allow":
       return takeAllow(draft, value);
+    case "tls":
+      draft.tls = resolve(value);
+      return undefined;
     default:
       return takeLimit(draft, value);
   }

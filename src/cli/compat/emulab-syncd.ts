@@ -11,6 +11,7 @@ import { readFileSync, unlinkSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Limits, resolveLimits } from "../../core/limits.ts";
 import { Syncd, type SyncdOptions } from "../../edges/syncd/index.ts";
+import type { TlsFiles } from "../../edges/tls.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { ConnectEdge } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
@@ -67,6 +68,7 @@ async function serve(given: SyncdArguments, environment: NodeJS.ProcessEnv): Pro
   const logger = chooseLogger(given);
   const place = await findPlace(given, environment, { limits, logger });
   const { allow } = given;
+  const tls = await readTls(given);
   const syncd = new Syncd({
     ...place,
     clock: systemClock,
@@ -77,6 +79,7 @@ async function serve(given: SyncdArguments, environment: NodeJS.ProcessEnv): Pro
     fallback: given.port === undefined,
     verbose: given.verbose,
     ...(allow.length === 0 ? {} : { allows: (peer: string) => isInNetworks(peer, allow) }),
+    ...(tls === undefined ? {} : { tls }),
     onClosed: (reason) => {
       giveUp(`emulab-syncd: the core refuses this server: ${reason}`, environment);
     },
@@ -90,6 +93,14 @@ async function serve(given: SyncdArguments, environment: NodeJS.ProcessEnv): Pro
   process.on("uncaughtExceptionMonitor", (error) => logger.log("error", String(error.stack)));
   if (isBackground(environment)) process.chdir("/");
   tellReadiness(environment, { port, addresses: place.addresses });
+}
+
+/** @throws PkiError */
+async function readTls({ tls, clientCerts }: SyncdArguments): Promise<TlsFiles | undefined> {
+  if (tls === undefined) return undefined;
+  const { loadTlsMaterial } = await import("../../pki/tls-material.ts");
+  const { key, certificate, authority } = loadTlsMaterial(tls, { nowMs: systemClock.wallMs() });
+  return { key, certificate, ...(clientCerts ? { authority } : {}) };
 }
 
 /** The old daemon took another port without a word, and nobody could find it. */
