@@ -108,12 +108,49 @@ export interface Refuse {
   readonly message: string;
 }
 
+/** Where a message lies that was stored before its entry (D11), and what it looks like. */
+export interface PayloadRef {
+  /** Given by the store, never twice. */
+  readonly id: number;
+  /** In UTF-8. */
+  readonly bytes: number;
+  /** The first 48 bits of the SHA-256 of the message: whoever reads it can tell it from others. */
+  readonly hash: number;
+}
+
+/** Adds a message to a topic; the answer is its number. */
+export interface Publish {
+  readonly kind: "publish";
+  readonly scope: string;
+  readonly topic: string;
+  readonly connection: ConnectionId;
+  readonly payload: PayloadRef;
+}
+
+/** The edge wants to be told where the topic stands, from now on. The connection is refused. */
+export interface FollowTopic {
+  readonly kind: "topic-follow";
+  readonly scope: string;
+  readonly topic: string;
+  readonly connection: ConnectionId;
+}
+
+/** Ends that; messages stay. */
+export interface UnfollowTopic {
+  readonly kind: "topic-unfollow";
+  readonly scope: string;
+  readonly topic: string;
+}
+
+export type TopicCommand = Publish | FollowTopic | UnfollowTopic;
+
 export type Command =
   | BarrierCommand
   | Leave
   | OpenScope
   | BarrierTold
   | CloseScope
+  | TopicCommand
   | AgendaCommand
   | Attach
   | Detach

@@ -8,6 +8,7 @@
 
 import type { Waiter } from "./barriers/place.ts";
 import type { Batch } from "./command.ts";
+import type { Topic } from "./topics.ts";
 
 /** Ended incarnations remembered per edge, so that a late batch cannot bring one back (E3). */
 const endedRememberedMax = 16;
@@ -33,6 +34,7 @@ export interface EdgeState {
   readonly creators: Map<number, DriverOf>;
   /** Rosters whose members have come by it. */
   readonly rosters: Map<string, DriverOf>;
+  readonly followed: Set<Topic>;
   readonly ended: number[];
 }
 
@@ -58,6 +60,7 @@ export class EdgeTable {
       waiters: new Map(),
       creators: new Map(),
       rosters: new Map(),
+      followed: new Set(),
       ended: [],
     };
     this.edges.set(name, edge);

@@ -121,6 +121,30 @@ export type TreeEffect =
       readonly reason: string;
     };
 
+/** The message has this number in its topic (P1). */
+export interface Published {
+  readonly kind: "published";
+  readonly connection: ConnectionId;
+  readonly scope: string;
+  readonly topic: string;
+  readonly number: number;
+}
+
+/** The topic has messages up to this number; edges read on from where they are (D11). */
+export interface TopicStands {
+  readonly kind: "topic-stands";
+  readonly scope: string;
+  readonly topic: string;
+  readonly last: number;
+}
+
+/** The topic ended with its scope; what it held is gone. */
+export interface TopicClosed {
+  readonly kind: "topic-closed";
+  readonly scope: string;
+  readonly topic: string;
+}
+
 /** What an edge can receive. */
 export type EdgeEffect =
   | Released
@@ -130,6 +154,9 @@ export type EdgeEffect =
   | Acknowledged
   | Refused
   | Revoked
+  | Published
+  | TopicStands
+  | TopicClosed
   | AgendaEdgeEffect;
 
 /** One party in the record of a barrier. Times in log time, microseconds. */
@@ -187,4 +214,6 @@ export interface Applied {
   readonly nowUs: number;
   readonly addressed: readonly AddressedEffect[];
   readonly observed: readonly ObservedEffect[];
+  /** Ids of stored messages that nothing refers to any more; the host has them deleted (P4). */
+  readonly freedPayloads: readonly number[];
 }

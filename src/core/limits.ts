@@ -25,6 +25,13 @@ export interface Limits {
   readonly treeOutboxMax: number;
   /** Bytes (UTF-8) in the reason why somebody fails or cancels a barrier. */
   readonly reasonBytesMax: number;
+  readonly topicsPerScopeMax: number;
+  /** Bytes (UTF-8) of one message of a topic. */
+  readonly messageBytesMax: number;
+  /** Bytes of all messages of a scope's topics, and `payloadOverheadBytes` for each. */
+  readonly topicBytesPerScopeMax: number;
+  /** Messages that one read of a topic gives. */
+  readonly messagesPerReadMax: number;
   readonly eventsPerScopeMax: number;
   /** Bytes (UTF-8) in the arguments of an event that comes later than the plan. */
   readonly eventArgsBytesMax: number;
@@ -73,6 +80,10 @@ export const defaultLimits: Limits = {
   childrenPerScopeMax: 1_000,
   treeOutboxMax: 100_000,
   reasonBytesMax: 4_096,
+  topicsPerScopeMax: 10_000,
+  messageBytesMax: 512 * 1024,
+  topicBytesPerScopeMax: 64 * 1024 * 1024,
+  messagesPerReadMax: 256,
   eventsPerScopeMax: 100_000,
   eventArgsBytesMax: 65_536,
   errorRecordsPerScopeMax: 1_000,
@@ -102,6 +113,9 @@ export const barrierCountMax = 2_147_483_647;
 /** The longest timeout of a wait, a hundred years: its deadline is an exact integer, too. */
 export const waitTimeoutUsMax = 3_153_600_000_000_000;
 
+/** What keeping a message costs beside its bytes: many empty ones are no way around the limit. */
+export const payloadOverheadBytes = 64;
+
 /** Fills in defaults and checks that the limits fit together. @throws AssertionError if not. */
 export function resolveLimits(partial: Partial<Limits> = {}): Limits {
   const limits = { ...defaultLimits, ...partial };
@@ -116,6 +130,10 @@ export function resolveLimits(partial: Partial<Limits> = {}): Limits {
   assert(
     limits.edgeLeaseUs <= limits.edgeLeaseUsMax,
     "the usual lease is one that may be asked for",
+  );
+  assert(
+    limits.messageBytesMax + payloadOverheadBytes <= limits.topicBytesPerScopeMax,
+    "a message must fit in its scope",
   );
   assert(tickIntervalUs < logStepUsMax, "ticks must come before the clamp bites");
   return limits;

@@ -11,6 +11,7 @@ import type { RosterBarrier } from "./barriers/roster-barrier.ts";
 import type { StateCounter } from "./barriers/state-counter.ts";
 import { Tree } from "./barriers/tree.ts";
 import type { BarrierKind, BarrierOutcome } from "./effect.ts";
+import type { Topic } from "./topics.ts";
 
 /** What is remembered of a barrier that is gone: O(1) per name (B8, D10). */
 export interface ClosedBarrier {
@@ -38,6 +39,9 @@ export class Scope {
   readonly closed: Map<string, ClosedBarrier> = new Map();
   /** Generations below this were used by names whose record was dropped. */
   generationFloor = 0;
+  readonly topics: Map<string, Topic> = new Map();
+  /** Bytes of all messages, with what it costs to keep each. */
+  topicBytes = 0;
   readonly agenda: Agenda;
 
   constructor(name: string) {

@@ -38,6 +38,8 @@ import type { Snapshot, Tables } from "./snapshot.ts";
 import { captureTables, restoreTables, snapshotFormat } from "./snapshot.ts";
 import type { TimerPurpose } from "./timers.ts";
 import { Timers } from "./timers.ts";
+import type { PayloadPlace } from "./topics.ts";
+import { digestTopics, Topics } from "./topics.ts";
 import { Turn } from "./turn.ts";
 
 type ScopeCommand = OpenScope | CloseScope | BarrierTold | AgendaCommand;
@@ -48,6 +50,7 @@ export class Service {
   readonly #edges: EdgeTable = new EdgeTable();
   readonly #scopes: ScopeTable;
   readonly #barriers: Barriers;
+  readonly #topics: Topics;
   #sequence = 0;
   #nowUs = 0;
   #lastStampUs: number | undefined;
@@ -55,6 +58,7 @@ export class Service {
   constructor(limits: Limits) {
     this.#limits = limits;
     this.#scopes = new ScopeTable(limits);
+    this.#topics = new Topics(limits, this.#scopes);
     this.#barriers = new Barriers({
       ...{ limits, timers: this.#timers, edges: this.#edges, scopes: this.#scopes },
       onEnded: (scope, end, turn) => {
@@ -115,6 +119,7 @@ export class Service {
       this.#expire(row.purpose, turn);
     }
     for (const batch of entry.batches) this.#applyBatch(batch, turn);
+    this.#topics.tellMoved(turn);
     return turn.result();
   }
 
@@ -158,6 +163,19 @@ export class Service {
       }
     }
     return { waiters, oldestWaitUs, barriers, scopes: this.#scopes.scopes.size };
+  }
+
+  /**
+   * Where messages of a topic lie, at most `messagesPerReadMax`, in the order of their numbers.
+   * @param after the number of the last message that the reader has, 0 for none.
+   */
+  readTopic(scope: string, topic: string, after: number): readonly PayloadPlace[] {
+    return this.#topics.read(scope, topic, after);
+  }
+
+  /** Every payload that a message refers to. */
+  payloads(): Iterable<number> {
+    return this.#topics.payloads();
   }
 
   describe(scopeName: string, barrierName?: string): ScopeDescription {
@@ -234,6 +252,11 @@ export class Service {
     switch (command.kind) {
       case "leave":
         this.#barriers.leave(edge, command.connection, turn);
+        return;
+      case "publish":
+      case "topic-follow":
+      case "topic-unfollow":
+        this.#topics.apply(edge, command, turn);
         return;
       case "attach":
         this.#attach(edge, command);
@@ -355,6 +378,7 @@ export class Service {
   #endEdge(edge: EdgeState, turn: Turn): void {
     if (edge.incarnation === 0) return;
     this.#barriers.leaveTogether(edge, turn);
+    this.#topics.edgeEnded(edge);
     for (const scope of this.#scopes.scopes.values()) {
       const { performer } = scope.agenda;
       if (performer?.name !== edge.name || performer.incarnation !== edge.incarnation) continue;
@@ -373,6 +397,7 @@ export class Service {
     // would find the next scope of this name.
     scope.agenda.stop("the experiment has ended", this.#agendaPort(scope, turn));
     this.#barriers.cancelAll(scope, { error }, turn);
+    this.#topics.closeAll(scope, turn);
     this.#scopes.scopes.delete(name);
   }
 
@@ -418,6 +443,7 @@ function digestScope(scope: Scope, digest: Digest): void {
   for (const [key, { generation, outcome, error }] of scope.closed) {
     digest.addRow(`closed ${scope.name} ${key} ${generation} ${outcome} ${error}`, 1);
   }
+  digestTopics(scope, digest);
   for (const row of scope.agenda.rows()) digest.addRow(row, 1);
 }
 

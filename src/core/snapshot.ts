@@ -12,6 +12,7 @@ import type { DriverOf, EdgeState, EdgeTable } from "./edge-table.ts";
 import type { ClosedBarrier } from "./scope.ts";
 import { Scope } from "./scope.ts";
 import type { TimerRow, Timers } from "./timers.ts";
+import { captureTopics, restoreTopics, type Topic, type TopicSnapshot } from "./topics.ts";
 
 /** Raised whenever the meaning of a field changes; a reader refuses what it does not know. */
 export const snapshotFormat = 3;
@@ -21,6 +22,8 @@ interface ScopeSnapshot extends BarriersSnapshot {
   readonly nodes: readonly string[];
   readonly generationFloor: number;
   readonly closed: readonly (ClosedBarrier & { readonly key: string })[];
+  readonly topics: readonly TopicSnapshot[];
+  readonly topicBytes: number;
   readonly agenda: AgendaSnapshot;
 }
 
@@ -85,7 +88,7 @@ export function restoreTables(snapshot: Snapshot, { edges, scopes, timers }: Tab
 }
 
 function captureEdge(edge: EdgeState): EdgeSnapshot {
-  const { ended, waiters, creators, rosters, ...rest } = edge;
+  const { ended, waiters, creators, rosters, followed: _, ...rest } = edge;
   const connections = [...waiters.keys()];
   const drives = { creators: [...creators], rosters: [...rosters] };
   return { ...rest, ended: [...ended], connections, ...drives };
@@ -93,7 +96,8 @@ function captureEdge(edge: EdgeState): EdgeSnapshot {
 
 function restoreEdge({ connections: _, creators, rosters, ...edge }: EdgeSnapshot): EdgeState {
   const drives = { creators: new Map(creators), rosters: new Map(rosters) };
-  return { ...edge, ended: [...edge.ended], waiters: new Map(), ...drives };
+  const tables = { waiters: new Map(), followed: new Set<Topic>() };
+  return { ...edge, ended: [...edge.ended], ...tables, ...drives };
 }
 
 /** Barriers put their waiters in one after the other; the edge had them in order of arrival. */
@@ -116,6 +120,8 @@ function captureScope(scope: Scope): ScopeSnapshot {
     generationFloor,
     closed: [...closed].map(([key, record]) => ({ key, ...record })),
     ...captureBarriers(scope),
+    topics: captureTopics(scope),
+    topicBytes: scope.topicBytes,
     agenda: agenda.capture(),
   };
 }
@@ -126,6 +132,8 @@ function restoreScope(snapshot: ScopeSnapshot, edges: EdgeTable): Scope {
   scope.generationFloor = snapshot.generationFloor;
   for (const { key, ...record } of snapshot.closed) scope.closed.set(key, record);
   restoreBarriers(scope, snapshot, edges);
+  restoreTopics(scope, snapshot.topics, edges);
+  scope.topicBytes = snapshot.topicBytes;
   scope.agenda.restore(snapshot.agenda);
   return scope;
 }

@@ -20,6 +20,7 @@ export class Turn {
   readonly stampUs: number;
   readonly #addressed: AddressedEffect[] = [];
   readonly #observed: ObservedEffect[] = [];
+  readonly #freedPayloads: number[] = [];
 
   constructor(nowUs: number, stampUs: number) {
     this.nowUs = nowUs;
@@ -32,6 +33,10 @@ export class Turn {
 
   observe(effect: ObservedEffect): void {
     this.#observed.push(effect);
+  }
+
+  freePayload(id: number): void {
+    this.#freedPayloads.push(id);
   }
 
   /** One `released` effect per edge, its connections in order of arrival. */
@@ -48,6 +53,11 @@ export class Turn {
   }
 
   result(): Applied {
-    return { nowUs: this.nowUs, addressed: this.#addressed, observed: this.#observed };
+    return {
+      nowUs: this.nowUs,
+      addressed: this.#addressed,
+      observed: this.#observed,
+      freedPayloads: this.#freedPayloads,
+    };
   }
 }

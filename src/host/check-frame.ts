@@ -6,7 +6,7 @@ import type { AgendaEvent, BarrierCondition, EventTerms } from "../core/agenda/c
 import type { Deadline, RosterMember, RosterRules } from "../core/barriers/commands.ts";
 import type { TreeMessage } from "../core/barriers/tree-messages.ts";
 import type { ErrorCode } from "../core/code.ts";
-import type { Command, Participant } from "../core/command.ts";
+import type { Command, Participant, TopicCommand } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
 import { utf8Length } from "../core/text.ts";
 import type { BatchFrame, EdgeFrame } from "../wire/link/frames.ts";
@@ -265,10 +265,13 @@ const isGroup = shape({ name: isText, members: listOf(isText) });
 const request = { scope: isText, request: isCount };
 const answer = { scope: isText, token: isCount };
 
-/** What the core's own side appends. */
-type HostCommand = "detach" | "refuse";
+/**
+ * What the core's own side appends; topics are for edges beside the store that their messages lie
+ * in.
+ */
+type HostCommand = "detach" | "refuse" | TopicCommand["kind"];
 
-/** Every command an edge may send. */
+/** Every command an edge of another process may send. */
 const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, ShapeCheck>> = {
   "count-init": shape({
     ...{ ...arrival, count: isAmount, waits: isFlag, deadline: optional(isDeadline) },

@@ -6,8 +6,10 @@ import type {
   Command,
   CountInit,
   CountWait,
+  FollowTopic,
   LogEntry,
   Participant,
+  Publish,
   Quorum,
   QuorumInit,
   QuorumWait,
@@ -86,12 +88,14 @@ export class CoreDriver {
   pass(us: number): Applied {
     const addressed: Applied["addressed"][number][] = [];
     const observed: Applied["observed"][number][] = [];
+    const freedPayloads: number[] = [];
     for (let leftUs = us; leftUs > 0; leftUs -= 1_000_000) {
       const applied = this.tick(Math.min(leftUs, 1_000_000));
       addressed.push(...applied.addressed);
       observed.push(...applied.observed);
+      freedPayloads.push(...applied.freedPayloads);
     }
-    return { nowUs: this.service.nowUs, addressed, observed };
+    return { nowUs: this.service.nowUs, addressed, observed, freedPayloads };
   }
 }
 
@@ -127,6 +131,23 @@ export function initOnly(
   options: ArrivalOptions = {},
 ): CountInit {
   return { kind: "count-init", ...arrival(connection, options), count, waits: false };
+}
+
+/** A publication; the id of its payload is that of the connection. */
+export function publish(
+  connection: number,
+  options: { readonly scope?: string; readonly topic?: string; readonly bytes?: number } = {},
+): Publish {
+  const { scope = "s", topic = "t", bytes = 10 } = options;
+  const payload = { id: connection, bytes, hash: connection * 7 };
+  return { kind: "publish", scope, topic, connection, payload };
+}
+
+export function follow(
+  connection: number,
+  { scope = "s", topic = "t" }: { readonly scope?: string; readonly topic?: string } = {},
+): FollowTopic {
+  return { kind: "topic-follow", scope, topic, connection };
 }
 
 /** The effects of one kind, without their address. */

@@ -77,7 +77,8 @@ class History {
     const random = this.#random;
     const scope = random.pick(scopes);
     const draw = random.below(100);
-    if (draw < 50) return this.#arrival(scope, draw < 20);
+    if (draw < 10) return this.#topic(scope);
+    if (draw < 50) return this.#arrival(scope, draw < 25);
     if (draw < 80) return this.#ofAnotherKind(scope);
     if (draw < 90) return { kind: "leave", connection: random.below(200) };
     if (draw < 92) {
@@ -89,6 +90,17 @@ class History {
     if (draw < 98) return { kind: "open-scope", scope, nodes: nodes.slice(random.below(4)) };
     const kind = random.chance(0.1) ? "close-scope" : "cancel-all";
     return random.chance(0.2) ? { kind, scope, error: 240 } : { kind: "agenda-start", scope };
+  }
+
+  #topic(scope: string): Command {
+    const random = this.#random;
+    const topic = `t${random.below(4)}`;
+    const connection = random.below(200);
+    const draw = random.below(10);
+    if (draw < 2) return { kind: "topic-follow", scope, topic, connection };
+    if (draw < 3) return { kind: "topic-unfollow", scope, topic };
+    const payload = { id: random.below(1_000_000), bytes: random.below(600_000), hash: draw };
+    return { kind: "publish", scope, topic, connection, payload };
   }
 
   #arrival(scope: string, isInit: boolean): Command {

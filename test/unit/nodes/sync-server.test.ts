@@ -126,7 +126,9 @@ const running = {
 function attach({ observers }: Awaited<ReturnType<typeof startOn>>): void {
   const batch = { edge: "n0/syncd", incarnation: 1, number: 1, commands: [] };
   const entry = { sequence: 1, stampUs: 0, entry: { format: 1 as const, batches: [batch] } };
-  for (const observe of observers) observe(entry, { nowUs: 0, addressed: [], observed: [] });
+  for (const observe of observers) {
+    observe(entry, { nowUs: 0, addressed: [], observed: [], freedPayloads: [] });
+  }
 }
 
 test("a server that listens is up when it is registered, and not before", async () => {

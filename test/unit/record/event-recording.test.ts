@@ -36,7 +36,8 @@ function setUp() {
   recording.start();
   const say = (...observed: readonly ObservedEffect[]): void => {
     const entry: LogEntry = { sequence: 1, stampUs: 7_000_002, entry: { format: 1, batches: [] } };
-    for (const observer of observers) observer(entry, { nowUs: 0, addressed: [], observed });
+    const applied = { nowUs: 0, addressed: [], observed, freedPayloads: [] };
+    for (const observer of observers) observer(entry, applied);
   };
   const text = (): string => readFileSync(join(directory, "logs/events"), "utf8");
   return { recording, errors, say, text };
