@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Opens the log a user named: `memory` or `sqlite:FILE`.
+// Opens the log a user named, `memory` or `sqlite:FILE`, and the messages of topics beside it.
 import { resolve } from "node:path";
 import type { Log } from "./log.ts";
 import { LogError } from "./log.ts";
 import { MemoryLog } from "./memory-log.ts";
+import { MemoryPayloads, type Payloads } from "./payloads.ts";
 
 /** What `--log` takes, for help texts and errors. */
 export const logNames = "memory or sqlite:FILE";
@@ -20,4 +21,15 @@ export async function openLog(name: string, nowUs: () => number): Promise<Log> {
   }
   const { SqliteLog } = await import("./sqlite-log.ts");
   return SqliteLog.open({ file: resolve(file), nowUs });
+}
+
+/**
+ * Opens what holds the messages of topics, as durable as the log of that name: in memory, or in
+ * `FILE.topics`.
+ * @throws LogError (definite), with what to do.
+ */
+export async function openPayloads(name: string): Promise<Payloads> {
+  if (!name.startsWith("sqlite:")) return new MemoryPayloads();
+  const { SqlitePayloads } = await import("./sqlite-payloads.ts");
+  return SqlitePayloads.open(`${resolve(name.slice("sqlite:".length))}.topics`);
 }

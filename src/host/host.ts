@@ -14,6 +14,9 @@ import type { Limits } from "../core/limits.ts";
 import { tickIntervalUs } from "../core/limits.ts";
 import { Service } from "../core/service.ts";
 import type { Log, LogReader } from "../engine/log.ts";
+import { LogError } from "../engine/log.ts";
+import type { Payloads } from "../engine/payloads.ts";
+import { MemoryPayloads } from "../engine/payloads.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import type { ConnectEdge, CoreLink, EdgeHandler } from "./core-link.ts";
 import type { Kept } from "./effect-store.ts";
@@ -23,6 +26,7 @@ import type { LocalLink } from "./local-link.ts";
 import { connectLocalEdge } from "./local-link.ts";
 import { LogWatch } from "./log-watch.ts";
 import type { Logger } from "./logger.ts";
+import type { TopicLink } from "./topic-link.ts";
 
 /** Where the host finds the batches of one edge. EdgeOutbox is one; a remote edge has its own. */
 export interface BatchSource {
@@ -54,6 +58,8 @@ export type Observer = (entry: LogEntry, applied: Applied) => void;
 
 export interface HostOptions {
   readonly log: Log;
+  /** The messages of topics; in memory when absent, which goes with a log in memory only. */
+  readonly payloads?: Payloads;
   readonly clock: Clock;
   readonly limits: Limits;
   readonly logger: Logger;
@@ -74,6 +80,7 @@ export class Host {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly #log: Log;
+  readonly #payloads: Payloads;
   readonly #logger: Logger;
   readonly #core: Service;
   readonly #newIncarnation: () => number;
@@ -100,6 +107,7 @@ export class Host {
     const { log, clock, limits, logger, steadyTicks = false } = options;
     this.#steadyTicks = steadyTicks;
     this.#log = log;
+    this.#payloads = options.payloads ?? new MemoryPayloads();
     this.clock = clock;
     this.limits = limits;
     this.#logger = logger;
@@ -128,6 +136,7 @@ export class Host {
       if (head === 0) resolve();
     });
     if (this.#closed) return;
+    this.#settlePayloads();
     const handler = { onEffects: () => undefined };
     this.#own = connectLocalEdge(this, "host", handler, {
       incarnation: this.#newIncarnation(),
@@ -157,6 +166,13 @@ export class Host {
     const { seenSequence } = life;
     return connectLocalEdge(this, edge, handler, { incarnation, leaseUs, seenSequence });
   }
+
+  /** The messages of topics, for edges of this process. */
+  readonly topics: TopicLink = {
+    write: (message) => this.#payloads.write(message),
+    read: ({ scope, topic, after, bytesMax }) =>
+      this.#payloads.read(this.#core.readTopic(scope, topic, after), bytesMax),
+  };
 
   describe(scope: string, barrier?: string): ScopeDescription {
     return this.#core.describe(scope, barrier);
@@ -357,6 +373,7 @@ export class Host {
     for (const entry of entries) {
       const applied = this.#core.apply(entry);
       this.#handOut(entry.sequence, applied);
+      if (applied.freedPayloads.length > 0) this.#free(applied.freedPayloads);
       for (const batch of entry.entry.batches) this.#acknowledge(batch);
       for (const observer of this.#observers) observer(entry, applied);
     }
@@ -387,11 +404,34 @@ export class Host {
     }
   }
 
+  /** What could not be deleted costs room until the next start, which deletes it (D11). */
+  #free(payloads: readonly number[]): void {
+    try {
+      this.#payloads.free(payloads);
+    } catch (error) {
+      this.#logger.log("warn", `messages of an ended scope stay for now: ${String(error)}`);
+    }
+  }
+
   #acknowledge(batch: Batch): void {
     const port = this.#ports.get(keyOf(batch));
     if (port === undefined) return;
     const number = this.#core.lastBatch(batch.edge, batch.incarnation);
     if (number > 0) port.applied(number, port.source.acknowledge(number));
+  }
+
+  /**
+   * After the replay: every message that the log names is there, and no others (D11).
+   * @throws LogError (definite) when the messages belong to another log.
+   */
+  #settlePayloads(): void {
+    let last = 0;
+    for (const id of this.#core.payloads()) last = Math.max(last, id);
+    if (last > this.#payloads.lastId) {
+      const message = `the log has messages up to ${last}, its topics only up to ${this.#payloads.lastId}; restore both files together`;
+      throw new LogError(message, { definite: true });
+    }
+    this.#payloads.keepOnly(this.#core.payloads());
   }
 
   /** One timer: the next deadline of log time, or the tick that keeps log time moving (D2, D3). */

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// Opens an SQLite file of the engine: held by one process, durable at each commit, of a layout that
+// this version reads, whole. Everything that can be wrong with it is said with what to do.
+import { accessSync, constants } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { LogError } from "./log.ts";
+
+export interface SqliteFileOptions {
+  readonly file: string;
+  /** What it is called in errors: `a Muster log`. */
+  readonly what: string;
+  /** A newer layout is refused, an older one would be migrated. */
+  readonly layoutVersion: number;
+  /** The statement that makes an empty file one of this layout. */
+  readonly schema: string;
+  /** What its rows lack, if they are not whole. */
+  readonly findGap?: (database: DatabaseSync) => string | undefined;
+}
+
+/**
+ * Opens or makes the file.
+ * @throws LogError (definite) when it is locked, damaged, read-only or from a newer version; the
+ * message says which and what to do.
+ */
+export function openSqliteFile(options: SqliteFileOptions): DatabaseSync {
+  const { file } = options;
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(file);
+    database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec("PRAGMA synchronous = FULL");
+    prepareLayout(database, options);
+    checkFile(database, options);
+    return database;
+  } catch (error) {
+    database?.close();
+    if (error instanceof LogError) throw error;
+    throw new LogError(openMessage(options, error), { definite: true, cause: error });
+  }
+}
+
+/** What a failed transaction is reported as; it is rolled back. */
+export function failTransaction(database: DatabaseSync, what: string, error: unknown): LogError {
+  try {
+    if (database.isTransaction) database.exec("ROLLBACK");
+  } catch {
+    // The statement that failed has already ended the transaction.
+  }
+  // A full disk or a read-only file is found before the commit is written. After any other
+  // failure, of a sync above all, the next start may find the commit in the file.
+  const definite = /full|readonly/.test(textOf(error));
+  return new LogError(`SQLite refused ${what}: ${textOf(error)}`, { definite, cause: error });
+}
+
+function prepareLayout(
+  database: DatabaseSync,
+  { file, layoutVersion, schema }: SqliteFileOptions,
+): void {
+  const found = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
+  if (found > layoutVersion) {
+    const message = `${file} was written by a newer Muster (layout ${found}, this one reads ${layoutVersion}); use that version`;
+    throw new LogError(message, { definite: true });
+  }
+  if (found === layoutVersion) return;
+  if (database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() !== undefined) {
+    const message = `${file} is an SQLite file of another program; choose another file`;
+    throw new LogError(message, { definite: true });
+  }
+  database.exec("BEGIN IMMEDIATE");
+  database.exec(schema);
+  database.exec(`PRAGMA user_version = ${layoutVersion}`);
+  database.exec("COMMIT");
+}
+
+/** Finds damage now, with its name, and not as a crash in the middle of the replay. */
+function checkFile(database: DatabaseSync, { file, findGap }: SqliteFileOptions): void {
+  const check = String(database.prepare("PRAGMA quick_check(1)").get()?.["quick_check"]);
+  const wrong = check === "ok" ? findGap?.(database) : check;
+  if (wrong === undefined) return;
+  const message = `${file} is damaged (${wrong}); restore it from a backup, or choose another file`;
+  throw new LogError(message, { definite: true });
+}
+
+function openMessage({ file, what }: SqliteFileOptions, error: unknown): string {
+  const text = textOf(error);
+  if (/locked/.test(text))
+    return `${file} is in use by another Muster; stop it, or choose another file`;
+  if (/not a database|malformed/.test(text)) {
+    return `${file} is damaged or not ${what} (${text}); restore it from a backup, or choose another file`;
+  }
+  // SQLite calls a read-only disk an I/O error.
+  if (/readonly/.test(text) || (/I\/O/.test(text) && !isWritable(dirname(file))))
+    return `${file} is read-only; make it and its directory writable`;
+  return `cannot open ${file}: ${text}`;
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
