@@ -12,8 +12,9 @@ import {
   TokenFileError,
 } from "../../edges/http/index.ts";
 import { ListenError, Syncd } from "../../edges/syncd/index.ts";
+import { Testground } from "../../edges/testground/index.ts";
 import { LogError } from "../../engine/log.ts";
-import { openLog } from "../../engine/open-log.ts";
+import { openLog, openPayloads } from "../../engine/open-log.ts";
 import { watchLateness } from "../../events/bus-lateness.ts";
 import { systemClock } from "../../host/clock.ts";
 import { Host } from "../../host/host.ts";
@@ -62,6 +63,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       switch (listen.edge) {
         case "http":
         case "syncd":
+        case "testground":
           core ??= await openCore(options);
           opened.push(await core.open(listen));
           break;
@@ -117,28 +119,39 @@ interface CoreParts {
 async function openCore(options: DoorsOptions): Promise<Core> {
   const { plan, logger } = options;
   const log = await openLog(plan.log, systemClock.nowUs);
+  const payloads = await openPayloads(plan.log).catch(async (error: unknown) => {
+    await log.close();
+    throw error;
+  });
   const appended: ((tookUs: number) => void)[] = [];
   const onAppended = (tookUs: number): void => {
     for (const note of appended) note(tookUs);
   };
   const { limits } = plan.limits;
-  const host = new Host({ log, clock: systemClock, limits, logger, onAppended });
+  const host = new Host({ log, payloads, clock: systemClock, limits, logger, onAppended });
+  const closeEngine = async (): Promise<void> => {
+    await log.close();
+    await payloads.close();
+  };
   try {
     await host.start();
   } catch (error) {
-    await log.close();
+    await closeEngine();
     throw error;
   }
   const parts = { host, appended };
   const stopWarning = warnOfWaits(host, logger);
   return {
-    open: (listen) =>
-      listen.edge === "http" ? openHttp(listen, parts, options) : openSyncd(listen, parts, options),
+    open: (listen) => {
+      if (listen.edge === "http") return openHttp(listen, parts, options);
+      if (listen.edge === "syncd") return openSyncd(listen, parts, options);
+      return openTestground(listen, parts, options);
+    },
     quiet: (msMax) => untilQuiet(host, msMax),
     close: async () => {
       stopWarning();
       await host.close();
-      await log.close();
+      await closeEngine();
     },
   };
 }
@@ -225,6 +238,35 @@ async function openSyncd(
     line: `syncd at ${address}:${bound}, scope ${scope}${tls === undefined ? "" : ", with TLS"}`,
     drain: () => syncd.stopListening(),
     close: () => syncd.close(),
+  };
+}
+
+async function openTestground(
+  listen: Listen,
+  { host }: CoreParts,
+  { plan, logger }: DoorsOptions,
+): Promise<Opened> {
+  const { scope, port, networks, host: address } = listen;
+  const tls = tlsOf(listen, plan, plan.tls);
+  const guard = createGuard({ door: "testground", networks, logger });
+  const door = new Testground({
+    ...{ scope, port, logger, limits: plan.limits.limits, clock: systemClock },
+    bounds: plan.limits.testground,
+    edge: `testground/${address}:${port}`,
+    connect: host.connectEdge,
+    topics: host.topics,
+    addresses: [address],
+    allows: (peer) => guard.admits(peer),
+    ...(tls === undefined ? {} : { tls }),
+  });
+  const bound = await door.listen();
+  const asksForCertificates = tls?.authority !== undefined;
+  warnOfOpenDoor({ door: "testground", address, networks, asksForCertificates, logger });
+  const how = tls === undefined ? "" : ", with TLS";
+  return {
+    line: `testground at ${address}:${bound}, each run a scope, other keys in scope ${scope}${how}`,
+    drain: () => door.stopListening(),
+    close: () => door.close(),
   };
 }
 

@@ -11,6 +11,11 @@ import {
 } from "../../edges/bus/index.ts";
 import { defaultHttpBounds, type HttpBounds, resolveHttpBounds } from "../../edges/http/index.ts";
 import { defaultBounds, resolveBounds, type SyncdBounds } from "../../edges/syncd/index.ts";
+import {
+  defaultTestgroundBounds,
+  resolveTestgroundBounds,
+  type TestgroundBounds,
+} from "../../edges/testground/index.ts";
 import { type BusLimits, defaultBusLimits, resolveBusLimits } from "../../engine/bus-limits.ts";
 import {
   defaultForwarderLimits,
@@ -29,6 +34,7 @@ export interface ServeLimits {
   readonly bus: BusLimits;
   readonly boss: BossLimits;
   readonly forwarder: ForwarderLimits;
+  readonly testground: TestgroundBounds;
 }
 
 /** Every name is in one table only. */
@@ -40,6 +46,7 @@ export const limitTables: readonly object[] = [
   defaultBusLimits,
   defaultBossLimits,
   defaultForwarderLimits,
+  defaultTestgroundBounds,
 ];
 
 const known: Readonly<Record<string, number>> = Object.assign({}, ...limitTables);
@@ -62,6 +69,7 @@ export function parseServeLimits(settings: readonly string[]): ServeLimits {
       bus: resolveBusLimits(of(defaultBusLimits)),
       boss: resolveBossLimits(of(defaultBossLimits)),
       forwarder: resolveForwarderLimits(of(defaultForwarderLimits)),
+      testground: resolveTestgroundBounds(of(defaultTestgroundBounds)),
     };
   } catch (error) {
     // What the tables demand of each other.

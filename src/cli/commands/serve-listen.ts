@@ -7,11 +7,12 @@ import { defaultHttpPort, defaultScope } from "../../edges/http/index.ts";
 import { defaultPort as defaultXmlRpcPort } from "../../edges/xmlrpc/index.ts";
 import type { Endpoint } from "../../events/forwarder.ts";
 import { defaultPort as defaultSyncPort } from "../../wire/emulab-sync/index.ts";
+import { defaultPort as defaultTestgroundPort } from "../../wire/testground/index.ts";
 import { isLoopbackAddress, type Network, parseNetwork } from "../../wire/networks.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 
-export type DoorName = "http" | "syncd" | "xmlrpc" | "events" | "boss-events";
+export type DoorName = "http" | "syncd" | "testground" | "xmlrpc" | "events" | "boss-events";
 
 /** What a process does: experiments and the testbed's own bus, or the users' events. */
 export type Role = "boss" | "ops";
@@ -42,6 +43,10 @@ const loopback = "127.0.0.1";
 const doorFacts: Readonly<Record<DoorName, DoorFacts>> = {
   http: { port: defaultHttpPort, settings: ["allow", "client-certs"] },
   syncd: { port: defaultSyncPort, settings: ["scope", "allow", "tls", "client-certs"] },
+  testground: {
+    port: defaultTestgroundPort,
+    settings: ["scope", "allow", "tls", "client-certs"],
+  },
   // Its clients show a certificate in any case.
   xmlrpc: { port: defaultXmlRpcPort, settings: [] },
   events: { port: eventPorts.experiments, settings: ["allow", "tls", "client-certs"] },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Commands on their way to the core. Keeps their order, and keeps them when the core's mailbox is
 // full; the owner stops reading meanwhile, so that what is kept stays bounded by what is open.
-import type { Command } from "../../core/command.ts";
+import type { Command } from "../core/command.ts";
 
 export interface OutboxOptions {
   /** False when the mailbox is full and nothing was queued. */

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT
+// One connection of a client: reads its requests, keeps their order, writes its answers, and reads
+// no further while the client does not read. What a request leads to is the door's business.
+//
+//   G1. Requests of a connection reach the core in the order in which they were sent.
+//   G2. A request that was read is carried out also when its connection is gone, but for waits and
+//       subscriptions: an instance says how it ended and leaves.
+//   G3. A cancelled request is not answered, whatever comes of it.
+import type { WebSocket } from "ws";
+import type { PayloadRef } from "../../core/command.ts";
+import type { Cancel, Clock } from "../../host/clock.ts";
+import {
+  badJsonCode,
+  badJsonReason,
+  decodeRequest,
+  encodeMessage,
+  encodeResponse,
+  goMessageBytesMax,
+  type Operation,
+  type Request,
+  type Response,
+} from "../../wire/testground/index.ts";
+import type { TestgroundTime } from "../testground-time.ts";
+import type { Ask } from "./ask.ts";
+import { boundMessage, type TestgroundBounds } from "./bounds.ts";
+import type { Subscriber } from "./feed.ts";
+
+/** Where a client is and what it speaks, as far as its handshake told. */
+export interface ClientPeer {
+  /** `127.0.0.1:4711/ws` */
+  readonly address: string;
+  readonly node: string | undefined;
+  readonly name: string | undefined;
+  /** Clients in Go end the connection at a message of more than 32 KiB. */
+  readonly isGo: boolean;
+}
+
+/** What a client may ask of the door. */
+export interface ClientDoor {
+  readonly bounds: TestgroundBounds;
+  readonly clock: Clock;
+  readonly time: TestgroundTime;
+  /** False while the core has no room: nothing is read. */
+  readonly hasRoom: boolean;
+  /** Makes an ask of an operation. @returns why not, if it may not. */
+  createAsk(client: Client, id: string, operation: Operation): Ask | string;
+  /** Stores the message of a publication. */
+  store(ask: Ask): Promise<PayloadRef>;
+  /** Its turn has come. */
+  submit(client: Client, ask: Ask): void;
+  /** A wait or a subscription is not wanted any more. */
+  withdraw(ask: Ask): void;
+  /** The message of a publication could not be stored. */
+  unstored(ask: Ask): void;
+  /** The connection is gone. */
+  left(client: Client): void;
+  note(line: string): void;
+}
+
+export class Client implements Subscriber {
+  readonly peer: ClientPeer;
+  /** Runs that it has used. */
+  readonly runs: Set<string> = new Set();
+  readonly #door: ClientDoor;
+  readonly #socket: WebSocket;
+  readonly #asks = new Map<string, Set<Ask>>();
+  #askCount = 0;
+  /** From the oldest publication that is being stored on. */
+  #queue: Ask[] = [];
+  /** Bytes of publications and signals that are not answered yet. */
+  #briefBytes = 0;
+  /** Bytes of waits and subscriptions. */
+  #lastingBytes = 0;
+  #isReading = true;
+  #isBlocked = false;
+  #cancelTimer: Cancel = () => undefined;
+  readonly #onSent = (): void => this.#sent();
+
+  constructor(door: ClientDoor, socket: WebSocket, peer: ClientPeer) {
+    this.#door = door;
+    this.#socket = socket;
+    this.peer = peer;
+    socket.on("message", (data: Buffer) => this.#onMessage(data.toString("utf8")));
+    socket.on("error", (error) => {
+      const line = `bad message from ${peer.address}: ${error.message}; closing`;
+      door.note(line);
+      this.#linger();
+    });
+    socket.on("close", () => this.#onClose());
+    this.#expectLife();
+    this.adjustReading();
+  }
+
+  /** Bytes written that the client has not taken yet. */
+  get queuedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  get hasRoom(): boolean {
+    const isOpen = this.#socket.readyState === this.#socket.OPEN;
+    if (isOpen && this.#socket.bufferedAmount < this.#door.bounds.testgroundAheadBytesMax) {
+      return true;
+    }
+    this.#isBlocked = true;
+    return false;
+  }
+
+  sendMessage(id: string, quoted: string, number: number): string | undefined {
+    const text = encodeMessage(id, quoted);
+    const bytes = this.peer.isGo ? Buffer.byteLength(text) : 0;
+    if (bytes > goMessageBytesMax) {
+      return `message ${number} of the topic takes ${bytes} bytes; a client in Go reads ${goMessageBytesMax}`;
+    }
+    this.#write(text);
+    return undefined;
+  }
+
+  sendError(id: string, error: string): void {
+    this.#write(encodeResponse({ kind: "failed", id, error }));
+  }
+
+  /** The answer to an ask, its last. */
+  answer(ask: Ask, response: Response): void {
+    if (ask.state === "over") return; // G3
+    this.settle(ask);
+    this.#write(encodeResponse(response));
+  }
+
+  /** An ask is over, without an answer. */
+  settle(ask: Ask): void {
+    if (ask.state === "over") return;
+    ask.state = "over";
+    this.#askCount -= 1;
+    const same = this.#asks.get(ask.id);
+    same?.delete(ask);
+    if (same?.size === 0) this.#asks.delete(ask.id);
+    if (isLasting(ask.operation)) {
+      this.#lastingBytes -= ask.heldBytes;
+    } else {
+      this.#briefBytes -= ask.heldBytes;
+      if (!this.#isReading) this.adjustReading();
+    }
+  }
+
+  /** Reads, or not: while the core has no room, or the client leaves too much unread. */
+  adjustReading(): void {
+    const { testgroundQueueBytesMax: max } = this.#door.bounds;
+    const isFull = this.#briefBytes >= max || this.#socket.bufferedAmount >= max;
+    const shouldRead = this.#door.hasRoom && !isFull;
+    if (shouldRead === this.#isReading) return;
+    this.#isReading = shouldRead;
+    if (shouldRead) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  /** Closes in order; a client that does not answer is cut. */
+  end(code: number, reason: string): void {
+    this.#socket.close(code, reason);
+    this.#linger();
+  }
+
+  destroy(): void {
+    this.#socket.terminate();
+  }
+
+  #onMessage(text: string): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    const result = decodeRequest(text);
+    if (result.kind === "refused") {
+      this.#door.note(`bad request from ${this.peer.address}: ${result.message}; closing`);
+      this.end(badJsonCode, badJsonReason);
+      return;
+    }
+    this.#onRequest(result.request);
+  }
+
+  #onRequest({ id, isCancel, operation }: Request): void {
+    // Of an id that names nothing the whole message is passed over. [TESTGROUND 4.5]
+    if (isCancel && !this.#cancel(id)) return;
+    if (operation === undefined) return;
+    const ask = this.#objection(operation) ?? this.#door.createAsk(this, id, operation);
+    if (typeof ask === "string") {
+      this.sendError(id, ask);
+      return;
+    }
+    this.#remember(ask);
+    if (operation.kind === "publish") this.#store(ask);
+    if (this.#queue.length > 0 || ask.operation.kind === "publish") this.#queue.push(ask);
+    else this.#submit(ask);
+  }
+
+  /** What comes at once may wait until there is room; nobody knows when what lasts is over. */
+  #objection(operation: Operation): string | undefined {
+    const { bounds } = this.#door;
+    if (this.#askCount >= bounds.testgroundRequestsMax) {
+      return `too many requests at once: ${boundMessage(bounds, "testgroundRequestsMax")}`;
+    }
+    if (!isLasting(operation) || this.#lastingBytes < bounds.testgroundQueueBytesMax) {
+      return undefined;
+    }
+    return `too long requests at once: ${boundMessage(bounds, "testgroundQueueBytesMax")}`;
+  }
+
+  #remember(ask: Ask): void {
+    const same = this.#asks.get(ask.id);
+    if (same === undefined) this.#asks.set(ask.id, new Set([ask]));
+    else same.add(ask);
+    this.#askCount += 1;
+    if (isLasting(ask.operation)) {
+      this.#lastingBytes += ask.heldBytes;
+    } else {
+      this.#briefBytes += ask.heldBytes;
+      if (this.#briefBytes >= this.#door.bounds.testgroundQueueBytesMax) this.adjustReading();
+    }
+  }
+
+  /** @returns whether there was something that can be cancelled. */
+  #cancel(id: string): boolean {
+    let found = false;
+    for (const ask of [...(this.#asks.get(id) ?? [])]) {
+      if (!isLasting(ask.operation)) continue;
+      found = true;
+      this.#door.withdraw(ask);
+      this.settle(ask);
+    }
+    return found;
+  }
+
+  #store(ask: Ask): void {
+    this.#door.store(ask).then(
+      (payload) => {
+        ask.payload = payload;
+        this.#drain();
+      },
+      (error: unknown) => {
+        this.#door.unstored(ask);
+        const text = `the message was not stored: ${String(error)}`;
+        this.answer(ask, { kind: "failed", id: ask.id, error: text });
+        this.#drain();
+      },
+    );
+  }
+
+  /** G1. */
+  #drain(): void {
+    let done = 0;
+    for (const ask of this.#queue) {
+      const isStored = ask.operation.kind !== "publish" || ask.payload !== undefined;
+      if (!isStored && ask.state !== "over") break;
+      done += 1;
+      this.#submit(ask);
+    }
+    if (done > 0) this.#queue = this.#queue.slice(done);
+  }
+
+  #submit(ask: Ask): void {
+    if (ask.state === "over") return;
+    ask.state = "asked";
+    this.#door.submit(this, ask);
+  }
+
+  #write(text: string): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#socket.send(text, this.#onSent);
+    if (this.#socket.bufferedAmount > 0) this.adjustReading();
+  }
+
+  /** Something of what was written has left. */
+  #sent(): void {
+    this.adjustReading();
+    const { testgroundAheadBytesMax: max } = this.#door.bounds;
+    if (!this.#isBlocked || this.#socket.bufferedAmount > max / 2) return;
+    this.#isBlocked = false;
+    for (const asks of this.#asks.values()) {
+      for (const ask of asks) ask.subscription?.resume();
+    }
+  }
+
+  /** G2. */
+  #onClose(): void {
+    this.#cancelTimer();
+    for (const asks of [...this.#asks.values()]) {
+      for (const ask of [...asks]) {
+        if (!isLasting(ask.operation)) continue;
+        this.#door.withdraw(ask);
+        this.settle(ask);
+      }
+    }
+    this.#door.left(this);
+  }
+
+  #linger(): void {
+    this.#cancelTimer();
+    const { clock, time } = this.#door;
+    this.#cancelTimer = clock.after(time.lingerMs, () => this.#socket.terminate());
+  }
+
+  /** A client that is silent is asked; one that does not answer for long is gone. */
+  #expectLife(): void {
+    const { clock, time } = this.#door;
+    const socket = this.#socket;
+    let isAlive = true;
+    let silentMs = 0;
+    const onLife = (): void => {
+      isAlive = true;
+    };
+    socket.on("message", onLife);
+    socket.on("pong", onLife);
+    socket.on("ping", onLife);
+    const look = (): void => {
+      silentMs = isAlive ? 0 : silentMs + time.pingMs;
+      isAlive = false;
+      if (silentMs > time.pongMs) {
+        socket.terminate();
+        return;
+      }
+      socket.ping();
+      this.#cancelTimer = clock.after(time.pingMs, look);
+    };
+    this.#cancelTimer = clock.after(time.pingMs, look);
+  }
+}
+
+/** Waits and subscriptions: answered when others do something, and not at all when cancelled. */
+function isLasting({ kind }: Operation): boolean {
+  return kind === "barrier" || kind === "subscribe";
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// The Testground edge.
+export {
+  defaultTestgroundBounds,
+  resolveTestgroundBounds,
+  type TestgroundBounds,
+} from "./bounds.ts";
+export type { ClientPeer } from "./client.ts";
+export {
+  type InstanceEvent,
+  Testground,
+  type TestgroundCounters,
+  type TestgroundOptions,
+} from "./testground.ts";

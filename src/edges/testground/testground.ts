@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: MIT
+// The Testground sync service as an edge: requests become commands, effects become answers.
+// [TESTGROUND 3, 4] Owns which request has which connection id, which topics it follows, and what
+// its listener has brought into being. Does not own states, topics or messages.
+//
+//   G4. Nobody is answered before an effect says so.
+//   G5. A request is answered at most once; effects for requests that are over do nothing.
+import type { IncomingMessage } from "node:http";
+import type { WebSocket } from "ws";
+import type { ConnectionId, Participant } from "../../core/command.ts";
+import type { EdgeEffect, Released } from "../../core/effect.ts";
+import { type Limits, limitMessage, payloadOverheadBytes } from "../../core/limits.ts";
+import type { Cancel, Clock } from "../../host/clock.ts";
+import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
+import type { Logger } from "../../host/logger.ts";
+import type { TopicLink } from "../../host/topic-link.ts";
+import {
+  isEventsTopic,
+  type Operation,
+  parseKey,
+  parseRunEvent,
+  type RunEvent,
+} from "../../wire/testground/index.ts";
+import { Outbox } from "../outbox.ts";
+import { type TestgroundTime, testgroundTime } from "../testground-time.ts";
+import type { TlsFiles } from "../tls.ts";
+import type { Ask } from "./ask.ts";
+import { resolveTestgroundBounds, type TestgroundBounds } from "./bounds.ts";
+import { Client, type ClientDoor, type ClientPeer } from "./client.ts";
+import { Feeds } from "./feeds.ts";
+import { RunQuota } from "./run-quota.ts";
+import { WebSocketListener } from "./server.ts";
+
+/** Said by an instance of its end, when it is in the log. */
+export interface InstanceEvent extends RunEvent {
+  readonly scope: string;
+  readonly peer: ClientPeer;
+}
+
+export interface TestgroundOptions {
+  /** Scope of every key that names no run. */
+  readonly scope: string;
+  /** The run whose keys are those of `scope`, and the only one; any, each a scope, when absent. */
+  readonly run?: string;
+  /** Name of this edge, unique in the core. */
+  readonly edge: string;
+  readonly connect: ConnectEdge;
+  readonly topics: TopicLink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: Limits;
+  readonly bounds?: Partial<TestgroundBounds>;
+  readonly addresses: readonly string[];
+  readonly port: number;
+  /** The node that calls, from the address it called at and its own. */
+  readonly nodeOf?: (localAddress: string, peerAddress: string) => string | undefined;
+  /** The name of who calls, if the address tells. */
+  readonly nameOf?: (localAddress: string, peerAddress: string) => string | undefined;
+  readonly allows?: (peerAddress: string) => boolean;
+  /** Speaks TLS; the libraries of Testground do not. */
+  readonly tls?: TlsFiles;
+  readonly onEvent?: (event: InstanceEvent) => void;
+  /** The core refuses this edge for good. */
+  readonly onClosed?: (reason: string) => void;
+  readonly time?: TestgroundTime;
+}
+
+/** What a door holds and has done, for tests, benchmarks and metrics. */
+export interface TestgroundCounters {
+  readonly connections: number;
+  readonly requests: number;
+  readonly feeds: number;
+  readonly runs: number;
+  readonly names: number;
+  readonly topicBytes: number;
+  /** Bytes written to clients that they have not taken yet. */
+  readonly queuedBytes: number;
+  /** Requests and connections that a limit turned away. */
+  readonly refused: number;
+}
+
+/** Close code for clients of a server that ends. */
+const goingAway = 1001;
+
+interface Pending {
+  readonly client: Client;
+  readonly ask: Ask;
+}
+
+export class Testground {
+  readonly #options: TestgroundOptions;
+  readonly #bounds: TestgroundBounds;
+  readonly #time: TestgroundTime;
+  readonly #listener: WebSocketListener;
+  readonly #quota: RunQuota;
+  readonly #outbox: Outbox;
+  readonly #clients = new Set<Client>();
+  readonly #pending = new Map<ConnectionId, Pending>();
+  readonly #feeds: Feeds;
+  readonly #door: ClientDoor;
+  #joined: CoreLink | undefined;
+  #joinedUs = 0;
+  #lastConnection = 0;
+  #refused = 0;
+  #port = 0;
+  #cancelLinkLost: Cancel = () => undefined;
+
+  constructor(options: TestgroundOptions) {
+    this.#options = options;
+    this.#bounds = resolveTestgroundBounds(options.bounds);
+    this.#time = options.time ?? testgroundTime;
+    this.#listener = new WebSocketListener({
+      bounds: this.#bounds,
+      time: this.#time,
+      allows: options.allows ?? (() => true),
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
+      onSocket: (socket, request) => this.#onSocket(socket, request),
+      onError: (error) => this.#log("error", `socket error: ${error.message}`),
+      onRefused: (why) => {
+        this.#refused += 1;
+        this.#log("info", why);
+      },
+    });
+    this.#quota = new RunQuota({
+      bounds: this.#bounds,
+      idleRunMs: this.#time.idleRunMs,
+      nowUs: () => options.clock.nowUs(),
+      endRun: (scope) => this.#endRun(scope),
+    });
+    this.#outbox = new Outbox({
+      submit: (command) => this.#link.submit(command),
+      onRoomChange: () => {
+        for (const client of this.#clients) client.adjustReading();
+      },
+    });
+    this.#feeds = new Feeds({
+      topics: options.topics,
+      readBytesMax: this.#bounds.testgroundAheadBytesMax,
+      send: (command) => this.#outbox.send(command),
+    });
+    this.#door = this.#createDoor();
+  }
+
+  get #link(): CoreLink {
+    this.#joined ??= this.#join();
+    return this.#joined;
+  }
+
+  /** The port that is listened at; 0 before `listen`. */
+  get port(): number {
+    return this.#port;
+  }
+
+  get counters(): TestgroundCounters {
+    const { runs, names, bytes } = this.#quota.counts;
+    let queuedBytes = 0;
+    for (const client of this.#clients) queuedBytes += client.queuedBytes;
+    return {
+      queuedBytes,
+      connections: this.#clients.size,
+      requests: this.#pending.size,
+      feeds: this.#feeds.count,
+      runs,
+      names,
+      topicBytes: bytes,
+      refused: this.#refused,
+    };
+  }
+
+  /** Takes the port. @returns the port. @throws Error of the platform when it cannot be had. */
+  async listen(): Promise<number> {
+    const { addresses, port } = this.#options;
+    this.#port = await this.#listener.listen(addresses, port);
+    this.#joined ??= this.#join();
+    return this.#port;
+  }
+
+  /** Takes nobody new; who is connected goes on. */
+  stopListening(): void {
+    this.#listener.stop();
+  }
+
+  /** Gives the port back, closes every connection and ends the edge. */
+  async close(): Promise<void> {
+    const closed = this.#listener.close();
+    this.#dismissAll("the server ends");
+    this.#cancelLinkLost();
+    await closed;
+    await this.#joined?.close();
+  }
+
+  #createDoor(): ClientDoor {
+    const { clock, topics } = this.#options;
+    const hasRoom = (): boolean => this.#outbox.hasRoom;
+    return {
+      get hasRoom() {
+        return hasRoom();
+      },
+      ...{ bounds: this.#bounds, clock, time: this.#time },
+      createAsk: (client, id, operation) => this.#createAsk(client, id, operation),
+      store: ({ operation }) => {
+        const payload = operation.kind === "publish" ? operation.payload : "";
+        return topics.write(Buffer.from(payload));
+      },
+      submit: (client, ask) => this.#submit(client, ask),
+      withdraw: (ask) => this.#withdraw(ask),
+      unstored: ({ scope, bytes }) => this.#quota.unstore(scope, bytes),
+      left: (client) => {
+        this.#clients.delete(client);
+        this.#quota.leave(client.runs);
+      },
+      note: (line) => this.#log("info", line),
+    };
+  }
+
+  #onSocket(socket: WebSocket, { socket: stream, headers }: IncomingMessage): void {
+    const { remoteAddress, remotePort, localAddress } = stream;
+    if (remoteAddress === undefined || localAddress === undefined) {
+      socket.on("error", () => undefined);
+      socket.terminate();
+      return;
+    }
+    const { nodeOf, nameOf } = this.#options;
+    const client = new Client(this.#door, socket, {
+      address: `${remoteAddress}:${remotePort}/ws`,
+      node: nodeOf?.(localAddress, remoteAddress),
+      name: nameOf?.(localAddress, remoteAddress),
+      isGo: headers["user-agent"]?.startsWith("Go-http-client") ?? false,
+    });
+    this.#clients.add(client);
+  }
+
+  #createAsk(client: Client, id: string, operation: Operation): Ask | string {
+    const isTopic = operation.kind === "publish" || operation.kind === "subscribe";
+    const key = isTopic ? operation.topic : operation.state;
+    const { scope, name } = this.#placeOf(key);
+    const bytes =
+      operation.kind === "publish"
+        ? Buffer.byteLength(operation.payload) + payloadOverheadBytes
+        : 0;
+    const named = `${isTopic ? "topic" : "state"} ${name}`;
+    const objection =
+      this.#nameObjection(scope, name) ??
+      this.#quota.use(client.runs, scope, named) ??
+      (bytes > 0 ? this.#quota.store(scope, bytes) : undefined);
+    if (objection !== undefined) {
+      this.#refused += 1;
+      return objection;
+    }
+    this.#lastConnection += 1;
+    const event =
+      operation.kind === "publish" && isEventsTopic(name)
+        ? parseRunEvent(operation.payload)
+        : undefined;
+    return {
+      ...{ id, connection: this.#lastConnection, operation, scope, name, bytes, event },
+      ...{ state: "queued", payload: undefined, subscription: undefined },
+      heldBytes: Buffer.byteLength(id) + Buffer.byteLength(key) + bytes,
+    };
+  }
+
+  /** Before the quota keeps the names: they are as long as a client makes them. */
+  #nameObjection(scope: string, name: string): string | undefined {
+    const { limits } = this.#options;
+    const longest = Math.max(Buffer.byteLength(scope), Buffer.byteLength(name));
+    if (longest <= limits.nameBytesMax) return undefined;
+    return `the key is too long: ${limitMessage(limits, "nameBytesMax")}`;
+  }
+
+  /** The `run:` part of a key is its scope, else the listener's is (D18). */
+  #placeOf(key: string): { readonly scope: string; readonly name: string } {
+    const { scope, run: only } = this.#options;
+    const { run, name } = parseKey(key);
+    if (run === undefined) return { scope, name };
+    if (only === undefined) return { scope: `run:${run}`, name };
+    return run === only ? { scope, name } : { scope, name: key };
+  }
+
+  #submit(client: Client, ask: Ask): void {
+    const { operation, scope, name, connection } = ask;
+    if (operation.kind !== "subscribe") this.#pending.set(connection, { client, ask });
+    const who = whoIs(client.peer);
+    const at = { scope, barrier: name, connection, who };
+    switch (operation.kind) {
+      case "subscribe":
+        this.#feeds.subscribe(ask, client);
+        return;
+      case "signal":
+        this.#outbox.send({ kind: "state-signal", ...at });
+        return;
+      case "barrier": {
+        const target = Math.max(0, operation.target);
+        this.#outbox.send({ kind: "state-wait", ...at, error: 0, target });
+        return;
+      }
+      case "publish":
+        if (ask.payload === undefined) return;
+        this.#outbox.send({
+          ...{ kind: "publish", scope, topic: name, connection, payload: ask.payload },
+        });
+        return;
+    }
+  }
+
+  #withdraw(ask: Ask): void {
+    if (ask.operation.kind === "subscribe") {
+      this.#feeds.withdraw(ask);
+    } else if (ask.state === "asked") {
+      this.#pending.delete(ask.connection);
+      this.#outbox.send({ kind: "leave", connection: ask.connection });
+    }
+  }
+
+  #onEffects(effects: readonly EdgeEffect[]): void {
+    for (const effect of effects) this.#onEffect(effect);
+  }
+
+  #onEffect(effect: EdgeEffect): void {
+    switch (effect.kind) {
+      case "released":
+        this.#release(effect);
+        return;
+      case "signalled": {
+        const { client, ask } = this.#take(effect.connection) ?? {};
+        if (ask) client?.answer(ask, { kind: "signalled", id: ask.id, sequence: effect.value });
+        return;
+      }
+      case "published": {
+        const { client, ask } = this.#take(effect.connection) ?? {};
+        if (client === undefined || ask === undefined) return;
+        client.answer(ask, { kind: "published", id: ask.id, sequence: effect.number });
+        const { scope, event } = ask;
+        if (event !== undefined) this.#options.onEvent?.({ ...event, scope, peer: client.peer });
+        return;
+      }
+      case "topic-stands":
+        this.#feeds.stands(effect.scope, effect.topic, effect.last);
+        return;
+      case "topic-closed":
+        this.#quota.ended(effect.scope);
+        this.#feeds.closed(effect.scope, effect.topic);
+        return;
+      case "refused":
+        this.#refuse(effect.connection, effect.message);
+        return;
+      case "revoked":
+        this.#dismissAll("the core has given this server up");
+        return;
+      default:
+        return; // What the agenda says, and counts, go to those who ask for them.
+    }
+  }
+
+  #release({ connections, outcome, barrier, error, reason }: Released): void {
+    for (const connection of connections) {
+      const { client, ask } = this.#take(connection) ?? {};
+      if (client === undefined || ask === undefined) continue;
+      if (outcome === "crossed") {
+        client.answer(ask, { kind: "done", id: ask.id });
+        continue;
+      }
+      const why = reason ?? `error ${error}`;
+      const text = `the barrier ${barrier} ended: ${outcome}, ${why}`;
+      client.answer(ask, { kind: "failed", id: ask.id, error: text });
+    }
+  }
+
+  #refuse(connection: ConnectionId, message: string): void {
+    this.#refused += 1;
+    if (this.#feeds.refused(connection, message)) return;
+    const { client, ask } = this.#take(connection) ?? {};
+    if (client === undefined || ask === undefined) return;
+    if (ask.bytes > 0) this.#quota.unstore(ask.scope, ask.bytes);
+    client.answer(ask, { kind: "failed", id: ask.id, error: message });
+  }
+
+  #take(connection: ConnectionId): Pending | undefined {
+    const pending = this.#pending.get(connection);
+    this.#pending.delete(connection);
+    return pending;
+  }
+
+  /** A run that nobody is connected to makes room for another one. */
+  #endRun(scope: string): void {
+    const why = `nobody was connected to it for ${this.#time.idleRunMs / 1000} s, and there are too many`;
+    this.#log(
+      "info",
+      `audit: close scope ${JSON.stringify(scope)}, by the testground door: ${why}`,
+    );
+    this.#outbox.send({ kind: "close-scope", scope, error: 0 });
+  }
+
+  /** Nobody will be answered: the core has forgotten them, or this server ends. */
+  #dismissAll(why: string): void {
+    this.#pending.clear();
+    this.#feeds.clear();
+    this.#outbox.clear();
+    for (const client of [...this.#clients]) client.end(goingAway, why);
+  }
+
+  /** Connections outlive a cut no longer than their places in the core do (D5, D10). */
+  #onLink(up: boolean): void {
+    this.#cancelLinkLost();
+    this.#log("info", up ? "the core is back" : "the core is away; waiting for it");
+    if (up) return;
+    const { clock, limits } = this.#options;
+    this.#cancelLinkLost = clock.after(limits.edgeLeaseUs / 1000, () => {
+      this.#log("warn", "the core is away for too long; closing every connection");
+      this.#dismissAll("the core is away");
+    });
+  }
+
+  #join(): CoreLink {
+    this.#joinedUs = this.#options.clock.nowUs();
+    return this.#options.connect(this.#options.edge, {
+      onEffects: (effects) => this.#onEffects(effects),
+      onRoom: () => this.#outbox.drain(),
+      onLink: (up) => this.#onLink(up),
+      onClosed: (reason) => this.#onClosed(reason),
+    });
+  }
+
+  /** A server whose lease ran out joins anew (D5); one that is refused at the door gives up. */
+  #onClosed(reason: string): void {
+    const livedMs = (this.#options.clock.nowUs() - this.#joinedUs) / 1000;
+    this.#cancelLinkLost();
+    this.#dismissAll(reason);
+    if (livedMs >= this.#time.rejoinMs) {
+      this.#log("warn", `${reason}; every connection is closed, joining anew`);
+      this.#joined = this.#join();
+    } else {
+      this.#log("error", `the core refuses this server: ${reason}`);
+      this.#options.onClosed?.(reason);
+    }
+  }
+
+  #log(level: "debug" | "info" | "warn" | "error", line: string): void {
+    this.#options.logger.log(level, line);
+  }
+}
+
+function whoIs({ address, node, name }: ClientPeer): Participant {
+  return {
+    address,
+    ...(node === undefined ? {} : { node }),
+    ...(name === undefined ? {} : { name }),
+  };
+}
