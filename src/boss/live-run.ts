@@ -83,6 +83,7 @@ export class LiveRun {
       case "barrier-slow":
       case "message":
       case "traffic-ended":
+      case "instance-ended":
       case "log":
         return;
     }

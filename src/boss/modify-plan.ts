@@ -34,6 +34,7 @@ export function planModification(before: Experiment, after: Experiment): ModifyP
   const touched = new Set([...programs.added, ...programs.removed, ...programs.restarted]);
   const reasons = [
     ...refusedParts(diff),
+    ...refusedInstances(before, after),
     ...refusedSyncServer(before, after, restarted),
     ...refusedEvents(before, after, touched),
   ];
@@ -75,6 +76,12 @@ function said(one: string, many: string, names: readonly string[], how: string):
   return [
     `${names.length === 1 ? `${one} ${names[0]} is` : `${many} ${names.join(", ")} are`} ${how}`,
   ];
+}
+
+/** Instances are told at the start how many they are. */
+function refusedInstances(before: Experiment, after: Experiment): string[] {
+  if (before.testground === undefined && after.testground === undefined) return [];
+  return ["an experiment with instances of a Testground plan cannot be modified while it runs"];
 }
 
 function refusedSyncServer(

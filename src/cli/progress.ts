@@ -197,6 +197,7 @@ export function observe(state: ProgressState, event: RunEvent): void {
     case "run-modified":
     case "message":
     case "traffic-ended":
+    case "instance-ended":
     case "log":
       return;
   }

@@ -125,7 +125,30 @@ export interface Program {
   readonly environment?: readonly (readonly [name: string, value: string])[];
   /** What starts it when it is no planned event. */
   readonly startWhen?: StartCondition;
+  /** Which copy of a group of the Testground plan it is. */
+  readonly instance?: GroupInstance;
   readonly at: SourcePosition;
+}
+
+/** One of the copies of a group, numbered from 0. */
+export interface GroupInstance {
+  readonly group: string;
+  readonly number: number;
+}
+
+/** Copies of one command, as Testground calls them: a group of instances. */
+export interface TestgroundGroup {
+  readonly name: string;
+  readonly instances: number;
+  readonly role: string;
+  readonly params: readonly (readonly [name: string, value: string])[];
+}
+
+/** A test plan of Testground: its instances are programs of the experiment. */
+export interface TestgroundPlan {
+  readonly plan: string;
+  readonly testCase: string;
+  readonly groups: readonly TestgroundGroup[];
 }
 
 /** A wait for one outcome of a barrier. */
@@ -228,6 +251,8 @@ export interface Experiment {
   readonly traffic?: readonly TrafficFlow[];
   /** Barriers the file declares; programs may use others without. */
   readonly barriers?: readonly BarrierDeclaration[];
+  /** What the instances are told of the plan that they are of. */
+  readonly testground?: TestgroundPlan;
   /** The node that runs the sync server, or undefined when there is no node. */
   readonly syncServer: string | undefined;
   /** Name of the simulator object (normally `ns`). */

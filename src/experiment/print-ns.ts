@@ -81,7 +81,10 @@ function unsayable(experiment: Experiment): Diagnostic[] {
   const { programs, barriers = [], events, sequences, timelines } = experiment;
   const found = barriers.map(({ name, at }) => refusal(at, `that ${name} is a barrier`));
   for (const program of programs) {
-    const { name, startWhen, environment, shell, at } = program;
+    const { name, startWhen, environment, shell, instance, at } = program;
+    if (instance?.number === 0) {
+      found.push(refusal(at, `that ${instance.group} are instances of a Testground plan`));
+    }
     if (startWhen !== undefined) found.push(refusal(startWhen.at, `what ${name} waits for`));
     if (environment !== undefined) found.push(refusal(at, `the environment of ${name} alone`));
     if (shell === "csh") found.push(refusal(at, `which shell runs ${name}`));

@@ -83,6 +83,20 @@ export interface ProgramEnded {
   readonly stderrBytes?: number;
 }
 
+/** An instance of a Testground plan has said how it ended; said once of each. */
+export interface InstanceEnded {
+  readonly type: "instance-ended";
+  /** Name of the program. */
+  readonly name: string;
+  readonly node: string;
+  readonly group: string;
+  /** Within the group, from 0. */
+  readonly number: number;
+  readonly outcome: "success" | "failure" | "crash";
+  /** In the instance's words; empty for a success. */
+  readonly error: string;
+}
+
 export interface EventFired {
   readonly type: "event-fired";
   readonly id: number;
@@ -206,6 +220,7 @@ export type RunEventBody =
   | NodeUp
   | ProgramStarted
   | ProgramEnded
+  | InstanceEnded
   | EventFired
   | TrafficEnded
   | BarrierChanged

@@ -50,6 +50,7 @@ import { createRunTraffic } from "./run-traffic.ts";
 import { StuckDetector } from "./stuck-detector.ts";
 import { SwapoutEvents } from "./swapout-events.ts";
 import { SyncServers } from "./sync-servers.ts";
+import { openRunTestground, type RunTestground } from "./testground/run-testground.ts";
 import { TimeBase } from "./time-base.ts";
 
 /** Time 0 lies this far ahead, so that what is due then has been sent out before. */
@@ -78,6 +79,7 @@ class Run {
   #syncServers: SyncServers | undefined;
   #boot: NodeBoot | undefined;
   #programs: ProgramAgent | undefined;
+  #testground: RunTestground | undefined;
   #consoles: ConsoleAgent | undefined;
   #traffic: TrafficAgent | undefined;
   #performer: EventPerformer | undefined;
@@ -164,9 +166,10 @@ class Run {
     const backend = await startRunNodes(this.#options, (body) => this.#say(body));
     this.#backend = backend;
     this.#sayStarted(backend);
+    this.#testground = await this.#openTestground(backend);
     this.#programs = new ProgramAgent({
       backend,
-      programs: experiment.programs,
+      programs: this.#testground.programs,
       clock,
       fire: this.#fire,
       journal: runJournal(this.#options),
@@ -200,6 +203,19 @@ class Run {
     for (const text of (await this.#traffic?.startTime()) ?? []) {
       this.#teller.warn(text);
     }
+  }
+
+  #openTestground(backend: NodeBackend): Promise<RunTestground> {
+    const { experiment, clock, logger, limits, runId, out } = this.#options;
+    return openRunTestground({
+      ...{ experiment, host: this.#host, backend, scope: this.#scope, runId, out },
+      ...{ clock, logger, limits },
+      say: (event) => this.#say(event),
+      onWarning: (text) => this.#teller.warn(text),
+      onLost: (message) => {
+        this.#end({ endedBy: "failure", error: { code: "SYNC_SERVER_ENDED", message } });
+      },
+    });
   }
 
   #openEvents(backend: NodeBackend): Promise<EventsOfRun> {
@@ -539,6 +555,7 @@ class Run {
     await this.#events?.close();
     await this.#mailing;
     this.#fire.close();
+    await this.#testground?.close();
     this.#syncServers?.stop();
     this.#boot?.stop();
     await this.#backend?.stop();

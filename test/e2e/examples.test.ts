@@ -32,6 +32,8 @@ test("every example is tested here", () => {
     "quickstart.ns",
     "quickstart.yaml",
     "sync-image-test",
+    // In run-testground.test.ts.
+    "testground",
     "timeline.ns",
     "timeline.yaml",
     // As a program would write it, which need not say the same.

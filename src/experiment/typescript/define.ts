@@ -15,6 +15,7 @@ import type {
   ProgramSpec,
   ScalarValue,
   StepSpec,
+  TestgroundSpec,
 } from "./types.ts";
 
 export type { Experiment } from "../model.ts";
@@ -61,6 +62,7 @@ export interface ExperimentSpec<
       >
     >
   >;
+  readonly testground?: TestgroundSpec<NodeNames<Nodes>>;
   readonly groups?: Readonly<
     Record<Groups, readonly Member<Nodes, NoInfer<Programs>, NoInfer<Links>>[]>
   >;

@@ -95,6 +95,26 @@ export interface ProgramSpec<Node extends string, Program extends string, Barrie
   readonly startCommand?: boolean;
 }
 
+/** Copies of one command in a test plan of Testground. */
+export interface InstanceGroupSpec<Node extends string>
+  extends Pick<
+    ProgramSpec<Node, string, string>,
+    "command" | "expect" | "timeout" | "directory" | "environment" | "shell"
+  > {
+  readonly instances: number;
+  /** Dealt out to these in turn; to all nodes when left out. */
+  readonly node?: OneOrMore<Node>;
+  readonly params?: Readonly<Record<string, ScalarValue>>;
+  readonly role?: string;
+}
+
+export interface TestgroundSpec<Node extends string> {
+  /** The name of the experiment when left out. */
+  readonly plan?: string;
+  readonly case: string;
+  readonly groups: Readonly<Record<string, InstanceGroupSpec<Node>>>;
+}
+
 export interface BarrierSpec<Member extends string> {
   readonly members?: OneOrMore<Member>;
   readonly count?: number;

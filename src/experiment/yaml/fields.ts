@@ -3,7 +3,7 @@
 // Schema (schema.ts) and so the completion in editors all come from here.
 // What the table cannot say, such as which names exist, is checked where the model is made.
 
-import { barrierMembersMax, repeatMax } from "./limits.ts";
+import { barrierMembersMax, instancesMax, repeatMax } from "./limits.ts";
 import type { quantityPatterns } from "./quantities.ts";
 
 /** What a value that is no list and no map may be. */
@@ -58,6 +58,8 @@ const variablePattern = "^[A-Za-z_][A-Za-z0-9_]*$";
 const optionPattern = "^[^=\\u0000-\\u001f]{1,255}$";
 const waitPattern =
   "^(?:barrier )?[A-Za-z0-9_.:-]{1,255}(?: (?:crossed|failed|timeout|cancelled))?$";
+/** What TEST_INSTANCE_PARAMS can carry. */
+const paramPattern = "^[^=|\\u0000-\\u001f]{1,255}$";
 const addressPattern = "^(?:none|[0-9]{1,3}(?:\\.[0-9]{1,3}){3})$";
 const oneLine = "^[^\\u0000\\n\\r]*$";
 
@@ -161,13 +163,8 @@ const start = record("start", "what a program waits for", {
   when: { type: wait, about: "A barrier and its outcome: barrier start crossed." },
 });
 
-const program = record("program", "a command on a node", {
-  node: { type: names, about: "Node, or nodes and groups: one program on each.", required: true },
-  command: { type: line, about: "What the shell runs.", required: true },
-  start: {
-    type: { kind: "either", options: [duration, { kind: "choice", values: ["manual"] }, start] },
-    about: "When it starts: a time, manual (an event does it), or what it waits for. 0s if absent.",
-  },
+const command: Field = { type: line, about: "What the shell runs.", required: true };
+const processFields: Readonly<Record<string, Field>> = {
   expect: {
     type: { kind: "integer", min: 0, max: 255 },
     about: "Expected exit code; 0 if absent.",
@@ -179,10 +176,42 @@ const program = record("program", "a command on a node", {
     about: "Variables for this program.",
   },
   shell: { type: { kind: "choice", values: ["sh", "csh"] }, about: "Reads the command; sh." },
+};
+
+const program = record("program", "a command on a node", {
+  node: { type: names, about: "Node, or nodes and groups: one program on each.", required: true },
+  command,
+  start: {
+    type: { kind: "either", options: [duration, { kind: "choice", values: ["manual"] }, start] },
+    about: "When it starts: a time, manual (an event does it), or what it waits for. 0s if absent.",
+  },
+  ...processFields,
   startCommand: {
     type: { kind: "boolean" },
     about: "Its exit status is the start status of its node.",
   },
+});
+
+const instanceGroup = record("instanceGroup", "a group of instances of a Testground plan", {
+  instances: {
+    type: { kind: "integer", min: 1, max: instancesMax },
+    about: "How many copies of the command are started.",
+    required: true,
+  },
+  command,
+  node: { type: names, about: "Nodes and groups that they are dealt out to; all if absent." },
+  params: {
+    type: { kind: "map", of: { kind: "scalar" }, what: "a parameter", key: paramPattern },
+    about: "Parameters of the plan, in TEST_INSTANCE_PARAMS.",
+  },
+  role: { type: line, about: "TEST_INSTANCE_ROLE; empty if absent." },
+  ...processFields,
+});
+
+const testground = record("testground", "a test plan of Testground", {
+  plan: { type: objectName, about: "TEST_PLAN; the name of the experiment if absent." },
+  case: { type: objectName, about: "TEST_CASE.", required: true },
+  groups: { type: namedMap(instanceGroup, "a group"), about: "Who takes part.", required: true },
 });
 
 const actionFields: Readonly<Record<string, Field>> = {
@@ -257,6 +286,7 @@ export const experimentType: RecordType = record("experiment", "an experiment", 
   links: { type: namedMap(link, "a link", hostNamePattern), about: "Links and LANs." },
   programs: { type: namedMap(program, "a program"), about: "Programs." },
   groups: { type: namedMap(names, "a group"), about: "Objects of one kind, for events." },
+  testground: { type: testground, about: "Instances of a test plan of Testground." },
   barriers: { type: namedMap(barrier, "a barrier"), about: "Barriers." },
   events: { type: { kind: "list", of: event, min: 0 }, about: "Events of the run." },
   sequences: {

@@ -22,6 +22,9 @@ export const repeatMax: number = 10_000;
 /** Programs of one experiment, after groups of nodes have been expanded. */
 export const programsMax: number = 20_000;
 
+/** Instances of a Testground plan, all groups together: each has an address of its own. */
+export const instancesMax: number = 10_000;
+
 /** Barriers of one experiment. */
 export const barriersMax: number = 10_000;
 
@@ -38,6 +41,7 @@ const relations: readonly (readonly [holds: boolean, rule: string])[] = [
   [yamlDepthMax < yamlOpenMax, "the depth is judged by the reader that knows quotes"],
   [yamlNodesMax < yamlMarksMax, "every value takes a sign"],
   [repeatMax <= programsMax, "a program may run on each node of a group"],
+  [instancesMax <= programsMax, "every instance is a program"],
 ];
 for (const [holds, rule] of relations) {
   if (!holds) throw new Error(`yaml/limits.ts: ${rule}`);

@@ -13,6 +13,7 @@ import type {
 import { emitDocument, type PlainMap, type PlainValue } from "./emit.ts";
 import { printEvents, printWait } from "./print-events.ts";
 import { printLinks } from "./print-links.ts";
+import { printTestground, withoutInstances } from "./print-testground.ts";
 import { formatDuration, formatPercentage } from "./quantities.ts";
 import { defaultSyncServer } from "./read.ts";
 import { defaultArgs } from "./read-programs.ts";
@@ -27,10 +28,11 @@ export interface PrintOptions {
 
 /** The text of an experiment file. */
 export function printYaml(
-  experiment: Experiment,
+  whole: Experiment,
   catalogue: Catalogue = defaultCatalogue,
   { saysSyncServer = false }: PrintOptions = {},
 ): string {
+  const experiment = withoutInstances(whole);
   const { nodes, links, environment, groups, barriers = [], sequences, timelines } = experiment;
   const plan = planStarts(experiment);
   const events = printEvents(experiment);
@@ -51,6 +53,7 @@ export function printYaml(
   section("nodes", nodes.length > 0, () => printNodes(nodes, plan.nodeStarts, catalogue));
   section("links", links.length > 0, () => printLinks(nodes, links, catalogue));
   section("programs", plan.programs.length > 0, () => ({ map: plan.programs }));
+  section("testground", whole.testground !== undefined, () => printTestground(whole, printProcess));
   section("groups", groups.length > 0, () => ({
     map: groups.map(({ name, members }) => [name, { list: members }] as const),
   }));
@@ -192,6 +195,14 @@ function printProgram(program: Program, start: PlainValue | undefined): PlainMap
     ["command", program.command],
   ];
   if (start !== undefined) pairs.push(["start", start]);
+  pairs.push(...printProcess(program));
+  if (program.isStartCommand) pairs.push(["startCommand", true]);
+  return { map: pairs };
+}
+
+/** What every kind of program may say. */
+function printProcess(program: Program): Pairs {
+  const pairs: Pairs = [];
   if (program.expectedExitCode !== 0) pairs.push(["expect", program.expectedExitCode]);
   if (program.timeoutSeconds !== 0) {
     pairs.push(["timeout", formatDuration(Math.round(program.timeoutSeconds * 1_000_000))]);
@@ -199,8 +210,7 @@ function printProgram(program: Program, start: PlainValue | undefined): PlainMap
   if (program.directory !== "") pairs.push(["directory", program.directory]);
   if (program.environment !== undefined) pairs.push(["environment", { map: program.environment }]);
   if (program.shell === "csh") pairs.push(["shell", "csh"]);
-  if (program.isStartCommand) pairs.push(["startCommand", true]);
-  return { map: pairs };
+  return pairs;
 }
 
 function printCondition({ startWhen }: Program): PlainValue {

@@ -54,11 +54,12 @@ function plainProgram(name: string, node: string, command: string, at: SourcePos
   return { name, node, command, ...rest, at };
 }
 
-function readProgram(context: ReadContext, { key, keyAt, value }: MapEntry): readonly string[] {
+/** The fields that every kind of program has. */
+export function readProcess({ keyAt, value }: MapEntry): Omit<Program, "name" | "node"> {
   const environment = scalarsOf(child(value, "environment"));
   const flag = child(value, "startCommand");
   const shell = textOf(child(value, "shell"));
-  const common: Omit<Program, "name" | "node"> = {
+  return {
     command: textOf(child(value, "command")) ?? "",
     isStartCommand: flag?.kind === "boolean" && flag.text === "true",
     directory: textOf(child(value, "directory")) ?? "",
@@ -68,6 +69,11 @@ function readProgram(context: ReadContext, { key, keyAt, value }: MapEntry): rea
     ...(environment.length === 0 ? {} : { environment }),
     at: keyAt,
   };
+}
+
+function readProgram(context: ReadContext, entry: MapEntry): readonly string[] {
+  const { key, keyAt, value } = entry;
+  const common = readProcess(entry);
   const where = child(value, "node");
   const nodes = textsOf(where).flatMap((reference) => placesOf(context, reference));
   // One name on one node is one program; a list or a group is one on each.
@@ -81,12 +87,12 @@ function readProgram(context: ReadContext, { key, keyAt, value }: MapEntry): rea
 }
 
 /** Nodes, or the server of the testbed. */
-function placesOf(context: ReadContext, reference: ScalarNode): readonly string[] {
+export function placesOf(context: ReadContext, reference: ScalarNode): readonly string[] {
   if (reference.text === "ops") return ["ops"];
   return context.resolve(reference, ["node"], "node");
 }
 
-function addProgram(context: ReadContext, program: Program): boolean {
+export function addProgram(context: ReadContext, program: Program): boolean {
   const { findings, programs, programNames } = context;
   if (programs.length >= programsMax) {
     const message = `one experiment has at most ${programsMax} programs`;

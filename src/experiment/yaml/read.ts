@@ -16,6 +16,7 @@ import { declareTargets, readEvents, readGroups } from "./read-events.ts";
 import { readLinks } from "./read-links.ts";
 import { readNodes } from "./read-nodes.ts";
 import { readPrograms, readStarts } from "./read-programs.ts";
+import { planOf, readTestground } from "./read-testground.ts";
 import { child, type DocumentNode, type ScalarNode, textOf } from "./tree.ts";
 
 /** How to read a document. */
@@ -76,6 +77,8 @@ function readDocument(
   const starts = readNodes(context, child(tree, "nodes"));
   const drafts = readLinks(context, child(tree, "links"));
   const programs = readPrograms(context, child(tree, "programs"), starts);
+  const testground = readTestground(context, child(tree, "testground"));
+  programs.push(...testground.drafts);
   declareTargets(context, tree);
   declareBarriers(context, child(tree, "barriers"));
   const groups = readGroups(context, tree);
@@ -84,9 +87,10 @@ function readDocument(
   const members = new Map(groups.list.map((group) => [group.name, group.members]));
   const barriers = readBarriers(context, child(tree, "barriers"), members);
   const server = readSyncServer(context, child(tree, "syncServer"));
+  const eid = options.override?.eid ?? textOf(child(tree, "name")) ?? options.eid;
   const experiment: Experiment = {
     pid: options.override?.pid ?? textOf(child(tree, "project")) ?? options.pid,
-    eid: options.override?.eid ?? textOf(child(tree, "name")) ?? options.eid,
+    eid,
     nodes: context.nodes,
     links: assignAddresses(context.nodes, drafts, context.catalogue, findings),
     programs: context.programs,
@@ -95,6 +99,7 @@ function readDocument(
     timelines,
     groups: groups.list,
     ...(barriers.length === 0 ? {} : { barriers }),
+    ...planOf(testground, eid),
     syncServer: server.node,
     simulator: context.simulator,
     environment: readOptions(child(tree, "options"), options.presets ?? [], tree.at, findings),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The loopback addresses of a run, as arithmetic. Every run owns one block 127.B.0.0/16 (who owns
 // it is decided in address-block.ts); within it the third octet says what an address is for:
-//   0-99     control addresses, one per node
+//   0-54     control addresses, one per node
+//   60-99    one per instance of a Testground plan, where it calls its sync service
 //   100-199  one per link address of the file
 //   200-254  called-at addresses, one per node: all sources on loopback look like 127.0.0.1, so
 //            the sync server tells nodes apart by the address they call
@@ -17,12 +18,15 @@ export const BLOCK_FIRST = 64;
 export const BLOCK_LAST = 250;
 
 const HOSTS_PER_OCTET = 250;
+const INSTANCE_OCTET = 60;
 const LINK_OCTET = 100;
 const CALLED_AT_OCTET = 200;
 const LOCK_OCTET = 255;
 
 /** Nodes in one run: as many as there are called-at addresses. */
 export const NODES_MAX: number = (LOCK_OCTET - CALLED_AT_OCTET) * HOSTS_PER_OCTET;
+/** Instances in one run. */
+export const INSTANCES_MAX: number = (LINK_OCTET - INSTANCE_OCTET) * HOSTS_PER_OCTET;
 /** Link addresses in one run. */
 export const LINK_ADDRESSES_MAX: number = (CALLED_AT_OCTET - LINK_OCTET) * HOSTS_PER_OCTET;
 
@@ -72,6 +76,16 @@ export function planAddresses(
     return `${linkCount} link addresses are more than the ${LINK_ADDRESSES_MAX} of one machine`;
   }
   return result;
+}
+
+/** The block that an address of a run is in. */
+export function blockOf(address: string): number {
+  return Number(address.split(".")[1]);
+}
+
+/** Where instance `index` of a run calls its sync service; below `INSTANCES_MAX`. */
+export function instanceAddress(block: number, index: number): string {
+  return numbered(block, INSTANCE_OCTET, index);
 }
 
 function numbered(block: number, firstOctet: number, index: number): string {

@@ -5,6 +5,7 @@
 import type {
   BarrierEnded,
   EventFired,
+  InstanceEnded,
   Message,
   ProgramEnded,
   RunEvent,
@@ -102,6 +103,8 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
       return [[`program ${event.name} on ${event.node} started: ${event.command}`]];
     case "program-ended":
       return programEnded(counts, event);
+    case "instance-ended":
+      return [instanceLine(event)];
     case "event-fired":
       return eventFired(counts, event);
     case "barrier-changed":
@@ -164,6 +167,11 @@ function programEnded(counts: Counts, event: ProgramEnded): Line[] {
   }
   const how = event.stopped ? "was stopped" : `exited with ${event.exitCode}`;
   return [[`program ${event.name} on ${event.node} ${how}`]];
+}
+
+function instanceLine({ name, node, outcome, error }: InstanceEnded): Line {
+  const line = `instance ${name} on ${node}: ${outcome}`;
+  return outcome === "success" ? [line] : [styled("bad", line), `: ${error}`];
 }
 
 /** Why a program counts as failed, or null. */

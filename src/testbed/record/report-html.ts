@@ -8,6 +8,7 @@ import { reportStyle } from "./report-style.ts";
 import {
   barrierTable,
   eventTable,
+  instanceTable,
   instantOf,
   linkTable,
   nodeTable,
@@ -49,6 +50,7 @@ ${facts(result)}
 ${renderTimeline(result)}
 ${barrierTable(result)}
 ${programTable(result)}
+${instanceTable(result)}
 ${renderFiring(result)}
 ${eventTable(result)}
 ${modifications(result)}

@@ -4,6 +4,7 @@
 import { type Html, html, joined } from "./html.ts";
 import { countPrograms, eventShare, partyName } from "./report-text.ts";
 import { lateUs } from "./report-timeline.ts";
+import { instanceFailed } from "./result-instances.ts";
 import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./result-model.ts";
 import { shellHint } from "./shell-hint.ts";
 import { programPassed } from "./verdict.ts";
@@ -156,6 +157,27 @@ export function programTable(result: RunResult): Html | null {
   return html`<h2>Programs<small>${note}</small></h2>
 ${programs.length > 0 && table(head, rows, "Programs that did not fail")}
 ${idle.length > 0 && html`<p class="soft">Never started: ${names}</p>`}`;
+}
+
+/** What the instances of a Testground plan said of their ends. */
+export function instanceTable({ instances = [] }: RunResult): Html | null {
+  if (instances.length === 0) return null;
+  const rows = split(
+    instances,
+    (instance) => !instanceFailed(instance),
+    ({ name, node, group, number, outcome, error, outputs }) => {
+      const href = `${outputs}/`;
+      const tone = { success: " good", none: "", failure: " bad", crash: " bad" }[outcome];
+      return html`<tr><td class="name">${name}</td><td>${node}</td>
+<td>${group}</td><td class="num">${number}</td>
+<td><span class="pill${tone}">${outcome}</span></td><td class="wide">${error}</td>
+<td><a href="${href}">${outputs}</a></td></tr>`;
+    },
+  );
+  const good = instances.filter(({ outcome }) => outcome === "success").length;
+  const head = heads("Instance|Node|Group|#Number|Outcome|Error|Outputs");
+  return html`<h2>Instances<small>${share(good, instances.length)} succeeded</small></h2>
+${table(head, rows, "Instances that did not fail")}`;
 }
 
 function programRow(result: RunResult, program: ResultProgram, hasRoom: boolean): Html {

@@ -2,7 +2,7 @@
 // The shape of result.json, schema 1. Types only; docs/reference/result.md describes them for
 // users. A field keeps its name and meaning as long as `schema` is 1; new fields may come.
 import type { BarrierKind, BarrierOutcome } from "../../core/effect.ts";
-import type { EndedBy, NodeAddress } from "../run-event.ts";
+import type { EndedBy, InstanceEnded, NodeAddress } from "../run-event.ts";
 
 /** Warnings kept in the result; the rest is counted, and is in the record. */
 export const warningsMax = 1_000;
@@ -57,6 +57,8 @@ export interface RunResult {
   readonly links: readonly ResultLink[];
   /** What was changed while it went on, in order. */
   readonly modifications: readonly ResultModification[];
+  /** Those of the Testground plan, in the order of the file; absent without one. */
+  readonly instances?: readonly ResultInstance[];
   /** Absent when nothing was generated. */
   readonly traffic?: readonly ResultTraffic[];
 }
@@ -132,6 +134,23 @@ export interface ResultProgram {
   /** Bytes in the files it printed to; absent when unknown. */
   readonly stdoutBytes?: number;
   readonly stderrBytes?: number;
+}
+
+/** An instance of the Testground plan, beside its program. */
+export interface ResultInstance {
+  /** Name of its program. */
+  readonly name: string;
+  readonly node: string;
+  readonly group: string;
+  /** Within the group, from 0. */
+  readonly number: number;
+  /** What it said first of its end; `none` when it said nothing: its program decides alone then. */
+  readonly outcome: InstanceEnded["outcome"] | "none";
+  readonly error: string;
+  /** When it said so; null when it said nothing. */
+  readonly endedUs: number | null;
+  /** What it left in TEST_OUTPUTS_PATH, below the directory of the results. */
+  readonly outputs: string;
 }
 
 /** One event; times in microseconds since time 0. */

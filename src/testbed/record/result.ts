@@ -11,6 +11,7 @@ import type { Experiment } from "../../experiment/model.ts";
 import type {
   BarrierChanged,
   BarrierEnded,
+  InstanceEnded,
   Message,
   ProgramEnded,
   ProgramStarted,
@@ -23,6 +24,7 @@ import type {
 import { isGivenUpBarrier } from "./event-text.ts";
 import { resultModification } from "./modified.ts";
 import { createEventTable } from "./result-events.ts";
+import { resultInstances } from "./result-instances.ts";
 import { skippedLinks } from "./result-links.ts";
 import {
   messagesMax,
@@ -71,6 +73,7 @@ interface State {
   readonly running: Map<string, ProgramStarted & { atUs: number }>;
   readonly programs: ResultProgram[];
   readonly traffic: ResultTraffic[];
+  readonly instances: Map<string, InstanceEnded & { readonly atUs: number }>;
   readonly open: Map<string, OpenBarrier>;
   readonly slow: Map<string, ResultBarrier["slow"]>;
   readonly barriers: ResultBarrier[];
@@ -102,6 +105,7 @@ export function createResultBuilder(options: ResultOptions): ResultBuilder {
     running: new Map(),
     programs: [],
     traffic: [],
+    instances: new Map(),
     open: new Map(),
     slow: new Map(),
     barriers: [],
@@ -143,6 +147,9 @@ function addEvent(state: State, event: RunEvent): void {
     case "program-ended":
       state.running.delete(programKey(event));
       state.programs.push(endedProgram(event, event.atUs));
+      return;
+    case "instance-ended":
+      if (!state.instances.has(event.name)) state.instances.set(event.name, event);
       return;
     case "barrier-changed":
       changeBarrier(state, event, event.atUs);
@@ -261,7 +268,8 @@ function assemble(
   const programs = [...state.programs, ...runningPrograms(state)];
   const error = state.failure ?? ended?.error ?? (ended === null ? incomplete : null);
   const endedBy = ended?.endedBy ?? "failure";
-  const reasons = verdictReasons({ error, endedBy, programs, barriers });
+  const instances = resultInstances(experiment, state.instances);
+  const reasons = verdictReasons({ error, endedBy, programs, barriers, instances });
   return {
     schema: 1,
     experiment: started?.experiment ?? `${experiment.pid}/${experiment.eid}`,
@@ -291,6 +299,7 @@ function assemble(
     programsNotStarted: notStarted(state, programs),
     links,
     modifications: state.modifications.map(resultModification),
+    ...(experiment.testground === undefined ? {} : { instances }),
     ...(state.traffic.length === 0 ? {} : { traffic: state.traffic }),
   };
 }

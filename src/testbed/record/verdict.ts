@@ -3,10 +3,12 @@
 //
 //   V1. A program that was not stopped ended with its expected code.
 //   V2. Every barrier's outcome is `crossed`.
-//   V3. The run itself had no error and was not interrupted.
+//   V3. No instance said that it failed.
+//   V4. The run itself had no error and was not interrupted.
 import type { EndedBy } from "../run-event.ts";
 import { describeAbsence, type Known } from "./absence.ts";
-import type { ResultBarrier, ResultProgram, ResultReason } from "./result-model.ts";
+import { instanceFailed, instanceSentence } from "./result-instances.ts";
+import type { ResultBarrier, ResultInstance, ResultProgram, ResultReason } from "./result-model.ts";
 import { joinParties } from "./words.ts";
 
 export interface VerdictInput {
@@ -14,6 +16,7 @@ export interface VerdictInput {
   readonly endedBy: EndedBy;
   readonly programs: readonly ResultProgram[];
   readonly barriers: readonly ResultBarrier[];
+  readonly instances?: readonly ResultInstance[];
 }
 
 /** The reasons why a run failed, most telling first; empty when it passed. */
@@ -26,6 +29,10 @@ export function verdictReasons(input: VerdictInput): ResultReason[] {
   for (const program of input.programs) {
     if (programPassed(program)) continue;
     reasons.push({ code: "PROGRAM", message: programSentence(program) });
+  }
+  for (const instance of input.instances ?? []) {
+    if (!instanceFailed(instance)) continue;
+    reasons.push({ code: "INSTANCE", message: instanceSentence(instance) });
   }
   for (const barrier of input.barriers) {
     if (barrier.outcome === "crossed") continue;

@@ -39,6 +39,14 @@ function refused(after: readonly string[], before: readonly string[] = base): re
 const nothing = { added: [], removed: [], restarted: [] };
 
 describe("planModification()", () => {
+  it("refuses instances of a Testground plan, before and after", () => {
+    const groups = [{ name: "g", instances: 1, role: "", params: [] }];
+    const plan = { ...read(base), testground: { plan: "p", testCase: "c", groups } };
+    const reasons = [expect.stringContaining("instances of a Testground plan cannot be modified")];
+    expect(planModification(plan, read(base))).toEqual({ kind: "refused", reasons });
+    expect(planModification(read(base), plan)).toEqual({ kind: "refused", reasons });
+  });
+
   it("plans nothing where only places differ", () => {
     const plan = planned(base, ["# moved", "", ...base]);
     expect(plan).toEqual({ nodes: nothing, programs: nothing, events: [] });

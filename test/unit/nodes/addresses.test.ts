@@ -2,9 +2,13 @@
 // Goal: A1 and A2, and the limits. Method: small plans by hand, any plan by property.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { instancesMax } from "../../../src/experiment/yaml/limits.ts";
 import {
   BLOCK_FIRST,
   BLOCK_LAST,
+  blockOf,
+  INSTANCES_MAX,
+  instanceAddress,
   LINK_ADDRESSES_MAX,
   lockAddress,
   NODES_MAX,
@@ -26,6 +30,17 @@ const many = (count: number, links: number): NodePlan[] =>
       experiment: "10.0.0.1",
     })),
   }));
+
+test("instanceAddress() gives each instance one that is nobody else's, up to INSTANCES_MAX", () => {
+  expect(INSTANCES_MAX).toBe(instancesMax);
+  expect(instanceAddress(70, 0)).toBe("127.70.60.1");
+  expect(instanceAddress(70, INSTANCES_MAX - 1)).toBe("127.70.99.250");
+  expect(blockOf("127.70.60.1")).toBe(70);
+  const largest = plan(70, many(NODES_MAX, 0));
+  for (const { control } of largest.values()) {
+    expect(Number(control.split(".")[2])).toBeLessThan(60);
+  }
+});
 
 describe("planAddresses()", () => {
   test("gives nodes that come later what nobody had", () => {
