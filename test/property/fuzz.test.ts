@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Goal: the decoders that read what strangers write (the Tcl reader, the NS commands, YAML, tmcd
-// requests) answer every text: no crash, no hang, no memory beyond their limits, and what they
-// answer makes sense (fuzz/decoders.ts). Method: a thread for each, with a bounded heap; first the
-// found cases of test/property/corpus, then random texts and damaged good ones. The seed is new in
-// each run and printed by a failure; MUSTER_FUZZ_SEED repeats it, MUSTER_SLOW=1 tries far more.
+// requests, GNUnet's messages) answer every text: no crash, no hang, no memory beyond their limits,
+// and what they answer makes sense (fuzz/decoders.ts). Method: a thread for each, with a bounded
+// heap; first the found cases of test/property/corpus, then random texts and damaged good ones. The
+// seed is new in each run and printed by a failure; MUSTER_FUZZ_SEED repeats it, MUSTER_SLOW=1
+// tries far more.
 //
 // A text that a failure shows goes into the corpus, as a file named after what was wrong.
 import { readdirSync } from "node:fs";
@@ -18,7 +19,7 @@ const isSlow = process.env["MUSTER_SLOW"] !== undefined;
 const seed = Number(process.env["MUSTER_FUZZ_SEED"] ?? newIncarnation() % 2 ** 31);
 
 /** Runs in a quick test, and how much more there are of them when there is time. */
-const runs = { tcl: 300, ns: 200, yaml: 300, tmcd: 300 } as const;
+const runs = { tcl: 300, ns: 200, yaml: 300, tmcd: 300, gnunet: 100 } as const;
 const slowFactor = 50;
 /** A text that takes longer hangs: the slowest that the limits allow takes a tenth of it. */
 const hangMs = 60_000;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The four decoders that read what strangers write, each with texts to try and what must hold of
+// The decoders that read what strangers write, each with texts to try and what must hold of
 // any of them. Nothing here is random by itself.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,11 +11,12 @@ import { testbedCommands } from "../../../src/experiment/ns/testbed-commands.ts"
 import { tclCommands } from "../../../src/experiment/tcl/commands/index.ts";
 import { replyBytesMaxUdp, tmcdCommands } from "../../../src/wire/tmcd/index.ts";
 import { askUdp, Caller, play, settle, World } from "../../unit/tmcd/harness.ts";
+import { checkGnunet, gnunetTexts } from "./gnunet-decoder.ts";
 import { damaged, mixed } from "./mutations.ts";
 
 export interface Decoder {
   /** Also the folder of its found cases. */
-  readonly name: "tcl" | "ns" | "yaml" | "tmcd";
+  readonly name: "tcl" | "ns" | "yaml" | "tmcd" | "gnunet";
   readonly texts: fc.Arbitrary<string>;
   /** @throws when something does not hold. */
   check(text: string): void | Promise<void>;
@@ -216,4 +217,10 @@ async function checkTmcd(text: string): Promise<void> {
   expectThat(new Set(replies).size === 1, "the reply depends on how the network cut the request");
 }
 
-export const decoders: readonly Decoder[] = [tcl, ns, yaml, tmcd];
+const gnunet: Decoder = {
+  name: "gnunet",
+  texts: gnunetTexts(foundCases("gnunet").map(([, text]) => text)),
+  check: checkGnunet,
+};
+
+export const decoders: readonly Decoder[] = [tcl, ns, yaml, tmcd, gnunet];
