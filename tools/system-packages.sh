@@ -4,10 +4,18 @@
 # not even `apt-get update`, when nothing is missing.
 cd "$(dirname "$0")/.." || exit 1
 
+# A program, or a file that a package brings.
+is_there() {
+  case $1 in
+    /*) [ -e "$1" ] ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
 missing='' packages=''
 while read -r command package _; do
   case $command in '' | '#'*) continue ;; esac
-  command -v "$command" >/dev/null && continue
+  is_there "$command" && continue
   missing="$missing $command"
   case " $packages " in *" $package "*) ;; *) packages="$packages $package" ;; esac
 done <tools/system-packages.txt
@@ -36,5 +44,5 @@ if ! apt-get $options install -y --no-install-recommends $packages >"$log" 2>&1 
   explain 'could not be installed (apt-get says why above)'
 fi
 for command in $missing; do
-  command -v "$command" >/dev/null || explain 'their packages did not bring'
+  is_there "$command" || explain 'their packages did not bring'
 done
