@@ -25,11 +25,13 @@ export function areCommands(value: unknown): value is readonly Command[] {
 /**
  * What an edge of another process may say: everything; or what a sync server has to say about one
  * scope (programs of an experiment live beside its sync server, so it is not trusted further); or
- * what the role of a session's token allows, in its scope or in any.
+ * what the role of a session's token allows, in its scope or in any; or what carries the link to
+ * the sub-controller of a name.
  */
 export type EdgeRights =
   | { readonly kind: "all" }
   | { readonly kind: "sync"; readonly scope: string }
+  | { readonly kind: "child"; readonly name: string }
   | { readonly kind: "session"; readonly role: Role; readonly scope?: string };
 
 interface Sender {
@@ -54,8 +56,10 @@ export function checkEdgeFrame(
   if (!isGood) throw new FrameError(`a frame of a wrong shape (kind ${String(frame["kind"])})`);
   const checked = frame as unknown as EdgeFrame;
   if (sender === undefined) return checked;
-  if (checked.kind === "list-events" && sender.rights.kind === "sync") {
-    throw new FrameError("a look that this edge may not take (list-events)", "rights");
+  const { kind } = sender.rights;
+  const isLook = checked.kind === "describe" || checked.kind === "list-events";
+  if ((checked.kind === "list-events" && kind === "sync") || (isLook && kind === "child")) {
+    throw new FrameError(`a look that this edge may not take (${checked.kind})`, "rights");
   }
   if (checked.kind === "describe" || checked.kind === "list-events")
     checkLook(checked.scope, sender.rights);
@@ -83,12 +87,38 @@ const syncCommands: ReadonlySet<Command["kind"]> = new Set([
   ...(["attach", "end-edge", "count-init", "count-wait", "leave", "cancel-all"] as const),
 ]);
 
+/** A carrier of a link speaks for its own sub-controller, in every scope. */
+const childCommands: ReadonlySet<Command["kind"]> = new Set([
+  ...(["attach", "end-edge", "tree-join", "tree-meet", "tree-message"] as const),
+  ...(["tree-acknowledge", "tree-leave"] as const),
+]);
+
+/** The controller that a command is about; undefined when it claims to be another's parent. */
+function nameOfLink(command: Command): string | undefined {
+  switch (command.kind) {
+    case "tree-join":
+      return command.side === "child" ? command.peer : undefined;
+    case "tree-leave":
+      return command.peer;
+    case "tree-meet":
+    case "tree-message":
+    case "tree-acknowledge":
+      return command.from;
+    default:
+      return undefined;
+  }
+}
+
 function checkRight(command: Command, rights: EdgeRights): void {
   if (!mayGive(command.kind, rights)) {
     const whose = rights.kind === "session" ? `role ${rights.role}` : "this edge";
     throw new FrameError(`a command that ${whose} may not give (${command.kind})`, "rights");
   }
   if ("scope" in command) checkScope(command.scope, rights);
+  const isOwn = command.kind === "attach" || command.kind === "end-edge";
+  if (rights.kind === "child" && !isOwn && nameOfLink(command) !== rights.name) {
+    throw new FrameError("a link that is not this edge's", "rights");
+  }
   if (rights.kind !== "sync" || command.kind !== "cancel-all") return;
   if (command.barrierKind !== "count") {
     throw new FrameError("a sync server may end barriers of its own kind only", "rights");
@@ -101,6 +131,8 @@ function mayGive(kind: Command["kind"], rights: EdgeRights): boolean {
       return true;
     case "sync":
       return syncCommands.has(kind);
+    case "child":
+      return childCommands.has(kind);
     case "session": {
       const action = actionOf(kind);
       return action === "own" || (action !== undefined && mayDo(rights.role, action));
@@ -116,7 +148,8 @@ function checkLook(scope: string, rights: EdgeRights): void {
 }
 
 function checkScope(scope: string, rights: EdgeRights): void {
-  if (rights.kind === "all" || rights.scope === undefined || scope === rights.scope) return;
+  if (rights.kind === "all" || rights.kind === "child") return;
+  if (rights.scope === undefined || scope === rights.scope) return;
   throw new FrameError("a scope that is not this edge's", "rights");
 }
 

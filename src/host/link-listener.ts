@@ -33,6 +33,8 @@ export interface AdmittedEdge {
 export interface LinkListenerOptions {
   readonly host: Host;
   readonly admitted: readonly AdmittedEdge[];
+  /** Edges that nobody has named before: what admits one of this name, if it may be there. */
+  readonly admits?: (edge: string) => AdmittedEdge | undefined;
   readonly logger: Logger;
 }
 
@@ -102,7 +104,8 @@ class StreamConnection {
   readonly #stream: Duplex;
   readonly #edge: EdgeConnection;
 
-  constructor(stream: Duplex, { host, logger, admitted }: LinkListenerOptions, onGone: () => void) {
+  constructor(stream: Duplex, options: LinkListenerOptions, onGone: () => void) {
+    const { host, logger, admitted, admits } = options;
     this.#stream = stream;
     const reader = new FrameReader(helloBytesMax);
     this.#edge = new EdgeConnection({
@@ -110,7 +113,7 @@ class StreamConnection {
       logger,
       transport: createStreamTransport(stream),
       queueBytesMax: host.limits.linkQueueBytesMax,
-      admit: (hello) => admitEdge(hello, admitted),
+      admit: (hello) => admitEdge(hello, admitted, admits),
       onAdmitted: () => {
         reader.frameBytesMax = host.limits.linkFrameBytesMax;
       },
@@ -160,8 +163,9 @@ function createStreamTransport(stream: Duplex): LinkTransport {
 function admitEdge(
   { edge, secret }: HelloFrame,
   admitted: readonly AdmittedEdge[],
+  admits: LinkListenerOptions["admits"],
 ): Admission | string {
-  const known = admitted.find((candidate) => candidate.edge === edge);
+  const known = admitted.find((candidate) => candidate.edge === edge) ?? admits?.(edge);
   if (known !== undefined && isSecret(secret, known.secret)) return known;
   return "the core does not know this edge (wrong name, wrong secret or another version)";
 }

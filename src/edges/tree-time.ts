@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// The part of the closed list of edge-local times (edge-time.ts) that belongs to links between
+// controllers. They decide no outcome. All are durations in milliseconds.
+
+export const treeTime = {
+  /** Pause before a link that was refused or given up is tried again. */
+  rejoinMs: 1_000,
+  /** How long the end of a process waits for the controller above to hear of it. */
+  farewellMs: 1_000,
+} as const;
+
+/** The same list with other values, for tests. */
+export type TreeTime = { readonly [Name in keyof typeof treeTime]: number };

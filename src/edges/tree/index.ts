@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+// Links between controllers, as edges of both their cores.
+export { edgeOfChild, TreeCarrier, type TreeCarrierOptions } from "./carrier.ts";
