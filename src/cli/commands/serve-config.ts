@@ -17,8 +17,10 @@ import {
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { serveType } from "./serve-fields.ts";
+import { isGnunetDoor, parseGnunetAllow, parseGnunetListen } from "./serve-gnunet.ts";
 import { parseLimit } from "./serve-limits.ts";
 import { parseAllow, parseListen, parseRedirect, type Role } from "./serve-listen.ts";
+import { isTreeListen, parseParent, parseTreeListen } from "./serve-tree.ts";
 
 /** What may be said of `muster serve`, on its command line or in a file; all may be left out. */
 export interface ServeSettings {
@@ -38,6 +40,9 @@ export interface ServeSettings {
   readonly httpClientCerts?: boolean;
   readonly origin?: readonly string[];
   readonly limit?: readonly string[];
+  readonly gnunetPeers?: number;
+  readonly parent?: string;
+  readonly parentKey?: string;
   /** Seconds. */
   readonly drain?: number;
   readonly scheduler?: "process" | "inside";
@@ -53,14 +58,25 @@ export interface ServeSettings {
 /** Paths in a file count from where the file is. */
 const paths: readonly string[] = [
   ...["state", "tls", "tls-cert", "tls-key", "tls-ca", "rundir", "ops-dir"],
+  "parent-key",
 ];
 const lists: ReadonlySet<string> = new Set([...["listen", "allow", "redirect-events", "origin"]]);
 /** What is behind a text, by its key. @throws CommandError */
 const readers: Readonly<Record<string, (text: string) => unknown>> = {
-  listen: parseListen,
-  allow: parseAllow,
+  listen: parseAnyListen,
+  allow: parseAnyAllow,
+  parent: parseParent,
   "redirect-events": parseRedirect,
 };
+
+function parseAnyListen(text: string): unknown {
+  if (isTreeListen(text)) return parseTreeListen(text);
+  return isGnunetDoor(text) ? parseGnunetListen(text) : parseListen(text);
+}
+
+function parseAnyAllow(text: string): unknown {
+  return isGnunetDoor(text) ? parseGnunetAllow(text) : parseAllow(text);
+}
 
 /** @throws CommandError with every finding, each with its line and what to write instead */
 export function readServeConfig(file: string): ServeSettings {
@@ -150,7 +166,7 @@ function toSetting(key: string, value: DocumentNode, directory: string): unknown
   }
   const text = scalarText(value);
   if (value.kind === "boolean") return text === "true";
-  if (key === "drain") return Number(text);
+  if (key === "drain" || key === "gnunet-peers") return Number(text);
   if (paths.includes(key)) return resolve(directory, text);
   if (key === "log")
     return text.replace(/^sqlite:(.+)$/, (_, at) => `sqlite:${resolve(directory, at)}`);

@@ -3,9 +3,11 @@
 // and to other servers. An emulab-sync client, curl and a client of the library meet at one barrier
 // when they use one scope of the core.
 import { mountBus } from "../../edges/bus/index.ts";
+import { GnunetListenError } from "../../edges/gnunet/index.ts";
 import { createGuard, warnOfOpenDoor } from "../../edges/guard.ts";
 import {
   createHttpDoor,
+  defaultScope,
   type HttpDoor,
   mountCore,
   TokenFile,
@@ -24,16 +26,22 @@ import type { Bus } from "../../wire/event/bus.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { type Buses, openEventDoor, openRedirect } from "./serve-events.ts";
+import { openGnunet } from "./serve-gnunet.ts";
 import type { Listen } from "./serve-listen.ts";
 import type { ServePlan } from "./serve-plan.ts";
 import { tlsOf } from "./serve-tls.ts";
+import { openTree } from "./serve-tree.ts";
 
 export interface DoorsOptions {
   readonly plan: ServePlan;
   readonly buses: Buses;
   /** File of the tokens. */
   readonly tokens: string;
+  /** Where files for clients and for other controllers are. */
+  readonly directory: string;
   readonly logger: Logger;
+  /** A line for people, later than those of what is open. */
+  readonly say: (line: string) => void;
 }
 
 /** What is open, and how it is closed. */
@@ -78,6 +86,10 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
           break; // The daemon's.
       }
     }
+    if (isController(plan)) {
+      core ??= await openCore(options);
+      opened.push(...(await core.openController()));
+    }
     for (const redirect of redirects) {
       opened.push(await openRedirect(redirect, { logger, limits: limits.forwarder }));
     }
@@ -105,6 +117,8 @@ export interface Opened {
 
 interface Core {
   readonly open: (listen: Listen) => Promise<Opened>;
+  /** The doors of GNUnet, and the links of a tree. */
+  readonly openController: () => Promise<readonly Opened[]>;
   /** Resolves when nobody waits at a barrier, or after so long. */
   readonly quiet: (msMax: number) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -147,6 +161,7 @@ async function openCore(options: DoorsOptions): Promise<Core> {
       if (listen.edge === "syncd") return openSyncd(listen, parts, options);
       return openTestground(listen, parts, options);
     },
+    openController: () => openController(host, options),
     quiet: (msMax) => untilQuiet(host, msMax),
     close: async () => {
       stopWarning();
@@ -154,6 +169,30 @@ async function openCore(options: DoorsOptions): Promise<Core> {
       await closeEngine();
     },
   };
+}
+
+function isController({ gnunet, tree }: ServePlan): boolean {
+  return gnunet.listens.length > 0 || tree.listens.length > 0 || tree.parent !== undefined;
+}
+
+async function openController(
+  host: Host,
+  { plan, directory, logger, say }: DoorsOptions,
+): Promise<readonly Opened[]> {
+  const { gnunet, tree } = plan;
+  const { limits, gnunetBounds: bounds } = plan.limits;
+  const opened: Opened[] = [
+    ...(await openGnunet({ plan: gnunet, host, logger, limits, bounds, directory })),
+  ];
+  const named = [...new Set(gnunet.listens.map(({ scope }) => scope))];
+  const scopes = named.length > 0 ? named : [defaultScope];
+  try {
+    opened.push(...(await openTree({ plan: tree, scopes, host, limits, logger, directory, say })));
+  } catch (error) {
+    for (const { close } of opened) await close();
+    throw error;
+  }
+  return opened;
 }
 
 function untilQuiet(host: Host, msMax: number): Promise<void> {
@@ -276,6 +315,7 @@ function explain(error: unknown): unknown {
   if (
     error instanceof TokenFileError ||
     error instanceof ListenError ||
+    error instanceof GnunetListenError ||
     error instanceof LogError
   ) {
     return new CommandError(exitCodes.cannotCreate, error.message);

@@ -23,6 +23,9 @@ const texts: FieldType = {
 /** A value that needs no quotes stays what it is in a file; the largest is what a number holds. */
 const limitValue: FieldType = { kind: "integer", min: 1, max: Number.MAX_SAFE_INTEGER };
 
+/** What --gnunet-peers takes at most. */
+export const gnunetPeersMax = 1_000_000;
+
 export const serverNamePattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$";
 
 export const serveType: RecordType = {
@@ -58,6 +61,12 @@ export const serveType: RecordType = {
       type: { kind: "map", of: limitValue, what: "a limit", key: "^[A-Za-z]+$" },
       about: "Limits by their names (limits.md)",
     },
+    "gnunet-peers": {
+      type: { kind: "integer", min: 0, max: gnunetPeersMax },
+      about: "Peers of a GNUnet controller besides those that drivers register",
+    },
+    parent: { type: text, about: "Controller above this one: NAME@127.0.0.1:2105" },
+    "parent-key": { type: file, about: "A copy of its controllers.key" },
     drain: {
       type: { kind: "integer", min: 0, max: 86_400 },
       about: "Seconds that waits have left when the server is told to end",

@@ -9,6 +9,11 @@ import {
   defaultBusDoorBounds,
   resolveBusDoorBounds,
 } from "../../edges/bus/index.ts";
+import {
+  defaultGnunetBounds,
+  type GnunetBounds,
+  resolveGnunetBounds,
+} from "../../edges/gnunet/index.ts";
 import { defaultHttpBounds, type HttpBounds, resolveHttpBounds } from "../../edges/http/index.ts";
 import { defaultBounds, resolveBounds, type SyncdBounds } from "../../edges/syncd/index.ts";
 import {
@@ -31,6 +36,7 @@ export interface ServeLimits {
   readonly bounds: HttpBounds;
   readonly busBounds: BusDoorBounds;
   readonly syncdBounds: SyncdBounds;
+  readonly gnunetBounds: GnunetBounds;
   readonly bus: BusLimits;
   readonly boss: BossLimits;
   readonly forwarder: ForwarderLimits;
@@ -43,6 +49,7 @@ export const limitTables: readonly object[] = [
   defaultHttpBounds,
   defaultBusDoorBounds,
   defaultBounds,
+  defaultGnunetBounds,
   defaultBusLimits,
   defaultBossLimits,
   defaultForwarderLimits,
@@ -66,6 +73,7 @@ export function parseServeLimits(settings: readonly string[]): ServeLimits {
       bounds: resolveHttpBounds(of(defaultHttpBounds)),
       busBounds: resolveBusDoorBounds(of(defaultBusDoorBounds)),
       syncdBounds: resolveBounds(of(defaultBounds)),
+      gnunetBounds: resolveGnunetBounds(of(defaultGnunetBounds)),
       bus: resolveBusLimits(of(defaultBusLimits)),
       boss: resolveBossLimits(of(defaultBossLimits)),
       forwarder: resolveForwarderLimits(of(defaultForwarderLimits)),

@@ -65,7 +65,8 @@ export function parseListen(text: string): Listen {
   const [place = "", ...settings] = text.split(",");
   const [edge = "", address = ""] = place.split("=", 2);
   if (!isEdge(edge)) {
-    const names = Object.keys(doorFacts).join(", ");
+    const others = ["gnunet", "gnunet-barrier", "controllers"];
+    const names = [...Object.keys(doorFacts), ...others].join(", ");
     const message = `--listen ${text}: the doors of this command are ${names}; others are not built into it yet (NOT_YET)`;
     throw new CommandError(exitCodes.usage, message);
   }

@@ -4,6 +4,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { processIo } from "../io.ts";
 import type { ServeArguments } from "./serve.ts";
+import { gnunetPeersMax } from "./serve-fields.ts";
 
 type SetExit = (code: number) => void;
 
@@ -50,9 +51,17 @@ function addDoors(serve: Command): void {
   serve
     .option(
       "--listen <edge=addr>",
-      "open a door: http, http=127.0.0.1:8470, syncd=127.0.0.1:16534,scope=NAME, xmlrpc, events, boss-events; again for more",
+      "open a door: http, http=127.0.0.1:8470, syncd=127.0.0.1:16534,scope=NAME, xmlrpc, events, " +
+        "boss-events, gnunet, gnunet-barrier, controllers; again for more",
       collect,
     )
+    .option(
+      "--gnunet-peers <n>",
+      "peers of a GNUnet controller besides those that drivers register (default: 0)",
+      gnunetPeers,
+    )
+    .option("--parent <name@addr>", "join below the controller there (docs/reference/gnunet.md)")
+    .option("--parent-key <file>", "its controllers.key (default: of this state directory)")
     .option(
       "--allow <edge=networks>",
       "who may come to doors of a kind: syncd=10.0.0.0/8,2001:db8::/32; again",
@@ -87,6 +96,11 @@ function addOps(serve: Command): void {
     .option("--ops-user <user>", "who one is there (default: root)")
     .option("--ops-port <port>", "what %p is (default: 22)")
     .option("--ops-proxy <path>", "eventsys.proxy there (default: of this installation)");
+}
+
+function gnunetPeers(text: string): number {
+  if (/^\d{1,7}$/.test(text) && Number(text) <= gnunetPeersMax) return Number(text);
+  throw new InvalidArgumentError(`It must be a whole number from 0 to ${gnunetPeersMax}.`);
 }
 
 function wholeSeconds(text: string): number {

@@ -8,6 +8,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import type { ServeSettings } from "./serve-config.ts";
 import { serverNamePattern } from "./serve-fields.ts";
+import { describeGnunet, type GnunetPlan, isGnunetDoor, planGnunet } from "./serve-gnunet.ts";
 import { parseServeLimits, type ServeLimits } from "./serve-limits.ts";
 import {
   applyAllows,
@@ -21,11 +22,14 @@ import {
 } from "./serve-listen.ts";
 import type { OpsArguments, SchedulerArguments } from "./serve-ops.ts";
 import { checkTls, readTls, resolveXmlRpc, tlsOf } from "./serve-tls.ts";
+import { describeTree, isTreeListen, planTree, type TreePlan } from "./serve-tree.ts";
 
 export interface ServePlan extends OpsArguments, SchedulerArguments {
   readonly name: string;
   readonly role: Role | undefined;
   readonly listens: readonly Listen[];
+  readonly gnunet: GnunetPlan;
+  readonly tree: TreePlan;
   readonly redirects: readonly Redirect[];
   readonly log: string;
   readonly tls: TlsFiles | undefined;
@@ -48,13 +52,19 @@ export function planServe(settings: ServeSettings): ServePlan {
   const limits = parseServeLimits(settings.limit ?? []);
   const origins = (settings.origin ?? []).map(checkOrigin);
   const tls = readTls({ ...settings, httpClientCerts });
+  const listened = settings.listen ?? [];
+  const gnunet = planGnunet(settings);
+  const tree = planTree(listened.filter(isTreeListen), name, settings);
+  const isUsual = (text: string): boolean => !isGnunetDoor(text) && !isTreeListen(text);
   const listens = applyAllows(
-    (settings.listen ?? []).map(parseListen),
-    (settings.allow ?? []).map(parseAllow),
+    listened.filter(isUsual).map(parseListen),
+    (settings.allow ?? []).filter((text) => !isGnunetDoor(text)).map(parseAllow),
   );
   const redirects = (settings.redirectEvents ?? []).map(parseRedirect);
   checkRole(role, listens);
-  if (role === "ops") checkOps(settings, listens.length + redirects.length);
+  const treeCount = tree.listens.length + (tree.parent === undefined ? 0 : 1);
+  const openCount = listens.length + redirects.length + gnunet.listens.length + treeCount;
+  if (role === "ops") checkOps(settings, openCount);
   const xmlrpc = resolveXmlRpc(listens, tls);
   checkTls({ ...settings, httpClientCerts }, listens, tls);
   const { ops, opsShell, opsUser, opsPort, opsProxy } = settings;
@@ -62,6 +72,7 @@ export function planServe(settings: ServeSettings): ServePlan {
   return {
     ...{ name, role, listens, redirects, log, tls, httpClientCerts, xmlrpc, origins, limits },
     ...{ ops, opsShell, opsUser, opsPort, opsProxy, scheduler, rundir, opsDir },
+    ...{ gnunet, tree },
     drainMs: (settings.drain ?? 0) * 1000,
   };
 }
@@ -69,7 +80,7 @@ export function planServe(settings: ServeSettings): ServePlan {
 /** What would be done, a line each. */
 export function describePlan(plan: ServePlan, state: string): readonly string[] {
   const { name, role, listens, redirects, log, limits } = plan;
-  const doors = listens.map((listen) => {
+  const doors: string[] = listens.map((listen) => {
     const { edge, host, port, scope, networks } = listen;
     const files = edge === "xmlrpc" ? plan.tls : tlsOf(listen, plan, plan.tls);
     const at = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
@@ -81,6 +92,7 @@ export function describePlan(plan: ServePlan, state: string): readonly string[] 
       ...(networks.length === 0 ? [] : [`for ${networks.length} networks`]),
     ].join(", ");
   });
+  doors.push(...describeGnunet(plan.gnunet), ...describeTree(plan.tree));
   return [
     `${name}: the configuration is good`,
     role === "ops" ? "keeps no experiments" : `keeps the experiments of ${state}`,

@@ -68,7 +68,9 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     const forDaemon = { onStopAsked: stop, xmlrpc, events, schedulers, bus: buses.boss };
     const daemon =
       plan.role === "ops" ? undefined : await startDaemon(state, plan, forDaemon, logger);
-    const asked = { plan, buses, tokens: state.tokens, logger };
+    const say = (line: string): void => io.stdout(`muster: ${line}\n`);
+    const directory = state.path;
+    const asked = { plan, buses, tokens: state.tokens, directory, logger, say };
     const doors = await openDoors(asked).catch(async (error: unknown) => {
       await daemon?.close();
       throw error;

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// Goal: `muster serve` processes are a tree of controllers: a driver of GNUnet at the root, peers
+// below, each told when another process dies. Method: real commands, C programs over Debian's
+// library; leases of a second, so that a death is known soon.
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { GnunetPrograms } from "../conformance/gnunet/programs.ts";
+import { Command, repository, scratch } from "./support/command.ts";
+
+const muster = join(repository, "bin/muster");
+const lease = ["--limit", "edgeLeaseUs=1000000"];
+let programs: GnunetPrograms;
+
+beforeAll(async () => {
+  programs = await GnunetPrograms.build();
+}, 120_000);
+
+afterAll(() => programs.close());
+
+interface Controller {
+  readonly command: Command;
+  readonly state: string;
+  readonly config: string;
+  /** Where others join below it, and the file of the key. */
+  readonly below: string;
+}
+
+interface Above {
+  readonly name: string;
+  readonly controller: Controller;
+}
+
+async function serve(name: string, peers: number, above?: Above, tcp = false): Promise<Controller> {
+  const state = scratch();
+  const parent =
+    above === undefined
+      ? []
+      : [
+          ...["--parent", `${above.name}@${above.controller.below}`],
+          ...["--parent-key", join(above.controller.state, "controllers.key")],
+        ];
+  const command = new Command(muster, [
+    ...["serve", "--state", state, "--name", name, ...parent, ...lease],
+    ...["--listen", `gnunet=${join(state, "t.sock")}`, "--gnunet-peers", String(peers)],
+    ...["--listen", `gnunet-barrier=${join(state, "b.sock")}`],
+    ...["--listen", tcp ? "controllers=0" : `controllers=${join(state, "c.sock")}`],
+  ]);
+  const [, config = ""] = await command.prints(/GNUNET_TESTBED_CONTROLLER_CONFIG=(\S+)/);
+  const [, below = ""] = await command.prints(/controllers may join \S+ at (\S+),/);
+  if (above !== undefined) await command.prints(/has joined/);
+  return { command, state, config, below };
+}
+
+describe("muster serve --parent", () => {
+  it.each([
+    ["sockets in the file system", false],
+    ["TCP", true],
+  ])("makes one barrier of three processes in a row, over %s", async (_what, tcp) => {
+    const root = await serve("top", 0, undefined, tcp);
+    const middle = await serve("middle", 1, { name: "top", controller: root }, tcp);
+    const leaf = await serve("leaf", 2, { name: "middle", controller: middle }, tcp);
+    const driver = programs.driver(root.config);
+    driver.send("init start 100");
+    await driver.said(/^status start 1$/);
+    const peers = [middle, leaf, leaf].map(({ config }) => programs.waiter(config, "start"));
+    for (const peer of peers) expect(await peer.ended).toBe(0);
+    await driver.said(/^status start 2$/);
+  });
+
+  it("tells who waits that the controller above is gone, and does not wait for it", async () => {
+    const root = await serve("root", 0);
+    const east = await serve("east", 2, { name: "root", controller: root });
+    const driver = programs.driver(root.config);
+    driver.send("init b 100");
+    await driver.said(/^status b 1$/);
+    const client = programs.python();
+    for (const [id, name] of [
+      ["counted", "b"],
+      ["refused", "nobody"],
+    ] as const) {
+      await client.open(id, join(east.state, "b.sock"));
+      client.send(id, { wait: { name } });
+    }
+    // They are answered in the order in which they came.
+    await client.heard("refused", 1);
+    expect(client.told("counted")).toEqual([]);
+    root.command.child.kill("SIGKILL");
+    const [told] = await client.heard("counted", 1);
+    expect(told).toMatchObject({ status: 3, name: "b" });
+    expect(told?.text).toContain("the controller above, root, was lost");
+    await driver.ended;
+  });
+
+  it("tells the driver the name of a controller that is killed", async () => {
+    const root = await serve("root", 0);
+    const east = await serve("east", 2, { name: "root", controller: root });
+    const driver = programs.driver(root.config);
+    driver.send("init b 100");
+    await driver.said(/^status b 1$/);
+    east.command.child.kill("SIGKILL");
+    expect(await driver.said(/^status b -1/)).toContain("controller east: ");
+  });
+
+  it("says what is wrong with a parent", async () => {
+    const state = scratch();
+    const run = (...argv: readonly string[]) =>
+      new Command(muster, ["serve", "--state", state, ...argv]).ended;
+    const noKey = await run("--name", "east", "--parent", "root@127.0.0.1:1");
+    expect([noKey.code, noKey.stderr]).toEqual([66, expect.stringContaining("controllers.key")]);
+    const same = await run("--parent", "127.0.0.1:1");
+    expect([same.code, same.stderr]).toEqual([64, expect.stringContaining("is called so, too")]);
+    const nowhere = await run("--name", "east", "--parent", "nowhere");
+    expect([nowhere.code, nowhere.stderr]).toEqual([64, expect.stringContaining("NAME@ADDRESS")]);
+  });
+});
