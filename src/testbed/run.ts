@@ -41,6 +41,7 @@ import { EventRecording } from "./record/event-recording.ts";
 import { RunAgendas } from "./run-agendas.ts";
 import type { EndedBy, RunEventBody, RunModified } from "./run-event.ts";
 import type { EventsOfRun, RunOrder } from "./run-events.ts";
+import { RunGnunet } from "./run-gnunet.ts";
 import { removeRunJournal, runJournal } from "./run-journal.ts";
 import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -86,6 +87,7 @@ class Run {
   #local: LocalAgents | undefined;
   #listener: LinkListener | undefined;
   #events: EventsOfRun | undefined;
+  #gnunet: RunGnunet | undefined;
   /** Timers of the run; none may outlive it. */
   readonly #timers: Cancel[] = [];
   readonly #agendas: RunAgendas;
@@ -192,6 +194,8 @@ class Run {
     this.#recording = this.#recordEvents();
     this.#performer = this.#performerOf(experiment, this.#programs);
     this.#events = await this.#openEvents(backend);
+    this.#gnunet = this.#openGnunet();
+    await this.#gnunet.serve(backend.nodes.values());
     this.#boot = await bootRunNodes(this.#options, backend, {
       eventKey: this.#eventKey,
       say: (body) => {
@@ -215,6 +219,14 @@ class Run {
       onLost: (message) => {
         this.#end({ endedBy: "failure", error: { code: "SYNC_SERVER_ENDED", message } });
       },
+    });
+  }
+
+  #openGnunet(): RunGnunet {
+    const { experiment, clock, limits, logger } = this.#options;
+    return new RunGnunet({
+      ...{ clock, limits, logger, scope: this.#scope, connect: this.#host.connectEdge },
+      programs: experiment.programs.length,
     });
   }
 
@@ -342,10 +354,12 @@ class Run {
       ...{ backend, boot, programs, planNode },
       serveBarriers: async (clients: readonly RunningNode[]) => {
         await events.listenForNodes();
+        await this.#gnunet?.serve(clients);
         return (await this.#syncServers?.serve(clients)) ?? (() => Promise.resolve());
       },
       adopt: (to: Experiment, from: Experiment, retired: ReadonlySet<string>) => {
         this.#earlierArgs.add(from.programs);
+        this.#gnunet?.setPrograms(to.programs.length);
         this.#performer = this.#performerOf(to, programs);
         this.#agendas.drop(retired);
         events.submit({ kind: "open-scope", scope, nodes: to.nodes.map(({ name }) => name) });
@@ -557,6 +571,7 @@ class Run {
     this.#fire.close();
     await this.#testground?.close();
     this.#syncServers?.stop();
+    await this.#gnunet?.close();
     this.#boot?.stop();
     await this.#backend?.stop();
     this.#listener?.close();

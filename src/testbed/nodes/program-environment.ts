@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The environment of the programs of a node. It is built from nothing, so that no secret of the
 // process that runs Muster reaches a program by accident. [EMULAB-EVENTS 4.3]
+import { controllerConfigVariable } from "../../edges/gnunet/client-config.ts";
 
 export interface EnvironmentInput {
   readonly runId: string;
@@ -33,6 +34,9 @@ export interface EnvironmentInput {
 
 const SYSTEM_PATH = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/local/sbin"];
 
+/** File of a node's boot directory by which clients of GNUnet find the node's controller. */
+export const gnunetConfigFile = "gnunet.conf";
+
 /** The variables, in the order they are set; later ones may refer to earlier ones. */
 export function planEnvironment(input: EnvironmentInput): Readonly<Record<string, string>> {
   const caller = input.callerPath.split(":").filter((entry) => entry.startsWith("/"));
@@ -60,6 +64,7 @@ export function planEnvironment(input: EnvironmentInput): Readonly<Record<string
     MUSTER_RUN: input.runId,
     MUSTER_NODE: input.node,
     MUSTER_BOOT: input.paths.boot,
+    [controllerConfigVariable]: `${input.paths.boot}/${gnunetConfigFile}`,
     ...(input.eventServer === undefined ? {} : { MUSTER_EVENTS: input.eventServer }),
   });
 }
@@ -83,6 +88,8 @@ export function withProgramVariables(
   node: Readonly<Record<string, string>>,
   program: Readonly<Record<string, string>> | undefined,
 ): Record<string, string> {
-  const marks = Object.entries(node).filter(([name]) => name.startsWith("MUSTER_"));
+  const marks = Object.entries(node).filter(
+    ([name]) => name.startsWith("MUSTER_") || name === controllerConfigVariable,
+  );
   return { ...node, ...program, ...Object.fromEntries(marks) };
 }

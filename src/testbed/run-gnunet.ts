@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// The GNUnet controller of a run: that of this machine, for all programs that the run starts here.
+// It has a door on every node, at the address at which the node calls the servers of the run;
+// programs find it by the file that GNUNET_TESTBED_CONTROLLER_CONFIG names.
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Limits } from "../core/limits.ts";
+import {
+  formatClientConfig,
+  type GnunetAddress,
+  GnunetController,
+  type GnunetService,
+} from "../edges/gnunet/index.ts";
+import type { Clock } from "../host/clock.ts";
+import type { ConnectEdge } from "../host/core-link.ts";
+import type { Logger } from "../host/logger.ts";
+import { barrierPort, testbedPort } from "../wire/gnunet/index.ts";
+import type { RunningNode } from "./nodes/index.ts";
+import { gnunetConfigFile } from "./nodes/program-environment.ts";
+
+export interface RunGnunetOptions {
+  readonly scope: string;
+  readonly connect: ConnectEdge;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  /** How many programs the run has: the peers of the controller. */
+  readonly programs: number;
+}
+
+export class RunGnunet {
+  readonly #controller: GnunetController;
+  /** Address called -> node. */
+  readonly #nodes = new Map<string, string>();
+
+  constructor({ programs, ...options }: RunGnunetOptions) {
+    this.#controller = new GnunetController({
+      ...{ ...options, edge: "gnunet", peers: programs },
+      nodeOf: (address) => this.#nodes.get(address),
+    });
+  }
+
+  /** The run has another number of programs now. */
+  setPrograms(programs: number): void {
+    this.#controller.setPeers(programs);
+  }
+
+  /**
+   * Opens the doors of nodes that have none, and tells their programs. @throws GnunetListenError
+   */
+  async serve(nodes: Iterable<RunningNode>): Promise<void> {
+    for (const { name, calledAt, hostPath } of nodes) {
+      const at = (port: number) => ({ kind: "tcp", host: calledAt, port }) as const;
+      const addresses: Record<GnunetService, GnunetAddress> = {
+        testbed: at(testbedPort),
+        "testbed-barrier": at(barrierPort),
+      };
+      // A node that comes back is called at the address of before, and boots anew.
+      if (!this.#nodes.has(calledAt)) {
+        this.#nodes.set(calledAt, name);
+        await this.#controller.listen("testbed", addresses.testbed);
+        await this.#controller.listen("testbed-barrier", addresses["testbed-barrier"]);
+      }
+      const file = join(hostPath.boot, gnunetConfigFile);
+      // What a program of the node has put there is not written through.
+      rmSync(file, { force: true });
+      writeFileSync(file, formatClientConfig(addresses), { flag: "wx", mode: 0o644 });
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#controller.close();
+  }
+}
