@@ -111,6 +111,18 @@ describe("tools/system-packages.sh", () => {
     expect(more).toEqual([]);
   });
 
+  it("looks for a file where a line names one", async () => {
+    // Words of a line end at blanks.
+    const directory = mkdtempSync(join(tmpdir(), "muster-header-"));
+    const file = join(directory, "header.h");
+    writeFileSync(join(folder, "tools/system-packages.txt"), `${file} headers z\n`);
+    provide("apt-get", `echo "$@" >>'${folder}/calls'; : >'${file}'`);
+    expect(await install()).toMatchObject({ status: 0, stderr: "" });
+    expect(calls()).toMatch(/ install -y --no-install-recommends headers$/m);
+    expect(await install("--check")).toEqual({ status: 0, stdout: "", stderr: "" });
+    rmSync(directory, { recursive: true });
+  });
+
   it("says what is missing to anybody but root, and to root who only checks", async () => {
     const told = {
       status: 1,

@@ -161,3 +161,28 @@ it("a sync server may arrive at counts of its scope, and end these and no other 
     expect(may(example)).toBe(/^count-(?:init|wait)$/.test(example.kind));
   }
 });
+
+describe("what carries the link to a sub-controller", () => {
+  const rights: EdgeRights = { kind: "child", name: "b" };
+  const own = Object.values(examples).filter(([{ kind }]) => kind.startsWith("tree-"));
+
+  it("speaks of that one, as a sub-controller, and gives no other command", () => {
+    for (const [example] of Object.values(examples)) {
+      expect(isTaken(example, rights)).toBe(example.kind.startsWith("tree-"));
+    }
+    for (const kind of ["attach", "end-edge"] as const)
+      expect(isTaken({ kind }, rights)).toBe(true);
+    expect(own).toHaveLength(5);
+    for (const [example] of own) {
+      expect(isTaken(example, { kind: "child", name: "c" })).toBe(false);
+    }
+    const [join] = examples["tree-join"];
+    expect(isTaken({ ...join, side: "parent" }, rights)).toBe(false);
+  });
+
+  it("looks at nothing", () => {
+    const look = (frame: unknown) => () => checkEdgeFrame(frame, resolveLimits(), { rights });
+    expect(look({ kind: "describe", id: 1, scope: "s" })).toThrow(FrameError);
+    expect(look({ kind: "list-events", id: 1, scope: "s", after: 0 })).toThrow(FrameError);
+  });
+});

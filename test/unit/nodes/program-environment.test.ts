@@ -49,6 +49,7 @@ describe("planEnvironment()", () => {
       MUSTER_RUN: "r1",
       MUSTER_NODE: "node0",
       MUSTER_BOOT: "/var/emulab/boot",
+      GNUNET_TESTBED_CONTROLLER_CONFIG: "/var/emulab/boot/gnunet.conf",
     });
   });
 
@@ -73,8 +74,11 @@ describe("expandVariables()", () => {
 
 describe("withProgramVariables()", () => {
   test("lets a program have its own, but not forge whose it is", () => {
-    const node = { A: "1", MUSTER_RUN: "r1", MUSTER_NODE: "n" };
-    expect(withProgramVariables(node, { A: "2", MUSTER_RUN: "x" })).toEqual({
+    const GNUNET_TESTBED_CONTROLLER_CONFIG = "/boot/gnunet.conf";
+    const node = { A: "1", MUSTER_RUN: "r1", MUSTER_NODE: "n", GNUNET_TESTBED_CONTROLLER_CONFIG };
+    const program = { A: "2", MUSTER_RUN: "x", GNUNET_TESTBED_CONTROLLER_CONFIG: "y" };
+    expect(withProgramVariables(node, program)).toEqual({
+      GNUNET_TESTBED_CONTROLLER_CONFIG,
       A: "2",
       MUSTER_RUN: "r1",
       MUSTER_NODE: "n",
