@@ -13,7 +13,7 @@ import type { Cancel, Clock } from "../../host/clock.ts";
 import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
 import { type GnunetTime, gnunetTime } from "../gnunet-time.ts";
-import { Outbox } from "../syncd/outbox.ts";
+import { Outbox } from "../outbox.ts";
 import { type GnunetBounds, resolveGnunetBounds } from "./bounds.ts";
 import { GnunetDoors, type GnunetService } from "./doors.ts";
 import type { GnunetAddress } from "./listen.ts";

@@ -15,7 +15,7 @@ import type { Limits } from "../../core/limits.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
-import { Outbox } from "../syncd/outbox.ts";
+import { Outbox } from "../outbox.ts";
 import { type TreeTime, treeTime } from "../tree-time.ts";
 
 export interface TreeCarrierOptions {
