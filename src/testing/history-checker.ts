@@ -9,8 +9,9 @@
 //   J5. Nobody is closed without an answer unless its edge was given up or cut off for long.
 //   J6. At the end nobody waits; a wait with a deadline has ended by itself.
 //   J7. Who left is not counted any more (B4).
-import type { Batch, LogEntry } from "../core/command.ts";
+
 import type { ErrorCode } from "../core/code.ts";
+import type { Batch, LogEntry } from "../core/command.ts";
 import type { Applied, BarrierKind, Refused } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
 import { NaiveBarriers } from "./naive-barriers.ts";

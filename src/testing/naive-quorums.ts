@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The rules of quorums at one controller once more, plainly: a list of barriers, a list of who waits,
-// and after each command the question whether one of them is reached, put to all of them.
+// The rules of quorums at one controller once more, plainly: a list of barriers, a list of who
+// waits, and after each command the question whether one of them is reached, put to all of them.
 // [GNUNET-BARRIERS 3, 5, 10] Knows no tree.
 import type { Command, Deadline, LogEntry, Quorum } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
@@ -119,7 +119,8 @@ export class NaiveQuorums {
       return;
     }
     this.#open(scope);
-    const generation = this.#ends.filter((end) => end.scope === scope && end.name === name).length + 1;
+    const generation =
+      this.#ends.filter((end) => end.scope === scope && end.name === name).length + 1;
     const { edge, life } = speaker;
     const barrier: Barrier = {
       ...{ scope, name, generation, mustAnswer: echo === "explicit", deadline, quorum },
@@ -133,7 +134,8 @@ export class NaiveQuorums {
   #wait(speaker: Speaker, command: Of<"quorum-wait">): void {
     const { scope, barrier: name, connection, who, error, timeoutUs } = command;
     const at = this.#find(scope, name);
-    const isFull = at !== undefined && this.#at(at).length >= this.#lives.limits.waitersPerBarrierMax;
+    const isFull =
+      at !== undefined && this.#at(at).length >= this.#lives.limits.waitersPerBarrierMax;
     const isBad = error < 0 || (timeoutUs ?? 0) < 0;
     const last = this.#ends.findLast((end) => end.scope === scope && end.name === name);
     const code =
@@ -376,7 +378,14 @@ export class NaiveQuorums {
     { error = 0, reason }: { readonly error?: number; readonly reason?: string | undefined },
   ): void {
     if (driver === undefined) return;
-    const facts = { scope, barrier: name, generation, connection: driver.connection, status, error };
+    const facts = {
+      scope,
+      barrier: name,
+      generation,
+      connection: driver.connection,
+      status,
+      error,
+    };
     const why = reason === undefined ? {} : { reason };
     this.#lives.tell(driver, { kind: "quorum-status", ...facts, ...why });
   }

@@ -53,7 +53,8 @@ export function drawRequest(random: Random, scope: string, barrier: string): Kin
 
 /** What nobody waits for, and everybody may do. */
 export function drawOrder(random: Random, scope: string, barrier: string): Command {
-  if (random.chance(0.5)) return { kind: "peers-set", scope, connection: 0, count: random.below(5) };
+  if (random.chance(0.5))
+    return { kind: "peers-set", scope, connection: 0, count: random.below(5) };
   const barrierKind = random.pick(["state", "quorum", "roster"] as const);
   return { kind: "fail", scope, barrier, barrierKind, error: 99, reason: "drawn" };
 }

@@ -367,13 +367,10 @@ function percent(value: number) {
 
 const memberNames = fc.constantFrom("a", "b", "c");
 const members = (minLength: number): fc.Arbitrary<readonly { name: string; group?: string }[]> =>
-  fc.array(
-    fc.record(
-      { name: memberNames, group: fc.constant("g") },
-      { requiredKeys: ["name"] },
-    ),
-    { minLength, maxLength: 3 },
-  );
+  fc.array(fc.record({ name: memberNames, group: fc.constant("g") }, { requiredKeys: ["name"] }), {
+    minLength,
+    maxLength: 3,
+  });
 const rosterCommand: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 4,
@@ -381,9 +378,9 @@ const rosterCommand: fc.Arbitrary<Command> = fc.oneof(
       kind: fc.constant("roster-open" as const),
       ...{ scope: inScope, barrier: atBarrier, connection: by, who: whoever },
       members: fc.oneof(
-        fc.subarray(["a", "b", "c"], { minLength: 1 }).map((names) =>
-          names.map((name) => ({ name })),
-        ),
+        fc
+          .subarray(["a", "b", "c"], { minLength: 1 })
+          .map((names) => names.map((name) => ({ name }))),
         members(0),
       ),
       rules: fc.record(
@@ -408,9 +405,7 @@ const rosterCommand: fc.Arbitrary<Command> = fc.oneof(
         },
         { requiredKeys: ["kind", ...required] },
       )
-      .chain((facts) =>
-        memberNames.map((name) => ({ ...facts, who: { ...facts.who, name } })),
-      ),
+      .chain((facts) => memberNames.map((name) => ({ ...facts, who: { ...facts.who, name } }))),
   },
   {
     weight: 2,

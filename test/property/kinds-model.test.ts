@@ -12,7 +12,13 @@ import { Service } from "../../src/core/service.ts";
 import { NaiveQuorums } from "../../src/testing/naive-quorums.ts";
 import { NaiveRosters } from "../../src/testing/naive-rosters.ts";
 import { NaiveStates } from "../../src/testing/naive-states.ts";
-import { entriesOf, quorumScript, rosterScript, stateScript, type TimedStep } from "./core-script.ts";
+import {
+  entriesOf,
+  quorumScript,
+  rosterScript,
+  stateScript,
+  type TimedStep,
+} from "./core-script.ts";
 
 /** Small, so that the scripts reach them. */
 const limits = resolveLimits({

@@ -7,8 +7,8 @@ import { defaultHttpPort, defaultScope } from "../../edges/http/index.ts";
 import { defaultPort as defaultXmlRpcPort } from "../../edges/xmlrpc/index.ts";
 import type { Endpoint } from "../../events/forwarder.ts";
 import { defaultPort as defaultSyncPort } from "../../wire/emulab-sync/index.ts";
-import { defaultPort as defaultTestgroundPort } from "../../wire/testground/index.ts";
 import { isLoopbackAddress, type Network, parseNetwork } from "../../wire/networks.ts";
+import { defaultPort as defaultTestgroundPort } from "../../wire/testground/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 

@@ -13,7 +13,14 @@ import type { Refusal } from "../refusal.ts";
 import { invalid } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
-import type { Deadline, Quorum, QuorumChange, QuorumEcho, QuorumInit, QuorumWait } from "./commands.ts";
+import type {
+  Deadline,
+  Quorum,
+  QuorumChange,
+  QuorumEcho,
+  QuorumInit,
+  QuorumWait,
+} from "./commands.ts";
 import type { Common } from "./common.ts";
 import { isInteger } from "./common.ts";
 import type { Failure, Waiter } from "./place.ts";

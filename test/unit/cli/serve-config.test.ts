@@ -169,7 +169,10 @@ describe("a plan", () => {
 
   it.each<readonly [ServeSettings, string]>([
     [{ allow: ["syncd=10.0.0.0/8"] }, "add --listen syncd"],
-    [{ allow: ["xmlrpc=10.0.0.0/8"], listen: ["http"] }, "http, syncd, testground, events, boss-events"],
+    [
+      { allow: ["xmlrpc=10.0.0.0/8"], listen: ["http"] },
+      "http, syncd, testground, events, boss-events",
+    ],
     [{ allow: ["http="], listen: ["http"] }, "no network"],
     [{ listen: ["http,allow=ten"] }, "10.0.0.0/8"],
     [{ listen: ["xmlrpc,allow=::1"] }, "what is allow=::1?"],
