@@ -60,7 +60,9 @@ function plainTimelines({ timelines, programs }: Experiment): Experiment["timeli
 }
 
 /** Events carry the command of their program; what they say of it themselves is nothing then. */
-function plainEvents(programs: Experiment["programs"]): (event: PlannedEvent) => PlannedEvent {
+export function plainEvents(
+  programs: Experiment["programs"],
+): (event: PlannedEvent) => PlannedEvent {
   const own = new Map(programs.map((program) => [program.name, defaultArgs(program)]));
   return (event) => (event.args === own.get(event.object) ? { ...event, args: "" } : event);
 }
@@ -87,6 +89,11 @@ function diffNamed(
 
 function nameOf({ name }: { readonly name: string }): string {
   return name;
+}
+
+/** The same text for parts that say the same. */
+export function whatItSays(value: unknown): string {
+  return canonical(value);
 }
 
 /** JSON with sorted keys, without places (`at`) and the order of events in the file (`index`). */

@@ -2,6 +2,7 @@
 // What goes into the operations of experiments.ts and what users see of the outcome.
 import type { Modification, ModifyOutcome } from "../testbed/modify-run.ts";
 import { joinNames, plural } from "../testbed/record/words.ts";
+import type { NumberedEvent } from "../testbed/run-agenda.ts";
 import type { Definition, ExperimentRow, HistoryEntry, RunRow } from "./database.ts";
 import type { LiveStatus } from "./live-run.ts";
 import type { ParsedDefinition } from "./parse-definition.ts";
@@ -30,6 +31,15 @@ export interface Modified {
   readonly experiment: string;
   readonly nodes: Pick<Modification["nodes"], "added" | "removed" | "restarted">;
   readonly programs: Modification["programs"];
+  readonly traffic: Modification["traffic"];
+  /** Numbers of events, as `muster event ls` and `result.json` show them. */
+  readonly events: {
+    readonly added: readonly number[];
+    readonly changed: readonly number[];
+    readonly removed: readonly number[];
+    /** Were to be changed or removed, and had fired. */
+    readonly alreadyFired: readonly number[];
+  };
   /** Nodes that did not come back when they were restarted: the experiment goes on without them. */
   readonly lost: ModifyOutcome["lost"];
   /** In words. */
@@ -40,8 +50,8 @@ export interface Modified {
 
 export function describeModification(
   experiment: string,
-  { nodes, programs }: Pick<Modification, "nodes" | "programs">,
-  lost: ModifyOutcome["lost"],
+  { nodes, programs, traffic, agenda }: Omit<Modification, "experiment" | "tables">,
+  { lost, events }: Pick<ModifyOutcome, "lost" | "events">,
 ): Omit<Modified, "warnings"> {
   const parts = [
     ["node", "added", nodes.added],
@@ -50,13 +60,28 @@ export function describeModification(
     ["program", "added", programs.added],
     ["program", "removed", programs.removed],
     ["program", "changed", programs.restarted],
+    ["traffic flow", "ended", traffic.ended],
+    ["traffic flow", "begun", traffic.begun],
+    ["sequence or timeline", "defined", agenda.defined],
+    ["sequence or timeline", "removed", agenda.undefined],
+    ["event", "added", events.added.map(({ id }) => `${id}`)],
+    ["event", "changed", events.changed.map(({ id }) => `${id}`)],
+    ["event", "removed", events.removed.map((id) => `${id}`)],
   ] as const;
   const said = parts
     .filter(([, , names]) => names.length > 0)
     .map(([what, how, names]) => `${plural(names.length, what)} ${how} (${joinNames(names)})`);
   const without = lost.map(({ node, why }) => `node ${node} did not come back: ${why}`);
-  const summary = [...said, ...without].join("; ") || "nothing that runs was changed";
-  return { experiment, nodes, programs, lost, summary };
+  const fired = events.fired.map(
+    ({ id, event: { object, event } }) => `event ${id} (${object} ${event}) had already fired`,
+  );
+  const summary = [...said, ...fired, ...without].join("; ") || "nothing that runs was changed";
+  const numbers = (rows: readonly NumberedEvent[]): number[] => rows.map(({ id }) => id);
+  const told = {
+    ...{ added: numbers(events.added), changed: numbers(events.changed) },
+    ...{ removed: events.removed, alreadyFired: numbers(events.fired) },
+  };
+  return { experiment, nodes, programs, traffic, events: told, lost, summary };
 }
 
 /** An experiment on its way up. */

@@ -171,8 +171,8 @@ export class Experiments {
     held.isModifying = true;
     held.additions += brings;
     try {
-      const { lost } = await held.swap.modify({ ...modification, tables: rows });
-      const done = describeModification(name, modification, lost);
+      const outcome = await held.swap.modify({ ...modification, tables: rows });
+      const done = describeModification(name, modification, outcome);
       held.ledger.endModify(user, definition, done.summary);
       return { ...done, warnings: checkRows(rows) };
     } catch (error) {

@@ -80,6 +80,7 @@ export class LiveRun {
         return;
       case "run-started":
       case "event-fired":
+      case "event-cancelled":
       case "barrier-slow":
       case "message":
       case "traffic-ended":

@@ -3,20 +3,18 @@
 // runs. Pure.
 //
 //   P1. What is not named in the plan is not touched.
-//   P2. A program that is added or started anew gets the events that name it, also through a group;
-//       their times count from the modification.
-import type { Experiment, PlannedEvent } from "../experiment/index.ts";
+//   P2. What is added or started anew gets the events that name it, a program also those through a
+//       group; their times count from the modification. Events of what stays have the run's times.
+import type { Experiment } from "../experiment/index.ts";
 import type { Modification } from "../testbed/modify-run.ts";
-import type { Changes } from "./experiment-diff.ts";
-import { diffExperiments, isUnchanged, saysTheSame } from "./experiment-diff.ts";
+import { diffEvents } from "./event-diff.ts";
+import type { Changes, ExperimentDiff } from "./experiment-diff.ts";
+import { diffExperiments, isUnchanged } from "./experiment-diff.ts";
 
 export type ModifyPlan =
   | { readonly kind: "planned"; readonly modification: Omit<Modification, "tables"> }
   /** Each reason names what cannot be changed. */
   | { readonly kind: "refused"; readonly reasons: readonly string[] };
-
-/** Group of all programs, which no file defines. [EMULAB-NS 8] */
-const allPrograms = "__all_programs";
 
 export function planModification(before: Experiment, after: Experiment): ModifyPlan {
   const diff = diffExperiments(before, after);
@@ -31,34 +29,34 @@ export function planModification(before: Experiment, after: Experiment): ModifyP
     removed: diff.programs.removed,
     restarted: after.programs.map(({ name }) => name).filter((name) => changed.has(name)),
   };
-  const touched = new Set([...programs.added, ...programs.removed, ...programs.restarted]);
   const reasons = [
     ...refusedParts(diff),
     ...refusedInstances(before, after),
     ...refusedSyncServer(before, after, restarted),
-    ...refusedEvents(before, after, touched),
   ];
   if (reasons.length > 0) return { kind: "refused", reasons };
   const { added, removed } = diff.nodes;
+  const { experiment, agenda } = diffEvents(before, after, diff, new Set(programs.restarted));
   return {
     kind: "planned",
     modification: {
-      experiment: after,
+      experiment,
       nodes: { added, removed, restarted: diff.nodes.changed },
       programs,
-      events: eventsOf(after, [...programs.added, ...programs.restarted]),
+      traffic: {
+        ended: [...diff.traffic.removed, ...diff.traffic.changed],
+        begun: [...diff.traffic.added, ...diff.traffic.changed],
+      },
+      agenda,
     },
   };
 }
 
-function refusedParts(diff: ReturnType<typeof diffExperiments>): string[] {
-  const { links, barriers, sequences, timelines, traffic, environment } = diff;
+function refusedParts(diff: ExperimentDiff): string[] {
+  const { links, barriers, environment } = diff;
   const parts: readonly (readonly [string, string, Changes])[] = [
     ["link", "links", links],
     ["barrier", "barriers", barriers],
-    ["sequence", "sequences", sequences],
-    ["timeline", "timelines", timelines],
-    ["traffic flow", "traffic flows", traffic],
     ["variable", "variables", environment],
   ];
   return parts.flatMap(([one, many, changes]) => {
@@ -101,51 +99,4 @@ function refusedSyncServer(
   }
   if (syncServer === undefined || !restarted.has(syncServer)) return [];
   return [`node ${syncServer} is changed, and runs the sync server`];
-}
-
-/** Events of the main timeline that are neither of a program that comes or goes, nor the same. */
-function refusedEvents(
-  before: Experiment,
-  after: Experiment,
-  touched: ReadonlySet<string>,
-): string[] {
-  const objectsBefore = objectsWithEvents(before, touched);
-  const objectsAfter = objectsWithEvents(after, touched);
-  const names = new Set([...objectsBefore.keys(), ...objectsAfter.keys()]);
-  const different = [...names].filter(
-    (name) => !saysTheSame(objectsBefore.get(name), objectsAfter.get(name)),
-  );
-  if (different.length === 0) return [];
-  return [`the events of ${different.join(", ")} are changed`];
-}
-
-function objectsWithEvents(
-  { events }: Experiment,
-  touched: ReadonlySet<string>,
-): ReadonlyMap<string, readonly PlannedEvent[]> {
-  const found = new Map<string, PlannedEvent[]>();
-  for (const event of events) {
-    if (touched.has(event.object)) continue;
-    const list = found.get(event.object);
-    if (list === undefined) found.set(event.object, [event]);
-    else list.push(event);
-  }
-  return found;
-}
-
-/** P2, in the order of the file. */
-function eventsOf({ events, groups }: Experiment, names: readonly string[]): PlannedEvent[] {
-  const wanted = new Set(names);
-  const programsOf = new Map<string, readonly string[]>(names.map((name) => [name, [name]]));
-  for (const { name, members } of [...groups, { name: allPrograms, members: names }]) {
-    programsOf.set(
-      name,
-      members.filter((member) => wanted.has(member)),
-    );
-  }
-  return events.flatMap((event) =>
-    event.type === "PROGRAM"
-      ? (programsOf.get(event.object) ?? []).map((name) => ({ ...event, object: name }))
-      : [],
-  );
 }

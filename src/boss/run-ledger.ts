@@ -58,7 +58,12 @@ export class RunLedger {
 
   /** Time 0 has come. L2: somebody may have asked for its end meanwhile. */
   activated(): void {
-    this.#step(["activating"], (deed) => this.#move("activated", deed("")));
+    const { database, clock } = this.#options;
+    this.#step(["activating"], (deed) => {
+      this.#move("activated", deed(""));
+      // What `experiment.event_time_start` answers. [EMULAB-EVENTS 2.5]
+      database.nodes.setStart(this.row.exptidx, "", clock.wallMs() / 1_000);
+    });
   }
 
   /** @throws BossError (WRONG_STATE) unless it is active. */
@@ -93,6 +98,7 @@ export class RunLedger {
       if (this.row.state !== "swapping") this.#move("swap-out", deed(`ended by ${endedBy}`));
       this.#move("swapped-out", deed(`run ${run.number} ${outcome}, ended by ${endedBy}`));
       database.endRun(this.row.exptidx, run.number, end);
+      database.nodes.clearStarts(this.row.exptidx);
     });
   }
 

@@ -23,8 +23,9 @@ export function adviseOnPrograms(experiment: Experiment, file: string): readonly
 }
 
 function describeIdle({ name, node, at }: Program, isYaml: boolean): Diagnostic {
-  const message = `program ${name} on ${node} is never started`;
-  const hint = isYaml ? "Give it a start, as in start: 0s." : `Add $ns at 0 "$${name} start".`;
+  const message = `nothing in the file starts program ${name} on ${node}`;
+  const own = isYaml ? "Give it a start, as in start: 0s" : `Add $ns at 0 "$${name} start"`;
+  const hint = `${own}, or start it with tevc or muster event send while the run goes.`;
   return { severity: "warning", code: "NEVER_STARTED", message, at, hint };
 }
 

@@ -195,6 +195,7 @@ export function observe(state: ProgressState, event: RunEvent): void {
       return;
     // A run that a command line watches is modified by nobody.
     case "run-modified":
+    case "event-cancelled":
     case "message":
     case "traffic-ended":
     case "instance-ended":

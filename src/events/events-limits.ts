@@ -34,6 +34,8 @@ export const eventsLimits = {
   listedArgsCharsMax: 1_024,
   /** What one notification tells a run of the effects of an entry. */
   toldPerNotificationMax: 32,
+  /** Bytes of a change of its agenda that a run tells its scheduler, as JSON in a notification. */
+  changeBytesMax: 262_144,
   /** Exchanges with which a comparison of clocks begins. */
   clockExchanges: 8,
 } as const;

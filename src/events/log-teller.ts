@@ -7,9 +7,11 @@
 //       of it is told again, at the same places (N1).
 //   W2. That nothing is planned is told of what was started, and not between two epochs: a run ends
 //       then.
+import type { AgendaAmend } from "../core/agenda/commands.ts";
 import type { AgendaAnswer } from "../core/agenda/effects.ts";
 import type { Command, LogEntry } from "../core/command.ts";
 import type { Applied, EdgeEffect } from "../core/effect.ts";
+import { isCommand } from "../host/check-frame.ts";
 import type { Notification } from "../wire/event/notification.ts";
 import type { OrderSender } from "../wire/event/orders.ts";
 import {
@@ -29,8 +31,6 @@ export interface LogTellerOptions {
   readonly by: OrderSender;
   /** Events that have not fired. */
   readonly pending: () => number;
-  /** What a run has written for its scheduler under this number; nothing when there is none. */
-  readonly orders: (number: number) => readonly Command[];
 }
 
 /** Requests with greater numbers are the run's; those of senders count up from 1. */
@@ -99,13 +99,9 @@ export class LogTeller {
       case "errors":
         return [{ kind: "agenda-take-errors", scope, request }];
       case "mark":
-        // No event has this number: the refusal says that the log has come so far.
-        return [{ kind: "agenda-cancel", scope, request, id: 0 }];
-      case "order":
-        return this.#options.orders(question.number).map((command) => {
-          const isOnce = command.kind === "agenda-load" || command.kind === "agenda-start";
-          return isOnce ? { ...command, origin: origin() } : command;
-        });
+        return [notAsked(scope, request)];
+      case "change":
+        return [readChange(question.command ?? "", { scope, request, origin: origin() })];
     }
   }
 
@@ -117,13 +113,33 @@ export class LogTeller {
   }
 }
 
+/** No event has this number: the refusal says that the log has come so far. */
+function notAsked(scope: string, request: number): Command {
+  return { kind: "agenda-cancel", scope, request, id: 0 };
+}
+
+/** Programs that have the key can send what they like: only what is whole reaches the log. */
+function readChange(
+  text: string,
+  { scope, request, origin }: Pick<AgendaAmend, "scope" | "request"> & { readonly origin: string },
+): Command {
+  const none = notAsked(scope, request);
+  try {
+    const command: unknown = { ...(JSON.parse(text) as object), scope, request, origin };
+    const isChange = isCommand(command) && /^agenda-(?:amend|cancel|edit)$/.test(command.kind);
+    return isChange ? command : none;
+  } catch {
+    return none;
+  }
+}
+
 function answerOf(effect: EdgeEffect): QuestionAnswered | undefined {
   if (effect.kind !== "agenda-answer" || effect.request < firstQuestion) return undefined;
   const { answer }: AgendaAnswer = effect;
   const number = effect.request - firstQuestion;
   const none = { errors: [], dropped: 0 };
   const { errors, dropped } = answer.kind === "errors" ? answer : none;
-  return { kind: "question-answered", number, errors, dropped };
+  return { kind: "question-answered", number, errors, dropped, answer };
 }
 
 /** Few enough for one notification each. The same entry always gives the same parts. */

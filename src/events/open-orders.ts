@@ -3,10 +3,7 @@
 // and what the core is to be told. Owns the numbers that orders have on the bus; publishes nothing.
 //
 //   T1. A report counts once for each object, and what the core is told is what the agents said.
-//   T2. The order of an event of the experiment's own agenda has the number that the core gave it.
-//       Those of agendas that a modification brought are counted, in the order of the log, so that
-//       they too have the same after a restart.
-
+//   T2. An order has the number that the core gave it, so that it has the same after a restart.
 import type { AgendaOrder } from "../core/agenda/commands.ts";
 import type { Fire } from "../core/agenda/effects.ts";
 import { waitsForCompletion } from "../core/agenda/event-types.ts";
@@ -32,27 +29,12 @@ export interface OpenOrder {
   isRevoked: boolean;
 }
 
-/** The first number for orders of other agendas than the experiment's own. */
-const otherAgendas = 0x4000_0000;
-
 export class OpenOrders {
-  readonly #scope: string;
   readonly #orders = new Map<number, OpenOrder>();
-  readonly #ofOthers = new Map<string, number>();
-  #lastOther: number;
 
-  /**
-   * @param scope of the experiment's own agenda
-   * @param others orders that other agendas had before
-   */
-  constructor(scope: string, others = 0) {
-    this.#scope = scope;
-    this.#lastOther = otherAgendas + others;
-  }
-
-  /** @param other which one of the other agendas' orders it was; undefined for a new one */
-  add(order: Fire, token: number | undefined, other?: number): OpenOrder {
-    const fire = this.#numberOf(order, other);
+  /** T2. */
+  add(order: Fire, token: number | undefined): OpenOrder {
+    const fire = order.token;
     const names = objectsOf(order);
     const open: OpenOrder = {
       ...{ fire, order, token: token ?? fire, firedUs: 0, outcome: "done", isRevoked: false },
@@ -71,12 +53,6 @@ export class OpenOrders {
 
   get(fire: number): OpenOrder | undefined {
     return this.#orders.get(fire);
-  }
-
-  /** By what the core calls it. */
-  find({ scope, token }: Pick<Fire, "scope" | "token">): OpenOrder | undefined {
-    const fire = scope === this.#scope ? token : this.#ofOthers.get(`${scope} ${token}`);
-    return fire === undefined ? undefined : this.#orders.get(fire);
   }
 
   /** What an agent means that knows tokens only: the oldest that fits. */
@@ -161,18 +137,7 @@ export class OpenOrders {
     for (const { fire, order } of this.all()) if (order.scope === scope) this.#forget(fire);
   }
 
-  /** T2. */
-  #numberOf({ scope, token }: Fire, other: number | undefined): number {
-    if (scope === this.#scope) return token;
-    if (other === undefined) this.#lastOther += 1;
-    const number = other === undefined ? this.#lastOther : otherAgendas + other;
-    this.#ofOthers.set(`${scope} ${token}`, number);
-    return number;
-  }
-
   #forget(fire: number): void {
-    const open = this.#orders.get(fire);
-    if (open !== undefined) this.#ofOthers.delete(`${open.order.scope} ${open.order.token}`);
     this.#orders.delete(fire);
   }
 }
@@ -190,4 +155,9 @@ function skewOf({ doneUs }: OpenOrder): { readonly skewUs?: number } {
     [Infinity, -Infinity] as const,
   );
   return { skewUs: last - first };
+}
+
+/** Of what was never sent out: the number of its event, above all tokens that are sent. */
+export function completionToken(item: number): number {
+  return 0x1000_0000 + item;
 }

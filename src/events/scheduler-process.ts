@@ -3,7 +3,6 @@
 // and what it says of itself. A process has one (cli/compat/event-sched.ts); where the static data
 // come from, it cannot tell. [EMULAB-EVENTS 2.2, 2.5, D8]
 import type { LastingCredentials } from "../client/event-credentials.ts";
-import { clearedError, type LogEntry } from "../core/command.ts";
 import { resolveLimits } from "../core/limits.ts";
 import { SqliteLog } from "../engine/sqlite-log.ts";
 import type { Clock } from "../host/clock.ts";
@@ -11,7 +10,7 @@ import { Host } from "../host/host.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Bus } from "../wire/event/bus.ts";
 import type { AgendaSource } from "./agenda-source.ts";
-import { LogTeller, type LogTellerOptions } from "./log-teller.ts";
+import { LogTeller } from "./log-teller.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { SchedulerLines } from "./scheduler-lines.ts";
 import { forNewEpoch, SchedulerRecall } from "./scheduler-recall.ts";
@@ -35,7 +34,7 @@ export interface SchedulerProcessOptions {
   readonly lines: SchedulerLines;
   readonly logger: Logger;
   /** A run in another process is told what becomes of events, and may ask. */
-  readonly run?: Pick<LogTellerOptions, "orders">;
+  readonly withRun: boolean;
   /** Time 0 lies this far behind the word that starts time. */
   readonly startAheadUs?: number;
 }
@@ -50,8 +49,6 @@ export class SchedulerProcess {
   readonly #host: Host;
   #scheduler: Scheduler | undefined;
   readonly #teller: LogTeller | undefined;
-  /** Agendas that are loaded: the experiment's own, and those of modifications. */
-  readonly #scopes = new Set<string>();
   /** Sequences and timelines whose start boss was told of, one after the other. */
   #telling: Promise<void> = Promise.resolve();
 
@@ -61,12 +58,10 @@ export class SchedulerProcess {
     this.#log = SqliteLog.open({ file: logFile, nowUs: clock.nowUs });
     const limits = resolveLimits();
     this.#host = new Host({ log: this.#log, clock, limits, logger, steadyTicks: true });
-    if (options.run === undefined) return;
-    const { orders } = options.run;
+    if (!options.withRun) return;
     this.#teller = new LogTeller({
-      ...{ edge, by: { experiment, sender }, orders },
-      pending: () =>
-        [...this.#scopes].reduce((sum, one) => sum + this.#host.describe(one).pendingEvents, 0),
+      ...{ edge, by: { experiment, sender } },
+      pending: () => this.#host.describe(experiment).pendingEvents,
     });
   }
 
@@ -98,9 +93,8 @@ export class SchedulerProcess {
     const { experiment, data, lines, clock, bus, credentials, sender, clockName } = this.#options;
     const { startAheadUs, epoch } = this.#options;
     const teller = this.#teller;
-    const recall = new SchedulerRecall(edge, experiment);
+    const recall = new SchedulerRecall(edge);
     const stopSeeing = this.#host.observe(recall.see);
-    this.#host.observe((logged) => this.#seeScopes(logged));
     if (this.#teller !== undefined) this.#host.observe(this.#teller.see);
     await this.#host.start();
     stopSeeing();
@@ -145,7 +139,7 @@ export class SchedulerProcess {
       ...(teller === undefined ? {} : { teller }),
     });
     if (recalled?.isLoaded !== true) {
-      if (isAnew) this.#closeScopes();
+      if (isAnew) this.#scheduler.submit({ kind: "agenda-halt", scope: experiment });
       this.#scheduler.submit({ kind: "open-scope", scope: experiment, nodes: [] });
       this.#scheduler.load(load);
     }
@@ -153,23 +147,6 @@ export class SchedulerProcess {
     if (isAnew) await new Promise<void>((resolve) => clock.endOfTurn(resolve));
     // While it is being swapped in, boss says when, by an event. [EMULAB-EVENTS 2.2 step 11]
     if (state === "active" && recalled?.isStarted !== true) this.#scheduler.startTime();
-  }
-
-  #seeScopes({ entry }: LogEntry): void {
-    for (const command of entry.batches.flatMap(({ commands }) => commands)) {
-      if (command.kind === "agenda-load") this.#scopes.add(command.scope);
-      if (command.kind === "close-scope") this.#scopes.delete(command.scope);
-    }
-  }
-
-  /** Of the epoch before nothing fires any more: agendas of modifications are over. */
-  #closeScopes(): void {
-    const { experiment } = this.#options;
-    this.#scheduler?.submit({ kind: "agenda-halt", scope: experiment });
-    for (const scope of this.#scopes) {
-      if (scope === experiment) continue;
-      this.#scheduler?.submit({ kind: "close-scope", scope, error: clearedError });
-    }
   }
 
   /** Names that begin like this are the scheduler's own. [EMULAB-EVENTS 2.8 TIMELINE] */

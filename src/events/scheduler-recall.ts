@@ -3,13 +3,13 @@
 // not answered for good, orders that are out, and the place on the bus. Decides nothing; the core
 // does the same as in the first life, and this looks on.
 import type { AgendaOrder, AgendaRequest } from "../core/agenda/commands.ts";
-import type { EventDone, Fire, Revoke } from "../core/agenda/effects.ts";
+import type { EventDone, Fire, ObjectCompleted, Revoke } from "../core/agenda/effects.ts";
 import type { Command, LogEntry } from "../core/command.ts";
 import type { AddressedEffect, Applied, EdgeEffect, ObservedEffect } from "../core/effect.ts";
 import type { BusPlace } from "../wire/event/bus.ts";
 import { noncesMax } from "../wire/event/limits.ts";
 import { firstQuestion } from "./log-teller.ts";
-import { objectsOf } from "./open-orders.ts";
+import { completionToken, objectsOf } from "./open-orders.ts";
 import { parseOrigin, type RequestOrigin } from "./request-origin.ts";
 
 export interface RecalledRequest {
@@ -22,8 +22,6 @@ export interface RecalledRequest {
 
 export interface RecalledOrder {
   readonly fire: Fire;
-  /** Which one it was of the orders of other agendas; undefined for the experiment's own. */
-  readonly other: number | undefined;
   readonly unfired: ReadonlySet<string>;
   readonly uncompleted: ReadonlySet<string>;
   /** 0 when it has not fired. */
@@ -56,8 +54,6 @@ export interface Recalled {
   readonly stamps: readonly string[];
   /** Objects whose agents have said that they are there. */
   readonly objects: readonly string[];
-  /** How many orders other agendas than the experiment's own had. */
-  readonly others: number;
 }
 
 /**
@@ -82,7 +78,6 @@ const finishedMax = 256;
 
 interface Order {
   readonly fire: Fire;
-  readonly other: number | undefined;
   readonly unfired: Set<string>;
   readonly uncompleted: Set<string>;
   firedUs: number;
@@ -90,8 +85,6 @@ interface Order {
 
 export class SchedulerRecall {
   readonly #edge: string;
-  readonly #scope: string;
-  #others = 0;
   #incarnation = 0;
   #seenSequence = 0;
   #isLoaded = false;
@@ -104,19 +97,15 @@ export class SchedulerRecall {
   readonly #requests = new Map<number, RecalledRequest>();
   readonly #controls = new Map<number, RequestOrigin>();
   readonly #items = new Map<number, number>();
-  /** By scope and token. */
-  readonly #orders = new Map<string, Order>();
-  readonly #revokes = new Map<string, Revoke>();
+  /** By token. */
+  readonly #orders = new Map<number, Order>();
+  readonly #revokes = new Map<number, Revoke>();
   readonly #finished: Finished[] = [];
   readonly #objects = new Set<string>();
 
-  /**
-   * @param edge name of the scheduler's edge
-   * @param scope of the experiment's own agenda
-   */
-  constructor(edge: string, scope: string) {
+  /** @param edge name of the scheduler's edge */
+  constructor(edge: string) {
     this.#edge = edge;
-    this.#scope = scope;
   }
 
   /** An observer of the host, from before it reads its log until it has. */
@@ -145,7 +134,6 @@ export class SchedulerRecall {
       items: [...this.#items],
       orders: [...this.#orders.values()],
       revokes: [...this.#revokes.values()],
-      others: this.#others,
       objects: [...this.#objects],
       ...{ startQuestions: this.#startQuestions, hasTimeStarted: this.#hasTimeStarted },
       stamps: this.#stamps,
@@ -158,6 +146,7 @@ export class SchedulerRecall {
         this.#isLoaded = true;
         this.#place = parseOrigin(command.origin)?.place ?? this.#place;
         return;
+      case "agenda-amend":
       case "barrier-told": {
         const origin = parseOrigin(command.origin);
         if (origin !== undefined) this.#taken(origin);
@@ -165,7 +154,7 @@ export class SchedulerRecall {
       }
       case "agenda-start":
         this.#isStarted = true;
-        this.#startAsked(command.scope, parseOrigin(command.origin));
+        this.#startAsked(parseOrigin(command.origin));
         return;
       case "agenda-schedule":
         this.#asked(command);
@@ -211,19 +200,18 @@ export class SchedulerRecall {
     readonly request?: number;
     readonly origin?: string;
   }): void {
-    // Those of a run have numbers of their own, and are asked again by it.
+    const origin = parseOrigin(text);
+    if (origin !== undefined) this.#taken(origin);
+    // Those of a run have numbers of their own, and their answers are told to it again.
     if (request >= firstQuestion) return;
     this.#lastRequest = Math.max(this.#lastRequest, request);
-    const origin = parseOrigin(text);
-    if (origin === undefined) return;
-    this.#taken(origin);
-    this.#controls.set(request, origin);
+    if (origin !== undefined) this.#controls.set(request, origin);
   }
 
-  #startAsked(scope: string, origin: RequestOrigin | undefined): void {
+  #startAsked(origin: RequestOrigin | undefined): void {
     if (origin === undefined) return;
     this.#taken(origin);
-    if (scope === this.#scope) this.#startQuestions.push(origin);
+    this.#startQuestions.push(origin);
   }
 
   #taken({ place, stamp }: RequestOrigin): void {
@@ -236,11 +224,11 @@ export class SchedulerRecall {
     command: AgendaOrder & { kind: "agenda-fired" | "agenda-complete" | "agenda-revoked" },
   ): void {
     if (command.kind === "agenda-revoked") {
-      this.#revokes.delete(keyOf(command));
-      if (!command.fired) this.#orders.delete(keyOf(command));
+      this.#revokes.delete(command.token);
+      if (!command.fired) this.#orders.delete(command.token);
       return;
     }
-    const order = this.#orders.get(keyOf(command));
+    const order = this.#orders.get(command.token);
     if (order === undefined) return;
     if (command.kind === "agenda-fired") {
       order.unfired.clear();
@@ -251,7 +239,7 @@ export class SchedulerRecall {
       order.uncompleted.delete(name);
       order.unfired.delete(name);
     }
-    if (order.uncompleted.size === 0) this.#orders.delete(keyOf(command));
+    if (order.uncompleted.size === 0) this.#orders.delete(command.token);
   }
 
   #told(effect: EdgeEffect): void {
@@ -259,11 +247,7 @@ export class SchedulerRecall {
       case "fire": {
         const names = objectsOf(effect);
         const parts = { unfired: new Set(names), uncompleted: new Set(names), firedUs: 0 };
-        const isOther = effect.scope !== this.#scope;
-        if (isOther) this.#others += 1;
-        const other = isOther ? this.#others : undefined;
-        this.#orders.set(keyOf(effect), { fire: effect, other, ...parts });
-        if (isOther) return;
+        this.#orders.set(effect.token, { fire: effect, ...parts });
         const number = this.#items.get(effect.item);
         const request = number === undefined ? undefined : this.#requests.get(number);
         if (number === undefined || request === undefined) return;
@@ -274,21 +258,32 @@ export class SchedulerRecall {
         this.#hasTimeStarted = true;
         return;
       case "revoke":
-        this.#revokes.set(keyOf(effect), effect);
+        this.#revokes.set(effect.token, effect);
         return;
       case "agenda-answer":
         this.#controls.delete(effect.request);
-        if (effect.answer.kind === "accepted") this.#items.set(effect.answer.id, effect.request);
-        else if (effect.answer.kind === "appended" || effect.answer.kind === "refused") {
-          this.#requests.delete(effect.request);
-        }
+        if (effect.answer.kind === "accepted" || effect.answer.kind === "appended") {
+          this.#items.set(effect.answer.id, effect.request);
+        } else if (effect.answer.kind === "refused") this.#requests.delete(effect.request);
         return;
       case "event-done":
         this.#finish(effect);
         return;
+      case "object-completed":
+        this.#objectCompleted(effect);
+        return;
       default:
         return;
     }
+  }
+
+  #objectCompleted(done: ObjectCompleted): void {
+    const { item, object, objectType, error, text: why } = done;
+    const number = this.#items.get(item);
+    const request = number === undefined ? undefined : this.#requests.get(number);
+    if (request?.origin.token !== undefined) return;
+    const token = done.token === 0 ? completionToken(item) : done.token;
+    this.#keepFinished({ request: { object, objectType }, token, error, why });
   }
 
   #finish({ request: number, id, error, text: why }: EventDone): void {
@@ -298,18 +293,18 @@ export class SchedulerRecall {
     if (request?.origin.token === undefined) return;
     // Its start is over, not the program.
     if (request.objectType === "PROGRAM" && request.event === "START" && error === 0) return;
-    this.#finished.push({ request, token: request.origin.token, error, why });
+    this.#keepFinished({ request, token: request.origin.token, error, why });
+  }
+
+  #keepFinished(finished: Finished): void {
+    this.#finished.push(finished);
     if (this.#finished.length > finishedMax) this.#finished.shift();
   }
 
   /** What is over for the core is over for the scheduler. */
   #observed(effect: ObservedEffect): void {
     if (effect.kind !== "event-completed") return;
-    this.#orders.delete(keyOf(effect));
-    this.#revokes.delete(keyOf(effect));
+    this.#orders.delete(effect.token);
+    this.#revokes.delete(effect.token);
   }
-}
-
-function keyOf({ scope, token }: { readonly scope: string; readonly token: number }): string {
-  return `${scope} ${token}`;
 }

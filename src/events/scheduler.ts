@@ -16,7 +16,14 @@
 import type { LastingCredentials } from "../client/event-credentials.ts";
 import { requestAttribute } from "../client/event-request.ts";
 import type { AgendaLoad } from "../core/agenda/commands.ts";
-import type { AgendaAnswer, EventDone, Fire, Revoke, TimeStarted } from "../core/agenda/effects.ts";
+import type {
+  AgendaAnswer,
+  EventDone,
+  Fire,
+  ObjectCompleted,
+  Revoke,
+  TimeStarted,
+} from "../core/agenda/effects.ts";
 import { waitsForCompletion } from "../core/agenda/event-types.ts";
 import { builtIn } from "../core/agenda/object-table.ts";
 import type { Command } from "../core/command.ts";
@@ -43,7 +50,7 @@ import {
 import { AgentRoll } from "./agent-roll.ts";
 import { ControlRequests } from "./control-requests.ts";
 import type { LogTeller } from "./log-teller.ts";
-import { type OpenOrder, OpenOrders, objectsOf } from "./open-orders.ts";
+import { completionToken, type OpenOrder, OpenOrders, objectsOf } from "./open-orders.ts";
 import { type OpenRequest, OpenRequests } from "./open-requests.ts";
 import { readRequest } from "./read-request.ts";
 import { RefusedNotices } from "./refused-notices.ts";
@@ -110,7 +117,7 @@ export class Scheduler {
     const { experiment, sender, bus, clock, credentials, recalled, onWarning } = options;
     this.#options = options;
     this.#by = { experiment, sender };
-    this.#orders = new OpenOrders(experiment, recalled?.others);
+    this.#orders = new OpenOrders();
     this.#requests = new OpenRequests(recalled, options.requestsPerSenderMax);
     this.#isStarted = recalled?.isStarted ?? false;
     const { sign } = credentials;
@@ -174,9 +181,9 @@ export class Scheduler {
     this.submit({ kind: "agenda-start", scope, ...ahead, ...from });
   }
 
-  /** The agenda that an order comes from; the experiment's own for one that is over. */
-  scopeOf(fire: number): string {
-    return this.#orders.get(fire)?.order.scope ?? this.#options.experiment;
+  /** Number of the event that an order comes from; 0 for one that is over. */
+  eventOf(fire: number): number {
+    return this.#orders.get(fire)?.order.event.id ?? 0;
   }
 
   /** Resolves when everything on the bus up to `position` was heard and given to the core. */
@@ -222,8 +229,8 @@ export class Scheduler {
     this.#options.teller?.begin((told) => this.#publisher.publish(told));
     if (recalled === undefined) return;
     // Sent perhaps and perhaps not: agents know what they have had (O1, orders.ts).
-    for (const { fire, other, unfired, uncompleted, firedUs } of recalled.orders) {
-      const open = this.#orders.add(fire, this.#tokenOf(fire), other);
+    for (const { fire, unfired, uncompleted, firedUs } of recalled.orders) {
+      const open = this.#orders.add(fire, this.#tokenOf(fire));
       open.firedUs = firedUs;
       for (const name of objectsOf(fire)) {
         if (!uncompleted.has(name)) open.uncompleted.delete(name);
@@ -254,6 +261,9 @@ export class Scheduler {
       case "event-done":
         this.#done(effect);
         break;
+      case "object-completed":
+        this.#objectCompleted(effect);
+        break;
       default:
         break;
     }
@@ -274,8 +284,7 @@ export class Scheduler {
     const skipAfterUs = whenLate === "skip" ? toleranceUs : undefined;
     const { type: objtype, event: eventtype, args } = event;
     for (const objname of objects) {
-      const scope = order.scope === this.#options.experiment ? undefined : order.scope;
-      const facts = { fire, token, objtype, objname, eventtype, args, due, skipAfterUs, scope };
+      const facts = { fire, token, objtype, objname, eventtype, args, due, skipAfterUs };
       const notification = formatOrder(facts, this.#options.hostOf(objname), this.#by);
       this.#publisher.publish(notification, ({ matched }) => {
         if (matched === 0) this.#unheard(open, objname);
@@ -306,7 +315,7 @@ export class Scheduler {
   }
 
   #revoke(revoke: Revoke): void {
-    const open = this.#orders.find(revoke);
+    const open = this.#orders.get(revoke.token);
     const { scope, token } = revoke;
     if (open === undefined || open.firedUs > 0) {
       this.submit({ kind: "agenda-revoked", scope, token, fired: true });
@@ -364,12 +373,9 @@ export class Scheduler {
     const { object, origin } = request;
     switch (answer.kind) {
       case "accepted":
+      case "appended":
         this.#requests.accept(number, answer.id);
         this.#answers.accepted({ objname: object }, origin, ` ID=${answer.id}`);
-        return;
-      case "appended":
-        this.#requests.end(number);
-        this.#answers.accepted({ objname: object }, origin, "");
         return;
       case "refused":
         this.#requests.end(number);
@@ -390,6 +396,13 @@ export class Scheduler {
       request.objectType === "PROGRAM" && request.event === "START" && error === 0;
     if (request.isToldByAgent || isProgramStarted) return;
     this.#answers.completion(request, error, request.origin.token, text);
+  }
+
+  /** Whoever watches hears it; who has sent the event with a token hears it under that. */
+  #objectCompleted({ item, object, objectType, token, error, text }: ObjectCompleted): void {
+    if (this.#requests.ofItem(item)?.origin.token !== undefined) return;
+    const named = token === 0 ? completionToken(item) : token;
+    this.#answers.completion({ object, objectType }, error, named, text);
   }
 
   #refuse(

@@ -17,11 +17,6 @@ import { actionOf, mayDo } from "../wire/link/roles.ts";
 type Fields = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;
 
-/** Whether these may be given to a core and its log. */
-export function areCommands(value: unknown): value is readonly Command[] {
-  return isCommands(value);
-}
-
 /**
  * What an edge of another process may say: everything; or what a sync server has to say about one
  * scope (programs of an experiment live beside its sync server, so it is not trusted further); or
@@ -295,6 +290,8 @@ const isInstant = either(
 );
 const isAgent = shape({ name: isText, type: isText, node: isText });
 const isGroup = shape({ name: isText, members: listOf(isText) });
+const isTimeline = shape({ name: isText, events: areTimed });
+const isSequence = shape({ name: isText, steps: areTimed, onError: optional(isText) });
 const request = { scope: isText, request: isCount };
 const answer = { scope: isText, token: isCount };
 
@@ -350,8 +347,7 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
     agents: listOf(isAgent),
     groups: listOf(isGroup),
     main: areTimed,
-    timelines: listOf(shape({ name: isText, events: areTimed })),
-    sequences: listOf(shape({ name: isText, steps: areTimed, onError: optional(isText) })),
+    ...{ timelines: listOf(isTimeline), sequences: listOf(isSequence) },
     origin: optional(isText),
   }),
   "agenda-start": shape({ scope: isText, inUs: optional(isCount), origin: optional(isText) }),
@@ -373,6 +369,15 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
     ...{ ...request, id: isNumber, at: optional(isInstant), args: optional(isText) },
     origin: optional(isText),
   }),
+  "agenda-amend": shape({
+    ...request,
+    ...{ agents: listOf(isAgent), groups: listOf(isGroup), removed: listOf(isText) },
+    ...{ timelines: listOf(isTimeline), sequences: listOf(isSequence) },
+    main: shape({
+      ...{ dropped: listOf(isNumber), changed: areTimed, added: areTimed, fromNow: areTimed },
+    }),
+    origin: optional(isText),
+  }),
   "agenda-fired": shape({
     ...{ ...answer, firedStampUs: isNumber, skewUs: optional(isNumber), outcome: isText },
   }),
@@ -390,6 +395,11 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
 };
 
 const isCommands: Check = listOf((command) => complaintOf(command) === undefined);
+
+/** Whether the core knows a command of this shape from an edge. */
+export function isCommand(command: unknown): command is Exclude<Command, { kind: "detach" }> {
+  return complaintOf(command) === undefined;
+}
 
 /** @returns what is wrong with what should be a command. */
 function complaintOf(command: unknown): string | undefined {

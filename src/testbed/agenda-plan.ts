@@ -76,7 +76,7 @@ function planSwapout({ events }: Experiment): AgendaSequence {
   return { name: builtIn.swapout, steps: atSwapout.map((event) => ({ ...timed(event), atUs: 0 })) };
 }
 
-function timedEvents(events: readonly PlannedEvent[]): readonly TimedEvent[] {
+export function timedEvents(events: readonly PlannedEvent[]): readonly TimedEvent[] {
   return events.flatMap((planned) =>
     planned.atUs === "swapout" ? [] : [{ ...timed(planned), atUs: planned.atUs }],
   );
@@ -92,6 +92,12 @@ function offset({ atUs }: PlannedEvent): number {
   return atUs === "swapout" ? 0 : atUs;
 }
 
-function agendaEvent({ index, object, type, event, args }: PlannedEvent): AgendaEvent {
-  return { id: index, object, type, event, args };
+function agendaEvent(planned: PlannedEvent): AgendaEvent {
+  const { object, type, event, args } = planned;
+  return { id: numberOf(planned), object, type, event, args };
+}
+
+/** Events are numbered from 1: 0 is none. */
+export function numberOf({ index }: Pick<PlannedEvent, "index">): number {
+  return index + 1;
 }

@@ -3,11 +3,16 @@
 // are nobody else's. Every question gets an answer: when the edge goes, those that are open are
 // answered as refused.
 import type { AgendaCommand } from "../core/agenda/commands.ts";
-import type { AgendaAnswer, ErrorReport, EventDone } from "../core/agenda/effects.ts";
+import type { AgendaAnswer, Answer, ErrorReport, EventDone } from "../core/agenda/effects.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import type { CoreLink, EdgeHandler } from "../host/core-link.ts";
+import type { AmendParts } from "./run-agenda.ts";
 
 export type TakenErrors = Pick<ErrorReport, "errors" | "dropped">;
+
+function answerOf(answer: AgendaAnswer | EventDone | undefined): Answer | undefined {
+  return answer?.kind === "agenda-answer" ? answer.answer : undefined;
+}
 
 type Link = Pick<CoreLink, "submit" | "close">;
 type Connect = (edge: string, handler: EdgeHandler) => Link;
@@ -36,6 +41,30 @@ export class AgendaRequests {
     await this.#ask((request) => ({
       ...{ kind: "agenda-schedule", scope, request, object, event, args: "", at },
     }));
+  }
+
+  /** Undefined when it does not answer. */
+  async amend(scope: string, parts: AmendParts): Promise<Answer | undefined> {
+    return answerOf(
+      await this.#ask((request) => ({ kind: "agenda-amend", scope, request, ...parts })),
+    );
+  }
+
+  /** Takes back an event, by its number. Undefined when the agenda does not answer. */
+  async cancel(scope: string, id: number): Promise<Answer | undefined> {
+    return answerOf(await this.#ask((request) => ({ kind: "agenda-cancel", scope, request, id })));
+  }
+
+  /** @param atUs since time 0. Undefined when the agenda does not answer. */
+  async edit(
+    scope: string,
+    id: number,
+    { atUs, args }: { readonly atUs: number; readonly args: string },
+  ): Promise<Answer | undefined> {
+    const at = { kind: "at", us: atUs } as const;
+    return answerOf(
+      await this.#ask((request) => ({ kind: "agenda-edit", scope, request, id, at, args })),
+    );
   }
 
   /** The errors of an agenda since they were last taken; none when it does not answer. */

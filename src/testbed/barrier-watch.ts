@@ -2,7 +2,7 @@
 // Turns what the core applies into run events: every log entry for the record, barriers as they
 // fill, are crossed or take too long, sequences and timelines that the agenda starts by itself.
 
-import type { EventFired } from "../core/agenda/effects.ts";
+import type { EventCancelled, EventFired } from "../core/agenda/effects.ts";
 import { nameParticipant } from "../core/barriers/place.ts";
 import type { LogEntry } from "../core/command.ts";
 import type { BarrierDescription } from "../core/description.ts";
@@ -20,8 +20,6 @@ export interface BarrierWatchOptions {
   readonly scope: string;
   readonly clock: Clock;
   readonly time: TimeBase;
-  /** Time 0 of the agenda of a scope, microseconds since that of the run. */
-  readonly zeroUs: (scope: string) => number;
   readonly say: (body: RunEventBody, monotonicUs: number) => void;
 }
 
@@ -51,6 +49,7 @@ export class BarrierWatch {
   /** Something of an agenda, in whichever log it is. */
   observe(effect: ObservedEffect, stampUs: number): void {
     if (effect.kind === "event-fired") this.#sayFired(effect);
+    if (effect.kind === "event-cancelled") this.#sayCancelled(effect, stampUs);
     if (effect.kind !== "agenda-problem") return;
     const { text } = effect;
     this.#options.say({ type: "message", level: "warning", node: null, text }, stampUs);
@@ -72,23 +71,25 @@ export class BarrierWatch {
   }
 
   /** Built-in sequences and timelines are no events of the experiment. */
-  #sayFired({
-    scope,
-    event: planned,
-    firedStampUs,
-    latenessUs,
-    skewUs,
-    outcome,
-    ...rest
-  }: EventFired): void {
-    const { id, object, type: objectType, event, args } = planned;
+  #sayFired(fired: EventFired): void {
+    const { item: id, event: planned, firedStampUs, outcome } = fired;
+    const { plannedUs, latenessUs, skewUs } = fired;
+    const { object, type: objectType, event, args } = planned;
     if (object.startsWith("__ns_")) return;
-    const { time, zeroUs, say } = this.#options;
-    const plannedUs = zeroUs(scope) + rest.plannedUs;
+    const { time, say } = this.#options;
     const firedUs = time.fromMonotonic(firedStampUs);
     const what = { id, object, objectType, event, args };
     const when = { plannedUs, firedUs, latenessUs, skewUs, outcome };
     say({ type: "event-fired", ...what, ...when }, firedStampUs);
+  }
+
+  /** What is left at the end is no news: it did not fire. */
+  #sayCancelled(cancelled: EventCancelled, stampUs: number): void {
+    const { item: id, event: planned, plannedUs, by, why } = cancelled;
+    const { object, type: objectType, event, args } = planned;
+    if (by === "halt" || object.startsWith("__ns_")) return;
+    const facts = { id, object, objectType, event, args, plannedUs, why };
+    this.#options.say({ type: "event-cancelled", ...facts }, stampUs);
   }
 
   #sayEnded(closed: BarrierClosed, stampUs: number): void {

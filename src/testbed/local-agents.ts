@@ -29,7 +29,8 @@ export interface LocalAgentsOptions {
   readonly boot: () => NodeBoot | undefined;
   /** What the run is now. */
   readonly told: () => Told;
-  readonly requests: AgendaRequests;
+  /** The errors of an agenda since they were last taken. */
+  readonly takeErrors: AgendaRequests["takeErrors"];
   readonly time: TimeBase;
   readonly isEnding: () => boolean;
   readonly onTerminate: () => void;
@@ -66,7 +67,7 @@ export class LocalAgents {
   }
 
   #makeSimulator(options: LocalAgentsOptions, logs: () => ExperimentLogs): SimulatorAgent {
-    const { run, time, told, requests, onTerminate, say } = options;
+    const { run, time, told, takeErrors, onTerminate, say } = options;
     const { clock, projectFiles, mailer, interrupt } = run;
     const reporter = new Reporter({
       ...{ clock, logs, projectFiles, domain, mailer },
@@ -76,7 +77,7 @@ export class LocalAgents {
     return new SimulatorAgent({
       ...{ clock, logs, onTerminate },
       elapsedUs: () => (time.isSet ? time.fromMonotonic(clock.nowUs()) : undefined),
-      takeErrors: (scope) => requests.takeErrors(scope),
+      takeErrors,
       makeReport: (wish) => reporter.make(wish),
       onMessage: (text) => say({ type: "message", level: "info", node: null, text }),
       onWarning: (text) => say({ type: "message", level: "warning", node: null, text }),

@@ -7,10 +7,13 @@
 //       barriers, addresses.
 //   M2. A failure before the first program is stopped leaves the run as it was.
 //   M3. A failure after it costs the node it struck, and the run goes on without that node.
-import type { Experiment, PlannedEvent, Tables } from "../experiment/index.ts";
+import type { Experiment, PlannedEvent, Tables, TrafficFlow } from "../experiment/index.ts";
+import { type AgendaChange, newIndex } from "./agenda-change.ts";
 import type { ProgramAgent } from "./agents/program-agent.ts";
+import type { AgendaChanged, AgendaModifier, EventsChanged } from "./modify-agenda.ts";
 import type { NodeBoot, Told } from "./node-boot.ts";
 import type { NodeBackend, NodePlan, RunningNode } from "./nodes/index.ts";
+import type { NumberedEvent } from "./run-agenda.ts";
 import type { RunEventBody, RunModified } from "./run-event.ts";
 
 /** What to do; names of the experiment as it is to be, of `removed` as it was. */
@@ -28,8 +31,9 @@ export interface Modification {
     /** Stopped, and started by their events. */
     readonly restarted: readonly string[];
   };
-  /** Events of programs that are added or restarted; their time 0 is the modification's end. */
-  readonly events: readonly PlannedEvent[];
+  /** Flows of traffic whose ends are closed, and those that are opened then, by name. */
+  readonly traffic: { readonly ended: readonly string[]; readonly begun: readonly string[] };
+  readonly agenda: AgendaChange;
 }
 
 export interface ModifyOutcome {
@@ -37,6 +41,7 @@ export interface ModifyOutcome {
   readonly experiment: Experiment;
   /** Nodes that did not come back, with the reason (M3). */
   readonly lost: readonly { readonly node: string; readonly why: string }[];
+  readonly events: EventsChanged;
 }
 
 /** What can be asked of a run from its time 0 on. */
@@ -60,10 +65,12 @@ export interface ModifierOptions {
   readonly serveBarriers: (clients: readonly RunningNode[]) => Promise<() => Promise<void>>;
   /** From now on events are performed for `to`, and not those planned for `retired`. */
   readonly adopt: (to: Experiment, from: Experiment, retired: ReadonlySet<string>) => void;
-  /** Plans events, as of now. @returns them as the result lists them, and their start */
-  readonly plan: (
-    events: readonly PlannedEvent[],
-  ) => Promise<{ readonly planned: RunModified["events"]; readonly start: () => void }>;
+  readonly agenda: Pick<AgendaModifier, "change" | "addFromNow">;
+  /** Closes and opens flows. @returns a sentence for each that could not be opened */
+  readonly traffic: {
+    readonly end: (names: readonly string[]) => Promise<void>;
+    readonly begin: (flows: readonly TrafficFlow[]) => Promise<readonly string[]>;
+  };
   readonly isEnding: () => boolean;
   readonly say: (body: RunEventBody) => void;
 }
@@ -95,40 +102,64 @@ export class RunModifier implements RunControl {
   async modify(modification: Modification): Promise<ModifyOutcome> {
     this.#up = [];
     try {
-      await this.#add(modification);
-      return await this.#change(modification);
+      const undo = await this.#add(modification);
+      const agenda = await this.#amend(modification, undo);
+      return await this.#change(modification, agenda);
     } finally {
       this.#up = undefined;
     }
   }
 
-  /** M2. */
-  async #add(modification: Modification): Promise<void> {
+  /** M2. @returns what takes it back */
+  async #add(modification: Modification): Promise<() => Promise<void>> {
     const { backend, boot, serveBarriers, planNode } = this.#options;
     const { experiment, tables, nodes } = modification;
-    if (nodes.added.length === 0) return;
+    if (nodes.added.length === 0) return () => Promise.resolve();
     let stopServing: () => Promise<void> = () => Promise.resolve();
+    const undo = async (): Promise<void> => {
+      await stopServing();
+      await backend.remove(nodes.added);
+      boot.tell({ experiment: this.#experiment, tables: this.#tables });
+    };
     try {
       await backend.add(nodes.added.map((name) => planNode(experiment, name)));
       const added = this.#nodes(nodes.added);
       stopServing = await serveBarriers(added);
       await boot.bootMore(added, { experiment, tables });
     } catch (error) {
-      await stopServing();
-      await backend.remove(nodes.added);
-      boot.tell({ experiment: this.#experiment, tables: this.#tables });
+      await undo();
       this.#throwIfEnding();
       throw new ModifyError(textOf(error), { cause: error });
     }
     this.#throwIfEnding();
+    return undo;
+  }
+
+  /** M2: the last that can be refused. */
+  async #amend(
+    { experiment, programs, agenda }: Modification,
+    undo: () => Promise<void>,
+  ): Promise<AgendaChanged> {
+    const retired = new Set([...programs.removed, ...programs.restarted]);
+    const changed = await this.#options.agenda.change(
+      this.#experiment,
+      experiment,
+      agenda,
+      retired,
+    );
+    if (typeof changed !== "string") return changed;
+    await undo();
+    this.#throwIfEnding();
+    throw new ModifyError(changed);
   }
 
   /** M1, M3. */
-  async #change(modification: Modification): Promise<ModifyOutcome> {
-    const { backend, boot, programs, adopt, plan, say } = this.#options;
+  async #change(modification: Modification, changed: AgendaChanged): Promise<ModifyOutcome> {
+    const { backend, boot, programs, adopt, agenda, traffic, say } = this.#options;
     const { nodes, tables } = modification;
     const retired = new Set([...modification.programs.removed, ...modification.programs.restarted]);
     const ran = await programs.supersede(retired, new Set(modification.programs.restarted));
+    await traffic.end(modification.traffic.ended);
     await backend.remove([...nodes.removed, ...nodes.restarted]);
     const lost: { node: string; why: string }[] = [];
     for (const name of nodes.restarted) {
@@ -136,7 +167,7 @@ export class RunModifier implements RunControl {
       if (why !== undefined) lost.push({ node: name, why });
     }
     const experiment = without(
-      modification.experiment,
+      changed.experiment,
       lost.map(({ node }) => node),
     );
     const before = this.#experiment;
@@ -148,14 +179,27 @@ export class RunModifier implements RunControl {
     }
     programs.replace(experiment.programs);
     adopt(experiment, before, retired);
+    await this.#beginTraffic(experiment, modification.traffic.begun);
     this.#throwIfEnding();
-    const { planned, start } = await plan(eventsFor(experiment, modification, ran));
+    const more = await agenda.addFromNow(experiment, eventsFor(experiment, modification, ran));
     this.#throwIfEnding();
-    say(this.#describe(modification, planned, lost));
+    if (typeof more === "string") this.#warn(`events that were added are not planned: ${more}`);
+    else this.#experiment = more.experiment;
+    const added = typeof more === "string" ? [] : more.events.added;
+    const events = { ...changed.events, added: [...changed.events.added, ...added] };
+    say(this.#describe(modification, events, lost));
     for (const node of this.#up ?? []) say({ type: "node-up", node });
     this.#up = undefined;
-    start();
-    return { experiment, lost };
+    return { experiment: this.#experiment, lost, events };
+  }
+
+  async #beginTraffic({ traffic = [] }: Experiment, names: readonly string[]): Promise<void> {
+    const flows = traffic.filter(({ name }) => names.includes(name));
+    for (const fault of await this.#options.traffic.begin(flows)) this.#warn(fault);
+  }
+
+  #warn(text: string): void {
+    this.#options.say({ type: "message", level: "warning", node: null, text });
   }
 
   /** @returns why it did not come back. */
@@ -174,15 +218,12 @@ export class RunModifier implements RunControl {
 
   /** Nodes that cannot be told who is new keep the names they know. */
   async #nameOthers(): Promise<void> {
-    const { boot, say } = this.#options;
-    for (const text of await boot.nameOthers()) {
-      say({ type: "message", level: "warning", node: null, text });
-    }
+    for (const text of await this.#options.boot.nameOthers()) this.#warn(text);
   }
 
   #describe(
-    { nodes, programs, experiment }: Modification,
-    events: RunModified["events"],
+    { nodes, programs, experiment, traffic, agenda }: Modification,
+    events: EventsChanged,
     lost: ModifyOutcome["lost"],
   ): RunModified {
     const { backend } = this.#options;
@@ -203,7 +244,13 @@ export class RunModifier implements RunControl {
       programsAdded: named(programs.added),
       programsRemoved: programs.removed,
       programsRestarted: named(programs.restarted),
-      events,
+      trafficEnded: traffic.ended,
+      trafficBegun: traffic.begun,
+      sequencesChanged: [...agenda.defined, ...agenda.undefined],
+      events: events.added.map(rowOf),
+      eventsChanged: events.changed.map(rowOf),
+      eventsRemoved: events.removed,
+      eventsFired: events.fired.map(rowOf),
     };
   }
 
@@ -225,7 +272,7 @@ export class RunModifier implements RunControl {
  */
 function eventsFor(
   experiment: Experiment,
-  { events, programs }: Modification,
+  { agenda: { fromNow: events }, programs }: Modification,
   ran: ReadonlySet<string>,
 ): readonly PlannedEvent[] {
   const known = new Map(experiment.programs.map((program) => [program.name, program]));
@@ -235,9 +282,20 @@ function eventsFor(
     const program = known.get(object);
     if (program === undefined || started.has(object) || !ran.has(object)) return [];
     const facts = { type: "PROGRAM", event: "START", args: "", at: program.at };
-    return [{ index: 0, atUs: 0, object, ...facts }];
+    return [{ index: newIndex, atUs: 0, object, ...facts }];
   });
-  return [...events.filter(({ object }) => known.has(object)), ...again];
+  const isThere = ({ type, object }: PlannedEvent): boolean =>
+    type !== "PROGRAM" || known.has(object) || isGroup(experiment, object);
+  return [...events.filter(isThere), ...again];
+}
+
+function isGroup({ groups }: Experiment, name: string): boolean {
+  return groups.some((group) => group.name === name);
+}
+
+function rowOf({ id, event: planned, plannedUs }: NumberedEvent): RunModified["events"][number] {
+  const { object, type: objectType, event, args } = planned;
+  return { id, object, objectType, event, args, plannedUs };
 }
 
 /** M3. Its links stay, so that a later modification can bring it back as it was. */

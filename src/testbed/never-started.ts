@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Finds the programs of an experiment that nothing in it ever starts: no event, no sequence or
-// timeline that itself is started, no group. Pure; what users send while the run goes is not seen.
+// Finds the programs of an experiment that nothing in its file starts: no event, no step of a
+// sequence or timeline, no group. Pure. What users send while the run goes is not known: it may
+// start any program, and any sequence.
 import type { Experiment, PlannedEvent, Program } from "../experiment/model.ts";
 import { joinNames } from "./record/words.ts";
 
@@ -17,7 +18,8 @@ export function neverStarted(experiment: Experiment): readonly Program[] {
     experiment.programs.map(({ name }) => name),
   );
   const started = new Set<string>();
-  const waiting = startedBy(experiment.events);
+  // Also of what only a user can start.
+  const waiting = [...startedBy(experiment.events), ...steps.keys()];
   for (let object = waiting.pop(); object !== undefined; object = waiting.pop()) {
     if (started.has(object)) continue;
     started.add(object);
@@ -34,6 +36,8 @@ function startedBy(events: readonly PlannedEvent[]): string[] {
   return events.filter(({ event }) => /^(?:START|RUN)$/.test(event)).map(({ object }) => object);
 }
 
+const orSend = ", or start it with tevc or muster event send while the run goes";
+
 /** What to tell of them, or undefined when each is started by something. */
 export function describeNeverStarted(experiment: Experiment, file: string): string | undefined {
   const programs = neverStarted(experiment);
@@ -42,8 +46,8 @@ export function describeNeverStarted(experiment: Experiment, file: string): stri
   const isTcl = !/\.(?:ya?ml|json|[cm]?[jt]s)$/i.test(file);
   const one = isTcl ? `$ns at 0 "$${first.name} start"` : `a start for ${first.name}`;
   if (programs.length === 1) {
-    return `program ${first.name} on ${first.node} is never started; add ${one}`;
+    return `nothing in the file starts program ${first.name} on ${first.node}; add ${one}${orSend}`;
   }
   const names = programs.map(({ name, node }) => `${name} on ${node}`);
-  return `programs ${joinNames(names)} are never started; add ${one}, and so on`;
+  return `nothing in the file starts programs ${joinNames(names)}; add ${one}, and so on${orSend}`;
 }

@@ -99,6 +99,7 @@ export interface InstanceEnded {
 
 export interface EventFired {
   readonly type: "event-fired";
+  /** The number that it has everywhere: the file's counts from 1, what came later above. */
   readonly id: number;
   readonly object: string;
   readonly objectType: string;
@@ -114,6 +115,19 @@ export interface EventFired {
    * `done`, `skipped`, `failed: WHY`, or `ignored: WHY` (an object nobody serves yet, e.g. a link).
    */
   readonly outcome: string;
+}
+
+/** An event that had not fired was taken back, by somebody or with what it was a part of. */
+export interface EventCancelled {
+  readonly type: "event-cancelled";
+  readonly id: number;
+  readonly object: string;
+  readonly objectType: string;
+  readonly event: string;
+  readonly args: string;
+  /** null for one that waited for a barrier. */
+  readonly plannedUs: number | null;
+  readonly why: string;
 }
 
 /** What became of a flow of generated traffic; said once, at the end of the run. */
@@ -162,6 +176,16 @@ export interface BarrierEnded {
   readonly missing: readonly string[];
 }
 
+/** An event of a plan; `plannedUs` is null for the swap-out and behind a barrier. */
+export interface PlannedRow {
+  readonly id: number;
+  readonly object: string;
+  readonly objectType: string;
+  readonly event: string;
+  readonly args: string;
+  readonly plannedUs: number | null;
+}
+
 /**
  * The run was modified: what is named here came, went or was started anew, and nothing else did.
  * Said when it is done; programs that were stopped for it have ended before.
@@ -176,11 +200,19 @@ export interface RunModified {
   readonly programsAdded: RunStarted["programs"];
   readonly programsRemoved: readonly string[];
   readonly programsRestarted: RunStarted["programs"];
+  /** Names of flows of traffic whose ends were closed, and of those that were opened. */
+  readonly trafficEnded: readonly string[];
+  readonly trafficBegun: readonly string[];
+  /** Names of timelines and sequences that came, went or are otherwise. */
+  readonly sequencesChanged: readonly string[];
   /** Events that are planned from here on, besides those of before. */
-  readonly events: readonly Pick<
-    EventFired,
-    "id" | "object" | "objectType" | "event" | "args" | "plannedUs"
-  >[];
+  readonly events: readonly PlannedRow[];
+  /** Those of before that have another instant or other arguments. */
+  readonly eventsChanged: readonly PlannedRow[];
+  /** Numbers of those that do not fire any more. */
+  readonly eventsRemoved: readonly number[];
+  /** Were to be changed or taken away, and had fired. */
+  readonly eventsFired: readonly PlannedRow[];
 }
 
 /** A wait is older than 10 s. */
@@ -222,6 +254,7 @@ export type RunEventBody =
   | ProgramEnded
   | InstanceEnded
   | EventFired
+  | EventCancelled
   | TrafficEnded
   | BarrierChanged
   | BarrierEnded

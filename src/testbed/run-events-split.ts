@@ -6,16 +6,16 @@
 //   X1. What is told is taken in once, in order, also from a scheduler that was started again.
 //   X2. `settle` and `drain` resolve when all that the agent has reported was told back, or when
 //       there is no scheduler any more, or when it has not answered in time.
-//   X3. Orders and ends of barriers reach the scheduler in the order in which they were given,
-//       once.
+//   X3. Ends of barriers reach the scheduler in the order in which they came, once.
 //   X4. Between two epochs nothing is planned, and the run does not end for that.
 import { requestAttribute } from "../client/event-request.ts";
 import type { AgendaCommand, AgendaLoad, AgendaSchedule } from "../core/agenda/commands.ts";
+import type { Answer } from "../core/agenda/effects.ts";
 import { builtIn } from "../core/agenda/object-table.ts";
 import { assert } from "../core/assert.ts";
 import type { Command, LogEntry } from "../core/command.ts";
 import type { EdgeEffect, ObservedEffect } from "../core/effect.ts";
-import { BusAgent, EventServer } from "../events/index.ts";
+import { BusAgent, EventServer, type RunAgenda } from "../events/index.ts";
 import type { LaunchAction } from "../events/launch/index.ts";
 import { SteadyPublisher } from "../events/steady-publisher.ts";
 import { SteadySubscription } from "../events/steady-subscription.ts";
@@ -45,12 +45,8 @@ import {
 import { within } from "./nodes/within.ts";
 import { objectsOf, RunBus } from "./run-bus.ts";
 import type { EventsOfRun, RunEventsOptions } from "./run-events.ts";
-import {
-  type ControlOptions,
-  orderFile,
-  RunScheduler,
-  type SplitOptions,
-} from "./run-scheduler.ts";
+import { type ControlOptions, RunScheduler, type SplitOptions } from "./run-scheduler.ts";
+import { type AgendaChangeCommand, formatChange } from "./split-change.ts";
 
 export interface SplitRunEventsOptions extends RunEventsOptions {
   readonly split: SplitOptions;
@@ -66,7 +62,7 @@ export interface SplitRunEventsOptions extends RunEventsOptions {
 
 export type ObservedAndTold = Extract<
   ToldEffect,
-  { readonly kind: "event-fired" | "event-accepted" | "agenda-problem" }
+  { readonly kind: "event-fired" | "event-accepted" | "event-cancelled" | "agenda-problem" }
 >;
 
 const sender = "127.0.0.1";
@@ -98,9 +94,6 @@ export class SplitRunEvents implements EventsOfRun {
   /** X4: event time has been ended and not been started again. */
   #isBetween = false;
   readonly #stopSeeing: () => void;
-  #lastOrder = 0;
-  /** X3: settles when what was given is on its way. */
-  #giving: Promise<void> = Promise.resolve();
   /** X1: place of the last that was told. */
   #told: Pick<Told, "entry" | "part"> = { entry: 0, part: 0 };
   #pending = 0;
@@ -152,33 +145,38 @@ export class SplitRunEvents implements EventsOfRun {
 
   /** Barriers are the run's, events the scheduler's. */
   submit(command: Command): void {
-    const { experiment } = this.#options;
-    switch (command.kind) {
-      case "agenda-start":
-        if (command.scope === experiment) this.#startTime();
-        else this.#order(command);
-        return;
-      case "close-scope":
-        if (command.scope === experiment) this.#link.submit(command);
-        else this.#order(command);
-        return;
-      default:
-        if (command.kind.startsWith("agenda-")) this.#order(command);
-        else this.#link.submit(command);
-    }
+    if (command.kind === "agenda-start") this.#startTime();
+    else this.#link.submit(command);
   }
 
-  /** That of the experiment is in the file that `serve` has written. */
-  load(agenda: AgendaLoad): void {
-    if (agenda.scope !== this.#options.experiment) this.#order(agenda);
+  /** Its file is what `serve` has written. */
+  load({ scope }: AgendaLoad): void {
+    assert(scope === this.#options.experiment, "one agenda, which is changed and not loaded again");
   }
 
   /** Starts the scheduler first, which hears then whom the agent obeys for. @throws LaunchError */
   async serve(agenda: AgendaLoad): Promise<void> {
-    if (this.#scheduler === undefined) await this.#start(agenda);
+    assert(this.#scheduler === undefined, "one agenda, which is changed and not loaded again");
+    await this.#start(agenda);
     await this.#agent?.serve(objectsOf(agenda));
     // It has said that it is there before time is started: whoever speaks is believed to report.
     await this.#agent?.settle();
+  }
+
+  /** The scheduler learns of them from the agent. */
+  async serveMore(agenda: AgendaLoad): Promise<void> {
+    await this.#agent?.serve(objectsOf(agenda));
+    await this.#agent?.settle();
+  }
+
+  /** What event time begins anew with; a scheduler that only comes back has it in its log. */
+  async keep(load: AgendaLoad): Promise<void> {
+    try {
+      await this.#scheduler?.keep({ load, addresses: this.#addressesOf(load) });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#options.onWarning(`a replay will not know of the modification: ${why}`);
+    }
   }
 
   /**
@@ -213,7 +211,6 @@ export class SplitRunEvents implements EventsOfRun {
 
   /** X2. */
   async settle(): Promise<void> {
-    await this.#giving;
     await this.#agent?.settle();
     await this.#mark();
   }
@@ -263,15 +260,13 @@ export class SplitRunEvents implements EventsOfRun {
     this.#agent = await BusAgent.open({
       ...{ experiment, bus, sender, clock, clockName, onWarning, fire, name: agentName },
       ...{ objects: [], credentials: this.#bus.credentials() },
-      perform: (order) => perform({ ...order, scope: order.scope ?? experiment }),
-      arm: (order, dueUs) => arm({ ...order, scope: order.scope ?? experiment }, dueUs),
+      perform: (order) => perform({ ...order, scope: experiment, eventId: 0 }),
+      arm: (order, dueUs) => arm({ ...order, scope: experiment, eventId: 0 }, dueUs),
     });
   }
 
   async #start(agenda: AgendaLoad): Promise<void> {
     const { split, directory, eventKey, clock, experiment, onWarning, onLost } = this.#options;
-    const named = agenda.agents.map(({ name }) => [name, this.#bus.hostOf(name)] as const);
-    const addresses = named.filter(([, address]) => address !== "*");
     this.#pending = agenda.main.length;
     const options = {
       ...{ split, directory, eventKey, clock, experiment, port: this.#server.port },
@@ -285,7 +280,15 @@ export class SplitRunEvents implements EventsOfRun {
         else this.#leave();
       },
     };
-    this.#scheduler = await RunScheduler.start(options, { load: agenda, addresses });
+    this.#scheduler = await RunScheduler.start(options, {
+      load: agenda,
+      addresses: this.#addressesOf(agenda),
+    });
+  }
+
+  #addressesOf({ agents }: AgendaLoad): RunAgenda["addresses"] {
+    const named = agents.map(({ name }) => [name, this.#bus.hostOf(name)] as const);
+    return named.filter(([, address]) => address !== "*");
   }
 
   #startTime(): void {
@@ -293,23 +296,11 @@ export class SplitRunEvents implements EventsOfRun {
   }
 
   /** X3. */
-  #order(command: Command): void {
-    this.#lastOrder += 1;
-    const number = this.#lastOrder;
-    const text = JSON.stringify([command]);
-    this.#giving = this.#giving
-      .then(() => this.#scheduler?.give(orderFile(number), text))
-      .then(() => this.#publisher.publish(formatQuestion({ kind: "order", number }, this.#by)))
-      .catch((error: unknown) => this.#options.onWarning(`an order was not given: ${error}`));
-  }
-
-  /** X3. */
   #tellBarrier(effect: ObservedEffect): void {
     if (effect.kind !== "barrier-closed" || this.#scheduler === undefined) return;
     const { scope, barrier, outcome } = effect;
     if (scope !== this.#options.experiment) return;
-    const end = formatBarrierEnd({ barrier, outcome }, this.#by);
-    this.#giving = this.#giving.then(() => this.#publisher.publish(end));
+    this.#publisher.publish(formatBarrierEnd({ barrier, outcome }, this.#by));
   }
 
   get #by(): { readonly experiment: string; readonly sender: string } {
@@ -320,8 +311,10 @@ export class SplitRunEvents implements EventsOfRun {
   #leave(): void {
     this.#isAway = true;
     this.#isBetween = true;
+    const message = "no scheduler is there; start it again first";
+    const answer = { kind: "refused", code: "unavailable", message } as const;
     for (const [number, onAnswer] of this.#questions) {
-      onAnswer({ kind: "question-answered", number, errors: [], dropped: 0 });
+      onAnswer({ kind: "question-answered", number, errors: [], dropped: 0, answer });
     }
     this.#questions.clear();
     const told = { error: -1, text: "there is no scheduler any more" };
@@ -354,10 +347,9 @@ export class SplitRunEvents implements EventsOfRun {
           break;
         case "event-fired":
         case "event-accepted":
+        case "event-cancelled":
         case "agenda-problem":
           this.#options.onObserved(effect, stampUs);
-          break;
-        case "event-cancelled":
           break;
         case "agenda-idle":
           // X4.
@@ -389,6 +381,11 @@ export class SplitRunEvents implements EventsOfRun {
           handler.onEffects([{ kind: "agenda-answer", scope, request, answer }]);
         });
         return;
+      case "agenda-amend":
+      case "agenda-cancel":
+      case "agenda-edit":
+        this.#change(asked, handler);
+        return;
       case "agenda-schedule": {
         const { scope, request } = asked;
         const token = firstToken + request;
@@ -403,6 +400,15 @@ export class SplitRunEvents implements EventsOfRun {
       default:
         assert(false, `a split run does not ask for ${asked.kind}`);
     }
+  }
+
+  #change(asked: AgendaChangeCommand, handler: EdgeHandler): void {
+    const { scope, request } = asked;
+    const answered = (answer: Answer): void =>
+      handler.onEffects([{ kind: "agenda-answer", scope, request, answer }]);
+    const made = formatChange(asked);
+    if (made.kind === "refused") answered(made);
+    else this.#question("change", ({ answer }) => answered(answer), made.text);
   }
 
   #hearAnswer(notification: Notification): void {
@@ -439,11 +445,16 @@ export class SplitRunEvents implements EventsOfRun {
     this.#publisher.publish(toScheduleRequest(plain, now));
   }
 
-  #question(kind: QuestionKind, onAnswer: (answer: QuestionAnswered) => void): void {
+  #question(
+    kind: QuestionKind,
+    onAnswer: (answer: QuestionAnswered) => void,
+    command?: string,
+  ): void {
     this.#lastQuestion += 1;
     const number = this.#lastQuestion;
     if (kind !== "halt") this.#questions.set(number, onAnswer);
-    this.#publisher.publish(formatQuestion({ kind, number }, this.#by));
+    const asked = { kind, number, ...(command === undefined ? {} : { command }) };
+    this.#publisher.publish(formatQuestion(asked, this.#by));
     if (this.#isAway) this.#leave();
   }
 

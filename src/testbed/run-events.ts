@@ -15,6 +15,8 @@ import { objectsOf, RunBus, type RunBusOptions } from "./run-bus.ts";
 /** An order with the agenda it comes from. */
 export interface RunOrder extends Order {
   readonly scope: string;
+  /** Number of its event; 0 where the scheduler is elsewhere. */
+  readonly eventId: number;
 }
 
 export interface RunEventsOptions extends RunBusOptions {
@@ -95,6 +97,14 @@ export class RunEvents {
     await this.#agent?.serve(objectsOf(agenda));
   }
 
+  /** The same for what a modification brings. @throws Error where it cannot */
+  serveMore(agenda: AgendaLoad): Promise<void> {
+    return this.serve(agenda);
+  }
+
+  /** The agenda as it is planned now; where the scheduler is in this process, it has it. */
+  async keep(_agenda: AgendaLoad): Promise<void> {}
+
   /** Resolves when what has begun to fire is in the log; completions may still come. */
   async settle(): Promise<void> {
     await this.#scheduler?.heard((await this.#agent?.settle()) ?? 0);
@@ -131,10 +141,13 @@ export class RunEvents {
       hostOf: (object) => this.#bus.hostOf(object),
     });
     this.#scheduler = scheduler;
+    const named = (order: Order): RunOrder => {
+      return { ...order, scope: experiment, eventId: scheduler.eventOf(order.fire) };
+    };
     this.#agent = await BusAgent.open({
       ...{ ...common, fire, name: agentName, objects: [], credentials: this.#bus.credentials() },
-      perform: (order) => perform({ ...order, scope: scheduler.scopeOf(order.fire) }),
-      arm: (order, dueUs) => arm({ ...order, scope: scheduler.scopeOf(order.fire) }, dueUs),
+      perform: (order) => perform(named(order)),
+      arm: (order, dueUs) => arm(named(order), dueUs),
     });
   }
 }

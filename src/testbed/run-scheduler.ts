@@ -62,6 +62,8 @@ export interface ControlOptions {
 
 const address = "127.0.0.1";
 /** Below the directory of the scheduler. */
+const agendaFile = "agenda.json";
+const launchedAgenda = `tbdata/${agendaFile}`;
 const logFile = "tbdata/event-sched.sqlite";
 const logFiles = ["", "-wal", "-shm"].map((end) => logFile + end);
 /** What tevc waits for each, and what it may take besides. [EMULAB-EVENTS 7.5] */
@@ -75,9 +77,6 @@ const farewellExtraMs = 5_000;
  * lost.
  */
 const ownLimits = resolveLaunchLimits({ startMs: 60_000 });
-
-/** Below the directory of the scheduler: what the run has ordered under a number. */
-export const orderFile = (number: number): string => `tbdata/orders-${number}.json`;
 
 export class RunScheduler {
   readonly #options: RunSchedulerOptions;
@@ -114,9 +113,11 @@ export class RunScheduler {
     this.#process = undefined;
   }
 
-  /** Writes a file that it is to read. @throws LaunchError (UNSAFE) */
-  async give(name: string, text: string): Promise<void> {
-    const path = join(this.#directory, name);
+  /** The agenda with which event time begins anew. @throws LaunchError (UNSAFE) */
+  async keep(agenda: RunAgenda): Promise<void> {
+    const isLaunched = this.#options.split.launch !== undefined;
+    const path = join(this.#directory, isLaunched ? launchedAgenda : agendaFile);
+    const text = JSON.stringify(agenda);
     const script = 'umask 077; cat >"$1.new" && mv "$1.new" "$1"';
     const { code } = await this.#asUser(["sh", "-c", script, "sh", path], text);
     if (code !== 0) throw new LaunchError("UNSAFE", `${path} cannot be written; is the disk full?`);
@@ -136,8 +137,8 @@ export class RunScheduler {
     return AttendedScheduler.start({
       ...{ directory: this.#directory, clock, account: split.account },
       ...{ limits: ownLimits, onNote, onLost },
-      files: { eventkey: eventKey, "agenda.json": agenda },
-      argv: this.#argv("eventkey", "agenda.json"),
+      files: { eventkey: eventKey, [agendaFile]: agenda },
+      argv: this.#argv("eventkey", agendaFile),
     });
   }
 
@@ -162,10 +163,10 @@ export class RunScheduler {
       ...{ onNote, onLost, onChange, farewells: tevc === undefined ? [] : farewells },
       files: {
         "tbdata/eventkey": eventKey,
-        "tbdata/agenda.json": agenda,
+        [launchedAgenda]: agenda,
         "tbdata/eventserver": `${address}:${port}\n`,
       },
-      argv: this.#argv("tbdata/eventkey", "tbdata/agenda.json"),
+      argv: this.#argv("tbdata/eventkey", launchedAgenda),
     });
   }
 

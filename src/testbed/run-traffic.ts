@@ -6,13 +6,12 @@ import { TrafficAgent } from "./agents/trafgen/traffic-agent.ts";
 import type { Endpoint } from "./agents/trafgen/traffic-messages.ts";
 import type { NodeBackend } from "./nodes/index.ts";
 
-/** Undefined for a file that makes no traffic. */
+/** Nothing is opened or started for a file that makes no traffic. */
 export function createRunTraffic(
   { traffic = [] }: Experiment,
   backend: NodeBackend,
   clock: Clock,
-): TrafficAgent | undefined {
-  if (traffic.length === 0) return undefined;
+): TrafficAgent {
   return new TrafficAgent({
     flows: traffic,
     locate: ({ protocol, source, sink }) => {

@@ -11,10 +11,9 @@ import { assert } from "../core/assert.ts";
 import { clearedError } from "../core/command.ts";
 import type { ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
-import { limitMessage } from "../core/limits.ts";
 import { MemoryLog } from "../engine/memory-log.ts";
 import type { ArmedOrder, Performed } from "../events/index.ts";
-import type { Experiment, PlannedEvent } from "../experiment/model.ts";
+import type { Experiment, TrafficFlow } from "../experiment/model.ts";
 import type { Cancel } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
 import { newSecret } from "../host/ids.ts";
@@ -32,14 +31,15 @@ import type { TrafficAgent } from "./agents/trafgen/traffic-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
 import { mailCrash } from "./crash-mail.ts";
 import { LocalAgents } from "./local-agents.ts";
+import { AgendaModifier } from "./modify-agenda.ts";
 import { type Modification, ModifyError, type ModifyOutcome, RunModifier } from "./modify-run.ts";
 import { describeNeverStarted } from "./never-started.ts";
 import type { NodeBoot } from "./node-boot.ts";
 import type { NodeBackend, RunningNode } from "./nodes/index.ts";
 import { openRunEvents } from "./open-run-events.ts";
 import { EventRecording } from "./record/event-recording.ts";
-import { RunAgendas } from "./run-agendas.ts";
-import type { EndedBy, RunEventBody, RunModified } from "./run-event.ts";
+import { RunAgenda } from "./run-agenda.ts";
+import type { EndedBy, RunEventBody } from "./run-event.ts";
 import type { EventsOfRun, RunOrder } from "./run-events.ts";
 import { RunGnunet } from "./run-gnunet.ts";
 import { removeRunJournal, runJournal } from "./run-journal.ts";
@@ -48,6 +48,7 @@ import type { RunOptions } from "./run-options.ts";
 import { describeStart } from "./run-started.ts";
 import { RunTeller } from "./run-teller.ts";
 import { createRunTraffic } from "./run-traffic.ts";
+import { SenderTokens } from "./sender-tokens.ts";
 import { StuckDetector } from "./stuck-detector.ts";
 import { SwapoutEvents } from "./swapout-events.ts";
 import { SyncServers } from "./sync-servers.ts";
@@ -90,8 +91,9 @@ class Run {
   #gnunet: RunGnunet | undefined;
   /** Timers of the run; none may outlive it. */
   readonly #timers: Cancel[] = [];
-  readonly #agendas: RunAgendas;
+  readonly #agenda: RunAgenda;
   readonly #earlierArgs = new EarlierArgs();
+  readonly #senderTokens = new SenderTokens();
   #modifier: RunModifier | undefined;
   /** Settles with the modification that is under way. */
   #modification: Promise<unknown> | undefined;
@@ -112,7 +114,7 @@ class Run {
     this.#teller = new RunTeller(clock, this.#time, options.watch);
     this.#fire = new ThreadFireClock(clock);
     this.#scope = `${experiment.pid}/${experiment.eid}`;
-    this.#agendas = new RunAgendas(experiment);
+    this.#agenda = new RunAgenda(experiment);
     const log = new MemoryLog({ nowUs: clock.nowUs, retain: false });
     this.#host = new Host({ log, clock, limits, logger, steadyTicks: true });
     this.#requests = new AgendaRequests((edge, handler) =>
@@ -123,7 +125,6 @@ class Run {
       scope: this.#scope,
       clock,
       time: this.#time,
-      zeroUs: (scope) => this.#agendas.zeroUs(scope),
       say: (body, monotonicUs) => this.#say(body, monotonicUs),
     });
     this.#ended = new Promise((resolve) => {
@@ -144,7 +145,7 @@ class Run {
       const agenda = planAgenda(this.#scope, this.#options.experiment);
       const preloader = this.#preload(agenda);
       // An agenda counts from here: what it starts must not find it missing.
-      this.#agendas.open(this.#scope, 0);
+      this.#agenda.open();
       if (this.#ending === undefined) await preloader.loadFirst();
       if (this.#ending === undefined) await this.#start(agenda, preloader);
       await this.#ended;
@@ -274,7 +275,10 @@ class Run {
     const { experiment, tables } = this.#options;
     return new LocalAgents({
       ...{ run: this.#options, backend, programs, traffic: this.#traffic, time: this.#time },
-      requests: this.#requests,
+      takeErrors: async (scope) => {
+        const taken = await this.#requests.takeErrors(scope);
+        return { ...taken, errors: this.#senderTokens.name(taken.errors) };
+      },
       boot: () => this.#boot,
       told: () => this.#modifier?.told ?? { experiment, tables },
       isEnding: () => this.#ending !== undefined,
@@ -286,12 +290,19 @@ class Run {
   /** Events that are asked for while the run goes on. */
   #recordEvents(): EventRecording {
     const { clock, out, experiment } = this.#options;
-    const nodes = new Map(planAgenda("", experiment).agents.map(({ name, node }) => [name, node]));
+    const places = (now: Experiment): ReadonlyMap<string, string> =>
+      new Map(planAgenda("", now).agents.map(({ name, node }) => [name, node]));
+    let known = experiment;
+    let nodes = places(known);
     const recording = new EventRecording({
       ...{ host: this.#host, clock, experiment: join(out, "proj") },
-      nodeOf: (object) => nodes.get(object) ?? "",
-      monotonicOf: (scope, plannedUs) =>
-        this.#time.zeroMonotonicUs + this.#agendas.zeroUs(scope) + plannedUs,
+      nodeOf: (object) => {
+        const now = this.#modifier?.told.experiment ?? experiment;
+        if (now !== known) nodes = places(now);
+        known = now;
+        return nodes.get(object) ?? "";
+      },
+      monotonicOf: (plannedUs) => this.#time.zeroMonotonicUs + plannedUs,
       onError: (text) => this.#teller.warn(text),
     });
     recording.start();
@@ -315,9 +326,8 @@ class Run {
   }
 
   #preload(agenda: AgendaLoad): Preloader {
-    const { scope } = agenda;
     const load = async (event: AgendaEvent): Promise<void> => {
-      if (!this.#agendas.isDropped(scope, event)) await this.#performer?.load(event);
+      if (!this.#agenda.isDropped(event)) await this.#performer?.load(event);
     };
     return new Preloader({ clock: this.#options.clock, agenda, load });
   }
@@ -357,14 +367,17 @@ class Run {
         await this.#gnunet?.serve(clients);
         return (await this.#syncServers?.serve(clients)) ?? (() => Promise.resolve());
       },
-      adopt: (to: Experiment, from: Experiment, retired: ReadonlySet<string>) => {
+      adopt: (to: Experiment, from: Experiment) => {
         this.#earlierArgs.add(from.programs);
         this.#gnunet?.setPrograms(to.programs.length);
         this.#performer = this.#performerOf(to, programs);
-        this.#agendas.drop(retired);
         events.submit({ kind: "open-scope", scope, nodes: to.nodes.map(({ name }) => name) });
       },
-      plan: (more: readonly PlannedEvent[]) => this.#planMore(events, more),
+      agenda: this.#agendaModifier(events),
+      traffic: {
+        end: async (names: readonly string[]) => this.#traffic?.end(names),
+        begin: async (flows: readonly TrafficFlow[]) => (await this.#traffic?.begin(flows)) ?? [],
+      },
       isEnding: () => this.#ending !== undefined,
       say: (body: RunEventBody) => this.#say(body, clock.nowUs()),
     };
@@ -376,7 +389,6 @@ class Run {
   async #modify(modifier: RunModifier, modification: Modification): Promise<ModifyOutcome> {
     assert(this.#modification === undefined, "one modification at a time");
     if (this.#ending !== undefined) throw new ModifyError("the experiment is ending");
-    this.#checkRoom(modification);
     const modify = (): Promise<ModifyOutcome> => modifier.modify(modification);
     const outcome = this.#local?.changes.whole(modify) ?? modify();
     this.#modification = outcome.catch(() => undefined);
@@ -388,48 +400,20 @@ class Run {
     }
   }
 
-  /** What the core would refuse must be refused before anything is touched. */
-  #checkRoom({ events, programs }: Modification): void {
-    const { limits } = this.#options;
-    const count = events.length + programs.restarted.length;
-    if (count > limits.eventsPerScopeMax) {
-      const message = limitMessage(limits, "eventsPerScopeMax");
-      throw new ModifyError(`${count} events are too many at once: ${message}`);
-    }
-    if (this.#agendas.scopes.length >= limits.scopesMax) {
-      const message = limitMessage(limits, "scopesMax");
-      throw new ModifyError(`too many modifications still have events planned: ${message}`);
-    }
-  }
-
-  /** Events of a modification: in a scope of their own, whose time 0 is now. */
-  async #planMore(
-    events: EventsOfRun,
-    more: readonly PlannedEvent[],
-  ): Promise<{ readonly planned: RunModified["events"]; readonly start: () => void }> {
-    const { experiment, clock } = this.#options;
-    if (more.length === 0) return { planned: [], start: () => undefined };
-    const numbered = this.#agendas.number(more);
-    const scope = this.#agendas.nextScope(this.#scope);
-    const part = { ...experiment, events: numbered, sequences: [], timelines: [] };
-    const agenda = planAgenda(scope, part);
-    const preloader = this.#preload(agenda);
-    await events.serve(agenda);
-    await preloader.loadFirst();
-    const nowUs = clock.nowUs();
-    const zeroUs = this.#time.fromMonotonic(nowUs);
-    const planned = agenda.main.map(({ atUs, event }) => {
-      const { id, object, type: objectType, event: what, args } = event;
-      return { id, object, objectType, event: what, args, plannedUs: zeroUs + atUs };
+  #agendaModifier(events: EventsOfRun): AgendaModifier {
+    const { clock } = this.#options;
+    return new AgendaModifier({
+      ...{ scope: this.#scope, agenda: this.#agenda, requests: this.#requests },
+      serve: (agenda) => events.serveMore(agenda),
+      keep: (agenda) => events.keep(agenda),
+      preload: async (agenda) => {
+        const load = async (event: AgendaEvent): Promise<void> => this.#performer?.load(event);
+        const preloader = new Preloader({ clock, agenda, load });
+        await preloader.loadFirst();
+        this.#timers.push(() => preloader.stop());
+        return () => preloader.start(clock.nowUs());
+      },
     });
-    const start = (): void => {
-      this.#agendas.open(scope, zeroUs);
-      events.load(agenda);
-      events.submit({ kind: "agenda-start", scope });
-      preloader.start(nowUs);
-      this.#timers.push(() => preloader.stop());
-    };
-    return { planned, start };
   }
 
   /** Orders and answers are the scheduler's; this is what the run itself must know. */
@@ -441,22 +425,24 @@ class Run {
         return;
       case "time-started":
         // What is replayed may have been over.
-        this.#agendas.setBusy(effect.scope);
+        this.#agenda.setBusy();
         if (effect.scope === this.#scope) this.#startTime(effect.zeroStampUs);
         return;
       case "fire":
-        this.#agendas.setBusy(effect.scope);
+        this.#agenda.setBusy();
         return;
       case "agenda-answer":
-        this.#agendas.answered(effect.scope, effect.answer);
+        this.#agenda.answered(effect.answer);
         return;
       case "agenda-idle":
-        this.#onIdle(effect.scope);
+        this.#agenda.setIdle();
+        this.#endIfIdle();
         return;
       case "error-report": {
         const text = `${effect.object} failed with error ${effect.error}`;
         this.#teller.warn(text);
-        this.#local?.simulator.reportError(effect);
+        const errors = this.#senderTokens.name(effect.errors);
+        this.#local?.simulator.reportError({ ...effect, errors });
         return;
       }
       default:
@@ -469,29 +455,22 @@ class Run {
     if (this.#time.isSet) return;
     this.#time.setZero(zeroUs);
     this.#teller.sayHeld();
+    this.#local?.simulator.log("Time started");
     this.#onTimeStarted(zeroUs);
   }
 
-  #onIdle(scope: string): void {
-    const isOver = scope !== this.#scope;
-    this.#agendas.setIdle(scope, isOver);
-    if (isOver) this.#events?.submit({ kind: "close-scope", scope, error: clearedError });
-    this.#endIfIdle();
-  }
-
   async #perform(order: RunOrder): Promise<Performed> {
+    this.#senderTokens.note(order);
     const performer = this.#performer;
-    const event = eventOf(order);
-    const isDropped = this.#agendas.isDropped(order.scope, event);
-    if (performer === undefined || isDropped) return this.#notPerformed();
-    return performer.perform(event, howOf(order));
+    const isRetired = this.#agenda.isRetired(order.eventId, order.objname);
+    if (performer === undefined || isRetired) return this.#notPerformed();
+    return performer.perform(eventOf(order), howOf(order));
   }
 
   /** What is dropped later is let go by its program, and asked for again when it is due. */
   #arm(order: RunOrder, dueUs: number): ArmedOrder | undefined {
-    const event = eventOf(order);
-    if (this.#agendas.isDropped(order.scope, event)) return undefined;
-    return this.#performer?.arm(event, { ...howOf(order), dueUs });
+    if (this.#agenda.isRetired(order.eventId, order.objname)) return undefined;
+    return this.#performer?.arm(eventOf(order), { ...howOf(order), dueUs });
   }
 
   async #fireSwapoutEvents(): Promise<void> {
@@ -500,6 +479,7 @@ class Run {
       ...{ clock: this.#options.clock, scope: this.#scope, requests: this.#requests },
       drain: async () => this.#events?.drain(),
       active: () => this.#programs?.active().map(({ name }) => name) ?? [],
+      log: (text) => this.#local?.simulator.log(text),
     });
     await this.#swapout.run();
   }
@@ -510,7 +490,7 @@ class Run {
   }
 
   #endIfIdle(): void {
-    if (!this.#agendas.isIdle || this.#programs === undefined) return;
+    if (!this.#agenda.isIdle || this.#programs === undefined) return;
     // What is stopped for a modification is no end of anything.
     if (this.#modification !== undefined) return;
     if (this.#programs.active().length === 0) this.#end({ endedBy: "idle", error: null });
@@ -532,10 +512,9 @@ class Run {
     const timer = this.#timers.push(clock.after(1_000, check)) - 1;
   }
 
-  /** The barriers of the run, and what is planned in all its agendas. */
+  /** The barriers of the run, and what is planned. */
   #describe(): ScopeDescription {
-    const all = this.#agendas.scopes.map((scope) => this.#events?.pendingEvents(scope) ?? 0);
-    const planned = all.reduce((sum, one) => sum + one, 0);
+    const planned = this.#events?.pendingEvents(this.#scope) ?? 0;
     // A modification is something that may yet let somebody come.
     const pendingEvents = planned + (this.#modification === undefined ? 0 : 1);
     return { ...this.#host.describe(this.#scope), pendingEvents };
@@ -555,9 +534,7 @@ class Run {
     await this.#local?.settle();
     await this.#requests.close();
     this.#programs?.beginEnd();
-    for (const scope of new Set([this.#scope, ...this.#agendas.scopes])) {
-      this.#events?.submit({ kind: "close-scope", scope, error: clearedError });
-    }
+    this.#events?.submit({ kind: "close-scope", scope: this.#scope, error: clearedError });
     await this.#events?.closeScheduler();
     await this.#recording?.stop();
     await this.#programs?.stopAll();
@@ -593,8 +570,8 @@ class Run {
   }
 }
 
-function eventOf({ objname, objtype, eventtype, args }: RunOrder): AgendaEvent {
-  return { id: 0, object: objname, type: objtype, event: eventtype, args };
+function eventOf({ eventId: id, objname, objtype, eventtype, args }: RunOrder): AgendaEvent {
+  return { id, object: objname, type: objtype, event: eventtype, args };
 }
 
 /** The number of an order names it for ever (O1, orders.ts); its token is the sender's choice. */

@@ -19,6 +19,8 @@ export interface SwapoutOptions {
   readonly drain: () => Promise<void>;
   /** Names of the programs that run or are being started. */
   readonly active: () => readonly string[];
+  /** For the log of the experiment's reports. */
+  readonly log: (text: string) => void;
 }
 
 export class SwapoutEvents {
@@ -30,12 +32,14 @@ export class SwapoutEvents {
   }
 
   async run(): Promise<void> {
-    const { clock, requests, scope, drain, active } = this.#options;
+    const { clock, requests, scope, drain, active, log } = this.#options;
     const before = new Set(active());
     requests.halt(scope);
+    log("Swapout started");
     for (const object of [builtIn.swapout, builtIn.teardown]) {
       await within(clock, requests.fireNow(scope, object, "RUN"), swapoutMs);
     }
+    log("Time ended");
     await drain();
     await this.#until(() => active().every((name) => before.has(name)));
   }

@@ -1,11 +1,24 @@
 // SPDX-License-Identifier: MIT
 // What the naive agenda keeps in its lists, and the few facts it shares with nobody else.
 import type {
+  AgendaCancel,
+  AgendaEdit,
   AgendaEvent,
   AgendaLoad,
+  AgendaPause,
+  AgendaSchedule,
+  AgendaTakeErrors,
   BarrierCondition,
+  EventInstant,
   TimedEvent,
 } from "../core/agenda/commands.ts";
+
+export type NaiveRequest =
+  | AgendaPause
+  | AgendaSchedule
+  | AgendaCancel
+  | AgendaEdit
+  | AgendaTakeErrors;
 
 /** An event that is to happen, or is happening. */
 export interface Thing {
@@ -74,8 +87,50 @@ export interface Wish {
   readonly asker?: [number, string];
 }
 
+/** Numbers of events, and who has appended those that have not occurred. */
+export class NaiveNumbers {
+  last = 0;
+  readonly cancelled: Set<number> = new Set();
+  readonly unused: Set<number> = new Set();
+  readonly appenders: Map<number, number> = new Map();
+
+  next(): number {
+    this.last += 1;
+    return this.last;
+  }
+
+  /** An event of this number, which is not there any more, has fired. */
+  hasFired(id: number): boolean {
+    const isOver = id >= 1 && id <= this.last && !this.unused.has(id);
+    return isOver && !this.cancelled.has(id);
+  }
+
+  /** Another epoch of these events. */
+  reserve(lists: Iterable<readonly TimedEvent[]>): void {
+    for (const { event } of [...lists].flat()) {
+      if (event.id === 0) continue;
+      this.unused.add(event.id);
+      this.last = Math.max(this.last, event.id);
+    }
+  }
+
+  /** The number of an occurrence, and of whom else it is than of whoever asked for it now. */
+  take(event: AgendaEvent, facts: ThingFacts): { readonly id: number; readonly facts: ThingFacts } {
+    const id = this.unused.delete(event.id) ? event.id : this.next();
+    const asker = this.appenders.get(id);
+    this.appenders.delete(id);
+    return { id, facts: asker === undefined ? facts : { ...facts, asker } };
+  }
+}
+
 /** How long before it is due an event goes out. */
 export const aheadUs = 500_000;
+
+/** Event time; what is past is now. */
+export function instantOf(at: EventInstant, nowUs: number, zeroUs: number | null): number {
+  if (at.kind === "now") return nowUs;
+  return at.kind === "in" ? nowUs + at.us : Math.max(nowUs, (zeroUs ?? 0) + at.us);
+}
 
 export function inOrder(events: readonly TimedEvent[]): TimedEvent[] {
   return events.toSorted((a, b) => a.atUs - b.atUs);

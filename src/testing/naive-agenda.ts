@@ -3,13 +3,12 @@
 // happen, looked through from the start for whatever comes next. Slow on purpose: no heap, no
 // tables that could disagree, no state that is not a list. Written from the description of the
 // event scheduler and the decision on dispatch; the core is compared with it. [EMULAB-EVENTS
-// 2.6-2.9] Knows one scope, no deadlines, no limits, no agents that are down and no edges that come
-// and go.
+// 2.6-2.9] Knows one scope, no deadlines, no limits, no agents that are down, no edges that come
+// and go and no plan that changes.
 import type {
   AgendaEvent,
   AgendaLoad,
   AgendaOrder,
-  AgendaRequest,
   BarrierCondition,
   EventInstant,
   TimedEvent,
@@ -18,8 +17,11 @@ import type { Completion, NaiveRun, Thing, ThingFacts, Wish } from "./naive-agen
 import {
   aheadUs,
   inOrder,
+  instantOf,
   isWaitedFor,
   makeThing,
+  NaiveNumbers,
+  type NaiveRequest,
   typeIn,
   understands,
   worst,
@@ -42,7 +44,8 @@ export class NaiveAgenda {
   #isIdleSaid = false;
   readonly #startsMax: number;
   #starts = 0;
-  #counts = { thing: 0, turn: 0, run: 0, token: 0, epoch: 0 };
+  readonly #numbers = new NaiveNumbers();
+  #counts = { turn: 0, run: 0, token: 0, epoch: 0 };
 
   constructor(startsMax: number) {
     this.#startsMax = startsMax;
@@ -54,7 +57,7 @@ export class NaiveAgenda {
     return this.#work();
   }
 
-  do(command: AgendaLoad | AgendaOrder | AgendaRequest): readonly string[] {
+  do(command: AgendaLoad | AgendaOrder | NaiveRequest): readonly string[] {
     if (command.kind === "agenda-load") this.#load(command);
     else if (this.#plan === undefined) {
       if ("request" in command) this.#answer(command.request, "refused");
@@ -90,6 +93,8 @@ export class NaiveAgenda {
 
   #load(plan: AgendaLoad): void {
     if (this.#plan !== undefined) this.#forget();
+    for (const [id, asker] of this.#numbers.appenders) this.#say(`done ${asker} ${id} -1`);
+    this.#numbers.appenders.clear();
     this.#pausedUs = this.#plan === undefined ? this.#pausedUs : null;
     this.#plan = plan;
     this.#timelines.clear();
@@ -97,9 +102,15 @@ export class NaiveAgenda {
     this.#timelines.set("__ns_timeline", inOrder(plan.main));
     for (const { name, events } of plan.timelines) this.#timelines.set(name, inOrder(events));
     for (const { name, steps } of plan.sequences) this.#sequences.set(name, [...steps]);
+    this.#numbers.unused.clear();
+    this.#numbers.reserve(this.#lists());
   }
 
-  #obey(command: AgendaOrder | AgendaRequest): void {
+  #lists(): TimedEvent[][] {
+    return [...this.#timelines.values(), ...this.#sequences.values()];
+  }
+
+  #obey(command: AgendaOrder | NaiveRequest): void {
     switch (command.kind) {
       case "agenda-start":
         if (!this.#isStarted) this.#start(command.inUs ?? 0);
@@ -111,6 +122,7 @@ export class NaiveAgenda {
           }
         }
         this.#forget();
+        this.#numbers.reserve(this.#lists());
         this.#pausedUs = null;
         this.#start(command.inUs ?? 0);
         return;
@@ -121,13 +133,11 @@ export class NaiveAgenda {
       case "agenda-fired":
         this.#fired(command.token, command.outcome);
         return;
-      case "agenda-complete":
-        this.#completed(
-          command.token,
-          command.member ?? null,
-          command.unknown ? -1 : command.error,
-        );
+      case "agenda-complete": {
+        const { token, member = null, unknown, error } = command;
+        this.#completed(token, member, unknown ? -1 : error);
         return;
+      }
       case "agenda-revoked": {
         const thing = this.#byToken(command.token);
         if (thing) this.#revoked(thing, command.fired);
@@ -140,7 +150,7 @@ export class NaiveAgenda {
     }
   }
 
-  #request(command: AgendaRequest): void {
+  #request(command: NaiveRequest): void {
     const { request } = command;
     switch (command.kind) {
       case "agenda-pause":
@@ -169,8 +179,8 @@ export class NaiveAgenda {
       case "agenda-edit": {
         const thing = this.#things.find(({ id }) => id === command.id);
         if (thing === undefined) {
-          const wasThere = command.id >= 1 && command.id <= this.#counts.thing;
-          this.#answer(request, wasThere ? "already-fired" : "refused");
+          const hasFired = this.#numbers.hasFired(command.id);
+          this.#answer(request, hasFired ? "already-fired" : "refused");
           return;
         }
         if (command.kind === "agenda-cancel") {
@@ -189,7 +199,7 @@ export class NaiveAgenda {
     }
   }
 
-  #schedule(command: AgendaRequest & { readonly kind: "agenda-schedule" }): void {
+  #schedule(command: NaiveRequest & { readonly kind: "agenda-schedule" }): void {
     const { request, object, event, args, at, on, timeline } = command;
     const type = this.#typeOf(object);
     const list =
@@ -205,9 +215,14 @@ export class NaiveAgenda {
       this.#answer(request, "refused");
       return;
     }
-    const made: AgendaEvent = { id: 0, object, type, event, args };
+    const sent: AgendaEvent = { id: 0, object, type, event, args };
     if (timeline !== undefined && list !== undefined) {
-      const timed = { atUs: at.kind === "now" ? 0 : at.us, event: made, ...(on ? { on } : {}) };
+      const atUs = at.kind === "now" ? 0 : at.us;
+      const made = { ...sent, id: this.#numbers.next() };
+      const timed = { atUs, event: made, ...(on ? { on } : {}) };
+      this.#numbers.reserve([[timed]]);
+      this.#numbers.appenders.set(made.id, request);
+      this.#answer(request, "appended");
       if (this.#sequences.has(timeline)) list.push(timed);
       else list.splice(list.filter(({ atUs }) => atUs <= timed.atUs).length, 0, timed);
       for (const run of this.#runs) {
@@ -217,32 +232,28 @@ export class NaiveAgenda {
         this.#addTo(run, timed);
         this.#knowEnd(run.id, false);
       }
-      this.#answer(request, "appended");
       return;
     }
     const dueUs = this.#instant(at);
-    const thing = this.#add(made, dueUs, { asker: request });
+    const thing = this.#add(sent, dueUs, { asker: request });
     this.#answer(request, "accepted");
     if (on !== undefined) this.#place(thing, { on, atUs: dueUs - this.#eventUs() }, Infinity);
     else if (at.kind === "now" && this.#pausedUs !== null) this.#happen(thing);
   }
 
   #isInstant(at: EventInstant): boolean {
-    if (at.kind === "at") return this.#zeroUs !== null;
-    return at.kind === "now" || at.us >= 0;
+    return at.kind === "at" ? this.#zeroUs !== null : at.kind === "now" || at.us >= 0;
   }
 
   #instant(at: EventInstant): number {
-    if (at.kind === "now") return this.#eventUs();
-    if (at.kind === "in") return this.#eventUs() + at.us;
-    return Math.max(this.#eventUs(), (this.#zeroUs ?? 0) + at.us);
+    return instantOf(at, this.#eventUs(), this.#zeroUs);
   }
 
   #add(event: AgendaEvent, dueUs: number, facts: ThingFacts): Thing {
-    this.#counts.thing += 1;
     this.#counts.turn += 1;
-    const { thing: id, turn } = this.#counts;
-    const thing = makeThing({ id, event, turn, dueUs }, facts);
+    const { turn } = this.#counts;
+    const { id, facts: all } = this.#numbers.take(event, facts);
+    const thing = makeThing({ id, event, turn, dueUs }, all);
     this.#things.push(thing);
     this.#isIdleSaid = false;
     return thing;
@@ -271,7 +282,7 @@ export class NaiveAgenda {
 
   #wish(thing: Thing, wish: Wish): void {
     const { cancel, dueUs = thing.dueUs, event = thing.event, asker } = wish;
-    const askers = asker === undefined ? [] : [asker];
+    const askers = asker ? [asker] : [];
     if (thing.where === "here" || (thing.where === "out" && thing.fired)) {
       for (const [request] of askers) this.#answer(request, "already-fired");
     } else if (thing.where !== "out") {
@@ -312,11 +323,8 @@ export class NaiveAgenda {
     thing.event = wish.event;
     if (thing.where === "barrier" && thing.dueUs === wish.dueUs) return;
     const wasWaiting = thing.where === "barrier";
-    if (thing.dueUs !== wish.dueUs) {
-      this.#counts.turn += 1;
-      thing.turn = this.#counts.turn;
-      thing.dueUs = wish.dueUs;
-    }
+    if (thing.dueUs !== wish.dueUs) thing.turn = ++this.#counts.turn;
+    thing.dueUs = wish.dueUs;
     thing.where = "queue";
     thing.on = null;
     if (wasWaiting) this.#knowEnd(thing.run, true);
@@ -400,6 +408,7 @@ export class NaiveAgenda {
     }
     error = worst(thing.worst, error);
     this.#things.splice(this.#things.indexOf(thing), 1);
+    if (done.isCancel) this.#numbers.cancelled.add(thing.id);
     if (thing.where === "barrier") this.#knowEnd(thing.run, true);
     const { object } = thing.event;
     const isGroup = this.#plan?.groups.some(({ name }) => name === object) === true;
@@ -460,11 +469,8 @@ export class NaiveAgenda {
     const run = this.#runs.find((one) => one.id === id);
     if (run === undefined || run.isSequence) return;
     const things = this.#things.filter((thing) => thing.run === id);
-    if (isLater) {
-      for (const { where, dueUs } of things) {
-        if (where === "queue") run.lastUs = Math.max(run.lastUs, dueUs);
-      }
-    }
+    const dated = isLater ? things.filter(({ where }) => where === "queue") : [];
+    run.lastUs = Math.max(run.lastUs, ...dated.map(({ dueUs }) => dueUs));
     if (things.some(({ where }) => where === "barrier")) return;
     this.#counts.turn += 1;
     run.end = { atUs: run.lastUs, turn: this.#counts.turn };
@@ -505,19 +511,16 @@ export class NaiveAgenda {
   }
 
   #endRun(run: NaiveRun, error: number): void {
-    this.#runs.splice(this.#runs.indexOf(run), 1);
-    this.#say(`ended ${run.name} ${error}`);
-    const { thing, member } = run.owner;
-    if (thing !== 0) this.#completions.push({ thing, member, error, isCancel: false });
+    this.#dropRun(run, error, false);
     const failed = this.#runs.find(({ id }) => id === run.cleansUpFor);
     if (failed?.failed != null) this.#endRun(failed, failed.failed);
   }
 
-  #dropRun(run: NaiveRun): void {
+  #dropRun(run: NaiveRun, error = -1, isCancel = true): void {
     this.#runs.splice(this.#runs.indexOf(run), 1);
-    this.#say(`ended ${run.name} -1`);
+    this.#say(`ended ${run.name} ${error}`);
     const { thing, member } = run.owner;
-    if (thing !== 0) this.#completions.push({ thing, member, error: -1, isCancel: true });
+    if (thing !== 0) this.#completions.push({ thing, member, error, isCancel });
   }
 
   #reset(name: string): void {
@@ -542,6 +545,7 @@ export class NaiveAgenda {
       if (asker !== null) this.#say(`done ${asker} ${id} -1`);
     }
     this.#things = [];
+    this.#numbers.cancelled.clear();
     this.#runs = [];
     this.#ends = [];
     this.#zeroUs = null;
@@ -562,20 +566,17 @@ export class NaiveAgenda {
       next();
     }
     this.#starts = 0;
-    const isQuiet = !this.#things.some(({ where }) => where === "queue" || where === "out");
-    if (this.#isStarted && isQuiet && this.#runs.every(({ end }) => end === null)) {
-      if (!this.#isIdleSaid && this.#plan !== undefined) this.#say("idle");
-      this.#isIdleSaid = true;
-    }
+    const isBusy = this.#things.some(({ where }) => where === "queue" || where === "out");
+    const isQuiet = this.#isStarted && !isBusy && this.#runs.every(({ end }) => end === null);
+    if (isQuiet && !this.#isIdleSaid && this.#plan !== undefined) this.#say("idle");
+    if (isQuiet) this.#isIdleSaid = true;
     const said = this.#said;
     this.#said = [];
     return said;
   }
 
   #nextDue(): (() => void) | undefined {
-    let best:
-      | { readonly atUs: number; readonly turn: number; readonly act: () => void }
-      | undefined;
+    let best: { atUs: number; turn: number; act: () => void } | undefined;
     const offer = (atUs: number, turn: number, act: () => void): void => {
       if (atUs > this.#eventUs()) return;
       if (best && (best.atUs < atUs || (best.atUs === atUs && best.turn < turn))) return;

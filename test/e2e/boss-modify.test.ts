@@ -199,7 +199,7 @@ describe("muster modify", () => {
     writeFileSync(file, lines(stays, `  asks: { node: b, command: "${ask}" }`));
     const modified = await muster("modify", "exp", file);
     expect(modified).toMatchObject({ code: 0, stderr: "" });
-    expect(modified.stdout).toBe("muster/exp: 1 program added (asks)\n");
+    expect(modified.stdout).toBe("muster/exp: 1 program added (asks); 1 event added (2)\n");
     const directory = (await statusOf("exp")).runs[0]?.directory ?? "";
     await until("b has asked", () => output(directory, "b", "asks.out").includes("asked"));
     expect(output(directory, "b", "asks.out")).toContain("AGENT=asks");
@@ -217,7 +217,7 @@ describe("muster modify", () => {
     const { code, stderr } = await muster("modify", "exp", file);
     expect(code).toBe(65);
     expect(stderr).toMatch(/^muster: muster\/exp cannot be changed like this while it is up: /);
-    for (const what of ["link l0 is added", "variable SIZE is added", "the events of waits"]) {
+    for (const what of ["link l0 is added", "variable SIZE is added", "sync server is on n0"]) {
       expect(stderr).toContain(what);
     }
     expect(stderr).toContain("the sync server is on n0 and would be on n1");

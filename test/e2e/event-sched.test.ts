@@ -260,35 +260,38 @@ describe("event-sched", () => {
     await bus.publish(credentials().sign(formatBarrierEnd(on, by)));
     const again = await begin(argv);
     await until(() => performed.includes("p RUN N=1"));
-    // An agenda of its own, as a modification brings.
-    const scope = `${experiment}/modification-1`;
-    const more = load(scope, [{ atUs: 0, event: { ...later, args: "N=2" } }]);
-    for (const [index, command] of [more, { kind: "agenda-start", scope }].entries()) {
-      const number = index + 1;
-      writeFileSync(join(own, `tbdata/orders-${number}.json`), JSON.stringify([command]));
-      await bus.publish(credentials().sign(formatQuestion({ kind: "order", number }, by)));
-    }
-    await until(() => performed.includes("q RUN N=2"));
+    // As a modification brings it; what nobody hears now counts once, too.
+    const { agents } = load(experiment, []);
+    const added = [{ atUs: 0, event: { ...later, id: 0, args: "N=2" } }];
+    const amend = {
+      ...{ kind: "agenda-amend", agents, groups: [], timelines: [], sequences: [], removed: [] },
+      main: { dropped: [], changed: [], added, fromNow: [] },
+    };
+    const command = JSON.stringify(amend);
     await kill(again, "SIGKILL");
+    const change = formatQuestion({ kind: "change", number: 1, command }, by);
+    await bus.publish(credentials().sign(change));
+    const third = await begin(argv);
+    await until(() => performed.includes("q RUN N=2"));
+    await kill(third, "SIGKILL");
     await begin(argv);
     await ask("q", "RUN", "N=3", 7);
     await until(() => performed.includes("q RUN N=3"));
     expect(performed).toEqual(["p RUN N=1", "q RUN N=2", "q RUN N=3"]);
   });
 
-  it("takes no order that is none, and prints what its log holds", async () => {
+  it("takes no change that is none, and prints what its log holds", async () => {
     const child = await start(["--with-run"]);
     const own = join(directory, "exp");
     const by = { experiment, sender };
     const bad = [
       "no JSON",
-      JSON.stringify([{ kind: "agenda-load", scope: experiment }]),
-      JSON.stringify([{ kind: "agenda-halt", scope: "other/exp" }]),
+      JSON.stringify({ kind: "agenda-amend", scope: experiment }),
+      JSON.stringify({ kind: "agenda-halt", scope: "other/exp" }),
     ];
-    for (const [index, orders] of bad.entries()) {
-      const number = index + 1;
-      writeFileSync(join(own, `tbdata/orders-${number}.json`), orders);
-      await bus.publish(credentials().sign(formatQuestion({ kind: "order", number }, by)));
+    for (const [index, command] of bad.entries()) {
+      const question = { kind: "change", number: index + 1, command } as const;
+      await bus.publish(credentials().sign(formatQuestion(question, by)));
     }
     await ask("q", "RUN", "N=1", 7);
     await until(() => performed.includes("q RUN N=1"));

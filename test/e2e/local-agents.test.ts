@@ -37,7 +37,7 @@ describe("a report", () => {
     expect(result, stderr).toMatchObject({ outcome: "passed", warnings: [] });
     const mail = text("proj/logs/report.mail");
     expect(mail).toMatch(/^hello\n\n9 logs\/n0\/local\/logs\/work\.out\n\nConfiguration:\n/);
-    expect(mail).toMatch(/\nLog:\n {2}0h0m\ds - now\n$/);
+    expect(mail).toMatch(/\nLog:\n {2}0h0m0s - Time started\n {2}0h0m\ds - now\n$/);
     expect(text("proj/logs/digest.out")).toBe("9 logs/n0/local/logs/work.out\n");
     expect(readdirSync(join(out, "proj/logs/archives"))).toHaveLength(1);
     expect(result.messages.map((message) => message.text)).toContain("hello");
@@ -58,6 +58,39 @@ describe("a report", () => {
     expect(mail).toMatch(/==> logs\/n0\/local\/logs\/bad\.err\.\d+ <==\nwhy it broke\n/);
     expect(result.programsNotStarted.map(({ name }) => name)).toEqual(["never"]);
     expect(existsSync(join(out, "proj/logs/report.mail"))).toBe(false);
+    expect(mail).toContain("\nLog:\n  0h0m0s - Time started\n");
+  });
+
+  test("of a second failure does not hide the first, and of the end says that it came", async () => {
+    const failing = (name: string): string[] => [
+      program(name, "n0", sh(`echo ${name} broke >&2; exit 3`)),
+      `set s${name} [$ns event-sequence {\n$${name} run\n}]`,
+    ];
+    const body = [
+      ...[node("n0"), ...failing("one"), ...failing("two")],
+      ...['$ns at 0 "$sone start"', '$ns at 0.5 "$stwo start"', '$ns at swapout "$ns report"'],
+    ].join("\n");
+    const { text } = await runBody(body);
+    expect(text("proj/logs/error-report.mail")).toContain("one broke");
+    expect(text("proj/logs/error-report-2.mail")).toContain("two broke");
+    // In the first report that began after it, whichever that was.
+    const mails = ["error-report", "error-report-2", "report"].map((name) =>
+      text(`proj/logs/${name}.mail`),
+    );
+    expect(mails.join("").match(/ - Swapout started\n/g)).toHaveLength(1);
+  });
+
+  test("finds the files of a program whose sender has chosen the TOKEN", async () => {
+    const asks = "tevc -w -e $PID/$EID now bad run; tevc -e $PID/$EID now ns report; sleep 1";
+    const body = [
+      ...[node("n0"), program("bad", "n0", sh("echo why it broke >&2; exit 3"))],
+      ...[`set asks [$n0 program-agent -command {${sh(asks)}}]`, '$ns at 0 "$asks start"'],
+    ].join("\n");
+    const { text, stdout, stderr } = await runBody(body);
+    expect(stdout, stderr).toContain("program bad on n0 failed");
+    const mail = text("proj/logs/report.mail");
+    expect(mail).toMatch(/==> logs\/n0\/local\/logs\/bad\.err\.\d+ <==\nwhy it broke\n/);
+    expect(mail).not.toContain("warning: missing");
   });
 });
 

@@ -4,7 +4,7 @@
 // loses nothing and repeats nothing. Method: real runs of one file in both ways, compared; kill -9
 // of the scheduler while events are due; /proc/PID/status of it, for two accounts made for this
 // file.
-import { chmodSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunResult } from "../../src/testbed/record/result-model.ts";
@@ -16,6 +16,7 @@ import {
   readText,
   runBody,
   type StartedRun,
+  schedulersOf,
   sh,
   startRun,
   writeExperiment,
@@ -46,18 +47,6 @@ function outline({ events, programs, outcome, endedBy, error }: RunResult) {
   const named = events.map(({ object, event, outcome: what }) => `${object} ${event} ${what}`);
   const ends = programs.map(({ name, node, exitCode }) => `${name} ${node} ${exitCode}`);
   return { outcome, endedBy, error, events: named.sort(), programs: ends.sort() };
-}
-
-/** Processes that run event-sched for this run. */
-function schedulersOf({ out }: Pick<StartedRun, "out">): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      const words = readText(`/proc/${pid}/cmdline`).split("\0");
-      const isNode = words.some((word) => word.endsWith("compat/event-sched.js"));
-      return isNode && words.includes(join(out, "scheduler"));
-    });
 }
 
 const messagesOf = (out: string): string[] =>

@@ -9,7 +9,6 @@ import type {
   AgendaEvent,
   AgendaLoad,
   AgendaOrder,
-  AgendaRequest,
   EventInstant,
   TimedEvent,
 } from "../../src/core/agenda/commands.ts";
@@ -17,11 +16,12 @@ import type { Applied } from "../../src/core/effect.ts";
 import { Service } from "../../src/core/service.ts";
 import { CoreDriver, init, wait } from "../../src/testing/core-driver.ts";
 import { NaiveAgenda } from "../../src/testing/naive-agenda.ts";
+import type { NaiveRequest } from "../../src/testing/naive-agenda-state.ts";
 
 type Step =
   | { readonly kind: "pass"; readonly us: number }
   | { readonly kind: "cross"; readonly barrier: string }
-  | { readonly kind: "do"; readonly command: AgendaLoad | AgendaOrder | AgendaRequest };
+  | { readonly kind: "do"; readonly command: AgendaLoad | AgendaOrder | NaiveRequest };
 
 /** Small: a plan may go round at one instant, and the model looks at everything each time. */
 const startsMax = 20;
@@ -58,9 +58,22 @@ function timed(maxLength: number): fc.Arbitrary<TimedEvent[]> {
   return fc.array(one, { maxLength });
 }
 
+/** From 1 on, and 0 for one in five: it gets a number when it occurs. */
+function numbered(lists: readonly TimedEvent[][]): TimedEvent[][] {
+  let last = 0;
+  const next = (): number => {
+    last += 1;
+    return last % 5 === 0 ? 0 : last;
+  };
+  return lists.map((events) =>
+    events.map((timed) => ({ ...timed, event: { ...timed.event, id: next() } })),
+  );
+}
+
 const load: fc.Arbitrary<AgendaLoad> = fc
   .tuple(timed(5), timed(3), timed(4), timed(3))
-  .map(([main, t0, q, q2]) => ({
+  .map((lists) => numbered(lists))
+  .map(([main = [], t0 = [], q = [], q2 = []]) => ({
     ...{ kind: "agenda-load", scope: "s", main },
     agents: [
       { name: "p0", type: "PROGRAM", node: "n0" },
@@ -88,9 +101,9 @@ const instant: fc.Arbitrary<EventInstant> = fc.oneof(
 );
 const ask = { scope: fc.constant("s"), request: fc.integer({ min: 1, max: 9 }) };
 const answered = { scope: fc.constant("s"), token: fc.integer({ min: 1, max: 12 }) };
-const id = fc.integer({ min: 0, max: 14 });
+const id = fc.integer({ min: 0, max: 24 });
 
-const request: fc.Arbitrary<AgendaRequest> = fc.oneof(
+const request: fc.Arbitrary<NaiveRequest> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record(

@@ -20,6 +20,7 @@ import type { RunResult } from "../../testbed/record/result-model.ts";
 import { writeRunFiles } from "../../testbed/record/run-files.ts";
 import { runExperiment } from "../../testbed/run.ts";
 import type { RunEvent } from "../../testbed/run-event.ts";
+import type { RunOptions } from "../../testbed/run-options.ts";
 import type { SplitOptions } from "../../testbed/run-scheduler.ts";
 import type { CommandIo } from "../io.ts";
 import { styled, wantsColour } from "../output.ts";
@@ -28,6 +29,7 @@ import { createProgress } from "../progress.ts";
 import type { StopSignals } from "../stop-signals.ts";
 import { oldTools } from "../tools.ts";
 import { parsePreset } from "./experiment-file.ts";
+import { guardRun } from "./guard-run.ts";
 import type { RunArguments } from "./run-arguments.ts";
 import { projectFilesOf, repeatCommandLine } from "./run-arguments.ts";
 import type { SeriesRun } from "./series.ts";
@@ -77,7 +79,7 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
   const database = openDatabase(options, runId, (text) => {
     watch({ type: "message", level: "warning", node: null, text, atUs: lastUs });
   });
-  await runExperiment({
+  const parts: Omit<RunOptions, "interrupt"> = {
     experiment,
     tables,
     file: argv.file,
@@ -96,7 +98,11 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
     logger: stderrLogger(options.io),
     watch,
     mailer: process.env["MUSTER_MAILER"],
-    interrupt: signals.interrupt,
+  };
+  await guardRun({
+    ...{ clock: systemClock, faults: process, interrupt: signals.interrupt },
+    run: (interrupt) => runExperiment({ ...parts, interrupt }),
+    onFault: (message) => builder.fail("INTERNAL", message),
   });
   // Before the record: what goes wrong is in it.
   database.close(builder.build());

@@ -29,7 +29,6 @@ import {
 import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { findBus } from "../../client/event-connection.ts";
 import { createCredentials, type LastingCredentials } from "../../client/event-credentials.ts";
-import type { Command } from "../../core/command.ts";
 import { defaultPort } from "../../edges/xmlrpc/index.ts";
 import { SqliteLog } from "../../engine/sqlite-log.ts";
 import {
@@ -42,13 +41,11 @@ import {
   staticAgenda,
 } from "../../events/index.ts";
 import { recordHeader } from "../../events/scheduler-lines.ts";
-import { areCommands } from "../../host/check-frame.ts";
 import { systemClock } from "../../host/clock.ts";
 import { readClockName } from "../../host/clock-name.ts";
 import { eventHash, readEventKey } from "../../host/event-hash.ts";
 import { newNonce } from "../../host/ids.ts";
 import { TimerFireClock } from "../../testbed/agents/firing/fire-clock.ts";
-import { orderFile } from "../../testbed/run-scheduler.ts";
 import type { Bus } from "../../wire/event/bus.ts";
 import type { Order } from "../../wire/event/orders.ts";
 import { connectEventBus, eventWorld, senderAddress } from "../event-bus.ts";
@@ -103,7 +100,7 @@ async function main(args: readonly string[]): Promise<void> {
   const life = await SchedulerProcess.start({
     ...{ ...common, lines, epoch, clockName: readClockName() },
     data: sourceOf(experiment, given, data),
-    ...(given.withRun ? { run: { orders: (number) => readOrders(path, experiment, number) } } : {}),
+    withRun: given.withRun,
     ...(data === undefined ? { startAheadUs: runStartAheadUs } : {}),
     credentials: credentialsOf(experiment, keyFile),
     logFile: join(path, logName),
@@ -231,21 +228,6 @@ async function openSimulator(
     objects: own.map(({ name }) => name),
     fire: new TimerFireClock(systemClock),
   });
-}
-
-/** What a run has written for us; nothing of what is no command for an agenda of its own. */
-function readOrders(path: string, experiment: string, number: number): readonly Command[] {
-  try {
-    const commands: unknown = JSON.parse(readFileSync(join(path, orderFile(number)), "utf8"));
-    if (!areCommands(commands)) return [];
-    return commands.filter(
-      (command) =>
-        "scope" in command &&
-        (command.scope === experiment || command.scope.startsWith(`${experiment}/`)),
-    );
-  } catch {
-    return [];
-  }
 }
 
 /** One line each: `sequence`, `stampUs` and `entry`. */

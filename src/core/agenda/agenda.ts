@@ -11,6 +11,7 @@
 // and not through calls: a long chain of events is a loop and not a deep stack. Completions come
 // first, so that a step and what it leads to belong to one instant.
 import type { EventDescription, EventPage } from "../description.ts";
+import { amend } from "./amend.ts";
 import type {
   AgendaAgents,
   AgendaLoad,
@@ -56,6 +57,7 @@ export class Agenda {
     for (const text of state.objects.load(load)) {
       port.observe({ kind: "agenda-problem", scope: state.scope, text });
     }
+    state.reserveNumbers(state.objects.events());
   }
 
   /** Any command but `agenda-load`. @param edge whoever gives it. */
@@ -95,6 +97,16 @@ export class Agenda {
   /** Nothing fires any more; whoever waits is told, and another agenda may be loaded. */
   stop(why: string, port: AgendaPort): void {
     const state = this.#state;
+    this.#end(why, port);
+    for (const id of [...state.appended.keys()]) state.dropAppended(port, id, why);
+    state.unused.clear();
+    state.performer = undefined;
+    state.pausedUs = undefined;
+  }
+
+  /** Nothing is planned or under way any more. */
+  #end(why: string, port: AgendaPort): void {
+    const state = this.#state;
     for (const item of state.items.values()) {
       if (item.revoke !== null) {
         for (const { sender } of item.revoke.askers) {
@@ -107,8 +119,6 @@ export class Agenda {
       port.tell(edge, { kind: "event-done", ...facts });
     }
     this.#clear(port);
-    state.performer = undefined;
-    state.pausedUs = undefined;
   }
 
   /** Events not fired yet, and the next of them, `inUs` from now. */
@@ -142,15 +152,10 @@ export class Agenda {
     now: { readonly nowUs: number; readonly stampUs: number },
   ): EventPage {
     const state = this.#state;
-    const events: EventDescription[] = [];
-    let isMore = false;
-    for (const item of state.items.values()) {
-      if (item.id <= after) continue;
-      isMore = events.length === max;
-      if (isMore) break;
-      events.push(describeItem(state, item));
-    }
-    const next = isMore ? (events.at(-1)?.id ?? null) : null;
+    const left = [...state.items.values()].filter(({ id }) => id > after);
+    const shown = left.sort((a, b) => a.id - b.id).slice(0, max);
+    const events = shown.map((item) => describeItem(state, item));
+    const next = left.length > max ? (events.at(-1)?.id ?? null) : null;
     const nowUs = state.zeroUs === undefined ? null : state.plannedUs(state.eventUs(now.nowUs));
     const paused = state.pausedUs !== undefined;
     return { events, total: state.items.size, next, paused, nowUs, stampUs: now.stampUs };
@@ -184,7 +189,7 @@ export class Agenda {
         }
         return;
       case "agenda-halt":
-        haltRuns(state, port, "the agenda was halted");
+        haltRuns(state, port);
         return;
       case "agenda-agents":
         this.#changeAgents(command);
@@ -215,6 +220,9 @@ export class Agenda {
         return;
       case "agenda-edit":
         edit(state, port, command, sender);
+        return;
+      case "agenda-amend":
+        amend(state, port, command, sender);
         return;
       case "agenda-pause":
       case "agenda-resume":
@@ -253,9 +261,9 @@ export class Agenda {
       const { token } = item;
       port.tell(state.performer, { kind: "revoke", scope: state.scope, token });
     }
-    const performer = state.performer;
-    this.stop("the events are replayed from the beginning", port);
-    state.performer = performer;
+    this.#end("the events are replayed from the beginning", port);
+    state.pausedUs = undefined;
+    state.reserveNumbers(state.objects.events());
   }
 
   /** G3. Events that are out and not due are asked back, to be sent out again later. */
@@ -338,6 +346,7 @@ export class Agenda {
     state.queueTimer = 0;
     state.queueTimerUs = 0;
     state.outcomes.clear();
+    state.cancelled.clear();
     state.errors = [];
     state.errorsDropped = 0;
     state.zeroUs = undefined;
@@ -348,7 +357,7 @@ export class Agenda {
 
 const requests: ReadonlySet<(AgendaOrder | AgendaRequest)["kind"]> = new Set([
   ...(["agenda-schedule", "agenda-cancel", "agenda-edit", "agenda-take-errors"] as const),
-  ...(["agenda-pause", "agenda-resume"] as const),
+  ...(["agenda-pause", "agenda-resume", "agenda-amend"] as const),
 ]);
 
 /** By kind, and not by what else a command carries: it may come from another process. */

@@ -15,7 +15,10 @@ export interface EventTerms {
 
 /** An event for an object of the experiment, as the agenda keeps it. */
 export interface AgendaEvent {
-  /** Number in the experiment file; 0 for events that came later. */
+  /**
+   * Its number, from 1: the file's for what is planned; what comes later gets the next one when it
+   * is taken in. 0 for none yet.
+   */
   readonly id: number;
   readonly object: string;
   readonly type: string;
@@ -157,7 +160,7 @@ export interface AgendaCancel {
   readonly kind: "agenda-cancel";
   readonly scope: string;
   readonly request: number;
-  /** The number in `agenda-answer` and in lists. */
+  /** The number in `agenda-answer`, in lists and in the record. */
   readonly id: number;
   /** As of `AgendaSchedule`. */
   readonly origin?: string;
@@ -171,6 +174,38 @@ export interface AgendaEdit {
   readonly id: number;
   readonly at?: EventInstant;
   readonly args?: string;
+  /** As of `AgendaSchedule`. */
+  readonly origin?: string;
+}
+
+/**
+ * Changes what is defined while it runs: objects come, go or are otherwise, and the main timeline
+ * has other events. All of it, or nothing with a reason. New events have the number 0 and get
+ * theirs here; those added to the main timeline are planned at once, what is over as due now. What
+ * has been planned already stays: `agenda-cancel` and `agenda-edit` are for that, because only
+ * whoever performs it knows whether it has fired.
+ */
+export interface AgendaAmend {
+  readonly kind: "agenda-amend";
+  readonly scope: string;
+  readonly request: number;
+  /** Those that come or are otherwise. */
+  readonly agents: readonly AgendaAgent[];
+  /** All that there are then. */
+  readonly groups: readonly AgendaGroup[];
+  readonly timelines: readonly AgendaTimeline[];
+  readonly sequences: readonly AgendaSequence[];
+  /** Agents, timelines and sequences that go. */
+  readonly removed: readonly string[];
+  readonly main: {
+    /** Numbers of events that a replay shall not plan again. */
+    readonly dropped: readonly number[];
+    /** By their numbers, as a replay shall plan them. */
+    readonly changed: readonly TimedEvent[];
+    readonly added: readonly TimedEvent[];
+    /** Added too, with times that count from now. */
+    readonly fromNow: readonly TimedEvent[];
+  };
   /** As of `AgendaSchedule`. */
   readonly origin?: string;
 }
@@ -234,6 +269,7 @@ export type AgendaRequest =
   | AgendaSchedule
   | AgendaCancel
   | AgendaEdit
+  | AgendaAmend
   | AgendaTakeErrors;
 
 /** Commands of whoever runs or performs the agenda. */

@@ -9,7 +9,7 @@
 //        nobody waits for asks for an error report. [EMULAB-EVENTS 2.9]
 import type { AgendaComplete, AgendaFired } from "./commands.ts";
 import { instantKnown, typeOf } from "./placing.ts";
-import { stepDone, stepOn } from "./runs.ts";
+import { haltedText, stepDone, stepOn } from "./runs.ts";
 import type { AgendaPort, AgendaState, Done } from "./state.ts";
 import { refusedError } from "./state.ts";
 import type { Item } from "./types.ts";
@@ -96,12 +96,22 @@ function finish(state: AgendaState, port: AgendaPort, item: Item, done: Done): v
   state.dropItem(item, port);
   if (wasWaiting) instantKnown(state, item);
   const facts = { scope, item: item.id, event: item.event };
-  if (done.how === "cancelled") port.observe({ kind: "event-cancelled", ...facts, why: text });
-  else port.observe({ kind: "event-completed", ...facts, token: item.token, error, text });
+  if (done.how === "cancelled") {
+    state.noteCancelled(item.id, port);
+    const plannedUs = wasWaiting ? null : state.plannedUs(item.dueUs);
+    const by = text === haltedText ? "halt" : "request";
+    port.observe({ kind: "event-cancelled", ...facts, plannedUs, by, why: text });
+  } else port.observe({ kind: "event-completed", ...facts, token: item.token, error, text });
   if (isGroup)
     port.observe({ kind: "object-ended", scope, objectType: "GROUP", name: object, error });
   if (error !== 0 && done.how === "completed") {
     record(state, port, { object, type: typeOf(state, item), token: item.token, error, text });
+  }
+  const isOwn = item.state === "running" && item.token === 0;
+  if (done.how === "completed" && (isGroup || isOwn) && state.performer !== undefined) {
+    const objectType = isGroup ? "GROUP" : typeOf(state, item);
+    const about = { scope, item: item.id, object, objectType, token: item.token, error, text };
+    port.tell(state.performer, { kind: "object-completed", ...about });
   }
   if (item.sender !== null) {
     const { edge, request } = item.sender;

@@ -147,7 +147,9 @@ function command(
       resetRuns(state, port, name);
       break;
     case "CLEAR":
-      state.objects.clear(name);
+      for (const { event } of state.objects.clear(name)) {
+        state.dropAppended(port, event.id, `${name} was cleared`);
+      }
       break;
     default:
       return `a ${word(type)} knows no ${order.event.event}`;

@@ -14,7 +14,7 @@ export interface Fire {
   readonly scope: string;
   /** Names this firing in answers; another one each time an event is sent out. */
   readonly token: number;
-  /** Number of this occurrence in the agenda, as in the answer to who asked for it. */
+  /** Number of this occurrence, as in the answer to who asked for it (G4). */
   readonly item: number;
   readonly event: AgendaEvent;
   /** The members of a group that are meant, in order; empty for a single object. */
@@ -73,14 +73,22 @@ export interface ErrorReport {
 export type Answer =
   /** The event will fire, or waits for its barrier; `event-done` follows. */
   | { readonly kind: "accepted"; readonly id: number }
-  /** Added to a timeline or sequence, and to those of its runs that have not passed the place. */
-  | { readonly kind: "appended" }
+  /**
+   * Added to a timeline or sequence, and to those of its runs that have not passed the place;
+   * `event-done` follows when it has fired for the first time and completed.
+   */
+  | { readonly kind: "appended"; readonly id: number }
   | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: "cancelled" }
   | { readonly kind: "edited" }
   | { readonly kind: "already-fired" }
   | { readonly kind: "paused" | "resumed"; readonly eventUs: number }
   | { readonly kind: "replayed" }
+  /**
+   * `first`: the number of the first new event, see `numberAmend`; `eventUs`: where times that
+   * count from now count from, since time 0.
+   */
+  | { readonly kind: "amended"; readonly first: number; readonly eventUs: number }
   | {
       readonly kind: "errors";
       readonly errors: readonly ErrorRecord[];
@@ -93,6 +101,23 @@ export interface AgendaAnswer {
   readonly scope: string;
   readonly request: number;
   readonly answer: Answer;
+}
+
+/**
+ * A sequence, timeline or group that was started has come to its end, or an event was refused. For
+ * the performer, who tells whoever watches.
+ */
+export interface ObjectCompleted {
+  readonly kind: "object-completed";
+  readonly scope: string;
+  /** Of the event that started it. */
+  readonly item: number;
+  readonly object: string;
+  readonly objectType: string;
+  /** Of the `fire` for the group; 0 where nothing was sent out. */
+  readonly token: number;
+  readonly error: number;
+  readonly text: string;
 }
 
 /** An event that was asked for has completed. */
@@ -113,11 +138,12 @@ export type AgendaEdgeEffect =
   | AgendaIdle
   | ErrorReport
   | AgendaAnswer
+  | ObjectCompleted
   | EventDone;
 
 interface OfEvent {
   readonly scope: string;
-  /** Number of this occurrence in the agenda. */
+  /** Number of this occurrence (G4), the one that people see. */
   readonly item: number;
   readonly event: AgendaEvent;
 }
@@ -125,7 +151,12 @@ interface OfEvent {
 /** An event that was not planned was taken in. */
 export interface EventAccepted extends OfEvent {
   readonly kind: "event-accepted";
+  /**
+   * Of one that was added to a timeline or sequence, as if that began now: it has no instant yet.
+   */
   readonly plannedUs: number;
+  /** That timeline or sequence; `""` for none. */
+  readonly parent: string;
 }
 
 /** An event went out to its performer. */
@@ -158,8 +189,13 @@ export interface EventCompleted extends OfEvent {
   readonly text: string;
 }
 
+/** An event that had not fired was taken back. */
 export interface EventCancelled extends OfEvent {
   readonly kind: "event-cancelled";
+  /** When it would have fired; null for one that waited for a barrier. */
+  readonly plannedUs: number | null;
+  /** `halt`: with everything else, because the experiment ends. */
+  readonly by: "request" | "halt";
   readonly why: string;
 }
 

@@ -9,6 +9,8 @@ import type { Refusal } from "../refusal.ts";
 import { invalid } from "../refusal.ts";
 import type {
   AgendaAgent,
+  AgendaAmend,
+  AgendaEvent,
   AgendaGroup,
   AgendaLoad,
   AgendaSequence,
@@ -84,9 +86,13 @@ export class ObjectTable {
     for (const events of [...this.#timelines.values(), ...this.#stepLists()]) {
       for (const { event } of events) this.#declare(event.object, event.type, groupNames);
     }
+    return this.#makeGroups(load.groups, groupNames);
+  }
+
+  #makeGroups(groups: readonly AgendaGroup[], names: ReadonlySet<string>): readonly string[] {
     const problems: string[] = [];
-    for (const group of load.groups) {
-      const made = this.#makeGroup(group, groupNames);
+    for (const group of groups) {
+      const made = this.#makeGroup(group, names);
       this.#groups.set(group.name, made);
       if (made.unusable !== "") problems.push(made.unusable);
     }
@@ -140,10 +146,47 @@ export class ObjectTable {
     events.splice(index, 0, timed);
   }
 
-  /** CLEAR. */
-  clear(name: string): void {
+  /** What a timeline or sequence holds. */
+  stepsOf(name: string): readonly TimedEvent[] {
+    return this.#timelines.get(name) ?? this.#sequences.get(name)?.steps ?? [];
+  }
+
+  /** @param added to the main timeline. @returns what can never work, a sentence each. */
+  amend(change: AgendaAmend, added: readonly TimedEvent[]): readonly string[] {
+    const { agents, timelines, sequences, removed, main } = change;
+    for (const name of [...removed, ...agents.map((agent) => agent.name)]) {
+      for (const table of [this.#agents, this.#timelines, this.#sequences]) table.delete(name);
+    }
+    for (const name of removed) this.#down.delete(name);
+    for (const { name, events } of timelines) this.#timelines.set(name, inOrder(events));
+    for (const { name, steps, onError } of sequences) {
+      this.#sequences.set(name, { steps: [...steps], onError });
+    }
+    for (const agent of agents) this.#agents.set(agent.name, agent);
+    const dropped = new Set(main.dropped);
+    const changed = new Map(main.changed.map((timed) => [timed.event.id, timed]));
+    const kept = (this.#timelines.get(builtIn.timeline) ?? [])
+      .filter(({ event }) => !dropped.has(event.id))
+      .map((timed) => changed.get(timed.event.id) ?? timed);
+    this.#timelines.set(builtIn.timeline, inOrder([...kept, ...added]));
+    const { groups } = change;
+    const groupNames = new Set(groups.map(({ name }) => name));
+    for (const { object, type } of this.events()) this.#declare(object, type, groupNames);
+    this.#groups.clear();
+    return this.#makeGroups(groups, groupNames);
+  }
+
+  /** CLEAR. @returns what it has held */
+  clear(name: string): readonly TimedEvent[] {
     const events = this.#timelines.get(name) ?? this.#sequences.get(name)?.steps;
-    events?.splice(0);
+    return events?.splice(0) ?? [];
+  }
+
+  /** All events that are defined. */
+  *events(): Iterable<AgendaEvent> {
+    for (const events of [...this.#timelines.values(), ...this.#stepLists()]) {
+      for (const { event } of events) yield event;
+    }
   }
 
   /** Why an event cannot be sent, if so: the object, its state, or what it understands. */

@@ -40,17 +40,28 @@ export function schedule(
   };
   const condition = on === undefined ? {} : { on };
   if (timeline !== undefined) {
-    const timed = { atUs: at.kind === "now" ? 0 : at.us, event: made, ...condition };
+    const id = state.nextNumber();
+    const timed = { atUs: at.kind === "now" ? 0 : at.us, event: { ...made, id }, ...condition };
+    state.reserveNumbers([timed.event]);
+    state.appended.set(id, sender);
+    tellSender(state, port, sender, { kind: "appended", id });
+    const facts = { scope: state.scope, item: id, event: timed.event, parent: timeline };
+    const sinceZeroUs = state.plannedUs(state.eventUs(port.nowUs));
+    port.observe({
+      kind: "event-accepted",
+      ...facts,
+      parent: "",
+      plannedUs: sinceZeroUs + timed.atUs,
+    });
     state.objects.append(timeline, timed);
     addToRuns(state, port, timeline, timed);
-    tellSender(state, port, sender, { kind: "appended" });
     return;
   }
   const nowUs = state.eventUs(port.nowUs);
   const dueUs = instant(state, port, at);
   const item = state.addItem(made, dueUs, { sender });
   tellSender(state, port, sender, { kind: "accepted", id: item.id });
-  const facts = { scope: state.scope, item: item.id, event: made };
+  const facts = { scope: state.scope, item: item.id, event: item.event, parent: "" };
   port.observe({ kind: "event-accepted", ...facts, plannedUs: state.plannedUs(dueUs) });
   if (at.kind === "now" && on === undefined) dispatchNow(state, port, item);
   // An outcome of the past does not count: the event was not there to wait for it.
@@ -99,7 +110,17 @@ function existing(
 ): Item | undefined {
   const item = state.items.get(id);
   if (item !== undefined) return item;
-  // Numbers are given in order and never again, so one below the last was there.
+  if (state.unused.has(id)) {
+    const message = `event ${id} is not planned yet: what it is a part of has not come to it`;
+    tellSender(state, port, sender, { kind: "refused", code: "invalid", message });
+    return undefined;
+  }
+  if (state.cancelled.has(id)) {
+    const message = `event ${id} was cancelled before`;
+    tellSender(state, port, sender, { kind: "refused", code: "invalid", message });
+    return undefined;
+  }
+  // No number is given twice, so one that is not waiting and below the last was there.
   if (Number.isSafeInteger(id) && id > 0 && id <= state.lastItem) {
     tellSender(state, port, sender, { kind: "already-fired" });
   } else {

@@ -20,6 +20,9 @@ import { refusedError } from "./state.ts";
 import type { Item, Owner, Run, SequenceRun, TimelineRun } from "./types.ts";
 import { withdraw } from "./withdrawal.ts";
 
+/** Why everything is taken back at the end. */
+export const haltedText = "the agenda was halted";
+
 export const nobody: Owner = { item: 0, member: null, failedRun: 0 };
 
 /** @returns why it was refused; undefined when it runs, or has run already. */
@@ -141,6 +144,24 @@ export function addToRuns(
 }
 
 /**
+ * Plans an event that has come into the main timeline behind its start; what is over is due now.
+ */
+export function addLate(state: AgendaState, port: AgendaPort, timed: TimedEvent): void {
+  const nowUs = state.eventUs(port.nowUs);
+  const dueUs = Math.max(nowUs, (state.zeroUs ?? nowUs) + timed.atUs);
+  const main = [...state.runs.values()].find(({ name }) => name === builtIn.timeline);
+  const run = state.timelineRun(main?.id ?? 0);
+  const item = state.addItem(timed.event, dueUs, { run: run?.id ?? 0 });
+  // An outcome of the past does not count: the event was not there to wait for it.
+  place(state, port, item, timed, Infinity);
+  if (run === undefined) return;
+  if (run.endOrder !== 0) state.queue.remove(run.endOrder);
+  run.endOrder = 0;
+  countInstant(run, item);
+  if (run.unknown === 0) state.enqueueEnd(run, run.lastUs);
+}
+
+/**
  * RESET: all runs of the name end with -1, with what they have planned, what they have sent out and
  * not fired, and the runs they have started. What has fired goes on. [EMULAB-EVENTS 9 fault 13]
  */
@@ -162,7 +183,8 @@ export function resetRuns(state: AgendaState, port: AgendaPort, name: string): v
 }
 
 /** Everything that runs ends, and everything that has not fired is taken back. */
-export function haltRuns(state: AgendaState, port: AgendaPort, why: string): void {
+export function haltRuns(state: AgendaState, port: AgendaPort): void {
+  const why = haltedText;
   for (const run of [...state.runs.values()]) cancelRun(state, port, run, why);
   for (const item of [...state.items.values()]) {
     withdraw(state, port, item, { purpose: "cancel", why });
@@ -223,6 +245,10 @@ function addToTimeline(
 ): void {
   const item = state.addItem(timed.event, run.startUs + timed.atUs, { run: run.id });
   place(state, port, item, timed, run.startUs);
+  countInstant(run, item);
+}
+
+function countInstant(run: TimelineRun, item: Item): void {
   if (item.state === "waiting") run.unknown += 1;
   else if (item.dueUs > run.lastUs) run.lastUs = item.dueUs;
 }

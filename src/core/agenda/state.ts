@@ -5,6 +5,8 @@
 //
 //   G1. An item is in the queue exactly while it is `queued`.
 //   G2. A token names one item while that is out at the performer, and is never given again.
+//   G4. An event that is defined occurs first under its own number; another occurrence, and an
+//       event that comes later, get the next one. In an epoch no number is given twice.
 //   G3. Event time E = L - shift; it stands still from a pause to the next resume.
 import { assert } from "../assert.ts";
 import { DueHeap } from "../due-heap.ts";
@@ -77,6 +79,12 @@ export class AgendaState {
   readonly outcomes: Map<string, number> = new Map();
   errors: ErrorRecord[] = [];
   errorsDropped = 0;
+  /** G4: numbers of defined events that have not occurred in this epoch. */
+  readonly unused: Set<number> = new Set();
+  /** Who has appended an event that has not occurred yet, by its number. */
+  readonly appended: Map<number, Sender> = new Map();
+  /** Numbers of events of this epoch that were taken back, the last ones. */
+  readonly cancelled: Set<number> = new Set();
   lastItem = 0;
   lastOrder = 0;
   lastRun = 0;
@@ -115,11 +123,13 @@ export class AgendaState {
     dueUs: number,
     facts: { readonly run?: number; readonly waiter?: number; readonly sender?: Sender } = {},
   ): Item {
-    this.lastItem += 1;
+    const id = this.unused.delete(event.id) ? event.id : this.nextNumber();
+    const appender = this.appended.get(id);
+    this.appended.delete(id);
     this.lastOrder += 1;
     const item: Item = {
-      id: this.lastItem,
-      event,
+      id,
+      event: event.id === 0 ? { ...event, id } : event,
       order: this.lastOrder,
       dueUs,
       state: "queued",
@@ -128,7 +138,7 @@ export class AgendaState {
       dueStampUs: 0,
       run: facts.run ?? 0,
       waiter: facts.waiter ?? 0,
-      sender: facts.sender ?? null,
+      sender: facts.sender ?? appender ?? null,
       revoke: null,
       missing: null,
       worst: 0,
@@ -138,6 +148,21 @@ export class AgendaState {
     this.items.set(item.id, item);
     this.idleSaid = false;
     return item;
+  }
+
+  /** G4. */
+  nextNumber(): number {
+    this.lastItem += 1;
+    return this.lastItem;
+  }
+
+  /** G4. Another epoch begins, or what is defined has changed. */
+  reserveNumbers(events: Iterable<AgendaEvent>): void {
+    for (const { id } of events) {
+      if (id === 0) continue;
+      this.unused.add(id);
+      if (id > this.lastItem) this.lastItem = id;
+    }
   }
 
   /** G1. @param atUs when it leaves the queue; at a performer's that is before it is due. */
@@ -211,6 +236,24 @@ export class AgendaState {
     this.done.push({ item, member, error: refusedError, text: why, how: "cancelled" });
   }
 
+  /** Whoever has appended this is told that it will not happen, if it has not. */
+  dropAppended(port: Pick<AgendaPort, "tell">, id: number, text: string): void {
+    const sender = this.appended.get(id);
+    this.appended.delete(id);
+    if (sender === undefined) return;
+    const { edge, request } = sender;
+    const facts = { scope: this.scope, request, id, error: refusedError, text };
+    port.tell(edge, { kind: "event-done", ...facts });
+  }
+
+  /** Bounded as the events are: what was taken back longest ago is forgotten. */
+  noteCancelled(id: number, { limits }: Pick<AgendaPort, "limits">): void {
+    const [oldest] = this.cancelled;
+    const isFull = this.cancelled.size >= limits.eventsPerScopeMax;
+    if (isFull && oldest !== undefined) this.cancelled.delete(oldest);
+    this.cancelled.add(id);
+  }
+
   addRun(run: Run): void {
     this.runs.set(run.id, run);
     if (run.kind === "sequence") this.sequenceRuns.set(run.name, run.id);
@@ -257,6 +300,9 @@ export class AgendaState {
       outcomes: [...this.outcomes],
       errors: [...this.errors],
       errorsDropped: this.errorsDropped,
+      unused: [...this.unused],
+      appended: [...this.appended],
+      cancelled: [...this.cancelled],
       lastItem: this.lastItem,
       lastOrder: this.lastOrder,
       lastRun: this.lastRun,
@@ -286,6 +332,9 @@ export class AgendaState {
     for (const [key, atUs] of snapshot.outcomes) this.outcomes.set(key, atUs);
     this.errors = [...snapshot.errors];
     this.errorsDropped = snapshot.errorsDropped;
+    for (const id of snapshot.unused) this.unused.add(id);
+    for (const [id, sender] of snapshot.appended) this.appended.set(id, sender);
+    for (const id of snapshot.cancelled) this.cancelled.add(id);
     this.lastItem = snapshot.lastItem;
     this.lastOrder = snapshot.lastOrder;
     this.lastRun = snapshot.lastRun;
@@ -308,6 +357,11 @@ export class AgendaState {
       rows.push(`awaits ${scope} ${barrier} ${[...items].join(" ")}`);
     }
     for (const [key, atUs] of this.outcomes) rows.push(`outcome ${scope} ${key} ${atUs}`);
+    rows.push(`cancelled ${scope} ${[...this.cancelled].join(" ")}`);
+    rows.push(`unused ${scope} ${[...this.unused].join(" ")}`);
+    for (const [id, sender] of this.appended) {
+      rows.push(`appended ${scope} ${id} ${JSON.stringify(sender)}`);
+    }
     rows.push(`errors ${scope} ${this.errors.length} ${this.errorsDropped}`);
     for (const row of this.objects.rows()) rows.push(`${scope} ${row}`);
     return rows;

@@ -50,6 +50,7 @@ export type ItemState = "waiting" | "queued" | "armed" | "revoking" | "fired" | 
 
 /** One occurrence of an event. */
 export interface Item {
+  /** Of its event, where this is the first time that it occurs; else another one. */
   readonly id: number;
   event: AgendaEvent;
   /** First come, first served among equal instants. */
@@ -145,6 +146,9 @@ export interface AgendaSnapshot {
   readonly outcomes: readonly (readonly [string, number])[];
   readonly errors: readonly ErrorRecord[];
   readonly errorsDropped: number;
+  readonly unused: readonly number[];
+  readonly appended: readonly (readonly [number, Sender])[];
+  readonly cancelled: readonly number[];
   readonly lastItem: number;
   readonly lastOrder: number;
   readonly lastRun: number;

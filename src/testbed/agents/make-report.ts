@@ -54,6 +54,7 @@ export interface MadeReport extends Completion {
 
 export class Reporter {
   readonly #options: ReporterOptions;
+  #errorReports = 0;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -62,7 +63,8 @@ export class Reporter {
   /** Never rejects; what went wrong is its completion, and in the report as far as it was known. */
   async make(wish: ReportWish): Promise<MadeReport> {
     const logs = this.#options.logs();
-    const path = join(logs.experiment, "logs", `${wish.kind}.mail`);
+    const name = this.#nameFor(wish.kind);
+    const path = join(logs.experiment, "logs", name);
     try {
       const synced = await syncLogs({ logs, nodes: logs.nodes });
       const validated = await validateLogs(logs, logs.nodes);
@@ -76,7 +78,7 @@ export class Reporter {
         configuration: this.#options.experiment().environment,
         errors: await Promise.all(wish.errors.map((record) => this.#describe(record, logs))),
       });
-      await writeNew(logs.experiment, `${wish.kind}.mail`, text);
+      await writeNew(logs.experiment, name, text);
       const archive = wish.archives ? await this.#archive(logs) : undefined;
       faults.push(...(archive?.problems ?? []));
       faults.push(...(await this.#mail(wish, archive?.name, text)));
@@ -84,6 +86,15 @@ export class Reporter {
     } catch (error) {
       return { path, ...completionOf([`the report cannot be written: ${textOf(error)}`]) };
     }
+  }
+
+  /** A second failure must not hide the first: each automatic report has a file of its own. */
+  #nameFor(kind: ReportWish["kind"]): string {
+    if (kind === "report") return "report.mail";
+    this.#errorReports += 1;
+    return this.#errorReports === 1
+      ? "error-report.mail"
+      : `error-report-${this.#errorReports}.mail`;
   }
 
   #describe(record: ErrorRecord, { experiment }: ExperimentLogs): ReturnType<typeof describeError> {

@@ -89,6 +89,11 @@ export class SimulatorAgent implements ObjectAgent {
     }
   }
 
+  /** Where the run has come to, for the next report. [EMULAB-EVENTS 2.5] */
+  log(text: string): void {
+    keep(this.#log, `${this.#stamp()} - ${text}`);
+  }
+
   /** A sequence or group that nobody waited for has failed: the automatic report. */
   reportError({ errors, dropped }: ErrorReport): void {
     void this.#queue.add(async () => {

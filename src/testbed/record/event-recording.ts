@@ -20,7 +20,7 @@ export interface EventRecordingOptions {
   /** Where an object is; `""` when that is no single node. */
   readonly nodeOf: (object: string) => string;
   /** Monotonic microseconds of an instant of event time. */
-  readonly monotonicOf: (scope: string, plannedUs: number) => number;
+  readonly monotonicOf: (plannedUs: number) => number;
   /** Told once, when nothing is recorded any more. */
   readonly onError: (text: string) => void;
 }
@@ -60,13 +60,13 @@ export class EventRecording {
     await this.#file?.close();
   }
 
-  #rowOf({ scope, event, plannedUs }: EventAccepted, stampUs: number): string {
+  #rowOf({ event, plannedUs, parent }: EventAccepted, stampUs: number): string {
     const { nodeOf, monotonicOf } = this.#options;
-    const times = [stampUs, monotonicOf(scope, plannedUs)].map((us) => this.#wall(us));
+    const times = [stampUs, monotonicOf(plannedUs)].map((us) => this.#wall(us));
     const { object, type, event: what, args } = event;
     // One line for each, whatever its arguments; the old table did not mark them either.
     const line = args.replaceAll("\n", " ");
-    return `${[...times, nodeOf(object), object, type, what, "", line].join(",")}\n`;
+    return `${[...times, nodeOf(object), object, type, what, parent, line].join(",")}\n`;
   }
 
   /** `seconds:microseconds` since 1970. */

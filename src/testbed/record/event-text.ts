@@ -107,6 +107,8 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
       return [instanceLine(event)];
     case "event-fired":
       return eventFired(counts, event);
+    case "event-cancelled":
+      return [[`event ${event.id} cancelled: ${event.object} ${event.event}: ${event.why}`]];
     case "barrier-changed":
       return barrierArrivals(counts, event);
     case "barrier-ended":
@@ -230,7 +232,11 @@ function barrierEndedLine(event: BarrierEnded): Line {
   const isGivenUp = isGivenUpBarrier(event);
   const how = isGivenUp ? "given up" : event.outcome === "timeout" ? "timed out" : event.outcome;
   const came = isGivenUp ? "came" : "arrived";
-  const count = `${event.participants.length} of ${event.expected} ${came}`;
+  const parties = event.participants.length;
+  const count =
+    event.expected > 0
+      ? `${parties} of ${event.expected} ${came}`
+      : `${parties} ${came}, nobody said how many`;
   return [styled("bad", `barrier ${event.name} ${how}`), `: ${count}${missingText(event.missing)}`];
 }
 

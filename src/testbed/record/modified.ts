@@ -7,14 +7,18 @@ import { joinNames } from "./words.ts";
 export function resultModification(
   event: RunModified & { readonly atUs: number },
 ): ResultModification {
-  const { type: _type, events: _events, nodesAdded, programsAdded, programsRestarted } = event;
+  const { nodesAdded, programsAdded, programsRestarted, trafficEnded, trafficBegun } = event;
   const { atUs, nodesRemoved, nodesRestarted, nodesLost, programsRemoved } = event;
+  const { sequencesChanged, events, eventsChanged, eventsRemoved, eventsFired } = event;
   const names = (all: readonly { readonly name: string }[]): string[] =>
     all.map(({ name }) => name);
+  const numbers = (rows: RunModified["events"]): number[] => rows.map(({ id }) => id);
   return {
     ...{ atUs, nodesAdded: names(nodesAdded), nodesRemoved, nodesRestarted, nodesLost },
     ...{ programsAdded: names(programsAdded), programsRemoved },
-    programsRestarted: names(programsRestarted),
+    ...{ programsRestarted: names(programsRestarted), trafficEnded, trafficBegun },
+    ...{ sequencesChanged, eventsAdded: numbers(events), eventsChanged: numbers(eventsChanged) },
+    ...{ eventsRemoved, eventsFired: numbers(eventsFired) },
   };
 }
 
@@ -27,6 +31,13 @@ export function describeModification(modification: ResultModification): string {
     ["programs added", modification.programsAdded],
     ["programs removed", modification.programsRemoved],
     ["programs changed", modification.programsRestarted],
+    ["traffic ended", modification.trafficEnded],
+    ["traffic begun", modification.trafficBegun],
+    ["sequences and timelines changed", modification.sequencesChanged],
+    ["events added", modification.eventsAdded.map(String)],
+    ["events changed", modification.eventsChanged.map(String)],
+    ["events removed", modification.eventsRemoved.map(String)],
+    ["events that had fired", modification.eventsFired.map(String)],
   ];
   const told = parts
     .filter(([, names]) => names.length > 0)

@@ -231,7 +231,7 @@ function programState(program: ResultProgram): string {
 export function eventTable(result: RunResult): Html | null {
   const { events } = result;
   if (events.length === 0) return null;
-  const head = heads("Event|For|#Planned|#Fired|#Late by|Outcome");
+  const head = heads("#Number|Event|For|#Planned|#Fired|#Late by|Outcome");
   const isGood = (one: ResultEvent): boolean =>
     one.outcome === "done" && (one.latenessUs ?? 0) <= lateUs;
   return html`<h2>Events<small>${eventShare(events)}</small></h2>
@@ -251,7 +251,7 @@ function eventRow(event: ResultEvent, instant: Instant): Html {
   const tone = outcome === "done" ? " good" : outcome.startsWith("failed") ? " bad" : " warn";
   const given = event.args !== "" && html` <code>${event.args.slice(0, 300)}</code>`;
   const late = latenessUs === null ? "–" : formatDuration(latenessUs);
-  return html`<tr><td class="name">${event.event}${given}</td>
+  return html`<tr><td class="num">${event.id}</td><td class="name">${event.event}${given}</td>
 <td>${event.object} <span class="soft">${event.type.toLowerCase()}</span></td>
 <td class="num">${event.plannedUs === null ? "at the end" : instant(event.plannedUs)}</td>
 <td class="num">${event.firedUs === null ? "–" : instant(event.firedUs)}</td>

@@ -3,29 +3,36 @@
 // Pure. Steps of sequences and timelines have no planned instant until they are started, so only
 // those that fired are listed.
 import type { PlannedEvent } from "../../experiment/model.ts";
-import type { EventFired, RunModified } from "../run-event.ts";
+import { numberOf } from "../agenda-plan.ts";
+import type { EventCancelled, EventFired, RunModified } from "../run-event.ts";
 import type { ResultEvent } from "./result-model.ts";
 
 /** Outcome of an event of the main timeline whose time never came or that was never performed. */
 export const notFired = "not fired";
 
+/** Outcome of an event that was taken back before it fired. */
+export const cancelled = "cancelled";
+
 export interface EventTable {
-  add(fired: EventFired): void;
-  /** Events that were planned while the run went. */
+  add(event: EventFired | EventCancelled): void;
+  /** Events that were planned while the run went, or planned otherwise. */
   plan(events: RunModified["events"]): void;
   rows(): readonly ResultEvent[];
 }
 
-type Planned = Pick<PlannedEvent, "index" | "object" | "type" | "event" | "args" | "atUs">;
+type Planned = Pick<PlannedEvent, "object" | "type" | "event" | "args" | "atUs"> & {
+  readonly id: number;
+};
 
 /** Collects fired events and tells which of `planned` are left over. */
 export function createEventTable(planned: readonly PlannedEvent[]): EventTable {
   const fired: ResultEvent[] = [];
-  const all: Planned[] = [...planned];
+  const all = new Map<number, Planned>();
+  for (const event of planned) all.set(numberOf(event), { ...event, id: numberOf(event) });
   return {
     plan(events) {
       for (const { id, object, objectType, event, args, plannedUs } of events) {
-        all.push({ index: id, object, type: objectType, event, args, atUs: plannedUs });
+        all.set(id, { id, object, type: objectType, event, args, atUs: plannedUs ?? "swapout" });
       }
     },
     add(event) {
@@ -36,50 +43,29 @@ export function createEventTable(planned: readonly PlannedEvent[]): EventTable {
         event: event.event,
         args: event.args,
         plannedUs: event.plannedUs,
-        firedUs: event.firedUs,
-        latenessUs: event.latenessUs,
-        skewUs: event.skewUs,
-        outcome: event.outcome,
+        ...timesOf(event),
       });
     },
-    rows: () => [...fired, ...leftOver(all, fired)],
+    rows: () => {
+      const over = new Set(fired.map(({ id }) => id));
+      return [...fired, ...[...all.values()].filter(({ id }) => !over.has(id)).map(unfiredRow)];
+    },
   };
 }
 
-/**
- * Takes each fired event off the plan: by its exact instant if there is one, else by its number,
- * so that an event moved by a pause or a swap-out event without an instant is still recognised.
- */
-function leftOver(planned: readonly Planned[], fired: readonly ResultEvent[]): ResultEvent[] {
-  const left = new Set(planned);
-  const byInstant = new Map<string, Planned[]>();
-  for (const event of planned) {
-    const key = instantKey(event.object, event.event, event.atUs);
-    const same = byInstant.get(key);
-    if (same === undefined) byInstant.set(key, [event]);
-    else same.push(event);
-  }
-  const unmatched: ResultEvent[] = [];
-  for (const event of fired) {
-    const match = byInstant.get(instantKey(event.object, event.event, event.plannedUs))?.shift();
-    if (match === undefined) unmatched.push(event);
-    else left.delete(match);
-  }
-  const byIndex = new Map([...left].map((event) => [event.index, event]));
-  for (const event of unmatched) {
-    const match = byIndex.get(event.id);
-    if (match?.object === event.object && match.event === event.event) left.delete(match);
-  }
-  return [...left].map(unfiredRow);
-}
+type Times = Pick<ResultEvent, "firedUs" | "latenessUs" | "skewUs" | "outcome">;
 
-function instantKey(object: string, event: string, atUs: number | "swapout" | null): string {
-  return `${object}\0${event}\0${atUs}`;
+function timesOf(event: EventFired | EventCancelled): Times {
+  if (event.type === "event-cancelled") {
+    return { firedUs: null, latenessUs: null, skewUs: null, outcome: cancelled };
+  }
+  const { firedUs, latenessUs, skewUs, outcome } = event;
+  return { firedUs, latenessUs, skewUs, outcome };
 }
 
 function unfiredRow(event: Planned): ResultEvent {
   return {
-    id: event.index,
+    id: event.id,
     object: event.object,
     type: event.type,
     event: event.event,

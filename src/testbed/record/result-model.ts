@@ -167,7 +167,7 @@ export interface ResultEvent {
   readonly latenessUs: number | null;
   /** From the first to the last member of a group that obeyed; 0 for one object. */
   readonly skewUs: number | null;
-  /** `done`, `failed: WHY`, `ignored: WHY` or `not fired`. */
+  /** `done`, `failed: WHY`, `ignored: WHY`, `cancelled` or `not fired`. */
   readonly outcome: string;
 }
 
@@ -183,6 +183,16 @@ export interface ResultModification {
   readonly programsAdded: readonly string[];
   readonly programsRemoved: readonly string[];
   readonly programsRestarted: readonly string[];
+  readonly trafficEnded: readonly string[];
+  readonly trafficBegun: readonly string[];
+  /** Timelines and sequences that came, went or are otherwise. */
+  readonly sequencesChanged: readonly string[];
+  /** Numbers of events. */
+  readonly eventsAdded: readonly number[];
+  readonly eventsChanged: readonly number[];
+  readonly eventsRemoved: readonly number[];
+  /** Were to be changed or taken away, and had fired. */
+  readonly eventsFired: readonly number[];
 }
 
 /** One flow of generated traffic. */

@@ -117,8 +117,8 @@ export function createResultBuilder(options: ResultOptions): ResultBuilder {
   return {
     add(event) {
       state.lastUs = Math.max(state.lastUs, event.atUs);
-      if (event.type === "run-modified") events.plan(event.events);
-      if (event.type === "event-fired") events.add(event);
+      if (event.type === "run-modified") events.plan([...event.events, ...event.eventsChanged]);
+      if (event.type === "event-fired" || event.type === "event-cancelled") events.add(event);
       else addEvent(state, event);
     },
     fail(code, message) {
@@ -177,6 +177,7 @@ function addEvent(state: State, event: RunEvent): void {
       state.ended = event;
       return;
     case "event-fired":
+    case "event-cancelled":
     case "log":
       return;
   }

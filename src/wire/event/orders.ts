@@ -30,8 +30,6 @@ export const orderAttributes = {
   clock: "MUSTER_CLOCK",
   /** Later than this many microseconds it is not obeyed at all. Absent: it is obeyed whenever. */
   skipAfter: "MUSTER_SKIP_AFTER",
-  /** Agenda that it comes from, where that is not the experiment's own. */
-  scope: "MUSTER_SCOPE",
   firedAt: "MUSTER_FIRED_AT",
   outcome: "MUSTER_OUTCOME",
   /** `LIST` of what an agent serves. */
@@ -75,8 +73,6 @@ export interface Order {
   readonly args: string;
   readonly due: OrderInstant;
   readonly skipAfterUs: number | undefined;
-  /** Agenda that it comes from; undefined: the experiment's own. */
-  readonly scope?: string | undefined;
 }
 
 /** One instant, on two clocks: a wall clock that is set moves nothing for who knows the other. */
@@ -89,7 +85,7 @@ export interface OrderInstant {
 
 /** @param host control address of the object's node, or `*` */
 export function formatOrder(order: Order, host: string, by: OrderSender): Notification {
-  const { fire, token, objtype, objname, eventtype, args, due, skipAfterUs, scope } = order;
+  const { fire, token, objtype, objname, eventtype, args, due, skipAfterUs } = order;
   const seconds = Math.trunc(due.wallUs / 1_000_000);
   const extra = [
     textAttribute(attributeNames.args, args),
@@ -106,7 +102,6 @@ export function formatOrder(order: Order, host: string, by: OrderSender): Notifi
     ...(skipAfterUs === undefined
       ? []
       : [int64Attribute(orderAttributes.skipAfter, BigInt(skipAfterUs))]),
-    ...(scope === undefined ? [] : [textAttribute(orderAttributes.scope, scope)]),
   ];
   return note({ host, objtype, objname, eventtype, scheduler: 0 }, extra, by);
 }
@@ -131,7 +126,6 @@ export function parseOrder(notification: Notification): Order | undefined {
         dueUs === undefined ? undefined : { us: dueUs, clock: text(orderAttributes.clock) },
     },
     skipAfterUs: microseconds(notification, orderAttributes.skipAfter),
-    scope: getText(notification, orderAttributes.scope),
   };
 }
 

@@ -7,7 +7,7 @@
 //       A scheduler that comes back tells the same at the same places, so that a listener that
 //       knows the last one takes in each thing once.
 import type { BarrierCondition } from "../../core/agenda/commands.ts";
-import type { ErrorRecord } from "../../core/agenda/effects.ts";
+import type { Answer, ErrorRecord } from "../../core/agenda/effects.ts";
 import type { EdgeEffect, ObservedEffect } from "../../core/effect.ts";
 import {
   attributeNames,
@@ -31,8 +31,8 @@ export const runNoteTypes = {
   errors: "ERRORS",
   /** Run to scheduler: tell when all that came before this is in the log. */
   mark: "MARK",
-  /** Run to scheduler: obey what lies in the file of this number. */
-  order: "ORDER",
+  /** Run to scheduler: change the agenda, as the command says that it carries. */
+  change: "CHANGE",
   /** Run to scheduler: a barrier has ended. */
   barrier: "BARRIER",
 } as const;
@@ -45,30 +45,39 @@ const attributes = {
   question: "MUSTER_QUESTION",
   barrier: "MUSTER_BARRIER",
   outcome: "MUSTER_OUTCOME",
+  command: "MUSTER_COMMAND",
 } as const;
 
 /** The name under which a scheduler is spoken to; no object has it. */
 export const runNoteObject = "__scheduler";
 
-export type QuestionKind = "halt" | "errors" | "mark" | "order";
+export type QuestionKind = "halt" | "errors" | "mark" | "change";
 
 export interface RunQuestion {
   readonly kind: QuestionKind;
   /** Positive; its answer carries it. */
   readonly number: number;
+  /** For `change`: a command of the agenda as JSON, without scope and request. */
+  readonly command?: string;
 }
 
 const questionKinds: ReadonlyMap<string, QuestionKind> = new Map([
   [runNoteTypes.halt, "halt"],
   [runNoteTypes.errors, "errors"],
   [runNoteTypes.mark, "mark"],
-  [runNoteTypes.order, "order"],
+  [runNoteTypes.change, "change"],
 ]);
 
-export function formatQuestion({ kind, number }: RunQuestion, by: OrderSender): Notification {
+export function formatQuestion(
+  { kind, number, command }: RunQuestion,
+  by: OrderSender,
+): Notification {
   const { experiment: expt, sender } = by;
   const address = { expt, objname: runNoteObject, eventtype: runNoteTypes[kind], scheduler: 1 };
-  const extra = [int32Attribute(attributes.question, number)];
+  const extra = [
+    int32Attribute(attributes.question, number),
+    ...(command === undefined ? [] : [textAttribute(attributes.command, command)]),
+  ];
   return createNotification({ ...address, scheduler: 1 }, { sender, layout: "2011", extra });
 }
 
@@ -78,7 +87,8 @@ export function parseQuestion(notification: Notification): RunQuestion | undefin
   const kind = questionKinds.get(getText(notification, attributeNames.eventtype) ?? "");
   if (getText(notification, attributeNames.objname) !== runNoteObject) return undefined;
   if (number === undefined || number < 1 || kind === undefined) return undefined;
-  return { kind, number };
+  const command = getText(notification, attributes.command);
+  return { kind, number, ...(command === undefined ? {} : { command }) };
 }
 
 const outcomes = ["crossed", "failed", "timeout", "cancelled"] as const;
@@ -104,12 +114,17 @@ export function parseBarrierEnd(notification: Notification): BarrierCondition | 
   return barrier === undefined || outcome === undefined ? undefined : { barrier, outcome };
 }
 
-/** The errors that were asked for, or that the place of a mark is reached. */
+/**
+ * The errors that were asked for, what was said to a change, or that the place of a mark is
+ * reached.
+ */
 export interface QuestionAnswered {
   readonly kind: "question-answered";
   readonly number: number;
   readonly errors: readonly ErrorRecord[];
   readonly dropped: number;
+  /** Whatever the agenda said. */
+  readonly answer: Answer;
 }
 
 export type ToldEffect = Extract<
@@ -198,6 +213,7 @@ function isReadable(effect: unknown): effect is ToldEffect {
 
 type Check = (value: unknown) => boolean;
 const number: Check = (value) => typeof value === "number" && Number.isFinite(value);
+const numberOrNull: Check = (value) => value === null || number(value);
 const string: Check = (value) => typeof value === "string";
 const named: Check = (value) =>
   typeof value === "object" && value !== null && "kind" in value && string(value.kind);
@@ -252,6 +268,7 @@ const fieldTypes: ReadonlyMap<string, readonly (readonly [string, Check])[]> = n
       ["number", number],
       ["errors", errors],
       ["dropped", number],
+      ["answer", named],
     ],
   ],
   [
@@ -260,6 +277,7 @@ const fieldTypes: ReadonlyMap<string, readonly (readonly [string, Check])[]> = n
       ...([
         ["scope", string],
         ["event", event],
+        ["item", number],
         ["plannedUs", number],
       ] as const),
       ...([
@@ -278,6 +296,20 @@ const fieldTypes: ReadonlyMap<string, readonly (readonly [string, Check])[]> = n
       ["plannedUs", number],
     ],
   ],
-  ["event-cancelled", [["scope", string]]],
+  [
+    "event-cancelled",
+    [
+      ...([
+        ["scope", string],
+        ["event", event],
+        ["item", number],
+      ] as const),
+      ...([
+        ["plannedUs", numberOrNull],
+        ["by", string],
+        ["why", string],
+      ] as const),
+    ],
+  ],
   ["agenda-problem", [["text", string]]],
 ]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Experiments for tests: writes the file, runs `muster run` on it, reads back what it leaves.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunResult } from "../../../src/testbed/record/result-model.ts";
 import type { RunEvent } from "../../../src/testbed/run-event.ts";
@@ -93,4 +93,16 @@ export function nodesWith(...commands: readonly string[]): string {
       return `${node}\ntb-set-node-startcmd $n${index} {${command}}`;
     })
     .join("\n");
+}
+
+/** Processes that run event-sched for this run. */
+export function schedulersOf({ out }: Pick<StartedRun, "out">): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      const words = readText(`/proc/${pid}/cmdline`).split("\0");
+      const isNode = words.some((word) => word.endsWith("compat/event-sched.js"));
+      return isNode && words.includes(join(out, "scheduler"));
+    });
 }

@@ -16,6 +16,7 @@ import { resolveLimits } from "../../../src/core/limits.ts";
 import { parseNsFile } from "../../../src/experiment/index.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
+import { noEvents } from "../../../src/testbed/modify-agenda.ts";
 import { ModifyError, type ModifyOutcome } from "../../../src/testbed/modify-run.ts";
 import { FakeRuns } from "./fake-run.ts";
 
@@ -83,7 +84,7 @@ describe("modify", () => {
     let during: string | undefined;
     runs.modify = async ({ experiment }) => {
       during = database.experiment("pp", "ee")?.state;
-      return { experiment, lost: [] };
+      return { experiment, lost: [], events: noEvents };
     };
     const done = await modify(["a", "b", "c"]);
     expect(during).toBe("modify_reswap");
@@ -107,12 +108,16 @@ describe("modify", () => {
   it("that lost a node says so, and the next brings it back", async () => {
     runs.modify = async ({ experiment }): Promise<ModifyOutcome> => {
       const nodes = experiment.nodes.filter(({ name }) => name !== "b");
-      return { experiment: { ...experiment, nodes }, lost: [{ node: "b", why: "no room" }] };
+      return {
+        experiment: { ...experiment, nodes },
+        lost: [{ node: "b", why: "no room" }],
+        events: noEvents,
+      };
     };
     const done = await modify(["a", "b", "c"]);
     expect(done.lost).toEqual([{ node: "b", why: "no room" }]);
     expect(notes().at(-1)).toContain("node b did not come back: no room");
-    runs.modify = ({ experiment }) => Promise.resolve({ experiment, lost: [] });
+    runs.modify = ({ experiment }) => Promise.resolve({ experiment, lost: [], events: noEvents });
     expect(await modify(["a", "b", "c"])).toMatchObject({ nodes: { added: ["b"] } });
   });
 

@@ -91,7 +91,10 @@ describe("up and down", () => {
     expect(experiments.status("ann")).toMatchObject([
       { experiment: "pp/ee", state: "active", swapper: "ann", live: { nodesUp: 2, nodes: 2 } },
     ]);
+    // What experiment.event_time_start answers.
+    expect(database.nodes.starts(1)).toMatchObject([{ timeline: "" }]);
     const run = await experiments.down("ee", "ann");
+    expect(database.nodes.starts(1)).toEqual([]);
     expect(run).toMatchObject({ number: 1, outcome: "passed", endedBy: "terminate", error: null });
     expect(states()).toEqual(["swapped", "activating", "active", "swapping", "swapped"]);
     expect(result(started.directory)).toMatchObject({ endedBy: "terminate", outcome: "passed" });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Runs without nodes: they say what `runExperiment` would say, and end when they are told to.
+import { noEvents } from "../../../src/testbed/modify-agenda.ts";
 import type { RunControl } from "../../../src/testbed/modify-run.ts";
 import type {
   EndedBy,
@@ -17,7 +18,8 @@ export class FakeRuns {
   /** What the next run does. */
   mode: FakeMode = "active";
   /** What runs do when they are modified; tests put their own in its place. */
-  modify: RunControl["modify"] = ({ experiment }) => Promise.resolve({ experiment, lost: [] });
+  modify: RunControl["modify"] = ({ experiment }) =>
+    Promise.resolve({ experiment, lost: [], events: noEvents });
 
   readonly run = async (options: RunOptions): Promise<void> => {
     const run = new FakeRun(options);

@@ -66,7 +66,12 @@ describe("LiveRun", () => {
         nodesAdded: [{ name: "c", addresses: [] }],
         ...{ nodesRemoved: ["a"], nodesRestarted: ["b"], nodesLost: [{ name: "b", why: "w" }] },
         programsAdded: [{ name: "s", node: "c" }],
-        ...{ programsRemoved: ["p", "q"], programsRestarted: [], events: [] },
+        ...{
+          programsRemoved: ["p", "q"],
+          programsRestarted: [],
+          ...{ trafficEnded: [], trafficBegun: [], sequencesChanged: [], events: [] },
+          ...{ eventsChanged: [], eventsRemoved: [], eventsFired: [] },
+        },
       }),
       at({ type: "node-up", node: "c" }),
     ]);

@@ -3,7 +3,7 @@
 // what a running experiment cannot become is refused by its name. Method: experiments from files.
 import { describe, expect, it } from "vitest";
 import { planModification } from "../../../src/boss/modify-plan.ts";
-import { type Experiment, parseNsFile } from "../../../src/experiment/index.ts";
+import { type Experiment, type PlannedEvent, parseNsFile } from "../../../src/experiment/index.ts";
 
 function read(lines: readonly string[]): Experiment {
   const text = ["set ns [new Simulator]", "source tb_compat.tcl", ...lines, "$ns run"].join("\n");
@@ -23,12 +23,27 @@ const base = [
 function planned(before: readonly string[], after: readonly string[]) {
   const plan = planModification(read(before), read(after));
   if (plan.kind === "refused") throw new Error(plan.reasons.join());
-  const { nodes, programs, events } = plan.modification;
-  return {
-    nodes,
-    programs,
-    events: events.map(({ object, event, atUs }) => `${Number(atUs) / 1e6} ${object} ${event}`),
+  const { nodes, programs, agenda } = plan.modification;
+  return { nodes, programs, events: told(agenda.fromNow) };
+}
+
+const told = (events: readonly PlannedEvent[]): string[] =>
+  events.map(({ index, object, event, atUs }) => {
+    const at = atUs === "swapout" ? atUs : atUs / 1e6;
+    return `${index < 0 ? "" : `${index}: `}${at} ${object} ${event}`;
+  });
+
+/** What is not empty of the change of the agenda. */
+function changed(before: readonly string[], after: readonly string[]) {
+  const plan = planModification(read(before), read(after));
+  if (plan.kind === "refused") throw new Error(plan.reasons.join());
+  const { removed, changed, added, fromNow, defined, undefined: gone } = plan.modification.agenda;
+  const all = {
+    ...{ removed: told(removed), changed: told(changed), added: told(added) },
+    ...{ fromNow: told(fromNow), defined, gone },
   };
+  const parts = Object.entries(all).filter(([, list]) => list.length > 0);
+  return Object.fromEntries(parts);
 }
 
 function refused(after: readonly string[], before: readonly string[] = base): readonly string[] {
@@ -82,17 +97,18 @@ describe("planModification()", () => {
       "set t [$ns event-timeline]",
       '$t at 3 "$q start"',
     ];
-    const changed = (more: readonly string[]): readonly string[] => [
+    const edited = (more: readonly string[]): readonly string[] => [
       ...base.slice(0, 4),
       program("q", "b", "false"),
       ...base.slice(5),
       ...more,
     ];
-    expect(planned([...base, ...inner], changed(inner)).programs.restarted).toEqual(["q"]);
+    expect(planned([...base, ...inner], edited(inner)).programs.restarted).toEqual(["q"]);
     const [sequence = "", ...timeline] = inner;
     const other = sequence.replace("run", 'run -command "yes"');
-    const reasons = refused(changed([other, ...timeline]), [...base, ...inner]);
-    expect(reasons).toEqual(["sequence s is changed"]);
+    expect(changed([...base, ...inner], edited([other, ...timeline]))).toEqual({
+      ...{ defined: ["s"], removed: ["1: 1 q START"], fromNow: ["1 q START"] },
+    });
   });
 
   it("starts a changed node anew with all of its programs", () => {
@@ -107,14 +123,82 @@ describe("planModification()", () => {
     expect(plan.programs.restarted).toEqual(["q"]);
   });
 
+  describe("events of what stays", () => {
+    it("that come have the times of the run", () => {
+      const after = [...base, '$ns at 9 "$q stop"', '$ns at swapout "$p stop"'];
+      expect(changed(base, after)).toEqual({ added: ["9 q STOP", "swapout p STOP"] });
+    });
+
+    it("that go are those of before, by their place in the file", () => {
+      expect(changed(base, base.slice(0, -1))).toEqual({ removed: ["1: 1 q START"] });
+    });
+
+    it("that have another time or other arguments are the same events, changed", () => {
+      const after = base.map((line) => line.replace("at 1", "at 2"));
+      expect(changed(base, after)).toEqual({ changed: ["1: 2 q START"] });
+      const args = [...base.slice(0, -1), '$ns at 1 "$q start -command {x}"'];
+      expect(changed(base, args)).toEqual({ changed: ["1: 1 q START"] });
+    });
+
+    it("are matched by what they say, whatever stands between them", () => {
+      const two = [...base, '$ns at 3 "$q stop"', '$ns at 5 "$q stop"'];
+      const after = [...base, '$ns at 1 "$ns log x"', '$ns at 5 "$q stop"', '$ns at 4 "$q stop"'];
+      expect(changed(two, after)).toEqual({ changed: ["2: 4 q STOP"], added: ["1 ns LOG"] });
+    });
+
+    it("are new ones where they wait for something else, or are for swap-out now", () => {
+      const after = base.map((line) => line.replace("at 1", "at swapout"));
+      expect(changed(base, after)).toEqual({
+        ...{ removed: ["1: 1 q START"], added: ["swapout q START"] },
+      });
+    });
+
+    it("keep the numbers that they had, and new ones have none", () => {
+      const plan = planModification(read(base), read(['$ns at 0 "$ns log x"', ...base]));
+      const events = plan.kind === "planned" ? plan.modification.experiment.events : [];
+      expect(told(events)).toEqual(["0 ns LOG", "0: 0 p START", "1: 1 q START"]);
+    });
+  });
+
+  it("brings timelines, sequences and groups with their events, and takes them away", () => {
+    const more = [
+      ...["set s [$ns event-sequence { $q run }]", "set t [$ns event-timeline]"],
+      ...['$t at 3 "$q start"', '$ns at 2 "$s start"', "set g [new EventGroup $ns]"],
+      ...["$g add $q", '$ns at 4 "$g stop"'],
+    ];
+    expect(changed(base, [...base, ...more])).toEqual({
+      ...{ defined: ["s", "t"], fromNow: ["2 s START", "4 g STOP"] },
+    });
+    expect(changed([...base, ...more], base)).toEqual({
+      ...{
+        gone: ["s", "t"],
+        removed: expect.arrayContaining([expect.stringMatching(/2 s START$/)]),
+      },
+    });
+  });
+
+  it("ends and begins flows of traffic, with the events that name them", () => {
+    const flow = (rate: string): string[] => [
+      ...["set u [new Agent/UDP]", "$ns attach-agent $a $u", "set z [new Agent/Null]"],
+      ...["$ns attach-agent $b $z", "$ns connect $u $z", "set c [new Application/Traffic/CBR]"],
+      ...["$c attach-agent $u", `$c set rate_ ${rate}`, '$ns at 2 "$c start"'],
+    ];
+    const linked = [...base, "set l [$ns duplex-link $a $b 1Mb 5ms DropTail]"];
+    const traffic = (before: readonly string[], after: readonly string[]) => {
+      const plan = planModification(read(before), read(after));
+      return plan.kind === "planned" ? plan.modification.traffic : plan.reasons;
+    };
+    const with1 = [...linked, ...flow("100Kb")];
+    const [begun, ended] = [["c"], ["c"]];
+    expect(traffic(linked, with1)).toEqual({ ended: [], begun });
+    expect(traffic(with1, linked)).toEqual({ ended, begun: [] });
+    expect(traffic(with1, [...linked, ...flow("200Kb")])).toEqual({ ended, begun });
+    expect(changed(linked, with1)).toMatchObject({ fromNow: ["2 c START"] });
+  });
+
   it.each([
     ["a link", [...base, "set l [$ns duplex-link $a $b 1Mb 5ms DropTail]"], "link l is added"],
     ["a variable", [...base, "set opt(X) 1", "set opt(Y) 2"], "variables X, Y are added"],
-    ["a sequence", [...base, "set s [$ns event-sequence { $q run }]"], "sequence s is added"],
-    ["a timeline", [...base, "set t [$ns event-timeline]"], "timeline t is added"],
-    ["an event", [...base, '$ns at 9 "$q stop"'], "the events of q are changed"],
-    ["the time of an event", base.map((line) => line.replace("at 1", "at 2")), "the events of q"],
-    ["a message", [...base, '$ns at 9 "$ns log x"'], "the events of ns are changed"],
     ["the server's node", [...base, "tb-set-node-os $a FBSD-STD"], "node a is changed, and runs"],
     [
       "the server",
@@ -128,7 +212,8 @@ describe("planModification()", () => {
   });
 
   it("names everything that stands in the way at once", () => {
-    expect(refused([...base, "set opt(X) 1", '$ns at 9 "$q stop"'])).toHaveLength(2);
+    const link = "set l [$ns duplex-link $a $b 1Mb 5ms DropTail]";
+    expect(refused([...base, "set opt(X) 1", link])).toHaveLength(2);
   });
 
   it("refuses a server that would move because of a name", () => {

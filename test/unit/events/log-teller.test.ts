@@ -3,10 +3,10 @@
 // nobody falls over what is no such note. Method: entries made by hand through the teller and back
 // through the parser; garbage for the parser.
 import { describe, expect, it } from "vitest";
-import type { Command, LogEntry } from "../../../src/core/command.ts";
+import type { LogEntry } from "../../../src/core/command.ts";
 import type { Applied, EdgeEffect, ObservedEffect } from "../../../src/core/effect.ts";
 import { eventsLimits } from "../../../src/events/events-limits.ts";
-import { LogTeller } from "../../../src/events/log-teller.ts";
+import { firstQuestion, LogTeller } from "../../../src/events/log-teller.ts";
 import {
   createNotification,
   type Notification,
@@ -38,7 +38,7 @@ function entry(
 
 function teller(): { readonly teller: LogTeller; readonly told: () => (Told | undefined)[] } {
   const heard: Notification[] = [];
-  const made = new LogTeller({ edge: "scheduler", by, pending: () => 3, orders: () => [] });
+  const made = new LogTeller({ edge: "scheduler", by, pending: () => 3 });
   made.begin((notification) => heard.push(notification));
   return { teller: made, told: () => heard.map(parseTold) };
 }
@@ -61,7 +61,7 @@ describe("what is told to a run", () => {
 
   it("is held until the bus is there: what a log says that is read again", () => {
     const heard: Notification[] = [];
-    const one = new LogTeller({ edge: "scheduler", by, pending: () => 0, orders: () => [] });
+    const one = new LogTeller({ edge: "scheduler", by, pending: () => 0 });
     one.see(...entry(4, [started]));
     expect(heard).toEqual([]);
     one.begin((notification) => heard.push(notification));
@@ -108,19 +108,25 @@ describe("what is told to a run", () => {
 });
 
 describe("questions of a run", () => {
-  it("ends of barriers and orders become commands with their place, so that they count once", () => {
-    const orders = (): readonly Command[] => [
-      { kind: "close-scope", scope: "p/e/m", error: 0 },
-      { kind: "agenda-start", scope: "p/e/m" },
-    ];
-    const one = new LogTeller({ edge: "scheduler", by, pending: () => 0, orders });
+  it("ends of barriers and changes become commands with their place, so that they count once", () => {
+    const one = new LogTeller({ edge: "scheduler", by, pending: () => 0 });
     const end = { barrier: "b", outcome: "timeout" } as const;
     const told = { kind: "barrier-told", scope: "p/e", ...end, origin: "here" };
     expect(one.commandsFor(formatBarrierEnd(end, by), () => "here")).toEqual([told]);
-    const order = formatQuestion({ kind: "order", number: 3 }, by);
-    const [close, begin] = orders();
-    const once = { ...begin, origin: "here" };
-    expect(one.commandsFor(order, () => "here")).toEqual([close, once]);
+    const edit = { kind: "agenda-edit", scope: "p/e", request: 7, id: 4, args: "A=1" };
+    const change = (command: unknown) =>
+      one.commandsFor(
+        formatQuestion({ kind: "change", number: 3, command: JSON.stringify(command) }, by),
+        () => "here",
+      );
+    const request = firstQuestion + 3;
+    expect(change(edit)).toEqual([{ ...edit, request, origin: "here" }]);
+    // Whole, of the scope of the scheduler, and a change: nothing else reaches the log.
+    expect(change({ ...edit, scope: "p/other" })).toEqual(change(edit));
+    const none = [{ kind: "agenda-cancel", scope: "p/e", request, id: 0 }];
+    for (const bad of [{ ...edit, id: "4" }, { kind: "agenda-halt" }, "text", null]) {
+      expect(change(bad)).toEqual(none);
+    }
     const odd = { barrier: "b", outcome: "lost" } as unknown as typeof end;
     expect(one.commandsFor(formatBarrierEnd(odd, by), () => "here")).toBeUndefined();
   });
@@ -136,7 +142,10 @@ describe("questions of a run", () => {
     const answer = { kind: "refused", code: "not-found", message: "" } as unknown;
     const { request } = mark;
     one.see(...entry(5, [{ kind: "agenda-answer", scope: "p/e", request, answer } as EdgeEffect]));
-    const reached = { kind: "question-answered", number: 2, errors: [], dropped: 0 };
+    const reached = {
+      ...{ kind: "question-answered", number: 2, errors: [], dropped: 0 },
+      answer: expect.objectContaining({ kind: "refused" }),
+    };
     expect(told()[0]?.effects).toEqual([reached]);
   });
 

@@ -13,7 +13,7 @@ const fire = (members: readonly string[]): Fire => ({
 
 /** What is told of an event whose members report this. */
 function told(reports: Readonly<Record<string, readonly [firedUs: number, outcome: string]>>) {
-  const orders = new OpenOrders("p/e");
+  const orders = new OpenOrders();
   const open = orders.add(fire(Object.keys(reports)), undefined);
   const all = Object.entries(reports).flatMap(([name, [firedUs, outcome]]) =>
     orders.fired(open, name, { firedUs, outcome }),

@@ -181,7 +181,7 @@ export class SchedulerWorld {
     const { clock } = this;
     const logger = { log: () => undefined };
     const host = new Host({ log, clock, limits: resolveLimits(), logger, steadyTicks: true });
-    const recall = new SchedulerRecall(schedulerEdge, experiment);
+    const recall = new SchedulerRecall(schedulerEdge);
     const stopSeeing = host.observe(recall.see);
     this.host = host;
     await this.until(host.start());

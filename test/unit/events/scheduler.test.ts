@@ -64,6 +64,50 @@ describe("what is planned", () => {
   });
 });
 
+describe("who watches", () => {
+  const steps = ["a", "b"].map((name) => ({ atUs: 0, event: planned(name, "RUN") }));
+  const sequences = [{ name: "s", steps }];
+  const groups = [{ name: "g", members: ["a", "b"] }];
+
+  it("hears the end of what the file starts: sequences under the number of their event", async () => {
+    await world.startAgent("n0", ["a", "b"]);
+    const start = { ...planned("s", "START"), id: 5, type: "SEQUENCE" };
+    const main = [{ atUs: 0, event: start }];
+    await world.startScheduler(agendaOf(["a", "b"], { sequences, main }));
+    await world.pass(50);
+    world.end("a", 4);
+    await world.pass(50);
+    expect(world.live("COMPLETE")).toEqual(["a ERROR=4 CTOKEN=1", "s ERROR=4 CTOKEN=268435461"]);
+  });
+
+  it("hears the end of a group, once, under the token of its members", async () => {
+    await world.startAgent("n0", ["a", "b"]);
+    const main = [{ atUs: 0, event: planned("g", "RUN") }];
+    await world.startScheduler(agendaOf(["a", "b"], { groups, main }));
+    await world.pass(600);
+    world.end("a", 0);
+    world.end("b", 2);
+    await world.pass(50);
+    expect(world.live("COMPLETE")).toEqual([
+      ...["a ERROR=0 CTOKEN=1", "b ERROR=2 CTOKEN=1", "g ERROR=2 CTOKEN=1"],
+    ]);
+  });
+
+  it("hears what was added to a timeline under the token of whoever has added it", async () => {
+    await world.startAgent("n0", ["a", "b"]);
+    const timelines = [{ name: "t", events: [] }];
+    await world.startScheduler(agendaOf(["a", "b"], { timelines }));
+    const added = { objname: "a", eventtype: "RUN", timeline: "t", token: 9, question: "q" };
+    await world.ask(added);
+    expect(world.live("ACCEPTED")).toEqual(["a ID=1"]);
+    await world.ask({ objname: "t", eventtype: "START" });
+    await world.pass(50);
+    world.end("a", 3);
+    await world.pass(50);
+    expect(world.live("COMPLETE")).toContain("a ERROR=3 CTOKEN=9");
+  });
+});
+
 describe("who asks", () => {
   beforeEach(async () => {
     const groups = [{ name: "g", members: ["a", "b"] }];
@@ -250,7 +294,7 @@ describe("limits", () => {
   });
 
   it("ordersMax: the oldest order is forgotten, and no report counts for it", () => {
-    const orders = new OpenOrders(experiment);
+    const orders = new OpenOrders();
     const order = (token: number): Fire => ({
       ...{ kind: "fire", scope: experiment, token, item: token, event: planned("a", "RUN") },
       ...{ members: [], plannedUs: 0, dueStampUs: 0, toleranceUs: 1, whenLate: "fire" },

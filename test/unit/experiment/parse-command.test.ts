@@ -232,8 +232,8 @@ test("runParse() notices programs that nothing starts and commands for another s
   const { exit, errors } = await parse(idle, "text");
   expect(exit).toBe(0);
   expect(errors).toContain("idle.ns:5:");
-  expect(errors).toContain("warning[NEVER_STARTED]: program p on a is never started");
-  expect(errors).toContain('Add $ns at 0 "$p start".');
+  expect(errors).toContain("warning[NEVER_STARTED]: nothing in the file starts program p on a");
+  expect(errors).toContain('Add $ns at 0 "$p start", or start it with tevc');
   for (const command of ["echo x >&2", "x 2> y", "export A=1; b", "for i in 1 2; do echo; done"]) {
     const { errors } = await parse(write("sh.ns", program(command)), "text");
     expect(errors, command).toContain("write sh -c '...'");

@@ -34,6 +34,14 @@ const examples: { readonly [K in AgendaCommand["kind"]]: AgendaCommand & { reado
   },
   "agenda-cancel": { kind: "agenda-cancel", ...request, id: 1 },
   "agenda-edit": { kind: "agenda-edit", ...request, id: 1, at: { kind: "at", us: 1 }, args: "" },
+  "agenda-amend": {
+    ...{ kind: "agenda-amend", ...request, removed: ["q"] },
+    agents: [{ name: "p", type: "PROGRAM", node: "n" }],
+    groups: [{ name: "g", members: ["p"] }],
+    timelines: [{ name: "l", events: timed }],
+    sequences: [{ name: "q", steps: timed, onError: "l" }],
+    main: { dropped: [1], changed: timed, added: timed, fromNow: timed },
+  },
   "agenda-fired": {
     ...{ kind: "agenda-fired", scope: "s", token: 1, firedStampUs: 1, outcome: "done" },
   },

@@ -30,7 +30,7 @@ function setUp() {
     clock: new FakeClock(),
     experiment: directory,
     nodeOf: (object) => (object === "p" ? "n0" : ""),
-    monotonicOf: (_, plannedUs) => plannedUs + 500,
+    monotonicOf: (plannedUs) => plannedUs + 500,
     onError: (text) => errors.push(text),
   });
   recording.start();
@@ -43,21 +43,22 @@ function setUp() {
   return { recording, errors, say, text };
 }
 
-const accepted = (object: string, args: string): ObservedEffect => ({
-  ...{ kind: "event-accepted", scope: "s", item: 1, plannedUs: 8_000_000 },
+const accepted = (object: string, args: string, parent = ""): ObservedEffect => ({
+  ...{ kind: "event-accepted", scope: "s", item: 1, plannedUs: 8_000_000, parent },
   event: { id: 0, object, type: "PROGRAM", event: "START", args },
 });
 
 it("writes a row for each, with times of the wall clock", async () => {
   const { recording, say, text, errors } = setUp();
   say(accepted("p", "COMMAND=echo a, b\nc"), accepted("__ns_swapout", ""));
-  say({ kind: "event-cancelled", scope: "s", item: 1, event: { ...event }, why: "" });
-  say(accepted("q", ""));
+  const cancelled = { plannedUs: 0, by: "request", why: "" } as const;
+  say({ kind: "event-cancelled", scope: "s", item: 1, event: { ...event }, ...cancelled });
+  say(accepted("q", "", "line"));
   await recording.stop();
   expect(text().split("\n")).toEqual([
     "arrivaltime,firetime,vnode,objname,objecttype,eventtype,parent,arguments",
     "7:000002,8:000500,n0,p,PROGRAM,START,,COMMAND=echo a, b c",
-    "7:000002,8:000500,,q,PROGRAM,START,,",
+    "7:000002,8:000500,,q,PROGRAM,START,line,",
     "",
   ]);
   expect(errors).toEqual([]);

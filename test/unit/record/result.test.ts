@@ -26,16 +26,20 @@ describe("a run that was modified", () => {
   const web = { name: "web", node: "node0" };
   const late = { name: "late", node: "node2" };
   const gone = { name: "gone", node: "node1" };
+  const row = (id: number) => ({
+    ...{ id, object: "late", objectType: "PROGRAM", event: "START", args: "" },
+    plannedUs: id * 1_000,
+  });
   const story = (): Story =>
     new Story().start(["node0", "node1"], { programs: [web, gone] }).at(5_000, {
       type: "run-modified",
       nodesAdded: [{ name: "node2", addresses: [] }],
       ...{ nodesRemoved: ["node1"], nodesRestarted: [], nodesLost: [] },
       ...{ programsAdded: [late], programsRemoved: ["gone"], programsRestarted: [] },
-      events: [8, 9].map((id) => ({
-        ...{ id, object: "late", objectType: "PROGRAM", event: "START", args: "" },
-        plannedUs: id * 1_000,
-      })),
+      ...{ trafficEnded: [], trafficBegun: ["cbr"], sequencesChanged: ["q"] },
+      ...{ eventsChanged: [{ ...row(1), plannedUs: 9_500 }], eventsRemoved: [3] },
+      eventsFired: [row(2)],
+      events: [8, 9].map(row),
     });
 
   it("names every node there ever was, and what came and went", () => {
@@ -45,7 +49,9 @@ describe("a run that was modified", () => {
       {
         ...{ atUs: 5_000, nodesAdded: ["node2"], nodesRemoved: ["node1"], nodesRestarted: [] },
         ...{ nodesLost: [], programsAdded: ["late"], programsRemoved: ["gone"] },
-        programsRestarted: [],
+        ...{ programsRestarted: [], trafficEnded: [], trafficBegun: ["cbr"] },
+        ...{ sequencesChanged: ["q"], eventsAdded: [8, 9], eventsChanged: [1] },
+        ...{ eventsRemoved: [3], eventsFired: [2] },
       },
     ]);
   });
@@ -65,13 +71,17 @@ describe("a run that was modified", () => {
     expect(events.map(({ id, firedUs, outcome }) => [id, firedUs, outcome])).toEqual([
       [8, 8_010, "done"],
       [9, null, "not fired"],
+      // What was changed is planned as it is now.
+      [1, null, "not fired"],
     ]);
   });
 
   it("is marked in the timeline, told in words, and said of the command that repeats it", () => {
     const page = renderReport(resultOf(story().end(9_000).events));
     const words =
-      "nodes added: node2; nodes removed: node1; programs added: late; programs removed: gone";
+      "nodes added: node2; nodes removed: node1; programs added: late; programs removed: gone; traffic begun: cbr; " +
+      "sequences and timelines changed: q; events added: 8, 9; events changed: 1; " +
+      "events removed: 3; events that had fired: 2";
     expect(page).toContain(`<title>modified: ${words}, +0.005s</title>`);
     expect(page).toContain(`<li>+0.005000s: ${words}</li>`);
     expect(page).toContain("The run as it began, with the same seed; it was modified 1 time later");
@@ -86,6 +96,21 @@ describe("a run that was modified", () => {
     expect(renderReport(resultOf(two.events))).toContain("1 of 2 as expected, 1 stopped");
   });
 
+  it("says of a barrier that was given up how many came, also where nobody said how many", () => {
+    const gone = { name: "x", node: "a", arrivedUs: 1, releasedUs: null };
+    const said = (expected: number): string => {
+      const parties = { participants: [gone], expected };
+      const story = new Story().barrier(9, { ...parties, outcome: "cancelled" });
+      const lines = story.events.flatMap((event) => createEventLines().next(event));
+      return lines
+        .flat()
+        .map((part) => (typeof part === "string" ? part : part.text))
+        .join("");
+    };
+    expect(said(2)).toContain("given up: 1 of 2 came");
+    expect(said(0)).toContain("given up: 1 came, nobody said how many");
+  });
+
   it("says in one line of the progress what happened", () => {
     const lines = createEventLines();
     const said = story().events.flatMap((event) => lines.next(event));
@@ -93,14 +118,16 @@ describe("a run that was modified", () => {
       line.map((part) => (typeof part === "string" ? part : part.text)),
     );
     expect(text.at(-1)?.join("")).toBe(
-      "+0.005s   modified: nodes added: node2; nodes removed: node1; programs added: late; programs removed: gone",
+      "+0.005s   modified: nodes added: node2; nodes removed: node1; programs added: late; programs removed: gone; traffic begun: cbr; " +
+        "sequences and timelines changed: q; events added: 8, 9; events changed: 1; " +
+        "events removed: 3; events that had fired: 2",
     );
   });
 });
 
 describe("createResultBuilder()", () => {
   it("says what happened in a run that went well", () => {
-    const experiment = makeExperiment({ events: [planned(1, 0, "web")] });
+    const experiment = makeExperiment({ events: [planned(0, 0, "web")] });
     const result = resultOf(goodStory().events, experiment);
     expect(result).toMatchObject({
       schema: 1,
@@ -245,23 +272,30 @@ describe("createResultBuilder()", () => {
     expect(resultOf(story.events).barriers[0]?.arrived).toBe(1);
   });
 
-  it("lists planned events that did not fire, and matches the others by instant", () => {
+  it("lists planned events that did not fire, and knows the others by their number", () => {
     const experiment = makeExperiment({
       events: [planned(0, 1_000, "web"), planned(1, 2_000, "web"), planned(2, "swapout", "web")],
     });
-    const story = new Story().fired(2_000, 2_300, { id: 77 }).end(3_000);
-    const rows = resultOf(story.events, experiment).events;
+    // Moved by a pause; and one that came later, at the instant of one that was planned.
+    const story = new Story().fired(7_000, 7_300, { id: 2 }).fired(1_000, 1_001, { id: 4 });
+    const rows = resultOf(story.end(9_000).events, experiment).events;
     expect(rows.map((row) => [row.id, row.plannedUs, row.firedUs, row.outcome])).toEqual([
-      [77, 2_000, 2_300, "done"],
-      [0, 1_000, null, "not fired"],
-      [2, null, null, "not fired"],
+      [2, 7_000, 7_300, "done"],
+      [4, 1_000, 1_001, "done"],
+      [1, 1_000, null, "not fired"],
+      [3, null, null, "not fired"],
     ]);
   });
 
-  it("matches an event that was moved by its number", () => {
-    const experiment = makeExperiment({ events: [planned(3, "swapout", "web")] });
-    const story = new Story().fired(9_000, 9_001, { id: 3 }).end(9_500);
-    expect(resultOf(story.events, experiment).events).toHaveLength(1);
+  it("says of an event that was taken back that it was", () => {
+    const experiment = makeExperiment({ events: [planned(0, 1_000, "web")] });
+    const facts = { object: "web", objectType: "PROGRAM", event: "START", args: "" };
+    const taken = { type: "event-cancelled" as const, id: 1, ...facts, plannedUs: 1_000, why: "" };
+    const story = new Story().at(10, taken).end(9_500);
+    expect(resultOf(story.events, experiment)).toMatchObject({
+      outcome: "passed",
+      events: [{ id: 1, plannedUs: 1_000, firedUs: null, outcome: "cancelled" }],
+    });
   });
 
   it("keeps a bounded number of warnings and counts the rest", () => {

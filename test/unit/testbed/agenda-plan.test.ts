@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Goal: the plan of a file reaches the core whole: times, order, sequences and timelines.
+// Goal: the plan of a file reaches the core whole: times, order, sequences and timelines;
+// events are numbered from 1 in the order of the file.
 import { expect, it } from "vitest";
 import type { Program } from "../../../src/experiment/model.ts";
 import { countTimedEvents, planAgenda } from "../../../src/testbed/agenda-plan.ts";
@@ -22,20 +23,20 @@ it("planAgenda() keeps what has a time, in source order; swap-out is a sequence 
     kind: "agenda-load",
     scope: "demo/five",
     main: [
-      { atUs: 2_000_000, event: event(0, "b") },
-      { atUs: 0, event: event(2, "a") },
+      { atUs: 2_000_000, event: event(1, "b") },
+      { atUs: 0, event: event(3, "a") },
     ],
-    timelines: [{ name: "line", events: [{ atUs: 70, event: event(5, "z") }] }],
+    timelines: [{ name: "line", events: [{ atUs: 70, event: event(6, "z") }] }],
     sequences: [
       {
         name: "seq",
         steps: [
-          { atUs: 0, event: event(3, "x") },
-          { atUs: 9, event: event(4, "y"), on: { barrier: "b", outcome: "crossed" } },
+          { atUs: 0, event: event(4, "x") },
+          { atUs: 9, event: event(5, "y"), on: { barrier: "b", outcome: "crossed" } },
         ],
         onError: "e",
       },
-      { name: "__ns_swapout", steps: [{ atUs: 0, event: event(1, "c") }] },
+      { name: "__ns_swapout", steps: [{ atUs: 0, event: event(2, "c") }] },
     ],
   });
   expect(countTimedEvents(experiment)).toBe(2);

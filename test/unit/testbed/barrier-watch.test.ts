@@ -23,7 +23,7 @@ async function setUp() {
   const time = new TimeBase();
   const events: RunEvent[] = [];
   const watch = new BarrierWatch({
-    ...{ host, scope, clock, time, zeroUs: () => 0 },
+    ...{ host, scope, clock, time },
     say: (body, us) => events.push({ ...body, atUs: time.fromMonotonic(us) }),
   });
   const to = async (us: number): Promise<void> => {
@@ -133,14 +133,14 @@ it("tells of a sequence that the agenda starts itself, and of one that it refuse
     scope,
     agents: [],
     groups: [],
-    main: [start(0, "known"), start(1, "unknown")],
+    main: [start(4, "known"), start(1, "unknown")],
     timelines: [],
     sequences: [{ name: "known", steps: [{ atUs: 0, event: step }] }],
   });
   link.submit({ kind: "agenda-start", scope });
   await to(2_000 * ms);
   expect(told("event-fired")).toMatchObject([
-    { id: 0, object: "known", plannedUs: 500 * ms, firedUs: 500 * ms, outcome: "done" },
+    { id: 4, object: "known", plannedUs: 500 * ms, firedUs: 500 * ms, outcome: "done" },
     { id: 1, object: "unknown", outcome: expect.stringMatching(/^failed: /) },
   ]);
 });

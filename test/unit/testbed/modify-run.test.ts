@@ -3,7 +3,9 @@
 // failure costs. Method: fake nodes, programs and boot that write down what is asked of them.
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Experiment, parseNsFile } from "../../../src/experiment/index.ts";
+import type { AgendaChange } from "../../../src/testbed/agenda-change.ts";
 import { ProgramAgent } from "../../../src/testbed/agents/program-agent.ts";
+import { noEvents } from "../../../src/testbed/modify-agenda.ts";
 import { type Modification, ModifyError, RunModifier } from "../../../src/testbed/modify-run.ts";
 import type { RunEventBody } from "../../../src/testbed/run-event.ts";
 import { FakeClock } from "../record/fake-clock.ts";
@@ -21,11 +23,13 @@ let done: string[] = [];
 let said: RunEventBody[] = [];
 let bootFails: ReadonlySet<string> = new Set();
 let ending = false;
+let agendaRefuses: string | undefined;
 let backend: FakeBackend;
 let programs: ProgramAgent;
 
 beforeEach(() => {
   [done, said, bootFails, ending] = [[], [], new Set(), false];
+  agendaRefuses = undefined;
   const clock = new FakeClock();
   backend = new FakeBackend(clock, ["a", "b"]);
   programs = new ProgramAgent({
@@ -65,9 +69,23 @@ function modifier(): RunModifier {
         expect(namesOf(from)).toBe("a,b");
         done.push(`adopted ${namesOf(experiment)}, retired ${[...retired].join()}`);
       },
-      plan: async (events) => {
-        done.push(`planned ${events.map(({ object }) => object).join()}`);
-        return { planned: [], start: () => done.push("started") };
+      agenda: {
+        change: async (from, to, _change, retired) => {
+          expect(namesOf(from)).toBe("a,b");
+          if (agendaRefuses !== undefined) return agendaRefuses;
+          done.push(`agenda of ${namesOf(to)}, without ${[...retired].join()}`);
+          return { experiment: to, events: noEvents };
+        },
+        addFromNow: async (experiment, events) => {
+          done.push(`planned ${events.map(({ object }) => object).join()}`);
+          return { experiment, events: noEvents };
+        },
+      },
+      traffic: {
+        end: async (names) => {
+          if (names.length > 0) done.push(`traffic ${names.join()} ends`);
+        },
+        begin: async (flows) => flows.map(({ name }) => `${name} begins`),
       },
       isEnding: () => ending,
       say: (body) => said.push(body),
@@ -79,11 +97,15 @@ function modifier(): RunModifier {
 }
 
 const namesOf = ({ nodes }: Experiment): string => nodes.map(({ name }) => name).join();
+const noChange: AgendaChange = {
+  ...{ removed: [], changed: [], added: [], fromNow: [], defined: [], undefined: [] },
+};
 const none = { added: [], removed: [], restarted: [] };
 
 function modification(part: Partial<Modification>, ...nodes: readonly string[]): Modification {
   return {
-    ...{ experiment: read(...nodes), tables: undefined, nodes: none, programs: none, events: [] },
+    ...{ experiment: read(...nodes), tables: undefined, nodes: none, programs: none },
+    ...{ traffic: { ended: [], begun: [] }, agenda: noChange },
     ...part,
   };
 }
@@ -96,21 +118,25 @@ describe("RunModifier", () => {
       {
         nodes: { ...none, added: ["c"], removed: ["b"] },
         programs: { ...none, added: ["c_startcmd"], removed: ["b_startcmd"] },
-        events: to.events.filter(({ object }) => object === "c_startcmd"),
+        traffic: { ended: ["cbr"], begun: [] },
+        agenda: {
+          ...noChange,
+          fromNow: to.events.filter(({ object }) => object === "c_startcmd"),
+        },
       },
       ...["a", "c"],
     );
     const running = modifier().modify(change);
     await Promise.resolve();
     while (backend.processes[0]?.signals.length === 0) await Promise.resolve();
-    expect(done).toEqual(["barriers for c", "c boots"]);
+    expect(done).toEqual(["barriers for c", "c boots", "agenda of a,c, without b_startcmd"]);
     expect(said).toEqual([]);
     expect(backend.nodes.has("b")).toBe(true);
     await backend.processes[0]?.end("SIGTERM");
     expect(await running).toMatchObject({ lost: [] });
-    expect(done.slice(2)).toEqual([
-      ...["b_startcmd ended", "told a,c", "others named"],
-      ...["adopted a,c, retired b_startcmd", "planned c_startcmd", "started"],
+    expect(done.slice(3)).toEqual([
+      ...["b_startcmd ended", "traffic cbr ends", "told a,c", "others named"],
+      ...["adopted a,c, retired b_startcmd", "planned c_startcmd"],
     ]);
     expect([...backend.nodes.keys()]).toEqual(["a", "c"]);
     expect(said.map(({ type }) => type)).toEqual(["message", "run-modified", "node-up"]);
@@ -133,6 +159,18 @@ describe("RunModifier", () => {
     expect(said).toEqual([]);
   });
 
+  it("takes back what is new when the agenda cannot be changed so, and stops nothing", async () => {
+    agendaRefuses = "sequence q is running";
+    await programs.start("b_startcmd", {});
+    const change = modification({ nodes: { ...none, added: ["c"], removed: ["b"] } }, "a", "c");
+    const error = new ModifyError("sequence q is running");
+    await expect(modifier().modify(change)).rejects.toThrow(error);
+    expect(done).toEqual(["barriers for c", "c boots", "barriers undone", "told a,b"]);
+    expect([...backend.nodes.keys()]).toEqual(["a", "b"]);
+    expect(backend.processes[0]?.signals).toEqual([]);
+    expect(said).toEqual([]);
+  });
+
   it("goes on without a node that does not come back, and without its programs", async () => {
     bootFails = new Set(["b"]);
     const to = read("a", "b");
@@ -140,7 +178,10 @@ describe("RunModifier", () => {
       {
         nodes: { ...none, restarted: ["b"] },
         programs: { ...none, restarted: ["b_startcmd"] },
-        events: to.events.filter(({ object }) => object === "b_startcmd"),
+        agenda: {
+          ...noChange,
+          fromNow: to.events.filter(({ object }) => object === "b_startcmd"),
+        },
       },
       ...["a", "b"],
     );
@@ -148,7 +189,7 @@ describe("RunModifier", () => {
     expect(lost).toEqual([{ node: "b", why: "b does not boot" }]);
     expect(namesOf(experiment)).toBe("a");
     expect(experiment.programs.map(({ name }) => name)).toEqual(["a_startcmd"]);
-    expect(done.at(-2)).toBe("planned ");
+    expect(done.at(-1)).toBe("planned ");
     expect(said.at(-1)).toMatchObject({ nodesLost: [{ name: "b", why: "b does not boot" }] });
   });
 

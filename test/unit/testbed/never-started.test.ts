@@ -24,6 +24,7 @@ describe("neverStarted()", () => {
     ["an event", { events: [event("p")] }],
     ["an event of its group", { events: [event("g")], groups: [group] }],
     ["all programs", { events: [event("__all_programs")] }],
+    ["a sequence that only a user can start", { sequences: [sequence] }],
     ["a sequence that is started", { events: [event("s")], sequences: [sequence] }],
     ["a timeline", { events: [event("t")], timelines: [{ name: "t", events: [event("p")] }] }],
     [
@@ -39,7 +40,6 @@ describe("neverStarted()", () => {
   it.each<readonly [string, Partial<Experiment>]>([
     ["nothing", {}],
     ["an end", { events: [event("p", "STOP")] }],
-    ["a sequence that nothing starts", { sequences: [sequence] }],
     ["a sequence that starts itself", { sequences: [{ name: "s", steps: [event("s")] }] }],
   ])("takes %s for none", (_title, part) => expect(names(part)).toEqual(["p"]));
 });
@@ -52,11 +52,13 @@ describe("describeNeverStarted()", () => {
 
   it("says what to add", () => {
     expect(said(0)).toBeUndefined();
-    expect(said(1)).toBe('program p0 on a is never started; add $ns at 0 "$p0 start"');
+    const send = ", or start it with tevc or muster event send while the run goes";
+    const one = 'nothing in the file starts program p0 on a; add $ns at 0 "$p0 start"';
+    expect(said(1)).toBe(one + send);
     expect(said(2)).toBe(
-      'programs p0 on a, p1 on a are never started; add $ns at 0 "$p0 start", and so on',
+      `nothing in the file starts programs p0 on a, p1 on a; add $ns at 0 "$p0 start", and so on${send}`,
     );
-    expect(said(400)).toMatch(/p9 on a and 390 more are never started/);
-    expect(said(1, "x.yaml")).toBe("program p0 on a is never started; add a start for p0");
+    expect(said(400)).toMatch(/starts programs .*p9 on a and 390 more; add/);
+    expect(said(1, "x.yaml")).toContain("starts program p0 on a; add a start for p0, or start");
   });
 });

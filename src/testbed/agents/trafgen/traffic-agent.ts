@@ -59,25 +59,48 @@ interface Flow {
 
 export class TrafficAgent {
   readonly #options: TrafficAgentOptions;
-  readonly #flows: ReadonlyMap<string, Flow>;
+  readonly #flows: Map<string, Flow>;
+  /** Of flows that are gone. */
+  readonly #ended: FlowCounts[] = [];
   readonly #threads = new Map<"source" | "sink", TrafficThread>();
 
   constructor(options: TrafficAgentOptions) {
     this.#options = options;
-    this.#flows = new Map(
-      options.flows.slice(0, trafficLimits.flowsMax).map((flow) => [
-        flow.name,
-        {
-          flow,
-          settings: initialSettings(flow),
-          ...{ isSetUp: false, last: Promise.resolve() },
-        },
-      ]),
-    );
+    const flows = options.flows.slice(0, trafficLimits.flowsMax);
+    this.#flows = new Map(flows.map((flow) => [flow.name, newFlow(flow)]));
   }
 
   knows(name: string): boolean {
     return this.#flows.has(name);
+  }
+
+  /** Flows come while time goes: both ends are opened. @returns what went wrong, a sentence each */
+  async begin(flows: readonly TrafficFlow[]): Promise<readonly string[]> {
+    const faults = await Promise.all(
+      flows.map((flow) => {
+        if (this.#flows.size >= trafficLimits.flowsMax && !this.#flows.has(flow.name)) {
+          return `traffic ${flow.name} is one flow too many (limit flowsMax: ${trafficLimits.flowsMax})`;
+        }
+        const made = newFlow(flow);
+        this.#flows.set(flow.name, made);
+        return this.#inTurn(made, () => this.#setUp(made));
+      }),
+    );
+    return faults.filter((fault) => fault !== undefined);
+  }
+
+  /** Flows go: they are silent, and counted, when this resolves. */
+  async end(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const flow = this.#flows.get(name);
+      if (flow === undefined) continue;
+      await this.stop(name);
+      this.#flows.delete(name);
+      if (!flow.isSetUp) continue;
+      this.#ended.push(await this.#settledCount(flow));
+      await this.#order("source", flow, { kind: "close" });
+      await this.#order("sink", flow, { kind: "close" });
+    }
   }
 
   /** TIME START: sinks open, sources connect, then all are idle and as the file says. */
@@ -160,6 +183,17 @@ export class TrafficAgent {
       const now = await this.counts();
       const isStill = now.every((one, index) => one.receivedBytes === last[index]?.receivedBytes);
       still = isStill ? still + 1 : 0;
+      last = now;
+    }
+    return [...this.#ended, ...last];
+  }
+
+  /** When what was on its way has arrived, or will not. */
+  async #settledCount(flow: Flow): Promise<FlowCounts> {
+    let last = await this.#count(flow);
+    for (let still = 0; still < stillRounds && isOnItsWay(last); ) {
+      const now = await this.#count(flow);
+      still = now.receivedBytes === last.receivedBytes ? still + 1 : 0;
       last = now;
     }
     return last;
@@ -252,6 +286,10 @@ export class TrafficAgent {
     this.#threads.set(role, thread);
     return thread;
   }
+}
+
+function newFlow(flow: TrafficFlow): Flow {
+  return { flow, settings: initialSettings(flow), isSetUp: false, last: Promise.resolve() };
 }
 
 function isOnItsWay({ sentBytes, receivedBytes }: FlowCounts): boolean {

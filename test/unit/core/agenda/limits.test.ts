@@ -45,7 +45,7 @@ describe("limits", () => {
     const bench = new AgendaBench({ eventsPerScopeMax: 2 });
     bench.begin({ agents, timelines: [{ name: "l", events: [at(0, event("link0"))] }] });
     const add = { timeline: "l" };
-    expect(answers(bench.schedule("link0", "UP", add))).toEqual([{ kind: "appended" }]);
+    expect(answers(bench.schedule("link0", "UP", add))).toEqual([{ kind: "appended", id: 1 }]);
     const more = answers(bench.schedule("link0", "UP", add));
     expect(more).toMatchObject([refusal("eventsPerScopeMax", 2)]);
   });

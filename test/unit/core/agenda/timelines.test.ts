@@ -170,7 +170,7 @@ describe("named timelines", () => {
     const again = bench.schedule("l", "START");
     expect(sent(again)).toEqual(["w"]);
     const added = bench.schedule("x", "DOWN", { at: within(3 * second), timeline: "l" });
-    expect(answers(added)).toEqual([{ kind: "appended" }]);
+    expect(answers(added)).toEqual([{ kind: "appended", id: 7 }]);
     expect(planned(bench.core.pass(9 * second))).toEqual([3 * second, 5 * second]);
     expect(sent(bench.schedule("l", "START"))).toEqual(["w"]);
     expect(sent(bench.core.pass(9 * second))).toEqual(["x", "x"]);
