@@ -8,6 +8,7 @@ import type { Limits } from "../core/limits.ts";
 import { type DoorIdentity, XmlRpcDoor } from "../edges/xmlrpc/index.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
+import type { Faults } from "../testbed/guard-run.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
 import type { Bus } from "../wire/event/bus.ts";
 import { BossError, textOf } from "./boss-error.ts";
@@ -39,6 +40,8 @@ export interface DaemonOptions {
   readonly logger: Logger;
   readonly tools: Readonly<Record<string, string>>;
   readonly run: (options: RunOptions) => Promise<void>;
+  /** Where the process tells what nobody has caught. */
+  readonly faults: Faults;
   /** Boss's own bus, which nothing else publishes on. */
   readonly bus: Bus;
   /** Where XML-RPC is to be had over HTTPS; nowhere when absent. */

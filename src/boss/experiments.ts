@@ -15,6 +15,7 @@ import type { Clock } from "../host/clock.ts";
 import { newIncarnation, newRunId } from "../host/ids.ts";
 import type { Logger } from "../host/logger.ts";
 import { readEventServer } from "../testbed/event-server-file.ts";
+import { type Faults, sharedFaults } from "../testbed/guard-run.ts";
 import { ModifyError } from "../testbed/modify-run.ts";
 import type { NodeWatch } from "../testbed/node-boot.ts";
 import type { EventControl } from "../testbed/open-run-events.ts";
@@ -56,6 +57,8 @@ export interface ExperimentsOptions {
   readonly schedulers?: Schedulers | undefined;
   /** A command line that mails reports. */
   readonly mailer?: string | undefined;
+  /** Where the process tells what nobody has caught. */
+  readonly faults: Faults;
 }
 
 interface Held {
@@ -77,11 +80,13 @@ interface Beginning {
 
 export class Experiments {
   readonly #options: ExperimentsOptions;
+  readonly #faults: Faults;
   readonly #held = new Map<string, Held>();
   #isClosing = false;
 
   constructor(options: ExperimentsOptions) {
     this.#options = options;
+    this.#faults = sharedFaults(options.faults);
   }
 
   /** Ends in the database what a daemon that died has left there. @returns the names. */
@@ -254,7 +259,7 @@ export class Experiments {
     const swap = new Swap({
       ...{ experiment, file, runId, directory, seed, durationSeconds, stuckSeconds, tools },
       ...{ clock, coreLimits, limits, logger, run: this.#options.run },
-      ...{ tables: rows, split, mailer: this.#options.mailer },
+      ...{ tables: rows, split, mailer: this.#options.mailer, faults: this.#faults },
       projectFiles: dirname(file),
       nodeWatch: this.#options.watchNodes?.(options.pid, options.eid),
     });

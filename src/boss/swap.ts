@@ -4,10 +4,12 @@
 //
 //   W1. `ended` resolves once, after the nodes are down and the files are written; never rejects.
 //   W2. A run that was asked to stop ends by `terminate`, as `$ns terminate` would end it.
+//   W3. A mistake in this program, whoever made it, ends the run in order and is in its result.
 import type { Limits } from "../core/limits.ts";
 import type { Experiment, Tables } from "../experiment/index.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
+import { type Faults, guardRun } from "../testbed/guard-run.ts";
 import {
   type Modification,
   ModifyError,
@@ -25,7 +27,6 @@ import { writeRunFiles } from "../testbed/record/run-files.ts";
 import type { RunEvent } from "../testbed/run-event.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
 import type { SplitOptions } from "../testbed/run-scheduler.ts";
-import { textOf } from "./boss-error.ts";
 import type { BossLimits } from "./limits.ts";
 import { isTimeZero, LiveRun, type LiveStatus } from "./live-run.ts";
 import { ProgressLog } from "./progress-log.ts";
@@ -53,6 +54,8 @@ export interface SwapOptions {
   readonly split?: SplitOptions | undefined;
   /** As of a run. */
   readonly mailer?: string | undefined;
+  /** Where the process tells what nobody has caught. */
+  readonly faults: Faults;
   /** `runExperiment`; tests put their own in its place. */
   readonly run: (options: RunOptions) => Promise<void>;
 }
@@ -132,8 +135,13 @@ export class Swap {
     };
     // Not in the constructor's turn: what is started says nothing before somebody can listen.
     await Promise.resolve();
-    await this.#options.run(this.#runOptions(watch)).catch((error: unknown) => {
-      builder.fail("INTERNAL", `a fault of Muster, please report it: ${textOf(error)}`);
+    await guardRun({
+      ...{ clock, faults: this.#options.faults, interrupt: this.#abort.signal },
+      run: async (interrupt) => await this.#options.run(this.#runOptions(watch, interrupt)),
+      onFault: (message) => {
+        builder.fail("INTERNAL", message);
+        logger.log("error", `${experiment.pid}/${experiment.eid}: ${message}`);
+      },
     });
     this.#activate(false);
     await record.close();
@@ -147,8 +155,15 @@ export class Swap {
     return result;
   }
 
-  #runOptions(watch: (event: RunEvent) => void): RunOptions {
-    const { run: _run, limits: _limits, directory, coreLimits, ...options } = this.#options;
+  #runOptions(watch: (event: RunEvent) => void, interrupt: AbortSignal): RunOptions {
+    const {
+      run: _run,
+      faults: _faults,
+      limits: _limits,
+      directory,
+      coreLimits,
+      ...options
+    } = this.#options;
     const { nodes, programs } = options.experiment;
     // Reports may name every node and program: people ask for exactly the one that is missing.
     const names = Math.max(coreLimits.namesInReportMax, 4 * nodes.length + programs.length);
@@ -161,7 +176,6 @@ export class Swap {
     const onEventControl = (control: EventControl): void => {
       this.#events = control;
     };
-    const interrupt = this.#abort.signal;
     return { ...options, out: directory, limits, watch, interrupt, onActive, onEventControl };
   }
 }

@@ -62,6 +62,7 @@ beforeAll(async () => {
     ...{ coreLimits: resolveLimits(), limits: resolveBossLimits(), logger: silentLogger },
     ...{
       run: runs.run,
+      faults: process,
       bus: new MemoryBus({ epoch: "e", limits: resolveBusLimits() }),
       onStopAsked: () => undefined,
     },

@@ -134,6 +134,7 @@ async function startDaemon(
       tools: oldTools(),
       mailer: process.env["MUSTER_MAILER"],
       run: runExperiment,
+      faults: process,
       sendToRun,
     });
   } catch (error) {

@@ -59,7 +59,13 @@ const state = () => resolveStateDirectory(folder, {});
 async function begin(limits: Partial<BossLimits> = {}, clock = systemClock): Promise<Daemon> {
   const options: DaemonOptions = {
     ...{ state: state(), clock, coreLimits: resolveLimits() },
-    ...{ limits: resolveBossLimits(limits), logger: silentLogger, tools: {}, run: runs.run },
+    ...{
+      limits: resolveBossLimits(limits),
+      logger: silentLogger,
+      tools: {},
+      run: runs.run,
+      faults: process,
+    },
     bus: new MemoryBus({ epoch: "e", limits: resolveBusLimits() }),
     onStopAsked: () => {
       stopsAsked += 1;

@@ -2,6 +2,7 @@
 // Goal: what is written and answered of a modification: states, history, definition, rights and
 // limits, whatever comes of it. Method: the real database, runs without nodes that are modified as
 // the test says.
+import { EventEmitter } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,7 +34,7 @@ async function begin(partial: Partial<BossLimits> = {}): Promise<void> {
   for (const [name, uid] of people) database.putUser(name, uid);
   experiments = new Experiments({
     ...{ database, state, limits, clock: systemClock, coreLimits: resolveLimits() },
-    ...{ logger: silentLogger, tools: {}, run: runs.run },
+    ...{ logger: silentLogger, tools: {}, run: runs.run, faults: new EventEmitter() },
   });
   const settings = { pid: "pp", eid: "ee", seed: 7, durationSeconds: 0, stuckSeconds: 0 };
   await experiments.up({ ...read(["a", "b"]), ...settings }, "ann").active;

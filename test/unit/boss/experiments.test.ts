@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: up, down, status and what a daemon that died has left, with every way a run can end.
 // Method: the real database and files, runs without nodes.
+import { EventEmitter } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +24,7 @@ let folder = "";
 let runs = new FakeRuns();
 let database: ExperimentsDatabase;
 let experiments: Experiments;
+let faults = new EventEmitter();
 
 function begin(partial: Partial<BossLimits> = {}): void {
   const state = resolveStateDirectory(folder, {});
@@ -31,9 +33,10 @@ function begin(partial: Partial<BossLimits> = {}): void {
   database = ExperimentsDatabase.open(state.database, limits);
   database.putUser("ann", 1000);
   database.putUser("bob", 1001);
+  faults = new EventEmitter();
   experiments = new Experiments({
     ...{ database, state, limits, clock: systemClock, coreLimits: resolveLimits() },
-    ...{ logger: silentLogger, tools: {}, run: runs.run },
+    ...{ logger: silentLogger, tools: {}, run: runs.run, faults },
   });
 }
 
@@ -165,6 +168,20 @@ describe("up and down", () => {
     expect(await started.ended).toMatchObject({ outcome: "failed" });
     expect(result(started.directory).error).toMatchObject({ code: "INTERNAL" });
     expect(stateOf()).toBe("swapped");
+  });
+
+  it("ends every run at a mistake that nobody has caught, in order and with its results", async () => {
+    const ups = ["e1", "e2"].map((eid) => experiments.up(options(eid), "ann"));
+    await Promise.all(ups.map(({ active }) => active));
+    faults.emit("uncaughtException", new Error("a step without an end"));
+    for (const { ended, directory } of ups) {
+      expect(await ended).toMatchObject({ outcome: "failed" });
+      const { error } = result(directory);
+      expect(error).toMatchObject({ code: "INTERNAL" });
+      expect(error?.message).toContain("a step without an end");
+    }
+    expect(["e1", "e2"].map((eid) => stateOf(eid))).toEqual(["swapped", "swapped"]);
+    expect(faults.listenerCount("uncaughtException")).toBe(0);
   });
 
   it("fails a run whose program failed before it was stopped", async () => {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Has a run leave its results whatever becomes of it: a mistake in this program, wherever it shows
 // itself, ends the run as a failure that says so, and not the process without a word.
-import type { Cancel, Clock } from "../../host/clock.ts";
+import { EventEmitter } from "node:events";
+import type { Cancel, Clock } from "../host/clock.ts";
+
+/** Where what nobody has caught is told: the process. */
+export type Faults = Pick<NodeJS.EventEmitter, "on" | "off">;
 
 export interface GuardOptions {
   /** The run, which ends in order when its signal says so. */
@@ -10,8 +14,7 @@ export interface GuardOptions {
   readonly clock: Clock;
   /** Told of the first mistake. */
   readonly onFault: (message: string) => void;
-  /** Where what nobody has caught is told: the process. */
-  readonly faults: Pick<NodeJS.EventEmitter, "on" | "off">;
+  readonly faults: Faults;
 }
 
 /** The longest that a run may take to end in order behind a mistake. */
@@ -40,4 +43,32 @@ export async function guardRun(options: GuardOptions): Promise<void> {
     faults.off("uncaughtException", fail);
     faults.off("unhandledRejection", fail);
   }
+}
+
+/**
+ * The same for many runs: whose mistake it is cannot be told, so that all of them end. Listens while
+ * somebody does, once.
+ */
+export function sharedFaults(source: Faults): Faults {
+  const all = new EventEmitter().setMaxListeners(0);
+  const tellers = new Map<string | symbol, (error: unknown) => void>();
+  return {
+    on(kind, listener) {
+      if (!tellers.has(kind)) {
+        const tell = (error: unknown): void => void all.emit(kind, error);
+        tellers.set(kind, tell);
+        source.on(kind, tell);
+      }
+      return all.on(kind, listener);
+    },
+    off(kind, listener) {
+      all.off(kind, listener);
+      const tell = tellers.get(kind);
+      if (tell !== undefined && all.listenerCount(kind) === 0) {
+        tellers.delete(kind);
+        source.off(kind, tell);
+      }
+      return all;
+    },
+  };
 }

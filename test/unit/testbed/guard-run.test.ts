@@ -3,7 +3,7 @@
 // the run (its results) is always reached. Method: runs that go wrong in each way, a fake process.
 import { EventEmitter } from "node:events";
 import { beforeEach, describe, expect, it } from "vitest";
-import { guardRun } from "../../../src/cli/commands/guard-run.ts";
+import { guardRun, sharedFaults } from "../../../src/testbed/guard-run.ts";
 import { FakeClock } from "../record/fake-clock.ts";
 
 const clock = new FakeClock();
@@ -55,5 +55,23 @@ describe("guardRun()", () => {
     expect(isOver).toBe(false);
     clock.advanceTo(60_000_000);
     await run;
+  });
+});
+
+describe("sharedFaults()", () => {
+  it("ends every run of a process at one mistake, and listens once while there is one", async () => {
+    const shared = sharedFaults(faults);
+    const { signal: interrupt } = new AbortController();
+    const onFault = (text: string): number => told.push(text);
+    const guards = Array.from({ length: 12 }, () =>
+      guardRun({ run: untilInterrupted, interrupt, clock, faults: shared, onFault }),
+    );
+    expect(faults.listenerCount("uncaughtException")).toBe(1);
+    faults.emit("uncaughtException", new Error("somewhere else"));
+    await Promise.all(guards);
+    expect(told).toEqual(Array(12).fill(expect.stringContaining("somewhere else")));
+    expect(faults.listenerCount("uncaughtException")).toBe(0);
+    expect(faults.listenerCount("unhandledRejection")).toBe(0);
+    await guardRun({ run: async () => undefined, interrupt, clock, faults: shared, onFault });
   });
 });
