@@ -236,7 +236,7 @@ describe("event-sched", () => {
     expect(performed.filter((one) => one === "p START COMMAND=true")).toHaveLength(1);
   });
 
-  it("schedules for a run: its agenda, what it orders, and the barriers that end there", async () => {
+  it("schedules for a run: its agenda, what changes it, and the barriers that end there", async () => {
     const waits = { id: 1, object: "p", type: "PROGRAM", event: "RUN", args: "N=1" };
     const on = { barrier: "ready", outcome: "crossed" } as const;
     const load = (scope: string, main: AgendaLoad["main"]): AgendaLoad => ({

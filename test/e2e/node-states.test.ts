@@ -6,10 +6,11 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { ExperimentDetails } from "../../src/boss/experiment-views.ts";
 import { Caller } from "../conformance/xmlrpc/caller.ts";
 import { Certificates } from "../conformance/xmlrpc/certificates.ts";
-import { type Command, type Ended, run, scratch, start } from "./support/command.ts";
-import { nodesWith, sh } from "./support/experiment.ts";
+import { type Command, type Ended, run, scratch, start, until } from "./support/command.ts";
+import { nodesWith, readRecord, readResult, sh } from "./support/experiment.ts";
 
 let state = "";
 beforeEach(() => {
@@ -128,6 +129,50 @@ describe("nodes over XML-RPC", () => {
     expect(agents).toContainEqual(expect.arrayContaining(["z.two.muster"]));
     caller.close();
     expect(serve.stderr).toBe("");
+  });
+});
+
+describe("events over XML-RPC", () => {
+  test("are changed by experiment.modify, whose output says what had fired", async () => {
+    const { serve, caller } = await serveXmlRpc();
+    const file = join(scratch(), "two.ns");
+    const text = (events: readonly string[]): string =>
+      [
+        ...["set ns [new Simulator]", "source tb_compat.tcl", "set n0 [$ns node]"],
+        ...["now", "goes", "comes"].map(
+          (name) => `set ${name} [$n0 program-agent -command {${sh(`echo ${name}`)}}]`,
+        ),
+        ...[...events, "$ns run", ""],
+      ].join("\n");
+    const [before, after] = [
+      text(['$ns at 0 "$now start"', '$ns at 3600 "$goes start"']),
+      text(['$ns at 9 "$now start"', '$ns at 0 "$comes start"']),
+    ];
+    writeFileSync(file, before);
+    expect((await muster("up", file)).code).toBe(0);
+    const { stdout } = await muster("status", "two", "--json");
+    const { runs } = JSON.parse(stdout) as ExperimentDetails;
+    const directory = runs[0]?.directory ?? "";
+    const hasFired = (id: number): boolean =>
+      readRecord(directory).some((one) => one["type"] === "event-fired" && one["id"] === id);
+    await until("event 1 has fired", () => hasFired(1));
+    const modified = await caller.boss("experiment.modify", { ...two, nsfilestr: after });
+    expect(modified).toMatchObject({ code: 0, value: "ok" });
+    expect(modified.output).toContain("event 1 (now START) had already fired");
+    await until("what came has fired", () => hasFired(3));
+    caller.close();
+    expect((await muster("down", "two")).code).toBe(0);
+    const rows = readResult(directory).events.map(({ id, object, outcome }) => [
+      ...[id, object, outcome],
+    ]);
+    expect(rows.sort()).toEqual([
+      ...[
+        [1, "now", "done"],
+        [2, "goes", "cancelled"],
+        [3, "comes", "done"],
+      ],
+    ]);
+    expect(serve.stderr).toContain("audit: modify");
   });
 });
 

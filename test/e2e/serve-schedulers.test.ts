@@ -168,6 +168,20 @@ describe.skipIf(!isRoot)("schedulers of muster serve, as root", () => {
     expect(JSON.stringify(logged)).toContain('"kind":"agenda-load"');
   });
 
+  test("a replay of a modified experiment is one of what it became", async () => {
+    await runs(1);
+    const more = 'set q [$n program-agent -command {exec sh -c "echo q >>$EXPDIR/logs/q"}]';
+    const modified = file.replace("$ns run", `${more}\n$ns at 0.2 "$q start"\n$ns run`);
+    writeFileSync(join(folder, "exp.ns"), modified);
+    await ok("modify", "exp", join(folder, "exp.ns"));
+    const log = (): string => readText(join(results(2), "proj/logs/q"));
+    await until("what came has run", () => log() === "q\n");
+    expect(ran()).toBe(1);
+    expect(await control(accounts.owner, "replay")).toMatchObject({ code: 0, stderr: "" });
+    await until("both have run again", () => ran() === 2 && log() === "q\nq\n");
+    await ok("down", "exp");
+  });
+
   test("eventsys.proxy and event-sched by hand are the same scheduler's, over XML-RPC", async () => {
     const { owner } = accounts;
     await runs(1);

@@ -39,6 +39,17 @@ describe("RunAgenda", () => {
     const more = planned(-1, "z", 3);
     const later = agenda.adoptFromNow(adopted.experiment, [more], { first: 20, eventUs: 100 });
     expect(later.added).toMatchObject([{ id: 20, plannedUs: 103 }]);
+    // A replay plans what is planned now, at the same instants of event time.
+    const { main, sequences } = agenda.planned("p/e", later.experiment);
+    expect(main.map(({ event, atUs }) => [event.id, atUs])).toEqual([
+      ...[
+        [1, 0],
+        [2, 0],
+        [12, 5],
+        [20, 103],
+      ],
+    ]);
+    expect(sequences.at(-1)?.steps.map(({ event }) => event.id)).toEqual([13]);
     // What counts from a modification counts from there when it is changed, too.
     expect(agenda.dueUs({ ...more, index: 19, atUs: 9 })).toBe(109);
     expect(agenda.dueUs(added)).toBe(5);
