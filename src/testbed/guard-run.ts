@@ -46,8 +46,8 @@ export async function guardRun(options: GuardOptions): Promise<void> {
 }
 
 /**
- * The same for many runs: whose mistake it is cannot be told, so that all of them end. Listens while
- * somebody does, once.
+ * The same for many runs: whose mistake it is cannot be told, so that all of them end. Listens at
+ * the source once, and only while somebody listens here.
  */
 export function sharedFaults(source: Faults): Faults {
   const all = new EventEmitter().setMaxListeners(0);
