@@ -8,7 +8,14 @@ import {
   resolveTestgroundBounds,
 } from "../../../src/edges/testground/index.ts";
 import { testgroundTime } from "../../../src/edges/testground-time.ts";
-import { startDoor, TestClient, type TestDoor, type TestDoorOptions } from "./harness.ts";
+import {
+  type LogKind,
+  logKinds,
+  startDoor,
+  TestClient,
+  type TestDoor,
+  type TestDoorOptions,
+} from "./harness.ts";
 
 let opened: TestDoor[] = [];
 let clients: TestClient[] = [];
@@ -18,8 +25,8 @@ afterEach(async () => {
   [opened, clients] = [[], []];
 });
 
-async function start(options: TestDoorOptions): Promise<TestDoor> {
-  const door = await startDoor("memory log", options);
+async function start(options: TestDoorOptions, kind: LogKind = "memory log"): Promise<TestDoor> {
+  const door = await startDoor(kind, options);
   opened.push(door);
   return door;
 }
@@ -72,9 +79,11 @@ describe("bounds", () => {
     bomb.socket.send(request.padEnd(1_000_000));
     expect((await bomb.ended).code).toBe(1009);
   });
+});
 
+describe.each(logKinds)("bounds of what is asked, on a %s", (kind) => {
   it("testgroundRequestsMax counts what is not answered, subscriptions included", async () => {
-    const { port } = await start({ bounds: { testgroundRequestsMax: 2 } });
+    const { port } = await start({ bounds: { testgroundRequestsMax: 2 } }, kind);
     const client = await dial(port);
     client.ask("b", { kind: "barrier", state: "s", target: 1 });
     client.ask("t", { kind: "subscribe", topic: "t" });
@@ -87,7 +96,7 @@ describe("bounds", () => {
   });
 
   it("testgroundQueueBytesMax: names of waits that are longer together are refused", async () => {
-    const { port } = await start({ bounds: { testgroundQueueBytesMax: 1_000 } });
+    const { port } = await start({ bounds: { testgroundQueueBytesMax: 1_000 } }, kind);
     const client = await dial(port);
     const ids = ["a", "b", "c"].map((letter) => letter.repeat(499));
     for (const id of ids) client.ask(id, { kind: "barrier", state: "s", target: 1 });
@@ -101,7 +110,7 @@ describe("bounds", () => {
   });
 
   it("testgroundRunsMax counts runs of the listener, not those that others made", async () => {
-    const { port, host } = await start({ bounds: { testgroundRunsMax: 2 } });
+    const { port, host } = await start({ bounds: { testgroundRunsMax: 2 } }, kind);
     const link = host.connectEdge("other", { onEffects: () => undefined });
     for (const scope of ["x", "y", "z"]) link.submit({ kind: "open-scope", scope, nodes: [] });
     const client = await dial(port);
@@ -113,10 +122,13 @@ describe("bounds", () => {
   });
 
   it("a run that was left long enough makes room for a new one, the oldest first", async () => {
-    const { port, log, host } = await start({
-      bounds: { testgroundRunsMax: 2 },
-      time: { ...testgroundTime, idleRunMs: 0 },
-    });
+    const { port, log, host } = await start(
+      {
+        bounds: { testgroundRunsMax: 2 },
+        time: { ...testgroundTime, idleRunMs: 0 },
+      },
+      kind,
+    );
     for (const run of ["a", "b"]) {
       const leaver = await dial(port);
       leaver.ask("0", inRun(run));
@@ -136,7 +148,7 @@ describe("bounds", () => {
   });
 
   it("testgroundNamesMax counts states and topics of all runs", async () => {
-    const { port } = await start({ bounds: { testgroundNamesMax: 3 } });
+    const { port } = await start({ bounds: { testgroundNamesMax: 3 } }, kind);
     const client = await dial(port);
     client.ask("1", signal("a"));
     client.ask("2", inRun("r", "a"));
@@ -149,7 +161,7 @@ describe("bounds", () => {
 
   it("testgroundTopicBytesMax counts messages of all runs", async () => {
     const each = 1 + 64;
-    const { port } = await start({ bounds: { testgroundTopicBytesMax: 2 * each } });
+    const { port } = await start({ bounds: { testgroundTopicBytesMax: 2 * each } }, kind);
     const client = await dial(port);
     client.ask("1", publish("1"));
     client.ask("2", publish("2", "run:r:plan:p:case:c:topics:t"));
@@ -160,7 +172,7 @@ describe("bounds", () => {
 
   it("a refusal of the core is an answer too, and takes no room", async () => {
     const limits = { topicsPerScopeMax: 1, messageBytesMax: 10, nameBytesMax: 10 };
-    const { port, door } = await start({ limits });
+    const { port, door } = await start({ limits }, kind);
     const client = await dial(port);
     client.ask("1", publish("12345678901"));
     expect(await client.answer("1")).toMatchObject(refusedBy("messageBytesMax", 10));
