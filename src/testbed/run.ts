@@ -39,7 +39,8 @@ import type { NodeBackend, RunningNode } from "./nodes/index.ts";
 import { openRunEvents } from "./open-run-events.ts";
 import { EventRecording } from "./record/event-recording.ts";
 import { RunAgenda } from "./run-agenda.ts";
-import type { EndedBy, RunEventBody } from "./run-event.ts";
+import { type Ending, interrupted } from "./run-ending.ts";
+import type { RunEventBody } from "./run-event.ts";
 import type { EventsOfRun, RunOrder } from "./run-events.ts";
 import { RunGnunet } from "./run-gnunet.ts";
 import { removeRunJournal, runJournal } from "./run-journal.ts";
@@ -57,11 +58,6 @@ import { TimeBase } from "./time-base.ts";
 
 /** Time 0 lies this far ahead, so that what is due then has been sent out before. */
 const startAheadUs = 100_000;
-
-interface Ending {
-  readonly endedBy: EndedBy;
-  readonly error: { readonly code: string; readonly message: string } | null;
-}
 
 /** Runs the experiment to its end. Never rejects for what the experiment does. */
 export async function runExperiment(options: RunOptions): Promise<void> {
@@ -151,8 +147,7 @@ class Run {
       await this.#ended;
       await this.#fireSwapoutEvents();
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#end({ endedBy: "failure", error: { code: "SWAP_IN", message } });
+      this.#fail("SWAP_IN", error instanceof Error ? error.message : String(error));
     } finally {
       interrupt.removeEventListener("abort", onInterrupt);
       await this.#swapOut();
@@ -211,15 +206,11 @@ class Run {
   }
 
   #openTestground(backend: NodeBackend): Promise<RunTestground> {
-    const { experiment, clock, logger, limits, runId, out } = this.#options;
     return openRunTestground({
-      ...{ experiment, host: this.#host, backend, scope: this.#scope, runId, out },
-      ...{ clock, logger, limits },
+      ...{ run: this.#options, host: this.#host, backend, scope: this.#scope },
       say: (event) => this.#say(event),
       onWarning: (text) => this.#teller.warn(text),
-      onLost: (message) => {
-        this.#end({ endedBy: "failure", error: { code: "SYNC_SERVER_ENDED", message } });
-      },
+      onLost: (message) => this.#fail("SYNC_SERVER_ENDED", message),
     });
   }
 
@@ -248,7 +239,7 @@ class Run {
       onLogged: (entry) => this.#say({ type: "log", log: "scheduler", entry }, entry.stampUs),
       onLost: (message) => {
         this.#mailing = this.#mailCrash(message);
-        this.#end({ endedBy: "failure", error: { code: "SCHEDULER_ENDED", message } });
+        this.#fail("SCHEDULER_ENDED", message);
       },
     });
   }
@@ -318,9 +309,7 @@ class Run {
       ...{ backend, node, clock, scope: this.#scope, port: syncPort, socket: linkAddress(runId) },
       ...{ host: this.#host, listener, registered },
       executable: tools["emulab-syncd"] ?? "emulab-syncd",
-      onUnexpectedEnd: (message) => {
-        this.#end({ endedBy: "failure", error: { code: "SYNC_SERVER_ENDED", message } });
-      },
+      onUnexpectedEnd: (message) => this.#fail("SYNC_SERVER_ENDED", message),
     });
     await this.#syncServers.serve([...backend.nodes.values()]);
   }
@@ -421,7 +410,7 @@ class Run {
     switch (effect.kind) {
       case "refused":
         if (effect.connection !== 0) return;
-        this.#end({ endedBy: "failure", error: { code: "LIMIT", message: effect.message } });
+        this.#fail("LIMIT", effect.message);
         return;
       case "time-started":
         // What is replayed may have been over.
@@ -507,7 +496,7 @@ class Run {
       const isDone = (node: string): boolean => programs.isDone(node);
       const message = detector.check(clock.nowUs(), state, programs.active(), isDone);
       if (message === undefined) this.#timers[timer] = clock.after(1_000, check);
-      else this.#end({ endedBy: "failure", error: { code: "BARRIER_STUCK", message } });
+      else this.#fail("BARRIER_STUCK", message);
     };
     const timer = this.#timers.push(clock.after(1_000, check)) - 1;
   }
@@ -565,6 +554,10 @@ class Run {
     if (text !== undefined) this.#teller.warn(text);
   }
 
+  #fail(code: string, message: string): void {
+    this.#end({ endedBy: "failure", error: { code, message } });
+  }
+
   #say(body: RunEventBody, monotonicUs?: number): void {
     this.#teller.say(body, monotonicUs);
   }
@@ -578,8 +571,3 @@ function eventOf({ eventId: id, objname, objtype, eventtype, args }: RunOrder): 
 function howOf({ scope, token, fire, objname }: RunOrder) {
   return { scope, token, id: `${fire} ${objname}` };
 }
-
-const interrupted: Ending = {
-  endedBy: "interrupt",
-  error: { code: "INTERRUPTED", message: "the run was interrupted before it had ended" },
-};

@@ -14,9 +14,11 @@ import type { HttpDoor } from "./door.ts";
 import { HttpError } from "./errors.ts";
 import { createMetricsRoute, measureHost } from "./measure.ts";
 import { createBarrierRoutes } from "./routes/barriers.ts";
+import { createTopicRoutes } from "./routes/topics.ts";
 import { createWatchRoute } from "./routes/watch.ts";
 import { ScopeQuota } from "./scope-quota.ts";
 import { createSessionEndpoint } from "./session.ts";
+import { TopicCalls } from "./topic-calls.ts";
 import { WatchHistory } from "./watch-history.ts";
 
 export interface MountCoreOptions {
@@ -58,7 +60,11 @@ export function mountCore({
     const objection = judge(caller, command);
     if (objection !== undefined) throw new HttpError("limit", objection);
   };
+  const topics = new TopicCalls({
+    ...{ connect: host.connectEdge, edge: `${edge}/topics`, topics: host.topics, clock },
+  });
   for (const route of createBarrierRoutes({ arrivals, judge: judgeCall })) door.route(route);
+  for (const route of createTopicRoutes({ topics, judge: judgeCall })) door.route(route);
   const history = new WatchHistory({
     epoch: newRunId(),
     bytesMax: bounds.httpWatchKeptBytesMax,
@@ -73,5 +79,6 @@ export function mountCore({
     stopMeasuring();
     stopKeeping();
     await arrivals.close();
+    await topics.close();
   };
 }

@@ -29,6 +29,8 @@ export class ScopeQuota {
       case "peers-set":
       case "tree-join":
       case "roster-open":
+      case "publish":
+      case "topic-follow":
       case "open-scope": {
         const { scope } = command;
         if (this.#scopes.has(scope)) return undefined;

@@ -6,29 +6,21 @@
 //   I1. Each instance has one outcome: the first that it says.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Limits } from "../../core/limits.ts";
 import { type InstanceEvent, Testground } from "../../edges/testground/index.ts";
-import type { Experiment, GroupInstance, Program } from "../../experiment/model.ts";
-import type { Clock } from "../../host/clock.ts";
+import type { GroupInstance, Program } from "../../experiment/model.ts";
 import type { Host } from "../../host/host.ts";
-import type { Logger } from "../../host/logger.ts";
 import { blockOf, instanceAddress } from "../nodes/addresses.ts";
 import type { NodeBackend } from "../nodes/index.ts";
 import type { InstanceEnded } from "../run-event.ts";
+import type { RunOptions } from "../run-options.ts";
 import { instanceEnvironment } from "./instance-environment.ts";
 import { outputsOf } from "./outputs.ts";
 
 export interface RunTestgroundOptions {
-  readonly experiment: Experiment;
+  readonly run: Pick<RunOptions, "experiment" | "runId" | "out" | "clock" | "logger" | "limits">;
   readonly host: Host;
   readonly backend: NodeBackend;
   readonly scope: string;
-  readonly runId: string;
-  /** Directory of the results. */
-  readonly out: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly limits: Limits;
   readonly say: (event: InstanceEnded) => void;
   readonly onWarning: (text: string) => void;
   /** The service is gone for good. */
@@ -49,7 +41,8 @@ const none = (programs: readonly Program[]): RunTestground => ({
 
 /** Opens the service. @throws Error of the platform when an address cannot be had. */
 export async function openRunTestground(options: RunTestgroundOptions): Promise<RunTestground> {
-  const { experiment, host, backend, scope, runId, clock, logger, limits } = options;
+  const { run, host, backend, scope } = options;
+  const { experiment, runId, clock, logger, limits } = run;
   const { programs, testground: plan } = experiment;
   const instances = programs.filter(({ instance }) => instance !== undefined);
   const [anyNode] = backend.nodes.values();
@@ -93,7 +86,7 @@ export async function openRunTestground(options: RunTestgroundOptions): Promise<
 }
 
 function makeDirectories(
-  { experiment, backend, out }: RunTestgroundOptions,
+  { run: { experiment, out }, backend }: RunTestgroundOptions,
   name: string,
   instance: GroupInstance,
 ) {

@@ -183,9 +183,11 @@ describe("/openapi.json", () => {
       "get /readyz",
       "get /v1/barriers",
       "get /v1/barriers/{barrier}",
+      "get /v1/topics/{topic}",
       "get /v1/watch",
       "post /v1/barriers/{barrier}/init",
       "post /v1/barriers/{barrier}/wait",
+      "post /v1/topics/{topic}",
     ]);
     expect(document.paths["/v1/barriers/{barrier}/init"]?.["post"]).toMatchObject({
       security: [{ token: [] }],

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// Topics with curl: publish, and read on from an offset, as a long poll when there is nothing yet.
+import { z } from "zod";
+import type { Command } from "../../../core/command.ts";
+import type { Call, Route } from "../route.ts";
+import { defineRoute } from "../route.ts";
+import type { TopicCalls } from "../topic-calls.ts";
+
+export interface TopicRoutesOptions {
+  readonly topics: TopicCalls;
+  /** Sees every command before it is submitted. @throws HttpError */
+  readonly judge: (call: Pick<Call<unknown, unknown, unknown>, "caller">, command: Command) => void;
+}
+
+const params = z.object({ topic: z.string().min(1) });
+const publishBody = z.strictObject({ message: z.unknown().describe("Anything JSON can say") });
+const readQuery = z.object({
+  after: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe("The number of the last message that the reader has"),
+  timeoutMs: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(0)
+    .describe("How long to wait for a message when there is none"),
+});
+const published = z.object({ number: z.int().describe("From 1, in the order of the topic") });
+const page = z.object({
+  messages: z.array(z.object({ number: z.int(), message: z.unknown() })),
+  last: z.int().describe("The `after` of the next request"),
+});
+
+export function createTopicRoutes({ topics, judge }: TopicRoutesOptions): readonly Route[] {
+  return [
+    defineRoute({
+      method: "POST",
+      path: "/v1/topics/{topic}",
+      summary: "Publish a message; it stays until the scope ends",
+      access: "notify",
+      isScoped: true,
+      params,
+      body: publishBody,
+      answers: [{ status: 200, what: "It has this number", schema: published }],
+      handle: async (call) => {
+        const { scope, params: which, body } = call;
+        const nothing = { id: 0, bytes: 0, hash: 0 };
+        const command = { kind: "publish", scope, connection: 0, payload: nothing } as const;
+        judge(call, { ...command, topic: which.topic });
+        const message = JSON.stringify(body.message ?? null);
+        return { number: await topics.publish(scope, which.topic, message) };
+      },
+    }),
+    defineRoute({
+      method: "GET",
+      path: "/v1/topics/{topic}",
+      summary: "The messages behind an offset, from the first; waits when told to",
+      access: "listen",
+      isScoped: true,
+      lasts: "wait",
+      params,
+      query: readQuery,
+      answers: [{ status: 200, what: "A page of messages", schema: page }],
+      handle: async (call) => {
+        const { scope, params: which, query, signal } = call;
+        const { after, timeoutMs } = query;
+        const offset = { scope, topic: which.topic, after };
+        let found = await topics.read(offset);
+        if (found.length === 0 && timeoutMs > 0) {
+          judge(call, { kind: "topic-follow", scope, topic: which.topic, connection: 0 });
+          await topics.moved(offset, timeoutMs, signal);
+          found = await topics.read(offset);
+        }
+        const messages = found.map((text, index) => {
+          const message: unknown = JSON.parse(text);
+          return { number: after + index + 1, message };
+        });
+        return { messages, last: after + found.length };
+      },
+    }),
+  ];
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+// Topics by requests: a message is published by one, and read by others from where they are. An
+// edge of its own beside that of arrivals. What is read is not kept here: a reader names its
+// offset.
+//
+//   O1. A publication is answered once: with its number, why it has none, or `unavailable` while
+//       the log takes nothing; then it may have one (D10).
+//   O2. A reader that waits is told when the topic has moved past its offset, or has ended.
+import type { ConnectionId } from "../../core/command.ts";
+import type { EdgeEffect } from "../../core/effect.ts";
+import type { Clock } from "../../host/clock.ts";
+import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
+import type { TopicLink } from "../../host/topic-link.ts";
+import { HttpError } from "./errors.ts";
+
+export interface TopicCallsOptions {
+  readonly connect: ConnectEdge;
+  readonly edge: string;
+  readonly topics: TopicLink;
+  readonly clock: Clock;
+}
+
+/** Where a reader is. */
+export interface Offset {
+  readonly scope: string;
+  readonly topic: string;
+  /** The number of the last message that it has, 0 for none. */
+  readonly after: number;
+}
+
+interface Waiter {
+  readonly after: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A topic that somebody waits for. */
+interface Followed {
+  readonly scope: string;
+  readonly topic: string;
+  readonly connection: ConnectionId;
+  readonly waiters: Set<Waiter>;
+}
+
+interface Publication {
+  readonly resolve: (number: number) => void;
+  readonly reject: (error: HttpError) => void;
+}
+
+/** Bytes of one answer's messages; one may always come alone. */
+const pageBytesMax = 256 * 1024;
+
+export class TopicCalls {
+  readonly #options: TopicCallsOptions;
+  readonly #link: CoreLink;
+  readonly #publications = new Map<ConnectionId, Publication>();
+  readonly #followed = new Map<string, Followed>();
+  readonly #decoder = new TextDecoder();
+  #lastConnection = 0;
+
+  constructor(options: TopicCallsOptions) {
+    this.#options = options;
+    this.#link = options.connect(options.edge, {
+      onEffects: (effects) => {
+        for (const effect of effects) this.#onEffect(effect);
+      },
+      onLogAway: (isAway) => {
+        if (isAway) this.#failPublications(logIsAway());
+      },
+      onClosed: (reason) => {
+        this.#failPublications(new HttpError("ended", reason));
+        for (const followed of [...this.#followed.values()]) {
+          this.#end(followed, new HttpError("ended", reason));
+        }
+      },
+    });
+  }
+
+  /** O1. @param message as JSON. @returns its number. @throws HttpError */
+  async publish(scope: string, topic: string, message: string): Promise<number> {
+    const payload = await this.#options.topics.write(Buffer.from(message)).catch(() => {
+      throw new HttpError("unavailable", "the message could not be stored; try again");
+    });
+    this.#lastConnection += 1;
+    const connection = this.#lastConnection;
+    return new Promise((resolve, reject) => {
+      if (!this.#link.submit({ kind: "publish", scope, topic, connection, payload })) {
+        reject(mailboxIsFull());
+        return;
+      }
+      this.#publications.set(connection, { resolve, reject });
+    });
+  }
+
+  /** The messages behind an offset, as JSON: a page of them. @throws HttpError */
+  async read({ scope, topic, after }: Offset): Promise<readonly string[]> {
+    const part = { scope, topic, after, bytesMax: pageBytesMax };
+    const found = await this.#options.topics.read(part).catch((error: unknown) => {
+      throw new HttpError("unavailable", `the topic cannot be read: ${String(error)}`);
+    });
+    return found.map((message) => this.#decoder.decode(message));
+  }
+
+  /**
+   * O2. Resolves when there is something behind the offset, or after `timeoutMs`.
+   * @throws HttpError, and what the signal was aborted with
+   */
+  moved(offset: Offset, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      const followed = this.#follow(offset);
+      const settle = (): void => {
+        cancel();
+        signal.removeEventListener("abort", onAbort);
+        followed.waiters.delete(waiter);
+        if (followed.waiters.size === 0) this.#unfollow(followed);
+      };
+      const waiter: Waiter = {
+        after: offset.after,
+        resolve: () => {
+          settle();
+          resolve();
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      const onAbort = (): void => waiter.reject(signal.reason);
+      const cancel = this.#options.clock.after(timeoutMs, waiter.resolve);
+      signal.addEventListener("abort", onAbort);
+      followed.waiters.add(waiter);
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#link.close();
+  }
+
+  #onEffect(effect: EdgeEffect): void {
+    switch (effect.kind) {
+      case "published":
+        this.#take(effect.connection)?.resolve(effect.number);
+        return;
+      case "refused": {
+        const error = new HttpError(effect.code, effect.message);
+        this.#take(effect.connection)?.reject(error);
+        for (const followed of this.#followed.values()) {
+          if (followed.connection === effect.connection) this.#end(followed, error);
+        }
+        return;
+      }
+      case "topic-stands": {
+        const followed = this.#followed.get(keyOf(effect));
+        for (const waiter of [...(followed?.waiters ?? [])]) {
+          if (effect.last > waiter.after) waiter.resolve();
+        }
+        return;
+      }
+      case "topic-closed": {
+        const followed = this.#followed.get(keyOf(effect));
+        if (followed) this.#end(followed, new HttpError("ended", "the scope of the topic ended"));
+        return;
+      }
+      default:
+        return; // The rest is of barriers and agendas, of which this edge has none.
+    }
+  }
+
+  #take(connection: ConnectionId): Publication | undefined {
+    const publication = this.#publications.get(connection);
+    this.#publications.delete(connection);
+    return publication;
+  }
+
+  #failPublications(error: HttpError): void {
+    for (const { reject } of this.#publications.values()) reject(error);
+    this.#publications.clear();
+  }
+
+  /** @throws HttpError */
+  #follow({ scope, topic }: Offset): Followed {
+    this.#lastConnection += 1;
+    const connection = this.#lastConnection;
+    // Also where the topic is followed already: the answer says where it stands now.
+    if (!this.#link.submit({ kind: "topic-follow", scope, topic, connection })) {
+      throw mailboxIsFull();
+    }
+    const known = this.#followed.get(keyOf({ scope, topic }));
+    if (known !== undefined) return known;
+    const followed = { scope, topic, connection, waiters: new Set<Waiter>() };
+    this.#followed.set(keyOf(followed), followed);
+    return followed;
+  }
+
+  #unfollow({ scope, topic }: Followed): void {
+    if (!this.#followed.delete(keyOf({ scope, topic }))) return;
+    this.#link.submit({ kind: "topic-unfollow", scope, topic });
+  }
+
+  #end(followed: Followed, error: HttpError): void {
+    for (const waiter of [...followed.waiters]) waiter.reject(error);
+  }
+}
+
+function keyOf({ scope, topic }: { readonly scope: string; readonly topic: string }): string {
+  return JSON.stringify([scope, topic]);
+}
+
+function mailboxIsFull(): HttpError {
+  const message =
+    "the server has more to do than it takes up (limit mailboxCommandsMax); try again";
+  return new HttpError("limit", message, { headers: { "retry-after": "1" } });
+}
+
+function logIsAway(): HttpError {
+  const message = "the server's log takes nothing; whether the message is in the topic is open";
+  return new HttpError("unavailable", message, { headers: { "retry-after": "1" } });
+}
