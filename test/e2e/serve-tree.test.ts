@@ -2,9 +2,11 @@
 // Goal: `muster serve` processes are a tree of controllers: a driver of GNUnet at the root, peers
 // below, each told when another process dies. Method: real commands, C programs over Debian's
 // library; leases of a second, so that a death is known soon.
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GnunetPrograms } from "../conformance/gnunet/programs.ts";
+import { until } from "../unit/syncd/harness.ts";
 import { Command, repository, scratch } from "./support/command.ts";
 
 const muster = join(repository, "bin/muster");
@@ -101,6 +103,49 @@ describe("muster serve --parent", () => {
     expect(await driver.said(/^status b -1/)).toContain("controller east: ");
   });
 
+  it.each([
+    ["here", []],
+    // What a remote shell does: its last word is a line for the shell over there.
+    ["over a remote shell", ["--below-shell", "env TOLD=%u@%h:%p sh -c"]],
+  ])("starts controllers below it %s, again when one dies, and ends them", async (_what, shell) => {
+    const state = scratch();
+    writeFileSync(
+      join(state, "start"),
+      `host=$1; shift; echo $$ "$TOLD" >"${state}/$host.pid"
+exec "${muster}" serve --state "${state}/$host" --parent-key "${state}/controllers.key" \\
+  --listen "gnunet-barrier=${state}/$host.sock" --gnunet-peers 1 "$@"\n`,
+    );
+    const command = new Command(muster, [
+      ...["serve", "--state", state, "--name", "top", "--listen", `gnunet=${state}/t.sock`],
+      ...["--listen", `controllers=${state}/c.sock`, ...lease, ...shell],
+      ...["--below", "ann@east:2222", "--below", "west"],
+      ...["--below-command", `sh ${state}/start %h`],
+    ]);
+    const pidOf = (host: string) => readFileSync(join(state, `${host}.pid`), "utf8").split(" ");
+    await command.prints(/west: west has joined top/);
+    await command.prints(/east: east has joined top/);
+    const driver = programs.driver(join(state, "gnunet.conf"));
+    const meet = async (name: string): Promise<void> => {
+      driver.send(`init ${name} 100`);
+      await driver.said(new RegExp(`^status ${name} 1$`));
+      const waiters = ["east", "west"].map((host) =>
+        programs.waiter(join(state, host, "gnunet.conf"), name),
+      );
+      for (const waiter of waiters) expect(await waiter.ended).toBe(0);
+    };
+    await meet("first");
+    const [pid, told] = pidOf("east");
+    expect(told?.trim()).toBe(shell.length === 0 ? "" : "ann@east:2222");
+    process.kill(Number(pid), "SIGKILL");
+    await command.prints(/(?:east has joined top[\s\S]*){2}/);
+    await meet("second");
+    command.child.kill("SIGTERM");
+    expect((await command.ended).code).toBe(0);
+    for (const host of ["east", "west"]) {
+      await until(() => !isAlive(Number(pidOf(host)[0])), `${host} has ended`);
+    }
+  });
+
   it("says what is wrong with a parent", async () => {
     const state = scratch();
     const run = (...argv: readonly string[]) =>
@@ -109,7 +154,19 @@ describe("muster serve --parent", () => {
     expect([noKey.code, noKey.stderr]).toEqual([66, expect.stringContaining("controllers.key")]);
     const same = await run("--parent", "127.0.0.1:1");
     expect([same.code, same.stderr]).toEqual([64, expect.stringContaining("is called so, too")]);
+    const noDoor = await run("--below", "east");
+    expect([noDoor.code, noDoor.stderr]).toEqual([64, expect.stringContaining("controllers=")]);
+    const option = await run("--below", "-oProxy", "--below-shell", "ssh %h");
+    expect([option.code, option.stderr]).toEqual([64, expect.stringContaining("no name of a")]);
     const nowhere = await run("--name", "east", "--parent", "nowhere");
     expect([nowhere.code, nowhere.stderr]).toEqual([64, expect.stringContaining("NAME@ADDRESS")]);
   });
 });
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

@@ -16,6 +16,7 @@ import {
 } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import { parseBelow } from "./serve-below.ts";
 import { serveType } from "./serve-fields.ts";
 import { isGnunetDoor, parseGnunetAllow, parseGnunetListen } from "./serve-gnunet.ts";
 import { parseLimit } from "./serve-limits.ts";
@@ -43,6 +44,10 @@ export interface ServeSettings {
   readonly gnunetPeers?: number;
   readonly parent?: string;
   readonly parentKey?: string;
+  readonly below?: readonly string[];
+  readonly belowShell?: string;
+  readonly belowCommand?: string;
+  readonly belowAt?: string;
   /** Seconds. */
   readonly drain?: number;
   readonly scheduler?: "process" | "inside";
@@ -60,12 +65,15 @@ const paths: readonly string[] = [
   ...["state", "tls", "tls-cert", "tls-key", "tls-ca", "rundir", "ops-dir"],
   "parent-key",
 ];
-const lists: ReadonlySet<string> = new Set([...["listen", "allow", "redirect-events", "origin"]]);
+const lists: ReadonlySet<string> = new Set([
+  ...["listen", "allow", "redirect-events", "origin", "below"],
+]);
 /** What is behind a text, by its key. @throws CommandError */
 const readers: Readonly<Record<string, (text: string) => unknown>> = {
   listen: parseAnyListen,
   allow: parseAnyAllow,
   parent: parseParent,
+  below: parseBelow,
   "redirect-events": parseRedirect,
 };
 

@@ -67,6 +67,10 @@ export const serveType: RecordType = {
     },
     parent: { type: text, about: "Controller above this one: NAME@127.0.0.1:2105" },
     "parent-key": { type: file, about: "A copy of its controllers.key" },
+    below: { type: texts, about: "Hosts where a controller is started below: USER@HOST:PORT" },
+    "below-shell": { type: text, about: "How to run commands there: ssh -p %p %u@%h" },
+    "below-command": { type: text, about: "What to run there: muster serve ...; %h is the host" },
+    "below-at": { type: text, about: "Where they reach this one: 192.0.2.1:2105" },
     drain: {
       type: { kind: "integer", min: 0, max: 86_400 },
       about: "Seconds that waits have left when the server is told to end",

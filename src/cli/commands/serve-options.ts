@@ -40,6 +40,7 @@ export function addServe(
     .option("--drain <s>", "seconds that waits have left after SIGTERM (default: 0)", wholeSeconds)
     .option("--stop", "swap everything out and end the daemon that runs", false);
   addDoors(serve);
+  addControllers(serve);
   addOps(serve);
   serve.action(async (options: ServeArguments) => {
     const { serveCommand } = await import("./serve.ts");
@@ -60,8 +61,6 @@ function addDoors(serve: Command): void {
       "peers of a GNUnet controller besides those that drivers register (default: 0)",
       gnunetPeers,
     )
-    .option("--parent <name@addr>", "join below the controller there (docs/reference/gnunet.md)")
-    .option("--parent-key <file>", "its controllers.key (default: of this state directory)")
     .option(
       "--allow <edge=networks>",
       "who may come to doors of a kind: syncd=10.0.0.0/8,2001:db8::/32; again",
@@ -79,6 +78,16 @@ function addDoors(serve: Command): void {
     .option("--tls-ca <file>", "who has signed the certificates of clients (PEM)")
     .option("--http-client-certs", "clients of the http door must show one, too")
     .option("--origin <url>", "a page of this origin may use the http door; again", collect);
+}
+
+function addControllers(serve: Command): void {
+  serve
+    .option("--parent <name@addr>", "join below the controller there (docs/reference/gnunet.md)")
+    .option("--parent-key <file>", "its controllers.key (default: of this state directory)")
+    .option("--below <user@host:port>", "start a controller there that joins below; again", collect)
+    .option("--below-shell <template>", "how to run commands there, such as: ssh -p %p %u@%h")
+    .option("--below-command <words>", "what to run there: muster serve ...; %h is the host")
+    .option("--below-at <addr>", "where they reach this one (default: the first --listen)");
 }
 
 function addOps(serve: Command): void {

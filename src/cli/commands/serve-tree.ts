@@ -23,6 +23,7 @@ import { connectStreamEdge } from "../../host/remote-link.ts";
 import { isLoopbackAddress } from "../../wire/networks.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import { type BelowArguments, type BelowPlan, openBelow, planBelow } from "./serve-below.ts";
 import { parseAddress } from "./serve-gnunet.ts";
 
 /** Where sub-controllers join unless told. */
@@ -31,7 +32,7 @@ export const controllersPort = 2_105;
 const usualName = "muster";
 const edgeName = "controllers";
 
-interface TreeArguments {
+interface TreeArguments extends BelowArguments {
   /** `[NAME@]ADDRESS` of the controller above. */
   readonly parent?: string;
   /** File of the key that the controller above wants to see. */
@@ -49,6 +50,8 @@ export interface TreePlan {
   readonly listens: readonly GnunetAddress[];
   readonly parent: Parent | undefined;
   readonly parentKey: string | undefined;
+  /** Those that this one starts. */
+  readonly below: BelowPlan | undefined;
 }
 
 /** Whether a `--listen` is of this file. */
@@ -60,14 +63,19 @@ export function isTreeListen(text: string): boolean {
 export function planTree(
   listens: readonly string[],
   name: string,
-  { parent, parentKey }: TreeArguments,
+  { parent, parentKey, ...rest }: TreeArguments,
 ): TreePlan {
   const planned = {
     name,
     listens: listens.map(parseTreeListen),
     parent: parent === undefined ? undefined : parseParent(parent),
     parentKey,
+    below: planBelow(rest),
   };
+  if (planned.below !== undefined && planned.listens.length === 0) {
+    const message = "--below: they join this one; add --listen controllers=ADDR";
+    throw new CommandError(exitCodes.usage, message);
+  }
   if (name === planned.parent?.name) {
     const message = `--name ${name}: the controller above is called so, too; give --name NAME`;
     throw new CommandError(exitCodes.usage, message);
@@ -79,10 +87,11 @@ export function planTree(
 }
 
 /** A line for each link. */
-export function describeTree({ name, listens, parent }: TreePlan): readonly string[] {
-  const places = listens.map(
-    (one) => `controllers may join ${name} at ${formatGnunetAddress(one)}`,
-  );
+export function describeTree({ name, listens, parent, below }: TreePlan): readonly string[] {
+  const places = [
+    ...listens.map((one) => `controllers may join ${name} at ${formatGnunetAddress(one)}`),
+    ...(below?.places ?? []).map(({ host }) => `starts a controller below it on ${host}`),
+  ];
   if (parent === undefined) return places;
   return [...places, `${name} joins ${parent.name} at ${formatGnunetAddress(parent.address)}`];
 }
@@ -173,14 +182,24 @@ async function openListener(options: OpenTreeOptions): Promise<OpenedTree> {
     for (const one of bound) one.close();
     throw error;
   }
-  const places = bound.map(({ address }) => formatGnunetAddress(address)).join(", ");
+  const places = bound.map(({ address }) => formatGnunetAddress(address));
+  const endBelow = startBelow(options, places[0] ?? "");
   return {
-    line: `controllers may join ${plan.name} at ${places}, with the key in ${file}`,
+    line: `controllers may join ${plan.name} at ${places.join(", ")}, with the key in ${file}`,
     close: async () => {
+      await endBelow();
       for (const one of bound) one.close();
       listener.close();
     },
   };
+}
+
+function startBelow(
+  { plan: { name, below }, logger, say }: OpenTreeOptions,
+  place: string,
+): () => Promise<void> {
+  if (below === undefined) return () => Promise.resolve();
+  return openBelow({ plan: below, parent: `${name}@${below.at ?? place}`, logger, say });
 }
 
 function joinParent({ name: parent, address }: Parent, options: OpenTreeOptions): OpenedTree {
