@@ -170,6 +170,8 @@ async function openListener(options: OpenTreeOptions): Promise<OpenedTree> {
       const one = await listenGnunet({
         ...{ address, clock: systemClock, time: gnunetTime },
         backlog: defaultGnunetBounds.gnunetBacklog,
+        // A controller that died is to be noticed when its side closes.
+        allowHalfOpen: false,
         onConnection: (socket) => listener.accept(socket),
         onSocketError: (error) => logger.log("warn", `socket error: ${error.message}`),
       });

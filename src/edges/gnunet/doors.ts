@@ -63,6 +63,8 @@ export class GnunetDoors {
     const { clock, time, bounds, desk } = this.#options;
     const bound = await listenGnunet({
       ...{ address, clock, time, backlog: bounds.gnunetBacklog },
+      // A last answer may still be on its way to one who has closed its side.
+      allowHalfOpen: true,
       onConnection: (socket) => this.#onConnection(service, socket, admits),
       onSocketError: (error) => desk.note(`socket error: ${error.message}`),
     });

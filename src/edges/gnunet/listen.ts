@@ -30,6 +30,8 @@ export const socketPathBytesMax = 107;
 export interface GnunetListenOptions {
   readonly address: GnunetAddress;
   readonly backlog: number;
+  /** Whether a connection stays open for writing when its peer sends nothing more. */
+  readonly allowHalfOpen: boolean;
   readonly clock: Clock;
   readonly time: GnunetTime;
   readonly onConnection: (socket: Socket) => void;
@@ -56,9 +58,9 @@ export async function listenGnunet(options: GnunetListenOptions): Promise<Gnunet
 }
 
 function bind(options: GnunetListenOptions): Promise<GnunetBound> {
-  const { address, backlog, time, onConnection, onSocketError } = options;
+  const { address, backlog, allowHalfOpen, time, onConnection, onSocketError } = options;
   const keepAlive = { keepAlive: true, keepAliveInitialDelay: time.keepAliveMs };
-  const server = createServer({ allowHalfOpen: true, noDelay: true, ...keepAlive }, onConnection);
+  const server = createServer({ allowHalfOpen, noDelay: true, ...keepAlive }, onConnection);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.once("listening", () => {

@@ -31,7 +31,7 @@ afterEach(() => {
 
 async function listen(address: GnunetAddress): Promise<GnunetBound> {
   const bound = await listenGnunet({
-    ...{ address, backlog: 16, clock: systemClock, time: gnunetTime },
+    ...{ address, backlog: 16, allowHalfOpen: false, clock: systemClock, time: gnunetTime },
     onConnection: (socket) => socket.destroy(),
     onSocketError: () => undefined,
   });
