@@ -4,27 +4,32 @@
 // programs find it by the file that GNUNET_TESTBED_CONTROLLER_CONFIG names.
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Limits } from "../core/limits.ts";
 import {
   formatClientConfig,
   type GnunetAddress,
   GnunetController,
   type GnunetService,
 } from "../edges/gnunet/index.ts";
-import type { Clock } from "../host/clock.ts";
 import type { ConnectEdge } from "../host/core-link.ts";
-import type { Logger } from "../host/logger.ts";
+import type { Host } from "../host/host.ts";
 import { barrierPort, testbedPort } from "../wire/gnunet/index.ts";
 import type { RunningNode } from "./nodes/index.ts";
 import { gnunetConfigFile } from "./nodes/program-environment.ts";
+import type { RunOptions } from "./run-options.ts";
 
-export interface RunGnunetOptions {
+/** The controller of a run; its peers are the programs that the experiment has. */
+export function openRunGnunet(
+  { experiment, clock, limits, logger }: RunOptions,
+  scope: string,
+  { connectEdge: connect }: Pick<Host, "connectEdge">,
+): RunGnunet {
+  const programs = experiment.programs.length;
+  return new RunGnunet({ scope, connect, clock, limits, logger, programs });
+}
+
+interface RunGnunetOptions extends Pick<RunOptions, "clock" | "limits" | "logger"> {
   readonly scope: string;
   readonly connect: ConnectEdge;
-  readonly clock: Clock;
-  readonly limits: Limits;
-  readonly logger: Logger;
-  /** How many programs the run has: the peers of the controller. */
   readonly programs: number;
 }
 

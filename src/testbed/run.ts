@@ -42,7 +42,7 @@ import { RunAgenda } from "./run-agenda.ts";
 import { type Ending, interrupted } from "./run-ending.ts";
 import type { RunEventBody } from "./run-event.ts";
 import type { EventsOfRun, RunOrder } from "./run-events.ts";
-import { RunGnunet } from "./run-gnunet.ts";
+import { openRunGnunet, type RunGnunet } from "./run-gnunet.ts";
 import { removeRunJournal, runJournal } from "./run-journal.ts";
 import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -190,7 +190,7 @@ class Run {
     this.#recording = this.#recordEvents();
     this.#performer = this.#performerOf(experiment, this.#programs);
     this.#events = await this.#openEvents(backend);
-    this.#gnunet = this.#openGnunet();
+    this.#gnunet = openRunGnunet(this.#options, this.#scope, this.#host);
     await this.#gnunet.serve(backend.nodes.values());
     this.#boot = await bootRunNodes(this.#options, backend, {
       eventKey: this.#eventKey,
@@ -211,14 +211,6 @@ class Run {
       say: (event) => this.#say(event),
       onWarning: (text) => this.#teller.warn(text),
       onLost: (message) => this.#fail("SYNC_SERVER_ENDED", message),
-    });
-  }
-
-  #openGnunet(): RunGnunet {
-    const { experiment, clock, limits, logger } = this.#options;
-    return new RunGnunet({
-      ...{ clock, limits, logger, scope: this.#scope, connect: this.#host.connectEdge },
-      programs: experiment.programs.length,
     });
   }
 
