@@ -324,7 +324,9 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
   "roster-open": shape({ ...place, who: isParticipant, members: areMembers, rules: areRules }),
   "roster-arrive": shape({ ...arrival, phase: optional(isAmount) }),
   "roster-change": shape({ ...place, add: areMembers, remove: listOf(isText) }),
-  "roster-dead": shape({ scope: isText, participant: isText, reason: isText }),
+  "roster-dead": shape({
+    ...{ scope: isText, participant: isText, reason: isText, connection: optional(isCount) },
+  }),
   "count-change": shape({ ...place, expected: isAmount }),
   "tree-join": shape({
     ...{ scope: isText, name: isText, peer: isText },

@@ -171,8 +171,17 @@ export class Barriers {
         this.#roster.change(this.#scopes.get(command.scope), edge, command, turn);
         return;
       case "roster-dead": {
+        const { connection } = command;
+        const refusal = this.#reasonRefusal(command);
         const scope = this.#scopes.get(command.scope);
-        if (scope !== undefined) this.#roster.dead(scope, command, turn);
+        if (connection !== undefined && refusal !== undefined) {
+          turn.tell(edge, { kind: "refused", connection, ...refusal });
+          return;
+        }
+        // Who cannot be told that the reason is too long still has somebody dead.
+        const reason = refusal === undefined ? command.reason : "";
+        if (scope !== undefined) this.#roster.dead(scope, { ...command, reason }, turn);
+        if (connection !== undefined) turn.tell(edge, { kind: "acknowledged", connection });
         return;
       }
       default:
@@ -290,9 +299,11 @@ export class Barriers {
   /** Ends every barrier of the scope for everybody, or those of one kind. */
   cancelAll(
     scope: Scope,
-    { barrierKind, ...failure }: Pick<CancelAll, "error" | "reason" | "barrierKind">,
+    { barrierKind, error, reason }: Pick<CancelAll, "error" | "reason" | "barrierKind">,
     turn: Turn,
   ): void {
+    // Nobody is there to be told that it is too long.
+    const failure = { error, reason: this.#reasonRefusal({ reason }) ? undefined : reason };
     for (const barrier of [...scope.open()]) {
       if (barrierKind !== undefined && barrierKind !== barrier.kind) continue;
       this.#endOne(barrier, "cancelled", failure, turn);
@@ -301,7 +312,7 @@ export class Barriers {
 
   #end(edge: EdgeState, command: CancelBarrier | FailBarrier, turn: Turn): void {
     const { connection, barrier: name, barrierKind = "count" } = command;
-    const refusal = this.#endRefusal(command);
+    const refusal = this.#reasonRefusal(command);
     const barrier = this.#scopes.get(command.scope)?.barrier(barrierKind, name);
     if (refusal === undefined && barrier !== undefined) {
       const outcome = command.kind === "fail" ? "failed" : "cancelled";
@@ -315,7 +326,7 @@ export class Barriers {
     }
   }
 
-  #endRefusal({ reason = "" }: CancelBarrier | FailBarrier): Refusal | undefined {
+  #reasonRefusal({ reason = "" }: { readonly reason?: string | undefined }): Refusal | undefined {
     const { limits } = this.#common;
     if (utf8Length(reason) <= limits.reasonBytesMax) return undefined;
     return overLimit(limits, "reasonBytesMax", "the reason is too long");

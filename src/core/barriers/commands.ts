@@ -189,6 +189,8 @@ export interface RosterDead {
   readonly scope: string;
   readonly participant: string;
   readonly reason: string;
+  /** To be answered: `acknowledged`, or `refused` when the reason is too long. */
+  readonly connection?: ConnectionId;
 }
 
 export type RosterCommand = RosterOpen | RosterArrive | RosterChange | RosterDead;

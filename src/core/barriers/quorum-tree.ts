@@ -78,6 +78,7 @@ export class QuorumTree {
 
   /** After every command: links that hold too much begin anew (M3). */
   dropOverflown(turn: Turn): void {
+    if (!this.#links.hasOverflown) return;
     for (const { scope, link } of this.#links.takeOverflown()) {
       const { name: to, edge: name, incarnation } = link;
       const reason = `it has not taken ${this.#common.limits.treeOutboxMax} messages`;

@@ -35,6 +35,10 @@ export class TreeLinks {
     }
   }
 
+  get hasOverflown(): boolean {
+    return this.#overflown.length > 0;
+  }
+
   takeOverflown(): readonly { readonly scope: Scope; readonly link: TreeLink }[] {
     const links = this.#overflown;
     this.#overflown = [];

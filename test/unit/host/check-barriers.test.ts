@@ -49,7 +49,10 @@ const examples: {
   "roster-open": [{ kind: "roster-open", ...place, who, members, rules }, "driver"],
   "roster-arrive": [{ kind: "roster-arrive", ...arrival, phase: 1 }, "participant"],
   "roster-change": [{ kind: "roster-change", ...place, add: members, remove: ["q"] }, "driver"],
-  "roster-dead": [{ kind: "roster-dead", scope: "s", participant: "p", reason: "r" }, "driver"],
+  "roster-dead": [
+    { kind: "roster-dead", scope: "s", participant: "p", reason: "r", connection: 1 },
+    "driver",
+  ],
   "count-change": [{ kind: "count-change", ...place, expected: 1 }, "driver"],
   "tree-join": [
     { kind: "tree-join", scope: "s", name: "a", peer: "b", side: "child", life: 1 },
@@ -72,6 +75,7 @@ const optionalOf: Readonly<Record<string, readonly string[]>> = {
   "cancel-all": ["reason"],
   cancel: ["reason", "connection"],
   "tree-leave": ["reason"],
+  "roster-dead": ["connection"],
   fail: ["connection"],
 };
 /** Numbers that the core looks at itself: it refuses that arrival and not the whole edge. */

@@ -162,6 +162,15 @@ describe("a roster", () => {
     }
   });
 
+  it("B2 an edge that ends with two members ends it once", () => {
+    const core = opened(["a", "b", "c", "d"]);
+    core.send("e", rosterArrive(1, "a"));
+    core.send("f", rosterArrive(1, "b"), rosterArrive(2, "c"), leave(2));
+    const applied = core.send("f", { kind: "end-edge" });
+    expect(applied.observed).toMatchObject([{ reason: "b is dead: its connection was lost" }]);
+    expect(releases(applied)).toEqual([[1, "failed", 0]]);
+  });
+
   it("a member is dead when the edge it came by ends, also between two phases", () => {
     const core = opened(["a", "b"], { phases: 2 });
     core.send("e", rosterArrive(1, "a"));
@@ -264,6 +273,19 @@ describe("a roster", () => {
     expect(core.pass(5_000_000).observed).toMatchObject([
       { kind: "wait-warning", arrived: ["a"], missing: expect.arrayContaining(["b of g"]) },
     ]);
+  });
+
+  it("a death is acknowledged to who wants to know, and refused with a reason too long", () => {
+    const core = new CoreDriver({ reasonBytesMax: 3 });
+    core.send("d", rosterOpen(1, ["a", "b"], { whenDead: "wait" }));
+    const asking = (reason: string): Command =>
+      ({ ...dead("a", reason), connection: 5 }) as Command;
+    expect(refusals(core.send("d", asking("abcd")))[0]).toContain("limit reasonBytesMax (3)");
+    expect(core.service.describe("s").barriers[0]).toMatchObject({ missing: ["a", "b"] });
+    const told = core.send("d", asking("abc"));
+    expect(effectsOf(told, "acknowledged")).toEqual([{ kind: "acknowledged", connection: 5 }]);
+    core.send("d", dead("b", "abcd"), { kind: "cancel-all", scope: "s", error: 0, reason: "abcd" });
+    expect(core.service.describe("s").barriers).toEqual([]);
   });
 
   it("B7 scopes and kinds have rosters and members of their own", () => {

@@ -77,8 +77,8 @@ describe("states", () => {
 
   it("B3 waiters of one target are one effect for each edge, with the largest error", () => {
     const core = new CoreDriver();
-    core.send("e", waitFor(1, 1, { error: 3 }), waitFor(2, 1), waitFor(3, 2, { error: 99 }));
-    core.send("f", waitFor(1, 1, { error: 7 }));
+    core.send("e", waitFor(1, 1, { error: 7 }), waitFor(2, 1), waitFor(3, 2, { error: 99 }));
+    core.send("f", waitFor(1, 1, { error: 3 }));
     const { addressed } = core.send("e", signal(9));
     expect(addressed.map(({ edge, effect }) => [edge, effect])).toMatchObject([
       ["e", { kind: "signalled" }],

@@ -275,6 +275,22 @@ describe("a link between controllers", () => {
     }
   });
 
+  it("M1 a message that comes again, or too early, is answered with what there is", () => {
+    const bench = new TreeBench(two);
+    populate(bench, { a: 1, b: 1 });
+    bench.send("root", "d", quorumInit(1, percent(100)));
+    const core = bench.core("a");
+    const quorum = percent(100);
+    const message = { kind: "init", barrier: "b", key: 1, quorum } as const;
+    for (const number of [1, 3]) {
+      const said = { kind: "tree-message", scope: "s", from: "root", number, message } as const;
+      expect(core.send("tree/root", said).addressed.map(({ effect }) => effect)).toEqual([
+        { kind: "tree-received", scope: "s", to: "root", number: 1 },
+      ]);
+    }
+    expect(at(bench, "a")).toBe("open");
+  });
+
   it("W2 a sub-controller that is lost fails what it takes part in, at both ends", () => {
     const bench = new TreeBench(deep);
     populate(bench, { root: 1, c: 2 });
