@@ -140,9 +140,11 @@ export class HistoryChecker {
     this.#batches.add(`${key} ${batch.number}`);
     for (const command of batch.commands) {
       if (isRepeat || !("connection" in command) || command.connection === undefined) continue;
-      // What follows on the connection of an init belongs to it.
       const connection = `${key} ${command.connection}`;
-      if (!this.#asked.has(connection)) this.#asked.set(connection, command.kind);
+      // What follows on the connection of an arrival belongs to it, and may be in the log before it,
+      // in a batch out of turn.
+      const isFirst = "who" in command || !this.#asked.has(connection);
+      if (isFirst && command.kind !== "leave") this.#asked.set(connection, command.kind);
       if (!("who" in command)) continue;
       const name = command.who.address.replace("/tcp", "");
       this.#nameOf.set(connection, name);
