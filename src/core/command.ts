@@ -90,6 +90,16 @@ export interface Detach {
   readonly incarnation: number;
 }
 
+/**
+ * The host has the edge: a `detach` that the log took late was no news any more. Appended by the
+ * host, not by edges.
+ */
+export interface Attached {
+  readonly kind: "attached";
+  readonly edge: string;
+  readonly incarnation: number;
+}
+
 /** The edge ends in order: its participants leave at once. */
 export interface EndEdge {
   readonly kind: "end-edge";
@@ -154,6 +164,7 @@ export type Command =
   | AgendaCommand
   | Attach
   | Detach
+  | Attached
   | EndEdge
   | Refuse;
 

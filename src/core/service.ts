@@ -261,6 +261,13 @@ export class Service {
       case "attach":
         this.#attach(edge, command);
         return;
+      case "attached": {
+        const known = this.#edges.get(command.edge);
+        if (known?.incarnation === command.incarnation && !known.attached) {
+          this.#attach(known, { kind: "attach", leaseUs: known.leaseUs });
+        }
+        return;
+      }
       case "detach":
         this.#detach(command.edge, command.incarnation);
         return;

@@ -368,13 +368,28 @@ export class Host {
     if (entry.length > 0) this.#append({ format: 1, batches: entry });
   }
 
+  /**
+   * A `detach` may be in the log later than the return of its edge: its append failed, and was
+   * repeated. Nobody else knows that the edge is here.
+   */
+  #correct({ commands }: Batch): void {
+    for (const command of commands) {
+      if (command.kind !== "detach" || !this.#ports.has(keyOf(command))) continue;
+      const { edge, incarnation } = command;
+      this.#own?.source.submitAlways({ kind: "attached", edge, incarnation });
+    }
+  }
+
   #deliver(entries: readonly LogEntry[]): void {
     if (this.#closed) return;
     for (const entry of entries) {
       const applied = this.#core.apply(entry);
       this.#handOut(entry.sequence, applied);
       if (applied.freedPayloads.length > 0) this.#free(applied.freedPayloads);
-      for (const batch of entry.entry.batches) this.#acknowledge(batch);
+      for (const batch of entry.entry.batches) {
+        this.#acknowledge(batch);
+        this.#correct(batch);
+      }
       for (const observer of this.#observers) observer(entry, applied);
     }
     this.#lastDeliveryUs = this.clock.nowUs();

@@ -141,8 +141,8 @@ export class HistoryChecker {
     for (const command of batch.commands) {
       if (isRepeat || !("connection" in command) || command.connection === undefined) continue;
       const connection = `${key} ${command.connection}`;
-      // What follows on the connection of an arrival belongs to it, and may be in the log before it,
-      // in a batch out of turn.
+      // What follows on the connection of an arrival belongs to it, and may be in the log before
+      // it, in a batch out of turn.
       const isFirst = "who" in command || !this.#asked.has(connection);
       if (isFirst && command.kind !== "leave") this.#asked.set(connection, command.kind);
       if (!("who" in command)) continue;

@@ -227,6 +227,11 @@ export class NaiveBarriers {
       case "attach":
         this.#history.push({ what: "back", edge, life });
         return;
+      case "attached":
+        if (this.#living(command.edge) === command.incarnation) {
+          this.#history.push({ what: "back", edge: command.edge, life: command.incarnation });
+        }
+        return;
       case "detach":
         this.#lose(command.edge, command.incarnation);
         return;

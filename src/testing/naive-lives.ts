@@ -118,7 +118,10 @@ export class NaiveLives {
   #obey(life: Life, command: Command): void {
     if (command.kind === "attach") life.state = "attached";
     else if (command.kind === "end-edge") this.#die(life);
-    else if (command.kind === "detach") this.#lose(command.edge, command.incarnation);
+    else if (command.kind === "attached") {
+      const back = this.#living(command.edge);
+      if (back?.life === command.incarnation) back.state = "attached";
+    } else if (command.kind === "detach") this.#lose(command.edge, command.incarnation);
     else this.#rules.obey(life, command);
   }
 

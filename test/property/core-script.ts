@@ -8,7 +8,7 @@ import type { BarrierKind } from "../../src/core/effect.ts";
 export type Step =
   | { readonly kind: "send"; readonly edge: number; readonly commands: readonly Command[] }
   | { readonly kind: "resend" | "skip" | "restart" | "old-life" | "rise"; readonly edge: number }
-  | { readonly kind: "lose" | "return" | "end"; readonly edge: number }
+  | { readonly kind: "lose" | "return" | "end" | "found"; readonly edge: number }
   | { readonly kind: "tick" };
 
 export interface TimedStep {
@@ -259,7 +259,17 @@ function steps(command: fc.Arbitrary<Command>): fc.Arbitrary<readonly TimedStep[
       weight: 5,
       arbitrary: fc.record({
         kind: fc.constantFrom(
-          ...(["resend", "skip", "restart", "old-life", "rise", "lose", "return", "end"] as const),
+          ...([
+            "resend",
+            "skip",
+            "restart",
+            "old-life",
+            "rise",
+            "lose",
+            "return",
+            "end",
+            "found",
+          ] as const),
         ),
         edge,
       }),
@@ -492,6 +502,8 @@ export function entriesOf(script: readonly TimedStep[]): readonly LogEntry[] {
         return { ...before, number: 1, commands: [{ kind: "attach" }] };
       case "lose":
         return host({ kind: "detach", edge: `e${edge}`, incarnation });
+      case "found":
+        return host({ kind: "attached", edge: `e${edge}`, incarnation });
       case "return":
         return next(edge, [{ kind: "attach" }]);
       case "end":

@@ -92,6 +92,7 @@ export function actionOf(kind: Command["kind"]): Action | "own" | undefined {
     case "agenda-start":
     case "agenda-complete":
     case "detach":
+    case "attached":
     // A link between controllers carries everybody's barriers.
     case "tree-join":
     case "tree-meet":

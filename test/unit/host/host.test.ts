@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import type { Batch } from "../../../src/core/command.ts";
 import type { Log } from "../../../src/engine/log.ts";
 import { SqliteLog } from "../../../src/engine/sqlite-log.ts";
 import { init, initOnly, wait } from "../../../src/testing/core-driver.ts";
@@ -166,6 +167,30 @@ describe("Host", () => {
     expect(bench.host.describe("s").barriers[0]).toMatchObject({ arrived: 1 });
     await bench.clock.pass(4_000_000);
     expect(bench.host.describe("s").barriers).toEqual([]);
+  });
+
+  it("D5 a loss that the log takes after the return of its edge does not end the edge", async () => {
+    const bench = new HostBench();
+    await bench.start();
+    const { link, effects } = bench.remote("e");
+    link.submit(wait(1));
+    await bench.clock.pass(2_000_000);
+    const batches: Batch[] = [];
+    const reader = bench.inner.read(1, (entries) => {
+      batches.push(...entries.flatMap(({ entry }) => entry.batches));
+    });
+    await bench.clock.settle();
+    reader.stop();
+    const incarnation = batches.find(({ edge }) => edge === "e")?.incarnation ?? 0;
+    // What a host said whose append came late.
+    const commands = [{ kind: "attach" }, { kind: "detach", edge: "e", incarnation }] as const;
+    const late = { edge: "other", incarnation: 9, number: 1, commands };
+    await bench.inner.append({ format: 1, batches: [late] });
+    await bench.clock.pass(60_000_000);
+    expect(bench.host.describe("s").barriers).toMatchObject([{ arrived: 1 }]);
+    link.submit(initOnly(2, 1));
+    await bench.clock.pass(5_000_000);
+    expect(effects).toHaveLength(2);
   });
 
   it("a restarted host has the state of the one before", async () => {
