@@ -16,7 +16,7 @@ export const httpTime = {
   pingMs: 15_000,
   /** A WebSocket that has not answered that by then is cut; its session may come back. */
   pongMs: 15_000,
-  /** A WebSocket whose peer does not close after it was told to is cut. */
+  /** A WebSocket or stream that was told to end, and whose client takes nothing, is cut. */
   lingerMs: 1_000,
   /** How soon the open streams of a token that was revoked or has expired are ended. */
   tokenSweepMs: 1_000,

@@ -235,8 +235,8 @@ export class HttpDoor {
         : createTlsServer({ ...options, ...tlsServerOptions(tls), handshakeTimeout: time.headMs });
     server.on("connection", (socket: Socket) => this.#onConnection(socket));
     server.on("request", (request, response) => {
-      const { logger } = this.#options;
-      void answerRequest({ request, response, routes: this.#routes, door: this, logger });
+      const { logger, clock } = this.#options;
+      void answerRequest({ request, response, routes: this.#routes, door: this, clock, logger });
     });
     server.on("upgrade", (request, socket, head) => this.#sockets.upgrade(request, socket, head));
     return server;

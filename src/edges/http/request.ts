@@ -3,7 +3,9 @@
 // the handler says. Every way out is an answer; a fault of ours is a 500 that says so.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { z } from "zod";
+import type { Clock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
+import type { HttpTime } from "../http-time.ts";
 import type { Access } from "./access.ts";
 import { checkAction, chooseScope } from "./access.ts";
 import type { HttpBounds } from "./bounds.ts";
@@ -25,7 +27,9 @@ export interface RequestOptions {
     readonly metrics: Metrics;
     readonly guests: Guests;
     readonly isDraining: boolean;
+    readonly time: HttpTime;
   };
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -58,15 +62,19 @@ export async function answerRequest(options: RequestOptions): Promise<void> {
 
 /** @returns what to call when it is over. @throws HttpError (limit) */
 function admit(
-  { door, response }: RequestOptions,
+  { door, response, clock }: RequestOptions,
   { caller }: Call<unknown, unknown, unknown>,
   kind: "wait" | "stream",
   gone: AbortController,
 ): () => void {
   const end = (why: string): void => {
     gone.abort(new HttpError("unavailable", why));
-    // A stream has said its status; all that is left is its end.
-    if (response.headersSent) response.end();
+    if (!response.headersSent || response.writableEnded) return;
+    // A stream has said its status; all that is left is its end. Who reads nothing does not take
+    // that either, and would keep what he watches with a token that is good for nothing.
+    const cancel = clock.after(door.time.lingerMs, () => response.destroy());
+    response.on("close", cancel);
+    response.end();
   };
   const bound = kind === "wait" ? "httpWaitsPerTokenMax" : "httpStreamsPerTokenMax";
   const leave = door.guests.admit({ caller, kind, end }, door.bounds[bound]);

@@ -4,13 +4,15 @@
 // names that somebody points at loopback are refused; TLS. Method: a door on loopback, every route
 // with every role, a WebSocket of another implementation spoken to by hand.
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { request as tlsRequest } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Duplex } from "node:stream";
 import { afterEach, describe, expect, it } from "vitest";
-import { createEventDoor } from "../../../src/edges/bus/index.ts";
+import { createEventDoor, mountBus } from "../../../src/edges/bus/index.ts";
 import { httpTime } from "../../../src/edges/http-time.ts";
 import { resolveBusLimits } from "../../../src/engine/bus-limits.ts";
 import { MemoryBus } from "../../../src/engine/memory-bus.ts";
@@ -23,6 +25,24 @@ let bench: HttpBench;
 afterEach(async () => {
   await bench?.close();
 });
+
+/** A connection whose client takes not one byte of what it is sent. */
+class UnreadClient extends Duplex {
+  readonly #written = Promise.withResolvers<void>();
+
+  /** The first bytes of an answer are on their way to it. */
+  get isWrittenTo(): Promise<void> {
+    return this.#written.promise;
+  }
+
+  override _read(): void {
+    // The test pushes.
+  }
+
+  override _write(): void {
+    this.#written.resolve();
+  }
+}
 
 interface RawAnswer {
   readonly status: number;
@@ -170,6 +190,26 @@ describe("tokens", () => {
     expect(await stream.text()).toContain(": watching");
     expect((await socket.closed).code).toBe(4401);
     expect(bench.host.describe("default").barriers).toEqual([]);
+  });
+
+  it.each([
+    "/v1/watch",
+    "/v1/notifications",
+  ])("who reads nothing of %s is cut when his token is revoked, and hears no more", async (path) => {
+    const time = { ...httpTime, tokenSweepMs: 5, lingerMs: 5 };
+    bench = await HttpBench.startClosed({ time });
+    const bus = new MemoryBus({ epoch: "e1", limits: resolveBusLimits() });
+    mountBus(bench.door, { bus, clock: systemClock });
+    const client = new UnreadClient();
+    const closed = once(client, "close");
+    bench.door.accept(client);
+    const token = bench.token("driver");
+    const head = [`GET ${path} HTTP/1.1`, "Host: localhost", `Authorization: Bearer ${token}`];
+    client.push(`${head.join("\r\n")}\r\n\r\n`);
+    await client.isWrittenTo;
+    bench.rows.clear();
+    await closed;
+    bus.close();
   });
 
   it("a session is not resumed with another token", async () => {
