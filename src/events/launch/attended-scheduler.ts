@@ -5,6 +5,7 @@
 //
 //   A1. When this process ends, however it does, the kernel ends the scheduler.
 //   A2. What it writes goes to its log, opened with the rights of its user.
+//   A3. Nothing is written once the log is closed: its descriptor may be another file's by then.
 import {
   chownSync,
   closeSync,
@@ -12,14 +13,13 @@ import {
   openSync,
   readFileSync,
   writeFileSync,
-  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../host/clock.ts";
 import type { Account } from "./account.ts";
 import { LaunchError } from "./launch-error.ts";
 import type { LaunchLimits } from "./launch-limits.ts";
-import { rotateLog } from "./scheduler-log.ts";
+import { rotateLog, writeNote } from "./scheduler-log.ts";
 import { startAs } from "./supervised-process.ts";
 import { type StartOutcome, Supervisor } from "./supervisor.ts";
 
@@ -45,7 +45,8 @@ const logName = "event-sched.log";
 
 export class AttendedScheduler {
   readonly #options: AttendedOptions;
-  readonly #log: number;
+  /** Undefined once it is closed (A3). */
+  #log: number | undefined;
   readonly #started = Promise.withResolvers<StartOutcome>();
   readonly #supervisor: Supervisor;
   #end: Promise<unknown> = Promise.resolve();
@@ -56,10 +57,11 @@ export class AttendedScheduler {
     this.#options = options;
     prepare(options);
     const path = join(directory, logName);
-    this.#log = account === undefined ? openSync(path, "ax", 0o640) : rotateLog(path, account);
+    const log = account === undefined ? openSync(path, "ax", 0o640) : rotateLog(path, account);
+    this.#log = log;
     this.#supervisor = new Supervisor({
       ...{ name: "the scheduler", clock, limits },
-      start: (epoch) => startAs(account, argv, this.#log, epoch),
+      start: (epoch) => startAs(account, argv, log, epoch),
       note: (text) => this.#note(text),
       report: (outcome) => this.#started.resolve(outcome),
     });
@@ -86,7 +88,8 @@ export class AttendedScheduler {
 
   async #run(): Promise<void> {
     const end = await this.#supervisor.run("new");
-    closeSync(this.#log);
+    if (this.#log !== undefined) closeSync(this.#log);
+    this.#log = undefined;
     if (this.#isStopping || end === "stopped" || end === "died at once") return;
     const log = join(this.#options.directory, logName);
     const how = end === "ended" ? "has ended by itself" : "ended again and again";
@@ -94,8 +97,9 @@ export class AttendedScheduler {
   }
 
   #note(text: string): void {
+    if (this.#log === undefined) return;
     const time = new Date(this.#options.clock.wallMs()).toISOString();
-    writeSync(this.#log, `${time} supervisor[${process.pid}]: ${text}\n`);
+    writeNote(this.#log, `${time} supervisor[${process.pid}]: ${text}`);
     if (!this.#isStopping) this.#options.onNote(text);
   }
 }
