@@ -3,9 +3,10 @@
 // shape ends the whole session at the server, with every other wait in it. Bounds that a server
 // sets (the length of a name, how many wait) are the server's to check; it refuses that call alone.
 import { barrierCountMax, waitTimeoutUsMax } from "../core/limits.ts";
+import type { ArrivalOptions, WaitOptions } from "./barrier-requests.ts";
 import type { ConnectOptions } from "./connect.ts";
-import type { ArrivalOptions, WaitOptions } from "./count-barrier.ts";
 import { MusterError } from "./muster-error.ts";
+import type { QuorumSize } from "./quorum-barrier.ts";
 
 const timeoutMsMax = waitTimeoutUsMax / 1000;
 
@@ -33,8 +34,19 @@ export function checkArrival({ name, error, timeoutMs }: ArrivalOptions & WaitOp
 }
 
 /** @throws MusterError (invalid) */
-export function checkCount(count: number): void {
-  checkWhole("count", count, barrierCountMax);
+export function checkCount(count: number, field = "count"): void {
+  checkWhole(field, count, barrierCountMax);
+}
+
+/** @throws MusterError (invalid) */
+export function checkPhase(field: string, phase: number): void {
+  checkWhole(field, phase, Number.MAX_SAFE_INTEGER);
+}
+
+/** @throws MusterError (invalid) */
+export function checkQuorum(size: QuorumSize): void {
+  if ("percent" in size) checkWhole("percent", size.percent, 100);
+  else checkWhole("count", size.count, barrierCountMax);
 }
 
 /** @throws MusterError (invalid) */
@@ -47,9 +59,10 @@ export function checkText(field: string, value: unknown): void {
   if (typeof value !== "string") throw wrong(field, "a string", value);
 }
 
-function checkTimeoutMs(value: unknown): void {
+/** @throws MusterError (invalid) */
+export function checkTimeoutMs(value: unknown, field = "timeoutMs"): void {
   if (typeof value === "number" && value >= 0 && value <= timeoutMsMax) return;
-  throw wrong("timeoutMs", `milliseconds from 0 to ${timeoutMsMax}`, value);
+  throw wrong(field, `milliseconds from 0 to ${timeoutMsMax}`, value);
 }
 
 function checkWhole(field: string, value: unknown, max: number): void {
@@ -57,6 +70,6 @@ function checkWhole(field: string, value: unknown, max: number): void {
   throw wrong(field, `a whole number from 0 to ${max}`, value);
 }
 
-function wrong(field: string, what: string, value: unknown): MusterError {
+export function wrong(field: string, what: string, value: unknown): MusterError {
   return new MusterError("invalid", `${field}: give ${what}, not ${String(value)}`);
 }

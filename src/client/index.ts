@@ -2,10 +2,41 @@
 // `musterd/client`: what programs import, in browsers and in Node. Nothing that this file reaches
 // is of a server or of Node; test/unit/client/imports.test.ts proves it.
 
+export type { RosterMember } from "../core/barriers/commands.ts";
 export type { BarrierDescription, ScopeDescription } from "../core/description.ts";
+export type {
+  ArrivalOptions,
+  Crossing,
+  EndOptions,
+  FailOptions,
+  RequestOptions,
+  WaitOptions,
+} from "./barrier-requests.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
-export type { ArrivalOptions, CountBarrier, Crossing, WaitOptions } from "./count-barrier.ts";
-export { MusterError, type MusterErrorCode } from "./muster-error.ts";
+export type { CountBarrier, InitOptions } from "./count-barrier.ts";
+export type { BarrierDeadline } from "./deadline.ts";
+export {
+  MusterError,
+  type MusterErrorCode,
+  type PartyFacts,
+  type PartyLists,
+} from "./muster-error.ts";
+export type { Peers } from "./peers.ts";
 export type { ClientPlatform, WebSocketLike } from "./platform.ts";
+export type {
+  QuorumBarrier,
+  QuorumDriver,
+  QuorumInitOptions,
+  QuorumSize,
+} from "./quorum-barrier.ts";
+export type {
+  Inside,
+  PhaseCrossing,
+  PhaseOptions,
+  RosterBarrier,
+  RosterChanges,
+  RosterOptions,
+} from "./roster-barrier.ts";
 export type { ClientRuntime } from "./runtime.ts";
 export type { Session } from "./session.ts";
+export type { SignalledCrossing, SignalOptions, StateBarrier } from "./state-barrier.ts";

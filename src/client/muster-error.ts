@@ -12,8 +12,27 @@ export type MusterErrorCode =
   /** The role or the scope of the token does not allow it. */
   | "forbidden";
 
+/** One of those who had come, had not, or were dead. */
+export interface PartyFacts {
+  readonly name: string;
+  readonly group?: string;
+  /** For how long that had been so, milliseconds of the server's time. */
+  readonly forMs: number;
+  /** Why it is dead. */
+  readonly reason?: string;
+}
+
+/** At most `namesInReportMax` in each list. */
+export interface PartyLists {
+  readonly arrived: readonly PartyFacts[];
+  readonly missing: readonly PartyFacts[];
+  readonly dead: readonly PartyFacts[];
+}
+
 export interface MusterErrorDetails {
   readonly missing?: readonly string[];
+  readonly parties?: PartyLists;
+  readonly reason?: string | undefined;
   readonly resume?: (signal?: AbortSignal) => Promise<unknown>;
 }
 
@@ -23,6 +42,10 @@ export class MusterError extends Error {
   readonly definite: boolean;
   /** Who had not come, for code `timeout`; as far as known. */
   readonly missing: readonly string[];
+  /** Of a roster that timed out or failed: who had come, who had not, who was dead. */
+  readonly parties: PartyLists | undefined;
+  /** What somebody said who ended the barrier for all. */
+  readonly reason: string | undefined;
   /**
    * Waits on for the same request, for code `unavailable` of one whose session goes on: it stays,
    * and counts once. A signal that is aborted takes it back.
@@ -34,6 +57,8 @@ export class MusterError extends Error {
     this.code = code;
     this.definite = code === "unauthorized" || code === "forbidden" || isDefinite(code);
     this.missing = details.missing ?? [];
+    this.parties = details.parties;
+    this.reason = details.reason;
     this.resume = details.resume;
   }
 }

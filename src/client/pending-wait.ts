@@ -66,3 +66,23 @@ export class PendingWait<Result> {
     this.#settle?.(end);
   }
 }
+
+/** Waits for what ends anyhow, no longer than until the signal. @throws its reason */
+export async function untilAborted<Result>(
+  promise: Promise<Result>,
+  signal: AbortSignal | undefined,
+): Promise<Result> {
+  if (signal === undefined) return promise;
+  signal.throwIfAborted();
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    stop = () => signal.removeEventListener("abort", onAbort);
+    signal.addEventListener("abort", onAbort);
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    stop();
+  }
+}

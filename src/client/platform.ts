@@ -17,12 +17,15 @@ export interface WebSocketLike {
 
 export interface ClientPlatform extends ClientRuntime {
   openSocket(url: string, protocols: readonly string[]): WebSocketLike;
+  /** Milliseconds since 1970. */
+  wallMs(): number;
   /** Calls `callback` when the running piece of program is done. */
   soon(callback: () => void): void;
 }
 
 export const platform: ClientPlatform = {
   nowUs: () => Math.trunc(performance.now() * 1000),
+  wallMs: () => Date.now(),
   after(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
     return () => clearTimeout(timer);

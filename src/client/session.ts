@@ -9,7 +9,7 @@
 //       server has let its participants go, or will.
 import type { Command } from "../core/command.ts";
 import type { ScopeDescription } from "../core/description.ts";
-import type { EdgeEffect, Released } from "../core/effect.ts";
+import type { EdgeEffect, QuorumStatus, Released } from "../core/effect.ts";
 import { EdgeLink } from "../wire/link/edge-link.ts";
 import type { CoreFrame, SessionGrant } from "../wire/link/frames.ts";
 import {
@@ -20,13 +20,17 @@ import {
 } from "../wire/link/frames.ts";
 import type { Action } from "../wire/link/roles.ts";
 import { mayDo } from "../wire/link/roles.ts";
-import { checkErrorNumber, checkText } from "./check-arguments.ts";
+import { checkErrorNumber } from "./check-arguments.ts";
 import type { ConnectOptions } from "./connect.ts";
 import { type ConnectionFailure, describeFailure } from "./connection-failure.ts";
 import { CountBarrier } from "./count-barrier.ts";
 import { MusterError, type MusterErrorCode } from "./muster-error.ts";
+import { Peers } from "./peers.ts";
 import type { ClientPlatform, WebSocketLike } from "./platform.ts";
+import { QuorumBarrier } from "./quorum-barrier.ts";
+import { RosterBarrier } from "./roster-barrier.ts";
 import { sessionTime } from "./session-time.ts";
+import { StateBarrier } from "./state-barrier.ts";
 
 export type SessionOptions = ConnectOptions & { readonly platform: ClientPlatform };
 
@@ -34,6 +38,10 @@ export type SessionOptions = ConnectOptions & { readonly platform: ClientPlatfor
 export interface Settle {
   readonly released: (effect: Released) => void;
   readonly acknowledged: () => void;
+  /** Of a signal; one that waits too goes on to its release. @returns whether this was the end. */
+  readonly signalled?: (value: number) => boolean;
+  /** Of a driver. @returns whether this was the end. */
+  readonly statusChanged?: (status: QuorumStatus) => boolean;
   readonly refused: (error: unknown) => void;
   /** The server's log takes nothing: whoever waits is told, and the request stays (D10). */
   readonly suspended: () => void;
@@ -114,20 +122,33 @@ export class Session implements AsyncDisposable {
     return new CountBarrier(this, name);
   }
 
+  /** A counter of signals, and waits for values of it. */
+  stateBarrier(name: string): StateBarrier {
+    return new StateBarrier(this, name);
+  }
+
+  /** A barrier that some of the peers have to reach, and that a driver watches. */
+  quorumBarrier(name: string): QuorumBarrier {
+    return new QuorumBarrier(this, name);
+  }
+
+  /** A barrier for participants with names, in phases. */
+  rosterBarrier(name: string): RosterBarrier {
+    return new RosterBarrier(this, name);
+  }
+
+  /** The peers of the scope, of which quorums are a part. */
+  get peers(): Peers {
+    return new Peers(this);
+  }
+
   /**
    * Ends every barrier of the scope; who waits gets `cancelled` and this error number. Resolves
    * when the server has it in its log. @throws MusterError
    */
   async cancelAll(error = 0): Promise<void> {
     checkErrorNumber(error);
-    await this.#order("cancel", { kind: "cancel-all", scope: this.scope, error });
-  }
-
-  /** Ends one barrier; see `CountBarrier.cancel`. */
-  async cancel(barrier: string, error: number): Promise<void> {
-    checkText("barrier", barrier);
-    checkErrorNumber(error);
-    await this.#order("cancel", { kind: "cancel", scope: this.scope, barrier, error });
+    await this.order("cancel", { kind: "cancel-all", scope: this.scope, error });
   }
 
   /** The state of the scope, or of one barrier. @throws MusterError while the connection is lost */
@@ -200,8 +221,13 @@ export class Session implements AsyncDisposable {
     return this.#options.name;
   }
 
-  /** Sends a command that has no participant; it is over when it is in the log. */
-  #order(action: Action, command: Command): Promise<void> {
+  /** For the handles of barriers. */
+  get platform(): ClientPlatform {
+    return this.#options.platform;
+  }
+
+  /** For the handles: a command that is not answered; it is over when it is in the log. */
+  order(action: Action, command: Command): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#require(action);
       this.#submit(command);
@@ -314,6 +340,16 @@ export class Session implements AsyncDisposable {
       case "acknowledged":
         this.#take(effect.connection)?.acknowledged();
         return;
+      case "signalled": {
+        const { connection, value } = effect;
+        if (this.#pending.get(connection)?.signalled?.(value) === true) this.#take(connection);
+        return;
+      }
+      case "quorum-status": {
+        const { connection } = effect;
+        if (this.#pending.get(connection)?.statusChanged?.(effect) === true) this.#take(connection);
+        return;
+      }
       case "refused":
         this.#take(effect.connection)?.refused(new MusterError(effect.code, effect.message));
         return;

@@ -11,6 +11,8 @@ export const errorCodes = {
   timeout: { definite: true },
   /** Somebody cancelled the barrier (HUP, a driver). */
   cancelled: { definite: true },
+  /** The barrier has failed: somebody said so, or a participant died that must not. */
+  failed: { definite: true },
   /** The barrier, scope or connection named does not exist. */
   unknown: { definite: true },
   /** The edge's incarnation has ended; it must attach anew. */

@@ -10,6 +10,7 @@ import type { AgendaEdgeEffect, AgendaObservedEffect } from "./agenda/effects.ts
 import type { TreeMessage } from "./barriers/tree-messages.ts";
 import type { ErrorCode } from "./code.ts";
 import type { ConnectionId, Participant } from "./command.ts";
+import type { MemberFacts } from "./description.ts";
 
 /** What decides when a barrier is complete. */
 export type BarrierKind = "count" | "state" | "quorum" | "roster";
@@ -33,6 +34,17 @@ export interface Released {
   readonly missing?: readonly string[];
   /** Why it failed or was cancelled, when somebody said so. */
   readonly reason?: string;
+  /** Of a roster, for outcomes `timeout` and `failed`. */
+  readonly presence?: Presence;
+}
+
+/** Who had come to a roster and who had not; each list holds at most `namesInReportMax`. */
+export interface Presence {
+  /** The instant of which this is told; log time, as that of the lists. */
+  readonly nowUs: number;
+  readonly arrived: readonly MemberFacts[];
+  readonly missing: readonly MemberFacts[];
+  readonly dead: readonly MemberFacts[];
 }
 
 /** A signal was counted. */

@@ -56,6 +56,8 @@ export const barrierExitCodes = {
   /** The barrier was crossed, and somebody had brought an error number. */
   crossedWithError: 1,
   cancelled: 3,
+  /** Somebody has failed it, or somebody died who must not. */
+  failed: 4,
   /** No server answers, or it went away. */
   unavailable: 69,
   /** The token is not good, or not for this. */
@@ -249,6 +251,7 @@ const statuses: Readonly<Record<MusterErrorCode, number>> = {
   forbidden: barrierExitCodes.notAllowed,
   timeout: barrierExitCodes.timedOut,
   cancelled: barrierExitCodes.cancelled,
+  failed: barrierExitCodes.failed,
 };
 
 function explain(error: unknown): unknown {

@@ -8,7 +8,7 @@ import type { BarrierCondition } from "../agenda/commands.ts";
 import { assert } from "../assert.ts";
 import type { Participant } from "../command.ts";
 import type { EdgeState, EdgeTable } from "../edge-table.ts";
-import type { BarrierKind, BarrierOutcome } from "../effect.ts";
+import type { BarrierKind, BarrierOutcome, Presence } from "../effect.ts";
 import type { Limits } from "../limits.ts";
 import { waitTimeoutUsMax } from "../limits.ts";
 import type { Refusal } from "../refusal.ts";
@@ -36,6 +36,8 @@ export interface Ending {
   readonly outcome: BarrierOutcome;
   /** Why, in the words of who ended it. */
   readonly reason?: string | undefined;
+  /** For those who waited; the record has it by its participants. */
+  readonly presence?: Presence | undefined;
 }
 
 /** Told once of each ending (D8). It must not touch barriers. */
@@ -213,7 +215,7 @@ export class Common {
   tellEnd(
     place: Place,
     waiters: readonly Waiter[],
-    { outcome, reason }: Ending,
+    { outcome, reason, presence }: Ending,
     standing: Standing,
     turn: Turn,
   ): void {
@@ -223,7 +225,11 @@ export class Common {
     const release = this.releaseOf(place, outcome, reason);
     // Who was too late with the others is told whom they waited for.
     const { missing } = standing;
-    turn.release(waiters, outcome === "timeout" ? { ...release, missing } : release);
+    turn.release(waiters, {
+      ...release,
+      ...(outcome === "timeout" ? { missing } : {}),
+      ...(presence === undefined ? {} : { presence }),
+    });
     turn.observe({
       kind: "barrier-closed",
       ...release,

@@ -4,6 +4,7 @@
 import { unreachable } from "../assert.ts";
 import type { Participant } from "../command.ts";
 import type { BarrierDescription, MemberFacts } from "../description.ts";
+import type { Presence } from "../effect.ts";
 import type { Barrier, Scope } from "../scope.ts";
 import type { Place } from "./place.ts";
 import { nameParticipant } from "./place.ts";
@@ -123,6 +124,19 @@ export function describeBarrier(scope: Scope, barrier: Barrier, max: number): Ba
 
 function describeRoster(scope: Scope, roster: RosterBarrier, max: number): BarrierDescription {
   const { phase, rules, members } = roster;
+  return {
+    ...describePlace(scope, phase, max),
+    expected: members.size,
+    count: members.size - phase.waiters.size,
+    roster: { phase: phase.part, rules, ...listMembers(roster, max) },
+  };
+}
+
+/** Its members by what they are; each list holds at most `max`. */
+export function listMembers(
+  { members }: RosterBarrier,
+  max: number,
+): Pick<Presence, "arrived" | "missing" | "dead"> {
   const lists = { arrived: [], expected: [], dead: [] } as Record<Member["state"], MemberFacts[]>;
   for (const { name, group, state, sinceUs, reason } of members.values()) {
     if (lists[state].length === max) continue;
@@ -130,12 +144,7 @@ function describeRoster(scope: Scope, roster: RosterBarrier, max: number): Barri
     lists[state].push(state === "dead" ? { ...facts, reason } : facts);
   }
   const { arrived, expected: missing, dead } = lists;
-  return {
-    ...describePlace(scope, phase, max),
-    expected: members.size,
-    count: members.size - phase.waiters.size,
-    roster: { phase: phase.part, rules, arrived, missing, dead },
-  };
+  return { arrived, missing, dead };
 }
 
 function describeQuorum(scope: Scope, barrier: QuorumBarrier, max: number): BarrierDescription {

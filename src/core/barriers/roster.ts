@@ -6,7 +6,7 @@
 //   leaves is expected again; B10 who is missing is known by name, and so is who is dead.
 import { assert } from "../assert.ts";
 import type { EdgeState } from "../edge-table.ts";
-import type { BarrierOutcome } from "../effect.ts";
+import type { BarrierOutcome, Presence } from "../effect.ts";
 import type { Refusal } from "../refusal.ts";
 import { invalid } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
@@ -15,6 +15,7 @@ import type { RosterArrive, RosterChange, RosterDead, RosterOpen } from "./comma
 import type { Common } from "./common.ts";
 import type { Failure, Waiter } from "./place.ts";
 import { enlist, strike, takeAll } from "./place.ts";
+import { listMembers } from "./report.ts";
 import type { Member, RosterPhase } from "./roster-barrier.ts";
 import { RosterBarrier } from "./roster-barrier.ts";
 import { changeRefusal, lateRefusal, membersRefusal, rulesRefusal } from "./roster-refusals.ts";
@@ -114,7 +115,8 @@ export class RosterKind {
     const phase = phaseOf(waiter);
     waiter.timeoutTimer = 0;
     const missing = this.#common.missing(phase);
-    turn.release([waiter], { ...this.#common.releaseOf(phase, "timeout"), missing });
+    const presence = this.#presence(phase.roster, turn);
+    turn.release([waiter], { ...this.#common.releaseOf(phase, "timeout"), missing, presence });
     this.leave(waiter, turn);
   }
 
@@ -236,6 +238,8 @@ export class RosterKind {
   ): void {
     const { phase, members, scope: scopeName, name } = roster;
     const missing = outcome === "crossed" ? [] : this.#common.missing(phase);
+    const isTold = outcome === "timeout" || outcome === "failed";
+    const presence = isTold ? this.#presence(roster, turn) : undefined;
     phase.error = error;
     for (const { edge } of members.values()) {
       this.#common.edges.get(edge)?.rosters.delete(keyOf(roster));
@@ -247,7 +251,11 @@ export class RosterKind {
     const { closedBarriersPerScopeMax } = this.#common.limits;
     scope.remember(phase, outcome, closedBarriersPerScopeMax, passesLate);
     const standing = { expected: members.size, missing };
-    this.#common.tellEnd(phase, takeAll(phase), { outcome, reason }, standing, turn);
+    this.#common.tellEnd(phase, takeAll(phase), { outcome, reason, presence }, standing, turn);
+  }
+
+  #presence(roster: RosterBarrier, { nowUs }: Turn): Presence {
+    return { nowUs, ...listMembers(roster, this.#common.limits.namesInReportMax) };
   }
 
   #remove(waiter: Waiter, nowUs: number): void {

@@ -25,6 +25,7 @@ const statuses: Readonly<Record<HttpCode, number>> = {
   // Not 408: browsers repeat a request that was answered so.
   timeout: 504,
   cancelled: 409,
+  failed: 409,
   ended: 410,
   limit: 429,
   internal: 500,

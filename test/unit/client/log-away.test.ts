@@ -4,7 +4,7 @@
 // shipped client, session endpoint and host under virtual time, over a log that fails or that
 // hangs.
 import { describe, expect, it } from "vitest";
-import type { Crossing } from "../../../src/client/count-barrier.ts";
+import type { Crossing } from "../../../src/client/barrier-requests.ts";
 import type { MusterError } from "../../../src/client/muster-error.ts";
 import { logAwayMs } from "../../../src/host/log-watch.ts";
 import type { LogFaults } from "../../../src/testing/delaying-log.ts";

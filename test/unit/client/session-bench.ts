@@ -34,6 +34,8 @@ export class SessionBench {
   readonly log: MemoryLog;
   readonly sockets: VirtualSocket[] = [];
   readonly caller: Caller;
+  /** What clients have sent, in order. */
+  readonly sent: string[] = [];
   host: Host;
   /** The log as the host sees it. */
   faulty: DelayingLog;
@@ -128,6 +130,7 @@ export class SessionBench {
     const { clock, random } = this;
     return {
       nowUs: () => clock.nowUs(),
+      wallMs: () => clock.wallMs(),
       after: (delayMs, callback) => clock.after(delayMs, callback),
       randomBytes: (count) => Uint8Array.from({ length: count }, () => random.below(256)),
       soon: (callback) => clock.endOfTurn(callback),
@@ -142,6 +145,11 @@ export class SessionBench {
     socket.messagesLeft = this.nextMessagesLeft;
     this.nextMessagesLeft = Number.POSITIVE_INFINITY;
     this.sockets.push(socket);
+    const { send } = socket.client;
+    socket.client.send = (text) => {
+      this.sent.push(text);
+      send(text);
+    };
     if (this.isDown) {
       socket.cut();
       return socket.client;

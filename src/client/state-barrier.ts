@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// The handle of a state: a counter that only grows, and waits for values of it.
+import type { BarrierDescription } from "../core/description.ts";
+import {
+  BarrierRequests,
+  type Crossing,
+  crossingOf,
+  type EndOptions,
+  explain,
+  type FailOptions,
+  type RequestOptions,
+  type WaitOptions,
+} from "./barrier-requests.ts";
+import { checkCount } from "./check-arguments.ts";
+import type { MusterError } from "./muster-error.ts";
+import type { Session } from "./session.ts";
+
+export interface SignalOptions extends RequestOptions {
+  /** As of an arrival. */
+  readonly name?: string;
+}
+
+/** The crossing of one's target, and which signal was one's own: 1 for the first. */
+export interface SignalledCrossing extends Crossing {
+  readonly value: number;
+}
+
+export class StateBarrier {
+  readonly name: string;
+  readonly #requests: BarrierRequests;
+
+  constructor(session: Session, name: string) {
+    this.#requests = new BarrierRequests(session, "state", name);
+    this.name = name;
+  }
+
+  /**
+   * Adds one. Resolves with the value after it, which nobody else is told: 1 for the first. Nothing
+   * takes a signal back, an aborted `signal` neither. @throws MusterError
+   */
+  async signal(options: SignalOptions = {}): Promise<number> {
+    const { name } = this.#requests.arrival(options).who;
+    const [place, who] = [this.#requests.place, this.#requests.who(name)];
+    return this.#requests.send<number>(
+      options,
+      "wait",
+      (connection) => ({ kind: "state-signal", ...place, who, connection }),
+      (pending) => ({
+        signalled(value) {
+          pending.resolve(value);
+          return true;
+        },
+      }),
+    );
+  }
+
+  /** Waits until the value is `target`, or more; not at all when it is. @throws MusterError */
+  async wait(target: number, options: WaitOptions = {}): Promise<Crossing> {
+    checkCount(target, "target");
+    const arrival = this.#requests.arrival(options);
+    return this.#requests.wait("wait", options, (connection) => ({
+      ...{ kind: "state-wait", ...arrival, connection, target },
+    }));
+  }
+
+  /**
+   * Adds one and waits for `target`, at one instant and in one exchange. Whoever is taken back by
+   * its signal has signalled all the same. @throws MusterError
+   */
+  async signalAndWait(target: number, options: WaitOptions = {}): Promise<SignalledCrossing> {
+    checkCount(target, "target");
+    const arrival = this.#requests.arrival(options);
+    let own = 0;
+    return this.#requests.send<SignalledCrossing>(
+      options,
+      "wait",
+      (connection) => ({ kind: "state-signal-and-wait", ...arrival, connection, target }),
+      (pending) => ({
+        signalled(value) {
+          own = value;
+          return false;
+        },
+        released(effect) {
+          if (effect.outcome === "crossed") pending.resolve({ ...crossingOf(effect), value: own });
+          else pending.reject(explain(effect));
+        },
+      }),
+    );
+  }
+
+  /** Ends the waits there are; the counter goes on. @throws MusterError */
+  async cancel(error = 0, options: EndOptions = {}): Promise<void> {
+    await this.#requests.cancel(error, options);
+  }
+
+  /** Ends the waits there are, and those that would follow, with a reason. @throws MusterError */
+  async fail(reason: string, options: FailOptions = {}): Promise<void> {
+    await this.#requests.fail(reason, options);
+  }
+
+  /** Its value and who waits for what; undefined before its first use. @throws MusterError */
+  describe(): Promise<BarrierDescription | undefined> {
+    return this.#requests.describe();
+  }
+
+  /** As of `CountBarrier.resume`; resolves as the call would have. */
+  resume<Result = Crossing>(error: MusterError, options: RequestOptions = {}): Promise<Result> {
+    return this.#requests.resume(error, options);
+  }
+}
