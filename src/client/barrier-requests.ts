@@ -4,10 +4,12 @@
 import type { Command, Participant } from "../core/command.ts";
 import type { BarrierDescription } from "../core/description.ts";
 import type { BarrierKind, Presence, Released } from "../core/effect.ts";
+import { defaultLimits } from "../core/limits.ts";
 import type { Action } from "../wire/link/roles.ts";
 import { checkArrival, checkErrorNumber, checkText } from "./check-arguments.ts";
+import type { Going } from "./common-clock.ts";
 import { MusterError, type PartyFacts, type PartyLists } from "./muster-error.ts";
-import { PendingWait } from "./pending-wait.ts";
+import { PendingWait, untilAborted } from "./pending-wait.ts";
 import type { Session, Settle } from "./session.ts";
 
 export interface RequestOptions {
@@ -27,6 +29,12 @@ export interface WaitOptions extends ArrivalOptions {
   readonly timeoutMs?: number;
   /** Takes the arrival back: the participant leaves. */
   readonly signal?: AbortSignal;
+  /**
+   * Goes on at one instant of a common clock with all who ask for it, instead of when the news
+   * comes. The instant is later than the crossing by the longest lead that one of them asked for:
+   * of `true`, four times its way to the server and back, 20 ms at least.
+   */
+  readonly together?: boolean | { readonly leadMs: number };
 }
 
 /** A crossing, the same for everybody who was there. */
@@ -35,6 +43,8 @@ export interface Crossing {
   readonly generation: number;
   /** The largest error number that anybody brought; 0 for none. */
   readonly error: number;
+  /** Of one who went together with others: how far off it was. Absent where nobody waited. */
+  readonly go?: Going;
 }
 
 /** The fields that every arrival has. */
@@ -87,18 +97,49 @@ export class BarrierRequests {
   }
 
   /** A request that waits. @throws MusterError */
-  wait<Result = Crossing>(
+  async wait<Result extends Crossing = Crossing>(
     action: Action,
     options: WaitOptions,
     build: Build,
     resultOf: (effect: Released) => Result = crossingOf as (effect: Released) => Result,
+    settleOf: (pending: PendingWait<Result>) => Partial<Settle> = () => ({}),
   ): Promise<Result> {
+    const { together = false, signal } = options;
+    if (together === false) return this.#wait(options, action, build, resultOf, settleOf);
+    const { commonClock } = this.session;
+    const release = commonClock.keep();
+    try {
+      await untilAborted(commonClock.measure(), signal);
+      const leadUs = together === true ? commonClock.leadUs : Math.round(together.leadMs * 1000);
+      const withLead = (connection: number) => ({ ...build(connection), leadUs }) as Command;
+      return await this.#wait(options, action, withLead, resultOf, settleOf);
+    } finally {
+      release();
+    }
+  }
+
+  #wait<Result extends Crossing>(
+    options: WaitOptions,
+    action: Action,
+    build: Build,
+    resultOf: (effect: Released) => Result,
+    settleOf: (pending: PendingWait<Result>) => Partial<Settle>,
+  ): Promise<Result> {
+    const isTogether = (options.together ?? false) !== false;
     return this.send<Result>(options, action, build, (pending) => ({
+      ...settleOf(pending),
       released: (effect) => {
-        if (effect.outcome === "crossed") pending.resolve(resultOf(effect));
-        else pending.reject(explain(effect));
+        const { outcome, goUs } = effect;
+        if (outcome !== "crossed") pending.reject(explain(effect));
+        else if (!isTogether || goUs === undefined) pending.resolve(resultOf(effect));
+        else void this.#go(goUs).then((go) => pending.resolve({ ...resultOf(effect), ...go }));
       },
     }));
+  }
+
+  async #go(goUs: number): Promise<{ readonly go?: Going }> {
+    const go = await this.session.commonClock.go(goUs, defaultLimits.togetherLeadUsMax);
+    return go === undefined ? {} : { go };
   }
 
   /** @param settleOf how the request ends, beside the ways in which every request may. */

@@ -3,7 +3,7 @@
 // shape ends the whole session at the server, with every other wait in it. Bounds that a server
 // sets (the length of a name, how many wait) are the server's to check; it refuses that call alone.
 import { barrierCountMax, waitTimeoutUsMax } from "../core/limits.ts";
-import type { ArrivalOptions, WaitOptions } from "./barrier-requests.ts";
+import type { WaitOptions } from "./barrier-requests.ts";
 import type { ConnectOptions } from "./connect.ts";
 import { MusterError } from "./muster-error.ts";
 import type { QuorumSize } from "./quorum-barrier.ts";
@@ -27,10 +27,11 @@ export function checkConnect({ token, scope, name, leaseMs }: ConnectOptions): v
 }
 
 /** @throws MusterError (invalid) that names the option. */
-export function checkArrival({ name, error, timeoutMs }: ArrivalOptions & WaitOptions): void {
+export function checkArrival({ name, error, timeoutMs, together }: WaitOptions): void {
   if (name !== undefined) checkText("name", name);
   if (error !== undefined) checkErrorNumber(error);
   if (timeoutMs !== undefined) checkTimeoutMs(timeoutMs);
+  if (typeof together === "object") checkTimeoutMs(together.leadMs, "together.leadMs");
 }
 
 /** @throws MusterError (invalid) */

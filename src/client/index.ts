@@ -12,6 +12,7 @@ export type {
   RequestOptions,
   WaitOptions,
 } from "./barrier-requests.ts";
+export type { Going } from "./common-clock.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
 export type { CountBarrier, InitOptions } from "./count-barrier.ts";
 export type { BarrierDeadline } from "./deadline.ts";

@@ -19,12 +19,19 @@ export interface ClientPlatform extends ClientRuntime {
   openSocket(url: string, protocols: readonly string[]): WebSocketLike;
   /** Milliseconds since 1970. */
   wallMs(): number;
+  /** Returns when `nowUs()` is `us`, and not before: for what timers are too coarse for. */
+  spinUntil(us: number): void;
   /** Calls `callback` when the running piece of program is done. */
   soon(callback: () => void): void;
 }
 
+const nowUs = (): number => Math.trunc(performance.now() * 1000);
+
 export const platform: ClientPlatform = {
-  nowUs: () => Math.trunc(performance.now() * 1000),
+  nowUs,
+  spinUntil(us) {
+    while (nowUs() < us);
+  },
   wallMs: () => Date.now(),
   after(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);

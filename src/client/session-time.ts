@@ -13,3 +13,18 @@ export const sessionTime = {
   /** `close` waits this long for the server's word. */
   closeMs: 2_000,
 } as const;
+
+/** How the clock of the server is measured, for those who go together. */
+export const commonClockTime = {
+  /** Exchanges before the first use, and each time after a pause. */
+  exchanges: 8,
+  exchangesAgain: 2,
+  againMs: 1_000,
+  /** Exchanges that are remembered. */
+  samplesMax: 64,
+  /** The lead asked for: so many of the longest ways there and back, microseconds at least. */
+  leadTrips: 4,
+  leadUsMin: 20_000,
+  /** Timers are late by up to this: the rest is waited for without them, microseconds. */
+  spinUs: 2_000,
+} as const;

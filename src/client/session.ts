@@ -21,6 +21,7 @@ import {
 import type { Action } from "../wire/link/roles.ts";
 import { mayDo } from "../wire/link/roles.ts";
 import { checkErrorNumber } from "./check-arguments.ts";
+import { CommonClock } from "./common-clock.ts";
 import type { ConnectOptions } from "./connect.ts";
 import { type ConnectionFailure, describeFailure } from "./connection-failure.ts";
 import { CountBarrier } from "./count-barrier.ts";
@@ -63,6 +64,7 @@ export class Session implements AsyncDisposable {
   readonly #orders = new Set<(error: unknown) => void>();
   #grant: SessionGrant | undefined;
   #socket: WebSocketLike | undefined;
+  #commonClock: CommonClock | undefined;
   #lastFailure: ConnectionFailure | undefined;
   #pauseMs: number = sessionTime.firstPauseMs;
   #cancelRetry: () => void = () => undefined;
@@ -221,6 +223,12 @@ export class Session implements AsyncDisposable {
     return this.#options.name;
   }
 
+  /** The clock by which parties go on together. */
+  get commonClock(): CommonClock {
+    this.#commonClock ??= new CommonClock(this.platform, (answer) => this.#link.askClock(answer));
+    return this.#commonClock;
+  }
+
   /** For the handles of barriers. */
   get platform(): ClientPlatform {
     return this.#options.platform;
@@ -292,6 +300,7 @@ export class Session implements AsyncDisposable {
   #onUp(grant: SessionGrant | undefined): void {
     this.#grant = grant;
     this.#cancelLease();
+    this.#commonClock?.forget();
     this.#pauseMs = sessionTime.firstPauseMs;
     const ready = this.#settleReady;
     this.#settleReady = undefined;

@@ -6,7 +6,6 @@ import {
   type Crossing,
   crossingOf,
   type EndOptions,
-  explain,
   type FailOptions,
   type RequestOptions,
   type WaitOptions,
@@ -71,18 +70,15 @@ export class StateBarrier {
     checkCount(target, "target");
     const arrival = this.#requests.arrival(options);
     let own = 0;
-    return this.#requests.send<SignalledCrossing>(
-      options,
+    return this.#requests.wait<SignalledCrossing>(
       "wait",
+      options,
       (connection) => ({ kind: "state-signal-and-wait", ...arrival, connection, target }),
-      (pending) => ({
+      (effect) => ({ ...crossingOf(effect), value: own }),
+      () => ({
         signalled(value) {
           own = value;
           return false;
-        },
-        released(effect) {
-          if (effect.outcome === "crossed") pending.resolve({ ...crossingOf(effect), value: own });
-          else pending.reject(explain(effect));
         },
       }),
     );

@@ -34,6 +34,10 @@ export interface Released {
   readonly missing?: readonly string[];
   /** Why it failed or was cancelled, when somebody said so. */
   readonly reason?: string;
+  /**
+   * When those who asked to go on together do, on the clock that stamps the log: the same for all.
+   */
+  readonly goUs?: number;
   /** Of a roster, for outcomes `timeout` and `failed`. */
   readonly presence?: Presence;
 }

@@ -32,6 +32,8 @@ export interface Limits {
   readonly topicBytesPerScopeMax: number;
   /** Messages that one read of a topic gives. */
   readonly messagesPerReadMax: number;
+  /** Time from a crossing to the instant at which those go on who go together. */
+  readonly togetherLeadUsMax: number;
   readonly eventsPerScopeMax: number;
   /** Bytes (UTF-8) in the arguments of an event that comes later than the plan. */
   readonly eventArgsBytesMax: number;
@@ -84,6 +86,7 @@ export const defaultLimits: Limits = {
   messageBytesMax: 512 * 1024,
   topicBytesPerScopeMax: 64 * 1024 * 1024,
   messagesPerReadMax: 256,
+  togetherLeadUsMax: 10_000_000,
   eventsPerScopeMax: 100_000,
   eventArgsBytesMax: 65_536,
   errorRecordsPerScopeMax: 1_000,

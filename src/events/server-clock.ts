@@ -3,6 +3,12 @@
 // between machines it is measured by exchanges over the bus, again and again. A wall clock counts
 // for orders of old schedulers only, and until the first exchange is over.
 import type { Cancel, Clock } from "../host/clock.ts";
+import {
+  type ClockSample,
+  clockOffsetLimits,
+  estimateClock,
+  toOwnUs,
+} from "../wire/clock-offset.ts";
 import type { Notification } from "../wire/event/notification.ts";
 import {
   type ClockAnswer,
@@ -10,7 +16,6 @@ import {
   type OrderInstant,
   type OrderSender,
 } from "../wire/event/orders.ts";
-import { type ClockSample, clockOffsetLimits, estimateClock, toOwnUs } from "./clock-offset.ts";
 import { eventsLimits, eventsTime } from "./events-limits.ts";
 
 export interface ServerClockOptions {

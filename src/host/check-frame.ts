@@ -188,6 +188,7 @@ const frameChecks: Readonly<Record<string, (frame: Fields, limits: Limits) => bo
     (frame["commands"] as readonly Command[]).every((command) => isWithin(command, limits)) &&
     (frame["commands"] as readonly Command[]).length <= limits.entryCommandsMax,
   seen: (frame) => isCount(frame["sequence"]),
+  clock: (frame) => isCount(frame["id"]),
   "list-events": (frame) =>
     isCount(frame["id"]) && isText(frame["scope"]) && isCount(frame["after"]),
   describe: (frame) =>
@@ -214,6 +215,7 @@ const arrival: Readonly<Record<string, Check>> = {
   who: isParticipant,
   error: isAmount,
   timeoutUs: either(isAmount, isAbsent),
+  leadUs: either(isAmount, isAbsent),
 };
 
 const optional = (check: Check): Check => either(check, isAbsent);

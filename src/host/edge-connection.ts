@@ -169,6 +169,9 @@ export class EdgeConnection {
         this.#send({ kind: "description", id: frame.id, description });
         return;
       }
+      case "clock":
+        this.#send({ kind: "clock", id: frame.id, us: host.clock.nowUs() });
+        return;
       case "list-events": {
         const page = host.listEvents(frame.scope, frame.after);
         this.#send({ kind: "events", id: frame.id, page });

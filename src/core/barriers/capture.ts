@@ -24,6 +24,7 @@ interface WaiterSnapshot {
   readonly error: number;
   readonly contribution: number;
   readonly arrivedUs: number;
+  readonly leadUs: number;
   readonly timeoutTimer: number;
 }
 
@@ -237,8 +238,9 @@ function restorePlace(place: Place, snapshot: PlaceSnapshot, edges: EdgeTable): 
 }
 
 function captureWaiter(waiter: Waiter): WaiterSnapshot {
-  const { edge, connection, who, error, contribution, arrivedUs, timeoutTimer } = waiter;
-  return { edge: edge.name, connection, who, error, contribution, arrivedUs, timeoutTimer };
+  const { edge, connection, who, error, contribution, arrivedUs, leadUs, timeoutTimer } = waiter;
+  const facts = { connection, who, error, contribution, arrivedUs, leadUs, timeoutTimer };
+  return { edge: edge.name, ...facts };
 }
 
 /** Adds what decides of the barriers of a scope to a digest; who waits is in that of the place. */

@@ -14,6 +14,11 @@ interface Arrival {
   readonly error: number;
   /** The wait ends with outcome `timeout` after this much log time (B9). */
   readonly timeoutUs?: number;
+  /**
+   * Goes on together with the others: when it crosses, at one instant that is later by the largest
+   * of the leads that were asked for. As much as it takes to be told of it, microseconds.
+   */
+  readonly leadUs?: number;
 }
 
 /** When a barrier is over, with outcome `timeout` for all who wait. */

@@ -50,6 +50,7 @@ export interface ArrivalFacts {
   readonly who: Participant;
   readonly error: number;
   readonly timeoutUs?: number;
+  readonly leadUs?: number;
 }
 
 /** What an arrival finds. */
@@ -100,10 +101,10 @@ export class Common {
     contribution: number,
     nowUs: number,
   ): Waiter {
-    const { connection, who, error, timeoutUs } = arrival;
+    const { connection, who, error, timeoutUs, leadUs = 0 } = arrival;
     const waiter: Waiter = {
       ...{ edge, connection, barrier: place, who, error, contribution },
-      arrivedUs: nowUs,
+      ...{ arrivedUs: nowUs, leadUs },
       timeoutTimer: 0,
     };
     if (timeoutUs !== undefined) {
@@ -229,6 +230,7 @@ export class Common {
       ...release,
       ...(outcome === "timeout" ? { missing } : {}),
       ...(presence === undefined ? {} : { presence }),
+      ...goOf(waiters, outcome, turn),
     });
     turn.observe({
       kind: "barrier-closed",
@@ -264,11 +266,15 @@ export class Common {
     if (waiters !== undefined && waiters >= limits.waitersPerBarrierMax) {
       return overLimit(limits, "waitersPerBarrierMax", "too many parties wait at this barrier");
     }
-    const { error, timeoutUs = 0 } = command;
+    const { error, timeoutUs = 0, leadUs = 0 } = command;
     if (!isInteger(error, 0)) return invalid(`error must be an integer, 0 or more, not ${error}`);
     if (!isInteger(timeoutUs, 0) || timeoutUs > waitTimeoutUsMax) {
       const range = `from 0 to ${waitTimeoutUsMax}`;
       return invalid(`the timeout must be whole microseconds, ${range}, not ${timeoutUs}`);
+    }
+    if (!isInteger(leadUs, 0)) return invalid(`the lead must be whole microseconds, not ${leadUs}`);
+    if (leadUs > limits.togetherLeadUsMax) {
+      return overLimit(limits, "togetherLeadUsMax", "the lead is too long");
     }
     return undefined;
   }
@@ -284,6 +290,18 @@ export class Common {
     } as const;
     place.warningTimer = this.timers.set(sinceUs + this.limits.warnAfterUs, purpose);
   }
+}
+
+/** The instant at which they go on together, on the clock of the log, if any asked for one. */
+function goOf(
+  waiters: readonly Waiter[],
+  outcome: BarrierOutcome,
+  { stampUs }: Turn,
+): { readonly goUs?: number } {
+  if (outcome !== "crossed") return {};
+  let leadUs = 0;
+  for (const waiter of waiters) if (waiter.leadUs > leadUs) leadUs = waiter.leadUs;
+  return leadUs === 0 ? {} : { goUs: stampUs + leadUs };
 }
 
 /** Whether one name has more than one place. */

@@ -50,6 +50,8 @@ export interface Waiter {
   /** What its leaving takes from a count: -1 for a wait, n for a waiting init of n; else 0. */
   readonly contribution: number;
   readonly arrivedUs: number;
+  /** What it takes to tell it, 0 for one that goes on when it hears of it. */
+  readonly leadUs: number;
   /** Timer id of its deadline, 0 for none. */
   timeoutTimer: number;
 }
@@ -98,8 +100,9 @@ export function recordOf(waiter: Waiter): ParticipantRecord {
 }
 
 function describeWaiter(waiter: Waiter): string {
-  const { edge, connection, contribution, error, arrivedUs } = waiter;
-  return `${edge.name} ${connection} ${contribution} ${error} ${arrivedUs}`;
+  const { edge, connection, contribution, error, arrivedUs, leadUs } = waiter;
+  const lead = leadUs === 0 ? "" : ` ${leadUs}`;
+  return `${edge.name} ${connection} ${contribution} ${error} ${arrivedUs}${lead}`;
 }
 
 /** How a party is named to people: its own name, or the little that is known (B10). */

@@ -37,12 +37,14 @@ export interface EdgeLinkOptions {
 }
 
 type Answer = (description: ScopeDescription | undefined) => void;
+type ClockAnswer = (us: number | undefined) => void;
 type PageAnswer = (page: EventPage | undefined) => void;
 
 export class EdgeLink {
   readonly #options: EdgeLinkOptions;
   readonly #outbox: EdgeOutbox;
   readonly #questions = new Map<number, Answer>();
+  readonly #clocks = new Map<number, ClockAnswer>();
   readonly #listings = new Map<number, PageAnswer>();
   /** Who wants to know when so many commands are in the log; in that order. */
   readonly #awaited: { readonly commands: number; readonly onTaken: () => void }[] = [];
@@ -104,6 +106,17 @@ export class EdgeLink {
     this.#send?.({ kind: "describe", id, scope, ...(barrier === undefined ? {} : { barrier }) });
   }
 
+  /** Asks what the core's clock says; the answer is undefined when the link goes down before. */
+  askClock(answer: ClockAnswer): void {
+    if (!this.#isWelcome) {
+      answer(undefined);
+      return;
+    }
+    this.#lastQuestion += 1;
+    this.#clocks.set(this.#lastQuestion, answer);
+    this.#send?.({ kind: "clock", id: this.#lastQuestion });
+  }
+
   /** Asks for a page of events; the answer is undefined when the link goes down before it comes. */
   listEvents(scope: string, after: number, answer: PageAnswer): void {
     if (!this.#isWelcome) {
@@ -153,6 +166,10 @@ export class EdgeLink {
       this.#listings.delete(id);
       answer(undefined);
     }
+    for (const [id, answer] of this.#clocks) {
+      this.#clocks.delete(id);
+      answer(undefined);
+    }
     // A link that was cut may come back and take the end of this edge; a core that is away decides
     // by the lease.
     if (this.#isClosing && !wasUp) this.#end(undefined);
@@ -175,6 +192,12 @@ export class EdgeLink {
         const answer = this.#questions.get(frame.id);
         this.#questions.delete(frame.id);
         answer?.(frame.description);
+        return;
+      }
+      case "clock": {
+        const answer = this.#clocks.get(frame.id);
+        this.#clocks.delete(frame.id);
+        answer?.(frame.us);
         return;
       }
       case "events": {

@@ -42,6 +42,12 @@ export interface DescribeFrame {
   readonly barrier?: string;
 }
 
+/** Asks what the clock says that stamps the log. */
+export interface ClockFrame {
+  readonly kind: "clock";
+  readonly id: number;
+}
+
 /** Asks for a page of the events of a scope. */
 export interface ListEventsFrame {
   readonly kind: "list-events";
@@ -56,6 +62,7 @@ export type EdgeFrame =
   | BatchFrame
   | { readonly kind: "seen"; readonly sequence: number }
   | DescribeFrame
+  | ClockFrame
   | ListEventsFrame;
 
 /** What a token lets a session do. */
@@ -77,6 +84,8 @@ export type CoreFrame =
   | { readonly kind: "applied"; readonly number: number }
   | EffectsFrame
   | { readonly kind: "description"; readonly id: number; readonly description: ScopeDescription }
+  /** Microseconds when it was asked. */
+  | { readonly kind: "clock"; readonly id: number; readonly us: number }
   | { readonly kind: "events"; readonly id: number; readonly page: EventPage }
   /** The log takes nothing, or does again (D10); an edge that is told nothing has one. */
   | { readonly kind: "log"; readonly isAway: boolean }

@@ -43,6 +43,8 @@ export class SessionBench {
   isDown = false;
   /** The next socket is cut after so many messages, both ways together. */
   nextMessagesLeft = Number.POSITIVE_INFINITY;
+  /** What clocks of sessions that are opened next show beyond the true one. */
+  clockOffsetUs = 0;
   readonly #options: SessionBenchOptions;
   readonly #limits: Limits;
 
@@ -127,9 +129,11 @@ export class SessionBench {
   }
 
   #platform(): ClientPlatform {
-    const { clock, random } = this;
+    const { clock, random, clockOffsetUs } = this;
     return {
-      nowUs: () => clock.nowUs(),
+      nowUs: () => clock.nowUs() + clockOffsetUs,
+      // Virtual timers are exact.
+      spinUntil: () => undefined,
       wallMs: () => clock.wallMs(),
       after: (delayMs, callback) => clock.after(delayMs, callback),
       randomBytes: (count) => Uint8Array.from({ length: count }, () => random.below(256)),

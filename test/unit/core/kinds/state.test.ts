@@ -242,6 +242,32 @@ describe("states", () => {
     expect(refusals(core.send("e", waitFor(6, 7)))).toEqual([]);
   });
 
+  it("togetherLeadUsMax holds, and those who go together do so at one instant", () => {
+    const core = new CoreDriver({ togetherLeadUsMax: 300 });
+    const arrive = (connection: number, leadUs?: number) =>
+      core.send("e", {
+        ...{ kind: "state-wait", scope: "s", barrier: "b", connection, target: 1, error: 0 },
+        ...{ who: { address: "x" }, ...(leadUs === undefined ? {} : { leadUs }) },
+      });
+    expect(refusals(arrive(1, 301))[0]).toContain("limit togetherLeadUsMax (300)");
+    expect(refusals(arrive(1, 0.5))[0]).toContain("lead");
+    expect(refusals(arrive(1, -1))[0]).toContain("lead");
+    expect([arrive(1, 100), arrive(2, 300), arrive(3, 200), arrive(4)].flatMap(refusals)).toEqual(
+      [],
+    );
+    const { addressed } = core.send("e", {
+      ...{ kind: "state-signal", scope: "s", barrier: "b", connection: 9 },
+      who: { address: "x" },
+    });
+    const [released] = addressed.flatMap(({ effect }) =>
+      effect.kind === "released" ? [effect] : [],
+    );
+    expect(released?.connections).toEqual([1, 2, 3, 4]);
+    expect(released?.goUs).toBe(core.stampUs + 300);
+    const { addressed: late } = arrive(5, 100);
+    expect(late[0]?.effect).not.toHaveProperty("goUs");
+  });
+
   it("reasonBytesMax holds for cancel and fail", () => {
     const core = new CoreDriver({ reasonBytesMax: 3 });
     core.send("e", waitFor(1, 1));

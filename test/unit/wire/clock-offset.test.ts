@@ -11,7 +11,7 @@ import {
   offsetOf,
   roundTripOf,
   toOwnUs,
-} from "../../../src/events/clock-offset.ts";
+} from "../../../src/wire/clock-offset.ts";
 
 interface Exchange {
   readonly atUs: number;
