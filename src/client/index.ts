@@ -15,7 +15,10 @@ export type {
 export type { Going } from "./common-clock.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
 export type { CountBarrier, InitOptions } from "./count-barrier.ts";
+export type { Counter } from "./counter.ts";
 export type { BarrierDeadline } from "./deadline.ts";
+export type { CandidateOptions, Election, Leadership } from "./election.ts";
+export type { Latch } from "./latch.ts";
 export {
   MusterError,
   type MusterErrorCode,

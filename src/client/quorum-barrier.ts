@@ -66,8 +66,8 @@ export class QuorumBarrier {
           driver.lost(error);
         },
         statusChanged(status) {
-          if (status.status === "initialised") pending.resolve(driver);
           const isEnd = driver.statusChanged(status);
+          if (status.status === "initialised") pending.resolve(driver);
           if (isEnd && driver.error !== undefined) pending.reject(driver.error);
           return isEnd;
         },
@@ -125,6 +125,7 @@ export class QuorumDriver implements AsyncDisposable {
   #error: MusterError | undefined;
   #hasEnded = false;
   #hasLetGo = false;
+  #generation = 0;
   #settleCrossed: Settled | undefined;
   #settleEnded: Settled | undefined;
 
@@ -139,6 +140,16 @@ export class QuorumDriver implements AsyncDisposable {
     // Who wants to know of a failure waits for one of them.
     this.crossed.catch(() => undefined);
     this.ended.catch(() => undefined);
+  }
+
+  /** Which barrier of this name it is; set when it is initialised. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Whether it is over. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   /** Why it did not end by a crossing, if it did not. */
@@ -169,6 +180,7 @@ export class QuorumDriver implements AsyncDisposable {
 
   /** For the barrier's handle. @returns whether this was the end. */
   statusChanged({ status, generation, error, reason, controller }: QuorumStatus): boolean {
+    this.#generation = generation;
     if (status === "initialised") return false;
     if (status === "crossed") {
       this.#settleCrossed?.resolve({ generation, error });

@@ -25,6 +25,9 @@ import { CommonClock } from "./common-clock.ts";
 import type { ConnectOptions } from "./connect.ts";
 import { type ConnectionFailure, describeFailure } from "./connection-failure.ts";
 import { CountBarrier } from "./count-barrier.ts";
+import { Counter } from "./counter.ts";
+import { Election } from "./election.ts";
+import { Latch } from "./latch.ts";
 import { MusterError, type MusterErrorCode } from "./muster-error.ts";
 import { Peers } from "./peers.ts";
 import type { ClientPlatform, WebSocketLike } from "./platform.ts";
@@ -137,6 +140,21 @@ export class Session implements AsyncDisposable {
   /** A barrier for participants with names, in phases. */
   rosterBarrier(name: string): RosterBarrier {
     return new RosterBarrier(this, name);
+  }
+
+  /** Opens when `count` have counted down. @throws MusterError (invalid) */
+  latch(name: string, count: number): Latch {
+    return new Latch(this, name, count);
+  }
+
+  /** Gives numbers, each once. */
+  counter(name: string): Counter {
+    return new Counter(this, name);
+  }
+
+  /** Of all who stand for it, one leads at a time. */
+  election(name: string): Election {
+    return new Election(this, name);
   }
 
   /** The peers of the scope, of which quorums are a part. */
