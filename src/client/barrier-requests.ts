@@ -3,7 +3,7 @@
 // barrier, how they end, and how a barrier is ended for everybody.
 import type { Command, Participant } from "../core/command.ts";
 import type { BarrierDescription } from "../core/description.ts";
-import type { BarrierKind, Presence, Released } from "../core/effect.ts";
+import type { BarrierKind, Presence, QuorumStatus, Released } from "../core/effect.ts";
 import { defaultLimits } from "../core/limits.ts";
 import type { Action } from "../wire/link/roles.ts";
 import { checkArrival, checkErrorNumber, checkText } from "./check-arguments.ts";
@@ -54,9 +54,11 @@ export interface ArrivalFields {
   readonly who: Participant;
   readonly error: number;
   readonly timeoutUs?: number;
+  readonly leadUs?: number;
 }
 
 type Build = (connection: number) => Command;
+type BuildArrival = (arrival: ArrivalFields, connection: number) => Command;
 
 export class BarrierRequests {
   readonly kind: BarrierKind;
@@ -77,64 +79,72 @@ export class BarrierRequests {
 
   /** Who asks. Where it comes from is written by the server. */
   who(name: string | undefined = this.session.participantName): Participant {
-    return { address: "", ...(name === undefined ? {} : { name }) };
+    return name === undefined ? { address: "" } : { address: "", name };
   }
 
   /** @throws MusterError (invalid) */
   arrival(options: WaitOptions): ArrivalFields {
+    checkText("barrier", this.name);
     checkArrival(options);
     const { name, error = 0, timeoutMs } = options;
-    const timeout = timeoutMs === undefined ? {} : { timeoutUs: Math.round(timeoutMs * 1000) };
-    return { ...this.place, who: this.who(name), error, ...timeout };
+    const fields = { scope: this.session.scope, barrier: this.name, who: this.who(name), error };
+    return timeoutMs === undefined
+      ? fields
+      : { ...fields, timeoutUs: Math.round(timeoutMs * 1000) };
   }
 
   /** A request that is answered when it is counted. @throws MusterError */
   ask(action: Action, options: RequestOptions, build: Build): Promise<void> {
-    return this.send<void>(options, action, build, (pending) => ({
-      acknowledged: () => pending.resolve(),
-      released: () => pending.resolve(),
-    }));
+    return this.send(options, action, build, countedEnds);
   }
 
-  /** A request that waits. @throws MusterError */
-  async wait<Result extends Crossing = Crossing>(
+  /**
+   * An arrival that waits. @param ends what else it is told of, and what it resolves with.
+   * @throws MusterError
+   */
+  wait<Result extends Crossing>(
     action: Action,
     options: WaitOptions,
-    build: Build,
-    resultOf: (effect: Released) => Result = crossingOf as (effect: Released) => Result,
-    settleOf: (pending: PendingWait<Result>) => Partial<Settle> = () => ({}),
+    build: BuildArrival,
+    ends: WaitEnds<Result>,
   ): Promise<Result> {
-    const { together = false, signal } = options;
-    if (together === false) return this.#wait(options, action, build, resultOf, settleOf);
-    const { commonClock } = this.session;
-    const release = commonClock.keep();
     try {
-      await untilAborted(commonClock.measure(), signal);
-      const leadUs = together === true ? commonClock.leadUs : Math.round(together.leadMs * 1000);
-      const withLead = (connection: number) => ({ ...build(connection), leadUs }) as Command;
-      return await this.#wait(options, action, withLead, resultOf, settleOf);
-    } finally {
-      release();
+      const arrival = this.arrival(options);
+      const { together = false } = options;
+      if (together !== false) return this.#waitTogether(action, options, arrival, build, ends);
+      return this.send(options, action, (connection) => build(arrival, connection), ends);
+    } catch (error) {
+      return Promise.reject(error);
     }
   }
 
-  #wait<Result extends Crossing>(
-    options: WaitOptions,
+  async #waitTogether<Result extends Crossing>(
     action: Action,
-    build: Build,
-    resultOf: (effect: Released) => Result,
-    settleOf: (pending: PendingWait<Result>) => Partial<Settle>,
+    options: WaitOptions,
+    arrival: ArrivalFields,
+    build: BuildArrival,
+    ends: WaitEnds<Result>,
   ): Promise<Result> {
-    const isTogether = (options.together ?? false) !== false;
-    return this.send<Result>(options, action, build, (pending) => ({
-      ...settleOf(pending),
-      released: (effect) => {
-        const { outcome, goUs } = effect;
-        if (outcome !== "crossed") pending.reject(explain(effect));
-        else if (!isTogether || goUs === undefined) pending.resolve(resultOf(effect));
-        else void this.#go(goUs).then((go) => pending.resolve({ ...resultOf(effect), ...go }));
-      },
-    }));
+    const { commonClock } = this.session;
+    const { together, signal } = options;
+    const release = commonClock.keep();
+    try {
+      await untilAborted(commonClock.measure(), signal);
+      const isOwn = typeof together === "object";
+      const leadUs = isOwn ? Math.round(together.leadMs * 1000) : commonClock.leadUs;
+      const withLead = (connection: number) => build({ ...arrival, leadUs }, connection);
+      return await this.send(options, action, withLead, {
+        ...ends,
+        released: (pending, effect) => {
+          const { outcome, goUs } = effect;
+          if (outcome !== "crossed" || goUs === undefined) ends.released(pending, effect);
+          else
+            void this.#go(goUs).then((go) => pending.resolve({ ...ends.resultOf(effect), ...go }));
+        },
+      });
+    } finally {
+      release();
+    }
   }
 
   async #go(goUs: number): Promise<{ readonly go?: Going }> {
@@ -142,54 +152,42 @@ export class BarrierRequests {
     return go === undefined ? {} : { go };
   }
 
-  /** @param settleOf how the request ends, beside the ways in which every request may. */
-  async send<Result>(
+  /** Any request. @throws MusterError; the signal's reason when it was aborted */
+  send<Result>(
     { signal }: RequestOptions,
     action: Action,
     build: Build,
-    settleOf: (pending: PendingWait<Result>) => Partial<Settle>,
+    ends: Ends<Result>,
   ): Promise<Result> {
-    signal?.throwIfAborted();
-    const { session } = this;
-    let connection = 0;
-    const pending = new PendingWait<Result>(() => session.leave(connection));
-    connection = session.request(action, build, {
-      acknowledged: () => undefined,
-      released: () => undefined,
-      refused: (error) => pending.reject(error),
-      suspended: () => pending.suspend(),
-      ...settleOf(pending),
-    });
-    return pending.wait(signal);
+    try {
+      signal?.throwIfAborted();
+      const pending = new PendingWait<Result>(this.session);
+      pending.connection = this.session.request(action, build, new Request(pending, ends));
+      return pending.wait(signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
    * Ends the barrier for everybody with code `cancelled`, this error number and this reason. That
    * none is open is no error. @throws MusterError
    */
-  cancel(error: number, { reason, signal }: EndOptions = {}): Promise<void> {
-    return this.#end(
-      { signal },
-      error,
-      (pending) => ({
-        refused: (refusal) => {
-          if (refusal instanceof MusterError && refusal.code === "unknown") pending.resolve();
-          else pending.reject(refusal);
-        },
-      }),
-      (end) => ({ kind: "cancel", ...end, ...(reason === undefined ? {} : { reason }) }),
-    );
+  cancel(error: number, options: EndOptions = {}): Promise<void> {
+    const { reason } = options;
+    if (reason !== undefined) checkText("reason", reason);
+    const end = this.#end(error);
+    const why = reason === undefined ? {} : { reason };
+    const build: Build = (connection) => ({ kind: "cancel", ...end, ...why, connection });
+    return this.send(options, "cancel", build, cancelledEnds);
   }
 
   /** Ends it with code `failed`. @throws MusterError, `unknown` when none is open */
-  fail(reason: string, { error = 0, signal }: FailOptions = {}): Promise<void> {
+  fail(reason: string, options: FailOptions = {}): Promise<void> {
     checkText("reason", reason);
-    return this.#end(
-      { signal },
-      error,
-      () => ({}),
-      (end) => ({ kind: "fail", ...end, reason }),
-    );
+    const end = this.#end(options.error ?? 0);
+    const build: Build = (connection) => ({ kind: "fail", ...end, reason, connection });
+    return this.send(options, "cancel", build, countedEnds);
   }
 
   /** Waits on for a request that ended because the server's log was away; it has counted once. */
@@ -204,30 +202,93 @@ export class BarrierRequests {
     return barriers.find(({ kind }) => kind === this.kind);
   }
 
-  async #end(
-    { signal }: { readonly signal: AbortSignal | undefined },
-    error: number,
-    settleOf: (pending: PendingWait<void>) => Partial<Settle>,
-    build: (end: EndFields) => Command,
-  ): Promise<void> {
+  /** @throws MusterError (invalid) */
+  #end(error: number) {
     checkErrorNumber(error);
-    const end = { ...this.place, barrierKind: this.kind, error };
-    await this.send<void>(
-      signal === undefined ? {} : { signal },
-      "cancel",
-      (connection) => build({ ...end, connection }),
-      (pending) => ({ acknowledged: () => pending.resolve(), ...settleOf(pending) }),
-    );
+    return { ...this.place, barrierKind: this.kind, error };
   }
 }
 
-interface EndFields {
-  readonly scope: string;
-  readonly barrier: string;
-  readonly barrierKind: BarrierKind;
-  readonly error: number;
-  readonly connection: number;
+/** One request on its way, as the session knows it. Made for each of many: it is small. */
+class Request<Result> implements Settle {
+  readonly #pending: PendingWait<Result>;
+  readonly #ends: Ends<Result>;
+
+  constructor(pending: PendingWait<Result>, ends: Ends<Result>) {
+    this.#pending = pending;
+    this.#ends = ends;
+  }
+
+  released(effect: Released): void {
+    this.#ends.released?.(this.#pending, effect);
+  }
+
+  acknowledged(): void {
+    this.#ends.acknowledged?.(this.#pending);
+  }
+
+  signalled(value: number): boolean {
+    return this.#ends.signalled?.(this.#pending, value) ?? false;
+  }
+
+  statusChanged(status: QuorumStatus): boolean {
+    return this.#ends.statusChanged?.(this.#pending, status) ?? false;
+  }
+
+  refused(error: unknown): void {
+    if (this.#ends.refused === undefined) this.#pending.reject(error);
+    else this.#ends.refused(this.#pending, error);
+  }
+
+  suspended(): void {
+    this.#pending.suspend();
+  }
 }
+
+/** What a request is told, and what becomes of it then; one value for all requests of a sort. */
+export interface Ends<Result> {
+  readonly released?: (pending: PendingWait<Result>, effect: Released) => void;
+  readonly acknowledged?: (pending: PendingWait<Result>) => void;
+  /** @returns whether this was the end; so does the next. */
+  readonly signalled?: (pending: PendingWait<Result>, value: number) => boolean;
+  readonly statusChanged?: (pending: PendingWait<Result>, status: QuorumStatus) => boolean;
+  /** Absent: the request rejects. */
+  readonly refused?: (pending: PendingWait<Result>, error: unknown) => void;
+}
+
+/** Of an arrival that waits. */
+export interface WaitEnds<Result> extends Ends<Result> {
+  readonly released: (pending: PendingWait<Result>, effect: Released) => void;
+  readonly resultOf: (effect: Released) => Result;
+}
+
+/** @param resultOf what a wait resolves with when it has crossed. */
+export function endsOf<Result extends Crossing>(
+  resultOf: (effect: Released) => Result,
+): WaitEnds<Result> {
+  return {
+    resultOf,
+    released(pending, effect) {
+      if (effect.outcome === "crossed") pending.resolve(resultOf(effect));
+      else pending.reject(explain(effect));
+    },
+  };
+}
+
+/** Of one that resolves with the crossing alone. */
+export const crossingEnds: WaitEnds<Crossing> = endsOf(crossingOf);
+const countedEnds: Ends<void> = {
+  acknowledged: (pending) => pending.resolve(),
+  released: (pending) => pending.resolve(),
+};
+/** What is not open is over: so it was to be. */
+const cancelledEnds: Ends<void> = {
+  ...countedEnds,
+  refused(pending, error) {
+    if (error instanceof MusterError && error.code === "unknown") pending.resolve();
+    else pending.reject(error);
+  },
+};
 
 export interface EndOptions extends RequestOptions {
   /** Told to everybody who waits. */

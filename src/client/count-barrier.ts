@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The handle of a count barrier: inits add to a count, waits take one off, everybody goes on when
 // it is 0 again. Who is released, and how, is decided by the server's core.
+import type { CountInit, CountWait } from "../core/command.ts";
 import type { BarrierDescription } from "../core/description.ts";
 import {
+  type ArrivalFields,
   type ArrivalOptions,
   BarrierRequests,
   type Crossing,
+  crossingEnds,
   type EndOptions,
   type FailOptions,
   type RequestOptions,
@@ -47,9 +50,10 @@ export class CountBarrier {
   /** Asks for `count` waits of others, and waits with them. @throws MusterError */
   async initAndWait(count: number, options: InitOptions & WaitOptions = {}): Promise<Crossing> {
     const fields = this.#initFields(count, options);
-    return this.#requests.wait("init", options, (connection) => ({
-      ...{ kind: "count-init", ...fields, connection, waits: true },
-    }));
+    const build = (arrival: ArrivalFields, connection: number): CountInit => ({
+      ...{ kind: "count-init", ...fields, ...arrival, connection, waits: true },
+    });
+    return this.#requests.wait("init", options, build, crossingEnds);
   }
 
   /**
@@ -57,11 +61,8 @@ export class CountBarrier {
    * @throws MusterError with code `timeout` (and who is missing), `cancelled`, ...; the reason of
    *   the signal when it was aborted.
    */
-  async wait(options: WaitOptions = {}): Promise<Crossing> {
-    const arrival = this.#requests.arrival(options);
-    return this.#requests.wait("wait", options, (connection) => ({
-      ...{ kind: "count-wait", ...arrival, connection },
-    }));
+  wait(options: WaitOptions = {}): Promise<Crossing> {
+    return this.#requests.wait("wait", options, countWait, crossingEnds);
   }
 
   /**
@@ -103,4 +104,8 @@ export class CountBarrier {
     const deadline = deadlineOf(options.deadline, this.#requests.session.platform);
     return { ...this.#requests.arrival(options), count, ...deadline };
   }
+}
+
+function countWait(arrival: ArrivalFields, connection: number): CountWait {
+  return { kind: "count-wait", ...arrival, connection };
 }

@@ -11,37 +11,36 @@ type End<Result> =
   | { readonly kind: "value"; readonly value: Result }
   | { readonly kind: "error"; readonly error: unknown };
 
-export class PendingWait<Result> {
-  readonly #leave: () => void;
-  #end: End<Result> | undefined;
-  #settle: ((end: End<Result>) => void) | undefined;
+/** Who takes a request back. */
+interface Leaver {
+  leave(connection: number): void;
+}
 
-  /** @param leave takes the request back at the server. */
-  constructor(leave: () => void) {
-    this.#leave = leave;
+export class PendingWait<Result> {
+  /** Of the request, once it is sent. */
+  connection = 0;
+  readonly #leaver: Leaver;
+  #end: End<Result> | undefined;
+  /** The promise that waits, if one does. */
+  #resolve: ((value: Result) => void) | undefined;
+  #reject: ((error: unknown) => void) | undefined;
+  #stopListening: (() => void) | undefined;
+
+  constructor(leaver: Leaver) {
+    this.#leaver = leaver;
   }
 
   /** Waits for the end. @throws MusterError; the signal's reason when it was aborted */
   wait(signal?: AbortSignal): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#settle = undefined;
-        this.#leave();
-        reject(signal?.reason);
-      };
-      this.#settle?.({
-        kind: "error",
-        error: new MusterError("invalid", "this wait was resumed somewhere else"),
-      });
-      this.#settle = (end) => {
-        signal?.removeEventListener("abort", onAbort);
-        this.#settle = undefined;
-        if (end.kind === "value") resolve(end.value);
-        else reject(end.error);
-      };
-      if (signal?.aborted) onAbort();
-      else if (this.#end !== undefined) this.#settle(this.#end);
-      else signal?.addEventListener("abort", onAbort);
+      // An error is made when there is somebody to tell: it is the costliest part of a wait.
+      if (this.#reject !== undefined) {
+        this.#rejectNow(new MusterError("invalid", "this wait was resumed somewhere else"));
+      }
+      this.#resolve = resolve;
+      this.#reject = reject;
+      if (signal !== undefined) this.#listen(signal);
+      if (this.#end !== undefined) this.#settle(this.#end);
     });
   }
 
@@ -55,15 +54,53 @@ export class PendingWait<Result> {
 
   /** R2. */
   suspend(): void {
+    if (this.#reject === undefined) return;
     const message =
       "the server's log takes nothing; whether this happens is open: resume it, or wait again later";
     const resume = (signal?: AbortSignal): Promise<Result> => this.wait(signal);
-    this.#settle?.({ kind: "error", error: new MusterError("unavailable", message, { resume }) });
+    this.#rejectNow(new MusterError("unavailable", message, { resume }));
+  }
+
+  #listen(signal: AbortSignal): void {
+    const onAbort = (): void => {
+      this.#leaver.leave(this.connection);
+      this.#rejectNow(signal.reason);
+    };
+    if (signal.aborted) {
+      onAbort();
+      return;
+    }
+    signal.addEventListener("abort", onAbort);
+    this.#stopListening = () => signal.removeEventListener("abort", onAbort);
   }
 
   #finish(end: End<Result>): void {
     this.#end = end;
-    this.#settle?.(end);
+    this.#settle(end);
+  }
+
+  #settle(end: End<Result>): void {
+    if (end.kind === "error") {
+      this.#rejectNow(end.error);
+      return;
+    }
+    const resolve = this.#resolve;
+    this.#letGo();
+    resolve?.(end.value);
+  }
+
+  #rejectNow(error: unknown): void {
+    const reject = this.#reject;
+    this.#letGo();
+    reject?.(error);
+  }
+
+  /** R1. */
+  #letGo(): void {
+    this.#stopListening?.();
+    this.#stopListening = undefined;
+    this.#resolve = undefined;
+    this.#reject = undefined;
   }
 }
 

@@ -3,12 +3,14 @@
 // peers of each controller have come.
 //
 //   U1. `crossed` and `ended` settle once each, `crossed` first; with the session at the latest.
-import type { Quorum } from "../core/barriers/commands.ts";
+import type { Quorum, QuorumWait } from "../core/barriers/commands.ts";
 import type { BarrierDescription } from "../core/description.ts";
 import type { QuorumStatus } from "../core/effect.ts";
 import {
+  type ArrivalFields,
   BarrierRequests,
   type Crossing,
+  crossingEnds,
   type EndOptions,
   type FailOptions,
   type RequestOptions,
@@ -60,27 +62,27 @@ export class QuorumBarrier {
         driver.connection = connection;
         return { kind: "quorum-init", ...place, connection, who, quorum, echo, ...deadline };
       },
-      (pending) => ({
-        refused(error) {
+      {
+        refused(pending, error) {
           pending.reject(error);
           driver.lost(error);
         },
-        statusChanged(status) {
+        statusChanged(pending, status) {
           const isEnd = driver.statusChanged(status);
           if (status.status === "initialised") pending.resolve(driver);
           if (isEnd && driver.error !== undefined) pending.reject(driver.error);
           return isEnd;
         },
-      }),
+      },
     );
   }
 
   /** Arrives and waits for the others. @throws MusterError, `unknown` when there never was one */
   async wait(options: WaitOptions = {}): Promise<Crossing> {
-    const arrival = this.#requests.arrival(options);
-    return this.#requests.wait("wait", options, (connection) => ({
+    const build = (arrival: ArrivalFields, connection: number): QuorumWait => ({
       ...{ kind: "quorum-wait", ...arrival, connection },
-    }));
+    });
+    return this.#requests.wait("wait", options, build, crossingEnds);
   }
 
   /** Another quorum, while people wait. @throws MusterError, `invalid` once it has crossed */

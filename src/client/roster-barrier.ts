@@ -8,6 +8,7 @@ import {
   type Crossing,
   crossingOf,
   type EndOptions,
+  endsOf,
   type FailOptions,
   type RequestOptions,
   type WaitOptions,
@@ -84,15 +85,14 @@ export class RosterBarrier {
   async arrive(options: PhaseOptions = {}): Promise<PhaseCrossing> {
     const { phase } = options;
     if (phase !== undefined) checkPhase("phase", phase);
-    const arrival = this.#requests.arrival(options);
     return this.#requests.wait<PhaseCrossing>(
       "wait",
       options,
-      (connection) => ({
+      (arrival, connection) => ({
         ...{ kind: "roster-arrive", ...arrival, connection },
         ...(phase === undefined ? {} : { phase }),
       }),
-      (effect) => ({ ...crossingOf(effect), phase: effect.part ?? 0 }),
+      phaseEnds,
     );
   }
 
@@ -187,6 +187,11 @@ export class Inside implements AsyncDisposable {
     await this.leave();
   }
 }
+
+const phaseEnds = endsOf<PhaseCrossing>((effect) => ({
+  ...crossingOf(effect),
+  phase: effect.part ?? 0,
+}));
 
 /** @throws MusterError (invalid) */
 function memberOf(member: string | RosterMember): RosterMember {

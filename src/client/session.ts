@@ -40,15 +40,15 @@ export type SessionOptions = ConnectOptions & { readonly platform: ClientPlatfor
 
 /** How a request ends. */
 export interface Settle {
-  readonly released: (effect: Released) => void;
-  readonly acknowledged: () => void;
+  released(effect: Released): void;
+  acknowledged(): void;
   /** Of a signal; one that waits too goes on to its release. @returns whether this was the end. */
-  readonly signalled?: (value: number) => boolean;
+  signalled(value: number): boolean;
   /** Of a driver. @returns whether this was the end. */
-  readonly statusChanged?: (status: QuorumStatus) => boolean;
-  readonly refused: (error: unknown) => void;
+  statusChanged(status: QuorumStatus): boolean;
+  refused(error: unknown): void;
   /** The server's log takes nothing: whoever waits is told, and the request stays (D10). */
-  readonly suspended: () => void;
+  suspended(): void;
 }
 
 const limits = { mailboxCommandsMax: 262_144, entryCommandsMax: 1_024 };
@@ -369,12 +369,12 @@ export class Session implements AsyncDisposable {
         return;
       case "signalled": {
         const { connection, value } = effect;
-        if (this.#pending.get(connection)?.signalled?.(value) === true) this.#take(connection);
+        if (this.#pending.get(connection)?.signalled(value) === true) this.#take(connection);
         return;
       }
       case "quorum-status": {
         const { connection } = effect;
-        if (this.#pending.get(connection)?.statusChanged?.(effect) === true) this.#take(connection);
+        if (this.#pending.get(connection)?.statusChanged(effect) === true) this.#take(connection);
         return;
       }
       case "refused":

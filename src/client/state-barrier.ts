@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The handle of a state: a counter that only grows, and waits for values of it.
+import type { StateWait } from "../core/command.ts";
 import type { BarrierDescription } from "../core/description.ts";
 import {
+  type ArrivalFields,
   BarrierRequests,
   type Crossing,
+  crossingEnds,
   crossingOf,
   type EndOptions,
+  type Ends,
+  endsOf,
   type FailOptions,
   type RequestOptions,
   type WaitOptions,
@@ -38,28 +43,22 @@ export class StateBarrier {
    * takes a signal back, an aborted `signal` neither. @throws MusterError
    */
   async signal(options: SignalOptions = {}): Promise<number> {
-    const { name } = this.#requests.arrival(options).who;
-    const [place, who] = [this.#requests.place, this.#requests.who(name)];
+    const { scope, barrier, who } = this.#requests.arrival(options);
     return this.#requests.send<number>(
       options,
       "wait",
-      (connection) => ({ kind: "state-signal", ...place, who, connection }),
-      (pending) => ({
-        signalled(value) {
-          pending.resolve(value);
-          return true;
-        },
-      }),
+      (connection) => ({ kind: "state-signal", scope, barrier, who, connection }),
+      signalEnds,
     );
   }
 
   /** Waits until the value is `target`, or more; not at all when it is. @throws MusterError */
   async wait(target: number, options: WaitOptions = {}): Promise<Crossing> {
     checkCount(target, "target");
-    const arrival = this.#requests.arrival(options);
-    return this.#requests.wait("wait", options, (connection) => ({
+    const build = (arrival: ArrivalFields, connection: number): StateWait => ({
       ...{ kind: "state-wait", ...arrival, connection, target },
-    }));
+    });
+    return this.#requests.wait("wait", options, build, crossingEnds);
   }
 
   /**
@@ -68,19 +67,20 @@ export class StateBarrier {
    */
   async signalAndWait(target: number, options: WaitOptions = {}): Promise<SignalledCrossing> {
     checkCount(target, "target");
-    const arrival = this.#requests.arrival(options);
     let own = 0;
     return this.#requests.wait<SignalledCrossing>(
       "wait",
       options,
-      (connection) => ({ kind: "state-signal-and-wait", ...arrival, connection, target }),
-      (effect) => ({ ...crossingOf(effect), value: own }),
-      () => ({
-        signalled(value) {
+      (arrival, connection) => ({
+        ...{ kind: "state-signal-and-wait", ...arrival, connection, target },
+      }),
+      {
+        ...endsOf((effect) => ({ ...crossingOf(effect), value: own })),
+        signalled(_pending, value) {
           own = value;
           return false;
         },
-      }),
+      },
     );
   }
 
@@ -104,3 +104,10 @@ export class StateBarrier {
     return this.#requests.resume(error, options);
   }
 }
+
+const signalEnds: Ends<number> = {
+  signalled(pending, value) {
+    pending.resolve(value);
+    return true;
+  },
+};
