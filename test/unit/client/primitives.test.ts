@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Goal: a latch, a counter and an election keep what their files promise, also over connections that
-// are cut and sessions that die. Method: the shipped client, session endpoint and host under virtual
-// time, with random cuts.
+// Goal: a latch, a counter and an election keep what their files promise, also over connections
+// that are cut and sessions that die. Method: the shipped client, session endpoint and host under
+// virtual time, with random cuts.
 import { describe, expect, it } from "vitest";
 import type { Leadership } from "../../../src/client/election.ts";
 import type { Session } from "../../../src/client/session.ts";
