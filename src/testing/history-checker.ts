@@ -37,7 +37,9 @@ interface Told {
 /** An effect as text, and without what differs from model to core: the words of a refusal. */
 function textOf({ edge, incarnation, effect }: NaiveSaid | Applied["addressed"][number]): string {
   const said = effect.kind === "refused" ? { ...effect, message: "" } : effect;
-  return `${edge} ${incarnation} ${JSON.stringify(said, Object.keys(said).sort())}`;
+  // Lists of members are for people; the models say who is missing in words only.
+  const keys = Object.keys(said).filter((key) => key !== "presence");
+  return `${edge} ${incarnation} ${JSON.stringify(said, keys.sort())}`;
 }
 
 export class HistoryChecker {

@@ -39,6 +39,11 @@ interface Model {
 
 function told(applied: Applied): unknown {
   return applied.addressed.map(({ edge, incarnation, effect }) => {
+    if (effect.kind === "released") {
+      // Lists of members are for people; the models say who is missing in words only.
+      const { presence: _, ...released } = effect;
+      return { edge, incarnation, effect: released };
+    }
     if (effect.kind !== "refused") return { edge, incarnation, effect };
     const { kind, connection, code } = effect;
     return { edge, incarnation, effect: { kind, connection, code } };
