@@ -77,6 +77,11 @@ limit: { httpBodyBytesMax: 100 }
     const ended = await run("muster", ["serve", "--config", "/none", "--check-config"]);
     expect(ended).toMatchObject({ code: 66, stderr: expect.stringContaining("/none") });
   });
+
+  it("reads no more than a file may have of what never ends", async () => {
+    const ended = await run("muster", ["serve", "--config", "/dev/zero", "--check-config"]);
+    expect(ended).toMatchObject({ code: 65, stderr: expect.stringContaining("FILE_TOO_LARGE") });
+  });
 });
 
 /** What a connection from an address gets; empty when it is cut, `refused` where none listens. */

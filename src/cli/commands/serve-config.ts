@@ -2,7 +2,7 @@
 // `muster serve --config FILE`: YAML with the words of the options. Everything that is wrong is
 // told at once, each with its line; what the command line says beside it comes on top of it: a
 // single value in place of the file's, a list behind it.
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseYamlText } from "../../boss/index.ts";
 import {
@@ -90,7 +90,8 @@ function parseAnyAllow(text: string): unknown {
 export function readServeConfig(file: string): ServeSettings {
   let source: string;
   try {
-    source = readFileSync(file, "utf8").slice(0, fileBytesMax + 1);
+    // One more than may be: the parser says that it is too long.
+    source = readAtMost(file, fileBytesMax + 1);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${text}`);
@@ -110,6 +111,23 @@ export function readServeConfig(file: string): ServeSettings {
     throw new CommandError(exitCodes.refused, message);
   }
   return toSettings(tree, dirname(resolve(file)));
+}
+
+/** A device has no end, and a file that is no configuration may not fit in memory. */
+function readAtMost(file: string, bytesMax: number): string {
+  const descriptor = openSync(file, "r");
+  try {
+    const bytes = Buffer.alloc(bytesMax);
+    let length = 0;
+    while (length < bytesMax) {
+      const count = readSync(descriptor, bytes, length, bytesMax - length, null);
+      if (count === 0) break;
+      length += count;
+    }
+    return bytes.toString("utf8", 0, length);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** The file's settings with those of the command line on top. */

@@ -6,14 +6,7 @@
 //   A1. When this process ends, however it does, the kernel ends the scheduler.
 //   A2. What it writes goes to its log, opened with the rights of its user.
 //   A3. Nothing is written once the log is closed: its descriptor may be another file's by then.
-import {
-  chownSync,
-  closeSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  writeFileSync,
-} from "node:fs";
+import { chownSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../host/clock.ts";
 import type { Account } from "./account.ts";

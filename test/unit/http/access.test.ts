@@ -192,25 +192,25 @@ describe("tokens", () => {
     expect(bench.host.describe("default").barriers).toEqual([]);
   });
 
-  it.each([
-    "/v1/watch",
-    "/v1/notifications",
-  ])("who reads nothing of %s is cut when his token is revoked, and hears no more", async (path) => {
-    const time = { ...httpTime, tokenSweepMs: 5, lingerMs: 5 };
-    bench = await HttpBench.startClosed({ time });
-    const bus = new MemoryBus({ epoch: "e1", limits: resolveBusLimits() });
-    mountBus(bench.door, { bus, clock: systemClock });
-    const client = new UnreadClient();
-    const closed = once(client, "close");
-    bench.door.accept(client);
-    const token = bench.token("driver");
-    const head = [`GET ${path} HTTP/1.1`, "Host: localhost", `Authorization: Bearer ${token}`];
-    client.push(`${head.join("\r\n")}\r\n\r\n`);
-    await client.isWrittenTo;
-    bench.rows.clear();
-    await closed;
-    bus.close();
-  });
+  it.each(["/v1/watch", "/v1/notifications"])(
+    "who reads nothing of %s is cut when his token is revoked, and hears no more",
+    async (path) => {
+      const time = { ...httpTime, tokenSweepMs: 5, lingerMs: 5 };
+      bench = await HttpBench.startClosed({ time });
+      const bus = new MemoryBus({ epoch: "e1", limits: resolveBusLimits() });
+      mountBus(bench.door, { bus, clock: systemClock });
+      const client = new UnreadClient();
+      const closed = once(client, "close");
+      bench.door.accept(client);
+      const token = bench.token("driver");
+      const head = [`GET ${path} HTTP/1.1`, "Host: localhost", `Authorization: Bearer ${token}`];
+      client.push(`${head.join("\r\n")}\r\n\r\n`);
+      await client.isWrittenTo;
+      bench.rows.clear();
+      await closed;
+      bus.close();
+    },
+  );
 
   it("a session is not resumed with another token", async () => {
     bench = await HttpBench.startClosed();
