@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The scheduler of a split run as a process: the run's own child, or started by the launcher where
 // a daemon keeps the run. Owns the files between the two; what is said over the bus is elsewhere.
-import { spawn } from "node:child_process";
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { LogEntry } from "../core/command.ts";
@@ -10,14 +9,13 @@ import {
   type Account,
   AttendedScheduler,
   type Controlled,
-  commandAs,
-  commandAsSelf,
-  environmentOf,
+  type HelperEnding,
   type LaunchAction,
   LaunchError,
   LaunchedScheduler,
   parseExperiment,
   resolveLaunchLimits,
+  runHelper,
 } from "../events/launch/index.ts";
 import type { Clock } from "../host/clock.ts";
 
@@ -180,25 +178,9 @@ export class RunScheduler {
     ];
   }
 
-  async #asUser(
-    argv: readonly string[],
-    input: string,
-  ): Promise<{ readonly code: number | null; readonly stdout: string }> {
-    const { account } = this.#options.split;
-    const [file = "", ...rest] =
-      account === undefined ? commandAsSelf(argv) : commandAs(account, argv);
-    const env = account === undefined ? process.env : environmentOf(account);
-    const child = spawn(file, rest, { cwd: "/", env, stdio: ["pipe", "pipe", "ignore"] });
-    let stdout = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      stdout += text;
-    });
-    child.stdin.on("error", () => undefined).end(input);
-    const code = await new Promise<number | null>((resolve) => {
-      child.once("error", () => resolve(null));
-      child.once("close", resolve);
-    });
-    return { code, stdout };
+  #asUser(argv: readonly string[], input: string): Promise<HelperEnding> {
+    const { split, clock } = this.#options;
+    return runHelper({ account: split.account, argv, input, clock, limits: ownLimits });
   }
 }
 

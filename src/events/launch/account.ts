@@ -4,7 +4,7 @@
 //   U1. Nothing that the user can change runs, or is opened, with the rights of root.
 //   U2. What runs as the user has exactly the groups of the experiment and the project.
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { assert } from "../../core/assert.ts";
 import { LaunchError } from "./launch-error.ts";
 
@@ -56,10 +56,28 @@ function lookUp(database: "passwd" | "group", key: string, what: string): string
   }
 }
 
-/** What the user could read at a path; undefined for nothing. */
-export function readFileAs(account: Account, path: string): string | undefined {
+/** Bytes of a small file of a user. */
+export const userFileBytesMax = 65_536;
+
+/**
+ * The small file that the user could read at a path; undefined for nothing. What else he may have
+ * put there, a pipe without a writer or a device without an end, is not waited for.
+ * @param account undefined: the user of this process
+ */
+export function readFileAs(account: Account | undefined, path: string): string | undefined {
+  const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
   try {
-    return withRightsOf(account, () => readFileSync(path, "utf8"));
+    return withRightsOf(account, () => {
+      const descriptor = openSync(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+      try {
+        const status = fstatSync(descriptor);
+        if (!status.isFile() || status.size > userFileBytesMax) return undefined;
+        const bytes = Buffer.alloc(status.size);
+        return bytes.toString("utf8", 0, readSync(descriptor, bytes));
+      } finally {
+        closeSync(descriptor);
+      }
+    });
   } catch {
     return undefined;
   }

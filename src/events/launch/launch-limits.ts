@@ -20,6 +20,10 @@ export interface LaunchLimits {
   readonly restartsMax: number;
   /** End of the log of a scheduler that died at once, for whoever started it. */
   readonly logTailBytesMax: number;
+  /** For a command that reads or writes a file of a scheduler with the rights of its user. */
+  readonly helperMs: number;
+  /** What such a command may print: the log of a scheduler, as text. */
+  readonly helperBytesMax: number;
 }
 
 export const defaultLaunchLimits: LaunchLimits = {
@@ -32,6 +36,8 @@ export const defaultLaunchLimits: LaunchLimits = {
   steadyMs: 60_000,
   restartsMax: 8,
   logTailBytesMax: 8_192,
+  helperMs: 60_000,
+  helperBytesMax: 256 * 1024 * 1024,
 };
 
 export function resolveLaunchLimits(given: Partial<LaunchLimits> = {}): LaunchLimits {

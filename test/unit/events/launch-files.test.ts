@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: neither the lock nor the log of a scheduler gives its user a hold on what is root's.
 // Method: files in a directory of the test's own, and a device that is always full.
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   closeSync,
@@ -15,6 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readFileAs, userFileBytesMax } from "../../../src/events/launch/account.ts";
 import { lockFile } from "../../../src/events/launch/file-lock.ts";
 import { writeNote } from "../../../src/events/launch/scheduler-log.ts";
 
@@ -56,5 +58,24 @@ describe("writeNote", () => {
     const full = openSync("/dev/full", "w");
     expect(() => writeNote(full, "two")).not.toThrow();
     closeSync(full);
+  });
+});
+
+describe("readFileAs", () => {
+  const read = (name: string): string | undefined => readFileAs(undefined, join(directory, name));
+
+  it("reads a small file, also behind a link, and userFileBytesMax at most", () => {
+    writeFileSync(join(directory, "small"), "127.0.0.1:2917\n");
+    symlinkSync(join(directory, "small"), join(directory, "link"));
+    writeFileSync(join(directory, "full"), "x".repeat(userFileBytesMax));
+    writeFileSync(join(directory, "over"), "x".repeat(userFileBytesMax + 1));
+    expect([read("small"), read("link")]).toEqual(["127.0.0.1:2917\n", "127.0.0.1:2917\n"]);
+    expect([read("full")?.length, read("over")]).toEqual([userFileBytesMax, undefined]);
+  });
+
+  it("waits for nothing that the user put there in its place", () => {
+    execFileSync("mkfifo", [join(directory, "pipe")]);
+    symlinkSync("/dev/zero", join(directory, "endless"));
+    expect(["pipe", "endless", "none", "."].map(read)).toEqual(Array(4).fill(undefined));
   });
 });
