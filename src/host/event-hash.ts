@@ -27,11 +27,14 @@ export type EventKey =
   | { readonly kind: "key"; readonly bytes: Uint8Array }
   | { readonly kind: "refused"; readonly message: string };
 
-/** The key is all bytes of the file, a newline at its end included. [EMULAB-EVENTS 1.7] */
-export function readEventKey(file: string): EventKey {
+/**
+ * The key is all bytes of the file, a newline at its end included. [EMULAB-EVENTS 1.7]
+ * @param opened its descriptor, for who may not wait for a pipe in its place; it is closed
+ */
+export function readEventKey(file: string, opened?: number): EventKey {
   let bytes: Uint8Array;
   try {
-    bytes = readAtMost(file, keyBytesMax + 1);
+    bytes = readAtMost(opened ?? openSync(file, "r"), keyBytesMax + 1);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return { kind: "refused", message: `cannot read the key ${file}: ${why}` };
@@ -43,9 +46,8 @@ export function readEventKey(file: string): EventKey {
 }
 
 /** A file that goes on for ever is read no further than needed to refuse it. */
-function readAtMost(file: string, bytesMax: number): Uint8Array {
+function readAtMost(descriptor: number, bytesMax: number): Uint8Array {
   const buffer = new Uint8Array(bytesMax);
-  const descriptor = openSync(file, "r");
   try {
     let length = 0;
     while (length < bytesMax) {

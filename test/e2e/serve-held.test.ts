@@ -2,8 +2,9 @@
 // Goal: a daemon that has had an experiment with events holds what it held before it, however the
 // experiment, its scheduler or those who asked it for events ended: no descriptor, socket, thread
 // or child is kept. Method: one daemon, one experiment after the other; /proc/PID of the daemon.
-import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { childrenOf, identifyProcess } from "../../src/events/launch/process-identity.ts";
 import { type Command, run, scratch, start, until } from "./support/command.ts";
@@ -68,6 +69,17 @@ interface Way {
 }
 
 const ways: readonly Way[] = [
+  {
+    title: "a program had put pipes where the daemon reads",
+    async act() {
+      const tbdata = join(dirname(ran()), "../tbdata");
+      for (const name of ["eventserver", "eventkey"]) {
+        rmSync(join(tbdata, name));
+        execFileSync("mkfifo", [join(tbdata, name)]);
+      }
+      await ok("status", "exp");
+    },
+  },
   { title: "down", act: async () => undefined },
   {
     title: "its scheduler was killed",

@@ -8,6 +8,7 @@ import { createCredentials } from "../../client/event-credentials.ts";
 import { type EventRequest, sendEvent } from "../../client/event-request.ts";
 import { eventHash, readEventKey } from "../../host/event-hash.ts";
 import { readEventServer } from "../../testbed/event-server-file.ts";
+import { openRegularFile } from "../../testbed/nodes/regular-file.ts";
 import { BusError } from "../../wire/event/bus.ts";
 import { eventWorld, senderAddress, splitTime } from "../event-bus.ts";
 import { describeOutcome } from "../event-outcome.ts";
@@ -15,7 +16,11 @@ import { describeOutcome } from "../event-outcome.ts";
 export const sendToRun: SendToRun = async ({ directory, experiment }, asked) => {
   const { runtime, connect, wallUs } = eventWorld;
   const server = readEventServer(directory);
-  const key = readEventKey(join(directory, "proj/tbdata/eventkey"));
+  // Programs of the run can put a pipe in its place, for which all of the daemon would wait.
+  const keyFile = join(directory, "proj/tbdata/eventkey");
+  const opened = openRegularFile(keyFile, "read");
+  if (typeof opened === "string") return opened;
+  const key = readEventKey(keyFile, opened);
   if (server === undefined) return `${experiment} has told no address of its bus; is it up?`;
   if (key.kind === "refused") return key.message;
   const credentials = createCredentials({

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Opens files in directories that programs of an experiment may write to. What lies there under a
 // known name can be anything: opening a FIFO would wait for ever, and a link leads elsewhere.
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 
 const { O_RDONLY, O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOFOLLOW, O_NOCTTY } = constants;
 
@@ -28,4 +28,20 @@ export function openRegularFile(path: string, access: Access): number | string {
   }
   if (descriptor !== undefined) closeSync(descriptor);
   return `${path} is not a regular file; something has put another in its place, remove it`;
+}
+
+/** The text of a regular file of so many bytes at most; undefined for everything else. */
+export function readRegularFile(path: string, bytesMax: number): string | undefined {
+  const descriptor = openRegularFile(path, "read");
+  if (typeof descriptor === "string") return undefined;
+  try {
+    const { size } = fstatSync(descriptor);
+    if (size > bytesMax) return undefined;
+    const bytes = Buffer.alloc(size);
+    return bytes.toString("utf8", 0, readSync(descriptor, bytes));
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(descriptor);
+  }
 }
