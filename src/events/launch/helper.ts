@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Runs a command for boss with the rights of a scheduler's user, to its end. It works in a directory
-// of that user, who can put a pipe where a file should be, write without end, or stop it, as it is
-// his process: none of that may hold up or fill who asked.
+// Runs a command for boss with the rights of a scheduler's user, to its end. It works in a
+// directory of that user, who can put a pipe where a file should be, write without end, or stop it,
+// as it is his process: none of that may hold up or fill who asked.
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Clock } from "../../host/clock.ts";
 import { type Account, commandAs, commandAsSelf, environmentOf } from "./account.ts";

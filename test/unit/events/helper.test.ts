@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Goal: what runs with the rights of a scheduler's user can neither hold up nor fill the daemon that
-// asked for it. Method: real processes that do what such a user can make them do.
+// Goal: what runs with the rights of a scheduler's user can neither hold up nor fill the daemon
+// that asked for it. Method: real processes that do what such a user can make them do.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
