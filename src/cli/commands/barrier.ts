@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: MIT
-// `muster barrier init|wait|cancel|ls|show`: barriers of a server, over a session of the client
+// `muster barrier init|wait|cancel|fail|ls|show`: barriers of a server, over a session of the client
 // library. A wait outlives a lost connection; Ctrl-C takes it back.
 import { readFileSync } from "node:fs";
 import { sessionUrl } from "../../client/connect.ts";
 import {
   type BarrierDescription,
-  type CountBarrier,
   type Crossing,
   connect,
   MusterError,
   type MusterErrorCode,
+  type RosterOptions,
   type Session,
+  type WaitOptions,
 } from "../../client/index.ts";
 import { type ClientTls, tlsPlatform } from "../../client/tls-platform.ts";
+import type { BarrierKind } from "../../core/effect.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { formatTable, harmless, joinNames } from "../output.ts";
 import { StopSignals } from "../stop-signals.ts";
+import { handleOf, readArrival, readOrder } from "./barrier-kinds.ts";
 
 export interface BarrierArguments {
   /** Where the server is; `$MUSTER_SERVER`, else the usual place on this machine. */
@@ -34,21 +37,45 @@ export interface BarrierArguments {
 
 export interface ArrivalArguments extends BarrierArguments {
   readonly barrier: string;
+  readonly kind: BarrierKind;
   readonly name?: string;
   readonly error: number;
   /** Seconds; for ever when absent. */
   readonly timeout?: number;
 }
 
+export interface WaitArguments extends ArrivalArguments {
+  /** Of a state. */
+  readonly target?: number;
+  readonly signal: boolean;
+  /** Of a roster. */
+  readonly phase?: number;
+}
+
 export interface InitArguments extends ArrivalArguments {
-  readonly count: number;
+  /** Of a count or a quorum; `50%` of the latter. */
+  readonly count?: string;
   readonly wait: boolean;
+  /** Of a roster. */
+  readonly member: readonly string[];
+  readonly phases: number;
+  readonly whenDead: NonNullable<RosterOptions["whenDead"]>;
+  readonly whenLate: NonNullable<RosterOptions["whenLate"]>;
 }
 
 export interface CancelArguments extends BarrierArguments {
   /** All of the scope when absent. */
   readonly barrier?: string;
+  readonly kind: BarrierKind;
   readonly error: number;
+  readonly reason?: string;
+}
+
+export interface FailArguments extends BarrierArguments {
+  readonly barrier: string;
+  readonly kind: BarrierKind;
+  readonly error: number;
+  readonly reason: string;
 }
 
 /** Exit statuses of `muster barrier` besides those of exit-codes.ts. */
@@ -69,35 +96,45 @@ export const barrierExitCodes = {
 const defaultServer = "http://127.0.0.1:8470";
 
 export function barrierInitCommand(argv: InitArguments, io: CommandIo): Promise<number> {
+  const order = readOrder(argv);
   return withSession(argv, async (session, signal) => {
-    const { barrier, count, wait, name, error } = argv;
-    const who = { error, ...(name === undefined ? {} : { name }) };
-    const handle = session.countBarrier(barrier);
-    if (wait) {
-      const wait = handle.initAndWait(count, { ...waitOf(argv), signal });
-      return tellCrossing(argv, io, await throughOutages(handle, wait, { io, signal }));
+    const { barrier } = argv;
+    if (order.kind === "count" && argv.wait) {
+      const handle = session.countBarrier(barrier);
+      const wait = handle.initAndWait(order.count, { ...waitOf(argv), signal });
+      return tellCrossing(argv, io, await throughOutages(wait, { io, signal }));
     }
-    await handle.init(count, who);
-    say(argv, io, { outcome: "counted" }, `${barrier}: ${count} more expected`);
+    const text = `${barrier}: ${await order.give(session, signal)}`;
+    say(argv, io, { outcome: order.kind === "count" ? "counted" : "open" }, text);
     return exitCodes.ok;
   });
 }
 
-export function barrierWaitCommand(argv: ArrivalArguments, io: CommandIo): Promise<number> {
+export function barrierWaitCommand(argv: WaitArguments, io: CommandIo): Promise<number> {
+  const arrive = readArrival(argv, waitOf(argv));
   return withSession(argv, async (session, signal) => {
-    const handle = session.countBarrier(argv.barrier);
-    const wait = handle.wait({ ...waitOf(argv), signal });
-    return tellCrossing(argv, io, await throughOutages(handle, wait, { io, signal }));
+    const wait = arrive(session, signal);
+    return tellCrossing(argv, io, await throughOutages(wait, { io, signal }));
   });
 }
 
 export function barrierCancelCommand(argv: CancelArguments, io: CommandIo): Promise<number> {
-  return withSession(argv, async (session) => {
-    const { barrier, error } = argv;
+  return withSession(argv, async (session, signal) => {
+    const { barrier, kind, error, reason } = argv;
+    const why = reason === undefined ? {} : { reason };
     if (barrier === undefined) await session.cancelAll(error);
-    else await session.countBarrier(barrier).cancel(error);
+    else await handleOf(session, kind, barrier).cancel(error, { signal, ...why });
     const what = barrier ?? `all barriers of scope ${session.scope}`;
     say(argv, io, { outcome: "cancelled" }, `${what}: cancelled`);
+    return exitCodes.ok;
+  });
+}
+
+export function barrierFailCommand(argv: FailArguments, io: CommandIo): Promise<number> {
+  return withSession(argv, async (session, signal) => {
+    const { barrier, kind, error, reason } = argv;
+    await handleOf(session, kind, barrier).fail(reason, { error, signal });
+    say(argv, io, { outcome: "failed" }, `${barrier}: failed`);
     return exitCodes.ok;
   });
 }
@@ -105,9 +142,10 @@ export function barrierCancelCommand(argv: CancelArguments, io: CommandIo): Prom
 export function barrierListCommand(argv: BarrierArguments, io: CommandIo): Promise<number> {
   return withSession(argv, async (session) => {
     const { barriers } = await session.describe();
-    const head = ["BARRIER", "ARRIVED", "EXPECTED", "GENERATION", "MISSING"];
-    const rows = barriers.map(({ name, arrived, expected, generation, missing }) => [
-      ...[name, String(arrived), String(expected), String(generation), joinNames(missing, 3)],
+    const head = ["BARRIER", "KIND", "ARRIVED", "EXPECTED", "GENERATION", "MISSING"];
+    const rows = barriers.map(({ name, kind, arrived, expected, generation, missing }) => [
+      ...[name, kind, String(arrived), String(expected), String(generation)],
+      joinNames(missing, 3),
     ]);
     const none = `no barrier is open in scope ${session.scope}`;
     say(argv, io, barriers, rows.length === 0 ? none : formatTable([head, ...rows]).join("\n"));
@@ -116,12 +154,12 @@ export function barrierListCommand(argv: BarrierArguments, io: CommandIo): Promi
 }
 
 export function barrierShowCommand(
-  argv: BarrierArguments & { readonly barrier: string },
+  argv: BarrierArguments & { readonly barrier: string; readonly kind?: BarrierKind },
   io: CommandIo,
 ): Promise<number> {
   return withSession(argv, async (session) => {
     const { barriers } = await session.describe(argv.barrier);
-    const [found] = barriers;
+    const found = barriers.find(({ kind }) => kind === (argv.kind ?? kind));
     if (found === undefined) {
       const message = `no barrier ${argv.barrier} is open in scope ${session.scope}; see: muster barrier ls`;
       throw new CommandError(exitCodes.failed, message);
@@ -133,7 +171,6 @@ export function barrierShowCommand(
 
 /** A person at a terminal waits on while the server's log is away, and is told why. */
 async function throughOutages(
-  handle: CountBarrier,
   wait: Promise<Crossing>,
   { io, signal }: { readonly io: CommandIo; readonly signal: AbortSignal },
 ): Promise<Crossing> {
@@ -142,7 +179,7 @@ async function throughOutages(
   } catch (error) {
     if (!(error instanceof MusterError) || error.resume === undefined) throw error;
     io.stderr("muster: the server's log takes nothing; waiting on until it does again\n");
-    return throughOutages(handle, handle.resume(error, { signal }), { io, signal });
+    return throughOutages(error.resume(signal) as Promise<Crossing>, { io, signal });
   }
 }
 
@@ -207,7 +244,7 @@ function readText(file: string): string {
   }
 }
 
-function waitOf({ name, error, timeout }: ArrivalArguments) {
+function waitOf({ name, error, timeout }: ArrivalArguments): WaitOptions {
   return {
     error,
     ...(name === undefined ? {} : { name }),
@@ -232,11 +269,15 @@ function say({ json }: BarrierArguments, io: CommandIo, value: unknown, text: st
 }
 
 function describe(barrier: BarrierDescription): string {
-  const { name, scope, arrived, expected, waiting, missing, error } = barrier;
+  const { name, scope, arrived, expected, waiting, missing, error, state, roster } = barrier;
   return [
     `${name} of scope ${scope}: ${arrived} of ${expected} are there`,
     ...waiting.map(({ who }) => `  waits: ${who.name ?? "anonymous"}, from ${who.address}`),
     ...missing.map((text) => `  missing: ${text}`),
+    ...(state === undefined ? [] : [`  signals so far: ${state.value}`]),
+    ...(roster === undefined
+      ? []
+      : [`  phase ${roster.phase} of ${roster.rules.phases || "many"}`]),
     ...(error === 0 ? [] : [`  error so far: ${error}`]),
   ].join("\n");
 }

@@ -2,15 +2,19 @@
 // Names the commands about the HTTP door and their options: token, barrier. Each command's code is
 // loaded only when it is called.
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { BarrierKind } from "../../core/effect.ts";
 import { roles } from "../../wire/link/roles.ts";
 import { processIo } from "../io.ts";
 import type {
-  ArrivalArguments,
   BarrierArguments,
   CancelArguments,
+  FailArguments,
   InitArguments,
+  WaitArguments,
 } from "./barrier.ts";
 import type { TokenCreateArguments, TokenListArguments, TokenRevokeArguments } from "./token.ts";
+
+const barrierKinds: readonly BarrierKind[] = ["count", "state", "quorum", "roster"];
 
 type SetExit = (code: number) => void;
 
@@ -79,10 +83,22 @@ function addBarrier(program: Command, setExit: SetExit): void {
     .description("end a barrier, or all of the scope: whoever waits is told so")
     .argument("[barrier]", "its name (default: all of the scope)")
     .option("--error <n>", "the error number of those who wait", number, 0)
+    .option("--reason <text>", "why; told to those who wait")
+    .addOption(kindOption().default("count"))
     .action(async (name: string | undefined, options: Omit<CancelArguments, "barrier">) => {
       const { barrierCancelCommand } = await import("./barrier.ts");
       const what = name === undefined ? {} : { barrier: name };
       setExit(await barrierCancelCommand({ ...options, ...what }, processIo));
+    });
+  withServer(barrier.command("fail"))
+    .description("end a barrier as failed: whoever waits is told why")
+    .argument("<barrier>", "its name")
+    .argument("<reason>", "why")
+    .option("--error <n>", "the error number of those who wait", number, 0)
+    .addOption(kindOption().default("count"))
+    .action(async (name: string, reason: string, options: FailOptions) => {
+      const { barrierFailCommand } = await import("./barrier.ts");
+      setExit(await barrierFailCommand({ barrier: name, reason, ...options }, processIo));
     });
   withServer(barrier.command("ls"))
     .description("list the open barriers of the scope, with who is missing")
@@ -93,7 +109,8 @@ function addBarrier(program: Command, setExit: SetExit): void {
   withServer(barrier.command("show"))
     .description("show who waits at a barrier and who is missing")
     .argument("<barrier>", "its name")
-    .action(async (name: string, options: BarrierArguments) => {
+    .addOption(kindOption())
+    .action(async (name: string, options: BarrierArguments & { readonly kind?: BarrierKind }) => {
       const { barrierShowCommand } = await import("./barrier.ts");
       setExit(await barrierShowCommand({ barrier: name, ...options }, processIo));
     });
@@ -101,27 +118,49 @@ function addBarrier(program: Command, setExit: SetExit): void {
 
 function addArrivals(barrier: Command, setExit: SetExit): void {
   withArrival(barrier.command("init"))
-    .description("open a count barrier for so many waits, and go on")
+    .description("open a barrier: a count for so many waits, a quorum, a roster; and go on")
     .argument("<barrier>", "its name")
-    .argument("<count>", "how many waits of others", number)
-    .option("--wait", "wait with them", false)
-    .action(async (name: string, count: number, options: InitOptions) => {
+    .argument("[count]", "how many waits of others; of a quorum also 50%")
+    .option("--wait", "of a count: wait with them", false)
+    .option("--member <name>", "of a roster: who is expected, once for each", collect, [])
+    .option("--phases <n>", "of a roster: how often all meet, 0 for without end", number, 1)
+    .addOption(ruleOption("--when-dead <rule>", ["fail", "shrink", "wait"]))
+    .addOption(ruleOption("--when-late <rule>", ["refuse", "pass", "next"]))
+    .action(async (name: string, count: string | undefined, options: InitOptions) => {
       const { barrierInitCommand } = await import("./barrier.ts");
-      setExit(await barrierInitCommand({ barrier: name, count, ...options }, processIo));
+      const what = count === undefined ? {} : { count };
+      setExit(await barrierInitCommand({ barrier: name, ...what, ...options }, processIo));
     });
   withArrival(barrier.command("wait"))
-    .description("arrive at a count barrier and wait for the others")
+    .description("arrive at a barrier and wait for the others")
     .argument("<barrier>", "its name")
-    .action(async (name: string, options: Omit<ArrivalArguments, "barrier">) => {
+    .option("--target <n>", "of a state: how many signals to wait for", number)
+    .option("--signal", "of a state: signal, too", false)
+    .option("--phase <n>", "of a roster: the phase it should be in", number)
+    .action(async (name: string, options: Omit<WaitArguments, "barrier">) => {
       const { barrierWaitCommand } = await import("./barrier.ts");
       setExit(await barrierWaitCommand({ barrier: name, ...options }, processIo));
     });
 }
 
 type InitOptions = Omit<InitArguments, "barrier" | "count">;
+type FailOptions = Omit<FailArguments, "barrier" | "reason">;
+
+function kindOption(): Option {
+  return new Option("--kind <kind>", "of barrier").choices(barrierKinds);
+}
+
+function ruleOption(flags: string, choices: readonly [string, ...string[]]): Option {
+  return new Option(flags, "of a roster").choices(choices).default(choices[0]);
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
 
 function withArrival(command: Command): Command {
   return withServer(command)
+    .addOption(kindOption().default("count"))
     .option("--name <name>", "the participant, for reports of who is there")
     .option("--error <n>", "an error number to bring to the barrier", number, 0)
     .option("--timeout <s>", "give up after this many seconds of the server's time", seconds);

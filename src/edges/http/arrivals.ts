@@ -9,12 +9,24 @@
 //       its request has ended without its outcome, and its outcome is kept as long.
 import type { Command, ConnectionId } from "../../core/command.ts";
 import type { ScopeDescription } from "../../core/description.ts";
-import type { Acknowledged, EdgeEffect, Refused, Released } from "../../core/effect.ts";
+import type {
+  Acknowledged,
+  EdgeEffect,
+  QuorumStatus,
+  Refused,
+  Released,
+  Signalled,
+} from "../../core/effect.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
 import { HttpError } from "./errors.ts";
 
-export type ArrivalEnd = Released | Acknowledged;
+/** A release with which signal was one's own, for one who signalled and waited. */
+export type ArrivalEnd =
+  | (Released & { readonly value?: number })
+  | Acknowledged
+  | Signalled
+  | QuorumStatus;
 
 export interface ArrivalsOptions {
   readonly connect: ConnectEdge;
@@ -42,6 +54,10 @@ interface Asking {
 interface Waiting {
   readonly connection: ConnectionId;
   readonly id: WaitId | undefined;
+  /** Whether it is over when its signal has counted. */
+  readonly isSignal: boolean;
+  /** Which signal was its own. */
+  value: number | undefined;
   asking: Asking | undefined;
   end: ArrivalEnd | HttpError | undefined;
   cancelExpiry: Cancel;
@@ -133,9 +149,11 @@ export class Arrivals {
     if (count >= this.#options.keptMax) throw this.#options.tooMany();
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
-    this.submit(build(connection));
+    const command = build(connection);
+    this.submit(command);
     const rest = { asking: undefined, end: undefined, cancelExpiry: () => undefined };
-    const waiting: Waiting = { connection, id, ...rest };
+    const signal = { isSignal: command.kind === "state-signal", value: undefined };
+    const waiting: Waiting = { connection, id, ...signal, ...rest };
     this.#waiting.set(connection, waiting);
     if (id !== undefined) {
       this.#named.set(nameOf(id), waiting);
@@ -147,7 +165,14 @@ export class Arrivals {
   #onEffect(effect: EdgeEffect): void {
     switch (effect.kind) {
       case "released":
-        for (const connection of effect.connections) this.#end(connection, effect);
+        for (const connection of effect.connections) this.#release(connection, effect);
+        return;
+      case "signalled":
+        this.#onSignalled(effect);
+        return;
+      case "quorum-status":
+        // Who made it need not stay: what follows is told to those who wait.
+        this.#end(effect.connection, effect);
         return;
       case "acknowledged":
         this.#end(effect.connection, effect);
@@ -158,6 +183,18 @@ export class Arrivals {
       default:
         return; // The link tells of its end; the rest is of agendas, of which this edge has none.
     }
+  }
+
+  #release(connection: ConnectionId, effect: Released): void {
+    const value = this.#waiting.get(connection)?.value;
+    this.#end(connection, value === undefined ? effect : { ...effect, value });
+  }
+
+  #onSignalled(effect: Signalled): void {
+    const waiting = this.#waiting.get(effect.connection);
+    if (waiting === undefined) return;
+    if (waiting.isSignal) this.#end(effect.connection, effect);
+    else waiting.value = effect.value;
   }
 
   #end(connection: ConnectionId, end: ArrivalEnd | HttpError): void {

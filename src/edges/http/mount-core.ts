@@ -13,6 +13,7 @@ import { boundMessage } from "./bounds.ts";
 import type { HttpDoor } from "./door.ts";
 import { HttpError } from "./errors.ts";
 import { createMetricsRoute, measureHost } from "./measure.ts";
+import { createKindRoutes } from "./routes/barrier-kinds.ts";
 import { createBarrierRoutes } from "./routes/barriers.ts";
 import { createTopicRoutes } from "./routes/topics.ts";
 import { createWatchRoute } from "./routes/watch.ts";
@@ -64,6 +65,7 @@ export function mountCore({
     ...{ connect: host.connectEdge, edge: `${edge}/topics`, topics: host.topics, clock },
   });
   for (const route of createBarrierRoutes({ arrivals, judge: judgeCall })) door.route(route);
+  for (const route of createKindRoutes({ arrivals, judge: judgeCall })) door.route(route);
   for (const route of createTopicRoutes({ topics, judge: judgeCall })) door.route(route);
   const history = new WatchHistory({
     epoch: newRunId(),

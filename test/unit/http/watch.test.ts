@@ -185,9 +185,18 @@ describe("/openapi.json", () => {
       "get /v1/barriers/{barrier}",
       "get /v1/topics/{topic}",
       "get /v1/watch",
+      "post /v1/barriers/{barrier}/fail",
       "post /v1/barriers/{barrier}/init",
       "post /v1/barriers/{barrier}/wait",
+      "post /v1/quorums/{barrier}/init",
+      "post /v1/quorums/{barrier}/wait",
+      "post /v1/rosters/{barrier}/arrive",
+      "post /v1/rosters/{barrier}/change",
+      "post /v1/rosters/{barrier}/open",
+      "post /v1/states/{barrier}/signal",
+      "post /v1/states/{barrier}/wait",
       "post /v1/topics/{topic}",
+      "put /v1/peers",
     ]);
     expect(document.paths["/v1/barriers/{barrier}/init"]?.["post"]).toMatchObject({
       security: [{ token: [] }],

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Count barriers with curl: init, wait as a long poll, cancel, list and show.
+// Barriers with curl: counts (init, wait as a long poll), and what is the same for all kinds:
+// cancel, fail, list and show. Other kinds are in barrier-kinds.ts.
 import { z } from "zod";
-import type { Command, CountInit, CountWait } from "../../../core/command.ts";
+import { unreachable } from "../../../core/assert.ts";
+import type { Command, Participant } from "../../../core/command.ts";
 import type { BarrierDescription, ScopeDescription } from "../../../core/description.ts";
+import type { BarrierKind } from "../../../core/effect.ts";
 import { barrierCountMax } from "../../../core/limits.ts";
 import type { ArrivalEnd, Arrivals, WaitId } from "../arrivals.ts";
 import { HttpError } from "../errors.ts";
@@ -15,11 +18,24 @@ export interface BarrierRoutesOptions {
   readonly judge: (call: Pick<Call<unknown, unknown, unknown>, "caller">, command: Command) => void;
 }
 
-const params = z.object({ barrier: z.string().min(1) });
+export const params: z.ZodType<{ readonly barrier: string }> = z.object({
+  barrier: z.string().min(1),
+});
 /** Bytes are checked by the core; this is what may be in a name at all. */
-const name = z.string().min(1).max(255);
+export const name: z.ZodType<string> = z.string().min(1).max(255);
 
-const arrivalBody = {
+/** What an arrival says. */
+export interface ArrivalBody {
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+  readonly node?: string | undefined;
+  readonly error: number;
+  readonly timeoutMs?: number | undefined;
+}
+
+export const arrivalBody: Readonly<{
+  [Field in keyof ArrivalBody]-?: z.ZodType<ArrivalBody[Field]>;
+}> = {
   id: z
     .string()
     .min(1)
@@ -35,6 +51,7 @@ const arrivalBody = {
     .optional()
     .describe("The wait ends after this much of the server's time; for ever when absent"),
 };
+export const kindSchema: z.ZodType<BarrierKind> = z.enum(["count", "state", "quorum", "roster"]);
 
 const waitBody = z.strictObject(arrivalBody);
 const initBody = z.strictObject({
@@ -42,11 +59,20 @@ const initBody = z.strictObject({
   count: z.int().min(0).max(barrierCountMax).describe("How many waits of others to ask for"),
   waits: z.boolean().default(false).describe("Wait with them"),
 });
-const cancelQuery = z.object({
+const allQuery = z.object({
   error: z.coerce.number().int().min(0).default(0).describe("The error number of those who wait"),
 });
+const cancelQuery = allQuery.extend({
+  kind: kindSchema.default("count"),
+  reason: z.string().optional().describe("Why; told to those who wait"),
+});
+const failBody = z.strictObject({
+  kind: kindSchema.default("count"),
+  reason: z.string().describe("Why; told to those who wait"),
+  error: z.int().min(0).default(0).describe("The error number of those who wait"),
+});
 
-const crossing = z.object({
+export const crossing: z.ZodType = z.object({
   outcome: z.literal("crossed"),
   generation: z.int().describe("How often a barrier of this name has been opened"),
   error: z.int().describe("The largest error number that anybody brought"),
@@ -119,15 +145,22 @@ const barrierSchema: z.ZodType<BarrierDescription> = z.object({
 }) as z.ZodType<BarrierDescription>;
 const listSchema = z.object({ scope: z.string(), barriers: z.array(barrierSchema) });
 
-export function createBarrierRoutes({ arrivals, judge }: BarrierRoutesOptions): readonly Route[] {
-  const arrive = (
-    call: Call<unknown, unknown, { readonly id?: string | undefined }>,
-    build: (connection: number) => CountInit | CountWait,
-  ): Promise<ArrivalEnd> => {
+type IdCall = Call<unknown, unknown, { readonly id?: string | undefined }>;
+
+/** @returns what submits a command of a call and waits for how it ends. @throws HttpError */
+export function createArrive({ arrivals, judge }: BarrierRoutesOptions) {
+  return (call: IdCall, build: (connection: number) => ArrivalCommand): Promise<ArrivalEnd> => {
     const command = build(0);
     judge(call, command);
     return arrivals.arrive(build, call.signal, waitIdOf(call, command));
   };
+}
+
+/** Whatever names a barrier. */
+export type ArrivalCommand = Extract<Command, { readonly barrier: string; connection?: number }>;
+
+export function createBarrierRoutes({ arrivals, judge }: BarrierRoutesOptions): readonly Route[] {
+  const arrive = createArrive({ arrivals, judge });
   return [
     defineRoute({
       method: "POST",
@@ -181,6 +214,7 @@ export function createBarrierRoutes({ arrivals, judge }: BarrierRoutesOptions): 
 }
 
 function createCancelRoutes({ arrivals, judge }: BarrierRoutesOptions): readonly Route[] {
+  const arrive = createArrive({ arrivals, judge });
   const submit = (call: Call<unknown, unknown, unknown>, command: Command): void => {
     judge(call, command);
     arrivals.submit(command);
@@ -197,9 +231,31 @@ function createCancelRoutes({ arrivals, judge }: BarrierRoutesOptions): readonly
       answers: [{ status: 202, what: "It will be cancelled", schema: z.object({}) }],
       handle: async (call) => {
         const { scope, params: which, query } = call;
-        await findBarrier(arrivals, scope, which.barrier);
-        submit(call, { kind: "cancel", scope, barrier: which.barrier, error: query.error });
+        const { kind: barrierKind, error, reason } = query;
+        await findBarrier(arrivals, scope, which.barrier, barrierKind);
+        const why = reason === undefined ? {} : { reason };
+        const what = { scope, barrier: which.barrier, barrierKind, error, ...why };
+        submit(call, { kind: "cancel", ...what });
         return {};
+      },
+    }),
+    defineRoute({
+      method: "POST",
+      path: "/v1/barriers/{barrier}/fail",
+      summary: "End a barrier as failed: whoever waits is told why",
+      access: "cancel",
+      isScoped: true,
+      params,
+      body: failBody,
+      answers: [{ status: 200, what: "It has failed", schema: counted }],
+      handle: async (call) => {
+        const { scope, params: which, body } = call;
+        const { kind: barrierKind, reason, error } = body;
+        const what = { scope, barrier: which.barrier, barrierKind, reason, error };
+        const idCall = { ...call, body: {} };
+        return describeEnd(
+          await arrive(idCall, (connection) => ({ kind: "fail", ...what, connection })),
+        );
       },
     }),
     defineRoute({
@@ -208,7 +264,7 @@ function createCancelRoutes({ arrivals, judge }: BarrierRoutesOptions): readonly
       summary: "Cancel every barrier of the scope",
       access: "cancel",
       isScoped: true,
-      query: cancelQuery,
+      query: allQuery,
       answers: [{ status: 202, what: "They will be cancelled", schema: z.object({}) }],
       handle: (call) => {
         submit(call, { kind: "cancel-all", scope: call.scope, error: call.query.error });
@@ -239,8 +295,10 @@ function createLookRoutes(arrivals: Arrivals): readonly Route[] {
       access: "look",
       isScoped: true,
       params,
+      query: z.object({ kind: kindSchema.optional().describe("Of a name that several have") }),
       answers: [{ status: 200, what: "The barrier", schema: barrierSchema }],
-      handle: ({ scope, params: { barrier } }) => findBarrier(arrivals, scope, barrier),
+      handle: ({ scope, params: { barrier }, query: { kind } }) =>
+        findBarrier(arrivals, scope, barrier, kind),
     }),
   ];
 }
@@ -248,7 +306,7 @@ function createLookRoutes(arrivals: Arrivals): readonly Route[] {
 /** The same id at another barrier, or for another request, is another wait. */
 function waitIdOf(
   { caller, body: { id } }: Call<unknown, unknown, { readonly id?: string | undefined }>,
-  { kind, scope, barrier }: CountInit | CountWait,
+  { kind, scope, barrier }: ArrivalCommand,
 ): WaitId | undefined {
   if (id === undefined) return undefined;
   return { owner: caller.token, key: JSON.stringify([kind, scope, barrier, id]) };
@@ -259,22 +317,28 @@ async function findBarrier(
   arrivals: Arrivals,
   scope: string,
   barrier: string,
+  wanted?: BarrierKind,
 ): Promise<BarrierDescription> {
   const { barriers } = await arrivals.describe(scope, barrier);
-  if (barriers[0] !== undefined) return barriers[0];
+  const found = barriers.find(({ kind }) => kind === (wanted ?? kind));
+  if (found !== undefined) return found;
   const message = `no barrier ${barrier} is open in scope ${scope}; one opens when somebody comes`;
   throw new HttpError("unknown", message);
 }
 
-function arrival(
-  {
-    scope,
-    params: which,
-    body,
-    caller,
-  }: Call<z.output<typeof params>, unknown, z.output<typeof waitBody>>,
+export interface ArrivalFields {
+  readonly scope: string;
+  readonly barrier: string;
+  readonly connection: number;
+  readonly error: number;
+  readonly who: Participant;
+  readonly timeoutUs?: number;
+}
+
+export function arrival(
+  { scope, params: which, body, caller }: Call<{ readonly barrier: string }, unknown, ArrivalBody>,
   connection: number,
-) {
+): ArrivalFields {
   const { name: called, node, error, timeoutMs } = body;
   return {
     ...{ scope, barrier: which.barrier, connection, error },
@@ -288,16 +352,44 @@ function arrival(
 }
 
 /** @throws HttpError for a wait that did not end by a crossing. */
-function describeEnd(end: ArrivalEnd): object {
-  if (end.kind === "acknowledged") return { outcome: "counted" };
-  const { outcome, generation, error, barrier, missing = [], reason } = end;
-  if (outcome === "crossed") return { outcome, generation, error };
-  if (outcome === "timeout") {
+export function describeEnd(end: ArrivalEnd): object {
+  switch (end.kind) {
+    case "acknowledged":
+      return { outcome: "counted" };
+    case "signalled":
+      return { value: end.value };
+    case "quorum-status": {
+      const { status, generation } = end;
+      if (status === "failed" || status === "cancelled" || status === "timeout")
+        throw endError(end);
+      return { outcome: "open", generation };
+    }
+    case "released": {
+      const { outcome, generation, error, part, value, barrierKind } = end;
+      if (outcome !== "crossed") throw endError({ ...end, status: outcome });
+      const phase = barrierKind === "roster" && part !== undefined ? { phase: part } : {};
+      return { outcome, generation, error, ...phase, ...(value === undefined ? {} : { value }) };
+    }
+    default:
+      return unreachable(end);
+  }
+}
+
+interface BadEnd {
+  readonly status: string;
+  readonly barrier: string;
+  readonly error: number;
+  readonly reason?: string;
+  readonly missing?: readonly string[];
+}
+
+function endError({ status, barrier, error, reason, missing = [] }: BadEnd): HttpError {
+  if (status === "timeout") {
     const who = missing.length === 0 ? "nobody is known to be missing" : missing.join(", ");
-    throw new HttpError("timeout", `the wait at ${barrier} timed out; missing: ${who}`, {
-      missing,
-    });
+    const message = `the wait at ${barrier} timed out; missing: ${who}`;
+    return new HttpError("timeout", message, { missing });
   }
   const why = reason === undefined ? "" : `: ${reason}`;
-  throw new HttpError("cancelled", `the barrier ${barrier} was ${outcome} (error ${error})${why}`);
+  const code = status === "failed" ? "failed" : "cancelled";
+  return new HttpError(code, `the barrier ${barrier} was ${status} (error ${error})${why}`);
 }
