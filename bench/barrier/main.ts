@@ -2,9 +2,10 @@
 // Benchmark of the native door: how long it takes for many participants over few connections to
 // arrive and be released, beside the barest loop that the same client takes for a server; and how
 // far apart parties go who go together. Prints a table and JSON. Blind spots: ../README.md.
+
+import { formatMachine, median } from "../statistics.ts";
 import { processCpuUs } from "../syncd/kernel.ts";
 import { Remote } from "../syncd/rpc.ts";
-import { formatMachine, median } from "../statistics.ts";
 import { measureSkew, type Skew } from "./skew.ts";
 
 interface Meeting {
@@ -65,8 +66,14 @@ async function multiplex(rounds: number, parties: number, connections: number) {
     server.end();
   }
   return [
-    row("ours", meetings.map((both) => both.ours)),
-    row("bare loop", meetings.map((both) => both.floor)),
+    row(
+      "ours",
+      meetings.map((both) => both.ours),
+    ),
+    row(
+      "bare loop",
+      meetings.map((both) => both.floor),
+    ),
   ];
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // How far apart five processes go: together, when the news comes, and told the instant beforehand
 // on a clock that they share, which no barrier can better.
-import { Remote } from "../syncd/rpc.ts";
+
 import { percentile } from "../statistics.ts";
+import { Remote } from "../syncd/rpc.ts";
 
 export interface Skew {
   readonly name: string;
