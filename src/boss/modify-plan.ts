@@ -5,11 +5,11 @@
 //   P1. What is not named in the plan is not touched.
 //   P2. What is added or started anew gets the events that name it, a program also those through a
 //       group; their times count from the modification. Events of what stays have the run's times.
-import type { Experiment } from "../experiment/index.ts";
+import type { Experiment, PlannedEvent } from "../experiment/index.ts";
 import type { Modification } from "../testbed/modify-run.ts";
 import { diffEvents } from "./event-diff.ts";
 import type { Changes, ExperimentDiff } from "./experiment-diff.ts";
-import { diffExperiments, isUnchanged } from "./experiment-diff.ts";
+import { diffExperiments, isUnchanged, saysTheSame } from "./experiment-diff.ts";
 
 export type ModifyPlan =
   | { readonly kind: "planned"; readonly modification: Omit<Modification, "tables"> }
@@ -33,6 +33,7 @@ export function planModification(before: Experiment, after: Experiment): ModifyP
     ...refusedParts(diff),
     ...refusedInstances(before, after),
     ...refusedSyncServer(before, after, restarted),
+    ...refusedWaits(before, after, new Set(Object.values(programs).flat())),
   ];
   if (reasons.length > 0) return { kind: "refused", reasons };
   const { added, removed } = diff.nodes;
@@ -99,4 +100,32 @@ function refusedSyncServer(
   }
   if (syncServer === undefined || !restarted.has(syncServer)) return [];
   return [`node ${syncServer} is changed, and runs the sync server`];
+}
+
+/**
+ * Who waits for something else than time has its place in the plan of the run: programs that do are
+ * not touched, and events that do stay as they are.
+ */
+function refusedWaits(
+  before: Experiment,
+  after: Experiment,
+  touched: ReadonlySet<string>,
+): string[] {
+  const both = [...before.programs, ...after.programs];
+  const programs = both.filter(({ name, startWhen }) => startWhen && touched.has(name));
+  const [old, now] = [waitingEvents(before), waitingEvents(after)];
+  const objects = [...new Set([...old.keys(), ...now.keys()])].filter(
+    (name) => touched.has(name) || !saysTheSame(old.get(name), now.get(name)),
+  );
+  const names = new Set([...programs.map(({ name }) => name), ...objects]);
+  if (names.size === 0) return [];
+  const what = [...names].join(", ");
+  return [`${what}: what starts when others have ended or at a barrier cannot be changed`];
+}
+
+function waitingEvents({ events }: Experiment): ReadonlyMap<string, readonly PlannedEvent[]> {
+  return Map.groupBy(
+    events.filter(({ on }) => on !== undefined),
+    ({ object }) => object,
+  );
 }

@@ -4,7 +4,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import {
   formatDiagnostic,
-  notYet,
   type ParseResult,
   parseNsFile,
   tableRows,
@@ -33,12 +32,10 @@ async function read({ text, insisted, ...options }: ParseRequest): Promise<Parse
 
 const request = workerData as ParseRequest;
 const { experiment, rows, output, ...found } = await read(request);
-const missing = experiment === undefined ? [] : notYet(experiment);
-const diagnostics = [...found.diagnostics, ...missing];
-const isGood = missing.length === 0;
+const { diagnostics } = found;
 const answer: ParsedDefinition = {
-  experiment: isGood ? experiment : undefined,
-  rows: isGood ? rows : undefined,
+  experiment,
+  rows,
   diagnostics: diagnostics.map((one) => formatDiagnostic(one, request.text)),
   errors: diagnostics.filter(({ severity }) => severity === "error").length,
   output,

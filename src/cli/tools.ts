@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The old command lines that nodes of a run find under their old paths.
+// The command lines that nodes of a run find: the old ones, and `muster` for its barriers.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 
 const names = [
-  ...["emulab-sync", "emulab-syncd", "eventdebug", "loghole", "startcmddone", "tevc", "tmcc"],
+  ...["emulab-sync", "emulab-syncd", "eventdebug", "loghole", "muster", "startcmddone", "tevc"],
+  "tmcc",
 ];
 
 /** Name -> executable of this installation. */

@@ -94,6 +94,8 @@ export interface ScopeDescription {
   /** Next planned event, if any. */
   readonly nextEvent?: { readonly object: string; readonly event: string; readonly inUs: number };
   readonly pendingEvents: number;
+  /** Of these, those that only the end of a barrier can set going; absent for none. */
+  readonly waitingEvents?: number;
 }
 
 /** One event of the agenda, as lists show it. */

@@ -184,10 +184,13 @@ export class Service {
     const max = this.#limits.namesInReportMax;
     const all = [...scope.open()];
     const chosen = all.filter(({ name }) => barrierName === undefined || name === barrierName);
-    const { pending, next: nextEvent } = scope.agenda.outlook(this.#nowUs);
+    const { pending, waiting, next: nextEvent } = scope.agenda.outlook(this.#nowUs);
     const barriers = chosen.map((barrier) => describeBarrier(scope, barrier, max));
-    const facts = { scope: scopeName, barriers, pendingEvents: pending };
-    return nextEvent === undefined ? facts : { ...facts, nextEvent };
+    return {
+      ...{ scope: scopeName, barriers, pendingEvents: pending },
+      ...(waiting === 0 ? {} : { waitingEvents: waiting }),
+      ...(nextEvent === undefined ? {} : { nextEvent }),
+    };
   }
 
   /**

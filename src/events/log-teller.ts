@@ -29,7 +29,7 @@ export interface LogTellerOptions {
   /** Name of the scheduler's edge: what is addressed to it is told. */
   readonly edge: string;
   readonly by: OrderSender;
-  /** Events that have not fired. */
+  /** Events that have not fired, and do not wait for a barrier. */
   readonly pending: () => number;
 }
 

@@ -61,7 +61,10 @@ export class SchedulerProcess {
     if (!options.withRun) return;
     this.#teller = new LogTeller({
       ...{ edge, by: { experiment, sender } },
-      pending: () => this.#host.describe(experiment).pendingEvents,
+      pending: () => {
+        const { pendingEvents, waitingEvents = 0 } = this.#host.describe(experiment);
+        return pendingEvents - waitingEvents;
+      },
     });
   }
 

@@ -20,7 +20,7 @@ export { type NsText, printNs } from "./print-ns.ts";
 export { type CatalogueResult, parseCatalogue } from "./read-catalogue.ts";
 export { closest } from "./suggest.ts";
 export { type TableRows, tableRows } from "./table-rows.ts";
-export { findCycles, notYet } from "./validate.ts";
+export { findCycles } from "./validate.ts";
 export { checkShape } from "./yaml/check.ts";
 export type { FieldType, RecordType } from "./yaml/fields.ts";
 export { Findings } from "./yaml/findings.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Checks on a finished experiment that no front end can make at one place: circles of programs,
-// barriers and sequences that wait for each other, and what a run cannot do yet.
+// barriers and sequences that wait for each other.
 
 import { diagnosticsMax } from "./limits.ts";
 import type { Diagnostic, Experiment, Program, SourcePosition } from "./model.ts";
@@ -135,34 +135,4 @@ function onlyStarts(
     if (startWhen === undefined && start !== undefined && start !== "free") bound.set(name, start);
   }
   return bound;
-}
-
-/**
- * What a run of this experiment would need and does not have yet. Such a file is read, printed and
- * converted; running it is refused.
- * @returns errors with code `NOT_YET`, each at its place in the file
- */
-export function notYet(experiment: Experiment): readonly Diagnostic[] {
-  const { programs, events, sequences, timelines, barriers = [] } = experiment;
-  const found: Diagnostic[] = [];
-  const add = (at: SourcePosition, what: string): void => {
-    if (found.length >= diagnosticsMax) return;
-    const hint = "muster parse and muster convert accept the file.";
-    const message = `${what}: a run cannot do this yet`;
-    found.push({ severity: "error", code: "NOT_YET", message, at, hint });
-  };
-  for (const { name, at } of barriers) add(at, `the barrier ${name} is declared by the file`);
-  for (const { name, startWhen } of programs) {
-    const [first, ...others] = startWhen?.after ?? [];
-    if (first !== undefined) {
-      const more = others.length === 0 ? "" : ` and ${others.length} more`;
-      add(first.at, `${name} starts after ${first.program}${more}`);
-    }
-    if (startWhen?.on !== undefined) add(startWhen.on.at, `${name} waits for a barrier`);
-  }
-  const inner = [...sequences.map(({ steps }) => steps), ...timelines.map((line) => line.events)];
-  for (const { object, on } of [...events, ...inner.flat()]) {
-    if (on !== undefined) add(on.at, `an event for ${object} waits for a barrier`);
-  }
-  return found.toSorted((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
 }

@@ -80,6 +80,8 @@ function checkSessionBatch(frame: BatchFrame, limits: Limits, rights: EdgeRights
 /** An incarnation of an edge is its own affair; so are its waiters, in its scope. */
 const syncCommands: ReadonlySet<Command["kind"]> = new Set([
   ...(["attach", "end-edge", "count-init", "count-wait", "leave", "cancel-all"] as const),
+  // A name of the experiment's file may be a barrier of another kind (syncd/members.ts).
+  ...(["roster-arrive", "quorum-wait"] as const),
 ]);
 
 /** A carrier of a link speaks for its own sub-controller, in every scope. */

@@ -2,8 +2,9 @@
 // What the run itself asks of its agendas, and the answers. An edge of its own, so that its numbers
 // are nobody else's. Every question gets an answer: when the edge goes, those that are open are
 // answered as refused.
-import type { AgendaCommand } from "../core/agenda/commands.ts";
+import type { AgendaCommand, BarrierCondition } from "../core/agenda/commands.ts";
 import type { AgendaAnswer, Answer, ErrorReport, EventDone } from "../core/agenda/effects.ts";
+import type { BarrierTold } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import type { CoreLink, EdgeHandler } from "../host/core-link.ts";
 import type { AmendParts } from "./run-agenda.ts";
@@ -75,6 +76,18 @@ export class AgendaRequests {
     return { errors, dropped };
   }
 
+  /** Tells an agenda how a barrier has ended. Resolves when it knows, or there is none. */
+  async tellBarrier(scope: string, end: BarrierCondition): Promise<void> {
+    this.#submit({ kind: "barrier-told", scope, ...end });
+    await this.mark(scope);
+  }
+
+  /** Resolves when an agenda knows all that it was told before, or there is none. */
+  async mark(scope: string): Promise<void> {
+    // No event has this number: that is the answer, in its turn.
+    await this.cancel(scope, 0);
+  }
+
   /** Nothing is answered any more. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -82,7 +95,7 @@ export class AgendaRequests {
     await this.#link?.close();
   }
 
-  #submit(command: AgendaCommand): void {
+  #submit(command: AgendaCommand | BarrierTold): void {
     if (this.#isClosed) return;
     this.#link ??= this.#connect("run-requests", {
       onEffects: (effects) => {

@@ -7,8 +7,10 @@ import { nameParticipant } from "../core/barriers/place.ts";
 import type { LogEntry } from "../core/command.ts";
 import type { BarrierDescription } from "../core/description.ts";
 import type { Applied, BarrierClosed, ObservedEffect, ParticipantRecord } from "../core/effect.ts";
+import type { BarrierDeclaration } from "../experiment/model.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Host } from "../host/host.ts";
+import { fileParticipant } from "./declared-barriers.ts";
 import type { RunEventBody } from "./run-event.ts";
 import type { TimeBase } from "./time-base.ts";
 
@@ -18,13 +20,20 @@ const changeIntervalMs = 50;
 export interface BarrierWatchOptions {
   readonly host: Host;
   readonly scope: string;
+  /** Those that the file declares. */
+  readonly declared: readonly BarrierDeclaration[];
+  /** The node of a program that has but its name. */
+  readonly nodeOf: (program: string) => string | undefined;
   readonly clock: Clock;
   readonly time: TimeBase;
   readonly say: (body: RunEventBody, monotonicUs: number) => void;
 }
 
+type Named = Pick<BarrierClosed, "scope" | "barrier" | "barrierKind">;
+
 export class BarrierWatch {
   readonly #options: BarrierWatchOptions;
+  readonly #declared: ReadonlyMap<string, BarrierDeclaration>;
   readonly #told = new Map<string, string>();
   #stopObserving: () => void = () => undefined;
   /** Set while changes are to be told. */
@@ -32,6 +41,7 @@ export class BarrierWatch {
 
   constructor(options: BarrierWatchOptions) {
     this.#options = options;
+    this.#declared = new Map(options.declared.map((one) => [one.name, one]));
   }
 
   start(): void {
@@ -94,11 +104,15 @@ export class BarrierWatch {
 
   #sayEnded(closed: BarrierClosed, stampUs: number): void {
     const { time, say } = this.#options;
-    const { generation, outcome, error, expected, missing } = closed;
+    const { generation, outcome, error, expected } = closed;
+    const declared = this.#declaredOf(closed);
     const crossedUs = time.fromLog(closed.closedUs);
-    const participants = closed.participants.map((record) => ({
+    const parties = closed.participants.filter(
+      ({ who }) => who.address !== fileParticipant.address,
+    );
+    const participants = parties.map((record) => ({
       name: nameOf(record),
-      node: record.who.node ?? null,
+      node: record.who.node ?? this.#options.nodeOf(record.who.name ?? "") ?? null,
       arrivedUs: time.fromLog(record.arrivedUs),
       releasedUs: record.left ? null : crossedUs,
     }));
@@ -114,10 +128,17 @@ export class BarrierWatch {
         expected,
         crossedUs,
         participants,
-        missing,
+        missing: missingOf(closed, declared),
+        ...(declared?.onFailure === "continue" ? { isOptional: true } : {}),
       },
       stampUs,
     );
+  }
+
+  #declaredOf({ scope, barrier, barrierKind }: Named): BarrierDeclaration | undefined {
+    if (scope !== this.#options.scope) return undefined;
+    const found = this.#declared.get(barrier);
+    return found?.rule.kind === barrierKind ? found : undefined;
   }
 
   #scheduleChanges(): void {
@@ -130,12 +151,21 @@ export class BarrierWatch {
   #sayChanges(): void {
     const { host, scope, say, clock } = this.#options;
     for (const barrier of host.describe(scope).barriers) {
-      const { generation, arrived, expected, count, missing } = barrier;
+      const { generation, arrived, expected, count } = barrier;
       // Who is missing changes with the nodes of the scope, too.
-      const state = JSON.stringify([generation, arrived, expected, count, missing]);
+      const state = JSON.stringify([generation, arrived, expected, count, barrier.missing]);
       if (this.#told.get(barrier.name) === state) continue;
       this.#told.set(barrier.name, state);
-      say({ type: "barrier-changed", ...summary(barrier) }, clock.nowUs());
+      const declared = this.#declaredOf({
+        scope,
+        barrier: barrier.name,
+        barrierKind: barrier.kind,
+      });
+      const came = barrier.waiting.map(({ who }) => who.name);
+      const named = declared === undefined ? undefined : absentOf(declared, came);
+      const missing = arrived < expected ? named : undefined;
+      const changed = { ...summary(barrier), ...(missing === undefined ? {} : { missing }) };
+      say({ type: "barrier-changed", ...changed }, clock.nowUs());
     }
   }
 }
@@ -145,6 +175,26 @@ function summary(barrier: BarrierDescription) {
   const waiting = barrier.waiting.map(({ who }) => who.node ?? nameParticipant(who));
   const ofKind = kind === "count" ? {} : { kind };
   return { name, ...ofKind, arrived, expected, waiting, missing };
+}
+
+/** A quorum of the file knows by name who may come. */
+function missingOf(
+  { outcome, missing, participants }: BarrierClosed,
+  declared: BarrierDeclaration | undefined,
+): readonly string[] {
+  if (declared === undefined || outcome === "crossed") return missing;
+  const came = participants.map(({ who, left }) => (left ? undefined : who.name));
+  return absentOf(declared, came) ?? missing;
+}
+
+/** @returns undefined when the core knows better. */
+function absentOf(
+  { rule, members }: BarrierDeclaration,
+  came: readonly (string | undefined)[],
+): readonly string[] | undefined {
+  if (rule.kind !== "quorum") return undefined;
+  const there = new Set(came);
+  return members.filter((name) => !there.has(name));
 }
 
 function nameOf({ who }: ParticipantRecord): string {

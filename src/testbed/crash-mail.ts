@@ -8,6 +8,7 @@ import { reportLimits } from "./agents/report-limits.ts";
 import { splitWords } from "./agents/split-words.ts";
 import { STANDARD_PATH } from "./nodes/system-programs.ts";
 import { currentUser } from "./nodes/views.ts";
+import type { RunOptions } from "./run-options.ts";
 
 export interface CrashMailOptions {
   /** A command line; undefined: nobody is told. */
@@ -20,6 +21,8 @@ export interface CrashMailOptions {
   readonly directory: string;
   readonly clock: Clock;
 }
+
+type CrashedRun = Pick<RunOptions, "mailer" | "out" | "split" | "clock">;
 
 /** To the user and, if that is another, to who keeps the testbed. @returns what went wrong */
 export async function mailCrash(
@@ -40,4 +43,14 @@ export async function mailCrash(
     outputBytesMax: reportLimits.commandOutputBytesMax,
   });
   return problem;
+}
+
+/** The same for the scheduler of a run. */
+export function mailCrashOfRun(
+  { mailer, out: directory, split, clock }: CrashedRun,
+  experiment: string,
+  message: string,
+): Promise<string | undefined> {
+  const user = split?.account?.name;
+  return mailCrash({ mailer, directory, clock, user, experiment }, message);
 }

@@ -174,6 +174,8 @@ export interface BarrierEnded {
     readonly releasedUs: number | null;
   }[];
   readonly missing: readonly string[];
+  /** The file says that the run goes on as if nothing were wrong, however this one ends. */
+  readonly isOptional?: boolean;
 }
 
 /** An event of a plan; `plannedUs` is null for the swap-out and behind a barrier. */

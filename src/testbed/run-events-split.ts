@@ -9,11 +9,16 @@
 //   X3. Ends of barriers reach the scheduler in the order in which they came, once.
 //   X4. Between two epochs nothing is planned, and the run does not end for that.
 import { requestAttribute } from "../client/event-request.ts";
-import type { AgendaCommand, AgendaLoad, AgendaSchedule } from "../core/agenda/commands.ts";
+import type {
+  AgendaCommand,
+  AgendaLoad,
+  AgendaSchedule,
+  BarrierCondition,
+} from "../core/agenda/commands.ts";
 import type { Answer } from "../core/agenda/effects.ts";
 import { builtIn } from "../core/agenda/object-table.ts";
 import { assert } from "../core/assert.ts";
-import type { Command, LogEntry } from "../core/command.ts";
+import type { BarrierTold, Command, LogEntry } from "../core/command.ts";
 import type { EdgeEffect, ObservedEffect } from "../core/effect.ts";
 import { BusAgent, EventServer, type RunAgenda } from "../events/index.ts";
 import type { LaunchAction } from "../events/launch/index.ts";
@@ -204,7 +209,7 @@ export class SplitRunEvents implements EventsOfRun {
     };
   }
 
-  /** Those of all agendas count as the experiment's own. */
+  /** Those of all agendas count as the experiment's own; not those that wait for a barrier. */
   pendingEvents(scope: string): number {
     return scope === this.#options.experiment ? this.#pending : 0;
   }
@@ -298,7 +303,15 @@ export class SplitRunEvents implements EventsOfRun {
   /** X3. */
   #tellBarrier(effect: ObservedEffect): void {
     if (effect.kind !== "barrier-closed" || this.#scheduler === undefined) return;
-    const { scope, barrier, outcome } = effect;
+    this.#giveBarrierEnd(effect);
+  }
+
+  /** X3. */
+  #giveBarrierEnd({
+    scope,
+    barrier,
+    outcome,
+  }: BarrierCondition & { readonly scope: string }): void {
     if (scope !== this.#options.experiment) return;
     this.#publisher.publish(formatBarrierEnd({ barrier, outcome }, this.#by));
   }
@@ -369,8 +382,11 @@ export class SplitRunEvents implements EventsOfRun {
 
   /** What the run itself asks for: see AgendaRequests. */
   #ask(command: Command, handler: EdgeHandler): void {
-    const asked = command as AgendaCommand;
+    const asked = command as AgendaCommand | BarrierTold;
     switch (asked.kind) {
+      case "barrier-told":
+        this.#giveBarrierEnd(asked);
+        return;
       case "agenda-halt":
         this.#question("halt", () => undefined);
         return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The event system of a run: its bus with a door on every node, the scheduler, and the agent that
 // obeys for all nodes, in one process. What is planned and what programs ask for go the same way.
-import type { AgendaLoad } from "../core/agenda/commands.ts";
+import type { AgendaEvent, AgendaLoad } from "../core/agenda/commands.ts";
 import type { Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import { type ArmedOrder, BusAgent, type Performed, Scheduler } from "../events/index.ts";
@@ -17,6 +17,20 @@ export interface RunOrder extends Order {
   readonly scope: string;
   /** Number of its event; 0 where the scheduler is elsewhere. */
   readonly eventId: number;
+}
+
+/** What an order asks for, as the agents of a run take it. */
+export function eventOf({ eventId: id, objname, objtype, eventtype, args }: RunOrder): AgendaEvent {
+  return { id, object: objname, type: objtype, event: eventtype, args };
+}
+
+/** The number of an order names it for ever (O1, orders.ts); its token is the sender's choice. */
+export function howOf({ scope, token, fire, objname }: RunOrder): {
+  readonly scope: string;
+  readonly token: number;
+  readonly id: string;
+} {
+  return { scope, token, id: `${fire} ${objname}` };
 }
 
 export interface RunEventsOptions extends RunBusOptions {
@@ -74,9 +88,10 @@ export class RunEvents {
     return this.#options.host.connectEdge(edge, handler);
   }
 
-  /** Events of an agenda that have not fired. */
+  /** Events of an agenda that have not fired, and do not wait for a barrier. */
   pendingEvents(scope: string): number {
-    return this.#options.host.describe(scope).pendingEvents;
+    const { pendingEvents, waitingEvents = 0 } = this.#options.host.describe(scope);
+    return pendingEvents - waitingEvents;
   }
 
   get address(): string | undefined {

@@ -17,14 +17,22 @@ export const linkAddress = (runId: string): string => `@muster-${runId}`;
 
 type Say = (body: RunEventBody) => void;
 
-/** Machines, without what they learn when they boot. @throws NodesError */
-export function startRunNodes(options: RunOptions, say: Say): Promise<NodeBackend> {
+/**
+ * Machines, without what they learn when they boot.
+ * @param more variables that programs see and nobody is told who asks. @throws NodesError
+ */
+export function startRunNodes(
+  options: RunOptions,
+  more: Experiment["environment"],
+  say: Say,
+): Promise<NodeBackend> {
   const { experiment, runId, seed, out, tools, clock, projectFiles, nodeMode } = options;
   const { pid, eid, links, syncServer } = experiment;
   const environment = [
     ...environmentOf(options),
     // On loopback addresses cannot say whether a node is the server's own. [EMULAB-SYNC 4 -m]
     ["MUSTER_SYNC_NODE", syncServer ?? ""] as const,
+    ...more,
   ];
   return startProcessNodes({
     ...{ runId, pid, eid, domain, seed, out, environment, links, syncServer, tools, clock },

@@ -29,7 +29,8 @@ import { Preloader } from "./agents/preloader.ts";
 import { ProgramAgent } from "./agents/program-agent.ts";
 import type { TrafficAgent } from "./agents/trafgen/traffic-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
-import { mailCrash } from "./crash-mail.ts";
+import { mailCrashOfRun } from "./crash-mail.ts";
+import { memberBarriersOf } from "./declared-barriers.ts";
 import { LocalAgents } from "./local-agents.ts";
 import { AgendaModifier } from "./modify-agenda.ts";
 import { type Modification, ModifyError, type ModifyOutcome, RunModifier } from "./modify-run.ts";
@@ -39,9 +40,10 @@ import type { NodeBackend, RunningNode } from "./nodes/index.ts";
 import { openRunEvents } from "./open-run-events.ts";
 import { EventRecording } from "./record/event-recording.ts";
 import { RunAgenda } from "./run-agenda.ts";
+import { RunConditions } from "./run-conditions.ts";
 import { type Ending, interrupted } from "./run-ending.ts";
 import type { RunEventBody } from "./run-event.ts";
-import type { EventsOfRun, RunOrder } from "./run-events.ts";
+import { type EventsOfRun, eventOf, howOf, type RunOrder } from "./run-events.ts";
 import { openRunGnunet, type RunGnunet } from "./run-gnunet.ts";
 import { removeRunJournal, runJournal } from "./run-journal.ts";
 import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
@@ -50,6 +52,7 @@ import { describeStart } from "./run-started.ts";
 import { RunTeller } from "./run-teller.ts";
 import { createRunTraffic } from "./run-traffic.ts";
 import { SenderTokens } from "./sender-tokens.ts";
+import { withStarts } from "./start-conditions.ts";
 import { StuckDetector } from "./stuck-detector.ts";
 import { SwapoutEvents } from "./swapout-events.ts";
 import { SyncServers } from "./sync-servers.ts";
@@ -95,6 +98,7 @@ class Run {
   #modification: Promise<unknown> | undefined;
   #recording: EventRecording | undefined;
   readonly #requests: AgendaRequests;
+  readonly #conditions: RunConditions;
   #swapout: SwapoutEvents | undefined;
   /** What is to happen at time 0. */
   #onTimeStarted: (zeroUs: number) => void = () => undefined;
@@ -105,8 +109,9 @@ class Run {
   readonly #ended: Promise<Ending>;
 
   constructor(options: RunOptions) {
-    const { clock, limits, logger, experiment } = options;
-    this.#options = options;
+    const { clock, limits, logger } = options;
+    const experiment = withStarts(options.experiment);
+    this.#options = { ...options, experiment };
     this.#teller = new RunTeller(clock, this.#time, options.watch);
     this.#fire = new ThreadFireClock(clock);
     this.#scope = `${experiment.pid}/${experiment.eid}`;
@@ -116,11 +121,16 @@ class Run {
     this.#requests = new AgendaRequests((edge, handler) =>
       (this.#events ?? this.#host).connectEdge(edge, handler),
     );
+    this.#conditions = new RunConditions({
+      ...{ experiment, scope: this.#scope, host: this.#host, requests: this.#requests },
+      run: options,
+      onFailure: (error) => this.#end({ endedBy: "failure", error }),
+      onTold: () => this.#endIfIdle(),
+    });
     this.#barriers = new BarrierWatch({
-      host: this.#host,
-      scope: this.#scope,
-      clock,
-      time: this.#time,
+      ...{ host: this.#host, scope: this.#scope, clock, time: this.#time },
+      declared: experiment.barriers ?? [],
+      nodeOf: (program) => this.#programs?.nodeOf(program),
       say: (body, monotonicUs) => this.#say(body, monotonicUs),
     });
     this.#ended = new Promise((resolve) => {
@@ -161,7 +171,8 @@ class Run {
     this.#barriers.start();
     this.#listener = new LinkListener({ host: this.#host, admitted: [], logger });
     await this.#listener.listen(linkAddress(runId));
-    const backend = await startRunNodes(this.#options, (body) => this.#say(body));
+    const doors = await this.#conditions.openDoor();
+    const backend = await startRunNodes(this.#options, doors, (body) => this.#say(body));
     this.#backend = backend;
     this.#sayStarted(backend);
     this.#testground = await this.#openTestground(backend);
@@ -176,16 +187,15 @@ class Run {
       onEnded: (event, monotonicUs) => {
         const startedUs = event.startedUs;
         this.#say({ ...event, startedUs: this.#time.fromMonotonic(startedUs) }, monotonicUs);
+        // What is stopped for a modification, or by the end, decides nothing.
+        if (this.#modification === undefined) this.#conditions.programEnded(event);
         this.#swapout?.onProgramEnded();
         this.#endIfIdle();
       },
     });
     this.#traffic = createRunTraffic(experiment, backend, clock);
-    this.#consoles = new ConsoleAgent({
-      backend,
-      clock,
-      logs: join(this.#options.out, "proj/logs"),
-    });
+    const logs = join(this.#options.out, "proj/logs");
+    this.#consoles = new ConsoleAgent({ backend, clock, logs });
     this.#local = this.#makeLocalAgents(backend, this.#programs);
     this.#recording = this.#recordEvents();
     this.#performer = this.#performerOf(experiment, this.#programs);
@@ -237,9 +247,7 @@ class Run {
   }
 
   async #mailCrash(message: string): Promise<void> {
-    const { mailer, out: directory, split, clock } = this.#options;
-    const whose = { user: split?.account?.name, experiment: this.#scope };
-    const problem = await mailCrash({ mailer, directory, clock, ...whose }, message);
+    const problem = await mailCrashOfRun(this.#options, this.#scope, message);
     if (problem !== undefined) this.#teller.warn(`nobody was told by mail: ${problem}`);
   }
 
@@ -300,6 +308,7 @@ class Run {
     this.#syncServers = new SyncServers({
       ...{ backend, node, clock, scope: this.#scope, port: syncPort, socket: linkAddress(runId) },
       ...{ host: this.#host, listener, registered },
+      memberBarriers: memberBarriersOf(experiment),
       executable: tools["emulab-syncd"] ?? "emulab-syncd",
       onUnexpectedEnd: (message) => this.#fail("SYNC_SERVER_ENDED", message),
     });
@@ -331,6 +340,7 @@ class Run {
       this.#offerControl(events);
     };
     events.submit({ kind: "open-scope", scope: this.#scope, nodes });
+    this.#conditions.open();
     events.load(agenda);
     events.submit({ kind: "agenda-start", scope: this.#scope, inUs: startAheadUs });
   }
@@ -407,7 +417,9 @@ class Run {
       case "time-started":
         // What is replayed may have been over.
         this.#agenda.setBusy();
-        if (effect.scope === this.#scope) this.#startTime(effect.zeroStampUs);
+        if (effect.scope !== this.#scope) return;
+        this.#conditions.timeStarted();
+        this.#startTime(effect.zeroStampUs);
         return;
       case "fire":
         this.#agenda.setBusy();
@@ -474,7 +486,10 @@ class Run {
     if (!this.#agenda.isIdle || this.#programs === undefined) return;
     // What is stopped for a modification is no end of anything.
     if (this.#modification !== undefined) return;
-    if (this.#programs.active().length === 0) this.#end({ endedBy: "idle", error: null });
+    if (this.#programs.active().length > 0 || this.#conditions.isTelling) return;
+    // What a barrier has set going may be long before its time.
+    if ((this.#events?.pendingEvents(this.#scope) ?? 0) > 0) return;
+    this.#end({ endedBy: "idle", error: null });
   }
 
   #watchForStuck(): void {
@@ -485,7 +500,7 @@ class Run {
       if (this.#ending !== undefined || this.#programs === undefined) return;
       const state = this.#describe();
       const programs = this.#programs;
-      const isDone = (node: string): boolean => programs.isDone(node);
+      const isDone = (name: string): boolean => programs.isDone(programs.nodeOf(name) ?? name);
       const message = detector.check(clock.nowUs(), state, programs.active(), isDone);
       if (message === undefined) this.#timers[timer] = clock.after(1_000, check);
       else this.#fail("BARRIER_STUCK", message);
@@ -497,8 +512,8 @@ class Run {
   #describe(): ScopeDescription {
     const planned = this.#events?.pendingEvents(this.#scope) ?? 0;
     // A modification is something that may yet let somebody come.
-    const pendingEvents = planned + (this.#modification === undefined ? 0 : 1);
-    return { ...this.#host.describe(this.#scope), pendingEvents };
+    const pending = planned + (this.#modification === undefined ? 0 : 1);
+    return this.#conditions.describe(this.#host.describe(this.#scope), pending);
   }
 
   /** R1, R2. */
@@ -516,6 +531,7 @@ class Run {
     await this.#requests.close();
     this.#programs?.beginEnd();
     this.#events?.submit({ kind: "close-scope", scope: this.#scope, error: clearedError });
+    await this.#conditions.close();
     await this.#events?.closeScheduler();
     await this.#recording?.stop();
     await this.#programs?.stopAll();
@@ -553,13 +569,4 @@ class Run {
   #say(body: RunEventBody, monotonicUs?: number): void {
     this.#teller.say(body, monotonicUs);
   }
-}
-
-function eventOf({ eventId: id, objname, objtype, eventtype, args }: RunOrder): AgendaEvent {
-  return { id, object: objname, type: objtype, event: eventtype, args };
-}
-
-/** The number of an order names it for ever (O1, orders.ts); its token is the sender's choice. */
-function howOf({ scope, token, fire, objname }: RunOrder) {
-  return { scope, token, id: `${fire} ${objname}` };
 }

@@ -4,6 +4,7 @@
 // come later are served by a further one beside it: the barriers are the same.
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { formatMemberBarriers, type MemberBarriers } from "../edges/syncd/index.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Host } from "../host/host.ts";
 import { readTail } from "./agents/output-tail.ts";
@@ -20,6 +21,8 @@ export interface SyncServerOptions {
   /** Who calls it, each at its own address. */
   readonly clients: readonly RunningNode[];
   readonly scope: string;
+  /** Those that are for members; all others are counts. */
+  readonly memberBarriers: MemberBarriers;
   readonly executable: string;
   readonly port: number;
   /** Where the core listens, and what it wants to hear. */
@@ -43,6 +46,8 @@ const startMsMax = 15_000;
 const registerCommand = "tmcc -i -t 10 portregister";
 /** Hands the secret over: an environment can be read for as long as its process lives. */
 const secretName = "core-secret";
+/** Too long for an environment. */
+const barriersName = "sync-barriers";
 
 /**
  * Starts the server and waits until it listens, for it attaches to the core only then, and has
@@ -58,6 +63,11 @@ export async function startSyncServer(options: SyncServerOptions): Promise<SyncS
   // No program of the experiment runs before the server has read the file and removed it.
   const secretFile = join(node.hostPath.boot, secretName);
   writeFileSync(secretFile, options.secret, { mode: 0o600, flag: "wx" });
+  const hasMembers = options.memberBarriers.size > 0;
+  if (hasMembers) {
+    const text = formatMemberBarriers(options.memberBarriers);
+    writeFileSync(join(node.hostPath.boot, barriersName), text);
+  }
   const wait = waitForServer(options);
   try {
     const spawned = await node.spawn({
@@ -70,6 +80,9 @@ export async function startSyncServer(options: SyncServerOptions): Promise<SyncS
         MUSTER_SYNCD_ADDRESSES: JSON.stringify(addresses),
         MUSTER_SCOPE: options.scope,
         MUSTER_SYNCD_EDGE: options.edge,
+        ...(hasMembers
+          ? { MUSTER_SYNCD_BARRIERS: join(bootSeenBy(backend, node), barriersName) }
+          : {}),
       },
       stdout: logFile,
       stderr: logFile,

@@ -27,6 +27,10 @@ const resultFiles = ({ text }: EndedRun): readonly string[] =>
 
 test("every example is tested here", () => {
   expect(readdirSync(examples).sort()).toEqual([
+    // NS cannot say them.
+    "meet.experiment.ts",
+    "meet.yaml",
+    "missing.yaml",
     "nodea-nodeb.ns",
     "nodea-nodeb.yaml",
     "quickstart.ns",
@@ -53,13 +57,14 @@ test.each([
   expect(result.barriers).toHaveLength(barriers);
 });
 
-test("each example has an NS and a YAML form", () => {
+test("each example that NS can say has an NS and a YAML form", () => {
   const files = ["", "sync-image-test/"].flatMap((folder) =>
     readdirSync(join(examples, folder)).map((file) => `${folder}${file}`),
   );
   const forms = (ending: string) =>
     files.filter((file) => file.endsWith(ending)).map((file) => file.slice(0, -ending.length));
-  expect(forms(".ns")).toEqual(forms(".yaml"));
+  const waiting = ["meet", "missing"];
+  expect(forms(".ns")).toEqual(forms(".yaml").filter((name) => !waiting.includes(name)));
 });
 
 test("two-sites.ns meets across the line, and says what is not done to it", async () => {
@@ -87,13 +92,37 @@ test.each(["timeline.ns", "timeline.yaml"])("%s fires everything, in its order",
   expect(text("nodes/right/local/logs/rescue.out")).toBe("somebody asked for this\n");
 });
 
-test("declared barriers and waits are understood, and refused as not built, and where", async () => {
+test.each(["meet.yaml", "meet.experiment.ts"])("%s: each when it is its turn", async (name) => {
+  const { result, code, text } = await runFile(join(examples, name));
+  expect(code).toBe(0);
+  const { barriers, programs } = result;
+  expect(barriers).toMatchObject([{ name: "ready", kind: "roster", outcome: "crossed" }]);
+  const workers = ["work-worker0", "work-worker1", "work-worker2"];
+  expect(barriers[0]?.participants.map((one) => one.name).toSorted()).toEqual(workers);
+  const of = (program: string) => programs.find((one) => one.name === program);
+  const [setup, measure, report] = ["setup", "measure", "report"].map(of);
+  for (const worker of workers) {
+    expect(of(worker)?.startedUs).toBeGreaterThanOrEqual(setup?.endedUs ?? Infinity);
+    expect(report?.startedUs).toBeGreaterThanOrEqual(of(worker)?.endedUs ?? Infinity);
+  }
+  const crossedUs = barriers[0]?.crossedUs ?? Infinity;
+  expect(measure?.startedUs).toBeGreaterThanOrEqual(crossedUs + 500_000);
+  expect(text("nodes/worker1/local/logs/work-worker1.out")).toBe("here\nmet\n");
+});
+
+test("missing.yaml says who did not come, and lets start what waits for that", async () => {
+  const { result, code, stdout, text } = await runFile(join(examples, "missing.yaml"));
+  expect(code).toBe(1);
+  expect(result.barriers).toMatchObject([{ outcome: "timeout", missing: ["worker2"] }]);
+  expect(stdout).toContain("missing: worker2");
+  expect(text("nodes/worker0/local/logs/blame.out")).toBe("somebody did not come\n");
+  expect(text("report.html")).toContain("worker2");
+});
+
+test("declared barriers and waits of the reference file are understood", async () => {
   const file = join(repository, "test/vectors/yaml/two-sites-with-barriers.yaml");
   const parsed = await start("muster", ["parse", file]).ended;
   expect(parsed).toMatchObject({ code: 0 });
-  const { code, stderr } = await start("muster", ["run", file]).ended;
-  expect(code).toBe(65);
-  expect(stderr).toMatch(/two-sites-with-barriers\.yaml:\d+:\d+: error\[NOT_YET\]/);
 });
 
 test.each(modes)("quickstart.ns shows the point in under 15 s, in %s mode", async (mode) => {

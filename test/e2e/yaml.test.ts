@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Goal: every command that takes an experiment file takes YAML too, and says at which line it asks
-// for what a run cannot do yet. Method: the commands themselves, on the examples.
+// Goal: every command that takes an experiment file takes YAML too. Method: the commands
+// themselves, on the examples.
 
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -54,15 +54,6 @@ test("commands of a YAML file are run by sh, and by csh where it says so", async
   writeFileSync(join(cwd, "csh.yaml"), csh.join("\n"));
   const parsed = await run("muster", ["parse", "csh.yaml"], { cwd });
   expect(parsed.stderr).toMatch(/csh\.yaml:4:\d+: note\[CSH_COMMAND\]: the command of named/);
-});
-
-test("muster run refuses what it cannot do yet, with its line", async () => {
-  const cwd = scratch();
-  const text = "nodes: {a: {}}\nbarriers:\n  done: {members: [a]}\n";
-  writeFileSync(join(cwd, "later.yaml"), text);
-  const ran = await run("muster", ["run", "later.yaml", "--out", "out"], { cwd });
-  expect(ran.stderr).toMatch(/later\.yaml:3:\d+: error\[NOT_YET\]/);
-  expect(ran.code).toBe(65);
 });
 
 test("a pipe by name and a device are refused, and standard input is read", async () => {

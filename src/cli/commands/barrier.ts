@@ -244,7 +244,9 @@ function readText(file: string): string {
   }
 }
 
-function waitOf({ name, error, timeout }: ArrivalArguments): WaitOptions {
+/** A program of a run has a name there. */
+function waitOf({ name: given, error, timeout }: ArrivalArguments): WaitOptions {
+  const name = given ?? process.env["MUSTER_PARTICIPANT"];
   return {
     error,
     ...(name === undefined ? {} : { name }),

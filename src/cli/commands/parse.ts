@@ -20,7 +20,6 @@ import {
   formatDiagnostic,
   type Link,
   type LinkShape,
-  notYet,
   type ParseResult,
   type PlannedEvent,
   parseCatalogue,
@@ -74,7 +73,7 @@ export interface LoadOptions {
   readonly catalogue?: string;
   /** Leave the rows out of the result. */
   readonly omitRows?: boolean;
-  /** The experiment is to be run: what a run cannot do yet is an error. */
+  /** The experiment is to be run, and its rows are told to its nodes, whatever they cannot say. */
   readonly forRun?: boolean;
 }
 
@@ -90,18 +89,7 @@ export type Loaded = ParseResult & { readonly source: string };
  */
 export async function loadExperiment(file: string, options: LoadOptions = {}): Promise<Loaded> {
   const presets = (options.set ?? []).map(parsePreset);
-  const loaded = isYamlFile(file)
-    ? await loadYaml(file, options, presets)
-    : await loadNs(file, options, presets);
-  return options.forRun === true ? withNotYet(loaded) : loaded;
-}
-
-/** The experiment, unless a run of it would need what there is not yet. */
-function withNotYet(loaded: Loaded): Loaded {
-  const missing = loaded.experiment === undefined ? [] : notYet(loaded.experiment);
-  if (missing.length === 0) return loaded;
-  const diagnostics = [...loaded.diagnostics, ...missing];
-  return { ...loaded, experiment: undefined, rows: undefined, diagnostics };
+  return isYamlFile(file) ? loadYaml(file, options, presets) : loadNs(file, options, presets);
 }
 
 type Presets = readonly (readonly [string, string])[];
@@ -277,11 +265,6 @@ function describeExperiment(experiment: Experiment, syncServerReason: string): s
   lines.push(...describeEvents(experiment));
   const server = experiment.syncServer ?? "none";
   lines.push(`sync server: ${server} (${syncServerReason})`);
-  const missing = notYet(experiment).length;
-  if (missing > 0) {
-    const places = missing === 1 ? "1 place" : `${missing} places`;
-    lines.push(`a run refuses this file (NOT_YET, ${places}): declared barriers, after and when`);
-  }
   return `${lines.join("\n")}\n`;
 }
 

@@ -5,12 +5,13 @@
 // In a run the environment says so: MUSTER_CORE_SOCKET (the core's UNIX socket),
 // MUSTER_CORE_SECRET or a file that holds it, MUSTER_CORE_SECRET_FILE, MUSTER_SCOPE, MUSTER_NODE,
 // and MUSTER_SYNCD_ADDRESSES, a JSON object from the loopback address that a node is told to the
-// name of that node: the address called at tells who calls.
+// name of that node: the address called at tells who calls. MUSTER_SYNCD_BARRIERS may name a file
+// of the barriers that are for members.
 import { spawn } from "node:child_process";
 import { readFileSync, unlinkSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Limits, resolveLimits } from "../../core/limits.ts";
-import { Syncd, type SyncdOptions } from "../../edges/syncd/index.ts";
+import { parseMemberBarriers, Syncd, type SyncdOptions } from "../../edges/syncd/index.ts";
 import type { TlsFiles } from "../../edges/tls.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { ConnectEdge } from "../../host/core-link.ts";
@@ -40,6 +41,7 @@ interface Place {
   readonly connect: ConnectEdge;
   readonly addresses: readonly string[];
   readonly nodeOf?: NonNullable<SyncdOptions["nodeOf"]>;
+  readonly memberBarriers?: NonNullable<SyncdOptions["memberBarriers"]>;
   readonly isRun: boolean;
 }
 
@@ -148,6 +150,7 @@ async function findRun(
   const node = required(environment, "MUSTER_NODE");
   const secret = takeSecret(environment);
   const nodes = parseAddresses(required(environment, "MUSTER_SYNCD_ADDRESSES"));
+  const members = environment["MUSTER_SYNCD_BARRIERS"];
   const { connectRemoteEdge } = await import("../../host/remote-link.ts");
   return {
     scope: required(environment, "MUSTER_SCOPE"),
@@ -155,6 +158,9 @@ async function findRun(
     connect: connectRemoteEdge({ path, secret, clock: systemClock, limits }),
     addresses: [...nodes.keys()],
     nodeOf: (localAddress) => nodes.get(localAddress),
+    ...(members === undefined
+      ? {}
+      : { memberBarriers: parseMemberBarriers(readFileSync(members, "utf8")) }),
     isRun: true,
   };
 }

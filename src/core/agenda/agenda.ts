@@ -121,9 +121,10 @@ export class Agenda {
     this.#clear(port);
   }
 
-  /** Events not fired yet, and the next of them, `inUs` from now. */
+  /** Events not fired yet, those of them that wait for barriers, and the next, `inUs` from now. */
   outlook(nowUs: number): {
     readonly pending: number;
+    readonly waiting: number;
     readonly next:
       | { readonly object: string; readonly event: string; readonly inUs: number }
       | undefined;
@@ -131,19 +132,21 @@ export class Agenda {
     const state = this.#state;
     const eventUs = state.eventUs(nowUs);
     let pending = 0;
+    let waiting = 0;
     let next: Item | undefined;
     for (const item of state.items.values()) {
       const isAhead = item.state === "queued" || (isOut(item) && item.dueUs > eventUs);
       if (isAhead && (next === undefined || item.dueUs < next.dueUs)) next = item;
+      if (item.state === "waiting") waiting += 1;
       if (isAhead || item.state === "waiting") pending += 1;
     }
     for (const run of state.runs.values()) {
       if (run.kind !== "sequence") continue;
       pending += Math.max(0, (state.objects.sequence(run.name)?.steps.length ?? 0) - run.next);
     }
-    if (next === undefined) return { pending, next };
+    if (next === undefined) return { pending, waiting, next };
     const { object, event } = next.event;
-    return { pending, next: { object, event, inUs: next.dueUs - eventUs } };
+    return { pending, waiting, next: { object, event, inUs: next.dueUs - eventUs } };
   }
 
   /** @param after the last number of the page before, 0 for the first page. */

@@ -23,6 +23,7 @@ import { type TlsFiles, TlsGate } from "../tls.ts";
 import type { Asker, Counter } from "./asker.ts";
 import { resolveBounds, type SyncdBounds } from "./bounds.ts";
 import { type Bound, listen } from "./listen.ts";
+import { type MemberBarriers, Members } from "./members.ts";
 import { createReplies, replyError } from "./replies.ts";
 import { formatReport, quoteBarrier } from "./report.ts";
 import { Tally } from "./tally.ts";
@@ -48,6 +49,8 @@ export interface SyncdOptions {
   readonly verbose?: boolean;
   /** The node that calls, from the address it called at and its own. */
   readonly nodeOf?: (localAddress: string, peerAddress: string) => string | undefined;
+  /** Barriers that are for members; all others are counts. */
+  readonly memberBarriers?: MemberBarriers;
   /** Whether a host may use this server at all; all may when absent. */
   readonly allows?: (peerAddress: string) => boolean;
   /** TCP clients speak TLS from the first byte, and UDP, which has none, is not served. */
@@ -79,6 +82,7 @@ export class Syncd {
   readonly #udp: UdpDoor;
   readonly #askers = new Map<ConnectionId, Asker>();
   readonly #tally = new Tally();
+  readonly #members: Members;
   #lastConnection = 0;
   #verbose: boolean;
   #bound: Bound | undefined;
@@ -90,6 +94,7 @@ export class Syncd {
     this.#time = options.time ?? edgeTime;
     this.#bounds = resolveBounds(options.bounds);
     this.#verbose = options.verbose ?? false;
+    this.#members = new Members(options.memberBarriers ?? new Map());
     const { clock } = options;
     const counter: Counter = this.#counter();
     this.#tcp = new TcpDoor({ counter, clock, time: this.#time });
@@ -288,25 +293,32 @@ export class Syncd {
   #arrive(asker: Asker, frame: RequestFrame, who: Participant): void {
     const { request } = frame;
     if (request.kind === "describe") return;
+    const { name, error } = request;
+    const { scope } = this.#options;
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
     asker.id = connection;
     asker.waits = request.kind === "wait" || request.waits;
     asker.delta = request.kind === "wait" ? -1 : request.count;
+    const arrival = { scope, barrier: name, connection, who, error };
+    const command = this.#members.translate(
+      request.kind === "wait"
+        ? { kind: "count-wait", ...arrival }
+        : { kind: "count-init", ...arrival, count: request.count, waits: request.waits },
+    );
+    if ("refused" in command) {
+      this.#log("info", `bad request from ${asker.address}: ${command.refused}; closing`);
+      asker.waits = false;
+      asker.dismiss();
+      return;
+    }
     this.#askers.set(connection, asker);
-    const { name, error } = request;
     const { row, created } = this.#tally.obtain(name);
     asker.row = row;
     row.count += asker.delta;
     if (asker.waits) row.waiting += 1;
     this.#logArrival(asker, request.kind, created);
-    const { scope } = this.#options;
-    const arrival = { scope, barrier: name, connection, who, error };
-    this.#outbox.send(
-      request.kind === "wait"
-        ? { kind: "count-wait", ...arrival }
-        : { kind: "count-init", ...arrival, count: request.count, waits: request.waits },
-    );
+    this.#outbox.send(command);
   }
 
   #logArrival(asker: Asker, kind: "init" | "wait", created: boolean): void {
@@ -330,6 +342,7 @@ export class Syncd {
     if (!asker.waits) return;
     const name = asker.row?.name ?? "";
     this.#uncount(asker);
+    this.#members.forget(asker.id);
     this.#log("info", `${quoteBarrier(name)}: removing ${asker.address}`);
     this.#outbox.send({ kind: "leave", connection: asker.id });
   }
@@ -361,6 +374,11 @@ export class Syncd {
         return;
       }
       case "refused": {
+        const other = this.#members.another(effect.connection);
+        if (other !== undefined) {
+          this.#outbox.send(other);
+          return;
+        }
         const asker = this.#take(effect.connection);
         if (asker === undefined) return;
         this.#log("info", `bad request from ${asker.address}: ${effect.message}; closing`);
@@ -384,6 +402,7 @@ export class Syncd {
       const asker = this.#askers.get(connection);
       if (asker === undefined) continue; // D2
       this.#askers.delete(connection);
+      this.#members.forget(connection);
       if (asker.waits) answered += 1;
       asker.waits = false;
       asker.row = undefined;
@@ -397,6 +416,7 @@ export class Syncd {
   #take(connection: ConnectionId): Asker | undefined {
     const asker = this.#askers.get(connection);
     this.#askers.delete(connection);
+    this.#members.forget(connection);
     return asker;
   }
 
@@ -409,6 +429,7 @@ export class Syncd {
     this.#askers.clear();
     this.#outbox.clear();
     this.#tally.clear();
+    this.#members.clear();
     this.#tcp.dismissAll();
     this.#udp.dismissAll();
     this.#tcp.setReading(true);

@@ -84,6 +84,7 @@ export function programSpec(
     command,
     directory,
     ...(shell === undefined ? {} : { shell }),
-    ...(environment === undefined ? {} : { environment: Object.fromEntries(environment) }),
+    // By this it is known at barriers that are for members.
+    environment: { ...Object.fromEntries(environment ?? []), MUSTER_PARTICIPANT: name },
   };
 }

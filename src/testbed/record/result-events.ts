@@ -28,7 +28,11 @@ type Planned = Pick<PlannedEvent, "object" | "type" | "event" | "args" | "atUs">
 export function createEventTable(planned: readonly PlannedEvent[]): EventTable {
   const fired: ResultEvent[] = [];
   const all = new Map<number, Planned>();
-  for (const event of planned) all.set(numberOf(event), { ...event, id: numberOf(event) });
+  for (const event of planned) {
+    // What waits for a barrier has an offset and no instant.
+    const atUs = event.on === undefined ? event.atUs : "swapout";
+    all.set(numberOf(event), { ...event, atUs, id: numberOf(event) });
+  }
   return {
     plan(events) {
       for (const { id, object, objectType, event, args, plannedUs } of events) {

@@ -105,6 +105,8 @@ export interface ResultBarrier {
     readonly releasedUs: number | null;
   }[];
   readonly missing: readonly string[];
+  /** The file lets it end as it may: it decides nothing. */
+  readonly isOptional?: boolean;
   /** The warning given when the wait got long, if it did. */
   readonly slow: {
     readonly atUs: number;

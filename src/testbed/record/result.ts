@@ -21,6 +21,7 @@ import type {
   RunStarted,
   TrafficEnded,
 } from "../run-event.ts";
+import { withStarts } from "../start-conditions.ts";
 import { isGivenUpBarrier } from "./event-text.ts";
 import { resultModification } from "./modified.ts";
 import { createEventTable } from "./result-events.ts";
@@ -93,7 +94,7 @@ interface State {
  * const result = builder.build();
  */
 export function createResultBuilder(options: ResultOptions): ResultBuilder {
-  const events = createEventTable(options.experiment.events);
+  const events = createEventTable(withStarts(options.experiment).events);
   const links = options.links ?? skippedLinks(options.experiment.links);
   const state: State = {
     started: null,
@@ -244,6 +245,7 @@ function endedBarrier(event: BarrierEnded, slow: ResultBarrier["slow"]): ResultB
     error: event.error,
     participants: event.participants,
     missing: event.missing,
+    ...(event.isOptional === true ? { isOptional: true } : {}),
     slow,
   };
 }

@@ -2,7 +2,7 @@
 // The verdict on a run: every reason why it did not pass, as sentences for people. Pure.
 //
 //   V1. A program that was not stopped ended with its expected code.
-//   V2. Every barrier's outcome is `crossed`.
+//   V2. Every barrier's outcome is `crossed`, but of those the file lets end as they may.
 //   V3. No instance said that it failed.
 //   V4. The run itself had no error and was not interrupted.
 import type { EndedBy } from "../run-event.ts";
@@ -35,7 +35,7 @@ export function verdictReasons(input: VerdictInput): ResultReason[] {
     reasons.push({ code: "INSTANCE", message: instanceSentence(instance) });
   }
   for (const barrier of input.barriers) {
-    if (barrier.outcome === "crossed") continue;
+    if (barrier.outcome === "crossed" || barrier.isOptional === true) continue;
     reasons.push({ code: "BARRIER", message: barrierSentence(barrier, input) });
   }
   if (reasons.length === 0 && input.endedBy === "failure") {

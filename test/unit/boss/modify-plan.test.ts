@@ -62,6 +62,22 @@ describe("planModification()", () => {
     expect(planModification(read(base), plan)).toEqual({ kind: "refused", reasons });
   });
 
+  it("refuses to touch what waits for others or for a barrier, and no other program", () => {
+    const at = { file: "a", line: 1, column: 1 };
+    const startWhen = { after: [{ program: "p", at }], delayUs: 0, at };
+    const waits = (command: string, more: readonly string[] = []): Experiment => {
+      const read1 = read([...base, ...more]);
+      const programs = read1.programs.map((one) =>
+        one.name === "q" ? { ...one, command, startWhen } : one,
+      );
+      return { ...read1, programs };
+    };
+    const reasons = ["q: what starts when others have ended or at a barrier cannot be changed"];
+    expect(planModification(waits("x"), waits("y"))).toEqual({ kind: "refused", reasons });
+    const more = [node("c"), program("r", "c")];
+    expect(planModification(waits("x"), waits("x", more)).kind).toBe("planned");
+  });
+
   it("plans nothing where only places differ", () => {
     const plan = planned(base, ["# moved", "", ...base]);
     expect(plan).toEqual({ nodes: nothing, programs: nothing, events: [] });

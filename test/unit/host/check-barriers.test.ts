@@ -153,7 +153,7 @@ describe.each(Object.values(examples).map(([example, least]) => ({ ...example, e
   },
 );
 
-it("a sync server may arrive at counts of its scope, and end these and no other kind", () => {
+it("a sync server may arrive at barriers of its scope, and end counts and no other kind", () => {
   const rights = { kind: "sync", scope: "s" } as const;
   const may = (command: Command): boolean => isTaken(command, rights);
   const clear = { kind: "cancel-all", scope: "s", error: 240 } as const;
@@ -162,7 +162,9 @@ it("a sync server may arrive at counts of its scope, and end these and no other 
   expect(may(clear)).toBe(false);
   for (const [example] of Object.values(examples)) {
     if (example.kind === "cancel-all") continue;
-    expect(may(example)).toBe(/^count-(?:init|wait)$/.test(example.kind));
+    expect(may(example)).toBe(
+      /^(?:count-init|count-wait|quorum-wait|roster-arrive)$/.test(example.kind),
+    );
   }
 });
 

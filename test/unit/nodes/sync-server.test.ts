@@ -67,6 +67,7 @@ async function startOn(spawn: RunningNode["spawn"], registered = Promise.resolve
       host,
       node: "n0",
       edge: "n0/syncd",
+      memberBarriers: new Map(),
       clients: [...nodes.values()],
       scope: "p/e",
       executable: "emulab-syncd",

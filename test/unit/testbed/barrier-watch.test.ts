@@ -5,8 +5,10 @@
 import { expect, it } from "vitest";
 import { defaultLimits } from "../../../src/core/limits.ts";
 import { MemoryLog } from "../../../src/engine/memory-log.ts";
+import type { BarrierDeclaration } from "../../../src/experiment/model.ts";
 import { Host } from "../../../src/host/host.ts";
 import { BarrierWatch } from "../../../src/testbed/barrier-watch.ts";
+import { fileParticipant } from "../../../src/testbed/declared-barriers.ts";
 import type { RunEvent } from "../../../src/testbed/run-event.ts";
 import { TimeBase } from "../../../src/testbed/time-base.ts";
 import { FakeClock } from "../record/fake-clock.ts";
@@ -15,7 +17,7 @@ import { settle } from "./fake-backend.ts";
 const ms = 1_000;
 const scope = "p/e";
 
-async function setUp() {
+async function setUp(declared: readonly BarrierDeclaration[] = []) {
   const clock = new FakeClock();
   const log = new MemoryLog({ nowUs: () => clock.nowUs() });
   const silent = { log: () => undefined };
@@ -23,7 +25,7 @@ async function setUp() {
   const time = new TimeBase();
   const events: RunEvent[] = [];
   const watch = new BarrierWatch({
-    ...{ host, scope, clock, time },
+    ...{ host, scope, clock, time, declared, nodeOf: () => undefined },
     say: (body, us) => events.push({ ...body, atUs: time.fromMonotonic(us) }),
   });
   const to = async (us: number): Promise<void> => {
@@ -152,4 +154,24 @@ it("says nothing after stop()", async () => {
   wait(1, "n0");
   await to(3_000 * ms);
   expect(events).toEqual([]);
+});
+
+it("names who is missing at a quorum of the file, and says of a barrier that it decides nothing", async () => {
+  const declared: BarrierDeclaration = {
+    ...{ name: "some", rule: { kind: "quorum", share: 0.6 }, members: ["n0", "n1", "p"] },
+    ...{ deadlineUs: 0, onFailure: "continue", at: { file: "", line: 1, column: 1 } },
+  };
+  const { link, to, told } = await setUp([declared]);
+  const at = { scope, barrier: "some", who: fileParticipant };
+  const quorum = { kind: "count", count: 2 } as const;
+  link.submit({ kind: "quorum-init", ...at, connection: 1, quorum, echo: "automatic" });
+  const who = { address: "127.0.0.1:2/tcp", node: "n1", name: "n1" };
+  link.submit({ kind: "quorum-wait", ...at, who, connection: 2, error: 0 });
+  await to(1_100 * ms);
+  expect(told("barrier-changed").at(-1)).toMatchObject({ arrived: 1, missing: ["n0", "p"] });
+  link.submit({ kind: "close-scope", scope, error: 240 });
+  await to(1_200 * ms);
+  expect(told("barrier-ended")).toMatchObject([
+    { name: "some", outcome: "cancelled", missing: ["n0", "p"], isOptional: true },
+  ]);
 });

@@ -4,7 +4,7 @@
 // wrong files with the findings they must give; hostile ones with their bound.
 import { describe, expect, it } from "vitest";
 import { readYamlExperiment } from "../../../src/boss/read-yaml.ts";
-import { formatDiagnostic, notYet, printNs } from "../../../src/experiment/index.ts";
+import { formatDiagnostic, printNs } from "../../../src/experiment/index.ts";
 
 const read = (text: string) => readYamlExperiment(text, { file: "a.yaml", defaultEid: "e" });
 
@@ -176,19 +176,6 @@ barriers:
 events:
   - { when: barrier go crossed, target: a, do: reboot }
 `;
-
-describe("notYet()", () => {
-  it("names what a run cannot do, with its line", () => {
-    const { experiment } = read(waiting);
-    const codes = experiment && notYet(experiment).map(({ at, code }) => `${at.line} ${code}`);
-    expect(codes).toEqual(["4 NOT_YET", "6 NOT_YET", "8 NOT_YET"]);
-  });
-
-  it("is empty for what a run can do", () => {
-    const { experiment } = read("nodes: [a]\nprograms: { p: { node: a, command: x } }\n");
-    expect(experiment && notYet(experiment)).toEqual([]);
-  });
-});
 
 describe("printNs()", () => {
   it("refuses what NS cannot say, with its line", () => {
