@@ -86,6 +86,25 @@ barriers:
   });
 });
 
+test("a native client is the member that its program is, early and late", async () => {
+  const ran = await runYaml(`
+nodes: [a, b]
+programs:
+  old: { node: a, command: "emulab-sync -n all" }
+  new: { node: b, command: "muster barrier wait all && muster barrier wait all" }
+  more: { node: b, command: "muster barrier wait some", start: { after: new } }
+barriers:
+  all: { members: [old, new], deadline: 60s }
+  some: { members: [more], quorum: 100%, deadline: 60s }
+`);
+  expect(ran.code).toBe(0);
+  const [all, some] = ran.result.barriers;
+  expect(all?.participants.map(({ name, node }) => `${name} ${node}`).toSorted()).toEqual([
+    ...["new b", "old a"],
+  ]);
+  expect(some?.participants).toMatchObject([{ name: "more", node: "b" }]);
+});
+
 test("the same with a scheduler of its own", async () => {
   expectWhole(await runYaml(whole, ["--split"]));
 });

@@ -8,6 +8,7 @@ import type { BarrierKind } from "../../core/effect.ts";
 import { barrierCountMax } from "../../core/limits.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import { arriveAtAny } from "./arrive-at-any.ts";
 import type { InitArguments, WaitArguments } from "./barrier.ts";
 
 /** The ways to end a barrier, which all kinds share. */
@@ -89,6 +90,8 @@ export function readArrival(
   }
   if (kind !== "roster" && phase !== undefined) throw usage("--phase belongs to --kind roster");
   switch (kind) {
+    case undefined:
+      return (session, signal) => arriveAtAny(session, barrier, { ...options, signal });
     case "count":
       return (session, signal) => session.countBarrier(barrier).wait({ ...options, signal });
     case "state": {

@@ -44,7 +44,9 @@ export interface ArrivalArguments extends BarrierArguments {
   readonly timeout?: number;
 }
 
-export interface WaitArguments extends ArrivalArguments {
+export interface WaitArguments extends Omit<ArrivalArguments, "kind"> {
+  /** That of the barrier of this name when absent. */
+  readonly kind?: BarrierKind;
   /** Of a state. */
   readonly target?: number;
   readonly signal: boolean;
@@ -245,7 +247,11 @@ function readText(file: string): string {
 }
 
 /** A program of a run has a name there. */
-function waitOf({ name: given, error, timeout }: ArrivalArguments): WaitOptions {
+function waitOf({
+  name: given,
+  error,
+  timeout,
+}: Omit<ArrivalArguments, "kind">): WaitOptions {
   const name = given ?? process.env["MUSTER_PARTICIPANT"];
   return {
     error,
@@ -255,7 +261,7 @@ function waitOf({ name: given, error, timeout }: ArrivalArguments): WaitOptions 
 }
 
 function tellCrossing(
-  argv: ArrivalArguments,
+  argv: Omit<ArrivalArguments, "kind">,
   io: CommandIo,
   crossing: { readonly generation: number; readonly error: number },
 ): number {

@@ -118,6 +118,7 @@ function addBarrier(program: Command, setExit: SetExit): void {
 
 function addArrivals(barrier: Command, setExit: SetExit): void {
   withArrival(barrier.command("init"))
+    .addOption(kindOption().default("count"))
     .description("open a barrier: a count for so many waits, a quorum, a roster; and go on")
     .argument("<barrier>", "its name")
     .argument("[count]", "how many waits of others; of a quorum also 50%")
@@ -132,6 +133,7 @@ function addArrivals(barrier: Command, setExit: SetExit): void {
       setExit(await barrierInitCommand({ barrier: name, ...what, ...options }, processIo));
     });
   withArrival(barrier.command("wait"))
+    .addOption(kindOption())
     .description("arrive at a barrier and wait for the others")
     .argument("<barrier>", "its name")
     .option("--target <n>", "of a state: how many signals to wait for", number)
@@ -160,7 +162,6 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 
 function withArrival(command: Command): Command {
   return withServer(command)
-    .addOption(kindOption().default("count"))
     .option("--name <name>", "the participant, for reports of who is there")
     .option("--error <n>", "an error number to bring to the barrier", number, 0)
     .option("--timeout <s>", "give up after this many seconds of the server's time", seconds);
