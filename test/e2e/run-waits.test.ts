@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { modes } from "./nodes-support/harness.ts";
 import { run, scratch, start, until } from "./support/command.ts";
-import { type EndedRun, ended, readResult } from "./support/experiment.ts";
+import { type EndedRun, ended, readResult, readText } from "./support/experiment.ts";
 
 function runYaml(
   text: string,
@@ -148,7 +148,9 @@ test.each([
   ["continue", 0, "idle"],
   ["stop", 1, "failure"],
 ])("onFailure: %s", async (policy, code, endedBy) => {
-  const ran = await runYaml(late(policy));
+  const junit = join(scratch(), "junit.xml");
+  const ran = await runYaml(late(policy), ["--junit", junit]);
+  expect(readText(junit)).toContain(policy === "continue" ? 'failures="0"' : "timed out");
   expect([ran.code, ran.result.endedBy]).toEqual([code, endedBy]);
   expect(ran.result.barriers).toMatchObject([{ outcome: "timeout", missing: ["b"] }]);
   if (policy !== "stop") return;

@@ -2,7 +2,7 @@
 // A run as JUnit XML, for the test pages of build servers: a suite per run, a case per program,
 // per barrier, and one for the run itself. Pure.
 import type { ResultBarrier, ResultProgram, RunResult } from "./result-model.ts";
-import { barrierSentence, programEnding, programPassed } from "./verdict.ts";
+import { barrierPassed, barrierSentence, programEnding, programPassed } from "./verdict.ts";
 import { outputDirectory } from "./words.ts";
 
 interface TestCase {
@@ -127,7 +127,7 @@ function programCase(program: ResultProgram): TestCase {
 }
 
 function barrierCase(barrier: ResultBarrier, result: RunResult): TestCase {
-  const { name, generation, participants, endedUs, outcome } = barrier;
+  const { name, generation, participants, endedUs, outcome: type } = barrier;
   const sentence = barrierSentence(barrier, result);
   const arrivals = participants.map((one) => one.arrivedUs);
   const firstUs = arrivals.reduce((least, us) => Math.min(least, us), endedUs);
@@ -135,7 +135,7 @@ function barrierCase(barrier: ResultBarrier, result: RunResult): TestCase {
     name: generation > 1 ? `${name} (generation ${generation})` : name,
     group: "barriers",
     durationUs: Math.max(0, endedUs - firstUs),
-    failure: outcome === "crossed" ? null : { type: outcome, message: sentence, text: sentence },
+    failure: barrierPassed(barrier) ? null : { type, message: sentence, text: sentence },
     isSkipped: false,
   };
 }

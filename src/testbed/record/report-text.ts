@@ -3,7 +3,7 @@
 // the results are, what to do next. Pure; at most about thirty lines, whatever the size of the run.
 import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./result-model.ts";
 import { shellHint } from "./shell-hint.ts";
-import { barrierSentence, programEnding, programPassed } from "./verdict.ts";
+import { barrierPassed, barrierSentence, programEnding, programPassed } from "./verdict.ts";
 import {
   formatCount,
   formatDuration,
@@ -166,7 +166,7 @@ export function partyName(party: { readonly name: string; readonly node: string 
 
 function failureLines(result: RunResult): Line[] {
   const programs = result.programs.filter((program) => !programPassed(program));
-  const barriers = result.barriers.filter((barrier) => barrier.outcome !== "crossed");
+  const barriers = result.barriers.filter((barrier) => !barrierPassed(barrier));
   const own = result.reasons.filter(({ code }) => code !== "PROGRAM" && code !== "BARRIER");
   const blocks: Line[][] = [
     ...own.map(({ message }): Line[] => [[styled("bad", message)]]),

@@ -35,7 +35,7 @@ export function verdictReasons(input: VerdictInput): ResultReason[] {
     reasons.push({ code: "INSTANCE", message: instanceSentence(instance) });
   }
   for (const barrier of input.barriers) {
-    if (barrier.outcome === "crossed" || barrier.isOptional === true) continue;
+    if (barrierPassed(barrier)) continue;
     reasons.push({ code: "BARRIER", message: barrierSentence(barrier, input) });
   }
   if (reasons.length === 0 && input.endedBy === "failure") {
@@ -65,6 +65,11 @@ export function programPassed(
 ): boolean {
   if (program.startError !== null) return false;
   return program.stopped || program.exitCode === program.expectedExitCode;
+}
+
+/** V2. */
+export function barrierPassed(barrier: Pick<ResultBarrier, "outcome" | "isOptional">): boolean {
+  return barrier.outcome === "crossed" || barrier.isOptional === true;
 }
 
 /** How a program ended, e.g. `exited with 1, expected 0`. */
