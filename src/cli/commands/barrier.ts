@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// `muster barrier init|wait|cancel|fail|ls|show`: barriers of a server, over a session of the client
-// library. A wait outlives a lost connection; Ctrl-C takes it back.
+// `muster barrier init|wait|cancel|fail|ls|show`: barriers of a server, over a session of the
+// client library. A wait outlives a lost connection; Ctrl-C takes it back.
 import { readFileSync } from "node:fs";
 import { sessionUrl } from "../../client/connect.ts";
 import {
@@ -247,11 +247,7 @@ function readText(file: string): string {
 }
 
 /** A program of a run has a name there. */
-function waitOf({
-  name: given,
-  error,
-  timeout,
-}: Omit<ArrivalArguments, "kind">): WaitOptions {
+function waitOf({ name: given, error, timeout }: Omit<ArrivalArguments, "kind">): WaitOptions {
   const name = given ?? process.env["MUSTER_PARTICIPANT"];
   return {
     error,
