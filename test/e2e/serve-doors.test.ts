@@ -164,7 +164,7 @@ describe("muster serve --listen", () => {
   });
 
   it.each([
-    [["--listen", "gnunet=1.2.3.4:5"], "NOT_YET"],
+    [["--listen", "teapot=1.2.3.4:5"], "teapot"],
     [["--listen", "http=nowhere:1"], "http=127.0.0.1:8470"],
     [["--listen", "http=127.0.0.1:65536"], "65536"],
     [["--listen", "http", "--tls-cert", "/none"], "--tls-key"],

@@ -3,7 +3,7 @@
 // its waiters go on when it crosses. Who arrives at a roster by a request is not dead when its
 // request ends, but has left.
 import { z } from "zod";
-import type { Quorum } from "../../../core/barriers/commands.ts";
+import type { Quorum } from "../../../core/command.ts";
 import { barrierCountMax } from "../../../core/limits.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
