@@ -20,7 +20,7 @@ export function describeFailure(outcome: ControlFailure, experiment: string): st
     case "refused":
       return `the scheduler of ${experiment} refuses: ${outcome.message} (${outcome.code})`;
     case "no-scheduler":
-      return `no scheduler listens for ${experiment}; is the experiment up?`;
+      return `no scheduler has come for ${experiment} in ${inSeconds(outcome)} s; is the experiment up? ${mayStill} do it`;
     case "no-answer": {
       const seconds = eventClientTime.answerMs / 1000;
       return `the scheduler of ${experiment} has not answered in ${seconds} s, and may have done it or not; list the events to see`;
@@ -34,6 +34,19 @@ export function describeFailure(outcome: ControlFailure, experiment: string): st
     default:
       return unreachable(outcome);
   }
+}
+
+/** Later it refuses what it hears. */
+const mayStill = "One that is back within a minute of the request may still";
+
+/** What is said at once when no scheduler listens. */
+export function describeAway(experiment: string, withinMs: number): string {
+  const seconds = inSeconds({ withinMs });
+  return `no scheduler listens for ${experiment} now; one that is back within ${seconds} s takes the request`;
+}
+
+function inSeconds({ withinMs }: { readonly withinMs: number }): number {
+  return withinMs / 1_000;
 }
 
 export interface OutcomeFacts {
@@ -60,7 +73,7 @@ export function describeOutcome(outcome: SendOutcome, { request, timeoutS }: Out
     case "refused":
       return `${event} is refused by the scheduler of ${experiment}: ${outcome.message} (${outcome.code})`;
     case "no-scheduler":
-      return `${event} was heard by nobody: no scheduler listens for ${experiment}; is the experiment up?`;
+      return `no scheduler has taken ${event}: none has come for ${experiment} in ${inSeconds(outcome)} s; is the experiment up? ${mayStill} fire it`;
     case "no-answer": {
       const seconds = eventClientTime.answerMs / 1000;
       return `${event} is without an answer after ${seconds} s and may fire or not; see logs/event-sched.log of ${experiment}`;
@@ -70,6 +83,8 @@ export function describeOutcome(outcome: SendOutcome, { request, timeoutS }: Out
       if (error === 0) return `${event} is completed`;
       return `${event} is completed with error ${error}${why === "" ? "" : `: ${why}`}`;
     }
+    case "ignored":
+      return `${event} is ignored: ${outcome.why}`;
     case "timeout":
       return `${event} is not completed after ${timeoutS} s; it goes on, and nobody waits for it any more`;
     case "failed":

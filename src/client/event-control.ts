@@ -15,7 +15,7 @@ import { type SendOptions, type SendOutcome, sendEvent } from "./event-request.t
 import type { EventTime } from "./event-time.ts";
 
 export interface ControlOptions
-  extends Pick<SendOptions, "bus" | "credentials" | "runtime" | "sender" | "interrupt"> {
+  extends Pick<SendOptions, "bus" | "credentials" | "runtime" | "sender" | "interrupt" | "onAway"> {
   /** `pid/eid` */
   readonly experiment: string;
   /** The wall clock, for the time of the request. */
@@ -25,7 +25,7 @@ export interface ControlOptions
 /** What keeps a scheduler from doing what it was asked, and what it refuses. */
 export type ControlFailure = Exclude<
   SendOutcome,
-  { kind: "published" | "accepted" | "completed" | "timeout" }
+  { kind: "published" | "accepted" | "completed" | "ignored" | "timeout" }
 >;
 
 export type ControlOutcome =
@@ -103,6 +103,7 @@ async function ask(
     case "published":
     case "accepted":
     case "completed":
+    case "ignored":
     case "timeout":
       return answer === undefined ? unreadable : { kind: "answer", answer };
     default:

@@ -7,6 +7,9 @@
 //   E2. The subscription is in force before the request is sent.
 //   E3. A request ends by an authentic answer to its own identity, or an authentic completion of
 //       its own token, and by no other: two requests for one object at one moment never meet.
+//   E4. A request that nobody hears is not lost: the bus keeps it, and a scheduler that was away
+//       for a moment takes it when it is back. So the wait for its answer goes on, and nobody is
+//       told that nothing will come of it.
 import { getArg, getIntegerArg, parseCompletionArgs } from "../wire/event/args.ts";
 import {
   type Bus,
@@ -26,7 +29,7 @@ import {
   textAttribute,
   toScheduleRequest,
 } from "../wire/event/notification.ts";
-import { orderAttributes } from "../wire/event/orders.ts";
+import { isIgnored, orderAttributes } from "../wire/event/orders.ts";
 import type { EventCredentials } from "./event-credentials.ts";
 import { eventClientTime } from "./event-limits.ts";
 import type { EventTime } from "./event-time.ts";
@@ -67,6 +70,8 @@ export interface SendOptions {
   readonly timeoutMs?: number;
   /** @param answer what the scheduler has said, authentic */
   readonly onAccepted?: (token: number | undefined, answer: Notification) => void;
+  /** E4: no scheduler listens; the answer is waited for up to `withinMs`. */
+  readonly onAway?: (withinMs: number) => void;
   /** It is not completed after a while, `warnAfterMs`, and the wait goes on. */
   readonly onSlow?: () => void;
   /** Notifications were lost, and what is awaited may be among them. */
@@ -86,16 +91,20 @@ export type SendOutcome =
       readonly id: number | undefined;
     }
   | { readonly kind: "refused"; readonly code: string; readonly message: string }
-  /** Nobody on the bus listens to requests for the experiment. */
-  | { readonly kind: "no-scheduler" }
+  /** Nobody on the bus listened to requests for the experiment, nor came in `withinMs` (E4). */
+  | { readonly kind: "no-scheduler"; readonly withinMs: number }
   /** Somebody listens and says nothing: the event may fire or not. */
   | { readonly kind: "no-answer" }
+  /** Nobody performs such an event here. */
+  | { readonly kind: "ignored"; readonly why: string }
   /** `why` it failed, for people, when somebody said. */
   | { readonly kind: "completed"; readonly error: number; readonly why?: string }
   | { readonly kind: "timeout" }
   /** What the bus refuses (definite), or its loss (`unavailable`). */
   | { readonly kind: "failed"; readonly code: BusErrorCode; readonly message: string }
   | { readonly kind: "cancelled" };
+
+const unanswered: SendOutcome = { kind: "no-answer" };
 
 /** Sends the event and waits for what is wanted. Never rejects for what the bus does. */
 export function sendEvent(options: SendOptions): Promise<SendOutcome> {
@@ -145,18 +154,24 @@ class Sending {
     const { asks, waits, timeoutMs, onSlow } = this.#options;
     if (this.#isDone) return;
     if (!asks && !waits) this.#finish({ kind: "published" });
-    else if (asks && matched === 0) this.#finish({ kind: "no-scheduler" });
     else {
-      if (asks && !this.#isAnswered) {
-        this.#after(eventClientTime.answerMs, () => {
-          if (!this.#isAnswered) this.#finish({ kind: "no-answer" });
-        });
-      }
+      if (asks && !this.#isAnswered) this.#expectAnswer(matched > 0);
       if (waits && onSlow !== undefined) this.#after(eventClientTime.warnAfterMs, onSlow);
       if (waits && timeoutMs !== undefined) {
         this.#after(timeoutMs, () => this.#finish({ kind: "timeout" }));
       }
     }
+  }
+
+  #expectAnswer(isHeard: boolean): void {
+    const { waits, timeoutMs, onAway } = this.#options;
+    const { answerMs } = eventClientTime;
+    const withinMs = isHeard || !waits ? answerMs : (timeoutMs ?? answerMs);
+    const outcome = isHeard ? unanswered : ({ kind: "no-scheduler", withinMs } as const);
+    if (!isHeard) onAway?.(withinMs);
+    this.#after(withinMs, () => {
+      if (!this.#isAnswered) this.#finish(outcome);
+    });
   }
 
   #after(delayMs: number, callback: () => void): void {
@@ -201,7 +216,9 @@ class Sending {
       else {
         const { error } = completion;
         const why = getText(notification, orderAttributes.outcome);
-        this.#finish({ kind: "completed", error, ...(why === undefined ? {} : { why }) });
+        if (error === 0 && why !== undefined && isIgnored(why)) {
+          this.#finish({ kind: "ignored", why: why.replace("ignored: ", "") });
+        } else this.#finish({ kind: "completed", error, ...(why === undefined ? {} : { why }) });
       }
     }
   }

@@ -24,6 +24,7 @@ import {
   parseClockAnswer,
   parseOrder,
   type Report,
+  whyOf,
 } from "../wire/event/orders.ts";
 import { ArmedOrders } from "./armed-orders.ts";
 import { eventsLimits, eventsTime } from "./events-limits.ts";
@@ -321,7 +322,7 @@ export class BusAgent {
     const firedUs = this.#server.toServer(firedMonotonicUs);
     had.fired = { firedUs, dueUs: order.due.monotonic?.us, outcome };
     this.#report(order, { fired: had.fired });
-    const reason = /^(?:failed|unknown): (.*)/s.exec(outcome)?.[1] ?? "";
+    const reason = whyOf(outcome);
     if (outcome === "skipped") return;
     void done.then((end) => {
       const { error, text } = typeof end === "number" ? { error: end, text: "" } : end;

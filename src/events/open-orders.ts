@@ -7,6 +7,7 @@
 import type { AgendaOrder } from "../core/agenda/commands.ts";
 import type { Fire } from "../core/agenda/effects.ts";
 import { waitsForCompletion } from "../core/agenda/event-types.ts";
+import { isIgnored, whyOf } from "../wire/event/orders.ts";
 import { eventsLimits } from "./events-limits.ts";
 
 export interface OpenOrder {
@@ -91,8 +92,9 @@ export class OpenOrders {
     }
     // Nobody completes it later, so that it has completed when it has fired.
     if (waitsForCompletion(order.event)) return told;
-    const why = /^(?:failed|unknown): (.*)/s.exec(outcome)?.[1] ?? "";
-    return [...told, ...this.completed(open, object, { error: why === "" ? 0 : -1, why })];
+    const why = whyOf(outcome);
+    const error = why === "" || isIgnored(why) ? 0 : -1;
+    return [...told, ...this.completed(open, object, { error, why })];
   }
 
   /** @returns what the core is to be told; nothing for a repeat. */

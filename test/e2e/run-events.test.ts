@@ -63,12 +63,14 @@ tevc -w -e $E now nobody start; echo unknown-waits $?`,
 test("a strict sender is told at once what is refused, and what is meant perhaps", async () => {
   const { text } = await runScript(
     `MUSTER_TEVC_STRICT=1 tevc -e $E now pp start
-MUSTER_TEVC_STRICT=1 tevc -e $E now p reboot`,
-    `set prog [$n0 program-agent -command true]\nset p [$n0 program-agent -command true]`,
+MUSTER_TEVC_STRICT=1 tevc -e $E now p reboot
+MUSTER_TEVC_STRICT=1 tevc -w -e $E now l0 down; echo link $?`,
+    `set l0 [$ns duplex-link $n0 $n1 10Mb 0ms DropTail]\nset prog [$n0 program-agent -command true]\nset p [$n0 program-agent -command true]`,
   );
   expect(text("nodes/n1/local/logs/user.err").split("\n")).toEqual([
     expect.stringContaining("there is no object pp; did you mean p?"),
     expect.stringContaining("p is a PROGRAM and knows no REBOOT"),
+    expect.stringContaining("l0 DOWN is ignored: LINK events are not performed"),
     "",
   ]);
 });

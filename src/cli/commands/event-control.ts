@@ -15,7 +15,7 @@ import { describeOversize, formatEventArguments } from "../../client/event-words
 import type { EventInstant } from "../../core/agenda/commands.ts";
 import type { ControlRequest, ListedEvent } from "../../wire/event/control.ts";
 import { type EventWorld, eventWorld, senderAddress, splitTime } from "../event-bus.ts";
-import { describeFailure } from "../event-outcome.ts";
+import { describeAway, describeFailure } from "../event-outcome.ts";
 import {
   type EventParty,
   type EventPartyArguments,
@@ -51,7 +51,7 @@ export async function eventListCommand(
   world: EventWorld = eventWorld,
 ): Promise<number> {
   const party = findParty(argv);
-  const outcome = await withParty(argv, party, world, listEvents);
+  const outcome = await withParty(argv, party, { io, world }, listEvents);
   if (outcome.kind !== "listed") return fail(argv, party, io, outcome);
   const { list } = outcome;
   io.stdout(argv.json ? `${JSON.stringify(toJson(party, list), null, 2)}\n` : formatList(list));
@@ -104,7 +104,9 @@ async function change(
   world: EventWorld,
 ): Promise<number> {
   const party = findParty(argv);
-  const outcome = await withParty(argv, party, world, (options) => controlEvents(options, request));
+  const outcome = await withParty(argv, party, { io, world }, (options) =>
+    controlEvents(options, request),
+  );
   if (outcome.kind !== "done") return fail(argv, party, io, outcome);
   const { result, eventUs } = outcome;
   const code = result === "already-fired" ? exitCodes.failed : exitCodes.ok;
@@ -123,7 +125,7 @@ async function change(
 function withParty<Outcome>(
   argv: EventControlArguments,
   party: EventParty,
-  world: EventWorld,
+  { io, world }: { readonly io: CommandIo; readonly world: EventWorld },
   use: (options: ControlOptions) => Promise<Outcome>,
 ): Promise<Outcome> {
   const credentials = findCredentials(argv, party, world);
@@ -133,6 +135,7 @@ function withParty<Outcome>(
       ...{ bus, credentials, runtime, experiment: nameOf(party) },
       sender: senderAddress(process.env),
       now: () => splitTime(wallUs()),
+      onAway: (ms) => io.stderr(`muster: ${describeAway(nameOf(party), ms)}\n`),
     }),
   );
 }

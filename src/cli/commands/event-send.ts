@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // `muster event send ID OBJECT EVENT [ARGS...]`: what tevc does, with an answer always: accepted,
-// refused and why, heard by nobody, or completed.
+// refused and why, taken by no scheduler, or completed.
 import type { EventCredentials } from "../../client/event-credentials.ts";
 import { type EventRequest, type SendOutcome, sendEvent } from "../../client/event-request.ts";
 import { parseEventTime } from "../../client/event-time.ts";
@@ -12,7 +12,7 @@ import {
 import { closest } from "../../experiment/suggest.ts";
 import { eventTypes } from "../../wire/event/names.ts";
 import { type EventWorld, eventWorld, senderAddress, splitTime } from "../event-bus.ts";
-import { describeOutcome, describeSlow } from "../event-outcome.ts";
+import { describeAway, describeOutcome, describeSlow } from "../event-outcome.ts";
 import {
   type EventParty,
   type EventPartyArguments,
@@ -103,6 +103,7 @@ function send(
       onAccepted: () => {
         if (waits && !argv.json) io.stderr(`muster: accepted; waiting until it is completed\n`);
       },
+      onAway: (ms) => io.stderr(`muster: ${describeAway(request.experiment, ms)}\n`),
       onSlow: () => io.stderr(`muster: ${harmless(describeSlow(request, "--timeout S"))}\n`),
       onGap: () => io.stderr("muster: notifications were lost, the completion may be among them\n"),
     }),
@@ -117,6 +118,7 @@ function statusOf(outcome: SendOutcome): number {
     case "completed":
       return outcome.error === 0 ? exitCodes.ok : exitCodes.failed;
     case "refused":
+    case "ignored":
       return exitCodes.failed;
     case "timeout":
       return eventExitCodes.timeout;

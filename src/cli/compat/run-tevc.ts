@@ -18,7 +18,7 @@ import { BusError } from "../../wire/event/bus.ts";
 import { createNotification } from "../../wire/event/notification.ts";
 import { type EventWorld, splitTime } from "../event-bus.ts";
 import { findKey, ownKeyFiles } from "../event-key.ts";
-import { describeOutcome, describeSlow } from "../event-outcome.ts";
+import { describeAway, describeOutcome, describeSlow } from "../event-outcome.ts";
 import { harmless } from "../output.ts";
 import type { Exit } from "./exit.ts";
 import {
@@ -116,6 +116,7 @@ async function send(request: EventRequest, sending: Sending): Promise<Exit> {
   const outcome = await sendEvent({
     ...{ bus, request, credentials, runtime, sender, waits, asks: isStrict(world) },
     ...(isEndless ? {} : { timeoutMs: timeoutS * 1000 }),
+    onAway: (ms) => world.stderr(`tevc: ${describeAway(request.experiment, ms)}\n`),
     onSlow: () => {
       if (isStrict(world)) world.stderr(`tevc: ${harmless(describeSlow(request, "-t N"))}\n`);
     },
@@ -127,7 +128,8 @@ async function send(request: EventRequest, sending: Sending): Promise<Exit> {
   const code = exitCodeOf(outcome);
   const isTold = isStrict(world) || outcome.kind === "failed";
   const text = harmless(describeOutcome(outcome, { request, timeoutS }));
-  const stderr = code === 0 || !isTold ? {} : { stderr: `tevc: ${text}\n` };
+  const isFine = code === 0 && outcome.kind !== "ignored";
+  const stderr = isFine || !isTold ? {} : { stderr: `tevc: ${text}\n` };
   return { kind: "exit", code, ...stderr };
 }
 
@@ -135,6 +137,7 @@ function exitCodeOf(outcome: SendOutcome): number {
   switch (outcome.kind) {
     case "published":
     case "accepted":
+    case "ignored":
       return 0;
     case "completed":
       return outcome.error & 0xff;

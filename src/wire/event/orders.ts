@@ -160,7 +160,18 @@ export function formatFired(
   return note(toScheduler(report, orderTypes.fired), extra, by);
 }
 
-/** @param why it failed, for people; `""` when nobody said */
+/** What a completion says besides its number; `""` when there is nothing to say. */
+export function whyOf(outcome: string): string {
+  if (isIgnored(outcome)) return outcome;
+  return /^(?:failed|unknown): (.*)/s.exec(outcome)?.[1] ?? "";
+}
+
+/** Whether nothing was done, which is no error. */
+export function isIgnored(why: string): boolean {
+  return why.startsWith("ignored: ");
+}
+
+/** @param why it failed, for people, or `ignored: WHY`; `""` when nobody said */
 export function formatCompletion(
   report: Report,
   { error, why }: { readonly error: number; readonly why: string },

@@ -220,7 +220,9 @@ describe("what is asked in vain", () => {
   it("is told when no scheduler is there", async () => {
     // Nobody watches there: whoever subscribes to everything would count as one who hears it.
     world = new SchedulerWorld();
-    expect(await control({ kind: "pause" })).toEqual({ kind: "no-scheduler" });
+    const paused = controlEvents(options(), { kind: "pause" });
+    await world.pass(10_001);
+    expect(await paused).toEqual({ kind: "no-scheduler", withinMs: 10_000 });
   });
 
   it("is refused when the scheduler does no such thing, or no event is named", async () => {

@@ -167,10 +167,39 @@ describe("sendEvent() that asks", () => {
     expect(await outcome).toEqual({ kind: "no-answer" });
   });
 
-  test("says that nobody listens, at once", async () => {
-    const { send } = bench();
-    expect(await send({ asks: true })).toEqual({ kind: "no-scheduler" });
-    expect(await send({ asks: true, waits: true })).toEqual({ kind: "no-scheduler" });
+  test("E4: says at once that nobody listens, and that none has come only when none has", async () => {
+    const { send, clock } = bench();
+    const away: number[] = [];
+    const onAway = (withinMs: number): void => void away.push(withinMs);
+    const sent = [
+      send({ asks: true, onAway }),
+      send({ asks: true, waits: true, onAway }),
+      send({ asks: true, waits: true, timeoutMs: 20_000, onAway }),
+    ];
+    const outcomes: SendOutcome[] = [];
+    for (const one of sent) void one.then((outcome) => outcomes.push(outcome));
+    await clock.settle();
+    expect(away).toEqual([10_000, 10_000, 20_000]);
+    await clock.pass(9_999_000);
+    expect(outcomes).toEqual([]);
+    await clock.pass(2_000);
+    const ofTen = { kind: "no-scheduler", withinMs: 10_000 };
+    expect(outcomes).toEqual([ofTen, ofTen]);
+    await clock.pass(10_000_000);
+    expect(outcomes[2]).toEqual({ kind: "no-scheduler", withinMs: 20_000 });
+  });
+
+  test("E4: a scheduler that is back takes what was sent meanwhile, and its word counts", async () => {
+    const { send, clock, scheduler, bus } = bench();
+    const { place } = bus;
+    const outcome = send({ asks: true, waits: true });
+    await clock.pass(3_000_000);
+    const answer = (sent: Parameters<FakeScheduler["accept"]>[0]): void => {
+      scheduler.accept(sent, tokenOf(sent));
+      scheduler.complete(sent, 0);
+    };
+    await scheduler.listen(answer, place);
+    expect(await outcome).toEqual({ kind: "completed", error: 0 });
   });
 
   test("accepted, waits on for the completion", async () => {

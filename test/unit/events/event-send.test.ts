@@ -77,14 +77,34 @@ describe("muster event send", () => {
   });
 
   test("fails with the scheduler's reason, and with another status when nobody hears it", async () => {
-    const { send, scheduler, err } = bench();
-    expect(await send()).toBe(69);
-    expect(err.pop()).toMatch(/^muster: prog0 START was heard by nobody: no scheduler listens/);
+    const { send, scheduler, err, clock } = bench();
+    const unheard = send();
+    await clock.settle();
+    expect(err).toEqual([
+      "muster: no scheduler listens for foo/bar now; one that is back within 10 s takes the request\n",
+    ]);
+    await clock.pass(10_001_000);
+    expect(await unheard).toBe(69);
+    expect(err.pop()).toMatch(/^muster: no scheduler has taken prog0 START: none has come/);
     await scheduler.listen((sent) => scheduler.refuse(sent, "NO_SUCH_OBJECT", "no prog0"));
     expect(await send({ wait: true })).toBe(1);
     expect(err.pop()).toBe(
       "muster: prog0 START is refused by the scheduler of foo/bar: no prog0 (NO_SUCH_OBJECT)\n",
     );
+  });
+
+  test("--wait says when the event is ignored, which is not what was asked for", async () => {
+    const { send, scheduler, out, err } = bench();
+    await scheduler.listen((sent) => {
+      scheduler.accept(sent, tokenOf(sent));
+      scheduler.ignore(sent, "nobody shapes links");
+    });
+    expect(await send({ wait: true })).toBe(1);
+    expect(err.pop()).toBe("muster: prog0 START is ignored: nobody shapes links\n");
+    expect(await send({ wait: true, json: true })).toBe(1);
+    expect(JSON.parse(out.join(""))).toMatchObject({
+      ...{ outcome: "ignored", why: "nobody shapes links", exitCode: 1 },
+    });
   });
 
   test("--wait ends when the event is completed; its error is a failure", async () => {

@@ -9,6 +9,7 @@ import { resolveBusLimits } from "../../../src/engine/bus-limits.ts";
 import { MemoryBus } from "../../../src/engine/memory-bus.ts";
 import { eventHash } from "../../../src/host/event-hash.ts";
 import { newNonce } from "../../../src/host/ids.ts";
+import type { BusPlace } from "../../../src/wire/event/bus.ts";
 import {
   type Address,
   attributeNames,
@@ -19,6 +20,7 @@ import {
   type Notification,
   textAttribute,
 } from "../../../src/wire/event/notification.ts";
+import { orderAttributes } from "../../../src/wire/event/orders.ts";
 
 export const experiment = "foo/bar";
 export const key: Uint8Array = new TextEncoder().encode("0123456789abcdef0123456789abcdef");
@@ -46,6 +48,7 @@ export interface Answer {
   readonly eventtype: string;
   readonly args?: string;
   readonly token?: number;
+  readonly outcome?: string;
   /** Of the request that it answers. */
   readonly request?: string | undefined;
   readonly credentials?: EventCredentials;
@@ -63,11 +66,18 @@ export class FakeScheduler {
     this.#credentials = credentials;
   }
 
-  /** @param onRequest what to do for each request, by `say`. */
-  async listen(onRequest: (request: Notification) => void = () => undefined): Promise<void> {
+  /**
+   * @param onRequest what to do for each request, by `say`
+   * @param after where it was on the bus, when it comes back
+   */
+  async listen(
+    onRequest: (request: Notification) => void = () => undefined,
+    after?: BusPlace,
+  ): Promise<void> {
     this.#onRequest = onRequest;
+    const place = after === undefined ? {} : { after };
     await this.#bus.subscribe(
-      { address: { expt: experiment, scheduler: 1 }, slow: "end" },
+      { address: { expt: experiment, scheduler: 1 }, slow: "end", ...place },
       {
         onNotifications: (notifications) => {
           for (const { notification } of notifications) {
@@ -83,13 +93,15 @@ export class FakeScheduler {
 
   /** Publishes as the scheduler does: live, about the object of the request, authenticated. */
   say(request: Notification, answer: Answer): void {
-    const { eventtype, args = "", token, request: id, credentials = this.#credentials } = answer;
+    const { eventtype, args = "", token, request: id, outcome = "" } = answer;
+    const { credentials = this.#credentials } = answer;
     const objname = getText(request, attributeNames.objname) ?? "";
     const address: Address = { expt: experiment, objname, eventtype, scheduler: 0 };
     const extra = [
       textAttribute(attributeNames.args, args),
       ...(token === undefined ? [] : [int32Attribute(attributeNames.token, token)]),
       ...(id === undefined ? [] : [textAttribute(requestAttribute, id)]),
+      ...(outcome === "" ? [] : [textAttribute(orderAttributes.outcome, outcome)]),
     ];
     const notification = createNotification(address, { sender, layout: "2011", extra });
     void this.#bus.publish(credentials.sign(notification));
@@ -102,6 +114,11 @@ export class FakeScheduler {
   refuse(request: Notification, code: string, text: string): void {
     const args = `CODE=${code} TEXT={${text}}`;
     this.say(request, { eventtype: "REFUSED", args, request: idOf(request) });
+  }
+
+  ignore(request: Notification, why: string): void {
+    const args = ` ERROR=0 CTOKEN=${tokenOf(request)}`;
+    this.say(request, { eventtype: "COMPLETE", args, outcome: `ignored: ${why}` });
   }
 
   complete(request: Notification, error: number, token: number = tokenOf(request)): void {
