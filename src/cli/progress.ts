@@ -173,7 +173,7 @@ export function observe(state: ProgressState, event: RunEvent): void {
       return;
     case "event-fired":
       state.eventsFired += 1;
-      if (event.firedUs - event.plannedUs > latenessWarningUs) state.eventsLate += 1;
+      if (event.latenessUs > latenessWarningUs) state.eventsLate += 1;
       return;
     case "barrier-changed":
       if (event.arrived === 0 && event.expected === 0) state.barriers.delete(event.name);

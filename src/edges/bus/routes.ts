@@ -16,6 +16,7 @@ import type {
 import { BusError } from "../../wire/event/bus.ts";
 import { fromJsonNotification, toJsonNotification } from "../../wire/event/json.ts";
 import type { Address } from "../../wire/event/notification.ts";
+import { matches, parseFilter } from "../../wire/event/subscription.ts";
 import type { HttpCode, ReplyStream, Route } from "../http/index.ts";
 import { defineRoute, HttpError } from "../http/index.ts";
 import type { BusDoorOptions } from "./endpoint.ts";
@@ -65,7 +66,7 @@ const list = z.string().optional();
 const query = z.strictObject({
   ...{ site: list, expt: list, group: list, host: list, objtype: list, objname: list },
   ...{ eventtype: list, timeline: list },
-  /** `all`: whatever there is, scheduled or not. */
+  /** `all`: what matches the other fields, scheduled or not. */
   scheduler: z.enum(["0", "1", "all"]).optional(),
 });
 
@@ -83,12 +84,15 @@ function listenRoute({ bus, clock, time }: BusDoorOptions): Route {
       const stream = new EventStream();
       const after = readEventId(headers["last-event-id"]);
       const { scheduler, ...fields } = given;
-      const asked = scheduler === "all" ? undefined : readAddress(fields, scheduler);
       let subscribed: Subscribed;
       try {
-        const address = admitSubscription(caller, asked);
+        const admitted = admitSubscription(caller, readAddress(fields, scheduler));
+        const isAll = scheduler === "all";
+        const subscriber =
+          isAll && admitted !== undefined ? scheduledOrNot(admitted, stream) : stream;
+        const address = isAll ? undefined : admitted;
         const wanted = { address, slow: "end" as const, ...(after === undefined ? {} : { after }) };
-        subscribed = await bus.subscribe(wanted, stream);
+        subscribed = await bus.subscribe(wanted, subscriber);
       } catch (error) {
         throw toHttpError(error);
       }
@@ -122,7 +126,26 @@ function listenRoute({ bus, clock, time }: BusDoorOptions): Route {
 
 type Fields = { readonly [field in Exclude<keyof Address, "scheduler">]?: string | undefined };
 
-function readAddress(fields: Fields, scheduler: "0" | "1" | undefined): Address {
+/**
+ * Of everything that goes over the bus, whoever is to act on it, what matches the other fields. Two
+ * subscriptions would each have a place, and a client comes back with one.
+ *
+ * @throws BusError (invalid) for what is no list
+ */
+function scheduledOrNot(address: Address, to: Subscriber): Subscriber {
+  const parsed = parseFilter(address);
+  if (parsed.kind === "refused") throw new BusError(parsed.code, parsed.message);
+  const filter = { ...parsed.filter, scheduler: undefined };
+  return {
+    onNotifications: (items) => {
+      return to.onNotifications(items.filter((item) => matches(filter, item.notification)));
+    },
+    onGap: (lost) => to.onGap(lost),
+    onEnd: (reason, place) => to.onEnd(reason, place),
+  };
+}
+
+function readAddress(fields: Fields, scheduler: "0" | "1" | "all" | undefined): Address {
   const set = Object.entries(fields).filter(([, value]) => value !== undefined);
   const given: Partial<Address> = Object.fromEntries(set);
   return { ...given, scheduler: scheduler === "1" ? 1 : 0 };

@@ -27,7 +27,7 @@ export interface LaunchLimits {
 }
 
 export const defaultLaunchLimits: LaunchLimits = {
-  startMs: 2_000,
+  startMs: 60_000,
   graceMs: 5_000,
   stopMs: 15_000,
   lockMs: 60_000,

@@ -188,7 +188,8 @@ export function programFailure(event: ProgramEnded): string | null {
 
 function eventFired(counts: Counts, event: EventFired): Line[] {
   counts.eventsFired += 1;
-  const latenessUs = event.firedUs - event.plannedUs;
+  // As in the result: a pause makes nothing late.
+  const { latenessUs } = event;
   const isLate = latenessUs > latenessWarningUs;
   const isFine = event.outcome === "done" && !isLate;
   const isStart = event.event === "START" || event.event === "RUN";

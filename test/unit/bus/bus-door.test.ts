@@ -112,12 +112,15 @@ describe("POST /v1/notifications", () => {
       });
     expect(await listen("?expt=p/other")).toBe(403);
     expect(await listen("?expt=p/e,p/other")).toBe(403);
-    expect(await listen("?scheduler=all")).toBe(403);
+    expect(await listen("?scheduler=all&expt=p/other")).toBe(403);
     // Without an experiment it is the token's own.
     await bench.memory.publish(numbered(2, { expt: "p/other" }));
     await bench.memory.publish(numbered(3, { expt: "p/e" }));
     const events = await streamUntil("e1.3", "", { ...scoped, "last-event-id": "e1.1" });
     expect(ids(events)).toEqual(["e1.3"]);
+    const all = "?scheduler=all";
+    const both = await streamUntil("e1.3", all, { ...scoped, "last-event-id": "e1.1" });
+    expect(ids(both)).toEqual(["e1.3"]);
   });
 });
 
@@ -128,6 +131,17 @@ describe("GET /v1/notifications", () => {
     const events = await streamUntil("e1.3", "?objname=a", { "last-event-id": "e1.1" });
     expect(ids(events)).toEqual(["e1.3"]);
     expect(events).toContain('"value":"a"');
+  });
+
+  it("with scheduler=all, keeps to the other fields, and has requests for schedulers also", async () => {
+    await open();
+    await bench.memory.publish(numbered(1, { objname: "a", scheduler: 1 }));
+    await bench.memory.publish(numbered(2, { objname: "b", scheduler: 1 }));
+    await bench.memory.publish(numbered(3, { objname: "b" }));
+    await bench.memory.publish(numbered(4, { objname: "a" }));
+    const from = { "last-event-id": "e1.0" };
+    const events = await streamUntil("e1.4", "?scheduler=all&objname=a", from);
+    expect(ids(events)).toEqual(["e1.1", "e1.4"]);
   });
 
   it("tells of a gap, and its place when nothing matches", async () => {
@@ -146,6 +160,7 @@ describe("GET /v1/notifications", () => {
     expect(await status("?colour=red")).toBe(400);
     expect(await status("?scheduler=2")).toBe(400);
     expect(await status("?objname=,")).toBe(400);
+    expect(await status("?scheduler=all&objname=,")).toBe(400);
     expect(await status("", { "last-event-id": "7" })).toBe(400);
     expect(await status("", { "last-event-id": "e1.7" })).toBe(400);
   });
