@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What every command needs that speaks to the scheduler of an experiment: which experiment is
 // meant, its key, its bus, and the exit statuses for what is missing of them.
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { resolveStateDirectory } from "../boss/state-directory.ts";
 import { type ConnectedBus, findBus } from "../client/event-connection.ts";
@@ -81,10 +82,16 @@ export function findCredentials(
   throw new CommandError(exitCodes.noInput, credentials);
 }
 
+/** Whether its last run here is over, and the bus that is asked would have been that run's. */
+function isDown(directory: string | undefined): boolean {
+  if (directory === undefined || process.env["MUSTER_EVENTS"] !== undefined) return false;
+  return existsSync(join(directory, "result.json"));
+}
+
 /** Lends the bus of the experiment, and gives it back. @throws CommandError when there is none */
 export async function withEventBus<Result>(
   { server, waitForServer }: EventPartyArguments,
-  { directory }: EventParty,
+  { pid, eid, directory }: EventParty,
   { runtime, connect }: EventWorld,
   use: (bus: ConnectedBus) => Promise<Result>,
 ): Promise<Result> {
@@ -102,6 +109,10 @@ export async function withEventBus<Result>(
     }
   } catch (error) {
     if (error instanceof BusError) {
+      if (error.code === "unavailable" && server === undefined && isDown(directory)) {
+        const message = `${pid}/${eid} is swapped out; bring it up with: muster up FILE`;
+        throw new CommandError(eventExitCodes.unavailable, message);
+      }
       throw new CommandError(eventExitCodes.unavailable, error.message);
     }
     throw error;

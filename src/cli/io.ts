@@ -41,3 +41,25 @@ export class CommandError extends Error {
     this.exitCode = exitCode;
   }
 }
+
+/**
+ * With `--json` a failure is an object on standard output, too, beside the sentence on standard
+ * error: who parses the output finds why there is nothing else.
+ *
+ * @throws CommandError as `work` does
+ */
+export async function withJsonFailure(
+  { stdout }: CommandIo,
+  json: boolean,
+  work: () => Promise<number>,
+): Promise<number> {
+  try {
+    return await work();
+  } catch (error) {
+    if (json && error instanceof CommandError) {
+      const { exitCode, message: text } = error;
+      stdout(`${JSON.stringify({ outcome: "failed", text, exitCode }, null, 2)}\n`);
+    }
+    throw error;
+  }
+}

@@ -74,7 +74,7 @@ const farewellExtraMs = 5_000;
  * Ours says when it listens, which may take long on a busy machine: what it is told before that is
  * lost.
  */
-const ownLimits = resolveLaunchLimits({ startMs: 60_000 });
+const ownLimits = resolveLaunchLimits();
 
 export class RunScheduler {
   readonly #options: RunSchedulerOptions;

@@ -104,7 +104,13 @@ describe("muster event at an experiment that is up", () => {
     await muster("down", "exp");
     const { code, stderr } = await muster("event", "ls", "exp");
     expect(code).toBe(69);
-    expect(stderr).toContain("is it running");
+    expect(stderr).toMatch(/^muster: \S+\/exp is swapped out; bring it up with: muster up FILE\n$/);
+    const asked = await muster("event", "ls", "exp", "--json");
+    expect(JSON.parse(asked.stdout)).toMatchObject({ outcome: "failed", exitCode: 69 });
+    const nosuch = await muster("status", "nosuch", "--json");
+    expect(JSON.parse(nosuch.stdout)).toEqual({
+      ...{ outcome: "failed", text: expect.stringContaining("nosuch"), exitCode: nosuch.code },
+    });
   });
 });
 

@@ -3,7 +3,7 @@
 // modify, project. Each command's code is loaded only when it is called.
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import type { Trust } from "../../boss/index.ts";
-import { processIo } from "../io.ts";
+import { processIo, withJsonFailure } from "../io.ts";
 import type { DownArguments } from "./down.ts";
 import type { LogsArguments } from "./logs.ts";
 import type { ModifyArguments } from "./modify.ts";
@@ -63,7 +63,8 @@ function addDown(program: Command, setExit: SetExit): void {
     .option("--json", "print the run that ended as JSON", false)
     .action(async (id: string, options: Omit<DownArguments, "id">) => {
       const { downCommand } = await import("./down.ts");
-      setExit(await downCommand({ id, ...options }, processIo));
+      const work = () => downCommand({ id, ...options }, processIo);
+      setExit(await withJsonFailure(processIo, options.json, work));
     });
 }
 
@@ -76,7 +77,8 @@ function addStatus(program: Command, setExit: SetExit): void {
     .option("--json", "print it as JSON", false)
     .action(async (id: string | undefined, options: Omit<StatusArguments, "id">) => {
       const { statusCommand } = await import("./status.ts");
-      setExit(await statusCommand({ id: id ?? null, ...options }, processIo));
+      const work = () => statusCommand({ id: id ?? null, ...options }, processIo);
+      setExit(await withJsonFailure(processIo, options.json, work));
     });
 }
 

@@ -3,6 +3,7 @@
 import type { RunRow } from "../../boss/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { CommandIo } from "../io.ts";
+import { findKeptRuns } from "../kept-runs.ts";
 import { askDaemon, stateOf } from "./serve-client.ts";
 
 export interface DownArguments {
@@ -15,10 +16,17 @@ export interface DownArguments {
 export async function downCommand(argv: DownArguments, io: CommandIo): Promise<number> {
   const request = { kind: "down", id: argv.id } as const;
   const value = await askDaemon({ state: stateOf(argv.state), request });
-  if (argv.json) io.stdout(`${JSON.stringify(value, null, 2)}\n`);
+  const run = value as RunRow;
+  if (argv.json) io.stdout(`${JSON.stringify({ experiment: nameOf(argv), ...run }, null, 2)}\n`);
   else {
-    const { number, outcome, directory } = value as RunRow;
+    const { number, outcome, directory } = run;
     io.stdout(`${argv.id} is swapped out; run ${number} ${outcome}, results in ${directory}\n`);
   }
   return exitCodes.ok;
+}
+
+/** The full name; the daemon has found the experiment by what was given. */
+function nameOf({ id, state }: DownArguments): string {
+  const [run, another] = findKeptRuns(stateOf(state), id);
+  return run === undefined || another !== undefined ? id : `${run.pid}/${run.eid}`;
 }

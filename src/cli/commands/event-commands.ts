@@ -2,7 +2,7 @@
 // Names the commands of events and their options: `muster event send`, `ls`, `cancel` ... Each
 // command's code is loaded only when it is called.
 import { type Command, InvalidArgumentError } from "commander";
-import { processIo } from "../io.ts";
+import { processIo, withJsonFailure } from "../io.ts";
 import type { EventSendArguments } from "./event-send.ts";
 import type { EventWatchArguments } from "./event-watch.ts";
 
@@ -52,7 +52,8 @@ function addSend(event: Command, setExit: SetExit): void {
       options: Omit<EventSendArguments, "id" | "object" | "word" | "words">,
     ) => {
       const { eventSendCommand } = await import("./event-send.ts");
-      setExit(await eventSendCommand({ id, object, word, words, ...options }, processIo));
+      const work = () => eventSendCommand({ id, object, word, words, ...options }, processIo);
+      setExit(await withJsonFailure(processIo, options.json, work));
     },
   );
 }
@@ -77,7 +78,8 @@ function addAt(event: Command, setExit: SetExit): void {
     ) => {
       const { eventSendCommand } = await import("./event-send.ts");
       const argv = { id, at, object, word, words, wait: false, timeout: 0, ...options };
-      setExit(await eventSendCommand(argv, processIo));
+      const work = () => eventSendCommand(argv, processIo);
+      setExit(await withJsonFailure(processIo, options.json, work));
     },
   );
 }
@@ -89,7 +91,8 @@ function addList(event: Command, setExit: SetExit): void {
     .argument("<id>", "pid/eid, or eid where only one project has it");
   addPlace(command).action(async (id: string, options: PlaceOptions) => {
     const { eventListCommand } = await import("./event-control.ts");
-    setExit(await eventListCommand({ id, ...options }, processIo));
+    const work = () => eventListCommand({ id, ...options }, processIo);
+    setExit(await withJsonFailure(processIo, options.json, work));
   });
 }
 
@@ -101,7 +104,8 @@ function addCancel(event: Command, setExit: SetExit): void {
     .argument("<number>", "of the event, as in muster event ls", eventNumber);
   addPlace(command).action(async (id: string, number: number, options: PlaceOptions) => {
     const { eventCancelCommand } = await import("./event-control.ts");
-    setExit(await eventCancelCommand({ id, number, ...options }, processIo));
+    const work = () => eventCancelCommand({ id, number, ...options }, processIo);
+    setExit(await withJsonFailure(processIo, options.json, work));
   });
 }
 
@@ -120,7 +124,8 @@ function addEdit(event: Command, setExit: SetExit): void {
       options: PlaceOptions & { readonly at?: string; readonly args?: readonly string[] },
     ) => {
       const { eventEditCommand } = await import("./event-control.ts");
-      setExit(await eventEditCommand({ id, number, ...options }, processIo));
+      const work = () => eventEditCommand({ id, number, ...options }, processIo);
+      setExit(await withJsonFailure(processIo, options.json, work));
     },
   );
 }
@@ -138,7 +143,8 @@ function addTime(event: Command, setExit: SetExit): void {
       .argument("<id>", "pid/eid, or eid where only one project has it");
     addPlace(command).action(async (id: string, options: PlaceOptions) => {
       const { eventTimeCommand } = await import("./event-control.ts");
-      setExit(await eventTimeCommand({ id, what, ...options }, processIo));
+      const work = () => eventTimeCommand({ id, what, ...options }, processIo);
+      setExit(await withJsonFailure(processIo, options.json, work));
     });
   }
 }
@@ -159,7 +165,7 @@ function addWatch(event: Command, setExit: SetExit): void {
   event
     .command("watch")
     .description("print the events that go over the bus, with their arguments, until ended")
-    .argument("[experiment]", "pid/eid; all of them when left out")
+    .argument("[experiment]", "pid/eid, or eid as elsewhere; all of them when left out")
     .option("--objname <names>", "only of these objects, parted by commas")
     .option("--objtype <types>", "only of these types of objects, e.g. PROGRAM,LINK")
     .option("--eventtype <types>", "only these events, e.g. START,COMPLETE")

@@ -34,10 +34,9 @@ export async function eventWatchCommand(
   io: CommandIo,
   { runtime, connect, wallUs }: EventWorld = eventWorld,
 ): Promise<number> {
-  const { experiment, objname, objtype, eventtype, scheduled, json } = argv;
-  if (experiment !== null && splitExperiment(experiment) === undefined) {
-    throw new CommandError(exitCodes.usage, `the experiment must be pid/eid: ${experiment}`);
-  }
+  const { objname, objtype, eventtype, scheduled, json } = argv;
+  const found = argv.experiment === null ? undefined : findExperiment(argv.experiment, argv.state);
+  const { experiment = null, directory } = found ?? {};
   const address = {
     ...(experiment === null ? {} : { expt: experiment }),
     ...(objname === undefined ? {} : { objname }),
@@ -47,7 +46,7 @@ export async function eventWatchCommand(
   };
   const url = eventAddress(
     argv.server,
-    experiment === null ? undefined : keptServer(experiment, argv.state),
+    directory === undefined ? undefined : readEventServer(directory),
   );
   try {
     const lookForMs = argv.waitForServer * 1_000;
@@ -62,8 +61,22 @@ export async function eventWatchCommand(
   }
 }
 
-/** Of its last run here, if it has one. */
-function keptServer(experiment: string, state: string | undefined): string | undefined {
-  const [run] = findKeptRuns(resolveStateDirectory(state, process.env), experiment);
-  return run === undefined ? undefined : readEventServer(run.directory);
+interface Found {
+  /** `pid/eid` */
+  readonly experiment: string;
+  /** Of its last run here. */
+  readonly directory: string | undefined;
+}
+
+/** By `eid` alone only what is kept here. @throws CommandError */
+function findExperiment(id: string, state: string | undefined): Found {
+  const [run, another] = findKeptRuns(resolveStateDirectory(state, process.env), id);
+  if (another !== undefined) {
+    const message = `several projects have an experiment ${id}; give pid/eid`;
+    throw new CommandError(exitCodes.usage, message);
+  }
+  if (run !== undefined) return { experiment: `${run.pid}/${run.eid}`, directory: run.directory };
+  if (splitExperiment(id) !== undefined) return { experiment: id, directory: undefined };
+  const message = `there is no experiment ${id} here; any other is named pid/eid`;
+  throw new CommandError(exitCodes.usage, message);
 }

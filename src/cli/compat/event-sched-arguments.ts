@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The command line of event-sched. [EMULAB-EVENTS 2.1]
-import type { Exit } from "./exit.ts";
+import { type Exit, helpFor } from "./exit.ts";
 import { formatFault, Getopt } from "./getopt.ts";
 import { describeMuster } from "./version.ts";
 
@@ -59,6 +59,8 @@ const usage = `usage: event-sched [-hVdr] [-s server] [-p port] [-l logfile] [-k
 export function parseEventSchedArguments(
   args: readonly string[],
 ): EventSchedArguments | PrintLogArguments | Exit {
+  const help = helpFor(args, usage);
+  if (help !== undefined) return help;
   const sources = ["database", "directory", "run-agenda"];
   const longValued = ["boss", "boss-port", "cert", "ca", ...sources, "print-log"];
   const longFlags = ["with-run"];

@@ -14,7 +14,7 @@ import {
 } from "../../client/boss.ts";
 import { defaultPort } from "../../edges/xmlrpc/index.ts";
 import { text } from "../../wire/xmlrpc/index.ts";
-import { type Exit, performExit } from "./exit.ts";
+import { type Exit, helpFor, performExit } from "./exit.ts";
 import { formatFault, Getopt } from "./getopt.ts";
 import { askByXmlRpc } from "./xmlrpc-socket.ts";
 
@@ -32,6 +32,8 @@ const usage =
   "  --state DIR                   on boss: where the experiments are kept\n";
 
 async function main(args: readonly string[]): Promise<Exit> {
+  const help = helpFor(args, usage);
+  if (help !== undefined) return help;
   const valued = ["server", "port", "cert", "ca", "state"];
   const getopt = new Getopt(args, { flags: "fad", valued: "e", longFlags: [], longValued: valued });
   const given = new Map<string, string>();

@@ -10,7 +10,7 @@ import {
 import { callBoss, experimentMembers } from "../../client/boss.ts";
 import { systemClock } from "../../host/clock.ts";
 import { text } from "../../wire/xmlrpc/index.ts";
-import { type Exit, performExit } from "./exit.ts";
+import { type Exit, helpFor, performExit } from "./exit.ts";
 import { formatFault, Getopt } from "./getopt.ts";
 import { askByXmlRpc } from "./xmlrpc-socket.ts";
 
@@ -23,6 +23,8 @@ const usage =
   "  --state DIR   where the experiments are kept\n";
 
 async function main(args: readonly string[]): Promise<Exit> {
+  const help = helpFor(args, usage);
+  if (help !== undefined) return help;
   const getopt = new Getopt(args, { flags: "", valued: "", longFlags: [], longValued: ["state"] });
   let directory: string | undefined;
   for (let option = getopt.next(); option !== undefined; option = getopt.next()) {

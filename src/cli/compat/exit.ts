@@ -14,3 +14,10 @@ export function performExit({ code, stdout, stderr }: Exit): never {
   if (stderr !== undefined) process.stderr.write(stderr);
   process.exit(code);
 }
+
+/** `--help` among the options, whatever else is wrong with them. */
+export function helpFor(args: readonly string[], usage: string): Exit | undefined {
+  const end = args.indexOf("--");
+  const options = end < 0 ? args : args.slice(0, end);
+  return options.includes("--help") ? { kind: "exit", code: 0, stdout: usage } : undefined;
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The command line of program-agent, with the exit codes of the old one. [EMULAB-EVENTS 4.1]
-import type { Exit } from "./exit.ts";
+import { type Exit, helpFor } from "./exit.ts";
 import { formatFault, Getopt, type Option } from "./getopt.ts";
 
 export const usage = `usage: program-agent [-hVdrP] [-s server] [-p port] [-l logfile] [-k keyfile]
@@ -51,6 +51,8 @@ export function parseProgramAgentArguments(
   args: readonly string[],
   versionText: string,
 ): ProgramAgentArguments | Exit {
+  const help = helpFor(args, usage);
+  if (help !== undefined) return help;
   const flags = new Set<string>();
   const values = new Map<string, string>();
   const getopt = new Getopt(args, {

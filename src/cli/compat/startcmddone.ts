@@ -4,12 +4,19 @@
 // beside them; a run of Muster sees the exit status of its programs itself. [EMULAB-TMCD 9]
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { performExit } from "./exit.ts";
 import { bootFolder } from "./tmcc-server.ts";
 
 /** What is reported for anything that is not digits. */
 const notANumber = "666";
 
+const usage = `usage: startcmddone STATUS
+ Tells the testbed that the start command has ended with this exit status.
+`;
+
 const [status = ""] = process.argv.slice(2);
+if (status === "--help") performExit({ kind: "exit", code: 0, stdout: usage });
+
 const reported = /^[0-9]+$/.test(status) ? status : notANumber;
 const boot = bootFolder(process.env);
 try {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The command line of trafgen. [EMULAB-EVENTS 6]
 import type { Endpoint } from "../../testbed/agents/trafgen/traffic-messages.ts";
-import type { Exit } from "./exit.ts";
+import { type Exit, helpFor } from "./exit.ts";
 import { formatFault, Getopt } from "./getopt.ts";
 
 export const usage = `usage: trafgen [-s server] [-p port] [-l logfile] [-k keyfile] [-P udp|tcp] [-R role]
@@ -39,6 +39,8 @@ const anywhere: Endpoint = { address: "0.0.0.0", port: 0 };
 
 /** Reads the command line; the first fault ends it. */
 export function parseTrafgenArguments(args: readonly string[]): TrafgenArguments | Exit {
+  const help = helpFor(args, usage);
+  if (help !== undefined) return help;
   const given = new Map<string, string>();
   const getopt = new Getopt(args, {
     ...{ flags: "h", valued: "splNSTPREk", longFlags: [], longValued: [] },

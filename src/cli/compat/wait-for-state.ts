@@ -12,7 +12,7 @@ import {
 import { BossCallError, callBoss, type Members } from "../../client/boss-client.ts";
 import { systemClock } from "../../host/clock.ts";
 import { array, double, text } from "../../wire/xmlrpc/index.ts";
-import { type Exit, performExit } from "./exit.ts";
+import { type Exit, helpFor, performExit } from "./exit.ts";
 import { formatFault, Getopt } from "./getopt.ts";
 
 const exitCodes = {
@@ -42,6 +42,8 @@ interface Wanted {
 }
 
 function parse(args: readonly string[]): Wanted | Exit {
+  const help = helpFor(args, usage);
+  if (help !== undefined) return help;
   const names = { flags: "", valued: "stu", longFlags: [], longValued: ["state"] };
   const getopt = new Getopt(args, names);
   const given = new Map<string, string>();

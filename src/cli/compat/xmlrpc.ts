@@ -5,7 +5,7 @@
 import { resolveStateDirectory, type StateDirectory, textOf } from "../../boss/index.ts";
 import { StdioError, serveStdio } from "../../edges/xmlrpc/index.ts";
 import { encodeResponse, faultCodes } from "../../wire/xmlrpc/index.ts";
-import { performExit } from "./exit.ts";
+import { helpFor, performExit } from "./exit.ts";
 import { formatFault, Getopt } from "./getopt.ts";
 import { askByXmlRpc } from "./xmlrpc-socket.ts";
 
@@ -24,6 +24,8 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 function parse(args: readonly string[]): StateDirectory {
+  const help = helpFor(args, usage);
+  if (help !== undefined) performExit(help);
   const options = { flags: "", valued: "", longFlags: [], longValued: ["state"] };
   const getopt = new Getopt(args, options);
   let given: string | undefined;

@@ -3,7 +3,10 @@
 import { assert } from "../../core/assert.ts";
 
 export interface LaunchLimits {
-  /** A scheduler that has lived so long without saying that it is ready has started. */
+  /**
+   * For a scheduler to say that it is ready. One that has only lived so long waits for something,
+   * e.g. for its bus, and is taken as started.
+   */
   readonly startMs: number;
   /** After a TERM, until the KILL. */
   readonly graceMs: number;

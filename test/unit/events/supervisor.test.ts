@@ -95,6 +95,15 @@ describe("Supervisor, the first start", () => {
     expect(outcomes).toEqual([{ kind: "started" }]);
   });
 
+  it("does not take a slow one for started that ends before it was up", async () => {
+    // A certificate that cannot be read is noticed after the program itself was read, seconds later.
+    const run = supervisor.run("new");
+    await clock.pass(30_000_000);
+    expect(outcomes).toEqual([]);
+    last().end({ exitCode: 1 });
+    expect(await run).toBe("died at once");
+  });
+
   it("reports one that ends before, starts no other, and leaves nothing in its group", async () => {
     const run = supervisor.run("new");
     last().end({ exitCode: 3 });

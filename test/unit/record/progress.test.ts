@@ -150,6 +150,17 @@ describe("plain progress", () => {
     expect(screen.text).toContain("lost");
   });
 
+  it("counts a pause of the events as lateness no more than the result does", () => {
+    const { screen, progress, play } = display(false);
+    const late = new Story().start(["node0"], {}).fired(0, 8_400_000, { latenessUs: 1_000 });
+    play(late.events);
+    progress.close();
+    expect(screen.text.join("\n")).toContain("event web START fired: done");
+    const state = createProgressState({ events: [] });
+    for (const event of late.events) observe(state, event);
+    expect(state.eventsLate).toBe(0);
+  });
+
   it("tells what went wrong, what to look at, and what to do next", () => {
     const { screen, progress, play } = display(false);
     screen.columns = 200;
