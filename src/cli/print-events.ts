@@ -2,7 +2,8 @@
 // Prints what goes over a bus, line by line, for as long as there is a bus.
 import { watchEvents } from "../client/event-watch.ts";
 import type { Bus } from "../wire/event/bus.ts";
-import type { Address } from "../wire/event/notification.ts";
+import { type Address, attributeNames, getText } from "../wire/event/notification.ts";
+import { runNoteObject } from "../wire/event/run-notes.ts";
 import { formatEventJson, formatEventLine } from "./event-line.ts";
 import type { CommandIo } from "./io.ts";
 import { plural } from "./output.ts";
@@ -22,9 +23,12 @@ export interface PrintOptions {
 /** Never resolves. @throws BusError when there is no bus any more. */
 export async function printEvents(options: PrintOptions): Promise<never> {
   const { bus, address, scheduled, showsArgs, json, name, io, wallUs } = options;
+  // What a scheduler and its run say to each other is no event; whoever asks by name has it.
+  const asksForNotes = address.objname !== undefined;
   const watch = await watchEvents({
     ...{ bus, address, scheduled },
     onNotification: (notification, position) => {
+      if (!asksForNotes && getText(notification, attributeNames.objname) === runNoteObject) return;
       const seen = { notification, wallUs: wallUs() };
       const line = json ? formatEventJson(seen, position) : formatEventLine(seen, { showsArgs });
       io.stdout(`${line}\n`);

@@ -190,6 +190,16 @@ const said = (eventtype: string): readonly string[] =>
     .filter((one) => getText(one, attributeNames.eventtype) === eventtype)
     .map((one) => `${getText(one, attributeNames.objname)}${getText(one, attributeNames.args)}`);
 
+it("event-sched names the certificate that it cannot read, and what names another", () => {
+  const { status, stdout, stderr } = spawnSync(
+    command,
+    ["--cert", "/nowhere/emulab.pem", "pp", "ee"],
+    { encoding: "utf8" },
+  );
+  expect(status).toBe(255);
+  expect(stdout + stderr).toMatch(/cannot read \/nowhere\/emulab\.pem: .*; --cert and --ca name/);
+});
+
 describe("event-sched", () => {
   it("waits for boss to start event time, then fires what is planned, and ends on TERM", async () => {
     const record = join(directory, "events.csv");

@@ -145,14 +145,23 @@ function openData(given: EventSchedArguments): OpenedData {
     return { data: new DatabaseStaticData(parts), closeData: () => database.close() };
   }
   const ssl = join(homedir(), ".ssl");
-  const own = readFileSync(given.certificate ?? join(ssl, "emulab.pem"), "utf8");
+  const own = readPem(given.certificate ?? join(ssl, "emulab.pem"));
   const boss = openBossHttps({
     ...{ host: given.boss, port: given.bossPort ?? defaultPort, path: given.rpcPath },
     ...{ key: own, certificate: own, timeoutMs: bossAnswerMs },
-    authority: readFileSync(given.authority ?? join(ssl, "ca.pem"), "utf8"),
+    authority: readPem(given.authority ?? join(ssl, "ca.pem")),
   });
   const data = new RemoteStaticData(boss.transport, pid, eid);
   return { data, closeData: () => boss.close() };
+}
+
+function readPem(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`cannot read ${file}: ${why}; --cert and --ca name others`);
+  }
 }
 
 function openDatabase(file: string): ExperimentsDatabase {

@@ -209,6 +209,25 @@ describe("muster event watch", () => {
   });
 });
 
+test("printEvents() leaves out what schedulers and runs say to each other, unless asked", async () => {
+  const [all, asked] = [output(), output()];
+  const bus = newBus();
+  const options = { scheduled: false, showsArgs: true, json: false, wallUs: () => nowUs, bus };
+  const name = "eventdebug";
+  const ends = [
+    printEvents({ ...options, name, address: {}, io: all.io }),
+    printEvents({ ...options, name, address: { objname: "__scheduler" }, io: asked.io }),
+  ].map((ended) => ended.catch(() => undefined));
+  await new VirtualClock().settle();
+  await bus.publish(notification({ objname: "__scheduler", eventtype: "TOLD" }));
+  await bus.publish(notification());
+  await new VirtualClock().settle();
+  bus.close();
+  await Promise.all(ends);
+  expect(all.out.join("")).toMatch(/^Event: .* prog0 START\n$/);
+  expect(asked.out.join("")).toMatch(/^Event: .* __scheduler TOLD\n$/);
+});
+
 test("printEvents() says how many events it was too slow for", async () => {
   const limits = resolveBusLimits({ queueNotificationsMax: 2 });
   const bus = new MemoryBus({ epoch: "test", limits });
