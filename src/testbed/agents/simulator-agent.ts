@@ -49,6 +49,8 @@ export class SimulatorAgent implements ObjectAgent {
   readonly #options: SimulatorAgentOptions;
   readonly #queue = new WorkQueue();
   #messages: string[] = [];
+  /** What automatic reports have taken since the last that was asked for: where that is. */
+  #told: string[] = [];
   #log: string[] = [];
 
   constructor(options: SimulatorAgentOptions) {
@@ -100,7 +102,9 @@ export class SimulatorAgent implements ObjectAgent {
       const { messages, log } = this.#takeTexts();
       const plain = { digester: "", archives: false } as const;
       const wish = { kind: "error-report", errors, dropped, messages, log, ...plain } as const;
-      this.#sayMade(await this.#options.makeReport(wish));
+      const made = await this.#options.makeReport(wish);
+      keep(this.#told, `${errors.length + dropped} error(s) were told before: ${made.path}`);
+      this.#sayMade(made);
     });
   }
 
@@ -120,8 +124,11 @@ export class SimulatorAgent implements ObjectAgent {
     const { takeErrors, makeReport } = this.#options;
     const archive = getArg(args, "ARCHIVE");
     const taken = await takeErrors(scope);
+    const { messages, log } = this.#takeTexts();
+    const told = this.#told;
+    this.#told = [];
     const made = await makeReport({
-      ...{ kind: "report", ...taken, ...this.#takeTexts() },
+      ...{ kind: "report", ...taken, messages: [...told, ...messages], log },
       digester: getArg(args, "DIGESTER") ?? "",
       archives: archive === undefined || archive === "true",
     });

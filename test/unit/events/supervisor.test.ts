@@ -96,7 +96,8 @@ describe("Supervisor, the first start", () => {
   });
 
   it("does not take a slow one for started that ends before it was up", async () => {
-    // A certificate that cannot be read is noticed after the program itself was read, seconds later.
+    // A certificate that cannot be read is noticed after the program itself was read, seconds
+    // later.
     const run = supervisor.run("new");
     await clock.pass(30_000_000);
     expect(outcomes).toEqual([]);

@@ -157,6 +157,25 @@ it("makes an error report of the errors it is told, without archive or digester"
   ]);
 });
 
+it("says in the next report where the automatic one is that has taken errors, once", async () => {
+  const { agent, perform, wishes, ends } = setUp();
+  const errors = [{ object: "p", type: "PROGRAM", token: 4, error: 9, text: "" }];
+  const about = { scope: "s", object: "q", error: 9, errors, dropped: 2 } as const;
+  agent.reportError({ kind: "error-report", ...about });
+  await perform("REPORT", "");
+  await perform("REPORT", "");
+  for (let made = 0; made < 3; made += 1) {
+    await settle();
+    ends[made]?.({ error: 0, text: "", path: "error-report.mail" });
+  }
+  await settle();
+  expect(wishes.map(({ messages }) => messages)).toEqual([
+    [],
+    [expect.stringMatching(/^3 error\(s\) were told before: ./)],
+    [],
+  ]);
+});
+
 it.each(["", "LOGHOLE_ARGS='-s'", "LOGHOLE_ARGS='-s -q n1'"])(
   "SNAPSHOT %s copies",
   async (args) => {
