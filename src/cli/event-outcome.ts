@@ -20,7 +20,7 @@ export function describeFailure(outcome: ControlFailure, experiment: string): st
     case "refused":
       return `the scheduler of ${experiment} refuses: ${outcome.message} (${outcome.code})`;
     case "no-scheduler":
-      return `no scheduler has come for ${experiment} in ${inSeconds(outcome)} s; is the experiment up? ${mayStill} do it`;
+      return `no scheduler has ${notCome(experiment, outcome)} do it`;
     case "no-answer": {
       const seconds = eventClientTime.answerMs / 1000;
       return `the scheduler of ${experiment} has not answered in ${seconds} s, and may have done it or not; list the events to see`;
@@ -43,6 +43,11 @@ const mayStill = "One that is back within a minute of the request may still";
 export function describeAway(experiment: string, withinMs: number): string {
   const seconds = inSeconds({ withinMs });
   return `no scheduler listens for ${experiment} now; one that is back within ${seconds} s takes the request`;
+}
+
+function notCome(experiment: string, waited: { readonly withinMs: number }): string {
+  const when = `come for ${experiment} in ${inSeconds(waited)} s`;
+  return `${when}; is the experiment up? ${mayStill}`;
 }
 
 function inSeconds({ withinMs }: { readonly withinMs: number }): number {
@@ -73,7 +78,7 @@ export function describeOutcome(outcome: SendOutcome, { request, timeoutS }: Out
     case "refused":
       return `${event} is refused by the scheduler of ${experiment}: ${outcome.message} (${outcome.code})`;
     case "no-scheduler":
-      return `no scheduler has taken ${event}: none has come for ${experiment} in ${inSeconds(outcome)} s; is the experiment up? ${mayStill} fire it`;
+      return `no scheduler has taken ${event}: none has ${notCome(experiment, outcome)} fire it`;
     case "no-answer": {
       const seconds = eventClientTime.answerMs / 1000;
       return `${event} is without an answer after ${seconds} s and may fire or not; see logs/event-sched.log of ${experiment}`;

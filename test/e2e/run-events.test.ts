@@ -65,7 +65,8 @@ test("a strict sender is told at once what is refused, and what is meant perhaps
     `MUSTER_TEVC_STRICT=1 tevc -e $E now pp start
 MUSTER_TEVC_STRICT=1 tevc -e $E now p reboot
 MUSTER_TEVC_STRICT=1 tevc -w -e $E now l0 down; echo link $?`,
-    `set l0 [$ns duplex-link $n0 $n1 10Mb 0ms DropTail]\nset prog [$n0 program-agent -command true]\nset p [$n0 program-agent -command true]`,
+    `set l0 [$ns duplex-link $n0 $n1 10Mb 0ms DropTail]
+set prog [$n0 program-agent -command true]\nset p [$n0 program-agent -command true]`,
   );
   expect(text("nodes/n1/local/logs/user.err").split("\n")).toEqual([
     expect.stringContaining("there is no object pp; did you mean p?"),

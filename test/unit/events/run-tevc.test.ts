@@ -236,7 +236,8 @@ describe("tevc with MUSTER_TEVC_STRICT=1", () => {
     expect(await unheard).toEqual({
       ...silent(255),
       stderr:
-        "tevc: no scheduler has taken lnik0 DOWN: none has come for foo/bar in 10 s; is the experiment up? One that is back within a minute of the request may still fire it\n",
+        "tevc: no scheduler has taken lnik0 DOWN: none has come for foo/bar in 10 s; is the experiment up? " +
+        "One that is back within a minute of the request may still fire it\n",
     });
     await scheduler.listen((sent) => {
       if (getText(sent, "OBJNAME") === "mute") return;
