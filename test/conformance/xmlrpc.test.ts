@@ -139,9 +139,11 @@ describe("Python over HTTPS", () => {
     const method = "experiment.event_time_start";
     const none = { code: 2, value: 2, output: "Event time has not started yet" };
     // The run itself has recorded when its time began.
-    await expect.poll(() => caller.boss(method, ee), { timeout: 60_000 }).toMatchObject({
-      ...{ code: 0, value: [{ parent: "", arguments: expect.stringMatching(/^\d{10}/) }] },
-    });
+    await expect
+      .poll(() => caller.boss(method, ee), { timeout: 60_000 })
+      .toMatchObject({
+        ...{ code: 0, value: [{ parent: "", arguments: expect.stringMatching(/^\d{10}/) }] },
+      });
     const set = { ...ee, timeline: "", time: 1093867200.25 };
     expect(await caller.boss(method, set)).toEqual({ code: 0, value: "ok", output: "" });
     expect(await caller.boss(method, { pid: "pp", eid: "ee" })).toMatchObject({
