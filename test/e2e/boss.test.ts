@@ -44,8 +44,10 @@ async function statusOf(id: string): Promise<ExperimentDetails> {
   return JSON.parse(stdout) as ExperimentDetails;
 }
 
-const daemonPid = (): number =>
-  Number(/\(process (\d+)\)\n$/.exec(readText(join(state, "serve.log")))?.[1]);
+const daemonPid = (): number => {
+  const log = readText(join(state, "serve.log"));
+  return Number([...log.matchAll(/\(process (\d+)\)$/gm)].at(-1)?.[1]);
+};
 
 function isAlive(pid: number): boolean {
   try {
@@ -173,7 +175,7 @@ describe("muster serve", () => {
     const runId = runIdOf(directory);
     daemon.child.kill(signal);
     const { code, stderr } = await daemon.ended;
-    expect(`${code} ${stderr}`).toBe("0 ");
+    expect(`${code} ${stderr}`).toMatch(/^0 muster: audit: up "\S+", by user \S+\n$/);
     expect(markedProcesses(runId)).toEqual([]);
     expect(readResult(directory)).toMatchObject({ endedBy: "terminate" });
     expect(existsSync(join(state, "muster.sock"))).toBe(false);
