@@ -10,9 +10,10 @@ const alone = ["test/e2e/**/*-cleanup.test.ts"];
 export default defineConfig({
   test: {
     reporters: ["default", "./tools/plain-reporter.ts"],
-    // What runs the tests also starts servers and programs: more workers than this make a small
-    // machine late, and tests of time with it.
-    maxWorkers: 2,
+    // What runs the tests also starts servers and programs, for which tests then wait. On two cores
+    // a third worker makes each file a third slower and the whole a seventh faster; more make a
+    // small machine late, and tests of time with it.
+    maxWorkers: 3,
     coverage: { include: ["src/**/*.ts"], exclude: ["**/*.test.ts"], reporter: ["text", "html"] },
     projects: [
       {
