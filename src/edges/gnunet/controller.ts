@@ -9,9 +9,10 @@ import type { Duplex } from "node:stream";
 import type { ConnectionId, Participant } from "../../core/command.ts";
 import type { EdgeEffect, QuorumStatus, Refused, Released } from "../../core/effect.ts";
 import type { Limits } from "../../core/limits.ts";
-import type { Cancel, Clock } from "../../host/clock.ts";
-import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
+import type { Clock } from "../../host/clock.ts";
+import type { ConnectEdge } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
+import { CoreMembership } from "../core-membership.ts";
 import { type GnunetTime, gnunetTime } from "../gnunet-time.ts";
 import { Outbox } from "../outbox.ts";
 import { type GnunetBounds, resolveGnunetBounds } from "./bounds.ts";
@@ -71,14 +72,12 @@ export class GnunetController {
   readonly #options: GnunetControllerOptions;
   readonly #time: GnunetTime;
   readonly #doors: GnunetDoors;
+  readonly #core: CoreMembership;
   readonly #outbox: Outbox;
   readonly #open = new Map<ConnectionId, Open>();
-  #joined: CoreLink | undefined;
-  #joinedUs = 0;
   #lastConnection = 0;
   #peers: number;
   #registered = 0;
-  #cancelLinkLost: Cancel | undefined;
 
   constructor(options: GnunetControllerOptions) {
     this.#options = options;
@@ -86,20 +85,15 @@ export class GnunetController {
     this.#time = options.time ?? gnunetTime;
     const { clock, nodeOf } = options;
     const bounds = resolveGnunetBounds(options.bounds);
+    this.#core = this.#createMembership();
     this.#outbox = new Outbox({
-      submit: (command) => this.#link.submit(command),
+      submit: (command) => this.#core.link.submit(command),
       onRoomChange: (hasRoom) => this.#doors.setReading(hasRoom),
     });
     const hasRoom = (): boolean => this.#outbox.hasRoom;
     this.#doors = new GnunetDoors({
       ...{ desk: this.#desk(), clock, time: this.#time, bounds, hasRoom, nodeOf },
     });
-  }
-
-  /** The link to the core, made when it is first needed. */
-  get #link(): CoreLink {
-    this.#joined ??= this.#join();
-    return this.#joined;
   }
 
   get counters(): GnunetCounters {
@@ -125,7 +119,7 @@ export class GnunetController {
   ): Promise<GnunetAddress> {
     const bound = await this.#doors.listen(service, address, admits);
     // Whoever sees it join may call at once, so it joins when it can be called.
-    if (this.#joined === undefined) this.#tellPeers();
+    if (!this.#core.hasJoined) this.#tellPeers();
     return bound;
   }
 
@@ -147,10 +141,10 @@ export class GnunetController {
 
   /** Gives the addresses back, closes every connection and ends the edge. */
   async close(): Promise<void> {
-    this.#cancelLinkLost?.();
+    this.#core.ignoreCuts();
     this.#dropAll();
     this.#doors.close();
-    await this.#joined?.close();
+    await this.#core.close();
   }
 
   #desk(): QuorumDesk {
@@ -306,43 +300,17 @@ export class GnunetController {
     this.#doors.setReading(true);
   }
 
-  /** Connections outlive a cut no longer than their places in the core do (D5, D10). */
-  #onLink(up: boolean): void {
-    this.#cancelLinkLost?.();
-    this.#cancelLinkLost = undefined;
-    this.#log("info", up ? "the core is back" : "the core is away; waiting for it");
-    if (up) return;
-    const { clock, limits } = this.#options;
-    this.#cancelLinkLost = clock.after(limits.edgeLeaseUs / 1000, () => {
-      this.#log("warn", "the core is away for too long; closing every connection");
-      this.#dropAll();
-    });
-  }
-
-  #join(): CoreLink {
-    const { clock, connect, edge } = this.#options;
-    this.#joinedUs = clock.nowUs();
-    return connect(edge, {
+  #createMembership(): CoreMembership {
+    const { edge, connect, clock, limits, onClosed } = this.#options;
+    return new CoreMembership({
+      ...{ edge, connect, clock, edgeLeaseUs: limits.edgeLeaseUs, onClosed, what: "controller" },
+      rejoinMs: this.#time.rejoinMs,
+      log: (level, line) => this.#log(level, line),
       onEffects: (effects) => this.#onEffects(effects),
       onRoom: () => this.#outbox.drain(),
-      onLink: (up) => this.#onLink(up),
-      onClosed: (reason) => this.#onClosed(reason),
+      dismissAll: () => this.#dropAll(),
+      onRejoined: () => this.#tellPeers(),
     });
-  }
-
-  /** One whose lease ran out joins anew (D5); one that is refused at the door gives up. */
-  #onClosed(reason: string): void {
-    const livedMs = (this.#options.clock.nowUs() - this.#joinedUs) / 1000;
-    this.#cancelLinkLost?.();
-    this.#dropAll();
-    if (livedMs >= this.#time.rejoinMs) {
-      this.#log("warn", `${reason}; every connection is closed, joining anew`);
-      this.#joined = this.#join();
-      this.#tellPeers();
-    } else {
-      this.#log("error", `the core refuses this controller: ${reason}`);
-      this.#options.onClosed?.(reason);
-    }
   }
 
   #log(level: "info" | "warn" | "error", line: string): void {

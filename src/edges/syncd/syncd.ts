@@ -13,10 +13,11 @@ import type { ConnectionId, Participant } from "../../core/command.ts";
 import type { EdgeEffect, Released } from "../../core/effect.ts";
 import type { Limits } from "../../core/limits.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
-import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
+import type { ConnectEdge } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
 import { errorCleared, type RequestFrame } from "../../wire/emulab-sync/index.ts";
 import { ClientCount } from "../client-count.ts";
+import { CoreMembership } from "../core-membership.ts";
 import { type EdgeTime, edgeTime } from "../edge-time.ts";
 import { Outbox } from "../outbox.ts";
 import { type TlsFiles, TlsGate } from "../tls.ts";
@@ -73,8 +74,7 @@ export class Syncd {
   readonly #options: SyncdOptions;
   readonly #time: EdgeTime;
   readonly #bounds: SyncdBounds;
-  #joined: CoreLink | undefined;
-  #joinedUs = 0;
+  readonly #core: CoreMembership;
   readonly #outbox: Outbox;
   readonly #tcp: TcpDoor;
   readonly #gate: TlsGate | undefined;
@@ -86,7 +86,6 @@ export class Syncd {
   #lastConnection = 0;
   #verbose: boolean;
   #bound: Bound | undefined;
-  #cancelLinkLost: Cancel | undefined;
   #cancelLogAway: Cancel | undefined;
 
   constructor(options: SyncdOptions) {
@@ -109,19 +108,11 @@ export class Syncd {
       bounds: this.#bounds,
       keptCount,
     });
+    this.#core = this.#createMembership();
     this.#outbox = new Outbox({
-      submit: (command) => this.#link.submit(command),
+      submit: (command) => this.#core.link.submit(command),
       onRoomChange: (hasRoom) => this.#tcp.setReading(hasRoom),
     });
-  }
-
-  /**
-   * The link to the core, made when it is first needed. A server that listens joins after it has
-   * its port: whoever sees it join may call at once.
-   */
-  get #link(): CoreLink {
-    this.#joined ??= this.#join();
-    return this.#joined;
   }
 
   /** The port that is listened at; 0 before `listen`. */
@@ -151,7 +142,7 @@ export class Syncd {
       onDatagram: (bytes, from, at, address) => this.#onDatagram(bytes, from, at, address),
       onSocketError: (error) => this.#log("error", `socket error: ${error.message}`),
     });
-    this.#joined ??= this.#join();
+    this.#core.join();
     return this.#bound.port;
   }
 
@@ -176,7 +167,7 @@ export class Syncd {
   /** Logs every barrier with its waiters (INFO). */
   async report(): Promise<void> {
     try {
-      const description = await this.#link.describe(this.#options.scope);
+      const description = await this.#core.link.describe(this.#options.scope);
       for (const line of formatReport(description)) this.#log("info", line);
     } catch (error) {
       this.#log("warn", `cannot list the barriers: ${String(error)}`);
@@ -196,9 +187,8 @@ export class Syncd {
     this.#gate?.close();
     this.#tcp.close();
     this.#udp.close();
-    this.#cancelLinkLost?.();
     this.#cancelLogAway?.();
-    await this.#joined?.close();
+    await this.#core.close();
   }
 
   #onConnection(socket: Socket): void {
@@ -282,7 +272,7 @@ export class Syncd {
         this.#askers.delete(asker.id);
       },
       describe: async (name) => {
-        const { barriers } = await this.#link.describe(this.#options.scope, name);
+        const { barriers } = await this.#core.link.describe(this.#options.scope, name);
         return JSON.stringify({ version: 1, barrier: barriers[0] ?? null });
       },
       note: (line) => this.#log("info", line),
@@ -435,21 +425,6 @@ export class Syncd {
     this.#tcp.setReading(true);
   }
 
-  /** Connections outlive a cut no longer than their places in the core do (D5, D10). */
-  #onLink(up: boolean): void {
-    this.#cancelLinkLost?.();
-    this.#cancelLinkLost = undefined;
-    this.#log("info", up ? "the core is back" : "the core is away; waiting for it");
-    if (up) return;
-    this.#cancelLinkLost = this.#options.clock.after(
-      this.#options.limits.edgeLeaseUs / 1000,
-      () => {
-        this.#log("warn", "the core is away for too long; closing every connection");
-        this.#dismissAll();
-      },
-    );
-  }
-
   /** Clients of this wire cannot be told: they keep their connections for a while (D10). */
   #onLogAway(isAway: boolean): void {
     this.#cancelLogAway?.();
@@ -464,29 +439,17 @@ export class Syncd {
     });
   }
 
-  #join(): CoreLink {
-    this.#joinedUs = this.#options.clock.nowUs();
-    return this.#options.connect(this.#options.edge, {
+  #createMembership(): CoreMembership {
+    const { edge, connect, clock, limits, onClosed } = this.#options;
+    return new CoreMembership({
+      ...{ edge, connect, clock, edgeLeaseUs: limits.edgeLeaseUs, onClosed, what: "server" },
+      rejoinMs: this.#time.rejoinMs,
+      log: (level, line) => this.#log(level, line),
       onEffects: (effects) => this.#onEffects(effects),
       onRoom: () => this.#outbox.drain(),
-      onLink: (up) => this.#onLink(up),
       onLogAway: (isAway) => this.#onLogAway(isAway),
-      onClosed: (reason) => this.#onClosed(reason),
+      dismissAll: () => this.#dismissAll(),
     });
-  }
-
-  /** A server whose lease ran out joins anew (D5); one that is refused at the door gives up. */
-  #onClosed(reason: string): void {
-    const livedMs = (this.#options.clock.nowUs() - this.#joinedUs) / 1000;
-    this.#cancelLinkLost?.();
-    this.#dismissAll();
-    if (livedMs >= this.#time.rejoinMs) {
-      this.#log("warn", `${reason}; every connection is closed, joining anew`);
-      this.#joined = this.#join();
-    } else {
-      this.#log("error", `the core refuses this server: ${reason}`);
-      this.#options.onClosed?.(reason);
-    }
   }
 
   #detail(line: string): void {

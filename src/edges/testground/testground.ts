@@ -10,8 +10,8 @@ import type { WebSocket } from "ws";
 import type { ConnectionId, Participant } from "../../core/command.ts";
 import type { EdgeEffect, Released } from "../../core/effect.ts";
 import { type Limits, limitMessage, payloadOverheadBytes } from "../../core/limits.ts";
-import type { Cancel, Clock } from "../../host/clock.ts";
-import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
+import type { Clock } from "../../host/clock.ts";
+import type { ConnectEdge } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { TopicLink } from "../../host/topic-link.ts";
 import {
@@ -21,6 +21,7 @@ import {
   parseRunEvent,
   type RunEvent,
 } from "../../wire/testground/index.ts";
+import { CoreMembership } from "../core-membership.ts";
 import { Outbox } from "../outbox.ts";
 import { type TestgroundTime, testgroundTime } from "../testground-time.ts";
 import type { TlsFiles } from "../tls.ts";
@@ -93,17 +94,15 @@ export class Testground {
   readonly #time: TestgroundTime;
   readonly #listener: WebSocketListener;
   readonly #quota: RunQuota;
+  readonly #core: CoreMembership;
   readonly #outbox: Outbox;
   readonly #clients = new Set<Client>();
   readonly #pending = new Map<ConnectionId, Pending>();
   readonly #feeds: Feeds;
   readonly #door: ClientDoor;
-  #joined: CoreLink | undefined;
-  #joinedUs = 0;
   #lastConnection = 0;
   #refused = 0;
   #port = 0;
-  #cancelLinkLost: Cancel = () => undefined;
 
   constructor(options: TestgroundOptions) {
     this.#options = options;
@@ -127,8 +126,9 @@ export class Testground {
       nowUs: () => options.clock.nowUs(),
       endRun: (scope) => this.#endRun(scope),
     });
+    this.#core = this.#createMembership();
     this.#outbox = new Outbox({
-      submit: (command) => this.#link.submit(command),
+      submit: (command) => this.#core.link.submit(command),
       onRoomChange: () => {
         for (const client of this.#clients) client.adjustReading();
       },
@@ -139,11 +139,6 @@ export class Testground {
       send: (command) => this.#outbox.send(command),
     });
     this.#door = this.#createDoor();
-  }
-
-  get #link(): CoreLink {
-    this.#joined ??= this.#join();
-    return this.#joined;
   }
 
   /** The port that is listened at; 0 before `listen`. */
@@ -171,7 +166,7 @@ export class Testground {
   async listen(): Promise<number> {
     const { addresses, port } = this.#options;
     this.#port = await this.#listener.listen(addresses, port);
-    this.#joined ??= this.#join();
+    this.#core.join();
     return this.#port;
   }
 
@@ -184,9 +179,9 @@ export class Testground {
   async close(): Promise<void> {
     const closed = this.#listener.close();
     this.#dismissAll("the server ends");
-    this.#cancelLinkLost();
+    this.#core.ignoreCuts();
     await closed;
-    await this.#joined?.close();
+    await this.#core.close();
   }
 
   #createDoor(): ClientDoor {
@@ -398,40 +393,16 @@ export class Testground {
     for (const client of [...this.#clients]) client.end(goingAway, why);
   }
 
-  /** Connections outlive a cut no longer than their places in the core do (D5, D10). */
-  #onLink(up: boolean): void {
-    this.#cancelLinkLost();
-    this.#log("info", up ? "the core is back" : "the core is away; waiting for it");
-    if (up) return;
-    const { clock, limits } = this.#options;
-    this.#cancelLinkLost = clock.after(limits.edgeLeaseUs / 1000, () => {
-      this.#log("warn", "the core is away for too long; closing every connection");
-      this.#dismissAll("the core is away");
-    });
-  }
-
-  #join(): CoreLink {
-    this.#joinedUs = this.#options.clock.nowUs();
-    return this.#options.connect(this.#options.edge, {
+  #createMembership(): CoreMembership {
+    const { edge, connect, clock, limits, onClosed } = this.#options;
+    return new CoreMembership({
+      ...{ edge, connect, clock, edgeLeaseUs: limits.edgeLeaseUs, onClosed, what: "server" },
+      rejoinMs: this.#time.rejoinMs,
+      log: (level, line) => this.#log(level, line),
       onEffects: (effects) => this.#onEffects(effects),
       onRoom: () => this.#outbox.drain(),
-      onLink: (up) => this.#onLink(up),
-      onClosed: (reason) => this.#onClosed(reason),
+      dismissAll: (why) => this.#dismissAll(why),
     });
-  }
-
-  /** A server whose lease ran out joins anew (D5); one that is refused at the door gives up. */
-  #onClosed(reason: string): void {
-    const livedMs = (this.#options.clock.nowUs() - this.#joinedUs) / 1000;
-    this.#cancelLinkLost();
-    this.#dismissAll(reason);
-    if (livedMs >= this.#time.rejoinMs) {
-      this.#log("warn", `${reason}; every connection is closed, joining anew`);
-      this.#joined = this.#join();
-    } else {
-      this.#log("error", `the core refuses this server: ${reason}`);
-      this.#options.onClosed?.(reason);
-    }
   }
 
   #log(level: "debug" | "info" | "warn" | "error", line: string): void {

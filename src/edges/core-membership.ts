@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// The place of a server of foreign clients in its core. Owns the link: when it is made, how long
+// connections outlive a cut of it, and whether it is made anew when it has ended. What a cut means
+// for clients is the door's business.
+import type { EdgeEffect } from "../core/effect.ts";
+import type { Cancel, Clock } from "../host/clock.ts";
+import type { ConnectEdge, CoreLink } from "../host/core-link.ts";
+
+export interface CoreMembershipOptions {
+  /** Name of the edge, unique in the core. */
+  readonly edge: string;
+  readonly connect: ConnectEdge;
+  readonly clock: Clock;
+  /** How long the core keeps the edge after its link was lost. */
+  readonly edgeLeaseUs: number;
+  /** A link that ended after at least this long is opened anew, not given up. */
+  readonly rejoinMs: number;
+  /** What it is, in lines of the log, such as `server`. */
+  readonly what: string;
+  readonly log: (level: "info" | "warn" | "error", line: string) => void;
+  readonly onEffects: (effects: readonly EdgeEffect[]) => void;
+  readonly onRoom: () => void;
+  /** The core's log takes nothing, or does again (D10). */
+  readonly onLogAway?: (isAway: boolean) => void;
+  /** Nobody who is connected will be answered: the core has forgotten them. */
+  readonly dismissAll: (why: string) => void;
+  /** It has joined anew. */
+  readonly onRejoined?: () => void;
+  /** The core refuses this edge for good: nothing will ever be answered again. */
+  readonly onClosed?: ((reason: string) => void) | undefined;
+}
+
+export class CoreMembership {
+  readonly #options: CoreMembershipOptions;
+  #joined: CoreLink | undefined;
+  #joinedUs = 0;
+  #cancelLinkLost: Cancel = () => undefined;
+
+  constructor(options: CoreMembershipOptions) {
+    this.#options = options;
+  }
+
+  get hasJoined(): boolean {
+    return this.#joined !== undefined;
+  }
+
+  /** The link to the core, made when it is first needed. */
+  get link(): CoreLink {
+    return this.join();
+  }
+
+  /** For a server that listens: whoever sees it join may call at once. */
+  join(): CoreLink {
+    this.#joined ??= this.#connect();
+    return this.#joined;
+  }
+
+  /** A cut is of no matter any more: the door closes its connections by itself. */
+  ignoreCuts(): void {
+    this.#cancelLinkLost();
+  }
+
+  /** Ends the edge. */
+  async close(): Promise<void> {
+    this.ignoreCuts();
+    await this.#joined?.close();
+  }
+
+  #connect(): CoreLink {
+    const { clock, connect, edge, onEffects, onRoom, onLogAway } = this.#options;
+    this.#joinedUs = clock.nowUs();
+    return connect(edge, {
+      ...{ onEffects, onRoom },
+      ...(onLogAway === undefined ? {} : { onLogAway }),
+      onLink: (up) => this.#onLink(up),
+      onClosed: (reason) => this.#onClosed(reason),
+    });
+  }
+
+  /** Connections outlive a cut no longer than their places in the core do (D5, D10). */
+  #onLink(up: boolean): void {
+    const { clock, edgeLeaseUs, log, dismissAll } = this.#options;
+    this.#cancelLinkLost();
+    log("info", up ? "the core is back" : "the core is away; waiting for it");
+    if (up) return;
+    this.#cancelLinkLost = clock.after(edgeLeaseUs / 1000, () => {
+      log("warn", "the core is away for too long; closing every connection");
+      dismissAll("the core is away");
+    });
+  }
+
+  /** An edge whose lease ran out joins anew (D5); one that is refused at the door gives up. */
+  #onClosed(reason: string): void {
+    const { clock, rejoinMs, what, log, dismissAll, onRejoined, onClosed } = this.#options;
+    const livedMs = (clock.nowUs() - this.#joinedUs) / 1000;
+    this.#cancelLinkLost();
+    dismissAll(reason);
+    if (livedMs >= rejoinMs) {
+      log("warn", `${reason}; every connection is closed, joining anew`);
+      this.#joined = this.#connect();
+      onRejoined?.();
+    } else {
+      log("error", `the core refuses this ${what}: ${reason}`);
+      onClosed?.(reason);
+    }
+  }
+}
