@@ -4,9 +4,12 @@
 // from npm, unchanged, both against the real door on each kind of log. Swapping two fields in both
 // our encoder and our decoder turns the first red, and nothing else would.
 import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import type { InstanceEvent } from "../../src/edges/testground/index.ts";
 import { logKinds, startDoor } from "../unit/testground/harness.ts";
 
@@ -14,6 +17,10 @@ const run = promisify(execFile);
 const script = fileURLToPath(new URL("independent-testground/test_service.py", import.meta.url));
 
 const plan = fileURLToPath(new URL("testground-sdk/plan.mjs", import.meta.url));
+
+// The package writes a file of its own where it is started.
+const cwd = mkdtempSync(join(tmpdir(), "muster-testground-sdk-"));
+afterAll(() => rmSync(cwd, { recursive: true }));
 
 interface Seen {
   readonly ready: number;
@@ -42,7 +49,7 @@ async function runInstance(port: number, testCase: string, instances: number): P
     TEST_SIDECAR: "false",
     TEST_SUBNET: "127.1.0.0/16",
   };
-  const { stdout } = await run(process.execPath, [plan], { env, timeout: 120_000 });
+  const { stdout } = await run(process.execPath, [plan], { cwd, env, timeout: 120_000 });
   return stdout;
 }
 
