@@ -2,21 +2,17 @@
 // The handle of a count barrier: inits add to a count, waits take one off, everybody goes on when
 // it is 0 again. Who is released, and how, is decided by the server's core.
 import type { CountInit, CountWait } from "../core/command.ts";
-import type { BarrierDescription } from "../core/description.ts";
+import { BarrierHandle } from "./barrier-handle.ts";
 import {
   type ArrivalFields,
   type ArrivalOptions,
-  BarrierRequests,
   type Crossing,
   crossingEnds,
-  type EndOptions,
-  type FailOptions,
   type RequestOptions,
   type WaitOptions,
 } from "./barrier-requests.ts";
 import { checkCount } from "./check-arguments.ts";
 import { type BarrierDeadline, deadlineOf } from "./deadline.ts";
-import type { MusterError } from "./muster-error.ts";
 import type { Session } from "./session.ts";
 
 export interface InitOptions {
@@ -24,13 +20,9 @@ export interface InitOptions {
   readonly deadline?: BarrierDeadline;
 }
 
-export class CountBarrier {
-  readonly name: string;
-  readonly #requests: BarrierRequests;
-
+export class CountBarrier extends BarrierHandle {
   constructor(session: Session, name: string) {
-    this.#requests = new BarrierRequests(session, "count", name);
-    this.name = name;
+    super(session, "count", name);
   }
 
   /**
@@ -42,7 +34,7 @@ export class CountBarrier {
     options: InitOptions & ArrivalOptions & RequestOptions = {},
   ): Promise<void> {
     const fields = this.#initFields(count, options);
-    await this.#requests.ask("init", options, (connection) => ({
+    await this.requests.ask("init", options, (connection) => ({
       ...{ kind: "count-init", ...fields, connection, waits: false },
     }));
   }
@@ -53,7 +45,7 @@ export class CountBarrier {
     const build = (arrival: ArrivalFields, connection: number): CountInit => ({
       ...{ kind: "count-init", ...fields, ...arrival, connection, waits: true },
     });
-    return this.#requests.wait("init", options, build, crossingEnds);
+    return this.requests.wait("init", options, build, crossingEnds);
   }
 
   /**
@@ -62,7 +54,7 @@ export class CountBarrier {
    *   the signal when it was aborted.
    */
   wait(options: WaitOptions = {}): Promise<Crossing> {
-    return this.#requests.wait("wait", options, countWait, crossingEnds);
+    return this.requests.wait("wait", options, countWait, crossingEnds);
   }
 
   /**
@@ -70,39 +62,16 @@ export class CountBarrier {
    */
   async change(expected: number, options: RequestOptions = {}): Promise<void> {
     checkCount(expected);
-    const { place } = this.#requests;
-    await this.#requests.ask("init", options, (connection) => ({
+    const { place } = this.requests;
+    await this.requests.ask("init", options, (connection) => ({
       ...{ kind: "count-change", ...place, connection, expected },
     }));
   }
 
-  /**
-   * Ends the barrier for everybody: who waits gets `cancelled` and this error number. Resolves when
-   * the server has it in its log; that none is open is no error. @throws MusterError
-   */
-  async cancel(error = 0, options: EndOptions = {}): Promise<void> {
-    await this.#requests.cancel(error, options);
-  }
-
-  /** Ends it with code `failed` and a reason. @throws MusterError, `unknown` when none is open */
-  async fail(reason: string, options: FailOptions = {}): Promise<void> {
-    await this.#requests.fail(reason, options);
-  }
-
-  /** Who waits and who is missing; undefined when none is open. @throws MusterError */
-  describe(): Promise<BarrierDescription | undefined> {
-    return this.#requests.describe();
-  }
-
-  /** Waits on for a wait that ended because the server's log was away; it has counted once. */
-  resume(error: MusterError, options: RequestOptions = {}): Promise<Crossing> {
-    return this.#requests.resume(error, options);
-  }
-
   #initFields(count: number, options: InitOptions & WaitOptions) {
     checkCount(count);
-    const deadline = deadlineOf(options.deadline, this.#requests.session.platform);
-    return { ...this.#requests.arrival(options), count, ...deadline };
+    const deadline = deadlineOf(options.deadline, this.requests.session.platform);
+    return { ...this.requests.arrival(options), count, ...deadline };
   }
 }
 

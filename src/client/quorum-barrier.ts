@@ -4,15 +4,13 @@
 //
 //   U1. `crossed` and `ended` settle once each, `crossed` first; with the session at the latest.
 import type { Quorum, QuorumWait } from "../core/barriers/commands.ts";
-import type { BarrierDescription } from "../core/description.ts";
 import type { QuorumStatus } from "../core/effect.ts";
+import { BarrierHandle } from "./barrier-handle.ts";
 import {
   type ArrivalFields,
-  BarrierRequests,
+  type BarrierRequests,
   type Crossing,
   crossingEnds,
-  type EndOptions,
-  type FailOptions,
   type RequestOptions,
   type WaitOptions,
 } from "./barrier-requests.ts";
@@ -36,13 +34,9 @@ export interface QuorumInitOptions extends RequestOptions {
   readonly deadline?: BarrierDeadline;
 }
 
-export class QuorumBarrier {
-  readonly name: string;
-  readonly #requests: BarrierRequests;
-
+export class QuorumBarrier extends BarrierHandle {
   constructor(session: Session, name: string) {
-    this.#requests = new BarrierRequests(session, "quorum", name);
-    this.name = name;
+    super(session, "quorum", name);
   }
 
   /**
@@ -52,10 +46,10 @@ export class QuorumBarrier {
   async init(size: QuorumSize, options: QuorumInitOptions = {}): Promise<QuorumDriver> {
     const quorum = quorumOf(size);
     const { signal, name, echo = "automatic" } = options;
-    const deadline = deadlineOf(options.deadline, this.#requests.session.platform);
-    const [place, who] = [this.#requests.place, this.#requests.who(name)];
-    const driver = new QuorumDriver(this.#requests);
-    return this.#requests.send<QuorumDriver>(
+    const deadline = deadlineOf(options.deadline, this.requests.session.platform);
+    const [place, who] = [this.requests.place, this.requests.who(name)];
+    const driver = new QuorumDriver(this.requests);
+    return this.requests.send<QuorumDriver>(
       signal === undefined ? {} : { signal },
       "init",
       (connection) => {
@@ -82,36 +76,16 @@ export class QuorumBarrier {
     const build = (arrival: ArrivalFields, connection: number): QuorumWait => ({
       ...{ kind: "quorum-wait", ...arrival, connection },
     });
-    return this.#requests.wait("wait", options, build, crossingEnds);
+    return this.requests.wait("wait", options, build, crossingEnds);
   }
 
   /** Another quorum, while people wait. @throws MusterError, `invalid` once it has crossed */
   async change(size: QuorumSize, options: RequestOptions = {}): Promise<void> {
     const quorum = quorumOf(size);
-    const { place } = this.#requests;
-    await this.#requests.ask("init", options, (connection) => ({
+    const { place } = this.requests;
+    await this.requests.ask("init", options, (connection) => ({
       ...{ kind: "quorum-change", ...place, connection, quorum },
     }));
-  }
-
-  /** Ends it for everybody; that none is open is no error. @throws MusterError */
-  async cancel(error = 0, options: EndOptions = {}): Promise<void> {
-    await this.#requests.cancel(error, options);
-  }
-
-  /** Ends it with code `failed` and a reason. @throws MusterError, `unknown` when none is open */
-  async fail(reason: string, options: FailOptions = {}): Promise<void> {
-    await this.#requests.fail(reason, options);
-  }
-
-  /** Who waits, and which controllers are behind; undefined when none is open. */
-  describe(): Promise<BarrierDescription | undefined> {
-    return this.#requests.describe();
-  }
-
-  /** As of `CountBarrier.resume`; resolves as the call would have. */
-  resume<Result = Crossing>(error: MusterError, options: RequestOptions = {}): Promise<Result> {
-    return this.#requests.resume(error, options);
   }
 }
 

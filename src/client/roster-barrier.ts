@@ -2,20 +2,16 @@
 // The handle of a roster: participants with names meet at it, once or in phases, by rules for those
 // who die and those who come late.
 import type { RosterMember, RosterRules } from "../core/barriers/commands.ts";
-import type { BarrierDescription } from "../core/description.ts";
+import { BarrierHandle } from "./barrier-handle.ts";
 import {
-  BarrierRequests,
   type Crossing,
   crossingOf,
-  type EndOptions,
   endsOf,
-  type FailOptions,
   type RequestOptions,
   type WaitOptions,
 } from "./barrier-requests.ts";
 import { checkPhase, checkText } from "./check-arguments.ts";
 import { type BarrierDeadline, deadlineOf } from "./deadline.ts";
-import type { MusterError } from "./muster-error.ts";
 import type { Session } from "./session.ts";
 
 export interface RosterOptions extends RequestOptions {
@@ -49,13 +45,9 @@ export interface PhaseCrossing extends Crossing {
   readonly phase: number;
 }
 
-export class RosterBarrier {
-  readonly name: string;
-  readonly #requests: BarrierRequests;
-
+export class RosterBarrier extends BarrierHandle<PhaseCrossing> {
   constructor(session: Session, name: string) {
-    this.#requests = new BarrierRequests(session, "roster", name);
-    this.name = name;
+    super(session, "roster", name);
   }
 
   /** Opens it. @throws MusterError, `invalid` when it is open already */
@@ -63,7 +55,7 @@ export class RosterBarrier {
     const { members = [], groups = {}, phases = 1 } = options;
     const { whenDead = "fail", whenLate = "refuse" } = options;
     if (phases !== "endless") checkPhase("phases", phases);
-    const { platform } = this.#requests.session;
+    const { platform } = this.requests.session;
     const rules: RosterRules = {
       ...{ phases: phases === "endless" ? 0 : phases, whenDead, whenLate },
       ...deadlineOf(options.deadline, platform),
@@ -72,8 +64,8 @@ export class RosterBarrier {
       names.map((name) => ({ name, group })),
     );
     const all = [...members.map(memberOf), ...named.map(memberOf)];
-    const [place, who] = [this.#requests.place, this.#requests.who()];
-    await this.#requests.ask("init", options, (connection) => ({
+    const [place, who] = [this.requests.place, this.requests.who()];
+    await this.requests.ask("init", options, (connection) => ({
       ...{ kind: "roster-open", ...place, connection, who, members: all, rules },
     }));
   }
@@ -85,7 +77,7 @@ export class RosterBarrier {
   async arrive(options: PhaseOptions = {}): Promise<PhaseCrossing> {
     const { phase } = options;
     if (phase !== undefined) checkPhase("phase", phase);
-    return this.#requests.wait<PhaseCrossing>(
+    return this.requests.wait<PhaseCrossing>(
       "wait",
       options,
       (arrival, connection) => ({
@@ -112,8 +104,8 @@ export class RosterBarrier {
   ): Promise<void> {
     const members = add.map(memberOf);
     for (const name of remove) checkText("remove", name);
-    const { place } = this.#requests;
-    await this.#requests.ask("init", options, (connection) => ({
+    const { place } = this.requests;
+    await this.requests.ask("init", options, (connection) => ({
       ...{ kind: "roster-change", ...place, connection, add: members, remove },
     }));
   }
@@ -125,32 +117,9 @@ export class RosterBarrier {
   async dead(participant: string, reason: string): Promise<void> {
     checkText("participant", participant);
     checkText("reason", reason);
-    const { session } = this.#requests;
+    const { session } = this.requests;
     const { scope } = session;
     await session.order("cancel", { kind: "roster-dead", scope, participant, reason });
-  }
-
-  /** Ends it for everybody; that none is open is no error. @throws MusterError */
-  async cancel(error = 0, options: EndOptions = {}): Promise<void> {
-    await this.#requests.cancel(error, options);
-  }
-
-  /** Ends it with code `failed` and a reason. @throws MusterError, `unknown` when none is open */
-  async fail(reason: string, options: FailOptions = {}): Promise<void> {
-    await this.#requests.fail(reason, options);
-  }
-
-  /** Who has come, who is missing, who is dead, since when; undefined when none is open. */
-  describe(): Promise<BarrierDescription | undefined> {
-    return this.#requests.describe();
-  }
-
-  /** As of `CountBarrier.resume`; resolves as the call would have. */
-  resume<Result = PhaseCrossing>(
-    error: MusterError,
-    options: RequestOptions = {},
-  ): Promise<Result> {
-    return this.#requests.resume(error, options);
   }
 }
 

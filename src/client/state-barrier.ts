@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The handle of a state: a counter that only grows, and waits for values of it.
 import type { StateWait } from "../core/command.ts";
-import type { BarrierDescription } from "../core/description.ts";
+import { BarrierHandle } from "./barrier-handle.ts";
 import {
   type ArrivalFields,
-  BarrierRequests,
   type Crossing,
   crossingEnds,
   crossingOf,
-  type EndOptions,
   type Ends,
   endsOf,
-  type FailOptions,
   type RequestOptions,
   type WaitOptions,
 } from "./barrier-requests.ts";
 import { checkCount } from "./check-arguments.ts";
-import type { MusterError } from "./muster-error.ts";
 import type { Session } from "./session.ts";
 
 export interface SignalOptions extends RequestOptions {
@@ -29,13 +25,9 @@ export interface SignalledCrossing extends Crossing {
   readonly value: number;
 }
 
-export class StateBarrier {
-  readonly name: string;
-  readonly #requests: BarrierRequests;
-
+export class StateBarrier extends BarrierHandle {
   constructor(session: Session, name: string) {
-    this.#requests = new BarrierRequests(session, "state", name);
-    this.name = name;
+    super(session, "state", name);
   }
 
   /**
@@ -43,8 +35,8 @@ export class StateBarrier {
    * takes a signal back, an aborted `signal` neither. @throws MusterError
    */
   async signal(options: SignalOptions = {}): Promise<number> {
-    const { scope, barrier, who } = this.#requests.arrival(options);
-    return this.#requests.send<number>(
+    const { scope, barrier, who } = this.requests.arrival(options);
+    return this.requests.send<number>(
       options,
       "wait",
       (connection) => ({ kind: "state-signal", scope, barrier, who, connection }),
@@ -58,7 +50,7 @@ export class StateBarrier {
     const build = (arrival: ArrivalFields, connection: number): StateWait => ({
       ...{ kind: "state-wait", ...arrival, connection, target },
     });
-    return this.#requests.wait("wait", options, build, crossingEnds);
+    return this.requests.wait("wait", options, build, crossingEnds);
   }
 
   /**
@@ -68,7 +60,7 @@ export class StateBarrier {
   async signalAndWait(target: number, options: WaitOptions = {}): Promise<SignalledCrossing> {
     checkCount(target, "target");
     let own = 0;
-    return this.#requests.wait<SignalledCrossing>(
+    return this.requests.wait<SignalledCrossing>(
       "wait",
       options,
       (arrival, connection) => ({
@@ -82,26 +74,6 @@ export class StateBarrier {
         },
       },
     );
-  }
-
-  /** Ends the waits there are; the counter goes on. @throws MusterError */
-  async cancel(error = 0, options: EndOptions = {}): Promise<void> {
-    await this.#requests.cancel(error, options);
-  }
-
-  /** Ends the waits there are, and those that would follow, with a reason. @throws MusterError */
-  async fail(reason: string, options: FailOptions = {}): Promise<void> {
-    await this.#requests.fail(reason, options);
-  }
-
-  /** Its value and who waits for what; undefined before its first use. @throws MusterError */
-  describe(): Promise<BarrierDescription | undefined> {
-    return this.#requests.describe();
-  }
-
-  /** As of `CountBarrier.resume`; resolves as the call would have. */
-  resume<Result = Crossing>(error: MusterError, options: RequestOptions = {}): Promise<Result> {
-    return this.#requests.resume(error, options);
   }
 }
 
