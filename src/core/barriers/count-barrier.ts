@@ -10,14 +10,10 @@
 //   C4. A waiter who leaves is uncounted: its wait is given back, its init taken away (B4).
 import { assert } from "../assert.ts";
 import type { Participant } from "../command.ts";
-import { Digest } from "../digest.ts";
-import type { ParticipantRecord } from "../effect.ts";
 import { barrierCountMax } from "../limits.ts";
-import type { Deadline } from "./commands.ts";
-import type { PlaceState, Waiter } from "./place.ts";
-import { enlist, recordGone, strike, takeAll } from "./place.ts";
+import { enlist, PlaceState, recordGone, strike, takeAll, type Waiter } from "./place.ts";
 
-export class CountBarrier implements PlaceState {
+export class CountBarrier extends PlaceState {
   readonly kind = "count";
   readonly part: number = 0;
   readonly scope: string;
@@ -25,19 +21,11 @@ export class CountBarrier implements PlaceState {
   readonly generation: number;
   readonly createdUs: number;
   count = 0;
-  error = 0;
   /** Parties asked for by inits, waiting initialisers included. */
   expected = 0;
-  warningTimer = 0;
-  warned = false;
-  deadline: Deadline | undefined;
-  deadlineTimer = 0;
-  readonly waiters: Set<Waiter> = new Set();
-  /** Initialisers that did not wait, and those who left. */
-  readonly gone: ParticipantRecord[] = [];
-  readonly digest: Digest = new Digest();
 
   constructor(scope: string, name: string, generation: number, createdUs: number) {
+    super();
     this.scope = scope;
     this.name = name;
     this.generation = generation;

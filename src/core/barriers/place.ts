@@ -3,7 +3,7 @@
 // the phase of a roster. What all kinds share is here: who waits and since when. When a place is
 // complete is the business of its kind.
 import type { Participant } from "../command.ts";
-import type { Digest } from "../digest.ts";
+import { Digest } from "../digest.ts";
 import type { EdgeState } from "../edge-table.ts";
 import type { BarrierKind, ParticipantRecord } from "../effect.ts";
 import type { Deadline } from "./commands.ts";
@@ -12,29 +12,29 @@ import type { QuorumBarrier } from "./quorum-barrier.ts";
 import type { RosterPhase } from "./roster-barrier.ts";
 import type { StateTarget } from "./state-counter.ts";
 
-export interface PlaceState {
-  readonly kind: BarrierKind;
-  readonly scope: string;
-  readonly name: string;
-  readonly generation: number;
+export abstract class PlaceState {
+  abstract readonly kind: BarrierKind;
+  abstract readonly scope: string;
+  abstract readonly name: string;
+  abstract readonly generation: number;
   /** The target of a state, the phase of a roster; 0 where there is but one place. */
-  readonly part: number;
-  readonly createdUs: number;
+  abstract readonly part: number;
+  abstract readonly createdUs: number;
   /** What everybody who waits is told: the largest error brought (B3). */
-  error: number;
+  error = 0;
   /** Timer id of the "who is missing" warning, 0 when not set or already given. */
-  warningTimer: number;
-  warned: boolean;
+  warningTimer = 0;
+  warned = false;
   /** When all of it is over, if nobody has ended it before. */
   deadline: Deadline | undefined;
   /** Timer id of that instant, 0 when it does not run. */
-  deadlineTimer: number;
+  deadlineTimer = 0;
   /** In order of arrival. */
-  readonly waiters: Set<Waiter>;
+  readonly waiters: Set<Waiter> = new Set();
   /** Of those who wait, kept with each change (D11). */
-  readonly digest: Digest;
+  readonly digest: Digest = new Digest();
   /** Parties for the record that do not wait any more, or never did; the oldest dropped. */
-  readonly gone: ParticipantRecord[];
+  readonly gone: ParticipantRecord[] = [];
 }
 
 /** How a place is found. */

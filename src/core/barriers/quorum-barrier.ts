@@ -7,13 +7,12 @@
 //       host without peers asks for nobody.
 //   Q3. The number of peers is read whenever the question is asked, not kept from the beginning.
 //   Q4. A sub-controller is expected once, whatever it says how often.
-import { Digest } from "../digest.ts";
-import type { ParticipantRecord } from "../effect.ts";
-import type { Deadline, Quorum } from "./commands.ts";
+import type { Quorum } from "./commands.ts";
 import type { Peers } from "./peers.ts";
-import type { PlaceState, Waiter } from "./place.ts";
 
 /** Who made it, and is told of it. */
+import { PlaceState } from "./place.ts";
+
 export type QuorumCreator =
   | {
       readonly kind: "driver";
@@ -31,7 +30,7 @@ export type QuorumCreator =
 /** How far a sub-controller is. */
 export type ChildProgress = "asked" | "initialised" | "reached";
 
-export class QuorumBarrier implements PlaceState {
+export class QuorumBarrier extends PlaceState {
   readonly kind = "quorum";
   readonly part: number = 0;
   readonly scope: string;
@@ -51,20 +50,13 @@ export class QuorumBarrier implements PlaceState {
   initTimer = 0;
   /** Timer id of the limit of the driver's answer, 0 when it is not waited for. */
   echoTimer = 0;
-  error = 0;
-  warningTimer = 0;
-  warned = false;
-  deadline: Deadline | undefined;
-  deadlineTimer = 0;
-  readonly waiters: Set<Waiter> = new Set();
-  readonly gone: ParticipantRecord[] = [];
-  readonly digest: Digest = new Digest();
 
   constructor(
     place: Pick<PlaceState, "scope" | "name" | "generation" | "createdUs">,
     quorum: Quorum,
     creator: QuorumCreator,
   ) {
+    super();
     this.scope = place.scope;
     this.name = place.name;
     this.generation = place.generation;

@@ -5,12 +5,11 @@
 //   R1. A phase is complete when each member has arrived in it, and nobody else can.
 //   R2. A member waits with one connection at most.
 //   R3. A member is dead from the moment that it is known; only an arrival in its name ends that.
-import { Digest } from "../digest.ts";
-import type { ParticipantRecord } from "../effect.ts";
-import type { Deadline, RosterMember, RosterRules } from "./commands.ts";
-import type { PlaceState, Waiter } from "./place.ts";
+import type { RosterMember, RosterRules } from "./commands.ts";
 
 /** One of those who are expected. */
+import { PlaceState } from "./place.ts";
+
 export interface Member {
   readonly name: string;
   readonly group: string | undefined;
@@ -25,22 +24,15 @@ export interface Member {
 }
 
 /** All who wait in one phase. */
-export class RosterPhase implements PlaceState {
+export class RosterPhase extends PlaceState {
   readonly kind = "roster";
   readonly roster: RosterBarrier;
   /** 1 for the first. */
   readonly part: number;
   readonly createdUs: number;
-  error = 0;
-  warningTimer = 0;
-  warned = false;
-  deadline: Deadline | undefined;
-  deadlineTimer = 0;
-  readonly waiters: Set<Waiter> = new Set();
-  readonly gone: ParticipantRecord[] = [];
-  readonly digest: Digest = new Digest();
 
   constructor(roster: RosterBarrier, phase: number, createdUs: number) {
+    super();
     this.roster = roster;
     this.part = phase;
     this.createdUs = createdUs;

@@ -7,31 +7,21 @@
 //   N3. A signal looks at no waiter of a target that it does not reach, and at no target that was
 //       reached before: it costs O(log n) in the distinct targets that are waited for.
 import { assert } from "../assert.ts";
-import { Digest } from "../digest.ts";
 import { DueHeap } from "../due-heap.ts";
-import type { ParticipantRecord } from "../effect.ts";
-import type { Deadline } from "./commands.ts";
-import type { Failure, PlaceState, Waiter } from "./place.ts";
-import { enlist, strike, takeAll } from "./place.ts";
 
 /** All who wait for one target of a state. */
-export class StateTarget implements PlaceState {
+import { enlist, type Failure, PlaceState, strike, takeAll, type Waiter } from "./place.ts";
+
+export class StateTarget extends PlaceState {
   readonly kind = "state";
   readonly generation = 1;
   readonly counter: StateCounter;
   /** The target. */
   readonly part: number;
   readonly createdUs: number;
-  error = 0;
-  warningTimer = 0;
-  warned = false;
-  deadline: Deadline | undefined;
-  deadlineTimer = 0;
-  readonly waiters: Set<Waiter> = new Set();
-  readonly gone: ParticipantRecord[] = [];
-  readonly digest: Digest = new Digest();
 
   constructor(counter: StateCounter, target: number, createdUs: number) {
+    super();
     this.counter = counter;
     this.part = target;
     this.createdUs = createdUs;
