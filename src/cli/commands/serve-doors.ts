@@ -253,28 +253,33 @@ async function openHttp(
   };
 }
 
-async function openSyncd(
-  listen: Listen,
-  { host }: CoreParts,
-  { plan, logger }: DoorsOptions,
-): Promise<Opened> {
-  const { scope, port, networks, host: address } = listen;
+/** What the doors of old protocols have in common: who is let in, TLS, and what is said of it. */
+function guarded(listen: Listen, { host }: CoreParts, { plan, logger }: DoorsOptions) {
+  const { edge, scope, port, networks, host: address } = listen;
   const tls = tlsOf(listen, plan, plan.tls);
-  const guard = createGuard({ door: "syncd", networks, logger });
-  const syncd = new Syncd({
-    ...{ scope, port, logger, limits: plan.limits.limits, clock: systemClock },
-    bounds: plan.limits.syncdBounds,
-    edge: `syncd/${address}:${port}`,
-    connect: host.connectEdge,
-    addresses: [address],
-    allows: (peer) => guard.admits(peer),
-    ...(tls === undefined ? {} : { tls }),
-  });
-  const bound = await syncd.listen();
+  const guard = createGuard({ door: edge, networks, logger });
   const asksForCertificates = tls?.authority !== undefined;
-  warnOfOpenDoor({ door: "syncd", address, networks, asksForCertificates, logger });
   return {
-    line: `syncd at ${address}:${bound}, scope ${scope}${tls === undefined ? "" : ", with TLS"}`,
+    settings: {
+      ...{ scope, port, logger, limits: plan.limits.limits, clock: systemClock },
+      edge: `${edge}/${address}:${port}`,
+      connect: host.connectEdge,
+      addresses: [address],
+      allows: (peer: string | undefined) => guard.admits(peer),
+      ...(tls === undefined ? {} : { tls }),
+    },
+    withTls: tls === undefined ? "" : ", with TLS",
+    warn: () => warnOfOpenDoor({ door: edge, address, networks, asksForCertificates, logger }),
+  };
+}
+
+async function openSyncd(listen: Listen, parts: CoreParts, options: DoorsOptions): Promise<Opened> {
+  const { settings, withTls, warn } = guarded(listen, parts, options);
+  const syncd = new Syncd({ ...settings, bounds: options.plan.limits.syncdBounds });
+  const bound = await syncd.listen();
+  warn();
+  return {
+    line: `syncd at ${listen.host}:${bound}, scope ${listen.scope}${withTls}`,
     drain: () => syncd.stopListening(),
     close: () => syncd.close(),
   };
@@ -282,28 +287,17 @@ async function openSyncd(
 
 async function openTestground(
   listen: Listen,
-  { host }: CoreParts,
-  { plan, logger }: DoorsOptions,
+  parts: CoreParts,
+  options: DoorsOptions,
 ): Promise<Opened> {
-  const { scope, port, networks, host: address } = listen;
-  const tls = tlsOf(listen, plan, plan.tls);
-  const guard = createGuard({ door: "testground", networks, logger });
-  const door = new Testground({
-    ...{ scope, port, logger, limits: plan.limits.limits, clock: systemClock },
-    bounds: plan.limits.testground,
-    edge: `testground/${address}:${port}`,
-    connect: host.connectEdge,
-    topics: host.topics,
-    addresses: [address],
-    allows: (peer) => guard.admits(peer),
-    ...(tls === undefined ? {} : { tls }),
-  });
+  const { settings, withTls, warn } = guarded(listen, parts, options);
+  const bounds = options.plan.limits.testground;
+  const door = new Testground({ ...settings, bounds, topics: parts.host.topics });
   const bound = await door.listen();
-  const asksForCertificates = tls?.authority !== undefined;
-  warnOfOpenDoor({ door: "testground", address, networks, asksForCertificates, logger });
-  const how = tls === undefined ? "" : ", with TLS";
+  warn();
+  const scopes = `each run a scope, other keys in scope ${listen.scope}`;
   return {
-    line: `testground at ${address}:${bound}, each run a scope, other keys in scope ${scope}${how}`,
+    line: `testground at ${listen.host}:${bound}, ${scopes}${withTls}`,
     drain: () => door.stopListening(),
     close: () => door.close(),
   };
