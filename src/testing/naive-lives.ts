@@ -49,6 +49,7 @@ export class NaiveLives {
   readonly limits: Limits;
   readonly #rules: NaiveRules;
   readonly #lives: Life[] = [];
+  #scopes: string[] = [];
   #alarms: Alarm[] = [];
   #said: NaiveSaid[] = [];
   #nowUs = 0;
@@ -80,6 +81,22 @@ export class NaiveLives {
 
   tell({ edge, life }: Speaker, effect: NaiveSaid["effect"]): void {
     this.#said.push({ edge, incarnation: life, effect });
+  }
+
+  refuse(speaker: Speaker, connection: number, code: string): void {
+    this.tell(speaker, { kind: "refused", connection, code });
+  }
+
+  hasRoomFor(scope: string): boolean {
+    return this.#scopes.includes(scope) || this.#scopes.length < this.limits.scopesMax;
+  }
+
+  openScope(scope: string): void {
+    if (!this.#scopes.includes(scope)) this.#scopes.push(scope);
+  }
+
+  closeScope(scope: string): void {
+    this.#scopes = this.#scopes.filter((name) => name !== scope);
   }
 
   /** @param isOff whether there is nothing to ring for any more. */

@@ -45,7 +45,6 @@ type Of<K extends Command["kind"]> = Extract<Command, { kind: K }>;
 
 export class NaiveQuorums {
   readonly #lives: NaiveLives;
-  #scopes: string[] = [];
   #barriers: Barrier[] = [];
   #waits: Wait[] = [];
   #ends: End[] = [];
@@ -86,8 +85,8 @@ export class NaiveQuorums {
         this.#leave(speaker, command.connection);
         break;
       case "open-scope":
-        if (this.#hasRoomFor(command.scope)) this.#open(command.scope);
-        else this.#refuse(speaker, 0, "limit");
+        if (this.#lives.hasRoomFor(command.scope)) this.#lives.openScope(command.scope);
+        else this.#lives.refuse(speaker, 0, "limit");
         break;
       case "cancel":
       case "fail":
@@ -115,10 +114,10 @@ export class NaiveQuorums {
       this.#objection(speaker, command, isFull) ??
       (isOpen || !isGood || (deadline?.us ?? 0) < 0 ? "invalid" : undefined);
     if (code !== undefined) {
-      this.#refuse(speaker, connection, code);
+      this.#lives.refuse(speaker, connection, code);
       return;
     }
-    this.#open(scope);
+    this.#lives.openScope(scope);
     const generation =
       this.#ends.filter((end) => end.scope === scope && end.name === name).length + 1;
     const { edge, life } = speaker;
@@ -142,7 +141,7 @@ export class NaiveQuorums {
       this.#objection(speaker, command, isFull) ??
       (isBad ? "invalid" : at === undefined && last === undefined ? "unknown" : undefined);
     if (code !== undefined) {
-      this.#refuse(speaker, connection, code);
+      this.#lives.refuse(speaker, connection, code);
       return;
     }
     if (at === undefined) {
@@ -182,9 +181,9 @@ export class NaiveQuorums {
 
   #echo(speaker: Speaker, { scope, barrier: name, connection }: Of<"quorum-echo">): void {
     const barrier = this.#find(scope, name);
-    if (barrier === undefined) this.#refuse(speaker, connection, "unknown");
+    if (barrier === undefined) this.#lives.refuse(speaker, connection, "unknown");
     else if (!isIt(barrier.driver, speaker, connection) || barrier.crossedError === undefined) {
-      this.#refuse(speaker, connection, "invalid");
+      this.#lives.refuse(speaker, connection, "invalid");
     } else this.#end(barrier, "crossed", { error: barrier.crossedError });
   }
 
@@ -193,9 +192,9 @@ export class NaiveQuorums {
     const barrier = this.#find(scope, name);
     const percent = quorum.kind === "percent" ? quorum.percent : 0;
     if (!Number.isSafeInteger(percent) || percent < 0 || percent > 100) {
-      this.#refuse(speaker, connection, "invalid");
-    } else if (barrier === undefined) this.#refuse(speaker, connection, "unknown");
-    else if (barrier.crossedError !== undefined) this.#refuse(speaker, connection, "invalid");
+      this.#lives.refuse(speaker, connection, "invalid");
+    } else if (barrier === undefined) this.#lives.refuse(speaker, connection, "unknown");
+    else if (barrier.crossedError !== undefined) this.#lives.refuse(speaker, connection, "invalid");
     else {
       this.#lives.tell(speaker, { kind: "acknowledged", connection });
       barrier.quorum = quorum;
@@ -211,7 +210,7 @@ export class NaiveQuorums {
     const named = this.#peers.filter((peer) => peer.scope === scope);
     const name = command.kind === "peers-set" ? "" : command.peer;
     const isKnown = named.some((peer) => peer.name === name);
-    let code = this.#hasRoomFor(scope) ? undefined : "limit";
+    let code = this.#lives.hasRoomFor(scope) ? undefined : "limit";
     if (command.kind === "peers-set") {
       if (command.count < 0) code ??= "invalid";
       if (named.length + command.count > peersPerScopeMax) code ??= "limit";
@@ -220,10 +219,10 @@ export class NaiveQuorums {
       if (bytes(name) > nameBytesMax || this.#size(scope) >= peersPerScopeMax) code ??= "limit";
     } else if (!isKnown) code ??= "unknown";
     if (code !== undefined) {
-      this.#refuse(speaker, connection, code);
+      this.#lives.refuse(speaker, connection, code);
       return;
     }
-    this.#open(scope);
+    this.#lives.openScope(scope);
     if (command.kind === "peers-set") this.#unnamed.push({ scope, count: command.count });
     else if (command.kind === "peer-register") this.#peers.push({ scope, name });
     else this.#peers = this.#peers.filter((peer) => peer.scope !== scope || peer.name !== name);
@@ -293,7 +292,7 @@ export class NaiveQuorums {
     const { scope, barrier: name, connection, error, reason } = command;
     const barrier = this.#find(scope, name);
     if (barrier === undefined) {
-      if (connection !== undefined) this.#refuse(speaker, connection, "unknown");
+      if (connection !== undefined) this.#lives.refuse(speaker, connection, "unknown");
       return;
     }
     this.#end(barrier, command.kind === "fail" ? "failed" : "cancelled", { error, reason });
@@ -313,7 +312,7 @@ export class NaiveQuorums {
     this.#ends = this.#ends.filter(isOther);
     this.#peers = this.#peers.filter(isOther);
     this.#unnamed = this.#unnamed.filter(isOther);
-    this.#scopes = this.#scopes.filter((name) => name !== scope);
+    this.#lives.closeScope(scope);
   }
 
   #end(
@@ -396,7 +395,7 @@ export class NaiveQuorums {
     isFull: boolean,
   ): string | undefined {
     const { scope, barrier, connection, who } = command;
-    if (!this.#hasRoomFor(scope)) return "limit";
+    if (!this.#lives.hasRoomFor(scope)) return "limit";
     if (this.#waits.some((wait) => isIt(wait, speaker, connection))) return "invalid";
     if (this.#barriers.some(({ driver }) => isIt(driver, speaker, connection))) return "invalid";
     if (barrier === "") return "invalid";
@@ -420,18 +419,6 @@ export class NaiveQuorums {
 
   #at(barrier: Barrier): readonly Wait[] {
     return this.#waits.filter(({ at }) => at === barrier);
-  }
-
-  #hasRoomFor(scope: string): boolean {
-    return this.#scopes.includes(scope) || this.#scopes.length < this.#lives.limits.scopesMax;
-  }
-
-  #open(scope: string): void {
-    if (!this.#scopes.includes(scope)) this.#scopes.push(scope);
-  }
-
-  #refuse(speaker: Speaker, connection: number, code: string): void {
-    this.#lives.tell(speaker, { kind: "refused", connection, code });
   }
 }
 

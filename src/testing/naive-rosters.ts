@@ -44,7 +44,6 @@ type Of<K extends Command["kind"]> = Extract<Command, { kind: K }>;
 
 export class NaiveRosters {
   readonly #lives: NaiveLives;
-  #scopes: string[] = [];
   #rosters: Roster[] = [];
   #waits: Wait[] = [];
   #ends: End[] = [];
@@ -80,8 +79,8 @@ export class NaiveRosters {
         break;
       }
       case "open-scope":
-        if (this.#hasRoomFor(command.scope)) this.#open(command.scope);
-        else this.#refuse(speaker, 0, "limit");
+        if (this.#lives.hasRoomFor(command.scope)) this.#lives.openScope(command.scope);
+        else this.#lives.refuse(speaker, 0, "limit");
         break;
       case "cancel":
       case "fail":
@@ -110,10 +109,10 @@ export class NaiveRosters {
       (names.length > membersPerRosterMax ? "limit" : undefined) ??
       (isBad || rules.phases < 0 || us < 0 || isOpen ? "invalid" : undefined);
     if (code !== undefined) {
-      this.#refuse(speaker, connection, code);
+      this.#lives.refuse(speaker, connection, code);
       return;
     }
-    this.#open(scope);
+    this.#lives.openScope(scope);
     const ends = this.#ends.filter((end) => end.scope === scope && end.name === name);
     const roster: Roster = {
       ...{ scope, name, generation: ends.length + 1, rules, members: [] },
@@ -133,12 +132,12 @@ export class NaiveRosters {
     const code = this.#objection(speaker, command, false) ?? (isBad ? "invalid" : undefined);
     const late = at !== undefined && phase !== undefined && phase < at.phase;
     const member = at?.members.find((one) => one.name === who.name);
-    if (code !== undefined) this.#refuse(speaker, connection, code);
+    if (code !== undefined) this.#lives.refuse(speaker, connection, code);
     else if (at === undefined) {
-      if (last?.passes !== true) this.#refuse(speaker, connection, "unknown");
+      if (last?.passes !== true) this.#lives.refuse(speaker, connection, "unknown");
       else this.#release([{ ...speaker, connection }], last, undefined, last.outcome, {});
     } else if (member === undefined || (phase ?? 0) > at.phase) {
-      this.#refuse(speaker, connection, "invalid");
+      this.#lives.refuse(speaker, connection, "invalid");
     } else if (late && at.rules.whenLate === "pass") {
       const was = { ...at, error: phase === at.phase - 1 ? at.errorBefore : 0 };
       this.#release([{ ...speaker, connection }], was, phase, "crossed", {});
@@ -146,7 +145,7 @@ export class NaiveRosters {
       (late && at.rules.whenLate === "refuse") ||
       this.#at(at).some(({ name }) => name === member.name)
     ) {
-      this.#refuse(speaker, connection, "invalid");
+      this.#lives.refuse(speaker, connection, "invalid");
     } else this.#wait(speaker, at, member, command);
   }
 
@@ -196,7 +195,7 @@ export class NaiveRosters {
     if (add.some(({ name }) => bytes(name) > nameBytesMax)) code ??= "limit";
     if (new Set(all).size < all.length) code ??= "invalid";
     if (code !== undefined || roster === undefined) {
-      this.#refuse(speaker, connection, code ?? "");
+      this.#lives.refuse(speaker, connection, code ?? "");
       return;
     }
     this.#lives.tell(speaker, { kind: "acknowledged", connection });
@@ -286,7 +285,7 @@ export class NaiveRosters {
     const { scope, barrier, connection, error, reason } = command;
     const roster = this.#find(scope, barrier);
     if (roster === undefined) {
-      if (connection !== undefined) this.#refuse(speaker, connection, "unknown");
+      if (connection !== undefined) this.#lives.refuse(speaker, connection, "unknown");
       return;
     }
     this.#end(roster, command.kind === "fail" ? "failed" : "cancelled", { error, reason });
@@ -303,7 +302,7 @@ export class NaiveRosters {
     }
     if (command.kind === "cancel-all") return;
     this.#ends = this.#ends.filter((end) => end.scope !== scope);
-    this.#scopes = this.#scopes.filter((name) => name !== scope);
+    this.#lives.closeScope(scope);
   }
 
   #end(
@@ -362,7 +361,7 @@ export class NaiveRosters {
     isFull: boolean,
   ): string | undefined {
     const { scope, barrier, connection, who } = command;
-    if (!this.#hasRoomFor(scope)) return "limit";
+    if (!this.#lives.hasRoomFor(scope)) return "limit";
     if (this.#waits.some((wait) => isIt(wait, speaker, connection))) return "invalid";
     if (barrier === "") return "invalid";
     const texts = [barrier, who.node ?? "", who.name ?? ""];
@@ -376,18 +375,6 @@ export class NaiveRosters {
 
   #at(roster: Roster): readonly Wait[] {
     return this.#waits.filter(({ at }) => at === roster);
-  }
-
-  #hasRoomFor(scope: string): boolean {
-    return this.#scopes.includes(scope) || this.#scopes.length < this.#lives.limits.scopesMax;
-  }
-
-  #open(scope: string): void {
-    if (!this.#scopes.includes(scope)) this.#scopes.push(scope);
-  }
-
-  #refuse(speaker: Speaker, connection: number, code: string): void {
-    this.#lives.tell(speaker, { kind: "refused", connection, code });
   }
 }
 

@@ -35,7 +35,6 @@ interface Failure {
 
 export class NaiveStates {
   readonly #lives: NaiveLives;
-  #scopes: string[] = [];
   #signals: { readonly scope: string; readonly barrier: string; readonly node: string }[] = [];
   /** Names in the order in which they were first used. */
   #states: { readonly scope: string; readonly barrier: string }[] = [];
@@ -68,10 +67,10 @@ export class NaiveStates {
         this.#waits = this.#waits.filter((wait) => !isOf(wait, speaker, command.connection));
         return;
       case "open-scope":
-        if (this.#hasRoomFor(command.scope)) {
-          this.#open(command.scope);
+        if (this.#lives.hasRoomFor(command.scope)) {
+          this.#lives.openScope(command.scope);
           this.#nodes.push({ scope: command.scope, nodes: command.nodes });
-        } else this.#refuse(speaker, 0, "limit");
+        } else this.#lives.refuse(speaker, 0, "limit");
         return;
       case "cancel-all":
       case "close-scope": {
@@ -98,10 +97,10 @@ export class NaiveStates {
     const waits = kind !== "state-signal";
     const code = this.#objection(speaker, arrival, waits);
     if (code !== undefined) {
-      this.#refuse(speaker, connection, code);
+      this.#lives.refuse(speaker, connection, code);
       return;
     }
-    this.#open(scope);
+    this.#lives.openScope(scope);
     if (!this.#isKnown(scope, barrier)) this.#states.push({ scope, barrier });
     const before = this.#value(scope, barrier);
     if (kind !== "state-wait") {
@@ -193,7 +192,7 @@ export class NaiveStates {
     if (command.barrierKind !== "state") return;
     const { scope, barrier, connection, error, reason } = command;
     if (!this.#isKnown(scope, barrier)) {
-      if (connection !== undefined) this.#refuse(speaker, connection, "unknown");
+      if (connection !== undefined) this.#lives.refuse(speaker, connection, "unknown");
       return;
     }
     const outcome = command.kind === "fail" ? "failed" : "cancelled";
@@ -221,7 +220,7 @@ export class NaiveStates {
     this.#states = this.#states.filter(isOther);
     this.#failures = this.#failures.filter(isOther);
     this.#nodes = this.#nodes.filter(isOther);
-    this.#scopes = this.#scopes.filter((name) => name !== scope);
+    this.#lives.closeScope(scope);
   }
 
   #objection(
@@ -230,7 +229,7 @@ export class NaiveStates {
     waits: boolean,
   ): string | undefined {
     const { limits } = this.#lives;
-    if (!this.#hasRoomFor(scope)) return "limit";
+    if (!this.#lives.hasRoomFor(scope)) return "limit";
     if (this.#waits.some((wait) => isOf(wait, { edge, life }, connection))) return "invalid";
     if (barrier === "") return "invalid";
     for (const text of [barrier, who.node ?? "", who.name ?? ""]) {
@@ -265,18 +264,6 @@ export class NaiveStates {
 
   #isKnown(scope: string, barrier: string): boolean {
     return this.#states.some((row) => row.scope === scope && row.barrier === barrier);
-  }
-
-  #hasRoomFor(scope: string): boolean {
-    return this.#scopes.includes(scope) || this.#scopes.length < this.#lives.limits.scopesMax;
-  }
-
-  #open(scope: string): void {
-    if (!this.#scopes.includes(scope)) this.#scopes.push(scope);
-  }
-
-  #refuse(speaker: Speaker, connection: number, code: string): void {
-    this.#lives.tell(speaker, { kind: "refused", connection, code });
   }
 }
 
