@@ -4,8 +4,9 @@
 // text they change must be there once, and docs/internals/event-faults.md must count them rightly.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { MutantBench, readMutants } from "../../tools/mutants.ts";
+import { describe, expect, it } from "vitest";
+import { readMutants } from "../../tools/mutants.ts";
+import { describePlanted } from "./planted.ts";
 
 const root = join(import.meta.dirname, "../..");
 const mutants = readMutants();
@@ -28,19 +29,7 @@ const tried: readonly string[] = [
   "fault 31: a process with the id of one that died is taken for it",
 ];
 
-describe("a fault that is put back", () => {
-  let bench: MutantBench;
-  beforeAll(() => {
-    bench = new MutantBench();
-  });
-  afterAll(() => bench.dispose());
-
-  it.each(tried)("is found: %s", async (name) => {
-    const mutant = mutants.find((one) => one.name === name);
-    if (mutant === undefined) throw new Error(`there is no mutant "${name}"`);
-    expect(await bench.run(mutant)).toBeDefined();
-  });
-});
+describePlanted(tried);
 
 describe("the list of mutants", () => {
   it.each(mutants)("has a text to change that is there once: $name", ({ file, find, by }) => {

@@ -4,8 +4,9 @@
 // `node tools/mutants.ts "gnunet fault"`, and of some of them here.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { MutantBench, readMutants } from "../../tools/mutants.ts";
+import { describe, expect, it } from "vitest";
+import { readMutants } from "../../tools/mutants.ts";
+import { describePlanted } from "./planted.ts";
 
 const root = join(import.meta.dirname, "../..");
 const mutants = readMutants().filter(({ name }) => name.startsWith("gnunet fault "));
@@ -17,19 +18,7 @@ const tried: readonly string[] = [
   "gnunet fault 13: what follows the name of a status is not looked at",
 ];
 
-describe("a fault that is put back", () => {
-  let bench: MutantBench;
-  beforeAll(() => {
-    bench = new MutantBench();
-  });
-  afterAll(() => bench.dispose());
-
-  it.each(tried)("is found: %s", async (name) => {
-    const mutant = mutants.find((one) => one.name === name);
-    if (mutant === undefined) throw new Error(`there is no mutant "${name}"`);
-    expect(await bench.run(mutant)).toBeDefined();
-  });
-});
+describePlanted(tried);
 
 describe("the table of faults", () => {
   it("has as many mutants for each fault as it says, found by tests that it names", () => {
