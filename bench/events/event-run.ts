@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgendaAgent, AgendaLoad, TimedEvent } from "../../src/core/agenda/commands.ts";
 import type { EventFired } from "../../src/core/agenda/effects.ts";
-import { clearedError } from "../../src/core/command.ts";
 import { resolveLimits } from "../../src/core/limits.ts";
 import { MemoryLog } from "../../src/engine/memory-log.ts";
 import type { Experiment, Program } from "../../src/experiment/model.ts";
@@ -63,7 +62,6 @@ export class EventRun {
   #events: RunEvents | undefined;
   #programs: ProgramAgent | undefined;
   #performer: EventPerformer | undefined;
-  #scopes = 0;
   #isEnding = false;
   #onFired: (fired: EventFired) => void = () => undefined;
   #onStarted: (zeroUs: number) => void = () => undefined;
@@ -86,8 +84,8 @@ export class EventRun {
   }
 
   async play(agenda: Agenda): Promise<Played> {
-    this.#scopes += 1;
-    const scope = `${experiment}/part-${this.#scopes}`;
+    // One scope for all: orders are told apart by the numbers that it counts on.
+    const scope = experiment;
     const { agents, main, groups = [], isElsewhere = false } = agenda;
     const load: AgendaLoad = {
       ...{ kind: "agenda-load", scope, agents, groups, main, timelines: [], sequences: [] },
@@ -114,9 +112,7 @@ export class EventRun {
     });
     this.#events?.load(load);
     this.#events?.submit({ kind: "agenda-start", scope, inUs: startAheadUs });
-    const result = await played;
-    this.#events?.submit({ kind: "close-scope", scope, error: clearedError });
-    return result;
+    return await played;
   }
 
   /** Agents elsewhere go now, which is no news. */
