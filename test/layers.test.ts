@@ -18,6 +18,7 @@ const layers = [
   "engine",
   "host",
   "pki",
+  "linktest",
   "client",
   "edges",
   "events",
@@ -27,7 +28,7 @@ const layers = [
   "cli",
 ] as const;
 type Layer = (typeof layers)[number];
-const pure: readonly Layer[] = ["core", "wire", "experiment"];
+const pure: readonly Layer[] = ["core", "wire", "experiment", "linktest"];
 
 interface Wrong {
   readonly layer: Layer;
@@ -71,6 +72,7 @@ const wrongDirections: readonly Wrong[] = [
   upward("engine", "experiment/model.ts"),
   upward("host", "edges/edge-time.ts"),
   upward("pki", "edges/edge-time.ts"),
+  upward("linktest", "host/clock.ts"),
   upward("client", "host/clock.ts"),
   upward("client", "engine/log.ts"),
   upward("edges", "testbed/run-event.ts"),

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// `muster linktest FILE --plan`: what a linktest of the file would probe, how long it would take,
+// and what it could not judge, before anybody waits for it.
+// Exit status: 0 shown, 1 the file is refused, 64 wrong options, 66 unreadable.
+import { formatDiagnostic } from "../../experiment/index.ts";
+import { describePlan, type Level, linktestLimits, planLinktest } from "../../linktest/index.ts";
+import { NodeNetwork } from "../../testbed/node-network.ts";
+import { exitCodes } from "../exit-codes.ts";
+import type { CommandIo } from "../io.ts";
+import { loadExperiment } from "./parse.ts";
+
+/** Arguments of `muster linktest`. */
+export interface LinktestArguments {
+  readonly file: string;
+  /** First and last stage. */
+  readonly startLevel: Level;
+  readonly level: Level;
+  readonly json: boolean;
+  readonly set: readonly string[];
+}
+
+/** Runs `muster linktest FILE --plan`. @returns the exit status @throws CommandError */
+export async function runLinktestPlan(argv: LinktestArguments, io: CommandIo): Promise<number> {
+  const { file, set, startLevel, level, json } = argv;
+  const loaded = await loadExperiment(file, { set, forRun: true });
+  for (const one of loaded.diagnostics) io.stderr(`${formatDiagnostic(one, loaded.source)}\n`);
+  const { experiment, rows = {} } = loaded;
+  if (experiment === undefined) return exitCodes.failed;
+  const network = new NodeNetwork({ experiment, tables: rows, standIn: (address) => address });
+  const levels = { first: startLevel, last: level };
+  const plan = planLinktest(network.linktest(), levels, linktestLimits);
+  io.stdout(json ? `${JSON.stringify(plan, null, 2)}\n` : `${describePlan(plan).join("\n")}\n`);
+  return exitCodes.ok;
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The check that a network is what was asked for: what to probe, and what to conclude.
+
+export {
+  type LinktestEdge,
+  type LinktestMap,
+  type Pair,
+  type Route,
+  schedulePasses,
+} from "./edges.ts";
+export {
+  expectedDelayMs,
+  judgeLatency,
+  judgeLoss,
+  judgeRate,
+  type LatencySample,
+  type LossSample,
+  type RateSample,
+  type Stage,
+  type Verdict,
+} from "./judge.ts";
+export {
+  frameBytes,
+  type LinktestLimits,
+  linktestLimits,
+  lossPayloadBytes,
+  ratePayloadBytes,
+  tolerances,
+} from "./linktest-limits.ts";
+export {
+  type LatencyPlan,
+  type Level,
+  type LinktestPlan,
+  type LossProbe,
+  type PassOf,
+  planLinktest,
+  type RateProbe,
+  type StagePlan,
+  type Untestable,
+} from "./plan.ts";
+export { describePlan, formatEdge, formatErrorRecord, formatVerdicts } from "./report.ts";

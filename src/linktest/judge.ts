@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+// From what was measured to verdicts. A verdict is about one direction and one stage; what could
+// not be measured well enough is `untestable`, never `ok`.
+//
+//   V1. `bad` is said of an honest direction in at most the share that the plan gives it.
+//   V2. What the probe itself lost or could not send is no loss of the link.
+import type { LinktestEdge } from "./edges.ts";
+import { frameBytes, ratePayloadBytes, tolerances } from "./linktest-limits.ts";
+import type { LossProbe, RateProbe } from "./plan.ts";
+import { interval, lowerTail, upperCritical, upperTail } from "./statistics.ts";
+
+export type Stage = "latency" | "routing" | "loss" | "bandwidth";
+
+export interface Verdict {
+  readonly stage: Stage;
+  readonly edge: LinktestEdge;
+  readonly verdict: "ok" | "bad" | "untestable";
+  /** Milliseconds, share of packets, or bits a second; null where nothing came. */
+  readonly expected: number;
+  readonly measured: number | null;
+  /** Where the true value lies with 99 %; null where no interval is computed. */
+  readonly interval: readonly [number, number] | null;
+  /** The smallest loss that could be found; null in other stages. */
+  readonly detectable: number | null;
+  /** Packets that the verdict rests on. */
+  readonly samples: number;
+  /** Why it is bad or untestable; empty for `ok`. */
+  readonly why: string;
+}
+
+/** What came of packets that were sent at known times. */
+export interface LatencySample {
+  readonly sent: number;
+  /** One way each, milliseconds, where both ends have one clock; else `roundTrip` of both. */
+  readonly delaysMs: readonly number[];
+  /** The direction is judged by the sum of both, and so is what it asks for. */
+  readonly roundTripWith?: LinktestEdge;
+}
+
+const confidence = 0.99;
+const bits = (payloadBytes: number): number => 8 * (payloadBytes + frameBytes);
+
+/** Propagation, and the time that a packet takes to be put on the link. [LINKTEST 6.2] */
+export function expectedDelayMs(edge: LinktestEdge, payloadBytes: number): number {
+  return edge.delayMs + (1000 * bits(payloadBytes)) / edge.bandwidthBps;
+}
+
+/** A sign test against both ends of the tolerance, and nothing assumed of the distribution. */
+export function judgeLatency(
+  edge: LinktestEdge,
+  { sent, delaysMs, roundTripWith }: LatencySample,
+  { alpha, payloadBytes }: { readonly alpha: number; readonly payloadBytes: number },
+): Verdict {
+  const ways = roundTripWith === undefined ? [edge] : [edge, roundTripWith];
+  const expected = ways.reduce((ms, way) => ms + expectedDelayMs(way, payloadBytes), 0);
+  const samples = delaysMs.length;
+  const sorted = [...delaysMs].sort((a, b) => a - b);
+  const measured = sorted[Math.floor(samples / 2)] ?? null;
+  const base = { stage: "latency" as const, edge, expected, measured, samples };
+  const facts = { ...base, interval: medianInterval(sorted), detectable: null };
+  if (samples === 0) {
+    return { ...facts, verdict: "bad", why: `none of ${sent} packets came there and back` };
+  }
+  const critical = upperCritical(samples, 0.5, alpha / 2);
+  if (critical > samples) {
+    const why = `only ${samples} of ${sent} packets came, too few for a verdict`;
+    return { ...facts, verdict: "untestable", why };
+  }
+  const { delayLowMs, delayHighMs } = tolerances;
+  const late = delaysMs.filter((ms) => ms > expected + delayHighMs).length;
+  const early = delaysMs.filter((ms) => ms < expected - delayLowMs).length;
+  if (late < critical && early < critical) return { ...facts, verdict: "ok", why: "" };
+  const [count, how] = late >= critical ? [late, "later"] : [early, "earlier"];
+  const by = late >= critical ? delayHighMs : delayLowMs;
+  const why = `${count} of ${samples} packets were more than ${by} ms ${how} than asked for`;
+  return { ...facts, verdict: "bad", why };
+}
+
+/** Order statistics around the median, without assumptions. */
+function medianInterval(sorted: readonly number[]): readonly [number, number] | null {
+  const n = sorted.length;
+  const out = upperCritical(n, 0.5, (1 - confidence) / 2);
+  const [low, high] = [sorted[n - out], sorted[out - 1]];
+  return low === undefined || high === undefined ? null : [low, high];
+}
+
+export interface LossSample {
+  /** Packets that left the sender; less than planned when it could not keep up. */
+  readonly sent: number;
+  readonly received: number;
+  /** Packets that came to the receiver's socket and found no room there. */
+  readonly overflowed: number;
+}
+
+/** @param power of the plan, for a sample that turned out smaller than planned */
+export function judgeLoss(probe: LossProbe, { sent, received, overflowed }: LossSample): Verdict {
+  const { edge, packets, tooMany, tooFew } = probe;
+  const lost = Math.max(0, sent - received - overflowed);
+  const measured = sent === 0 ? null : lost / sent;
+  const facts = {
+    ...{ stage: "loss" as const, edge, expected: edge.loss, measured, samples: sent },
+    ...{ interval: sent === 0 ? null : interval(sent, lost, confidence) },
+    detectable: probe.detectable,
+  };
+  if (sent > 0 && received === 0 && edge.loss < 1) {
+    return { ...facts, verdict: "bad", why: `none of ${sent} packets came` };
+  }
+  if (sent < packets || overflowed > 0) {
+    const what = sent < packets ? `sent only ${sent} of ${packets} packets` : "";
+    const full = overflowed > 0 ? `${overflowed} packets found the receiver's socket full` : "";
+    const why = `${[what, full].filter((text) => text !== "").join("; ")}: the probe is at fault`;
+    return { ...facts, verdict: "untestable", why };
+  }
+  if (lost >= tooMany) {
+    const rare = edge.loss === 0 ? 0 : upperTail(packets, edge.loss, lost);
+    return { ...facts, verdict: "bad", why: `${told(probe, lost)} were lost${chance(rare)}` };
+  }
+  if (lost <= tooFew) {
+    const rare = lowerTail(packets, edge.loss, lost);
+    return { ...facts, verdict: "bad", why: `only ${told(probe, lost)} were lost${chance(rare)}` };
+  }
+  return { ...facts, verdict: "ok", why: "" };
+}
+
+function told({ edge, packets }: LossProbe, lost: number): string {
+  const expected = Number((packets * edge.loss).toPrecision(3));
+  return `${lost} of ${packets} packets (asked for: ${expected})`;
+}
+
+function chance(rare: number): string {
+  return rare === 0
+    ? ""
+    : `, which an honest link does once in ${Number((1 / rare).toPrecision(2))}`;
+}
+
+export interface RateSample {
+  readonly sent: number;
+  readonly received: number;
+  readonly overflowed: number;
+  /** First and last packet at the receiver, microseconds of its clock. */
+  readonly firstUs: number;
+  readonly lastUs: number;
+  /** What left the sender, bits a second of frames. */
+  readonly sentBps: number;
+}
+
+/** Timed by the receiver, from the first packet to the last. [LINKTEST 14] */
+export function judgeRate(probe: RateProbe, sample: RateSample): Verdict {
+  const { edge } = probe;
+  const { received, overflowed, firstUs, lastUs, sentBps } = sample;
+  const expected = edge.bandwidthBps;
+  const tookUs = lastUs - firstUs;
+  const measured =
+    received < 2 || tookUs <= 0
+      ? null
+      : ((received - 1) * bits(ratePayloadBytes) * 1_000_000) / tookUs;
+  const base = { stage: "bandwidth" as const, edge, expected, measured, samples: received };
+  const facts = { ...base, interval: null, detectable: null };
+  const { rateHigh, rateLow } = tolerances;
+  if (measured === null) {
+    return { ...facts, verdict: "bad", why: `${received} packets came, and no rate can be told` };
+  }
+  const percent = Number(((100 * measured) / expected - 100).toFixed(1));
+  if (measured > expected * (1 + rateHigh)) {
+    return { ...facts, verdict: "bad", why: `${percent} % more than asked for` };
+  }
+  // An honest link passes whatever it is offered below its rate.
+  const offered = sentBps * (1 - edge.loss);
+  if (offered < expected || overflowed > 0) {
+    const why =
+      overflowed > 0
+        ? `${overflowed} packets found the receiver's socket full: the probe is at fault`
+        : `the sender offered ${Math.round(offered)} b/s only: the probe is at fault`;
+    return { ...facts, verdict: "untestable", why };
+  }
+  if (measured < expected * (1 - rateLow)) {
+    return { ...facts, verdict: "bad", why: `${-percent} % less than asked for` };
+  }
+  return { ...facts, verdict: "ok", why: "" };
+}

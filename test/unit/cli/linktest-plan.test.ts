@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// Goal: `muster linktest FILE --plan` says what each link would be found wrong by, and what it
+// takes. Method: the command on a file of its own, in this process.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runLinktestPlan } from "../../../src/cli/commands/linktest.ts";
+
+let directory = "";
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "muster-linktest-"));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+async function plan(lines: readonly string[], more: object = {}) {
+  const file = join(directory, "links.ns");
+  const head = ["set ns [new Simulator]", "set a [$ns node]", "set b [$ns node]"];
+  writeFileSync(file, [...head, ...lines, "$ns run", ""].join("\n"));
+  let [stdout, stderr] = ["", ""];
+  const io = {
+    stdout: (text: string) => {
+      stdout += text;
+    },
+    stderr: (text: string) => {
+      stderr += text;
+    },
+    isTerminal: false,
+  };
+  const argv = { file, startLevel: 1, level: 4, json: false, set: [], ...more } as const;
+  const exit = await runLinktestPlan(argv, io as never);
+  return { exit, stdout, stderr };
+}
+
+describe("muster linktest --plan", () => {
+  it("shows stages, times, samples and what they find", async () => {
+    const { exit, stdout } = await plan([
+      "set l [$ns duplex-link $a $b 10Mb 5ms DropTail]",
+      "tb-set-link-loss $l 0.02",
+    ]);
+    expect(exit).toBe(0);
+    const seconds = /^linktest level 4 takes about (\d+) s\n {2}latency: \d+ s\n {2}loss: /;
+    expect(stdout).toMatch(seconds);
+    // The loss of a link is divided among its ways, so that both together are what was asked for.
+    expect(stdout).toMatch(
+      /a-l to b-l \(10 Mbps, 5ms, \S+% loss, droptail\): \d+ packets at 1000\/s: finds a loss from/,
+    );
+  });
+
+  it("says what it could not judge, as JSON too", async () => {
+    const links = ["set l [$ns duplex-link $a $b 1000Mb 5ms DropTail]"];
+    const { stdout } = await plan(links);
+    expect(stdout).toContain("untestable: a-l to b-l (1000 Mbps");
+    const json = JSON.parse((await plan(links, { json: true })).stdout) as {
+      rate: { untestable: { why: string }[] };
+    };
+    expect(json.rate.untestable[0]?.why).toMatch(/^rates are judged from 64000 to 200000000 b/);
+  });
+
+  it("refuses a file with its errors", async () => {
+    const { exit, stderr, stdout } = await plan(["$ns duplex-link $a $nobody 10Mb 5ms DropTail"]);
+    expect({ exit, stdout }).toEqual({ exit: 1, stdout: "" });
+    expect(stderr).toContain("nobody");
+  });
+});

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+// Goal: an honest network is called bad in at most the share that is stated for the whole run, and
+// each fault of the list is found; what could not be measured is never called ok.
+// Method: simulated links with a seeded source; faults put into what they do; limits by hand.
+import { describe, expect, it } from "vitest";
+import {
+  expectedDelayMs,
+  judgeLatency,
+  judgeLoss,
+  judgeRate,
+  type LinktestEdge,
+  type LinktestPlan,
+  type LossProbe,
+  linktestLimits,
+  planLinktest,
+  type RateProbe,
+} from "../../../src/linktest/index.ts";
+import { lowerTail, upperTail } from "../../../src/linktest/statistics.ts";
+
+/** A small generator with a seed: the tests must do the same each time. */
+function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+const edge = (from: string, to: string, more: Partial<LinktestEdge> = {}): LinktestEdge => ({
+  ...{ from, to, link: "link", bandwidthBps: 10_000_000, delayMs: 10, loss: 0.02 },
+  ...{ queue: "droptail", ...more },
+});
+
+/** `count` links of their own, both directions alike. */
+function planOf(count: number, more: Partial<LinktestEdge> = {}): LinktestPlan {
+  const edges = Array.from({ length: count }, (_none, at) => [
+    { ...edge(`a${at}`, `b${at}`, more), link: `l${at}` },
+    { ...edge(`b${at}`, `a${at}`, more), link: `l${at}` },
+  ]).flat();
+  const map = { nodes: [], edges, routing: "none", simulator: "ns" };
+  return planLinktest(map, { first: 1, last: 4 }, linktestLimits);
+}
+
+const lossProbes = (plan: LinktestPlan): readonly LossProbe[] =>
+  plan.loss?.passes.flat().flatMap(({ probes }) => probes) ?? [];
+
+function lose(probe: LossProbe, loss: number, random: () => number) {
+  let received = 0;
+  for (let at = 0; at < probe.packets; at += 1) if (random() >= loss) received += 1;
+  return judgeLoss(probe, { sent: probe.packets, received, overflowed: 0 }).verdict;
+}
+
+describe("loss", () => {
+  const [probe] = lossProbes(planOf(30));
+  if (probe === undefined) throw new Error("nothing was planned");
+
+  it("is called bad in less than the stated share of honest runs of 60 directions", () => {
+    const random = seeded(1);
+    let bad = 0;
+    const directions = 60 * 60;
+    for (let at = 0; at < directions; at += 1) if (lose(probe, 0.02, random) === "bad") bad += 1;
+    // A fifth of an alarm is expected; four would be luck once in ten thousand.
+    expect(bad).toBeLessThan(4);
+    const { packets, tooMany, tooFew } = probe;
+    const share = upperTail(packets, 0.02, tooMany) + lowerTail(packets, 0.02, tooFew);
+    expect(180 * share).toBeLessThanOrEqual(linktestLimits.falseAlarmShare);
+  });
+
+  it("that is doubled is found with the stated power, and so is none at all", () => {
+    const random = seeded(2);
+    const found = Array.from({ length: 400 }, () => lose(probe, 0.04, random));
+    const share = found.filter((one) => one === "bad").length / found.length;
+    expect(share).toBeGreaterThan(0.93);
+    expect(lose(probe, 0, random)).toBe("bad");
+  });
+
+  it("is bad from the critical counts on, and not one before", () => {
+    const judge = (lost: number) =>
+      judgeLoss(probe, { sent: probe.packets, received: probe.packets - lost, overflowed: 0 });
+    expect(judge(probe.tooMany).verdict).toBe("bad");
+    expect(judge(probe.tooMany - 1).verdict).toBe("ok");
+    expect(judge(probe.tooFew).verdict).toBe("bad");
+    expect(judge(probe.tooFew + 1).verdict).toBe("ok");
+    expect(judge(probe.tooMany).why).toMatch(/^\d+ of \d+ packets \(asked for: \d+/);
+  });
+
+  it("that the probe made is no verdict about the link (V2)", () => {
+    const sent = probe.packets - 1;
+    const fewer = judgeLoss(probe, { sent, received: sent, overflowed: 0 });
+    expect(fewer).toMatchObject({ verdict: "untestable", why: /probe is at fault/ });
+    const full = { sent: probe.packets, received: probe.packets - 500, overflowed: 480 };
+    expect(judgeLoss(probe, full).verdict).toBe("untestable");
+    const nothing = { sent: probe.packets, received: 0, overflowed: 0 };
+    expect(judgeLoss(probe, nothing)).toMatchObject({ verdict: "bad", why: /^none of/ });
+  });
+
+  it("of nothing lets one packet pass, and says what it would have found", () => {
+    const [none] = lossProbes(planOf(1, { loss: 0 }));
+    if (none === undefined) throw new Error("nothing was planned");
+    const judge = (lost: number) =>
+      judgeLoss(none, { sent: none.packets, received: none.packets - lost, overflowed: 0 });
+    expect([judge(0).verdict, judge(1).verdict, judge(2).verdict]).toEqual(["ok", "ok", "bad"]);
+    expect(judge(0).detectable).toBeLessThan(0.002);
+  });
+
+  it("that cannot be told from its double in the time is untestable, with what could be", () => {
+    const { loss } = planOf(1, { loss: 0.0001 });
+    expect(loss?.passes).toEqual([]);
+    expect(loss?.untestable[0]?.why).toMatch(
+      /^in 60 s at 1000 packets\/s the smallest loss that could be told from 0\.01 % is 0\.0\d+ %$/,
+    );
+    const { loss: slow } = planOf(1, { bandwidthBps: 900 });
+    expect(slow?.untestable[0]?.why).toMatch(/less than a packet a second/);
+  });
+});
+
+describe("latency", () => {
+  const there = edge("a", "b");
+  const alpha = linktestLimits.falseAlarmShare / 120;
+  const { latency } = planOf(20);
+  const count = latency?.count ?? 0;
+  const probe = { alpha, payloadBytes: 56 };
+  const expected = expectedDelayMs(there, 56);
+  /** A shaper on a busy machine: some late by a millisecond and more. */
+  const sample = (ms: number, random: () => number) =>
+    Array.from({ length: count }, () => ms + 0.3 + 2 * random() ** 6);
+
+  it("of a shaper that is somewhat late is ok", () => {
+    const random = seeded(3);
+    for (let run = 0; run < 500; run += 1) {
+      const delaysMs = sample(expected, random);
+      expect(judgeLatency(there, { sent: count, delaysMs }, probe).verdict).toBe("ok");
+    }
+  });
+
+  it("that is 4 ms too long one way, or missing, is found", () => {
+    const random = seeded(4);
+    for (const ms of [expected + 4, 0, expected - 2]) {
+      const delaysMs = sample(ms, random);
+      const verdict = judgeLatency(there, { sent: count, delaysMs }, probe);
+      expect(verdict).toMatchObject({ verdict: "bad", stage: "latency" });
+    }
+  });
+
+  it("is judged by both ways where the clocks differ", () => {
+    const back = edge("b", "a", { delayMs: 30 });
+    const both = expected + expectedDelayMs(back, 56);
+    const honest = { sent: count, delaysMs: sample(both, seeded(5)), roundTripWith: back };
+    expect(judgeLatency(there, honest, probe)).toMatchObject({ verdict: "ok", expected: both });
+  });
+
+  it("of too few packets is untestable, and of none is bad", () => {
+    const few = judgeLatency(there, { sent: count, delaysMs: [10.4, 10.5] }, probe);
+    expect(few).toMatchObject({ verdict: "untestable", why: /too few/ });
+    expect(judgeLatency(there, { sent: count, delaysMs: [] }, probe).verdict).toBe("bad");
+  });
+});
+
+describe("bandwidth", () => {
+  const [probe] =
+    planOf(1)
+      .rate?.passes.flat()
+      .flatMap(({ probes }) => probes) ?? [];
+  if (probe === undefined) throw new Error("nothing was planned");
+  const sample = (share: number, more: object = {}) => {
+    const received = 4_000;
+    const bits = (received - 1) * 8 * (1450 + 42);
+    const lastUs = (1_000_000 * bits) / (share * probe.edge.bandwidthBps);
+    const sentBps = probe.sendBps;
+    return { sent: probe.packets, received, overflowed: 0, firstUs: 0, lastUs, sentBps, ...more };
+  };
+  const verdictOf = (one: Parameters<typeof judgeRate>[1], of: RateProbe = probe) =>
+    judgeRate(of, one).verdict;
+
+  it("is ok within the tolerance, and bad beside it", () => {
+    expect([1, 0.971, 1.014].map((share) => verdictOf(sample(share)))).toEqual(["ok", "ok", "ok"]);
+    expect([0.95, 0.969, 1.016].map((share) => verdictOf(sample(share)))).toEqual([
+      ...["bad", "bad", "bad"],
+    ]);
+  });
+
+  it("is untestable where the sender did not fill the link", () => {
+    expect(verdictOf(sample(0.9, { sentBps: 9_000_000 }))).toBe("untestable");
+    expect(verdictOf(sample(0.9, { overflowed: 1 }))).toBe("untestable");
+    // More than asked for is wrong whatever was offered.
+    expect(verdictOf(sample(1.2, { sentBps: 9_000_000 }))).toBe("bad");
+  });
+
+  it("of nothing received is bad", () => {
+    expect(verdictOf(sample(1, { received: 1 }))).toBe("bad");
+  });
+
+  it.each([
+    [{ bandwidthBps: 64_000 }, 0],
+    [{ bandwidthBps: 63_999 }, 2],
+    [{ bandwidthBps: 200_000_000 }, 0],
+    [{ bandwidthBps: 200_000_001 }, 2],
+    [{ loss: 0.2 }, 0],
+    [{ loss: 0.21 }, 2],
+  ])("of %o has %i directions that cannot be judged", (more, directions) => {
+    expect(planOf(1, more).rate?.untestable).toHaveLength(directions);
+  });
+});
+
+describe("a plan", () => {
+  it("divides the share of false alarms by its judgements (Q1)", () => {
+    expect(planOf(30).judgements).toBe(180);
+    const [few] = lossProbes(planOf(1));
+    const [many] = lossProbes(planOf(300));
+    expect(many?.packets).toBeGreaterThan(few?.packets ?? Infinity);
+  });
+
+  it("has the stages of its levels only, and says how long they take", () => {
+    const edges = [edge("a", "b"), edge("b", "a")];
+    const map = { nodes: ["a", "b"], edges, routing: "static-old", simulator: "ns" };
+    const { latency, routes, loss, rate, seconds } = planLinktest(
+      map,
+      { first: 1, last: 2 },
+      linktestLimits,
+    );
+    expect(latency?.passes).toHaveLength(1);
+    expect(routes).toEqual([]);
+    expect([loss, rate]).toEqual([undefined, undefined]);
+    expect(seconds).toBeGreaterThan(1);
+    expect(seconds).toBeLessThan(5);
+  });
+});
