@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+// Commands in the namespaces of a run, by nsenter. What fails is one sentence with the line of the
+// batch that it was, never an exit code alone.
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { type NamespaceCommands, NetworkError, type NetNamespace } from "./link-backend.ts";
+
+/** An ordinary user's PATH often lacks the sbin ones, where `ip` is. */
+const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** What is kept of what a command says when it fails. */
+const errorCharsMax = 4_096;
+
+export interface NamespaceCommandsOptions {
+  readonly runId: string;
+  /** A process in the namespace of the run itself. */
+  readonly hub: number;
+  /** The namespaces belong to a user namespace that this user made. */
+  readonly asUser: boolean;
+}
+
+/** One batch of many: `name` is what an error is said of. */
+export interface NamedBatch {
+  readonly name: string;
+  readonly namespace: NetNamespace;
+  readonly lines: readonly string[];
+}
+
+export class RunNamespaceCommands implements NamespaceCommands {
+  readonly hub: NetNamespace;
+  readonly #options: NamespaceCommandsOptions;
+
+  constructor(options: NamespaceCommandsOptions) {
+    this.#options = options;
+    this.hub = { pid: options.hub };
+  }
+
+  enter({ pid }: NetNamespace, argv: readonly string[]): readonly string[] {
+    return ["nsenter", `--target=${pid}`, ...this.#asUser(), "--net", "--", ...argv];
+  }
+
+  async ip(namespace: NetNamespace, lines: readonly string[]): Promise<void> {
+    if (lines.length === 0) return;
+    const input = `${lines.join("\n")}\n`;
+    const result = await this.#finish(this.enter(namespace, ["ip", "-batch", "-"]), input);
+    if (result.status !== 0) throw new NetworkError(explainBatch(result.error, lines));
+  }
+
+  /**
+   * Many batches with few processes: a shell for each core starts one `ip` for each batch. The files
+   * are in a directory of their own below `temporary` for that time. @throws NetworkError
+   */
+  async ipMany(batches: readonly NamedBatch[], temporary: string): Promise<void> {
+    const work = batches.filter(({ lines }) => lines.length > 0);
+    if (work.length === 0) return;
+    const directory = join(temporary, "ip");
+    mkdirSync(directory, { recursive: true });
+    const shells = Math.min(availableParallelism(), work.length, 8);
+    const inputs = Array.from({ length: shells }, () => "");
+    for (const [index, { namespace, lines }] of work.entries()) {
+      writeFileSync(join(directory, String(index)), `${lines.join("\n")}\n`);
+      inputs[index % shells] += `${namespace.pid} ${index}\n`;
+    }
+    // The shell needs no more than the rights over the namespaces.
+    const outer = this.#options.asUser
+      ? ["nsenter", `--target=${this.hub.pid}`, ...this.#asUser(), "--"]
+      : [];
+    const argv = [...outer, "sh", "-c", manyBatches, "muster-ip", directory];
+    try {
+      const results = await Promise.all(inputs.map((input) => this.#finish(argv, input)));
+      const failed = results.find(({ status }) => status !== 0);
+      if (failed === undefined) return;
+      const batch = work[Number(/^failed (\d+)$/m.exec(failed.error)?.[1] ?? 0)];
+      const why = explainBatch(failed.error, batch?.lines ?? []);
+      throw new NetworkError(`the network of ${batch?.name ?? "a node"}: ${why}`);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  }
+
+  async run(namespace: NetNamespace, argv: readonly string[], input = ""): Promise<string> {
+    const result = await this.#finish(this.enter(namespace, argv), input);
+    if (result.status === 0) return result.output;
+    throw new NetworkError(`${argv.join(" ")}: ${result.error.trim() || `exit ${result.status}`}`);
+  }
+
+  spawn(namespace: NetNamespace, argv: readonly string[]): ChildProcess {
+    // Every word becomes the next one by exec, so that the child is the program itself.
+    return this.#spawn(this.enter(namespace, ["setpriv", "--pdeathsig=KILL", "--", ...argv]), {
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+  }
+
+  /** Starts a program of Muster's own there, with a channel for handles. */
+  fork(namespace: NetNamespace, argv: readonly string[]): ChildProcess {
+    return this.#spawn(this.enter(namespace, argv), { stdio: ["ignore", "pipe", "pipe", "ipc"] });
+  }
+
+  #asUser(): readonly string[] {
+    return this.#options.asUser ? ["--user", "--preserve-credentials"] : [];
+  }
+
+  #spawn(argv: readonly string[], options: SpawnOptions): ChildProcess {
+    const [file = "", ...rest] = argv;
+    const { runId } = this.#options;
+    return spawn(file, rest, {
+      ...options,
+      cwd: "/",
+      // The mark by which the run's reaper finds what outlives Muster.
+      env: { PATH: searchPath, MUSTER_RUN: runId, LC_ALL: "C" },
+    });
+  }
+
+  #finish(argv: readonly string[], input: string): Promise<Finished> {
+    return new Promise((resolve) => {
+      const child = this.#spawn(argv, { stdio: ["pipe", "pipe", "pipe"] });
+      let output = "";
+      let error = "";
+      collect(child.stdout, (chunk) => {
+        output += chunk;
+      });
+      collect(child.stderr, (chunk) => {
+        error = (error + chunk).slice(-errorCharsMax);
+      });
+      child.once("error", ({ message }) => resolve({ status: -1, output, error: message }));
+      child.once("close", (code) => resolve({ status: code ?? -1, output, error }));
+      child.stdin?.on("error", () => undefined); // It ended before it had read all: its status says why.
+      child.stdin?.end(input);
+    });
+  }
+}
+
+interface Finished {
+  readonly status: number;
+  readonly output: string;
+  readonly error: string;
+}
+
+/** $1 directory of the batches; input: `PID FILE` lines. */
+const manyBatches = `
+while read -r pid file; do
+  nsenter "--target=$pid" --net -- ip -batch "$1/$file" || { echo "failed $file" >&2; exit 1; }
+done
+`;
+
+function collect(stream: Readable | null, take: (chunk: string) => void): void {
+  stream?.setEncoding("utf8");
+  stream?.on("data", take);
+}
+
+/** `ip` names the line of the batch that it could not do. */
+export function explainBatch(error: string, lines: readonly string[]): string {
+  const text = error.trim().split("\n");
+  const number = /^Command failed .*:(\d+)$/m.exec(error)?.[1];
+  const line = number === undefined ? undefined : lines[Number(number) - 1];
+  const said = text.filter((one) => !/^(Command failed|failed \d)/.test(one));
+  const why = said.join("; ") || "ip failed and did not say why";
+  if (/ENOENT/.test(why)) return "ip is not installed; install iproute2";
+  return line === undefined ? why : `${why} (ip ${line})`;
+}
