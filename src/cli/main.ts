@@ -95,9 +95,10 @@ function addRun(program: Command, setExit: (code: number) => void): void {
     .option("--junit <file>", "also write the outcome as JUnit XML")
     .option("--json", "print the result as JSON; progress goes to standard error")
     .addOption(
-      new Option("--nodes <kind>", "what nodes are")
-        .choices(["process", "netns"])
-        .default("process"),
+      new Option(
+        "--nodes <kind>",
+        "what nodes are: netns has a network of its own (default: netns for a file with links)",
+      ).choices(["process", "netns"]),
     )
     .option("--limit <name=value>", "raise or lower a limit (docs/reference/limits.md)", collect)
     .option("--tls <dir>", "nodes may ask for their configuration over TLS (muster cert)")

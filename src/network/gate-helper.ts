@@ -13,17 +13,21 @@ function say(message: GateMessage, handle?: SendHandle): void {
   process.send?.(message, handle);
 }
 
-function open({ kind, port }: GatePort, index: number): void {
+function open(wanted: GatePort, index: number): void {
   const fail = (error: Error): void => say({ index, error: error.message });
-  if (kind === "tcp") {
+  if (wanted.kind !== "udp") {
     const server = createServer();
     server.once("error", fail);
-    server.listen({ host: "0.0.0.0", port, backlog: 511 }, () => say({ index }, server));
+    const place =
+      wanted.kind === "unix"
+        ? { path: `\0${wanted.name}` }
+        : { host: "0.0.0.0", port: wanted.port };
+    server.listen({ ...place, backlog: 511 }, () => say({ index }, server));
     return;
   }
   const socket = createSocket("udp4");
   socket.once("error", fail);
-  socket.bind({ address: "0.0.0.0", port, exclusive: true }, () => say({ index }, socket));
+  socket.bind({ address: "0.0.0.0", port: wanted.port, exclusive: true }, () => say({ index }, socket));
 }
 
 const ports = JSON.parse(process.argv[2] ?? "[]") as readonly GatePort[];

@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import type { Clock } from "../host/clock.ts";
 import { type ControlNetwork, targetOf } from "./control-network.ts";
 import type { GateMessage, GatePort } from "./gate-messages.ts";
-import { NetworkError } from "./link-backend.ts";
+import { NetworkError, type NetNamespace } from "./link-backend.ts";
 import type { RunNamespaceCommands } from "./namespace-commands.ts";
 import { networkTime } from "./network-time.ts";
 
@@ -26,7 +26,9 @@ export const gateLimits: { readonly connectionsMax: number; readonly sendersMax:
 };
 
 /** A port of the gate. */
-export interface OpenPort extends GatePort {
+export interface OpenPort {
+  readonly kind: "tcp" | "udp";
+  readonly port: number;
   /**
    * `called`: the server listens at an address for each node; `machine`: at 127.0.0.1, and whoever
    * of the run calls is let through.
@@ -37,7 +39,7 @@ export interface OpenPort extends GatePort {
 export interface GateOptions {
   readonly commands: RunNamespaceCommands;
   readonly control: ControlNetwork;
-  /** `127.B` */
+  /** B of 127.B.0.0/16. */
   readonly block: number;
   readonly clock: Clock;
 }
@@ -58,13 +60,33 @@ export class Gate {
   /** @throws NetworkError */
   async open(ports: readonly OpenPort[]): Promise<void> {
     if (ports.length === 0 || this.#isClosed) return;
-    const { commands } = this.#options;
+    const wanted = ports.map(({ kind, port }): GatePort => ({ kind, port }));
+    const handles = await this.#openIn(this.#options.commands.hub, wanted);
+    for (const [index, port] of ports.entries()) this.#serve(handles.get(index), port);
+  }
+
+  /** A server at an abstract UNIX socket, whose names each network has its own of. */
+  async listenIn(
+    namespace: NetNamespace,
+    name: string,
+    onConnection: (socket: Socket) => void,
+  ): Promise<Server> {
+    const handles = await this.#openIn(namespace, [{ kind: "unix", name }]);
+    const server = handles.get(0) as Server;
+    server.on("connection", onConnection);
+    server.on("error", () => undefined);
+    return server;
+  }
+
+  async #openIn(
+    namespace: NetNamespace,
+    wanted: readonly GatePort[],
+  ): Promise<ReadonlyMap<number, unknown>> {
+    const { commands, clock } = this.#options;
     const helper = fileURLToPath(new URL(program, import.meta.url));
-    const list = JSON.stringify(ports.map(({ kind, port }): GatePort => ({ kind, port })));
-    const child = commands.fork(commands.hub, [process.execPath, helper, list]);
+    const child = commands.fork(namespace, [process.execPath, helper, JSON.stringify(wanted)]);
     try {
-      const handles = await takeHandles(child, ports.length, this.#options.clock);
-      for (const [index, port] of ports.entries()) this.#serve(handles.get(index), port);
+      return await takeHandles(child, wanted.length, clock);
     } finally {
       if (child.connected) child.disconnect();
     }

@@ -240,6 +240,10 @@ type HostsFacts = Pick<BootFacts, "pid" | "eid" | "hosts">;
 function hostsFile(node: RunningNode, options: NodeBootOptions, facts: HostsFacts): string {
   const { backend, experiment, domain, tls } = options;
   const { syncServer } = experiment;
+  const calledAt = backend.doors?.seen(node.calledAt) ?? node.calledAt;
+  // Where nodes share a network, the sync server tells them apart by what they call.
+  const server = backend.doors && backend.nodes.get(syncServer ?? "");
+  const syncAt = server?.addresses[0]?.loopback ?? calledAt;
   return formatHostsFile({
     domain,
     suffix: `${facts.eid}.${facts.pid}.${domain}`,
@@ -249,9 +253,8 @@ function hostsFile(node: RunningNode, options: NodeBootOptions, facts: HostsFact
       node: name,
       address: addresses[0]?.loopback ?? "",
     })),
-    syncServer:
-      syncServer === undefined ? undefined : { node: syncServer, calledAt: node.calledAt },
-    eventServer: { name: eventServerName, calledAt: node.calledAt },
-    ...(tls?.name === undefined ? {} : { boss: { name: tls.name, calledAt: node.calledAt } }),
+    syncServer: syncServer === undefined ? undefined : { node: syncServer, calledAt: syncAt },
+    eventServer: { name: eventServerName, calledAt },
+    ...(tls?.name === undefined ? {} : { boss: { name: tls.name, calledAt } }),
   });
 }

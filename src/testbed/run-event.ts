@@ -31,8 +31,10 @@ export interface RunStarted {
   readonly out: string;
   readonly syncServer: string | null;
   readonly backend: {
-    readonly nodes: "process";
-    readonly links: "none";
+    /** `netns`: with a network of their own. */
+    readonly nodes: "process" | "netns";
+    /** What shapes them; `none` where nothing does. */
+    readonly links: "none" | "netem" | "delay-node";
     /** What reads commands: `csh -f -c`, `bash -c`, `sh -c`, `""` for none. */
     readonly shell?: string;
   };

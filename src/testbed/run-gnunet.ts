@@ -13,7 +13,7 @@ import {
 import type { ConnectEdge } from "../host/core-link.ts";
 import type { Host } from "../host/host.ts";
 import { barrierPort, testbedPort } from "../wire/gnunet/index.ts";
-import type { RunningNode } from "./nodes/index.ts";
+import type { NetworkDoors, RunningNode } from "./nodes/index.ts";
 import { gnunetConfigFile } from "./nodes/program-environment.ts";
 import type { RunOptions } from "./run-options.ts";
 
@@ -53,27 +53,31 @@ export class RunGnunet {
   /**
    * Opens the doors of nodes that have none, and tells their programs. @throws GnunetListenError
    */
-  async serve(nodes: Iterable<RunningNode>): Promise<void> {
+  async serve(nodes: Iterable<RunningNode>, doors?: NetworkDoors): Promise<void> {
     for (const { name, calledAt, hostPath } of nodes) {
-      const at = (port: number) => ({ kind: "tcp", host: calledAt, port }) as const;
-      const addresses: Record<GnunetService, GnunetAddress> = {
-        testbed: at(testbedPort),
-        "testbed-barrier": at(barrierPort),
-      };
+      const addresses = addressesAt(calledAt);
       // A node that comes back is called at the address of before, and boots anew.
       if (!this.#nodes.has(calledAt)) {
         this.#nodes.set(calledAt, name);
         await this.#controller.listen("testbed", addresses.testbed);
         await this.#controller.listen("testbed-barrier", addresses["testbed-barrier"]);
       }
+      const seen = addressesAt(doors?.seen(calledAt) ?? calledAt);
       const file = join(hostPath.boot, gnunetConfigFile);
       // What a program of the node has put there is not written through.
       rmSync(file, { force: true });
-      writeFileSync(file, formatClientConfig(addresses), { flag: "wx", mode: 0o644 });
+      writeFileSync(file, formatClientConfig(seen), { flag: "wx", mode: 0o644 });
     }
   }
 
   close(): Promise<void> {
     return this.#controller.close();
   }
+}
+
+function addressesAt(host: string): Record<GnunetService, GnunetAddress> {
+  return {
+    testbed: { kind: "tcp", host, port: testbedPort },
+    "testbed-barrier": { kind: "tcp", host, port: barrierPort },
+  };
 }

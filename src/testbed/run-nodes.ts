@@ -2,8 +2,16 @@
 // The nodes of a run: what the back end and the boot are told about the experiment. Decides
 // nothing; both get the same names, port and environment from here.
 import type { Experiment } from "../experiment/model.ts";
+import type { NamespaceCommands } from "../network/link-backend.ts";
+import { createUnshapedLinks } from "../network/unshaped-links.ts";
 import { bootNodes, type NodeBoot, type NodeBootOptions } from "./node-boot.ts";
-import { type NodeBackend, type NodePlan, startProcessNodes } from "./nodes/index.ts";
+import {
+  type LinkShaping,
+  type NodeBackend,
+  type NodePlan,
+  startProcessNodes,
+} from "./nodes/index.ts";
+import { planNetwork } from "./plan-network.ts";
 import type { RunEventBody } from "./run-event.ts";
 import type { RunOptions } from "./run-options.ts";
 
@@ -27,6 +35,8 @@ export function startRunNodes(
   say: Say,
 ): Promise<NodeBackend> {
   const { experiment, runId, seed, out, tools, clock, projectFiles, nodeMode } = options;
+  const { tables, network: wanted } = options;
+  const network = planNetwork({ experiment, tables, wanted, shapeLinks });
   const { pid, eid, links, syncServer } = experiment;
   const environment = [
     ...environmentOf(options),
@@ -36,11 +46,16 @@ export function startRunNodes(
   ];
   return startProcessNodes({
     ...{ runId, pid, eid, domain, seed, out, environment, links, syncServer, tools, clock },
-    projectFiles,
+    ...{ projectFiles, network },
     nodes: experiment.nodes.map(({ name }) => planNode(experiment, name)),
     ...(nodeMode === undefined ? {} : { mode: nodeMode }),
     onMessage: (level, node, text) => say({ type: "message", level, node, text }),
   });
+}
+
+/** What connects the nodes of a run. */
+function shapeLinks(commands: NamespaceCommands): LinkShaping {
+  return { backend: createUnshapedLinks(commands), plans: new Map() };
 }
 
 /** The boot; says `node-up` for each node that reports that it is up. @throws Error */

@@ -10,6 +10,7 @@ import type { RunControl } from "./modify-run.ts";
 import type { NodeWatch } from "./node-boot.ts";
 import type { NodeMode } from "./nodes/index.ts";
 import type { EventControl } from "./open-run-events.ts";
+import type { WantedNetwork } from "./plan-network.ts";
 import type { RunWatcher } from "./run-event.ts";
 import type { SplitOptions } from "./run-scheduler.ts";
 
@@ -32,6 +33,8 @@ export interface RunOptions {
   /** Ends the run when all programs have waited this long for who cannot come; 0: never. */
   readonly stuckSeconds: number;
   readonly nodeMode?: NodeMode;
+  /** Left out: a network of their own for nodes of a file with links, where the machine can. */
+  readonly network?: WantedNetwork | undefined;
   /** Command name on the nodes -> executable; `emulab-syncd` among them. */
   readonly tools: Readonly<Record<string, string>>;
   /** The configuration server speaks TLS, too. */

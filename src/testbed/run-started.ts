@@ -22,7 +22,11 @@ export function describeStart(
     startedWallMs: clock.wallMs(),
     zeroMonotonicUs,
     syncServer: experiment.syncServer ?? null,
-    backend: { nodes: "process", links: "none", shell: commandShell(experiment, backend) },
+    backend: {
+      nodes: backend?.doors === undefined ? "process" : "netns",
+      links: backend?.doors?.links ?? "none",
+      shell: commandShell(experiment, backend),
+    },
     nodes: experiment.nodes.map(({ name }) => ({
       name,
       addresses: backend?.nodes.get(name)?.addresses ?? [],

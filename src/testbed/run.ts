@@ -201,7 +201,7 @@ class Run {
     this.#performer = this.#performerOf(experiment, this.#programs);
     this.#events = await this.#openEvents(backend);
     this.#gnunet = openRunGnunet(this.#options, this.#scope, this.#host);
-    await this.#gnunet.serve(backend.nodes.values());
+    await this.#gnunet.serve(backend.nodes.values(), backend.doors);
     this.#boot = await bootRunNodes(this.#options, backend, {
       eventKey: this.#eventKey,
       say: (body) => {
@@ -305,6 +305,10 @@ class Run {
     const { syncServer: node } = experiment;
     const listener = this.#listener;
     if (node === undefined || listener === undefined || this.#ending !== undefined) return;
+    // Names of such sockets are those of a network: a node that has its own sees no other.
+    await backend.doors?.listenOn(node, linkAddress(runId).slice(1), (socket) =>
+      listener.accept(socket),
+    );
     this.#syncServers = new SyncServers({
       ...{ backend, node, clock, scope: this.#scope, port: syncPort, socket: linkAddress(runId) },
       ...{ host: this.#host, listener, registered },
@@ -355,7 +359,7 @@ class Run {
       ...{ backend, boot, programs, planNode },
       serveBarriers: async (clients: readonly RunningNode[]) => {
         await events.listenForNodes();
-        await this.#gnunet?.serve(clients);
+        await this.#gnunet?.serve(clients, this.#backend?.doors);
         return (await this.#syncServers?.serve(clients)) ?? (() => Promise.resolve());
       },
       adopt: (to: Experiment, from: Experiment) => {

@@ -2,7 +2,7 @@
 // The sync server of a run: `emulab-syncd` started on the node that the experiment chose. There it
 // is an edge of the run's core (D14): it holds the sockets, the core holds the barriers. Nodes that
 // come later are served by a further one beside it: the barriers are the same.
-import { rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatMemberBarriers, type MemberBarriers } from "../edges/syncd/index.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
@@ -48,6 +48,8 @@ const registerCommand = "tmcc -i -t 10 portregister";
 const secretName = "core-secret";
 /** Too long for an environment. */
 const barriersName = "sync-barriers";
+/** Changes while the server runs. */
+const callersName = "sync-callers";
 
 /**
  * Starts the server and waits until it listens, for it attaches to the core only then, and has
@@ -68,6 +70,7 @@ export async function startSyncServer(options: SyncServerOptions): Promise<SyncS
     const text = formatMemberBarriers(options.memberBarriers);
     writeFileSync(join(node.hostPath.boot, barriersName), text);
   }
+  if (backend.doors !== undefined) writeCallers(node, backend.nodes.values());
   const wait = waitForServer(options);
   try {
     const spawned = await node.spawn({
@@ -78,6 +81,9 @@ export async function startSyncServer(options: SyncServerOptions): Promise<SyncS
         MUSTER_CORE_SOCKET: options.socket,
         MUSTER_CORE_SECRET_FILE: join(bootSeenBy(backend, node), secretName),
         MUSTER_SYNCD_ADDRESSES: JSON.stringify(addresses),
+        ...(backend.doors === undefined
+          ? {}
+          : { MUSTER_SYNCD_CALLERS: join(bootSeenBy(backend, node), callersName) }),
         MUSTER_SCOPE: options.scope,
         MUSTER_SYNCD_EDGE: options.edge,
         ...(hasMembers
@@ -93,6 +99,19 @@ export async function startSyncServer(options: SyncServerOptions): Promise<SyncS
     wait.cancel();
     rmSync(secretFile, { force: true });
   }
+}
+
+/**
+ * Nodes with a network of their own are known by the address they call from, any that they have.
+ * Replaced whole, because the server may be reading it.
+ */
+export function writeCallers(server: RunningNode, clients: Iterable<RunningNode>): void {
+  const callers = [...clients].flatMap(({ name, addresses }) =>
+    addresses.map(({ loopback }) => [loopback, name] as const),
+  );
+  const file = join(server.hostPath.boot, callersName);
+  writeFileSync(`${file}.new`, JSON.stringify(Object.fromEntries(callers)));
+  renameSync(`${file}.new`, file);
 }
 
 interface Watched extends SyncServerOptions {

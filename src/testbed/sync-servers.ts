@@ -6,7 +6,12 @@ import { newSecret } from "../host/ids.ts";
 import type { LinkListener } from "../host/link-listener.ts";
 import type { RunningNode } from "./nodes/index.ts";
 import { within } from "./nodes/within.ts";
-import { type SyncServer, type SyncServerOptions, startSyncServer } from "./sync-server.ts";
+import {
+  type SyncServer,
+  type SyncServerOptions,
+  startSyncServer,
+  writeCallers,
+} from "./sync-server.ts";
 
 /** Longest wait for a server to end. */
 const stopMsMax = 5_000;
@@ -33,7 +38,13 @@ export class SyncServers {
   async serve(nodes: readonly RunningNode[]): Promise<() => Promise<void>> {
     const clients = nodes.filter(({ calledAt }) => !this.#served.has(calledAt));
     if (clients.length === 0) return () => Promise.resolve();
-    const { node, scope, listener, clock } = this.#options;
+    const { node, scope, listener, clock, backend } = this.#options;
+    const own = backend.doors === undefined ? undefined : backend.nodes.get(node);
+    if (own !== undefined && this.#started > 0) {
+      // The server listens at all addresses of its node, and is told who else calls.
+      writeCallers(own, backend.nodes.values());
+      return () => Promise.resolve();
+    }
     this.#started += 1;
     const edge = this.#started === 1 ? `${node}/syncd` : `${node}/syncd/${this.#started}`;
     const secret = newSecret();

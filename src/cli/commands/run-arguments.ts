@@ -17,7 +17,8 @@ export interface RunArguments {
   readonly set: readonly string[];
   readonly junit?: string;
   readonly json?: boolean;
-  readonly nodes: "process" | "netns";
+  /** Left out: what the file needs and the machine can. */
+  readonly nodes?: "process" | "netns";
   readonly limit: readonly string[];
   readonly pid?: string;
   readonly eid?: string;
@@ -55,6 +56,7 @@ export function repeatCommandLine(
   if (argv.stuckAfter !== stuckAfterDefault) words.push("--stuck-after", String(argv.stuckAfter));
   for (const setting of run.set) words.push("--set", setting);
   for (const limit of argv.limit) words.push("--limit", limit);
+  if (argv.nodes !== undefined) words.push("--nodes", argv.nodes);
   if (argv.pid !== undefined) words.push("--pid", argv.pid);
   if (argv.eid !== undefined) words.push("--eid", argv.eid);
   if (argv.tls !== undefined) words.push("--tls", argv.tls);

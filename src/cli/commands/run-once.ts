@@ -90,6 +90,7 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
     seed: run.seed,
     durationSeconds: argv.duration,
     stuckSeconds: argv.stuckAfter,
+    ...(argv.nodes === undefined ? {} : { network: argv.nodes === "netns" ? "own" : "shared" }),
     tools: oldTools(),
     tls: options.tls,
     split: options.split,

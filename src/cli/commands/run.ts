@@ -40,12 +40,6 @@ interface LoadedRun {
 
 /** @returns the exit status. @throws CommandError for what is the user's to mend. */
 export async function runCommand(argv: RunArguments, io: CommandIo): Promise<number> {
-  if (argv.nodes === "netns") {
-    throw new CommandError(
-      exitCodes.usage,
-      "--nodes netns (NOT_YET): network namespaces come with shaped links; use --nodes process",
-    );
-  }
   const limits = parseLimits(argv.limit);
   const tls = loadTls(argv);
   const split = resolveSplit(argv);

@@ -28,6 +28,7 @@ import {
 } from "./daemon.ts";
 import { parseSyncdArguments, type SyncdArguments } from "./emulab-syncd-arguments.ts";
 import { performExit } from "./exit.ts";
+import { parseAddresses, SyncdCallers } from "./syncd-callers.ts";
 import { createFileLogger, createStderrLogger, createSyslogLogger } from "./syncd-log.ts";
 
 /** Service name under which a port is registered. */
@@ -142,6 +143,8 @@ async function findPlace(
   return { scope: "syncd", edge: "syncd", connect: host.connectEdge, addresses, isRun: false };
 }
 
+const addressesVariable = "MUSTER_SYNCD_ADDRESSES";
+
 async function findRun(
   path: string,
   environment: NodeJS.ProcessEnv,
@@ -149,15 +152,19 @@ async function findRun(
 ): Promise<Place> {
   const node = required(environment, "MUSTER_NODE");
   const secret = takeSecret(environment);
-  const nodes = parseAddresses(required(environment, "MUSTER_SYNCD_ADDRESSES"));
+  const nodes = parseAddresses(required(environment, addressesVariable), addressesVariable);
+  // The node has a network of its own: callers are known by where they call from.
+  const file = environment["MUSTER_SYNCD_CALLERS"];
+  const callers = file === undefined ? undefined : new SyncdCallers(file, node);
   const members = environment["MUSTER_SYNCD_BARRIERS"];
   const { connectRemoteEdge } = await import("../../host/remote-link.ts");
   return {
     scope: required(environment, "MUSTER_SCOPE"),
     edge: environment["MUSTER_SYNCD_EDGE"] ?? `${node}/syncd`,
     connect: connectRemoteEdge({ path, secret, clock: systemClock, limits }),
-    addresses: [...nodes.keys()],
-    nodeOf: (localAddress) => nodes.get(localAddress),
+    addresses: callers === undefined ? [...nodes.keys()] : ["0.0.0.0"],
+    nodeOf: (local, peer) =>
+      callers === undefined ? nodes.get(local) : callers.nodeOf(peer),
     ...(members === undefined
       ? {}
       : { memberBarriers: parseMemberBarriers(readFileSync(members, "utf8")) }),
@@ -178,14 +185,6 @@ function required(environment: NodeJS.ProcessEnv, name: string): string {
   const value = environment[name];
   if (value !== undefined && value !== "") return value;
   throw new Error(`MUSTER_CORE_SOCKET is set, so this is a run, but ${name} is not; set it`);
-}
-
-function parseAddresses(json: string): ReadonlyMap<string, string> {
-  const value: unknown = JSON.parse(json);
-  if (typeof value !== "object" || value === null) {
-    throw new Error("MUSTER_SYNCD_ADDRESSES must be a JSON object from address to node");
-  }
-  return new Map(Object.entries(value).map(([address, node]) => [address, String(node)]));
 }
 
 /** A run keeps the machine's own pid file alone; there one is written only where it says. */

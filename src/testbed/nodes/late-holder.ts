@@ -24,6 +24,8 @@ export interface LateHolderInput {
   readonly asUser: boolean;
   readonly name: string;
   readonly hostName: string;
+  /** `none`, `new`, or the process whose network it takes over. */
+  readonly network: string;
 }
 
 export interface LateHolder {
@@ -58,14 +60,17 @@ export async function startLateHolder(input: LateHolderInput): Promise<LateHolde
   return `its namespaces could not be made (${(await said).trim() || "nothing was said"})`;
 }
 
-function spawnHolder({ runId, keeper, asUser, name, hostName }: LateHolderInput): ChildProcess {
+function spawnHolder(input: LateHolderInput): ChildProcess {
+  const { runId, keeper, asUser, name, hostName, network } = input;
+  const isTaken = /^\d+$/.test(network);
   const child = spawn(
     findProgram("nsenter") ?? "nsenter",
     [
       `--target=${keeper}`,
       ...(asUser ? ["--user", "--preserve-credentials"] : []),
-      ...["--mount", "--pid", "--"],
+      ...["--mount", "--pid", ...(isTaken ? [`--net=/proc/${network}/ns/net`] : []), "--"],
       ...["unshare", "--pid", "--mount", "--uts", "--ipc"],
+      ...(network === "new" ? ["--net"] : []),
       ...["sh", "/.muster/run/tables/holder", name, hostName],
     ],
     {
@@ -77,6 +82,49 @@ function spawnHolder({ runId, keeper, asUser, name, hostName }: LateHolderInput)
   );
   guardOf(child)?.on("error", () => {}); // Its end is seen at the standard output.
   return child;
+}
+
+/**
+ * Keeps the network of a node whose holder is about to end: a process that does nothing else.
+ * @returns undefined when it cannot be kept
+ */
+export async function keepNetwork({
+  runId,
+  clock,
+  asUser,
+  holder,
+}: Pick<LateHolderInput, "runId" | "clock" | "asUser"> & { readonly holder: string }): Promise<
+  LateHolder | undefined
+> {
+  const child = spawn(
+    findProgram("nsenter") ?? "nsenter",
+    [
+      `--target=${holder}`,
+      ...(asUser ? ["--user", "--preserve-credentials"] : []),
+      ...["--net", "--", "sh", "-c", "echo kept; read -r never <&3"],
+    ],
+    {
+      detached: true,
+      cwd: "/",
+      env: { PATH: STANDARD_PATH, MUSTER_RUN: runId, LC_ALL: "C" },
+      stdio: ["ignore", "pipe", "ignore", "pipe"],
+    },
+  );
+  guardOf(child)?.on("error", () => {});
+  const isKept = await new Promise<boolean>((resolve) => {
+    const cancel = clock.after(START_LIMIT_MS, () => child.kill("SIGKILL"));
+    child.stdout?.once("data", () => {
+      cancel();
+      resolve(true);
+    });
+    child.once("error", () => resolve(false));
+    child.once("close", () => {
+      cancel();
+      resolve(false);
+    });
+  });
+  const release = (): void => void guardOf(child)?.destroy();
+  return isKept && child.pid !== undefined ? { pid: String(child.pid), release } : undefined;
 }
 
 /** There is none when this process has run out of descriptors; `error` says so then. */

@@ -2,19 +2,34 @@
 // What the nodes of a run are not, said in sentences for the person who started it.
 
 export type NodeSituation =
-  /** `asUser`: in a user namespace, because the user is not root of this machine. */
-  | { readonly kind: "namespace"; readonly asUser: boolean }
+  /**
+   * `asUser`: in a user namespace, because the user is not root of this machine. `noNetwork`: why
+   * nodes that were to have a network of their own share this machine's.
+   */
+  | {
+      readonly kind: "namespace";
+      readonly asUser: boolean;
+      readonly noNetwork?: string;
+    }
   /** `reasons`: why there are no namespaces, one sentence each; empty when they were not wanted. */
-  | { readonly kind: "environment"; readonly reasons: readonly string[] };
+  | {
+      readonly kind: "environment";
+      readonly reasons: readonly string[];
+      readonly noNetwork?: string;
+    };
 
 /** The sentences, the most important first. */
 export function describeLosses(situation: NodeSituation): readonly string[] {
+  const { noNetwork } = situation;
+  const shared =
+    noNetwork === undefined ? [] : [`nodes share the network of this machine: ${noNetwork}`];
   if (situation.kind === "namespace") {
     const root =
       "programs see themselves as root and are you: the machine gives them no more rights";
-    return situation.asUser ? [root] : [];
+    return situation.asUser ? [...shared, root] : shared;
   }
   return [
+    ...shared,
     situation.reasons.length === 0
       ? "nodes have no namespaces of their own, as was asked for"
       : `nodes have no namespaces of their own here: ${situation.reasons.join("; ")}`,

@@ -8,12 +8,13 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Clock } from "../../host/clock.ts";
-import { endHolder, startLateHolder } from "./late-holder.ts";
+import { endHolder, keepNetwork, type LateHolder, startLateHolder } from "./late-holder.ts";
 import { formatMountTable, type HostEntry, type HostListing } from "./mount-plan.ts";
 import type { NodeDirectories } from "./node-files.ts";
 import {
@@ -38,6 +39,8 @@ export interface HeldNode {
   readonly name: string;
   readonly hostName: string;
   readonly directories: NodeDirectories;
+  /** It has a network of its own, and forwards what is not for it. */
+  readonly network?: { readonly forwards: boolean } | undefined;
 }
 
 export interface NamespacesInput {
@@ -47,11 +50,17 @@ export interface NamespacesInput {
   readonly temporary: string;
   readonly view: ViewInput;
   readonly nodes: readonly HeldNode[];
+  /** Nodes, and what lies between them, have networks of their own. */
+  readonly hasNetwork?: boolean;
 }
 
 export interface Namespaces {
   /** What runs a shell inside the node, by node name. */
   readonly entrances: ReadonlyMap<string, readonly string[]>;
+  /** Pid 1 of each node as this machine counts processes, by node name. */
+  readonly holders: ReadonlyMap<string, number>;
+  /** Pid 1 of the run, likewise; it has the run's own network, where there is one. */
+  readonly keeper: number;
   /** Nodes are root of a user namespace, because the user is not root of this machine. */
   readonly asUser: boolean;
   /** What did not work and does not matter much, as the system's programs put it. */
@@ -60,8 +69,11 @@ export interface Namespaces {
   readonly ended: Promise<void>;
   /** One node more. @returns what runs a shell inside it, or why there is none. */
   add(node: HeldNode): Promise<readonly string[] | string>;
-  /** Ends all processes of one node, and waits until they are gone. */
-  remove(name: string): Promise<void>;
+  /**
+   * Ends all processes of one node, and waits until they are gone.
+   * @param network `keep`: its network stays as it is, for a node of that name that is added.
+   */
+  remove(name: string, network?: "keep" | "end"): Promise<void>;
   /** Ends all processes of all nodes. Idempotent. */
   stop(): Promise<void>;
 }
@@ -96,7 +108,7 @@ function writeTables(input: NamespacesInput): string {
   const rootDirectory = join(input.temporary, "root");
   const tables = tableDirectory(input);
   mkdirSync(tables, { recursive: true });
-  mkdirSync(rootDirectory);
+  mkdirSync(rootDirectory, { recursive: true });
   writeFileSync(join(tables, "keeper"), KEEPER);
   writeFileSync(join(tables, "holder"), HOLDER);
   const template = planTemplate(listMachine(listingNeeded(view)), view);
@@ -108,10 +120,16 @@ function writeTables(input: NamespacesInput): string {
   return rootDirectory;
 }
 
-function writeNodeTable(input: NamespacesInput, { name, directories }: HeldNode): void {
+function writeNodeTable(
+  input: NamespacesInput,
+  { name, directories, network }: HeldNode,
+): void {
   const { view } = input;
   const table = formatMountTable(planNodeTable(name, directories, view));
   writeFileSync(join(tableDirectory(input), `node-${name}`), table);
+  const networkFile = join(tableDirectory(input), `network-${name}`);
+  if (network === undefined) rmSync(networkFile, { force: true });
+  else writeFileSync(networkFile, network.forwards ? "1\n" : "0\n");
   for (const path of keptEntries(view.needed)) {
     const own = path.startsWith("/tmp/")
       ? join(directories.temporary, path.slice("/tmp/".length))
@@ -169,6 +187,8 @@ class RunNamespaces implements Namespaces {
   readonly #holders: Map<string, string>;
   /** Lets go of the holders that were started later. */
   readonly #releases = new Map<string, () => void>();
+  /** What keeps the network of a node that is away. */
+  readonly #networks = new Map<string, LateHolder>();
 
   constructor(parts: NamespacesParts) {
     this.#parts = parts;
@@ -186,15 +206,36 @@ class RunNamespaces implements Namespaces {
     if (held === undefined) return "the processes that hold the nodes have ended";
     writeNodeTable(input, node);
     const { runId, clock } = input;
-    const holder = await startLateHolder({ runId, clock, keeper: held, asUser, name, hostName });
+    const network = this.#networks.get(name)?.pid ?? (node.network === undefined ? "none" : "new");
+    const late = { runId, clock, keeper: held, asUser, name, hostName, network };
+    const holder = await startLateHolder(late);
     if (typeof holder === "string") return holder;
+    this.#networks.get(name)?.release();
+    this.#networks.delete(name);
     this.#holders.set(name, holder.pid);
     this.#releases.set(name, holder.release);
     return this.#enter(holder.pid);
   }
 
-  async remove(name: string): Promise<void> {
-    const { runId, clock } = this.#parts.input;
+  get holders(): ReadonlyMap<string, number> {
+    return new Map([...this.#holders].map(([name, pid]) => [name, Number(pid)]));
+  }
+
+  get keeper(): number {
+    return Number(firstChild(this.#parts.keeper.pid) ?? -1);
+  }
+
+  async remove(name: string, network: "keep" | "end" = "end"): Promise<void> {
+    const { asUser, input } = this.#parts;
+    const { runId, clock } = input;
+    const present = this.#holders.get(name);
+    if (network === "keep" && present !== undefined) {
+      const kept = await keepNetwork({ runId, clock, asUser, holder: present });
+      if (kept !== undefined) this.#networks.set(name, kept);
+    } else if (network === "end") {
+      this.#networks.get(name)?.release();
+      this.#networks.delete(name);
+    }
     await endHolder(this.#holders.get(name) ?? "", runId, clock);
     this.#holders.delete(name);
     this.#releases.get(name)?.();
@@ -204,6 +245,7 @@ class RunNamespaces implements Namespaces {
   async stop(): Promise<void> {
     const { input, keeper, reports } = this.#parts;
     for (const release of this.#releases.values()) release();
+    for (const { release } of this.#networks.values()) release();
     keeper.stdio[3]?.destroy();
     await within(input.clock, reports.exited, STOP_LIMIT_MS);
     keeper.kill("SIGKILL");
@@ -211,7 +253,8 @@ class RunNamespaces implements Namespaces {
   }
 
   #enter(pid: string): readonly string[] {
-    return entranceOf(pid, this.#parts.asUser, this.#parts.waiter);
+    const { asUser, waiter, input } = this.#parts;
+    return entranceOf(pid, { asUser, waiter, hasNetwork: input.hasNetwork === true });
   }
 }
 
@@ -227,12 +270,14 @@ function firstChild(pid: number | undefined): string | undefined {
 
 function spawnKeeper(input: NamespacesInput, rootDirectory: string, asUser: boolean): ChildProcess {
   const user = asUser ? ["--user", "--map-root-user"] : [];
+  const network = input.hasNetwork === true ? ["--net"] : [];
   return spawn(
     findProgram("unshare") ?? "unshare",
     [
       ...user,
-      ...["--mount", "--pid", "--fork", "--kill-child=KILL"],
+      ...["--mount", "--pid", "--fork", "--kill-child=KILL", ...network],
       ...["sh", join(tableDirectory(input), "keeper"), rootDirectory, tableDirectory(input)],
+      ...network,
     ],
     {
       // Away from the terminal: Ctrl-C must reach Muster, which then ends programs in order.
@@ -266,12 +311,16 @@ function findWaiter(): Promise<readonly string[]> {
   });
 }
 
-function entranceOf(holder: string, asUser: boolean, waiter: readonly string[]): readonly string[] {
+function entranceOf(
+  holder: string,
+  how: { asUser: boolean; waiter: readonly string[]; hasNetwork: boolean },
+): readonly string[] {
+  const { asUser, waiter, hasNetwork } = how;
   return [
     findProgram("nsenter") ?? "nsenter",
     `--target=${holder}`,
     ...(asUser ? ["--user", "--preserve-credentials"] : []),
-    ...["--mount", "--uts", "--ipc", "--pid"],
+    ...["--mount", "--uts", "--ipc", "--pid", ...(hasNetwork ? ["--net"] : [])],
     ...(waiter.length === 0 ? ["--"] : ["--no-fork", "--", ...waiter]),
     // A session for the program alone: a signal to its group must not hit who waits for it.
     findProgram("setsid") ?? "setsid",

@@ -4,6 +4,7 @@
 import type { Link } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { NodeAddress } from "../run-event.ts";
+import type { NetworkDoors, NetworkPlan } from "./own-network.ts";
 
 /**
  * `namespace`: every node has its own mount, process, host-name and IPC namespace.
@@ -36,6 +37,8 @@ export interface BackendOptions {
   readonly tools: Readonly<Record<string, string>>;
   /** Left out: what the probe finds, or `MUSTER_NODES` when it is set. */
   readonly mode?: NodeMode;
+  /** A network of their own for the nodes, or why they are to have none; left out: none. */
+  readonly network?: NetworkPlan | { readonly refused: string } | undefined;
   readonly clock: Clock;
   readonly onMessage: (level: "info" | "warning", node: string | null, text: string) => void;
   /** Directory of the experiment file, seen by nodes read-only as `/proj/<pid>/data`. */
@@ -129,6 +132,8 @@ export interface NodeBackend {
   readonly mode: NodeMode;
   /** What nodes of this run lack, one sentence each. */
   readonly lost: readonly string[];
+  /** How nodes reach the servers of the run, where they do not share this machine's network. */
+  readonly doors?: NetworkDoors | undefined;
   /** Those that are up; `add` and `remove` change it. */
   readonly nodes: ReadonlyMap<string, RunningNode>;
   /** `csh -f -c` or `bash -c`; `""` when the machine has neither and commands are refused. */

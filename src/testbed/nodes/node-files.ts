@@ -118,20 +118,24 @@ export function writeBootFiles(
 export function planBootFiles(
   options: BackendOptions,
   node: string,
-  addresses: NodeAddresses,
+  server: string,
 ): Readonly<Record<string, string>> {
   return {
-    bossnode: `${addresses.calledAt}\n`,
+    bossnode: `${server}\n`,
     realname: `${node}\n`,
     mydomain: `${options.domain}\n`,
   };
 }
 
-/** The hosts file of a node, and the address its own bare name stands for. */
+/**
+ * The hosts file of a node, and the address its own bare name stands for.
+ * @param syncAt where the node calls the sync server
+ */
 export function planHosts(
   options: BackendOptions,
   node: NodePlan,
   addresses: ReadonlyMap<string, NodeAddresses>,
+  syncAt: string | undefined,
 ): { readonly text: string; readonly nodeAddress: string } {
   const own = addresses.get(node.name);
   const rows = mapRows(planHostsRows(options.links, node.name), options, addresses);
@@ -144,9 +148,9 @@ export function planHosts(
       address: addresses.get(name)?.control ?? "",
     })),
     syncServer:
-      options.syncServer === undefined || own === undefined
+      options.syncServer === undefined || syncAt === undefined
         ? undefined
-        : { node: options.syncServer, calledAt: own.calledAt },
+        : { node: options.syncServer, calledAt: syncAt },
   });
   const bare = rows.find((row) => row.aliases.includes(node.name));
   return { text, nodeAddress: bare?.address ?? own?.control ?? "" };

@@ -8,11 +8,11 @@
 import { rmSync } from "node:fs";
 import { eventPorts } from "../../client/event-address.ts";
 import { assert } from "../../core/assert.ts";
+import { type ControlNetwork, seenByNodes } from "../../network/control-network.ts";
 import { type AddressBlock, claimAddressBlock } from "./address-block.ts";
 import { type NodeAddresses, planAddresses } from "./addresses.ts";
-import { describeLosses } from "./losses.ts";
 import { markedProcesses } from "./marked-processes.ts";
-import { type Namespaces, startNamespaces } from "./namespaces.ts";
+import { type HeldNode, type Namespaces, startNamespaces } from "./namespaces.ts";
 import type { BackendOptions, NodeBackend, NodeMode, NodePlan } from "./node-backend.ts";
 import {
   controlSuffix,
@@ -27,7 +27,10 @@ import {
   removeNodeFiles,
   writeBootFiles,
 } from "./node-files.ts";
+import { chooseMode, doorVariable } from "./node-mode.ts";
 import { homePath, VIEW } from "./node-view.ts";
+import { NodesError } from "./nodes-error.ts";
+import { type NetworkDoors, type NetworkPlan, type OwnNetwork, seenAddresses } from "./own-network.ts";
 import { ProcessNode, RunPrograms } from "./process-node.ts";
 import { planEnvironment } from "./program-environment.ts";
 import { type Reaper, startReaper } from "./reaper.ts";
@@ -42,10 +45,6 @@ import { type CurrentUser, currentUser, hostPaths, neededPaths, nodePaths } from
 
 /** Time programs have between SIGTERM and SIGKILL. */
 const GRACE_MS = 1000;
-
-export class NodesError extends Error {
-  override readonly name = "NodesError";
-}
 
 /**
  * Brings the nodes up.
@@ -65,7 +64,7 @@ export async function startProcessNodes(options: BackendOptions): Promise<NodeBa
     const started = await startReaper(options.runId, temporary, options.clock);
     if (typeof started === "string") throw new NodesError(started);
     reaper = started;
-    return await bringUp({ options, block, addresses, temporary, reaper });
+    return await bringUp({ options, block, addresses, temporary, reaper, control: undefined });
   } catch (error) {
     await reaper?.finish();
     if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
@@ -88,20 +87,34 @@ interface Parts {
   readonly addresses: ReadonlyMap<string, NodeAddresses>;
   readonly temporary: string;
   readonly reaper: Reaper;
+  /** Of nodes that have a network of their own. */
+  readonly control: ControlNetwork | undefined;
 }
 
 async function bringUp(parts: Parts): Promise<NodeBackend> {
   const { options, temporary, reaper } = parts;
   const run = planRunDirectories(options.out, temporary);
   createRunFiles(run, options.tools);
-  const drafts = options.nodes.map((plan) => draftNode(parts, run, plan));
   const user = currentUser();
-  const { namespaces, lost } = await chooseMode(parts, run, drafts, user);
+  let drafts: readonly NodeDraft[] = [];
+  const { namespaces, network, lost } = await chooseMode({
+    ...{ options, temporary, block: parts.block.block, addresses: parts.addresses },
+    draft: (plan) => {
+      const seen = seenParts({ ...parts, control: plan?.control });
+      drafts = options.nodes.map((node) => draftNode(seen, run, node));
+      return drafts.map((one) => heldNode(one, options, plan));
+    },
+    hold: (nodes, hasNetwork) => hold(parts, { run, user, nodes, hasNetwork }),
+  });
   const mode: NodeMode = namespaces === undefined ? "environment" : "namespace";
   if (mode === "namespace") reaper.leaveToKernel();
   const shell = chooseShell();
   const programs = new RunPrograms(options.clock, reaper);
-  const common = { ...parts, run, user, mode, programs, shell, lost, namespaces };
+  const plan = network === undefined ? undefined : (options.network as NetworkPlan);
+  const common: BackendParts = {
+    ...{ ...parts, run, user, mode, programs, shell, lost, namespaces, network },
+    control: plan?.control,
+  };
   const nodes = new Map(
     drafts.map((draft) => [
       draft.name,
@@ -111,21 +124,69 @@ async function bringUp(parts: Parts): Promise<NodeBackend> {
   return new ProcessBackend(common, nodes);
 }
 
+/** With the addresses by which nodes see each other. */
+function seenParts(parts: Parts): Parts {
+  const { control, addresses } = parts;
+  if (control === undefined) return parts;
+  const seen = [...addresses].map(([name, own]) => [name, seenAddresses(own, control)] as const);
+  return { ...parts, addresses: new Map(seen) };
+}
+
+function heldNode(
+  { name, directories }: NodeDraft,
+  options: BackendOptions,
+  plan: NetworkPlan | undefined,
+): HeldNode {
+  const forwards = plan?.topology.nodes.get(name)?.forwards ?? false;
+  const network = plan === undefined ? undefined : { forwards };
+  return { name, hostName: hostName(name, options), directories, network };
+}
+
+function hold(
+  { options, temporary }: Parts,
+  how: {
+    readonly run: RunDirectories;
+    readonly user: CurrentUser;
+    readonly nodes: readonly HeldNode[];
+    readonly hasNetwork: boolean;
+  },
+): ReturnType<typeof startNamespaces> {
+  const { run, user, nodes, hasNetwork } = how;
+  return startNamespaces({
+    ...{ runId: options.runId, clock: options.clock, temporary, nodes, hasNetwork },
+    view: {
+      ...options,
+      run,
+      user: user.user,
+      home: user.home ?? run.home,
+      projectFiles: options.projectFiles,
+      needed: neededPaths(options),
+    },
+  });
+}
+
 /** @param entrance undefined where nodes have no namespaces */
 function makeNode(
-  { options, run, user, mode, programs, shell }: BackendParts,
+  parts: BackendParts,
   draft: NodeDraft,
   entrance: readonly string[] | undefined,
 ): ProcessNode {
-  writeBootFiles(draft.directories, planBootFiles(options, draft.name, draft.addresses));
+  const { options, mode, programs, shell } = parts;
+  const server = serverAddress(parts, draft.addresses);
+  writeBootFiles(draft.directories, planBootFiles(options, draft.name, server));
   return new ProcessNode({
     ...draft,
-    environment: environmentOf(options, run, draft, mode, user),
+    environment: environmentOf(parts, draft, server),
     shell,
     programs,
     defaultDirectory: mode === "namespace" ? VIEW.temporary : draft.directories.temporary,
     entrance: entrance ?? [findProgram("sh") ?? "sh"],
   });
+}
+
+/** Where programs of the node call the servers of the run. */
+function serverAddress({ control }: Parts, { calledAt }: NodeAddresses): string {
+  return control === undefined ? calledAt : seenByNodes(control, calledAt);
 }
 
 /** A node before it is known how it will be told apart from the machine. */
@@ -140,59 +201,12 @@ function draftNode(parts: Parts, run: RunDirectories, plan: NodePlan): NodeDraft
   const addresses = parts.addresses.get(plan.name);
   assert(addresses !== undefined, "every node of the plan has addresses");
   const directories = planNodeDirectories(parts.options.out, run, plan.name);
-  const hosts = planHosts(parts.options, plan, parts.addresses);
+  const server = parts.addresses.get(parts.options.syncServer ?? "");
+  // Where nodes share a network, the server tells them apart by what they call.
+  const syncAt = parts.control === undefined ? addresses.calledAt : server?.control;
+  const hosts = planHosts(parts.options, plan, parts.addresses, syncAt);
   createNodeFiles(directories, hosts.text);
   return { name: plan.name, addresses, directories, nodeAddress: hosts.nodeAddress };
-}
-
-/** Tries for namespaces unless environment mode was asked for. */
-async function chooseMode(
-  parts: Parts,
-  run: RunDirectories,
-  drafts: readonly NodeDraft[],
-  user: CurrentUser,
-): Promise<{ namespaces: Namespaces | undefined; lost: readonly string[] }> {
-  const { options, temporary } = parts;
-  const asked = askedMode(options);
-  if (asked === "environment") {
-    return { namespaces: undefined, lost: describeLosses({ kind: "environment", reasons: [] }) };
-  }
-  const result = await startNamespaces({
-    runId: options.runId,
-    clock: options.clock,
-    temporary,
-    view: {
-      ...options,
-      run,
-      user: user.user,
-      home: user.home ?? run.home,
-      projectFiles: options.projectFiles,
-      needed: neededPaths(options),
-    },
-    nodes: drafts.map(({ name, directories }) => ({
-      name,
-      hostName: hostName(name, options),
-      directories,
-    })),
-  });
-  if ("entrances" in result) {
-    if (result.warnings !== "") options.onMessage("info", null, result.warnings);
-    const lost = describeLosses({ kind: "namespace", asUser: result.asUser });
-    return { namespaces: result, lost };
-  }
-  if (asked === "namespace") {
-    throw new NodesError(`nodes with namespaces were asked for: ${result.reasons.join("; ")}`);
-  }
-  const lost = describeLosses({ kind: "environment", reasons: result.reasons });
-  return { namespaces: undefined, lost };
-}
-
-/** @throws NodesError when `MUSTER_NODES` holds something else than a mode. */
-function askedMode(options: BackendOptions): NodeMode | undefined {
-  const asked = options.mode ?? process.env["MUSTER_NODES"] ?? "";
-  if (asked === "namespace" || asked === "environment") return asked;
-  if (asked === "") return undefined;
-  throw new NodesError(`MUSTER_NODES is ${asked}; it can be namespace or environment`);
 }
 
 /** The control name as far as the kernel's 64 bytes hold it. */
@@ -202,13 +216,16 @@ function hostName(node: string, options: BackendOptions): string {
 }
 
 function environmentOf(
-  options: BackendOptions,
-  run: RunDirectories,
+  { options, run, mode, user, control }: BackendParts,
   draft: NodeDraft,
-  mode: NodeMode,
-  user: CurrentUser,
+  server: string,
 ): Readonly<Record<string, string>> {
   const own = mode === "namespace";
+  // 127.0.0.1 is the node itself where it has a network of its own.
+  const asSeen = ([name, value]: readonly [string, string]): readonly [string, string] =>
+    control !== undefined && name === doorVariable
+      ? [name, value.replace("127.0.0.1", server)]
+      : [name, value];
   return planEnvironment({
     runId: options.runId,
     pid: options.pid,
@@ -221,12 +238,13 @@ function environmentOf(
     home: own ? homePath(user) : (user.home ?? run.home),
     paths: own ? nodePaths(options) : hostPaths(options, run, draft.directories),
     callerPath: process.env["PATH"] ?? "",
-    eventServer: `${draft.addresses.calledAt}:${eventPorts.experiments}`,
-    userEnvironment: options.environment,
+    eventServer: `${server}:${eventPorts.experiments}`,
+    userEnvironment: options.environment.map(asSeen),
   });
 }
 
 interface BackendParts extends Parts {
+  readonly network: OwnNetwork | undefined;
   readonly run: RunDirectories;
   readonly user: CurrentUser;
   readonly mode: NodeMode;
@@ -252,6 +270,7 @@ class ProcessBackend implements NodeBackend {
   readonly lost: readonly string[];
   readonly nodes: Map<string, ProcessNode>;
   readonly shell: string;
+  readonly doors: NetworkDoors | undefined;
   readonly #parts: BackendParts;
   /** Of all nodes there ever were: a name keeps its addresses for the whole run. */
   readonly #addresses: Map<string, NodeAddresses>;
@@ -261,6 +280,7 @@ class ProcessBackend implements NodeBackend {
   constructor(parts: BackendParts, nodes: Map<string, ProcessNode>) {
     this.mode = parts.mode;
     this.lost = parts.lost;
+    this.doors = parts.network;
     this.nodes = nodes;
     this.shell = parts.shell.text;
     this.#parts = parts;
@@ -294,15 +314,25 @@ class ProcessBackend implements NodeBackend {
     names: readonly string[],
     files: "remove-files" | "keep-files" = "remove-files",
   ): Promise<void> {
-    const { namespaces, options, run } = this.#parts;
+    const { namespaces, network, options, run } = this.#parts;
     for (const name of names) {
       this.nodes.delete(name);
       this.#plans.delete(name);
+      const isBack = files === "keep-files" || this.#hasLinks(name);
       if (namespaces === undefined) endMarked(options.runId, name);
-      else await namespaces.remove(name);
+      else await namespaces.remove(name, isBack && network !== undefined ? "keep" : "end");
+      if (!isBack) network?.removed(name);
       if (files === "keep-files") continue;
       removeNodeFiles(planNodeDirectories(options.out, run, name));
     }
+  }
+
+  /** Its network stays when it goes: the ends of its links are there, and it is to come back. */
+  #hasLinks(name: string): boolean {
+    const { network, options } = this.#parts;
+    if (network === undefined) return false;
+    const { topology } = options.network as NetworkPlan;
+    return (topology.nodes.get(name)?.interfaces.length ?? 0) > 0;
   }
 
   stop(): Promise<void> {
@@ -321,17 +351,20 @@ class ProcessBackend implements NodeBackend {
     const { run, namespaces } = this.#parts;
     const options = { ...this.#parts.options, nodes: [...this.#plans.values()] };
     const parts = { ...this.#parts, options, addresses: this.#addresses };
-    const draft = draftNode(parts, run, plan);
-    const { name, directories } = draft;
-    const held = { name, hostName: hostName(name, options), directories };
+    const draft = draftNode(seenParts(parts), run, plan);
+    const { name } = draft;
+    const network = this.#parts.network === undefined ? undefined : options.network;
+    const held = heldNode(draft, options, network as NetworkPlan | undefined);
     const entrance = await namespaces?.add(held);
     if (typeof entrance === "string") throw new NodesError(`the node ${name}: ${entrance}`);
+    await this.#parts.network?.add(name, this.#addresses);
     return makeNode(parts, draft, entrance);
   }
 
   async #stop(): Promise<void> {
-    const { programs, reaper, block, options, namespaces, temporary } = this.#parts;
+    const { programs, reaper, block, options, namespaces, network, temporary } = this.#parts;
     await programs.close(GRACE_MS);
+    await network?.stop();
     await namespaces?.stop();
     if (!(await reaper.finish()) && !(await cleanAgain(options, temporary))) {
       options.onMessage("warning", null, `not all of the run could be ended; see ${temporary}`);

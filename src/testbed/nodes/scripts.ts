@@ -80,11 +80,15 @@ fi
  * every process in the PID namespaces of the run and of every mount; nothing there can refuse.
  *
  *   $1 an empty directory to mount the root on; $2 directory of the mount tables, which holds
- *   these scripts as well: command lines stay short enough to read in ps.
+ *   these scripts as well: command lines stay short enough to read in ps; $3 `--net` where nodes
+ *   have a network of their own, as the keeper has then.
  * Output: `root`, then `node NAME PID` for each node that is up, `failed NAME` for one that
  * is not; what went wrong is on standard error.
  */
 export const KEEPER: string = `
+# What lies between nodes has no addresses that anybody has not given it.
+[ -z "$3" ] || echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
+[ -z "$3" ] || echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
 # Unbindable: a recursive bind of a directory above must not copy the new root into itself.
 mount -n -t tmpfs -o mode=755 --make-unbindable muster-root "$1" || exit 1
 cd "$1" || exit 1
@@ -98,7 +102,7 @@ umount -n -l /.muster/old || exit 1
 done </.muster/run/tables/readonly
 echo root
 while read -r name hostname; do
-  unshare --pid --mount --uts --ipc sh /.muster/run/tables/holder "$name" "$hostname" &
+  unshare --pid --mount --uts --ipc $3 sh /.muster/run/tables/holder "$name" "$hostname" &
 done </.muster/run/tables/nodes
 ${holdUntilEof("  ")}
 `;
@@ -107,14 +111,29 @@ ${holdUntilEof("  ")}
  * Makes one node and becomes pid 1 of it, in the child that the shell starts last: only a child of
  * a process that asked for a PID namespace is in it.
  *
- *   $1 node name; $2 host name.
+ *   $1 node name; $2 host name. A node with a network of its own has a file that says whether it
+ *   forwards, 0 or 1.
  */
 export const HOLDER: string = `
+# The machine's own settings are inherited, whatever they are. $2: does it forward? IPv6 is there for
+# programs that want it and says nothing by itself.
+network() {
+  mount -n -t sysfs -o nosuid,nodev,noexec "$1-sys" /sys 2>/dev/null
+  cd /proc/sys/net/ipv4
+  echo "$2" >ip_forward
+  echo 0 >conf/all/rp_filter
+  echo 0 >conf/default/rp_filter
+  cd ../ipv6/conf/default && echo 1 >addr_gen_mode
+  cd /
+}
 hold() {
   # /proc is still the machine's here, so that this is the number Muster knows the holder by.
   read -r pid rest </proc/self/stat
+  network=
+  [ ! -e "/.muster/run/tables/network-$1" ] || read -r network <"/.muster/run/tables/network-$1"
   mount -n -a -T "/.muster/run/tables/node-$1" || { echo "failed $1"; exit 1; }
   hostname "$2" 2>/dev/null
+  [ -z "$network" ] || network "$1" "$network"
   echo "node $1 $pid"
   exec >/dev/null 2>&1
 ${holdUntilEof("  ")}

@@ -64,15 +64,18 @@ export async function openRunTestground(options: RunTestgroundOptions): Promise<
     onClosed: (reason) => options.onLost(`the sync service of the instances: ${reason}`),
   });
   const port = await door.listen();
+  const { doors } = backend;
+  await doors?.open([{ kind: "tcp", port, behind: "called" }]);
   const startedWallMs = clock.wallMs();
   const told = new Map(
     [...byAddress].map(([address, program]): [string, Program] => {
       const instance = program.instance ?? { group: "", number: 0 };
       const variables = instanceEnvironment({
-        ...{ plan, runId, host: address, port, startedWallMs },
+        ...{ plan, runId, port, startedWallMs },
+        host: doors?.seen(address) ?? address,
         instance,
         ...makeDirectories(options, program.name, instance),
-        subnet: `127.${block}.0.0/16`,
+        subnet: doors?.subnet ?? `127.${block}.0.0/16`,
       });
       // What the file says of a program goes before what the plan is told of it.
       const environment = [...Object.entries(variables), ...(program.environment ?? [])];

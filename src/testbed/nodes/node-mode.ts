@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// How the nodes of a run are told apart from this machine and each other: with a network of their
+// own, with namespaces but this machine's network, or by their environment alone. Each is tried by
+// doing it; what fails is a reason, said to the user.
+import { eventPorts } from "../../client/event-address.ts";
+import type { OpenPort } from "../../network/gate.ts";
+import { barrierPort, testbedPort } from "../../wire/gnunet/index.ts";
+import { alternatePort, mainPort } from "../../wire/tmcd/index.ts";
+import type { NodeAddresses } from "./addresses.ts";
+import { describeLosses } from "./losses.ts";
+import { type HeldNode, type Namespaces, type NoNamespaces, startNamespaces } from "./namespaces.ts";
+import type { BackendOptions, NodeMode } from "./node-backend.ts";
+import { NodesError } from "./nodes-error.ts";
+import { type NetworkPlan, OwnNetwork } from "./own-network.ts";
+import { findProgram } from "./system-programs.ts";
+
+/** Variable in which programs find the door for native clients. */
+export const doorVariable = "MUSTER_SERVER";
+
+export interface ModeInput {
+  readonly options: BackendOptions;
+  readonly block: number;
+  readonly temporary: string;
+  /** In the run's block, as this machine has them. */
+  readonly addresses: ReadonlyMap<string, NodeAddresses>;
+  /**
+   * Writes the files of all nodes, for nodes that see each other in that network or in this
+   * machine's. Called again when another way is tried.
+   */
+  readonly draft: (plan: NetworkPlan | undefined) => readonly HeldNode[];
+  /** Starts holders for nodes that `draft` has returned. */
+  readonly hold: (
+    nodes: readonly HeldNode[],
+    hasNetwork: boolean,
+  ) => ReturnType<typeof startNamespaces>;
+}
+
+export interface ChosenMode {
+  readonly namespaces: Namespaces | undefined;
+  readonly network: OwnNetwork | undefined;
+  readonly lost: readonly string[];
+}
+
+/** @throws NodesError when what was asked for cannot be had */
+export async function chooseMode(input: ModeInput): Promise<ChosenMode> {
+  const { options } = input;
+  const asked = askedMode(options);
+  const plan = options.network !== undefined && "topology" in options.network;
+  const network = plan ? (options.network as NetworkPlan) : undefined;
+  const isForbidden = asked === "environment";
+  let noNetwork = options.network !== undefined && !plan ? refusalOf(options) : undefined;
+  if (network !== undefined) {
+    const tried = isForbidden ? "MUSTER_NODES is environment" : await tryNetwork(input, network);
+    if (typeof tried !== "string") return tried;
+    if (network.isRequired) {
+      throw new NodesError(`nodes with a network of their own were asked for: ${tried}`);
+    }
+    noNetwork = tried;
+  }
+  const held = input.draft(undefined);
+  if (isForbidden) return without([], noNetwork);
+  const result = await input.hold(held, false);
+  if ("entrances" in result) {
+    tellWarnings(result, options);
+    const { asUser } = result;
+    const why = noNetwork === undefined ? {} : { noNetwork };
+    const lost = describeLosses({ kind: "namespace", asUser, ...why });
+    return { namespaces: result, network: undefined, lost };
+  }
+  if (asked === "namespace") {
+    throw new NodesError(`nodes with namespaces were asked for: ${result.reasons.join("; ")}`);
+  }
+  return without(result.reasons, noNetwork);
+}
+
+function without(reasons: readonly string[], noNetwork: string | undefined): ChosenMode {
+  const more = noNetwork === undefined ? {} : { noNetwork };
+  const lost = describeLosses({ kind: "environment", reasons, ...more });
+  return { namespaces: undefined, network: undefined, lost };
+}
+
+function refusalOf({ network }: BackendOptions): string | undefined {
+  return network !== undefined && "refused" in network ? network.refused : undefined;
+}
+
+/** @returns why there is none; nothing of it is left then. */
+async function tryNetwork(input: ModeInput, plan: NetworkPlan): Promise<ChosenMode | string> {
+  const { options, block, temporary, addresses } = input;
+  if (findProgram("ip") === undefined) return "ip not found; install iproute2";
+  const held = input.draft(plan);
+  const namespaces: Namespaces | NoNamespaces = await input.hold(held, true);
+  if (!("entrances" in namespaces)) return namespaces.reasons.join("; ");
+  const { runId, clock } = options;
+  const own = new OwnNetwork({ plan, namespaces, runId, block, temporary, clock, addresses });
+  try {
+    await own.connect(
+      held.map(({ name }) => name),
+      portsOf(options),
+    );
+  } catch (error) {
+    await own.stop();
+    await namespaces.stop();
+    return error instanceof Error ? error.message : String(error);
+  }
+  tellWarnings(namespaces, options);
+  const { asUser } = namespaces;
+  return { namespaces, network: own, lost: describeLosses({ kind: "namespace", asUser }) };
+}
+
+/** What nodes may call of a run, whatever the file has. */
+function portsOf({ environment }: BackendOptions): readonly OpenPort[] {
+  const called = (kind: "tcp" | "udp", port: number): OpenPort => ({ kind, port, behind: "called" });
+  const door = environment.find(([name]) => name === doorVariable)?.[1];
+  const doorPort = door === undefined ? 0 : Number(new URL(door).port);
+  return [
+    ...[mainPort, alternatePort].flatMap((port) => [called("tcp", port), called("udp", port)]),
+    ...[eventPorts.experiments, testbedPort, barrierPort].map((port) => called("tcp", port)),
+    ...(doorPort === 0 ? [] : [{ kind: "tcp", port: doorPort, behind: "machine" } as const]),
+  ];
+}
+
+function tellWarnings({ warnings }: Namespaces, { onMessage }: BackendOptions): void {
+  if (warnings !== "") onMessage("info", null, warnings);
+}
+
+/** @throws NodesError when `MUSTER_NODES` holds something else than a mode. */
+function askedMode(options: BackendOptions): NodeMode | undefined {
+  const asked = options.mode ?? process.env["MUSTER_NODES"] ?? "";
+  if (asked === "namespace" || asked === "environment") return asked;
+  if (asked === "") return undefined;
+  throw new NodesError(`MUSTER_NODES is ${asked}; it can be namespace or environment`);
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+// The network of nodes that have one of their own: their addresses as they see them, the links
+// between them, and the doors by which they reach the servers of the run.
+import type { Server, Socket } from "node:net";
+import type { Clock } from "../../host/clock.ts";
+import { type ControlNetwork, seenByNodes } from "../../network/control-network.ts";
+import { Gate, type OpenPort } from "../../network/gate.ts";
+import type { LinkBackend, NamespaceCommands } from "../../network/link-backend.ts";
+import { RunNamespaceCommands } from "../../network/namespace-commands.ts";
+import {
+  connectLater,
+  connectNodes,
+  type NetworkNode,
+  type RunNetworkOptions,
+} from "../../network/run-network.ts";
+import type { Topology } from "../../network/topology.ts";
+import type { NodeAddresses } from "./addresses.ts";
+import type { Namespaces } from "./namespaces.ts";
+
+/** What connects the ends of links. */
+export interface LinkShaping {
+  readonly backend: LinkBackend;
+  /** By link. */
+  readonly plans: ReadonlyMap<string, unknown>;
+}
+
+/** A network as it is to be, for nodes that can have one. */
+export interface NetworkPlan {
+  readonly topology: Topology;
+  readonly control: ControlNetwork;
+  readonly links: readonly { readonly name: string; readonly kind: "link" | "lan" }[];
+  readonly shapeLinks: (commands: NamespaceCommands) => LinkShaping;
+  /** A run without it is not wanted. */
+  readonly isRequired: boolean;
+}
+
+/** What nodes with a network of their own reach of the run, and how. */
+export interface NetworkDoors {
+  readonly links: LinkBackend["kind"];
+  /** Of the control network. */
+  readonly subnet: string;
+  readonly commands: NamespaceCommands;
+  /** An address of the run's block, or 127.0.0.1, as nodes call it. */
+  seen(loopback: string): string;
+  /** Lets nodes reach servers that listen on this machine. @throws NetworkError */
+  open(ports: readonly OpenPort[]): Promise<void>;
+  /** Listens at an abstract UNIX socket within a node. @throws NetworkError */
+  listenOn(node: string, path: string, onConnection: (socket: Socket) => void): Promise<void>;
+  /** Resolves when links are no more what they should be, with a sentence. */
+  readonly failed: Promise<string>;
+}
+
+/** The addresses of a node as it sees them. */
+export function seenAddresses(own: NodeAddresses, control: ControlNetwork): NodeAddresses {
+  const seen = seenByNodes(control, own.control);
+  return {
+    control: seen,
+    calledAt: own.calledAt,
+    all: own.all.map((one) => ({ ...one, loopback: one.link === "" ? seen : one.experiment })),
+  };
+}
+
+export interface OwnNetworkOptions {
+  readonly plan: NetworkPlan;
+  readonly namespaces: Namespaces;
+  readonly runId: string;
+  readonly block: number;
+  readonly temporary: string;
+  readonly clock: Clock;
+  /** Raw, of nodes that are up. */
+  readonly addresses: ReadonlyMap<string, NodeAddresses>;
+}
+
+export class OwnNetwork implements NetworkDoors {
+  readonly links: LinkBackend["kind"];
+  readonly subnet: string;
+  readonly commands: RunNamespaceCommands;
+  readonly failed: Promise<string>;
+  readonly #options: OwnNetworkOptions;
+  readonly #network: RunNetworkOptions<unknown>;
+  readonly #gate: Gate;
+  readonly #servers: Server[] = [];
+  /** Nodes that have had a network: one that comes back finds it again. */
+  readonly #connected = new Set<string>();
+
+  constructor(options: OwnNetworkOptions) {
+    const { plan, namespaces, runId, block, temporary, clock } = options;
+    this.#options = options;
+    const { keeper: hub, asUser } = namespaces;
+    this.commands = new RunNamespaceCommands({ runId, hub, asUser });
+    const { backend, plans } = plan.shapeLinks(this.commands);
+    const { control, topology, links } = plan;
+    const commands = this.commands;
+    this.#network = { commands, control, topology, links, backend, plans, temporary };
+    this.links = backend.kind;
+    this.failed = backend.failed;
+    this.subnet = control.subnet;
+    this.#gate = new Gate({ commands, control, block, clock });
+  }
+
+  /** Connects the nodes that the run begins with, and opens the doors. @throws NetworkError */
+  async connect(names: readonly string[], ports: readonly OpenPort[]): Promise<void> {
+    const nodes = names.map((name) => this.#node(name, this.#options.addresses));
+    // The gate's sockets need no address yet.
+    await Promise.all([connectNodes(this.#network, nodes), this.#gate.open(ports)]);
+    for (const name of names) this.#connected.add(name);
+  }
+
+  /** Connects one that came later. @throws NetworkError */
+  async add(name: string, addresses: ReadonlyMap<string, NodeAddresses>): Promise<void> {
+    if (this.#connected.has(name)) return;
+    await connectLater(this.#network, [this.#node(name, addresses)]);
+    this.#connected.add(name);
+  }
+
+  /** Its network has gone with it. */
+  removed(name: string): void {
+    this.#connected.delete(name);
+  }
+
+  seen(loopback: string): string {
+    return seenByNodes(this.#options.plan.control, loopback);
+  }
+
+  open(ports: readonly OpenPort[]): Promise<void> {
+    return this.#gate.open(ports);
+  }
+
+  async listenOn(
+    node: string,
+    path: string,
+    onConnection: (socket: Socket) => void,
+  ): Promise<void> {
+    const { namespace } = this.#node(node, this.#options.addresses);
+    this.#servers.push(await this.#gate.listenIn(namespace, path, onConnection));
+  }
+
+  /** Its namespaces go with the nodes. */
+  async stop(): Promise<void> {
+    this.#gate.close();
+    for (const server of this.#servers) server.close();
+    await this.#network.backend.stop();
+  }
+
+  #node(name: string, addresses: ReadonlyMap<string, NodeAddresses>): NetworkNode {
+    const pid = this.#options.namespaces.holders.get(name) ?? -1;
+    const controlAddress = addresses.get(name)?.control ?? "";
+    return { name, namespace: { pid }, controlAddress };
+  }
+}
