@@ -4,6 +4,7 @@
 import { createInterface } from "node:readline";
 import { systemClock } from "../../../src/host/clock.ts";
 import { type NodeMode, startProcessNodes } from "../../../src/testbed/nodes/index.ts";
+import { ring } from "./ring.ts";
 
 export interface HostRequest {
   readonly runId: string;
@@ -11,6 +12,8 @@ export interface HostRequest {
   readonly mode: NodeMode | "";
   readonly seed: number;
   readonly nodes: number;
+  /** They are in a ring, with a network of their own. */
+  readonly hasNetwork?: boolean;
   /** Run on every node. */
   readonly programs: readonly (readonly string[])[];
 }
@@ -48,6 +51,7 @@ async function main(request: HostRequest): Promise<void> {
       links: [],
     })),
     links: [],
+    ...(request.hasNetwork === true ? ring(request.nodes) : {}),
     syncServer: "node0",
     environment: [],
     tools: {},

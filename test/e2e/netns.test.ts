@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+// Goal: nodes with a network of their own (issue 7): addresses, routes and names as the file gives
+// them; beside that the servers of the run and nothing else of this machine; and nothing left.
+// Method: real name spaces and the programs a user would use, as root and as an ordinary user; a
+// look at the whole machine before and after a Muster that is killed with -9.
+import { chmodSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { newRunId } from "../../src/host/ids.ts";
+import type { NodeBackend } from "../../src/testbed/nodes/index.ts";
+import {
+  endHosts,
+  Host,
+  isRoot,
+  modes,
+  runOn,
+  scratchDirectory,
+  startNodes,
+  untilEmpty,
+} from "./nodes-support/harness.ts";
+import { leftovers, lookAtMachine, partsOfRun } from "./nodes-support/machine.ts";
+import { lanOf, ring } from "./nodes-support/ring.ts";
+
+const SETTLE_MS = 15_000;
+
+let out = "";
+const backends: NodeBackend[] = [];
+
+beforeEach(() => {
+  out = scratchDirectory();
+});
+
+afterEach(async () => {
+  await Promise.all(backends.splice(0).map((backend) => backend.stop()));
+  await endHosts();
+  rmSync(out, { recursive: true, force: true });
+});
+
+async function start(...given: Parameters<typeof ring>): Promise<NodeBackend> {
+  const backend = await startNodes(out, ring(...given));
+  backends.push(backend);
+  return backend;
+}
+
+async function say(backend: NodeBackend, node: string, command: string): Promise<string> {
+  const { status, stdout, stderr } = await runOn(backend, node, command);
+  expect({ command, exitCode: status.exitCode, stderr }).toMatchObject({ exitCode: 0 });
+  return stdout;
+}
+
+/** Asks a server in bash, which needs no program of its own for it. */
+const ask = (address: string, port: number): string =>
+  `timeout 5 bash -c 'exec 3<>/dev/tcp/${address}/${port} && echo hello >&3 && head -n 1 <&3'`;
+
+/** Says who it thinks has called. */
+async function listenAt(host: string, port = 0) {
+  const server = createServer({ allowHalfOpen: true }, (socket: Socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", (bytes) => socket.end(`${String(bytes).trim()} at ${socket.localAddress}\n`));
+  });
+  await new Promise<void>((resolve) => server.listen({ host, port }, resolve));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("it has no port");
+  return { port: address.port, close: () => server.close() };
+}
+
+describe.runIf(modes.includes("namespace"))("nodes with a network of their own", () => {
+  test("have the links of the file: addresses, names, routes, neighbours", async () => {
+    const backend = await start(4, { links: [lanOf([0, 2, 3])] });
+    expect(backend.doors?.links).toBe("none");
+    expect(backend.lost.filter((one) => !one.includes("see themselves as root"))).toEqual([]);
+    const addresses = await say(backend, "node0", "ip -4 -o addr");
+    expect(addresses).toMatch(/eth0 +inet 172\.31\.0\.1\/16/);
+    expect(addresses).toMatch(/eth1 +inet 10\.1\.0\.2\/24/);
+    expect(addresses).toMatch(/eth2 +inet 10\.1\.3\.3\/24/);
+    expect(addresses).toMatch(/eth3 +inet 10\.2\.0\.2\/24/);
+    expect(await say(backend, "node0", "ip -o link show dev link0")).toContain("02:4d:00:00:00:00");
+    expect(await say(backend, "node0", "ls /sys/class/net")).toBe("eth0\neth1\neth2\neth3\nlo\n");
+    // Nothing but neighbours that cannot be lost: no storm of questions when all begin at once.
+    const neighbours = await say(backend, "node0", "ip -4 neigh show nud all | grep -v NOARP");
+    expect(neighbours.trim().split("\n")).toHaveLength(5);
+    expect(neighbours.split("\n").filter((line) => line && !line.includes("PERMANENT"))).toEqual([]);
+    // Link 1 is between node1 and node2, which node0 is not on.
+    expect(await say(backend, "node0", "ip route get 10.1.1.3")).toMatch(/via 10\.(1\.0\.3|2\.0\.4)/);
+    const far = await say(backend, "node0", "ping -c 1 -W 5 10.1.1.3; ping -c 1 -W 5 node2-lan0");
+    expect(far.match(/ 0% packet loss/g)).toHaveLength(2);
+    expect(await say(backend, "node3", "ping -c 1 -W 5 node1")).toContain(" 0% packet loss");
+    // By the control network.
+    const control = "node2.exp.proj.muster.local";
+    expect(await say(backend, "node0", `ping -c 1 -W 5 ${control}`)).toContain("(172.31.0.3)");
+  });
+
+  test("forward only where routing was asked for", async () => {
+    const backend = await start(3, { routing: "none" });
+    expect(await say(backend, "node0", "cat /proc/sys/net/ipv4/ip_forward")).toBe("0\n");
+    expect(await say(backend, "node0", "ip route | grep -c via || true")).toBe("0\n");
+    const { status } = await runOn(backend, "node0", "ping -c 1 -W 1 10.1.1.3");
+    expect(status.exitCode).not.toBe(0);
+  });
+
+  test("reach the servers of the run as themselves, and no other server of this machine", async () => {
+    const backend = await start(2);
+    const node = backend.nodes.get("node1");
+    const doors = backend.doors;
+    if (node === undefined || doors === undefined) throw new Error("no node");
+    const server = doors.seen(node.calledAt);
+    // The port of events, at the address that stands for node1; and one that nobody has opened.
+    const events = await listenAt(node.calledAt, 2917);
+    const other = await listenAt("0.0.0.0");
+    const door = await listenAt("127.0.0.1");
+    try {
+      expect(await say(backend, "node1", ask(server, 2917))).toBe(`hello at ${node.calledAt}\n`);
+      const strange = "ip addr add 172.31.99.9/16 dev eth0; ip addr del 172.31.0.2/16 dev eth0";
+      const back = "ip addr add 172.31.0.2/16 dev eth0";
+      const { stdout } = await runOn(backend, "node1", `${strange}; ${ask(server, 2917)}; ${back}`);
+      expect(stdout).toBe("");
+      for (const port of [other.port, door.port]) {
+        expect((await runOn(backend, "node1", ask(server, port))).status.exitCode).not.toBe(0);
+        expect((await runOn(backend, "node1", ask("127.0.0.1", port))).status.exitCode).not.toBe(0);
+      }
+      await doors.open([{ kind: "tcp", port: door.port, behind: "machine" }]);
+      expect(await say(backend, "node0", ask(server, door.port))).toBe("hello at 127.0.0.1\n");
+    } finally {
+      for (const one of [events, other, door]) one.close();
+    }
+  });
+
+  test("come back with their links, and others come without", async () => {
+    const backend = await start(3);
+    const plan = ring(3).nodes.find(({ name }) => name === "node1");
+    if (plan === undefined) throw new Error("no node");
+    await backend.remove(["node1"], "keep-files");
+    await backend.add([plan, { name: "node9", links: [] }]);
+    const near = await say(backend, "node1", "ping -c 1 -W 5 10.1.0.2; ping -c 1 -W 5 10.1.1.3");
+    expect(near.match(/ 0% packet loss/g)).toHaveLength(2);
+    expect(await say(backend, "node9", "ip -4 -o addr")).toMatch(/eth0 +inet 172\.31\.0\.4\/16/);
+    expect(await say(backend, "node9", "ping -c 1 -W 5 172.31.0.1")).toContain(" 0% packet loss");
+  });
+
+  test("are beside those of another run with the same addresses", async () => {
+    const [one, other] = await Promise.all([
+      start(2),
+      startNodes(scratchBeside(), { ...ring(2), seed: process.pid + 1 }),
+    ]);
+    backends.push(other);
+    await say(one, "node0", "ip link set dev link0 down");
+    expect(await say(other, "node0", "ping -c 1 -W 5 10.1.0.3")).toContain(" 0% packet loss");
+  });
+});
+
+function scratchBeside(): string {
+  return `${out}/other`;
+}
+
+describe.runIf(modes.includes("namespace"))("a network that cannot be", () => {
+  test("leaves nodes the network of this machine, and says why", async () => {
+    const lan = lanOf([0, 1]);
+    const members = lan.members.map((member) => ({ ...member, address: "10.2.0.2" }));
+    const links = [{ ...lan, members }];
+    const why = /both have the address 10\.2\.0\.2/;
+    expect(() => ring(2, { links })).toThrow(why);
+    const backend = await start(2, { links, wanted: "possible" });
+    expect(backend.doors).toBeUndefined();
+    expect(backend.lost[0]).toMatch(why);
+  });
+
+  test("is said by the machine's own words", async () => {
+    const given = ring(2, { links: [lanOf([0, 1])] });
+    const { network } = given;
+    if (network === undefined || !("topology" in network)) throw new Error("no network");
+    const shapeLinks: typeof network.shapeLinks = (commands) => ({
+      ...network.shapeLinks(commands),
+      backend: {
+        ...network.shapeLinks(commands).backend,
+        attach: () => commands.ip(commands.hub, ["link add x type nonsense"]),
+      },
+    });
+    const asked = { ...given, network: { ...network, shapeLinks } };
+    await expect(startNodes(out, asked)).rejects.toThrow(/network of their own .*link add x type/);
+    const shared = await startNodes(out, {
+      ...given,
+      network: { ...network, shapeLinks, isRequired: false },
+    });
+    backends.push(shared);
+    expect(shared.doors).toBeUndefined();
+    expect(shared.lost[0]).toMatch(/nodes share the network of this machine: .*link add x type/);
+  });
+});
+
+describe.runIf(modes.includes("namespace"))("a Muster that is killed", () => {
+  test.each(isRoot ? ["root", "an ordinary user"] : ["an ordinary user"])(
+    "leaves nothing of a network of %s",
+    async (who) => {
+      const before = lookAtMachine();
+      const runId = newRunId();
+      chmodSync(out, 0o777);
+      const program = "ping -c 1 -W 5 10.1.1.3 && ping -q -i 0.2 10.1.0.3";
+      const host = new Host(
+        {
+          ...{ runId, mode: "namespace", seed: process.pid, nodes: 3, out, hasNetwork: true },
+          programs: [["sh", "-c", program]],
+        },
+        who === "root" || !isRoot
+          ? []
+          : ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+      );
+      const { lost, control, errors } = await host.answer("up");
+      expect({ errors, control }).toEqual({ errors: [], control: "172.31.0.1" });
+      expect(lost.join("\n")).not.toContain("share the network");
+      const log = `${out}/nodes/node0/local/logs/p0`;
+      const pinged = () => (readFileSync(log, "utf8").includes("1 received") ? [] : ["not yet"]);
+      expect(await untilEmpty(pinged, SETTLE_MS)).toEqual([]);
+      const parts = partsOfRun(before, lookAtMachine(), runId, host.child.pid ?? 0);
+      // The run's own network, and one for each node.
+      expect(parts.filter((part) => part.startsWith("namespace net:"))).toHaveLength(4);
+      host.child.kill("SIGKILL");
+      await host.exited;
+      const run = { runId, parts, block: "0" };
+      expect(await untilEmpty(() => leftovers(before, lookAtMachine(), run), SETTLE_MS)).toEqual([]);
+    },
+  );
+});
+
