@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+// The back end for kernels that cannot shape: each end of a link is a VXLAN device whose outer
+// packets go to a process of ours, which delays and drops them and sends them on to the other end.
+//
+//   hub [u0 169.254.77.1] ==veth== [u1 169.254.77.2] delay node, in a namespace of its own
+//
+//   K3. Devices of nodes are made from the hub, so that their outer packets go there.
+//   K4. Without the process nothing goes over a link: it is the only way from end to end.
+import type { ChildProcess } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { Random } from "../../core/random.ts";
+import type { Clock } from "../../host/clock.ts";
+import {
+  type LinkBackend,
+  type LinkEnd,
+  type LinkEnds,
+  type NamespaceCommands,
+  NetworkError,
+} from "../link-backend.ts";
+import { type DirectionPlace, type DirectionUpdate, LinkTable } from "../link-table.ts";
+import type { Capacity, LinkChange, ShapedLink } from "../model.ts";
+import { networkLimits } from "../network-limits.ts";
+import type {
+  DirectionCounts,
+  MemberOrder,
+  Pace,
+  SegmentOrder,
+  ShaperReport,
+} from "./shaper-messages.ts";
+import { type ShaperHealth, ShaperProcess } from "./shaper-process.ts";
+import { vxlanOverheadBytes } from "./vxlan.ts";
+
+export const delayNodeCapacity: Capacity = {
+  backend: "the delay node",
+  bandwidthBpsMax: networkLimits.delayNodeBandwidthBpsMax,
+  inFlightBytesMax: networkLimits.inFlightBytesMax,
+};
+
+const hubAddress = "169.254.77.1";
+const shaperAddress = "169.254.77.2";
+const underlayMtu = 9_000;
+/** The first thread's port, IANA's for VXLAN; the others' follow. */
+const firstPort = 4_789;
+/** Bits per second of links that one thread is given before another one is started. */
+const threadBps = 600_000_000;
+/** For all threads to have heard of a change before its instant. */
+const togetherUs = 1_000;
+
+export interface DelayNodeOptions {
+  readonly commands: NamespaceCommands;
+  readonly clock: Clock;
+  /** Of all that is random on its links. */
+  readonly seed: number;
+  /** Left out: `nap`. */
+  readonly pace?: Pace;
+  /** Left out: as many as the links need, up to the processors there are. */
+  readonly threads?: number;
+  readonly onReport?: (report: ShaperReport) => void;
+}
+
+export class DelayNodeBackend implements LinkBackend<ShapedLink, LinkChange> {
+  readonly kind = "delay-node";
+  readonly table: LinkTable = new LinkTable(delayNodeCapacity);
+  readonly #options: DelayNodeOptions;
+  readonly #random: Random;
+  readonly #failed = Promise.withResolvers<string>();
+  readonly #threadOf = new Map<string, number>();
+  /** Bits per second by thread. */
+  #loads: number[] = [];
+  #process: ShaperProcess | undefined;
+
+  constructor(options: DelayNodeOptions) {
+    this.#options = options;
+    this.#random = new Random(options.seed);
+  }
+
+  get failed(): Promise<string> {
+    return this.#failed.promise;
+  }
+
+  get health(): ShaperHealth | undefined {
+    return this.#process?.health;
+  }
+
+  /** Of the process; to be looked at. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  async attach(
+    links: readonly LinkEnds[],
+    plans: ReadonlyMap<string, ShapedLink>,
+  ): Promise<void> {
+    const asked = links.map(({ name }) => {
+      const plan = plans.get(name);
+      if (plan === undefined) throw new NetworkError(`link ${name} has no shape`);
+      return plan;
+    });
+    const [problem] = this.table.add(asked);
+    if (problem !== undefined) throw new NetworkError(problem);
+    const shaper = this.#process ?? (await this.#start(asked));
+    const segments = new Map<number, SegmentOrder[]>();
+    const lines: string[] = [];
+    for (const [index, link] of links.entries()) {
+      const thread = this.#assign(asked[index] as ShapedLink);
+      const orders = segments.get(thread) ?? [];
+      segments.set(thread, orders);
+      orders.push(this.#segment(link));
+      lines.push(...link.ends.map((end) => deviceLine(end, thread)));
+    }
+    for (const [thread, orders] of segments) {
+      await shaper.ask(thread, { kind: "add", segments: orders });
+    }
+    await this.#options.commands.ip(this.#options.commands.hub, lines);
+  }
+
+  /**
+   * @param atUs the instant, on the monotonic clock; left out or past, as soon as it can be.
+   * @returns when it took effect.
+   */
+  async set(changes: readonly LinkChange[], atUs?: number): Promise<void> {
+    const planned = this.table.plan(changes);
+    if ("problem" in planned) throw new NetworkError(planned.problem);
+    // Committed first: what is asked next builds on it, whenever this one is done.
+    this.table.commit(planned);
+    await this.#tell(planned, atUs ?? 0);
+  }
+
+  /** What became of the packets of a link. */
+  async counts(link: string): Promise<readonly DirectionCounts[]> {
+    const answer = await this.#running().ask(this.#threadOf.get(link) ?? 0, {
+      kind: "count",
+      link,
+    });
+    return answer.counts ?? [];
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.stop();
+  }
+
+  async #start(links: readonly ShapedLink[]): Promise<ShaperProcess> {
+    const { commands, clock, pace = "nap", onReport } = this.#options;
+    const { hub } = commands;
+    const threads = this.#options.threads ?? threadsFor(links);
+    this.#loads = Array.from({ length: threads }, () => 0);
+    const shaper = new ShaperProcess({
+      clock,
+      threads,
+      pace,
+      spawn: (argv): ChildProcess => commands.spawn(hub, ["unshare", "--net", "--", ...argv]),
+      ...(onReport === undefined ? {} : { onReport }),
+    });
+    this.#process = shaper;
+    void shaper.failed.then((why) => this.#failed.resolve(why));
+    await shaper.started();
+    const own = { pid: shaper.pid };
+    await commands.ip(hub, [
+      `link add name u0 mtu ${underlayMtu} type veth peer name u1 mtu ${underlayMtu} netns ${own.pid}`,
+      `addr add ${hubAddress}/30 dev u0`,
+      "link set u0 up",
+    ]);
+    await commands.ip(own, [
+      "link set lo up",
+      `addr add ${shaperAddress}/30 dev u1`,
+      "link set u1 up",
+    ]);
+    // Else what nodes send has no check sums yet when it leaves the kernel, and TCP dies.
+    await commands.run(hub, ["ethtool", "-K", "u0", ..."tx off tso off gso off".split(" ")]);
+    for (let thread = 0; thread < threads; thread++) {
+      await shaper.ask(thread, {
+        kind: "open",
+        address: shaperAddress,
+        peerAddress: hubAddress,
+        port: firstPort + thread,
+      });
+    }
+    return shaper;
+  }
+
+  #running(): ShaperProcess {
+    if (this.#process === undefined) throw new NetworkError("there are no links yet");
+    return this.#process;
+  }
+
+  async #tell(updates: readonly DirectionUpdate[], askedUs: number): Promise<void> {
+    const shaper = this.#running();
+    const byThread = new Map<number, DirectionUpdate[]>();
+    for (const update of updates) {
+      const thread = this.#threadOf.get(update.link) ?? 0;
+      const group = byThread.get(thread) ?? [];
+      byThread.set(thread, group);
+      group.push(update);
+    }
+    const soonestUs = byThread.size > 1 ? this.#options.clock.nowUs() + togetherUs : 0;
+    const atUs = Math.max(askedUs, soonestUs);
+    await Promise.all(
+      [...byThread].map(([thread, group]) =>
+        shaper.ask(thread, { kind: "change", updates: group, atUs }),
+      ),
+    );
+  }
+
+  #assign({ name, members }: ShapedLink): number {
+    const lightest = this.#loads.indexOf(Math.min(...this.#loads));
+    const load = this.#loads[lightest] ?? 0;
+    this.#loads[lightest] = load + members.reduce((sum, { up }) => sum + loadOf(up), 0);
+    this.#threadOf.set(name, lightest);
+    return lightest;
+  }
+
+  #segment({ name, kind, ends }: LinkEnds): SegmentOrder {
+    const stateOf = (place: DirectionPlace): MemberOrder["up"] => {
+      const state = this.table.state(place);
+      if (state === undefined) throw new NetworkError(`link ${name} has no shape for all its ends`);
+      return state;
+    };
+    const hasDown = this.table.link(name)?.kind === "lan";
+    return {
+      link: name,
+      kind,
+      seed: this.#random.next(),
+      members: ends.map((end, member) => ({
+        vni: vniOf(end),
+        up: stateOf({ link: name, member, way: "up" }),
+        ...(hasDown ? { down: stateOf({ link: name, member, way: "down" }) } : {}),
+      })),
+    };
+  }
+}
+
+/** 0 is a number like any other, but some tools take it for none. */
+const vniOf = ({ slot }: LinkEnd): number => slot + 1;
+
+const loadOf = ({ bandwidthBps }: { readonly bandwidthBps: number }): number =>
+  bandwidthBps === 0 ? threadBps / 4 : bandwidthBps;
+
+function threadsFor(links: readonly ShapedLink[]): number {
+  const loads = links.flatMap(({ members }) => members.map(({ up }) => loadOf(up)));
+  const wanted = Math.ceil(loads.reduce((sum, load) => sum + load, 0) / threadBps);
+  return Math.max(1, Math.min(wanted, availableParallelism(), networkLimits.delayNodeThreadsMax));
+}
+
+function deviceLine(end: LinkEnd, thread: number): string {
+  if (end.mtu + vxlanOverheadBytes > underlayMtu) {
+    throw new NetworkError(
+      `${end.link} at ${end.node}: an MTU of ${end.mtu} does not fit the way to the delay node`,
+    );
+  }
+  return [
+    `link add name ${end.interfaceName} netns ${end.namespace.pid} address ${end.mac}`,
+    `mtu ${end.mtu} type vxlan id ${vniOf(end)} local ${hubAddress} remote ${shaperAddress}`,
+    `dstport ${firstPort + thread} nolearning noudpcsum`,
+  ].join(" ");
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// What Muster, the delay node's process and its threads say to each other. Between Muster and the
+// process: one JSON object a line, on standard input and output.
+import type { DirectionState } from "../model.ts";
+import type { PipeCounts } from "../shaper/pipe.ts";
+
+export interface SegmentOrder {
+  readonly link: string;
+  readonly kind: "link" | "lan";
+  /** Of the whole run, mixed with the link's place in it. */
+  readonly seed: number;
+  readonly members: readonly MemberOrder[];
+}
+
+export interface MemberOrder {
+  readonly vni: number;
+  readonly up: DirectionState;
+  readonly down?: DirectionState;
+}
+
+export interface UpdateOrder {
+  readonly link: string;
+  readonly member: number;
+  readonly way: "up" | "down";
+  readonly state: DirectionState;
+}
+
+export type ShaperOrder =
+  | {
+      readonly kind: "open";
+      /** Where the thread listens, and where it sends to. */
+      readonly address: string;
+      readonly peerAddress: string;
+      readonly port: number;
+    }
+  | { readonly kind: "add"; readonly segments: readonly SegmentOrder[] }
+  | {
+      readonly kind: "change";
+      readonly updates: readonly UpdateOrder[];
+      /** On the monotonic clock of the machine. */
+      readonly atUs: number;
+    }
+  | { readonly kind: "count"; readonly link: string };
+
+export interface ShaperRequest {
+  readonly id: number;
+  readonly thread: number;
+  readonly order: ShaperOrder;
+}
+
+export interface DirectionCounts {
+  readonly member: number;
+  readonly way: "up" | "down";
+  readonly counts: PipeCounts;
+  /** Packets inside. */
+  readonly size: number;
+}
+
+export interface ShaperAnswer {
+  readonly kind: "answer";
+  readonly id: number;
+  readonly error?: string;
+  /** When the change took effect. */
+  readonly atUs?: number;
+  readonly counts?: readonly DirectionCounts[];
+}
+
+/** How a thread has been since it said so last. */
+export interface ShaperReport {
+  readonly kind: "report";
+  readonly thread: number;
+  readonly atUs: number;
+  readonly packets: number;
+  /** How late packets were sent: the latest, and the mean. */
+  readonly lagMaxUs: number;
+  readonly lagMeanUs: number;
+  /** When the latest one was due. */
+  readonly lagMaxAtUs: number;
+  /** Packets that were sent later than `lagWarnUs`. */
+  readonly late: number;
+  /** What came from no link of the run. */
+  readonly strange: number;
+  /** What the kernel could not take any more. */
+  readonly unsent: number;
+}
+
+/** What the kernel dropped because a thread did not read in time, since the process began. */
+export interface DropReport {
+  readonly kind: "drops";
+  readonly dropped: number;
+}
+
+export interface ShaperReady {
+  readonly kind: "ready";
+}
+
+export type ShaperSays = ShaperReady | ShaperAnswer | ShaperReport | DropReport;
+
+export interface ShaperThreadData {
+  readonly thread: number;
+  readonly pace: Pace;
+}
+
+/**
+ * How a thread waits for the next packet: `nap` sleeps in between and is some tenths of a
+ * millisecond late, `spin` takes a whole core while anything is on its way.
+ */
+export type Pace = "nap" | "spin";

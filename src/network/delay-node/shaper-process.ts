@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+// The delay node as Muster sees it: starts its process, sends it orders, and knows how it is. When
+// the process ends by itself, nothing goes over its links any more, and that is said.
+import type { ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { Clock } from "../../host/clock.ts";
+import { NetworkError } from "../link-backend.ts";
+import { networkTimes } from "../network-limits.ts";
+import type {
+  Pace,
+  ShaperAnswer,
+  ShaperOrder,
+  ShaperReport,
+  ShaperRequest,
+  ShaperSays,
+} from "./shaper-messages.ts";
+
+/** What a run shows of it: since the start. */
+export interface ShaperHealth {
+  readonly packets: number;
+  /** The latest packet: how late, and when it was due on the monotonic clock. */
+  readonly lagMaxUs: number;
+  readonly lagMaxAtUs: number;
+  /** Packets that were sent more than `lagWarnUs` after their time. */
+  readonly late: number;
+  /** Packets that the machine lost on the way to the delay node or from it. */
+  readonly dropped: number;
+}
+
+export interface ShaperProcessOptions {
+  readonly clock: Clock;
+  readonly threads: number;
+  readonly pace: Pace;
+  /** Starts the words; its pid is that of the program. */
+  readonly spawn: (argv: readonly string[]) => ChildProcess;
+  readonly onReport?: (report: ShaperReport) => void;
+}
+
+interface Pending {
+  readonly resolve: (answer: ShaperAnswer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const isSource = import.meta.url.endsWith(".ts");
+const program = fileURLToPath(
+  new URL(isSource ? "./shaper-main.ts" : "./shaper-main.js", import.meta.url),
+);
+const stderrCharactersMax = 2_000;
+
+export class ShaperProcess {
+  readonly #clock: Clock;
+  readonly #child: ChildProcess;
+  readonly #onReport: (report: ShaperReport) => void;
+  readonly #pending = new Map<number, Pending>();
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #failed = Promise.withResolvers<string>();
+  readonly #ended = Promise.withResolvers<void>();
+  #health: ShaperHealth = { packets: 0, lagMaxUs: 0, lagMaxAtUs: 0, late: 0, dropped: 0 };
+  #unsent = 0;
+  #undelivered = 0;
+  #nextId = 1;
+  #stderr = "";
+  #isStopping = false;
+  #gone: string | undefined;
+
+  constructor({ clock, threads, pace, spawn, onReport }: ShaperProcessOptions) {
+    this.#clock = clock;
+    this.#onReport = onReport ?? (() => undefined);
+    const child = spawn([process.execPath, program, String(threads), pace]);
+    this.#child = child;
+    child.once("error", (error) => this.#end(error.message));
+    child.once("exit", (code, signal) => this.#end(signal ?? `exit status ${code}`));
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-stderrCharactersMax);
+    });
+    // A process that is gone is told of by its exit.
+    child.stdin?.on("error", () => undefined);
+    if (child.stdout === null) throw new NetworkError("the delay node has no pipes to be told by");
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      this.#hear(JSON.parse(line) as ShaperSays);
+    });
+    this.#ready.promise.catch(() => undefined);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  get health(): ShaperHealth {
+    return this.#health;
+  }
+
+  /** Resolves with a sentence when it has ended by itself. */
+  get failed(): Promise<string> {
+    return this.#failed.promise;
+  }
+
+  /** @throws NetworkError when it does not start. */
+  async started(): Promise<void> {
+    const cancel = this.#clock.after(networkTimes.startMs, () => {
+      this.#ready.reject(new NetworkError(`the delay node has not started: ${this.#stderr}`));
+    });
+    try {
+      await this.#ready.promise;
+    } finally {
+      cancel();
+    }
+  }
+
+  /** @throws NetworkError when it is refused, or not answered. */
+  ask(thread: number, order: ShaperOrder): Promise<ShaperAnswer> {
+    if (this.#gone !== undefined) return Promise.reject(new NetworkError(this.#gone));
+    const id = this.#nextId++;
+    const request: ShaperRequest = { id, thread, order };
+    const waitMs =
+      networkTimes.answerMs +
+      (order.kind === "change" ? Math.max(0, order.atUs - this.#clock.nowUs()) / 1_000 : 0);
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(waitMs, () => {
+        this.#pending.delete(id);
+        reject(new NetworkError(`the delay node does not answer (${order.kind})`));
+      });
+      this.#pending.set(id, {
+        resolve(answer) {
+          cancel();
+          if (answer.error === undefined) resolve(answer);
+          else reject(new NetworkError(`the delay node refuses: ${answer.error}`));
+        },
+        reject(error) {
+          cancel();
+          reject(error);
+        },
+      });
+      this.#child.stdin?.write(`${JSON.stringify(request)}\n`);
+    });
+  }
+
+  /** Idempotent. Resolves when it has ended. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#child.stdin?.end();
+    this.#child.kill("SIGKILL");
+    await this.#ended.promise;
+  }
+
+  #hear(said: ShaperSays): void {
+    switch (said.kind) {
+      case "ready":
+        this.#ready.resolve();
+        return;
+      case "answer": {
+        const pending = this.#pending.get(said.id);
+        this.#pending.delete(said.id);
+        pending?.resolve(said);
+        return;
+      }
+      case "report":
+        this.#add(said);
+        this.#onReport(said);
+        return;
+      case "drops":
+        this.#undelivered = said.dropped;
+        this.#health = { ...this.#health, dropped: this.#undelivered + this.#unsent };
+        return;
+    }
+  }
+
+  #add(report: ShaperReport): void {
+    const { packets, lagMaxUs, lagMaxAtUs, late } = this.#health;
+    this.#unsent += report.unsent;
+    const isLater = report.lagMaxUs > lagMaxUs;
+    this.#health = {
+      packets: packets + report.packets,
+      lagMaxUs: isLater ? report.lagMaxUs : lagMaxUs,
+      lagMaxAtUs: isLater ? report.lagMaxAtUs : lagMaxAtUs,
+      late: late + report.late,
+      dropped: this.#undelivered + this.#unsent,
+    };
+  }
+
+  #end(how: string): void {
+    if (this.#gone !== undefined) return;
+    const why = this.#stderr.trim() === "" ? "" : `: ${this.#stderr.trim()}`;
+    this.#gone = `the delay node has ended (${how})${why}; its links carry nothing any more`;
+    const error = new NetworkError(this.#gone);
+    this.#ready.reject(error);
+    for (const pending of this.#pending.values()) pending.reject(error);
+    this.#pending.clear();
+    this.#ended.resolve();
+    if (!this.#isStopping) this.#failed.resolve(this.#gone);
+  }
+}

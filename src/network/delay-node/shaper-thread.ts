@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+// A thread of the delay node: takes packets of its links from a socket, and sends each when it has
+// come out of its link. Sleeps in `Atomics.wait` to the next one, in naps short enough that what
+// arrives meanwhile is stamped nearly when it came.
+//
+//   D1. A change is in force for every packet that arrives from its instant on, and for none
+//       before: changes are applied before a packet that was stamped later, in their order.
+import { type Socket, createSocket } from "node:dgram";
+import { parentPort, workerData } from "node:worker_threads";
+import { systemClock } from "../../host/clock.ts";
+import { networkTimes } from "../network-limits.ts";
+import { Segment } from "../shaper/segment.ts";
+import { type HeapItem, SegmentHeap } from "../shaper/segment-heap.ts";
+import type {
+  DirectionCounts,
+  Pace,
+  SegmentOrder,
+  ShaperAnswer,
+  ShaperOrder,
+  ShaperReport,
+  ShaperRequest,
+  ShaperThreadData,
+  UpdateOrder,
+} from "./shaper-messages.ts";
+import { readVni, vxlanHeaderBytes, writeVni } from "./vxlan.ts";
+
+/** What arrives during a nap is stamped when it ends. */
+const napUsMax = 150;
+/** What sleeping takes at the least; nearer than that it is waited for awake. */
+const napUsMin = 60;
+/** A packet is sent when it is due so soon: the mean of what sending later would cost. */
+const earlyUs = 20;
+/** Farther away than this a timer of the platform is exact enough to wait with. */
+const timerUsMin = 3_000;
+const receiveBufferBytes = 4 * 1024 * 1024;
+
+interface Link extends HeapItem {
+  readonly segment: Segment;
+  readonly order: SegmentOrder;
+}
+
+interface Change {
+  readonly id: number;
+  readonly atUs: number;
+  readonly updates: readonly UpdateOrder[];
+}
+
+class ShaperThread {
+  readonly #thread: number;
+  readonly #pace: Pace;
+  readonly #answer: (answer: ShaperAnswer) => void;
+  readonly #links = new Map<string, Link>();
+  /** By the number that packets of an end carry: its link, and which member of it. */
+  readonly #ends: { readonly link: Link; readonly member: number }[] = [];
+  readonly #heap = new SegmentHeap<Link>();
+  readonly #word = new Int32Array(new SharedArrayBuffer(4));
+  /** In the order of their instants. */
+  readonly #changes: Change[] = [];
+  #out: Socket | undefined;
+  #lastUs = 0;
+  #isTurning = false;
+  #cancelTimer: () => void = () => undefined;
+  #packets = 0;
+  #lagSumUs = 0;
+  #lagMaxUs = 0;
+  #lagMaxAtUs = 0;
+  #late = 0;
+  #strange = 0;
+  #unsent = 0;
+
+  constructor({ thread, pace }: ShaperThreadData, answer: (answer: ShaperAnswer) => void) {
+    this.#thread = thread;
+    this.#pace = pace;
+    this.#answer = answer;
+  }
+
+  /** Never rejects; answers by itself. */
+  async obey(id: number, order: ShaperOrder): Promise<void> {
+    try {
+      switch (order.kind) {
+        case "open":
+          await this.#open(order);
+          break;
+        case "add":
+          for (const segment of order.segments) this.#add(segment);
+          break;
+        case "change":
+          this.#plan({ id, atUs: order.atUs, updates: order.updates });
+          return;
+        case "count":
+          this.#answer({ kind: "answer", id, counts: this.#count(order.link) });
+          return;
+      }
+      this.#answer({ kind: "answer", id });
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      this.#answer({ kind: "answer", id, error: text });
+    }
+  }
+
+  report(): ShaperReport {
+    const packets = this.#packets;
+    const report: ShaperReport = {
+      kind: "report",
+      thread: this.#thread,
+      atUs: systemClock.nowUs(),
+      packets,
+      lagMaxUs: Math.round(this.#lagMaxUs),
+      lagMeanUs: packets === 0 ? 0 : Math.round(this.#lagSumUs / packets),
+      lagMaxAtUs: Math.round(this.#lagMaxAtUs),
+      late: this.#late,
+      strange: this.#strange,
+      unsent: this.#unsent,
+    };
+    this.#packets = this.#lagSumUs = this.#lagMaxUs = this.#lagMaxAtUs = this.#late = 0;
+    this.#strange = this.#unsent = 0;
+    return report;
+  }
+
+  async #open({ address, peerAddress, port }: ShaperOrder & { kind: "open" }): Promise<void> {
+    const out = createSocket({ type: "udp4", sendBufferSize: receiveBufferBytes });
+    await bound(out, address, 0);
+    await new Promise<void>((resolve) => out.connect(port, peerAddress, resolve));
+    // What the kernel refuses is counted where it is sent.
+    out.on("error", () => {
+      this.#unsent += 1;
+    });
+    this.#out = out;
+    const socket = createSocket({ type: "udp4", recvBufferSize: receiveBufferBytes });
+    socket.on("message", (packet) => this.#arrive(packet));
+    await bound(socket, address, port);
+  }
+
+  #add(order: SegmentOrder): void {
+    if (this.#links.has(order.link)) throw new Error(`${order.link} is there already`);
+    const { kind, members, seed } = order;
+    const segment = new Segment({ kind, members, seed, frameAt: vxlanHeaderBytes });
+    const link: Link = { segment, order, nextUs: Infinity, place: 0 };
+    this.#links.set(order.link, link);
+    this.#heap.add(link);
+    for (const [member, { vni }] of members.entries()) this.#ends[vni] = { link, member };
+  }
+
+  #plan(change: Change): void {
+    const index = this.#changes.findIndex(({ atUs }) => atUs > change.atUs);
+    this.#changes.splice(index === -1 ? this.#changes.length : index, 0, change);
+    this.#turnSoon();
+  }
+
+  /** D1. */
+  #applyChanges(nowUs: number): void {
+    for (let next = this.#changes[0]; next !== undefined; next = this.#changes[0]) {
+      if (next.atUs > nowUs) return;
+      this.#changes.shift();
+      const atUs = Math.max(next.atUs, this.#lastUs);
+      this.#lastUs = atUs;
+      for (const { link: name, member, way, state } of next.updates) {
+        const link = this.#links.get(name);
+        if (link === undefined) continue;
+        link.segment.change(atUs, member, way, state);
+        this.#moved(link);
+      }
+      this.#answer({ kind: "answer", id: next.id, atUs });
+    }
+  }
+
+  #arrive(packet: Uint8Array): void {
+    const end = this.#ends[readVni(packet)];
+    if (end === undefined) {
+      this.#strange += 1;
+      return;
+    }
+    const nowUs = systemClock.nowUs();
+    if (this.#changes.length > 0) this.#applyChanges(nowUs);
+    this.#lastUs = nowUs;
+    const { link, member } = end;
+    link.segment.arrive(nowUs, member, packet);
+    // What nothing holds back goes at once.
+    if (link.segment.nextUs <= nowUs) this.#release(link, nowUs);
+    this.#moved(link);
+    if (!this.#isTurning) this.#turnSoon();
+  }
+
+  #release(link: Link, nowUs: number): void {
+    const { members } = link.order;
+    link.segment.release(nowUs, (member, packet, outUs) => {
+      const vni = members[member]?.vni;
+      if (vni === undefined) return;
+      writeVni(packet, vni);
+      this.#out?.send(packet);
+      const lagUs = Math.max(0, nowUs - outUs);
+      this.#packets += 1;
+      this.#lagSumUs += lagUs;
+      if (lagUs > networkTimes.lagWarnUs) this.#late += 1;
+      if (lagUs <= this.#lagMaxUs) return;
+      this.#lagMaxUs = lagUs;
+      this.#lagMaxAtUs = outUs;
+    });
+  }
+
+  #moved(link: Link): void {
+    link.nextUs = link.segment.nextUs;
+    this.#heap.moved(link);
+  }
+
+  #turnSoon(): void {
+    this.#cancelTimer();
+    if (this.#isTurning) return;
+    this.#isTurning = true;
+    systemClock.endOfTurn(() => this.#turn());
+  }
+
+  #turn(): void {
+    let nowUs = systemClock.nowUs();
+    this.#applyChanges(nowUs);
+    for (let next = this.#heap.first; next !== undefined; next = this.#heap.first) {
+      if (next.nextUs > nowUs + earlyUs) break;
+      this.#release(next, Math.max(nowUs, next.nextUs));
+      this.#moved(next);
+      nowUs = systemClock.nowUs();
+    }
+    this.#lastUs = Math.max(this.#lastUs, nowUs);
+    const dueUs = Math.min(this.#heap.first?.nextUs ?? Infinity, this.#changes[0]?.atUs ?? Infinity);
+    const waitUs = dueUs - nowUs;
+    if (waitUs > timerUsMin) {
+      this.#isTurning = false;
+      if (waitUs === Infinity) return;
+      const waitMs = Math.min(Math.floor((waitUs - timerUsMin / 2) / 1_000), 2 ** 31 - 1);
+      this.#cancelTimer = systemClock.after(waitMs, () => this.#turnSoon());
+      return;
+    }
+    if (this.#pace === "nap" && waitUs > napUsMin) {
+      Atomics.wait(this.#word, 0, 0, (Math.min(waitUs, napUsMax) - napUsMin) / 1_000);
+    }
+    systemClock.endOfTurn(() => this.#turn());
+  }
+
+  #count(name: string): readonly DirectionCounts[] {
+    const link = this.#links.get(name);
+    if (link === undefined) throw new Error(`there is no link ${name}`);
+    return link.order.members.flatMap((_, member) =>
+      (["up", "down"] as const).flatMap((way) => {
+        const pipe = link.segment.pipe(member, way);
+        return pipe === undefined ? [] : [{ member, way, counts: { ...pipe.counts }, size: pipe.size }];
+      }),
+    );
+  }
+}
+
+function bound(socket: Socket, address: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.bind({ address, port, exclusive: true }, () => {
+      socket.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+const port = parentPort;
+if (port !== null) {
+  const data = workerData as ShaperThreadData;
+  const thread = new ShaperThread(data, (answer) => port.postMessage(answer));
+  port.on("message", ({ id, order }: ShaperRequest) => void thread.obey(id, order));
+  const report = (): void => {
+    port.postMessage(thread.report());
+    systemClock.after(networkTimes.reportMs, report);
+  };
+  systemClock.after(networkTimes.reportMs, report);
+}

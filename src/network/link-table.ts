@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+// What is asked of every direction of every link, and what changes make of it. Pure; back ends do
+// what it says. Changes are planned whole before any is done: what is refused changes nothing.
+//
+//   T1. `plan` decides, `commit` changes; changes of one call see those before them.
+import {
+  type Capacity,
+  changeShape,
+  checkShape,
+  type DirectionState,
+  type LinkChange,
+  type ShapedLink,
+} from "./model.ts";
+import { networkLimits } from "./network-limits.ts";
+
+/** A direction by its place. */
+export interface DirectionPlace {
+  readonly link: string;
+  readonly member: number;
+  readonly way: "up" | "down";
+}
+
+export interface DirectionUpdate extends DirectionPlace {
+  readonly state: DirectionState;
+}
+
+interface Row {
+  readonly asked: ShapedLink;
+  /** By `memberWay`. */
+  readonly states: ReadonlyMap<string, DirectionState>;
+}
+
+export class LinkTable {
+  readonly #capacity: Capacity;
+  readonly #rows = new Map<string, Row>();
+  #ends = 0;
+
+  constructor(capacity: Capacity) {
+    this.#capacity = capacity;
+  }
+
+  get names(): readonly string[] {
+    return [...this.#rows.keys()];
+  }
+
+  link(name: string): ShapedLink | undefined {
+    return this.#rows.get(name)?.asked;
+  }
+
+  state(place: DirectionPlace): DirectionState | undefined {
+    return this.#rows.get(place.link)?.states.get(memberWay(place));
+  }
+
+  /** Everything of one link, members in order, up before down. */
+  states(name: string): readonly DirectionUpdate[] {
+    const row = this.#rows.get(name);
+    if (row === undefined) return [];
+    return placesOf(row.asked, {}).map((place) => ({
+      ...place,
+      state: row.states.get(memberWay(place)) as DirectionState,
+    }));
+  }
+
+  /** @returns what is wrong with them; nothing: they are there now, all up. */
+  add(links: readonly ShapedLink[]): readonly string[] {
+    const ends = links.reduce((sum, { members }) => sum + members.length, this.#ends);
+    const problems = links.flatMap((link) => this.#problemsOf(link));
+    if (ends > networkLimits.linkEndsMax) {
+      problems.push(
+        `${ends} ends of links are more than ${networkLimits.linkEndsMax} (linkEndsMax)`,
+      );
+    }
+    if (problems.length > 0) return problems;
+    this.#ends = ends;
+    for (const asked of links) {
+      const states = new Map<string, DirectionState>();
+      for (const place of placesOf(asked, {})) {
+        states.set(memberWay(place), { shape: shapeAt(asked, place), isUp: true });
+      }
+      this.#rows.set(asked.name, { asked, states });
+    }
+    return [];
+  }
+
+  /** What the changes make of which directions; or why one of them cannot be. T1. */
+  plan(changes: readonly LinkChange[]): readonly DirectionUpdate[] | { readonly problem: string } {
+    const updates = new Map<string, DirectionUpdate>();
+    for (const change of changes) {
+      const places = this.#places(change);
+      if ("problem" in places) return places;
+      for (const place of places) {
+        const key = `${place.link} ${memberWay(place)}`;
+        const before = updates.get(key)?.state ?? this.state(place);
+        const asked = this.#rows.get(place.link)?.asked;
+        if (before === undefined || asked === undefined) continue;
+        const state = changeState(before, change, shapeAt(asked, place));
+        const [problem] = checkShape(state.shape, this.#capacity);
+        if (problem !== undefined) return { problem: `link ${change.link}: ${problem}` };
+        updates.set(key, { ...place, state });
+      }
+    }
+    return [...updates.values()];
+  }
+
+  commit(updates: readonly DirectionUpdate[]): void {
+    for (const { state, ...place } of updates) {
+      const row = this.#rows.get(place.link);
+      if (row === undefined) continue;
+      const states = new Map(row.states).set(memberWay(place), state);
+      this.#rows.set(place.link, { asked: row.asked, states });
+    }
+  }
+
+  #places(change: LinkChange): readonly DirectionPlace[] | { readonly problem: string } {
+    const row = this.#rows.get(change.link);
+    if (row === undefined) {
+      const known = this.names.slice(0, 10).join(", ");
+      return { problem: `there is no link ${change.link}; there are: ${known || "none"}` };
+    }
+    const { members, kind } = row.asked;
+    if (change.node !== undefined && !members.some(({ node }) => node === change.node)) {
+      const nodes = members.map(({ node }) => node).join(", ");
+      return { problem: `${change.node} is not on ${kind} ${change.link}; members: ${nodes}` };
+    }
+    if (change.way === "down" && kind === "link") {
+      return { problem: `link ${change.link} has one way from each end; name the other node` };
+    }
+    return placesOf(row.asked, change);
+  }
+
+  #problemsOf(link: ShapedLink): string[] {
+    const problems: string[] = [];
+    const { name, members, kind } = link;
+    const { lanMembersMax } = networkLimits;
+    if (this.#rows.has(name)) problems.push(`${kind} ${name} is there already`);
+    if (kind === "link" && members.length !== 2) {
+      problems.push(`link ${name} has ${members.length} ends; what has not two is a LAN`);
+    }
+    if (members.length > lanMembersMax) {
+      problems.push(
+        `LAN ${name} has ${members.length} members, more than ${lanMembersMax} (lanMembersMax)`,
+      );
+    }
+    const seen = new Set<string>();
+    for (const { node, up, down } of members) {
+      for (const shape of down === undefined ? [up] : [up, down]) {
+        for (const problem of checkShape(shape, this.#capacity)) {
+          const text = `${kind} ${name} at ${node}: ${problem}`;
+          if (!seen.has(text)) problems.push(text);
+          seen.add(text);
+        }
+      }
+    }
+    return problems;
+  }
+}
+
+function changeState(
+  { shape, isUp }: DirectionState,
+  { what }: LinkChange,
+  asked: DirectionState["shape"],
+): DirectionState {
+  switch (what.kind) {
+    case "up":
+      return { shape, isUp: true };
+    case "down":
+      return { shape, isUp: false };
+    case "reset":
+      return { shape: asked, isUp: true };
+    case "modify":
+      return { shape: changeShape(shape, what.shape), isUp };
+  }
+}
+
+const memberWay = ({ member, way }: { member: number; way: string }): string => `${member} ${way}`;
+
+function shapeAt({ members }: ShapedLink, place: DirectionPlace): DirectionState["shape"] {
+  const member = members[place.member] as ShapedLink["members"][number];
+  return place.way === "down" ? (member.down ?? member.up) : member.up;
+}
+
+/** A member that is there twice is meant twice. */
+function placesOf(
+  { name: link, members }: ShapedLink,
+  { node, way }: { readonly node?: string; readonly way?: "up" | "down" },
+): readonly DirectionPlace[] {
+  return members.flatMap((it, member) => {
+    if (node !== undefined && it.node !== node) return [];
+    const ways = it.down === undefined ? (["up"] as const) : (["up", "down"] as const);
+    return ways
+      .filter((one) => way === undefined || way === one)
+      .map((one) => ({ link, member, way: one }));
+  });
+}

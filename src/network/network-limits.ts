@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+/** Limits of shaped links, see docs/reference/limits.md. */
+export const networkLimits = {
+  /** Bits per second of one direction; below, one full frame takes longer than 12 s. */
+  bandwidthBpsMin: 1_000,
+  /** What one thread of the delay node carries with full frames is a little below. */
+  delayNodeBandwidthBpsMax: 1_000_000_000,
+  netemBandwidthBpsMax: 40_000_000_000,
+  /** One way; jitter too. Farther than Mars. */
+  delayUsMax: 3_600_000_000,
+  /** Bytes of one direction that are on their way: bandwidth times delay. */
+  inFlightBytesMax: 67_108_864,
+  /** Most that a queue may be asked to hold, in packets, or bytes. */
+  queuePacketsMax: 100_000,
+  queueBytesMax: 67_108_864,
+  /** Members of one LAN. */
+  lanMembersMax: 1_000,
+  /** Ends of links of one run: each has a number of its own on the wire to the delay node. */
+  linkEndsMax: 20_000,
+  /** Hardware addresses that a LAN remembers; frames to others go to all its members. */
+  lanAddressesMax: 16_384,
+  /** Changes of links that wait for their instant. */
+  armedChangesMax: 10_000,
+  /** Threads of one delay node. */
+  delayNodeThreadsMax: 16,
+} as const;
+
+export const networkTimes = {
+  /** The delay node says how it is as often as that. */
+  reportMs: 500,
+  /** Later than this after its time a packet is said to be late. */
+  lagWarnUs: 1_000,
+  /** How long the delay node may take to start, and to take a change. */
+  startMs: 20_000,
+  answerMs: 10_000,
+} as const;
