@@ -209,13 +209,13 @@ export class DelayNodeBackend implements LinkBackend<ShapedLink, LinkChange> {
     return lightest;
   }
 
-  #segment({ name, kind, ends }: LinkEnds): SegmentOrder {
+  #segment({ name, ends }: LinkEnds): SegmentOrder {
     const stateOf = (place: DirectionPlace): MemberOrder["up"] => {
       const state = this.table.state(place);
       if (state === undefined) throw new NetworkError(`link ${name} has no shape for all its ends`);
       return state;
     };
-    const hasDown = this.table.link(name)?.kind === "lan";
+    const kind = this.table.link(name)?.kind ?? "lan";
     return {
       link: name,
       kind,
@@ -223,7 +223,7 @@ export class DelayNodeBackend implements LinkBackend<ShapedLink, LinkChange> {
       members: ends.map((end, member) => ({
         vni: vniOf(end),
         up: stateOf({ link: name, member, way: "up" }),
-        ...(hasDown ? { down: stateOf({ link: name, member, way: "down" }) } : {}),
+        ...(kind === "lan" ? { down: stateOf({ link: name, member, way: "down" }) } : {}),
       })),
     };
   }

@@ -2,12 +2,11 @@
 // The process of the delay node: passes orders of Muster to its threads, and what they say back.
 // Lives in a network namespace of its own; when Muster is gone its input ends, and so does it.
 import { readFileSync } from "node:fs";
-import { constants, setPriority } from "node:os";
 import { createInterface } from "node:readline";
 import { Worker } from "node:worker_threads";
 import { systemClock } from "../../host/clock.ts";
 import { networkLimits, networkTimes } from "../network-limits.ts";
-import type { Pace, ShaperRequest, ShaperSays, ShaperThreadData } from "./shaper-messages.ts";
+import type { Pace, Priority, ShaperRequest, ShaperSays, ShaperThreadData } from "./shaper-messages.ts";
 
 const program = import.meta.url.endsWith(".ts") ? "./shaper-thread.ts" : "./shaper-thread.js";
 
@@ -46,18 +45,8 @@ function watchDrops(told: number): void {
   systemClock.after(networkTimes.reportMs, () => watchDrops(dropped));
 }
 
-function favourMe(): void {
-  try {
-    setPriority(constants.priority.PRIORITY_HIGH);
-  } catch {
-    // Only root may; what that costs is seen in the lag.
-  }
-}
-
-const [threadsText = "1", pace = "nap"] = process.argv.slice(2);
+const [threadsText = "1", pace = "nap", priority = "usual"] = process.argv.slice(2);
 const threadCount = Math.min(Number(threadsText), networkLimits.delayNodeThreadsMax);
-// The threads inherit it.
-favourMe();
 const threads = Array.from({ length: threadCount }, (_, thread) =>
   startThread({ thread, pace: pace as Pace }),
 );
@@ -68,4 +57,4 @@ lines.on("line", (line) => {
 });
 lines.on("close", () => process.exit(0));
 watchDrops(0);
-say({ kind: "ready" });
+say({ kind: "ready", priority: priority as Priority });

@@ -92,6 +92,7 @@ export interface DropReport {
 
 export interface ShaperReady {
   readonly kind: "ready";
+  readonly priority: Priority;
 }
 
 export type ShaperSays = ShaperReady | ShaperAnswer | ShaperReport | DropReport;
@@ -106,3 +107,5 @@ export interface ShaperThreadData {
  * millisecond late, `spin` takes a whole core while anything is on its way.
  */
 export type Pace = "nap" | "spin";
+
+export type Priority = "real-time" | "usual";
