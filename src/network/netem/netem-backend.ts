@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+// The back end for kernels that have netem: the two ends of a link are one veth pair, and what a
+// node sends is shaped where it leaves. A LAN is a bridge in the hub: what goes up is shaped at the
+// node, what comes down at the bridge's end. There is no process of ours that packets depend on.
+import type { Clock } from "../../host/clock.ts";
+import {
+  type LinkBackend,
+  type LinkEnd,
+  type LinkEnds,
+  type NamespaceCommands,
+  type NetNamespace,
+  NetworkError,
+} from "../link-backend.ts";
+import { type DirectionUpdate, LinkTable } from "../link-table.ts";
+import type { LinkChange, ShapedLink } from "../model.ts";
+import { formatDirection, netemCapacity, netemProblem } from "./netem-commands.ts";
+
+export interface NetemOptions {
+  readonly commands: NamespaceCommands;
+  readonly clock: Clock;
+}
+
+/** Where a direction is shaped. */
+interface Device {
+  readonly namespace: NetNamespace;
+  readonly name: string;
+}
+
+export class NetemBackend implements LinkBackend<ShapedLink, LinkChange> {
+  readonly kind = "netem";
+  readonly table: LinkTable = new LinkTable(netemCapacity);
+  /** The kernel does not stop by itself. */
+  readonly failed: Promise<string> = new Promise(() => undefined);
+  readonly #commands: NamespaceCommands;
+  readonly #clock: Clock;
+  /** By link; member by member. */
+  readonly #ends = new Map<string, LinkEnds>();
+
+  constructor({ commands, clock }: NetemOptions) {
+    this.#commands = commands;
+    this.#clock = clock;
+  }
+
+  async attach(links: readonly LinkEnds[], plans: ReadonlyMap<string, ShapedLink>): Promise<void> {
+    const asked = links.map(({ name }) => {
+      const plan = plans.get(name);
+      if (plan === undefined) throw new NetworkError(`link ${name} has no shape`);
+      return plan;
+    });
+    const [problem] = this.table.add(asked);
+    if (problem !== undefined) throw new NetworkError(problem);
+    for (const link of links) this.#ends.set(link.name, link);
+    await this.#commands.ip(
+      this.#commands.hub,
+      links.flatMap((link) => (this.#isLan(link.name) ? lanLines(link) : linkLines(link))),
+    );
+    const states = links.flatMap(({ name }) => this.table.states(name));
+    for (const { namespace, name } of states.map((update) => this.#device(update))) {
+      // Else losses and queues would be of bundles of packets.
+      const off = "tso off gso off gro off".split(" ");
+      await this.#commands.run(namespace, ["ethtool", "-K", name, ...off]);
+    }
+    await this.#apply(states);
+  }
+
+  async set(changes: readonly LinkChange[], atUs?: number): Promise<void> {
+    const planned = this.table.plan(changes);
+    if ("problem" in planned) throw new NetworkError(planned.problem);
+    refuseWhatNetemCannot(planned);
+    this.table.commit(planned);
+    const waitMs = ((atUs ?? 0) - this.#clock.nowUs()) / 1_000;
+    if (waitMs > 0) await new Promise<void>((resolve) => this.#clock.after(waitMs, resolve));
+    await this.#apply(planned);
+  }
+
+  async stop(): Promise<void> {}
+
+  /** One process for each namespace, all at once. */
+  async #apply(updates: readonly DirectionUpdate[]): Promise<void> {
+    refuseWhatNetemCannot(updates);
+    const lines = new Map<number, { readonly namespace: NetNamespace; readonly lines: string[] }>();
+    for (const update of updates) {
+      const { namespace, name } = this.#device(update);
+      const batch = lines.get(namespace.pid) ?? { namespace, lines: [] };
+      lines.set(namespace.pid, batch);
+      batch.lines.push(...formatDirection(name, update.state));
+    }
+    await Promise.all(
+      [...lines.values()].map(({ namespace, lines: batch }) =>
+        this.#commands.run(namespace, ["tc", "-batch", "-"], `${batch.join("\n")}\n`),
+      ),
+    );
+  }
+
+  #isLan(name: string): boolean {
+    return this.table.link(name)?.kind === "lan";
+  }
+
+  #device({ link, member, way }: DirectionUpdate): Device {
+    const end = this.#ends.get(link)?.ends[member];
+    if (end === undefined) throw new NetworkError(`link ${link} has no end ${member}`);
+    return way === "up"
+      ? { namespace: end.namespace, name: end.interfaceName }
+      : { namespace: this.#commands.hub, name: portName(end) };
+  }
+}
+
+function refuseWhatNetemCannot(updates: readonly DirectionUpdate[]): void {
+  for (const { link, state } of updates) {
+    const problem = netemProblem(state);
+    if (problem !== undefined) throw new NetworkError(`link ${link}: ${problem}`);
+  }
+}
+
+const portName = ({ slot }: LinkEnd): string => `p${slot}`;
+
+const deviceWords = ({ interfaceName, namespace, mac, mtu }: LinkEnd): string =>
+  `name ${interfaceName} netns ${namespace.pid} address ${mac} mtu ${mtu}`;
+
+function linkLines({ name, ends }: LinkEnds): readonly string[] {
+  const [first, second] = ends;
+  if (first === undefined || second === undefined) throw new NetworkError(`${name} has not two ends`);
+  return [`link add ${deviceWords(first)} type veth peer ${deviceWords(second)}`];
+}
+
+function lanLines({ ends }: LinkEnds): readonly string[] {
+  const bridge = `lan${ends[0]?.slot ?? 0}`;
+  return [
+    `link add name ${bridge} type bridge`,
+    `link set ${bridge} up`,
+    ...ends.flatMap((end) => [
+      `link add ${deviceWords(end)} type veth peer name ${portName(end)} mtu ${end.mtu}`,
+      `link set ${portName(end)} master ${bridge} up`,
+    ]),
+  ];
+}
