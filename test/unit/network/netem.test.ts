@@ -33,7 +33,7 @@ describe("formatDirection", () => {
     [
       { bandwidthBps: 1_000_000, queue: { ...usualQueue, kind: "red" as const } },
       2,
-      "red limit 75700 min 5000 max 15000 avpkt 1000 burst 71 probability 0.1 bandwidth 1000000bit",
+      "red limit 75700 min 5000 max 15000 avpkt 1000 burst 72 probability 0.1 bandwidth 1000000bit",
     ],
   ] as const)("says of %j on line %d: %s", (shape, line, text) => {
     expect(lines(shape)[line]).toContain(text);
