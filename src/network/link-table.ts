@@ -10,6 +10,7 @@ import {
   type DirectionState,
   type LinkChange,
   type ShapedLink,
+  unshaped,
 } from "./model.ts";
 import { networkLimits } from "./network-limits.ts";
 
@@ -167,6 +168,10 @@ function changeState(
       return { shape, isUp: false };
     case "reset":
       return { shape: asked, isUp: true };
+    case "create":
+      return { shape: asked, isUp };
+    case "clear":
+      return { shape: unshaped, isUp };
     case "modify":
       return { shape: changeShape(shape, what.shape), isUp };
   }

@@ -233,5 +233,6 @@ export interface LinkChange {
 }
 
 export type LinkChangeKind =
-  | { readonly kind: "up" | "down" | "reset" }
+  /** `clear`: not shaped at all; `create`: as asked for again; `reset`: that, and up. */
+  | { readonly kind: "up" | "down" | "reset" | "create" | "clear" }
   | { readonly kind: "modify"; readonly shape: DirectionChange };

@@ -11,7 +11,6 @@ import { availableParallelism } from "node:os";
 import { Random } from "../../core/random.ts";
 import type { Clock } from "../../host/clock.ts";
 import {
-  type LinkBackend,
   type LinkEnd,
   type LinkEnds,
   type NamespaceCommands,
@@ -19,6 +18,7 @@ import {
 } from "../link-backend.ts";
 import { type DirectionPlace, type DirectionUpdate, LinkTable } from "../link-table.ts";
 import type { Capacity, LinkChange, ShapedLink } from "../model.ts";
+import type { ShapedLinks } from "../shaped-links.ts";
 import { networkLimits } from "../network-limits.ts";
 import type {
   DirectionCounts,
@@ -58,7 +58,7 @@ export interface DelayNodeOptions {
   readonly onReport?: (report: ShaperReport) => void;
 }
 
-export class DelayNodeBackend implements LinkBackend<ShapedLink, LinkChange> {
+export class DelayNodeBackend implements ShapedLinks {
   readonly kind = "delay-node";
   readonly table: LinkTable = new LinkTable(delayNodeCapacity);
   readonly #options: DelayNodeOptions;
@@ -114,16 +114,16 @@ export class DelayNodeBackend implements LinkBackend<ShapedLink, LinkChange> {
     await this.#options.commands.ip(this.#options.commands.hub, lines);
   }
 
-  /**
-   * @param atUs the instant, on the monotonic clock; left out or past, as soon as it can be.
-   * @returns when it took effect.
-   */
-  async set(changes: readonly LinkChange[], atUs?: number): Promise<void> {
+  async set(changes: readonly LinkChange[]): Promise<void> {
+    await this.setAt(changes, 0);
+  }
+
+  async setAt(changes: readonly LinkChange[], atUs: number): Promise<number> {
     const planned = this.table.plan(changes);
     if ("problem" in planned) throw new NetworkError(planned.problem);
     // Committed first: what is asked next builds on it, whenever this one is done.
     this.table.commit(planned);
-    await this.#tell(planned, atUs ?? 0);
+    return await this.#tell(planned, atUs);
   }
 
   /** What became of the packets of a link. */
@@ -183,7 +183,7 @@ export class DelayNodeBackend implements LinkBackend<ShapedLink, LinkChange> {
     return this.#process;
   }
 
-  async #tell(updates: readonly DirectionUpdate[], askedUs: number): Promise<void> {
+  async #tell(updates: readonly DirectionUpdate[], askedUs: number): Promise<number> {
     const shaper = this.#running();
     const byThread = new Map<number, DirectionUpdate[]>();
     for (const update of updates) {
@@ -194,11 +194,12 @@ export class DelayNodeBackend implements LinkBackend<ShapedLink, LinkChange> {
     }
     const soonestUs = byThread.size > 1 ? this.#options.clock.nowUs() + togetherUs : 0;
     const atUs = Math.max(askedUs, soonestUs);
-    await Promise.all(
+    const answers = await Promise.all(
       [...byThread].map(([thread, group]) =>
         shaper.ask(thread, { kind: "change", updates: group, atUs }),
       ),
     );
+    return Math.max(...answers.map((answer) => answer.atUs ?? atUs), 0);
   }
 
   #assign({ name, members }: ShapedLink): number {

@@ -2,9 +2,8 @@
 // The back end for kernels that have netem: the two ends of a link are one veth pair, and what a
 // node sends is shaped where it leaves. A LAN is a bridge in the hub: what goes up is shaped at the
 // node, what comes down at the bridge's end. There is no process of ours that packets depend on.
-import type { Clock } from "../../host/clock.ts";
+import { type Clock, sleep } from "../../host/clock.ts";
 import {
-  type LinkBackend,
   type LinkEnd,
   type LinkEnds,
   type NamespaceCommands,
@@ -13,6 +12,7 @@ import {
 } from "../link-backend.ts";
 import { type DirectionUpdate, LinkTable } from "../link-table.ts";
 import type { LinkChange, ShapedLink } from "../model.ts";
+import type { ShapedLinks } from "../shaped-links.ts";
 import { formatDirection, netemCapacity, netemProblem } from "./netem-commands.ts";
 
 export interface NetemOptions {
@@ -26,7 +26,7 @@ interface Device {
   readonly name: string;
 }
 
-export class NetemBackend implements LinkBackend<ShapedLink, LinkChange> {
+export class NetemBackend implements ShapedLinks {
   readonly kind = "netem";
   readonly table: LinkTable = new LinkTable(netemCapacity);
   /** The kernel does not stop by itself. */
@@ -35,6 +35,7 @@ export class NetemBackend implements LinkBackend<ShapedLink, LinkChange> {
   readonly #clock: Clock;
   /** By link; member by member. */
   readonly #ends = new Map<string, LinkEnds>();
+  #last: Promise<void> = Promise.resolve();
 
   constructor({ commands, clock }: NetemOptions) {
     this.#commands = commands;
@@ -63,14 +64,22 @@ export class NetemBackend implements LinkBackend<ShapedLink, LinkChange> {
     await this.#apply(states);
   }
 
-  async set(changes: readonly LinkChange[], atUs?: number): Promise<void> {
+  async set(changes: readonly LinkChange[]): Promise<void> {
+    await this.setAt(changes, 0);
+  }
+
+  async setAt(changes: readonly LinkChange[], atUs: number): Promise<number> {
     const planned = this.table.plan(changes);
     if ("problem" in planned) throw new NetworkError(planned.problem);
     refuseWhatNetemCannot(planned);
     this.table.commit(planned);
-    const waitMs = ((atUs ?? 0) - this.#clock.nowUs()) / 1_000;
-    if (waitMs > 0) await new Promise<void>((resolve) => this.#clock.after(waitMs, resolve));
-    await this.#apply(planned);
+    const waitMs = (atUs - this.#clock.nowUs()) / 1_000;
+    if (waitMs > 0) await sleep(this.#clock, waitMs);
+    // Told one after the other, so that the kernel ends with what was asked for last.
+    const applied = this.#last.then(() => this.#apply(planned));
+    this.#last = applied.catch(() => undefined);
+    await applied;
+    return this.#clock.nowUs();
   }
 
   async stop(): Promise<void> {}

@@ -28,6 +28,8 @@ export interface EventPerformerOptions {
   readonly consoles?: ConsoleAgent;
   /** Left out, nothing generates traffic. */
   readonly traffic?: TrafficAgent;
+  /** Obeys events of links; left out, links are not shaped. */
+  readonly links?: ObjectAgent;
   /** Obeys events of the simulator. */
   readonly simulator?: ObjectAgent;
   /** Obeys events of nodes. */
@@ -44,7 +46,7 @@ export class EventPerformer {
   readonly #agents: ReadonlyMap<string, ObjectAgent>;
 
   constructor(options: EventPerformerOptions) {
-    const { simulator, nodes, clock } = options;
+    const { simulator, nodes, links, clock } = options;
     this.#clock = clock;
     this.#programs = new ProgramEvents(options);
     this.#agents = new Map<string, ObjectAgent>([
@@ -53,6 +55,7 @@ export class EventPerformer {
       ["TRAFGEN", new TrafficEvents(options)],
       ["LINKTEST", new LinktestEvents(clock)],
       ...(simulator === undefined ? [] : [["SIMULATOR", simulator] as const]),
+      ...(links === undefined ? [] : [["LINK", links] as const]),
       ...(nodes === undefined ? [] : [["NODE", nodes] as const]),
     ]);
   }
@@ -75,8 +78,7 @@ export class EventPerformer {
 }
 
 function whyIgnored({ type, event }: AgendaEvent): string {
-  if (type === "LINK" || type === "LINKTRACE") {
-    return `${type} events are not performed: links are not shaped yet`;
-  }
+  if (type === "LINK") return "LINK events are not performed: links are not shaped in this run";
+  if (type === "LINKTRACE") return "LINKTRACE events are not performed: nothing traces links yet";
   return `no agent serves ${type} ${event} yet`;
 }

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+// LINK events as changes of links: which links and ways an object names, and what its ARGS ask for.
+// Pure. [EMULAB-EVENTS 5.1]
+//
+// Differs from the old agents where they were at fault: keys count in any case, blanks may be as
+// many as one likes, and a key or value that is not known refuses the whole event instead of
+// being passed over.
+import type { DirectionChange, LinkChange, QueueShape, ShapedLink } from "./model.ts";
+
+/** What an object of LINK events names. */
+export interface LinkObject {
+  readonly link: ShapedLink;
+  /** `LINK-NODE`; left out, all of the link. */
+  readonly node?: string;
+}
+
+/** @returns undefined when no link has the name; a link's own name goes before `LINK-NODE`. */
+export function findLinkObject(links: readonly ShapedLink[], name: string): LinkObject | undefined {
+  const whole = links.find((link) => link.name === name);
+  if (whole !== undefined) return { link: whole };
+  for (const link of links) {
+    const member = link.members.find(({ node }) => name === `${link.name}-${node}`);
+    if (member !== undefined) return { link, node: member.node };
+  }
+  return undefined;
+}
+
+/** @returns the changes, or a sentence that says what is wrong. */
+export function readLinkEvent(
+  object: LinkObject,
+  event: string,
+  args: string,
+): readonly LinkChange[] | string {
+  switch (event) {
+    case "UP":
+    case "DOWN":
+      return [wholeChange(object, { kind: event === "UP" ? "up" : "down" })];
+    case "RESET":
+      return [wholeChange(object, { kind: "reset" })];
+    case "CLEAR":
+      return [wholeChange(object, { kind: "clear" })];
+    case "CREATE": {
+      const changes = readModify(object, args);
+      if (typeof changes === "string") return changes;
+      return [wholeChange(object, { kind: "create" }), ...changes];
+    }
+    case "MODIFY": {
+      const changes = readModify(object, args);
+      if (typeof changes !== "string" && changes.length === 0) {
+        return `MODIFY says nothing to change; give ${knownKeys}`;
+      }
+      return changes;
+    }
+    default:
+      return `links take UP, DOWN, MODIFY, RESET, CREATE and CLEAR, not ${event}`;
+  }
+}
+
+/** Both directions, also when it names one end of a link. */
+function wholeChange({ link, node }: LinkObject, what: LinkChange["what"]): LinkChange {
+  const isMember = link.kind === "lan" && node !== undefined;
+  return { link: link.name, ...(isMember ? { node } : {}), what };
+}
+
+const knownKeys =
+  "BANDWIDTH, DELAY, JITTER, PLR, DUPLICATE, REORDER, LIMIT, QUEUE-IN-BYTES, THRESH, MAXTHRESH, LINTERM, Q_WEIGHT or PIPE";
+
+/** What the keys so far ask of each direction; PIPE begins a new one. */
+interface Section {
+  readonly pipe: 0 | 1 | undefined;
+  shape: DirectionChange;
+  queue: Partial<QueueShape>;
+}
+
+function readModify(object: LinkObject, args: string): readonly LinkChange[] | string {
+  let section: Section = { pipe: undefined, shape: {}, queue: {} };
+  const sections = [section];
+  for (const word of args.split(/\s+/)) {
+    if (word === "") continue;
+    const equals = word.indexOf("=");
+    if (equals <= 0) return `'${word}' is not KEY=VALUE`;
+    const key = word.slice(0, equals).toUpperCase();
+    const value = word.slice(equals + 1);
+    if (key === "PIPE") {
+      if (!/^pipe[01]$/i.test(value)) return `PIPE is pipe0 or pipe1, not ${value}`;
+      section = { pipe: value.endsWith("0") ? 0 : 1, shape: {}, queue: {} };
+      sections.push(section);
+      continue;
+    }
+    const problem = readKey(section, key, value);
+    if (problem !== undefined) return problem;
+  }
+  return sections.flatMap((one) => changesOf(object, one));
+}
+
+function readKey(section: Section, key: string, text: string): string | undefined {
+  const value = readNumber(text);
+  if (value === undefined) return `${key} is a number, not '${text}'`;
+  const { queue } = section;
+  switch (key) {
+    case "BANDWIDTH":
+      section.shape = { ...section.shape, bandwidthBps: value * 1_000 };
+      return undefined;
+    case "DELAY":
+      section.shape = { ...section.shape, delayUs: value * 1_000 };
+      return undefined;
+    case "JITTER":
+      section.shape = { ...section.shape, jitterUs: value * 1_000 };
+      return undefined;
+    case "PLR":
+      section.shape = { ...section.shape, loss: value };
+      return undefined;
+    case "DUPLICATE":
+      section.shape = { ...section.shape, duplicate: value };
+      return undefined;
+    case "REORDER":
+      section.shape = { ...section.shape, reorder: value };
+      return undefined;
+    case "LIMIT":
+      // The unit is packets unless the same event has said otherwise before.
+      section.queue = { ...queue, limit: value, limitUnit: queue.limitUnit ?? "packets" };
+      return undefined;
+    case "QUEUE-IN-BYTES":
+      section.queue = { ...queue, limitUnit: value === 0 ? "packets" : "bytes" };
+      return undefined;
+    case "THRESH":
+      section.queue = { ...queue, minThreshold: value };
+      return undefined;
+    case "MAXTHRESH":
+      section.queue = { ...queue, maxThreshold: value };
+      return undefined;
+    case "LINTERM":
+      section.queue = { ...queue, dropOneIn: value };
+      return undefined;
+    case "Q_WEIGHT":
+      section.queue = { ...queue, averageWeight: value };
+      return undefined;
+    case "BACKFILL":
+      return "BACKFILL is not performed: nothing makes the traffic of others";
+    case "DEST":
+    case "PROTOCOL":
+    case "SRCPORT":
+    case "DSTPORT":
+      return `${key} is not performed: a link is shaped whole, not for each flow`;
+    default:
+      return `a link takes ${knownKeys}, not ${key}`;
+  }
+}
+
+/** A unit behind the number is passed over, as it always was. */
+function readNumber(text: string): number | undefined {
+  const [, digits] = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?:[a-z]*)$/i.exec(text) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function changesOf(
+  { link, node }: LinkObject,
+  { pipe, shape, queue }: Section,
+): readonly LinkChange[] {
+  const hasShape = Object.keys(shape).length > 0;
+  const hasQueue = Object.keys(queue).length > 0;
+  if (!hasShape && !hasQueue) return [];
+  const both: DirectionChange = hasQueue ? { ...shape, queue } : shape;
+  const to = (where: Pick<LinkChange, "node" | "way">, change: DirectionChange): LinkChange => ({
+    ...where,
+    link: link.name,
+    what: { kind: "modify", shape: change },
+  });
+  if (link.kind === "link") {
+    const ends = link.members.map((member) => member.node);
+    if (pipe === undefined) return [to(node === undefined ? {} : { node }, both)];
+    return [to({ node: ends[pipe] ?? "" }, both)];
+  }
+  const member = node === undefined ? {} : { node };
+  if (pipe === 0) return [to({ ...member, way: "up" }, both)];
+  if (pipe === 1) return [to({ ...member, way: "down" }, both)];
+  // The queue of a LAN's member is the one from it towards the LAN.
+  if (!hasQueue) return [to(member, shape)];
+  return [to({ ...member, way: "up" }, both), ...(hasShape ? [to({ ...member, way: "down" }, shape)] : [])];
+}
