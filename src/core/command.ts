@@ -174,6 +174,13 @@ export interface Batch {
   readonly incarnation: number;
   /** 1, 2, 3, ... within an incarnation; a batch out of turn is ignored and sent again. */
   readonly number: number;
+  /**
+   * A log of small messages has cut the batch: so many of its commands went before, in others.
+   * Absent for a batch, or its beginning.
+   */
+  readonly from?: number;
+  /** The rest of it follows. */
+  readonly more?: true;
   readonly commands: readonly Command[];
 }
 

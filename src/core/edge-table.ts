@@ -5,6 +5,8 @@
 //   E2. A batch counts if it is the next of the living incarnation; any other is ignored, and the
 //       edge sends from the first unacknowledged one again (B6, D4).
 //   E3. An ended incarnation never comes back.
+//   E4. Of a batch that was cut each command counts once, however often and wherever it is cut: a
+//       piece counts if nothing is missing before it, and only what has not counted yet.
 
 import type { Waiter } from "./barriers/place.ts";
 import type { Batch } from "./command.ts";
@@ -24,6 +26,8 @@ export interface EdgeState {
   /** 0 when no incarnation lives. */
   incarnation: number;
   lastBatch: number;
+  /** Commands that counted of the batch after that one, which was cut (E4). */
+  takenCommands: number;
   attached: boolean;
   /** Timer id of the lease of a lost edge, 0 when attached. */
   leaseTimer: number;
@@ -54,6 +58,7 @@ export class EdgeTable {
       name,
       incarnation: 0,
       lastBatch: 0,
+      takenCommands: 0,
       attached: false,
       leaseTimer: 0,
       leaseUs: 0,
@@ -69,9 +74,13 @@ export class EdgeTable {
 
   /** E2. Also true for the first batch of an incarnation that has not been seen. */
   accepts(edge: EdgeState, batch: Batch): boolean {
-    if (batch.incarnation === edge.incarnation) return batch.number === edge.lastBatch + 1;
+    const { from = 0 } = batch;
+    if (batch.incarnation === edge.incarnation) {
+      return batch.number === edge.lastBatch + 1 && from <= edge.takenCommands;
+    }
     return (
       batch.number === 1 &&
+      from === 0 &&
       batch.commands[0]?.kind === "attach" &&
       !edge.ended.includes(batch.incarnation)
     );
@@ -83,6 +92,7 @@ export class EdgeTable {
     if (edge.ended.length > endedRememberedMax) edge.ended.shift();
     edge.incarnation = 0;
     edge.lastBatch = 0;
+    edge.takenCommands = 0;
     edge.attached = false;
     edge.leaseTimer = 0;
     edge.leaseUs = 0;

@@ -209,7 +209,8 @@ export class Service {
     digest.addRow(`${this.#sequence} ${this.#nowUs} ${this.#lastStampUs}`, 1);
     for (const edge of this.#edges.edges.values()) {
       const { name, incarnation, lastBatch, attached, leaseUs, ended, creators, rosters } = edge;
-      const life = `${incarnation} ${lastBatch} ${attached} ${leaseUs}`;
+      const taken = edge.takenCommands === 0 ? "" : `+${edge.takenCommands}`;
+      const life = `${incarnation} ${lastBatch}${taken} ${attached} ${leaseUs}`;
       digest.addRow(
         `edge ${name} ${life} ${ended.join(" ")} ${JSON.stringify([...creators, ...rosters])}`,
         1,
@@ -236,8 +237,14 @@ export class Service {
       edge.incarnation = batch.incarnation;
       edge.lastBatch = 0;
     }
-    edge.lastBatch = batch.number;
-    for (const command of batch.commands) {
+    const counted = edge.takenCommands - (batch.from ?? 0);
+    if (batch.more) {
+      edge.takenCommands = Math.max(edge.takenCommands, (batch.from ?? 0) + batch.commands.length);
+    } else {
+      edge.lastBatch = batch.number;
+      edge.takenCommands = 0;
+    }
+    for (const command of counted > 0 ? batch.commands.slice(counted) : batch.commands) {
       this.#applyCommand(edge, command, turn);
       // E3. What follows `end-edge` in its batch has nobody it could belong to.
       if (edge.incarnation !== batch.incarnation) return;

@@ -15,7 +15,7 @@ import type { TimerRow, Timers } from "./timers.ts";
 import { captureTopics, restoreTopics, type Topic, type TopicSnapshot } from "./topics.ts";
 
 /** Raised whenever the meaning of a field changes; a reader refuses what it does not know. */
-export const snapshotFormat = 3;
+export const snapshotFormat = 4;
 
 interface ScopeSnapshot extends BarriersSnapshot {
   readonly name: string;
@@ -31,6 +31,7 @@ interface EdgeSnapshot {
   readonly name: string;
   readonly incarnation: number;
   readonly lastBatch: number;
+  readonly takenCommands: number;
   readonly attached: boolean;
   readonly leaseTimer: number;
   readonly leaseUs: number;

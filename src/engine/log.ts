@@ -7,6 +7,8 @@
 //   L3. Entries appended by one writer keep the order of the calls; completions may not.
 //   L4. A rejected append is either definite (the entry is not and will not be in the log) or
 //       indefinite (it may be); the batch numbers make repeating it harmless.
+//   L5. A log whose messages are small may store an entry as several, one behind the other
+//       (nats-entry.ts); `append` then resolves to the sequence of the last.
 import type { Entry, LogEntry } from "../core/command.ts";
 
 export class LogError extends Error {
@@ -16,6 +18,14 @@ export class LogError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.definite = options.definite;
   }
+}
+
+/** What a log needs of the world. */
+export interface LogClock {
+  /** Monotonic, microseconds: stamps the entries of a log on this machine. */
+  nowUs(): number;
+  /** Calls back once, so many milliseconds from now. @returns what cancels it */
+  after(delayMs: number, callback: () => void): () => void;
 }
 
 export interface LogReader {
@@ -31,9 +41,20 @@ export interface Log {
   /**
    * Delivers all entries from sequence `from` (1 is the first), stored ones first, then new ones as
    * they come. `deliver` is never called from inside `read` or `append`.
+   * @param onLost what comes next cannot be had or understood, now or ever: nothing is delivered
+   * from here on, and who computes state from the log must stop
    */
-  read(from: number, deliver: (entries: readonly LogEntry[]) => void): LogReader;
+  read(
+    from: number,
+    deliver: (entries: readonly LogEntry[]) => void,
+    onLost?: (error: LogError) => void,
+  ): LogReader;
   /** Sequence of the last entry, 0 for an empty log. */
   head(): Promise<number>;
+  /**
+   * What the clock shows that stamps entries, microseconds, where that is not the clock of this
+   * machine; undefined while nothing is known of it.
+   */
+  readonly clockUs?: () => number | undefined;
   close(): Promise<void>;
 }

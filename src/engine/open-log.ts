@@ -1,35 +1,82 @@
 // SPDX-License-Identifier: MIT
-// Opens the log a user named, `memory` or `sqlite:FILE`, and the messages of topics beside it.
+// Opens the log a user named, `memory`, `sqlite:FILE` or `nats:URL`, and the messages of topics
+// beside it.
 import { resolve } from "node:path";
-import type { Log } from "./log.ts";
+import type { Log, LogClock } from "./log.ts";
 import { LogError } from "./log.ts";
 import { MemoryLog } from "./memory-log.ts";
+import { type NatsPlace, parseNatsPlace } from "./nats-place.ts";
 import { MemoryPayloads, type Payloads } from "./payloads.ts";
 
 /** What `--log` takes, for help texts and errors. */
-export const logNames = "memory or sqlite:FILE";
+export const logNames = "memory, sqlite:FILE or nats://HOST:PORT[/STREAM]";
 
-/**
- * @param nowUs the monotonic clock that stamps entries, microseconds.
- * @throws LogError (definite) when the name is unknown or the file cannot be used.
- */
-export async function openLog(name: string, nowUs: () => number): Promise<Log> {
-  if (name === "memory") return new MemoryLog({ nowUs, retain: false });
-  const file = name.startsWith("sqlite:") ? name.slice("sqlite:".length) : "";
-  if (file === "") {
-    throw new LogError(`there is no log '${name}'; give ${logNames}`, { definite: true });
-  }
-  const { SqliteLog } = await import("./sqlite-log.ts");
-  return SqliteLog.open({ file: resolve(file), nowUs });
+export interface LogPlaceOptions {
+  /** Credentials of an account of NATS, when the name of the log has none. */
+  readonly natsCreds?: string | undefined;
 }
 
 /**
- * Opens what holds the messages of topics, as durable as the log of that name: in memory, or in
- * `FILE.topics`.
+ * Whether several servers may have the log at once, so that each has to be told from the others.
+ */
+export function isSharedLog(name: string): boolean {
+  return name.startsWith("nats:");
+}
+
+/**
+ * What is wrong with the name of a log, as far as the name tells; nothing is opened.
+ * @throws LogError (definite)
+ */
+export function checkLogName(name: string): void {
+  if (isSharedLog(name)) parseNatsPlace(name);
+  else if (name !== "memory" && !/^sqlite:./.test(name)) throw unknown(name, logNames);
+}
+
+/**
+ * @param clock stamps the entries of a log on this machine.
+ * @throws LogError (definite) when the name is unknown or what it names cannot be used.
+ */
+export async function openLog(
+  name: string,
+  clock: LogClock,
+  options: LogPlaceOptions = {},
+): Promise<Log> {
+  checkLogName(name);
+  if (!isSharedLog(name)) return openLocalLog(name, clock);
+  const { NatsLog } = await import("./nats-log.ts");
+  return NatsLog.open({ place: natsPlace(name, options), clock });
+}
+
+/** A log on this machine. @throws LogError (definite), as `openLog`. */
+export async function openLocalLog(name: string, clock: LogClock): Promise<Log> {
+  if (name === "memory") return new MemoryLog({ nowUs: clock.nowUs, retain: false });
+  const file = name.startsWith("sqlite:") ? name.slice("sqlite:".length) : "";
+  if (file === "") throw unknown(name, "memory or sqlite:FILE");
+  const { SqliteLog } = await import("./sqlite-log.ts");
+  return SqliteLog.open({ file: resolve(file), nowUs: clock.nowUs });
+}
+
+/**
+ * Opens what holds the messages of topics, as durable as the log of that name: in memory, in
+ * `FILE.topics`, or in the stream `STREAM-topics`.
  * @throws LogError (definite), with what to do.
  */
-export async function openPayloads(name: string): Promise<Payloads> {
+export async function openPayloads(name: string, options: LogPlaceOptions = {}): Promise<Payloads> {
+  if (isSharedLog(name)) {
+    const { NatsPayloads } = await import("./nats-payloads.ts");
+    return NatsPayloads.open(natsPlace(name, options));
+  }
   if (!name.startsWith("sqlite:")) return new MemoryPayloads();
   const { SqlitePayloads } = await import("./sqlite-payloads.ts");
   return SqlitePayloads.open(`${resolve(name.slice("sqlite:".length))}.topics`);
+}
+
+function natsPlace(name: string, { natsCreds }: LogPlaceOptions): NatsPlace {
+  const place = parseNatsPlace(name);
+  if (natsCreds === undefined || place.credentialsFile !== undefined) return place;
+  return { ...place, credentialsFile: natsCreds };
+}
+
+function unknown(name: string, names: string): LogError {
+  return new LogError(`there is no log '${name}'; give ${names}`, { definite: true });
 }

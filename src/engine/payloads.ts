@@ -28,7 +28,11 @@ export interface Payloads {
    * Deletes what nothing refers to: a process may end between a message and its entry.
    * @throws LogError; nothing is deleted then.
    */
-  keepOnly(ids: Iterable<number>): void;
+  keepOnly(ids: Iterable<number>): void | Promise<void>;
+  /** Brings `lastId` up to date where others write, too. */
+  refresh?(): Promise<void>;
+  /** Resolves when what was freed is deleted, where that takes time. */
+  settled?(): Promise<void>;
   close(): Promise<void>;
 }
 

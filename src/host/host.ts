@@ -136,7 +136,7 @@ export class Host {
       if (head === 0) resolve();
     });
     if (this.#closed) return;
-    this.#settlePayloads();
+    await this.#settlePayloads();
     const handler = { onEffects: () => undefined };
     this.#own = connectLocalEdge(this, "host", handler, {
       incarnation: this.#newIncarnation(),
@@ -439,14 +439,15 @@ export class Host {
    * After the replay: every message that the log names is there, and no others (D11).
    * @throws LogError (definite) when the messages belong to another log.
    */
-  #settlePayloads(): void {
+  async #settlePayloads(): Promise<void> {
+    await this.#payloads.refresh?.();
     let last = 0;
     for (const id of this.#core.payloads()) last = Math.max(last, id);
     if (last > this.#payloads.lastId) {
       const message = `the log has messages up to ${last}, its topics only up to ${this.#payloads.lastId}; restore both files together`;
       throw new LogError(message, { definite: true });
     }
-    this.#payloads.keepOnly(this.#core.payloads());
+    await this.#payloads.keepOnly(this.#core.payloads());
   }
 
   /** One timer: the next deadline of log time, or the tick that keeps log time moving (D2, D3). */

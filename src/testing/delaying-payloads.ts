@@ -48,8 +48,8 @@ export class DelayingPayloads implements Payloads {
     this.#options.inner.free(ids);
   }
 
-  keepOnly(ids: Iterable<number>): void {
-    this.#options.inner.keepOnly(ids);
+  keepOnly(ids: Iterable<number>): void | Promise<void> {
+    return this.#options.inner.keepOnly(ids);
   }
 
   close(): Promise<void> {

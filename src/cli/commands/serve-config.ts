@@ -33,6 +33,7 @@ export interface ServeSettings {
   readonly allow?: readonly string[];
   readonly redirectEvents?: readonly string[];
   readonly log?: string;
+  readonly natsCreds?: string;
   readonly tls?: string;
   readonly tlsName?: string;
   readonly tlsCert?: string;
@@ -63,7 +64,7 @@ export interface ServeSettings {
 /** Paths in a file count from where the file is. */
 const paths: readonly string[] = [
   ...["state", "tls", "tls-cert", "tls-key", "tls-ca", "rundir", "ops-dir"],
-  "parent-key",
+  ...["parent-key", "nats-creds"],
 ];
 const lists: ReadonlySet<string> = new Set([
   ...["listen", "allow", "redirect-events", "origin", "below"],

@@ -132,8 +132,8 @@ interface CoreParts {
 
 async function openCore(options: DoorsOptions): Promise<Core> {
   const { plan, logger } = options;
-  const log = await openLog(plan.log, systemClock.nowUs);
-  const payloads = await openPayloads(plan.log).catch(async (error: unknown) => {
+  const log = await openLog(plan.log, systemClock, plan);
+  const payloads = await openPayloads(plan.log, plan).catch(async (error: unknown) => {
     await log.close();
     throw error;
   });

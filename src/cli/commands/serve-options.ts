@@ -35,7 +35,8 @@ export function addServe(
         "boss: experiments and boss's own bus; ops: users' events",
       ).choices(["boss", "ops"]),
     )
-    .option("--log <log>", "where the core keeps its log: memory (default) or sqlite:FILE")
+    .option("--log <log>", "log of the core: memory (default), sqlite:FILE or nats://HOST:PORT")
+    .option("--nats-creds <file>", "credentials of the account of NATS that has the log")
     .option("--limit <name=value>", "raise or lower a limit (docs/reference/limits.md)", collect)
     .option("--drain <s>", "seconds that waits have left after SIGTERM (default: 0)", wholeSeconds)
     .option("--stop", "swap everything out and end the daemon that runs", false);

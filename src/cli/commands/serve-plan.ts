@@ -3,7 +3,9 @@
 // nothing is started. `--check-config` ends behind this.
 import type { XmlRpcPlace } from "../../boss/index.ts";
 import type { TlsFiles } from "../../edges/http/index.ts";
-import { logNames } from "../../engine/open-log.ts";
+import { LogError } from "../../engine/log.ts";
+import { maskNatsName } from "../../engine/nats-place.ts";
+import { checkLogName } from "../../engine/open-log.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import type { ServeSettings } from "./serve-config.ts";
@@ -32,6 +34,8 @@ export interface ServePlan extends OpsArguments, SchedulerArguments {
   readonly tree: TreePlan;
   readonly redirects: readonly Redirect[];
   readonly log: string;
+  /** Credentials of the account of NATS that has the log. */
+  readonly natsCreds: string | undefined;
   readonly tls: TlsFiles | undefined;
   readonly httpClientCerts: boolean;
   readonly xmlrpc: XmlRpcPlace | undefined;
@@ -48,7 +52,7 @@ export function planServe(settings: ServeSettings): ServePlan {
       `--name ${name}: give 1 to 63 letters, digits, ., _ and -, a letter or digit first`,
     );
   }
-  if (log !== "memory" && !/^sqlite:./.test(log)) throw wrong(`--log ${log}: give ${logNames}`);
+  checkLog(log);
   const limits = parseServeLimits(settings.limit ?? []);
   const origins = (settings.origin ?? []).map(checkOrigin);
   const tls = readTls({ ...settings, httpClientCerts });
@@ -72,7 +76,7 @@ export function planServe(settings: ServeSettings): ServePlan {
   return {
     ...{ name, role, listens, redirects, log, tls, httpClientCerts, xmlrpc, origins, limits },
     ...{ ops, opsShell, opsUser, opsPort, opsProxy, scheduler, rundir, opsDir },
-    ...{ gnunet, tree },
+    ...{ gnunet, tree, natsCreds: settings.natsCreds },
     drainMs: (settings.drain ?? 0) * 1000,
   };
 }
@@ -98,7 +102,7 @@ export function describePlan(plan: ServePlan, state: string): readonly string[] 
     role === "ops" ? "keeps no experiments" : `keeps the experiments of ${state}`,
     ...doors,
     ...redirects.map(({ from, to }) => `${from.host}:${from.port} leads to ${to.host}:${to.port}`),
-    ...(doors.length === 0 ? [] : [`log of the core: ${log}`]),
+    ...(doors.length === 0 ? [] : [`log of the core: ${maskNatsName(log)}`]),
     `waiters at one barrier: at most ${limits.limits.waitersPerBarrierMax}`,
   ];
 }
@@ -110,6 +114,16 @@ function checkOps({ ops }: ServeSettings, openCount: number): void {
   }
   if (openCount > 0) return;
   throw wrong("--role ops opens what it is told to, and was told nothing; add --listen events");
+}
+
+/** @throws CommandError */
+function checkLog(log: string): void {
+  try {
+    checkLogName(log);
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error;
+    throw wrong(`--log: ${error.message}`);
+  }
 }
 
 /** What a browser sends: scheme, name and port, and nothing behind them. @throws CommandError */

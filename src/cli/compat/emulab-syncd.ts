@@ -134,8 +134,8 @@ async function findPlace(
   const path = environment["MUSTER_CORE_SOCKET"];
   if (path !== undefined) return findRun(path, environment, limits);
   const { Host } = await import("../../host/host.ts");
-  const { openLog } = await import("../../engine/open-log.ts");
-  const log = await openLog(given.log, systemClock.nowUs);
+  const { openLocalLog } = await import("../../engine/open-log.ts");
+  const log = await openLocalLog(given.log, systemClock);
   const host = new Host({ log, clock: systemClock, limits, logger });
   await host.start();
   warnOfWaits(host, logger);

@@ -4,11 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LogError } from "../../../src/engine/log.ts";
+import { NatsPayloads } from "../../../src/engine/nats-payloads.ts";
+import { parseNatsPlace } from "../../../src/engine/nats-place.ts";
 import { openPayloads } from "../../../src/engine/open-log.ts";
 import { hashOf, MemoryPayloads, type Payloads } from "../../../src/engine/payloads.ts";
 import { SqlitePayloads } from "../../../src/engine/sqlite-payloads.ts";
+import { NatsServer } from "../../../src/testing/nats-server.ts";
 
 let folder = "";
 let file = "";
@@ -18,17 +21,31 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+let server: NatsServer;
+let streams = 0;
+beforeAll(async () => {
+  server = await NatsServer.start();
+});
+afterAll(() => server.dispose());
+const newPlace = () => {
+  streams += 1;
+  return parseNatsPlace(`nats://${server.address}/test${streams}`);
+};
+/** What nothing names is deleted at once here, and not when it is old. */
+const openOnNats = (place = newPlace()) => NatsPayloads.open(place, { unnamedKeptMs: 0 });
+
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (message: Uint8Array): string => new TextDecoder().decode(message);
 const write = (payloads: Payloads, ...texts: readonly string[]) =>
   Promise.all(texts.map((each) => payloads.write(bytes(each))));
 
 describe.each([
-  ["in memory", () => new MemoryPayloads()],
-  ["in a file", () => SqlitePayloads.open(file)],
-])("payloads %s", (_title, open) => {
+  ["in memory", async () => new MemoryPayloads()],
+  ["in a file", async () => SqlitePayloads.open(file)],
+  ["on NATS", () => openOnNats()],
+] as readonly (readonly [string, () => Promise<Payloads>])[])("payloads %s", (_title, open) => {
   it("gives back what was written, in the order that is asked for", async () => {
-    const payloads = open();
+    const payloads = await open();
     const refs = await write(payloads, "a", "", "ü\u0000");
     expect(refs.map((ref) => ref.bytes)).toEqual([1, 0, 3]);
     expect(new Set(refs.map(({ id }) => id)).size).toBe(3);
@@ -39,7 +56,7 @@ describe.each([
   });
 
   it("keeps a copy: the writer may use its buffer again", async () => {
-    const payloads = open();
+    const payloads = await open();
     const message = bytes("abc");
     const ref = await payloads.write(message);
     message.fill(0);
@@ -48,7 +65,7 @@ describe.each([
   });
 
   it("reads as much as there is room for, and never nothing", async () => {
-    const payloads = open();
+    const payloads = await open();
     const refs = await write(payloads, "aaaa", "bbbb", "cccc");
     expect((await payloads.read(refs, 8)).map(text)).toEqual(["aaaa", "bbbb"]);
     expect((await payloads.read(refs, 7)).map(text)).toEqual(["aaaa"]);
@@ -58,7 +75,7 @@ describe.each([
   });
 
   it("frees what it is told to, and keeps only what is named", async () => {
-    const payloads = open();
+    const payloads = await open();
     const refs = await write(payloads, "0", "1", "2", "3", "4", "5");
     const [a, b, c, d, e, f] = refs.map(({ id }) => id) as [
       ...[number, number, number],
@@ -67,18 +84,36 @@ describe.each([
     payloads.free([d, a, b, 999]);
     payloads.free([]);
     const left = async () => {
+      await payloads.settled?.();
       const read = refs.map((ref) =>
         payloads.read([ref], 9).then(([one]) => text(one ?? bytes(""))),
       );
       return (await Promise.allSettled(read)).map(({ status }) => status === "fulfilled");
     };
     expect(await left()).toEqual([false, false, true, false, true, true]);
-    payloads.keepOnly([f, c]);
+    await payloads.keepOnly([f, c]);
     expect(await left()).toEqual([false, false, true, false, false, true]);
     await expect(payloads.read([{ id: e, hash: 0 }], 9)).rejects.toThrow(LogError);
-    payloads.keepOnly([]);
+    await payloads.keepOnly([]);
     expect(await left()).toEqual([false, false, false, false, false, false]);
     await payloads.close();
+  });
+});
+
+describe("NatsPayloads", () => {
+  it("shares a stream: what another server has just written is left alone", async () => {
+    const place = newPlace();
+    const [one, other] = [await NatsPayloads.open(place), await NatsPayloads.open(place)];
+    const [ref] = await write(other, "a");
+    if (ref === undefined) throw new Error("nothing was written");
+    expect(one.lastId).toBe(0);
+    await one.refresh();
+    expect(one.lastId).toBe(ref.id);
+    await one.keepOnly([]);
+    await one.settled();
+    expect((await one.read([ref], 10)).map(text)).toEqual(["a"]);
+    await Promise.all([one.close(), other.close()]);
+    await expect(one.write(bytes("b"))).rejects.toThrow("the topics are closed");
   });
 });
 

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// One connection to NATS: whether what answers there will do, and in which words it is said when it
+// will not. Comes back by itself when a broker is gone; what that means for appends and readers is
+// nats-log.ts's business.
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import {
+  type ConnectionOptions,
+  connect,
+  credsAuthenticator,
+  type NatsConnection,
+} from "@nats-io/transport-node";
+import { LogError } from "./log.ts";
+import {
+  natsCommandBytesMax,
+  natsConnectMs,
+  natsOverheadBytesMax,
+  natsPingMs,
+  natsReconnectMs,
+  natsVersionMin,
+} from "./nats-limits.ts";
+import { type NatsPlace, readText, wrong } from "./nats-place.ts";
+
+/** A connection that was found good, and the manager of its streams. */
+export interface NatsLink {
+  readonly connection: NatsConnection;
+  readonly manager: JetStreamManager;
+  readonly version: string;
+}
+
+/** @throws LogError (definite), with what to do. */
+export async function connectNats(place: NatsPlace): Promise<NatsLink> {
+  let connection: NatsConnection | undefined;
+  try {
+    connection = await connect(connectionOptions(place));
+    const version = checkBroker(connection, place);
+    const manager = await jetstreamManager(connection, { timeout: natsConnectMs });
+    return { connection, manager, version };
+  } catch (error) {
+    await connection?.close();
+    if (error instanceof LogError) throw error;
+    throw new LogError(explainStart(place, error), { definite: true, cause: error });
+  }
+}
+
+function connectionOptions(place: NatsPlace): ConnectionOptions {
+  const { servers, user, password, credentialsFile, tls } = place;
+  const credentials =
+    credentialsFile === undefined ? undefined : readText(credentialsFile, "the credentials");
+  return {
+    servers: [...servers],
+    name: "muster",
+    timeout: natsConnectMs,
+    // For ever: a broker that is gone comes back, and until then appends are refused.
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: natsReconnectMs,
+    reconnectJitter: natsReconnectMs,
+    ignoreAuthErrorAbort: true,
+    pingInterval: natsPingMs,
+    maxPingOut: 2,
+    ...(user === undefined ? {} : { user, pass: password ?? "" }),
+    ...(credentials === undefined
+      ? {}
+      : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
+    ...(tls === undefined ? {} : { tls }),
+  };
+}
+
+function checkBroker({ info }: NatsConnection, { servers }: NatsPlace): string {
+  const version = info?.version ?? "0.0.0";
+  const at = servers.join(", ");
+  if (isOlder(version, natsVersionMin)) {
+    throw wrong(
+      `NATS at ${at} is ${version}; Muster needs ${natsVersionMin} or newer (Debian 12 has 2.9.10)`,
+    );
+  }
+  const bytesMax = natsCommandBytesMax + natsOverheadBytesMax;
+  if ((info?.max_payload ?? 0) < bytesMax) {
+    const message = `NATS at ${at} takes messages of ${info?.max_payload} bytes; set max_payload to ${bytesMax} or more there`;
+    throw wrong(message);
+  }
+  return version;
+}
+
+function isOlder(version: string, least: string): boolean {
+  const [found, wanted] = [version, least].map((text) => text.split(".").map(Number.parseFloat));
+  for (const [index, part] of (wanted ?? []).entries()) {
+    const here = found?.[index] ?? 0;
+    if (here !== part) return !(here > part);
+  }
+  return false;
+}
+
+function explainStart({ servers, credentialsFile }: NatsPlace, error: unknown): string {
+  const at = servers.join(", ");
+  const text = textOf(error);
+  const name = error instanceof Error ? error.name : "";
+  if (/Authorization|Authentication/i.test(name + text)) {
+    const what =
+      credentialsFile === undefined ? "give --nats-creds FILE" : `check ${credentialsFile}`;
+    return `NATS at ${at} does not let us in (${text}); ${what}, or USER:PASSWORD@ in the name of the log`;
+  }
+  if (/JetStream ?(is )?(not )?enabled|NotEnabled/i.test(name + text)) {
+    return `NATS at ${at} has no JetStream for us; start it with 'nats-server -js', or allow JetStream to the account`;
+  }
+  if (/503|no responders|timeout/i.test(text) && !/connect/i.test(text)) {
+    return `JetStream at ${at} does not answer (${text}); a cluster needs more than half of its servers`;
+  }
+  if (/certificate|tls|ssl|self.signed/i.test(text)) {
+    return `TLS with NATS at ${at} failed (${text}); check tls:// and ca= in the name of the log`;
+  }
+  return `NATS at ${at} cannot be reached (${text}); start it, or correct --log`;
+}
+
+export function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+// The log in a stream of NATS JetStream: durable and replicated, for many servers. One entry is one
+// message, appended without expected sequence: the core judges what counts after it was ordered
+// (D4). Stamps are the times at which the broker took the messages (D2).
+//
+//   J1. Messages go out in the order of the calls (L3), at most `natsInFlightMax` unacknowledged.
+//   J2. When the connection is cut, what was on its way is indefinite at once; what had not left,
+//       and what comes while it is away, is refused definitely (L4). The caller tries again.
+import {
+  JetStreamApiError,
+  type JetStreamClient,
+  jetstream,
+  type PubAck,
+} from "@nats-io/jetstream";
+import { headers, type MsgHdrs } from "@nats-io/transport-node";
+import type { Entry, LogEntry } from "../core/command.ts";
+import { type Log, type LogClock, LogError, type LogReader } from "./log.ts";
+import { connectNats, type NatsLink, textOf } from "./nats-connection.ts";
+import { cutEntry } from "./nats-entry.ts";
+import { natsAckMs, natsInFlightMax, natsWaitingBytesMax } from "./nats-limits.ts";
+import type { NatsPlace } from "./nats-place.ts";
+import { natsFormat, openNatsStream } from "./nats-stream.ts";
+import { formatHeader, NatsTail } from "./nats-tail.ts";
+import { StampClock } from "./stamp-clock.ts";
+
+export interface NatsLogOptions {
+  readonly place: NatsPlace;
+  readonly clock: LogClock;
+}
+
+/** One call of `append`; its pieces are stored together or are sent again together. */
+interface Append {
+  readonly resolve: (sequence: number) => void;
+  readonly reject: (error: LogError) => void;
+  piecesLeft: number;
+  lastSequence: number;
+  isOver: boolean;
+}
+
+interface Piece {
+  readonly append: Append;
+  readonly text: string;
+}
+
+export class NatsLog implements Log {
+  readonly durability: string;
+  readonly #link: NatsLink;
+  readonly #stream: string;
+  readonly #clock: LogClock;
+  readonly #client: JetStreamClient;
+  readonly #stamps: StampClock;
+  readonly #headers: MsgHdrs;
+  readonly #tails = new Set<NatsTail>();
+  readonly #inFlight = new Set<Append>();
+  #piecesInFlight = 0;
+  #waiting: Piece[] = [];
+  #waitingBytes = 0;
+  /** Raised by each cut: answers from before it mean nothing any more. */
+  #cuts = 0;
+  #away: string | undefined;
+  #isClosed = false;
+
+  private constructor(link: NatsLink, { place, clock }: NatsLogOptions) {
+    this.#link = link;
+    this.#stream = place.stream;
+    this.#clock = clock;
+    this.#client = jetstream(link.connection, { timeout: natsAckMs });
+    this.#stamps = new StampClock(clock);
+    this.#headers = headers();
+    this.#headers.set(formatHeader, String(natsFormat));
+    this.durability = describeDurability(link.version, place.replicas);
+    void this.#followConnection();
+  }
+
+  /** @throws LogError (definite), with what to do. */
+  static async open(options: NatsLogOptions): Promise<NatsLog> {
+    const { place } = options;
+    const link = await connectNats(place);
+    try {
+      const subject = subjectOf(place.stream);
+      const wish = { name: place.stream, subject, what: "a Muster log", mayDelete: false };
+      await openNatsStream(link, place, wish);
+    } catch (error) {
+      await link.connection.close();
+      throw error;
+    }
+    return new NatsLog(link, options);
+  }
+
+  /** The connection, for what lies beside the log. */
+  get link(): NatsLink {
+    return this.#link;
+  }
+
+  append(entry: Entry): Promise<number> {
+    if (this.#isClosed) return Promise.reject(refused("the log is closed"));
+    if (this.#away !== undefined) return Promise.reject(refused(this.#away));
+    if (this.#waitingBytes > natsWaitingBytesMax) {
+      return Promise.reject(refused("too much waits for NATS already"));
+    }
+    const texts = cutEntry(entry);
+    return new Promise((resolve, reject) => {
+      const append = { resolve, reject, piecesLeft: texts.length, lastSequence: 0, isOver: false };
+      for (const text of texts) {
+        this.#waiting.push({ append, text });
+        this.#waitingBytes += text.length;
+      }
+      this.#pump();
+    });
+  }
+
+  read(
+    from: number,
+    deliver: (entries: readonly LogEntry[]) => void,
+    onLost: (error: LogError) => void = () => undefined,
+  ): LogReader {
+    const { clock, link, stream } = { clock: this.#clock, link: this.#link, stream: this.#stream };
+    const tail: NatsTail = new NatsTail({
+      ...{ clock, link, stream, from, onLost },
+      deliver: (entries) => {
+        for (const { sequence, stampUs } of entries) this.#stamps.stamped(sequence, stampUs);
+        deliver(entries);
+      },
+      onStopped: () => this.#tails.delete(tail),
+    });
+    this.#tails.add(tail);
+    return tail;
+  }
+
+  async head(): Promise<number> {
+    try {
+      return (await this.#link.manager.streams.info(this.#stream)).state.last_seq;
+    } catch (error) {
+      throw new LogError(`NATS does not say where the log ends: ${textOf(error)}`, {
+        ...{ definite: true, cause: error },
+      });
+    }
+  }
+
+  readonly clockUs = (): number | undefined => this.#stamps.nowUs();
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const tail of this.#tails) tail.stop();
+    this.#fail("the log is closed");
+    await this.#link.connection.close();
+  }
+
+  #pump(): void {
+    while (this.#piecesInFlight < natsInFlightMax) {
+      const piece = this.#waiting.shift();
+      if (piece === undefined) return;
+      this.#waitingBytes -= piece.text.length;
+      // A piece before it has failed: the core would not take it.
+      if (!piece.append.isOver) this.#send(piece);
+    }
+  }
+
+  #send({ append, text }: Piece): void {
+    const cuts = this.#cuts;
+    const sentUs = this.#clock.nowUs();
+    this.#piecesInFlight += 1;
+    this.#inFlight.add(append);
+    // Not tried again there: that could overtake what was sent behind it (J1).
+    const options = { timeout: natsAckMs, retries: 1, headers: this.#headers };
+    this.#client.publish(subjectOf(this.#stream), text, options).then(
+      (answer) => {
+        if (cuts !== this.#cuts) return;
+        this.#piecesInFlight -= 1;
+        this.#stored(append, answer, sentUs);
+        this.#pump();
+      },
+      (error: unknown) => {
+        if (cuts !== this.#cuts) return;
+        this.#piecesInFlight -= 1;
+        this.#end(append, explainAppend(this.#stream, error));
+        this.#pump();
+      },
+    );
+  }
+
+  #stored(append: Append, { seq }: PubAck, sentUs: number): void {
+    this.#stamps.taken(seq, sentUs);
+    append.piecesLeft -= 1;
+    append.lastSequence = seq;
+    if (append.piecesLeft > 0 || append.isOver) return;
+    append.isOver = true;
+    this.#inFlight.delete(append);
+    append.resolve(append.lastSequence);
+  }
+
+  #end(append: Append, error: LogError): void {
+    this.#inFlight.delete(append);
+    if (append.isOver) return;
+    append.isOver = true;
+    append.reject(error);
+  }
+
+  /** J2. */
+  #fail(why: string): void {
+    this.#cuts += 1;
+    const [inFlight, waiting] = [[...this.#inFlight], this.#waiting];
+    this.#waiting = [];
+    [this.#waitingBytes, this.#piecesInFlight] = [0, 0];
+    for (const append of inFlight) {
+      this.#end(append, new LogError(`${why}; the entry may be there`, { definite: false }));
+    }
+    for (const { append } of waiting) this.#end(append, refused(why));
+  }
+
+  async #followConnection(): Promise<void> {
+    for await (const status of this.#link.connection.status()) {
+      if (this.#isClosed) return;
+      if (status.type === "disconnect") {
+        this.#away = `NATS at ${status.server} is away`;
+        this.#fail(this.#away);
+      } else if (status.type === "reconnect") {
+        this.#away = undefined;
+        for (const tail of this.#tails) tail.open();
+      }
+    }
+  }
+}
+
+function subjectOf(stream: string): string {
+  return `muster.${stream}.log`;
+}
+
+function describeDurability(version: string, replicas: number): string {
+  const copies = replicas === 1 ? "one copy" : `${replicas} copies`;
+  return `NATS JetStream ${version}, ${copies}: survives kill -9 of servers, not power loss`;
+}
+
+function explainAppend(stream: string, error: unknown): LogError {
+  const text = textOf(error);
+  if (error instanceof JetStreamApiError) {
+    const isFull = /maximum|exceeded|insufficient/i.test(text);
+    const advice = isFull ? "; give it more room, or take a snapshot and cut the log" : "";
+    const what = isFull ? `the stream ${stream} of NATS is full` : `NATS refused the entry`;
+    return new LogError(`${what} (${text})${advice}`, { definite: true, cause: error });
+  }
+  const name = error instanceof Error ? error.name : "";
+  // Nobody has the stream right now: its leader is gone and there is no other one yet.
+  const definite = name === "JetStreamNotEnabled" || name === "NoRespondersError";
+  return new LogError(
+    definite ? `the stream ${stream} of NATS has no leader now` : `NATS said nothing: ${text}`,
+    { definite, cause: error },
+  );
+}
+
+function refused(message: string): LogError {
+  return new LogError(message, { definite: true });
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// What a user names with `nats:URL`: brokers, stream, and how to be let in. Reads what it names of
+// files and connects to nothing.
+import { readFileSync } from "node:fs";
+import { LogError } from "./log.ts";
+
+/** What `nats:URL` says. */
+export interface NatsPlace {
+  /** `host:port` of brokers of one cluster. */
+  readonly servers: readonly string[];
+  /** The stream of the log; the messages of topics are in one beside it. */
+  readonly stream: string;
+  /** Copies of each message: 1, 3 or 5. */
+  readonly replicas: number;
+  readonly user?: string;
+  readonly password?: string;
+  readonly credentialsFile?: string;
+  readonly tls?: NatsTls;
+}
+
+/** PEM, each. */
+export interface NatsTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** How a name of a log on NATS looks, for help texts and errors. */
+export const natsForm = "nats://[USER:PASSWORD@]HOST:PORT[,HOST:PORT...][/STREAM][?replicas=3]";
+
+const placePattern =
+  /^nats:(?:(?:(tls|nats):)?\/\/)?(?:([^@/?]*)@)?([^@/?]+)(?:\/([^/?]*))?(?:\?(.*))?$/;
+const streamPattern = /^[A-Za-z0-9_-]{1,64}$/;
+const parameters = ["replicas", "creds", "ca", "cert", "key"];
+
+/** @throws LogError (definite) that says what is wrong with the name and never repeats a secret. */
+export function parseNatsPlace(name: string): NatsPlace {
+  const [, scheme, account, hosts = "", path = "", query = ""] = placePattern.exec(name) ?? [];
+  const servers = hosts.split(",").filter((host) => host !== "");
+  if (servers.length === 0) throw wrong(`a log on NATS is named ${natsForm}`);
+  for (const server of servers) {
+    if (!/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/.test(server)) {
+      throw wrong(`'${server}' is no HOST:PORT; a log on NATS is named ${natsForm}`);
+    }
+  }
+  const stream = path === "" ? "muster" : path;
+  if (!streamPattern.test(stream)) {
+    throw wrong(`'${stream}' is no name of a stream: 1 to 64 letters, digits, - and _`);
+  }
+  const given = new URLSearchParams(query);
+  for (const key of given.keys()) {
+    if (!parameters.includes(key)) {
+      throw wrong(`there is no '${key}' in the name of a log; there are ${parameters.join(", ")}`);
+    }
+  }
+  const replicas = given.get("replicas") ?? "1";
+  if (!/^[135]$/.test(replicas)) throw wrong(`replicas=${replicas}: give 1, 3 or 5`);
+  const [user, ...password] = (account ?? "").split(":").map(decodeURIComponent);
+  const credentialsFile = given.get("creds");
+  const tls = tlsOf(scheme, given);
+  return {
+    ...{ servers, stream, replicas: Number(replicas) },
+    ...(user === undefined || user === "" ? {} : { user, password: password.join(":") }),
+    ...(credentialsFile === null ? {} : { credentialsFile }),
+    ...(tls === undefined ? {} : { tls }),
+  };
+}
+
+/** A name of a log as it may be shown: without its password. */
+export function maskNatsName(name: string): string {
+  return name.replace(/^([^@?]*\/\/|nats:)[^@/?]*@/, "$1***@");
+}
+
+function tlsOf(scheme: string | undefined, given: URLSearchParams): NatsTls | undefined {
+  const [caFile, certFile, keyFile] = ["ca", "cert", "key"].map((key) => given.get(key));
+  if (scheme !== "tls" && !caFile && !certFile && !keyFile) return undefined;
+  if (Boolean(certFile) !== Boolean(keyFile)) throw wrong("give cert= and key= together");
+  return {
+    ...(caFile ? { ca: readText(caFile, "the authority") } : {}),
+    ...(certFile ? { cert: readText(certFile, "the certificate") } : {}),
+    ...(keyFile ? { key: readText(keyFile, "the key") } : {}),
+  };
+}
+
+/** @throws LogError (definite) */
+export function readText(file: string, what: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw wrong(
+      `${what} for NATS cannot be read: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}
+
+export function wrong(message: string): LogError {
+  return new LogError(message, { definite: true });
+}

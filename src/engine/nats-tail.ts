@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+// One reader of a log on NATS: a consumer of the broker that pushes messages, made anew whenever it
+// may have lost something. Delivers what came in one turn at once.
+//
+//   R1. `next` is the only place: whatever the broker sends, entries come in order, each once (L1).
+//   R2. A consumer that is silent, out of step or behind a cut is replaced by one that starts at
+//       `next`.
+//   R3. A message that is gone ends the reading: a state without it would be another one.
+import type { ConsumerInfo } from "@nats-io/jetstream";
+import { createInbox, type Msg, nanos, type Subscription } from "@nats-io/transport-node";
+import type { LogEntry } from "../core/command.ts";
+import { type LogClock, LogError, type LogReader } from "./log.ts";
+import { type NatsLink, textOf } from "./nats-connection.ts";
+import { parseEntry } from "./nats-entry.ts";
+import {
+  natsHeartbeatMs,
+  natsReaderKeptMs,
+  natsReconnectMs,
+  natsSilenceMs,
+} from "./nats-limits.ts";
+import { natsFormat } from "./nats-stream.ts";
+
+export interface NatsTailOptions {
+  readonly link: NatsLink;
+  readonly stream: string;
+  readonly from: number;
+  readonly clock: LogClock;
+  readonly deliver: (entries: readonly LogEntry[]) => void;
+  readonly onLost: (error: LogError) => void;
+  readonly onStopped: () => void;
+}
+
+/** What the header of a message of ours says. */
+export const formatHeader = "Muster-Format";
+
+export class NatsTail implements LogReader {
+  readonly #options: NatsTailOptions;
+  #next: number;
+  #subscription: Subscription | undefined;
+  #consumer: string | undefined;
+  /** Messages that this consumer has sent. */
+  #received = 0;
+  #heardUs = 0;
+  #batch: LogEntry[] = [];
+  #isStopped = false;
+  #cancelWatch: () => void = () => undefined;
+  #cancelRetry: () => void = () => undefined;
+
+  constructor(options: NatsTailOptions) {
+    this.#options = options;
+    this.#next = options.from;
+    this.#watch();
+    this.open();
+  }
+
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#cancelWatch();
+    this.#drop();
+    this.#options.onStopped();
+  }
+
+  /** Reads on from `next` by a new consumer (R2). */
+  open(): void {
+    if (this.#isStopped) return;
+    this.#drop();
+    const { link, stream } = this.#options;
+    const inbox = createInbox();
+    const subscription = link.connection.subscribe(inbox, {
+      callback: (error, message) => {
+        if (error === null && subscription === this.#subscription) this.#onMessage(message);
+      },
+    });
+    this.#subscription = subscription;
+    this.#received = 0;
+    this.#heardUs = this.#options.clock.nowUs();
+    this.#create(stream, inbox).then(
+      ({ name }) => {
+        if (subscription === this.#subscription) this.#consumer = name;
+        else this.#delete(name);
+      },
+      (error: unknown) => {
+        if (subscription !== this.#subscription) return;
+        if (error instanceof Error && error.name === "StreamNotFoundError") {
+          this.#lose(`the stream ${stream} of NATS is gone; restore it, or begin with another`);
+          return;
+        }
+        const again = (): void => this.open();
+        this.#cancelRetry = this.#options.clock.after(natsReconnectMs, again);
+      },
+    );
+  }
+
+  #create(stream: string, inbox: string): Promise<ConsumerInfo> {
+    return this.#options.link.manager.consumers.add(stream, {
+      deliver_subject: inbox,
+      deliver_policy: "by_start_sequence",
+      opt_start_seq: this.#next,
+      ack_policy: "none",
+      ...{ flow_control: true, idle_heartbeat: nanos(natsHeartbeatMs) },
+      ...{ inactive_threshold: nanos(natsReaderKeptMs), mem_storage: true, num_replicas: 1 },
+    });
+  }
+
+  #drop(): void {
+    this.#cancelRetry();
+    this.#subscription?.unsubscribe();
+    this.#subscription = undefined;
+    if (this.#consumer !== undefined) this.#delete(this.#consumer);
+    this.#consumer = undefined;
+  }
+
+  /** The broker would drop it by itself after a while. */
+  #delete(consumer: string): void {
+    const { link, stream } = this.#options;
+    if (link.connection.isClosed()) return;
+    link.manager.consumers.delete(stream, consumer).catch(() => undefined);
+  }
+
+  #watch(): void {
+    const { clock } = this.#options;
+    this.#cancelWatch = clock.after(natsSilenceMs, () => {
+      if (clock.nowUs() - this.#heardUs > natsSilenceMs * 1000) this.open();
+      this.#watch();
+    });
+  }
+
+  #onMessage(message: Msg): void {
+    this.#heardUs = this.#options.clock.nowUs();
+    const place = message.reply === undefined ? undefined : placeOf(message.reply);
+    if (place === undefined) {
+      this.#onStatus(message);
+      return;
+    }
+    this.#received += 1;
+    if (place.delivery !== this.#received) {
+      this.open();
+      return;
+    }
+    if (place.sequence < this.#next) return;
+    if (place.sequence > this.#next) {
+      const missing = `${this.#next} to ${place.sequence - 1}`;
+      this.#lose(`entries ${missing} of the log on NATS are gone; restore the stream`);
+      return;
+    }
+    try {
+      this.#take({ ...place, entry: entryOf(message, place.sequence) });
+    } catch (error) {
+      this.#lose(textOf(error));
+    }
+  }
+
+  /** Heartbeats, and questions whether more may come. */
+  #onStatus(message: Msg): void {
+    if (message.reply !== undefined && message.reply !== "") message.respond();
+    const stalled = message.headers?.get("Nats-Consumer-Stalled") ?? "";
+    if (stalled !== "") this.#options.link.connection.publish(stalled);
+    const sent = Number(message.headers?.get("Nats-Last-Consumer") ?? "");
+    if (sent > this.#received) this.open();
+  }
+
+  #take({ sequence, stampUs, entry }: LogEntry): void {
+    this.#next += 1;
+    this.#batch.push({ sequence, stampUs, entry });
+    if (this.#batch.length > 1) return;
+    queueMicrotask(() => {
+      const batch = this.#batch;
+      this.#batch = [];
+      if (!this.#isStopped) this.#options.deliver(batch);
+    });
+  }
+
+  /** R3. What came before is still delivered. */
+  #lose(message: string): void {
+    this.#cancelWatch();
+    this.#drop();
+    queueMicrotask(() => {
+      if (this.#isStopped) return;
+      this.stop();
+      this.#options.onLost(new LogError(message, { definite: true }));
+    });
+  }
+}
+
+interface MessagePlace {
+  readonly sequence: number;
+  /** The how many-th of its consumer. */
+  readonly delivery: number;
+  readonly stampUs: number;
+}
+
+/** From the subject that a message of a stream would be acknowledged at. */
+function placeOf(reply: string): MessagePlace | undefined {
+  const tokens = reply.split(".");
+  if (tokens[0] !== "$JS" || tokens[1] !== "ACK") return undefined;
+  // Newer brokers name domain and account, and add a token of chance at the end.
+  const at = tokens.length > 9 ? 7 : 5;
+  const [sequence, delivery, stamp = ""] = tokens.slice(at, at + 3);
+  // Nanoseconds have more digits than a number holds.
+  return {
+    sequence: Number(sequence),
+    delivery: Number(delivery),
+    stampUs: Number(stamp.slice(0, -3)),
+  };
+}
+
+/** What somebody else wrote there has its place in the order and says nothing. */
+function entryOf(message: Msg, sequence: number): LogEntry["entry"] {
+  const format = message.headers?.get(formatHeader) ?? "";
+  if (format === "") return { format: 1, batches: [] };
+  if (Number(format) > natsFormat) {
+    const text = `entry ${sequence} was written by a newer Muster (format ${format}, this one reads ${natsFormat}); use that version`;
+    throw new LogError(text, { definite: true });
+  }
+  return parseEntry(message.data, sequence);
+}
