@@ -5,6 +5,7 @@ import { openSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { connectEventBus } from "../../src/cli/event-bus.ts";
 import { createCredentials } from "../../src/client/event-credentials.ts";
+import { eventsLimits } from "../../src/events/events-limits.ts";
 import { BusAgent, type Performed } from "../../src/events/index.ts";
 import { systemClock } from "../../src/host/clock.ts";
 import { readClockName } from "../../src/host/clock-name.ts";
@@ -49,7 +50,7 @@ async function attach(name: string, url: string, key: string): Promise<void> {
   if (typeof credentials === "string") throw new Error(credentials);
   agent = await BusAgent.open({
     ...{ name: `agent-${name}`, experiment, objects: [name, toldName(name)], credentials },
-    bus: await connectEventBus(url, 64),
+    bus: await connectEventBus(url, eventsLimits.publicationsAtOnceMax),
     ...{ sender: "127.0.0.1", clock: systemClock, clockName: readClockName() },
     fire,
     perform: async ({ due }) => note(due.monotonic?.us ?? 0, systemClock.nowUs()),

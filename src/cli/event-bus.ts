@@ -9,6 +9,7 @@ import type { EventTime } from "../client/event-time.ts";
 import { RemoteBus, type RemoteBusOptions } from "../client/remote-bus.ts";
 import type { ClientRuntime } from "../client/runtime.ts";
 import { systemClock } from "../host/clock.ts";
+import { gatherWrites } from "../host/gather-writes.ts";
 import { newNonce } from "../host/ids.ts";
 import { BusError } from "../wire/event/bus.ts";
 import { busProtocol } from "../wire/event/bus-frames.ts";
@@ -72,6 +73,13 @@ export function openEventSocket(
     cancel();
     cancel = systemClock.after(silenceMs, () => socket.terminate());
   };
+  socket.once("upgrade", ({ socket: stream }) => {
+    const [gather, send] = [gatherWrites(stream, systemClock), socket.send.bind(socket)];
+    socket.send = (text: Parameters<typeof send>[0]) => {
+      gather();
+      send(text);
+    };
+  });
   for (const sign of ["open", "message", "ping"]) socket.on(sign, onLife);
   socket.on("close", () => cancel());
   return socket;

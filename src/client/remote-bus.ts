@@ -7,6 +7,7 @@
 //   B1. What is published while there is no connection is sent when there is one, within
 //       `publishWaitMs`. What was sent and not answered when the connection was lost is rejected
 //       as `unavailable`: it may have been published, and only its sender knows whether to repeat.
+//       Nothing is sent that was published after what was not sent in time.
 //   B2. A server that turns us away for good (token, protocol) ends everything, with its reason.
 import type { Bus, Published, Subscribed, Subscriber, Subscription } from "../wire/event/bus.ts";
 import { BusError, findPlaceFault } from "../wire/event/bus.ts";
@@ -78,7 +79,7 @@ export class RemoteBus implements Bus {
     return new Promise((resolve, reject) => {
       const id = this.#newId();
       const cancel = this.#options.runtime.after(this.#options.publishWaitMs, () => {
-        if (!publication.isSent) publication.settle(unavailable("there is no connection"));
+        if (!publication.isSent) this.#giveUpUnsent();
       });
       const publication: Publication = {
         frame: { kind: "publish", id, notification: toJsonNotification(notification) },
@@ -186,6 +187,13 @@ export class RemoteBus implements Bus {
       else subscription.abandon(error);
     }
     this.#socket?.close();
+  }
+
+  /** B1: those behind it have waited less, and would come before it when it is published again. */
+  #giveUpUnsent(): void {
+    for (const publication of [...this.#publications.values()]) {
+      if (!publication.isSent) publication.settle(unavailable("there is no connection"));
+    }
   }
 
   #sendPublication(publication: Publication): void {

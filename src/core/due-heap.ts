@@ -52,6 +52,12 @@ export class DueHeap<Row extends DueRow> {
     return this.#heap[0]?.dueUs;
   }
 
+  /** The earliest row, which stays. */
+  first(): Row | undefined {
+    this.#dropRemoved();
+    return this.#heap[0];
+  }
+
   /** Takes out the earliest row that is due at `nowUs`, or undefined. */
   takeDue(nowUs: number): Row | undefined {
     this.#dropRemoved();

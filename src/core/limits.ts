@@ -61,6 +61,8 @@ export interface Limits {
   readonly warnAfterUs: number;
   /** Log time an event is sent to its performer before it is due (D8). */
   readonly dispatchAheadUs: number;
+  /** What would be sent out within this log time goes along with what has to be (D8). */
+  readonly dispatchTogetherUs: number;
   /** Later than this an event that says nothing else is late (D8). */
   readonly eventToleranceUs: number;
   /** Log time from an event's instant to the deadline of its completion, if it says no other. */
@@ -102,6 +104,7 @@ export const defaultLimits: Limits = {
   edgeLeaseUsMax: 3_600_000_000,
   warnAfterUs: 10_000_000,
   dispatchAheadUs: 500_000,
+  dispatchTogetherUs: 50_000,
   eventToleranceUs: 100_000,
   completionDeadlineUs: 86_400_000_000,
   namesInReportMax: 100,

@@ -8,7 +8,8 @@
 //   A2. An order fires never before it is due; equal instants in the order of their coming.
 //   A3. A revoke is answered with the truth: an order that has begun to fire has fired, and one
 //       that was taken back, or was never had, fires never.
-//   A4. Each order that fires is reported with FIRED and then completed.
+//   A4. Each order that fires is reported with FIRED and then completed; where it is over when it
+//       has fired, in one.
 import type { EventCredentials } from "../client/event-credentials.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Bus, PlacedNotification } from "../wire/event/bus.ts";
@@ -315,26 +316,39 @@ export class BusAgent {
     const nowUs = clock.nowUs();
     const isSkipped = order.skipAfterUs !== undefined && nowUs - dueUs > order.skipAfterUs;
     const performed = isSkipped ? skippedAt(nowUs) : await perform(order);
-    this.#say(order, had, performed);
+    await this.#say(order, had, performed);
   }
 
-  #say(order: Order, had: Had, { firedMonotonicUs, outcome, done }: Performed): void {
+  async #say(
+    order: Order,
+    had: Had,
+    { firedMonotonicUs, outcome, done }: Performed,
+  ): Promise<void> {
     const firedUs = this.#server.toServer(firedMonotonicUs);
     had.fired = { firedUs, dueUs: order.due.monotonic?.us, outcome };
-    this.#report(order, { fired: had.fired });
-    const reason = whyOf(outcome);
-    if (outcome === "skipped") return;
+    if (outcome === "skipped") {
+      this.#report(order, had);
+      return;
+    }
+    let isFiredSaid = false;
     void done.then((end) => {
       const { error, text } = typeof end === "number" ? { error: end, text: "" } : end;
-      const why = text === "" ? reason : text;
-      had.completed = { error, why };
-      this.#report(order, { completed: had.completed });
+      had.completed = { error, why: text === "" ? whyOf(outcome) : text };
+      if (isFiredSaid) this.#report(order, { completed: had.completed });
     });
+    // What is over already says so first.
+    await undefined;
+    isFiredSaid = true;
+    this.#report(order, had);
   }
 
   #report(order: Order, { fired, completed }: Pick<Had, "fired" | "completed">): void {
-    if (fired !== undefined) this.#publish(formatFired(order, fired, this.#by));
-    if (completed !== undefined) this.#publish(formatCompletion(order, completed, this.#by));
+    // An old scheduler, which names no clock, knows COMPLETE only.
+    const isInOne = order.due.monotonic !== undefined && fired !== undefined;
+    const whole = isInOne && completed !== undefined ? { ...fired, completed } : fired;
+    if (whole !== undefined) this.#publish(formatFired(order, whole, this.#by));
+    if (completed === undefined || isInOne) return;
+    this.#publish(formatCompletion(order, completed, this.#by));
   }
 
   #publish(report: Notification): void {

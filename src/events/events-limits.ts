@@ -24,6 +24,8 @@ export const eventsTime = {
 export const eventsLimits = {
   /** Notifications that wait for the bus; the oldest go, and are said to be lost. */
   unpublishedMax: 65_536,
+  /** Notifications of one publisher on their way to the bus, before the first is answered. */
+  publicationsAtOnceMax: 64,
   /** Orders that a scheduler or an agent remembers; the oldest go. */
   ordersMax: 100_000,
   /** Requests of one sender that are not over; a quarter of what an agenda holds. */

@@ -515,6 +515,8 @@ export class Scheduler {
       case "fired": {
         const open = this.#orders.get(report.fire);
         if (open !== undefined) this.#tell(this.#orders.fired(open, report.objname, report));
+        if (report.completed === undefined) return;
+        this.#complete({ ...report, ...report.completed, kind: "complete" }, notification);
         return;
       }
       case "revoked": {

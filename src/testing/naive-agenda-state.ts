@@ -125,6 +125,7 @@ export class NaiveNumbers {
 
 /** How long before it is due an event goes out. */
 export const aheadUs = 500_000;
+export const togetherUs = 50_000;
 
 /** Event time; what is past is now. */
 export function instantOf(at: EventInstant, nowUs: number, zeroUs: number | null): number {

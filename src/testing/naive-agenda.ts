@@ -22,10 +22,19 @@ import {
   makeThing,
   NaiveNumbers,
   type NaiveRequest,
+  togetherUs,
   typeIn,
   understands,
   worst,
 } from "./naive-agenda-state.ts";
+
+interface Next {
+  readonly atUs: number;
+  readonly turn: number;
+  /** Out to who performs it, before it is due. */
+  readonly isSentAhead: boolean;
+  readonly act: () => void;
+}
 
 export class NaiveAgenda {
   #plan: AgendaLoad | undefined;
@@ -555,15 +564,20 @@ export class NaiveAgenda {
 
   /** One after the other: completions, then whatever comes first of what is due. */
   #work(): readonly string[] {
+    let hasHappened = false;
     for (;;) {
       const done = this.#completions.shift();
       if (done !== undefined) {
         this.#finish(done);
         continue;
       }
-      const next = this.#pausedUs === null ? this.#nextDue() : undefined;
+      const next = this.#pausedUs === null ? this.#next() : undefined;
       if (next === undefined) break;
-      next();
+      // What is sent ahead goes along with what has to go.
+      const alongUs = hasHappened && next.isSentAhead ? togetherUs : 0;
+      if (next.atUs > this.#eventUs() + alongUs) break;
+      hasHappened = true;
+      next.act();
     }
     this.#starts = 0;
     const isBusy = this.#things.some(({ where }) => where === "queue" || where === "out");
@@ -575,26 +589,30 @@ export class NaiveAgenda {
     return said;
   }
 
-  #nextDue(): (() => void) | undefined {
-    let best: { atUs: number; turn: number; act: () => void } | undefined;
-    const offer = (atUs: number, turn: number, act: () => void): void => {
-      if (atUs > this.#eventUs()) return;
+  #next(): Next | undefined {
+    let best: Next | undefined;
+    const offer = (next: Next): void => {
+      const { atUs, turn } = next;
       if (best && (best.atUs < atUs || (best.atUs === atUs && best.turn < turn))) return;
-      best = { atUs, turn, act };
+      best = next;
     };
     for (const thing of this.#things) {
       if (thing.where !== "queue") continue;
       const type = this.#typeOf(thing.event.object) ?? thing.event.type;
       const isOwn = type === "SEQUENCE" || type === "TIMELINE";
-      offer(isOwn ? thing.dueUs : thing.dueUs - aheadUs, thing.turn, () => this.#happen(thing));
+      const atUs = isOwn ? thing.dueUs : thing.dueUs - aheadUs;
+      const act = (): void => this.#happen(thing);
+      offer({ atUs, turn: thing.turn, isSentAhead: !isOwn, act });
     }
     for (const run of this.#runs) {
       if (run.end === null) continue;
-      offer(run.end.atUs, run.end.turn, () => {
+      const { atUs, turn } = run.end;
+      const act = (): void => {
         run.end = null;
         this.#endRun(run, 0);
-      });
+      };
+      offer({ atUs, turn, isSentAhead: false, act });
     }
-    return best?.act;
+    return best;
   }
 }

@@ -31,6 +31,7 @@ import { findBus } from "../../client/event-connection.ts";
 import { createCredentials, type LastingCredentials } from "../../client/event-credentials.ts";
 import { defaultPort } from "../../edges/xmlrpc/index.ts";
 import { SqliteLog } from "../../engine/sqlite-log.ts";
+import { eventsLimits } from "../../events/events-limits.ts";
 import {
   type AgendaSource,
   BusAgent,
@@ -92,7 +93,7 @@ async function main(args: readonly string[]): Promise<void> {
   });
   if (url === undefined) throw new Error(`-s ${given.server} is no host`);
   const { runtime } = eventWorld;
-  const connect = () => connectEventBus(url, publishersMax);
+  const connect = () => connectEventBus(url, publishersMax * eventsLimits.publicationsAtOnceMax);
   const bus = await findBus({ connect, runtime, onRetry: say });
   const keyFile = isAbsolute(given.keyFile) ? given.keyFile : join(path, given.keyFile);
   const common = { experiment, bus, sender: senderAddress(process.env), clock: systemClock };

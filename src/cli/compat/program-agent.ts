@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { findBus } from "../../client/event-connection.ts";
 import type { EventCredentials } from "../../client/event-credentials.ts";
+import { eventsLimits } from "../../events/events-limits.ts";
 import { systemClock } from "../../host/clock.ts";
 import { readClockName } from "../../host/clock-name.ts";
 import { ThreadFireClock } from "../../testbed/agents/firing/thread-fire-clock.ts";
@@ -125,7 +126,7 @@ class StandaloneAgent {
     );
     if (url === undefined) throw new ProgramAgentError(`-s ${server} is no host`);
     const { runtime } = eventWorld;
-    const connect = () => connectEventBus(url, publishersMax);
+    const connect = () => connectEventBus(url, publishersMax * eventsLimits.publicationsAtOnceMax);
     const bus = await findBus({ connect, runtime, onRetry: say });
     this.#attached = await ProgramAgentBus.attach({
       ...{ bus, experiment, clock: systemClock, clockName: readClockName(), fire: this.#fire },

@@ -3,6 +3,7 @@
 // foreground until it is told to end. [EMULAB-EVENTS 6]
 import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { findBus } from "../../client/event-connection.ts";
+import { eventsLimits } from "../../events/events-limits.ts";
 import type { TrafficFlow } from "../../experiment/model.ts";
 import { systemClock } from "../../host/clock.ts";
 import { readClockName } from "../../host/clock-name.ts";
@@ -32,7 +33,7 @@ async function main(args: readonly string[]): Promise<void> {
   const traffic = openTraffic(given);
   const end = endOn(traffic, given, say);
   const { runtime } = eventWorld;
-  const connect = () => connectEventBus(url, publishersMax);
+  const connect = () => connectEventBus(url, publishersMax * eventsLimits.publicationsAtOnceMax);
   const bus = await findBus({ connect, runtime, onRetry: say });
   const attached = await TrafficAgentBus.attach({
     ...{ bus, traffic, role, name, experiment, credentials, onWarning: say },

@@ -309,6 +309,7 @@ export class Agenda {
   /** The end of every call from outside. */
   #work(port: AgendaPort): void {
     const state = this.#state;
+    let hasDispatched = false;
     for (;;) {
       if (state.done.length > 0) {
         const batch = state.done.splice(0);
@@ -316,8 +317,10 @@ export class Agenda {
         continue;
       }
       if (state.pausedUs !== undefined) break;
-      const place = state.queue.takeDue(state.eventUs(port.nowUs));
+      const eventUs = state.eventUs(port.nowUs);
+      const place = state.queue.takeDue(hasDispatched ? alongUs(state, port, eventUs) : eventUs);
       if (place === undefined) break;
+      hasDispatched = true;
       const run = state.runs.get(-place.subject);
       const item = state.items.get(place.subject);
       if (run !== undefined) endDue(state, port, run);
@@ -356,6 +359,18 @@ export class Agenda {
     state.started = false;
     state.idleSaid = false;
   }
+}
+
+/**
+ * Up to when the next place may leave the queue once something has: an entry, a delivery and a
+ * message for each of many events cost more than the events. What the agenda performs itself, and
+ * what is behind that, waits until it is due.
+ */
+function alongUs(state: AgendaState, port: AgendaPort, eventUs: number): number {
+  const first = state.queue.first();
+  const item = first === undefined ? undefined : state.items.get(first.subject);
+  const isSentAhead = first !== undefined && item !== undefined && first.dueUs < item.dueUs;
+  return isSentAhead ? eventUs + port.limits.dispatchTogetherUs : eventUs;
 }
 
 const requests: ReadonlySet<(AgendaOrder | AgendaRequest)["kind"]> = new Set([

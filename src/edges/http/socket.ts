@@ -45,5 +45,7 @@ export interface SocketEndpoint {
   readonly messageBytesMax: number;
   /** Open sockets of one token. */
   readonly perTokenMax: number;
+  /** What is sent in one turn of the event loop leaves with one write: for many small messages. */
+  readonly gathersWrites?: boolean;
   readonly open: (socket: DoorSocket, caller: Caller, query: URLSearchParams) => SocketHandler;
 }

@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { assert } from "../../core/assert.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
+import { gatherWrites } from "../../host/gather-writes.ts";
 import type { Logger } from "../../host/logger.ts";
 import { tokenProtocolPrefix } from "../../wire/link/frames.ts";
 import type { HttpTime } from "../http-time.ts";
@@ -82,6 +83,7 @@ export class Sockets {
         this.#open.delete(open),
       );
       this.#open.add(open);
+      if (mounted.endpoint.gathersWrites) open.beforeSend = gatherWrites(stream, clock);
       if (caller instanceof HttpError) open.end(codeOf(caller), caller.message);
       else this.#greet(open, caller, endpoint, query);
     });
@@ -157,6 +159,7 @@ class OpenSocket implements DoorSocket {
   readonly #options: Pick<SocketsOptions, "clock" | "time">;
   #cancelTimer: Cancel = () => undefined;
   #handler: SocketHandler | undefined;
+  beforeSend: () => void = () => undefined;
 
   constructor(
     socket: WebSocket,
@@ -197,6 +200,7 @@ class OpenSocket implements DoorSocket {
 
   send(message: string | Uint8Array): void {
     if (!this.isOpen) return;
+    this.beforeSend();
     this.#socket.send(message, () => {
       if (this.isOpen) this.#handler?.onSent?.();
     });

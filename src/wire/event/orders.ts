@@ -6,7 +6,7 @@
 //
 //   O1. `MUSTER_FIRE` names an order, and its parts for the members of a group, in one experiment
 //       for ever. TOKEN does not: senders choose it, and two of them may choose the same.
-import { formatCompletionArgs, parseCompletionArgs } from "./args.ts";
+import { formatCompletionArgs, getIntegerArg, parseCompletionArgs } from "./args.ts";
 import {
   type Address,
   type Attribute,
@@ -32,6 +32,11 @@ export const orderAttributes = {
   skipAfter: "MUSTER_SKIP_AFTER",
   firedAt: "MUSTER_FIRED_AT",
   outcome: "MUSTER_OUTCOME",
+  /**
+   * Of FIRED, where the work is over as well: its completion, and why when OUTCOME does not say.
+   */
+  error: "MUSTER_ERROR",
+  why: "MUSTER_WHY",
   /** `LIST` of what an agent serves. */
   objects: "MUSTER_OBJECTS",
   life: "MUSTER_LIFE",
@@ -143,11 +148,19 @@ export interface FiredFacts {
   /** As in the order, for who has not seen it. */
   readonly dueUs: number | undefined;
   readonly outcome: string;
+  /** The work is over too, and nothing else is said of that. Not to an old scheduler. */
+  readonly completed?: CompletionFacts | undefined;
+}
+
+export interface CompletionFacts {
+  readonly error: number;
+  /** Why it failed, for people, or `ignored: WHY`; `""` when nobody said. */
+  readonly why: string;
 }
 
 export function formatFired(
   report: Report,
-  { firedUs, dueUs, outcome }: FiredFacts,
+  { firedUs, dueUs, outcome, completed }: FiredFacts,
   by: OrderSender,
 ): Notification {
   const extra = [
@@ -156,6 +169,10 @@ export function formatFired(
     ...(dueUs === undefined ? [] : [int64Attribute(orderAttributes.due, BigInt(dueUs))]),
     int64Attribute(orderAttributes.firedAt, BigInt(firedUs)),
     textAttribute(orderAttributes.outcome, outcome),
+    ...(completed === undefined ? [] : [int32Attribute(orderAttributes.error, completed.error)]),
+    ...(completed === undefined || completed.why === whyOf(outcome)
+      ? []
+      : [textAttribute(orderAttributes.why, completed.why)]),
   ];
   return note(toScheduler(report, orderTypes.fired), extra, by);
 }
@@ -171,10 +188,9 @@ export function isIgnored(why: string): boolean {
   return why.startsWith("ignored: ");
 }
 
-/** @param why it failed, for people, or `ignored: WHY`; `""` when nobody said */
 export function formatCompletion(
   report: Report,
-  { error, why }: { readonly error: number; readonly why: string },
+  { error, why }: CompletionFacts,
   by: OrderSender,
 ): Notification {
   const { fire, token } = report;
@@ -215,6 +231,9 @@ export type AgentReport =
       /** Undefined when the agent does not say. */
       readonly dueUs: number | undefined;
       readonly outcome: string;
+      /** Undefined when it is said later. */
+      readonly completed: CompletionFacts | undefined;
+      readonly token: number;
     })
   | (Named & { readonly kind: "revoked"; readonly fire: number; readonly hadFired: boolean })
   | (Named & {
@@ -243,7 +262,11 @@ export function parseReport(notification: Notification): AgentReport | undefined
       const firedUs = microseconds(notification, orderAttributes.firedAt);
       if (fire === undefined || firedUs === undefined) return undefined;
       const dueUs = microseconds(notification, orderAttributes.due);
-      return { kind: "fired", objname, fire, firedUs, dueUs, outcome };
+      const token = getIntegerArg(text(attributeNames.args), "CTOKEN") ?? fire;
+      const error = getInt32(notification, orderAttributes.error);
+      const why = getText(notification, orderAttributes.why) ?? whyOf(outcome);
+      const completed = error === undefined ? undefined : { error, why };
+      return { kind: "fired", objname, fire, firedUs, dueUs, outcome, completed, token };
     }
     case orderTypes.revoked:
       if (fire === undefined) return undefined;

@@ -7,6 +7,7 @@ import { OwnNotifications } from "../../../src/client/own-notifications.ts";
 import { watchLateness } from "../../../src/events/bus-lateness.ts";
 import {
   attributeNames,
+  getInt32,
   getText,
   type Notification,
 } from "../../../src/wire/event/notification.ts";
@@ -54,6 +55,12 @@ const reports = (type: string): readonly string[] =>
       return `${getText(one, attributeNames.objname)} ${outcome}`.trim();
     });
 
+/** What FIRED says of the end. */
+const errors = (): readonly (number | undefined)[] =>
+  world.said
+    .filter((one) => getText(one, attributeNames.eventtype) === "FIRED")
+    .map((one) => getInt32(one, orderAttributes.error));
+
 describe("BusAgent", () => {
   it("A2 fires at the instant, never before, and equal instants in the order they came", async () => {
     await give(orderOf(2, "b", 300));
@@ -93,7 +100,33 @@ describe("BusAgent", () => {
     await world.pass(10);
     expect(world.performed).toHaveLength(1);
     expect(reports("FIRED")).toEqual(["a done", "a done"]);
-    expect(reports("COMPLETE")).toEqual(["a", "a"]);
+    expect(reports("COMPLETE")).toEqual(["a"]);
+    expect(errors()).toEqual([undefined, 3]);
+  });
+
+  it("A4 says in one that it has fired and is over, and why it failed", async () => {
+    await world.startAgent("n1", ["d", "e"], {
+      perform: async ({ objname }) => ({
+        ...{ firedMonotonicUs: world.clock.nowUs(), outcome: "done" },
+        done: objname === "d" ? Promise.resolve(0) : Promise.resolve({ error: 4, text: "no rope" }),
+      }),
+    });
+    await give(orderOf(1, "d", 0));
+    await give(orderOf(2, "e", 0));
+    await world.pass(10);
+    expect([reports("FIRED"), errors(), reports("COMPLETE")]).toEqual([
+      ["d done", "e done"],
+      [0, 4],
+      [],
+    ]);
+    expect(world.said.flatMap((one) => getText(one, orderAttributes.why) ?? [])).toEqual([
+      "no rope",
+    ]);
+    // An old scheduler, which names no clock, knows COMPLETE only.
+    const due = { wallUs: 0, monotonic: undefined };
+    await give(orderOf(3, "d", 0, { due }));
+    await world.pass(10);
+    expect([errors().at(-1), reports("COMPLETE")]).toEqual([undefined, ["d"]]);
   });
 
   it("A1 takes the same number for another object as another order", async () => {

@@ -24,6 +24,8 @@ const reportsMax = 64;
  * processes is fired by all of them before any of them begins to report.
  */
 const reportDelayUs = 2_000;
+/** While something else is due so soon, such a report waits for that one, up to the second. */
+const reportTogetherUs = { next: 10_000, max: 20_000 };
 
 function runThread({ signal, port, zeroUs }: FiringThreadData): void {
   const due = new DueList<ArmRequest>();
@@ -41,8 +43,9 @@ function runThread({ signal, port, zeroUs }: FiringThreadData): void {
       due.add(received.message.dueUs, received.message);
     }
     fireDue(due, reports);
-    reports.sendDue(systemClock.nowUs());
-    const nextUs = Math.min(due.firstUs ?? Infinity, reports.dueUs);
+    const dueUs = due.firstUs ?? Infinity;
+    reports.sendDue(systemClock.nowUs(), dueUs);
+    const nextUs = Math.min(dueUs, reports.sayUs(dueUs));
     // Told before the wait: who asks for something later sees that it need not be woken for it.
     Atomics.store(signal, wakeAt, wakeWord(nextUs, zeroUs));
     const waitMs = (nextUs - systemClock.nowUs()) / 1_000;
@@ -54,30 +57,36 @@ function runThread({ signal, port, zeroUs }: FiringThreadData): void {
 class Reports {
   readonly #port: MessagePort;
   #reports: FiredReport[] = [];
-  #dueUs = Infinity;
+  #byUs = Infinity;
+  #latestUs = Infinity;
 
   constructor(port: MessagePort) {
     this.#port = port;
-  }
-
-  get dueUs(): number {
-    return this.#dueUs;
   }
 
   get areFull(): boolean {
     return this.#reports.length >= reportsMax;
   }
 
-  add(report: FiredReport, byUs: number): void {
+  /** @param isWaitedFor somebody has still to act on it */
+  add(report: FiredReport, isWaitedFor: boolean): void {
     this.#reports.push(report);
-    this.#dueUs = Math.min(this.#dueUs, byUs);
+    const { firedUs } = report;
+    this.#byUs = Math.min(this.#byUs, firedUs + (isWaitedFor ? 0 : reportDelayUs));
+    this.#latestUs = Math.min(this.#latestUs, firedUs + (isWaitedFor ? 0 : reportTogetherUs.max));
   }
 
-  sendDue(nowUs: number): void {
-    if (nowUs < this.#dueUs && !this.areFull) return;
+  /** When they are told, if what is due next is due then. */
+  sayUs(nextDueUs: number): number {
+    return nextDueUs < this.#byUs + reportTogetherUs.next ? this.#latestUs : this.#byUs;
+  }
+
+  sendDue(nowUs: number, nextDueUs: number): void {
+    if (nowUs < this.sayUs(nextDueUs) && !this.areFull) return;
     this.#port.postMessage(this.#reports);
     this.#reports = [];
-    this.#dueUs = Infinity;
+    this.#byUs = Infinity;
+    this.#latestUs = Infinity;
   }
 }
 
@@ -89,9 +98,7 @@ function fireDue(due: DueList<ArmRequest>, reports: Reports): void {
     const was = Atomics.compareExchange(request.word, 0, armedWord, firedWord);
     if (was !== armedWord) continue;
     const fired = performAction(request.action, systemClock.nowUs());
-    // Whoever is told has still to act.
-    const delayUs = request.action.kind === "tell" ? 0 : reportDelayUs;
-    reports.add({ id: request.id, ...fired }, fired.firedUs + delayUs);
+    reports.add({ id: request.id, ...fired }, request.action.kind === "tell");
   }
 }
 

@@ -111,6 +111,19 @@ describe("limits", () => {
     expect(sent(bench.core.tick(second - 11))).toEqual([]);
     expect(sent(bench.core.tick(1))).toEqual(["link0"]);
   });
+
+  it("dispatchTogetherUs is how far ahead of that others go along, and nothing of the agenda's own", () => {
+    const bench = new AgendaBench({ dispatchAheadUs: 10, dispatchTogetherUs: 5 });
+    const main = [
+      ...[at(second, event("link0")), at(second + 5, event("link1"))],
+      ...[at(second + 6, event("link2")), at(second + 7, event("link3"))],
+    ];
+    bench.begin({ agents: ["link0", "link1", "link2", "link3"].map((name) => agent(name)), main });
+    expect(sent(bench.core.tick(second - 11))).toEqual([]);
+    expect(sent(bench.core.tick(1))).toEqual(["link0", "link1"]);
+    expect(sent(bench.core.tick(5))).toEqual([]);
+    expect(sent(bench.core.tick(1))).toEqual(["link2", "link3"]);
+  });
 });
 
 describe("many events", () => {
