@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What the handles of all kinds of barriers have in common: requests of one participant at one
 // barrier, how they end, and how a barrier is ended for everybody.
-import type { Command, Participant } from "../core/command.ts";
+import type { Participant } from "../core/command.ts";
 import type { BarrierDescription } from "../core/description.ts";
 import type { BarrierKind, Presence, QuorumStatus, Released } from "../core/effect.ts";
 import { defaultLimits } from "../core/limits.ts";
+import type { EdgeCommand } from "../wire/link/frames.ts";
 import type { Action } from "../wire/link/roles.ts";
 import { checkArrival, checkErrorNumber, checkText } from "./check-arguments.ts";
 import type { Going } from "./common-clock.ts";
@@ -57,8 +58,8 @@ export interface ArrivalFields {
   readonly leadUs?: number;
 }
 
-type Build = (connection: number) => Command;
-type BuildArrival = (arrival: ArrivalFields, connection: number) => Command;
+type Build = (connection: number) => EdgeCommand;
+type BuildArrival = (arrival: ArrivalFields, connection: number) => EdgeCommand;
 
 export class BarrierRequests {
   readonly kind: BarrierKind;
@@ -231,6 +232,10 @@ class Request<Result> implements Settle {
     return this.#ends.signalled?.(this.#pending, value) ?? false;
   }
 
+  published(number: number): boolean {
+    return this.#ends.published?.(this.#pending, number) ?? false;
+  }
+
   statusChanged(status: QuorumStatus): boolean {
     return this.#ends.statusChanged?.(this.#pending, status) ?? false;
   }
@@ -251,6 +256,7 @@ export interface Ends<Result> {
   readonly acknowledged?: (pending: PendingWait<Result>) => void;
   /** @returns whether this was the end; so does the next. */
   readonly signalled?: (pending: PendingWait<Result>, value: number) => boolean;
+  readonly published?: (pending: PendingWait<Result>, number: number) => boolean;
   readonly statusChanged?: (pending: PendingWait<Result>, status: QuorumStatus) => boolean;
   /** Absent: the request rejects. */
   readonly refused?: (pending: PendingWait<Result>, error: unknown) => void;

@@ -66,7 +66,8 @@ export function checkTimeoutMs(value: unknown, field = "timeoutMs"): void {
   throw wrong(field, `milliseconds from 0 to ${timeoutMsMax}`, value);
 }
 
-function checkWhole(field: string, value: unknown, max: number): void {
+/** @throws MusterError (invalid) */
+export function checkWhole(field: string, value: unknown, max: number): void {
   if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max) return;
   throw wrong(field, `a whole number from 0 to ${max}`, value);
 }

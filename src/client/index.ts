@@ -44,3 +44,5 @@ export type {
 export type { ClientRuntime } from "./runtime.ts";
 export type { Session } from "./session.ts";
 export type { SignalledCrossing, SignalOptions, StateBarrier } from "./state-barrier.ts";
+export type { PublishAndWaitOptions, PublishedCrossing, Topic } from "./topic.ts";
+export type { SubscribeOptions, TopicMessage, TopicSubscription } from "./topic-subscription.ts";

@@ -7,11 +7,10 @@
 //   Q2. What was sent into a lost connection counts once; what was told meanwhile is heard once.
 //   Q3. A session whose connection is away for longer than its lease ends as `unavailable`: the
 //       server has let its participants go, or will.
-import type { Command } from "../core/command.ts";
 import type { ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect, QuorumStatus, Released } from "../core/effect.ts";
 import { EdgeLink } from "../wire/link/edge-link.ts";
-import type { CoreFrame, SessionGrant } from "../wire/link/frames.ts";
+import type { CoreFrame, EdgeCommand, SessionGrant } from "../wire/link/frames.ts";
 import {
   formatFrame,
   parseFrame,
@@ -35,6 +34,12 @@ import { QuorumBarrier } from "./quorum-barrier.ts";
 import { RosterBarrier } from "./roster-barrier.ts";
 import { sessionTime } from "./session-time.ts";
 import { StateBarrier } from "./state-barrier.ts";
+import { Topic } from "./topic.ts";
+import {
+  type SubscribeOptions,
+  Subscriptions,
+  type TopicSubscription,
+} from "./topic-subscription.ts";
 
 export type SessionOptions = ConnectOptions & { readonly platform: ClientPlatform };
 
@@ -44,6 +49,8 @@ export interface Settle {
   acknowledged(): void;
   /** Of a signal; one that waits too goes on to its release. @returns whether this was the end. */
   signalled(value: number): boolean;
+  /** Of a publication; one that waits too goes on to its release. @returns whether it is over. */
+  published(number: number): boolean;
   /** Of a driver. @returns whether this was the end. */
   statusChanged(status: QuorumStatus): boolean;
   refused(error: unknown): void;
@@ -51,7 +58,13 @@ export interface Settle {
   suspended(): void;
 }
 
-const limits = { mailboxCommandsMax: 262_144, entryCommandsMax: 1_024 };
+const limits = {
+  mailboxCommandsMax: 262_144,
+  entryCommandsMax: 1_024,
+  // A frame of the server's default size has room for a batch whose every character is quoted.
+  batchTextMax: 3 * 1024 * 1024,
+  mailboxTextMax: 64 * 1024 * 1024,
+};
 /** The scope of a session that names none, as at the other doors. */
 const defaultScope = "default";
 
@@ -65,6 +78,7 @@ export class Session implements AsyncDisposable {
   readonly #pending = new Map<number, Settle>();
   /** How orders that are not in the log yet learn that they will not be known to be (Q1). */
   readonly #orders = new Set<(error: unknown) => void>();
+  readonly #subscriptions = new Subscriptions((frame) => this.#link.sayOfFeed(frame));
   #grant: SessionGrant | undefined;
   #socket: WebSocketLike | undefined;
   #commonClock: CommonClock | undefined;
@@ -100,6 +114,7 @@ export class Session implements AsyncDisposable {
         for (const effect of effects) this.#onEffect(effect);
       },
       onUp: (_isFirst, grant) => this.#onUp(grant),
+      onFeed: (frame) => this.#subscriptions.receive(frame),
       onLogAway: (isAway) => isAway && this.#suspendPending(),
       onEnd: (reason) => this.#onLinkEnd(reason),
     });
@@ -140,6 +155,11 @@ export class Session implements AsyncDisposable {
   /** A barrier for participants with names, in phases. */
   rosterBarrier(name: string): RosterBarrier {
     return new RosterBarrier(this, name);
+  }
+
+  /** Messages in one order for everybody, kept until the scope ends. */
+  topic<Message = unknown>(name: string): Topic<Message> {
+    return new Topic<Message>(this, name);
   }
 
   /** Opens when `count` have counted down. @throws MusterError (invalid) */
@@ -219,7 +239,7 @@ export class Session implements AsyncDisposable {
   }
 
   /** For the handles of barriers: sends a request of one participant. @returns its connection. */
-  request(action: Action, build: (connection: number) => Command, settle: Settle): number {
+  request(action: Action, build: (connection: number) => EdgeCommand, settle: Settle): number {
     this.#require(action);
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
@@ -252,8 +272,14 @@ export class Session implements AsyncDisposable {
     return this.#options.platform;
   }
 
+  /** For the handles of topics. @throws MusterError */
+  subscribe(topic: string, options: SubscribeOptions): TopicSubscription {
+    this.#require("listen");
+    return this.#subscriptions.open(this.scope, topic, options);
+  }
+
   /** For the handles: a command that is not answered; it is over when it is in the log. */
-  order(action: Action, command: Command): Promise<void> {
+  order(action: Action, command: EdgeCommand): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#require(action);
       this.#submit(command);
@@ -273,10 +299,12 @@ export class Session implements AsyncDisposable {
     throw new MusterError("forbidden", message);
   }
 
-  #submit(command: Command): void {
+  #submit(command: EdgeCommand): void {
     if (this.#link.submit(command)) return;
     if (this.#link.hasEnded) throw this.#error ?? new MusterError("ended", "the session is closed");
-    const message = `${limits.mailboxCommandsMax} requests are on their way (limit mailboxCommandsMax); wait for some of them`;
+    const { mailboxCommandsMax, mailboxTextMax } = limits;
+    const what = `${mailboxCommandsMax} requests, or ${mailboxTextMax} characters of messages,`;
+    const message = `${what} are on their way at most; wait for some of them`;
     throw new MusterError("limit", message);
   }
 
@@ -328,6 +356,7 @@ export class Session implements AsyncDisposable {
       this.#end(new MusterError("forbidden", message), ready?.reject);
       return;
     }
+    this.#subscriptions.up();
     if (ready === undefined) this.#options.onLink?.(true);
     else ready.resolve();
   }
@@ -335,6 +364,7 @@ export class Session implements AsyncDisposable {
   #onClose(code: number, reason: string): void {
     this.#socket = undefined;
     const wasUp = this.#link.disconnected();
+    this.#subscriptions.down();
     if (this.#link.hasEnded) return;
     const final = finalCodes.get(code);
     if (final !== undefined) {
@@ -370,6 +400,11 @@ export class Session implements AsyncDisposable {
       case "signalled": {
         const { connection, value } = effect;
         if (this.#pending.get(connection)?.signalled(value) === true) this.#take(connection);
+        return;
+      }
+      case "published": {
+        const { connection, number } = effect;
+        if (this.#pending.get(connection)?.published(number) === true) this.#take(connection);
         return;
       }
       case "quorum-status": {
@@ -432,6 +467,7 @@ export class Session implements AsyncDisposable {
     socket?.close();
     rejectReady?.(cause);
     this.#failPending(error);
+    this.#subscriptions.end(error);
     this.#resolveClosed();
     if (!wasAsked && rejectReady === undefined) this.#options.onEnd?.(error);
   }

@@ -4,7 +4,7 @@
 // log time; instants are the log's business (D2). Those of barriers are in
 // barriers/commands.ts, those of the agenda in agenda/commands.ts.
 import type { AgendaCommand, BarrierCondition } from "./agenda/commands.ts";
-import type { BarrierCommand } from "./barriers/commands.ts";
+import type { BarrierCommand, StateSignalAndWait, StateWait } from "./barriers/commands.ts";
 
 export type {
   CancelAll,
@@ -135,7 +135,16 @@ export interface Publish {
   readonly topic: string;
   readonly connection: ConnectionId;
   readonly payload: PayloadRef;
+  /**
+   * Goes with it: both happen at one instant, or neither does. Of the same scope and connection.
+   */
+  readonly arrival?: PublishedArrival;
 }
+
+/** An arrival at a state by the connection that publishes. */
+export type PublishedArrival =
+  | Omit<StateWait, "scope" | "connection">
+  | Omit<StateSignalAndWait, "scope" | "connection">;
 
 /** The edge wants to be told where the topic stands, from now on. The connection is refused. */
 export interface FollowTopic {

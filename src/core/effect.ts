@@ -230,6 +230,8 @@ export interface Applied {
   readonly nowUs: number;
   readonly addressed: readonly AddressedEffect[];
   readonly observed: readonly ObservedEffect[];
+  /** Ids of stored messages that are in a topic now. */
+  readonly keptPayloads: readonly number[];
   /** Ids of stored messages that nothing refers to any more; the host has them deleted (P4). */
   readonly freedPayloads: readonly number[];
 }

@@ -23,6 +23,7 @@ import type {
   Command,
   LogEntry,
   OpenScope,
+  Publish,
 } from "./command.ts";
 import type { CoreFigures, EventPage, ScopeDescription } from "./description.ts";
 import { Digest } from "./digest.ts";
@@ -264,6 +265,8 @@ export class Service {
         this.#barriers.leave(edge, command.connection, turn);
         return;
       case "publish":
+        this.#publish(edge, command, turn);
+        return;
       case "topic-follow":
       case "topic-unfollow":
         this.#topics.apply(edge, command, turn);
@@ -299,6 +302,15 @@ export class Service {
         else this.#barriers.apply(edge, command, turn);
         return;
     }
+  }
+
+  /** An arrival that goes with it is made at the same instant, or both are refused. */
+  #publish(edge: EdgeState, command: Publish, turn: Turn): void {
+    const { scope, connection } = command;
+    const arrival = command.arrival && { ...command.arrival, scope, connection };
+    const objection = arrival && this.#barriers.stateRefusal(edge, arrival);
+    const isTaken = this.#topics.apply(edge, command, turn, objection);
+    if (isTaken && arrival !== undefined) this.#barriers.apply(edge, arrival, turn);
   }
 
   #applyScopeCommand(edge: EdgeState, command: ScopeCommand, turn: Turn): void {

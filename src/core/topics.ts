@@ -82,25 +82,31 @@ export class Topics {
     }
   }
 
-  apply(edge: EdgeState, command: TopicCommand, turn: Turn): void {
+  /**
+   * @param objection why it is refused, if something else than topics is against it.
+   * @returns whether it has happened.
+   */
+  apply(edge: EdgeState, command: TopicCommand, turn: Turn, objection?: Refusal): boolean {
     const known = this.#scopes.get(command.scope);
     if (command.kind === "topic-unfollow") {
       const topic = known?.topics.get(command.topic);
-      if (known === undefined || topic === undefined) return;
+      if (known === undefined || topic === undefined) return true;
       edge.followed.delete(topic);
       settle(known, topic, edge);
-      return;
+      return true;
     }
-    const refusal = this.#scopes.refusal(command.scope) ?? this.#refusal(known, command);
+    const refusal =
+      this.#scopes.refusal(command.scope) ?? this.#refusal(known, command) ?? objection;
     if (refusal === undefined) {
       const scope = this.#scopes.obtain(command.scope);
       if (command.kind === "publish") this.#publish(scope, edge, command, turn);
       else follow(scope, edge, command, turn);
-      return;
+      return true;
     }
     turn.tell(edge, { kind: "refused", connection: command.connection, ...refusal });
     // P4. The payload of a publication that was refused is nobody's.
     if (command.kind === "publish") turn.freePayload(command.payload.id);
+    return false;
   }
 
   /** The edge is gone: it follows nothing any more. */
@@ -172,6 +178,7 @@ export class Topics {
     const { connection, payload } = command;
     const topic = obtain(scope, command.topic);
     topic.add(payload);
+    turn.keepPayload(payload.id);
     scope.topicBytes += payload.bytes + payloadOverheadBytes;
     const place = { scope: scope.name, topic: topic.name };
     turn.tell(edge, { kind: "published", connection, ...place, number: topic.last });

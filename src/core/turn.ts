@@ -20,6 +20,7 @@ export class Turn {
   readonly stampUs: number;
   readonly #addressed: AddressedEffect[] = [];
   readonly #observed: ObservedEffect[] = [];
+  readonly #keptPayloads: number[] = [];
   readonly #freedPayloads: number[] = [];
 
   constructor(nowUs: number, stampUs: number) {
@@ -33,6 +34,10 @@ export class Turn {
 
   observe(effect: ObservedEffect): void {
     this.#observed.push(effect);
+  }
+
+  keepPayload(id: number): void {
+    this.#keptPayloads.push(id);
   }
 
   freePayload(id: number): void {
@@ -57,6 +62,7 @@ export class Turn {
       nowUs: this.nowUs,
       addressed: this.#addressed,
       observed: this.#observed,
+      keptPayloads: this.#keptPayloads,
       freedPayloads: this.#freedPayloads,
     };
   }

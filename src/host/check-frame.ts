@@ -6,10 +6,17 @@ import type { AgendaEvent, BarrierCondition, EventTerms } from "../core/agenda/c
 import type { Deadline, RosterMember, RosterRules } from "../core/barriers/commands.ts";
 import type { TreeMessage } from "../core/barriers/tree-messages.ts";
 import type { ErrorCode } from "../core/code.ts";
-import type { Command, Participant, TopicCommand } from "../core/command.ts";
+import type {
+  Command,
+  Participant,
+  PublishedArrival,
+  Refuse,
+  TopicCommand,
+} from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
+import { limitMessage } from "../core/limits.ts";
 import { utf8Length } from "../core/text.ts";
-import type { BatchFrame, EdgeFrame } from "../wire/link/frames.ts";
+import type { BatchFrame, EdgeCommand, EdgeFrame, TopicPublish } from "../wire/link/frames.ts";
 import { FrameError } from "../wire/link/frames.ts";
 import type { Role } from "../wire/link/roles.ts";
 import { actionOf, mayDo } from "../wire/link/roles.ts";
@@ -51,6 +58,13 @@ export function checkEdgeFrame(
   if (!isGood) throw new FrameError(`a frame of a wrong shape (kind ${String(frame["kind"])})`);
   const checked = frame as unknown as EdgeFrame;
   if (sender === undefined) return checked;
+  if (isOfFeed(checked)) {
+    if (sender.rights.kind !== "session") {
+      throw new FrameError("subscriptions are for sessions", "rights");
+    }
+    if (checked.kind === "subscribe") checkListening(checked.scope, sender.rights);
+    return checked;
+  }
   const { kind } = sender.rights;
   const isLook = checked.kind === "describe" || checked.kind === "list-events";
   if ((checked.kind === "list-events" && kind === "sync") || (isLook && kind === "child")) {
@@ -64,12 +78,16 @@ export function checkEdgeFrame(
   return checked;
 }
 
+function isOfFeed({ kind }: EdgeFrame): boolean {
+  return kind === "subscribe" || kind === "taken" || kind === "unsubscribe";
+}
+
 /**
  * Anybody writes clients of sessions: one bad value is answered with an error and costs no other
  * wait.
  */
 function checkSessionBatch(frame: BatchFrame, limits: Limits, rights: EdgeRights): BatchFrame {
-  const commands = frame.commands.map(admitCommand);
+  const commands = frame.commands.map((command) => admitCommand(command, limits));
   for (const command of commands) {
     if (!isWithin(command, limits)) throw new FrameError("a lease or an address is too long");
     if (command.kind !== "refuse") checkRight(command, rights);
@@ -78,20 +96,20 @@ function checkSessionBatch(frame: BatchFrame, limits: Limits, rights: EdgeRights
 }
 
 /** An incarnation of an edge is its own affair; so are its waiters, in its scope. */
-const syncCommands: ReadonlySet<Command["kind"]> = new Set([
+const syncCommands: ReadonlySet<EdgeCommand["kind"]> = new Set([
   ...(["attach", "end-edge", "count-init", "count-wait", "leave", "cancel-all"] as const),
   // A name of the experiment's file may be a barrier of another kind (syncd/members.ts).
   ...(["roster-arrive", "quorum-wait"] as const),
 ]);
 
 /** A carrier of a link speaks for its own sub-controller, in every scope. */
-const childCommands: ReadonlySet<Command["kind"]> = new Set([
+const childCommands: ReadonlySet<EdgeCommand["kind"]> = new Set([
   ...(["attach", "end-edge", "tree-join", "tree-meet", "tree-message"] as const),
   ...(["tree-acknowledge", "tree-leave"] as const),
 ]);
 
 /** The controller that a command is about; undefined when it claims to be another's parent. */
-function nameOfLink(command: Command): string | undefined {
+function nameOfLink(command: EdgeCommand): string | undefined {
   switch (command.kind) {
     case "tree-join":
       return command.side === "child" ? command.peer : undefined;
@@ -106,7 +124,7 @@ function nameOfLink(command: Command): string | undefined {
   }
 }
 
-function checkRight(command: Command, rights: EdgeRights): void {
+function checkRight(command: EdgeCommand, rights: EdgeRights): void {
   if (!mayGive(command.kind, rights)) {
     const whose = rights.kind === "session" ? `role ${rights.role}` : "this edge";
     throw new FrameError(`a command that ${whose} may not give (${command.kind})`, "rights");
@@ -122,7 +140,7 @@ function checkRight(command: Command, rights: EdgeRights): void {
   }
 }
 
-function mayGive(kind: Command["kind"], rights: EdgeRights): boolean {
+function mayGive(kind: EdgeCommand["kind"], rights: EdgeRights): boolean {
   switch (rights.kind) {
     case "all":
       return true;
@@ -140,6 +158,13 @@ function mayGive(kind: Command["kind"], rights: EdgeRights): boolean {
 function checkLook(scope: string, rights: EdgeRights): void {
   if (rights.kind === "session" && !mayDo(rights.role, "look")) {
     throw new FrameError(`role ${rights.role} may not look at barriers`, "rights");
+  }
+  checkScope(scope, rights);
+}
+
+function checkListening(scope: string, rights: EdgeRights): void {
+  if (rights.kind === "session" && !mayDo(rights.role, "listen")) {
+    throw new FrameError(`role ${rights.role} may not listen to topics`, "rights");
   }
   checkScope(scope, rights);
 }
@@ -191,6 +216,12 @@ const frameChecks: Readonly<Record<string, (frame: Fields, limits: Limits) => bo
     (frame["commands"] as readonly Command[]).length <= limits.entryCommandsMax,
   seen: (frame) => isCount(frame["sequence"]),
   clock: (frame) => isCount(frame["id"]),
+  subscribe: shape({
+    ...{ id: isCount, scope: isText, topic: isText },
+    after: (value) => isCount(value) || isAbsent(value),
+  }),
+  taken: shape({ id: isCount, number: isCount }),
+  unsubscribe: shape({ id: isCount }),
   "list-events": (frame) =>
     isCount(frame["id"]) && isText(frame["scope"]) && isCount(frame["after"]),
   describe: (frame) =>
@@ -198,8 +229,12 @@ const frameChecks: Readonly<Record<string, (frame: Fields, limits: Limits) => bo
 };
 
 /** Bounds that the core does not check: what is beyond them must not reach the log. */
-function isWithin(command: Command, limits: Limits): boolean {
+function isWithin(command: EdgeCommand, limits: Limits): boolean {
   if (command.kind === "attach") return (command.leaseUs ?? 1) <= limits.edgeLeaseUsMax;
+  if (command.kind === "topic-publish") {
+    const address = command.arrival?.who.address ?? "";
+    return utf8Length(address) <= limits.nameBytesMax;
+  }
   if (!("who" in command)) return true;
   return utf8Length(command.who.address) <= limits.nameBytesMax;
 }
@@ -400,6 +435,21 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
   "end-edge": shape({}),
 };
 
+const publishedArrival = {
+  ...{ barrier: isText, who: isParticipant, error: isAmount, target: isAmount },
+  ...{ timeoutUs: either(isAmount, isAbsent), leadUs: either(isAmount, isAbsent) },
+  kind: oneOf("state-wait", "state-signal-and-wait"),
+} satisfies Record<keyof PublishedArrival, Check>;
+
+/** What a session may say besides: messages travel with it, and are stored by the door. */
+const sessionChecks: Readonly<Record<string, ShapeCheck>> = {
+  ...commandChecks,
+  "topic-publish": shape({
+    ...{ ...place, barrier: isAbsent, topic: isText, message: isText },
+    arrival: optional(shape(publishedArrival)),
+  } satisfies Record<Exclude<keyof TopicPublish, "kind"> | "barrier", Check>),
+};
+
 const isCommands: Check = listOf((command) => complaintOf(command) === undefined);
 
 /** Whether the core knows a command of this shape from an edge. */
@@ -408,12 +458,13 @@ export function isCommand(command: unknown): command is Exclude<Command, { kind:
 }
 
 /** @returns what is wrong with what should be a command. */
-function complaintOf(command: unknown): string | undefined {
+function complaintOf(
+  command: unknown,
+  checks: Readonly<Record<string, ShapeCheck>> = commandChecks,
+): string | undefined {
   if (!isFields(command)) return "a command is a JSON object";
   const kind = String(command["kind"]);
-  const check: ShapeCheck | undefined = Object.hasOwn(commandChecks, kind)
-    ? commandChecks[kind as keyof typeof commandChecks]
-    : undefined;
+  const check = Object.hasOwn(checks, kind) ? checks[kind] : undefined;
   if (check === undefined) return `there is no command ${JSON.stringify(kind.slice(0, 64))}`;
   const field = check.wrongField(command);
   return field === undefined ? undefined : `${kind}: ${field} is missing, or not of its kind`;
@@ -426,16 +477,31 @@ function isBatch(frame: Fields, { entryCommandsMax }: Limits): boolean {
 }
 
 /** What stands in the log in place of a command that was refused at the door. */
-export function refuse(command: unknown, code: ErrorCode, message: string): Command {
+export function refuse(command: unknown, code: ErrorCode, message: string): Refuse {
   const named = isFields(command) ? command["connection"] : undefined;
   const connection = isCount(named) ? (named as number) : 0;
   return { kind: "refuse", connection, code, message };
 }
 
 /** A session's `attach` is its handshake: one that is wrong ends it, as a wrong hello does. */
-function admitCommand(command: unknown): Command {
-  const complaint = complaintOf(command);
-  if (complaint === undefined) return command as Command;
+function admitCommand(command: unknown, limits: Limits): EdgeCommand {
+  const complaint = complaintOf(command, sessionChecks);
+  if (complaint === undefined) return admitMessage(command as EdgeCommand, limits);
   if (isFields(command) && command["kind"] === "attach") throw new FrameError(complaint);
   return refuse(command, "invalid", `${complaint}; see docs/reference/session.md`);
+}
+
+/** A message is checked before it is stored: what cannot be read must not get into a topic. */
+function admitMessage(command: EdgeCommand, limits: Limits): EdgeCommand {
+  if (command.kind !== "topic-publish") return command;
+  if (utf8Length(command.message) > limits.messageBytesMax) {
+    const what = `the message is too long: ${limitMessage(limits, "messageBytesMax")}`;
+    return refuse(command, "limit", what);
+  }
+  try {
+    JSON.parse(command.message);
+    return command;
+  } catch {
+    return refuse(command, "invalid", "topic-publish: message is not JSON");
+  }
 }

@@ -10,22 +10,25 @@
 //       (H3). Over a transport that cannot stop reading the link is closed instead.
 //   L6. What a peer has sent and the log has not is bounded the same way: while the log is slow or
 //       away, a peer that goes on sending is not read from.
-import type { Batch, Command } from "../core/command.ts";
-import type { EdgeEffect } from "../core/effect.ts";
+import type { Command } from "../core/command.ts";
 import type { Refusal } from "../core/refusal.ts";
 import type {
   BatchFrame,
   CoreFrame,
+  EdgeCommand,
   EdgeFrame,
   HelloFrame,
   SessionGrant,
+  SubscriptionFrame,
 } from "../wire/link/frames.ts";
 import { FrameError, formatFrame, linkFormat } from "../wire/link/frames.ts";
 import type { EdgeRights } from "./check-frame.ts";
 import { checkEdgeFrame, refuse } from "./check-frame.ts";
 import type { Cancel } from "./clock.ts";
-import type { BatchSource, Host, Port } from "./host.ts";
+import type { Host } from "./host.ts";
 import type { Logger } from "./logger.ts";
+import type { PreparedBatch } from "./publications.ts";
+import { isArrival, RemotePort } from "./remote-port.ts";
 
 /** A connection that has not said who it is by then is closed, milliseconds. */
 const helloMsMax = 10_000;
@@ -46,6 +49,22 @@ export interface LinkTransport {
   /** Closes when everything sent has left. */
   end(): void;
   destroy(): void;
+}
+
+/** The subscriptions of one connection; they end with it. */
+export interface FrameFeed {
+  receive(frame: SubscriptionFrame): void;
+  /** The peer takes more than it did: it was behind. */
+  resume(): void;
+  close(): void;
+}
+
+/** What a feed has of its connection. */
+export interface FeedPeer {
+  /** Whether the peer has more unread than it may (L5): what is sent to it waits. */
+  readonly isBehind: boolean;
+  /** A frame, as text. */
+  send(text: string): void;
 }
 
 /** An edge that is let in: the name the core knows it by, and what it may do. */
@@ -70,7 +89,9 @@ export interface EdgeConnectionOptions {
   /** Parties that an edge may have at barriers at once, and what is said beyond it. */
   readonly waitsMax?: { readonly count: number; readonly message: string };
   /** Sees each command of an edge that is let in. @returns why it is refused, if it is. */
-  readonly objection?: (command: Command) => Pick<Refusal, "code" | "message"> | undefined;
+  readonly objection?: (command: EdgeCommand) => Pick<Refusal, "code" | "message"> | undefined;
+  /** Serves subscriptions, where topics are to be had. */
+  readonly openFeed?: (peer: FeedPeer) => FrameFeed;
 }
 
 export class EdgeConnection {
@@ -81,6 +102,7 @@ export class EdgeConnection {
   #isBehind = false;
   /** The peer has sent more than the log has taken (L6). */
   #isAhead = false;
+  #feed: FrameFeed | undefined;
 
   constructor(options: EdgeConnectionOptions) {
     this.#options = options;
@@ -138,6 +160,7 @@ export class EdgeConnection {
         port.deliver(sequence, effects);
       }
     }
+    this.#feed?.resume();
     this.#readOn();
   }
 
@@ -156,9 +179,7 @@ export class EdgeConnection {
     }
     switch (frame.kind) {
       case "batch": {
-        port.put({ ...frame, commands: this.#judgeAll(frame.commands, port) });
-        host.wake();
-        this.#checkAhead(port);
+        this.#onBatch(frame, port);
         return;
       }
       case "seen":
@@ -177,16 +198,57 @@ export class EdgeConnection {
         this.#send({ kind: "events", id: frame.id, page });
         return;
       }
+      case "subscribe":
+      case "taken":
+      case "unsubscribe":
+        this.#feed?.receive(frame);
+        return;
       case "hello":
         throw new FrameError("a second hello");
     }
+  }
+
+  #onBatch({ number, commands }: BatchFrame, port: RemotePort): void {
+    const { host } = this.#options;
+    const known = host.publications.find(port, port, number);
+    if (known !== undefined || port.source.isWaiting || commands.some(isTopicPublish)) {
+      this.#onLateBatch(number, commands, port, known);
+    } else port.put(number, this.#judgeAll(commands, port) as readonly Command[]);
+    host.wake();
+    this.#checkAhead(port);
+  }
+
+  /** A batch that is not ready for the log: its messages are stored first, or those before it. */
+  #onLateBatch(
+    number: number,
+    commands: readonly EdgeCommand[],
+    port: RemotePort,
+    known: PreparedBatch | undefined,
+  ): void {
+    const { host } = this.#options;
+    // Of one that the core would ignore the messages would be stored for nothing.
+    if (!port.isNext(number)) throw new FrameError(`batch ${number} out of its turn`);
+    if (number <= host.lastBatch(port.edge, port.incarnation)) {
+      // It counts already; the core passes over a number that comes again.
+      port.put(number, []);
+      return;
+    }
+    // One that was here before has been judged, and counts as it did then.
+    const judged = known === undefined ? this.#judgeAll(commands, port) : commands;
+    port.reserve(number, judged);
+    const prepared = known ?? host.publications.prepare(port, port, number, judged);
+    void prepared.commands.then((ready) => {
+      port.fill(number, ready);
+      host.wake();
+    });
   }
 
   /** L6. */
   #checkAhead({ source }: RemotePort): void {
     const { transport, host, logger } = this.#options;
     const { mailboxCommandsMax } = host.limits;
-    if (source.depth <= mailboxCommandsMax) return;
+    const isTooMuch = source.bytes > this.#options.queueBytesMax;
+    if (source.depth <= mailboxCommandsMax && !isTooMuch) return;
     if (transport.setReading !== undefined) {
       this.#isAhead = true;
       transport.setReading(false);
@@ -199,7 +261,9 @@ export class EdgeConnection {
   }
 
   #onTaken({ source }: RemotePort): void {
-    if (!this.#isAhead || source.depth * 2 > this.#options.host.limits.mailboxCommandsMax) return;
+    const { host, queueBytesMax } = this.#options;
+    if (!this.#isAhead || source.depth * 2 > host.limits.mailboxCommandsMax) return;
+    if (source.bytes * 2 > queueBytesMax) return;
     this.#isAhead = false;
     this.#readOn();
   }
@@ -209,7 +273,7 @@ export class EdgeConnection {
   }
 
   /** A refused command arrives nowhere, so that it is not counted with those that do. */
-  #judgeAll(commands: readonly Command[], port: RemotePort): readonly Command[] {
+  #judgeAll(commands: readonly EdgeCommand[], port: RemotePort): readonly EdgeCommand[] {
     const { waitsMax, host } = this.#options;
     let here = waitsMax === undefined ? 0 : host.waitersOf(port) + port.source.arrivals;
     return commands.map((command) => {
@@ -221,7 +285,7 @@ export class EdgeConnection {
     });
   }
 
-  #judge(command: Command): Command {
+  #judge(command: EdgeCommand): EdgeCommand {
     const objection = this.#options.objection?.(command);
     return objection === undefined ? command : refuse(command, objection.code, objection.message);
   }
@@ -251,14 +315,16 @@ export class EdgeConnection {
       return;
     }
     this.#send({ kind: "welcome", lastBatch, ...(grant === undefined ? {} : { grant }) });
-    this.#port = new RemotePort(admission, {
-      incarnation,
-      seen,
+    const { rights, address } = admission;
+    this.#port = new RemotePort({
+      ...{ edge, incarnation, rights, address, lastBatch, seen },
       send: (message) => this.#send(message),
       isBehind: () => this.#isBehind,
+      onTake: (port, number) => host.publications.taken(port, number),
       onTaken: (port) => this.#onTaken(port),
       onReplaced: () => transport.destroy(),
     });
+    this.#openFeed();
     this.#options.onAdmitted?.();
     host.attach(this.#port, seen);
   }
@@ -273,10 +339,24 @@ export class EdgeConnection {
     this.end("this incarnation has ended", { mayReturn: false });
   }
 
+  #openFeed(): void {
+    const connection = this;
+    this.#feed = this.#options.openFeed?.({
+      get isBehind() {
+        return connection.#isBehind;
+      },
+      send: (text) => connection.#sendText(text),
+    });
+  }
+
   #send(frame: CoreFrame): void {
+    if (this.#options.transport.isOpen) this.#sendText(formatFrame(frame));
+  }
+
+  #sendText(text: string): void {
     const { transport, queueBytesMax, logger } = this.#options;
     if (!transport.isOpen) return;
-    transport.send(formatFrame(frame));
+    transport.send(text);
     if (transport.queuedBytes <= queueBytesMax) return;
     if (transport.setReading !== undefined) {
       this.#isBehind = true;
@@ -290,110 +370,15 @@ export class EdgeConnection {
   #detach(): void {
     const port = this.#port;
     this.#port = undefined;
-    if (port !== undefined) this.#options.host.detach(port, true);
+    this.#feed?.close();
+    this.#feed = undefined;
+    if (port === undefined) return;
+    const { host } = this.#options;
+    host.publications.left(port, port);
+    host.detach(port, true);
   }
 }
 
-interface RemotePortOptions {
-  readonly incarnation: number;
-  readonly seen: number;
-  readonly send: (frame: CoreFrame) => void;
-  readonly isBehind: () => boolean;
-  /** The log has more of what this port sent. */
-  readonly onTaken: (port: RemotePort) => void;
-  readonly onReplaced: () => void;
-}
-
-class RemotePort implements Port {
-  readonly edge: string;
-  readonly incarnation: number;
-  readonly source: RemoteSource = new RemoteSource();
-  readonly rights: EdgeRights;
-  readonly replaced: () => void;
-  /** Effects up to this one have been sent. */
-  sentSequence: number;
-  readonly #address: string | undefined;
-  readonly #options: RemotePortOptions;
-
-  constructor({ edge, rights, address }: Admission, options: RemotePortOptions) {
-    this.edge = edge;
-    this.rights = rights;
-    this.#address = address;
-    this.incarnation = options.incarnation;
-    this.sentSequence = options.seen;
-    this.replaced = options.onReplaced;
-    this.#options = options;
-  }
-
-  put({ number, commands }: BatchFrame): void {
-    const { edge, incarnation } = this;
-    const address = this.#address;
-    const known =
-      address === undefined ? commands : commands.map((command) => withAddress(command, address));
-    this.source.put({ edge, incarnation, number, commands: known });
-  }
-
-  /** False: kept by the host until the edge has said that it has them (K2). */
-  deliver(sequence: number, effects: readonly EdgeEffect[]): boolean {
-    const { isBehind, send } = this.#options;
-    if (isBehind()) return false;
-    this.sentSequence = sequence;
-    send({ kind: "effects", sequence, effects });
-    return false;
-  }
-
-  applied(number: number): void {
-    this.#options.send({ kind: "applied", number });
-    this.#options.onTaken(this);
-  }
-
-  logAway(isAway: boolean): void {
-    this.#options.send({ kind: "log", isAway });
-  }
-}
-
-function withAddress(command: Command, address: string): Command {
-  return "who" in command ? { ...command, who: { ...command.who, address } } : command;
-}
-
-/** Batches as they came; their edge keeps them too, so that nothing is lost with this process. */
-class RemoteSource implements BatchSource {
-  #queued: Batch[] = [];
-  #sent: Batch[] = [];
-  depth = 0;
-  /** Of them: arrivals at barriers. */
-  arrivals = 0;
-
-  put(batch: Batch): void {
-    this.#queued.push(batch);
-    this.#count(batch, 1);
-  }
-
-  take(): Batch | undefined {
-    const batch = this.#queued.shift();
-    if (batch !== undefined) this.#sent.push(batch);
-    return batch;
-  }
-
-  unacknowledged(): readonly Batch[] {
-    return this.#sent;
-  }
-
-  acknowledge(number: number): boolean {
-    while (this.#sent[0] !== undefined && this.#sent[0].number <= number) {
-      this.#count(this.#sent[0], -1);
-      this.#sent.shift();
-    }
-    return false;
-  }
-
-  #count({ commands }: Batch, sign: 1 | -1): void {
-    this.depth += sign * commands.length;
-    this.arrivals += sign * commands.filter(isArrival).length;
-  }
-}
-
-/** Whoever has a `who` comes to a barrier, of whatever kind. */
-function isArrival(command: Command): boolean {
-  return "who" in command;
+function isTopicPublish({ kind }: EdgeCommand): boolean {
+  return kind === "topic-publish";
 }

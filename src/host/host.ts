@@ -26,6 +26,7 @@ import type { LocalLink } from "./local-link.ts";
 import { connectLocalEdge } from "./local-link.ts";
 import { LogWatch } from "./log-watch.ts";
 import type { Logger } from "./logger.ts";
+import { Publications } from "./publications.ts";
 import type { TopicLink } from "./topic-link.ts";
 
 /** Where the host finds the batches of one edge. EdgeOutbox is one; a remote edge has its own. */
@@ -79,6 +80,8 @@ const closeWaitMs = 2_000;
 export class Host {
   readonly clock: Clock;
   readonly limits: Limits;
+  /** Messages of sessions on their way to the log. */
+  readonly publications: Publications;
   readonly #log: Log;
   readonly #payloads: Payloads;
   readonly #logger: Logger;
@@ -108,6 +111,10 @@ export class Host {
     this.#steadyTicks = steadyTicks;
     this.#log = log;
     this.#payloads = options.payloads ?? new MemoryPayloads();
+    this.publications = new Publications({
+      write: (message) => this.#payloads.write(message),
+      free: (ids) => this.#free(ids),
+    });
     this.clock = clock;
     this.limits = limits;
     this.#logger = logger;
@@ -374,8 +381,12 @@ export class Host {
    */
   #correct({ commands }: Batch): void {
     for (const command of commands) {
-      if (command.kind !== "detach" || !this.#ports.has(keyOf(command))) continue;
+      if (command.kind !== "detach") continue;
       const { edge, incarnation } = command;
+      if (!this.#ports.has(keyOf(command))) {
+        if (this.#core.lastBatch(edge, incarnation) === 0) this.publications.forget(command);
+        continue;
+      }
       this.#own?.source.submitAlways({ kind: "attached", edge, incarnation });
     }
   }
@@ -384,6 +395,7 @@ export class Host {
     if (this.#closed) return;
     for (const entry of entries) {
       const applied = this.#core.apply(entry);
+      for (const id of applied.keptPayloads) this.publications.kept(id);
       this.#handOut(entry.sequence, applied);
       if (applied.freedPayloads.length > 0) this.#free(applied.freedPayloads);
       for (const batch of entry.entry.batches) {
@@ -407,6 +419,7 @@ export class Host {
     if (addressed.length === 0) return;
     const byEdge = new Map<string, { to: AddressedEffect; effects: EdgeEffect[] }>();
     for (const to of addressed) {
+      if (to.effect.kind === "revoked") this.publications.ended(to);
       const key = keyOf(to);
       const known = byEdge.get(key);
       if (known === undefined) byEdge.set(key, { to, effects: [to.effect] });
@@ -430,8 +443,9 @@ export class Host {
 
   #acknowledge(batch: Batch): void {
     const port = this.#ports.get(keyOf(batch));
-    if (port === undefined) return;
     const number = this.#core.lastBatch(batch.edge, batch.incarnation);
+    if (this.publications.size > 0) this.publications.applied(batch, number);
+    if (port === undefined) return;
     if (number > 0) port.applied(number, port.source.acknowledge(number));
   }
 

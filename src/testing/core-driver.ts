@@ -88,14 +88,16 @@ export class CoreDriver {
   pass(us: number): Applied {
     const addressed: Applied["addressed"][number][] = [];
     const observed: Applied["observed"][number][] = [];
+    const keptPayloads: number[] = [];
     const freedPayloads: number[] = [];
     for (let leftUs = us; leftUs > 0; leftUs -= 1_000_000) {
       const applied = this.tick(Math.min(leftUs, 1_000_000));
       addressed.push(...applied.addressed);
       observed.push(...applied.observed);
+      keptPayloads.push(...applied.keptPayloads);
       freedPayloads.push(...applied.freedPayloads);
     }
-    return { nowUs: this.service.nowUs, addressed, observed, freedPayloads };
+    return { nowUs: this.service.nowUs, addressed, observed, keptPayloads, freedPayloads };
   }
 }
 

@@ -16,6 +16,7 @@ const printed: Readonly<Record<string, readonly string[]>> = {
     ...["entered generation 1", "entered generation 1", "2 have left"],
   ],
   "Start with enough of them": ["2 of 10 are there", "they go on"],
+  "Tell the others something, and wait for them": ["10.0.0.1,10.0.0.2,10.0.0.3"],
   "Go at one instant": ["3 know how far off they were"],
   "Elect a leader, give out numbers": ["term 1, then term 2", "1,2"],
 };

@@ -22,6 +22,7 @@ import type {
   QuorumInit,
   QuorumWait,
   RosterCommand,
+  StateCommand,
 } from "./commands.ts";
 import type { CommonParts } from "./common.ts";
 import { Common } from "./common.ts";
@@ -58,6 +59,11 @@ export class Barriers {
   apply(edge: EdgeState, command: BarrierCommand, turn: Turn): void {
     this.#apply(edge, command, turn);
     this.#tree.dropOverflown(turn);
+  }
+
+  /** Why the arrival would be refused, if it would be; its scope may be one that does not exist. */
+  stateRefusal(edge: EdgeState, command: StateCommand): Refusal | undefined {
+    return this.#state.refusal(this.#scopes.get(command.scope), edge, command);
   }
 
   #apply(edge: EdgeState, command: BarrierCommand, turn: Turn): void {

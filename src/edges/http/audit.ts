@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // One line for everything that is done to others: who, with which token, from where, what.
-import type { Command } from "../../core/command.ts";
 import type { Logger } from "../../host/logger.ts";
+import type { EdgeCommand } from "../../wire/link/frames.ts";
 import type { Caller } from "./access.ts";
 
 /** @returns what to call with each command of somebody; it logs those that concern others. */
-export function auditCommand(logger: Logger, caller: Caller, command: Command): void {
+export function auditCommand(logger: Logger, caller: Caller, command: EdgeCommand): void {
   const what = describe(command);
   if (what !== undefined) logger.log("info", formatAudit(caller, what));
 }
@@ -14,7 +14,7 @@ export function formatAudit({ token, role, address }: Caller, what: string): str
   return `audit: ${what}, by token ${token} (${role}) from ${address}`;
 }
 
-function describe(command: Command): string | undefined {
+function describe(command: EdgeCommand): string | undefined {
   switch (command.kind) {
     case "fail":
     case "cancel":

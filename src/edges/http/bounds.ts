@@ -32,6 +32,10 @@ export interface HttpBounds {
   readonly sessionWaitsMax: number;
   /** Bytes of one message of a session. */
   readonly sessionMessageBytesMax: number;
+  /** Subscriptions to topics of one session at once. */
+  readonly sessionSubscriptionsMax: number;
+  /** Bytes of messages on their way to one subscription; more wait in the topic. */
+  readonly sessionAheadBytesMax: number;
   /** Bytes that a session may leave unread before the door stops reading from it. */
   readonly sessionQueueBytesMax: number;
 }
@@ -51,6 +55,8 @@ export const defaultHttpBounds: HttpBounds = {
   sessionsPerTokenMax: 10_000,
   sessionWaitsMax: 100_000,
   sessionMessageBytesMax: 8 * 1024 * 1024,
+  sessionSubscriptionsMax: 1_000,
+  sessionAheadBytesMax: 256 * 1024,
   sessionQueueBytesMax: 4 * 1024 * 1024,
 };
 

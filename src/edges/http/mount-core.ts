@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Puts a core behind a door: barriers, watching, metrics, sessions. What is served of it is decided
 // here; how, in the modules it names.
-import type { Command } from "../../core/command.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { Host } from "../../host/host.ts";
 import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
+import type { EdgeCommand } from "../../wire/link/frames.ts";
 import type { Caller } from "./access.ts";
 import { Arrivals } from "./arrivals.ts";
 import { auditCommand } from "./audit.ts";
@@ -19,6 +19,7 @@ import { createTopicRoutes } from "./routes/topics.ts";
 import { createWatchRoute } from "./routes/watch.ts";
 import { ScopeQuota } from "./scope-quota.ts";
 import { createSessionEndpoint } from "./session.ts";
+import { SessionFeeds } from "./session-feeds.ts";
 import { TopicCalls } from "./topic-calls.ts";
 import { WatchHistory } from "./watch-history.ts";
 
@@ -52,17 +53,20 @@ export function mountCore({
   door.addReadiness(() => (host.isLogAway ? "the log takes nothing" : undefined));
   const quota = new ScopeQuota(bounds, metrics);
   /** @returns why not. */
-  const judge = (caller: Caller, command: Command): string | undefined => {
+  const judge = (caller: Caller, command: EdgeCommand): string | undefined => {
     const objection = quota.objection(command);
     if (objection === undefined) auditCommand(logger, caller, command);
     return objection;
   };
-  const judgeCall = ({ caller }: { readonly caller: Caller }, command: Command): void => {
+  const judgeCall = ({ caller }: { readonly caller: Caller }, command: EdgeCommand): void => {
     const objection = judge(caller, command);
     if (objection !== undefined) throw new HttpError("limit", objection);
   };
   const topics = new TopicCalls({
     ...{ connect: host.connectEdge, edge: `${edge}/topics`, topics: host.topics, clock },
+  });
+  const feeds = new SessionFeeds({
+    ...{ connect: host.connectEdge, edge: `${edge}/feeds`, topics: host.topics, bounds },
   });
   for (const route of createBarrierRoutes({ arrivals, judge: judgeCall })) door.route(route);
   for (const route of createKindRoutes({ arrivals, judge: judgeCall })) door.route(route);
@@ -75,12 +79,13 @@ export function mountCore({
   const stopKeeping = host.observe(history.note);
   door.route(createWatchRoute({ host, clock, time, bounds, history }));
   door.route(createMetricsRoute(metrics));
-  door.socket(createSessionEndpoint({ host, logger, bounds, judge }));
+  door.socket(createSessionEndpoint({ host, logger, bounds, feeds, judge }));
   const stopMeasuring = measureHost(host, metrics);
   return async () => {
     stopMeasuring();
     stopKeeping();
     await arrivals.close();
     await topics.close();
+    await feeds.close();
   };
 }

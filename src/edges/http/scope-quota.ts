@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How many scopes a listener may bring into being: names that clients invent fill its own quota and
 // not the core's (D18). A scope that is closed through the door counts no more.
-import type { Command } from "../../core/command.ts";
+import type { EdgeCommand } from "../../wire/link/frames.ts";
 import type { HttpBounds } from "./bounds.ts";
 import { boundMessage } from "./bounds.ts";
 import type { Metrics } from "./metrics.ts";
@@ -17,7 +17,7 @@ export class ScopeQuota {
   }
 
   /** @returns why the command is one too many, if it is. */
-  objection(command: Command): string | undefined {
+  objection(command: EdgeCommand): string | undefined {
     switch (command.kind) {
       case "count-init":
       case "count-wait":
@@ -30,6 +30,7 @@ export class ScopeQuota {
       case "tree-join":
       case "roster-open":
       case "publish":
+      case "topic-publish":
       case "topic-follow":
       case "open-scope": {
         const { scope } = command;

@@ -4,15 +4,15 @@
 // that a cut connection loses nothing and counts nothing twice. Participants are connections of
 // that edge. The token decides what the edge may do, and is part of its name: a session is resumed
 // with the token it was opened with.
-import type { Command } from "../../core/command.ts";
 import { EdgeConnection } from "../../host/edge-connection.ts";
 import type { Host } from "../../host/host.ts";
 import type { Logger } from "../../host/logger.ts";
-import type { HelloFrame } from "../../wire/link/frames.ts";
+import type { EdgeCommand, HelloFrame } from "../../wire/link/frames.ts";
 import { parseFrame, sessionProtocol } from "../../wire/link/frames.ts";
 import type { Caller } from "./access.ts";
 import { boundMessage } from "./bounds.ts";
 import type { HttpDoor } from "./door.ts";
+import type { SessionFeeds } from "./session-feeds.ts";
 import type { DoorSocket, SocketEndpoint, SocketHandler } from "./socket.ts";
 import { closeCodes } from "./socket.ts";
 
@@ -20,8 +20,9 @@ export interface SessionOptions {
   readonly host: Host;
   readonly logger: Logger;
   readonly bounds: HttpDoor["bounds"];
+  readonly feeds: SessionFeeds;
   /** Sees every command. @returns why it is one too many. */
-  readonly judge: (caller: Caller, command: Command) => string | undefined;
+  readonly judge: (caller: Caller, command: EdgeCommand) => string | undefined;
 }
 
 export function createSessionEndpoint(options: SessionOptions): SocketEndpoint {
@@ -42,7 +43,7 @@ const sessionName = /^[A-Za-z0-9_-]{1,64}$/;
 function openSession(
   socket: DoorSocket,
   caller: Caller,
-  { host, logger, bounds, judge }: SessionOptions,
+  { host, logger, bounds, feeds, judge }: SessionOptions,
 ): SocketHandler {
   const { role, scope, token } = caller;
   const grant = { role, ...(scope === undefined ? {} : { scope }) };
@@ -56,6 +57,10 @@ function openSession(
       count: bounds.sessionWaitsMax,
       message: `too many waits of one session: ${boundMessage(bounds, "sessionWaitsMax")}`,
     },
+    openFeed: (peer) =>
+      feeds.open(peer, (scope, topic) =>
+        judge(caller, { kind: "topic-follow", scope, topic, connection: 0 }),
+      ),
     queueBytesMax: bounds.sessionQueueBytesMax,
     transport: {
       get isOpen() {

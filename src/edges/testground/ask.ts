@@ -2,7 +2,7 @@
 // One request of one client, from when it was read until it is answered.
 import type { PayloadRef } from "../../core/command.ts";
 import type { Operation, RunEvent } from "../../wire/testground/index.ts";
-import type { Subscription } from "./feed.ts";
+import type { Subscription } from "../topic-feed.ts";
 
 export interface Ask {
   /** What the client calls it. */

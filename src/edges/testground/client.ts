@@ -21,9 +21,9 @@ import {
   type Response,
 } from "../../wire/testground/index.ts";
 import type { TestgroundTime } from "../testground-time.ts";
+import type { Subscriber } from "../topic-feed.ts";
 import type { Ask } from "./ask.ts";
 import { boundMessage, type TestgroundBounds } from "./bounds.ts";
-import type { Subscriber } from "./feed.ts";
 
 /** Where a client is and what it speaks, as far as its handshake told. */
 export interface ClientPeer {

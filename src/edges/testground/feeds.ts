@@ -3,8 +3,8 @@
 // each topic, and told when nobody is left.
 import type { Command, ConnectionId } from "../../core/command.ts";
 import type { TopicLink } from "../../host/topic-link.ts";
+import { Feed, type Subscriber } from "../topic-feed.ts";
 import type { Ask } from "./ask.ts";
-import { Feed, type Subscriber } from "./feed.ts";
 
 export interface FeedsOptions {
   readonly topics: TopicLink;

@@ -7,11 +7,18 @@
 //       what is not acknowledged is sent again, and the core takes each number once.
 //   K2. Effects are handed on in log order, each once: what comes again is dropped.
 //   K4. After `onEnd` nothing is sent or handed on any more.
-import type { Command } from "../../core/command.ts";
 import type { EventPage, ScopeDescription } from "../../core/description.ts";
 import type { EdgeEffect } from "../../core/effect.ts";
 import { EdgeOutbox, type OutboxLimits } from "./edge-outbox.ts";
-import type { CoreFrame, EdgeFrame, EffectsFrame, SessionGrant } from "./frames.ts";
+import type {
+  CoreFrame,
+  EdgeCommand,
+  EdgeFrame,
+  EffectsFrame,
+  FeedFrame,
+  SessionGrant,
+  SubscriptionFrame,
+} from "./frames.ts";
 import { linkFormat } from "./frames.ts";
 
 export interface EdgeLinkOptions {
@@ -30,6 +37,8 @@ export interface EdgeLinkOptions {
   readonly onRoom?: () => void;
   /** The core has let this edge in, at first and after each loss. */
   readonly onUp?: (isFirst: boolean, grant: SessionGrant | undefined) => void;
+  /** Of a session's subscriptions. */
+  readonly onFeed?: (frame: FeedFrame) => void;
   /** The core's log takes nothing, or does again (D10). */
   readonly onLogAway?: (isAway: boolean) => void;
   /** It is over for good; `reason` is undefined when `close` asked for it. */
@@ -42,7 +51,7 @@ type PageAnswer = (page: EventPage | undefined) => void;
 
 export class EdgeLink {
   readonly #options: EdgeLinkOptions;
-  readonly #outbox: EdgeOutbox;
+  readonly #outbox: EdgeOutbox<EdgeCommand>;
   readonly #questions = new Map<number, Answer>();
   readonly #clocks = new Map<number, ClockAnswer>();
   readonly #listings = new Map<number, PageAnswer>();
@@ -85,7 +94,7 @@ export class EdgeLink {
   }
 
   /** Queues a command. False: there is no room, or the link is closing. */
-  submit(command: Command): boolean {
+  submit(command: EdgeCommand): boolean {
     return !this.#hasEnded && !this.#isClosing && this.#outbox.submit(command);
   }
 
@@ -115,6 +124,11 @@ export class EdgeLink {
     this.#lastQuestion += 1;
     this.#clocks.set(this.#lastQuestion, answer);
     this.#send?.({ kind: "clock", id: this.#lastQuestion });
+  }
+
+  /** Says something of a subscription, if the link is up: the next link knows of none. */
+  sayOfFeed(frame: SubscriptionFrame): void {
+    if (this.#isWelcome) this.#send?.(frame);
   }
 
   /** Asks for a page of events; the answer is undefined when the link goes down before it comes. */
@@ -206,6 +220,11 @@ export class EdgeLink {
         answer?.(frame.page);
         return;
       }
+      case "subscribed":
+      case "messages":
+      case "unsubscribed":
+        this.#options.onFeed?.(frame);
+        return;
       case "log":
         this.#setLogAway(frame.isAway);
         return;
@@ -270,7 +289,7 @@ export class EdgeLink {
     if (this.#isWelcome && this.#outbox.hasQueued) this.#options.onWork();
   }
 
-  #sendBatch({ number, commands }: { number: number; commands: readonly Command[] }): void {
+  #sendBatch({ number, commands }: { number: number; commands: readonly EdgeCommand[] }): void {
     this.#send?.({ kind: "batch", number, commands });
   }
 

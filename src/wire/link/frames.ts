@@ -2,7 +2,8 @@
 // Frames between an edge and its core when they are not one process: JSON objects, carried a line
 // each by a UNIX socket, or a message each by a WebSocket (there the edge is a session of the
 // client library). Which of them an edge may send is checked in host/check-frame.ts.
-import type { Command } from "../../core/command.ts";
+import type { ErrorCode } from "../../core/code.ts";
+import type { Command, PublishedArrival } from "../../core/command.ts";
 import type { EventPage, ScopeDescription } from "../../core/description.ts";
 import type { EdgeEffect } from "../../core/effect.ts";
 import type { Role } from "./roles.ts";
@@ -28,12 +29,57 @@ export interface HelloFrame {
   readonly secret?: string;
 }
 
+/**
+ * What a session says to add a message to a topic. The door stores the message and puts a `publish`
+ * in the place of this: where a message lies is not the session's to say (D11).
+ */
+export interface TopicPublish {
+  readonly kind: "topic-publish";
+  readonly scope: string;
+  readonly topic: string;
+  readonly connection: number;
+  /** JSON, as text: what is published is what everybody gets, to the byte. */
+  readonly message: string;
+  readonly arrival?: PublishedArrival;
+}
+
+/** What an edge may put into a batch. */
+export type EdgeCommand = Command | TopicPublish;
+
 /** Numbers count from 1 within an incarnation; a number that comes again is ignored (E2). */
 export interface BatchFrame {
   readonly kind: "batch";
   readonly number: number;
-  readonly commands: readonly Command[];
+  readonly commands: readonly EdgeCommand[];
 }
+
+/**
+ * Of a session: wants the messages of a topic behind number `after`, or those that come from now
+ * on. Answered by `subscribed`, then `messages`; a subscription ends with its connection.
+ */
+export interface SubscribeFrame {
+  readonly kind: "subscribe";
+  /** Chosen by the session, anew for each. */
+  readonly id: number;
+  readonly scope: string;
+  readonly topic: string;
+  readonly after?: number;
+}
+
+/** Messages up to `number` are done with: the door sends so much more. */
+export interface TakenFrame {
+  readonly kind: "taken";
+  readonly id: number;
+  readonly number: number;
+}
+
+export interface UnsubscribeFrame {
+  readonly kind: "unsubscribe";
+  readonly id: number;
+}
+
+/** About subscriptions; nothing of them is in the log. */
+export type SubscriptionFrame = SubscribeFrame | TakenFrame | UnsubscribeFrame;
 
 export interface DescribeFrame {
   readonly kind: "describe";
@@ -63,7 +109,8 @@ export type EdgeFrame =
   | { readonly kind: "seen"; readonly sequence: number }
   | DescribeFrame
   | ClockFrame
-  | ListEventsFrame;
+  | ListEventsFrame
+  | SubscriptionFrame;
 
 /** What a token lets a session do. */
 export interface SessionGrant {
@@ -78,6 +125,25 @@ export interface EffectsFrame {
   readonly effects: readonly EdgeEffect[];
 }
 
+/** Of a subscription, to its session. */
+export type FeedFrame =
+  /** It is there; `after` is the number behind which its messages begin. */
+  | { readonly kind: "subscribed"; readonly id: number; readonly after: number }
+  /** The messages behind number `after`, JSON as text each, in order and without a gap. */
+  | {
+      readonly kind: "messages";
+      readonly id: number;
+      readonly after: number;
+      readonly messages: readonly string[];
+    }
+  /** It was refused, or has ended: nothing follows. */
+  | {
+      readonly kind: "unsubscribed";
+      readonly id: number;
+      readonly code: ErrorCode;
+      readonly message: string;
+    };
+
 /** From the core. */
 export type CoreFrame =
   | { readonly kind: "welcome"; readonly lastBatch: number; readonly grant?: SessionGrant }
@@ -89,6 +155,7 @@ export type CoreFrame =
   | { readonly kind: "events"; readonly id: number; readonly page: EventPage }
   /** The log takes nothing, or does again (D10); an edge that is told nothing has one. */
   | { readonly kind: "log"; readonly isAway: boolean }
+  | FeedFrame
   | ClosedFrame;
 
 /** The core's last word: whether this incarnation may come back, and why it had to go. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Who may do what. One table for every native door: the server checks it, the client library asks
 // it before it sends. Each role may do what those before it may.
-import type { Command } from "../../core/command.ts";
+import type { EdgeCommand } from "./frames.ts";
 
 export type Role = "observer" | "participant" | "driver" | "admin";
 
@@ -13,9 +13,9 @@ export type Action =
   | "look"
   /** Arrive at a barrier, wait, leave. */
   | "wait"
-  /** Hear notifications. */
+  /** Hear notifications, and messages of topics. */
   | "listen"
-  /** Send notifications. */
+  /** Send notifications; publish to topics. */
   | "notify"
   /** Open a count barrier for so many. */
   | "init"
@@ -55,7 +55,7 @@ export function isRole(text: string): text is Role {
 }
 
 /** What a command of a session is, as an action; undefined for those no session may give. */
-export function actionOf(kind: Command["kind"]): Action | "own" | undefined {
+export function actionOf(kind: EdgeCommand["kind"]): Action | "own" | undefined {
   switch (kind) {
     case "attach":
     case "end-edge":
@@ -68,6 +68,9 @@ export function actionOf(kind: Command["kind"]): Action | "own" | undefined {
     case "quorum-wait":
     case "roster-arrive":
       return "wait";
+    // An arrival that goes with it needs the same role.
+    case "topic-publish":
+      return "notify";
     case "count-init":
     case "quorum-init":
     case "quorum-echo":

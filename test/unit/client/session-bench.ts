@@ -9,13 +9,16 @@ import type { Limits } from "../../../src/core/limits.ts";
 import { resolveLimits } from "../../../src/core/limits.ts";
 import { Random } from "../../../src/core/random.ts";
 import type { Caller } from "../../../src/edges/http/access.ts";
-import { resolveHttpBounds } from "../../../src/edges/http/bounds.ts";
+import { type HttpBounds, resolveHttpBounds } from "../../../src/edges/http/bounds.ts";
 import { createSessionEndpoint } from "../../../src/edges/http/session.ts";
+import { SessionFeeds } from "../../../src/edges/http/session-feeds.ts";
 import type { SocketHandler } from "../../../src/edges/http/socket.ts";
 import { MemoryLog } from "../../../src/engine/memory-log.ts";
+import { MemoryPayloads } from "../../../src/engine/payloads.ts";
 import { Host } from "../../../src/host/host.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
 import { DelayingLog, type LogFaults } from "../../../src/testing/delaying-log.ts";
+import { DelayingPayloads } from "../../../src/testing/delaying-payloads.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 export interface SessionBenchOptions {
@@ -26,17 +29,26 @@ export interface SessionBenchOptions {
   readonly delayMsMax?: number;
   /** Of the log under the host. */
   readonly faults?: Partial<LogFaults>;
+  readonly bounds?: Partial<HttpBounds>;
+  /** Messages take up to this long to be stored, milliseconds. */
+  readonly storeMsMax?: number;
 }
 
 export class SessionBench {
   readonly clock: VirtualClock = new VirtualClock();
   readonly random: Random;
   readonly log: MemoryLog;
+  /** Survive a restart, as the log does. */
+  readonly payloads: MemoryPayloads = new MemoryPayloads();
   readonly sockets: VirtualSocket[] = [];
   readonly caller: Caller;
   /** What clients have sent, in order. */
   readonly sent: string[] = [];
+  /** What they have heard. */
+  readonly toClients: string[] = [];
   host: Host;
+  #feeds: SessionFeeds;
+  readonly #bounds: HttpBounds;
   /** The log as the host sees it. */
   faulty: DelayingLog;
   /** Nobody answers. */
@@ -55,7 +67,9 @@ export class SessionBench {
     this.log = new MemoryLog({ nowUs: () => this.clock.nowUs() });
     this.caller = { role: "driver", token: "t", address: "10.0.0.1:1", ...options.caller };
     this.faulty = this.#createLog();
+    this.#bounds = resolveHttpBounds(options.bounds);
     this.host = this.#createHost();
+    this.#feeds = this.#createFeeds();
   }
 
   async start(): Promise<void> {
@@ -70,8 +84,11 @@ export class SessionBench {
     this.host.abandon();
     this.isDown = true;
     this.cutAll();
+    // What was on its way to the log arrives or does not; nothing of a dead process comes later.
+    await this.clock.pass(1_000_000);
     this.faulty = this.#createLog();
     this.host = this.#createHost();
+    this.#feeds = this.#createFeeds();
     await this.start();
     this.isDown = false;
   }
@@ -118,8 +135,18 @@ export class SessionBench {
   }
 
   #createHost(): Host {
-    const { clock, faulty: log } = this;
-    return new Host({ log, clock, limits: this.#limits, logger: silentLogger });
+    const { clock, faulty: log, random } = this;
+    const { storeMsMax: delayMsMax } = this.#options;
+    const payloads =
+      delayMsMax === undefined
+        ? this.payloads
+        : new DelayingPayloads({ inner: this.payloads, clock, random, delayMsMax });
+    return new Host({ log, payloads, clock, limits: this.#limits, logger: silentLogger });
+  }
+
+  #createFeeds(): SessionFeeds {
+    const { connectEdge: connect, topics } = this.host;
+    return new SessionFeeds({ connect, edge: "feeds", topics, bounds: this.#bounds });
   }
 
   #createLog(): DelayingLog {
@@ -149,6 +176,7 @@ export class SessionBench {
     socket.messagesLeft = this.nextMessagesLeft;
     this.nextMessagesLeft = Number.POSITIVE_INFINITY;
     this.sockets.push(socket);
+    socket.onHeard = (text) => this.toClients.push(text);
     const { send } = socket.client;
     socket.client.send = (text) => {
       this.sent.push(text);
@@ -158,9 +186,8 @@ export class SessionBench {
       socket.cut();
       return socket.client;
     }
-    const bounds = resolveHttpBounds();
     const endpoint = createSessionEndpoint({
-      ...{ host, bounds, logger: silentLogger },
+      ...{ host, bounds: this.#bounds, feeds: this.#feeds, logger: silentLogger },
       judge: () => undefined,
     });
     socket.serve((door) => endpoint.open(door, caller, new URLSearchParams()));
@@ -179,6 +206,7 @@ export class VirtualSocket {
   readonly client: WebSocketLike;
   messagesLeft = Number.POSITIVE_INFINITY;
   carried = 0;
+  onHeard: (text: string) => void = () => undefined;
   readonly #clock: VirtualClock;
   readonly #delayMs: () => number;
   #handler: SocketHandler | undefined;
@@ -207,7 +235,10 @@ export class VirtualSocket {
         },
         queuedBytes: 0,
         send: (text) =>
-          this.#carry("toClient", () => this.client.onmessage?.({ data: String(text) })),
+          this.#carry("toClient", () => {
+            this.onHeard(String(text));
+            this.client.onmessage?.({ data: String(text) });
+          }),
         setReading: () => undefined,
         end: (code, reason) => {
           this.#isOpen = false;

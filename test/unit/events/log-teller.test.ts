@@ -33,7 +33,7 @@ function entry(
   const other: EdgeEffect = { kind: "agenda-idle", scope: "other", waitingFor: [] };
   const logged = { sequence, stampUs: 7, entry: { batches: [] } } as unknown as LogEntry;
   const all = [...addressed, { edge: "other", incarnation: 1, effect: other }];
-  return [logged, { nowUs: 7, addressed: all, observed, freedPayloads: [] }];
+  return [logged, { nowUs: 7, addressed: all, observed, keptPayloads: [], freedPayloads: [] }];
 }
 
 function teller(): { readonly teller: LogTeller; readonly told: () => (Told | undefined)[] } {

@@ -2,9 +2,11 @@
 // Goal: topics with plain requests: numbers, offsets, replay, waits that end, roles and limits; and
 // what one publishes at another door of the core. Method: a door on loopback and Node's fetch.
 import { afterEach, describe, expect, it } from "vitest";
+import { connect } from "../../../src/client/index.ts";
 import { Testground } from "../../../src/edges/testground/index.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
+import { linkFormat, sessionProtocol } from "../../../src/wire/link/frames.ts";
 import { TestClient } from "../testground/harness.ts";
 import { HttpBench } from "./http-bench.ts";
 
@@ -115,5 +117,92 @@ describe("topics by requests", () => {
     expect(await client.answer("s")).toMatchObject({ payload: '{"from":"curl"}' });
     client.socket.terminate();
     await door.close();
+  });
+
+  it("are those of sessions, which never say where a message lies", async () => {
+    bench = await HttpBench.start({ limits: { messageBytesMax: 20 } });
+    await publish({ from: "curl" });
+    const socket = bench.socket("/v1/session", [sessionProtocol]);
+    await socket.opened();
+    const hello = { kind: "hello", format: linkFormat, edge: "s", incarnation: 1 };
+    socket.say({ ...hello, acknowledged: 0, seen: 0 });
+    const to = { scope: "default", topic: "t" };
+    const payload = { id: 1, bytes: 2, hash: 3 };
+    const message = '"by hand"';
+    socket.say({
+      ...{ kind: "batch", number: 1 },
+      commands: [
+        { kind: "attach" },
+        { kind: "publish", ...to, connection: 1, payload },
+        { kind: "topic-publish", ...to, connection: 2, payload },
+        { kind: "topic-publish", ...to, connection: 3, message: "{" },
+        { kind: "topic-publish", ...to, connection: 4, message: '"12345678901234567890"' },
+        { kind: "topic-publish", ...to, connection: 5, message, payload },
+      ],
+    });
+    const answers = await socket.hear('"published"');
+    for (const text of [
+      '"connection":1,"code":"invalid","message":"there is no command \\"publish\\"',
+      '"connection":2,"code":"invalid","message":"topic-publish: message is missing',
+      '"connection":3,"code":"invalid","message":"topic-publish: message is not JSON',
+      '"connection":4,"code":"limit","message":"the message is too long: limit messageBytesMax (20)',
+    ]) {
+      expect(answers).toContain(text);
+    }
+    expect(answers).toContain('"connection":5,"scope":"default","topic":"t","number":2');
+    socket.say({ kind: "subscribe", id: 1, scope: "default", topic: "t", after: 0 });
+    const heard = await socket.hear('"messages"');
+    expect(JSON.parse(heard)).toEqual({
+      ...{ kind: "messages", id: 1, after: 0 },
+      messages: ['{"from":"curl"}', '"by hand"'],
+    });
+    // The same number with another message: whoever sends it has broken the protocol.
+    const again = { kind: "topic-publish", ...to, connection: 6, message };
+    socket.say({ kind: "batch", number: 1, commands: [again] });
+    expect(await socket.hear('"closed"')).toContain("out of its turn");
+    expect((await call("GET", "/v1/topics/t")).body).toMatchObject({ last: 2 });
+  });
+
+  it("a session of another scope, or that may not, is let at none", async () => {
+    bench = await HttpBench.startClosed();
+    const token = bench.token("participant", { scope: "own" });
+    const outcome = async (...frames: readonly object[]): Promise<string> => {
+      const socket = bench.socket("/v1/session", [sessionProtocol, `muster.token.${token}`]);
+      await socket.opened();
+      const hello = { kind: "hello", format: linkFormat, edge: "s", incarnation: 1 };
+      for (const frame of [{ ...hello, acknowledged: 0, seen: 0 }, ...frames]) socket.say(frame);
+      return (await socket.hear('"closed"')) ?? "";
+    };
+    const subscribe = { kind: "subscribe", id: 1, scope: "other", topic: "t" };
+    expect(await outcome(subscribe)).toContain("a scope that is not this edge's");
+    const publishing = { kind: "topic-publish", scope: "other", topic: "t", connection: 1 };
+    const commands = [{ kind: "attach" }, { ...publishing, message: "1" }];
+    const refused = await outcome({ kind: "batch", number: 1, commands });
+    expect(refused).toContain("a scope that is not this edge's");
+  });
+
+  it("of a session reach one who reads while another has stopped reading", async () => {
+    bench = await HttpBench.start();
+    const [publisher, reader] = [await connect(bench.url), await connect(bench.url)];
+    const stopped = bench.socket("/v1/session", [sessionProtocol]);
+    await stopped.opened();
+    const hello = { kind: "hello", format: linkFormat, edge: "s", incarnation: 1 };
+    stopped.say({ ...hello, acknowledged: 0, seen: 0 });
+    stopped.say({ kind: "subscribe", id: 1, scope: "default", topic: "t" });
+    await stopped.hear('"subscribed"');
+    stopped.socket.pause();
+    const message = "x".repeat(100_000);
+    const got: number[] = [];
+    const reading = (async () => {
+      for await (const { number } of reader.topic("t").subscribe()) {
+        if (got.push(number) === 100) return;
+      }
+    })();
+    for (let at = 0; at < 100; at += 1) await publisher.topic("t").publish(message);
+    await reading;
+    expect(got).toEqual(Array.from({ length: 100 }, (_, at) => at + 1));
+    stopped.socket.terminate();
+    await publisher.close();
+    await reader.close();
   });
 });

@@ -128,7 +128,7 @@ function attach({ observers }: Awaited<ReturnType<typeof startOn>>): void {
   const batch = { edge: "n0/syncd", incarnation: 1, number: 1, commands: [] };
   const entry = { sequence: 1, stampUs: 0, entry: { format: 1 as const, batches: [batch] } };
   for (const observe of observers) {
-    observe(entry, { nowUs: 0, addressed: [], observed: [], freedPayloads: [] });
+    observe(entry, { nowUs: 0, addressed: [], observed: [], keptPayloads: [], freedPayloads: [] });
   }
 }
 

@@ -36,7 +36,7 @@ function setUp() {
   recording.start();
   const say = (...observed: readonly ObservedEffect[]): void => {
     const entry: LogEntry = { sequence: 1, stampUs: 7_000_002, entry: { format: 1, batches: [] } };
-    const applied = { nowUs: 0, addressed: [], observed, freedPayloads: [] };
+    const applied = { nowUs: 0, addressed: [], observed, keptPayloads: [], freedPayloads: [] };
     for (const observer of observers) observer(entry, applied);
   };
   const text = (): string => readFileSync(join(directory, "logs/events"), "utf8");

@@ -140,4 +140,40 @@ describe("EdgeLink", () => {
     link.receive({ kind: "effects", sequence: 3, effects: [{ kind: "revoked" }] });
     expect(events.at(-1)).toBe("end undefined");
   });
+
+  it("puts no more text of messages into a batch, and takes no more, than its limits say", () => {
+    const limits = { mailboxCommandsMax: 99, entryCommandsMax: 99 };
+    const batches: number[][] = [];
+    const link = new EdgeLink({
+      ...{ edge: "e", incarnation: 7, limits: { ...limits, batchTextMax: 10, mailboxTextMax: 20 } },
+      ...{ onWork: () => undefined, onEffects: () => undefined, onEnd: () => undefined },
+    });
+    link.connected((frame) => {
+      if (frame.kind !== "batch") return;
+      const texts = frame.commands.map((each) => ("message" in each ? each.message.length : 0));
+      batches.push(texts);
+    });
+    link.receive({ kind: "welcome", lastBatch: 0 });
+    const publish = (length: number): boolean =>
+      link.submit({
+        ...{ kind: "topic-publish", scope: "s", topic: "t", connection: length },
+        message: "x".repeat(length),
+      });
+    expect([publish(5), publish(5), publish(10)]).toEqual([true, true, true]);
+    expect([publish(1), link.submit(leave(1))]).toEqual([false, true]);
+    link.flush();
+    expect(batches).toEqual([
+      [0, 5, 5],
+      [10, 0],
+    ]);
+    link.receive({ kind: "applied", number: 1 });
+    expect([publish(11), publish(10)]).toEqual([false, true]);
+    link.receive({ kind: "applied", number: 2 });
+    link.flush();
+    // One message may always go, alone.
+    link.receive({ kind: "applied", number: 3 });
+    expect([publish(30), publish(1)]).toEqual([true, false]);
+    link.flush();
+    expect(batches.slice(2)).toEqual([[10], [30]]);
+  });
 });

@@ -3,18 +3,20 @@
 // client reads; what is not read stays in the topic, so that one that has stopped costs nobody
 // anything.
 //
-//   F1. A subscription gets each message once, in order, from the first one of the topic.
+//   F1. A subscription gets each message once, in order, from behind its offset.
 //   F2. Of one subscription at most one read is under way, and nothing is read for a client that
-//       has `testgroundAheadBytesMax` unread.
+//       has no room.
 //   F3. Subscriptions at the same place share a read.
-import type { TopicLink } from "../../host/topic-link.ts";
-import { quotePayload } from "../../wire/testground/index.ts";
+import type { TopicLink } from "../host/topic-link.ts";
+import { quotePayload } from "../wire/testground/index.ts";
 
 export interface Subscriber {
   /** Whether more may be sent now; when it may again `Subscription.resume` is called. */
   readonly hasRoom: boolean;
   /** @param quoted the payload's text as a string of JSON. @returns why it cannot be sent. */
   sendMessage(id: string, quoted: string, number: number): string | undefined;
+  /** What one read gave has been handed over. */
+  flush?(): void;
   /** No message follows. */
   sendError(id: string, error: string): void;
 }
@@ -62,8 +64,9 @@ export class Feed {
     return this.#last;
   }
 
-  subscribe(subscriber: Subscriber, id: string): Subscription {
-    const subscription = new Subscription(this, subscriber, id);
+  /** @param after the number behind which it begins, 0 for the first message. */
+  subscribe(subscriber: Subscriber, id: string, after = 0): Subscription {
+    const subscription = new Subscription(this, subscriber, id, after);
     this.#subscriptions.add(subscription);
     return subscription;
   }
@@ -103,11 +106,12 @@ export class Subscription {
   readonly id: string;
   readonly feed: Feed;
   readonly #subscriber: Subscriber;
-  #after = 0;
+  #after: number;
   #isReading = false;
   #isOver = false;
 
-  constructor(feed: Feed, subscriber: Subscriber, id: string) {
+  constructor(feed: Feed, subscriber: Subscriber, id: string, after: number) {
+    this.#after = after;
     this.feed = feed;
     this.#subscriber = subscriber;
     this.id = id;
@@ -149,6 +153,7 @@ export class Subscription {
       }
       this.#after += 1;
     }
+    this.#subscriber.flush?.();
     // None: the scope ended while it was read; the effect that says so is on its way.
     if (messages.length > 0) this.resume();
   }
