@@ -1,6 +1,6 @@
 #!/bin/sh
-# Links the commands and compiles src/ into dist/, as far as it changed; `npm run clean` before it
-# builds from nothing.
+# Links the commands, compiles src/ into dist/, as far as it changed, and puts the programs together
+# in dist/programs; `npm run clean` before it builds from nothing.
 set -e
 cd "$(dirname "$0")/.."
 
@@ -22,10 +22,11 @@ done
 # `tsc -b` leaves the outputs of deleted sources behind. Only those are removed, so that a rebuild
 # takes a fraction of a second and commands that are running keep their files.
 if [ -d dist ]; then
-  find dist -name '*.js' | while read -r output; do
+  find dist -name '*.js' ! -path 'dist/programs/*' | while read -r output; do
     source=src/${output#dist/}
     [ -e "${source%.js}.ts" ] ||
       rm -f "$output" "$output.map" "${output%.js}.d.ts" "${output%.js}.d.ts.map"
   done
 fi
 bin/node node_modules/typescript/bin/tsc -b src/cli
+bin/node tools/bundle.ts

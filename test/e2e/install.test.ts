@@ -225,7 +225,7 @@ describe("a launcher without its program", () => {
     const { status, stderr } = await run(join(checkout, "bin/muster"));
     expect(status).toBe(69);
     expect(stderr).toBe(
-      `muster: ${checkout}/dist/cli/main.js is not built; run 'npm run build' in ${checkout}\n`,
+      `muster: ${checkout}/dist/programs/muster.js is not built; run 'npm run build' in ${checkout}\n`,
     );
   });
 });

@@ -189,7 +189,7 @@ function syncServerOf({ command }: StartedRun): number {
     for (const { pid, parent } of all) if (family.has(parent)) family.add(pid);
   }
   const server = all.find(
-    ({ pid, commandLine }) => family.has(pid) && commandLine.includes("compat/emulab-syncd.js"),
+    ({ pid, commandLine }) => family.has(pid) && commandLine.includes("programs/emulab-syncd.js"),
   );
   if (server === undefined) throw new Error("the run has no sync server");
   return server.pid;

@@ -80,7 +80,9 @@ function scheduler(): number {
   const children = Number.isNaN(supervisor) ? [] : childrenOf(supervisor);
   const isScheduler = (child: number): boolean =>
     // Node and its options, then the program.
-    /^\S*\/node\0(?:--\S+\0)*\S+compat\/event-sched\.js\0/.test(readText(`/proc/${child}/cmdline`));
+    /^\S*\/node\0(?:--\S+\0)*\S+programs\/event-sched\.js\0/.test(
+      readText(`/proc/${child}/cmdline`),
+    );
   return children.map(({ pid: child }) => child).find(isScheduler) ?? 0;
 }
 

@@ -121,7 +121,12 @@ function entries(tree: Tree): string[] {
   const outputs = tree.paths
     .filter((path) => path.startsWith("bin/") || path === "package.json")
     .flatMap((path) => [...tree.read(path).matchAll(/\bdist\/([\w/.-]+?)(?:\.d\.ts|\.js)\b/g)]);
-  return outputs.map((match) => `src/${match[1]}.ts`);
+  return outputs.map((match) => {
+    const output = match[1] ?? "";
+    // As tools/bundle.ts makes them.
+    if (output === "programs/muster") return "src/cli/main.ts";
+    return `src/${output.replace(/^programs\//, "cli/compat/")}.ts`;
+  });
 }
 
 /** Sources that `text` imports, or names for a worker or a child process. */

@@ -3,9 +3,9 @@
 // [EMULAB-SYNC 4] What is ours is behind long options only.
 import { toWireName } from "../../client/emulab-sync.ts";
 import { clientErrorMax } from "../../wire/emulab-sync/index.ts";
+import { describeVersion, standaloneText } from "../version.ts";
 import type { Exit } from "./exit.ts";
 import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
-import { describeVersion, standaloneText } from "./version.ts";
 
 export const exitCodes = {
   notMaster: 1,

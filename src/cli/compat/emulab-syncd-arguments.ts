@@ -6,9 +6,9 @@ import { resolve } from "node:path";
 import { defaultLimits, type Limits } from "../../core/limits.ts";
 import { boundMax, defaultBounds, type SyncdBounds } from "../../edges/syncd/bounds.ts";
 import { type Network, parseNetwork } from "../../wire/networks.ts";
+import { describeVersion, standaloneText } from "../version.ts";
 import type { Exit } from "./exit.ts";
 import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
-import { describeVersion, standaloneText } from "./version.ts";
 
 export const usage = `usage: emulab-syncd [-d] [-p #]
  -h              Display this message

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The command line of event-sched. [EMULAB-EVENTS 2.1]
+
+import { describeMuster } from "../version.ts";
 import { type Exit, helpFor } from "./exit.ts";
 import { formatFault, Getopt } from "./getopt.ts";
-import { describeMuster } from "./version.ts";
 
 export interface EventSchedArguments {
   readonly kind: "run";

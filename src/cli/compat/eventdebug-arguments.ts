@@ -3,9 +3,9 @@
 // it, and does what it says (fault 32).
 import { eventPorts } from "../../client/event-address.ts";
 import { splitExperiment } from "../../client/event-words.ts";
+import { describeMuster } from "../version.ts";
 import type { Exit } from "./exit.ts";
 import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
-import { describeMuster } from "./version.ts";
 
 export const usage = `usage: eventdebug [-b] [-s server] [-p port] [pid/eid]
 `;

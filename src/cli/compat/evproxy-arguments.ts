@@ -3,9 +3,9 @@
 import { isIP } from "node:net";
 import { eventPorts, eventServerName } from "../../client/event-address.ts";
 import { splitExperiment } from "../../client/event-words.ts";
+import { describeMuster } from "../version.ts";
 import type { Exit } from "./exit.ts";
 import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
-import { describeMuster } from "./version.ts";
 
 export const usage = `usage: evproxy [-d] [-s server] [-p port] [-i pidfile] [-v vnode] -e pid/eid
 `;

@@ -3,9 +3,9 @@
 // known, and taken as they are; the texts of the old program are not, so these are Muster's.
 import { splitExperiment } from "../../client/event-words.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { describeMuster } from "../version.ts";
 import type { Exit } from "./exit.ts";
 import { formatFault, Getopt, type Option, type OptionNames } from "./getopt.ts";
-import { describeMuster } from "./version.ts";
 
 export const usage = `usage: loghole [-e pid/eid] [-qv] command [options] [node ...]
  sync [node ...]                     Copy the logs of nodes into the experiment's directory

@@ -16,6 +16,7 @@ import type { ProgramAgentConfig } from "../../testbed/agents/program-agent-conf
 import type { AgentProgram } from "../../testbed/agents/program-settings.ts";
 import { createHostNode } from "../../testbed/nodes/host-node.ts";
 import { connectEventBus, eventWorld, senderAddress } from "../event-bus.ts";
+import { standaloneText } from "../version.ts";
 import { agentCredentials } from "./agent-key.ts";
 import { isBackground, startInBackground, tellReadiness } from "./daemon.ts";
 import { performExit } from "./exit.ts";
@@ -36,7 +37,6 @@ import {
   readIfThere,
 } from "./program-agent-setup.ts";
 import { createFileLogger, createSyslogLogger } from "./syncd-log.ts";
-import { standaloneText } from "./version.ts";
 
 /** Of the machine that serves users: its agent stays when it reads its configuration again. */
 const opsNode = "ops";

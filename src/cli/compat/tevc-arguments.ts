@@ -4,9 +4,9 @@
 
 import { eventPorts } from "../../client/event-address.ts";
 import { splitExperiment } from "../../client/event-words.ts";
+import { describeMuster } from "../version.ts";
 import type { Exit } from "./exit.ts";
 import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
-import { describeMuster } from "./version.ts";
 
 /** What the old program ends with when it could not do its work. */
 export const failureCode = 255;

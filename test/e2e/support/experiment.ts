@@ -102,7 +102,7 @@ export function schedulersOf({ out }: Pick<StartedRun, "out">): number[] {
     .map(Number)
     .filter((pid) => {
       const words = readText(`/proc/${pid}/cmdline`).split("\0");
-      const isNode = words.some((word) => word.endsWith("compat/event-sched.js"));
+      const isNode = words.some((word) => word.endsWith("programs/event-sched.js"));
       return isNode && words.includes(join(out, "scheduler"));
     });
 }
