@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The place of a server of foreign clients in its core. Owns the link: when it is made, how long
-// connections outlive a cut of it, and whether it is made anew when it has ended. What a cut means
-// for clients is the door's business.
+// connections outlive a cut of it or a log that takes nothing, and whether it is made anew when it
+// has ended. How clients are sent away is the door's business: their wires have no word for it.
 import type { EdgeEffect } from "../core/effect.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { ConnectEdge, CoreLink } from "../host/core-link.ts";
@@ -20,8 +20,13 @@ export interface CoreMembershipOptions {
   readonly log: (level: "info" | "warn" | "error", line: string) => void;
   readonly onEffects: (effects: readonly EdgeEffect[]) => void;
   readonly onRoom: () => void;
-  /** The core's log takes nothing, or does again (D10). */
-  readonly onLogAway?: (isAway: boolean) => void;
+  /** How long clients wait for a log that takes nothing, milliseconds (D10). */
+  readonly logAwayMs: number;
+  /**
+   * Closes every connection without an answer, because no answer is to be had and silence is no
+   * outcome. Who waits leaves: that is submitted behind what is on its way.
+   */
+  readonly sendAway: (why: string) => void;
   /** Nobody who is connected will be answered: the core has forgotten them. */
   readonly dismissAll: (why: string) => void;
   /** It has joined anew. */
@@ -35,6 +40,7 @@ export class CoreMembership {
   #joined: CoreLink | undefined;
   #joinedUs = 0;
   #cancelLinkLost: Cancel = () => undefined;
+  #cancelLogAway: Cancel = () => undefined;
 
   constructor(options: CoreMembershipOptions) {
     this.#options = options;
@@ -58,6 +64,7 @@ export class CoreMembership {
   /** A cut is of no matter any more: the door closes its connections by itself. */
   ignoreCuts(): void {
     this.#cancelLinkLost();
+    this.#cancelLogAway();
   }
 
   /** Ends the edge. */
@@ -67,11 +74,11 @@ export class CoreMembership {
   }
 
   #connect(): CoreLink {
-    const { clock, connect, edge, onEffects, onRoom, onLogAway } = this.#options;
+    const { clock, connect, edge, onEffects, onRoom } = this.#options;
     this.#joinedUs = clock.nowUs();
     return connect(edge, {
       ...{ onEffects, onRoom },
-      ...(onLogAway === undefined ? {} : { onLogAway }),
+      onLogAway: (isAway) => this.#onLogAway(isAway),
       onLink: (up) => this.#onLink(up),
       onClosed: (reason) => this.#onClosed(reason),
     });
@@ -89,11 +96,25 @@ export class CoreMembership {
     });
   }
 
+  /** Who comes while it is away waits on as well, and no longer than those before him (D10). */
+  #onLogAway(isAway: boolean): void {
+    const { clock, log, logAwayMs, sendAway } = this.#options;
+    this.#cancelLogAway();
+    log("warn", isAway ? "the log takes nothing; clients wait on" : "the log is back");
+    if (!isAway) return;
+    const look = (): void => {
+      log("warn", "the log is away for too long; closing every connection");
+      sendAway("the log is away");
+      this.#cancelLogAway = clock.after(logAwayMs, look);
+    };
+    this.#cancelLogAway = clock.after(logAwayMs, look);
+  }
+
   /** An edge whose lease ran out joins anew (D5); one that is refused at the door gives up. */
   #onClosed(reason: string): void {
     const { clock, rejoinMs, what, log, dismissAll, onRejoined, onClosed } = this.#options;
     const livedMs = (clock.nowUs() - this.#joinedUs) / 1000;
-    this.#cancelLinkLost();
+    this.ignoreCuts();
     dismissAll(reason);
     if (livedMs >= rejoinMs) {
       log("warn", `${reason}; every connection is closed, joining anew`);

@@ -13,6 +13,11 @@ export const gnunetTime = {
   keepAliveMs: 60_000,
   /** How often open connections are looked through for the times above. */
   sweepMs: 1_000,
+  /**
+   * The core's log takes nothing: drivers and peers keep their connections this long, then they are
+   * closed without a STATUS, which the library of peers takes for a failure. (D10)
+   */
+  logAwayMs: 60_000,
   /** A link to the core that ended after at least this long is opened anew, not given up. */
   rejoinMs: 1_000,
   /** How long a socket in the file system is called to learn whether anybody answers there. */

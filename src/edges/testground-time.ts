@@ -20,6 +20,12 @@ export const testgroundTime = {
   lingerMs: 1_000,
   /** A run that nobody of this door has been connected to for so long makes room for a new one. */
   idleRunMs: 3_600_000,
+  /**
+   * The core's log takes nothing: clients keep their connections this long, then they are closed.
+   * An error in the answer to a barrier would not do: the SDK for JavaScript goes on after it.
+   * (D10)
+   */
+  logAwayMs: 60_000,
   /** A link to the core that ended after at least this long is opened anew, not given up. */
   rejoinMs: 1_000,
 } as const;

@@ -308,6 +308,9 @@ export class GnunetController {
       log: (level, line) => this.#log(level, line),
       onEffects: (effects) => this.#onEffects(effects),
       onRoom: () => this.#outbox.drain(),
+      logAwayMs: this.#time.logAwayMs,
+      // The end of a connection takes back what was asked for over it.
+      sendAway: () => this.#doors.dropAll(),
       dismissAll: () => this.#dropAll(),
       onRejoined: () => this.#tellPeers(),
     });

@@ -12,7 +12,7 @@ import type { Duplex } from "node:stream";
 import type { ConnectionId, Participant } from "../../core/command.ts";
 import type { EdgeEffect, Released } from "../../core/effect.ts";
 import type { Limits } from "../../core/limits.ts";
-import type { Cancel, Clock } from "../../host/clock.ts";
+import type { Clock } from "../../host/clock.ts";
 import type { ConnectEdge } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
 import { errorCleared, type RequestFrame } from "../../wire/emulab-sync/index.ts";
@@ -86,7 +86,6 @@ export class Syncd {
   #lastConnection = 0;
   #verbose: boolean;
   #bound: Bound | undefined;
-  #cancelLogAway: Cancel | undefined;
 
   constructor(options: SyncdOptions) {
     this.#options = options;
@@ -187,7 +186,6 @@ export class Syncd {
     this.#gate?.close();
     this.#tcp.close();
     this.#udp.close();
-    this.#cancelLogAway?.();
     await this.#core.close();
   }
 
@@ -425,20 +423,6 @@ export class Syncd {
     this.#tcp.setReading(true);
   }
 
-  /** Clients of this wire cannot be told: they keep their connections for a while (D10). */
-  #onLogAway(isAway: boolean): void {
-    this.#cancelLogAway?.();
-    this.#cancelLogAway = undefined;
-    this.#log("warn", isAway ? "the log takes nothing; clients wait on" : "the log is back");
-    if (!isAway) return;
-    this.#cancelLogAway = this.#options.clock.after(this.#time.logAwayMs, () => {
-      this.#log("warn", "the log is away for too long; closing every connection");
-      // Whoever waits leaves: the commands stand behind what is on its way.
-      this.#tcp.dismissAll();
-      this.#udp.dismissAll();
-    });
-  }
-
   #createMembership(): CoreMembership {
     const { edge, connect, clock, limits, onClosed } = this.#options;
     return new CoreMembership({
@@ -447,7 +431,11 @@ export class Syncd {
       log: (level, line) => this.#log(level, line),
       onEffects: (effects) => this.#onEffects(effects),
       onRoom: () => this.#outbox.drain(),
-      onLogAway: (isAway) => this.#onLogAway(isAway),
+      logAwayMs: this.#time.logAwayMs,
+      sendAway: () => {
+        this.#tcp.dismissAll();
+        this.#udp.dismissAll();
+      },
       dismissAll: () => this.#dismissAll(),
     });
   }

@@ -82,6 +82,8 @@ export interface TestgroundCounters {
 
 /** Close code for clients of a server that ends. */
 const goingAway = 1001;
+/** Close code for clients whose answers are not to be had. */
+const tryLater = 1013;
 
 interface Pending {
   readonly client: Client;
@@ -401,6 +403,10 @@ export class Testground {
       log: (level, line) => this.#log(level, line),
       onEffects: (effects) => this.#onEffects(effects),
       onRoom: () => this.#outbox.drain(),
+      logAwayMs: this.#time.logAwayMs,
+      sendAway: (why) => {
+        for (const client of [...this.#clients]) client.end(tryLater, why);
+      },
       dismissAll: (why) => this.#dismissAll(why),
     });
   }
