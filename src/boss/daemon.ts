@@ -11,6 +11,7 @@ import type { Logger } from "../host/logger.ts";
 import type { Faults } from "../testbed/guard-run.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
 import type { Bus } from "../wire/event/bus.ts";
+import type { Network } from "../wire/networks.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import { DaemonConnection } from "./daemon-connection.ts";
 import { ExperimentsDatabase } from "./database.ts";
@@ -63,6 +64,8 @@ export interface XmlRpcPlace {
   readonly address: string;
   /** 0 for any. */
   readonly port: number;
+  /** From where one may come; everybody when empty. */
+  readonly networks?: readonly Network[];
 }
 
 /** Users log in to the machine of the daemon. */
@@ -194,8 +197,8 @@ export class Daemon {
   async #listenXmlRpc(): Promise<void> {
     const { xmlrpc, logger } = this.#options;
     if (xmlrpc === undefined) return;
-    const { identity, address, port } = xmlrpc;
-    this.#door = new XmlRpcDoor({ service: this.#rpc, identity, logger });
+    const { identity, address, port, networks = [] } = xmlrpc;
+    this.#door = new XmlRpcDoor({ service: this.#rpc, identity, networks, logger });
     try {
       this.xmlrpcPort = await this.#door.listen(address, port);
     } catch (error) {

@@ -208,6 +208,7 @@ function shape(checks: Readonly<Record<string, Check>>): ShapeCheck {
 const frameChecks: Readonly<Record<string, (frame: Fields, limits: Limits) => boolean>> = {
   hello: (frame, limits) =>
     shape({ format: isNumber, secret: either(isText, isAbsent), incarnation: isCount })(frame) &&
+    shape({ nonce: either(isText, isAbsent), proof: either(isText, isAbsent) })(frame) &&
     shape({ edge: isText, acknowledged: isCount, seen: isCount })(frame) &&
     utf8Length(String(frame["edge"])) <= limits.nameBytesMax,
   batch: (frame, limits) =>

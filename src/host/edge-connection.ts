@@ -73,6 +73,8 @@ export interface Admission {
   readonly rights: EdgeRights;
   /** Told to a session in its welcome. */
   readonly grant?: SessionGrant;
+  /** Told to an edge that has proved its key. */
+  readonly proof?: string;
   /** Where it calls from, when what it says itself of that does not count. */
   readonly address?: string;
 }
@@ -307,14 +309,18 @@ export class EdgeConnection {
       transport.destroy();
       return;
     }
-    const { edge, grant } = admission;
+    const { edge, grant, proof } = admission;
     const { incarnation, acknowledged, seen } = frame;
     const lastBatch = host.lastBatch(edge, incarnation);
     if (acknowledged > lastBatch) {
       this.#sayEnded(edge, incarnation, seen);
       return;
     }
-    this.#send({ kind: "welcome", lastBatch, ...(grant === undefined ? {} : { grant }) });
+    this.#send({
+      ...{ kind: "welcome", lastBatch },
+      ...(grant === undefined ? {} : { grant }),
+      ...(proof === undefined ? {} : { proof }),
+    });
     const { rights, address } = admission;
     this.#port = new RemotePort({
       ...{ edge, incarnation, rights, address, lastBatch, seen },

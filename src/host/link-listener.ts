@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Where edges in other processes come in: a UNIX socket that anybody on the machine may connect to,
-// and a secret in the first frame, compared in constant time. [D14] What is said on a link is in
-// edge-connection.ts.
+// and a secret in the first frame, compared in constant time. [D14] Over a network the secret is
+// proved instead (link-proof.ts). What is said on a link is in edge-connection.ts.
 //
 //   L1. A secret admits one edge by name, with the rights that go with it, and nobody else.
 //   L2. Who has not said that costs no more than `strangersMax` connections of `helloBytesMax`.
@@ -10,13 +10,15 @@ import { unlinkSync } from "node:fs";
 import type { Server } from "node:net";
 import { connect, createServer } from "node:net";
 import type { Duplex } from "node:stream";
-import type { HelloFrame } from "../wire/link/frames.ts";
+import { formatFrame, type HelloFrame } from "../wire/link/frames.ts";
 import type { EdgeRights } from "./check-frame.ts";
 import type { Admission, LinkTransport } from "./edge-connection.ts";
 import { EdgeConnection } from "./edge-connection.ts";
 import { FrameReader } from "./frame-reader.ts";
 import type { Host } from "./host.ts";
+import { newNonce } from "./ids.ts";
 import { socketPath } from "./link-address.ts";
+import { isProof, nonceBytes, proveLink } from "./link-proof.ts";
 import type { Logger } from "./logger.ts";
 
 /** Bytes in a frame of somebody who has not been let in. */
@@ -35,6 +37,8 @@ export interface LinkListenerOptions {
   readonly admitted: readonly AdmittedEdge[];
   /** Edges that nobody has named before: what admits one of this name, if it may be there. */
   readonly admits?: (edge: string) => AdmittedEdge | undefined;
+  /** Edges prove their secret and are shown a proof; who shows the secret itself is kept out. */
+  readonly asksForProof?: boolean;
   readonly logger: Logger;
 }
 
@@ -83,6 +87,11 @@ export class LinkListener {
     this.#server = server;
   }
 
+  /** Connections that are open, of edges and of strangers. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
   accept(stream: Duplex): void {
     const connection: StreamConnection = new StreamConnection(stream, this.#options, () => {
       this.#connections.delete(connection);
@@ -105,19 +114,24 @@ class StreamConnection {
   readonly #edge: EdgeConnection;
 
   constructor(stream: Duplex, options: LinkListenerOptions, onGone: () => void) {
-    const { host, logger, admitted, admits } = options;
+    const { host, logger, asksForProof = false } = options;
     this.#stream = stream;
+    const transport = createStreamTransport(stream);
+    const coreNonce = asksForProof ? Buffer.from(newNonce(nonceBytes)).toString("hex") : undefined;
     const reader = new FrameReader(helloBytesMax);
     this.#edge = new EdgeConnection({
       host,
       logger,
-      transport: createStreamTransport(stream),
+      transport,
       queueBytesMax: host.limits.linkQueueBytesMax,
-      admit: (hello) => admitEdge(hello, admitted, admits),
+      admit: (hello) => admitEdge(hello, options, coreNonce),
       onAdmitted: () => {
         reader.frameBytesMax = host.limits.linkFrameBytesMax;
       },
     });
+    if (coreNonce !== undefined) {
+      transport.send(formatFrame({ kind: "challenge", nonce: coreNonce }));
+    }
     stream.on("data", (chunk: Buffer) => {
       if (stream.writableEnded) return;
       try {
@@ -161,13 +175,30 @@ function createStreamTransport(stream: Duplex): LinkTransport {
 }
 
 function admitEdge(
-  { edge, secret }: HelloFrame,
-  admitted: readonly AdmittedEdge[],
-  admits: LinkListenerOptions["admits"],
+  hello: HelloFrame,
+  { admitted, admits }: LinkListenerOptions,
+  coreNonce: string | undefined,
 ): Admission | string {
+  const { edge, secret } = hello;
   const known = admitted.find((candidate) => candidate.edge === edge) ?? admits?.(edge);
-  if (known !== undefined && isSecret(secret, known.secret)) return known;
+  if (known !== undefined && coreNonce === undefined && isSecret(secret, known.secret)) {
+    return known;
+  }
+  const proof =
+    known === undefined || coreNonce === undefined
+      ? undefined
+      : answerProof(hello, coreNonce, known.secret);
+  if (known !== undefined && proof !== undefined) return { ...known, proof };
   return "the core does not know this edge (wrong name, wrong secret or another version)";
+}
+
+/** @returns the core's own proof to one that is good. */
+function answerProof(hello: HelloFrame, coreNonce: string, secret: string): string | undefined {
+  const { edge, incarnation, nonce: edgeNonce = "", proof } = hello;
+  const about = { coreNonce, edgeNonce, edge, incarnation };
+  return isProof(proof, proveLink("edge", secret, about))
+    ? proveLink("core", secret, about)
+    : undefined;
 }
 
 function listenOn(server: Server, path: string): Promise<void> {

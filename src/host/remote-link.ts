@@ -12,8 +12,9 @@ import { FrameError, formatFrame } from "../wire/link/frames.ts";
 import type { Clock } from "./clock.ts";
 import type { ConnectEdge, CoreLink, EdgeHandler } from "./core-link.ts";
 import { FrameReader } from "./frame-reader.ts";
-import { newIncarnation } from "./ids.ts";
+import { newIncarnation, newNonce } from "./ids.ts";
 import { socketPath } from "./link-address.ts";
+import { isProof, nonceBytes, type ProofSubject, proveLink } from "./link-proof.ts";
 
 /** Pause between attempts to reach a core that is away, milliseconds. */
 const reconnectMs = 200;
@@ -22,6 +23,10 @@ export interface RemoteLinkOptions {
   readonly secret: string;
   readonly clock: Clock;
   readonly limits: Limits;
+  /**
+   * The core is to know that this edge has the secret without being shown it, and to prove it too.
+   */
+  readonly proves?: boolean;
   /** Opens a stream to the core; errors of the stream mean "not now". */
   readonly open: () => Duplex;
   /** Names the incarnation; a simulation gives its own, for the same run twice. */
@@ -45,6 +50,7 @@ class RemoteLink implements CoreLink {
   readonly #handler: EdgeHandler;
   readonly #options: RemoteLinkOptions;
   readonly #link: EdgeLink;
+  readonly #about: Pick<ProofSubject, "edge" | "incarnation">;
   #stream: Duplex | undefined;
   #flushScheduled = false;
   #resolveClosed: () => void = () => undefined;
@@ -54,9 +60,10 @@ class RemoteLink implements CoreLink {
     this.#handler = handler;
     this.#options = options;
     const incarnation = (options.newIncarnation ?? newIncarnation)();
-    const { secret, limits } = options;
+    const { secret, limits, proves = false } = options;
+    this.#about = { edge, incarnation };
     this.#link = new EdgeLink({
-      ...{ edge, incarnation, secret, limits },
+      ...{ edge, incarnation, limits, ...(proves ? {} : { secret }) },
       onWork: () => this.#scheduleFlush(),
       onEffects: (effects) => handler.onEffects(effects),
       onRoom: () => handler.onRoom?.(),
@@ -102,11 +109,12 @@ class RemoteLink implements CoreLink {
     const stream = this.#options.open();
     const reader = new FrameReader(this.#options.limits.linkFrameBytesMax);
     this.#stream = stream;
+    const onFrame = this.#options.proves === true ? this.#prove(stream) : this.#pass;
     stream.on("data", (chunk: Buffer) => {
       if (stream !== this.#stream) return;
       try {
         for (const frame of reader.push(chunk)) {
-          if (stream === this.#stream) this.#link.receive(frame as CoreFrame);
+          if (stream === this.#stream) onFrame(frame as CoreFrame);
         }
       } catch (error) {
         if (!(error instanceof FrameError)) throw error;
@@ -115,7 +123,32 @@ class RemoteLink implements CoreLink {
     });
     stream.on("error", () => stream.destroy());
     stream.on("close", () => this.#onClose(stream));
-    this.#link.connected((frame) => this.#send(frame));
+    if (this.#options.proves !== true) this.#link.connected((frame) => this.#send(frame));
+  }
+
+  readonly #pass = (frame: CoreFrame): void => this.#link.receive(frame);
+
+  /** What is said on a stream until both ends have proved that they have the key. */
+  #prove(stream: Duplex): (frame: CoreFrame) => void {
+    const { secret } = this.#options;
+    const edgeNonce = Buffer.from(newNonce(nonceBytes)).toString("hex");
+    let about: ProofSubject | undefined;
+    let isProved = false;
+    return (frame) => {
+      if (isProved || frame.kind === "closed") {
+        this.#link.receive(frame);
+      } else if (frame.kind === "challenge" && about === undefined) {
+        about = { ...this.#about, coreNonce: frame.nonce, edgeNonce };
+        const proof = proveLink("edge", secret, about);
+        this.#link.connected((said) => this.#send(said), { nonce: edgeNonce, proof });
+      } else if (frame.kind === "welcome" && about !== undefined) {
+        isProved = isProof(frame.proof, proveLink("core", secret, about));
+        if (isProved) this.#link.receive(frame);
+        else stream.destroy(new Error("who answers there does not have the key"));
+      } else {
+        stream.destroy(new Error("who answers there asks for no proof of the key"));
+      }
+    };
   }
 
   #onClose(stream: Duplex): void {

@@ -27,7 +27,9 @@ function open(wanted: GatePort, index: number): void {
   }
   const socket = createSocket("udp4");
   socket.once("error", fail);
-  socket.bind({ address: "0.0.0.0", port: wanted.port, exclusive: true }, () => say({ index }, socket));
+  socket.bind({ address: "0.0.0.0", port: wanted.port, exclusive: true }, () =>
+    say({ index }, socket),
+  );
 }
 
 const ports = JSON.parse(process.argv[2] ?? "[]") as readonly GatePort[];

@@ -176,5 +176,8 @@ function changesOf(
   if (pipe === 1) return [to({ ...member, way: "down" }, both)];
   // The queue of a LAN's member is the one from it towards the LAN.
   if (!hasQueue) return [to(member, shape)];
-  return [to({ ...member, way: "up" }, both), ...(hasShape ? [to({ ...member, way: "down" }, shape)] : [])];
+  return [
+    to({ ...member, way: "up" }, both),
+    ...(hasShape ? [to({ ...member, way: "down" }, shape)] : []),
+  ];
 }

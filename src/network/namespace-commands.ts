@@ -6,7 +6,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { type NamespaceCommands, NetworkError, type NetNamespace } from "./link-backend.ts";
+import { type NamespaceCommands, type NetNamespace, NetworkError } from "./link-backend.ts";
 
 /** An ordinary user's PATH often lacks the sbin ones, where `ip` is. */
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -69,7 +69,10 @@ function destinationOf(subnet: Subnet | undefined): string | undefined {
   return subnet === undefined ? undefined : formatSubnet(subnet);
 }
 
-function nearest({ members }: RoutedLink, reached: ReadonlyMap<string, Reached>): Reached | undefined {
+function nearest(
+  { members }: RoutedLink,
+  reached: ReadonlyMap<string, Reached>,
+): Reached | undefined {
   let best: Reached | undefined;
   for (const { node } of members) {
     const found = reached.get(node);

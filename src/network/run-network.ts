@@ -141,7 +141,9 @@ function planInterface(planned: PlannedInterface): readonly string[] {
     ...(address === "" ? [] : [`addr add ${address}/${prefix} brd + dev ${name}`]),
     `link set ${name} up`,
     ...(isUsableName(link) ? [`link property add dev ${name} altname ${link}`] : []),
-    ...neighbours.map((one) => `neigh replace ${one.address} lladdr ${one.mac} dev ${name} nud permanent`),
+    ...neighbours.map(
+      (one) => `neigh replace ${one.address} lladdr ${one.mac} dev ${name} nud permanent`,
+    ),
   ];
 }
 

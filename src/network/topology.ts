@@ -122,7 +122,8 @@ function findAddressFault(links: readonly Link[]): string | undefined {
     }
     for (const { node, address } of link.members.filter(hasAddress)) {
       const subnet = subnetOf(address, link.netmask);
-      if (subnet === undefined) return `${node} has ${address} on ${link.name}, which is no address`;
+      if (subnet === undefined)
+        return `${node} has ${address} on ${link.name}, which is no address`;
       const owner = owners.get(address);
       if (owner !== undefined) {
         return (

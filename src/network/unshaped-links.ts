@@ -31,13 +31,17 @@ export function planUnshaped(links: readonly LinkEnds[]): readonly string[] {
 
 function planPorts(bridge: string, ends: readonly LinkEnd[]): readonly string[] {
   return ends.map(
-    (end) => `link add dev l${end.slot} up master ${bridge} type veth peer name ${describeEnd(end)}`,
+    (end) =>
+      `link add dev l${end.slot} up master ${bridge} type veth peer name ${describeEnd(end)}`,
   );
 }
 
 /** It forwards at once, and looks into no multicast. */
 export function planBridge(name: string): readonly string[] {
-  return [`link add dev ${name} type bridge forward_delay 0 mcast_snooping 0`, `link set ${name} up`];
+  return [
+    `link add dev ${name} type bridge forward_delay 0 mcast_snooping 0`,
+    `link set ${name} up`,
+  ];
 }
 
 function describeEnd({ interfaceName, mac, mtu, namespace }: LinkEnd): string {

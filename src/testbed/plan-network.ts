@@ -4,12 +4,12 @@
 import type { Tables } from "../experiment/index.ts";
 import type { Experiment, Link } from "../experiment/model.ts";
 import { planControlNetwork } from "../network/control-network.ts";
-import { prefixLength, subnetOf, formatSubnet } from "../network/ipv4.ts";
+import { formatSubnet, prefixLength, subnetOf } from "../network/ipv4.ts";
+import type { NamespaceCommands } from "../network/link-backend.ts";
 import type { Route } from "../network/routes.ts";
 import { planTopology, type Topology } from "../network/topology.ts";
 import { topologyLimits } from "../network/topology-limits.ts";
 import type { LinkShaping, NetworkPlan } from "./nodes/index.ts";
-import type { NamespaceCommands } from "../network/link-backend.ts";
 
 /** `own`: a run without it is not wanted; `shared`: this machine's; left out: what is possible. */
 export type WantedNetwork = "own" | "shared";

@@ -8,7 +8,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/host/clock.ts";
 import { DelayNodeBackend } from "../../src/network/delay-node/delay-node-backend.ts";
 import type { LinkEnds } from "../../src/network/link-backend.ts";
-import { type DirectionShape, type ShapedLink, unshaped, usualQueue } from "../../src/network/model.ts";
+import {
+  type DirectionShape,
+  type ShapedLink,
+  unshaped,
+  usualQueue,
+} from "../../src/network/model.ts";
 import { makeNamespaces, type TestNamespaces } from "./network-support/namespaces.ts";
 import { delaysUs, type ProbeResult, probe, rateOf } from "./network-support/probe.ts";
 
@@ -58,7 +63,14 @@ beforeAll(async () => {
     threads: 2,
   });
   for (const { name, kind, members } of plans) {
-    linkEnds.set(name, world.link(name, kind, members.map(({ node }) => node)));
+    linkEnds.set(
+      name,
+      world.link(
+        name,
+        kind,
+        members.map(({ node }) => node),
+      ),
+    );
   }
   await backend.attach([...linkEnds.values()], new Map(plans.map((plan) => [plan.name, plan])));
   for (const [index, made] of [...linkEnds.values()].entries()) {
@@ -158,7 +170,9 @@ describe.skipIf(!isRoot)("the delay node", () => {
         const after = arrivals.filter(({ sentUs }) => sentUs > atUs && sentUs < atUs + 40_000);
         const delayUs = [25_000, 5_000, 15_000][index] ?? 0;
         if (after.length > 0) {
-          expect(median(after.map((it) => it.receivedUs - it.sentUs))).toBeLessThan(delayUs + 5_000);
+          expect(median(after.map((it) => it.receivedUs - it.sentUs))).toBeLessThan(
+            delayUs + 5_000,
+          );
         }
       }
     }
@@ -191,6 +205,8 @@ describe.skipIf(!isRoot)("the delay node", () => {
     );
     const how = { packets: 20, bytes: 100, gapUs: 1_000 };
     expect((await send("change", [0, 1], how)).arrivals).toEqual([]);
-    await expect(backend.set([{ link: "change", what: { kind: "up" } }])).rejects.toThrow("has ended");
+    await expect(backend.set([{ link: "change", what: { kind: "up" } }])).rejects.toThrow(
+      "has ended",
+    );
   });
 });

@@ -10,7 +10,12 @@ import { Pipe } from "../../src/network/shaper/pipe.ts";
 
 type Step =
   | { readonly kind: "arrive"; readonly atUs: number; readonly bytes: number }
-  | { readonly kind: "change"; readonly atUs: number; readonly shape: DirectionShape; readonly isUp: boolean };
+  | {
+      readonly kind: "change";
+      readonly atUs: number;
+      readonly shape: DirectionShape;
+      readonly isUp: boolean;
+    };
 
 interface Out {
   readonly id: number;
@@ -40,7 +45,10 @@ const stepsOf = fc
         weight: 6,
         arbitrary: fc.record({ gapUs: fc.nat(900), bytes: fc.integer({ min: 60, max: 1514 }) }),
       },
-      { weight: 1, arbitrary: fc.record({ gapUs: fc.nat(900), shape: shapes, isUp: fc.boolean() }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ gapUs: fc.nat(900), shape: shapes, isUp: fc.boolean() }),
+      },
     ),
     { maxLength: 120 },
   )
@@ -96,7 +104,8 @@ function naive(first: DirectionShape, steps: readonly Step[], seed: number): rea
       continue;
     }
     const { limit, limitUnit } = shape.queue;
-    const held = limitUnit === "packets" ? queue.length : queue.reduce((n, { bytes }) => n + bytes, 0);
+    const held =
+      limitUnit === "packets" ? queue.length : queue.reduce((n, { bytes }) => n + bytes, 0);
     if (held + (limitUnit === "packets" ? 1 : step.bytes) > limit) continue;
     queue.push({ id: mine, bytes: step.bytes, bitsLeft: step.bytes * 8 });
   }
@@ -167,7 +176,10 @@ describe("a direction of a link", () => {
 
   it("loses exactly the same packets with the same seed, and about as many as asked", () => {
     const lossy = { ...unshaped, loss: 0.01 };
-    const steps = Array.from({ length: 100_000 }, (_, n): Step => ({ kind: "arrive", atUs: n, bytes: 100 }));
+    const steps = Array.from(
+      { length: 100_000 },
+      (_, n): Step => ({ kind: "arrive", atUs: n, bytes: 100 }),
+    );
     const once = shipped(lossy, steps, 7, false);
     const again = shipped(lossy, steps, 7, false).outs.map(({ id }) => id);
     expect(again.join()).toBe(once.outs.map(({ id }) => id).join());

@@ -45,6 +45,8 @@ export interface ServeSettings {
   readonly gnunetPeers?: number;
   readonly parent?: string;
   readonly parentKey?: string;
+  readonly parentCa?: string;
+  readonly parentCert?: string;
   readonly below?: readonly string[];
   readonly belowShell?: string;
   readonly belowCommand?: string;
@@ -64,7 +66,7 @@ export interface ServeSettings {
 /** Paths in a file count from where the file is. */
 const paths: readonly string[] = [
   ...["state", "tls", "tls-cert", "tls-key", "tls-ca", "rundir", "ops-dir"],
-  ...["parent-key", "nats-creds"],
+  ...["parent-key", "parent-ca", "parent-cert", "nats-creds"],
 ];
 const lists: ReadonlySet<string> = new Set([
   ...["listen", "allow", "redirect-events", "origin", "below"],

@@ -25,10 +25,12 @@ import { warnOfWaits } from "../../host/warn-of-waits.ts";
 import type { Bus } from "../../wire/event/bus.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import { DoorWatch } from "./door-watch.ts";
 import { type Buses, openEventDoor, openRedirect } from "./serve-events.ts";
 import { openGnunet } from "./serve-gnunet.ts";
 import type { Listen } from "./serve-listen.ts";
 import type { ServePlan } from "./serve-plan.ts";
+import type { ListenSettings } from "./serve-settings.ts";
 import { tlsOf } from "./serve-tls.ts";
 import { openTree } from "./serve-tree.ts";
 
@@ -128,6 +130,7 @@ interface Core {
 interface CoreParts {
   readonly host: Host;
   readonly appended: ((tookUs: number) => void)[];
+  readonly watch: DoorWatch;
 }
 
 async function openCore(options: DoorsOptions): Promise<Core> {
@@ -153,7 +156,7 @@ async function openCore(options: DoorsOptions): Promise<Core> {
     await closeEngine();
     throw error;
   }
-  const parts = { host, appended };
+  const parts = { host, appended, watch: new DoorWatch() };
   const stopWarning = warnOfWaits(host, logger);
   return {
     open: (listen) => {
@@ -161,7 +164,7 @@ async function openCore(options: DoorsOptions): Promise<Core> {
       if (listen.edge === "syncd") return openSyncd(listen, parts, options);
       return openTestground(listen, parts, options);
     },
-    openController: () => openController(host, options),
+    openController: () => openController(parts, options),
     quiet: (msMax) => untilQuiet(host, msMax),
     close: async () => {
       stopWarning();
@@ -176,18 +179,20 @@ function isController({ gnunet, tree }: ServePlan): boolean {
 }
 
 async function openController(
-  host: Host,
+  { host, watch }: CoreParts,
   { plan, directory, logger, say }: DoorsOptions,
 ): Promise<readonly Opened[]> {
   const { gnunet, tree } = plan;
   const { limits, gnunetBounds: bounds } = plan.limits;
-  const opened: Opened[] = [
-    ...(await openGnunet({ plan: gnunet, host, logger, limits, bounds, directory })),
-  ];
+  const shared = {
+    ...{ host, watch, limits, logger, directory },
+    tlsOf: (listen: ListenSettings) => tlsOf({ ...listen, edge: "controller" }, plan, plan.tls),
+  };
+  const opened: Opened[] = [...(await openGnunet({ plan: gnunet, ...shared, bounds }))];
   const named = [...new Set(gnunet.listens.map(({ scope }) => scope))];
   const scopes = named.length > 0 ? named : [defaultScope];
   try {
-    opened.push(...(await openTree({ plan: tree, scopes, host, limits, logger, directory, say })));
+    opened.push(...(await openTree({ plan: tree, scopes, ...shared, say })));
   } catch (error) {
     for (const { close } of opened) await close();
     throw error;
@@ -214,7 +219,7 @@ function untilQuiet(host: Host, msMax: number): Promise<void> {
 
 async function openHttp(
   listen: Listen,
-  { host, appended }: CoreParts,
+  { host, appended, watch }: CoreParts,
   { plan, buses, tokens: tokenFile, logger }: DoorsOptions,
 ): Promise<Opened> {
   const clock = systemClock;
@@ -231,6 +236,8 @@ async function openHttp(
   const address = `${listen.host}:${listen.port}`;
   const leave = mountCore({ door, host, clock, logger, edge: `http/${address}` });
   mountBus(door, { bus, clock, busBounds });
+  watch.show(door.metrics);
+  watch.add("http", () => ({ connections: door.connectionCount }));
   const addSeconds = door.metrics.addSeconds("muster_append_seconds", "Time an append took.");
   appended.push((tookUs) => addSeconds(tookUs / 1e6));
   const late = "How much later than planned events fired, as their agents say.";
@@ -254,16 +261,20 @@ async function openHttp(
 }
 
 /** What the doors of old protocols have in common: who is let in, TLS, and what is said of it. */
-function guarded(listen: Listen, { host }: CoreParts, { plan, logger }: DoorsOptions) {
+function guarded(listen: Listen, { host, watch }: CoreParts, { plan, logger }: DoorsOptions) {
   const { edge, scope, port, networks, host: address } = listen;
   const tls = tlsOf(listen, plan, plan.tls);
-  const guard = createGuard({ door: edge, networks, logger });
+  const guard = createGuard({
+    ...{ door: edge, networks, logger },
+    onRefused: () => watch.refused("allow"),
+  });
   const asksForCertificates = tls?.authority !== undefined;
   return {
     settings: {
       ...{ scope, port, logger, limits: plan.limits.limits, clock: systemClock },
       edge: `${edge}/${address}:${port}`,
       connect: host.connectEdge,
+      onLimit: watch.refused,
       addresses: [address],
       allows: (peer: string | undefined) => guard.admits(peer),
       ...(tls === undefined ? {} : { tls }),
@@ -276,6 +287,7 @@ function guarded(listen: Listen, { host }: CoreParts, { plan, logger }: DoorsOpt
 async function openSyncd(listen: Listen, parts: CoreParts, options: DoorsOptions): Promise<Opened> {
   const { settings, withTls, warn } = guarded(listen, parts, options);
   const syncd = new Syncd({ ...settings, bounds: options.plan.limits.syncdBounds });
+  parts.watch.add("syncd", () => ({ connections: syncd.counters.tcpOpen }));
   const bound = await syncd.listen();
   warn();
   return {
@@ -293,6 +305,10 @@ async function openTestground(
   const { settings, withTls, warn } = guarded(listen, parts, options);
   const bounds = options.plan.limits.testground;
   const door = new Testground({ ...settings, bounds, topics: parts.host.topics });
+  parts.watch.add("testground", () => {
+    const { connections, queuedBytes: unreadBytes, topicBytes: storedBytes } = door.counters;
+    return { connections, unreadBytes, storedBytes };
+  });
   const bound = await door.listen();
   warn();
   const scopes = `each run a scope, other keys in scope ${listen.scope}`;

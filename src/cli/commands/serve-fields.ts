@@ -68,6 +68,8 @@ export const serveType: RecordType = {
     },
     parent: { type: text, about: "Controller above this one: NAME@127.0.0.1:2105" },
     "parent-key": { type: file, about: "A copy of its controllers.key" },
+    "parent-ca": { type: file, about: "Who has signed its certificate: the link speaks TLS (PEM)" },
+    "parent-cert": { type: file, about: "A certificate to show it, with its key (PEM)" },
     below: { type: texts, about: "Hosts where a controller is started below: USER@HOST:PORT" },
     "below-shell": { type: text, about: "How to run commands there: ssh -p %p %u@%h" },
     "below-command": { type: text, about: "What to run there: muster serve ...; %h is the host" },

@@ -15,22 +15,26 @@ import {
   type GnunetService,
 } from "../../edges/gnunet/index.ts";
 import { createGuard, warnOfOpenDoor } from "../../edges/guard.ts";
-import { defaultScope } from "../../edges/http/index.ts";
+import { defaultScope, type TlsFiles } from "../../edges/http/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { Host } from "../../host/host.ts";
 import type { Logger } from "../../host/logger.ts";
 import { barrierPort, testbedPort } from "../../wire/gnunet/index.ts";
-import { type Network, parseNetwork } from "../../wire/networks.ts";
+import type { Network } from "../../wire/networks.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import type { DoorWatch } from "./door-watch.ts";
+import {
+  type ListenSettings,
+  readNetworks,
+  readSettings,
+  refuseIdleAllow,
+} from "./serve-settings.ts";
 
-/** One `--listen gnunet...`. */
-export interface GnunetListen {
+/** One `--listen gnunet...`. Networks are for TCP: a socket in the file system has rights. */
+export interface GnunetListen extends ListenSettings {
   readonly service: GnunetService;
   readonly address: GnunetAddress;
-  readonly scope: string;
-  /** From where one may come over TCP; everybody when empty. */
-  readonly networks: readonly Network[];
 }
 
 /** What of the command line is about GNUnet. */
@@ -63,10 +67,7 @@ export function planGnunet({ listen = [], allow = [], gnunetPeers }: GnunetArgum
   const listens = listen.filter(isGnunetDoor).map(parseGnunetListen);
   const allows = allow.filter(isGnunetDoor).map(parseGnunetAllow);
   const idle = allows.find(({ service }) => listens.every((one) => one.service !== service));
-  if (idle !== undefined) {
-    const message = `--allow ${idle.edge}: there is no such door; add --listen ${idle.edge}`;
-    throw new CommandError(exitCodes.usage, message);
-  }
+  if (idle !== undefined) refuseIdleAllow(idle.edge);
   if (gnunetPeers !== undefined && listens.length === 0) {
     const message = "--gnunet-peers is for a controller; add --listen gnunet and gnunet-barrier";
     throw new CommandError(exitCodes.usage, message);
@@ -94,20 +95,15 @@ export function parseGnunetAllow(text: string): {
   readonly service: GnunetService;
   readonly networks: readonly Network[];
 } {
-  const [edge = "", list = ""] = text.split("=");
+  const [edge = ""] = text.split("=");
   const door = doors.get(edge);
-  const networks = list.split(",").map(parseNetwork);
-  const good = networks.filter((network) => network !== undefined);
-  if (door !== undefined && good.length === networks.length) {
-    return { edge, service: door.service, networks: good };
-  }
-  const message = `--allow ${text}: give DOOR=NETWORK,NETWORK, such as gnunet=10.0.0.0/8`;
-  throw new CommandError(exitCodes.usage, message);
+  if (door === undefined) throw new CommandError(exitCodes.usage, `--allow ${text}: no such door`);
+  return { edge, service: door.service, networks: readNetworks(text) };
 }
 
 /**
  * `gnunet`, `gnunet=2101`, `gnunet=127.0.0.1:2101`, `gnunet=[::1]:2101`,
- * `gnunet=/run/testbed.sock`, each with `,scope=NAME`.
+ * `gnunet=/run/testbed.sock`, each with `,scope=NAME`, ports with `,tls`.
  * @throws CommandError
  */
 export function parseGnunetListen(text: string): GnunetListen {
@@ -119,18 +115,14 @@ export function parseGnunetListen(text: string): GnunetListen {
     return new CommandError(exitCodes.usage, `--listen ${text}: ${why}; give ${example}`);
   };
   if (door === undefined) throw wrong("it is no door of GNUnet");
-  let scope = defaultScope;
-  const networks: Network[] = [];
-  for (const setting of settings) {
-    const [name, value = ""] = setting.split("=");
-    const network = name === "allow" ? parseNetwork(value) : undefined;
-    if (network !== undefined) networks.push(network);
-    else if (name === "scope" && value !== "") scope = value;
-    else throw wrong(`what is ${setting}?`);
-  }
+  const read = readSettings(settings, ["scope", "allow", "tls", "client-certs"], wrong);
   const address = parseAddress(place, door.port, wrong);
-  return { service: door.service, address, scope, networks };
+  if (address.kind === "unix" && (read.tls || read.clientCerts)) throw wrong(noTlsAtPath);
+  return { service: door.service, address, ...read };
 }
+
+/** Whoever may open the file is trusted, and nobody else reads what goes over it. */
+export const noTlsAtPath = "a socket in the file system speaks no TLS";
 
 /** A path, or an address and a port; `wrong` makes the error. @throws what it makes */
 export function parseAddress(
@@ -154,6 +146,10 @@ export interface OpenGnunetOptions {
   readonly logger: Logger;
   readonly limits: Limits;
   readonly bounds: GnunetBounds;
+  /** What a listener speaks TLS with, if it does. */
+  readonly tlsOf: (listen: GnunetListen) => TlsFiles | undefined;
+  /** What a controller holds, for /metrics, and what its bounds refuse. */
+  readonly watch: DoorWatch;
   /** Where the files are written by which clients find a controller. */
   readonly directory: string;
 }
@@ -186,19 +182,30 @@ async function openController(scope: string, options: OpenGnunetOptions): Promis
   const controller = new GnunetController({
     ...{ scope, logger, limits, bounds, peers, clock: systemClock, connect: host.connectEdge },
     edge: `gnunet/${scope}`,
+    onLimit: options.watch.refused,
   });
+  options.watch.add("gnunet", () => ({ connections: controller.counters.connections }));
   const addresses: Partial<Record<GnunetService, GnunetAddress>> = {};
   const places: string[] = [];
   try {
-    for (const { service, address, networks } of plan.listens.filter(
-      (one) => one.scope === scope,
-    )) {
-      const door = edgeOf(service);
-      const guard = createGuard({ door, networks, logger });
-      const bound = await controller.listen(service, address, (peer) => guard.admits(peer));
+    for (const listen of plan.listens.filter((one) => one.scope === scope)) {
+      const { service, address, networks } = listen;
+      const door = gnunetDoorOf(service);
+      const guard = createGuard({
+        ...{ door, networks, logger },
+        onRefused: () => options.watch.refused("allow"),
+      });
+      const tls = options.tlsOf(listen);
+      const bound = await controller.listen(service, address, {
+        admits: (peer) => guard.admits(peer),
+        ...(tls === undefined ? {} : { tls }),
+      });
       addresses[service] ??= bound;
-      places.push(`${service} at ${formatGnunetAddress(bound)}`);
-      if (bound.kind === "tcp") warnOfOpenDoor({ door, address: bound.host, networks, logger });
+      const withTls = tls === undefined ? "" : ", with TLS";
+      places.push(`${service} at ${formatGnunetAddress(bound)}${withTls}`);
+      if (bound.kind === "unix") continue;
+      const asksForCertificates = tls?.authority !== undefined;
+      warnOfOpenDoor({ door, address: bound.host, networks, asksForCertificates, logger });
     }
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     const file = join(options.directory, fileName(scope));
@@ -221,6 +228,6 @@ function fileName(scope: string): string {
 }
 
 /** Name of the door, as in `--listen`. */
-function edgeOf(service: GnunetService): string {
+export function gnunetDoorOf(service: GnunetService): string {
   return service === "testbed" ? "gnunet" : "gnunet-barrier";
 }

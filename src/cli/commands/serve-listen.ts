@@ -3,14 +3,21 @@
 // `--redirect-events FROM=TO`. Everything is read and checked before anything is started.
 import { isIP } from "node:net";
 import { eventPorts } from "../../client/event-address.ts";
-import { defaultHttpPort, defaultScope } from "../../edges/http/index.ts";
+import { defaultHttpPort } from "../../edges/http/index.ts";
 import { defaultPort as defaultXmlRpcPort } from "../../edges/xmlrpc/index.ts";
 import type { Endpoint } from "../../events/forwarder.ts";
 import { defaultPort as defaultSyncPort } from "../../wire/emulab-sync/index.ts";
-import { isLoopbackAddress, type Network, parseNetwork } from "../../wire/networks.ts";
+import { isLoopbackAddress, type Network } from "../../wire/networks.ts";
 import { defaultPort as defaultTestgroundPort } from "../../wire/testground/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import {
+  type ListenSettings,
+  readNetworks,
+  readSettings,
+  refuseIdleAllow,
+  type Setting,
+} from "./serve-settings.ts";
 
 export type DoorName = "http" | "syncd" | "testground" | "xmlrpc" | "events" | "boss-events";
 
@@ -18,21 +25,11 @@ export type DoorName = "http" | "syncd" | "testground" | "xmlrpc" | "events" | "
 export type Role = "boss" | "ops";
 
 /** One `--listen`. */
-export interface Listen {
+export interface Listen extends ListenSettings {
   readonly edge: DoorName;
   readonly host: string;
   readonly port: number;
-  readonly scope: string;
-  /** From where one may come; everybody when empty. */
-  readonly networks: readonly Network[];
-  /** Said with the door: it speaks TLS. The http and xmlrpc doors need not be told. */
-  readonly tls: boolean;
-  /** Clients must show a certificate of the authority. */
-  readonly clientCerts: boolean;
 }
-
-/** What may be said behind an address. */
-type Setting = "scope" | "allow" | "tls" | "client-certs" | "beyond-loopback";
 
 interface DoorFacts {
   readonly port: number;
@@ -48,7 +45,7 @@ const doorFacts: Readonly<Record<DoorName, DoorFacts>> = {
     settings: ["scope", "allow", "tls", "client-certs"],
   },
   // Its clients show a certificate in any case.
-  xmlrpc: { port: defaultXmlRpcPort, settings: [] },
+  xmlrpc: { port: defaultXmlRpcPort, settings: ["allow"] },
   events: { port: eventPorts.experiments, settings: ["allow", "tls", "client-certs"] },
   "boss-events": {
     port: eventPorts.testbed,
@@ -75,33 +72,19 @@ export function parseListen(text: string): Listen {
     const message = `--listen ${text}: ${why}; give EDGE=ADDRESS:PORT, such as ${edge}=${loopback}:${usualPort}`;
     return new CommandError(exitCodes.usage, message);
   };
-  const said = new Map<Setting, string[]>();
-  for (const setting of settings) {
-    const [name = "", ...values] = setting.split("=");
-    const found = known.find((one) => one === name);
-    if (found === undefined) throw wrong(`what is ${setting}?`);
-    said.set(found, [...(said.get(found) ?? []), values.join("=")]);
-  }
+  const read = readSettings(settings, known, wrong);
   const parts = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d+)$/.exec(address);
   const host = parts === null ? address : (parts[1] ?? parts[2] ?? loopback);
   const port = parts === null ? usualPort : Number(parts[3]);
   if (port > 65_535) throw wrong(`there is no port ${port}`);
   const named = host === "" || host === "localhost" ? loopback : host;
   if (isIP(named) === 0) throw wrong(`${named} is not an address of this machine`);
-  if (edge === "boss-events" && !said.has("beyond-loopback") && !isLoopbackAddress(named)) {
+  if (edge === "boss-events" && !read.beyondLoopback && !isLoopbackAddress(named)) {
     const why = "whoever reaches boss's own bus may say what state a node is in";
     const message = `--listen ${text}: ${why}; let it listen on loopback, or add ,beyond-loopback`;
     throw new CommandError(exitCodes.usage, message);
   }
-  const [scope = defaultScope, second] = said.get("scope") ?? [];
-  if (scope === "" || second !== undefined) throw wrong("give one scope=NAME");
-  const networks = (said.get("allow") ?? []).map((network) => {
-    const parsed = parseNetwork(network);
-    if (parsed === undefined) throw wrong(`${network} is no network such as 10.0.0.0/8`);
-    return parsed;
-  });
-  const [tls, clientCerts] = [said.has("tls"), said.has("client-certs")];
-  return { edge, host: named, port, scope, networks, tls, clientCerts };
+  return { edge, host: named, port, ...read };
 }
 
 /** One `--allow`: who may come to all doors of a kind. */
@@ -112,21 +95,16 @@ export interface Allow {
 
 /** `EDGE=NETWORK,NETWORK`. @throws CommandError */
 export function parseAllow(text: string): Allow {
-  const [edge = "", list = "", ...rest] = text.split("=");
-  const takers = Object.entries(doorFacts).filter(([, { settings }]) => settings.includes("allow"));
+  const [edge = "", , ...rest] = text.split("=");
+  const takers = [...Object.keys(doorFacts), "gnunet", "gnunet-barrier", "controllers"];
   const wrong = (why: string): CommandError => {
     const message = `--allow ${text}: ${why}; give DOOR=NETWORK,NETWORK, such as syncd=10.0.0.0/8,2001:db8::/32`;
     return new CommandError(exitCodes.usage, message);
   };
-  if (!isEdge(edge) || !takers.some(([name]) => name === edge) || rest.length > 0) {
-    throw wrong(`the doors with networks are ${takers.map(([name]) => name).join(", ")}`);
+  if (!isEdge(edge) || rest.length > 0) {
+    throw wrong(`the doors are ${takers.join(", ")}`);
   }
-  const networks = list.split(",").map((network) => {
-    const parsed = parseNetwork(network);
-    if (parsed === undefined) throw wrong(`${JSON.stringify(network)} is no network`);
-    return parsed;
-  });
-  return { edge, networks };
+  return { edge, networks: readNetworks(text) };
 }
 
 /**
@@ -137,10 +115,7 @@ export function applyAllows(
   allows: readonly Allow[],
 ): readonly Listen[] {
   const idle = allows.find(({ edge }) => listens.every((listen) => listen.edge !== edge));
-  if (idle !== undefined) {
-    const message = `--allow ${idle.edge}: there is no such door; add --listen ${idle.edge}`;
-    throw new CommandError(exitCodes.usage, message);
-  }
+  if (idle !== undefined) refuseIdleAllow(idle.edge);
   return listens.map((listen) => {
     const more = allows.filter(({ edge }) => edge === listen.edge);
     return { ...listen, networks: [...listen.networks, ...more.flatMap((one) => one.networks)] };

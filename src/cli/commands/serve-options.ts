@@ -54,7 +54,7 @@ function addDoors(serve: Command): void {
     .option(
       "--listen <edge=addr>",
       "open a door: http, http=127.0.0.1:8470, syncd=127.0.0.1:16534,scope=NAME, xmlrpc, events, " +
-        "boss-events, gnunet, gnunet-barrier, controllers; again for more",
+        "boss-events, testground, gnunet, gnunet-barrier, controllers; again for more",
       collect,
     )
     .option(
@@ -85,6 +85,8 @@ function addControllers(serve: Command): void {
   serve
     .option("--parent <name@addr>", "join below the controller there (docs/reference/gnunet.md)")
     .option("--parent-key <file>", "its controllers.key (default: of this state directory)")
+    .option("--parent-ca <file>", "who has signed its certificate: the link speaks TLS (PEM)")
+    .option("--parent-cert <file>", "a certificate to show it, with its key (PEM)")
     .option("--below <user@host:port>", "start a controller there that joins below; again", collect)
     .option("--below-shell <template>", "how to run commands there, such as: ssh -p %p %u@%h")
     .option("--below-command <words>", "what to run there: muster serve ...; %h is the host")

@@ -2,6 +2,7 @@
 // What `muster serve` will do, from what it was told: everything is read and checked here, and
 // nothing is started. `--check-config` ends behind this.
 import type { XmlRpcPlace } from "../../boss/index.ts";
+import { formatGnunetAddress } from "../../edges/gnunet/index.ts";
 import type { TlsFiles } from "../../edges/http/index.ts";
 import { LogError } from "../../engine/log.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
@@ -10,7 +11,13 @@ import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import type { ServeSettings } from "./serve-config.ts";
 import { serverNamePattern } from "./serve-fields.ts";
-import { describeGnunet, type GnunetPlan, isGnunetDoor, planGnunet } from "./serve-gnunet.ts";
+import {
+  describeGnunet,
+  type GnunetPlan,
+  gnunetDoorOf,
+  isGnunetDoor,
+  planGnunet,
+} from "./serve-gnunet.ts";
 import { parseServeLimits, type ServeLimits } from "./serve-limits.ts";
 import {
   applyAllows,
@@ -23,7 +30,7 @@ import {
   type Role,
 } from "./serve-listen.ts";
 import type { OpsArguments, SchedulerArguments } from "./serve-ops.ts";
-import { checkTls, readTls, resolveXmlRpc, tlsOf } from "./serve-tls.ts";
+import { checkTls, readTls, resolveXmlRpc, type TlsListen, tlsOf } from "./serve-tls.ts";
 import { describeTree, isTreeListen, planTree, type TreePlan } from "./serve-tree.ts";
 
 export interface ServePlan extends OpsArguments, SchedulerArguments {
@@ -58,11 +65,11 @@ export function planServe(settings: ServeSettings): ServePlan {
   const tls = readTls({ ...settings, httpClientCerts });
   const listened = settings.listen ?? [];
   const gnunet = planGnunet(settings);
-  const tree = planTree(listened.filter(isTreeListen), name, settings);
+  const tree = planTree(name, settings);
   const isUsual = (text: string): boolean => !isGnunetDoor(text) && !isTreeListen(text);
   const listens = applyAllows(
     listened.filter(isUsual).map(parseListen),
-    (settings.allow ?? []).filter((text) => !isGnunetDoor(text)).map(parseAllow),
+    (settings.allow ?? []).filter(isUsual).map(parseAllow),
   );
   const redirects = (settings.redirectEvents ?? []).map(parseRedirect);
   checkRole(role, listens);
@@ -70,7 +77,7 @@ export function planServe(settings: ServeSettings): ServePlan {
   const openCount = listens.length + redirects.length + gnunet.listens.length + treeCount;
   if (role === "ops") checkOps(settings, openCount);
   const xmlrpc = resolveXmlRpc(listens, tls);
-  checkTls({ ...settings, httpClientCerts }, listens, tls);
+  checkTls({ ...settings, httpClientCerts }, tlsListens(listens, gnunet, tree), tls);
   const { ops, opsShell, opsUser, opsPort, opsProxy } = settings;
   const { scheduler, rundir, opsDir } = settings;
   return {
@@ -79,6 +86,22 @@ export function planServe(settings: ServeSettings): ServePlan {
     ...{ gnunet, tree, natsCreds: settings.natsCreds },
     drainMs: (settings.drain ?? 0) * 1000,
   };
+}
+
+function tlsListens(
+  listens: readonly Listen[],
+  gnunet: GnunetPlan,
+  tree: TreePlan,
+): readonly TlsListen[] {
+  return [
+    ...listens.map((one) => ({ ...one, place: `${one.host}:${one.port}` })),
+    ...gnunet.listens.map((one) => ({
+      ...{ ...one, edge: gnunetDoorOf(one.service), place: formatGnunetAddress(one.address) },
+    })),
+    ...tree.listens.map((one) => ({
+      ...{ ...one, edge: "controllers", place: formatGnunetAddress(one.address) },
+    })),
+  ];
 }
 
 /** What would be done, a line each. */

@@ -8,7 +8,17 @@ import { systemClock } from "../../host/clock.ts";
 import { loadTlsFiles, loadTlsMaterial, PkiError } from "../../pki/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
-import type { DoorName, Listen } from "./serve-listen.ts";
+import type { Listen } from "./serve-listen.ts";
+
+/** What of a listener is about TLS, whichever door it is. */
+export interface TlsListen {
+  /** Its name as of --listen. */
+  readonly edge: string;
+  /** Where it listens, as people write it. */
+  readonly place: string;
+  readonly tls: boolean;
+  readonly clientCerts: boolean;
+}
 
 export interface TlsArguments {
   /** A directory of `muster cert`, as `muster run --tls` takes it. */
@@ -67,16 +77,16 @@ function checked(load: () => TlsFiles): TlsFiles {
 /** Nothing that was asked for in the name of safety is left undone. @throws CommandError */
 export function checkTls(
   argv: Pick<TlsArguments, "httpClientCerts" | "tlsCa">,
-  listens: readonly Listen[],
+  listens: readonly TlsListen[],
   tls: TlsFiles | undefined,
 ): void {
-  const has = (edge: DoorName): boolean => listens.some((listen) => listen.edge === edge);
+  const has = (edge: string): boolean => listens.some((listen) => listen.edge === edge);
   const asking = listens.filter((listen) => asksForCertificates(listen, argv));
   if (argv.httpClientCerts && (tls?.authority === undefined || !has("http"))) {
     throw wrong("--http-client-certs needs --listen http, and --tls DIR or --tls-ca");
   }
   for (const listen of listens) {
-    const said = `--listen ${listen.edge}=${listen.host}:${listen.port}`;
+    const said = `--listen ${listen.edge}=${listen.place}`;
     if (listen.tls && tls === undefined) throw wrong(`${said},tls needs --tls DIR`);
     if (listen.clientCerts && tls?.authority === undefined) {
       throw wrong(`${said},client-certs needs --tls DIR, or --tls-ca for who has signed them`);
@@ -90,7 +100,7 @@ export function checkTls(
 }
 
 function asksForCertificates(
-  listen: Listen,
+  listen: Omit<TlsListen, "place">,
   { httpClientCerts }: Pick<TlsArguments, "httpClientCerts">,
 ): boolean {
   return listen.clientCerts || (httpClientCerts && listen.edge === "http");
@@ -102,7 +112,7 @@ function asksForCertificates(
  * clients must show a certificate.
  */
 export function tlsOf(
-  listen: Listen,
+  listen: Omit<TlsListen, "place">,
   argv: Pick<TlsArguments, "httpClientCerts">,
   tls: TlsFiles | undefined,
 ): TlsFiles | undefined {
@@ -128,7 +138,8 @@ export function resolveXmlRpc(
     throw wrong("--listen xmlrpc needs --tls DIR, or --tls-cert, --tls-key and --tls-ca");
   }
   const identity = { ...tls, authority: tls.authority };
-  return { identity, address: listen.host, port: listen.port };
+  const { host: address, port, networks } = listen;
+  return { identity, address, port, networks };
 }
 
 function wrong(message: string): CommandError {

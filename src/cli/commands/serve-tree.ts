@@ -3,9 +3,12 @@
 // this one, `--parent NAME@ADDR` joins this one to the one above. Both show a key that is in a file
 // of their own.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { dirname, join } from "node:path";
+import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
 import type { Limits } from "../../core/limits.ts";
+import { Doorway } from "../../edges/doorway.ts";
 import {
   defaultGnunetBounds,
   formatGnunetAddress,
@@ -13,6 +16,8 @@ import {
   gnunetTime,
   listenGnunet,
 } from "../../edges/gnunet/index.ts";
+import { createGuard } from "../../edges/guard.ts";
+import type { TlsFiles } from "../../edges/http/index.ts";
 import { edgeOfChild, TreeCarrier } from "../../edges/tree/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { Host } from "../../host/host.ts";
@@ -23,20 +28,41 @@ import { connectStreamEdge } from "../../host/remote-link.ts";
 import { isLoopbackAddress } from "../../wire/networks.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import type { DoorWatch } from "./door-watch.ts";
 import { type BelowArguments, type BelowPlan, openBelow, planBelow } from "./serve-below.ts";
-import { parseAddress } from "./serve-gnunet.ts";
+import { noTlsAtPath, parseAddress } from "./serve-gnunet.ts";
+import {
+  type ListenSettings,
+  readNetworks,
+  readSettings,
+  refuseIdleAllow,
+} from "./serve-settings.ts";
 
 /** Where sub-controllers join unless told. */
 export const controllersPort = 2_105;
 /** What a server is called that nobody has given a name. */
 const usualName = "muster";
 const edgeName = "controllers";
+/** Connections of controllers below at one address. */
+const controllersMax = 1_024;
 
 interface TreeArguments extends BelowArguments {
+  readonly listen?: readonly string[];
+  readonly allow?: readonly string[];
   /** `[NAME@]ADDRESS` of the controller above. */
   readonly parent?: string;
   /** File of the key that the controller above wants to see. */
   readonly parentKey?: string;
+  /** Who has signed its certificate: the link speaks TLS. */
+  readonly parentCa?: string;
+  /** A certificate to show it, with its key in the same file. */
+  readonly parentCert?: string;
+}
+
+interface ParentTls {
+  readonly ca: string;
+  /** What this one shows, with its key. */
+  readonly certificate: string | undefined;
 }
 
 export interface Parent {
@@ -44,32 +70,41 @@ export interface Parent {
   readonly address: GnunetAddress;
 }
 
+/** One `--listen controllers=ADDR`. */
+export interface TreeListen extends ListenSettings {
+  readonly address: GnunetAddress;
+}
+
 /** What of the command line is about the tree. */
 export interface TreePlan {
   readonly name: string;
-  readonly listens: readonly GnunetAddress[];
+  readonly listens: readonly TreeListen[];
   readonly parent: Parent | undefined;
   readonly parentKey: string | undefined;
+  /** PEM texts; the link to the one above is in clear when there are none. */
+  readonly parentTls: ParentTls | undefined;
   /** Those that this one starts. */
   readonly below: BelowPlan | undefined;
 }
 
 /** Whether a `--listen` is of this file. */
 export function isTreeListen(text: string): boolean {
-  return text.split("=")[0] === edgeName;
+  return text.split(/[=,]/)[0] === edgeName;
 }
 
 /** @param name of this server. @throws CommandError */
-export function planTree(
-  listens: readonly string[],
-  name: string,
-  { parent, parentKey, ...rest }: TreeArguments,
-): TreePlan {
+export function planTree(name: string, argv: TreeArguments): TreePlan {
+  const { listen = [], allow = [], parent, parentKey, parentCa, parentCert, ...rest } = argv;
+  const networks = allow.filter(isTreeListen).flatMap(readNetworks);
+  const listens = listen.filter(isTreeListen).map(parseTreeListen);
+  if (networks.length > 0 && listens.length === 0) refuseIdleAllow(edgeName);
+  const above = parent === undefined ? undefined : parseParent(parent);
   const planned = {
     name,
-    listens: listens.map(parseTreeListen),
-    parent: parent === undefined ? undefined : parseParent(parent),
+    listens: listens.map((one) => ({ ...one, networks: [...one.networks, ...networks] })),
+    parent: above,
     parentKey,
+    parentTls: readParentTls(above, parentCa, parentCert),
     below: planBelow(rest),
   };
   if (planned.below !== undefined && planned.listens.length === 0) {
@@ -86,10 +121,37 @@ export function planTree(
   return planned;
 }
 
+/** @throws CommandError */
+function readParentTls(
+  parent: Parent | undefined,
+  ca: string | undefined,
+  cert: string | undefined,
+): ParentTls | undefined {
+  const wrong = (message: string) => new CommandError(exitCodes.usage, message);
+  if (ca === undefined) {
+    if (cert === undefined) return undefined;
+    throw wrong("--parent-cert needs --parent-ca, for who has signed the parent's certificate");
+  }
+  if (parent?.address.kind !== "tcp") throw wrong("--parent-ca needs --parent NAME@ADDRESS:PORT");
+  const certificate = cert === undefined ? undefined : readText(cert);
+  return { ca: readText(ca), certificate };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${why}`);
+  }
+}
+
 /** A line for each link. */
 export function describeTree({ name, listens, parent, below }: TreePlan): readonly string[] {
   const places = [
-    ...listens.map((one) => `controllers may join ${name} at ${formatGnunetAddress(one)}`),
+    ...listens.map(({ address }) => {
+      return `controllers may join ${name} at ${formatGnunetAddress(address)}`;
+    }),
     ...(below?.places ?? []).map(({ host }) => `starts a controller below it on ${host}`),
   ];
   if (parent === undefined) return places;
@@ -97,11 +159,16 @@ export function describeTree({ name, listens, parent, below }: TreePlan): readon
 }
 
 /** @throws CommandError */
-export function parseTreeListen(text: string): GnunetAddress {
-  return parseAddress(text.slice(edgeName.length + 1), controllersPort, (why) => {
+export function parseTreeListen(text: string): TreeListen {
+  const [where = "", ...settings] = text.split(",");
+  const wrong = (why: string): CommandError => {
     const example = `${edgeName}=127.0.0.1:${controllersPort}, or ${edgeName}=/PATH/OF/A.sock`;
     return new CommandError(exitCodes.usage, `--listen ${text}: ${why}; give ${example}`);
-  });
+  };
+  const address = parseAddress(where.slice(edgeName.length + 1), controllersPort, wrong);
+  const read = readSettings(settings, ["allow", "tls", "client-certs"], wrong);
+  if (address.kind === "unix" && (read.tls || read.clientCerts)) throw wrong(noTlsAtPath);
+  return { address, ...read };
 }
 
 /** @throws CommandError */
@@ -118,6 +185,9 @@ export interface OpenTreeOptions {
   readonly plan: TreePlan;
   /** Those of this process's own doors. */
   readonly scopes: readonly string[];
+  /** What a listener speaks TLS with, if it does. */
+  readonly tlsOf: (listen: TreeListen) => TlsFiles | undefined;
+  readonly watch: DoorWatch;
   readonly host: Host;
   readonly limits: Limits;
   readonly logger: Logger;
@@ -152,48 +222,89 @@ function keyFile(directory: string): string {
 
 /** One secret for all below: who has it may join under any name that is free. */
 async function openListener(options: OpenTreeOptions): Promise<OpenedTree> {
-  const { plan, host, logger, directory } = options;
+  const { plan, host, logger, directory, watch } = options;
   const file = keyFile(directory);
   const secret = obtainKey(file);
   const prefix = edgeOfChild("");
   const listener = new LinkListener({
-    ...{ host, logger, admitted: [] },
+    ...{ host, logger, admitted: [], asksForProof: true },
     admits: (edge) => {
       const name = edge.slice(prefix.length);
       if (!edge.startsWith(prefix) || name === "") return undefined;
       return { edge, secret, rights: { kind: "child", name } };
     },
   });
-  const bound: Awaited<ReturnType<typeof listenGnunet>>[] = [];
+  const opened: ListenedPlace[] = [];
   try {
-    for (const address of plan.listens) {
-      const one = await listenGnunet({
-        ...{ address, clock: systemClock, time: gnunetTime },
-        backlog: defaultGnunetBounds.gnunetBacklog,
-        // A controller that died is to be noticed when its side closes.
-        allowHalfOpen: false,
-        onConnection: (socket) => listener.accept(socket),
-        onSocketError: (error) => logger.log("warn", `socket error: ${error.message}`),
-      });
-      bound.push(one);
-      if (one.address.kind === "unix" || isLoopbackAddress(one.address.host)) continue;
-      const place = formatGnunetAddress(one.address);
-      logger.log("warn", `controllers at ${place}: the key and all else is sent in clear text`);
-    }
+    for (const listen of plan.listens) opened.push(await listenAt(listen, listener, options));
   } catch (error) {
-    for (const one of bound) one.close();
+    for (const one of opened) one.close();
     throw error;
   }
-  const places = bound.map(({ address }) => formatGnunetAddress(address));
+  watch.add(edgeName, () => ({ connections: listener.connectionCount }));
+  const places = opened.map(({ place }) => place);
   const endBelow = startBelow(options, places[0] ?? "");
   return {
     line: `controllers may join ${plan.name} at ${places.join(", ")}, with the key in ${file}`,
     close: async () => {
       await endBelow();
-      for (const one of bound) one.close();
+      for (const one of opened) one.close();
       listener.close();
     },
   };
+}
+
+interface ListenedPlace {
+  readonly place: string;
+  readonly close: () => void;
+}
+
+async function listenAt(
+  listen: TreeListen,
+  listener: LinkListener,
+  { logger, tlsOf, watch }: OpenTreeOptions,
+): Promise<ListenedPlace> {
+  const { address, networks } = listen;
+  const guard = createGuard({
+    ...{ door: edgeName, networks, logger },
+    onRefused: () => watch.refused("allow"),
+  });
+  const tls = tlsOf(listen);
+  const doorway = new Doorway({
+    ...{ tls, handshakeMs: gnunetTime.messageMs, onRefused: watch.refused },
+    admits: (peer) => guard.admits(peer),
+    limits: { all: { name: "controllers", max: controllersMax, isFixed: true } },
+    log: (level, line) => logger.log(level, `${edgeName}: ${line}`),
+    onCaller: (stream) => listener.accept(endingWithPeer(stream)),
+  });
+  const bound = await listenGnunet({
+    ...{ address, clock: systemClock, time: gnunetTime },
+    backlog: defaultGnunetBounds.gnunetBacklog,
+    // A controller that died is to be noticed when its side closes.
+    allowHalfOpen: false,
+    onConnection: (socket) => {
+      if (address.kind === "unix") listener.accept(socket);
+      else doorway.accept(socket);
+    },
+    onSocketError: (error) => logger.log("warn", `socket error: ${error.message}`),
+  });
+  const place = formatGnunetAddress(bound.address);
+  if (bound.address.kind === "tcp" && !isLoopbackAddress(bound.address.host) && tls === undefined) {
+    const advice = `whoever is on the way can read and change it; add ,tls to --listen ${edgeName}`;
+    logger.log("warn", `what controllers say at ${place} is in clear text: ${advice}`);
+  }
+  return {
+    place,
+    close: () => {
+      bound.close();
+      doorway.close();
+    },
+  };
+}
+
+/** What comes through a gate of TLS stays open for writing when its peer ends. */
+function endingWithPeer(stream: Socket): Socket {
+  return stream.once("end", () => stream.end());
 }
 
 function startBelow(
@@ -208,20 +319,43 @@ function joinParent({ name: parent, address }: Parent, options: OpenTreeOptions)
   const { plan, scopes, host, limits, logger, directory, say } = options;
   const file = plan.parentKey ?? keyFile(directory);
   const secret = readKey(file);
-  const open = () => {
-    const where = address.kind === "unix" ? { path: address.path } : address;
-    return connect({ ...where, keepAlive: true, keepAliveInitialDelay: gnunetTime.keepAliveMs });
+  const complain = sayOnce((why) => logger.log("warn", `${parent} cannot be reached: ${why}`));
+  const open = (): Duplex => {
+    const stream = dial(address, plan.parentTls);
+    return stream.on("error", ({ message }: Error) => complain(message));
   };
   const carrier = new TreeCarrier({
     ...{ scopes, name: plan.name, parent, limits, logger, clock: systemClock },
     newLife: newIncarnation,
     onJoined: () => say(`${plan.name} has joined ${parent}`),
     connectOwn: host.connectEdge,
-    connectParent: connectStreamEdge({ secret, clock: systemClock, limits, open }),
+    connectParent: connectStreamEdge({
+      ...{ secret, proves: true, clock: systemClock, limits, open },
+    }),
   });
   return {
     line: `${plan.name} is to join ${parent} at ${formatGnunetAddress(address)}, scopes ${scopes.join(", ")}`,
     close: () => carrier.close(),
+  };
+}
+
+function dial(address: GnunetAddress, tls: ParentTls | undefined): Duplex {
+  const keepAlive = { keepAlive: true, keepAliveInitialDelay: gnunetTime.keepAliveMs };
+  if (address.kind === "unix") return connect({ path: address.path, ...keepAlive });
+  const { host, port } = address;
+  if (tls === undefined) return connect({ host, port, ...keepAlive });
+  const { ca, certificate } = tls;
+  const shown = certificate === undefined ? {} : { cert: certificate, key: certificate };
+  const socket = connectTls({ host, port, ca, ...shown, minVersion: "TLSv1.2" });
+  return socket.setKeepAlive(true, gnunetTime.keepAliveMs);
+}
+
+/** What is tried again and again fails for the same reason each time. */
+function sayOnce(say: (text: string) => void): (text: string) => void {
+  let last = "";
+  return (text) => {
+    if (text !== last) say(text);
+    last = text;
   };
 }
 

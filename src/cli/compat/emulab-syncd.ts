@@ -163,8 +163,7 @@ async function findRun(
     edge: environment["MUSTER_SYNCD_EDGE"] ?? `${node}/syncd`,
     connect: connectRemoteEdge({ path, secret, clock: systemClock, limits }),
     addresses: callers === undefined ? [...nodes.keys()] : ["0.0.0.0"],
-    nodeOf: (local, peer) =>
-      callers === undefined ? nodes.get(local) : callers.nodeOf(peer),
+    nodeOf: (local, peer) => (callers === undefined ? nodes.get(local) : callers.nodeOf(peer)),
     ...(members === undefined
       ? {}
       : { memberBarriers: parseMemberBarriers(readFileSync(members, "utf8")) }),

@@ -27,6 +27,8 @@ export interface ConnectionTableOptions {
   readonly bounds: GnunetBounds;
   /** False while the core has no room: nothing new may be read. */
   readonly hasRoom: () => boolean;
+  /** Something was refused by the bound of this name. */
+  readonly limited: (name: string) => void;
   /** A line for the log. */
   readonly note: (line: string) => void;
 }
@@ -36,6 +38,7 @@ export class ConnectionTable {
   readonly time: GnunetTime;
   readonly bounds: GnunetBounds;
   readonly hasRoom: () => boolean;
+  readonly limited: (name: string) => void;
   readonly note: (line: string) => void;
   readonly #open = new Set<Connection>();
   #sweep: Cancel | undefined;
@@ -46,6 +49,7 @@ export class ConnectionTable {
     this.time = options.time;
     this.bounds = options.bounds;
     this.hasRoom = options.hasRoom;
+    this.limited = options.limited;
     this.note = options.note;
   }
 
@@ -63,6 +67,7 @@ export class ConnectionTable {
   accept(stream: Duplex, who: Participant, createParty: (at: Connection) => Party): void {
     if (this.#open.size >= this.bounds.gnunetConnectionsMax) {
       const { gnunetConnectionsMax: max } = this.bounds;
+      this.limited("gnunetConnectionsMax");
       this.note(`refused ${who.address}: limit gnunetConnectionsMax (${max}) reached`);
       stream.on("error", ignore);
       stream.destroy();
@@ -153,6 +158,7 @@ export class Connection {
     this.#stream.write(bytes);
     const max = this.#table.bounds.gnunetUnreadBytesMax;
     if (this.#stream.writableLength <= max) return;
+    this.#table.limited("gnunetUnreadBytesMax");
     this.#table.note(`${this.address} reads nothing: limit gnunetUnreadBytesMax (${max}) reached`);
     this.drop();
   }

@@ -16,7 +16,7 @@ import { CoreMembership } from "../core-membership.ts";
 import { type GnunetTime, gnunetTime } from "../gnunet-time.ts";
 import { Outbox } from "../outbox.ts";
 import { type GnunetBounds, resolveGnunetBounds } from "./bounds.ts";
-import { GnunetDoors, type GnunetService } from "./doors.ts";
+import { GnunetDoors, type GnunetListening, type GnunetService } from "./doors.ts";
 import type { GnunetAddress } from "./listen.ts";
 import type { BarrierTicket, PeersTicket, QuorumDesk, WaitEnd, WaitTicket } from "./quorum-desk.ts";
 import { encodeCrossed, encodeError, quoteName } from "./status.ts";
@@ -35,6 +35,8 @@ export interface GnunetControllerOptions {
   readonly peers: number;
   /** The node that calls, from the address it called at. */
   readonly nodeOf?: (localAddress: string) => string | undefined;
+  /** Something was refused by the limit of this name, by this door and not by the core. */
+  readonly onLimit?: (limit: string) => void;
   /** The core refuses this edge for good: nothing will ever be answered again. */
   readonly onClosed?: (reason: string) => void;
   /** Edge-local times; tests shorten them. */
@@ -107,17 +109,13 @@ export class GnunetController {
     };
   }
 
-  /**
-   * Opens one more address.
-   * @param admits whether a host may connect over TCP; all may when absent.
-   * @returns it, with its port. @throws GnunetListenError
-   */
+  /** Opens one more address. @returns it, with its port. @throws GnunetListenError */
   async listen(
     service: GnunetService,
     address: GnunetAddress,
-    admits?: (peerAddress: string) => boolean,
+    more: GnunetListening = {},
   ): Promise<GnunetAddress> {
-    const bound = await this.#doors.listen(service, address, admits);
+    const bound = await this.#doors.listen(service, address, more);
     // Whoever sees it join may call at once, so it joins when it can be called.
     if (!this.#core.hasJoined) this.#tellPeers();
     return bound;
@@ -159,6 +157,7 @@ export class GnunetController {
         this.#registered = peers;
         this.#tellPeers(ticket);
       },
+      limited: (name) => this.#options.onLimit?.(name),
       note: (line) => this.#log("info", line),
     };
   }

@@ -6,7 +6,9 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Participant } from "../../core/command.ts";
 import type { Clock } from "../../host/clock.ts";
+import { Doorway } from "../doorway.ts";
 import type { GnunetTime } from "../gnunet-time.ts";
+import type { TlsFiles } from "../tls.ts";
 import type { GnunetBounds } from "./bounds.ts";
 import { ConnectionTable } from "./connection.ts";
 import { Driver, type DriverSeat } from "./driver.ts";
@@ -16,6 +18,14 @@ import { Waiter } from "./waiter.ts";
 
 /** Which service of a controller: that of drivers, or that of peers. */
 export type GnunetService = "testbed" | "testbed-barrier";
+
+/** What of an address is about TCP; a socket in the file system is guarded by its rights. */
+export interface GnunetListening {
+  /** Whether a host may connect; all may when absent. */
+  readonly admits?: (peerAddress: string | undefined) => boolean;
+  /** Speaks TLS; GNUnet's library does not. */
+  readonly tls?: TlsFiles;
+}
 
 export interface GnunetDoorsOptions {
   readonly desk: QuorumDesk;
@@ -32,13 +42,15 @@ export class GnunetDoors {
   readonly #table: ConnectionTable;
   readonly #seat: DriverSeat = { taken: undefined };
   readonly #bound: GnunetBound[] = [];
+  readonly #doorways: Doorway[] = [];
   #socketCount = 0;
 
   constructor(options: GnunetDoorsOptions) {
     this.#options = options;
     const { desk, clock, time, bounds, hasRoom } = options;
     const note = (line: string): void => desk.note(line);
-    this.#table = new ConnectionTable({ clock, time, bounds, hasRoom, note });
+    const limited = (name: string): void => desk.limited(name);
+    this.#table = new ConnectionTable({ clock, time, bounds, hasRoom, limited, note });
   }
 
   /** Connections that are not ended, of both services. */
@@ -51,21 +63,23 @@ export class GnunetDoors {
     return this.#seat.taken !== undefined;
   }
 
-  /**
-   * @param admits whether a host may connect over TCP; all may when absent.
-   * @returns the address, with the port that was chosen where 0 was. @throws GnunetListenError
-   */
+  /** @returns the address, with the port that was chosen where 0 was. @throws GnunetListenError */
   async listen(
     service: GnunetService,
     address: GnunetAddress,
-    admits?: (peerAddress: string) => boolean,
+    more: GnunetListening = {},
   ): Promise<GnunetAddress> {
     const { clock, time, bounds, desk } = this.#options;
+    const doorway = this.#createDoorway(service, more);
+    this.#doorways.push(doorway);
     const bound = await listenGnunet({
       ...{ address, clock, time, backlog: bounds.gnunetBacklog },
       // A last answer may still be on its way to one who has closed its side.
       allowHalfOpen: true,
-      onConnection: (socket) => this.#onConnection(service, socket, admits),
+      onConnection: (socket) => {
+        if (address.kind === "tcp") doorway.accept(socket);
+        else this.#onLocal(service, socket);
+      },
       onSocketError: (error) => desk.note(`socket error: ${error.message}`),
     });
     this.#bound.push(bound);
@@ -100,25 +114,28 @@ export class GnunetDoors {
   /** Gives the addresses back and ends every connection. */
   close(): void {
     this.stopListening();
+    for (const doorway of this.#doorways) doorway.close();
     this.#table.close();
   }
 
-  #onConnection(
-    service: GnunetService,
-    socket: Socket,
-    admits?: (peerAddress: string) => boolean,
-  ): void {
-    const { remoteAddress, remotePort, localAddress = "" } = socket;
-    const isTcp = remoteAddress !== undefined;
-    if (isTcp && admits?.(remoteAddress) === false) {
-      socket.on("error", () => undefined);
-      socket.destroy();
-      return;
-    }
-    // A client on a socket of the file system has no address; its number tells it from the others.
+  #createDoorway(service: GnunetService, { admits, tls }: GnunetListening): Doorway {
+    const { time, bounds, desk, nodeOf } = this.#options;
+    return new Doorway({
+      ...{ admits, tls, handshakeMs: time.messageMs },
+      limits: { all: { name: "gnunetConnectionsMax", max: bounds.gnunetConnectionsMax } },
+      log: (level, line) => level === "info" && desk.note(line),
+      onRefused: (limit) => desk.limited(limit),
+      onCaller: (stream, { remote, localAddress }) => {
+        const address = `${remote}/tcp`;
+        const node = nodeOf?.(localAddress);
+        this.accept(service, stream, node === undefined ? { address } : { address, node });
+      },
+    });
+  }
+
+  /** A client at a socket of the file system has no address; its number tells it from others. */
+  #onLocal(service: GnunetService, socket: Socket): void {
     this.#socketCount += 1;
-    const address = isTcp ? `${remoteAddress}:${remotePort}/tcp` : `unix:${this.#socketCount}`;
-    const node = isTcp ? this.#options.nodeOf?.(localAddress) : undefined;
-    this.accept(service, socket, node === undefined ? { address } : { address, node });
+    this.accept(service, socket, { address: `unix:${this.#socketCount}` });
   }
 }

@@ -121,6 +121,7 @@ export class Driver implements Party {
     } else if (quorum > quorumMax) {
       this.#fail(name, `a quorum is a percentage from 0 to ${quorumMax}, not ${quorum}`);
     } else if (this.#barriers.size >= max) {
+      this.#desk.limited("gnunetBarriersMax");
       this.#fail(name, `limit gnunetBarriersMax (${max}) reached; cancel a barrier first`);
     } else {
       const told = (news: BarrierNews): void => this.#told(name, news);

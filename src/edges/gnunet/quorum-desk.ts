@@ -45,6 +45,8 @@ export interface QuorumDesk {
   abandon(id: ConnectionId): void;
   /** So many peers are registered by the driver now; `ticket` hears whether they are counted. */
   setRegistered(peers: number, ticket?: PeersTicket): void;
+  /** Something was refused by the bound of this name. */
+  limited(name: string): void;
   /** A line for the log. */
   note(line: string): void;
 }

@@ -14,18 +14,17 @@
 //   W1. Nothing listens beyond loopback unless told; a door without tokens that does is warned of.
 //   W2. `close` is bounded: requests that are being answered have `closeMs`, then they are cut.
 import type { Server } from "node:http";
-import { createServer } from "node:http";
-import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { assert } from "../../core/assert.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
 import { isLoopbackAddress, type Network } from "../../wire/networks.ts";
-import { ClientCount } from "../client-count.ts";
-import { createGuard, type Guard } from "../guard.ts";
+import { Admission } from "../admission.ts";
+import { createGuard } from "../guard.ts";
+import { createHttpServer } from "../http-server.ts";
 import { type HttpTime, httpTime } from "../http-time.ts";
-import { type TlsFiles, tlsServerOptions } from "../tls.ts";
+import type { TlsFiles } from "../tls.ts";
 import type { AccessOptions, Caller } from "./access.ts";
 import { Access } from "./access.ts";
 import type { HttpBounds } from "./bounds.ts";
@@ -80,8 +79,7 @@ export class HttpDoor {
   readonly #options: HttpDoorOptions;
   readonly #routes: Route[] = [];
   readonly #sockets: Sockets;
-  readonly #guard: Guard;
-  readonly #clients: ClientCount;
+  readonly #admission: Admission;
   readonly #closing = new AbortController();
   readonly #readiness: (() => string | undefined)[] = [];
   #isDraining = false;
@@ -95,14 +93,19 @@ export class HttpDoor {
     this.time = options.time ?? httpTime;
     this.access = new Access({ ...options.access, wallMs: () => clock.wallMs() });
     this.guests = new Guests();
-    this.#clients = new ClientCount({
-      // Node counts them all.
-      max: Number.POSITIVE_INFINITY,
-      perClientMax: this.bounds.httpConnectionsPerClientMax,
-    });
-    this.#guard = createGuard({
+    const guard = createGuard({
       ...{ door: this.#name, networks: options.networks ?? [], logger },
       onRefused: () => this.metrics.refused("allow"),
+    });
+    const { httpConnectionsMax, httpConnectionsPerClientMax } = this.bounds;
+    this.#admission = new Admission({
+      admits: (peer) => guard.admits(peer),
+      limits: {
+        all: { name: "httpConnectionsMax", max: httpConnectionsMax },
+        client: { name: "httpConnectionsPerClientMax", max: httpConnectionsPerClientMax },
+      },
+      log: (level, line) => logger.log(level, line),
+      onRefused: (limit) => this.metrics.refused(limit),
     });
     const { access, guests, time } = this;
     this.#sockets = new Sockets({ access, guests, time, clock, logger });
@@ -133,7 +136,6 @@ export class HttpDoor {
   async listen(address: { readonly host: string; readonly port: number }): Promise<BoundDoor> {
     assert(this.#server === undefined, "a door listens once");
     const server = this.#createServer();
-    server.maxConnections = this.bounds.httpConnectionsMax;
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen({ ...address, exclusive: true }, () => {
@@ -160,6 +162,11 @@ export class HttpDoor {
   /** Asked at /readyz: a text says why who balances load should send nobody here. */
   addReadiness(check: () => string | undefined): void {
     this.#readiness.push(check);
+  }
+
+  /** Connections that are open. */
+  get connectionCount(): number {
+    return this.#admission.count;
   }
 
   /** Whether new waits, streams and sockets are refused. */
@@ -220,37 +227,14 @@ export class HttpDoor {
   #createServer(): Server {
     const { tls } = this.#options;
     const { time, bounds } = this;
-    const options = {
-      maxHeaderSize: bounds.httpHeadBytesMax,
-      headersTimeout: time.headMs,
-      requestTimeout: time.requestMs,
-      keepAliveTimeout: time.keepAliveMs,
-      connectionsCheckingInterval: time.sweepMs,
-      noDelay: true,
-      keepAlive: true,
-    };
-    const server =
-      tls === undefined
-        ? createServer(options)
-        : createTlsServer({ ...options, ...tlsServerOptions(tls), handshakeTimeout: time.headMs });
-    server.on("connection", (socket: Socket) => this.#onConnection(socket));
+    const server = createHttpServer({ tls, time, headBytesMax: bounds.httpHeadBytesMax });
+    server.on("connection", (socket: Socket) => this.#admission.admit(socket));
     server.on("request", (request, response) => {
       const { logger, clock } = this.#options;
       void answerRequest({ request, response, routes: this.#routes, door: this, clock, logger });
     });
     server.on("upgrade", (request, socket, head) => this.#sockets.upgrade(request, socket, head));
     return server;
-  }
-
-  /** One client may not have every connection of the listener. */
-  #onConnection(socket: Socket): void {
-    if (!this.#guard.admits(socket.remoteAddress)) {
-      socket.destroy();
-      return;
-    }
-    if (this.#clients.admit(socket) === undefined) return;
-    this.metrics.refused("httpConnectionsPerClientMax");
-    socket.destroy();
   }
 
   /** Whoever uses a token that is not good any more is shown out. */

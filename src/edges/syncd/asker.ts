@@ -35,6 +35,8 @@ export interface Counter {
   forget(asker: Asker): void;
   /** JSON for a describe request. */
   describe(name: string): Promise<string>;
+  /** Something was refused by the bound of this name. */
+  limited(name: string): void;
   /** A line that is logged whether verbose or not. */
   note(line: string): void;
   /** A line that is logged when verbose. */

@@ -7,7 +7,6 @@
 //   D2. An asker is answered at most once; effects for askers that are gone do nothing.
 //   D3. Commands of one asker are submitted in order; nothing read is lost for want of room.
 import type { RemoteInfo, Socket as UdpSocket } from "node:dgram";
-import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ConnectionId, Participant } from "../../core/command.ts";
 import type { EdgeEffect, Released } from "../../core/effect.ts";
@@ -16,11 +15,11 @@ import type { Clock } from "../../host/clock.ts";
 import type { ConnectEdge } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
 import { errorCleared, type RequestFrame } from "../../wire/emulab-sync/index.ts";
-import { ClientCount } from "../client-count.ts";
 import { CoreMembership } from "../core-membership.ts";
+import { Doorway } from "../doorway.ts";
 import { type EdgeTime, edgeTime } from "../edge-time.ts";
 import { Outbox } from "../outbox.ts";
-import { type TlsFiles, TlsGate } from "../tls.ts";
+import type { TlsFiles } from "../tls.ts";
 import type { Asker, Counter } from "./asker.ts";
 import { resolveBounds, type SyncdBounds } from "./bounds.ts";
 import { type Bound, listen } from "./listen.ts";
@@ -54,6 +53,8 @@ export interface SyncdOptions {
   readonly memberBarriers?: MemberBarriers;
   /** Whether a host may use this server at all; all may when absent. */
   readonly allows?: (peerAddress: string) => boolean;
+  /** Something was refused by the limit of this name, by this door and not by the core. */
+  readonly onLimit?: (limit: string) => void;
   /** TCP clients speak TLS from the first byte, and UDP, which has none, is not served. */
   readonly tls?: TlsFiles;
   /** The core refuses this edge for good: nothing will ever be answered again. */
@@ -77,8 +78,7 @@ export class Syncd {
   readonly #core: CoreMembership;
   readonly #outbox: Outbox;
   readonly #tcp: TcpDoor;
-  readonly #gate: TlsGate | undefined;
-  readonly #clients: ClientCount;
+  readonly #doorway: Doorway;
   readonly #udp: UdpDoor;
   readonly #askers = new Map<ConnectionId, Asker>();
   readonly #tally = new Tally();
@@ -96,9 +96,7 @@ export class Syncd {
     const { clock } = options;
     const counter: Counter = this.#counter();
     this.#tcp = new TcpDoor({ counter, clock, time: this.#time });
-    this.#gate = this.#createGate();
-    const { tcpConnectionsMax: max, tcpConnectionsPerClientMax: perClientMax } = this.#bounds;
-    this.#clients = new ClientCount({ max, perClientMax });
+    this.#doorway = this.#createDoorway();
     const keptCount = () => this.#outbox.keptCount;
     this.#udp = new UdpDoor({
       counter,
@@ -137,7 +135,7 @@ export class Syncd {
       fallback,
       time: this.#time,
       bounds: this.#bounds,
-      onConnection: (socket) => this.#onConnection(socket),
+      onConnection: (socket) => this.#doorway.accept(socket),
       onDatagram: (bytes, from, at, address) => this.#onDatagram(bytes, from, at, address),
       onSocketError: (error) => this.#log("error", `socket error: ${error.message}`),
     });
@@ -183,65 +181,32 @@ export class Syncd {
   async close(): Promise<void> {
     this.stopListening();
     this.#dismissAll();
-    this.#gate?.close();
+    this.#doorway.close();
     this.#tcp.close();
     this.#udp.close();
     await this.#core.close();
   }
 
-  #onConnection(socket: Socket): void {
-    // A connection that was reset before it was taken up has no addresses any more.
-    const { remoteAddress, remotePort, localAddress } = socket;
-    if (remoteAddress === undefined || localAddress === undefined) {
-      socket.on("error", () => undefined);
-      socket.destroy();
-      return;
-    }
-    if (!this.#isAllowed(remoteAddress, "tcp")) {
-      socket.on("error", () => undefined);
-      socket.destroy();
-      return;
-    }
-    const over = this.#clients.admit(socket);
-    if (over !== undefined) {
-      this.#turnAway(socket, over === "all" ? "tcpConnectionsMax" : "tcpConnectionsPerClientMax");
-      return;
-    }
-    if (this.#gate !== undefined) {
-      this.#gate.accept(socket);
-      return;
-    }
-    const node = this.#options.nodeOf?.(localAddress, remoteAddress);
-    this.#tcp.accept(socket, { address: `${remoteAddress}:${remotePort}`, node });
-  }
-
-  /** This wire has no word for it: the client hears that the connection is closed. */
-  #turnAway(socket: Socket, name: "tcpConnectionsMax" | "tcpConnectionsPerClientMax"): void {
-    const { remoteAddress } = socket;
-    socket.on("error", () => undefined);
-    socket.destroy();
-    const limit = `limit ${name} (${this.#bounds[name]}) reached; raise it with --limit ${name}=VALUE`;
-    this.#log("info", `refused ${remoteAddress}/tcp: ${limit}`);
-  }
-
-  #createGate(): TlsGate | undefined {
-    const { tls: files, nodeOf } = this.#options;
-    if (files === undefined) return undefined;
-    return new TlsGate({
-      files,
-      handshakeMs: this.#time.tcpRequestMs,
-      onSecure: (socket) => {
-        const { remoteAddress = "", remotePort, localAddress = "" } = socket;
-        const node = nodeOf?.(localAddress, remoteAddress);
-        this.#tcp.accept(socket, { address: `${remoteAddress}:${remotePort}`, node });
+  #createDoorway(): Doorway {
+    const { tls, nodeOf, onLimit: onRefused } = this.#options;
+    const { tcpConnectionsMax, tcpConnectionsPerClientMax } = this.#bounds;
+    return new Doorway({
+      ...{ tls, handshakeMs: this.#time.tcpRequestMs, onRefused },
+      admits: (peer = "") => this.#isAllowed(peer, "tcp"),
+      limits: {
+        all: { name: "tcpConnectionsMax", max: tcpConnectionsMax },
+        client: { name: "tcpConnectionsPerClientMax", max: tcpConnectionsPerClientMax },
       },
-      onRefused: (why) => this.#log("info", `no TLS handshake: ${why}`),
+      log: (level, line) => this.#log(level, line),
+      onCaller: (stream, { remote: address, localAddress, remoteAddress }) => {
+        this.#tcp.accept(stream, { address, node: nodeOf?.(localAddress, remoteAddress) });
+      },
     });
   }
 
   #onDatagram(bytes: Buffer, from: RemoteInfo, at: UdpSocket, localAddress: string): void {
     if (!this.#isAllowed(from.address, "udp")) return;
-    if (this.#gate !== undefined) {
+    if (this.#options.tls !== undefined) {
       this.#log("info", `refused ${from.address}/udp: this server speaks TLS, and UDP has none`);
       return;
     }
@@ -273,6 +238,7 @@ export class Syncd {
         const { barriers } = await this.#core.link.describe(this.#options.scope, name);
         return JSON.stringify({ version: 1, barrier: barriers[0] ?? null });
       },
+      limited: (name) => this.#options.onLimit?.(name),
       note: (line) => this.#log("info", line),
       detail: (line) => this.#detail(line),
     };

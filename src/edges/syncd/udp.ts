@@ -186,6 +186,7 @@ export class UdpDoor {
 
   #drop(source: DatagramSource, name: keyof SyncdBounds): void {
     this.#counts.dropped += 1;
+    this.counter.limited(name);
     const limit = `limit ${name} (${this.#bounds[name]}) reached`;
     const advice = `${limit}; raise it with --limit ${name}=VALUE`;
     this.counter.detail(`dropped a datagram from ${source.address}:${source.port}/udp: ${advice}`);

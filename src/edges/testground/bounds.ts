@@ -46,6 +46,21 @@ export function resolveTestgroundBounds(partial: Partial<TestgroundBounds> = {})
 }
 
 /** The text for a refusal by a bound: what it is, its value, how to raise it. */
-export function boundMessage(bounds: TestgroundBounds, name: keyof TestgroundBounds): string {
+function boundMessage(bounds: TestgroundBounds, name: keyof TestgroundBounds): string {
   return `limit ${name} (${bounds[name]}) reached; raise it with --limit ${name}=VALUE`;
+}
+
+/** Why something is refused, and by which limit. */
+export interface Objection {
+  readonly limit: string;
+  readonly text: string;
+}
+
+/** @param what is too many or too much */
+export function objectTo(
+  what: string,
+  bounds: TestgroundBounds,
+  limit: keyof TestgroundBounds,
+): Objection {
+  return { limit, text: `${what}: ${boundMessage(bounds, limit)}` };
 }

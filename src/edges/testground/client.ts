@@ -23,7 +23,7 @@ import {
 import type { TestgroundTime } from "../testground-time.ts";
 import type { Subscriber } from "../topic-feed.ts";
 import type { Ask } from "./ask.ts";
-import { boundMessage, type TestgroundBounds } from "./bounds.ts";
+import { type Objection, objectTo, type TestgroundBounds } from "./bounds.ts";
 
 /** Where a client is and what it speaks, as far as its handshake told. */
 export interface ClientPeer {
@@ -43,7 +43,9 @@ export interface ClientDoor {
   /** False while the core has no room: nothing is read. */
   readonly hasRoom: boolean;
   /** Makes an ask of an operation. @returns why not, if it may not. */
-  createAsk(client: Client, id: string, operation: Operation): Ask | string;
+  createAsk(client: Client, id: string, operation: Operation): Ask | Objection;
+  /** A request was refused by a bound. */
+  refused(objection: Objection): void;
   /** Stores the message of a publication. */
   store(ask: Ask): Promise<PayloadRef>;
   /** Its turn has come. */
@@ -56,6 +58,9 @@ export interface ClientDoor {
   left(client: Client): void;
   note(line: string): void;
 }
+
+/** What `ws` says of a message beyond `maxPayload`. */
+const tooLong = "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
 
 export class Client implements Subscriber {
   readonly peer: ClientPeer;
@@ -81,7 +86,11 @@ export class Client implements Subscriber {
     this.#socket = socket;
     this.peer = peer;
     socket.on("message", (data: Buffer) => this.#onMessage(data.toString("utf8")));
-    socket.on("error", (error) => {
+    socket.on("error", (error: Error & { readonly code?: string }) => {
+      const { bounds } = door;
+      if (error.code === tooLong) {
+        door.refused(objectTo("a message is too long", bounds, "testgroundMessageBytesMax"));
+      }
       const line = `bad message from ${peer.address}: ${error.message}; closing`;
       door.note(line);
       this.#linger();
@@ -179,8 +188,9 @@ export class Client implements Subscriber {
     if (isCancel && !this.#cancel(id)) return;
     if (operation === undefined) return;
     const ask = this.#objection(operation) ?? this.#door.createAsk(this, id, operation);
-    if (typeof ask === "string") {
-      this.sendError(id, ask);
+    if ("limit" in ask) {
+      this.#door.refused(ask);
+      this.sendError(id, ask.text);
       return;
     }
     this.#remember(ask);
@@ -190,15 +200,15 @@ export class Client implements Subscriber {
   }
 
   /** What comes at once may wait until there is room; nobody knows when what lasts is over. */
-  #objection(operation: Operation): string | undefined {
+  #objection(operation: Operation): Objection | undefined {
     const { bounds } = this.#door;
     if (this.#askCount >= bounds.testgroundRequestsMax) {
-      return `too many requests at once: ${boundMessage(bounds, "testgroundRequestsMax")}`;
+      return objectTo("too many requests at once", bounds, "testgroundRequestsMax");
     }
     if (!isLasting(operation) || this.#lastingBytes < bounds.testgroundQueueBytesMax) {
       return undefined;
     }
-    return `too long requests at once: ${boundMessage(bounds, "testgroundQueueBytesMax")}`;
+    return objectTo("too long requests at once", bounds, "testgroundQueueBytesMax");
   }
 
   #remember(ask: Ask): void {

@@ -2,8 +2,7 @@
 // What one listener has brought into being: runs, names in them, stored bytes. Names that clients
 // invent fill its own quota and not the core's (D18). A run that nobody is connected to any more
 // keeps its state; when there are too many, the one that was left longest ago makes room.
-import type { TestgroundBounds } from "./bounds.ts";
-import { boundMessage } from "./bounds.ts";
+import { type Objection, objectTo, type TestgroundBounds } from "./bounds.ts";
 
 interface Run {
   readonly names: Set<string>;
@@ -41,14 +40,14 @@ export class RunQuota {
    * @param users what the connection uses already; the run is added to it.
    * @returns why not, if it may not.
    */
-  use(users: Set<string>, scope: string, name: string): string | undefined {
+  use(users: Set<string>, scope: string, name: string): Objection | undefined {
     const { bounds } = this.#options;
     const known = this.#runs.get(scope);
     if (known === undefined && this.#runs.size >= bounds.testgroundRunsMax && !this.#evict()) {
-      return `too many runs at this door: ${boundMessage(bounds, "testgroundRunsMax")}`;
+      return objectTo("too many runs at this door", bounds, "testgroundRunsMax");
     }
     if (known?.names.has(name) !== true && this.#names >= bounds.testgroundNamesMax) {
-      return `too many states and topics: ${boundMessage(bounds, "testgroundNamesMax")}`;
+      return objectTo("too many states and topics", bounds, "testgroundNamesMax");
     }
     const run = known ?? { names: new Set<string>(), bytes: 0, users: 0, leftUs: 0 };
     this.#runs.set(scope, run);
@@ -64,10 +63,10 @@ export class RunQuota {
   }
 
   /** Room for a message, which it takes. @returns why not. */
-  store(scope: string, bytes: number): string | undefined {
+  store(scope: string, bytes: number): Objection | undefined {
     const { bounds } = this.#options;
     if (this.#bytes + bytes > bounds.testgroundTopicBytesMax) {
-      return `too much in all topics: ${boundMessage(bounds, "testgroundTopicBytesMax")}`;
+      return objectTo("too much in all topics", bounds, "testgroundTopicBytesMax");
     }
     this.#add(scope, bytes);
     return undefined;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Listens for WebSockets on any path. [TESTGROUND 2] Owns the listener, the handshake, and how many
 // may be connected; what is said over a connection is not its business.
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer, type Server } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { deflateFromBytes } from "../../wire/testground/index.ts";
+import { Admission } from "../admission.ts";
+import { createHttpServer } from "../http-server.ts";
 import type { TestgroundTime } from "../testground-time.ts";
-import { type TlsFiles, tlsServerOptions } from "../tls.ts";
-import { boundMessage, type TestgroundBounds } from "./bounds.ts";
+import type { TlsFiles } from "../tls.ts";
+import type { TestgroundBounds } from "./bounds.ts";
 
 /** Bytes of the head of a handshake; the libraries send 200. */
 const headBytesMax = 16 * 1024;
@@ -21,11 +21,12 @@ export interface ServerOptions {
   /** The door speaks TLS, for clients that can. */
   readonly tls?: TlsFiles;
   /** Whether a host may use this door. */
-  readonly allows: (peerAddress: string) => boolean;
+  readonly allows?: ((peerAddress: string | undefined) => boolean) | undefined;
   readonly onSocket: (socket: WebSocket, request: IncomingMessage) => void;
   readonly onError: (error: Error) => void;
-  /** A connection was turned away by a bound. */
-  readonly onRefused: (why: string) => void;
+  readonly log: (level: "debug" | "info", line: string) => void;
+  /** A connection was turned away by the bound of this name. */
+  readonly onRefused: (limit: string) => void;
 }
 
 /** The servers of one door: one for each address, all at one port. */
@@ -33,15 +34,19 @@ export class WebSocketListener {
   readonly #options: ServerOptions;
   readonly #sockets: WebSocketServer;
   readonly #servers: Server[] = [];
-  readonly #clients = new Map<string, number>();
-  #count = 0;
+  readonly #admission: Admission;
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    const { bounds, allows: admits, log, onRefused } = options;
+    const all = { name: "testgroundConnectionsMax", max: bounds.testgroundConnectionsMax };
+    const max = bounds.testgroundConnectionsPerClientMax;
+    const client = { name: "testgroundConnectionsPerClientMax", max };
+    this.#admission = new Admission({ admits, limits: { all, client }, log, onRefused });
     this.#sockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,
-      maxPayload: options.bounds.testgroundMessageBytesMax,
+      maxPayload: bounds.testgroundMessageBytesMax,
       // The old server chooses no protocol, and keeps no compression between messages.
       handleProtocols: () => false,
       perMessageDeflate: {
@@ -94,24 +99,8 @@ export class WebSocketListener {
 
   #createServer(): Server {
     const { time, tls } = this.#options;
-    const options = {
-      maxHeaderSize: headBytesMax,
-      headersTimeout: time.headMs,
-      requestTimeout: time.headMs,
-      keepAliveTimeout: time.keepAliveMs,
-      connectionsCheckingInterval: time.sweepMs,
-      noDelay: true,
-      keepAlive: true,
-    };
-    const server =
-      tls === undefined
-        ? createServer(options)
-        : createTlsServer({
-            ...options,
-            ...tlsServerOptions(tls),
-            handshakeTimeout: time.headMs,
-          });
-    server.on("connection", (socket: Socket) => this.#onConnection(socket));
+    const server = createHttpServer({ tls, time, headBytesMax });
+    server.on("connection", (socket: Socket) => this.#admission.admit(socket));
     server.on("request", answerPlain);
     server.on("upgrade", (request, stream: Duplex, head: Buffer) => {
       stream.on("error", () => stream.destroy());
@@ -120,33 +109,6 @@ export class WebSocketListener {
       });
     });
     return server;
-  }
-
-  #onConnection(socket: Socket): void {
-    const client = socket.remoteAddress ?? "";
-    const { bounds, allows, onRefused } = this.#options;
-    const own = (this.#clients.get(client) ?? 0) + 1;
-    const refusal =
-      this.#count >= bounds.testgroundConnectionsMax
-        ? boundMessage(bounds, "testgroundConnectionsMax")
-        : own > bounds.testgroundConnectionsPerClientMax
-          ? boundMessage(bounds, "testgroundConnectionsPerClientMax")
-          : allows(client)
-            ? undefined
-            : "not allowed here";
-    if (refusal !== undefined) {
-      onRefused(`refused ${client}: ${refusal}`);
-      socket.destroy();
-      return;
-    }
-    this.#count += 1;
-    this.#clients.set(client, own);
-    socket.once("close", () => {
-      this.#count -= 1;
-      const left = (this.#clients.get(client) ?? 1) - 1;
-      if (left === 0) this.#clients.delete(client);
-      else this.#clients.set(client, left);
-    });
   }
 }
 

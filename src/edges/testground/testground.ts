@@ -26,7 +26,7 @@ import { Outbox } from "../outbox.ts";
 import { type TestgroundTime, testgroundTime } from "../testground-time.ts";
 import type { TlsFiles } from "../tls.ts";
 import type { Ask } from "./ask.ts";
-import { resolveTestgroundBounds, type TestgroundBounds } from "./bounds.ts";
+import { type Objection, resolveTestgroundBounds, type TestgroundBounds } from "./bounds.ts";
 import { Client, type ClientDoor, type ClientPeer } from "./client.ts";
 import { Feeds } from "./feeds.ts";
 import { RunQuota } from "./run-quota.ts";
@@ -57,7 +57,9 @@ export interface TestgroundOptions {
   readonly nodeOf?: (localAddress: string, peerAddress: string) => string | undefined;
   /** The name of who calls, if the address tells. */
   readonly nameOf?: (localAddress: string, peerAddress: string) => string | undefined;
-  readonly allows?: (peerAddress: string) => boolean;
+  readonly allows?: (peerAddress: string | undefined) => boolean;
+  /** Something was refused by the limit of this name, by this door and not by the core. */
+  readonly onLimit?: (limit: string) => void;
   /** Speaks TLS; the libraries of Testground do not. */
   readonly tls?: TlsFiles;
   readonly onEvent?: (event: InstanceEvent) => void;
@@ -113,14 +115,12 @@ export class Testground {
     this.#listener = new WebSocketListener({
       bounds: this.#bounds,
       time: this.#time,
-      allows: options.allows ?? (() => true),
+      allows: options.allows,
       ...(options.tls === undefined ? {} : { tls: options.tls }),
       onSocket: (socket, request) => this.#onSocket(socket, request),
       onError: (error) => this.#log("error", `socket error: ${error.message}`),
-      onRefused: (why) => {
-        this.#refused += 1;
-        this.#log("info", why);
-      },
+      log: (level, line) => this.#log(level, line),
+      onRefused: (limit) => this.#countRefusal(limit),
     });
     this.#quota = new RunQuota({
       bounds: this.#bounds,
@@ -199,6 +199,7 @@ export class Testground {
         const payload = operation.kind === "publish" ? operation.payload : "";
         return topics.write(Buffer.from(payload));
       },
+      refused: ({ limit }) => this.#countRefusal(limit),
       submit: (client, ask) => this.#submit(client, ask),
       withdraw: (ask) => this.#withdraw(ask),
       unstored: ({ scope, bytes }) => this.#quota.unstore(scope, bytes),
@@ -208,6 +209,11 @@ export class Testground {
       },
       note: (line) => this.#log("info", line),
     };
+  }
+
+  #countRefusal(limit: string): void {
+    this.#refused += 1;
+    this.#options.onLimit?.(limit);
   }
 
   #onSocket(socket: WebSocket, { socket: stream, headers }: IncomingMessage): void {
@@ -227,7 +233,7 @@ export class Testground {
     this.#clients.add(client);
   }
 
-  #createAsk(client: Client, id: string, operation: Operation): Ask | string {
+  #createAsk(client: Client, id: string, operation: Operation): Ask | Objection {
     const isTopic = operation.kind === "publish" || operation.kind === "subscribe";
     const key = isTopic ? operation.topic : operation.state;
     const { scope, name } = this.#placeOf(key);
@@ -240,10 +246,7 @@ export class Testground {
       this.#nameObjection(scope, name) ??
       this.#quota.use(client.runs, scope, named) ??
       (bytes > 0 ? this.#quota.store(scope, bytes) : undefined);
-    if (objection !== undefined) {
-      this.#refused += 1;
-      return objection;
-    }
+    if (objection !== undefined) return objection;
     this.#lastConnection += 1;
     const event =
       operation.kind === "publish" && isEventsTopic(name)
@@ -257,11 +260,12 @@ export class Testground {
   }
 
   /** Before the quota keeps the names: they are as long as a client makes them. */
-  #nameObjection(scope: string, name: string): string | undefined {
+  #nameObjection(scope: string, name: string): Objection | undefined {
     const { limits } = this.#options;
     const longest = Math.max(Buffer.byteLength(scope), Buffer.byteLength(name));
     if (longest <= limits.nameBytesMax) return undefined;
-    return `the key is too long: ${limitMessage(limits, "nameBytesMax")}`;
+    const text = `the key is too long: ${limitMessage(limits, "nameBytesMax")}`;
+    return { limit: "nameBytesMax", text };
   }
 
   /** The `run:` part of a key is its scope, else the listener's is (D18). */

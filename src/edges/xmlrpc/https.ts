@@ -7,17 +7,19 @@
 //       user.
 //   H2. When the caller goes away the call is aborted.
 //   H3. A request that was cut off is not answered, whatever its beginning says.
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { type PeerCertificate, TLSSocket } from "node:tls";
 import type { Logger } from "../../host/logger.ts";
+import type { Network } from "../../wire/networks.ts";
 import { messageBytesMax } from "../../wire/xmlrpc/index.ts";
-import { tlsServerOptions } from "../tls.ts";
+import { Admission } from "../admission.ts";
+import { createGuard } from "../guard.ts";
+import { createHttpServer } from "../http-server.ts";
 import { answer } from "./answer.ts";
 import { connectionsMax, headBytesMax, paths } from "./bounds.ts";
 import type { XmlRpcService } from "./service.ts";
-import { handshakeMsMax, headMsMax, idleMsMax, requestMsMax, sweepMs } from "./xmlrpc-time.ts";
+import { headMsMax, idleMsMax, requestMsMax, sweepMs } from "./xmlrpc-time.ts";
 
 /** PEM texts. */
 export interface DoorIdentity {
@@ -30,6 +32,8 @@ export interface DoorIdentity {
 export interface XmlRpcDoorOptions {
   readonly service: XmlRpcService;
   readonly identity: DoorIdentity;
+  /** From where one may come; everybody when absent or empty. */
+  readonly networks?: readonly Network[];
   readonly logger: Logger;
 }
 
@@ -40,19 +44,21 @@ export class XmlRpcDoor {
   /** @throws Error of OpenSSL for a key or certificate that is none. */
   constructor(options: XmlRpcDoorOptions) {
     this.#options = options;
-    this.#server = createServer({
-      ...tlsServerOptions(options.identity),
-      handshakeTimeout: handshakeMsMax,
-      headersTimeout: headMsMax,
-      requestTimeout: requestMsMax,
-      keepAliveTimeout: idleMsMax,
-      connectionsCheckingInterval: sweepMs,
-      maxHeaderSize: headBytesMax,
+    const { identity, networks = [], logger } = options;
+    const guard = createGuard({ door: "xmlrpc", networks, logger });
+    const admission = new Admission({
+      admits: (peer) => guard.admits(peer),
+      limits: { all: { name: "connections", max: connectionsMax, isFixed: true } },
+      log: (level, line) => logger.log(level, `xmlrpc: ${line}`),
     });
-    this.#server.maxConnections = connectionsMax;
+    this.#server = createHttpServer({
+      ...{ tls: identity, headBytesMax },
+      time: { headMs: headMsMax, requestMs: requestMsMax, keepAliveMs: idleMsMax, sweepMs },
+    });
+    this.#server.on("connection", (socket: Socket) => admission.admit(socket));
     this.#server.on("request", (request, response) => void this.#onRequest(request, response));
     this.#server.on("tlsClientError", (error) => {
-      options.logger.log("info", `xmlrpc: no handshake: ${error.message}`);
+      logger.log("info", `xmlrpc: no handshake: ${error.message}`);
     });
   }
 

@@ -18,8 +18,8 @@ import {
 } from "../link-backend.ts";
 import { type DirectionPlace, type DirectionUpdate, LinkTable } from "../link-table.ts";
 import type { Capacity, LinkChange, ShapedLink } from "../model.ts";
-import type { ShapedLinks } from "../shaped-links.ts";
 import { networkLimits } from "../network-limits.ts";
+import type { ShapedLinks } from "../shaped-links.ts";
 import type {
   DirectionCounts,
   MemberOrder,
@@ -87,10 +87,7 @@ export class DelayNodeBackend implements ShapedLinks {
     return this.#process?.pid;
   }
 
-  async attach(
-    links: readonly LinkEnds[],
-    plans: ReadonlyMap<string, ShapedLink>,
-  ): Promise<void> {
+  async attach(links: readonly LinkEnds[], plans: ReadonlyMap<string, ShapedLink>): Promise<void> {
     const asked = links.map(({ name }) => {
       const plan = plans.get(name);
       if (plan === undefined) throw new NetworkError(`link ${name} has no shape`);

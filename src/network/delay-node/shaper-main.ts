@@ -6,7 +6,13 @@ import { createInterface } from "node:readline";
 import { Worker } from "node:worker_threads";
 import { systemClock } from "../../host/clock.ts";
 import { networkLimits, networkTimes } from "../network-limits.ts";
-import type { Pace, Priority, ShaperRequest, ShaperSays, ShaperThreadData } from "./shaper-messages.ts";
+import type {
+  Pace,
+  Priority,
+  ShaperRequest,
+  ShaperSays,
+  ShaperThreadData,
+} from "./shaper-messages.ts";
 
 const program = import.meta.url.endsWith(".ts") ? "./shaper-thread.ts" : "./shaper-thread.js";
 

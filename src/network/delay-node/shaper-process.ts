@@ -67,7 +67,14 @@ export class ShaperProcess {
   readonly #ready = Promise.withResolvers<void>();
   readonly #failed = Promise.withResolvers<string>();
   readonly #ended = Promise.withResolvers<void>();
-  #health: ShaperHealth = { packets: 0, lagMaxUs: 0, lagMaxAtUs: 0, late: 0, dropped: 0, priority: undefined };
+  #health: ShaperHealth = {
+    packets: 0,
+    lagMaxUs: 0,
+    lagMaxAtUs: 0,
+    late: 0,
+    dropped: 0,
+    priority: undefined,
+  };
   #unsent = 0;
   #undelivered = 0;
   #nextId = 1;

@@ -5,7 +5,7 @@
 //
 //   D1. A change is in force for every packet that arrives from its instant on, and for none
 //       before: changes are applied before a packet that was stamped later, in their order.
-import { type Socket, createSocket } from "node:dgram";
+import { createSocket, type Socket } from "node:dgram";
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../host/clock.ts";
 import { networkTimes } from "../network-limits.ts";
@@ -220,7 +220,10 @@ class ShaperThread {
       nowUs = systemClock.nowUs();
     }
     this.#lastUs = Math.max(this.#lastUs, nowUs);
-    const dueUs = Math.min(this.#heap.first?.nextUs ?? Infinity, this.#changes[0]?.atUs ?? Infinity);
+    const dueUs = Math.min(
+      this.#heap.first?.nextUs ?? Infinity,
+      this.#changes[0]?.atUs ?? Infinity,
+    );
     const waitUs = dueUs - nowUs;
     if (waitUs > timerUsMin) {
       this.#isTurning = false;
@@ -241,7 +244,9 @@ class ShaperThread {
     return link.order.members.flatMap((_, member) =>
       (["up", "down"] as const).flatMap((way) => {
         const pipe = link.segment.pipe(member, way);
-        return pipe === undefined ? [] : [{ member, way, counts: { ...pipe.counts }, size: pipe.size }];
+        return pipe === undefined
+          ? []
+          : [{ member, way, counts: { ...pipe.counts }, size: pipe.size }];
       }),
     );
   }

@@ -128,7 +128,8 @@ const deviceWords = ({ interfaceName, namespace, mac, mtu }: LinkEnd): string =>
 
 function linkLines({ name, ends }: LinkEnds): readonly string[] {
   const [first, second] = ends;
-  if (first === undefined || second === undefined) throw new NetworkError(`${name} has not two ends`);
+  if (first === undefined || second === undefined)
+    throw new NetworkError(`${name} has not two ends`);
   return [`link add ${deviceWords(first)} type veth peer ${deviceWords(second)}`];
 }
 

@@ -31,7 +31,10 @@ export function netemProblem({ shape }: DirectionState): string | undefined {
 }
 
 /** @param device its egress is the direction. */
-export function formatDirection(device: string, { shape, isUp }: DirectionState): readonly string[] {
+export function formatDirection(
+  device: string,
+  { shape, isUp }: DirectionState,
+): readonly string[] {
   const { bandwidthBps, delayUs, jitterUs, loss, duplicate, reorder, queue } = shape;
   const rateBps = bandwidthBps === 0 ? networkLimits.netemBandwidthBpsMax : bandwidthBps;
   const burst = Math.ceil(Math.max(burstBytesMin, (rateBps / 8) * burstSeconds));

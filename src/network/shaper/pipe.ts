@@ -178,7 +178,8 @@ export class Pipe<Packet> {
       return;
     }
     // Told a little ahead of time, the last one may have left later than now.
-    if (this.#queue.size === 0) this.#sentUs = Math.max(nowUs, this.#sentUs) + transmissionUs(bytes, bandwidthBps);
+    if (this.#queue.size === 0)
+      this.#sentUs = Math.max(nowUs, this.#sentUs) + transmissionUs(bytes, bandwidthBps);
     this.#queue.push({ packet, bytes });
     this.#queuedBytes += bytes;
   }

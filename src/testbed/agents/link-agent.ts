@@ -11,7 +11,13 @@ import type { Clock } from "../../host/clock.ts";
 import { findLinkObject, readLinkEvent } from "../../network/link-args.ts";
 import type { LinkChange, ShapedLink } from "../../network/model.ts";
 import type { ShapedLinks } from "../../network/shaped-links.ts";
-import { type ArmedOrder, ignored, type ObjectAgent, type Performed, type PerformOptions } from "./performed.ts";
+import {
+  type ArmedOrder,
+  ignored,
+  type ObjectAgent,
+  type Performed,
+  type PerformOptions,
+} from "./performed.ts";
 import { refused } from "./program-result.ts";
 
 /** So long before its instant a change is handed over: timers of a busy loop are that late. */
@@ -60,7 +66,8 @@ export class LinkAgent implements ObjectAgent {
     const known = table.names.map((name) => table.link(name) as ShapedLink);
     const object = findLinkObject(known, event.object);
     const nowUs = this.#clock.nowUs();
-    if (object === undefined) return { problem: ignored(nowUs, `there is no link ${event.object}`) };
+    if (object === undefined)
+      return { problem: ignored(nowUs, `there is no link ${event.object}`) };
     const changes = readLinkEvent(object, event.event, event.args);
     return typeof changes === "string" ? { problem: refused(nowUs, changes) } : { changes };
   }

@@ -15,8 +15,8 @@ export type {
   StartError,
   StartTrigger,
 } from "./node-backend.ts";
-export { type NodesProbe, probeNodes } from "./probe.ts";
 export { NodesError } from "./nodes-error.ts";
 export type { LinkShaping, NetworkDoors, NetworkPlan } from "./own-network.ts";
+export { type NodesProbe, probeNodes } from "./probe.ts";
 export { startProcessNodes } from "./process-nodes.ts";
 export { findLeftovers, type Leftover, removeLeftovers } from "./run-directory.ts";

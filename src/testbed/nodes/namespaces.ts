@@ -120,10 +120,7 @@ function writeTables(input: NamespacesInput): string {
   return rootDirectory;
 }
 
-function writeNodeTable(
-  input: NamespacesInput,
-  { name, directories, network }: HeldNode,
-): void {
+function writeNodeTable(input: NamespacesInput, { name, directories, network }: HeldNode): void {
   const { view } = input;
   const table = formatMountTable(planNodeTable(name, directories, view));
   writeFileSync(join(tableDirectory(input), `node-${name}`), table);

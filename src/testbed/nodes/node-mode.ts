@@ -8,7 +8,7 @@ import { barrierPort, testbedPort } from "../../wire/gnunet/index.ts";
 import { alternatePort, mainPort } from "../../wire/tmcd/index.ts";
 import type { NodeAddresses } from "./addresses.ts";
 import { describeLosses } from "./losses.ts";
-import { type HeldNode, type Namespaces, type NoNamespaces, startNamespaces } from "./namespaces.ts";
+import type { HeldNode, Namespaces, NoNamespaces, startNamespaces } from "./namespaces.ts";
 import type { BackendOptions, NodeMode } from "./node-backend.ts";
 import { NodesError } from "./nodes-error.ts";
 import { type NetworkPlan, OwnNetwork } from "./own-network.ts";
@@ -109,7 +109,11 @@ async function tryNetwork(input: ModeInput, plan: NetworkPlan): Promise<ChosenMo
 
 /** What nodes may call of a run, whatever the file has. */
 function portsOf({ environment }: BackendOptions): readonly OpenPort[] {
-  const called = (kind: "tcp" | "udp", port: number): OpenPort => ({ kind, port, behind: "called" });
+  const called = (kind: "tcp" | "udp", port: number): OpenPort => ({
+    kind,
+    port,
+    behind: "called",
+  });
   const door = environment.find(([name]) => name === doorVariable)?.[1];
   const doorPort = door === undefined ? 0 : Number(new URL(door).port);
   return [

@@ -30,7 +30,12 @@ import {
 import { chooseMode, doorVariable } from "./node-mode.ts";
 import { homePath, VIEW } from "./node-view.ts";
 import { NodesError } from "./nodes-error.ts";
-import { type NetworkDoors, type NetworkPlan, type OwnNetwork, seenAddresses } from "./own-network.ts";
+import {
+  type NetworkDoors,
+  type NetworkPlan,
+  type OwnNetwork,
+  seenAddresses,
+} from "./own-network.ts";
 import { ProcessNode, RunPrograms } from "./process-node.ts";
 import { planEnvironment } from "./program-environment.ts";
 import { type Reaper, startReaper } from "./reaper.ts";

@@ -16,6 +16,7 @@ import type {
   EdgeFrame,
   EffectsFrame,
   FeedFrame,
+  HelloFrame,
   SessionGrant,
   SubscriptionFrame,
 } from "./frames.ts";
@@ -157,14 +158,20 @@ export class EdgeLink {
     this.#send = undefined;
   }
 
-  /** A transport is there; `send` must take frames until `disconnected`. */
-  connected(send: (frame: EdgeFrame) => void): void {
+  /**
+   * A transport is there; `send` must take frames until `disconnected`.
+   * @param proof answers the core's challenge, where there was one
+   */
+  connected(
+    send: (frame: EdgeFrame) => void,
+    proof: Pick<HelloFrame, "nonce" | "proof"> = {},
+  ): void {
     if (this.#hasEnded) return;
     this.#send = send;
     const { edge, incarnation, secret } = this.#options;
     const [acknowledged, seen] = [this.#acknowledged, this.#seen];
     const hello = { format: linkFormat, edge, incarnation, acknowledged, seen };
-    send({ kind: "hello", ...hello, ...(secret === undefined ? {} : { secret }) });
+    send({ kind: "hello", ...hello, ...(secret === undefined ? {} : { secret }), ...proof });
   }
 
   /** The transport is gone. @returns whether the edge was in. */
@@ -228,6 +235,8 @@ export class EdgeLink {
       case "log":
         this.#setLogAway(frame.isAway);
         return;
+      case "challenge":
+        return; // Answered below the link, by whoever opens the transport.
       case "closed":
         if (!frame.mayReturn) this.#end(frame.reason);
         return;

@@ -27,6 +27,15 @@ export interface HelloFrame {
   readonly seen: number;
   /** Of a link over a UNIX socket; a session has shown a token before its first frame. */
   readonly secret?: string;
+  /** In place of it, after a challenge: what the edge has drawn, and its proof. */
+  readonly nonce?: string;
+  readonly proof?: string;
+}
+
+/** The first frame of a core that wants a proof of the key; the edge's hello comes after it. */
+export interface ChallengeFrame {
+  readonly kind: "challenge";
+  readonly nonce: string;
 }
 
 /**
@@ -143,10 +152,18 @@ export type FeedFrame =
       readonly code: ErrorCode;
       readonly message: string;
     };
+export interface WelcomeFrame {
+  readonly kind: "welcome";
+  readonly lastBatch: number;
+  readonly grant?: SessionGrant;
+  /** After a challenge: the core has the key, too. */
+  readonly proof?: string;
+}
 
 /** From the core. */
 export type CoreFrame =
-  | { readonly kind: "welcome"; readonly lastBatch: number; readonly grant?: SessionGrant }
+  | ChallengeFrame
+  | WelcomeFrame
   | { readonly kind: "applied"; readonly number: number }
   | EffectsFrame
   | { readonly kind: "description"; readonly id: number; readonly description: ScopeDescription }

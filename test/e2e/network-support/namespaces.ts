@@ -60,7 +60,9 @@ export async function makeNamespaces(names: readonly string[]): Promise<TestName
         const neighbours = link.ends.flatMap(({ mac }, other) =>
           other === index
             ? []
-            : [`neigh replace 10.${net}.0.${other + 1} lladdr ${mac} dev ${interfaceName} nud permanent`],
+            : [
+                `neigh replace 10.${net}.0.${other + 1} lladdr ${mac} dev ${interfaceName} nud permanent`,
+              ],
         );
         await commands.ip(namespace, [
           `addr add 10.${net}.0.${index + 1}/24 dev ${interfaceName}`,

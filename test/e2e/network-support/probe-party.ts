@@ -17,7 +17,11 @@ if (role === "receive") {
   let lastUs = 0;
   socket.on("message", (packet) => {
     lastUs = nowUs();
-    arrivals.push({ id: packet.readUInt32LE(0), sentUs: packet.readDoubleLE(4), receivedUs: lastUs });
+    arrivals.push({
+      id: packet.readUInt32LE(0),
+      sentUs: packet.readDoubleLE(4),
+      receivedUs: lastUs,
+    });
   });
   socket.bind(Number(port), address, () => process.stdout.write("ready\n"));
   process.stdin.resume().on("end", () => {

@@ -36,7 +36,14 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
   const { commands, from, to, address, packets, bytes, gapUs } = options;
   // Namespaces are the test's own: no port is anybody else's.
   const at = String(port++);
-  const receiver = commands.spawn(to, [process.execPath, party, "receive", address, at, String(packets)]);
+  const receiver = commands.spawn(to, [
+    process.execPath,
+    party,
+    "receive",
+    address,
+    at,
+    String(packets),
+  ]);
   if (receiver.stdout === null || receiver.stdin === null) throw new Error("no pipes");
   const lines = createInterface({ input: receiver.stdout });
   const [ready] = await once(lines, "line");

@@ -167,16 +167,41 @@ describe("a plan", () => {
     expect(listens.map(({ networks }) => networks.length)).toEqual([2, 3, 0]);
   });
 
+  it("has the networks of GNUnet's doors, of controllers and of XML-RPC, too", () => {
+    const { gnunet, tree } = planServe({
+      listen: [
+        "gnunet=1,allow=::1",
+        "gnunet-barrier=2",
+        "controllers=3",
+        "controllers=4,allow=::1",
+      ],
+      allow: ["gnunet=10.0.0.0/8", "controllers=10.0.0.0/8"],
+    });
+    const counts = (listens: readonly { readonly networks: readonly unknown[] }[]) =>
+      listens.map(({ networks }) => networks.length);
+    expect([counts(gnunet.listens), counts(tree.listens)]).toEqual([
+      [2, 0],
+      [1, 2],
+    ]);
+  });
+
   it.each<readonly [ServeSettings, string]>([
     [{ allow: ["syncd=10.0.0.0/8"] }, "add --listen syncd"],
-    [
-      { allow: ["xmlrpc=10.0.0.0/8"], listen: ["http"] },
-      "http, syncd, testground, events, boss-events",
-    ],
+    [{ allow: ["xmlrpc=10.0.0.0/8"], listen: ["http"] }, "add --listen xmlrpc"],
+    [{ allow: ["controllers=10.0.0.0/8"], listen: ["http"] }, "add --listen controllers"],
+    [{ allow: ["printer=10.0.0.0/8"], listen: ["http"] }, "gnunet-barrier, controllers"],
     [{ allow: ["http="], listen: ["http"] }, "no network"],
     [{ listen: ["http,allow=ten"] }, "10.0.0.0/8"],
-    [{ listen: ["xmlrpc,allow=::1"] }, "what is allow=::1?"],
+    [{ listen: ["xmlrpc,scope=s"] }, "what is scope=s?"],
     [{ listen: ["syncd,tls"] }, "needs --tls DIR"],
+    [{ listen: ["gnunet=2101,tls"] }, "gnunet=127.0.0.1:2101,tls needs --tls DIR"],
+    [{ listen: ["gnunet=/t.sock,tls"] }, "speaks no TLS"],
+    [{ listen: ["controllers=9,client-certs"] }, "controllers=127.0.0.1:9,client-certs needs"],
+    [{ listen: ["controllers=/t.sock,tls"] }, "speaks no TLS"],
+    [{ listen: ["controllers,scope=s"] }, "what is scope=s?"],
+    [{ parent: "top@127.0.0.1", parentCert: "x" }, "needs --parent-ca"],
+    [{ parent: "top@/t.sock", parentCa: "x" }, "--parent NAME@ADDRESS:PORT"],
+    [{ parent: "top@127.0.0.1", parentCa: "/nowhere" }, "cannot read /nowhere"],
     [{ listen: ["http,client-certs"] }, "needs --tls DIR"],
     [{ tls: "/nowhere", tlsKey: "x" }, "leave out the files"],
     [{ tlsName: "x" }, "--tls DIR"],

@@ -67,6 +67,8 @@ export class PlayedDesk implements QuorumDesk {
     if (ticket !== undefined) this.changes.push(ticket);
   }
 
+  limited(): void {}
+
   note(line: string): void {
     this.notes.push(line);
   }

@@ -2,11 +2,7 @@
 // Goal: the control network overlaps nothing of the file, and a call on it is taken for a call of
 // the node that made it and of nobody else. Method: addresses by hand.
 import { describe, expect, it } from "vitest";
-import {
-  planControlNetwork,
-  seenByNodes,
-  targetOf,
-} from "../../../src/network/control-network.ts";
+import { planControlNetwork, seenByNodes, targetOf } from "../../../src/network/control-network.ts";
 import { type Subnet, subnetOf } from "../../../src/network/ipv4.ts";
 import { controlMac, linkMac, withColons } from "../../../src/network/mac.ts";
 import { explainBatch } from "../../../src/network/namespace-commands.ts";
@@ -61,10 +57,12 @@ describe("Ethernet addresses", () => {
 
 describe("a batch that failed", () => {
   it("is explained with the line that it was", () => {
-    const error = "Cannot find device \"eth9\"\nCommand failed -:2\n";
+    const error = 'Cannot find device "eth9"\nCommand failed -:2\n';
     const lines = ["link set lo up", "link set eth9 up"];
     expect(explainBatch(error, lines)).toBe('Cannot find device "eth9" (ip link set eth9 up)');
-    expect(explainBatch("spawn nsenter ENOENT", lines)).toBe("ip is not installed; install iproute2");
+    expect(explainBatch("spawn nsenter ENOENT", lines)).toBe(
+      "ip is not installed; install iproute2",
+    );
     expect(explainBatch("", [])).toBe("ip failed and did not say why");
   });
 });

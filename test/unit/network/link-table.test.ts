@@ -62,7 +62,9 @@ describe("LinkTable", () => {
       "l0 0 up up 1000000 5 0.01",
       "l0 1 up up 2000000 5 0",
     ]);
-    expect(planned(made, { link: "l0", node: "b", what: delay(6) })).toEqual(["l0 1 up up 2000000 6 0"]);
+    expect(planned(made, { link: "l0", node: "b", what: delay(6) })).toEqual([
+      "l0 1 up up 2000000 6 0",
+    ]);
     expect(planned(made, { link: "lan0", node: "c", what: delay(7) })).toEqual([
       "lan0 2 up up 0 7 0",
       "lan0 2 down up 0 7 0",
@@ -107,7 +109,10 @@ describe("LinkTable", () => {
     [{ link: "l9", what: delay(1) }, "there is no link l9; there are: l0, lan0"],
     [{ link: "l0", node: "c", what: delay(1) }, "c is not on link l0; members: a, b"],
     [{ link: "l0", way: "down", what: delay(1) }, "name the other node"],
-    [{ link: "l0", what: { kind: "modify", shape: { loss: 2 } } }, "link l0: loss 2 is not a probability"],
+    [
+      { link: "l0", what: { kind: "modify", shape: { loss: 2 } } },
+      "link l0: loss 2 is not a probability",
+    ],
   ] as const)("refuses %j, and changes nothing of the others", (change, problem) => {
     const made = table();
     const before = made.states("l0");
@@ -137,7 +142,9 @@ describe("LinkTable", () => {
 
   it("refuses a link that has not two ends", () => {
     const one = { ...link, members: link.members.slice(1) };
-    expect(new LinkTable(capacity).add([one])).toEqual(["link l0 has 1 ends; what has not two is a LAN"]);
+    expect(new LinkTable(capacity).add([one])).toEqual([
+      "link l0 has 1 ends; what has not two is a LAN",
+    ]);
   });
 });
 
@@ -153,14 +160,20 @@ describe("checkShape", () => {
     [{ bandwidthBps: -1 }, "bandwidthBpsMin"],
     [{ bandwidthBps: NaN }, "bandwidthBpsMin"],
     [{ bandwidthBps: delayNodeBandwidthBpsMax }, undefined],
-    [{ bandwidthBps: delayNodeBandwidthBpsMax + 1 }, "more than the delay node carries here, 1000 Mb/s"],
+    [
+      { bandwidthBps: delayNodeBandwidthBpsMax + 1 },
+      "more than the delay node carries here, 1000 Mb/s",
+    ],
     [{ delayUs: delayUsMax }, undefined],
     [{ delayUs: delayUsMax + 1 }, "delayUsMax"],
     [{ delayUs: -1 }, "delay -0.001 ms"],
     [{ delayUs: 10, jitterUs: 10 }, undefined],
     [{ delayUs: 10, jitterUs: 11 }, "jitter 0.011 ms is more than the delay"],
     [{ bandwidthBps: 1_000_000_000, delayUs: Math.floor(inFlightBytesMax / 125) }, undefined],
-    [{ bandwidthBps: 1_000_000_000, delayUs: Math.ceil(inFlightBytesMax / 125) + 1 }, "inFlightBytesMax"],
+    [
+      { bandwidthBps: 1_000_000_000, delayUs: Math.ceil(inFlightBytesMax / 125) + 1 },
+      "inFlightBytesMax",
+    ],
     [{ loss: 1, duplicate: 1, delayUs: 1, reorder: 1 }, undefined],
     [{ loss: 1.01 }, "loss 1.01"],
     [{ duplicate: -0.1 }, "duplicate -0.1"],

@@ -61,7 +61,11 @@ describe("chooseBackend", () => {
     [probes("unknown"), undefined, { kind: "delay-node", why: "not netem: unknown" }],
     [probes("unknown"), "netem", { problem: expect.stringContaining("netem: unknown; leave") }],
     [probes(), "delay-node", { kind: "delay-node", why: "as asked" }],
-    [probes("x", "y"), undefined, { problem: expect.stringContaining('(netem: x; delay-node: y); say "none"') }],
+    [
+      probes("x", "y"),
+      undefined,
+      { problem: expect.stringContaining('(netem: x; delay-node: y); say "none"') },
+    ],
     [probes("x", "y"), "none", { kind: "none", why: "links are not shaped, as asked" }],
   ] as const)("of %j, asked for %s", (found, asked, choice) => {
     expect(chooseBackend(found, asked)).toEqual(choice);
@@ -75,7 +79,8 @@ describe.skipIf(process.getuid?.() !== 0)("probeBackends", () => {
     const [netem, delayNode] = await probeBackends();
     expect(delayNode).toEqual({ kind: "delay-node", problem: undefined });
     // Without the module the kernel says so, in these words.
-    if (netem?.problem !== undefined) expect(netem.problem).toMatch(/qdisc kind is unknown|No such/);
+    if (netem?.problem !== undefined)
+      expect(netem.problem).toMatch(/qdisc kind is unknown|No such/);
     expect(links()).toBe(before);
   });
 

@@ -18,7 +18,11 @@ function drain(pipe: Pipe<number>, untilUs = 1e12): readonly (readonly [number, 
 }
 
 /** `count` packets of 1000 bytes, `gapUs` apart, taken out as they come. */
-function flood(pipe: Pipe<number>, count: number, gapUs: number): readonly (readonly [number, number])[] {
+function flood(
+  pipe: Pipe<number>,
+  count: number,
+  gapUs: number,
+): readonly (readonly [number, number])[] {
   const outs: (readonly [number, number])[] = [];
   for (let n = 0; n < count; n++) {
     pipe.arrive(n * gapUs, 1000, n);
@@ -69,7 +73,13 @@ describe("Pipe", () => {
   });
 
   it("drops nothing early while RED's average is small, and all of it beyond the maximum", () => {
-    const red = { ...usualQueue, kind: "red" as const, averageWeight: 1, minThreshold: 5, maxThreshold: 15 };
+    const red = {
+      ...usualQueue,
+      kind: "red" as const,
+      averageWeight: 1,
+      minThreshold: 5,
+      maxThreshold: 15,
+    };
     const pipe = new Pipe<number>(up({ bandwidthBps: 1_000, queue: red }), 1);
     // A weight of 1 makes the average the length.
     for (let n = 0; n < 5; n++) pipe.arrive(0, 1000, n);
@@ -86,23 +96,32 @@ describe("Pipe", () => {
     expect(pipe.size).toBeLessThanOrEqual(30);
   });
 
-  it.each(["red", "gentle-red"] as const)("drops with %s what is too much, and stays short", (kind) => {
-    const queue = { ...usualQueue, kind, averageWeight: 0.02, minThreshold: 5, maxThreshold: 15 };
-    const pipe = new Pipe<number>(up({ bandwidthBps: 8_000_000, queue }), 9);
-    let longest = 0;
-    // A twentieth more than it can send.
-    for (let n = 0; n < 20_000; n++) {
-      pipe.arrive(952 * n, 1000, n);
-      drain(pipe, 952 * n);
-      longest = Math.max(longest, pipe.size);
-    }
-    expect(pipe.counts.queueDrops / 20_000).toBeCloseTo(0.048, 2);
-    expect(longest).toBeGreaterThan(6);
-    expect(longest).toBeLessThan(30);
-  });
+  it.each(["red", "gentle-red"] as const)(
+    "drops with %s what is too much, and stays short",
+    (kind) => {
+      const queue = { ...usualQueue, kind, averageWeight: 0.02, minThreshold: 5, maxThreshold: 15 };
+      const pipe = new Pipe<number>(up({ bandwidthBps: 8_000_000, queue }), 9);
+      let longest = 0;
+      // A twentieth more than it can send.
+      for (let n = 0; n < 20_000; n++) {
+        pipe.arrive(952 * n, 1000, n);
+        drain(pipe, 952 * n);
+        longest = Math.max(longest, pipe.size);
+      }
+      expect(pipe.counts.queueDrops / 20_000).toBeCloseTo(0.048, 2);
+      expect(longest).toBeGreaterThan(6);
+      expect(longest).toBeLessThan(30);
+    },
+  );
 
   it("lets RED's average decay while the queue is empty", () => {
-    const red = { ...usualQueue, kind: "red" as const, averageWeight: 0.5, minThreshold: 1, maxThreshold: 3 };
+    const red = {
+      ...usualQueue,
+      kind: "red" as const,
+      averageWeight: 0.5,
+      minThreshold: 1,
+      maxThreshold: 3,
+    };
     const floodThenWait = (waitUs: number): number => {
       const pipe = new Pipe<number>(up({ bandwidthBps: 8_000_000, queue: red }), 1);
       for (let n = 0; n < 50; n++) pipe.arrive(0, 1000, n);

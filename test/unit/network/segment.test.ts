@@ -7,7 +7,10 @@ import { networkLimits } from "../../../src/network/network-limits.ts";
 import { Segment } from "../../../src/network/shaper/segment.ts";
 import { type HeapItem, SegmentHeap } from "../../../src/network/shaper/segment-heap.ts";
 
-const state = (shape: Partial<DirectionShape> = {}) => ({ shape: { ...unshaped, ...shape }, isUp: true });
+const state = (shape: Partial<DirectionShape> = {}) => ({
+  shape: { ...unshaped, ...shape },
+  isUp: true,
+});
 
 function frame(to: number, from: number, bytes = 100): Uint8Array {
   const packet = new Uint8Array(8 + bytes);

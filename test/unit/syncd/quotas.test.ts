@@ -42,7 +42,7 @@ describe("quotas of TCP connections", () => {
     await come("127.0.0.2");
     await open(2);
     expect(await (await come("127.0.0.3")).ended).toBe("cut");
-    expect(server.log.count("refused 127.0.0.3/tcp: limit tcpConnectionsMax (2)")).toBe(1);
+    expect(server.log.count("refused 127.0.0.3: limit tcpConnectionsMax (2)")).toBe(1);
     await open(2);
   });
 });

@@ -51,6 +51,7 @@ function openDoor(bounds = defaultBounds) {
     leave: () => undefined,
     forget: (asker) => left.push(asker),
     describe: async () => "",
+    limited: () => undefined,
     note: (line) => lines.push(line),
     detail: (line) => lines.push(line),
   };

@@ -77,7 +77,10 @@ describe("LinkAgent", () => {
     expect(told[0]?.toldUs).toBe(dueUs - 5_000);
     for (const [index, order] of orders.entries()) {
       const performed = await order?.performed;
-      expect(performed).toMatchObject({ outcome: "done", firedMonotonicUs: told[index === 2 ? 1 : 0]?.atUs });
+      expect(performed).toMatchObject({
+        outcome: "done",
+        firedMonotonicUs: told[index === 2 ? 1 : 0]?.atUs,
+      });
       expect(await performed?.done).toBe(0);
     }
   });
@@ -89,7 +92,9 @@ describe("LinkAgent", () => {
       agent.arm(event("l0", "MODIFY", args), { dueUs }),
     );
     await clock.pass(100_000);
-    const outcomes = await Promise.all(orders.map(async (order) => (await order?.performed)?.outcome));
+    const outcomes = await Promise.all(
+      orders.map(async (order) => (await order?.performed)?.outcome),
+    );
     expect(outcomes).toEqual([
       "done",
       "failed: link l0: jitter 9 ms is more than the delay, 5 ms",
@@ -129,7 +134,9 @@ describe("LinkAgent", () => {
     const wrong = await agent.perform(event("l0", "MODIFY", "DELAY=soon"), {});
     expect(wrong.outcome).toBe("failed: DELAY is a number, not 'soon'");
     expect(await wrong.done).toBe(-1);
-    expect((await agent.perform(event("l7", "DOWN"), {})).outcome).toBe("ignored: there is no link l7");
+    expect((await agent.perform(event("l7", "DOWN"), {})).outcome).toBe(
+      "ignored: there is no link l7",
+    );
     expect(agent.arm(event("l7", "DOWN"), { dueUs: 1e9 })).toBeUndefined();
   });
 

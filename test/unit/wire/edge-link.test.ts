@@ -150,7 +150,9 @@ describe("EdgeLink", () => {
     });
     link.connected((frame) => {
       if (frame.kind !== "batch") return;
-      const texts = frame.commands.map((each) => ("message" in each ? each.message.length : 0));
+      const texts = frame.commands.map((each) =>
+        each.kind === "topic-publish" ? each.message.length : 0,
+      );
       batches.push(texts);
     });
     link.receive({ kind: "welcome", lastBatch: 0 });
