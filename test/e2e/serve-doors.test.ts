@@ -42,28 +42,6 @@ async function arrived(session: Session, barrier: string, count: number): Promis
 }
 
 describe("muster serve --listen", () => {
-  it("shows at /metrics how late events of its bus fired, as their agents say", async () => {
-    const { url } = await serve(scratch());
-    const text = (name: string, value: string) => ({ name, type: "string", value });
-    const attributes = [
-      text("___VERSION___", "1.0"),
-      ...[text("EXPT", "p/e"), text("OBJNAME", "a"), text("EVENTTYPE", "FIRED")],
-      { name: "SCHEDULER", type: "int32", value: 1 },
-      { name: "MUSTER_FIRE", type: "int32", value: 7 },
-      { name: "MUSTER_DUE", type: "int64", value: "5000000" },
-      { name: "MUSTER_FIRED_AT", type: "int64", value: "5000200" },
-    ];
-    const body = JSON.stringify({ attributes });
-    const headers = { "content-type": "application/json" };
-    const sent = await fetch(`${url}/v1/notifications`, { method: "POST", headers, body });
-    expect(sent.status).toBe(200);
-    const shown = async (): Promise<string> => (await fetch(`${url}/metrics`)).text();
-    while (!(await shown()).includes("muster_event_lateness_seconds_count 1\n"));
-    const figures = await shown();
-    expect(figures).toContain('muster_event_lateness_seconds_bucket{le="0.0001"} 0\n');
-    expect(figures).toContain('muster_event_lateness_seconds_bucket{le="0.00025"} 1\n');
-  });
-
   it("lets emulab-sync, curl, muster barrier and the client library meet at one barrier", async () => {
     const { url, syncPort } = await serve(scratch());
     await using session = await connect(url, { scope: "p/e", name: "library" });

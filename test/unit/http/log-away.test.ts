@@ -67,6 +67,9 @@ describe("D10 while the log takes nothing", () => {
       503,
       { name: "muster", ready: false, why: ["the log takes nothing"] },
     ]);
+    const figures = await (await fetch(`${bench.url}/metrics`)).text();
+    expect(figures).toMatch(/^muster_log_away 1$/m);
+    expect(figures).toMatch(/^muster_mailbox_commands [1-9]/m);
     // Who asks now is told at once, with an id and without.
     expect(await post(path, { name: "late" })).toMatchObject(unavailable);
     expect(await post(path, { name: "named", id: "7" })).toMatchObject(unavailable);
