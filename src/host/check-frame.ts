@@ -200,7 +200,10 @@ interface ShapeCheck extends Check {
 
 function shape(checks: Readonly<Record<string, Check>>): ShapeCheck {
   const rows = Object.entries(checks);
-  const wrongField = (value: Fields) => rows.find(([name, check]) => !check(value[name]))?.[0];
+  const wrongField = (value: Fields): string | undefined => {
+    for (const [name, check] of rows) if (!check(value[name])) return name;
+    return undefined;
+  };
   const check = (value: unknown) => isFields(value) && wrongField(value) === undefined;
   return Object.assign(check, { wrongField });
 }

@@ -68,10 +68,9 @@ export class RemotePort implements Port {
   fill(number: number, commands: readonly Command[]): void {
     const { edge, incarnation } = this;
     const { address } = this.#options;
-    const known =
-      address === undefined ? commands : commands.map((command) => withAddress(command, address));
+    if (address !== undefined) for (const command of commands) setAddress(command, address);
     if (this.isNext(number)) this.#lastNumber = number;
-    this.source.fill({ edge, incarnation, number, commands: known });
+    this.source.fill({ edge, incarnation, number, commands });
   }
 
   /** False: kept by the host until the edge has said that it has them (K2). */
@@ -93,11 +92,12 @@ export class RemotePort implements Port {
   }
 }
 
-function withAddress(command: Command, address: string): Command {
-  if ("who" in command) return { ...command, who: { ...command.who, address } };
-  if (command.kind !== "publish" || command.arrival === undefined) return command;
-  const { arrival } = command;
-  return { ...command, arrival: { ...arrival, who: { ...arrival.who, address } } };
+/** In place: they were parsed for this connection, and copies of all cost as much again. */
+function setAddress(command: Command, address: string): void {
+  if ("who" in command) (command.who as { address: string }).address = address;
+  else if (command.kind === "publish" && command.arrival !== undefined) {
+    (command.arrival.who as { address: string }).address = address;
+  }
 }
 
 interface Slot {
@@ -131,11 +131,12 @@ export class RemoteSource implements BatchSource {
   }
 
   reserve(number: number, commands: readonly EdgeCommand[]): void {
-    const slot = {
-      ...{ number, commands: commands.length, arrivals: commands.filter(isArrival).length },
-      bytes: commands.reduce((sum, command) => sum + messageBytes(command), 0),
-      batch: undefined,
-    };
+    let [arrivals, bytes] = [0, 0];
+    for (const command of commands) {
+      if (isArrival(command)) arrivals += 1;
+      bytes += messageBytes(command);
+    }
+    const slot = { number, commands: commands.length, arrivals, bytes, batch: undefined };
     this.#queued.push(slot);
     this.#unready += 1;
     this.#count(slot, 1);

@@ -9,7 +9,7 @@ import type { Scope } from "../scope.ts";
 import type { Deadline, Quorum, RosterRules } from "./commands.ts";
 import { CountBarrier } from "./count-barrier.ts";
 import type { Failure, Place, Waiter } from "./place.ts";
-import { enlist } from "./place.ts";
+import { digestOf, enlist } from "./place.ts";
 import type { ChildProgress, QuorumCreator } from "./quorum-barrier.ts";
 import { QuorumBarrier } from "./quorum-barrier.ts";
 import type { Member } from "./roster-barrier.ts";
@@ -227,7 +227,7 @@ function restorePlace(place: Place, snapshot: PlaceSnapshot, edges: EdgeTable): 
   for (const { edge: edgeName, ...rest } of snapshot.waiters) {
     const edge = edges.get(edgeName);
     assert(edge !== undefined, "a snapshot with a waiter of no edge");
-    const waiter: Waiter = { ...rest, edge, barrier: place };
+    const waiter: Waiter = { ...rest, edge, barrier: place, isHashed: false };
     edge.waiters.set(waiter.connection, waiter);
     enlist(place, waiter);
   }
@@ -252,7 +252,7 @@ export function digestBarriers(scope: Scope, digest: Digest): void {
     const { kind, name, part, generation, createdUs, error, warned } = place;
     const timers = [place.warningTimer, place.deadline, place.deadlineTimer];
     add("place", kind, name, part, generation, createdUs, error, warned, ...timers);
-    digest.addDigest(place.digest);
+    digest.addDigest(digestOf(place));
   }
   for (const { name, count, expected } of scope.counts.values())
     add("count", name, count, expected);

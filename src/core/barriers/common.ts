@@ -102,10 +102,18 @@ export class Common {
     nowUs: number,
   ): Waiter {
     const { connection, who, error, timeoutUs, leadUs = 0 } = arrival;
+    // Written out, here and in all that is made for each of many: a spread is another object.
     const waiter: Waiter = {
-      ...{ edge, connection, barrier: place, who, error, contribution },
-      ...{ arrivedUs: nowUs, leadUs },
+      edge,
+      connection,
+      barrier: place,
+      who,
+      error,
+      contribution,
+      arrivedUs: nowUs,
+      leadUs,
       timeoutTimer: 0,
+      isHashed: false,
     };
     if (timeoutUs !== undefined) {
       const purpose = { kind: "wait-timeout", edge: edge.name, connection } as const;

@@ -31,8 +31,8 @@ export abstract class PlaceState {
   deadlineTimer = 0;
   /** In order of arrival. */
   readonly waiters: Set<Waiter> = new Set();
-  /** Of those who wait, kept with each change (D11). */
-  readonly digest: Digest = new Digest();
+  /** Of those who wait and are hashed (`digestOf`). */
+  readonly hashed: Digest = new Digest();
   /** Parties for the record that do not wait any more, or never did; the oldest dropped. */
   readonly gone: ParticipantRecord[] = [];
 }
@@ -54,6 +54,8 @@ export interface Waiter {
   readonly leadUs: number;
   /** Timer id of its deadline, 0 for none. */
   timeoutTimer: number;
+  /** Whether it is in the digest of its place. */
+  isHashed: boolean;
 }
 
 /** The places there are, by kind. */
@@ -69,13 +71,26 @@ export interface Failure {
 export function enlist(place: Place, waiter: Waiter): void {
   if (waiter.error > place.error) place.error = waiter.error;
   place.waiters.add(waiter);
-  place.digest.addRow(describeWaiter(waiter), 1);
+}
+
+/**
+ * Of those who wait (D11). A party is hashed when a digest is asked for, and then once: most of
+ * them have gone before, and the hash is the costliest part of an arrival.
+ */
+export function digestOf(place: Place): Digest {
+  for (const waiter of place.waiters) {
+    if (waiter.isHashed) continue;
+    waiter.isHashed = true;
+    place.hashed.addRow(describeWaiter(waiter), 1);
+  }
+  return place.hashed;
 }
 
 /** Takes a party off the list. @returns false when it was not on it. */
 export function strike(place: Place, waiter: Waiter, goneMax: number): boolean {
   if (!place.waiters.delete(waiter)) return false;
-  place.digest.addRow(describeWaiter(waiter), -1);
+  if (waiter.isHashed) place.hashed.addRow(describeWaiter(waiter), -1);
+  waiter.isHashed = false;
   recordGone(place, { who: waiter.who, arrivedUs: waiter.arrivedUs, left: true }, goneMax);
   return true;
 }
