@@ -1,100 +1,103 @@
 // SPDX-License-Identifier: MIT
-// Benchmark of the native door: how long it takes for many participants over few connections to
-// arrive and be released, beside the barest loop that the same client takes for a server; and how
-// far apart parties go who go together. Prints a table and JSON. Blind spots: ../README.md.
+// Benchmark of barriers: a round at every door of ours, beside the barest loop that serves the same
+// clients, and beside Redis, etcd and ZooKeeper; many participants over few connections; how far
+// apart parties go who go together. Prints tables and JSON. Blind spots: ../README.md.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { formatMachine } from "../statistics.ts";
+import { doorNames, missingPeers, startContenders } from "./contenders.ts";
+import { measureMemory, multiplex } from "./multiplex.ts";
+import { formatRow, playSize, type RoundRow, roundHead } from "./rounds.ts";
+import { measureSkew } from "./skew.ts";
 
-import { formatMachine, median } from "../statistics.ts";
-import { processCpuUs } from "../syncd/kernel.ts";
-import { Remote } from "../syncd/rpc.ts";
-import { measureSkew, type Skew } from "./skew.ts";
-
-interface Meeting {
-  readonly wallMs: number;
-  /** Processor time of the server, microseconds for each participant. */
-  readonly serverUs: number;
-  readonly generatorUs: number;
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
 
-interface Pair {
-  readonly server: Remote;
-  readonly generator: Remote;
+/** Progress, where somebody watches. */
+function note(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
 
-async function startPair(file: string, connections: number): Promise<Pair> {
-  const server = new Remote(import.meta.resolve(file));
-  const generator = new Remote(import.meta.resolve("./generator.ts"));
-  await generator.call("port", await server.call<number>("port"));
-  await generator.call("connect", connections);
-  return { server, generator };
-}
-
-async function meet({ server, generator }: Pair, parties: number): Promise<Meeting> {
-  const before = [processCpuUs(server.pid), processCpuUs(generator.pid)] as const;
-  const wallUs = await generator.call<number>("meet", parties);
-  return {
-    wallMs: wallUs / 1_000,
-    serverUs: (processCpuUs(server.pid) - before[0]) / parties,
-    generatorUs: (processCpuUs(generator.pid) - before[1]) / parties,
-  };
-}
-
-function row(name: string, meetings: readonly Meeting[]) {
-  const of = (pick: (meeting: Meeting) => number): number => median(meetings.map(pick));
-  const serverUs = of((meeting) => meeting.serverUs);
-  const generatorUs = of((meeting) => meeting.generatorUs);
-  return {
-    name,
-    wallMs: of((meeting) => meeting.wallMs),
-    wallMsMax: Math.max(...meetings.map(({ wallMs }) => wallMs)),
-    serverUs,
-    generatorUs,
-    generatorCpuShare: generatorUs / (serverUs + generatorUs),
-  };
-}
-
-async function multiplex(rounds: number, parties: number, connections: number) {
-  const ours = await startPair("./serve-ours.ts", connections);
-  const floor = await startPair("./serve-floor.ts", connections);
-  const meetings: { readonly ours: Meeting; readonly floor: Meeting }[] = [];
-  // The first two are for the compiler.
-  for (let round = -2; round < rounds; round += 1) {
-    const both = { ours: await meet(ours, parties), floor: await meet(floor, parties) };
-    if (round >= 0) meetings.push(both);
+async function benchDoors(
+  wanted: ReadonlySet<string>,
+  sizes: readonly number[],
+  rounds: number,
+): Promise<readonly RoundRow[]> {
+  if (wanted.size === 0) return [];
+  const folder = mkdtempSync(join(tmpdir(), "muster-bench-"));
+  const rows: RoundRow[] = [];
+  const missing = wanted.has("peers") ? missingPeers() : "";
+  if (missing !== "") print(missing);
+  const contenders = await startContenders(wanted, folder);
+  try {
+    // What is compiled while it runs has to be warm, the others' too.
+    await playSize(contenders, sizes[0] ?? 10, 10, note);
+    print(`a barrier, everybody arrives until everybody goes on; server CPU in us for each party`);
+    print(roundHead);
+    for (const size of sizes) {
+      const found = await playSize(contenders, size, roundsOf(size, rounds), note);
+      note("");
+      for (const row of found) print(formatRow(row));
+      rows.push(...found);
+    }
+    return rows;
+  } finally {
+    for (const contender of contenders) contender.end();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
-  for (const { server, generator } of [ours, floor]) {
-    generator.end();
-    server.end();
-  }
-  return [
-    row(
-      "ours",
-      meetings.map((both) => both.ours),
-    ),
-    row(
-      "bare loop",
-      meetings.map((both) => both.floor),
-    ),
-  ];
 }
 
-/** @param args `rounds`, `parties`, `connections`, `skew`: rounds of those who go together. */
-export async function run(args: ReadonlyMap<string, string>): Promise<void> {
-  const number = (name: string, usual: number): number => Number(args.get(name) ?? usual);
-  const parties = number("parties", 100_000);
-  const connections = number("connections", 100);
-  const rows = await multiplex(number("rounds", 7), parties, connections);
-  process.stdout.write(`${parties} participants over ${connections} connections\n`);
+/** A large crowd is its own repetition. */
+function roundsOf(size: number, rounds: number): number {
+  return size >= 10_000 ? Math.max(1, Math.ceil(rounds / 3)) : rounds;
+}
+
+async function benchMany(rounds: number, parties: number, connections: number) {
+  if (parties === 0) return {};
+  const { rows, serverRatio } = await multiplex(rounds, parties, connections);
+  print(`${parties} participants over ${connections} connections`);
   for (const { name, wallMs, wallMsMax, serverUs, generatorUs, generatorCpuShare } of rows) {
     const cpu = `CPU each: server ${serverUs.toFixed(2)} us, clients ${generatorUs.toFixed(2)} us`;
     const share = `(${(generatorCpuShare * 100).toFixed(0)} %)`;
     const wall = `${wallMs.toFixed(0)} ms, at most ${wallMsMax.toFixed(0)} ms`;
-    process.stdout.write(`  ${name.padEnd(12)} ${wall}; ${cpu} ${share}\n`);
+    print(`  ${name.padEnd(12)} ${wall}; ${cpu} ${share}`);
   }
-  const skews: readonly Skew[] = await measureSkew(number("skew", 100));
-  process.stdout.write("5 processes, how far apart they go: microseconds\n");
+  print(`  server CPU, ours over bare loop: ${serverRatio.toFixed(2)}`);
+  const memory = await measureMemory(parties, connections, 10_000);
+  const [native, tcp] = [memory.nativeBytes, memory.tcpBytes].map((bytes) => bytes.toFixed(0));
+  print(`memory of one who waits: ${native} bytes over native connections, ${tcp} by TCP (syncd)`);
+  return { many: { parties, connections, rows, serverRatio }, memory };
+}
+
+async function benchSkew(rounds: number) {
+  if (rounds === 0) return {};
+  const skews = await measureSkew(rounds);
+  print("5 processes, how far apart they go: microseconds");
   for (const { name, p50Us, p99Us } of skews) {
-    process.stdout.write(`  ${name.padEnd(42)} p50 ${p50Us.toFixed(0)}, p99 ${p99Us.toFixed(0)}\n`);
+    print(`  ${name.padEnd(42)} p50 ${p50Us.toFixed(0)}, p99 ${p99Us.toFixed(0)}`);
   }
+  return { skews };
+}
+
+/**
+ * @param args `rounds`; `parties`: sizes of the rounds; `at`: doors, `sqlite`, `peers`; `many`
+ *   participants over `connections`; `skew`: rounds of those who go together. 0 leaves one out.
+ */
+export async function run(args: ReadonlyMap<string, string>): Promise<void> {
+  const number = (name: string, usual: number): number => Number(args.get(name) ?? usual);
+  const rounds = number("rounds", 9);
+  const parties = (args.get("parties") ?? "10,100,1000,10000").split(",").map(Number);
+  // A crowd only grows: peers of a GNUnet controller are registered for good.
+  const sizes = parties.toSorted((left, right) => left - right);
+  const all = [...doorNames, "sqlite", "peers"].join(",");
+  const at = new Set((args.get("at") ?? all).split(",").filter((name) => name !== "0"));
+  const before = formatMachine();
+  const rows = await benchDoors(at, sizes, rounds);
+  const many = await benchMany(rounds, number("many", 100_000), number("connections", 100));
+  const skew = await benchSkew(number("skew", 100));
   const machine = formatMachine();
-  process.stdout.write(`${JSON.stringify({ parties, connections, rows, skews, machine })}\n`);
+  print(JSON.stringify({ benchmark: "barrier", before, machine, rounds, rows, ...many, ...skew }));
 }

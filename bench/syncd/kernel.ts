@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the kernel counted: connections and datagrams that it threw away, processor time.
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * Processor time of all threads of a process so far, microseconds. Reading it costs that process
@@ -13,6 +14,21 @@ export function processCpuUs(pid: number): number {
     sumNs += Number(runNs);
   }
   return sumNs / 1000;
+}
+
+/**
+ * Processor time once the process uses none any more; after a quarter of a second also of one that
+ * always does a little.
+ */
+export async function quietCpuUs(pid: number): Promise<number> {
+  let last = processCpuUs(pid);
+  for (let [still, tries] = [0, 0]; still < 4 && tries < 125; tries += 1) {
+    await sleep(2);
+    const now = processCpuUs(pid);
+    still = now === last ? still + 1 : 0;
+    last = now;
+  }
+  return last;
 }
 
 /** Connections dropped since boot because an accept queue was full, on the whole machine. */

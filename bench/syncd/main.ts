@@ -7,9 +7,8 @@
 //
 // Blind spots: everything is on one machine, so clients and server share its processors (the share
 // of the generator is printed); loopback has no losses and no distance. More: ../README.md.
-import { setTimeout as sleep } from "node:timers/promises";
 import { formatMachine, median } from "../statistics.ts";
-import { listenOverflows, processCpuUs } from "./kernel.ts";
+import { listenOverflows, processCpuUs, quietCpuUs } from "./kernel.ts";
 import { Remote } from "./rpc.ts";
 
 export interface SyncdBenchOptions {
@@ -62,28 +61,16 @@ async function measure(
   act: () => Promise<unknown>,
   { method, value }: Goal,
 ): Promise<Phase> {
-  const cpuBefore = await quietCpuUs(server);
+  const cpuBefore = await quietCpuUs(server.pid);
   const before = process.hrtime.bigint();
   await act();
   const wallUs = Number(process.hrtime.bigint() - before) / 1000;
-  let cpuUs = (await quietCpuUs(server)) - cpuBefore;
+  let cpuUs = (await quietCpuUs(server.pid)) - cpuBefore;
   // One that had to wait for a processor looked finished. Then the questions are in the figure.
   while ((await server.call<number>(method)) !== value) {
-    cpuUs = (await quietCpuUs(server)) - cpuBefore;
+    cpuUs = (await quietCpuUs(server.pid)) - cpuBefore;
   }
   return { cpuUs: cpuUs / count, wallUs: wallUs / count };
-}
-
-/** Processor time of the server once it uses none any more. */
-async function quietCpuUs({ pid }: Remote): Promise<number> {
-  let last = processCpuUs(pid);
-  for (let still = 0; still < 4; ) {
-    await sleep(2);
-    const now = processCpuUs(pid);
-    still = now === last ? still + 1 : 0;
-    last = now;
-  }
-  return last;
 }
 
 async function playRound(pair: Pair, count: number): Promise<Round> {

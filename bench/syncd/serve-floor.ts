@@ -8,19 +8,22 @@ const reply = Buffer.alloc(4);
 const waiting: Socket[] = [];
 let open = 0;
 let releaseUs = 0;
+let expected = Number.POSITIVE_INFINITY;
 
 function release(): void {
   const before = process.hrtime.bigint();
   for (const socket of waiting) socket.end(reply);
   releaseUs += Number(process.hrtime.bigint() - before) / 1000;
   waiting.length = 0;
+  expected = Number.POSITIVE_INFINITY;
 }
 
 function onConnection(socket: Socket): void {
   open += 1;
   socket.on("data", (chunk: Buffer) => {
     waiting.push(socket);
-    if (chunk[64] === 1) release();
+    if (chunk[64] === 1) expected = chunk.readInt32LE(68) + 1;
+    if (waiting.length >= expected) release();
   });
   socket.on("error", () => undefined);
   socket.on("close", () => {

@@ -7,6 +7,7 @@ import { systemClock } from "../../src/host/clock.ts";
 import type { ConnectEdge } from "../../src/host/core-link.ts";
 import { Host } from "../../src/host/host.ts";
 import { silentLogger } from "../../src/host/logger.ts";
+import { heapBytes } from "../heap.ts";
 import { serve } from "./rpc.ts";
 
 const limits = resolveLimits();
@@ -44,5 +45,6 @@ serve({
   arrived: () => host.describe("bench").barriers.reduce((sum, { arrived }) => sum + arrived, 0),
   releaseUs: () => releaseUs,
   udp: () => syncd.counters.udp,
+  heap: heapBytes,
   memory: () => process.memoryUsage().rss,
 });

@@ -201,7 +201,9 @@ function isReply(said: unknown): said is Reply {
 
 function writeJson(response: ServerResponse, status: number, value: unknown): void {
   const text = `${JSON.stringify(value)}\n`;
-  response.writeHead(status, { ...plain, "content-type": "application/json" }).end(text);
+  // Without its length the answer would be chunked: three writes, and more to read.
+  const length = { "content-length": Buffer.byteLength(text) };
+  response.writeHead(status, { ...plain, "content-type": "application/json", ...length }).end(text);
 }
 
 /** Answers are for the one who asked, now. */
