@@ -13,10 +13,12 @@ export {
   judgeLatency,
   judgeLoss,
   judgeRate,
+  judgeRoute,
   type LatencySample,
   type LossSample,
   type RateSample,
   type Stage,
+  untestable,
   type Verdict,
 } from "./judge.ts";
 export {

@@ -4,7 +4,7 @@
 //
 //   V1. `bad` is said of an honest direction in at most the share that the plan gives it.
 //   V2. What the probe itself lost or could not send is no loss of the link.
-import type { LinktestEdge } from "./edges.ts";
+import type { LinktestEdge, Route } from "./edges.ts";
 import { frameBytes, ratePayloadBytes, tolerances } from "./linktest-limits.ts";
 import type { LossProbe, RateProbe } from "./plan.ts";
 import { interval, lowerTail, upperCritical, upperTail } from "./statistics.ts";
@@ -13,7 +13,7 @@ export type Stage = "latency" | "routing" | "loss" | "bandwidth";
 
 export interface Verdict {
   readonly stage: Stage;
-  readonly edge: LinktestEdge;
+  readonly edge: LinktestEdge | Route;
   readonly verdict: "ok" | "bad" | "untestable";
   /** Milliseconds, share of packets, or bits a second; null where nothing came. */
   readonly expected: number;
@@ -177,4 +177,20 @@ export function judgeRate(probe: RateProbe, sample: RateSample): Verdict {
     return { ...facts, verdict: "bad", why: `${-percent} % less than asked for` };
   }
   return { ...facts, verdict: "ok", why: "" };
+}
+
+/** One answer is enough: what is lost on the way is judged where it is lost. [LINKTEST 6.3] */
+export function judgeRoute(edge: Route, sent: number, received: number): Verdict {
+  const isReached = received > 0;
+  return {
+    ...{ stage: "routing", edge, expected: 1, measured: isReached ? 1 : 0, interval: null },
+    ...{ detectable: null, samples: sent, verdict: isReached ? "ok" : "bad" },
+    why: isReached ? "" : `${edge.from} could not ping ${edge.to}-${edge.link}`,
+  };
+}
+
+/** What nobody can say anything about, such as where a probe could not run. */
+export function untestable(stage: Stage, edge: LinktestEdge | Route, why: string): Verdict {
+  const nothing = { measured: null, interval: null, detectable: null, samples: 0 };
+  return { stage, edge, expected: 0, ...nothing, verdict: "untestable", why };
 }

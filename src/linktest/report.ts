@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Verdicts as people and old scripts read them: the records of the error files, and a table.
 // [LINKTEST 7]
-import type { LinktestEdge } from "./edges.ts";
+import type { LinktestEdge, Route } from "./edges.ts";
 import type { Verdict } from "./judge.ts";
 import type { LinktestPlan } from "./plan.ts";
 
@@ -18,13 +18,16 @@ export function formatErrorRecord(verdict: Verdict): string {
 }
 
 /** `SRC-LINK to DST-LINK (X Mbps, Yms, Z% loss, qtype)`. */
-export function formatEdge({ from, to, link, ...asked }: LinktestEdge): string {
-  const { bandwidthBps, delayMs, loss, queue } = asked;
+export function formatEdge(edge: LinktestEdge | Route): string {
+  const { from, to, link } = edge;
+  if (!("bandwidthBps" in edge)) return `${from} to ${to}-${link}`;
+  const { bandwidthBps, delayMs, loss, queue } = edge;
   const shape = `${bandwidthBps / 1e6} Mbps, ${delayMs}ms, ${round(100 * loss)}% loss, ${queue}`;
   return `${from}-${link} to ${to}-${link} (${shape})`;
 }
 
 function detail({ stage, expected, measured, why }: Verdict): string {
+  if (stage === "routing") return why;
   const unit = stage === "bandwidth" ? " b/s" : stage === "latency" ? " ms" : "";
   const shown = measured === null ? "nothing" : `${round(measured)}${unit}`;
   return `expected ${round(expected)}${unit}, measured ${shown}: ${why}`;
@@ -77,6 +80,7 @@ export function formatVerdicts(verdicts: readonly Verdict[]): string {
 
 function amount({ stage }: Verdict, value: number | null): string {
   if (value === null) return "nothing";
+  if (stage === "routing") return value === 1 ? "reached" : "not reached";
   if (stage === "loss") return `${round(100 * value)} %`;
   return stage === "bandwidth" ? `${round(value / 1e6)} Mb/s` : `${round(value)} ms`;
 }

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// One pass of a plan as orders for the probes at both ends, and their answers as samples. Pure.
+import {
+  frameBytes,
+  type LatencyPlan,
+  type LossProbe,
+  type LossSample,
+  lossPayloadBytes,
+  type Pair,
+  type PassOf,
+  type RateProbe,
+  type RateSample,
+  type Route,
+  ratePayloadBytes,
+} from "../../linktest/index.ts";
+import type { ProbeStep, SendStep, StepAnswer } from "./probe-order.ts";
+
+/** Steps of both ends, in the direction of `there` of their pair. */
+export interface EndSteps {
+  readonly there: readonly ProbeStep[];
+  readonly back: readonly ProbeStep[];
+}
+
+/** For what is late, and for an end that starts its step after the other. */
+const graceMs = 2_000;
+/** Packets that may wait in a link's queue. [EMULAB-EVENTS 5] */
+const queuePackets = 100;
+const routePings = { count: 3, intervalMs: 100, waitMs: 2_000 };
+
+export function latencySteps({ there, back }: Pair, plan: LatencyPlan): EndSteps {
+  const waitMs = there.delayMs + back.delayMs + 1_000;
+  return pingSteps({ count: plan.count, intervalMs: plan.intervalMs, waitMs });
+}
+
+export function routeSteps(): EndSteps {
+  return pingSteps(routePings);
+}
+
+function pingSteps(ping: NonNullable<ProbeStep["ping"]>): EndSteps {
+  const timeoutMs = ping.count * ping.intervalMs + 2 * ping.waitMs + graceMs;
+  return { there: [{ ping, timeoutMs }], back: [{ receive: { packets: 0 }, timeoutMs }] };
+}
+
+/** Both directions at once: they fill half of the link at most. */
+export function lossSteps({ pair, probes }: PassOf<LossProbe>): EndSteps {
+  const step = (own: LossProbe | undefined, other: LossProbe | undefined): ProbeStep => {
+    const seconds = Math.max(own?.seconds ?? 0, other?.seconds ?? 0);
+    const delayMs = Math.max(pair.there.delayMs, pair.back.delayMs);
+    return {
+      ...(own === undefined ? {} : { send: sendOf(own) }),
+      ...(other === undefined ? {} : { receive: { packets: other.packets } }),
+      timeoutMs: Math.ceil(1_200 * seconds + delayMs + graceMs),
+    };
+  };
+  const [there, back] = directions(pair, probes);
+  return { there: [step(there, back)], back: [step(back, there)] };
+}
+
+/** One direction after the other: both at once are twice the load of the machine. */
+export function rateSteps({ pair, probes }: PassOf<RateProbe>): EndSteps {
+  const [there, back] = directions(pair, probes);
+  const ends: { there: ProbeStep[]; back: ProbeStep[] } = { there: [], back: [] };
+  const add = (probe: RateProbe | undefined, from: "there" | "back"): void => {
+    if (probe === undefined) return;
+    const { edge, packets, seconds } = probe;
+    const bits = 8 * (ratePayloadBytes + frameBytes);
+    const queueMs = (1_000 * queuePackets * bits) / edge.bandwidthBps;
+    const timeoutMs = Math.ceil(1_200 * seconds + edge.delayMs + queueMs + graceMs);
+    const intervalUs = (1_000_000 * bits) / probe.sendBps;
+    const send = { packets, payloadBytes: ratePayloadBytes, intervalUs };
+    ends[from].push({ send, timeoutMs });
+    ends[from === "there" ? "back" : "there"].push({ receive: { packets }, timeoutMs });
+  };
+  add(there, "there");
+  add(back, "back");
+  return ends;
+}
+
+function sendOf({ packets, packetsPerSecond }: LossProbe): SendStep {
+  return { packets, payloadBytes: lossPayloadBytes, intervalUs: 1_000_000 / packetsPerSecond };
+}
+
+function directions<Probe extends { readonly edge: Pair["there"] }>(
+  pair: Pair,
+  probes: readonly Probe[],
+): readonly [Probe | undefined, Probe | undefined] {
+  const of = (edge: Pair["there"]): Probe | undefined => probes.find((one) => one.edge === edge);
+  return [of(pair.there), of(pair.back)];
+}
+
+/** What the sender and the receiver of one step say. */
+export interface StepEnds {
+  readonly sender: StepAnswer | undefined;
+  readonly receiver: StepAnswer | undefined;
+}
+
+export function lossSample({ sender, receiver }: StepEnds): LossSample {
+  const { packets: sent = 0 } = sender?.sent ?? {};
+  const { packets: received = 0, overflowed = 0 } = receiver?.received ?? {};
+  return { sent, received, overflowed };
+}
+
+export function rateSample(ends: StepEnds): RateSample {
+  const { packets = 0, tookUs = 0 } = ends.sender?.sent ?? {};
+  const { firstUs = 0, lastUs = 0 } = ends.receiver?.received ?? {};
+  const bits = 8 * (ratePayloadBytes + frameBytes);
+  const sentBps = tookUs <= 0 ? 0 : ((packets - 1) * bits * 1_000_000) / tookUs;
+  return { ...lossSample(ends), firstUs, lastUs, sentBps };
+}
+
+/** Routes as pairs, so that they are scheduled like all others. */
+export function routePair({ from, to, link }: Route): Pair {
+  const shape = { bandwidthBps: 0, delayMs: 0, loss: 0, queue: "droptail" } as const;
+  return {
+    there: { from, to, link, ...shape },
+    back: { from: to, to: from, link, ...shape },
+  };
+}

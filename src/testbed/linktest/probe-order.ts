@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// What a probe is told and what it answers: JSON, so that whoever starts it may be elsewhere.
+// Numbers, no verdicts (linktest/judge.ts).
+
+/** One end of a pair in one pass. The first end pings; both may send and receive. */
+export interface ProbeOrder {
+  /** Told apart from packets of other tests and passes. */
+  readonly session: number;
+  readonly own: { readonly address: string; readonly port: number };
+  readonly peer: { readonly address: string; readonly port: number };
+  /** Where all probes of the pass meet before the first packet, with whom, and until when. */
+  readonly meeting: ProbeMeeting;
+  /** Done one after the other; both ends have the same number of steps. */
+  readonly steps: readonly ProbeStep[];
+}
+
+export interface ProbeMeeting {
+  /** A sync server. */
+  readonly address: string;
+  readonly port: number;
+  readonly barrier: string;
+  /** How many others come; the other probes wait only. */
+  readonly others?: number;
+  readonly timeoutMs: number;
+}
+
+export interface ProbeStep {
+  /** Sends pings; the other end answers without being told. */
+  readonly ping?: PingStep;
+  readonly send?: SendStep;
+  /** Until the other end says that it has ended; 0 packets: it only pings. */
+  readonly receive?: { readonly packets: number };
+  /** After this long the step is over whatever has come. */
+  readonly timeoutMs: number;
+}
+
+export interface PingStep {
+  readonly count: number;
+  readonly intervalMs: number;
+  /** For the last answers. */
+  readonly waitMs: number;
+}
+
+export interface SendStep {
+  readonly packets: number;
+  readonly payloadBytes: number;
+  readonly intervalUs: number;
+}
+
+export interface ProbeAnswer {
+  /** Of each step. */
+  readonly steps: readonly StepAnswer[];
+}
+
+export interface StepAnswer {
+  readonly ping?: {
+    readonly sent: number;
+    /** One way each, microseconds of the clock that both ends share. */
+    readonly thereUs: readonly number[];
+    readonly backUs: readonly number[];
+  };
+  readonly sent?: {
+    readonly packets: number;
+    /** From the first to the last, microseconds. */
+    readonly tookUs: number;
+  };
+  readonly received?: {
+    readonly packets: number;
+    readonly firstUs: number;
+    readonly lastUs: number;
+    /** What the kernel had no room for at this socket. */
+    readonly overflowed: number;
+  };
+}

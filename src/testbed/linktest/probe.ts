@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+// One end of a probe: a UDP socket, and the steps it is told. Counts and stamps, judges nothing.
+//
+//   O1. Who has sent everything says so, several times because packets are lost, and behind the
+//       data, so that what has not come then is lost.
+//   O2. A step ends by its time-out, whatever comes.
+//   O3. Packets name their step: an end that is already in the next one loses nothing.
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import type { Clock } from "../../host/clock.ts";
+import { CbrSchedule } from "../agents/trafgen/cbr-schedule.ts";
+import type { ProbeOrder, ProbeStep, SendStep, StepAnswer } from "./probe-order.ts";
+import {
+  decodePacket,
+  encodePacket,
+  type PacketKind,
+  type ProbePacket,
+  packetBytes,
+} from "./probe-packet.ts";
+
+/** As much as the kernel gives: what comes while this process does not run must fit. */
+const bufferBytes = 4 * 1024 * 1024;
+/** Between two looks at what is due to be sent. */
+const turnMs = 1;
+/** Sent this often behind the last packet, so that losing some of them does not matter. */
+const endPackets = 20;
+const endIntervalMs = 10;
+/** What is overtaken by `end` may still come. */
+const lateMs = 100;
+/** A sender that is later than this has lost its place: packets are not sent in a burst then. */
+const lateUsMax = 50_000;
+
+interface Receiving {
+  /** One bit each: repeats count once. */
+  readonly seen: Uint8Array;
+  packets: number;
+  firstUs: number;
+  lastUs: number;
+  readonly over: PromiseWithResolvers<void>;
+}
+
+interface Pinging {
+  readonly count: number;
+  readonly sentUs: number[];
+  readonly thereUs: number[];
+  readonly backUs: number[];
+  readonly over: PromiseWithResolvers<void>;
+}
+
+export class Probe {
+  readonly #order: ProbeOrder;
+  readonly #clock: Clock;
+  readonly #socket: Socket;
+  readonly #packet = Buffer.alloc(packetBytes);
+  /** Of each step that receives. */
+  readonly #receiving = new Map<number, Receiving>();
+  #pinging: Pinging | undefined;
+  #step = 0;
+
+  private constructor(order: ProbeOrder, clock: Clock, socket: Socket) {
+    this.#order = order;
+    this.#clock = clock;
+    this.#socket = socket;
+    for (const [step, { receive }] of order.steps.entries()) {
+      if (receive !== undefined) this.#receiving.set(step, receivingOf(receive.packets));
+    }
+    socket.on("message", (bytes) => this.#take(bytes));
+    // Refusals of an end that is not open yet or not any more: the packet is lost on the way.
+    socket.on("error", () => undefined);
+  }
+
+  /** @throws Error when the address cannot be had. */
+  static async open(order: ProbeOrder, clock: Clock): Promise<Probe> {
+    const socket = createSocket({
+      ...{ type: "udp4", recvBufferSize: bufferBytes, sendBufferSize: bufferBytes },
+    });
+    const { own, peer } = order;
+    const bound = once(socket, "listening");
+    socket.bind({ address: own.address, port: own.port, exclusive: true });
+    await bound;
+    const connected = once(socket, "connect");
+    socket.connect(peer.port, peer.address);
+    await connected;
+    return new Probe(order, clock, socket);
+  }
+
+  /** Plays all steps. Never rejects for what happens on the network. */
+  async play(): Promise<readonly StepAnswer[]> {
+    const answers: StepAnswer[] = [];
+    for (const step of this.#order.steps) {
+      answers.push(await this.#play(step));
+      this.#step += 1;
+    }
+    return answers;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  async #play(step: ProbeStep): Promise<StepAnswer> {
+    const timeOut = Promise.withResolvers<void>();
+    const cancel = this.#clock.after(step.timeoutMs, timeOut.resolve);
+    const dropsBefore = await this.#drops();
+    const sending = this.#send(step.send);
+    const pinging = this.#ping(step.ping);
+    const received = this.#receiving.get(this.#step)?.over.promise;
+    await Promise.race([timeOut.promise, Promise.all([pinging, received])]);
+    const sent = await sending;
+    cancel();
+    return {
+      ...(step.ping === undefined ? {} : { ping: await this.#pingAnswer() }),
+      ...(sent === undefined ? {} : { sent }),
+      ...(step.receive === undefined ? {} : { received: await this.#received(dropsBefore) }),
+    };
+  }
+
+  async #received(dropsBefore: number): Promise<NonNullable<StepAnswer["received"]>> {
+    const { packets = 0, firstUs = 0, lastUs = 0 } = this.#receiving.get(this.#step) ?? {};
+    return { packets, firstUs, lastUs, overflowed: (await this.#drops()) - dropsBefore };
+  }
+
+  async #pingAnswer(): Promise<NonNullable<StepAnswer["ping"]>> {
+    const { sentUs = [], thereUs = [], backUs = [] } = this.#pinging ?? {};
+    this.#pinging = undefined;
+    return { sent: sentUs.length, thereUs, backUs };
+  }
+
+  /** Sends what is due at each turn, then says that this was all. */
+  async #send(send: SendStep | undefined): Promise<StepAnswer["sent"]> {
+    if (send === undefined) return undefined;
+    const { packets, payloadBytes, intervalUs } = send;
+    const packet = Buffer.alloc(payloadBytes);
+    const startUs = this.#clock.nowUs();
+    // A sender that cannot keep up sends fewer, which is said.
+    const stopUs = startUs + 1.1 * packets * intervalUs + 1_000_000;
+    const schedule = new CbrSchedule(startUs, intervalUs, { lateUsMax, batchPacketsMax: 512 });
+    let [sent, lastUs] = [0, startUs];
+    while (sent < packets && lastUs < stopUs) {
+      const { due } = schedule.take(this.#clock.nowUs());
+      for (let at = 0; at < due && sent < packets; at += 1) {
+        if (this.#put("data", sent, packet)) sent += 1;
+      }
+      lastUs = this.#clock.nowUs();
+      if (sent < packets) await this.#pause(turnMs);
+    }
+    await this.#sayEnd(sent);
+    return { packets: sent, tookUs: lastUs - startUs };
+  }
+
+  /** O1. */
+  async #sayEnd(number: number): Promise<void> {
+    for (let at = 0; at < endPackets; at += 1) {
+      this.#put("end", number);
+      await this.#pause(endIntervalMs);
+    }
+  }
+
+  async #ping(ping: ProbeStep["ping"]): Promise<void> {
+    if (ping === undefined) return;
+    const over = Promise.withResolvers<void>();
+    const { count } = ping;
+    const pinging: Pinging = { count, sentUs: [], thereUs: [], backUs: [], over };
+    this.#pinging = pinging;
+    for (let at = 0; at < count; at += 1) {
+      pinging.sentUs.push(this.#clock.nowUs());
+      this.#put("ping", at);
+      await this.#pause(ping.intervalMs);
+    }
+    const cancel = this.#clock.after(ping.waitMs, over.resolve);
+    if (pinging.backUs.length < count) await over.promise;
+    cancel();
+    await this.#sayEnd(count);
+  }
+
+  #take(bytes: Uint8Array): void {
+    const nowUs = this.#clock.nowUs();
+    const packet = decodePacket(bytes);
+    if (packet?.session !== this.#order.session) return;
+    switch (packet.kind) {
+      case "ping":
+        this.#put("pong", packet.number, this.#packet, nowUs);
+        break;
+      case "pong":
+        this.#pong(packet.number, packet.stampUs, nowUs);
+        break;
+      case "data":
+        this.#data(packet, nowUs);
+        break;
+      case "end":
+        this.#end(packet.step);
+        break;
+    }
+  }
+
+  #pong(number: number, thereUs: number, nowUs: number): void {
+    const pinging = this.#pinging;
+    const sentUs = pinging?.sentUs[number];
+    if (pinging === undefined || sentUs === undefined) return;
+    pinging.thereUs.push(thereUs - sentUs);
+    pinging.backUs.push(nowUs - thereUs);
+    if (pinging.backUs.length >= pinging.count) pinging.over.resolve();
+  }
+
+  #data({ step, number }: ProbePacket, nowUs: number): void {
+    const receiving = this.#receiving.get(step);
+    const byte = receiving?.seen[number >> 3];
+    if (receiving === undefined || byte === undefined) return;
+    const bit = 1 << (number & 7);
+    if ((byte & bit) !== 0) return;
+    receiving.seen[number >> 3] = byte | bit;
+    if (receiving.packets === 0) receiving.firstUs = nowUs;
+    receiving.packets += 1;
+    receiving.lastUs = nowUs;
+  }
+
+  #end(step: number): void {
+    const receiving = this.#receiving.get(step);
+    if (receiving !== undefined) this.#clock.after(lateMs, receiving.over.resolve);
+  }
+
+  /** @returns false where the kernel did not take it. */
+  #put(kind: PacketKind, number: number, packet: Buffer = this.#packet, stampUs = 0): boolean {
+    // What the kernel has no room for would wait here, and be overwritten by the next one.
+    if (this.#socket.getSendQueueCount() > 0) return false;
+    const { session } = this.#order;
+    const stamp = stampUs === 0 ? this.#clock.nowUs() : stampUs;
+    const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
+    encodePacket({ kind, step: this.#step, session, number, stampUs: stamp }, view);
+    try {
+      this.#socket.send(packet);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** What the kernel dropped at this socket. [proc(5) /proc/net/udp] */
+  async #drops(): Promise<number> {
+    const table = await readFile("/proc/self/net/udp", "utf8");
+    const port = this.#socket.address().port.toString(16).toUpperCase().padStart(4, "0");
+    const [, a = 0, b = 0, c = 0, d = 0] =
+      /^(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(this.#socket.address().address)?.map(Number) ?? [];
+    const address = [d, c, b, a].map((byte) => hex(byte)).join("");
+    const row = table.split("\n").find((line) => line.includes(` ${address}:${port} `));
+    return Number(row?.trim().split(/\s+/).at(-1) ?? 0);
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.after(ms, resolve);
+    });
+  }
+}
+
+const hex = (byte: number): string => byte.toString(16).toUpperCase().padStart(2, "0");
+
+function receivingOf(packets: number): Receiving {
+  return {
+    ...{ seen: new Uint8Array(Math.ceil(packets / 8)), packets: 0, firstUs: 0, lastUs: 0 },
+    over: Promise.withResolvers<void>(),
+  };
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+// Plays a plan: pass after pass, a probe at each end of each pair, which meet at a barrier of the
+// experiment before the first packet, so that no pass begins before the one before it has ended
+// everywhere. Collects verdicts; where probes run is the host's affair.
+//
+//   R1. Whatever happens, no probe outlives the pass it was started for.
+//   R2. A probe that cannot run makes its directions `untestable`, and stops nobody else.
+import type { Clock } from "../../host/clock.ts";
+import {
+  judgeLatency,
+  judgeLoss,
+  judgeRate,
+  judgeRoute,
+  type LinktestLimits,
+  type LinktestMap,
+  type LinktestPlan,
+  type Pair,
+  type PassOf,
+  type Route,
+  type Stage,
+  schedulePasses,
+  untestable,
+  type Verdict,
+} from "../../linktest/index.ts";
+import {
+  type EndSteps,
+  latencySteps,
+  lossSample,
+  lossSteps,
+  rateSample,
+  rateSteps,
+  routePair,
+  routeSteps,
+  type StepEnds,
+} from "./pass-orders.ts";
+import type { ProbeAnswer, ProbeOrder } from "./probe-order.ts";
+
+export interface RunningProbe {
+  /** The answer, or why there is none. Never rejects. */
+  readonly answer: Promise<ProbeAnswer | string>;
+  /** Ends it at once. */
+  end(): void;
+}
+
+export interface ProbeHost {
+  /** The sync server that probes meet at. */
+  readonly meeting: { readonly address: string; readonly port: number };
+  /** Starts a probe on a node. @returns why it could not */
+  start(node: string, order: ProbeOrder): Promise<RunningProbe | string>;
+  /** Address of a node on a link; for a link that it is not on, any other of its links. */
+  addressOf(node: string, link: string): string | undefined;
+}
+
+export interface LinktestRun {
+  readonly map: LinktestMap;
+  readonly plan: LinktestPlan;
+  readonly limits: LinktestLimits;
+  readonly host: ProbeHost;
+  readonly clock: Clock;
+  /** Names barriers and packets of this test, 0 to 65,535. */
+  readonly session: number;
+  readonly interrupt?: AbortSignal;
+  /** Told when a stage begins and after each pass. */
+  readonly onProgress?: (stage: Stage, done: number, passes: number) => void;
+}
+
+export interface LinktestOutcome {
+  readonly verdicts: readonly Verdict[];
+  readonly isCancelled: boolean;
+}
+
+/** Port of probes, on addresses of links. [LINKTEST 6.4] */
+export const probePort = 10_001;
+/** For all probes of a pass to have started, on a busy machine. */
+const meetMs = 20_000;
+/** After its last step a probe has this long to end. */
+const endMs = 5_000;
+
+interface PairSteps {
+  readonly pair: Pair;
+  readonly steps: EndSteps;
+}
+
+interface PairAnswers {
+  readonly pair: Pair;
+  readonly there: ProbeAnswer | string;
+  readonly back: ProbeAnswer | string;
+}
+
+/** Plays the stages of the plan. Never rejects for what happens at nodes and links. */
+export async function runLinktest(run: LinktestRun): Promise<LinktestOutcome> {
+  const player = new Linktest(run);
+  const verdicts = await player.play();
+  return { verdicts, isCancelled: run.interrupt?.aborted === true };
+}
+
+class Linktest {
+  readonly #run: LinktestRun;
+  #passes = 0;
+
+  constructor(run: LinktestRun) {
+    this.#run = run;
+  }
+
+  get #isCancelled(): boolean {
+    return this.#run.interrupt?.aborted === true;
+  }
+
+  async play(): Promise<readonly Verdict[]> {
+    const { loss, rate } = this.#run.plan;
+    const verdicts = [...(await this.#latency()), ...(await this.#routing())];
+    if (loss !== undefined) {
+      verdicts.push(...loss.untestable.map(({ edge, why }) => untestable("loss", edge, why)));
+      verdicts.push(...(await this.#stage("loss", loss.passes, lossSteps, judgeLossOf)));
+    }
+    if (rate !== undefined) {
+      verdicts.push(...rate.untestable.map(({ edge, why }) => untestable("bandwidth", edge, why)));
+      verdicts.push(...(await this.#stage("bandwidth", rate.passes, rateSteps, judgeRateOf)));
+    }
+    return verdicts;
+  }
+
+  async #latency(): Promise<readonly Verdict[]> {
+    const plan = this.#run.plan.latency;
+    if (plan === undefined) return [];
+    const passes = plan.passes.map((pass) =>
+      pass.map((pair) => ({ pair, steps: latencySteps(pair, plan) })),
+    );
+    return await this.#play("latency", passes, ({ pair, there }) => {
+      if (typeof there === "string") return [];
+      const { sent = 0, thereUs = [], backUs = [] } = there.steps[0]?.ping ?? {};
+      const judge = (edge: Pair["there"], us: readonly number[]): Verdict =>
+        judgeLatency(
+          edge,
+          { sent, delaysMs: us.map((one) => one / 1_000) },
+          { alpha: plan.alpha, payloadBytes: pingPayloadBytes },
+        );
+      return [judge(pair.there, thereUs), judge(pair.back, backUs)];
+    });
+  }
+
+  async #routing(): Promise<readonly Verdict[]> {
+    const { plan, limits } = this.#run;
+    const routes = plan.routes ?? [];
+    const ofPair = new Map<Pair, Route>(routes.map((route) => [routePair(route), route]));
+    const passes = schedulePasses([...ofPair.keys()], 2 * limits.pairsAtOnceMax).map((pass) =>
+      pass.map((pair) => ({ pair, steps: routeSteps() })),
+    );
+    return await this.#play("routing", passes, ({ pair, there }) => {
+      const route = ofPair.get(pair);
+      if (route === undefined || typeof there === "string") return [];
+      const { sent = 0, backUs = [] } = there.steps[0]?.ping ?? {};
+      return [judgeRoute(route, sent, backUs.length)];
+    });
+  }
+
+  async #stage<Probe extends { readonly edge: Pair["there"] }>(
+    stage: Stage,
+    passes: readonly (readonly PassOf<Probe>[])[],
+    stepsOf: (of: PassOf<Probe>) => EndSteps,
+    judge: (probe: Probe, ends: StepEnds) => Verdict,
+  ): Promise<readonly Verdict[]> {
+    const probesOf = new Map(passes.flat().map(({ pair, probes }) => [pair, probes]));
+    const planned = passes.map((pass) => pass.map((of) => ({ pair: of.pair, steps: stepsOf(of) })));
+    return await this.#play(stage, planned, ({ pair, there, back }) => {
+      if (typeof there === "string" || typeof back === "string") return [];
+      return (probesOf.get(pair) ?? []).map((probe) => {
+        const isThere = probe.edge === pair.there;
+        const [sender, receiver] = isThere ? [there, back] : [back, there];
+        return judge(probe, {
+          sender: sender.steps.find(({ sent }) => sent !== undefined),
+          receiver: receiver.steps.find(({ received }) => received !== undefined),
+        });
+      });
+    });
+  }
+
+  /** R2. */
+  async #play(
+    stage: Stage,
+    passes: readonly (readonly PairSteps[])[],
+    judge: (answers: PairAnswers) => readonly Verdict[],
+  ): Promise<readonly Verdict[]> {
+    const { onProgress } = this.#run;
+    const verdicts: Verdict[] = [];
+    for (const [index, pass] of passes.entries()) {
+      if (this.#isCancelled) break;
+      onProgress?.(stage, index, passes.length);
+      for (const answers of await this.#pass(pass)) {
+        const { pair, there, back } = answers;
+        const failed = [there, back].find((one) => typeof one === "string");
+        if (this.#isCancelled) continue;
+        if (failed === undefined) verdicts.push(...judge(answers));
+        else {
+          for (const edge of [pair.there, pair.back]) {
+            verdicts.push(untestable(stage, edge, String(failed)));
+          }
+        }
+      }
+    }
+    if (passes.length > 0) onProgress?.(stage, passes.length, passes.length);
+    return verdicts;
+  }
+
+  /** R1. Each pair has a barrier of its own, so that one that fails keeps nobody else waiting. */
+  async #pass(pass: readonly PairSteps[]): Promise<readonly PairAnswers[]> {
+    this.#passes += 1;
+    return await Promise.all(pass.map((one, index) => this.#pair(one, index)));
+  }
+
+  async #pair({ pair, steps }: PairSteps, index: number): Promise<PairAnswers> {
+    const timeoutMs = stepsMs(steps) + meetMs + endMs;
+    const { from, to } = pair.there;
+    const end = { pair, index, failed: new AbortController() };
+    const both = [
+      this.#start({ ...end, node: from, peer: to, others: 1 }, steps.there),
+      this.#start({ ...end, node: to, peer: from, others: undefined }, steps.back),
+    ].map(async (starting) => {
+      const answer = await this.#answer(starting, { timeoutMs, failed: end.failed.signal });
+      // The other end would wait for this one.
+      if (typeof answer === "string") end.failed.abort(answer);
+      return answer;
+    });
+    const [there = "", back = ""] = await Promise.all(both);
+    const why: unknown = end.failed.signal.reason;
+    return typeof why === "string" ? { pair, there: why, back: why } : { pair, there, back };
+  }
+
+  async #answer(
+    starting: Promise<RunningProbe | string>,
+    { timeoutMs, failed }: { readonly timeoutMs: number; readonly failed: AbortSignal },
+  ): Promise<ProbeAnswer | string> {
+    const probe = await starting;
+    if (typeof probe === "string") return probe;
+    const { clock, interrupt } = this.#run;
+    const end = (): void => probe.end();
+    const cancel = clock.after(timeoutMs, end);
+    const endings = [failed, ...(interrupt === undefined ? [] : [interrupt])];
+    for (const ending of endings) ending.addEventListener("abort", end);
+    if (endings.some(({ aborted }) => aborted)) end();
+    const answer = await probe.answer;
+    cancel();
+    for (const ending of endings) ending.removeEventListener("abort", end);
+    return answer;
+  }
+
+  async #start(
+    end: {
+      readonly node: string;
+      readonly peer: string;
+      readonly pair: Pair;
+      /** Of the pair in its pass. */
+      readonly index: number;
+      readonly others: 1 | undefined;
+    },
+    steps: ProbeOrder["steps"],
+  ): Promise<RunningProbe | string> {
+    const { host, session } = this.#run;
+    const { node, peer, pair, others, index } = end;
+    const { link } = pair.there;
+    const [own, other] = [host.addressOf(node, link), host.addressOf(peer, link)];
+    if (own === undefined) return `${node} has no address on ${link}`;
+    if (other === undefined) return `${peer} has no address on ${link}`;
+    if (this.#isCancelled) return "cancelled";
+    return await host.start(node, {
+      session: session * 65_536 + this.#passes,
+      own: { address: own, port: probePort },
+      peer: { address: other, port: probePort },
+      meeting: {
+        ...host.meeting,
+        ...(others === undefined ? {} : { others }),
+        ...{ barrier: `linktest-${session}-${this.#passes}-${index}`, timeoutMs: meetMs },
+      },
+      steps,
+    });
+  }
+}
+
+/** Of a ping: nothing but the packet's head. */
+const pingPayloadBytes = 20;
+
+const judgeLossOf = (probe: Parameters<typeof judgeLoss>[0], ends: StepEnds): Verdict =>
+  judgeLoss(probe, lossSample(ends));
+
+const judgeRateOf = (probe: Parameters<typeof judgeRate>[0], ends: StepEnds): Verdict =>
+  judgeRate(probe, rateSample(ends));
+
+function stepsMs({ there, back }: EndSteps): number {
+  const sum = (steps: ProbeOrder["steps"]): number =>
+    steps.reduce((ms, { timeoutMs }) => ms + timeoutMs, 0);
+  return Math.max(sum(there), sum(back));
+}
