@@ -17,8 +17,12 @@ const helpers = [
   "boss/parse-worker",
   "cli/typescript-main",
   "events/launch/supervisor-main",
+  "network/delay-node/shaper-main",
+  "network/delay-node/shaper-thread",
+  "network/gate-helper",
   "testbed/agents/firing/firing-thread",
   "testbed/agents/trafgen/traffic-thread",
+  "testbed/linktest/probe-main",
 ];
 
 /** Name of the program in dist/programs -> its source. The commands are those that `bin/` calls. */

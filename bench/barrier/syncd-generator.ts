@@ -36,7 +36,10 @@ serve({
   /** @returns microseconds from the first request until every connection has ended. */
   play() {
     const count = parties - 1;
-    const init = encodeRequest({ kind: "init", name: "bench", count, waits: true, error: 0 }, format);
+    const init = encodeRequest(
+      { kind: "init", name: "bench", count, waits: true, error: 0 },
+      format,
+    );
     let left = sockets.length;
     const begun = process.hrtime.bigint();
     return new Promise((resolve, reject) => {

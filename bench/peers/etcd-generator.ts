@@ -5,12 +5,12 @@
 import { once } from "node:events";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as dial } from "node:http2";
 import { serve } from "../syncd/rpc.ts";
-import { type Fields, field, frame, Frames, numberOf, parse } from "./protobuf.ts";
+import { type Fields, Frames, field, frame, numberOf, parse } from "./protobuf.ts";
 
 let port = 0;
 let round = 0;
 let revision = 0;
-let parties: Party[] = [];
+const parties: Party[] = [];
 
 class Party {
   readonly #session: ClientHttp2Session;

@@ -7,7 +7,7 @@ import { serve } from "../syncd/rpc.ts";
 
 let port = 0;
 let round = 0;
-let parties: Party[] = [];
+const parties: Party[] = [];
 
 const command = (...words: readonly string[]): string =>
   `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join("")}`;

@@ -69,7 +69,10 @@ async function listening(
 
 /** The version number in what a program prints. */
 function versionOf(program: string, args: readonly string[]): string {
-  const text = execFileSync(program, [...args], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  const text = execFileSync(program, [...args], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   return /\d+\.\d+\.\d+/.exec(text)?.[0] ?? "unknown";
 }
 

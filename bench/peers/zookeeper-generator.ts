@@ -16,7 +16,7 @@ const numChildrenOffset = 16 + 8 * 4 + 4 * 3 + 8 + 4;
 
 let port = 0;
 let round = 0;
-let parties: Party[] = [];
+const parties: Party[] = [];
 
 class Writer {
   #parts: Buffer[] = [];

@@ -84,6 +84,7 @@ export class LiveRun {
       case "barrier-slow":
       case "message":
       case "traffic-ended":
+      case "links-tested":
       case "instance-ended":
       case "log":
         return;

@@ -100,6 +100,7 @@ function addRun(program: Command, setExit: (code: number) => void): void {
         "what nodes are: netns has a network of its own (default: netns for a file with links)",
       ).choices(["process", "netns"]),
     )
+    .option("--linktest <level>", "test the links first, up to this stage", integer(0, 4))
     .option("--limit <name=value>", "raise or lower a limit (docs/reference/limits.md)", collect)
     .option("--tls <dir>", "nodes may ask for their configuration over TLS (muster cert)")
     .option("--tls-legacy", "with --tls: over TLS 1.0, too, for clients of old")

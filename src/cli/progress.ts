@@ -198,6 +198,7 @@ export function observe(state: ProgressState, event: RunEvent): void {
     case "event-cancelled":
     case "message":
     case "traffic-ended":
+    case "links-tested":
     case "instance-ended":
     case "log":
       return;

@@ -40,4 +40,10 @@ export {
   type StagePlan,
   type Untestable,
 } from "./plan.ts";
-export { describePlan, formatEdge, formatErrorRecord, formatVerdicts } from "./report.ts";
+export {
+  describePlan,
+  formatEdge,
+  formatErrorRecord,
+  formatVerdict,
+  formatVerdicts,
+} from "./report.ts";

@@ -26,6 +26,11 @@ export function formatEdge(edge: LinktestEdge | Route): string {
   return `${from}-${link} to ${to}-${link} (${shape})`;
 }
 
+/** The same in one line. */
+export function formatVerdict({ stage, edge, why }: Verdict): string {
+  return `${stage} of ${formatEdge(edge)}: ${why}`;
+}
+
 function detail({ stage, expected, measured, why }: Verdict): string {
   if (stage === "routing") return why;
   const unit = stage === "bandwidth" ? " b/s" : stage === "latency" ? " ms" : "";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A program of its own, for a moment: it is started in the run's own namespace, opens the sockets it
-// is told to, hands them over to Muster and ends. A socket stays in the namespace that it was opened
-// in, whoever holds it.
+// A program of its own, for a moment: it is started in the run's own namespace, opens the sockets
+// it is told to, hands them over to Muster and ends. A socket stays in the namespace that it was
+// opened in, whoever holds it.
 //
 //   Arguments: JSON of `GatePort[]`. Messages: `GateMessage`, the handle beside it.
 import type { SendHandle } from "node:child_process";

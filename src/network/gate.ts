@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The gate of a run: through it nodes with a network of their own reach the servers of the run, and
-// nothing else of this machine. Its sockets are in the run's own namespace; what comes in there goes
-// on to the servers' own sockets on loopback, at the address that stands for the caller. So no
+// nothing else of this machine. Its sockets are in the run's own namespace; what comes in there
+// goes on to the servers' own sockets on loopback, at the address that stands for the caller. So no
 // server need know of the gate, and none can be called that was not opened here.
 //
 //   G1. A call from an address that the run has not given is not answered.

@@ -49,8 +49,8 @@ export class RunNamespaceCommands implements NamespaceCommands {
   }
 
   /**
-   * Many batches with few processes: a shell for each core starts one `ip` for each batch. The files
-   * are in a directory of their own below `temporary` for that time. @throws NetworkError
+   * Many batches with few processes: a shell for each core starts one `ip` for each batch. The
+   * files are in a directory of their own below `temporary` for that time. @throws NetworkError
    */
   async ipMany(batches: readonly NamedBatch[], temporary: string): Promise<void> {
     const work = batches.filter(({ lines }) => lines.length > 0);

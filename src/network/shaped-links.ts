@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A back end whose links can be changed while a run goes on: what link events and `muster link` use.
+// A back end whose links can be changed while a run goes on: what link events and `muster link`
+// use.
 import type { LinkBackend } from "./link-backend.ts";
 import type { LinkTable } from "./link-table.ts";
 import type { LinkChange, ShapedLink } from "./model.ts";

@@ -3,7 +3,9 @@
 // anything is made, or runs on process nodes where nobody asked for name spaces.
 
 export interface TopologyLimits {
-  /** Nodes with a network of their own: ports of the bridge of the control network, which has 1023. */
+  /**
+   * Nodes with a network of their own: ports of the bridge of the control network, which has 1023.
+   */
   readonly nodesMax: number;
   /** Members of one LAN: ports of its bridge. */
   readonly lanMembersMax: number;

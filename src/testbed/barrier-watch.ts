@@ -11,6 +11,7 @@ import type { BarrierDeclaration } from "../experiment/model.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Host } from "../host/host.ts";
 import { fileParticipant } from "./declared-barriers.ts";
+import { isProbeBarrier } from "./linktest/probe-barrier.ts";
 import type { RunEventBody } from "./run-event.ts";
 import type { TimeBase } from "./time-base.ts";
 
@@ -70,9 +71,11 @@ export class BarrierWatch {
     time.note(entry.stampUs, applied.nowUs);
     if (entry.entry.batches.length > 0) say({ type: "log", entry }, entry.stampUs);
     for (const effect of applied.observed) {
-      if (effect.kind === "barrier-closed") this.#sayEnded(effect, entry.stampUs);
+      if (effect.kind === "barrier-closed" && !isProbeBarrier(effect.barrier)) {
+        this.#sayEnded(effect, entry.stampUs);
+      }
       this.observe(effect, entry.stampUs);
-      if (effect.kind === "wait-warning") {
+      if (effect.kind === "wait-warning" && !isProbeBarrier(effect.barrier)) {
         const { barrier: name, waitedUs, arrived, missing } = effect;
         say({ type: "barrier-slow", name, waitedUs, arrived, missing }, entry.stampUs);
       }
@@ -151,6 +154,7 @@ export class BarrierWatch {
   #sayChanges(): void {
     const { host, scope, say, clock } = this.#options;
     for (const barrier of host.describe(scope).barriers) {
+      if (isProbeBarrier(barrier.name)) continue;
       const { generation, arrived, expected, count } = barrier;
       // Who is missing changes with the nodes of the scope, too.
       const state = JSON.stringify([generation, arrived, expected, count, barrier.missing]);

@@ -10,6 +10,7 @@ import type { ProgramAgent } from "./agents/program-agent.ts";
 import { reportLimits } from "./agents/report-limits.ts";
 import { SimulatorAgent } from "./agents/simulator-agent.ts";
 import type { TrafficAgent } from "./agents/trafgen/traffic-agent.ts";
+import { LinktestAgent } from "./linktest/linktest-agent.ts";
 import type { ExperimentLogs } from "./logs/experiment-logs.ts";
 import type { NodeBoot, Told } from "./node-boot.ts";
 import { NodeChanges } from "./node-changes.ts";
@@ -17,7 +18,7 @@ import type { NodeBackend } from "./nodes/index.ts";
 import { within } from "./nodes/within.ts";
 import { NodeRestarter } from "./restart-node.ts";
 import type { RunEventBody } from "./run-event.ts";
-import { domain, planNode } from "./run-nodes.ts";
+import { domain, planNode, syncPort } from "./run-nodes.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { TimeBase } from "./time-base.ts";
 
@@ -40,6 +41,7 @@ export interface LocalAgentsOptions {
 export class LocalAgents {
   readonly simulator: SimulatorAgent;
   readonly nodes: NodeAgent;
+  readonly linktest: LinktestAgent;
   readonly changes: NodeChanges = new NodeChanges();
   readonly #clock: Clock;
   readonly #giveUp = new AbortController();
@@ -48,6 +50,7 @@ export class LocalAgents {
     this.#clock = options.run.clock;
     const logs = (): ExperimentLogs => logsOf(options);
     this.simulator = this.#makeSimulator(options, logs);
+    this.linktest = new LinktestAgent({ ...options, ...options.run, syncPort });
     this.nodes = new NodeAgent({
       ...{ clock: this.#clock, changes: this.changes, logs },
       restarter: new NodeRestarter({
@@ -61,6 +64,7 @@ export class LocalAgents {
 
   /** Resolves when what is under way has ended, or has had its time. */
   async settle(): Promise<void> {
+    await this.linktest.close();
     const all = Promise.all([this.simulator.settle(), this.nodes.settle()]);
     await within(this.#clock, all, reportLimits.settleMsMax);
     this.#giveUp.abort();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Whether nodes of a run are to have a network of their own, and which: from the experiment as read.
-// Pure; what the machine can give is tried by the back end (nodes/node-mode.ts).
+// Whether nodes of a run are to have a network of their own, and which: from the experiment as
+// read. Pure; what the machine can give is tried by the back end (nodes/node-mode.ts).
 import type { Tables } from "../experiment/index.ts";
 import type { Experiment, Link } from "../experiment/model.ts";
 import { planControlNetwork } from "../network/control-network.ts";

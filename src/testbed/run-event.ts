@@ -6,6 +6,7 @@
 // it is negative. Until time 0 is known events are held back, so that every event has its `atUs`.
 import type { LogEntry } from "../core/command.ts";
 import type { BarrierKind, BarrierOutcome } from "../core/effect.ts";
+import type { Verdict } from "../linktest/index.ts";
 
 export type EndedBy = "idle" | "terminate" | "duration" | "failure" | "interrupt";
 
@@ -146,6 +147,15 @@ export interface TrafficEnded {
   readonly receivedBytes: number;
 }
 
+/** A linktest has ended. Its verdicts are about directions, each stage by itself. */
+export interface LinksTested {
+  readonly type: "links-tested";
+  /** Last stage, 1 to 4. */
+  readonly level: number;
+  readonly verdicts: readonly Verdict[];
+  readonly isCancelled: boolean;
+}
+
 /** Somebody arrived, left, or the count changed: the live state of one barrier. */
 export interface BarrierChanged {
   readonly type: "barrier-changed";
@@ -260,6 +270,7 @@ export type RunEventBody =
   | EventFired
   | EventCancelled
   | TrafficEnded
+  | LinksTested
   | BarrierChanged
   | BarrierEnded
   | BarrierSlow

@@ -6,6 +6,7 @@ import type { Tables } from "../experiment/index.ts";
 import type { Experiment } from "../experiment/model.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
+import type { Level } from "../linktest/index.ts";
 import type { RunControl } from "./modify-run.ts";
 import type { NodeWatch } from "./node-boot.ts";
 import type { NodeMode } from "./nodes/index.ts";
@@ -35,6 +36,8 @@ export interface RunOptions {
   readonly nodeMode?: NodeMode;
   /** Left out: a network of their own for nodes of a file with links, where the machine can. */
   readonly network?: WantedNetwork | undefined;
+  /** Tests the links before time 0, up to this stage. */
+  readonly linktestLevel?: Level | undefined;
   /** Command name on the nodes -> executable; `emulab-syncd` among them. */
   readonly tools: Readonly<Record<string, string>>;
   /** The configuration server speaks TLS, too. */

@@ -152,6 +152,7 @@ class Run {
       const preloader = this.#preload(agenda);
       // An agenda counts from here: what it starts must not find it missing.
       this.#agenda.open();
+      if (this.#ending === undefined) await this.#testLinks();
       if (this.#ending === undefined) await preloader.loadFirst();
       if (this.#ending === undefined) await this.#start(agenda, preloader);
       await this.#ended;
@@ -258,8 +259,20 @@ class Run {
       ...(this.#traffic === undefined ? {} : { traffic: this.#traffic }),
       ...(this.#local === undefined
         ? {}
-        : { simulator: this.#local.simulator, nodes: this.#local.nodes }),
+        : {
+            ...{ simulator: this.#local.simulator, nodes: this.#local.nodes },
+            linktest: this.#local.linktest,
+          }),
     });
+  }
+
+  /** Before time 0, when that is asked for; the end of the run ends it. */
+  async #testLinks(): Promise<void> {
+    const { linktestLevel: last } = this.#options;
+    const linktest = this.#local?.linktest;
+    if (last === undefined || linktest === undefined) return;
+    void this.#ended.then(() => linktest.kill());
+    await linktest.run({ first: 1, last });
   }
 
   #makeLocalAgents(backend: NodeBackend, programs: ProgramAgent): LocalAgents {

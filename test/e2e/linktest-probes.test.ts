@@ -81,7 +81,7 @@ async function connect(there: Fault, back: Fault): Promise<void> {
 }
 
 const host = (): ProbeHost => ({
-  meeting: { address: "127.0.0.1", port: server.syncd.port },
+  meetingOf: () => ({ address: "127.0.0.1", port: server.syncd.port }),
   addressOf: (node) => (node === "a" ? addresses.a : node === "b" ? addresses.b : undefined),
   start: async (node, order) => {
     const peer = { ...order.peer, address: node === "a" ? addresses.relayB : addresses.relayA };

@@ -187,7 +187,6 @@ describe("a restart of a node", () => {
   test.each([
     ["the node of the sync server", "$n0 reboot", /sync server is on n0 .* put it on another node/],
     ["an image", "$n0 snapshot-to img", /nodes of a run have no images/],
-    ["a linktest", "$ns linktest", /linktest is not built yet/],
     ["stabilize", "$ns stabilize", /stabilize is not built/],
   ])("refuses %s with an error that ends the sequence", async (_what, step, why) => {
     const body = [

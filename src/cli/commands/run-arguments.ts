@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What `muster run` was asked to do.
 import { dirname, resolve } from "node:path";
+import type { Level } from "../../linktest/index.ts";
 import { shellQuote } from "../../testbed/record/words.ts";
 import type { SeriesRun } from "./series.ts";
 
@@ -19,6 +20,8 @@ export interface RunArguments {
   readonly json?: boolean;
   /** Left out: what the file needs and the machine can. */
   readonly nodes?: "process" | "netns";
+  /** Last stage of a linktest before time 0; 0 or left out: none. */
+  readonly linktest?: 0 | Level;
   readonly limit: readonly string[];
   readonly pid?: string;
   readonly eid?: string;
@@ -57,6 +60,7 @@ export function repeatCommandLine(
   for (const setting of run.set) words.push("--set", setting);
   for (const limit of argv.limit) words.push("--limit", limit);
   if (argv.nodes !== undefined) words.push("--nodes", argv.nodes);
+  if (argv.linktest) words.push("--linktest", String(argv.linktest));
   if (argv.pid !== undefined) words.push("--pid", argv.pid);
   if (argv.eid !== undefined) words.push("--eid", argv.eid);
   if (argv.tls !== undefined) words.push("--tls", argv.tls);

@@ -8,7 +8,6 @@ import type { Clock } from "../../host/clock.ts";
 import type { ConsoleAgent } from "./console-agent.ts";
 import { ConsoleEvents } from "./console-events.ts";
 import type { EarlierArgs } from "./earlier-args.ts";
-import { LinktestEvents } from "./linktest-events.ts";
 import {
   type ArmedOrder,
   ignored,
@@ -34,6 +33,8 @@ export interface EventPerformerOptions {
   readonly simulator?: ObjectAgent;
   /** Obeys events of nodes. */
   readonly nodes?: ObjectAgent;
+  /** Tests links. */
+  readonly linktest?: ObjectAgent;
   readonly clock: Clock;
   /** What events said before modifications; left out, there were none. */
   readonly earlierArgs?: EarlierArgs;
@@ -46,14 +47,14 @@ export class EventPerformer {
   readonly #agents: ReadonlyMap<string, ObjectAgent>;
 
   constructor(options: EventPerformerOptions) {
-    const { simulator, nodes, links, clock } = options;
+    const { simulator, nodes, links, linktest, clock } = options;
     this.#clock = clock;
     this.#programs = new ProgramEvents(options);
     this.#agents = new Map<string, ObjectAgent>([
       ["PROGRAM", this.#programs],
       ["CONSOLE", new ConsoleEvents(options)],
       ["TRAFGEN", new TrafficEvents(options)],
-      ["LINKTEST", new LinktestEvents(clock)],
+      ...(linktest === undefined ? [] : [["LINKTEST", linktest] as const]),
       ...(simulator === undefined ? [] : [["SIMULATOR", simulator] as const]),
       ...(links === undefined ? [] : [["LINK", links] as const]),
       ...(nodes === undefined ? [] : [["NODE", nodes] as const]),

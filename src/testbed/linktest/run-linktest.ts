@@ -33,6 +33,7 @@ import {
   routeSteps,
   type StepEnds,
 } from "./pass-orders.ts";
+import { probeBarrier } from "./probe-barrier.ts";
 import type { ProbeAnswer, ProbeOrder } from "./probe-order.ts";
 
 export interface RunningProbe {
@@ -43,8 +44,8 @@ export interface RunningProbe {
 }
 
 export interface ProbeHost {
-  /** The sync server that probes meet at. */
-  readonly meeting: { readonly address: string; readonly port: number };
+  /** The sync server that probes meet at, as a node calls it. */
+  meetingOf(node: string): { readonly address: string; readonly port: number };
   /** Starts a probe on a node. @returns why it could not */
   start(node: string, order: ProbeOrder): Promise<RunningProbe | string>;
   /** Address of a node on a link; for a link that it is not on, any other of its links. */
@@ -191,11 +192,7 @@ class Linktest {
         const failed = [there, back].find((one) => typeof one === "string");
         if (this.#isCancelled) continue;
         if (failed === undefined) verdicts.push(...judge(answers));
-        else {
-          for (const edge of [pair.there, pair.back]) {
-            verdicts.push(untestable(stage, edge, String(failed)));
-          }
-        }
+        else verdicts.push(...untold(stage, pair, String(failed)));
       }
     }
     if (passes.length > 0) onProgress?.(stage, passes.length, passes.length);
@@ -267,9 +264,9 @@ class Linktest {
       own: { address: own, port: probePort },
       peer: { address: other, port: probePort },
       meeting: {
-        ...host.meeting,
+        ...host.meetingOf(node),
         ...(others === undefined ? {} : { others }),
-        ...{ barrier: `linktest-${session}-${this.#passes}-${index}`, timeoutMs: meetMs },
+        ...{ barrier: probeBarrier(session, this.#passes, index), timeoutMs: meetMs },
       },
       steps,
     });
@@ -284,6 +281,12 @@ const judgeLossOf = (probe: Parameters<typeof judgeLoss>[0], ends: StepEnds): Ve
 
 const judgeRateOf = (probe: Parameters<typeof judgeRate>[0], ends: StepEnds): Verdict =>
   judgeRate(probe, rateSample(ends));
+
+function untold(stage: Stage, { there, back }: Pair, why: string): readonly Verdict[] {
+  const { from, to, link } = there;
+  if (stage === "routing") return [untestable(stage, { from, to, link }, why)];
+  return [there, back].map((edge) => untestable(stage, edge, why));
+}
 
 function stepsMs({ there, back }: EndSteps): number {
   const sum = (steps: ProbeOrder["steps"]): number =>

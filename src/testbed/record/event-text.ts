@@ -2,10 +2,12 @@
 // Run events as lines of text: one line per fact, stable wording, time first. Pure but for the
 // counters a stream needs. Where a run has very many nodes, programs, arrivals or events, the
 // uneventful ones are told by tenths; whatever went wrong is always told.
+import { formatVerdict, type Verdict } from "../../linktest/index.ts";
 import type {
   BarrierEnded,
   EventFired,
   InstanceEnded,
+  LinksTested,
   Message,
   ProgramEnded,
   RunEvent,
@@ -124,6 +126,8 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
       ];
     case "traffic-ended":
       return [[trafficText(event)]];
+    case "links-tested":
+      return linksTested(event);
     case "message":
       return [messageLine(event)];
     case "run-ended":
@@ -132,6 +136,19 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
     case "log":
       return [];
   }
+}
+
+/** What is wrong, each in a line of its own. */
+function linksTested({ level, verdicts, isCancelled }: LinksTested): Line[] {
+  const of = (wanted: Verdict["verdict"]): readonly Verdict[] =>
+    verdicts.filter(({ verdict }) => verdict === wanted);
+  const [good, wrong, unknown] = [of("ok"), of("bad"), of("untestable")];
+  const counts = `${good.length} ok, ${wrong.length} bad, ${unknown.length} untestable`;
+  const how = isCancelled ? "cancelled" : counts;
+  return [
+    [styled(wrong.length > 0 ? "bad" : "strong", "linktest"), ` level ${level}: ${how}`],
+    ...[...wrong, ...unknown].map((one): Line => [`  ${formatVerdict(one)}`]),
+  ];
 }
 
 function modifiedLines(event: RunModified & { readonly atUs: number }): Line[] {

@@ -264,7 +264,7 @@ export function linkTable(result: RunResult): Html | null {
   const { links } = result;
   if (links.length === 0) return null;
   const head = heads("Link|From|To|#Bandwidth|#Delay|#Loss|Check");
-  const tones = { ok: " good", bad: " bad", skipped: "" };
+  const tones = { ok: " good", bad: " bad", untestable: "", skipped: "" };
   const rows = split(
     links,
     (one) => one.verdict !== "bad",

@@ -221,12 +221,19 @@ export interface ResultLink {
     /** 0 to 1. */
     readonly loss: number;
   };
+  /** By the last linktest; what it did not measure is null. */
   readonly measured: {
-    readonly bandwidthBps: number;
-    readonly rttUs: number;
-    readonly loss: number;
+    readonly bandwidthBps: number | null;
+    /** Both ways. */
+    readonly rttUs: number | null;
+    /** One way, in the middle of all packets; absent where the ends have no common clock. */
+    readonly delayUs?: number | null;
+    readonly loss: number | null;
   } | null;
-  readonly verdict: "ok" | "bad" | "skipped";
+  /** `untestable`: nothing is known to be wrong, and not everything could be judged. */
+  readonly verdict: "ok" | "bad" | "untestable" | "skipped";
+  /** Why it is bad or untestable; absent for others. */
+  readonly why?: readonly string[];
 }
 
 /** One reason for the outcome `failed`. */

@@ -7,7 +7,9 @@
 //   R2. An error number reported at a barrier fails nothing by itself; it is carried along.
 //   R3. Every barrier anybody touched appears, also those still open when the stream ends.
 //   R4. Any order of events is accepted: a broken stream gives an incomplete result, never a throw.
+
 import type { Experiment } from "../../experiment/model.ts";
+import type { Verdict } from "../../linktest/index.ts";
 import type {
   BarrierChanged,
   BarrierEnded,
@@ -26,7 +28,7 @@ import { isGivenUpBarrier } from "./event-text.ts";
 import { resultModification } from "./modified.ts";
 import { createEventTable } from "./result-events.ts";
 import { resultInstances } from "./result-instances.ts";
-import { skippedLinks } from "./result-links.ts";
+import { skippedLinks, testedLinks } from "./result-links.ts";
 import {
   messagesMax,
   type ResultBarrier,
@@ -74,6 +76,7 @@ interface State {
   readonly running: Map<string, ProgramStarted & { atUs: number }>;
   readonly programs: ResultProgram[];
   readonly traffic: ResultTraffic[];
+  readonly verdicts: Verdict[];
   readonly instances: Map<string, InstanceEnded & { readonly atUs: number }>;
   readonly open: Map<string, OpenBarrier>;
   readonly slow: Map<string, ResultBarrier["slow"]>;
@@ -106,6 +109,7 @@ export function createResultBuilder(options: ResultOptions): ResultBuilder {
     running: new Map(),
     programs: [],
     traffic: [],
+    verdicts: [],
     instances: new Map(),
     open: new Map(),
     slow: new Map(),
@@ -173,6 +177,9 @@ function addEvent(state: State, event: RunEvent): void {
       return;
     case "traffic-ended":
       state.traffic.push(countedTraffic(event));
+      return;
+    case "links-tested":
+      state.verdicts.push(...event.verdicts);
       return;
     case "run-ended":
       state.ended = event;
@@ -263,7 +270,7 @@ function assemble(
   experiment: Experiment,
   state: State,
   events: readonly ResultEvent[],
-  links: readonly ResultLink[],
+  planned: readonly ResultLink[],
 ): RunResult {
   const { started, ended } = state;
   const endedUs = ended?.atUs ?? state.lastUs;
@@ -272,7 +279,8 @@ function assemble(
   const error = state.failure ?? ended?.error ?? (ended === null ? incomplete : null);
   const endedBy = ended?.endedBy ?? "failure";
   const instances = resultInstances(experiment, state.instances);
-  const reasons = verdictReasons({ error, endedBy, programs, barriers, instances });
+  const links = testedLinks(planned, state.verdicts);
+  const reasons = verdictReasons({ error, endedBy, programs, barriers, instances, links });
   return {
     schema: 1,
     experiment: started?.experiment ?? `${experiment.pid}/${experiment.eid}`,

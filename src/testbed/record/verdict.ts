@@ -4,11 +4,18 @@
 //   V1. A program that was not stopped ended with its expected code.
 //   V2. Every barrier's outcome is `crossed`, but of those the file lets end as they may.
 //   V3. No instance said that it failed.
-//   V4. The run itself had no error and was not interrupted.
+//   V4. No link that was tested is bad.
+//   V5. The run itself had no error and was not interrupted.
 import type { EndedBy } from "../run-event.ts";
 import { describeAbsence, type Known } from "./absence.ts";
 import { instanceFailed, instanceSentence } from "./result-instances.ts";
-import type { ResultBarrier, ResultInstance, ResultProgram, ResultReason } from "./result-model.ts";
+import type {
+  ResultBarrier,
+  ResultInstance,
+  ResultLink,
+  ResultProgram,
+  ResultReason,
+} from "./result-model.ts";
 import { joinParties } from "./words.ts";
 
 export interface VerdictInput {
@@ -17,6 +24,7 @@ export interface VerdictInput {
   readonly programs: readonly ResultProgram[];
   readonly barriers: readonly ResultBarrier[];
   readonly instances?: readonly ResultInstance[];
+  readonly links?: readonly ResultLink[];
 }
 
 /** The reasons why a run failed, most telling first; empty when it passed. */
@@ -37,6 +45,11 @@ export function verdictReasons(input: VerdictInput): ResultReason[] {
   for (const barrier of input.barriers) {
     if (barrierPassed(barrier)) continue;
     reasons.push({ code: "BARRIER", message: barrierSentence(barrier, input) });
+  }
+  for (const { name, from, to, verdict, why = [] } of input.links ?? []) {
+    if (verdict !== "bad") continue;
+    const message = `the link ${name} from ${from} to ${to} is not as asked for: ${why.join("; ")}`;
+    reasons.push({ code: "LINK", message });
   }
   if (reasons.length === 0 && input.endedBy === "failure") {
     reasons.push({ code: "FAILED", message: "the run ended by a failure" });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One end of a probe: `receive ADDRESS PORT PACKETS` says "ready", and at the end of its input, when
-// all have come or nothing has for a while, what came when; `send ADDRESS PORT PACKETS BYTES GAP_US` says how
-// many it sent.
+// One end of a probe: `receive ADDRESS PORT PACKETS` says "ready", and at the end of its input,
+// when all have come or nothing has for a while, what came when;
+// `send ADDRESS PORT PACKETS BYTES GAP_US` says how many it sent.
 import { createSocket } from "node:dgram";
 
 const [role, address = "", port = "0", packets = "0", bytes = "100", gapUs = "0"] =

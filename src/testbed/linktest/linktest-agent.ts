@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// The linktest of a run: obeys its LINKTEST events, and runs one before time 0 where that is asked
+// for. Leaves the error files of the old system, and the verdicts as JSON. [LINKTEST 7]
+//
+//   A1. One test at a time: a START while one runs is refused, and that one goes on.
+//   A2. KILL, and the end of the run, end every probe at once.
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { AgendaEvent } from "../../core/agenda/commands.ts";
+import type { Clock } from "../../host/clock.ts";
+import {
+  formatErrorRecord,
+  type Level,
+  linktestLimits,
+  planLinktest,
+  type Verdict,
+} from "../../linktest/index.ts";
+import { getArg } from "../../wire/event/args.ts";
+import {
+  begun,
+  type Completion,
+  ignored,
+  type ObjectAgent,
+  type Performed,
+} from "../agents/performed.ts";
+import { completed, refused } from "../agents/program-result.ts";
+import type { Told } from "../node-boot.ts";
+import { NodeNetwork } from "../node-network.ts";
+import type { NodeBackend } from "../nodes/index.ts";
+import type { RunEventBody } from "../run-event.ts";
+import { createNodeProbes } from "./node-probes.ts";
+import { type LinktestOutcome, runLinktest } from "./run-linktest.ts";
+
+export interface LinktestAgentOptions {
+  readonly backend: NodeBackend;
+  readonly clock: Clock;
+  /** Directory of the results of the run. */
+  readonly out: string;
+  readonly syncPort: number;
+  /** What the run is now. */
+  readonly told: () => Told;
+  readonly say: (body: RunEventBody) => void;
+}
+
+/** First and last stage. */
+export interface Levels {
+  readonly first: Level;
+  readonly last: Level;
+}
+
+export class LinktestAgent implements ObjectAgent {
+  readonly #options: LinktestAgentOptions;
+  #cancel: AbortController | undefined;
+  #tested: Promise<unknown> = Promise.resolve();
+  #sessions = 0;
+
+  constructor(options: LinktestAgentOptions) {
+    this.#options = options;
+  }
+
+  async perform({ event, args }: AgendaEvent): Promise<Performed> {
+    const nowUs = this.#options.clock.nowUs();
+    switch (event) {
+      case "START": {
+        const levels = readLevels(args);
+        if (typeof levels === "string") return refused(nowUs, levels);
+        if (this.#cancel !== undefined) return refused(nowUs, "a linktest is running");
+        return begun(nowUs, this.run(levels).then(completionOf));
+      }
+      case "KILL":
+      case "STOP":
+        this.kill();
+        await this.#tested;
+        return completed(nowUs);
+      default:
+        return ignored(nowUs, `a linktest knows no ${event}`);
+    }
+  }
+
+  /** Never rejects. @returns undefined where nothing can be tested, which it has said */
+  async run(levels: Levels): Promise<LinktestOutcome | undefined> {
+    const test = this.#run(levels).catch((error: unknown) => {
+      this.#warn(error instanceof Error ? error.message : String(error));
+      return undefined;
+    });
+    this.#tested = test;
+    return await test;
+  }
+
+  /** A2. */
+  kill(): void {
+    this.#cancel?.abort();
+  }
+
+  /** A2. Resolves when nothing of it is left. */
+  async close(): Promise<void> {
+    this.kill();
+    await this.#tested;
+  }
+
+  async #run({ first, last }: Levels): Promise<LinktestOutcome | undefined> {
+    const { backend, clock, out, syncPort, told, say } = this.#options;
+    const { experiment, tables = {} } = told();
+    const { syncServer } = experiment;
+    if (syncServer === undefined) {
+      this.#warn("its probes meet at the sync server, and the experiment has none");
+      return undefined;
+    }
+    const network = new NodeNetwork({ experiment, tables, standIn: (address) => address });
+    const map = network.linktest();
+    const plan = planLinktest(map, { first, last }, linktestLimits);
+    const seconds = `about ${Math.ceil(plan.seconds)} s`;
+    say({ type: "message", level: "info", node: null, text: `linktest begins: ${seconds}` });
+    this.#sessions += 1;
+    const cancel = new AbortController();
+    this.#cancel = cancel;
+    const directory = join(out, "linktest");
+    try {
+      const outcome = await runLinktest({
+        ...{ map, plan, clock, limits: linktestLimits, session: this.#sessions },
+        host: createNodeProbes({ backend, syncServer, syncPort, directory }),
+        interrupt: cancel.signal,
+      });
+      const { verdicts, isCancelled } = outcome;
+      writeFileSync(join(directory, "verdicts.json"), `${JSON.stringify(verdicts, null, 2)}\n`);
+      writeErrorFiles(join(out, "proj/tbdata/linktest"), verdicts);
+      say({ type: "links-tested", level: last, verdicts, isCancelled });
+      return outcome;
+    } finally {
+      this.#cancel = undefined;
+    }
+  }
+
+  #warn(text: string): void {
+    const { say } = this.#options;
+    say({ type: "message", level: "warning", node: null, text: `no linktest: ${text}` });
+  }
+}
+
+/** [LINKTEST 3.4] */
+function readLevels(args: string): Levels | string {
+  const level = (name: string, preset: Level): Level | undefined => {
+    const text = getArg(args, name);
+    if (text === undefined) return preset;
+    return levels.find((one) => text === String(one));
+  };
+  const [first, last] = [level("STARTAT", 1), level("STOPAT", 4)];
+  if (first === undefined || last === undefined) {
+    return "STARTAT and STOPAT of a linktest are 1 to 4 (latency, routing, loss, bandwidth)";
+  }
+  return first > last ? `STARTAT=${first} is behind STOPAT=${last}` : { first, last };
+}
+
+const levels = [1, 2, 3, 4] as const;
+
+/** As many errors as directions and stages are bad; cut short, it is one. [LINKTEST 7] */
+function completionOf(outcome: LinktestOutcome | undefined): Completion {
+  if (outcome === undefined) return { error: -1, text: "nothing was tested" };
+  const { verdicts, isCancelled } = outcome;
+  if (isCancelled) return { error: 1, text: "the linktest was cancelled" };
+  const bad = verdicts.filter(({ verdict }) => verdict === "bad").length;
+  return { error: bad, text: bad === 0 ? "" : `${bad} of ${verdicts.length} checks failed` };
+}
+
+/** One for each node with errors: the sender of the direction. Those of an earlier test go. */
+function writeErrorFiles(directory: string, verdicts: readonly Verdict[]): void {
+  const files = new Map<string, string>();
+  for (const verdict of verdicts) {
+    if (verdict.verdict !== "bad") continue;
+    const { from } = verdict.edge;
+    files.set(from, (files.get(from) ?? "") + formatErrorRecord(verdict));
+  }
+  rmSync(directory, { recursive: true, force: true });
+  if (files.size === 0) return;
+  mkdirSync(directory, { recursive: true });
+  for (const [node, text] of files) writeFileSync(join(directory, `${node}.error`), text);
+}
