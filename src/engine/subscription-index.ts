@@ -8,13 +8,14 @@
 import type { AddressField, Notification } from "../wire/event/notification.ts";
 import { addressFields } from "../wire/event/notification.ts";
 import type { Clause, Filter, MatchKey } from "../wire/event/subscription.ts";
-import { keyOf } from "../wire/event/subscription.ts";
+import { isExcepted, keyOf } from "../wire/event/subscription.ts";
 
 /** Keys one subscription may have; beyond, its longest list is compared name by name. */
 const keysPerSubscriptionMax = 256;
 
 interface Entry<T> {
   readonly item: T;
+  readonly filter: Filter;
   /** Clauses that are not part of the key. */
   readonly rest: readonly Clause[];
 }
@@ -47,7 +48,7 @@ export class SubscriptionIndex<T> {
       buckets: new Map(),
     };
     this.#shapes.set(name, shape);
-    const entry: Entry<T> = { item, rest };
+    const entry: Entry<T> = { item, filter, rest };
     const keys = keysOf(scheduler, inKey);
     for (const key of keys) addTo(shape.buckets, key, entry);
     return { remove: () => this.#remove(name, keys, entry) };
@@ -60,7 +61,8 @@ export class SubscriptionIndex<T> {
     for (const { fields, buckets } of this.#shapes.values()) {
       const key = keyIn(fields, values);
       if (key === undefined) continue;
-      for (const { item, rest } of buckets.get(key) ?? []) {
+      for (const { item, filter, rest } of buckets.get(key) ?? []) {
+        if (isExcepted(filter, values)) continue;
         if (rest.every(({ field, names }) => names.has(values[field] ?? ""))) visit(item);
       }
     }

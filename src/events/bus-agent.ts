@@ -203,7 +203,9 @@ export class BusAgent {
     const { experiment: expt } = this.#options;
     for (let at = 0; at < objects.length; at += namesPerSubscription) {
       const objname = objects.slice(at, at + namesPerSubscription).join(",");
-      this.#subscriptions.push(await this.#subscribe({ expt, objname, scheduler: 0 }));
+      const exceptEventtypes = [...aboutObjects].join(",");
+      const address = { expt, objname, exceptEventtypes, scheduler: 0 } as const;
+      this.#subscriptions.push(await this.#subscribe(address));
     }
   }
 

@@ -34,6 +34,7 @@ export interface KeyedHash {
 export const authenticationVersion = 1;
 export const nonceBytes = 16;
 const timeBytes = 8;
+const headBytes = 1 + timeBytes + nonceBytes;
 const macBytes = 32;
 
 /**
@@ -54,9 +55,11 @@ export function authenticate(
   { key, hash }: { readonly key: Uint8Array; readonly hash: KeyedHash },
 ): Notification {
   assert(nonce.length === nonceBytes, `a nonce has ${nonceBytes} bytes`);
-  const head = new ByteWriter().u8(authenticationVersion).i64(timeUs).bytes(nonce).finish();
-  const mac = hash.hmacSha256(key, canonicalBytes(notification, head));
-  const value = new ByteWriter().bytes(head).bytes(mac).finish();
+  const value = new Uint8Array(headBytes + macBytes);
+  value[0] = authenticationVersion;
+  new DataView(value.buffer).setBigInt64(1, timeUs);
+  value.set(nonce, 1 + timeBytes);
+  value.set(canonicalMac(notification, value.subarray(0, headBytes), { key, hash }), headBytes);
   return withAttribute(notification, opaqueAttribute(attributeNames.authentication, value));
 }
 
@@ -74,7 +77,6 @@ export type ReadAuthentication =
 export function readAuthentication(notification: Notification): ReadAuthentication {
   const value = getOpaque(notification, attributeNames.authentication);
   if (value === undefined) return { kind: "missing" };
-  const headBytes = 1 + timeBytes + nonceBytes;
   if (value[0] !== authenticationVersion || value.length !== headBytes + macBytes) {
     return { kind: "unreadable" };
   }
@@ -103,8 +105,25 @@ const typeTags: Readonly<Record<AttributeValue["kind"], number>> = {
  * length of the value, value. Integers are big-endian, lengths and the number have 32 bits.
  */
 export function canonicalBytes(notification: Notification, head: Uint8Array): Uint8Array {
+  return writeCanonical(new ByteWriter(), notification, head);
+}
+
+/** What HMAC-SHA-256 gives for the canonical bytes, which nobody keeps. */
+export function canonicalMac(
+  notification: Notification,
+  head: Uint8Array,
+  { key, hash }: { readonly key: Uint8Array; readonly hash: KeyedHash },
+): Uint8Array {
+  return hash.hmacSha256(key, writeCanonical(scratch.clear(), notification, head));
+}
+
+function writeCanonical(
+  writer: ByteWriter,
+  notification: Notification,
+  head: Uint8Array,
+): Uint8Array {
   const counted = notification.attributes.filter(({ name }) => isCounted(name));
-  const writer = new ByteWriter().bytes(purposeBytes).bytes(head).u32(counted.length);
+  writer.bytes(purposeBytes).bytes(head).u32(counted.length);
   for (const { name, value } of inNameOrder(counted)) {
     writer.u8(typeTags[value.kind]).sizedText(name);
     writeSized(writer, value);
@@ -237,6 +256,12 @@ class ByteWriter {
     this.#view = new DataView(this.#buffer.buffer);
   }
 
+  /** Begins anew; what `finish` gave is overwritten. */
+  clear(): this {
+    this.#length = 0;
+    return this;
+  }
+
   bytes(part: Uint8Array): this {
     const at = this.#reserve(part.length);
     this.#buffer.set(part, at);
@@ -310,3 +335,6 @@ class ByteWriter {
 
 /** Most notifications fit. */
 const writerBytesFirst = 1_024;
+
+/** One for all: a buffer for each notification would cost more than its hash. */
+const scratch = new ByteWriter();

@@ -163,10 +163,11 @@ function parseSubscribe(json: unknown): ReadClientFrame | undefined {
 /** Null asks for everything; undefined is no address. */
 function readAddress(json: unknown): Address | null | undefined {
   if (json === null) return null;
-  const fields = fieldsOf(json, ["scheduler"], addressFields);
+  const texts = [...addressFields, "exceptEventtypes"] as const;
+  const fields = fieldsOf(json, ["scheduler"], texts);
   const scheduler = fields?.get("scheduler");
   if (fields === undefined || (scheduler !== 0 && scheduler !== 1)) return undefined;
-  const given = addressFields.filter((field) => fields.has(field));
+  const given = texts.filter((field) => fields.has(field));
   if (!given.every((field) => typeof fields.get(field) === "string")) return undefined;
   const lists = given.map((field) => [field, String(fields.get(field))] as const);
   return { ...(Object.fromEntries(lists) as Partial<Address>), scheduler };

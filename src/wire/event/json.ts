@@ -107,10 +107,12 @@ const unusualNumbers: ReadonlyMap<unknown, number> = new Map(
 );
 
 function fromJsonAttribute(json: unknown): Attribute | undefined {
-  const fields = fieldsOf(json, ["name", "type", "value"]);
-  const name = fields?.get("name");
-  if (fields === undefined || typeof name !== "string") return undefined;
-  const value = fromJsonValue(fields.get("type"), fields.get("value"));
+  // As fieldsOf does, without a map for each: there are a dozen and more in a notification.
+  if (typeof json !== "object" || json === null || Object.keys(json).length !== 3) return undefined;
+  if (!("name" in json && "type" in json && "value" in json)) return undefined;
+  const { name, type } = json;
+  if (typeof name !== "string") return undefined;
+  const value = fromJsonValue(type, json.value);
   return value === undefined ? undefined : { name, value };
 }
 

@@ -68,12 +68,17 @@ export interface Address {
   readonly eventtype?: string;
   /** Timeline or sequence to append to. */
   readonly timeline?: string;
+  /**
+   * Of a subscription alone: a list of event types that it does without, whatever the rest says. An
+   * agent hears its orders, and not what the scheduler says of its objects to others.
+   */
+  readonly exceptEventtypes?: string;
   /** 1: for the scheduler, to hold until its time; 0: for whoever is to act now. */
   readonly scheduler: 0 | 1;
 }
 
 /** A field of the tuple that is text. */
-export type AddressField = Exclude<keyof Address, "scheduler">;
+export type AddressField = Exclude<keyof Address, "scheduler" | "exceptEventtypes">;
 
 /** The text fields in the order in which notifications and expressions have them. */
 export const addressFields: readonly AddressField[] = [

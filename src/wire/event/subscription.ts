@@ -16,6 +16,8 @@ import { addressFields, attributeNames } from "./notification.ts";
 export interface Filter {
   /** In the order of `addressFields`; only fields that are set. */
   readonly clauses: readonly Clause[];
+  /** Event types that it does without. */
+  readonly except: ReadonlySet<string>;
   /** Undefined: everything is asked for, scheduled or not. */
   readonly scheduler: 0 | 1 | undefined;
 }
@@ -48,12 +50,14 @@ export function parseFilter(address: Address | undefined): ParsedFilter {
     if (list.includes("\0")) return refused(`${attributeNames[field]} has a NUL; take it out`);
     clauses.push({ field, names });
   }
+  const exceptions = address.exceptEventtypes ?? "";
+  bytes += utf8Length(exceptions);
   // The old library has the same bound on its text for the same lists.
   if (bytes > expressionBytesMax) return tooLong(bytes);
-  return { kind: "filter", filter: { clauses, scheduler: address.scheduler } };
+  return { kind: "filter", filter: { clauses, except: new Set(splitNames(exceptions)), scheduler: address.scheduler } };
 }
 
-const everything: Filter = { clauses: [], scheduler: undefined };
+const everything: Filter = { clauses: [], except: new Set(), scheduler: undefined };
 
 /** Names of a list, parted by commas and spaces. */
 export function splitNames(list: string): readonly string[] {
@@ -63,10 +67,15 @@ export function splitNames(list: string): readonly string[] {
 export function matches(filter: Filter, notification: Notification): boolean {
   const key = keyOf(notification);
   if (filter.scheduler !== undefined && filter.scheduler !== key.scheduler) return false;
+  if (isExcepted(filter, key)) return false;
   return filter.clauses.every(({ field, names }) => {
     const value = key[field];
     return value !== undefined && names.has(value);
   });
+}
+
+export function isExcepted({ except }: Filter, { eventtype }: MatchKey): boolean {
+  return except.size > 0 && eventtype !== undefined && except.has(eventtype);
 }
 
 /** What of a notification subscriptions look at. */

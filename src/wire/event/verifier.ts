@@ -10,7 +10,7 @@
 //   V4. The MAC is checked before anything is remembered: strangers fill no memory.
 import { decodeLatin1 } from "../bytes.ts";
 import type { Authentication, KeyedHash } from "./authentication.ts";
-import { canonicalBytes, readAuthentication } from "./authentication.ts";
+import { canonicalMac, readAuthentication } from "./authentication.ts";
 import type { Notification } from "./notification.ts";
 import { attributeNames, getText } from "./notification.ts";
 
@@ -55,7 +55,7 @@ export class Verifier {
     if (getText(notification, attributeNames.expt) !== experiment) {
       return refused("other-experiment", experiment);
     }
-    const mac = hash.hmacSha256(key, canonicalBytes(notification, read.head));
+    const mac = canonicalMac(notification, read.head, { key, hash });
     if (!hash.equal(mac, read.mac)) return refused("mismatch", experiment);
     return this.#takeOnce(read.timeUs, decodeLatin1(read.nonce), nowUs);
   }

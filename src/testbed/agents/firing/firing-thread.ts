@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The thread of thread-fire-clock.ts: sleeps to the next instant, performs what is due, reports. It
 // never returns to an event loop before it is told to stop.
+import { constants, setPriority } from "node:os";
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../../host/clock.ts";
 import { DueList } from "./due-list.ts";
@@ -26,6 +27,18 @@ const reportsMax = 64;
 const reportDelayUs = 2_000;
 /** While something else is due so soon, such a report waits for that one, up to the second. */
 const reportTogetherUs = { next: 10_000, max: 20_000 };
+
+/**
+ * On Linux this is of this thread alone. It sleeps nearly always, and when it wakes nothing should
+ * be in its way. A user without the right to it has what everybody has.
+ */
+function raisePriority(): void {
+  try {
+    setPriority(0, constants.priority.PRIORITY_HIGHEST);
+  } catch {
+    // As before.
+  }
+}
 
 function runThread({ signal, port, zeroUs }: FiringThreadData): void {
   const due = new DueList<ArmRequest>();
@@ -102,4 +115,5 @@ function fireDue(due: DueList<ArmRequest>, reports: Reports): void {
   }
 }
 
+raisePriority();
 runThread(workerData as FiringThreadData);
