@@ -199,6 +199,40 @@ describe.each(modes)("a node in %s mode", (mode) => {
     one.signal("KILL", "process");
   });
 
+  test("tells what a program and what it waited for used, and is not seen by it", async () => {
+    backend = await startNodes(out, { mode });
+    const start = async (command: string) => {
+      const path = join(out, "measured");
+      const started = await node("node0").spawn({
+        ...{ name: "prog", argv: ["sh", "-c", command], directory: "/" },
+        ...{ stdout: path, stderr: path, isMeasured: true },
+      });
+      if ("startError" in started) throw new Error(started.startError);
+      return started;
+    };
+    const burn = [
+      ...["import time", "memory = bytearray(64 << 20)"],
+      ...["for at in range(0, len(memory), 4096): memory[at] = 1"],
+      "while time.process_time() < 0.4: pass",
+    ];
+    const busy = await start(`python3 -c '${burn.join("\n")}'; exit 5`);
+    const { exitCode, usage } = await busy.done;
+    expect(exitCode).toBe(5);
+    expect(usage?.cpuUs).toBeGreaterThanOrEqual(400_000);
+    expect(usage?.cpuUs).toBeLessThan(2_000_000);
+    expect(usage?.rssKibMax).toBeGreaterThanOrEqual(64 * 1024);
+    expect(usage?.rssKibMax).toBeLessThan(128 * 1024);
+
+    const path = join(out, "measured");
+    const quiet = await start("env; ls -l /proc/self/fd | grep -v /proc; exec sleep 100");
+    await until(() => /fd|-> /.test(readFileSync(path, "utf8")));
+    expect(readFileSync(path, "utf8")).not.toMatch(/PERL|socket:|pipe:.*4 ->/);
+    // It leads its group and its session, and who waits for it is in neither.
+    quiet.signal("KILL", "group");
+    expect(await quiet.done).toMatchObject({ exitCode: null, signal: "SIGKILL" });
+    expect((await quiet.done).usage?.rssKibMax).toBeLessThan(16 * 1024);
+  });
+
   test("says why a program did not start", async () => {
     backend = await startNodes(out, { mode });
     const attempt = async (argv: readonly string[], directory: string, file = "log") => {

@@ -84,6 +84,7 @@ export function programSpec(
     command,
     directory,
     ...(shell === undefined ? {} : { shell }),
+    isMeasured: true,
     // By this it is known at barriers that are for members.
     environment: { ...Object.fromEntries(environment ?? []), MUSTER_PARTICIPANT: name },
   };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The status file of a run of a program: `KEY=value` lines that scripts of users read. Pure.
 // [EMULAB-EVENTS 4.5]
+import type { ProgramUsage } from "../nodes/index.ts";
 import type { ProgramSettings } from "./program-settings.ts";
 
 export interface ProgramStatus {
@@ -15,6 +16,7 @@ export interface ProgramStatus {
   readonly endedWallMs: number;
   /** The error number of the completion. */
   readonly error: number;
+  readonly usage?: ProgramUsage | undefined;
 }
 
 export interface OutputFacts {
@@ -22,7 +24,7 @@ export interface OutputFacts {
   readonly modifiedWallMs: number;
 }
 
-/** What is not known is -1: the platform does not say what a child used. */
+/** What is not known is -1. */
 const unknown = -1;
 
 /** @param formatTime a time as C's ctime writes it, without the end of line. */
@@ -30,7 +32,8 @@ export function formatProgramStatus(
   status: ProgramStatus,
   formatTime: (wallMs: number) => string,
 ): string {
-  const { name, settings, token, timedOut, stdout, stderr, startedWallMs, endedWallMs } = status;
+  const { name, settings, token, timedOut, stdout, stderr, startedWallMs, endedWallMs, usage } =
+    status;
   const rows: readonly (readonly [string, string | number])[] = [
     ["NAME", name],
     ["DIR", settings.directory],
@@ -49,10 +52,15 @@ export function formatProgramStatus(
     ["END_TIME", formatTime(endedWallMs)],
     ["EXIT_CODE", status.error],
     ["EXPECTED_EXIT_CODE", settings.expectedExitCode],
-    ["CPU_TIME", unknown],
-    ["MAXRSS", unknown],
+    ["CPU_TIME", usage === undefined ? unknown : formatSeconds(usage.cpuUs)],
+    ["MAXRSS", usage?.rssKibMax ?? unknown],
   ];
   return rows.map(([key, value]) => `${key}=${value}\n`).join("");
+}
+
+/** A number of seconds: the old agent did not fill up the microseconds, so that 1.5 was 1.000005. */
+function formatSeconds(us: number): string {
+  return `${Math.floor(us / 1_000_000)}.${String(us % 1_000_000).padStart(6, "0")}`;
 }
 
 function toSeconds(wallMs: number): number {

@@ -6,7 +6,7 @@
 import { constants } from "node:os";
 import type { Program } from "../../experiment/model.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
-import type { ExitStatus, NodeProcess } from "../nodes/index.ts";
+import type { ExitStatus, NodeProcess, ProgramUsage } from "../nodes/index.ts";
 import type { ProgramEnded, ProgramStarted } from "../run-event.ts";
 import { readTail } from "./output-tail.ts";
 import {
@@ -115,7 +115,7 @@ export class RunningProgram {
     const error = errorOf(status, settings.expectedExitCode);
     const { stdout, stderr } = this.#files();
     const facts = { stdout: outputFacts(stdout), stderr: outputFacts(stderr) };
-    this.#warn(this.#writeStatus(facts, error));
+    this.#warn(this.#writeStatus(facts, error, status.usage));
     watcher.onEnded(
       {
         type: "program-ended",
@@ -139,11 +139,15 @@ export class RunningProgram {
     return error;
   }
 
-  #writeStatus(facts: OutputOf, error: number): string | undefined {
+  #writeStatus(
+    facts: OutputOf,
+    error: number,
+    usage: ProgramUsage | undefined,
+  ): string | undefined {
     const { program, settings, token, clock } = this.#options;
     const text = formatProgramStatus(
       {
-        ...{ name: program.name, settings, token, timedOut: this.#isTimedOut, error, ...facts },
+        ...{ name: program.name, settings, token, timedOut: this.#isTimedOut, error, ...facts, usage },
         startedWallMs: this.#startedWallMs,
         endedWallMs: clock.wallMs(),
       },

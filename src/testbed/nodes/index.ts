@@ -10,6 +10,7 @@ export type {
   NodePlan,
   NodeProcess,
   PreparedProcess,
+  ProgramUsage,
   RunningNode,
   SpawnSpec,
   StartError,

@@ -4,8 +4,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Duplex } from "node:stream";
+import { type Duplex, Readable } from "node:stream";
 import type { Clock } from "../../host/clock.ts";
+import { type Measuring, measuring, readUsage, usageDescriptor } from "./measured-child.ts";
 import type {
   ExitStatus,
   NodeProcess,
@@ -68,13 +69,14 @@ export async function prepareProgram(
 ): Promise<PreparedProcess | StartError> {
   const files = openOutput(spec);
   if ("startError" in files) return files;
-  const child = spawnLauncher(files, context);
+  const measured = spec.isMeasured === true ? measuringIn(context) : undefined;
+  const child = spawnLauncher(files, context, measured);
   for (const file of new Set([files.stdout, files.stderr])) closeSync(file);
   if (typeof child === "string") return { startError: `${spec.name} cannot be started: ${child}` };
   const failed = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(describeSystemError(error)));
   });
-  const exited = watchExit(child, context.clock);
+  const exited = watchExit(child, context.clock, measured !== undefined);
   // There is none when this process has run out of descriptors; `error` says so then.
   const stdio: ChildProcess["stdio"] | undefined = child.stdio;
   const socket = (stdio?.[3] ?? undefined) as Duplex | undefined;
@@ -86,12 +88,11 @@ export async function prepareProgram(
   socket.allowHalfOpen = true;
   const words = new WordReader(socket);
   const answer = await Promise.race([words.next(), failed]);
-  const pid = answer === "ready" ? programPid(child, context) : undefined;
-  if (pid === undefined || child.pid === undefined) {
+  const group = answer === "ready" ? findGroup(child, context, measured) : undefined;
+  if (group === undefined) {
     socket.destroy();
     return { startError: `${spec.name} cannot be started: ${answer || "its node has ended"}` };
   }
-  const group = { pid, waiter: child.pid };
   context.onStarted(group);
   const done = exited.then((status) => {
     context.onEnded(group);
@@ -218,18 +219,23 @@ function outputError(spec: SpawnSpec, why: string): StartError {
   return { startError: `the output of ${spec.name} cannot be written: ${why}` };
 }
 
+function measuringIn({ environment, entrance }: LaunchContext): Measuring | undefined {
+  return measuring(environment, { entersSession: entrance.length > 1 });
+}
+
 function spawnLauncher(
   files: { stdout: number; stderr: number },
   context: LaunchContext,
+  measured: Measuring | undefined,
 ): ChildProcess | string {
-  const [file = "sh", ...entrance] = context.entrance;
+  const [file = "sh", ...entrance] = [...(measured?.argv ?? []), ...context.entrance];
   const argv = [...entrance, "-c", LAUNCHER, "muster-launcher", context.directory, ...context.argv];
   try {
     return spawn(file, argv, {
       detached: true,
       cwd: "/",
-      env: context.environment,
-      stdio: ["ignore", files.stdout, files.stderr, "pipe"],
+      env: { ...context.environment, ...measured?.environment },
+      stdio: ["ignore", files.stdout, files.stderr, "pipe", ...(measured ? usagePipe : [])],
     });
   } catch (error) {
     // Too long a command line, or a NUL byte in it.
@@ -237,18 +243,38 @@ function spawnLauncher(
   }
 }
 
-function watchExit(child: ChildProcess, clock: Clock): Promise<ExitStatus> {
-  return new Promise((resolve) => {
+const usagePipe = ["pipe"] as const;
+
+async function watchExit(
+  child: ChildProcess,
+  clock: Clock,
+  isMeasured: boolean,
+): Promise<ExitStatus> {
+  const pipe = isMeasured ? child.stdio?.[usageDescriptor] : undefined;
+  const usage = pipe instanceof Readable ? readUsage(pipe) : undefined;
+  const exit = await new Promise<ExitStatus>((resolve) => {
     child.once("exit", (exitCode, signal) => {
       resolve({ exitCode, signal, endedMonotonicUs: clock.nowUs() });
     });
   });
+  // What its own parent says of it is how it ended.
+  return { ...exit, ...(await usage) };
 }
 
-function programPid(child: ChildProcess, context: LaunchContext): number | undefined {
-  if (child.pid === undefined || context.entrance.length === 1) return child.pid;
+/** The program is the last of those that were started one by the other. */
+function findGroup(
+  child: ChildProcess,
+  { entrance }: LaunchContext,
+  measured: Measuring | undefined,
+): ProgramGroup | undefined {
+  const waiter = measured === undefined ? child.pid : onlyChild(child.pid);
+  const pid = entrance.length === 1 ? waiter : onlyChild(waiter);
+  return pid === undefined || waiter === undefined ? undefined : { pid, waiter };
+}
+
+function onlyChild(parent: number | undefined): number | undefined {
   try {
-    const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
+    const children = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8");
     const pid = Number.parseInt(children, 10);
     return Number.isNaN(pid) ? undefined : pid;
   } catch {

@@ -61,6 +61,8 @@ export interface SpawnSpec {
   /** Absolute path on this machine of a file to append to; may equal `stderr`. */
   readonly stdout: string;
   readonly stderr: string;
+  /** What it uses is wanted: it gets a parent of its own, where the machine has what that takes. */
+  readonly isMeasured?: boolean;
 }
 
 export interface ExitStatus {
@@ -69,6 +71,16 @@ export interface ExitStatus {
   /** `SIGTERM`, ... or null. */
   readonly signal: string | null;
   readonly endedMonotonicUs: number;
+  /** Undefined where it was not measured. */
+  readonly usage?: ProgramUsage | undefined;
+}
+
+/** What the kernel counts for a program and all below it that was waited for there. */
+export interface ProgramUsage {
+  /** In user and kernel. */
+  readonly cpuUs: number;
+  /** The most memory of one process of them, KiB. */
+  readonly rssKibMax: number;
 }
 
 export interface NodeProcess {

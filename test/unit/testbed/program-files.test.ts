@@ -17,7 +17,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Program } from "../../../src/experiment/model.ts";
 import { ProgramAgent } from "../../../src/testbed/agents/program-agent.ts";
-import { formatCtime } from "../../../src/testbed/agents/program-status.ts";
+import { formatCtime, formatProgramStatus } from "../../../src/testbed/agents/program-status.ts";
+import { parseUsage } from "../../../src/testbed/nodes/measured-child.ts";
 import { FakeClock } from "../record/fake-clock.ts";
 import { FakeBackend } from "./fake-backend.ts";
 
@@ -109,6 +110,23 @@ describe("the files of a run", () => {
         ...["EXPECTED_EXIT_CODE=0", "CPU_TIME=-1", "MAXRSS=-1", `END_TIME=${formatCtime(0)}`],
       ]),
     );
+  });
+
+  it("says what was used as seconds and KiB, with all places of the microseconds", () => {
+    const status = parseUsage("2304 1 2 0 3 4096");
+    expect(status).toEqual({
+      ...{ exitCode: 9, signal: null, usage: { cpuUs: 1_000_005, rssKibMax: 4_096 } },
+    });
+    expect(parseUsage("15 0 0 0 0 1")).toMatchObject({ exitCode: null, signal: "SIGTERM" });
+    // The one who measures was killed, or is none of ours.
+    for (const text of ["", "1 2 3", "a b c d e f"]) expect(parseUsage(text)).toBeUndefined();
+    const settings = {
+      ...{ command: "", directory: "", timeoutSeconds: 0, expectedExitCode: 0, tag: "" },
+    };
+    const facts = { name: "p", settings, token: 1, timedOut: false, error: 0 };
+    const times = { stdout: undefined, stderr: undefined, startedWallMs: 0, endedWallMs: 0 };
+    const text = formatProgramStatus({ ...facts, ...times, usage: status?.usage }, String);
+    expect(text).toContain("CPU_TIME=1.000005\nMAXRSS=4096\n");
   });
 
   it("say that the time limit was over", async () => {
