@@ -13,6 +13,7 @@ import type { Host } from "../host/host.ts";
 import { fileParticipant } from "./declared-barriers.ts";
 import { isProbeBarrier } from "./linktest/probe-barrier.ts";
 import type { RunEventBody } from "./run-event.ts";
+import { SentEvents } from "./sent-events.ts";
 import type { TimeBase } from "./time-base.ts";
 
 /** Barriers that fill are told of at most this often. */
@@ -36,6 +37,7 @@ export class BarrierWatch {
   readonly #options: BarrierWatchOptions;
   readonly #declared: ReadonlyMap<string, BarrierDeclaration>;
   readonly #told = new Map<string, string>();
+  readonly #sent = new SentEvents();
   #stopObserving: () => void = () => undefined;
   /** Set while changes are to be told. */
   #cancelChanges: Cancel | undefined;
@@ -51,14 +53,19 @@ export class BarrierWatch {
     });
   }
 
-  /** Nothing is said any more. */
+  /** Nothing is said any more, but of what was sent and never fired. */
   stop(): void {
     this.#stopObserving();
+    const { clock, say } = this.#options;
+    for (const left of this.#sent.leftOver()) say(left, clock.nowUs());
     this.#cancelChanges?.();
   }
 
   /** Something of an agenda, in whichever log it is. */
   observe(effect: ObservedEffect, stampUs: number): void {
+    const { kind } = effect;
+    const isOfEvent = kind === "event-accepted" || kind === "event-cancelled";
+    if (isOfEvent || kind === "event-fired") this.#sent.note(effect);
     if (effect.kind === "event-fired") this.#sayFired(effect);
     if (effect.kind === "event-cancelled") this.#sayCancelled(effect, stampUs);
     if (effect.kind !== "agenda-problem") return;

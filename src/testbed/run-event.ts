@@ -120,7 +120,10 @@ export interface EventFired {
   readonly outcome: string;
 }
 
-/** An event that had not fired was taken back, by somebody or with what it was a part of. */
+/**
+ * An event that had not fired was taken back, by somebody or with what it was a part of; or it was
+ * sent while the run went, and is left over at its end.
+ */
 export interface EventCancelled {
   readonly type: "event-cancelled";
   readonly id: number;
@@ -131,6 +134,8 @@ export interface EventCancelled {
   /** null for one that waited for a barrier. */
   readonly plannedUs: number | null;
   readonly why: string;
+  /** Nobody has taken it back. */
+  readonly isLeftOver?: true;
 }
 
 /** What became of a flow of generated traffic; said once, at the end of the run. */

@@ -72,6 +72,7 @@ export function settle(state: AgendaState, port: AgendaPort, done: Done): void {
     finish(state, port, item, done);
     return;
   }
+  const isFirst = isNobodyOver(state, item);
   if (!item.missing?.delete(done.member)) return; // A8
   const { object, type } = { object: done.member, type: typeOf(state, item) };
   if (done.error !== 0 && done.how === "completed") {
@@ -80,9 +81,22 @@ export function settle(state: AgendaState, port: AgendaPort, done: Done): void {
   if (worse(item.worst, done.error) !== item.worst) {
     item.worst = done.error;
     item.worstText = done.text;
+  } else if (item.worst === 0 && (isFirst || !isIgnored(done.text))) {
+    // Where all members ignore it, nothing was done; where one did something, that is the answer.
+    item.worstText = isIgnored(done.text) ? done.text : "";
   }
   if (item.missing.size > 0) return;
   finish(state, port, item, { ...done, error: item.worst, text: item.worstText });
+}
+
+function isNobodyOver(state: AgendaState, { event, missing }: Item): boolean {
+  const target = state.objects.resolve(event.object);
+  return target.kind === "group" && missing?.size === target.members.length;
+}
+
+/** `ignored: WHY`, as performers say it. */
+function isIgnored(text: string): boolean {
+  return text.startsWith("ignored: ");
 }
 
 function finish(state: AgendaState, port: AgendaPort, item: Item, done: Done): void {

@@ -5,6 +5,7 @@
 import { formatVerdict, type Verdict } from "../../linktest/index.ts";
 import type {
   BarrierEnded,
+  EventCancelled,
   EventFired,
   InstanceEnded,
   LinksTested,
@@ -110,7 +111,7 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
     case "event-fired":
       return eventFired(counts, event);
     case "event-cancelled":
-      return [[`event ${event.id} cancelled: ${event.object} ${event.event}: ${event.why}`]];
+      return [[`event ${event.id} ${howLost(event)}: ${event.object} ${event.event}: ${event.why}`]];
     case "barrier-changed":
       return barrierArrivals(counts, event);
     case "barrier-ended":
@@ -186,6 +187,10 @@ function programEnded(counts: Counts, event: ProgramEnded): Line[] {
   }
   const how = event.stopped ? "was stopped" : `exited with ${event.exitCode}`;
   return [[`program ${event.name} on ${event.node} ${how}`]];
+}
+
+function howLost({ isLeftOver }: EventCancelled): string {
+  return isLeftOver === true ? "not fired" : "cancelled";
 }
 
 function instanceLine({ name, node, outcome, error }: InstanceEnded): Line {

@@ -57,11 +57,13 @@ export function createEventTable(planned: readonly PlannedEvent[]): EventTable {
   };
 }
 
-type Times = Pick<ResultEvent, "firedUs" | "latenessUs" | "skewUs" | "outcome">;
+type Times = Pick<ResultEvent, "firedUs" | "latenessUs" | "skewUs" | "outcome" | "why">;
 
 function timesOf(event: EventFired | EventCancelled): Times {
   if (event.type === "event-cancelled") {
-    return { firedUs: null, latenessUs: null, skewUs: null, outcome: cancelled };
+    const outcome = event.isLeftOver === true ? notFired : cancelled;
+    const why = event.why === "" ? {} : { why: event.why };
+    return { firedUs: null, latenessUs: null, skewUs: null, outcome, ...why };
   }
   const { firedUs, latenessUs, skewUs, outcome } = event;
   return { firedUs, latenessUs, skewUs, outcome };

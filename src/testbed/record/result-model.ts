@@ -171,6 +171,8 @@ export interface ResultEvent {
   readonly skewUs: number | null;
   /** `done`, `failed: WHY`, `ignored: WHY`, `cancelled` or `not fired`. */
   readonly outcome: string;
+  /** Of one that was cancelled, or sent while the run went and not fired. */
+  readonly why?: string;
 }
 
 /** What a modification of the running experiment brought, by names. */

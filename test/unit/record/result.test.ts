@@ -290,11 +290,16 @@ describe("createResultBuilder()", () => {
   it("says of an event that was taken back that it was", () => {
     const experiment = makeExperiment({ events: [planned(0, 1_000, "web")] });
     const facts = { object: "web", objectType: "PROGRAM", event: "START", args: "" };
-    const taken = { type: "event-cancelled" as const, id: 1, ...facts, plannedUs: 1_000, why: "" };
-    const story = new Story().at(10, taken).end(9_500);
+    const taken = { type: "event-cancelled" as const, ...facts, plannedUs: 1_000 };
+    const story = new Story().at(10, { ...taken, id: 1, why: "no need" });
+    // Sent while the run went, and left over.
+    story.at(20, { ...taken, id: 2, why: "the run ended before", isLeftOver: true }).end(9_500);
     expect(resultOf(story.events, experiment)).toMatchObject({
       outcome: "passed",
-      events: [{ id: 1, plannedUs: 1_000, firedUs: null, outcome: "cancelled" }],
+      events: [
+        { id: 1, plannedUs: 1_000, firedUs: null, outcome: "cancelled", why: "no need" },
+        { id: 2, firedUs: null, outcome: "not fired", why: "the run ended before" },
+      ],
     });
   });
 

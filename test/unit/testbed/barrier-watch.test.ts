@@ -11,6 +11,7 @@ import { BarrierWatch } from "../../../src/testbed/barrier-watch.ts";
 import { fileParticipant } from "../../../src/testbed/declared-barriers.ts";
 import type { RunEvent } from "../../../src/testbed/run-event.ts";
 import { TimeBase } from "../../../src/testbed/time-base.ts";
+import { within } from "../core/agenda/bench.ts";
 import { FakeClock } from "../record/fake-clock.ts";
 import { settle } from "./fake-backend.ts";
 
@@ -174,4 +175,31 @@ it("names who is missing at a quorum of the file, and says of a barrier that it 
   expect(told("barrier-ended")).toMatchObject([
     { name: "some", outcome: "cancelled", missing: ["n0", "p"], isOptional: true },
   ]);
+});
+
+it("tells at the end of what was sent and never fired, and of nothing that fired or was taken back", async () => {
+  const { link, watch, to, told } = await setUp();
+  const load = { groups: [], main: [], timelines: [], sequences: [] };
+  const agents = [{ name: "prog", type: "PROGRAM", node: "n0" }];
+  link.submit({ kind: "agenda-load", scope, agents, ...load });
+  link.submit({ kind: "agenda-start", scope, inUs: 0 });
+  const send = (request: number, inUs: number): void => {
+    const what = { object: "prog", event: "RUN", args: "", at: within(inUs) };
+    link.submit({ kind: "agenda-schedule", scope, request, ...what });
+  };
+  send(1, 0);
+  send(2, 3_600_000 * ms);
+  send(3, 3_600_000 * ms);
+  await to(1_100 * ms);
+  link.submit({ kind: "agenda-fired", scope, token: 1, firedStampUs: 1, outcome: "done" });
+  link.submit({ kind: "agenda-cancel", scope, request: 4, id: 2 });
+  await to(1_200 * ms);
+  link.submit({ kind: "agenda-halt", scope });
+  await to(1_300 * ms);
+  watch.stop();
+  expect(told("event-cancelled")).toMatchObject([
+    { id: 2 },
+    { id: 3, object: "prog", why: "the run ended before", isLeftOver: true },
+  ]);
+  expect(told("event-cancelled")[0]).not.toHaveProperty("isLeftOver");
 });

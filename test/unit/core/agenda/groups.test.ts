@@ -47,6 +47,30 @@ describe("an event for a group", () => {
     expect([sent(last), ended(last)]).toEqual([["next"], ["g 0", "q 0"]]);
   });
 
+  it("says that it is ignored when all members ignore it, and not when one does something", () => {
+    const ignored = "ignored: nobody obeys it";
+    for (const [texts, whole] of [
+      [[ignored, "ignored: another reason", ignored], ignored],
+      [["", ignored, ignored], ""],
+      [[ignored, "", ignored], ""],
+      [[ignored, ignored, ""], ""],
+    ] as const) {
+      const bench = new AgendaBench();
+      bench.begin({ agents, groups, main: [at(0, run("g"))] });
+      const [a, b, c] = texts;
+      bench.complete(1, 0, { member: "a", text: a });
+      bench.complete(1, 0, { member: "b", text: b });
+      const last = bench.complete(1, 0, { member: "c", text: c });
+      expect(seen(last, "event-completed")).toMatchObject([{ error: 0, text: whole }]);
+    }
+    const bench = new AgendaBench();
+    bench.begin({ agents, groups, main: [at(0, run("g"))] });
+    bench.complete(1, 0, { member: "a", text: ignored });
+    bench.complete(1, 4, { member: "b", text: "no rope" });
+    const last = bench.complete(1, 0, { member: "c", text: ignored });
+    expect(seen(last, "event-completed")).toMatchObject([{ error: 4, text: "no rope" }]);
+  });
+
   it("A9 faults 19, 20: has the worst error of all orders of answers, and never loses -1", () => {
     const errors = [0, 1, -1, 3, -3] as const;
     for (const a of errors) {
