@@ -10,6 +10,8 @@ export interface Limits {
   readonly scopesMax: number;
   readonly barriersPerScopeMax: number;
   readonly waitersPerBarrierMax: number;
+  /** Of all barriers of a scope. */
+  readonly waitersPerScopeMax: number;
   /** Outcomes kept per scope for barriers that are gone (B8); the oldest is dropped first. */
   readonly closedBarriersPerScopeMax: number;
   readonly membersPerRosterMax: number;
@@ -76,6 +78,7 @@ export const defaultLimits: Limits = {
   scopesMax: 1_000,
   barriersPerScopeMax: 10_000,
   waitersPerBarrierMax: 100_000,
+  waitersPerScopeMax: 1_000_000,
   closedBarriersPerScopeMax: 10_000,
   membersPerRosterMax: 100_000,
   peersPerScopeMax: 100_000,

@@ -33,6 +33,8 @@ export class Scope {
   readonly states: Map<string, StateCounter> = new Map();
   readonly quorums: Map<string, QuorumBarrier> = new Map();
   readonly rosters: Map<string, RosterBarrier> = new Map();
+  /** Parties that wait, at all places. */
+  waiters = 0;
   readonly peers: Peers = new Peers();
   readonly tree: Tree = new Tree();
   /** By `closedKey`. */

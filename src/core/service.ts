@@ -29,7 +29,7 @@ import type { CoreFigures, EventPage, ScopeDescription } from "./description.ts"
 import { Digest } from "./digest.ts";
 import type { EdgeState } from "./edge-table.ts";
 import { EdgeTable } from "./edge-table.ts";
-import type { Applied } from "./effect.ts";
+import type { Applied, BarrierKind } from "./effect.ts";
 import type { Limits } from "./limits.ts";
 import { logStepUsMax } from "./limits.ts";
 import { overLimit } from "./refusal.ts";
@@ -139,6 +139,22 @@ export class Service {
   waitersOf(edge: string, incarnation: number): number {
     const state = this.#edges.get(edge);
     return state?.incarnation === incarnation ? state.waiters.size : 0;
+  }
+
+  waitersOfEdge(edge: string): number {
+    return this.#edges.get(edge)?.waiters.size ?? 0;
+  }
+
+  isAlive(edge: string): boolean {
+    return (this.#edges.get(edge)?.incarnation ?? 0) !== 0;
+  }
+
+  hasScope(scope: string): boolean {
+    return this.#scopes.get(scope) !== undefined;
+  }
+
+  hasBarrier(scope: string, kind: BarrierKind, barrier: string): boolean {
+    return this.#scopes.get(scope)?.barrier(kind, barrier) !== undefined;
   }
 
   /** Living incarnations, for a host that starts and finds edges of its former life. */

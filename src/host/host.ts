@@ -9,7 +9,7 @@
 //   H3. Effects for an edge that is away are kept until it returns or its lease ends.
 import type { Batch, Entry, LogEntry } from "../core/command.ts";
 import type { CoreFigures, EventPage, ScopeDescription } from "../core/description.ts";
-import type { AddressedEffect, Applied, EdgeEffect } from "../core/effect.ts";
+import type { AddressedEffect, Applied, BarrierKind, EdgeEffect } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
 import { tickIntervalUs } from "../core/limits.ts";
 import { Service } from "../core/service.ts";
@@ -248,6 +248,25 @@ export class Host {
   /** Parties of an incarnation that wait at barriers. */
   waitersOf({ edge, incarnation }: Pick<Port, "edge" | "incarnation">): number {
     return this.#core.waitersOf(edge, incarnation);
+  }
+
+  /** Parties of an edge that wait, whatever its incarnation. */
+  waitersOfEdge(edge: string): number {
+    return this.#core.waitersOfEdge(edge);
+  }
+
+  /** Whether an incarnation of the edge lives. */
+  isAlive(edge: string): boolean {
+    return this.#core.isAlive(edge);
+  }
+
+  hasScope(scope: string): boolean {
+    return this.#core.hasScope(scope);
+  }
+
+  /** Whether a barrier of this kind and name is open. */
+  hasBarrier(scope: string, kind: BarrierKind, barrier: string): boolean {
+    return this.#core.hasBarrier(scope, kind, barrier);
   }
 
   lastBatch(edge: string, incarnation: number): number {

@@ -112,6 +112,7 @@ export function restoreBarriers(scope: Scope, snapshot: BarriersSnapshot, edges:
   for (const row of snapshot.states) restoreState(scope, row, edges);
   for (const row of snapshot.quorums) restoreQuorum(scope, row, edges);
   for (const row of snapshot.rosters) restoreRoster(scope, row, edges);
+  for (const place of scope.places()) scope.waiters += place.waiters.size;
   for (const name of snapshot.peers.names) scope.peers.names.add(name);
   scope.peers.unnamed = snapshot.peers.unnamed;
   scope.tree.name = snapshot.tree.name;

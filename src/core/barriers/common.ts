@@ -121,13 +121,14 @@ export class Common {
     }
     if (place.warningTimer === 0 && !place.warned) this.#setWarning(place, nowUs);
     edge.waiters.set(connection, waiter);
+    this.scopeOf(place).waiters += 1;
     this.#onArrival(place, nowUs);
     return waiter;
   }
 
   /** B2: a connection that is forgotten here cannot be reached by a second outcome. */
   detach(waiter: Waiter): void {
-    waiter.edge.waiters.delete(waiter.connection);
+    if (waiter.edge.waiters.delete(waiter.connection)) this.scopeOf(waiter.barrier).waiters -= 1;
     if (waiter.timeoutTimer !== 0) this.timers.clear(waiter.timeoutTimer);
   }
 
@@ -273,6 +274,10 @@ export class Common {
     }
     if (waiters !== undefined && waiters >= limits.waitersPerBarrierMax) {
       return overLimit(limits, "waitersPerBarrierMax", "too many parties wait at this barrier");
+    }
+    const waitsInScope = waiters === undefined ? 0 : (scope?.waiters ?? 0);
+    if (waitsInScope >= limits.waitersPerScopeMax) {
+      return overLimit(limits, "waitersPerScopeMax", "too many parties wait in this scope");
     }
     const { error, timeoutUs = 0, leadUs = 0 } = command;
     if (!isInteger(error, 0)) return invalid(`error must be an integer, 0 or more, not ${error}`);

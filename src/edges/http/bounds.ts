@@ -14,8 +14,16 @@ export interface HttpBounds {
   readonly httpBodyBytesMax: number;
   /** Waits by HTTP at once, of one token. */
   readonly httpWaitsPerTokenMax: number;
-  /** Scopes that one listener may bring into being; invented names buy no more (D18). */
+  /** Scopes alive that one listener has brought into being; invented names buy no more (D18). */
   readonly httpScopesMax: number;
+  /** Barriers that are open and that one token has come to, over requests and sessions. */
+  readonly tokenBarriersMax: number;
+  /** Parties of one token that wait, over requests and sessions. */
+  readonly tokenWaitersMax: number;
+  /** Messages that one token has published to scopes that have not ended. */
+  readonly tokenMessagesMax: number;
+  /** Bytes of them, and `payloadOverheadBytes` for each. */
+  readonly tokenMessageBytesMax: number;
   /** Streams of watchers (SSE) at once, of one token. */
   readonly httpStreamsPerTokenMax: number;
   /** Bytes that a watcher may leave unread before its stream is cut. */
@@ -47,6 +55,10 @@ export const defaultHttpBounds: HttpBounds = {
   httpBodyBytesMax: 512 * 1024,
   httpWaitsPerTokenMax: 10_000,
   httpScopesMax: 500,
+  tokenBarriersMax: 100_000,
+  tokenWaitersMax: 1_000_000,
+  tokenMessagesMax: 1_000_000,
+  tokenMessageBytesMax: 256 * 1024 * 1024,
   httpStreamsPerTokenMax: 100,
   httpStreamQueueBytesMax: 4 * 1024 * 1024,
   httpWatchedBarriersMax: 1_000,

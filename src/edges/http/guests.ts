@@ -30,6 +30,13 @@ export class Guests {
     };
   }
 
+  /** How many of a kind this is true of. */
+  count(kind: GuestKind, isMeant: (caller: Caller) => boolean): number {
+    let count = 0;
+    for (const guest of this.#guests) if (guest.kind === kind && isMeant(guest.caller)) count += 1;
+    return count;
+  }
+
   endWhere(isMeant: (caller: Caller) => boolean, why: string): void {
     for (const guest of [...this.#guests]) if (isMeant(guest.caller)) guest.end(why);
   }

@@ -20,6 +20,7 @@ import { createWatchRoute } from "./routes/watch.ts";
 import { ScopeQuota } from "./scope-quota.ts";
 import { createSessionEndpoint } from "./session.ts";
 import { SessionFeeds } from "./session-feeds.ts";
+import { TokenQuota } from "./token-quota.ts";
 import { TopicCalls } from "./topic-calls.ts";
 import { WatchHistory } from "./watch-history.ts";
 
@@ -51,10 +52,26 @@ export function mountCore({
     },
   });
   door.addReadiness(() => (host.isLogAway ? "the log takes nothing" : undefined));
-  const quota = new ScopeQuota(bounds, metrics);
+  const scopes = new ScopeQuota(bounds, metrics, (scope) => host.hasScope(scope));
+  const quota = new TokenQuota({
+    ...{ bounds, metrics },
+    hasBarrier: (scope, kind, barrier) => host.hasBarrier(scope, kind, barrier),
+    isAlive: (session) => host.isAlive(session),
+    waitersOf: (session) => host.waitersOfEdge(session),
+    waitsOf: (isMeant) => door.guests.count("wait", isMeant),
+  });
+  const stopWatching = host.observe(({ entry }) => {
+    for (const { commands } of entry.batches) {
+      for (const command of commands) {
+        if (command.kind !== "close-scope" || host.hasScope(command.scope)) continue;
+        scopes.ended(command.scope);
+        quota.scopeEnded(command.scope);
+      }
+    }
+  });
   /** @returns why not. */
   const judge = (caller: Caller, command: EdgeCommand): string | undefined => {
-    const objection = quota.objection(command);
+    const objection = scopes.objection(command) ?? quota.objection(caller, command);
     if (objection === undefined) auditCommand(logger, caller, command);
     return objection;
   };
@@ -79,11 +96,12 @@ export function mountCore({
   const stopKeeping = host.observe(history.note);
   door.route(createWatchRoute({ host, clock, time, bounds, history }));
   door.route(createMetricsRoute(metrics));
-  door.socket(createSessionEndpoint({ host, logger, bounds, feeds, judge }));
+  door.socket(createSessionEndpoint({ host, logger, bounds, feeds, quota, judge }));
   const stopMeasuring = measureHost(host, metrics);
   return async () => {
     stopMeasuring();
     stopKeeping();
+    stopWatching();
     await arrivals.close();
     await topics.close();
     await feeds.close();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How many scopes a listener may bring into being: names that clients invent fill its own quota and
-// not the core's (D18). A scope that is closed through the door counts no more.
+// not the core's (D18). One that has ended, whoever has ended it, counts no more; one that is there
+// because of somebody else never does.
 import type { EdgeCommand } from "../../wire/link/frames.ts";
 import type { HttpBounds } from "./bounds.ts";
 import { boundMessage } from "./bounds.ts";
@@ -9,11 +10,19 @@ import type { Metrics } from "./metrics.ts";
 export class ScopeQuota {
   readonly #bounds: HttpBounds;
   readonly #metrics: Metrics;
-  readonly #scopes = new Set<string>();
+  readonly #isAlive: (scope: string) => boolean;
+  /** Whether it has been seen alive: a name may be on its way to the core. */
+  readonly #scopes = new Map<string, boolean>();
 
-  constructor(bounds: HttpBounds, metrics: Metrics) {
+  constructor(bounds: HttpBounds, metrics: Metrics, isAlive: (scope: string) => boolean) {
     this.#bounds = bounds;
     this.#metrics = metrics;
+    this.#isAlive = isAlive;
+  }
+
+  /** The scope has ended. */
+  ended(scope: string): void {
+    this.#scopes.delete(scope);
   }
 
   /** @returns why the command is one too many, if it is. */
@@ -32,21 +41,30 @@ export class ScopeQuota {
       case "publish":
       case "topic-publish":
       case "topic-follow":
-      case "open-scope": {
-        const { scope } = command;
-        if (this.#scopes.has(scope)) return undefined;
-        if (this.#scopes.size >= this.#bounds.httpScopesMax) {
-          this.#metrics.refused("httpScopesMax");
-          return `too many scopes at this door: ${boundMessage(this.#bounds, "httpScopesMax")}`;
-        }
-        this.#scopes.add(scope);
-        return undefined;
-      }
-      case "close-scope":
-        this.#scopes.delete(command.scope);
-        return undefined;
+      case "open-scope":
+        return this.#onScope(command.scope);
       default:
         return undefined;
+    }
+  }
+
+  #onScope(scope: string): string | undefined {
+    if (this.#scopes.has(scope) || this.#isAlive(scope)) return undefined;
+    if (this.#scopes.size >= this.#bounds.httpScopesMax) this.#dropEnded();
+    if (this.#scopes.size >= this.#bounds.httpScopesMax) {
+      this.#metrics.refused("httpScopesMax");
+      return `too many scopes at this door: ${boundMessage(this.#bounds, "httpScopesMax")}`;
+    }
+    this.#scopes.set(scope, false);
+    return undefined;
+  }
+
+  /** A name that the core has refused is dropped when a second look does not find it either. */
+  #dropEnded(): void {
+    for (const [scope, wasLooked] of this.#scopes) {
+      if (this.#isAlive(scope)) continue;
+      if (wasLooked) this.#scopes.delete(scope);
+      else this.#scopes.set(scope, true);
     }
   }
 }

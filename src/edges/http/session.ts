@@ -15,12 +15,14 @@ import type { HttpDoor } from "./door.ts";
 import type { SessionFeeds } from "./session-feeds.ts";
 import type { DoorSocket, SocketEndpoint, SocketHandler } from "./socket.ts";
 import { closeCodes } from "./socket.ts";
+import type { TokenQuota } from "./token-quota.ts";
 
 export interface SessionOptions {
   readonly host: Host;
   readonly logger: Logger;
   readonly bounds: HttpDoor["bounds"];
   readonly feeds: SessionFeeds;
+  readonly quota: Pick<TokenQuota, "addSession">;
   /** Sees every command. @returns why it is one too many. */
   readonly judge: (caller: Caller, command: EdgeCommand) => string | undefined;
 }
@@ -43,7 +45,7 @@ const sessionName = /^[A-Za-z0-9_-]{1,64}$/;
 function openSession(
   socket: DoorSocket,
   caller: Caller,
-  { host, logger, bounds, feeds, judge }: SessionOptions,
+  { host, logger, bounds, feeds, quota, judge }: SessionOptions,
 ): SocketHandler {
   const { role, scope, token } = caller;
   const grant = { role, ...(scope === undefined ? {} : { scope }) };
@@ -79,7 +81,9 @@ function openSession(
         return "a session is named by 1 to 64 letters, digits, - and _";
       }
       const rights = { kind: "session", ...grant } as const;
-      return { edge: `session/${token}/${hello.edge}`, rights, grant, address: caller.address };
+      const edge = `session/${token}/${hello.edge}`;
+      quota.addSession(caller, edge);
+      return { edge, rights, grant, address: caller.address };
     },
   });
   return {

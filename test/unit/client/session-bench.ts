@@ -188,6 +188,7 @@ export class SessionBench {
     }
     const endpoint = createSessionEndpoint({
       ...{ host, bounds: this.#bounds, feeds: this.#feeds, logger: silentLogger },
+      quota: { addSession: () => undefined },
       judge: () => undefined,
     });
     socket.serve((door) => endpoint.open(door, caller, new URLSearchParams()));

@@ -117,6 +117,25 @@ describe("limits", () => {
     expect(refusals(core.send("e", wait(4)))).toEqual([]);
   });
 
+  it("waitersPerScopeMax holds for those who wait at all barriers of a scope", () => {
+    const core = new CoreDriver({ waitersPerScopeMax: 2 });
+    const stateWait = (connection: number) =>
+      ({ ...wait(connection, { barrier: "s" }), kind: "state-wait", target: 9 }) as const;
+    core.send("e", wait(1), stateWait(2));
+    expectLimit(core.send("e", wait(3, { barrier: "other" })), "waitersPerScopeMax", 2);
+    expectLimit(core.send("e", stateWait(3)), "waitersPerScopeMax", 2);
+    expect(refusals(core.send("e", wait(3, { scope: "t" })))).toEqual([]);
+    expect(refusals(core.send("e", initOnly(4, 2)))).toEqual([]);
+    // Released, left, ended with the edge: each makes room.
+    core.send("e", wait(5, { scope: "t" }), { kind: "leave", connection: 2 });
+    expect(refusals(core.send("f", wait(6)))).toEqual([]);
+    expect(refusals(core.send("e", wait(7), wait(8, { barrier: "b8" })))).toEqual([]);
+    expectLimit(core.send("e", wait(9)), "waitersPerScopeMax", 2);
+    core.send("e", { kind: "end-edge" });
+    expect(refusals(core.send("g", wait(10), wait(11, { barrier: "b8" })))).toEqual([]);
+    expectLimit(core.send("g", wait(12)), "waitersPerScopeMax", 2);
+  });
+
   it("an initialiser that does not wait needs no place at a full barrier", () => {
     const core = new CoreDriver({ waitersPerBarrierMax: 2 });
     core.send("e", wait(1), wait(2));

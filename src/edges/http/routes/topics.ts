@@ -48,10 +48,10 @@ export function createTopicRoutes({ topics, judge }: TopicRoutesOptions): readon
       answers: [{ status: 200, what: "It has this number", schema: published }],
       handle: async (call) => {
         const { scope, params: which, body } = call;
-        const nothing = { id: 0, bytes: 0, hash: 0 };
-        const command = { kind: "publish", scope, connection: 0, payload: nothing } as const;
-        judge(call, { ...command, topic: which.topic });
         const message = JSON.stringify(body.message ?? null);
+        const payload = { id: 0, bytes: Buffer.byteLength(message), hash: 0 };
+        const command = { kind: "publish", scope, connection: 0, payload } as const;
+        judge(call, { ...command, topic: which.topic });
         return { number: await topics.publish(scope, which.topic, message) };
       },
     }),
