@@ -326,7 +326,8 @@ export function explain(effect: Released): MusterError {
   return new MusterError(code, message, { missing: names, reason, ...parties });
 }
 
-function partiesOf({ nowUs, arrived, missing, dead }: Presence): PartyLists {
+/** The lists of an effect, with how long instead of since when. */
+export function partiesOf({ nowUs, arrived, missing, dead }: Presence): PartyLists {
   const facts = ({ sinceUs, ...rest }: Presence["arrived"][number]): PartyFacts => ({
     ...rest,
     forMs: (nowUs - sinceUs) / 1000,

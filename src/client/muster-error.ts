@@ -42,7 +42,10 @@ export class MusterError extends Error {
   readonly definite: boolean;
   /** Who had not come, for code `timeout`; as far as known. */
   readonly missing: readonly string[];
-  /** Of a roster that timed out or failed: who had come, who had not, who was dead. */
+  /**
+   * Of a barrier that timed out or failed: who had come, who had not, who was dead. Of other kinds
+   * than a roster who had not is told as far as it is known: `anonymous, from NODE`.
+   */
   readonly parties: PartyLists | undefined;
   /** What somebody said who ended the barrier for all. */
   readonly reason: string | undefined;

@@ -11,6 +11,7 @@ import {
   type BarrierRequests,
   type Crossing,
   crossingEnds,
+  partiesOf,
   type RequestOptions,
   type WaitOptions,
 } from "./barrier-requests.ts";
@@ -155,7 +156,8 @@ export class QuorumDriver implements AsyncDisposable {
   }
 
   /** For the barrier's handle. @returns whether this was the end. */
-  statusChanged({ status, generation, error, reason, controller }: QuorumStatus): boolean {
+  statusChanged(effect: QuorumStatus): boolean {
+    const { status, generation, error, reason, controller } = effect;
     this.#generation = generation;
     if (status === "initialised") return false;
     if (status === "crossed") {
@@ -172,7 +174,9 @@ export class QuorumDriver implements AsyncDisposable {
     const where = controller === undefined ? "" : ` at ${controller}`;
     const how = status === "timeout" ? "timed out" : `was ${status}`;
     const message = `the barrier ${this.#requests.name} ${how}${where} (error ${error})${why}`;
-    this.lost(new MusterError(status, message, { reason }));
+    const { missing = [], presence } = effect;
+    const parties = presence === undefined ? {} : { parties: partiesOf(presence) };
+    this.lost(new MusterError(status, message, { reason, missing, ...parties }));
     return true;
   }
 

@@ -38,11 +38,15 @@ export interface Released {
    * When those who asked to go on together do, on the clock that stamps the log: the same for all.
    */
   readonly goUs?: number;
-  /** Of a roster, for outcomes `timeout` and `failed`. */
+  /** For outcomes `timeout` and `failed` of a place where somebody waited. */
   readonly presence?: Presence;
 }
 
-/** Who had come to a roster and who had not; each list holds at most `namesInReportMax`. */
+/**
+ * Who had come and who had not; each list holds at most `namesInReportMax`. Of other kinds than a
+ * roster who is missing is told as far as it is known: `anonymous, from NODE`, `2 more, anonymous`,
+ * expected since the barrier was opened.
+ */
 export interface Presence {
   /** The instant of which this is told; log time, as that of the lists. */
   readonly nowUs: number;
@@ -78,6 +82,9 @@ export interface QuorumStatus {
   readonly reason?: string;
   /** Where it ended before it crossed, when controllers have names. */
   readonly controller?: string;
+  /** Of this controller, for `timeout` and `failed`. */
+  readonly missing?: readonly string[];
+  readonly presence?: Presence;
 }
 
 /** An initialiser that does not wait is answered at once. */
@@ -213,6 +220,8 @@ export interface WaitWarning {
   readonly waitedUs: number;
   readonly arrived: readonly string[];
   readonly missing: readonly string[];
+  /** The same with since when, and who is dead. */
+  readonly presence: Presence;
 }
 
 export type ObservedEffect = BarrierClosed | WaitWarning | AgendaObservedEffect;

@@ -15,17 +15,21 @@ export function warnOfWaits(host: Host, logger: Logger): () => void {
   });
 }
 
-/** `barrier b of scope s: waiting for 10.0 s, there: node0; missing: node1, node2` */
+/** `barrier b of scope s: waiting for 10.0 s, there: p; missing for 12.0 s: anonymous, from n1` */
 export function describeWaitWarning({
   scope,
   barrier,
   waitedUs,
   arrived,
   missing,
+  presence,
 }: WaitWarning): string {
   const who = missing.length === 0 ? "nobody is known to be missing" : missing.join(", ");
   const since = `waiting for ${(waitedUs / 1e6).toFixed(1)} s, there: ${arrived.join(", ")}`;
-  const text = `barrier ${barrier} of scope ${scope}: ${since}; missing: ${who}`;
+  const expectedUs = presence.missing.map(({ sinceUs }) => presence.nowUs - sinceUs);
+  const longest =
+    expectedUs.length === 0 ? "" : ` for ${(Math.max(...expectedUs) / 1e6).toFixed(1)} s`;
+  const text = `barrier ${barrier} of scope ${scope}: ${since}; missing${longest}: ${who}`;
   // Names are what clients chose; a line of a log is one line.
   return text.replace(controlCharacters, "?");
 }

@@ -44,6 +44,10 @@ function told(applied: Applied): unknown {
       const { presence: _, ...released } = effect;
       return { edge, incarnation, effect: released };
     }
+    if (effect.kind === "quorum-status") {
+      const { presence: _, missing: __, ...status } = effect;
+      return { edge, incarnation, effect: status };
+    }
     if (effect.kind !== "refused") return { edge, incarnation, effect };
     const { kind, connection, code } = effect;
     return { edge, incarnation, effect: { kind, connection, code } };

@@ -9,6 +9,7 @@ import {
   connect,
   MusterError,
   type MusterErrorCode,
+  type PartyFacts,
   type RosterOptions,
   type Session,
   type WaitOptions,
@@ -99,7 +100,7 @@ const defaultServer = "http://127.0.0.1:8470";
 
 export function barrierInitCommand(argv: InitArguments, io: CommandIo): Promise<number> {
   const order = readOrder(argv);
-  return withSession(argv, async (session, signal) => {
+  return withSession(argv, io, async (session, signal) => {
     const { barrier } = argv;
     if (order.kind === "count" && argv.wait) {
       const handle = session.countBarrier(barrier);
@@ -114,14 +115,14 @@ export function barrierInitCommand(argv: InitArguments, io: CommandIo): Promise<
 
 export function barrierWaitCommand(argv: WaitArguments, io: CommandIo): Promise<number> {
   const arrive = readArrival(argv, waitOf(argv));
-  return withSession(argv, async (session, signal) => {
+  return withSession(argv, io, async (session, signal) => {
     const wait = arrive(session, signal);
     return tellCrossing(argv, io, await throughOutages(wait, { io, signal }));
   });
 }
 
 export function barrierCancelCommand(argv: CancelArguments, io: CommandIo): Promise<number> {
-  return withSession(argv, async (session, signal) => {
+  return withSession(argv, io, async (session, signal) => {
     const { barrier, kind, error, reason } = argv;
     const why = reason === undefined ? {} : { reason };
     if (barrier === undefined) await session.cancelAll(error);
@@ -133,7 +134,7 @@ export function barrierCancelCommand(argv: CancelArguments, io: CommandIo): Prom
 }
 
 export function barrierFailCommand(argv: FailArguments, io: CommandIo): Promise<number> {
-  return withSession(argv, async (session, signal) => {
+  return withSession(argv, io, async (session, signal) => {
     const { barrier, kind, error, reason } = argv;
     await handleOf(session, kind, barrier).fail(reason, { error, signal });
     say(argv, io, { outcome: "failed" }, `${barrier}: failed`);
@@ -142,7 +143,7 @@ export function barrierFailCommand(argv: FailArguments, io: CommandIo): Promise<
 }
 
 export function barrierListCommand(argv: BarrierArguments, io: CommandIo): Promise<number> {
-  return withSession(argv, async (session) => {
+  return withSession(argv, io, async (session) => {
     const { barriers } = await session.describe();
     const head = ["BARRIER", "KIND", "ARRIVED", "EXPECTED", "GENERATION", "MISSING"];
     const rows = barriers.map(({ name, kind, arrived, expected, generation, missing }) => [
@@ -159,7 +160,7 @@ export function barrierShowCommand(
   argv: BarrierArguments & { readonly barrier: string; readonly kind?: BarrierKind },
   io: CommandIo,
 ): Promise<number> {
-  return withSession(argv, async (session) => {
+  return withSession(argv, io, async (session) => {
     const { barriers } = await session.describe(argv.barrier);
     const found = barriers.find(({ kind }) => kind === (argv.kind ?? kind));
     if (found === undefined) {
@@ -187,6 +188,7 @@ async function throughOutages(
 
 async function withSession(
   argv: BarrierArguments,
+  io: CommandIo,
   act: (session: Session, signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
   const signals = new StopSignals();
@@ -206,7 +208,7 @@ async function withSession(
     return await act(session, signal);
   } catch (error) {
     if (signals.exitStatus !== undefined) return signals.exitStatus;
-    throw explain(error);
+    throw explain(error, argv, io);
   } finally {
     signals.dispose();
   }
@@ -299,10 +301,42 @@ const statuses: Readonly<Record<MusterErrorCode, number>> = {
   failed: barrierExitCodes.failed,
 };
 
-function explain(error: unknown): unknown {
-  if (error instanceof MusterError) {
-    const advice = error.code === "unauthorized" ? " (here: in MUSTER_TOKEN, or --token-file)" : "";
-    return new CommandError(statuses[error.code], `${error.message}${advice}`);
+/** With `--json` what is known of an end is on standard output, too. */
+function explain(error: unknown, { json }: BarrierArguments, io: CommandIo): unknown {
+  if (!(error instanceof MusterError)) return error;
+  const { code, missing, parties, reason } = error;
+  const advice = code === "unauthorized" ? " (here: in MUSTER_TOKEN, or --token-file)" : "";
+  const text = `${error.message}${advice}`;
+  const exitCode = statuses[code];
+  if (json) {
+    const end = { outcome: code, text, exitCode, missing, reason, parties };
+    io.stdout(`${JSON.stringify(end, null, 2)}\n`);
   }
-  return error;
+  return new CommandError(exitCode, [text, ...describeParties(parties)].join("\n"));
+}
+
+/** `  there: a for 3.2 s`, and the same for those who are missing or dead. */
+function describeParties(parties: MusterError["parties"]): readonly string[] {
+  if (parties === undefined) return [];
+  const { arrived, missing, dead } = parties;
+  const line = (head: string, facts: readonly PartyFacts[], how: string): readonly string[] =>
+    facts.length === 0
+      ? []
+      : [
+          `  ${head}: ${joinNames(
+            facts.map((one) => describeParty(one, how)),
+            10,
+          )}`,
+        ];
+  return [
+    ...line("there", arrived, "for"),
+    ...line("missing", missing, "expected for"),
+    ...line("dead", dead, "for"),
+  ].map(harmless);
+}
+
+function describeParty({ name, group, forMs, reason }: PartyFacts, how: string): string {
+  const whole = group === undefined ? name : `${name} of ${group}`;
+  const why = reason === undefined ? "" : ` (${reason})`;
+  return `${whole}${why} ${how} ${(forMs / 1000).toFixed(1)} s`;
 }

@@ -21,7 +21,7 @@ import type { Release, Turn } from "../turn.ts";
 import type { Deadline } from "./commands.ts";
 import type { Place, Waiter } from "./place.ts";
 import { recordOf } from "./place.ts";
-import { arrivedNames, missingNames } from "./report.ts";
+import { arrivedNames, listParties, missingNames } from "./report.ts";
 
 /**
  * What a barrier lacked. Of one that everybody left it is told as it was before they left:
@@ -145,13 +145,16 @@ export class Common {
       return;
     }
     place.warned = true;
+    const missing = this.missing(place);
+    const { nowUs } = turn;
     turn.observe({
       kind: "wait-warning",
       scope: place.scope,
       barrier: place.name,
       waitedUs,
       arrived: arrivedNames(place, max),
-      missing: missingNames(this.scopeOf(place), place, max),
+      missing,
+      presence: { nowUs, ...listParties(place, place.waiters, missing, max) },
     });
   }
 
@@ -221,6 +224,17 @@ export class Common {
     return missingNames(this.scopeOf(place), place, this.limits.namesInReportMax);
   }
 
+  /** B9, B10. One who has waited long enough is told who was there and who was not. */
+  tellTimeout(waiter: Waiter, turn: Turn): void {
+    const place = waiter.barrier;
+    const missing = this.missing(place);
+    const { nowUs } = turn;
+    const lists = listParties(place, place.waiters, missing, this.limits.namesInReportMax);
+    waiter.timeoutTimer = 0;
+    const release = this.releaseOf(place, "timeout");
+    turn.release([waiter], { ...release, missing, presence: { nowUs, ...lists } });
+  }
+
   /** B2, B3. Tells an ending to everybody it concerns; the waiters were taken off the list. */
   tellEnd(
     place: Place,
@@ -235,10 +249,11 @@ export class Common {
     const release = this.releaseOf(place, outcome, reason);
     // Who was too late with the others is told whom they waited for.
     const { missing } = standing;
+    const told = presence ?? this.presenceAt(place, waiters, { outcome, missing }, turn);
     turn.release(waiters, {
       ...release,
       ...(outcome === "timeout" ? { missing } : {}),
-      ...(presence === undefined ? {} : { presence }),
+      ...(told === undefined ? {} : { presence: told }),
       ...goOf(waiters, outcome, turn),
     });
     turn.observe({
@@ -249,6 +264,18 @@ export class Common {
       participants: [...place.gone, ...waiters.map(recordOf)],
     });
     this.#onEnded(this.scopeOf(place), { barrier: place.name, outcome }, turn);
+  }
+
+  /** Who was there and who was not, if the end is one at which that is told. */
+  presenceAt(
+    place: Place,
+    waiters: readonly Waiter[],
+    { outcome, missing }: { readonly outcome: BarrierOutcome; readonly missing: readonly string[] },
+    { nowUs }: Turn,
+  ): Presence | undefined {
+    if ((outcome !== "timeout" && outcome !== "failed") || place.kind === "roster")
+      return undefined;
+    return { nowUs, ...listParties(place, waiters, missing, this.limits.namesInReportMax) };
   }
 
   /** Why this arrival is refused, if it is. `scope` is undefined when it does not exist yet. */

@@ -65,10 +65,7 @@ export class CountKind {
 
   /** B9. The deadline of one wait: it is taken back and told who was missing. */
   timeOut(waiter: Waiter, turn: Turn): void {
-    const barrier = barrierOf(waiter);
-    const missing = this.#common.missing(barrier);
-    waiter.timeoutTimer = 0;
-    turn.release([waiter], { ...this.#common.releaseOf(barrier, "timeout"), missing });
+    this.#common.tellTimeout(waiter, turn);
     this.#takeBack(waiter, "timeout", turn);
   }
 

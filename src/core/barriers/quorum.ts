@@ -143,10 +143,7 @@ export class QuorumKind {
 
   /** B9. */
   timeOut(waiter: Waiter, turn: Turn): void {
-    const barrier = barrierOf(waiter);
-    const missing = this.#common.missing(barrier);
-    waiter.timeoutTimer = 0;
-    turn.release([waiter], { ...this.#common.releaseOf(barrier, "timeout"), missing });
+    this.#common.tellTimeout(waiter, turn);
     this.leave(waiter, turn);
   }
 
@@ -257,13 +254,17 @@ export class QuorumKind {
     this.#forgetCreator(barrier);
     scope.quorums.delete(barrier.name);
     scope.remember(barrier, outcome, this.#common.limits.closedBarriersPerScopeMax);
-    this.#common.tellEnd(barrier, takeAll(barrier), { outcome, reason }, standing, turn);
+    const waiters = takeAll(barrier);
+    const { missing } = standing;
+    const presence = this.#common.presenceAt(barrier, waiters, { outcome, missing }, turn);
+    this.#common.tellEnd(barrier, waiters, { outcome, reason, presence }, standing, turn);
     const status = outcome === "crossed" ? "released" : outcome;
     const { error, controller } = end;
     const name = controller ?? scope.tree.name;
     const where = outcome === "crossed" || name === "" ? {} : { controller: name };
     const why = reason === undefined ? {} : { reason };
-    this.#tellDriver(barrier, { status, error, ...why, ...where }, turn);
+    const who = presence === undefined ? {} : { missing, presence };
+    this.#tellDriver(barrier, { status, error, ...why, ...where, ...who }, turn);
   }
 
   #tellTree(scope: Scope, barrier: QuorumBarrier, end: QuorumEnd, turn: Turn): void {
@@ -297,7 +298,7 @@ export class QuorumKind {
 
   #tellDriver(
     { creator, scope, name, generation }: QuorumBarrier,
-    status: Pick<QuorumStatus, "status" | "error" | "reason" | "controller">,
+    status: Omit<QuorumStatus, "kind" | "scope" | "barrier" | "generation" | "connection">,
     turn: Turn,
   ): void {
     if (creator.kind !== "driver") return;

@@ -6,7 +6,7 @@ import type { Participant } from "../command.ts";
 import type { BarrierDescription, MemberFacts } from "../description.ts";
 import type { Presence } from "../effect.ts";
 import type { Barrier, Scope } from "../scope.ts";
-import type { Place } from "./place.ts";
+import type { Place, Waiter } from "./place.ts";
 import { nameParticipant } from "./place.ts";
 import type { QuorumBarrier } from "./quorum-barrier.ts";
 import type { Member, RosterBarrier } from "./roster-barrier.ts";
@@ -130,6 +130,27 @@ function describeRoster(scope: Scope, roster: RosterBarrier, max: number): Barri
     count: members.size - phase.waiters.size,
     roster: { phase: phase.part, rules, ...listMembers(roster, max) },
   };
+}
+
+/**
+ * Who had come to a place, and who had not.
+ * @param waiters those who wait there, also when they were taken off its list.
+ * @param missing as `missingNames` has it.
+ */
+export function listParties(
+  place: Place,
+  waiters: Iterable<Waiter>,
+  missing: readonly string[],
+  max: number,
+): Pick<Presence, "arrived" | "missing" | "dead"> {
+  if (place.kind === "roster") return listMembers(place.roster, max);
+  const arrived: MemberFacts[] = [];
+  for (const { who, arrivedUs } of waiters) {
+    if (arrived.length === max) break;
+    arrived.push({ name: nameParticipant(who), sinceUs: arrivedUs });
+  }
+  const sinceUs = place.createdUs;
+  return { arrived, missing: missing.map((name) => ({ name, sinceUs })), dead: [] };
 }
 
 /** Its members by what they are; each list holds at most `max`. */

@@ -112,11 +112,7 @@ export class RosterKind {
 
   /** B9. */
   timeOut(waiter: Waiter, turn: Turn): void {
-    const phase = phaseOf(waiter);
-    waiter.timeoutTimer = 0;
-    const missing = this.#common.missing(phase);
-    const presence = this.#presence(phase.roster, turn);
-    turn.release([waiter], { ...this.#common.releaseOf(phase, "timeout"), missing, presence });
+    this.#common.tellTimeout(waiter, turn);
     this.leave(waiter, turn);
   }
 

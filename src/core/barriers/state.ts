@@ -61,10 +61,7 @@ export class StateKind {
 
   /** B9. */
   timeOut(waiter: Waiter, turn: Turn): void {
-    const target = targetOf(waiter);
-    const missing = this.#common.missing(target);
-    waiter.timeoutTimer = 0;
-    turn.release([waiter], { ...this.#common.releaseOf(target, "timeout"), missing });
+    this.#common.tellTimeout(waiter, turn);
     this.leave(waiter);
   }
 

@@ -3,6 +3,8 @@
 // happened, so that the request may be made again without a second thought.
 import type { ErrorCode } from "../../core/code.ts";
 import { isDefinite } from "../../core/code.ts";
+import type { MemberFacts } from "../../core/description.ts";
+import type { Presence } from "../../core/effect.ts";
 
 /** The closed set of codes; those of the core keep their meaning. */
 export type HttpCode =
@@ -38,10 +40,12 @@ export class HttpError extends Error {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly #missing: readonly string[] | undefined;
+  readonly #parties: PartyLists | undefined;
 
   constructor(code: HttpCode, message: string, more: HttpErrorDetails = {}) {
     super(message);
     this.#missing = more.missing;
+    this.#parties = more.parties;
     this.code = code;
     this.status = more.status ?? statuses[code];
     this.headers = more.headers ?? {};
@@ -53,6 +57,7 @@ export class HttpError extends Error {
       message: this.message,
       definite: isDefiniteCode(this.code),
       ...(this.#missing === undefined ? {} : { missing: this.#missing }),
+      ...(this.#parties === undefined ? {} : { parties: this.#parties }),
     };
   }
 }
@@ -62,6 +67,29 @@ export interface HttpErrorDetails {
   readonly headers?: Readonly<Record<string, string>>;
   /** Who had not come, for code `timeout`. */
   readonly missing?: readonly string[];
+  /** Of a wait that timed out or failed. */
+  readonly parties?: PartyLists | undefined;
+}
+
+/** One of those who had come, had not, or were dead. */
+export interface PartyFacts {
+  readonly name: string;
+  readonly group?: string;
+  /** For how long that had been so. */
+  readonly forMs: number;
+  /** Why it is dead. */
+  readonly reason?: string;
+}
+
+export type PartyLists = Readonly<Record<"arrived" | "missing" | "dead", readonly PartyFacts[]>>;
+
+/** The lists of an effect, with how long instead of since when. */
+export function partiesOf({ nowUs, arrived, missing, dead }: Presence): PartyLists {
+  const facts = ({ sinceUs, ...rest }: MemberFacts): PartyFacts => ({
+    ...rest,
+    forMs: (nowUs - sinceUs) / 1000,
+  });
+  return { arrived: arrived.map(facts), missing: missing.map(facts), dead: dead.map(facts) };
 }
 
 export interface ErrorBody {
@@ -69,6 +97,7 @@ export interface ErrorBody {
   readonly message: string;
   readonly definite: boolean;
   readonly missing?: readonly string[];
+  readonly parties?: PartyLists;
 }
 
 function isDefiniteCode(code: HttpCode): boolean {

@@ -27,6 +27,20 @@ export function describeApi(routes: readonly Route[]): object {
   };
 }
 
+const partySchema = {
+  type: "array",
+  items: {
+    type: "object",
+    required: ["name", "forMs"],
+    properties: {
+      name: { type: "string" },
+      group: { type: "string" },
+      forMs: { type: "number", description: "For how long it was so." },
+      reason: { type: "string", description: "Why it is dead." },
+    },
+  },
+};
+
 const errorSchema = {
   type: "object",
   required: ["code", "message", "definite"],
@@ -34,6 +48,11 @@ const errorSchema = {
     code: { type: "string" },
     message: { type: "string", description: "What happened, and what to do next." },
     missing: { type: "array", items: { type: "string" }, description: "Of a wait that timed out." },
+    parties: {
+      type: "object",
+      description: "Of a wait that timed out or failed: who had come, had not, was dead.",
+      properties: { arrived: partySchema, missing: partySchema, dead: partySchema },
+    },
     definite: { type: "boolean", description: "True: nothing has happened; it may be repeated." },
   },
 };

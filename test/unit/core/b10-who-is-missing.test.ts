@@ -2,9 +2,21 @@
 // B10: the answer of a timed-out or failed barrier names the missing participants that are known;
 // a wait older than 10 s warns once with the same list. Catches: a list that is made after the
 // party was taken back (its own wait counted among the missing), and a warning about nobody.
-import { expect, it } from "vitest";
-import type { Applied, WaitWarning } from "../../../src/core/effect.ts";
-import { CoreDriver, effectsOf, init, initOnly, wait } from "../../../src/testing/core-driver.ts";
+import { describe, expect, it } from "vitest";
+import type { Command } from "../../../src/core/command.ts";
+import type { Applied, BarrierKind, WaitWarning } from "../../../src/core/effect.ts";
+import {
+  CoreDriver,
+  effectsOf,
+  init,
+  initOnly,
+  quorumInit,
+  quorumWait,
+  rosterArrive,
+  rosterOpen,
+  wait,
+  waitFor,
+} from "../../../src/testing/core-driver.ts";
 
 const from = (node: string, name?: string) => ({
   who: { address: "10.0.0.9:1/tcp", node, ...(name === undefined ? {} : { name }) },
@@ -49,6 +61,15 @@ it("B10 a wait of 10 s warns once, with who came and who did not", () => {
       waitedUs: 10_000_000,
       arrived: ["anonymous, from node0", "worker"],
       missing: ["anonymous, from node1"],
+      presence: {
+        nowUs: 10_000_000,
+        arrived: [
+          { name: "anonymous, from node0", sinceUs: 0 },
+          { name: "worker", sinceUs: 0 },
+        ],
+        missing: [{ name: "anonymous, from node1", sinceUs: 0 }],
+        dead: [],
+      },
     },
   ]);
   expect(warnings(core.pass(60_000_000))).toEqual([]);
@@ -106,4 +127,81 @@ it("B10 a barrier that everybody gave up is recorded as it was before they left"
   expect(left.observed).toMatchObject([standing]);
   core.send("e", init(2, 1, from("node0")));
   expect(core.send("e", { kind: "end-edge" }).observed).toMatchObject([standing]);
+});
+
+describe("B10 who times out, or hears that it has failed, is told who was there and who was not", () => {
+  const told = (applied: Applied) =>
+    effectsOf(applied, "released").map(({ outcome, presence }) => ({ outcome, ...presence }));
+  const node0 = { name: "anonymous, from node0", sinceUs: 1_000_000 };
+  const node1 = { name: "anonymous, from node1", sinceUs: 0 };
+  const worker = { name: "worker", sinceUs: 2_000_000 };
+  const fail = (barrierKind: BarrierKind) =>
+    ({ kind: "fail", scope: "s", barrier: "b", barrierKind, error: 1, reason: "enough" }) as const;
+
+  function start(): CoreDriver {
+    const core = new CoreDriver();
+    core.send("e", { kind: "open-scope", scope: "s", nodes: ["node0", "node1"] });
+    return core;
+  }
+
+  /** One comes a second after the opening, and one a second later. */
+  function play(core: CoreDriver, arrive: (connection: number, who: object) => Command): void {
+    core.tick(1_000_000);
+    core.send("e", arrive(8, from("node0")));
+    core.tick(1_000_000);
+    core.send("e", arrive(9, { who: { address: "a", name: "worker" } }));
+  }
+
+  it("at a count", () => {
+    const core = start();
+    core.send("e", initOnly(1, 3));
+    play(core, (connection, who) => wait(connection, { ...who, timeoutUs: 1_500_000 }));
+    const missing = [node1];
+    const late = { outcome: "timeout", nowUs: 2_500_000, missing, dead: [] };
+    expect(told(core.tick(500_000))).toEqual([{ ...late, arrived: [node0, worker] }]);
+    const failed = { outcome: "failed", nowUs: 2_500_000, arrived: [worker], dead: [] };
+    // Who has gone is missing again.
+    const gone = { name: "anonymous, from node0", sinceUs: 0 };
+    expect(told(core.send("e", fail("count")))).toEqual([{ ...failed, missing: [gone, node1] }]);
+  });
+
+  it("at a state", () => {
+    const core = start();
+    core.send("e", waitFor(1, 2));
+    play(core, (connection, who) => waitFor(connection, 2, who));
+    const first = { name: "anonymous, from 10.0.0.1:1/tcp", sinceUs: 0 };
+    const missing = [{ name: "anonymous, from node0", sinceUs: 0 }, node1];
+    expect(told(core.send("e", fail("state")))).toEqual([
+      { outcome: "failed", nowUs: 2_000_000, arrived: [first, node0, worker], missing, dead: [] },
+    ]);
+  });
+
+  it("at a quorum, its driver too", () => {
+    const core = start();
+    core.send("e", { kind: "peer-register", scope: "s", connection: 1, peer: "node1" });
+    core.send("e", quorumInit(2, { kind: "count", count: 3 }));
+    play(core, (connection, who) => quorumWait(connection, who));
+    const failed = core.send("e", fail("quorum"));
+    const lists = { nowUs: 2_000_000, arrived: [node0, worker], missing: [node1], dead: [] };
+    expect(told(failed)).toEqual([{ outcome: "failed", ...lists }]);
+    expect(effectsOf(failed, "quorum-status")).toMatchObject([
+      { status: "failed", missing: ["anonymous, from node1"], presence: lists },
+    ]);
+  });
+
+  it("at a roster, by name, with who is dead and why", () => {
+    const core = start();
+    const members = [{ name: "worker" }, { name: "lost" }, { name: "late", group: "g" }];
+    core.send("e", { ...rosterOpen(1, [], { whenDead: "wait" }), members });
+    core.tick(2_000_000);
+    core.send("e", rosterArrive(9, "worker"));
+    core.send("e", { kind: "roster-dead", scope: "s", participant: "lost", reason: "no disk" });
+    expect(told(core.send("e", fail("roster")))).toEqual([
+      {
+        ...{ outcome: "failed", nowUs: 2_000_000, arrived: [worker] },
+        missing: [{ name: "late", group: "g", sinceUs: 0 }],
+        dead: [{ name: "lost", sinceUs: 2_000_000, reason: "no disk" }],
+      },
+    ]);
+  });
 });

@@ -60,6 +60,13 @@ describe("count barriers by requests", () => {
     expect(body).toEqual({
       ...{ code: "timeout", definite: true, missing: ["1 more, anonymous"] },
       message: "the wait at b timed out; missing: 1 more, anonymous",
+      parties: {
+        arrived: [
+          { name: expect.stringMatching("anonymous, from 127"), forMs: expect.any(Number) },
+        ],
+        missing: [{ name: "1 more, anonymous", forMs: expect.any(Number) }],
+        dead: [],
+      },
     });
   });
 

@@ -111,7 +111,8 @@ describe("M1 M2 who comes back to /v1/watch", () => {
     const history = (bytesMax: number) => {
       const kept = new WatchHistory({ epoch: "e", bytesMax, participantsMax: 10 });
       const warning = { kind: "wait-warning", scope: "s", barrier: "b", waitedUs: 1 } as const;
-      const row = { ...warning, arrived: [], missing: [] };
+      const presence = { nowUs: 0, arrived: [], missing: [], dead: [] };
+      const row = { ...warning, arrived: [], missing: [], presence };
       const entry = { sequence: 1, stampUs: 0, entry: { format: 1, batches: [] } } as const;
       for (let at = 0; at < 3; at += 1) kept.note(entry, { observed: [row] });
       const { rows, isGap } = kept.since(0, "s");

@@ -5,10 +5,10 @@ import { z } from "zod";
 import { unreachable } from "../../../core/assert.ts";
 import type { Command, Participant } from "../../../core/command.ts";
 import type { BarrierDescription, ScopeDescription } from "../../../core/description.ts";
-import type { BarrierKind } from "../../../core/effect.ts";
+import type { BarrierKind, Presence } from "../../../core/effect.ts";
 import { barrierCountMax } from "../../../core/limits.ts";
 import type { ArrivalEnd, Arrivals, WaitId } from "../arrivals.ts";
-import { HttpError } from "../errors.ts";
+import { HttpError, partiesOf } from "../errors.ts";
 import type { Call, Route } from "../route.ts";
 import { defineRoute } from "../route.ts";
 
@@ -381,15 +381,20 @@ interface BadEnd {
   readonly error: number;
   readonly reason?: string;
   readonly missing?: readonly string[];
+  readonly presence?: Presence;
 }
 
-function endError({ status, barrier, error, reason, missing = [] }: BadEnd): HttpError {
+function endError(end: BadEnd): HttpError {
+  const { status, barrier, error, reason, presence, missing = [] } = end;
+  const parties = presence && partiesOf(presence);
   if (status === "timeout") {
     const who = missing.length === 0 ? "nobody is known to be missing" : missing.join(", ");
     const message = `the wait at ${barrier} timed out; missing: ${who}`;
-    return new HttpError("timeout", message, { missing });
+    return new HttpError("timeout", message, { missing, parties });
   }
   const why = reason === undefined ? "" : `: ${reason}`;
   const code = status === "failed" ? "failed" : "cancelled";
-  return new HttpError(code, `the barrier ${barrier} was ${status} (error ${error})${why}`);
+  return new HttpError(code, `the barrier ${barrier} was ${status} (error ${error})${why}`, {
+    parties,
+  });
 }
