@@ -21,9 +21,9 @@ import type { Cancel, Clock } from "../../host/clock.ts";
 import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
 import { HttpError } from "./errors.ts";
 
-/** A release with which signal was one's own, for one who signalled and waited. */
+/** A release with which signal and which message were one's own, for one who had them. */
 export type ArrivalEnd =
-  | (Released & { readonly value?: number })
+  | (Released & { readonly value?: number; readonly number?: number })
   | Acknowledged
   | Signalled
   | QuorumStatus;
@@ -56,8 +56,9 @@ interface Waiting {
   readonly id: WaitId | undefined;
   /** Whether it is over when its signal has counted. */
   readonly isSignal: boolean;
-  /** Which signal was its own. */
+  /** Which signal was its own, and which message of its topic. */
   value: number | undefined;
+  number: number | undefined;
   asking: Asking | undefined;
   end: ArrivalEnd | HttpError | undefined;
   cancelExpiry: Cancel;
@@ -152,7 +153,7 @@ export class Arrivals {
     const command = build(connection);
     this.submit(command);
     const rest = { asking: undefined, end: undefined, cancelExpiry: () => undefined };
-    const signal = { isSignal: command.kind === "state-signal", value: undefined };
+    const signal = { isSignal: command.kind === "state-signal", value: undefined, number: undefined };
     const waiting: Waiting = { connection, id, ...signal, ...rest };
     this.#waiting.set(connection, waiting);
     if (id !== undefined) {
@@ -170,6 +171,11 @@ export class Arrivals {
       case "signalled":
         this.#onSignalled(effect);
         return;
+      case "published": {
+        const waiting = this.#waiting.get(effect.connection);
+        if (waiting !== undefined) waiting.number = effect.number;
+        return;
+      }
       case "quorum-status":
         // Who made it need not stay: what follows is told to those who wait.
         this.#end(effect.connection, effect);
@@ -186,8 +192,12 @@ export class Arrivals {
   }
 
   #release(connection: ConnectionId, effect: Released): void {
-    const value = this.#waiting.get(connection)?.value;
-    this.#end(connection, value === undefined ? effect : { ...effect, value });
+    const { value, number } = this.#waiting.get(connection) ?? {};
+    const own = {
+      ...(value === undefined ? {} : { value }),
+      ...(number === undefined ? {} : { number }),
+    };
+    this.#end(connection, { ...effect, ...own });
   }
 
   #onSignalled(effect: Signalled): void {

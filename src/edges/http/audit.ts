@@ -21,6 +21,8 @@ function describe(command: EdgeCommand): string | undefined {
       return `${command.kind} barrier ${quote(command.barrier)} of scope ${quote(command.scope)}`;
     case "cancel-all":
       return `cancel all barriers of scope ${quote(command.scope)}`;
+    case "roster-dead":
+      return `declare ${quote(command.participant)} dead in scope ${quote(command.scope)}`;
     case "open-scope":
       return `open scope ${quote(command.scope)}`;
     case "close-scope":

@@ -16,6 +16,8 @@ export interface HttpBounds {
   readonly httpWaitsPerTokenMax: number;
   /** Scopes alive that one listener has brought into being; invented names buy no more (D18). */
   readonly httpScopesMax: number;
+  /** Quorums made by requests whose drivers let go themselves, those that ended among them. */
+  readonly httpDriversMax: number;
   /** Barriers that are open and that one token has come to, over requests and sessions. */
   readonly tokenBarriersMax: number;
   /** Parties of one token that wait, over requests and sessions. */
@@ -55,6 +57,7 @@ export const defaultHttpBounds: HttpBounds = {
   httpBodyBytesMax: 512 * 1024,
   httpWaitsPerTokenMax: 10_000,
   httpScopesMax: 500,
+  httpDriversMax: 10_000,
   tokenBarriersMax: 100_000,
   tokenWaitersMax: 1_000_000,
   tokenMessagesMax: 1_000_000,

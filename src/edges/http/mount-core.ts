@@ -13,6 +13,7 @@ import { boundMessage } from "./bounds.ts";
 import type { HttpDoor } from "./door.ts";
 import { HttpError } from "./errors.ts";
 import { createMetricsRoute, measureHost } from "./measure.ts";
+import { QuorumDrivers } from "./quorum-drivers.ts";
 import { createKindRoutes } from "./routes/barrier-kinds.ts";
 import { createBarrierRoutes } from "./routes/barriers.ts";
 import { createTopicRoutes } from "./routes/topics.ts";
@@ -82,12 +83,16 @@ export function mountCore({
   const topics = new TopicCalls({
     ...{ connect: host.connectEdge, edge: `${edge}/topics`, topics: host.topics, clock },
   });
+  const drivers = new QuorumDrivers({
+    ...{ connect: host.connectEdge, edge: `${edge}/drivers`, clock },
+    driversMax: bounds.httpDriversMax,
+  });
   const feeds = new SessionFeeds({
     ...{ connect: host.connectEdge, edge: `${edge}/feeds`, topics: host.topics, bounds },
   });
-  for (const route of createBarrierRoutes({ arrivals, judge: judgeCall })) door.route(route);
-  for (const route of createKindRoutes({ arrivals, judge: judgeCall })) door.route(route);
-  for (const route of createTopicRoutes({ topics, judge: judgeCall })) door.route(route);
+  for (const route of createBarrierRoutes({ arrivals, clock, judge: judgeCall })) door.route(route);
+  for (const route of createKindRoutes({ arrivals, clock, drivers, judge: judgeCall })) door.route(route);
+  for (const route of createTopicRoutes({ topics, arrivals, clock, judge: judgeCall })) door.route(route);
   const history = new WatchHistory({
     epoch: newRunId(),
     bytesMax: bounds.httpWatchKeptBytesMax,
@@ -105,5 +110,6 @@ export function mountCore({
     await arrivals.close();
     await topics.close();
     await feeds.close();
+    await drivers.close();
   };
 }

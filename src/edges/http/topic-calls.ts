@@ -6,7 +6,7 @@
 //   O1. A publication is answered once: with its number, why it has none, or `unavailable` while
 //       the log takes nothing; then it may have one (D10).
 //   O2. A reader that waits is told when the topic has moved past its offset, or has ended.
-import type { ConnectionId } from "../../core/command.ts";
+import type { ConnectionId, PayloadRef } from "../../core/command.ts";
 import type { EdgeEffect } from "../../core/effect.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
@@ -78,9 +78,7 @@ export class TopicCalls {
 
   /** O1. @param message as JSON. @returns its number. @throws HttpError */
   async publish(scope: string, topic: string, message: string): Promise<number> {
-    const payload = await this.#options.topics.write(Buffer.from(message)).catch(() => {
-      throw new HttpError("unavailable", "the message could not be stored; try again");
-    });
+    const payload = await this.store(message);
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
     return new Promise((resolve, reject) => {
@@ -89,6 +87,13 @@ export class TopicCalls {
         return;
       }
       this.#publications.set(connection, { resolve, reject });
+    });
+  }
+
+  /** Where a command may say that the message lies. @throws HttpError */
+  store(message: string): Promise<PayloadRef> {
+    return this.#options.topics.write(Buffer.from(message)).catch(() => {
+      throw new HttpError("unavailable", "the message could not be stored; try again");
     });
   }
 

@@ -4,7 +4,9 @@
 // request ends, but has left.
 import { z } from "zod";
 import type { Quorum } from "../../../core/command.ts";
+import type { QuorumStatus } from "../../../core/effect.ts";
 import { barrierCountMax } from "../../../core/limits.ts";
+import type { QuorumDrivers } from "../quorum-drivers.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
   arrival,
@@ -17,7 +19,7 @@ import {
   params,
 } from "./barriers.ts";
 
-const { id, timeoutMs: _timeout, error: _error, ...who } = arrivalBody;
+const { id, timeoutMs, leadMs: _lead, error: _error, ...who } = arrivalBody;
 const count = z.int().min(0).max(barrierCountMax);
 const deadline = z
   .strictObject({
@@ -42,6 +44,10 @@ const quorumBody = z.strictObject({
   ...{ id, ...who },
   percent: z.int().min(0).max(100).optional().describe("Of the peers of each controller"),
   count: count.optional().describe("Instead of a percentage"),
+  echo: z
+    .enum(["automatic", "explicit"])
+    .default("automatic")
+    .describe("explicit: who waits goes on when .../echo says so"),
   deadline,
 });
 const rosterBody = z.strictObject({
@@ -62,12 +68,40 @@ const changeBody = z.strictObject({
   remove: z.array(name).default([]),
 });
 
-export function createKindRoutes(options: BarrierRoutesOptions): readonly Route[] {
+const deadBody = z.strictObject({ reason: z.string().describe("Why; told to who waits for it") });
+
+export interface KindRoutesOptions extends BarrierRoutesOptions {
+  readonly drivers: QuorumDrivers;
+}
+
+export function createKindRoutes(options: KindRoutesOptions): readonly Route[] {
   return [
     ...createStateRoutes(options),
     ...createQuorumRoutes(options),
     ...createRosterRoutes(options),
+    createDeadRoute(options),
   ];
+}
+
+function createDeadRoute({ arrivals, judge }: BarrierRoutesOptions): Route {
+  return defineRoute({
+    method: "POST",
+    path: "/v1/participants/{participant}/dead",
+    summary: "Somebody is dead, in all rosters of the scope: their rules decide",
+    access: "cancel",
+    isScoped: true,
+    params: z.object({ participant: z.string().min(1) }),
+    body: deadBody,
+    answers: [{ status: 200, what: "It is known", schema: open }],
+    handle: async (call) => {
+      const { scope, params: which, body, signal } = call;
+      const command = { kind: "roster-dead", scope, ...which, reason: body.reason } as const;
+      judge(call, { ...command, connection: 0 });
+      return describeEnd(
+        await arrivals.arrive((connection) => ({ ...command, connection }), signal),
+      );
+    },
+  });
 }
 
 function createStateRoutes(options: BarrierRoutesOptions): readonly Route[] {
@@ -112,10 +146,11 @@ function createStateRoutes(options: BarrierRoutesOptions): readonly Route[] {
   ];
 }
 
-function createQuorumRoutes(options: BarrierRoutesOptions): readonly Route[] {
+function createQuorumRoutes(options: KindRoutesOptions): readonly Route[] {
   const arrive = createArrive(options);
   return [
     createPeersRoute(options),
+    ...createDriverRoutes(options),
     defineRoute({
       method: "POST",
       path: "/v1/quorums/{barrier}/init",
@@ -130,13 +165,15 @@ function createQuorumRoutes(options: BarrierRoutesOptions): readonly Route[] {
         const body = { ...call.body, error: 0 };
         const quorum = quorumOf(call.body);
         const until = deadlineOf(call.body);
-        return describeEnd(
-          await arrive(call, (connection) => {
-            const { scope, barrier, who: from } = arrival({ ...call, body }, connection);
-            const made = { scope, barrier, who: from, connection, quorum, ...until };
-            return { kind: "quorum-init", ...made, echo: "automatic" };
-          }),
-        );
+        const build = (connection: number) => {
+          const { scope, barrier, who: from } = arrival({ ...call, body }, connection);
+          const made = { scope, barrier, who: from, connection, quorum, ...until };
+          return { kind: "quorum-init", ...made, echo: call.body.echo } as const;
+        };
+        if (call.body.echo === "automatic") return describeEnd(await arrive(call, build));
+        options.judge(call, build(0));
+        const { kind: _, connection: __, echo: ___, ...made } = build(0);
+        return describeEnd(await options.drivers.init(made));
       },
     }),
     defineRoute({
@@ -157,6 +194,47 @@ function createQuorumRoutes(options: BarrierRoutesOptions): readonly Route[] {
         ),
     }),
   ];
+}
+
+/** For whoever has made a quorum with an explicit echo; any driver of the scope stands for him. */
+function createDriverRoutes({ drivers }: KindRoutesOptions): readonly Route[] {
+  return [
+    defineRoute({
+      method: "POST",
+      path: "/v1/quorums/{barrier}/crossed",
+      summary: "Wait until a quorum made with an explicit echo has crossed",
+      access: "init",
+      isScoped: true,
+      lasts: "wait",
+      params,
+      body: z.strictObject({ timeoutMs }),
+      answers: [{ status: 200, what: "Crossed; nobody has gone on", schema: crossing }],
+      handle: async (call) => {
+        const { scope, params: which, body, signal } = call;
+        const place = { scope, barrier: which.barrier };
+        return driven(await drivers.crossed(place, { timeoutMs: body.timeoutMs, signal }));
+      },
+    }),
+    defineRoute({
+      method: "POST",
+      path: "/v1/quorums/{barrier}/echo",
+      summary: "Let those go on who wait at a quorum that has crossed",
+      access: "init",
+      isScoped: true,
+      params,
+      body: z.strictObject({}),
+      answers: [{ status: 200, what: "They have been told", schema: crossing }],
+      handle: async ({ scope, params: which }) =>
+        driven(await drivers.letGo({ scope, barrier: which.barrier })),
+    }),
+  ];
+}
+
+/** @throws HttpError when it has ended otherwise. */
+function driven(status: QuorumStatus): object {
+  const { generation, error } = status;
+  describeEnd(status);
+  return { outcome: "crossed", generation, error };
 }
 
 function createPeersRoute({ arrivals, judge }: BarrierRoutesOptions): Route {

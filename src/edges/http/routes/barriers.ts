@@ -6,7 +6,8 @@ import { unreachable } from "../../../core/assert.ts";
 import type { Command, Participant } from "../../../core/command.ts";
 import type { BarrierDescription, ScopeDescription } from "../../../core/description.ts";
 import type { BarrierKind, Presence } from "../../../core/effect.ts";
-import { barrierCountMax } from "../../../core/limits.ts";
+import { barrierCountMax, defaultLimits } from "../../../core/limits.ts";
+import type { Clock } from "../../../host/clock.ts";
 import type { ArrivalEnd, Arrivals, WaitId } from "../arrivals.ts";
 import { HttpError, partiesOf } from "../errors.ts";
 import type { Call, Route } from "../route.ts";
@@ -14,6 +15,7 @@ import { defineRoute } from "../route.ts";
 
 export interface BarrierRoutesOptions {
   readonly arrivals: Arrivals;
+  readonly clock: Clock;
   /** Sees every command before it is submitted. @throws HttpError */
   readonly judge: (call: Pick<Call<unknown, unknown, unknown>, "caller">, command: Command) => void;
 }
@@ -31,6 +33,7 @@ export interface ArrivalBody {
   readonly node?: string | undefined;
   readonly error: number;
   readonly timeoutMs?: number | undefined;
+  readonly leadMs?: number | undefined;
 }
 
 export const arrivalBody: Readonly<{
@@ -50,6 +53,12 @@ export const arrivalBody: Readonly<{
     .min(0)
     .optional()
     .describe("The wait ends after this much of the server's time; for ever when absent"),
+  leadMs: z
+    .int()
+    .min(0)
+    .max(defaultLimits.togetherLeadUsMax / 1000)
+    .optional()
+    .describe("Go on together: the answer comes so much later than the crossing, or than others ask"),
 };
 export const kindSchema: z.ZodType<BarrierKind> = z.enum(["count", "state", "quorum", "roster"]);
 
@@ -76,6 +85,9 @@ export const crossing: z.ZodType = z.object({
   outcome: z.literal("crossed"),
   generation: z.int().describe("How often a barrier of this name has been opened"),
   error: z.int().describe("The largest error number that anybody brought"),
+  go: z
+    .object({ offUs: z.int().describe("How much later than the common instant the answer left") })
+    .optional(),
 });
 const counted = z.object({ outcome: z.literal("counted") });
 
@@ -145,22 +157,52 @@ const barrierSchema: z.ZodType<BarrierDescription> = z.object({
 }) as z.ZodType<BarrierDescription>;
 const listSchema = z.object({ scope: z.string(), barriers: z.array(barrierSchema) });
 
-type IdCall = Call<unknown, unknown, { readonly id?: string | undefined }>;
+type IdCall = Call<
+  unknown,
+  unknown,
+  { readonly id?: string | undefined; readonly leadMs?: number | undefined }
+>;
+
+/** Those who go on together are answered at their instant, and told how much later it was. */
+export async function goTogether(
+  clock: Clock,
+  leadMs: number | undefined,
+  end: ArrivalEnd,
+): Promise<ArrivalEnd & { readonly offUs?: number }> {
+  if (leadMs === undefined || end.kind !== "released") return end;
+  if (end.goUs === undefined || end.outcome !== "crossed") return end;
+  return { ...end, offUs: await instant(clock, end.goUs) };
+}
 
 /** @returns what submits a command of a call and waits for how it ends. @throws HttpError */
-export function createArrive({ arrivals, judge }: BarrierRoutesOptions) {
-  return (call: IdCall, build: (connection: number) => ArrivalCommand): Promise<ArrivalEnd> => {
+export function createArrive({ arrivals, clock, judge }: BarrierRoutesOptions) {
+  return async (
+    call: IdCall,
+    build: (connection: number) => ArrivalCommand,
+  ): Promise<ArrivalEnd & { readonly offUs?: number }> => {
     const command = build(0);
     judge(call, command);
-    return arrivals.arrive(build, call.signal, waitIdOf(call, command));
+    const end = await arrivals.arrive(build, call.signal, waitIdOf(call, command));
+    return goTogether(clock, call.body.leadMs, end);
   };
+}
+
+/** @returns how much later than at that instant this was, microseconds. */
+async function instant(clock: Clock, us: number): Promise<number> {
+  for (let left = us - clock.nowUs(); left > 0; left = us - clock.nowUs()) {
+    const ms = Math.ceil(left / 1000);
+    await new Promise<void>((resolve) => {
+      clock.after(ms, resolve);
+    });
+  }
+  return clock.nowUs() - us;
 }
 
 /** Whatever names a barrier. */
 export type ArrivalCommand = Extract<Command, { readonly barrier: string; connection?: number }>;
 
-export function createBarrierRoutes({ arrivals, judge }: BarrierRoutesOptions): readonly Route[] {
-  const arrive = createArrive({ arrivals, judge });
+export function createBarrierRoutes(options: BarrierRoutesOptions): readonly Route[] {
+  const arrive = createArrive(options);
   return [
     defineRoute({
       method: "POST",
@@ -208,13 +250,14 @@ export function createBarrierRoutes({ arrivals, judge }: BarrierRoutesOptions): 
         );
       },
     }),
-    ...createCancelRoutes({ arrivals, judge }),
-    ...createLookRoutes(arrivals),
+    ...createCancelRoutes(options),
+    ...createLookRoutes(options.arrivals),
   ];
 }
 
-function createCancelRoutes({ arrivals, judge }: BarrierRoutesOptions): readonly Route[] {
-  const arrive = createArrive({ arrivals, judge });
+function createCancelRoutes(options: BarrierRoutesOptions): readonly Route[] {
+  const { arrivals, judge } = options;
+  const arrive = createArrive(options);
   const submit = (call: Call<unknown, unknown, unknown>, command: Command): void => {
     judge(call, command);
     arrivals.submit(command);
@@ -333,26 +376,40 @@ export interface ArrivalFields {
   readonly error: number;
   readonly who: Participant;
   readonly timeoutUs?: number;
+  readonly leadUs?: number;
 }
 
 export function arrival(
-  { scope, params: which, body, caller }: Call<{ readonly barrier: string }, unknown, ArrivalBody>,
+  call: Call<{ readonly barrier: string }, unknown, ArrivalBody>,
   connection: number,
 ): ArrivalFields {
-  const { name: called, node, error, timeoutMs } = body;
+  const { scope, params: which } = call;
+  return { scope, barrier: which.barrier, connection, ...arrivalFacts(call) };
+}
+
+/** What an arrival says, but for where it is. */
+export function arrivalFacts({
+  caller,
+  body,
+}: Pick<Call<unknown, unknown, ArrivalBody>, "caller" | "body">): Omit<
+  ArrivalFields,
+  "scope" | "barrier" | "connection"
+> {
+  const { name: called, node, error, timeoutMs, leadMs } = body;
   return {
-    ...{ scope, barrier: which.barrier, connection, error },
+    error,
     who: {
       address: caller.address,
       ...(node === undefined ? {} : { node }),
       ...(called === undefined ? {} : { name: called }),
     },
     ...(timeoutMs === undefined ? {} : { timeoutUs: timeoutMs * 1000 }),
+    ...(leadMs === undefined ? {} : { leadUs: leadMs * 1000 }),
   };
 }
 
 /** @throws HttpError for a wait that did not end by a crossing. */
-export function describeEnd(end: ArrivalEnd): object {
+export function describeEnd(end: ArrivalEnd & { readonly offUs?: number }): object {
   switch (end.kind) {
     case "acknowledged":
       return { outcome: "counted" };
@@ -365,10 +422,15 @@ export function describeEnd(end: ArrivalEnd): object {
       return { outcome: "open", generation };
     }
     case "released": {
-      const { outcome, generation, error, part, value, barrierKind } = end;
+      const { outcome, generation, error, part, value, number, barrierKind, offUs } = end;
       if (outcome !== "crossed") throw endError({ ...end, status: outcome });
       const phase = barrierKind === "roster" && part !== undefined ? { phase: part } : {};
-      return { outcome, generation, error, ...phase, ...(value === undefined ? {} : { value }) };
+      const own = {
+        ...(value === undefined ? {} : { value }),
+        ...(number === undefined ? {} : { number }),
+      };
+      const go = offUs === undefined ? {} : { go: { offUs } };
+      return { outcome, generation, error, ...phase, ...own, ...go };
     }
     default:
       return unreachable(end);

@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: MIT
 // Topics with curl: publish, and read on from an offset, as a long poll when there is nothing yet.
 import { z } from "zod";
-import type { Command } from "../../../core/command.ts";
+import type { Command, PayloadRef } from "../../../core/command.ts";
+import type { Clock } from "../../../host/clock.ts";
 import type { Call, Route } from "../route.ts";
 import { defineRoute } from "../route.ts";
+import type { Arrivals } from "../arrivals.ts";
 import type { TopicCalls } from "../topic-calls.ts";
+import { arrivalBody, arrivalFacts, crossing, describeEnd, goTogether } from "./barriers.ts";
 
 export interface TopicRoutesOptions {
   readonly topics: TopicCalls;
+  readonly arrivals: Arrivals;
+  readonly clock: Clock;
   /** Sees every command before it is submitted. @throws HttpError */
   readonly judge: (call: Pick<Call<unknown, unknown, unknown>, "caller">, command: Command) => void;
 }
 
 const params = z.object({ topic: z.string().min(1) });
 const publishBody = z.strictObject({ message: z.unknown().describe("Anything JSON can say") });
+const { id: _, ...waits } = arrivalBody;
+const publishAndWaitBody = z.strictObject({
+  ...waits,
+  message: z.unknown().describe("Anything JSON can say"),
+  state: z.string().min(1).describe("The state to wait at"),
+  target: z.int().describe("How many signals to wait for"),
+  signal: z.boolean().default(false).describe("Signal, too, at the same instant"),
+});
 const readQuery = z.object({
   after: z.coerce
     .number()
@@ -35,8 +48,10 @@ const page = z.object({
   last: z.int().describe("The `after` of the next request"),
 });
 
-export function createTopicRoutes({ topics, judge }: TopicRoutesOptions): readonly Route[] {
+export function createTopicRoutes(options: TopicRoutesOptions): readonly Route[] {
+  const { topics, judge } = options;
   return [
+    createPublishAndWaitRoute(options),
     defineRoute({
       method: "POST",
       path: "/v1/topics/{topic}",
@@ -83,4 +98,36 @@ export function createTopicRoutes({ topics, judge }: TopicRoutesOptions): readon
       },
     }),
   ];
+}
+
+/** One exchange, one instant: what is refused has done neither. */
+function createPublishAndWaitRoute(options: TopicRoutesOptions): Route {
+  const { topics, arrivals, clock, judge } = options;
+  return defineRoute({
+    method: "POST",
+    path: "/v1/topics/{topic}/publish-and-wait",
+    summary: "Publish a message and wait at a state, perhaps with a signal, in one exchange",
+    access: "notify",
+    isScoped: true,
+    lasts: "wait",
+    params,
+    body: publishAndWaitBody,
+    answers: [{ status: 200, what: "Reached; the message has this number", schema: crossing }],
+    handle: async (call) => {
+      const { scope, params: which, body, signal } = call;
+      const { state, target } = body;
+      const kind = body.signal ? "state-signal-and-wait" : "state-wait";
+      const arrival = { kind, barrier: state, target, ...arrivalFacts(call) } as const;
+      const publish = { kind: "publish", scope, topic: which.topic, arrival } as const;
+      const message = JSON.stringify(body.message ?? null);
+      const bytes = Buffer.byteLength(message);
+      judge(call, { ...publish, connection: 0, payload: { id: 0, bytes, hash: 0 } });
+      const payload: PayloadRef = await topics.store(message);
+      const end = await arrivals.arrive(
+        (connection) => ({ ...publish, connection, payload }),
+        signal,
+      );
+      return describeEnd(await goTogether(clock, body.leadMs, end));
+    },
+  });
 }

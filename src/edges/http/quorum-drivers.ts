@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+// Drivers of quorums that let go themselves, by requests: one makes the quorum, one waits until it
+// has crossed, one lets whoever waits go on. Between them is nobody, so that the driver is this
+// edge, which lives as long as the door.
+//
+//   J1. Each request is answered once: by what became of the quorum, or by `unavailable` while the
+//       log takes nothing.
+//   J2. How a quorum has ended is kept until another one of its name is made, for so many of them;
+//       the oldest is forgotten first.
+import type { ConnectionId, QuorumInit } from "../../core/command.ts";
+import type { EdgeEffect, QuorumStatus } from "../../core/effect.ts";
+import type { Clock } from "../../host/clock.ts";
+import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
+import { HttpError } from "./errors.ts";
+
+export interface QuorumDriversOptions {
+  readonly connect: ConnectEdge;
+  readonly edge: string;
+  readonly clock: Clock;
+  /** Quorums that are remembered, those that have ended among them. */
+  readonly driversMax: number;
+}
+
+/** Which quorum. */
+export interface QuorumPlace {
+  readonly scope: string;
+  readonly barrier: string;
+}
+
+/** Until which status somebody waits. */
+type Aim = "initialised" | "crossed" | "released";
+const order: readonly QuorumStatus["status"][] = ["initialised", "crossed", "released"];
+
+interface Waiter {
+  readonly aim: Aim;
+  readonly resolve: (status: QuorumStatus) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Driver extends QuorumPlace {
+  readonly connection: ConnectionId;
+  /** The last that was told. */
+  status: QuorumStatus | undefined;
+  readonly waiters: Set<Waiter>;
+}
+
+export class QuorumDrivers {
+  readonly #options: QuorumDriversOptions;
+  readonly #link: CoreLink;
+  readonly #drivers = new Map<string, Driver>();
+  readonly #byConnection = new Map<ConnectionId, Driver>();
+  #lastConnection = 0;
+
+  constructor(options: QuorumDriversOptions) {
+    this.#options = options;
+    this.#link = options.connect(options.edge, {
+      onEffects: (effects) => {
+        for (const effect of effects) this.#onEffect(effect);
+      },
+      onLogAway: (isAway) => {
+        if (isAway) this.#failAll(logIsAway());
+      },
+      onClosed: (reason) => this.#failAll(new HttpError("ended", reason)),
+    });
+  }
+
+  /** Makes a quorum; resolves when all controllers have it. @throws HttpError */
+  init(made: Omit<QuorumInit, "kind" | "connection" | "echo">): Promise<QuorumStatus> {
+    this.#lastConnection += 1;
+    const connection = this.#lastConnection;
+    const { scope, barrier } = made;
+    const driver = { scope, barrier, connection, status: undefined, waiters: new Set<Waiter>() };
+    const init = { kind: "quorum-init", ...made, connection, echo: "explicit" } as const;
+    if (!this.#link.submit(init)) throw mailboxIsFull();
+    this.#byConnection.set(connection, driver);
+    return this.#until(driver, "initialised");
+  }
+
+  /**
+   * Resolves when the quorum has crossed. @throws HttpError, `timeout` when it has not after
+   * `timeoutMs`; what the signal was aborted with
+   */
+  async crossed(
+    place: QuorumPlace,
+    { timeoutMs, signal }: { readonly timeoutMs: number | undefined; readonly signal: AbortSignal },
+  ): Promise<QuorumStatus> {
+    return this.#until(this.#find(place), "crossed", { timeoutMs, signal });
+  }
+
+  /** Lets whoever waits go on; resolves when they have been told. @throws HttpError */
+  async letGo(place: QuorumPlace): Promise<QuorumStatus> {
+    const driver = this.#find(place);
+    const { connection } = driver;
+    if (driver.status?.status === "crossed") {
+      const { scope, barrier } = driver;
+      const echo = { kind: "quorum-echo", scope, barrier, connection } as const;
+      if (!this.#link.submit(echo)) throw mailboxIsFull();
+    } else if (driver.status === undefined || driver.status.status === "initialised") {
+      const message = `the quorum ${place.barrier} has not crossed yet; wait for: .../crossed`;
+      throw new HttpError("invalid", message);
+    }
+    return this.#until(driver, "released");
+  }
+
+  close(): Promise<void> {
+    return this.#link.close();
+  }
+
+  #find(place: QuorumPlace): Driver {
+    const found = this.#drivers.get(keyOf(place));
+    if (found !== undefined) return found;
+    const message = `no quorum ${place.barrier} was made here with echo "explicit"`;
+    throw new HttpError("unknown", message);
+  }
+
+  #until(
+    driver: Driver,
+    aim: Aim,
+    options: { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal } = {},
+  ): Promise<QuorumStatus> {
+    const { timeoutMs, signal } = options;
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const settle = (): void => {
+        cancel();
+        signal?.removeEventListener("abort", onAbort);
+        driver.waiters.delete(waiter);
+      };
+      const waiter: Waiter = {
+        aim,
+        resolve: (status) => {
+          settle();
+          resolve(status);
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      const onAbort = (): void => waiter.reject(signal?.reason);
+      const late = (): void => {
+        waiter.reject(new HttpError("timeout", `${driver.barrier} has not crossed yet`));
+      };
+      const { clock } = this.#options;
+      const cancel = timeoutMs === undefined ? () => undefined : clock.after(timeoutMs, late);
+      signal?.addEventListener("abort", onAbort);
+      driver.waiters.add(waiter);
+      this.#settle(driver);
+    });
+  }
+
+  /** Tells those who wait for what has come, or for what cannot come any more. */
+  #settle({ status, waiters }: Driver): void {
+    if (status === undefined) return;
+    const at = order.indexOf(status.status);
+    for (const waiter of [...waiters]) {
+      if (at < 0 || at >= order.indexOf(waiter.aim)) waiter.resolve(status);
+    }
+  }
+
+  #onEffect(effect: EdgeEffect): void {
+    if (effect.kind === "refused") {
+      const driver = this.#byConnection.get(effect.connection);
+      // A quorum that has not begun; of one that has, an answer that came too early or twice.
+      if (driver?.status === undefined) this.#byConnection.delete(effect.connection);
+      const error = new HttpError(effect.code, effect.message);
+      for (const waiter of [...(driver?.waiters ?? [])]) waiter.reject(error);
+      return;
+    }
+    if (effect.kind !== "quorum-status") return;
+    const driver = this.#byConnection.get(effect.connection);
+    if (driver === undefined) return;
+    if (driver.status === undefined) this.#remember(driver);
+    driver.status = effect;
+    this.#settle(driver);
+  }
+
+  /** J2. */
+  #remember(driver: Driver): void {
+    const key = keyOf(driver);
+    const before = this.#drivers.get(key);
+    if (before !== undefined) this.#byConnection.delete(before.connection);
+    this.#drivers.delete(key);
+    this.#drivers.set(key, driver);
+    if (this.#drivers.size <= this.#options.driversMax) return;
+    for (const [oldest, { connection }] of this.#drivers) {
+      this.#drivers.delete(oldest);
+      this.#byConnection.delete(connection);
+      // It drives no more: nobody could let those who wait go on.
+      this.#link.submit({ kind: "leave", connection });
+      return;
+    }
+  }
+
+  #failAll(error: HttpError): void {
+    for (const { waiters } of this.#byConnection.values()) {
+      for (const waiter of [...waiters]) waiter.reject(error);
+    }
+  }
+}
+
+function keyOf({ scope, barrier }: QuorumPlace): string {
+  return JSON.stringify([scope, barrier]);
+}
+
+function mailboxIsFull(): HttpError {
+  const message =
+    "the server has more to do than it takes up (limit mailboxCommandsMax); try again";
+  return new HttpError("limit", message, { headers: { "retry-after": "1" } });
+}
+
+function logIsAway(): HttpError {
+  const message = "the server's log takes nothing; whether this happens is open: ask again";
+  return new HttpError("unavailable", message, { headers: { "retry-after": "1" } });
+}
