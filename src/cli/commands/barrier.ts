@@ -5,7 +5,6 @@ import { readFileSync } from "node:fs";
 import { sessionUrl } from "../../client/connect.ts";
 import {
   type BarrierDescription,
-  type Crossing,
   connect,
   MusterError,
   type MusterErrorCode,
@@ -173,20 +172,21 @@ export function barrierShowCommand(
 }
 
 /** A person at a terminal waits on while the server's log is away, and is told why. */
-async function throughOutages(
-  wait: Promise<Crossing>,
+export async function throughOutages<Result>(
+  wait: Promise<Result>,
   { io, signal }: { readonly io: CommandIo; readonly signal: AbortSignal },
-): Promise<Crossing> {
+): Promise<Result> {
   try {
     return await wait;
   } catch (error) {
     if (!(error instanceof MusterError) || error.resume === undefined) throw error;
     io.stderr("muster: the server's log takes nothing; waiting on until it does again\n");
-    return throughOutages(error.resume(signal) as Promise<Crossing>, { io, signal });
+    return throughOutages(error.resume(signal) as Promise<Result>, { io, signal });
   }
 }
 
-async function withSession(
+/** Opens a session as the options say, and explains what goes wrong. @throws CommandError */
+export async function withSession(
   argv: BarrierArguments,
   io: CommandIo,
   act: (session: Session, signal: AbortSignal) => Promise<number>,
@@ -269,7 +269,7 @@ function tellCrossing(
   return error === 0 ? exitCodes.ok : barrierExitCodes.crossedWithError;
 }
 
-function say({ json }: BarrierArguments, io: CommandIo, value: unknown, text: string): void {
+export function say({ json }: BarrierArguments, io: CommandIo, value: unknown, text: string): void {
   if (json) io.stdout(`${JSON.stringify(value, null, 2)}\n`);
   else io.stdout(`${text.split("\n").map(harmless).join("\n")}\n`);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Names the commands about the HTTP door and their options: token, barrier. Each command's code is
+// Names the commands about the HTTP door and their options: token, barrier, topic. Each command's code is
 // loaded only when it is called.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BarrierKind } from "../../core/effect.ts";
@@ -12,6 +12,7 @@ import type {
   InitArguments,
   WaitArguments,
 } from "./barrier.ts";
+import type { PublishArguments, SubscribeArguments } from "./topic.ts";
 import type { TokenCreateArguments, TokenListArguments, TokenRevokeArguments } from "./token.ts";
 
 const barrierKinds: readonly BarrierKind[] = ["count", "state", "quorum", "roster"];
@@ -27,6 +28,7 @@ const stateOption = [
 export function registerDoorCommands(program: Command, setExit: SetExit): void {
   addToken(program, setExit);
   addBarrier(program, setExit);
+  addTopic(program, setExit);
 }
 
 function addToken(program: Command, setExit: SetExit): void {
@@ -114,6 +116,44 @@ function addBarrier(program: Command, setExit: SetExit): void {
       const { barrierShowCommand } = await import("./barrier.ts");
       setExit(await barrierShowCommand({ barrier: name, ...options }, processIo));
     });
+}
+
+function addTopic(program: Command, setExit: SetExit): void {
+  const topic = program.command("topic").description("topics of a server (muster serve)");
+  withServer(topic.command("publish"))
+    .description("add a message to a topic, and perhaps wait at a state in the same exchange")
+    .argument("<topic>", "its name")
+    .argument("<message>", "JSON; anything else is taken as a text")
+    .option("--text", "take it as a text also where it could be JSON", false)
+    .option("--at <state>", "wait at this state")
+    .option("--target <n>", "how many signals to wait for", number)
+    .option("--signal", "signal, too", false)
+    .option("--name <name>", "the participant, for reports of who is there")
+    .option("--timeout <s>", "give up after this many seconds of the server's time", seconds)
+    .action(async (name: string, message: string, options: PublishOptions) => {
+      const { topicPublishCommand } = await import("./topic.ts");
+      const { at, ...rest } = options;
+      const wait = at === undefined ? {} : { state: at };
+      setExit(await topicPublishCommand({ topic: name, message, ...rest, ...wait }, processIo));
+    });
+  withServer(topic.command("subscribe"))
+    .description("print the messages of a topic, a line of JSON each, and those that come")
+    .argument("<topic>", "its name")
+    .option("--after <n>", "those behind this number, or behind the `last`", offset, 0)
+    .option("--count <n>", "end after so many", number)
+    .option("--timeout <s>", "give up after so long without a message", seconds)
+    .action(async (name: string, options: Omit<SubscribeArguments, "topic">) => {
+      const { topicSubscribeCommand } = await import("./topic.ts");
+      setExit(await topicSubscribeCommand({ topic: name, ...options }, processIo));
+    });
+}
+
+type PublishOptions = Omit<PublishArguments, "topic" | "message" | "state"> & {
+  readonly at?: string;
+};
+
+function offset(text: string): number | "last" {
+  return text === "last" ? text : number(text);
 }
 
 function addArrivals(barrier: Command, setExit: SetExit): void {
