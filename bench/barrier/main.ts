@@ -33,7 +33,7 @@ async function benchDoors(
   const contenders = await startContenders(wanted, folder);
   try {
     // What is compiled while it runs has to be warm, the others' too.
-    await playSize(contenders, sizes[0] ?? 10, 10, note);
+    await playSize(contenders, sizes[0] ?? 10, Math.min(10, 2 * rounds), note);
     print(`a barrier, everybody arrives until everybody goes on; server CPU in us for each party`);
     print(roundHead);
     for (const size of sizes) {

@@ -26,8 +26,8 @@ export interface RoundRow extends Played {
 }
 
 /** So many parties at least are played in one round: a few take too little to be measured. */
-const partiesPerRoundMin = 200;
-const warmUps = 3;
+const partiesPerRoundMin = 40;
+const warmUps = 2;
 
 async function playOnce({ pid, clients }: Contender, parties: number): Promise<Played> {
   const times = Math.max(1, Math.ceil(partiesPerRoundMin / parties));

@@ -216,7 +216,7 @@ export class EdgeConnection {
     if (known !== undefined || port.source.isWaiting || commands.some(isTopicPublish)) {
       this.#onLateBatch(number, commands, port, known);
     } else port.put(number, this.#judgeAll(commands, port) as readonly Command[]);
-    host.wake();
+    host.wake(port);
     this.#checkAhead(port);
   }
 
@@ -241,7 +241,8 @@ export class EdgeConnection {
     const prepared = known ?? host.publications.prepare(port, port, number, judged);
     void prepared.commands.then((ready) => {
       port.fill(number, ready);
-      host.wake();
+      // One that is gone is not asked for batches any more.
+      if (this.#port === port) host.wake(port);
     });
   }
 

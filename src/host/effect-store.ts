@@ -23,8 +23,8 @@ const lastWordsMax = 64;
 export class EffectStore {
   readonly #kept = new Map<string, Kept[]>();
 
-  keep(incarnation: Incarnation, sequence: number, effects: readonly EdgeEffect[]): void {
-    const key = keyOf(incarnation);
+  /** @param key of the incarnation (`keyOf`): whoever hands out has it already. */
+  keep(key: string, sequence: number, effects: readonly EdgeEffect[]): void {
     const isEnd = effects.some(({ kind }) => kind === "revoked");
     const before = this.#kept.get(key) ?? [];
     const kept = isEnd ? before.slice(1 - lastWordsMax) : before;
@@ -40,9 +40,11 @@ export class EffectStore {
 
   drop(incarnation: Incarnation, sequence: number): void {
     const key = keyOf(incarnation);
-    const rest = this.after(incarnation, sequence);
+    const kept = this.#kept.get(key);
+    if (kept === undefined) return;
+    const rest = kept.filter((one) => one.sequence > sequence);
     if (rest.length === 0) this.#kept.delete(key);
-    else this.#kept.set(key, [...rest]);
+    else this.#kept.set(key, rest);
   }
 
   #dropOldestEnded(): void {

@@ -9,7 +9,7 @@
 //   H3. Effects for an edge that is away are kept until it returns or its lease ends.
 import type { Batch, Entry, LogEntry } from "../core/command.ts";
 import type { CoreFigures, EventPage, ScopeDescription } from "../core/description.ts";
-import type { AddressedEffect, Applied, BarrierKind, EdgeEffect } from "../core/effect.ts";
+import type { Applied, BarrierKind, EdgeEffect } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
 import { tickIntervalUs } from "../core/limits.ts";
 import { Service } from "../core/service.ts";
@@ -32,6 +32,8 @@ import type { TopicLink } from "./topic-link.ts";
 /** Where the host finds the batches of one edge. EdgeOutbox is one; a remote edge has its own. */
 export interface BatchSource {
   take(): Batch | undefined;
+  /** Whether there is something to take. */
+  readonly hasQueued: boolean;
   unacknowledged(): readonly Batch[];
   /** @returns true when a full mailbox has room again. */
   acknowledge(number: number): boolean;
@@ -90,6 +92,8 @@ export class Host {
   readonly #onAppended: (tookUs: number) => void;
   /** By edge and incarnation: one that ends still has to be told so when the next is here. */
   readonly #ports = new Map<string, Port>();
+  /** Those that may have something to take: there can be thousands, and few speak in one turn. */
+  readonly #ready = new Set<Port>();
   readonly #store = new EffectStore();
   readonly #observers = new Set<Observer>();
   readonly #watch: LogWatch;
@@ -217,19 +221,23 @@ export class Host {
     const key = keyOf(port);
     const before = this.#ports.get(key);
     this.#ports.set(key, port);
-    before?.replaced();
+    if (before !== undefined) {
+      this.#ready.delete(before);
+      before.replaced();
+    }
     this.#store.drop(port, seenSequence);
     for (const { sequence, effects } of this.#store.after(port, seenSequence)) {
       port.deliver(sequence, effects);
     }
     if (this.isLogAway) port.logAway(true);
-    this.wake();
+    this.wake(port);
   }
 
   /** The port is gone. `lost`: its edge may come back within its lease. */
   detach(port: Port, lost: boolean): void {
     if (this.#ports.get(keyOf(port)) !== port) return;
     this.#ports.delete(keyOf(port));
+    this.#ready.delete(port);
     if (!lost || this.#closed) return;
     const { edge, incarnation } = port;
     this.#own?.source.submitAlways({ kind: "detach", edge, incarnation });
@@ -274,7 +282,12 @@ export class Host {
   }
 
   /** There is something to append: it goes out when this turn has handled its input. */
-  wake(): void {
+  wake(port: Port): void {
+    this.#ready.add(port);
+    this.#scheduleFlush();
+  }
+
+  #scheduleFlush(): void {
     if (this.#flushScheduled || this.#closed) return;
     this.#flushScheduled = true;
     this.clock.endOfTurn(() => {
@@ -332,9 +345,10 @@ export class Host {
     // The loss of a link goes before what its edge sends when it is back, or the lease would run
     // for an edge that is here.
     if (this.#own?.source.hasQueued) return batches;
-    for (const { source } of this.#ports.values()) {
-      const batch = source.take();
+    for (const port of this.#ready) {
+      const batch = port.source.take();
       if (batch !== undefined) batches.push(batch);
+      if (!port.source.hasQueued) this.#ready.delete(port);
     }
     return batches;
   }
@@ -351,7 +365,7 @@ export class Host {
         this.#watch.taken(this.#inFlight > 0 || this.#failed);
         this.#retryMs = retryDelayMs.first;
         if (this.#failed) this.#retryWhenQuiet();
-        else this.wake();
+        else this.#scheduleFlush();
       },
       (error: unknown) => {
         this.#inFlight -= 1;
@@ -371,7 +385,7 @@ export class Host {
       // An entry goes out in any case: it tells whether the log is back, and carries time.
       this.#tickDue = true;
       this.#appendAgain();
-      this.wake();
+      this.#scheduleFlush();
     });
     this.#retryMs = Math.min(this.#retryMs * 2, retryDelayMs.max);
   }
@@ -436,17 +450,17 @@ export class Host {
 
   #handOut(sequence: number, { addressed }: Applied): void {
     if (addressed.length === 0) return;
-    const byEdge = new Map<string, { to: AddressedEffect; effects: EdgeEffect[] }>();
+    const byEdge = new Map<string, EdgeEffect[]>();
     for (const to of addressed) {
       if (to.effect.kind === "revoked") this.publications.ended(to);
       const key = keyOf(to);
       const known = byEdge.get(key);
-      if (known === undefined) byEdge.set(key, { to, effects: [to.effect] });
-      else known.effects.push(to.effect);
+      if (known === undefined) byEdge.set(key, [to.effect]);
+      else known.push(to.effect);
     }
-    for (const [key, { to, effects }] of byEdge) {
+    for (const [key, effects] of byEdge) {
       if (!this.#ports.get(key)?.deliver(sequence, effects)) {
-        this.#store.keep(to, sequence, effects);
+        this.#store.keep(key, sequence, effects);
       }
     }
   }
@@ -494,7 +508,7 @@ export class Host {
     // Rounded up: a timer takes whole milliseconds, and a tick that comes early is wasted.
     this.#cancelTimer = this.clock.after(Math.max(0, Math.ceil(waitUs / 1000)), () => {
       this.#tickDue = true;
-      this.wake();
+      this.#scheduleFlush();
     });
   }
 }

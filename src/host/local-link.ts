@@ -42,7 +42,7 @@ export class LocalLink implements CoreLink, Port {
     this.#handler = handler;
     this.incarnation = incarnation;
     const lastBatch = host.lastBatch(edge, incarnation);
-    this.source = new EdgeOutbox(edge, incarnation, host.limits, () => host.wake(), lastBatch);
+    this.source = new EdgeOutbox(edge, incarnation, host.limits, () => host.wake(this), lastBatch);
     this.source.submitAlways({ kind: "attach", ...(leaseUs === undefined ? {} : { leaseUs }) });
     host.attach(this, seenSequence);
   }

@@ -130,6 +130,10 @@ export class RemoteSource implements BatchSource {
     return this.#unready > 0;
   }
 
+  get hasQueued(): boolean {
+    return this.#queued[0]?.batch !== undefined;
+  }
+
   reserve(number: number, commands: readonly EdgeCommand[]): void {
     let [arrivals, bytes] = [0, 0];
     for (const command of commands) {
