@@ -89,27 +89,30 @@ async function benchRounds(pairs: Record<Kind, Pair>, parties: number, rounds: n
   return { rows, shares: of("ours", ({ generatorShare }) => generatorShare) };
 }
 
+/** Publications of each, and of ours beside a subscriber who has stopped reading, in turn. */
 async function benchPublications(pairs: Record<Kind, Pair>, rounds: number): Promise<Row[]> {
-  const took: Record<Kind, number[]> = { ours: [], floor: [] };
-  const play = async (kind: Kind): Promise<void> => {
-    took[kind].push(...(await pairs[kind].generator.call<number[]>("publish", 300)));
-  };
-  for (const kind of kinds) await pairs[kind].generator.call("publish", 300);
-  for (let round = 0; round < rounds; round += 1) for (const kind of kinds) await play(kind);
-  const rows = [0.5, 0.99].map((part): Row => {
-    const [ours, floor] = kinds.map((kind) => percentile(took[kind], part));
-    return rowOf(`publish to subscriber, p${part * 100}`, [ours ?? 0], [floor ?? 0]);
-  });
-  const before = took.ours;
-  took.ours = [];
-  await pairs.ours.generator.call("stop");
-  for (let round = 0; round < rounds; round += 1) await play("ours");
-  for (const part of [0.5, 0.99]) {
-    const [after, alone] = [took.ours, before].map((values) => percentile(values, part));
-    const what = `the same beside one who stopped, over alone, p${part * 100}`;
-    rows.push(rowOf(what, [after ?? 0], [alone ?? 0]));
+  const beside = await startPair("ours");
+  await beside.generator.call("stop");
+  const players = { ...pairs, beside };
+  const took = { ours: [] as number[][], floor: [] as number[][], beside: [] as number[][] };
+  for (let round = -2; round < rounds; round += 1) {
+    for (const kind of ["ours", "floor", "beside"] as const) {
+      const values = await players[kind].generator.call<number[]>("publish", 300);
+      if (round >= 0) took[kind].push(values);
+    }
   }
-  return rows;
+  beside.generator.end();
+  beside.server.end();
+  return [0.5, 0.99].flatMap((part) => {
+    const [ours, floor, stopped] = [took.ours, took.floor, took.beside].map((all) =>
+      all.map((values) => percentile(values, part)),
+    );
+    const name = `p${part * 100}`;
+    return [
+      rowOf(`publish to subscriber, ${name}`, ours ?? [], floor ?? []),
+      rowOf(`beside one who stopped, over alone, ${name}`, stopped ?? [], ours ?? []),
+    ];
+  });
 }
 
 /** `--rounds N` and `--sizes A,B,...` of the command line. */
