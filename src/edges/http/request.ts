@@ -99,7 +99,7 @@ function findRoute({ request, routes }: RequestOptions): Found {
   const { pathname } = targetOf(request);
   const segments = pathname.split("/");
   const matching = routes.flatMap((route) => {
-    const params = matchPath(route.path.split("/"), segments);
+    const params = matchPath(patternOf(route.path), segments);
     return params === undefined ? [] : [{ route, params }];
   });
   const found = matching.find(({ route }) => route.method === request.method);
@@ -112,19 +112,35 @@ function findRoute({ request, routes }: RequestOptions): Found {
   throw new HttpError("invalid", message, { status: 405, headers: { allow } });
 }
 
+/** One segment of a route's path: a text, or the name of a parameter. */
+interface PatternPart {
+  readonly text: string;
+  readonly name: string | undefined;
+}
+
+/** Of each path there is a route for: every request is held against all of them. */
+const patterns = new Map<string, readonly PatternPart[]>();
+
+function patternOf(path: string): readonly PatternPart[] {
+  const known = patterns.get(path);
+  if (known !== undefined) return known;
+  const parts = path.split("/");
+  const pattern = parts.map((text) => ({ text, name: /^\{(\w+)\}$/.exec(text)?.[1] }));
+  patterns.set(path, pattern);
+  return pattern;
+}
+
 /** `/v1/barriers/{barrier}` against the segments of a path; a segment is decoded once. */
 function matchPath(
-  pattern: readonly string[],
+  pattern: readonly PatternPart[],
   segments: readonly string[],
 ): Readonly<Record<string, string>> | undefined {
   if (pattern.length !== segments.length) return undefined;
+  const isOther = pattern.some(({ text, name }, at) => name === undefined && text !== segments[at]);
+  if (isOther) return undefined;
   const params: Record<string, string> = {};
-  for (const [at, part] of pattern.entries()) {
-    const segment = segments[at] ?? "";
-    const name = /^\{(\w+)\}$/.exec(part)?.[1];
-    if (name === undefined) {
-      if (part !== segment) return undefined;
-    } else params[name] = decode(segment);
+  for (const [at, { name }] of pattern.entries()) {
+    if (name !== undefined) params[name] = decode(segments[at] ?? "");
   }
   return params;
 }
@@ -173,26 +189,41 @@ async function readJson(
   request: IncomingMessage,
   { bounds, metrics }: RequestOptions["door"],
 ): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const declared = Number(request.headers["content-length"] ?? 0);
-  for await (const chunk of declared > bounds.httpBodyBytesMax ? [] : request) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > bounds.httpBodyBytesMax) break;
-    chunks.push(chunk as Buffer);
-  }
-  if (Math.max(bytes, declared) > bounds.httpBodyBytesMax) {
+  const max = bounds.httpBodyBytesMax;
+  const isDeclaredTooLong = Number(request.headers["content-length"] ?? 0) > max;
+  const text = isDeclaredTooLong ? undefined : await readText(request, max);
+  if (text === undefined) {
     metrics.refused("httpBodyBytesMax");
     const message = `the body is too long: ${boundMessage(bounds, "httpBodyBytesMax")}`;
     throw new HttpError("limit", message, { status: 413, headers: { connection: "close" } });
   }
-  const text = Buffer.concat(chunks).toString("utf8");
   if (text.trim() === "") return {};
   try {
     return JSON.parse(text) as unknown;
   } catch {
     throw new HttpError("invalid", "the body is not JSON; see /openapi.json");
   }
+}
+
+/** Listeners: an iterator over the stream costs more than the rest of a small request. */
+function readText(request: IncomingMessage, bytesMax: number): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const onData = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes <= bytesMax) {
+        chunks.push(chunk);
+        return;
+      }
+      request.off("data", onData);
+      request.pause();
+      resolve(undefined);
+    };
+    request.on("data", onData);
+    request.on("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    request.on("close", () => reject(new Error("the client went in the middle of its request")));
+  });
 }
 
 function isReply(said: unknown): said is Reply {
