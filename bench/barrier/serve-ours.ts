@@ -19,7 +19,9 @@ const log =
   kind === "sqlite"
     ? SqliteLog.open({ file: join(folder, "log.sqlite"), nowUs })
     : new MemoryLog({ nowUs, retain: false });
-const host = new Host({ log, limits: resolveLimits(), ...parts });
+// 10,000 sessions are as many edges, beside those of the door itself.
+const limits = resolveLimits({ edgesMax: 20_000 });
+const host = new Host({ log, limits, ...parts });
 await host.start();
 const door = createHttpDoor({ access: {}, ...parts });
 mountCore({ door, host, edge: "bench/http", ...parts });

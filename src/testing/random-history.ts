@@ -20,8 +20,15 @@ const edges = 12;
 const scopes = ["s", "t", "\u00fc\u4e2d", "pid/eid"] as const;
 const nodes = ["node0", "node1", "node2", "node3"] as const;
 
-/** @returns 64 hex digits: the digest of the state, and that of all effects. */
-export function digestOfHistory(seed: number, entries: number): string {
+/**
+ * @param look sees the machine after each entry.
+ * @returns 64 hex digits: the digest of the state, and that of all effects.
+ */
+export function digestOfHistory(
+  seed: number,
+  entries: number,
+  look: (service: Service) => void = () => undefined,
+): string {
   const random = new Random(seed);
   const service = new Service(
     resolveLimits({ closedBarriersPerScopeMax: 100, eventsPerScopeMax: 100 }),
@@ -31,6 +38,7 @@ export function digestOfHistory(seed: number, entries: number): string {
   for (let sequence = 1; sequence <= entries; sequence += 1) {
     const applied = service.apply(history.next(sequence));
     effects.addRow(`${sequence} ${JSON.stringify(applied)}`, 1);
+    look(service);
   }
   return service.digest() + effects.toString();
 }

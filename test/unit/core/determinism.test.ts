@@ -78,6 +78,11 @@ describe("digestOfHistory()", () => {
     expect(digestOfHistory(2, 1000)).not.toBe(digestOfHistory(1, 1000));
   });
 
+  it("D11 gives the same however often a digest was asked for on the way", () => {
+    const looked = digestOfHistory(1, 3_000, (service) => service.digest());
+    expect(looked).toBe(digestOfHistory(1, 3_000));
+  });
+
   it("gives one digest on the system's Node and on this one", () => {
     const [own, other] = [runPlain(process.execPath), runPlain(systemNode())];
     process.stdout.write(`determinism: Node ${own.major} and Node ${other.major}\n`);
