@@ -8,12 +8,14 @@ import { eventClientTime } from "../client/event-limits.ts";
 import type { EventTime } from "../client/event-time.ts";
 import { RemoteBus, type RemoteBusOptions } from "../client/remote-bus.ts";
 import type { ClientRuntime } from "../client/runtime.ts";
+import type { ClientTls } from "../client/tls-platform.ts";
 import { systemClock } from "../host/clock.ts";
 import { gatherWrites } from "../host/gather-writes.ts";
 import { newNonce } from "../host/ids.ts";
 import { BusError } from "../wire/event/bus.ts";
 import { busProtocol } from "../wire/event/bus-frames.ts";
 import { tokenProtocolPrefix } from "../wire/link/frames.ts";
+import { readClientTls } from "./client-tls.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError } from "./io.ts";
 
@@ -23,13 +25,18 @@ import { CommandError } from "./io.ts";
  *
  * @param url as of `resolveEventAddress`
  * @param publicationsMax that may be on their way at once; a command has one
+ * @param tls what it is spoken to with when the URL asks for TLS
  * @throws BusError: `unavailable` while nobody answers there, `refused` when the door turns us away
  */
-export function connectEventBus(url: string, publicationsMax = 1): Promise<ConnectedBus> {
+export function connectEventBus(
+  url: string,
+  publicationsMax = 1,
+  tls: ClientTls = readClientTls({}),
+): Promise<ConnectedBus> {
   return new Promise((resolve, reject) => {
     let isFirst = true;
     const open = (): WebSocket => {
-      const socket = openEventSocket(url);
+      const socket = openEventSocket(url, eventClientTime.silenceMs, tls);
       if (isFirst) {
         socket.once("open", () => resolve(bus));
         // Before `open` it means that there was no connection; after it nobody hears it.
@@ -66,8 +73,13 @@ export const eventRetry: Pick<RemoteBusOptions, "retryMs" | "retryMsMax" | "publ
 export function openEventSocket(
   url: string,
   silenceMs: number = eventClientTime.silenceMs,
+  { ca, certificate, key }: ClientTls = readClientTls({}),
 ): WebSocket {
-  const socket = new WebSocket(url, protocols(), { handshakeTimeout: eventClientTime.connectMs });
+  const socket = new WebSocket(url, protocols(), {
+    handshakeTimeout: eventClientTime.connectMs,
+    ...(ca === undefined ? {} : { ca }),
+    ...(certificate === undefined ? {} : { cert: certificate, key }),
+  });
   let cancel = (): void => undefined;
   const onLife = (): void => {
     cancel();
@@ -97,6 +109,11 @@ function describeFailure(url: string, error: NodeJS.ErrnoException): BusError {
     const help = "is it a door of Muster, and does it take MUSTER_TOKEN?";
     return new BusError("refused", `${where} opens no bus: ${error.message}; ${help}`);
   }
+  if (/CERT|SELF_SIGNED|ERR_TLS|ERR_SSL|EPROTO/.test(error.code ?? "")) {
+    const help =
+      "--ca or MUSTER_CA names who has signed the server's certificate, --cert or MUSTER_CERT the one to show";
+    return new BusError("refused", `no TLS with ${where}: ${error.message}; ${help}`);
+  }
   // Several addresses were tried, each with its own reason, and the error itself has no message.
   const reason = error.code ?? error.message;
   const help = "is it running there? -s, --server and MUSTER_EVENTS name another";
@@ -107,14 +124,14 @@ function describeFailure(url: string, error: NodeJS.ErrnoException): BusError {
 export interface EventWorld {
   readonly runtime: ClientRuntime;
   /** @param url as of `resolveEventAddress`. @throws BusError */
-  connect(url: string): Promise<ConnectedBus>;
+  connect(url: string, tls?: ClientTls): Promise<ConnectedBus>;
   /** Microseconds since 1970. */
   wallUs(): bigint;
 }
 
 export const eventWorld: EventWorld = {
   runtime: { nowUs: systemClock.nowUs, after: systemClock.after, randomBytes: newNonce },
-  connect: connectEventBus,
+  connect: (url, tls) => connectEventBus(url, 1, tls),
   wallUs: () => BigInt(systemClock.wallMs()) * 1000n,
 };
 

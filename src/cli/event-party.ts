@@ -10,14 +10,24 @@ import { splitExperiment } from "../client/event-words.ts";
 import { eventHash } from "../host/event-hash.ts";
 import { readEventServer } from "../testbed/event-server-file.ts";
 import { BusError } from "../wire/event/bus.ts";
+import { readClientTls } from "./client-tls.ts";
 import { type EventWorld, eventAddress } from "./event-bus.ts";
 import { findKey, keyFile, ownKeyFiles } from "./event-key.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError } from "./io.ts";
 import { findKeptRuns } from "./kept-runs.ts";
 
+/** Files for a server that speaks TLS. */
+export interface EventTlsArguments {
+  /** Who has signed its certificate. */
+  readonly ca?: string;
+  /** What is shown, with its key in the same file or in another. */
+  readonly cert?: string;
+  readonly certKey?: string;
+}
+
 /** What a command line says of them. */
-export interface EventPartyArguments {
+export interface EventPartyArguments extends EventTlsArguments {
   /** `pid/eid`, or `eid` where only one project has it. */
   readonly id: string;
   readonly key?: string;
@@ -90,7 +100,7 @@ function isDown(directory: string | undefined): boolean {
 
 /** Lends the bus of the experiment, and gives it back. @throws CommandError when there is none */
 export async function withEventBus<Result>(
-  { server, waitForServer }: EventPartyArguments,
+  { server, waitForServer, ca, cert, certKey: key }: EventPartyArguments,
   { pid, eid, directory }: EventParty,
   { runtime, connect }: EventWorld,
   use: (bus: ConnectedBus) => Promise<Result>,
@@ -99,9 +109,10 @@ export async function withEventBus<Result>(
     server,
     directory === undefined ? undefined : readEventServer(directory),
   );
+  const tls = readClientTls({ ca, cert, key });
   try {
     const lookForMs = waitForServer * 1_000;
-    const bus = await findBus({ connect: () => connect(url), runtime, lookForMs });
+    const bus = await findBus({ connect: () => connect(url, tls), runtime, lookForMs });
     try {
       return await use(bus);
     } finally {

@@ -13,8 +13,9 @@ import {
   type Session,
   type WaitOptions,
 } from "../../client/index.ts";
-import { type ClientTls, tlsPlatform } from "../../client/tls-platform.ts";
+import { tlsPlatform } from "../../client/tls-platform.ts";
 import type { BarrierKind } from "../../core/effect.ts";
+import { readClientTls } from "../client-tls.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { formatTable, harmless, joinNames } from "../output.ts";
@@ -197,7 +198,7 @@ export async function withSession(
   const token = tokenOf(argv);
   const chosen = argv.scope ?? scope;
   const url = checkServer(argv.server ?? server);
-  const tls = readTls(argv);
+  const tls = readClientTls(argv);
   try {
     await using session = await connect(url, {
       signal,
@@ -222,15 +223,6 @@ function checkServer(server: string): string {
     const text = error instanceof Error ? error.message : String(error);
     throw new CommandError(exitCodes.usage, `--server: ${text}`);
   }
-}
-
-/** @throws CommandError */
-function readTls({ ca, cert, key }: BarrierArguments): ClientTls {
-  if (key !== undefined && cert === undefined) {
-    throw new CommandError(exitCodes.usage, "--key belongs to --cert FILE");
-  }
-  const read = (file: string | undefined) => (file === undefined ? undefined : readText(file));
-  return { ca: read(ca), certificate: read(cert), key: read(key ?? cert) };
 }
 
 function tokenOf({ tokenFile }: BarrierArguments): string | undefined {

@@ -215,8 +215,8 @@ function withServer(command: Command): Command {
     )
     .option("--scope <name>", "(default: $MUSTER_SCOPE, else the token's, else default)")
     .option("--token-file <file>", "file that holds the token (default: $MUSTER_TOKEN)")
-    .option("--ca <file>", "certificate that has signed the server's")
-    .option("--cert <file>", "certificate to show, for a server that asks for one (PEM)")
+    .option("--ca <file>", "certificate that has signed the server's (default: $MUSTER_CA)")
+    .option("--cert <file>", "certificate to show, where one is asked for (default: $MUSTER_CERT)")
     .option("--key <file>", "its key (default: in the same file)")
     .option("--json", "print it as JSON", false);
 }

@@ -2,6 +2,7 @@
 // Names the commands of events and their options: `muster event send`, `ls`, `cancel` ... Each
 // command's code is loaded only when it is called.
 import { type Command, InvalidArgumentError } from "commander";
+import type { EventTlsArguments } from "../event-party.ts";
 import { processIo, withJsonFailure } from "../io.ts";
 import type { EventSendArguments } from "./event-send.ts";
 import type { EventWatchArguments } from "./event-watch.ts";
@@ -149,11 +150,22 @@ function addTime(event: Command, setExit: SetExit): void {
   }
 }
 
-type PlaceOptions = Pick<EventSendArguments, "key" | "server" | "waitForServer" | "state" | "json">;
+type PlaceOptions = Pick<
+  EventSendArguments,
+  "key" | "server" | "waitForServer" | "state" | "json" | keyof EventTlsArguments
+>;
+
+/** Of a server that speaks TLS, as of muster barrier; --key is the experiment's here. */
+function addTls(command: Command): Command {
+  return command
+    .option("--ca <file>", "certificate that has signed the server's (default: $MUSTER_CA)")
+    .option("--cert <file>", "certificate to show, with its key (PEM) (default: $MUSTER_CERT)")
+    .option("--cert-key <file>", "its key, when it is in another file");
+}
 
 /** How the scheduler is found, and the form of what is printed. */
 function addPlace(command: Command): Command {
-  return command
+  return addTls(command)
     .option("--key <file>", "key of the experiment (default: that of its last run here)")
     .option(...serverOption)
     .option("--wait-for-server <s>", "look for the bus for so many seconds", seconds, 0)
@@ -162,8 +174,7 @@ function addPlace(command: Command): Command {
 }
 
 function addWatch(event: Command, setExit: SetExit): void {
-  event
-    .command("watch")
+  addTls(event.command("watch"))
     .description("print the events that go over the bus, with their arguments, until ended")
     .argument("[experiment]", "pid/eid, or eid as elsewhere; all of them when left out")
     .option("--objname <names>", "only of these objects, parted by commas")

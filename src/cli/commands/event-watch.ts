@@ -6,13 +6,15 @@ import { findBus } from "../../client/event-connection.ts";
 import { splitExperiment } from "../../client/event-words.ts";
 import { readEventServer } from "../../testbed/event-server-file.ts";
 import { BusError } from "../../wire/event/bus.ts";
+import { readClientTls } from "../client-tls.ts";
 import { type EventWorld, eventAddress, eventWorld } from "../event-bus.ts";
+import type { EventTlsArguments } from "../event-party.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { findKeptRuns } from "../kept-runs.ts";
 import { printEvents } from "../print-events.ts";
 
-export interface EventWatchArguments {
+export interface EventWatchArguments extends EventTlsArguments {
   /** null: all. */
   readonly experiment: string | null;
   readonly objname?: string;
@@ -48,9 +50,10 @@ export async function eventWatchCommand(
     argv.server,
     directory === undefined ? undefined : readEventServer(directory),
   );
+  const tls = readClientTls({ ca: argv.ca, cert: argv.cert, key: argv.certKey });
   try {
     const lookForMs = argv.waitForServer * 1_000;
-    const bus = await findBus({ connect: () => connect(url), runtime, lookForMs });
+    const bus = await findBus({ connect: () => connect(url, tls), runtime, lookForMs });
     const name = "muster";
     return await printEvents({
       ...{ bus, address, scheduled, showsArgs: true, json, name, io, wallUs },

@@ -24,7 +24,7 @@ afterEach(closeAll);
 type Figures = ReturnType<typeof parsePrometheus>;
 
 /** The value of a figure, added up over rows that have these labels. */
-function valueOf(figures: Figures, name: string, labels: Record<string, string> = {}): number {
+function figureOf(figures: Figures, name: string, labels: Record<string, string> = {}): number {
   const [family = ""] = /^muster_.+?(?=_(?:count|sum)$|$)/.exec(name) ?? [];
   const rows = figures.get(family)?.samples.filter((row) => {
     const isAsked = Object.entries(labels).every(([key, value]) => row.labels[key] === value);
@@ -49,7 +49,7 @@ async function start() {
   const reaches = async (name: string, labels: Record<string, string>, least: number) => {
     for (;;) {
       const figures = await read();
-      if (valueOf(figures, name, labels) >= least) return;
+      if (figureOf(figures, name, labels) >= least) return;
     }
   };
   const dial = (door: string) => connect(server.portOf(door), "127.0.0.1");
@@ -79,7 +79,7 @@ test("the figures are those of the page, and each moves when what it counts happ
   for (const outcome of ["crossed", "cancelled", "failed", "timeout"]) {
     await reaches("muster_barriers_ended_total", { outcome }, 1);
   }
-  expect(valueOf(await read(), "muster_append_seconds_count")).toBeGreaterThan(3);
+  expect(figureOf(await read(), "muster_append_seconds_count")).toBeGreaterThan(3);
 
   // Doors: who is connected, what is kept, what is refused and by which limit.
   const driver = new TestParty(dial("testbed"));

@@ -9,7 +9,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { readClientTls } from "../../../src/cli/client-tls.ts";
 import type { ServeSettings } from "../../../src/cli/commands/serve-config.ts";
+import { eventWorld } from "../../../src/cli/event-bus.ts";
+import { type EventTlsArguments, withEventBus } from "../../../src/cli/event-party.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 import { newSecret } from "../../../src/host/ids.ts";
 import { initDirectory, issueFiles } from "../../../src/pki/index.ts";
@@ -178,5 +181,40 @@ describe("the link between controllers", () => {
     });
     await until(() => other.logger.count("muster cannot be reached: ") === 1, "refused");
     expect(other.said.lines).toEqual([]);
+  });
+});
+
+describe("muster event", () => {
+  it("reaches a door over TLS, and says what is wrong when it does not", async () => {
+    const { portOf } = await open({ listen: ["events=0,client-certs"], tls });
+    const at = (scheme: string) => `${scheme}://127.0.0.1:${portOf("^events")}`;
+    const party = { pid: "p", eid: "e", directory: undefined };
+    const ask = (server: string, files: EventTlsArguments) => {
+      const argv = { id: "p/e", server, waitForServer: 0, ...files };
+      return withEventBus(argv, party, eventWorld, async () => "there").catch(String);
+    };
+    const [ca, cert] = [join(tls, "ca.pem"), join(tls, "user/localhost.pem")];
+    expect(await ask(at("https"), { ca, cert })).toBe("there");
+    const own = {
+      ca,
+      cert: join(tls, "user/localhost.crt"),
+      certKey: join(tls, "user/localhost.key"),
+    };
+    expect(await ask(at("wss"), own)).toBe("there");
+    const foreign = { ca: own.cert, cert };
+    expect(await ask(at("https"), foreign)).toContain("--ca or MUSTER_CA names who has signed");
+    expect(await ask(at("http"), { ca, cert })).toContain("no bus answers");
+    expect(await ask(at("https"), { certKey: cert })).toContain("give --cert FILE");
+    expect(await ask(at("https"), { ca: "/nowhere" })).toContain("cannot read /nowhere");
+  });
+
+  it("takes the files of the environment, and those of its options before them", () => {
+    const files = { MUSTER_CA: join(tls, "ca.pem"), MUSTER_CERT: join(tls, "user/localhost.pem") };
+    const found = readClientTls({}, files);
+    expect(found.ca).toContain("CERTIFICATE");
+    expect([found.certificate, found.key]).toEqual(Array(2).fill(expect.stringContaining("KEY")));
+    const other = readClientTls({ cert: join(tls, "user/localhost.crt") }, files);
+    expect(other.certificate).not.toContain("KEY");
+    expect(readClientTls({}, {})).toEqual({});
   });
 });
