@@ -118,6 +118,33 @@ describe.each(logKinds)("the library, on the %s", (kind) => {
     expect(await one.ended).toBe(0);
   });
 
+  test("is told what is not done here, of hosts and of peers, and goes on", async () => {
+    const server = await start({}, kind);
+    const driver = await libraryDriver(server);
+    driver.send("peer");
+    await driver.said(/^peer ok$/);
+    driver.send("host");
+    await driver.said(/^host ok$/);
+    driver.send("link");
+    expect(await driver.said(/^operation/)).toContain("join it by themselves: muster serve");
+    driver.send("slave");
+    expect(await driver.said(/^operation/, 2)).toContain("muster serve --parent");
+    driver.send("information");
+    expect(await driver.said(/^information/)).toContain("registers peers and starts none");
+    driver.send("change");
+    expect(await driver.said(/^operation/, 3)).toContain("registers peers and starts none");
+    driver.send("init b 100");
+    await driver.said(/^status b 1$/);
+    const waiter = programs.waiter(server.config, "none");
+    expect(await waiter.ended).not.toBe(0);
+    // Who is shut down is not waited for.
+    driver.send("shutdown");
+    await driver.said(/^shutdown ok$/);
+    await driver.said(/^status b 2$/);
+    driver.send("quit");
+    expect(await driver.ended).toBe(0);
+  });
+
   test("opens a name again after its release", async () => {
     const server = await start({ peers: 1 }, kind);
     const driver = await libraryDriver(server);

@@ -20,6 +20,13 @@ import type { Connection, Party } from "./connection.ts";
 import type { BarrierNews, QuorumDesk } from "./quorum-desk.ts";
 import { asBuffer, encodeError, quoteName } from "./status.ts";
 
+/** To requests that are about processes of peers. */
+const startsNone =
+  "Muster registers peers and starts none; start the program yourself, with GNUNET_TESTBED_CONTROLLER_CONFIG set";
+/** To requests that are about other hosts. */
+const startsNoController =
+  "this controller keeps one host; those of others join it by themselves: muster serve --parent NAME@ADDRESS";
+
 /** Which connection is the driver; one place for a controller. */
 export interface DriverSeat {
   taken: Driver | undefined;
@@ -94,10 +101,25 @@ export class Driver implements Party {
         return;
       case "start-peer":
       case "stop-peer":
-        this.#failOperation(
-          message.operationId,
-          "Muster registers peers and starts none; start the program yourself, with GNUNET_TESTBED_CONTROLLER_CONFIG set",
-        );
+      case "reconfigure-peer":
+      case "get-peer-information":
+        this.#failOperation(message.operationId, startsNone);
+        return;
+      case "get-slave-configuration":
+        this.#failOperation(message.operationId, startsNoController);
+        return;
+      case "add-host":
+        // Nothing is kept of it. The library ends its process when it is to link a host that is not
+        // known, so the answer with a reason comes to the link.
+        this.#send({ kind: "host-added", hostId: message.hostId });
+        return;
+      case "link-controllers": {
+        const { operationId } = message;
+        this.#send({ kind: "link-failed", operationId, text: startsNoController });
+        return;
+      }
+      case "shutdown-peers":
+        this.#destroyAll(message.operationId);
         return;
       case "barrier-init":
         this.#init(message.name, message.quorum);
@@ -199,6 +221,14 @@ export class Driver implements Party {
       return;
     }
     this.#desk.setRegistered(this.#peers.size, {
+      counted: () => this.#send({ kind: "operation-succeeded", operationId }),
+      refused: (text) => this.#failOperation(operationId, text),
+    });
+  }
+
+  #destroyAll(operationId: bigint): void {
+    this.#peers.clear();
+    this.#desk.setRegistered(0, {
       counted: () => this.#send({ kind: "operation-succeeded", operationId }),
       refused: (text) => this.#failOperation(operationId, text),
     });

@@ -12,15 +12,23 @@ import {
   statusCrossed,
   statusError,
   statusInitialised,
+  typeAddHost,
   typeBarrierCancel,
   typeBarrierInit,
   typeBarrierStatus,
   typeBarrierWait,
   typeCreatePeer,
   typeDestroyPeer,
+  typeGetPeerInformation,
+  typeGetSlaveConfiguration,
+  typeHostAdded,
+  typeLinkControllers,
+  typeLinkResult,
   typeOperationFailed,
   typeOperationSucceeded,
   typePeerCreated,
+  typeReconfigurePeer,
+  typeShutdownPeers,
   typeStartPeer,
   typeStopPeer,
   typeTestbedInit,
@@ -48,6 +56,14 @@ interface Layout {
 
 const layouts: ReadonlyMap<number, Layout> = new Map<number, Layout>([
   [typeTestbedInit, { fixedBytes: 16, isOpen: true, decode: decodeTestbedInit }],
+  [typeAddHost, { fixedBytes: 16, isOpen: true, decode: decodeAddHost }],
+  [typeHostAdded, { fixedBytes: 8, isOpen: true, decode: decodeHostAdded }],
+  [typeLinkControllers, { fixedBytes: 21, isOpen: false, decode: decodeLink }],
+  [typeLinkResult, { fixedBytes: 16, isOpen: true, decode: decodeLinkResult }],
+  [typeReconfigurePeer, { fixedBytes: 18, isOpen: true, decode: decodeReconfigure }],
+  [typeGetPeerInformation, peerRequest("get-peer-information")],
+  [typeGetSlaveConfiguration, { fixedBytes: 16, isOpen: false, decode: decodeGetSlave }],
+  [typeShutdownPeers, { fixedBytes: 12, isOpen: false, decode: decodeShutdown }],
   [typeCreatePeer, { fixedBytes: 22, isOpen: true, decode: decodeCreatePeer }],
   [typeStartPeer, peerRequest("start-peer")],
   [typeStopPeer, peerRequest("stop-peer")],
@@ -98,6 +114,68 @@ function decodeCreatePeer(bytes: Uint8Array, view: DataView): GnunetMessage {
     configBytes: view.getUint16(20),
     config: bytes.subarray(22),
   };
+}
+
+function decodeAddHost(bytes: Uint8Array, view: DataView): GnunetMessage | RefusedMessage {
+  const [userBytes, nameBytes] = [view.getUint16(10), view.getUint16(12)];
+  const [nameAt, configAt] = [16 + userBytes, 16 + userBytes + nameBytes];
+  if (configAt > bytes.length) {
+    return refuse("6", `an ADD_HOST with texts of ${userBytes} and ${nameBytes} bytes is longer`);
+  }
+  return {
+    kind: "add-host",
+    hostId: view.getUint32(4),
+    sshPort: view.getUint16(8),
+    user: decodeLatin1(bytes, 16, nameAt),
+    hostname: decodeLatin1(bytes, nameAt, configAt),
+    configBytes: view.getUint16(14),
+    config: bytes.subarray(configAt),
+  };
+}
+
+function decodeHostAdded(bytes: Uint8Array, view: DataView): GnunetMessage | RefusedMessage {
+  const hostId = view.getUint32(4);
+  if (bytes.length === 8) return { kind: "host-added", hostId };
+  const text = textBehind(bytes, 8);
+  if (text === undefined) return refuse("6", "the text of a refusal ends with its only NUL");
+  return { kind: "host-added", hostId, text };
+}
+
+function decodeLink(_bytes: Uint8Array, view: DataView): GnunetMessage {
+  return {
+    kind: "link-controllers",
+    delegatedHostId: view.getUint32(4),
+    operationId: view.getBigUint64(8),
+    slaveHostId: view.getUint32(16),
+    isSubordinate: view.getUint8(20),
+  };
+}
+
+function decodeLinkResult(bytes: Uint8Array, view: DataView): GnunetMessage | RefusedMessage {
+  if (view.getUint16(4) !== 0 || view.getUint16(6) !== 0) {
+    return refuse("6", "controllers that were linked are not known of here");
+  }
+  const text = decodeLatin1(bytes, 16, bytes.length);
+  return { kind: "link-failed", operationId: view.getBigUint64(8), text };
+}
+
+function decodeReconfigure(bytes: Uint8Array, view: DataView): GnunetMessage {
+  return {
+    kind: "reconfigure-peer",
+    peerId: view.getUint32(4),
+    operationId: view.getBigUint64(8),
+    configBytes: view.getUint16(16),
+    config: bytes.subarray(18),
+  };
+}
+
+function decodeGetSlave(_bytes: Uint8Array, view: DataView): GnunetMessage {
+  const [hostId, operationId] = [view.getUint32(4), view.getBigUint64(8)];
+  return { kind: "get-slave-configuration", hostId, operationId };
+}
+
+function decodeShutdown(_bytes: Uint8Array, view: DataView): GnunetMessage {
+  return { kind: "shutdown-peers", operationId: view.getBigUint64(4) };
 }
 
 function peerRequest(kind: PeerRequest["kind"]): Layout {

@@ -10,26 +10,35 @@ import {
   statusCrossed,
   statusError,
   statusInitialised,
+  typeAddHost,
   typeBarrierCancel,
   typeBarrierInit,
   typeBarrierStatus,
   typeBarrierWait,
   typeCreatePeer,
   typeDestroyPeer,
+  typeGetPeerInformation,
+  typeGetSlaveConfiguration,
+  typeHostAdded,
+  typeLinkControllers,
+  typeLinkResult,
   typeOperationFailed,
   typeOperationSucceeded,
   typePeerCreated,
+  typeReconfigurePeer,
+  typeShutdownPeers,
   typeStartPeer,
   typeStopPeer,
   typeTestbedInit,
 } from "./constants.ts";
-import type { BarrierStatus, GnunetMessage, PeerRequest } from "./messages.ts";
+import type { BarrierStatus, GnunetMessage, HierarchyMessage, PeerRequest } from "./messages.ts";
 import { encodeName } from "./names.ts";
 
 const peerRequestTypes: Readonly<Record<PeerRequest["kind"], number>> = {
   "start-peer": typeStartPeer,
   "stop-peer": typeStopPeer,
   "destroy-peer": typeDestroyPeer,
+  "get-peer-information": typeGetPeerInformation,
 };
 
 /** @returns the message with its header. @throws AssertionError for what the wire cannot say. */
@@ -49,9 +58,18 @@ export function encodeMessage(message: GnunetMessage): Uint8Array {
       view.setUint16(20, message.configBytes);
       return bytes;
     }
+    case "add-host":
+    case "host-added":
+    case "link-controllers":
+    case "link-failed":
+    case "reconfigure-peer":
+    case "get-slave-configuration":
+    case "shutdown-peers":
+      return encodeHierarchy(message);
     case "start-peer":
     case "stop-peer":
     case "destroy-peer":
+    case "get-peer-information":
       return aboutPeer(peerRequestTypes[message.kind], message.peerId, message.operationId);
     case "peer-created":
       return aboutPeer(typePeerCreated, message.peerId, message.operationId);
@@ -79,6 +97,67 @@ export function encodeMessage(message: GnunetMessage): Uint8Array {
     default:
       return unreachable(message);
   }
+}
+
+/** What is said about hosts, controllers and configurations, which barriers do not need. */
+function encodeHierarchy(message: HierarchyMessage): Uint8Array {
+  switch (message.kind) {
+    case "add-host": {
+      const { hostId, sshPort, configBytes, config } = message;
+      const [user, hostname] = [encodeLatin1(message.user), encodeLatin1(message.hostname)];
+      const { view, bytes } = start(typeAddHost, 16, joined(user, hostname, config));
+      view.setUint32(4, hostId);
+      for (const [index, value] of [sshPort, user.length, hostname.length, configBytes].entries()) {
+        view.setUint16(8 + 2 * index, value);
+      }
+      return bytes;
+    }
+    case "host-added": {
+      const text = message.text === undefined ? new Uint8Array(0) : terminated(message.text);
+      const { view, bytes } = start(typeHostAdded, 8, text);
+      view.setUint32(4, message.hostId);
+      return bytes;
+    }
+    case "link-controllers": {
+      const { view, bytes } = start(typeLinkControllers, 21, new Uint8Array(0));
+      view.setUint32(4, message.delegatedHostId);
+      view.setBigUint64(8, message.operationId);
+      view.setUint32(16, message.slaveHostId);
+      view.setUint8(20, message.isSubordinate);
+      return bytes;
+    }
+    case "link-failed": {
+      const { view, bytes } = start(typeLinkResult, 16, encodeLatin1(message.text));
+      view.setBigUint64(8, message.operationId);
+      return bytes;
+    }
+    case "reconfigure-peer": {
+      const { view, bytes } = start(typeReconfigurePeer, 18, message.config);
+      view.setUint32(4, message.peerId);
+      view.setBigUint64(8, message.operationId);
+      view.setUint16(16, message.configBytes);
+      return bytes;
+    }
+    case "get-slave-configuration":
+      return aboutPeer(typeGetSlaveConfiguration, message.hostId, message.operationId);
+    case "shutdown-peers": {
+      const { view, bytes } = start(typeShutdownPeers, 12, new Uint8Array(0));
+      view.setBigUint64(4, message.operationId);
+      return bytes;
+    }
+    default:
+      return unreachable(message);
+  }
+}
+
+function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 function encodeStatus(message: BarrierStatus): Uint8Array {

@@ -24,9 +24,68 @@ export interface CreatePeer {
   readonly config: Uint8Array;
 }
 
+/** Tells a controller of a host, with its configuration as of `CreatePeer`. */
+export interface AddHost {
+  readonly kind: "add-host";
+  readonly hostId: number;
+  readonly sshPort: number;
+  /** Byte strings: one character for each byte. */
+  readonly user: string;
+  readonly hostname: string;
+  readonly configBytes: number;
+  readonly config: Uint8Array;
+}
+
+/** The answer to it; no `text` when it is known now. */
+export interface HostAdded {
+  readonly kind: "host-added";
+  readonly hostId: number;
+  /** Why not, a byte string without NUL. */
+  readonly text?: string;
+}
+
+/** Asks a controller to start another one, or to know it. */
+export interface LinkControllers {
+  readonly kind: "link-controllers";
+  readonly delegatedHostId: number;
+  readonly operationId: bigint;
+  readonly slaveHostId: number;
+  /** A byte: 1 for a controller below. */
+  readonly isSubordinate: number;
+}
+
+/** Why that cannot be. What a controller says that has done it is not spoken here. */
+export interface LinkFailed {
+  readonly kind: "link-failed";
+  readonly operationId: bigint;
+  /** Byte string; the wire ends it with the message. */
+  readonly text: string;
+}
+
+/** Changes the configuration of a peer. */
+export interface ReconfigurePeer {
+  readonly kind: "reconfigure-peer";
+  readonly peerId: number;
+  readonly operationId: bigint;
+  readonly configBytes: number;
+  readonly config: Uint8Array;
+}
+
+export interface GetSlaveConfiguration {
+  readonly kind: "get-slave-configuration";
+  readonly hostId: number;
+  readonly operationId: bigint;
+}
+
+/** Stops and destroys all peers. */
+export interface ShutdownPeers {
+  readonly kind: "shutdown-peers";
+  readonly operationId: bigint;
+}
+
 /** What a driver asks of a peer that it has registered. */
 export interface PeerRequest {
-  readonly kind: "start-peer" | "stop-peer" | "destroy-peer";
+  readonly kind: "start-peer" | "stop-peer" | "destroy-peer" | "get-peer-information";
   readonly peerId: number;
   readonly operationId: bigint;
 }
@@ -80,8 +139,19 @@ export type BarrierStatus =
       readonly text: string;
     };
 
+/** About hosts, controllers and configurations: barriers need none of it. */
+export type HierarchyMessage =
+  | AddHost
+  | HostAdded
+  | LinkControllers
+  | LinkFailed
+  | ReconfigurePeer
+  | GetSlaveConfiguration
+  | ShutdownPeers;
+
 export type GnunetMessage =
   | TestbedInit
+  | HierarchyMessage
   | CreatePeer
   | PeerRequest
   | PeerCreated

@@ -5,11 +5,15 @@
 //     init NAME QUORUM    barrier_init; `null` when the library refuses at once
 //     cancel NAME         barrier_cancel
 //     peer                peer_create; destroy: the last one made; start: likewise
+//     information, change, shutdown
+//                         peer_get_information, peer_update_configuration: of the last one made;
+//                         shutdown_peers. What is for peers that run ends the process: none does
+//     host, link, slave   register_host, controller_link, get_slave_config: of another host
 //     quit                ends; so does the end of input
 //
-// Prints one line each: `status NAME STATUS [TEXT]` (1 initialised, 2 crossed, -1 error), `peer ok`,
-// `peer TEXT`, `destroyed ok`, `destroyed TEXT`, `started ok`, `started TEXT`. The library itself
-// ends the process when the connection to the controller ends; `bye` says that it ended in order.
+// Prints one line each: `status NAME STATUS [TEXT]` (1 initialised, 2 crossed, -1 error), and for the
+// rest `WORD ok` or `WORD TEXT`: `peer`, `started`, `destroyed`, `information`, `shutdown`, `host`,
+// and `operation` for what is told as an event. The library itself ends the process when the connection to the controller ends; `bye` says that it ended in order.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +34,8 @@ static struct GNUNET_CONFIGURATION_Handle *config;
 static struct GNUNET_TESTBED_Host *host;
 static struct GNUNET_TESTBED_Controller *controller;
 static struct GNUNET_TESTBED_Peer *peer;
+static struct GNUNET_TESTBED_Host *other;
+static int is_destroying;
 static struct GNUNET_TESTBED_Operation *operation;
 static const struct GNUNET_DISK_FileHandle *input;
 /* NULL when no more orders are read. */
@@ -69,8 +75,50 @@ static void on_started(void *cls, const char *text)
 static void on_finished(void *cls, const struct GNUNET_TESTBED_EventInformation *event)
 {
   (void) cls;
-  if (event->type == GNUNET_TESTBED_ET_OPERATION_FINISHED)
-    say("destroyed", event->details.operation_finished.emsg);
+  if (event->type != GNUNET_TESTBED_ET_OPERATION_FINISHED) return;
+  say(is_destroying ? "destroyed" : "operation", event->details.operation_finished.emsg);
+  is_destroying = 0;
+}
+
+static void on_done(void *cls, struct GNUNET_TESTBED_Operation *done, const char *text)
+{
+  (void) done;
+  say(cls, text);
+}
+
+static void on_information(void *cls, struct GNUNET_TESTBED_Operation *done,
+                           const struct GNUNET_TESTBED_PeerInformation *found, const char *text)
+{
+  (void) cls;
+  (void) done;
+  (void) found;
+  say("information", text);
+}
+
+static void on_host(void *cls, const char *text)
+{
+  (void) cls;
+  say("host", text);
+}
+
+static void obey_other(const char *word)
+{
+  if (strcmp(word, "information") == 0)
+    operation = GNUNET_TESTBED_peer_get_information(peer, GNUNET_TESTBED_PIT_IDENTITY,
+                                                    &on_information, NULL);
+  else if (strcmp(word, "change") == 0)
+    operation = GNUNET_TESTBED_peer_update_configuration(peer, config);
+  else if (strcmp(word, "shutdown") == 0)
+    operation =
+      GNUNET_TESTBED_shutdown_peers(controller, NULL, &on_done, (void *) "shutdown");
+  else if (strcmp(word, "host") == 0) {
+    other = GNUNET_TESTBED_host_create_with_id(7, "192.0.2.7", "ann", config, 22);
+    GNUNET_TESTBED_register_host(controller, other, &on_host, NULL);
+  }
+  else if (strcmp(word, "link") == 0)
+    operation = GNUNET_TESTBED_controller_link(NULL, controller, other, host, 1);
+  else if (strcmp(word, "slave") == 0)
+    operation = GNUNET_TESTBED_get_slave_config(NULL, controller, other);
 }
 
 static void init(const char *name, unsigned int quorum)
@@ -105,11 +153,15 @@ static void obey(char *line)
     operation = GNUNET_TESTBED_peer_create(controller, host, config, &on_peer, NULL);
   else if (strcmp(word, "start") == 0)
     operation = GNUNET_TESTBED_peer_start(NULL, peer, &on_started, NULL);
-  else if (strcmp(word, "destroy") == 0) operation = GNUNET_TESTBED_peer_destroy(peer);
+  else if (strcmp(word, "destroy") == 0) {
+    is_destroying = 1;
+    operation = GNUNET_TESTBED_peer_destroy(peer);
+  }
   else if (strcmp(word, "quit") == 0) {
     is_over = 1;
     GNUNET_SCHEDULER_shutdown();
   }
+  else obey_other(word);
 }
 
 static void on_input(void *cls)

@@ -298,6 +298,49 @@ describe("peers", () => {
     expect(texts[1]).toContain("Muster registers peers and starts none");
     expect(texts[2]).toBe(texts[1]);
   });
+
+  test("all go at once, and the answer comes when that is counted", async () => {
+    const { desk, driver } = await withDriver();
+    driver.send(createPeer(1), createPeer(2), { kind: "shutdown-peers", operationId: 9n });
+    await settle();
+    expect(desk.asked).toEqual(["peers 1", "peers 2", "peers 0"]);
+    for (const change of desk.changes.slice(0, 2)) change.counted();
+    await settle();
+    expect(driver.heard.map(({ kind }) => kind)).toEqual(["peer-created", "peer-created"]);
+    desk.changes[2]?.counted();
+    driver.send(createPeer(1));
+    await settle();
+    expect(driver.heard[2]).toEqual({ kind: "operation-succeeded", operationId: 9n });
+    expect(desk.asked[3]).toBe("peers 1");
+  });
+});
+
+describe("what is about other hosts and about processes", () => {
+  test("is answered with a reason, each by its number, and the driver goes on", async () => {
+    const { desk, driver } = await withDriver();
+    const config = new Uint8Array(2);
+    const host = { hostId: 7, sshPort: 22, user: "ann", hostname: "h", configBytes: 2, config };
+    const link = { delegatedHostId: 7, slaveHostId: 0, isSubordinate: 1 };
+    driver.send(
+      { kind: "add-host", ...host },
+      { kind: "link-controllers", operationId: 1n, ...link },
+      { kind: "get-slave-configuration", operationId: 2n, hostId: 7 },
+      { kind: "get-peer-information", operationId: 3n, peerId: 1 },
+      { kind: "reconfigure-peer", operationId: 4n, peerId: 1, configBytes: 2, config },
+      init("b"),
+    );
+    await settle();
+    const parent = expect.stringContaining("muster serve --parent");
+    const starts = expect.stringContaining("registers peers and starts none");
+    expect(driver.heard).toEqual([
+      { kind: "host-added", hostId: 7 },
+      { kind: "link-failed", operationId: 1n, text: parent },
+      { kind: "operation-failed", operationId: 2n, text: parent },
+      { kind: "operation-failed", operationId: 3n, text: starts },
+      { kind: "operation-failed", operationId: 4n, text: starts },
+    ]);
+    expect(desk.asked).toEqual(["init 1 b 100"]);
+  });
 });
 
 describe("bounds", () => {

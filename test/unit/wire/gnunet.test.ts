@@ -44,7 +44,7 @@ describe("vectors", () => {
   });
 
   test("types that need no layout here are told by number", () => {
-    for (const type of [0, 1, 461, 463, 465, 471, 476, 482, 488, 65_535]) {
+    for (const type of [0, 1, 469, 471, 477, 480, 483, 488, 495, 496, 65_535]) {
       const bytes = Uint8Array.from([0, 4, type >> 8, type & 0xff]);
       expect(decodeMessage(bytes)).toEqual({ kind: "unknown", type });
     }
@@ -74,7 +74,31 @@ const statuses: fc.Arbitrary<BarrierStatus> = fc.oneof(
   fc.record({ kind: one("barrier-status"), status: one("error"), name: names, text: texts }),
 );
 
+const configs = fc.uint8Array({ maxLength: 30 });
+const latin = fc.uint8Array({ maxLength: 20 }).map((bytes) => String.fromCharCode(...bytes));
+const u16 = fc.nat({ max: 0xffff });
+
+const hierarchy: fc.Arbitrary<GnunetMessage> = fc.oneof(
+  fc.record({
+    ...{ kind: one("add-host"), hostId: u32, sshPort: u16, user: latin, hostname: latin },
+    ...{ configBytes: u16, config: configs },
+  }),
+  fc.record({ kind: one("host-added"), hostId: u32, text: texts }),
+  fc.record({
+    ...{ kind: one("link-controllers"), delegatedHostId: u32, operationId: u64 },
+    ...{ slaveHostId: u32, isSubordinate: fc.nat({ max: 255 }) },
+  }),
+  fc.record({ kind: one("link-failed"), operationId: u64, text: latin }),
+  fc.record({
+    ...{ kind: one("reconfigure-peer"), peerId: u32, operationId: u64 },
+    ...{ configBytes: u16, config: configs },
+  }),
+  fc.record({ kind: one("get-slave-configuration"), hostId: u32, operationId: u64 }),
+  fc.record({ kind: one("shutdown-peers"), operationId: u64 }),
+);
+
 const messages: fc.Arbitrary<GnunetMessage> = fc.oneof(
+  hierarchy,
   fc.record({ kind: one("testbed-init"), hostId: u32, eventMask: u64, hostname: texts }),
   fc.record({
     kind: one("create-peer"),
