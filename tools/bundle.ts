@@ -50,7 +50,12 @@ function licences(modules: readonly string[]): string {
   return texts.join(`\n${"-".repeat(80)}\n\n`);
 }
 
-const bundle = await rolldown({ input: entries(), platform: "node", external: /^node:/ });
+const bundle = await rolldown({
+  ...{ input: entries(), platform: "node", external: /^node:/ },
+  // No source is there for what loading it does, so that of a list of exports (index.ts) only those
+  // are loaded that are used.
+  treeshake: { moduleSideEffects: [{ test: /[/]src[/]/, sideEffects: false }] },
+});
 const { output: files } = await bundle.generate({
   format: "esm",
   entryFileNames: "[name].js",

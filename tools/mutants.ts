@@ -97,7 +97,12 @@ for (let seed = 1; seed <= ${seeds}; seed += 1) {
         cwd: this.folder,
         timeout: timeLimitMs,
         killSignal: "SIGKILL",
-        env: { ...process.env, NO_COLOR: "1", NODE_NO_WARNINGS: "1" },
+        env: {
+          ...process.env,
+          ...{ NO_COLOR: "1", NODE_NO_WARNINGS: "1" },
+          // All but the file with the mistake is compiled once.
+          NODE_COMPILE_CACHE: join(this.folder, "compiled"),
+        },
       });
       let output = "";
       for (const stream of [child.stdout, child.stderr]) {

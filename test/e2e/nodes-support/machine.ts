@@ -132,7 +132,7 @@ export function leftovers(
 /** Not marked, in no new namespace, and of a session or family that was there before the run. */
 function isForeign(p: MachineProcess, before: Machine, now: Machine, runId: string): boolean {
   if (p.environment.includes(runId) || p.commandLine.includes(runId)) return false;
-  if (isMarked(p)) return true; // Of another run, of a test beside this one.
+  if (isOfAnotherTest(p)) return true;
   const sessions = new Set([...before.processes.values()].map((other) => other.session));
   if (sessions.has(p.session)) return true;
   const byPid = new Map([...now.processes.values()].map((other) => [other.pid, other]));
@@ -140,13 +140,23 @@ function isForeign(p: MachineProcess, before: Machine, now: Machine, runId: stri
   for (let at = byPid.get(p.parent); at !== undefined; at = byPid.get(at.parent)) {
     if (at.pid === 1) break;
     // A process of this very test that was there before: its other children are other tests'.
-    if (older.has(at.pid)) return true;
+    if (older.has(at.pid) || isOfAnotherTest(at)) return true;
   }
   return false;
 }
 
 function isMarked(p: MachineProcess): boolean {
   return p.environment.includes("MUSTER_RUN=");
+}
+
+/**
+ * Of another run, or of a test file beside this one: each has a worker, whose number is in the
+ * environment of all that it starts. What guards a run has nothing of either but the run's name.
+ */
+function isOfAnotherTest(p: MachineProcess): boolean {
+  if (isMarked(p) || /\bmuster-reaper \w+ /.test(p.commandLine)) return true;
+  const worker = /(?:^|\0)VITEST_WORKER_ID=(\d+)/.exec(p.environment)?.[1];
+  return worker !== undefined && worker !== process.env["VITEST_WORKER_ID"];
 }
 
 function entries(directory: string, depth: number): readonly string[] {
