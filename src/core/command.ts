@@ -81,6 +81,12 @@ export interface Attach {
   readonly kind: "attach";
   /** Log time the edge is kept after its link is lost; `edgeLeaseUs` of the limits when absent. */
   readonly leaseUs?: number;
+  /**
+   * Where several servers have the log. `server`: this edge is one of them; its lease runs always,
+   * anew with each entry that names it. `local`: it lives in the process of the server whose entry
+   * this is, and ends with it.
+   */
+  readonly as?: "server" | "local";
 }
 
 /** The link of an edge was lost; its lease starts to run. Appended by the host, not by edges. */
@@ -98,6 +104,17 @@ export interface Attached {
   readonly kind: "attached";
   readonly edge: string;
   readonly incarnation: number;
+}
+
+/**
+ * The edge has the effects up to this entry; another server need not keep them for its return.
+ * Appended by the host, not by edges; decides nothing.
+ */
+export interface Seen {
+  readonly kind: "seen";
+  readonly edge: string;
+  readonly incarnation: number;
+  readonly sequence: number;
 }
 
 /** The edge ends in order: its participants leave at once. */
@@ -174,6 +191,7 @@ export type Command =
   | Attach
   | Detach
   | Attached
+  | Seen
   | EndEdge
   | Refuse;
 
@@ -193,9 +211,19 @@ export interface Batch {
   readonly commands: readonly Command[];
 }
 
+export interface ServerLife {
+  readonly edge: string;
+  readonly incarnation: number;
+}
+
 /** What is appended to the log: all batches of one turn of the event loop. No batch: a tick. */
 export interface Entry {
   readonly format: 1;
+  /**
+   * Who appended it, where several servers do: the edge that it is, and its life. The batches of
+   * others count only while that life lasts (E5).
+   */
+  readonly server?: ServerLife;
   readonly batches: readonly Batch[];
 }
 

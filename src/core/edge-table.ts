@@ -7,9 +7,11 @@
 //   E3. An ended incarnation never comes back.
 //   E4. Of a batch that was cut each command counts once, however often and wherever it is cut: a
 //       piece counts if nothing is missing before it, and only what has not counted yet.
+//   E5. Of several servers of a log each has an edge that is its life. When that ends, so do the edges
+//       in its process, the others are lost to it, and what it still appends for them is ignored.
 
 import type { Waiter } from "./barriers/place.ts";
-import type { Batch } from "./command.ts";
+import type { Attach, Batch, ServerLife } from "./command.ts";
 import type { Topic } from "./topics.ts";
 
 /** Ended incarnations remembered per edge, so that a late batch cannot bring one back (E3). */
@@ -31,6 +33,12 @@ export interface EdgeState {
   attached: boolean;
   /** Timer id of the lease of a lost edge, 0 when attached. */
   leaseTimer: number;
+  /** What it is to the servers of a shared log; it stays when it has ended. */
+  role: Attach["as"];
+  /** The server that has it, or had it last; empty where there is only one. */
+  server: string;
+  /** Of a server: when it was heard of last, in log time. */
+  heardUs: number;
   /** How long it is kept after its link is lost, in log time. */
   leaseUs: number;
   readonly waiters: Map<number, Waiter>;
@@ -61,6 +69,9 @@ export class EdgeTable {
       takenCommands: 0,
       attached: false,
       leaseTimer: 0,
+      role: undefined,
+      server: "",
+      heardUs: 0,
       leaseUs: 0,
       waiters: new Map(),
       creators: new Map(),
@@ -84,6 +95,19 @@ export class EdgeTable {
       batch.commands[0]?.kind === "attach" &&
       !edge.ended.includes(batch.incarnation)
     );
+  }
+
+  /** E5. The server's edge, if that life of it lasts. */
+  serving({ edge, incarnation }: ServerLife): EdgeState | undefined {
+    const server = this.edges.get(edge);
+    return server?.role === "server" && server.incarnation === incarnation ? server : undefined;
+  }
+
+  /** Living servers, by name. */
+  servers(): readonly EdgeState[] {
+    return [...this.edges.values()]
+      .filter(({ role, incarnation }) => role === "server" && incarnation !== 0)
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Marks the living incarnation as ended; its waiters must have left before. */

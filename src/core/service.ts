@@ -21,6 +21,7 @@ import type {
   Batch,
   CloseScope,
   Command,
+  Entry,
   LogEntry,
   OpenScope,
   Publish,
@@ -55,6 +56,8 @@ export class Service {
   #sequence = 0;
   #nowUs = 0;
   #lastStampUs: number | undefined;
+  /** Whose entry is being applied; empty where only one server appends. */
+  #server = "";
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -119,7 +122,7 @@ export class Service {
     ) {
       this.#expire(row.purpose, turn);
     }
-    for (const batch of entry.batches) this.#applyBatch(batch, turn);
+    this.#applyBatches(entry, turn);
     this.#topics.tellMoved(turn);
     return turn.result();
   }
@@ -166,6 +169,19 @@ export class Service {
     return [...this.#edges.edges.values()]
       .filter((edge) => edge.incarnation !== 0)
       .map(({ name, incarnation, attached }) => ({ edge: name, incarnation, attached }));
+  }
+
+  /** Living servers of a shared log in the order of their ranks (D3). */
+  servers(): readonly string[] {
+    return this.#edges.servers().map(({ name }) => name);
+  }
+
+  /** The life of an edge that lasts, 0 for none; and which server has it, or had it last. */
+  placeOf(
+    edge: string,
+  ): { readonly incarnation: number; readonly server: string } & Pick<EdgeState, "role"> {
+    const { incarnation = 0, server = "", role = undefined } = this.#edges.get(edge) ?? {};
+    return { incarnation, server, role };
   }
 
   /** Sums over all scopes, for those who watch the server. */
@@ -228,6 +244,10 @@ export class Service {
       const { name, incarnation, lastBatch, attached, leaseUs, ended, creators, rosters } = edge;
       const taken = edge.takenCommands === 0 ? "" : `+${edge.takenCommands}`;
       const life = `${incarnation} ${lastBatch}${taken} ${attached} ${leaseUs}`;
+      const { role = "", server, heardUs } = edge;
+      if (role !== "" || server !== "") {
+        digest.addRow(`server ${name} ${role} ${server} ${heardUs}`, 1);
+      }
       digest.addRow(
         `edge ${name} ${life} ${ended.join(" ")} ${JSON.stringify([...creators, ...rosters])}`,
         1,
@@ -240,6 +260,17 @@ export class Service {
       digest.addRow(`timer ${id} ${dueUs} ${JSON.stringify(purpose)}`, 1);
     }
     return digest.toString();
+  }
+
+  /** E5. */
+  #applyBatches({ batches, server }: Entry, turn: Turn): void {
+    this.#server = server?.edge ?? "";
+    for (const batch of batches) {
+      const counts = server === undefined || batch.edge === server.edge;
+      if (counts || this.#edges.serving(server)) this.#applyBatch(batch, turn);
+    }
+    const alive = server && this.#edges.serving(server);
+    if (alive) alive.heardUs = this.#nowUs;
   }
 
   #applyBatch(batch: Batch, turn: Turn): void {
@@ -292,13 +323,17 @@ export class Service {
         return;
       case "attached": {
         const known = this.#edges.get(command.edge);
-        if (known?.incarnation === command.incarnation && !known.attached) {
-          this.#attach(known, { kind: "attach", leaseUs: known.leaseUs });
+        const isNews = known?.server === this.#server && !known.attached;
+        if (isNews && known.incarnation === command.incarnation) {
+          const { leaseUs, role } = known;
+          this.#attach(known, { kind: "attach", leaseUs, ...(role ? { as: role } : {}) });
         }
         return;
       }
       case "detach":
         this.#detach(command.edge, command.incarnation);
+        return;
+      case "seen":
         return;
       case "end-edge":
         this.#endEdge(edge, turn);
@@ -387,7 +422,7 @@ export class Service {
       }
       case "edge-lease": {
         const edge = this.#edges.get(purpose.edge);
-        if (edge?.incarnation === purpose.incarnation) this.#endEdge(edge, turn);
+        if (edge?.incarnation === purpose.incarnation) this.#leaseDue(edge, turn);
         return;
       }
       case "agenda": {
@@ -403,20 +438,57 @@ export class Service {
     }
   }
 
-  #attach(edge: EdgeState, { leaseUs }: Attach): void {
+  #attach(edge: EdgeState, { leaseUs, as }: Attach): void {
     edge.attached = true;
+    edge.role = as;
+    edge.server = this.#server;
     edge.leaseUs = Math.min(leaseUs ?? this.#limits.edgeLeaseUs, this.#limits.edgeLeaseUsMax);
     if (edge.leaseTimer !== 0) this.#timers.clear(edge.leaseTimer);
     edge.leaseTimer = 0;
+    if (as !== "server") return;
+    edge.heardUs = this.#nowUs;
+    this.#startLease(edge, this.#nowUs);
   }
 
-  /** The lease runs from here (D5). A detach of an incarnation that is gone is late news. */
+  /**
+   * The lease runs from here (D5). A detach of an incarnation that is gone, or by a server that has
+   * it no more, is late news.
+   */
   #detach(name: string, incarnation: number): void {
     const edge = this.#edges.get(name);
     if (edge?.incarnation !== incarnation || !edge.attached) return;
+    if (edge.server !== this.#server || edge.role === "server") return;
+    this.#lose(edge);
+  }
+
+  #lose(edge: EdgeState): void {
     edge.attached = false;
-    const purpose = { kind: "edge-lease", edge: name, incarnation } as const;
-    edge.leaseTimer = this.#timers.set(this.#nowUs + edge.leaseUs, purpose);
+    this.#startLease(edge, this.#nowUs);
+  }
+
+  #startLease(edge: EdgeState, fromUs: number): void {
+    const purpose = {
+      kind: "edge-lease",
+      edge: edge.name,
+      incarnation: edge.incarnation,
+    } as const;
+    edge.leaseTimer = this.#timers.set(fromUs + edge.leaseUs, purpose);
+  }
+
+  /** A server that was heard of since then lives on: its timer is not set anew by each entry. */
+  #leaseDue(edge: EdgeState, turn: Turn): void {
+    const isAlive = edge.role === "server" && edge.heardUs + edge.leaseUs > this.#nowUs;
+    if (isAlive) this.#startLease(edge, edge.heardUs);
+    else this.#endEdge(edge, turn);
+  }
+
+  /** E5. */
+  #endServer({ name }: EdgeState, turn: Turn): void {
+    for (const edge of this.#edges.edges.values()) {
+      if (edge.server !== name || edge.role === "server" || edge.incarnation === 0) continue;
+      if (edge.role === "local") this.#endEdge(edge, turn);
+      else if (edge.attached) this.#lose(edge);
+    }
   }
 
   /** The living incarnation ends: its participants leave, then it is told (D5). */
@@ -430,6 +502,7 @@ export class Service {
       // Nobody is left who could perform its events, or could be told of them.
       scope.agenda.stop("its performer is gone", this.#agendaPort(scope, turn));
     }
+    if (edge.role === "server") this.#endServer(edge, turn);
     turn.tell(edge, { kind: "revoked" });
     if (edge.leaseTimer !== 0) this.#timers.clear(edge.leaseTimer);
     this.#edges.end(edge);

@@ -35,6 +35,9 @@ interface EdgeSnapshot {
   readonly attached: boolean;
   readonly leaseTimer: number;
   readonly leaseUs: number;
+  readonly role?: EdgeState["role"];
+  readonly server: string;
+  readonly heardUs: number;
   readonly ended: readonly number[];
   /** Its waiters in the order in which they leave when the edge ends. */
   readonly connections: readonly number[];
@@ -98,7 +101,8 @@ function captureEdge(edge: EdgeState): EdgeSnapshot {
 function restoreEdge({ connections: _, creators, rosters, ...edge }: EdgeSnapshot): EdgeState {
   const drives = { creators: new Map(creators), rosters: new Map(rosters) };
   const tables = { waiters: new Map(), followed: new Set<Topic>() };
-  return { ...edge, ended: [...edge.ended], ...tables, ...drives };
+  const { role = undefined } = edge;
+  return { ...edge, role, ended: [...edge.ended], ...tables, ...drives };
 }
 
 /** Barriers put their waiters in one after the other; the edge had them in order of arrival. */

@@ -342,7 +342,7 @@ const answer = { scope: isText, token: isCount };
  * What the core's own side appends; topics are for edges beside the store that their messages lie
  * in.
  */
-type HostCommand = "detach" | "attached" | "refuse" | TopicCommand["kind"];
+type HostCommand = "detach" | "attached" | "seen" | "refuse" | TopicCommand["kind"];
 
 /** Every command an edge of another process may send. */
 const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, ShapeCheck>> = {
@@ -435,7 +435,8 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
     ...{ scope: isText, objects: listOf(isText), state: oneOf("up", "down"), reason: isText },
   }),
   "agenda-take-errors": shape(request),
-  attach: shape({ leaseUs: either(isPositive, isAbsent) }),
+  // What lives in the process of a server is made there, and nobody else is a server.
+  attach: shape({ leaseUs: either(isPositive, isAbsent), as: isAbsent }),
   "end-edge": shape({}),
 };
 

@@ -193,7 +193,7 @@ export class EdgeConnection {
         return;
       }
       case "clock":
-        this.#send({ kind: "clock", id: frame.id, us: host.clock.nowUs() });
+        this.#send({ kind: "clock", id: frame.id, us: host.logClockUs() });
         return;
       case "list-events": {
         const page = host.listEvents(frame.scope, frame.after);
@@ -310,8 +310,22 @@ export class EdgeConnection {
       transport.destroy();
       return;
     }
+    const isKnown = frame.acknowledged <= host.lastBatch(admission.edge, frame.incarnation);
+    if (isKnown || !host.isShared) {
+      this.#welcome(admission, frame);
+      return;
+    }
+    // It comes from another server, whose last entries are still on their way to this one.
+    host.catchUp().then(
+      () => this.#welcome(admission, frame),
+      () => transport.destroy(),
+    );
+  }
+
+  #welcome(admission: Admission, { incarnation, acknowledged, seen }: HelloFrame): void {
+    const { host, transport } = this.#options;
+    if (!transport.isOpen) return;
     const { edge, grant, proof } = admission;
-    const { incarnation, acknowledged, seen } = frame;
     const lastBatch = host.lastBatch(edge, incarnation);
     if (acknowledged > lastBatch) {
       this.#sayEnded(edge, incarnation, seen);

@@ -38,13 +38,15 @@ export class EffectStore {
     return (this.#kept.get(keyOf(incarnation)) ?? []).filter((kept) => kept.sequence > sequence);
   }
 
-  drop(incarnation: Incarnation, sequence: number): void {
+  /** @returns how many there were up to there. */
+  drop(incarnation: Incarnation, sequence: number): number {
     const key = keyOf(incarnation);
     const kept = this.#kept.get(key);
-    if (kept === undefined) return;
+    if (kept === undefined) return 0;
     const rest = kept.filter((one) => one.sequence > sequence);
     if (rest.length === 0) this.#kept.delete(key);
     else this.#kept.set(key, rest);
+    return kept.length - rest.length;
   }
 
   #dropOldestEnded(): void {

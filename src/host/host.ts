@@ -27,6 +27,7 @@ import { connectLocalEdge } from "./local-link.ts";
 import { LogWatch } from "./log-watch.ts";
 import type { Logger } from "./logger.ts";
 import { Publications } from "./publications.ts";
+import { ServerMembership, serverLeaseUs } from "./server-membership.ts";
 import type { TopicLink } from "./topic-link.ts";
 
 /** Where the host finds the batches of one edge. EdgeOutbox is one; a remote edge has its own. */
@@ -72,6 +73,10 @@ export interface HostOptions {
   readonly newIncarnation?: () => number;
   /** Told of each entry that the log took, and how long that was. */
   readonly onAppended?: (tookUs: number) => void;
+  /** The name of this server among those of a log that several have. */
+  readonly server?: string;
+  /** The host has stopped, because it may not or cannot go on. */
+  readonly onFailed?: (error: LogError) => void;
 }
 
 /** Pause before a failed append is tried again, milliseconds; doubles up to the second value. */
@@ -90,6 +95,8 @@ export class Host {
   readonly #core: Service;
   readonly #newIncarnation: () => number;
   readonly #onAppended: (tookUs: number) => void;
+  readonly #onFailed: (error: LogError) => void;
+  readonly #membership: ServerMembership | undefined;
   /** By edge and incarnation: one that ends still has to be told so when the next is here. */
   readonly #ports = new Map<string, Port>();
   /** Those that may have something to take: there can be thousands, and few speak in one turn. */
@@ -108,7 +115,8 @@ export class Host {
   #cancelTimer: Cancel = () => undefined;
   #lastDeliveryUs = 0;
   #closed = false;
-  #caughtUp: { readonly at: number; readonly resolve: () => void } | undefined;
+  /** Who waits until the entry with this sequence is applied. */
+  #awaited: { readonly at: number; readonly resolve: () => void }[] = [];
 
   constructor(options: HostOptions) {
     const { log, clock, limits, logger, steadyTicks = false } = options;
@@ -124,7 +132,11 @@ export class Host {
     this.#logger = logger;
     this.#onAppended = options.onAppended ?? (() => undefined);
     this.#newIncarnation = options.newIncarnation ?? newIncarnation;
+    this.#onFailed = options.onFailed ?? (() => undefined);
     this.#core = new Service(limits);
+    if (options.server !== undefined) {
+      this.#membership = new ServerMembership(options.server, this.#core);
+    }
     this.#watch = new LogWatch(clock, (isAway) => this.#onLogAway(isAway));
   }
 
@@ -141,27 +153,103 @@ export class Host {
   /** Replays the log; afterwards edges of a former life have their leases running. */
   async start(): Promise<void> {
     const head = await this.#log.head();
-    await new Promise<void>((resolve) => {
-      this.#caughtUp = { at: head, resolve };
-      this.#reader = this.#log.read(1, (entries) => this.#deliver(entries));
+    await new Promise<void>((resolve, reject) => {
+      this.#awaited.push({ at: head, resolve });
+      const onLost = (error: LogError): void => {
+        this.#fail(error);
+        reject(error);
+      };
+      this.#reader = this.#log.read(1, (entries) => this.#deliver(entries), onLost);
       if (head === 0) resolve();
     });
     if (this.#closed) return;
     await this.#settlePayloads();
-    const handler = { onEffects: () => undefined };
-    this.#own = connectLocalEdge(this, "host", handler, {
-      incarnation: this.#newIncarnation(),
-    });
+    this.#join();
+    // Where several servers have the log, this one's last life ends with the beginning of the next.
+    if (this.#membership !== undefined) return;
     for (const { edge, incarnation, attached } of this.#core.livingEdges()) {
       if (attached && !this.#ports.has(keyOf({ edge, incarnation }))) {
-        this.#own.source.submitAlways({ kind: "detach", edge, incarnation });
+        this.#own?.source.submitAlways({ kind: "detach", edge, incarnation });
       }
     }
   }
 
+  /** The host's own edge, by which it says what it sees of others. */
+  #join(): void {
+    const incarnation = this.#newIncarnation();
+    const membership = this.#membership;
+    membership?.begin(incarnation, this.clock.nowUs());
+    const life = {
+      incarnation,
+      ...(membership && { as: "server" as const, leaseUs: serverLeaseUs }),
+    };
+    this.#own = connectLocalEdge(this, membership?.edge ?? "host", this.#ownHandler, life);
+  }
+
+  readonly #ownHandler: EdgeHandler = {
+    onEffects: () => undefined,
+    onClosed: () => this.#onOwnEnd(),
+  };
+
+  /** D5. Reading its own end, a server closes the connections of its edges and joins anew. */
+  #onOwnEnd(): void {
+    const membership = this.#membership;
+    if (this.#closed || membership === undefined) return;
+    if (membership.isReplaced) {
+      const name = membership.edge.slice("server/".length);
+      const message = `another server named ${name} has joined the log, so this one has ended; give each a name of its own with --name`;
+      this.#fail(new LogError(message, { definite: true }));
+      return;
+    }
+    this.#logger.log("warn", "the other servers took this one as ended; joining anew");
+    for (const port of [...this.#ports.values()]) {
+      if (membership.mayReturn(port.edge)) this.#release(port);
+    }
+    this.#join();
+  }
+
+  /** An edge of another process is not this server's any more; its link is closed. */
+  #release(port: Port): void {
+    this.#ports.delete(keyOf(port));
+    this.#ready.delete(port);
+    this.#membership?.forget(keyOf(port));
+    port.replaced();
+  }
+
+  /** The host cannot go on: nothing more is appended, applied or told. */
+  #fail(error: LogError): void {
+    if (this.#closed) return;
+    this.#logger.log("error", error.message);
+    this.abandon();
+    this.#onFailed(error);
+  }
+
   /** Attaches an edge of this process. */
   readonly connectEdge: ConnectEdge = (edge, handler): CoreLink =>
-    connectLocalEdge(this, edge, handler, { incarnation: this.#newIncarnation() });
+    connectLocalEdge(this, this.#membership?.nameOf(edge) ?? edge, handler, {
+      incarnation: this.#newIncarnation(),
+      ...(this.#membership === undefined ? {} : { as: "local" }),
+    });
+
+  /**
+   * Resolves when everything is applied that any server has appended so far.
+   * @throws LogError when the log does not say where it ends
+   */
+  async catchUp(): Promise<void> {
+    const at = await this.#log.head();
+    if (this.#core.sequence >= at || this.#closed) return;
+    await new Promise<void>((resolve) => this.#awaited.push({ at, resolve }));
+  }
+
+  /** Whether other servers may know more of an edge than this one does yet. */
+  get isShared(): boolean {
+    return this.#membership !== undefined;
+  }
+
+  /** What the clock shows that stamps the log, microseconds. */
+  logClockUs(): number {
+    return this.#log.clockUs?.() ?? this.clock.nowUs();
+  }
 
   /**
    * Attaches an edge of this process that outlives it: after a crash the next process goes on with
@@ -250,7 +338,10 @@ export class Host {
 
   /** The edge has these effects; they need not be kept. */
   acknowledgeEffects(port: Port, sequence: number): void {
-    this.#store.drop(port, sequence);
+    const dropped = this.#store.drop(port, sequence);
+    if (!this.#membership?.countSeen(keyOf(port), dropped)) return;
+    const { edge, incarnation } = port;
+    this.#own?.source.submitAlways({ kind: "seen", edge, incarnation, sequence });
   }
 
   /** Parties of an incarnation that wait at barriers. */
@@ -333,7 +424,7 @@ export class Host {
       const batches = this.#takeBatches();
       if (batches.length === 0 && !this.#tickDue) return;
       this.#tickDue = false;
-      this.#append({ format: 1, batches });
+      this.#append(batches);
     }
   }
 
@@ -353,7 +444,9 @@ export class Host {
     return batches;
   }
 
-  #append(entry: Entry): void {
+  #append(batches: readonly Batch[]): void {
+    const server = this.#membership?.life;
+    const entry: Entry = { format: 1, ...(server && { server }), batches };
     this.#inFlight += 1;
     this.#watch.sent();
     const startedUs = this.clock.nowUs();
@@ -399,13 +492,13 @@ export class Host {
     let commands = 0;
     for (const batch of batches) {
       if (commands > 0 && commands + batch.commands.length > this.limits.entryCommandsMax) {
-        this.#append({ format: 1, batches: entry });
+        this.#append(entry);
         [entry, commands] = [[], 0];
       }
       entry.push(batch);
       commands += batch.commands.length;
     }
-    if (entry.length > 0) this.#append({ format: 1, batches: entry });
+    if (entry.length > 0) this.#append(entry);
   }
 
   /**
@@ -414,6 +507,7 @@ export class Host {
    */
   #correct({ commands }: Batch): void {
     for (const command of commands) {
+      if (command.kind === "seen") this.#store.drop(command, command.sequence);
       if (command.kind !== "detach") continue;
       const { edge, incarnation } = command;
       if (!this.#ports.has(keyOf(command))) {
@@ -435,33 +529,44 @@ export class Host {
         this.#acknowledge(batch);
         this.#correct(batch);
       }
+      if (this.#membership !== undefined) this.#noteServer(entry.entry, this.#membership);
       for (const observer of this.#observers) observer(entry, applied);
     }
     this.#lastDeliveryUs = this.clock.nowUs();
     // Also where the log's word that it took them was lost.
     this.#watch.taken(this.#inFlight > 0 || this.#failed);
     this.#armTimer();
-    const last = entries.at(-1);
-    if (this.#caughtUp && last && last.sequence >= this.#caughtUp.at) {
-      this.#caughtUp.resolve();
-      this.#caughtUp = undefined;
+    const { sequence } = this.#core;
+    const reached = this.#awaited.filter(({ at }) => at <= sequence);
+    if (reached.length > 0) this.#awaited = this.#awaited.filter(({ at }) => at > sequence);
+    for (const { resolve } of reached) resolve();
+  }
+
+  /** What an entry says of this server, and of edges that are another's now. */
+  #noteServer(entry: Entry, membership: ServerMembership): void {
+    if (membership.appended(entry)) {
+      membership.heard(this.clock.nowUs());
+      return;
+    }
+    for (const batch of entry.batches) {
+      const port = this.#ports.get(keyOf(batch));
+      if (port !== undefined && membership.isMove(batch)) this.#release(port);
     }
   }
 
   #handOut(sequence: number, { addressed }: Applied): void {
     if (addressed.length === 0) return;
-    const byEdge = new Map<string, EdgeEffect[]>();
+    const byEdge = new Map<string, { readonly edge: string; readonly effects: EdgeEffect[] }>();
     for (const to of addressed) {
       if (to.effect.kind === "revoked") this.publications.ended(to);
       const key = keyOf(to);
       const known = byEdge.get(key);
-      if (known === undefined) byEdge.set(key, [to.effect]);
-      else known.push(to.effect);
+      if (known === undefined) byEdge.set(key, { edge: to.edge, effects: [to.effect] });
+      else known.effects.push(to.effect);
     }
-    for (const [key, effects] of byEdge) {
-      if (!this.#ports.get(key)?.deliver(sequence, effects)) {
-        this.#store.keep(key, sequence, effects);
-      }
+    for (const [key, { edge, effects }] of byEdge) {
+      if (this.#ports.get(key)?.deliver(sequence, effects)) continue;
+      if (this.#membership?.mayReturn(edge) ?? true) this.#store.keep(key, sequence, effects);
     }
   }
 
@@ -504,11 +609,19 @@ export class Host {
     const dueUs = this.#core.nextDeadlineUs() ?? steadyUs;
     if (dueUs === undefined || this.#closed) return;
     const sinceDeliveryUs = this.clock.nowUs() - this.#lastDeliveryUs;
-    const waitUs = Math.min(dueUs - this.#core.nowUs, tickIntervalUs) - sinceDeliveryUs;
+    const tickUs = Math.min(dueUs - this.#core.nowUs, tickIntervalUs) - sinceDeliveryUs;
+    const waitUs = this.#membership ? this.#waitAmongServersUs(tickUs, this.#membership) : tickUs;
     // Rounded up: a timer takes whole milliseconds, and a tick that comes early is wasted.
     this.#cancelTimer = this.clock.after(Math.max(0, Math.ceil(waitUs / 1000)), () => {
       this.#tickDue = true;
       this.#scheduleFlush();
     });
+  }
+
+  /** V1, V2. While an entry of ours is on its way it says that this server lives. */
+  #waitAmongServersUs(tickUs: number, membership: ServerMembership): number {
+    const waitUs = tickUs + membership.tickDelayUs;
+    const heartbeatUs = membership.untilHeartbeatUs(this.clock.nowUs());
+    return this.#inFlight > 0 ? waitUs : Math.min(waitUs, heartbeatUs);
   }
 }

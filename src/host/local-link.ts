@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The link of an edge that lives in the core's process: calls, no bytes.
-import type { Command } from "../core/command.ts";
+import type { Attach, Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import { EdgeOutbox } from "../wire/link/edge-outbox.ts";
 import type { CoreLink, EdgeHandler } from "./core-link.ts";
@@ -11,6 +11,8 @@ export interface LocalLife {
   readonly incarnation: number;
   /** Log time for which it may be away; the usual when absent. */
   readonly leaseUs?: number | undefined;
+  /** What it is where several servers have the log. */
+  readonly as?: Attach["as"];
   /** It goes on where a process before this one ended, which had the effects up to here. */
   readonly seenSequence?: number | undefined;
 }
@@ -36,14 +38,18 @@ export class LocalLink implements CoreLink, Port {
   #whenClosed: Promise<void> = Promise.resolve();
 
   constructor(host: Host, edge: string, handler: EdgeHandler, life: LocalLife) {
-    const { incarnation, leaseUs, seenSequence = 0 } = life;
+    const { incarnation, leaseUs, as, seenSequence = 0 } = life;
     this.#host = host;
     this.edge = edge;
     this.#handler = handler;
     this.incarnation = incarnation;
     const lastBatch = host.lastBatch(edge, incarnation);
     this.source = new EdgeOutbox(edge, incarnation, host.limits, () => host.wake(this), lastBatch);
-    this.source.submitAlways({ kind: "attach", ...(leaseUs === undefined ? {} : { leaseUs }) });
+    this.source.submitAlways({
+      kind: "attach",
+      ...(leaseUs === undefined ? {} : { leaseUs }),
+      ...(as === undefined ? {} : { as }),
+    });
     host.attach(this, seenSequence);
   }
 

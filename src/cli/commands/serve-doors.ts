@@ -16,7 +16,8 @@ import {
 import { ListenError, Syncd } from "../../edges/syncd/index.ts";
 import { Testground } from "../../edges/testground/index.ts";
 import { LogError } from "../../engine/log.ts";
-import { openLog, openPayloads } from "../../engine/open-log.ts";
+import { maskNatsName } from "../../engine/nats-place.ts";
+import { isSharedLog, openLog, openPayloads } from "../../engine/open-log.ts";
 import { watchLateness } from "../../events/bus-lateness.ts";
 import { systemClock } from "../../host/clock.ts";
 import { Host } from "../../host/host.ts";
@@ -44,6 +45,8 @@ export interface DoorsOptions {
   readonly logger: Logger;
   /** A line for people, later than those of what is open. */
   readonly say: (line: string) => void;
+  /** The core has stopped for good; the reason was logged. */
+  readonly onFailed: () => void;
 }
 
 /** What is open, and how it is closed. */
@@ -95,8 +98,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     for (const redirect of redirects) {
       opened.push(await openRedirect(redirect, { logger, limits: limits.forwarder }));
     }
+    const coreLine = core?.line;
     return {
-      lines: opened.map(({ line }) => line),
+      lines: [...(coreLine ? [coreLine] : []), ...opened.map(({ line }) => line)],
       async drain(drainMs) {
         for (const one of opened) one.drain?.();
         await core?.quiet(drainMs);
@@ -118,6 +122,8 @@ export interface Opened {
 }
 
 interface Core {
+  /** What is said of its log, if that is not a matter of this process alone. */
+  readonly line: string | undefined;
   readonly open: (listen: Listen) => Promise<Opened>;
   /** The doors of GNUnet, and the links of a tree. */
   readonly openController: () => Promise<readonly Opened[]>;
@@ -145,7 +151,12 @@ async function openCore(options: DoorsOptions): Promise<Core> {
     for (const note of appended) note(tookUs);
   };
   const { limits } = plan.limits;
-  const host = new Host({ log, payloads, clock: systemClock, limits, logger, onAppended });
+  const host = new Host({
+    ...{ log, payloads, clock: systemClock, limits, logger, onAppended },
+    // Several servers may have it: each has a name and a life there.
+    ...(isSharedLog(plan.log) ? { server: plan.name } : {}),
+    onFailed: options.onFailed,
+  });
   const closeEngine = async (): Promise<void> => {
     await log.close();
     await payloads.close();
@@ -158,7 +169,9 @@ async function openCore(options: DoorsOptions): Promise<Core> {
   }
   const parts = { host, appended, watch: new DoorWatch() };
   const stopWarning = warnOfWaits(host, logger);
+  const at = `log at ${maskNatsName(plan.log)}, as server ${plan.name}`;
   return {
+    line: isSharedLog(plan.log) ? `${at}: ${log.durability}` : undefined,
     open: (listen) => {
       if (listen.edge === "http") return openHttp(listen, parts, options);
       if (listen.edge === "syncd") return openSyncd(listen, parts, options);

@@ -70,7 +70,12 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
       plan.role === "ops" ? undefined : await startDaemon(state, plan, forDaemon, logger);
     const say = (line: string): void => io.stdout(`muster: ${line}\n`);
     const directory = state.path;
-    const asked = { plan, buses, tokens: state.tokens, directory, logger, say };
+    let hasFailed = false;
+    const onFailed = (): void => {
+      hasFailed = true;
+      stop();
+    };
+    const asked = { plan, buses, tokens: state.tokens, directory, logger, say, onFailed };
     const doors = await openDoors(asked).catch(async (error: unknown) => {
       await daemon?.close();
       throw error;
@@ -81,14 +86,14 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     }
     for (const line of doors.lines) io.stdout(`muster: ${line}\n`);
     await stopped;
-    await drain(doors, plan.drainMs, io);
+    if (!hasFailed) await drain(doors, plan.drainMs, io);
     io.stdout(`muster: ${daemon === undefined ? "closing" : "swapping everything out"}\n`);
     await doors.close();
     const left = (await daemon?.close()) ?? [];
     for (const name of left) {
       io.stderr(`muster: ${name} was not down in time; its nodes end with this process\n`);
     }
-    return left.length === 0 ? exitCodes.ok : exitCodes.failed;
+    return left.length === 0 && !hasFailed ? exitCodes.ok : exitCodes.failed;
   } finally {
     buses.close();
     signals.dispose();

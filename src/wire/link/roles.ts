@@ -96,6 +96,7 @@ export function actionOf(kind: EdgeCommand["kind"]): Action | "own" | undefined 
     case "agenda-complete":
     case "detach":
     case "attached":
+    case "seen":
     // A link between controllers carries everybody's barriers.
     case "tree-join":
     case "tree-meet":

@@ -11,9 +11,14 @@ const wait = (connection: number): Command => ({
   ...{ kind: "count-wait", scope: "s", barrier: `b${connection % 3}`, connection },
   ...{ who: { address: "a" }, error: 0 },
 });
+/** Counts up each time that it counts. */
+const more = (connection: number): Command => ({
+  ...{ kind: "count-init", scope: "s", barrier: "m", connection, error: 0, count: 1 },
+  ...{ waits: false, who: { address: "a" } },
+});
 const commands: readonly Command[] = [
   { kind: "attach" },
-  ...Array.from({ length: 9 }, (_, index) => wait(index + 1)),
+  ...Array.from({ length: 9 }, (_, index) => (index % 2 === 0 ? wait(index + 1) : more(index + 1))),
 ];
 const whole: Batch = { edge: "e", incarnation: 5, number: 1, commands };
 const next: Batch = { ...whole, number: 2, commands: [wait(20)] };

@@ -30,6 +30,7 @@ export async function openServer(folder: string, settings: ServeSettings) {
   const doors = await openDoors({
     ...{ plan, buses, logger, directory, tokens: join(directory, "tokens.json") },
     say: (line) => said.log("", line),
+    onFailed: () => said.log("", "the log has failed"),
   });
   whenOver(async () => {
     await doors.close();

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// A host as one of several servers of a log: what it and its edges are called there, when it says
+// that it lives, and which edges it answers for (D3, D5, D6). The order of servers, their leases
+// and what their end means are the core's.
+//
+//   V1. A server appends an entry each third of its lease, also when it has nothing to say.
+//   V2. A tick that is due is appended by the first of the living servers; the one of rank r waits
+//       r x 250 ms longer, in which the tick of another comes.
+import type { Batch, Entry, ServerLife } from "../core/command.ts";
+import type { Service } from "../core/service.ts";
+
+/** Log time after which a server that nobody hears of has ended. */
+export const serverLeaseUs = 10_000_000;
+/** What the server of the next rank waits longer (V2). */
+const rankDelayUs = 250_000;
+/** Entries with effects that a session has had before the other servers are told. */
+const seenEveryMax = 64;
+
+/** The edge that a server is. */
+export function serverEdge(name: string): string {
+  return `server/${name}`;
+}
+
+export class ServerMembership {
+  readonly edge: string;
+  readonly #name: string;
+  readonly #core: Service;
+  #incarnation = 0;
+  #heardUs = 0;
+  /** By edge and incarnation: entries that it has had since the others were told. */
+  readonly #seen = new Map<string, number>();
+
+  constructor(name: string, core: Service) {
+    this.#name = name;
+    this.#core = core;
+    this.edge = serverEdge(name);
+  }
+
+  get life(): ServerLife {
+    return { edge: this.edge, incarnation: this.#incarnation };
+  }
+
+  /** It joins, or joins anew. */
+  begin(incarnation: number, nowUs: number): void {
+    this.#incarnation = incarnation;
+    this.#heardUs = nowUs;
+  }
+
+  /** Names of edges in this process: every server has doors of the same kinds. */
+  nameOf(edge: string): string {
+    return `${this.#name}/${edge}`;
+  }
+
+  /** Whether an entry is of this life of the server. */
+  appended({ server }: Entry): boolean {
+    return server?.edge === this.edge && server.incarnation === this.#incarnation;
+  }
+
+  heard(nowUs: number): void {
+    this.#heardUs = nowUs;
+  }
+
+  /** Until it has to say that it lives (V1). */
+  untilHeartbeatUs(nowUs: number): number {
+    return this.#heardUs + Math.trunc(serverLeaseUs / 3) - nowUs;
+  }
+
+  /** What it leaves to those before it (V2). */
+  get tickDelayUs(): number {
+    return Math.max(0, this.#core.servers().indexOf(this.edge)) * rankDelayUs;
+  }
+
+  /** Whether an edge that is not here may come, and wants what it was told meanwhile (H3). */
+  mayReturn(edge: string): boolean {
+    return this.#core.placeOf(edge).role === undefined;
+  }
+
+  /** Whether a batch is that by which an edge has come to another server. */
+  isMove({ edge, commands }: Batch): boolean {
+    if (!commands.some(({ kind }) => kind === "attach")) return false;
+    const { incarnation, server } = this.#core.placeOf(edge);
+    return incarnation !== 0 && server !== this.edge;
+  }
+
+  /** Whether somebody else has joined under this name. */
+  get isReplaced(): boolean {
+    const { incarnation } = this.#core.placeOf(this.edge);
+    return incarnation !== 0 && incarnation !== this.#incarnation;
+  }
+
+  /** @returns whether the others are to be told what an edge has had. */
+  countSeen(key: string, entries: number): boolean {
+    const count = (this.#seen.get(key) ?? 0) + entries;
+    const isMuch = count >= seenEveryMax;
+    if (isMuch || count === 0) this.#seen.delete(key);
+    else this.#seen.set(key, count);
+    return isMuch;
+  }
+
+  forget(key: string): void {
+    this.#seen.delete(key);
+  }
+}
