@@ -34,21 +34,25 @@ export interface ConnectOptions {
 
 /**
  * Opens a session.
- * @param url of the server: `http://HOST:PORT`, also https, ws and wss; `HOST:PORT` is http.
+ * @param url of the server: `http://HOST:PORT`, also https, ws and wss; `HOST:PORT` is http. Several
+ * are servers of one log: the session goes on at the next when the connection to one is lost.
  * @throws MusterError; the signal's reason when it was aborted.
  */
-export async function connect(url: string, options: ConnectOptions = {}): Promise<Session> {
+export async function connect(
+  url: string | readonly string[],
+  options: ConnectOptions = {},
+): Promise<Session> {
   const { signal, connectTimeoutMs = sessionTime.connectMs } = options;
   const { platform = standardPlatform } = options;
   checkConnect(options);
   signal?.throwIfAborted();
-  const session = new Session(sessionUrl(url), { ...options, platform });
+  const session = new Session(sessionUrls(url), { ...options, platform });
   let cancel: () => void = () => undefined;
   const late = new Promise<never>((_, reject) => {
     cancel = platform.after(connectTimeoutMs, () => {
       const { lastFailure } = session;
       const why = lastFailure === undefined ? "" : ` (${lastFailure})`;
-      const message = `no server answers at ${url} within ${connectTimeoutMs} ms${why}; start one with: muster serve --listen http`;
+      const message = `no server answers at ${[url].flat().join(", ")} within ${connectTimeoutMs} ms${why}; start one with: muster serve --listen http`;
       reject(new MusterError("unavailable", message));
     });
   });
@@ -61,6 +65,13 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
   } finally {
     cancel();
   }
+}
+
+/** @throws MusterError (invalid) */
+function sessionUrls(url: string | readonly string[]): readonly string[] {
+  const urls = [url].flat().map(sessionUrl);
+  if (urls.length > 0) return urls;
+  throw new MusterError("invalid", "name a server: connect(URL), or connect([URL, URL])");
 }
 
 /** Where the server's sessions are. @throws MusterError (invalid) */

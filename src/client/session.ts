@@ -71,7 +71,10 @@ const defaultScope = "default";
 export class Session implements AsyncDisposable {
   /** Settled when the server has let the session in, or will not. */
   readonly ready: Promise<void>;
-  readonly #url: string;
+  /** Of servers of one log, any of which will do. */
+  readonly #urls: readonly string[];
+  /** The one of them that is called, or called next. */
+  #turn = 0;
   readonly #options: SessionOptions;
   readonly #leaseMs: number;
   readonly #link: EdgeLink;
@@ -94,9 +97,9 @@ export class Session implements AsyncDisposable {
   #closing: Promise<void> | undefined;
   readonly #onAbort = (): void => this.#abort(this.#options.signal?.reason);
 
-  /** Use `connect`. @param url of the session endpoint. */
-  constructor(url: string, options: SessionOptions) {
-    this.#url = url;
+  /** Use `connect`. @param urls of the session endpoints of servers of one log, at least one. */
+  constructor(urls: readonly string[], options: SessionOptions) {
+    this.#urls = urls;
     this.#options = options;
     this.#leaseMs = options.leaseMs ?? sessionTime.leaseMs;
     this.ready = new Promise((resolve, reject) => {
@@ -328,10 +331,15 @@ export class Session implements AsyncDisposable {
     };
   }
 
+  get #url(): string {
+    return this.#urls[this.#turn % this.#urls.length] ?? "";
+  }
+
   /** The close that follows tries again; of no use for who was never let in, if it is TLS. */
   #onFailure(failure: ConnectionFailure | undefined): void {
     this.#lastFailure = failure;
     if (failure?.isFinal !== true || this.#settleReady === undefined) return;
+    if (this.#urls.length > 1) return;
     this.#end(new MusterError("unavailable", `no connection to ${this.#url}: ${failure.text}`));
   }
 
@@ -372,6 +380,7 @@ export class Session implements AsyncDisposable {
       return;
     }
     const { platform, onLink } = this.#options;
+    this.#turn += 1;
     if (wasUp) {
       // The server's lease runs from when it notices; ours, from here, is never the longer one by
       // more than that.

@@ -7,8 +7,9 @@
 //   E3. An ended incarnation never comes back.
 //   E4. Of a batch that was cut each command counts once, however often and wherever it is cut: a
 //       piece counts if nothing is missing before it, and only what has not counted yet.
-//   E5. Of several servers of a log each has an edge that is its life. When that ends, so do the edges
-//       in its process, the others are lost to it, and what it still appends for them is ignored.
+//   E5. Of several servers of a log each has an edge that is its life. When that ends, so do the
+//       edges in its process, the others are lost to it, and what it still appends for them is
+//       ignored.
 
 import type { Waiter } from "./barriers/place.ts";
 import type { Attach, Batch, ServerLife } from "./command.ts";

@@ -101,20 +101,21 @@ export class NatsPayloads implements Payloads {
   }
 
   async refresh(): Promise<void> {
-    const { state } = await this.#link.manager.streams.info(this.#stream);
+    const state = await this.#state();
     this.#lastId = Math.max(this.#lastId, state.last_seq);
   }
 
   async keepOnly(ids: Iterable<number>): Promise<void> {
     const kept = new Set(ids);
     const { manager } = this.#link;
-    const { state } = await manager.streams.info(this.#stream, { deleted_details: true });
+    const state = await this.#state();
     const gone = new Set(state.deleted ?? []);
     const youngestMs = Date.parse(state.last_ts) - this.#unnamedKeptMs;
     const old: number[] = [];
-    for (let id = state.first_seq; id <= state.last_seq; id += 1) {
+    // A stream that is empty says that its first is 0.
+    for (let id = Math.max(1, state.first_seq); id <= state.last_seq; id += 1) {
       if (kept.has(id) || gone.has(id)) continue;
-      const message = await manager.streams.getMessage(this.#stream, { seq: id });
+      const message = await manager.streams.getMessage(this.#stream, { seq: id }).catch(() => null);
       // Behind the first young one all are young.
       if (message !== null && message.time.getTime() > youngestMs) break;
       old.push(id);
@@ -133,6 +134,17 @@ export class NatsPayloads implements Payloads {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#link.connection.close();
+  }
+
+  /** @throws LogError (definite) */
+  async #state() {
+    try {
+      const asked = { deleted_details: true };
+      return (await this.#link.manager.streams.info(this.#stream, asked)).state;
+    } catch (error) {
+      const message = `NATS does not say what topics it has: ${textOf(error)}`;
+      throw new LogError(message, { definite: true, cause: error });
+    }
   }
 
   /** A replica that is behind does not have it yet: then the leader is asked. */

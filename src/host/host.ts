@@ -241,6 +241,10 @@ export class Host {
     await new Promise<void>((resolve) => this.#awaited.push({ at, resolve }));
   }
 
+  get hasStopped(): boolean {
+    return this.#closed;
+  }
+
   /** Whether other servers may know more of an edge than this one does yet. */
   get isShared(): boolean {
     return this.#membership !== undefined;

@@ -68,6 +68,8 @@ export class LocalLink implements CoreLink, Port {
   close(): Promise<void> {
     if (this.#closed) return this.#whenClosed;
     this.#closed = true;
+    // Nothing comes back any more from a host that has stopped.
+    if (this.#host.hasStopped) return this.#whenClosed;
     this.source.submitAlways({ kind: "end-edge" });
     this.#whenClosed = new Promise((resolve) => {
       this.#closing = resolve;

@@ -107,6 +107,7 @@ describe("NatsPayloads", () => {
     const [ref] = await write(other, "a");
     if (ref === undefined) throw new Error("nothing was written");
     expect(one.lastId).toBe(0);
+    await (await NatsPayloads.open(newPlace())).keepOnly([]);
     await one.refresh();
     expect(one.lastId).toBe(ref.id);
     await one.keepOnly([]);

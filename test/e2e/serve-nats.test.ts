@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// Goal: servers of one log on NATS are one: parties meet across them; what was acknowledged
+// outlives kill -9 of a server, of all servers and of the broker; sessions go on at another server
+// and every wait is released exactly once; what is wrong is said. Method: real `muster serve` and a
+// real nats-server at ports that the system chose; clients are the library, curl's way of asking
+// and emulab-sync.
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { connect, type Session } from "../../src/client/index.ts";
+import { sleep, systemClock } from "../../src/host/clock.ts";
+import { NatsServer } from "../../src/testing/nats-server.ts";
+import { Command, repository, scratch } from "./support/command.ts";
+
+const bin = (name: string): string => join(repository, "bin", name);
+const brokers: NatsServer[] = [];
+afterEach(async () => {
+  for (const broker of brokers.splice(0)) await broker.dispose();
+});
+
+async function startBroker(): Promise<NatsServer> {
+  const broker = await NatsServer.start();
+  brokers.push(broker);
+  return broker;
+}
+
+interface Server {
+  readonly command: Command;
+  readonly url: string;
+  readonly syncPort: string;
+}
+
+/** Doors at the ports of the last life, when there was one. */
+async function serve(broker: NatsServer, name: string, last?: Server): Promise<Server> {
+  const [port = "0", syncd = "0"] = last ? [new URL(last.url).port, last.syncPort] : [];
+  const command = new Command(bin("muster"), [
+    ...["serve", "--state", scratch(), "--name", name, "--log", `nats://${broker.address}/t`],
+    ...["--listen", `http=127.0.0.1:${port}`, "--listen", `syncd=127.0.0.1:${syncd},scope=p/e`],
+  ]);
+  const [, url = ""] = await command.prints(/http at (https?:\S+),/);
+  const [, syncPort = ""] = await command.prints(/syncd at 127\.0\.0\.1:(\d+), scope p\/e/);
+  return { command, url, syncPort };
+}
+
+async function kill({ command }: Server): Promise<void> {
+  command.child.kill("SIGKILL");
+  await command.ended;
+}
+
+const sync = ({ syncPort }: Server, ...more: readonly string[]): Command =>
+  new Command(bin("emulab-sync"), ["-s", "127.0.0.1", "-p", syncPort, ...more]);
+
+/** Resolves when so many wait at the barrier. */
+async function arrived(session: Session, barrier: string, count: number): Promise<void> {
+  for (;;) {
+    const shown = await session.describe(barrier).catch(() => undefined);
+    if (shown?.barriers[0]?.arrived === count) return;
+    // Its server may be away.
+    await sleep(systemClock, 20);
+  }
+}
+
+const scope = { scope: "p/e", leaseMs: 60_000 } as const;
+
+describe("muster serve --log nats:", () => {
+  it("makes one of several servers, which may be killed, and so may the broker", async () => {
+    const broker = await startBroker();
+    const started = await Promise.all(["a", "b", "c"].map((name) => serve(broker, name)));
+    const [a, b, c] = started as [Server, Server, Server];
+    expect(a.command.stdout).toContain("as server a: NATS JetStream 2.");
+    expect(a.command.stdout).toContain("survives kill -9 of servers, not power loss");
+    const survivor = await connect([a.url, b.url], scope);
+    const other = await connect(c.url, scope);
+
+    // Each party of one barrier at another server, and in another manner.
+    const bySync = sync(b, "-n", "start");
+    const byLibrary = survivor.countBarrier("start").wait({ error: 2 });
+    await arrived(other, "start", 2);
+    await other.countBarrier("start").init(2);
+    expect(await byLibrary).toEqual({ generation: 1, error: 2 });
+    expect((await bySync.ended).code).toBe(2);
+
+    // What there is when the servers are killed, one after the other, and the broker with them.
+    await other.countBarrier("later").init(3);
+    const wait = survivor.countBarrier("later").wait({ name: "survivor" });
+    await arrived(other, "later", 1);
+    const news = "/v1/topics/news?scope=p%2Fe";
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ message: { text: "kept" } });
+    await fetch(`${b.url}${news}`, { method: "POST", headers, body });
+    await kill(a);
+    await arrived(other, "later", 1);
+    await broker.kill();
+    await Promise.all([kill(b), kill(c)]);
+    await broker.startAgain();
+    const again = await Promise.all([serve(broker, "b", b), serve(broker, "c", c)]);
+    const [, second] = again;
+
+    // The session of the library has gone on at the second address that it was given.
+    const third = second.url;
+    await arrived(other, "later", 1);
+    const late = await connect(third, scope);
+    const rest = [late.countBarrier("later").wait(), other.countBarrier("later").wait()];
+    expect(await Promise.all(rest)).toEqual([
+      { generation: 1, error: 0 },
+      { generation: 1, error: 0 },
+    ]);
+    expect(await wait).toEqual({ generation: 1, error: 0 });
+    const { barriers } = await late.describe("later");
+    expect(barriers).toEqual([]);
+    expect(await (await fetch(`${third}${news}`)).text()).toContain('{"text":"kept"}');
+    for (const session of [survivor, other, late]) await session.close();
+  });
+
+  it("says what is wrong: no broker, a name that is taken, a stream of another program", async () => {
+    const broker = await startBroker();
+    const refused = await new Command(bin("muster"), [
+      ...["serve", "--state", scratch(), "--listen", "http=127.0.0.1:0"],
+      ...["--log", "nats://127.0.0.1:1"],
+    ]).ended;
+    expect([refused.code, refused.stderr]).toEqual([
+      73,
+      expect.stringContaining("NATS at 127.0.0.1:1 cannot be reached"),
+    ]);
+    const first = await serve(broker, "north");
+    const second = await serve(broker, "north");
+    const { code, stderr } = await first.command.ended;
+    expect([code, stderr]).toEqual([1, expect.stringContaining("another server named north")]);
+    expect((await fetch(`${second.url}/healthz`)).status).toBe(200);
+  });
+});
