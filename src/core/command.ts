@@ -117,6 +117,17 @@ export interface Seen {
   readonly sequence: number;
 }
 
+/**
+ * What a server has computed of the log up to this entry (D11). Appended by the host, not by edges;
+ * decides nothing in the core.
+ */
+export interface DigestTold {
+  readonly kind: "digest";
+  readonly sequence: number;
+  readonly digest: string;
+  readonly build: string;
+}
+
 /** The edge ends in order: its participants leave at once. */
 export interface EndEdge {
   readonly kind: "end-edge";
@@ -192,6 +203,7 @@ export type Command =
   | Detach
   | Attached
   | Seen
+  | DigestTold
   | EndEdge
   | Refuse;
 

@@ -334,6 +334,7 @@ export class Service {
         this.#detach(command.edge, command.incarnation);
         return;
       case "seen":
+      case "digest":
         return;
       case "end-edge":
         this.#endEdge(edge, turn);

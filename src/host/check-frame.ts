@@ -342,7 +342,7 @@ const answer = { scope: isText, token: isCount };
  * What the core's own side appends; topics are for edges beside the store that their messages lie
  * in.
  */
-type HostCommand = "detach" | "attached" | "seen" | "refuse" | TopicCommand["kind"];
+type HostCommand = "detach" | "attached" | "seen" | "digest" | "refuse" | TopicCommand["kind"];
 
 /** Every command an edge of another process may send. */
 const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, ShapeCheck>> = {

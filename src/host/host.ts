@@ -28,6 +28,7 @@ import { LogWatch } from "./log-watch.ts";
 import type { Logger } from "./logger.ts";
 import { Publications } from "./publications.ts";
 import { ServerMembership, serverLeaseUs } from "./server-membership.ts";
+import { settlePayloads } from "./settle-payloads.ts";
 import type { TopicLink } from "./topic-link.ts";
 
 /** Where the host finds the batches of one edge. EdgeOutbox is one; a remote edge has its own. */
@@ -75,6 +76,10 @@ export interface HostOptions {
   readonly onAppended?: (tookUs: number) => void;
   /** The name of this server among those of a log that several have. */
   readonly server?: string;
+  /** Its version, for those who compare states (D11). */
+  readonly build?: string;
+  /** Entries from one comparison of states to the next. */
+  readonly digestEveryEntries?: number;
   /** The host has stopped, because it may not or cannot go on. */
   readonly onFailed?: (error: LogError) => void;
 }
@@ -116,7 +121,11 @@ export class Host {
   #lastDeliveryUs = 0;
   #closed = false;
   /** Who waits until the entry with this sequence is applied. */
-  #awaited: { readonly at: number; readonly resolve: () => void }[] = [];
+  #awaited: {
+    readonly at: number;
+    readonly resolve: () => void;
+    readonly reject: (error: LogError) => void;
+  }[] = [];
 
   constructor(options: HostOptions) {
     const { log, clock, limits, logger, steadyTicks = false } = options;
@@ -135,7 +144,8 @@ export class Host {
     this.#onFailed = options.onFailed ?? (() => undefined);
     this.#core = new Service(limits);
     if (options.server !== undefined) {
-      this.#membership = new ServerMembership(options.server, this.#core);
+      const { server, build = "", digestEveryEntries } = options;
+      this.#membership = new ServerMembership(server, this.#core, { build, digestEveryEntries });
     }
     this.#watch = new LogWatch(clock, (isAway) => this.#onLogAway(isAway));
   }
@@ -154,16 +164,13 @@ export class Host {
   async start(): Promise<void> {
     const head = await this.#log.head();
     await new Promise<void>((resolve, reject) => {
-      this.#awaited.push({ at: head, resolve });
-      const onLost = (error: LogError): void => {
-        this.#fail(error);
-        reject(error);
-      };
+      this.#awaited.push({ at: head, resolve, reject });
+      const onLost = (error: LogError): void => this.#fail(error);
       this.#reader = this.#log.read(1, (entries) => this.#deliver(entries), onLost);
       if (head === 0) resolve();
     });
     if (this.#closed) return;
-    await this.#settlePayloads();
+    await settlePayloads(this.#payloads, () => this.#core.payloads());
     this.#join();
     // Where several servers have the log, this one's last life ends with the beginning of the next.
     if (this.#membership !== undefined) return;
@@ -221,6 +228,7 @@ export class Host {
     if (this.#closed) return;
     this.#logger.log("error", error.message);
     this.abandon();
+    for (const { reject } of this.#awaited.splice(0)) reject(error);
     this.#onFailed(error);
   }
 
@@ -238,7 +246,7 @@ export class Host {
   async catchUp(): Promise<void> {
     const at = await this.#log.head();
     if (this.#core.sequence >= at || this.#closed) return;
-    await new Promise<void>((resolve) => this.#awaited.push({ at, resolve }));
+    await new Promise<void>((resolve, reject) => this.#awaited.push({ at, resolve, reject }));
   }
 
   get hasStopped(): boolean {
@@ -523,8 +531,9 @@ export class Host {
   }
 
   #deliver(entries: readonly LogEntry[]): void {
-    if (this.#closed) return;
     for (const entry of entries) {
+      // Also when an entry before it has stopped this host.
+      if (this.#closed) return;
       const applied = this.#core.apply(entry);
       for (const id of applied.keptPayloads) this.publications.kept(id);
       this.#handOut(entry.sequence, applied);
@@ -533,9 +542,10 @@ export class Host {
         this.#acknowledge(batch);
         this.#correct(batch);
       }
-      if (this.#membership !== undefined) this.#noteServer(entry.entry, this.#membership);
+      if (this.#membership !== undefined) this.#noteServer(entry, this.#membership);
       for (const observer of this.#observers) observer(entry, applied);
     }
+    if (this.#closed) return;
     this.#lastDeliveryUs = this.clock.nowUs();
     // Also where the log's word that it took them was lost.
     this.#watch.taken(this.#inFlight > 0 || this.#failed);
@@ -547,7 +557,13 @@ export class Host {
   }
 
   /** What an entry says of this server, and of edges that are another's now. */
-  #noteServer(entry: Entry, membership: ServerMembership): void {
+  #noteServer({ sequence, entry }: LogEntry, membership: ServerMembership): void {
+    if (membership.digests.isDue(sequence)) {
+      const told = membership.digests.computed(sequence, this.#core.digest());
+      this.#own?.source.submitAlways(told);
+    }
+    const wrong = membership.judgeDigests(entry);
+    if (wrong !== undefined) this.#fail(new LogError(wrong, { definite: true }));
     if (membership.appended(entry)) {
       membership.heard(this.clock.nowUs());
       return;
@@ -589,21 +605,6 @@ export class Host {
     if (this.publications.size > 0) this.publications.applied(batch, number);
     if (port === undefined) return;
     if (number > 0) port.applied(number, port.source.acknowledge(number));
-  }
-
-  /**
-   * After the replay: every message that the log names is there, and no others (D11).
-   * @throws LogError (definite) when the messages belong to another log.
-   */
-  async #settlePayloads(): Promise<void> {
-    await this.#payloads.refresh?.();
-    let last = 0;
-    for (const id of this.#core.payloads()) last = Math.max(last, id);
-    if (last > this.#payloads.lastId) {
-      const message = `the log has messages up to ${last}, its topics only up to ${this.#payloads.lastId}; restore both files together`;
-      throw new LogError(message, { definite: true });
-    }
-    await this.#payloads.keepOnly(this.#core.payloads());
   }
 
   /** One timer: the next deadline of log time, or the tick that keeps log time moving (D2, D3). */

@@ -8,6 +8,7 @@
 //       r x 250 ms longer, in which the tick of another comes.
 import type { Batch, Entry, ServerLife } from "../core/command.ts";
 import type { Service } from "../core/service.ts";
+import { DigestWatch, digestEveryEntries } from "./digest-watch.ts";
 
 /** Log time after which a server that nobody hears of has ended. */
 export const serverLeaseUs = 10_000_000;
@@ -16,6 +17,11 @@ const rankDelayUs = 250_000;
 /** Entries with effects that a session has had before the other servers are told. */
 const seenEveryMax = 64;
 
+export interface MembershipOptions {
+  readonly build: string;
+  readonly digestEveryEntries?: number | undefined;
+}
+
 /** The edge that a server is. */
 export function serverEdge(name: string): string {
   return `server/${name}`;
@@ -23,6 +29,7 @@ export function serverEdge(name: string): string {
 
 export class ServerMembership {
   readonly edge: string;
+  readonly digests: DigestWatch;
   readonly #name: string;
   readonly #core: Service;
   #incarnation = 0;
@@ -30,10 +37,16 @@ export class ServerMembership {
   /** By edge and incarnation: entries that it has had since the others were told. */
   readonly #seen = new Map<string, number>();
 
-  constructor(name: string, core: Service) {
+  constructor(name: string, core: Service, options: MembershipOptions) {
     this.#name = name;
     this.#core = core;
     this.edge = serverEdge(name);
+    this.digests = new DigestWatch({
+      server: this.edge,
+      build: options.build,
+      everyEntries: options.digestEveryEntries ?? digestEveryEntries,
+      servers: () => core.servers(),
+    });
   }
 
   get life(): ServerLife {
@@ -54,6 +67,20 @@ export class ServerMembership {
   /** Whether an entry is of this life of the server. */
   appended({ server }: Entry): boolean {
     return server?.edge === this.edge && server.incarnation === this.#incarnation;
+  }
+
+  /** @returns why this server must end, if what others have computed says so. */
+  judgeDigests({ server, batches }: Entry): string | undefined {
+    if (server === undefined) return undefined;
+    for (const { edge, commands } of batches) {
+      if (edge !== server.edge) continue;
+      for (const command of commands) {
+        if (command.kind !== "digest") continue;
+        const wrong = this.digests.told(edge, command);
+        if (wrong !== undefined) return wrong;
+      }
+    }
+    return undefined;
   }
 
   heard(nowUs: number): void {

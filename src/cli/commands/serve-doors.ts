@@ -27,6 +27,7 @@ import type { Bus } from "../../wire/event/bus.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { DoorWatch } from "./door-watch.ts";
+import { describeMuster } from "../version.ts";
 import { type Buses, openEventDoor, openRedirect } from "./serve-events.ts";
 import { openGnunet } from "./serve-gnunet.ts";
 import type { Listen } from "./serve-listen.ts";
@@ -154,7 +155,7 @@ async function openCore(options: DoorsOptions): Promise<Core> {
   const host = new Host({
     ...{ log, payloads, clock: systemClock, limits, logger, onAppended },
     // Several servers may have it: each has a name and a life there.
-    ...(isSharedLog(plan.log) ? { server: plan.name } : {}),
+    ...(isSharedLog(plan.log) ? { server: plan.name, build: describeMuster().trim() } : {}),
     onFailed: options.onFailed,
   });
   const closeEngine = async (): Promise<void> => {

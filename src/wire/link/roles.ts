@@ -97,6 +97,7 @@ export function actionOf(kind: EdgeCommand["kind"]): Action | "own" | undefined 
     case "detach":
     case "attached":
     case "seen":
+    case "digest":
     // A link between controllers carries everybody's barriers.
     case "tree-join":
     case "tree-meet":

@@ -9,6 +9,7 @@ import { resolveLimits } from "../../../src/core/limits.ts";
 import { type Log, LogError, type LogReader } from "../../../src/engine/log.ts";
 import { MemoryLog } from "../../../src/engine/memory-log.ts";
 import type { CoreLink } from "../../../src/host/core-link.ts";
+import { DigestWatch } from "../../../src/host/digest-watch.ts";
 import { EdgeConnection } from "../../../src/host/edge-connection.ts";
 import { Host } from "../../../src/host/host.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
@@ -26,10 +27,13 @@ class CutLog implements Log {
   /** What it appends is on its way for long. */
   isSlow = false;
   readonly #inner: Log;
+  /** What reaches this server instead of an entry: a fault of memory, or of another build. */
+  readonly #wrong: (entry: LogEntry) => LogEntry;
   #held: (() => void)[] = [];
 
-  constructor(inner: Log) {
+  constructor(inner: Log, wrong: (entry: LogEntry) => LogEntry = (entry) => entry) {
     this.#inner = inner;
+    this.#wrong = wrong;
   }
 
   append(entry: Entry): Promise<number> {
@@ -41,7 +45,8 @@ class CutLog implements Log {
   }
 
   read(from: number, deliver: (entries: readonly LogEntry[]) => void): LogReader {
-    return this.#inner.read(from, (entries) => {
+    return this.#inner.read(from, (stored) => {
+      const entries = stored.map(this.#wrong);
       if (this.isCut) this.#held.push(() => deliver(entries));
       else deliver(entries);
     });
@@ -79,12 +84,13 @@ class Cluster {
     this.#log.read(1, (entries) => this.entries.push(...entries));
   }
 
-  async start(name: string): Promise<Server> {
-    const log = new CutLog(this.#log);
+  async start(name: string, wrong?: (entry: LogEntry) => LogEntry): Promise<Server> {
+    const log = new CutLog(this.#log, wrong);
     const failures: string[] = [];
     const host = new Host({
       ...{ log, limits, clock: this.clock, logger: silentLogger, server: name },
       newIncarnation: () => this.nextLife(),
+      ...{ build: "1", digestEveryEntries: 20 },
       onFailed: (error) => failures.push(error.message),
     });
     await host.start();
@@ -423,5 +429,49 @@ describe("several servers of a log", () => {
     const incarnation = 3;
     expect(b.host.keptFor({ edge: "client", incarnation }, 0).length).toBeLessThan(128);
     expect(releases(client.effects)).toHaveLength(200);
+  });
+
+  it("compare their states, and those stop that are not with most of them (D11, G1)", async () => {
+    const cluster = new Cluster();
+    const skewed = (entry: LogEntry): LogEntry =>
+      entry.sequence === 30 ? { ...entry, stampUs: entry.stampUs + 10 * second } : entry;
+    const [a, b] = [await cluster.start("a", skewed), await cluster.start("b")];
+    const c = await cluster.start("c");
+    await cluster.pass(60 * second);
+    expect(a.failures).toEqual([
+      expect.stringMatching(/another state than server\/[bc], server\/[bc] at entry 40 of the log/),
+    ]);
+    expect([b, c].flatMap(({ failures }) => failures)).toEqual([]);
+  });
+
+  it("compare a server that reads the log again with what was said then", async () => {
+    const cluster = new Cluster();
+    const [a] = [await cluster.start("a"), await cluster.start("b")];
+    await cluster.pass(60 * second);
+    const skewed = (entry: LogEntry): LogEntry =>
+      entry.sequence === 30 ? { ...entry, stampUs: entry.stampUs + 10 * second } : entry;
+    await expect(cluster.start("c", skewed)).rejects.toThrow("another state");
+    expect(a.failures).toEqual([]);
+  });
+});
+
+describe("a tie of digests", () => {
+  const watch = (server: string, build: string) => {
+    const servers = () => ["server/a", "server/b"];
+    return new DigestWatch({ server: `server/${server}`, build, everyEntries: 10, servers });
+  };
+
+  it.each([
+    ["1", "2", "b"],
+    ["2", "1", "a"],
+    ["1", "1", "b"],
+  ])("of builds %s and %s ends %s (G2)", (buildA, buildB, ended) => {
+    const [a, b] = [watch("a", buildA), watch("b", buildB)];
+    const [fromA, fromB] = [a.computed(10, "x"), b.computed(10, "y")];
+    const ends = [a, b].map((each) => {
+      const first = each.told("server/a", fromA);
+      return first ?? each.told("server/b", fromB);
+    });
+    expect(ends.map((reason) => reason !== undefined)).toEqual([ended === "a", ended === "b"]);
   });
 });
