@@ -105,7 +105,7 @@ export class NatsServer {
   }
 }
 
-const clusterIsReady = /JetStream cluster new metadata leader/;
+const clusterIsReady = /JetStream cluster (new )?metadata leader/;
 
 /** Ports that were free a moment ago. */
 async function freePorts(count: number): Promise<readonly number[]> {

@@ -265,38 +265,82 @@ describe("opening a log on NATS", () => {
   });
 });
 
+/** Appends until the log takes it. */
+async function appendAtLast(log: NatsLog, number: number): Promise<number> {
+  for (;;) {
+    const sequence = await log.append(entry(number)).catch(() => 0);
+    if (sequence > 0) return sequence;
+    await pause();
+  }
+}
+
+/** Appends, and kills a broker in the midst of it, `lives` times; then all that counts is there. */
+async function loseNothing(
+  log: NatsLog,
+  lives: number,
+  { kill, mend }: { readonly kill: () => Promise<void>; readonly mend: () => Promise<void> },
+): Promise<void> {
+  const seen: LogEntry[] = [];
+  log.read(1, (entries) => seen.push(...entries));
+  const acknowledged = new Map<number, number>();
+  for (let life = 1; life <= lives; life += 1) {
+    const appends = Array.from({ length: 200 }, async (_, index) => {
+      const number = life * 1_000 + index;
+      const sequence = await log.append(entry(number)).catch(() => 0);
+      if (sequence > 0) acknowledged.set(sequence, number);
+    });
+    await appends[20 * life];
+    await kill();
+    await Promise.all(appends);
+    await mend();
+    acknowledged.set(await appendAtLast(log, life), life);
+  }
+  const head = await log.head();
+  while (seen.length < head) await pause();
+  expect(seen.map(({ sequence }) => sequence)).toEqual(
+    Array.from({ length: head }, (_, index) => index + 1),
+  );
+  for (const [sequence, number] of acknowledged) {
+    expect(seen[sequence - 1]?.entry).toEqual(entry(number));
+  }
+  expect(acknowledged.size).toBeGreaterThan(20 * lives);
+}
+
 describe("a broker that ends", () => {
   it("loses nothing that was acknowledged, and readers go on by themselves", async () => {
     const broker = await NatsServer.start();
     const log = await open(newName(broker));
-    const seen: LogEntry[] = [];
-    log.read(1, (entries) => seen.push(...entries));
-    let acknowledged = 0;
-    for (let life = 1; life <= 3; life += 1) {
-      const appends = Array.from({ length: 200 }, (_, index) =>
-        log.append(entry(life * 1_000 + index)).then(
-          (sequence) => {
-            acknowledged = Math.max(acknowledged, sequence);
-            return true;
-          },
-          () => false,
-        ),
-      );
-      await appends[20 * life];
-      await broker.kill();
-      const error = await Promise.all(appends).then(() => failure(log.append(entry(1))));
-      expect(error.definite).toBe(true);
-      await broker.startAgain();
-      while ((await log.append(entry(life)).catch(() => 0)) === 0) await pause();
-    }
-    const head = await log.head();
-    expect(head).toBeGreaterThanOrEqual(acknowledged);
-    while (seen.length < head) await pause();
-    expect(seen.map(({ sequence }) => sequence)).toEqual(
-      Array.from({ length: head }, (_, index) => index + 1),
-    );
+    await loseNothing(log, 3, {
+      kill: () => broker.kill(),
+      async mend() {
+        expect((await failure(log.append(entry(1)))).definite).toBe(true);
+        await broker.startAgain();
+      },
+    });
     await log.close();
     await broker.dispose();
+  });
+
+  it("is replaced by another of its cluster, which has all that was acknowledged", async () => {
+    const brokers = await NatsServer.startThree();
+    const addresses = brokers.map(({ address }) => address).join(",");
+    const name = `nats://${addresses}/test?replicas=3`;
+    const log = await open(name);
+    expect(log.durability).toContain("3 copies");
+    let killed: NatsServer | undefined;
+    await loseNothing(log, 1, {
+      async kill() {
+        const { cluster } = await log.link.manager.streams.info("test");
+        killed = brokers[Number(cluster?.leader?.slice(1))];
+        await killed?.kill();
+      },
+      mend: async () => {
+        await appendAtLast(log, 7);
+        await killed?.startAgain();
+      },
+    });
+    await log.close();
+    await Promise.all(brokers.map((broker) => broker.dispose()));
   });
 });
 
