@@ -10,7 +10,9 @@ import type { DigestTold } from "../core/command.ts";
 
 /** Entries from one comparison to the next (D11). */
 export const digestEveryEntries = 10_000;
-/** Comparisons that are remembered; a server that has not said its digest by then is not waited for. */
+/**
+ * Comparisons that are remembered; a server that has not said its digest by then is not waited for.
+ */
 const comparisonsMax = 8;
 
 interface Vote {

@@ -12,8 +12,8 @@ import { createConnection, type Server, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../host/clock.ts";
 import { type ControlNetwork, targetOf } from "./control-network.ts";
-import type { GateMessage, GatePort } from "./gate-messages.ts";
-import { type NetNamespace, NetworkError } from "./link-backend.ts";
+import type { GateMessage, WantedSocket } from "./gate-messages.ts";
+import { NetworkError, type NetNamespace } from "./link-backend.ts";
 import type { RunNamespaceCommands } from "./namespace-commands.ts";
 import { networkTime } from "./network-time.ts";
 
@@ -60,7 +60,7 @@ export class Gate {
   /** @throws NetworkError */
   async open(ports: readonly OpenPort[]): Promise<void> {
     if (ports.length === 0 || this.#isClosed) return;
-    const wanted = ports.map(({ kind, port }): GatePort => ({ kind, port }));
+    const wanted = ports.map(({ kind, port }): WantedSocket => ({ kind, port }));
     const handles = await this.#openIn(this.#options.commands.hub, wanted);
     for (const [index, port] of ports.entries()) this.#serve(handles.get(index), port);
   }
@@ -78,9 +78,21 @@ export class Gate {
     return server;
   }
 
+  /**
+   * A socket for a thread: its descriptor, which the thread owns from then on.
+   * @throws NetworkError
+   */
+  async openBare(namespace: NetNamespace, wanted: WantedSocket): Promise<number> {
+    const handles = await this.#openIn(namespace, [wanted]);
+    // The handle itself is never closed: its number may be another file's by then.
+    const descriptor: unknown = Reflect.get(handles.get(0) as object, "fd");
+    if (typeof descriptor === "number" && descriptor >= 0) return descriptor;
+    throw new NetworkError("a socket of another network has no descriptor here");
+  }
+
   async #openIn(
     namespace: NetNamespace,
-    wanted: readonly GatePort[],
+    wanted: readonly WantedSocket[],
   ): Promise<ReadonlyMap<number, unknown>> {
     const { commands, clock } = this.#options;
     const helper = fileURLToPath(new URL(program, import.meta.url));

@@ -29,7 +29,7 @@ export function planNetwork(wish: NetworkWish): NetworkPlan | { refused: string 
   const { experiment, wanted, shapeLinks } = wish;
   const isRequired = wanted === "own";
   if (wanted === "shared" || (!isRequired && experiment.links.length === 0)) return undefined;
-  const topology = hasTraffic(experiment) ? trafficRefusal : topologyOf(wish);
+  const topology = topologyOf(wish);
   const control = typeof topology === "string" ? undefined : planControlNetwork(topology.subnets);
   const refused =
     typeof topology === "string"
@@ -41,13 +41,6 @@ export function planNetwork(wish: NetworkWish): NetworkPlan | { refused: string 
   }
   if (isRequired) throw new Error(`nodes with a network of their own were asked for: ${refused}`);
   return { refused };
-}
-
-/** The threads that make it are Muster's, which is in no network of a node. */
-const trafficRefusal = "generated traffic (NOT_YET) is made in the network of this machine only";
-
-function hasTraffic({ traffic = [] }: Experiment): boolean {
-  return traffic.some(({ kind }) => kind === "cbr");
 }
 
 function topologyOf({ experiment, tables = {} }: NetworkWish): Topology | string {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Names the commands about the HTTP door and their options: token, barrier, topic. Each command's code is
-// loaded only when it is called.
+// Names the commands about the HTTP door and their options: token, barrier, topic. Each command's
+// code is loaded only when it is called.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BarrierKind } from "../../core/effect.ts";
 import { roles } from "../../wire/link/roles.ts";

@@ -58,7 +58,9 @@ export function formatProgramStatus(
   return rows.map(([key, value]) => `${key}=${value}\n`).join("");
 }
 
-/** A number of seconds: the old agent did not fill up the microseconds, so that 1.5 was 1.000005. */
+/**
+ * A number of seconds: the old agent did not fill up the microseconds, so that 1.5 was 1.000005.
+ */
 function formatSeconds(us: number): string {
   return `${Math.floor(us / 1_000_000)}.${String(us % 1_000_000).padStart(6, "0")}`;
 }

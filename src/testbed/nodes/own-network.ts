@@ -5,7 +5,8 @@ import type { Server, Socket } from "node:net";
 import type { Clock } from "../../host/clock.ts";
 import { type ControlNetwork, seenByNodes } from "../../network/control-network.ts";
 import { Gate, type OpenPort } from "../../network/gate.ts";
-import type { LinkBackend, NamespaceCommands } from "../../network/link-backend.ts";
+import type { WantedSocket } from "../../network/gate-messages.ts";
+import type { LinkBackend, NamespaceCommands, NetNamespace } from "../../network/link-backend.ts";
 import { RunNamespaceCommands } from "../../network/namespace-commands.ts";
 import {
   connectLater,
@@ -46,6 +47,8 @@ export interface NetworkDoors {
   open(ports: readonly OpenPort[]): Promise<void>;
   /** Listens at an abstract UNIX socket within a node. @throws NetworkError */
   listenOn(node: string, path: string, onConnection: (socket: Socket) => void): Promise<void>;
+  /** A socket in a node's network, for whoever takes its descriptor. @throws NetworkError */
+  openSocket(node: string, wanted: WantedSocket): Promise<number>;
   /** Resolves when links are no more what they should be, with a sentence. */
   readonly failed: Promise<string>;
 }
@@ -131,8 +134,12 @@ export class OwnNetwork implements NetworkDoors {
     path: string,
     onConnection: (socket: Socket) => void,
   ): Promise<void> {
-    const { namespace } = this.#node(node, this.#options.addresses);
+    const namespace = this.#namespaceOf(node);
     this.#servers.push(await this.#gate.listenIn(namespace, path, onConnection));
+  }
+
+  openSocket(node: string, wanted: WantedSocket): Promise<number> {
+    return this.#gate.openBare(this.#namespaceOf(node), wanted);
   }
 
   /** Its namespaces go with the nodes. */
@@ -143,8 +150,11 @@ export class OwnNetwork implements NetworkDoors {
   }
 
   #node(name: string, addresses: ReadonlyMap<string, NodeAddresses>): NetworkNode {
-    const pid = this.#options.namespaces.holders.get(name) ?? -1;
     const controlAddress = addresses.get(name)?.control ?? "";
-    return { name, namespace: { pid }, controlAddress };
+    return { name, namespace: this.#namespaceOf(name), controlAddress };
+  }
+
+  #namespaceOf(node: string): NetNamespace {
+    return { pid: this.#options.namespaces.holders.get(node) ?? -1 };
   }
 }

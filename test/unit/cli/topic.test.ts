@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Goal: `muster topic` publishes what it is given, waits where it is told to, prints what comes, and
-// says how it ended; `muster barrier` says who was missing. Method: the commands, a door on loopback.
+// Goal: `muster topic` publishes what it is given, waits where it is told to, prints what comes,
+// and says how it ended; `muster barrier` says who was missing. Method: the commands, a door on
+// loopback.
 import { afterEach, describe, expect, it } from "vitest";
 import { barrierWaitCommand } from "../../../src/cli/commands/barrier.ts";
 import { topicPublishCommand, topicSubscribeCommand } from "../../../src/cli/commands/topic.ts";

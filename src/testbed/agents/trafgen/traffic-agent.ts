@@ -22,6 +22,8 @@ export interface TrafficAgentOptions {
   readonly flows: readonly TrafficFlow[];
   /** The addresses of both ends in this run; a sentence when there are none. */
   readonly locate: (flow: TrafficFlow) => FlowEnds | string;
+  /** An end whose socket is to be opened first, in another network; left out: none is. */
+  readonly openEnd?: (flow: TrafficFlow, ends: FlowEnds, role: "source" | "sink") => Promise<number>;
   readonly clock: Clock;
   /** The end that is here, the other one being elsewhere; left out, both are. */
   readonly only?: "source" | "sink";
@@ -235,13 +237,28 @@ export class TrafficAgent {
       return `${flow.flow.kind} traffic is made by a simulator, not here`;
     const ends = this.#options.locate(flow.flow);
     if (typeof ends === "string") return ends;
-    const open = { kind: "open", ends, settings: flow.settings } as const;
     // The old source is silent before the new sink counts; the new one of TCP connects to it.
     await this.#order("source", flow, { kind: "close" });
-    const fault =
-      (await this.#order("sink", flow, open)) ?? (await this.#order("source", flow, open));
+    const fault = (await this.#open("sink", flow, ends)) ?? (await this.#open("source", flow, ends));
     flow.isSetUp = fault === undefined;
     return fault;
+  }
+
+  /** @returns what went wrong. */
+  async #open(role: "source" | "sink", flow: Flow, ends: FlowEnds): Promise<string | undefined> {
+    if (this.#isElsewhere(role)) return undefined;
+    const { openEnd } = this.#options;
+    const { settings } = flow;
+    if (openEnd === undefined) return await this.#order(role, flow, { kind: "open", ends, settings });
+    // The address must be free: an end that is opened anew gives it back first.
+    await this.#order(role, flow, { kind: "close" });
+    try {
+      const descriptor = await openEnd(flow.flow, ends, role);
+      const own = { ...ends, [role]: { ...ends[role], descriptor } };
+      return await this.#order(role, flow, { kind: "open", ends: own, settings });
+    } catch (error) {
+      return `${flow.flow.name}: ${error instanceof Error ? error.message : String(error)}`;
+    }
   }
 
   async #obey(

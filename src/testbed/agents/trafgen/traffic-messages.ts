@@ -5,6 +5,8 @@ import type { TrafficSettings } from "./traffic-settings.ts";
 export interface Endpoint {
   readonly address: string;
   readonly port: number;
+  /** A socket that is bound there already, or connected: the thread owns it from then on. */
+  readonly descriptor?: number;
 }
 
 export interface FlowEnds {

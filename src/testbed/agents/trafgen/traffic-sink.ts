@@ -33,11 +33,12 @@ export class TrafficSink {
     this.#close();
   }
 
-  static async #openUdp({ sink: { address, port } }: FlowEnds): Promise<TrafficSink> {
+  static async #openUdp({ sink: { address, port, descriptor: fd } }: FlowEnds): Promise<TrafficSink> {
     const socket = createSocket({ type: "udp4", recvBufferSize: receiveBufferBytes });
     await new Promise<void>((resolve, reject) => {
       socket.once("error", reject);
-      socket.bind({ address, port, exclusive: true }, resolve);
+      if (fd === undefined) socket.bind({ address, port, exclusive: true }, resolve);
+      else socket.bind({ fd, exclusive: true }, resolve);
     });
     return new TrafficSink((sink) => sink.#takeDatagrams(socket));
   }
@@ -51,11 +52,12 @@ export class TrafficSink {
     return () => socket.close();
   }
 
-  static async #openTcp({ sink: { address, port } }: FlowEnds): Promise<TrafficSink> {
+  static async #openTcp({ sink: { address, port, descriptor: fd } }: FlowEnds): Promise<TrafficSink> {
     const server = createServer();
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ host: address, port, exclusive: true }, resolve);
+      if (fd === undefined) server.listen({ host: address, port, exclusive: true }, resolve);
+      else server.listen({ fd, exclusive: true }, resolve);
     });
     return new TrafficSink((sink) => sink.#takeConnections(server));
   }

@@ -2,7 +2,7 @@
 // The sending end of one flow. Owns its socket and what was sent; when packets are due is said by
 // cbr-schedule.ts, and the thread gives it its turns.
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
-import { connect, type Socket as TcpSocket } from "node:net";
+import { connect, Socket as TcpSocket } from "node:net";
 import { CbrSchedule } from "./cbr-schedule.ts";
 import { trafficLimits } from "./traffic-limits.ts";
 import type { EndCounts, FlowEnds } from "./traffic-messages.ts";
@@ -115,7 +115,9 @@ async function openUdp({ source, sink }: FlowEnds): Promise<Carrier> {
   const socket = createSocket({ type: "udp4", sendBufferSize: 1 << 20 });
   await new Promise<void>((resolve, reject) => {
     socket.once("error", reject);
-    socket.bind({ address: source.address, port: source.port, exclusive: true }, () => {
+    const { address, port, descriptor: fd } = source;
+    const place = fd === undefined ? { address, port } : { fd };
+    socket.bind({ ...place, exclusive: true }, () => {
       // Connected, so that the address is not looked at again for each packet.
       socket.connect(sink.port, sink.address, resolve);
     });
@@ -151,6 +153,10 @@ class UdpCarrier implements Carrier {
 }
 
 async function openTcp({ source, sink }: FlowEnds): Promise<Carrier> {
+  if (source.descriptor !== undefined) {
+    // Connected in the network of its node.
+    return new TcpCarrier(new TcpSocket({ fd: source.descriptor, readable: true, writable: true }));
+  }
   const socket = connect({
     ...{ host: sink.address, port: sink.port, noDelay: true },
     ...{ localAddress: source.address, localPort: source.port },
