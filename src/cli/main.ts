@@ -8,6 +8,7 @@ import type { ConvertArguments } from "./commands/convert.ts";
 import { registerDoorCommands } from "./commands/door-commands.ts";
 import { registerEventCommands } from "./commands/event-commands.ts";
 import type { LinktestArguments } from "./commands/linktest.ts";
+import { registerNodeCommands } from "./commands/node-commands.ts";
 import type { ParseArguments } from "./commands/parse.ts";
 import { type RunArguments, stuckAfterDefault } from "./commands/run-arguments.ts";
 import type { SimulateArguments } from "./commands/simulate.ts";
@@ -55,6 +56,7 @@ function buildProgram(setExit: (code: number) => void): Command {
   addLinktest(program, setExit);
   addSimulate(program, setExit);
   registerBossCommands(program, setExit);
+  registerNodeCommands(program, setExit);
   registerEventCommands(program, setExit);
   registerCertCommands(program, setExit);
   registerDoorCommands(program, setExit);

@@ -15,7 +15,7 @@ import type { LinkShaping, NetworkPlan } from "./nodes/index.ts";
 export type WantedNetwork = "own" | "shared";
 
 export interface NetworkWish {
-  readonly experiment: Experiment;
+  readonly experiment: Pick<Experiment, "nodes" | "links">;
   readonly tables: Tables | undefined;
   readonly wanted: WantedNetwork | undefined;
   readonly shapeLinks: (commands: NamespaceCommands) => LinkShaping;

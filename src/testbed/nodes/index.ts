@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Process nodes: the nodes of an experiment as groups of processes of this machine.
 
+export { enterNode, findEntrances, type NodeEntrance, type RunEntrances } from "./entrances.ts";
 export { createHostNode, type HostNodeOptions } from "./host-node.ts";
 export type {
   BackendOptions,
@@ -16,6 +17,7 @@ export type {
   StartError,
   StartTrigger,
 } from "./node-backend.ts";
+export { type KernelPart, type NetworkProbe, probeNetwork } from "./probe-network.ts";
 export { NodesError } from "./nodes-error.ts";
 export type { LinkShaping, NetworkDoors, NetworkPlan } from "./own-network.ts";
 export { type NodesProbe, probeNodes } from "./probe.ts";

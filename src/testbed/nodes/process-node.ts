@@ -3,6 +3,7 @@
 import type { Clock } from "../../host/clock.ts";
 import type { NodeAddress } from "../run-event.ts";
 import type { NodeAddresses } from "./addresses.ts";
+import type { NodeEntrance } from "./entrances.ts";
 import { type ProgramGroup, prepareProgram, signalProgram } from "./launch.ts";
 import type {
   NodeProcess,
@@ -92,6 +93,12 @@ export class ProcessNode implements RunningNode {
     const { boot, localLogs, root } = options.directories;
     this.hostPath = { boot, localLogs, root };
     this.#options = options;
+  }
+
+  /** What programs are given that are started by others than the run. */
+  get surroundings(): Pick<NodeEntrance, "name" | "directory" | "environment"> {
+    const { environment, defaultDirectory: directory } = this.#options;
+    return { name: this.name, directory, environment };
   }
 
   async spawn(spec: SpawnSpec): Promise<NodeProcess | StartError> {

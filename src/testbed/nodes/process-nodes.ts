@@ -14,6 +14,7 @@ import { type NodeAddresses, planAddresses } from "./addresses.ts";
 import { markedProcesses } from "./marked-processes.ts";
 import { type HeldNode, type Namespaces, startNamespaces } from "./namespaces.ts";
 import type { BackendOptions, NodeBackend, NodeMode, NodePlan } from "./node-backend.ts";
+import { type NodeEntrance, writeEntrances } from "./entrances.ts";
 import {
   controlSuffix,
   createNodeFiles,
@@ -291,6 +292,7 @@ class ProcessBackend implements NodeBackend {
     this.#parts = parts;
     this.#addresses = new Map(parts.addresses);
     this.#plans = new Map(parts.options.nodes.map((plan) => [plan.name, plan]));
+    this.#tellEntrances();
     void parts.namespaces?.ended.then(() => {
       if (this.#stopped !== undefined) return;
       parts.options.onMessage("warning", null, "somebody ended the processes that hold the nodes");
@@ -306,6 +308,7 @@ class ProcessBackend implements NodeBackend {
         added.push(plan.name);
         this.nodes.set(plan.name, await this.#bringUp(plan));
       }
+      this.#tellEntrances();
     } catch (error) {
       await this.remove(added);
       for (const { name } of plans) this.#plans.delete(name);
@@ -330,6 +333,7 @@ class ProcessBackend implements NodeBackend {
       if (files === "keep-files") continue;
       removeNodeFiles(planNodeDirectories(options.out, run, name));
     }
+    this.#tellEntrances();
   }
 
   /** Its network stays when it goes: the ends of its links are there, and it is to come back. */
@@ -338,6 +342,19 @@ class ProcessBackend implements NodeBackend {
     if (network === undefined) return false;
     const { topology } = options.network as NetworkPlan;
     return (topology.nodes.get(name)?.interfaces.length ?? 0) > 0;
+  }
+
+  /** For `muster exec`. */
+  #tellEntrances(): void {
+    const { namespaces, network, options, temporary } = this.#parts;
+    const { runId, pid, eid } = options;
+    const holders = namespaces?.holders;
+    const asUser = namespaces?.asUser ?? false;
+    const nodes = [...this.nodes.values()].map(({ name, surroundings }): NodeEntrance => {
+      const holder = holders?.get(name) ?? null;
+      return { ...surroundings, holder, asUser, hasNetwork: network !== undefined };
+    });
+    writeEntrances(temporary, { runId, experiment: `${pid}/${eid}`, nodes });
   }
 
   stop(): Promise<void> {

@@ -75,6 +75,18 @@ export function findLeftovers(
   return found;
 }
 
+/** Temporary directories of this user whose run is under way. */
+export function findLiving(directory: string = temporaryDirectory()): readonly string[] {
+  return readdirSync(directory)
+    .filter((name) => /^muster-[0-9a-z]+$/.test(name))
+    .map((name) => join(directory, name))
+    .filter((path) => {
+      if (!isOwnDirectory(path)) return false;
+      const owner = readText(join(path, "owner"))?.trim();
+      return owner !== undefined && isAlive(owner);
+    });
+}
+
 /** Ends the processes and removes the directories. @returns those that would not go. */
 export async function removeLeftovers(
   leftovers: readonly Leftover[],

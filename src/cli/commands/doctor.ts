@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// `muster doctor [--clean]`: what nodes and links can be on this machine, tried by doing it, and
+// what it lacks for more, with the command that brings it.
+import { systemClock } from "../../host/clock.ts";
+import { createUnshapedLinks } from "../../network/unshaped-links.ts";
+import {
+  findLeftovers,
+  type KernelPart,
+  type NetworkProbe,
+  NodesError,
+  probeNetwork,
+  removeLeftovers,
+} from "../../testbed/nodes/index.ts";
+import { findProgram } from "../../testbed/nodes/system-programs.ts";
+import { planNetwork } from "../../testbed/plan-network.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { type CommandIo, CommandError } from "../io.ts";
+
+export interface DoctorArguments {
+  readonly clean: boolean;
+  readonly json: boolean;
+}
+
+/** Programs of the system, the Debian package of each, and what is not there without it. */
+const programs: readonly (readonly [name: string, debian: string, what: string])[] = [
+  ["unshare", "util-linux", "nodes with namespaces"],
+  ["nsenter", "util-linux", "nodes with namespaces"],
+  ["ip", "iproute2", "nodes with a network of their own"],
+  ["tc", "iproute2", "links shaped by the kernel (netem)"],
+  ["ethtool", "ethtool", "links shaped by the delay node"],
+  ["ping", "iputils-ping", "ping in your programs"],
+  ["iperf3", "iperf3", "iperf3 in your programs"],
+  ["tcpdump", "tcpdump", "tcpdump in your programs"],
+  ["csh", "csh", "commands of NS files as the testbed ran them"],
+];
+
+/** @returns the exit status. @throws CommandError */
+export async function doctorCommand(argv: DoctorArguments, io: CommandIo): Promise<number> {
+  const found = findLeftovers();
+  const kept = argv.clean ? await removeLeftovers(found, systemClock) : found;
+  const probe = await probeMachine();
+  const missing = programs.filter(([name]) => findProgram(name) === undefined);
+  const isRoot = process.geteuid?.() === 0;
+  const leftovers = { found: found.length, removed: argv.clean ? found.length - kept.length : 0 };
+  if (argv.json) {
+    const lacks = missing.map(([name, debian, without]) => ({ name, package: debian, without }));
+    const nodes = probe.hasNetwork ? "netns" : "process";
+    io.stdout(`${JSON.stringify({ ...probe, nodes, isRoot, missing: lacks, leftovers }, null, 2)}\n`);
+  } else {
+    const lines = [
+      ...describeNodes(probe, isRoot),
+      ...describeLinks(probe),
+      ...missing.map(([name, debian, what]) => {
+        return `lacks     ${name}: no ${what}; apt-get install ${debian}`;
+      }),
+      describeLeftovers(leftovers, argv.clean),
+    ];
+    io.stdout(`${lines.join("\n")}\n`);
+  }
+  return argv.clean && kept.length > 0 ? exitCodes.failed : exitCodes.ok;
+}
+
+/** @throws CommandError when no run is possible at all */
+async function probeMachine(): Promise<NetworkProbe> {
+  const at = { file: "", line: 1, column: 1 };
+  const shape = { bandwidthBps: 0, delayUs: 0, loss: 0 };
+  const names = ["a", "b"];
+  const members = names.map((node, index) => {
+    return { node, port: 0, address: `10.1.1.${index + 2}`, toLink: shape, fromLink: shape };
+  });
+  const link = { name: "link", kind: "link", netmask: "255.255.255.0", members, at } as const;
+  const network = planNetwork({
+    experiment: {
+      nodes: names.map((name) => {
+        return { name, osName: "", hardwareType: "", failureAction: "fatal" as const, at };
+      }),
+      links: [link],
+    },
+    tables: undefined,
+    wanted: undefined,
+    shapeLinks: (commands) => ({ backend: createUnshapedLinks(commands), plans: new Map() }),
+  });
+  if (network === undefined || !("topology" in network)) throw new Error("a link is a network");
+  const nodes = members.map(({ node, address }) => {
+    return { name: node, links: [{ link: link.name, experiment: address }] };
+  });
+  try {
+    return await probeNetwork({ clock: systemClock, nodes, network });
+  } catch (error) {
+    if (!(error instanceof NodesError)) throw error;
+    throw new CommandError(exitCodes.failed, `no run is possible here: ${error.message}`);
+  }
+}
+
+function describeNodes(probe: NetworkProbe, isRoot: boolean): readonly string[] {
+  const kind = probe.hasNetwork
+    ? "netns: name spaces with a network of their own"
+    : probe.mode === "namespace"
+      ? "process: name spaces, with the network of this machine"
+      : "process: told apart by their environment alone";
+  const root = isRoot
+    ? "root      you are: programs run as root of this machine, on limits of its control groups"
+    : "root      would add: limits of memory and processes for each node, other users on nodes";
+  return [`nodes     ${kind}`, ...probe.lost.map((one) => `          ${one}`), root];
+}
+
+function describeLinks({ hasNetwork, parts }: NetworkProbe): readonly string[] {
+  if (!hasNetwork) return ["links     none: nodes share the network of this machine"];
+  const fault = (name: KernelPart["name"]): string =>
+    parts.find((part) => part.name === name)?.fault ?? "";
+  const rows = parts.map(({ name, fault: why }) => {
+    return `          ${name.padEnd(7)} ${why === "" ? "works" : `no: ${why}`}`;
+  });
+  const can = fault("netem") === "" ? "netem" : fault("vxlan") === "" ? "vxlan" : "veth";
+  const words = {
+    netem: "this kernel can shape them (netem)",
+    vxlan: "this kernel cannot shape them; a delay node of Muster can (vxlan)",
+    veth: "this kernel connects nodes, and nothing here can shape links",
+  };
+  return [`links     ${words[can]}`, ...rows];
+}
+
+function describeLeftovers(
+  { found, removed }: { readonly found: number; readonly removed: number },
+  isCleaned: boolean,
+): string {
+  if (found === 0) return "leftovers none";
+  if (!isCleaned) return `leftovers of ${found} runs that were killed; muster doctor --clean removes them`;
+  const rest = found === removed ? "" : `; ${found - removed} would not go, try again as root`;
+  return `leftovers of ${removed} runs removed${rest}`;
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// `muster exec NODE -- CMD` and `muster shell NODE`: a command on a node of a run of this user, with
+// the surroundings that programs of the run have there, at the terminal of who asks. It ends with
+// the run.
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import {
+  enterNode,
+  findEntrances,
+  type NodeEntrance,
+  type RunEntrances,
+} from "../../testbed/nodes/index.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError } from "../io.ts";
+
+export interface ExecArguments {
+  readonly node: string;
+  /** Empty: a shell. */
+  readonly command: readonly string[];
+  /** `pid/eid` */
+  readonly experiment?: string;
+}
+
+/** Changes directory and becomes the program; says in one line why not. */
+const launcher = `cd -- "$1" || exit 126; shift
+[ $# -gt 0 ] || { command -v bash >/dev/null && exec bash; exec sh -i; }
+exec "$@"`;
+
+/** @returns the exit status of the command. @throws CommandError */
+export async function execCommand(argv: ExecArguments): Promise<number> {
+  const node = chooseNode(findEntrances(), argv);
+  const words = ["sh", "-c", launcher, "muster-exec", node.directory, ...argv.command];
+  const [file = "", ...rest] = enterNode(node, words);
+  const environment = { ...node.environment, TERM: process.env["TERM"] ?? "dumb" };
+  // What is typed is for the command, which decides what becomes of it.
+  for (const signal of ["SIGINT", "SIGQUIT"] as const) process.on(signal, () => undefined);
+  return await new Promise((resolve, reject) => {
+    const child = spawn(file, rest, { env: environment, stdio: "inherit", cwd: "/" });
+    const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
+    process.once("SIGTERM", pass);
+    child.once("error", ({ message }) => {
+      reject(new CommandError(exitCodes.failed, `${node.name} cannot be entered: ${message}`));
+    });
+    child.once("exit", (code, signal) => {
+      process.off("SIGTERM", pass);
+      resolve(code ?? 128 + (constants.signals[signal ?? "SIGKILL"] ?? 0));
+    });
+  });
+}
+
+/** @throws CommandError that says what there is. */
+export function chooseNode(
+  runs: readonly RunEntrances[],
+  { node, experiment }: Pick<ExecArguments, "node" | "experiment">,
+): NodeEntrance {
+  const asked = runs.filter((run) => experiment === undefined || run.experiment === experiment);
+  const found = asked.flatMap((run) => run.nodes.filter(({ name }) => name === node));
+  const [first] = found;
+  if (first !== undefined && found.length === 1) return first;
+  const names = asked.map((run) => run.experiment);
+  if (first !== undefined) {
+    const which =
+      experiment === undefined
+        ? `several runs have a node ${node}: ${names.join(", ")}; name one with --experiment`
+        : `${experiment} runs ${found.length} times at once; end all but one`;
+    throw new CommandError(exitCodes.usage, which);
+  }
+  const nodes = asked.flatMap((run) => run.nodes.map(({ name }) => name));
+  const known = `it has ${nodes.slice(0, 10).join(", ")}${nodes.length > 10 ? ", ..." : ""}`;
+  const why =
+    asked.length === 0
+      ? `no run of yours is under way${experiment === undefined ? "" : ` for ${experiment}`}`
+      : `no run of yours has a node ${node}; ${names.join(", ")}: ${known}`;
+  throw new CommandError(exitCodes.failed, `${why}; start one with muster run or muster up`);
+}

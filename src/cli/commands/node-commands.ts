@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// Names the commands about nodes of this machine: exec and shell in those of runs that are under
+// way, and doctor for what nodes can be here. Each command's code is loaded only when it is called.
+import type { Command } from "commander";
+import { processIo } from "../io.ts";
+import type { DoctorArguments } from "./doctor.ts";
+import type { ExecArguments } from "./exec.ts";
+
+type SetExit = (code: number) => void;
+type Which = Pick<ExecArguments, "experiment">;
+
+const experimentOption = [
+  "--experiment <id>",
+  "pid/eid, where several runs have a node of that name",
+] as const;
+
+/** Adds the commands to `muster`. */
+export function registerNodeCommands(program: Command, setExit: SetExit): void {
+  program
+    .command("exec")
+    .description("run a command on a node of a run that is under way, as its programs run")
+    .argument("<node>", "the node")
+    .argument("<command...>", "the command and its arguments, after --")
+    .option(...experimentOption)
+    .passThroughOptions()
+    .action(async (node: string, command: readonly string[], options: Which) => {
+      const { execCommand } = await import("./exec.ts");
+      setExit(await execCommand({ node, command, ...options }));
+    });
+  program
+    .command("shell")
+    .description("open a shell on a node of a run that is under way")
+    .argument("<node>", "the node")
+    .option(...experimentOption)
+    .action(async (node: string, options: Which) => {
+      const { execCommand } = await import("./exec.ts");
+      setExit(await execCommand({ node, command: [], ...options }));
+    });
+  program
+    .command("doctor")
+    .description("say what nodes and links can be on this machine, and what it lacks for more")
+    .option("--clean", "remove what runs that were killed have left", false)
+    .option("--json", "print it as JSON", false)
+    .action(async (options: DoctorArguments) => {
+      const { doctorCommand } = await import("./doctor.ts");
+      setExit(await doctorCommand(options, processIo));
+    });
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// How others get into the nodes of runs that are under way: each run keeps a list of its nodes in
+// its temporary directory, which only its owner may read, because programs' tokens are in it.
+import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { findLiving } from "./run-directory.ts";
+
+/** One node: what a program needs to be started in it. */
+export interface NodeEntrance {
+  readonly name: string;
+  /** Pid 1 of the node as this machine counts processes; null where nodes have no namespaces. */
+  readonly holder: number | null;
+  /** The namespaces belong to a user namespace. */
+  readonly asUser: boolean;
+  readonly hasNetwork: boolean;
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface RunEntrances {
+  readonly runId: string;
+  /** `pid/eid` */
+  readonly experiment: string;
+  readonly nodes: readonly NodeEntrance[];
+}
+
+const fileName = "entrances.json";
+
+/** Replaced whole: somebody may be reading it. @throws Error of the file system */
+export function writeEntrances(temporary: string, entrances: RunEntrances): void {
+  const file = join(temporary, fileName);
+  writeFileSync(`${file}.new`, JSON.stringify(entrances), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+/** The runs of this user that are under way. */
+export function findEntrances(): readonly RunEntrances[] {
+  return findLiving().flatMap((directory) => {
+    try {
+      if (!readdirSync(directory).includes(fileName)) return [];
+      return [JSON.parse(readFileSync(join(directory, fileName), "utf8")) as RunEntrances];
+    } catch {
+      return []; // It ended meanwhile.
+    }
+  });
+}
+
+/**
+ * The command line that runs `argv` in the node, at the terminal of who runs it. What waits outside
+ * passes signals on and ends as the program does, as with programs of the run.
+ */
+export function enterNode(
+  { holder, asUser, hasNetwork }: NodeEntrance,
+  argv: readonly string[],
+): readonly string[] {
+  if (holder === null) return argv;
+  return [
+    "nsenter",
+    `--target=${holder}`,
+    ...(asUser ? ["--user", "--preserve-credentials"] : []),
+    ...["--mount", "--uts", "--ipc", "--pid", ...(hasNetwork ? ["--net"] : [])],
+    ...["--no-fork", "--", "timeout", "--foreground", "0", ...argv],
+  ];
+}
