@@ -3,11 +3,14 @@
 // them; beside that the servers of the run and nothing else of this machine; and nothing left.
 // Method: real name spaces and the programs a user would use, as root and as an ordinary user; a
 // look at the whole machine before and after a Muster that is killed with -9.
-import { chmodSync, readFileSync, rmSync } from "node:fs";
+import { accessSync, chmodSync, constants, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
+import { totalmem } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { newRunId } from "../../src/host/ids.ts";
 import type { NodeBackend } from "../../src/testbed/nodes/index.ts";
+import { nodeGroupLimits } from "../../src/testbed/nodes/node-groups.ts";
 import {
   endHosts,
   Host,
@@ -20,6 +23,7 @@ import {
 } from "./nodes-support/harness.ts";
 import { leftovers, lookAtMachine, partsOfRun } from "./nodes-support/machine.ts";
 import { lanOf, ring } from "./nodes-support/ring.ts";
+import { Command, type CommandOptions, type Ended, repository } from "./support/command.ts";
 
 const SETTLE_MS = 15_000;
 
@@ -56,9 +60,7 @@ const ask = (address: string, port: number): string =>
 async function listenAt(host: string, port = 0) {
   const server = createServer({ allowHalfOpen: true }, (socket: Socket) => {
     socket.on("error", () => undefined);
-    socket.once("data", (bytes) =>
-      socket.end(`${String(bytes).trim()} at ${socket.localAddress}\n`),
-    );
+    socket.once("data", (bytes) => socket.end(`${String(bytes).trim()} at ${socket.localAddress}\n`));
   });
   await new Promise<void>((resolve) => server.listen({ host, port }, resolve));
   const address = server.address();
@@ -81,13 +83,9 @@ describe.runIf(modes.includes("namespace"))("nodes with a network of their own",
     // Nothing but neighbours that cannot be lost: no storm of questions when all begin at once.
     const neighbours = await say(backend, "node0", "ip -4 neigh show nud all | grep -v NOARP");
     expect(neighbours.trim().split("\n")).toHaveLength(5);
-    expect(neighbours.split("\n").filter((line) => line && !line.includes("PERMANENT"))).toEqual(
-      [],
-    );
+    expect(neighbours.split("\n").filter((line) => line && !line.includes("PERMANENT"))).toEqual([]);
     // Link 1 is between node1 and node2, which node0 is not on.
-    expect(await say(backend, "node0", "ip route get 10.1.1.3")).toMatch(
-      /via 10\.(1\.0\.3|2\.0\.4)/,
-    );
+    expect(await say(backend, "node0", "ip route get 10.1.1.3")).toMatch(/via 10\.(1\.0\.3|2\.0\.4)/);
     const far = await say(backend, "node0", "ping -c 1 -W 5 10.1.1.3; ping -c 1 -W 5 node2-lan0");
     expect(far.match(/ 0% packet loss/g)).toHaveLength(2);
     expect(await say(backend, "node3", "ping -c 1 -W 5 node1")).toContain(" 0% packet loss");
@@ -153,6 +151,10 @@ describe.runIf(modes.includes("namespace"))("nodes with a network of their own",
     expect(await say(other, "node0", "ping -c 1 -W 5 10.1.0.3")).toContain(" 0% packet loss");
   });
 });
+
+function muster(argv: readonly string[], options: CommandOptions = {}): Promise<Ended> {
+  return new Command(join(repository, "bin/muster"), argv, options).ended;
+}
 
 function scratchBeside(): string {
   return `${out}/other`;
@@ -222,9 +224,87 @@ describe.runIf(modes.includes("namespace"))("a Muster that is killed", () => {
       host.child.kill("SIGKILL");
       await host.exited;
       const run = { runId, parts, block: "0" };
-      expect(await untilEmpty(() => leftovers(before, lookAtMachine(), run), SETTLE_MS)).toEqual(
-        [],
-      );
+      expect(await untilEmpty(() => leftovers(before, lookAtMachine(), run), SETTLE_MS)).toEqual([]);
     },
   );
+});
+
+
+/** Where this machine lets us make control groups of both kinds. */
+const hasGroups =
+  isRoot &&
+  ["memory", "pids"].every((kind) => {
+    try {
+      accessSync(join("/sys/fs/cgroup", kind, "cgroup.procs"), constants.W_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+
+describe.runIf(modes.includes("namespace") && hasGroups)("a node that takes all there is", () => {
+  test("harms itself alone, and is told of", async () => {
+    const said: string[] = [];
+    const runId = newRunId();
+    const backend = await startNodes(out, {
+      ...ring(2),
+      runId,
+      groupLimits: {
+        ...nodeGroupLimits,
+        nodeMemoryShareMax: (64 * 1024 * 1024) / totalmem(),
+        nodeProcessesMax: 40,
+      },
+      onMessage: (_level, _node, text) => said.push(text),
+    });
+    backends.push(backend);
+    const forks = "i=0; while [ $i -lt 200 ]; do sleep 20 & i=$((i+1)); done";
+    const fill = "head -c 400000000 /dev/zero | tail -c 300000000 >/dev/null; kill -- -$$";
+    const [forking, filling] = [runOn(backend, "node0", forks), runOn(backend, "node0", fill)];
+    const beside = "for i in 1 2 3 4 5; do sleep 0 & done; wait; ping -c 1 -W 5 10.1.0.2";
+    expect(await say(backend, "node1", beside)).toContain(" 0% packet loss");
+    expect((await forking).stderr).toMatch(/fork/i);
+    expect((await filling).stdout).toBe("");
+    await backend.stop();
+    expect(said.join("\n")).toMatch(/node0 could not start \d+ processes: .*nodeProcessesMax: 40/);
+    expect(said.join("\n")).toMatch(/\d+ processes of node0 were killed: .*nodeMemoryShareMax/);
+    expect(said.join("\n")).not.toContain("node1");
+    const left = readdirSync("/sys/fs/cgroup/pids").filter((name) => name.includes(runId));
+    expect(left).toEqual([]);
+  });
+});
+
+describe.runIf(modes.includes("namespace"))("a command on a node of a run under way", () => {
+  test("has the node's network, surroundings and control groups, and its own exit status", async () => {
+    const eid = `exec${process.pid}`;
+    const backend = await startNodes(out, { ...ring(2), eid });
+    backends.push(backend);
+    const command = "hostname; echo $NODE $EXPDIR; pwd; ip -4 -o addr show dev link0; exit 7";
+    const argv = ["exec", "--experiment", `proj/${eid}`, "node1", "--", "sh", "-c", command];
+    const { code, stdout } = await muster(argv);
+    expect(stdout.split("\n").slice(0, 3)).toEqual([
+      `node1.${eid}.proj.muster.local`,
+      `node1 /proj/proj/exp/${eid}`,
+      "/tmp",
+    ]);
+    expect(stdout).toContain("10.1.0.3/24");
+    expect(code).toBe(7);
+    const shell = await muster(["shell", "--experiment", `proj/${eid}`, "node0"], {
+      prefix: ["sh", "-c", 'echo "echo on \\$NODE" | "$@"', "pipe"],
+    });
+    expect(shell).toMatchObject({ code: 0, stdout: "on node0\n" });
+    const unknown = await muster(["exec", "--experiment", `proj/${eid}`, "node7", "--", "true"]);
+    expect(unknown.code).toBe(1);
+    expect(unknown.stderr).toContain(`no run of yours has a node node7; proj/${eid}: it has node0`);
+  });
+});
+
+describe.runIf(modes.includes("namespace"))("muster doctor", () => {
+  test("says what was tried, and what this kernel shapes links with", async () => {
+    const { code, stdout } = await muster(["doctor", "--json"]);
+    const told = JSON.parse(stdout);
+    expect({ code, nodes: told.nodes }).toEqual({ code: 0, nodes: "netns" });
+    const names = told.parts.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(["veth", "bridge", "vxlan", "tbf", "netem"]);
+    expect(told.parts[0]).toEqual({ name: "veth", fault: "" });
+  });
 });

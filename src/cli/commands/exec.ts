@@ -3,7 +3,9 @@
 // the surroundings that programs of the run have there, at the terminal of who asks. It ends with
 // the run.
 import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { constants } from "node:os";
+import { join } from "node:path";
 import {
   enterNode,
   findEntrances,
@@ -29,9 +31,12 @@ exec "$@"`;
 /** @returns the exit status of the command. @throws CommandError */
 export async function execCommand(argv: ExecArguments): Promise<number> {
   const node = chooseNode(findEntrances(), argv);
-  const words = ["sh", "-c", launcher, "muster-exec", node.directory, ...argv.command];
+  const command = argv.command[0] === "--" ? argv.command.slice(1) : argv.command;
+  const words = ["sh", "-c", launcher, "muster-exec", node.directory, ...command];
   const [file = "", ...rest] = enterNode(node, words);
   const environment = { ...node.environment, TERM: process.env["TERM"] ?? "dumb" };
+  // What is started from here is on the node's limits, as its programs are.
+  for (const group of node.groups) joinGroup(group);
   // What is typed is for the command, which decides what becomes of it.
   for (const signal of ["SIGINT", "SIGQUIT"] as const) process.on(signal, () => undefined);
   return await new Promise((resolve, reject) => {
@@ -46,6 +51,14 @@ export async function execCommand(argv: ExecArguments): Promise<number> {
       resolve(code ?? 128 + (constants.signals[signal ?? "SIGKILL"] ?? 0));
     });
   });
+}
+
+function joinGroup(group: string): void {
+  try {
+    writeFileSync(join(group, "cgroup.procs"), String(process.pid));
+  } catch {
+    // It is gone with the run, which the command then finds out.
+  }
 }
 
 /** @throws CommandError that says what there is. */

@@ -13,6 +13,8 @@ export interface NodeEntrance {
   /** The namespaces belong to a user namespace. */
   readonly asUser: boolean;
   readonly hasNetwork: boolean;
+  /** Directories of its control groups. */
+  readonly groups: readonly string[];
   readonly directory: string;
   readonly environment: Readonly<Record<string, string>>;
 }

@@ -4,6 +4,7 @@
 import type { Link } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { NodeAddress } from "../run-event.ts";
+import type { NodeGroupLimits } from "./node-groups.ts";
 import type { NetworkDoors, NetworkPlan } from "./own-network.ts";
 
 /**
@@ -35,6 +36,8 @@ export interface BackendOptions {
   readonly environment: readonly (readonly [name: string, value: string])[];
   /** Command name on the nodes -> executable of this machine. */
   readonly tools: Readonly<Record<string, string>>;
+  /** What nodes may have of this machine, where it has control groups for us. */
+  readonly groupLimits?: NodeGroupLimits;
   /** Left out: what the probe finds, or `MUSTER_NODES` when it is set. */
   readonly mode?: NodeMode;
   /** A network of their own for the nodes, or why they are to have none; left out: none. */

@@ -13,6 +13,7 @@ import type {
   StartError,
 } from "./node-backend.ts";
 import type { NodeDirectories } from "./node-files.ts";
+import type { NodeGroups } from "./node-groups.ts";
 import { withProgramVariables } from "./program-environment.ts";
 import type { Reaper } from "./reaper.ts";
 import type { NodeShell } from "./system-programs.ts";
@@ -77,6 +78,7 @@ export interface ProcessNodeOptions {
   readonly defaultDirectory: string;
   /** See `LaunchContext`. */
   readonly entrance: readonly string[];
+  readonly groups: NodeGroups | undefined;
 }
 
 export class ProcessNode implements RunningNode {
@@ -107,7 +109,7 @@ export class ProcessNode implements RunningNode {
   }
 
   async prepare(spec: SpawnSpec): Promise<PreparedProcess | StartError> {
-    const { programs, environment, defaultDirectory, entrance } = this.#options;
+    const { programs, environment, defaultDirectory, entrance, groups } = this.#options;
     const argv = this.#argv(spec);
     if (typeof argv === "string") return { startError: argv };
     if (programs.closed) return { startError: `${spec.name} was not started: the run is ending` };
@@ -117,7 +119,10 @@ export class ProcessNode implements RunningNode {
       environment: withProgramVariables(environment, spec.environment),
       argv,
       directory: spec.directory === "" ? defaultDirectory : spec.directory,
-      onStarted: (group) => programs.started(group),
+      onStarted: (group) => {
+        groups?.join(this.name, group.pid);
+        programs.started(group);
+      },
       onEnded: (group) => programs.ended(group),
     });
   }

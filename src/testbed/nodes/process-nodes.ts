@@ -29,6 +29,7 @@ import {
   writeBootFiles,
 } from "./node-files.ts";
 import { chooseMode, doorVariable } from "./node-mode.ts";
+import { createNodeGroups, type NodeGroups, nodeGroupLimits } from "./node-groups.ts";
 import { homePath, VIEW } from "./node-view.ts";
 import { NodesError } from "./nodes-error.ts";
 import {
@@ -117,9 +118,13 @@ async function bringUp(parts: Parts): Promise<NodeBackend> {
   const shell = chooseShell();
   const programs = new RunPrograms(options.clock, reaper);
   const plan = network === undefined ? undefined : (options.network as NetworkPlan);
+  const names = options.nodes.map(({ name }) => name);
+  const groupLimits = options.groupLimits ?? nodeGroupLimits;
+  const groups =
+    mode === "namespace" ? createNodeGroups(options.runId, names, groupLimits) : undefined;
   const common: BackendParts = {
     ...{ ...parts, run, user, mode, programs, shell, lost, namespaces, network },
-    control: plan?.control,
+    ...{ control: plan?.control, groups },
   };
   const nodes = new Map(
     drafts.map((draft) => [
@@ -187,6 +192,7 @@ function makeNode(
     programs,
     defaultDirectory: mode === "namespace" ? VIEW.temporary : draft.directories.temporary,
     entrance: entrance ?? [findProgram("sh") ?? "sh"],
+    groups: parts.groups,
   });
 }
 
@@ -250,6 +256,7 @@ function environmentOf(
 }
 
 interface BackendParts extends Parts {
+  readonly groups: NodeGroups | undefined;
   readonly network: OwnNetwork | undefined;
   readonly run: RunDirectories;
   readonly user: CurrentUser;
@@ -346,13 +353,14 @@ class ProcessBackend implements NodeBackend {
 
   /** For `muster exec`. */
   #tellEntrances(): void {
-    const { namespaces, network, options, temporary } = this.#parts;
+    const { namespaces, network, options, temporary, groups } = this.#parts;
     const { runId, pid, eid } = options;
     const holders = namespaces?.holders;
     const asUser = namespaces?.asUser ?? false;
     const nodes = [...this.nodes.values()].map(({ name, surroundings }): NodeEntrance => {
       const holder = holders?.get(name) ?? null;
-      return { ...surroundings, holder, asUser, hasNetwork: network !== undefined };
+      const own = { holder, asUser, hasNetwork: network !== undefined };
+      return { ...surroundings, ...own, groups: groups?.of(name) ?? [] };
     });
     writeEntrances(temporary, { runId, experiment: `${pid}/${eid}`, nodes });
   }
@@ -385,9 +393,12 @@ class ProcessBackend implements NodeBackend {
 
   async #stop(): Promise<void> {
     const { programs, reaper, block, options, namespaces, network, temporary } = this.#parts;
+    const { groups } = this.#parts;
     await programs.close(GRACE_MS);
+    for (const text of groups?.describeMet() ?? []) options.onMessage("warning", null, text);
     await network?.stop();
     await namespaces?.stop();
+    groups?.remove();
     if (!(await reaper.finish()) && !(await cleanAgain(options, temporary))) {
       options.onMessage("warning", null, `not all of the run could be ended; see ${temporary}`);
     }

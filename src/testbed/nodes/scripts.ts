@@ -67,6 +67,10 @@ while [ "$empty" -lt 2 ] && [ "$round" -lt 250 ]; do
   done
   sleep 0.01
 done
+# Control groups, of either version; one goes when all in it have ended.
+for group in /sys/fs/cgroup/"muster-$1" /sys/fs/cgroup/*/"muster-$1"; do
+  [ ! -d "$group" ] || rmdir "$group"/*/ "$group"
+done 2>/dev/null
 if [ -n "$2" ]; then
   # A directory may have been made unwritable by a program.
   rm -rf -- "$2" 2>/dev/null || { chmod -R u+rwX -- "$2" 2>/dev/null; rm -rf -- "$2"; }
