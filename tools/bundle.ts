@@ -21,6 +21,9 @@ const helpers = [
   "network/delay-node/shaper-thread",
   "network/gate-helper",
   "testbed/agents/firing/firing-thread",
+  "network/delay-node/shaper-main",
+  "network/delay-node/shaper-thread",
+  "network/gate-helper",
   "testbed/agents/trafgen/traffic-thread",
   "testbed/linktest/probe-main",
 ];

@@ -15,7 +15,7 @@ export interface NodeAddress {
   readonly link: string;
   /** The address the file gives, `""` for the control address. */
   readonly experiment: string;
-  /** The loopback address that stands for it in this run. */
+  /** The address it has in this run: on loopback, or the same in a network of the node's own. */
   readonly loopback: string;
 }
 

@@ -291,6 +291,7 @@ export function nodeTable(result: RunResult): Html | null {
   const rows = nodes.slice(0, rowsMax).map(({ name, addresses, upUs }) => {
     const up = upUs === null ? html`<span class="bad-text">never</span>` : instantOf(result)(upUs);
     const places = addresses.map(({ link, experiment, loopback }) => {
+      if (experiment === loopback) return html`${link} <code>${loopback}</code>`;
       const what = link === "" ? "control" : `${link} ${experiment}`;
       return html`${what} <span class="soft">is</span> <code>${loopback}</code>`;
     });
