@@ -88,5 +88,6 @@ export function planNode(experiment: Experiment, node: string): NodePlan {
     .filter(({ member }) => member.node === node)
     .sort((a, b) => a.member.port - b.member.port)
     .map(({ link, member }) => ({ link, experiment: member.address }));
-  return { name: node, links };
+  const { archives } = experiment.nodes.find(({ name }) => name === node) ?? {};
+  return { name: node, links, archives };
 }

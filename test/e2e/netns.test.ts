@@ -3,7 +3,16 @@
 // them; beside that the servers of the run and nothing else of this machine; and nothing left.
 // Method: real name spaces and the programs a user would use, as root and as an ordinary user; a
 // look at the whole machine before and after a Muster that is killed with -9.
-import { accessSync, chmodSync, constants, readdirSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { totalmem } from "node:os";
 import { join } from "node:path";
@@ -159,6 +168,35 @@ function muster(argv: readonly string[], options: CommandOptions = {}): Promise<
 function scratchBeside(): string {
   return `${out}/other`;
 }
+
+describe.runIf(modes.includes("namespace"))("archives of a node", () => {
+  test("are unpacked before it boots, for it alone, and refused with the reason", async () => {
+    const archive = join(out, "x.tgz");
+    execFileSync("tar", ["-czf", archive, "-C", import.meta.dirname, "netns.test.ts"]);
+    const [first, ...others] = ring(2).nodes;
+    if (first === undefined) throw new Error("no node");
+    const there = { directory: "/opt/muster-test/deep", file: archive };
+    const wrong = { directory: "/etc", file: archive };
+    const nodes = [{ ...first, archives: [there, wrong] }, ...others];
+    const backend = await startNodes(out, { ...ring(2), nodes });
+    backends.push(backend);
+    expect(await say(backend, "node0", "ls /opt/muster-test/deep")).toBe("netns.test.ts\n");
+    expect(await say(backend, "node1", "ls /opt/muster-test/deep")).toBe("");
+    expect(backend.lost.join("\n")).toMatch(/node0: .* in \/etc: it holds files of this machine/);
+    expect(existsSync("/opt/muster-test")).toBe(false);
+    // A node that is made anew has them again.
+    await backend.remove(["node0"], "remove-files");
+    await backend.add(nodes.slice(0, 1));
+    expect(await say(backend, "node0", "ls /opt/muster-test/deep")).toBe("netns.test.ts\n");
+  });
+
+  test("that cannot be unpacked end the run, with what tar says", async () => {
+    const archives = [{ directory: "/opt/muster-test", file: "/nowhere.tgz" }];
+    const nodes = ring(2).nodes.map((node) => ({ ...node, archives }));
+    const starting = startNodes(out, { ...ring(2), nodes });
+    await expect(starting).rejects.toThrow(/nowhere.tgz cannot be unpacked in .* of node[01]: tar/);
+  });
+});
 
 describe.runIf(modes.includes("namespace"))("a network that cannot be", () => {
   test("leaves nodes the network of this machine, and says why", async () => {

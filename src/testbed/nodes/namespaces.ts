@@ -18,6 +18,7 @@ import { endHolder, keepNetwork, type LateHolder, startLateHolder } from "./late
 import { formatMountTable, type HostEntry, type HostListing } from "./mount-plan.ts";
 import type { NodeDirectories } from "./node-files.ts";
 import {
+  archiveDirectory,
   keptEntries,
   listingNeeded,
   planNodeTable,
@@ -41,6 +42,8 @@ export interface HeldNode {
   readonly directories: NodeDirectories;
   /** It has a network of its own, and forwards what is not for it. */
   readonly network?: { readonly forwards: boolean } | undefined;
+  /** Directories that it has for itself. */
+  readonly archives?: readonly string[];
 }
 
 export interface NamespacesInput {
@@ -120,9 +123,12 @@ function writeTables(input: NamespacesInput): string {
   return rootDirectory;
 }
 
-function writeNodeTable(input: NamespacesInput, { name, directories, network }: HeldNode): void {
+function writeNodeTable(input: NamespacesInput, { name, directories, network, archives = [] }: HeldNode): void {
   const { view } = input;
-  const table = formatMountTable(planNodeTable(name, directories, view));
+  const table = formatMountTable(planNodeTable(name, directories, view, archives));
+  for (const index of archives.keys()) {
+    mkdirSync(archiveDirectory(directories, index), { recursive: true });
+  }
   writeFileSync(join(tableDirectory(input), `node-${name}`), table);
   const networkFile = join(tableDirectory(input), `network-${name}`);
   if (network === undefined) rmSync(networkFile, { force: true });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the orchestrator sees of process nodes: the plan it hands over, the nodes it gets back, and
 // the programs it starts on them. Only types; how they come about is in process-nodes.ts.
-import type { Link } from "../../experiment/model.ts";
+import type { Archive, Link } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { NodeAddress } from "../run-event.ts";
 import type { NodeGroupLimits } from "./node-groups.ts";
@@ -17,6 +17,8 @@ export interface NodePlan {
   readonly name: string;
   /** Interfaces of the node in port order; `experiment` is `""` for one without an address. */
   readonly links: readonly { readonly link: string; readonly experiment: string }[];
+  /** What is unpacked there before it boots. */
+  readonly archives?: readonly Archive[] | undefined;
 }
 
 export interface BackendOptions {

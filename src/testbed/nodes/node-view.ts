@@ -22,6 +22,8 @@ export interface ViewInput {
   readonly projectFiles: string | undefined;
   /** Paths below `/tmp` and `/var/tmp` that programs need: the tools, the output. */
   readonly needed: readonly string[];
+  /** Directories of their own that nodes get besides, for what is unpacked there. */
+  readonly archives?: readonly string[];
 }
 
 /** Where programs of such a node find things. */
@@ -86,6 +88,7 @@ export function planNodeTable(
   node: string,
   directories: NodeDirectories,
   input: ViewInput,
+  archives: readonly string[] = [],
 ): readonly MountLine[] {
   const fromOut = (path: string): string => `${HIDDEN}/out${path.slice(input.out.length)}`;
   const fromRun = (path: string): string => `${HIDDEN}/run${path.slice(input.run.shared.length)}`;
@@ -100,10 +103,18 @@ export function planNodeTable(
   for (const [index, path] of keptEntries(input.needed).entries()) {
     lines.push(bindLine(`${HIDDEN}/keep/${index}`, path));
   }
+  for (const [index, path] of archives.entries()) {
+    lines.push(bindLine(fromRun(archiveDirectory(directories, index)), path));
+  }
   // A source of another name: mount skips what it takes for mounted already, as the machine's is.
   lines.push({ source: `${node}-proc`, target: "/proc", type: "proc", options: "nosuid,nodev" });
   lines.push({ source: `${node}-hidden`, target: HIDDEN, type: "tmpfs", options: "ro,size=4k" });
   return lines;
+}
+
+/** Of this machine, behind the node's own directory number `index`. */
+export function archiveDirectory({ temporary }: NodeDirectories, index: number): string {
+  return `${temporary.slice(0, -"tmp".length)}archives/${index}`;
 }
 
 /**
@@ -121,6 +132,7 @@ export function keptEntries(needed: readonly string[]): readonly string[] {
 
 function privatePaths(input: ViewInput): readonly string[] {
   return [
+    ...(input.archives ?? []),
     ...PRIVATE_TEMPORARY,
     "/var/run",
     "/var/emulab",

@@ -11,10 +11,11 @@ import { assert } from "../../core/assert.ts";
 import { type ControlNetwork, seenByNodes } from "../../network/control-network.ts";
 import { type AddressBlock, claimAddressBlock } from "./address-block.ts";
 import { type NodeAddresses, planAddresses } from "./addresses.ts";
+import { type NodeEntrance, writeEntrances } from "./entrances.ts";
 import { markedProcesses } from "./marked-processes.ts";
 import { type HeldNode, type Namespaces, startNamespaces } from "./namespaces.ts";
+import { type ArchivePlan, planArchives } from "./node-archives.ts";
 import type { BackendOptions, NodeBackend, NodeMode, NodePlan } from "./node-backend.ts";
-import { type NodeEntrance, writeEntrances } from "./entrances.ts";
 import {
   controlSuffix,
   createNodeFiles,
@@ -28,8 +29,8 @@ import {
   removeNodeFiles,
   writeBootFiles,
 } from "./node-files.ts";
-import { chooseMode, doorVariable } from "./node-mode.ts";
 import { createNodeGroups, type NodeGroups, nodeGroupLimits } from "./node-groups.ts";
+import { chooseMode, doorVariable } from "./node-mode.ts";
 import { homePath, VIEW } from "./node-view.ts";
 import { NodesError } from "./nodes-error.ts";
 import {
@@ -48,6 +49,7 @@ import {
   findProgram,
   type NodeShell,
 } from "./system-programs.ts";
+import { lookAt, unpackArchives } from "./unpack-archives.ts";
 import { type CurrentUser, currentUser, hostPaths, neededPaths, nodePaths } from "./views.ts";
 
 /** Time programs have between SIGTERM and SIGKILL. */
@@ -132,7 +134,14 @@ async function bringUp(parts: Parts): Promise<NodeBackend> {
       makeNode(common, draft, namespaces?.entrances.get(draft.name)),
     ]),
   );
-  return new ProcessBackend(common, nodes);
+  const notUnpacked = await unpackAll(common, nodes.values()).catch(async (error: unknown) => {
+    await programs.close(GRACE_MS);
+    await network?.stop();
+    await namespaces?.stop();
+    groups?.remove();
+    throw error;
+  });
+  return new ProcessBackend({ ...common, lost: [...lost, ...notUnpacked] }, nodes);
 }
 
 /** With the addresses by which nodes see each other. */
@@ -150,7 +159,13 @@ function heldNode(
 ): HeldNode {
   const forwards = plan?.topology.nodes.get(name)?.forwards ?? false;
   const network = plan === undefined ? undefined : { forwards };
-  return { name, hostName: hostName(name, options), directories, network };
+  const { mounts: archives } = archivesOf(options, name);
+  return { name, hostName: hostName(name, options), directories, network, archives };
+}
+
+function archivesOf(options: BackendOptions, name: string): ArchivePlan {
+  const { archives = [] } = options.nodes.find((node) => node.name === name) ?? {};
+  return planArchives(archives, lookAt, nodePaths(options).files);
 }
 
 function hold(
@@ -172,8 +187,23 @@ function hold(
       home: user.home ?? run.home,
       projectFiles: options.projectFiles,
       needed: neededPaths(options),
+      archives: [...new Set(nodes.flatMap(({ archives = [] }) => archives))],
     },
   });
+}
+
+/** Unpacks what the file wants, where nodes have directories of their own. @throws NodesError */
+async function unpackAll(
+  { mode, options }: BackendParts,
+  nodes: Iterable<ProcessNode>,
+): Promise<readonly string[]> {
+  const wanted = [...nodes].map((node) => ({ node, ...archivesOf(options, node.name) }));
+  if (mode !== "namespace") {
+    const names = wanted.filter(({ unpack }) => unpack.length > 0).map(({ node }) => node.name);
+    return names.map((name) => `nothing is unpacked on ${name} (tarfiles)`);
+  }
+  await unpackArchives(wanted.map(({ node, unpack: archives }) => ({ node, archives })));
+  return wanted.flatMap(({ node, refused }) => refused.map((why) => `${node.name}: ${why}`));
 }
 
 /** @param entrance undefined where nodes have no namespaces */
@@ -385,10 +415,25 @@ class ProcessBackend implements NodeBackend {
     const { name } = draft;
     const network = this.#parts.network === undefined ? undefined : options.network;
     const held = heldNode(draft, options, network as NetworkPlan | undefined);
+    this.#checkArchives(held);
     const entrance = await namespaces?.add(held);
     if (typeof entrance === "string") throw new NodesError(`the node ${name}: ${entrance}`);
     await this.#parts.network?.add(name, this.#addresses);
-    return makeNode(parts, draft, entrance);
+    const node = makeNode(parts, draft, entrance);
+    for (const text of await unpackAll(parts, [node])) options.onMessage("warning", name, text);
+    return node;
+  }
+
+  /** The root that nodes share is made when the run begins. @throws NodesError */
+  #checkArchives({ name, archives = [] }: HeldNode): void {
+    const { options } = this.#parts;
+    const there = new Set(options.nodes.flatMap((node) => archivesOf(options, node.name).mounts));
+    const missing = archives.find((path) => !there.has(path));
+    if (missing === undefined) return;
+    throw new NodesError(
+      `the node ${name}: there was no node with tarfiles for ${missing} when the run began; ` +
+        "a node that comes later can have them where others had them, or below /tmp",
+    );
   }
 
   async #stop(): Promise<void> {

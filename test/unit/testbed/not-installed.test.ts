@@ -6,7 +6,8 @@ import { describeNotInstalled } from "../../../src/testbed/not-installed.ts";
 
 it.each([
   ["", []],
-  ["tb-set-node-tarfiles $a /opt /proj/p/x.tgz", ["nothing is unpacked on a (tarfiles)"]],
+  // What is unpacked is the nodes' affair.
+  ["tb-set-node-tarfiles $a /opt /proj/p/x.tgz", []],
   ["tb-set-node-rpms $b /proj/p/x.rpm", ["nothing is installed on b (rpms)"]],
 ])("describeNotInstalled() of %j", (line, said) => {
   const nodes = "source tb_compat.tcl\nset a [$ns node]\nset b [$ns node]";
