@@ -20,7 +20,12 @@ import { networkTime } from "./network-time.ts";
 const program = import.meta.url.endsWith(".ts") ? "./gate-helper.ts" : "./gate-helper.js";
 
 /** Connections and senders of datagrams at once; more are closed, the oldest senders forgotten. */
-export const gateLimits: { readonly connectionsMax: number; readonly sendersMax: number } = {
+export interface GateLimits {
+  readonly connectionsMax: number;
+  readonly sendersMax: number;
+}
+
+export const gateLimits: GateLimits = {
   connectionsMax: 20_000,
   sendersMax: 4_096,
 };
@@ -42,10 +47,12 @@ export interface GateOptions {
   /** B of 127.B.0.0/16. */
   readonly block: number;
   readonly clock: Clock;
+  readonly limits?: GateLimits;
 }
 
 export class Gate {
   readonly #options: GateOptions;
+  readonly #limits: GateLimits;
   readonly #servers: Server[] = [];
   readonly #sockets: UdpSocket[] = [];
   readonly #connections = new Set<Socket>();
@@ -55,6 +62,7 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.#options = options;
+    this.#limits = options.limits ?? gateLimits;
   }
 
   /** @throws NetworkError */
@@ -133,7 +141,7 @@ export class Gate {
   /** G2. */
   #accept(socket: Socket, port: OpenPort): void {
     const host = this.#target(socket.remoteAddress ?? "", socket.localAddress ?? "", port);
-    if (host === undefined || this.#connections.size >= gateLimits.connectionsMax) {
+    if (host === undefined || this.#connections.size >= this.#limits.connectionsMax) {
       socket.destroy(); // G1.
       return;
     }
@@ -173,7 +181,7 @@ export class Gate {
     const host = this.#target(call.address, control.server, call.to);
     if (host === undefined) return; // G1.
     const [oldest] = this.#senders.values();
-    if (this.#senders.size >= gateLimits.sendersMax && oldest !== undefined) this.#forget(oldest);
+    if (this.#senders.size >= this.#limits.sendersMax && oldest !== undefined) this.#forget(oldest);
     const socket = createSocket("udp4");
     const sender: Sender = { key, socket, cancel: () => undefined };
     this.#senders.set(key, sender);

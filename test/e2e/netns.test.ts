@@ -13,11 +13,16 @@ import {
   readFileSync,
   rmSync,
 } from "node:fs";
+import { createSocket } from "node:dgram";
 import { createServer, type Socket } from "node:net";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/host/clock.ts";
 import { newRunId } from "../../src/host/ids.ts";
+import { Gate } from "../../src/network/gate.ts";
+import type { RunNamespaceCommands } from "../../src/network/namespace-commands.ts";
+import { blockOf } from "../../src/testbed/nodes/addresses.ts";
 import type { NodeBackend } from "../../src/testbed/nodes/index.ts";
 import { nodeGroupLimits } from "../../src/testbed/nodes/node-groups.ts";
 import {
@@ -104,7 +109,9 @@ describe.runIf(modes.includes("namespace"))("nodes with a network of their own",
   });
 
   test("forward only where routing was asked for", async () => {
-    const backend = await start(3, { routing: "none" });
+    const name = "a-link-whose-name-no-interface-may-have";
+    const backend = await start(3, { routing: "none", links: [{ ...lanOf([0, 1]), name }] });
+    expect(await say(backend, "node0", `ip -o link show dev ${name}`)).toContain("eth3");
     expect(await say(backend, "node0", "cat /proc/sys/net/ipv4/ip_forward")).toBe("0\n");
     expect(await say(backend, "node0", "ip route | grep -c via || true")).toBe("0\n");
     const { status } = await runOn(backend, "node0", "ping -c 1 -W 1 10.1.1.3");
@@ -135,6 +142,45 @@ describe.runIf(modes.includes("namespace"))("nodes with a network of their own",
       expect(await say(backend, "node0", ask(server, door.port))).toBe("hello at 127.0.0.1\n");
     } finally {
       for (const one of [events, other, door]) one.close();
+    }
+  });
+
+  test("pass a gate that holds so many connections and senders, and no more", async () => {
+    const backend = await start(2);
+    const node = backend.nodes.get("node0");
+    const control = ring(2).network;
+    if (node === undefined || control === undefined || !("control" in control)) throw new Error();
+    const gate = new Gate({
+      commands: backend.doors?.commands as RunNamespaceCommands,
+      ...{ control: control.control, block: blockOf(node.calledAt), clock: systemClock },
+      limits: { connectionsMax: 2, sendersMax: 1 },
+    });
+    const server = await listenAt(node.calledAt);
+    const echo = createSocket("udp4");
+    echo.on("message", (bytes, { port, address }) => echo.send(bytes, port, address));
+    await new Promise<void>((resolve) => echo.bind({ address: node.calledAt }, resolve));
+    const udp = echo.address().port;
+    try {
+      await gate.open([
+        { kind: "tcp", port: server.port, behind: "called" },
+        { kind: "udp", port: udp, behind: "called" },
+      ]);
+      const at = control.control.server;
+      const hold = (rest: string) => `exec 4<>/dev/tcp/${at}/${server.port}; ${rest}`;
+      // Two are held; what is read from a third one is its end.
+      const third = `exec 5<>/dev/tcp/${at}/${server.port}; ${ask(at, server.port)}; echo end`;
+      const bash = (script: string) => runOn(backend, "node0", ["bash", "-c", script]);
+      expect((await bash(hold(ask(at, server.port)))).stdout).toContain("hello at");
+      expect((await bash(hold(third))).stdout).toBe("end\n");
+      const datagram = (fd: number) => `echo ${fd} >&${fd}; timeout 5 head -n 1 <&${fd}`;
+      const open = (fd: number) => `exec ${fd}<>/dev/udp/${at}/${udp}`;
+      // The first sender is forgotten for the second, and is another one when it comes again.
+      const both = [open(4), open(5), datagram(4), datagram(5), datagram(4)].join("; ");
+      expect((await bash(both)).stdout).toBe("4\n5\n4\n");
+    } finally {
+      gate.close();
+      server.close();
+      echo.close();
     }
   });
 

@@ -133,7 +133,6 @@ describe("a command line that is wrong is 64", () => {
     [["run", "x.ns", "--set", "novalue"], "--set novalue: give NAME=VALUE"],
     [["run", "x.ns", "--limit", "bogus=1"], "the names are nameBytesMax,"],
     [["run", "x.ns", "--limit", "edgesMax=0"], "a positive whole number"],
-    [["run", "x.ns", "--nodes", "netns"], "use --nodes process"],
     [["run", "x.ns", "--nodes", "cloud"], "Allowed choices are process, netns."],
     [["run", "x.ns", "y.ns"], "too many arguments"],
   ])("%j", async (argv, message) => {
