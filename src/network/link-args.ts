@@ -94,58 +94,48 @@ function readModify(object: LinkObject, args: string): readonly LinkChange[] | s
 }
 
 function readKey(section: Section, key: string, text: string): string | undefined {
-  const value = readNumber(text);
-  if (value === undefined) return `${key} is a number, not '${text}'`;
-  const { queue } = section;
-  switch (key) {
-    case "BANDWIDTH":
-      section.shape = { ...section.shape, bandwidthBps: value * 1_000 };
-      return undefined;
-    case "DELAY":
-      section.shape = { ...section.shape, delayUs: value * 1_000 };
-      return undefined;
-    case "JITTER":
-      section.shape = { ...section.shape, jitterUs: value * 1_000 };
-      return undefined;
-    case "PLR":
-      section.shape = { ...section.shape, loss: value };
-      return undefined;
-    case "DUPLICATE":
-      section.shape = { ...section.shape, duplicate: value };
-      return undefined;
-    case "REORDER":
-      section.shape = { ...section.shape, reorder: value };
-      return undefined;
-    case "LIMIT":
-      // The unit is packets unless the same event has said otherwise before.
-      section.queue = { ...queue, limit: value, limitUnit: queue.limitUnit ?? "packets" };
-      return undefined;
-    case "QUEUE-IN-BYTES":
-      section.queue = { ...queue, limitUnit: value === 0 ? "packets" : "bytes" };
-      return undefined;
-    case "THRESH":
-      section.queue = { ...queue, minThreshold: value };
-      return undefined;
-    case "MAXTHRESH":
-      section.queue = { ...queue, maxThreshold: value };
-      return undefined;
-    case "LINTERM":
-      section.queue = { ...queue, dropOneIn: value };
-      return undefined;
-    case "Q_WEIGHT":
-      section.queue = { ...queue, averageWeight: value };
-      return undefined;
-    case "BACKFILL":
-      return "BACKFILL is not performed: nothing makes the traffic of others";
-    case "DEST":
-    case "PROTOCOL":
-    case "SRCPORT":
-    case "DSTPORT":
-      return `${key} is not performed: a link is shaped whole, not for each flow`;
-    default:
-      return `a link takes ${knownKeys}, not ${key}`;
+  if (key === "BACKFILL") return "BACKFILL is not performed: nothing makes the traffic of others";
+  if (flowKeys.has(key)) {
+    return `${key} is not performed: a link is shaped whole, not for each flow`;
   }
+  const value = readNumber(text);
+  const ofShape = shapeKeys.get(key);
+  const ofQueue = queueKeys.get(key);
+  if (ofShape === undefined && ofQueue === undefined) return `a link takes ${knownKeys}, not ${key}`;
+  if (value === undefined) return `${key} is a number, not '${text}'`;
+  if (ofShape !== undefined) section.shape = { ...section.shape, ...ofShape(value) };
+  if (ofQueue !== undefined) section.queue = { ...section.queue, ...ofQueue(value, section.queue) };
+  return undefined;
 }
+
+const flowKeys: ReadonlySet<string> = new Set(["DEST", "PROTOCOL", "SRCPORT", "DSTPORT"]);
+
+const shapeKeys: ReadonlyMap<string, (value: number) => DirectionChange> = new Map<
+  string,
+  (value: number) => DirectionChange
+>([
+  ["BANDWIDTH", (value) => ({ bandwidthBps: value * 1_000 })],
+  ["DELAY", (value) => ({ delayUs: value * 1_000 })],
+  ["JITTER", (value) => ({ jitterUs: value * 1_000 })],
+  ["PLR", (loss) => ({ loss })],
+  ["DUPLICATE", (duplicate) => ({ duplicate })],
+  ["REORDER", (reorder) => ({ reorder })],
+]);
+
+type QueueChange = Partial<QueueShape>;
+
+const queueKeys: ReadonlyMap<string, (value: number, before: QueueChange) => QueueChange> = new Map<
+  string,
+  (value: number, before: QueueChange) => QueueChange
+>([
+  // The unit is packets unless the same event has said otherwise before.
+  ["LIMIT", (limit, before) => ({ limit, limitUnit: before.limitUnit ?? "packets" })],
+  ["QUEUE-IN-BYTES", (value) => ({ limitUnit: value === 0 ? "packets" : "bytes" })],
+  ["THRESH", (minThreshold) => ({ minThreshold })],
+  ["MAXTHRESH", (maxThreshold) => ({ maxThreshold })],
+  ["LINTERM", (dropOneIn) => ({ dropOneIn })],
+  ["Q_WEIGHT", (averageWeight) => ({ averageWeight })],
+]);
 
 /** A unit behind the number is passed over, as it always was. */
 function readNumber(text: string): number | undefined {

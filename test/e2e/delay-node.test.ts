@@ -151,7 +151,7 @@ describe.skipIf(!isRoot)("the delay node", () => {
     const marks = [0, 100_000, 200_000].map((offsetUs) => settled + offsetUs);
     for (const [index, atUs] of marks.entries()) {
       const shape = { delayUs: [25_000, 5_000, 15_000][index] ?? 0 };
-      await backend.set(
+      await backend.setAt(
         ["change", "other"].map((name) => ({ link: name, what: { kind: "modify", shape } })),
         atUs,
       );

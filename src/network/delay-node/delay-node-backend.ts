@@ -53,7 +53,7 @@ export interface DelayNodeOptions {
   readonly seed: number;
   /** Left out: `nap`. */
   readonly pace?: Pace;
-  /** Left out: as many as the links need, up to the processors there are. */
+  /** Left out: as many as the links need, up to one less than there are processors. */
   readonly threads?: number;
   readonly onReport?: (report: ShaperReport) => void;
 }
@@ -236,7 +236,9 @@ const loadOf = ({ bandwidthBps }: { readonly bandwidthBps: number }): number =>
 function threadsFor(links: readonly ShapedLink[]): number {
   const loads = links.flatMap(({ members }) => members.map(({ up }) => loadOf(up)));
   const wanted = Math.ceil(loads.reduce((sum, load) => sum + load, 0) / threadBps);
-  return Math.max(1, Math.min(wanted, availableParallelism(), networkLimits.delayNodeThreadsMax));
+  // One processor is left for everything else.
+  const most = Math.min(availableParallelism() - 1, networkLimits.delayNodeThreadsMax);
+  return Math.max(1, Math.min(wanted, most));
 }
 
 function deviceLine(end: LinkEnd, thread: number): string {

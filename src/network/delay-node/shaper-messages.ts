@@ -92,10 +92,14 @@ export interface DropReport {
 
 export interface ShaperReady {
   readonly kind: "ready";
+}
+
+export interface PriorityReport {
+  readonly kind: "priority";
   readonly priority: Priority;
 }
 
-export type ShaperSays = ShaperReady | ShaperAnswer | ShaperReport | DropReport;
+export type ShaperSays = ShaperReady | ShaperAnswer | ShaperReport | DropReport | PriorityReport;
 
 export interface ShaperThreadData {
   readonly thread: number;

@@ -27,8 +27,8 @@ export interface ShaperHealth {
   readonly late: number;
   /** Packets that the machine lost on the way to the delay node or from it. */
   readonly dropped: number;
-  /** Whether it goes before what else the machine does; undefined until it has started. */
-  readonly priority: Priority | undefined;
+  /** Whether its threads go before what else the machine does. */
+  readonly priority: Priority;
 }
 
 export interface ShaperProcessOptions {
@@ -51,13 +51,8 @@ const program = fileURLToPath(
 );
 const stderrCharactersMax = 2_000;
 
-/**
- * Real-time priority where we may have it: on a busy machine packets are then late by tenths of a
- * millisecond instead of tens. Niceness does not help where the kernel groups by session. The
- * shells become the program, so that the pid stays.
- */
-const withPriority =
-  'if chrt -f 20 true 2>/dev/null; then exec chrt -f 20 "$@" real-time; else exec "$@" usual; fi';
+/** A thread that collects garbage must not wait for others of no priority. */
+const nodeOptions = ["--single-threaded-gc"];
 
 export class ShaperProcess {
   readonly #clock: Clock;
@@ -67,14 +62,7 @@ export class ShaperProcess {
   readonly #ready = Promise.withResolvers<void>();
   readonly #failed = Promise.withResolvers<string>();
   readonly #ended = Promise.withResolvers<void>();
-  #health: ShaperHealth = {
-    packets: 0,
-    lagMaxUs: 0,
-    lagMaxAtUs: 0,
-    late: 0,
-    dropped: 0,
-    priority: undefined,
-  };
+  #health: ShaperHealth = { packets: 0, lagMaxUs: 0, lagMaxAtUs: 0, late: 0, dropped: 0, priority: "usual" };
   #unsent = 0;
   #undelivered = 0;
   #nextId = 1;
@@ -85,8 +73,7 @@ export class ShaperProcess {
   constructor({ clock, threads, pace, spawn, onReport }: ShaperProcessOptions) {
     this.#clock = clock;
     this.#onReport = onReport ?? (() => undefined);
-    const words = [process.execPath, program, String(threads), pace];
-    const child = spawn(["sh", "-c", withPriority, "sh", ...words]);
+    const child = spawn([process.execPath, ...nodeOptions, program, String(threads), pace]);
     this.#child = child;
     child.once("error", (error) => this.#end(error.message));
     child.once("exit", (code, signal) => this.#end(signal ?? `exit status ${code}`));
@@ -165,8 +152,10 @@ export class ShaperProcess {
 
   #hear(said: ShaperSays): void {
     switch (said.kind) {
-      case "ready":
+      case "priority":
         this.#health = { ...this.#health, priority: said.priority };
+        return;
+      case "ready":
         this.#ready.resolve();
         return;
       case "answer": {

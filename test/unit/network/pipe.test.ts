@@ -33,18 +33,18 @@ function flood(
 
 describe("Pipe", () => {
   it("delays each packet by up to the jitter more or less, and keeps the order", () => {
-    const outs = flood(new Pipe(up({ delayUs: 10_000, jitterUs: 2_000 }), 1), 5_000, 10_000);
+    const outs = flood(new Pipe<number>(up({ delayUs: 10_000, jitterUs: 2_000 }), 1), 5_000, 10_000);
     const delays = outs.map(([packet, outUs]) => outUs - packet * 10_000);
     expect(Math.min(...delays)).toBeGreaterThanOrEqual(8_000);
     expect(Math.max(...delays)).toBeLessThanOrEqual(12_000);
     const mean = delays.reduce((sum, delay) => sum + delay, 0) / delays.length;
     expect(Math.abs(mean - 10_000)).toBeLessThan(60);
-    const near = flood(new Pipe(up({ delayUs: 10_000, jitterUs: 2_000 }), 1), 5_000, 10);
+    const near = flood(new Pipe<number>(up({ delayUs: 10_000, jitterUs: 2_000 }), 1), 5_000, 10);
     expect(near.map(([packet]) => packet)).toEqual(near.map((_, index) => index));
   });
 
   it("lets the asked share overtake, without delay", () => {
-    const outs = flood(new Pipe(up({ delayUs: 10_000, reorder: 0.25 }), 3), 4_000, 1_000);
+    const outs = flood(new Pipe<number>(up({ delayUs: 10_000, reorder: 0.25 }), 3), 4_000, 1_000);
     const early = outs.filter(([packet, outUs]) => outUs === packet * 1_000);
     expect(early.length).toBeGreaterThan(900);
     expect(early.length).toBeLessThan(1_100);
@@ -53,7 +53,7 @@ describe("Pipe", () => {
   });
 
   it("gives the asked share twice, and both take bandwidth", () => {
-    const pipe = new Pipe(up({ duplicate: 0.5, bandwidthBps: 8_000_000 }), 5);
+    const pipe = new Pipe<number>(up({ duplicate: 0.5, bandwidthBps: 8_000_000 }), 5);
     const outs = flood(pipe, 1_000, 2_000);
     expect(outs).toHaveLength(1_000 + pipe.counts.duplicated);
     expect(pipe.counts.duplicated).toBeGreaterThan(440);
