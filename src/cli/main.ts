@@ -103,6 +103,12 @@ function addRun(program: Command, setExit: (code: number) => void): void {
       ).choices(["process", "netns"]),
     )
     .option("--linktest <level>", "test the links first, up to this stage", integer(0, 4))
+    .addOption(
+      new Option(
+        "--links <kind>",
+        "what shapes links between such nodes (default: netem, else delay-node)",
+      ).choices(["netem", "delay-node", "none"]),
+    )
     .option("--limit <name=value>", "raise or lower a limit (docs/reference/limits.md)", collect)
     .option("--tls <dir>", "nodes may ask for their configuration over TLS (muster cert)")
     .option("--tls-legacy", "with --tls: over TLS 1.0, too, for clients of old")

@@ -13,4 +13,6 @@ export interface ShapedLinks extends LinkBackend<ShapedLink, LinkChange> {
    * @returns when it took effect. @throws NetworkError when it is refused: then nothing changed
    */
   setAt(changes: readonly LinkChange[], atUs: number): Promise<number>;
+  /** What the user must know of how links were so far, a sentence each; nothing: as asked. */
+  trouble(): readonly string[];
 }

@@ -2,17 +2,11 @@
 // The nodes of a run: what the back end and the boot are told about the experiment. Decides
 // nothing; both get the same names, port and environment from here.
 import type { Experiment } from "../experiment/model.ts";
-import type { NamespaceCommands } from "../network/link-backend.ts";
-import { createUnshapedLinks } from "../network/unshaped-links.ts";
 import { bootNodes, type NodeBoot, type NodeBootOptions } from "./node-boot.ts";
-import {
-  type LinkShaping,
-  type NodeBackend,
-  type NodePlan,
-  startProcessNodes,
-} from "./nodes/index.ts";
+import { type NodeBackend, NodesError, type NodePlan, startProcessNodes } from "./nodes/index.ts";
 import { planNetwork } from "./plan-network.ts";
 import type { RunEventBody } from "./run-event.ts";
+import { chooseRunLinks } from "./run-links.ts";
 import type { RunOptions } from "./run-options.ts";
 
 /** Port of the sync server, on addresses that belong to the run. [EMULAB-SYNC 1] */
@@ -29,14 +23,13 @@ type Say = (body: RunEventBody) => void;
  * Machines, without what they learn when they boot.
  * @param more variables that programs see and nobody is told who asks. @throws NodesError
  */
-export function startRunNodes(
+export async function startRunNodes(
   options: RunOptions,
   more: Experiment["environment"],
   say: Say,
 ): Promise<NodeBackend> {
   const { experiment, runId, seed, out, tools, clock, projectFiles, nodeMode } = options;
-  const { tables, network: wanted } = options;
-  const network = planNetwork({ experiment, tables, wanted, shapeLinks });
+  const { network, shapedBy } = await planRunNetwork(options);
   const { pid, eid, links, syncServer } = experiment;
   const environment = [
     ...environmentOf(options),
@@ -44,18 +37,39 @@ export function startRunNodes(
     ["MUSTER_SYNC_NODE", syncServer ?? ""] as const,
     ...more,
   ];
-  return startProcessNodes({
+  const backend = await startProcessNodes({
     ...{ runId, pid, eid, domain, seed, out, environment, links, syncServer, tools, clock },
     ...{ projectFiles, network },
     nodes: experiment.nodes.map(({ name }) => planNode(experiment, name)),
     ...(nodeMode === undefined ? {} : { mode: nodeMode }),
     onMessage: (level, node, text) => say({ type: "message", level, node, text }),
   });
+  if (shapedBy !== undefined && backend.doors !== undefined) {
+    say({ type: "message", level: "info", node: null, text: shapedBy });
+  }
+  return backend;
 }
 
-/** What connects the nodes of a run. */
-function shapeLinks(commands: NamespaceCommands): LinkShaping {
-  return { backend: createUnshapedLinks(commands), plans: new Map() };
+interface PlannedNetwork {
+  readonly network: ReturnType<typeof planNetwork>;
+  /** What shapes its links and why, if that network can be made. */
+  readonly shapedBy?: string;
+}
+
+/** With what connects its nodes: tried only where there is something to connect. */
+async function planRunNetwork(options: RunOptions): Promise<PlannedNetwork> {
+  const { experiment, tables, network: wanted, links: asked, seed, clock } = options;
+  if (wanted === "shared" || (wanted === undefined && experiment.links.length === 0)) {
+    return { network: undefined };
+  }
+  const chosen = await chooseRunLinks({ experiment, asked, seed, clock });
+  if (typeof chosen === "string") {
+    if (wanted === "own" || asked !== undefined) throw new NodesError(chosen);
+    return { network: { refused: chosen } };
+  }
+  const { shapeLinks, text } = chosen;
+  const network = planNetwork({ experiment, tables, wanted, shapeLinks });
+  return { network, ...(experiment.links.length > 0 ? { shapedBy: text } : {}) };
 }
 
 /** The boot; says `node-up` for each node that reports that it is up. @throws Error */

@@ -8,6 +8,7 @@ import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Level } from "../linktest/index.ts";
 import type { RunControl } from "./modify-run.ts";
+import type { BackendKind } from "../network/choose-backend.ts";
 import type { NodeWatch } from "./node-boot.ts";
 import type { NodeMode } from "./nodes/index.ts";
 import type { EventControl } from "./open-run-events.ts";
@@ -38,6 +39,8 @@ export interface RunOptions {
   readonly network?: WantedNetwork | undefined;
   /** Tests the links before time 0, up to this stage. */
   readonly linktestLevel?: Level | undefined;
+  /** What shapes the links of that network; left out: what works best here. */
+  readonly links?: BackendKind | undefined;
   /** Command name on the nodes -> executable; `emulab-syncd` among them. */
   readonly tools: Readonly<Record<string, string>>;
   /** The configuration server speaks TLS, too. */

@@ -35,7 +35,7 @@ export function describeStart(
     eventsPlanned: countTimedEvents(experiment),
     lost: [
       ...(backend?.lost ?? []),
-      ...describeUnshaped(experiment),
+      ...describeUnshaped(experiment, backend?.doors?.links ?? "none"),
       ...describeNotInstalled(experiment),
     ],
   };
@@ -47,8 +47,8 @@ function commandShell({ programs }: Experiment, backend: NodeBackend | undefined
   return isForSh ? "sh -c" : (backend?.shell ?? "");
 }
 
-function describeUnshaped({ links }: Experiment): string[] {
-  if (links.length === 0) return [];
+function describeUnshaped({ links }: Experiment, shapedBy: string): string[] {
+  if (links.length === 0 || shapedBy !== "none") return [];
   const names = joinNames(links.map(({ name }) => name));
   const which = links.length === 1 ? `link ${names} is` : `links ${names} are`;
   return [`${which} not shaped: no delay, bandwidth limit or loss is applied`];

@@ -23,6 +23,7 @@ import { AgendaRequests } from "./agenda-requests.ts";
 import { ConsoleAgent } from "./agents/console-agent.ts";
 import { EarlierArgs } from "./agents/earlier-args.ts";
 import { EventPerformer } from "./agents/event-performer.ts";
+import { LinkAgent } from "./agents/link-agent.ts";
 import type { FireClock } from "./agents/firing/fire-clock.ts";
 import { ThreadFireClock } from "./agents/firing/thread-fire-clock.ts";
 import { Preloader } from "./agents/preloader.ts";
@@ -84,6 +85,7 @@ class Run {
   #consoles: ConsoleAgent | undefined;
   #traffic: TrafficAgent | undefined;
   #performer: EventPerformer | undefined;
+  #links: LinkAgent | undefined;
   #local: LocalAgents | undefined;
   #listener: LinkListener | undefined;
   #events: EventsOfRun | undefined;
@@ -176,6 +178,7 @@ class Run {
     const backend = await startRunNodes(this.#options, doors, (body) => this.#say(body));
     this.#backend = backend;
     this.#sayStarted(backend);
+    this.#links = this.#openLinks(backend);
     this.#testground = await this.#openTestground(backend);
     this.#programs = new ProgramAgent({
       backend,
@@ -263,7 +266,15 @@ class Run {
             ...{ simulator: this.#local.simulator, nodes: this.#local.nodes },
             linktest: this.#local.linktest,
           }),
+      ...(this.#links === undefined ? {} : { links: this.#links }),
     });
+  }
+
+  /** Obeys events of links, where they are shaped. */
+  #openLinks({ doors }: NodeBackend): LinkAgent | undefined {
+    void doors?.failed.then((why) => this.#fail("LINKS_FAILED", why));
+    const { shaped } = doors ?? {};
+    return shaped && new LinkAgent({ links: shaped, clock: this.#options.clock });
   }
 
   /** Before time 0, when that is asked for; the end of the run ends it. */
@@ -464,6 +475,7 @@ class Run {
   #startTime(zeroUs: number): void {
     if (this.#time.isSet) return;
     this.#time.setZero(zeroUs);
+    for (const text of this.#backend?.doors?.shaped?.trouble() ?? []) this.#teller.warn(text);
     this.#teller.sayHeld();
     this.#local?.simulator.log("Time started");
     this.#onTimeStarted(zeroUs);

@@ -22,6 +22,7 @@ export interface RunArguments {
   readonly nodes?: "process" | "netns";
   /** Last stage of a linktest before time 0; 0 or left out: none. */
   readonly linktest?: 0 | Level;
+  readonly links?: "netem" | "delay-node" | "none";
   readonly limit: readonly string[];
   readonly pid?: string;
   readonly eid?: string;
@@ -61,6 +62,7 @@ export function repeatCommandLine(
   for (const limit of argv.limit) words.push("--limit", limit);
   if (argv.nodes !== undefined) words.push("--nodes", argv.nodes);
   if (argv.linktest) words.push("--linktest", String(argv.linktest));
+  if (argv.links !== undefined) words.push("--links", argv.links);
   if (argv.pid !== undefined) words.push("--pid", argv.pid);
   if (argv.eid !== undefined) words.push("--eid", argv.eid);
   if (argv.tls !== undefined) words.push("--tls", argv.tls);

@@ -92,6 +92,7 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
     stuckSeconds: argv.stuckAfter,
     ...(argv.nodes === undefined ? {} : { network: argv.nodes === "netns" ? "own" : "shared" }),
     ...(argv.linktest ? { linktestLevel: argv.linktest } : {}),
+    links: argv.links,
     tools: oldTools(),
     tls: options.tls,
     split: options.split,

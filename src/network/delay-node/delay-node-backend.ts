@@ -123,6 +123,19 @@ export class DelayNodeBackend implements ShapedLinks {
     return await this.#tell(planned, atUs);
   }
 
+  trouble(): readonly string[] {
+    const { packets = 0, late = 0, lagMaxUs = 0, dropped = 0 } = this.health ?? {};
+    const lag = `${lagMaxUs / 1_000} ms; the machine was too busy for its links`;
+    return [
+      ...(late === 0
+        ? []
+        : [`the delay node sent ${late} of ${packets} packets more than 1 ms late, up to ${lag}`]),
+      ...(dropped === 0
+        ? []
+        : [`${dropped} packets were lost on the way to the delay node, and by no link of the file`]),
+    ];
+  }
+
   /** What became of the packets of a link. */
   async counts(link: string): Promise<readonly DirectionCounts[]> {
     const answer = await this.#running().ask(this.#threadOf.get(link) ?? 0, {

@@ -82,6 +82,11 @@ export class NetemBackend implements ShapedLinks {
     return this.#clock.nowUs();
   }
 
+  /** The kernel tells nobody how late it is. */
+  trouble(): readonly string[] {
+    return [];
+  }
+
   async stop(): Promise<void> {}
 
   /** One process for each namespace, all at once. */

@@ -14,6 +14,7 @@ import {
   type NetworkNode,
   type RunNetworkOptions,
 } from "../../network/run-network.ts";
+import type { ShapedLinks } from "../../network/shaped-links.ts";
 import type { Topology } from "../../network/topology.ts";
 import type { NodeAddresses } from "./addresses.ts";
 import type { Namespaces } from "./namespaces.ts";
@@ -23,6 +24,8 @@ export interface LinkShaping {
   readonly backend: LinkBackend;
   /** By link. */
   readonly plans: ReadonlyMap<string, unknown>;
+  /** The back end, when its links can be changed. */
+  readonly shaped?: ShapedLinks;
 }
 
 /** A network as it is to be, for nodes that can have one. */
@@ -38,6 +41,8 @@ export interface NetworkPlan {
 /** What nodes with a network of their own reach of the run, and how. */
 export interface NetworkDoors {
   readonly links: LinkBackend["kind"];
+  /** Left out, links are not shaped. */
+  readonly shaped?: ShapedLinks | undefined;
   /** Of the control network. */
   readonly subnet: string;
   readonly commands: NamespaceCommands;
@@ -76,6 +81,7 @@ export interface OwnNetworkOptions {
 
 export class OwnNetwork implements NetworkDoors {
   readonly links: LinkBackend["kind"];
+  readonly shaped: ShapedLinks | undefined;
   readonly subnet: string;
   readonly commands: RunNamespaceCommands;
   readonly failed: Promise<string>;
@@ -91,11 +97,12 @@ export class OwnNetwork implements NetworkDoors {
     this.#options = options;
     const { keeper: hub, asUser } = namespaces;
     this.commands = new RunNamespaceCommands({ runId, hub, asUser });
-    const { backend, plans } = plan.shapeLinks(this.commands);
+    const { backend, plans, shaped } = plan.shapeLinks(this.commands);
     const { control, topology, links } = plan;
     const commands = this.commands;
     this.#network = { commands, control, topology, links, backend, plans, temporary };
     this.links = backend.kind;
+    this.shaped = shaped;
     this.failed = backend.failed;
     this.subnet = control.subnet;
     this.#gate = new Gate({ commands, control, block, clock });

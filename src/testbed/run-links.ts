@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// The links of a run: which back end shapes them, and what of it the run must say. Links are never
+// left unshaped because nothing else works here; `none` is for who asks for it.
+import type { Experiment } from "../experiment/model.ts";
+import type { Clock } from "../host/clock.ts";
+import { createShapedLinks } from "../network/backends.ts";
+import { type BackendKind, chooseBackend, probeBackends } from "../network/choose-backend.ts";
+import type { NamespaceCommands } from "../network/link-backend.ts";
+import { shapeLink } from "../network/model.ts";
+import { createUnshapedLinks } from "../network/unshaped-links.ts";
+import type { LinkShaping } from "./nodes/index.ts";
+
+export interface RunLinksWish {
+  readonly experiment: Experiment;
+  /** Left out: what works best here. */
+  readonly asked: BackendKind | undefined;
+  readonly seed: number;
+  readonly clock: Clock;
+}
+
+export interface RunLinks {
+  /** Makes it, once there are namespaces. */
+  readonly shapeLinks: (commands: NamespaceCommands) => LinkShaping;
+  /** Which back end, and why, for the user. */
+  readonly text: string;
+}
+
+/** @returns a sentence when links cannot be shaped here as asked. */
+export async function chooseRunLinks(wish: RunLinksWish): Promise<RunLinks | string> {
+  const { experiment, asked, seed, clock } = wish;
+  const choice = chooseBackend(asked === "none" ? [] : await probeBackends(), asked);
+  if ("problem" in choice) return choice.problem;
+  const { kind, why } = choice;
+  if (kind === "none") return { shapeLinks: unshaped, text: why };
+  const plans = new Map(experiment.links.map((link) => [link.name, shapeLink(link)]));
+  return {
+    text: `links are shaped by ${kind} (${why})`,
+    shapeLinks(commands) {
+      const shaped = createShapedLinks(kind, { commands, clock, seed });
+      return { backend: shaped, plans, shaped };
+    },
+  };
+}
+
+function unshaped(commands: NamespaceCommands): LinkShaping {
+  return { backend: createUnshapedLinks(commands), plans: new Map() };
+}
