@@ -52,7 +52,11 @@ export async function run(args: ReadonlyMap<string, string>): Promise<void> {
   const only = args.get("only");
   const chosen = types.filter(([name]) => only === undefined || name.startsWith(only));
   const print = (text: string): boolean => process.stdout.write(`${text}\n`);
-  print(`delay node, ${pace}; load ${loadavg().map((load) => load.toFixed(1)).join(" ")}`);
+  print(
+    `delay node, ${pace}; load ${loadavg()
+      .map((load) => load.toFixed(1))
+      .join(" ")}`,
+  );
   print("| link, each way | rate error | mean RTT error, ms (mdev) | loss seen | lag mean / max |");
   print("|---|---|---|---|---|");
   for (const [name, shape] of chosen) {
@@ -60,7 +64,11 @@ export async function run(args: ReadonlyMap<string, string>): Promise<void> {
     print(`| ${row.name} | ${row.rateError} | ${row.rttError} | ${row.loss} | ${row.lag} |`);
   }
   for (const threads of [1, 2]) print(await measurePackets(threads, pace));
-  print(`load ${loadavg().map((load) => load.toFixed(1)).join(" ")}`);
+  print(
+    `load ${loadavg()
+      .map((load) => load.toFixed(1))
+      .join(" ")}`,
+  );
 }
 
 async function measure(name: string, shape: DirectionShape, pace: Pace): Promise<Row> {
@@ -123,7 +131,7 @@ async function measurePackets(threads: number, pace: Pace): Promise<string> {
     const plans = names.map((name) => ({ name, kind: "link" as const, members: membersOf(shape) }));
     await backend.attach(links, new Map(plans.map((plan) => [plan.name, plan])));
     for (const [index, link] of links.entries()) await world.configure(link, index + 1);
-    const before = cpuSecondsOf(backend.pid);
+    const before = await cpuSecondsOf(backend.pid);
     await Promise.all(
       links.map(async ({ ends }, index) => {
         const [from, to] = ends.map(({ namespace }) => namespace);
@@ -135,9 +143,14 @@ async function measurePackets(threads: number, pace: Pace): Promise<string> {
     );
     const counts = await Promise.all(names.map((name) => backend.counts(name)));
     const carried = counts.flat().reduce((sum, one) => sum + one.counts.delivered, 0);
-    const cpu = (await cpuSecondsOf(backend.pid)) - (await before);
+    const cpu = (await cpuSecondsOf(backend.pid)) - before;
     const best = Math.max(...perReport) * 2;
-    return `${threads} thread(s): ${Math.round(carried / cpu)} packets a second of CPU (${carried} packets, ${cpu.toFixed(2)} s); best half second ${best} a second; lag max ${backend.health?.lagMaxUs} us; ${backend.health?.dropped} dropped`;
+    const { lagMaxUs = 0, dropped = 0 } = backend.health ?? {};
+    return [
+      `${threads} thread(s): ${Math.round(carried / cpu)} packets a second of CPU`,
+      `(${carried} packets, ${cpu.toFixed(2)} s); best half second ${best} a second`,
+      `lag max ${lagMaxUs} us; ${dropped} dropped`,
+    ].join("; ");
   } finally {
     await backend.stop();
     await world.stop();

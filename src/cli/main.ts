@@ -7,6 +7,7 @@ import { registerCertCommands } from "./commands/cert-options.ts";
 import type { ConvertArguments } from "./commands/convert.ts";
 import { registerDoorCommands } from "./commands/door-commands.ts";
 import { registerEventCommands } from "./commands/event-commands.ts";
+import { registerLinkCommands } from "./commands/link-commands.ts";
 import type { LinktestArguments } from "./commands/linktest.ts";
 import { registerNodeCommands } from "./commands/node-commands.ts";
 import type { ParseArguments } from "./commands/parse.ts";
@@ -58,6 +59,7 @@ function buildProgram(setExit: (code: number) => void): Command {
   registerBossCommands(program, setExit);
   registerNodeCommands(program, setExit);
   registerEventCommands(program, setExit);
+  registerLinkCommands(program, setExit);
   registerCertCommands(program, setExit);
   registerDoorCommands(program, setExit);
   return program;

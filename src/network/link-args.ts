@@ -101,7 +101,8 @@ function readKey(section: Section, key: string, text: string): string | undefine
   const value = readNumber(text);
   const ofShape = shapeKeys.get(key);
   const ofQueue = queueKeys.get(key);
-  if (ofShape === undefined && ofQueue === undefined) return `a link takes ${knownKeys}, not ${key}`;
+  if (ofShape === undefined && ofQueue === undefined)
+    return `a link takes ${knownKeys}, not ${key}`;
   if (value === undefined) return `${key} is a number, not '${text}'`;
   if (ofShape !== undefined) section.shape = { ...section.shape, ...ofShape(value) };
   if (ofQueue !== undefined) section.queue = { ...section.queue, ...ofQueue(value, section.queue) };

@@ -107,7 +107,8 @@ function bandwidthProblems(bandwidthBps: number, capacity: Capacity): readonly s
   }
   if (bandwidthBps > capacity.bandwidthBpsMax) {
     return [
-      `bandwidth ${describeBps(bandwidthBps)} is more than ${capacity.backend} carries here, ${describeBps(capacity.bandwidthBpsMax)}; ask for less, or for no limit`,
+      `bandwidth ${describeBps(bandwidthBps)} is more than ${capacity.backend} carries here, ` +
+        `${describeBps(capacity.bandwidthBpsMax)}; ask for less, or for no limit`,
     ];
   }
   return [];
@@ -130,7 +131,9 @@ function delayProblems(shape: DirectionShape, capacity: Capacity): readonly stri
   const inFlightBytes = (bandwidthBps / 8) * ((delayUs + jitterUs) / 1_000_000);
   if (inFlightBytes > capacity.inFlightBytesMax) {
     return [
-      `${describeBps(bandwidthBps)} for ${(delayUs + jitterUs) / 1000} ms are ${Math.ceil(inFlightBytes)} bytes on their way, more than ${capacity.inFlightBytesMax} (inFlightBytesMax); take a smaller bandwidth or delay`,
+      `${describeBps(bandwidthBps)} for ${(delayUs + jitterUs) / 1000} ms are ` +
+        `${Math.ceil(inFlightBytes)} bytes on their way, more than ${capacity.inFlightBytesMax} ` +
+        "(inFlightBytesMax); take a smaller bandwidth or delay",
     ];
   }
   return [];

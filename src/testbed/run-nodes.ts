@@ -3,7 +3,7 @@
 // nothing; both get the same names, port and environment from here.
 import type { Experiment } from "../experiment/model.ts";
 import { bootNodes, type NodeBoot, type NodeBootOptions } from "./node-boot.ts";
-import { type NodeBackend, NodesError, type NodePlan, startProcessNodes } from "./nodes/index.ts";
+import { type NodeBackend, type NodePlan, NodesError, startProcessNodes } from "./nodes/index.ts";
 import { planNetwork } from "./plan-network.ts";
 import type { RunEventBody } from "./run-event.ts";
 import { chooseRunLinks } from "./run-links.ts";

@@ -150,7 +150,7 @@ function addTime(event: Command, setExit: SetExit): void {
   }
 }
 
-type PlaceOptions = Pick<
+export type PlaceOptions = Pick<
   EventSendArguments,
   "key" | "server" | "waitForServer" | "state" | "json" | keyof EventTlsArguments
 >;
@@ -164,7 +164,7 @@ function addTls(command: Command): Command {
 }
 
 /** How the scheduler is found, and the form of what is printed. */
-function addPlace(command: Command): Command {
+export function addPlace(command: Command): Command {
   return addTls(command)
     .option("--key <file>", "key of the experiment (default: that of its last run here)")
     .option(...serverOption)

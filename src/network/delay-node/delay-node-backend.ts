@@ -132,7 +132,9 @@ export class DelayNodeBackend implements ShapedLinks {
         : [`the delay node sent ${late} of ${packets} packets more than 1 ms late, up to ${lag}`]),
       ...(dropped === 0
         ? []
-        : [`${dropped} packets were lost on the way to the delay node, and by no link of the file`]),
+        : [
+            `${dropped} packets were lost on the way to the delay node, and by no link of the file`,
+          ]),
     ];
   }
 

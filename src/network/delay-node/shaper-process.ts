@@ -62,7 +62,14 @@ export class ShaperProcess {
   readonly #ready = Promise.withResolvers<void>();
   readonly #failed = Promise.withResolvers<string>();
   readonly #ended = Promise.withResolvers<void>();
-  #health: ShaperHealth = { packets: 0, lagMaxUs: 0, lagMaxAtUs: 0, late: 0, dropped: 0, priority: "usual" };
+  #health: ShaperHealth = {
+    packets: 0,
+    lagMaxUs: 0,
+    lagMaxAtUs: 0,
+    late: 0,
+    dropped: 0,
+    priority: "usual",
+  };
   #unsent = 0;
   #undelivered = 0;
   #nextId = 1;

@@ -33,7 +33,11 @@ function flood(
 
 describe("Pipe", () => {
   it("delays each packet by up to the jitter more or less, and keeps the order", () => {
-    const outs = flood(new Pipe<number>(up({ delayUs: 10_000, jitterUs: 2_000 }), 1), 5_000, 10_000);
+    const outs = flood(
+      new Pipe<number>(up({ delayUs: 10_000, jitterUs: 2_000 }), 1),
+      5_000,
+      10_000,
+    );
     const delays = outs.map(([packet, outUs]) => outUs - packet * 10_000);
     expect(Math.min(...delays)).toBeGreaterThanOrEqual(8_000);
     expect(Math.max(...delays)).toBeLessThanOrEqual(12_000);

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Goal: what people write after `muster link set` becomes the event that does it, and what could be
+// meant in two ways is refused. Method: rows, and the round trip through the reader of events.
+import { describe, expect, it } from "vitest";
+import { readLinkEvent } from "../../../src/network/link-args.ts";
+import { formatLinkArgs } from "../../../src/network/link-words.ts";
+import { type ShapedLink, unshaped } from "../../../src/network/model.ts";
+
+const link: ShapedLink = {
+  name: "l0",
+  kind: "link",
+  members: ["a", "b"].map((node) => ({ node, up: unshaped })),
+};
+
+/** What the link is told in the end, or what the user is. */
+function told(...words: readonly string[]): unknown {
+  const formatted = formatLinkArgs(words);
+  if ("problem" in formatted) return formatted.problem;
+  const changes = readLinkEvent({ link }, "MODIFY", formatted.args);
+  if (typeof changes === "string") return changes;
+  return changes.map(({ what }) => (what.kind === "modify" ? what.shape : what.kind));
+}
+
+describe("formatLinkArgs", () => {
+  it.each([
+    [["bandwidth=10Mb"], { bandwidthBps: 10_000_000 }],
+    [["bandwidth=64kbps"], { bandwidthBps: 64_000 }],
+    [["bandwidth=1Gb/s"], { bandwidthBps: 1_000_000_000 }],
+    [["bandwidth=unlimited"], { bandwidthBps: 0 }],
+    [["delay=20ms"], { delayUs: 20_000 }],
+    [["delay=500us", "jitter=0.1ms"], { delayUs: 500, jitterUs: 100 }],
+    [["delay=1.5s"], { delayUs: 1_500_000 }],
+    [["loss=1%"], { loss: 0.01 }],
+    [["loss=0.01"], { loss: 0.01 }],
+    [["duplicate=5%", "reorder=0.25"], { duplicate: 0.05, reorder: 0.25 }],
+    [["queue=50"], { queue: { limit: 50, limitUnit: "packets" } }],
+    [["queue=9000bytes"], { queue: { limit: 9000, limitUnit: "bytes" } }],
+  ])("%j is %j", (words, shape) => {
+    expect(told(...words)).toEqual([shape]);
+  });
+
+  it.each([
+    [[], "say what to set"],
+    [["bandwidth=10"], "with one of b, kb, mb, gb behind it, not '10'"],
+    [["delay=20"], "with one of us, ms, s behind it, not '20'"],
+    [["bandwidth=0Mb"], "carries nothing; say unlimited, or muster link down"],
+    [["bandwidth=-1Mb"], "not '-1Mb'"],
+    [["colour=red"], "not 'colour'"],
+    [["delay"], "'delay' is not NAME=VALUE"],
+    [["queue=many"], "50 or 9000bytes, not 'many'"],
+  ])("refuses %j: %s", (words, problem) => {
+    expect(told(...words)).toContain(problem);
+  });
+});
