@@ -19,8 +19,6 @@ export const networkLimits = {
   linkEndsMax: 20_000,
   /** Hardware addresses that a LAN remembers; frames to others go to all its members. */
   lanAddressesMax: 16_384,
-  /** Changes of links that wait for their instant. */
-  armedChangesMax: 10_000,
   /** Threads of one delay node. */
   delayNodeThreadsMax: 16,
 } as const;

@@ -6,11 +6,7 @@ import type { Tables } from "../experiment/index.ts";
 import type { Experiment } from "../experiment/model.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
-<<<<<<< HEAD
 import type { Level } from "../linktest/index.ts";
-import type { RunControl } from "./modify-run.ts";
-=======
->>>>>>> c036cbd (Change links from the shell: muster link set, up, down, reset; test runs with shaped links as root and as a user)
 import type { BackendKind } from "../network/choose-backend.ts";
 import type { RunControl } from "./modify-run.ts";
 import type { NodeWatch } from "./node-boot.ts";

@@ -84,7 +84,7 @@ export class SimulatorAgent implements ObjectAgent {
       case "MODIFY":
         return refused(
           nowUs,
-          "stabilize is not built: links are not shaped yet, nodes not remapped",
+          "stabilize is not built: nodes are not remapped",
         );
       default:
         return ignored(nowUs, `SIMULATOR ${event.event} is not performed yet`);
