@@ -52,7 +52,7 @@ function readDrops(): number {
  * would stop the machine. And only when a processor is left for everybody else.
  */
 function preferThreads(): void {
-  if (threadCount >= availableParallelism() || pace === "spin") return;
+  if (threadCount >= availableParallelism()) return;
   let tasks: readonly string[];
   try {
     tasks = readdirSync("/proc/self/task").filter((task) =>

@@ -10,6 +10,9 @@ const [role, address = "", port = "0", packets = "0", bytes = "100", gapUs = "0"
 const nowUs = (): number => Number(process.hrtime.bigint() / 1000n);
 /** Longer than any link of the tests holds a packet back. */
 const quietMs = 400;
+/** Packets that are farther apart are waited for asleep. */
+const napUs = 200;
+const word = new Int32Array(new SharedArrayBuffer(4));
 
 if (role === "receive") {
   const socket = createSocket({ type: "udp4", recvBufferSize: 4 << 20 });
@@ -47,6 +50,7 @@ if (role === "receive") {
         socket.send(packet);
       }
       if (id < Number(packets)) {
+        if (Number(gapUs) > napUs) Atomics.wait(word, 0, 0, napUs / 2_000);
         setImmediate(turn);
         return;
       }

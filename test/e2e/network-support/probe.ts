@@ -15,6 +15,8 @@ export interface ProbeOptions {
   readonly bytes: number;
   /** Between two packets; 0 is as fast as it can. */
   readonly gapUs: number;
+  /** Words before the programs of the probe: a priority. */
+  readonly prefix?: readonly string[];
 }
 
 export interface Arrival {
@@ -33,23 +35,17 @@ let port = 20_000;
 
 /** Sends, and resolves when nothing more comes. */
 export async function probe(options: ProbeOptions): Promise<ProbeResult> {
-  const { commands, from, to, address, packets, bytes, gapUs } = options;
+  const { commands, from, to, address, packets, bytes, gapUs, prefix = [] } = options;
   // Namespaces are the test's own: no port is anybody else's.
   const at = String(port++);
-  const receiver = commands.spawn(to, [
-    process.execPath,
-    party,
-    "receive",
-    address,
-    at,
-    String(packets),
-  ]);
+  const program = [...prefix, process.execPath, party];
+  const receiver = commands.spawn(to, [...program, "receive", address, at, String(packets)]);
   if (receiver.stdout === null || receiver.stdin === null) throw new Error("no pipes");
   const lines = createInterface({ input: receiver.stdout });
   const [ready] = await once(lines, "line");
   if (ready !== "ready") throw new Error(String(ready));
-  const words = [party, "send", address, at, packets, bytes, gapUs].map(String);
-  const sent = Number(await commands.run(from, [process.execPath, ...words]));
+  const words = ["send", address, at, packets, bytes, gapUs].map(String);
+  const sent = Number(await commands.run(from, [...program, ...words]));
   receiver.stdin.end();
   const [text] = await once(lines, "line");
   return { arrivals: JSON.parse(String(text)) as readonly Arrival[], sent };
