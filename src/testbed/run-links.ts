@@ -8,7 +8,8 @@ import { type BackendKind, chooseBackend, probeBackends } from "../network/choos
 import type { NamespaceCommands } from "../network/link-backend.ts";
 import { shapeLink } from "../network/model.ts";
 import { createUnshapedLinks } from "../network/unshaped-links.ts";
-import type { LinkShaping } from "./nodes/index.ts";
+import { LinkAgent } from "./agents/link-agent.ts";
+import type { LinkShaping, NodeBackend } from "./nodes/index.ts";
 
 export interface RunLinksWish {
   readonly experiment: Experiment;
@@ -40,6 +41,17 @@ export async function chooseRunLinks(wish: RunLinksWish): Promise<RunLinks | str
       return { backend: shaped, plans, shaped };
     },
   };
+}
+
+/** Obeys events of links, where they are shaped. */
+export function openLinkAgent(
+  doors: NodeBackend["doors"],
+  clock: Clock,
+  onFailed: (why: string) => void,
+): LinkAgent | undefined {
+  void doors?.failed.then(onFailed);
+  const links = doors?.shaped;
+  return links && new LinkAgent({ links, clock });
 }
 
 function unshaped(commands: NamespaceCommands): LinkShaping {

@@ -25,7 +25,7 @@ import { EarlierArgs } from "./agents/earlier-args.ts";
 import { EventPerformer } from "./agents/event-performer.ts";
 import type { FireClock } from "./agents/firing/fire-clock.ts";
 import { ThreadFireClock } from "./agents/firing/thread-fire-clock.ts";
-import { LinkAgent } from "./agents/link-agent.ts";
+import type { LinkAgent } from "./agents/link-agent.ts";
 import { Preloader } from "./agents/preloader.ts";
 import { ProgramAgent } from "./agents/program-agent.ts";
 import type { TrafficAgent } from "./agents/trafgen/traffic-agent.ts";
@@ -47,6 +47,7 @@ import type { RunEventBody } from "./run-event.ts";
 import { type EventsOfRun, eventOf, howOf, type RunOrder } from "./run-events.ts";
 import { openRunGnunet, type RunGnunet } from "./run-gnunet.ts";
 import { removeRunJournal, runJournal } from "./run-journal.ts";
+import { openLinkAgent } from "./run-links.ts";
 import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
 import type { RunOptions } from "./run-options.ts";
 import { describeStart } from "./run-started.ts";
@@ -178,7 +179,8 @@ class Run {
     const backend = await startRunNodes(this.#options, doors, (body) => this.#say(body));
     this.#backend = backend;
     this.#sayStarted(backend);
-    this.#links = this.#openLinks(backend);
+    const onLinksFailed = (why: string): void => this.#fail("LINKS_FAILED", why);
+    this.#links = openLinkAgent(backend.doors, clock, onLinksFailed);
     this.#testground = await this.#openTestground(backend);
     this.#programs = new ProgramAgent({
       backend,
@@ -268,13 +270,6 @@ class Run {
           }),
       ...(this.#links === undefined ? {} : { links: this.#links }),
     });
-  }
-
-  /** Obeys events of links, where they are shaped. */
-  #openLinks({ doors }: NodeBackend): LinkAgent | undefined {
-    void doors?.failed.then((why) => this.#fail("LINKS_FAILED", why));
-    const { shaped } = doors ?? {};
-    return shaped && new LinkAgent({ links: shaped, clock: this.#options.clock });
   }
 
   /** Before time 0, when that is asked for; the end of the run ends it. */

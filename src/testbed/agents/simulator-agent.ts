@@ -82,10 +82,7 @@ export class SimulatorAgent implements ObjectAgent {
       case "RESET":
         return queued(() => this.#reset());
       case "MODIFY":
-        return refused(
-          nowUs,
-          "stabilize is not built: nodes are not remapped",
-        );
+        return refused(nowUs, "stabilize is not built: nodes are not remapped");
       default:
         return ignored(nowUs, `SIMULATOR ${event.event} is not performed yet`);
     }
