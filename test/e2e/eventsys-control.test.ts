@@ -58,8 +58,11 @@ describe("eventsys_control on boss", () => {
         "shell: operator@ops.example 2222\n" +
         `proxy: ${words} -l ${path}/logs/event-sched.log -d start\n`,
     });
-    const replayed = await control("replay", "proj,exp");
-    expect(replayed.stdout).toMatch(/event-sched\.log replay\n$/);
+    // A program agent on ops besides, which nobody starts when things are ended.
+    const replayed = await control("-a", "replay", "proj,exp");
+    expect(replayed.stdout).toMatch(/event-sched\.log -a replay\n$/);
+    const stopped = await control("-a", "stop", "proj,exp");
+    expect(stopped.stdout).toMatch(/event-sched\.log stop\n$/);
     const bad = await control("explode", "proj,exp");
     expect([bad.code, bad.stderr]).toEqual([255, expect.stringContaining("name one action")]);
     expect((await muster("down", "exp")).code).toBe(0);

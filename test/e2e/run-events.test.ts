@@ -78,8 +78,8 @@ set prog [$n0 program-agent -command true]\nset p [$n0 program-agent -command tr
 
 test("RUN of a program that runs is refused with 255 at once, and what runs goes on", async () => {
   const { printed, result } = await runScript(
-    `tevc -e $E now q start COMMAND='sleep 1; exit 6'
-tevc -w -t 20 -e $E now q run; echo second $?`,
+    `tevc -e $E now q start COMMAND='exec sh -c "until test -e $EXPDIR/told; do sleep 0.1; done; exit 6"'
+tevc -w -t 20 -e $E now q run; echo second $?; touch $EXPDIR/told`,
     programs,
   );
   expect(printed).toBe("second 255\n");

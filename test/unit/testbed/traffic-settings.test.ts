@@ -74,6 +74,11 @@ describe("applyTrafficArgs()", () => {
     [`INTERVAL=${trafficLimits.intervalSecondsMax + 1}`, false],
     ["INTERVAL=0", false],
     ["INTERVAL=.001", true],
+    [`INTERVAL=${trafficLimits.intervalUsMin / 1e6}`, true],
+    [`INTERVAL=${trafficLimits.intervalUsMin / 2e6}`, false],
+    ["PACKETSIZE=1 RATE=8000", true],
+    ["PACKETSIZE=1 RATE=8001", false],
+    ["RATE=1e-308", false],
     ["RATE=0", false],
     ["RATE=fast", false],
     ["IPTOS=255", true],
@@ -84,7 +89,7 @@ describe("applyTrafficArgs()", () => {
   ])("%s is taken: %s", (args, isTaken) => {
     const applied = applyTrafficArgs(start, args);
     if (isTaken) expect(applied).not.toBeTypeOf("string");
-    else expect(applied).toMatch(/must be|takes/);
+    else expect(applied).toMatch(/must be|takes|cannot be sent/);
   });
 
   it("changes nothing when one of several is wrong", () => {

@@ -27,7 +27,8 @@ export function initialSettings(flow: TrafficFlow): TrafficSettings {
     tos,
   };
   if (rateBps === undefined || flow.intervalSeconds !== undefined || rateBps <= 0) return start;
-  return withRate(start, rateBps / 1_000);
+  const rated = withRate(start, rateBps / 1_000);
+  return isInterval(rated.intervalUs / 1e6) ? rated : start;
 }
 
 /**
@@ -49,7 +50,14 @@ export function applyTrafficArgs(
     if (typeof applied === "string") return applied;
     changed = applied;
   }
-  return changed;
+  return isInterval(changed.intervalUs / 1e6) ? changed : outOfBounds(changed);
+}
+
+/** What sizes and rates make together. */
+function outOfBounds({ intervalUs }: TrafficSettings): string {
+  const { intervalUsMin, intervalSecondsMax } = trafficLimits;
+  const bounds = `from ${intervalUsMin} us (limit intervalUsMin) to ${intervalSecondsMax} s`;
+  return `a packet every ${intervalUs} us cannot be sent: ${bounds}; give another RATE or PACKETSIZE`;
 }
 
 function applyOne(settings: TrafficSettings, key: string, text: string): TrafficSettings | string {
@@ -65,7 +73,7 @@ function applyOne(settings: TrafficSettings, key: string, text: string): Traffic
       return withRate(settings, value);
     case "INTERVAL":
       if (!isInterval(value)) {
-        return `INTERVAL must be above 0 and at most ${intervalSecondsMax} seconds, not ${text}`;
+        return `INTERVAL must be a microsecond to ${intervalSecondsMax} seconds, not ${text}`;
       }
       return { ...settings, rateKbps: undefined, intervalUs: value * 1e6 };
     case "IPTOS":
@@ -100,5 +108,6 @@ function isPacket(bytes: number): boolean {
 }
 
 function isInterval(seconds: number): boolean {
-  return seconds > 0 && seconds <= trafficLimits.intervalSecondsMax;
+  const { intervalUsMin, intervalSecondsMax } = trafficLimits;
+  return seconds * 1e6 >= intervalUsMin && seconds <= intervalSecondsMax;
 }

@@ -109,6 +109,19 @@ describe("pause and resume", () => {
 });
 
 describe("replay", () => {
+  it("is idle when all of it was cancelled, once, at the last instant of the main timeline", () => {
+    const bench = new AgendaBench();
+    bench.begin({ agents, main: [at(2 * second, event("link0")), at(4 * second, event("link0"))] });
+    bench.core.tick(second);
+    const numbers = seen(bench.send({ kind: "agenda-replay" }), "event-dispatched");
+    expect(numbers).toEqual([]);
+    const { events } = bench.core.service.listEvents("s", 0);
+    const cancelled = events.map(({ id }) => idles(bench.send({ kind: "agenda-cancel", id })));
+    expect(cancelled).toEqual([0, 0]);
+    const later = [1, 2, 3, 4, 5].map(() => idles(bench.core.tick(second)));
+    expect(later).toEqual([0, 0, 0, 1, 0]);
+  });
+
   const main = [at(0, run("prog0")), at(5 * second, event("link0"))];
 
   it("begins again at 0 and refuses what answers the epoch before", () => {
