@@ -124,7 +124,7 @@ describe("a flow", () => {
   });
 
   it("that asks for more than can be sent loses the rest in the generator, and says so", async () => {
-    const agent = await newAgent({ rateBps: undefined, intervalSeconds: 0.000_000_1 });
+    const agent = await newAgent({ rateBps: undefined, intervalSeconds: 0.000_001 });
     await agent.start("f", "");
     const counts = await until(agent, ({ generatorLostPackets }) => generatorLostPackets > 0);
     expect(counts.sentPackets).toBeGreaterThan(0);
