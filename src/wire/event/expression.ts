@@ -16,6 +16,9 @@ export type FormattedExpression = { readonly kind: "expression"; readonly text: 
  */
 export function formatExpression(address: Address | undefined): FormattedExpression {
   if (address === undefined) return { kind: "expression", text: "" };
+  if (address.exceptEventtypes !== undefined) {
+    return refused("the old broker has no word for types that are left out; ask for those wanted");
+  }
   const clauses: string[] = [];
   for (const field of addressFields) {
     const list = address[field];

@@ -83,6 +83,32 @@ describe("a RemoteBus by hand", () => {
     expect(calls).toEqual([]);
   });
 
+  it("B1 sends nothing that was published behind what was not sent in time", async () => {
+    const sent: string[] = [];
+    const timers: (() => void)[] = [];
+    const socket: BusSocket = {
+      ...{ onopen: null, onmessage: null, onclose: null, onerror: null },
+      send: (text) => sent.push(text),
+      close: () => undefined,
+    };
+    const after = (_delayMs: number, callback: () => void): (() => void) => {
+      timers.push(callback);
+      return () => undefined;
+    };
+    const bus = new RemoteBus({
+      ...{ open: () => socket, runtime: { nowUs: () => 0, after, randomBytes } },
+      ...{ retryMs: 1, retryMsMax: 1, publishWaitMs: 1, publicationsMax: 9 },
+    });
+    const all = [1, 2, 3].map((number) => bus.publish(numbered(number)));
+    // The time of the first is over, that of the others is not; then there is a connection.
+    timers[0]?.();
+    socket.onopen?.(undefined as never);
+    const outcomes = await Promise.allSettled(all);
+    expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+    expect(sent).toEqual([]);
+    bus.close();
+  });
+
   it("S3 asks again from its old place when the connection goes between a move and its gap", async () => {
     const asked: unknown[] = [];
     const calls: string[] = [];

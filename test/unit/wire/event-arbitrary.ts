@@ -81,12 +81,14 @@ export const anySubscription: fc.Arbitrary<Address | undefined> = fc.option(
   fc
     .record({
       fields: fc.tuple(...addressFields.map(() => mostlyUnset(list))),
+      except: mostlyUnset(list),
       scheduler: fc.constantFrom(0 as const, 1 as const),
     })
-    .map(({ fields, scheduler }) => {
+    .map(({ fields, except, scheduler }) => {
       const set = addressFields.map((field, index) => [field, fields[index]] as const);
       const given = set.filter(([, value]) => value !== undefined);
-      return { ...(Object.fromEntries(given) as Partial<Address>), scheduler };
+      const exception = except === undefined ? {} : { exceptEventtypes: except };
+      return { ...(Object.fromEntries(given) as Partial<Address>), ...exception, scheduler };
     }),
   { nil: undefined, freq: 10 },
 );

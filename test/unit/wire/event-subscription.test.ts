@@ -56,6 +56,19 @@ describe("matches()", () => {
     expect(isMatch({}, bare)).toBe(true);
   });
 
+  it("does without the event types that it excepts, whatever the rest says", () => {
+    const subscription = { objname: "a", exceptEventtypes: "COMPLETE, REFUSED" };
+    const of = (eventtype: string): Notification => notificationTo({ objname: "a", eventtype });
+    expect(isMatch(subscription, of("COMPLETE"))).toBe(false);
+    expect(isMatch(subscription, of("REFUSED"))).toBe(false);
+    expect(isMatch(subscription, of("START"))).toBe(true);
+    expect(isMatch(subscription, notificationTo({ objname: "a" }))).toBe(true);
+    expect(isMatch({ exceptEventtypes: "" }, of("START"))).toBe(true);
+    const long = { exceptEventtypes: "x".repeat(expressionBytesMax + 1), scheduler: 0 } as const;
+    expect(parseFilter(long)).toMatchObject({ code: "too-large" });
+    expect(formatExpression({ ...subscription, scheduler: 0 }).kind).toBe("refused");
+  });
+
   it("M3 keeps requests to the scheduler from everybody else, and the other way round", () => {
     const request = notificationTo({ scheduler: 1 });
     expect(isMatch({}, request)).toBe(false);
