@@ -179,10 +179,12 @@ export function describeDeclaredBarrier(barrier: BarrierDeclaration): string {
   );
 }
 
+const whenDeadWords = { shrink: "without those that die", wait: "waits for those that die" };
+
 function describeRule(rule: BarrierDeclaration["rule"]): string {
   switch (rule.kind) {
     case "roster":
-      return "all";
+      return rule.whenDead === undefined ? "all" : `all (${whenDeadWords[rule.whenDead]})`;
     case "count":
       return `${rule.count}`;
     case "quorum":

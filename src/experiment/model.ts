@@ -174,8 +174,8 @@ export interface StartCondition {
 
 /** When a declared barrier is crossed. */
 export type BarrierRule =
-  /** Every member has arrived. */
-  | { readonly kind: "roster" }
+  /** Every member has arrived. A member that is dead fails it when nothing else is said. */
+  | { readonly kind: "roster"; readonly whenDead?: "shrink" | "wait" }
   /** So many have arrived, whoever they are. */
   | { readonly kind: "count"; readonly count: number }
   /** This part of the members, 0 to 1, has arrived. */

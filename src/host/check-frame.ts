@@ -369,6 +369,7 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
   "roster-change": shape({ ...place, add: areMembers, remove: listOf(isText) }),
   "roster-dead": shape({
     ...{ scope: isText, participant: isText, reason: isText, connection: optional(isCount) },
+    unlessArrived: optional(isFlag),
   }),
   "count-change": shape({ ...place, expected: isAmount }),
   "tree-join": shape({

@@ -68,13 +68,18 @@ export class DeclaredBarriers {
     this.#ended.add(barrier);
   }
 
-  /** It cannot arrive any more. */
-  memberDied(participant: string, reason: string): void {
+  /**
+   * It cannot arrive any more.
+   * @param unlessArrived where it waits it stays: it has only ended
+   */
+  memberDied(participant: string, reason: string, unlessArrived = false): void {
     const { scope, barriers } = this.#options;
     const isMember = barriers.some(
       ({ rule, members }) => rule.kind === "roster" && members.includes(participant),
     );
-    if (isMember) this.#submit({ kind: "roster-dead", scope, participant, reason });
+    if (!isMember) return;
+    const death = { kind: "roster-dead", scope, participant, reason } as const;
+    this.#submit(unlessArrived ? { ...death, unlessArrived } : death);
   }
 
   async close(): Promise<void> {
@@ -99,7 +104,8 @@ export class DeclaredBarriers {
         return;
       }
       case "roster": {
-        const rules = { phases: 1, whenDead: "fail", whenLate: "pass", ...deadline } as const;
+        const { whenDead = "fail" } = rule;
+        const rules = { phases: 1, whenDead, whenLate: "pass", ...deadline } as const;
         const facts = { who, members: members.map((name) => ({ name })), rules };
         this.#submit({ kind: "roster-open", ...this.#facts(), barrier, ...facts });
         return;

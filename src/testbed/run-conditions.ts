@@ -5,11 +5,13 @@
 //   C1. While the agenda has not heard of something that may set an event going, the run does not
 //       end for having nothing to do.
 //   C2. A run in which a program can never start ends at once, and says which and why.
+//   C3. A program that the file starts once, and that has ended, is dead for the barriers where it
+//       is a member, has not come and has nothing on the way.
 
 import type { Participant } from "../core/command.ts";
 import type { ScopeDescription } from "../core/description.ts";
 import type { BarrierClosed } from "../core/effect.ts";
-import type { Experiment } from "../experiment/model.ts";
+import type { Experiment, PlannedEvent } from "../experiment/model.ts";
 import type { Host } from "../host/host.ts";
 import type { AgendaRequests } from "./agenda-requests.ts";
 import { DeclaredBarriers } from "./declared-barriers.ts";
@@ -19,6 +21,9 @@ import type { RunDoor } from "./run-door.ts";
 import type { ProgramEnded } from "./run-event.ts";
 import type { RunOptions } from "./run-options.ts";
 import { StartConditions, startBarrierOf } from "./start-conditions.ts";
+
+/** An arrival that left its program before that ended is in the log by then, milliseconds. */
+const onTheWayMs = 1_000;
 
 export interface RunConditionsOptions {
   readonly experiment: Experiment;
@@ -39,6 +44,9 @@ export class RunConditions {
   readonly #nodes: ReadonlyMap<string, string>;
   /** Whether anything of the experiment waits for a barrier. */
   readonly #waitsForBarriers: boolean;
+  /** Programs that the file starts once: one that has ended does not come any more. */
+  readonly #startOnce: ReadonlySet<string>;
+  readonly #cancelLast = new Set<() => void>();
   #starts: StartConditions;
   #isStarted = false;
   #telling = 0;
@@ -51,6 +59,7 @@ export class RunConditions {
     this.#starts = new StartConditions(experiment.programs);
     this.#nodes = new Map(experiment.programs.map(({ name, node }) => [name, node]));
     this.#waitsForBarriers = waitsForBarriers(experiment);
+    this.#startOnce = startedOnce(experiment);
     this.#declared = new DeclaredBarriers({
       ...{ scope, barriers: experiment.barriers ?? [], connect: host.connectEdge },
       onRefused: (message) => onFailure({ code: "LIMIT", message }),
@@ -81,6 +90,7 @@ export class RunConditions {
   timeStarted(): void {
     if (this.#isStarted) {
       this.#starts = new StartConditions(this.#options.experiment.programs);
+      this.#forgetLast();
       this.#declared.openAgain();
     }
     this.#isStarted = true;
@@ -108,6 +118,7 @@ export class RunConditions {
   programEnded(ended: ProgramEnded): void {
     if (programPassed(ended)) {
       this.#start(this.#starts.passed(ended.name));
+      this.#expectNoMore(ended.name);
       return;
     }
     this.#declared.memberDied(ended.name, howEnded(ended));
@@ -118,15 +129,30 @@ export class RunConditions {
     this.#options.onFailure({ code: "DEPENDENCY", message });
   }
 
+  /** C3. */
+  #expectNoMore(program: string): void {
+    if (!this.#startOnce.has(program)) return;
+    const { clock } = this.#options.run;
+    this.#cancelLast.add(
+      clock.after(onTheWayMs, () => this.#declared.memberDied(program, "ended without coming", true)),
+    );
+  }
+
   readonly #placed = <T extends { readonly who: Participant }>(waiting: T): T => {
     const node = waiting.who.node ?? this.#nodes.get(waiting.who.name ?? "");
     return node === undefined ? waiting : { ...waiting, who: { ...waiting.who, node } };
   };
 
   async close(): Promise<void> {
+    this.#forgetLast();
     this.#stopObserving();
     await this.#door?.close();
     await this.#declared.close();
+  }
+
+  #forgetLast(): void {
+    for (const cancel of this.#cancelLast) cancel();
+    this.#cancelLast.clear();
   }
 
   #barrierClosed(closed: BarrierClosed): void {
@@ -187,4 +213,25 @@ function describeEnd({ barrier, outcome, reason, missing }: BarrierClosed): stri
   const why = reason === undefined ? "" : `: ${reason}`;
   const who = missing.length === 0 ? "" : `; missing: ${joinNames([...missing])}`;
   return `barrier ${barrier} ${how}${why}${who}`;
+}
+
+/** Programs that one event of the file starts, and nothing else of it. */
+export function startedOnce(experiment: Experiment): ReadonlySet<string> {
+  const { programs, events, sequences, timelines, groups } = experiment;
+  const membersOf = new Map(groups.map(({ name, members }) => [name, members]));
+  const starts = new Map<string, number>();
+  const count = ({ object, event }: Pick<PlannedEvent, "object" | "event">, times: number): void => {
+    if (event !== "START" && event !== "RUN") return;
+    for (const name of membersOf.get(object) ?? [object]) {
+      starts.set(name, (starts.get(name) ?? 0) + times);
+    }
+  };
+  for (const event of events) count(event, 1);
+  // They may run more than once.
+  for (const { steps } of sequences) for (const step of steps) count(step, 2);
+  for (const timeline of timelines) for (const event of timeline.events) count(event, 2);
+  for (const { name, startWhen } of programs) {
+    if (startWhen !== undefined) count({ object: name, event: "START" }, 1);
+  }
+  return new Set(programs.map(({ name }) => name).filter((name) => starts.get(name) === 1));
 }

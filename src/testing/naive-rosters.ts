@@ -207,10 +207,11 @@ export class NaiveRosters {
     this.#look(roster);
   }
 
-  #die({ scope, participant, reason }: Of<"roster-dead">): void {
+  #die({ scope, participant, reason, unlessArrived = false }: Of<"roster-dead">): void {
     for (const roster of this.#rosters.filter((one) => one.scope === scope)) {
       const member = roster.members.find(({ name }) => name === participant);
       if (member === undefined || member.dead !== undefined) continue;
+      if (unlessArrived && this.#at(roster).some(({ name }) => name === participant)) continue;
       this.#drop(roster, participant, reason);
       this.#bury(roster, [member], reason);
     }

@@ -177,6 +177,24 @@ barriers:
   expect(ran.result.programs.find(({ name }) => name === "come")?.exitCode).toBe(240);
 });
 
+test("a member that ends without coming is dead, and the barrier's rule decides", async () => {
+  const ran = await runYaml(`
+nodes: [a, b]
+programs:
+  come: { node: a, command: "emulab-sync -n strict; test $? = 240 && emulab-sync -n lenient" }
+  gone: { node: b, command: "true" }
+barriers:
+  strict: { members: [come, gone], onFailure: continue }
+  lenient: { members: [come, gone], whenDead: shrink }
+`);
+  expect(ran.code).toBe(0);
+  const missing = ["gone (dead: ended without coming)"];
+  expect(ran.result.barriers).toMatchObject([
+    { name: "strict", outcome: "failed", missing },
+    { name: "lenient", outcome: "crossed", missing: [] },
+  ]);
+});
+
 test("a part of the members crosses a quorum, and who comes later passes", async () => {
   const ran = await runYaml(`
 nodes: [a, b, c]

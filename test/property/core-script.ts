@@ -429,6 +429,7 @@ const rosterCommand: fc.Arbitrary<Command> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant("roster-dead" as const),
+      unlessArrived: fc.boolean(),
       ...{ scope, participant: memberNames, reason: fc.constant("exit 1") },
     }),
   },

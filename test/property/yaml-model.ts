@@ -163,6 +163,7 @@ function drawBarriers(it: Draw, names: readonly string[]): BarrierDeclaration[] 
     name,
     rule: pick(it, [
       { kind: "roster" },
+      { kind: "roster", whenDead: "shrink" },
       { kind: "count", count: 1 },
       { kind: "quorum", share: 0.015 },
     ] as const),

@@ -194,6 +194,8 @@ export interface RosterDead {
   readonly scope: string;
   readonly participant: string;
   readonly reason: string;
+  /** Nothing is known of it but that it will not come: where it waits it stays. */
+  readonly unlessArrived?: boolean;
   /** To be answered: `acknowledged`, or `refused` when the reason is too long. */
   readonly connection?: ConnectionId;
 }

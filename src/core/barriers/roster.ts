@@ -74,10 +74,11 @@ export class RosterKind {
   }
 
   /** Somebody knows that a participant is dead, in all rosters of the scope. */
-  dead(scope: Scope, { participant, reason }: RosterDead, turn: Turn): void {
+  dead(scope: Scope, { participant, reason, unlessArrived }: RosterDead, turn: Turn): void {
     for (const roster of [...scope.rosters.values()]) {
       const member = roster.members.get(participant);
       if (member === undefined || member.state === "dead") continue;
+      if (unlessArrived === true && member.state === "arrived") continue;
       const waiter = waiterOf(roster, participant);
       // Whoever speaks for it is told, unless all are.
       if (waiter !== undefined) this.#dropWaiter(roster.phase, waiter, { error: 0, reason }, turn);

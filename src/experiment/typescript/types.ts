@@ -119,6 +119,7 @@ export interface BarrierSpec<Member extends string> {
   readonly members?: OneOrMore<Member>;
   readonly count?: number;
   readonly quorum?: Percentage;
+  readonly whenDead?: "fail" | "shrink" | "wait";
   readonly deadline?: Duration;
   readonly onFailure?: "fail" | "stop" | "continue";
 }

@@ -245,6 +245,10 @@ const barrier = record("barrier", "a barrier", {
     about: "Crossed when this many have arrived, whoever they are.",
   },
   quorum: { type: percentage, about: "Crossed when this part of the members has arrived." },
+  whenDead: {
+    type: { kind: "choice", values: ["fail", "shrink", "wait"] },
+    about: "A member that cannot come: fail (if absent), go on without it, or wait for it.",
+  },
   deadline: { type: duration, about: "It fails this long after the first arrival." },
   onFailure: {
     type: { kind: "choice", values: ["fail", "stop", "continue"] },

@@ -78,10 +78,19 @@ function readRule(
     const message = `only ${members} can come, and count asks for ${count}`;
     findings.error(child(value, "count")?.at ?? at, "YAML_RULE", message, "Lower it.");
   }
+  const whenDead = textOf(child(value, "whenDead"));
+  if (whenDead !== undefined && (share !== undefined || count !== undefined)) {
+    const place = child(value, "whenDead")?.at ?? at;
+    const message = "whenDead is for barriers that all members must reach";
+    findings.error(place, "YAML_RULE", message, "Leave it out, or count and quorum.");
+  }
   if (share === 0) {
     const place = child(value, "quorum")?.at ?? at;
     findings.error(place, "YAML_RULE", "a quorum of 0% waits for nobody", "Write 1% or more.");
   }
   if (share !== undefined) return { kind: "quorum", share };
-  return count === undefined ? { kind: "roster" } : { kind: "count", count };
+  if (count !== undefined) return { kind: "count", count };
+  return whenDead === "shrink" || whenDead === "wait"
+    ? { kind: "roster", whenDead }
+    : { kind: "roster" };
 }

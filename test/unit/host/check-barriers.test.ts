@@ -50,7 +50,10 @@ const examples: {
   "roster-arrive": [{ kind: "roster-arrive", ...arrival, phase: 1 }, "participant"],
   "roster-change": [{ kind: "roster-change", ...place, add: members, remove: ["q"] }, "driver"],
   "roster-dead": [
-    { kind: "roster-dead", scope: "s", participant: "p", reason: "r", connection: 1 },
+    {
+      ...{ kind: "roster-dead", scope: "s", participant: "p", reason: "r", connection: 1 },
+      unlessArrived: true,
+    },
     "driver",
   ],
   "count-change": [{ kind: "count-change", ...place, expected: 1 }, "driver"],
@@ -75,7 +78,7 @@ const optionalOf: Readonly<Record<string, readonly string[]>> = {
   "cancel-all": ["reason"],
   cancel: ["reason", "connection"],
   "tree-leave": ["reason"],
-  "roster-dead": ["connection"],
+  "roster-dead": ["connection", "unlessArrived"],
   fail: ["connection"],
 };
 /** Numbers that the core looks at itself: it refuses that arrival and not the whole edge. */

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { readYamlExperiment } from "../../../src/boss/read-yaml.ts";
 import type { Experiment, Program } from "../../../src/experiment/model.ts";
 import { neededOf } from "../../../src/testbed/declared-barriers.ts";
+import { startedOnce } from "../../../src/testbed/run-conditions.ts";
 import {
   StartConditions,
   startBarrierOf,
@@ -47,6 +48,26 @@ describe("withStarts()", () => {
   it("leaves an experiment alone in which nothing waits", () => {
     const experiment = read("nodes: [a]\nprograms: { p: { node: a, command: x } }\n");
     expect(withStarts(experiment)).toBe(experiment);
+  });
+});
+
+describe("startedOnce()", () => {
+  it("names the programs that can come no more when they have ended", () => {
+    const text = `
+nodes: [a]
+programs:
+  plain: { node: a, command: x }
+  after: { node: a, command: x, start: { after: plain } }
+  again: { node: a, command: x }
+  looped: { node: a, command: x }
+  grouped: { node: a, command: x }
+groups: { all: [grouped] }
+events:
+  - { at: 5s, target: again, do: start }
+  - { at: 5s, target: all, do: run }
+sequences: { s: [{ target: looped, do: run }] }
+`;
+    expect([...startedOnce(read(text))]).toEqual(["plain", "after"]);
   });
 });
 

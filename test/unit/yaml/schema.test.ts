@@ -22,6 +22,8 @@ const samples: readonly (readonly [isRight: boolean, document: unknown])[] = [
   [false, "nodes"],
   [true, { muster: 1, name: "a", project: "p_q", nodes: {} }],
   [false, { muster: 2 }],
+  [true, { barriers: { b: { members: ["a"], whenDead: "shrink" } } }],
+  [false, { barriers: { b: { members: ["a"], whenDead: "hope" } } }],
   [false, { nodez: {} }],
   [true, { nodes: { a: null, b: {}, "c{0..4}": { repeat: 3, os: "X" } } }],
   [true, { nodes: ["a", { name: "b{0..2}", hardware: "pc" }] }],

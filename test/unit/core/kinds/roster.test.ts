@@ -194,6 +194,22 @@ describe("a roster", () => {
     expect(all.send("x", dead("a", "why")).observed).toMatchObject([{ outcome: "failed" }]);
   });
 
+  it("who has only ended is dead where it does not wait, and stays where it does", () => {
+    const ended = { ...dead("b", "ended"), unlessArrived: true } as Command;
+    const core = opened(["a", "b"], { whenDead: "fail" });
+    core.send("e", rosterArrive(2, "b"));
+    expect(releases(core.send("x", ended))).toEqual([]);
+    expect(releases(core.send("e", rosterArrive(1, "a")))).toEqual([
+      ...[
+        [2, "crossed", 0],
+        [1, "crossed", 0],
+      ],
+    ]);
+    const other = opened(["a", "b"], { whenDead: "shrink" });
+    other.send("e", rosterArrive(1, "a"));
+    expect(releases(other.send("x", ended))).toEqual([[1, "crossed", 0]]);
+  });
+
   it("wait: somebody of the same name takes the place of the dead", () => {
     const core = opened(["a", "b"], { whenDead: "wait" });
     core.send("e", rosterArrive(1, "a"));
