@@ -10,7 +10,8 @@ interface Benchmark {
 function listBenchmarks(): readonly string[] {
   return readdirSync(import.meta.dirname, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name);
+    .map(({ name }) => name)
+    .filter((name) => existsSync(`${import.meta.dirname}/${name}/main.ts`));
 }
 
 const [name = "", ...rest] = process.argv.slice(2);

@@ -133,9 +133,9 @@ const zookeeper: PeerKind = {
     const classes = `${folder}:${zookeeperJar}`;
     writeFileSync(join(folder, "log4j.properties"), "log4j.rootLogger=OFF\n");
     const child = spawn("java", [quiet, "-cp", classes, main, file], { stdio: "ignore" });
-    const text = execFileSync("dpkg-query", ["-W", "-f", "${Version}", "zookeeper"]).toString();
+    const version = versionOf("dpkg-query", ["-W", "-f", "${Version}", "zookeeper"]);
     // It listens before it serves.
-    return listening(child, port, text, "srvr");
+    return listening(child, port, version, "srvr");
   },
 };
 

@@ -89,6 +89,25 @@ async function benchRounds(pairs: Record<Kind, Pair>, parties: number, rounds: n
   return { rows, shares: of("ours", ({ generatorShare }) => generatorShare) };
 }
 
+/** What the old service was measured at: this many connections, each of which plays 8 rounds. */
+const [crowd, crowdRounds] = [6_100, 8];
+
+/** The whole life of a crowd, its connects included, at servers that have done nothing before. */
+async function benchCrowd(): Promise<Row> {
+  const usedUs: Record<Kind, number[]> = { ours: [], floor: [] };
+  for (const kind of kinds) {
+    const { server, generator } = await startPair(kind);
+    const before = processCpuUs(server.pid);
+    await generator.call("connect", crowd);
+    for (let round = 0; round < crowdRounds; round += 1) await generator.call("play");
+    usedUs[kind].push(processCpuUs(server.pid) - before);
+    generator.end();
+    server.end();
+  }
+  const what = `${crowd} connects, ${crowd * crowdRounds} rounds, server CPU`;
+  return rowOf(what, usedUs.ours, usedUs.floor);
+}
+
 /** Publications of each, and of ours beside a subscriber who has stopped reading, in turn. */
 async function benchPublications(pairs: Record<Kind, Pair>, rounds: number): Promise<Row[]> {
   const beside = await startPair("ours");
@@ -115,7 +134,7 @@ async function benchPublications(pairs: Record<Kind, Pair>, rounds: number): Pro
   });
 }
 
-/** `--rounds N` and `--sizes A,B,...` of the command line. */
+/** `--rounds N` and `--sizes A,B,...` of the command line; `--crowd 0` leaves the crowd out. */
 export async function run(args: ReadonlyMap<string, string>): Promise<void> {
   const rounds = Number(args.get("rounds") ?? 20);
   const sizes = (args.get("sizes") ?? "10,100,1000").split(",").map(Number);
@@ -128,6 +147,7 @@ export async function run(args: ReadonlyMap<string, string>): Promise<void> {
     shares.push(...found.shares);
   }
   rows.push(...(await benchPublications(pairs, rounds)));
+  if (args.get("crowd") !== "0") rows.push(await benchCrowd());
   const result = {
     benchmark: "testground",
     machine: formatMachine(),
