@@ -7,63 +7,89 @@ import { serve } from "../syncd/rpc.ts";
 
 let port = 0;
 let round = 0;
-let sockets: Socket[] = [];
+const parties: Party[] = [];
+let usedAtMs = 0;
+const idleMsMax = 4_000;
 
 function request(path: string, body: string): Buffer {
   const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n`;
   return Buffer.from(`${head}Content-Length: ${body.length}\r\n\r\n${body}`);
 }
 
-async function open(): Promise<Socket> {
-  const socket = dial({ host: "127.0.0.1", port });
-  await once(socket, "connect");
-  return socket.setNoDelay(true);
+class Party {
+  readonly #socket: Socket;
+  #text = "";
+  #onAnswer: (() => void) | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    // The body of an answer is one line.
+    socket.on("data", (chunk: Buffer) => {
+      this.#text += chunk.toString("latin1");
+      if (!this.#text.endsWith("}\n")) return;
+      if (!this.#text.startsWith("HTTP/1.1 200")) throw new Error(this.#text);
+      const onAnswer = this.#onAnswer;
+      [this.#text, this.#onAnswer] = ["", undefined];
+      onAnswer?.();
+    });
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      if (this.#onAnswer !== undefined) throw new Error("a connection was closed during a wait");
+    });
+  }
+
+  /** @throws Error, to end the benchmark, when the answer is not 200 or does not come */
+  ask(message: Buffer, onAnswer: () => void): void {
+    this.#onAnswer = onAnswer;
+    this.#socket.write(message);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
 }
 
-/** Calls back at the answer, whose body is one line. @throws Error when it is not 200 */
-function ask(socket: Socket, message: Buffer, onAnswer: () => void): void {
-  let text = "";
-  const onData = (chunk: Buffer): void => {
-    text += chunk.toString("latin1");
-    if (!text.endsWith("}\n")) return;
-    socket.off("data", onData);
-    if (!text.startsWith("HTTP/1.1 200")) throw new Error(text);
-    onAnswer();
-  };
-  socket.on("data", onData);
-  socket.write(message);
+async function open(): Promise<Party> {
+  const socket = dial({ host: "127.0.0.1", port });
+  await once(socket, "connect");
+  return new Party(socket);
+}
+
+async function connectAll(count: number): Promise<void> {
+  while (parties.length < count) {
+    const some = Math.min(100, count - parties.length);
+    parties.push(...(await Promise.all(Array.from({ length: some }, open))));
+  }
+  for (const party of parties.splice(count)) party.close();
+  usedAtMs = Date.now();
 }
 
 serve({
   port: (given) => {
     port = given;
   },
-  async connect(count) {
-    while (sockets.length < count) {
-      const some = Math.min(100, count - sockets.length);
-      sockets.push(...(await Promise.all(Array.from({ length: some }, open))));
-    }
-    for (const socket of sockets.splice(count)) socket.destroy();
-  },
+  connect: connectAll,
   async prepare() {
     round += 1;
-    // A server closes connections that have been idle for long.
-    sockets = await Promise.all(sockets.map((one) => (one.readyState === "open" ? one : open())));
-    const init = request(`/v1/barriers/b${round}/init`, `{"count":${sockets.length}}`);
-    const [first] = sockets;
-    if (first !== undefined) await new Promise<void>((resolve) => ask(first, init, resolve));
+    const count = parties.length;
+    // The door closes connections that have been idle for 10 s.
+    if (Date.now() - usedAtMs > idleMsMax) await connectAll(0);
+    await connectAll(count);
+    const init = request(`/v1/barriers/b${round}/init`, `{"count":${count}}`);
+    await new Promise<void>((resolve) => parties[0]?.ask(init, resolve));
   },
   /** @returns microseconds from the first request until the last answer. */
   play() {
     const wait = request(`/v1/barriers/b${round}/wait`, "{}");
-    let left = sockets.length;
+    let left = parties.length;
     const begun = process.hrtime.bigint();
     return new Promise((resolve) => {
       const onAnswer = (): void => {
         left -= 1;
         if (left === 0) resolve(Number(process.hrtime.bigint() - begun) / 1_000);
       };
-      for (const socket of sockets) ask(socket, wait, onAnswer);
+      for (const party of parties) party.ask(wait, onAnswer);
     });
   },
 });
