@@ -26,37 +26,13 @@ import type { LocalLink } from "./local-link.ts";
 import { connectLocalEdge } from "./local-link.ts";
 import { LogWatch } from "./log-watch.ts";
 import type { Logger } from "./logger.ts";
+import type { Port } from "./port.ts";
 import { Publications } from "./publications.ts";
 import { ServerMembership, serverLeaseUs } from "./server-membership.ts";
 import { settlePayloads } from "./settle-payloads.ts";
 import type { TopicLink } from "./topic-link.ts";
 
-/** Where the host finds the batches of one edge. EdgeOutbox is one; a remote edge has its own. */
-export interface BatchSource {
-  take(): Batch | undefined;
-  /** Whether there is something to take. */
-  readonly hasQueued: boolean;
-  unacknowledged(): readonly Batch[];
-  /** @returns true when a full mailbox has room again. */
-  acknowledge(number: number): boolean;
-  /** Commands that are not in the log yet. */
-  readonly depth: number;
-}
-
-/** One attached edge. */
-export interface Port {
-  readonly edge: string;
-  readonly incarnation: number;
-  readonly source: BatchSource;
-  /** Effects of the entry with this sequence; false keeps them for later (H3). */
-  deliver(sequence: number, effects: readonly EdgeEffect[]): boolean;
-  /** Batches up to `number` are applied. */
-  applied(number: number, hasRoom: boolean): void;
-  /** The same incarnation has attached again, over another link. */
-  replaced(): void;
-  /** The log takes nothing, or takes entries again (D10). */
-  logAway(isAway: boolean): void;
-}
+export type { BatchSource, Port } from "./port.ts";
 
 /** Sees every entry with what it led to; decides nothing. */
 export type Observer = (entry: LogEntry, applied: Applied) => void;
