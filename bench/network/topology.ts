@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Benchmark of networks of nodes: a ring of N nodes and N links up, a program on each, down. Ours,
 // beside Mininet 2.3 of Debian where it is installed (unshaped, because it needs netem to shape),
-// and beside the barest batch of `ip` that makes the same interfaces and nothing else, in turn, each
-// a process of its own. Prints a table and JSON.
+// and beside the barest batch of `ip` that makes the same interfaces and nothing else, in turn,
+// each a process of its own. Prints a table and JSON.
 //
 // Blind spots: Mininet's nodes share the machine's files, processes and names, and the batch's are
 // no nodes at all: neither can run a program of an experiment as ours can.
@@ -89,7 +89,9 @@ function hasMininet(): boolean {
   return existsSync(python) && spawnSync(python, ["-c", "import mininet.net"]).status === 0;
 }
 
-/** Names of its name spaces; they are gone when the measurement is over, or it says which are not. */
+/**
+ * Names of its name spaces; they are gone when the measurement is over, or it says which are not.
+ */
 const prefix = `mb${process.pid}n`;
 
 const bareIp: Contender = {
@@ -98,28 +100,37 @@ const bareIp: Contender = {
     const names = Array.from({ length: count }, (_, index) => `${prefix}${index}`);
     const next = (index: number): string | undefined => names[(index + 1) % count];
     const begin = process.hrtime.bigint();
-    ip(["-batch", "-"], [
-      ...names.map((name) => `netns add ${name}`),
-      ...names.map((name, index) => {
-        return `link add eth1 netns ${name} type veth peer name eth2 netns ${next(index)}`;
-      }),
-    ]);
+    ip(
+      ["-batch", "-"],
+      [
+        ...names.map((name) => `netns add ${name}`),
+        ...names.map((name, index) => {
+          return `link add eth1 netns ${name} type veth peer name eth2 netns ${next(index)}`;
+        }),
+      ],
+    );
     for (const [index, name] of names.entries()) {
       const before = (index + count - 1) % count;
-      ip(["-n", name, "-batch", "-"], [
-        "link set lo up",
-        `addr add 10.1.${index % 250}.2/24 dev eth1`,
-        `addr add 10.1.${before % 250}.3/24 dev eth2`,
-        "link set eth1 up",
-        "link set eth2 up",
-      ]);
+      ip(
+        ["-n", name, "-batch", "-"],
+        [
+          "link set lo up",
+          `addr add 10.1.${index % 250}.2/24 dev eth1`,
+          `addr add 10.1.${before % 250}.3/24 dev eth2`,
+          "link set eth1 up",
+          "link set eth2 up",
+        ],
+      );
     }
     const upMs = elapsed(begin);
     const programs = process.hrtime.bigint();
     for (const name of names) ip(["netns", "exec", name, "true"], []);
     const programsMs = elapsed(programs);
     const down = process.hrtime.bigint();
-    ip(["-batch", "-"], names.map((name) => `netns del ${name}`));
+    ip(
+      ["-batch", "-"],
+      names.map((name) => `netns del ${name}`),
+    );
     return { upMs, programsMs, downMs: elapsed(down) };
   },
 };
@@ -131,5 +142,6 @@ function elapsed(since: bigint): number {
 function ip(argv: readonly string[], lines: readonly string[]): void {
   const input = lines.map((line) => `${line}\n`).join("");
   const { status, stderr } = spawnSync("ip", argv, { input, encoding: "utf8" });
-  if (status !== 0) throw new Error(`ip ${argv.join(" ")}: ${stderr}; see ip netns | grep ${prefix}`);
+  if (status !== 0)
+    throw new Error(`ip ${argv.join(" ")}: ${stderr}; see ip netns | grep ${prefix}`);
 }

@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import type { Clock } from "../host/clock.ts";
 import { type ControlNetwork, targetOf } from "./control-network.ts";
 import type { GateMessage, WantedSocket } from "./gate-messages.ts";
-import { NetworkError, type NetNamespace } from "./link-backend.ts";
+import { type NetNamespace, NetworkError } from "./link-backend.ts";
 import type { RunNamespaceCommands } from "./namespace-commands.ts";
 import { networkTime } from "./network-time.ts";
 

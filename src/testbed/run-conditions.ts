@@ -134,7 +134,9 @@ export class RunConditions {
     if (!this.#startOnce.has(program)) return;
     const { clock } = this.#options.run;
     this.#cancelLast.add(
-      clock.after(onTheWayMs, () => this.#declared.memberDied(program, "ended without coming", true)),
+      clock.after(onTheWayMs, () =>
+        this.#declared.memberDied(program, "ended without coming", true),
+      ),
     );
   }
 
@@ -220,7 +222,10 @@ export function startedOnce(experiment: Experiment): ReadonlySet<string> {
   const { programs, events, sequences, timelines, groups } = experiment;
   const membersOf = new Map(groups.map(({ name, members }) => [name, members]));
   const starts = new Map<string, number>();
-  const count = ({ object, event }: Pick<PlannedEvent, "object" | "event">, times: number): void => {
+  const count = (
+    { object, event }: Pick<PlannedEvent, "object" | "event">,
+    times: number,
+  ): void => {
     if (event !== "START" && event !== "RUN") return;
     for (const name of membersOf.get(object) ?? [object]) {
       starts.set(name, (starts.get(name) ?? 0) + times);

@@ -3,8 +3,8 @@
 // said not to have, as those of the file are. Owns which they are, and nothing of when they fire.
 import type {
   EventAccepted,
-  EventCancelled as TakenBack,
   EventFired,
+  EventCancelled as TakenBack,
 } from "../core/agenda/effects.ts";
 import { defaultLimits } from "../core/limits.ts";
 import type { EventCancelled } from "./run-event.ts";

@@ -4,6 +4,7 @@
 // Method: real name spaces and the programs a user would use, as root and as an ordinary user; a
 // look at the whole machine before and after a Muster that is killed with -9.
 import { execFileSync } from "node:child_process";
+import { createSocket } from "node:dgram";
 import {
   accessSync,
   chmodSync,
@@ -13,7 +14,6 @@ import {
   readFileSync,
   rmSync,
 } from "node:fs";
-import { createSocket } from "node:dgram";
 import { createServer, type Socket } from "node:net";
 import { totalmem } from "node:os";
 import { join } from "node:path";
@@ -74,7 +74,9 @@ const ask = (address: string, port: number): string =>
 async function listenAt(host: string, port = 0) {
   const server = createServer({ allowHalfOpen: true }, (socket: Socket) => {
     socket.on("error", () => undefined);
-    socket.once("data", (bytes) => socket.end(`${String(bytes).trim()} at ${socket.localAddress}\n`));
+    socket.once("data", (bytes) =>
+      socket.end(`${String(bytes).trim()} at ${socket.localAddress}\n`),
+    );
   });
   await new Promise<void>((resolve) => server.listen({ host, port }, resolve));
   const address = server.address();
@@ -97,9 +99,13 @@ describe.runIf(modes.includes("namespace"))("nodes with a network of their own",
     // Nothing but neighbours that cannot be lost: no storm of questions when all begin at once.
     const neighbours = await say(backend, "node0", "ip -4 neigh show nud all | grep -v NOARP");
     expect(neighbours.trim().split("\n")).toHaveLength(5);
-    expect(neighbours.split("\n").filter((line) => line && !line.includes("PERMANENT"))).toEqual([]);
+    expect(neighbours.split("\n").filter((line) => line && !line.includes("PERMANENT"))).toEqual(
+      [],
+    );
     // Link 1 is between node1 and node2, which node0 is not on.
-    expect(await say(backend, "node0", "ip route get 10.1.1.3")).toMatch(/via 10\.(1\.0\.3|2\.0\.4)/);
+    expect(await say(backend, "node0", "ip route get 10.1.1.3")).toMatch(
+      /via 10\.(1\.0\.3|2\.0\.4)/,
+    );
     const far = await say(backend, "node0", "ping -c 1 -W 5 10.1.1.3; ping -c 1 -W 5 node2-lan0");
     expect(far.match(/ 0% packet loss/g)).toHaveLength(2);
     expect(await say(backend, "node3", "ping -c 1 -W 5 node1")).toContain(" 0% packet loss");
@@ -308,11 +314,12 @@ describe.runIf(modes.includes("namespace"))("a Muster that is killed", () => {
       host.child.kill("SIGKILL");
       await host.exited;
       const run = { runId, parts, block: "0" };
-      expect(await untilEmpty(() => leftovers(before, lookAtMachine(), run), SETTLE_MS)).toEqual([]);
+      expect(await untilEmpty(() => leftovers(before, lookAtMachine(), run), SETTLE_MS)).toEqual(
+        [],
+      );
     },
   );
 });
-
 
 /** Where this machine lets us make control groups of both kinds. */
 const hasGroups =

@@ -44,12 +44,15 @@ test("XML-RPC is decoded or malformed", () => {
   const words = ["<value>", "</value>", "<array>", "<data>", "&#0;", "&amp;", "<![CDATA[", "<!--"];
   const more = ["<!DOCTYPE a [<!ENTITY b 'c'>]>", "&b;", "<int>", "<double>", ...numbers];
   // Long texts of it take long, and say nothing new.
-  onAll(damaged([call, response], [...words, ...more]).map((text) => text.slice(0, 4_000)), (text) => {
-    const bytes = new TextEncoder().encode(text);
-    for (const read of [decodeCall(bytes), decodeResponse(bytes)]) {
-      if (read.kind === "malformed") expect(read.message).not.toBe("");
-    }
-  });
+  onAll(
+    damaged([call, response], [...words, ...more]).map((text) => text.slice(0, 4_000)),
+    (text) => {
+      const bytes = new TextEncoder().encode(text);
+      for (const read of [decodeCall(bytes), decodeResponse(bytes)]) {
+        if (read.kind === "malformed") expect(read.message).not.toBe("");
+      }
+    },
+  );
 });
 
 test("frames of the bus are read or are none, and a notification in one keeps the limits", () => {
@@ -99,7 +102,10 @@ test("requests, orders and reports with any ARGS are read or refused with a sent
 test("a generator of traffic takes what it can send, or says why not", () => {
   const before = { packetBytes: 1_000, intervalUs: 1_000, rateKbps: undefined, tos: undefined };
   const words = ["PACKETSIZE=", "RATE=", "INTERVAL=", "IPTOS=", " ", "\t", ...numbers];
-  const texts = fc.oneof(damaged(["RATE=100 PACKETSIZE=64", "interval=.5"], words), mixed(words, ""));
+  const texts = fc.oneof(
+    damaged(["RATE=100 PACKETSIZE=64", "interval=.5"], words),
+    mixed(words, ""),
+  );
   onAll(texts, (args) => {
     const after = applyTrafficArgs(before, args);
     if (typeof after === "string") {

@@ -14,7 +14,7 @@ import {
 import { findProgram } from "../../testbed/nodes/system-programs.ts";
 import { planNetwork } from "../../testbed/plan-network.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { type CommandIo, CommandError } from "../io.ts";
+import { CommandError, type CommandIo } from "../io.ts";
 
 export interface DoctorArguments {
   readonly clean: boolean;
@@ -45,7 +45,9 @@ export async function doctorCommand(argv: DoctorArguments, io: CommandIo): Promi
   if (argv.json) {
     const lacks = missing.map(([name, debian, without]) => ({ name, package: debian, without }));
     const nodes = probe.hasNetwork ? "netns" : "process";
-    io.stdout(`${JSON.stringify({ ...probe, nodes, isRoot, missing: lacks, leftovers }, null, 2)}\n`);
+    io.stdout(
+      `${JSON.stringify({ ...probe, nodes, isRoot, missing: lacks, leftovers }, null, 2)}\n`,
+    );
   } else {
     const lines = [
       ...describeNodes(probe, isRoot),
@@ -125,7 +127,8 @@ function describeLeftovers(
   isCleaned: boolean,
 ): string {
   if (found === 0) return "leftovers none";
-  if (!isCleaned) return `leftovers of ${found} runs that were killed; muster doctor --clean removes them`;
+  if (!isCleaned)
+    return `leftovers of ${found} runs that were killed; muster doctor --clean removes them`;
   const rest = found === removed ? "" : `; ${found - removed} would not go, try again as root`;
   return `leftovers of ${removed} runs removed${rest}`;
 }

@@ -12,8 +12,8 @@ import type {
   InitArguments,
   WaitArguments,
 } from "./barrier.ts";
-import type { PublishArguments, SubscribeArguments } from "./topic.ts";
 import type { TokenCreateArguments, TokenListArguments, TokenRevokeArguments } from "./token.ts";
+import type { PublishArguments, SubscribeArguments } from "./topic.ts";
 
 const barrierKinds: readonly BarrierKind[] = ["count", "state", "quorum", "roster"];
 

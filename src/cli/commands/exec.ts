@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// `muster exec NODE -- CMD` and `muster shell NODE`: a command on a node of a run of this user, with
-// the surroundings that programs of the run have there, at the terminal of who asks. It ends with
-// the run.
+// `muster exec NODE -- CMD` and `muster shell NODE`: a command on a node of a run of this user,
+// with the surroundings that programs of the run have there, at the terminal of who asks. It ends
+// with the run.
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { constants } from "node:os";

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 // `muster topic publish|subscribe`: messages of a server's topics, over a session of the client
 // library. What is printed is a message a line, JSON.
-import { MusterError, type PublishedCrossing, type Topic, type TopicMessage } from "../../client/index.ts";
+import {
+  MusterError,
+  type PublishedCrossing,
+  type Topic,
+  type TopicMessage,
+} from "../../client/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
@@ -41,7 +46,10 @@ export interface SubscribeArguments extends BarrierArguments {
 export function topicPublishCommand(argv: PublishArguments, io: CommandIo): Promise<number> {
   const { state, target, signal: signals } = argv;
   if (state === undefined ? target !== undefined || signals : target === undefined) {
-    throw new CommandError(exitCodes.usage, "--at STATE and --target N go together, --signal with them");
+    throw new CommandError(
+      exitCodes.usage,
+      "--at STATE and --target N go together, --signal with them",
+    );
   }
   const message = argv.text ? argv.message : readMessage(argv.message);
   return withSession(argv, io, async (session, signal) => {

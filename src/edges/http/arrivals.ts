@@ -153,7 +153,11 @@ export class Arrivals {
     const command = build(connection);
     this.submit(command);
     const rest = { asking: undefined, end: undefined, cancelExpiry: () => undefined };
-    const signal = { isSignal: command.kind === "state-signal", value: undefined, number: undefined };
+    const signal = {
+      isSignal: command.kind === "state-signal",
+      value: undefined,
+      number: undefined,
+    };
     const waiting: Waiting = { connection, id, ...signal, ...rest };
     this.#waiting.set(connection, waiting);
     if (id !== undefined) {

@@ -91,8 +91,10 @@ export function mountCore({
     ...{ connect: host.connectEdge, edge: `${edge}/feeds`, topics: host.topics, bounds },
   });
   for (const route of createBarrierRoutes({ arrivals, clock, judge: judgeCall })) door.route(route);
-  for (const route of createKindRoutes({ arrivals, clock, drivers, judge: judgeCall })) door.route(route);
-  for (const route of createTopicRoutes({ topics, arrivals, clock, judge: judgeCall })) door.route(route);
+  for (const route of createKindRoutes({ arrivals, clock, drivers, judge: judgeCall }))
+    door.route(route);
+  for (const route of createTopicRoutes({ topics, arrivals, clock, judge: judgeCall }))
+    door.route(route);
   const history = new WatchHistory({
     epoch: newRunId(),
     bytesMax: bounds.httpWatchKeptBytesMax,

@@ -232,7 +232,8 @@ function printBarrier(barrier: BarrierDeclaration): Pairs[number] {
   if (members.length > 0) pairs.push(["members", { list: members }]);
   if (rule.kind === "count") pairs.push(["count", rule.count]);
   if (rule.kind === "quorum") pairs.push(["quorum", formatPercentage(rule.share)]);
-  if (rule.kind === "roster" && rule.whenDead !== undefined) pairs.push(["whenDead", rule.whenDead]);
+  if (rule.kind === "roster" && rule.whenDead !== undefined)
+    pairs.push(["whenDead", rule.whenDead]);
   if (deadlineUs !== 0) pairs.push(["deadline", formatDuration(deadlineUs)]);
   if (onFailure !== "fail") pairs.push(["onFailure", onFailure]);
   return [name, { map: pairs }];

@@ -147,7 +147,15 @@ export class RunningProgram {
     const { program, settings, token, clock } = this.#options;
     const text = formatProgramStatus(
       {
-        ...{ name: program.name, settings, token, timedOut: this.#isTimedOut, error, ...facts, usage },
+        ...{
+          name: program.name,
+          settings,
+          token,
+          timedOut: this.#isTimedOut,
+          error,
+          ...facts,
+          usage,
+        },
         startedWallMs: this.#startedWallMs,
         endedWallMs: clock.wallMs(),
       },

@@ -17,9 +17,9 @@ export type {
   StartError,
   StartTrigger,
 } from "./node-backend.ts";
-export { type KernelPart, type NetworkProbe, probeNetwork } from "./probe-network.ts";
 export { NodesError } from "./nodes-error.ts";
 export type { LinkShaping, NetworkDoors, NetworkPlan } from "./own-network.ts";
 export { type NodesProbe, probeNodes } from "./probe.ts";
+export { type KernelPart, type NetworkProbe, probeNetwork } from "./probe-network.ts";
 export { startProcessNodes } from "./process-nodes.ts";
 export { findLeftovers, type Leftover, removeLeftovers } from "./run-directory.ts";

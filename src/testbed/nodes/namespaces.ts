@@ -123,7 +123,10 @@ function writeTables(input: NamespacesInput): string {
   return rootDirectory;
 }
 
-function writeNodeTable(input: NamespacesInput, { name, directories, network, archives = [] }: HeldNode): void {
+function writeNodeTable(
+  input: NamespacesInput,
+  { name, directories, network, archives = [] }: HeldNode,
+): void {
   const { view } = input;
   const table = formatMountTable(planNodeTable(name, directories, view, archives));
   for (const index of archives.keys()) {

@@ -47,11 +47,7 @@ export function planArchives(
   return { mounts, unpack, refused };
 }
 
-function refusal(
-  path: string,
-  file: string,
-  look: (path: string) => Present,
-): string | undefined {
+function refusal(path: string, file: string, look: (path: string) => Present): string | undefined {
   if (/^[a-z]+:\/\//.test(file)) return "nothing is fetched from elsewhere; give a file";
   if (!path.startsWith("/") || /\/\.\.?(\/|$)|\/\//.test(path)) {
     return "it must be an absolute path of a directory, without . and ..";

@@ -73,7 +73,10 @@ class Groups implements NodeGroups {
       const path = join(run, node);
       try {
         mkdirSync(path, { recursive: true });
-        writeFileSync(join(path, fileOf(controller, path)), limitOf(controller, "node", this.#limits));
+        writeFileSync(
+          join(path, fileOf(controller, path)),
+          limitOf(controller, "node", this.#limits),
+        );
       } catch {
         // The group of the run holds, which is what the machine needs.
       }
@@ -147,7 +150,10 @@ function makeRunGroup(
   const isOne = existsSync(join(own, "cgroup.procs"));
   const path = join(isOne ? own : root, `muster-${runId}`);
   try {
-    if (!isOne && !readFileSync(join(root, "cgroup.subtree_control"), "utf8").includes(controller)) {
+    if (
+      !isOne &&
+      !readFileSync(join(root, "cgroup.subtree_control"), "utf8").includes(controller)
+    ) {
       return undefined;
     }
     mkdirSync(path, { recursive: true });

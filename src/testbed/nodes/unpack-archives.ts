@@ -3,9 +3,9 @@
 // else. What has been said by tar is kept with the node's logs.
 import { readdirSync, realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Archive } from "../../experiment/model.ts";
 import { readTail } from "../agents/output-tail.ts";
 import type { Present } from "./node-archives.ts";
-import type { Archive } from "../../experiment/model.ts";
 import type { RunningNode } from "./node-backend.ts";
 import { NodesError } from "./nodes-error.ts";
 

@@ -111,7 +111,9 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
     case "event-fired":
       return eventFired(counts, event);
     case "event-cancelled":
-      return [[`event ${event.id} ${howLost(event)}: ${event.object} ${event.event}: ${event.why}`]];
+      return [
+        [`event ${event.id} ${howLost(event)}: ${event.object} ${event.event}: ${event.why}`],
+      ];
     case "barrier-changed":
       return barrierArrivals(counts, event);
     case "barrier-ended":

@@ -54,7 +54,10 @@ export function parseFilter(address: Address | undefined): ParsedFilter {
   bytes += utf8Length(exceptions);
   // The old library has the same bound on its text for the same lists.
   if (bytes > expressionBytesMax) return tooLong(bytes);
-  return { kind: "filter", filter: { clauses, except: new Set(splitNames(exceptions)), scheduler: address.scheduler } };
+  return {
+    kind: "filter",
+    filter: { clauses, except: new Set(splitNames(exceptions)), scheduler: address.scheduler },
+  };
 }
 
 const everything: Filter = { clauses: [], except: new Set(), scheduler: undefined };

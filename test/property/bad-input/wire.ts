@@ -67,7 +67,9 @@ export class Bytes {
     if (this.stream.writable) this.stream.write(bytes);
   }
 
-  /** Resolves when the text was heard, or the connection is closed. @returns whether it was heard */
+  /**
+   * Resolves when the text was heard, or the connection is closed. @returns whether it was heard
+   */
   hears(text: string): Promise<boolean> {
     return new Promise((resolve) => {
       const look = (): void => {

@@ -59,7 +59,10 @@ describe("muster topic", () => {
   it("publishes and waits at a state", async () => {
     const { io, base, take } = await start();
     const both = (at: object) =>
-      topicPublishCommand({ ...base, topic: "t", message: "m", text: false, signal: true, ...at }, io);
+      topicPublishCommand(
+        { ...base, topic: "t", message: "m", text: false, signal: true, ...at },
+        io,
+      );
     const waits = [1, 2].map(() => both({ state: "ready", target: 2 }));
     expect(await Promise.all(waits)).toEqual([0, 0]);
     expect(take().split("\n").toSorted().slice(1)).toEqual([

@@ -80,7 +80,9 @@ describe("other things that sessions can do", () => {
     for (const whenDead of ["fail", "shrink"]) {
       await post(`/v1/rosters/${whenDead}/open`, { members: ["a", "b"], whenDead });
     }
-    const waits = ["fail", "shrink"].map((name) => post(`/v1/rosters/${name}/arrive`, { name: "a" }));
+    const waits = ["fail", "shrink"].map((name) =>
+      post(`/v1/rosters/${name}/arrive`, { name: "a" }),
+    );
     await waiters(2);
     expect((await post("/v1/participants/b/dead", { reason: "no disk" })).status).toBe(200);
     const [failed, shrunk] = await Promise.all(waits);
@@ -112,7 +114,9 @@ describe("other things that sessions can do", () => {
   it("one publishes and waits in one exchange, or does neither", async () => {
     bench = await HttpBench.start({ limits: { messageBytesMax: 10 } });
     const path = "/v1/topics/t/publish-and-wait";
-    const both = [1, 2].map((message) => post(path, { message, state: "s", target: 2, signal: true }));
+    const both = [1, 2].map((message) =>
+      post(path, { message, state: "s", target: 2, signal: true }),
+    );
     const answers = (await Promise.all(both)).map(({ body }) => body);
     const crossed = { outcome: "crossed", generation: 1, error: 0 };
     expect(answers).toEqual([

@@ -16,7 +16,9 @@ const plan = (...archives: readonly (readonly [directory: string, file: string])
 
 describe("archives of a node", () => {
   it("are unpacked in order, in directories of its own", () => {
-    expect(plan(["/opt/", "/proj/p/a.tgz"], ["/usr/local/x/y", "b.tar"], ["/tmp", "c.tar"])).toEqual({
+    expect(
+      plan(["/opt/", "/proj/p/a.tgz"], ["/usr/local/x/y", "b.tar"], ["/tmp", "c.tar"]),
+    ).toEqual({
       mounts: ["/opt", "/usr/local/x/y"],
       unpack: [
         { directory: "/opt", file: "/proj/p/a.tgz" },

@@ -58,7 +58,9 @@ export const arrivalBody: Readonly<{
     .min(0)
     .max(defaultLimits.togetherLeadUsMax / 1000)
     .optional()
-    .describe("Go on together: the answer comes so much later than the crossing, or than others ask"),
+    .describe(
+      "Go on together: the answer comes so much later than the crossing, or than others ask",
+    ),
 };
 export const kindSchema: z.ZodType<BarrierKind> = z.enum(["count", "state", "quorum", "roster"]);
 

@@ -3,9 +3,9 @@
 import { z } from "zod";
 import type { Command, PayloadRef } from "../../../core/command.ts";
 import type { Clock } from "../../../host/clock.ts";
+import type { Arrivals } from "../arrivals.ts";
 import type { Call, Route } from "../route.ts";
 import { defineRoute } from "../route.ts";
-import type { Arrivals } from "../arrivals.ts";
 import type { TopicCalls } from "../topic-calls.ts";
 import { arrivalBody, arrivalFacts, crossing, describeEnd, goTogether } from "./barriers.ts";
 

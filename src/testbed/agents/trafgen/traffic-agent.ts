@@ -23,7 +23,11 @@ export interface TrafficAgentOptions {
   /** The addresses of both ends in this run; a sentence when there are none. */
   readonly locate: (flow: TrafficFlow) => FlowEnds | string;
   /** An end whose socket is to be opened first, in another network; left out: none is. */
-  readonly openEnd?: (flow: TrafficFlow, ends: FlowEnds, role: "source" | "sink") => Promise<number>;
+  readonly openEnd?: (
+    flow: TrafficFlow,
+    ends: FlowEnds,
+    role: "source" | "sink",
+  ) => Promise<number>;
   readonly clock: Clock;
   /** The end that is here, the other one being elsewhere; left out, both are. */
   readonly only?: "source" | "sink";
@@ -239,7 +243,8 @@ export class TrafficAgent {
     if (typeof ends === "string") return ends;
     // The old source is silent before the new sink counts; the new one of TCP connects to it.
     await this.#order("source", flow, { kind: "close" });
-    const fault = (await this.#open("sink", flow, ends)) ?? (await this.#open("source", flow, ends));
+    const fault =
+      (await this.#open("sink", flow, ends)) ?? (await this.#open("source", flow, ends));
     flow.isSetUp = fault === undefined;
     return fault;
   }
@@ -249,7 +254,8 @@ export class TrafficAgent {
     if (this.#isElsewhere(role)) return undefined;
     const { openEnd } = this.#options;
     const { settings } = flow;
-    if (openEnd === undefined) return await this.#order(role, flow, { kind: "open", ends, settings });
+    if (openEnd === undefined)
+      return await this.#order(role, flow, { kind: "open", ends, settings });
     // The address must be free: an end that is opened anew gives it back first.
     await this.#order(role, flow, { kind: "close" });
     try {

@@ -5,7 +5,9 @@ export const trafficLimits = {
   packetBytesMax: 65_507,
   /** [EMULAB-EVENTS 6 INTERVAL] */
   intervalSecondsMax: 86_400,
-  /** Microseconds between packets: shorter than anything can send, and still a number to count by. */
+  /**
+   * Microseconds between packets: shorter than anything can send, and still a number to count by.
+   */
   intervalUsMin: 1,
   /** A packet that cannot be sent this long after its time is lost in the generator (D8). */
   lateUsMax: 100_000,

@@ -33,7 +33,9 @@ export class TrafficSink {
     this.#close();
   }
 
-  static async #openUdp({ sink: { address, port, descriptor: fd } }: FlowEnds): Promise<TrafficSink> {
+  static async #openUdp({
+    sink: { address, port, descriptor: fd },
+  }: FlowEnds): Promise<TrafficSink> {
     const socket = createSocket({ type: "udp4", recvBufferSize: receiveBufferBytes });
     await new Promise<void>((resolve, reject) => {
       socket.once("error", reject);
@@ -52,7 +54,9 @@ export class TrafficSink {
     return () => socket.close();
   }
 
-  static async #openTcp({ sink: { address, port, descriptor: fd } }: FlowEnds): Promise<TrafficSink> {
+  static async #openTcp({
+    sink: { address, port, descriptor: fd },
+  }: FlowEnds): Promise<TrafficSink> {
     const server = createServer();
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
