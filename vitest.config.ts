@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
-import SlowFirst from "./tools/slow-first.ts";
+import { SlowFirst } from "./tools/slow-first.ts";
 
 // What programs that tests start have compiled before is there when they start again: 50 ms in
 // place of 170 for the smallest of the sources. Vitest does without when it measures coverage.
 process.env["NODE_COMPILE_CACHE"] ??= join(import.meta.dirname, "node_modules/.cache/node");
 
 /** What comes and goes on the machine must be known as that of another test. */
-const watching = ["test/e2e/**/*-cleanup.test.ts"];
+const watching = ["test/e2e/**/*-cleanup.test.ts", "test/e2e/netns.test.ts"];
 
 // `process` starts real servers, programs and namespaces and keeps files apart. After it come
 // `unit`, which shares one worker per file group (the pure layers share nothing, so isolation buys

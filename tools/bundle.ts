@@ -5,28 +5,27 @@
 // on demand, or shared by several programs, is a part of its own. Packages are part of the
 // programs, so their licences are too.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { rolldown } from "rolldown";
 
 const root = join(import.meta.dirname, "..");
 const source = join(root, "src");
 const output = join(root, "dist/programs");
 
-/** Started by programs of Muster, beside which they must be: processes and threads. */
-const helpers = [
-  "boss/parse-worker",
-  "cli/typescript-main",
-  "events/launch/supervisor-main",
-  "network/delay-node/shaper-main",
-  "network/delay-node/shaper-thread",
-  "network/gate-helper",
-  "testbed/agents/firing/firing-thread",
-  "network/delay-node/shaper-main",
-  "network/delay-node/shaper-thread",
-  "network/gate-helper",
-  "testbed/agents/trafgen/traffic-thread",
-  "testbed/linktest/probe-main",
-];
+/**
+ * What programs of Muster start and must have beside them, processes and threads: sources import
+ * `./x.ts`, so that `"./x.js"` is said only for such a helper.
+ */
+function helpers(): readonly string[] {
+  const sources = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((path) =>
+    /(?<!\.test)\.ts$/.test(path),
+  );
+  return sources.flatMap((path) =>
+    [...readFileSync(join(source, path), "utf8").matchAll(/"\.\/([\w-]+)\.js"/g)].map(
+      ([, name = ""]) => join(dirname(path), name),
+    ),
+  );
+}
 
 /** Name of the program in dist/programs -> its source. The commands are those that `bin/` calls. */
 function entries(): Record<string, string> {
@@ -37,7 +36,11 @@ function entries(): Record<string, string> {
     )?.[1];
     if (program !== undefined) found[program] ??= join(source, `cli/compat/${program}.ts`);
   }
-  for (const helper of helpers) found[basename(helper)] = join(source, `${helper}.ts`);
+  for (const helper of helpers()) {
+    const [name, file] = [basename(helper), join(source, `${helper}.ts`)];
+    if ((found[name] ?? file) !== file) throw new Error(`${file}: there is another ${name}`);
+    found[name] = file;
+  }
   return found;
 }
 
@@ -57,7 +60,9 @@ const bundle = await rolldown({
   ...{ input: entries(), platform: "node", external: /^node:/ },
   // No source is there for what loading it does, so that of a list of exports (index.ts) only those
   // are loaded that are used.
-  treeshake: { moduleSideEffects: [{ test: /[/]src[/]/, sideEffects: false }] },
+  treeshake: {
+    moduleSideEffects: [{ test: /^(?!.*[/]node_modules[/]).*[/]src[/]/, sideEffects: false }],
+  },
 });
 const { output: files } = await bundle.generate({
   format: "esm",

@@ -31,7 +31,7 @@ const seconds: Readonly<Record<string, number>> = {
   "e2e/run-cleanup": 17,
 };
 
-export default class SlowFirst implements TestSequencer {
+export class SlowFirst implements TestSequencer {
   readonly #base: BaseSequencer;
 
   constructor(context: Vitest) {

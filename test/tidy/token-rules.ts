@@ -152,6 +152,14 @@ const bans: readonly Ban[] = [
     wrong: ["src/core/wrong.ts", "export default 1;\n"],
   },
   {
+    title: "no source is loaded for what loading it does: tools/bundle.ts leaves it out",
+    instead: "import a function and call it",
+    pattern: /^import "\.{1,2}\//m,
+    applies: isShipped,
+    in: "text",
+    wrong: ["src/core/wrong.ts", 'import "./effect.ts";\n'],
+  },
+  {
     title: "only commands print",
     instead: "the logger (src/host/logger.ts), or an effect or event that the command shows",
     pattern: /(?<![.\w])console\s*\./,

@@ -117,11 +117,12 @@ export function leftovers(
   );
   for (const name of held) if (known.has(`namespace ${name}`)) found.push(name);
   for (const mount of now.mounts) if (!before.mounts.has(mount)) found.push(`mount ${mount}`);
-  // 127.B.x.y is written back to front in hexadecimal.
+  // 127.B.x.y is written back to front in hexadecimal. 127.0.x.y is everybody's, and no run's.
   const octet = `${Number(block).toString(16).toUpperCase().padStart(2, "0")}7F:`;
+  const isOfBlock = (listener: string): boolean => block !== "0" && listener.includes(octet);
   for (const listener of now.listeners) {
     if (before.listeners.has(listener)) continue;
-    if (listener.includes(octet) || listener.includes(runId)) found.push(`listener ${listener}`);
+    if (isOfBlock(listener) || listener.includes(runId)) found.push(`listener ${listener}`);
   }
   for (const file of now.files) {
     if (!before.files.has(file) && file.includes(runId)) found.push(`file ${file}`);
