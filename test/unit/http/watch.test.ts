@@ -189,6 +189,9 @@ describe("/openapi.json", () => {
       "post /v1/barriers/{barrier}/fail",
       "post /v1/barriers/{barrier}/init",
       "post /v1/barriers/{barrier}/wait",
+      "post /v1/participants/{participant}/dead",
+      "post /v1/quorums/{barrier}/crossed",
+      "post /v1/quorums/{barrier}/echo",
       "post /v1/quorums/{barrier}/init",
       "post /v1/quorums/{barrier}/wait",
       "post /v1/rosters/{barrier}/arrive",
@@ -197,6 +200,7 @@ describe("/openapi.json", () => {
       "post /v1/states/{barrier}/signal",
       "post /v1/states/{barrier}/wait",
       "post /v1/topics/{topic}",
+      "post /v1/topics/{topic}/publish-and-wait",
       "put /v1/peers",
     ]);
     expect(document.paths["/v1/barriers/{barrier}/init"]?.["post"]).toMatchObject({
