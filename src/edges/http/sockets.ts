@@ -223,24 +223,35 @@ class OpenSocket implements DoorSocket {
     this.#socket.terminate();
   }
 
-  /** A peer that is silent is asked; one that does not answer is gone. */
+  /**
+   * A peer that is silent is asked; one that does not answer is gone. A sign of life is noted, and
+   * the timer looks when it is due: to set it anew at each message costs more than to read one.
+   */
   #expectLife(): void {
     const { clock, time } = this.#options;
     const socket = this.#socket;
     let cancel: Cancel = () => undefined;
-    const ask = (): void => {
-      socket.ping();
-      cancel = clock.after(time.pongMs, () => socket.terminate());
-    };
+    let lifeUs = clock.nowUs();
     const onLife = (): void => {
-      cancel();
-      cancel = clock.after(time.pingMs, ask);
+      lifeUs = clock.nowUs();
+    };
+    const look = (): void => {
+      const leftMs = time.pingMs - (clock.nowUs() - lifeUs) / 1000;
+      cancel = leftMs > 0 ? clock.after(leftMs, look) : ask();
+    };
+    const ask = (): Cancel => {
+      const silentSinceUs = lifeUs;
+      socket.ping();
+      return clock.after(time.pongMs, () => {
+        if (lifeUs === silentSinceUs) socket.terminate();
+        else look();
+      });
     };
     socket.on("message", onLife);
     socket.on("pong", onLife);
     socket.on("ping", onLife);
     socket.on("close", () => cancel());
-    onLife();
+    look();
   }
 }
 
