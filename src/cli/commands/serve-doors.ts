@@ -199,10 +199,10 @@ async function openController(
   const { gnunet, tree } = plan;
   const { limits, gnunetBounds: bounds } = plan.limits;
   const shared = {
-    ...{ host, watch, limits, logger, directory },
+    ...{ host, watch, limits, bounds, logger, directory },
     tlsOf: (listen: ListenSettings) => tlsOf({ ...listen, edge: "controller" }, plan, plan.tls),
   };
-  const opened: Opened[] = [...(await openGnunet({ plan: gnunet, ...shared, bounds }))];
+  const opened: Opened[] = [...(await openGnunet({ plan: gnunet, ...shared }))];
   const named = [...new Set(gnunet.listens.map(({ scope }) => scope))];
   const scopes = named.length > 0 ? named : [defaultScope];
   try {

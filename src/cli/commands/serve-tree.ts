@@ -10,9 +10,9 @@ import { connect as connectTls } from "node:tls";
 import type { Limits } from "../../core/limits.ts";
 import { Doorway } from "../../edges/doorway.ts";
 import {
-  defaultGnunetBounds,
   formatGnunetAddress,
   type GnunetAddress,
+  type GnunetBounds,
   gnunetTime,
   listenGnunet,
 } from "../../edges/gnunet/index.ts";
@@ -43,8 +43,6 @@ export const controllersPort = 2_105;
 /** What a server is called that nobody has given a name. */
 const usualName = "muster";
 const edgeName = "controllers";
-/** Connections of controllers below at one address. */
-const controllersMax = 1_024;
 
 interface TreeArguments extends BelowArguments {
   readonly listen?: readonly string[];
@@ -190,6 +188,7 @@ export interface OpenTreeOptions {
   readonly watch: DoorWatch;
   readonly host: Host;
   readonly limits: Limits;
+  readonly bounds: GnunetBounds;
   readonly logger: Logger;
   /** Where the key is kept that this controller wants to see. */
   readonly directory: string;
@@ -262,7 +261,7 @@ interface ListenedPlace {
 async function listenAt(
   listen: TreeListen,
   listener: LinkListener,
-  { logger, tlsOf, watch }: OpenTreeOptions,
+  { logger, tlsOf, watch, bounds }: OpenTreeOptions,
 ): Promise<ListenedPlace> {
   const { address, networks } = listen;
   const guard = createGuard({
@@ -273,13 +272,13 @@ async function listenAt(
   const doorway = new Doorway({
     ...{ tls, handshakeMs: gnunetTime.messageMs, onRefused: watch.refused },
     admits: (peer) => guard.admits(peer),
-    limits: { all: { name: "controllers", max: controllersMax, isFixed: true } },
+    limits: { all: { name: "gnunetControllersMax", max: bounds.gnunetControllersMax } },
     log: (level, line) => logger.log(level, `${edgeName}: ${line}`),
     onCaller: (stream) => listener.accept(endingWithPeer(stream)),
   });
   const bound = await listenGnunet({
     ...{ address, clock: systemClock, time: gnunetTime },
-    backlog: defaultGnunetBounds.gnunetBacklog,
+    backlog: bounds.gnunetBacklog,
     // A controller that died is to be noticed when its side closes.
     allowHalfOpen: false,
     onConnection: (socket) => {

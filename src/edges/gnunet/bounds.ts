@@ -6,6 +6,10 @@ import { assert } from "../../core/assert.ts";
 export interface GnunetBounds {
   /** Open connections of one controller, both doors together; one more is closed at once. */
   readonly gnunetConnectionsMax: number;
+  /** The same of one client over TCP, by its address. */
+  readonly gnunetConnectionsPerClientMax: number;
+  /** Connections of controllers at one address that they may join at; one more is closed. */
+  readonly gnunetControllersMax: number;
   /** Barriers a driver has open at a time; one more is answered with an error. */
   readonly gnunetBarriersMax: number;
   /** Bytes a client leaves unread before its connection is closed. */
@@ -16,6 +20,8 @@ export interface GnunetBounds {
 
 export const defaultGnunetBounds: GnunetBounds = {
   gnunetConnectionsMax: 100_000,
+  gnunetConnectionsPerClientMax: 100_000,
+  gnunetControllersMax: 1_024,
   gnunetBarriersMax: 10_000,
   gnunetUnreadBytesMax: 1024 * 1024,
   gnunetBacklog: 65_535,
@@ -26,6 +32,8 @@ const tableMax = 16_777_216;
 /** What a name may be set to at most: a table of Node has 2^24 entries, a backlog 31 bits. */
 const boundMax: GnunetBounds = {
   gnunetConnectionsMax: tableMax,
+  gnunetConnectionsPerClientMax: tableMax,
+  gnunetControllersMax: tableMax,
   gnunetBarriersMax: tableMax,
   gnunetUnreadBytesMax: 1024 * 1024 * 1024,
   gnunetBacklog: 2_147_483_647,

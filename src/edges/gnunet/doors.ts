@@ -122,7 +122,13 @@ export class GnunetDoors {
     const { time, bounds, desk, nodeOf } = this.#options;
     return new Doorway({
       ...{ admits, tls, handshakeMs: time.messageMs },
-      limits: { all: { name: "gnunetConnectionsMax", max: bounds.gnunetConnectionsMax } },
+      limits: {
+        all: { name: "gnunetConnectionsMax", max: bounds.gnunetConnectionsMax },
+        client: {
+          name: "gnunetConnectionsPerClientMax",
+          max: bounds.gnunetConnectionsPerClientMax,
+        },
+      },
       log: (level, line) => level === "info" && desk.note(line),
       onRefused: (limit) => desk.limited(limit),
       onCaller: (stream, { remote, localAddress }) => {

@@ -101,6 +101,35 @@ describe("every TCP door", () => {
   });
 });
 
+describe("quotas", () => {
+  it.each([
+    ["testbed", "gnunet", "gnunetConnectionsPerClientMax"],
+    ["controllers may join muster", "controllers", "gnunetControllersMax"],
+  ])(
+    "%s: a connection beyond its bound is closed, and there is room when one is gone",
+    async (place, edge, limit) => {
+      const { portOf, logger } = await open({ listen: [`${edge}=0`], limit: [`${limit}=2`] });
+      const come = () => {
+        const socket = connect(portOf(place), "127.0.0.1");
+        return {
+          socket,
+          closed: new Promise<void>((resolve) => socket.once("close", () => resolve())),
+        };
+      };
+      const [first, second] = [come(), come()];
+      await come().closed;
+      expect(logger.count(`refused 127.0.0.1: limit ${limit} (2) reached`)).toBe(1);
+      first.socket.destroy();
+      await first.closed;
+      const [, bytes, answer] = doors.find(([name]) => name === edge) ?? ["", Buffer.from(""), ""];
+      await until(() => !second.socket.pending, "connected");
+      // The server may take the next one before it knows of the end of the first.
+    while ((await call(portOf(place), "in clear", bytes, answer)) !== "answered");
+      second.socket.destroy();
+    },
+  );
+});
+
 /** A way to the port that keeps what is said in it. */
 async function overhear(port: number) {
   const said: Buffer[] = [];

@@ -170,6 +170,21 @@ describe.each(logKinds)("bounds of what is asked, on a %s", (kind) => {
     expect(await client.answer("2")).toMatchObject({ sequence: 1 });
   });
 
+  it("an empty key is refused, one whose last part is empty is a key", async () => {
+    const { port } = await start({});
+    const client = await TestClient.open(port);
+    const ended = "run:r:plan:p:case:c:states:";
+    client.ask("1", { kind: "signal", state: "" });
+    client.ask("2", { kind: "publish", topic: "", payload: "1" });
+    client.ask("3", { kind: "signal", state: ended });
+    client.ask("4", { kind: "barrier", state: ended, target: 1 });
+    expect(await client.answer("1")).toMatchObject({ error: "the barrier has no name" });
+    expect(await client.answer("2")).toMatchObject({ error: "a topic needs a name" });
+    expect(await client.answer("3")).toMatchObject({ sequence: 1 });
+    expect(await client.answer("4")).toMatchObject({ kind: "done" });
+    client.socket.terminate();
+  });
+
   it("a refusal of the core is an answer too, and takes no room", async () => {
     const limits = { topicsPerScopeMax: 1, messageBytesMax: 10, nameBytesMax: 10 };
     const { port, door } = await start({ limits }, kind);
