@@ -2,12 +2,15 @@
 // One connection to NATS: whether what answers there will do, and in which words it is said when it
 // will not. Comes back by itself when a broker is gone; what that means for appends and readers is
 // nats-log.ts's business.
+import { isIP } from "node:net";
+import { checkServerIdentity as checkIdentity } from "node:tls";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import {
   type ConnectionOptions,
   connect,
   credsAuthenticator,
   type NatsConnection,
+  type TlsOptions,
 } from "@nats-io/transport-node";
 import { LogError } from "./log.ts";
 import {
@@ -18,7 +21,7 @@ import {
   natsReconnectMs,
   natsVersionMin,
 } from "./nats-limits.ts";
-import { type NatsPlace, readText, wrong } from "./nats-place.ts";
+import { type NatsPlace, type NatsTls, readText, wrong } from "./nats-place.ts";
 
 /** A connection that was found good, and the manager of its streams. */
 export interface NatsLink {
@@ -61,8 +64,23 @@ function connectionOptions(place: NatsPlace): ConnectionOptions {
     ...(credentials === undefined
       ? {}
       : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
-    ...(tls === undefined ? {} : { tls }),
+    ...(tls === undefined ? {} : { tls: tlsOptions(tls, servers) }),
   };
+}
+
+/**
+ * The client names no host to TLS when it calls an address, so that Node compares the certificate
+ * with `localhost`: it has to be one of an address that the user has named.
+ */
+function tlsOptions(tls: NatsTls, servers: readonly string[]): TlsOptions {
+  const hosts = servers.map((server) => server.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1"));
+  const addresses = hosts.filter((host) => isIP(host) !== 0);
+  const checkServerIdentity: typeof checkIdentity = (host, certificate) => {
+    if (host !== "localhost" || addresses.length === 0) return checkIdentity(host, certificate);
+    const errors = addresses.map((address) => checkIdentity(address, certificate));
+    return errors.includes(undefined) ? undefined : errors[0];
+  };
+  return { ...tls, ...{ checkServerIdentity } };
 }
 
 function checkBroker({ info }: NatsConnection, { servers }: NatsPlace): string {

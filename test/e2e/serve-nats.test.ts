@@ -6,7 +6,7 @@
 // and emulab-sync.
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { connect, type Session } from "../../src/client/index.ts";
+import { connect, type MusterError, type Session } from "../../src/client/index.ts";
 import { sleep, systemClock } from "../../src/host/clock.ts";
 import { NatsServer } from "../../src/testing/nats-server.ts";
 import { Command, repository, scratch } from "./support/command.ts";
@@ -109,6 +109,25 @@ describe("muster serve --log nats:", () => {
     expect(barriers).toEqual([]);
     expect(await (await fetch(`${third}${news}`)).text()).toContain('{"text":"kept"}');
     for (const session of [survivor, other, late]) await session.close();
+  });
+
+  it("says unavailable to who waits while NATS is away, and goes on when it is back (D10)", async () => {
+    const broker = await startBroker();
+    const { url } = await serve(broker, "a");
+    const session = await connect(url, scope);
+    const first = session.countBarrier("b").wait({ name: "first" });
+    const refused = first.catch((error: unknown) => error);
+    await arrived(session, "b", 1);
+    await broker.kill();
+    // Something has to be appended for the log to be missed: a tick is.
+    expect(await refused).toMatchObject({ code: "unavailable", definite: false });
+    expect((await fetch(`${url}/readyz`)).status).toBe(503);
+    await broker.startAgain();
+    while ((await fetch(`${url}/readyz`)).status !== 200) await sleep(systemClock, 50);
+    const again = session.countBarrier("b").resume((await refused) as MusterError);
+    await session.countBarrier("b").init(1);
+    expect(await again).toMatchObject({ generation: 1, error: 0 });
+    await session.close();
   });
 
   it("says what is wrong: no broker, a name that is taken, a stream of another program", async () => {
