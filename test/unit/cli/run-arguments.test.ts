@@ -8,7 +8,7 @@ import {
 } from "../../../src/cli/commands/run-arguments.ts";
 
 const plain: RunArguments = {
-  ...{ file: "a b.ns", duration: 0, stuckAfter: stuckAfterDefault, repeat: 3, nodes: "process" },
+  ...{ file: "a b.ns", duration: 0, stuckAfter: stuckAfterDefault, repeat: 3 },
   ...{ set: ["N=1", "N=2"], limit: [], out: "o", json: true, junit: "j.xml" },
 };
 
@@ -21,12 +21,13 @@ describe("repeatCommandLine()", () => {
 
   it("has everything that decides what happens", () => {
     const limit = ["edgesMax=5"];
-    const given = { ...plain, duration: 9, stuckAfter: 0.5, limit, pid: "p", eid: "it's" };
+    const nodes = "process" as const;
+    const given = { ...plain, duration: 9, stuckAfter: 0.5, limit, nodes, pid: "p", eid: "it's" };
     expect(
       repeatCommandLine(given, { seed: 1, set: ["opt(X)=$y"] }, { MUSTER_NODES: "environment" }),
     ).toBe(
       "MUSTER_NODES=environment muster run 'a b.ns' --seed 1 --duration 9 --stuck-after 0.5 " +
-        "--set 'opt(X)=$y' --limit edgesMax=5 --pid p --eid 'it'\\''s'",
+        "--set 'opt(X)=$y' --limit edgesMax=5 --nodes process --pid p --eid 'it'\\''s'",
     );
   });
 });
