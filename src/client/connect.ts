@@ -34,8 +34,9 @@ export interface ConnectOptions {
 
 /**
  * Opens a session.
- * @param url of the server: `http://HOST:PORT`, also https, ws and wss; `HOST:PORT` is http. Several
- * are servers of one log: the session goes on at the next when the connection to one is lost.
+ * @param url of the server: `http://HOST:PORT`, also https, ws and wss; `HOST:PORT` is http.
+ * Several are servers of one log: the session goes on at the next when the connection to one is
+ * lost.
  * @throws MusterError; the signal's reason when it was aborted.
  */
 export async function connect(
@@ -52,7 +53,8 @@ export async function connect(
     cancel = platform.after(connectTimeoutMs, () => {
       const { lastFailure } = session;
       const why = lastFailure === undefined ? "" : ` (${lastFailure})`;
-      const message = `no server answers at ${[url].flat().join(", ")} within ${connectTimeoutMs} ms${why}; start one with: muster serve --listen http`;
+      const where = `at ${[url].flat().join(", ")} within ${connectTimeoutMs} ms${why}`;
+      const message = `no server answers ${where}; start one with: muster serve --listen http`;
       reject(new MusterError("unavailable", message));
     });
   });

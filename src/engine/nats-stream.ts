@@ -65,9 +65,9 @@ function check(info: StreamInfo, { name, subject, what }: StreamWish, replicas: 
     );
   }
   if (num_replicas !== replicas) {
-    throw wrong(
-      `the stream ${name} of NATS has ${num_replicas} replicas, not ${replicas}; say ?replicas=${num_replicas} in the name of the log, or change the stream`,
-    );
+    const has = `the stream ${name} of NATS has ${num_replicas} replicas, not ${replicas}`;
+    const say = `say ?replicas=${num_replicas} in the name of the log, or change the stream`;
+    throw wrong(`${has}; ${say}`);
   }
   return info;
 }

@@ -69,7 +69,10 @@ export class DigestWatch {
     const right = winnerOf(all);
     if (right === own) return undefined;
     const others = all.filter((vote) => vote.digest === right).map((vote) => vote.server);
-    return `this server has computed another state than ${others.join(", ")} at entry ${sequence} of the log (digests ${own} and ${right}), and has ended; start it again with the build that they have, and report it with the log`;
+    const what = `another state than ${others.join(", ")} at entry ${sequence} of the log`;
+    const advice = "start it again with the build that they have, and report it with the log";
+    const digests = `digests ${own} and ${right}`;
+    return `this server has computed ${what} (${digests}), and has ended; ${advice}`;
   }
 }
 

@@ -21,6 +21,7 @@ import type { Cancel, Clock } from "./clock.ts";
 import type { ConnectEdge, CoreLink, EdgeHandler } from "./core-link.ts";
 import type { Kept } from "./effect-store.ts";
 import { EffectStore, keyOf } from "./effect-store.ts";
+import type { HostOptions, Observer } from "./host-options.ts";
 import { newIncarnation } from "./ids.ts";
 import type { LocalLink } from "./local-link.ts";
 import { connectLocalEdge } from "./local-link.ts";
@@ -32,33 +33,8 @@ import { ServerMembership, serverLeaseUs } from "./server-membership.ts";
 import { settlePayloads } from "./settle-payloads.ts";
 import type { TopicLink } from "./topic-link.ts";
 
+export type { HostOptions, Observer } from "./host-options.ts";
 export type { BatchSource, Port } from "./port.ts";
-
-/** Sees every entry with what it led to; decides nothing. */
-export type Observer = (entry: LogEntry, applied: Applied) => void;
-
-export interface HostOptions {
-  readonly log: Log;
-  /** The messages of topics; in memory when absent, which goes with a log in memory only. */
-  readonly payloads?: Payloads;
-  readonly clock: Clock;
-  readonly limits: Limits;
-  readonly logger: Logger;
-  /** A tick each second also without deadlines, so that log time never falls behind (D2). */
-  readonly steadyTicks?: boolean;
-  /** Names the incarnations of local edges; a simulation gives its own, for the same run twice. */
-  readonly newIncarnation?: () => number;
-  /** Told of each entry that the log took, and how long that was. */
-  readonly onAppended?: (tookUs: number) => void;
-  /** The name of this server among those of a log that several have. */
-  readonly server?: string;
-  /** Its version, for those who compare states (D11). */
-  readonly build?: string;
-  /** Entries from one comparison of states to the next. */
-  readonly digestEveryEntries?: number;
-  /** The host has stopped, because it may not or cannot go on. */
-  readonly onFailed?: (error: LogError) => void;
-}
 
 /** Pause before a failed append is tried again, milliseconds; doubles up to the second value. */
 const retryDelayMs = { first: 20, max: 1_000 };

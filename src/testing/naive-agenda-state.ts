@@ -127,6 +127,11 @@ export class NaiveNumbers {
 export const aheadUs = 500_000;
 export const togetherUs = 50_000;
 
+/** Whether somebody may ask for it: time 0 has to be known, and no delay is negative. */
+export function isInstant(zeroUs: number | null, at: EventInstant): boolean {
+  return at.kind === "at" ? zeroUs !== null : at.kind === "now" || at.us >= 0;
+}
+
 /** Event time; what is past is now. */
 export function instantOf(at: EventInstant, nowUs: number, zeroUs: number | null): number {
   if (at.kind === "now") return nowUs;
@@ -170,4 +175,22 @@ export function understands(type: string, event: string): boolean {
 export function worst(a: number, b: number): number {
   const [larger, smaller] = Math.abs(a) >= Math.abs(b) ? [a, b] : [b, a];
   return Math.abs(smaller) === Math.abs(larger) ? Math.min(a, b) : larger;
+}
+
+/** What could happen next. */
+export interface Next {
+  readonly atUs: number;
+  readonly turn: number;
+  /** Out to who performs it, before it is due. */
+  readonly isSentAhead: boolean;
+  readonly act: () => void;
+}
+
+/** First come, first served among equal instants. */
+export function firstOf(nexts: readonly Next[]): Next | undefined {
+  const isBefore = (a: Next, b: Next): boolean =>
+    a.atUs < b.atUs || (a.atUs === b.atUs && a.turn < b.turn);
+  let best: Next | undefined;
+  for (const next of nexts) if (best === undefined || !isBefore(best, next)) best = next;
+  return best;
 }

@@ -13,11 +13,13 @@ import type {
   EventInstant,
   TimedEvent,
 } from "../core/agenda/commands.ts";
-import type { Completion, NaiveRun, Thing, ThingFacts, Wish } from "./naive-agenda-state.ts";
+import type { Completion, NaiveRun, Next, Thing, ThingFacts, Wish } from "./naive-agenda-state.ts";
 import {
   aheadUs,
+  firstOf,
   inOrder,
   instantOf,
+  isInstant,
   isWaitedFor,
   makeThing,
   NaiveNumbers,
@@ -27,14 +29,6 @@ import {
   understands,
   worst,
 } from "./naive-agenda-state.ts";
-
-interface Next {
-  readonly atUs: number;
-  readonly turn: number;
-  /** Out to who performs it, before it is due. */
-  readonly isSentAhead: boolean;
-  readonly act: () => void;
-}
 
 export class NaiveAgenda {
   #plan: AgendaLoad | undefined;
@@ -112,11 +106,7 @@ export class NaiveAgenda {
     for (const { name, events } of plan.timelines) this.#timelines.set(name, inOrder(events));
     for (const { name, steps } of plan.sequences) this.#sequences.set(name, [...steps]);
     this.#numbers.unused.clear();
-    this.#numbers.reserve(this.#lists());
-  }
-
-  #lists(): TimedEvent[][] {
-    return [...this.#timelines.values(), ...this.#sequences.values()];
+    this.#numbers.reserve([...this.#timelines.values(), ...this.#sequences.values()]);
   }
 
   #obey(command: AgendaOrder | NaiveRequest): void {
@@ -131,7 +121,7 @@ export class NaiveAgenda {
           }
         }
         this.#forget();
-        this.#numbers.reserve(this.#lists());
+        this.#numbers.reserve([...this.#timelines.values(), ...this.#sequences.values()]);
         this.#pausedUs = null;
         this.#start(command.inUs ?? 0);
         return;
@@ -196,7 +186,7 @@ export class NaiveAgenda {
           this.#wish(thing, { cancel: true, asker: [request, "cancelled"] });
           return;
         }
-        if (command.at !== undefined && !this.#isInstant(command.at)) {
+        if (command.at !== undefined && !isInstant(this.#zeroUs, command.at)) {
           this.#answer(request, "refused");
           return;
         }
@@ -218,7 +208,7 @@ export class NaiveAgenda {
     const isGood =
       type !== undefined &&
       understands(type, event) &&
-      (timeline === undefined ? this.#isInstant(at) : list !== undefined) &&
+      (timeline === undefined ? isInstant(this.#zeroUs, at) : list !== undefined) &&
       (at.kind === "now" || at.us >= 0 || (timeline === undefined && at.kind === "at"));
     if (!isGood) {
       this.#answer(request, "refused");
@@ -248,10 +238,6 @@ export class NaiveAgenda {
     this.#answer(request, "accepted");
     if (on !== undefined) this.#place(thing, { on, atUs: dueUs - this.#eventUs() }, Infinity);
     else if (at.kind === "now" && this.#pausedUs !== null) this.#happen(thing);
-  }
-
-  #isInstant(at: EventInstant): boolean {
-    return at.kind === "at" ? this.#zeroUs !== null : at.kind === "now" || at.us >= 0;
   }
 
   #instant(at: EventInstant): number {
@@ -590,19 +576,14 @@ export class NaiveAgenda {
   }
 
   #next(): Next | undefined {
-    let best: Next | undefined;
-    const offer = (next: Next): void => {
-      const { atUs, turn } = next;
-      if (best && (best.atUs < atUs || (best.atUs === atUs && best.turn < turn))) return;
-      best = next;
-    };
+    const nexts: Next[] = [];
     for (const thing of this.#things) {
       if (thing.where !== "queue") continue;
       const type = this.#typeOf(thing.event.object) ?? thing.event.type;
       const isOwn = type === "SEQUENCE" || type === "TIMELINE";
       const atUs = isOwn ? thing.dueUs : thing.dueUs - aheadUs;
       const act = (): void => this.#happen(thing);
-      offer({ atUs, turn: thing.turn, isSentAhead: !isOwn, act });
+      nexts.push({ atUs, turn: thing.turn, isSentAhead: !isOwn, act });
     }
     for (const run of this.#runs) {
       if (run.end === null) continue;
@@ -611,8 +592,8 @@ export class NaiveAgenda {
         run.end = null;
         this.#endRun(run, 0);
       };
-      offer({ atUs, turn, isSentAhead: false, act });
+      nexts.push({ atUs, turn, isSentAhead: false, act });
     }
-    return best;
+    return firstOf(nexts);
   }
 }

@@ -13,3 +13,8 @@ export function fieldsOf(
   const known = required.length + optional.filter((key) => fields.has(key)).length;
   return fields.size === known ? fields : undefined;
 }
+
+/** How many keys an object has: for what is checked too often for a map each time. */
+export function countFields(json: object): number {
+  return Object.keys(json).length;
+}

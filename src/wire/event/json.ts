@@ -9,7 +9,7 @@
 // one meaning.
 import { utf8Length } from "../../core/text.ts";
 import { decodeBase64, encodeBase64 } from "../base64.ts";
-import { fieldsOf } from "../json-fields.ts";
+import { countFields, fieldsOf } from "../json-fields.ts";
 import { notificationJsonBytesMax } from "./limits.ts";
 import type { Attribute, AttributeValue, Notification, NotificationFault } from "./notification.ts";
 import { findNotificationFault } from "./notification.ts";
@@ -108,7 +108,7 @@ const unusualNumbers: ReadonlyMap<unknown, number> = new Map(
 
 function fromJsonAttribute(json: unknown): Attribute | undefined {
   // As fieldsOf does, without a map for each: there are a dozen and more in a notification.
-  if (typeof json !== "object" || json === null || Object.keys(json).length !== 3) return undefined;
+  if (typeof json !== "object" || json === null || countFields(json) !== 3) return undefined;
   if (!("name" in json && "type" in json && "value" in json)) return undefined;
   const { name, type } = json;
   if (typeof name !== "string") return undefined;

@@ -124,7 +124,7 @@ describe("quotas", () => {
       const [, bytes, answer] = doors.find(([name]) => name === edge) ?? ["", Buffer.from(""), ""];
       await until(() => !second.socket.pending, "connected");
       // The server may take the next one before it knows of the end of the first.
-    while ((await call(portOf(place), "in clear", bytes, answer)) !== "answered");
+      while ((await call(portOf(place), "in clear", bytes, answer)) !== "answered");
       second.socket.destroy();
     },
   );

@@ -23,7 +23,8 @@ function read(object: string, event: string, args = ""): string {
   if (typeof changes === "string") return changes;
   return changes
     .map(({ link, node, way, what }) => {
-      const where = `${link}${node === undefined ? "" : `/${node}`}${way === undefined ? "" : ` ${way}`}`;
+      const member = node === undefined ? "" : `/${node}`;
+      const where = `${link}${member}${way === undefined ? "" : ` ${way}`}`;
       return `${where}: ${what.kind === "modify" ? JSON.stringify(what.shape) : what.kind}`;
     })
     .join("; ");
