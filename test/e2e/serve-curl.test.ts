@@ -95,7 +95,7 @@ describe("with curl", () => {
     const wait = curl(`${url}/v1/barriers/b/wait`, "--data", '{"name":"early"}');
     await watcher.prints(/event: warning\ndata: .*"missing":\["1 more, anonymous"\]/);
     const line =
-      /barrier b of scope default: waiting for \d+\.\d s, there: early.*; missing: 1 more/;
+      /barrier b of scope default: waiting for \d+\.\d s, there: early.*; missing for \d+\.\d s: 1 more/;
     await server.prints(line);
     expect(sampleOf(await figures(), "muster_wait_warnings_total")).toBe(1);
     await curl("-X", "DELETE", `${url}/v1/barriers/b`).ended;
