@@ -44,6 +44,9 @@ import type { PayloadPlace } from "./topics.ts";
 import { digestTopics, Topics } from "./topics.ts";
 import { Turn } from "./turn.ts";
 
+/** What is there, as who lets somebody in asks. */
+export type CoreFacts = Pick<Service, "waitersOfEdge" | "isAlive" | "hasScope" | "hasBarrier">;
+
 type ScopeCommand = OpenScope | CloseScope | BarrierTold | AgendaCommand;
 
 export class Service {
@@ -144,10 +147,12 @@ export class Service {
     return state?.incarnation === incarnation ? state.waiters.size : 0;
   }
 
+  /** Parties of an edge that wait, whatever its incarnation. */
   waitersOfEdge(edge: string): number {
     return this.#edges.get(edge)?.waiters.size ?? 0;
   }
 
+  /** Whether an incarnation of the edge lives. */
   isAlive(edge: string): boolean {
     return (this.#edges.get(edge)?.incarnation ?? 0) !== 0;
   }
@@ -156,6 +161,7 @@ export class Service {
     return this.#scopes.get(scope) !== undefined;
   }
 
+  /** Whether a barrier of this kind and name is open. */
   hasBarrier(scope: string, kind: BarrierKind, barrier: string): boolean {
     return this.#scopes.get(scope)?.barrier(kind, barrier) !== undefined;
   }

@@ -9,10 +9,10 @@
 //   H3. Effects for an edge that is away are kept until it returns or its lease ends.
 import type { Batch, Entry, LogEntry } from "../core/command.ts";
 import type { CoreFigures, EventPage, ScopeDescription } from "../core/description.ts";
-import type { Applied, BarrierKind, EdgeEffect } from "../core/effect.ts";
+import type { Applied, EdgeEffect } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
 import { tickIntervalUs } from "../core/limits.ts";
-import { Service } from "../core/service.ts";
+import { type CoreFacts, Service } from "../core/service.ts";
 import type { Log, LogReader } from "../engine/log.ts";
 import { LogError } from "../engine/log.ts";
 import type { Payloads } from "../engine/payloads.ts";
@@ -313,23 +313,9 @@ export class Host {
     return this.#core.waitersOf(edge, incarnation);
   }
 
-  /** Parties of an edge that wait, whatever its incarnation. */
-  waitersOfEdge(edge: string): number {
-    return this.#core.waitersOfEdge(edge);
-  }
-
-  /** Whether an incarnation of the edge lives. */
-  isAlive(edge: string): boolean {
-    return this.#core.isAlive(edge);
-  }
-
-  hasScope(scope: string): boolean {
-    return this.#core.hasScope(scope);
-  }
-
-  /** Whether a barrier of this kind and name is open. */
-  hasBarrier(scope: string, kind: BarrierKind, barrier: string): boolean {
-    return this.#core.hasBarrier(scope, kind, barrier);
+  /** What is there, for who lets in by it. */
+  get facts(): CoreFacts {
+    return this.#core;
   }
 
   lastBatch(edge: string, incarnation: number): number {

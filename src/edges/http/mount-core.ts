@@ -53,18 +53,18 @@ export function mountCore({
     },
   });
   door.addReadiness(() => (host.isLogAway ? "the log takes nothing" : undefined));
-  const scopes = new ScopeQuota(bounds, metrics, (scope) => host.hasScope(scope));
+  const scopes = new ScopeQuota(bounds, metrics, (scope) => host.facts.hasScope(scope));
   const quota = new TokenQuota({
     ...{ bounds, metrics },
-    hasBarrier: (scope, kind, barrier) => host.hasBarrier(scope, kind, barrier),
-    isAlive: (session) => host.isAlive(session),
-    waitersOf: (session) => host.waitersOfEdge(session),
+    hasBarrier: (scope, kind, barrier) => host.facts.hasBarrier(scope, kind, barrier),
+    isAlive: (session) => host.facts.isAlive(session),
+    waitersOf: (session) => host.facts.waitersOfEdge(session),
     waitsOf: (isMeant) => door.guests.count("wait", isMeant),
   });
   const stopWatching = host.observe(({ entry }) => {
     for (const { commands } of entry.batches) {
       for (const command of commands) {
-        if (command.kind !== "close-scope" || host.hasScope(command.scope)) continue;
+        if (command.kind !== "close-scope" || host.facts.hasScope(command.scope)) continue;
         scopes.ended(command.scope);
         quota.scopeEnded(command.scope);
       }

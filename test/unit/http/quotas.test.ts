@@ -111,7 +111,7 @@ describe("what one token may have in all", () => {
     expect(await strange.stateBarrier("b").signal()).toBe(2);
     const link = bench.host.connectEdge("driver", { onEffects: () => undefined });
     link.submit({ kind: "close-scope", scope: "s", error: 0 });
-    await until(() => !bench.host.hasScope("s"));
+    await until(() => !bench.host.facts.hasScope("s"));
     expect(await topic.publish("12345678")).toBe(1);
   });
 
@@ -129,13 +129,13 @@ describe("scopes of a listener", () => {
     bench = await HttpBench.start({ bounds: { httpScopesMax: 2 } });
     const link = bench.host.connectEdge("driver", { onEffects: () => undefined });
     link.submit({ kind: "open-scope", scope: "others", nodes: [] });
-    await until(() => bench.host.hasScope("others"));
+    await until(() => bench.host.facts.hasScope("others"));
     const init = async (scope: string): Promise<number> =>
       (await post(`/v1/barriers/b/init?scope=${scope}`, { count: 1 })).status;
     expect([await init("others"), await init("a"), await init("b")]).toEqual([200, 200, 200]);
     expect([await init("c"), await init("others")]).toEqual([429, 200]);
     link.submit({ kind: "close-scope", scope: "a", error: 0 });
-    await until(() => !bench.host.hasScope("a"));
+    await until(() => !bench.host.facts.hasScope("a"));
     expect([await init("c"), await init("a")]).toEqual([200, 429]);
   });
 
