@@ -3,7 +3,7 @@
 // remembers of each batch that is not known to be applied what became of it: a session that was cut
 // sends it again, and then it must name the same messages.
 //
-//   M1. A batch gets its messages stored once, however often it comes.
+//   M1. A batch that the log was given gets its messages stored once, however often it comes.
 //   M2. What the log does not name and never will is given free: a batch that the log has not been
 //       given when its link goes, what is left of one when those up to it count, and what an
 //       incarnation leaves when it ends. To free what is free already does no harm (Y2).

@@ -178,6 +178,19 @@ describe("publications of a session that is cut", () => {
     },
   );
 
+  it("M1 are stored once when the log has been given them, however often they come", async () => {
+    const bench = await start({ faults: { appendDelayMsMax: 400 } });
+    const session = await bench.session({ leaseMs: 60_000 });
+    for (let at = 1; at <= 10; at += 1) {
+      const published = session.topic("t").publish(at);
+      await bench.clock.pass(1_000);
+      bench.cutAll();
+      expect(await settle(bench, published)).toBe(at);
+      await bench.clock.pass(1_000_000);
+    }
+    expect(bench.payloads.lastId).toBe(10);
+  });
+
   it("M2 leave nothing stored when the session ends before they are in the log", async () => {
     const bench = await start({ faults: { appendDelayMsMax: 200 }, storeMsMax: 50 });
     for (let at = 0; at < 30; at += 1) {
