@@ -43,6 +43,13 @@ interface End {
 type Outcome = "crossed" | "failed" | "timeout" | "cancelled";
 type Of<K extends Command["kind"]> = Extract<Command, { kind: K }>;
 
+/** What a driver hears besides the status. */
+interface Told {
+  readonly error?: number;
+  readonly reason?: string | undefined;
+  readonly missing?: readonly string[];
+}
+
 export class NaiveQuorums {
   readonly #lives: NaiveLives;
   #barriers: Barrier[] = [];
@@ -329,7 +336,8 @@ export class NaiveQuorums {
     const rest = outcome === "timeout" ? { missing } : {};
     this.#release(waits, { scope, name, generation, error }, outcome, { reason, ...rest });
     const status = outcome === "crossed" ? "released" : outcome;
-    this.#tellDriver(barrier, status, { error, reason });
+    const who = status === "failed" || status === "timeout" ? { missing } : {};
+    this.#tellDriver(barrier, status, { error, reason, ...who });
   }
 
   #missing(barrier: Barrier): readonly string[] {
@@ -374,7 +382,7 @@ export class NaiveQuorums {
   #tellDriver(
     { scope, name, generation, driver }: Barrier,
     status: "initialised" | "crossed" | "released" | "failed" | "cancelled" | "timeout",
-    { error = 0, reason }: { readonly error?: number; readonly reason?: string | undefined },
+    { error = 0, reason, missing }: Told = {},
   ): void {
     if (driver === undefined) return;
     const facts = {
@@ -386,7 +394,8 @@ export class NaiveQuorums {
       error,
     };
     const why = reason === undefined ? {} : { reason };
-    this.#lives.tell(driver, { kind: "quorum-status", ...facts, ...why });
+    const who = missing === undefined ? {} : { missing };
+    this.#lives.tell(driver, { kind: "quorum-status", ...facts, ...why, ...who });
   }
 
   #objection(

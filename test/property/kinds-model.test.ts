@@ -45,7 +45,7 @@ function told(applied: Applied): unknown {
       return { edge, incarnation, effect: released };
     }
     if (effect.kind === "quorum-status") {
-      const { presence: _, missing: __, ...status } = effect;
+      const { presence: _, ...status } = effect;
       return { edge, incarnation, effect: status };
     }
     if (effect.kind !== "refused") return { edge, incarnation, effect };
