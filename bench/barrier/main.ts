@@ -17,7 +17,6 @@ function print(line: string): void {
 
 /** Progress, where somebody watches. */
 function note(text: string): void {
-  if (process.env["NOTE"] === "1") process.stderr.write(`${new Date().toISOString()} ${text}\n`);
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
 

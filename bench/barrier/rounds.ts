@@ -57,7 +57,7 @@ export async function playSize(
     await clients.call("connect", parties);
     seen(`${parties} parties connected: ${name}`);
   }
-  for (let round = -warmUps; round < rounds; round += 1) {
+  for (let round = parties < 10_000 ? -warmUps : -1; round < rounds; round += 1) {
     for (const contender of contenders) {
       const result = await playOnce(contender, parties);
       if (round >= 0) played.get(contender.name)?.push(result);

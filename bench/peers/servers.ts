@@ -44,6 +44,8 @@ async function answers(port: number, question: string): Promise<boolean> {
     };
     socket.on("connect", () => (question === "" ? end() : socket.write(question)));
     socket.on("data", (text: Buffer) => text.includes("Mode:") && end());
+    // One that is starting may take a question and forget it.
+    socket.setTimeout(500, () => socket.destroy());
     socket.on("error", () => resolve(false));
     socket.on("close", () => resolve(false));
   });
