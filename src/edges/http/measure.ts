@@ -12,7 +12,9 @@ const outcomes: readonly BarrierOutcome[] = ["crossed", "failed", "timeout", "ca
 export function measureHost(host: Host, metrics: Metrics): () => void {
   const ended = new Map<BarrierOutcome, number>(outcomes.map((outcome) => [outcome, 0]));
   let warnings = 0;
+  let lastEntryUs = host.clock.nowUs();
   const stop = host.observe((_, { observed, addressed }) => {
+    lastEntryUs = host.clock.nowUs();
     for (const effect of observed) {
       if (effect.kind === "wait-warning") warnings += 1;
       if (effect.kind !== "barrier-closed") continue;
@@ -26,8 +28,11 @@ export function measureHost(host: Host, metrics: Metrics): () => void {
     metrics.add({ name, help, kind: "gauge", read: () => [{ value: read() }] });
   };
   gauge("muster_waiters", "Parties that wait at barriers.", () => host.figures().waiters);
-  gauge("muster_oldest_wait_seconds", "How long the oldest wait has lasted, in log time.", () => {
-    return host.figures().oldestWaitUs / 1e6;
+  gauge("muster_oldest_wait_seconds", "How long the oldest wait has lasted.", () => {
+    const { waiters, oldestWaitUs } = host.figures();
+    // Log time stands still while nothing happens, which is what a wait that hangs is like.
+    const sinceUs = waiters === 0 ? 0 : host.clock.nowUs() - lastEntryUs;
+    return (oldestWaitUs + sinceUs) / 1e6;
   });
   gauge("muster_mailbox_commands", "Commands of edges that are not in the log yet.", () => {
     return host.figures().mailboxCommands;
