@@ -8,6 +8,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { sleep, systemClock } from "../host/clock.ts";
 
 export interface NatsServerOptions {
   /** Lines of its configuration, besides address, ports and files. */
@@ -52,7 +55,8 @@ export class NatsServer {
       const cluster = `{ name: muster, listen: "127.0.0.1:${routes[index]}", routes: [${addresses}] }`;
       return NatsServer.#prepare(port, { config: `server_name: n${index}\ncluster: ${cluster}` });
     });
-    await Promise.all(servers.map((server) => server.startAgain(clusterIsReady)));
+    await Promise.all(servers.map((server) => server.startAgain()));
+    await untilReplicated(servers.map(({ address }) => address));
     return servers;
   }
 
@@ -69,7 +73,7 @@ export class NatsServer {
   }
 
   /** At the same port, with the files that it had. */
-  async startAgain(ready: RegExp = /Server is ready/): Promise<void> {
+  async startAgain(): Promise<void> {
     const child = spawn("nats-server", this.#arguments, { stdio: ["ignore", "ignore", "pipe"] });
     this.#process = child;
     const seen: string[] = [];
@@ -79,7 +83,7 @@ export class NatsServer {
       child.once("exit", (code) => reject(new Error(`nats-server ended (${code}): ${seen}`)));
       lines.on("line", (line) => {
         if (seen.length < 100) seen.push(line);
-        if (ready.test(line)) resolve();
+        if (line.includes("Server is ready")) resolve();
       });
     });
   }
@@ -105,7 +109,25 @@ export class NatsServer {
   }
 }
 
-const clusterIsReady = /JetStream cluster (new )?metadata leader/;
+/** Asks for a stream with three copies until there is one: what servers print is no sure sign. */
+async function untilReplicated(servers: readonly string[]): Promise<void> {
+  for (;;) {
+    const connection = await connect({ servers: [...servers] });
+    try {
+      const { streams } = await jetstreamManager(connection, { timeout: askMs });
+      await streams.add({ name: "ready", subjects: ["ready"], num_replicas: 3 });
+      await streams.delete("ready");
+      return;
+    } catch {
+      await sleep(systemClock, retryMs);
+    } finally {
+      await connection.close();
+    }
+  }
+}
+
+/** How long a cluster may take for an answer, and until it is asked again, milliseconds. */
+const [askMs, retryMs] = [2_000, 50];
 
 /** Ports that were free a moment ago. */
 async function freePorts(count: number): Promise<readonly number[]> {
