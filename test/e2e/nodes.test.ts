@@ -516,14 +516,15 @@ describe.runIf(isRoot && modes.includes("namespace"))("an ordinary user", () => 
 });
 
 describe.runIf(modes.includes("namespace"))("two hundred nodes", () => {
-  test("come up, run a program each and go, with one process of Muster", async () => {
+  test("with as many links come up, run a program each and go, with one process of Muster", async () => {
     const host = new Host({
       ...{ runId: newRunId(), mode: "namespace", seed: process.pid, nodes: 200, out },
-      programs: [["true"]],
+      ...{ hasNetwork: true, programs: [["true"]] },
     });
     const up = await host.answer("up");
     const ended = await host.answer("ended");
     expect(ended.statuses.filter((status) => status === "0").length).toBe(200);
+    expect(up.control).toBe("172.31.0.1");
     expect(up.rssBytes).toBeLessThan(150 * 1024 * 1024);
     host.child.kill("SIGTERM");
     const { downMs } = await host.answer("stopped");
