@@ -23,8 +23,8 @@ function read(object: string, event: string, args = ""): string {
   if (typeof changes === "string") return changes;
   return changes
     .map(({ link, node, way, what }) => {
-      const member = node === undefined ? "" : `/${node}`;
-      const where = `${link}${member}${way === undefined ? "" : ` ${way}`}`;
+      const end = node === undefined ? "" : `/${node}`;
+      const where = `${link}${end}${way === undefined ? "" : ` ${way}`}`;
       return `${where}: ${what.kind === "modify" ? JSON.stringify(what.shape) : what.kind}`;
     })
     .join("; ");
