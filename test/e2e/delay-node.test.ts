@@ -173,24 +173,30 @@ describe.skipIf(!isRoot)("a change of links of the delay node", () => {
     // In the middle of the flows, told ahead.
     const settled = systemClock.nowUs() + 30_000;
     const marks = [0, 100_000, 200_000].map((offsetUs) => settled + offsetUs);
+    // On a busy machine a change may be told too late for its instant: then it says when it was.
+    const done: number[] = [];
     for (const [index, atUs] of marks.entries()) {
       const shape = { delayUs: [25_000, 5_000, 15_000][index] ?? 0 };
-      await backend.setAt(
+      const doneUs = await backend.setAt(
         ["change", "other"].map((name) => ({ link: name, what: { kind: "modify", shape } })),
         atUs,
       );
+      expect(doneUs).toBeGreaterThanOrEqual(atUs);
+      done.push(doneUs);
     }
+    const delayAt = (instants: readonly number[], sentUs: number): number =>
+      [5_000, 25_000, 5_000, 15_000][instants.filter((atUs) => atUs <= sentUs).length] ?? 0;
     for (const { arrivals } of await flows) {
       expect(arrivals).toHaveLength(2_000);
       expect(arrivals.map(({ id }) => id)).toEqual(arrivals.map((_, index) => index));
       for (const { sentUs, receivedUs } of arrivals) {
-        const inForce = marks.filter((atUs) => atUs <= sentUs).length;
-        const delayUs = [5_000, 25_000, 5_000, 15_000][inForce] ?? 0;
+        const delayUs = Math.min(delayAt(marks, sentUs), delayAt(done, sentUs));
         expect(receivedUs - sentUs).toBeGreaterThan(delayUs - 100);
       }
-      // What was sent after a change feels it at once, on both links: the delay has become longer.
-      const after = arrivals.filter(({ sentUs }) => sentUs > settled && sentUs < settled + 90_000);
-      expect(after.length).toBeGreaterThan(0);
+      // The changes were in the middle of the flow.
+      const [first = Infinity, last = 0] = [arrivals[0]?.sentUs, arrivals.at(-1)?.sentUs];
+      expect(first).toBeLessThan(settled);
+      expect(last).toBeGreaterThan(settled);
     }
   });
 
