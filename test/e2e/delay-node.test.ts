@@ -57,7 +57,7 @@ let world: TestNamespaces;
 const backends: DelayNodeBackend[] = [];
 const linkEnds = new Map<string, LinkEnds>();
 
-/** Links of their own for each number of threads: where all processors are taken, none goes first. */
+/** Links of their own for each number of threads: with all processors taken, none goes first. */
 async function shape(threads: number, names: readonly string[]): Promise<DelayNodeBackend> {
   world = await makeNamespaces(["a", "b", "c"]);
   const { commands } = world;
