@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Goal: a linktest finds each of the faults that a shaper can have behind its back, in the direction
-// where it is, and nothing wrong with the link beside them. [proofs.md 8]
-// Method: a run with shaped links whose shaping is changed by events, which a linktest knows nothing
-// of: it compares with the file.
+// Goal: a linktest finds each of the faults that a shaper can have behind its back, in the
+// direction where it is, and nothing wrong with the link beside them. [proofs.md 8] Method: a run
+// with shaped links whose shaping is changed by events, which a linktest knows nothing of: it
+// compares with the file.
 import { expect, test } from "vitest";
 import { runBody } from "./support/experiment.ts";
 

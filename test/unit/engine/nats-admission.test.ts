@@ -69,10 +69,10 @@ describe("NATS with accounts", () => {
       payload: -1,
     });
     const credentials = file("muster.creds");
-    writeFileSync(
-      credentials,
-      `-----BEGIN NATS USER JWT-----\n${statement}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`,
-    );
+    const part = (name: string, text: string): string =>
+      `-----BEGIN ${name}-----\n${text}\n------END ${name}------\n`;
+    const parts = [part("NATS USER JWT", statement), part("USER NKEY SEED", String(seed))];
+    writeFileSync(credentials, parts.join("\n"));
     const name = `nats://${broker.address}`;
     await expect(append(name)).rejects.toThrow("give --nats-creds FILE");
     expect(await append(name, credentials)).toBe(1);
