@@ -87,9 +87,10 @@ async function measure(name: string, shape: DirectionShape, pace: Pace): Promise
     await backend.attach([ends], new Map([["l0", plan]]));
     await world.configure(ends, 1);
     // The first packets pay for code that is not compiled yet.
-    await ping(world, 100, 0.01);
-    const rtt = await ping(world, 200, 0.01);
+    await ping(world, 50, 0.02);
     const sentUs = (pingBytes * 8e6) / shape.bandwidthBps;
+    // Far enough apart that none waits for the one before.
+    const rtt = await ping(world, 200, Math.max(0.01, (2 * sentUs) / 1e6));
     const askedMs = (2 * (shape.delayUs * (1 - shape.reorder) + sentUs)) / 1_000;
     const [from, to] = ends.ends.map(({ namespace }) => namespace);
     if (from === undefined || to === undefined) throw new Error("a link has two ends");
