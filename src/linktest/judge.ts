@@ -90,10 +90,12 @@ export interface LossSample {
   readonly received: number;
   /** Packets that came to the receiver's socket and found no room there. */
   readonly overflowed: number;
+  /** Packets that the machine lost meanwhile, of this direction or of any other. */
+  readonly lostByMachine?: number;
 }
 
-/** @param power of the plan, for a sample that turned out smaller than planned */
-export function judgeLoss(probe: LossProbe, { sent, received, overflowed }: LossSample): Verdict {
+export function judgeLoss(probe: LossProbe, sample: LossSample): Verdict {
+  const { sent, received, overflowed, lostByMachine = 0 } = sample;
   const { edge, packets, tooMany, tooFew } = probe;
   const lost = Math.max(0, sent - received - overflowed);
   const measured = sent === 0 ? null : lost / sent;
@@ -109,6 +111,10 @@ export function judgeLoss(probe: LossProbe, { sent, received, overflowed }: Loss
     const what = sent < packets ? `sent only ${sent} of ${packets} packets` : "";
     const full = overflowed > 0 ? `${overflowed} packets found the receiver's socket full` : "";
     const why = `${[what, full].filter((text) => text !== "").join("; ")}: the probe is at fault`;
+    return { ...facts, verdict: "untestable", why };
+  }
+  if (lost >= tooMany && lost - lostByMachine < tooMany) {
+    const why = `the machine was too busy: it lost ${lostByMachine} packets, and ${lost} did not come`;
     return { ...facts, verdict: "untestable", why };
   }
   if (lost >= tooMany) {

@@ -13,6 +13,11 @@ export interface ShapedLinks extends LinkBackend<ShapedLink, LinkChange> {
    * @returns when it took effect. @throws NetworkError when it is refused: then nothing changed
    */
   setAt(changes: readonly LinkChange[], atUs: number): Promise<number>;
+  /**
+   * Packets that this machine has lost so far on their way through links, and that no link was
+   * asked to lose; told within `networkTimes.reportMs`.
+   */
+  lostByMachine(): number;
   /** What the user must know of how links were so far, a sentence each; nothing: as asked. */
   trouble(): readonly string[];
 }

@@ -39,7 +39,7 @@ set s [$ns event-sequence {
 $ns at 0.0 "$p start"
 $ns at 0.2 "$s start"
 $ns at 0.4 "$l down"
-$ns at 0.6 "$u start"
+$ns at 1.6 "$u start"
 $ns at swapout "$p start"`;
 
 /** What is the same in every run of it. */

@@ -235,11 +235,13 @@ programs:
   stay: { node: b, command: "true" }
   after: { node: b, command: "true", start: { after: come } }
 barriers:
-  ready: { members: [come, stay] }
+  ready: { members: [come, stay], whenDead: wait }
 `);
   expect(ran.code).toBe(1);
   expect(ran.result.error?.code).toBe("BARRIER_STUCK");
-  expect(ran.result.barriers).toMatchObject([{ outcome: "cancelled", missing: ["stay"] }]);
+  expect(ran.result.barriers).toMatchObject([
+    { outcome: "cancelled", missing: ["stay (dead: ended without coming)"] },
+  ]);
 });
 
 test("an experiment of a daemon waits in the same way, with its scheduler elsewhere", async () => {

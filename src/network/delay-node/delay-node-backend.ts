@@ -123,6 +123,10 @@ export class DelayNodeBackend implements ShapedLinks {
     return await this.#tell(planned, atUs);
   }
 
+  lostByMachine(): number {
+    return this.health?.dropped ?? 0;
+  }
+
   trouble(): readonly string[] {
     const { packets = 0, late = 0, lagMaxUs = 0, dropped = 0 } = this.health ?? {};
     const lag = `${lagMaxUs / 1_000} ms; the machine was too busy for its links`;

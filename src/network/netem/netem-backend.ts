@@ -83,6 +83,11 @@ export class NetemBackend implements ShapedLinks {
   }
 
   /** The kernel tells nobody how late it is. */
+  /** The kernel says nothing of what it had no room for elsewhere. */
+  lostByMachine(): number {
+    return 0;
+  }
+
   trouble(): readonly string[] {
     return [];
   }

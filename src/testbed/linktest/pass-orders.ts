@@ -92,12 +92,13 @@ function directions<Probe extends { readonly edge: Pair["there"] }>(
 export interface StepEnds {
   readonly sender: StepAnswer | undefined;
   readonly receiver: StepAnswer | undefined;
+  readonly lostByMachine: number;
 }
 
-export function lossSample({ sender, receiver }: StepEnds): LossSample {
+export function lossSample({ sender, receiver, lostByMachine }: StepEnds): LossSample {
   const { packets: sent = 0 } = sender?.sent ?? {};
   const { packets: received = 0, overflowed = 0 } = receiver?.received ?? {};
-  return { sent, received, overflowed };
+  return { sent, received, overflowed, lostByMachine };
 }
 
 export function rateSample(ends: StepEnds): RateSample {

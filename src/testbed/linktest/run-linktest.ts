@@ -61,6 +61,8 @@ export interface LinktestRun {
   /** Names barriers and packets of this test, 0 to 65,535. */
   readonly session: number;
   readonly interrupt?: AbortSignal;
+  /** Packets that the machine has lost on links so far; settled when it resolves. */
+  readonly lostByMachine?: () => Promise<number>;
   /** Told when a stage begins and after each pass. */
   readonly onProgress?: (stage: Stage, done: number, passes: number) => void;
 }
@@ -84,6 +86,8 @@ interface PairSteps {
 
 interface PairAnswers {
   readonly pair: Pair;
+  /** In the time of the pass. */
+  readonly lostByMachine: number;
   readonly there: ProbeAnswer | string;
   readonly back: ProbeAnswer | string;
 }
@@ -163,7 +167,7 @@ class Linktest {
   ): Promise<readonly Verdict[]> {
     const probesOf = new Map(passes.flat().map(({ pair, probes }) => [pair, probes]));
     const planned = passes.map((pass) => pass.map((of) => ({ pair: of.pair, steps: stepsOf(of) })));
-    return await this.#play(stage, planned, ({ pair, there, back }) => {
+    return await this.#play(stage, planned, ({ pair, there, back, lostByMachine }) => {
       if (typeof there === "string" || typeof back === "string") return [];
       return (probesOf.get(pair) ?? []).map((probe) => {
         const isThere = probe.edge === pair.there;
@@ -171,6 +175,7 @@ class Linktest {
         return judge(probe, {
           sender: sender.steps.find(({ sent }) => sent !== undefined),
           receiver: receiver.steps.find(({ received }) => received !== undefined),
+          lostByMachine,
         });
       });
     });
@@ -202,10 +207,20 @@ class Linktest {
   /** R1. Each pair has a barrier of its own, so that one that fails keeps nobody else waiting. */
   async #pass(pass: readonly PairSteps[]): Promise<readonly PairAnswers[]> {
     this.#passes += 1;
-    return await Promise.all(pass.map((one, index) => this.#pair(one, index)));
+    const before = await this.#lostByMachine();
+    const answers = await Promise.all(pass.map((one, index) => this.#pair(one, index)));
+    const lostByMachine = (await this.#lostByMachine()) - before;
+    return answers.map((one) => ({ ...one, lostByMachine }));
   }
 
-  async #pair({ pair, steps }: PairSteps, index: number): Promise<PairAnswers> {
+  async #lostByMachine(): Promise<number> {
+    return (await this.#run.lostByMachine?.()) ?? 0;
+  }
+
+  async #pair(
+    { pair, steps }: PairSteps,
+    index: number,
+  ): Promise<Omit<PairAnswers, "lostByMachine">> {
     const timeoutMs = stepsMs(steps) + meetMs + endMs;
     const { from, to } = pair.there;
     const end = { pair, index, failed: new AbortController() };

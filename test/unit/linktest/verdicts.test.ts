@@ -96,6 +96,15 @@ describe("loss", () => {
     expect(judgeLoss(probe, nothing)).toMatchObject({ verdict: "bad", why: /^none of/ });
   });
 
+  it("that this machine made is no verdict, unless more was lost than that", () => {
+    const { packets, tooMany } = probe;
+    const judge = (lost: number, lostByMachine: number) =>
+      judgeLoss(probe, { sent: packets, received: packets - lost, overflowed: 0, lostByMachine });
+    expect(judge(tooMany, 1)).toMatchObject({ verdict: "untestable", why: /too busy/ });
+    expect(judge(tooMany + 1, 1).verdict).toBe("bad");
+    expect(judge(tooMany - 1, 5).verdict).toBe("ok");
+  });
+
   it("of nothing lets one packet pass, and says what it would have found", () => {
     const [none] = lossProbes(planOf(1, { loss: 0 }));
     if (none === undefined) throw new Error("nothing was planned");

@@ -18,13 +18,14 @@ import {
 import {
   attributeNames,
   createNotification,
+  getInt32,
   getText,
   int32Attribute,
   type Notification,
   textAttribute,
   toScheduleRequest,
 } from "../../../src/wire/event/notification.ts";
-import { formatOrder, type Order } from "../../../src/wire/event/orders.ts";
+import { formatOrder, type Order, orderAttributes } from "../../../src/wire/event/orders.ts";
 import { FakeClock } from "../record/fake-clock.ts";
 import { FakeBackend } from "./fake-backend.ts";
 
@@ -106,12 +107,20 @@ beforeEach(async () => {
   backend = new FakeBackend(clock, ["n0"]);
   [answers, warnings, reloads] = [[], [], []];
   await bus.subscribe(
-    { address: { eventtype: "COMPLETE", scheduler: 1 }, slow: "end" },
+    { address: { eventtype: "COMPLETE,FIRED", scheduler: 1 }, slow: "end" },
     {
       onNotifications: (placed) => {
         for (const { notification } of placed) {
           const text = (name: string) => getText(notification, name);
-          answers.push(`${text(attributeNames.objname)}${text(attributeNames.args)}`);
+          const name = text(attributeNames.objname);
+          if (text(attributeNames.eventtype) === "COMPLETE") {
+            answers.push(`${name}${text(attributeNames.args)}`);
+            continue;
+          }
+          // What has fired may be over with it.
+          const error = getInt32(notification, orderAttributes.error);
+          const [token] = / CTOKEN=\d+/.exec(text(attributeNames.args) ?? "") ?? [];
+          if (error !== undefined) answers.push(`${name} ERROR=${error}${token}`);
         }
       },
       onGap: () => undefined,
