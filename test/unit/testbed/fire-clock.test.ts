@@ -2,7 +2,7 @@
 // Goal: actions are performed in the order of their instants, once, or revoked, and who revokes is
 // told which. The clock on timers under virtual time; the one with a thread as a real thread, of
 // which nothing is asked but order and truth.
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -196,5 +196,27 @@ describe("ThreadFireClock", () => {
     expect(revoke()).toBe("revoked");
     expect(fire.at(0, write("y"), () => undefined)()).toBe("revoked");
     expect(written()).toBe("");
+  });
+});
+
+/** Scheduling policies of the threads of this process. [proc(5) stat field 41] */
+function policies(): readonly number[] {
+  return readdirSync("/proc/self/task").map((task) => {
+    const stat = readFileSync(`/proc/self/task/${task}/stat`, "utf8");
+    return Number(stat.slice(stat.lastIndexOf(")")).split(" ")[39]);
+  });
+}
+
+const roundRobin = 2;
+
+describe.skipIf(process.getuid?.() !== 0)("a firing thread of root", () => {
+  it("goes before whatever else the machine does", async () => {
+    const before = policies().filter((policy) => policy === roundRobin).length;
+    const clock = new ThreadFireClock(systemClock);
+    const fired = Promise.withResolvers<Fired>();
+    clock.at(systemClock.nowUs(), tell, fired.resolve);
+    await fired.promise;
+    expect(policies().filter((policy) => policy === roundRobin)).toHaveLength(before + 1);
+    clock.close();
   });
 });

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The thread of thread-fire-clock.ts: sleeps to the next instant, performs what is due, reports. It
 // never returns to an event loop before it is told to stop.
+import { spawnSync } from "node:child_process";
+import { readlinkSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../../host/clock.ts";
@@ -29,12 +31,15 @@ const reportDelayUs = 2_000;
 const reportTogetherUs = { next: 10_000, max: 20_000 };
 
 /**
- * On Linux this is of this thread alone. It sleeps nearly always, and when it wakes nothing should
- * be in its way. A user without the right to it has what everybody has.
+ * Of this thread alone: it sleeps nearly always, and when it wakes nothing should be in its way.
+ * Niceness counts among the processes of one session only where the kernel groups by session, so
+ * that real-time priority is asked for, too. A user without the right has what everybody has.
  */
 function raisePriority(): void {
   try {
     setPriority(0, constants.priority.PRIORITY_HIGHEST);
+    const task = readlinkSync("/proc/thread-self").split("/").at(-1) ?? "";
+    spawnSync("chrt", ["--rr", "--pid", "10", task], { stdio: "ignore", timeout: 2_000 });
   } catch {
     // As before.
   }
