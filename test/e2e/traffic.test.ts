@@ -30,7 +30,8 @@ tb-set-ip $n0 10.1.1.1
 ${flow("cbr0", "UDP", "Null")}
 ${flow("cbr1", "TCP", "TCPSink")}
 `;
-  const { out, result } = await runBody(body);
+  // A shaped link may drop what a busy machine sends late and all at once.
+  const { out, result } = await runBody(body, ["--links", "none"]);
   const traffic = result.traffic ?? [];
   expect(traffic.map(({ name, protocol }) => `${name} ${protocol}`)).toEqual([
     ...["cbr0 udp", "cbr1 tcp"],
