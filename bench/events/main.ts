@@ -21,6 +21,7 @@ import {
   skewOfFloor,
   skewOfOurs,
 } from "./lateness.ts";
+import { latenessOfLinkChanges } from "./link-changes.ts";
 import { plainSpawn, plannedPrograms, programName } from "./programs.ts";
 
 interface Row {
@@ -101,6 +102,7 @@ async function playRound(figures: Figures, parts: Parts): Promise<void> {
       figures.add(what, both[0] ?? 0, both[1]);
     }
   }
+  await playLinkChanges(figures);
   const twenty = await plannedPrograms(run, 20);
   const spawned = await plainSpawn(program, 20);
   const { letGoUs, firstInstructionUs } = twenty;
@@ -113,6 +115,24 @@ async function playRound(figures: Figures, parts: Parts): Promise<void> {
   const oneSpawned = await plainSpawn(program, 1);
   const single = [one, oneSpawned].map((starts) => max(starts.firstInstructionUs));
   figures.add("1 program: program started", single[0] ?? 0, single[1]);
+}
+
+/** There are no links without root. */
+async function playLinkChanges(figures: Figures): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const rate = { count: 200, stepUs: 5_000 };
+  const late = await latenessOfLinkChanges(rate);
+  const floor = await latenessOfFloor(rate);
+  for (const [percent, floorUs] of [
+    [50, floor.p50Us],
+    [99, floor.p99Us],
+  ] as const) {
+    figures.add(
+      `link changed, 200/s, packets pass: p${percent}`,
+      percentile(late, percent),
+      floorUs,
+    );
+  }
 }
 
 /** Not within a second, so not each round: how long it takes is the figure. */
