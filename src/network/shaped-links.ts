@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A back end whose links can be changed while a run goes on: what link events and `muster link`
 // use.
-import type { LinkBackend } from "./link-backend.ts";
+import { type LinkBackend, type LinkEnds, NetworkError } from "./link-backend.ts";
 import type { LinkTable } from "./link-table.ts";
 import type { LinkChange, ShapedLink } from "./model.ts";
 
@@ -20,4 +20,20 @@ export interface ShapedLinks extends LinkBackend<ShapedLink, LinkChange> {
   lostByMachine(): number;
   /** What the user must know of how links were so far, a sentence each; nothing: as asked. */
   trouble(): readonly string[];
+}
+
+/** @returns what is asked of these links, in their order. @throws NetworkError when it cannot be */
+export function addToTable(
+  table: LinkTable,
+  links: readonly LinkEnds[],
+  plans: ReadonlyMap<string, ShapedLink>,
+): readonly ShapedLink[] {
+  const asked = links.map(({ name }) => {
+    const plan = plans.get(name);
+    if (plan === undefined) throw new NetworkError(`link ${name} has no shape`);
+    return plan;
+  });
+  const [problem] = table.add(asked);
+  if (problem !== undefined) throw new NetworkError(problem);
+  return asked;
 }

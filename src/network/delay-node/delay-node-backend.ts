@@ -19,7 +19,7 @@ import {
 import { type DirectionPlace, type DirectionUpdate, LinkTable } from "../link-table.ts";
 import type { Capacity, LinkChange, ShapedLink } from "../model.ts";
 import { networkLimits } from "../network-limits.ts";
-import type { ShapedLinks } from "../shaped-links.ts";
+import { addToTable, type ShapedLinks } from "../shaped-links.ts";
 import type {
   DirectionCounts,
   MemberOrder,
@@ -88,13 +88,7 @@ export class DelayNodeBackend implements ShapedLinks {
   }
 
   async attach(links: readonly LinkEnds[], plans: ReadonlyMap<string, ShapedLink>): Promise<void> {
-    const asked = links.map(({ name }) => {
-      const plan = plans.get(name);
-      if (plan === undefined) throw new NetworkError(`link ${name} has no shape`);
-      return plan;
-    });
-    const [problem] = this.table.add(asked);
-    if (problem !== undefined) throw new NetworkError(problem);
+    const asked = addToTable(this.table, links, plans);
     const shaper = this.#process ?? (await this.#start(asked));
     const segments = new Map<number, SegmentOrder[]>();
     const lines: string[] = [];

@@ -12,7 +12,7 @@ import {
 } from "../link-backend.ts";
 import { type DirectionUpdate, LinkTable } from "../link-table.ts";
 import type { LinkChange, ShapedLink } from "../model.ts";
-import type { ShapedLinks } from "../shaped-links.ts";
+import { addToTable, type ShapedLinks } from "../shaped-links.ts";
 import { formatDirection, netemCapacity, netemProblem } from "./netem-commands.ts";
 
 export interface NetemOptions {
@@ -43,13 +43,7 @@ export class NetemBackend implements ShapedLinks {
   }
 
   async attach(links: readonly LinkEnds[], plans: ReadonlyMap<string, ShapedLink>): Promise<void> {
-    const asked = links.map(({ name }) => {
-      const plan = plans.get(name);
-      if (plan === undefined) throw new NetworkError(`link ${name} has no shape`);
-      return plan;
-    });
-    const [problem] = this.table.add(asked);
-    if (problem !== undefined) throw new NetworkError(problem);
+    addToTable(this.table, links, plans);
     for (const link of links) this.#ends.set(link.name, link);
     await this.#commands.ip(
       this.#commands.hub,
