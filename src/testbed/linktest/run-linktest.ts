@@ -192,7 +192,7 @@ class Linktest {
     for (const [index, pass] of passes.entries()) {
       if (this.#isCancelled) break;
       onProgress?.(stage, index, passes.length);
-      for (const answers of await this.#pass(pass)) {
+      for (const answers of await this.#pass(stage, pass)) {
         const { pair, there, back } = answers;
         const failed = [there, back].find((one) => typeof one === "string");
         if (this.#isCancelled) continue;
@@ -205,15 +205,17 @@ class Linktest {
   }
 
   /** R1. Each pair has a barrier of its own, so that one that fails keeps nobody else waiting. */
-  async #pass(pass: readonly PairSteps[]): Promise<readonly PairAnswers[]> {
+  async #pass(stage: Stage, pass: readonly PairSteps[]): Promise<readonly PairAnswers[]> {
     this.#passes += 1;
-    const before = await this.#lostByMachine();
+    const before = await this.#lostByMachine(stage);
     const answers = await Promise.all(pass.map((one, index) => this.#pair(one, index)));
-    const lostByMachine = (await this.#lostByMachine()) - before;
+    const lostByMachine = (await this.#lostByMachine(stage)) - before;
     return answers.map((one) => ({ ...one, lostByMachine }));
   }
 
-  async #lostByMachine(): Promise<number> {
+  /** Only losses are judged by it, and to know it takes its time. */
+  async #lostByMachine(stage: Stage): Promise<number> {
+    if (stage !== "loss") return 0;
     return (await this.#run.lostByMachine?.()) ?? 0;
   }
 
