@@ -45,5 +45,4 @@ export {
   formatEdge,
   formatErrorRecord,
   formatVerdict,
-  formatVerdicts,
 } from "./report.ts";

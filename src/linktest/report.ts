@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Verdicts as people and old scripts read them: the records of the error files, and a table.
+// Plans and verdicts as people and old scripts read them, and the records of the error files.
 // [LINKTEST 7]
 import type { LinktestEdge, Route } from "./edges.ts";
 import type { Verdict } from "./judge.ts";
@@ -61,33 +61,6 @@ export function describePlan(plan: LinktestPlan): readonly string[] {
   }
   for (const edge of plan.oneWay) lines.push(`  not tested, no way back: ${formatEdge(edge)}`);
   return lines;
-}
-
-/** Asked against measured, a line for each direction and stage. */
-export function formatVerdicts(verdicts: readonly Verdict[]): string {
-  const head = ["stage", "from", "to", "link", "asked", "measured", "99 % interval", "verdict"];
-  const rows = verdicts.map((verdict) => [
-    ...[verdict.stage, verdict.edge.from, verdict.edge.to, verdict.edge.link],
-    ...[amount(verdict, verdict.expected), amount(verdict, verdict.measured)],
-    verdict.interval?.map((value) => amount(verdict, value)).join(" to ") ?? "",
-    verdict.verdict === "ok" ? "ok" : `${verdict.verdict}: ${verdict.why}`,
-  ]);
-  const widths = head.map((title, at) =>
-    Math.max(title.length, ...rows.map((row) => (row[at] ?? "").length)),
-  );
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-      .join("  ")
-      .trimEnd();
-  return `${[head, ...rows].map(line).join("\n")}\n`;
-}
-
-function amount({ stage }: Verdict, value: number | null): string {
-  if (value === null) return "nothing";
-  if (stage === "routing") return value === 1 ? "reached" : "not reached";
-  if (stage === "loss") return `${round(100 * value)} %`;
-  return stage === "bandwidth" ? `${round(value / 1e6)} Mb/s` : `${round(value)} ms`;
 }
 
 /** Four digits are more than a probe can tell. */

@@ -6,8 +6,6 @@
 
 export const packetBytes = 20;
 const magic = 0x4d4c;
-/** Steps are one byte. */
-export const stepsMax = 256;
 
 export type PacketKind = "ping" | "pong" | "data" | "end";
 

@@ -102,7 +102,7 @@ export class Probe {
   async #play(step: ProbeStep): Promise<StepAnswer> {
     const timeOut = Promise.withResolvers<void>();
     const cancel = this.#clock.after(step.timeoutMs, timeOut.resolve);
-    const dropsBefore = await this.#drops();
+    const dropsBefore = step.receive === undefined ? 0 : await this.#drops();
     const sending = this.#send(step.send);
     const pinging = this.#ping(step.ping);
     const received = this.#receiving.get(this.#step)?.over.promise;
