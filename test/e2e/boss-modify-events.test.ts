@@ -86,6 +86,7 @@ describe.each(["namespace", "environment"])("events, nodes of mode %s", (mode) =
   test("come, go and change in the agenda that runs, under one number each", async () => {
     await up([...base, ...first]);
     await until("early has run", () => printed("early") === "early\n");
+    await until("stays has told its pid", () => printed("stays").endsWith("\n"));
     const pid = printed("stays");
     const done = await modify([
       ...[...base, '$ns at 0 "$stays start"', '$ns at 0 "$moved start"'],
