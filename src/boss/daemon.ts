@@ -22,8 +22,8 @@ import { shutdownMsMax } from "./limits.ts";
 import { Members } from "./members.ts";
 import { watchNodesFor } from "./node-reports.ts";
 import { formatLine } from "./protocol.ts";
+import type { EventSystem } from "./rpc/control.ts";
 import { BossRpc } from "./rpc/service.ts";
-import type { EventSystem } from "./rpc/swap-methods.ts";
 import { OwnEvents, type Schedulers } from "./schedulers.ts";
 import { StateDaemon } from "./state-daemon.ts";
 import {

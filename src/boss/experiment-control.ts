@@ -5,12 +5,7 @@ import { BossError } from "./boss-error.ts";
 import type { ExperimentRow, ExperimentsDatabase } from "./database.ts";
 import type { Experiments } from "./experiments.ts";
 import { parseDefinition } from "./parse-definition.ts";
-import type {
-  EventSystem,
-  ExperimentControl,
-  NodeControl,
-  RestartHow,
-} from "./rpc/swap-methods.ts";
+import type { EventSystem, ExperimentControl, NodeControl, RestartHow } from "./rpc/control.ts";
 
 /**
  * Sends an event to an object of a run and, when it `waits`, waits for its completion.

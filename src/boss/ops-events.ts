@@ -7,7 +7,7 @@ import type { Clock } from "../host/clock.ts";
 import { BossError } from "./boss-error.ts";
 import type { ExperimentRow } from "./database.ts";
 import { opsAnswerMsMax, opsOutputBytesMax } from "./limits.ts";
-import type { EventSystem, EventSystemAction, EventSystemOptions } from "./rpc/swap-methods.ts";
+import type { EventSystem, EventSystemAction, EventSystemOptions } from "./rpc/control.ts";
 
 export interface OpsEventsOptions {
   /** Template of the remote shell; empty when ops is this machine. */

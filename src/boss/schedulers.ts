@@ -6,11 +6,11 @@
 //       any other daemon has them for its own user alone.
 import { join } from "node:path";
 import { type Account, LaunchError, resolveAccount, resolveUser } from "../events/launch/index.ts";
+import type { EventControl } from "../testbed/open-run-events.ts";
 import type { SplitOptions } from "../testbed/run-scheduler.ts";
 import { BossError } from "./boss-error.ts";
 import type { ExperimentRow } from "./database.ts";
-import type { Experiments } from "./experiments.ts";
-import type { EventSystem, EventSystemAction, EventSystemOptions } from "./rpc/swap-methods.ts";
+import type { EventSystem, EventSystemAction, EventSystemOptions } from "./rpc/control.ts";
 
 export interface SchedulersOptions {
   /** Of pid files. */
@@ -70,11 +70,16 @@ function ownAccount(user: string): Account | undefined {
   }
 }
 
+interface ExperimentsWithEvents {
+  /** Undefined while the experiment has no scheduler. */
+  eventsOf(row: ExperimentRow): EventControl | undefined;
+}
+
 /** Acts on the schedulers that the experiments of this daemon have. */
 export class OwnEvents implements EventSystem {
-  readonly #experiments: Pick<Experiments, "eventsOf">;
+  readonly #experiments: ExperimentsWithEvents;
 
-  constructor(experiments: Pick<Experiments, "eventsOf">) {
+  constructor(experiments: ExperimentsWithEvents) {
     this.#experiments = experiments;
   }
 

@@ -16,10 +16,11 @@ import type {
 import type { Limits } from "../core/limits.ts";
 import { limitMessage } from "../core/limits.ts";
 import { utf8Length } from "../core/text.ts";
+import { actionOf } from "../wire/link/command-action.ts";
 import type { BatchFrame, EdgeCommand, EdgeFrame, TopicPublish } from "../wire/link/frames.ts";
 import { FrameError } from "../wire/link/frames.ts";
 import type { Role } from "../wire/link/roles.ts";
-import { actionOf, mayDo } from "../wire/link/roles.ts";
+import { mayDo } from "../wire/link/roles.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;

@@ -9,8 +9,8 @@ import { type Action, judge } from "../rights.ts";
 import type { StateWaits } from "../state-waits.ts";
 import { DatabaseStaticData } from "../static-data.ts";
 import type { Arguments } from "./arguments.ts";
+import type { ExperimentControl } from "./control.ts";
 import type { Reply } from "./reply.ts";
-import type { ExperimentControl } from "./swap-methods.ts";
 
 /** What the methods work on. */
 export interface RpcContext {

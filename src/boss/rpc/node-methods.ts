@@ -5,9 +5,9 @@ import { text } from "../../wire/xmlrpc/index.ts";
 import { BossError } from "../boss-error.ts";
 import type { ExperimentRow } from "../database.ts";
 import type { NodeRow } from "../node-rows.ts";
+import type { RestartHow } from "./control.ts";
 import { findNode, type Method, type Methods, type RpcCall } from "./method.ts";
 import { notYet, type Reply, success } from "./reply.ts";
-import type { RestartHow } from "./swap-methods.ts";
 
 /** Nodes that a caller could not name, or may not touch, are told of before what is not built. */
 function about(call: RpcCall, argument: string): readonly string[] {

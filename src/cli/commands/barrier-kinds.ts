@@ -9,7 +9,7 @@ import { barrierCountMax } from "../../core/limits.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { arriveAtAny } from "./arrive-at-any.ts";
-import type { InitArguments, WaitArguments } from "./barrier.ts";
+import type { InitArguments, WaitArguments } from "./barrier-arguments.ts";
 
 /** The ways to end a barrier, which all kinds share. */
 type Handle = Pick<ReturnType<Session["countBarrier"]>, "cancel" | "fail">;

@@ -9,7 +9,6 @@ import {
   MusterError,
   type MusterErrorCode,
   type PartyFacts,
-  type RosterOptions,
   type Session,
   type WaitOptions,
 } from "../../client/index.ts";
@@ -20,66 +19,15 @@ import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { formatTable, harmless, joinNames } from "../output.ts";
 import { StopSignals } from "../stop-signals.ts";
+import type {
+  ArrivalArguments,
+  BarrierArguments,
+  CancelArguments,
+  FailArguments,
+  InitArguments,
+  WaitArguments,
+} from "./barrier-arguments.ts";
 import { handleOf, readArrival, readOrder } from "./barrier-kinds.ts";
-
-export interface BarrierArguments {
-  /** Where the server is; `$MUSTER_SERVER`, else the usual place on this machine. */
-  readonly server?: string;
-  readonly scope?: string;
-  /** File with the token; `$MUSTER_TOKEN` otherwise. Not an option: others see command lines. */
-  readonly tokenFile?: string;
-  /** Certificate of whoever has signed the server's. */
-  readonly ca?: string;
-  /** A certificate to show, with its key in the same file or in another. */
-  readonly cert?: string;
-  readonly key?: string;
-  readonly json: boolean;
-}
-
-export interface ArrivalArguments extends BarrierArguments {
-  readonly barrier: string;
-  readonly kind: BarrierKind;
-  readonly name?: string;
-  readonly error: number;
-  /** Seconds; for ever when absent. */
-  readonly timeout?: number;
-}
-
-export interface WaitArguments extends Omit<ArrivalArguments, "kind"> {
-  /** That of the barrier of this name when absent. */
-  readonly kind?: BarrierKind;
-  /** Of a state. */
-  readonly target?: number;
-  readonly signal: boolean;
-  /** Of a roster. */
-  readonly phase?: number;
-}
-
-export interface InitArguments extends ArrivalArguments {
-  /** Of a count or a quorum; `50%` of the latter. */
-  readonly count?: string;
-  readonly wait: boolean;
-  /** Of a roster. */
-  readonly member: readonly string[];
-  readonly phases: number;
-  readonly whenDead: NonNullable<RosterOptions["whenDead"]>;
-  readonly whenLate: NonNullable<RosterOptions["whenLate"]>;
-}
-
-export interface CancelArguments extends BarrierArguments {
-  /** All of the scope when absent. */
-  readonly barrier?: string;
-  readonly kind: BarrierKind;
-  readonly error: number;
-  readonly reason?: string;
-}
-
-export interface FailArguments extends BarrierArguments {
-  readonly barrier: string;
-  readonly kind: BarrierKind;
-  readonly error: number;
-  readonly reason: string;
-}
 
 /** Exit statuses of `muster barrier` besides those of exit-codes.ts. */
 export const barrierExitCodes = {

@@ -11,7 +11,7 @@ import type {
   FailArguments,
   InitArguments,
   WaitArguments,
-} from "./barrier.ts";
+} from "./barrier-arguments.ts";
 import type { TokenCreateArguments, TokenListArguments, TokenRevokeArguments } from "./token.ts";
 import type { PublishArguments, SubscribeArguments } from "./topic.ts";
 

@@ -28,6 +28,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { describeMuster } from "../version.ts";
 import { DoorWatch } from "./door-watch.ts";
+import type { Opened } from "./opened.ts";
 import { type Buses, openEventDoor, openRedirect } from "./serve-events.ts";
 import { openGnunet } from "./serve-gnunet.ts";
 import type { Listen } from "./serve-listen.ts";
@@ -112,14 +113,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     await close();
     throw explain(error);
   }
-}
-
-/** Something that is open. */
-export interface Opened {
-  readonly line: string;
-  /** Takes nobody new from here on; absent where nobody waits. */
-  readonly drain?: () => void;
-  readonly close: () => Promise<void>;
 }
 
 interface Core {

@@ -15,7 +15,7 @@ import { systemClock } from "../../host/clock.ts";
 import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { Bus } from "../../wire/event/bus.ts";
-import type { Opened } from "./serve-doors.ts";
+import type { Opened } from "./opened.ts";
 import type { ServeLimits } from "./serve-limits.ts";
 import type { Listen, Redirect } from "./serve-listen.ts";
 

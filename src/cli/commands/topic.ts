@@ -10,13 +10,8 @@ import {
 import { systemClock } from "../../host/clock.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
-import {
-  type BarrierArguments,
-  barrierExitCodes,
-  say,
-  throughOutages,
-  withSession,
-} from "./barrier.ts";
+import { barrierExitCodes, say, throughOutages, withSession } from "./barrier.ts";
+import type { BarrierArguments } from "./barrier-arguments.ts";
 
 export interface PublishArguments extends BarrierArguments {
   readonly topic: string;

@@ -13,8 +13,8 @@ import type { TmccTarget } from "../../client/tmcc-attempt.ts";
 import { type Cancel, systemClock } from "../../host/clock.ts";
 import { parseRequest, requestBytesMaxTcp, requestBytesMaxUdp } from "../../wire/tmcd/index.ts";
 import type { Exit } from "./exit.ts";
-import type { Line } from "./tmcc.ts";
 import { exitCodes, type TmccArguments } from "./tmcc-arguments.ts";
+import type { Line } from "./tmcc-line.ts";
 import { resolveHost } from "./tmcc-server.ts";
 
 const inetDefault = { address: "127.0.0.1", port: 7778 };

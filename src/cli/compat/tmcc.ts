@@ -3,7 +3,6 @@
 // [EMULAB-TMCD 5] [EMULAB-TMCD 6] Scripts start it often, so it imports no more than it needs.
 import { readFileSync } from "node:fs";
 import { askTmcd, type TmccOutcome } from "../../client/tmcc.ts";
-import type { TmccTarget } from "../../client/tmcc-attempt.ts";
 import type { Ask } from "../../client/tmcc-boot.ts";
 import { cacheFolder, clearCache, fillCache, readCache } from "../../client/tmcc-cache.ts";
 import { systemClock } from "../../host/clock.ts";
@@ -16,15 +15,8 @@ import {
 } from "../../wire/tmcd/index.ts";
 import { type Exit, performExit } from "./exit.ts";
 import { exitCodes, parseTmccArguments, type TmccArguments } from "./tmcc-arguments.ts";
-import {
-  bootFolder,
-  findBoss,
-  findPrivateKey,
-  findTargets,
-  findTls,
-  readIfThere,
-  resolveHost,
-} from "./tmcc-server.ts";
+import { type Line, openLine } from "./tmcc-line.ts";
+import { bootFolder, findBoss, readIfThere, resolveHost } from "./tmcc-server.ts";
 
 async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<Exit> {
   const given = parseTmccArguments(args);
@@ -57,30 +49,6 @@ async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Pr
     if (known !== undefined) return { kind: "exit", code: exitCodes.ok, stdout: known };
   }
   return askOnce(given, line);
-}
-
-/** What every request of this command line has in common. */
-export interface Line {
-  readonly targets: readonly TmccTarget[];
-  readonly tls: ReturnType<typeof findTls>;
-  readonly privateKey: string | undefined;
-}
-
-async function openLine(
-  given: TmccArguments,
-  environment: NodeJS.ProcessEnv,
-): Promise<Line | Exit> {
-  const privateKey = findPrivateKey(given, readIfThere);
-  if (typeof privateKey === "object") return privateKey;
-  const targets = await findTargets(given, environment, readIfThere);
-  if ("code" in targets) return targets;
-  const isProxied = targets[0]?.kind === "unix";
-  return {
-    targets,
-    tls: isProxied ? undefined : findTls(given, environment, readIfThere),
-    // The proxy says who asks.
-    privateKey: isProxied ? undefined : privateKey,
-  };
 }
 
 async function askOnce(given: TmccArguments, line: Line): Promise<Exit> {

@@ -9,8 +9,8 @@ import { BossError } from "../../../src/boss/boss-error.ts";
 import { ExperimentsDatabase } from "../../../src/boss/database.ts";
 import { resolveBossLimits } from "../../../src/boss/limits.ts";
 import type { Trust } from "../../../src/boss/rights.ts";
+import type { EventSystem } from "../../../src/boss/rpc/control.ts";
 import { BossRpc } from "../../../src/boss/rpc/service.ts";
-import type { EventSystem } from "../../../src/boss/rpc/swap-methods.ts";
 import type { WaitOptions } from "../../../src/boss/state-waits.ts";
 import type { Transition } from "../../../src/boss/states.ts";
 import {
