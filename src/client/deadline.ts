@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Deadlines of barriers, as programs give them.
-import type { Deadline } from "../core/barriers/commands.ts";
+import type { Deadline } from "../core/barriers/rules.ts";
 import { checkTimeoutMs, wrong } from "./check-arguments.ts";
 import type { ClientPlatform } from "./platform.ts";
 

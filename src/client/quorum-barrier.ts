@@ -3,7 +3,8 @@
 // peers of each controller have come.
 //
 //   U1. `crossed` and `ended` settle once each, `crossed` first; with the session at the latest.
-import type { Quorum, QuorumWait } from "../core/barriers/commands.ts";
+import type { QuorumWait } from "../core/barriers/commands.ts";
+import type { Quorum } from "../core/barriers/rules.ts";
 import type { QuorumStatus } from "../core/effect.ts";
 import { BarrierHandle } from "./barrier-handle.ts";
 import {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The handle of a roster: participants with names meet at it, once or in phases, by rules for those
 // who die and those who come late.
-import type { RosterMember, RosterRules } from "../core/barriers/commands.ts";
+import type { RosterMember } from "../core/barriers/commands.ts";
+import type { RosterRules } from "../core/barriers/rules.ts";
 import { BarrierHandle } from "./barrier-handle.ts";
 import {
   type Crossing,

@@ -5,43 +5,29 @@
 // barriers/commands.ts, those of the agenda in agenda/commands.ts.
 import type { AgendaCommand, BarrierCondition } from "./agenda/commands.ts";
 import type { BarrierCommand, StateSignalAndWait, StateWait } from "./barriers/commands.ts";
+import type { ErrorCode } from "./code.ts";
+import type { ConnectionId } from "./participant.ts";
 
 export type {
   CancelAll,
   CancelBarrier,
   CountInit,
   CountWait,
-  Deadline,
   FailBarrier,
-  Quorum,
   QuorumInit,
   QuorumWait,
   RosterArrive,
   RosterOpen,
-  RosterRules,
   StateSignal,
   StateSignalAndWait,
   StateWait,
   TreeCommand,
 } from "./barriers/commands.ts";
-
-import type { ErrorCode } from "./code.ts";
+export type { Deadline, Quorum, RosterRules } from "./barriers/rules.ts";
+export type { ConnectionId, Participant } from "./participant.ts";
 
 /** The error of waiters whose barrier was cleared. [EMULAB-SYNC 4 exit codes] */
 export const clearedError = 240;
-
-/** A connection of an edge: an integer the edge chose, never reused within an incarnation. */
-export type ConnectionId = number;
-
-/** Who is at a barrier, as far as the dialect tells. */
-export interface Participant {
-  /** Where the request came from, e.g. `127.0.0.1:4711/tcp`. */
-  readonly address: string;
-  /** The experiment node it came from, when the edge knows. */
-  readonly node?: string;
-  /** The participant's own name; absent for the old dialects, whose clients are anonymous. */
-  readonly name?: string;
-}
 
 /** The connection is gone: an arrival that still waits is taken back (B4). */
 export interface Leave {

@@ -2,9 +2,8 @@
 // What the core says of its state to those who ask: the progress line, `muster barrier show`, the
 // "who is missing" of a client that gave up. Reads are not logged (D5).
 import type { ItemState } from "./agenda/types.ts";
-import type { Quorum, RosterRules } from "./barriers/commands.ts";
-import type { Participant } from "./command.ts";
-import type { BarrierKind } from "./effect.ts";
+import type { BarrierKind, Quorum, RosterRules } from "./barriers/rules.ts";
+import type { Participant } from "./participant.ts";
 
 export interface BarrierDescription {
   readonly scope: string;

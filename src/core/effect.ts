@@ -7,15 +7,13 @@
 // (run record, progress, log lines) and decide nothing. Those of the agenda are in
 // agenda/effects.ts.
 import type { AgendaEdgeEffect, AgendaObservedEffect } from "./agenda/effects.ts";
+import type { BarrierKind, BarrierOutcome } from "./barriers/rules.ts";
 import type { TreeMessage } from "./barriers/tree-messages.ts";
 import type { ErrorCode } from "./code.ts";
-import type { ConnectionId, Participant } from "./command.ts";
 import type { MemberFacts } from "./description.ts";
+import type { ConnectionId, Participant } from "./participant.ts";
 
-/** What decides when a barrier is complete. */
-export type BarrierKind = "count" | "state" | "quorum" | "roster";
-
-export type BarrierOutcome = "crossed" | "failed" | "timeout" | "cancelled";
+export type { BarrierKind, BarrierOutcome } from "./barriers/rules.ts";
 
 /** One crossing for one edge: answer all these connections and forget them. */
 export interface Released {

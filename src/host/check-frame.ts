@@ -3,7 +3,8 @@
 // every restart, so a command of the wrong shape must not get there: the core would refuse to
 // start.
 import type { AgendaEvent, BarrierCondition, EventTerms } from "../core/agenda/commands.ts";
-import type { Deadline, RosterMember, RosterRules } from "../core/barriers/commands.ts";
+import type { RosterMember } from "../core/barriers/commands.ts";
+import type { Deadline, RosterRules } from "../core/barriers/rules.ts";
 import type { TreeMessage } from "../core/barriers/tree-messages.ts";
 import type { ErrorCode } from "../core/code.ts";
 import type {

@@ -3,7 +3,8 @@
 // that nobody comes too early, and tells rosters which of their members have died. What their ends
 // mean for the run is said to whoever made this.
 
-import type { BarrierCommand, Deadline } from "../core/barriers/commands.ts";
+import type { BarrierCommand } from "../core/barriers/commands.ts";
+import type { Deadline } from "../core/barriers/rules.ts";
 import type { BarrierClosed, BarrierKind, EdgeEffect } from "../core/effect.ts";
 import type { MemberBarrier, MemberBarriers } from "../edges/syncd/index.ts";
 import type { BarrierDeclaration, Experiment } from "../experiment/model.ts";

@@ -6,7 +6,6 @@ import type { Digest } from "../digest.ts";
 import type { EdgeTable } from "../edge-table.ts";
 import type { ParticipantRecord } from "../effect.ts";
 import type { Scope } from "../scope.ts";
-import type { Deadline, Quorum, RosterRules } from "./commands.ts";
 import { CountBarrier } from "./count-barrier.ts";
 import type { Failure, Place, Waiter } from "./place.ts";
 import { digestOf, enlist } from "./place.ts";
@@ -14,6 +13,7 @@ import type { ChildProgress, QuorumCreator } from "./quorum-barrier.ts";
 import { QuorumBarrier } from "./quorum-barrier.ts";
 import type { Member } from "./roster-barrier.ts";
 import { RosterBarrier } from "./roster-barrier.ts";
+import type { Deadline, Quorum, RosterRules } from "./rules.ts";
 import { StateCounter } from "./state-counter.ts";
 import { TreeLink } from "./tree.ts";
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The commands about barriers, by kind. Like all commands they are plain data: they are stored in
 // the log and read again by every replica.
-import type { ConnectionId, Participant } from "../command.ts";
-import type { BarrierKind } from "../effect.ts";
+import type { ConnectionId, Participant } from "../participant.ts";
+import type { BarrierKind, Deadline, Quorum, RosterRules } from "./rules.ts";
 import type { TreeMessage } from "./tree-messages.ts";
 
 interface Arrival {
@@ -19,14 +19,6 @@ interface Arrival {
    * of the leads that were asked for. As much as it takes to be told of it, microseconds.
    */
   readonly leadUs?: number;
-}
-
-/** When a barrier is over, with outcome `timeout` for all who wait. */
-export interface Deadline {
-  /** Since when: since it was made, since somebody came first, since somebody came last. */
-  readonly since: "opening" | "first-arrival" | "last-arrival";
-  /** Microseconds of log time. */
-  readonly us: number;
 }
 
 /** Adds `count` waiters to a count barrier and, when `waits`, waits there too. */
@@ -65,12 +57,6 @@ export interface StateSignalAndWait extends Arrival {
 }
 
 export type StateCommand = StateSignal | StateWait | StateSignalAndWait;
-
-/** How many of the peers of each controller. */
-export type Quorum =
-  /** From 0 to 100, of the peers registered there. */
-  | { readonly kind: "percent"; readonly percent: number }
-  | { readonly kind: "count"; readonly count: number };
 
 /**
  * Makes a quorum barrier. Who makes it is its driver, known by this connection, and is told of it
@@ -140,24 +126,6 @@ export interface RosterMember {
   readonly name: string;
   /** For people: whom it is one of. */
   readonly group?: string;
-}
-
-/** What a roster does when something is not as planned. */
-export interface RosterRules {
-  /** How often all meet: 1 is a barrier, 2 a double barrier (enter, leave); 0 for without end. */
-  readonly phases: number;
-  /**
-   * A member that is dead: `fail` ends the roster, `shrink` goes on without it, `wait` goes on
-   * waiting for one of that name.
-   */
-  readonly whenDead: "fail" | "shrink" | "wait";
-  /**
-   * An arrival in a phase that is over: `pass` answers at once with how that ended, `refuse`
-   * refuses it, `next` takes it for the phase that is on.
-   */
-  readonly whenLate: "pass" | "refuse" | "next";
-  /** Of each phase. */
-  readonly deadline?: Deadline;
 }
 
 /** Opens a roster; answered by `acknowledged`. */

@@ -18,10 +18,10 @@ import type { ScopeTable } from "../scope-table.ts";
 import { utf8Length } from "../text.ts";
 import type { Timers } from "../timers.ts";
 import type { Release, Turn } from "../turn.ts";
-import type { Deadline } from "./commands.ts";
 import type { Place, Waiter } from "./place.ts";
 import { recordOf } from "./place.ts";
 import { arrivedNames, listParties, missingNames } from "./report.ts";
+import type { Deadline } from "./rules.ts";
 
 /**
  * What a barrier lacked. Of one that everybody left it is told as it was before they left:

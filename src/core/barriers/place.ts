@@ -6,10 +6,10 @@ import type { Participant } from "../command.ts";
 import { Digest } from "../digest.ts";
 import type { EdgeState } from "../edge-table.ts";
 import type { BarrierKind, ParticipantRecord } from "../effect.ts";
-import type { Deadline } from "./commands.ts";
 import type { CountBarrier } from "./count-barrier.ts";
 import type { QuorumBarrier } from "./quorum-barrier.ts";
 import type { RosterPhase } from "./roster-barrier.ts";
+import type { Deadline } from "./rules.ts";
 import type { StateTarget } from "./state-counter.ts";
 
 export abstract class PlaceState {

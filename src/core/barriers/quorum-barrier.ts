@@ -7,11 +7,11 @@
 //       host without peers asks for nobody.
 //   Q3. The number of peers is read whenever the question is asked, not kept from the beginning.
 //   Q4. A sub-controller is expected once, whatever it says how often.
-import type { Quorum } from "./commands.ts";
-import type { Peers } from "./peers.ts";
 
+import type { Peers } from "./peers.ts";
 /** Who made it, and is told of it. */
 import { PlaceState } from "./place.ts";
+import type { Quorum } from "./rules.ts";
 
 export type QuorumCreator =
   | {

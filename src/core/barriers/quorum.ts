@@ -13,20 +13,14 @@ import type { Refusal } from "../refusal.ts";
 import { invalid } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
-import type {
-  Deadline,
-  Quorum,
-  QuorumChange,
-  QuorumEcho,
-  QuorumInit,
-  QuorumWait,
-} from "./commands.ts";
+import type { QuorumChange, QuorumEcho, QuorumInit, QuorumWait } from "./commands.ts";
 import type { Common } from "./common.ts";
 import { isInteger } from "./common.ts";
 import type { Failure, Waiter } from "./place.ts";
 import { enlist, strike, takeAll } from "./place.ts";
 import type { QuorumCreator } from "./quorum-barrier.ts";
 import { QuorumBarrier } from "./quorum-barrier.ts";
+import type { Deadline, Quorum } from "./rules.ts";
 import type { TreeLinks } from "./tree-links.ts";
 
 /** How a quorum ends, and where that was decided. */

@@ -5,10 +5,10 @@
 //   R1. A phase is complete when each member has arrived in it, and nobody else can.
 //   R2. A member waits with one connection at most.
 //   R3. A member is dead from the moment that it is known; only an arrival in its name ends that.
-import type { RosterMember, RosterRules } from "./commands.ts";
-
+import type { RosterMember } from "./commands.ts";
 /** One of those who are expected. */
 import { PlaceState } from "./place.ts";
+import type { RosterRules } from "./rules.ts";
 
 export interface Member {
   readonly name: string;

@@ -5,9 +5,10 @@ import type { Limits } from "../limits.ts";
 import type { Refusal } from "../refusal.ts";
 import { invalid, overLimit } from "../refusal.ts";
 import { utf8Length } from "../text.ts";
-import type { RosterChange, RosterMember, RosterRules } from "./commands.ts";
+import type { RosterChange, RosterMember } from "./commands.ts";
 import { isInteger } from "./common.ts";
 import type { RosterBarrier } from "./roster-barrier.ts";
+import type { RosterRules } from "./rules.ts";
 
 export function membersRefusal(
   members: readonly RosterMember[],

@@ -2,7 +2,7 @@
 // What controllers say to each other about quorums (D9). `key` is the generation of the barrier at
 // the controller above: both sides call it by that, so that what is said of a barrier that is gone
 // is not taken for its next generation.
-import type { Quorum } from "./commands.ts";
+import type { Quorum } from "./rules.ts";
 
 interface About {
   readonly barrier: string;
