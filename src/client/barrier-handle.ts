@@ -8,16 +8,16 @@ import {
   type Crossing,
   type EndOptions,
   type FailOptions,
-  type RequestOptions,
 } from "./barrier-requests.ts";
 import type { MusterError } from "./muster-error.ts";
-import type { Session } from "./session.ts";
+import type { RequestOptions } from "./request-options.ts";
+import type { Requester } from "./requester.ts";
 
 export abstract class BarrierHandle<Waited = Crossing> {
   readonly name: string;
   protected readonly requests: BarrierRequests;
 
-  constructor(session: Session, kind: BarrierKind, name: string) {
+  constructor(session: Requester, kind: BarrierKind, name: string) {
     this.requests = new BarrierRequests(session, kind, name);
     this.name = name;
   }

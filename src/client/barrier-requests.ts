@@ -11,32 +11,8 @@ import { checkArrival, checkErrorNumber, checkText } from "./check-arguments.ts"
 import type { Going } from "./common-clock.ts";
 import { MusterError, type PartyFacts, type PartyLists } from "./muster-error.ts";
 import { PendingWait, untilAborted } from "./pending-wait.ts";
-import type { Session, Settle } from "./session.ts";
-
-export interface RequestOptions {
-  /** The promise rejects with its reason; what was asked for may have happened (see each call). */
-  readonly signal?: AbortSignal;
-}
-
-export interface ArrivalOptions {
-  /** The participant's name, for reports of who is there; the session's name when absent. */
-  readonly name?: string;
-  /** An error number brought to the barrier; everybody is told the largest. */
-  readonly error?: number;
-}
-
-export interface WaitOptions extends ArrivalOptions {
-  /** The wait ends with code `timeout` after this much of the server's time. */
-  readonly timeoutMs?: number;
-  /** Takes the arrival back: the participant leaves. */
-  readonly signal?: AbortSignal;
-  /**
-   * Goes on at one instant of a common clock with all who ask for it, instead of when the news
-   * comes. The instant is later than the crossing by the longest lead that one of them asked for:
-   * of `true`, four times its way to the server and back, 20 ms at least.
-   */
-  readonly together?: boolean | { readonly leadMs: number };
-}
+import type { RequestOptions, WaitOptions } from "./request-options.ts";
+import type { Requester, Settle } from "./requester.ts";
 
 /** A crossing, the same for everybody who was there. */
 export interface Crossing {
@@ -64,9 +40,9 @@ type BuildArrival = (arrival: ArrivalFields, connection: number) => EdgeCommand;
 export class BarrierRequests {
   readonly kind: BarrierKind;
   readonly name: string;
-  readonly session: Session;
+  readonly session: Requester;
 
-  constructor(session: Session, kind: BarrierKind, name: string) {
+  constructor(session: Requester, kind: BarrierKind, name: string) {
     this.session = session;
     this.kind = kind;
     this.name = name;

@@ -3,10 +3,9 @@
 // shape ends the whole session at the server, with every other wait in it. Bounds that a server
 // sets (the length of a name, how many wait) are the server's to check; it refuses that call alone.
 import { barrierCountMax, waitTimeoutUsMax } from "../core/limits.ts";
-import type { WaitOptions } from "./barrier-requests.ts";
-import type { ConnectOptions } from "./connect.ts";
+import type { ConnectOptions } from "./connect-options.ts";
 import { MusterError } from "./muster-error.ts";
-import type { QuorumSize } from "./quorum-barrier.ts";
+import type { WaitOptions } from "./request-options.ts";
 
 const timeoutMsMax = waitTimeoutUsMax / 1000;
 
@@ -42,12 +41,6 @@ export function checkCount(count: number, field = "count"): void {
 /** @throws MusterError (invalid) */
 export function checkPhase(field: string, phase: number): void {
   checkWhole(field, phase, Number.MAX_SAFE_INTEGER);
-}
-
-/** @throws MusterError (invalid) */
-export function checkQuorum(size: QuorumSize): void {
-  if ("percent" in size) checkWhole("percent", size.percent, 100);
-  else checkWhole("count", size.count, barrierCountMax);
 }
 
 /** @throws MusterError (invalid) */

@@ -6,31 +6,11 @@
 //   await start.init(3);
 //   const { error } = await start.wait({ name: "worker-1", timeoutMs: 60_000 });
 import { checkConnect } from "./check-arguments.ts";
+import type { ConnectOptions } from "./connect-options.ts";
 import { MusterError } from "./muster-error.ts";
-import { type ClientPlatform, platform as standardPlatform } from "./platform.ts";
+import { platform as standardPlatform } from "./platform.ts";
 import { Session } from "./session.ts";
 import { sessionTime } from "./session-time.ts";
-
-export interface ConnectOptions {
-  /** What `muster token create` printed; a server on loopback may ask for none. */
-  readonly token?: string;
-  /** The name space of the barriers; the token's own when absent, else `default`. */
-  readonly scope?: string;
-  /** How participants are called that have no name of their own. */
-  readonly name?: string;
-  /** How long the server keeps the session while the connection is lost. Default 30 s. */
-  readonly leaseMs?: number;
-  /** Gives up connecting, and later ends the session. */
-  readonly signal?: AbortSignal;
-  /** Gives up connecting after this much. Default 10 s. */
-  readonly connectTimeoutMs?: number;
-  /** The connection is lost (`false`) or back (`true`). Waits go on meanwhile. */
-  readonly onLink?: (up: boolean) => void;
-  /** The session ended, not by `close`. */
-  readonly onEnd?: (error: MusterError) => void;
-  /** For tests, and for platforms without a WebSocket of their own. */
-  readonly platform?: ClientPlatform;
-}
 
 /**
  * Opens a session.

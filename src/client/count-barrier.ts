@@ -3,17 +3,11 @@
 // it is 0 again. Who is released, and how, is decided by the server's core.
 import type { CountInit, CountWait } from "../core/command.ts";
 import { BarrierHandle } from "./barrier-handle.ts";
-import {
-  type ArrivalFields,
-  type ArrivalOptions,
-  type Crossing,
-  crossingEnds,
-  type RequestOptions,
-  type WaitOptions,
-} from "./barrier-requests.ts";
+import { type ArrivalFields, type Crossing, crossingEnds } from "./barrier-requests.ts";
 import { checkCount } from "./check-arguments.ts";
 import { type BarrierDeadline, deadlineOf } from "./deadline.ts";
-import type { Session } from "./session.ts";
+import type { ArrivalOptions, RequestOptions, WaitOptions } from "./request-options.ts";
+import type { Requester } from "./requester.ts";
 
 export interface InitOptions {
   /** Ends the barrier for everybody; replaces one that was set before. */
@@ -21,7 +15,7 @@ export interface InitOptions {
 }
 
 export class CountBarrier extends BarrierHandle {
-  constructor(session: Session, name: string) {
+  constructor(session: Requester, name: string) {
     super(session, "count", name);
   }
 

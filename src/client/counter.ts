@@ -5,17 +5,18 @@
 //   Promise: no number is given twice, and none is left out, whatever connections are cut (B6); a
 //   number that was given to one whose session ended is not given again. Limits: it grows by one,
 //   never less; it lasts as long as its scope.
-import type { Crossing, WaitOptions } from "./barrier-requests.ts";
-import type { Session } from "./session.ts";
-import type { SignalOptions, StateBarrier } from "./state-barrier.ts";
+import type { Crossing } from "./barrier-requests.ts";
+import type { WaitOptions } from "./request-options.ts";
+import type { Requester } from "./requester.ts";
+import { type SignalOptions, StateBarrier } from "./state-barrier.ts";
 
 export class Counter {
   readonly name: string;
   readonly #state: StateBarrier;
 
-  constructor(session: Session, name: string) {
+  constructor(session: Requester, name: string) {
     this.name = name;
-    this.#state = session.stateBarrier(name);
+    this.#state = new StateBarrier(session, name);
   }
 
   /** @returns the next number. @throws MusterError */

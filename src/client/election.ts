@@ -8,10 +8,10 @@
 //   lease is over, which can be a moment later than the server's. What leaders write has to carry
 //   the term, and whoever takes it to refuse a smaller one than it has seen.
 import { barrierCountMax } from "../core/limits.ts";
-import type { RequestOptions } from "./barrier-requests.ts";
 import { MusterError } from "./muster-error.ts";
-import type { QuorumBarrier, QuorumDriver } from "./quorum-barrier.ts";
-import type { Session } from "./session.ts";
+import { QuorumBarrier, type QuorumDriver } from "./quorum-barrier.ts";
+import type { RequestOptions } from "./request-options.ts";
+import type { Requester } from "./requester.ts";
 
 export interface CandidateOptions extends RequestOptions {
   /** As of an arrival. */
@@ -22,9 +22,9 @@ export class Election {
   readonly name: string;
   readonly #quorum: QuorumBarrier;
 
-  constructor(session: Session, name: string) {
+  constructor(session: Requester, name: string) {
     this.name = name;
-    this.#quorum = session.quorumBarrier(name);
+    this.#quorum = new QuorumBarrier(session, name);
   }
 
   /** Stands for it until it leads. @throws MusterError; the signal's reason when it was aborted */

@@ -4,16 +4,10 @@
 
 export type { RosterMember } from "../core/barriers/commands.ts";
 export type { BarrierDescription, ScopeDescription } from "../core/description.ts";
-export type {
-  ArrivalOptions,
-  Crossing,
-  EndOptions,
-  FailOptions,
-  RequestOptions,
-  WaitOptions,
-} from "./barrier-requests.ts";
+export type { Crossing, EndOptions, FailOptions } from "./barrier-requests.ts";
 export type { Going } from "./common-clock.ts";
-export { type ConnectOptions, connect } from "./connect.ts";
+export { connect } from "./connect.ts";
+export type { ConnectOptions } from "./connect-options.ts";
 export type { CountBarrier, InitOptions } from "./count-barrier.ts";
 export type { Counter } from "./counter.ts";
 export type { BarrierDeadline } from "./deadline.ts";
@@ -33,6 +27,7 @@ export type {
   QuorumInitOptions,
   QuorumSize,
 } from "./quorum-barrier.ts";
+export type { ArrivalOptions, RequestOptions, WaitOptions } from "./request-options.ts";
 export type {
   Inside,
   PhaseCrossing,

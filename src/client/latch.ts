@@ -5,10 +5,11 @@
 //   Promise: nobody who waits goes on before `count` have counted down (B1); who comes later does
 //   not wait. Limits: it cannot be closed again, a count that was said cannot be taken back, and
 //   each program has to say the same number; it lasts as long as its scope.
-import type { Crossing, RequestOptions, WaitOptions } from "./barrier-requests.ts";
+import type { Crossing } from "./barrier-requests.ts";
 import { checkCount } from "./check-arguments.ts";
-import type { Session } from "./session.ts";
-import type { SignalledCrossing, SignalOptions, StateBarrier } from "./state-barrier.ts";
+import type { RequestOptions, WaitOptions } from "./request-options.ts";
+import type { Requester } from "./requester.ts";
+import { type SignalledCrossing, type SignalOptions, StateBarrier } from "./state-barrier.ts";
 
 export class Latch {
   readonly name: string;
@@ -16,11 +17,11 @@ export class Latch {
   readonly #state: StateBarrier;
 
   /** @throws MusterError (invalid) */
-  constructor(session: Session, name: string, count: number) {
+  constructor(session: Requester, name: string, count: number) {
     checkCount(count);
     this.name = name;
     this.count = count;
-    this.#state = session.stateBarrier(name);
+    this.#state = new StateBarrier(session, name);
   }
 
   /** One less. @returns how many are left, 0 when it is open. @throws MusterError */

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The peers of a scope: how many there are decides what a percentage of them is.
-import { BarrierRequests, type RequestOptions } from "./barrier-requests.ts";
+import { BarrierRequests } from "./barrier-requests.ts";
 import { checkCount, checkText } from "./check-arguments.ts";
-import type { Session } from "./session.ts";
+import type { RequestOptions } from "./request-options.ts";
+import type { Requester } from "./requester.ts";
 
 export class Peers {
   readonly #requests: BarrierRequests;
 
-  constructor(session: Session) {
+  constructor(session: Requester) {
     this.#requests = new BarrierRequests(session, "quorum", "");
   }
 

@@ -6,6 +6,7 @@
 import type { QuorumWait } from "../core/barriers/commands.ts";
 import type { Quorum } from "../core/barriers/rules.ts";
 import type { QuorumStatus } from "../core/effect.ts";
+import { barrierCountMax } from "../core/limits.ts";
 import { BarrierHandle } from "./barrier-handle.ts";
 import {
   type ArrivalFields,
@@ -13,14 +14,13 @@ import {
   type Crossing,
   crossingEnds,
   partiesOf,
-  type RequestOptions,
-  type WaitOptions,
 } from "./barrier-requests.ts";
-import { checkQuorum } from "./check-arguments.ts";
+import { checkWhole } from "./check-arguments.ts";
 import { type BarrierDeadline, deadlineOf } from "./deadline.ts";
 import { MusterError } from "./muster-error.ts";
 import { untilAborted } from "./pending-wait.ts";
-import type { Session } from "./session.ts";
+import type { RequestOptions, WaitOptions } from "./request-options.ts";
+import type { Requester } from "./requester.ts";
 
 /** How many of the peers of each controller: 0 to 100 percent, or a number. */
 export type QuorumSize = { readonly percent: number } | { readonly count: number };
@@ -37,7 +37,7 @@ export interface QuorumInitOptions extends RequestOptions {
 }
 
 export class QuorumBarrier extends BarrierHandle {
-  constructor(session: Session, name: string) {
+  constructor(session: Requester, name: string) {
     super(session, "quorum", name);
   }
 
@@ -200,4 +200,10 @@ function quorumOf(size: QuorumSize): Quorum {
   checkQuorum(size);
   if ("percent" in size) return { kind: "percent", percent: size.percent };
   return { kind: "count", count: size.count };
+}
+
+/** @throws MusterError (invalid) */
+function checkQuorum(size: QuorumSize): void {
+  if ("percent" in size) checkWhole("percent", size.percent, 100);
+  else checkWhole("count", size.count, barrierCountMax);
 }

@@ -4,16 +4,11 @@
 import type { RosterMember } from "../core/barriers/commands.ts";
 import type { RosterRules } from "../core/barriers/rules.ts";
 import { BarrierHandle } from "./barrier-handle.ts";
-import {
-  type Crossing,
-  crossingOf,
-  endsOf,
-  type RequestOptions,
-  type WaitOptions,
-} from "./barrier-requests.ts";
+import { type Crossing, crossingOf, endsOf } from "./barrier-requests.ts";
 import { checkPhase, checkText } from "./check-arguments.ts";
 import { type BarrierDeadline, deadlineOf } from "./deadline.ts";
-import type { Session } from "./session.ts";
+import type { RequestOptions, WaitOptions } from "./request-options.ts";
+import type { Requester } from "./requester.ts";
 
 export interface RosterOptions extends RequestOptions {
   /** Who is expected. */
@@ -47,7 +42,7 @@ export interface PhaseCrossing extends Crossing {
 }
 
 export class RosterBarrier extends BarrierHandle<PhaseCrossing> {
-  constructor(session: Session, name: string) {
+  constructor(session: Requester, name: string) {
     super(session, "roster", name);
   }
 

@@ -8,7 +8,7 @@
 //   Q3. A session whose connection is away for longer than its lease ends as `unavailable`: the
 //       server has let its participants go, or will.
 import type { ScopeDescription } from "../core/description.ts";
-import type { EdgeEffect, QuorumStatus, Released } from "../core/effect.ts";
+import type { EdgeEffect } from "../core/effect.ts";
 import { EdgeLink } from "../wire/link/edge-link.ts";
 import type { CoreFrame, EdgeCommand, SessionGrant } from "../wire/link/frames.ts";
 import {
@@ -21,7 +21,7 @@ import type { Action } from "../wire/link/roles.ts";
 import { mayDo } from "../wire/link/roles.ts";
 import { checkErrorNumber } from "./check-arguments.ts";
 import { CommonClock } from "./common-clock.ts";
-import type { ConnectOptions } from "./connect.ts";
+import type { ConnectOptions } from "./connect-options.ts";
 import { type ConnectionFailure, describeFailure } from "./connection-failure.ts";
 import { CountBarrier } from "./count-barrier.ts";
 import { Counter } from "./counter.ts";
@@ -31,6 +31,7 @@ import { MusterError, type MusterErrorCode } from "./muster-error.ts";
 import { Peers } from "./peers.ts";
 import type { ClientPlatform, WebSocketLike } from "./platform.ts";
 import { QuorumBarrier } from "./quorum-barrier.ts";
+import type { Requester, Settle } from "./requester.ts";
 import { RosterBarrier } from "./roster-barrier.ts";
 import { sessionTime } from "./session-time.ts";
 import { StateBarrier } from "./state-barrier.ts";
@@ -43,21 +44,6 @@ import {
 
 export type SessionOptions = ConnectOptions & { readonly platform: ClientPlatform };
 
-/** How a request ends. */
-export interface Settle {
-  released(effect: Released): void;
-  acknowledged(): void;
-  /** Of a signal; one that waits too goes on to its release. @returns whether this was the end. */
-  signalled(value: number): boolean;
-  /** Of a publication; one that waits too goes on to its release. @returns whether it is over. */
-  published(number: number): boolean;
-  /** Of a driver. @returns whether this was the end. */
-  statusChanged(status: QuorumStatus): boolean;
-  refused(error: unknown): void;
-  /** The server's log takes nothing: whoever waits is told, and the request stays (D10). */
-  suspended(): void;
-}
-
 const limits = {
   mailboxCommandsMax: 262_144,
   entryCommandsMax: 1_024,
@@ -68,7 +54,7 @@ const limits = {
 /** The scope of a session that names none, as at the other doors. */
 const defaultScope = "default";
 
-export class Session implements AsyncDisposable {
+export class Session implements Requester, AsyncDisposable {
   /** Settled when the server has let the session in, or will not. */
   readonly ready: Promise<void>;
   /** Of servers of one log, any of which will do. */

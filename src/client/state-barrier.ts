@@ -9,11 +9,10 @@ import {
   crossingOf,
   type Ends,
   endsOf,
-  type RequestOptions,
-  type WaitOptions,
 } from "./barrier-requests.ts";
 import { checkCount } from "./check-arguments.ts";
-import type { Session } from "./session.ts";
+import type { RequestOptions, WaitOptions } from "./request-options.ts";
+import type { Requester } from "./requester.ts";
 
 export interface SignalOptions extends RequestOptions {
   /** As of an arrival. */
@@ -26,7 +25,7 @@ export interface SignalledCrossing extends Crossing {
 }
 
 export class StateBarrier extends BarrierHandle {
-  constructor(session: Session, name: string) {
+  constructor(session: Requester, name: string) {
     super(session, "state", name);
   }
 

@@ -7,13 +7,12 @@ import {
   crossingOf,
   type Ends,
   endsOf,
-  type RequestOptions,
-  type WaitOptions,
 } from "./barrier-requests.ts";
 import { checkCount, checkText, checkWhole } from "./check-arguments.ts";
 import { MusterError } from "./muster-error.ts";
 import type { PendingWait } from "./pending-wait.ts";
-import type { Session } from "./session.ts";
+import type { RequestOptions, WaitOptions } from "./request-options.ts";
+import type { Requester } from "./requester.ts";
 import type { SubscribeOptions, TopicSubscription } from "./topic-subscription.ts";
 
 export interface PublishAndWaitOptions extends WaitOptions {
@@ -38,10 +37,10 @@ const messageTextMax = 3 * 1024 * 1024;
 
 export class Topic<Message = unknown> {
   readonly name: string;
-  readonly #session: Session;
+  readonly #session: Requester;
   readonly #requests: BarrierRequests;
 
-  constructor(session: Session, name: string) {
+  constructor(session: Requester, name: string) {
     this.name = name;
     this.#session = session;
     this.#requests = new BarrierRequests(session, "state", name);

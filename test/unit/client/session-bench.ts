@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Sessions of the client library with a core under virtual time. Between them are WebSockets that
 // deliver messages in order, late, and not at all when they are cut: what is on its way is lost.
-import { type ConnectOptions, connect } from "../../../src/client/connect.ts";
+
+import { connect } from "../../../src/client/connect.ts";
+import type { ConnectOptions } from "../../../src/client/connect-options.ts";
 import type { ClientPlatform, WebSocketLike } from "../../../src/client/platform.ts";
 import type { Session } from "../../../src/client/session.ts";
 import type { Command } from "../../../src/core/command.ts";

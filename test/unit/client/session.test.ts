@@ -3,7 +3,8 @@
 // a session lives as long as its lease and no longer (Q3, D5). Method: the shipped client, session
 // endpoint and host under virtual time, WebSockets cut at every message and at random ones.
 import { describe, expect, it } from "vitest";
-import { type ConnectOptions, connect, sessionUrl } from "../../../src/client/connect.ts";
+import { connect, sessionUrl } from "../../../src/client/connect.ts";
+import type { ConnectOptions } from "../../../src/client/connect-options.ts";
 import type { CountBarrier } from "../../../src/client/count-barrier.ts";
 import type { Session } from "../../../src/client/session.ts";
 import { SessionBench } from "./session-bench.ts";
