@@ -14,7 +14,7 @@ export { drawDot } from "./graph/dot.ts";
 export { drawSvg } from "./graph/svg.ts";
 export { fileBytesMax } from "./limits.ts";
 export type * from "./model.ts";
-export type { Tables } from "./ns/rows.ts";
+export type { Tables } from "./ns/tables.ts";
 export { type ParseOptions, type ParseResult, parseNsFile } from "./parse.ts";
 export { type NsText, printNs } from "./print-ns.ts";
 export { type CatalogueResult, parseCatalogue } from "./read-catalogue.ts";

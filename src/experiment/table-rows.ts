@@ -3,7 +3,7 @@
 // the same: the rows are what the old system's parser made of such a file, there is one writer of
 // them, and a second one, from the model, would have to be held against it for ever.
 import type { Diagnostic, Experiment } from "./model.ts";
-import type { Tables } from "./ns/rows.ts";
+import type { Tables } from "./ns/tables.ts";
 import { parseNsFile } from "./parse.ts";
 import { printNsLossy } from "./print-ns.ts";
 

@@ -21,7 +21,7 @@ import type {
   SimulatorObject,
   TopographyObject,
 } from "./objects.ts";
-import type { RunOutcome } from "./run.ts";
+import type { RunOutcome } from "./outcome.ts";
 import { ExperimentSettings } from "./settings.ts";
 
 /** An error after which the command is given up but its surroundings go on. */

@@ -17,12 +17,8 @@ import type {
   NsObject,
 } from "./objects.ts";
 import { byName } from "./sync-server.ts";
+import type { Row, Tables } from "./tables.ts";
 import { trafficFault, trafficName, trafficSetup } from "./traffic.ts";
-
-type Row = Readonly<Record<string, string>>;
-
-/** Rows by table name, both in the order of their first row. */
-export type Tables = Readonly<Record<string, readonly Row[]>>;
 
 class Writer {
   readonly context: NsContext;

@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: MIT
 // `$ns run`: the checks on the whole experiment, and its outcome. [EMULAB-NS 13, 15]
 
-import type { Experiment } from "../model.ts";
 import { TclError } from "../tcl/error.ts";
 import { type AddressFault, type AddressPlan, planAddresses, planNothing } from "./addresses.ts";
 import type { NsContext } from "./context.ts";
 import type { LinkObject, NodeObject } from "./objects.ts";
-import { formatRows, type Tables } from "./rows.ts";
+import { formatRows } from "./rows.ts";
 import { includeSiteFile } from "./source.ts";
-import { chooseSyncServer, type SyncServerChoice } from "./sync-server.ts";
+import { chooseSyncServer } from "./sync-server.ts";
 import { toModel } from "./to-model.ts";
 import { trafficFault } from "./traffic.ts";
-
-/** What an accepted file gives. */
-export interface RunOutcome {
-  readonly experiment: Experiment;
-  readonly rows: Tables | undefined;
-  readonly syncServer: SyncServerChoice;
-}
 
 const namePattern = /^[-0-9A-Za-z]+$/;
 const nameMax = 32;

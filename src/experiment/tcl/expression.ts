@@ -5,7 +5,6 @@
 import { tclDepthMax } from "../limits.ts";
 import { TclError } from "./error.ts";
 import { applyFunction } from "./functions.ts";
-import type { Interpreter } from "./interpreter.ts";
 import { parseNumber } from "./number.ts";
 import {
   applyBinary,
@@ -18,14 +17,29 @@ import {
 import { locateIn, type Origin } from "./origin.ts";
 import { parseBracket, parseSubstitutions, parseVariable } from "./parser.ts";
 import type { Part } from "./script.ts";
+import type { Frame } from "./variables.ts";
 
-type Node = (interp: Interpreter) => ExpressionValue;
+/** What an expression needs of the interpreter that evaluates it. */
+export interface Evaluator {
+  /** The variables that it sees. */
+  readonly frame: Frame;
+  /** Charges for so many steps. @throws TclLimitError */
+  step(count: number): void;
+  /** Charges for looking at so many characters. @throws TclLimitError */
+  scan(characters: number): void;
+  /** @throws TclError `TCL_LIST` */
+  list(text: string): readonly string[];
+  /** Evaluates parts and joins them. @throws TclError */
+  substitute(parts: readonly Part[], origin: Origin): string;
+}
+
+type Node = (interp: Evaluator) => ExpressionValue;
 
 /** A compiled expression. Evaluating costs one step. */
 export interface Expression {
   readonly origin: Origin;
-  readonly evaluate: (interp: Interpreter) => ExpressionValue;
-  readonly test: (interp: Interpreter) => boolean;
+  readonly evaluate: (interp: Evaluator) => ExpressionValue;
+  readonly test: (interp: Evaluator) => boolean;
 }
 
 interface Reader {
@@ -68,7 +82,7 @@ export function compileExpression(text: string, origin: Origin): Expression {
       throw new TclError(error.code, error.message, { ...error.details, offset: error.offset });
     };
   }
-  const evaluate = (interp: Interpreter): ExpressionValue => {
+  const evaluate = (interp: Evaluator): ExpressionValue => {
     interp.step(1);
     return root(interp);
   };
@@ -300,7 +314,7 @@ function quick(value: ExpressionValue): ExpressionValue {
 }
 
 /** Long operands are compared and converted character by character. */
-function charged(interp: Interpreter, value: string): string {
+function charged(interp: Evaluator, value: string): string {
   if (value.length > 64) interp.scan(value.length);
   return value;
 }
@@ -425,6 +439,6 @@ function readCall(reader: Reader, name: string, offset: number): Node {
 }
 
 /** Evaluates an expression to text. */
-export function evaluateText(interp: Interpreter, expression: Expression): string {
+export function evaluateText(interp: Evaluator, expression: Expression): string {
   return formatValue(quick(expression.evaluate(interp)));
 }

@@ -11,7 +11,7 @@
 //   A2. No address is given out twice.
 import { assert } from "../../core/assert.ts";
 import type { NodeAddress } from "../run-event.ts";
-import type { NodePlan } from "./node-backend.ts";
+import type { NodePlan } from "./node-plan.ts";
 
 /** Second octet of the blocks; below 64 and above 250 other software likes to listen. */
 export const BLOCK_FIRST = 64;

@@ -3,12 +3,12 @@
 
 export { enterNode, findEntrances, type NodeEntrance, type RunEntrances } from "./entrances.ts";
 export { createHostNode, type HostNodeOptions } from "./host-node.ts";
+export type { LinkShaping, NetworkDoors, NetworkPlan } from "./network-plan.ts";
 export type {
   BackendOptions,
   ExitStatus,
   NodeBackend,
   NodeMode,
-  NodePlan,
   NodeProcess,
   PreparedProcess,
   ProgramUsage,
@@ -17,8 +17,8 @@ export type {
   StartError,
   StartTrigger,
 } from "./node-backend.ts";
+export type { NodePlan } from "./node-plan.ts";
 export { NodesError } from "./nodes-error.ts";
-export type { LinkShaping, NetworkDoors, NetworkPlan } from "./own-network.ts";
 export { type NodesProbe, probeNodes } from "./probe.ts";
 export { type KernelPart, type NetworkProbe, probeNetwork } from "./probe-network.ts";
 export { startProcessNodes } from "./process-nodes.ts";

@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: MIT
 // What the orchestrator sees of process nodes: the plan it hands over, the nodes it gets back, and
 // the programs it starts on them. Only types; how they come about is in process-nodes.ts.
-import type { Archive, Link } from "../../experiment/model.ts";
+import type { Link } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { NodeAddress } from "../run-event.ts";
+import type { NetworkDoors, NetworkPlan } from "./network-plan.ts";
 import type { NodeGroupLimits } from "./node-groups.ts";
-import type { NetworkDoors, NetworkPlan } from "./own-network.ts";
+import type { NodePlan } from "./node-plan.ts";
 
 /**
  * `namespace`: every node has its own mount, process, host-name and IPC namespace.
  * `environment`: the kernel or the container forbids that; nodes differ by environment only.
  */
 export type NodeMode = "namespace" | "environment";
-
-export interface NodePlan {
-  readonly name: string;
-  /** Interfaces of the node in port order; `experiment` is `""` for one without an address. */
-  readonly links: readonly { readonly link: string; readonly experiment: string }[];
-  /** What is unpacked there before it boots. */
-  readonly archives?: readonly Archive[] | undefined;
-}
 
 export interface BackendOptions {
   /** Lower-case letters and digits; names the temporary directory and marks every process. */

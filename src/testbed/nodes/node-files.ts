@@ -11,7 +11,8 @@ import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:f
 import { dirname, join } from "node:path";
 import type { NodeAddresses } from "./addresses.ts";
 import { formatHostsFile, type HostsRow, planHostsRows } from "./hosts-file.ts";
-import type { BackendOptions, NodePlan } from "./node-backend.ts";
+import type { BackendOptions } from "./node-backend.ts";
+import type { NodePlan } from "./node-plan.ts";
 
 /** Directories of one node, as paths of this machine. */
 export interface NodeDirectories {

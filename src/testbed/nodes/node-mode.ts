@@ -9,9 +9,10 @@ import { alternatePort, mainPort } from "../../wire/tmcd/index.ts";
 import type { NodeAddresses } from "./addresses.ts";
 import { describeLosses } from "./losses.ts";
 import type { HeldNode, Namespaces, NoNamespaces, startNamespaces } from "./namespaces.ts";
+import type { NetworkPlan } from "./network-plan.ts";
 import type { BackendOptions, NodeMode } from "./node-backend.ts";
 import { NodesError } from "./nodes-error.ts";
-import { type NetworkPlan, OwnNetwork } from "./own-network.ts";
+import { OwnNetwork } from "./own-network.ts";
 import { findProgram } from "./system-programs.ts";
 
 /** Variable in which programs find the door for native clients. */

@@ -7,8 +7,9 @@ import { join } from "node:path";
 import type { Clock } from "../../host/clock.ts";
 import { newIncarnation, newRunId } from "../../host/ids.ts";
 import type { NamespaceCommands } from "../../network/link-backend.ts";
-import type { NodeMode, NodePlan } from "./node-backend.ts";
-import type { NetworkPlan } from "./own-network.ts";
+import type { NetworkPlan } from "./network-plan.ts";
+import type { NodeMode } from "./node-backend.ts";
+import type { NodePlan } from "./node-plan.ts";
 import { startProcessNodes } from "./process-nodes.ts";
 
 export interface NetworkProbe {

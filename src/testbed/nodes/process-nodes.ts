@@ -14,8 +14,9 @@ import { type NodeAddresses, planAddresses } from "./addresses.ts";
 import { type NodeEntrance, writeEntrances } from "./entrances.ts";
 import { markedProcesses } from "./marked-processes.ts";
 import { type HeldNode, type Namespaces, startNamespaces } from "./namespaces.ts";
+import type { NetworkDoors, NetworkPlan } from "./network-plan.ts";
 import { type ArchivePlan, planArchives } from "./node-archives.ts";
-import type { BackendOptions, NodeBackend, NodeMode, NodePlan } from "./node-backend.ts";
+import type { BackendOptions, NodeBackend, NodeMode } from "./node-backend.ts";
 import {
   controlSuffix,
   createNodeFiles,
@@ -31,14 +32,10 @@ import {
 } from "./node-files.ts";
 import { createNodeGroups, type NodeGroups, nodeGroupLimits } from "./node-groups.ts";
 import { chooseMode, doorVariable } from "./node-mode.ts";
+import type { NodePlan } from "./node-plan.ts";
 import { homePath, VIEW } from "./node-view.ts";
 import { NodesError } from "./nodes-error.ts";
-import {
-  type NetworkDoors,
-  type NetworkPlan,
-  type OwnNetwork,
-  seenAddresses,
-} from "./own-network.ts";
+import { type OwnNetwork, seenAddresses } from "./own-network.ts";
 import { ProcessNode, RunPrograms } from "./process-node.ts";
 import { planEnvironment } from "./program-environment.ts";
 import { type Reaper, startReaper } from "./reaper.ts";

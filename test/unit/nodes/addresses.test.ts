@@ -14,7 +14,7 @@ import {
   NODES_MAX,
   planAddresses,
 } from "../../../src/testbed/nodes/addresses.ts";
-import type { NodePlan } from "../../../src/testbed/nodes/node-backend.ts";
+import type { NodePlan } from "../../../src/testbed/nodes/node-plan.ts";
 
 function plan(block: number, nodes: readonly NodePlan[]) {
   const result = planAddresses(block, nodes);

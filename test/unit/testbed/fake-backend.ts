@@ -3,7 +3,6 @@
 import type {
   ExitStatus,
   NodeBackend,
-  NodePlan,
   NodeProcess,
   PreparedProcess,
   RunningNode,
@@ -11,6 +10,7 @@ import type {
   StartError,
   StartTrigger,
 } from "../../../src/testbed/nodes/node-backend.ts";
+import type { NodePlan } from "../../../src/testbed/nodes/node-plan.ts";
 import type { FakeClock } from "../record/fake-clock.ts";
 
 export class FakeProcess implements NodeProcess {
