@@ -27,7 +27,7 @@ import type { LocalLink } from "./local-link.ts";
 import { connectLocalEdge } from "./local-link.ts";
 import { LogWatch } from "./log-watch.ts";
 import type { Logger } from "./logger.ts";
-import type { Port } from "./port.ts";
+import type { Port, PortHost } from "./port.ts";
 import { Publications } from "./publications.ts";
 import { ServerMembership, serverLeaseUs } from "./server-membership.ts";
 import { settlePayloads } from "./settle-payloads.ts";
@@ -41,7 +41,7 @@ const retryDelayMs = { first: 20, max: 1_000 };
 /** A log that takes nothing for this long does not keep the host from closing. */
 const closeWaitMs = 2_000;
 
-export class Host {
+export class Host implements PortHost {
   readonly clock: Clock;
   readonly limits: Limits;
   /** Messages of sessions on their way to the log. */

@@ -4,7 +4,7 @@ import type { Attach, Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import { EdgeOutbox } from "../wire/link/edge-outbox.ts";
 import type { CoreLink, EdgeHandler } from "./core-link.ts";
-import type { Host, Port } from "./host.ts";
+import type { Port, PortHost } from "./port.ts";
 
 /** Which life of an edge a link carries. */
 export interface LocalLife {
@@ -19,7 +19,7 @@ export interface LocalLife {
 
 /** Attaches an edge of this process to the host. */
 export function connectLocalEdge(
-  host: Host,
+  host: PortHost,
   edge: string,
   handler: EdgeHandler,
   life: LocalLife,
@@ -31,13 +31,13 @@ export class LocalLink implements CoreLink, Port {
   readonly edge: string;
   readonly incarnation: number;
   readonly source: EdgeOutbox;
-  readonly #host: Host;
+  readonly #host: PortHost;
   readonly #handler: EdgeHandler;
   #closing: (() => void) | undefined;
   #closed = false;
   #whenClosed: Promise<void> = Promise.resolve();
 
-  constructor(host: Host, edge: string, handler: EdgeHandler, life: LocalLife) {
+  constructor(host: PortHost, edge: string, handler: EdgeHandler, life: LocalLife) {
     const { incarnation, leaseUs, as, seenSequence = 0 } = life;
     this.#host = host;
     this.edge = edge;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What a host sees of an edge that is attached to it: where its batches come from, and how it is
-// told what they led to.
+// told what they led to; and what the link of such an edge sees of the host.
 import type { Batch } from "../core/command.ts";
+import type { EventPage, ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
+import type { Limits } from "../core/limits.ts";
 
 /** Where the host finds the batches of one edge. EdgeOutbox is one; a remote edge has its own. */
 export interface BatchSource {
@@ -29,4 +31,21 @@ export interface Port {
   replaced(): void;
   /** The log takes nothing, or takes entries again (D10). */
   logAway(isAway: boolean): void;
+}
+
+/** What the link of an edge in the same process has of its host. */
+export interface PortHost {
+  readonly limits: Limits;
+  /** It takes nothing more, and tells nothing more. */
+  readonly hasStopped: boolean;
+  /** The last batch of that incarnation that is applied, 0 for none. */
+  lastBatch(edge: string, incarnation: number): number;
+  /** Puts a port in place; effects behind that entry are delivered to it. */
+  attach(port: Port, seenSequence: number): void;
+  /** The port is gone. `lost`: its edge may come back within its lease. */
+  detach(port: Port, lost: boolean): void;
+  /** There is something to append. */
+  wake(port: Port): void;
+  describe(scope: string, barrier?: string): ScopeDescription;
+  listEvents(scope: string, after: number): EventPage;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Rules about how files hang together: sizes, names, who may import whom, links, dependencies.
 import { matchesGlob, posix } from "node:path";
+import { findCircles } from "./circles.ts";
 import {
   codeOf,
   importsOf,
@@ -136,6 +137,37 @@ function mentioned(path: string, text: string): string[] {
     posix.join(posix.dirname(path), `${match[1]}.ts`),
   );
 }
+
+/**
+ * Waiters, the places where they wait and the edges they came by know each other: it is one graph.
+ */
+const graphOfTheCore = [
+  ...["barriers/common", "barriers/count-barrier", "barriers/peers", "barriers/place"],
+  ...["barriers/quorum-barrier", "barriers/report", "barriers/roster-barrier"],
+  ...["barriers/state-counter", "edge-table", "scope", "scope-table", "topics", "turn"],
+].map((name) => `src/core/${name}.ts`);
+
+const circleRules: readonly Rule[] = [
+  {
+    title: "no files import each other in a circle",
+    wrong: {
+      "src/wire/wrong.ts": 'import type { Wronger } from "./wronger.ts";\n',
+      "src/wire/wronger.ts": 'import type { Wrong } from "./wrong.ts";\n',
+    },
+    check(tree) {
+      const sources = tree.paths.filter(isShipped);
+      const imports = new Map(
+        sources.map((path) => [
+          path,
+          importsOf(tree.read(path)).flatMap((imported) => target(path, imported) ?? []),
+        ]),
+      );
+      return findCircles(imports)
+        .filter((circle) => !circle.every((path) => graphOfTheCore.includes(path)))
+        .map((circle) => `${circle.join(", ")}: put what they share into a file below them`);
+    },
+  },
+];
 
 const sizeRules: readonly Rule[] = [
   {
@@ -362,6 +394,7 @@ const documentRules: readonly Rule[] = [
 
 export const structureRules: readonly Rule[] = [
   ...importRules,
+  ...circleRules,
   ...sizeRules,
   ...linkRules,
   ...packageRules,
