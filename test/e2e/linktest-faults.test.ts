@@ -7,6 +7,8 @@ import { expect, test } from "vitest";
 import { runBody } from "./support/experiment.ts";
 
 const isRoot = process.getuid?.() === 0;
+/** The machine of `npm run test:netem` says: netem. */
+const shapedBy = process.env["MUSTER_TEST_LINKS"] ?? "delay-node";
 const names = ["honest", "slow", "late", "lossy", "swapped", "free"] as const;
 
 const links = names
@@ -41,7 +43,7 @@ set steps [$ns event-sequence {
 $ns at 0 "$steps run"`;
 
 test.skipIf(!isRoot)("each fault of a shaper is found, where it is", async () => {
-  const { result, stderr } = await runBody(body, ["--links", "delay-node"]);
+  const { result, stderr } = await runBody(body, ["--links", shapedBy]);
   // What a busy machine has lost on the way is said to be that, which is neither good nor bad.
   const found = result.links.map(({ name, from, verdict: told, why: all = [] }) => {
     const why = all.filter((text) => !/the machine was too busy|the probe is at fault/.test(text));

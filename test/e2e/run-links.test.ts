@@ -16,6 +16,8 @@ import {
 } from "./support/experiment.ts";
 
 const isRoot = process.getuid?.() === 0;
+/** The machine of `npm run test:netem` says: netem. */
+const shapedBy = process.env["MUSTER_TEST_LINKS"] ?? "delay-node";
 const nodes = `set a [$ns node]
 set b [$ns node]
 set c [$ns node]
@@ -40,10 +42,10 @@ function roundTrips(text: string): ReadonlyMap<number, number> {
 
 describe.skipIf(!isRoot)("muster run", () => {
   test("shapes links, says by what, and changes them at the instants of events", async () => {
-    const run = await runBody(body, ["--links", "delay-node"]);
-    expect(run.stdout + run.stderr).toContain("links are shaped by delay-node (as asked)");
+    const run = await runBody(body, ["--links", shapedBy]);
+    expect(run.stdout + run.stderr).toContain(`links are shaped by ${shapedBy} (as asked)`);
     expect(run.result.outcome).toBe("passed");
-    expect(run.result.backend).toMatchObject({ nodes: "netns", links: "delay-node" });
+    expect(run.result.backend).toMatchObject({ nodes: "netns", links: shapedBy });
     const events = run.result.events.filter(({ type }) => type === "LINK");
     expect(events.map(({ outcome }) => outcome)).toEqual(["done", "done", "done", "done"]);
     const trips = roundTrips(run.text("nodes/a/local/logs/p.txt"));
@@ -70,13 +72,13 @@ $ns at 0.1 "$p start"`;
     const file = writeExperiment(short, directory);
     const out = join(directory, "out");
     const prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-    const argv = ["run", file, "--out", out, "--links", "delay-node"];
+    const argv = ["run", file, "--out", out, "--links", shapedBy];
     const { stdout, stderr } = await start("muster", argv, { prefix, env: { HOME: directory } })
       .ended;
-    expect(stdout + stderr).toContain("links are shaped by delay-node");
+    expect(stdout + stderr).toContain(`links are shaped by ${shapedBy}`);
     expect(readResult(out)).toMatchObject({
       outcome: "passed",
-      backend: { nodes: "netns", links: "delay-node" },
+      backend: { nodes: "netns", links: shapedBy },
     });
     const trips = roundTrips(readText(join(out, "nodes/a/local/logs/p.txt")));
     expect(Math.min(...trips.values())).toBeGreaterThanOrEqual(40);
