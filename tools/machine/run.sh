@@ -33,7 +33,8 @@ need() {
 # The newest kernel of this Debian, with all its modules.
 unpack_kernel() {
   [ -e "$cache/kernel/vmlinuz" ] && return
-  package=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-6[^ ]*\).*/\1/p' | head -1)
+  package=$(apt-cache depends linux-image-amd64 |
+    sed -n 's/.*Depends: \(linux-image-6[^ ]*\).*/\1/p' | head -1)
   [ -n "$package" ] || fail 'apt knows no linux-image-amd64; try: apt-get update'
   echo "Fetching $package"
   rm -rf "$cache" && mkdir -p "$cache/kernel" || exit 1
