@@ -5,7 +5,8 @@
 //
 //   F1. A subscription gets each message once, in order, from behind its offset.
 //   F2. Of one subscription at most one read is under way, and nothing is read for a client that
-//       has no room.
+//       has no room. What was read for one that has none any more, because its other subscriptions
+//       took it meanwhile, is not sent: it is read again.
 //   F3. Subscriptions at the same place share a read.
 import type { TopicLink } from "../host/topic-link.ts";
 import { quotePayload } from "../wire/testground/index.ts";
@@ -144,6 +145,7 @@ export class Subscription {
   }
 
   #send(messages: readonly string[]): void {
+    if (this.#isOver || !this.#subscriber.hasRoom) return;
     for (const message of messages) {
       if (this.#isOver) return;
       const objection = this.#subscriber.sendMessage(this.id, message, this.#after + 1);

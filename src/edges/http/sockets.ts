@@ -153,12 +153,21 @@ function codeOf({ code }: HttpError): number {
   return code === "unauthorized" ? closeCodes.unauthorized : closeCodes.forbidden;
 }
 
-/** One WebSocket, with its signs of life. */
+/**
+ * One WebSocket, with its signs of life.
+ *
+ *   K1. While nothing is read nothing is handed over: one piece from the network holds a thousand
+ *       messages, and the answers to them may be a thousand times as long. What came with the one
+ *       after which reading stopped is held, no more than the kernel gave at once.
+ */
 class OpenSocket implements DoorSocket {
   readonly #socket: WebSocket;
   readonly #options: Pick<SocketsOptions, "clock" | "time">;
   #cancelTimer: Cancel = () => undefined;
   #handler: SocketHandler | undefined;
+  #isReading = true;
+  /** K1. */
+  #held: (string | Uint8Array)[] = [];
   beforeSend: () => void = () => undefined;
 
   constructor(
@@ -187,9 +196,9 @@ class OpenSocket implements DoorSocket {
     this.#handler = handler;
     const socket = this.#socket;
     socket.on("message", (data: Buffer, isBinary) => {
-      // Whoever was told to go, with a token that was revoked perhaps, has said what he had to say.
-      if (!this.isOpen) return;
-      handler.onMessage(isBinary ? data : data.toString("utf8"));
+      const message = isBinary ? data : data.toString("utf8");
+      if (this.#isReading && this.#held.length === 0) this.#take(message);
+      else this.#held.push(message);
     });
     socket.on("close", () => {
       leave();
@@ -207,8 +216,11 @@ class OpenSocket implements DoorSocket {
   }
 
   setReading(isReading: boolean): void {
-    if (isReading) this.#socket.resume();
-    else this.#socket.pause();
+    if (isReading === this.#isReading) return;
+    this.#isReading = isReading;
+    if (!isReading) this.#socket.pause();
+    else if (this.#held.length === 0) this.#socket.resume();
+    else this.#options.clock.endOfTurn(() => this.#takeHeld());
   }
 
   end(code: number, reason: string): void {
@@ -221,6 +233,24 @@ class OpenSocket implements DoorSocket {
 
   destroy(): void {
     this.#socket.terminate();
+  }
+
+  /** Whoever was told to go, with a token that was revoked perhaps, has said what he had to say. */
+  #take(message: string | Uint8Array): void {
+    if (this.isOpen) this.#handler?.onMessage(message);
+  }
+
+  /** K1. */
+  #takeHeld(): void {
+    const held = this.#held;
+    let taken = 0;
+    while (this.#isReading && taken < held.length) {
+      const message = held[taken];
+      taken += 1;
+      if (message !== undefined) this.#take(message);
+    }
+    this.#held = held.slice(taken);
+    if (this.#isReading) this.#socket.resume();
   }
 
   /**

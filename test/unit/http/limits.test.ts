@@ -3,7 +3,7 @@
 // who sends garbage, too much, or does not read costs a bounded amount. Method: a door on loopback,
 // raw connections, WebSockets spoken to by hand.
 import { readFileSync } from "node:fs";
-import { connect as connectSocket } from "node:net";
+import { connect as connectSocket, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { connect } from "../../../src/client/index.ts";
@@ -225,6 +225,49 @@ describe("bounds", () => {
     log?.calm();
     await socket.hear('"description","id":11');
     await socket.hear('{"kind":"applied","number":100}');
+    socket.socket.terminate();
+  });
+
+  it("L5 sessionQueueBytesMax: what comes in one piece is taken as far as its answers may wait", async () => {
+    bench = await HttpBench.start({ bounds: { sessionQueueBytesMax: 10_000 } });
+    const socket = bench.socket("/v1/session", [sessionProtocol]);
+    await socket.opened();
+    const wait = (connection: number) => ({
+      ...{ kind: "count-wait", ...place, connection, barrier: `b${connection % 10}` },
+      who: { address: "", name: `${"n".repeat(240)}${connection}` },
+    });
+    socket.say(hello);
+    socket.say(batchOf(...Array.from({ length: 1_000 }, (_, at) => wait(at + 1))));
+    await socket.hear('"applied"');
+    // Calls that follow each other without a turn of the event loop, and so without a byte sent.
+    let together = 0;
+    let togetherMax = 0;
+    const describeNow = bench.host.describe.bind(bench.host);
+    bench.host.describe = (scope, barrier) => {
+      if (together === 0) {
+        queueMicrotask(() => {
+          together = 0;
+        });
+      }
+      together += 1;
+      togetherMax = Math.max(togetherMax, together);
+      return describeNow(scope, barrier);
+    };
+    const count = 60;
+    const heard = socket.heard.length;
+    socket.socket.pause();
+    const raw = (socket.socket as unknown as { readonly _socket: Socket })._socket;
+    raw.cork();
+    for (let id = 0; id < count; id += 1) socket.say({ kind: "describe", id, scope: "s" });
+    raw.uncork();
+    await until(() => together > 0 || togetherMax > 0);
+    socket.socket.resume();
+    await socket.hear(`"description","id":${count - 1},`);
+    const answers = socket.heard.slice(heard).map((text) => (JSON.parse(text) as { id: number }).id);
+    expect(answers).toEqual(Array.from({ length: count }, (_, id) => id));
+    // An answer has 300,000 bytes; the kernel takes some millions.
+    expect(Math.min(...socket.heard.slice(heard).map(({ length }) => length))).toBeGreaterThan(300_000);
+    expect(togetherMax).toBeLessThan(50);
     socket.socket.terminate();
   });
 
