@@ -5,6 +5,8 @@
 import { readFileSync } from "node:fs";
 import { connect as connectSocket, type Socket } from "node:net";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, it } from "vitest";
 import { connect } from "../../../src/client/index.ts";
 import { Random } from "../../../src/core/random.ts";
@@ -89,6 +91,40 @@ describe("bounds", () => {
     expect(await (await fetch(`${bench.url}/metrics`)).text()).toContain(
       'muster_refused_total{limit="httpBodyBytesMax"} 3',
     );
+  });
+
+  it("httpBodyBytesMax: a body in chunks of one byte takes what it says, not a piece for each", async () => {
+    const bytes = 400_000;
+    bench = await HttpBench.start();
+    const body = Buffer.from(`{"count":0,"name":"${"é".repeat(50)}"}`.padEnd(bytes));
+    const chunks = Buffer.alloc(6 * body.length);
+    for (const [at, byte] of body.entries()) {
+      chunks.write("1\r\n_\r\n", 6 * at);
+      chunks[6 * at + 3] = byte;
+    }
+    const head = "POST /v1/barriers/b/init HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n";
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const inUse = (): number => {
+      collect();
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    let text = "";
+    const socket = connectSocket(bench.port, "127.0.0.1");
+    socket.setEncoding("utf8").on("data", (some: string) => {
+      text += some;
+    });
+    const before = inUse();
+    socket.write(`${head}Transfer-Encoding: chunked\r\n\r\n`);
+    await new Promise<void>((resolve) => socket.write(chunks, () => resolve()));
+    await until(() => socket.bytesWritten > chunks.length && socket.writableLength === 0);
+    // Each takes turns of the event loop, in which the other one is read on.
+    for (let turn = 0; turn < 40; turn += 1) await post("/v1/barriers/other/init", '{"count":0}');
+    expect(inUse() - before).toBeLessThan(10 * bytes);
+    socket.write("0\r\n\r\n");
+    await new Promise<void>((resolve) => socket.on("close", () => resolve()));
+    expect(text).toContain("200 OK");
   });
 
   it("httpHeadBytesMax: a longer head is refused", async () => {
