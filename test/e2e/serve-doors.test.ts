@@ -3,6 +3,7 @@
 // `muster serve`; a session lives through connections that are cut inside any byte, and through a
 // server that is killed and started again on its log; tokens work from the command line. Method:
 // real commands in processes of their own, a proxy that cuts, ports that the system chose.
+import { rmSync } from "node:fs";
 import { connect as connectSocket, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -107,6 +108,26 @@ describe("muster serve --listen", () => {
     await second.prints(/http at/);
     await (await connect(first.url, { scope: "p/e" })).countBarrier("b").wait();
     expect(await wait).toEqual({ generation: 1, error: 0 });
+  });
+
+  it("ends when it cannot open a door, or its topics are not those of its log, and says why", async () => {
+    const state = scratch();
+    const log = join(scratch(), "core.db");
+    const argv = ["serve", "--state", state, "--log", `sqlite:${log}`];
+    const first = await serve(state, ["--log", `sqlite:${log}`]);
+    const { port } = new URL(first.url);
+    const at = ["--state", scratch(), "--listen", `http=127.0.0.1:${port}`];
+    const taken = muster(["serve", ...at]);
+    expect(await taken.ended).toMatchObject({ code: 73 });
+    expect(taken.stderr).toContain("EADDRINUSE");
+    expect(taken.stderr).not.toContain("bus");
+    await curl("-X", "POST", `${first.url}/v1/topics/t`, "--data", '{"message":1}').ended;
+    first.command.child.kill("SIGKILL");
+    await first.command.ended;
+    for (const tail of ["", "-wal"]) rmSync(`${log}.topics${tail}`, { force: true });
+    const lost = muster([...argv, "--listen", "http=127.0.0.1:0"]);
+    expect(await lost.ended).toMatchObject({ code: 73 });
+    expect(lost.stderr).toContain("restore both files together");
   });
 
   it("muster token makes, lists and revokes what the door asks for", async () => {

@@ -158,6 +158,8 @@ async function openCore(options: DoorsOptions): Promise<Core> {
   try {
     await host.start();
   } catch (error) {
+    // It may have begun to append: what is left of it would keep the process for ever.
+    host.abandon();
     await closeEngine();
     throw error;
   }
@@ -254,16 +256,20 @@ async function openHttp(
     onLateness: (us) => addLateness(us / 1e6),
     onWarning: (text) => logger.log("warn", text),
   });
-  const { url } = await door.listen(listen);
+  const close = async (): Promise<void> => {
+    stopWatching();
+    await door.close();
+    await leave();
+  };
+  const { url } = await door.listen(listen).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   const asks = door.access.asksForTokens ? "asks for a token" : "asks for no token";
   return {
     line: `http at ${url}, ${asks}`,
     drain: () => door.drain(),
-    close: async () => {
-      stopWatching();
-      await door.close();
-      await leave();
-    },
+    close,
   };
 }
 

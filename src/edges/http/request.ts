@@ -215,7 +215,7 @@ async function readJson(
  */
 function readText(request: IncomingMessage, bytesMax: number): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
-    let read = Buffer.alloc(0);
+    let read: Buffer = Buffer.alloc(0);
     let bytes = 0;
     const onData = (chunk: Buffer): void => {
       const before = bytes;
