@@ -23,7 +23,8 @@ const log =
 const limits = resolveLimits({ edgesMax: 20_000 });
 const host = new Host({ log, limits, ...parts });
 await host.start();
-const door = createHttpDoor({ access: {}, ...parts });
+const bounds = { sessionsPerTokenMax: 10_000 };
+const door = createHttpDoor({ access: {}, bounds, ...parts });
 mountCore({ door, host, edge: "bench/http", ...parts });
 const { port } = await door.listen({ host: "127.0.0.1", port: 0 });
 

@@ -36,7 +36,7 @@ export interface HttpBounds {
   readonly httpWatchedNamesMax: number;
   /** Bytes of endings and warnings kept for watchers that come back. */
   readonly httpWatchKeptBytesMax: number;
-  /** Sessions connected at once, of one token. */
+  /** Sessions of one token, those that are away and may come back among them. */
   readonly sessionsPerTokenMax: number;
   /** Parties of one session at barriers at once. */
   readonly sessionWaitsMax: number;
@@ -67,7 +67,7 @@ export const defaultHttpBounds: HttpBounds = {
   httpWatchedBarriersMax: 1_000,
   httpWatchedNamesMax: 1_000,
   httpWatchKeptBytesMax: 4 * 1024 * 1024,
-  sessionsPerTokenMax: 10_000,
+  sessionsPerTokenMax: 5_000,
   sessionWaitsMax: 100_000,
   sessionMessageBytesMax: 8 * 1024 * 1024,
   sessionSubscriptionsMax: 1_000,

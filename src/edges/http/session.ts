@@ -82,7 +82,8 @@ function openSession(
       }
       const rights = { kind: "session", ...grant } as const;
       const edge = `session/${token}/${hello.edge}`;
-      quota.addSession(caller, edge);
+      const objection = quota.addSession(caller, edge);
+      if (objection !== undefined) return objection;
       return { edge, rights, grant, address: caller.address };
     },
   });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What one token may have at this door in all, over its requests and sessions: barriers that it has
-// come to and that are open, parties that wait, messages of living scopes and their bytes. At a
+// come to and that are open, sessions, parties that wait, messages of living scopes and their bytes. At a
 // door without tokens it is what one client may have, by its address.
 //
 //   N1. What is counted is what was let in. What is gone meanwhile is looked for when a bound is
@@ -54,17 +54,32 @@ export class TokenQuota {
     this.#options = options;
   }
 
-  /** The parties of this edge are the caller's. */
-  addSession(caller: Caller, edge: string): void {
+  /**
+   * The parties of this edge are the caller's. A session counts while it may come back: without a
+   * connection it costs an edge of the core, of which there are `edgesMax` for everybody.
+   * @returns why it is one too many, if it is; then it is not counted.
+   */
+  addSession(caller: Caller, edge: string): string | undefined {
     const account = this.#account(caller);
-    account.sessions.set(edge, false);
-    if (account.sessions.size <= account.sessionsMax) return;
-    for (const [known, wasMissed] of account.sessions) {
-      if (this.#options.isAlive(known)) continue;
-      if (wasMissed) account.sessions.delete(known);
-      else account.sessions.set(known, true);
+    const { sessions } = account;
+    if (sessions.has(edge)) return undefined;
+    const { sessionsPerTokenMax } = this.#options.bounds;
+    if (sessions.size >= Math.min(account.sessionsMax, sessionsPerTokenMax)) {
+      this.#forgetSessions(account);
     }
-    account.sessionsMax = Math.max(sessionsMin, 2 * account.sessions.size);
+    if (sessions.size >= sessionsPerTokenMax) return this.#refuse("sessionsPerTokenMax");
+    sessions.set(edge, false);
+    return undefined;
+  }
+
+  #forgetSessions(account: Account): void {
+    const { sessions } = account;
+    for (const [known, wasMissed] of sessions) {
+      if (this.#options.isAlive(known)) continue;
+      if (wasMissed) sessions.delete(known);
+      else sessions.set(known, true);
+    }
+    account.sessionsMax = Math.max(sessionsMin, 2 * sessions.size);
   }
 
   /** Counts the command. @returns why it is one too many, if it is; then it is not counted. */
@@ -188,6 +203,7 @@ export class TokenQuota {
 }
 
 const words = {
+  sessionsPerTokenMax: "too many sessions, with those that may come back,",
   tokenBarriersMax: "too many open barriers",
   tokenWaitersMax: "too many waiting parties",
   tokenMessagesMax: "too many messages of topics",

@@ -4,6 +4,7 @@
 // a door on loopback, the client library and requests.
 import { afterEach, describe, expect, it } from "vitest";
 import { connect, type Session } from "../../../src/client/index.ts";
+import { linkFormat, sessionProtocol } from "../../../src/wire/link/frames.ts";
 import { type BenchOptions, HttpBench } from "./http-bench.ts";
 
 let bench: HttpBench;
@@ -41,6 +42,32 @@ const start = (bounds: BenchOptions["bounds"] = {}): Promise<HttpBench> =>
   HttpBench.startClosed({ bounds });
 
 describe("what one token may have in all", () => {
+  it("sessionsPerTokenMax: one that is away counts while it may come back, and makes room when it ends", async () => {
+    bench = await start({ sessionsPerTokenMax: 2 });
+    const token = bench.token("participant");
+    const come = async (edge: string, number = 1, ...commands: readonly object[]) => {
+      const socket = bench.socket("/v1/session", [sessionProtocol, `muster.token.${token}`]);
+      await socket.opened();
+      const hello = { kind: "hello", format: linkFormat, edge, incarnation: 1 };
+      socket.say({ ...hello, acknowledged: 0, seen: 0 });
+      const attach = { kind: "attach", leaseUs: 3_600_000_000 };
+      socket.say({ kind: "batch", number, commands: [attach, ...commands] });
+      const told = await socket.hear('"kind":"');
+      if (told.includes("welcome")) await socket.hear(commands.length === 0 ? '"applied"' : '"revoked"');
+      socket.socket.terminate();
+      await socket.closed;
+      return told;
+    };
+    expect(await come("a")).toContain("welcome");
+    expect(await come("b")).toContain("welcome");
+    expect(await come("c")).toContain("sessionsPerTokenMax (2)");
+    const other = await open(bench.token("participant"));
+    expect(await other.stateBarrier("x").signal()).toBe(1);
+    expect(await come("b", 2, { kind: "end-edge" })).toContain("welcome");
+    expect(await come("c")).toContain("sessionsPerTokenMax (2)"); // Looked for once.
+    expect(await come("c")).toContain("welcome");
+  });
+
   it("tokenBarriersMax: one more barrier is refused, one that has ended makes room", async () => {
     bench = await start({ tokenBarriersMax: 2 });
     const [token, other] = [bench.token("driver"), bench.token("driver")];
