@@ -8,6 +8,8 @@ export interface HttpBounds {
   readonly httpConnectionsMax: number;
   /** Connections of one client, by its address. */
   readonly httpConnectionsPerClientMax: number;
+  /** Requests of one connection that are not answered; one more, and it is cut. */
+  readonly httpRequestsPerConnectionMax: number;
   /** Bytes of a request's first line and headers. */
   readonly httpHeadBytesMax: number;
   /** Bytes of a request's body. */
@@ -53,6 +55,7 @@ export interface HttpBounds {
 export const defaultHttpBounds: HttpBounds = {
   httpConnectionsMax: 20_000,
   httpConnectionsPerClientMax: 10_000,
+  httpRequestsPerConnectionMax: 100,
   httpHeadBytesMax: 16 * 1024,
   httpBodyBytesMax: 512 * 1024,
   httpWaitsPerTokenMax: 10_000,

@@ -13,7 +13,7 @@
 //
 //   W1. Nothing listens beyond loopback unless told; a door without tokens that does is warned of.
 //   W2. `close` is bounded: requests that are being answered have `closeMs`, then they are cut.
-import type { Server } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { assert } from "../../core/assert.ts";
@@ -82,6 +82,10 @@ export class HttpDoor {
   readonly #admission: Admission;
   readonly #closing = new AbortController();
   readonly #readiness: (() => string | undefined)[] = [];
+  /** Requests of each connection that are not answered. */
+  readonly #unanswered = new WeakMap<Socket, number>();
+  /** Made once: it takes as long as 100 other requests. */
+  #description: object | undefined;
   #isDraining = false;
   #server: Server | undefined;
   #cancelSweep: Cancel = () => undefined;
@@ -231,10 +235,28 @@ export class HttpDoor {
     server.on("connection", (socket: Socket) => this.#admission.admit(socket));
     server.on("request", (request, response) => {
       const { logger, clock } = this.#options;
+      if (!this.#admitRequest(request.socket, response)) return;
       void answerRequest({ request, response, routes: this.#routes, door: this, clock, logger });
     });
     server.on("upgrade", (request, socket, head) => this.#sockets.upgrade(request, socket, head));
     return server;
+  }
+
+  /**
+   * Requests of a connection are begun as they come, answered or not: a piece from the network holds
+   * a thousand short ones.
+   */
+  #admitRequest(socket: Socket, response: ServerResponse): boolean {
+    if (socket.destroyed) return false; // What came in the same piece.
+    const count = (this.#unanswered.get(socket) ?? 0) + 1;
+    if (count > this.bounds.httpRequestsPerConnectionMax) {
+      this.metrics.refused("httpRequestsPerConnectionMax");
+      socket.destroy();
+      return false;
+    }
+    this.#unanswered.set(socket, count);
+    response.on("close", () => this.#unanswered.set(socket, (this.#unanswered.get(socket) ?? 1) - 1));
+    return true;
   }
 
   /** Whoever uses a token that is not good any more is shown out. */
@@ -272,7 +294,10 @@ export class HttpDoor {
       access: "anyone",
       isScoped: false,
       answers: [{ status: 200, what: "An OpenAPI 3.1 document", type: "application/json" }],
-      handle: () => describeApi(this.#routes),
+      handle: () => {
+        this.#description ??= describeApi(this.#routes);
+        return this.#description;
+      },
     });
   }
 }

@@ -127,6 +127,18 @@ describe("bounds", () => {
     expect(text).toContain("200 OK");
   });
 
+  it("httpRequestsPerConnectionMax: so many may wait for their answers, one more cuts the connection", async () => {
+    bench = await HttpBench.start({ bounds: { httpRequestsPerConnectionMax: 3 } });
+    const healthy = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n";
+    const last = `${healthy}Connection: close\r\n\r\n`;
+    expect((await talk(`${healthy}\r\n${healthy}\r\n${last}`)).split("200 OK")).toHaveLength(4);
+    const wait = "POST /v1/barriers/b/wait HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n{}";
+    expect(await talk(wait.repeat(1_000))).toBe("");
+    await until(() => bench.host.figures().waiters === 0);
+    const figures = await (await fetch(`${bench.url}/metrics`)).text();
+    expect(figures).toContain('muster_refused_total{limit="httpRequestsPerConnectionMax"} 1');
+  });
+
   it("httpHeadBytesMax: a longer head is refused", async () => {
     bench = await HttpBench.start({ bounds: { httpHeadBytesMax: 1_000 } });
     const head = (length: number): string => {
