@@ -56,7 +56,8 @@ export function checkEdgeFrame(
   if (rights?.kind === "session" && frame["kind"] === "batch" && isBatch(frame, limits)) {
     return checkSessionBatch(frame as unknown as BatchFrame, limits, rights);
   }
-  const isGood = frameChecks[String(frame["kind"])]?.(frame, limits) ?? false;
+  const named = String(frame["kind"]);
+  const isGood = Object.hasOwn(frameChecks, named) && frameChecks[named]?.(frame, limits) === true;
   if (!isGood) throw new FrameError(`a frame of a wrong shape (kind ${String(frame["kind"])})`);
   const checked = frame as unknown as EdgeFrame;
   if (sender === undefined) return checked;

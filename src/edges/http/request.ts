@@ -258,11 +258,12 @@ function writeJson(response: ServerResponse, status: number, value: unknown): vo
 const plain = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
 
 function writeReply({ response, door }: RequestOptions, { status, type, body }: Reply): void {
-  response.writeHead(status, { ...plain, "content-type": type });
   if (typeof body === "string") {
-    response.end(body);
+    const length = { "content-length": Buffer.byteLength(body) };
+    response.writeHead(status, { ...plain, "content-type": type, ...length }).end(body);
     return;
   }
+  response.writeHead(status, { ...plain, "content-type": type });
   response.flushHeaders();
   const stop = body({
     write(text) {

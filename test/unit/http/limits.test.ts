@@ -354,6 +354,7 @@ describe("a session that does harm", () => {
     ["a hello of another kind of name", [{ ...hello, edge: "a/b" }]],
     ["a hello with a name too long", [{ ...hello, edge: "a".repeat(65) }]],
     ["two hellos", [hello, hello]],
+    ["a frame that is named as something that every object has", [hello, { kind: "valueOf" }]],
     ["a batch without commands", [hello, { kind: "batch", number: 1 }]],
     ["a batch without a number", [hello, { ...batchOf(), number: "1" }]],
     ["a lease longer than edgeLeaseUsMax", [hello, batchOf({ kind: "attach", leaseUs: 1e15 })]],

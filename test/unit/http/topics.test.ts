@@ -52,6 +52,31 @@ describe("topics by requests", () => {
     expect((await call("GET", "/v1/topics/t?scope=other")).body).toEqual({ messages: [], last: 0 });
   });
 
+  it("a message deeper than can be written again keeps nobody from those behind it", async () => {
+    bench = await HttpBench.start();
+    const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+    const body = `{"message":${deep}}`;
+    const byRequest = await fetch(`${bench.url}/v1/topics/t`, { method: "POST", body });
+    expect([byRequest.status, await byRequest.text()]).toEqual([
+      400,
+      expect.stringContaining("nested too deep"),
+    ]);
+    const socket = bench.socket("/v1/session", [sessionProtocol]);
+    await socket.opened();
+    const hello = { kind: "hello", format: linkFormat, edge: "s", incarnation: 1 };
+    socket.say({ ...hello, acknowledged: 0, seen: 0 });
+    const place = { kind: "topic-publish", scope: "default", topic: "t" };
+    const publications = [deep, "9007199254740993"].map((message, at) => ({
+      ...{ ...place, connection: at + 1, message },
+    }));
+    socket.say({ kind: "batch", number: 1, commands: [{ kind: "attach" }, ...publications] });
+    await socket.hear('"published","connection":2');
+    const page = await (await fetch(`${bench.url}/v1/topics/t`)).text();
+    const second = '{"number":2,"message":9007199254740993}';
+    expect(page).toBe(`{"messages":[{"number":1,"message":${deep}},${second}],"last":2}\n`);
+    socket.socket.terminate();
+  });
+
   it("a reader waits for the next message, or for its time", async () => {
     bench = await HttpBench.start();
     const waiting = [0, 1].map(() => call("GET", "/v1/topics/t?timeoutMs=600000"));

@@ -4,7 +4,8 @@ import { z } from "zod";
 import type { Command, PayloadRef } from "../../../core/command.ts";
 import type { Clock } from "../../../host/clock.ts";
 import type { Arrivals } from "../arrivals.ts";
-import type { Call, Route } from "../route.ts";
+import { HttpError } from "../errors.ts";
+import type { Call, Reply, Route } from "../route.ts";
 import { defineRoute } from "../route.ts";
 import type { TopicCalls } from "../topic-calls.ts";
 import { arrivalBody, arrivalFacts, crossing, describeEnd, goTogether } from "./barriers.ts";
@@ -63,7 +64,7 @@ export function createTopicRoutes(options: TopicRoutesOptions): readonly Route[]
       answers: [{ status: 200, what: "It has this number", schema: published }],
       handle: async (call) => {
         const { scope, params: which, body } = call;
-        const message = JSON.stringify(body.message ?? null);
+        const message = textOf(body.message);
         const payload = { id: 0, bytes: Buffer.byteLength(message), hash: 0 };
         const command = { kind: "publish", scope, connection: 0, payload } as const;
         judge(call, { ...command, topic: which.topic });
@@ -90,14 +91,31 @@ export function createTopicRoutes(options: TopicRoutesOptions): readonly Route[]
           await topics.moved(offset, timeoutMs, signal);
           found = await topics.read(offset);
         }
-        const messages = found.map((text, index) => {
-          const message: unknown = JSON.parse(text);
-          return { number: after + index + 1, message };
-        });
-        return { messages, last: after + found.length };
+        return pageOf(found, after);
       },
     }),
   ];
+}
+
+/**
+ * The texts of messages as they are: whoever reads them here is not kept from those behind one that
+ * is nested deeper than a value can be written again, and no number is rounded.
+ */
+function pageOf(found: readonly string[], after: number): Reply {
+  const messages = found.map((text, at) => `{"number":${after + at + 1},"message":${text}}`);
+  const body = `{"messages":[${messages.join(",")}],"last":${after + found.length}}\n`;
+  return { kind: "reply", status: 200, type: "application/json", body };
+}
+
+/** @throws HttpError (invalid) */
+function textOf(message: unknown): string {
+  try {
+    return JSON.stringify(message ?? null);
+  } catch {
+    // A value that was parsed has no other fault than its depth.
+    const what = "message: its values are nested too deep; send it as a text, or by a session";
+    throw new HttpError("invalid", what);
+  }
 }
 
 /** One exchange, one instant: what is refused has done neither. */
@@ -119,7 +137,7 @@ function createPublishAndWaitRoute(options: TopicRoutesOptions): Route {
       const kind = body.signal ? "state-signal-and-wait" : "state-wait";
       const arrival = { kind, barrier: state, target, ...arrivalFacts(call) } as const;
       const publish = { kind: "publish", scope, topic: which.topic, arrival } as const;
-      const message = JSON.stringify(body.message ?? null);
+      const message = textOf(body.message);
       const bytes = Buffer.byteLength(message);
       judge(call, { ...publish, connection: 0, payload: { id: 0, bytes, hash: 0 } });
       const payload: PayloadRef = await topics.store(message);
