@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Effects kept for edges that are away, or that have not said yet that they have them (H3).
+// Incarnations that live and those that have ended are apart: thousands that live are usual, and
+// making room for the last words of one that ends must not be a walk over them.
 import type { EdgeEffect } from "../core/effect.ts";
 
 export interface Kept {
@@ -21,41 +23,44 @@ const endedKeptMax = 1_000;
 const lastWordsMax = 64;
 
 export class EffectStore {
-  readonly #kept = new Map<string, Kept[]>();
+  /** By key of the incarnation (`keyOf`). */
+  readonly #living = new Map<string, readonly Kept[]>();
+  /** In the order in which they ended. */
+  readonly #ended = new Map<string, readonly Kept[]>();
 
-  /** @param key of the incarnation (`keyOf`): whoever hands out has it already. */
+  /** @param key of the incarnation: whoever hands out has it already. */
   keep(key: string, sequence: number, effects: readonly EdgeEffect[]): void {
-    const isEnd = effects.some(({ kind }) => kind === "revoked");
-    const before = this.#kept.get(key) ?? [];
-    const kept = isEnd ? before.slice(1 - lastWordsMax) : before;
-    kept.push({ sequence, effects });
-    this.#kept.delete(key);
-    this.#kept.set(key, kept);
-    if (this.#kept.size > endedKeptMax) this.#dropOldestEnded();
+    const kept = [...(this.#living.get(key) ?? this.#ended.get(key) ?? []), { sequence, effects }];
+    if (!this.#ended.has(key) && !effects.some(({ kind }) => kind === "revoked")) {
+      this.#living.set(key, kept);
+      return;
+    }
+    this.#living.delete(key);
+    this.#ended.delete(key);
+    this.#ended.set(key, kept.slice(-lastWordsMax));
+    if (this.#ended.size <= endedKeptMax) return;
+    for (const oldest of this.#ended.keys()) {
+      this.#ended.delete(oldest);
+      return;
+    }
   }
 
   after(incarnation: Incarnation, sequence: number): readonly Kept[] {
-    return (this.#kept.get(keyOf(incarnation)) ?? []).filter((kept) => kept.sequence > sequence);
+    const key = keyOf(incarnation);
+    const kept = this.#living.get(key) ?? this.#ended.get(key) ?? [];
+    return kept.filter((one) => one.sequence > sequence);
   }
 
   /** @returns how many there were up to there. */
   drop(incarnation: Incarnation, sequence: number): number {
     const key = keyOf(incarnation);
-    const kept = this.#kept.get(key);
+    const table = this.#living.has(key) ? this.#living : this.#ended;
+    const kept = table.get(key);
     if (kept === undefined) return 0;
     const rest = kept.filter((one) => one.sequence > sequence);
-    if (rest.length === 0) this.#kept.delete(key);
-    else this.#kept.set(key, rest);
+    if (rest.length === 0) table.delete(key);
+    else table.set(key, rest);
     return kept.length - rest.length;
-  }
-
-  #dropOldestEnded(): void {
-    for (const [key, kept] of this.#kept) {
-      if (kept.some(({ effects }) => effects.some(({ kind }) => kind === "revoked"))) {
-        this.#kept.delete(key);
-        return;
-      }
-    }
   }
 }
 
