@@ -80,7 +80,7 @@ function listenRoute({ bus, clock, time }: BusDoorOptions): Route {
     isScoped: false,
     lasts: "stream",
     answers: [{ status: 200, what: "A stream of events", type: "text/event-stream" }],
-    handle: async ({ caller, query: given, headers, signal }) => {
+    handle: async ({ caller, query: given, headers, gone }) => {
       const stream = new EventStream();
       const after = readEventId(headers["last-event-id"]);
       const { scheduler, ...fields } = given;
@@ -98,7 +98,7 @@ function listenRoute({ bus, clock, time }: BusDoorOptions): Route {
       }
       stream.begin(subscribed);
       // The client may have gone while the bus was thinking.
-      if (signal.aborted) subscribed.close();
+      if (gone.reason !== undefined) subscribed.close();
       const tell = (): (() => void) => {
         return clock.after(time.placeMs, () => {
           stream.tellPlace();
@@ -110,7 +110,7 @@ function listenRoute({ bus, clock, time }: BusDoorOptions): Route {
         cancel();
         subscribed.close();
       };
-      signal.addEventListener("abort", stop);
+      gone.onGone(stop);
       return {
         kind: "reply",
         status: 200,

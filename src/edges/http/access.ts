@@ -45,6 +45,8 @@ export class Access {
   readonly #options: AccessOptions;
   readonly #origins: ReadonlySet<string>;
   readonly #names: ReadonlySet<string>;
+  /** What the door was called last by somebody who may: nearly all call it the same. */
+  #knownHost = "";
 
   constructor(options: AccessOptions) {
     this.#options = options;
@@ -103,8 +105,12 @@ export class Access {
   }
 
   #checkName(host: string): void {
+    if (host === this.#knownHost) return;
     const name = host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
-    if (name === "" || isIP(name) !== 0 || this.#names.has(name)) return;
+    if (name === "" || isIP(name) !== 0 || this.#names.has(name)) {
+      this.#knownHost = host;
+      return;
+    }
     throw new HttpError(
       "forbidden",
       `this server asks for no token and is not known as ${name}; call it by its address, or make a token with: muster token create`,

@@ -2,7 +2,7 @@
 // Those who arrive by a request: each is a connection of the door's own edge, answered when the
 // core says how it ended. A client that goes before leaves, unless it gave its wait an id.
 //
-//   V1. Every request is answered once: by an effect, by the error its signal was aborted with, or
+//   V1. Every request is answered once: by an effect, by the error that ended its call, or
 //       by `unavailable` while the log takes nothing (D10).
 //   V2. Whoever is gone leaves the barrier, unless its outcome was on its way (B4).
 //   V3. A wait with an id counts once, however often it is asked for: it is kept for `keptMs` after
@@ -19,6 +19,7 @@ import type {
 } from "../../core/effect.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
+import type { Departure } from "./departure.ts";
 import { HttpError } from "./errors.ts";
 
 /** A release with which signal and which message were one's own, for one who had them. */
@@ -49,6 +50,8 @@ export interface WaitId {
 interface Asking {
   readonly resolve: (effect: ArrivalEnd) => void;
   readonly reject: (error: unknown) => void;
+  /** It does not matter any more whether the client goes. */
+  readonly forget: () => void;
 }
 
 interface Waiting {
@@ -85,42 +88,26 @@ export class Arrivals {
   }
 
   /**
-   * @param signal when aborted, an arrival without an id is taken back.
+   * @param gone when its client has gone, an arrival without an id is taken back.
    * @throws HttpError
    */
   arrive(
     build: (connection: ConnectionId) => Command,
-    signal: AbortSignal,
+    gone: Departure,
     id?: WaitId,
   ): Promise<ArrivalEnd> {
     return new Promise((resolve, reject) => {
-      signal.throwIfAborted();
+      gone.throwIfGone();
       const known = id === undefined ? undefined : this.#named.get(nameOf(id));
       const waiting = known ?? this.#open(build, id);
       waiting.cancelExpiry();
-      waiting.asking?.reject(new HttpError("ended", "another request waits for this id now"));
-      const onAbort = (): void => {
-        if (waiting.asking !== asking) return;
+      takeAsking(waiting)?.reject(new HttpError("ended", "another request waits for this id now"));
+      const forget = gone.onGone((why) => {
         waiting.asking = undefined;
         this.#part(waiting);
-        reject(signal.reason);
-      };
-      const done = (): void => {
-        signal.removeEventListener("abort", onAbort);
-        waiting.asking = undefined;
-      };
-      const asking: Asking = {
-        resolve: (effect) => {
-          done();
-          resolve(effect);
-        },
-        reject: (error) => {
-          done();
-          reject(error);
-        },
-      };
-      waiting.asking = asking;
-      signal.addEventListener("abort", onAbort);
+        reject(why);
+      });
+      waiting.asking = { resolve, reject, forget };
       if (waiting.end !== undefined) this.#answer(waiting, waiting.end);
       else if (this.#isLogAway) this.#suspend(waiting);
     });
@@ -221,7 +208,7 @@ export class Arrivals {
   }
 
   #answer(waiting: Waiting, end: ArrivalEnd | HttpError): void {
-    const { asking } = waiting;
+    const asking = takeAsking(waiting);
     if (end instanceof HttpError) asking?.reject(end);
     else asking?.resolve(end);
     // The answer may be lost on its way.
@@ -262,21 +249,29 @@ export class Arrivals {
   }
 
   #suspend(waiting: Waiting): void {
-    const { asking } = waiting;
+    const asking = takeAsking(waiting);
     if (asking === undefined) return;
     asking.reject(logIsAway());
     this.#part(waiting);
   }
 
   #failAll(error: HttpError): void {
-    for (const { asking, cancelExpiry } of [...this.#waiting.values()]) {
-      cancelExpiry();
-      asking?.reject(error);
+    for (const waiting of [...this.#waiting.values()]) {
+      waiting.cancelExpiry();
+      takeAsking(waiting)?.reject(error);
     }
     this.#waiting.clear();
     this.#named.clear();
     this.#namedCounts.clear();
   }
+}
+
+/** Whoever is answered asks no more. */
+function takeAsking(waiting: Waiting): Asking | undefined {
+  const { asking } = waiting;
+  asking?.forget();
+  waiting.asking = undefined;
+  return asking;
 }
 
 function nameOf({ owner, key }: WaitId): string {

@@ -35,6 +35,7 @@ import { describeApi } from "./openapi.ts";
 import { answerRequest } from "./request.ts";
 import type { Route } from "./route.ts";
 import { defineRoute } from "./route.ts";
+import { RouteTable } from "./route-table.ts";
 import { createHealthRoutes } from "./routes/health.ts";
 import type { SocketEndpoint } from "./socket.ts";
 import { Sockets } from "./sockets.ts";
@@ -77,7 +78,7 @@ export class HttpDoor {
   /** Everybody who is being served, by token. */
   readonly guests: Guests;
   readonly #options: HttpDoorOptions;
-  readonly #routes: Route[] = [];
+  readonly #routes = new RouteTable();
   readonly #sockets: Sockets;
   readonly #admission: Admission;
   readonly #closing = new AbortController();
@@ -124,11 +125,7 @@ export class HttpDoor {
 
   /** Mounts a route. @throws AssertionError when another has its method and path. */
   route(route: Route): void {
-    const isTaken = this.#routes.some(
-      ({ method, path }) => method === route.method && path === route.path,
-    );
-    assert(!isTaken, `two routes for ${route.method} ${route.path}`);
-    this.#routes.push(route);
+    this.#routes.add(route);
   }
 
   /** Mounts a WebSocket endpoint. @throws AssertionError when another has its path. */
@@ -295,7 +292,7 @@ export class HttpDoor {
       isScoped: false,
       answers: [{ status: 200, what: "An OpenAPI 3.1 document", type: "application/json" }],
       handle: () => {
-        this.#description ??= describeApi(this.#routes);
+        this.#description ??= describeApi(this.#routes.routes);
         return this.#description;
       },
     });

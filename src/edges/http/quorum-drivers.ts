@@ -11,6 +11,7 @@ import type { ConnectionId, QuorumInit } from "../../core/command.ts";
 import type { EdgeEffect, QuorumStatus } from "../../core/effect.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
+import type { Departure } from "./departure.ts";
 import { HttpError } from "./errors.ts";
 
 export interface QuorumDriversOptions {
@@ -78,13 +79,13 @@ export class QuorumDrivers {
 
   /**
    * Resolves when the quorum has crossed. @throws HttpError, `timeout` when it has not after
-   * `timeoutMs`; what the signal was aborted with
+   * `timeoutMs`; why its client has gone
    */
   async crossed(
     place: QuorumPlace,
-    { timeoutMs, signal }: { readonly timeoutMs: number | undefined; readonly signal: AbortSignal },
+    { timeoutMs, gone }: { readonly timeoutMs: number | undefined; readonly gone: Departure },
   ): Promise<QuorumStatus> {
-    return this.#until(this.#find(place), "crossed", { timeoutMs, signal });
+    return this.#until(this.#find(place), "crossed", { timeoutMs, gone });
   }
 
   /** Lets whoever waits go on; resolves when they have been told. @throws HttpError */
@@ -116,14 +117,14 @@ export class QuorumDrivers {
   #until(
     driver: Driver,
     aim: Aim,
-    options: { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal } = {},
+    options: { readonly timeoutMs?: number | undefined; readonly gone?: Departure } = {},
   ): Promise<QuorumStatus> {
-    const { timeoutMs, signal } = options;
+    const { timeoutMs, gone } = options;
     return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
+      gone?.throwIfGone();
       const settle = (): void => {
         cancel();
-        signal?.removeEventListener("abort", onAbort);
+        stay?.();
         driver.waiters.delete(waiter);
       };
       const waiter: Waiter = {
@@ -137,13 +138,12 @@ export class QuorumDrivers {
           reject(error);
         },
       };
-      const onAbort = (): void => waiter.reject(signal?.reason);
       const late = (): void => {
         waiter.reject(new HttpError("timeout", `${driver.barrier} has not crossed yet`));
       };
       const { clock } = this.#options;
       const cancel = timeoutMs === undefined ? () => undefined : clock.after(timeoutMs, late);
-      signal?.addEventListener("abort", onAbort);
+      const stay = gone?.onGone((why) => waiter.reject(why));
       driver.waiters.add(waiter);
       this.#settle(driver);
     });

@@ -10,16 +10,18 @@ import type { Access } from "./access.ts";
 import { checkAction, chooseScope } from "./access.ts";
 import type { HttpBounds } from "./bounds.ts";
 import { boundMessage } from "./bounds.ts";
+import { Departure } from "./departure.ts";
 import { HttpError } from "./errors.ts";
 import type { Guests } from "./guests.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Call, Reply, Route } from "./route.ts";
+import type { Call, Reply } from "./route.ts";
+import type { FoundRoute, RouteTable } from "./route-table.ts";
 import { targetOf } from "./target.ts";
 
 export interface RequestOptions {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly routes: readonly Route[];
+  readonly routes: RouteTable;
   /** The door, as far as a request needs it. */
   readonly door: {
     readonly access: Access;
@@ -35,9 +37,9 @@ export interface RequestOptions {
 
 /** Never rejects. */
 export async function answerRequest(options: RequestOptions): Promise<void> {
-  const { request, response, door, logger } = options;
-  const gone = new AbortController();
-  response.on("close", () => gone.abort());
+  const { request, response, routes, door, logger } = options;
+  const gone = new Departure();
+  response.on("close", () => gone.tell());
   request.on("error", () => undefined);
   response.on("error", () => undefined);
   try {
@@ -47,8 +49,10 @@ export async function answerRequest(options: RequestOptions): Promise<void> {
       response.writeHead(204).end();
       return;
     }
-    const { route, params } = findRoute(options);
-    const call = await readCall(options, { route, params, signal: gone.signal });
+    const target = targetOf(request);
+    const found = routes.find(request.method, target.pathname);
+    const { route } = found;
+    const call = await readCall(options, found, target, gone);
     if (route.lasts !== undefined && door.isDraining) throw draining();
     if (route.lasts !== undefined) response.on("close", admit(options, call, route.lasts, gone));
     const said = await route.handle(call);
@@ -65,10 +69,10 @@ function admit(
   { door, response, clock }: RequestOptions,
   { caller }: Call<unknown, unknown, unknown>,
   kind: "wait" | "stream",
-  gone: AbortController,
+  gone: Departure,
 ): () => void {
   const end = (why: string): void => {
-    gone.abort(new HttpError("unavailable", why));
+    gone.tell(new HttpError("unavailable", why));
     if (!response.headersSent || response.writableEnded) return;
     // A stream has said its status; all that is left is its end. Who reads nothing does not take
     // that either, and would keep what he watches with a token that is good for nothing.
@@ -90,72 +94,11 @@ function draining(): HttpError {
   return new HttpError("unavailable", message, { headers });
 }
 
-interface Found {
-  readonly route: Route;
-  readonly params: Readonly<Record<string, string>>;
-}
-
-function findRoute({ request, routes }: RequestOptions): Found {
-  const { pathname } = targetOf(request);
-  const segments = pathname.split("/");
-  const matching = routes.flatMap((route) => {
-    const params = matchPath(patternOf(route.path), segments);
-    return params === undefined ? [] : [{ route, params }];
-  });
-  const found = matching.find(({ route }) => route.method === request.method);
-  if (found !== undefined) return found;
-  if (matching.length === 0) {
-    throw new HttpError("not-found", `there is no ${pathname} here; see /openapi.json`);
-  }
-  const allow = matching.map(({ route }) => route.method).join(", ");
-  const message = `${pathname} takes ${allow}, not ${request.method}; see /openapi.json`;
-  throw new HttpError("invalid", message, { status: 405, headers: { allow } });
-}
-
-/** One segment of a route's path: a text, or the name of a parameter. */
-interface PatternPart {
-  readonly text: string;
-  readonly name: string | undefined;
-}
-
-/** Of each path there is a route for: every request is held against all of them. */
-const patterns = new Map<string, readonly PatternPart[]>();
-
-function patternOf(path: string): readonly PatternPart[] {
-  const known = patterns.get(path);
-  if (known !== undefined) return known;
-  const parts = path.split("/");
-  const pattern = parts.map((text) => ({ text, name: /^\{(\w+)\}$/.exec(text)?.[1] }));
-  patterns.set(path, pattern);
-  return pattern;
-}
-
-/** `/v1/barriers/{barrier}` against the segments of a path; a segment is decoded once. */
-function matchPath(
-  pattern: readonly PatternPart[],
-  segments: readonly string[],
-): Readonly<Record<string, string>> | undefined {
-  if (pattern.length !== segments.length) return undefined;
-  const isOther = pattern.some(({ text, name }, at) => name === undefined && text !== segments[at]);
-  if (isOther) return undefined;
-  const params: Record<string, string> = {};
-  for (const [at, { name }] of pattern.entries()) {
-    if (name !== undefined) params[name] = decode(segments[at] ?? "");
-  }
-  return params;
-}
-
-function decode(segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    throw new HttpError("invalid", `${segment} is not percent-encoded UTF-8; write % as %25`);
-  }
-}
-
 async function readCall(
   { request, door }: RequestOptions,
-  { route, params, signal }: Found & { readonly signal: AbortSignal },
+  { route, params }: FoundRoute,
+  target: URL,
+  gone: Departure,
 ): Promise<Call<unknown, unknown, unknown>> {
   const { access, body, query, isScoped } = route;
   const caller =
@@ -163,7 +106,7 @@ async function readCall(
       ? { role: "observer" as const, token: "open", address: "unknown" }
       : door.access.identify(request);
   if (access !== "anyone") checkAction(caller, access);
-  const given = Object.fromEntries(targetOf(request).searchParams);
+  const given = target.search === "" ? {} : Object.fromEntries(target.searchParams);
   const { scope: asked, ...rest } = given;
   return {
     caller,
@@ -172,7 +115,7 @@ async function readCall(
     query: check(query, isScoped ? rest : given, "the query"),
     body: body === undefined ? undefined : check(body, await readJson(request, door), "the body"),
     headers: request.headers,
-    signal,
+    gone,
   };
 }
 
@@ -239,7 +182,10 @@ function readText(request: IncomingMessage, bytesMax: number): Promise<string | 
     };
     request.on("data", onData);
     request.on("end", () => resolve(read.toString("utf8", 0, bytes)));
-    request.on("close", () => reject(new Error("the client went in the middle of its request")));
+    request.on("close", () => {
+      if (request.complete) return;
+      reject(new Error("the client went in the middle of its request"));
+    });
   });
 }
 

@@ -6,6 +6,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { z } from "zod";
 import type { Action } from "../../wire/link/roles.ts";
 import type { Caller } from "./access.ts";
+import type { Departure } from "./departure.ts";
 
 /** An answer that is not JSON with the usual status. */
 export interface Reply {
@@ -32,10 +33,10 @@ export interface Call<Params, Query, Body> {
   readonly body: Body;
   readonly headers: IncomingHttpHeaders;
   /**
-   * Aborted when the client is gone; of calls that last also when the token is not good any more or
+   * Tells when the client is gone; of calls that last also when the token is not good any more or
    * the door closes, with an HttpError that says so.
    */
-  readonly signal: AbortSignal;
+  readonly gone: Departure;
 }
 
 export interface Answer {

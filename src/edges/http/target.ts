@@ -3,17 +3,9 @@
 import type { IncomingMessage } from "node:http";
 import { HttpError } from "./errors.ts";
 
-/** Several look at it, and to parse it is not cheap. */
-const targets = new WeakMap<IncomingMessage, URL>();
-
 /** Its path and query; the rest of the URL means nothing. @throws HttpError (invalid) */
 export function targetOf(request: IncomingMessage): URL {
-  const known = targets.get(request);
-  if (known !== undefined) return known;
   const target = URL.parse(request.url ?? "/", "http://door");
-  if (target !== null) {
-    targets.set(request, target);
-    return target;
-  }
+  if (target !== null) return target;
   throw new HttpError("invalid", "the request's target is not a path; see /openapi.json");
 }

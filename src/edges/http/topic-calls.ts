@@ -11,6 +11,7 @@ import type { EdgeEffect } from "../../core/effect.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
 import type { TopicLink } from "../../host/topic-link.ts";
+import type { Departure } from "./departure.ts";
 import { HttpError } from "./errors.ts";
 
 export interface TopicCallsOptions {
@@ -108,15 +109,15 @@ export class TopicCalls {
 
   /**
    * O2. Resolves when there is something behind the offset, or after `timeoutMs`.
-   * @throws HttpError, and what the signal was aborted with
+   * @throws HttpError, also why the client has gone
    */
-  moved(offset: Offset, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  moved(offset: Offset, timeoutMs: number, gone: Departure): Promise<void> {
     return new Promise((resolve, reject) => {
-      signal.throwIfAborted();
+      gone.throwIfGone();
       const followed = this.#follow(offset);
       const settle = (): void => {
         cancel();
-        signal.removeEventListener("abort", onAbort);
+        stay();
         followed.waiters.delete(waiter);
         if (followed.waiters.size === 0) this.#unfollow(followed);
       };
@@ -131,9 +132,8 @@ export class TopicCalls {
           reject(error);
         },
       };
-      const onAbort = (): void => waiter.reject(signal.reason);
       const cancel = this.#options.clock.after(timeoutMs, waiter.resolve);
-      signal.addEventListener("abort", onAbort);
+      const stay = gone.onGone((why) => waiter.reject(why));
       followed.waiters.add(waiter);
     });
   }

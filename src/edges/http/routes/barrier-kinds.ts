@@ -94,11 +94,11 @@ function createDeadRoute({ arrivals, judge }: BarrierRoutesOptions): Route {
     body: deadBody,
     answers: [{ status: 200, what: "It is known", schema: open }],
     handle: async (call) => {
-      const { scope, params: which, body, signal } = call;
+      const { scope, params: which, body, gone } = call;
       const command = { kind: "roster-dead", scope, ...which, reason: body.reason } as const;
       judge(call, { ...command, connection: 0 });
       return describeEnd(
-        await arrivals.arrive((connection) => ({ ...command, connection }), signal),
+        await arrivals.arrive((connection) => ({ ...command, connection }), gone),
       );
     },
   });
@@ -210,9 +210,9 @@ function createDriverRoutes({ drivers }: KindRoutesOptions): readonly Route[] {
       body: z.strictObject({ timeoutMs }),
       answers: [{ status: 200, what: "Crossed; nobody has gone on", schema: crossing }],
       handle: async (call) => {
-        const { scope, params: which, body, signal } = call;
+        const { scope, params: which, body, gone } = call;
         const place = { scope, barrier: which.barrier };
-        return driven(await drivers.crossed(place, { timeoutMs: body.timeoutMs, signal }));
+        return driven(await drivers.crossed(place, { timeoutMs: body.timeoutMs, gone }));
       },
     }),
     defineRoute({
@@ -247,11 +247,11 @@ function createPeersRoute({ arrivals, judge }: BarrierRoutesOptions): Route {
     body: z.strictObject({ count }),
     answers: [{ status: 200, what: "So many", schema: open }],
     handle: async (call) => {
-      const { scope, body, signal } = call;
+      const { scope, body, gone } = call;
       const command = { kind: "peers-set", scope, count: body.count } as const;
       judge(call, { ...command, connection: 0 });
       return describeEnd(
-        await arrivals.arrive((connection) => ({ ...command, connection }), signal),
+        await arrivals.arrive((connection) => ({ ...command, connection }), gone),
       );
     },
   });

@@ -184,8 +184,8 @@ export function createArrive({ arrivals, clock, judge }: BarrierRoutesOptions) {
   ): Promise<ArrivalEnd & { readonly offUs?: number }> => {
     const command = build(0);
     judge(call, command);
-    const end = await arrivals.arrive(build, call.signal, waitIdOf(call, command));
-    return goTogether(clock, call.body.leadMs, end);
+    const end = await arrivals.arrive(build, call.gone, waitIdOf(call, command));
+    return call.body.leadMs === undefined ? end : goTogether(clock, call.body.leadMs, end);
   };
 }
 

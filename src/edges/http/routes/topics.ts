@@ -82,13 +82,13 @@ export function createTopicRoutes(options: TopicRoutesOptions): readonly Route[]
       query: readQuery,
       answers: [{ status: 200, what: "A page of messages", schema: page }],
       handle: async (call) => {
-        const { scope, params: which, query, signal } = call;
+        const { scope, params: which, query, gone } = call;
         const { after, timeoutMs } = query;
         const offset = { scope, topic: which.topic, after };
         let found = await topics.read(offset);
         if (found.length === 0 && timeoutMs > 0) {
           judge(call, { kind: "topic-follow", scope, topic: which.topic, connection: 0 });
-          await topics.moved(offset, timeoutMs, signal);
+          await topics.moved(offset, timeoutMs, gone);
           found = await topics.read(offset);
         }
         return pageOf(found, after);
@@ -132,7 +132,7 @@ function createPublishAndWaitRoute(options: TopicRoutesOptions): Route {
     body: publishAndWaitBody,
     answers: [{ status: 200, what: "Reached; the message has this number", schema: crossing }],
     handle: async (call) => {
-      const { scope, params: which, body, signal } = call;
+      const { scope, params: which, body, gone } = call;
       const { state, target } = body;
       const kind = body.signal ? "state-signal-and-wait" : "state-wait";
       const arrival = { kind, barrier: state, target, ...arrivalFacts(call) } as const;
@@ -143,7 +143,7 @@ function createPublishAndWaitRoute(options: TopicRoutesOptions): Route {
       const payload: PayloadRef = await topics.store(message);
       const end = await arrivals.arrive(
         (connection) => ({ ...publish, connection, payload }),
-        signal,
+        gone,
       );
       return describeEnd(await goTogether(clock, body.leadMs, end));
     },
