@@ -34,18 +34,23 @@ export function connectEventBus(
   tls: ClientTls = readClientTls({}),
 ): Promise<ConnectedBus> {
   return new Promise((resolve, reject) => {
-    let isFirst = true;
+    const dial = eventSocketDialer(url, tls);
+    let left = url.split(",").length;
+    let isThere = false;
     const open = (): WebSocket => {
-      const socket = openEventSocket(url, eventClientTime.silenceMs, tls);
-      if (isFirst) {
-        socket.once("open", () => resolve(bus));
-        // Before `open` it means that there was no connection; after it nobody hears it.
-        socket.once("error", (error: NodeJS.ErrnoException) => {
-          bus.close();
-          reject(describeFailure(url, error));
-        });
-      }
-      isFirst = false;
+      const socket = dial();
+      if (isThere) return socket;
+      socket.once("open", () => {
+        isThere = true;
+        resolve(bus);
+      });
+      // Before `open` it means that there was no connection; after it nobody hears it.
+      socket.once("error", (error: NodeJS.ErrnoException) => {
+        left -= 1;
+        if (isThere || left > 0) return;
+        bus.close();
+        reject(describeFailure(url, error));
+      });
       return socket;
     };
     const bus = new RemoteBus({
@@ -64,11 +69,22 @@ export const eventRetry: Pick<RemoteBusOptions, "retryMs" | "retryMsMax" | "publ
   publishWaitMs: eventClientTime.connectMs,
 };
 
+/** Opens connections to the servers of a bus, each time to the next one. */
+export function eventSocketDialer(url: string, tls?: ClientTls): () => WebSocket {
+  const urls = url.split(",");
+  let calls = 0;
+  return () => {
+    const next = urls[calls % urls.length] ?? url;
+    calls += 1;
+    return openEventSocket(next, eventClientTime.silenceMs, tls);
+  };
+}
+
 /**
  * A connection that ends itself when the other side is silently gone: a machine without power
  * closes nothing, and who only listens would never know.
  *
- * @param url as of `resolveEventAddress`
+ * @param url one of those of `resolveEventAddress`
  */
 export function openEventSocket(
   url: string,

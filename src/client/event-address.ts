@@ -12,20 +12,21 @@ export const eventServerName = "event-server";
 const busPath = "/v1/bus";
 
 export interface AddressGiven {
-  /** A host, or the URL of a door. */
+  /** A host, or the URL of a door; several parted by commas are servers of one bus. */
   readonly server: string | undefined;
   readonly port: number | undefined;
 }
 
 export interface AddressDefaults {
-  /** `$MUSTER_EVENTS`: `HOST`, `HOST:PORT` or a URL; goes before the two below. */
+  /** `$MUSTER_EVENTS`: `HOST`, `HOST:PORT` or a URL, or several; goes before the two below. */
   readonly environment: string | undefined;
   readonly server: string;
   readonly port: number;
 }
 
 /**
- * The URL of the WebSocket, `ws://HOST:PORT/v1/bus`; of http and https become ws and wss.
+ * The URL of the WebSocket, `ws://HOST:PORT/v1/bus`; of http and https become ws and wss. Several
+ * are parted by commas, as they were given.
  *
  * @returns undefined for what is no host and no URL.
  */
@@ -34,13 +35,22 @@ export function resolveEventAddress(
   defaults: AddressDefaults,
 ): string | undefined {
   const { environment = "" } = defaults;
-  const server = given.server ?? (environment === "" ? defaults.server : environment);
+  const servers = given.server ?? (environment === "" ? defaults.server : environment);
+  const urls = servers.split(",").map((server) => resolveOne(server, given.port, defaults.port));
+  return urls.includes(undefined) ? undefined : urls.join(",");
+}
+
+function resolveOne(
+  server: string,
+  givenPort: number | undefined,
+  usualPort: number,
+): string | undefined {
   const text = server.includes("://") ? server : `ws://${bracketed(server)}`;
   const match =
     /^(ws|wss|http|https):\/\/(\[[0-9a-fA-F:.]+\]|[^/:[\]@?# ]+)(?::([0-9]{1,5}))?\/?$/.exec(text);
   const [, scheme, host, ownPort] = match ?? [];
   if (scheme === undefined || host === undefined) return undefined;
-  const port = given.port ?? (ownPort === undefined ? defaults.port : Number(ownPort));
+  const port = givenPort ?? (ownPort === undefined ? usualPort : Number(ownPort));
   if (port < 1 || port > 65_535) return undefined;
   return `${scheme.replace("http", "ws")}://${host}:${port}${busPath}`;
 }
@@ -50,7 +60,8 @@ function bracketed(server: string): string {
   return /^[0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F.]*$/.test(server) ? `[${server}]` : server;
 }
 
-/** The host and port of such a URL, for messages. */
+/** The host and port of such a URL, for messages; of several, each. */
 export function hostOf(url: string): string {
-  return url.replace(/^wss?:\/\//, "").replace(busPath, "");
+  const hosts = url.split(",").map((one) => one.replace(/^wss?:\/\//, "").replace(busPath, ""));
+  return hosts.join(" or ");
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// One subscriber of a MemoryBus: what waits for it, and when it is called. Owns the order of its
-// calls and what becomes of it when it is slow. Does not decide what matches (subscription-index.ts
-// for what comes, the filter for what is read from the ring).
+// One subscriber of a bus: what waits for it, and when it is called. Owns the order of its calls and
+// what becomes of it when it is slow. Does not decide what matches (subscription-index.ts for what
+// comes, the replay for what was missed).
 //
-//   S1. It either reads the ring (it came back) or has a queue (it keeps up); never both.
+//   S1. It either reads a replay (it came back) or has a queue (it keeps up); never both.
 //   S2. At most one delivery is under way, and `#batchFirst` is set exactly then.
 //   S3. After its end nothing is queued, and the only call left is `onEnd`.
+//   S4. Positions only grow. What comes behind its turn was had or is lost, and the feed says which.
 import type {
   BusPlace,
   PlacedNotification,
@@ -13,25 +14,41 @@ import type {
   Subscribed,
   Subscriber,
 } from "../wire/event/bus.ts";
-import type { Filter } from "../wire/event/subscription.ts";
-import { matches } from "../wire/event/subscription.ts";
 import type { BusLimits } from "./bus-limits.ts";
 import { NotificationQueue } from "./notification-queue.ts";
-import type { NotificationRing, RingItem } from "./notification-ring.ts";
+import type { RingItem } from "./notification-ring.ts";
 
-/** Positions of the ring that are looked at in one go: somebody else may have work. */
-const ringScanMax = 4_096;
+/** What a subscriber has missed, read from where the bus keeps it. */
+export interface BusReplay {
+  /** Everything that matches before this position was taken or is lost. */
+  readonly next: number;
+  /** What comes next was forgotten before it was taken; `skip` goes on with what is left. */
+  readonly isOvertaken: boolean;
+  skip(): void;
+  /**
+   * What comes next, perhaps nothing of it: then it is asked again. Undefined: there is nothing
+   * right now, and `onMore` is called when there is.
+   */
+  take(): readonly PlacedNotification[] | undefined;
+  /** Everything was taken that had been offered: what comes now is queued. */
+  readonly isOver: boolean;
+  /** Something that matches was accepted meanwhile. */
+  offered(position: number): void;
+  close(): void;
+}
 
 export interface BusSubscriptionOptions {
   readonly epoch: string;
-  readonly filter: Filter;
   readonly slow: SlowPolicy;
   readonly subscriber: Subscriber;
   readonly limits: BusLimits;
-  readonly ring: NotificationRing;
-  /** Where to begin to read the ring; undefined for what comes from now on. */
-  readonly replayFrom: number | undefined;
-  /** Something before `replayFrom` is lost. */
+  /** Where it begins: nothing up to there is its. */
+  readonly begin: number;
+  /** Up to here the bus has offered everything that matches. */
+  readonly head: () => number;
+  /** What it has missed; undefined for what comes from now on. */
+  readonly replay: ((onMore: () => void) => BusReplay) | undefined;
+  /** Something before the replay is lost. */
   readonly hasGap: boolean;
   /** It takes part no more. */
   readonly onClosed: () => void;
@@ -40,8 +57,11 @@ export interface BusSubscriptionOptions {
 export class BusSubscription implements Subscribed {
   readonly #options: BusSubscriptionOptions;
   readonly #queue = new NotificationQueue();
-  /** The next position to read from the ring; undefined once it keeps up. */
-  #replayNext: number | undefined;
+  /** Undefined once it keeps up. */
+  #replay: BusReplay | undefined;
+  /** The last position that was queued or replayed, and where the queue began (S4). */
+  #last: number;
+  #queueFrom: number;
   /** What is lost and not told yet; -1: an unknown number. */
   #lost: number;
   #batchFirst: number | undefined;
@@ -51,7 +71,9 @@ export class BusSubscription implements Subscribed {
 
   constructor(options: BusSubscriptionOptions) {
     this.#options = options;
-    this.#replayNext = options.replayFrom;
+    this.#last = options.begin;
+    this.#queueFrom = options.begin;
+    this.#replay = options.replay?.(() => this.#wake());
     this.#lost = options.hasGap ? -1 : 0;
     this.#wake();
   }
@@ -65,10 +87,20 @@ export class BusSubscription implements Subscribed {
     return { epoch: this.#options.epoch, position: this.#endedAt ?? this.#position(true) };
   }
 
-  /** Something that matches was accepted. Calls nobody. */
+  /** Something that matches was accepted, and was not offered before. Calls nobody. */
   offer(item: RingItem): void {
     if (this.#endedAt !== undefined) return;
-    if (this.#replayNext === undefined) this.#enqueue(item);
+    const { position } = item.placed;
+    if (this.#replay !== undefined) this.#replay.offered(position);
+    else if (position > this.#last) this.#enqueue(item);
+    else if (position > this.#queueFrom) this.#miss(position);
+    this.#wake();
+  }
+
+  /** Something is lost that would have come next: nobody knows what. */
+  gap(): void {
+    if (this.#endedAt !== undefined) return;
+    this.#lost = -1;
     this.#wake();
   }
 
@@ -82,8 +114,16 @@ export class BusSubscription implements Subscribed {
     this.#endAt(reason, this.#position(false));
   }
 
+  /** S4. It comes too late to be had in its order. */
+  #miss(position: number): void {
+    if (this.#options.slow === "end") {
+      this.#endAt("something was lost on its way; come back for it", position - 1);
+    } else if (this.#lost >= 0) this.#lost += 1;
+  }
+
   #enqueue(item: RingItem): void {
     const { limits, slow } = this.#options;
+    this.#last = item.placed.position;
     this.#queue.push(item);
     const isOver = (): boolean =>
       this.#queue.size > limits.queueNotificationsMax || this.#queue.bytes > limits.queueBytesMax;
@@ -110,16 +150,17 @@ export class BusSubscription implements Subscribed {
   #deliver(): void {
     if (this.#batchFirst !== undefined || this.#endedAt !== undefined) return;
     const batch = this.#take();
-    this.#batchFirst = batch[0]?.position;
+    this.#batchFirst = batch?.[0]?.position;
     const { subscriber } = this.#options;
     try {
       const lost = this.#lost;
       this.#lost = 0;
       if (lost !== 0) subscriber.onGap(lost);
       if (this.#isEnded()) return;
-      const result = batch.length === 0 ? undefined : subscriber.onNotifications(batch);
-      if (result === undefined) this.#delivered();
-      else result.then(() => this.#delivered(), this.#failed);
+      const isEmpty = batch === undefined || batch.length === 0;
+      const result = isEmpty ? undefined : subscriber.onNotifications(batch);
+      if (result !== undefined) result.then(() => this.#delivered(true), this.#failed);
+      else this.#delivered(batch !== undefined);
     } catch (error) {
       this.#failed(error);
     }
@@ -130,50 +171,44 @@ export class BusSubscription implements Subscribed {
     return this.#endedAt !== undefined;
   }
 
-  #delivered(): void {
+  /** @param asksAgain whether a replay may have more at once */
+  #delivered(asksAgain: boolean): void {
     this.#batchFirst = undefined;
-    if (this.#endedAt === undefined && (this.#queue.size > 0 || this.#replayNext !== undefined)) {
-      this.#wake();
-    }
+    if (this.#endedAt !== undefined) return;
+    if (this.#queue.size > 0 || (this.#replay !== undefined && asksAgain)) this.#wake();
   }
 
-  #take(): readonly PlacedNotification[] {
+  #take(): readonly PlacedNotification[] | undefined {
     const { deliveryNotificationsMax, deliveryBytesMax } = this.#options.limits;
-    return this.#replayNext === undefined
+    return this.#replay === undefined
       ? this.#queue.take(deliveryNotificationsMax, deliveryBytesMax)
-      : this.#takeFromRing(this.#replayNext);
+      : this.#takeFrom(this.#replay);
   }
 
-  #takeFromRing(from: number): readonly PlacedNotification[] {
-    const { ring, filter, slow, limits } = this.#options;
-    let next = from;
-    if (next < ring.first) {
-      if (slow === "end") {
+  #takeFrom(replay: BusReplay): readonly PlacedNotification[] | undefined {
+    if (replay.isOvertaken) {
+      if (this.#options.slow === "end") {
         this.end("it was slow: what it had not had yet is gone; come back for the rest");
         return [];
       }
       this.#lost = -1;
-      next = ring.first;
+      replay.skip();
     }
-    const last = Math.min(ring.head, next + ringScanMax - 1);
-    const batch: PlacedNotification[] = [];
-    for (let bytes = 0; next <= last; next += 1) {
-      const item = ring.at(next);
-      if (!matches(filter, item.placed.notification)) continue;
-      bytes += item.bytes;
-      const isFull = batch.length === limits.deliveryNotificationsMax;
-      if (isFull || (batch.length > 0 && bytes > limits.deliveryBytesMax)) break;
-      batch.push(item.placed);
+    const batch = replay.take();
+    if (replay.isOver) {
+      this.#last = replay.next - 1;
+      this.#queueFrom = this.#last;
+      this.#replay = undefined;
+      replay.close();
     }
-    this.#replayNext = next > ring.head ? undefined : next;
     return batch;
   }
 
   /** Everything up to here was had; a delivery under way is doubtful or not. */
   #position(isDoubtful: boolean): number {
     if (isDoubtful && this.#batchFirst !== undefined) return this.#batchFirst - 1;
-    const next = this.#queue.first?.placed.position ?? this.#replayNext;
-    return next === undefined ? this.#options.ring.head : next - 1;
+    const next = this.#queue.first?.placed.position ?? this.#replay?.next;
+    return next === undefined ? Math.max(this.#options.head(), this.#last) : next - 1;
   }
 
   readonly #failed = (error: unknown): void => {
@@ -192,7 +227,8 @@ export class BusSubscription implements Subscribed {
     if (this.#endedAt !== undefined) return;
     this.#endedAt = position;
     this.#queue.clear();
-    this.#replayNext = undefined;
+    this.#replay?.close();
+    this.#replay = undefined;
     this.#options.onClosed();
   }
 }

@@ -18,6 +18,7 @@ import { parseFilter } from "../wire/event/subscription.ts";
 import type { BusLimits } from "./bus-limits.ts";
 import { BusSubscription } from "./bus-subscription.ts";
 import { NotificationRing } from "./notification-ring.ts";
+import { RingReplay } from "./ring-replay.ts";
 import type { IndexHandle } from "./subscription-index.ts";
 import { SubscriptionIndex } from "./subscription-index.ts";
 
@@ -76,11 +77,16 @@ export class MemoryBus implements Bus {
     const parsed = parseFilter(subscription.address);
     if (parsed.kind === "refused") throw new BusError(parsed.code, parsed.message);
     const { filter } = parsed;
-    const begin = this.#begin(subscription.after);
+    const { replayFrom, hasGap } = this.#begin(subscription.after);
+    const [ring, limits] = [this.#ring, this.#limits];
     let handle: IndexHandle | undefined;
     const added: BusSubscription = new BusSubscription({
-      ...{ epoch: this.#epoch, filter, slow: subscription.slow, subscriber },
-      ...{ limits: this.#limits, ring: this.#ring, ...begin },
+      ...{ epoch: this.#epoch, slow: subscription.slow, subscriber, limits, hasGap },
+      ...{ begin: ring.head, head: () => ring.head },
+      replay:
+        replayFrom === undefined
+          ? undefined
+          : () => new RingReplay({ ring, filter, limits, from: replayFrom }),
       onClosed: () => {
         handle?.remove();
         this.#subscriptions.delete(added);

@@ -31,10 +31,13 @@ export interface NatsLink {
 }
 
 /** @throws LogError (definite), with what to do. */
-export async function connectNats(place: NatsPlace): Promise<NatsLink> {
+export async function connectNats(
+  place: NatsPlace,
+  more: Pick<ConnectionOptions, "noEcho"> = {},
+): Promise<NatsLink> {
   let connection: NatsConnection | undefined;
   try {
-    connection = await connect(connectionOptions(place));
+    connection = await connect({ ...connectionOptions(place), ...more });
     const version = checkBroker(connection, place);
     const manager = await jetstreamManager(connection, { timeout: natsConnectMs });
     return { connection, manager, version };

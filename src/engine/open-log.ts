@@ -71,7 +71,8 @@ export async function openPayloads(name: string, options: LogPlaceOptions = {}):
   return SqlitePayloads.open(`${resolve(name.slice("sqlite:".length))}.topics`);
 }
 
-function natsPlace(name: string, { natsCreds }: LogPlaceOptions): NatsPlace {
+/** @throws LogError (definite) for what is no name of a log on NATS. */
+export function natsPlace(name: string, { natsCreds }: LogPlaceOptions): NatsPlace {
   const place = parseNatsPlace(name);
   if (natsCreds === undefined || place.credentialsFile !== undefined) return place;
   return { ...place, credentialsFile: natsCreds };

@@ -6,8 +6,9 @@ import { BossBus } from "../../boss/index.ts";
 import { eventServerName } from "../../client/event-address.ts";
 import { createEventDoor } from "../../edges/bus/index.ts";
 import { type TlsFiles, TokenFile } from "../../edges/http/index.ts";
-import type { BusLimits } from "../../engine/bus-limits.ts";
+import { LogError } from "../../engine/log.ts";
 import { MemoryBus } from "../../engine/memory-bus.ts";
+import { isSharedLog, natsPlace } from "../../engine/open-log.ts";
 import { Forwarder } from "../../events/forwarder.ts";
 import { type ForwarderLimits, resolveForwarderLimits } from "../../events/forwarder-limits.ts";
 import { OpsBus } from "../../events/ops-bus.ts";
@@ -15,30 +16,78 @@ import { systemClock } from "../../host/clock.ts";
 import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { Bus } from "../../wire/event/bus.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError } from "../io.ts";
 import type { Opened } from "./opened.ts";
 import type { ServeLimits } from "./serve-limits.ts";
 import type { Listen, Redirect } from "./serve-listen.ts";
+import type { ServePlan } from "./serve-plan.ts";
 
 export interface Buses {
   /** Of users. */
   readonly ops: Bus;
   /** Of the testbed. */
   readonly boss: Bus;
+  /** A line for people where a bus is not of this process alone. */
+  readonly lines: readonly string[];
   /** Close the doors first: their clients then come back to the bus that follows. */
-  close(): void;
+  close(): Promise<void>;
 }
 
-export function createBuses(limits: BusLimits): Buses {
-  const create = (): MemoryBus => new MemoryBus({ epoch: newRunId(), limits });
-  const [ops, boss] = [create(), create()];
-  return {
-    ops: new OpsBus(ops),
-    boss: new BossBus(boss),
-    close() {
-      ops.close();
-      boss.close();
-    },
-  };
+/** What is asked for, that decides which buses several servers have in common. */
+export type BusesPlan = Pick<ServePlan, "log" | "natsCreds" | "role" | "listens" | "limits">;
+
+/**
+ * The users' bus is that of the log, where several servers have it. Boss's own is shared only where
+ * it was said that there is one boss: servers that keep experiments each for themselves must not
+ * hear of each other's nodes.
+ *
+ * @throws CommandError with what to do when NATS does not let us.
+ */
+export async function openBuses(plan: BusesPlan): Promise<Buses> {
+  const has = (...edges: readonly Listen["edge"][]): boolean =>
+    plan.listens.some(({ edge }) => edges.includes(edge));
+  const isShared = isSharedLog(plan.log);
+  const opened: OpenedBus[] = [];
+  try {
+    const ops = await openBus("ops", plan, isShared && has("http", "events"));
+    opened.push(ops);
+    const isBoss = plan.role === "boss" && has("boss-events");
+    const boss = await openBus("boss", plan, isShared && isBoss);
+    opened.push(boss);
+    return {
+      ...{ ops: new OpsBus(ops.bus), boss: new BossBus(boss.bus) },
+      lines: opened.flatMap(({ line }) => (line === undefined ? [] : [line])),
+      async close() {
+        for (const { bus } of opened) await bus.close();
+      },
+    };
+  } catch (error) {
+    for (const { bus } of opened) await bus.close();
+    if (error instanceof LogError) throw new CommandError(exitCodes.cannotCreate, error.message);
+    throw error;
+  }
+}
+
+interface OpenedBus {
+  readonly bus: Bus & { close(): void | Promise<void> };
+  readonly line?: string;
+}
+
+/** @throws LogError */
+async function openBus(
+  bus: "ops" | "boss",
+  { log, natsCreds, limits }: BusesPlan,
+  isShared: boolean,
+): Promise<OpenedBus> {
+  if (!isShared) return { bus: new MemoryBus({ epoch: newRunId(), limits: limits.bus }) };
+  const { NatsBus } = await import("../../engine/nats-bus.ts");
+  const place = natsPlace(log, { natsCreds });
+  const opened = await NatsBus.open({
+    ...{ place, bus, clock: systemClock, limits: limits.bus, newEpoch: newRunId },
+  });
+  const whose = bus === "ops" ? "users' events" : "boss's own events";
+  return { bus: opened, line: `${whose} over NATS, stream ${opened.stream}` };
 }
 
 export interface EventDoorsOptions {

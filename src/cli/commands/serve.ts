@@ -20,7 +20,7 @@ import { oldTools } from "../tools.ts";
 import { commandError, serveExitCodes, stateOf } from "./serve-client.ts";
 import { overlay, readServeConfig, type ServeSettings } from "./serve-config.ts";
 import { type Doors, openDoors } from "./serve-doors.ts";
-import { createBuses } from "./serve-events.ts";
+import { openBuses } from "./serve-events.ts";
 import { sendToRun } from "./serve-nodes.ts";
 import { resolveOps, resolveSchedulers } from "./serve-ops.ts";
 import { describePlan, planServe, type ServePlan } from "./serve-plan.ts";
@@ -55,7 +55,7 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
 async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Promise<number> {
   const { xmlrpc } = plan;
   const signals = new StopSignals();
-  const buses = createBuses(plan.limits.bus);
+  const buses = await openBuses(plan);
   try {
     let stop: () => void = () => undefined;
     const stopped = new Promise<void>((resolve) => {
@@ -84,7 +84,7 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     if (xmlrpc !== undefined) {
       io.stdout(`muster: XML-RPC at https://${xmlrpc.address}:${daemon?.xmlrpcPort}/\n`);
     }
-    for (const line of doors.lines) io.stdout(`muster: ${line}\n`);
+    for (const line of [...buses.lines, ...doors.lines]) io.stdout(`muster: ${line}\n`);
     await stopped;
     if (!hasFailed) await drain(doors, plan.drainMs, io);
     io.stdout(`muster: ${daemon === undefined ? "closing" : "swapping everything out"}\n`);
@@ -95,7 +95,7 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     }
     return left.length === 0 && !hasFailed ? exitCodes.ok : exitCodes.failed;
   } finally {
-    buses.close();
+    await buses.close();
     signals.dispose();
   }
 }

@@ -7,7 +7,7 @@ import { NodeProxy } from "../../events/node-proxy.ts";
 import { resolveProxyLimits } from "../../events/proxy-limits.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
-import { eventRetry, eventWorld, openEventSocket, senderAddress } from "../event-bus.ts";
+import { eventRetry, eventWorld, eventSocketDialer, senderAddress } from "../event-bus.ts";
 import { isBackground, startInBackground, tellReadiness, writePidFile } from "./daemon.ts";
 import { type EvproxyArguments, parseEvproxyArguments } from "./evproxy-arguments.ts";
 import { performExit } from "./exit.ts";
@@ -47,7 +47,7 @@ async function serve(
   const addresses = [await findHost(given, environment)];
   const removePidFile = takePidFile(given, logger);
   const proxy = new NodeProxy({
-    open: () => openEventSocket(url),
+    open: eventSocketDialer(url),
     ...{ view: { experiment, addresses }, retry: eventRetry, limits: resolveProxyLimits() },
     ...{ runtime: eventWorld.runtime, clock: systemClock, logger },
     onTurnedAway: ({ message }) => {

@@ -54,6 +54,18 @@ export function formatSubjectFilters(prefix: string, filter: Filter): readonly s
   return heads;
 }
 
+/** One subject through which everything comes that a filter matches, and more: lists are `*`. */
+export function formatCoveringSubject(prefix: string, filter: Filter): string {
+  const { scheduler } = filter;
+  if (scheduler === undefined) return `${prefix}.>`;
+  const tokens = tokenOrder.map((field) => {
+    const names = filter.clauses.find((clause) => clause.field === field)?.names;
+    const [name] = names ?? [];
+    return names?.size === 1 ? formatToken(name) : anyToken;
+  });
+  return [prefix, scheduler, ...tokens].join(".");
+}
+
 /** One value as a token: letters, digits, `_`, `-`, `/`, `:`; the rest as `%` and two digits. */
 export function formatToken(value: string | undefined): string {
   if (value === undefined) return missingToken;

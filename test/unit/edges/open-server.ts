@@ -4,9 +4,8 @@ import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import type { ServeSettings } from "../../../src/cli/commands/serve-config.ts";
 import { openDoors } from "../../../src/cli/commands/serve-doors.ts";
-import { createBuses } from "../../../src/cli/commands/serve-events.ts";
+import { openBuses } from "../../../src/cli/commands/serve-events.ts";
 import { planServe } from "../../../src/cli/commands/serve-plan.ts";
-import { resolveBusLimits } from "../../../src/engine/bus-limits.ts";
 import { Lines } from "../syncd/harness.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -24,7 +23,7 @@ export async function closeAll(): Promise<void> {
 /** @param folder for its files */
 export async function openServer(folder: string, settings: ServeSettings) {
   const plan = planServe(settings);
-  const buses = createBuses(resolveBusLimits());
+  const buses = await openBuses(plan);
   const [logger, said] = [new Lines(), new Lines()];
   const directory = mkdtempSync(join(folder, "state-"));
   const doors = await openDoors({
@@ -34,7 +33,7 @@ export async function openServer(folder: string, settings: ServeSettings) {
   });
   whenOver(async () => {
     await doors.close();
-    buses.close();
+    await buses.close();
   });
   const text = doors.lines.join("\n");
   /** @param door as the lines call it */

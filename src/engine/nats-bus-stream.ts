@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// The stream of JetStream behind a bus on NATS: what it is called, which subjects it takes, and
+// what it says again of all that it has stored. Owns the making and the checking of it.
+//
+//   `muster.STREAM.BUS.sent.>`   published by servers; stored in the stream `STREAM-BUS`
+//   `muster.STREAM.BUS.heard.>`  said by the stream, with the sequence, when it is stored
+import { JetStreamApiError, type StreamInfo } from "@nats-io/jetstream";
+import { nanos } from "@nats-io/transport-node";
+import type { BusLimits } from "./bus-limits.ts";
+import { type LogClock, LogError } from "./log.ts";
+import { natsStandMs } from "./nats-bus-limits.ts";
+import { type NatsLink, textOf } from "./nats-connection.ts";
+import { type NatsPlace, wrong } from "./nats-place.ts";
+import { natsFormat } from "./nats-stream.ts";
+
+/** Users' events are on `ops`, what the testbed tells itself is on `boss`. */
+export type NatsBusName = "ops" | "boss";
+
+export interface NatsBusNames {
+  readonly stream: string;
+  /** Prefixes of subjects. */
+  readonly sent: string;
+  readonly heard: string;
+}
+
+export function natsBusNames({ stream }: NatsPlace, bus: NatsBusName): NatsBusNames {
+  const prefix = `muster.${stream}.${bus}`;
+  return { stream: `${stream}-${bus}`, sent: `${prefix}.sent`, heard: `${prefix}.heard` };
+}
+
+const what = "a Muster bus";
+
+export interface BusStreamOptions {
+  readonly link: NatsLink;
+  readonly names: NatsBusNames;
+  readonly place: NatsPlace;
+  readonly limits: BusLimits;
+  readonly clock: LogClock;
+  /** Never used before: it becomes the name of the epoch when the stream is made here. */
+  readonly newEpoch: () => string;
+}
+
+/** Makes the stream unless it is there. @throws LogError (definite), with what to do */
+export async function openBusStream(options: BusStreamOptions): Promise<StreamInfo> {
+  const { link, names } = options;
+  const { stream } = names;
+  const { streams } = link.manager;
+  try {
+    const known = await streams.info(stream).catch(notFound);
+    if (known !== undefined) return check(known, names);
+    await makeStream(options);
+    return check(await streams.info(stream), names);
+  } catch (error) {
+    if (error instanceof LogError) throw error;
+    const text = textOf(error);
+    const advice = /insufficient|no suitable peers|replicas/i.test(text)
+      ? `say replicas=1 in the name of the log, start the missing servers, or give JetStream more room`
+      : "a cluster needs more than half of its servers";
+    throw new LogError(`the stream ${stream} of NATS cannot be used (${text}); ${advice}`, {
+      ...{ definite: true, cause: error },
+    });
+  }
+}
+
+/** Another server may make it at this moment: a cluster may take both, and keeps the last. */
+async function makeStream(options: BusStreamOptions): Promise<void> {
+  const { link, names, place, limits, clock, newEpoch } = options;
+  const { stream: name, sent, heard } = names;
+  const { streams } = link.manager;
+  const adding = streams.add({
+    ...{ name, subjects: [`${sent}.>`], retention: "limits", storage: "file", discard: "old" },
+    description: `${what}, format ${natsFormat}, epoch ${newEpoch()}`,
+    ...{ max_msgs: limits.ringNotificationsMax, max_bytes: limits.ringBytesMax },
+    republish: { src: `${sent}.>`, dest: `${heard}.>` },
+    ...{ num_replicas: place.replicas, duplicate_window: nanos(2_000) },
+  });
+  await adding.catch(async (error: unknown) => {
+    // 10058: it is there by now, and is another's.
+    if (!(error instanceof JetStreamApiError && error.code === 10_058)) throw error;
+  });
+  await new Promise<void>((resolve) => {
+    clock.after(natsStandMs, resolve);
+  });
+}
+
+function notFound(error: unknown): undefined {
+  if (error instanceof Error && error.name === "StreamNotFoundError") return undefined;
+  throw error;
+}
+
+const describedAs = new RegExp(`^${what}, format (\\d+)(?:, epoch (\\S+))?`);
+
+function check(info: StreamInfo, { stream, sent, heard }: NatsBusNames): StreamInfo {
+  const { description = "", subjects, republish, discard } = info.config;
+  const [, format] = describedAs.exec(description) ?? [];
+  if (format === undefined) {
+    throw wrong(
+      `the stream ${stream} of NATS is not ${what} ('${description}'); name another log behind the address: nats://HOST:PORT/STREAM`,
+    );
+  }
+  if (Number(format) > natsFormat) {
+    throw wrong(
+      `the stream ${stream} of NATS was made by a newer Muster (format ${format}, this one reads ${natsFormat}); use that version`,
+    );
+  }
+  const isRepublished = republish?.src === `${sent}.>` && republish.dest === `${heard}.>`;
+  if (!subjects.includes(`${sent}.>`) || !isRepublished || discard !== "old") {
+    throw wrong(
+      `the stream ${stream} of NATS was changed: it must take ${sent}.>, republish it to ${heard}.>, and discard old messages when it is full`,
+    );
+  }
+  return info;
+}
+
+/** Where a stream stands, as a bus sees it. */
+export interface StreamStand {
+  readonly epoch: string;
+  /** Position of the oldest that is kept; `last` + 1 when nothing is. */
+  readonly first: number;
+  readonly last: number;
+  /** Who orders it now; empty where there is one broker. */
+  readonly leader: string;
+}
+
+export function standOf({ config, state, cluster }: StreamInfo): StreamStand {
+  const { messages, first_seq, last_seq } = state;
+  return {
+    epoch: describedAs.exec(config.description ?? "")?.[2] ?? "",
+    first: messages === 0 ? last_seq + 1 : first_seq,
+    last: last_seq,
+    leader: cluster?.leader ?? "",
+  };
+}
