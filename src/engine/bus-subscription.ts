@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// One subscriber of a bus: what waits for it, and when it is called. Owns the order of its calls and
-// what becomes of it when it is slow. Does not decide what matches (subscription-index.ts for what
-// comes, the replay for what was missed).
+// One subscriber of a bus: what waits for it, and when it is called. Owns the order of its calls
+// and what becomes of it when it is slow. Does not decide what matches (subscription-index.ts for
+// what comes, the replay for what was missed).
 //
 //   S1. It either reads a replay (it came back) or has a queue (it keeps up); never both.
 //   S2. At most one delivery is under way, and `#batchFirst` is set exactly then.
 //   S3. After its end nothing is queued, and the only call left is `onEnd`.
-//   S4. Positions only grow. What comes behind its turn was had or is lost, and the feed says which.
+//   S4. Positions only grow. What comes behind its turn was had or is lost, and the feed says
+//       which.
 import type {
   BusPlace,
   PlacedNotification,

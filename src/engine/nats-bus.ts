@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The bus of many servers (bus.ts, N1-N4), on NATS: a notification is published under a subject made
-// of its address and stored by a stream, which gives it its position and says it again to the
+// The bus of many servers (bus.ts, N1-N4), on NATS: a notification is published under a subject
+// made of its address and stored by a stream, which gives it its position and says it again to the
 // servers that listen to such subjects. The stream is the window in which who comes back, at
 // whichever server, misses nothing; who has made it has given the epoch its name.
 //

@@ -2,8 +2,8 @@
 // Notifications as messages of NATS: their JSON form, in which anybody reads them with `nats sub`,
 // sealed as their sender has sealed them.
 import type { Msg } from "@nats-io/transport-node";
-import { addressFields, attributeNames, type Notification } from "../wire/event/notification.ts";
 import { formatNotification, parseNotification } from "../wire/event/json.ts";
+import { addressFields, attributeNames, type Notification } from "../wire/event/notification.ts";
 import type { RingItem } from "./notification-ring.ts";
 
 export function encodeNotification(notification: Notification): Uint8Array {

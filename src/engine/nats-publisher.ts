@@ -7,7 +7,7 @@
 //       up, so that none leaves before one that was asked for earlier.
 //   U3. What was on its way when the connection went may be stored: `unavailable`, and the sender
 //       decides. What JetStream has acknowledged is stored.
-import { type JetStreamClient, JetStreamApiError } from "@nats-io/jetstream";
+import { JetStreamApiError, type JetStreamClient } from "@nats-io/jetstream";
 import { BusError } from "../wire/event/bus.ts";
 import type { LogClock } from "./log.ts";
 import { natsPublishingBytesMax } from "./nats-bus-limits.ts";

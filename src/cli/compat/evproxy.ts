@@ -7,7 +7,7 @@ import { NodeProxy } from "../../events/node-proxy.ts";
 import { resolveProxyLimits } from "../../events/proxy-limits.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
-import { eventRetry, eventWorld, eventSocketDialer, senderAddress } from "../event-bus.ts";
+import { eventRetry, eventSocketDialer, eventWorld, senderAddress } from "../event-bus.ts";
 import { isBackground, startInBackground, tellReadiness, writePidFile } from "./daemon.ts";
 import { type EvproxyArguments, parseEvproxyArguments } from "./evproxy-arguments.ts";
 import { performExit } from "./exit.ts";

@@ -15,7 +15,7 @@ import { parseReport } from "../../../src/wire/event/orders.ts";
 import { type Command, type Ended, run, scratch, start, until } from "../support/command.ts";
 
 export const experiment = "pp/ee";
-const key = "0123456789abcdef0123456789abcdef";
+export const eventKey = "0123456789abcdef0123456789abcdef";
 
 export class Scheduled {
   readonly directory: string;
@@ -37,8 +37,8 @@ export class Scheduled {
   static async open(ns: string, nodes: readonly string[]): Promise<Scheduled> {
     const scheduled = new Scheduled();
     mkdirSync(join(scheduled.directory, "exp/tbdata"), { recursive: true });
-    writeFileSync(scheduled.keyFile, key, { mode: 0o644 });
-    scheduled.#writeDatabase(ns, nodes);
+    writeFileSync(scheduled.keyFile, eventKey, { mode: 0o644 });
+    writeDatabase(scheduled.directory, ns, nodes);
     await scheduled.#server.listen(["127.0.0.1"]);
     await scheduled.startScheduler();
     return scheduled;
@@ -100,22 +100,23 @@ export class Scheduled {
   get #tevcOptions(): readonly string[] {
     return [...this.where, "-e", experiment, "-k", this.keyFile];
   }
+}
 
-  #writeDatabase(ns: string, nodes: readonly string[]): void {
-    const { rows = {} } = parseNsFile(ns, { file: "/a.ns", pid: "pp", eid: "ee", presets: [] });
-    const database = ExperimentsDatabase.open(join(this.directory, "db"), resolveBossLimits());
-    const deed = { user: "ann", atMs: 1, note: "" };
-    database.transaction(() => {
-      database.putUser("ann", 1_000);
-      database.putProject("pp", deed);
-      const definition = { file: "/a.ns", source: ns, presets: [], rows };
-      const { exptidx } = database.define("pp", "ee", definition, deed);
-      database.move("pp", "ee", "swap-in", deed);
-      for (const vname of nodes) {
-        const where = { nodeId: `${vname}.ee.pp`, vname, address: "127.0.0.9" };
-        database.nodes.put({ exptidx, ...where, state: "ISUP", sinceMs: 1, opMode: "NORMAL" });
-      }
-    });
-    database.close();
-  }
+/** What event-sched reads of an experiment that is up. */
+export function writeDatabase(directory: string, ns: string, nodes: readonly string[]): void {
+  const { rows = {} } = parseNsFile(ns, { file: "/a.ns", pid: "pp", eid: "ee", presets: [] });
+  const database = ExperimentsDatabase.open(join(directory, "db"), resolveBossLimits());
+  const deed = { user: "ann", atMs: 1, note: "" };
+  database.transaction(() => {
+    database.putUser("ann", 1_000);
+    database.putProject("pp", deed);
+    const definition = { file: "/a.ns", source: ns, presets: [], rows };
+    const { exptidx } = database.define("pp", "ee", definition, deed);
+    database.move("pp", "ee", "swap-in", deed);
+    for (const vname of nodes) {
+      const where = { nodeId: `${vname}.ee.pp`, vname, address: "127.0.0.9" };
+      database.nodes.put({ exptidx, ...where, state: "ISUP", sinceMs: 1, opMode: "NORMAL" });
+    }
+  });
+  database.close();
 }

@@ -2,8 +2,9 @@
 // The bus on NATS, with real nats-servers: the suite of every bus at one broker and at a cluster of
 // three, with connections that are cut in the midst; several servers of one bus; brokers that are
 // killed while everybody publishes. Each bus has a stream of its own.
-import { connect, type Socket, createServer } from "node:net";
+
 import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { resolveBusLimits } from "../../../src/engine/bus-limits.ts";
 import { NatsBus } from "../../../src/engine/nats-bus.ts";
@@ -87,10 +88,7 @@ class Cutter {
   }
 }
 
-async function createBench(
-  server: NatsServer,
-  options: OpenOptions,
-): Promise<BusBench> {
+async function createBench(server: NatsServer, options: OpenOptions): Promise<BusBench> {
   const cutter = await new Cutter().start(server.port);
   const bench = {
     bus: await open(cutter.address, newStream(), options),
