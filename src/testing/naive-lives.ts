@@ -40,17 +40,33 @@ interface Alarm {
 
 interface Life extends Speaker {
   batches: number;
+  /** Commands taken of the batch after those, which came in pieces. */
+  taken: number;
   state: "attached" | "lost" | "dead";
   /** Counts losses, so that an alarm knows which one it is about. */
   losses: number;
+  /** What it is to the servers of a log that several have. */
+  role: "server" | "local" | undefined;
+  /** The server that has it, or had it last. */
+  server: string;
+  leaseUs: number;
+  /** Of a server: when it was heard of last. */
+  heardUs: number;
 }
 
 export class NaiveLives {
   readonly limits: Limits;
   readonly #rules: NaiveRules;
-  readonly #lives: Life[] = [];
+  /** The last of each edge, which may be dead; edges in the order in which they first spoke. */
+  readonly #last = new Map<string, Life>();
+  /** Names of all there ever were. */
+  readonly #born = new Set<string>();
   #scopes: string[] = [];
   #alarms: Alarm[] = [];
+  /** No alarm rings before this. */
+  #quietUntilUs = Number.POSITIVE_INFINITY;
+  /** The server whose entry this is. */
+  #server = "";
   #said: NaiveSaid[] = [];
   #nowUs = 0;
   #stampUs: number | undefined;
@@ -75,7 +91,7 @@ export class NaiveLives {
       this.#alarms = this.#alarms.filter((other) => other !== rung);
       rung.act();
     }
-    for (const batch of entry.batches) this.#take(batch);
+    this.#takeAll(entry);
     return this.#said;
   }
 
@@ -101,60 +117,131 @@ export class NaiveLives {
 
   /** @param isOff whether there is nothing to ring for any more. */
   ringIn(us: number, act: () => void, isOff: () => boolean): void {
-    this.#alarms.push({ dueUs: this.#nowUs + us, act, isOff });
+    this.#ringAt(this.#nowUs + us, act, isOff);
+  }
+
+  #ringAt(dueUs: number, act: () => void, isOff: () => boolean): void {
+    this.#alarms.push({ dueUs, act, isOff });
+    this.#quietUntilUs = Math.min(this.#quietUntilUs, dueUs);
   }
 
   /** Among what is due the earliest, and of those the one that was set first. */
   #nextDue(): Alarm | undefined {
+    if (this.#quietUntilUs > this.#nowUs) return undefined;
     this.#alarms = this.#alarms.filter(({ isOff }) => !isOff());
-    const due = this.#alarms.filter(({ dueUs }) => dueUs <= this.#nowUs);
-    const earliestUs = Math.min(...due.map(({ dueUs }) => dueUs));
-    return due.find(({ dueUs }) => dueUs === earliestUs);
+    const earliestUs = Math.min(...this.#alarms.map(({ dueUs }) => dueUs));
+    this.#quietUntilUs = earliestUs;
+    if (earliestUs > this.#nowUs) return undefined;
+    return this.#alarms.find(({ dueUs }) => dueUs === earliestUs);
+  }
+
+  /** Of an entry of a server whose life is over only what the server says of itself counts. */
+  #takeAll({ server, batches }: LogEntry["entry"]): void {
+    this.#server = server?.edge ?? "";
+    const serving = (): Life | undefined => {
+      const life = server && this.#living(server.edge);
+      return life?.role === "server" && life.life === server?.incarnation ? life : undefined;
+    };
+    for (const batch of batches) {
+      if (server === undefined || batch.edge === server.edge || serving()) this.#take(batch);
+    }
+    const alive = serving();
+    if (alive) alive.heardUs = this.#nowUs;
   }
 
   #living(edge: string): Life | undefined {
-    return this.#lives.find((life) => life.edge === edge && life.state !== "dead");
+    const life = this.#last.get(edge);
+    return life?.state === "dead" ? undefined : life;
   }
 
-  #take({ edge, incarnation, number, commands }: Batch): void {
+  #take({ edge, incarnation, number, from = 0, more, commands }: Batch): void {
+    if (!this.#last.has(edge)) this.#create(edge, 0).state = "dead";
     let life = this.#living(edge);
     if (life?.life === incarnation) {
-      if (number !== life.batches + 1) return;
+      if (number !== life.batches + 1 || from > life.taken) return;
     } else {
-      const isFirst = number === 1 && commands[0]?.kind === "attach";
-      const wasHere = this.#lives.some((one) => one.edge === edge && one.life === incarnation);
-      if (!isFirst || wasHere) return;
+      const isFirst = number === 1 && from === 0 && commands[0]?.kind === "attach";
+      if (!isFirst || this.#born.has(`${edge} ${incarnation}`)) return;
       if (life !== undefined) this.#die(life);
-      life = { edge, life: incarnation, batches: 0, state: "attached", losses: 0 };
-      this.#lives.push(life);
+      life = this.#create(edge, incarnation);
     }
-    life.batches = number;
-    for (const command of commands) if (this.#living(edge) === life) this.#obey(life, command);
+    const news = commands.slice(Math.max(0, life.taken - from));
+    if (more === true) life.taken = Math.max(life.taken, from + commands.length);
+    else [life.batches, life.taken] = [number, 0];
+    for (const command of news) if (this.#living(edge) === life) this.#obey(life, command);
+  }
+
+  #create(edge: string, incarnation: number): Life {
+    const life: Life = {
+      ...{ edge, life: incarnation, batches: 0, taken: 0, state: "attached", losses: 0 },
+      ...{ role: undefined, server: "", leaseUs: this.limits.edgeLeaseUs, heardUs: 0 },
+    };
+    this.#last.set(edge, life);
+    this.#born.add(`${edge} ${incarnation}`);
+    return life;
   }
 
   #obey(life: Life, command: Command): void {
-    if (command.kind === "attach") life.state = "attached";
-    else if (command.kind === "end-edge") this.#die(life);
+    if (command.kind === "attach") {
+      const { leaseUs = this.limits.edgeLeaseUs, as } = command;
+      [life.role, life.leaseUs] = [as, Math.min(leaseUs, this.limits.edgeLeaseUsMax)];
+      this.#attach(life);
+    } else if (command.kind === "end-edge") this.#die(life);
     else if (command.kind === "attached") {
       const back = this.#living(command.edge);
-      if (back?.life === command.incarnation) back.state = "attached";
-    } else if (command.kind === "detach") this.#lose(command.edge, command.incarnation);
+      const isIt = back?.life === command.incarnation && back.server === this.#server;
+      if (isIt && back.state === "lost") this.#attach(back);
+    } else if (command.kind === "detach") this.#onDetach(command.edge, command.incarnation);
     else this.#rules.obey(life, command);
   }
 
-  #lose(edge: string, incarnation: number): void {
+  #attach(life: Life): void {
+    life.state = "attached";
+    life.server = this.#server;
+    life.losses += 1;
+    if (life.role !== "server") return;
+    life.heardUs = this.#nowUs;
+    this.#awaitServer(life, life.losses);
+  }
+
+  /** A server has ended when nobody has heard of it for its lease. */
+  #awaitServer(life: Life, losses: number): void {
+    const isOff = (): boolean => life.state === "dead" || life.losses !== losses;
+    const act = (): void => {
+      if (life.heardUs + life.leaseUs > this.#nowUs) this.#awaitServer(life, losses);
+      else this.#die(life);
+    };
+    this.#ringAt(life.heardUs + life.leaseUs, act, isOff);
+  }
+
+  #onDetach(edge: string, incarnation: number): void {
     const life = this.#living(edge);
     if (life?.life !== incarnation || life.state === "lost") return;
+    if (life.role === "server" || life.server !== this.#server) return;
+    this.#lose(life);
+  }
+
+  #lose(life: Life): void {
     life.state = "lost";
     life.losses += 1;
     const { losses } = life;
     const isOff = (): boolean => life.state !== "lost" || life.losses !== losses;
-    this.ringIn(this.limits.edgeLeaseUs, () => this.#die(life), isOff);
+    this.ringIn(life.leaseUs, () => this.#die(life), isOff);
   }
 
   #die(life: Life): void {
     this.#rules.dies(life);
+    if (life.role === "server") this.#bereave(life.edge);
     this.tell(life, { kind: "revoked" });
     life.state = "dead";
+  }
+
+  /** What was in the process of a server ends with it; what has come to it may go elsewhere. */
+  #bereave(server: string): void {
+    for (const life of [...this.#last.values()]) {
+      if (life.server !== server || life.role === "server" || life.state === "dead") continue;
+      if (life.role === "local") this.#die(life);
+      else if (life.state === "attached") this.#lose(life);
+    }
   }
 }

@@ -9,6 +9,8 @@ import { NaiveLives } from "./naive-lives.ts";
 interface Wait extends Speaker {
   /** Of all waits there ever were. */
   readonly id: number;
+  /** The id of the wait since which somebody waits for its target. */
+  readonly since: number;
   readonly scope: string;
   readonly barrier: string;
   readonly connection: number;
@@ -63,6 +65,13 @@ export class NaiveStates {
       case "state-signal-and-wait":
         this.#come(speaker, command.kind, command as Arrival);
         return;
+      case "publish": {
+        // Both happen, or neither; what is against the message is not this model's affair.
+        const { arrival, scope, connection } = command;
+        if (arrival === undefined) return;
+        this.#come(speaker, arrival.kind, { ...arrival, scope, connection });
+        return;
+      }
       case "leave":
         this.#waits = this.#waits.filter((wait) => !isOf(wait, speaker, command.connection));
         return;
@@ -114,7 +123,8 @@ export class NaiveStates {
     const failure = this.#failures.find((row) => row.scope === scope && row.barrier === barrier);
     const { edge, life } = speaker;
     this.#lastId += 1;
-    const wait = { id: this.#lastId, edge, life, ...arrival, target };
+    const id = this.#lastId;
+    const wait = { id, since: id, edge, life, ...arrival, target };
     const isLate = kind === "state-wait" ? target <= value : target < value;
     const isFailed = failure !== undefined && target > value;
     // Who reaches its own target is among those it is reached for; who is late comes after them.
@@ -128,7 +138,7 @@ export class NaiveStates {
     const { scope, barrier, target } = wait;
     const others = this.#at(scope, barrier).filter((other) => other.target === target);
     const error = Math.max(wait.error, ...others.map((other) => other.error));
-    const mine: Wait = { ...wait, error };
+    const mine: Wait = { ...wait, error, since: others[0]?.since ?? wait.id };
     // Everybody who waits for it is told the largest.
     this.#waits = this.#waits.map((other) =>
       others.includes(other) ? { ...other, error } : other,
@@ -208,7 +218,8 @@ export class NaiveStates {
   #end(scope: string, barrier: string, { outcome, error, reason }: Failure): void {
     const waits = this.#at(scope, barrier);
     this.#waits = this.#waits.filter((wait) => !waits.includes(wait));
-    for (const target of new Set(waits.map((wait) => wait.target))) {
+    const bySince = [...waits].sort((a, b) => a.since - b.since);
+    for (const target of new Set(bySince.map((wait) => wait.target))) {
       const mine = waits.filter((wait) => wait.target === target);
       this.#release(mine, outcome, { error, reason });
     }

@@ -5,6 +5,7 @@
 //   V2. Between two instants everything that promises, streams and `nextTick` have to do is done:
 //       the event loop is turned until nothing asks for another turn.
 // Nothing here reads a real clock, so a run depends on its seed and on nothing else.
+import { DueHeap } from "../core/due-heap.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import { systemClock } from "../host/clock.ts";
 
@@ -17,15 +18,21 @@ interface Timer {
 /**
  * Turns of the event loop after the last `endOfTurn`; streams take a few to hand a chunk through.
  */
-const quietTurns = 3;
+const quietTurnsOfStreams = 3;
 
 export class VirtualClock implements Clock {
   #nowUs = 1_000_000;
   /** What a step of the machine's clock has added; stamps move by it, timers do not. */
   #offsetUs = 0;
   #lastId = 0;
-  readonly #timers = new Map<number, Timer>();
+  readonly #timers = new DueHeap<Timer>();
+  readonly #quietTurns: number;
   #endOfTurn: (() => void)[] = [];
+
+  /** @param quietTurns how many turns of the event loop nobody may ask for another one (V2) */
+  constructor(quietTurns: number = quietTurnsOfStreams) {
+    this.#quietTurns = quietTurns;
+  }
 
   nowUs(): number {
     return this.#nowUs + this.#offsetUs;
@@ -39,8 +46,8 @@ export class VirtualClock implements Clock {
     this.#lastId += 1;
     const id = this.#lastId;
     const dueUs = this.#nowUs + Math.max(0, Math.round(delayMs * 1000));
-    this.#timers.set(id, { dueUs, id, callback });
-    return () => this.#timers.delete(id);
+    this.#timers.add({ dueUs, id, callback });
+    return () => this.#timers.remove(id);
   }
 
   endOfTurn(callback: () => void): void {
@@ -69,7 +76,7 @@ export class VirtualClock implements Clock {
 
   /** V2. */
   async settle(): Promise<void> {
-    for (let quiet = 0; quiet < quietTurns; quiet += 1) {
+    for (let quiet = 0; quiet < this.#quietTurns; quiet += 1) {
       await new Promise<void>((resolve) => {
         systemClock.endOfTurn(resolve);
       });
@@ -86,7 +93,7 @@ export class VirtualClock implements Clock {
     await this.settle();
     for (let timer = this.#next(endUs); timer !== undefined; timer = this.#next(endUs)) {
       this.#nowUs = Math.max(this.#nowUs, timer.dueUs);
-      this.#timers.delete(timer.id);
+      this.#timers.remove(timer.id);
       timer.callback();
       await this.settle();
     }
@@ -104,12 +111,7 @@ export class VirtualClock implements Clock {
 
   /** V1. */
   #next(untilUs: number): Timer | undefined {
-    let first: Timer | undefined;
-    for (const timer of this.#timers.values()) {
-      if (timer.dueUs > untilUs) continue;
-      // Ids grow, so that the first of equal instants is the one that was set first.
-      if (first === undefined || timer.dueUs < first.dueUs) first = timer;
-    }
-    return first;
+    const first = this.#timers.first();
+    return first !== undefined && first.dueUs <= untilUs ? first : undefined;
   }
 }

@@ -9,11 +9,13 @@ export class VirtualProcess {
   #isDead = false;
   /** What fell due while it was stopped; undefined while it runs. */
   #pending: (() => void)[] | undefined;
+  /** What a step of the machine's calendar has added; nothing that is due goes by it. */
+  #calendarMs = 0;
 
   constructor(world: VirtualClock) {
     this.clock = {
       nowUs: () => world.nowUs(),
-      wallMs: () => world.wallMs(),
+      wallMs: () => world.wallMs() + this.#calendarMs,
       after: (delayMs, callback): Cancel => {
         let cancelled = false;
         const cancel = world.after(delayMs, () => this.#run(() => cancelled || callback()));
@@ -34,6 +36,11 @@ export class VirtualProcess {
   kill(): void {
     this.#isDead = true;
     this.#pending = undefined;
+  }
+
+  /** The date is set ahead or back. */
+  stepCalendar(ms: number): void {
+    this.#calendarMs += ms;
   }
 
   /** As SIGSTOP does. */

@@ -28,7 +28,7 @@ import { createReplies, replyError } from "./replies.ts";
 import { formatReport, quoteBarrier } from "./report.ts";
 import { Tally } from "./tally.ts";
 import { type Peer, TcpDoor } from "./tcp.ts";
-import { type UdpCounters, UdpDoor } from "./udp.ts";
+import { type DatagramSource, type UdpCounters, UdpDoor } from "./udp.ts";
 
 export interface SyncdOptions {
   /** Scope of every barrier asked for here. */
@@ -146,6 +146,11 @@ export class Syncd {
   /** Serves one connection that did not come through `listen`. */
   accept(stream: Duplex, peer: Peer): void {
     this.#tcp.accept(stream, peer);
+  }
+
+  /** Takes one datagram that did not come through `listen`. */
+  receive(bytes: Buffer, source: DatagramSource): void {
+    this.#udp.receive(bytes, source);
   }
 
   /** Turns the verbose lines on or off (USR1, USR2). */

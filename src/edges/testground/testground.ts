@@ -216,6 +216,11 @@ export class Testground {
     this.#options.onLimit?.(limit);
   }
 
+  /** Serves a WebSocket that did not come through `listen`. */
+  accept(socket: WebSocket, peer: ClientPeer): void {
+    this.#clients.add(new Client(this.#door, socket, peer));
+  }
+
   #onSocket(socket: WebSocket, { socket: stream, headers }: IncomingMessage): void {
     const { remoteAddress, remotePort, localAddress } = stream;
     if (remoteAddress === undefined || localAddress === undefined) {
@@ -224,13 +229,12 @@ export class Testground {
       return;
     }
     const { nodeOf, nameOf } = this.#options;
-    const client = new Client(this.#door, socket, {
+    this.accept(socket, {
       address: `${remoteAddress}:${remotePort}/ws`,
       node: nodeOf?.(localAddress, remoteAddress),
       name: nameOf?.(localAddress, remoteAddress),
       isGo: headers["user-agent"]?.startsWith("Go-http-client") ?? false,
     });
-    this.#clients.add(client);
   }
 
   #createAsk(client: Client, id: string, operation: Operation): Ask | Objection {

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+// Judges a run of a cluster by its log, by what every server made of it, and by what each client
+// heard. What should have been said comes from the naive models; no code of the core takes part.
+//
+//   K1. Every server reads the same entries in the same order, without gaps (L1).
+//   K2. Every server says of an entry what the models say of it, and all servers the same to the
+//       letter (B1 to B5, B7, B9, B10, D5, D6).
+//   K3. Servers that have read as far have the same state: their digests are equal (D11).
+//   K4. A request counts at most once, however often it was sent (B6, D4).
+//   K5. A client hears one answer, and it is one that the log gave it (B1 to B3).
+//   K6. A client that was given an answer hears it, unless its connection or its session may have
+//       been lost; nobody is closed without a reason.
+//   K7. When nothing breaks any more, nobody waits for ever: what has a deadline ends by it, what
+//       is cancelled is told, and all servers take requests.
+//   K8. Messages of a topic have the numbers 1, 2, 3, ..., each message one, and a subscriber gets
+//       them in order, without gap or repeat (P1, D11).
+import type { Batch, Command, LogEntry } from "../../core/command.ts";
+import type { Applied, BarrierKind } from "../../core/effect.ts";
+import type { Limits } from "../../core/limits.ts";
+import { NaiveCounts } from "../naive-counts.ts";
+import type { NaiveSaid } from "../naive-lives.ts";
+import { NaiveQuorums } from "../naive-quorums.ts";
+import { NaiveRosters } from "../naive-rosters.ts";
+import { NaiveStates } from "../naive-states.ts";
+import type { Party } from "./party.ts";
+import { connectionsOf, type Told, toldBy } from "./told.ts";
+
+type Said = NaiveSaid | Applied["addressed"][number];
+
+const kinds: readonly BarrierKind[] = ["count", "state", "quorum", "roster"];
+/** The first problems say what is wrong; the thousandth says it again. */
+const problemsMax = 10;
+/** Entries from one comparison of states to the next. */
+const digestEveryEntries = 16;
+
+interface Judged {
+  /** What each server said, to the letter. */
+  readonly text: string;
+  digest: string | undefined;
+}
+
+export interface CheckerOptions {
+  readonly limits: Limits;
+  /** The message with this id, as it was stored. */
+  readonly messageOf: (payload: number) => string | undefined;
+}
+
+export class ClusterChecker {
+  readonly #options: CheckerOptions;
+  readonly #counts: NaiveCounts;
+  readonly #models: readonly {
+    readonly kind: BarrierKind;
+    readonly model: { apply(entry: LogEntry): readonly NaiveSaid[] };
+  }[];
+  readonly #judged: Judged[] = [];
+  /** What the connections of a life have begun with, and whose they are. */
+  readonly #asked = new Map<string, BarrierKind>();
+  readonly #nameOf = new Map<string, string>();
+  readonly #counted = new Map<string, number>();
+  readonly #told = new Map<string, Told[]>();
+  readonly #taken = new Set<string>();
+  readonly #topics = new Map<string, string[]>();
+  readonly problems: string[] = [];
+
+  constructor(options: CheckerOptions) {
+    const { limits } = options;
+    this.#options = options;
+    this.#counts = new NaiveCounts(limits);
+    this.#models = [
+      { kind: "count", model: this.#counts },
+      { kind: "state", model: new NaiveStates(limits) },
+      { kind: "quorum", model: new NaiveQuorums(limits) },
+      { kind: "roster", model: new NaiveRosters(limits) },
+    ];
+  }
+
+  get crossings(): number {
+    return this.#counts.crossings;
+  }
+
+  get entries(): number {
+    return this.#judged.length;
+  }
+
+  /** Whose requests these connections are, where the log does not say it. */
+  register(edge: string, incarnation: number, connection: number, name: string): void {
+    this.#nameOf.set(`${edge} ${incarnation} ${connection}`, name);
+  }
+
+  /** A server has applied an entry. @param digest of the state behind it */
+  onEntry(server: string, entry: LogEntry, applied: Applied, digest: () => string): void {
+    const index = entry.sequence - 1;
+    if (index > this.#judged.length) {
+      this.complain("K1", `${server} has entry ${entry.sequence} before anybody had the one before`);
+      return;
+    }
+    const text = JSON.stringify([applied.nowUs, applied.addressed]);
+    if (index === this.#judged.length) {
+      this.#judged.push({ text, digest: undefined });
+      this.#judge(server, entry, applied);
+    }
+    const judged = this.#judged[index];
+    if (judged === undefined) return;
+    if (judged.text !== text) {
+      const what = `[${text}], the first to read it [${judged.text}]`;
+      this.complain("K2", `entry ${entry.sequence}: ${server} says ${what}`);
+    }
+    if (entry.sequence % digestEveryEntries !== 0) return;
+    const own = digest();
+    judged.digest ??= own;
+    if (judged.digest !== own) {
+      this.complain("K3", `${server} has another state behind entry ${entry.sequence}`);
+    }
+  }
+
+  /** A subscriber got a message. @param number its number in the topic */
+  onMessage(who: string, topic: string, number: number, message: string): void {
+    const meant = this.#topics.get(topic)?.[number - 1];
+    if (meant === message) return;
+    this.complain("K8", `${who}: message ${number} of ${topic} is ${message}, should be ${meant}`);
+  }
+
+  /** Everything was cancelled, and there was time enough. */
+  finish(parties: Iterable<Party>): void {
+    for (const party of parties) {
+      const { name, at, asked, end } = party;
+      const who = `${name} at ${at} (${asked})`;
+      const counted = this.#counted.get(name) ?? 0;
+      const told = this.#told.get(name) ?? [];
+      // A datagram that comes again to a server that has forgotten the first one is a new request.
+      const mayCountAgain = party.isDatagram === true && party.excuse !== undefined;
+      if (counted > 1 && !mayCountAgain) this.complain("K4", `${who} counted ${counted} times`);
+      if (party.answers > 1 && !mayCountAgain) this.complain("K5", `${who} got ${party.answers} answers`);
+      if (end?.kind === "answered") {
+        if (end.answer.isUntold !== true && !told.some(end.answer.fits)) {
+          const meant = JSON.stringify(told);
+          this.complain("K5", `${who} heard ${end.answer.text}, was told ${meant}`);
+        }
+      } else if (end === undefined) {
+        const log = counted === 0 ? "its request is not in the log" : "its request is in the log";
+        this.complain("K7", `${who} still waits; ${log}; told ${JSON.stringify(told)}`);
+      } else if (end.kind === "closed" && party.excuse === undefined) {
+        this.complain("K6", `${who} was closed: ${end.why}; told ${JSON.stringify(told)}`);
+      }
+    }
+  }
+
+  complain(rule: string, text: string): void {
+    if (this.problems.length < problemsMax) this.problems.push(`${rule} ${text.slice(0, 2_000)}`);
+  }
+
+  #judge(server: string, entry: LogEntry, applied: Applied): void {
+    for (const batch of entry.entry.batches) this.#note(batch);
+    for (const { kind, model } of this.#models) {
+      const meant = model.apply(entry);
+      const said = this.#textOf(kind, applied.addressed);
+      const should = this.#textOf(kind, meant);
+      if (said !== should) {
+        const what = `${server} says [${said}], should say [${should}]`;
+        this.complain("K2", `entry ${entry.sequence} (${kind}): ${what}`);
+      }
+    }
+    for (const said of applied.addressed) this.#noteTold(entry.sequence, said);
+  }
+
+  /** Whose requests are in the log. */
+  #note(batch: Batch): void {
+    const key = `${batch.edge} ${batch.incarnation}`;
+    const mark = `${key} ${batch.number} ${batch.from ?? 0}`;
+    const isRepeat = this.#taken.has(mark);
+    this.#taken.add(mark);
+    for (const command of batch.commands) {
+      if (!("connection" in command) || command.connection === undefined) continue;
+      const connection = `${key} ${command.connection}`;
+      const kind = kindOf(command);
+      if (kind !== undefined && !this.#asked.has(connection)) this.#asked.set(connection, kind);
+      if (isRepeat) continue;
+      const known = this.#nameOf.get(connection);
+      const name = known ?? this.#nameBy(command);
+      if (name === undefined || !("who" in command || command.kind === "publish")) continue;
+      this.#nameOf.set(connection, name);
+      this.#counted.set(name, (this.#counted.get(name) ?? 0) + 1);
+    }
+  }
+
+  /** Clients of old doors are known by where they come from, those who publish by what they say. */
+  #nameBy(command: Command): string | undefined {
+    if (command.kind === "publish") return nameIn(this.#options.messageOf(command.payload.id));
+    return "who" in command ? nameIn(command.who.name) ?? nameIn(command.who.address) : undefined;
+  }
+
+  #noteTold(entry: number, { edge, incarnation, effect }: Said): void {
+    if (effect.kind === "published") this.#notePublished(`${edge} ${incarnation}`, effect);
+    const told = toldBy(entry, effect);
+    if (told === undefined) return;
+    for (const connection of connectionsOf(effect)) {
+      const name = this.#nameOf.get(`${edge} ${incarnation} ${connection}`);
+      if (name === undefined) continue;
+      const list = this.#told.get(name);
+      if (list === undefined) this.#told.set(name, [told]);
+      else list.push(told);
+    }
+  }
+
+  /** K8. */
+  #notePublished(
+    life: string,
+    effect: Extract<Said["effect"], { kind: "published" }>,
+  ): void {
+    const { scope, topic, number, connection } = effect;
+    const key = `${scope} ${topic}`;
+    const messages = this.#topics.get(key) ?? [];
+    this.#topics.set(key, messages);
+    const message = this.#nameOf.get(`${life} ${connection}`) ?? "?";
+    if (number !== messages.length + 1) {
+      this.complain("K8", `message ${number} of ${key} follows ${messages.length}`);
+    }
+    if (message !== "?" && messages.includes(message)) {
+      this.complain("K8", `${message} is in ${key} twice`);
+    }
+    messages[number - 1] = message;
+  }
+
+  /** What is of one kind; the end of an edge is told with the counts. */
+  #textOf(kind: BarrierKind, said: readonly Said[]): string {
+    let text = "";
+    for (const one of said) {
+      if (this.#kindOf(one) === kind) text += textOf(one);
+    }
+    return text;
+  }
+
+  #kindOf({ edge, incarnation, effect }: Said): BarrierKind | "none" {
+    switch (effect.kind) {
+      case "released":
+        return effect.barrierKind;
+      case "signalled":
+        return "state";
+      case "quorum-status":
+        return "quorum";
+      case "revoked":
+        return "count";
+      case "acknowledged":
+      case "refused":
+        return this.#asked.get(`${edge} ${incarnation} ${effect.connection}`) ?? "none";
+      default:
+        return "none";
+    }
+  }
+}
+
+/** An effect as text, and without what differs from model to core: the words of a refusal. */
+function textOf({ edge, incarnation, effect }: Said): string {
+  const life = `${edge} ${incarnation}`;
+  switch (effect.kind) {
+    case "released": {
+      const { scope, barrier, generation, part = "-", outcome, error, connections } = effect;
+      const { missing = [], reason = "" } = effect;
+      const where = `${scope} ${barrier} ${generation} ${part}`;
+      return `${life} ${where} ${outcome} ${error} ${connections} ${missing} ${reason}\n`;
+    }
+    case "signalled":
+      return `${life} signalled ${effect.connection} ${effect.value}\n`;
+    case "quorum-status": {
+      const { barrier, generation, connection, status, error, reason = "" } = effect;
+      const { missing = [] } = effect;
+      return `${life} ${barrier} ${generation} ${connection} ${status} ${error} ${missing} ${reason}\n`;
+    }
+    case "acknowledged":
+      return `${life} acknowledged ${effect.connection}\n`;
+    case "refused":
+      return `${life} refused ${effect.connection} ${effect.code}\n`;
+    default:
+      return `${life} ${effect.kind}\n`;
+  }
+}
+
+/** The kind whose model is asked about a command that names it. */
+function kindOf(command: Command): BarrierKind | undefined {
+  const { kind } = command;
+  if (kind === "cancel" || kind === "fail") return command.barrierKind ?? "count";
+  if (kind === "refuse") return "count";
+  if (kind.startsWith("peer")) return "quorum";
+  return kinds.find((each) => kind.startsWith(`${each}-`));
+}
+
+/** `c12` of `c12:0/udp`, and of `"c12"`. */
+function nameIn(text: string | undefined): string | undefined {
+  return /^"?(c\d+)/.exec(text ?? "")?.[1];
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+// One run of a cluster: takes the steps of a script, lets them happen under virtual time, then lets
+// nothing break any more and asks whether everything goes on. The same script gives the same run to
+// the last line. docs/internals/simulator.md says what a line of the trace means.
+import { Digest } from "../../core/digest.ts";
+import { resolveLimits } from "../../core/limits.ts";
+import type { SimulatedServer } from "./cluster-server.ts";
+import { ClusterWorld } from "./cluster-world.ts";
+import type { AskStep, FaultName, Script, Step } from "./script.ts";
+
+/** What a cluster is doing when a fault strikes; several at once. */
+export const stateNames = [
+  "idle",
+  "waiting",
+  "appending",
+  "reading-the-log",
+  "session-lost",
+  "server-down",
+  "most-down",
+  "server-paused",
+  "server-draining",
+  "log-cut",
+  "log-away",
+] as const;
+export type StateName = (typeof stateNames)[number];
+
+export interface RunOptions {
+  readonly script: Script;
+  /** Gets every line of the trace. */
+  readonly onLine?: (line: string) => void;
+}
+
+export interface RunResult {
+  readonly problems: readonly string[];
+  /** Of all lines of the trace: equal for equal runs. */
+  readonly digest: string;
+  readonly parties: number;
+  readonly answered: number;
+  readonly crossings: number;
+  readonly entries: number;
+  readonly virtualSeconds: number;
+  /** How often each fault struck. */
+  readonly struck: Readonly<Record<string, number>>;
+  /** How often each fault struck in each state, `crash/waiting`. */
+  readonly coverage: Readonly<Record<string, number>>;
+}
+
+const secondUs = 1_000_000;
+/** The leases of servers, edges and sessions, and then some. */
+const calmUs = 60 * secondUs;
+/** Within this, when nothing breaks, parties at all servers and doors meet. */
+const probeUs = 10 * secondUs;
+/** Steps of the run itself, after those of the script. */
+const ownSteps = 1_000_000;
+
+export async function runScript(options: RunOptions): Promise<RunResult> {
+  const run = new Run(options);
+  await run.go();
+  return run.result();
+}
+
+class Run {
+  readonly #options: RunOptions;
+  readonly #world: ClusterWorld;
+  readonly #digest = new Digest();
+  readonly #coverage = new Map<string, number>();
+  readonly #struck = new Map<string, number>();
+  #lines = 0;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    const { seed, servers, faults } = options.script;
+    this.#world = new ClusterWorld({
+      ...{ seed, servers, faults, limits: resolveLimits() },
+      trace: (who, what) => this.#trace(who, what),
+      onStruck: (fault) => this.#onStruck(fault),
+    });
+  }
+
+  async go(): Promise<void> {
+    const world = this.#world;
+    const { steps, faults } = this.#options.script;
+    const named = Object.entries(faults).map(([name, rate]) => `${name}=${rate}`);
+    this.#trace("run", `faults: ${named.join(" ") || "none"}`);
+    world.start();
+    await world.clock.pass(secondUs);
+    let isSettled = false;
+    for (const step of steps) {
+      // Sessions are let in before anybody asks.
+      if (!isSettled && step.do !== "open") {
+        await world.clock.pass(secondUs);
+        isSettled = true;
+      }
+      await world.clock.pass(step.afterUs);
+      this.#take(step);
+      if (world.checker.problems.length > 0) return;
+    }
+    await this.#calm();
+  }
+
+  result(): RunResult {
+    const { parties, clock, checker } = this.#world;
+    return {
+      problems: checker.problems,
+      digest: this.#digest.toString(),
+      parties: parties.length,
+      answered: parties.filter(({ end }) => end?.kind === "answered").length,
+      crossings: checker.crossings,
+      entries: checker.entries,
+      virtualSeconds: Math.trunc(clock.elapsedUs / secondUs),
+      struck: Object.fromEntries(this.#struck),
+      coverage: Object.fromEntries(this.#coverage),
+    };
+  }
+
+  /** K7. */
+  async #calm(): Promise<void> {
+    const world = this.#world;
+    this.#trace("run", "calm: nothing breaks from here on");
+    world.calm();
+    await world.clock.pass(calmUs);
+    for (const party of world.waiting) {
+      if (!party.hasDeadline) continue;
+      const what = `${party.name} at ${party.at} (${party.asked})`;
+      world.checker.complain("K7", `${what} still waits after its deadline`);
+    }
+    await this.#probe();
+    for (const [index, scope] of ["s1", "s2"].entries()) {
+      const program = world.program(ownSteps + index);
+      this.#trace("run", `cancels what is left in ${scope}`);
+      program?.client.cancelAll();
+    }
+    await world.clock.pass(probeUs);
+    world.endSubscriptions();
+    world.checker.finish(world.parties);
+  }
+
+  /** Somebody at each door of each server: all meet. */
+  async #probe(): Promise<void> {
+    const world = this.#world;
+    const { servers } = this.#options.script;
+    const asks: AskStep["by"][] = [];
+    for (let server = 0; server < servers; server += 1) {
+      const session = ownSteps + server;
+      world.openProgram(session, server, server === 1 ? "s2" : "s1");
+      if (server !== 1) asks.push({ session });
+      for (const door of ["syncd", "http", "udp"] as const) asks.push({ door, server });
+    }
+    await world.clock.pass(secondUs);
+    const before = world.parties.length;
+    for (const [index, by] of asks.entries()) {
+      const isFirst = index === 0;
+      const ask = isFirst
+        ? ({ what: "count-init", count: asks.length - 1, waits: true } as const)
+        : ({ what: "count-wait" } as const);
+      this.#ask({ do: "ask", by, barrier: "probe", ask, error: 0, id: ownSteps + index });
+    }
+    await world.clock.pass(probeUs);
+    const probes = world.parties.slice(before);
+    const failed = probes.filter(({ end }) => end?.kind !== "answered");
+    if (failed.length === 0 && probes.length === asks.length) return;
+    const who = failed.map(({ at, end }) => `${at} ${JSON.stringify(end ?? "waits")}`).join(", ");
+    const what = `${probes.length} of ${asks.length} could ask, without an answer: ${who}`;
+    world.checker.complain("K7", `after all faults not everybody meets: ${what}`);
+  }
+
+  #take(step: Step): void {
+    const world = this.#world;
+    switch (step.do) {
+      case "open":
+        world.openProgram(step.session, step.server % world.servers.length, step.scope);
+        return;
+      case "close": {
+        const program = world.program(step.session);
+        if (program !== undefined) world.closeProgram(program);
+        return;
+      }
+      case "ask":
+        this.#ask(step);
+        return;
+      case "leave": {
+        const party = world.waiting.find(({ name }) => name === `c${step.step}`);
+        if (party === undefined) return;
+        this.#trace(party.name, "leaves");
+        party.leave();
+        return;
+      }
+      case "clear":
+        world.clear(step.server);
+        return;
+      case "break":
+        this.#break(step);
+        return;
+    }
+  }
+
+  #ask(step: AskStep & { readonly id: number }): void {
+    if ("session" in step.by) this.#world.askProgram(step, step.by.session);
+    else this.#world.askDoor(step, step.by.door, step.by.server);
+  }
+
+  #break(step: Extract<Step, { do: "break" }>): void {
+    const world = this.#world;
+    const server = world.servers[step.server % world.servers.length];
+    if (server === undefined) return;
+    this.#onStruck(step.fault);
+    const later = (act: () => void): void => void world.clock.after(step.forMs, act);
+    switch (step.fault) {
+      case "crash":
+        this.#trace(server.name, "dies");
+        server.kill();
+        later(() => server.start());
+        return;
+      case "drain":
+        server.drain();
+        world.clock.after(step.forMs + 5_000, () => server.start());
+        return;
+      case "pause":
+        world.pause(server);
+        later(() => world.resume(server));
+        return;
+      case "log-away":
+        this.#trace("log", "is gone");
+        world.log.leave();
+        later(() => {
+          this.#trace("log", "is back");
+          world.log.return();
+        });
+        return;
+      case "step-log-clock": {
+        const seconds = step.forMs % 2 === 0 ? 3_600 : -3_600;
+        this.#trace("log", `its clock is set by ${seconds} s`);
+        world.log.step(seconds * secondUs);
+        return;
+      }
+      case "step-server-clock": {
+        const seconds = step.forMs % 2 === 0 ? 86_400 : -86_400;
+        this.#trace(server.name, `its clock is set by ${seconds} s`);
+        server.process.stepCalendar(seconds * 1_000);
+        return;
+      }
+      case "crash-client":
+        world.killProgram(step.session);
+        return;
+      default:
+        this.#breakLine(step, server, later);
+        return;
+    }
+  }
+
+  #breakLine(
+    { fault, session }: Extract<Step, { do: "break" }>,
+    server: SimulatedServer,
+    later: (act: () => void) => void,
+  ): void {
+    const world = this.#world;
+    const program = world.program(session);
+    const { way } = server;
+    if (fault === "cut-client" && program !== undefined) world.cutProgram(program);
+    else if (fault === "part-client" && program !== undefined) {
+      world.part(program);
+      later(() => world.heal(program));
+    } else if (fault === "cut-log" && way !== undefined) {
+      this.#trace(server.name, "has lost its connection to the log");
+      world.excuse(server, "its server was cut off from the log");
+      way.cut();
+      later(() => {
+        this.#trace(server.name, "is connected to the log again");
+        world.excuse(server, "its server was cut off from the log");
+        way.mend();
+      });
+    } else if (fault === "part-log" && way !== undefined) {
+      this.#trace(server.name, "hears nothing of the log, and the log nothing of it");
+      world.excuse(server, "its server was cut off from the log");
+      way.hold();
+      later(() => {
+        this.#trace(server.name, "hears the log again");
+        world.excuse(server, "its server was cut off from the log");
+        way.heal();
+      });
+    }
+  }
+
+  #onStruck(fault: FaultName): void {
+    this.#struck.set(fault, (this.#struck.get(fault) ?? 0) + 1);
+    for (const state of this.#states()) {
+      const key = `${fault}/${state}`;
+      this.#coverage.set(key, (this.#coverage.get(key) ?? 0) + 1);
+    }
+  }
+
+  #states(): readonly StateName[] {
+    const world = this.#world;
+    const { servers, log } = world;
+    const count = (is: (server: SimulatedServer) => boolean): number => servers.filter(is).length;
+    const down = count(({ state }) => state === "down");
+    const isAppending = servers.some(({ way }) => (way?.appending ?? 0) > 0);
+    const states: StateName[] = [];
+    if (world.hasWaiting) states.push("waiting");
+    if (isAppending) states.push("appending");
+    if (count(({ state }) => state === "starting") > 0) states.push("reading-the-log");
+    if (world.programs.some(({ line }) => line === undefined)) states.push("session-lost");
+    if (down > 0) states.push("server-down");
+    if (down * 2 > servers.length) states.push("most-down");
+    if (count(({ state }) => state === "paused") > 0) states.push("server-paused");
+    if (count(({ state }) => state === "draining") > 0) states.push("server-draining");
+    if (log.isAway) states.push("log-away");
+    else if (count(({ way }) => way?.isBroken === true) > 0) states.push("log-cut");
+    return states.length === 0 ? ["idle"] : states;
+  }
+
+  #trace(who: string, what: string): void {
+    this.#lines += 1;
+    const us = this.#world === undefined ? 0 : this.#world.clock.elapsedUs;
+    const { onLine } = this.#options;
+    const line = `${(us / secondUs).toFixed(6)} ${who} ${what}`;
+    this.#digest.addRow(`${this.#lines} ${line}`, 1);
+    onLine?.(line);
+  }
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+// One server of a simulated cluster: the shipped host and all doors that old and new clients come
+// by, in a process of its own, on the log that the servers share. Owns how it starts, ends, stands
+// still and dies; what happens to it, and when, is the run's business.
+import type { Limits } from "../../core/limits.ts";
+import { Random } from "../../core/random.ts";
+import { GnunetController } from "../../edges/gnunet/index.ts";
+import { type Caller, createHttpDoor, type HttpDoor, mountCore } from "../../edges/http/index.ts";
+import type { SocketEndpoint } from "../../edges/http/socket.ts";
+import { Syncd } from "../../edges/syncd/index.ts";
+import { Testground } from "../../edges/testground/index.ts";
+import type { LogError } from "../../engine/log.ts";
+import type { Payloads } from "../../engine/payloads.ts";
+import { Host, type Observer } from "../../host/host.ts";
+import type { Logger } from "../../host/logger.ts";
+import type { VirtualClock } from "../virtual-clock.ts";
+import { VirtualProcess } from "../virtual-process.ts";
+import type { LogWay, OnStruck, SharedLog, WayFaults } from "./shared-log.ts";
+
+/** The scope of doors whose listener decides it (D18). */
+export const doorScope = "s1";
+/** A server that could not start is started again, milliseconds. */
+const restartMs = 500;
+/** Waits have so long when a server is told to end, milliseconds. */
+const drainMs = 2_000;
+/** Entries from one comparison of states to the next: the shipped number is for years. */
+const digestEveryEntries = 64;
+
+export interface ServerOptions {
+  readonly name: string;
+  readonly clock: VirtualClock;
+  readonly log: SharedLog;
+  readonly payloads: Payloads;
+  readonly random: Random;
+  readonly limits: Limits;
+  readonly wayFaults: WayFaults;
+  readonly newIncarnation: () => number;
+  readonly onStruck: OnStruck;
+  readonly trace: (what: string) => void;
+  /** Sees what the server computes, with the state it leads to. */
+  readonly observe: (server: SimulatedServer) => Observer;
+  /** It has stopped by itself. */
+  readonly onFailed: (error: LogError) => void;
+  /** Everybody at its doors may be closed without an answer, for this reason. */
+  readonly onTrouble: (reason: string) => void;
+  /** It lives no more: whoever is connected hears of it. */
+  readonly onDown: () => void;
+}
+
+/** What a server is doing. */
+export type ServerState = "down" | "starting" | "up" | "draining" | "paused";
+
+export interface Doors {
+  readonly syncd: Syncd;
+  readonly testground: Testground;
+  readonly gnunet: GnunetController;
+  readonly http: HttpDoor;
+  readonly session: SocketEndpoint;
+  readonly close: () => Promise<void>;
+}
+
+export class SimulatedServer {
+  readonly name: string;
+  readonly #options: ServerOptions;
+  life = 0;
+  process: VirtualProcess;
+  host: Host | undefined;
+  doors: Doors | undefined;
+  way: LogWay | undefined;
+  #isPaused = false;
+  #isDraining = false;
+  /** What strangers have to wait for until a server that stands still goes on. */
+  readonly backlog: (() => void)[] = [];
+  #wayFaults: WayFaults;
+
+  constructor(options: ServerOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#wayFaults = options.wayFaults;
+    this.process = new VirtualProcess(options.clock);
+  }
+
+  get state(): ServerState {
+    if (this.host === undefined) return "down";
+    if (this.#isPaused) return "paused";
+    if (this.#isDraining) return "draining";
+    return this.doors === undefined ? "starting" : "up";
+  }
+
+  /** Calls once the server can be called: at once, or when it goes on. */
+  whenAwake(call: () => void): void {
+    if (this.#isPaused) this.backlog.push(call);
+    else call();
+  }
+
+  start(): void {
+    if (this.host !== undefined) return;
+    const { options } = { options: this.#options };
+    this.life += 1;
+    this.#isDraining = false;
+    const process = new VirtualProcess(options.clock);
+    this.process = process;
+    const { log, random, limits, newIncarnation, onStruck, trace } = options;
+    this.way = log.createWay({
+      ...{ clock: process.clock, random: new Random(random.next()), faults: this.#wayFaults },
+      onStruck,
+    });
+    const host = new Host({
+      ...{ log: this.way, clock: process.clock, limits, logger: this.#logger(process) },
+      ...{ payloads: options.payloads, newIncarnation, server: this.name, build: "1" },
+      ...{ digestEveryEntries, onFailed: (error) => this.#onFailed(host, error) },
+    });
+    this.host = host;
+    host.observe(options.observe(this));
+    trace(`starts, life ${this.life}`);
+    host.start().then(
+      () => {
+        if (this.host !== host || host.hasStopped) return;
+        this.doors = this.#openDoors(host, process);
+        trace("has read the log and opens its doors");
+      },
+      (error: unknown) => {
+        if (this.host !== host || host.hasStopped) return;
+        trace(`cannot start: ${String(error)}`);
+        this.kill();
+        options.clock.after(restartMs, () => this.start());
+      },
+    );
+  }
+
+  /** As kill -9 does. */
+  kill(): void {
+    const { host } = this;
+    if (host === undefined) return;
+    this.#options.onTrouble("its server died");
+    this.#isPaused = false;
+    this.#isDraining = false;
+    this.backlog.length = 0;
+    host.abandon();
+    this.process.kill();
+    this.way?.kill();
+    this.host = undefined;
+    this.doors = undefined;
+    this.#options.onDown();
+  }
+
+  /** As SIGTERM does. */
+  drain(): void {
+    const { host, doors } = this;
+    if (this.state !== "up" || host === undefined || doors === undefined) return;
+    this.#options.trace("is told to end");
+    this.#options.onTrouble("its server was told to end");
+    this.#isDraining = true;
+    doors.http.drain();
+    this.process.clock.after(drainMs, () => void this.#end(host, doors));
+  }
+
+  /** As SIGSTOP does. */
+  pause(): void {
+    if (this.host === undefined || this.#isPaused) return;
+    this.#options.onTrouble("its server was stopped");
+    this.#isPaused = true;
+    this.process.stop();
+  }
+
+  /** As SIGCONT does. */
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#options.onTrouble("its server was stopped");
+    this.process.resume();
+    for (const call of this.backlog.splice(0)) call();
+  }
+
+  /** Nothing goes wrong by itself from here on. */
+  calm(): void {
+    this.#wayFaults = { ...this.#wayFaults, delayMsMax: 0 };
+    this.#wayFaults = { refused: 0, lost: 0, unacknowledged: 0, doubled: 0, delayMsMax: 0 };
+    this.way?.calm();
+  }
+
+  async #end(host: Host, doors: Doors): Promise<void> {
+    await doors.close();
+    await host.close();
+    if (this.host !== host) return;
+    this.#options.trace("has ended");
+    this.kill();
+  }
+
+  #onFailed(host: Host, error: LogError): void {
+    if (this.host !== host) return;
+    this.#options.trace(`fails: ${error.message}`);
+    this.#options.onFailed(error);
+    this.kill();
+  }
+
+  #openDoors(host: Host, process: VirtualProcess): Doors {
+    const { clock } = process;
+    const { limits } = this.#options;
+    const logger = this.#logger(process);
+    const listening = { addresses: [], port: 0 };
+    const common = { scope: doorScope, connect: host.connectEdge, clock, logger, limits };
+    const syncd = new Syncd({ ...common, edge: "syncd", ...listening });
+    const { topics } = host;
+    const testground = new Testground({ ...common, edge: "testground", topics, ...listening });
+    const gnunet = new GnunetController({ ...common, edge: "gnunet", peers: 0 });
+    const http = createHttpDoor({ clock, logger, access: {} });
+    // What it would offer to those who come through a handshake, which nobody does here.
+    const endpoints: SocketEndpoint[] = [];
+    http.socket = (endpoint) => void endpoints.push(endpoint);
+    const unmount = mountCore({ door: http, host, clock, logger, edge: "http" });
+    const session = endpoints.find(({ path }) => path === "/v1/session");
+    if (session === undefined) throw new Error("the door has sessions");
+    const close = async (): Promise<void> => {
+      await http.close();
+      await Promise.all([unmount(), syncd.close(), testground.close(), gnunet.close()]);
+    };
+    return { syncd, testground, gnunet, http, session, close };
+  }
+
+  #logger(process: VirtualProcess): Logger {
+    return {
+      log: (level, message) => {
+        if (process.isDead || level === "debug" || level === "info") return;
+        if (/too long|given this server up|joining anew|log takes nothing/.test(message)) {
+          this.#options.onTrouble(message);
+        }
+        this.#options.trace(`${level}: ${message}`);
+      },
+    };
+  }
+}
+
+/** Whoever comes to a door that asks for no token. */
+export function callerOf(address: string): Caller {
+  return { role: "driver", token: "open", address };
+}

@@ -1,0 +1,561 @@
+// SPDX-License-Identifier: MIT
+// The machines of a simulated cluster: servers on one shared log, programs with sessions, clients
+// of the old doors, and the network between them. Everything that decides anything is the shipped
+// code. Owns what exists and how it is reached; what happens, and when, is the run's business.
+import type { Limits } from "../../core/limits.ts";
+import { Random } from "../../core/random.ts";
+import type { PayloadRef } from "../../core/command.ts";
+import { LogError } from "../../engine/log.ts";
+import { MemoryPayloads, type Payloads } from "../../engine/payloads.ts";
+import { Network, type Pipe } from "../network.ts";
+import { VirtualClock } from "../virtual-clock.ts";
+import { VirtualProcess } from "../virtual-process.ts";
+import { ClusterChecker } from "./cluster-checker.ts";
+import { callerOf, doorScope, SimulatedServer } from "./cluster-server.ts";
+import { NativeClient } from "./native-client.ts";
+import {
+  createTestgroundPeer,
+  endsByItself,
+  startGnunetClient,
+  startHttpClient,
+  startSyncClient,
+  startUdpClient,
+  testgroundAnswer,
+  testgroundRequest,
+} from "./old-clients.ts";
+import type { Party, PartyEvents } from "./party.ts";
+import type { AskStep, DoorName, FaultName, FaultRates } from "./script.ts";
+import { SharedLog } from "./shared-log.ts";
+import { SocketLine } from "./socket-line.ts";
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly servers: number;
+  readonly faults: FaultRates;
+  readonly limits: Limits;
+  readonly trace: (who: string, what: string) => void;
+  readonly onStruck: (fault: FaultName) => void;
+}
+
+/** A program with a session. */
+interface Program {
+  readonly name: string;
+  readonly process: VirtualProcess;
+  readonly client: NativeClient;
+  line: SocketLine | undefined;
+  /** Whether the network between it and all servers is down. */
+  isParted: boolean;
+  /** Since when its session may have been without a server that serves it. */
+  troubledSinceUs: number | undefined;
+}
+
+/** What a connection of an old client goes over. */
+interface Wire {
+  readonly server: SimulatedServer;
+  readonly pipe: Pipe | undefined;
+  readonly party: Party;
+  readonly isDriver: boolean;
+}
+
+const messageDelayMsMax = 30;
+
+export class ClusterWorld {
+  // The streams of old doors need a few turns to hand a chunk through.
+  readonly clock: VirtualClock = new VirtualClock(2);
+  readonly log: SharedLog;
+  readonly servers: readonly SimulatedServer[];
+  readonly checker: ClusterChecker;
+  readonly parties: Party[] = [];
+  readonly #options: WorldOptions;
+  readonly #random: Random;
+  readonly #network: Network;
+  readonly #payloads = new MemoryPayloads();
+  readonly #messages = new Map<number, string>();
+  readonly #programs = new Map<number, Program>();
+  readonly #wires = new Set<Wire>();
+  readonly #serverOf = new Map<Party, SimulatedServer>();
+  readonly #programOf = new Map<Party, Program>();
+  #lastIncarnation = 0;
+  #isCalm = false;
+  readonly #events: PartyEvents;
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    this.#random = new Random(options.seed ^ 0x0c1a55);
+    this.log = new SharedLog(this.clock);
+    const { limits } = options;
+    const messageOf = (id: number): string | undefined => this.#messages.get(id);
+    this.checker = new ClusterChecker({ limits, messageOf });
+    const random = this.#fork();
+    const delayMsMax = this.#rate("delay") > 0 ? messageDelayMsMax : 0;
+    this.#network = new Network({ clock: this.clock, random, faults: { delayMsMax } });
+    const names = Array.from({ length: options.servers }, (_, index) => `n${index}`);
+    this.servers = names.map((name) => this.#createServer(name));
+    this.#events = {
+      answered: (party, answer) => {
+        party.end = { kind: "answered", answer };
+        this.#trace(party.name, `hears: ${answer.text}`);
+      },
+      closed: (party, why) => {
+        party.end = { kind: "closed", why };
+        this.#trace(party.name, `is closed: ${why}`);
+      },
+    };
+  }
+
+  get waiting(): readonly Party[] {
+    return this.parties.filter(({ end }) => end === undefined);
+  }
+
+  get hasWaiting(): boolean {
+    return this.parties.some(({ end }) => end === undefined);
+  }
+
+  /** Nothing ends a subscription but its client. */
+  endSubscriptions(): void {
+    for (const party of this.waiting) if (party.isSubscription) party.leave();
+  }
+
+  program(session: number): Program | undefined {
+    return this.#programs.get(session);
+  }
+
+  get programs(): readonly Program[] {
+    return [...this.#programs.values()];
+  }
+
+  start(): void {
+    for (const server of this.servers) server.start();
+  }
+
+  /** From here on nothing breaks by itself, and what is broken is mended. */
+  calm(): void {
+    this.#isCalm = true;
+    this.#network.faults = { ...this.#network.faults, delayMsMax: 0 };
+    if (this.log.isAway) this.log.return();
+    for (const server of this.servers) {
+      server.calm();
+      server.way?.heal();
+      server.way?.mend();
+      this.resume(server);
+      server.start();
+    }
+    for (const program of this.#programs.values()) this.heal(program);
+  }
+
+  /** As SIGSTOP does: what comes for it waits in its kernel. */
+  pause(server: SimulatedServer): void {
+    if (server.state === "down" || server.state === "paused") return;
+    this.#trace(server.name, "is stopped");
+    server.pause();
+    for (const wire of this.#wires) if (wire.server === server) wire.pipe?.partition();
+  }
+
+  /** What came meanwhile is read before what fell due meanwhile. */
+  resume(server: SimulatedServer): void {
+    if (server.state !== "paused") return;
+    this.#trace(server.name, "goes on");
+    for (const wire of this.#wires) if (wire.server === server) wire.pipe?.heal();
+    this.clock.after(0.001, () => server.resume());
+  }
+
+  // -- programs with sessions --------------------------------------------------------------------
+
+  openProgram(session: number, first: number, scope: string): void {
+    const name = `p${session}`;
+    const process = new VirtualProcess(this.clock);
+    const { length } = this.servers;
+    const urls = this.servers.map((_, index) => `ws://n${(first + index) % length}/v1/session`);
+    const client: NativeClient = new NativeClient({
+      ...{ name, urls, scope, clock: process.clock, random: this.#fork(), events: this.#events },
+      openSocket: (url) => this.#openLine(program, url).client,
+      onRequest: ({ edge, incarnation }, connection, party) =>
+        this.checker.register(`session/open/${edge}`, incarnation, connection, party.name),
+      onMessage: (who, topic, number, message) =>
+        this.checker.onMessage(who, topic, number, message),
+      onLink: (up) => {
+        this.#trace(name, up ? "is in" : "has lost its server");
+        if (up && !program.isParted) program.troubledSinceUs = undefined;
+        else program.troubledSinceUs ??= this.clock.elapsedUs;
+      },
+      onEnd: (why) => this.#onSessionEnd(program, why),
+    });
+    const program: Program = {
+      ...{ name, process, client, line: undefined, isParted: false, troubledSinceUs: 0 },
+    };
+    this.#programs.set(session, program);
+    this.#trace(name, `opens a session in ${scope}`);
+    client.start();
+  }
+
+  closeProgram(program: Program): void {
+    this.#trace(program.name, "closes its session");
+    program.client.close();
+  }
+
+  /** As kill -9 does. */
+  killProgram(session: number): void {
+    const program = this.#programs.get(session);
+    if (program === undefined) return;
+    this.#trace(program.name, "dies");
+    program.client.kill();
+    program.process.kill();
+    program.line?.cut();
+    this.#programs.delete(session);
+  }
+
+  cutProgram(program: Program): void {
+    this.#trace(program.name, "its connection is cut");
+    program.line?.cut();
+  }
+
+  /** Nothing gets through between it and the servers. */
+  part(program: Program): void {
+    if (program.isParted) return;
+    this.#trace(program.name, "reaches nobody");
+    program.isParted = true;
+    program.troubledSinceUs ??= this.clock.elapsedUs;
+    program.line?.hold();
+  }
+
+  heal(program: Program): void {
+    if (!program.isParted) return;
+    this.#trace(program.name, "reaches others again");
+    program.isParted = false;
+    program.line?.heal();
+  }
+
+  askProgram(step: AskStep & { readonly id: number }, session: number): void {
+    const program = this.#programs.get(session);
+    if (program?.client.isReady !== true) return;
+    const hasDeadline = endsByItself(step.ask, step.timeoutMs, true);
+    const party = this.#createParty(step, program.name, { hasDeadline, isNative: true });
+    this.#programOf.set(party, program);
+    if (!program.client.ask(party, step)) this.parties.pop();
+  }
+
+  // -- old doors ---------------------------------------------------------------------------------
+
+  askDoor(step: AskStep & { readonly id: number }, door: DoorName, index: number): void {
+    const server = this.servers[index];
+    if (server?.doors === undefined || server.state === "draining") return;
+    const hasDeadline = endsByItself(step.ask, step.timeoutMs, door === "http");
+    const at = `${server.name}/${door}`;
+    const facts = { hasDeadline, isNative: false, ...(door === "udp" ? { isDatagram: true } : {}) };
+    const party = this.#createParty(step, at, facts as typeof facts & { isDatagram?: true });
+    this.#serverOf.set(party, server);
+    if (door === "udp") this.#startUdp(party, server, step);
+    else if (door === "testground") this.#startTestground(party, server, step);
+    else this.#startStream(party, server, step, door);
+  }
+
+  clear(index: number): void {
+    const server = this.servers[index];
+    if (server?.doors === undefined || server.state !== "up") return;
+    this.#trace(server.name, "clears all barriers of its sync server");
+    server.doors.syncd.clear();
+  }
+
+  /** Whoever may be closed now without an answer: the server's doors are in trouble. */
+  excuse(server: SimulatedServer, reason: string): void {
+    for (const party of this.waiting) {
+      if (this.#serverOf.get(party) === server) party.excuse ??= reason;
+    }
+    for (const program of this.#programs.values()) {
+      const isThere = program.line === undefined || this.#servedBy.get(program.line) === server;
+      if (isThere) program.troubledSinceUs ??= this.clock.elapsedUs;
+    }
+  }
+
+  readonly #servedBy = new WeakMap<SocketLine, SimulatedServer>();
+
+  #startStream(
+    party: Party,
+    server: SimulatedServer,
+    step: AskStep & { readonly id: number },
+    door: DoorName,
+  ): void {
+    const pipe = this.#network.connect();
+    const isDriver = door === "gnunet" && step.ask.what === "quorum-init";
+    const wire: Wire = { server, pipe, party, isDriver };
+    // A controller has one driver at a time, and closes the connection of a second one.
+    const others = [...this.#wires].filter((one) => one.server === server && one.isDriver);
+    if (isDriver && others.length > 0) party.excuse = "another driver is there";
+    this.#wires.add(wire);
+    if (server.state === "paused") pipe.partition();
+    const { life } = server;
+    server.whenAwake(() => {
+      const { doors } = server;
+      if (doors === undefined || server.life !== life) pipe.cut();
+      else if (door === "syncd") doors.syncd.accept(pipe.server, { address: party.name });
+      else if (door === "http") doors.http.accept(pipe.server);
+      else {
+        const service = isDriver ? "testbed" : "testbed-barrier";
+        doors.gnunet.accept(service, pipe.server, { address: party.name });
+      }
+    });
+    const random = new Random(this.#options.seed ^ (step.id * 0x9e3779b1));
+    if (door === "syncd") startSyncClient(party, pipe.client, step, random, this.#events);
+    else if (door === "http") startHttpClient(party, pipe.client, step, this.#events);
+    else startGnunetClient(party, pipe.client, step, this.#events);
+    pipe.client.on("close", () => this.#wires.delete(wire));
+  }
+
+  #startTestground(party: Party, server: SimulatedServer, step: AskStep): void {
+    const line = this.#createTextLine();
+    const peer = createTestgroundPeer((text) => line.toClient(text));
+    const wire: Wire = { server, pipe: undefined, party, isDriver: false };
+    this.#wires.add(wire);
+    let isOver = false;
+    const end = (): void => {
+      isOver = true;
+      this.#wires.delete(wire);
+      line.toServer(undefined);
+    };
+    line.onClient = (text) => {
+      if (isOver || party.end !== undefined) return;
+      if (text === undefined) {
+        isOver = true;
+        this.#wires.delete(wire);
+        this.#events.closed(party, "closed without an answer");
+        return;
+      }
+      const answer = testgroundAnswer(text);
+      if ("message" in answer) {
+        line.count += 1;
+        const { barrier } = step;
+        this.checker.onMessage(party.name, `${doorScope} ${barrier}`, line.count, answer.message);
+        return;
+      }
+      party.answers += 1;
+      this.#events.answered(party, answer);
+      end();
+    };
+    line.onServer = (text) => server.process.clock.endOfTurn(() => peer.receive(text));
+    party.leave = () => {
+      party.end ??= { kind: "left" };
+      end();
+    };
+    const { life } = server;
+    server.whenAwake(() => {
+      const address = `${party.name}/ws`;
+      const who = { address, node: undefined, name: undefined, isGo: false };
+      if (server.doors !== undefined && server.life === life) {
+        server.doors.testground.accept(peer.socket, who);
+      }
+      line.toServer(testgroundRequest(party, step));
+    });
+  }
+
+  #startUdp(party: Party, server: SimulatedServer, step: AskStep & { readonly id: number }): void {
+    const { life } = server;
+    const random = new Random(this.#options.seed ^ (step.id * 0x9e3779b1));
+    this.#wires.add({ server, pipe: undefined, party, isDriver: false });
+    startUdpClient(
+      party,
+      (bytes, source) => {
+        // A server that starts anew knows nobody: whoever asks it, asks again.
+        if (server.life !== life || server.doors === undefined) {
+          this.#events.closed(party, "nobody is there any more");
+          return;
+        }
+        const send = (reply: Buffer): void =>
+          this.#datagram(() => source.send(reply, source.port, source.address));
+        this.#datagram(() =>
+          server.process.clock.endOfTurn(() => server.doors?.syncd.receive(bytes, { ...source, send })),
+        );
+      },
+      step,
+      { clock: this.clock, random, events: this.#events },
+    );
+  }
+
+  /** Datagrams are lost, doubled, and overtake each other. */
+  #datagram(arrive: () => void): void {
+    const random = this.#random;
+    const strikes = (fault: FaultName): boolean => {
+      if (this.#isCalm || !random.chance(this.#rate(fault))) return false;
+      this.#options.onStruck(fault);
+      return true;
+    };
+    if (strikes("lose-datagrams")) return;
+    const copies = strikes("double-datagrams") ? 2 : 1;
+    for (let copy = 0; copy < copies; copy += 1) {
+      const lateMs = strikes("reorder-datagrams") ? random.below(200) : 0;
+      const delayMs = this.#rate("delay") > 0 && !this.#isCalm ? random.below(messageDelayMsMax) : 0;
+      this.clock.after(lateMs + delayMs, arrive);
+    }
+  }
+
+  /** Texts in order, each way, by the clock. */
+  #createTextLine() {
+    const line = {
+      count: 0,
+      onClient: (_text: string | undefined): void => undefined,
+      onServer: (_text: string | undefined): void => undefined,
+      toClient: (text: string | undefined): void => carry("client", () => line.onClient(text)),
+      toServer: (text: string | undefined): void => carry("server", () => line.onServer(text)),
+    };
+    const arrivesUs = { client: 0, server: 0 };
+    const carry = (to: "client" | "server", arrive: () => void): void => {
+      const { delayMsMax } = this.#network.faults;
+      const delayUs = delayMsMax === 0 ? 0 : this.#random.below(delayMsMax * 1000);
+      const nowUs = this.clock.elapsedUs;
+      arrivesUs[to] = Math.max(arrivesUs[to], nowUs + delayUs);
+      this.clock.after((arrivesUs[to] - nowUs) / 1000, arrive);
+    };
+    return line;
+  }
+
+  #openLine(program: Program, url: string): SocketLine {
+    const server = this.servers.find(({ name }) => url.startsWith(`ws://${name}/`));
+    if (server === undefined) throw new Error(`there is no server at ${url}`);
+    const line: SocketLine = new SocketLine({
+      ...{ clock: this.clock, random: this.#random, clientClock: program.process.clock },
+      // Who connects to a server that stands still waits in its kernel.
+      serverClock: this.#clockOf(server),
+      delayMsMax: () => this.#network.faults.delayMsMax,
+      accept: (socket) => {
+        if (server.doors === undefined || server.state === "draining") return undefined;
+        this.#servedBy.set(line, server);
+        return server.doors.session.open(socket, callerOf(program.name), new URLSearchParams());
+      },
+      onGone: () => {
+        if (program.line === line) program.line = undefined;
+        program.troubledSinceUs ??= this.clock.elapsedUs;
+      },
+    });
+    program.line = line;
+    if (program.isParted) line.hold();
+    return line;
+  }
+
+  /** Of the life that a server has now; one that is down turns everybody away by itself. */
+  #clockOf(server: SimulatedServer) {
+    return server.host === undefined ? this.clock : server.process.clock;
+  }
+
+  /** K6. A session may end only when nobody has served it for about its lease. */
+  #onSessionEnd(program: Program, why: string): void {
+    this.#trace(program.name, `its session ends: ${why}`);
+    const sinceUs = program.troubledSinceUs ?? this.clock.elapsedUs;
+    const troubledUs = this.clock.elapsedUs - sinceUs;
+    const isExcused = troubledUs >= 5_000_000;
+    if (!isExcused) {
+      this.checker.complain("K6", `${program.name}'s session ended after ${troubledUs} us: ${why}`);
+    }
+    for (const [party, owner] of this.#programOf) {
+      if (owner === program) party.excuse ??= `its session ended: ${why}`;
+    }
+    for (const [session, one] of this.#programs) {
+      if (one === program) this.#programs.delete(session);
+    }
+  }
+
+  #createParty(
+    step: AskStep & { readonly id: number },
+    at: string,
+    facts: { readonly hasDeadline: boolean; readonly isNative: boolean; isDatagram?: true },
+  ): Party {
+    const { ask, barrier, error, timeoutMs = "none" } = step;
+    const { what, ...rest } = ask;
+    const words = Object.values(rest).map(String).join(" ");
+    const party: Party = {
+      ...{ name: `c${step.id}`, at, ...facts, sinceUs: this.clock.elapsedUs },
+      isSubscription: what === "subscribe",
+      asked: `${what} ${barrier} ${words}, error ${error}, timeout ${timeoutMs}`,
+      ...{ end: undefined, answers: 0, excuse: undefined, leave: () => undefined },
+    };
+    this.parties.push(party);
+    this.#trace(party.name, `at ${at}: ${party.asked}`);
+    return party;
+  }
+
+  #createServer(name: string): SimulatedServer {
+    const { limits, onStruck } = this.#options;
+    const server: SimulatedServer = new SimulatedServer({
+      ...{ name, clock: this.clock, log: this.log, random: this.#fork(), limits },
+      payloads: this.#createPayloads(),
+      wayFaults: {
+        delayMsMax: this.#rate("slow-log") > 0 ? 40 : 0,
+        lost: this.#rate("lose-appends"),
+        refused: this.#rate("refuse-appends"),
+        unacknowledged: this.#rate("lose-acknowledgements"),
+        doubled: this.#rate("double-appends"),
+      },
+      newIncarnation: () => {
+        this.#lastIncarnation += 1;
+        return this.#lastIncarnation;
+      },
+      onStruck: (fault) => onStruck(struckNames[fault]),
+      trace: (what) => this.#trace(name, what),
+      observe: (self) => {
+        const { host } = self;
+        return (entry, applied) =>
+          this.checker.onEntry(name, entry, applied, () => host?.digest() ?? "");
+      },
+      onFailed: (error) => {
+        this.checker.complain("K3", `${name} has stopped: ${error.message}`);
+      },
+      onTrouble: (reason) => this.excuse(server, reason),
+      onDown: () => this.#onDown(server),
+    });
+    return server;
+  }
+
+  #onDown(server: SimulatedServer): void {
+    for (const wire of [...this.#wires]) {
+      if (wire.server !== server) continue;
+      this.#wires.delete(wire);
+      if (wire.pipe !== undefined) wire.pipe.cut();
+      else if (wire.party.end === undefined) this.#events.closed(wire.party, "its server is gone");
+    }
+    for (const { line } of this.#programs.values()) {
+      if (line !== undefined && this.#servedBy.get(line) === server) line.cut();
+    }
+  }
+
+  /** Beside the log, as on NATS: what one server has written all can read. */
+  #createPayloads(): Payloads {
+    const stored = this.#payloads;
+    const write = async (message: Uint8Array): Promise<PayloadRef> => {
+      if (this.log.isAway) {
+        throw new LogError("the topics take nothing: the log is away", { definite: true });
+      }
+      const ref = await stored.write(message);
+      this.#messages.set(ref.id, Buffer.from(message).toString());
+      return ref;
+    };
+    return {
+      get lastId() {
+        return stored.lastId;
+      },
+      write,
+      read: (places, bytesMax) => stored.read(places, bytesMax),
+      free: (ids) => stored.free(ids),
+      // What is not named yet may be another server's, and is young.
+      keepOnly: () => undefined,
+      close: () => Promise.resolve(),
+    };
+  }
+
+  #rate(fault: FaultName): number {
+    return this.#options.faults[fault] ?? 0;
+  }
+
+  #fork(): Random {
+    return new Random(this.#random.next());
+  }
+
+  #trace(who: string, what: string): void {
+    this.#options.trace(who, what);
+  }
+}
+
+const struckNames = {
+  delayMsMax: "slow-log",
+  lost: "lose-appends",
+  refused: "refuse-appends",
+  unacknowledged: "lose-acknowledgements",
+  doubled: "double-appends",
+} as const;

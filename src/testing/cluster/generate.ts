@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+// Draws the steps of a run from its seed: who asks what by which door, and what breaks when.
+import { Random } from "../../core/random.ts";
+import {
+  type Ask,
+  type AskStep,
+  type DoorName,
+  type FaultName,
+  type FaultRates,
+  faultNames,
+  type Script,
+  type Step,
+  type StepWork,
+} from "./script.ts";
+
+/** Rates of a fault that is asked for by name alone. */
+export const usualRates: Readonly<Record<FaultName, number>> = {
+  ...{ delay: 1, "lose-datagrams": 0.2, "double-datagrams": 0.1, "reorder-datagrams": 0.2 },
+  ...{ "slow-log": 1, "lose-appends": 0.01, "refuse-appends": 0.01 },
+  ...{ "lose-acknowledgements": 0.01, "double-appends": 0.02 },
+  ...{ "cut-client": 0.01, "part-client": 0.006, "cut-log": 0.004, "part-log": 0.003 },
+  ...{ "log-away": 0.001, crash: 0.004, drain: 0.002, pause: 0.004 },
+  ...{ "step-log-clock": 0.002, "step-server-clock": 0.002, "crash-client": 0.004 },
+};
+
+/** Those that strike at an instant, instead of each message. */
+export const strikeNames: readonly FaultName[] = faultNames.slice(9);
+
+/** What the faults of a seed are drawn with, when nobody names them. */
+const faultChance = 0.5;
+const sessionsAtOnce = 8;
+const names = ["a", "b", "c"] as const;
+const members = ["m0", "m1", "m2"] as const;
+const scopes = ["s1", "s1", "s2"] as const;
+
+/** The faults that a seed has, each with its usual rate. */
+export function drawFaults(seed: number): FaultRates {
+  const random = new Random(seed ^ 0x5eed);
+  const drawn = faultNames.filter(() => random.chance(faultChance));
+  return Object.fromEntries(drawn.map((name) => [name, usualRates[name]]));
+}
+
+export function generate(options: {
+  readonly seed: number;
+  readonly operations: number;
+  readonly servers: number;
+  readonly faults: FaultRates;
+}): Script {
+  const { seed, operations, servers, faults } = options;
+  const drawer = new Drawer(seed, servers, faults);
+  return { seed, servers, faults, steps: drawer.draw(operations) };
+}
+
+class Drawer {
+  readonly #random: Random;
+  readonly #servers: number;
+  readonly #faults: FaultRates;
+  readonly #steps: Step[] = [];
+  readonly #sessions: number[] = [];
+  #lastSession = 0;
+
+  constructor(seed: number, servers: number, faults: FaultRates) {
+    this.#random = new Random(seed);
+    this.#servers = servers;
+    this.#faults = faults;
+  }
+
+  draw(operations: number): readonly Step[] {
+    for (let opened = 0; opened < sessionsAtOnce; opened += 1) this.#open(0);
+    while (this.#steps.length < operations) {
+      const strike = this.#drawStrike();
+      if (strike !== undefined) this.#add(strike);
+      else this.#drawWork();
+    }
+    return this.#steps;
+  }
+
+  #drawStrike(): StepWork | undefined {
+    const random = this.#random;
+    const fault = strikeNames.find((name) => random.chance(this.#faults[name] ?? 0));
+    if (fault === undefined) return undefined;
+    // Mostly shorter than a lease, now and then longer.
+    const forMs = random.chance(0.2) ? random.below(25_000) : random.below(3_000);
+    const session = random.pick(this.#sessions);
+    return { do: "break", fault, server: this.#server(), session, forMs };
+  }
+
+  #drawWork(): void {
+    const random = this.#random;
+    const draw = random.below(1000);
+    if (draw < 80) {
+      // Somebody who asked not long ago.
+      const step = this.#steps.length - 1 - random.below(Math.min(40, this.#steps.length));
+      this.#add({ do: "leave", step });
+    } else if (draw < 84) this.#add({ do: "clear", server: this.#server() });
+    else if (draw < 92) {
+      const [session] = this.#sessions.splice(random.below(this.#sessions.length), 1);
+      if (session !== undefined) this.#add({ do: "close", session });
+      this.#open();
+    } else this.#add(this.#drawAsk());
+  }
+
+  #open(afterUs?: number): void {
+    this.#lastSession += 1;
+    const session = this.#lastSession;
+    this.#sessions.push(session);
+    const scope = this.#random.pick(scopes);
+    this.#add({ do: "open", session, server: this.#server(), scope }, afterUs);
+  }
+
+  #drawAsk(): AskStep {
+    const random = this.#random;
+    const barrier = random.pick(names);
+    const error = random.chance(0.8) ? 0 : random.below(240);
+    const timeout = random.chance(0.3) ? { timeoutMs: random.below(5_000) } : {};
+    if (random.chance(0.6)) {
+      const ask = this.#drawNative();
+      const together = random.chance(0.05) ? { together: true as const } : {};
+      const by = { session: random.pick(this.#sessions) };
+      return { do: "ask", by, barrier, ask, error, ...timeout, ...together };
+    }
+    const doors: readonly DoorName[] = ["syncd", "syncd", "udp", "testground", "gnunet", "http"];
+    const door = random.pick(doors);
+    const ask = this.#drawOld(door);
+    return { do: "ask", by: { door, server: this.#server() }, barrier, ask, error, ...timeout };
+  }
+
+  #drawNative(): Ask {
+    const random = this.#random;
+    const draw = random.below(100);
+    if (draw < 12) return this.#drawInit();
+    if (draw < 34) return { what: "count-wait" };
+    if (draw < 40) return { what: "signal" };
+    if (draw < 45) return { what: "state-wait", target: random.below(60) };
+    if (draw < 50) return { what: "signal-and-wait", target: random.below(60) };
+    if (draw < 54) {
+      const percent = random.pick([34, 67, 100]);
+      return { what: "quorum-init", percent, explicit: random.chance(0.5) };
+    }
+    if (draw < 62) return { what: "quorum-wait" };
+    if (draw < 64) return { what: "peers", count: random.below(5) };
+    if (draw < 68) return this.#drawRoster();
+    if (draw < 80) return { what: "roster-arrive", member: random.pick(members) };
+    if (draw < 81) return { what: "roster-dead", member: random.pick(members) };
+    if (draw < 89) return { what: "publish" };
+    if (draw < 92) return { what: "publish-and-wait", target: random.below(60) };
+    if (draw < 96) return { what: "subscribe" };
+    const kind = random.pick(["count", "state", "quorum", "roster"] as const);
+    if (draw < 97) return { what: "fail", kind: kind === "count" ? "state" : kind };
+    return draw < 98 ? { what: "cancel", kind } : { what: "describe" };
+  }
+
+  #drawInit(): Ask {
+    const count = 1 + this.#random.below(3);
+    return { what: "count-init", count, waits: this.#random.chance(0.5) };
+  }
+
+  #drawRoster(): Ask {
+    const random = this.#random;
+    return {
+      what: "roster-open",
+      members: members.slice(random.below(2)),
+      phases: random.below(3),
+      whenDead: random.pick(["fail", "shrink", "wait"] as const),
+      whenLate: random.pick(["pass", "refuse", "next"] as const),
+    };
+  }
+
+  #drawOld(door: DoorName): Ask {
+    const random = this.#random;
+    const draw = random.below(100);
+    switch (door) {
+      case "syncd":
+      case "udp":
+        return draw < 32 ? this.#drawInit() : { what: "count-wait" };
+      case "testground":
+        if (draw < 35) return { what: "signal" };
+        if (draw < 70) return { what: "state-wait", target: random.below(60) };
+        return draw < 90 ? { what: "publish" } : { what: "subscribe" };
+      case "gnunet":
+        if (draw < 30) {
+          const percent = random.pick([34, 67, 100]);
+          return { what: "quorum-init", percent, explicit: true };
+        }
+        return { what: "quorum-wait" };
+      case "http":
+        if (draw < 25) return this.#drawInit();
+        if (draw < 60) return { what: "count-wait" };
+        if (draw < 75) return { what: "signal" };
+        return { what: "state-wait", target: random.below(60) };
+    }
+  }
+
+  #server(): number {
+    return this.#random.below(this.#servers);
+  }
+
+  #add(work: StepWork, afterUs: number = this.#gapUs()): void {
+    this.#steps.push({ id: this.#steps.length, afterUs, ...work });
+  }
+
+  #gapUs(): number {
+    const draw = this.#random.below(100);
+    if (draw < 60) return this.#random.below(5_000);
+    if (draw < 97) return this.#random.below(100_000);
+    return this.#random.below(3_000_000);
+  }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// What happens in a run of a cluster, as data: steps that are drawn from a seed beforehand, so that
+// a run can be repeated without some of them, and a failure be told as a few lines.
+import type { BarrierKind } from "../../core/effect.ts";
+
+/** Faults by name; each is off unless it is asked for. */
+export const faultNames = [
+  // Of messages, each for itself.
+  "delay",
+  "lose-datagrams",
+  "double-datagrams",
+  "reorder-datagrams",
+  "slow-log",
+  "lose-appends",
+  "refuse-appends",
+  "lose-acknowledgements",
+  "double-appends",
+  // At an instant.
+  "cut-client",
+  "part-client",
+  "cut-log",
+  "part-log",
+  "log-away",
+  "crash",
+  "drain",
+  "pause",
+  "step-log-clock",
+  "step-server-clock",
+  "crash-client",
+] as const;
+export type FaultName = (typeof faultNames)[number];
+
+/** By fault: of messages the probability of each, of the others that of each step. */
+export type FaultRates = Readonly<Partial<Record<FaultName, number>>>;
+
+/** What is asked of a barrier or a topic, by any door that can say it. */
+export type Ask =
+  | { readonly what: "count-init"; readonly count: number; readonly waits: boolean }
+  | { readonly what: "count-wait" }
+  | { readonly what: "signal" }
+  | { readonly what: "state-wait"; readonly target: number }
+  | { readonly what: "signal-and-wait"; readonly target: number }
+  | { readonly what: "quorum-init"; readonly percent: number; readonly explicit: boolean }
+  | { readonly what: "quorum-wait" }
+  | { readonly what: "peers"; readonly count: number }
+  | {
+      readonly what: "roster-open";
+      readonly members: readonly string[];
+      readonly phases: number;
+      readonly whenDead: "fail" | "shrink" | "wait";
+      readonly whenLate: "pass" | "refuse" | "next";
+    }
+  | { readonly what: "roster-arrive"; readonly member: string }
+  | { readonly what: "roster-dead"; readonly member: string }
+  | { readonly what: "publish" }
+  | { readonly what: "publish-and-wait"; readonly target: number }
+  | { readonly what: "subscribe" }
+  | { readonly what: "fail"; readonly kind: BarrierKind }
+  | { readonly what: "cancel"; readonly kind: BarrierKind }
+  | { readonly what: "describe" };
+
+export const doorNames = ["syncd", "udp", "testground", "gnunet", "http"] as const;
+export type DoorName = (typeof doorNames)[number];
+
+export interface AskStep {
+  readonly do: "ask";
+  /** A session, or a door of a server. */
+  readonly by: { readonly session: number } | { readonly door: DoorName; readonly server: number };
+  readonly barrier: string;
+  readonly ask: Ask;
+  readonly error: number;
+  readonly timeoutMs?: number;
+  readonly together?: true;
+}
+
+export type StepWork =
+  | AskStep
+  | { readonly do: "open"; readonly session: number; readonly server: number; readonly scope: string }
+  | { readonly do: "close"; readonly session: number }
+  /** Who asked in that step goes, if it is still there. */
+  | { readonly do: "leave"; readonly step: number }
+  /** All barriers of the door's scope are cleared (HUP). */
+  | { readonly do: "clear"; readonly server: number }
+  | {
+      readonly do: "break";
+      readonly fault: FaultName;
+      readonly server: number;
+      readonly session: number;
+      readonly forMs: number;
+    };
+
+export type Step = StepWork & {
+  /** Its place in what was drawn; stays when others are left out. */
+  readonly id: number;
+  /** Time that passes before it, microseconds. */
+  readonly afterUs: number;
+};
+
+export interface Script {
+  readonly seed: number;
+  readonly servers: number;
+  readonly faults: FaultRates;
+  readonly steps: readonly Step[];
+}
+
+/** A step as a line for people. */
+export function describeStep(step: Step): string {
+  const { id, afterUs, do: what, ...rest } = step;
+  return `${id} +${afterUs}us ${what} ${JSON.stringify(rest)}`;
+}
