@@ -240,8 +240,8 @@ export class HttpDoor {
   }
 
   /**
-   * Requests of a connection are begun as they come, answered or not: a piece from the network holds
-   * a thousand short ones.
+   * Requests of a connection are begun as they come, answered or not: a piece from the network
+   * holds a thousand short ones.
    */
   #admitRequest(socket: Socket, response: ServerResponse): boolean {
     if (socket.destroyed) return false; // What came in the same piece.
@@ -252,7 +252,9 @@ export class HttpDoor {
       return false;
     }
     this.#unanswered.set(socket, count);
-    response.on("close", () => this.#unanswered.set(socket, (this.#unanswered.get(socket) ?? 1) - 1));
+    response.on("close", () =>
+      this.#unanswered.set(socket, (this.#unanswered.get(socket) ?? 1) - 1),
+    );
     return true;
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What one token may have at this door in all, over its requests and sessions: barriers that it has
-// come to and that are open, sessions, parties that wait, messages of living scopes and their bytes. At a
-// door without tokens it is what one client may have, by its address.
+// come to and that are open, sessions, parties that wait, messages of living scopes and their
+// bytes. At a door without tokens it is what one client may have, by its address.
 //
 //   N1. What is counted is what was let in. What is gone meanwhile is looked for when a bound is
 //       reached, so that the usual command costs a look into a table.

@@ -91,7 +91,10 @@ export class ClusterChecker {
   onEntry(server: string, entry: LogEntry, applied: Applied, digest: () => string): void {
     const index = entry.sequence - 1;
     if (index > this.#judged.length) {
-      this.complain("K1", `${server} has entry ${entry.sequence} before anybody had the one before`);
+      this.complain(
+        "K1",
+        `${server} has entry ${entry.sequence} before anybody had the one before`,
+      );
       return;
     }
     const text = JSON.stringify([applied.nowUs, applied.addressed]);
@@ -130,7 +133,8 @@ export class ClusterChecker {
       // A datagram that comes again to a server that has forgotten the first one is a new request.
       const mayCountAgain = party.isDatagram === true && party.excuse !== undefined;
       if (counted > 1 && !mayCountAgain) this.complain("K4", `${who} counted ${counted} times`);
-      if (party.answers > 1 && !mayCountAgain) this.complain("K5", `${who} got ${party.answers} answers`);
+      if (party.answers > 1 && !mayCountAgain)
+        this.complain("K5", `${who} got ${party.answers} answers`);
       if (end?.kind === "answered") {
         if (end.answer.isUntold !== true && !told.some(end.answer.fits)) {
           const meant = JSON.stringify(told);
@@ -186,7 +190,7 @@ export class ClusterChecker {
   /** Clients of old doors are known by where they come from, those who publish by what they say. */
   #nameBy(command: Command): string | undefined {
     if (command.kind === "publish") return nameIn(this.#options.messageOf(command.payload.id));
-    return "who" in command ? nameIn(command.who.name) ?? nameIn(command.who.address) : undefined;
+    return "who" in command ? (nameIn(command.who.name) ?? nameIn(command.who.address)) : undefined;
   }
 
   #noteTold(entry: number, { edge, incarnation, effect }: Said): void {
@@ -203,10 +207,7 @@ export class ClusterChecker {
   }
 
   /** K8. */
-  #notePublished(
-    life: string,
-    effect: Extract<Said["effect"], { kind: "published" }>,
-  ): void {
+  #notePublished(life: string, effect: Extract<Said["effect"], { kind: "published" }>): void {
     const { scope, topic, number, connection } = effect;
     const key = `${scope} ${topic}`;
     const messages = this.#topics.get(key) ?? [];

@@ -2,9 +2,10 @@
 // The machines of a simulated cluster: servers on one shared log, programs with sessions, clients
 // of the old doors, and the network between them. Everything that decides anything is the shipped
 // code. Owns what exists and how it is reached; what happens, and when, is the run's business.
+
+import type { PayloadRef } from "../../core/command.ts";
 import type { Limits } from "../../core/limits.ts";
 import { Random } from "../../core/random.ts";
-import type { PayloadRef } from "../../core/command.ts";
 import { LogError } from "../../engine/log.ts";
 import { MemoryPayloads, type Payloads } from "../../engine/payloads.ts";
 import { Network, type Pipe } from "../network.ts";
@@ -362,7 +363,9 @@ export class ClusterWorld {
         const send = (reply: Buffer): void =>
           this.#datagram(() => source.send(reply, source.port, source.address));
         this.#datagram(() =>
-          server.process.clock.endOfTurn(() => server.doors?.syncd.receive(bytes, { ...source, send })),
+          server.process.clock.endOfTurn(() =>
+            server.doors?.syncd.receive(bytes, { ...source, send }),
+          ),
         );
       },
       step,
@@ -382,7 +385,8 @@ export class ClusterWorld {
     const copies = strikes("double-datagrams") ? 2 : 1;
     for (let copy = 0; copy < copies; copy += 1) {
       const lateMs = strikes("reorder-datagrams") ? random.below(200) : 0;
-      const delayMs = this.#rate("delay") > 0 && !this.#isCalm ? random.below(messageDelayMsMax) : 0;
+      const delayMs =
+        this.#rate("delay") > 0 && !this.#isCalm ? random.below(messageDelayMsMax) : 0;
       this.clock.after(lateMs + delayMs, arrive);
     }
   }

@@ -5,7 +5,8 @@
 import { connect } from "../../client/connect.ts";
 import { MusterError } from "../../client/muster-error.ts";
 import type { ClientPlatform, WebSocketLike } from "../../client/platform.ts";
-import type { Session, Settle } from "../../client/session.ts";
+import type { Settle } from "../../client/requester.ts";
+import type { Session } from "../../client/session.ts";
 import type { Random } from "../../core/random.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { EdgeCommand } from "../../wire/link/frames.ts";
@@ -232,12 +233,7 @@ export class NativeClient {
   }
 
   /** K8: whoever asks for a topic takes what comes. */
-  async #follow(
-    session: Session,
-    party: Party,
-    topic: string,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #follow(session: Session, party: Party, topic: string, signal: AbortSignal): Promise<void> {
     const { onMessage, events, scope } = this.#options;
     try {
       for await (const { number, message } of session.topic(topic).subscribe({ signal })) {

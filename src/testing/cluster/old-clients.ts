@@ -155,9 +155,7 @@ export interface TestgroundPeer {
 }
 
 /** @param toClient carries a text to the client, undefined the end of its connection */
-export function createTestgroundPeer(
-  toClient: (text: string | undefined) => void,
-): TestgroundPeer {
+export function createTestgroundPeer(toClient: (text: string | undefined) => void): TestgroundPeer {
   const socket = new ServerSocket(toClient);
   return {
     socket: socket as unknown as WebSocket,
@@ -209,7 +207,8 @@ export function startGnunetClient(
   { ask, barrier: name }: AskStep,
   events: PartyEvents,
 ): void {
-  const say = (message: GnunetMessage): void => void stream.write(Buffer.from(encodeMessage(message)));
+  const say = (message: GnunetMessage): void =>
+    void stream.write(Buffer.from(encodeMessage(message)));
   let bytes = Buffer.alloc(0);
   const done = (text: string, fits: Answer["fits"]): void => {
     party.answers += 1;
@@ -290,7 +289,8 @@ function httpRequestOf(party: Party, { ask, barrier, error, timeoutMs }: AskStep
     const body = { ...arrival, count: ask.count, waits: ask.waits };
     return { path: `/v1/barriers/${barrier}/init${scope}`, body };
   }
-  if (ask.what === "count-wait") return { path: `/v1/barriers/${barrier}/wait${scope}`, body: arrival };
+  if (ask.what === "count-wait")
+    return { path: `/v1/barriers/${barrier}/wait${scope}`, body: arrival };
   if (ask.what === "signal") return { path: `/v1/states/${barrier}/signal${scope}`, body: who };
   const target = ask.what === "state-wait" ? ask.target : 0;
   return { path: `/v1/states/${barrier}/wait${scope}`, body: { ...arrival, target } };
@@ -325,7 +325,11 @@ function onAnswer(party: Party, text: string, events: PartyEvents): void {
 }
 
 /** Whether a request may end by itself, at this door. */
-export function endsByItself(ask: Ask, timeoutMs: number | undefined, knowsTimeouts: boolean): boolean {
+export function endsByItself(
+  ask: Ask,
+  timeoutMs: number | undefined,
+  knowsTimeouts: boolean,
+): boolean {
   if (timeoutMs === undefined || !knowsTimeouts) return false;
   return /wait|arrive/.test(ask.what) || (ask.what === "count-init" && ask.waits);
 }

@@ -75,7 +75,12 @@ export interface AskStep {
 
 export type StepWork =
   | AskStep
-  | { readonly do: "open"; readonly session: number; readonly server: number; readonly scope: string }
+  | {
+      readonly do: "open";
+      readonly session: number;
+      readonly server: number;
+      readonly scope: string;
+    }
   | { readonly do: "close"; readonly session: number }
   /** Who asked in that step goes, if it is still there. */
   | { readonly do: "leave"; readonly step: number }

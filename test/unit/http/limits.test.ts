@@ -132,7 +132,8 @@ describe("bounds", () => {
     const healthy = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n";
     const last = `${healthy}Connection: close\r\n\r\n`;
     expect((await talk(`${healthy}\r\n${healthy}\r\n${last}`)).split("200 OK")).toHaveLength(4);
-    const wait = "POST /v1/barriers/b/wait HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n{}";
+    const wait =
+      "POST /v1/barriers/b/wait HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n{}";
     expect(await talk(wait.repeat(1_000))).toBe("");
     await until(() => bench.host.figures().waiters === 0);
     const figures = await (await fetch(`${bench.url}/metrics`)).text();
@@ -311,10 +312,14 @@ describe("bounds", () => {
     await until(() => together > 0 || togetherMax > 0);
     socket.socket.resume();
     await socket.hear(`"description","id":${count - 1},`);
-    const answers = socket.heard.slice(heard).map((text) => (JSON.parse(text) as { id: number }).id);
+    const answers = socket.heard
+      .slice(heard)
+      .map((text) => (JSON.parse(text) as { id: number }).id);
     expect(answers).toEqual(Array.from({ length: count }, (_, id) => id));
     // An answer has 300,000 bytes; the kernel takes some millions.
-    expect(Math.min(...socket.heard.slice(heard).map(({ length }) => length))).toBeGreaterThan(300_000);
+    expect(Math.min(...socket.heard.slice(heard).map(({ length }) => length))).toBeGreaterThan(
+      300_000,
+    );
     expect(togetherMax).toBeLessThan(50);
     socket.socket.terminate();
   });

@@ -53,7 +53,8 @@ describe("what one token may have in all", () => {
       const attach = { kind: "attach", leaseUs: 3_600_000_000 };
       socket.say({ kind: "batch", number, commands: [attach, ...commands] });
       const told = await socket.hear('"kind":"');
-      if (told.includes("welcome")) await socket.hear(commands.length === 0 ? '"applied"' : '"revoked"');
+      if (told.includes("welcome"))
+        await socket.hear(commands.length === 0 ? '"applied"' : '"revoked"');
       socket.socket.terminate();
       await socket.closed;
       return told;

@@ -97,9 +97,7 @@ function createDeadRoute({ arrivals, judge }: BarrierRoutesOptions): Route {
       const { scope, params: which, body, gone } = call;
       const command = { kind: "roster-dead", scope, ...which, reason: body.reason } as const;
       judge(call, { ...command, connection: 0 });
-      return describeEnd(
-        await arrivals.arrive((connection) => ({ ...command, connection }), gone),
-      );
+      return describeEnd(await arrivals.arrive((connection) => ({ ...command, connection }), gone));
     },
   });
 }
@@ -250,9 +248,7 @@ function createPeersRoute({ arrivals, judge }: BarrierRoutesOptions): Route {
       const { scope, body, gone } = call;
       const command = { kind: "peers-set", scope, count: body.count } as const;
       judge(call, { ...command, connection: 0 });
-      return describeEnd(
-        await arrivals.arrive((connection) => ({ ...command, connection }), gone),
-      );
+      return describeEnd(await arrivals.arrive((connection) => ({ ...command, connection }), gone));
     },
   });
 }
