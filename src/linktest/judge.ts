@@ -3,7 +3,8 @@
 // not be measured well enough is `untestable`, never `ok`.
 //
 //   V1. `bad` is said of an honest direction in at most the share that the plan gives it.
-//   V2. What the probe itself lost or could not send is no loss of the link.
+//   V2. What the probe itself lost or could not send is no loss of the link, nor is what the
+//       machine lost: a loss is bad by what is left when both are taken off, else it is untestable.
 import type { LinktestEdge, Route } from "./edges.ts";
 import { frameBytes, ratePayloadBytes, tolerances } from "./linktest-limits.ts";
 import type { LossProbe, RateProbe } from "./plan.ts";
@@ -90,12 +91,18 @@ export interface LossSample {
   readonly received: number;
   /** Packets that came to the receiver's socket and found no room there. */
   readonly overflowed: number;
-  /** Packets that the machine lost meanwhile, of this direction or of any other. */
+  /**
+   * Packets that the machine lost meanwhile, of this direction or of any other; Infinity where that
+   * is not known.
+   */
   readonly lostByMachine?: number;
+  /** The receiver stopped counting before all could have come. */
+  readonly isCutShort?: boolean;
 }
 
+/** V2. */
 export function judgeLoss(probe: LossProbe, sample: LossSample): Verdict {
-  const { sent, received, overflowed, lostByMachine = 0 } = sample;
+  const { sent, received, overflowed } = sample;
   const { edge, packets, tooMany, tooFew } = probe;
   const lost = Math.max(0, sent - received - overflowed);
   const measured = sent === 0 ? null : lost / sent;
@@ -107,25 +114,36 @@ export function judgeLoss(probe: LossProbe, sample: LossSample): Verdict {
   if (sent > 0 && received === 0 && edge.loss < 1) {
     return { ...facts, verdict: "bad", why: `none of ${sent} packets came` };
   }
-  if (sent < packets || overflowed > 0) {
-    const what = sent < packets ? `sent only ${sent} of ${packets} packets` : "";
-    const full = overflowed > 0 ? `${overflowed} packets found the receiver's socket full` : "";
-    const why = `${[what, full].filter((text) => text !== "").join("; ")}: the probe is at fault`;
-    return { ...facts, verdict: "untestable", why };
-  }
-  if (lost >= tooMany && lost - lostByMachine < tooMany) {
-    const why = `the machine was too busy: it lost ${lostByMachine} packets, and ${lost} did not come`;
-    return { ...facts, verdict: "untestable", why };
-  }
-  if (lost >= tooMany) {
+  const trouble = troubleOf(probe, sample, lost);
+  const { lostByMachine = 0, isCutShort = false } = sample;
+  // So many of fewer packets are rarer still.
+  if (lost - lostByMachine >= tooMany && !isCutShort) {
     const rare = edge.loss === 0 ? 0 : upperTail(packets, edge.loss, lost);
     return { ...facts, verdict: "bad", why: `${told(probe, lost)} were lost${chance(rare)}` };
   }
+  if (trouble !== undefined) return { ...facts, verdict: "untestable", why: trouble };
   if (lost <= tooFew) {
     const rare = lowerTail(packets, edge.loss, lost);
     return { ...facts, verdict: "bad", why: `only ${told(probe, lost)} were lost${chance(rare)}` };
   }
   return { ...facts, verdict: "ok", why: "" };
+}
+
+/** What keeps a sample from telling anything but a loss that is beyond it. */
+function troubleOf(probe: LossProbe, sample: LossSample, lost: number): string | undefined {
+  const { sent, overflowed, lostByMachine = 0, isCutShort = false } = sample;
+  const { packets, tooMany } = probe;
+  const faults = [
+    ...(sent < packets ? [`sent only ${sent} of ${packets} packets`] : []),
+    ...(overflowed > 0 ? [`${overflowed} packets found the receiver's socket full`] : []),
+    ...(isCutShort ? ["the receiver stopped before all could have come"] : []),
+  ];
+  if (faults.length > 0) return `${faults.join("; ")}: the probe is at fault`;
+  if (lost < tooMany) return undefined;
+  const own = Number.isFinite(lostByMachine)
+    ? `it lost ${lostByMachine} packets`
+    : "it cannot tell";
+  return `the machine was too busy: ${own}, and ${lost} did not come`;
 }
 
 function told({ edge, packets }: LossProbe, lost: number): string {

@@ -14,10 +14,10 @@ export interface ShapedLinks extends LinkBackend<ShapedLink, LinkChange> {
    */
   setAt(changes: readonly LinkChange[], atUs: number): Promise<number>;
   /**
-   * Packets that this machine has lost so far on their way through links, and that no link was
-   * asked to lose; told within `networkTimes.reportMs`.
+   * Packets that this machine has lost on their way through links and that no link was asked to
+   * lose: only differences mean anything. @throws NetworkError when it cannot be known
    */
-  lostByMachine(): number;
+  lostByMachine(): Promise<number>;
   /** What the user must know of how links were so far, a sentence each; nothing: as asked. */
   trouble(): readonly string[];
 }

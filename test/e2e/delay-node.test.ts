@@ -40,6 +40,7 @@ const plans: readonly ShapedLink[] = [
   // All of a flow fits into the queue: a sender that is held up does not let it run empty.
   link("rate", [{ bandwidthBps: 10_000_000, delayUs: 20_000, queue: longQueue }, {}]),
   link("loss", [{ loss: 0.1 }, {}]),
+  link("held", [{ bandwidthBps: 2_000_000, delayUs: 5_000 }, {}]),
   link("change", [{ delayUs: 5_000 }, { delayUs: 5_000 }]),
   link("other", [{ delayUs: 5_000 }, { delayUs: 5_000 }], ["c", "a"]),
   {
@@ -114,7 +115,7 @@ describe.skipIf(!isRoot)("a link of the delay node", () => {
   let backend: DelayNodeBackend;
 
   beforeAll(async () => {
-    backend = await shape(1, ["rate", "loss", "lan"]);
+    backend = await shape(1, ["rate", "loss", "held", "lan"]);
   });
 
   afterAll(stop);
@@ -140,6 +141,29 @@ describe.skipIf(!isRoot)("a link of the delay node", () => {
     expect(missing).toBeLessThan(260);
     expect((ours?.counts.lost ?? 0) - missing).toBeGreaterThanOrEqual(0);
     expect((ours?.counts.lost ?? 0) - missing).toBeLessThan(10);
+  });
+
+  it("loses nothing in a queue for not having run: what comes meanwhile did not come at once", async () => {
+    const flow = send("held", [0, 1], { packets: 1_200, bytes: 20, gapUs: 1_000 });
+    await untilUnderWay(backend, "held");
+    process.kill(backend.pid ?? 0, "SIGSTOP");
+    await sleep(systemClock, 200);
+    process.kill(backend.pid ?? 0, "SIGCONT");
+    const { arrivals } = await flow;
+    // A burst of 200 would lose 150 in the queue of 50; a sender that is late itself loses some.
+    expect(arrivals.length).toBeGreaterThan(1_200 - 75);
+    const ids = arrivals.map(({ id }) => id);
+    expect(ids).toEqual([...ids].sort((a, b) => a - b));
+    expect(backend.health?.lagMaxUs).toBeGreaterThan(100_000);
+  });
+
+  it("tells at once what the machine has lost on the way to it", async () => {
+    const before = await backend.lostByMachine();
+    process.kill(backend.pid ?? 0, "SIGSTOP");
+    // More than any buffer holds that it could have been given.
+    await send("held", [0, 1], { packets: 60_000, bytes: 100, gapUs: 0 });
+    process.kill(backend.pid ?? 0, "SIGCONT");
+    expect((await backend.lostByMachine()) - before).toBeGreaterThan(1_000);
   });
 
   it("gives each member of a LAN its own delay, up and down", async () => {

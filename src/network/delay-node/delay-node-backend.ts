@@ -10,6 +10,7 @@ import type { ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { Random } from "../../core/random.ts";
 import type { Clock } from "../../host/clock.ts";
+import { readDeviceDrops } from "../../host/kernel-drops.ts";
 import {
   type LinkEnd,
   type LinkEnds,
@@ -117,8 +118,8 @@ export class DelayNodeBackend implements ShapedLinks {
     return await this.#tell(planned, atUs);
   }
 
-  lostByMachine(): number {
-    return this.health?.dropped ?? 0;
+  async lostByMachine(): Promise<number> {
+    return ((await this.#process?.lost()) ?? 0) + readDeviceDrops();
   }
 
   trouble(): readonly string[] {

@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline";
 import { Worker } from "node:worker_threads";
 import { systemClock } from "../../host/clock.ts";
+import { readAllSocketDrops } from "../../host/kernel-drops.ts";
 import { networkLimits, networkTimes } from "../network-limits.ts";
 import type { Pace, ShaperRequest, ShaperSays, ShaperThreadData } from "./shaper-messages.ts";
 
@@ -30,19 +31,6 @@ function startThread(data: ShaperThreadData): Worker {
   });
   worker.on("exit", () => process.exit(70));
   return worker;
-}
-
-/** What the sockets of this namespace had to drop, as the kernel counts. */
-function readDrops(): number {
-  let table: string;
-  try {
-    table = readFileSync("/proc/self/net/udp", "utf8");
-  } catch {
-    // The processes that are seen here need not be those of the namespace this one is in.
-    return 0;
-  }
-  const [, ...lines] = table.trim().split("\n");
-  return lines.reduce((sum, line) => sum + Number(line.trim().split(/\s+/).at(-1) ?? 0), 0);
 }
 
 /**
@@ -69,7 +57,7 @@ function preferThreads(): void {
 }
 
 function watchDrops(told: number): void {
-  const dropped = readDrops();
+  const dropped = readAllSocketDrops();
   if (dropped !== told) say({ kind: "drops", dropped });
   systemClock.after(networkTimes.reportMs, () => watchDrops(dropped));
 }

@@ -40,7 +40,8 @@ export type ShaperOrder =
       /** On the monotonic clock of the machine. */
       readonly atUs: number;
     }
-  | { readonly kind: "count"; readonly link: string };
+  | { readonly kind: "count"; readonly link: string }
+  | { readonly kind: "lost" };
 
 export interface ShaperRequest {
   readonly id: number;
@@ -63,6 +64,8 @@ export interface ShaperAnswer {
   /** When the change took effect. */
   readonly atUs?: number;
   readonly counts?: readonly DirectionCounts[];
+  /** Packets that the kernel had no room for at this thread's sockets, since the start. */
+  readonly lost?: number;
 }
 
 /** How a thread has been since it said so last. */

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../../host/clock.ts";
 import { NetworkError } from "../link-backend.ts";
-import { networkTimes } from "../network-limits.ts";
+import { networkLimits, networkTimes } from "../network-limits.ts";
 import type {
   Pace,
   Priority,
@@ -56,6 +56,7 @@ const nodeOptions = ["--single-threaded-gc"];
 
 export class ShaperProcess {
   readonly #clock: Clock;
+  readonly #threads: number;
   readonly #child: ChildProcess;
   readonly #onReport: (report: ShaperReport) => void;
   readonly #pending = new Map<number, Pending>();
@@ -79,6 +80,7 @@ export class ShaperProcess {
 
   constructor({ clock, threads, pace, spawn, onReport }: ShaperProcessOptions) {
     this.#clock = clock;
+    this.#threads = Math.min(threads, networkLimits.delayNodeThreadsMax);
     this.#onReport = onReport ?? (() => undefined);
     const child = spawn([process.execPath, ...nodeOptions, program, String(threads), pace]);
     this.#child = child;
@@ -147,6 +149,16 @@ export class ShaperProcess {
       });
       this.#child.stdin?.write(`${JSON.stringify(request)}\n`);
     });
+  }
+
+  /**
+   * Packets since the start that the machine lost on the way to the delay node or from it: as it is
+   * now, where `health` is as it was told last. @throws NetworkError when it is not answered.
+   */
+  async lost(): Promise<number> {
+    const threads = Array.from({ length: this.#threads }, (_none, thread) => thread);
+    const answers = await Promise.all(threads.map((one) => this.ask(one, { kind: "lost" })));
+    return answers.reduce((sum, { lost = 0 }) => sum + lost, 0);
   }
 
   /** Idempotent. Resolves when it has ended. */

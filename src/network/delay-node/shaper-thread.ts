@@ -5,11 +5,15 @@
 //
 //   D1. A change is in force for every packet that arrives from its instant on, and for none
 //       before: changes are applied before a packet that was stamped later, in their order.
+//   D2. What piled up while the thread did not run is stamped as it came, before anything of a
+//       later instant is done (shaper/backlog.ts).
 import { createSocket, type Socket } from "node:dgram";
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../host/clock.ts";
+import { readSocketDrops } from "../../host/kernel-drops.ts";
 import { unshaped } from "../model.ts";
 import { networkTimes } from "../network-limits.ts";
+import { Backlog } from "../shaper/backlog.ts";
 import { Segment } from "../shaper/segment.ts";
 import { type HeapItem, SegmentHeap } from "../shaper/segment-heap.ts";
 import type {
@@ -35,10 +39,20 @@ const earlyUs = 20;
 const timerUsMin = 3_000;
 const warmUpPackets = 20_000;
 const receiveBufferBytes = 4 * 1024 * 1024;
+/** As many as the platform reads from a socket in one turn: with fewer, it has read all. */
+const turnPackets = 32;
+/** Ten times what a turn takes with its nap. */
+const backlogBounds = { behindUs: 2_000, packetsMax: 16_384 };
 
 interface Link extends HeapItem {
   readonly segment: Segment;
   readonly order: SegmentOrder;
+}
+
+interface Arrival {
+  readonly link: Link;
+  readonly member: number;
+  readonly packet: Uint8Array;
 }
 
 interface Change {
@@ -58,8 +72,15 @@ class ShaperThread {
   readonly #word = new Int32Array(new SharedArrayBuffer(4));
   /** In the order of their instants. */
   readonly #changes: Change[] = [];
+  readonly #backlog = new Backlog<Arrival>(backlogBounds);
   #out: Socket | undefined;
+  #socket: Socket | undefined;
   #lastUs = 0;
+  /** Packets that were read since the last turn, and when the last one was. */
+  #arrived = 0;
+  #arrivedUs = -Infinity;
+  /** Before the platform last looked for packets. */
+  #lookUs = -Infinity;
   #isTurning = false;
   #cancelTimer: () => void = () => undefined;
   #packets = 0;
@@ -69,6 +90,7 @@ class ShaperThread {
   #late = 0;
   #strange = 0;
   #unsent = 0;
+  #unsentAll = 0;
 
   constructor({ thread, pace }: ShaperThreadData, answer: (answer: ShaperAnswer) => void) {
     this.#thread = thread;
@@ -91,6 +113,9 @@ class ShaperThread {
           return;
         case "count":
           this.#answer({ kind: "answer", id, counts: this.#count(order.link) });
+          return;
+        case "lost":
+          this.#answer({ kind: "answer", id, lost: this.#lost() });
           return;
       }
       this.#answer({ kind: "answer", id });
@@ -127,11 +152,19 @@ class ShaperThread {
     // What the kernel refuses is counted where it is sent.
     out.on("error", () => {
       this.#unsent += 1;
+      this.#unsentAll += 1;
     });
     this.#out = out;
     const socket = createSocket({ type: "udp4", recvBufferSize: receiveBufferBytes });
     socket.on("message", (packet) => this.#arrive(packet));
     await bound(socket, address, port);
+    this.#socket = socket;
+  }
+
+  /** Packets since the start that the kernel had no room for, at the socket and when sending. */
+  #lost(): number {
+    const at = this.#socket?.address();
+    return this.#unsentAll + (at === undefined ? 0 : readSocketDrops(at));
   }
 
   #add(order: SegmentOrder): void {
@@ -147,6 +180,7 @@ class ShaperThread {
   #plan(change: Change): void {
     const index = this.#changes.findIndex(({ atUs }) => atUs > change.atUs);
     this.#changes.splice(index === -1 ? this.#changes.length : index, 0, change);
+    if (!this.#isTurning) this.#backlog.empty(systemClock.nowUs());
     this.#turnSoon();
   }
 
@@ -174,19 +208,44 @@ class ShaperThread {
       return;
     }
     const nowUs = systemClock.nowUs();
-    if (this.#changes.length > 0) this.#applyChanges(nowUs);
-    this.#lastUs = nowUs;
-    const { link, member } = end;
-    link.segment.arrive(nowUs, member, packet);
-    // What nothing holds back goes at once.
-    if (link.segment.nextUs <= nowUs) this.#release(link, nowUs);
-    this.#moved(link);
+    // Who waited for packets was woken by the first one: so far there was none.
+    if (!this.#isTurning) this.#backlog.empty(nowUs);
+    this.#arrived += 1;
+    this.#arrivedUs = nowUs;
+    const arrival = { ...end, packet };
+    if (!this.#backlog.hold(nowUs, arrival)) this.#pass(nowUs, arrival, nowUs);
     if (!this.#isTurning) this.#turnSoon();
   }
 
-  #release(link: Link, nowUs: number): void {
+  /** @param cameUs when the packet came, not after now */
+  #pass(cameUs: number, { link, member, packet }: Arrival, nowUs: number): void {
+    if (this.#changes.length > 0) this.#applyChanges(cameUs);
+    const atUs = Math.max(cameUs, this.#lastUs);
+    this.#lastUs = atUs;
+    link.segment.arrive(atUs, member, packet, nowUs);
+    // What nothing holds back goes at once.
+    if (link.segment.nextUs <= atUs) this.#release(link, atUs, nowUs);
+    this.#moved(link);
+  }
+
+  /** D2. @returns false while there may be more. */
+  #catchUp(): boolean {
+    const isRead = this.#arrived < turnPackets;
+    this.#arrived = 0;
+    if (!isRead && !this.#backlog.isFull) return !this.#backlog.isHolding;
+    if (this.#backlog.isHolding) {
+      const nowUs = systemClock.nowUs();
+      this.#backlog.release(this.#arrivedUs, (cameUs, arrival) => {
+        this.#pass(cameUs, arrival, nowUs);
+      });
+    }
+    this.#backlog.empty(this.#lookUs);
+    return true;
+  }
+
+  #release(link: Link, untilUs: number, nowUs: number): void {
     const { members } = link.order;
-    link.segment.release(nowUs, (member, packet, outUs) => {
+    link.segment.release(untilUs, (member, packet, outUs) => {
       const vni = members[member]?.vni;
       if (vni === undefined) return;
       writeVni(packet, vni);
@@ -210,15 +269,19 @@ class ShaperThread {
     this.#cancelTimer();
     if (this.#isTurning) return;
     this.#isTurning = true;
-    systemClock.endOfTurn(() => this.#turn());
+    this.#turnAgain();
   }
 
   #turn(): void {
+    if (!this.#catchUp()) {
+      this.#turnAgain();
+      return;
+    }
     let nowUs = systemClock.nowUs();
     this.#applyChanges(nowUs);
     for (let next = this.#heap.first; next !== undefined; next = this.#heap.first) {
       if (next.nextUs > nowUs + earlyUs) break;
-      this.#release(next, Math.max(nowUs, next.nextUs));
+      this.#release(next, Math.max(nowUs, next.nextUs), nowUs);
       this.#moved(next);
       nowUs = systemClock.nowUs();
     }
@@ -228,16 +291,28 @@ class ShaperThread {
       this.#changes[0]?.atUs ?? Infinity,
     );
     const waitUs = dueUs - nowUs;
-    if (waitUs > timerUsMin) {
+    // Who sleeps in the kernel does not know how long it slept, and how long it was kept from
+    // running: while packets come, the thread looks for them by itself (D2).
+    if (waitUs > timerUsMin && this.#lookUs - this.#arrivedUs > timerUsMin) {
       this.#isTurning = false;
       if (waitUs === Infinity) return;
       const waitMs = Math.min(Math.floor((waitUs - timerUsMin / 2) / 1_000), 2 ** 31 - 1);
-      this.#cancelTimer = systemClock.after(waitMs, () => this.#turnSoon());
+      this.#cancelTimer = systemClock.after(waitMs, () => {
+        // What had come before would have woken it.
+        this.#backlog.empty(nowUs + waitMs * 1_000);
+        this.#turnSoon();
+      });
       return;
     }
     if (this.#pace === "nap" && waitUs > napUsMin) {
       Atomics.wait(this.#word, 0, 0, (Math.min(waitUs, napUsMax) - napUsMin) / 1_000);
     }
+    this.#turnAgain();
+  }
+
+  /** Before the next turn the platform reads the socket. */
+  #turnAgain(): void {
+    this.#lookUs = systemClock.nowUs();
     systemClock.endOfTurn(() => this.#turn());
   }
 

@@ -3,6 +3,7 @@
 // node sends is shaped where it leaves. A LAN is a bridge in the hub: what goes up is shaped at the
 // node, what comes down at the bridge's end. There is no process of ours that packets depend on.
 import { type Clock, sleep } from "../../host/clock.ts";
+import { readDeviceDrops } from "../../host/kernel-drops.ts";
 import {
   type LinkEnd,
   type LinkEnds,
@@ -76,12 +77,11 @@ export class NetemBackend implements ShapedLinks {
     return this.#clock.nowUs();
   }
 
-  /** The kernel tells nobody how late it is. */
-  /** The kernel says nothing of what it had no room for elsewhere. */
-  lostByMachine(): number {
-    return 0;
+  async lostByMachine(): Promise<number> {
+    return readDeviceDrops();
   }
 
+  /** The kernel tells nobody how late it is. */
   trouble(): readonly string[] {
     return [];
   }

@@ -10,6 +10,8 @@
 //       at the new rate, what is on its way keeps its time of arrival.
 //   P4. Each purpose draws from randomness of its own: which packets are lost depends on the seed
 //       and on how many came before, on nothing else.
+//   P5. What was found later than it came has the place in the queue of when it came, and is out no
+//       sooner than if it had come when it was found: no packet is faster than what is asked.
 import { Random } from "../../core/random.ts";
 import type { DirectionShape, DirectionState } from "../model.ts";
 import { networkLimits } from "../network-limits.ts";
@@ -34,6 +36,8 @@ export interface PipeCounts {
 interface Waiting<Packet> {
   readonly packet: Packet;
   readonly bytes: number;
+  /** It does not leave the limiter before (P5). */
+  readonly earliestUs: number;
 }
 
 interface Leaving<Packet> extends Waiting<Packet> {
@@ -102,8 +106,8 @@ export class Pipe<Packet> {
     return Math.min(outUs, Math.max(sentUs + delayUs, sentUs));
   }
 
-  /** Instants never go back. */
-  arrive(nowUs: number, bytes: number, packet: Packet): void {
+  /** Instants never go back. @param foundUs P5 */
+  arrive(nowUs: number, bytes: number, packet: Packet, foundUs: number = nowUs): void {
     const { counts } = this;
     counts.arrived += 1;
     if (!this.#isUp) {
@@ -116,10 +120,13 @@ export class Pipe<Packet> {
       counts.lost += 1;
       return;
     }
-    this.#enter(nowUs, bytes, packet);
+    const { bandwidthBps } = this.#shape;
+    const leastUs = bandwidthBps === 0 ? 0 : transmissionUs(bytes, bandwidthBps);
+    const earliestUs = foundUs > nowUs ? foundUs + leastUs : -Infinity;
+    this.#enter(nowUs, { packet, bytes, earliestUs });
     if (duplicate > 0 && this.#duplicateRandom.chance(duplicate)) {
       counts.duplicated += 1;
-      this.#enter(nowUs, bytes, packet);
+      this.#enter(nowUs, { packet, bytes, earliestUs });
     }
   }
 
@@ -155,11 +162,12 @@ export class Pipe<Packet> {
     this.#send(nowUs);
   }
 
-  #enter(nowUs: number, bytes: number, packet: Packet): void {
+  #enter(nowUs: number, waiting: Waiting<Packet>): void {
+    const { bytes } = waiting;
     this.#send(nowUs);
     const { bandwidthBps, queue } = this.#shape;
     if (bandwidthBps === 0) {
-      this.#delay(nowUs, bytes, packet);
+      this.#delay(nowUs, waiting);
       return;
     }
     const isBytes = queue.limitUnit === "bytes";
@@ -180,16 +188,16 @@ export class Pipe<Packet> {
     // Told a little ahead of time, the last one may have left later than now.
     if (this.#queue.size === 0)
       this.#sentUs = Math.max(nowUs, this.#sentUs) + transmissionUs(bytes, bandwidthBps);
-    this.#queue.push({ packet, bytes });
+    this.#queue.push(waiting);
     this.#queuedBytes += bytes;
   }
 
   /** Moves what the limiter has sent by `nowUs` to the delay. */
   #send(nowUs: number): void {
     while (this.#queue.size > 0 && this.#sentUs <= nowUs) {
-      const { bytes, packet } = this.#queue.shift() as Waiting<Packet>;
-      this.#queuedBytes -= bytes;
-      this.#delay(this.#sentUs, bytes, packet);
+      const waiting = this.#queue.shift() as Waiting<Packet>;
+      this.#queuedBytes -= waiting.bytes;
+      this.#delay(this.#sentUs, waiting);
       const next = this.#queue.first;
       if (next === undefined) return;
       const { bandwidthBps } = this.#shape;
@@ -197,7 +205,8 @@ export class Pipe<Packet> {
     }
   }
 
-  #delay(sentUs: number, bytes: number, packet: Packet): void {
+  #delay(limitedUs: number, { packet, bytes, earliestUs }: Waiting<Packet>): void {
+    const sentUs = Math.max(limitedUs, earliestUs);
     if (this.#lineBytes + bytes > networkLimits.inFlightBytesMax) {
       this.counts.overflow += 1;
       return;
@@ -205,13 +214,13 @@ export class Pipe<Packet> {
     this.#lineBytes += bytes;
     const { delayUs, jitterUs, reorder } = this.#shape;
     if (reorder > 0 && this.#delayRandom.chance(reorder)) {
-      this.#express.push({ packet, bytes, outUs: sentUs });
+      this.#express.push({ packet, bytes, earliestUs, outUs: sentUs });
       return;
     }
     const jitter = jitterUs === 0 ? 0 : (this.#delayRandom.next() / 2_147_483_648 - 1) * jitterUs;
     // P1: also when the delay has become shorter, nobody overtakes.
     this.#lastOutUs = Math.max(this.#lastOutUs, sentUs + delayUs + jitter);
-    this.#line.push({ packet, bytes, outUs: this.#lastOutUs });
+    this.#line.push({ packet, bytes, earliestUs, outUs: this.#lastOutUs });
   }
 }
 

@@ -51,11 +51,12 @@ export class Segment {
     return (way === "up" ? this.#up : this.#down)[member];
   }
 
-  arrive(nowUs: number, member: number, packet: Uint8Array): void {
+  /** @param foundUs not before now: when a packet that came now was found (P5) */
+  arrive(nowUs: number, member: number, packet: Uint8Array, foundUs: number = nowUs): void {
     const pipe = this.#up[member];
     if (pipe === undefined) return;
     if (this.#kind === "lan") this.#learn(member, packet);
-    pipe.arrive(nowUs, packet.length - this.#frameAt, packet);
+    pipe.arrive(nowUs, packet.length - this.#frameAt, packet, foundUs);
     this.nextUs = Math.min(this.nextUs, pipe.nextUs);
   }
 

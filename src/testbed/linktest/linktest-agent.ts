@@ -7,7 +7,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgendaEvent } from "../../core/agenda/commands.ts";
-import { type Clock, sleep } from "../../host/clock.ts";
+import type { Clock } from "../../host/clock.ts";
 import {
   formatErrorRecord,
   type Level,
@@ -15,7 +15,6 @@ import {
   planLinktest,
   type Verdict,
 } from "../../linktest/index.ts";
-import { networkTimes } from "../../network/network-limits.ts";
 import { getArg } from "../../wire/event/args.ts";
 import {
   begun,
@@ -121,7 +120,7 @@ export class LinktestAgent implements ObjectAgent {
         ...{ map, plan, clock, limits: linktestLimits, session: this.#sessions },
         host: createNodeProbes({ backend, syncServer, syncPort, directory }),
         interrupt: cancel.signal,
-        lostByMachine: () => this.#lostByMachine(),
+        lostByMachine: async () => (await backend.doors?.shaped?.lostByMachine()) ?? 0,
       });
       const { verdicts, isCancelled } = outcome;
       writeFileSync(join(directory, "verdicts.json"), `${JSON.stringify(verdicts, null, 2)}\n`);
@@ -131,15 +130,6 @@ export class LinktestAgent implements ObjectAgent {
     } finally {
       this.#cancel = undefined;
     }
-  }
-
-  /** Told every now and then: what is to be known of a pass is waited for. */
-  async #lostByMachine(): Promise<number> {
-    const { backend, clock } = this.#options;
-    const shaped = backend.doors?.shaped;
-    if (shaped === undefined) return 0;
-    await sleep(clock, 1.2 * networkTimes.reportMs);
-    return shaped.lostByMachine();
   }
 
   #warn(text: string): void {

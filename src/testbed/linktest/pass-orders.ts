@@ -25,6 +25,16 @@ export interface EndSteps {
 const graceMs = 2_000;
 /** Packets that may wait in a link's queue. [EMULAB-EVENTS 5] */
 const queuePackets = 100;
+/**
+ * What a sender makes up for at once. The link takes them out twice as fast as they are due (Q3),
+ * so that they, and no more than one, are all that waits there: far from the 50 of a usual queue,
+ * or else the queue would lose what the sender's machine has held back.
+ */
+const lossBurstPackets = 16;
+/** A full queue is what is wanted: it must not run empty while the sender does not run. */
+const rateBurstMs = 50;
+/** A sender that is kept from running is slower by its short bursts, and tells no less for that. */
+const lossSlowness = 2;
 const routePings = { count: 3, intervalMs: 100, waitMs: 2_000 };
 
 export function latencySteps({ there, back }: Pair, plan: LatencyPlan): EndSteps {
@@ -49,7 +59,7 @@ export function lossSteps({ pair, probes }: PassOf<LossProbe>): EndSteps {
     return {
       ...(own === undefined ? {} : { send: sendOf(own) }),
       ...(other === undefined ? {} : { receive: { packets: other.packets } }),
-      timeoutMs: Math.ceil(1_200 * seconds + delayMs + graceMs),
+      timeoutMs: Math.ceil(lossSlowness * 1_000 * seconds + delayMs + 2 * graceMs),
     };
   };
   const [there, back] = directions(pair, probes);
@@ -67,7 +77,11 @@ export function rateSteps({ pair, probes }: PassOf<RateProbe>): EndSteps {
     const queueMs = (1_000 * queuePackets * bits) / edge.bandwidthBps;
     const timeoutMs = Math.ceil(1_200 * seconds + edge.delayMs + queueMs + graceMs);
     const intervalUs = (1_000_000 * bits) / probe.sendBps;
-    const send = { packets, payloadBytes: ratePayloadBytes, intervalUs };
+    const send = {
+      ...{ packets, payloadBytes: ratePayloadBytes, intervalUs },
+      burstPacketsMax: 1 + Math.ceil((1_000 * rateBurstMs) / intervalUs),
+      giveUpMs: Math.ceil(1_100 * seconds + graceMs / 2),
+    };
     ends[from].push({ send, timeoutMs });
     ends[from === "there" ? "back" : "there"].push({ receive: { packets }, timeoutMs });
   };
@@ -76,8 +90,12 @@ export function rateSteps({ pair, probes }: PassOf<RateProbe>): EndSteps {
   return ends;
 }
 
-function sendOf({ packets, packetsPerSecond }: LossProbe): SendStep {
-  return { packets, payloadBytes: lossPayloadBytes, intervalUs: 1_000_000 / packetsPerSecond };
+function sendOf({ packets, packetsPerSecond, seconds }: LossProbe): SendStep {
+  return {
+    ...{ packets, payloadBytes: lossPayloadBytes, intervalUs: 1_000_000 / packetsPerSecond },
+    burstPacketsMax: lossBurstPackets,
+    giveUpMs: Math.ceil(lossSlowness * 1_000 * seconds + graceMs),
+  };
 }
 
 function directions<Probe extends { readonly edge: Pair["there"] }>(
@@ -95,18 +113,22 @@ export interface StepEnds {
   readonly lostByMachine: number;
 }
 
-export function lossSample({ sender, receiver, lostByMachine }: StepEnds): LossSample {
-  const { packets: sent = 0 } = sender?.sent ?? {};
-  const { packets: received = 0, overflowed = 0 } = receiver?.received ?? {};
-  return { sent, received, overflowed, lostByMachine };
+export function lossSample(
+  { sender, receiver, lostByMachine }: StepEnds,
+  { delayMs }: { readonly delayMs: number },
+): LossSample {
+  const { packets: sent = 0, lastUs = 0 } = sender?.sent ?? {};
+  const { packets: received = 0, overflowed = 0, endedUs = 0 } = receiver?.received ?? {};
+  const isCutShort = endedUs < lastUs + 1_000 * delayMs;
+  return { sent, received, overflowed, lostByMachine, isCutShort };
 }
 
-export function rateSample(ends: StepEnds): RateSample {
+export function rateSample(ends: StepEnds, edge: { readonly delayMs: number }): RateSample {
   const { packets = 0, tookUs = 0 } = ends.sender?.sent ?? {};
   const { firstUs = 0, lastUs = 0 } = ends.receiver?.received ?? {};
   const bits = 8 * (ratePayloadBytes + frameBytes);
   const sentBps = tookUs <= 0 ? 0 : ((packets - 1) * bits * 1_000_000) / tookUs;
-  return { ...lossSample(ends), firstUs, lastUs, sentBps };
+  return { ...lossSample(ends, edge), firstUs, lastUs, sentBps };
 }
 
 /** Routes as pairs, so that they are scheduled like all others. */

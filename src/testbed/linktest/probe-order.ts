@@ -45,6 +45,10 @@ export interface SendStep {
   readonly packets: number;
   readonly payloadBytes: number;
   readonly intervalUs: number;
+  /** Sent at once at most, after this end did not run; what is due then is sent later. */
+  readonly burstPacketsMax: number;
+  /** After this long it gives up, however few it has sent. */
+  readonly giveUpMs: number;
 }
 
 export interface ProbeAnswer {
@@ -60,14 +64,19 @@ export interface StepAnswer {
     readonly backUs: readonly number[];
   };
   readonly sent?: {
+    /** That the kernel took. */
     readonly packets: number;
     /** From the first to the last, microseconds. */
     readonly tookUs: number;
+    /** When the last one was sent, on the clock that both ends share. */
+    readonly lastUs: number;
   };
   readonly received?: {
     readonly packets: number;
     readonly firstUs: number;
     readonly lastUs: number;
+    /** When this end stopped counting, on the clock that both ends share. */
+    readonly endedUs: number;
     /** What the kernel had no room for at this socket. */
     readonly overflowed: number;
   };

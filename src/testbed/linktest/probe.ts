@@ -7,8 +7,8 @@
 //   O3. Packets name their step: an end that is already in the next one loses nothing.
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import type { Clock } from "../../host/clock.ts";
+import { readSocketDrops } from "../../host/kernel-drops.ts";
 import { CbrSchedule } from "../agents/trafgen/cbr-schedule.ts";
 import type { ProbeOrder, ProbeStep, SendStep, StepAnswer } from "./probe-order.ts";
 import {
@@ -28,9 +28,6 @@ const endPackets = 20;
 const endIntervalMs = 10;
 /** What is overtaken by `end` may still come. */
 const lateMs = 100;
-/** A sender that is later than this has lost its place: packets are not sent in a burst then. */
-const lateUsMax = 50_000;
-
 interface Receiving {
   /** One bit each: repeats count once. */
   readonly seen: Uint8Array;
@@ -55,8 +52,13 @@ export class Probe {
   readonly #packet = Buffer.alloc(packetBytes);
   /** Of each step that receives. */
   readonly #receiving = new Map<number, Receiving>();
+  readonly #onSent = (error: Error | null): void => {
+    if (error !== null) this.#refused += 1;
+  };
   #pinging: Pinging | undefined;
   #step = 0;
+  /** Packets of the data that the kernel did not take after all. */
+  #refused = 0;
 
   private constructor(order: ProbeOrder, clock: Clock, socket: Socket) {
     this.#order = order;
@@ -102,7 +104,7 @@ export class Probe {
   async #play(step: ProbeStep): Promise<StepAnswer> {
     const timeOut = Promise.withResolvers<void>();
     const cancel = this.#clock.after(step.timeoutMs, timeOut.resolve);
-    const dropsBefore = step.receive === undefined ? 0 : await this.#drops();
+    const dropsBefore = this.#drops();
     const sending = this.#send(step.send);
     const pinging = this.#ping(step.ping);
     const received = this.#receiving.get(this.#step)?.over.promise;
@@ -110,18 +112,19 @@ export class Probe {
     const sent = await sending;
     cancel();
     return {
-      ...(step.ping === undefined ? {} : { ping: await this.#pingAnswer() }),
+      ...(step.ping === undefined ? {} : { ping: this.#pingAnswer() }),
       ...(sent === undefined ? {} : { sent }),
-      ...(step.receive === undefined ? {} : { received: await this.#received(dropsBefore) }),
+      ...(step.receive === undefined ? {} : { received: this.#received(dropsBefore) }),
     };
   }
 
-  async #received(dropsBefore: number): Promise<NonNullable<StepAnswer["received"]>> {
+  #received(dropsBefore: number): NonNullable<StepAnswer["received"]> {
     const { packets = 0, firstUs = 0, lastUs = 0 } = this.#receiving.get(this.#step) ?? {};
-    return { packets, firstUs, lastUs, overflowed: (await this.#drops()) - dropsBefore };
+    const overflowed = this.#drops() - dropsBefore;
+    return { packets, firstUs, lastUs, endedUs: this.#clock.nowUs(), overflowed };
   }
 
-  async #pingAnswer(): Promise<NonNullable<StepAnswer["ping"]>> {
+  #pingAnswer(): NonNullable<StepAnswer["ping"]> {
     const { sentUs = [], thereUs = [], backUs = [] } = this.#pinging ?? {};
     this.#pinging = undefined;
     return { sent: sentUs.length, thereUs, backUs };
@@ -130,12 +133,17 @@ export class Probe {
   /** Sends what is due at each turn, then says that this was all. */
   async #send(send: SendStep | undefined): Promise<StepAnswer["sent"]> {
     if (send === undefined) return undefined;
-    const { packets, payloadBytes, intervalUs } = send;
+    const { packets, payloadBytes, intervalUs, burstPacketsMax } = send;
     const packet = Buffer.alloc(payloadBytes);
     const startUs = this.#clock.nowUs();
+    this.#refused = 0;
     // A sender that cannot keep up sends fewer, which is said.
-    const stopUs = startUs + 1.1 * packets * intervalUs + 1_000_000;
-    const schedule = new CbrSchedule(startUs, intervalUs, { lateUsMax, batchPacketsMax: 512 });
+    const stopUs = startUs + send.giveUpMs * 1_000;
+    // Who is later than a burst has lost its place.
+    const schedule = new CbrSchedule(startUs, intervalUs, {
+      lateUsMax: (burstPacketsMax - 1) * intervalUs,
+      batchPacketsMax: burstPacketsMax,
+    });
     let [sent, lastUs] = [0, startUs];
     while (sent < packets && lastUs < stopUs) {
       const { due } = schedule.take(this.#clock.nowUs());
@@ -146,7 +154,7 @@ export class Probe {
       if (sent < packets) await this.#pause(turnMs);
     }
     await this.#sayEnd(sent);
-    return { packets: sent, tookUs: lastUs - startUs };
+    return { packets: sent - this.#refused, tookUs: lastUs - startUs, lastUs };
   }
 
   /** O1. */
@@ -229,22 +237,16 @@ export class Probe {
     const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
     encodePacket({ kind, step: this.#step, session, number, stampUs: stamp }, view);
     try {
-      this.#socket.send(packet);
+      this.#socket.send(packet, kind === "data" ? this.#onSent : undefined);
       return true;
     } catch {
       return false;
     }
   }
 
-  /** What the kernel dropped at this socket. [proc(5) /proc/net/udp] */
-  async #drops(): Promise<number> {
-    const table = await readFile("/proc/self/net/udp", "utf8");
-    const port = this.#socket.address().port.toString(16).toUpperCase().padStart(4, "0");
-    const [, a = 0, b = 0, c = 0, d = 0] =
-      /^(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(this.#socket.address().address)?.map(Number) ?? [];
-    const address = [d, c, b, a].map((byte) => hex(byte)).join("");
-    const row = table.split("\n").find((line) => line.includes(` ${address}:${port} `));
-    return Number(row?.trim().split(/\s+/).at(-1) ?? 0);
+  /** What the kernel dropped at this socket. */
+  #drops(): number {
+    return readSocketDrops(this.#socket.address());
   }
 
   #pause(ms: number): Promise<void> {
@@ -253,8 +255,6 @@ export class Probe {
     });
   }
 }
-
-const hex = (byte: number): string => byte.toString(16).toUpperCase().padStart(2, "0");
 
 function receivingOf(packets: number): Receiving {
   return {

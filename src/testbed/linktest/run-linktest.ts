@@ -5,6 +5,8 @@
 //
 //   R1. Whatever happens, no probe outlives the pass it was started for.
 //   R2. A probe that cannot run makes its directions `untestable`, and stops nobody else.
+//   R3. What came out untestable because of the machine or the probe is probed once more, and that
+//       verdict is the one; what was judged is not probed again.
 import type { Clock } from "../../host/clock.ts";
 import {
   judgeLatency,
@@ -61,7 +63,7 @@ export interface LinktestRun {
   /** Names barriers and packets of this test, 0 to 65,535. */
   readonly session: number;
   readonly interrupt?: AbortSignal;
-  /** Packets that the machine has lost on links so far; settled when it resolves. */
+  /** Packets that the machine has lost on links so far. Rejects where that cannot be known. */
   readonly lostByMachine?: () => Promise<number>;
   /** Told when a stage begins and after each pass. */
   readonly onProgress?: (stage: Stage, done: number, passes: number) => void;
@@ -167,17 +169,32 @@ class Linktest {
   ): Promise<readonly Verdict[]> {
     const probesOf = new Map(passes.flat().map(({ pair, probes }) => [pair, probes]));
     const planned = passes.map((pass) => pass.map((of) => ({ pair: of.pair, steps: stepsOf(of) })));
-    return await this.#play(stage, planned, ({ pair, there, back, lostByMachine }) => {
+    const untold = new Set<Pair>();
+    const judgePair = ({ pair, there, back, lostByMachine }: PairAnswers): readonly Verdict[] => {
       if (typeof there === "string" || typeof back === "string") return [];
       return (probesOf.get(pair) ?? []).map((probe) => {
         const isThere = probe.edge === pair.there;
         const [sender, receiver] = isThere ? [there, back] : [back, there];
-        return judge(probe, {
+        const verdict = judge(probe, {
           sender: sender.steps.find(({ sent }) => sent !== undefined),
           receiver: receiver.steps.find(({ received }) => received !== undefined),
           lostByMachine,
         });
+        if (verdict.verdict === "untestable") untold.add(pair);
+        return verdict;
       });
+    };
+    const verdicts = await this.#play(stage, planned, judgePair);
+    // R3.
+    const again = planned.map((pass) => pass.filter(({ pair }) => untold.has(pair)));
+    const repeated = await this.#play(
+      stage,
+      again.filter((pass) => pass.length > 0),
+      judgePair,
+    );
+    return verdicts.map((first) => {
+      const second = repeated.find(({ edge }) => edge === first.edge);
+      return first.verdict === "untestable" && second !== undefined ? second : first;
     });
   }
 
@@ -209,14 +226,20 @@ class Linktest {
     this.#passes += 1;
     const before = await this.#lostByMachine(stage);
     const answers = await Promise.all(pass.map((one, index) => this.#pair(one, index)));
-    const lostByMachine = (await this.#lostByMachine(stage)) - before;
+    const after = await this.#lostByMachine(stage);
+    const isKnown = Number.isFinite(before) && Number.isFinite(after);
+    const lostByMachine = isKnown ? after - before : Infinity;
     return answers.map((one) => ({ ...one, lostByMachine }));
   }
 
-  /** Only losses are judged by it, and to know it takes its time. */
+  /** Only losses are judged by it. @returns Infinity where it is not known */
   async #lostByMachine(stage: Stage): Promise<number> {
     if (stage !== "loss") return 0;
-    return (await this.#run.lostByMachine?.()) ?? 0;
+    try {
+      return (await this.#run.lostByMachine?.()) ?? 0;
+    } catch {
+      return Infinity;
+    }
   }
 
   async #pair(
@@ -294,10 +317,10 @@ class Linktest {
 const pingPayloadBytes = 20;
 
 const judgeLossOf = (probe: Parameters<typeof judgeLoss>[0], ends: StepEnds): Verdict =>
-  judgeLoss(probe, lossSample(ends));
+  judgeLoss(probe, lossSample(ends, probe.edge));
 
 const judgeRateOf = (probe: Parameters<typeof judgeRate>[0], ends: StepEnds): Verdict =>
-  judgeRate(probe, rateSample(ends));
+  judgeRate(probe, rateSample(ends, probe.edge));
 
 function untold(stage: Stage, { there, back }: Pair, why: string): readonly Verdict[] {
   const { from, to, link } = there;

@@ -103,6 +103,31 @@ describe("loss", () => {
     expect(judge(tooMany, 1)).toMatchObject({ verdict: "untestable", why: /too busy/ });
     expect(judge(tooMany + 1, 1).verdict).toBe("bad");
     expect(judge(tooMany - 1, 5).verdict).toBe("ok");
+    expect(judge(tooMany, Infinity)).toMatchObject({ verdict: "untestable", why: /cannot tell/ });
+    expect(judge(packets, Infinity).verdict).toBe("bad");
+  });
+
+  it("that is beyond all that probe and machine have lost is bad whatever they did (V2)", () => {
+    const { packets, tooMany } = probe;
+    const judge = (more: Partial<Parameters<typeof judgeLoss>[1]>) =>
+      judgeLoss(probe, { sent: packets, received: packets - tooMany, overflowed: 0, ...more });
+    const full = judge({ received: packets - tooMany - 7, overflowed: 7 });
+    expect(full).toMatchObject({ verdict: "bad", why: new RegExp(`^${tooMany} of `) });
+    expect(judge({ sent: packets - 1, received: packets - 1 - tooMany }).verdict).toBe("bad");
+    expect(judge({ sent: packets - 1 }).verdict).toBe("untestable");
+    // Too few losses are nothing that a sample tells in which some are missing.
+    const none = { sent: packets, received: packets - 1, overflowed: 1 };
+    expect(judgeLoss(probe, none).verdict).toBe("untestable");
+  });
+
+  it("of a receiver that stopped before all could have come is no verdict, however much (V2)", () => {
+    const sample = { sent: probe.packets, received: 10, overflowed: 0, isCutShort: true };
+    expect(judgeLoss(probe, sample)).toMatchObject({
+      ...{
+        verdict: "untestable",
+        why: /stopped before all could have come: the probe is at fault/,
+      },
+    });
   });
 
   it("of nothing lets one packet pass, and says what it would have found", () => {

@@ -37,7 +37,7 @@ function make(problem?: string) {
     attach: async () => undefined,
     set: async () => undefined,
     stop: async () => undefined,
-    lostByMachine: () => 0,
+    lostByMachine: async () => 0,
     trouble: () => [],
     async setAt(changes, atUs) {
       if (problem !== undefined) throw new Error(problem);

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// Goal: a loss that the machine or a probe caused is never a verdict of the link: such a direction
+// is probed once more, and what stays unknown is untestable; what was judged is not probed again.
+// Method: the player of a linktest with probes that answer by hand, no process and no network.
+import { describe, expect, it } from "vitest";
+import { systemClock } from "../../../src/host/clock.ts";
+import {
+  type LinktestEdge,
+  linktestLimits,
+  planLinktest,
+  type Verdict,
+} from "../../../src/linktest/index.ts";
+import { lossSample, lossSteps } from "../../../src/testbed/linktest/pass-orders.ts";
+import type { ProbeAnswer, ProbeOrder } from "../../../src/testbed/linktest/probe-order.ts";
+import { type ProbeHost, runLinktest } from "../../../src/testbed/linktest/run-linktest.ts";
+
+const edge = (from: string, to: string): LinktestEdge => ({
+  ...{ from, to, link: "l", bandwidthBps: 2_000_000, delayMs: 5, loss: 0, queue: "droptail" },
+});
+const edges = [edge("a", "b"), edge("b", "a")];
+const map = { nodes: ["a", "b"], edges, routing: "none", simulator: "ns" };
+const plan = planLinktest(map, { first: 3, last: 3 }, linktestLimits);
+const packets = plan.loss?.passes[0]?.[0]?.probes[0]?.packets ?? 0;
+
+/** What a receiver counts, by its node, pass after pass. */
+interface Pass {
+  /** Of what `b` sends. */
+  readonly a: Partial<NonNullable<ProbeAnswer["steps"][number]["received"]>>;
+  readonly b?: Pass["a"];
+  readonly lostByMachine?: number;
+  readonly sent?: number;
+}
+
+function answerOf(node: "a" | "b", { sent = packets, ...pass }: Pass): ProbeAnswer {
+  const received = { packets, firstUs: 0, lastUs: 1_000, endedUs: 2_000_000, overflowed: 0 };
+  const step = {
+    sent: { packets: sent, tookUs: 1_000, lastUs: 1_000_000 },
+    received: { ...received, ...pass[node] },
+  };
+  return { steps: [step] };
+}
+
+/** @returns how many passes were played, and verdicts by sender */
+async function play(passes: readonly Pass[], isDeaf = false) {
+  let [started, lost] = [0, 0];
+  const host: ProbeHost = {
+    meetingOf: () => ({ address: "", port: 0 }),
+    addressOf: (node) => node,
+    start: async (node, _order: ProbeOrder) => {
+      const pass = passes[started >> 1];
+      started += 1;
+      if (pass === undefined) throw new Error("a pass more than expected");
+      if (node === "a") lost += pass.lostByMachine ?? 0;
+      const answer = Promise.resolve(answerOf(node === "a" ? "a" : "b", pass));
+      return { answer, end: () => undefined };
+    },
+  };
+  const { verdicts } = await runLinktest({
+    ...{ map, plan, limits: linktestLimits, host, clock: systemClock, session: 1 },
+    lostByMachine: async () => {
+      if (isDeaf) throw new Error("the delay node does not answer");
+      return lost;
+    },
+  });
+  const of = (from: string): Verdict | undefined => verdicts.find((one) => one.edge.from === from);
+  expect(verdicts).toHaveLength(2);
+  return { passes: started / 2, a: of("a"), b: of("b") };
+}
+
+describe("a loss", () => {
+  const few = { packets: packets - 5 };
+
+  it("that nobody but the link can have caused is bad at once", async () => {
+    const { passes, a, b } = await play([{ a: few }]);
+    expect([passes, a?.verdict, b?.verdict]).toEqual([1, "ok", "bad"]);
+  });
+
+  it.each<readonly [string, Pass]>([
+    ["the machine lost as many", { a: few, lostByMachine: 5 }],
+    ["they found the socket of the probe full", { a: { ...few, overflowed: 5 } }],
+    ["the probe stopped before they could have come", { a: { ...few, endedUs: 1_004_999 } }],
+    ["the kernel did not take all of them", { a: few, b: few, sent: packets - 5 }],
+  ])("is tried once more when %s, and the second verdict counts", async (_why, first) => {
+    const honest = await play([first, { a: {} }]);
+    expect([honest.passes, honest.a?.verdict, honest.b?.verdict]).toEqual([2, "ok", "ok"]);
+    const faulty = await play([first, { a: few }]);
+    expect([faulty.passes, faulty.a?.verdict, faulty.b?.verdict]).toEqual([2, "ok", "bad"]);
+    const busy = await play([first, first]);
+    expect([busy.passes, busy.b?.verdict]).toEqual([2, "untestable"]);
+    expect(busy.b?.why).toMatch(/the machine was too busy|the probe is at fault/);
+  });
+
+  it("of a direction that was judged is not judged again beside one that was not", async () => {
+    const { b, a } = await play([
+      { a: { ...few, overflowed: 5 }, b: {} },
+      { a: {}, b: few },
+    ]);
+    expect([a?.verdict, b?.verdict]).toEqual(["ok", "ok"]);
+  });
+
+  it("is nobody's where the machine cannot tell what it has lost", async () => {
+    const { passes, b } = await play([{ a: few }, { a: few }], true);
+    expect([passes, b?.verdict]).toEqual([2, "untestable"]);
+    expect((await play([{ a: {} }], true)).b?.verdict).toBe("ok");
+  });
+});
+
+describe("the sample of a loss", () => {
+  const ends = (endedUs: number) => ({
+    sender: { sent: { packets: 10, tookUs: 1, lastUs: 1_000_000 } },
+    receiver: { received: { packets: 9, firstUs: 0, lastUs: 0, overflowed: 0, endedUs } },
+    lostByMachine: 0,
+  });
+
+  it("is cut short when the receiver ended before the last packet could be there", () => {
+    expect(lossSample(ends(1_005_000), { delayMs: 5 }).isCutShort).toBe(false);
+    expect(lossSample(ends(1_004_999), { delayMs: 5 }).isCutShort).toBe(true);
+  });
+
+  it("is sent in bursts that a queue takes, by a sender that may be slow but not give up late", () => {
+    const pass = plan.loss?.passes[0]?.[0];
+    if (pass === undefined) throw new Error("nothing was planned");
+    const { there } = lossSteps(pass);
+    const [{ send, timeoutMs = 0 } = {}] = there;
+    expect(send?.burstPacketsMax).toBeLessThan(25);
+    // The receiver listens when a sender gives up that began a second after it.
+    expect(timeoutMs).toBeGreaterThanOrEqual((send?.giveUpMs ?? Infinity) + 1_000);
+  });
+});
