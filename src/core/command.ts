@@ -73,6 +73,8 @@ export interface Attach {
    * this is, and ends with it.
    */
   readonly as?: "server" | "local";
+  /** Of a server: the newest version of the log that it can follow, 1 when absent (D12). */
+  readonly offers?: number;
 }
 
 /** The link of an edge was lost; its lease starts to run. Appended by the host, not by edges. */
@@ -112,6 +114,33 @@ export interface DigestTold {
   readonly sequence: number;
   readonly digest: string;
   readonly build: string;
+}
+
+/**
+ * The state behind this entry is stored, whole (D11). Appended by the host, not by edges; decides
+ * nothing in the core.
+ */
+export interface SnapshotTold {
+  readonly kind: "snapshot";
+  readonly sequence: number;
+}
+
+/**
+ * This server has applied all entries up to this one, of which there is a snapshot: it does not
+ * need what is before it. Appended by the host, not by edges; decides nothing in the core.
+ */
+export interface Reached {
+  readonly kind: "reached";
+  readonly sequence: number;
+}
+
+/**
+ * From here on the log is of this version, unless a living server cannot follow (D12). Appended by
+ * the host, not by edges.
+ */
+export interface RaiseVersion {
+  readonly kind: "version";
+  readonly version: number;
 }
 
 /** The edge ends in order: its participants leave at once. */
@@ -190,6 +219,9 @@ export type Command =
   | Attached
   | Seen
   | DigestTold
+  | SnapshotTold
+  | Reached
+  | RaiseVersion
   | EndEdge
   | Refuse;
 

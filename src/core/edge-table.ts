@@ -40,6 +40,8 @@ export interface EdgeState {
   server: string;
   /** Of a server: when it was heard of last, in log time. */
   heardUs: number;
+  /** Of a server: the newest version of the log that it can follow (D12). */
+  offers: number;
   /** How long it is kept after its link is lost, in log time. */
   leaseUs: number;
   readonly waiters: Map<number, Waiter>;
@@ -73,6 +75,7 @@ export class EdgeTable {
       role: undefined,
       server: "",
       heardUs: 0,
+      offers: 1,
       leaseUs: 0,
       waiters: new Map(),
       creators: new Map(),

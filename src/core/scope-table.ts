@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The scopes of a core: which there are, and whether one more may be.
+import type { CoreFigures } from "./description.ts";
 import type { Limits } from "./limits.ts";
 import type { Refusal } from "./refusal.ts";
 import { overLimit } from "./refusal.ts";
@@ -36,5 +37,19 @@ export class ScopeTable {
     const scope = new Scope(name);
     this.scopes.set(name, scope);
     return scope;
+  }
+
+  /** Sums over all of them. */
+  figures(nowUs: number): CoreFigures {
+    let [waiters, barriers, oldestWaitUs] = [0, 0, 0];
+    for (const scope of this.scopes.values()) {
+      barriers += scope.openBarriers;
+      for (const place of scope.places()) {
+        waiters += place.waiters.size;
+        const [oldest] = place.waiters;
+        if (oldest) oldestWaitUs = Math.max(oldestWaitUs, nowUs - oldest.arrivedUs);
+      }
+    }
+    return { waiters, oldestWaitUs, barriers, scopes: this.scopes.size };
   }
 }

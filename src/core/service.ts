@@ -12,7 +12,6 @@ import type { AgendaCommand, AgendaLoad, AgendaOrder, AgendaRequest } from "./ag
 import type { AgendaPort } from "./agenda/state.ts";
 import { assert, unreachable } from "./assert.ts";
 import { Barriers } from "./barriers/barriers.ts";
-import { digestBarriers } from "./barriers/capture.ts";
 import type { BarrierCommand } from "./barriers/commands.ts";
 import { describeBarrier } from "./barriers/report.ts";
 import type {
@@ -27,7 +26,6 @@ import type {
   Publish,
 } from "./command.ts";
 import type { CoreFigures, EventPage, ScopeDescription } from "./description.ts";
-import { Digest } from "./digest.ts";
 import type { EdgeState } from "./edge-table.ts";
 import { EdgeTable } from "./edge-table.ts";
 import type { Applied, BarrierKind } from "./effect.ts";
@@ -38,11 +36,13 @@ import { Scope } from "./scope.ts";
 import { ScopeTable } from "./scope-table.ts";
 import type { Snapshot, Tables } from "./snapshot.ts";
 import { captureTables, restoreTables, snapshotFormat } from "./snapshot.ts";
+import { digestState, type StateDigests } from "./state-digest.ts";
 import type { TimerPurpose } from "./timers.ts";
 import { Timers } from "./timers.ts";
 import type { PayloadPlace } from "./topics.ts";
-import { digestTopics, Topics } from "./topics.ts";
+import { Topics } from "./topics.ts";
 import { Turn } from "./turn.ts";
+import { CannotFollow, coreVersionMax } from "./version.ts";
 
 /** What is there, as who lets somebody in asks. */
 export type CoreFacts = Pick<Service, "waitersOfEdge" | "isAlive" | "hasScope" | "hasBarrier">;
@@ -59,6 +59,8 @@ export class Service {
   #sequence = 0;
   #nowUs = 0;
   #lastStampUs: number | undefined;
+  /** What the log has been raised to (D12). */
+  #version = 1;
   /** Whose entry is being applied; empty where only one server appends. */
   #server = "";
 
@@ -81,11 +83,31 @@ export class Service {
    */
   static restore(limits: Limits, snapshot: Snapshot): Service {
     const service = new Service(limits);
-    service.#sequence = snapshot.sequence;
-    service.#nowUs = snapshot.nowUs;
-    service.#lastStampUs = snapshot.lastStampUs ?? undefined;
-    restoreTables(snapshot, service.#tables());
+    service.load(snapshot);
     return service;
+  }
+
+  /**
+   * Becomes the machine that `snapshot` was made of; what it was before is gone.
+   * @throws AssertionError when the snapshot is of another format or does not fit together.
+   * @throws CannotFollow when the log has gone on to what this build does not know (D12).
+   */
+  load(snapshot: Snapshot): void {
+    this.clear();
+    this.#sequence = snapshot.sequence;
+    this.#nowUs = snapshot.nowUs;
+    this.#lastStampUs = snapshot.lastStampUs ?? undefined;
+    this.#version = snapshot.version;
+    if (this.#version > coreVersionMax) throw new CannotFollow(this.#version, this.#sequence);
+    restoreTables(snapshot, this.#tables());
+  }
+
+  /** Becomes the machine before the first entry. */
+  clear(): void {
+    this.#edges.edges.clear();
+    this.#scopes.scopes.clear();
+    this.#timers.clearAll();
+    [this.#sequence, this.#nowUs, this.#lastStampUs, this.#version] = [0, 0, undefined, 1];
   }
 
   /** Everything that decides what later entries lead to, as plain data. */
@@ -94,8 +116,21 @@ export class Service {
       sequence: this.#sequence,
       nowUs: this.#nowUs,
       lastStampUs: this.#lastStampUs ?? null,
+      version: this.#version,
     };
     return { format: snapshotFormat, ...clock, ...captureTables(this.#tables()) };
+  }
+
+  /** What the log has been raised to (D12). */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** What all living servers offer; without servers what this build knows (D12). */
+  get offeredVersion(): number {
+    return this.#edges
+      .servers()
+      .reduce((least, { offers }) => Math.min(least, offers), coreVersionMax);
   }
 
   /** Sequence of the last entry applied. */
@@ -111,6 +146,7 @@ export class Service {
   /**
    * Applies the next entry of the log.
    * @throws AssertionError when the entry is not the next one: the caller has lost the order.
+   * @throws CannotFollow when it raises the log to what this build does not know (D12).
    */
   apply({ sequence, stampUs, entry }: LogEntry): Applied {
     assert(sequence === this.#sequence + 1, `entry ${sequence} after ${this.#sequence}`);
@@ -190,18 +226,14 @@ export class Service {
     return { incarnation, server, role };
   }
 
+  /** Whether an edge whose process is gone may be in another one, and wants what it was told. */
+  mayReturn(edge: string): boolean {
+    return this.#edges.get(edge)?.role === undefined;
+  }
+
   /** Sums over all scopes, for those who watch the server. */
   figures(): CoreFigures {
-    let [waiters, barriers, oldestWaitUs] = [0, 0, 0];
-    for (const scope of this.#scopes.scopes.values()) {
-      barriers += scope.openBarriers;
-      for (const place of scope.places()) {
-        waiters += place.waiters.size;
-        const [oldest] = place.waiters;
-        if (oldest) oldestWaitUs = Math.max(oldestWaitUs, this.#nowUs - oldest.arrivedUs);
-      }
-    }
-    return { waiters, oldestWaitUs, barriers, scopes: this.#scopes.scopes.size };
+    return this.#scopes.figures(this.#nowUs);
   }
 
   /**
@@ -244,28 +276,13 @@ export class Service {
 
   /** 32 hex digits; equal for replicas that applied the same entries. */
   digest(): string {
-    const digest = new Digest();
-    digest.addRow(`${this.#sequence} ${this.#nowUs} ${this.#lastStampUs}`, 1);
-    for (const edge of this.#edges.edges.values()) {
-      const { name, incarnation, lastBatch, attached, leaseUs, ended, creators, rosters } = edge;
-      const taken = edge.takenCommands === 0 ? "" : `+${edge.takenCommands}`;
-      const life = `${incarnation} ${lastBatch}${taken} ${attached} ${leaseUs}`;
-      const { role = "", server, heardUs } = edge;
-      if (role !== "" || server !== "") {
-        digest.addRow(`server ${name} ${role} ${server} ${heardUs}`, 1);
-      }
-      digest.addRow(
-        `edge ${name} ${life} ${ended.join(" ")} ${JSON.stringify([...creators, ...rosters])}`,
-        1,
-      );
-    }
-    for (const scope of this.#scopes.scopes.values()) digestScope(scope, digest);
-    const { lastId, rows } = this.#timers.dump();
-    digest.addRow(`timers ${lastId}`, 1);
-    for (const { id, dueUs, purpose } of rows) {
-      digest.addRow(`timer ${id} ${dueUs} ${JSON.stringify(purpose)}`, 1);
-    }
-    return digest.toString();
+    return this.digests().all;
+  }
+
+  /** The same, and of each scope for itself (D11). */
+  digests(): StateDigests {
+    const [sequence, nowUs, lastStampUs] = [this.#sequence, this.#nowUs, this.#lastStampUs];
+    return digestState({ sequence, nowUs, lastStampUs, version: this.#version }, this.#tables());
   }
 
   /** E5. */
@@ -331,8 +348,8 @@ export class Service {
         const known = this.#edges.get(command.edge);
         const isNews = known?.server === this.#server && !known.attached;
         if (isNews && known.incarnation === command.incarnation) {
-          const { leaseUs, role } = known;
-          this.#attach(known, { kind: "attach", leaseUs, ...(role ? { as: role } : {}) });
+          const { leaseUs, role, offers } = known;
+          this.#attach(known, { kind: "attach", leaseUs, offers, ...(role ? { as: role } : {}) });
         }
         return;
       }
@@ -341,6 +358,11 @@ export class Service {
         return;
       case "seen":
       case "digest":
+      case "snapshot":
+      case "reached":
+        return;
+      case "version":
+        this.#raise(command.version);
         return;
       case "end-edge":
         this.#endEdge(edge, turn);
@@ -445,8 +467,17 @@ export class Service {
     }
   }
 
-  #attach(edge: EdgeState, { leaseUs, as }: Attach): void {
+  /** D12. Of what this build does not know, what the servers offer is known all the same. */
+  #raise(version: number): void {
+    if (version <= this.#version) return;
+    if (this.#edges.servers().some(({ offers }) => offers < version)) return;
+    if (version > coreVersionMax) throw new CannotFollow(version, this.#sequence);
+    this.#version = version;
+  }
+
+  #attach(edge: EdgeState, { leaseUs, as, offers = 1 }: Attach): void {
     edge.attached = true;
+    edge.offers = offers;
     edge.role = as;
     edge.server = this.#server;
     edge.leaseUs = Math.min(leaseUs ?? this.#limits.edgeLeaseUs, this.#limits.edgeLeaseUsMax);
@@ -560,16 +591,6 @@ export class Service {
 
 function isOfAgenda(command: AgendaCommand | BarrierCommand): command is AgendaCommand {
   return command.kind.startsWith("agenda-");
-}
-
-function digestScope(scope: Scope, digest: Digest): void {
-  digestBarriers(scope, digest);
-  digest.addRow(`scope ${scope.name} ${scope.generationFloor} ${scope.nodes.join(" ")}`, 1);
-  for (const [key, { generation, outcome, error }] of scope.closed) {
-    digest.addRow(`closed ${scope.name} ${key} ${generation} ${outcome} ${error}`, 1);
-  }
-  digestTopics(scope, digest);
-  for (const row of scope.agenda.rows()) digest.addRow(row, 1);
 }
 
 function clamp(value: number, min: number, max: number): number {

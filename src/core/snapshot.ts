@@ -15,7 +15,7 @@ import type { TimerRow, Timers } from "./timers.ts";
 import { captureTopics, restoreTopics, type Topic, type TopicSnapshot } from "./topics.ts";
 
 /** Raised whenever the meaning of a field changes; a reader refuses what it does not know. */
-export const snapshotFormat = 4;
+export const snapshotFormat = 5;
 
 interface ScopeSnapshot extends BarriersSnapshot {
   readonly name: string;
@@ -38,6 +38,7 @@ interface EdgeSnapshot {
   readonly role?: EdgeState["role"];
   readonly server: string;
   readonly heardUs: number;
+  readonly offers: number;
   readonly ended: readonly number[];
   /** Its waiters in the order in which they leave when the edge ends. */
   readonly connections: readonly number[];
@@ -60,6 +61,8 @@ export interface Snapshot extends TablesSnapshot {
   readonly nowUs: number;
   /** Null before the first entry. */
   readonly lastStampUs: number | null;
+  /** What the log has been raised to (D12). */
+  readonly version: number;
 }
 
 /** What a snapshot is taken from and restored into. */

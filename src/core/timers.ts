@@ -69,6 +69,12 @@ export class Timers {
     return { lastId: this.#lastId, rows: this.#rows.rows() };
   }
 
+  /** As if none had ever been set. */
+  clearAll(): void {
+    this.#rows.clear();
+    this.#lastId = 0;
+  }
+
   load(dump: { readonly lastId: number; readonly rows: readonly TimerRow[] }): void {
     assert(this.#lastId === 0, "timers are loaded into an empty table");
     this.#lastId = dump.lastId;

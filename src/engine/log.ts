@@ -9,14 +9,21 @@
 //       indefinite (it may be); the batch numbers make repeating it harmless.
 //   L5. A log whose messages are small may store an entry as several, one behind the other
 //       (nats-entry.ts); `append` then resolves to the sequence of the last.
+//   L6. What was cut away is gone for every reader; who asks for it is told so and gets nothing.
 import type { Entry, LogEntry } from "../core/command.ts";
 
 export class LogError extends Error {
   override readonly name = "LogError";
   readonly definite: boolean;
-  constructor(message: string, options: { definite: boolean; cause?: unknown }) {
+  /** The entries that were asked for have been cut away (L6). */
+  readonly isCut: boolean;
+  constructor(
+    message: string,
+    options: { definite: boolean; cause?: unknown; isCut?: boolean | undefined },
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.definite = options.definite;
+    this.isCut = options.isCut ?? false;
   }
 }
 
@@ -51,6 +58,11 @@ export interface Log {
   ): LogReader;
   /** Sequence of the last entry, 0 for an empty log. */
   head(): Promise<number>;
+  /**
+   * Allows the entries up to this one to be deleted, now or little by little; a snapshot stands for
+   * them (D11). Absent where nothing outlives the process.
+   */
+  trim?(through: number): Promise<void>;
   /**
    * What the clock shows that stamps entries, microseconds, where that is not the clock of this
    * machine; undefined while nothing is known of it.

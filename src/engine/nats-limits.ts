@@ -7,6 +7,8 @@
 export const natsEntryBytesMax: number = 16 * 1024;
 /** Bytes (UTF-8) of one command; it travels alone when it is larger than an entry (D4). */
 export const natsCommandBytesMax: number = 512 * 1024;
+/** Bytes of one message of a snapshot. */
+export const natsPieceBytesMax: number = 512 * 1024;
 /** What headers and the frame around a single command add at most, bytes. */
 export const natsOverheadBytesMax: number = 16 * 1024;
 /** Messages of one server that NATS has not acknowledged (D4). */

@@ -137,6 +137,15 @@ export class NatsLog implements Log {
     }
   }
 
+  async trim(through: number): Promise<void> {
+    try {
+      await this.#link.manager.streams.purge(this.#stream, { seq: through + 1 });
+    } catch (error) {
+      const message = `NATS does not cut the log: ${textOf(error)}`;
+      throw new LogError(message, { definite: false, cause: error });
+    }
+  }
+
   readonly clockUs = (): number | undefined => this.#stamps.nowUs();
 
   async close(): Promise<void> {

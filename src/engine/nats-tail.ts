@@ -141,7 +141,8 @@ export class NatsTail implements LogReader {
     if (place.sequence < this.#next) return;
     if (place.sequence > this.#next) {
       const missing = `${this.#next} to ${place.sequence - 1}`;
-      this.#lose(`entries ${missing} of the log on NATS are gone; restore the stream`);
+      const message = `entries ${missing} of the log on NATS are gone; restore the stream`;
+      this.#lose(message, { isCut: true });
       return;
     }
     try {
@@ -172,13 +173,13 @@ export class NatsTail implements LogReader {
   }
 
   /** R3. What came before is still delivered. */
-  #lose(message: string): void {
+  #lose(message: string, { isCut = false }: { readonly isCut?: boolean } = {}): void {
     this.#cancelWatch();
     this.#drop();
     queueMicrotask(() => {
       if (this.#isStopped) return;
       this.stop();
-      this.#options.onLost(new LogError(message, { definite: true }));
+      this.#options.onLost(new LogError(message, { definite: true, isCut }));
     });
   }
 }

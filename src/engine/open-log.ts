@@ -7,6 +7,7 @@ import { LogError } from "./log.ts";
 import { MemoryLog } from "./memory-log.ts";
 import { type NatsPlace, parseNatsPlace } from "./nats-place.ts";
 import { MemoryPayloads, type Payloads } from "./payloads.ts";
+import type { SnapshotStore } from "./snapshots.ts";
 
 /** What `--log` takes, for help texts and errors. */
 export const logNames = "memory, sqlite:FILE or nats://HOST:PORT[/STREAM]";
@@ -42,18 +43,63 @@ export async function openLog(
   options: LogPlaceOptions = {},
 ): Promise<Log> {
   checkLogName(name);
-  if (!isSharedLog(name)) return openLocalLog(name, clock);
+  if (!isSharedLog(name)) return openLocalLog(name, clock, { mayBeRead: true });
   const { NatsLog } = await import("./nats-log.ts");
   return NatsLog.open({ place: natsPlace(name, options), clock });
 }
 
-/** A log on this machine. @throws LogError (definite), as `openLog`. */
-export async function openLocalLog(name: string, clock: LogClock): Promise<Log> {
+/**
+ * A log on this machine.
+ * @param mayBeRead others may read the file meanwhile
+ * @throws LogError (definite), as `openLog`.
+ */
+export async function openLocalLog(
+  name: string,
+  clock: LogClock,
+  { mayBeRead = false }: { readonly mayBeRead?: boolean } = {},
+): Promise<Log> {
   if (name === "memory") return new MemoryLog({ nowUs: clock.nowUs, retain: false });
-  const file = name.startsWith("sqlite:") ? name.slice("sqlite:".length) : "";
-  if (file === "") throw unknown(name, "memory or sqlite:FILE");
+  if (!name.startsWith(sqlitePrefix)) throw unknown(name, "memory or sqlite:FILE");
   const { SqliteLog } = await import("./sqlite-log.ts");
-  return SqliteLog.open({ file: resolve(file), nowUs: clock.nowUs });
+  return SqliteLog.open({ file: fileOf(name), nowUs: clock.nowUs, mayBeRead });
+}
+
+/**
+ * The log again, for who only reads it, beside the one that `openLog` has given.
+ * @throws LogError (definite)
+ */
+export async function openFollowedLog(
+  name: string,
+  clock: LogClock,
+  options: LogPlaceOptions = {},
+): Promise<Pick<Log, "read" | "head" | "close">> {
+  if (isSharedLog(name)) return openLog(name, clock, options);
+  const { SqliteLogFollower } = await import("./sqlite-log.ts");
+  return SqliteLogFollower.open(fileOf(name), clock);
+}
+
+/** Whether the log outlives its servers, so that snapshots of it are made. */
+export function isKeptLog(name: string): boolean {
+  return name !== "memory";
+}
+
+/**
+ * Opens the snapshots of a log that is kept: in `FILE.snapshots`, or in the stream
+ * `STREAM-snapshots`. One at a time may have those in a file.
+ * @param onDamaged is told of a file that was put aside, so that there are none
+ * @throws LogError (definite), with what to do.
+ */
+export async function openSnapshots(
+  name: string,
+  options: LogPlaceOptions,
+  onDamaged: (message: string) => void,
+): Promise<SnapshotStore> {
+  if (isSharedLog(name)) {
+    const { NatsSnapshots } = await import("./nats-snapshots.ts");
+    return NatsSnapshots.open(natsPlace(name, options));
+  }
+  const { SqliteSnapshots } = await import("./sqlite-snapshots.ts");
+  return SqliteSnapshots.open(`${fileOf(name)}.snapshots`, onDamaged);
 }
 
 /**
@@ -66,9 +112,18 @@ export async function openPayloads(name: string, options: LogPlaceOptions = {}):
     const { NatsPayloads } = await import("./nats-payloads.ts");
     return NatsPayloads.open(natsPlace(name, options));
   }
-  if (!name.startsWith("sqlite:")) return new MemoryPayloads();
+  if (!isKeptLog(name)) return new MemoryPayloads();
   const { SqlitePayloads } = await import("./sqlite-payloads.ts");
-  return SqlitePayloads.open(`${resolve(name.slice("sqlite:".length))}.topics`);
+  return SqlitePayloads.open(`${fileOf(name)}.topics`, { mayBeRead: true });
+}
+
+const sqlitePrefix = "sqlite:";
+
+/** @throws LogError (definite) when it names none */
+export function fileOf(name: string): string {
+  const file = name.startsWith(sqlitePrefix) ? name.slice(sqlitePrefix.length) : "";
+  if (file === "") throw unknown(name, logNames);
+  return resolve(file);
 }
 
 /** @throws LogError (definite) for what is no name of a log on NATS. */

@@ -10,12 +10,25 @@ export interface SqliteFileOptions {
   readonly file: string;
   /** What it is called in errors: `a Muster log`. */
   readonly what: string;
-  /** A newer layout is refused, an older one would be migrated. */
+  /** A newer layout is refused. */
   readonly layoutVersion: number;
+  /** Makes a file of an older layout one of this; without it there is no older one. */
+  readonly migrate?: string;
   /** The statement that makes an empty file one of this layout. */
   readonly schema: string;
   /** What its rows lack, if they are not whole. */
   readonly findGap?: (database: DatabaseSync) => string | undefined;
+  /**
+   * Others may read it meanwhile. That nobody else writes is seen to by a file beside it, `locked`,
+   * or by who has opened another one before, `beside`. When absent nobody else may have it open.
+   */
+  readonly mayBeRead?: "locked" | "beside" | undefined;
+}
+
+/** A file that is held until it is closed. */
+export interface HeldFile {
+  readonly database: DatabaseSync;
+  readonly close: () => void;
 }
 
 /**
@@ -23,22 +36,75 @@ export interface SqliteFileOptions {
  * @throws LogError (definite) when it is locked, damaged, read-only or from a newer version; the
  * message says which and what to do.
  */
-export function openSqliteFile(options: SqliteFileOptions): DatabaseSync {
-  const { file } = options;
-  let database: DatabaseSync | undefined;
+export function openSqliteFile(options: SqliteFileOptions): HeldFile {
+  const { file, mayBeRead } = options;
+  let [database, lock]: (DatabaseSync | undefined)[] = [];
+  const close = (): void => {
+    database?.close();
+    lock?.close();
+  };
   try {
     database = new DatabaseSync(file);
-    database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    if (mayBeRead === "locked") lock = holdLock(file);
+    if (mayBeRead === undefined) database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    else database.exec(`PRAGMA busy_timeout = ${busyMs}`);
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = FULL");
     prepareLayout(database, options);
     checkFile(database, options);
-    return database;
+    return { database, close };
+  } catch (error) {
+    close();
+    if (error instanceof LogError) throw error;
+    throw new LogError(openMessage(options, error), { definite: true, cause: error });
+  }
+}
+
+/** The kernel frees it when the process ends, however it ends. */
+function holdLock(file: string): DatabaseSync {
+  const lock = new DatabaseSync(`${file}.lock`);
+  try {
+    lock.exec("PRAGMA journal_mode = MEMORY");
+    lock.exec("BEGIN EXCLUSIVE");
+    return lock;
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+/** How long a writer waits for who reads, or brings the file up to date, milliseconds. */
+const busyMs = 2_000;
+
+/**
+ * Opens a file that another thread or process may be writing, to read it.
+ * @throws LogError (definite), as `openSqliteFile`
+ */
+export function readSqliteFile(options: SqliteFileOptions): HeldFile {
+  const { file, layoutVersion } = options;
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(file, { readOnly: true });
+    database.exec(`PRAGMA busy_timeout = ${busyMs}`);
+    const found = layoutOf(database);
+    if (found > layoutVersion) throw newer(options, found);
+    if (found === 0) throw new LogError(`${file} is not ${options.what}`, { definite: true });
+    const opened = database;
+    return { database, close: () => opened.close() };
   } catch (error) {
     database?.close();
     if (error instanceof LogError) throw error;
     throw new LogError(openMessage(options, error), { definite: true, cause: error });
   }
+}
+
+function layoutOf(database: DatabaseSync): number {
+  return Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
+}
+
+function newer({ file, layoutVersion }: SqliteFileOptions, found: number): LogError {
+  const message = `${file} was written by a newer Muster (layout ${found}, this one reads ${layoutVersion}); use that version`;
+  return new LogError(message, { definite: true });
 }
 
 /** What a failed transaction is reported as; it is rolled back. */
@@ -54,22 +120,18 @@ export function failTransaction(database: DatabaseSync, what: string, error: unk
   return new LogError(`SQLite refused ${what}: ${textOf(error)}`, { definite, cause: error });
 }
 
-function prepareLayout(
-  database: DatabaseSync,
-  { file, layoutVersion, schema }: SqliteFileOptions,
-): void {
-  const found = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
-  if (found > layoutVersion) {
-    const message = `${file} was written by a newer Muster (layout ${found}, this one reads ${layoutVersion}); use that version`;
-    throw new LogError(message, { definite: true });
-  }
+function prepareLayout(database: DatabaseSync, options: SqliteFileOptions): void {
+  const { file, layoutVersion, schema, migrate } = options;
+  const found = layoutOf(database);
+  if (found > layoutVersion) throw newer(options, found);
   if (found === layoutVersion) return;
-  if (database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() !== undefined) {
+  const isOlder = found > 0 && migrate !== undefined;
+  if (!isOlder && database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() !== undefined) {
     const message = `${file} is an SQLite file of another program; choose another file`;
     throw new LogError(message, { definite: true });
   }
   database.exec("BEGIN IMMEDIATE");
-  database.exec(schema);
+  database.exec(isOlder ? migrate : schema);
   database.exec(`PRAGMA user_version = ${layoutVersion}`);
   database.exec("COMMIT");
 }

@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: MIT
 // The log in one SQLite file: durable on one machine. Write-ahead log with FULL sync, so that an
 // acknowledged entry survives a crash of the process and of the machine. Appends of one turn of the
-// event loop are one transaction: a commit costs 0.085 ms, a thousand rows 1 ms.
+// event loop are one transaction: a commit costs 0.085 ms, a thousand rows 1 ms. What was cut away
+// is deleted by the commits that follow, some rows each, so that nobody waits for it.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Entry, LogEntry } from "../core/command.ts";
-import type { Log, LogReader } from "./log.ts";
+import type { Log, LogClock, LogReader } from "./log.ts";
 import { LogError } from "./log.ts";
-import { failTransaction, openSqliteFile } from "./sqlite-file.ts";
+import { cutRows, followPollMs } from "./snapshot-limits.ts";
+import {
+  failTransaction,
+  type HeldFile,
+  openSqliteFile,
+  readSqliteFile,
+  type SqliteFileOptions,
+} from "./sqlite-file.ts";
 import { Tail } from "./tail.ts";
 
 /** Layout of the file; a newer one is refused, an older one would be migrated here. */
-const layoutVersion = 1;
+const layoutVersion = 2;
 /** Rows read from the file at a time by a reader that catches up. */
 const readRowsMax = 1_000;
 
@@ -18,6 +26,8 @@ export interface SqliteLogOptions {
   readonly file: string;
   /** Monotonic clock, microseconds: the stamps of the log. */
   readonly nowUs: () => number;
+  /** Others may read the file meanwhile: what makes snapshots, and backups. */
+  readonly mayBeRead?: boolean;
 }
 
 interface PendingAppend {
@@ -28,26 +38,32 @@ interface PendingAppend {
 
 export class SqliteLog implements Log {
   readonly durability = "SQLite, WAL, synchronous=FULL: survives a crash of process and machine";
+  readonly #file: HeldFile;
   readonly #database: DatabaseSync;
   readonly #nowUs: () => number;
   readonly #insert: StatementSync;
-  readonly #select: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #rows: EntryRows;
+  /** Of the first entry that is there, and of the last. */
+  #first: number;
   #head: number;
+  /** Entries up to this one may go. */
+  #cutThrough = 0;
   #pending: PendingAppend[] = [];
   #closed = false;
   readonly #tails = new Set<Tail>();
 
-  private constructor(database: DatabaseSync, nowUs: () => number) {
+  private constructor(file: HeldFile, nowUs: () => number) {
+    const { database } = file;
+    this.#file = file;
     this.#database = database;
     this.#nowUs = nowUs;
     this.#insert = database.prepare(
       "INSERT INTO entries (sequence, stamp_us, entry) VALUES (?, ?, ?)",
     );
-    this.#select = database.prepare(
-      "SELECT sequence, stamp_us, entry FROM entries WHERE sequence >= ? ORDER BY sequence LIMIT ?",
-    );
-    const row = database.prepare("SELECT max(sequence) AS head FROM entries").get();
-    this.#head = Number(row?.["head"] ?? 0);
+    this.#delete = database.prepare("DELETE FROM entries WHERE sequence BETWEEN ? AND ?");
+    this.#rows = new EntryRows(database);
+    ({ first: this.#first, head: this.#head } = this.#rows.bounds());
   }
 
   /**
@@ -55,13 +71,9 @@ export class SqliteLog implements Log {
    * @throws LogError (definite) when it is locked, damaged, read-only or from a newer version; the
    * message says which and what to do.
    */
-  static open({ file, nowUs }: SqliteLogOptions): SqliteLog {
-    const database = openSqliteFile({
-      ...{ file, what: "a Muster log", layoutVersion, findGap },
-      schema:
-        "CREATE TABLE entries (sequence INTEGER PRIMARY KEY, stamp_us INTEGER NOT NULL, entry TEXT NOT NULL) STRICT",
-    });
-    return new SqliteLog(database, nowUs);
+  static open({ file, nowUs, mayBeRead = false }: SqliteLogOptions): SqliteLog {
+    const how = { mayBeRead: mayBeRead ? "locked" : undefined } as const;
+    return new SqliteLog(openSqliteFile({ ...layoutOf(file), ...how }), nowUs);
   }
 
   append(entry: Entry): Promise<number> {
@@ -74,9 +86,19 @@ export class SqliteLog implements Log {
     });
   }
 
-  read(from: number, deliver: (entries: readonly LogEntry[]) => void): LogReader {
+  read(
+    from: number,
+    deliver: (entries: readonly LogEntry[]) => void,
+    onLost: (error: LogError) => void = () => undefined,
+  ): LogReader {
     const tail: Tail = new Tail(from, deliver, {
-      take: (next) => this.#take(next),
+      take: (next) => {
+        if (next > this.#head) return [];
+        if (next >= this.#first) return this.#rows.from(next);
+        tail.stop();
+        onLost(cutAway(next, this.#first));
+        return [];
+      },
       delivered: () => undefined,
       stopped: () => this.#tails.delete(tail),
     });
@@ -89,12 +111,17 @@ export class SqliteLog implements Log {
     return Promise.resolve(this.#head);
   }
 
+  trim(through: number): Promise<void> {
+    this.#cutThrough = Math.max(this.#cutThrough, Math.min(through, this.#head));
+    return Promise.resolve();
+  }
+
   close(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#commit();
     this.#closed = true;
     for (const tail of this.#tails) tail.stop();
-    this.#database.close();
+    this.#file.close();
     return Promise.resolve();
   }
 
@@ -104,26 +131,122 @@ export class SqliteLog implements Log {
     this.#pending = [];
     if (appends.length === 0 || this.#closed) return;
     const stampUs = this.#nowUs();
+    const rows = Math.max(cutRows.least, cutRows.perAppend * appends.length);
+    const keptFrom = Math.min(this.#cutThrough + 1, this.#first + rows);
     try {
       this.#database.exec("BEGIN IMMEDIATE");
       appends.forEach(({ text }, index) => {
         this.#insert.run(this.#head + 1 + index, stampUs, text);
       });
+      if (keptFrom > this.#first) this.#delete.run(this.#first, keptFrom - 1);
       this.#database.exec("COMMIT");
     } catch (error) {
       const failure = failTransaction(this.#database, "the entry", error);
       for (const { reject } of appends) reject(failure);
       return;
     }
+    this.#first = Math.max(this.#first, keptFrom);
     for (const { resolve } of appends) {
       this.#head += 1;
       resolve(this.#head);
     }
     for (const tail of this.#tails) tail.wake();
   }
+}
 
-  #take(next: number): readonly LogEntry[] {
-    if (next > this.#head) return [];
+/** Reads a log that another thread or process is writing, by looking for more now and then. */
+export class SqliteLogFollower implements Pick<Log, "read" | "head" | "close"> {
+  readonly #file: HeldFile;
+  readonly #rows: EntryRows;
+  readonly #clock: LogClock;
+  readonly #readers = new Set<LogReader>();
+
+  private constructor(file: HeldFile, clock: LogClock) {
+    this.#file = file;
+    this.#rows = new EntryRows(file.database);
+    this.#clock = clock;
+  }
+
+  /** @throws LogError (definite), as `SqliteLog.open` */
+  static open(file: string, clock: LogClock): SqliteLogFollower {
+    return new SqliteLogFollower(readSqliteFile(layoutOf(file)), clock);
+  }
+
+  read(
+    from: number,
+    deliver: (entries: readonly LogEntry[]) => void,
+    onLost: (error: LogError) => void = () => undefined,
+  ): LogReader {
+    let next = from;
+    let cancel: () => void = () => undefined;
+    const look = (): void => {
+      let entries: readonly LogEntry[] = [];
+      try {
+        const { first } = this.#rows.bounds();
+        if (next < first) throw cutAway(next, first);
+        entries = this.#rows.from(next);
+      } catch (error) {
+        reader.stop();
+        onLost(
+          error instanceof LogError ? error : new LogError(String(error), { definite: false }),
+        );
+        return;
+      }
+      const last = entries.at(-1);
+      if (last !== undefined) {
+        next = last.sequence + 1;
+        deliver(entries);
+      }
+      // Also between two full pages others of this thread have their turn.
+      if (!isStopped) cancel = this.#clock.after(last === undefined ? followPollMs : 0, look);
+    };
+    let isStopped = false;
+    const reader: LogReader = {
+      stop: () => {
+        isStopped = true;
+        cancel();
+        this.#readers.delete(reader);
+      },
+    };
+    this.#readers.add(reader);
+    cancel = this.#clock.after(0, look);
+    return reader;
+  }
+
+  head(): Promise<number> {
+    return Promise.resolve(this.#rows.bounds().head);
+  }
+
+  close(): Promise<void> {
+    for (const reader of this.#readers) reader.stop();
+    this.#file.close();
+    return Promise.resolve();
+  }
+}
+
+class EntryRows {
+  readonly #select: StatementSync;
+  readonly #bounds: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#select = database.prepare(
+      "SELECT sequence, stamp_us, entry FROM entries WHERE sequence >= ? ORDER BY sequence LIMIT ?",
+    );
+    // Two searches of the index; min and max in one statement would walk it.
+    this.#bounds = database.prepare(
+      "SELECT (SELECT min(sequence) FROM entries) AS first, (SELECT max(sequence) FROM entries) AS head",
+    );
+  }
+
+  /**
+   * Of an empty log: 1 and 0. What was cut away is less than what there is, which is never empty.
+   */
+  bounds(): { readonly first: number; readonly head: number } {
+    const row = this.#bounds.get();
+    return { first: Number(row?.["first"] ?? 1), head: Number(row?.["head"] ?? 0) };
+  }
+
+  from(next: number): readonly LogEntry[] {
     return this.#select.all(next, readRowsMax).map((row) => ({
       sequence: Number(row["sequence"]),
       stampUs: Number(row["stamp_us"]),
@@ -132,11 +255,29 @@ export class SqliteLog implements Log {
   }
 }
 
+function layoutOf(file: string): SqliteFileOptions {
+  return {
+    ...{ file, what: "a Muster log", layoutVersion, findGap },
+    schema:
+      "CREATE TABLE entries (sequence INTEGER PRIMARY KEY, stamp_us INTEGER NOT NULL, entry TEXT NOT NULL) STRICT",
+    // Layout 1 was never cut.
+    migrate: "",
+  };
+}
+
 function findGap(database: DatabaseSync): string | undefined {
   const rows = database
     .prepare("SELECT count(*) AS count, min(sequence) AS first, max(sequence) AS last FROM entries")
     .get();
-  const [count, first, last] = [rows?.["count"], rows?.["first"], rows?.["last"]].map(Number);
-  const isWhole = count === 0 || (first === 1 && last === count);
-  return isWhole ? undefined : `entries are missing: ${count} of ${last}`;
+  const [count = 0, first = 0, last = 0] = [rows?.["count"], rows?.["first"], rows?.["last"]].map(
+    Number,
+  );
+  const isWhole = count === 0 || count === last - first + 1;
+  return isWhole ? undefined : `entries are missing: ${count} of ${last - first + 1}`;
+}
+
+/** L6. */
+export function cutAway(wanted: number, first: number): LogError {
+  const message = `entries ${wanted} to ${first - 1} of the log have been cut away, and no snapshot stands for them; restore a backup`;
+  return new LogError(message, { definite: true, isCut: true });
 }

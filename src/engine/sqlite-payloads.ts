@@ -6,7 +6,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { PayloadRef } from "../core/command.ts";
 import { LogError } from "./log.ts";
 import { checkMessage, hashOf, type Payloads, type Place } from "./payloads.ts";
-import { failTransaction, openSqliteFile } from "./sqlite-file.ts";
+import { failTransaction, type HeldFile, openSqliteFile } from "./sqlite-file.ts";
 
 const layoutVersion = 1;
 
@@ -18,6 +18,7 @@ interface PendingWrite {
 
 export class SqlitePayloads implements Payloads {
   readonly #database: DatabaseSync;
+  readonly #file: HeldFile;
   readonly #insert: StatementSync;
   readonly #select: StatementSync;
   readonly #delete: StatementSync;
@@ -25,7 +26,9 @@ export class SqlitePayloads implements Payloads {
   #pending: PendingWrite[] = [];
   #closed = false;
 
-  private constructor(database: DatabaseSync) {
+  private constructor(file: HeldFile) {
+    const { database } = file;
+    this.#file = file;
     this.#database = database;
     this.#insert = database.prepare("INSERT INTO messages (message) VALUES (?)");
     this.#select = database.prepare("SELECT message FROM messages WHERE id = ?");
@@ -35,14 +38,18 @@ export class SqlitePayloads implements Payloads {
   }
 
   /** Opens or makes the file. @throws LogError (definite), with what to do. */
-  static open(file: string): SqlitePayloads {
-    const database = openSqliteFile({
+  static open(
+    file: string,
+    { mayBeRead = false }: { readonly mayBeRead?: boolean } = {},
+  ): SqlitePayloads {
+    const held = openSqliteFile({
       ...{ file, what: "a Muster file of topics", layoutVersion },
+      mayBeRead: mayBeRead ? "beside" : undefined,
       // AUTOINCREMENT: an id that is free is not given again (Y2).
       schema:
         "CREATE TABLE messages (id INTEGER PRIMARY KEY AUTOINCREMENT, message BLOB NOT NULL) STRICT",
     });
-    return new SqlitePayloads(database);
+    return new SqlitePayloads(held);
   }
 
   get lastId(): number {
@@ -105,7 +112,7 @@ export class SqlitePayloads implements Payloads {
     if (this.#closed) return Promise.resolve();
     this.#commit();
     this.#closed = true;
-    this.#database.close();
+    this.#file.close();
     return Promise.resolve();
   }
 

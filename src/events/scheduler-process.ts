@@ -7,6 +7,7 @@ import { resolveLimits } from "../core/limits.ts";
 import { SqliteLog } from "../engine/sqlite-log.ts";
 import type { Clock } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
+import { connectLastingEdge } from "../host/local-link.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Bus } from "../wire/event/bus.ts";
 import type { AgendaSource } from "./agenda-source.ts";
@@ -127,7 +128,7 @@ export class SchedulerProcess {
       ...{ experiment, bus, credentials, sender, clock, clockName },
       ...(recalled === undefined ? {} : { recalled }),
       connect: (handler) =>
-        host.connectLastingEdge(edge, handler, {
+        connectLastingEdge(host, edge, handler, {
           incarnation: recalled?.incarnation,
           seenSequence: recalled?.seenSequence,
         }),

@@ -345,7 +345,9 @@ const answer = { scope: isText, token: isCount };
  * What the core's own side appends; topics are for edges beside the store that their messages lie
  * in.
  */
-type HostCommand = "detach" | "attached" | "seen" | "digest" | "refuse" | TopicCommand["kind"];
+type HostCommand =
+  | ("detach" | "attached" | "seen" | "digest" | "snapshot" | "reached" | "version" | "refuse")
+  | TopicCommand["kind"];
 
 /** Every command an edge of another process may send. */
 const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, ShapeCheck>> = {
@@ -440,7 +442,7 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
   }),
   "agenda-take-errors": shape(request),
   // What lives in the process of a server is made there, and nobody else is a server.
-  attach: shape({ leaseUs: either(isPositive, isAbsent), as: isAbsent }),
+  attach: shape({ leaseUs: either(isPositive, isAbsent), as: isAbsent, offers: isAbsent }),
   "end-edge": shape({}),
 };
 

@@ -2,11 +2,19 @@
 // Effects kept for edges that are away, or that have not said yet that they have them (H3).
 // Incarnations that live and those that have ended are apart: thousands that live are usual, and
 // making room for the last words of one that ends must not be a walk over them.
-import type { EdgeEffect } from "../core/effect.ts";
+import type { AddressedEffect, EdgeEffect } from "../core/effect.ts";
 
 export interface Kept {
   readonly sequence: number;
   readonly effects: readonly EdgeEffect[];
+}
+
+type Rows = readonly (readonly [key: string, kept: readonly Kept[]])[];
+
+/** As plain data. */
+export interface KeptDump {
+  readonly living: Rows;
+  readonly ended: Rows;
 }
 
 interface Incarnation {
@@ -62,9 +70,39 @@ export class EffectStore {
     else table.set(key, rest);
     return kept.length - rest.length;
   }
+
+  /** All of it, oldest first; `load` takes it again. */
+  dump(): KeptDump {
+    return { living: [...this.#living], ended: [...this.#ended] };
+  }
+
+  /** In place of what is there. */
+  load({ living, ended }: KeptDump): void {
+    fill(this.#living, living);
+    fill(this.#ended, ended);
+  }
 }
 
 /** How an incarnation of an edge is found in tables. */
 export function keyOf({ edge, incarnation }: Incarnation): string {
   return `${edge} ${incarnation}`;
+}
+
+/** What one entry says to each incarnation of an edge, by its key. */
+export function byEdge(
+  addressed: readonly AddressedEffect[],
+): ReadonlyMap<string, { readonly edge: string; readonly effects: readonly EdgeEffect[] }> {
+  const found = new Map<string, { readonly edge: string; readonly effects: EdgeEffect[] }>();
+  for (const to of addressed) {
+    const key = keyOf(to);
+    const known = found.get(key);
+    if (known === undefined) found.set(key, { edge: to.edge, effects: [to.effect] });
+    else known.effects.push(to.effect);
+  }
+  return found;
+}
+
+function fill(table: Map<string, readonly Kept[]>, rows: Rows): void {
+  table.clear();
+  for (const [key, kept] of rows) table.set(key, kept);
 }

@@ -3,16 +3,26 @@
 import type { LogEntry } from "../core/command.ts";
 import type { Applied } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
+import type { Service } from "../core/service.ts";
 import type { Log, LogError } from "../engine/log.ts";
 import type { Payloads } from "../engine/payloads.ts";
 import type { Clock } from "./clock.ts";
+import type { EffectStore } from "./effect-store.ts";
 import type { Logger } from "./logger.ts";
 
 /** Sees every entry with what it led to; decides nothing. */
 export type Observer = (entry: LogEntry, applied: Applied) => void;
 
+/** Where a host begins that does not read the whole log (D11). */
+export interface SnapshotSource {
+  /** Brings both to the newest snapshot that is good, or to the beginning. @throws LogError */
+  load(into: { readonly core: Service; readonly store: EffectStore }): Promise<void>;
+}
+
 export interface HostOptions {
   readonly log: Log;
+  /** Absent where every start reads the whole log. */
+  readonly snapshots?: SnapshotSource;
   /** The messages of topics; in memory when absent, which goes with a log in memory only. */
   readonly payloads?: Payloads;
   readonly clock: Clock;

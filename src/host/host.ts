@@ -9,28 +9,30 @@
 //   H3. Effects for an edge that is away are kept until it returns or its lease ends.
 import type { Batch, Entry, LogEntry } from "../core/command.ts";
 import type { CoreFigures, EventPage, ScopeDescription } from "../core/description.ts";
-import type { Applied, EdgeEffect } from "../core/effect.ts";
+import type { Applied } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
-import { tickIntervalUs } from "../core/limits.ts";
 import { type CoreFacts, Service } from "../core/service.ts";
+import { CannotFollow, coreVersionMax, snapshotsVersion } from "../core/version.ts";
 import type { Log, LogReader } from "../engine/log.ts";
 import { LogError } from "../engine/log.ts";
 import type { Payloads } from "../engine/payloads.ts";
 import { MemoryPayloads } from "../engine/payloads.ts";
-import type { Cancel, Clock } from "./clock.ts";
+import { AwaitedEntries } from "./awaited-entries.ts";
+import type { Clock } from "./clock.ts";
 import type { ConnectEdge, CoreLink, EdgeHandler } from "./core-link.ts";
 import type { Kept } from "./effect-store.ts";
-import { EffectStore, keyOf } from "./effect-store.ts";
-import type { HostOptions, Observer } from "./host-options.ts";
+import { byEdge, EffectStore, keyOf } from "./effect-store.ts";
+import type { HostOptions, Observer, SnapshotSource } from "./host-options.ts";
 import { newIncarnation } from "./ids.ts";
-import type { LocalLink } from "./local-link.ts";
-import { connectLocalEdge } from "./local-link.ts";
+import { connectLocalEdge, LocalLink } from "./local-link.ts";
 import { LogWatch } from "./log-watch.ts";
 import type { Logger } from "./logger.ts";
 import type { Port, PortHost } from "./port.ts";
 import { Publications } from "./publications.ts";
+import { SeenCount } from "./seen-count.ts";
 import { ServerMembership, serverLeaseUs } from "./server-membership.ts";
-import { settlePayloads } from "./settle-payloads.ts";
+import { checkEnd, settlePayloads } from "./settle-payloads.ts";
+import { TickTimer } from "./tick-timer.ts";
 import type { TopicLink } from "./topic-link.ts";
 
 export type { HostOptions, Observer } from "./host-options.ts";
@@ -40,6 +42,7 @@ export type { BatchSource, Port } from "./port.ts";
 const retryDelayMs = { first: 20, max: 1_000 };
 /** A log that takes nothing for this long does not keep the host from closing. */
 const closeWaitMs = 2_000;
+const awayText = "this server was away for too long";
 
 export class Host implements PortHost {
   readonly clock: Clock;
@@ -50,18 +53,21 @@ export class Host implements PortHost {
   readonly #payloads: Payloads;
   readonly #logger: Logger;
   readonly #core: Service;
-  readonly #newIncarnation: () => number;
+  /** Names a life of an edge of this process. */
+  readonly newIncarnation: () => number;
   readonly #onAppended: (tookUs: number) => void;
   readonly #onFailed: (error: LogError) => void;
   readonly #membership: ServerMembership | undefined;
+  readonly #snapshots: SnapshotSource | undefined;
   /** By edge and incarnation: one that ends still has to be told so when the next is here. */
   readonly #ports = new Map<string, Port>();
   /** Those that may have something to take: there can be thousands, and few speak in one turn. */
   readonly #ready = new Set<Port>();
   readonly #store = new EffectStore();
+  readonly #seen = new SeenCount();
   readonly #observers = new Set<Observer>();
   readonly #watch: LogWatch;
-  readonly #steadyTicks: boolean;
+  readonly #timer: TickTimer;
   #reader: LogReader | undefined;
   #own: LocalLink | undefined;
   #flushScheduled = false;
@@ -69,19 +75,11 @@ export class Host implements PortHost {
   #inFlight = 0;
   #failed = false;
   #retryMs = retryDelayMs.first;
-  #cancelTimer: Cancel = () => undefined;
-  #lastDeliveryUs = 0;
   #closed = false;
-  /** Who waits until the entry with this sequence is applied. */
-  #awaited: {
-    readonly at: number;
-    readonly resolve: () => void;
-    readonly reject: (error: LogError) => void;
-  }[] = [];
+  readonly #awaited = new AwaitedEntries();
 
   constructor(options: HostOptions) {
     const { log, clock, limits, logger, steadyTicks = false } = options;
-    this.#steadyTicks = steadyTicks;
     this.#log = log;
     this.#payloads = options.payloads ?? new MemoryPayloads();
     this.publications = new Publications({
@@ -92,13 +90,18 @@ export class Host implements PortHost {
     this.limits = limits;
     this.#logger = logger;
     this.#onAppended = options.onAppended ?? (() => undefined);
-    this.#newIncarnation = options.newIncarnation ?? newIncarnation;
+    this.newIncarnation = options.newIncarnation ?? newIncarnation;
     this.#onFailed = options.onFailed ?? (() => undefined);
     this.#core = new Service(limits);
+    this.#snapshots = options.snapshots;
     if (options.server !== undefined) {
       const { server, build = "", digestEveryEntries } = options;
       this.#membership = new ServerMembership(server, this.#core, { build, digestEveryEntries });
     }
+    this.#timer = new TickTimer({
+      ...{ clock, core: this.#core, membership: this.#membership, steadyTicks },
+      onDue: () => this.#tick(),
+    });
     this.#watch = new LogWatch(clock, (isAway) => this.#onLogAway(isAway));
   }
 
@@ -112,15 +115,18 @@ export class Host implements PortHost {
     return this.#own !== undefined && !this.#closed;
   }
 
-  /** Replays the log; afterwards edges of a former life have their leases running. */
+  /**
+   * Replays the log, behind a snapshot if there is one; afterwards edges of a former life have
+   * their leases running.
+   */
   async start(): Promise<void> {
+    await this.#snapshots?.load({ core: this.#core, store: this.#store });
     const head = await this.#log.head();
-    await new Promise<void>((resolve, reject) => {
-      this.#awaited.push({ at: head, resolve, reject });
-      const onLost = (error: LogError): void => this.#fail(error);
-      this.#reader = this.#log.read(1, (entries) => this.#deliver(entries), onLost);
-      if (head === 0) resolve();
-    });
+    checkEnd(this.#core.sequence, head);
+    const replayed = this.#awaited.until(head);
+    this.#read();
+    this.#awaited.applied(this.#core.sequence);
+    await replayed;
     if (this.#closed) return;
     await settlePayloads(this.#payloads, () => this.#core.payloads());
     this.#join();
@@ -133,16 +139,51 @@ export class Host implements PortHost {
     }
   }
 
+  #read(): void {
+    const onLost = (error: LogError): void => {
+      if (error.isCut && this.#snapshots !== undefined) void this.#leap(this.#snapshots, error);
+      else this.#fail(error);
+    };
+    const from = this.#core.sequence + 1;
+    this.#reader = this.#log.read(from, (entries) => this.#deliver(entries), onLost);
+  }
+
+  /**
+   * What comes next was cut away while this server was away. It goes on behind the newest snapshot,
+   * and whoever is connected starts anew: what was said to them meanwhile is not known here.
+   */
+  async #leap(snapshots: SnapshotSource, cut: LogError): Promise<void> {
+    const before = this.#core.sequence;
+    try {
+      await snapshots.load({ core: this.#core, store: this.#store });
+    } catch (error) {
+      this.#fail(error instanceof LogError ? error : cut);
+    }
+    if (this.#core.sequence <= before) this.#fail(cut);
+    if (this.#closed) return;
+    this.#read();
+    const own = this.#own;
+    for (const port of [...this.#ports.values()]) {
+      if (port !== own && port instanceof LocalLink) port.end(awayText);
+    }
+    own?.end(awayText);
+    this.#applied();
+  }
+
   /** The host's own edge, by which it says what it sees of others. */
   #join(): void {
-    const incarnation = this.#newIncarnation();
+    const incarnation = this.newIncarnation();
     const membership = this.#membership;
     membership?.begin(incarnation, this.clock.nowUs());
-    const life = {
-      incarnation,
-      ...(membership && { as: "server" as const, leaseUs: serverLeaseUs }),
-    };
+    const asServer = { as: "server", leaseUs: serverLeaseUs, offers: coreVersionMax } as const;
+    const life = { incarnation, ...(membership ? asServer : { as: "local" as const }) };
     this.#own = connectLocalEdge(this, membership?.edge ?? "host", this.#ownHandler, life);
+    this.#raiseVersion(coreVersionMax);
+  }
+
+  /** D12. Decided in the log, where every server sees what each of them offers. */
+  #raiseVersion(version: number): void {
+    if (version > this.#core.version) this.#own?.source.submitAlways({ kind: "version", version });
   }
 
   readonly #ownHandler: EdgeHandler = {
@@ -162,7 +203,7 @@ export class Host implements PortHost {
     }
     this.#logger.log("warn", "the other servers took this one as ended; joining anew");
     for (const port of [...this.#ports.values()]) {
-      if (membership.mayReturn(port.edge)) this.#release(port);
+      if (!(port instanceof LocalLink)) this.#release(port);
     }
     this.#join();
   }
@@ -171,7 +212,7 @@ export class Host implements PortHost {
   #release(port: Port): void {
     this.#ports.delete(keyOf(port));
     this.#ready.delete(port);
-    this.#membership?.forget(keyOf(port));
+    this.#seen.forget(keyOf(port));
     port.replaced();
   }
 
@@ -180,15 +221,15 @@ export class Host implements PortHost {
     if (this.#closed) return;
     this.#logger.log("error", error.message);
     this.abandon();
-    for (const { reject } of this.#awaited.splice(0)) reject(error);
+    this.#awaited.fail(error);
     this.#onFailed(error);
   }
 
   /** Attaches an edge of this process. */
   readonly connectEdge: ConnectEdge = (edge, handler): CoreLink =>
     connectLocalEdge(this, this.#membership?.nameOf(edge) ?? edge, handler, {
-      incarnation: this.#newIncarnation(),
-      ...(this.#membership === undefined ? {} : { as: "local" }),
+      incarnation: this.newIncarnation(),
+      as: "local",
     });
 
   /**
@@ -197,12 +238,26 @@ export class Host implements PortHost {
    */
   async catchUp(): Promise<void> {
     const at = await this.#log.head();
-    if (this.#core.sequence >= at || this.#closed) return;
-    await new Promise<void>((resolve, reject) => this.#awaited.push({ at, resolve, reject }));
+    if (this.#core.sequence < at && !this.#closed) await this.#awaited.until(at);
   }
 
   get hasStopped(): boolean {
     return this.#closed;
+  }
+
+  /** Whether snapshots are this server's to make (K1). */
+  get makesSnapshots(): boolean {
+    const isOld = this.#core.version < snapshotsVersion;
+    return this.isStarted && !isOld && (this.#membership?.isFirst ?? true);
+  }
+
+  /**
+   * There is a snapshot at this entry.
+   * @param cut is called when every server that lives is beyond it
+   */
+  tellSnapshot(sequence: number, cut: () => void): void {
+    this.#membership?.whenReached(sequence, cut);
+    this.#own?.source.submitAlways({ kind: "snapshot", sequence });
   }
 
   /** Whether other servers may know more of an edge than this one does yet. */
@@ -213,21 +268,6 @@ export class Host implements PortHost {
   /** What the clock shows that stamps the log, microseconds. */
   logClockUs(): number {
     return this.#log.clockUs?.() ?? this.clock.nowUs();
-  }
-
-  /**
-   * Attaches an edge of this process that outlives it: after a crash the next process goes on with
-   * the incarnation that the log has, and what waits for the edge does not end with it.
-   */
-  connectLastingEdge(
-    edge: string,
-    handler: EdgeHandler,
-    life: { readonly incarnation?: number | undefined; readonly seenSequence?: number | undefined },
-  ): CoreLink {
-    const incarnation = life.incarnation ?? this.#newIncarnation();
-    const leaseUs = this.limits.edgeLeaseUsMax;
-    const { seenSequence } = life;
-    return connectLocalEdge(this, edge, handler, { incarnation, leaseUs, seenSequence });
   }
 
   /** The messages of topics, for edges of this process. */
@@ -303,7 +343,9 @@ export class Host implements PortHost {
   /** The edge has these effects; they need not be kept. */
   acknowledgeEffects(port: Port, sequence: number): void {
     const dropped = this.#store.drop(port, sequence);
-    if (!this.#membership?.countSeen(keyOf(port), dropped)) return;
+    // A log that only this process reads need not be told.
+    if (this.#membership === undefined && this.#snapshots === undefined) return;
+    if (!this.#seen.add(keyOf(port), dropped)) return;
     const { edge, incarnation } = port;
     this.#own?.source.submitAlways({ kind: "seen", edge, incarnation, sequence });
   }
@@ -348,17 +390,14 @@ export class Host implements PortHost {
         resolve();
       });
     });
-    this.#closed = true;
-    this.#watch.close();
-    this.#cancelTimer();
-    this.#reader?.stop();
+    this.abandon();
   }
 
   /** Stops as a crash would: nothing more is appended, applied or told. */
   abandon(): void {
     this.#closed = true;
     this.#watch.close();
-    this.#cancelTimer();
+    this.#timer.stop();
     this.#reader?.stop();
   }
 
@@ -472,7 +511,8 @@ export class Host implements PortHost {
     for (const entry of entries) {
       // Also when an entry before it has stopped this host.
       if (this.#closed) return;
-      const applied = this.#core.apply(entry);
+      const applied = this.#apply(entry);
+      if (applied === undefined) return;
       for (const id of applied.keptPayloads) this.publications.kept(id);
       this.#handOut(entry.sequence, applied);
       if (applied.freedPayloads.length > 0) this.#free(applied.freedPayloads);
@@ -483,15 +523,26 @@ export class Host implements PortHost {
       if (this.#membership !== undefined) this.#noteServer(entry, this.#membership);
       for (const observer of this.#observers) observer(entry, applied);
     }
-    if (this.#closed) return;
-    this.#lastDeliveryUs = this.clock.nowUs();
+    if (!this.#closed) this.#applied();
+  }
+
+  #apply(entry: LogEntry): Applied | undefined {
+    try {
+      return this.#core.apply(entry);
+    } catch (error) {
+      // D12: nothing of the entry has left.
+      if (!(error instanceof CannotFollow)) throw error;
+      this.#fail(new LogError(error.message, { definite: true, cause: error }));
+      return undefined;
+    }
+  }
+
+  /** The core is at another entry. */
+  #applied(): void {
     // Also where the log's word that it took them was lost.
     this.#watch.taken(this.#inFlight > 0 || this.#failed);
-    this.#armTimer();
-    const { sequence } = this.#core;
-    const reached = this.#awaited.filter(({ at }) => at <= sequence);
-    if (reached.length > 0) this.#awaited = this.#awaited.filter(({ at }) => at > sequence);
-    for (const { resolve } of reached) resolve();
+    this.#timer.applied(this.#inFlight > 0);
+    this.#awaited.applied(this.#core.sequence);
   }
 
   /** What an entry says of this server, and of edges that are another's now. */
@@ -500,8 +551,9 @@ export class Host implements PortHost {
       const told = membership.digests.computed(sequence, this.#core.digest());
       this.#own?.source.submitAlways(told);
     }
-    const wrong = membership.judgeDigests(entry);
+    const { wrong, answers } = membership.read(entry);
     if (wrong !== undefined) this.#fail(new LogError(wrong, { definite: true }));
+    for (const answer of answers) this.#own?.source.submitAlways(answer);
     if (membership.appended(entry)) {
       membership.heard(this.clock.nowUs());
       return;
@@ -514,17 +566,12 @@ export class Host implements PortHost {
 
   #handOut(sequence: number, { addressed }: Applied): void {
     if (addressed.length === 0) return;
-    const byEdge = new Map<string, { readonly edge: string; readonly effects: EdgeEffect[] }>();
     for (const to of addressed) {
       if (to.effect.kind === "revoked") this.publications.ended(to);
-      const key = keyOf(to);
-      const known = byEdge.get(key);
-      if (known === undefined) byEdge.set(key, { edge: to.edge, effects: [to.effect] });
-      else known.effects.push(to.effect);
     }
-    for (const [key, { edge, effects }] of byEdge) {
+    for (const [key, { edge, effects }] of byEdge(addressed)) {
       if (this.#ports.get(key)?.deliver(sequence, effects)) continue;
-      if (this.#membership?.mayReturn(edge) ?? true) this.#store.keep(key, sequence, effects);
+      if (this.#core.mayReturn(edge)) this.#store.keep(key, sequence, effects);
     }
   }
 
@@ -545,26 +592,9 @@ export class Host implements PortHost {
     if (number > 0) port.applied(number, port.source.acknowledge(number));
   }
 
-  /** One timer: the next deadline of log time, or the tick that keeps log time moving (D2, D3). */
-  #armTimer(): void {
-    this.#cancelTimer();
-    const steadyUs = this.#steadyTicks ? this.#core.nowUs + tickIntervalUs : undefined;
-    const dueUs = this.#core.nextDeadlineUs() ?? steadyUs;
-    if (dueUs === undefined || this.#closed) return;
-    const sinceDeliveryUs = this.clock.nowUs() - this.#lastDeliveryUs;
-    const tickUs = Math.min(dueUs - this.#core.nowUs, tickIntervalUs) - sinceDeliveryUs;
-    const waitUs = this.#membership ? this.#waitAmongServersUs(tickUs, this.#membership) : tickUs;
-    // Rounded up: a timer takes whole milliseconds, and a tick that comes early is wasted.
-    this.#cancelTimer = this.clock.after(Math.max(0, Math.ceil(waitUs / 1000)), () => {
-      this.#tickDue = true;
-      this.#scheduleFlush();
-    });
-  }
-
-  /** V1, V2. While an entry of ours is on its way it says that this server lives. */
-  #waitAmongServersUs(tickUs: number, membership: ServerMembership): number {
-    const waitUs = tickUs + membership.tickDelayUs;
-    const heartbeatUs = membership.untilHeartbeatUs(this.clock.nowUs());
-    return this.#inFlight > 0 ? waitUs : Math.min(waitUs, heartbeatUs);
+  #tick(): void {
+    this.#tickDue = true;
+    if (this.#membership?.isFirst) this.#raiseVersion(this.#core.offeredVersion);
+    this.#scheduleFlush();
   }
 }

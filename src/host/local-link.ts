@@ -13,6 +13,8 @@ export interface LocalLife {
   readonly leaseUs?: number | undefined;
   /** What it is where several servers have the log. */
   readonly as?: Attach["as"];
+  /** Of a server (D12). */
+  readonly offers?: number;
   /** It goes on where a process before this one ended, which had the effects up to here. */
   readonly seenSequence?: number | undefined;
 }
@@ -27,6 +29,21 @@ export function connectLocalEdge(
   return new LocalLink(host, edge, handler, life);
 }
 
+/**
+ * Attaches an edge of this process that outlives it: after a crash the next process goes on with
+ * the incarnation that the log has, and what waits for the edge does not end with it.
+ */
+export function connectLastingEdge(
+  host: PortHost & { readonly newIncarnation: () => number },
+  edge: string,
+  handler: EdgeHandler,
+  life: { readonly incarnation?: number | undefined; readonly seenSequence?: number | undefined },
+): LocalLink {
+  const { incarnation = host.newIncarnation(), seenSequence } = life;
+  const leaseUs = host.limits.edgeLeaseUsMax;
+  return connectLocalEdge(host, edge, handler, { incarnation, leaseUs, seenSequence });
+}
+
 export class LocalLink implements CoreLink, Port {
   readonly edge: string;
   readonly incarnation: number;
@@ -38,7 +55,7 @@ export class LocalLink implements CoreLink, Port {
   #whenClosed: Promise<void> = Promise.resolve();
 
   constructor(host: PortHost, edge: string, handler: EdgeHandler, life: LocalLife) {
-    const { incarnation, leaseUs, as, seenSequence = 0 } = life;
+    const { incarnation, leaseUs, as, offers, seenSequence = 0 } = life;
     this.#host = host;
     this.edge = edge;
     this.#handler = handler;
@@ -49,6 +66,7 @@ export class LocalLink implements CoreLink, Port {
       kind: "attach",
       ...(leaseUs === undefined ? {} : { leaseUs }),
       ...(as === undefined ? {} : { as }),
+      ...(offers === undefined ? {} : { offers }),
     });
     host.attach(this, seenSequence);
   }
@@ -81,7 +99,7 @@ export class LocalLink implements CoreLink, Port {
     const rest = effects.filter(({ kind }) => kind !== "revoked");
     if (rest.length > 0) this.#handler.onEffects(rest);
     if (rest.length === effects.length) return true;
-    this.#end("the core ended this edge: another one attached under its name");
+    this.end("the core ended this edge: another one attached under its name");
     return true;
   }
 
@@ -97,7 +115,7 @@ export class LocalLink implements CoreLink, Port {
   replaced(): void {}
 
   /** The incarnation is over, because it asked for it or because the core says so. */
-  #end(reason: string): void {
+  end(reason: string): void {
     const closing = this.#closing;
     this.#closing = undefined;
     const wasAsked = closing !== undefined;

@@ -6,7 +6,7 @@
 //   V1. A server appends an entry each third of its lease, also when it has nothing to say.
 //   V2. A tick that is due is appended by the first of the living servers; the one of rank r waits
 //       r x 250 ms longer, in which the tick of another comes.
-import type { Batch, Entry, ServerLife } from "../core/command.ts";
+import type { Batch, Command, Entry, ServerLife } from "../core/command.ts";
 import type { Service } from "../core/service.ts";
 import { DigestWatch, digestEveryEntries } from "./digest-watch.ts";
 
@@ -14,12 +14,18 @@ import { DigestWatch, digestEveryEntries } from "./digest-watch.ts";
 export const serverLeaseUs = 10_000_000;
 /** What the server of the next rank waits longer (V2). */
 const rankDelayUs = 250_000;
-/** Entries with effects that a session has had before the other servers are told. */
-const seenEveryMax = 64;
 
 export interface MembershipOptions {
   readonly build: string;
   readonly digestEveryEntries?: number | undefined;
+}
+
+/** What a server learns of an entry. */
+export interface ServerNews {
+  /** Why it must end. */
+  readonly wrong: string | undefined;
+  /** What it has to say. */
+  readonly answers: readonly Command[];
 }
 
 /** The edge that a server is. */
@@ -34,8 +40,9 @@ export class ServerMembership {
   readonly #core: Service;
   #incarnation = 0;
   #heardUs = 0;
-  /** By edge and incarnation: entries that it has had since the others were told. */
-  readonly #seen = new Map<string, number>();
+  /** By server: the newest snapshot that it has said to be beyond. */
+  readonly #reached = new Map<string, number>();
+  #waitingCut: { readonly sequence: number; readonly cut: () => void } | undefined;
 
   constructor(name: string, core: Service, options: MembershipOptions) {
     this.#name = name;
@@ -69,18 +76,46 @@ export class ServerMembership {
     return server?.edge === this.edge && server.incarnation === this.#incarnation;
   }
 
-  /** @returns why this server must end, if what others have computed says so. */
-  judgeDigests({ server, batches }: Entry): string | undefined {
-    if (server === undefined) return undefined;
-    for (const { edge, commands } of batches) {
-      if (edge !== server.edge) continue;
+  /** What an entry says of servers. */
+  read({ server, batches }: Entry): ServerNews {
+    const answers: Command[] = [];
+    for (const { edge, commands } of server === undefined ? [] : batches) {
+      if (edge !== server?.edge) continue;
       for (const command of commands) {
-        if (command.kind !== "digest") continue;
-        const wrong = this.digests.told(edge, command);
-        if (wrong !== undefined) return wrong;
+        if (command.kind === "digest") {
+          const wrong = this.digests.told(edge, command);
+          if (wrong !== undefined) return { wrong, answers };
+        } else if (command.kind === "snapshot") {
+          answers.push({ kind: "reached", sequence: command.sequence });
+        } else if (command.kind === "reached") {
+          this.#reached.set(edge, command.sequence);
+        }
       }
     }
-    return undefined;
+    this.#cutIfReached();
+    return { wrong: undefined, answers };
+  }
+
+  /** K2. `cut` is called when every living server has said that it is beyond that entry. */
+  whenReached(sequence: number, cut: () => void): void {
+    this.#waitingCut = { sequence, cut };
+  }
+
+  #cutIfReached(): void {
+    const waiting = this.#waitingCut;
+    if (waiting === undefined) return;
+    const reached = (server: string): number => this.#reached.get(server) ?? 0;
+    if (this.#core.servers().some((server) => reached(server) < waiting.sequence)) return;
+    this.#waitingCut = undefined;
+    for (const server of this.#reached.keys()) {
+      if (this.#core.placeOf(server).incarnation === 0) this.#reached.delete(server);
+    }
+    waiting.cut();
+  }
+
+  /** Whether it is the first of the living servers. */
+  get isFirst(): boolean {
+    return this.#core.servers()[0] === this.edge;
   }
 
   heard(nowUs: number): void {
@@ -97,11 +132,6 @@ export class ServerMembership {
     return Math.max(0, this.#core.servers().indexOf(this.edge)) * rankDelayUs;
   }
 
-  /** Whether an edge that is not here may come, and wants what it was told meanwhile (H3). */
-  mayReturn(edge: string): boolean {
-    return this.#core.placeOf(edge).role === undefined;
-  }
-
   /** Whether a batch is that by which an edge has come to another server. */
   isMove({ edge, commands }: Batch): boolean {
     if (!commands.some(({ kind }) => kind === "attach")) return false;
@@ -113,18 +143,5 @@ export class ServerMembership {
   get isReplaced(): boolean {
     const { incarnation } = this.#core.placeOf(this.edge);
     return incarnation !== 0 && incarnation !== this.#incarnation;
-  }
-
-  /** @returns whether the others are to be told what an edge has had. */
-  countSeen(key: string, entries: number): boolean {
-    const count = (this.#seen.get(key) ?? 0) + entries;
-    const isMuch = count >= seenEveryMax;
-    if (isMuch || count === 0) this.#seen.delete(key);
-    else this.#seen.set(key, count);
-    return isMuch;
-  }
-
-  forget(key: string): void {
-    this.#seen.delete(key);
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// After a log was replayed: every message that it names is there, and no others (D11).
+// What belongs to a log belongs to it: it ends behind its snapshot, and after it was replayed every
+// message that it names is there, and no others (D11).
 import { LogError } from "../engine/log.ts";
 import type { Payloads } from "../engine/payloads.ts";
 
@@ -19,4 +20,11 @@ export async function settlePayloads(
     throw new LogError(message, { definite: true });
   }
   await payloads.keepOnly(named());
+}
+
+/** @throws LogError (definite) when the log ends before its snapshot: one of them is another's */
+export function checkEnd(snapshotAt: number, head: number): void {
+  if (snapshotAt <= head) return;
+  const message = `there is a snapshot at entry ${snapshotAt}, and the log ends at ${head}; restore both together`;
+  throw new LogError(message, { definite: true });
 }

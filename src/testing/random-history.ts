@@ -12,7 +12,7 @@ import type {
   RosterOpen,
 } from "../core/command.ts";
 import { Digest } from "../core/digest.ts";
-import { resolveLimits } from "../core/limits.ts";
+import { type Limits, resolveLimits } from "../core/limits.ts";
 import { Random } from "../core/random.ts";
 import { Service } from "../core/service.ts";
 
@@ -29,18 +29,25 @@ export function digestOfHistory(
   entries: number,
   look: (service: Service) => void = () => undefined,
 ): string {
-  const random = new Random(seed);
-  const service = new Service(
-    resolveLimits({ closedBarriersPerScopeMax: 100, eventsPerScopeMax: 100 }),
-  );
+  const service = new Service(historyLimits);
   const effects = new Digest();
-  const history = new History(random);
-  for (let sequence = 1; sequence <= entries; sequence += 1) {
-    const applied = service.apply(history.next(sequence));
-    effects.addRow(`${sequence} ${JSON.stringify(applied)}`, 1);
+  for (const entry of randomHistory(seed, entries)) {
+    const applied = service.apply(entry);
+    effects.addRow(`${entry.sequence} ${JSON.stringify(applied)}`, 1);
     look(service);
   }
   return service.digest() + effects.toString();
+}
+
+/** Some of them are reached. */
+export const historyLimits: Limits = resolveLimits({
+  ...{ closedBarriersPerScopeMax: 100, eventsPerScopeMax: 100 },
+});
+
+/** The first entries of a log. */
+export function* randomHistory(seed: number, entries: number): Iterable<LogEntry> {
+  const history = new History(new Random(seed));
+  for (let sequence = 1; sequence <= entries; sequence += 1) yield history.next(sequence);
 }
 
 class History {

@@ -17,18 +17,18 @@ import { ListenError, Syncd } from "../../edges/syncd/index.ts";
 import { Testground } from "../../edges/testground/index.ts";
 import { LogError } from "../../engine/log.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
-import { isSharedLog, openLog, openPayloads } from "../../engine/open-log.ts";
+import { isSharedLog } from "../../engine/open-log.ts";
 import { watchLateness } from "../../events/bus-lateness.ts";
 import { systemClock } from "../../host/clock.ts";
-import { Host } from "../../host/host.ts";
+import type { Host } from "../../host/host.ts";
 import type { Logger } from "../../host/logger.ts";
 import { warnOfWaits } from "../../host/warn-of-waits.ts";
 import type { Bus } from "../../wire/event/bus.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
-import { describeMuster } from "../version.ts";
 import { DoorWatch } from "./door-watch.ts";
 import type { Opened } from "./opened.ts";
+import { openEngine } from "./serve-engine.ts";
 import { type Buses, openEventDoor, openRedirect } from "./serve-events.ts";
 import { openGnunet } from "./serve-gnunet.ts";
 import type { Listen } from "./serve-listen.ts";
@@ -134,40 +134,17 @@ interface CoreParts {
 }
 
 async function openCore(options: DoorsOptions): Promise<Core> {
-  const { plan, logger } = options;
-  const log = await openLog(plan.log, systemClock, plan);
-  const payloads = await openPayloads(plan.log, plan).catch(async (error: unknown) => {
-    await log.close();
-    throw error;
-  });
+  const { plan, logger, onFailed } = options;
   const appended: ((tookUs: number) => void)[] = [];
   const onAppended = (tookUs: number): void => {
     for (const note of appended) note(tookUs);
   };
-  const { limits } = plan.limits;
-  const host = new Host({
-    ...{ log, payloads, clock: systemClock, limits, logger, onAppended },
-    // Several servers may have it: each has a name and a life there.
-    ...(isSharedLog(plan.log) ? { server: plan.name, build: describeMuster().trim() } : {}),
-    onFailed: options.onFailed,
-  });
-  const closeEngine = async (): Promise<void> => {
-    await log.close();
-    await payloads.close();
-  };
-  try {
-    await host.start();
-  } catch (error) {
-    // It may have begun to append: what is left of it would keep the process for ever.
-    host.abandon();
-    await closeEngine();
-    throw error;
-  }
+  const { host, durability, close } = await openEngine({ plan, logger, onAppended, onFailed });
   const parts = { host, appended, watch: new DoorWatch() };
   const stopWarning = warnOfWaits(host, logger);
   const at = `log at ${maskNatsName(plan.log)}, as server ${plan.name}`;
   return {
-    line: isSharedLog(plan.log) ? `${at}: ${log.durability}` : undefined,
+    line: isSharedLog(plan.log) ? `${at}: ${durability}` : undefined,
     open: (listen) => {
       if (listen.edge === "http") return openHttp(listen, parts, options);
       if (listen.edge === "syncd") return openSyncd(listen, parts, options);
@@ -177,8 +154,7 @@ async function openCore(options: DoorsOptions): Promise<Core> {
     quiet: (msMax) => untilQuiet(host, msMax),
     close: async () => {
       stopWarning();
-      await host.close();
-      await closeEngine();
+      await close();
     },
   };
 }

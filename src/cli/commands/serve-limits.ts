@@ -23,6 +23,11 @@ import {
 } from "../../edges/testground/index.ts";
 import { type BusLimits, defaultBusLimits, resolveBusLimits } from "../../engine/bus-limits.ts";
 import {
+  defaultSnapshotLimits,
+  resolveSnapshotLimits,
+  type SnapshotLimits,
+} from "../../engine/snapshot-limits.ts";
+import {
   defaultForwarderLimits,
   type ForwarderLimits,
   resolveForwarderLimits,
@@ -41,6 +46,7 @@ export interface ServeLimits {
   readonly boss: BossLimits;
   readonly forwarder: ForwarderLimits;
   readonly testground: TestgroundBounds;
+  readonly snapshots: SnapshotLimits;
 }
 
 /** Every name is in one table only. */
@@ -54,6 +60,7 @@ export const limitTables: readonly object[] = [
   defaultBossLimits,
   defaultForwarderLimits,
   defaultTestgroundBounds,
+  defaultSnapshotLimits,
 ];
 
 const known: Readonly<Record<string, number>> = Object.assign({}, ...limitTables);
@@ -78,6 +85,7 @@ export function parseServeLimits(settings: readonly string[]): ServeLimits {
       boss: resolveBossLimits(of(defaultBossLimits)),
       forwarder: resolveForwarderLimits(of(defaultForwarderLimits)),
       testground: resolveTestgroundBounds(of(defaultTestgroundBounds)),
+      snapshots: resolveSnapshotLimits(of(defaultSnapshotLimits)),
     };
   } catch (error) {
     // What the tables demand of each other.

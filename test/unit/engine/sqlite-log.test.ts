@@ -149,10 +149,10 @@ describe("SqliteLog", () => {
   it("open() refuses a newer layout and names both versions", async () => {
     await open().close();
     const database = new DatabaseSync(file);
-    database.exec("PRAGMA user_version = 2");
+    database.exec("PRAGMA user_version = 3");
     database.close();
     const { message, definite } = failure(open);
-    expect(message).toContain("written by a newer Muster (layout 2, this one reads 1)");
+    expect(message).toContain("written by a newer Muster (layout 3, this one reads 2)");
     expect(definite).toBe(true);
   });
 

@@ -20,6 +20,7 @@ import { Scheduler } from "../../../src/events/scheduler.ts";
 import { SchedulerRecall } from "../../../src/events/scheduler-recall.ts";
 import { eventHash } from "../../../src/host/event-hash.ts";
 import { Host } from "../../../src/host/host.ts";
+import { connectLastingEdge } from "../../../src/host/local-link.ts";
 import { TimerFireClock } from "../../../src/testbed/agents/firing/fire-clock.ts";
 import type {
   Bus,
@@ -195,7 +196,7 @@ export class SchedulerWorld {
         ? {}
         : { requestsPerSenderMax: this.requestsPerSenderMax }),
       connect: (handler) =>
-        host.connectLastingEdge(schedulerEdge, handler, {
+        connectLastingEdge(host, schedulerEdge, handler, {
           incarnation: recalled?.incarnation,
           seenSequence: recalled?.seenSequence,
         }),

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// The digest of all that decides what later entries lead to: a sum over rows, so that it does not
+// matter in which order they came to be (D11). The part of each scope is also told by itself, so
+// that replicas that differ can be compared scope by scope.
+import { digestBarriers } from "./barriers/capture.ts";
+import { Digest } from "./digest.ts";
+import type { Scope } from "./scope.ts";
+import type { Tables } from "./snapshot.ts";
+import { digestTopics } from "./topics.ts";
+
+export interface StateDigests {
+  /** 32 hex digits. */
+  readonly all: string;
+  /** The same of each scope, by its name. */
+  readonly scopes: ReadonlyMap<string, string>;
+}
+
+/** Where the log stands. */
+export interface LogPlace {
+  readonly sequence: number;
+  readonly nowUs: number;
+  readonly lastStampUs: number | undefined;
+  readonly version: number;
+}
+
+export function digestState(place: LogPlace, { edges, scopes, timers }: Tables): StateDigests {
+  const { sequence, nowUs, lastStampUs, version } = place;
+  const digest = new Digest();
+  digest.addRow(`${sequence} ${nowUs} ${lastStampUs}`, 1);
+  if (version > 1) digest.addRow(`version ${version}`, 1);
+  for (const edge of edges.edges.values()) {
+    const { name, incarnation, lastBatch, attached, leaseUs, ended, creators, rosters } = edge;
+    const taken = edge.takenCommands === 0 ? "" : `+${edge.takenCommands}`;
+    const life = `${incarnation} ${lastBatch}${taken} ${attached} ${leaseUs}`;
+    const { role = "", server, heardUs, offers } = edge;
+    if (role !== "" || server !== "") {
+      digest.addRow(`server ${name} ${role} ${server} ${heardUs} ${offers}`, 1);
+    }
+    const drives = JSON.stringify([...creators, ...rosters]);
+    digest.addRow(`edge ${name} ${life} ${ended.join(" ")} ${drives}`, 1);
+  }
+  const ofScopes = new Map<string, string>();
+  for (const scope of scopes.values()) {
+    const part = digestScope(scope);
+    digest.addDigest(part);
+    ofScopes.set(scope.name, part.toString());
+  }
+  const { lastId, rows } = timers.dump();
+  digest.addRow(`timers ${lastId}`, 1);
+  for (const { id, dueUs, purpose } of rows) {
+    digest.addRow(`timer ${id} ${dueUs} ${JSON.stringify(purpose)}`, 1);
+  }
+  return { all: digest.toString(), scopes: ofScopes };
+}
+
+function digestScope(scope: Scope): Digest {
+  const digest = new Digest();
+  digestBarriers(scope, digest);
+  digest.addRow(`scope ${scope.name} ${scope.generationFloor} ${scope.nodes.join(" ")}`, 1);
+  for (const [key, { generation, outcome, error }] of scope.closed) {
+    digest.addRow(`closed ${scope.name} ${key} ${generation} ${outcome} ${error}`, 1);
+  }
+  digestTopics(scope, digest);
+  for (const row of scope.agenda.rows()) digest.addRow(row, 1);
+  return digest;
+}

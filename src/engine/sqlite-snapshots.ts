@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// Snapshots of a log in a file, in an SQLite file beside it: they are written by another thread
+// than the log, and writers of one file wait for each other.
+import { renameSync, rmSync } from "node:fs";
+import type { DatabaseSync } from "node:sqlite";
+import { LogError } from "./log.ts";
+import {
+  formatManifest,
+  type ListedSnapshot,
+  type Manifest,
+  packText,
+  parseManifest,
+  type SnapshotStore,
+  unpackText,
+} from "./snapshots.ts";
+import { failTransaction, type HeldFile, openSqliteFile } from "./sqlite-file.ts";
+
+const layoutVersion = 1;
+
+export class SqliteSnapshots implements SnapshotStore {
+  readonly #database: DatabaseSync;
+  readonly #file: HeldFile;
+  #closed = false;
+
+  private constructor(file: HeldFile) {
+    this.#database = file.database;
+    this.#file = file;
+  }
+
+  /**
+   * Opens or makes the file. One that is damaged is put aside: the log may not need it.
+   * @throws LogError (definite), with what to do.
+   */
+  static open(file: string, onDamaged: (message: string) => void): SqliteSnapshots {
+    try {
+      return SqliteSnapshots.#open(file);
+    } catch (error) {
+      if (!(error instanceof LogError && /is damaged/.test(error.message))) throw error;
+      const aside = `${file}.damaged`;
+      renameSync(file, aside);
+      for (const end of ["-wal", "-shm"]) rmSync(`${file}${end}`, { force: true });
+      onDamaged(`${error.message}; it is put aside as ${aside}`);
+      return SqliteSnapshots.#open(file);
+    }
+  }
+
+  static #open(file: string): SqliteSnapshots {
+    const held = openSqliteFile({
+      ...{ file, what: "a Muster file of snapshots", layoutVersion, mayBeRead: "beside" },
+      schema: `
+        CREATE TABLE snapshots (sequence INTEGER PRIMARY KEY, manifest TEXT NOT NULL) STRICT;
+        CREATE TABLE parts (hash TEXT PRIMARY KEY, packed BLOB NOT NULL) STRICT, WITHOUT ROWID;`,
+    });
+    return new SqliteSnapshots(held);
+  }
+
+  async list(): Promise<readonly ListedSnapshot[]> {
+    return this.#try("to list snapshots", () =>
+      this.#database
+        .prepare("SELECT sequence, manifest FROM snapshots ORDER BY sequence DESC")
+        .all()
+        .map((row) => parseManifest(String(row["manifest"]), Number(row["sequence"]))),
+    );
+  }
+
+  async read(part: string): Promise<string> {
+    const row = this.#try("to read a snapshot", () =>
+      this.#database.prepare("SELECT packed FROM parts WHERE hash = ?").get(part),
+    );
+    const packed = row?.["packed"];
+    return unpackText(packed instanceof Uint8Array ? packed : undefined, part);
+  }
+
+  async write(manifest: Manifest, parts: ReadonlyMap<string, string>): Promise<number> {
+    let bytes = 0;
+    this.#inOne("a snapshot", () => {
+      const insert = this.#database.prepare(
+        "INSERT OR REPLACE INTO parts (hash, packed) VALUES (?, ?)",
+      );
+      for (const [hash, text] of parts) {
+        const packed = packText(text);
+        bytes += packed.length;
+        insert.run(hash, packed);
+      }
+      const text = formatManifest(manifest);
+      bytes += text.length;
+      this.#database
+        .prepare("INSERT OR REPLACE INTO snapshots (sequence, manifest) VALUES (?, ?)")
+        .run(manifest.sequence, text);
+    });
+    return bytes;
+  }
+
+  async prune(keep: number): Promise<void> {
+    const kept = (await this.list()).slice(0, keep);
+    const named = new Set(kept.flatMap((one) => ("manifest" in one ? one.manifest.parts : [])));
+    this.#inOne("to delete snapshots", () => {
+      this.#database
+        .prepare(
+          "DELETE FROM snapshots WHERE sequence NOT IN (SELECT sequence FROM snapshots ORDER BY sequence DESC LIMIT ?)",
+        )
+        .run(keep);
+      const remove = this.#database.prepare("DELETE FROM parts WHERE hash = ?");
+      for (const { hash } of this.#database.prepare("SELECT hash FROM parts").all()) {
+        if (!named.has(String(hash))) remove.run(String(hash));
+      }
+    });
+  }
+
+  close(): Promise<void> {
+    if (!this.#closed) this.#file.close();
+    this.#closed = true;
+    return Promise.resolve();
+  }
+
+  #inOne(what: string, act: () => void): void {
+    try {
+      this.#database.exec("BEGIN IMMEDIATE");
+      act();
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      throw failTransaction(this.#database, what, error);
+    }
+  }
+
+  #try<T>(what: string, act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      throw new LogError(`SQLite refused ${what}: ${text}`, { definite: true, cause: error });
+    }
+  }
+}

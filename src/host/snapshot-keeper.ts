@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// Keeps a log of a host bounded (D11): has snapshots made by a thread that follows the log, where
+// this server is the one of several to do it, and has the log cut behind them when nobody needs
+// what goes.
+//
+//   K1. Of several servers the first of the living makes snapshots. Two that both take themselves
+//       for it do no harm: a snapshot says the same whoever makes it.
+//   K2. The log is cut behind the older of two snapshots, and of several servers not before each
+//       that lives has said in the log that it is beyond the newer one.
+import { Worker } from "node:worker_threads";
+import type { Log } from "../engine/log.ts";
+import type { Cancel } from "./clock.ts";
+import type { Host } from "./host.ts";
+import type { Logger } from "./logger.ts";
+import type { FollowerNews } from "./snapshot-follower.ts";
+import type { SnapshotThreadData } from "./snapshot-thread.ts";
+
+const program = import.meta.url.endsWith(".ts") ? "./snapshot-thread.ts" : "./snapshot-thread.js";
+
+/** How often it is looked at whether this server makes snapshots, milliseconds. */
+const lookMs = 1_000;
+/** A thread that is lost is started again after so many looks, then after twice as many. */
+const restLooks = { first: 1, max: 64 };
+
+export interface SnapshotKeeperOptions {
+  readonly host: Host;
+  readonly log: Log;
+  readonly logger: Logger;
+  readonly data: SnapshotThreadData;
+}
+
+export class SnapshotKeeper {
+  readonly #options: SnapshotKeeperOptions;
+  #thread: Worker | undefined;
+  #threadEnded: Promise<void> = Promise.resolve();
+  #cancel: Cancel = () => undefined;
+  #restLooks = 0;
+  #nextRestLooks = restLooks.first;
+  #isClosed = false;
+
+  constructor(options: SnapshotKeeperOptions) {
+    this.#options = options;
+    this.#look();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#cancel();
+    this.#stopThread();
+    await this.#threadEnded;
+  }
+
+  #look(): void {
+    if (this.#isClosed) return;
+    this.#cancel = this.#options.host.clock.after(lookMs, () => this.#look());
+    const { host } = this.#options;
+    if (!host.makesSnapshots) this.#stopThread();
+    else if (this.#thread === undefined) {
+      this.#restLooks -= 1;
+      if (this.#restLooks <= 0) this.#startThread();
+    }
+  }
+
+  #startThread(): void {
+    const { data } = this.#options;
+    const thread = new Worker(new URL(program, import.meta.url), {
+      workerData: data,
+      execArgv: [],
+    });
+    this.#thread = thread;
+    thread.unref();
+    thread.on("message", (news: FollowerNews) => this.#onNews(news));
+    thread.on("error", ({ message }) => this.#onNews({ kind: "lost", message }));
+    this.#threadEnded = new Promise((resolve) => {
+      thread.on("exit", () => {
+        if (this.#thread === thread) this.#thread = undefined;
+        resolve();
+      });
+    });
+  }
+
+  #stopThread(): void {
+    this.#thread?.ref();
+    this.#thread?.postMessage("stop");
+    this.#thread = undefined;
+  }
+
+  #onNews(news: FollowerNews): void {
+    const { host, logger } = this.#options;
+    switch (news.kind) {
+      case "made": {
+        this.#nextRestLooks = restLooks.first;
+        const { sequence, cutThrough } = news;
+        logger.log("info", `snapshot at entry ${sequence}, ${news.bytes} bytes written`);
+        if (host.isShared) host.tellSnapshot(sequence, () => this.#cut(cutThrough));
+        else this.#cut(cutThrough);
+        return;
+      }
+      case "warning":
+        logger.log("warn", news.message);
+        return;
+      case "lost":
+        this.#restLooks = this.#nextRestLooks;
+        this.#nextRestLooks = Math.min(this.#nextRestLooks * 2, restLooks.max);
+        if (!this.#isClosed) logger.log("warn", `no snapshots for now: ${news.message}`);
+        return;
+    }
+  }
+
+  /** What is not cut now is cut behind the next snapshot. */
+  #cut(through: number): void {
+    const { log, logger } = this.#options;
+    if (through === 0 || this.#isClosed) return;
+    log.trim?.(through).catch((error: unknown) => {
+      logger.log("warn", `the log is not cut for now: ${String(error)}`);
+    });
+  }
+}
