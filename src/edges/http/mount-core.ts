@@ -6,6 +6,7 @@ import type { Host } from "../../host/host.ts";
 import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { EdgeCommand } from "../../wire/link/frames.ts";
+import { rejoining } from "../rejoining-link.ts";
 import type { Caller } from "./access.ts";
 import { Arrivals } from "./arrivals.ts";
 import { auditCommand } from "./audit.ts";
@@ -43,8 +44,9 @@ export function mountCore({
   edge,
 }: MountCoreOptions): () => Promise<void> {
   const { bounds, metrics, time } = door;
+  const connect = rejoining(host.connectEdge);
   const arrivals = new Arrivals({
-    ...{ connect: host.connectEdge, edge, clock },
+    ...{ connect, edge, clock },
     ...{ keptMs: time.waitKeptMs, keptMax: bounds.httpWaitsPerTokenMax },
     tooMany() {
       metrics.refused("httpWaitsPerTokenMax");
@@ -81,14 +83,14 @@ export function mountCore({
     if (objection !== undefined) throw new HttpError("limit", objection);
   };
   const topics = new TopicCalls({
-    ...{ connect: host.connectEdge, edge: `${edge}/topics`, topics: host.topics, clock },
+    ...{ connect, edge: `${edge}/topics`, topics: host.topics, clock },
   });
   const drivers = new QuorumDrivers({
-    ...{ connect: host.connectEdge, edge: `${edge}/drivers`, clock },
+    ...{ connect, edge: `${edge}/drivers`, clock },
     driversMax: bounds.httpDriversMax,
   });
   const feeds = new SessionFeeds({
-    ...{ connect: host.connectEdge, edge: `${edge}/feeds`, topics: host.topics, bounds },
+    ...{ connect, edge: `${edge}/feeds`, topics: host.topics, bounds },
   });
   for (const route of createBarrierRoutes({ arrivals, clock, judge: judgeCall })) door.route(route);
   for (const route of createKindRoutes({ arrivals, clock, drivers, judge: judgeCall }))
