@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Opens an SQLite file of the engine: held by one process, durable at each commit, of a layout that
 // this version reads, whole. Everything that can be wrong with it is said with what to do.
-import { accessSync, constants } from "node:fs";
+import { accessSync, closeSync, constants, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { LogError } from "./log.ts";
@@ -43,6 +43,7 @@ export function openSqliteFile(options: SqliteFileOptions): HeldFile {
     database?.close();
     lock?.close();
   };
+  makeOwn(file);
   try {
     database = new DatabaseSync(file);
     if (mayBeRead === "locked") lock = holdLock(file);
@@ -105,6 +106,18 @@ function layoutOf(database: DatabaseSync): number {
 function newer({ file, layoutVersion }: SqliteFileOptions, found: number): LogError {
   const message = `${file} was written by a newer Muster (layout ${found}, this one reads ${layoutVersion}); use that version`;
   return new LogError(message, { definite: true });
+}
+
+/**
+ * What clients say to each other is not for every user of the machine. One that is there keeps its
+ * mode; what SQLite puts beside it has the same.
+ */
+function makeOwn(file: string): void {
+  try {
+    closeSync(openSync(file, "a", 0o600));
+  } catch {
+    // SQLite finds the same, and it is said below what to do.
+  }
 }
 
 /** What a failed transaction is reported as; it is rolled back. */

@@ -2,7 +2,15 @@
 // What can happen to a log in a file: closed and opened again, held by another, damaged, read-only,
 // from a newer version, a full disk, and a process that is killed between two appends.
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -95,6 +103,16 @@ describe("SqliteLog", () => {
       Array.from({ length: 2500 }, (_, index) => index + 1),
     );
     await log.close();
+  });
+
+  it("open() makes a file that its user alone may read, whatever lies beside it", async () => {
+    const log = open();
+    await log.append(entry(1));
+    for (const tail of ["", "-wal"]) expect(statSync(`${file}${tail}`).mode & 0o777).toBe(0o600);
+    await log.close();
+    chmodSync(file, 0o640);
+    await open().close();
+    expect(statSync(file).mode & 0o777).toBe(0o640);
   });
 
   it("open() says who to stop when another Muster has the file", async () => {
