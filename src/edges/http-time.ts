@@ -20,6 +20,8 @@ export const httpTime = {
   lingerMs: 1_000,
   /** How soon the open streams of a token that was revoked or has expired are ended. */
   tokenSweepMs: 1_000,
+  /** How often the door looks at how much it holds for its clients. */
+  heldSweepMs: 250,
   /** A comment on an event stream, so that proxies and people see that it lives. */
   streamBeatMs: 15_000,
   /** Changes of a scope that is watched are told together, this much after the first. */

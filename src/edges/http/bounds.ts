@@ -14,6 +14,8 @@ export interface HttpBounds {
   readonly httpHeadBytesMax: number;
   /** Bytes of a request's body. */
   readonly httpBodyBytesMax: number;
+  /** Bytes that the door holds for all clients: what has not come in full, and what is not read. */
+  readonly httpHeldBytesMax: number;
   /** Waits by HTTP at once, of one token. */
   readonly httpWaitsPerTokenMax: number;
   /** Scopes alive that one listener has brought into being; invented names buy no more (D18). */
@@ -58,6 +60,7 @@ export const defaultHttpBounds: HttpBounds = {
   httpRequestsPerConnectionMax: 100,
   httpHeadBytesMax: 16 * 1024,
   httpBodyBytesMax: 512 * 1024,
+  httpHeldBytesMax: 512 * 1024 * 1024,
   httpWaitsPerTokenMax: 10_000,
   httpScopesMax: 500,
   httpDriversMax: 10_000,

@@ -28,11 +28,12 @@ import type { TlsFiles } from "../tls.ts";
 import type { AccessOptions, Caller } from "./access.ts";
 import { Access } from "./access.ts";
 import type { HttpBounds } from "./bounds.ts";
-import { resolveHttpBounds } from "./bounds.ts";
+import { boundMessage, resolveHttpBounds } from "./bounds.ts";
 import { Guests } from "./guests.ts";
+import { chooseCuts, type Holding, heldBytesMin } from "./holdings.ts";
 import { Metrics } from "./metrics.ts";
 import { describeApi } from "./openapi.ts";
-import { answerRequest } from "./request.ts";
+import { answerRequest, heldBytesOf } from "./request.ts";
 import type { Route } from "./route.ts";
 import { defineRoute } from "./route.ts";
 import { RouteTable } from "./route-table.ts";
@@ -83,13 +84,15 @@ export class HttpDoor {
   readonly #admission: Admission;
   readonly #closing = new AbortController();
   readonly #readiness: (() => string | undefined)[] = [];
-  /** Requests of each connection that are not answered. */
+  /** Requests of each connection that are not answered, and their answers. */
   readonly #unanswered = new WeakMap<Socket, number>();
+  readonly #answers = new Set<ServerResponse>();
   /** Made once: it takes as long as 100 other requests. */
   #description: object | undefined;
   #isDraining = false;
   #server: Server | undefined;
   #cancelSweep: Cancel = () => undefined;
+  #cancelHeldSweep: Cancel = () => undefined;
 
   constructor(options: HttpDoorOptions) {
     this.#options = options;
@@ -147,6 +150,7 @@ export class HttpDoor {
     server.on("error", (error) => this.#options.logger.log("error", `http: ${error.message}`));
     this.#server = server;
     this.#sweep();
+    this.#sweepHeld();
     const bound = server.address() as AddressInfo;
     const host = bound.family === "IPv6" ? `[${bound.address}]` : bound.address;
     const scheme = this.#options.tls === undefined ? "http" : "https";
@@ -197,6 +201,7 @@ export class HttpDoor {
     this.#closing.abort();
     this.drain();
     this.#cancelSweep();
+    this.#cancelHeldSweep();
     this.guests.endAll("the server is closing; try again later");
     const server = this.#server;
     if (server === undefined) return;
@@ -222,6 +227,7 @@ export class HttpDoor {
     // Node looks for heads and requests that are late from this moment on.
     server.emit("listening");
     this.#sweep();
+    this.#sweepHeld();
     return server;
   }
 
@@ -252,10 +258,32 @@ export class HttpDoor {
       return false;
     }
     this.#unanswered.set(socket, count);
-    response.on("close", () =>
-      this.#unanswered.set(socket, (this.#unanswered.get(socket) ?? 1) - 1),
-    );
+    this.#answers.add(response);
+    response.on("close", () => {
+      this.#answers.delete(response);
+      this.#unanswered.set(socket, (this.#unanswered.get(socket) ?? 1) - 1);
+    });
     return true;
+  }
+
+  /** Keeps what is held for all clients within its bound. */
+  #sweepHeld(): void {
+    this.#cancelHeldSweep = this.#options.clock.after(this.time.heldSweepMs, () => {
+      const holdings: Holding[] = [...this.#sockets.holdings()];
+      for (const response of this.#answers) {
+        const bytes = heldBytesOf(response);
+        if (bytes < heldBytesMin) continue;
+        const { socket } = response.req;
+        holdings.push({ client: socket.remoteAddress ?? "", bytes, cut: () => socket.destroy() });
+      }
+      for (const { client, bytes, cut } of chooseCuts(holdings, this.bounds.httpHeldBytesMax)) {
+        this.metrics.refused("httpHeldBytesMax");
+        const why = boundMessage(this.bounds, "httpHeldBytesMax");
+        this.#options.logger.log("info", `a connection of ${client} holds ${bytes} bytes: ${why}`);
+        cut();
+      }
+      this.#sweepHeld();
+    });
   }
 
   /** Whoever uses a token that is not good any more is shown out. */

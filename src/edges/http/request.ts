@@ -128,6 +128,14 @@ function check(schema: z.ZodType | undefined, value: unknown, what: string): unk
   throw new HttpError("invalid", `${what}${at}: ${issue?.message ?? "wrong"}; see /openapi.json`);
 }
 
+/** Bytes that are held of bodies that have not come in full. */
+const bodies = new WeakMap<IncomingMessage, number>();
+
+/** What a request and its answer keep in memory. */
+export function heldBytesOf(response: ServerResponse): number {
+  return response.writableLength + (bodies.get(response.req) ?? 0);
+}
+
 /** Room for a body of several pieces, at first. */
 const bodyBytesMin = 1024;
 
@@ -177,11 +185,15 @@ function readText(request: IncomingMessage, bytesMax: number): Promise<string | 
         const grown = Buffer.allocUnsafe(Math.max(Math.min(2 * bytes, bytesMax), bodyBytesMin));
         read.copy(grown, 0, 0, before);
         read = grown;
+        bodies.set(request, grown.length);
       }
       chunk.copy(read, before);
     };
     request.on("data", onData);
-    request.on("end", () => resolve(read.toString("utf8", 0, bytes)));
+    request.on("end", () => {
+      bodies.delete(request);
+      resolve(read.toString("utf8", 0, bytes));
+    });
     request.on("close", () => {
       if (request.complete) return;
       reject(new Error("the client went in the middle of its request"));

@@ -3,6 +3,7 @@
 // of the endpoints. Whoever may not is told with a close code and a reason, because a page cannot
 // see the status of a handshake that failed; nothing that he sends is taken.
 import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { assert } from "../../core/assert.ts";
@@ -15,6 +16,7 @@ import type { Access, Caller } from "./access.ts";
 import { checkAction } from "./access.ts";
 import { HttpError } from "./errors.ts";
 import type { Guests } from "./guests.ts";
+import { type Holding, heldBytesMin } from "./holdings.ts";
 import type { DoorSocket, SocketEndpoint, SocketHandler } from "./socket.ts";
 import { closeCodes } from "./socket.ts";
 import { targetOf } from "./target.ts";
@@ -79,7 +81,7 @@ export class Sockets {
     const server = caller instanceof HttpError ? this.#strangers : mounted.server;
     server.handleUpgrade(request, stream, head, (socket) => {
       const { clock, time } = this.#options;
-      const open: OpenSocket = new OpenSocket(socket, { clock, time }, () =>
+      const open: OpenSocket = new OpenSocket(socket, { clock, time, stream: request.socket }, () =>
         this.#open.delete(open),
       );
       this.#open.add(open);
@@ -94,6 +96,14 @@ export class Sockets {
     this.#isClosing = true;
     for (const socket of [...this.#open]) {
       socket.end(closeCodes.goingAway, "the server is closing; try again later");
+    }
+  }
+
+  /** What is held for each, if it is much. */
+  *holdings(): Generator<Holding> {
+    for (const socket of this.#open) {
+      const bytes = socket.heldBytes;
+      if (bytes >= heldBytesMin) yield { client: socket.client, bytes, cut: () => socket.destroy() };
     }
   }
 
@@ -153,6 +163,10 @@ function codeOf({ code }: HttpError): number {
   return code === "unauthorized" ? closeCodes.unauthorized : closeCodes.forbidden;
 }
 
+interface OpenSocketOptions extends Pick<SocketsOptions, "clock" | "time"> {
+  readonly stream: Pick<Socket, "bytesRead" | "remoteAddress">;
+}
+
 /**
  * One WebSocket, with its signs of life.
  *
@@ -162,7 +176,10 @@ function codeOf({ code }: HttpError): number {
  */
 class OpenSocket implements DoorSocket {
   readonly #socket: WebSocket;
-  readonly #options: Pick<SocketsOptions, "clock" | "time">;
+  readonly #options: OpenSocketOptions;
+  readonly client: string;
+  /** Bytes that had come when the last message had. */
+  #bytesAtMessage = 0;
   #cancelTimer: Cancel = () => undefined;
   #handler: SocketHandler | undefined;
   #isReading = true;
@@ -172,11 +189,13 @@ class OpenSocket implements DoorSocket {
 
   constructor(
     socket: WebSocket,
-    options: Pick<SocketsOptions, "clock" | "time">,
+    options: OpenSocketOptions,
     onGone: () => void,
   ) {
     this.#socket = socket;
     this.#options = options;
+    this.client = options.stream.remoteAddress ?? "";
+    this.#bytesAtMessage = options.stream.bytesRead;
     socket.on("error", () => socket.terminate());
     socket.on("close", () => {
       this.#cancelTimer();
@@ -192,10 +211,16 @@ class OpenSocket implements DoorSocket {
     return this.#socket.bufferedAmount;
   }
 
+  /** What was written and not read, and what has come of a message that is not here in full. */
+  get heldBytes(): number {
+    return this.queuedBytes + this.#options.stream.bytesRead - this.#bytesAtMessage;
+  }
+
   serve(handler: SocketHandler, leave: () => void): void {
     this.#handler = handler;
     const socket = this.#socket;
     socket.on("message", (data: Buffer, isBinary) => {
+      this.#bytesAtMessage = this.#options.stream.bytesRead;
       const message = isBinary ? data : data.toString("utf8");
       if (this.#isReading && this.#held.length === 0) this.#take(message);
       else this.#held.push(message);

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Goal: what the door holds for all clients together is bounded, by what of it has not come in full
+// and by what is not read, and who pays is who holds most. Method: the choice alone, and a door on
+// loopback with a small bound.
+import { connect as connectSocket, type Socket } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { chooseCuts, type Holding } from "../../../src/edges/http/holdings.ts";
+import { linkFormat, sessionProtocol } from "../../../src/wire/link/frames.ts";
+import { HttpBench } from "./http-bench.ts";
+
+describe("chooseCuts", () => {
+  const nothing = (): void => undefined;
+  const holding = (client: string, bytes: number): Holding => ({
+    ...{ client, bytes },
+    cut: nothing,
+  });
+
+  it("Q2: at the bound nobody is cut, one past it the largest of the client that has most", () => {
+    const holdings = [holding("a", 50), holding("b", 20), holding("b", 30), holding("b", 25)];
+    expect(chooseCuts(holdings, 125)).toEqual([]);
+    expect(chooseCuts(holdings, 124)).toEqual([holding("b", 30)]);
+    expect(chooseCuts(holdings, 74)).toEqual([holding("b", 30), holding("a", 50)]);
+    expect(chooseCuts(holdings, 1)).toHaveLength(4);
+  });
+});
+
+describe("httpHeldBytesMax", () => {
+  let bench: HttpBench;
+  const streams: Socket[] = [];
+  afterEach(async () => {
+    for (const stream of streams.splice(0)) stream.destroy();
+    await bench.close();
+  });
+
+  /** So many connections that hold as many bytes; resolves with those that were cut in the end. */
+  async function fill(count: number, bytes: number, hold: () => Promise<Socket>) {
+    bench = await HttpBench.start({ bounds: { httpHeldBytesMax: 4 * bytes + 1_000 } });
+    let cut = 0;
+    for (let at = 0; at < count; at += 1) {
+      const stream = await hold();
+      streams.push(stream.on("error", () => undefined).on("close", () => (cut += 1)));
+    }
+    const limit = 'muster_refused_total{limit="httpHeldBytesMax"}';
+    for (;;) {
+      const figures = await (await fetch(`${bench.url}/metrics`)).text();
+      if (figures.includes(limit) && cut >= count - 4) return cut;
+    }
+  }
+
+  it("cuts connections whose bodies have not come in full", async () => {
+    const bytes = 200_000;
+    const head = "POST /v1/barriers/b/init HTTP/1.1\r\nHost: 127.0.0.1\r\n";
+    const hold = async () => {
+      const stream = connectSocket(bench.port, "127.0.0.1");
+      stream.write(`${head}Content-Length: ${bytes + 1}\r\n\r\n`);
+      await new Promise<void>((resolve) => stream.write("x".repeat(bytes), () => resolve()));
+      return stream;
+    };
+    // A buffer that grows has up to twice what came.
+    const cut = await fill(12, bytes, hold);
+    expect(cut).toBeGreaterThanOrEqual(8);
+    expect(cut).toBeLessThan(12);
+  });
+
+  it("cuts sessions whose messages have not come in full", async () => {
+    const hold = async () => {
+      const socket = bench.socket("/v1/session", [sessionProtocol]);
+      await socket.opened();
+      const edge = `s${streams.length}`;
+      const hello = { kind: "hello", format: linkFormat, edge, incarnation: 1 };
+      socket.say({ ...hello, acknowledged: 0, seen: 0 });
+      await socket.hear("welcome");
+      // The first of several fragments, masked with nothing.
+      socket.socket.send("x".repeat(200_000), { fin: false });
+      return (socket.socket as unknown as { readonly _socket: Socket })._socket;
+    };
+    const cut = await fill(12, 200_000, hold);
+    expect(cut).toBe(8);
+  });
+});
