@@ -34,7 +34,7 @@ import { chooseCuts, type Holding, heldBytesMin } from "./holdings.ts";
 import { Metrics } from "./metrics.ts";
 import { describeApi } from "./openapi.ts";
 import { answerRequest, heldBytesOf } from "./request.ts";
-import type { Route } from "./route.ts";
+import type { Reply, Route } from "./route.ts";
 import { defineRoute } from "./route.ts";
 import { RouteTable } from "./route-table.ts";
 import { createHealthRoutes } from "./routes/health.ts";
@@ -88,7 +88,7 @@ export class HttpDoor {
   readonly #unanswered = new WeakMap<Socket, number>();
   readonly #answers = new Set<ServerResponse>();
   /** Made once: it takes as long as 100 other requests. */
-  #description: object | undefined;
+  #description: string | undefined;
   #isDraining = false;
   #server: Server | undefined;
   #cancelSweep: Cancel = () => undefined;
@@ -321,9 +321,9 @@ export class HttpDoor {
       access: "anyone",
       isScoped: false,
       answers: [{ status: 200, what: "An OpenAPI 3.1 document", type: "application/json" }],
-      handle: () => {
-        this.#description ??= describeApi(this.#routes.routes);
-        return this.#description;
+      handle: (): Reply => {
+        this.#description ??= JSON.stringify(describeApi(this.#routes.routes));
+        return { kind: "reply", status: 200, type: "application/json", body: this.#description };
       },
     });
   }

@@ -136,6 +136,12 @@ export function heldBytesOf(response: ServerResponse): number {
   return response.writableLength + (bodies.get(response.req) ?? 0);
 }
 
+/**
+ * Each piece costs as much as a small request: after so many they must have so many bytes on
+ * average.
+ */
+const smallPiecesMax = 4_096;
+const pieceBytesMin = 16;
 /** Room for a body of several pieces, at first. */
 const bodyBytesMin = 1024;
 
@@ -168,13 +174,24 @@ function readText(request: IncomingMessage, bytesMax: number): Promise<string | 
   return new Promise((resolve, reject) => {
     let read: Buffer = Buffer.alloc(0);
     let bytes = 0;
+    let pieces = 0;
+    const stop = (): void => {
+      request.off("data", onData);
+      request.pause();
+    };
     const onData = (chunk: Buffer): void => {
       const before = bytes;
       bytes += chunk.length;
+      pieces += 1;
       if (bytes > bytesMax) {
-        request.off("data", onData);
-        request.pause();
+        stop();
         resolve(undefined);
+        return;
+      }
+      if (pieces > smallPiecesMax && bytes < pieces * pieceBytesMin) {
+        stop();
+        const message = `the body comes in pieces of less than ${pieceBytesMin} bytes; send it in larger ones`;
+        reject(new HttpError("invalid", message, { headers: { connection: "close" } }));
         return;
       }
       if (before === 0) {
