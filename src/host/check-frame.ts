@@ -58,7 +58,9 @@ export function checkEdgeFrame(
   }
   const named = String(frame["kind"]);
   const isGood = Object.hasOwn(frameChecks, named) && frameChecks[named]?.(frame, limits) === true;
-  if (!isGood) throw new FrameError(`a frame of a wrong shape (kind ${String(frame["kind"])})`);
+  if (!isGood) {
+    throw new FrameError(`a frame of a wrong shape (kind ${JSON.stringify(named.slice(0, 64))})`);
+  }
   const checked = frame as unknown as EdgeFrame;
   if (sender === undefined) return checked;
   if (isOfFeed(checked)) {

@@ -19,6 +19,7 @@ import { LogError } from "../../engine/log.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
 import { isSharedLog } from "../../engine/open-log.ts";
 import { watchLateness } from "../../events/bus-lateness.ts";
+import { calmLogger } from "../../host/calm-logger.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { Host } from "../../host/host.ts";
 import type { Logger } from "../../host/logger.ts";
@@ -141,7 +142,7 @@ async function openCore(options: DoorsOptions): Promise<Core> {
   };
   const { host, durability, close } = await openEngine({ plan, logger, onAppended, onFailed });
   const parts = { host, appended, watch: new DoorWatch() };
-  const stopWarning = warnOfWaits(host, logger);
+  const stopWarning = warnOfWaits(host, calmLogger(logger, systemClock));
   const at = `log at ${maskNatsName(plan.log)}, as server ${plan.name}`;
   return {
     line: isSharedLog(plan.log) ? `${at}: ${durability}` : undefined,

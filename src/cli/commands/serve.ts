@@ -119,7 +119,9 @@ function createServeLogger(io: CommandIo): Logger {
   return {
     log(level, message) {
       const isAudit = message.startsWith("audit: ");
-      if (level === "warn" || level === "error" || isAudit) io.stderr(`muster: ${message}\n`);
+      // What follows a line is never taken for one of the server's, whoever chose the words in it.
+      const text = message.replace(/[\r\n]+/g, "\n  ");
+      if (level === "warn" || level === "error" || isAudit) io.stderr(`muster: ${text}\n`);
     },
   };
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Puts a core behind a door: barriers, watching, metrics, sessions. What is served of it is decided
 // here; how, in the modules it names.
+import { calmLogger } from "../../host/calm-logger.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { Host } from "../../host/host.ts";
 import { newRunId } from "../../host/ids.ts";
@@ -105,7 +106,8 @@ export function mountCore({
   const stopKeeping = host.observe(history.note);
   door.route(createWatchRoute({ host, clock, time, bounds, history }));
   door.route(createMetricsRoute(metrics));
-  door.socket(createSessionEndpoint({ host, logger, bounds, feeds, quota, judge }));
+  const calm = calmLogger(logger, clock);
+  door.socket(createSessionEndpoint({ host, logger: calm, bounds, feeds, quota, judge }));
   const stopMeasuring = measureHost(host, metrics);
   return async () => {
     stopMeasuring();

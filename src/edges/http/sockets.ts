@@ -103,7 +103,8 @@ export class Sockets {
   *holdings(): Generator<Holding> {
     for (const socket of this.#open) {
       const bytes = socket.heldBytes;
-      if (bytes >= heldBytesMin) yield { client: socket.client, bytes, cut: () => socket.destroy() };
+      if (bytes >= heldBytesMin)
+        yield { client: socket.client, bytes, cut: () => socket.destroy() };
     }
   }
 
@@ -187,11 +188,7 @@ class OpenSocket implements DoorSocket {
   #held: (string | Uint8Array)[] = [];
   beforeSend: () => void = () => undefined;
 
-  constructor(
-    socket: WebSocket,
-    options: OpenSocketOptions,
-    onGone: () => void,
-  ) {
+  constructor(socket: WebSocket, options: OpenSocketOptions, onGone: () => void) {
     this.#socket = socket;
     this.#options = options;
     this.client = options.stream.remoteAddress ?? "";

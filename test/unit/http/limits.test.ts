@@ -94,7 +94,10 @@ describe("bounds", () => {
   it("a body in chunks that cut its characters is read as it is", async () => {
     bench = await HttpBench.start();
     const body = JSON.stringify({ message: "é€😀".repeat(20_000) });
-    const pieces = Buffer.from(body).toString("latin1").match(/.{1,17}/gs) ?? [];
+    const pieces =
+      Buffer.from(body)
+        .toString("latin1")
+        .match(/.{1,17}/gs) ?? [];
     const chunks = pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join("");
     const head = "POST /v1/topics/t HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n";
     const request = `${head}Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`;
@@ -339,6 +342,17 @@ describe("a session that does harm", () => {
     socket.say("x".repeat(64 * 1024 * 1024));
     expect([1009, 1006]).toContain((await socket.closed).code);
     expect((await fetch(`${bench.url}/healthz`)).status).toBe(200);
+  });
+
+  it("writes no line of the log, and no long one", async () => {
+    bench = await HttpBench.start();
+    const socket = bench.socket("/v1/session", [sessionProtocol]);
+    await socket.opened();
+    for (const frame of [hello, { kind: `x\naudit: no${"n".repeat(100_000)}` }]) socket.say(frame);
+    await socket.closed;
+    const [line = ""] = bench.lines.filter((one) => one.includes("of a wrong shape"));
+    expect(line).toContain(String.raw`(kind "x\naudit: non`);
+    expect(line.length).toBeLessThan(200);
   });
 
   const bad: readonly (readonly [string, readonly (object | string)[]])[] = [
