@@ -18,6 +18,8 @@ export interface GuardOptions {
   readonly logger: Logger;
   /** Told of each who is turned away. */
   readonly onRefused?: () => void;
+  /** How he is let in, where that is not said by `--allow`. */
+  readonly advice?: string;
 }
 
 export interface Guard {
@@ -27,7 +29,9 @@ export interface Guard {
   readonly refusedCount: number;
 }
 
-export function createGuard({ door, networks, logger, onRefused }: GuardOptions): Guard {
+export function createGuard(options: GuardOptions): Guard {
+  const { door, networks, logger, onRefused } = options;
+  const { advice = `let it in with --allow ${door}=NETWORK` } = options;
   let refusedCount = 0;
   return {
     get refusedCount() {
@@ -39,7 +43,6 @@ export function createGuard({ door, networks, logger, onRefused }: GuardOptions)
       refusedCount += 1;
       onRefused?.();
       const from = peerAddress ?? "an unknown address";
-      const advice = `let it in with --allow ${door}=NETWORK`;
       const message = `the ${door} door has turned ${from} away: it is in none of its networks`;
       if (refusedCount === 1) {
         logger.log("warn", `${message}; ${advice}. More of them are not told`);

@@ -27,6 +27,8 @@ export interface ForwarderOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: ForwarderLimits;
+  /** Whether a host may come at all; every host may when absent. */
+  readonly admits?: (peerAddress: string | undefined) => boolean;
 }
 
 export class Forwarder {
@@ -74,7 +76,11 @@ export class Forwarder {
   }
 
   #accept(client: Socket): void {
-    const { limits, logger, to, clock } = this.#options;
+    const { limits, logger, to, clock, admits } = this.#options;
+    if (admits?.(client.remoteAddress) === false) {
+      client.resetAndDestroy();
+      return;
+    }
     const from = client.remoteAddress ?? "";
     const count = (this.#clients.get(from) ?? 0) + 1;
     const full =

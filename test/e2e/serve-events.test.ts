@@ -131,6 +131,7 @@ describe("muster serve, with both buses in one process", () => {
     [["--redirect-events", "192.0.2.1:2917"], "give ADDRESS:PORT=HOST:PORT"],
     [["--redirect-events", "boss:2917=ops:2917"], "an address of this machine"],
     [["--redirect-events", "192.0.2.1:70000=ops"], "give ADDRESS:PORT=HOST:PORT"],
+    [["--redirect-events", "192.0.2.1=ops,allow=x"], "x is no network such as"],
   ])("refuses %j and says what to write", async (argv, hint) => {
     const server = await serve(...argv);
     const { code, stderr } = await server.ended;

@@ -5,6 +5,7 @@
 import { BossBus } from "../../boss/index.ts";
 import { eventServerName } from "../../client/event-address.ts";
 import { createEventDoor } from "../../edges/bus/index.ts";
+import { createGuard } from "../../edges/guard.ts";
 import { type TlsFiles, TokenFile } from "../../edges/http/index.ts";
 import { LogError } from "../../engine/log.ts";
 import { MemoryBus } from "../../engine/memory-bus.ts";
@@ -12,12 +13,14 @@ import { isSharedLog, natsPlace } from "../../engine/open-log.ts";
 import { Forwarder } from "../../events/forwarder.ts";
 import { type ForwarderLimits, resolveForwarderLimits } from "../../events/forwarder-limits.ts";
 import { OpsBus } from "../../events/ops-bus.ts";
+import { calmLogger } from "../../host/calm-logger.ts";
 import { systemClock } from "../../host/clock.ts";
 import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { Bus } from "../../wire/event/bus.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import { isLoopbackAddress } from "../../wire/networks.ts";
 import type { Opened } from "./opened.ts";
 import type { ServeLimits } from "./serve-limits.ts";
 import type { Listen, Redirect } from "./serve-listen.ts";
@@ -123,14 +126,24 @@ export async function openEventDoor(
 
 /** @throws Error when the address cannot be had. */
 export async function openRedirect(
-  { from, to }: Redirect,
+  { from, to, networks }: Redirect,
   { logger, limits }: { readonly logger: Logger; readonly limits: Partial<ForwarderLimits> },
 ): Promise<Opened> {
+  const way = `${from.host}:${from.port}=${to.host}:${to.port}`;
+  const advice = `let it in with --redirect-events ${way},allow=NETWORK`;
+  const guard = createGuard({ door: "redirect", networks, logger, advice });
   const forwarder = new Forwarder({
-    ...{ to, clock: systemClock, logger },
+    // Whoever is cut by a limit may come again at once.
+    ...{ to, clock: systemClock, logger: calmLogger(logger, systemClock) },
     limits: resolveForwarderLimits(limits),
+    admits: (peer) => guard.admits(peer),
   });
   const port = await forwarder.listen(from);
+  if (!isLoopbackAddress(from.host) && networks.length === 0) {
+    const whither = `${to.host}:${to.port}, past the networks of the door there`;
+    const who = `say who may with --redirect-events ${way},allow=NETWORK`;
+    logger.log("warn", `whoever reaches ${from.host}:${port} gets to ${whither}; ${who}`);
+  }
   return {
     line: `who connects to ${from.host}:${port} gets to ${to.host}:${to.port}`,
     close: () => forwarder.close(),

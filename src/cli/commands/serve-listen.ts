@@ -127,19 +127,27 @@ export interface Redirect {
   readonly from: Endpoint;
   /** The host may be a name. */
   readonly to: Endpoint;
+  /** From where one may come; everybody when empty. */
+  readonly networks: readonly Network[];
 }
 
 /**
- * `ADDRESS:PORT=HOST:PORT`; ports are the usual one where they are left out. @throws CommandError
+ * `ADDRESS:PORT=HOST:PORT,allow=NETWORK`; ports are the usual one where they are left out.
+ * @throws CommandError
  */
 export function parseRedirect(text: string): Redirect {
-  const [from, to, ...rest] = text.split("=").map(parseEndpoint);
-  if (from !== undefined && to !== undefined && rest.length === 0 && isIP(from.host) !== 0) {
-    return { from, to };
+  const wrong = (why: string): CommandError => {
+    const help = "an address of this machine and where the event server is";
+    const message = `--redirect-events ${text}: ${why}give ADDRESS:PORT=HOST:PORT, ${help}, such as 192.0.2.1:2917=ops:2917`;
+    return new CommandError(exitCodes.usage, message);
+  };
+  const [place = "", ...settings] = text.split(",");
+  const [from, to, ...rest] = place.split("=").map(parseEndpoint);
+  if (from === undefined || to === undefined || rest.length > 0 || isIP(from.host) === 0) {
+    throw wrong("");
   }
-  const help = "an address of this machine and where the event server is";
-  const message = `--redirect-events ${text}: give ADDRESS:PORT=HOST:PORT, ${help}, such as 192.0.2.1:2917=ops:2917`;
-  throw new CommandError(exitCodes.usage, message);
+  const { networks } = readSettings(settings, ["allow"], (why) => wrong(`${why}; `));
+  return { from, to, networks };
 }
 
 function parseEndpoint(text: string): Endpoint | undefined {
