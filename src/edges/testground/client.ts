@@ -7,7 +7,7 @@
 //       subscriptions: an instance says how it ended and leaves.
 //   G3. A cancelled request is not answered, whatever comes of it.
 import type { WebSocket } from "ws";
-import type { PayloadRef } from "../../core/command.ts";
+import type { Participant, PayloadRef } from "../../core/command.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import {
   badJsonCode,
@@ -23,6 +23,7 @@ import {
 import type { TestgroundTime } from "../testground-time.ts";
 import type { Subscriber } from "../topic-feed.ts";
 import type { Ask } from "./ask.ts";
+import { AskTable } from "./ask-table.ts";
 import { type Objection, objectTo, type TestgroundBounds } from "./bounds.ts";
 
 /** Where a client is and what it speaks, as far as its handshake told. */
@@ -64,12 +65,13 @@ const tooLong = "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
 
 export class Client implements Subscriber {
   readonly peer: ClientPeer;
+  /** The same for all that it asks: commands that wait share it. */
+  readonly who: Participant;
   /** Runs that it has used. */
   readonly runs: Set<string> = new Set();
   readonly #door: ClientDoor;
   readonly #socket: WebSocket;
-  readonly #asks = new Map<string, Set<Ask>>();
-  #askCount = 0;
+  readonly #asks = new AskTable();
   /** From the oldest publication that is being stored on. */
   #queue: Ask[] = [];
   /** Bytes of publications and signals that are not answered yet. */
@@ -78,6 +80,8 @@ export class Client implements Subscriber {
   #lastingBytes = 0;
   #isReading = true;
   #isBlocked = false;
+  /** Something has come of it since it was looked. */
+  #isAlive = true;
   #cancelTimer: Cancel = () => undefined;
   readonly #onSent = (): void => this.#sent();
 
@@ -85,6 +89,7 @@ export class Client implements Subscriber {
     this.#door = door;
     this.#socket = socket;
     this.peer = peer;
+    this.who = whoIs(peer);
     socket.on("message", (data: Buffer) => this.#onMessage(data.toString("utf8")));
     socket.on("error", (error: Error & { readonly code?: string }) => {
       const { bounds } = door;
@@ -139,10 +144,7 @@ export class Client implements Subscriber {
   settle(ask: Ask): void {
     if (ask.state === "over") return;
     ask.state = "over";
-    this.#askCount -= 1;
-    const same = this.#asks.get(ask.id);
-    same?.delete(ask);
-    if (same?.size === 0) this.#asks.delete(ask.id);
+    this.#asks.delete(ask);
     if (isLasting(ask.operation)) {
       this.#lastingBytes -= ask.heldBytes;
     } else {
@@ -173,6 +175,7 @@ export class Client implements Subscriber {
   }
 
   #onMessage(text: string): void {
+    this.#isAlive = true;
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     const result = decodeRequest(text);
     if (result.kind === "refused") {
@@ -202,7 +205,7 @@ export class Client implements Subscriber {
   /** What comes at once may wait until there is room; nobody knows when what lasts is over. */
   #objection(operation: Operation): Objection | undefined {
     const { bounds } = this.#door;
-    if (this.#askCount >= bounds.testgroundRequestsMax) {
+    if (this.#asks.count >= bounds.testgroundRequestsMax) {
       return objectTo("too many requests at once", bounds, "testgroundRequestsMax");
     }
     if (!isLasting(operation) || this.#lastingBytes < bounds.testgroundQueueBytesMax) {
@@ -212,10 +215,7 @@ export class Client implements Subscriber {
   }
 
   #remember(ask: Ask): void {
-    const same = this.#asks.get(ask.id);
-    if (same === undefined) this.#asks.set(ask.id, new Set([ask]));
-    else same.add(ask);
-    this.#askCount += 1;
+    this.#asks.add(ask);
     if (isLasting(ask.operation)) {
       this.#lastingBytes += ask.heldBytes;
     } else {
@@ -227,7 +227,7 @@ export class Client implements Subscriber {
   /** @returns whether there was something that can be cancelled. */
   #cancel(id: string): boolean {
     let found = false;
-    for (const ask of [...(this.#asks.get(id) ?? [])]) {
+    for (const ask of this.#asks.of(id)) {
       if (!isLasting(ask.operation)) continue;
       found = true;
       this.#door.withdraw(ask);
@@ -281,20 +281,16 @@ export class Client implements Subscriber {
     const { testgroundAheadBytesMax: max } = this.#door.bounds;
     if (!this.#isBlocked || this.#socket.bufferedAmount > max / 2) return;
     this.#isBlocked = false;
-    for (const asks of this.#asks.values()) {
-      for (const ask of asks) ask.subscription?.resume();
-    }
+    for (const ask of this.#asks.all()) ask.subscription?.resume();
   }
 
   /** G2. */
   #onClose(): void {
     this.#cancelTimer();
-    for (const asks of [...this.#asks.values()]) {
-      for (const ask of [...asks]) {
-        if (!isLasting(ask.operation)) continue;
-        this.#door.withdraw(ask);
-        this.settle(ask);
-      }
+    for (const ask of this.#asks.all()) {
+      if (!isLasting(ask.operation)) continue;
+      this.#door.withdraw(ask);
+      this.settle(ask);
     }
     this.#door.left(this);
   }
@@ -309,17 +305,15 @@ export class Client implements Subscriber {
   #expectLife(): void {
     const { clock, time } = this.#door;
     const socket = this.#socket;
-    let isAlive = true;
     let silentMs = 0;
     const onLife = (): void => {
-      isAlive = true;
+      this.#isAlive = true;
     };
-    socket.on("message", onLife);
     socket.on("pong", onLife);
     socket.on("ping", onLife);
     const look = (): void => {
-      silentMs = isAlive ? 0 : silentMs + time.pingMs;
-      isAlive = false;
+      silentMs = this.#isAlive ? 0 : silentMs + time.pingMs;
+      this.#isAlive = false;
       if (silentMs > time.pongMs) {
         socket.terminate();
         return;
@@ -334,4 +328,12 @@ export class Client implements Subscriber {
 /** Waits and subscriptions: answered when others do something, and not at all when cancelled. */
 function isLasting({ kind }: Operation): boolean {
   return kind === "barrier" || kind === "subscribe";
+}
+
+function whoIs({ address, node, name }: ClientPeer): Participant {
+  return {
+    address,
+    ...(node === undefined ? {} : { node }),
+    ...(name === undefined ? {} : { name }),
+  };
 }

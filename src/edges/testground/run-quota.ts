@@ -4,8 +4,9 @@
 // keeps its state; when there are too many, the one that was left longest ago makes room.
 import { type Objection, objectTo, type TestgroundBounds } from "./bounds.ts";
 
+/** By kind: a state and a topic of one name are two. */
 interface Run {
-  readonly names: Set<string>;
+  readonly names: { readonly state: Set<string>; readonly topic: Set<string> };
   bytes: number;
   /** Connections that have used it. */
   users: number;
@@ -40,23 +41,28 @@ export class RunQuota {
    * @param users what the connection uses already; the run is added to it.
    * @returns why not, if it may not.
    */
-  use(users: Set<string>, scope: string, name: string): Objection | undefined {
+  use(
+    users: Set<string>,
+    scope: string,
+    kind: keyof Run["names"],
+    name: string,
+  ): Objection | undefined {
     const { bounds } = this.#options;
     const known = this.#runs.get(scope);
     if (known === undefined && this.#runs.size >= bounds.testgroundRunsMax && !this.#evict()) {
       return objectTo("too many runs at this door", bounds, "testgroundRunsMax");
     }
-    if (known?.names.has(name) !== true && this.#names >= bounds.testgroundNamesMax) {
+    if (known?.names[kind].has(name) !== true && this.#names >= bounds.testgroundNamesMax) {
       return objectTo("too many states and topics", bounds, "testgroundNamesMax");
     }
-    const run = known ?? { names: new Set<string>(), bytes: 0, users: 0, leftUs: 0 };
-    this.#runs.set(scope, run);
+    const run = known ?? createRun();
+    if (known === undefined) this.#runs.set(scope, run);
     if (!users.has(scope)) {
       users.add(scope);
       run.users += 1;
     }
-    if (!run.names.has(name)) {
-      run.names.add(name);
+    if (!run.names[kind].has(name)) {
+      run.names[kind].add(name);
       this.#names += 1;
     }
     return undefined;
@@ -91,9 +97,11 @@ export class RunQuota {
   ended(scope: string): void {
     const run = this.#runs.get(scope);
     if (run === undefined) return;
-    this.#names -= run.names.size;
     this.#bytes -= run.bytes;
-    run.names.clear();
+    for (const names of Object.values(run.names)) {
+      this.#names -= names.size;
+      names.clear();
+    }
     run.bytes = 0;
     if (run.users === 0) this.#runs.delete(scope);
   }
@@ -117,4 +125,8 @@ export class RunQuota {
     endRun(oldest.scope);
     return true;
   }
+}
+
+function createRun(): Run {
+  return { names: { state: new Set(), topic: new Set() }, bytes: 0, users: 0, leftUs: 0 };
 }

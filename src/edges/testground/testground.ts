@@ -7,9 +7,9 @@
 //   G5. A request is answered at most once; effects for requests that are over do nothing.
 import type { IncomingMessage } from "node:http";
 import type { WebSocket } from "ws";
-import type { ConnectionId, Participant } from "../../core/command.ts";
+import type { ConnectionId } from "../../core/command.ts";
 import type { EdgeEffect, Released } from "../../core/effect.ts";
-import { type Limits, limitMessage, payloadOverheadBytes } from "../../core/limits.ts";
+import { type Limits, payloadOverheadBytes } from "../../core/limits.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { ConnectEdge } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
@@ -17,7 +17,6 @@ import type { TopicLink } from "../../host/topic-link.ts";
 import {
   isEventsTopic,
   type Operation,
-  parseKey,
   parseRunEvent,
   type RunEvent,
 } from "../../wire/testground/index.ts";
@@ -29,6 +28,7 @@ import type { Ask } from "./ask.ts";
 import { type Objection, resolveTestgroundBounds, type TestgroundBounds } from "./bounds.ts";
 import { Client, type ClientDoor, type ClientPeer } from "./client.ts";
 import { Feeds } from "./feeds.ts";
+import { KeyPlaces } from "./key-places.ts";
 import { RunQuota } from "./run-quota.ts";
 import { WebSocketListener } from "./server.ts";
 
@@ -97,6 +97,7 @@ export class Testground {
   readonly #bounds: TestgroundBounds;
   readonly #time: TestgroundTime;
   readonly #listener: WebSocketListener;
+  readonly #places: KeyPlaces;
   readonly #quota: RunQuota;
   readonly #core: CoreMembership;
   readonly #outbox: Outbox;
@@ -122,6 +123,8 @@ export class Testground {
       log: (level, line) => this.#log(level, line),
       onRefused: (limit) => this.#countRefusal(limit),
     });
+    const { scope, run, limits } = options;
+    this.#places = new KeyPlaces({ scope, run, limits });
     this.#quota = new RunQuota({
       bounds: this.#bounds,
       idleRunMs: this.#time.idleRunMs,
@@ -240,69 +243,64 @@ export class Testground {
   #createAsk(client: Client, id: string, operation: Operation): Ask | Objection {
     const isTopic = operation.kind === "publish" || operation.kind === "subscribe";
     const key = isTopic ? operation.topic : operation.state;
-    const { scope, name } = this.#placeOf(key);
     const bytes =
       operation.kind === "publish"
         ? Buffer.byteLength(operation.payload) + payloadOverheadBytes
         : 0;
-    const named = `${isTopic ? "topic" : "state"} ${name}`;
+    const place = this.#places.find(key);
+    if ("limit" in place) return place;
+    const { scope, name } = place;
     const objection =
-      this.#nameObjection(scope, name) ??
-      this.#quota.use(client.runs, scope, named) ??
+      this.#quota.use(client.runs, scope, isTopic ? "topic" : "state", name) ??
       (bytes > 0 ? this.#quota.store(scope, bytes) : undefined);
     if (objection !== undefined) return objection;
     this.#lastConnection += 1;
-    const event =
-      operation.kind === "publish" && isEventsTopic(name)
-        ? parseRunEvent(operation.payload)
-        : undefined;
+    // Written out, here and below: a spread is another object, and there is one for each request.
     return {
-      ...{ id, connection: this.#lastConnection, operation, scope, name, bytes, event },
-      ...{ state: "queued", payload: undefined, subscription: undefined },
+      id,
+      connection: this.#lastConnection,
+      operation,
+      scope,
+      name,
+      bytes,
       heldBytes: Buffer.byteLength(id) + Buffer.byteLength(key) + bytes,
+      state: "queued",
+      payload: undefined,
+      subscription: undefined,
+      event:
+        operation.kind === "publish" && isEventsTopic(name)
+          ? parseRunEvent(operation.payload)
+          : undefined,
     };
   }
 
-  /** Before the quota keeps the names: they are as long as a client makes them. */
-  #nameObjection(scope: string, name: string): Objection | undefined {
-    const { limits } = this.#options;
-    const longest = Math.max(Buffer.byteLength(scope), Buffer.byteLength(name));
-    if (longest <= limits.nameBytesMax) return undefined;
-    const text = `the key is too long: ${limitMessage(limits, "nameBytesMax")}`;
-    return { limit: "nameBytesMax", text };
-  }
-
-  /** The `run:` part of a key is its scope, else the listener's is (D18). */
-  #placeOf(key: string): { readonly scope: string; readonly name: string } {
-    const { scope, run: only } = this.#options;
-    const { run, name } = parseKey(key);
-    if (run === undefined) return { scope, name };
-    if (only === undefined) return { scope: `run:${run}`, name };
-    return run === only ? { scope, name } : { scope, name: key };
-  }
-
   #submit(client: Client, ask: Ask): void {
-    const { operation, scope, name, connection } = ask;
+    const { operation, scope, name, connection, payload } = ask;
     if (operation.kind !== "subscribe") this.#pending.set(connection, { client, ask });
-    const who = whoIs(client.peer);
-    const at = { scope, barrier: name, connection, who };
+    const { who } = client;
     switch (operation.kind) {
       case "subscribe":
         this.#feeds.subscribe(ask, client);
         return;
       case "signal":
-        this.#outbox.send({ kind: "state-signal", ...at });
+        this.#outbox.send({ kind: "state-signal", scope, barrier: name, connection, who });
         return;
       case "barrier": {
         const target = Math.max(0, operation.target);
-        this.#outbox.send({ kind: "state-wait", ...at, error: 0, target });
+        this.#outbox.send({
+          kind: "state-wait",
+          scope,
+          barrier: name,
+          connection,
+          who,
+          error: 0,
+          target,
+        });
         return;
       }
       case "publish":
-        if (ask.payload === undefined) return;
-        this.#outbox.send({
-          ...{ kind: "publish", scope, topic: name, connection, payload: ask.payload },
-        });
+        if (payload === undefined) return;
+        this.#outbox.send({ kind: "publish", scope, topic: name, connection, payload });
         return;
     }
   }
@@ -422,12 +420,4 @@ export class Testground {
   #log(level: "debug" | "info" | "warn" | "error", line: string): void {
     this.#options.logger.log(level, line);
   }
-}
-
-function whoIs({ address, node, name }: ClientPeer): Participant {
-  return {
-    address,
-    ...(node === undefined ? {} : { node }),
-    ...(name === undefined ? {} : { name }),
-  };
 }

@@ -104,7 +104,7 @@ export class EdgeOutbox<Item extends EdgeCommand = Command> {
     const batch = { edge, incarnation, number: this.#lastNumber, commands };
     this.#unacknowledged.push(batch);
     this.#sentCommands += commands.length;
-    const text = sumOfTexts(commands);
+    const text = this.#queuedText === 0 ? 0 : sumOfTexts(commands);
     this.#queuedText -= text;
     this.#sentText += text;
     return batch;
