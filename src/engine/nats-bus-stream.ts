@@ -88,6 +88,7 @@ function notFound(error: unknown): undefined {
   throw error;
 }
 
+/** What the description of a stream of ours says: format and epoch. */
 const describedAs = new RegExp(`^${what}, format (\\d+)(?:, epoch (\\S+))?`);
 
 function check(info: StreamInfo, { stream, sent, heard }: NatsBusNames): StreamInfo {
@@ -105,9 +106,8 @@ function check(info: StreamInfo, { stream, sent, heard }: NatsBusNames): StreamI
   }
   const isRepublished = republish?.src === `${sent}.>` && republish.dest === `${heard}.>`;
   if (!subjects.includes(`${sent}.>`) || !isRepublished || discard !== "old") {
-    throw wrong(
-      `the stream ${stream} of NATS was changed: it must take ${sent}.>, republish it to ${heard}.>, and discard old messages when it is full`,
-    );
+    const must = `it must take ${sent}.>, republish it to ${heard}.>, and discard old messages`;
+    throw wrong(`the stream ${stream} of NATS was changed: ${must}`);
   }
   return info;
 }

@@ -132,6 +132,11 @@ export class NatsBus implements Bus {
     return this.#names.stream;
   }
 
+  /** Subjects that it listens to. */
+  get subjectCount(): number {
+    return this.#feed.subjectCount;
+  }
+
   async publish(notification: Notification): Promise<Published> {
     this.#checkOpen();
     const fault = findNotificationFault(notification);
@@ -252,7 +257,7 @@ export class NatsBus implements Bus {
     return count;
   }
 
-  /** How many at one server that hears it; 0 when none does, which is asked twice. */
+  /** How many at one server that hears it; 0 when none does, which a cluster is asked twice. */
   async #countElsewhere(notification: Notification): Promise<number> {
     const { connection } = this.#link;
     const subject = formatSubject(this.#names.heard, notification);
@@ -260,7 +265,8 @@ export class NatsBus implements Bus {
     const ask = () => askWhoHears({ connection, clock: this.#clock, subject, about });
     const count = await ask();
     if (count !== undefined) return count;
-    // Somebody may have come whom not every broker knows of yet.
+    // Who has come at another broker of a cluster may not be known at this one yet.
+    if (connection.info?.cluster === undefined) return 0;
     await new Promise<void>((resolve) => {
       this.#clock.after(natsUnheardPauseMs, resolve);
     });

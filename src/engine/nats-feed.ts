@@ -94,6 +94,10 @@ export class NatsFeed {
     if (!this.#isRecovering && position > this.#head) this.#head = position;
   }
 
+  get subjectCount(): number {
+    return this.#subjects.size;
+  }
+
   /** Whether so many subjects more may be listened to, each by itself. */
   hasRoomFor(count: number): boolean {
     return this.#subjects.size + count <= natsSubjectsMax;

@@ -5,9 +5,12 @@
 
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect as connectNats } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { resolveBusLimits } from "../../../src/engine/bus-limits.ts";
 import { NatsBus } from "../../../src/engine/nats-bus.ts";
+import { natsSubjectsMax } from "../../../src/engine/nats-bus-limits.ts";
 import { parseNatsPlace } from "../../../src/engine/nats-place.ts";
 import { sleep, systemClock } from "../../../src/host/clock.ts";
 import { newRunId } from "../../../src/host/ids.ts";
@@ -19,7 +22,7 @@ import {
   numbered,
 } from "../../../src/testing/suites/bus-suite.ts";
 import type { Bus, BusPlace, Subscriber } from "../../../src/wire/event/bus.ts";
-import { getInt32 } from "../../../src/wire/event/notification.ts";
+import { getInt32, textAttribute } from "../../../src/wire/event/notification.ts";
 
 let streams = 0;
 const turn = (): Promise<void> => sleep(systemClock, 1);
@@ -52,6 +55,9 @@ class Cutter {
   readonly #sockets = new Set<Socket>();
   #port = 0;
   address = "";
+  isOpen = true;
+  /** What the stream says again does not get through while it is set. */
+  isDeaf = false;
 
   async start(port: number): Promise<this> {
     this.#port = port;
@@ -72,6 +78,10 @@ class Cutter {
   }
 
   #join(inner: Socket): void {
+    if (!this.isOpen) {
+      inner.destroy();
+      return;
+    }
     const outer = connect(this.#port, "127.0.0.1");
     for (const [one, other] of [
       [inner, outer],
@@ -83,7 +93,33 @@ class Cutter {
         this.#sockets.delete(one);
         other.destroy();
       });
-      one.pipe(other);
+    }
+    inner.pipe(outer);
+    const frames = new Frames();
+    outer.on("data", (chunk: Buffer) => {
+      for (const frame of frames.push(chunk)) {
+        const isSaidAgain = /^HMSG \S+\.heard\./.test(frame.toString("latin1", 0, 100));
+        if (!(this.isDeaf && isSaidAgain)) inner.write(frame);
+      }
+    });
+  }
+}
+
+/** What a broker says, a frame each. */
+class Frames {
+  #rest: Buffer = Buffer.alloc(0);
+
+  push(chunk: Buffer): readonly Buffer[] {
+    this.#rest = Buffer.concat([this.#rest, chunk]);
+    const frames: Buffer[] = [];
+    for (;;) {
+      const end = this.#rest.indexOf("\r\n");
+      const line = this.#rest.toString("latin1", 0, Math.max(0, end));
+      const bytes = /^H?MSG .* (\d+)$/.exec(line)?.[1];
+      const length = end + 2 + (bytes === undefined ? 0 : Number(bytes) + 2);
+      if (end < 0 || this.#rest.length < length) return frames;
+      frames.push(this.#rest.subarray(0, length));
+      this.#rest = this.#rest.subarray(length);
     }
   }
 }
@@ -115,16 +151,6 @@ const runner = {
   },
 };
 
-describe("NatsBus at one broker", () => {
-  let server: NatsServer;
-  beforeAll(async () => {
-    server = await NatsServer.start();
-  });
-  afterAll(() => server.dispose());
-  const create = (limits: BusSuiteLimits) => createBench(server, { limits });
-  declareBusSuite({ create, hasConnections: true }, runner);
-});
-
 /** Keeps the numbers that it hears, and goes on where it was ended. */
 class Listener implements Subscriber {
   readonly numbers: number[] = [];
@@ -137,9 +163,9 @@ class Listener implements Subscriber {
     this.#bus = bus;
   }
 
-  async begin(after?: BusPlace): Promise<BusPlace> {
+  async begin(after?: BusPlace, objname = "o"): Promise<BusPlace> {
     const place = after === undefined ? {} : { after };
-    const wish = { address: { objname: "o", scheduler: 0 }, slow: "end", ...place } as const;
+    const wish = { address: { objname, scheduler: 0 }, slow: "end", ...place } as const;
     const subscribed = await this.#bus().subscribe(wish, this);
     this.#place = subscribed.place;
     return this.#place;
@@ -181,12 +207,157 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 const range = (to: number): readonly number[] => Array.from({ length: to }, (_, n) => n + 1);
 const unique = (numbers: readonly number[]): readonly number[] => [...new Set(numbers)];
 
+describe("NatsBus at one broker", () => {
+  let server: NatsServer;
+  beforeAll(async () => {
+    server = await NatsServer.start();
+  });
+  afterAll(() => server.dispose());
+  const create = (limits: BusSuiteLimits) => createBench(server, { limits });
+  declareBusSuite({ create, hasConnections: true }, runner);
+
+  it("F3 finds what was stored and never said, and has a subscriber come back for it", async () => {
+    const [cutter, stream] = [await new Cutter().start(server.port), newStream()];
+    const [a, b] = [await open(server.address, stream), await open(cutter.address, stream)];
+    const [listener, late] = [new Listener(() => b), new Listener(() => b)];
+    await listener.begin();
+    await late.begin(undefined, "late");
+    await a.publish(numbered(1));
+    await until("the first", () => listener.numbers.length === 1);
+    cutter.isDeaf = true;
+    await a.publish(numbered(2));
+    await a.publish(numbered(3, { objname: "late" }));
+    // Whatever was lost has been lost when this answer has come the same way.
+    expect((await b.publish(numbered(4, { objname: "nobody" }))).matched).toBe(0);
+    cutter.isDeaf = false;
+    await a.publish(numbered(5));
+    await until("what was said", () => listener.numbers.length === 2);
+    expect([listener.numbers, late.numbers]).toEqual([[1, 5], []]);
+    cutter.cut();
+    await until("the rest", () => listener.numbers.length === 4 && late.numbers.length === 1);
+    // The one was past it already; the other had its place before it.
+    expect([listener.numbers, late.numbers]).toEqual([[1, 5, 2, 5], [3]]);
+    expect(listener.ends).toEqual([expect.stringContaining("come back for it")]);
+    expect([listener.gaps, late.gaps, late.ends]).toEqual([[], [], []]);
+    await Promise.all([a.close(), b.close()]);
+    cutter.close();
+  });
+
+  it("F4 tells a gap when the stream has forgotten what came during a cut", async () => {
+    const [cutter, stream] = [await new Cutter().start(server.port), newStream()];
+    const limits = { ringNotificationsMax: 8, queueNotificationsMax: 8 };
+    const a = await open(server.address, stream, { limits });
+    const b = await open(cutter.address, stream, { limits });
+    const listener = new Listener(() => b);
+    await listener.begin();
+    await a.publish(numbered(1));
+    await until("the first", () => listener.numbers.length === 1);
+    cutter.isOpen = false;
+    cutter.cut();
+    for (const number of range(12)) await a.publish(numbered(100 + number));
+    cutter.isOpen = true;
+    await until("the last", () => listener.numbers.at(-1) === 112);
+    expect(listener.numbers).toEqual([1, ...range(8).map((number) => 104 + number)]);
+    expect([listener.gaps, listener.ends]).toEqual([[-1], []]);
+    await Promise.all([a.close(), b.close()]);
+    cutter.close();
+  });
+
+  it("ends everybody, with a gap for who comes back, when the stream was made anew", async () => {
+    const bus = await open(server.address, newStream());
+    const listener = new Listener(() => bus);
+    const { epoch } = await listener.begin();
+    await bus.publish(numbered(1));
+    await until("it", () => listener.numbers.length === 1);
+    const { connection, streams } = await managerOf(server);
+    await streams.delete(bus.stream);
+    await until("the end", () => listener.gaps.length > 0);
+    expect([listener.gaps, listener.ends]).toEqual([[-1], [expect.stringContaining("anew")]]);
+    expect((await bus.publish(numbered(2))).place.epoch).not.toBe(epoch);
+    await until("what is new", () => listener.numbers.length === 2);
+    await Promise.all([bus.close(), connection.close()]);
+  });
+
+  it("keeps what it has acknowledged when the broker is killed", async () => {
+    const broker = await NatsServer.start();
+    const [a, b] = [await open(broker.address, "s"), await open(broker.address, "s")];
+    const listener = new Listener(() => b);
+    await listener.begin();
+    const publishing = publishSurely(a, 1, 300);
+    await until("some", () => listener.numbers.length > 100);
+    await broker.kill();
+    // Who comes meanwhile waits a while, and is told.
+    const late = b.subscribe({ address: undefined, slow: "end" }, new Listener(() => b));
+    await expect(late).rejects.toMatchObject({ code: "unavailable" });
+    await broker.startAgain();
+    await publishing;
+    await until("the last", () => listener.numbers.at(-1) === 300);
+    expect(unique(listener.numbers)).toEqual(range(300));
+    expect([listener.gaps, listener.ends]).toEqual([[], []]);
+    await Promise.all([a.close(), b.close()]);
+    await broker.dispose();
+  });
+
+  it("listens to as many subjects as the limit, and more widely beyond", async () => {
+    const bus = await open(server.address, newStream());
+    const names = (from: number): string =>
+      range(64)
+        .map((n) => `n${from + n}`)
+        .join();
+    const hears = async (objname: string): Promise<Listener> => {
+      const listener = new Listener(() => bus);
+      await bus.subscribe({ address: { objname, scheduler: 0 }, slow: "end" }, listener);
+      return listener;
+    };
+    const full = natsSubjectsMax / 64;
+    const early = await Promise.all(range(full).map((n) => hears(names(n * 64))));
+    expect(bus.subjectCount).toBe(natsSubjectsMax);
+    const listener = await hears("wide,wider");
+    expect(bus.subjectCount).toBe(natsSubjectsMax + 1);
+    await bus.publish(numbered(1, { objname: "wider" }));
+    await bus.publish(numbered(2, { objname: "n65" }));
+    await until("both", () => listener.numbers.length + (early[0]?.numbers.length ?? 0) === 2);
+    expect([listener.numbers, early[0]?.numbers]).toEqual([[1], [2]]);
+    await bus.close();
+  });
+
+  it("says what is wrong: a stream of others, or of a newer Muster, or one that was changed", async () => {
+    const { connection, streams } = await managerOf(server);
+    const messageOf = async (description: string, more: object): Promise<string> => {
+      const stream = newStream();
+      const subjects = [`muster.${stream}.ops.sent.>`];
+      await streams.add({ name: `${stream}-ops`, subjects, description, ...more });
+      return open(server.address, stream).then(() => "none", String);
+    };
+    expect(await messageOf("orders", {})).toContain("is not a Muster bus ('orders')");
+    expect(await messageOf("a Muster bus, format 9, epoch x", {})).toContain("a newer Muster");
+    expect(await messageOf("a Muster bus, format 1, epoch x", {})).toContain("was changed");
+    const bus = await open(server.address, newStream());
+    const control = { attributes: [textAttribute("a", "\u0001".repeat(200_000))] };
+    await expect(bus.publish(control)).rejects.toMatchObject({
+      ...{ code: "too-large", message: expect.stringContaining("max_payload") },
+    });
+    await Promise.all([bus.close(), connection.close()]);
+  });
+});
+
+async function managerOf(server: NatsServer) {
+  const connection = await connectNats({ servers: server.address });
+  return { connection, streams: (await jetstreamManager(connection)).streams };
+}
+
 describe("NatsBus at three brokers", () => {
   let brokers: readonly NatsServer[];
   beforeAll(async () => {
     brokers = await NatsServer.startThree();
   });
   afterAll(() => Promise.all(brokers.map((broker) => broker.dispose())));
+  const create = (limits: BusSuiteLimits) => {
+    const [first] = brokers;
+    if (first === undefined) throw new Error("there are three");
+    return createBench(first, { limits, replicas: 3 });
+  };
+  declareBusSuite({ create, hasConnections: true }, runner);
   const at = (index: number): string => brokers[index]?.address ?? "";
   const all = (): string => brokers.map(({ address }) => address).join(",");
 
@@ -217,7 +388,10 @@ describe("NatsBus at three brokers", () => {
     const listener = new Listener(() => b);
     await listener.begin();
     let last = 0;
-    for (const broker of [...brokers, brokers[0]]) {
+    const { connection, streams } = await managerOf(brokers[0] as NatsServer);
+    for (const _ of range(2)) {
+      const { cluster } = await streams.info(a.stream);
+      const broker = brokers[Number(cluster?.leader?.slice(1))];
       const publishing = publishSurely(a, last + 1, last + 300);
       await until("some", () => (listener.numbers.at(-1) ?? 0) >= last + 100);
       await broker?.kill();
@@ -228,6 +402,6 @@ describe("NatsBus at three brokers", () => {
     await until("the last", () => listener.numbers.at(-1) === last);
     expect(unique(listener.numbers).toSorted((x, y) => x - y)).toEqual(range(last));
     expect(listener.gaps).toEqual([]);
-    await Promise.all([a.close(), b.close()]);
+    await Promise.all([a.close(), b.close(), connection.close()]);
   });
 });

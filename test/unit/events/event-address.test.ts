@@ -19,6 +19,8 @@ test.each([
   [nothing, "wss://[::1]:7", "wss://[::1]:7/v1/bus"],
   [{ server: "::1", port: undefined }, undefined, "ws://[::1]:2917/v1/bus"],
   [{ server: "fe80::1", port: 8 }, undefined, "ws://[fe80::1]:8/v1/bus"],
+  [nothing, "a,b:5", "ws://a:2917/v1/bus,ws://b:5/v1/bus"],
+  [{ server: "a,", port: undefined }, undefined, undefined],
   [{ server: "a b", port: undefined }, undefined, undefined],
   [{ server: "", port: undefined }, undefined, undefined],
   [nothing, "ftp://boss", undefined],
@@ -33,4 +35,5 @@ test.each([
 
 test("hostOf() is what people call it", () => {
   expect(hostOf("wss://ops:2917/v1/bus")).toBe("ops:2917");
+  expect(hostOf("wss://a:1/v1/bus,ws://b:2/v1/bus")).toBe("a:1 or b:2");
 });

@@ -13,6 +13,7 @@ import {
 import type { Address, Notification } from "../../../src/wire/event/notification.ts";
 import { createNotification, withoutAttribute } from "../../../src/wire/event/notification.ts";
 import {
+  formatCoveringSubject,
   formatSubject,
   formatSubjectFilters,
   formatToken,
@@ -203,6 +204,7 @@ describe("subjects", () => {
         if (!matches(filter, notification)) return;
         matched += 1;
         expect(hits).toHaveLength(1);
+        expect(natsMatches(formatCoveringSubject("m.e", filter), subject)).toBe(true);
       }),
       { numRuns: 5_000 },
     );
@@ -232,6 +234,10 @@ describe("subjects", () => {
       "m.0.p/e.LINK.l%2E0.UP.h.*.*.*",
     ]);
     expect(formatSubjectFilters("m", filterOf(undefined))).toEqual(["m.>"]);
+    expect(formatCoveringSubject("m", filterOf({ ...address, host: "*,h", scheduler: 0 }))).toBe(
+      "m.0.p/e.LINK.l%2E0.UP.*.*.*.*",
+    );
+    expect(formatCoveringSubject("m", filterOf(undefined))).toBe("m.>");
   });
 
   it("are as many as the limit and not one more: then a field is left to the receiver", () => {
