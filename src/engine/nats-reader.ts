@@ -3,13 +3,17 @@
 // subscriber or a server of a bus has missed.
 //
 //   R1. `next` is the only place: a consumer that is lost is made anew from there.
-//   R2. `read` resolves with what was stored when it was asked, in order, each once; fewer than the
-//       most it may give means that this was all.
+//   R2. `read` resolves with what is stored, in order, each once; `isAll` when the stream's leader
+//       has no more. A consumer may be at a broker that is behind the leader, and only the leader
+//       knows.
 import { createInbox, type Msg, nanos } from "@nats-io/transport-node";
 import type { LogClock } from "./log.ts";
 import { natsReadBatchMax, natsStandAnswerMs } from "./nats-bus-limits.ts";
 import type { NatsLink } from "./nats-connection.ts";
 import { natsReaderKeptMs } from "./nats-limits.ts";
+
+/** Code of JetStream. */
+const noMessageFound = 10_037;
 
 export interface NatsReaderOptions {
   readonly link: NatsLink;
@@ -57,7 +61,7 @@ export class NatsReader {
       const batch = await this.#pull(consumer);
       const last = batch.stored.at(-1);
       if (last !== undefined) this.#next = last.position + 1;
-      return batch;
+      return batch.isAll ? { ...batch, isAll: await this.#isAllOfLeader() } : batch;
     } catch (error) {
       this.close();
       throw error;
@@ -83,6 +87,20 @@ export class NatsReader {
     });
     this.#consumer = name;
     return name;
+  }
+
+  /** R2. */
+  async #isAllOfLeader(): Promise<boolean> {
+    const { link, stream, subject } = this.#options;
+    const ask = { seq: Math.max(1, this.#next), next_by_subj: subject };
+    const subjectOfGet = `$JS.API.STREAM.MSG.GET.${stream}`;
+    const answer = await link.connection.request(subjectOfGet, JSON.stringify(ask), {
+      timeout: natsStandAnswerMs,
+    });
+    const { error } = answer.json<{ readonly error?: { readonly err_code?: number } }>();
+    if (error === undefined) return false;
+    if (error.err_code === noMessageFound) return true;
+    throw new Error(`the stream ${stream} does not say what comes next: ${answer.string()}`);
   }
 
   #pull(consumer: string): Promise<ReadBatch> {

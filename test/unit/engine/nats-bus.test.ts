@@ -83,6 +83,8 @@ class Cutter {
       return;
     }
     const outer = connect(this.#port, "127.0.0.1");
+    inner.setNoDelay();
+    outer.setNoDelay();
     for (const [one, other] of [
       [inner, outer],
       [outer, inner],
