@@ -18,6 +18,8 @@ export const exitCodes = {
   cannotCreate: 73,
   /** Standard output cannot be written. */
   cannotWrite: 74,
+  /** `exec`, `shell`: there is no such node, or no way into it; no status that a command has. */
+  notEntered: 125,
   /** Ended by SIGINT (Ctrl-C). */
   interrupted: 130,
   /** Ended by SIGTERM. */

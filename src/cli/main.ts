@@ -195,7 +195,7 @@ function addLinktest(program: Command, setExit: (code: number) => void): void {
     .command("linktest")
     .description("show what a check of the links of a file would probe, and how long it would take")
     .argument("<file>", "the experiment file")
-    .requiredOption("--plan", "only show it")
+    .option("--plan", "only show it; muster run FILE --linktest LEVEL probes", false)
     .option("--start-level <n>", "first stage: 1 latency, 2 routing, 3 loss, 4 bandwidth", level, 1)
     .option("--level <n>", "last stage", level, 4)
     .option("--json", "print the plan as JSON", false)

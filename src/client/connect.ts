@@ -51,9 +51,12 @@ export async function connect(
 
 /** @throws MusterError (invalid) */
 function sessionUrls(url: string | readonly string[]): readonly string[] {
-  const urls = [url].flat().map(sessionUrl);
-  if (urls.length > 0) return urls;
-  throw new MusterError("invalid", "name a server: connect(URL), or connect([URL, URL])");
+  const given = [url].flat();
+  // JavaScript is not checked: a variable that is not set comes as undefined.
+  const isNamed = given.length > 0 && given.every((one) => typeof one === "string" && one !== "");
+  if (isNamed) return given.map(sessionUrl);
+  const message = `name a server: connect(URL), or connect([URL, URL]), not connect(${JSON.stringify(url)})`;
+  throw new MusterError("invalid", message);
 }
 
 /** Where the server's sessions are. @throws MusterError (invalid) */

@@ -58,7 +58,9 @@ export function chooseBackend(
     const [failure] = failures.filter(({ kind }) => kind === asked);
     return failure === undefined
       ? { kind: asked, why: "as asked" }
-      : { problem: `${describe(failure)}; leave the back end out, or take another one` };
+      : {
+          problem: `${describe(failure)}; leave --links out, which takes what works here; muster doctor says what that is`,
+        };
   }
   const best = probes.find(({ problem }) => problem === undefined);
   if (best === undefined) {

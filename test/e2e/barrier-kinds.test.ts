@@ -60,7 +60,7 @@ describe("other kinds of barriers", () => {
 
   it("muster barrier signals, waits for a quorum, and fails and cancels with a reason", async () => {
     const { url, muster, post } = await serve();
-    const state = ["--kind", "state", "--target", "2"];
+    const state = ["--target", "2"]; // Only a state has one.
     const waits = muster("wait", "s", ...state, "--json");
     const signals = [1, 2].map(() => muster("wait", "s", ...state, "--signal", "--json"));
     const ends = await Promise.all([waits, ...signals].map(({ ended }) => ended));
@@ -97,9 +97,9 @@ describe("other kinds of barriers", () => {
         env: { MUSTER_SERVER: "http://127.0.0.1:9" },
       }).ended;
     for (const argv of [
-      ["wait", "b", "--target", "2"],
+      ["wait", "b", "--kind", "count", "--target", "2"],
       ["wait", "b", "--kind", "state"],
-      ["wait", "b", "--phase", "2"],
+      ["wait", "b", "--phase", "2"], // a roster, and nobody's name
       ["wait", "b", "--kind", "roster"],
       ["init", "b"],
       ["init", "b", "101", "--kind", "state"],

@@ -84,8 +84,11 @@ export function readArrival(
   argv: WaitArguments,
   options: WaitOptions,
 ): (session: Session, signal: AbortSignal) => Promise<Crossing> {
-  const { barrier, kind, target, phase } = argv;
-  if (kind !== "state" && (target !== undefined || argv.signal)) {
+  const { barrier, target, phase } = argv;
+  // What only one kind has says which is meant.
+  const isState = target !== undefined || argv.signal;
+  const kind = argv.kind ?? (phase !== undefined ? "roster" : isState ? "state" : undefined);
+  if (kind !== "state" && isState) {
     throw usage("--target and --signal belong to --kind state");
   }
   if (kind !== "roster" && phase !== undefined) throw usage("--phase belongs to --kind roster");

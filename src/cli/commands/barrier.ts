@@ -216,8 +216,10 @@ export function say({ json }: BarrierArguments, io: CommandIo, value: unknown, t
 
 function describe(barrier: BarrierDescription): string {
   const { name, scope, arrived, expected, waiting, missing, error, state, roster } = barrier;
+  // A count that nobody has initialised expects nobody yet; a state never does.
+  const of = expected === 0 ? "" : ` of ${expected}`;
   return [
-    `${name} of scope ${scope}: ${arrived} of ${expected} are there`,
+    `${name} of scope ${scope}: ${arrived}${of} ${arrived === 1 ? "is" : "are"} there`,
     ...waiting.map(({ who }) => `  waits: ${who.name ?? "anonymous"}, from ${who.address}`),
     ...missing.map((text) => `  missing: ${text}`),
     ...(state === undefined ? [] : [`  signals so far: ${state.value}`]),

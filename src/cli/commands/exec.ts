@@ -44,7 +44,7 @@ export async function execCommand(argv: ExecArguments): Promise<number> {
     const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
     process.once("SIGTERM", pass);
     child.once("error", ({ message }) => {
-      reject(new CommandError(exitCodes.failed, `${node.name} cannot be entered: ${message}`));
+      reject(new CommandError(exitCodes.notEntered, `${node.name} cannot be entered: ${message}`));
     });
     child.once("exit", (code, signal) => {
       process.off("SIGTERM", pass);
@@ -84,5 +84,5 @@ export function chooseNode(
     asked.length === 0
       ? `no run of yours is under way${experiment === undefined ? "" : ` for ${experiment}`}`
       : `no run of yours has a node ${node}; ${names.join(", ")}: ${known}`;
-  throw new CommandError(exitCodes.failed, `${why}; start one with muster run or muster up`);
+  throw new CommandError(exitCodes.notEntered, `${why}; start one with muster run or muster up`);
 }

@@ -64,7 +64,7 @@ export function parseListen(text: string): Listen {
   if (!isEdge(edge)) {
     const others = ["gnunet", "gnunet-barrier", "controllers"];
     const names = [...Object.keys(doorFacts), ...others].join(", ");
-    const message = `--listen ${text}: the doors of this command are ${names}; others are not built into it yet (NOT_YET)`;
+    const message = `--listen ${text}: there is no such door; the doors are ${names}`;
     throw new CommandError(exitCodes.usage, message);
   }
   const { port: usualPort, settings: known } = doorFacts[edge];

@@ -27,7 +27,15 @@ async function plan(lines: readonly string[], more: object = {}) {
     },
     isTerminal: false,
   };
-  const argv = { file, startLevel: 1, level: 4, json: false, set: [], ...more } as const;
+  const argv = {
+    file,
+    plan: true,
+    startLevel: 1,
+    level: 4,
+    json: false,
+    set: [],
+    ...more,
+  } as const;
   const exit = await runLinktestPlan(argv, io as never);
   return { exit, stdout, stderr };
 }
@@ -61,5 +69,10 @@ describe("muster linktest --plan", () => {
     const { exit, stderr, stdout } = await plan(["$ns duplex-link $a $nobody 10Mb 5ms DropTail"]);
     expect({ exit, stdout }).toEqual({ exit: 1, stdout: "" });
     expect(stderr).toContain("nobody");
+  });
+
+  it("says without --plan which command probes", async () => {
+    const refused = plan([], { plan: false });
+    await expect(refused).rejects.toThrow(/add --plan; .* muster run \S+links\.ns --linktest 4$/);
   });
 });

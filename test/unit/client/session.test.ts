@@ -293,6 +293,8 @@ describe("connect", () => {
 
   it.each<[string, string, ConnectOptions, string]>([
     ["no address", "a b", {}, "HOST:PORT"],
+    ["a variable that is not set", undefined as unknown as string, {}, "not connect(undefined)"],
+    ["an empty variable", "", {}, 'not connect("")'],
     ["an address of something else", "ftp://x", {}, "HOST:PORT"],
     ["a token with a space", "localhost:1", { token: "mst_a b" }, "token: give"],
     ["a lease of no time", "localhost:1", { leaseMs: 0 }, "leaseMs: give"],
