@@ -124,8 +124,16 @@ function check(schema: z.ZodType | undefined, value: unknown, what: string): unk
   const { success, data, error } = schema.safeParse(value);
   if (success) return data;
   const [issue] = error.issues;
-  const at = issue === undefined || issue.path.length === 0 ? "" : ` (${issue.path.join(".")})`;
-  throw new HttpError("invalid", `${what}${at}: ${issue?.message ?? "wrong"}; see /openapi.json`);
+  throw new HttpError("invalid", `${describeIssue(what, issue, value)}; see /openapi.json`);
+}
+
+function describeIssue(what: string, issue: z.core.$ZodIssue | undefined, value: unknown): string {
+  if (issue === undefined) return `${what}: wrong`;
+  if (issue.path.length === 0) return `${what}: ${issue.message}`;
+  const name = issue.path.join(".");
+  let found = value;
+  for (const key of issue.path) found = Object(found)[key];
+  return found === undefined ? `${what} lacks ${name}` : `${what} (${name}): ${issue.message}`;
 }
 
 /** Bytes that are held of bodies that have not come in full. */

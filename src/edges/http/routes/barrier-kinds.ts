@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { Quorum } from "../../../core/command.ts";
 import type { QuorumStatus } from "../../../core/effect.ts";
 import { barrierCountMax } from "../../../core/limits.ts";
+import { HttpError } from "../errors.ts";
 import type { QuorumDrivers } from "../quorum-drivers.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
@@ -329,6 +330,9 @@ function deadlineOf({ deadline: until }: DeadlineBody) {
 }
 
 /** A count of 0 is none: the core says so. */
-function quorumOf({ percent, count: many = 0 }: z.output<typeof quorumBody>): Quorum {
-  return percent === undefined ? { kind: "count", count: many } : { kind: "percent", percent };
+/** @throws HttpError */
+function quorumOf({ percent, count: many }: z.output<typeof quorumBody>): Quorum {
+  if (percent !== undefined) return { kind: "percent", percent };
+  if (many !== undefined) return { kind: "count", count: many };
+  throw new HttpError("invalid", "the body lacks percent or count; see /openapi.json");
 }
