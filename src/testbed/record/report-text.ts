@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The last words of a run on the terminal: the verdict, what crossed, what failed and why, where
 // the results are, what to do next. Pure; at most about thirty lines, whatever the size of the run.
+import { nearestNames } from "../../core/agenda/nearest-names.ts";
 import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./result-model.ts";
 import { shellHint } from "./shell-hint.ts";
 import { barrierPassed, barrierSentence, programEnding, programPassed } from "./verdict.ts";
@@ -223,6 +224,8 @@ function firstStep(result: RunResult): string {
   // Of these two the cause is somewhere else: with who is missing.
   const isEffect = own?.code === "INTERRUPTED" || own?.code === "BARRIER_STUCK";
   if (own !== undefined && !isEffect) return "do what the first message above says";
+  const misspelt = misspeltBarrier(result);
+  if (misspelt !== undefined) return misspelt;
   const failed = result.programs.filter((program) => !programPassed(program));
   const [first] = failed.sort((a, b) => (a.endedUs ?? Infinity) - (b.endedUs ?? Infinity));
   if (first !== undefined) {
@@ -235,6 +238,17 @@ function firstStep(result: RunResult): string {
   const [node] = missing.flatMap((sentence) => nodesNamed(sentence, (name) => nodes.has(name)));
   if (node === undefined) return `see what the programs printed: ${result.out}/nodes/`;
   return `see why nobody came from ${node}: ${result.out}/${outputDirectory(node)}`;
+}
+
+/** A barrier that nobody opened beside one of nearly the same name: somebody has mistyped it. */
+function misspeltBarrier({ barriers }: RunResult): string | undefined {
+  for (const { name, outcome, expected } of barriers) {
+    if (outcome === "crossed" || expected > 0) continue;
+    const others = barriers.map((barrier) => barrier.name).filter((other) => other !== name);
+    const [near] = nearestNames(name, others, 1);
+    if (near !== undefined) return `compare the names: nobody opened ${name}; was ${near} meant?`;
+  }
+  return undefined;
 }
 
 /** The command that repeats a run, quoted for a shell. */

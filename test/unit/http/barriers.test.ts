@@ -111,7 +111,7 @@ describe("count barriers by requests", () => {
   it("says what is wrong with a request, by the field", async () => {
     bench = await HttpBench.start();
     const bad: readonly (readonly [object, string])[] = [
-      [{}, "count"],
+      [{}, "the body lacks count; see"],
       [{ count: -1 }, "count"],
       [{ count: 2_147_483_648 }, "count"],
       [{ count: 1, colour: "red" }, "colour"],
@@ -123,6 +123,9 @@ describe("count barriers by requests", () => {
       expect(answer, field).toMatchObject({ status: 400, body: { code: "invalid" } });
       expect(answer.body["message"]).toContain(field);
     }
+    const quorum = await call("POST", "/v1/quorums/q/init", {});
+    expect(quorum).toMatchObject({ status: 400, body: { code: "invalid" } });
+    expect(quorum.body["message"]).toContain("the body lacks percent or count");
   });
 });
 
