@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// From lines of histories to operations: what was asked together with what it was answered, by
+// place. Says what cannot be a history: an answer to nothing, two answers, none, a file that ends
+// in the middle. What the operations mean is not its business.
+import type { Answer, Asked, HistoryLine } from "../history.ts";
+import { type Violation, violation } from "./violation.ts";
+
+export interface Operation {
+  readonly party: string;
+  readonly scope: string;
+  readonly name: string;
+  readonly asked: Asked;
+  readonly askUs: number;
+  /** Undefined when it was never answered. */
+  endUs: number | undefined;
+  code: string;
+  answer: Answer;
+  /** How often it was told that the log was away. */
+  aways: number;
+}
+
+export interface Reader {
+  readonly scope: string;
+  readonly topic: string;
+  readonly after: number;
+  readonly messages: {
+    readonly us: number;
+    readonly number: number;
+    readonly text: string;
+  }[];
+  code: string | undefined;
+}
+
+export interface Histories {
+  readonly operations: readonly Operation[];
+  readonly readers: readonly Reader[];
+  /** The wall's clock minus the monotonic one, least and most of what was seen. */
+  readonly wallOffsetUs: readonly [number, number];
+  readonly violations: readonly Violation[];
+}
+
+/** Takes one file after the other, each line by line. */
+export class HistoryReader {
+  readonly #operations: Operation[] = [];
+  readonly #readers: Reader[] = [];
+  readonly #violations: Violation[] = [];
+  #offsets: [number, number] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  /** Of the file that is read. */
+  #open = new Map<number, Operation>();
+  #openReaders = new Map<number, Reader>();
+  #sessions = new Map<string, string>();
+  #isComplete = false;
+  #lastUs = 0;
+
+  take(line: HistoryLine): void {
+    const us = line[1];
+    if (us < this.#lastUs) this.#wrong("history", "", "time goes back", [line]);
+    this.#lastUs = us;
+    switch (line[0]) {
+      case "ask": {
+        const [, , id, party, scope, name, asked] = line;
+        const operation: Operation = {
+          ...{ party, scope, name, asked, askUs: us },
+          ...{ endUs: undefined, code: "", answer: {}, aways: 0 },
+        };
+        if (this.#open.has(id)) this.#wrong("history", party, `${id} was asked twice`, [line]);
+        this.#open.set(id, operation);
+        this.#operations.push(operation);
+        return;
+      }
+      case "end":
+        this.#end(line);
+        return;
+      case "away": {
+        const operation = this.#open.get(line[2]);
+        if (operation !== undefined) operation.aways += 1;
+        return;
+      }
+      case "read": {
+        const [, , id, scope, topic, after] = line;
+        const reader: Reader = { scope, topic, after, messages: [], code: undefined };
+        this.#openReaders.set(id, reader);
+        this.#readers.push(reader);
+        return;
+      }
+      case "message": {
+        const [, , id, number, text] = line;
+        const reader = this.#openReaders.get(id);
+        if (reader === undefined) this.#wrong("history", "", "a message for no reader", [line]);
+        else if (reader.code !== undefined) {
+          this.#wrong("doubled", reader.topic, "a message came after the end of a reader", [line]);
+        } else reader.messages.push({ us, number, text });
+        return;
+      }
+      case "stopped": {
+        const reader = this.#openReaders.get(line[2]);
+        if (reader !== undefined) reader.code = line[3];
+        return;
+      }
+      case "session":
+        this.#session(line[2], line[3]);
+        return;
+      case "clock": {
+        const offset = line[2] - us;
+        this.#offsets = [Math.min(this.#offsets[0], offset), Math.max(this.#offsets[1], offset)];
+        return;
+      }
+      case "complete":
+        this.#isComplete = true;
+    }
+  }
+
+  /** The file is read. @param file what it is called */
+  endFile(file: string): void {
+    if (!this.#isComplete) this.#wrong("history", file, "the history breaks off", []);
+    for (const operation of this.#open.values()) {
+      if (operation.endUs !== undefined) continue;
+      const { scope, name, party } = operation;
+      this.#wrong("lost", `${scope} ${name}`, `${party} never heard of it again`, [operation]);
+    }
+    for (const { scope, topic, code } of this.#openReaders.values()) {
+      if (code === "ok") continue;
+      const what = code === undefined ? "never came to an end" : `was ended: ${code}`;
+      this.#wrong("lost", `${scope} ${topic}`, `a reader ${what}`, []);
+    }
+    for (const [party, state] of this.#sessions) {
+      if (state === "closed" || state === "told") continue;
+      this.#wrong("session", party, `the session is ${state} at the end`, []);
+    }
+    this.#open = new Map();
+    this.#openReaders = new Map();
+    this.#sessions = new Map();
+    [this.#isComplete, this.#lastUs] = [false, 0];
+  }
+
+  result(): Histories {
+    return {
+      operations: this.#operations,
+      readers: this.#readers,
+      wallOffsetUs: this.#offsets,
+      violations: this.#violations,
+    };
+  }
+
+  #end(line: Extract<HistoryLine, readonly ["end", ...unknown[]]>): void {
+    const [, us, id, code, answer] = line;
+    const operation = this.#open.get(id);
+    if (operation === undefined) {
+      this.#wrong("history", "", `an answer to ${id}, which nobody asked`, [line]);
+      return;
+    }
+    if (operation.endUs !== undefined) {
+      const { scope, name, party } = operation;
+      const text = `${party} was answered twice`;
+      this.#wrong("doubled", `${scope} ${name}`, text, [operation, line]);
+      return;
+    }
+    operation.endUs = us;
+    operation.code = code;
+    operation.answer = answer;
+  }
+
+  #session(party: string, state: string): void {
+    this.#sessions.set(party, state);
+    if (state === "open" || state === "closed") return;
+    this.#sessions.set(party, "told");
+    this.#wrong("session", party, `the session was lost: ${state}`, []);
+  }
+
+  #wrong(
+    kind: Violation["kind"],
+    where: string,
+    text: string,
+    evidence: readonly unknown[],
+  ): void {
+    this.#violations.push(violation(kind, where, text, evidence));
+  }
+}

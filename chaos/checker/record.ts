@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// Holds histories against the record of the log: nobody is let go before the entry with the last
+// arrival that is needed was stored, and every arrival that was answered is there.
+//
+//   R1. A command counts from when it was stored first: what is sent again after a failure stands
+//       there more than once and counts once.
+import { neededOf, type Place } from "./barriers.ts";
+import type { Histories, Operation } from "./operations.ts";
+import { type Violation, violation } from "./violation.ts";
+
+/** [sequence, stampUs, [[edge and life, connection, kind, scope, name], ...]] */
+export type RecordLine = readonly [
+  sequence: number,
+  stampUs: number,
+  commands: readonly (readonly [string, number, string, string, string])[],
+];
+
+/** Two clocks are compared, and only the best of two looks is known of each. */
+const toleranceUs = 20_000;
+
+const arrivalKinds: ReadonlySet<string> = new Set([
+  ...["count-wait", "state-signal", "state-signal-and-wait", "quorum-wait", "roster-arrive"],
+  "topic-publish",
+]);
+
+export class Record {
+  /** By scope and name: when commands that count there were stored first. */
+  readonly #stamps = new Map<string, number[]>();
+  readonly #known = new Set<string>();
+  #sequence = 0;
+  readonly #violations: Violation[] = [];
+
+  get entries(): number {
+    return this.#sequence;
+  }
+
+  take([sequence, stampUs, commands]: RecordLine): void {
+    if (sequence !== this.#sequence + 1) {
+      const text = `entry ${sequence} stands behind ${this.#sequence}`;
+      this.#violations.push(violation("history", "the record", text));
+    }
+    this.#sequence = sequence;
+    for (const [edge, connection, kind, scope, name] of commands) {
+      if (!arrivalKinds.has(kind)) continue;
+      const key = `${edge} ${connection}`;
+      if (this.#known.has(key)) continue;
+      this.#known.add(key);
+      const place = `${kindOf(kind)} ${scope} ${name}`;
+      const stamps = this.#stamps.get(place);
+      if (stamps === undefined) this.#stamps.set(place, [stampUs]);
+      else stamps.push(stampUs);
+    }
+  }
+
+  /** Of places that are met at once: those of a roster are one place of the record. */
+  check(places: readonly Place[], { wallOffsetUs }: Histories): readonly Violation[] {
+    const found = [...this.#violations];
+    for (const place of places) {
+      // A publication names its topic here, and phases are no part of a name.
+      if (place.kind === "roster" || place.arrivals.some(isPublication)) continue;
+      found.push(...this.#checkPlace(place, wallOffsetUs[0]));
+    }
+    return found;
+  }
+
+  #checkPlace(place: Place, wallOffsetUs: number): readonly Violation[] {
+    const where = `${place.scope} ${place.name}`;
+    const stamps = this.#stamps.get(`${place.kind} ${place.scope} ${place.name}`) ?? [];
+    const answered = place.arrivals.filter(({ code }) => code === "ok").length;
+    const found: Violation[] = [];
+    if (stamps.length < answered) {
+      const text = `${answered} arrivals were answered, and the log has ${stamps.length}`;
+      found.push(violation("before-log", where, text, place.arrivals));
+    }
+    if (stamps.length > place.arrivals.length) {
+      const text = `${place.arrivals.length} have come, and the log has ${stamps.length} arrivals`;
+      found.push(violation("doubled", where, text, place.arrivals));
+    }
+    for (const wait of place.waits) {
+      const needed = neededOf(place, wait) ?? 0;
+      const stamp = stamps[needed - 1];
+      if (wait.code !== "ok" || wait.endUs === undefined || stamp === undefined) continue;
+      const earlyUs = stamp - (wait.endUs + wallOffsetUs);
+      if (earlyUs <= toleranceUs) continue;
+      const text = `${wait.party} was let go ${earlyUs} us before the log had the last arrival`;
+      found.push(violation("before-log", where, text, [wait, { stamps }]));
+    }
+    return found;
+  }
+}
+
+function isPublication({ asked }: Operation): boolean {
+  return asked.kind === "publish-wait";
+}
+
+function kindOf(command: string): string {
+  return command.slice(0, command.indexOf("-"));
+}

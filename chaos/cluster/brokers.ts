@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// Three real NATS servers that are one cluster, each with its store on a small disk of its own (a
+// tmpfs), which can be full.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, statfsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { until } from "../wait.ts";
+import { Member } from "./member.ts";
+import type { Network } from "./network.ts";
+
+export const stream = "chaos";
+const [clientPort, routePort, monitorPort] = [4222, 6222, 8222];
+/** Room of a store, MiB. */
+const diskMiB = 3_072;
+const askMs = 1_000;
+
+export class Brokers {
+  readonly members: readonly Member[];
+  readonly addresses: readonly string[];
+  readonly #hosts: readonly string[];
+  readonly #disks: readonly string[];
+
+  constructor(network: Network, folder: string, onSurprise: (what: string) => void) {
+    const indexes = [0, 1, 2];
+    this.#hosts = indexes.map((index) => network.address(11 + index, "back"));
+    this.addresses = this.#hosts.map((host) => `${host}:${clientPort}`);
+    const routes = this.#hosts.map((host) => `"nats-route://${host}:${routePort}"`).join(", ");
+    this.#disks = indexes.map((index) => join(folder, `disk${index + 1}`));
+    this.members = indexes.map((index) => {
+      const name = `n${index + 1}`;
+      network.add(name, 11 + index, ["back"]);
+      const [host = "", disk = ""] = [this.#hosts[index], this.#disks[index]];
+      mkdirSync(disk);
+      execFileSync("mount", ["-t", "tmpfs", "-o", `size=${diskMiB}m`, name, disk]);
+      const file = join(folder, `${name}.conf`);
+      const lines = [
+        `server_name: ${name}`,
+        `listen: "${host}:${clientPort}"`,
+        `http: "${host}:${monitorPort}"`,
+        `jetstream: { store_dir: "${disk}", max_file_store: ${diskMiB}MB }`,
+        `cluster: { name: chaos, listen: "${host}:${routePort}", routes: [${routes}] }`,
+      ];
+      writeFileSync(file, `${lines.join("\n")}\n`);
+      const command = network.within(name, ["nats-server", "-c", file]);
+      return new Member({ name, command, logFile: join(folder, `${name}.log`), onSurprise });
+    });
+  }
+
+  /** Resolves when they are a cluster that keeps three copies of a stream. */
+  async start(): Promise<void> {
+    for (const member of this.members) member.start();
+    await until("the brokers are a cluster", async () => {
+      const connection = await this.connect();
+      try {
+        const { streams } = await jetstreamManager(connection, { timeout: askMs });
+        await streams.add({ name: "ready", subjects: ["ready"], num_replicas: 3 });
+        await streams.delete("ready");
+        return true;
+      } finally {
+        await connection.close();
+      }
+    });
+  }
+
+  connect(): Promise<NatsConnection> {
+    return connect({ servers: [...this.addresses], timeout: askMs, maxReconnectAttempts: 5 });
+  }
+
+  /** Which of them leads the log's stream, undefined when nobody says so. */
+  async leader(): Promise<Member | undefined> {
+    let connection: NatsConnection | undefined;
+    try {
+      connection = await this.connect();
+      const { streams } = await jetstreamManager(connection, { timeout: askMs });
+      const { cluster } = await streams.info(stream);
+      return this.members.find(({ name }) => name === cluster?.leader);
+    } catch {
+      return undefined;
+    } finally {
+      await connection?.close();
+    }
+  }
+
+  /** Nothing more can be written to the store of one. */
+  fillDisk(member: Member): void {
+    const disk = this.#diskOf(member);
+    const { blocks, bfree, bsize } = statfsSync(disk);
+    // As much as is used, and hardly a page more.
+    const usedKiB = Math.ceil(((blocks - bfree) * bsize) / 1024) + 64;
+    execFileSync("mount", ["-o", `remount,size=${usedKiB}k`, disk]);
+  }
+
+  freeDisk(member: Member): void {
+    execFileSync("mount", ["-o", `remount,size=${diskMiB}m`, this.#diskOf(member)]);
+  }
+
+  /** Whether it says that its JetStream works: one that met a full disk may have given it up. */
+  async isWell(member: Member): Promise<boolean> {
+    const host = this.#hosts[this.members.indexOf(member)];
+    try {
+      const url = `http://${host}:${monitorPort}/healthz?js-enabled-only=true`;
+      return (await fetch(url, { signal: AbortSignal.timeout(askMs) })).ok;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Every copy of the log is there and up to date again. */
+  async settled(): Promise<void> {
+    await until("every copy of the log is up to date", async () => {
+      const connection = await this.connect();
+      try {
+        const { streams } = await jetstreamManager(connection, { timeout: askMs });
+        const { cluster } = await streams.info(stream);
+        const replicas = cluster?.replicas ?? [];
+        return replicas.length === 2 && replicas.every(({ current, offline }) => current && !offline);
+      } finally {
+        await connection.close();
+      }
+    });
+  }
+
+  #diskOf(member: Member): string {
+    return this.#disks[this.members.indexOf(member)] ?? "";
+  }
+}
+

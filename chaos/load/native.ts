@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// A process with the n-th party of every lane, each with a session that begins at the n-th server:
+// so the parties of a barrier are in different processes and at different servers. Told by its
+// standard input what to do, one JSON value a line.
+import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+import { pause } from "../wait.ts";
+import { HistoryFile } from "./history-file.ts";
+import { NativeParty } from "./native-party.ts";
+
+export interface NativeLoad {
+  readonly history: string;
+  /** The library, as built. */
+  readonly client: string;
+  readonly urls: readonly string[];
+  readonly seed: number;
+  readonly party: number;
+  readonly parties: number;
+  readonly lanes: number;
+  readonly roundMs: number;
+}
+
+/** From this process: the rounds in which its lanes are, and operations so far. */
+export interface LoadState {
+  readonly rounds: readonly number[];
+  readonly operations: number;
+}
+
+const load = JSON.parse(process.argv[2] ?? "{}") as NativeLoad;
+const { connect } = await import(pathToFileURL(load.client).href);
+const history = new HistoryFile(load.history);
+const { urls, party: own } = load;
+const parties = Array.from(
+  { length: load.lanes },
+  (_, lane) =>
+    new NativeParty({
+      ...{ connect, history, lane, seed: load.seed, party: own, parties: load.parties },
+      roundMs: load.roundMs,
+      // Its own server first; the next one is the next for it alone.
+      urls: urls.map((_, index) => urls[(own + index) % urls.length] ?? ""),
+    }),
+);
+
+const input = createInterface({ input: process.stdin });
+input.on("line", (line) => {
+  const lastRounds = JSON.parse(line) as readonly number[];
+  for (const [lane, party] of parties.entries()) party.lastRound = lastRounds[lane] ?? 0;
+});
+// Whoever has started it is gone, and so has the reason for it.
+input.on("close", () => process.exit(1));
+
+const report = setInterval(() => {
+  const rounds = parties.map(({ round }) => round);
+  process.stdout.write(`${JSON.stringify({ rounds, operations: history.ended })}\n`);
+}, 500);
+
+await Promise.all(
+  parties.map(async (party, lane) => {
+    // Not all at one instant, which is no load that anybody has.
+    await pause((lane * load.roundMs) / load.lanes);
+    await party.run();
+  }),
+);
+clearInterval(report);
+history.complete();
+process.exit(0);

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// What a run has shown, as Markdown.
+import { loadavg } from "node:os";
+import { faultTexts } from "./faults.ts";
+import type { RunResult } from "./run.ts";
+
+const violationsShownMax = 50;
+
+export function describeReport(result: RunResult): string {
+  const { options, verdict, faults, loadSeconds, entries } = result;
+  const { violations } = verdict;
+  const date = new Date(result.startedMs).toISOString().slice(0, 10);
+  const minutes = Math.round(options.seconds / 6) / 10;
+  const command = `npm run chaos -- --minutes ${minutes} --seed ${options.seed} --lanes ${options.lanes} --rate ${options.rate}`;
+  return [
+    "# Report of a run under faults\n",
+    `Made by \`${command}\` on ${date}, with ${options.servers} Muster servers and 3 of NATS on one`,
+    "machine; what is done and how it is judged is in [chaos/README.md](../../chaos/README.md).\n",
+    "| | |",
+    "|---|---|",
+    `| violations | **${violations.length}** |`,
+    `| operations that were answered | ${verdict.operations} |`,
+    `| faults injected | ${faults.length} |`,
+    `| under load and faults | ${Math.round(loadSeconds)} s |`,
+    `| barriers, phases and counters | ${verdict.barriers} |`,
+    `| messages read from topics | ${verdict.messages} |`,
+    `| entries of the log | ${entries} |`,
+    `| waits told that the log was away, and resumed | ${verdict.aways} |`,
+    `| waits of old doors that ended without an answer | ${verdict.cutOff} |`,
+    `| load of the machine at the end | ${loadavg()[1]?.toFixed(1)} |`,
+    "",
+    "## Faults\n",
+    ...faultTable(result),
+    "",
+    "## Latencies, through all faults\n",
+    "Milliseconds from asking to the answer. A wait takes as long as the last of its parties.\n",
+    "| operation | count | p50 | p99 | p99.9 | largest |",
+    "|---|--:|--:|--:|--:|--:|",
+    ...result.latencies.map(
+      ({ what, count, p50, p99, p999, max }) =>
+        `| ${what} | ${count} | ${[p50, p99, p999, max].map(round).join(" | ")} |`,
+    ),
+    "",
+    "## Lives\n",
+    "How often each process was started: " +
+      `${result.lives.map(([name, lives]) => `${name} ${lives}`).join(", ")}.`,
+    "",
+    "## Violations\n",
+    ...describeViolations(result),
+    "",
+  ].join("\n");
+}
+
+function faultTable({ faults }: RunResult): readonly string[] {
+  const rows = Object.entries(faultTexts).map(([name, text]) => {
+    const own = faults.filter((fault) => fault.name === name);
+    const seconds = own.reduce((sum, { lastedMs }) => sum + lastedMs, 0) / 1000;
+    return `| ${name} | ${text} | ${own.length} | ${round(seconds)} |`;
+  });
+  return ["| fault | what it is | times | seconds in all |", "|---|---|--:|--:|", ...rows];
+}
+
+function describeViolations({ verdict, notes }: RunResult): readonly string[] {
+  const { violations } = verdict;
+  if (violations.length === 0) return ["None."];
+  const shown = violations.slice(0, violationsShownMax).flatMap((found) => [
+    `- **${found.kind}** at \`${found.where}\`: ${found.text}`,
+    ...found.evidence.map((line) => `    - \`${line}\``),
+  ]);
+  const rest = violations.length - violationsShownMax;
+  return [...shown, ...(rest > 0 ? [`- and ${rest} more`] : []), ...notes.map((note) => `- ${note}`)];
+}
+
+const round = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(1));

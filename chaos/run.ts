@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+// One run: starts cluster and load, injects faults as planned, lets everything come to rest, and
+// hands histories and record to the checker.
+import { createReadStream, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { check, type Verdict } from "./checker/check.ts";
+import { HistoryReader } from "./checker/operations.ts";
+import { Record, type RecordLine } from "./checker/record.ts";
+import { type Violation, violation } from "./checker/violation.ts";
+import { Brokers, stream } from "./cluster/brokers.ts";
+import { Network } from "./cluster/network.ts";
+import { Servers, syncScope } from "./cluster/servers.ts";
+import { type Injected, inject, planFaults, type Stage, type Victim } from "./faults.ts";
+import { parseLine } from "./history.ts";
+import { LoadProcess } from "./load-process.ts";
+import { measure, type Latency } from "./measure.ts";
+import type { ChaosOptions } from "./options.ts";
+import { Random } from "./random.ts";
+import { nowUs, pause, until } from "./wait.ts";
+
+/** Operations of one party in one round, on average: what the rate is made from. */
+const operationsPerRound = 1.35;
+/** Rounds that are still played when the end is announced: nobody is past it when he hears it. */
+const roundsToEnd = 40;
+/** Within this time of the last fault everybody has had every answer. */
+const restMs = 180_000;
+const progressMs = 5_000;
+
+export interface RunResult {
+  readonly options: ChaosOptions;
+  readonly startedMs: number;
+  readonly loadSeconds: number;
+  readonly faults: readonly Injected[];
+  readonly verdict: Verdict;
+  readonly latencies: readonly Latency[];
+  readonly entries: number;
+  /** How often each process was started. */
+  readonly lives: readonly (readonly [string, number])[];
+  readonly notes: readonly string[];
+}
+
+export class Run {
+  readonly #options: ChaosOptions;
+  readonly #folder: string;
+  readonly #violations: Violation[] = [];
+  readonly #notes: string[] = [];
+  readonly #faults: Injected[] = [];
+  #isEnding = false;
+  #startedUs = 0;
+
+  constructor(options: ChaosOptions, folder: string) {
+    this.#options = options;
+    this.#folder = folder;
+  }
+
+  async play(): Promise<RunResult> {
+    const { dist, servers: count, seed } = this.#options;
+    const startedMs = Date.now();
+    const network = new Network();
+    const [folder, onSurprise] = [this.#folder, (what: string) => this.#surprise(what)];
+    const brokers = new Brokers(network, folder, onSurprise);
+    const { addresses } = brokers;
+    const servers = new Servers({ network, folder, dist, count, brokers: addresses, onSurprise });
+    await brokers.start();
+    await servers.start();
+    const { clients, recorder } = this.#startLoad(brokers, servers);
+    const stage: Stage = { network, brokers, servers, clients };
+    this.#startedUs = nowUs();
+    const progress = setInterval(() => this.#progress(clients), progressMs);
+    await this.#disturb(stage, new Random(seed));
+    const loadSeconds = (nowUs() - this.#startedUs) / 1e6;
+    await this.#rest(stage, clients, recorder);
+    clearInterval(progress);
+    this.#say("all is quiet; checking");
+    const verdict = await this.#check();
+    const members = [...brokers.members, ...servers.members];
+    return {
+      ...{ options: this.#options, startedMs, loadSeconds, faults: this.#faults },
+      ...verdict,
+      lives: members.map(({ name, lives }) => [name, lives]),
+      notes: this.#notes,
+    };
+  }
+
+  #startLoad(brokers: Brokers, servers: Servers) {
+    const { dist, lanes, rate, seed, servers: parties } = this.#options;
+    const roundMs = Math.round((1000 * lanes * parties * operationsPerRound) / rate);
+    const urls = servers.addresses.map(({ url }) => url);
+    const common = { folder: this.#folder, onSurprise: (what: string) => this.#surprise(what) };
+    const native = urls.map(
+      (_, party) =>
+        new LoadProcess({ ...common, name: `c${party + 1}`, program: "native.ts" }, (history) => ({
+          ...{ history, urls, seed, party, parties, lanes, roundMs },
+          client: join(dist, "client/index.js"),
+        })),
+    );
+    const old = new LoadProcess({ ...common, name: "old", program: "old.ts" }, (history) => ({
+      ...{ history, servers: servers.addresses, roundMs: 100, syncScope },
+    }));
+    const recorder = new LoadProcess({ ...common, name: "record", program: "record.ts" }, () => ({
+      ...{ file: join(this.#folder, "record.ndjson"), brokers: brokers.addresses, stream },
+    }));
+    return { clients: [...native, old], recorder };
+  }
+
+  /** Faults until the time is over; each is undone when this resolves. */
+  async #disturb(stage: Stage, random: Random): Promise<void> {
+    const { faults, seconds } = this.#options;
+    const endUs = nowUs() + seconds * 1e6;
+    const busy = new Set<Victim>();
+    const open: Promise<void>[] = [];
+    await pause(Math.min(2_000, seconds * 100));
+    for (const fault of planFaults(faults, random)) {
+      if (nowUs() + fault.lastsMs * 1000 >= endUs) break;
+      const done = this.#inject(fault, stage, busy);
+      open.push(done);
+      if (!fault.overlaps) await done;
+      await pause(fault.pauseMs);
+    }
+    await Promise.all(open);
+    const leftMs = (endUs - nowUs()) / 1000;
+    if (leftMs > 0) await pause(leftMs);
+  }
+
+  async #inject(
+    fault: Parameters<typeof inject>[0],
+    stage: Stage,
+    busy: Set<Victim>,
+  ): Promise<void> {
+    this.#say(`${fault.name} for ${(fault.lastsMs / 1000).toFixed(1)} s`);
+    const injected = await inject(fault, stage, busy);
+    if (injected !== undefined) this.#faults.push(injected);
+  }
+
+  /** All faults are undone: everybody has to come to an end now. */
+  async #rest(
+    stage: Stage,
+    clients: readonly LoadProcess[],
+    recorder: LoadProcess,
+  ): Promise<void> {
+    this.#say("the faults are over; waiting for what is under way");
+    const lanes = Array.from({ length: this.#options.lanes }, (_, lane) => lane);
+    const lastRounds = lanes.map(
+      (lane) => Math.max(0, ...clients.map(({ rounds }) => rounds[lane] ?? 0)) + roundsToEnd,
+    );
+    for (const client of clients) client.tell(JSON.stringify(lastRounds));
+    const all = Promise.all(clients.map(({ completed }) => completed));
+    const timer = pause(restMs).then(() => "late" as const);
+    if ((await Promise.race([all, timer])) === "late") {
+      const late = clients.filter(({ isComplete }) => !isComplete).map(({ name }) => name);
+      const text = `${late.join(", ")}: not all answers in ${restMs / 1000} s after the last fault`;
+      this.#violations.push(violation("lost", "clients", text));
+      for (const server of stage.servers.members) this.#notes.push(`${server.name}: ${server.lastLines()}`);
+    }
+    await this.#look(stage, recorder);
+  }
+
+  /** The servers themselves, when nobody is there any more; then the end of the record. */
+  async #look({ brokers, servers }: Stage, recorder: LoadProcess): Promise<void> {
+    try {
+      await servers.ready();
+      await brokers.settled();
+      let counts: readonly number[] = [];
+      await until("nobody waits at any server", async () => {
+        counts = await servers.waiters();
+        return counts.every((count) => count === 0);
+      }, 60_000).catch((error: Error) => {
+        const text = `${error.message}; they count ${counts.join(", ")} who wait`;
+        this.#violations.push(violation("session", "servers", text));
+      });
+    } catch (error) {
+      this.#violations.push(violation("process", "the cluster", String(error)));
+    }
+    this.#isEnding = true;
+    const connection = await brokers.connect();
+    const { jetstreamManager } = await import("@nats-io/jetstream");
+    const { state } = await (await jetstreamManager(connection)).streams.info(stream);
+    await connection.close();
+    recorder.tell(String(state.last_seq));
+    const isRead = await Promise.race([recorder.completed, pause(60_000).then(() => false)]);
+    if (isRead === false) {
+      this.#violations.push(violation("history", "the record", "it was not read to its end"));
+    }
+  }
+
+  async #check(): Promise<Pick<RunResult, "verdict" | "latencies" | "entries">> {
+    const reader = new HistoryReader();
+    const files = readdirSync(this.#folder).filter((name) => name.endsWith(".history"));
+    for (const file of files) {
+      await forLines(join(this.#folder, file), (line) => reader.take(parseLine(line)));
+      reader.endFile(file);
+    }
+    const record = new Record();
+    await forLines(join(this.#folder, "record.ndjson"), (line) => {
+      record.take(JSON.parse(line) as RecordLine);
+    });
+    const histories = reader.result();
+    const verdict = check(histories, record);
+    const violations = [...this.#violations, ...verdict.violations];
+    const { entries } = record;
+    return { verdict: { ...verdict, violations }, latencies: measure(histories), entries };
+  }
+
+  #surprise(what: string): void {
+    if (this.#isEnding) return;
+    this.#say(what);
+    this.#violations.push(violation("process", what.split(" ", 1)[0] ?? "", what));
+  }
+
+  #progress(clients: readonly LoadProcess[]): void {
+    const operations = clients.reduce((sum, client) => sum + client.operations, 0);
+    this.#say(`${operations} operations, ${this.#faults.length} faults`);
+  }
+
+  #say(what: string): void {
+    const seconds = this.#startedUs === 0 ? 0 : (nowUs() - this.#startedUs) / 1e6;
+    process.stdout.write(`chaos: ${seconds.toFixed(0).padStart(5)} s  ${what}\n`);
+  }
+}
+
+async function forLines(path: string, take: (line: string) => void): Promise<void> {
+  for await (const line of createInterface({ input: createReadStream(path) })) take(line);
+}
