@@ -24,7 +24,7 @@ const operationsPerRound = 1.35;
 /** Rounds that are still played when the end is announced: nobody is past it when he hears it. */
 const roundsToEnd = 40;
 /** Within this time of the last fault everybody has had every answer. */
-const restMs = 180_000;
+const restMs = 60_000;
 const progressMs = 5_000;
 
 export interface RunResult {
@@ -96,7 +96,7 @@ export class Run {
         })),
     );
     const old = new LoadProcess({ ...common, name: "old", program: "old.ts" }, (history) => ({
-      ...{ history, servers: servers.addresses, roundMs: 100, syncScope },
+      ...{ history, servers: servers.addresses, roundMs: 250, syncScope },
     }));
     const recorder = new LoadProcess({ ...common, name: "record", program: "record.ts" }, () => ({
       ...{ file: join(this.#folder, "record.ndjson"), brokers: brokers.addresses, stream },

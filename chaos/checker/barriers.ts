@@ -53,7 +53,7 @@ export function placesOf(operations: readonly Operation[]): readonly Place[] {
   for (const operation of operations) {
     const { asked, scope, name } = operation;
     const kind = kindOf[asked.kind];
-    if (kind === undefined) continue;
+    if (kind === undefined || isRefusedPublication(operation)) continue;
     if (asked.kind === "roster-open") {
       opened.set(`${scope} ${name}`, operation);
       continue;
@@ -72,6 +72,11 @@ export function placesOf(operations: readonly Operation[]): readonly Place[] {
     if (place.kind === "roster" && open !== undefined) place.opens.push(open);
   }
   return [...places.values()];
+}
+
+/** Of which the server has said that the message could not be stored: it must not have counted. */
+export function isRefusedPublication({ asked, code }: Operation): boolean {
+  return asked.kind === "publish-wait" && code === "unavailable";
 }
 
 function add(place: Place, operation: Operation): void {

@@ -2,7 +2,7 @@
 // Whether topics kept their promises: every reader has the messages in one order, from behind where
 // it began, without gap or repeat; what a publisher was told is where its message is; nothing is
 // there twice, or before it was published.
-import { checkNumbers, spanOf } from "./barriers.ts";
+import { checkNumbers, isRefusedPublication, spanOf } from "./barriers.ts";
 import type { Operation, Reader } from "./operations.ts";
 import { type Violation, violation } from "./violation.ts";
 
@@ -20,6 +20,7 @@ export function checkTopics(
     const { asked, scope, name } = operation;
     const topic = asked.kind === "publish-wait" ? asked.topic : name;
     if (asked.kind !== "publish-wait" && asked.kind !== "publish") continue;
+    if (isRefusedPublication(operation)) continue;
     topicAt(`${scope} ${topic}`).publications.push(operation);
   }
   for (const reader of readers) topicAt(`${reader.scope} ${reader.topic}`).readers.push(reader);

@@ -2,15 +2,23 @@
 // One process of the cluster that is killed, stopped and started again. Ends by its own id only.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { appendFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { nowUs } from "../wait.ts";
+
+const startAgainMs = 1_000;
+/** The last lines that it has printed, for who asks why it has ended. */
+const linesKept = 3;
 
 export interface MemberOptions {
   readonly name: string;
   readonly command: readonly string[];
-  /** Standard output and error, of all its lives. */
+  /** What it prints, in all its lives, with the time of histories before each line, in seconds. */
   readonly logFile: string;
   /** It has ended, and nobody here asked for it. */
   readonly onSurprise: (what: string) => void;
+  /** With this status it is started again, as a supervisor of services would. */
+  readonly startsAgainAfter?: number;
 }
 
 export class Member {
@@ -18,6 +26,7 @@ export class Member {
   readonly #options: MemberOptions;
   #process: ChildProcess | undefined;
   #isWanted = false;
+  readonly #lines: string[] = [];
   lives = 0;
 
   constructor(options: MemberOptions) {
@@ -30,19 +39,28 @@ export class Member {
   }
 
   start(): void {
-    if (this.#process !== undefined) return;
-    const { command, logFile, onSurprise } = this.#options;
-    const output = openSync(logFile, "a");
-    const [program = "", ...args] = command;
-    const child = spawn(program, args, { stdio: ["ignore", output, output] });
-    closeSync(output);
-    this.#process = child;
     this.#isWanted = true;
+    if (this.#process !== undefined) return;
+    const { command, logFile, onSurprise, startsAgainAfter } = this.#options;
+    const [program = "", ...args] = command;
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+    for (const output of [child.stdout, child.stderr]) {
+      createInterface({ input: output }).on("line", (line) => {
+        this.#lines.push(line);
+        if (this.#lines.length > linesKept) this.#lines.shift();
+        appendFileSync(logFile, `${(nowUs() / 1e6).toFixed(3)} ${line}\n`);
+      });
+    }
+    this.#process = child;
     this.lives += 1;
     child.once("error", (error) => onSurprise(`${this.name} does not start: ${error.message}`));
     child.once("exit", (code, signal) => {
       if (this.#process === child) this.#process = undefined;
       if (!this.#isWanted) return;
+      if (code !== null && code === startsAgainAfter) {
+        setTimeout(() => this.#isWanted && this.start(), startAgainMs);
+        return;
+      }
       onSurprise(`${this.name} ended by itself (${signal ?? code}): ${this.lastLines()}`);
     });
   }
@@ -64,8 +82,7 @@ export class Member {
     this.#process?.kill(signal);
   }
 
-  lastLines(count = 3): string {
-    const lines = readFileSync(this.#options.logFile, "utf8").trimEnd().split("\n");
-    return lines.slice(-count).join(" / ");
+  lastLines(): string {
+    return this.#lines.join(" / ");
   }
 }

@@ -17,6 +17,8 @@ export interface ServerAddresses {
 
 /** The scope of barriers of the sync servers. */
 export const syncScope = "old/sync";
+/** Its status when the brokers are not there at its start: it ends, and says what to do. */
+const noBroker = 73;
 const [httpPort, syncPort, testgroundPort] = [8470, 16534, 5050];
 
 export class Servers {
@@ -52,7 +54,8 @@ export class Servers {
         ...["--listen", `syncd=${host}:${syncPort},scope=${syncScope}`],
         ...["--listen", `testground=${host}:${testgroundPort}`],
       ]);
-      return new Member({ name, command, logFile: join(folder, `${name}.log`), onSurprise });
+      const logFile = join(folder, `${name}.log`);
+      return new Member({ name, command, logFile, onSurprise, startsAgainAfter: noBroker });
     });
   }
 

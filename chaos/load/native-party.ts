@@ -19,6 +19,8 @@ import { errorOf, type RoundKind, roundKind } from "./rounds.ts";
 export const leaseMs = 180_000;
 /** A lane that was held up goes faster until it has caught up with so many of its rounds. */
 const behindRoundsMax = 20;
+/** Until something that could not be stored is tried again. */
+const retryMs = 200;
 /** The topic of a lane. */
 const topic = "news";
 /** Messages that a second reader of a topic reads again. */
@@ -62,7 +64,17 @@ export class NativeParty {
     this.#scope = `chaos/lane-${options.lane}`;
   }
 
+  /** To the end; a session that is lost is one, too, and a violation that the checker finds. */
   async run(): Promise<void> {
+    const { history } = this.#options;
+    try {
+      await this.#run();
+    } catch (error) {
+      history.session(`${this.#scope} ${this.#name}`, `lost (${codeOf(error)})`);
+    }
+  }
+
+  async #run(): Promise<void> {
     const { connect, urls, history, lane, party, seed, roundMs } = this.#options;
     const who = `${this.#scope} ${this.#name}`;
     const session = await connect(urls, {
@@ -170,8 +182,13 @@ export class NativeParty {
     const asked: Asked = { kind: "publish-wait", topic, text, target };
     const wait = { state: name, target, signals: true };
     const call = () => news.publishAndWait(text, wait);
-    const end = await this.#ask(name, asked, news, call, published);
-    this.#published = end?.number ?? this.#published;
+    let end: PublishedCrossing | undefined;
+    // One whose message could not be stored is refused, and has to publish it again.
+    while (end === undefined) {
+      end = await this.#ask(name, asked, news, call, published);
+      if (end === undefined) await pause(retryMs);
+    }
+    this.#published = end.number;
   }
 
   async #quorum(session: Session, name: string): Promise<void> {

@@ -22,7 +22,8 @@ export interface OldLoad {
 /** One who has waited for so long gives up, which its protocol has no word for either. */
 const patienceMs = 20_000;
 const [syncInit, syncWait] = [1, 2];
-const testgroundScope = "run:chaos";
+/** A run has room for so many states, and those of old rounds stay. */
+const roundsPerRun = 5_000;
 
 const load = JSON.parse(process.argv[2] ?? "{}") as OldLoad;
 const history = new HistoryFile(load.history);
@@ -39,7 +40,10 @@ function sync(party: number, name: string, request: number, count: number, error
   return new Promise<void>((resolve) => {
     const bytes: Buffer[] = [];
     const socket = connect({ host: server?.syncHost ?? "", port: server?.syncPort ?? 0 });
+    let hasEnded = false;
     const end = (code: string): void => {
+      if (hasEnded) return;
+      hasEnded = true;
       clearTimeout(timer);
       socket.destroy();
       const reply = Buffer.concat(bytes);
@@ -127,15 +131,18 @@ class TestgroundClient {
 const testground = load.servers.map(({ testgroundUrl }) => new TestgroundClient(testgroundUrl));
 
 async function testgroundParty(client: TestgroundClient, party: number, round: number) {
-  const [name, target] = [`run:chaos:round-${round}`, load.servers.length];
-  const short = `round-${round}`;
+  const target = load.servers.length;
+  // As the SDKs write keys: the run is the scope, the rest is the name.
+  const scope = `run:chaos-${Math.trunc(round / roundsPerRun)}`;
+  const short = `plan:chaos:case:meet:states:${round}`;
+  const name = `${scope}:${short}`;
   const who = `t${party}`;
-  const signal = history.ask(who, testgroundScope, short, { kind: "signal" });
+  const signal = history.ask(who, scope, short, { kind: "signal" });
   const answer = await client.ask({ signal_entry: { state: name } });
   const seq = (answer?.["signal_entry"] as { seq?: number } | undefined)?.seq;
   if (seq === undefined) history.end(signal, "closed");
   else history.end(signal, "ok", { value: seq });
-  const wait = history.ask(who, testgroundScope, short, { kind: "state-wait", target });
+  const wait = history.ask(who, scope, short, { kind: "state-wait", target });
   const released = await client.ask({ barrier: { state: name, target } });
   if (released === undefined) history.end(wait, "closed");
   else if (released["error"] === "") history.end(wait, "ok");

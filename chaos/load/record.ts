@@ -51,13 +51,14 @@ input.on("close", () => process.exit(1));
 function write(sequence: number, stampUs: number, entry: Entry): void {
   const commands = entry.batches.flatMap(({ edge, incarnation, commands }) =>
     commands.map((command): RecordedCommand => {
-      const { connection = 0, kind = "", scope = "", barrier, topic = "" } = command;
+      const { connection = 0, kind = "", scope = "", barrier, topic, edge: other } = command;
       const life = `${edge}.${incarnation}`;
-      return [life, Number(connection), String(kind), String(scope), String(barrier ?? topic)];
+      // Of commands about the servers themselves it is for who looks for the reason of something.
+      const name = barrier ?? topic ?? other ?? "";
+      return [life, Number(connection), String(kind), String(scope), String(name)];
     }),
   );
-  const told = commands.filter(([, connection]) => connection > 0);
-  writeSync(file, `${JSON.stringify([sequence, stampUs, told])}\n`);
+  writeSync(file, `${JSON.stringify([sequence, stampUs, commands])}\n`);
 }
 
 /** Until the end, or until the brokers have something to say that is no message. */
