@@ -3,7 +3,7 @@
 // knows. Method: small streams told by hand, and the sentence that comes of them.
 import { describe, expect, it } from "vitest";
 import { renderReport } from "../../../src/testbed/record/report-html.ts";
-import { accomplished } from "../../../src/testbed/record/report-text.ts";
+import { accomplished, renderSummary } from "../../../src/testbed/record/report-text.ts";
 import { createResultBuilder } from "../../../src/testbed/record/result.ts";
 import { joinParties } from "../../../src/testbed/record/words.ts";
 import type { BarrierEnded } from "../../../src/testbed/run-event.ts";
@@ -121,4 +121,22 @@ it("accomplished() does not count who was stopped while waiting as expected", ()
   expect(accomplished(resultOf(story))).toBe(
     "1 program as expected, 2 stopped while they waited, 0 of 1 barrier crossed",
   );
+});
+
+describe("the advice", () => {
+  const hung = (opened: string, mistyped: string): string => {
+    const story = new Story()
+      .barrier(5_000_000, cut(opened, ["alpha"], ["anonymous, from gamma"]))
+      .barrier(6_000_000, {
+        ...cut(mistyped, ["gamma"], ["somebody to open it for 1"]),
+        expected: 0,
+      })
+      .end(7_000_000);
+    return JSON.stringify(renderSummary(resultOf(story)));
+  };
+
+  it("is to compare the names when nobody opened one that is nearly another's", () => {
+    expect(hung("start", "strat")).toContain("nobody opened strat; was start meant?");
+    expect(hung("start", "results")).not.toContain("was start meant");
+  });
 });
