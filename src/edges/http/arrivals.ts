@@ -113,6 +113,13 @@ export class Arrivals {
     });
   }
 
+  /**
+   * Before something is kept for an arrival without an id. @throws HttpError while the log is away
+   */
+  expectLog(): void {
+    if (this.#isLogAway) throw logIsAway();
+  }
+
   /** A command without an answer of its own. @throws HttpError when the mailbox is full */
   submit(command: Command): void {
     if (this.#link.submit(command)) return;
@@ -132,7 +139,7 @@ export class Arrivals {
 
   #open(build: (connection: ConnectionId) => Command, id: WaitId | undefined): Waiting {
     // Nothing has happened then; the code leaves it open all the same (D10).
-    if (this.#isLogAway && id === undefined) throw logIsAway();
+    if (id === undefined) this.expectLog();
     const count = id === undefined ? 0 : (this.#namedCounts.get(id.owner) ?? 0);
     if (count >= this.#options.keptMax) throw this.#options.tooMany();
     this.#lastConnection += 1;

@@ -55,6 +55,27 @@ const path = "/v1/barriers/b/wait";
 const unavailable = { status: 503, body: { code: "unavailable", definite: false } };
 
 describe("D10 while the log takes nothing", () => {
+  it("nothing is stored for who publishes and waits, and is told so", async () => {
+    const log = await start();
+    const { topics } = bench.host;
+    let stored = 0;
+    const write = topics.write;
+    Object.assign(topics, {
+      write: (message: Uint8Array) => {
+        stored += 1;
+        return write(message);
+      },
+    });
+    const body = { message: 1, state: "s", target: 1, signal: true };
+    const both = () => post("/v1/topics/t/publish-and-wait", body);
+    expect((await both()).status).toBe(200);
+    log.trouble({ definiteFailure: 1 });
+    expect(await post(path)).toMatchObject(unavailable);
+    expect(await both()).toMatchObject(unavailable);
+    expect(stored).toBe(1);
+    log.calm();
+  });
+
   it("a wait is answered unavailable and taken back; one with an id waits on", async () => {
     const log = await start();
     const [bare, named] = [post(path, { name: "bare" }), post(path, { name: "named", id: "7" })];

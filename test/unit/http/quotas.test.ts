@@ -121,6 +121,7 @@ describe("what one token may have in all", () => {
     const topic = (await open(token)).topic("t");
     expect(await topic.publish("123")).toBe(1);
     expect(await refusal(topic.publish(123_456))).toContain("tokenMessageBytesMax (138)");
+    expect(await refusal(topic.publish("éé"))).toContain("tokenMessageBytesMax (138)");
     expect((await post("/v1/topics/t?scope=s", { message: 123_456 }, token)).status).toBe(429);
     expect((await post("/v1/topics/t?scope=s", { message: 12_345 }, token)).status).toBe(200);
   });
