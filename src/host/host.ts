@@ -42,7 +42,6 @@ export type { BatchSource, Port } from "./port.ts";
 const retryDelayMs = { first: 20, max: 1_000 };
 /** A log that takes nothing for this long does not keep the host from closing. */
 const closeWaitMs = 2_000;
-const awayText = "this server was away for too long";
 
 export class Host implements PortHost {
   readonly clock: Clock;
@@ -156,17 +155,21 @@ export class Host implements PortHost {
     const before = this.#core.sequence;
     try {
       await snapshots.load({ core: this.#core, store: this.#store });
+      if (this.#core.sequence <= before) throw cut;
     } catch (error) {
       this.#fail(error instanceof LogError ? error : cut);
     }
-    if (this.#core.sequence <= before) this.#fail(cut);
     if (this.#closed) return;
+    const [own, why] = [
+      this.#own,
+      `the log was cut behind entry ${before} while this server was away`,
+    ];
+    this.#logger.log("warn", `${why}; going on behind entry ${this.#core.sequence}`);
     this.#read();
-    const own = this.#own;
-    for (const port of [...this.#ports.values()]) {
-      if (port !== own && port instanceof LocalLink) port.end(awayText);
+    for (const port of this.#ports.values()) {
+      if (port !== own && port instanceof LocalLink) port.end(why);
     }
-    own?.end(awayText);
+    own?.end(why);
     this.#applied();
   }
 
@@ -195,12 +198,9 @@ export class Host implements PortHost {
   #onOwnEnd(): void {
     const membership = this.#membership;
     if (this.#closed || membership === undefined) return;
-    if (membership.isReplaced) {
-      const name = membership.edge.slice("server/".length);
-      const message = `another server named ${name} has joined the log, so this one has ended; give each a name of its own with --name`;
-      this.#fail(new LogError(message, { definite: true }));
-      return;
-    }
+    const replaced = membership.whyReplaced();
+    if (replaced !== undefined) this.#fail(replaced);
+    if (this.#closed) return;
     this.#logger.log("warn", "the other servers took this one as ended; joining anew");
     for (const port of [...this.#ports.values()]) {
       if (!(port instanceof LocalLink)) this.#release(port);

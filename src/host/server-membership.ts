@@ -8,6 +8,7 @@
 //       r x 250 ms longer, in which the tick of another comes.
 import type { Batch, Command, Entry, ServerLife } from "../core/command.ts";
 import type { Service } from "../core/service.ts";
+import { LogError } from "../engine/log.ts";
 import { DigestWatch, digestEveryEntries } from "./digest-watch.ts";
 
 /** Log time after which a server that nobody hears of has ended. */
@@ -139,9 +140,11 @@ export class ServerMembership {
     return incarnation !== 0 && server !== this.edge;
   }
 
-  /** Whether somebody else has joined under this name. */
-  get isReplaced(): boolean {
+  /** Whether somebody else has joined under this name: why this server must end. */
+  whyReplaced(): LogError | undefined {
     const { incarnation } = this.#core.placeOf(this.edge);
-    return incarnation !== 0 && incarnation !== this.#incarnation;
+    if (incarnation === 0 || incarnation === this.#incarnation) return undefined;
+    const message = `another server named ${this.#name} has joined the log, so this one has ended; give each a name of its own with --name`;
+    return new LogError(message, { definite: true });
   }
 }

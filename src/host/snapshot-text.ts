@@ -2,7 +2,6 @@
 // A snapshot of a host as texts, and back: one for each scope, and one for all else, which also has
 // the effects that edges have not been seen to have (H3). Taken from and given to a core and a
 // store of effects, which are then where a host would be that had read the whole log.
-import { AssertionError } from "../core/assert.ts";
 import type { Service } from "../core/service.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import { CannotFollow } from "../core/version.ts";
@@ -78,9 +77,10 @@ async function tryOne(
     store.load(kept);
   } catch (error) {
     if (error instanceof CannotFollow) throw new LogError(error.message, { definite: true });
-    const isBad = error instanceof LogError ? error.definite : error instanceof AssertionError;
-    if (!isBad) throw error;
-    return (error as Error).message;
+    // A store that does not answer says nothing of the snapshot. Whatever else goes wrong does: no
+    // text that somebody wrote may keep a server from starting with the one before it.
+    if (error instanceof LogError && !error.definite) throw error;
+    return error instanceof Error ? error.message : String(error);
   }
   const found = core.digest();
   return found === digest ? undefined : `its digest is ${found}, and should be ${digest}`;
