@@ -63,6 +63,7 @@ export function openSqliteFile(options: SqliteFileOptions): HeldFile {
 
 /** The kernel frees it when the process ends, however it ends. */
 function holdLock(file: string): DatabaseSync {
+  makeOwn(`${file}.lock`);
   const lock = new DatabaseSync(`${file}.lock`);
   try {
     lock.exec("PRAGMA journal_mode = MEMORY");

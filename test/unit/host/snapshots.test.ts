@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+// Goal: a follower of a log makes snapshots when they are due, never lets anything be cut that is
+// not stored whole, and a host that begins with them is where it would be after the whole log, its
+// kept effects among that (F1, F2, H3). Method: follower and host in this process, on a log in
+// memory and on a file, with snapshots in memory that can be damaged.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import type { Command, Entry } from "../../../src/core/command.ts";
+import { resolveLimits } from "../../../src/core/limits.ts";
+import { Service } from "../../../src/core/service.ts";
+import { MemoryLog } from "../../../src/engine/memory-log.ts";
+import { SqliteLog, SqliteLogFollower } from "../../../src/engine/sqlite-log.ts";
+import { sleep, systemClock } from "../../../src/host/clock.ts";
+import { EffectStore } from "../../../src/host/effect-store.ts";
+import { Host } from "../../../src/host/host.ts";
+import type { SnapshotSource } from "../../../src/host/host-options.ts";
+import { silentLogger } from "../../../src/host/logger.ts";
+import { type FollowerNews, SnapshotFollower } from "../../../src/host/snapshot-follower.ts";
+import { loadNewest } from "../../../src/host/snapshot-text.ts";
+import { MemorySnapshots } from "../../../src/testing/memory-snapshots.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "muster-follower-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const limits = resolveLimits();
+const bounds = { snapshotEntriesMax: 10, snapshotBytesMax: 1_000_000 };
+
+/** A session that makes and crosses a barrier with each of its entries. */
+class Session {
+  #number = 0;
+
+  next(commands: readonly Command[] = []): Entry {
+    this.#number += 1;
+    const first: readonly Command[] = this.#number === 1 ? [{ kind: "attach" }] : [];
+    const place = { scope: "s", barrier: `b${this.#number}`, who: { address: "a" }, error: 0 };
+    const meets: readonly Command[] = [
+      { kind: "count-wait", ...place, connection: this.#number * 2 },
+      { kind: "count-init", ...place, connection: this.#number * 2 + 1, count: 1, waits: false },
+    ];
+    const all = [...first, ...meets, ...commands];
+    const batch = { edge: "session", incarnation: 7, number: this.#number, commands: all };
+    return { format: 1, batches: [batch] };
+  }
+}
+
+/** The log as it is, and a follower of it. */
+async function follow(snapshots: MemorySnapshots, log = new MemoryLog({ nowUs: () => 0 })) {
+  const news: FollowerNews[] = [];
+  const options = { log, snapshots, limits, bounds, onNews: (one: FollowerNews) => news.push(one) };
+  const follower = new SnapshotFollower(options);
+  await follower.start();
+  return { log, news, follower };
+}
+
+const made = (news: readonly FollowerNews[]) => news.filter(({ kind }) => kind === "made");
+const untilMade = async (news: readonly FollowerNews[], count: number): Promise<void> => {
+  while (made(news).length < count) await sleep(systemClock, 1);
+};
+
+/** What a host has that begins with these. */
+async function load(snapshots: MemorySnapshots) {
+  const [core, store] = [new Service(limits), new EffectStore()];
+  const refused: string[] = [];
+  await loadNewest(snapshots, { core, store }, (message) => refused.push(message));
+  return { core, store, refused };
+}
+
+describe("SnapshotFollower", () => {
+  it("makes one each so many entries, and lets what is before the older of two be cut", async () => {
+    const { log, news, follower } = await follow(new MemorySnapshots());
+    const session = new Session();
+    const counts: number[] = [];
+    for (let entry = 1; entry <= 30; entry += 1) {
+      await log.append(session.next());
+      if (entry % 10 === 0) await untilMade(news, entry / 10);
+      counts.push(made(news).length);
+    }
+    // Not at the entry before.
+    expect([counts[8], counts[9], counts[18], counts[19]]).toEqual([0, 1, 1, 2]);
+    expect(news).toMatchObject([
+      { kind: "made", sequence: 10, cutThrough: 0 },
+      { kind: "made", sequence: 20, cutThrough: 10 },
+      { kind: "made", sequence: 30, cutThrough: 20 },
+    ]);
+    await follower.stop();
+  });
+
+  it("makes one each so many bytes", async () => {
+    const { log, news, follower } = await follow(new MemorySnapshots());
+    const nodes = ["x".repeat(1_000_000)];
+    await log.append(new Session().next([{ kind: "open-scope", scope: "s", nodes }]));
+    await untilMade(news, 1);
+    expect(news).toMatchObject([{ sequence: 1 }]);
+    await follower.stop();
+  });
+
+  it("goes on from a snapshot with the same effects kept as after the whole log", async () => {
+    const snapshots = new MemorySnapshots();
+    const { log, news, follower } = await follow(snapshots);
+    const [session, core, store] = [new Session(), new Service(limits), new EffectStore()];
+    for (let entry = 1; entry <= 20; entry += 1) {
+      // It has had what it was told by then.
+      const seen = { kind: "seen", edge: "session", incarnation: 7, sequence: 12 } as const;
+      await log.append(session.next(entry === 15 ? [seen] : []));
+      await untilMade(news, Math.trunc(entry / 10));
+    }
+    await follower.stop();
+    const loaded = await load(snapshots);
+    log.read(1, (entries) => {
+      for (const entry of entries) {
+        const { addressed } = core.apply(entry);
+        store.keep(
+          "session 7",
+          entry.sequence,
+          addressed.map(({ effect }) => effect),
+        );
+        if (entry.sequence === 15) store.drop({ edge: "session", incarnation: 7 }, 12);
+      }
+    });
+    await sleep(systemClock, 0);
+    expect(loaded.core.digest()).toBe(core.digest());
+    expect(loaded.store.dump()).toEqual(store.dump());
+    const kept = loaded.store.after({ edge: "session", incarnation: 7 }, 0);
+    expect(kept.map(({ sequence }) => sequence)).toEqual([13, 14, 15, 16, 17, 18, 19, 20]);
+  });
+
+  it("writes all anew when what it wrote before was lost, and tells of none that is not whole (F1)", async () => {
+    const snapshots = new MemorySnapshots();
+    const { log, news, follower } = await follow(snapshots);
+    const session = new Session();
+    const scopes: readonly Command[] = [{ kind: "open-scope", scope: "quiet", nodes: ["n"] }];
+    for (let entry = 1; entry <= 10; entry += 1) await log.append(session.next(scopes));
+    await untilMade(news, 1);
+    const before = snapshots.written;
+    for (const [hash, text] of snapshots.parts) {
+      if (text.includes("quiet")) snapshots.parts.set(hash, "damaged");
+    }
+    for (let entry = 1; entry <= 10; entry += 1) await log.append(session.next());
+    await untilMade(news, 2);
+    expect((await load(snapshots)).refused).toEqual([]);
+    // The rest and the scope that has changed; then these, and the quiet one.
+    expect(snapshots.written - before).toBe(2 + 3);
+    // From here on it takes nothing.
+    snapshots.write = () => Promise.resolve(0);
+    for (let entry = 1; entry <= 10; entry += 1) await log.append(session.next());
+    while (news.length < 3) await sleep(systemClock, 1);
+    expect(news[2]).toEqual({
+      kind: "warning",
+      message: expect.stringContaining("no snapshot was made, and the log is not cut"),
+    });
+    expect((await load(snapshots)).core.sequence).toBe(20);
+    await follower.stop();
+  });
+});
+
+describe("a start", () => {
+  const withThree = async () => {
+    const snapshots = new MemorySnapshots();
+    const { log, news, follower } = await follow(snapshots);
+    const session = new Session();
+    for (let entry = 1; entry <= 30; entry += 1) {
+      await log.append(session.next());
+      await untilMade(news, Math.trunc(entry / 10));
+    }
+    await follower.stop();
+    return { snapshots, log };
+  };
+
+  it("takes the one before when the newest is damaged, and says so; none, the whole log", async () => {
+    const { snapshots } = await withThree();
+    expect((await load(snapshots)).core.sequence).toBe(30);
+    const [newest, older] = await snapshots.list();
+    if (!newest || !older || !("manifest" in newest && "manifest" in older))
+      throw new Error("none");
+    const only = newest.manifest.parts.find((part) => !older.manifest.parts.includes(part)) ?? "";
+    snapshots.parts.set(only, "{}");
+    const second = await load(snapshots);
+    expect(second.core.sequence).toBe(20);
+    expect(second.refused).toEqual([
+      expect.stringMatching(/^the snapshot at entry 30 is not taken/),
+    ]);
+    snapshots.manifests.set(20, "nothing");
+    const none = await load(snapshots);
+    expect([none.core.sequence, none.core.digest()]).toEqual([0, new Service(limits).digest()]);
+    expect(none.refused).toHaveLength(2);
+  });
+
+  it("does not take a state whose digest is another one", async () => {
+    const { snapshots } = await withThree();
+    const [newest] = await snapshots.list();
+    if (!newest || !("manifest" in newest)) throw new Error("none");
+    await snapshots.write({ ...newest.manifest, digest: "0".repeat(32) }, new Map());
+    const { core, refused } = await load(snapshots);
+    expect(core.sequence).toBe(20);
+    expect(refused).toEqual([expect.stringContaining("its digest is")]);
+  });
+
+  it("of a log that was cut needs a snapshot, and says so when there is none", async () => {
+    const file = join(folder, "cut");
+    const log = SqliteLog.open({ file, nowUs: systemClock.nowUs, mayBeRead: true });
+    const reader = SqliteLogFollower.open(file, systemClock);
+    const snapshots = new MemorySnapshots();
+    const news: FollowerNews[] = [];
+    const follower = new SnapshotFollower({
+      ...{ log: reader, snapshots, limits, bounds, onNews: (one) => news.push(one) },
+    });
+    await follower.start();
+    const session = new Session();
+    for (let entry = 1; entry <= 20; entry += 1) {
+      await log.append(session.next());
+      if (entry % 10 === 0) await untilMade(news, entry / 10);
+    }
+    await log.trim(10);
+    await log.append(session.next());
+    await follower.stop();
+    await reader.close();
+    const source: SnapshotSource = {
+      load: async (into) => void (await loadNewest(snapshots, into, () => undefined)),
+    };
+    const parts = { log, clock: systemClock, limits, logger: silentLogger };
+    const host = new Host({ ...parts, snapshots: source });
+    await host.start();
+    expect(host.lastBatch("session", 7)).toBe(21);
+    expect(host.keptFor({ edge: "session", incarnation: 7 }, 0)).toHaveLength(21);
+    host.abandon();
+    snapshots.manifests.clear();
+    await expect(new Host({ ...parts, snapshots: source }).start()).rejects.toThrow(
+      "entries 1 to 10 of the log have been cut away, and no snapshot stands for them",
+    );
+    await log.close();
+  });
+});
