@@ -2,7 +2,8 @@
 // Reads a stream of NATS from a place on, as much at a time as its caller asks for: what a
 // subscriber or a server of a bus has missed.
 //
-//   R1. `next` is the only place: a consumer that is lost is made anew from there.
+//   R1. `next` is the only place: a consumer that is lost, or has a hole behind a cut, is made anew
+//       from there.
 //   R2. `read` resolves with what is stored, in order, each once; `isAll` when the stream's leader
 //       has no more. A consumer may be at a broker that is behind the leader, and only the leader
 //       knows.
@@ -38,6 +39,8 @@ export class NatsReader {
   readonly #options: NatsReaderOptions;
   #next: number;
   #consumer: string | undefined;
+  /** Messages that this consumer has sent. */
+  #delivered = 0;
 
   constructor(options: NatsReaderOptions) {
     this.#options = options;
@@ -58,10 +61,11 @@ export class NatsReader {
   async read(): Promise<ReadBatch> {
     try {
       const consumer = await this.#obtainConsumer();
-      const batch = await this.#pull(consumer);
-      const last = batch.stored.at(-1);
-      if (last !== undefined) this.#next = last.position + 1;
-      return batch.isAll ? { ...batch, isAll: await this.#isAllOfLeader() } : batch;
+      const { stored, isAll } = await this.#pull(consumer);
+      const next = (stored.at(-1)?.position ?? this.#next - 1) + 1;
+      const batch = { stored, isAll: isAll && (await this.#isAllOfLeader(next)) };
+      this.#next = next;
+      return batch;
     } catch (error) {
       this.close();
       throw error;
@@ -86,13 +90,14 @@ export class NatsReader {
       inactive_threshold: nanos(natsReaderKeptMs),
     });
     this.#consumer = name;
+    this.#delivered = 0;
     return name;
   }
 
   /** R2. */
-  async #isAllOfLeader(): Promise<boolean> {
+  async #isAllOfLeader(next: number): Promise<boolean> {
     const { link, stream, subject } = this.#options;
-    const ask = { seq: Math.max(1, this.#next), next_by_subj: subject };
+    const ask = { seq: Math.max(1, next), next_by_subj: subject };
     const subjectOfGet = `$JS.API.STREAM.MSG.GET.${stream}`;
     const answer = await link.connection.request(subjectOfGet, JSON.stringify(ask), {
       timeout: natsStandAnswerMs,
@@ -127,6 +132,11 @@ export class NatsReader {
             end(() => (isAll ? resolve({ stored, isAll }) : reject(new Error(why))));
             return;
           }
+          this.#delivered += 1;
+          if (place.delivery !== this.#delivered) {
+            end(() => reject(new Error("something was lost on its way")));
+            return;
+          }
           stored.push({ position: place.position, message });
           const isAll = place.pending === 0;
           if (isAll || stored.length === natsReadBatchMax) end(() => resolve({ stored, isAll }));
@@ -138,11 +148,19 @@ export class NatsReader {
   }
 }
 
+interface DeliveredPlace {
+  readonly position: number;
+  /** The how many-th of its consumer. */
+  readonly delivery: number;
+  readonly pending: number;
+}
+
 /** From the subject at which a message of a stream would be acknowledged. */
-function placeOf({ reply = "" }: Msg): { position: number; pending: number } | undefined {
+function placeOf({ reply = "" }: Msg): DeliveredPlace | undefined {
   const tokens = reply.split(".");
   if (tokens[0] !== "$JS" || tokens[1] !== "ACK") return undefined;
   // Newer brokers name domain and account, and add a token of chance at the end.
   const at = tokens.length > 9 ? 7 : 5;
-  return { position: Number(tokens[at]), pending: Number(tokens[at + 3]) };
+  const [position, delivery, pending] = [0, 1, 3].map((next) => Number(tokens[at + next]));
+  return { position: position ?? 0, delivery: delivery ?? 0, pending: pending ?? 0 };
 }
