@@ -129,7 +129,8 @@ export class TokenQuota {
   ): string | undefined {
     const account = this.#account(caller);
     const { scope, arrival } = command;
-    const length = "message" in command ? Buffer.byteLength(command.message) : command.payload.bytes;
+    const length =
+      "message" in command ? Buffer.byteLength(command.message) : command.payload.bytes;
     const bytes = length + payloadOverheadBytes;
     const { allMessages, messages } = account;
     const { tokenMessagesMax, tokenMessageBytesMax } = this.#options.bounds;
