@@ -317,6 +317,34 @@ describe("bounds", () => {
     socket.socket.terminate();
   });
 
+  it.each([
+    [2 * 67, 2],
+    [2 * 67 + 1, 3],
+  ])(
+    "sessionAheadBytesMax %i: %i messages of 67 bytes are on their way, the next when one is taken",
+    async (sessionAheadBytesMax, count) => {
+      bench = await HttpBench.start({
+        ...{ bounds: { sessionAheadBytesMax }, limits: { messagesPerReadMax: 1 } },
+      });
+      for (let number = 1; number <= 5; number += 1) await post("/v1/topics/t", '{"message":1}');
+      const socket = bench.socket("/v1/session", [sessionProtocol]);
+      await socket.opened();
+      socket.say(hello);
+      socket.say({ kind: "subscribe", id: 1, scope: "default", topic: "t", after: 0 });
+      const messages = () => socket.heard.filter((text) => text.includes('"messages"')).length;
+      await until(() => messages() >= count);
+      // Each answer takes turns, in which more would have come.
+      for (let id = 1; id <= 20; id += 1) {
+        socket.say({ kind: "clock", id });
+        await socket.hear(`"clock","id":${id},`);
+      }
+      expect(messages()).toBe(count);
+      socket.say({ kind: "taken", id: 1, number: 1 });
+      await until(() => messages() >= count + 1);
+      socket.socket.terminate();
+    },
+  );
+
   it("sessionMessageBytesMax: a message of so many bytes is taken, a longer one closes the socket", async () => {
     bench = await HttpBench.start({ bounds: { sessionMessageBytesMax: 1_000 } });
     const open = async () => {
