@@ -183,21 +183,19 @@ function readText(request: IncomingMessage, bytesMax: number): Promise<string | 
     let read: Buffer = Buffer.alloc(0);
     let bytes = 0;
     let pieces = 0;
-    const stop = (): void => {
-      request.off("data", onData);
-      request.pause();
-    };
     const onData = (chunk: Buffer): void => {
       const before = bytes;
       bytes += chunk.length;
       pieces += 1;
       if (bytes > bytesMax) {
-        stop();
+        request.off("data", onData);
+        request.pause();
         resolve(undefined);
         return;
       }
       if (pieces > smallPiecesMax && bytes < pieces * pieceBytesMin) {
-        stop();
+        // What is in the same piece from the network is not kept either.
+        request.off("data", onData).resume();
         const message = `the body comes in pieces of less than ${pieceBytesMin} bytes; send it in larger ones`;
         reject(new HttpError("invalid", message, { headers: { connection: "close" } }));
         return;
