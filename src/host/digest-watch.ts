@@ -6,7 +6,9 @@
 //   G1. Decided by what is in the log, so that all servers decide the same.
 //   G2. Of two halves the one with the newer build ends; of equal builds that without the first
 //       name.
+//   G3. Both sides say what they have computed of each scope, so that it is known where they part.
 import type { DigestTold } from "../core/command.ts";
+import type { StateDigests } from "../core/state-digest.ts";
 
 /** Entries from one comparison to the next (D11). */
 export const digestEveryEntries = 10_000;
@@ -14,11 +16,20 @@ export const digestEveryEntries = 10_000;
  * Comparisons that are remembered; a server that has not said its digest by then is not waited for.
  */
 const comparisonsMax = 8;
+/** Scopes in one report; of the others it says how many there are. */
+export const scopesInReportMax = 100;
 
 interface Vote {
   readonly server: string;
   readonly digest: string;
   readonly build: string;
+}
+
+/** What there is to say of servers that differ. */
+export interface DigestVerdict {
+  /** This server is not with most of them. */
+  readonly isWrong: boolean;
+  readonly message: string;
 }
 
 export interface DigestWatchOptions {
@@ -33,7 +44,7 @@ export interface DigestWatchOptions {
 export class DigestWatch {
   readonly #options: DigestWatchOptions;
   /** By entry: what this server has computed. */
-  readonly #own = new Map<number, string>();
+  readonly #own = new Map<number, StateDigests>();
   readonly #votes = new Map<number, Map<string, Vote>>();
 
   constructor(options: DigestWatchOptions) {
@@ -46,14 +57,14 @@ export class DigestWatch {
   }
 
   /** @returns what is to be told to the others. */
-  computed(sequence: number, digest: string): DigestTold {
-    this.#own.set(sequence, digest);
+  computed(sequence: number, digests: StateDigests): DigestTold {
+    this.#own.set(sequence, digests);
     trim(this.#own);
-    return { kind: "digest", sequence, digest, build: this.#options.build };
+    return { kind: "digest", sequence, digest: digests.all, build: this.#options.build };
   }
 
-  /** A server has said its digest. @returns why this one must end, if it must. */
-  told(server: string, { sequence, digest, build }: DigestTold): string | undefined {
+  /** A server has said its digest. @returns what is wrong when all that live have, if something is. */
+  told(server: string, { sequence, digest, build }: DigestTold): DigestVerdict | undefined {
     const votes = this.#votes.get(sequence) ?? new Map<string, Vote>();
     this.#votes.set(sequence, votes);
     trim(this.#votes);
@@ -65,15 +76,31 @@ export class DigestWatch {
     const { server: self, build: ownBuild } = this.#options;
     // Who reads the log again has no vote in it and is judged by those who had.
     const all = [...votes.values()].filter((vote) => vote.server !== self);
-    all.push({ server: self, digest: own, build: ownBuild });
+    all.push({ server: self, digest: own.all, build: ownBuild });
+    if (all.every((vote) => vote.digest === own.all)) return undefined;
     const right = winnerOf(all);
-    if (right === own) return undefined;
-    const others = all.filter((vote) => vote.digest === right).map((vote) => vote.server);
-    const what = `another state than ${others.join(", ")} at entry ${sequence} of the log`;
+    const at = `at entry ${sequence} of the log`;
+    const scopes = describeScopes(own);
+    const those = all.filter((vote) => (vote.digest === right) === (right !== own.all));
+    const names = those.map((vote) => vote.server).join(", ");
+    if (right === own.all) {
+      const message = `${names} computed another state than this server ${at}; here it was ${own.all}, ${scopes}`;
+      return { isWrong: false, message };
+    }
+    const what = `another state than ${names} ${at}`;
     const advice = "start it again with the build that they have, and report it with the log";
-    const digests = `digests ${own} and ${right}`;
-    return `this server has computed ${what} (${digests}), and has ended; ${advice}`;
+    const digests = `digests ${own.all} and ${right}, ${scopes}`;
+    const message = `this server has computed ${what} (${digests}), and has ended; ${advice}`;
+    return { isWrong: true, message };
   }
+}
+
+/** G3. */
+function describeScopes({ scopes }: StateDigests): string {
+  const shown = [...scopes].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, scopesInReportMax);
+  const rest = scopes.size - shown.length;
+  const list = shown.map(([name, digest]) => `${name} ${digest.slice(0, 16)}`);
+  return `scopes: ${[...list, ...(rest > 0 ? [`${rest} more`] : [])].join(", ") || "none"}`;
 }
 
 function winnerOf(votes: readonly Vote[]): string | undefined {

@@ -35,9 +35,6 @@ import { checkEnd, settlePayloads } from "./settle-payloads.ts";
 import { TickTimer } from "./tick-timer.ts";
 import type { TopicLink } from "./topic-link.ts";
 
-export type { HostOptions, Observer } from "./host-options.ts";
-export type { BatchSource, Port } from "./port.ts";
-
 /** Pause before a failed append is tried again, milliseconds; doubles up to the second value. */
 const retryDelayMs = { first: 20, max: 1_000 };
 /** A log that takes nothing for this long does not keep the host from closing. */
@@ -548,11 +545,12 @@ export class Host implements PortHost {
   /** What an entry says of this server, and of edges that are another's now. */
   #noteServer({ sequence, entry }: LogEntry, membership: ServerMembership): void {
     if (membership.digests.isDue(sequence)) {
-      const told = membership.digests.computed(sequence, this.#core.digest());
+      const told = membership.digests.computed(sequence, this.#core.digests());
       this.#own?.source.submitAlways(told);
     }
-    const { wrong, answers } = membership.read(entry);
-    if (wrong !== undefined) this.#fail(new LogError(wrong, { definite: true }));
+    const { verdict, answers } = membership.read(entry);
+    if (verdict?.isWrong) this.#fail(new LogError(verdict.message, { definite: true }));
+    else if (verdict !== undefined) this.#logger.log("warn", verdict.message);
     for (const answer of answers) this.#own?.source.submitAlways(answer);
     if (membership.appended(entry)) {
       membership.heard(this.clock.nowUs());

@@ -9,7 +9,7 @@
 import type { Batch, Command, Entry, ServerLife } from "../core/command.ts";
 import type { Service } from "../core/service.ts";
 import { LogError } from "../engine/log.ts";
-import { DigestWatch, digestEveryEntries } from "./digest-watch.ts";
+import { type DigestVerdict, DigestWatch, digestEveryEntries } from "./digest-watch.ts";
 
 /** Log time after which a server that nobody hears of has ended. */
 export const serverLeaseUs = 10_000_000;
@@ -23,8 +23,7 @@ export interface MembershipOptions {
 
 /** What a server learns of an entry. */
 export interface ServerNews {
-  /** Why it must end. */
-  readonly wrong: string | undefined;
+  readonly verdict: DigestVerdict | undefined;
   /** What it has to say. */
   readonly answers: readonly Command[];
 }
@@ -84,8 +83,8 @@ export class ServerMembership {
       if (edge !== server?.edge) continue;
       for (const command of commands) {
         if (command.kind === "digest") {
-          const wrong = this.digests.told(edge, command);
-          if (wrong !== undefined) return { wrong, answers };
+          const verdict = this.digests.told(edge, command);
+          if (verdict !== undefined) return { verdict, answers };
         } else if (command.kind === "snapshot") {
           answers.push({ kind: "reached", sequence: command.sequence });
         } else if (command.kind === "reached") {
@@ -94,7 +93,7 @@ export class ServerMembership {
       }
     }
     this.#cutIfReached();
-    return { wrong: undefined, answers };
+    return { verdict: undefined, answers };
   }
 
   /** K2. `cut` is called when every living server has said that it is beyond that entry. */

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { LogEntry } from "../../../src/core/command.ts";
 import type { ObservedEffect } from "../../../src/core/effect.ts";
-import type { Observer } from "../../../src/host/host.ts";
+import type { Observer } from "../../../src/host/host-options.ts";
 import { EventRecording } from "../../../src/testbed/record/event-recording.ts";
 import { FakeClock } from "./fake-clock.ts";
 
