@@ -63,7 +63,9 @@ export class DigestWatch {
     return { kind: "digest", sequence, digest: digests.all, build: this.#options.build };
   }
 
-  /** A server has said its digest. @returns what is wrong when all that live have, if something is. */
+  /**
+   * A server has said its digest. @returns what is wrong when all that live have, if something is.
+   */
   told(server: string, { sequence, digest, build }: DigestTold): DigestVerdict | undefined {
     const votes = this.#votes.get(sequence) ?? new Map<string, Vote>();
     this.#votes.set(sequence, votes);
