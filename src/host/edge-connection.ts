@@ -366,7 +366,9 @@ export class EdgeConnection {
       get isBehind() {
         return connection.#isBehind;
       },
-      send: (text) => connection.#sendText(text),
+      send: (text) => {
+        if (connection.#options.transport.isOpen) connection.#sendText(text);
+      },
     });
   }
 
@@ -374,9 +376,9 @@ export class EdgeConnection {
     if (this.#options.transport.isOpen) this.#sendText(formatFrame(frame));
   }
 
+  /** Over a transport that is open. */
   #sendText(text: string): void {
     const { transport, queueBytesMax, logger } = this.#options;
-    if (!transport.isOpen) return;
     transport.send(text);
     if (transport.queuedBytes <= queueBytesMax) return;
     if (transport.setReading !== undefined) {

@@ -21,9 +21,10 @@ import { AwaitedEntries } from "./awaited-entries.ts";
 import type { Clock } from "./clock.ts";
 import type { ConnectEdge, CoreLink, EdgeHandler } from "./core-link.ts";
 import type { Kept } from "./effect-store.ts";
-import { byEdge, EffectStore, keyOf } from "./effect-store.ts";
+import { byEdge, EffectStore } from "./effect-store.ts";
 import type { HostOptions, Observer, SnapshotSource } from "./host-options.ts";
 import { newIncarnation } from "./ids.ts";
+import { keyOf, LifeTable } from "./life-table.ts";
 import { connectLocalEdge, LocalLink } from "./local-link.ts";
 import { LogWatch } from "./log-watch.ts";
 import type { Logger } from "./logger.ts";
@@ -56,7 +57,7 @@ export class Host implements PortHost {
   readonly #membership: ServerMembership | undefined;
   readonly #snapshots: SnapshotSource | undefined;
   /** By edge and incarnation: one that ends still has to be told so when the next is here. */
-  readonly #ports = new Map<string, Port>();
+  readonly #ports = new LifeTable<Port>();
   /** Those that may have something to take: there can be thousands, and few speak in one turn. */
   readonly #ready = new Set<Port>();
   readonly #store = new EffectStore();
@@ -129,7 +130,7 @@ export class Host implements PortHost {
     // Where several servers have the log, this one's last life ends with the beginning of the next.
     if (this.#membership !== undefined) return;
     for (const { edge, incarnation, attached } of this.#core.livingEdges()) {
-      if (attached && !this.#ports.has(keyOf({ edge, incarnation }))) {
+      if (attached && !this.#ports.has({ edge, incarnation })) {
         this.#own?.source.submitAlways({ kind: "detach", edge, incarnation });
       }
     }
@@ -199,7 +200,7 @@ export class Host implements PortHost {
     if (replaced !== undefined) this.#fail(replaced);
     if (this.#closed) return;
     this.#logger.log("warn", "the other servers took this one as ended; joining anew");
-    for (const port of [...this.#ports.values()]) {
+    for (const port of this.#ports.values()) {
       if (!(port instanceof LocalLink)) this.#release(port);
     }
     this.#join();
@@ -207,7 +208,7 @@ export class Host implements PortHost {
 
   /** An edge of another process is not this server's any more; its link is closed. */
   #release(port: Port): void {
-    this.#ports.delete(keyOf(port));
+    this.#ports.delete(port);
     this.#ready.delete(port);
     this.#seen.forget(keyOf(port));
     port.replaced();
@@ -307,9 +308,8 @@ export class Host implements PortHost {
 
   /** Puts a port in place; a port of the same incarnation that was there is replaced. */
   attach(port: Port, seenSequence: number): void {
-    const key = keyOf(port);
-    const before = this.#ports.get(key);
-    this.#ports.set(key, port);
+    const before = this.#ports.get(port);
+    this.#ports.set(port, port);
     if (before !== undefined) {
       this.#ready.delete(before);
       before.replaced();
@@ -324,8 +324,8 @@ export class Host implements PortHost {
 
   /** The port is gone. `lost`: its edge may come back within its lease. */
   detach(port: Port, lost: boolean): void {
-    if (this.#ports.get(keyOf(port)) !== port) return;
-    this.#ports.delete(keyOf(port));
+    if (this.#ports.get(port) !== port) return;
+    this.#ports.delete(port);
     this.#ready.delete(port);
     if (!lost || this.#closed) return;
     const { edge, incarnation } = port;
@@ -401,7 +401,7 @@ export class Host implements PortHost {
   #onLogAway(isAway: boolean): void {
     const text = isAway ? "the log takes nothing; who waits is told so" : "the log is back";
     this.#logger.log("warn", text);
-    for (const port of [...this.#ports.values()]) port.logAway(isAway);
+    for (const port of this.#ports.values()) port.logAway(isAway);
   }
 
   #flush(): void {
@@ -472,7 +472,7 @@ export class Host implements PortHost {
   /** Everything that was not applied, in entries of the usual size. */
   #appendAgain(): void {
     const own: readonly Batch[] = this.#own?.source.unacknowledged() ?? [];
-    const others = [...this.#ports.values()].filter(({ source }) => source !== this.#own?.source);
+    const others = this.#ports.values().filter(({ source }) => source !== this.#own?.source);
     const batches = [...own, ...others.flatMap(({ source }) => source.unacknowledged())];
     let entry: Batch[] = [];
     let commands = 0;
@@ -496,7 +496,7 @@ export class Host implements PortHost {
       if (command.kind === "seen") this.#store.drop(command, command.sequence);
       if (command.kind !== "detach") continue;
       const { edge, incarnation } = command;
-      if (!this.#ports.has(keyOf(command))) {
+      if (!this.#ports.has(command)) {
         if (this.#core.lastBatch(edge, incarnation) === 0) this.publications.forget(command);
         continue;
       }
@@ -557,7 +557,7 @@ export class Host implements PortHost {
       return;
     }
     for (const batch of entry.batches) {
-      const port = this.#ports.get(keyOf(batch));
+      const port = this.#ports.get(batch);
       if (port !== undefined && membership.isMove(batch)) this.#release(port);
     }
   }
@@ -567,9 +567,9 @@ export class Host implements PortHost {
     for (const to of addressed) {
       if (to.effect.kind === "revoked") this.publications.ended(to);
     }
-    for (const [key, { edge, effects }] of byEdge(addressed)) {
-      if (this.#ports.get(key)?.deliver(sequence, effects)) continue;
-      if (this.#core.mayReturn(edge)) this.#store.keep(key, sequence, effects);
+    for (const { life, effects } of byEdge(addressed)) {
+      if (this.#ports.get(life)?.deliver(sequence, effects)) continue;
+      if (this.#core.mayReturn(life.edge)) this.#store.keep(life, sequence, effects);
     }
   }
 
@@ -583,7 +583,7 @@ export class Host implements PortHost {
   }
 
   #acknowledge(batch: Batch): void {
-    const port = this.#ports.get(keyOf(batch));
+    const port = this.#ports.get(batch);
     const number = this.#core.lastBatch(batch.edge, batch.incarnation);
     if (this.publications.size > 0) this.publications.applied(batch, number);
     if (port === undefined) return;

@@ -11,7 +11,7 @@
 import type { Command, PayloadRef } from "../core/command.ts";
 import type { EdgeCommand, TopicPublish } from "../wire/link/frames.ts";
 import { refuse } from "./check-frame.ts";
-import { keyOf } from "./effect-store.ts";
+import { keyOf } from "./life-table.ts";
 
 /** Where messages are kept. */
 export interface MessageStore {

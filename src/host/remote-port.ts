@@ -55,8 +55,7 @@ export class RemotePort implements Port {
   }
 
   put(number: number, commands: readonly Command[]): void {
-    this.source.reserve(number, commands);
-    this.fill(number, commands);
+    this.source.put(this.#batchOf(number, commands));
   }
 
   /** A batch that is not ready; those behind it wait. */
@@ -66,11 +65,15 @@ export class RemotePort implements Port {
   }
 
   fill(number: number, commands: readonly Command[]): void {
+    this.source.fill(this.#batchOf(number, commands));
+  }
+
+  #batchOf(number: number, commands: readonly Command[]): Batch {
     const { edge, incarnation } = this;
     const { address } = this.#options;
     if (address !== undefined) for (const command of commands) setAddress(command, address);
     if (this.isNext(number)) this.#lastNumber = number;
-    this.source.fill({ edge, incarnation, number, commands });
+    return { edge, incarnation, number, commands };
   }
 
   /** False: kept by the host until the edge has said that it has them (K2). */
@@ -100,6 +103,7 @@ function setAddress(command: Command, address: string): void {
   }
 }
 
+/** A batch on its way: what is counted of it, and itself when it is ready for the log. */
 interface Slot {
   readonly number: number;
   readonly commands: number;
@@ -114,7 +118,7 @@ export class RemoteSource implements BatchSource {
   #queued: Slot[] = [];
   /** Of them: not ready for the log. */
   #unready = 0;
-  #sent: { readonly slot: Slot; readonly batch: Batch }[] = [];
+  #sent: Slot[] = [];
   depth = 0;
   /** Of them: arrivals at barriers. */
   arrivals = 0;
@@ -134,16 +138,14 @@ export class RemoteSource implements BatchSource {
     return this.#queued[0]?.batch !== undefined;
   }
 
+  /** A batch that is ready. */
+  put(batch: Batch): void {
+    this.#queue(batch.number, batch.commands, batch);
+  }
+
   reserve(number: number, commands: readonly EdgeCommand[]): void {
-    let [arrivals, bytes] = [0, 0];
-    for (const command of commands) {
-      if (isArrival(command)) arrivals += 1;
-      bytes += messageBytes(command);
-    }
-    const slot = { number, commands: commands.length, arrivals, bytes, batch: undefined };
-    this.#queued.push(slot);
+    this.#queue(number, commands, undefined);
     this.#unready += 1;
-    this.#count(slot, 1);
   }
 
   fill(batch: Batch): void {
@@ -157,21 +159,32 @@ export class RemoteSource implements BatchSource {
     const [slot] = this.#queued;
     if (slot?.batch === undefined) return undefined;
     this.#queued.shift();
-    this.#sent.push({ slot, batch: slot.batch });
+    this.#sent.push(slot);
     this.#onTake(slot.number);
     return slot.batch;
   }
 
   unacknowledged(): readonly Batch[] {
-    return this.#sent.map(({ batch }) => batch);
+    return this.#sent.flatMap(({ batch }) => batch ?? []);
   }
 
   acknowledge(number: number): boolean {
-    while (this.#sent[0] !== undefined && this.#sent[0].batch.number <= number) {
-      this.#count(this.#sent[0].slot, -1);
+    for (let [slot] = this.#sent; slot !== undefined && slot.number <= number; [slot] = this.#sent) {
+      this.#count(slot, -1);
       this.#sent.shift();
     }
     return false;
+  }
+
+  #queue(number: number, commands: readonly EdgeCommand[], batch: Batch | undefined): void {
+    let [arrivals, bytes] = [0, 0];
+    for (const command of commands) {
+      if (isArrival(command)) arrivals += 1;
+      bytes += messageBytes(command);
+    }
+    const slot = { number, commands: commands.length, arrivals, bytes, batch };
+    this.#queued.push(slot);
+    this.#count(slot, 1);
   }
 
   #count({ commands, arrivals, bytes }: Slot, sign: 1 | -1): void {

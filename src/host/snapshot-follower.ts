@@ -89,8 +89,8 @@ export class SnapshotFollower {
   #apply(entry: LogEntry): void {
     const { sequence } = entry;
     const { addressed } = this.#core.apply(entry);
-    for (const [key, { edge, effects }] of byEdge(addressed)) {
-      if (this.#core.mayReturn(edge)) this.#store.keep(key, sequence, effects);
+    for (const { life, effects } of byEdge(addressed)) {
+      if (this.#core.mayReturn(life.edge)) this.#store.keep(life, sequence, effects);
     }
     for (const { commands } of entry.entry.batches) {
       for (const command of commands) {

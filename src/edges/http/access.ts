@@ -25,6 +25,8 @@ export interface Caller {
   readonly token: string;
   /** Where it calls from, `ADDRESS:PORT`. */
   readonly address: string;
+  /** Whose bounds it uses up: those of its token, or without one those of its address. */
+  readonly account: string;
 }
 
 export interface AccessOptions {
@@ -87,13 +89,15 @@ export class Access {
     const { remoteAddress = "unknown", remotePort = 0 } = request.socket;
     const address = `${remoteAddress}:${remotePort}`;
     const rows = this.#options.tokens?.rows();
-    if (rows === undefined) return { role: openRole, token: "open", address };
+    if (rows === undefined) {
+      return { role: openRole, token: "open", address, account: `open ${remoteAddress}` };
+    }
     const shown = tokenOf(request);
     if (shown === undefined) throw unauthorized("this server asks for a token");
     const row = checkToken(shown, rows, this.#options.wallMs());
     if (row === undefined) throw unauthorized("the token is not known here, or has expired");
     const { role, scope, id } = row;
-    return { role, token: id, address, ...(scope === null ? {} : { scope }) };
+    return { role, token: id, address, account: id, ...(scope === null ? {} : { scope }) };
   }
 
   /** Whether what the caller has shown is still good. */

@@ -103,7 +103,7 @@ async function readCall(
   const { access, body, query, isScoped } = route;
   const caller =
     access === "anyone"
-      ? { role: "observer" as const, token: "open", address: "unknown" }
+      ? { role: "observer" as const, token: "open", address: "unknown", account: "open" }
       : door.access.identify(request);
   if (access !== "anyone") checkAction(caller, access);
   const given = target.search === "" ? {} : Object.fromEntries(target.searchParams);

@@ -186,6 +186,11 @@ class OpenSocket implements DoorSocket {
   #isReading = true;
   /** K1. */
   #held: (string | Uint8Array)[] = [];
+  /** When the peer has shown last that it is there. */
+  #lifeUs = 0;
+  readonly #onSent = (): void => {
+    if (this.isOpen) this.#handler?.onSent?.();
+  };
   beforeSend: () => void = () => undefined;
 
   constructor(socket: WebSocket, options: OpenSocketOptions, onGone: () => void) {
@@ -216,7 +221,9 @@ class OpenSocket implements DoorSocket {
   serve(handler: SocketHandler, leave: () => void): void {
     this.#handler = handler;
     const socket = this.#socket;
+    const { clock } = this.#options;
     socket.on("message", (data: Buffer, isBinary) => {
+      this.#lifeUs = clock.nowUs();
       this.#bytesAtMessage = this.#options.stream.bytesRead;
       const message = isBinary ? data : data.toString("utf8");
       if (this.#isReading && this.#held.length === 0) this.#take(message);
@@ -232,9 +239,7 @@ class OpenSocket implements DoorSocket {
   send(message: string | Uint8Array): void {
     if (!this.isOpen) return;
     this.beforeSend();
-    this.#socket.send(message, () => {
-      if (this.isOpen) this.#handler?.onSent?.();
-    });
+    this.#socket.send(message, this.#onSent);
   }
 
   setReading(isReading: boolean): void {
@@ -283,23 +288,22 @@ class OpenSocket implements DoorSocket {
     const { clock, time } = this.#options;
     const socket = this.#socket;
     let cancel: Cancel = () => undefined;
-    let lifeUs = clock.nowUs();
     const onLife = (): void => {
-      lifeUs = clock.nowUs();
+      this.#lifeUs = clock.nowUs();
     };
+    onLife();
     const look = (): void => {
-      const leftMs = time.pingMs - (clock.nowUs() - lifeUs) / 1000;
+      const leftMs = time.pingMs - (clock.nowUs() - this.#lifeUs) / 1000;
       cancel = leftMs > 0 ? clock.after(leftMs, look) : ask();
     };
     const ask = (): Cancel => {
-      const silentSinceUs = lifeUs;
+      const silentSinceUs = this.#lifeUs;
       socket.ping();
       return clock.after(time.pongMs, () => {
-        if (lifeUs === silentSinceUs) socket.terminate();
+        if (this.#lifeUs === silentSinceUs) socket.terminate();
         else look();
       });
     };
-    socket.on("message", onLife);
     socket.on("pong", onLife);
     socket.on("ping", onLife);
     socket.on("close", () => cancel());

@@ -27,14 +27,19 @@ export interface TokenQuotaOptions {
 /** Sessions of a token that are remembered without a look whether they live. */
 const sessionsMin = 16;
 
+const barrierKinds = ["count", "state", "quorum", "roster"] as const;
+
+/** Each kind has names of its own. */
+type NamesByKind = Readonly<Record<BarrierKind, Set<string>>>;
+
 interface Sum {
   count: number;
   bytes: number;
 }
 
 interface Account {
-  /** By scope: kind and name of each. */
-  readonly barriers: Map<string, Set<string>>;
+  /** By scope. */
+  readonly barriers: Map<string, NamesByKind>;
   barrierCount: number;
   /** Not less than there are. */
   waiters: number;
@@ -101,7 +106,7 @@ export class TokenQuota {
   scopeEnded(scope: string): void {
     for (const account of this.#accounts.values()) {
       const { barriers, messages, allMessages } = account;
-      account.barrierCount -= barriers.get(scope)?.size ?? 0;
+      account.barrierCount -= countOf(barriers.get(scope));
       barriers.delete(scope);
       const { count = 0, bytes = 0 } = messages.get(scope) ?? {};
       allMessages.count -= count;
@@ -111,7 +116,7 @@ export class TokenQuota {
   }
 
   #account(caller: Caller): Account {
-    const key = keyOf(caller);
+    const { account: key } = caller;
     const known = this.#accounts.get(key);
     if (known !== undefined) return known;
     const account: Account = {
@@ -158,13 +163,13 @@ export class TokenQuota {
     kind: BarrierKind,
     barrier: string,
   ): string | undefined {
-    const known = account.barriers.get(scope) ?? new Set<string>();
-    const key = `${kind} ${barrier}`;
-    if (known.has(key)) return undefined;
+    const known = account.barriers.get(scope) ?? createNames();
+    if (known[kind].has(barrier)) return undefined;
     const { tokenBarriersMax } = this.#options.bounds;
     if (account.barrierCount >= tokenBarriersMax) this.#dropEnded(account);
     if (account.barrierCount >= tokenBarriersMax) return this.#refuse("tokenBarriersMax");
-    account.barriers.set(scope, known.add(key));
+    known[kind].add(barrier);
+    account.barriers.set(scope, known);
     account.barrierCount += 1;
     return undefined;
   }
@@ -172,14 +177,15 @@ export class TokenQuota {
   /** N1. */
   #dropEnded(account: Account): void {
     account.barrierCount = 0;
-    for (const [scope, keys] of account.barriers) {
-      for (const key of keys) {
-        const at = key.indexOf(" ");
-        const kind = key.slice(0, at) as BarrierKind;
-        if (!this.#options.hasBarrier(scope, kind, key.slice(at + 1))) keys.delete(key);
+    for (const [scope, known] of account.barriers) {
+      for (const kind of barrierKinds) {
+        for (const name of known[kind]) {
+          if (!this.#options.hasBarrier(scope, kind, name)) known[kind].delete(name);
+        }
       }
-      if (keys.size === 0) account.barriers.delete(scope);
-      account.barrierCount += keys.size;
+      const count = countOf(known);
+      if (count === 0) account.barriers.delete(scope);
+      account.barrierCount += count;
     }
   }
 
@@ -187,8 +193,7 @@ export class TokenQuota {
     const { bounds, waitersOf, waitsOf } = this.#options;
     if (account.waiters >= bounds.tokenWaitersMax) {
       // N1.
-      const key = keyOf(caller);
-      account.waiters = waitsOf((other) => keyOf(other) === key);
+      account.waiters = waitsOf((other) => other.account === caller.account);
       for (const edge of account.sessions.keys()) account.waiters += waitersOf(edge);
     }
     if (account.waiters >= bounds.tokenWaitersMax) return this.#refuse("tokenWaitersMax");
@@ -203,6 +208,15 @@ export class TokenQuota {
   }
 }
 
+function createNames(): NamesByKind {
+  return { count: new Set(), state: new Set(), quorum: new Set(), roster: new Set() };
+}
+
+function countOf(names: NamesByKind | undefined): number {
+  if (names === undefined) return 0;
+  return barrierKinds.reduce((sum, kind) => sum + names[kind].size, 0);
+}
+
 const words = {
   sessionsPerTokenMax: "too many sessions, with those that may come back,",
   tokenBarriersMax: "too many open barriers",
@@ -210,12 +224,6 @@ const words = {
   tokenMessagesMax: "too many messages of topics",
   tokenMessageBytesMax: "too many bytes in messages of topics",
 } satisfies Partial<Record<keyof HttpBounds, string>>;
-
-function keyOf({ token, address }: Caller): string {
-  if (token !== "open") return token;
-  const port = address.lastIndexOf(":");
-  return `open ${port < 0 ? address : address.slice(0, port)}`;
-}
 
 /** Of what the command opens, if there is none yet. */
 function kindOf(kind: EdgeCommand["kind"]): BarrierKind | undefined {

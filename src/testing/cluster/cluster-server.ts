@@ -234,5 +234,5 @@ export class SimulatedServer {
 
 /** Whoever comes to a door that asks for no token. */
 export function callerOf(address: string): Caller {
-  return { role: "driver", token: "open", address };
+  return { role: "driver", token: "open", address, account: `open ${address}` };
 }

@@ -14,7 +14,7 @@ import { BusError } from "../../../src/wire/event/bus.ts";
 import type { BusClientFrame } from "../../../src/wire/event/bus-frames.ts";
 import { formatClientFrame } from "../../../src/wire/event/bus-frames.ts";
 
-const caller = { role: "driver", token: "open", address: "127.0.0.1:1" } as const;
+const caller = { role: "driver", token: "open", address: "127.0.0.1:1", account: "open" } as const;
 
 /** A peer that takes what the test says it takes. */
 class PlayedSocket implements DoorSocket {

@@ -67,7 +67,10 @@ export class SessionBench {
     this.random = new Random(options.seed ?? 1);
     this.#limits = resolveLimits(options.limits);
     this.log = new MemoryLog({ nowUs: () => this.clock.nowUs() });
-    this.caller = { role: "driver", token: "t", address: "10.0.0.1:1", ...options.caller };
+    this.caller = {
+      ...{ role: "driver", token: "t", account: "t", address: "10.0.0.1:1" },
+      ...options.caller,
+    };
     this.faulty = this.#createLog();
     this.#bounds = resolveHttpBounds(options.bounds);
     this.host = this.#createHost();
