@@ -104,16 +104,22 @@ async function startPeer(kind: PeerKind, folder: string): Promise<Contender> {
   return { name: `${kind.name} ${version}`, isOurs: false, pid, clients, end: endBoth };
 }
 
+/** The services of others that are wanted: all of them, or those that are named. */
+function wantedPeers(wanted: ReadonlySet<string>): readonly PeerKind[] {
+  return peerKinds.filter(({ name }) => wanted.has("peers") || wanted.has(name.toLowerCase()));
+}
+
 /** What others' services lack to take part, in words; empty when all are installed. */
-export function missingPeers(): string {
-  const packages = peerKinds.filter((kind) => !isInstalled(kind)).map((kind) => kind.debianPackage);
+export function missingPeers(wanted: ReadonlySet<string>): string {
+  const missing = wantedPeers(wanted).filter((kind) => !isInstalled(kind));
+  const packages = missing.map((kind) => kind.debianPackage);
   if (packages.length === 0) return "";
   const list = packages.join(" ");
   return `not compared with: ${list} (apt-get install --no-install-recommends ${list})`;
 }
 
 /**
- * @param wanted doors by name, `sqlite`, and `peers`.
+ * @param wanted doors by name, `sqlite`, and `peers` or some of them by name, `etcd`.
  * @param folder a new directory, for sockets and data.
  */
 export async function startContenders(
@@ -126,8 +132,7 @@ export async function startContenders(
       if (wanted.has(door.name)) contenders.push(...(await startDoor(door, folder)));
     }
     if (wanted.has("sqlite")) contenders.push(await startDurable(folder));
-    if (!wanted.has("peers")) return contenders;
-    for (const kind of peerKinds) {
+    for (const kind of wantedPeers(wanted)) {
       if (isInstalled(kind)) contenders.push(await startPeer(kind, folder));
     }
     return contenders;

@@ -28,7 +28,7 @@ async function benchDoors(
   if (wanted.size === 0) return [];
   const folder = mkdtempSync(join(tmpdir(), "muster-bench-"));
   const rows: RoundRow[] = [];
-  const missing = wanted.has("peers") ? missingPeers() : "";
+  const missing = missingPeers(wanted);
   if (missing !== "") print(missing);
   const contenders = await startContenders(wanted, folder);
   try {
@@ -84,7 +84,7 @@ async function benchSkew(rounds: number) {
 }
 
 /**
- * @param args `rounds`; `parties`: sizes of the rounds; `at`: doors, `sqlite`, `peers`; `many`
+ * @param args `rounds`; `parties`: sizes of the rounds; `at`: doors, `sqlite`, `peers` or one of them; `many`
  *   participants over `connections`; `skew`: rounds of those who go together. 0 leaves one out.
  */
 export async function run(args: ReadonlyMap<string, string>): Promise<void> {

@@ -3,9 +3,25 @@
 // `ready`, put a key of one's own and count the keys; whoever counts all of them puts `ready`. Put
 // and count are one transaction, where the usual recipe asks twice.
 import { once } from "node:events";
-import { type ClientHttp2Session, type ClientHttp2Stream, connect as dial } from "node:http2";
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect as dial,
+  type IncomingHttpHeaders,
+} from "node:http2";
+import { setTimeout as sleep } from "node:timers/promises";
 import { serve } from "../syncd/rpc.ts";
 import { type Fields, Frames, field, frame, numberOf, parse } from "./protobuf.ts";
+
+/** Statuses of gRPC: too many requests, timed out. All that is asked here may be asked again. */
+const askAgainAt: ReadonlySet<unknown> = new Set(["8", "14"]);
+const refused = Symbol("refused for now");
+const askAgainMs = 20;
+/**
+ * Arrivals that are not answered. Of 10,000 at once etcd lets most time out, after seven seconds:
+ * each counts all keys.
+ */
+const arrivalsMax = 1_000;
 
 let port = 0;
 let round = 0;
@@ -35,11 +51,34 @@ class Party {
     this.#watch.write(frame(field(2, field(1, id))));
   }
 
-  call(path: string, message: Buffer): Promise<Fields> {
+  /**
+   * A server that has more to do than it takes says so, and its clients ask again.
+   * @throws Error for any other refusal
+   */
+  async call(path: string, message: Buffer): Promise<Fields> {
+    for (;;) {
+      const answer = await this.#callOnce(path, message);
+      if (answer !== refused) return answer;
+      await sleep(askAgainMs);
+    }
+  }
+
+  #callOnce(path: string, message: Buffer): Promise<Fields | typeof refused> {
     return new Promise((resolve, reject) => {
       const stream = this.#request(path);
       const frames = new Frames((answer) => resolve(parse(answer)));
       stream.on("data", (chunk: Buffer) => frames.push(chunk));
+      // A refusal has a status and no message: in its head, or behind it.
+      const judge = ({
+        "grpc-status": status,
+        "grpc-message": text,
+      }: IncomingHttpHeaders): void => {
+        if (status === undefined || status === "0") return;
+        if (askAgainAt.has(status)) resolve(refused);
+        else reject(new Error(`etcd refuses ${path}: ${text} (status ${status})`));
+      };
+      stream.on("response", judge);
+      stream.on("trailers", judge);
       stream.on("error", reject);
       stream.end(frame(message));
     });
@@ -88,6 +127,18 @@ function remove(key: string, end: string): Buffer {
 
 let watchIds: number[] = [];
 
+/**
+ * Takes the next party until all have arrived; whoever counts all of them says that it is ready.
+ */
+async function arriveInTurn(coming: Iterator<[number, Party]>): Promise<void> {
+  const ready = Buffer.concat([field(1, readyKey()), field(2, "x")]);
+  for (let next = coming.next(); next.done !== true; next = coming.next()) {
+    const [index, party] = next.value;
+    const answer = await party.call("/etcdserverpb.KV/Txn", arrival(index));
+    if (countOf(answer) === parties.length) await party.call("/etcdserverpb.KV/Put", ready);
+  }
+}
+
 serve({
   port: (given) => {
     port = given;
@@ -107,9 +158,7 @@ serve({
   },
   /** @returns microseconds from the first write until the last party knows that it is ready. */
   play() {
-    const count = parties.length;
-    const ready = Buffer.concat([field(1, readyKey()), field(2, "x")]);
-    let left = count;
+    let left = parties.length;
     watchIds = [];
     const begun = process.hrtime.bigint();
     return new Promise((resolve, reject) => {
@@ -121,10 +170,9 @@ serve({
           if (left === 0) resolve(Number(process.hrtime.bigint() - begun) / 1_000);
         };
         party.watch(readyKey(), revision);
-        party.call("/etcdserverpb.KV/Txn", arrival(index)).then((answer) => {
-          if (countOf(answer) === count) void party.call("/etcdserverpb.KV/Put", ready);
-        }, reject);
       }
+      const coming = parties.entries();
+      for (let at = 0; at < arrivalsMax; at += 1) arriveInTurn(coming).catch(reject);
     });
   },
   async reset() {

@@ -169,7 +169,11 @@ export class RemoteSource implements BatchSource {
   }
 
   acknowledge(number: number): boolean {
-    for (let [slot] = this.#sent; slot !== undefined && slot.number <= number; [slot] = this.#sent) {
+    for (
+      let [slot] = this.#sent;
+      slot !== undefined && slot.number <= number;
+      [slot] = this.#sent
+    ) {
       this.#count(slot, -1);
       this.#sent.shift();
     }
