@@ -50,7 +50,9 @@ export const faultTexts: Readonly<Record<FaultName, string>> = {
   "stop-client": "SIGSTOP of a process with clients",
 };
 
-/** How long each lasts, milliseconds, from and to. Stops of 10 s are as long as a server's lease. */
+/**
+ * How long each lasts, milliseconds, from and to. Stops of 10 s are as long as a server's lease.
+ */
 const lasts: Readonly<Record<FaultName, readonly [number, number]>> = {
   "kill-server": [500, 5_000],
   "kill-servers": [500, 3_000],

@@ -16,7 +16,11 @@ export function measure({ operations }: Histories): readonly Latency[] {
   const byKind = new Map<string, number[]>();
   for (const { asked, askUs, endUs, code, party } of operations) {
     if (endUs === undefined || code !== "ok") continue;
-    const door = /^[st]\d/.test(party) ? (party.startsWith("s") ? "sync server" : "Testground") : "";
+    const door = /^[st]\d/.test(party)
+      ? party.startsWith("s")
+        ? "sync server"
+        : "Testground"
+      : "";
     const what = door === "" ? asked.kind : `${door}: ${asked.kind}`;
     const times = byKind.get(what);
     if (times === undefined) byKind.set(what, [endUs - askUs]);

@@ -63,12 +63,18 @@ function faultTable({ faults }: RunResult): readonly string[] {
 function describeViolations({ verdict, notes }: RunResult): readonly string[] {
   const { violations } = verdict;
   if (violations.length === 0) return ["None."];
-  const shown = violations.slice(0, violationsShownMax).flatMap((found) => [
-    `- **${found.kind}** at \`${found.where}\`: ${found.text}`,
-    ...found.evidence.map((line) => `    - \`${line}\``),
-  ]);
+  const shown = violations
+    .slice(0, violationsShownMax)
+    .flatMap((found) => [
+      `- **${found.kind}** at \`${found.where}\`: ${found.text}`,
+      ...found.evidence.map((line) => `    - \`${line}\``),
+    ]);
   const rest = violations.length - violationsShownMax;
-  return [...shown, ...(rest > 0 ? [`- and ${rest} more`] : []), ...notes.map((note) => `- ${note}`)];
+  return [
+    ...shown,
+    ...(rest > 0 ? [`- and ${rest} more`] : []),
+    ...notes.map((note) => `- ${note}`),
+  ];
 }
 
 const round = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(1));

@@ -14,7 +14,7 @@ import { Servers, syncScope } from "./cluster/servers.ts";
 import { type Injected, inject, planFaults, type Stage, type Victim } from "./faults.ts";
 import { parseLine } from "./history.ts";
 import { LoadProcess } from "./load-process.ts";
-import { measure, type Latency } from "./measure.ts";
+import { type Latency, measure } from "./measure.ts";
 import type { ChaosOptions } from "./options.ts";
 import { Random } from "./random.ts";
 import { nowUs, pause, until } from "./wait.ts";
@@ -134,11 +134,7 @@ export class Run {
   }
 
   /** All faults are undone: everybody has to come to an end now. */
-  async #rest(
-    stage: Stage,
-    clients: readonly LoadProcess[],
-    recorder: LoadProcess,
-  ): Promise<void> {
+  async #rest(stage: Stage, clients: readonly LoadProcess[], recorder: LoadProcess): Promise<void> {
     this.#say("the faults are over; waiting for what is under way");
     const lanes = Array.from({ length: this.#options.lanes }, (_, lane) => lane);
     const lastRounds = lanes.map(
@@ -151,7 +147,8 @@ export class Run {
       const late = clients.filter(({ isComplete }) => !isComplete).map(({ name }) => name);
       const text = `${late.join(", ")}: not all answers in ${restMs / 1000} s after the last fault`;
       this.#violations.push(violation("lost", "clients", text));
-      for (const server of stage.servers.members) this.#notes.push(`${server.name}: ${server.lastLines()}`);
+      for (const server of stage.servers.members)
+        this.#notes.push(`${server.name}: ${server.lastLines()}`);
     }
     await this.#look(stage, recorder);
   }
@@ -162,10 +159,14 @@ export class Run {
       await servers.ready();
       await brokers.settled();
       let counts: readonly number[] = [];
-      await until("nobody waits at any server", async () => {
-        counts = await servers.waiters();
-        return counts.every((count) => count === 0);
-      }, 60_000).catch((error: Error) => {
+      await until(
+        "nobody waits at any server",
+        async () => {
+          counts = await servers.waiters();
+          return counts.every((count) => count === 0);
+        },
+        60_000,
+      ).catch((error: Error) => {
         const text = `${error.message}; they count ${counts.join(", ")} who wait`;
         this.#violations.push(violation("session", "servers", text));
       });

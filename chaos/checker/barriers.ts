@@ -174,7 +174,8 @@ function checkAgreement(place: Place, wrong: Wrong): void {
   const brought = place.waits.map(({ asked }) => ("error" in asked ? asked.error : 0));
   const expected = Math.max(0, ...brought);
   for (const { answer, party } of released) {
-    if (answer.error === expected || (place.isOld && brought.includes(answer.error ?? -1))) continue;
+    if (answer.error === expected || (place.isOld && brought.includes(answer.error ?? -1)))
+      continue;
     wrong("disagreement", `${party} was told error ${answer.error}, where ${expected} was brought`);
   }
 }

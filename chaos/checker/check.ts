@@ -42,10 +42,10 @@ export function check(histories: Histories, record?: Record): Verdict {
 /** What has no place: that it was answered well. */
 function checkRest(operations: readonly Operation[]): readonly Violation[] {
   return operations.flatMap(({ asked, code, scope, name, party, answer }) => {
-    const hasPlace = asked.kind !== "peers" && asked.kind !== "publish" && asked.kind !== "roster-open";
+    const hasPlace =
+      asked.kind !== "peers" && asked.kind !== "publish" && asked.kind !== "roster-open";
     if (hasPlace || code === "ok" || code === "") return [];
     const text = `${party} was answered ${code}: ${answer.message ?? ""}`;
     return [violation("refused", `${scope} ${name}`, text)];
   });
 }
-

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Whether elections kept their promise: one leads at a time, each with a larger term. Who leads does
-// so from when it has heard that it won, at the latest, until it asks to resign, at the earliest.
+// Whether elections kept their promise: one leads at a time, each with a larger term. Who leads
+// does so from when it has heard that it won, at the latest, until it asks to resign, at the
+// earliest.
 import type { Operation } from "./operations.ts";
 import { type Violation, violation } from "./violation.ts";
 

@@ -167,12 +167,7 @@ export class HistoryReader {
     this.#wrong("session", party, `the session was lost: ${state}`, []);
   }
 
-  #wrong(
-    kind: Violation["kind"],
-    where: string,
-    text: string,
-    evidence: readonly unknown[],
-  ): void {
+  #wrong(kind: Violation["kind"], where: string, text: string, evidence: readonly unknown[]): void {
     this.#violations.push(violation(kind, where, text, evidence));
   }
 }

@@ -35,7 +35,11 @@ function checkTopic(
   readers: readonly Reader[],
 ): readonly Violation[] {
   const found: Violation[] = [];
-  const wrong = (kind: Violation["kind"], text: string, evidence: readonly unknown[] = []): void => {
+  const wrong = (
+    kind: Violation["kind"],
+    text: string,
+    evidence: readonly unknown[] = [],
+  ): void => {
     found.push(violation(kind, where, text, evidence));
   };
   const order = new Map<number, string>();

@@ -115,7 +115,9 @@ export class Brokers {
         const { streams } = await jetstreamManager(connection, { timeout: askMs });
         const { cluster } = await streams.info(stream);
         const replicas = cluster?.replicas ?? [];
-        return replicas.length === 2 && replicas.every(({ current, offline }) => current && !offline);
+        return (
+          replicas.length === 2 && replicas.every(({ current, offline }) => current && !offline)
+        );
       } finally {
         await connection.close();
       }
@@ -126,4 +128,3 @@ export class Brokers {
     return this.#disks[this.members.indexOf(member)] ?? "";
   }
 }
-

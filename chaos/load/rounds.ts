@@ -24,7 +24,6 @@ export function roundKind(seed: number, lane: number, round: number): RoundKind 
   return kinds[hashOf(seed, lane, round) % kinds.length] ?? "count";
 }
 
-
 /** The error number that a party brings to a round: mostly none. */
 export function errorOf(seed: number, lane: number, round: number, party: number): number {
   const chance = hashOf(seed, lane, round, party + 1) % 40;

@@ -10,6 +10,8 @@ export const sessionTime = {
   /** Pause before a lost connection is opened again; doubles up to the second value. */
   firstPauseMs: 50,
   pauseMsMax: 2_000,
+  /** Until a subscription is begun again whose messages the server could not read. */
+  feedPauseMs: 500,
   /** `close` waits this long for the server's word. */
   closeMs: 2_000,
 } as const;

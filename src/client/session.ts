@@ -67,7 +67,7 @@ export class Session implements Requester, AsyncDisposable {
   readonly #pending = new Map<number, Settle>();
   /** How orders that are not in the log yet learn that they will not be known to be (Q1). */
   readonly #orders = new Set<(error: unknown) => void>();
-  readonly #subscriptions = new Subscriptions((frame) => this.#link.sayOfFeed(frame));
+  readonly #subscriptions: Subscriptions;
   #grant: SessionGrant | undefined;
   #socket: WebSocketLike | undefined;
   #commonClock: CommonClock | undefined;
@@ -93,6 +93,7 @@ export class Session implements Requester, AsyncDisposable {
     });
     this.ready.catch(() => undefined);
     const { platform, signal } = options;
+    this.#subscriptions = new Subscriptions((frame) => this.#link.sayOfFeed(frame), platform.after);
     this.#link = new EdgeLink({
       edge: hex(platform.randomBytes(16)),
       incarnation: incarnationOf(platform.randomBytes(6)),

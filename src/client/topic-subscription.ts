@@ -7,8 +7,12 @@
 //   U2. What has come and was not taken is bounded by the server: it is told how far the program
 //       is, and sends no more than its window beyond that.
 //   U3. What has come is handed out before the end is told.
+//   U4. One whose messages the server cannot read now (`unavailable`) is begun again a little later
+//       for as long as the session lasts: that no message comes is no end.
 import type { FeedFrame, SubscribeFrame, SubscriptionFrame } from "../wire/link/frames.ts";
 import { MusterError } from "./muster-error.ts";
+import type { ClientPlatform } from "./platform.ts";
+import { sessionTime } from "./session-time.ts";
 
 export interface TopicMessage<Message = unknown> {
   /** 1 for the first of the topic. */
@@ -42,13 +46,15 @@ interface Waiting {
 /** All subscriptions of a session. */
 export class Subscriptions {
   readonly #say: Say;
+  readonly #after: ClientPlatform["after"];
   readonly #open = new Map<number, TopicSubscription>();
   #lastId = 0;
   #isUp = false;
   #error: unknown;
 
-  constructor(say: Say) {
+  constructor(say: Say, after: ClientPlatform["after"]) {
     this.#say = say;
+    this.#after = after;
   }
 
   open(scope: string, topic: string, options: SubscribeOptions): TopicSubscription {
@@ -56,7 +62,7 @@ export class Subscriptions {
     const id = this.#lastId;
     const subscription = new TopicSubscription({ id, scope, topic }, options, {
       say: this.#say,
-      onGone: () => void this.#open.delete(id),
+      onGone: (id) => void this.#open.delete(id),
     });
     if (subscription.isOver) return subscription;
     if (this.#error !== undefined) subscription.fail(this.#error);
@@ -89,9 +95,21 @@ export class Subscriptions {
         subscription.onMessages(frame.after, frame.messages);
         return;
       case "unsubscribed":
-        subscription.fail(new MusterError(frame.code, frame.message));
+        if (frame.code === "unavailable") this.#pause(subscription);
+        else subscription.fail(new MusterError(frame.code, frame.message));
         return;
     }
+  }
+
+  /** U4. The server has forgotten it, and an id is not used again. */
+  #pause(subscription: TopicSubscription): void {
+    this.#open.delete(subscription.id);
+    this.#lastId += 1;
+    subscription.pause(this.#lastId);
+    this.#open.set(subscription.id, subscription);
+    this.#after(sessionTime.feedPauseMs, () => {
+      if (this.#isUp && subscription.isPaused) subscription.begin();
+    });
   }
 
   /** The session has ended. */
@@ -103,13 +121,15 @@ export class Subscriptions {
 
 interface Owner {
   readonly say: Say;
-  readonly onGone: () => void;
+  readonly onGone: (id: number) => void;
 }
 
 export class TopicSubscription<Message = unknown>
   implements AsyncIterableIterator<TopicMessage<Message>>, AsyncDisposable
 {
-  readonly #place: Pick<SubscribeFrame, "id" | "scope" | "topic">;
+  readonly #place: Pick<SubscribeFrame, "scope" | "topic">;
+  #id: number;
+  #isPaused = false;
   readonly #owner: Owner;
   readonly #signal: AbortSignal | undefined;
   /** The last message that has come; undefined until the server has said where that is. */
@@ -128,10 +148,11 @@ export class TopicSubscription<Message = unknown>
 
   /** Use `Topic.subscribe`. */
   constructor(
-    place: Pick<SubscribeFrame, "id" | "scope" | "topic">,
+    { id, ...place }: Pick<SubscribeFrame, "id" | "scope" | "topic">,
     { after = 0, signal }: SubscribeOptions,
     owner: Owner,
   ) {
+    this.#id = id;
     this.#place = place;
     this.#owner = owner;
     this.#after = after === "last" ? undefined : after;
@@ -142,6 +163,21 @@ export class TopicSubscription<Message = unknown>
 
   get isOver(): boolean {
     return this.#end !== undefined;
+  }
+
+  /** For the session. */
+  get id(): number {
+    return this.#id;
+  }
+
+  /** For the session: it is to be begun again (U4), by this id. */
+  pause(id: number): void {
+    this.#id = id;
+    this.#isPaused = true;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused && this.#end === undefined;
   }
 
   /** The next message. @throws MusterError; the signal's reason when it was aborted */
@@ -178,10 +214,11 @@ export class TopicSubscription<Message = unknown>
 
   /** For the session: a server is there that knows nothing of it. U1. */
   begin(): void {
+    this.#isPaused = false;
     this.#beginsWhenEmpty = this.#texts.length > 0;
     if (this.#beginsWhenEmpty) return;
     const after = this.#after;
-    const place = { kind: "subscribe", ...this.#place } as const;
+    const place = { kind: "subscribe", id: this.#id, ...this.#place } as const;
     this.#owner.say(after === undefined ? place : { ...place, after });
     this.#untoldText = 0;
   }
@@ -202,13 +239,13 @@ export class TopicSubscription<Message = unknown>
   }
 
   #stop(): void {
-    this.#owner.say({ kind: "unsubscribe", id: this.#place.id });
+    this.#owner.say({ kind: "unsubscribe", id: this.#id });
   }
 
   #finish(end: End): void {
     this.#end = end;
     this.#signal?.removeEventListener("abort", this.#onAbort);
-    this.#owner.onGone();
+    this.#owner.onGone(this.#id);
     this.#handOut();
   }
 
@@ -236,6 +273,6 @@ export class TopicSubscription<Message = unknown>
     }
     if (this.#texts.length > 0 && this.#untoldText < tellAfterText) return;
     this.#untoldText = 0;
-    this.#owner.say({ kind: "taken", id: this.#place.id, number });
+    this.#owner.say({ kind: "taken", id: this.#id, number });
   }
 }

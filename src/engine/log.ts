@@ -64,9 +64,19 @@ export interface Log {
    */
   trim?(through: number): Promise<void>;
   /**
+   * A sequence behind all entries that anybody has been told of when this is called: who has read
+   * up to it has missed nothing. Where it is absent `head` says it. @throws LogError
+   */
+  fence?(): Promise<number>;
+  /**
    * What the clock shows that stamps entries, microseconds, where that is not the clock of this
    * machine; undefined while nothing is known of it.
    */
   readonly clockUs?: () => number | undefined;
   close(): Promise<void>;
+}
+
+/** See `Log.fence`. */
+export function fenceOf(log: Log): Promise<number> {
+  return log.fence?.() ?? log.head();
 }

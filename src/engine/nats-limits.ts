@@ -27,6 +27,11 @@ export const natsPingMs = 2_000;
 export const natsHeartbeatMs = 1_000;
 /** A reader that hears nothing for this long reads anew, milliseconds. */
 export const natsSilenceMs = 3_000;
+/**
+ * What comes after so long a silence, milliseconds, may come from a leader that is none any more:
+ * the others choose a new one after 4 s at the earliest.
+ */
+export const natsStaleMs = 2_500;
 /** A broker drops a reader that has been gone for this long, milliseconds. */
 export const natsReaderKeptMs = 30_000;
 /** Deletions of topics' messages on their way at once. */

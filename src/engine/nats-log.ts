@@ -6,6 +6,9 @@
 //   J1. Messages go out in the order of the calls (L3), at most `natsInFlightMax` unacknowledged.
 //   J2. When the connection is cut, what was on its way is indefinite at once; what had not left,
 //       and what comes while it is away, is refused definitely (L4). The caller tries again.
+//   J3. What is to be read before it is said that nothing is missing is found out by an empty
+//       entry: a broker that is asked, even one that has just become the leader, may not have all
+//       yet that another has acknowledged.
 import {
   JetStreamApiError,
   type JetStreamClient,
@@ -57,6 +60,9 @@ export class NatsLog implements Log {
   #waitingBytes = 0;
   /** Raised by each cut: answers from before it mean nothing any more. */
   #cuts = 0;
+  /** Of `fence` (J3): settled when no mark is on its way; and the one that is sent then. */
+  #marking: Promise<void> | undefined;
+  #nextMark: Promise<number> | undefined;
   #away: string | undefined;
   #isClosed = false;
 
@@ -143,6 +149,34 @@ export class NatsLog implements Log {
     } catch (error) {
       const message = `NATS does not cut the log: ${textOf(error)}`;
       throw new LogError(message, { definite: false, cause: error });
+    }
+  }
+
+  /**
+   * J3. Those who ask while a mark is on its way share the next one: it is not known whether the
+   * one that is under way stands behind what they have heard of.
+   */
+  fence(): Promise<number> {
+    const running = this.#marking;
+    this.#nextMark ??= (running ?? Promise.resolve()).then(() => {
+      const mark = this.#mark();
+      this.#nextMark = undefined;
+      this.#marking = mark.then(
+        () => undefined,
+        () => undefined,
+      );
+      return mark;
+    });
+    return this.#nextMark;
+  }
+
+  async #mark(): Promise<number> {
+    try {
+      return await this.append({ format: 1, batches: [] });
+    } catch (error) {
+      throw new LogError(`the log on NATS does not take its mark: ${textOf(error)}`, {
+        ...{ definite: true, cause: error },
+      });
     }
   }
 

@@ -6,6 +6,10 @@
 //   R2. A consumer that is silent, out of step or behind a cut is replaced by one that starts at
 //       `next`.
 //   R3. A message that is gone ends the reading: a state without it would be another one.
+//   R4. So does one that NATS had delivered and keeps another in the place of. NATS 2.9 can do
+//       that: a leader that was cut off, or stood still, until the others had chosen another may
+//       deliver afterwards what they never took. It can be known by its silence, which is longer
+//       than a choice takes: what comes after one is not taken, but read anew (R2).
 import type { ConsumerInfo } from "@nats-io/jetstream";
 import { createInbox, type Msg, nanos, type Subscription } from "@nats-io/transport-node";
 import type { LogEntry } from "../core/command.ts";
@@ -17,6 +21,7 @@ import {
   natsReaderKeptMs,
   natsReconnectMs,
   natsSilenceMs,
+  natsStaleMs,
 } from "./nats-limits.ts";
 import { natsFormat } from "./nats-stream.ts";
 
@@ -36,6 +41,8 @@ export const formatHeader = "Muster-Format";
 export class NatsTail implements LogReader {
   readonly #options: NatsTailOptions;
   #next: number;
+  /** Of the entry before `next`, when this reader has had it (R4). */
+  #lastStampUs: number | undefined;
   #subscription: Subscription | undefined;
   #consumer: string | undefined;
   /** Messages that this consumer has sent. */
@@ -96,7 +103,8 @@ export class NatsTail implements LogReader {
     return this.#options.link.manager.consumers.add(stream, {
       deliver_subject: inbox,
       deliver_policy: "by_start_sequence",
-      opt_start_seq: this.#next,
+      // One that it has already: what NATS keeps must be what it has delivered (R4).
+      opt_start_seq: Math.max(1, this.#lastStampUs === undefined ? this.#next : this.#next - 1),
       ack_policy: "none",
       ...{ flow_control: true, idle_heartbeat: nanos(natsHeartbeatMs) },
       ...{ inactive_threshold: nanos(natsReaderKeptMs), mem_storage: true, num_replicas: 1 },
@@ -127,7 +135,12 @@ export class NatsTail implements LogReader {
   }
 
   #onMessage(message: Msg): void {
-    this.#heardUs = this.#options.clock.nowUs();
+    const nowUs = this.#options.clock.nowUs();
+    if (nowUs - this.#heardUs > natsStaleMs * 1000) {
+      this.open();
+      return;
+    }
+    this.#heardUs = nowUs;
     const place = message.reply === undefined ? undefined : placeOf(message.reply);
     if (place === undefined) {
       this.#onStatus(message);
@@ -138,7 +151,10 @@ export class NatsTail implements LogReader {
       this.open();
       return;
     }
-    if (place.sequence < this.#next) return;
+    if (place.sequence < this.#next) {
+      this.#compare(place);
+      return;
+    }
     if (place.sequence > this.#next) {
       const missing = `${this.#next} to ${place.sequence - 1}`;
       const message = `entries ${missing} of the log on NATS are gone; restore the stream`;
@@ -152,6 +168,13 @@ export class NatsTail implements LogReader {
     }
   }
 
+  /** R4. */
+  #compare({ sequence, stampUs }: MessagePlace): void {
+    if (sequence !== this.#next - 1 || stampUs === this.#lastStampUs) return;
+    const message = `entry ${sequence} of the log on NATS is another one than NATS has delivered before: it has lost what it had; start this server again, it then knows what is left`;
+    this.#lose(message);
+  }
+
   /** Heartbeats, and questions whether more may come. */
   #onStatus(message: Msg): void {
     if (message.reply !== undefined && message.reply !== "") message.respond();
@@ -163,6 +186,7 @@ export class NatsTail implements LogReader {
 
   #take({ sequence, stampUs, entry }: LogEntry): void {
     this.#next += 1;
+    this.#lastStampUs = stampUs;
     this.#batch.push({ sequence, stampUs, entry });
     if (this.#batch.length > 1) return;
     queueMicrotask(() => {

@@ -14,7 +14,7 @@ import type { Limits } from "../core/limits.ts";
 import { type CoreFacts, Service } from "../core/service.ts";
 import { CannotFollow, coreVersionMax, snapshotsVersion } from "../core/version.ts";
 import type { Log, LogReader } from "../engine/log.ts";
-import { LogError } from "../engine/log.ts";
+import { fenceOf, LogError } from "../engine/log.ts";
 import type { Payloads } from "../engine/payloads.ts";
 import { MemoryPayloads } from "../engine/payloads.ts";
 import { AwaitedEntries } from "./awaited-entries.ts";
@@ -118,7 +118,7 @@ export class Host implements PortHost {
    */
   async start(): Promise<void> {
     await this.#snapshots?.load({ core: this.#core, store: this.#store });
-    const head = await this.#log.head();
+    const head = await fenceOf(this.#log);
     checkEnd(this.#core.sequence, head);
     const replayed = this.#awaited.until(head);
     this.#read();
@@ -235,7 +235,7 @@ export class Host implements PortHost {
    * @throws LogError when the log does not say where it ends
    */
   async catchUp(): Promise<void> {
-    const at = await this.#log.head();
+    const at = await fenceOf(this.#log);
     if (this.#core.sequence < at && !this.#closed) await this.#awaited.until(at);
   }
 

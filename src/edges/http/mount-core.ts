@@ -92,6 +92,7 @@ export function mountCore({
   });
   const feeds = new SessionFeeds({
     ...{ connect, edge: `${edge}/feeds`, topics: host.topics, bounds },
+    catchUp: host.isShared ? () => host.catchUp() : undefined,
   });
   for (const route of createBarrierRoutes({ arrivals, clock, judge: judgeCall })) door.route(route);
   for (const route of createKindRoutes({ arrivals, clock, drivers, judge: judgeCall }))

@@ -23,6 +23,11 @@ export interface SessionFeedsOptions {
   readonly edge: string;
   readonly topics: TopicLink;
   readonly bounds: HttpBounds;
+  /**
+   * Where several servers have the log: resolves when all is applied that any of them has appended
+   * so far. @throws LogError
+   */
+  readonly catchUp?: (() => Promise<void>) | undefined;
 }
 
 /** @returns why the topic may not be followed. */
@@ -73,7 +78,21 @@ export class SessionFeeds {
       return;
     }
     followed.readers.add(reader);
-    if (followed.isTold) reader.begin(followed.feed);
+    if (followed.isTold) this.#begin(reader, followed);
+  }
+
+  /** Whoever comes from a server that has read on is not judged by what this one has read (F5). */
+  #begin(reader: Reader, followed: Followed): void {
+    const { catchUp } = this.#options;
+    if (catchUp === undefined || reader.isWithin(followed.feed)) {
+      reader.begin(followed.feed);
+      return;
+    }
+    const stays = (): boolean => followed.readers.has(reader);
+    catchUp().then(
+      () => stays() && reader.begin(followed.feed),
+      () => stays() && reader.refuse("unavailable", "the server's log takes nothing"),
+    );
   }
 
   remove(reader: Reader): void {
@@ -245,10 +264,15 @@ class Reader implements Subscriber {
     return this.#aheadBytes < this.#options.aheadBytesMax && !this.#peer.isBehind;
   }
 
+  /** Whether the message that it begins behind is known here. */
+  isWithin({ last }: Feed): boolean {
+    return (this.#after ?? last) <= last;
+  }
+
   /** It is known where the topic stands. */
   begin(feed: Feed): void {
     const after = this.#after ?? feed.last;
-    if (after > feed.last) {
+    if (!this.isWithin(feed)) {
       // Its scope has ended meanwhile, and another one has its name.
       const message = `there is no message ${after} in topic ${this.topic}, which has ${feed.last}`;
       this.refuse("invalid", message);
