@@ -84,8 +84,9 @@ async function benchSkew(rounds: number) {
 }
 
 /**
- * @param args `rounds`; `parties`: sizes of the rounds; `at`: doors, `sqlite`, `peers` or one of them; `many`
- *   participants over `connections`; `skew`: rounds of those who go together. 0 leaves one out.
+ * @param args `rounds`; `parties`: sizes of the rounds; `at`: doors, `sqlite`, `peers` or one of
+ *   them; `many` participants over `connections`; `skew`: rounds of those who go together. 0 leaves
+ *   one out.
  */
 export async function run(args: ReadonlyMap<string, string>): Promise<void> {
   const number = (name: string, usual: number): number => Number(args.get(name) ?? usual);

@@ -171,8 +171,9 @@ export class NatsTail implements LogReader {
   /** R4. */
   #compare({ sequence, stampUs }: MessagePlace): void {
     if (sequence !== this.#next - 1 || stampUs === this.#lastStampUs) return;
-    const message = `entry ${sequence} of the log on NATS is another one than NATS has delivered before: it has lost what it had; start this server again, it then knows what is left`;
-    this.#lose(message);
+    const what = `entry ${sequence} of the log on NATS is another one than NATS has delivered before`;
+    const advice = "start this server again, it then knows what is left";
+    this.#lose(`${what}: it has lost what it had; ${advice}`);
   }
 
   /** Heartbeats, and questions whether more may come. */

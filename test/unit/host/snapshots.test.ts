@@ -111,7 +111,7 @@ describe("SnapshotFollower", () => {
       for (const entry of entries) {
         const { addressed } = core.apply(entry);
         store.keep(
-          "session 7",
+          { edge: "session", incarnation: 7 },
           entry.sequence,
           addressed.map(({ effect }) => effect),
         );
