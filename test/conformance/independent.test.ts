@@ -13,6 +13,6 @@ test.each([
   ["independent-tmcd", "test_loopback.py"],
 ])("%s/%s passes its own tests", async (folder, file, ...args) => {
   const path = fileURLToPath(new URL(`${folder}/${file}`, import.meta.url));
-  const { stdout, stderr } = await run("python3", [path, ...args], { timeout: 100_000 });
+  const { stdout, stderr } = await run("python3", [path, ...args], { timeout: 290_000 });
   expect(`${stdout}${stderr}`).toMatch(/\bOK\b|passed/);
 });

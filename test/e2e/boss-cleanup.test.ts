@@ -12,7 +12,7 @@ import { leftovers, lookAtMachine, type Machine, partsOfRun } from "./nodes-supp
 import { type Ended, run, scratch, until } from "./support/command.ts";
 import { nodesWith, readRecord, sh } from "./support/experiment.ts";
 
-const settleMs = 15_000;
+const settleMs = 60_000;
 const stubborn = sh(
   'trap "" TERM INT HUP; (setsid sh -c "trap : TERM INT HUP; while :; do sleep 1000; done" &); ' +
     "echo > $EXPDIR/tmp/$NODE; while :; do sleep 1000; done",

@@ -89,6 +89,12 @@ async function modify(lines: readonly string[]): Promise<Modified> {
   return JSON.parse(stdout) as Modified;
 }
 
+/** Both programs of `base` are at what they do until the end. */
+async function untilAtWork({ directory }: Up): Promise<void> {
+  await until("n0 waits", () => readText(join(directory, "progress.log")).includes("1 of 3"));
+  await until("n1 prints", () => printed(directory, "n1", "prints").includes("line 1\n"));
+}
+
 /** All that ran before still runs. */
 function expectUndisturbed(before: readonly number[], after: readonly number[]): void {
   expect(before.length).toBeGreaterThan(1);
@@ -101,8 +107,9 @@ describe.each(["namespace", "environment"])("muster modify, nodes of mode %s", (
   });
 
   test("brings nodes that meet the others at a barrier they were waiting at", async () => {
-    const { directory, processes } = await up(base);
-    await until("n0 waits", () => readText(join(directory, "progress.log")).includes("1 of 3"));
+    const started = await up(base);
+    const { directory, processes } = started;
+    await untilAtWork(started);
     // Without who goes on from the barrier.
     const before = processes().filter((pid) => !/meet/.test(readText(`/proc/${pid}/cmdline`)));
     const arrives = "grep -c n3 /etc/hosts; tmcc status; emulab-sync -n meet; echo met $?";
@@ -148,6 +155,7 @@ describe.each(["namespace", "environment"])("muster modify, nodes of mode %s", (
     const { directory, runId, processes } = await up([...base, node("n2"), ...goes, changes]);
     const sleeps = (): readonly string[] =>
       markedProcesses(runId).map((pid) => readText(`/proc/${pid}/cmdline`).replaceAll("\0", " "));
+    await until("n0 waits", () => readText(join(directory, "progress.log")).includes("1 of 3"));
     await until("all sleep", () => [5, 6, 7].every((n) => sleeps().includes(`sleep 1234${n} `)));
     const before = processes().filter((pid) =>
       /emulab-sync|line/.test(readText(`/proc/${pid}/cmdline`)),
@@ -171,7 +179,9 @@ describe.each(["namespace", "environment"])("muster modify, nodes of mode %s", (
   });
 
   test("starts a node anew with its programs when it is another one", async () => {
-    const { directory, runId, processes } = await up(base);
+    const started = await up(base);
+    const { directory, runId, processes } = started;
+    await untilAtWork(started);
     const before = processes();
     const waiter = before.find((pid) => /emulab-sync/.test(readText(`/proc/${pid}/cmdline`)));
     const done = await modify([...base, "tb-set-node-os $n1 FBSD-STD"]);
@@ -203,11 +213,15 @@ describe("muster modify", () => {
     const directory = (await statusOf("exp")).runs[0]?.directory ?? "";
     await until("b has asked", () => output(directory, "b", "asks.out").includes("asked"));
     expect(output(directory, "b", "asks.out")).toContain("AGENT=asks");
+    const ended = '"type":"program-ended"';
+    await until("its end is noted", () => readText(join(directory, "record.ndjson")).includes(ended));
     expect((await statusOf("exp")).live).toMatchObject({ programsRunning: 1, programs: 2 });
   });
 
   test("refuses what cannot be changed while it runs, and touches nothing", async () => {
-    const { processes } = await up(base);
+    const started = await up(base);
+    const { processes } = started;
+    await untilAtWork(started);
     const before = processes();
     const file = experimentFile("other", [
       ...[...base, "set l0 [$ns duplex-link $n0 $n1 10Mb 5ms DropTail]", "set opt(SIZE) 5"],
@@ -243,7 +257,9 @@ describe("muster modify", () => {
   });
 
   test("undoes what fails half-way, says why, and can be asked again", async () => {
-    const { directory, processes } = await up(base);
+    const started = await up(base);
+    const { directory, processes } = started;
+    await untilAtWork(started);
     const before = processes();
     const more = [...base, node("n2"), node("n3"), program("late", "n3", "echo here")];
     // Where n3 would have its files.

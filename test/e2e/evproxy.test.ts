@@ -115,6 +115,7 @@ describe("evproxy", () => {
     await heardBy(next, "back", ear);
     await publish(next, "after");
     await ear.prints(/ after /);
+    await ear.prints(/events missed/);
     expect(ear.stderr).toBe(
       "eventdebug: an unknown number of events missed; give filters, or write to a file\n",
     );

@@ -68,7 +68,7 @@ describe("a report", () => {
     ];
     const body = [
       ...[node("n0"), ...failing("one"), ...failing("two")],
-      ...['$ns at 0 "$sone start"', '$ns at 0.5 "$stwo start"', '$ns at swapout "$ns report"'],
+      ...['$ns at 0 "$sone start"', '$ns at 3 "$stwo start"', '$ns at swapout "$ns report"'],
     ].join("\n");
     const { text } = await runBody(body);
     expect(text("proj/logs/error-report.mail")).toContain("one broke");
@@ -81,7 +81,7 @@ describe("a report", () => {
   });
 
   test("finds the files of a program whose sender has chosen the TOKEN", async () => {
-    const asks = "tevc -w -e $PID/$EID now bad run; tevc -e $PID/$EID now ns report; sleep 1";
+    const asks = "tevc -w -e $PID/$EID now bad run; tevc -w -e $PID/$EID now ns report";
     const body = [
       ...[node("n0"), program("bad", "n0", sh("echo why it broke >&2; exit 3"))],
       ...[`set asks [$n0 program-agent -command {${sh(asks)}}]`, '$ns at 0 "$asks start"'],

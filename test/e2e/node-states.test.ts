@@ -71,7 +71,7 @@ describe("states of nodes", () => {
     expect(await waitForState("-s", "SHUTDOWN,TBFAILED", "-t", "60", one)).toMatchObject({
       ...{ code: 0, stdout: `${one}: SHUTDOWN\n` },
     });
-    const late = await waitForState("-s", "ISUP", "-t", "0.3", "-u", "0.1", zero, one);
+    const late = await waitForState("-s", "ISUP", "-t", "3", "-u", "0.1", zero, one);
     expect(late).toMatchObject({ code: 1, stdout: "" });
     const lines = late.stderr.trimEnd().split("\n");
     expect(lines.length).toBeGreaterThan(1);

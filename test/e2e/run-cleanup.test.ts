@@ -19,7 +19,7 @@ import {
   startRun,
 } from "./support/experiment.ts";
 
-const settleMs = 15_000;
+const settleMs = 60_000;
 
 /** Ignores what can be ignored; child and grandchild have left the session, both orphaned. */
 const stubborn = sh(

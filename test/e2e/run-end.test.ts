@@ -43,15 +43,15 @@ $ns at 0.5 "$late start"`;
     const { result, code } = await runBody(body);
     expect(result).toMatchObject({ endedBy: "terminate", outcome: "passed" });
     expect(result.programs[0]).toMatchObject({ stopped: true, signal: "SIGTERM" });
-    expect(result.endedUs).toBeLessThan(5_000_000);
+    expect(result.endedUs).toBeLessThan(60_000_000);
     expect(code).toBe(0);
   });
 
   test("at --duration, with the barriers that are open cancelled", async () => {
-    const { result, code } = await runBody(deserted, ["--duration", "0.8"]);
+    const { result, code } = await runBody(deserted, ["--duration", "4"]);
     expect(result).toMatchObject({ endedBy: "duration", outcome: "failed", error: null });
     expect(result.barriers).toMatchObject([{ name: "meet", outcome: "cancelled", expected: 3 }]);
-    expect(result.endedUs).toBeGreaterThanOrEqual(800_000);
+    expect(result.endedUs).toBeGreaterThanOrEqual(4_000_000);
     expect(code).toBe(1);
   });
 
@@ -139,9 +139,9 @@ describe("a run that is interrupted", () => {
     const started = startRun(nodesWith(deaf, "emulab-sync -n meet"));
     await started.command.prints(/barrier meet 1 waiting/);
     await until("it ignores SIGTERM", () => existsSync(join(started.out, "proj/tmp/ready")));
+    // Of one kind the kernel keeps one, until it is taken.
     started.command.child.kill("SIGINT");
-    await started.command.prints(/barrier meet cancelled/);
-    started.command.child.kill("SIGINT");
+    started.command.child.kill("SIGTERM");
     const { result, code } = await ended(started);
     expect(result.endedBy).toBe("interrupt");
     expect(code).toBe(130);
@@ -150,10 +150,12 @@ describe("a run that is interrupted", () => {
   test("a second time, later, gives up waiting at once", async () => {
     // SIGTERM to such a program does nothing for two seconds.
     const stubborn = sh('trap "" TERM; echo > $EXPDIR/tmp/ready; while :; do sleep 1; done');
-    const started = startRun(nodesWith(stubborn));
+    const started = startRun(nodesWith(stubborn, "emulab-sync -n meet"));
+    await started.command.prints(/barrier meet 1 waiting/);
     await until("it ignores SIGTERM", () => existsSync(join(started.out, "proj/tmp/ready")));
     started.command.child.kill("SIGINT");
-    // Until then it would be taken for the first again.
+    // Until a while after the first it would be taken for that again.
+    await started.command.prints(/barrier meet cancelled/);
     await sleep(systemClock, 600);
     started.command.child.kill("SIGINT");
     const { code, out } = await ended(started);

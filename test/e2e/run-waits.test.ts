@@ -118,7 +118,7 @@ programs:
   blame: { node: c, command: "echo late", start: { when: barrier ready timeout } }
   go: { node: c, command: "true", start: { when: barrier ready crossed } }
 barriers:
-  ready: { members: [a, b, c], deadline: 1s }
+  ready: { members: [a, b, c], deadline: 4s }
 `);
   expect(ran.code).toBe(1);
   expect(ran.result.barriers).toMatchObject([
@@ -138,7 +138,7 @@ programs:
   come: { node: a, command: "emulab-sync -n ready", expect: 240 }
   serve: { node: b, command: "sleep 300", start: 0s }
 barriers:
-  ready: { members: [a, b], deadline: 500ms, onFailure: ${onFailure} }
+  ready: { members: [a, b], deadline: 4s, onFailure: ${onFailure} }
 events:
   - { when: barrier ready timeout, at: 200ms, target: serve, do: stop }
 `;

@@ -80,7 +80,8 @@ describe.each(["udp", "tcp"])("a flow over %s", (protocol) => {
     expect((await scheduled.tevc("now", "cbr0", "modify", "RATE=none")).code).toBe(0);
     await source.prints(/MODIFY RATE=none: failed: RATE must be/);
     const [, sentPackets, sentBytes] = await stop(source);
-    expect(Number(sentPackets)).toBeGreaterThan(50);
+    // At the rate it began with it would be one.
+    expect(Number(sentPackets)).toBeGreaterThan(10);
     expect(Number(sentBytes)).toBe(Number(sentPackets) * 500);
     const received = await stop(sink);
     // It may be ended before it has taken all that waits for it.

@@ -100,7 +100,7 @@ export async function untilEmpty(
   }
 }
 
-export async function until(condition: () => boolean, limitMs = 10_000): Promise<boolean> {
+export async function until(condition: () => boolean, limitMs = 60_000): Promise<boolean> {
   return (await untilEmpty(() => (condition() ? [] : ["not yet"]), limitMs)).length === 0;
 }
 
