@@ -38,5 +38,12 @@ export const natsReaderKeptMs = 30_000;
 export const natsDeletionsMax = 64;
 /** A message of a topic that no entry names is left alone until it is this old, milliseconds. */
 export const natsUnnamedKeptMs = 600_000;
+/** Bytes of a stream that a backup takes or gives at a time. */
+export const natsBackupChunkBytes: number = 128 * 1024;
+/**
+ * A broker that is silent for this long while a stream is saved or restored has failed,
+ * milliseconds.
+ */
+export const natsBackupSilenceMs = 10_000;
 /** The oldest broker whose JetStream has what is used. */
 export const natsVersionMin = "2.9.0";

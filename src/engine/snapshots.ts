@@ -93,3 +93,17 @@ export function parseManifest(text: string, sequence: number): ListedSnapshot {
 export function sequenceOf(listed: ListedSnapshot): number {
   return "manifest" in listed ? listed.manifest.sequence : listed.sequence;
 }
+
+/**
+ * The entry of the newest snapshot up to `head` whose parts are all there as they were written, 0
+ * for none. @throws LogError when the store does not answer
+ */
+export async function newestWhole(store: SnapshotStore, head: number): Promise<number> {
+  for (const listed of await store.list()) {
+    if (!("manifest" in listed) || listed.manifest.sequence > head) continue;
+    const reads = listed.manifest.parts.map((part) => store.read(part));
+    const read = await Promise.allSettled(reads);
+    if (read.every(({ status }) => status === "fulfilled")) return listed.manifest.sequence;
+  }
+  return 0;
+}

@@ -23,6 +23,8 @@ export interface SqliteFileOptions {
    * or by who has opened another one before, `beside`. When absent nobody else may have it open.
    */
   readonly mayBeRead?: "locked" | "beside" | undefined;
+  /** It is one file of a backup, which stays as it is. */
+  readonly isCopy?: boolean;
 }
 
 /** A file that is held until it is closed. */
@@ -37,20 +39,22 @@ export interface HeldFile {
  * message says which and what to do.
  */
 export function openSqliteFile(options: SqliteFileOptions): HeldFile {
-  const { file, mayBeRead } = options;
+  const { file, mayBeRead, isCopy = false } = options;
   let [database, lock]: (DatabaseSync | undefined)[] = [];
   const close = (): void => {
     database?.close();
     lock?.close();
   };
-  makeOwn(file);
+  if (!isCopy) makeOwn(file);
   try {
-    database = new DatabaseSync(file);
+    database = new DatabaseSync(file, { readOnly: isCopy });
     if (mayBeRead === "locked") lock = holdLock(file);
     if (mayBeRead === undefined) database.exec("PRAGMA locking_mode = EXCLUSIVE");
     else database.exec(`PRAGMA busy_timeout = ${busyMs}`);
-    database.exec("PRAGMA journal_mode = WAL");
-    database.exec("PRAGMA synchronous = FULL");
+    if (!isCopy) {
+      database.exec("PRAGMA journal_mode = WAL");
+      database.exec("PRAGMA synchronous = FULL");
+    }
     prepareLayout(database, options);
     checkFile(database, options);
     return { database, close };
@@ -135,10 +139,11 @@ export function failTransaction(database: DatabaseSync, what: string, error: unk
 }
 
 function prepareLayout(database: DatabaseSync, options: SqliteFileOptions): void {
-  const { file, layoutVersion, schema, migrate } = options;
+  const { file, layoutVersion, schema, migrate, isCopy = false } = options;
   const found = layoutOf(database);
   if (found > layoutVersion) throw newer(options, found);
-  if (found === layoutVersion) return;
+  // A copy of an older layout is brought up to date where it is restored.
+  if (found === layoutVersion || (isCopy && found > 0)) return;
   const isOlder = found > 0 && migrate !== undefined;
   if (!isOlder && database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() !== undefined) {
     const message = `${file} is an SQLite file of another program; choose another file`;

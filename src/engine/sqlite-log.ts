@@ -73,7 +73,7 @@ export class SqliteLog implements Log {
    */
   static open({ file, nowUs, mayBeRead = false }: SqliteLogOptions): SqliteLog {
     const how = { mayBeRead: mayBeRead ? "locked" : undefined } as const;
-    return new SqliteLog(openSqliteFile({ ...layoutOf(file), ...how }), nowUs);
+    return new SqliteLog(openSqliteFile({ ...sqliteLogLayout(file), ...how }), nowUs);
   }
 
   append(entry: Entry): Promise<number> {
@@ -169,7 +169,7 @@ export class SqliteLogFollower implements Pick<Log, "read" | "head" | "close"> {
 
   /** @throws LogError (definite), as `SqliteLog.open` */
   static open(file: string, clock: LogClock): SqliteLogFollower {
-    return new SqliteLogFollower(readSqliteFile(layoutOf(file)), clock);
+    return new SqliteLogFollower(readSqliteFile(sqliteLogLayout(file)), clock);
   }
 
   read(
@@ -255,7 +255,8 @@ class EntryRows {
   }
 }
 
-function layoutOf(file: string): SqliteFileOptions {
+/** What a file of a log is. */
+export function sqliteLogLayout(file: string): SqliteFileOptions {
   return {
     ...{ file, what: "a Muster log", layoutVersion, findGap },
     schema:

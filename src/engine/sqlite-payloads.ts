@@ -6,7 +6,12 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { PayloadRef } from "../core/command.ts";
 import { LogError } from "./log.ts";
 import { checkMessage, hashOf, type Payloads, type Place } from "./payloads.ts";
-import { failTransaction, type HeldFile, openSqliteFile } from "./sqlite-file.ts";
+import {
+  failTransaction,
+  type HeldFile,
+  openSqliteFile,
+  type SqliteFileOptions,
+} from "./sqlite-file.ts";
 
 const layoutVersion = 1;
 
@@ -42,13 +47,8 @@ export class SqlitePayloads implements Payloads {
     file: string,
     { mayBeRead = false }: { readonly mayBeRead?: boolean } = {},
   ): SqlitePayloads {
-    const held = openSqliteFile({
-      ...{ file, what: "a Muster file of topics", layoutVersion },
-      mayBeRead: mayBeRead ? "beside" : undefined,
-      // AUTOINCREMENT: an id that is free is not given again (Y2).
-      schema:
-        "CREATE TABLE messages (id INTEGER PRIMARY KEY AUTOINCREMENT, message BLOB NOT NULL) STRICT",
-    });
+    const how = { mayBeRead: mayBeRead ? "beside" : undefined } as const;
+    const held = openSqliteFile({ ...sqlitePayloadsLayout(file), ...how });
     return new SqlitePayloads(held);
   }
 
@@ -155,4 +155,14 @@ export class SqlitePayloads implements Payloads {
       resolve(ref);
     }
   }
+}
+
+/** What a file of topics is. */
+export function sqlitePayloadsLayout(file: string): SqliteFileOptions {
+  return {
+    ...{ file, what: "a Muster file of topics", layoutVersion },
+    // AUTOINCREMENT: an id that is free is not given again (Y2).
+    schema:
+      "CREATE TABLE messages (id INTEGER PRIMARY KEY AUTOINCREMENT, message BLOB NOT NULL) STRICT",
+  };
 }

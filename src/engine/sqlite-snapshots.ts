@@ -13,7 +13,12 @@ import {
   type SnapshotStore,
   unpackText,
 } from "./snapshots.ts";
-import { failTransaction, type HeldFile, openSqliteFile } from "./sqlite-file.ts";
+import {
+  failTransaction,
+  type HeldFile,
+  openSqliteFile,
+  type SqliteFileOptions,
+} from "./sqlite-file.ts";
 
 const layoutVersion = 1;
 
@@ -44,14 +49,14 @@ export class SqliteSnapshots implements SnapshotStore {
     }
   }
 
+  /** One file of a backup, to read it. @throws LogError (definite) */
+  static openCopy(file: string): SqliteSnapshots {
+    return new SqliteSnapshots(openSqliteFile({ ...sqliteSnapshotsLayout(file), isCopy: true }));
+  }
+
   static #open(file: string): SqliteSnapshots {
-    const held = openSqliteFile({
-      ...{ file, what: "a Muster file of snapshots", layoutVersion, mayBeRead: "beside" },
-      schema: `
-        CREATE TABLE snapshots (sequence INTEGER PRIMARY KEY, manifest TEXT NOT NULL) STRICT;
-        CREATE TABLE parts (hash TEXT PRIMARY KEY, packed BLOB NOT NULL) STRICT, WITHOUT ROWID;`,
-    });
-    return new SqliteSnapshots(held);
+    const how = { mayBeRead: "beside" } as const;
+    return new SqliteSnapshots(openSqliteFile({ ...sqliteSnapshotsLayout(file), ...how }));
   }
 
   async list(): Promise<readonly ListedSnapshot[]> {
@@ -131,4 +136,14 @@ export class SqliteSnapshots implements SnapshotStore {
       throw new LogError(`SQLite refused ${what}: ${text}`, { definite: true, cause: error });
     }
   }
+}
+
+/** What a file of snapshots is. */
+export function sqliteSnapshotsLayout(file: string): SqliteFileOptions {
+  return {
+    ...{ file, what: "a Muster file of snapshots", layoutVersion },
+    schema: `
+      CREATE TABLE snapshots (sequence INTEGER PRIMARY KEY, manifest TEXT NOT NULL) STRICT;
+      CREATE TABLE parts (hash TEXT PRIMARY KEY, packed BLOB NOT NULL) STRICT, WITHOUT ROWID;`,
+  };
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Names the commands about the HTTP door and their options: token, barrier, topic. Each command's
-// code is loaded only when it is called.
+// Names the commands about a server and their options: token, barrier, topic, backup, restore. Each
+// command's code is loaded only when it is called.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BarrierKind } from "../../core/effect.ts";
 import { roles } from "../../wire/link/roles.ts";
 import { processIo } from "../io.ts";
+import type { BackupArguments } from "./backup.ts";
 import type {
   BarrierArguments,
   CancelArguments,
@@ -29,6 +30,34 @@ export function registerDoorCommands(program: Command, setExit: SetExit): void {
   addToken(program, setExit);
   addBarrier(program, setExit);
   addTopic(program, setExit);
+  addBackup(program, setExit);
+}
+
+function addBackup(program: Command, setExit: SetExit): void {
+  const log = ["--log <name>", "sqlite:FILE or nats://HOST:PORT[/STREAM]"] as const;
+  const creds = ["--nats-creds <file>", "credentials of the account of NATS that has it"] as const;
+  program
+    .command("backup")
+    .description("copy the log of a server, with its topics, into a directory, also while it runs")
+    .argument("<dir>", "a directory that is not there, or empty")
+    .requiredOption(...log)
+    .option(...creds)
+    .option("--json", "print what is in it as JSON", false)
+    .action(async (directory: string, options: Omit<BackupArguments, "directory">) => {
+      const { backupCommand } = await import("./backup.ts");
+      setExit(await backupCommand({ directory, ...options }, processIo));
+    });
+  program
+    .command("restore")
+    .description("make a log of a backup, where there is none")
+    .argument("<dir>", "what muster backup has made")
+    .requiredOption(...log)
+    .option(...creds)
+    .option("--json", "print what was in it as JSON", false)
+    .action(async (directory: string, options: Omit<BackupArguments, "directory">) => {
+      const { restoreCommand } = await import("./backup.ts");
+      setExit(await restoreCommand({ directory, ...options }, processIo));
+    });
 }
 
 function addToken(program: Command, setExit: SetExit): void {

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// `muster backup` and `muster restore`: a log with its topics and snapshots, as of one moment, in a
+// directory; also while servers use it. Nothing that is there is written over.
+// Exit status: 0 done, 1 it cannot be done, 64 wrong names, 65 the backup is damaged or newer.
+import { resolve } from "node:path";
+import { type BackupList, makeBackup, readBackup } from "../../engine/backup.ts";
+import { LogError } from "../../engine/log.ts";
+import { maskNatsName } from "../../engine/nats-place.ts";
+import { checkLogName, fileOf, isKeptLog, isSharedLog, natsPlace } from "../../engine/open-log.ts";
+import { systemClock } from "../../host/clock.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError, type CommandIo } from "../io.ts";
+
+export interface BackupArguments {
+  readonly directory: string;
+  readonly log: string;
+  readonly natsCreds?: string;
+  readonly json: boolean;
+}
+
+/** @returns the exit status. @throws CommandError */
+export async function backupCommand(argv: BackupArguments, io: CommandIo): Promise<number> {
+  const { directory, log } = argv;
+  checkLog(log);
+  const list = await guarded(exitCodes.failed, () =>
+    makeBackup(
+      directory,
+      async (folder) => {
+        if (isSharedLog(log)) {
+          const { saveNats } = await import("../../engine/nats-backup.ts");
+          const saved = await saveNats(natsPlace(log, argv), folder, systemClock);
+          return { kind: "nats", of: maskNatsName(log), ...saved };
+        }
+        const { saveSqlite } = await import("../../engine/sqlite-backup.ts");
+        const saved = await saveSqlite(fileOf(log), folder);
+        return { kind: "sqlite", of: `sqlite:${fileOf(log)}`, ...saved };
+      },
+      systemClock.wallMs(),
+    ),
+  );
+  tell(list, argv, io, `${resolve(directory)} has the log ${list.of} up to entry ${list.head}`);
+  return exitCodes.ok;
+}
+
+/** @returns the exit status. @throws CommandError */
+export async function restoreCommand(argv: BackupArguments, io: CommandIo): Promise<number> {
+  const { directory, log } = argv;
+  checkLog(log);
+  const list = await guarded(exitCodes.refused, () => readBackup(directory));
+  const kind = isSharedLog(log) ? "nats" : "sqlite";
+  if (list.kind !== kind) {
+    const its = list.kind === "nats" ? "nats://HOST:PORT/STREAM" : "sqlite:FILE";
+    const message = `${directory} is of a log at ${list.of}; it is restored to another one of its kind: --log ${its}`;
+    throw new CommandError(exitCodes.usage, message);
+  }
+  await guarded(exitCodes.failed, async () => {
+    if (kind === "nats") {
+      const { restoreNats } = await import("../../engine/nats-backup.ts");
+      await restoreNats(natsPlace(log, argv), directory, list);
+    } else {
+      const { restoreSqlite } = await import("../../engine/sqlite-backup.ts");
+      await restoreSqlite(directory, fileOf(log));
+    }
+  });
+  tell(list, argv, io, `${maskNatsName(log)} has the log of ${list.of} up to entry ${list.head}`);
+  return exitCodes.ok;
+}
+
+function tell(list: BackupList, { json }: BackupArguments, io: CommandIo, line: string): void {
+  io.stdout(json ? `${JSON.stringify(list, null, 2)}\n` : `${line}\n`);
+}
+
+/** @throws CommandError */
+function checkLog(log: string): void {
+  try {
+    checkLogName(log);
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error;
+    throw new CommandError(exitCodes.usage, `--log: ${error.message}`);
+  }
+  if (isKeptLog(log)) return;
+  const message =
+    "a log in memory ends with its server; give --log sqlite:FILE or nats://HOST:PORT";
+  throw new CommandError(exitCodes.usage, message);
+}
+
+async function guarded<T>(status: number, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error;
+    throw new CommandError(status, error.message);
+  }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// Goal: `muster backup` takes a log with its topics as of one moment while it is used, `muster
+// restore` makes the same log of it where there is none, and nothing that is there is written over.
+// Method: a real server under load, on a file and on a real nats-server; what was acknowledged
+// before the backup must be there after it, in a server on the restored log.
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { NatsServer } from "../../src/testing/nats-server.ts";
+import { Command, type Ended, repository, scratch } from "./support/command.ts";
+
+const muster = join(repository, "bin/muster");
+const brokers: NatsServer[] = [];
+afterEach(async () => {
+  for (const broker of brokers.splice(0)) await broker.dispose();
+});
+
+const run = (...argv: readonly string[]): Promise<Ended> => new Command(muster, argv).ended;
+
+async function serve(log: string) {
+  const command = new Command(muster, [
+    ...["serve", "--state", scratch(), "--log", log, "--listen", "http=127.0.0.1:0"],
+    ...["--limit", "snapshotEntriesMax=30"],
+  ]);
+  const [, url = ""] = await command.prints(/http at (https?:\S+),/);
+  return { command, url };
+}
+
+const headers = { "content-type": "application/json" };
+const post = (url: string, body: unknown): Promise<Response> =>
+  fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
+
+/** One message after the other, until it is told to stop. */
+class Publisher {
+  readonly acknowledged: number[] = [];
+  readonly #url: string;
+  #isStopped = false;
+  readonly done: Promise<void>;
+
+  constructor(url: string) {
+    this.#url = url;
+    this.done = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.done;
+  }
+
+  async until(count: number): Promise<void> {
+    while (this.acknowledged.length < count) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async #run(): Promise<void> {
+    for (let number = 1; !this.#isStopped; number += 1) {
+      expect((await post(`${this.#url}/v1/topics/t`, { message: number })).status).toBe(200);
+      this.acknowledged.push(number);
+    }
+  }
+}
+
+async function readAll(url: string): Promise<readonly number[]> {
+  const found: number[] = [];
+  for (;;) {
+    const answer = await fetch(`${url}/v1/topics/t?after=${found.length}`);
+    const { messages } = (await answer.json()) as { readonly messages: { message: number }[] };
+    if (messages.length === 0) return found;
+    found.push(...messages.map(({ message }) => message));
+  }
+}
+
+/** While a client publishes, and with a barrier that is open. @returns what was acknowledged */
+async function backUpUnderLoad(log: string, directory: string): Promise<readonly number[]> {
+  const { command, url } = await serve(log);
+  expect((await post(`${url}/v1/barriers/open/init`, { count: 3 })).status).toBeLessThan(300);
+  const publisher = new Publisher(url);
+  await publisher.until(120);
+  const before = [...publisher.acknowledged];
+  const { code, stdout, stderr } = await run("backup", directory, "--log", log);
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(/ has the log .* up to entry \d+\n$/);
+  await publisher.stop();
+  expect(publisher.acknowledged.length).toBeGreaterThan(before.length);
+  command.child.kill("SIGKILL");
+  await command.ended;
+  return before;
+}
+
+async function expectRestored(log: string, before: readonly number[]): Promise<void> {
+  const { command, url } = await serve(log);
+  const found = await readAll(url);
+  expect(found.slice(0, before.length)).toEqual(before);
+  expect(found).toEqual(found.map((_, index) => index + 1));
+  const shown = await (await fetch(`${url}/v1/barriers/open`)).json();
+  expect(JSON.stringify(shown)).toContain('"open"');
+  // It goes on: the next message has the next number.
+  const next = await (await post(`${url}/v1/topics/t`, { message: 0 })).json();
+  expect(next).toEqual({ number: found.length + 1 });
+  expect(command.stderr).toBe("");
+  command.child.kill("SIGKILL");
+  await command.ended;
+}
+
+describe("muster backup and restore", () => {
+  it("take a log in a file while it is used, and make it again", async () => {
+    const [from, to, bad] = [scratch(), scratch(), scratch()];
+    const [log, directory] = [`sqlite:${join(from, "log")}`, join(scratch(), "saved")];
+    const before = await backUpUnderLoad(log, directory);
+
+    // Nothing that is there is written over, a backup or a log.
+    const again = await run("backup", directory, "--log", log);
+    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("is not empty")]);
+    const over = await run("restore", directory, "--log", log);
+    expect([over.code, over.stderr]).toEqual([1, expect.stringContaining("is there already")]);
+
+    // What is damaged or newer is refused, before anything is written.
+    for (const part of ["log", "topics", "snapshots"]) {
+      const copy = join(bad, part);
+      cpSync(directory, copy, { recursive: true });
+      const bytes = readFileSync(join(copy, part));
+      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+      writeFileSync(join(copy, part), bytes);
+      const refused = await run("restore", copy, "--log", `sqlite:${join(to, "log")}`);
+      expect([refused.code, refused.stderr]).toEqual([
+        65,
+        expect.stringContaining(`is damaged: ${part} is not what was written`),
+      ]);
+    }
+    const newer = join(bad, "newer");
+    cpSync(directory, newer, { recursive: true });
+    const list = JSON.parse(readFileSync(join(newer, "backup.json"), "utf8"));
+    writeFileSync(join(newer, "backup.json"), JSON.stringify({ ...list, format: 2 }));
+    const refused = await run("restore", newer, "--log", `sqlite:${join(to, "log")}`);
+    expect([refused.code, refused.stderr]).toEqual([65, expect.stringContaining("newer Muster")]);
+    const none = await run("restore", from, "--log", `sqlite:${join(to, "log")}`);
+    expect([none.code, none.stderr]).toEqual([65, expect.stringContaining("is no backup")]);
+    const other = await run("restore", directory, "--log", "nats://127.0.0.1:1");
+    expect([other.code, other.stderr]).toEqual([64, expect.stringContaining("--log sqlite:FILE")]);
+    const memory = await run("backup", join(bad, "m"), "--log", "memory");
+    expect([memory.code, memory.stderr]).toEqual([64, expect.stringContaining("ends with its")]);
+
+    expect((await run("restore", directory, "--log", `sqlite:${join(to, "log")}`)).code).toBe(0);
+    await expectRestored(`sqlite:${join(to, "log")}`, before);
+    // Also of a log whose server was killed.
+    const [dead, more] = [join(bad, "dead"), join(to, "more")];
+    expect((await run("backup", dead, "--log", log)).stderr).toBe("");
+    expect((await run("restore", dead, "--log", `sqlite:${more}`)).code).toBe(0);
+    await expectRestored(`sqlite:${more}`, before);
+  });
+
+  it("take a log on NATS while it is used, and make it again on another broker", async () => {
+    const [broker, another] = [await NatsServer.start(), await NatsServer.start()];
+    brokers.push(broker, another);
+    const [log, directory] = [`nats://${broker.address}/t`, join(scratch(), "saved")];
+    const before = await backUpUnderLoad(log, directory);
+    const [first] = [JSON.parse(readFileSync(join(directory, "backup.json"), "utf8")).first];
+    expect(first).toBeGreaterThan(30);
+    const over = await run("restore", directory, "--log", log);
+    expect([over.code, over.stderr]).toEqual([1, expect.stringContaining("has a stream t")]);
+    const named = await run("restore", directory, "--log", `nats://${another.address}/u`);
+    expect([named.code, named.stderr]).toEqual([1, expect.stringContaining("is of the stream t")]);
+    const there = `nats://${another.address}/t`;
+    const { code, stderr } = await run("restore", directory, "--log", there);
+    expect([code, stderr]).toEqual([0, ""]);
+    await expectRestored(there, before);
+    const away = await run("backup", join(scratch(), "x"), "--log", `nats://${broker.address}/no`);
+    expect([away.code, away.stderr]).toEqual([1, expect.stringContaining("has no log no")]);
+  });
+});
