@@ -163,7 +163,8 @@ export async function restoreNats(
     for (const part of ["topics", "snapshots", "log"] as const) {
       const about = files[part].about as StreamAbout;
       if (about.config.name !== names[part]) {
-        const message = `the backup is of the stream ${about.config.name.replace(/-(topics|snapshots)$/, "")}; name it behind the address: nats://HOST:PORT/STREAM`;
+        const name = about.config.name.replace(/-(topics|snapshots)$/, "");
+        const message = `the backup is of the stream ${name}; name it behind the address: nats://HOST:PORT/STREAM`;
         throw new LogError(message, { definite: true });
       }
       made.push(names[part]);

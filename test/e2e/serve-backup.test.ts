@@ -5,6 +5,9 @@
 // before the backup must be there after it, in a server on the restored log.
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect as connectNats } from "@nats-io/transport-node";
 import { afterEach, describe, expect, it } from "vitest";
 import { NatsServer } from "../../src/testing/nats-server.ts";
 import { Command, type Ended, repository, scratch } from "./support/command.ts";
@@ -69,12 +72,20 @@ async function readAll(url: string): Promise<readonly number[]> {
   }
 }
 
-/** While a client publishes, and with a barrier that is open. @returns what was acknowledged */
-async function backUpUnderLoad(log: string, directory: string): Promise<readonly number[]> {
+/**
+ * While a client publishes, with a barrier that is open, when the log has been cut.
+ * @param first the first entry that is there
+ * @returns what was acknowledged before
+ */
+async function backUpUnderLoad(
+  log: string,
+  directory: string,
+  first: () => Promise<number>,
+): Promise<readonly number[]> {
   const { command, url } = await serve(log);
   expect((await post(`${url}/v1/barriers/open/init`, { count: 3 })).status).toBeLessThan(300);
   const publisher = new Publisher(url);
-  await publisher.until(120);
+  while ((await first()) <= 30) await publisher.until(publisher.acknowledged.length + 10);
   const before = [...publisher.acknowledged];
   const { code, stdout, stderr } = await run("backup", directory, "--log", log);
   expect([code, stderr]).toEqual([0, ""]);
@@ -105,7 +116,12 @@ describe("muster backup and restore", () => {
   it("take a log in a file while it is used, and make it again", async () => {
     const [from, to, bad] = [scratch(), scratch(), scratch()];
     const [log, directory] = [`sqlite:${join(from, "log")}`, join(scratch(), "saved")];
-    const before = await backUpUnderLoad(log, directory);
+    const before = await backUpUnderLoad(log, directory, async () => {
+      const database = new DatabaseSync(join(from, "log"), { readOnly: true });
+      const row = database.prepare("SELECT min(sequence) AS first FROM entries").get();
+      database.close();
+      return Number(row?.["first"]);
+    });
 
     // Nothing that is there is written over, a backup or a log.
     const again = await run("backup", directory, "--log", log);
@@ -152,9 +168,13 @@ describe("muster backup and restore", () => {
     const [broker, another] = [await NatsServer.start(), await NatsServer.start()];
     brokers.push(broker, another);
     const [log, directory] = [`nats://${broker.address}/t`, join(scratch(), "saved")];
-    const before = await backUpUnderLoad(log, directory);
-    const [first] = [JSON.parse(readFileSync(join(directory, "backup.json"), "utf8")).first];
-    expect(first).toBeGreaterThan(30);
+    const connection = await connectNats({ servers: broker.address });
+    const { streams } = await jetstreamManager(connection);
+    const first = async (): Promise<number> => (await streams.info("t")).state.first_seq;
+    const before = await backUpUnderLoad(log, directory, first);
+    await connection.close();
+    const list = JSON.parse(readFileSync(join(directory, "backup.json"), "utf8"));
+    expect(list.first).toBeGreaterThan(30);
     const over = await run("restore", directory, "--log", log);
     expect([over.code, over.stderr]).toEqual([1, expect.stringContaining("has a stream t")]);
     const named = await run("restore", directory, "--log", `nats://${another.address}/u`);
