@@ -76,7 +76,10 @@ async function makeStream(options: BusStreamOptions): Promise<void> {
   });
   await adding.catch(async (error: unknown) => {
     // 10058: it is there by now, and is another's.
-    if (!(error instanceof JetStreamApiError && error.code === 10_058)) throw error;
+    if (error instanceof JetStreamApiError && error.code === 10_058) return;
+    if (!/jetstream is not enabled|timeout/i.test(textOf(error))) throw error;
+    const why = `the stream ${name} of NATS is not there, and cannot be made (${textOf(error)})`;
+    throw wrong(`${why}; start a server first whose account has the right to`);
   });
   await new Promise<void>((resolve) => {
     clock.after(natsStandMs, resolve);

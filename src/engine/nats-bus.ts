@@ -118,8 +118,10 @@ export class NatsBus implements Bus {
       const names = natsBusNames(place, bus);
       const remake = () => openBusStream({ ...options, link, names });
       const stand = standOf(await remake());
-      const timing = { timeout: natsStandAnswerMs, checkAPI: false };
-      const manager = await jetstreamManager(link.connection, timing);
+      const domain = place.domain === undefined ? {} : { domain: place.domain };
+      const manager = await jetstreamManager(link.connection, {
+        ...{ timeout: natsStandAnswerMs, checkAPI: false, ...domain },
+      });
       return new NatsBus(options, link, { names, manager, stand, remake });
     } catch (error) {
       await link.connection.close();

@@ -27,6 +27,8 @@ import { type NatsPlace, type NatsTls, readText, wrong } from "./nats-place.ts";
 export interface NatsLink {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
+  /** With what subjects of requests to JetStream begin. */
+  readonly api: string;
   readonly version: string;
 }
 
@@ -39,8 +41,12 @@ export async function connectNats(
   try {
     connection = await connect({ ...connectionOptions(place), ...more });
     const version = checkBroker(connection, place);
-    const manager = await jetstreamManager(connection, { timeout: natsConnectMs });
-    return { connection, manager, version };
+    const { domain } = place;
+    const manager = await jetstreamManager(connection, {
+      ...{ timeout: natsConnectMs, ...(domain === undefined ? {} : { domain }) },
+    });
+    const api = domain === undefined ? "$JS.API" : `$JS.${domain}.API`;
+    return { connection, manager, api, version };
   } catch (error) {
     await connection?.close();
     if (error instanceof LogError) throw error;
@@ -121,7 +127,7 @@ function explainStart({ servers, credentialsFile }: NatsPlace, error: unknown): 
     return `NATS at ${at} does not let us in (${text}); ${what}, or USER:PASSWORD@ in the name of the log`;
   }
   if (/JetStream ?(is )?(not )?enabled|NotEnabled/i.test(name + text)) {
-    return `NATS at ${at} has no JetStream for us; start it with 'nats-server -js', or allow JetStream to the account`;
+    return `NATS at ${at} has no JetStream for us; start it with 'nats-server -js', allow JetStream to the account, or name its domain= behind a leaf node`;
   }
   if (/503|no responders|timeout/i.test(text) && !/connect/i.test(text)) {
     return `JetStream at ${at} does not answer (${text}); a cluster needs more than half of its servers`;

@@ -16,6 +16,8 @@ export interface NatsPlace {
   readonly password?: string;
   readonly credentialsFile?: string;
   readonly tls?: NatsTls;
+  /** Which JetStream, where a leaf node is between it and us. */
+  readonly domain?: string;
 }
 
 /** PEM, each. */
@@ -31,7 +33,8 @@ export const natsForm = "nats://[USER:PASSWORD@]HOST:PORT[,HOST:PORT...][/STREAM
 const placePattern =
   /^nats:(?:(?:(tls|nats):)?\/\/)?(?:([^@/?]*)@)?([^@/?]+)(?:\/([^/?]*))?(?:\?(.*))?$/;
 const streamPattern = /^[A-Za-z0-9_-]{1,64}$/;
-const parameters = ["replicas", "creds", "ca", "cert", "key"];
+const domainPattern = /^[A-Za-z0-9_-]{1,64}$/;
+const parameters = ["replicas", "creds", "ca", "cert", "key", "domain"];
 
 /** @throws LogError (definite) that says what is wrong with the name and never repeats a secret. */
 export function parseNatsPlace(name: string): NatsPlace {
@@ -58,11 +61,16 @@ export function parseNatsPlace(name: string): NatsPlace {
   const [user, ...password] = (account ?? "").split(":").map(decodeURIComponent);
   const credentialsFile = given.get("creds");
   const tls = tlsOf(scheme, given);
+  const domain = given.get("domain");
+  if (domain !== null && !domainPattern.test(domain)) {
+    throw wrong(`domain=${domain}: give the name of the domain of JetStream, letters and digits`);
+  }
   return {
     ...{ servers, stream, replicas: Number(replicas) },
     ...(user === undefined || user === "" ? {} : { user, password: password.join(":") }),
     ...(credentialsFile === null ? {} : { credentialsFile }),
     ...(tls === undefined ? {} : { tls }),
+    ...(domain === null ? {} : { domain }),
   };
 }
 

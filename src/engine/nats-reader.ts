@@ -98,7 +98,7 @@ export class NatsReader {
   async #isAllOfLeader(next: number): Promise<boolean> {
     const { link, stream, subject } = this.#options;
     const ask = { seq: Math.max(1, next), next_by_subj: subject };
-    const subjectOfGet = `$JS.API.STREAM.MSG.GET.${stream}`;
+    const subjectOfGet = `${link.api}.STREAM.MSG.GET.${stream}`;
     const answer = await link.connection.request(subjectOfGet, JSON.stringify(ask), {
       timeout: natsStandAnswerMs,
     });
@@ -143,7 +143,8 @@ export class NatsReader {
         },
       });
       const ask = JSON.stringify({ batch: natsReadBatchMax, no_wait: true });
-      connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, ask, { reply: inbox });
+      const subject = `${link.api}.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
+      connection.publish(subject, ask, { reply: inbox });
     });
   }
 }

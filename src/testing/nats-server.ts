@@ -17,6 +17,8 @@ export interface NatsServerOptions {
   readonly config?: string;
   /** Without JetStream when false. */
   readonly hasJetStream?: boolean;
+  /** Of its JetStream. */
+  readonly domain?: string;
 }
 
 export class NatsServer {
@@ -29,7 +31,8 @@ export class NatsServer {
     this.port = port;
     this.folder = folder;
     const file = join(folder, "nats.conf");
-    const stored = `jetstream: { store_dir: "${folder}/store" }`;
+    const domain = options.domain === undefined ? "" : `, domain: ${options.domain}`;
+    const stored = `jetstream: { store_dir: "${folder}/store"${domain} }`;
     const lines = [
       `listen: "127.0.0.1:${port}"`,
       options.hasJetStream === false ? "" : stored,
@@ -130,7 +133,7 @@ async function untilReplicated(servers: readonly string[]): Promise<void> {
 const [askMs, retryMs] = [2_000, 50];
 
 /** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
   await Promise.all(servers.map((server) => once(server, "listening")));
   const ports = servers.map((server) => {

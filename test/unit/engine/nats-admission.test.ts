@@ -7,10 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createAccount, createOperator, createUser, type KeyPair } from "@nats-io/nkeys";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openLog, openPayloads } from "../../../src/engine/open-log.ts";
+import { resolveBusLimits } from "../../../src/engine/bus-limits.ts";
+import { NatsBus } from "../../../src/engine/nats-bus.ts";
+import { natsPlace, openLog, openPayloads } from "../../../src/engine/open-log.ts";
 import { systemClock } from "../../../src/host/clock.ts";
+import { newRunId } from "../../../src/host/ids.ts";
 import { createAuthority, issueCertificate } from "../../../src/pki/certificate.ts";
 import { NatsServer } from "../../../src/testing/nats-server.ts";
+import { numbered } from "../../../src/testing/suites/bus-suite.ts";
 
 let folder = "";
 const file = (name: string): string => join(folder, name);
@@ -80,6 +84,12 @@ describe("NATS with accounts", () => {
     const payloads = await openPayloads(name, { natsCreds: credentials });
     expect((await payloads.write(Buffer.from("message"))).id).toBe(1);
     await payloads.close();
+    const bus = await NatsBus.open({
+      ...{ place: natsPlace(name, { natsCreds: credentials }), bus: "ops", clock: systemClock },
+      ...{ limits: resolveBusLimits(), newEpoch: newRunId },
+    });
+    expect((await bus.publish(numbered(1))).place.position).toBe(1);
+    await bus.close();
     await expect(append(name, file("none.creds"))).rejects.toThrow("the credentials for NATS");
     await broker.dispose();
   });

@@ -3,8 +3,6 @@
 // three, with connections that are cut in the midst; several servers of one bus; brokers that are
 // killed while everybody publishes. Each bus has a stream of its own.
 
-import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -23,6 +21,7 @@ import {
 } from "../../../src/testing/suites/bus-suite.ts";
 import type { Bus, BusPlace, Subscriber } from "../../../src/wire/event/bus.ts";
 import { getInt32, textAttribute } from "../../../src/wire/event/notification.ts";
+import { Cutter } from "./cutter.ts";
 
 let streams = 0;
 const turn = (): Promise<void> => sleep(systemClock, 1);
@@ -47,83 +46,6 @@ function open(
 function newStream(): string {
   streams += 1;
   return `bus${streams}`;
-}
-
-/** A way to a broker whose connections can be cut. */
-class Cutter {
-  readonly #server = createServer((inner) => this.#join(inner));
-  readonly #sockets = new Set<Socket>();
-  #port = 0;
-  address = "";
-  isOpen = true;
-  /** What the stream says again does not get through while it is set. */
-  isDeaf = false;
-
-  async start(port: number): Promise<this> {
-    this.#port = port;
-    this.#server.listen(0, "127.0.0.1");
-    await once(this.#server, "listening");
-    const bound = this.#server.address();
-    if (bound !== null && typeof bound === "object") this.address = `127.0.0.1:${bound.port}`;
-    return this;
-  }
-
-  cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  close(): void {
-    this.#server.close();
-    this.cut();
-  }
-
-  #join(inner: Socket): void {
-    if (!this.isOpen) {
-      inner.destroy();
-      return;
-    }
-    const outer = connect(this.#port, "127.0.0.1");
-    inner.setNoDelay();
-    outer.setNoDelay();
-    for (const [one, other] of [
-      [inner, outer],
-      [outer, inner],
-    ] as const) {
-      this.#sockets.add(one);
-      one.on("error", () => undefined);
-      one.on("close", () => {
-        this.#sockets.delete(one);
-        other.destroy();
-      });
-    }
-    inner.pipe(outer);
-    const frames = new Frames();
-    outer.on("data", (chunk: Buffer) => {
-      for (const frame of frames.push(chunk)) {
-        const isSaidAgain = /^HMSG \S+\.heard\./.test(frame.toString("latin1", 0, 100));
-        if (!(this.isDeaf && isSaidAgain)) inner.write(frame);
-      }
-    });
-  }
-}
-
-/** What a broker says, a frame each. */
-class Frames {
-  #rest: Buffer = Buffer.alloc(0);
-
-  push(chunk: Buffer): readonly Buffer[] {
-    this.#rest = Buffer.concat([this.#rest, chunk]);
-    const frames: Buffer[] = [];
-    for (;;) {
-      const end = this.#rest.indexOf("\r\n");
-      const line = this.#rest.toString("latin1", 0, Math.max(0, end));
-      const bytes = /^H?MSG .* (\d+)$/.exec(line)?.[1];
-      const length = end + 2 + (bytes === undefined ? 0 : Number(bytes) + 2);
-      if (end < 0 || this.#rest.length < length) return frames;
-      frames.push(this.#rest.subarray(0, length));
-      this.#rest = this.#rest.subarray(length);
-    }
-  }
 }
 
 async function createBench(server: NatsServer, options: OpenOptions): Promise<BusBench> {

@@ -247,6 +247,7 @@ describe("opening a log on NATS", () => {
     ["nats://a b:1", "is no HOST:PORT"],
     ["nats://h:1/a.b", "is no name of a stream"],
     ["nats://h:1?replicas=2", "give 1, 3 or 5"],
+    ["nats://h:1?domain=a.b", "give the name of the domain"],
     ["nats://h:1?replicsa=3", "there is no 'replicsa'"],
     ["nats:tls://h:1?cert=x", "give cert= and key= together"],
     ["nats:tls://h:1?ca=/nowhere/ca.pem", "cannot be read"],
