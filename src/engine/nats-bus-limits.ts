@@ -25,3 +25,5 @@ export const natsBusRetryMs = 100;
 export const natsHeardMs = 250;
 /** Nobody listens only when this has been said twice, so long apart, milliseconds. */
 export const natsUnheardPauseMs = 10;
+/** Bytes of one message of a link between controllers; more becomes several. */
+export const natsChannelBytesMax: number = 256 * 1024;

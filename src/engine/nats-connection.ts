@@ -127,7 +127,8 @@ function explainStart({ servers, credentialsFile }: NatsPlace, error: unknown): 
     return `NATS at ${at} does not let us in (${text}); ${what}, or USER:PASSWORD@ in the name of the log`;
   }
   if (/JetStream ?(is )?(not )?enabled|NotEnabled/i.test(name + text)) {
-    return `NATS at ${at} has no JetStream for us; start it with 'nats-server -js', allow JetStream to the account, or name its domain= behind a leaf node`;
+    const advice = "allow JetStream to the account, or name its domain= behind a leaf node";
+    return `NATS at ${at} has no JetStream for us; start it with 'nats-server -js', ${advice}`;
   }
   if (/503|no responders|timeout/i.test(text) && !/connect/i.test(text)) {
     return `JetStream at ${at} does not answer (${text}); a cluster needs more than half of its servers`;

@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { NatsServer } from "../../src/testing/nats-server.ts";
 import { GnunetPrograms } from "../conformance/gnunet/programs.ts";
 import { until } from "../unit/syncd/harness.ts";
 import { Command, repository, scratch } from "./support/command.ts";
@@ -12,12 +13,17 @@ import { Command, repository, scratch } from "./support/command.ts";
 const muster = join(repository, "bin/muster");
 const lease = ["--limit", "edgeLeaseUs=1000000"];
 let programs: GnunetPrograms;
+let broker: NatsServer;
 
 beforeAll(async () => {
   programs = await GnunetPrograms.build();
+  broker = await NatsServer.start();
 }, 120_000);
 
-afterAll(() => programs.close());
+afterAll(async () => {
+  programs.close();
+  await broker.dispose();
+});
 
 interface Controller {
   readonly command: Command;
@@ -32,7 +38,8 @@ interface Above {
   readonly controller: Controller;
 }
 
-async function serve(name: string, peers: number, above?: Above, tcp = false): Promise<Controller> {
+/** @param at where others may join, if not at a path */
+async function serve(name: string, peers: number, above?: Above, at?: string): Promise<Controller> {
   const state = scratch();
   const parent =
     above === undefined
@@ -45,7 +52,7 @@ async function serve(name: string, peers: number, above?: Above, tcp = false): P
     ...["serve", "--state", state, "--name", name, ...parent, ...lease],
     ...["--listen", `gnunet=${join(state, "t.sock")}`, "--gnunet-peers", String(peers)],
     ...["--listen", `gnunet-barrier=${join(state, "b.sock")}`],
-    ...["--listen", tcp ? "controllers=0" : `controllers=${join(state, "c.sock")}`],
+    ...["--listen", `controllers=${at ?? join(state, "c.sock")}`],
   ]);
   const [, config = ""] = await command.prints(/GNUNET_TESTBED_CONTROLLER_CONFIG=(\S+)/);
   const [, below = ""] = await command.prints(/controllers may join \S+ at (\S+),/);
@@ -55,12 +62,14 @@ async function serve(name: string, peers: number, above?: Above, tcp = false): P
 
 describe("muster serve --parent", () => {
   it.each([
-    ["sockets in the file system", false],
-    ["TCP", true],
-  ])("makes one barrier of three processes in a row, over %s", async (_what, tcp) => {
-    const root = await serve("top", 0, undefined, tcp);
-    const middle = await serve("middle", 1, { name: "top", controller: root }, tcp);
-    const leaf = await serve("leaf", 2, { name: "middle", controller: middle }, tcp);
+    ["sockets in the file system", () => undefined],
+    ["TCP", () => "0"],
+    ["NATS", () => `nats://${broker.address}`],
+  ])("makes one barrier of three processes in a row, over %s", async (_what, place) => {
+    const at = place();
+    const root = await serve("top", 0, undefined, at);
+    const middle = await serve("middle", 1, { name: "top", controller: root }, at);
+    const leaf = await serve("leaf", 2, { name: "middle", controller: middle }, at);
     const driver = programs.driver(root.config);
     driver.send("init start 100");
     await driver.said(/^status start 1$/);

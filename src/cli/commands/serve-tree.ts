@@ -19,6 +19,7 @@ import {
 import { createGuard } from "../../edges/guard.ts";
 import type { TlsFiles } from "../../edges/http/index.ts";
 import { edgeOfChild, TreeCarrier } from "../../edges/tree/index.ts";
+import { maskNatsName } from "../../engine/nats-place.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { Host } from "../../host/host.ts";
 import { newIncarnation, newSecret } from "../../host/ids.ts";
@@ -31,6 +32,13 @@ import { CommandError } from "../io.ts";
 import type { DoorWatch } from "./door-watch.ts";
 import { type BelowArguments, type BelowPlan, openBelow, planBelow } from "./serve-below.ts";
 import { noTlsAtPath, parseAddress } from "./serve-gnunet.ts";
+import {
+  dialOverNats,
+  type ListenedPlace,
+  listenOverNats,
+  type NatsAddress,
+  readNatsAddress,
+} from "./serve-nats-tree.ts";
 import {
   type ListenSettings,
   readNetworks,
@@ -55,6 +63,8 @@ interface TreeArguments extends BelowArguments {
   readonly parentCa?: string;
   /** A certificate to show it, with its key in the same file. */
   readonly parentCert?: string;
+  /** Credentials of the account of NATS, for links over it. */
+  readonly natsCreds?: string;
 }
 
 interface ParentTls {
@@ -65,7 +75,7 @@ interface ParentTls {
 
 export interface Parent {
   readonly name: string;
-  readonly address: GnunetAddress;
+  readonly address: GnunetAddress | NatsAddress;
 }
 
 /** One `--listen controllers=ADDR`. */
@@ -77,6 +87,8 @@ export interface TreeListen extends ListenSettings {
 export interface TreePlan {
   readonly name: string;
   readonly listens: readonly TreeListen[];
+  /** Brokers over which controllers may join as well. */
+  readonly natsListens: readonly NatsAddress[];
   readonly parent: Parent | undefined;
   readonly parentKey: string | undefined;
   /** PEM texts; the link to the one above is in clear when there are none. */
@@ -92,18 +104,23 @@ export function isTreeListen(text: string): boolean {
 
 /** @param name of this server. @throws CommandError */
 export function planTree(name: string, argv: TreeArguments): TreePlan {
-  const { listen = [], allow = [], parent, parentKey, parentCa, parentCert, ...rest } = argv;
+  const { listen = [], allow = [], parent, parentKey, parentCa, parentCert, natsCreds } = argv;
   const networks = allow.filter(isTreeListen).flatMap(readNetworks);
-  const listens = listen.filter(isTreeListen).map(parseTreeListen);
+  const asked = listen.filter(isTreeListen);
+  const listens = asked.filter((text) => !isOverNats(text)).map(parseTreeListen);
+  const natsListens = asked.filter(isOverNats).map((text) => {
+    return readNatsAddress(text.slice(edgeName.length + 1), natsCreds, `--listen ${edgeName}`);
+  });
   if (networks.length > 0 && listens.length === 0) refuseIdleAllow(edgeName);
-  const above = parent === undefined ? undefined : parseParent(parent);
+  const above = parent === undefined ? undefined : parseParent(parent, natsCreds);
   const planned = {
     name,
     listens: listens.map((one) => ({ ...one, networks: [...one.networks, ...networks] })),
+    natsListens,
     parent: above,
     parentKey,
     parentTls: readParentTls(above, parentCa, parentCert),
-    below: planBelow(rest),
+    below: planBelow(argv),
   };
   if (planned.below !== undefined && planned.listens.length === 0) {
     const message = "--below: they join this one; add --listen controllers=ADDR";
@@ -145,15 +162,17 @@ function readText(file: string): string {
 }
 
 /** A line for each link. */
-export function describeTree({ name, listens, parent, below }: TreePlan): readonly string[] {
+export function describeTree(plan: TreePlan): readonly string[] {
+  const { name, listens, natsListens, parent, below } = plan;
   const places = [
     ...listens.map(({ address }) => {
       return `controllers may join ${name} at ${formatGnunetAddress(address)}`;
     }),
+    ...natsListens.map(({ name: at }) => `controllers may join ${name} over ${maskNatsName(at)}`),
     ...(below?.places ?? []).map(({ host }) => `starts a controller below it on ${host}`),
   ];
   if (parent === undefined) return places;
-  return [...places, `${name} joins ${parent.name} at ${formatGnunetAddress(parent.address)}`];
+  return [...places, `${name} joins ${parent.name} at ${formatParent(parent)}`];
 }
 
 /** @throws CommandError */
@@ -170,13 +189,21 @@ export function parseTreeListen(text: string): TreeListen {
 }
 
 /** @throws CommandError */
-export function parseParent(text: string): Parent {
+export function parseParent(text: string, natsCreds?: string): Parent {
+  const [, named, nats] = /^(?:([^@:/]*)@)?(nats:.*)$/.exec(text) ?? [];
+  if (nats !== undefined) {
+    return { name: named || usualName, address: readNatsAddress(nats, natsCreds, "--parent") };
+  }
   const at = text.indexOf("@");
   const address = parseAddress(text.slice(at + 1), controllersPort, (why) => {
-    const message = `--parent ${text}: ${why}; give NAME@ADDRESS:PORT or NAME@/PATH`;
+    const message = `--parent ${text}: ${why}; give NAME@ADDRESS:PORT, NAME@/PATH or NAME@nats://HOST:PORT`;
     return new CommandError(exitCodes.usage, message);
   });
   return { name: at > 0 ? text.slice(0, at) : usualName, address };
+}
+
+function formatParent({ address }: Parent): string {
+  return address.kind === "nats" ? maskNatsName(address.name) : formatGnunetAddress(address);
 }
 
 export interface OpenTreeOptions {
@@ -206,13 +233,19 @@ export async function openTree(options: OpenTreeOptions): Promise<readonly Opene
   const { plan } = options;
   const opened: OpenedTree[] = [];
   try {
-    if (plan.listens.length > 0) opened.push(await openListener(options));
-    if (plan.parent !== undefined) opened.push(joinParent(plan.parent, options));
+    if (plan.listens.length + plan.natsListens.length > 0) {
+      opened.push(await openListener(options));
+    }
+    if (plan.parent !== undefined) opened.push(await joinParent(plan.parent, options));
     return opened;
   } catch (error) {
     for (const { close } of opened) await close();
     throw error;
   }
+}
+
+function isOverNats(text: string): boolean {
+  return text.startsWith(`${edgeName}=nats:`);
 }
 
 function keyFile(directory: string): string {
@@ -233,11 +266,15 @@ async function openListener(options: OpenTreeOptions): Promise<OpenedTree> {
       return { edge, secret, rights: { kind: "child", name } };
     },
   });
+  const countMax = options.bounds.gnunetControllersMax;
   const opened: ListenedPlace[] = [];
   try {
     for (const listen of plan.listens) opened.push(await listenAt(listen, listener, options));
+    for (const address of plan.natsListens) {
+      opened.push(await listenOverNats({ address, ...plan, countMax, listener, logger }));
+    }
   } catch (error) {
-    for (const one of opened) one.close();
+    for (const one of opened) await one.close();
     throw error;
   }
   watch.add(edgeName, () => ({ connections: listener.connectionCount }));
@@ -247,15 +284,11 @@ async function openListener(options: OpenTreeOptions): Promise<OpenedTree> {
     line: `controllers may join ${plan.name} at ${places.join(", ")}, with the key in ${file}`,
     close: async () => {
       await endBelow();
-      for (const one of opened) one.close();
+      // Who is below is told, also over what is closed next.
       listener.close();
+      for (const one of opened) await one.close();
     },
   };
-}
-
-interface ListenedPlace {
-  readonly place: string;
-  readonly close: () => void;
 }
 
 async function listenAt(
@@ -314,13 +347,18 @@ function startBelow(
   return openBelow({ plan: below, parent: `${name}@${below.at ?? place}`, logger, say });
 }
 
-function joinParent({ name: parent, address }: Parent, options: OpenTreeOptions): OpenedTree {
+async function joinParent(above: Parent, options: OpenTreeOptions): Promise<OpenedTree> {
+  const { name: parent, address } = above;
   const { plan, scopes, host, limits, logger, directory, say } = options;
   const file = plan.parentKey ?? keyFile(directory);
   const secret = readKey(file);
   const complain = sayOnce((why) => logger.log("warn", `${parent} cannot be reached: ${why}`));
+  const dialer =
+    address.kind === "nats"
+      ? await dialOverNats(address, parent)
+      : { dial: () => dial(address, plan.parentTls), close: () => undefined };
   const open = (): Duplex => {
-    const stream = dial(address, plan.parentTls);
+    const stream = dialer.dial();
     return stream.on("error", ({ message }: Error) => complain(message));
   };
   const carrier = new TreeCarrier({
@@ -333,8 +371,11 @@ function joinParent({ name: parent, address }: Parent, options: OpenTreeOptions)
     }),
   });
   return {
-    line: `${plan.name} is to join ${parent} at ${formatGnunetAddress(address)}, scopes ${scopes.join(", ")}`,
-    close: () => carrier.close(),
+    line: `${plan.name} is to join ${parent} at ${formatParent(above)}, scopes ${scopes.join(", ")}`,
+    close: async () => {
+      await carrier.close();
+      await dialer.close();
+    },
   };
 }
 

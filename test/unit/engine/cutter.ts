@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A way to a broker of NATS whose connections a test cuts, or that swallows what a stream says again.
+// A way to a broker of NATS whose connections a test cuts, or that swallows what a stream says
+// again.
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
