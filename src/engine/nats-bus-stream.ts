@@ -123,14 +123,27 @@ export interface StreamStand {
   readonly last: number;
   /** Who orders it now; empty where there is one broker. */
   readonly leader: string;
+  /** Whether whoever says so has heard of most of the brokers that keep it, lately. */
+  readonly hasMajority: boolean;
 }
 
-export function standOf({ config, state, cluster }: StreamInfo): StreamStand {
+/** Brokers say something to each other every second; others lead after 4 s at the earliest. */
+const activeNsMax = nanos(2_500);
+
+function hasMajority({ cluster }: StreamInfo): boolean {
+  const others = cluster?.replicas ?? [];
+  const active = others.filter(({ active: ns, offline }) => offline !== true && ns < activeNsMax);
+  return 2 * (active.length + 1) > others.length + 1;
+}
+
+export function standOf(info: StreamInfo): StreamStand {
+  const { config, state, cluster } = info;
   const { messages, first_seq, last_seq } = state;
   return {
     epoch: describedAs.exec(config.description ?? "")?.[2] ?? "",
     first: messages === 0 ? last_seq + 1 : first_seq,
     last: last_seq,
     leader: cluster?.leader ?? "",
+    hasMajority: hasMajority(info),
   };
 }

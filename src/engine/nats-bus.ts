@@ -170,7 +170,7 @@ export class NatsBus implements Bus {
     const leave = this.#feed.listen(this.#subjectsOf(filter));
     this.#beginning += 1;
     try {
-      const stand = await this.#standSoon();
+      const stand = await this.#standBehind(subscription.after);
       this.#checkOpen();
       return this.#begin({ subscription, filter, subscriber, stand, leave });
     } catch (error) {
@@ -197,6 +197,24 @@ export class NatsBus implements Bus {
     return [formatCoveringSubject(this.#names.heard, filter)];
   }
 
+  /** A broker that has just become the leader may not have all yet that another acknowledged. */
+  async #standBehind(after: BusPlace | undefined): Promise<StreamStand> {
+    const giveUpUs = this.#clock.nowUs() + natsStandAnswerMs * 1000;
+    for (;;) {
+      const stand = await this.#standSoon();
+      const isAhead = after?.epoch === stand.epoch && after.position > stand.last;
+      const mayCome = isAhead && stand.leader !== "" && this.#clock.nowUs() < giveUpUs;
+      if (!mayCome) return stand;
+      await this.#pause();
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.after(natsBusRetryMs, resolve);
+    });
+  }
+
   /** Tries for a while: another broker may be about to lead. @throws BusError (unavailable) */
   async #standSoon(): Promise<StreamStand> {
     const giveUpUs = this.#clock.nowUs() + natsAckMs * 1000;
@@ -209,9 +227,7 @@ export class NatsBus implements Bus {
           throw unavailable(`the stream of the bus does not answer (${textOf(error)})`);
         }
       }
-      await new Promise<void>((resolve) => {
-        this.#clock.after(natsBusRetryMs, resolve);
-      });
+      await this.#pause();
     }
   }
 

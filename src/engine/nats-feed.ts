@@ -11,6 +11,9 @@
 //   F3. A cut, a question without an answer and another leader are disturbances: all behind `sure`
 //       is read again from the stream, and the rest offered.
 //   F4. What the stream has forgotten by then is told as a gap; another stream as another epoch.
+//   F5. A leader that was cut off goes on for a while, and NATS 2.9 may deliver from it what the
+//       others never took: it is not believed without a majority, and what was heard is compared
+//       with what is read.
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Msg, Subscription } from "@nats-io/transport-node";
 import type { Notification } from "../wire/event/notification.ts";
@@ -52,8 +55,8 @@ export class NatsFeed {
   /** The last position that was offered, read or acknowledged. */
   #head: number;
   #sure: number;
-  /** Positions behind `sure` that were offered. */
-  readonly #since = new Set<number>();
+  /** What was offered behind `sure`, by position. */
+  readonly #since = new Map<number, Uint8Array>();
   /** What comes up to here was read from the stream before. */
   #settledTo: number;
   #isRecovering = false;
@@ -143,8 +146,12 @@ export class NatsFeed {
     this.#subjects.clear();
   }
 
+  /** F5. */
   async #ask(): Promise<StreamStand> {
-    return standOf(await this.#options.manager.streams.info(this.#options.names.stream));
+    const { stream } = this.#options.names;
+    const stand = standOf(await this.#options.manager.streams.info(stream));
+    if (stand.hasMajority) return stand;
+    throw new Error(`the leader of the stream ${stream} has lost the other brokers`);
   }
 
   #listenTo(subject: string): void {
@@ -193,7 +200,7 @@ export class NatsFeed {
   }
 
   #offer(position: number, message: Msg): void {
-    this.#since.add(position);
+    this.#since.set(position, message.data);
     if (position > this.#head) this.#head = position;
     // What somebody else wrote there has its place in the order and says nothing.
     const item = readStored(message, position);
@@ -226,7 +233,7 @@ export class NatsFeed {
     // Where nothing matches, what the stream had at the last question was said long before this.
     this.#sure = Math.max(this.#sure, head, last);
     this.#head = Math.max(this.#head, this.#sure);
-    for (const position of this.#since) {
+    for (const position of this.#since.keys()) {
       if (position > this.#sure) break;
       this.#since.delete(position);
     }
@@ -297,7 +304,9 @@ export class NatsFeed {
           this.#options.onGap();
         }
         for (const { position, message } of stored) {
-          if (!this.#since.has(position)) this.#offer(position, message);
+          const heard = this.#since.get(position);
+          const isKnown = heard !== undefined && Buffer.compare(heard, message.data) === 0;
+          if (!isKnown) this.#offer(position, message);
         }
         const readTo = Math.max(reader.next - 1, stand.last);
         if (isAll && this.#heardMeanwhile <= readTo) return readTo;
