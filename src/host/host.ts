@@ -13,13 +13,12 @@ import type { Applied } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
 import { type CoreFacts, Service } from "../core/service.ts";
 import { CannotFollow, coreVersionMax, snapshotsVersion } from "../core/version.ts";
-import type { Log, LogReader } from "../engine/log.ts";
-import { fenceOf, LogError } from "../engine/log.ts";
-import type { Payloads } from "../engine/payloads.ts";
-import { MemoryPayloads } from "../engine/payloads.ts";
+import { fenceOf, type Log, LogError, type LogReader } from "../engine/log.ts";
+import { MemoryPayloads, type Payloads } from "../engine/payloads.ts";
 import { AwaitedEntries } from "./awaited-entries.ts";
 import type { Clock } from "./clock.ts";
 import type { ConnectEdge, CoreLink, EdgeHandler } from "./core-link.ts";
+import { cutBatches } from "./cut-batches.ts";
 import type { Kept } from "./effect-store.ts";
 import { byEdge, EffectStore } from "./effect-store.ts";
 import type { HostOptions, Observer, SnapshotSource } from "./host-options.ts";
@@ -27,6 +26,7 @@ import { newIncarnation } from "./ids.ts";
 import { keyOf, LifeTable } from "./life-table.ts";
 import { connectLocalEdge, LocalLink } from "./local-link.ts";
 import { LogWatch } from "./log-watch.ts";
+import { LostAppends } from "./lost-appends.ts";
 import type { Logger } from "./logger.ts";
 import type { Port, PortHost } from "./port.ts";
 import { Publications } from "./publications.ts";
@@ -64,6 +64,7 @@ export class Host implements PortHost {
   readonly #seen = new SeenCount();
   readonly #observers = new Set<Observer>();
   readonly #watch: LogWatch;
+  readonly #lost = new LostAppends();
   readonly #timer: TickTimer;
   #reader: LogReader | undefined;
   #own: LocalLink | undefined;
@@ -176,6 +177,7 @@ export class Host implements PortHost {
     const incarnation = this.newIncarnation();
     const membership = this.#membership;
     membership?.begin(incarnation, this.clock.nowUs());
+    this.#lost.forget();
     const asServer = { as: "server", leaseUs: serverLeaseUs, offers: coreVersionMax } as const;
     const life = { incarnation, ...(membership ? asServer : { as: "local" as const }) };
     this.#own = connectLocalEdge(this, membership?.edge ?? "host", this.#ownHandler, life);
@@ -437,10 +439,11 @@ export class Host implements PortHost {
     this.#watch.sent();
     const startedUs = this.clock.nowUs();
     this.#log.append(entry).then(
-      () => {
+      (sequence) => {
         this.#onAppended(this.clock.nowUs() - startedUs);
         this.#inFlight -= 1;
         if (this.#closed) return;
+        if (server !== undefined && this.#lost.taken(sequence, this.#core.sequence)) this.#onLoss();
         this.#watch.taken(this.#inFlight > 0 || this.#failed);
         this.#retryMs = retryDelayMs.first;
         if (this.#failed) this.#retryWhenQuiet();
@@ -453,6 +456,12 @@ export class Host implements PortHost {
         this.#retryWhenQuiet();
       },
     );
+  }
+
+  #onLoss(): void {
+    this.#logger.log("warn", "the log has lost an entry that it took; appending it again");
+    this.#failed = true;
+    this.#retryWhenQuiet();
   }
 
   /** H2. Waits until nothing is in flight, because a later batch may not overtake a failed one. */
@@ -474,17 +483,7 @@ export class Host implements PortHost {
     const own: readonly Batch[] = this.#own?.source.unacknowledged() ?? [];
     const others = this.#ports.values().filter(({ source }) => source !== this.#own?.source);
     const batches = [...own, ...others.flatMap(({ source }) => source.unacknowledged())];
-    let entry: Batch[] = [];
-    let commands = 0;
-    for (const batch of batches) {
-      if (commands > 0 && commands + batch.commands.length > this.limits.entryCommandsMax) {
-        this.#append(entry);
-        [entry, commands] = [[], 0];
-      }
-      entry.push(batch);
-      commands += batch.commands.length;
-    }
-    if (entry.length > 0) this.#append(entry);
+    for (const entry of cutBatches(batches, this.limits.entryCommandsMax)) this.#append(entry);
   }
 
   /**
@@ -552,6 +551,7 @@ export class Host implements PortHost {
     if (verdict?.isWrong) this.#fail(new LogError(verdict.message, { definite: true }));
     else if (verdict !== undefined) this.#logger.log("warn", verdict.message);
     for (const answer of answers) this.#own?.source.submitAlways(answer);
+    if (this.#lost.delivered(sequence, membership.appended(entry))) this.#onLoss();
     if (membership.appended(entry)) {
       membership.heard(this.clock.nowUs());
       return;

@@ -54,8 +54,11 @@ export class SessionFeeds {
       onEffects: (effects) => {
         for (const effect of effects) this.#onEffect(effect);
       },
+      // The door's place in the core is over, and it gets another one; the sessions are not.
       onClosed: (reason) => {
-        for (const followed of [...this.#followed.values()]) this.#end(followed, "ended", reason);
+        for (const followed of [...this.#followed.values()]) {
+          this.#end(followed, "unavailable", reason);
+        }
       },
     });
   }

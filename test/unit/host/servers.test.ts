@@ -36,7 +36,17 @@ class CutLog implements Log {
     this.#wrong = wrong;
   }
 
+  /** It does not hear what is appended, and does not know of it when it is asked. */
+  isBehind = false;
+  /** So many of the next appends are taken, and lost: something else is in their places. */
+  loses = 0;
+  #lastHead = 0;
+
   append(entry: Entry): Promise<number> {
+    if (this.loses > 0) {
+      this.loses -= 1;
+      return this.#inner.append({ format: 1, batches: [] });
+    }
     if (this.isCut) return Promise.reject(new LogError("cut", { definite: true }));
     if (!this.isSlow) return this.#inner.append(entry);
     return new Promise((resolve, reject) => {
@@ -47,20 +57,25 @@ class CutLog implements Log {
   read(from: number, deliver: (entries: readonly LogEntry[]) => void): LogReader {
     return this.#inner.read(from, (stored) => {
       const entries = stored.map(this.#wrong);
-      if (this.isCut) this.#held.push(() => deliver(entries));
+      if (this.isCut || this.isBehind) this.#held.push(() => deliver(entries));
       else deliver(entries);
     });
   }
 
   mend(): void {
-    [this.isCut, this.isSlow] = [false, false];
+    [this.isCut, this.isSlow, this.isBehind] = [false, false, false];
     const held = this.#held;
     this.#held = [];
     for (const deliver of held) deliver();
   }
 
-  head(): Promise<number> {
-    return this.#inner.head();
+  async head(): Promise<number> {
+    if (!this.isBehind) this.#lastHead = await this.#inner.head();
+    return this.#lastHead;
+  }
+
+  fence(): Promise<number> {
+    return this.isBehind ? this.#inner.append({ format: 1, batches: [] }) : this.head();
   }
 
   close(): Promise<void> {
@@ -369,6 +384,41 @@ describe("several servers of a log", () => {
     await cluster.pass(100_000);
     expect(releases(client.effects)).toEqual([[7]]);
     expect(client.end).toBeUndefined();
+  });
+
+  it("do not take a session for ended because the log was asked where it ends, and did not know", async () => {
+    const cluster = new Cluster();
+    const [a, b] = [await cluster.start("a"), await cluster.start("b")];
+    const client = new Client(cluster, "client");
+    b.log.isBehind = true;
+    client.call(a);
+    client.link.submit(wait(7));
+    await cluster.pass(100_000);
+    client.hangUp();
+    client.call(b);
+    await cluster.pass(100_000);
+    expect(client.end).toBeUndefined();
+    b.log.mend();
+    await cluster.pass(100_000);
+    openDoor(a).link.submit(init(1));
+    await cluster.pass(100_000);
+    expect([releases(client.effects), client.end]).toEqual([[[7]], undefined]);
+  });
+
+  it("append again what the log took and lost, with all that came behind it (H2, Q1)", async () => {
+    const cluster = new Cluster();
+    const [a, b] = [await cluster.start("a"), await cluster.start("b")];
+    const door = openDoor(a);
+    await cluster.pass(100_000);
+    a.log.loses = 1;
+    door.link.submit(wait(7));
+    await cluster.pass(1_000);
+    door.link.submit(wait(8));
+    await cluster.pass(5 * second);
+    openDoor(b).link.submit(init(2));
+    await cluster.pass(100_000);
+    expect(releases(door.effects).flat().toSorted()).toEqual([7, 8]);
+    expect([a.failures, door.closed]).toEqual([[], []]);
   });
 
   it("tick once a second together, whatever their number (V2), and each says that it lives (V1)", async () => {
