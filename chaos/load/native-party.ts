@@ -317,6 +317,8 @@ export class NativeParty {
           continue;
         }
         history.end(id, codeOf(error), { message: String(error) });
+        // There is nothing more to ask of a session that is over.
+        if (codeOf(error) === "ended") throw error;
         return undefined;
       }
     }

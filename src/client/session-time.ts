@@ -10,6 +10,13 @@ export const sessionTime = {
   /** Pause before a lost connection is opened again; doubles up to the second value. */
   firstPauseMs: 50,
   pauseMsMax: 2_000,
+  /** A server whose log takes nothing for so long is left for the next, where there is one. */
+  logAwayMs: 5_000,
+  /**
+   * After so much silence a server on which somebody waits is asked for a sign of life, and left
+   * after as much again.
+   */
+  silenceMs: 10_000,
   /** Until a subscription is begun again whose messages the server could not read. */
   feedPauseMs: 500,
   /** `close` waits this long for the server's word. */

@@ -27,6 +27,7 @@ import { CountBarrier } from "./count-barrier.ts";
 import { Counter } from "./counter.ts";
 import { Election } from "./election.ts";
 import { Latch } from "./latch.ts";
+import { Liveness } from "./liveness.ts";
 import { MusterError, type MusterErrorCode } from "./muster-error.ts";
 import { Peers } from "./peers.ts";
 import type { ClientPlatform, WebSocketLike } from "./platform.ts";
@@ -75,6 +76,8 @@ export class Session implements Requester, AsyncDisposable {
   #pauseMs: number = sessionTime.firstPauseMs;
   #cancelRetry: () => void = () => undefined;
   #cancelLease: () => void = () => undefined;
+  #cancelMove: () => void = () => undefined;
+  readonly #liveness: Liveness;
   #lastConnection = 0;
   #isFlushDue = false;
   #error: MusterError | undefined;
@@ -94,6 +97,12 @@ export class Session implements Requester, AsyncDisposable {
     this.ready.catch(() => undefined);
     const { platform, signal } = options;
     this.#subscriptions = new Subscriptions((frame) => this.#link.sayOfFeed(frame), platform.after);
+    this.#liveness = new Liveness({
+      platform,
+      isNeeded: () => this.#isAwaited,
+      ask: () => this.#link.askClock(() => undefined),
+      onSilent: () => this.#moveOn(),
+    });
     this.#link = new EdgeLink({
       edge: hex(platform.randomBytes(16)),
       incarnation: incarnationOf(platform.randomBytes(6)),
@@ -105,7 +114,7 @@ export class Session implements Requester, AsyncDisposable {
       },
       onUp: (_isFirst, grant) => this.#onUp(grant),
       onFeed: (frame) => this.#subscriptions.receive(frame),
-      onLogAway: (isAway) => isAway && this.#suspendPending(),
+      onLogAway: (isAway) => this.#onLogAway(isAway),
       onEnd: (reason) => this.#onLinkEnd(reason),
     });
     signal?.addEventListener("abort", this.#onAbort);
@@ -330,7 +339,21 @@ export class Session implements Requester, AsyncDisposable {
     this.#end(new MusterError("unavailable", `no connection to ${this.#url}: ${failure.text}`));
   }
 
+  /** Whether somebody waits for a word of the server. */
+  get #isAwaited(): boolean {
+    return this.#pending.size + this.#orders.size > 0 || this.#subscriptions.hasAny;
+  }
+
+  /** The server is of no use now: as if its connection were lost, so that the next one is called. */
+  #moveOn(): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    this.#onClose(1000, "");
+    socket.close();
+  }
+
   #onMessage(data: unknown): void {
+    this.#liveness.heard();
     try {
       this.#link.receive(parseFrame(String(data)) as CoreFrame);
     } catch (error) {
@@ -343,6 +366,7 @@ export class Session implements Requester, AsyncDisposable {
     this.#cancelLease();
     this.#commonClock?.forget();
     this.#pauseMs = sessionTime.firstPauseMs;
+    this.#liveness.begin();
     const ready = this.#settleReady;
     this.#settleReady = undefined;
     const { scope } = this.#options;
@@ -358,6 +382,8 @@ export class Session implements Requester, AsyncDisposable {
 
   #onClose(code: number, reason: string): void {
     this.#socket = undefined;
+    this.#liveness.end();
+    this.#cancelMove();
     const wasUp = this.#link.disconnected();
     this.#subscriptions.down();
     if (this.#link.hasEnded) return;
@@ -436,8 +462,14 @@ export class Session implements Requester, AsyncDisposable {
     this.#end(new MusterError("ended", reason ?? "the session is closed"));
   }
 
-  /** D10. */
-  #suspendPending(): void {
+  /** D10. Other servers of the log may reach it where this one is cut off. */
+  #onLogAway(isAway: boolean): void {
+    this.#cancelMove();
+    if (!isAway) return;
+    if (this.#urls.length > 1) {
+      const { platform } = this.#options;
+      this.#cancelMove = platform.after(sessionTime.logAwayMs, () => this.#moveOn());
+    }
     for (const settle of [...this.#pending.values()]) settle.suspended();
   }
 
@@ -457,6 +489,8 @@ export class Session implements Requester, AsyncDisposable {
     this.#link.abandon();
     this.#cancelRetry();
     this.#cancelLease();
+    this.#cancelMove();
+    this.#liveness.end();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     const socket = this.#socket;
     this.#socket = undefined;

@@ -57,6 +57,10 @@ export class Subscriptions {
     this.#after = after;
   }
 
+  get hasAny(): boolean {
+    return this.#open.size > 0;
+  }
+
   open(scope: string, topic: string, options: SubscribeOptions): TopicSubscription {
     this.#lastId += 1;
     const id = this.#lastId;

@@ -32,6 +32,8 @@ export const natsSilenceMs = 3_000;
  * the others choose a new one after 4 s at the earliest.
  */
 export const natsStaleMs = 2_500;
+/** A reader waits so long for copies of the stream that are behind, milliseconds. */
+export const natsSettleMs = 5_000;
 /** A broker drops a reader that has been gone for this long, milliseconds. */
 export const natsReaderKeptMs = 30_000;
 /** Deletions of topics' messages on their way at once. */

@@ -10,6 +10,9 @@
 //       that: a leader that was cut off, or stood still, until the others had chosen another may
 //       deliver afterwards what they never took. It can be known by its silence, which is longer
 //       than a choice takes: what comes after one is not taken, but read anew (R2).
+//   R5. What such a leader has taken by itself stays in its store until it has caught up with the
+//       others. So a consumer, which may come to lie there, is made when no copy is behind, or when
+//       one has been behind for `natsSettleMs`.
 import type { ConsumerInfo } from "@nats-io/jetstream";
 import { createInbox, type Msg, nanos, type Subscription } from "@nats-io/transport-node";
 import type { LogEntry } from "../core/command.ts";
@@ -20,6 +23,7 @@ import {
   natsHeartbeatMs,
   natsReaderKeptMs,
   natsReconnectMs,
+  natsSettleMs,
   natsSilenceMs,
   natsStaleMs,
 } from "./nats-limits.ts";
@@ -48,6 +52,8 @@ export class NatsTail implements LogReader {
   /** Messages that this consumer has sent. */
   #received = 0;
   #heardUs = 0;
+  /** Since when it asks for a consumer in vain (R5). */
+  #unsettledUs: number | undefined;
   #batch: LogEntry[] = [];
   #isStopped = false;
   #cancelWatch: () => void = () => undefined;
@@ -82,8 +88,12 @@ export class NatsTail implements LogReader {
     this.#subscription = subscription;
     this.#received = 0;
     this.#heardUs = this.#options.clock.nowUs();
-    this.#create(stream, inbox).then(
-      ({ name }) => {
+    this.#unsettledUs ??= this.#heardUs;
+    this.#whenSettled(subscription, inbox).then(
+      (created) => {
+        if (created === undefined) return;
+        const { name } = created;
+        this.#unsettledUs = undefined;
         if (subscription === this.#subscription) this.#consumer = name;
         else this.#delete(name);
       },
@@ -97,6 +107,22 @@ export class NatsTail implements LogReader {
         this.#cancelRetry = this.#options.clock.after(natsReconnectMs, again);
       },
     );
+  }
+
+  /**
+   * R5. @returns undefined when another has taken the place of this consumer, or is about to
+   * @throws what NATS says
+   */
+  async #whenSettled(own: Subscription, inbox: string): Promise<ConsumerInfo | undefined> {
+    const { clock, link, stream } = this.#options;
+    const { cluster } = await link.manager.streams.info(stream);
+    if (own !== this.#subscription) return undefined;
+    const nowUs = clock.nowUs();
+    const waitedMs = (nowUs - (this.#unsettledUs ?? nowUs)) / 1000;
+    const isSettled = (cluster?.replicas ?? []).every(({ current, offline }) => current || offline);
+    if (!isSettled && waitedMs < natsSettleMs) throw new Error("a copy is behind");
+    this.#heardUs = nowUs;
+    return this.#create(stream, inbox);
   }
 
   #create(stream: string, inbox: string): Promise<ConsumerInfo> {

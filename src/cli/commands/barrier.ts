@@ -145,10 +145,10 @@ export async function withSession(
   const { MUSTER_SERVER: server = defaultServer, MUSTER_SCOPE: scope } = process.env;
   const token = tokenOf(argv);
   const chosen = argv.scope ?? scope;
-  const url = checkServer(argv.server ?? server);
+  const urls = checkServers(argv.server ?? server);
   const tls = readClientTls(argv);
   try {
-    await using session = await connect(url, {
+    await using session = await connect(urls, {
       signal,
       platform: tlsPlatform(tls),
       ...(token === undefined ? {} : { token }),
@@ -163,10 +163,12 @@ export async function withSession(
   }
 }
 
-function checkServer(server: string): string {
+/** One, or several of one log, parted by commas. */
+function checkServers(servers: string): readonly string[] {
   try {
-    sessionUrl(server);
-    return server;
+    const urls = servers.split(",").map((url) => url.trim());
+    for (const url of urls) sessionUrl(url);
+    return urls;
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     throw new CommandError(exitCodes.usage, `--server: ${text}`);

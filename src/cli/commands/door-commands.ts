@@ -240,7 +240,7 @@ function withServer(command: Command): Command {
   return command
     .option(
       "--server <url>",
-      "URL or HOST:PORT (default: $MUSTER_SERVER, else http://127.0.0.1:8470)",
+      "URL or HOST:PORT, or several of one log, parted by commas (default: $MUSTER_SERVER, else http://127.0.0.1:8470)",
     )
     .option("--scope <name>", "(default: $MUSTER_SCOPE, else the token's, else default)")
     .option("--token-file <file>", "file that holds the token (default: $MUSTER_TOKEN)")

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+// Goal: the checker of `npm run chaos` finds each kind of broken promise, and nothing in a history
+// that keeps them. Method: a small history in which all is well, and copies of it with one thing
+// changed each, as a fault of Muster, of a broker or of the load itself would change it.
+import { describe, expect, it } from "vitest";
+import { check } from "../../../chaos/checker/check.ts";
+import { HistoryReader } from "../../../chaos/checker/operations.ts";
+import { Record, type RecordLine } from "../../../chaos/checker/record.ts";
+import type { ViolationKind } from "../../../chaos/checker/violation.ts";
+import { type Asked, formatLine, type HistoryLine, parseLine } from "../../../chaos/history.ts";
+
+const scope = "chaos/lane-0";
+/** The wall's clock is so far ahead. */
+const wallUs = 1_000_000_000;
+
+/** The lines of one party, in order; times are microseconds. */
+type Lines = readonly HistoryLine[];
+
+let lastId = 0;
+function op(
+  party: string,
+  name: string,
+  asked: Asked,
+  [askUs, endUs]: readonly [number, number],
+  answer: object = {},
+): Lines {
+  lastId += 1;
+  return [
+    ["ask", askUs, lastId, party, scope, name, asked],
+    ["end", endUs, lastId, "ok", answer],
+  ];
+}
+
+function reader(after: number, texts: readonly string[], us: number): Lines {
+  lastId += 1;
+  const id = lastId;
+  return [
+    ["read", us, id, scope, "news", after],
+    ...texts.map((text, index): HistoryLine => ["message", us + 1, id, after + index + 1, text]),
+    ["stopped", us + 2, id, "ok"],
+  ];
+}
+
+/** All that parties do in a run where nothing goes wrong, by the operation that is changed. */
+function well(): Map<string, HistoryLine[]> {
+  const crossed = { generation: 1, error: 3 };
+  const target = 2;
+  const publish = (text: string): Asked => ({ kind: "publish-wait", topic: "news", text, target });
+  const lines: [string, Lines][] = [
+    ["init", op("p0", "count-1", { kind: "count-init", count: 2, error: 0 }, [100, 120])],
+    ["wait-a", op("p0", "count-1", { kind: "count-wait", error: 0 }, [130, 300], crossed)],
+    ["wait-b", op("p1", "count-1", { kind: "count-wait", error: 3 }, [200, 310], crossed)],
+    ["signal-a", op("p0", "s", { kind: "signal-wait", target }, [400, 500], { value: 1 })],
+    ["signal-b", op("p1", "s", { kind: "signal-wait", target }, [450, 510], { value: 2 })],
+    ["ticket-a", op("p0", "tickets", { kind: "signal" }, [600, 610], { value: 1 })],
+    ["ticket-b", op("p1", "tickets", { kind: "signal" }, [620, 630], { value: 2 })],
+    ["quorum", op("p0", "q", { kind: "quorum-init", needed: 1 }, [700, 710], { generation: 1 })],
+    ["quorum-a", op("p0", "q", { kind: "quorum-wait" }, [720, 730], { generation: 1 })],
+    ["roster", op("p0", "r", { kind: "roster-open", members: 2 }, [800, 810])],
+    ["phase-a", op("p0", "r", { kind: "roster-arrive", phase: 1 }, [820, 850], { phase: 1 })],
+    ["phase-b", op("p1", "r", { kind: "roster-arrive", phase: 1 }, [830, 860], { phase: 1 })],
+    ["news-a", op("p0", "pub", publish("one"), [900, 950], { number: 1, value: 1 })],
+    ["news-b", op("p1", "pub", publish("two"), [910, 960], { number: 2, value: 2 })],
+    ["read-a", reader(0, ["one", "two"], 970)],
+    ["read-b", reader(1, ["two"], 980)],
+    ["lead-a", op("p0", "leader", { kind: "campaign" }, [1000, 1010], { term: 1 })],
+    ["resign-a", op("p0", "leader", { kind: "resign" }, [1020, 1030])],
+    ["lead-b", op("p1", "leader", { kind: "campaign" }, [1001, 1040], { term: 2 })],
+    ["resign-b", op("p1", "leader", { kind: "resign" }, [1050, 1060])],
+    ["session", [["session", 90, "p0", "open"], ["session", 2000, "p0", "closed"]]],
+  ];
+  return new Map(lines.map(([name, some]) => [name, [...some]]));
+}
+
+type History = Map<string, HistoryLine[]>;
+
+function judge(history: History, record?: readonly RecordLine[]): readonly ViolationKind[] {
+  const lines = [...history.values()].flat().toSorted((a, b) => a[1] - b[1]);
+  const all: HistoryLine[] = [["clock", 0, wallUs], ...lines];
+  if (!history.has("broken off")) all.push(["complete", 3000]);
+  const histories = new HistoryReader();
+  for (const line of all) histories.take(parseLine(formatLine(line)));
+  histories.endFile("p.history");
+  const read = new Record();
+  for (const line of record ?? []) read.take(line);
+  const { violations } = check(histories.result(), record === undefined ? undefined : read);
+  return violations.map(({ kind }) => kind);
+}
+
+const ended = (line: HistoryLine | undefined, changes: object): HistoryLine => {
+  if (line?.[0] !== "end") throw new Error("no answer");
+  const [word, us, id, code, answer] = line;
+  return [word, us, id, code, { ...answer, ...changes }];
+};
+
+/** Changes the answer of an operation. */
+const answer = (name: string, changes: object) => (history: History) => {
+  const lines = history.get(name) ?? [];
+  lines[1] = ended(lines[1], changes);
+};
+
+/** Moves the answer of an operation to another time. */
+const at = (name: string, us: number) => (history: History) => {
+  const lines = history.get(name) ?? [];
+  const line = lines[1];
+  if (line?.[0] === "end") lines[1] = ["end", us, line[2], line[3], line[4]];
+};
+
+const code = (name: string, word: string) => (history: History) => {
+  const lines = history.get(name) ?? [];
+  const line = lines[1];
+  if (line?.[0] === "end") lines[1] = ["end", line[1], line[2], word, {}];
+};
+
+const without = (name: string) => (history: History) => void history.get(name)?.splice(1, 1);
+const never = (name: string) => (history: History) => void history.delete(name);
+
+const planted: readonly (readonly [string, ViolationKind, (history: History) => void])[] = [
+  ["an arrival that is never answered", "lost", without("quorum-a")],
+  ["a count that does not cross although all have come", "not-counted", without("wait-a")],
+  ["a reader that never ends", "lost", (h) => void h.get("read-a")?.pop()],
+  ["an acknowledged message that no reader has", "lost", (h) => {
+    h.delete("read-b");
+    h.get("read-a")?.splice(2, 1);
+  }],
+  ["a second answer", "doubled", (h) => void h.get("wait-b")?.push(ended(h.get("wait-b")?.[1], {}))],
+  ["a second crossing", "doubled", answer("wait-b", { generation: 2 })],
+  ["a number that two have", "doubled", answer("ticket-b", { value: 1 })],
+  ["a number that is too large", "doubled", answer("ticket-b", { value: 3 })],
+  ["a number left out", "gap", answer("signal-a", { value: 0 })],
+  ["numbers against the order of time", "order", (h) => {
+    answer("ticket-a", { value: 2 })(h);
+    answer("ticket-b", { value: 1 })(h);
+  }],
+  ["a message twice in a topic", "doubled", (h) => {
+    h.set("read-a", [...reader(0, ["one", "two", "one"], 970)]);
+  }],
+  ["a reader that hears one again", "doubled", (h) => {
+    const lines = h.get("read-a") ?? [];
+    lines.splice(3, 0, lines[1] as HistoryLine);
+  }],
+  ["a reader that misses one", "gap", (h) => void h.get("read-a")?.splice(1, 1)],
+  ["two orders of one topic", "order", (h) => void h.set("read-b", [...reader(1, ["one"], 980)])],
+  ["a message elsewhere than its publisher was told", "order", (h) => {
+    answer("news-a", { number: 2 })(h);
+    answer("news-b", { number: 1 })(h);
+  }],
+  ["a message that nobody published", "doubled", never("news-b")],
+  ["a message read before it was published", "early", (h) => {
+    h.set("read-b", [...reader(1, ["two"], 905)]);
+  }],
+  ["a count let go before the last has asked", "early", at("wait-a", 199)],
+  ["a state let go before the last has asked", "early", at("signal-a", 449)],
+  ["a phase let go before the last has asked", "early", at("phase-a", 829)],
+  ["a quorum that nobody opened", "early", never("quorum")],
+  ["a wait for one who never came", "early", never("wait-b")],
+  ["an error number that nobody brought", "disagreement", answer("wait-a", { error: 5 })],
+  ["another phase", "disagreement", answer("phase-a", { phase: 2 })],
+  ["two leaders", "two-leaders", at("lead-b", 1015)],
+  ["a term that does not grow", "two-leaders", answer("lead-b", { term: 1 })],
+  ["a session that was lost", "session", (h) => {
+    h.set("session", [["session", 90, "p0", "open"], ["session", 2000, "p0", "ended"]]);
+  }],
+  ["a session that never ended", "session", (h) => void h.get("session")?.pop()],
+  ["an answer that is an error", "refused", code("wait-a", "cancelled")],
+  ["an election that is refused", "refused", code("lead-b", "limit")],
+  ["an opening that is refused", "refused", code("roster", "invalid")],
+  ["a history that breaks off", "history", (h) => void h.set("broken off", [])],
+];
+
+describe("the checker of a run under faults", () => {
+  it("finds nothing where all is well", () => {
+    expect(judge(well())).toEqual([]);
+  });
+
+  for (const [title, kind, plant] of planted) {
+    it(`finds ${title}: ${kind}`, () => {
+      const history = well();
+      plant(history);
+      expect(judge(history)).toContain(kind);
+    });
+  }
+
+  it("does not hold against old doors what their protocols allow", () => {
+    const history = well();
+    code("wait-a", "closed")(history);
+    code("wait-b", "gave-up")(history);
+    code("ticket-a", "closed")(history);
+    expect(judge(history)).toEqual([]);
+  });
+
+  it("does not count a publication whose message could not be stored", () => {
+    const history = well();
+    const asked: Asked = { kind: "publish-wait", topic: "news", text: "three", target: 2 };
+    const [ask, end] = op("p0", "pub", asked, [905, 908]) as [HistoryLine, HistoryLine];
+    history.set("refused", [ask, ["end", 908, end[2] as number, "unavailable", {}]]);
+    expect(judge(history)).toEqual([]);
+    history.set("read-a", [...reader(0, ["one", "two", "three"], 970)]);
+    expect(judge(history)).toContain("doubled");
+  });
+});
+
+describe("the record of the log", () => {
+  const command = (edge: string, connection: number, kind: string, name: string) =>
+    [edge, connection, kind, scope, name] as const;
+  const arrivals = [
+    command("a.1", 1, "count-wait", "count-1"),
+    command("b.1", 1, "count-wait", "count-1"),
+    command("a.1", 2, "state-signal-and-wait", "s"),
+    command("b.1", 2, "state-signal-and-wait", "s"),
+    command("a.1", 3, "state-signal", "tickets"),
+    command("b.1", 3, "state-signal", "tickets"),
+    command("a.1", 4, "quorum-wait", "q"),
+  ];
+  const record = (): RecordLine[] =>
+    arrivals.map((one, index) => [index + 1, wallUs + 100 + index, [one]]);
+
+  it("agrees with what clients saw, also where something stands twice", () => {
+    const twice: RecordLine = [8, wallUs + 900, [arrivals[0] ?? command("", 0, "", "")]];
+    expect(judge(well(), [...record(), twice])).toEqual([]);
+  });
+
+  it("shows who was let go before the log had the last arrival", () => {
+    const lines = record();
+    lines[1] = [2, wallUs + 1_000_000, [command("b.1", 1, "count-wait", "count-1")]];
+    expect(judge(well(), lines)).toEqual(["before-log", "before-log"]);
+  });
+
+  it("shows who was answered and is not in the log", () => {
+    const lines = record();
+    lines[5] = [6, wallUs + 105, []];
+    expect(judge(well(), lines)).toEqual(["before-log"]);
+  });
+
+  it("shows who came once and is in the log as two", () => {
+    const again: RecordLine = [8, wallUs + 900, [command("b.1", 9, "state-signal", "tickets")]];
+    expect(judge(well(), [...record(), again])).toEqual(["doubled"]);
+  });
+
+  it("shows that something of it is missing", () => {
+    const lines = record();
+    lines[6] = [9, wallUs + 106, lines[6]?.[2] ?? []];
+    expect(judge(well(), lines)).toEqual(["history"]);
+  });
+});
