@@ -40,9 +40,9 @@ export const faultTexts: Readonly<Record<FaultName, string>> = {
   "cut-server-back": "the link between a Muster server and the brokers is down",
   "kill-broker": "`kill -9` of a NATS server, started again",
   "kill-leader": "`kill -9` of the NATS server that leads the log, started again",
-  "stop-broker": "SIGSTOP of a NATS server",
+  "stop-broker": "SIGSTOP of a NATS server that does not lead the log",
   "stop-leader": "SIGSTOP of the NATS server that leads the log",
-  "cut-broker": "the link of a NATS server is down",
+  "cut-broker": "the link of a NATS server that does not lead the log is down",
   "cut-leader": "the link of the NATS server that leads the log is down",
   "lose-majority": "`kill -9` of two of three NATS servers, started again",
   "restart-brokers": "`kill -9` of all NATS servers, started again",
@@ -162,9 +162,12 @@ async function choose({ name, target }: PlannedFault, stage: Stage): Promise<rea
     case "stop-leader":
     case "cut-leader":
       return [(await brokers.leader()) ?? one(brokers.members)].flat();
-    case "kill-broker":
     case "stop-broker":
-    case "cut-broker":
+    case "cut-broker": {
+      const leader = await brokers.leader();
+      return one(brokers.members.filter((member) => member !== leader));
+    }
+    case "kill-broker":
     case "disk-full":
       return one(brokers.members);
   }

@@ -194,7 +194,7 @@ export class Run {
     }
     const record = new Record();
     await forLines(join(this.#folder, "record.ndjson"), (line) => {
-      record.take(JSON.parse(line) as RecordLine);
+      record.take(JSON.parse(line) as RecordLine | "again");
     });
     const histories = reader.result();
     const verdict = check(histories, record);

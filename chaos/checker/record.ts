@@ -4,6 +4,8 @@
 //
 //   R1. A command counts from when it was stored first: what is sent again after a failure stands
 //       there more than once and counts once.
+//   R2. The log that is there at the end is the one that was read. Where it is not, the brokers have
+//       lost what they had acknowledged, and what is found beside that may be its consequence.
 import { neededOf, type Place } from "./barriers.ts";
 import type { Histories, Operation } from "./operations.ts";
 import { type Violation, violation } from "./violation.ts";
@@ -28,13 +30,29 @@ export class Record {
   readonly #stamps = new Map<string, number[]>();
   readonly #known = new Set<string>();
   #sequence = 0;
+  #isAgain = false;
+  /** Of each entry when it was read first. */
+  readonly #entryStamps: number[] = [];
+  /** Entries that are others now: the broker has lost what it had delivered. */
+  readonly #replaced: number[] = [];
   readonly #violations: Violation[] = [];
 
   get entries(): number {
     return this.#sequence;
   }
 
-  take([sequence, stampUs, commands]: RecordLine): void {
+  /** A line of the file; `again` stands where the log was read a second time. */
+  take(line: RecordLine | "again"): void {
+    if (line === "again") {
+      this.#isAgain = true;
+      return;
+    }
+    const [sequence, stampUs, commands] = line;
+    if (this.#isAgain) {
+      this.#compare(sequence, stampUs);
+      return;
+    }
+    this.#entryStamps[sequence] = stampUs;
     if (sequence !== this.#sequence + 1) {
       const text = `entry ${sequence} stands behind ${this.#sequence}`;
       this.#violations.push(violation("history", "the record", text));
@@ -52,9 +70,19 @@ export class Record {
     }
   }
 
+  /** R2. A log may have been cut behind a snapshot meanwhile, so it need not begin with the first. */
+  #compare(sequence: number, stampUs: number): void {
+    if (this.#entryStamps[sequence] !== stampUs) this.#replaced.push(sequence);
+  }
+
   /** Of places that are met at once: those of a roster are one place of the record. */
   check(places: readonly Place[], { wallOffsetUs }: Histories): readonly Violation[] {
     const found = [...this.#violations];
+    const [first] = this.#replaced;
+    if (first !== undefined) {
+      const text = `${this.#replaced.length} entries, the first of them ${first}, are others than the brokers had delivered before`;
+      found.push(violation("broker", "the log", text));
+    }
     for (const place of places) {
       // A publication names its topic here, and phases are no part of a name.
       if (place.kind === "roster" || place.arrivals.some(isPublication)) continue;

@@ -26,6 +26,8 @@ export type ViolationKind =
   | "refused"
   /** A process ended by itself, or a server that is whole does not become ready. */
   | "process"
+  /** The brokers themselves have lost or replaced what they had delivered. */
+  | "broker"
   /** A history or the record is not whole: then nothing is proved. */
   | "history";
 

@@ -85,12 +85,21 @@ async function readOn(): Promise<void> {
   }
 }
 
-while (next <= end) {
-  try {
-    await readOn();
-  } catch {
-    await pause(200);
+async function readToEnd(): Promise<void> {
+  while (next <= end) {
+    try {
+      await readOn();
+    } catch {
+      await pause(200);
+    }
   }
 }
+
+await readToEnd();
+// Once more from the beginning, now that all is quiet: a broker may have taken back what it had
+// given, to this reader or to a server.
+writeSync(file, '"again"\n');
+next = 1;
+await readToEnd();
 closeSync(file);
 process.exit(0);
