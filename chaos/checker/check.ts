@@ -27,7 +27,7 @@ export function check(histories: Histories, record?: Record): Verdict {
     ...checkTopics(operations, readers),
     ...checkElections(operations),
     ...checkRest(operations),
-    ...(record?.check(places, histories) ?? []),
+    ...(record?.check(places) ?? []),
   ];
   return {
     violations,

@@ -13,6 +13,8 @@ export interface Operation {
   readonly askUs: number;
   /** Undefined when it was never answered. */
   endUs: number | undefined;
+  /** What the wall's clock showed then, by which the log is stamped. */
+  endWallUs: number;
   code: string;
   answer: Answer;
   /** How often it was told that the log was away. */
@@ -34,8 +36,6 @@ export interface Reader {
 export interface Histories {
   readonly operations: readonly Operation[];
   readonly readers: readonly Reader[];
-  /** The wall's clock minus the monotonic one, least and most of what was seen. */
-  readonly wallOffsetUs: readonly [number, number];
   readonly violations: readonly Violation[];
 }
 
@@ -44,8 +44,8 @@ export class HistoryReader {
   readonly #operations: Operation[] = [];
   readonly #readers: Reader[] = [];
   readonly #violations: Violation[] = [];
-  #offsets: [number, number] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  /** Of the file that is read. */
+  /** Of the file that is read: the wall's clock minus the monotonic one, as it was seen last. */
+  #wallOffsetUs = 0;
   #open = new Map<number, Operation>();
   #openReaders = new Map<number, Reader>();
   #sessions = new Map<string, string>();
@@ -61,7 +61,7 @@ export class HistoryReader {
         const [, , id, party, scope, name, asked] = line;
         const operation: Operation = {
           ...{ party, scope, name, asked, askUs: us },
-          ...{ endUs: undefined, code: "", answer: {}, aways: 0 },
+          ...{ endUs: undefined, endWallUs: 0, code: "", answer: {}, aways: 0 },
         };
         if (this.#open.has(id)) this.#wrong("history", party, `${id} was asked twice`, [line]);
         this.#open.set(id, operation);
@@ -100,11 +100,9 @@ export class HistoryReader {
       case "session":
         this.#session(line[2], line[3]);
         return;
-      case "clock": {
-        const offset = line[2] - us;
-        this.#offsets = [Math.min(this.#offsets[0], offset), Math.max(this.#offsets[1], offset)];
+      case "clock":
+        this.#wallOffsetUs = line[2] - us;
         return;
-      }
       case "complete":
         this.#isComplete = true;
     }
@@ -137,7 +135,6 @@ export class HistoryReader {
     return {
       operations: this.#operations,
       readers: this.#readers,
-      wallOffsetUs: this.#offsets,
       violations: this.#violations,
     };
   }
@@ -156,6 +153,7 @@ export class HistoryReader {
       return;
     }
     operation.endUs = us;
+    operation.endWallUs = us + this.#wallOffsetUs;
     operation.code = code;
     operation.answer = answer;
   }

@@ -7,7 +7,7 @@
 //   R2. The log that is there at the end is the one that was read. Where it is not, the brokers have
 //       lost what they had acknowledged, and what is found beside that may be its consequence.
 import { neededOf, type Place } from "./barriers.ts";
-import type { Histories, Operation } from "./operations.ts";
+import type { Operation } from "./operations.ts";
 import { type Violation, violation } from "./violation.ts";
 
 /** [sequence, stampUs, [[edge and life, connection, kind, scope, name], ...]] */
@@ -17,7 +17,7 @@ export type RecordLine = readonly [
   commands: readonly (readonly [string, number, string, string, string])[],
 ];
 
-/** Two clocks are compared, and only the best of two looks is known of each. */
+/** Two clocks are compared, of which the wall's may be set a little all the time. */
 const toleranceUs = 20_000;
 
 const arrivalKinds: ReadonlySet<string> = new Set([
@@ -72,11 +72,12 @@ export class Record {
 
   /** R2. A log may have been cut behind a snapshot meanwhile, so it need not begin with the first. */
   #compare(sequence: number, stampUs: number): void {
-    if (this.#entryStamps[sequence] !== stampUs) this.#replaced.push(sequence);
+    const before = this.#entryStamps[sequence];
+    if (before !== undefined && before !== stampUs) this.#replaced.push(sequence);
   }
 
   /** Of places that are met at once: those of a roster are one place of the record. */
-  check(places: readonly Place[], { wallOffsetUs }: Histories): readonly Violation[] {
+  check(places: readonly Place[]): readonly Violation[] {
     const found = [...this.#violations];
     const [first] = this.#replaced;
     if (first !== undefined) {
@@ -86,12 +87,12 @@ export class Record {
     for (const place of places) {
       // A publication names its topic here, and phases are no part of a name.
       if (place.kind === "roster" || place.arrivals.some(isPublication)) continue;
-      found.push(...this.#checkPlace(place, wallOffsetUs[0]));
+      found.push(...this.#checkPlace(place));
     }
     return found;
   }
 
-  #checkPlace(place: Place, wallOffsetUs: number): readonly Violation[] {
+  #checkPlace(place: Place): readonly Violation[] {
     const where = `${place.scope} ${place.name}`;
     const stamps = this.#stamps.get(`${place.kind} ${place.scope} ${place.name}`) ?? [];
     const answered = place.arrivals.filter(({ code }) => code === "ok").length;
@@ -107,8 +108,8 @@ export class Record {
     for (const wait of place.waits) {
       const needed = neededOf(place, wait) ?? 0;
       const stamp = stamps[needed - 1];
-      if (wait.code !== "ok" || wait.endUs === undefined || stamp === undefined) continue;
-      const earlyUs = stamp - (wait.endUs + wallOffsetUs);
+      if (wait.code !== "ok" || stamp === undefined) continue;
+      const earlyUs = stamp - wait.endWallUs;
       if (earlyUs <= toleranceUs) continue;
       const text = `${wait.party} was let go ${earlyUs} us before the log had the last arrival`;
       found.push(violation("before-log", where, text, [wait, { stamps }]));

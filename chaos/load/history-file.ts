@@ -20,7 +20,10 @@ export class HistoryFile {
   constructor(path: string) {
     this.#file = openSync(path, "a");
     this.#clock();
-    this.#timer = setInterval(() => this.#flush(), flushMs);
+    this.#timer = setInterval(() => {
+      this.#clock();
+      this.#flush();
+    }, flushMs);
   }
 
   /** @returns the id of the operation. */
