@@ -2,6 +2,7 @@
 // The clock that stamps the server's log, as this client knows it: what it says is asked several
 // times, the exchange with the shortest way counts, and while somebody means to go by it, it is
 // asked again, so that the drift is known.
+import { defaultLimits } from "../core/limits.ts";
 import {
   type ClockEstimate,
   type ClockSample,
@@ -69,11 +70,15 @@ export class CommonClock {
     return estimateClock(this.#samples);
   }
 
-  /** What it should take at most to be told something, microseconds. */
+  /**
+   * What it should take at most to be told something, microseconds: no more than a server allows,
+   * whatever an exchange took while the network was down.
+   */
   get leadUs(): number {
     const trips = this.#samples.map((sample) => roundTripOf(sample) ?? 0);
     const { leadUsMin, leadTrips } = commonClockTime;
-    return Math.round(Math.max(leadUsMin, leadTrips * Math.max(0, ...trips)));
+    const leadUs = Math.max(leadUsMin, leadTrips * Math.max(0, ...trips));
+    return Math.min(Math.round(leadUs), defaultLimits.togetherLeadUsMax);
   }
 
   /**

@@ -343,7 +343,12 @@ export class EdgeConnection {
       isBehind: () => this.#isBehind,
       onTake: (port, number) => host.publications.taken(port, number),
       onTaken: (port) => this.#onTaken(port),
-      onReplaced: () => transport.destroy(),
+      onReplaced: () => {
+        // At once: a batch whose messages are stored meanwhile must not reach the log by a port
+        // that is not the edge's any more, while what it names is freed.
+        this.#detach();
+        transport.destroy();
+      },
     });
     this.#openFeed();
     this.#options.onAdmitted?.();

@@ -206,6 +206,10 @@ export class Host implements PortHost {
       if (!(port instanceof LocalLink)) this.#release(port);
     }
     this.#join();
+    // What the ended life has appended late, the core passes over and nobody is told of: an edge of
+    // this process that it does not know yet would wait for ever (H2).
+    this.#failed = true;
+    this.#retryWhenQuiet();
   }
 
   /** An edge of another process is not this server's any more; its link is closed. */
@@ -480,6 +484,8 @@ export class Host implements PortHost {
 
   /** Everything that was not applied, in entries of the usual size. */
   #appendAgain(): void {
+    // Of a life that begins the first word goes before all else, or nothing else would count (E5).
+    while (this.#own?.source.hasQueued) this.#own.source.take();
     const own: readonly Batch[] = this.#own?.source.unacknowledged() ?? [];
     const others = this.#ports.values().filter(({ source }) => source !== this.#own?.source);
     const batches = [...own, ...others.flatMap(({ source }) => source.unacknowledged())];

@@ -83,7 +83,11 @@ export class Arrivals {
         for (const effect of effects) this.#onEffect(effect);
       },
       onLogAway: (isAway) => this.#onLogAway(isAway),
-      onClosed: (reason) => this.#failAll(new HttpError("ended", reason)),
+      onClosed: (reason) => {
+        // Whether the log takes anything, the next life of the edge is told.
+        this.#isLogAway = false;
+        this.#failAll(new HttpError("ended", reason));
+      },
     });
   }
 

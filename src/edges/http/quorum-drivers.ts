@@ -61,7 +61,7 @@ export class QuorumDrivers {
       onLogAway: (isAway) => {
         if (isAway) this.#failAll(logIsAway());
       },
-      onClosed: (reason) => this.#failAll(new HttpError("ended", reason)),
+      onClosed: (reason) => this.#onClosed(reason),
     });
   }
 
@@ -189,6 +189,16 @@ export class QuorumDrivers {
       // It drives no more: nobody could let those who wait go on.
       this.#link.submit({ kind: "leave", connection });
       return;
+    }
+  }
+
+  /** Quorums that were not over have lost their driver, and are over now. */
+  #onClosed(reason: string): void {
+    this.#failAll(new HttpError("ended", reason));
+    this.#byConnection.clear();
+    for (const [key, { status }] of this.#drivers) {
+      const at = status === undefined ? 0 : order.indexOf(status.status);
+      if (at >= 0 && at < order.length - 1) this.#drivers.delete(key);
     }
   }
 

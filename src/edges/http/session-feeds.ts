@@ -36,7 +36,7 @@ type Objection = (scope: string, topic: string) => string | undefined;
 /** A topic that somebody has subscribed to. */
 interface Followed {
   readonly feed: Feed;
-  readonly connection: ConnectionId;
+  connection: ConnectionId;
   /** The core has said where it stands. */
   isTold: boolean;
   readonly readers: Set<Reader>;
@@ -54,12 +54,7 @@ export class SessionFeeds {
       onEffects: (effects) => {
         for (const effect of effects) this.#onEffect(effect);
       },
-      // The door's place in the core is over, and it gets another one; the sessions are not.
-      onClosed: (reason) => {
-        for (const followed of [...this.#followed.values()]) {
-          this.#end(followed, "unavailable", reason);
-        }
-      },
+      onClosed: () => this.#followAgain(),
     });
   }
 
@@ -107,13 +102,32 @@ export class SessionFeeds {
     this.#link.submit({ kind: "topic-unfollow", scope, topic });
   }
 
+  /**
+   * The core has ended the life of the edge that followed; the next one asks anew where each topic
+   * stands. What is open stays so: nothing of a topic was lost with it.
+   */
+  #followAgain(): void {
+    for (const followed of [...this.#followed.values()]) {
+      const { scope, topic } = followed.feed;
+      const connection = this.#submitFollow(scope, topic);
+      if (connection === undefined) this.#end(followed, "unavailable", "the topic was lost");
+      else followed.connection = connection;
+    }
+  }
+
+  #submitFollow(scope: string, topic: string): ConnectionId | undefined {
+    this.#lastConnection += 1;
+    const connection = this.#lastConnection;
+    const isTaken = this.#link.submit({ kind: "topic-follow", scope, topic, connection });
+    return isTaken ? connection : undefined;
+  }
+
   #follow({ scope, topic }: Reader): Followed | undefined {
     const key = keyOf({ scope, topic });
     const known = this.#followed.get(key);
     if (known !== undefined) return known;
-    this.#lastConnection += 1;
-    const connection = this.#lastConnection;
-    if (!this.#link.submit({ kind: "topic-follow", scope, topic, connection })) return undefined;
+    const connection = this.#submitFollow(scope, topic);
+    if (connection === undefined) return undefined;
     const { topics, bounds } = this.#options;
     const feed = new Feed({
       ...{ scope, topic, topics, readBytesMax: bounds.sessionAheadBytesMax },
@@ -129,6 +143,11 @@ export class SessionFeeds {
       case "topic-stands": {
         const followed = this.#followed.get(keyOf(effect));
         if (followed === undefined) return;
+        if (effect.last < followed.feed.last) {
+          // Its scope has ended while nobody followed it, and another one has its name.
+          this.#end(followed, "ended", "the scope of the topic has ended");
+          return;
+        }
         followed.feed.moveTo(effect.last);
         if (followed.isTold) return;
         followed.isTold = true;
