@@ -12,7 +12,7 @@ import type { LinktestArguments } from "./commands/linktest.ts";
 import { registerNodeCommands } from "./commands/node-commands.ts";
 import type { ParseArguments } from "./commands/parse.ts";
 import { type RunArguments, stuckAfterDefault } from "./commands/run-arguments.ts";
-import type { SimulateArguments } from "./commands/simulate.ts";
+import type { SimulateArguments } from "./commands/simulate-arguments.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError, guardOutput, processIo } from "./io.ts";
 
@@ -217,9 +217,16 @@ function addSimulate(program: Command, setExit: (code: number) => void): void {
     .option("--ops <n>", "operations a seed", integer(1, 1_000_000), 2_000)
     .option("--verbose", "print one line per event", false)
     .option("--json", "print the figures as JSON", false)
-    .action(async (options: SimulateArguments) => {
+    .option("--servers <n>", "servers of the cluster", integer(1, 16), 5)
+    .option("--fault <name[=rate]>", "a fault that strikes, 'all', or 'draw': by seed", collect)
+    .option("--workers <n>", "threads, a seed each", integer(1, 256), 1)
+    .option("--script <file>", "run a script, as a seed that failed was shrunk to")
+    .option("--no-shrink", "do not make the first failure small")
+    .option("--progress", "a line on standard error that says how far it is", false)
+    .option("--core", "one core with its edges in processes of their own, no cluster", false)
+    .action(async (options: Omit<SimulateArguments, "fault"> & { fault?: readonly string[] }) => {
       const { runSimulate } = await import("./commands/simulate.ts");
-      setExit(await runSimulate(options, processIo));
+      setExit(await runSimulate({ ...options, fault: options.fault ?? [] }, processIo));
     });
 }
 

@@ -206,8 +206,7 @@ export class Host implements PortHost {
       if (!(port instanceof LocalLink)) this.#release(port);
     }
     this.#join();
-    // What the ended life has appended late, the core passes over and nobody is told of: an edge of
-    // this process that it does not know yet would wait for ever (H2).
+    // What the ended life has appended late the core passes over, and says nothing (H2).
     this.#failed = true;
     this.#retryWhenQuiet();
   }
@@ -484,7 +483,7 @@ export class Host implements PortHost {
 
   /** Everything that was not applied, in entries of the usual size. */
   #appendAgain(): void {
-    // Of a life that begins the first word goes before all else, or nothing else would count (E5).
+    // The first word of a life goes before all that is to count (E5).
     while (this.#own?.source.hasQueued) this.#own.source.take();
     const own: readonly Batch[] = this.#own?.source.unacknowledged() ?? [];
     const others = this.#ports.values().filter(({ source }) => source !== this.#own?.source);

@@ -60,6 +60,8 @@ export class Pipe {
   readonly #faults: () => NetworkFaults;
   #isCut = false;
   #held: (() => void)[] | undefined;
+  /** What arrives at an instant that has not come. */
+  #onTheWay = 0;
   /** When the last bytes to each end arrive: nothing overtakes them (N1). */
   readonly #arrivesUs: Record<Side, number> = { client: 0, server: 0 };
   /** Chunks still to be let through, for tests that cut at a boundary; undefined for no bound. */
@@ -152,8 +154,17 @@ export class Pipe {
         if (to === "client") this.onHeard();
       }
     };
-    if (delayMsMax === 0 && this.#held === undefined) this.#clock.endOfTurn(deliver);
-    else this.#clock.after((arrivesUs - nowUs) / 1000, deliver);
+    // What is due at this instant and was sent before has its timer still.
+    const isFree = this.#onTheWay === 0 && arrivesUs === nowUs && this.#held === undefined;
+    if (delayMsMax === 0 && isFree) {
+      this.#clock.endOfTurn(deliver);
+      return;
+    }
+    this.#onTheWay += 1;
+    this.#clock.after((arrivesUs - nowUs) / 1000, () => {
+      this.#onTheWay -= 1;
+      deliver();
+    });
   }
 }
 

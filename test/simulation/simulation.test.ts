@@ -84,7 +84,8 @@ describe("runSimulate()", () => {
       },
       stderr: () => undefined,
     };
-    const argv = { seed: 3, seeds: 2, ops: 50, verbose: true, json: false };
+    const plain = { core: true, servers: 1, fault: [], workers: 1, shrink: false, progress: false };
+    const argv = { seed: 3, seeds: 2, ops: 50, verbose: true, json: false, ...plain };
     expect(await runSimulate(argv, io)).toBe(0);
     expect(out).toContain("# SECONDS WHO WHAT");
     expect(out).toContain("run faults:");

@@ -1,22 +1,11 @@
 // SPDX-License-Identifier: MIT
-// `muster simulate`: runs seeds through the simulator and prints what it found, with the command
-// that repeats a seed. Prints; the simulator itself is testing/simulator.ts.
+// `muster simulate`: of whole clusters (simulate-cluster.ts), or with `--core` of one core with its
+// edges in processes of their own: runs seeds and prints what was found, with the command that
+// repeats a seed. Prints; that simulator itself is testing/simulator.ts.
 import { measureLines } from "../../testing/line-coverage.ts";
 import type { SimulationResult } from "../../testing/simulator.ts";
 import { exitCodes } from "../exit-codes.ts";
-
-export interface SimulateArguments {
-  readonly seed: number;
-  readonly seeds: number;
-  readonly ops: number;
-  readonly verbose: boolean;
-  readonly json: boolean;
-}
-
-export interface SimulateIo {
-  stdout(text: string): void;
-  stderr(text: string): void;
-}
+import type { SimulateArguments, SimulateIo } from "./simulate-arguments.ts";
 
 const legend = `# SECONDS WHO WHAT   virtual seconds; who is
 #   cN           a client: what it asks and where, how it ends
@@ -42,6 +31,10 @@ interface Totals {
 
 /** @returns 0 when every seed held, 1 when one did not. */
 export async function runSimulate(argv: SimulateArguments, io: SimulateIo): Promise<number> {
+  if (!argv.core) {
+    const { runSimulateCluster } = await import("./simulate-cluster.ts");
+    return runSimulateCluster(argv, io);
+  }
   if (argv.verbose) io.stdout(legend);
   const counts = { clients: 0, answered: 0, crossings: 0, virtualSeconds: 0 };
   const totals: Totals = { failed: [], coverage: new Map(), ...counts };
@@ -86,6 +79,6 @@ async function runSeeds(argv: SimulateArguments, io: SimulateIo, totals: Totals)
 function formatFailure({ seed, problems, faults }: SimulationResult, ops: number): string {
   const lines = problems.map((problem) => `  ${problem}\n`).join("");
   const head = `seed ${seed} failed (faults: ${faults.join(" ") || "none"})\n`;
-  const repeat = `repeat it with: muster simulate --seed ${seed} --ops ${ops} --verbose\n`;
+  const repeat = `repeat it with: muster simulate --core --seed ${seed} --ops ${ops} --verbose\n`;
   return head + lines + repeat;
 }

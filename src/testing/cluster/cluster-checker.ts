@@ -31,7 +31,7 @@ const kinds: readonly BarrierKind[] = ["count", "state", "quorum", "roster"];
 /** The first problems say what is wrong; the thousandth says it again. */
 const problemsMax = 10;
 /** Entries from one comparison of states to the next. */
-const digestEveryEntries = 16;
+const digestEveryEntries = 64;
 
 interface Judged {
   /** What each server said, to the letter. */
@@ -265,7 +265,8 @@ function textOf({ edge, incarnation, effect }: Said): string {
     case "quorum-status": {
       const { barrier, generation, connection, status, error, reason = "" } = effect;
       const { missing = [] } = effect;
-      return `${life} ${barrier} ${generation} ${connection} ${status} ${error} ${missing} ${reason}\n`;
+      const what = `${barrier} ${generation} ${connection} ${status} ${error}`;
+      return `${life} ${what} ${missing} ${reason}\n`;
     }
     case "acknowledged":
       return `${life} acknowledged ${effect.connection}\n`;

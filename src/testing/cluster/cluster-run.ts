@@ -65,6 +65,7 @@ class Run {
   readonly #digest = new Digest();
   readonly #coverage = new Map<string, number>();
   readonly #struck = new Map<string, number>();
+  readonly #steady: FaultName[] = [];
   #lines = 0;
 
   constructor(options: RunOptions) {
@@ -75,6 +76,10 @@ class Run {
       trace: (who, what) => this.#trace(who, what),
       onStruck: (fault) => this.#onStruck(fault),
     });
+    // These strike every message; that they were on is what there is to count.
+    for (const fault of ["delay", "slow-log"] as const) {
+      if (faults[fault] !== undefined) this.#steady.push(fault);
+    }
   }
 
   async go(): Promise<void> {
@@ -92,6 +97,7 @@ class Run {
         isSettled = true;
       }
       await world.clock.pass(step.afterUs);
+      for (const fault of this.#steady) this.#onStruck(fault);
       this.#take(step);
       if (world.checker.problems.length > 0) return;
     }

@@ -59,6 +59,8 @@ interface Wire {
 }
 
 const messageDelayMsMax = 30;
+/** So long a server may take to notice that others have ended it: a lease, and then some. */
+const aftermathUs = 15_000_000;
 
 export class ClusterWorld {
   // The streams of old doors need a few turns to hand a chunk through.
@@ -99,6 +101,7 @@ export class ClusterWorld {
       },
       closed: (party, why) => {
         party.end = { kind: "closed", why };
+        this.#excuseByServer(party);
         this.#trace(party.name, `is closed: ${why}`);
       },
     };
@@ -232,6 +235,8 @@ export class ClusterWorld {
     const hasDeadline = endsByItself(step.ask, step.timeoutMs, true);
     const party = this.#createParty(step, program.name, { hasDeadline, isNative: true });
     this.#programOf.set(party, program);
+    // A look at the state is not kept over a lost connection, and says so.
+    if (step.ask.what === "describe") party.excuse = "the connection may be lost";
     if (!program.client.ask(party, step)) this.parties.pop();
   }
 
@@ -257,8 +262,19 @@ export class ClusterWorld {
     server.doors.syncd.clear();
   }
 
+  /** A server that was in trouble not long before somebody came may not be over it. */
+  #excuseByServer(party: Party): void {
+    const server = this.#serverOf.get(party);
+    if (server === undefined) return;
+    const troubleUs = this.#troubleUs.get(server) ?? Number.NEGATIVE_INFINITY;
+    const isBroken = server.way?.isBroken === true || this.log.isAway;
+    if (isBroken || troubleUs >= party.sinceUs - aftermathUs)
+      party.excuse ??= "its server had trouble";
+  }
+
   /** Whoever may be closed now without an answer: the server's doors are in trouble. */
   excuse(server: SimulatedServer, reason: string): void {
+    this.#troubleUs.set(server, this.clock.elapsedUs);
     for (const party of this.waiting) {
       if (this.#serverOf.get(party) === server) party.excuse ??= reason;
     }
@@ -268,6 +284,9 @@ export class ClusterWorld {
     }
   }
 
+  /** When the last driver of a controller has closed its connection. */
+  readonly #driverGoneUs = new Map<SimulatedServer, number>();
+  readonly #troubleUs = new Map<SimulatedServer, number>();
   readonly #servedBy = new WeakMap<SocketLine, SimulatedServer>();
 
   #startStream(
@@ -281,7 +300,11 @@ export class ClusterWorld {
     const wire: Wire = { server, pipe, party, isDriver };
     // A controller has one driver at a time, and closes the connection of a second one.
     const others = [...this.#wires].filter((one) => one.server === server && one.isDriver);
-    if (isDriver && others.length > 0) party.excuse = "another driver is there";
+    const goneMs = (this.clock.elapsedUs - (this.#driverGoneUs.get(server) ?? -1e9)) / 1000;
+    if (isDriver && (others.length > 0 || goneMs < 10 * messageDelayMsMax)) {
+      // Which of them comes first is not known here.
+      for (const { party: other } of [...others, wire]) other.excuse ??= "there are two drivers";
+    }
     this.#wires.add(wire);
     if (server.state === "paused") pipe.partition();
     const { life } = server;
@@ -299,12 +322,16 @@ export class ClusterWorld {
     if (door === "syncd") startSyncClient(party, pipe.client, step, random, this.#events);
     else if (door === "http") startHttpClient(party, pipe.client, step, this.#events);
     else startGnunetClient(party, pipe.client, step, this.#events);
-    pipe.client.on("close", () => this.#wires.delete(wire));
+    pipe.client.on("close", () => {
+      this.#wires.delete(wire);
+      if (isDriver) this.#driverGoneUs.set(server, this.clock.elapsedUs);
+    });
   }
 
   #startTestground(party: Party, server: SimulatedServer, step: AskStep): void {
     const line = this.#createTextLine();
-    const peer = createTestgroundPeer((text) => line.toClient(text));
+    const { clock } = server.process;
+    const peer = createTestgroundPeer((text) => line.toClient(text), clock);
     const wire: Wire = { server, pipe: undefined, party, isDriver: false };
     this.#wires.add(wire);
     let isOver = false;

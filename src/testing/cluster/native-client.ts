@@ -5,6 +5,7 @@
 import { connect } from "../../client/connect.ts";
 import { MusterError } from "../../client/muster-error.ts";
 import type { ClientPlatform, WebSocketLike } from "../../client/platform.ts";
+import { QuorumDriver } from "../../client/quorum-barrier.ts";
 import type { Settle } from "../../client/requester.ts";
 import type { Session } from "../../client/session.ts";
 import type { Random } from "../../core/random.ts";
@@ -50,6 +51,7 @@ export class NativeClient {
   #asking: Party | undefined;
   /** The process is gone; what it is told reaches nobody. */
   #isDead = false;
+  #hasEnded = false;
 
   constructor(options: NativeClientOptions) {
     this.#options = options;
@@ -62,7 +64,10 @@ export class NativeClient {
     connect(urls, {
       ...{ scope, platform, leaseMs: sessionLeaseMs, connectTimeoutMs: 600_000 },
       onLink: (up) => this.#isDead || onLink(up),
-      onEnd: (error) => this.#isDead || onEnd(error.message),
+      onEnd: (error) => {
+        this.#hasEnded = true;
+        if (!this.#isDead) onEnd(error.message);
+      },
     }).then(
       (session) => {
         this.#session = session;
@@ -144,9 +149,12 @@ export class NativeClient {
       return;
     }
     this.#parties.delete(party);
-    if (error.code === "unavailable" || error.code === "ended") {
-      this.#options.events.closed(party, error.message);
-    } else this.#settle(party, failureOf(error));
+    // The library tells those who wait before it tells that the session has ended.
+    this.#options.clock.endOfTurn(() => {
+      const isLost = error.code === "ended" || /connection is lost/.test(error.message);
+      if (this.#hasEnded || isLost) this.#options.events.closed(party, error.message);
+      else this.#settle(party, failureOf(error));
+    });
   }
 
   async #perform(
@@ -157,7 +165,8 @@ export class NativeClient {
   ): Promise<Answer> {
     const { ask, barrier, error, timeoutMs, together } = step;
     const timeout = timeoutMs === undefined ? {} : { timeoutMs };
-    const going = together === undefined ? {} : { together };
+    const isPlain = ask.what !== "publish-and-wait";
+    const going = together === undefined || !isPlain ? {} : { together };
     const { name } = party;
     const arrival = { name, error, signal, ...timeout, ...going };
     const state = session.stateBarrier(barrier);
@@ -201,7 +210,7 @@ export class NativeClient {
           .quorumBarrier(barrier)
           .init({ percent: ask.percent }, { name, echo, signal });
         if (ask.explicit) void driver.letGo().catch(() => undefined);
-        return { text: "made", fits: ({ what }) => what === "status" };
+        return answerOf(driver);
       }
       case "quorum-wait":
         return answerOf(
@@ -300,6 +309,9 @@ function answerOf(value: unknown): Answer {
       (what === "signalled" || what === "published") && number === value;
     return { text: `number ${value}`, fits: isIt };
   }
+  if (value instanceof QuorumDriver) {
+    return { text: "made", fits: ({ what }) => what === "status" };
+  }
   if (typeof value === "object" && value !== null && "generation" in value && "error" in value) {
     const { generation, error } = value;
     return {
@@ -311,7 +323,10 @@ function answerOf(value: unknown): Answer {
         told.generation === generation,
     };
   }
-  return { text: "counted", fits: ({ what }) => what === "acknowledged" || what === "released" };
+  // To cancel what is not open is as good as done.
+  const fits = ({ what, word }: Told): boolean =>
+    what === "acknowledged" || what === "released" || word === "unknown";
+  return { text: "counted", fits };
 }
 
 function failureOf({ code, missing }: MusterError): Answer {

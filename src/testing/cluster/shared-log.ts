@@ -141,6 +141,8 @@ export class LogWay implements Log {
   /** What is held back in either direction, in order; undefined while the way is open. */
   #held: (() => void)[] | undefined;
   #isDead = false;
+  /** Messages that arrive at an instant which has not come. */
+  #onTheWay = 0;
 
   constructor({ log, clock, random, faults, onStruck }: WayOptions) {
     this.#log = log;
@@ -318,9 +320,16 @@ export class LogWay implements Log {
     };
     const { clock } = this.#log;
     const waitUs = arrivesUs - clock.elapsedUs;
-    // With delays there may be others that are due now, and were sent before.
-    if (waitUs <= 0 && this.#faults.delayMsMax === 0) deliver();
-    else clock.after(Math.max(0, waitUs) / 1000, deliver);
+    // Others that are due now as well were sent before.
+    if (waitUs <= 0 && this.#onTheWay === 0) {
+      deliver();
+      return;
+    }
+    this.#onTheWay += 1;
+    clock.after(Math.max(0, waitUs) / 1000, () => {
+      this.#onTheWay -= 1;
+      deliver();
+    });
   }
 
   /** S4. */

@@ -38,6 +38,8 @@ export class SocketLine {
   #isOver = false;
   #held: (() => void)[] | undefined;
   readonly #arrivesUs: Record<End, number> = { client: 0, server: 0 };
+  /** Messages that arrive at an instant which has not come; others wait behind them (N1). */
+  #onTheWay = 0;
   /** Bytes on their way to the client. */
   #queuedBytes = 0;
   /** What the server does not read now. */
@@ -174,7 +176,14 @@ export class SocketLine {
       if (this.#held !== undefined) this.#held.push(hand);
       else hand();
     };
-    if (arrivesUs === clock.elapsedUs && maxMs === 0) deliver();
-    else clock.after((arrivesUs - clock.elapsedUs) / 1000, deliver);
+    if (arrivesUs === clock.elapsedUs && this.#onTheWay === 0) {
+      deliver();
+      return;
+    }
+    this.#onTheWay += 1;
+    clock.after((arrivesUs - clock.elapsedUs) / 1000, () => {
+      this.#onTheWay -= 1;
+      deliver();
+    });
   }
 }

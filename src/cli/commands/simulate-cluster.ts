@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// `muster simulate` of whole clusters: runs seeds or a script, prints what was found, shrinks the
+// first failure and says how to repeat it. What is run is testing/cluster.
+import { readFileSync, writeFileSync } from "node:fs";
+import { systemClock } from "../../host/clock.ts";
+import {
+  type CampaignTotals,
+  formatCoverage,
+  runCampaign,
+  scriptOf,
+} from "../../testing/cluster/campaign.ts";
+import { runScript } from "../../testing/cluster/cluster-run.ts";
+import { usualRates } from "../../testing/cluster/generate.ts";
+import {
+  type FaultName,
+  type FaultRates,
+  faultNames,
+  type Script,
+} from "../../testing/cluster/script.ts";
+import { describeScript, ruleOf, shrink } from "../../testing/cluster/shrink.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError } from "../io.ts";
+import type { SimulateArguments, SimulateIo } from "./simulate-arguments.ts";
+
+const legend = `# SECONDS WHO WHAT   virtual seconds; who is (docs/internals/simulator.md)
+#   run          the run itself: its faults, the calm at the end
+#   nN           a server: starts, dies, is stopped, goes on, is cut off, says a warning
+#   log          the log that the servers share: is gone, is back, its clock is set
+#   pN           a program with a session: opens it, loses its server, is in again
+#   cN           a request, of step N: where it asks and what, how it ends
+`;
+
+/** @returns 0 when every run held, 1 when one did not. */
+export async function runSimulateCluster(argv: SimulateArguments, io: SimulateIo): Promise<number> {
+  if (argv.verbose) io.stdout(legend);
+  const onLine = argv.verbose ? (line: string) => io.stdout(`${line}\n`) : undefined;
+  if (argv.script !== undefined) return runOneScript(readScript(argv.script), onLine, io);
+  const { seed, seeds, servers } = argv;
+  const faults = parseFaults(argv.fault);
+  const startedUs = systemClock.nowUs();
+  const totals = await runCampaign({
+    ...{ seed, seeds, servers, faults, operations: argv.ops },
+    workers: argv.verbose ? 1 : argv.workers,
+    ...(onLine === undefined ? {} : { onLine }),
+    ...(argv.progress ? { onSeed: (sofar) => io.stderr(progressOf(sofar, seeds, startedUs)) } : {}),
+  });
+  if (argv.progress) io.stderr("\n");
+  const [failed] = totals.failed;
+  const script = failed && scriptOf({ seed: failed.seed, servers, faults, operations: argv.ops });
+  if (argv.json) io.stdout(`${JSON.stringify(totals)}\n`);
+  else io.stdout(describeTotals(totals));
+  for (const one of totals.failed.slice(0, 10)) io.stderr(describeFailure(one, argv));
+  if (failed !== undefined && script !== undefined && argv.shrink)
+    await shrinkFailure(script, failed.problems, io);
+  return totals.failed.length === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+async function runOneScript(
+  script: Script,
+  onLine: ((line: string) => void) | undefined,
+  io: SimulateIo,
+): Promise<number> {
+  const { problems } = await runScript(onLine === undefined ? { script } : { script, onLine });
+  for (const problem of problems) io.stderr(`  ${problem}\n`);
+  io.stdout(`${script.steps.length} steps, ${problems.length} violations\n`);
+  return problems.length === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+function readScript(file: string): Script {
+  try {
+    const script = JSON.parse(readFileSync(file, "utf8")) as Partial<Script>;
+    if (Array.isArray(script.steps) && script.faults !== undefined) return script as Script;
+  } catch (error) {
+    throw new CommandError(exitCodes.usage, `${file} cannot be read: ${String(error)}`);
+  }
+  const message = `${file} is no script of a simulation; one is written when a seed fails`;
+  throw new CommandError(exitCodes.usage, message);
+}
+
+/** @throws CommandError that names the faults there are */
+export function parseFaults(given: readonly string[]): FaultRates | "draw" {
+  const rates: Partial<Record<FaultName, number>> = {};
+  for (const text of given) {
+    const [name = "", rate] = text.split("=");
+    if (name === "draw" && given.length === 1) return "draw";
+    if (name === "all") Object.assign(rates, usualRates);
+    else if (isFault(name)) rates[name] = rate === undefined ? usualRates[name] : Number(rate);
+    else {
+      const known = ["all", "draw", ...faultNames].join(", ");
+      throw new CommandError(exitCodes.usage, `there is no fault '${name}'; there are ${known}`);
+    }
+    const value = rate === undefined ? 0 : Number(rate);
+    if (!(value >= 0 && value <= 1)) {
+      throw new CommandError(exitCodes.usage, `--fault ${text}: a rate is from 0 to 1`);
+    }
+  }
+  return rates;
+}
+
+function isFault(name: string): name is FaultName {
+  return (faultNames as readonly string[]).includes(name);
+}
+
+function progressOf({ seeds, failed }: CampaignTotals, all: number, startedUs: number): string {
+  const seconds = (systemClock.nowUs() - startedUs) / 1e6;
+  const left = Math.round((seconds / seeds) * (all - seeds));
+  return `\r${seeds}/${all} seeds, ${failed.length} failed, ${left} s left   `;
+}
+
+function describeTotals(totals: CampaignTotals): string {
+  const { seeds, parties, answered, crossings, entries, virtualSeconds, failed } = totals;
+  const struck = Object.entries(totals.struck).map(([name, count]) => `${name} ${count}`);
+  return [
+    `${seeds} seeds, ${parties} requests, ${answered} answered, ${crossings} counts crossed, `,
+    `${entries} entries, ${virtualSeconds} virtual seconds, ${failed.length} seeds failed\n`,
+    `faults that struck: ${struck.sort().join(", ") || "none"}\n`,
+    ...(struck.length === 0 ? [] : [formatCoverage(totals.coverage)]),
+  ].join("");
+}
+
+function describeFailure(
+  { seed, problems }: CampaignTotals["failed"][number],
+  { ops, servers, fault }: SimulateArguments,
+): string {
+  const lines = problems.slice(0, 3).map((problem) => `  ${problem}\n`);
+  const faults = fault.map((text) => ` --fault ${text}`).join("");
+  const command = `muster simulate --seed ${seed} --ops ${ops} --servers ${servers}${faults}`;
+  return `seed ${seed} failed\n${lines.join("")}repeat it with: ${command} --verbose\n`;
+}
+
+async function shrinkFailure(
+  script: Script,
+  problems: readonly string[],
+  io: SimulateIo,
+): Promise<void> {
+  const rule = ruleOf(problems[0] ?? "");
+  io.stderr(`making seed ${script.seed} smaller, as long as ${rule} is broken ...\n`);
+  const small = await shrink(script, rule);
+  const file = `muster-simulate-${script.seed}.json`;
+  writeFileSync(file, `${JSON.stringify(small, undefined, 1)}\n`);
+  io.stderr(`${describeScript(small)}\n`);
+  io.stderr(`repeat it with: muster simulate --script ${file} --verbose\n`);
+}
