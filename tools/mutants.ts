@@ -23,8 +23,12 @@ export interface Mutant {
   /** Occurs once in the file. */
   readonly find: string;
   readonly replace: string;
-  /** `simulation`, or the test file that must turn red. */
+  /** `simulation`, `cluster` (the simulator of clusters), or the test file that must turn red. */
   readonly by: string;
+  /** Of `cluster`: faults as `NAME=RATE,...` in place of those that seeds draw. */
+  readonly faults?: string;
+  /** Of `cluster`: the first seed. */
+  readonly seed?: number;
 }
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -33,6 +37,7 @@ const copied = ["src", "test", "tools", "package.json", "vitest.config.ts", "tsc
 const timeLimitMs = 60_000;
 const seeds = 40;
 const operations = 300;
+const clusterSeeds = 12;
 
 export function readMutants(): readonly Mutant[] {
   return JSON.parse(readFileSync(join(root, "test/simulation/mutants.json"), "utf8"));
@@ -60,6 +65,24 @@ for (let seed = 1; seed <= ${seeds}; seed += 1) {
 }
 `,
     );
+    writeFileSync(
+      join(this.folder, "cluster.ts"),
+      `import { runScript } from "./src/testing/cluster/cluster-run.ts";
+import { drawFaults, generate } from "./src/testing/cluster/generate.ts";
+const [first = "1", named] = process.argv.slice(2);
+const rates = named?.split(",").map((text) => text.split("="));
+for (let seed = Number(first); seed < Number(first) + ${clusterSeeds}; seed += 1) {
+  const faults = rates
+    ? Object.fromEntries(rates.map(([name, rate]) => [name, Number(rate)]))
+    : drawFaults(seed);
+  const script = generate({ seed, operations: ${operations}, servers: 5, faults });
+  const { problems } = await runScript({ script });
+  if (problems.length === 0) continue;
+  console.log(\`seed \${seed}: \${problems[0]}\`);
+  process.exit(1);
+}
+`,
+    );
   }
 
   /** @returns how it was found, or undefined when it was not. */
@@ -74,7 +97,7 @@ for (let seed = 1; seed <= ${seeds}; seed += 1) {
       before.replace(mutant.find, () => mutant.replace),
     );
     try {
-      return await this.#isFound(mutant.by);
+      return await this.#isFound(mutant);
     } finally {
       writeFileSync(path, before);
     }
@@ -82,16 +105,24 @@ for (let seed = 1; seed <= ${seeds}; seed += 1) {
 
   /** Whether the unchanged copy passes: without that, red proves nothing. */
   isGreen(by: string): Promise<string | undefined> {
-    return this.#isFound(by);
+    return this.#isFound({ by });
   }
 
   dispose(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #isFound(by: string): Promise<string | undefined> {
+  #isFound({
+    by,
+    seed = 1,
+    faults,
+  }: Pick<Mutant, "by" | "seed" | "faults">): Promise<string | undefined> {
     const vitest = ["node_modules/vitest/vitest.mjs", "run", by];
-    const args = by === "simulation" ? ["simulate.ts"] : vitest;
+    const programs: Readonly<Record<string, readonly string[]>> = {
+      simulation: ["simulate.ts"],
+      cluster: ["cluster.ts", String(seed), ...(faults === undefined ? [] : [faults])],
+    };
+    const args = programs[by] ?? vitest;
     return new Promise((resolve) => {
       const child = spawn(process.execPath, args, {
         cwd: this.folder,

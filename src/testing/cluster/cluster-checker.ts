@@ -23,7 +23,7 @@ import { NaiveQuorums } from "../naive-quorums.ts";
 import { NaiveRosters } from "../naive-rosters.ts";
 import { NaiveStates } from "../naive-states.ts";
 import type { Party } from "./party.ts";
-import { connectionsOf, type Told, toldBy } from "./told.ts";
+import { type Answer, connectionsOf, type Told, toldBy } from "./told.ts";
 
 type Said = NaiveSaid | Applied["addressed"][number];
 
@@ -121,6 +121,14 @@ export class ClusterChecker {
     const meant = this.#topics.get(topic)?.[number - 1];
     if (meant === message) return;
     this.complain("K8", `${who}: message ${number} of ${topic} is ${message}, should be ${meant}`);
+  }
+
+  /** A client has its answer: nothing leaves before the log says it. */
+  onAnswer({ name, at, asked }: Party, answer: Answer): void {
+    if (answer.isUntold === true || this.#told.get(name)?.some(answer.fits) === true) return;
+    const told = JSON.stringify(this.#told.get(name) ?? []);
+    const who = `${name} at ${at} (${asked})`;
+    this.complain("K5", `${who} heard ${answer.text}, so far it was told ${told}`);
   }
 
   /** Everything was cancelled, and there was time enough. */

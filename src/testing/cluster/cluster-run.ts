@@ -227,10 +227,12 @@ class Run {
         return;
       case "log-away":
         this.#trace("log", "is gone");
+        world.logIsTrouble();
         world.log.leave();
         later(() => {
           this.#trace("log", "is back");
           world.log.return();
+          world.logIsTrouble();
         });
         return;
       case "step-log-clock": {
@@ -274,6 +276,7 @@ class Run {
         this.#trace(server.name, "is connected to the log again");
         world.excuse(server, "its server was cut off from the log");
         way.mend();
+        world.over(server);
       });
     } else if (fault === "part-log" && way !== undefined) {
       this.#trace(server.name, "hears nothing of the log, and the log nothing of it");
@@ -283,6 +286,7 @@ class Run {
         this.#trace(server.name, "hears the log again");
         world.excuse(server, "its server was cut off from the log");
         way.heal();
+        world.over(server);
       });
     }
   }

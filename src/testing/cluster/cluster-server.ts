@@ -44,6 +44,8 @@ export interface ServerOptions {
   readonly onFailed: (error: LogError) => void;
   /** Everybody at its doors may be closed without an answer, for this reason. */
   readonly onTrouble: (reason: string) => void;
+  /** It says in its own log that it could not serve them. */
+  readonly onComplaint: (message: string) => void;
   /** It lives no more: whoever is connected hears of it. */
   readonly onDown: () => void;
 }
@@ -224,7 +226,7 @@ export class SimulatedServer {
       log: (level, message) => {
         if (process.isDead || level === "debug" || level === "info") return;
         if (/too long|given this server up|joining anew|log takes nothing/.test(message)) {
-          this.#options.onTrouble(message);
+          this.#options.onComplaint(message);
         }
         this.#options.trace(`${level}: ${message}`);
       },

@@ -13,7 +13,7 @@ import { VirtualClock } from "../virtual-clock.ts";
 import { VirtualProcess } from "../virtual-process.ts";
 import { ClusterChecker } from "./cluster-checker.ts";
 import { callerOf, doorScope, SimulatedServer } from "./cluster-server.ts";
-import { NativeClient } from "./native-client.ts";
+import { NativeClient, sessionLeaseMs } from "./native-client.ts";
 import {
   createTestgroundPeer,
   endsByItself,
@@ -97,6 +97,7 @@ export class ClusterWorld {
     this.#events = {
       answered: (party, answer) => {
         party.end = { kind: "answered", answer };
+        this.checker.onAnswer(party, answer);
         this.#trace(party.name, `hears: ${answer.text}`);
       },
       closed: (party, why) => {
@@ -160,7 +161,10 @@ export class ClusterWorld {
     if (server.state !== "paused") return;
     this.#trace(server.name, "goes on");
     for (const wire of this.#wires) if (wire.server === server) wire.pipe?.heal();
-    this.clock.after(0.001, () => server.resume());
+    this.clock.after(0.001, () => {
+      server.resume();
+      this.over(server);
+    });
   }
 
   // -- programs with sessions --------------------------------------------------------------------
@@ -275,6 +279,39 @@ export class ClusterWorld {
   /** Whoever may be closed now without an answer: the server's doors are in trouble. */
   excuse(server: SimulatedServer, reason: string): void {
     this.#troubleUs.set(server, this.clock.elapsedUs);
+    this.#causeUs.set(server, this.clock.elapsedUs);
+    this.#excuseAt(server, reason);
+  }
+
+  /** Its trouble is over: whom it serves still, it goes on serving, if it was not for too long. */
+  over(server: SimulatedServer): void {
+    const nowUs = this.clock.elapsedUs;
+    for (const program of this.#programs.values()) {
+      const { line, troubledSinceUs: sinceUs } = program;
+      const isServed = line !== undefined && this.#servedBy.get(line) === server;
+      if (!isServed || program.isParted || sinceUs === undefined) continue;
+      if (nowUs - sinceUs < sessionLeaseMs * 900) program.troubledSinceUs = undefined;
+    }
+  }
+
+  /** The server says so itself; that it lived on without the others needs a cause. */
+  #onTrouble(server: SimulatedServer, reason: string): void {
+    const causeUs = this.#causeUs.get(server) ?? Number.NEGATIVE_INFINITY;
+    const isCaused = this.log.isAway || this.clock.elapsedUs - causeUs < 2 * aftermathUs;
+    if (/took this one as ended/.test(reason) && !isCaused) {
+      const { name } = server;
+      this.checker.complain("K6", `${name} was ended though nothing kept it from the log`);
+    }
+    this.#troubleUs.set(server, this.clock.elapsedUs);
+    this.#excuseAt(server, reason);
+  }
+
+  /** The log was away: whatever follows of it for servers has a cause. */
+  logIsTrouble(): void {
+    for (const server of this.servers) this.#causeUs.set(server, this.clock.elapsedUs);
+  }
+
+  #excuseAt(server: SimulatedServer, reason: string): void {
     for (const party of this.waiting) {
       if (this.#serverOf.get(party) === server) party.excuse ??= reason;
     }
@@ -286,6 +323,8 @@ export class ClusterWorld {
 
   /** When the last driver of a controller has closed its connection. */
   readonly #driverGoneUs = new Map<SimulatedServer, number>();
+  /** When something last happened to a server, or to its way to the log. */
+  readonly #causeUs = new Map<SimulatedServer, number>();
   readonly #troubleUs = new Map<SimulatedServer, number>();
   readonly #servedBy = new WeakMap<SocketLine, SimulatedServer>();
 
@@ -471,7 +510,8 @@ export class ClusterWorld {
     this.#trace(program.name, `its session ends: ${why}`);
     const sinceUs = program.troubledSinceUs ?? this.clock.elapsedUs;
     const troubledUs = this.clock.elapsedUs - sinceUs;
-    const isExcused = troubledUs >= 5_000_000;
+    // A clock that is set, and others of the cluster, may make it shorter than it was to be.
+    const isExcused = troubledUs >= sessionLeaseMs * 600;
     if (!isExcused) {
       this.checker.complain("K6", `${program.name}'s session ended after ${troubledUs} us: ${why}`);
     }
@@ -529,6 +569,7 @@ export class ClusterWorld {
         this.checker.complain("K3", `${name} has stopped: ${error.message}`);
       },
       onTrouble: (reason) => this.excuse(server, reason),
+      onComplaint: (message) => this.#onTrouble(server, message),
       onDown: () => this.#onDown(server),
     });
     return server;

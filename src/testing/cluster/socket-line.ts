@@ -35,7 +35,10 @@ export class SocketLine {
   readonly #options: LineOptions;
   readonly #server: DoorSocket;
   #handler: SocketHandler | undefined;
+  /** Closed by one end; the other still hears what was said before. */
   #isOver = false;
+  /** Cut: nobody hears anything. */
+  #isLost = false;
   #held: (() => void)[] | undefined;
   readonly #arrivesUs: Record<End, number> = { client: 0, server: 0 };
   /** Messages that arrive at an instant which has not come; others wait behind them (N1). */
@@ -63,8 +66,9 @@ export class SocketLine {
 
   /** Both ends lose it, each when it can. */
   cut(): void {
-    if (this.#isOver) return;
+    if (this.#isLost) return;
     this.#isOver = true;
+    this.#isLost = true;
     this.#held = undefined;
     this.#tellEnd("client", lostCode, "");
     this.#tellEnd("server", lostCode, "");
@@ -171,7 +175,10 @@ export class SocketLine {
     const arrivesUs = Math.max(this.#arrivesUs[to], clock.elapsedUs + delayUs);
     this.#arrivesUs[to] = arrivesUs;
     const end = to === "client" ? clientClock : serverClock;
-    const hand = (): void => end.endOfTurn(() => (this.#isOver && !isLast ? undefined : arrive()));
+    const hand = (): void =>
+      end.endOfTurn(() => {
+        if (isLast || !(this.#isLost || this.#hasHeardEnd[to])) arrive();
+      });
     const deliver = (): void => {
       if (this.#held !== undefined) this.#held.push(hand);
       else hand();
