@@ -8,22 +8,14 @@ import type { Limits } from "../../core/limits.ts";
 import { Random } from "../../core/random.ts";
 import { LogError } from "../../engine/log.ts";
 import { MemoryPayloads, type Payloads } from "../../engine/payloads.ts";
-import { Network, type Pipe } from "../network.ts";
+import { Network } from "../network.ts";
 import { VirtualClock } from "../virtual-clock.ts";
 import { VirtualProcess } from "../virtual-process.ts";
 import { ClusterChecker } from "./cluster-checker.ts";
-import { callerOf, doorScope, SimulatedServer } from "./cluster-server.ts";
+import { callerOf, SimulatedServer } from "./cluster-server.ts";
 import { NativeClient, sessionLeaseMs } from "./native-client.ts";
-import {
-  createTestgroundPeer,
-  endsByItself,
-  startGnunetClient,
-  startHttpClient,
-  startSyncClient,
-  startUdpClient,
-  testgroundAnswer,
-  testgroundRequest,
-} from "./old-clients.ts";
+import { endsByItself } from "./old-clients.ts";
+import { messageDelayMsMax, OldDoors } from "./old-doors.ts";
 import type { Party, PartyEvents } from "./party.ts";
 import type { AskStep, DoorName, FaultName, FaultRates } from "./script.ts";
 import { SharedLog } from "./shared-log.ts";
@@ -50,15 +42,6 @@ interface Program {
   troubledSinceUs: number | undefined;
 }
 
-/** What a connection of an old client goes over. */
-interface Wire {
-  readonly server: SimulatedServer;
-  readonly pipe: Pipe | undefined;
-  readonly party: Party;
-  readonly isDriver: boolean;
-}
-
-const messageDelayMsMax = 30;
 /** So long a server may take to notice that others have ended it: a lease, and then some. */
 const aftermathUs = 15_000_000;
 
@@ -75,11 +58,10 @@ export class ClusterWorld {
   readonly #payloads = new MemoryPayloads();
   readonly #messages = new Map<number, string>();
   readonly #programs = new Map<number, Program>();
-  readonly #wires = new Set<Wire>();
+  readonly #doors: OldDoors;
   readonly #serverOf = new Map<Party, SimulatedServer>();
   readonly #programOf = new Map<Party, Program>();
   #lastIncarnation = 0;
-  #isCalm = false;
   readonly #events: PartyEvents;
 
   constructor(options: WorldOptions) {
@@ -106,6 +88,12 @@ export class ClusterWorld {
         this.#trace(party.name, `is closed: ${why}`);
       },
     };
+    this.#doors = new OldDoors({
+      ...{ seed: options.seed, faults: options.faults, clock: this.clock, events: this.#events },
+      ...{ network: this.#network, random: this.#random, onStruck: options.onStruck },
+      onMessage: (who, topic, number, message) =>
+        this.checker.onMessage(who, topic, number, message),
+    });
   }
 
   get waiting(): readonly Party[] {
@@ -135,7 +123,7 @@ export class ClusterWorld {
 
   /** From here on nothing breaks by itself, and what is broken is mended. */
   calm(): void {
-    this.#isCalm = true;
+    this.#doors.calm();
     this.#network.faults = { ...this.#network.faults, delayMsMax: 0 };
     if (this.log.isAway) this.log.return();
     for (const server of this.servers) {
@@ -153,14 +141,14 @@ export class ClusterWorld {
     if (server.state === "down" || server.state === "paused") return;
     this.#trace(server.name, "is stopped");
     server.pause();
-    for (const wire of this.#wires) if (wire.server === server) wire.pipe?.partition();
+    this.#doors.hold(server);
   }
 
   /** What came meanwhile is read before what fell due meanwhile. */
   resume(server: SimulatedServer): void {
     if (server.state !== "paused") return;
     this.#trace(server.name, "goes on");
-    for (const wire of this.#wires) if (wire.server === server) wire.pipe?.heal();
+    this.#doors.heal(server);
     this.clock.after(0.001, () => {
       server.resume();
       this.over(server);
@@ -254,9 +242,7 @@ export class ClusterWorld {
     const facts = { hasDeadline, isNative: false, ...(door === "udp" ? { isDatagram: true } : {}) };
     const party = this.#createParty(step, at, facts as typeof facts & { isDatagram?: true });
     this.#serverOf.set(party, server);
-    if (door === "udp") this.#startUdp(party, server, step);
-    else if (door === "testground") this.#startTestground(party, server, step);
-    else this.#startStream(party, server, step, door);
+    this.#doors.start(party, server, step, door);
   }
 
   clear(index: number): void {
@@ -321,161 +307,10 @@ export class ClusterWorld {
     }
   }
 
-  /** When the last driver of a controller has closed its connection. */
-  readonly #driverGoneUs = new Map<SimulatedServer, number>();
   /** When something last happened to a server, or to its way to the log. */
   readonly #causeUs = new Map<SimulatedServer, number>();
   readonly #troubleUs = new Map<SimulatedServer, number>();
   readonly #servedBy = new WeakMap<SocketLine, SimulatedServer>();
-
-  #startStream(
-    party: Party,
-    server: SimulatedServer,
-    step: AskStep & { readonly id: number },
-    door: DoorName,
-  ): void {
-    const pipe = this.#network.connect();
-    const isDriver = door === "gnunet" && step.ask.what === "quorum-init";
-    const wire: Wire = { server, pipe, party, isDriver };
-    // A controller has one driver at a time, and closes the connection of a second one.
-    const others = [...this.#wires].filter((one) => one.server === server && one.isDriver);
-    const goneMs = (this.clock.elapsedUs - (this.#driverGoneUs.get(server) ?? -1e9)) / 1000;
-    if (isDriver && (others.length > 0 || goneMs < 10 * messageDelayMsMax)) {
-      // Which of them comes first is not known here.
-      for (const { party: other } of [...others, wire]) other.excuse ??= "there are two drivers";
-    }
-    this.#wires.add(wire);
-    if (server.state === "paused") pipe.partition();
-    const { life } = server;
-    server.whenAwake(() => {
-      const { doors } = server;
-      if (doors === undefined || server.life !== life) pipe.cut();
-      else if (door === "syncd") doors.syncd.accept(pipe.server, { address: party.name });
-      else if (door === "http") doors.http.accept(pipe.server);
-      else {
-        const service = isDriver ? "testbed" : "testbed-barrier";
-        doors.gnunet.accept(service, pipe.server, { address: party.name });
-      }
-    });
-    const random = new Random(this.#options.seed ^ (step.id * 0x9e3779b1));
-    if (door === "syncd") startSyncClient(party, pipe.client, step, random, this.#events);
-    else if (door === "http") startHttpClient(party, pipe.client, step, this.#events);
-    else startGnunetClient(party, pipe.client, step, this.#events);
-    pipe.client.on("close", () => {
-      this.#wires.delete(wire);
-      if (isDriver) this.#driverGoneUs.set(server, this.clock.elapsedUs);
-    });
-  }
-
-  #startTestground(party: Party, server: SimulatedServer, step: AskStep): void {
-    const line = this.#createTextLine();
-    const { clock } = server.process;
-    const peer = createTestgroundPeer((text) => line.toClient(text), clock);
-    const wire: Wire = { server, pipe: undefined, party, isDriver: false };
-    this.#wires.add(wire);
-    let isOver = false;
-    const end = (): void => {
-      isOver = true;
-      this.#wires.delete(wire);
-      line.toServer(undefined);
-    };
-    line.onClient = (text) => {
-      if (isOver || party.end !== undefined) return;
-      if (text === undefined) {
-        isOver = true;
-        this.#wires.delete(wire);
-        this.#events.closed(party, "closed without an answer");
-        return;
-      }
-      const answer = testgroundAnswer(text);
-      if ("message" in answer) {
-        line.count += 1;
-        const { barrier } = step;
-        this.checker.onMessage(party.name, `${doorScope} ${barrier}`, line.count, answer.message);
-        return;
-      }
-      party.answers += 1;
-      this.#events.answered(party, answer);
-      end();
-    };
-    line.onServer = (text) => server.process.clock.endOfTurn(() => peer.receive(text));
-    party.leave = () => {
-      party.end ??= { kind: "left" };
-      end();
-    };
-    const { life } = server;
-    server.whenAwake(() => {
-      const address = `${party.name}/ws`;
-      const who = { address, node: undefined, name: undefined, isGo: false };
-      if (server.doors !== undefined && server.life === life) {
-        server.doors.testground.accept(peer.socket, who);
-      }
-      line.toServer(testgroundRequest(party, step));
-    });
-  }
-
-  #startUdp(party: Party, server: SimulatedServer, step: AskStep & { readonly id: number }): void {
-    const { life } = server;
-    const random = new Random(this.#options.seed ^ (step.id * 0x9e3779b1));
-    this.#wires.add({ server, pipe: undefined, party, isDriver: false });
-    startUdpClient(
-      party,
-      (bytes, source) => {
-        // A server that starts anew knows nobody: whoever asks it, asks again.
-        if (server.life !== life || server.doors === undefined) {
-          this.#events.closed(party, "nobody is there any more");
-          return;
-        }
-        const send = (reply: Buffer): void =>
-          this.#datagram(() => source.send(reply, source.port, source.address));
-        this.#datagram(() =>
-          server.process.clock.endOfTurn(() =>
-            server.doors?.syncd.receive(bytes, { ...source, send }),
-          ),
-        );
-      },
-      step,
-      { clock: this.clock, random, events: this.#events },
-    );
-  }
-
-  /** Datagrams are lost, doubled, and overtake each other. */
-  #datagram(arrive: () => void): void {
-    const random = this.#random;
-    const strikes = (fault: FaultName): boolean => {
-      if (this.#isCalm || !random.chance(this.#rate(fault))) return false;
-      this.#options.onStruck(fault);
-      return true;
-    };
-    if (strikes("lose-datagrams")) return;
-    const copies = strikes("double-datagrams") ? 2 : 1;
-    for (let copy = 0; copy < copies; copy += 1) {
-      const lateMs = strikes("reorder-datagrams") ? random.below(200) : 0;
-      const delayMs =
-        this.#rate("delay") > 0 && !this.#isCalm ? random.below(messageDelayMsMax) : 0;
-      this.clock.after(lateMs + delayMs, arrive);
-    }
-  }
-
-  /** Texts in order, each way, by the clock. */
-  #createTextLine() {
-    const line = {
-      count: 0,
-      onClient: (_text: string | undefined): void => undefined,
-      onServer: (_text: string | undefined): void => undefined,
-      toClient: (text: string | undefined): void => carry("client", () => line.onClient(text)),
-      toServer: (text: string | undefined): void => carry("server", () => line.onServer(text)),
-    };
-    const arrivesUs = { client: 0, server: 0 };
-    const carry = (to: "client" | "server", arrive: () => void): void => {
-      const { delayMsMax } = this.#network.faults;
-      const delayUs = delayMsMax === 0 ? 0 : this.#random.below(delayMsMax * 1000);
-      const nowUs = this.clock.elapsedUs;
-      arrivesUs[to] = Math.max(arrivesUs[to], nowUs + delayUs);
-      this.clock.after((arrivesUs[to] - nowUs) / 1000, arrive);
-    };
-    return line;
-  }
 
   #openLine(program: Program, url: string): SocketLine {
     const server = this.servers.find(({ name }) => url.startsWith(`ws://${name}/`));
@@ -576,12 +411,7 @@ export class ClusterWorld {
   }
 
   #onDown(server: SimulatedServer): void {
-    for (const wire of [...this.#wires]) {
-      if (wire.server !== server) continue;
-      this.#wires.delete(wire);
-      if (wire.pipe !== undefined) wire.pipe.cut();
-      else if (wire.party.end === undefined) this.#events.closed(wire.party, "its server is gone");
-    }
+    this.#doors.cut(server);
     for (const { line } of this.#programs.values()) {
       if (line !== undefined && this.#servedBy.get(line) === server) line.cut();
     }
