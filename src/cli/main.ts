@@ -8,7 +8,7 @@ import type { ConvertArguments } from "./commands/convert.ts";
 import { registerDoorCommands } from "./commands/door-commands.ts";
 import { registerEventCommands } from "./commands/event-commands.ts";
 import { registerLinkCommands } from "./commands/link-commands.ts";
-import type { LinktestArguments } from "./commands/linktest.ts";
+import { registerLinktestCommand } from "./commands/linktest-commands.ts";
 import { registerNodeCommands } from "./commands/node-commands.ts";
 import type { ParseArguments } from "./commands/parse.ts";
 import { type RunArguments, stuckAfterDefault } from "./commands/run-arguments.ts";
@@ -54,7 +54,7 @@ function buildProgram(setExit: (code: number) => void): Command {
   addRun(program, setExit);
   addParse(program, setExit);
   addConvert(program, setExit);
-  addLinktest(program, setExit);
+  registerLinktestCommand(program, setExit);
   addSimulate(program, setExit);
   registerBossCommands(program, setExit);
   registerNodeCommands(program, setExit);
@@ -186,23 +186,6 @@ function addConvert(program: Command, setExit: (code: number) => void): void {
     .action(async (from: string, to: string, options: Omit<ConvertArguments, "from" | "to">) => {
       const { runConvert } = await import("./commands/convert.ts");
       setExit(await runConvert({ from, to, ...options }, processIo));
-    });
-}
-
-function addLinktest(program: Command, setExit: (code: number) => void): void {
-  const level = integer(1, 4);
-  program
-    .command("linktest")
-    .description("show what a check of the links of a file would probe, and how long it would take")
-    .argument("<file>", "the experiment file")
-    .option("--plan", "only show it; muster run FILE --linktest LEVEL probes", false)
-    .option("--start-level <n>", "first stage: 1 latency, 2 routing, 3 loss, 4 bandwidth", level, 1)
-    .option("--level <n>", "last stage", level, 4)
-    .option("--json", "print the plan as JSON", false)
-    .option("--set <name=value>", "set a variable first, e.g. 'opt(SIZE)=5'", collect)
-    .action(async (file: string, options: Omit<LinktestArguments, "file">) => {
-      const { runLinktestPlan } = await import("./commands/linktest.ts");
-      setExit(await runLinktestPlan({ file, ...options, set: options.set ?? [] }, processIo));
     });
 }
 

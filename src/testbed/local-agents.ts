@@ -17,6 +17,7 @@ import { NodeChanges } from "./node-changes.ts";
 import type { NodeBackend } from "./nodes/index.ts";
 import { within } from "./nodes/within.ts";
 import { NodeRestarter } from "./restart-node.ts";
+import type { Announcement } from "./run-bus.ts";
 import type { RunEventBody } from "./run-event.ts";
 import { domain, planNode, syncPort } from "./run-nodes.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -36,6 +37,8 @@ export interface LocalAgentsOptions {
   readonly isEnding: () => boolean;
   readonly onTerminate: () => void;
   readonly say: (body: RunEventBody) => void;
+  /** Over the bus, to whoever listens. */
+  readonly announce: (what: Announcement) => void;
 }
 
 export class LocalAgents {

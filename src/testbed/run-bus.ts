@@ -12,6 +12,7 @@ import { eventHash } from "../host/event-hash.ts";
 import { newNonce, newRunId } from "../host/ids.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Bus } from "../wire/event/bus.ts";
+import { attributeNames, createNotification, textAttribute } from "../wire/event/notification.ts";
 import type { NodeBackend } from "./nodes/index.ts";
 
 export interface RunBusOptions {
@@ -25,6 +26,16 @@ export interface RunBusOptions {
   readonly logger: Logger;
 }
 
+/** What a run says of its own accord. */
+export interface Announcement {
+  readonly objname: string;
+  readonly objtype: string;
+  readonly eventtype: string;
+  readonly args: string;
+  /** Attributes of Muster's own. */
+  readonly extra?: Readonly<Record<string, string>>;
+}
+
 export class RunBus {
   readonly bus: MemoryBus;
   readonly #options: RunBusOptions;
@@ -34,6 +45,7 @@ export class RunBus {
   readonly #own = new OwnNotifications();
   /** As all others see it. */
   readonly outside: Bus;
+  #announcer: LastingCredentials | undefined;
 
   constructor(options: RunBusOptions) {
     const { clock, logger } = options;
@@ -75,6 +87,21 @@ export class RunBus {
     const node = nodeOf(object);
     const addresses = node === undefined ? undefined : backend.nodes.get(node)?.addresses;
     return addresses?.[0]?.loopback ?? "*";
+  }
+
+  /** Tells whoever listens, which nobody has to. */
+  announce({ args, extra = {}, ...address }: Announcement): void {
+    const { experiment: expt } = this.#options;
+    this.#announcer ??= this.credentials();
+    const attributes = [
+      textAttribute(attributeNames.args, args),
+      ...Object.entries(extra).map(([name, text]) => textAttribute(name, text)),
+    ];
+    const notification = createNotification(
+      { expt, ...address, scheduler: 0 },
+      { sender: "127.0.0.1", layout: "2011", extra: attributes },
+    );
+    this.bus.publish(this.#announcer.sign(notification)).catch(() => undefined);
   }
 
   async close(): Promise<void> {

@@ -48,7 +48,7 @@ import {
   type ToldEffect,
 } from "../wire/event/run-notes.ts";
 import { within } from "./nodes/within.ts";
-import { objectsOf, RunBus } from "./run-bus.ts";
+import { type Announcement, objectsOf, RunBus } from "./run-bus.ts";
 import type { EventsOfRun, RunEventsOptions } from "./run-events.ts";
 import { type ControlOptions, RunScheduler, type SplitOptions } from "./run-scheduler.ts";
 import { type AgendaChangeCommand, formatChange } from "./split-change.ts";
@@ -146,6 +146,11 @@ export class SplitRunEvents implements EventsOfRun {
 
   get address(): string | undefined {
     return this.#bus.address;
+  }
+
+  /** Tells whoever listens. */
+  announce(what: Announcement): void {
+    this.#bus.announce(what);
   }
 
   /** Barriers are the run's, events the scheduler's. */

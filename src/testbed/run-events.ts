@@ -10,7 +10,7 @@ import type { CoreLink, EdgeHandler } from "../host/core-link.ts";
 import type { Host } from "../host/host.ts";
 import type { Order } from "../wire/event/orders.ts";
 import type { FireClock } from "./agents/firing/fire-clock.ts";
-import { objectsOf, RunBus, type RunBusOptions } from "./run-bus.ts";
+import { type Announcement, objectsOf, RunBus, type RunBusOptions } from "./run-bus.ts";
 
 /** An order with the agenda it comes from. */
 export interface RunOrder extends Order {
@@ -96,6 +96,11 @@ export class RunEvents {
 
   get address(): string | undefined {
     return this.#bus.address;
+  }
+
+  /** Tells whoever listens. */
+  announce(what: Announcement): void {
+    this.#bus.announce(what);
   }
 
   submit(command: Command): void {

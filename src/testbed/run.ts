@@ -294,6 +294,7 @@ class Run {
       isEnding: () => this.#ending !== undefined,
       onTerminate: () => this.#end({ endedBy: "terminate", error: null }),
       say: (body) => this.#say(body),
+      announce: (what) => this.#events?.announce(what),
     });
   }
 

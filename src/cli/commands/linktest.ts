@@ -1,34 +1,81 @@
 // SPDX-License-Identifier: MIT
-// `muster linktest FILE --plan`: what a linktest of the file would probe, how long it would take,
-// and what it could not judge, before anybody waits for it.
-// Exit status: 0 shown, 1 the file is refused, 64 wrong options, 66 unreadable.
+// `muster linktest ID|FILE`: probes the links of an experiment that is up, of a file for this alone,
+// or shows what it would probe. Ctrl-C ends what it has started on every node.
+// Exit status: 0 nothing is bad, 1 something is, or it did not come to an end, 64 wrong options, 66
+// unreadable, 69 no scheduler, 75 not over in time, 130 and 143 interrupted.
+import { statSync } from "node:fs";
+import { killLinktest, requestLinktest } from "../../client/linktest-request.ts";
 import { formatDiagnostic } from "../../experiment/index.ts";
-import { describePlan, type Level, linktestLimits, planLinktest } from "../../linktest/index.ts";
+import {
+  describePlan,
+  type Level,
+  linktestLimits,
+  planLinktest,
+  type Verdict,
+} from "../../linktest/index.ts";
 import { NodeNetwork } from "../../testbed/node-network.ts";
+import { type EventWorld, eventWorld, senderAddress, splitTime } from "../event-bus.ts";
+import { describeAway, describeOutcome } from "../event-outcome.ts";
+import {
+  type EventPartyArguments,
+  eventExitCodes,
+  findCredentials,
+  findParty,
+  withEventBus,
+} from "../event-party.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
+import { formatVerdicts } from "../linktest-table.ts";
+import { harmless } from "../output.ts";
+import { StopSignals } from "../stop-signals.ts";
 import { loadExperiment } from "./parse.ts";
+import { stuckAfterDefault } from "./run-arguments.ts";
 
 /** Arguments of `muster linktest`. */
-export interface LinktestArguments {
-  readonly file: string;
-  /** Without it the command is refused: the word stays free for a command that probes. */
-  readonly plan: boolean;
+export interface LinktestArguments extends Omit<EventPartyArguments, "id"> {
+  readonly target: string;
   /** First and last stage. */
   readonly startLevel: Level;
   readonly level: Level;
+  readonly timeout?: number;
+  readonly kill: boolean;
+  readonly plan: boolean;
   readonly json: boolean;
   readonly set: readonly string[];
 }
 
-/** Runs `muster linktest FILE --plan`. @returns the exit status @throws CommandError */
-export async function runLinktestPlan(argv: LinktestArguments, io: CommandIo): Promise<number> {
-  const { file, set, startLevel, level, json } = argv;
-  if (!argv.plan) {
-    const message = `this command only shows the plan: add --plan; to test the links, say: muster run ${file} --linktest ${level}`;
+/** @returns the exit status @throws CommandError */
+export async function linktestCommand(
+  argv: LinktestArguments,
+  io: CommandIo,
+  world: EventWorld = eventWorld,
+): Promise<number> {
+  const { target, startLevel, level, plan, kill, timeout, set } = argv;
+  if (startLevel > level) {
+    const message = `--start-level ${startLevel} is behind --level ${level}`;
     throw new CommandError(exitCodes.usage, message);
   }
-  const loaded = await loadExperiment(file, { set, forRun: true });
+  const isOfFile = plan || isFile(target);
+  const stray = isOfFile
+    ? [...(kill ? ["--kill"] : []), ...(timeout === undefined ? [] : ["--timeout"])]
+    : [...(set.length > 0 ? ["--set"] : [])];
+  if (stray.length > 0) {
+    const what = isOfFile ? "an experiment that is up" : "a file";
+    const message = `${stray.join(" and ")} is for ${what}, and ${target} is none`;
+    throw new CommandError(exitCodes.usage, message);
+  }
+  if (plan) return await showPlan(argv, io);
+  if (isOfFile) return await testFile(argv, io);
+  return kill ? await killTest(argv, io, world) : await testExperiment(argv, io, world);
+}
+
+function isFile(target: string): boolean {
+  return statSync(target, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+async function showPlan(argv: LinktestArguments, io: CommandIo): Promise<number> {
+  const { target, set, startLevel, level, json } = argv;
+  const loaded = await loadExperiment(target, { set, forRun: true });
   for (const one of loaded.diagnostics) io.stderr(`${formatDiagnostic(one, loaded.source)}\n`);
   const { experiment, rows = {} } = loaded;
   if (experiment === undefined) return exitCodes.failed;
@@ -37,4 +84,127 @@ export async function runLinktestPlan(argv: LinktestArguments, io: CommandIo): P
   const plan = planLinktest(network.linktest(), levels, linktestLimits);
   io.stdout(json ? `${JSON.stringify(plan, null, 2)}\n` : `${describePlan(plan).join("\n")}\n`);
   return exitCodes.ok;
+}
+
+/** Its nodes and links without its programs and events: what is probed has the links for itself. */
+async function testFile(argv: LinktestArguments, io: CommandIo): Promise<number> {
+  const { target: file, set, level, startLevel, json } = argv;
+  if (startLevel !== 1) {
+    throw new CommandError(exitCodes.usage, "of a file, a linktest begins with stage 1");
+  }
+  const { runCommand } = await import("./run.ts");
+  const run = { file, set, json, linktest: level, linksOnly: true };
+  const rest = { duration: 0, stuckAfter: stuckAfterDefault, repeat: 1, limit: [] };
+  return await runCommand({ ...run, ...rest }, io);
+}
+
+async function killTest(
+  argv: LinktestArguments,
+  io: CommandIo,
+  world: EventWorld,
+): Promise<number> {
+  const { party, experiment, common } = prepare(argv, io, world);
+  const outcome = await withEventBus({ id: argv.target, ...argv }, party, world, (bus) =>
+    killLinktest({ ...common, bus }),
+  );
+  const isAccepted = outcome.kind === "accepted";
+  const request = { experiment, objname: "linktest", eventtype: "KILL" };
+  const text = describeOutcome(outcome, {
+    request: { ...request, args: "", at: { seconds: 0, microseconds: 0 } },
+    timeoutS: undefined,
+  });
+  const isUnheard = ["no-scheduler", "no-answer", "failed"].includes(outcome.kind);
+  const refused = isUnheard ? eventExitCodes.unavailable : exitCodes.failed;
+  const code = isAccepted ? exitCodes.ok : refused;
+  const said = isAccepted ? `the linktest of ${experiment} is being ended` : text;
+  if (argv.json) io.stdout(`${JSON.stringify({ ...request, outcome: outcome.kind, text: said })}\n`);
+  else if (isAccepted) io.stdout(`${said}\n`);
+  else io.stderr(`muster: ${harmless(said)}\n`);
+  return code;
+}
+
+function prepare(argv: LinktestArguments, io: CommandIo, world: EventWorld) {
+  const party = findParty({ ...argv, id: argv.target });
+  const experiment = `${party.pid}/${party.eid}`;
+  const credentials = findCredentials({ ...argv, id: argv.target }, party, world);
+  const common = {
+    ...{ credentials, experiment, runtime: world.runtime, sender: senderAddress(process.env) },
+    now: () => splitTime(world.wallUs()),
+    onAway: (ms: number) => io.stderr(`muster: ${describeAway(experiment, ms)}\n`),
+  };
+  return { party, experiment, common };
+}
+
+async function testExperiment(
+  argv: LinktestArguments,
+  io: CommandIo,
+  world: EventWorld,
+): Promise<number> {
+  const { startLevel, level, timeout } = argv;
+  const { party, experiment, common } = prepare(argv, io, world);
+  const signals = new StopSignals();
+  const verdicts: Verdict[] = [];
+  try {
+    const ending = await withEventBus({ id: argv.target, ...argv }, party, world, (bus) =>
+      requestLinktest({
+        ...{ ...common, bus, interrupt: signals.interrupt },
+        args: `STARTAT=${startLevel} STOPAT=${level} `,
+        ...(timeout === undefined ? {} : { timeoutMs: 1_000 * timeout }),
+        onReport: (text, told) => {
+          verdicts.push(...(told as readonly Verdict[]));
+          // What is in the table comes there.
+          if (told.length === 0) io.stderr(`muster: ${harmless(text)}\n`);
+        },
+      }),
+    );
+    const judged = conclude(ending, verdicts, { experiment, argv });
+    const code = signals.exitStatus ?? judged.code;
+    const { outcome, text } = judged;
+    const facts = { experiment, startLevel, level, outcome, verdicts, text, exitCode: code };
+    if (argv.json) io.stdout(`${JSON.stringify(facts, null, 2)}\n`);
+    else if (verdicts.length > 0) io.stdout(formatVerdicts(verdicts));
+    if (!argv.json && code === exitCodes.ok) io.stdout(`${harmless(text)}\n`);
+    if (code !== exitCodes.ok) io.stderr(`muster: ${harmless(text)}\n`);
+    return code;
+  } finally {
+    signals.dispose();
+  }
+}
+
+interface Conclusion {
+  readonly outcome: "passed" | "failed" | "cancelled" | "timeout" | "refused" | "unknown";
+  readonly text: string;
+  readonly code: number;
+}
+
+function conclude(
+  { outcome, why }: Awaited<ReturnType<typeof requestLinktest>>,
+  verdicts: readonly Verdict[],
+  { experiment, argv }: { readonly experiment: string; readonly argv: LinktestArguments },
+): Conclusion {
+  const over = outcome.kind === "completed";
+  if (why === "timeout") {
+    const text = `it was not over after ${argv.timeout} s and was ended; --timeout S gives it longer`;
+    return { outcome: "timeout", text, code: eventExitCodes.timeout };
+  }
+  if (why !== "over") {
+    const who = why === "killed" ? "by somebody else" : "by a signal";
+    return { outcome: "cancelled", text: `the linktest was ended ${who}`, code: exitCodes.failed };
+  }
+  if (!over) {
+    const request = { experiment, objname: "linktest", eventtype: "START", args: "" };
+    const at = { seconds: 0, microseconds: 0 };
+    const text = describeOutcome(outcome, { request: { ...request, at }, timeoutS: undefined });
+    const isUnheard = ["no-scheduler", "no-answer", "failed"].includes(outcome.kind);
+    const code = isUnheard ? eventExitCodes.unavailable : exitCodes.failed;
+    return { outcome: "unknown", text, code };
+  }
+  const { error, why: reason = "" } = outcome;
+  if (error < 0) return { outcome: "refused", text: reason, code: exitCodes.failed };
+  const of = (wanted: Verdict["verdict"]): number =>
+    verdicts.filter(({ verdict }) => verdict === wanted).length;
+  const counts = `${of("ok")} ok, ${of("bad")} bad, ${of("untestable")} untestable`;
+  if (error === 0) return { outcome: "passed", text: counts, code: exitCodes.ok };
+  const isTold = of("bad") > 0 || reason === "";
+  return { outcome: "failed", text: isTold ? counts : reason, code: exitCodes.failed };
 }

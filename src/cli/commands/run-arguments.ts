@@ -22,6 +22,8 @@ export interface RunArguments {
   readonly nodes?: "process" | "netns";
   /** Last stage of a linktest before time 0; 0 or left out: none. */
   readonly linktest?: 0 | Level;
+  /** Nodes and links of the file, and nothing that would run on them. */
+  readonly linksOnly?: boolean;
   readonly links?: "netem" | "delay-node" | "none";
   readonly limit: readonly string[];
   readonly pid?: string;

@@ -101,7 +101,7 @@ function loadTls({ tls, tlsLegacy = false }: RunArguments): TlsIdentity | undefi
 
 /** Prints what there is to say about the file, once for a series. @throws CommandError */
 async function load(
-  { file, pid, eid, catalogue, addresses }: RunArguments,
+  { file, pid, eid, catalogue, addresses, linksOnly = false }: RunArguments,
   run: SeriesRun,
   io: CommandIo,
   said: Set<string>,
@@ -127,13 +127,20 @@ async function load(
   const { experiment, rows, source } = loaded;
   if (experiment !== undefined) {
     // A YAML file has none of its own.
-    return { experiment, tables: rows ?? tableRows(experiment).rows, source };
+    const what = linksOnly ? withoutPrograms(experiment) : experiment;
+    return { experiment: what, tables: rows ?? tableRows(experiment).rows, source };
   }
   const errors = loaded.diagnostics.filter(({ severity }) => severity === "error").length;
   throw new CommandError(
     exitCodes.refused,
     `${file} has ${errors} ${errors === 1 ? "error" : "errors"}; nothing was run`,
   );
+}
+
+function withoutPrograms(experiment: Experiment): Experiment {
+  const { traffic: _, barriers: _barriers, testground: _plan, ...rest } = experiment;
+  const nothing = { programs: [], events: [], sequences: [], timelines: [], groups: [] };
+  return { ...rest, ...nothing };
 }
 
 function defaultOutput(eid: string): string {

@@ -27,7 +27,9 @@ import { completed, refused } from "../agents/program-result.ts";
 import type { Told } from "../node-boot.ts";
 import { NodeNetwork } from "../node-network.ts";
 import type { NodeBackend } from "../nodes/index.ts";
+import type { Announcement } from "../run-bus.ts";
 import type { RunEventBody } from "../run-event.ts";
+import { LinktestReports } from "./linktest-reports.ts";
 import { createNodeProbes } from "./node-probes.ts";
 import { type LinktestOutcome, runLinktest } from "./run-linktest.ts";
 
@@ -40,6 +42,8 @@ export interface LinktestAgentOptions {
   /** What the run is now. */
   readonly told: () => Told;
   readonly say: (body: RunEventBody) => void;
+  /** Over the bus, to whoever listens. */
+  readonly announce: (what: Announcement) => void;
 }
 
 /** First and last stage. */
@@ -109,8 +113,10 @@ export class LinktestAgent implements ObjectAgent {
     const network = new NodeNetwork({ experiment, tables, standIn: (address) => address });
     const map = network.linktest();
     const plan = planLinktest(map, { first, last }, linktestLimits);
+    const reports = new LinktestReports(this.#options.announce);
     const seconds = `about ${Math.ceil(plan.seconds)} s`;
     say({ type: "message", level: "info", node: null, text: `linktest begins: ${seconds}` });
+    reports.say(`linktest levels ${first} to ${last}: ${seconds}`);
     this.#sessions += 1;
     const cancel = new AbortController();
     this.#cancel = cancel;
@@ -120,6 +126,8 @@ export class LinktestAgent implements ObjectAgent {
         ...{ map, plan, clock, limits: linktestLimits, session: this.#sessions },
         host: createNodeProbes({ backend, syncServer, syncPort, directory }),
         interrupt: cancel.signal,
+        onProgress: (...progress) => reports.pass(...progress),
+        onVerdicts: (...judged) => reports.verdicts(...judged),
         lostByMachine: async () => (await backend.doors?.shaped?.lostByMachine()) ?? 0,
       });
       const { verdicts, isCancelled } = outcome;

@@ -13,6 +13,7 @@ import {
   judgeLoss,
   judgeRate,
   judgeRoute,
+  type LatencyPlan,
   type LinktestLimits,
   type LinktestMap,
   type LinktestPlan,
@@ -67,6 +68,8 @@ export interface LinktestRun {
   readonly lostByMachine?: () => Promise<number>;
   /** Told when a stage begins and after each pass. */
   readonly onProgress?: (stage: Stage, done: number, passes: number) => void;
+  /** Told what a stage has come to. */
+  readonly onVerdicts?: (stage: Stage, verdicts: readonly Verdict[]) => void;
 }
 
 export interface LinktestOutcome {
@@ -114,22 +117,28 @@ class Linktest {
   }
 
   async play(): Promise<readonly Verdict[]> {
-    const { loss, rate } = this.#run.plan;
-    const verdicts = [...(await this.#latency()), ...(await this.#routing())];
+    const { latency, routes, loss, rate } = this.#run.plan;
+    const verdicts: Verdict[] = [];
+    const add = (stage: Stage, more: readonly Verdict[]): void => {
+      verdicts.push(...more);
+      if (!this.#isCancelled || more.length > 0) this.#run.onVerdicts?.(stage, more);
+    };
+    if (latency !== undefined) add("latency", await this.#latency(latency));
+    if (routes !== undefined) add("routing", await this.#routing(routes));
     if (loss !== undefined) {
-      verdicts.push(...loss.untestable.map(({ edge, why }) => untestable("loss", edge, why)));
-      verdicts.push(...(await this.#stage("loss", loss.passes, lossSteps, judgeLossOf)));
+      const without = loss.untestable.map(({ edge, why }) => untestable("loss", edge, why));
+      const judged = await this.#stage("loss", loss.passes, lossSteps, judgeLossOf);
+      add("loss", [...without, ...judged]);
     }
     if (rate !== undefined) {
-      verdicts.push(...rate.untestable.map(({ edge, why }) => untestable("bandwidth", edge, why)));
-      verdicts.push(...(await this.#stage("bandwidth", rate.passes, rateSteps, judgeRateOf)));
+      const without = rate.untestable.map(({ edge, why }) => untestable("bandwidth", edge, why));
+      const judged = await this.#stage("bandwidth", rate.passes, rateSteps, judgeRateOf);
+      add("bandwidth", [...without, ...judged]);
     }
     return verdicts;
   }
 
-  async #latency(): Promise<readonly Verdict[]> {
-    const plan = this.#run.plan.latency;
-    if (plan === undefined) return [];
+  async #latency(plan: LatencyPlan): Promise<readonly Verdict[]> {
     const passes = plan.passes.map((pass) =>
       pass.map((pair) => ({ pair, steps: latencySteps(pair, plan) })),
     );
@@ -146,9 +155,8 @@ class Linktest {
     });
   }
 
-  async #routing(): Promise<readonly Verdict[]> {
-    const { plan, limits } = this.#run;
-    const routes = plan.routes ?? [];
+  async #routing(routes: readonly Route[]): Promise<readonly Verdict[]> {
+    const { limits } = this.#run;
     const ofPair = new Map<Pair, Route>(routes.map((route) => [routePair(route), route]));
     const passes = schedulePasses([...ofPair.keys()], 2 * limits.pairsAtOnceMax).map((pass) =>
       pass.map((pair) => ({ pair, steps: routeSteps() })),

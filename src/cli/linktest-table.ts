@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// Verdicts of a linktest as a table: asked for against measured, direction by direction. Pure.
+import type { Verdict } from "../linktest/index.ts";
+import { formatTable } from "./output.ts";
+
+/** One line for each verdict, by link and direction, and why where it is not ok. */
+export function formatVerdicts(verdicts: readonly Verdict[]): string {
+  const rows = verdicts.map((one) => {
+    const { edge, stage, verdict, why } = one;
+    const { from, to, link } = edge;
+    const [asked, measured] = [one.expected, one.measured].map((value) => inUnits(stage, value));
+    return [link, `${from} > ${to}`, stage, asked ?? "", measured ?? "", verdict, why];
+  });
+  const sorted = rows.toSorted(([a = "", b = ""], [c = "", d = ""]) => order(a, c) || order(b, d));
+  const head = ["LINK", "DIRECTION", "STAGE", "ASKED", "MEASURED", "VERDICT", "WHY"];
+  return `${formatTable([head, ...sorted]).join("\n")}\n`;
+}
+
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function inUnits(stage: Verdict["stage"], value: number | null): string {
+  if (value === null) return "-";
+  const digits = (number: number): string => String(Number(number.toPrecision(4)));
+  switch (stage) {
+    case "latency":
+      return `${digits(value)} ms`;
+    case "loss":
+      return `${digits(100 * value)} %`;
+    case "bandwidth":
+      return `${digits(value / 1e6)} Mb/s`;
+    case "routing":
+      return `${digits(value)}`;
+  }
+}

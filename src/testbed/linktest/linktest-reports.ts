@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// What a linktest says over the bus while it goes on: REPORT events with text for people, which old
+// listeners print, and with the verdicts of a stage for programs. [LINKTEST 7]
+import { linktestObject, verdictsAttribute } from "../../client/linktest-request.ts";
+import { formatErrorRecord, formatVerdict, type Stage, type Verdict } from "../../linktest/index.ts";
+import type { Announcement } from "../run-bus.ts";
+
+/** Verdicts of one notification: some 400 bytes each, of 512 KB that it may have. */
+const verdictsAtOnce = 200;
+
+export class LinktestReports {
+  readonly #announce: (what: Announcement) => void;
+
+  constructor(announce: (what: Announcement) => void) {
+    this.#announce = announce;
+  }
+
+  say(args: string, extra: Readonly<Record<string, string>> = {}): void {
+    const address = { objname: linktestObject, objtype: "LINKTEST", eventtype: "REPORT" };
+    this.#announce({ ...address, args, extra });
+  }
+
+  pass(stage: Stage, done: number, passes: number): void {
+    if (done < passes) this.say(`${stage}: pass ${done + 1} of ${passes}`);
+  }
+
+  verdicts(stage: Stage, all: readonly Verdict[]): void {
+    const count = (wanted: Verdict["verdict"]): number =>
+      all.filter(({ verdict }) => verdict === wanted).length;
+    const counts = `${count("ok")} ok, ${count("bad")} bad, ${count("untestable")} untestable`;
+    this.say(`${stage}: ${counts}`);
+    for (let at = 0; at < all.length; at += verdictsAtOnce) {
+      const some = all.slice(at, at + verdictsAtOnce);
+      const told = some.flatMap((one) => (one.verdict === "ok" ? [] : [describe(one)]));
+      this.say(told.join("\n"), { [verdictsAttribute]: JSON.stringify(some) });
+    }
+  }
+}
+
+function describe(verdict: Verdict): string {
+  if (verdict.verdict === "bad") return formatErrorRecord(verdict).trimEnd();
+  return `untestable: ${formatVerdict(verdict)}`;
+}

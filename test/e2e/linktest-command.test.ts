@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// Goal: `muster linktest` of an experiment that is up tells what is asked for from what is there,
+// and ends with its user, with another user's wish or with the experiment; no probe is left then.
+// Method: the commands themselves; nodes are processes, whose links nobody shapes.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { systemClock } from "../../src/host/clock.ts";
+import { markedProcesses } from "../../src/testbed/nodes/marked-processes.ts";
+import { type Command, type Ended, run, scratch, start, until } from "./support/command.ts";
+import { readText, writeExperiment } from "./support/experiment.ts";
+
+/** The longest that a probe may go on; a second is the aim, and the machine is shared. */
+const goneMsMax = 10_000;
+let state = "";
+const environment = () => ({ env: { MUSTER_STATE: state, MUSTER_NODES: "environment" } });
+const muster = (...argv: readonly string[]): Promise<Ended> => run("muster", argv, environment());
+const startMuster = (...argv: readonly string[]): Command => start("muster", argv, environment());
+
+beforeEach(() => {
+  state = join(scratch(), "state");
+});
+afterEach(async () => {
+  if (existsSync(join(state, "muster.sock"))) await muster("serve", "--stop");
+});
+
+async function up(delay: string): Promise<string> {
+  const body = `set a [$ns node]
+set b [$ns node]
+set l [$ns duplex-link $a $b 100Mb ${delay} DropTail]`;
+  const { code, stdout, stderr } = await muster("up", writeExperiment(body));
+  expect(code, stderr).toBe(0);
+  return /results in (.*)/.exec(stdout)?.[1] ?? "";
+}
+
+function probesOf(directory: string): number {
+  const runId = /"runId":"(\w+)"/.exec(readText(join(directory, "record.ndjson")))?.[1] ?? "";
+  return markedProcesses(runId).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("probe-main");
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+test("says what is bad, as table, JSON and exit status", async () => {
+  await up("10ms");
+  const bad = await muster("linktest", "test", "--level", "1");
+  expect(bad.code, bad.stderr).toBe(1);
+  expect(bad.stdout).toMatch(/^l +a > b +latency +10 ms +[\d.]+ ms +bad +\d+ of \d+ packets/m);
+  expect(bad.stderr).toMatch(/latency: pass 1 of 1\n.*latency: 0 ok, 2 bad, 0 untestable/);
+  const json = await muster("linktest", "muster/test", "--level", "1", "--json");
+  const { outcome, exitCode, verdicts } = JSON.parse(json.stdout);
+  expect([outcome, exitCode, verdicts.length, json.code]).toEqual(["failed", 1, 2, 1]);
+  const none = await muster("linktest", "nobody");
+  expect([none.code, none.stderr]).toEqual([66, expect.stringContaining("there is no experiment")]);
+});
+
+test("ends with its user, another user's wish and the experiment; no probe is left", async () => {
+  const directory = await up("0ms");
+  const fine = await muster("linktest", "test", "--level", "1");
+  expect([fine.code, fine.stderr]).toEqual([0, expect.stringContaining("2 ok, 0 bad")]);
+
+  const ends: readonly (readonly [string, (test: Command) => Promise<unknown>, number])[] = [
+    ["Ctrl-C", async ({ child }) => child.kill("SIGINT"), 130],
+    ["--kill", () => muster("linktest", "test", "--kill"), 1],
+    ["swap-out", () => muster("down", "test"), 1],
+  ];
+  for (const [how, end, status] of ends) {
+    const testing = startMuster("linktest", "test", "--level", "3");
+    await testing.prints(/loss: pass 1 of 1/);
+    await until(`the probes before ${how}`, () => probesOf(directory) === 2);
+    if (how === "--kill") {
+      const second = await muster("linktest", "test", "--level", "1");
+      expect([second.code, second.stderr]).toEqual([1, "muster: a linktest is running\n"]);
+    }
+    const beganUs = systemClock.nowUs();
+    const ending = end(testing);
+    await until(`no probe after ${how}`, () => probesOf(directory) === 0);
+    expect((systemClock.nowUs() - beganUs) / 1_000).toBeLessThan(goneMsMax);
+    await ending;
+    const { code, stderr } = await testing.ended;
+    expect(code, `${how}: ${stderr}`).toBe(status);
+  }
+});
