@@ -6,6 +6,8 @@ import type { ClientRuntime } from "./runtime.ts";
 
 /** A bus somewhere else. */
 export interface ConnectedBus extends Bus {
+  /** False while the connection is lost and made anew; absent where it cannot be. */
+  readonly isConnected?: boolean;
   close(): void;
 }
 

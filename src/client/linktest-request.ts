@@ -5,8 +5,10 @@
 //   L1. It listens before it sends START. The old one began to afterwards, and could miss the end.
 //   L2. Whoever gives up, by a signal or for the time, has sent KILL, and waits for the end for as
 //       long as `killMs`; a second wish to give up does not shorten that.
-import { type Bus, BusError, type PlacedNotification } from "../wire/event/bus.ts";
+//   L3. A bus that is away for `lostMs` is lost: the experiment is down, and its probes with it.
+import { BusError, type PlacedNotification } from "../wire/event/bus.ts";
 import { attributeNames, getText, type Notification } from "../wire/event/notification.ts";
+import type { ConnectedBus } from "./event-connection.ts";
 import type { EventCredentials } from "./event-credentials.ts";
 import { type SendOutcome, sendEvent } from "./event-request.ts";
 import type { EventTime } from "./event-time.ts";
@@ -18,9 +20,12 @@ export const linktestObject = "linktest";
 export const verdictsAttribute = "MUSTER_VERDICTS";
 /** For the end of a linktest that was told to end: its probes are gone within a second. */
 const killMs = 10_000;
+/** Twice as long as a connection is looked for again at most. */
+const lostMs = 10_000;
+const lookMs = 500;
 
 export interface LinktestRequest {
-  readonly bus: Bus;
+  readonly bus: ConnectedBus;
   readonly credentials: EventCredentials;
   readonly runtime: ClientRuntime;
   /** Address of this host. */
@@ -108,6 +113,7 @@ async function startAndWait(options: LinktestRequest, giveUp: AbortSignal): Prom
   };
   if (giveUp.aborted) return { kind: "cancelled" };
   giveUp.addEventListener("abort", kill);
+  const stopWatching = watchConnection(options, () => late.abort());
   const { onAccepted, onAway } = options;
   const outcome = await sendEvent({
     ...{ bus, credentials, runtime, sender, request, asks: true, waits: true },
@@ -117,17 +123,39 @@ async function startAndWait(options: LinktestRequest, giveUp: AbortSignal): Prom
   });
   giveUp.removeEventListener("abort", kill);
   cancel();
+  stopWatching();
   await killing;
-  return outcome;
+  if (outcome.kind !== "cancelled" || bus.isConnected !== false) return outcome;
+  const message = "the bus was lost; the experiment is down, or its machine";
+  return { kind: "failed", code: "unavailable", message };
+}
+
+/** L3. @returns ends the watch */
+function watchConnection(
+  { bus, runtime }: Pick<LinktestRequest, "bus" | "runtime">,
+  onLost: () => void,
+): () => void {
+  let sinceUs: number | undefined;
+  let cancel = (): void => undefined;
+  const look = (): void => {
+    const nowUs = runtime.nowUs();
+    sinceUs = bus.isConnected === false ? (sinceUs ?? nowUs) : undefined;
+    if (sinceUs !== undefined && nowUs - sinceUs >= 1_000 * lostMs) onLost();
+    else cancel = runtime.after(lookMs, look);
+  };
+  look();
+  return () => cancel();
 }
 
 /** L1. @throws BusError */
-async function listen(
-  options: LinktestRequest,
-  onKilled: () => void,
-): Promise<{ close(): void }> {
+async function listen(options: LinktestRequest, onKilled: () => void): Promise<{ close(): void }> {
   const { bus, experiment: expt, credentials } = options;
-  const address = { expt, objname: linktestObject, eventtype: "REPORT,KILL", scheduler: 0 } as const;
+  const address = {
+    expt,
+    objname: linktestObject,
+    eventtype: "REPORT,KILL",
+    scheduler: 0,
+  } as const;
   let isClosed = false;
   const take = (notification: Notification): void => {
     if (!credentials.verify(notification)) return;

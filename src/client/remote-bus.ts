@@ -113,6 +113,10 @@ export class RemoteBus implements Bus {
     return added.begun;
   }
 
+  get isConnected(): boolean {
+    return this.#isOpen;
+  }
+
   /** Subscriptions end without a word; what is published and not answered is rejected. */
   close(): void {
     this.#end(unavailable("this bus was closed"), false);

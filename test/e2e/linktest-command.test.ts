@@ -27,7 +27,9 @@ afterEach(async () => {
 async function up(delay: string): Promise<string> {
   const body = `set a [$ns node]
 set b [$ns node]
-set l [$ns duplex-link $a $b 100Mb ${delay} DropTail]`;
+set l [$ns duplex-link $a $b 100Mb ${delay} DropTail]
+set p [$a program-agent -command "sleep 1000"]
+$ns at 0 "$p start"`;
   const { code, stdout, stderr } = await muster("up", writeExperiment(body));
   expect(code, stderr).toBe(0);
   return /results in (.*)/.exec(stdout)?.[1] ?? "";

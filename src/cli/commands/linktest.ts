@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// `muster linktest ID|FILE`: probes the links of an experiment that is up, of a file for this alone,
-// or shows what it would probe. Ctrl-C ends what it has started on every node.
-// Exit status: 0 nothing is bad, 1 something is, or it did not come to an end, 64 wrong options, 66
-// unreadable, 69 no scheduler, 75 not over in time, 130 and 143 interrupted.
+// `muster linktest ID|FILE`: probes the links of an experiment that is up, of a file for this
+// alone, or shows what it would probe. Ctrl-C ends what it has started on every node. Exit status:
+// 0 nothing is bad, 1 something is, or it did not come to an end, 64 wrong options, 66 unreadable,
+// 69 no scheduler, 75 not over in time, 130 and 143 interrupted.
 import { statSync } from "node:fs";
 import { killLinktest, requestLinktest } from "../../client/linktest-request.ts";
 import { formatDiagnostic } from "../../experiment/index.ts";
@@ -117,7 +117,8 @@ async function killTest(
   const refused = isUnheard ? eventExitCodes.unavailable : exitCodes.failed;
   const code = isAccepted ? exitCodes.ok : refused;
   const said = isAccepted ? `the linktest of ${experiment} is being ended` : text;
-  if (argv.json) io.stdout(`${JSON.stringify({ ...request, outcome: outcome.kind, text: said })}\n`);
+  if (argv.json)
+    io.stdout(`${JSON.stringify({ ...request, outcome: outcome.kind, text: said })}\n`);
   else if (isAccepted) io.stdout(`${said}\n`);
   else io.stderr(`muster: ${harmless(said)}\n`);
   return code;

@@ -2,7 +2,12 @@
 // What a linktest says over the bus while it goes on: REPORT events with text for people, which old
 // listeners print, and with the verdicts of a stage for programs. [LINKTEST 7]
 import { linktestObject, verdictsAttribute } from "../../client/linktest-request.ts";
-import { formatErrorRecord, formatVerdict, type Stage, type Verdict } from "../../linktest/index.ts";
+import {
+  formatErrorRecord,
+  formatVerdict,
+  type Stage,
+  type Verdict,
+} from "../../linktest/index.ts";
 import type { Announcement } from "../run-bus.ts";
 
 /** Verdicts of one notification: some 400 bytes each, of 512 KB that it may have. */
