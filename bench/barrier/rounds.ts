@@ -27,7 +27,13 @@ export interface RoundRow extends Played {
 
 /** So many parties at least are played in one round: a few take too little to be measured. */
 const partiesPerRoundMin = 40;
-const warmUps = 2;
+/**
+ * So many parties of a crowd go before those that count: a server compiles what it does often while
+ * it does it, ours and the bare loop for different lengths of time.
+ */
+const warmParties = 20_000;
+/** Of those who are few; what warms them before is in main.ts. */
+const warmUpsMin = 2;
 
 async function playOnce({ pid, clients }: Contender, parties: number): Promise<Played> {
   const times = Math.max(1, Math.ceil(partiesPerRoundMin / parties));
@@ -57,7 +63,8 @@ export async function playSize(
     await clients.call("connect", parties);
     seen(`${parties} parties connected: ${name}`);
   }
-  for (let round = parties < 10_000 ? -warmUps : -1; round < rounds; round += 1) {
+  const warmUps = parties < 1_000 ? warmUpsMin : Math.ceil(warmParties / parties);
+  for (let round = -warmUps; round < rounds; round += 1) {
     for (const contender of contenders) {
       const result = await playOnce(contender, parties);
       if (round >= 0) played.get(contender.name)?.push(result);
