@@ -344,7 +344,9 @@ export class Session implements Requester, AsyncDisposable {
     return this.#pending.size + this.#orders.size > 0 || this.#subscriptions.hasAny;
   }
 
-  /** The server is of no use now: as if its connection were lost, so that the next one is called. */
+  /**
+   * The server is of no use now: as if its connection were lost, so that the next one is called.
+   */
   #moveOn(): void {
     const socket = this.#socket;
     if (socket === undefined) return;

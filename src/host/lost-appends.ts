@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Whether an entry that the log has said to have taken is where it said: a log on NATS may have lost
-// it all the same, when the broker that took it had been deposed by the others and did not know.
-// What is lost is appended again by the host, as after a failure (H2).
+// Whether an entry that the log has said to have taken is where it said: a log on NATS may have
+// lost it all the same, when the broker that took it had been deposed by the others and did not
+// know. What is lost is appended again by the host, as after a failure (H2).
 //
 //   Q1. An append is lost when its place holds an entry of somebody else, or of another life.
 

@@ -214,7 +214,9 @@ describe("muster modify", () => {
     await until("b has asked", () => output(directory, "b", "asks.out").includes("asked"));
     expect(output(directory, "b", "asks.out")).toContain("AGENT=asks");
     const ended = '"type":"program-ended"';
-    await until("its end is noted", () => readText(join(directory, "record.ndjson")).includes(ended));
+    await until("its end is noted", () =>
+      readText(join(directory, "record.ndjson")).includes(ended),
+    );
     expect((await statusOf("exp")).live).toMatchObject({ programsRunning: 1, programs: 2 });
   });
 
