@@ -4,8 +4,8 @@
 //
 //   R1. A command counts from when it was stored first: what is sent again after a failure stands
 //       there more than once and counts once.
-//   R2. The log that is there at the end is the one that was read. Where it is not, the brokers have
-//       lost what they had acknowledged, and what is found beside that may be its consequence.
+//   R2. The log that is there at the end is the one that was read. Where it is not, the brokers
+//       have lost what they had acknowledged, and what is found beside that may be its consequence.
 import { neededOf, type Place } from "./barriers.ts";
 import type { Operation } from "./operations.ts";
 import { type Violation, violation } from "./violation.ts";
@@ -70,7 +70,9 @@ export class Record {
     }
   }
 
-  /** R2. A log may have been cut behind a snapshot meanwhile, so it need not begin with the first. */
+  /**
+   * R2. A log may have been cut behind a snapshot meanwhile, so it need not begin with the first.
+   */
   #compare(sequence: number, stampUs: number): void {
     const before = this.#entryStamps[sequence];
     if (before !== undefined && before !== stampUs) this.#replaced.push(sequence);

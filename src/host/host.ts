@@ -30,6 +30,7 @@ import type { Logger } from "./logger.ts";
 import { LostAppends } from "./lost-appends.ts";
 import type { Port, PortHost } from "./port.ts";
 import { Publications } from "./publications.ts";
+import { ReadyPorts, unacknowledged } from "./ready-ports.ts";
 import { SeenCount } from "./seen-count.ts";
 import { ServerMembership, serverLeaseUs } from "./server-membership.ts";
 import { checkEnd, settlePayloads } from "./settle-payloads.ts";
@@ -59,7 +60,7 @@ export class Host implements PortHost {
   /** By edge and incarnation: one that ends still has to be told so when the next is here. */
   readonly #ports = new LifeTable<Port>();
   /** Those that may have something to take: there can be thousands, and few speak in one turn. */
-  readonly #ready = new Set<Port>();
+  readonly #ready = new ReadyPorts();
   readonly #store = new EffectStore();
   readonly #seen = new SeenCount();
   readonly #observers = new Set<Observer>();
@@ -412,27 +413,11 @@ export class Host implements PortHost {
   #flush(): void {
     if (this.#closed || this.#failed) return;
     while (this.#inFlight < this.limits.appendsInFlightMax) {
-      const batches = this.#takeBatches();
+      const batches = this.#ready.take(this.#own);
       if (batches.length === 0 && !this.#tickDue) return;
       this.#tickDue = false;
       this.#append(batches);
     }
-  }
-
-  /** The next batch of everybody, the host's own first. */
-  #takeBatches(): readonly Batch[] {
-    const batches: Batch[] = [];
-    const own = this.#own?.source.take();
-    if (own !== undefined) batches.push(own);
-    // The loss of a link goes before what its edge sends when it is back, or the lease would run
-    // for an edge that is here.
-    if (this.#own?.source.hasQueued) return batches;
-    for (const port of this.#ready) {
-      const batch = port.source.take();
-      if (batch !== undefined) batches.push(batch);
-      if (!port.source.hasQueued) this.#ready.delete(port);
-    }
-    return batches;
   }
 
   #append(batches: readonly Batch[]): void {
@@ -485,9 +470,7 @@ export class Host implements PortHost {
   #appendAgain(): void {
     // The first word of a life goes before all that is to count (E5).
     while (this.#own?.source.hasQueued) this.#own.source.take();
-    const own: readonly Batch[] = this.#own?.source.unacknowledged() ?? [];
-    const others = this.#ports.values().filter(({ source }) => source !== this.#own?.source);
-    const batches = [...own, ...others.flatMap(({ source }) => source.unacknowledged())];
+    const batches = unacknowledged(this.#own, this.#ports.values());
     for (const entry of cutBatches(batches, this.limits.entryCommandsMax)) this.#append(entry);
   }
 

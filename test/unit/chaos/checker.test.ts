@@ -67,7 +67,13 @@ function well(): Map<string, HistoryLine[]> {
     ["resign-a", op("p0", "leader", { kind: "resign" }, [1020, 1030])],
     ["lead-b", op("p1", "leader", { kind: "campaign" }, [1001, 1040], { term: 2 })],
     ["resign-b", op("p1", "leader", { kind: "resign" }, [1050, 1060])],
-    ["session", [["session", 90, "p0", "open"], ["session", 2000, "p0", "closed"]]],
+    [
+      "session",
+      [
+        ["session", 90, "p0", "open"],
+        ["session", 2000, "p0", "closed"],
+      ],
+    ],
   ];
   return new Map(lines.map(([name, some]) => [name, [...some]]));
 }
@@ -119,36 +125,64 @@ const planted: readonly (readonly [string, ViolationKind, (history: History) => 
   ["an arrival that is never answered", "lost", without("quorum-a")],
   ["a count that does not cross although all have come", "not-counted", without("wait-a")],
   ["a reader that never ends", "lost", (h) => void h.get("read-a")?.pop()],
-  ["an acknowledged message that no reader has", "lost", (h) => {
-    h.delete("read-b");
-    h.get("read-a")?.splice(2, 1);
-  }],
-  ["a second answer", "doubled", (h) => void h.get("wait-b")?.push(ended(h.get("wait-b")?.[1], {}))],
+  [
+    "an acknowledged message that no reader has",
+    "lost",
+    (h) => {
+      h.delete("read-b");
+      h.get("read-a")?.splice(2, 1);
+    },
+  ],
+  [
+    "a second answer",
+    "doubled",
+    (h) => void h.get("wait-b")?.push(ended(h.get("wait-b")?.[1], {})),
+  ],
   ["a second crossing", "doubled", answer("wait-b", { generation: 2 })],
   ["a number that two have", "doubled", answer("ticket-b", { value: 1 })],
   ["a number that is too large", "doubled", answer("ticket-b", { value: 3 })],
   ["a number left out", "gap", answer("signal-a", { value: 0 })],
-  ["numbers against the order of time", "order", (h) => {
-    answer("ticket-a", { value: 2 })(h);
-    answer("ticket-b", { value: 1 })(h);
-  }],
-  ["a message twice in a topic", "doubled", (h) => {
-    h.set("read-a", [...reader(0, ["one", "two", "one"], 970)]);
-  }],
-  ["a reader that hears one again", "doubled", (h) => {
-    const lines = h.get("read-a") ?? [];
-    lines.splice(3, 0, lines[1] as HistoryLine);
-  }],
+  [
+    "numbers against the order of time",
+    "order",
+    (h) => {
+      answer("ticket-a", { value: 2 })(h);
+      answer("ticket-b", { value: 1 })(h);
+    },
+  ],
+  [
+    "a message twice in a topic",
+    "doubled",
+    (h) => {
+      h.set("read-a", [...reader(0, ["one", "two", "one"], 970)]);
+    },
+  ],
+  [
+    "a reader that hears one again",
+    "doubled",
+    (h) => {
+      const lines = h.get("read-a") ?? [];
+      lines.splice(3, 0, lines[1] as HistoryLine);
+    },
+  ],
   ["a reader that misses one", "gap", (h) => void h.get("read-a")?.splice(1, 1)],
   ["two orders of one topic", "order", (h) => void h.set("read-b", [...reader(1, ["one"], 980)])],
-  ["a message elsewhere than its publisher was told", "order", (h) => {
-    answer("news-a", { number: 2 })(h);
-    answer("news-b", { number: 1 })(h);
-  }],
+  [
+    "a message elsewhere than its publisher was told",
+    "order",
+    (h) => {
+      answer("news-a", { number: 2 })(h);
+      answer("news-b", { number: 1 })(h);
+    },
+  ],
   ["a message that nobody published", "doubled", never("news-b")],
-  ["a message read before it was published", "early", (h) => {
-    h.set("read-b", [...reader(1, ["two"], 905)]);
-  }],
+  [
+    "a message read before it was published",
+    "early",
+    (h) => {
+      h.set("read-b", [...reader(1, ["two"], 905)]);
+    },
+  ],
   ["a count let go before the last has asked", "early", at("wait-a", 199)],
   ["a state let go before the last has asked", "early", at("signal-a", 449)],
   ["a phase let go before the last has asked", "early", at("phase-a", 829)],
@@ -158,9 +192,16 @@ const planted: readonly (readonly [string, ViolationKind, (history: History) => 
   ["another phase", "disagreement", answer("phase-a", { phase: 2 })],
   ["two leaders", "two-leaders", at("lead-b", 1015)],
   ["a term that does not grow", "two-leaders", answer("lead-b", { term: 1 })],
-  ["a session that was lost", "session", (h) => {
-    h.set("session", [["session", 90, "p0", "open"], ["session", 2000, "p0", "ended"]]);
-  }],
+  [
+    "a session that was lost",
+    "session",
+    (h) => {
+      h.set("session", [
+        ["session", 90, "p0", "open"],
+        ["session", 2000, "p0", "ended"],
+      ]);
+    },
+  ],
   ["a session that never ended", "session", (h) => void h.get("session")?.pop()],
   ["an answer that is an error", "refused", code("wait-a", "cancelled")],
   ["an election that is refused", "refused", code("lead-b", "limit")],
