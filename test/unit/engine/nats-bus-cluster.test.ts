@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// The bus on NATS at a cluster of three real nats-servers that keep three copies: the suite of every
+// bus, several servers of one bus, and leaders that are killed or stand still while everybody
+// publishes.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { NatsServer } from "../../../src/testing/nats-server.ts";
+import {
+  type BusSuiteLimits,
+  declareBusSuite,
+  numbered,
+} from "../../../src/testing/suites/bus-suite.ts";
+import {
+  createBench,
+  Listener,
+  managerOf,
+  newStream,
+  open,
+  publishSurely,
+  range,
+  runner,
+  unique,
+  until,
+} from "./nats-bus-support.ts";
+
+describe("NatsBus at three brokers", () => {
+  let brokers: readonly NatsServer[];
+  beforeAll(async () => {
+    brokers = await NatsServer.startThree();
+  });
+  afterAll(() => Promise.all(brokers.map((broker) => broker.dispose())));
+  const create = (limits: BusSuiteLimits) => {
+    const [first] = brokers;
+    if (first === undefined) throw new Error("there are three");
+    return createBench(first, { limits, replicas: 3 });
+  };
+  declareBusSuite({ create, hasConnections: true }, runner);
+  const at = (index: number): string => brokers[index]?.address ?? "";
+  const all = (): string => brokers.map(({ address }) => address).join(",");
+
+  it("what is sent at one server is heard at another, which says so", async () => {
+    const stream = newStream();
+    const [a, b, c] = await Promise.all([0, 1, 2].map((index) => open(at(index), stream)));
+    if (a === undefined || b === undefined || c === undefined) throw new Error("three");
+    const listener = new Listener(() => b);
+    await listener.begin();
+    const { matched } = await a.publish(numbered(1));
+    expect(matched).toBe(1);
+    expect((await c.publish(numbered(2, { objname: "other" }))).matched).toBe(0);
+    await until("it", () => listener.numbers.length > 0);
+    expect(listener.numbers).toEqual([1]);
+    // A place is worth the same at every server.
+    const { place } = await c.publish(numbered(3));
+    const back = new Listener(() => c);
+    await back.begin({ ...place, position: 0 });
+    await until("both", () => back.numbers.length === 2);
+    expect([back.numbers, back.gaps]).toEqual([[1, 3], []]);
+    await Promise.all([a, b, c].map((bus) => bus.close()));
+  });
+
+  it("loses nothing that was acknowledged when leaders are killed and stand still", async () => {
+    const stream = newStream();
+    const options = { replicas: 3 } as const;
+    const [a, b] = [await open(all(), stream, options), await open(all(), stream, options)];
+    const { connection, streams } = await managerOf(brokers[0] as NatsServer);
+    const leader = async (): Promise<NatsServer> => {
+      const { cluster } = await streams.info(a.stream);
+      const broker = brokers[Number(cluster?.leader?.slice(1))];
+      if (broker === undefined) throw new Error("no leader");
+      return broker;
+    };
+    const killed = await leader();
+    const listener = new Listener(() => b);
+    await listener.begin();
+    const publish = async (from: number, disturb: () => Promise<void> | void): Promise<void> => {
+      const publishing = publishSurely(a, from, from + 299);
+      await until("some", () => (listener.numbers.at(-1) ?? 0) >= from + 99);
+      await disturb();
+      await publishing;
+    };
+    await publish(1, () => killed.kill());
+    await killed.startAgain();
+    const still = await leader();
+    // Who listens at it has its own connection, and hears from it again when it goes on.
+    const c = await open(still.address, stream, options);
+    const ear = new Listener(() => c);
+    await ear.begin();
+    await publish(301, () => still.signal("SIGSTOP"));
+    still.signal("SIGCONT");
+    await until("the last", () => [listener, ear].every(({ numbers }) => numbers.at(-1) === 600));
+    const sorted = ({ numbers }: Listener) => unique(numbers).toSorted((x, y) => x - y);
+    expect(sorted(listener)).toEqual(range(600));
+    expect(sorted(ear)).toEqual(range(600).slice(300));
+    expect([listener.gaps, ear.gaps]).toEqual([[], []]);
+    await Promise.all([a.close(), b.close(), c.close(), connection.close()]);
+  });
+});
