@@ -36,7 +36,7 @@ import type { Listen } from "./serve-listen.ts";
 import type { ServePlan } from "./serve-plan.ts";
 import type { ListenSettings } from "./serve-settings.ts";
 import { tlsOf } from "./serve-tls.ts";
-import { openTree } from "./serve-tree.ts";
+import { openTree, treeLinkCount } from "./serve-tree.ts";
 
 export interface DoorsOptions {
   readonly plan: ServePlan;
@@ -161,7 +161,7 @@ async function openCore(options: DoorsOptions): Promise<Core> {
 }
 
 function isController({ gnunet, tree }: ServePlan): boolean {
-  return gnunet.listens.length > 0 || tree.listens.length > 0 || tree.parent !== undefined;
+  return gnunet.listens.length > 0 || treeLinkCount(tree) > 0;
 }
 
 async function openController(

@@ -31,7 +31,13 @@ import {
 } from "./serve-listen.ts";
 import type { OpsArguments, SchedulerArguments } from "./serve-ops.ts";
 import { checkTls, readTls, resolveXmlRpc, type TlsListen, tlsOf } from "./serve-tls.ts";
-import { describeTree, isTreeListen, planTree, type TreePlan } from "./serve-tree.ts";
+import {
+  describeTree,
+  isTreeListen,
+  planTree,
+  type TreePlan,
+  treeLinkCount,
+} from "./serve-tree.ts";
 
 export interface ServePlan extends OpsArguments, SchedulerArguments {
   readonly name: string;
@@ -73,7 +79,7 @@ export function planServe(settings: ServeSettings): ServePlan {
   );
   const redirects = (settings.redirectEvents ?? []).map(parseRedirect);
   checkRole(role, listens);
-  const treeCount = tree.listens.length + (tree.parent === undefined ? 0 : 1);
+  const treeCount = treeLinkCount(tree);
   const openCount = listens.length + redirects.length + gnunet.listens.length + treeCount;
   if (role === "ops") checkOps(settings, openCount);
   const xmlrpc = resolveXmlRpc(listens, tls);

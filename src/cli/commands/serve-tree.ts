@@ -97,6 +97,11 @@ export interface TreePlan {
   readonly below: BelowPlan | undefined;
 }
 
+/** Ways to others of the tree, up and down. */
+export function treeLinkCount({ listens, natsListens, parent }: TreePlan): number {
+  return listens.length + natsListens.length + (parent === undefined ? 0 : 1);
+}
+
 /** Whether a `--listen` is of this file. */
 export function isTreeListen(text: string): boolean {
   return text.split(/[=,]/)[0] === edgeName;

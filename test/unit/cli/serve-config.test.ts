@@ -199,6 +199,8 @@ describe("a plan", () => {
     [{ listen: ["controllers=9,client-certs"] }, "controllers=127.0.0.1:9,client-certs needs"],
     [{ listen: ["controllers=/t.sock,tls"] }, "speaks no TLS"],
     [{ listen: ["controllers,scope=s"] }, "what is scope=s?"],
+    [{ listen: ["controllers=nats://h:1/a.b"] }, "--listen controllers: 'a.b' is no name"],
+    [{ parent: "top@nats://h:1?x=1" }, "--parent: there is no 'x' in the name of a log"],
     [{ parent: "top@127.0.0.1", parentCert: "x" }, "needs --parent-ca"],
     [{ parent: "top@/t.sock", parentCa: "x" }, "--parent NAME@ADDRESS:PORT"],
     [{ parent: "top@127.0.0.1", parentCa: "/nowhere" }, "cannot read /nowhere"],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The bus on NATS at a cluster of three real nats-servers that keep three copies: the suite of every
-// bus, several servers of one bus, and leaders that are killed or stand still while everybody
+// The bus on NATS at a cluster of three real nats-servers that keep three copies: the suite of
+// every bus, several servers of one bus, and leaders that are killed or stand still while everybody
 // publishes.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NatsServer } from "../../../src/testing/nats-server.ts";
