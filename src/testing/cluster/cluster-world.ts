@@ -294,7 +294,7 @@ export class ClusterWorld {
 
   /** The log was away: whatever follows of it for servers has a cause. */
   logIsTrouble(): void {
-    for (const server of this.servers) this.#causeUs.set(server, this.clock.elapsedUs);
+    for (const server of this.servers) this.excuse(server, "the log was away");
   }
 
   #excuseAt(server: SimulatedServer, reason: string): void {

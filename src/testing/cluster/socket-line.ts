@@ -22,7 +22,8 @@ export interface LineOptions {
   readonly delayMsMax: () => number;
   /** The server lets it in; undefined turns it away. */
   readonly accept: (socket: DoorSocket) => SocketHandler | undefined;
-  readonly onGone: (line: SocketLine) => void;
+  /** The client hears that it is gone. */
+  readonly onGone: () => void;
 }
 
 type End = "client" | "server";
@@ -72,7 +73,6 @@ export class SocketLine {
     this.#held = undefined;
     this.#tellEnd("client", lostCode, "");
     this.#tellEnd("server", lostCode, "");
-    this.#options.onGone(this);
   }
 
   hold(): void {
@@ -152,7 +152,6 @@ export class SocketLine {
     this.#carry(other, () => this.#tellEnd(other, code, reason), true);
     this.#isOver = true;
     this.#tellEnd(end, code, reason);
-    this.#options.onGone(this);
   }
 
   /** N3. */
@@ -162,8 +161,12 @@ export class SocketLine {
     clock.endOfTurn(() => {
       if (this.#hasHeardEnd[end]) return;
       this.#hasHeardEnd[end] = true;
-      if (end === "server") this.#handler?.onClosed();
-      else this.client.onclose?.({ code, reason });
+      if (end === "server") {
+        this.#handler?.onClosed();
+        return;
+      }
+      this.#options.onGone();
+      this.client.onclose?.({ code, reason });
     });
   }
 
