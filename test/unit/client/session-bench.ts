@@ -53,6 +53,8 @@ export class SessionBench {
   readonly #bounds: HttpBounds;
   /** The log as the host sees it. */
   faulty: DelayingLog;
+  /** Where clients have called, in order. */
+  readonly called: string[] = [];
   /** Nobody answers. */
   isDown = false;
   /** The next socket is cut after so many messages, both ways together. */
@@ -103,9 +105,12 @@ export class SessionBench {
   }
 
   /** Opens a session; virtual time passes until it is in. */
-  async session(options: Omit<ConnectOptions, "platform"> = {}): Promise<Session> {
+  async session(
+    options: Omit<ConnectOptions, "platform"> = {},
+    urls: string | readonly string[] = "http://server",
+  ): Promise<Session> {
     let session: Session | undefined;
-    void this.refusal(options).then((opened) => {
+    void this.refusal(options, urls).then((opened) => {
       session = opened;
     });
     for (let tries = 0; session === undefined; tries += 1) {
@@ -116,8 +121,11 @@ export class SessionBench {
   }
 
   /** The attempt to open one. */
-  refusal(options: Omit<ConnectOptions, "platform"> = {}): Promise<Session> {
-    return connect("http://server", { ...options, platform: this.#platform() });
+  refusal(
+    options: Omit<ConnectOptions, "platform"> = {},
+    urls: string | readonly string[] = "http://server",
+  ): Promise<Session> {
+    return connect(urls, { ...options, platform: this.#platform() });
   }
 
   /** Arrivals in the log, of batches that counted, as `barrier participant`. */
@@ -170,7 +178,10 @@ export class SessionBench {
       after: (delayMs, callback) => clock.after(delayMs, callback),
       randomBytes: (count) => Uint8Array.from({ length: count }, () => random.below(256)),
       soon: (callback) => clock.endOfTurn(callback),
-      openSocket: () => this.#open(),
+      openSocket: (url) => {
+        this.called.push(new URL(url).host);
+        return this.#open();
+      },
     };
   }
 
@@ -212,6 +223,8 @@ export class VirtualSocket {
   readonly client: WebSocketLike;
   messagesLeft = Number.POSITIVE_INFINITY;
   carried = 0;
+  /** Nothing comes through, and nobody is told: as when a cable is pulled. */
+  isMute = false;
   onHeard: (text: string) => void = () => undefined;
   readonly #clock: VirtualClock;
   readonly #delayMs: () => number;
@@ -273,7 +286,7 @@ export class VirtualSocket {
   }
 
   #carry(way: "toClient" | "toServer", deliver: () => void): void {
-    if (this.#isCut) return;
+    if (this.#isCut || this.isMute) return;
     if (this.messagesLeft === 0) {
       this.cut();
       return;
