@@ -42,6 +42,7 @@ function describe(request: Request): string | undefined {
       return "stop the daemon";
     case "status":
     case "logs":
+    case "links":
     case "members":
     case "xmlrpc":
       return undefined;

@@ -118,6 +118,8 @@ export class DaemonConnection {
       }
       case "logs":
         return this.#done(await this.#logs(request));
+      case "links":
+        return this.#done(await experiments.links(request.id, request.link, user));
       case "members":
         return this.#done(members.list(request.pid, user));
       case "add-member":

@@ -14,6 +14,8 @@ import type { Experiment } from "../experiment/index.ts";
 import type { Clock } from "../host/clock.ts";
 import { newIncarnation, newRunId } from "../host/ids.ts";
 import type { Logger } from "../host/logger.ts";
+import { NetworkError } from "../network/link-backend.ts";
+import type { LinksReport } from "../network/link-report.ts";
 import { readEventServer } from "../testbed/event-server-file.ts";
 import { type Faults, sharedFaults } from "../testbed/guard-run.ts";
 import { ModifyError } from "../testbed/modify-run.ts";
@@ -216,6 +218,21 @@ export class Experiments {
       live === null || lastRun === null ? undefined : readEventServer(lastRun.directory);
     const eventServer = server ?? null;
     return { ...status, eventServer, runs, history: database.history(row.exptidx) };
+  }
+
+  /** How the links of an experiment that is up are, or the one of this name. @throws BossError */
+  async links(id: string, name: string | null, user: string): Promise<LinksReport> {
+    const row = this.#find(id, user);
+    const held = this.#held.get(nameOf(row));
+    if (held === undefined) {
+      throw new BossError("WRONG_STATE", `${nameOf(row)} is not up, so it has no links now`);
+    }
+    try {
+      return await held.swap.links(name);
+    } catch (error) {
+      if (!(error instanceof NetworkError)) throw error;
+      throw new BossError("NO_OUTPUT", `${nameOf(row)}: ${error.message}`, { cause: error });
+    }
   }
 
   /** The scheduler of what is up here; undefined where there is none to be asked. */

@@ -56,6 +56,8 @@ export type Request =
       readonly node: string | null;
       readonly follow: boolean;
     }
+  /** How links of what is up are; `link` null: all of them. */
+  | { readonly kind: "links"; readonly id: string; readonly link: string | null }
   | { readonly kind: "members"; readonly pid: string }
   | MemberChange
   /** One XML-RPC call as text; so is its response. */
@@ -111,7 +113,7 @@ export class LineReader {
 }
 
 const kinds =
-  "up, modify, down, status, logs, members, add-member, set-trust, remove-member, xmlrpc, stop";
+  "up, modify, down, status, logs, links, members, add-member, set-trust, remove-member, xmlrpc, stop";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -136,6 +138,12 @@ export function checkRequest(frame: object): Request | string {
       return typeof follow === "boolean"
         ? { kind, id, node, follow }
         : "logs needs `follow`, true or false";
+    }
+    case "links": {
+      const { link } = fields;
+      if (typeof id !== "string") return "links needs the text `id`";
+      if (typeof link !== "string" && link !== null) return "links needs the text `link`, or null";
+      return { kind, id, link };
     }
     case "members":
       return typeof fields["pid"] === "string"

@@ -9,6 +9,8 @@ import type { Limits } from "../core/limits.ts";
 import type { Experiment, Tables } from "../experiment/index.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
+import { NetworkError } from "../network/link-backend.ts";
+import type { LinksReport } from "../network/link-report.ts";
 import { type Faults, guardRun } from "../testbed/guard-run.ts";
 import {
   type Modification,
@@ -100,6 +102,14 @@ export class Swap {
     const outcome = await this.#control.modify(modification);
     this.#experiment = outcome.experiment;
     return outcome;
+  }
+
+  /** @throws NetworkError with a sentence when there is nothing to tell */
+  async links(name: string | null): Promise<LinksReport> {
+    if (this.#control === undefined || this.#isOver) {
+      throw new NetworkError("it is not up yet, or no more");
+    }
+    return await this.#control.links(name);
   }
 
   /** What can be asked of its scheduler; undefined while there is none that can be asked. */

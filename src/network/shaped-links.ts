@@ -2,6 +2,7 @@
 // A back end whose links can be changed while a run goes on: what link events and `muster link`
 // use.
 import { type LinkBackend, type LinkEnds, NetworkError } from "./link-backend.ts";
+import type { CountedWay, ShaperHealth } from "./link-report.ts";
 import type { LinkTable } from "./link-table.ts";
 import type { LinkChange, ShapedLink } from "./model.ts";
 
@@ -18,6 +19,10 @@ export interface ShapedLinks extends LinkBackend<ShapedLink, LinkChange> {
    * lose: only differences mean anything. @throws NetworkError when it cannot be known
    */
   lostByMachine(): Promise<number>;
+  /** What became of the packets of a link, each way of it. @throws NetworkError */
+  counts(link: string): Promise<readonly CountedWay[]>;
+  /** How who shapes is; undefined where nobody can tell. */
+  readonly health: ShaperHealth | undefined;
   /** What the user must know of how links were so far, a sentence each; nothing: as asked. */
   trouble(): readonly string[];
 }

@@ -8,6 +8,7 @@
 //   M2. A failure before the first program is stopped leaves the run as it was.
 //   M3. A failure after it costs the node it struck, and the run goes on without that node.
 import type { Experiment, PlannedEvent, Tables, TrafficFlow } from "../experiment/index.ts";
+import type { LinksReport } from "../network/link-report.ts";
 import { type AgendaChange, newIndex } from "./agenda-change.ts";
 import type { ProgramAgent } from "./agents/program-agent.ts";
 import type { AgendaChanged, AgendaModifier, EventsChanged } from "./modify-agenda.ts";
@@ -48,6 +49,11 @@ export interface ModifyOutcome {
 export interface RunControl {
   /** One at a time. @throws ModifyError when nothing was changed, or the run ended over it */
   modify(modification: Modification): Promise<ModifyOutcome>;
+  /**
+   * How its links are, or the one of this name. @throws NetworkError with a sentence when there is
+   * nothing to tell
+   */
+  links(name: string | null): Promise<LinksReport>;
 }
 
 /** The run is as it was, or it has ended. */
@@ -75,7 +81,7 @@ export interface ModifierOptions {
   readonly say: (body: RunEventBody) => void;
 }
 
-export class RunModifier implements RunControl {
+export class RunModifier implements Pick<RunControl, "modify"> {
   readonly #options: ModifierOptions;
   #experiment: Experiment;
   #tables: Tables | undefined;

@@ -5,7 +5,8 @@ import type { Experiment } from "../experiment/model.ts";
 import type { Clock } from "../host/clock.ts";
 import { createShapedLinks } from "../network/backends.ts";
 import { type BackendKind, chooseBackend, probeBackends } from "../network/choose-backend.ts";
-import type { NamespaceCommands } from "../network/link-backend.ts";
+import { type NamespaceCommands, NetworkError } from "../network/link-backend.ts";
+import { type LinkReport, type LinksReport, reportLink } from "../network/link-report.ts";
 import { shapeLink } from "../network/model.ts";
 import { createUnshapedLinks } from "../network/unshaped-links.ts";
 import { LinkAgent } from "./agents/link-agent.ts";
@@ -52,6 +53,33 @@ export function openLinkAgent(
   void doors?.failed.then(onFailed);
   const links = doors?.shaped;
   return links && new LinkAgent({ links, clock });
+}
+
+/** @throws NetworkError with a sentence when there is nothing to tell */
+export async function reportLinks(
+  doors: NodeBackend["doors"],
+  experiment: string,
+  name: string | null,
+): Promise<LinksReport> {
+  if (doors === undefined) {
+    throw new NetworkError("its nodes share the network of this machine: no link of it is there");
+  }
+  const { links: backend, shaped } = doors;
+  if (shaped === undefined) {
+    throw new NetworkError("its links are not shaped (--links none): nobody counts their packets");
+  }
+  const { table } = shaped;
+  const names = name === null ? table.names : [name];
+  const links: LinkReport[] = [];
+  for (const one of names) {
+    if (table.link(one) === undefined) {
+      const known = table.names.slice(0, 10).join(", ");
+      throw new NetworkError(`there is no link ${one}; there are: ${known || "none"}`);
+    }
+    const report = reportLink(table, one, await shaped.counts(one));
+    if (report !== undefined) links.push(report);
+  }
+  return { experiment, backend, shaper: shaped.health ?? null, links };
 }
 
 function unshaped(commands: NamespaceCommands): LinkShaping {

@@ -47,7 +47,7 @@ import type { RunEventBody } from "./run-event.ts";
 import { type EventsOfRun, eventOf, howOf, type RunOrder } from "./run-events.ts";
 import { openRunGnunet, type RunGnunet } from "./run-gnunet.ts";
 import { removeRunJournal, runJournal } from "./run-journal.ts";
-import { openLinkAgent } from "./run-links.ts";
+import { openLinkAgent, reportLinks } from "./run-links.ts";
 import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
 import type { RunOptions } from "./run-options.ts";
 import { describeStart } from "./run-started.ts";
@@ -398,7 +398,10 @@ class Run {
     };
     const modifier = new RunModifier(parts, experiment, tables);
     this.#modifier = modifier;
-    onActive({ modify: (modification) => this.#modify(modifier, modification) });
+    onActive({
+      modify: (modification) => this.#modify(modifier, modification),
+      links: (name) => reportLinks(backend.doors, this.#scope, name),
+    });
   }
 
   async #modify(modifier: RunModifier, modification: Modification): Promise<ModifyOutcome> {

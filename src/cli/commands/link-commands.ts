@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Names the commands of links: `muster link set`, `up`, `down`, `reset`. Each sends the event that
-// its name says, so that who hears of it, and when, is as with every event.
+// Names the commands of links: `muster link show`, `set`, `up`, `down`, `reset`. Those that change
+// a link send the event that their name says, so that who hears of it, and when, is as with every
+// event.
 import type { Command } from "commander";
 import { formatLinkArgs } from "../../network/link-words.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, processIo, withJsonFailure } from "../io.ts";
 import { addPlace, type PlaceOptions } from "./event-commands.ts";
+import type { LinkShowArguments } from "./link-show.ts";
 
 type SetExit = (code: number) => void;
 
@@ -24,7 +26,8 @@ const descriptions = {
 export function registerLinkCommands(program: Command, setExit: SetExit): void {
   const link = program
     .command("link")
-    .description("change the links of an experiment that is up, without losing a packet");
+    .description("show and change the links of an experiment that is up, without losing a packet");
+  addShow(link, setExit);
   const set = addObject(link.command("set").description("change some of what a link does"))
     .argument("<settings...>", "bandwidth=10Mb delay=20ms jitter=2ms loss=1% queue=50 ...")
     .option("--node <name>", "only the way from this end of a link, or this member of a LAN");
@@ -46,6 +49,26 @@ export function registerLinkCommands(program: Command, setExit: SetExit): void {
     });
   }
 }
+
+function addShow(link: Command, setExit: SetExit): void {
+  link
+    .command("show")
+    .description("show what links are asked for, what they are, and what became of their packets")
+    .argument("<id>", "pid/eid, or eid where only one project has it")
+    .argument("[link]", "one of them")
+    .option(
+      "--state <dir>",
+      "where the experiments are kept (default: $MUSTER_STATE, else ~/.local/state/muster)",
+    )
+    .option("--json", "print it as JSON", false)
+    .action(async (id: string, name: string | undefined, options: ShowOptions) => {
+      const { linkShowCommand } = await import("./link-show.ts");
+      const work = () => linkShowCommand({ id, link: name ?? null, ...options }, processIo);
+      setExit(await withJsonFailure(processIo, options.json, work));
+    });
+}
+
+type ShowOptions = Omit<LinkShowArguments, "id" | "link">;
 
 function addObject(command: Command): Command {
   return command

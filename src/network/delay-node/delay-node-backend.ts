@@ -17,6 +17,7 @@ import {
   type NamespaceCommands,
   NetworkError,
 } from "../link-backend.ts";
+import type { ShaperHealth } from "../link-report.ts";
 import { type DirectionPlace, type DirectionUpdate, LinkTable } from "../link-table.ts";
 import type { Capacity, LinkChange, ShapedLink } from "../model.ts";
 import { networkLimits } from "../network-limits.ts";
@@ -28,7 +29,7 @@ import type {
   SegmentOrder,
   ShaperReport,
 } from "./shaper-messages.ts";
-import { type ShaperHealth, ShaperProcess } from "./shaper-process.ts";
+import { ShaperProcess } from "./shaper-process.ts";
 import { vxlanOverheadBytes } from "./vxlan.ts";
 
 export const delayNodeCapacity: Capacity = {

@@ -6,30 +6,16 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../../host/clock.ts";
 import { NetworkError } from "../link-backend.ts";
+import type { ShaperHealth } from "../link-report.ts";
 import { networkLimits, networkTimes } from "../network-limits.ts";
 import type {
   Pace,
-  Priority,
   ShaperAnswer,
   ShaperOrder,
   ShaperReport,
   ShaperRequest,
   ShaperSays,
 } from "./shaper-messages.ts";
-
-/** What a run shows of it: since the start. */
-export interface ShaperHealth {
-  readonly packets: number;
-  /** The latest packet: how late, and when it was due on the monotonic clock. */
-  readonly lagMaxUs: number;
-  readonly lagMaxAtUs: number;
-  /** Packets that were sent more than `lagWarnUs` after their time. */
-  readonly late: number;
-  /** Packets that the machine lost on the way to the delay node or from it. */
-  readonly dropped: number;
-  /** Whether its threads go before what else the machine does. */
-  readonly priority: Priority;
-}
 
 export interface ShaperProcessOptions {
   readonly clock: Clock;

@@ -11,10 +11,12 @@ import {
   type NetNamespace,
   NetworkError,
 } from "../link-backend.ts";
+import type { CountedWay } from "../link-report.ts";
 import { type DirectionUpdate, LinkTable } from "../link-table.ts";
 import type { LinkChange, ShapedLink } from "../model.ts";
 import { addToTable, type ShapedLinks } from "../shaped-links.ts";
 import { formatDirection, netemCapacity, netemProblem } from "./netem-commands.ts";
+import { readNetemCounts } from "./netem-counts.ts";
 
 export interface NetemOptions {
   readonly commands: NamespaceCommands;
@@ -81,7 +83,21 @@ export class NetemBackend implements ShapedLinks {
     return readDeviceDrops();
   }
 
+  async counts(link: string): Promise<readonly CountedWay[]> {
+    return await Promise.all(
+      this.table.states(link).map(async (update) => {
+        const { namespace, name } = this.#device(update);
+        const argv = ["tc", "-s", "-j", "qdisc", "show", "dev", name];
+        const read = readNetemCounts(await this.#commands.run(namespace, argv));
+        if (typeof read === "string") throw new NetworkError(read);
+        return { member: update.member, way: update.way, ...read };
+      }),
+    );
+  }
+
   /** The kernel tells nobody how late it is. */
+  readonly health = undefined;
+
   trouble(): readonly string[] {
     return [];
   }

@@ -21,6 +21,7 @@ import { RedAverage } from "./red.ts";
 /** What became of the packets of one direction; each that came in is counted once more. */
 export interface PipeCounts {
   arrived: number;
+  arrivedBytes: number;
   /** Extra copies. */
   duplicated: number;
   delivered: number;
@@ -47,6 +48,7 @@ interface Leaving<Packet> extends Waiting<Packet> {
 export class Pipe<Packet> {
   readonly counts: PipeCounts = {
     arrived: 0,
+    arrivedBytes: 0,
     duplicated: 0,
     delivered: 0,
     deliveredBytes: 0,
@@ -110,6 +112,7 @@ export class Pipe<Packet> {
   arrive(nowUs: number, bytes: number, packet: Packet, foundUs: number = nowUs): void {
     const { counts } = this;
     counts.arrived += 1;
+    counts.arrivedBytes += bytes;
     if (!this.#isUp) {
       counts.down += 1;
       return;

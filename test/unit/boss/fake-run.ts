@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Runs without nodes: they say what `runExperiment` would say, and end when they are told to.
+import { NetworkError } from "../../../src/network/link-backend.ts";
 import { noEvents } from "../../../src/testbed/modify-agenda.ts";
 import type { RunControl } from "../../../src/testbed/modify-run.ts";
 import type {
@@ -32,7 +33,10 @@ export class FakeRuns {
       return run.ended;
     }
     for (const { name } of options.experiment.nodes) run.say({ type: "node-up", node: name });
-    options.onActive?.({ modify: (modification) => this.modify(modification) });
+    options.onActive?.({
+      modify: (modification) => this.modify(modification),
+      links: () => Promise.reject(new NetworkError("it has no links")),
+    });
     if (mode !== "activating") run.activate();
     const interrupted = { code: "INTERRUPTED", message: "interrupted" };
     const onInterrupt = (): void => run.end("interrupt", interrupted);

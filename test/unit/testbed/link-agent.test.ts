@@ -39,6 +39,8 @@ function make(problem?: string) {
     stop: async () => undefined,
     lostByMachine: async () => 0,
     trouble: () => [],
+    counts: async () => [],
+    health: undefined,
     async setAt(changes, atUs) {
       if (problem !== undefined) throw new Error(problem);
       const planned = table.plan(changes);

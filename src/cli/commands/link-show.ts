@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// `muster link show ID [LINK]`: what links are asked for, what they are now, and what became of
+// their packets.
+import type { LinkReport, LinksReport, WayReport } from "../../network/link-report.ts";
+import { type DirectionShape, describeBps } from "../../network/model.ts";
+import { exitCodes } from "../exit-codes.ts";
+import type { CommandIo } from "../io.ts";
+import { formatTable, harmless } from "../output.ts";
+import { askDaemon, stateOf } from "./serve-client.ts";
+
+export interface LinkShowArguments {
+  readonly id: string;
+  /** null for all. */
+  readonly link: string | null;
+  readonly state?: string;
+  readonly json: boolean;
+}
+
+/** @returns the exit status. @throws CommandError */
+export async function linkShowCommand(argv: LinkShowArguments, io: CommandIo): Promise<number> {
+  const request = { kind: "links", id: argv.id, link: argv.link } as const;
+  const report = (await askDaemon({ state: stateOf(argv.state), request })) as LinksReport;
+  if (argv.json) io.stdout(`${JSON.stringify(report, null, 2)}\n`);
+  else
+    io.stdout(
+      formatLinks(report)
+        .map((line) => `${line}\n`)
+        .join(""),
+    );
+  return exitCodes.ok;
+}
+
+/** The lines of `muster link show`. Pure. */
+export function formatLinks({ experiment, backend, shaper, links }: LinksReport): string[] {
+  const shaped = `links of ${experiment}, shaped by ${backend}`;
+  if (links.length === 0) return [`${experiment} has no links`];
+  const health =
+    shaper === null
+      ? []
+      : [
+          `${shaper.packets} packets sent, the latest ${shaper.lagMaxUs / 1_000} ms late; ` +
+            `${shaper.late} more than 1 ms late, ${shaper.dropped} lost by this machine; ` +
+            `${shaper.priority} priority`,
+        ];
+  return [harmless(shaped), ...health, ...links.flatMap(formatLink)];
+}
+
+function formatLink({ name, kind, ways }: LinkReport): string[] {
+  const shapes = ways.map((way) => [
+    describeWay(way),
+    way.isUp ? "up" : "down",
+    ...describeShape(way),
+  ]);
+  const counts = ways.map((way) => [describeWay(way), ...describeCounts(way)]);
+  const head = ["WAY", "STATE", "BANDWIDTH", "DELAY", "LOSS", "QUEUE", "ELSE"];
+  const countsHead = ["PACKETS", "IN", "OUT", "LOST", "QUEUE", "DOWN", "TWICE", "INSIDE"];
+  return [
+    "",
+    harmless(`${kind === "lan" ? "LAN" : "link"} ${name}`),
+    ...formatTable([head, ...shapes]).map(indented),
+    ...formatTable([countsHead, ...counts]).map(indented),
+  ];
+}
+
+const indented = (line: string): string => `  ${line}`;
+
+const describeWay = ({ from, to }: WayReport): string => `${from ?? "LAN"} > ${to ?? "LAN"}`;
+
+/** What is in force, and what the file asks where that is something else. */
+function describeShape({ asked, now }: WayReport): string[] {
+  const both = (describe: (shape: DirectionShape) => string): string => {
+    const [is, was] = [describe(now), describe(asked)];
+    return is === was ? is : `${is} (file: ${was})`;
+  };
+  return [
+    both(({ bandwidthBps }) => describeBps(bandwidthBps)),
+    both(({ delayUs }) => `${delayUs / 1_000} ms`),
+    both(({ loss }) => percent(loss)),
+    both(describeQueue),
+    both(describeElse),
+  ];
+}
+
+function describeQueue({ queue: { kind, limit, limitUnit } }: DirectionShape): string {
+  return `${limit} ${limitUnit}${kind === "drop-tail" ? "" : `, ${kind}`}`;
+}
+
+function describeElse({ jitterUs, duplicate, reorder }: DirectionShape): string {
+  const parts = [
+    ...(jitterUs === 0 ? [] : [`jitter ${jitterUs / 1_000} ms`]),
+    ...(duplicate === 0 ? [] : [`duplicate ${percent(duplicate)}`]),
+    ...(reorder === 0 ? [] : [`reorder ${percent(reorder)}`]),
+  ];
+  return parts.join(", ") || "-";
+}
+
+function describeCounts({ counts, inside }: WayReport): string[] {
+  if (counts === null) return Array.from({ length: 7 }, () => "?");
+  const { arrived, arrivedBytes, delivered, deliveredBytes } = counts;
+  const amount = (packets: number | null, bytes: number | null): string =>
+    packets === null || bytes === null ? "?" : `${packets} (${bytes} B)`;
+  const known = (count: number | null): string => (count === null ? "?" : `${count}`);
+  const { lost, queueDrops, overflow, down, duplicated } = counts;
+  return [
+    amount(arrived, arrivedBytes),
+    amount(delivered, deliveredBytes),
+    known(lost),
+    known(queueDrops + (overflow ?? 0)),
+    known(down),
+    known(duplicated),
+    known(inside),
+  ];
+}
+
+/** Without the noise of binary fractions. */
+const percent = (share: number): string => `${Number((share * 100).toPrecision(6))} %`;

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// Goal: the links of an experiment that is up are shown as they are, and `muster link` changes
+// them. Method: the commands of bin/ against `muster up`; ping within the nodes is the judge of
+// what they say.
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { LinksReport, WayReport } from "../../src/network/link-report.ts";
+import { type Ended, run } from "./support/command.ts";
+
+const isRoot = process.getuid?.() === 0;
+/** The machine of `npm run test:netem` says: netem. */
+const shapedBy = process.env["MUSTER_TEST_LINKS"] ?? "delay-node";
+const experiment = "linkp/shown";
+
+const lines = [
+  "set ns [new Simulator]",
+  "source tb_compat.tcl",
+  "set a [$ns node]",
+  "set b [$ns node]",
+  "set c [$ns node]",
+  "set l0 [$ns duplex-link $a $b 10Mb 20ms DropTail]",
+  'set lan0 [$ns make-lan "$a $b $c" 100Mb 4ms]',
+  "set stays [$c program-agent -command {sleep 600}]",
+  '$ns at 0 "$stays start"',
+  "$ns run",
+  "",
+];
+
+let state = "";
+const muster = (...argv: readonly string[]): Promise<Ended> =>
+  run("muster", argv, { env: { MUSTER_STATE: state } });
+
+async function show(link: string): Promise<LinksReport> {
+  const { code, stdout, stderr } = await muster("link", "show", experiment, link, "--json");
+  expect(`${code} ${stderr}`).toBe("0 ");
+  return JSON.parse(stdout) as LinksReport;
+}
+
+function wayFrom(report: LinksReport, node: string): WayReport {
+  const found = report.links[0]?.ways.find(({ from }) => from === node);
+  if (found === undefined) throw new Error(`no way from ${node}`);
+  return found;
+}
+
+/** @returns how many came back, and the shortest round trip in milliseconds. */
+async function ping(to: string, count: number): Promise<{ received: number; minMs: number }> {
+  const words = ["ping", "-c", `${count}`, "-i", "0.05", "-W", "1", to];
+  const { stdout } = await muster("exec", "--experiment", experiment, "a", "--", ...words);
+  const received = Number(/(\d+) received/.exec(stdout)?.[1] ?? -1);
+  return { received, minMs: Number(/= ([\d.]+)\//.exec(stdout)?.[1] ?? Infinity) };
+}
+
+async function ok(...argv: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await muster(...argv);
+  expect(`${code} ${stderr}`).toBe("0 ");
+  return stdout;
+}
+
+describe.skipIf(!isRoot)("muster link", () => {
+  let files = "";
+
+  beforeAll(async () => {
+    // Not of one test: what belongs to a test goes with it.
+    files = mkdtempSync(join(tmpdir(), "muster-test-links-"));
+    state = join(files, "state");
+    const file = join(files, "shown.ns");
+    writeFileSync(file, lines.join("\n"));
+    await ok("up", file, "--pid", "linkp", "--eid", "shown");
+  });
+
+  afterAll(async () => {
+    if (existsSync(join(state, "muster.sock"))) await muster("serve", "--stop");
+    rmSync(files, { recursive: true, force: true });
+  });
+
+  test("show tells what the file asks, what is in force, and what became of packets", async () => {
+    expect((await ping("b-l0", 10)).received).toBe(10);
+    const report = await show("l0");
+    expect(report).toMatchObject({ experiment, backend: shapedBy });
+    expect(report.links).toHaveLength(1);
+    expect(report.links[0]).toMatchObject({ name: "l0", kind: "link" });
+    for (const [from, to] of [
+      ["a", "b"],
+      ["b", "a"],
+    ] as const) {
+      const way = wayFrom(report, from);
+      expect(way.to).toBe(to);
+      expect(way.isUp).toBe(true);
+      expect(way.asked).toMatchObject({ bandwidthBps: 10_000_000, delayUs: 20_000, loss: 0 });
+      expect(way.now).toEqual(way.asked);
+      // Besides ping the kernel sends a few packets of its own (IPv6).
+      expect(way.counts?.delivered).toBeGreaterThanOrEqual(10);
+      expect(way.counts?.delivered).toBeLessThan(40);
+      expect(way.counts?.deliveredBytes).toBeGreaterThanOrEqual(10 * 98);
+      expect(way.counts).toMatchObject({ lost: 0, queueDrops: 0 });
+    }
+    if (shapedBy === "delay-node") {
+      expect(wayFrom(report, "a").counts?.arrived).toBeGreaterThanOrEqual(10);
+      expect(report.shaper).toMatchObject({ dropped: 0 });
+    }
+  });
+
+  test("show as text has a table of each link", async () => {
+    const text = await ok("link", "show", experiment);
+    expect(text).toContain(`links of ${experiment}, shaped by ${shapedBy}`);
+    expect(text).toMatch(/link l0\n +WAY +STATE +BANDWIDTH +DELAY +LOSS +QUEUE +ELSE\n/);
+    expect(text).toMatch(/a > b +up +10 Mb\/s +20 ms +0 % +50 packets +-\n/);
+    expect(text).toMatch(/LAN lan0\n/);
+    expect(text).toMatch(/LAN > c +up +100 Mb\/s +/);
+  });
+
+  test("set, down, up and reset change the link, and show says so", async () => {
+    await ok("link", "set", experiment, "l0", "delay=40ms", "loss=100%", "--node", "a");
+    const set = await show("l0");
+    expect(wayFrom(set, "a").now).toMatchObject({ delayUs: 40_000, loss: 1 });
+    expect(wayFrom(set, "a").asked).toMatchObject({ delayUs: 20_000, loss: 0 });
+    expect(wayFrom(set, "b").now).toMatchObject({ delayUs: 20_000, loss: 0 });
+    const text = await ok("link", "show", experiment, "l0");
+    expect(text).toMatch(/a > b +up +10 Mb\/s +40 ms \(file: 20 ms\) +100 % \(file: 0 %\)/);
+    expect((await ping("b-l0", 5)).received).toBe(0);
+    expect(wayFrom(await show("l0"), "a").counts?.lost).toBeGreaterThanOrEqual(5);
+
+    await ok("link", "set", experiment, "l0", "loss=0", "--node", "a");
+    const slow = await ping("b-l0", 5);
+    expect(slow.received).toBe(5);
+    expect(slow.minMs).toBeGreaterThanOrEqual(60);
+
+    await ok("link", "down", experiment, "l0");
+    expect((await ping("b-l0", 5)).received).toBe(0);
+    const down = wayFrom(await show("l0"), "a");
+    expect(down.isUp).toBe(false);
+    if (shapedBy === "delay-node") expect(down.counts?.down).toBeGreaterThanOrEqual(5);
+    await ok("link", "up", experiment, "l0");
+    expect((await ping("b-l0", 5)).received).toBe(5);
+
+    await ok("link", "reset", experiment, "l0");
+    const reset = wayFrom(await show("l0"), "a");
+    expect(reset).toMatchObject({ isUp: true, now: reset.asked });
+    const { minMs } = await ping("b-l0", 5);
+    expect(minMs).toBeGreaterThanOrEqual(40);
+    expect(minMs).toBeLessThan(60);
+  });
+
+  test("says what there is when a name is wrong", async () => {
+    expect(await muster("link", "show", experiment, "l9")).toMatchObject({
+      code: 1,
+      stderr: `muster: ${experiment}: there is no link l9; there are: l0, lan0\n`,
+    });
+    expect((await muster("link", "set", experiment, "l9", "loss=1%")).code).not.toBe(0);
+    const wrong = await muster("link", "set", experiment, "l0", "delay=20");
+    expect(wrong.code).toBe(64);
+    expect(wrong.stderr).toContain("delay is a number with one of us, ms, s behind it");
+  });
+});
