@@ -42,7 +42,10 @@ describe("a session whose server's log is away", () => {
   it("stays when it knows of no other", async () => {
     const { bench, session } = await open("http://a");
     bench.faulty.trouble({ definiteFailure: 1 });
-    session.countBarrier("b").wait().catch(() => undefined);
+    session
+      .countBarrier("b")
+      .wait()
+      .catch(() => undefined);
     await bench.clock.pass(60 * second);
     expect(bench.called).toEqual(["a"]);
   });
