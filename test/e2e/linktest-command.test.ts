@@ -47,7 +47,7 @@ function probesOf(directory: string): number {
 }
 
 test("says what is bad, as table, JSON and exit status", async () => {
-  await up("10ms");
+  const directory = await up("10ms");
   const bad = await muster("linktest", "test", "--level", "1");
   expect(bad.code, bad.stderr).toBe(1);
   expect(bad.stdout).toMatch(/^l +a > b +latency +10 ms +[\d.]+ ms +bad +\d+ of \d+ packets/m);
@@ -55,6 +55,29 @@ test("says what is bad, as table, JSON and exit status", async () => {
   const json = await muster("linktest", "muster/test", "--level", "1", "--json");
   const { outcome, exitCode, verdicts } = JSON.parse(json.stdout);
   expect([outcome, exitCode, verdicts.length, json.code]).toEqual(["failed", 1, 2, 1]);
+
+  const listener = start("ltevent", ["-e", "muster/test", "-w"], environment());
+  const log = join(directory, "linktest.log");
+  const argv = ["-e", "muster/test", "-l", "1", "-o", log];
+  const asRoot = process.geteuid?.() === 0 ? ["--as-root"] : [];
+  // Heard, once it listens.
+  while (!listener.stdout.includes("KILL")) {
+    const sent = await run("ltevent", ["-e", "muster/test", "-x", "KILL"], environment());
+    expect([sent.code, sent.stderr]).toEqual([0, ""]);
+  }
+  // Its status counts nodes.
+  const old = await run("run-linktest", [...asRoot, ...argv], environment());
+  expect([old.code, old.stderr]).toEqual([2, ""]);
+  expect(old.stdout).toMatch(/^Latency error: a-l to b-l \(100 Mbps, 10ms, 0% loss, droptail\) :/);
+  expect(readText(log)).toBe(old.stdout);
+  await listener.prints(/^START STARTAT=1 STOPAT=1 DOARP=0 COMPAT=1.1 *$/m);
+  await listener.prints(/^REPORT latency: 0 ok, 2 bad, 0 untestable$/m);
+  await listener.prints(/^COMPLETE +ERROR=2 CTOKEN=\d+$/m);
+  const only = await run("run-linktest", [...asRoot, ...argv, "-r"], environment());
+  expect([only.code, existsSync(log)]).toEqual([0, false]);
+  expect(only.stdout).toMatch(/latency: a-l to b-l .*: wanted 10, measured [\d.]+, of \d+ packets/);
+  const refused = await run("run-linktest", ["-e", "muster/test", "-l", "5"], environment());
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("-l is 1 to 4, not 5")]);
   const none = await muster("linktest", "nobody");
   expect([none.code, none.stderr]).toEqual([66, expect.stringContaining("there is no experiment")]);
 });

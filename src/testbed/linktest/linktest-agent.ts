@@ -50,6 +50,8 @@ export interface LinktestAgentOptions {
 export interface Levels {
   readonly first: Level;
   readonly last: Level;
+  /** Figures, and no verdict of the run. */
+  readonly reportOnly?: boolean;
 }
 
 export class LinktestAgent implements ObjectAgent {
@@ -102,7 +104,7 @@ export class LinktestAgent implements ObjectAgent {
     await this.#tested;
   }
 
-  async #run({ first, last }: Levels): Promise<LinktestOutcome | undefined> {
+  async #run({ first, last, reportOnly = false }: Levels): Promise<LinktestOutcome | undefined> {
     const { backend, clock, out, syncPort, told, say } = this.#options;
     const { experiment, tables = {} } = told();
     const { syncServer } = experiment;
@@ -113,7 +115,7 @@ export class LinktestAgent implements ObjectAgent {
     const network = new NodeNetwork({ experiment, tables, standIn: (address) => address });
     const map = network.linktest();
     const plan = planLinktest(map, { first, last }, linktestLimits);
-    const reports = new LinktestReports(this.#options.announce);
+    const reports = new LinktestReports(this.#options.announce, reportOnly);
     const seconds = `about ${Math.ceil(plan.seconds)} s`;
     say({ type: "message", level: "info", node: null, text: `linktest begins: ${seconds}` });
     reports.say(`linktest levels ${first} to ${last}: ${seconds}`);
@@ -132,7 +134,9 @@ export class LinktestAgent implements ObjectAgent {
       });
       const { verdicts, isCancelled } = outcome;
       writeFileSync(join(directory, "verdicts.json"), `${JSON.stringify(verdicts, null, 2)}\n`);
-      writeErrorFiles(join(out, "proj/tbdata/linktest"), verdicts);
+      const judged = reportOnly ? [] : verdicts;
+      writeErrorFiles(join(out, "proj/tbdata/linktest"), judged);
+      if (reportOnly) return { verdicts: [], isCancelled };
       say({ type: "links-tested", level: last, verdicts, isCancelled });
       return outcome;
     } finally {
@@ -157,7 +161,8 @@ function readLevels(args: string): Levels | string {
   if (first === undefined || last === undefined) {
     return "STARTAT and STOPAT of a linktest are 1 to 4 (latency, routing, loss, bandwidth)";
   }
-  return first > last ? `STARTAT=${first} is behind STOPAT=${last}` : { first, last };
+  if (first > last) return `STARTAT=${first} is behind STOPAT=${last}`;
+  return { first, last, reportOnly: getArg(args, "REPORTONLY") === "1" };
 }
 
 const levels = [1, 2, 3, 4] as const;

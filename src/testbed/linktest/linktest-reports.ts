@@ -3,6 +3,7 @@
 // listeners print, and with the verdicts of a stage for programs. [LINKTEST 7]
 import { linktestObject, verdictsAttribute } from "../../client/linktest-request.ts";
 import {
+  formatEdge,
   formatErrorRecord,
   formatVerdict,
   type Stage,
@@ -15,9 +16,12 @@ const verdictsAtOnce = 200;
 
 export class LinktestReports {
   readonly #announce: (what: Announcement) => void;
+  readonly #reportOnly: boolean;
 
-  constructor(announce: (what: Announcement) => void) {
+  /** @param reportOnly says the figures of all, and judges none */
+  constructor(announce: (what: Announcement) => void, reportOnly: boolean) {
     this.#announce = announce;
+    this.#reportOnly = reportOnly;
   }
 
   say(args: string, extra: Readonly<Record<string, string>> = {}): void {
@@ -33,10 +37,13 @@ export class LinktestReports {
     const count = (wanted: Verdict["verdict"]): number =>
       all.filter(({ verdict }) => verdict === wanted).length;
     const counts = `${count("ok")} ok, ${count("bad")} bad, ${count("untestable")} untestable`;
-    this.say(`${stage}: ${counts}`);
+    this.say(this.#reportOnly ? `${stage}: ${all.length} measured` : `${stage}: ${counts}`);
     for (let at = 0; at < all.length; at += verdictsAtOnce) {
       const some = all.slice(at, at + verdictsAtOnce);
-      const told = some.flatMap((one) => (one.verdict === "ok" ? [] : [describe(one)]));
+      const told = some.flatMap((one) => {
+        if (this.#reportOnly) return [figures(one)];
+        return one.verdict === "ok" ? [] : [describe(one)];
+      });
       this.say(told.join("\n"), { [verdictsAttribute]: JSON.stringify(some) });
     }
   }
@@ -45,4 +52,10 @@ export class LinktestReports {
 function describe(verdict: Verdict): string {
   if (verdict.verdict === "bad") return formatErrorRecord(verdict).trimEnd();
   return `untestable: ${formatVerdict(verdict)}`;
+}
+
+function figures({ stage, edge, expected, measured, samples }: Verdict): string {
+  const found = measured === null ? "nothing" : Number(measured.toPrecision(4));
+  const wanted = Number(expected.toPrecision(4));
+  return `${stage}: ${formatEdge(edge)}: wanted ${wanted}, measured ${found}, of ${samples} packets`;
 }

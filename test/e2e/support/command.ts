@@ -116,6 +116,8 @@ type CommandName =
   | "eventsys-start"
   | "evproxy"
   | "loghole"
+  | "ltevent"
+  | "run-linktest"
   | "startcmddone"
   | "tevc"
   | "trafgen"

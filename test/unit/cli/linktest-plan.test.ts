@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runLinktestPlan } from "../../../src/cli/commands/linktest.ts";
+import { linktestCommand } from "../../../src/cli/commands/linktest.ts";
 
 let directory = "";
 beforeAll(() => {
@@ -28,15 +28,17 @@ async function plan(lines: readonly string[], more: object = {}) {
     isTerminal: false,
   };
   const argv = {
-    file,
+    target: file,
     plan: true,
+    kill: false,
+    waitForServer: 0,
     startLevel: 1,
     level: 4,
     json: false,
     set: [],
     ...more,
   } as const;
-  const exit = await runLinktestPlan(argv, io as never);
+  const exit = await linktestCommand(argv, io as never);
   return { exit, stdout, stderr };
 }
 
@@ -71,8 +73,10 @@ describe("muster linktest --plan", () => {
     expect(stderr).toContain("nobody");
   });
 
-  it("says without --plan which command probes", async () => {
-    const refused = plan([], { plan: false });
-    await expect(refused).rejects.toThrow(/add --plan; .* muster run \S+links\.ns --linktest 4$/);
+  it("refuses options that are for the other kind of target", async () => {
+    const refused = plan([], { kill: true });
+    await expect(refused).rejects.toThrow("--kill is for an experiment that is up");
+    const backwards = plan([], { startLevel: 3, level: 2 });
+    await expect(backwards).rejects.toThrow("--start-level 3 is behind --level 2");
   });
 });
