@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What goes into the operations of experiments.ts and what users see of the outcome.
+import type { Level } from "../linktest/index.ts";
 import type { Modification, ModifyOutcome } from "../testbed/modify-run.ts";
 import { joinNames, plural } from "../testbed/record/words.ts";
 import type { NumberedEvent } from "../testbed/run-agenda.ts";
@@ -19,6 +20,8 @@ export interface UpOptions {
   readonly seed: number | null;
   readonly durationSeconds: number;
   readonly stuckSeconds: number;
+  /** Last stage of a linktest before time 0; 0 or left out: none. */
+  readonly linktestLevel?: 0 | Level | undefined;
 }
 
 export type ModifyOptions = Pick<UpOptions, "file" | "source" | "presets" | "parsed"> & {

@@ -270,13 +270,14 @@ export class Experiments {
 
   #hold({ options, experiment, rows, run, ledger }: Beginning): Started {
     const { clock, coreLimits, limits, logger, tools } = this.#options;
-    const { file, durationSeconds, stuckSeconds } = options;
+    const { file, durationSeconds, stuckSeconds, linktestLevel } = options;
     const { runId, directory, seed } = run;
     const split = this.#options.schedulers?.splitFor(options, ledger.row.swapper);
     const swap = new Swap({
       ...{ experiment, file, runId, directory, seed, durationSeconds, stuckSeconds, tools },
       ...{ clock, coreLimits, limits, logger, run: this.#options.run },
       ...{ tables: rows, split, mailer: this.#options.mailer, faults: this.#faults },
+      linktestLevel: linktestLevel === 0 ? undefined : linktestLevel,
       projectFiles: dirname(file),
       nodeWatch: this.#options.watchNodes?.(options.pid, options.eid),
     });

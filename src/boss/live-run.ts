@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What is known of a run while it goes, from its events and nothing else: nodes up, programs
 // running, open barriers and who is missing there. Pure.
+import type { Verdict } from "../linktest/index.ts";
 import { programPassed } from "../testbed/record/verdict.ts";
-import type { BarrierChanged, RunEvent, RunModified } from "../testbed/run-event.ts";
+import type { BarrierChanged, LinksTested, RunEvent, RunModified } from "../testbed/run-event.ts";
 
 export interface OpenBarrier {
   readonly name: string;
@@ -26,6 +27,17 @@ export interface LiveStatus {
   readonly barriers: readonly OpenBarrier[];
   /** Open barriers beyond the limit. */
   readonly barriersDropped: number;
+  /** The last linktest; null before the first, and from an older daemon it is absent. */
+  readonly linktest?: LinktestSummary | null;
+}
+
+export interface LinktestSummary {
+  readonly level: number;
+  /** Verdicts of each kind. */
+  readonly ok: number;
+  readonly bad: number;
+  readonly untestable: number;
+  readonly isCancelled: boolean;
 }
 
 interface Named {
@@ -38,6 +50,7 @@ export class LiveRun {
   readonly #namesMax: number;
   readonly #up = new Set<string>();
   readonly #barriers = new Map<string, BarrierChanged>();
+  #linktest: LinktestSummary | null = null;
   #running = 0;
   #ended = 0;
   #failed = 0;
@@ -74,6 +87,9 @@ export class LiveRun {
       case "barrier-ended":
         this.#barriers.delete(event.name);
         return;
+      case "links-tested":
+        this.#linktest = summaryOf(event);
+        return;
       case "run-ended":
         this.#up.clear();
         this.#barriers.clear();
@@ -84,7 +100,6 @@ export class LiveRun {
       case "barrier-slow":
       case "message":
       case "traffic-ended":
-      case "links-tested":
       case "instance-ended":
       case "log":
         return;
@@ -113,6 +128,7 @@ export class LiveRun {
       programs: this.#programs.size,
       barriers: open.slice(0, this.#namesMax).map((one) => this.#shown(one)),
       barriersDropped: Math.max(0, open.length - this.#namesMax),
+      linktest: this.#linktest,
     };
   }
 
@@ -123,6 +139,12 @@ export class LiveRun {
       waiting.length + missing.length - shown.waiting.length - shown.missing.length;
     return { name, arrived, expected, ...shown, namesDropped };
   }
+}
+
+function summaryOf({ level, verdicts, isCancelled }: LinksTested): LinktestSummary {
+  const of = (wanted: Verdict["verdict"]): number =>
+    verdicts.filter(({ verdict }) => verdict === wanted).length;
+  return { level, ok: of("ok"), bad: of("bad"), untestable: of("untestable"), isCancelled };
 }
 
 /** Whether an event says that time 0 has come: the agenda was started. */

@@ -3,6 +3,7 @@
 // hello and then one request; the daemon answers with any number of frames and one that is the
 // last, `done` or `failed`. docs/reference/serve.md describes it for users.
 import { FrameReader } from "../host/frame-reader.ts";
+import type { Level } from "../linktest/index.ts";
 import { FrameError } from "../wire/link/frames.ts";
 import { BossError, type BossErrorCode } from "./boss-error.ts";
 import type { MemberChange } from "./members.ts";
@@ -31,6 +32,8 @@ export interface UpRequest {
   readonly seed: number | null;
   readonly durationSeconds: number;
   readonly stuckSeconds: number;
+  /** Last stage of a linktest before time 0; 0, or left out by an older client: none. */
+  readonly linktestLevel?: 0 | Level;
 }
 
 /** Makes an experiment that is up into what a file says. */
@@ -166,7 +169,7 @@ export function checkRequest(frame: object): Request | string {
 
 function checkUp(fields: Fields): UpRequest | string {
   const { file, text, pid, eid, presets, seed, durationSeconds, stuckSeconds } = fields;
-  const { insisted = [] } = fields;
+  const { insisted = [], linktestLevel = 0 } = fields;
   for (const [name, value] of Object.entries({ file, text, pid, eid })) {
     if (typeof value !== "string") return `up needs the text \`${name}\``;
   }
@@ -176,10 +179,11 @@ function checkUp(fields: Fields): UpRequest | string {
   if (seed !== null && !isWhole(seed)) return "`seed` of up must be a whole number or null";
   if (!isSeconds(durationSeconds)) return "`durationSeconds` of up must be a number from 0";
   if (!isSeconds(stuckSeconds)) return "`stuckSeconds` of up must be a number from 0";
+  if (!isLinktestLevel(linktestLevel)) return "`linktestLevel` of up must be 0 to 4";
   return {
     kind: "up",
     ...{ file: String(file), text: String(text), pid: String(pid), eid: String(eid) },
-    ...{ insisted, presets, seed, durationSeconds, stuckSeconds },
+    ...{ insisted, presets, seed, durationSeconds, stuckSeconds, linktestLevel },
   };
 }
 
@@ -205,6 +209,10 @@ function checkMemberChange(
 
 function isNameKinds(value: unknown): value is NameKind[] {
   return Array.isArray(value) && value.every((one) => one === "pid" || one === "eid");
+}
+
+function isLinktestLevel(value: unknown): value is 0 | Level {
+  return typeof value === "number" && [0, 1, 2, 3, 4].includes(value);
 }
 
 function isPairs(value: unknown): value is [string, string][] {

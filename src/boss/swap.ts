@@ -9,6 +9,7 @@ import type { Limits } from "../core/limits.ts";
 import type { Experiment, Tables } from "../experiment/index.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
+import type { Level } from "../linktest/index.ts";
 import { NetworkError } from "../network/link-backend.ts";
 import type { LinksReport } from "../network/link-report.ts";
 import { type Faults, guardRun } from "../testbed/guard-run.ts";
@@ -46,6 +47,8 @@ export interface SwapOptions {
   readonly seed: number;
   readonly durationSeconds: number;
   readonly stuckSeconds: number;
+  /** As of a run: it never keeps an experiment from coming up, and ends with it. */
+  readonly linktestLevel?: Level | undefined;
   readonly tools: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly coreLimits: Limits;

@@ -47,6 +47,11 @@ function addUp(program: Command, setExit: SetExit): void {
       seconds,
       0,
     )
+    .addOption(
+      new Option("--linktest <level>", "test the links before time 0, up to this stage")
+        .argParser(linktestLevel)
+        .default(0, "no test"),
+    )
     .option("--json", "print what was started as JSON", false)
     .action(async (file: string, options: Omit<UpArguments, "file">) => {
       const { upCommand } = await import("./up.ts");
@@ -166,6 +171,11 @@ const trustOption = (): Option =>
 
 function collect(value: string, previous: readonly string[]): readonly string[] {
   return [...previous, value];
+}
+
+function linktestLevel(text: string): number {
+  if (/^[0-4]$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It must be 0 none, 1 latency, 2 routing, 3 loss, 4 bandwidth.");
 }
 
 function seed(text: string): number {

@@ -56,6 +56,7 @@ export function formatDetails(details: ExperimentDetails, nowMs: number): string
       ["  file", file],
       ...(live === null ? [] : [["  nodes up", nodes]]),
       ...(live === null ? [] : [["  programs", programs]]),
+      ...(live?.linktest ? [["  linktest", describeLinktest(live.linktest)]] : []),
       ...(eventServer === null ? [] : [["  events", eventServer]]),
     ]),
     ...(live?.barriers ?? []).map((one) => harmless(`  barrier ${describeBarrier(one, 20)}`)),
@@ -67,6 +68,12 @@ export function formatDetails(details: ExperimentDetails, nowMs: number): string
     "history",
     ...indent(formatTable(history.map(describeEntry))),
   ]);
+}
+
+function describeLinktest(told: NonNullable<LiveStatus["linktest"]>): string {
+  const { level, ok, bad, untestable, isCancelled } = told;
+  const counts = `${ok} ok, ${bad} bad, ${untestable} untestable`;
+  return `level ${level}: ${isCancelled ? "cancelled" : counts}`;
 }
 
 /** Nodes, programs, barriers. */

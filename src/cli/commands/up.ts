@@ -2,6 +2,7 @@
 // `muster up FILE`: has the daemon bring an experiment up.
 import { resolve } from "node:path";
 import type { Answer, UpRequest } from "../../boss/index.ts";
+import type { Level } from "../../linktest/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { CommandIo } from "../io.ts";
 import { parsePreset, readExperimentFile } from "./experiment-file.ts";
@@ -17,6 +18,7 @@ export interface UpArguments {
   readonly seed?: number;
   readonly duration: number;
   readonly stuckAfter: number;
+  readonly linktest: 0 | Level;
   readonly json: boolean;
 }
 
@@ -35,6 +37,7 @@ export async function upCommand(argv: UpArguments, io: CommandIo): Promise<numbe
     seed: argv.seed ?? null,
     durationSeconds: argv.duration,
     stuckSeconds: argv.stuckAfter,
+    linktestLevel: argv.linktest,
   };
   let accepted: Accepted | undefined;
   const onAnswer = (answer: Answer): void => {
