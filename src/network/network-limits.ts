@@ -19,6 +19,8 @@ export const networkLimits = {
   linkEndsMax: 20_000,
   /** Hardware addresses that a LAN remembers; frames to others go to all its members. */
   lanAddressesMax: 16_384,
+  /** Bytes of one file of `muster link capture`. */
+  captureBytesMax: 1_073_741_824,
   /** Threads of one delay node. */
   delayNodeThreadsMax: 16,
 } as const;

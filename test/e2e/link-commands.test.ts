@@ -2,12 +2,13 @@
 // Goal: the links of an experiment that is up are shown as they are, and `muster link` changes
 // them. Method: the commands of bin/ against `muster up`; ping within the nodes is the judge of
 // what they say.
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LinksReport, WayReport } from "../../src/network/link-report.ts";
-import { type Ended, run } from "./support/command.ts";
+import { type Ended, run, start, until } from "./support/command.ts";
 
 const isRoot = process.getuid?.() === 0;
 /** The machine of `npm run test:netem` says: netem. */
@@ -141,6 +142,34 @@ describe.skipIf(!isRoot)("muster link", () => {
     const { minMs } = await ping("b-l0", 5);
     expect(minMs).toBeGreaterThanOrEqual(40);
     expect(minMs).toBeLessThan(60);
+  });
+
+  test("capture writes a pcap that tcpdump reads, at the member that is asked for", async () => {
+    const file = join(files, "b.pcap");
+    const words = ["link", "capture", experiment, "l0", "--node", "b", "--out", file];
+    const taking = start("muster", words, { env: { MUSTER_STATE: state } });
+    await taking.prints(/taking packets of l0 at b/);
+    expect((await ping("b-l0", 5)).received).toBe(5);
+    const echoes = (): string[] => {
+      const argv = ["-n", "-r", file, "icmp"];
+      const text = execFileSync("tcpdump", argv, { encoding: "utf8", stdio: "pipe" });
+      return text.match(/ICMP echo \w+/g) ?? [];
+    };
+    await until("the packets are in the file", () => echoes().length >= 10);
+    taking.child.kill("SIGINT");
+    const { code, stdout } = await taking.ended;
+    expect(`${code} ${stdout}`).toMatch(
+      /^0 \d+ packets of l0 at b \(eth\d+\) in .*b\.pcap, \d+ bytes/,
+    );
+    const pairs = Array.from({ length: 5 }, () => ["ICMP echo request", "ICMP echo reply"]);
+    expect(echoes()).toEqual(pairs.flat());
+    const two = join(files, "two.pcap");
+    const counted = start("muster", [...words.slice(0, -1), two, "--count", "2", "--json"]);
+    await counted.prints(/taking packets/);
+    await ping("b-l0", 5);
+    expect(JSON.parse((await counted.ended).stdout)).toMatchObject({ node: "b", packets: 2 });
+    const wrong = await muster("link", "capture", experiment, "l0", "--node", "c");
+    expect(wrong.stderr).toBe("muster: c is not on l0; members: a, b\n");
   });
 
   test("says what there is when a name is wrong", async () => {

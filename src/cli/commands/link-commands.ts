@@ -2,11 +2,12 @@
 // Names the commands of links: `muster link show`, `set`, `up`, `down`, `reset`. Those that change
 // a link send the event that their name says, so that who hears of it, and when, is as with every
 // event.
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { formatLinkArgs } from "../../network/link-words.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, processIo, withJsonFailure } from "../io.ts";
 import { addPlace, type PlaceOptions } from "./event-commands.ts";
+import type { LinkCaptureArguments } from "./link-capture.ts";
 import type { LinkShowArguments } from "./link-show.ts";
 
 type SetExit = (code: number) => void;
@@ -28,6 +29,7 @@ export function registerLinkCommands(program: Command, setExit: SetExit): void {
     .command("link")
     .description("show and change the links of an experiment that is up, without losing a packet");
   addShow(link, setExit);
+  addCapture(link, setExit);
   const set = addObject(link.command("set").description("change some of what a link does"))
     .argument("<settings...>", "bandwidth=10Mb delay=20ms jitter=2ms loss=1% queue=50 ...")
     .option("--node <name>", "only the way from this end of a link, or this member of a LAN");
@@ -66,6 +68,42 @@ function addShow(link: Command, setExit: SetExit): void {
       const work = () => linkShowCommand({ id, link: name ?? null, ...options }, processIo);
       setExit(await withJsonFailure(processIo, options.json, work));
     });
+}
+
+function addCapture(link: Command, setExit: SetExit): void {
+  link
+    .command("capture")
+    .description(
+      "write the packets of one end of a link to a pcap file, until Ctrl-C; uses tcpdump",
+    )
+    .argument("<id>", "pid/eid, or eid, of a run of yours that is under way")
+    .argument("<link>", "a link or LAN of it")
+    .option("--node <name>", "at this member (default: the first)")
+    .option("--out <file>", "where to write (default: LINK-NODE.pcap)")
+    .option("--count <n>", "end after so many packets", positive)
+    .option("--seconds <s>", "end after so many seconds", positive)
+    .option("--json", "print what was captured as JSON", false)
+    .action(async (id: string, name: string, options: CaptureOptions) => {
+      const { linkCaptureCommand } = await import("./link-capture.ts");
+      const { count = 0, seconds = 0, ...rest } = options;
+      const argv = { id, link: name, count, seconds, ...rest };
+      const work = () => linkCaptureCommand(argv, processIo);
+      setExit(await withJsonFailure(processIo, options.json, work));
+    });
+}
+
+type CaptureOptions = Omit<LinkCaptureArguments, "id" | "link" | "count" | "seconds"> & {
+  readonly count?: number;
+  readonly seconds?: number;
+};
+
+/** Seconds that a timer of the platform can wait, and more packets than a file has room for. */
+const numberMax = 2_000_000;
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= numberMax) return value;
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${numberMax}.`);
 }
 
 type ShowOptions = Omit<LinkShowArguments, "id" | "link">;

@@ -13,6 +13,8 @@ export interface NodeEntrance {
   /** The namespaces belong to a user namespace. */
   readonly asUser: boolean;
   readonly hasNetwork: boolean;
+  /** Its interfaces of the experiment; of a network of its own. */
+  readonly interfaces?: readonly { readonly link: string; readonly name: string }[];
   /** Directories of its control groups. */
   readonly groups: readonly string[];
   readonly directory: string;

@@ -9,6 +9,7 @@ import { rmSync } from "node:fs";
 import { eventPorts } from "../../client/event-address.ts";
 import { assert } from "../../core/assert.ts";
 import { type ControlNetwork, seenByNodes } from "../../network/control-network.ts";
+import type { PlannedInterface } from "../../network/topology.ts";
 import { type AddressBlock, claimAddressBlock } from "./address-block.ts";
 import { type NodeAddresses, planAddresses } from "./addresses.ts";
 import { type NodeEntrance, writeEntrances } from "./entrances.ts";
@@ -372,10 +373,14 @@ class ProcessBackend implements NodeBackend {
 
   /** Its network stays when it goes: the ends of its links are there, and it is to come back. */
   #hasLinks(name: string): boolean {
+    return this.#interfaces(name).length > 0;
+  }
+
+  #interfaces(name: string): readonly PlannedInterface[] {
     const { network, options } = this.#parts;
-    if (network === undefined) return false;
+    if (network === undefined) return [];
     const { topology } = options.network as NetworkPlan;
-    return (topology.nodes.get(name)?.interfaces.length ?? 0) > 0;
+    return topology.nodes.get(name)?.interfaces ?? [];
   }
 
   /** For `muster exec`. */
@@ -387,7 +392,8 @@ class ProcessBackend implements NodeBackend {
     const nodes = [...this.nodes.values()].map(({ name, surroundings }): NodeEntrance => {
       const holder = holders?.get(name) ?? null;
       const own = { holder, asUser, hasNetwork: network !== undefined };
-      return { ...surroundings, ...own, groups: groups?.of(name) ?? [] };
+      const interfaces = this.#interfaces(name).map((one) => ({ link: one.link, name: one.name }));
+      return { ...surroundings, ...own, interfaces, groups: groups?.of(name) ?? [] };
     });
     writeEntrances(temporary, { runId, experiment: `${pid}/${eid}`, nodes });
   }

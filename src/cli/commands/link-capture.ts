@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+// `muster link capture ID LINK`: packets of one end of a link, as the node there has them, to a
+// pcap file. tcpdump of this machine takes them, in the network of the node; what it writes comes
+// through here, so that the file has a bound and ends with a whole packet. Works for every run of
+// this user, as `muster exec` does, and sends nothing to anybody.
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { systemClock } from "../../host/clock.ts";
+import { networkLimits } from "../../network/network-limits.ts";
+import { PcapRecords } from "../../network/pcap-records.ts";
+import { findEntrances, type NodeEntrance, type RunEntrances } from "../../testbed/nodes/index.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError, type CommandIo } from "../io.ts";
+import { plural } from "../output.ts";
+
+export interface LinkCaptureArguments {
+  readonly id: string;
+  readonly link: string;
+  /** Left out: the first member. */
+  readonly node?: string;
+  readonly out?: string;
+  /** 0: no bound but the others. */
+  readonly count: number;
+  readonly seconds: number;
+  readonly json: boolean;
+}
+
+interface Captured {
+  readonly packets: number;
+  readonly bytes: number;
+  /** Of the kernel, for tcpdump having been too slow; null when it did not say. */
+  readonly dropped: number | null;
+  readonly isFull: boolean;
+}
+
+/** @returns the exit status. @throws CommandError */
+export async function linkCaptureCommand(
+  argv: LinkCaptureArguments,
+  io: CommandIo,
+): Promise<number> {
+  const { node, interfaceName } = chooseEnd(findEntrances(), argv);
+  const out = argv.out ?? `${argv.link.replaceAll(/[^\w.-]/g, "_")}-${node.name}.pcap`;
+  const onBegun = (): void => {
+    io.stderr(`muster: taking packets of ${argv.link} at ${node.name}; Ctrl-C ends it\n`);
+  };
+  const captured = await capture({ node, interfaceName, out, argv, onBegun });
+  const { packets, bytes, dropped, isFull } = captured;
+  if (argv.json) {
+    const facts = { link: argv.link, node: node.name, interface: interfaceName, file: out };
+    io.stdout(`${JSON.stringify({ ...facts, ...captured }, null, 2)}\n`);
+    return exitCodes.ok;
+  }
+  const lost = dropped === null || dropped === 0 ? "" : `; ${dropped} more were not taken in time`;
+  const full = isFull
+    ? `; it ended there: the file may have ${networkLimits.captureBytesMax} bytes (captureBytesMax)`
+    : "";
+  io.stdout(
+    `${plural(packets, "packet")} of ${argv.link} at ${node.name} (${interfaceName}) in ${out}, ${bytes} bytes${lost}${full}\n`,
+  );
+  return exitCodes.ok;
+}
+
+interface End {
+  readonly node: NodeEntrance;
+  readonly interfaceName: string;
+}
+
+/** @throws CommandError that says what there is. */
+export function chooseEnd(
+  runs: readonly RunEntrances[],
+  { id, link, node: wanted }: Pick<LinkCaptureArguments, "id" | "link" | "node">,
+): End {
+  const found = runs.filter(
+    ({ experiment }) => experiment === id || experiment.split("/")[1] === id,
+  );
+  const [run] = found;
+  if (run === undefined || found.length > 1) {
+    const names = found.map(({ experiment }) => experiment).join(", ");
+    const why =
+      run === undefined
+        ? `no run of yours is under way for ${id}; start one with muster run or muster up`
+        : `${id} may be each of ${names}; name one that runs once`;
+    throw new CommandError(run === undefined ? exitCodes.notEntered : exitCodes.usage, why);
+  }
+  const ends = run.nodes.flatMap((node) =>
+    (node.interfaces ?? []).flatMap((one) =>
+      one.link === link ? [{ node, interfaceName: one.name }] : [],
+    ),
+  );
+  const end = wanted === undefined ? ends[0] : ends.find(({ node }) => node.name === wanted);
+  if (end !== undefined) return end;
+  const links = new Set(run.nodes.flatMap((one) => (one.interfaces ?? []).map((it) => it.link)));
+  const why =
+    ends.length > 0
+      ? `${wanted} is not on ${link}; members: ${ends.map(({ node }) => node.name).join(", ")}`
+      : `${run.experiment} has no link ${link} in networks of its nodes; there are: ${[...links].slice(0, 10).join(", ") || "none"}`;
+  throw new CommandError(exitCodes.failed, why);
+}
+
+interface Capture extends End {
+  readonly out: string;
+  readonly argv: LinkCaptureArguments;
+  readonly onBegun: () => void;
+}
+
+/** @throws CommandError */
+async function capture({ node, interfaceName, out, argv, onBegun }: Capture): Promise<Captured> {
+  const file = openFile(out);
+  const records = new PcapRecords(networkLimits.captureBytesMax);
+  const { count, seconds } = argv;
+  const child = startTcpdump(node, [
+    // At once: what the kernel holds back is lost at the end.
+    ...["-i", interfaceName, "--immediate-mode", "-U", "-w", "-"],
+    ...(count === 0 ? [] : ["-c", `${count}`]),
+  ]);
+  const stop = (): void => void child.kill("SIGINT");
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
+  let said = "";
+  let hasBegun = false;
+  let cancel: () => void = () => undefined;
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    said = (said + text).slice(-2_000);
+    if (hasBegun || !/listening on/.test(said)) return;
+    hasBegun = true;
+    onBegun();
+    // Time counts from when packets are taken.
+    if (seconds > 0) cancel = systemClock.after(seconds * 1_000, stop);
+  });
+  child.stdout?.on("data", (chunk: Buffer) => {
+    writeSync(file, records.take(chunk));
+    if (records.isFull) stop();
+  });
+  try {
+    const why = await endOf(child);
+    if (why !== undefined || !hasBegun) {
+      rmSync(out, { force: true });
+      throw notCaptured(node, why ?? said);
+    }
+  } finally {
+    cancel();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, stop);
+    closeSync(file);
+  }
+  const dropped = /^(\d+) packets? dropped by kernel/m.exec(said)?.[1];
+  const { packets, bytes, isFull } = records;
+  return { packets, bytes, dropped: dropped === undefined ? null : Number(dropped), isFull };
+}
+
+function startTcpdump({ holder, asUser }: NodeEntrance, words: readonly string[]): ChildProcess {
+  const path = `${process.env["PATH"] ?? ""}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`;
+  const user = asUser ? ["--user", "--preserve-credentials"] : [];
+  const argv = [`--target=${holder}`, ...user, "--net", "--", "tcpdump", "-Z", "root", ...words];
+  // A session of its own: Ctrl-C comes once, from here.
+  return spawn("nsenter", argv, {
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, PATH: path, LC_ALL: "C" },
+  });
+}
+
+/** @returns why it did not start. */
+function endOf(child: ChildProcess): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    child.once("error", ({ message }) => resolve(message));
+    child.once("close", () => resolve(undefined));
+  });
+}
+
+function notCaptured({ name }: NodeEntrance, said: string): CommandError {
+  const why = explain(said);
+  return new CommandError(exitCodes.notEntered, `nothing was captured at ${name}: ${why}`);
+}
+
+function explain(said: string): string {
+  if (/failed to execute tcpdump|ENOENT/.test(said)) {
+    return "tcpdump is not installed; as root: apt-get install tcpdump";
+  }
+  // It sets its groups, which a user who is root in a name space of theirs only may not.
+  if (/Couldn't change to/.test(said)) {
+    return "tcpdump does not start in nodes of an ordinary user; run the experiment as root for it";
+  }
+  return said.trim().split("\n").at(-1) || "tcpdump ended and did not say why";
+}
+
+/** @throws CommandError */
+function openFile(path: string): number {
+  try {
+    return openSync(path, "w", 0o600);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CommandError(exitCodes.cannotCreate, `cannot write ${path}: ${why}`);
+  }
+}
