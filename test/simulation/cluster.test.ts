@@ -10,7 +10,7 @@ import { runScript } from "../../src/testing/cluster/cluster-run.ts";
 import { drawFaults, generate } from "../../src/testing/cluster/generate.ts";
 import type { FaultRates, Script } from "../../src/testing/cluster/script.ts";
 
-const operations = 250;
+const operations = 200;
 const servers = 5;
 
 function scriptOf(seed: number, faults: FaultRates = drawFaults(seed)): Script {
@@ -47,12 +47,12 @@ describe("runScript()", () => {
 
   it("holds for the seeds with the faults they draw", async () => {
     const struck = new Set<string>();
-    for (let seed = 1; seed <= 16; seed += 1) {
+    for (let seed = 1; seed <= 8; seed += 1) {
       const result = await runScript({ script: scriptOf(seed) });
       expect(result.problems, `seed ${seed}`).toEqual([]);
       for (const fault of Object.keys(result.struck)) struck.add(fault);
     }
-    expect(struck.size).toBeGreaterThan(12);
+    expect(struck.size).toBeGreaterThan(10);
   });
 
   it.each(regressions)("holds where it once did not: $why", async ({ script }) => {

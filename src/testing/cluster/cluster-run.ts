@@ -4,6 +4,8 @@
 // the last line. docs/internals/simulator.md says what a line of the trace means.
 import { Digest } from "../../core/digest.ts";
 import { resolveLimits } from "../../core/limits.ts";
+import { Random } from "../../core/random.ts";
+import { AgendaWorld, agendaObjects } from "./agenda-world.ts";
 import type { SimulatedServer } from "./cluster-server.ts";
 import { ClusterWorld } from "./cluster-world.ts";
 import type { AskStep, FaultName, Script, Step } from "./script.ts";
@@ -62,6 +64,7 @@ export async function runScript(options: RunOptions): Promise<RunResult> {
 class Run {
   readonly #options: RunOptions;
   readonly #world: ClusterWorld;
+  readonly #agenda: AgendaWorld;
   readonly #digest = new Digest();
   readonly #coverage = new Map<string, number>();
   readonly #struck = new Map<string, number>();
@@ -76,6 +79,16 @@ class Run {
       trace: (who, what) => this.#trace(who, what),
       onStruck: (fault) => this.#onStruck(fault),
     });
+    this.#agenda = new AgendaWorld({
+      ...{ clock: this.#world.clock, random: new Random(seed ^ 0xa6e2da) },
+      logFaults: {
+        appendDelayMsMax: faults["slow-log"] === undefined ? 0 : 40,
+        definiteFailure: faults["refuse-appends"] ?? 0,
+        indefiniteFailure: faults["lose-acknowledgements"] ?? 0,
+      },
+      trace: (who, what) => this.#trace(who, what),
+      complain: (rule, text) => this.#world.checker.complain(rule, text),
+    });
     // These strike every message; that they were on is what there is to count.
     for (const fault of ["delay", "slow-log"] as const) {
       if (faults[fault] !== undefined) this.#steady.push(fault);
@@ -88,6 +101,7 @@ class Run {
     const named = Object.entries(faults).map(([name, rate]) => `${name}=${rate}`);
     this.#trace("run", `faults: ${named.join(" ") || "none"}`);
     world.start();
+    if (steps.some(({ do: what }) => what === "event")) await this.#agenda.start();
     await world.clock.pass(secondUs);
     let isSettled = false;
     for (const step of steps) {
@@ -124,6 +138,7 @@ class Run {
     const world = this.#world;
     this.#trace("run", "calm: nothing breaks from here on");
     world.calm();
+    if (this.#agenda.asked > 0) this.#agenda.calm();
     await world.clock.pass(calmUs);
     for (const party of world.waiting) {
       if (!party.hasDeadline) continue;
@@ -138,6 +153,7 @@ class Run {
     }
     await world.clock.pass(probeUs);
     world.endSubscriptions();
+    this.#agenda.finish();
     world.checker.finish(world.parties);
   }
 
@@ -191,6 +207,9 @@ class Run {
         party.leave();
         return;
       }
+      case "event":
+        this.#agenda.ask(step.id, step.object, step.inMs);
+        return;
       case "clear":
         world.clear(step.server);
         return;
@@ -250,10 +269,35 @@ class Run {
       case "crash-client":
         world.killProgram(step.session);
         return;
+      case "crash-scheduler":
+        this.#agenda.killScheduler();
+        later(() => this.#agenda.startScheduler());
+        return;
+      case "cut-scheduler":
+        later(this.#agenda.cutScheduler());
+        return;
+      case "crash-agent":
+      case "cut-agent":
+        this.#breakAgent(step, later);
+        return;
       default:
         this.#breakLine(step, server, later);
         return;
     }
+  }
+
+  #breakAgent(
+    { fault, server }: Extract<Step, { do: "break" }>,
+    later: (act: () => void) => void,
+  ): void {
+    const names = Object.keys(agendaObjects);
+    const name = names[server % names.length] ?? "";
+    if (fault === "cut-agent") {
+      later(this.#agenda.cutAgent(name));
+      return;
+    }
+    this.#agenda.killAgent(name);
+    later(() => this.#agenda.startAgent(name));
   }
 
   #breakLine(

@@ -21,14 +21,21 @@ export const usualRates: Readonly<Record<FaultName, number>> = {
   ...{ "cut-client": 0.01, "part-client": 0.006, "cut-log": 0.004, "part-log": 0.003 },
   ...{ "log-away": 0.001, crash: 0.004, drain: 0.002, pause: 0.004 },
   ...{ "step-log-clock": 0.002, "step-server-clock": 0.002, "crash-client": 0.004 },
+  ...{ "crash-scheduler": 0.003, "cut-scheduler": 0.003, "crash-agent": 0.003, "cut-agent": 0.004 },
 };
 
 /** Those that strike at an instant, instead of each message. */
-export const strikeNames: readonly FaultName[] = faultNames.slice(9);
+export const strikeNames: readonly FaultName[] = faultNames.slice(9, 20);
+
+/** Those that strike the scheduler of the experiment, and its agents. */
+const agendaStrikes: readonly FaultName[] = faultNames.slice(20);
 
 /** What the faults of a seed are drawn with, when nobody names them. */
 const faultChance = 0.5;
 const sessionsAtOnce = 8;
+/** Of the steps that ask for something. */
+const eventChance = 0.04;
+const objects = ["a", "b", "c"] as const;
 const names = ["a", "b", "c"] as const;
 const members = ["m0", "m1", "m2"] as const;
 const scopes = ["s1", "s1", "s2"] as const;
@@ -53,6 +60,8 @@ export function generate(options: {
 
 class Drawer {
   readonly #random: Random;
+  /** Of events: what else is drawn does not depend on them. */
+  readonly #ofEvents: Random;
   readonly #servers: number;
   readonly #faults: FaultRates;
   readonly #steps: Step[] = [];
@@ -61,6 +70,7 @@ class Drawer {
 
   constructor(seed: number, servers: number, faults: FaultRates) {
     this.#random = new Random(seed);
+    this.#ofEvents = new Random(seed ^ 0xe7e27);
     this.#servers = servers;
     this.#faults = faults;
   }
@@ -68,11 +78,29 @@ class Drawer {
   draw(operations: number): readonly Step[] {
     for (let opened = 0; opened < sessionsAtOnce; opened += 1) this.#open(0);
     while (this.#steps.length < operations) {
+      if (this.#drawEvent()) continue;
       const strike = this.#drawStrike();
       if (strike !== undefined) this.#add(strike);
       else this.#drawWork();
     }
     return this.#steps;
+  }
+
+  /** @returns whether one was drawn. */
+  #drawEvent(): boolean {
+    const random = this.#ofEvents;
+    const session = 0;
+    const fault = agendaStrikes.find((name) => random.chance(this.#faults[name] ?? 0));
+    if (fault !== undefined) {
+      const forMs = random.chance(0.2) ? random.below(20_000) : random.below(3_000);
+      const server = random.below(2);
+      this.#add({ do: "break", fault, server, session, forMs }, random.below(20_000));
+      return true;
+    }
+    if (!random.chance(eventChance)) return false;
+    const inMs = random.chance(0.3) ? 0 : random.below(3_000);
+    this.#add({ do: "event", object: random.pick(objects), inMs }, random.below(20_000));
+    return true;
   }
 
   #drawStrike(): StepWork | undefined {

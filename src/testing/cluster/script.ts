@@ -27,6 +27,10 @@ export const faultNames = [
   "step-log-clock",
   "step-server-clock",
   "crash-client",
+  "crash-scheduler",
+  "cut-scheduler",
+  "crash-agent",
+  "cut-agent",
 ] as const;
 export type FaultName = (typeof faultNames)[number];
 
@@ -84,6 +88,8 @@ export type StepWork =
   | { readonly do: "close"; readonly session: number }
   /** Who asked in that step goes, if it is still there. */
   | { readonly do: "leave"; readonly step: number }
+  /** Somebody asks the scheduler of the experiment for an event of an object. */
+  | { readonly do: "event"; readonly object: string; readonly inMs: number }
   /** All barriers of the door's scope are cleared (HUP). */
   | { readonly do: "clear"; readonly server: number }
   | {
