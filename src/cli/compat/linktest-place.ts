@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Where run_linktest and ltevent find the bus of an experiment and its key. [LINKTEST 8, 9]
 import { dirname, join } from "node:path";
+import { resolveStateDirectory } from "../../boss/state-directory.ts";
 import { eventPorts, eventServerName, resolveEventAddress } from "../../client/event-address.ts";
 import { type ConnectedBus, findBus } from "../../client/event-connection.ts";
 import { createCredentials, type EventCredentials } from "../../client/event-credentials.ts";
@@ -12,7 +13,6 @@ import { BusError } from "../../wire/event/bus.ts";
 import { eventWorld } from "../event-bus.ts";
 import { findKey, keyFile, ownKeyFiles } from "../event-key.ts";
 import { findKeptRuns } from "../kept-runs.ts";
-import { resolveStateDirectory } from "../../boss/state-directory.ts";
 
 export interface LinktestPlace {
   readonly experiment: string | undefined;
@@ -58,10 +58,7 @@ export async function openLinktestPlace(given: LinktestPlace): Promise<LinktestP
 }
 
 /** A run of Muster says beside the key where its bus is; who names another one is believed. */
-function addressOf(
-  { server, port }: LinktestPlace,
-  keys: readonly string[],
-): string | undefined {
+function addressOf({ server, port }: LinktestPlace, keys: readonly string[]): string | undefined {
   const told = keys.flatMap((key) => {
     const text = readFileAs(undefined, join(dirname(key), "eventserver"))?.trim();
     return text === undefined || text === "" ? [] : [text];
