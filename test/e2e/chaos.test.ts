@@ -3,7 +3,7 @@
 // far as a short run shows; a server that breaks a promise is found by it; and nothing of a run is
 // left, however it ends. Method: `npm run chaos` itself, with a fixed seed; a copy of the built
 // program with one line changed; kill -9 of the run.
-import { cpSync, globSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, globSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { sleep, systemClock } from "../../src/host/clock.ts";
@@ -46,19 +46,25 @@ it(
 );
 
 it(
-  "a server that lets go before the last has come is found",
+  "a server that tells a publisher another number than the readers is found",
   async () => {
     const folder = scratch();
     const dist = join(folder, "dist");
-    cpSync(join(repository, "dist"), dist, { recursive: true });
+    for (const part of ["dist", "bin", "package.json"]) {
+      cpSync(join(repository, part), join(folder, part), { recursive: true });
+    }
+    symlinkSync(join(repository, "node_modules"), join(folder, "node_modules"));
     const [part = ""] = globSync(join(dist, "programs/part-effect-store-*.js"));
     const right = readFileSync(part, "utf8");
-    const wrong = right.replaceAll("takeDue(this.value)", "takeDue(this.value + 1)");
+    const wrong = right.replace("number: topic.last", "number: Math.max(1, topic.last - 1)");
     expect(wrong).not.toBe(right);
     writeFileSync(part, wrong);
     const { code, stdout } = await chaos(["--minutes", "0.1", "--faults", "none", "--dist", dist])
       .ended;
-    expect([code, stdout]).toEqual([1, expect.stringMatching(/- \*\*early\*\* at `chaos\/lane-/)]);
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringMatching(/- \*\*doubled\*\* at `chaos\/lane-/),
+    ]);
   },
   runMsMax,
 );
