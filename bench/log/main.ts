@@ -14,6 +14,7 @@ import { NatsServer } from "../../src/testing/nats-server.ts";
 import { formatMachine, median, percentile } from "../statistics.ts";
 import { processCpuUs } from "../syncd/kernel.ts";
 import { Remote } from "../syncd/rpc.ts";
+import { measureStart, type StartRow } from "./start.ts";
 
 /** As a host has them on their way (`appendsInFlightMax`). */
 const inFlightMax = 8;
@@ -110,7 +111,28 @@ async function startContenders(folder: string): Promise<{
   };
 }
 
+/** Starts with and without snapshots, after so many entries each. */
+async function runStarts(counts: readonly number[]): Promise<void> {
+  const rows: StartRow[] = [];
+  for (const entries of counts) {
+    for (const withSnapshots of [false, true])
+      rows.push(await measureStart(entries, withSnapshots));
+  }
+  process.stdout.write(`${formatMachine()}\n`);
+  for (const { entries, withSnapshots, startMs, megabytes } of rows) {
+    const how = withSnapshots ? "with snapshots" : "without";
+    const figures = `start ${startMs.toFixed(0)} ms, ${megabytes.toFixed(1)} MB on disk`;
+    process.stdout.write(`${entries} entries, ${how}: ${figures}\n`);
+  }
+  process.stdout.write(`${JSON.stringify(rows)}\n`);
+}
+
 export async function run(args: ReadonlyMap<string, string>): Promise<void> {
+  const starts = args.get("starts");
+  if (starts !== undefined) {
+    await runStarts(starts.split(",").map(Number));
+    return;
+  }
   const rounds = Number(args.get("rounds") ?? 20);
   const appends = Number(args.get("appends") ?? 1_000);
   const parties = Number(args.get("parties") ?? 10_000);
