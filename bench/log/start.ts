@@ -8,7 +8,7 @@ import type { Command, Entry } from "../../src/core/command.ts";
 import { resolveLimits } from "../../src/core/limits.ts";
 import { openLocalLog, openSnapshots } from "../../src/engine/open-log.ts";
 import { defaultSnapshotLimits } from "../../src/engine/snapshot-limits.ts";
-import { systemClock } from "../../src/host/clock.ts";
+import { sleep, systemClock } from "../../src/host/clock.ts";
 import { Host } from "../../src/host/host.ts";
 import type { SnapshotSource } from "../../src/host/host-options.ts";
 import { silentLogger } from "../../src/host/logger.ts";
@@ -61,12 +61,20 @@ export async function measureStart(entries: number, withSnapshots: boolean): Pro
   const name = `sqlite:${join(folder, "log")}`;
   const { log, host } = await openHost(name, withSnapshots);
   const data = { log: name, natsCreds: undefined, limits, bounds: defaultSnapshotLimits };
+  let snapshotAt = withSnapshots ? 0 : entries;
+  const noteSnapshot = (line: string): void => {
+    snapshotAt = Number(/^snapshot at entry (\d+)/.exec(line)?.[1] ?? snapshotAt);
+  };
   const keeper = withSnapshots
-    ? new SnapshotKeeper({ host, log, logger: silentLogger, data })
+    ? new SnapshotKeeper({ host, log, logger: { log: (_, line) => noteSnapshot(line) }, data })
     : undefined;
   for (let entry = 1; entry <= entries; entry += appendedTogether) {
     const numbers = Array.from({ length: appendedTogether }, (_, index) => entry + index);
     await Promise.all(numbers.map((number) => log.append(entryOf(number))));
+    // Load that the follower keeps up with, as its like is at a server that is not flooded.
+    while (entry - snapshotAt > 2 * defaultSnapshotLimits.snapshotEntriesMax) {
+      await sleep(systemClock, 10);
+    }
   }
   await host.catchUp();
   await keeper?.close();
