@@ -24,6 +24,15 @@ export {
 } from "./limits.ts";
 export type { LiveStatus, OpenBarrier } from "./live-run.ts";
 export type { MemberChange } from "./members.ts";
+export {
+  findResults,
+  findStoredRuns,
+  type KeepRules,
+  nameRun,
+  planRemoval,
+  removeRun,
+  type StoredRun,
+} from "./old-runs.ts";
 export { OpsEvents } from "./ops-events.ts";
 export type { Answer, ModifyRequest, Request, UpRequest } from "./protocol.ts";
 export { decode } from "./read-beside.ts";
@@ -32,6 +41,7 @@ export type { Trust } from "./rights.ts";
 export { Schedulers } from "./schedulers.ts";
 export { isLocked } from "./schema.ts";
 export {
+  checkStateDirectory,
   experimentDirectory,
   prepareStateDirectory,
   resolveStateDirectory,

@@ -25,6 +25,13 @@ function move(line: readonly string[], root: string): readonly string[] {
   return line.map((word) => word.replace("/etc/muster", root));
 }
 
+interface Configuration {
+  readonly listen: readonly string[];
+  readonly drain: number;
+  readonly state: string;
+  readonly log: string;
+}
+
 describe("examples/operations", () => {
   it("starts with the command lines of both, answers their checks and ends with 0", async () => {
     // The unit and the image differ in nothing but how the command is found.
@@ -53,13 +60,13 @@ describe("examples/operations", () => {
   });
 
   it("asks the ports of the configuration, and leaves time to drain and to swap out", () => {
-    const { listen, drain, state, log } = parse(config) as Record<string, never>;
-    const [http = ""] = listen as readonly string[];
+    const { listen, drain, state, log } = parse(config) as Configuration;
+    const [http = ""] = listen;
     const place = http.replace("http=", "http://");
     expect(only("ExecStartPost")).toContain(`${place}/readyz`);
     expect(healthLine).toContain(`${place}/healthz`);
     const seconds = Number(only("TimeoutStopSec"));
-    expect(seconds * 1_000).toBeGreaterThanOrEqual(Number(drain) * 1_000 + 60_000);
+    expect(seconds * 1_000).toBeGreaterThanOrEqual(drain * 1_000 + 60_000);
     expect(container).toContain(`--stop-timeout ${seconds}`);
     expect(stopMsMax).toBeLessThanOrEqual(seconds * 1_000);
     expect(state).toBe(`/var/lib/${only("StateDirectory")}`);
@@ -77,18 +84,31 @@ describe("examples/operations", () => {
     expect(only("Type")).toBe("exec");
   });
 
-  it("is a unit that systemd finds nothing wrong with", async () => {
+  it("removes old runs with a command line that is understood", async () => {
+    const text = readFileSync(join(folder, "muster-prune.service"), "utf8");
+    const [[, ...argv] = []] = (parseUnit(text).get("ExecStart") ?? []).map(words);
+    expect(argv).toContain(parse(config).state);
+    const state = join(scratch(), "none");
+    const moved = argv.map((word) => word.replace("/var/lib/muster", state));
+    const ended = await start("muster", [...moved, "--dry-run"]).ended;
+    expect(ended).toMatchObject({ code: 0, stderr: "" });
+    expect(ended.stdout).toBe("would remove 0 runs of 0 bytes, 0 stay\n");
+  });
+
+  it("has units that systemd finds nothing wrong with", async () => {
     const root = scratch();
-    // The judge wants the program to be there, which on this machine is the checkout's.
+    // The judge wants the program to be there.
     const path = join(root, "muster");
     writeFileSync(path, "#!/bin/sh\n");
     chmodSync(path, 0o755);
-    const text = readFileSync(join(folder, "muster.service"), "utf8");
-    const file = join(root, "muster.service");
-    writeFileSync(file, text.replaceAll("/usr/local/bin/muster", path));
+    const files = ["muster.service", "muster-prune.service", "muster-prune.timer"].map((name) => {
+      const text = readFileSync(join(folder, name), "utf8");
+      writeFileSync(join(root, name), text.replaceAll("/usr/local/bin/muster", path));
+      return join(root, name);
+    });
+    const argv = ["verify", "--man=no", ...files];
     const env = { SYSTEMD_LOG_LEVEL: "warning" };
-    const judged = await new Command("systemd-analyze", ["verify", "--man=no", file], { env })
-      .ended;
+    const judged = await new Command("systemd-analyze", argv, { env }).ended;
     expect(judged).toMatchObject({ code: 0, stdout: "", stderr: "" });
   });
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Names the commands of the experiments database and their options: serve, up, down, status, logs,
-// modify, project. Each command's code is loaded only when it is called.
+// modify, project, prune. Each command's code is loaded only when it is called.
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import type { Trust } from "../../boss/index.ts";
 import { processIo, withJsonFailure } from "../io.ts";
@@ -8,6 +8,7 @@ import type { DownArguments } from "./down.ts";
 import type { LogsArguments } from "./logs.ts";
 import type { ModifyArguments } from "./modify.ts";
 import type { ProjectArguments } from "./project.ts";
+import type { PruneArguments } from "./prune.ts";
 import { addServe } from "./serve-options.ts";
 import type { StatusArguments } from "./status.ts";
 import type { UpArguments } from "./up.ts";
@@ -28,6 +29,7 @@ export function registerBossCommands(program: Command, setExit: SetExit): void {
   addLogs(program, setExit);
   addModify(program, setExit);
   addProject(program, setExit);
+  addPrune(program, setExit);
 }
 
 function addUp(program: Command, setExit: SetExit): void {
@@ -168,6 +170,29 @@ const trustNames: readonly Trust[] = ["user", "trusted", "leader"];
 
 const trustOption = (): Option =>
   new Option("--trust <trust>", "what the member may").choices(trustNames);
+
+function addPrune(program: Command, setExit: SetExit): void {
+  program
+    .command("prune")
+    .description("remove the results of old runs; the last of each experiment stays")
+    .option(...stateOption)
+    .addOption(new Option("--results <dir>", "results of muster run, instead").conflicts("state"))
+    .option("--keep-days <d>", "runs written longer ago go", amount)
+    .option("--keep-bytes <n>", "the oldest go until all are at most this large", amount)
+    .option("--dry-run", "say what would be removed, and remove nothing", false)
+    .option("--json", "print it as JSON", false)
+    .action(async (options: PruneArguments) => {
+      const { pruneCommand } = await import("./prune.ts");
+      const work = async () => pruneCommand(options, processIo);
+      setExit(await withJsonFailure(processIo, options.json, work));
+    });
+}
+
+/** @throws InvalidArgumentError */
+function amount(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It must be a whole number from 0 on, of at most 15 digits.");
+}
 
 function collect(value: string, previous: readonly string[]): readonly string[] {
   return [...previous, value];
