@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// Benchmark of size: the core played in one process, without network and log, at `--parties`
+// (1,000,000), beside what docs/concepts/scale.md predicts. What a party costs is measured at a
+// hundredth of them and carried over. Prints tables and JSON.
+//
+// Blind spots: hosts, doors, sockets and the log are not in it; their figures are in bench/README.md.
+import { heapBytes } from "../heap.ts";
+import { formatMachine } from "../statistics.ts";
+import { Controller, entryCommandsMax, scope } from "./controller.ts";
+import { playEvents } from "./events.ts";
+import { entriesFor, messagesAt, missedBy, type TreeShape } from "./figures.ts";
+import { playTree } from "./tree.ts";
+
+interface Flat {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly answers: number;
+  readonly heap: number;
+  readonly cpuUs: number;
+}
+
+/** A count barrier of one core: one inits, everybody waits, all go on. */
+export function playFlat(parties: number): Flat {
+  const controller = new Controller("flat");
+  const place = { scope, barrier: "b" } as const;
+  const before = heapBytes();
+  const start = process.cpuUsage();
+  const first = { address: "10.0.0.1:9" } as const;
+  controller.send("door", [
+    {
+      ...{ kind: "count-init", ...place, connection: 1, who: first, error: 0 },
+      ...{ count: parties, waits: false },
+    },
+  ]);
+  const wait = (index: number) => {
+    const who = { address: `10.0.${index % 250}.1:${10_000 + (index % 50_000)}` };
+    return { kind: "count-wait", ...place, connection: 2 + index, who, error: 0 } as const;
+  };
+  controller.sendMany("door", parties - 1, wait);
+  const arrived = process.cpuUsage(start);
+  const heap = heapBytes() - before;
+  const last = process.cpuUsage();
+  controller.send("door", [wait(parties - 1)]);
+  const release = process.cpuUsage(last);
+  const cpuUs = arrived.user + arrived.system + release.user + release.system;
+  const { entries, bytes, released: answers } = controller;
+  return { entries, bytes, answers, heap, cpuUs };
+}
+
+function row(what: string, predicted: number, measured: number): string {
+  const [left, right] = [predicted, measured].map((value) => String(Math.round(value)).padStart(14));
+  const off = (100 * missedBy(predicted, measured)).toFixed(1).padStart(8);
+  return `${what.padEnd(44)}${left}${right}${off} %\n`;
+}
+
+/** `--parties N` of the command line. */
+export async function run(args: ReadonlyMap<string, string>): Promise<void> {
+  const parties = Number(args.get("parties") ?? 1_000_000);
+  const small = Math.round(parties / 100);
+  playFlat(small);
+  const few = playFlat(small);
+  const many = playFlat(parties);
+  const scaled = (value: number): number => (value * parties) / small;
+  const machine = formatMachine();
+  process.stdout.write(`${machine}\n${"".padEnd(44)}     predicted      measured  off by\n`);
+  const entries = 2 + entriesFor(parties - 1, entryCommandsMax);
+  process.stdout.write(row("flat: log entries", entries, many.entries));
+  process.stdout.write(row("flat: bytes of the log", scaled(few.bytes), many.bytes));
+  process.stdout.write(row("flat: answers", parties, many.answers));
+  process.stdout.write(row("flat: bytes in use while all wait", scaled(few.heap), many.heap));
+  process.stdout.write(row("flat: processor time, us", scaled(few.cpuUs), many.cpuUs));
+  const shapes: readonly TreeShape[] = [
+    { depth: 1, fanOut: 100, parties },
+    { depth: 2, fanOut: 10, parties },
+    { depth: 3, fanOut: 10, parties },
+  ];
+  const trees = shapes.map((shape) => {
+    const found = playTree(shape);
+    const { depth, fanOut } = shape;
+    process.stdout.write(row(`tree ${fanOut}^${depth}: parties that go on`, parties, found.released));
+    for (let level = 1; level <= depth; level += 1) {
+      for (const kind of ["init", "initialised", "reached", "released", "tree-received"]) {
+        const each = kind === "tree-received" ? 4 : 1;
+        const predicted = each * messagesAt(shape, level);
+        const measured = found.messages.get(`${kind}@${level}`) ?? 0;
+        process.stdout.write(row(`tree ${fanOut}^${depth}: ${kind}, level ${level}`, predicted, measured));
+      }
+    }
+    const { entriesTop, entriesLowest } = found;
+    process.stdout.write(`  entries of the top ${entriesTop}, of a lowest ${entriesLowest}\n`);
+    return { ...shape, ...found, messages: Object.fromEntries(found.messages) };
+  });
+  const fewEvents = playEvents(1_000);
+  const manyEvents = playEvents(100_000);
+  for (const key of ["planBytes", "reportBytes", "fires", "heap", "cpuUs"] as const) {
+    process.stdout.write(row(`100,000 events: ${key}`, 100 * fewEvents[key], manyEvents[key]));
+  }
+  const json = { benchmark: "scale", machine, parties, few, many, trees, fewEvents, manyEvents };
+  process.stdout.write(`${JSON.stringify(json)}\n`);
+}
