@@ -77,7 +77,10 @@ test("says what is bad, as table, JSON and exit status", async () => {
   expect([only.code, existsSync(log)]).toEqual([0, false]);
   expect(only.stdout).toMatch(/latency: a-l to b-l .*: wanted 10, measured [\d.]+, of \d+ packets/);
   const refused = await run("run-linktest", ["-e", "muster/test", "-l", "5"], environment());
-  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("-l is 1 to 4, not 5")]);
+  expect([refused.code, refused.stderr]).toEqual([
+    1,
+    expect.stringContaining("-l is 1 to 4, not 5"),
+  ]);
   const none = await muster("linktest", "nobody");
   expect([none.code, none.stderr]).toEqual([66, expect.stringContaining("there is no experiment")]);
 });

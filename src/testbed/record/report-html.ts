@@ -4,6 +4,7 @@
 import { type Html, html, trusted } from "./html.ts";
 import { describeModification } from "./modified.ts";
 import { renderFiring } from "./report-firing.ts";
+import { renderMeasured } from "./report-links.ts";
 import { reportStyle } from "./report-style.ts";
 import {
   barrierTable,
@@ -55,6 +56,7 @@ ${renderFiring(result)}
 ${eventTable(result)}
 ${modifications(result)}
 ${linkTable(result)}
+${renderMeasured(result)}
 ${notes(result)}
 ${nodeTable(result)}
 ${again(result)}

@@ -123,6 +123,7 @@ svg .slip { stroke: var(--bad); }
 .firing { position: relative; display: grid; grid-template-columns: var(--labels) minmax(0, 1fr);
   padding-right: 1.2rem; font-size: 12px; }
 .firing.rows { grid-template-columns: var(--labels) minmax(0, 1fr) 6.5rem; padding-right: 0; }
+.firing.measured { grid-template-columns: var(--labels) repeat(3, minmax(0, 1fr)); }
 .firing > div:not(.levels) > div { height: 24px; line-height: 24px; padding: 0 .7rem;
   overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: right; }
 .firing > div > div:first-child, .firing .levels { color: var(--soft); }
