@@ -35,6 +35,8 @@ export interface Modified {
   readonly nodes: Pick<Modification["nodes"], "added" | "removed" | "restarted">;
   readonly programs: Modification["programs"];
   readonly traffic: Modification["traffic"];
+  /** Links that do something else now. */
+  readonly links: Modification["links"];
   /** Numbers of events, as `muster event ls` and `result.json` show them. */
   readonly events: {
     readonly added: readonly number[];
@@ -53,7 +55,7 @@ export interface Modified {
 
 export function describeModification(
   experiment: string,
-  { nodes, programs, traffic, agenda }: Omit<Modification, "experiment" | "tables">,
+  { nodes, programs, traffic, agenda, links }: Omit<Modification, "experiment" | "tables">,
   { lost, events }: Pick<ModifyOutcome, "lost" | "events">,
 ): Omit<Modified, "warnings"> {
   const parts = [
@@ -63,6 +65,7 @@ export function describeModification(
     ["program", "added", programs.added],
     ["program", "removed", programs.removed],
     ["program", "changed", programs.restarted],
+    ["link", "changed", links],
     ["traffic flow", "ended", traffic.ended],
     ["traffic flow", "begun", traffic.begun],
     ["sequence or timeline", "defined", agenda.defined],
@@ -84,7 +87,7 @@ export function describeModification(
     ...{ added: numbers(events.added), changed: numbers(events.changed) },
     ...{ removed: events.removed, alreadyFired: numbers(events.fired) },
   };
-  return { experiment, nodes, programs, traffic, events: told, lost, summary };
+  return { experiment, nodes, programs, traffic, links, events: told, lost, summary };
 }
 
 /** An experiment on its way up. */

@@ -30,7 +30,7 @@ export function planModification(before: Experiment, after: Experiment): ModifyP
     restarted: after.programs.map(({ name }) => name).filter((name) => changed.has(name)),
   };
   const reasons = [
-    ...refusedParts(diff),
+    ...refusedParts(diff, reconnected(before, after, diff)),
     ...refusedInstances(before, after),
     ...refusedSyncServer(before, after, restarted),
     ...refusedWaits(before, after, new Set(Object.values(programs).flat())),
@@ -49,14 +49,25 @@ export function planModification(before: Experiment, after: Experiment): ModifyP
         begun: [...diff.traffic.added, ...diff.traffic.changed],
       },
       agenda,
+      links: diff.links.changed,
     },
   };
 }
 
-function refusedParts(diff: ExperimentDiff): string[] {
+/** Links whose ends are otherwise: what a link does to packets may change, between whom may not. */
+function reconnected(before: Experiment, after: Experiment, { links }: ExperimentDiff): string[] {
+  const ends = ({ links: all }: Experiment, name: string): unknown => {
+    const found = all.find((link) => link.name === name);
+    const members = found?.members.map(({ node, port, address }) => ({ node, port, address }));
+    return { ...found, members };
+  };
+  return links.changed.filter((name) => !saysTheSame(ends(before, name), ends(after, name)));
+}
+
+function refusedParts(diff: ExperimentDiff, reconnectedLinks: readonly string[]): string[] {
   const { links, barriers, environment } = diff;
   const parts: readonly (readonly [string, string, Changes])[] = [
-    ["link", "links", links],
+    ["link", "links", { ...links, changed: reconnectedLinks }],
     ["barrier", "barriers", barriers],
     ["variable", "variables", environment],
   ];

@@ -23,6 +23,8 @@ export interface DirectionPlace {
 
 export interface DirectionUpdate extends DirectionPlace {
   readonly state: DirectionState;
+  /** What the file asks from now on; left out: as before. */
+  readonly asked?: DirectionState["shape"];
 }
 
 interface Row {
@@ -94,21 +96,26 @@ export class LinkTable {
         const before = updates.get(key)?.state ?? this.state(place);
         const asked = this.#rows.get(place.link)?.asked;
         if (before === undefined || asked === undefined) continue;
-        const state = changeState(before, change, shapeAt(asked, place));
+        const now = updates.get(key)?.asked;
+        const { what } = change;
+        const next = what.kind === "ask" ? shapeAt(what, place) : (now ?? shapeAt(asked, place));
+        const state = changeState(before, change, next);
         const [problem] = checkShape(state.shape, this.#capacity);
         if (problem !== undefined) return { problem: `link ${change.link}: ${problem}` };
-        updates.set(key, { ...place, state });
+        const isNew = what.kind === "ask" || now !== undefined;
+        updates.set(key, { ...place, state, ...(isNew ? { asked: next } : {}) });
       }
     }
     return [...updates.values()];
   }
 
   commit(updates: readonly DirectionUpdate[]): void {
-    for (const { state, ...place } of updates) {
+    for (const { state, asked, ...place } of updates) {
       const row = this.#rows.get(place.link);
       if (row === undefined) continue;
       const states = new Map(row.states).set(memberWay(place), state);
-      this.#rows.set(place.link, { asked: row.asked, states });
+      const link = asked === undefined ? row.asked : askAt(row.asked, place, asked);
+      this.#rows.set(place.link, { asked: link, states });
     }
   }
 
@@ -172,6 +179,8 @@ function changeState(
       return { shape: asked, isUp };
     case "clear":
       return { shape: unshaped, isUp };
+    case "ask":
+      return { shape: asked, isUp };
     case "modify":
       return { shape: changeShape(shape, what.shape), isUp };
   }
@@ -179,7 +188,18 @@ function changeState(
 
 const memberWay = ({ member, way }: { member: number; way: string }): string => `${member} ${way}`;
 
-function shapeAt({ members }: ShapedLink, place: DirectionPlace): DirectionState["shape"] {
+function askAt(
+  link: ShapedLink,
+  { member, way }: DirectionPlace,
+  shape: DirectionState["shape"],
+): ShapedLink {
+  const members = link.members.map((one, index) =>
+    index === member ? { ...one, [way]: shape } : one,
+  );
+  return { ...link, members };
+}
+
+function shapeAt({ members }: Pick<ShapedLink, "members">, place: DirectionPlace): DirectionState["shape"] {
   const member = members[place.member] as ShapedLink["members"][number];
   return place.way === "down" ? (member.down ?? member.up) : member.up;
 }

@@ -238,4 +238,6 @@ export interface LinkChange {
 export type LinkChangeKind =
   /** `clear`: not shaped at all; `create`: as asked for again; `reset`: that, and up. */
   | { readonly kind: "up" | "down" | "reset" | "create" | "clear" }
-  | { readonly kind: "modify"; readonly shape: DirectionChange };
+  | { readonly kind: "modify"; readonly shape: DirectionChange }
+  /** Its file asks for something else from now on; whether it is up stays. */
+  | { readonly kind: "ask"; readonly members: readonly MemberShape[] };

@@ -19,6 +19,8 @@ export interface ShapedLinks extends LinkBackend<ShapedLink, LinkChange> {
    * lose: only differences mean anything. @throws NetworkError when it cannot be known
    */
   lostByMachine(): Promise<number>;
+  /** @returns why `set` would refuse these changes; nothing is changed */
+  refusal(changes: readonly LinkChange[]): string | undefined;
   /** What became of the packets of a link, each way of it. @throws NetworkError */
   counts(link: string): Promise<readonly CountedWay[]>;
   /** How who shapes is; undefined where nobody can tell. */

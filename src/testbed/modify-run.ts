@@ -9,6 +9,7 @@
 //   M3. A failure after it costs the node it struck, and the run goes on without that node.
 import type { Experiment, PlannedEvent, Tables, TrafficFlow } from "../experiment/index.ts";
 import type { LinksReport } from "../network/link-report.ts";
+import { type LinkChange, shapeLink } from "../network/model.ts";
 import { type AgendaChange, newIndex } from "./agenda-change.ts";
 import type { ProgramAgent } from "./agents/program-agent.ts";
 import type { AgendaChanged, AgendaModifier, EventsChanged } from "./modify-agenda.ts";
@@ -35,6 +36,8 @@ export interface Modification {
   /** Flows of traffic whose ends are closed, and those that are opened then, by name. */
   readonly traffic: { readonly ended: readonly string[]; readonly begun: readonly string[] };
   readonly agenda: AgendaChange;
+  /** Links whose ends stay and that are to do something else. */
+  readonly links: readonly string[];
 }
 
 export interface ModifyOutcome {
@@ -107,13 +110,33 @@ export class RunModifier implements Pick<RunControl, "modify"> {
 
   async modify(modification: Modification): Promise<ModifyOutcome> {
     this.#up = [];
+    const links = this.#linkChanges(modification);
     try {
       const undo = await this.#add(modification);
       const agenda = await this.#amend(modification, undo);
+      // Nothing of it can be refused any more: a back end that fails ends the run by itself.
+      if (links.length > 0) await this.#options.backend.doors?.shaped?.set(links);
       return await this.#change(modification, agenda);
     } finally {
       this.#up = undefined;
     }
+  }
+
+  /** As one change. @throws ModifyError when they cannot be made so here */
+  #linkChanges({ experiment, links: names }: Modification): readonly LinkChange[] {
+    if (names.length === 0) return [];
+    const shaped = this.#options.backend.doors?.shaped;
+    if (shaped === undefined) {
+      throw new ModifyError(`links are not shaped in this run, so that ${names} cannot be changed`);
+    }
+    const changes = experiment.links
+      .filter(({ name }) => names.includes(name))
+      .map((link): LinkChange => {
+        return { link: link.name, what: { kind: "ask", members: shapeLink(link).members } };
+      });
+    const why = shaped.refusal(changes);
+    if (why !== undefined) throw new ModifyError(why);
+    return changes;
   }
 
   /** M2. @returns what takes it back */
@@ -228,7 +251,7 @@ export class RunModifier implements Pick<RunControl, "modify"> {
   }
 
   #describe(
-    { nodes, programs, experiment, traffic, agenda }: Modification,
+    { nodes, programs, experiment, traffic, agenda, links }: Modification,
     events: EventsChanged,
     lost: ModifyOutcome["lost"],
   ): RunModified {
@@ -250,6 +273,7 @@ export class RunModifier implements Pick<RunControl, "modify"> {
       programsAdded: named(programs.added),
       programsRemoved: programs.removed,
       programsRestarted: named(programs.restarted),
+      linksChanged: links,
       trafficEnded: traffic.ended,
       trafficBegun: traffic.begun,
       sequencesChanged: [...agenda.defined, ...agenda.undefined],

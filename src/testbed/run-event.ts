@@ -219,6 +219,7 @@ export interface RunModified {
   readonly programsAdded: RunStarted["programs"];
   readonly programsRemoved: readonly string[];
   readonly programsRestarted: RunStarted["programs"];
+  readonly linksChanged: readonly string[];
   /** Names of flows of traffic whose ends were closed, and of those that were opened. */
   readonly trafficEnded: readonly string[];
   readonly trafficBegun: readonly string[];

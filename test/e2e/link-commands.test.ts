@@ -15,13 +15,13 @@ const isRoot = process.getuid?.() === 0;
 const shapedBy = process.env["MUSTER_TEST_LINKS"] ?? "delay-node";
 const experiment = "linkp/shown";
 
-const lines = [
+const linesWith = (l0: string): string[] => [
   "set ns [new Simulator]",
   "source tb_compat.tcl",
   "set a [$ns node]",
   "set b [$ns node]",
   "set c [$ns node]",
-  "set l0 [$ns duplex-link $a $b 10Mb 20ms DropTail]",
+  `set l0 [$ns duplex-link $a $b ${l0} DropTail]`,
   'set lan0 [$ns make-lan "$a $b $c" 100Mb 4ms]',
   "set stays [$c program-agent -command {sleep 600}]",
   '$ns at 0 "$stays start"',
@@ -67,7 +67,7 @@ describe.skipIf(!isRoot)("muster link", () => {
     files = mkdtempSync(join(tmpdir(), "muster-test-links-"));
     state = join(files, "state");
     const file = join(files, "shown.ns");
-    writeFileSync(file, lines.join("\n"));
+    writeFileSync(file, linesWith("10Mb 20ms").join("\n"));
     await ok("up", file, "--pid", "linkp", "--eid", "shown");
   });
 
@@ -170,6 +170,33 @@ describe.skipIf(!isRoot)("muster link", () => {
     expect(JSON.parse((await counted.ended).stdout)).toMatchObject({ node: "b", packets: 2 });
     const wrong = await muster("link", "capture", experiment, "l0", "--node", "c");
     expect(wrong.stderr).toBe("muster: c is not on l0; members: a, b\n");
+  });
+
+  test("modify changes what a link does, and no packet is lost over it", async () => {
+    const file = join(files, "changed.ns");
+    writeFileSync(file, linesWith("5Mb 50ms").join("\n"));
+    const lost = async (): Promise<number | undefined> =>
+      wayFrom(await show("l0"), "a").counts?.lost;
+    const before = await lost();
+    const words = ["ping", "-c", "60", "-i", "0.05", "-W", "10", "b-l0"];
+    const under = ["exec", "--experiment", experiment, "a", "--", ...words];
+    const flow = start("muster", under, { env: { MUSTER_STATE: state } });
+    await flow.prints(/icmp_seq=3 /);
+    expect(await ok("modify", experiment, file)).toContain("1 link changed (l0)");
+    const { stdout } = await flow.ended;
+    expect(stdout).toContain("60 packets transmitted, 60 received");
+    const trips = [...stdout.matchAll(/time=([\d.]+) ms/g)].map(([, ms]) => Number(ms));
+    expect(trips[0]).toBeLessThan(90);
+    expect(trips.at(-1)).toBeGreaterThanOrEqual(100);
+    expect(await lost()).toBe(before);
+    const asked = { bandwidthBps: 5_000_000, delayUs: 50_000 };
+    expect(wayFrom(await show("l0"), "b")).toMatchObject({ asked, now: asked });
+    // What cannot be, changes nothing.
+    writeFileSync(file, linesWith("2000Mb 50ms").join("\n"));
+    const refused = await muster("modify", experiment, file);
+    expect(refused.code).toBe(1);
+    if (shapedBy === "delay-node") expect(refused.stderr).toContain("more than the delay node");
+    expect(wayFrom(await show("l0"), "b")).toMatchObject({ asked, now: asked });
   });
 
   test("says what there is when a name is wrong", async () => {

@@ -119,6 +119,11 @@ export class DelayNodeBackend implements ShapedLinks {
     return await this.#tell(planned, atUs);
   }
 
+  refusal(changes: readonly LinkChange[]): string | undefined {
+    const planned = this.table.plan(changes);
+    return "problem" in planned ? planned.problem : undefined;
+  }
+
   async lostByMachine(): Promise<number> {
     return ((await this.#process?.lost()) ?? 0) + readDeviceDrops();
   }

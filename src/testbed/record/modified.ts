@@ -9,7 +9,7 @@ export function resultModification(
 ): ResultModification {
   const { nodesAdded, programsAdded, programsRestarted, trafficEnded, trafficBegun } = event;
   const { atUs, nodesRemoved, nodesRestarted, nodesLost, programsRemoved } = event;
-  const { sequencesChanged, events, eventsChanged, eventsRemoved, eventsFired } = event;
+  const { linksChanged, sequencesChanged, events, eventsChanged, eventsRemoved, eventsFired } = event;
   const names = (all: readonly { readonly name: string }[]): string[] =>
     all.map(({ name }) => name);
   const numbers = (rows: RunModified["events"]): number[] => rows.map(({ id }) => id);
@@ -17,6 +17,7 @@ export function resultModification(
     ...{ atUs, nodesAdded: names(nodesAdded), nodesRemoved, nodesRestarted, nodesLost },
     ...{ programsAdded: names(programsAdded), programsRemoved },
     ...{ programsRestarted: names(programsRestarted), trafficEnded, trafficBegun },
+    linksChanged,
     ...{ sequencesChanged, eventsAdded: numbers(events), eventsChanged: numbers(eventsChanged) },
     ...{ eventsRemoved, eventsFired: numbers(eventsFired) },
   };
@@ -31,6 +32,7 @@ export function describeModification(modification: ResultModification): string {
     ["programs added", modification.programsAdded],
     ["programs removed", modification.programsRemoved],
     ["programs changed", modification.programsRestarted],
+    ["links changed", modification.linksChanged],
     ["traffic ended", modification.trafficEnded],
     ["traffic begun", modification.trafficBegun],
     ["sequences and timelines changed", modification.sequencesChanged],

@@ -187,6 +187,7 @@ export interface ResultModification {
   readonly programsAdded: readonly string[];
   readonly programsRemoved: readonly string[];
   readonly programsRestarted: readonly string[];
+  readonly linksChanged: readonly string[];
   readonly trafficEnded: readonly string[];
   readonly trafficBegun: readonly string[];
   /** Timelines and sequences that came, went or are otherwise. */

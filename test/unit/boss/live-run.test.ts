@@ -69,6 +69,7 @@ describe("LiveRun", () => {
         ...{
           programsRemoved: ["p", "q"],
           programsRestarted: [],
+          linksChanged: [],
           ...{ trafficEnded: [], trafficBegun: [], sequencesChanged: [], events: [] },
           ...{ eventsChanged: [], eventsRemoved: [], eventsFired: [] },
         },

@@ -212,6 +212,17 @@ describe("planModification()", () => {
     expect(changed(linked, with1)).toMatchObject({ fromNow: ["2 c START"] });
   });
 
+  it("changes what a link does, and refuses to connect it otherwise", () => {
+    const link = (ends: string, rate: string): readonly string[] => [
+      ...base,
+      `set l [$ns duplex-link ${ends} ${rate} DropTail]`,
+    ];
+    const before = link("$a $b", "1Mb 5ms");
+    expect(planned(before, link("$a $b", "2Mb 5ms")).links).toEqual(["l"]);
+    expect(planned(before, before).links).toEqual([]);
+    expect(refused(link("$b $a", "2Mb 5ms"), before)).toEqual(["link l is changed"]);
+  });
+
   it.each([
     ["a link", [...base, "set l [$ns duplex-link $a $b 1Mb 5ms DropTail]"], "link l is added"],
     ["a variable", [...base, "set opt(X) 1", "set opt(Y) 2"], "variables X, Y are added"],

@@ -56,6 +56,18 @@ function planned(made: LinkTable, ...changes: readonly LinkChange[]): readonly s
 const delay = (delayUs: number): LinkChange["what"] => ({ kind: "modify", shape: { delayUs } });
 
 describe("LinkTable", () => {
+  it("asks for something else from now on, also of a reset, and leaves up and down", () => {
+    const made = table();
+    const members = link.members.map((one) => (one.node === "a" ? { ...one, up: unshaped } : one));
+    const ask: LinkChange = { link: "l0", what: { kind: "ask", members } };
+    planned(made, { link: "l0", node: "a", what: { kind: "down" } });
+    expect(planned(made, ask)).toEqual(["l0 0 up DOWN 0 0 0", "l0 1 up up 2000000 0 0"]);
+    expect(made.link("l0")?.members[0]?.up).toEqual(unshaped);
+    const reset: LinkChange = { link: "l0", what: { kind: "reset" } };
+    planned(made, { link: "l0", node: "a", what: delay(7_000) });
+    expect(planned(made, reset)).toEqual(["l0 0 up up 0 0 0", "l0 1 up up 2000000 0 0"]);
+  });
+
   it("changes both ways of a link, one way of it, or both of a LAN's member", () => {
     const made = table();
     expect(planned(made, { link: "l0", what: delay(5) })).toEqual([

@@ -36,6 +36,7 @@ describe("a run that was modified", () => {
       nodesAdded: [{ name: "node2", addresses: [] }],
       ...{ nodesRemoved: ["node1"], nodesRestarted: [], nodesLost: [] },
       ...{ programsAdded: [late], programsRemoved: ["gone"], programsRestarted: [] },
+      linksChanged: ["l0"],
       ...{ trafficEnded: [], trafficBegun: ["cbr"], sequencesChanged: ["q"] },
       ...{ eventsChanged: [{ ...row(1), plannedUs: 9_500 }], eventsRemoved: [3] },
       eventsFired: [row(2)],
@@ -49,6 +50,7 @@ describe("a run that was modified", () => {
       {
         ...{ atUs: 5_000, nodesAdded: ["node2"], nodesRemoved: ["node1"], nodesRestarted: [] },
         ...{ nodesLost: [], programsAdded: ["late"], programsRemoved: ["gone"] },
+        linksChanged: ["l0"],
         ...{ programsRestarted: [], trafficEnded: [], trafficBegun: ["cbr"] },
         ...{ sequencesChanged: ["q"], eventsAdded: [8, 9], eventsChanged: [1] },
         ...{ eventsRemoved: [3], eventsFired: [2] },

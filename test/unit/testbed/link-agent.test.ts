@@ -39,6 +39,7 @@ function make(problem?: string) {
     stop: async () => undefined,
     lostByMachine: async () => 0,
     trouble: () => [],
+    refusal: () => undefined,
     counts: async () => [],
     health: undefined,
     async setAt(changes, atUs) {

@@ -105,7 +105,7 @@ const none = { added: [], removed: [], restarted: [] };
 function modification(part: Partial<Modification>, ...nodes: readonly string[]): Modification {
   return {
     ...{ experiment: read(...nodes), tables: undefined, nodes: none, programs: none },
-    ...{ traffic: { ended: [], begun: [] }, agenda: noChange },
+    ...{ traffic: { ended: [], begun: [] }, agenda: noChange, links: [] },
     ...part,
   };
 }
