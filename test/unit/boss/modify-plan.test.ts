@@ -218,8 +218,12 @@ describe("planModification()", () => {
       `set l [$ns duplex-link ${ends} ${rate} DropTail]`,
     ];
     const before = link("$a $b", "1Mb 5ms");
-    expect(planned(before, link("$a $b", "2Mb 5ms")).links).toEqual(["l"]);
-    expect(planned(before, before).links).toEqual([]);
+    const links = (after: readonly string[]): readonly string[] | string => {
+      const plan = planModification(read(before), read(after));
+      return plan.kind === "planned" ? plan.modification.links : "refused";
+    };
+    expect(links(link("$a $b", "2Mb 5ms"))).toEqual(["l"]);
+    expect(links(before)).toEqual([]);
     expect(refused(link("$b $a", "2Mb 5ms"), before)).toEqual(["link l is changed"]);
   });
 
