@@ -199,7 +199,10 @@ function askAt(
   return { ...link, members };
 }
 
-function shapeAt({ members }: Pick<ShapedLink, "members">, place: DirectionPlace): DirectionState["shape"] {
+function shapeAt(
+  { members }: Pick<ShapedLink, "members">,
+  place: DirectionPlace,
+): DirectionState["shape"] {
   const member = members[place.member] as ShapedLink["members"][number];
   return place.way === "down" ? (member.down ?? member.up) : member.up;
 }

@@ -127,7 +127,8 @@ export class RunModifier implements Pick<RunControl, "modify"> {
     if (names.length === 0) return [];
     const shaped = this.#options.backend.doors?.shaped;
     if (shaped === undefined) {
-      throw new ModifyError(`links are not shaped in this run, so that ${names} cannot be changed`);
+      const which = names.join(", ");
+      throw new ModifyError(`links are not shaped in this run, so that ${which} cannot be changed`);
     }
     const changes = experiment.links
       .filter(({ name }) => names.includes(name))

@@ -9,7 +9,8 @@ export function resultModification(
 ): ResultModification {
   const { nodesAdded, programsAdded, programsRestarted, trafficEnded, trafficBegun } = event;
   const { atUs, nodesRemoved, nodesRestarted, nodesLost, programsRemoved } = event;
-  const { linksChanged, sequencesChanged, events, eventsChanged, eventsRemoved, eventsFired } = event;
+  const { linksChanged, sequencesChanged, events, eventsChanged, eventsRemoved, eventsFired } =
+    event;
   const names = (all: readonly { readonly name: string }[]): string[] =>
     all.map(({ name }) => name);
   const numbers = (rows: RunModified["events"]): number[] => rows.map(({ id }) => id);
