@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What snapshots do for a log in a file: how long a start takes and how much is on the disk after so
-// many entries, with them and without. Each entry makes a barrier, meets at it and is told so.
+// What snapshots do for a log in a file: how long a start takes and how much is on the disk after
+// so many entries, with them and without. Each entry makes a barrier, meets at it and is told so.
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -55,7 +55,10 @@ export class Controller {
   sendMany(edge: string, count: number, make: (index: number) => Command): void {
     for (let start = 0; start < count; start += entryCommandsMax) {
       const length = Math.min(entryCommandsMax, count - start);
-      this.send(edge, Array.from({ length }, (_, index) => make(start + index)));
+      this.send(
+        edge,
+        Array.from({ length }, (_, index) => make(start + index)),
+      );
     }
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // An agenda of one core: planned, sent out when due, reported by who performs them.
-import type { AgendaCommand } from "../../src/core/command.ts";
+import type { AgendaCommand } from "../../src/core/agenda/commands.ts";
 import { heapBytes } from "../heap.ts";
 import { Controller, entryCommandsMax, scope } from "./controller.ts";
 

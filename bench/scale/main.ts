@@ -3,7 +3,8 @@
 // (1,000,000), beside what docs/concepts/scale.md predicts. What a party costs is measured at a
 // hundredth of them and carried over. Prints tables and JSON.
 //
-// Blind spots: hosts, doors, sockets and the log are not in it; their figures are in bench/README.md.
+// Blind spots: hosts, doors, sockets and the log are not in it; their figures are in
+// bench/README.md.
 import { heapBytes } from "../heap.ts";
 import { formatMachine } from "../statistics.ts";
 import { Controller, entryCommandsMax, scope } from "./controller.ts";
@@ -48,7 +49,9 @@ export function playFlat(parties: number): Flat {
 }
 
 function row(what: string, predicted: number, measured: number): string {
-  const [left, right] = [predicted, measured].map((value) => String(Math.round(value)).padStart(14));
+  const [left, right] = [predicted, measured].map((value) =>
+    String(Math.round(value)).padStart(14),
+  );
   const off = (100 * missedBy(predicted, measured)).toFixed(1).padStart(8);
   return `${what.padEnd(44)}${left}${right}${off} %\n`;
 }
@@ -77,13 +80,17 @@ export async function run(args: ReadonlyMap<string, string>): Promise<void> {
   const trees = shapes.map((shape) => {
     const found = playTree(shape);
     const { depth, fanOut } = shape;
-    process.stdout.write(row(`tree ${fanOut}^${depth}: parties that go on`, parties, found.released));
+    process.stdout.write(
+      row(`tree ${fanOut}^${depth}: parties that go on`, parties, found.released),
+    );
     for (let level = 1; level <= depth; level += 1) {
       for (const kind of ["init", "initialised", "reached", "released", "tree-received"]) {
         const each = kind === "tree-received" ? 4 : 1;
         const predicted = each * messagesAt(shape, level);
         const measured = found.messages.get(`${kind}@${level}`) ?? 0;
-        process.stdout.write(row(`tree ${fanOut}^${depth}: ${kind}, level ${level}`, predicted, measured));
+        process.stdout.write(
+          row(`tree ${fanOut}^${depth}: ${kind}, level ${level}`, predicted, measured),
+        );
       }
     }
     const { entriesTop, entriesLowest } = found;

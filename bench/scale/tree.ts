@@ -92,9 +92,7 @@ function at(places: ReadonlyMap<string, Place>, name: string): Controller {
 
 function join(places: ReadonlyMap<string, Place>, parent: string, child: string): void {
   const head = { kind: "tree-join", scope, life: 1 } as const;
-  at(places, parent).send(`tree/${child}`, [
-    { ...head, name: parent, peer: child, side: "child" },
-  ]);
+  at(places, parent).send(`tree/${child}`, [{ ...head, name: parent, peer: child, side: "child" }]);
   at(places, child).send(`tree/${parent}`, [
     { ...head, name: child, peer: parent, side: "parent" },
   ]);

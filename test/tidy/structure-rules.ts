@@ -220,7 +220,7 @@ const sizeRules: readonly Rule[] = [
 /** The part of the path that a rule about names can judge; empty folders of parents are fine. */
 function named(path: string): string {
   const base = posix.basename(path);
-  if (/^[A-Z]+(?:\.md)?$/.test(base)) return "well-known";
+  if (/^(?:[A-Z]+(?:\.md)?|Containerfile)$/.test(base)) return "well-known";
   // Python modules cannot be imported with a hyphen.
   return path.endsWith(".py") ? base.replaceAll("_", "-") : path.replaceAll("/", "-");
 }

@@ -54,9 +54,8 @@ export async function linkCaptureCommand(
   const full = isFull
     ? `; it ended there: the file may have ${networkLimits.captureBytesMax} bytes (captureBytesMax)`
     : "";
-  io.stdout(
-    `${plural(packets, "packet")} of ${argv.link} at ${node.name} (${interfaceName}) in ${out}, ${bytes} bytes${lost}${full}\n`,
-  );
+  const whose = `${argv.link} at ${node.name} (${interfaceName})`;
+  io.stdout(`${plural(packets, "packet")} of ${whose} in ${out}, ${bytes} bytes${lost}${full}\n`);
   return exitCodes.ok;
 }
 
