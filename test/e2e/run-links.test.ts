@@ -95,9 +95,10 @@ $ns at 0.1 "$p start"`;
   });
 
   test("fails when its delay node is killed, and says so", async () => {
-    const started = startRun(`${nodes}
-set p [$a program-agent -command "sleep 60"]
-$ns at 0 "$p start"`);
+    const lasting = `${nodes}
+set p [$a program-agent -command "sleep 3600"]
+$ns at 0 "$p start"`;
+    const started = startRun(lasting, ["--links", "delay-node"]);
     await started.command.prints(/program p on a started/);
     const own = readdirSync("/proc").filter((pid) => isShaperOf(pid, started.command.child.pid));
     expect(own).toHaveLength(1);

@@ -65,7 +65,7 @@ make_initrd
 
 # What the machine is to do, in a place that both see.
 {
-  echo "cd '$root' && export MUSTER_TEST_LINKS=netem NO_COLOR=1"
+  echo "cd '$root' && export MUSTER_TEST_LINKS=netem NO_COLOR=1 MUSTER_TEST_WAIT_MS=1800000"
   printf 'set --'
   for word in "$@"; do printf " '%s'" "$(printf %s "$word" | sed "s/'/'\\\\''/g")"; done
   echo

@@ -11,7 +11,7 @@ import { systemClock } from "../../../src/host/clock.ts";
 export const repository: string = join(import.meta.dirname, "../../..");
 
 /** A wait in a test that takes longer than this has failed. */
-const waitMsMax = 120_000;
+const waitMsMax = Number(process.env["MUSTER_TEST_WAIT_MS"] ?? 120_000);
 
 export interface CommandOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
