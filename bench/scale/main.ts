@@ -3,50 +3,13 @@
 // (1,000,000), beside what docs/concepts/scale.md predicts. What a party costs is measured at a
 // hundredth of them and carried over. Prints tables and JSON.
 //
-// Blind spots: hosts, doors, sockets and the log are not in it; their figures are in
-// bench/README.md.
-import { heapBytes } from "../heap.ts";
+// Blind spots: hosts, doors, sockets and the log are not in it; their figures are in bench/README.md.
 import { formatMachine } from "../statistics.ts";
-import { Controller, entryCommandsMax, scope } from "./controller.ts";
+import { entryCommandsMax } from "./controller.ts";
 import { playEvents } from "./events.ts";
 import { entriesFor, messagesAt, missedBy, type TreeShape } from "./figures.ts";
+import { playFlat } from "./flat.ts";
 import { playTree } from "./tree.ts";
-
-interface Flat {
-  readonly entries: number;
-  readonly bytes: number;
-  readonly answers: number;
-  readonly heap: number;
-  readonly cpuUs: number;
-}
-
-/** A count barrier of one core: one inits, everybody waits, all go on. */
-export function playFlat(parties: number): Flat {
-  const controller = new Controller("flat");
-  const place = { scope, barrier: "b" } as const;
-  const before = heapBytes();
-  const start = process.cpuUsage();
-  const first = { address: "10.0.0.1:9" } as const;
-  controller.send("door", [
-    {
-      ...{ kind: "count-init", ...place, connection: 1, who: first, error: 0 },
-      ...{ count: parties, waits: false },
-    },
-  ]);
-  const wait = (index: number) => {
-    const who = { address: `10.0.${index % 250}.1:${10_000 + (index % 50_000)}` };
-    return { kind: "count-wait", ...place, connection: 2 + index, who, error: 0 } as const;
-  };
-  controller.sendMany("door", parties - 1, wait);
-  const arrived = process.cpuUsage(start);
-  const heap = heapBytes() - before;
-  const last = process.cpuUsage();
-  controller.send("door", [wait(parties - 1)]);
-  const release = process.cpuUsage(last);
-  const cpuUs = arrived.user + arrived.system + release.user + release.system;
-  const { entries, bytes, released: answers } = controller;
-  return { entries, bytes, answers, heap, cpuUs };
-}
 
 function row(what: string, predicted: number, measured: number): string {
   const [left, right] = [predicted, measured].map((value) =>
