@@ -3,7 +3,8 @@
 // (1,000,000), beside what docs/concepts/scale.md predicts. What a party costs is measured at a
 // hundredth of them and carried over. Prints tables and JSON.
 //
-// Blind spots: hosts, doors, sockets and the log are not in it; their figures are in bench/README.md.
+// Blind spots: hosts, doors, sockets and the log are not in it; their figures are in
+// bench/README.md.
 import { formatMachine } from "../statistics.ts";
 import { entryCommandsMax } from "./controller.ts";
 import { playEvents } from "./events.ts";
@@ -60,10 +61,11 @@ export async function run(args: ReadonlyMap<string, string>): Promise<void> {
     process.stdout.write(`  entries of the top ${entriesTop}, of a lowest ${entriesLowest}\n`);
     return { ...shape, ...found, messages: Object.fromEntries(found.messages) };
   });
-  const fewEvents = playEvents(1_000);
+  playEvents(10_000);
+  const fewEvents = playEvents(10_000);
   const manyEvents = playEvents(100_000);
   for (const key of ["planBytes", "reportBytes", "fires", "heap", "cpuUs"] as const) {
-    process.stdout.write(row(`100,000 events: ${key}`, 100 * fewEvents[key], manyEvents[key]));
+    process.stdout.write(row(`100,000 events: ${key}`, 10 * fewEvents[key], manyEvents[key]));
   }
   const json = { benchmark: "scale", machine, parties, few, many, trees, fewEvents, manyEvents };
   process.stdout.write(`${JSON.stringify(json)}\n`);
