@@ -12,7 +12,10 @@ import { Command, repository, scratch, start } from "./support/command.ts";
 
 const folder = join(repository, "examples/operations");
 const unit = parseUnit(readFileSync(join(folder, "muster.service"), "utf8"));
-const container = readFileSync(join(folder, "Containerfile"), "utf8").replaceAll("\\\n", " ");
+const container = readFileSync(join(folder, "muster.containerfile"), "utf8").replaceAll(
+  "\\\n",
+  " ",
+);
 const config = readFileSync(join(folder, "serve.yaml"), "utf8");
 const words = (text: string): readonly string[] => text.split(/\s+/);
 
