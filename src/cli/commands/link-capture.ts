@@ -54,8 +54,10 @@ export async function linkCaptureCommand(
   const full = isFull
     ? `; it ended there: the file may have ${networkLimits.captureBytesMax} bytes (captureBytesMax)`
     : "";
-  const whose = `${argv.link} at ${node.name} (${interfaceName})`;
-  io.stdout(`${plural(packets, "packet")} of ${whose} in ${out}, ${bytes} bytes${lost}${full}\n`);
+  io.stdout(
+    `$plural(packets, "packet")of $argv.linkat $node.name($interfaceName) ` +
+      `in $out, $bytesbytes$lost$full\n`,
+  );
   return exitCodes.ok;
 }
 

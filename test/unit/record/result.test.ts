@@ -81,7 +81,8 @@ describe("a run that was modified", () => {
   it("is marked in the timeline, told in words, and said of the command that repeats it", () => {
     const page = renderReport(resultOf(story().end(9_000).events));
     const words =
-      "nodes added: node2; nodes removed: node1; programs added: late; programs removed: gone; links changed: l0; traffic begun: cbr; " +
+      "nodes added: node2; nodes removed: node1; programs added: late; programs removed: gone; " +
+      "links changed: l0; traffic begun: cbr; " +
       "sequences and timelines changed: q; events added: 8, 9; events changed: 1; " +
       "events removed: 3; events that had fired: 2";
     expect(page).toContain(`<title>modified: ${words}, +0.005s</title>`);
@@ -120,7 +121,8 @@ describe("a run that was modified", () => {
       line.map((part) => (typeof part === "string" ? part : part.text)),
     );
     expect(text.at(-1)?.join("")).toBe(
-      "+0.005s   modified: nodes added: node2; nodes removed: node1; programs added: late; programs removed: gone; links changed: l0; traffic begun: cbr; " +
+      "+0.005s   modified: nodes added: node2; nodes removed: node1; programs added: late; programs removed: gone; " +
+        "links changed: l0; traffic begun: cbr; " +
         "sequences and timelines changed: q; events added: 8, 9; events changed: 1; " +
         "events removed: 3; events that had fired: 2",
     );
