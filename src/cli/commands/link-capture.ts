@@ -55,8 +55,8 @@ export async function linkCaptureCommand(
     ? `; it ended there: the file may have ${networkLimits.captureBytesMax} bytes (captureBytesMax)`
     : "";
   io.stdout(
-    `$plural(packets, "packet")of $argv.linkat $node.name($interfaceName) ` +
-      `in $out, $bytesbytes$lost$full\n`,
+    `${plural(packets, "packet")} of ${argv.link} at ${node.name} (${interfaceName}) ` +
+      `in ${out}, ${bytes} bytes${lost}${full}\n`,
   );
   return exitCodes.ok;
 }
