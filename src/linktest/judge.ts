@@ -5,6 +5,8 @@
 //   V1. `bad` is said of an honest direction in at most the share that the plan gives it.
 //   V2. What the probe itself lost or could not send is no loss of the link, nor is what the
 //       machine lost: a loss is bad by what is left when both are taken off, else it is untestable.
+//   V3. A busy machine makes packets late, never early, and hardly ever all of them: a delay is too
+//       short by the packets that are early, and too long only when next to none is in time.
 import type { LinktestEdge, Route } from "./edges.ts";
 import { frameBytes, ratePayloadBytes, tolerances } from "./linktest-limits.ts";
 import type { LossProbe, RateProbe } from "./plan.ts";
@@ -39,6 +41,11 @@ export interface LatencySample {
 }
 
 const confidence = 0.99;
+/** V3. So many early packets, and such a share of all, are no slip of a clock. */
+const earlyPacketsMin = 3;
+const earlyShareMin = 0.1;
+/** V3. A delay that is too long leaves nothing in time; a busy machine leaves something. */
+const inTimeShareMax = 0.05;
 const bits = (payloadBytes: number): number => 8 * (payloadBytes + frameBytes);
 
 /** Propagation, and the time that a packet takes to be put on the link. [LINKTEST 6.2] */
@@ -46,7 +53,10 @@ export function expectedDelayMs(edge: LinktestEdge, payloadBytes: number): numbe
   return edge.delayMs + (1000 * bits(payloadBytes)) / edge.bandwidthBps;
 }
 
-/** A sign test against both ends of the tolerance, and nothing assumed of the distribution. */
+/**
+ * A sign test against the upper end of the tolerance, and nothing assumed of the distribution. What
+ * is late may be so by the machine, but nothing makes a packet early, nor all of them late (V3).
+ */
 export function judgeLatency(
   edge: LinktestEdge,
   { sent, delaysMs, roundTripWith }: LatencySample,
@@ -70,11 +80,17 @@ export function judgeLatency(
   const { delayLowMs, delayHighMs } = tolerances;
   const late = delaysMs.filter((ms) => ms > expected + delayHighMs).length;
   const early = delaysMs.filter((ms) => ms < expected - delayLowMs).length;
-  if (late < critical && early < critical) return { ...facts, verdict: "ok", why: "" };
-  const [count, how] = late >= critical ? [late, "later"] : [early, "earlier"];
-  const by = late >= critical ? delayHighMs : delayLowMs;
-  const why = `${count} of ${samples} packets were more than ${by} ms ${how} than asked for`;
-  return { ...facts, verdict: "bad", why };
+  const told = (count: number, ms: number, how: string): string =>
+    `${count} of ${samples} packets were more than ${ms} ms ${how} than asked for`;
+  if (early >= Math.max(earlyPacketsMin, samples * earlyShareMin)) {
+    return { ...facts, verdict: "bad", why: told(early, delayLowMs, "earlier") };
+  }
+  if (late < critical) return { ...facts, verdict: "ok", why: "" };
+  const why = told(late, delayHighMs, "later");
+  const inTime = samples - late;
+  if (inTime <= samples * inTimeShareMax) return { ...facts, verdict: "bad", why };
+  const busy = `the machine was too busy: ${why}, and ${inTime} came in time`;
+  return { ...facts, verdict: "untestable", why: busy };
 }
 
 /** Order statistics around the median, without assumptions. */

@@ -33,6 +33,8 @@ test("every example is tested here", () => {
     "missing.yaml",
     "nodea-nodeb.ns",
     "nodea-nodeb.yaml",
+    // In operations-examples.test.ts.
+    "operations",
     "quickstart.ns",
     "quickstart.yaml",
     "sync-image-test",

@@ -5,8 +5,10 @@
 //
 //   R1. Whatever happens, no probe outlives the pass it was started for.
 //   R2. A probe that cannot run makes its directions `untestable`, and stops nobody else.
-//   R3. What came out untestable because of the machine or the probe is probed once more, and that
-//       verdict is the one; what was judged is not probed again.
+//   R3. A loss or rate that came out untestable because of the machine or the probe is probed once
+//       more, and so is a rate that was bad: a stall of the machine at a receiver's first or last
+//       packet looks like one. The second verdict is the one; what else was judged is not probed
+//       again.
 import type { Clock } from "../../host/clock.ts";
 import {
   judgeLatency,
@@ -177,7 +179,7 @@ class Linktest {
   ): Promise<readonly Verdict[]> {
     const probesOf = new Map(passes.flat().map(({ pair, probes }) => [pair, probes]));
     const planned = passes.map((pass) => pass.map((of) => ({ pair: of.pair, steps: stepsOf(of) })));
-    const untold = new Set<Pair>();
+    const doubted = new Set<Pair>();
     const judgePair = ({ pair, there, back, lostByMachine }: PairAnswers): readonly Verdict[] => {
       if (typeof there === "string" || typeof back === "string") return [];
       return (probesOf.get(pair) ?? []).map((probe) => {
@@ -188,13 +190,13 @@ class Linktest {
           receiver: receiver.steps.find(({ received }) => received !== undefined),
           lostByMachine,
         });
-        if (verdict.verdict === "untestable") untold.add(pair);
+        if (isDoubted(verdict)) doubted.add(pair);
         return verdict;
       });
     };
     const verdicts = await this.#play(stage, planned, judgePair);
     // R3.
-    const again = planned.map((pass) => pass.filter(({ pair }) => untold.has(pair)));
+    const again = planned.map((pass) => pass.filter(({ pair }) => doubted.has(pair)));
     const repeated = await this.#play(
       stage,
       again.filter((pass) => pass.length > 0),
@@ -202,7 +204,7 @@ class Linktest {
     );
     return verdicts.map((first) => {
       const second = repeated.find(({ edge }) => edge === first.edge);
-      return first.verdict === "untestable" && second !== undefined ? second : first;
+      return isDoubted(first) && second !== undefined ? second : first;
     });
   }
 
@@ -319,6 +321,11 @@ class Linktest {
       steps,
     });
   }
+}
+
+/** R3. */
+function isDoubted({ stage, verdict }: Verdict): boolean {
+  return verdict === "untestable" || (stage === "bandwidth" && verdict === "bad");
 }
 
 /** Of a ping: nothing but the packet's head. */

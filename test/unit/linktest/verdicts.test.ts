@@ -178,6 +178,26 @@ describe("latency", () => {
     }
   });
 
+  it("that is too short is found, however late a busy machine makes most packets (V3)", () => {
+    const delaysMs = Array.from({ length: count }, (_, packet) => (packet % 5 === 0 ? 0.2 : 40));
+    expect(judgeLatency(there, { sent: count, delaysMs }, probe)).toMatchObject({
+      verdict: "bad",
+      why: expect.stringContaining("earlier than asked for"),
+    });
+  });
+
+  it("is untestable where the machine makes most packets late, and some are in time (V3)", () => {
+    const late = (every: number) =>
+      Array.from({ length: count }, (_, packet) => expected + (packet % every === 0 ? 0.4 : 30));
+    const judge = (delaysMs: readonly number[]) =>
+      judgeLatency(there, { sent: count, delaysMs }, probe);
+    expect(judge(late(10))).toMatchObject({
+      verdict: "untestable",
+      why: expect.stringMatching(/^the machine was too busy: \d+ of \d+ packets were/),
+    });
+    expect(judge(late(count + 1).slice(1)).verdict).toBe("bad");
+  });
+
   it("is judged by both ways where the clocks differ", () => {
     const back = edge("b", "a", { delayMs: 30 });
     const both = expected + expectedDelayMs(back, 56);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: a loss that the machine or a probe caused is never a verdict of the link: such a direction
-// is probed once more, and what stays unknown is untestable; what was judged is not probed again.
+// is probed once more, and what stays unknown is untestable; what was judged is not probed again,
+// but for a rate that is too small, which has to be so twice.
 // Method: the player of a linktest with probes that answer by hand, no process and no network.
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/host/clock.ts";
@@ -10,6 +11,7 @@ import {
   planLinktest,
   type Verdict,
 } from "../../../src/linktest/index.ts";
+import { frameBytes, ratePayloadBytes } from "../../../src/linktest/linktest-limits.ts";
 import { lossSample, lossSteps } from "../../../src/testbed/linktest/pass-orders.ts";
 import type { ProbeAnswer, ProbeOrder } from "../../../src/testbed/linktest/probe-order.ts";
 import { type ProbeHost, runLinktest } from "../../../src/testbed/linktest/run-linktest.ts";
@@ -41,7 +43,7 @@ function answerOf(node: "a" | "b", { sent = packets, ...pass }: Pass): ProbeAnsw
 }
 
 /** @returns how many passes were played, and verdicts by sender */
-async function play(passes: readonly Pass[], isDeaf = false) {
+async function play(passes: readonly Pass[], isDeaf = false, played = plan) {
   let [started, lost] = [0, 0];
   const host: ProbeHost = {
     meetingOf: () => ({ address: "", port: 0 }),
@@ -56,7 +58,7 @@ async function play(passes: readonly Pass[], isDeaf = false) {
     },
   };
   const { verdicts } = await runLinktest({
-    ...{ map, plan, limits: linktestLimits, host, clock: systemClock, session: 1 },
+    ...{ map, plan: played, limits: linktestLimits, host, clock: systemClock, session: 1 },
     lostByMachine: async () => {
       if (isDeaf) throw new Error("the delay node does not answer");
       return lost;
@@ -102,6 +104,23 @@ describe("a loss", () => {
     const { passes, b } = await play([{ a: few }, { a: few }], true);
     expect([passes, b?.verdict]).toEqual([2, "untestable"]);
     expect((await play([{ a: {} }], true)).b?.verdict).toBe("ok");
+  });
+});
+
+describe("a rate", () => {
+  const planned = planLinktest(map, { first: 4, last: 4 }, linktestLimits);
+  const timed = (bitsPerSecond: number): Pass => {
+    const lastUs = ((packets - 1) * 8 * (ratePayloadBytes + frameBytes) * 1e6) / bitsPerSecond;
+    return { a: { lastUs }, b: { lastUs: lastUs * (bitsPerSecond / 2_000_000) } };
+  };
+
+  it("that is too small is bad when it is so twice (R3)", async () => {
+    const [slow, honest] = [timed(1_900_000), timed(2_000_000)];
+    const faulty = await play([slow, slow], false, planned);
+    expect([faulty.passes, faulty.a?.verdict, faulty.b?.verdict]).toEqual([2, "ok", "bad"]);
+    const stalled = await play([slow, honest], false, planned);
+    expect([stalled.passes, stalled.a?.verdict, stalled.b?.verdict]).toEqual([2, "ok", "ok"]);
+    expect((await play([honest], false, planned)).passes).toBe(1);
   });
 });
 
