@@ -21,7 +21,7 @@ const up: UpRequest = {
     insisted: ["eid"],
     presets: [["opt(A)", "1"]],
   },
-  ...{ seed: 1, durationSeconds: 0, stuckSeconds: 15 },
+  ...{ seed: 1, durationSeconds: 0, stuckSeconds: 15, linktestLevel: 2 },
 };
 
 describe("checkRequest()", () => {
@@ -39,8 +39,14 @@ describe("checkRequest()", () => {
     expect(checkRequest(JSON.parse(JSON.stringify({ ...request, more: 1 })))).toEqual(request);
   });
 
+  it("takes up of an older client, which knows no linktest", () => {
+    const { linktestLevel: _, ...older } = up;
+    expect(checkRequest({ ...older })).toEqual({ ...older, linktestLevel: 0 });
+  });
+
   it.each([
     {},
+    { ...up, linktestLevel: 5 },
     { kind: "halt" },
     { kind: "toString" },
     { ...up, insisted: ["name"] },
