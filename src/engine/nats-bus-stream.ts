@@ -62,8 +62,11 @@ export async function openBusStream(options: BusStreamOptions): Promise<StreamIn
   }
 }
 
+/** A cluster that is busy answers late; who may not make a stream is never answered. */
+const makeTriesMax = 3;
+
 /** Another server may make it at this moment: a cluster may take both, and keeps the last. */
-async function makeStream(options: BusStreamOptions): Promise<void> {
+async function makeStream(options: BusStreamOptions, tries = 1): Promise<void> {
   const { link, names, place, limits, clock, newEpoch } = options;
   const { stream: name, sent, heard } = names;
   const { streams } = link.manager;
@@ -78,6 +81,11 @@ async function makeStream(options: BusStreamOptions): Promise<void> {
     // 10058: it is there by now, and is another's.
     if (error instanceof JetStreamApiError && error.code === 10_058) return;
     if (!/jetstream is not enabled|timeout/i.test(textOf(error))) throw error;
+    if (tries < makeTriesMax && /timeout/i.test(textOf(error))) {
+      const known = await streams.info(name).catch(notFound);
+      if (known === undefined) await makeStream(options, tries + 1);
+      return;
+    }
     const why = `the stream ${name} of NATS is not there, and cannot be made (${textOf(error)})`;
     throw wrong(`${why}; start a server first whose account has the right to`);
   });

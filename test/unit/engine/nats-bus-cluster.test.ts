@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: MIT
-// The bus on NATS at a cluster of three real nats-servers that keep three copies: the suite of
-// every bus, several servers of one bus, and leaders that are killed or stand still while everybody
-// publishes.
+// The bus on NATS at a cluster of three real nats-servers that keep three copies: several servers
+// of one bus, and leaders that are killed or stand still while everybody publishes. The suite of
+// every bus is played at one broker (nats-bus.test.ts).
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NatsServer } from "../../../src/testing/nats-server.ts";
+import { numbered } from "../../../src/testing/suites/bus-suite.ts";
 import {
-  type BusSuiteLimits,
-  declareBusSuite,
-  numbered,
-} from "../../../src/testing/suites/bus-suite.ts";
-import {
-  createBench,
   Listener,
   managerOf,
   newStream,
   open,
   publishSurely,
   range,
-  runner,
   unique,
   until,
 } from "./nats-bus-support.ts";
@@ -28,12 +22,6 @@ describe("NatsBus at three brokers", () => {
     brokers = await NatsServer.startThree();
   });
   afterAll(() => Promise.all(brokers.map((broker) => broker.dispose())));
-  const create = (limits: BusSuiteLimits) => {
-    const [first] = brokers;
-    if (first === undefined) throw new Error("there are three");
-    return createBench(first, { limits, replicas: 3 });
-  };
-  declareBusSuite({ create, hasConnections: true }, runner);
   const at = (index: number): string => brokers[index]?.address ?? "";
   const all = (): string => brokers.map(({ address }) => address).join(",");
 
