@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Experiments for tests: writes the file, runs `muster run` on it, reads back what it leaves.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunResult } from "../../../src/testbed/record/result-model.ts";
 import type { RunEvent } from "../../../src/testbed/run-event.ts";
@@ -68,7 +68,14 @@ export function readResult(out: string): RunResult {
 }
 
 export function readText(path: string): string {
-  return existsSync(path) ? readFileSync(path, "utf8") : "";
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    // The last: of a process that has ended between being found and being read.
+    if (["ENOENT", "ENOTDIR", "ESRCH"].includes(String((error as NodeJS.ErrnoException).code)))
+      return "";
+    throw error;
+  }
 }
 
 /** The lines of a run record. */
