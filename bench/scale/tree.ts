@@ -3,6 +3,7 @@
 // and at once, and every message is counted by kind and level.
 import type { Command } from "../../src/core/command.ts";
 import type { EdgeEffect } from "../../src/core/effect.ts";
+import { commandOf } from "../../src/testing/tree-bench.ts";
 import { Controller, scope } from "./controller.ts";
 import type { TreeShape } from "./figures.ts";
 
@@ -33,7 +34,8 @@ export function playTree({ depth, fanOut, parties }: TreeShape): TreeRun {
   const post = (from: string, edge: string, effect: EdgeEffect): void => {
     if (!edge.startsWith("tree/")) return;
     const to = edge.slice("tree/".length);
-    const command = commandOf(from, effect);
+    if (effect.kind === "tree-left") throw new Error(`${from} has left the tree: ${effect.reason}`);
+    const command = commandOf(scope, from, effect);
     if (command === undefined) return;
     const level = Math.max(places.get(from)?.level ?? 0, places.get(to)?.level ?? 0);
     const kind = effect.kind === "tree-message" ? effect.message.kind : effect.kind;
@@ -96,24 +98,4 @@ function join(places: ReadonlyMap<string, Place>, parent: string, child: string)
   at(places, child).send(`tree/${parent}`, [
     { ...head, name: child, peer: parent, side: "parent" },
   ]);
-}
-
-/** What the other side is told of an effect. */
-function commandOf(from: string, effect: EdgeEffect): Command | undefined {
-  switch (effect.kind) {
-    case "tree-joined": {
-      const { life, received } = effect;
-      return { kind: "tree-meet", scope, from, life, received };
-    }
-    case "tree-message": {
-      const { number, message } = effect;
-      return { kind: "tree-message", scope, from, number, message };
-    }
-    case "tree-received":
-      return { kind: "tree-acknowledge", scope, from, number: effect.number };
-    case "tree-left":
-      throw new Error(`${from} has left the tree: ${effect.reason}`);
-    default:
-      return undefined;
-  }
 }

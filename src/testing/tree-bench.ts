@@ -158,7 +158,7 @@ export class TreeBench {
 
   #route(controller: string, { addressed }: Applied): void {
     for (const { edge, effect } of addressed) {
-      const command = commandOf(controller, effect);
+      const command = commandOf(scope, controller, effect);
       if (command === undefined) {
         if (!edge.startsWith("tree/")) this.#told.push({ controller, edge, effect });
         continue;
@@ -180,7 +180,11 @@ function edgeOf(peer: string): string {
 }
 
 /** What the other side is to be told for it. */
-function commandOf(from: string, effect: EdgeEffect): TreeCommand | undefined {
+export function commandOf(
+  scope: string,
+  from: string,
+  effect: EdgeEffect,
+): TreeCommand | undefined {
   switch (effect.kind) {
     case "tree-joined": {
       const { life, received } = effect;
