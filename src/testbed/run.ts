@@ -39,7 +39,8 @@ import { describeNeverStarted } from "./never-started.ts";
 import type { NodeBoot } from "./node-boot.ts";
 import type { NodeBackend, RunningNode } from "./nodes/index.ts";
 import { openRunEvents } from "./open-run-events.ts";
-import { EventRecording } from "./record/event-recording.ts";
+import type { EventRecording } from "./record/event-recording.ts";
+import { recordRunEvents } from "./record/record-run-events.ts";
 import { RunAgenda } from "./run-agenda.ts";
 import { RunConditions } from "./run-conditions.ts";
 import { type Ending, interrupted } from "./run-ending.ts";
@@ -55,7 +56,7 @@ import { RunTeller } from "./run-teller.ts";
 import { createRunTraffic } from "./run-traffic.ts";
 import { SenderTokens } from "./sender-tokens.ts";
 import { withStarts } from "./start-conditions.ts";
-import { StuckDetector } from "./stuck-detector.ts";
+import { watchForStuck } from "./stuck-watch.ts";
 import { SwapoutEvents } from "./swapout-events.ts";
 import { SyncServers } from "./sync-servers.ts";
 import { openRunTestground, type RunTestground } from "./testground/run-testground.ts";
@@ -301,23 +302,11 @@ class Run {
   /** Events that are asked for while the run goes on. */
   #recordEvents(): EventRecording {
     const { clock, out, experiment } = this.#options;
-    const places = (now: Experiment): ReadonlyMap<string, string> =>
-      new Map(planAgenda("", now).agents.map(({ name, node }) => [name, node]));
-    let known = experiment;
-    let nodes = places(known);
-    const recording = new EventRecording({
-      ...{ host: this.#host, clock, experiment: join(out, "proj") },
-      nodeOf: (object) => {
-        const now = this.#modifier?.told.experiment ?? experiment;
-        if (now !== known) nodes = places(now);
-        known = now;
-        return nodes.get(object) ?? "";
-      },
-      monotonicOf: (plannedUs) => this.#time.zeroMonotonicUs + plannedUs,
-      onError: (text) => this.#teller.warn(text),
+    return recordRunEvents({
+      ...{ host: this.#host, clock, out, time: this.#time },
+      told: () => this.#modifier?.told.experiment ?? experiment,
+      onWarning: (text) => this.#teller.warn(text),
     });
-    recording.start();
-    return recording;
   }
 
   async #startSyncServer(backend: NodeBackend, registered: Promise<void>): Promise<void> {
@@ -522,18 +511,15 @@ class Run {
 
   #watchForStuck(): void {
     const { stuckSeconds, clock } = this.#options;
-    if (stuckSeconds === 0) return;
-    const detector = new StuckDetector(stuckSeconds * 1_000_000);
-    const check = (): void => {
-      if (this.#ending !== undefined || this.#programs === undefined) return;
-      const state = this.#describe();
-      const programs = this.#programs;
-      const isDone = (name: string): boolean => programs.isDone(programs.nodeOf(name) ?? name);
-      const message = detector.check(clock.nowUs(), state, programs.active(), isDone);
-      if (message === undefined) this.#timers[timer] = clock.after(1_000, check);
-      else this.#fail("BARRIER_STUCK", message);
-    };
-    const timer = this.#timers.push(clock.after(1_000, check)) - 1;
+    const programs = this.#programs;
+    if (programs === undefined) return;
+    const stop = watchForStuck({
+      ...{ clock, stuckSeconds, programs },
+      describe: () => this.#describe(),
+      isEnding: () => this.#ending !== undefined,
+      onStuck: (message) => this.#fail("BARRIER_STUCK", message),
+    });
+    this.#timers.push(stop);
   }
 
   /** The barriers of the run, and what is planned. */
