@@ -4,8 +4,9 @@
 // The UDP socket comes first and without address reuse: it is the lock against a second server,
 // which the TCP listeners, sharing their port by SO_REUSEPORT, would not be. Several listeners,
 // because each has its own accept queue and the kernel spreads a storm of connects over them.
-import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dgram";
-import { createServer, isIPv6, type Server, type Socket } from "node:net";
+import type { RemoteInfo, Socket as UdpSocket } from "node:dgram";
+import { createServer, type Server, type Socket } from "node:net";
+import { bindUdp } from "../bind-udp.ts";
 import type { EdgeTime } from "../edge-time.ts";
 import { fallbackTries, type SyncdBounds } from "./bounds.ts";
 
@@ -61,10 +62,12 @@ export async function listen(options: ListenOptions): Promise<Bound> {
 
 async function bindAll(options: ListenOptions, wanted: number): Promise<Bound> {
   const opened: { close(): unknown }[] = [];
+  const { udpReceiveBufferBytes: bytes } = options.bounds;
+  const buffers = { recvBufferSize: bytes, sendBufferSize: bytes };
   let port = wanted;
   try {
     for (const address of options.addresses) {
-      const udp = await bindUdp(options, address, port);
+      const udp = await bindUdp({ ...options, buffers }, address, port);
       opened.push(udp);
       port = udp.address().port;
     }
@@ -83,25 +86,6 @@ async function bindAll(options: ListenOptions, wanted: number): Promise<Bound> {
       for (const socket of opened) socket.close();
     },
   };
-}
-
-function bindUdp(options: ListenOptions, address: string, port: number): Promise<UdpSocket> {
-  const socket = createSocket({
-    type: isIPv6(address) ? "udp6" : "udp4",
-    recvBufferSize: options.bounds.udpReceiveBufferBytes,
-    sendBufferSize: options.bounds.udpReceiveBufferBytes,
-    // Every answer goes to a numeric address; the resolver would cost a turn of the loop each.
-    lookup: (host, _options, callback) => callback(null, host, isIPv6(host) ? 6 : 4),
-  });
-  return new Promise((resolve, reject) => {
-    socket.once("error", reject);
-    socket.bind({ address, port, exclusive: true }, () => {
-      socket.off("error", reject);
-      socket.on("error", options.onSocketError);
-      socket.on("message", (bytes, from) => options.onDatagram(bytes, from, socket, address));
-      resolve(socket);
-    });
-  });
 }
 
 function listenTcp(options: ListenOptions, host: string, port: number): Promise<Server> {

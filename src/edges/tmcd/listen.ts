@@ -2,8 +2,9 @@
 // Takes the ports of the configuration door: one UDP socket and one TCP listener per address and
 // port. The UDP socket comes first and without address reuse: it is the lock against a second
 // server.
-import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dgram";
-import { createServer, isIPv6, type Server, type Socket } from "node:net";
+import type { RemoteInfo, Socket as UdpSocket } from "node:dgram";
+import { createServer, type Server, type Socket } from "node:net";
+import { bindUdp } from "../bind-udp.ts";
 import { freePortTries, tcpBacklog, udpReceiveBufferBytes } from "./bounds.ts";
 
 /** A port cannot be had; the message says what to do. Definite: nothing listens. */
@@ -69,33 +70,17 @@ async function bindPort(options: ListenOptions, port: number, all: Closable[]): 
   }
 }
 
+const buffers = { recvBufferSize: udpReceiveBufferBytes };
+
 async function bindAll(options: ListenOptions, wanted: number, opened: Closable[]) {
   let port = wanted;
   for (const address of options.addresses) {
-    const udp = await bindUdp(options, address, port);
+    const udp = await bindUdp({ ...options, buffers }, address, port);
     opened.push(udp);
     port = udp.address().port;
     opened.push(await listenTcp(options, address, port));
   }
   return port;
-}
-
-function bindUdp(options: ListenOptions, address: string, port: number): Promise<UdpSocket> {
-  const socket = createSocket({
-    type: isIPv6(address) ? "udp6" : "udp4",
-    recvBufferSize: udpReceiveBufferBytes,
-    // Every answer goes to a numeric address; the resolver would cost a turn of the loop each.
-    lookup: (host, _options, callback) => callback(null, host, isIPv6(host) ? 6 : 4),
-  });
-  return new Promise((resolve, reject) => {
-    socket.once("error", reject);
-    socket.bind({ address, port, exclusive: true }, () => {
-      socket.off("error", reject);
-      socket.on("error", options.onSocketError);
-      socket.on("message", (bytes, from) => options.onDatagram(bytes, from, socket, address));
-      resolve(socket);
-    });
-  });
 }
 
 function listenTcp(options: ListenOptions, host: string, port: number): Promise<Server> {

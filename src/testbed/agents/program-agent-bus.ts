@@ -10,12 +10,10 @@
 //       life takes what the old one had for lost.
 import type { EventCredentials } from "../../client/event-credentials.ts";
 import { type ArmedOrder, BusAgent, type OrderClock, type Performed } from "../../events/index.ts";
-import { SteadySubscription } from "../../events/steady-subscription.ts";
 import type { Clock } from "../../host/clock.ts";
 import { getArg } from "../../wire/event/args.ts";
-import type { Bus, PlacedNotification } from "../../wire/event/bus.ts";
+import type { Bus } from "../../wire/event/bus.ts";
 import {
-  type Address,
   attributeNames,
   getInt32,
   getText,
@@ -23,6 +21,7 @@ import {
 } from "../../wire/event/notification.ts";
 import { formatCompletion, type Order } from "../../wire/event/orders.ts";
 import { parseProgramArgs } from "../../wire/event/program-args.ts";
+import { AgentSubscriptions } from "./agent-subscriptions.ts";
 import { ignored } from "./performed.ts";
 import type { ProgramAgent, ProgramResult } from "./program-agent.ts";
 import { programAgentOf } from "./program-agent-name.ts";
@@ -67,7 +66,7 @@ const namesPerSubscription = 50;
 export class ProgramAgentBus {
   readonly #options: ProgramAgentBusOptions;
   readonly #credentials: EventCredentials;
-  readonly #subscriptions: SteadySubscription[] = [];
+  readonly #subscriptions: AgentSubscriptions;
   #orders: BusAgent | undefined;
   #programs: readonly string[] = [];
   /** Completions that are to come. */
@@ -78,6 +77,10 @@ export class ProgramAgentBus {
   private constructor(options: ProgramAgentBusOptions) {
     this.#options = options;
     this.#credentials = options.credentials();
+    this.#subscriptions = new AgentSubscriptions({
+      ...{ ...options, credentials: this.#credentials },
+      hear: (notification) => this.#hear(notification),
+    });
   }
 
   /** Resolves when everything that is sent from now on is heard. @throws BusError */
@@ -96,7 +99,7 @@ export class ProgramAgentBus {
 
   /** Nothing is heard any more; what ends now is still reported. */
   stop(): void {
-    for (const subscription of this.#subscriptions.splice(0)) subscription.close();
+    this.#subscriptions.close();
     this.#orders?.stop();
   }
 
@@ -115,7 +118,7 @@ export class ProgramAgentBus {
       await bus.publish(this.#credentials.sign(said));
     }
     const { clock, clockName, fire, credentials, onWarning } = this.#options;
-    await this.#subscribe({ objtype: "TIME", eventtype: "START" });
+    await this.#subscriptions.add({ objtype: "TIME", eventtype: "START" });
     this.#orders = await BusAgent.open({
       ...{ bus, experiment, sender, clock, clockName, fire, onWarning },
       ...{ name: `program-agent-${node}`, objects: [this.#own()], credentials: credentials() },
@@ -130,30 +133,17 @@ export class ProgramAgentBus {
     this.#programs = [...this.#programs, ...fresh];
     for (let at = 0; at < fresh.length; at += namesPerSubscription) {
       const objname = fresh.slice(at, at + namesPerSubscription).join(",");
-      await this.#subscribe({ objtype: "PROGRAM", objname, eventtype: programEvents });
+      await this.#subscriptions.add({ objtype: "PROGRAM", objname, eventtype: programEvents });
     }
     if (fresh.length > 0) await this.#orders?.serve(fresh);
   }
 
-  async #subscribe(what: Omit<Address, "expt" | "scheduler">): Promise<void> {
-    const { bus, clock, experiment: expt, onWarning } = this.#options;
-    const subscription = await SteadySubscription.open({
-      ...{ bus, clock, onWarning, address: { expt, scheduler: 0, ...what } },
-      onNotifications: (placed) => this.#hear(placed),
-      onGap: (lost) => onWarning(`events are lost (${lost}): the bus has forgotten them`),
-    });
-    this.#subscriptions.push(subscription);
-  }
-
   /** What is no order; a forged one is counted by who hears orders. */
-  #hear(placed: readonly PlacedNotification[]): void {
-    for (const { notification } of placed) {
-      if (!this.#credentials.verify(notification)) continue;
-      const event = textOf(notification, attributeNames.eventtype);
-      if (textOf(notification, attributeNames.objtype) === "TIME") this.#startTime();
-      else if (getInt32(notification, attributeNames.token) === undefined) {
-        void this.#obey({ ...factsOf(notification), eventtype: event });
-      }
+  #hear(notification: Notification): void {
+    const event = textOf(notification, attributeNames.eventtype);
+    if (textOf(notification, attributeNames.objtype) === "TIME") this.#startTime();
+    else if (getInt32(notification, attributeNames.token) === undefined) {
+      void this.#obey({ ...factsOf(notification), eventtype: event });
     }
   }
 

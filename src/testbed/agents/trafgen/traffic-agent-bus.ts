@@ -8,16 +8,15 @@
 //       other down.
 import type { EventCredentials } from "../../../client/event-credentials.ts";
 import { BusAgent, type OrderClock, type Performed } from "../../../events/index.ts";
-import { SteadySubscription } from "../../../events/steady-subscription.ts";
 import type { Cancel, Clock } from "../../../host/clock.ts";
-import type { Bus, PlacedNotification } from "../../../wire/event/bus.ts";
+import type { Bus } from "../../../wire/event/bus.ts";
 import {
-  type Address,
   attributeNames,
   getInt32,
   getText,
   type Notification,
 } from "../../../wire/event/notification.ts";
+import { AgentSubscriptions } from "../agent-subscriptions.ts";
 import { TrafficEvents } from "../traffic-events.ts";
 import type { TrafficAgent } from "./traffic-agent.ts";
 import { trafficTime } from "./traffic-limits.ts";
@@ -45,8 +44,7 @@ export interface TrafficAgentBusOptions {
 export class TrafficAgentBus {
   readonly #options: TrafficAgentBusOptions;
   readonly #events: TrafficEvents;
-  readonly #credentials: EventCredentials;
-  readonly #subscriptions: SteadySubscription[] = [];
+  readonly #subscriptions: AgentSubscriptions;
   #orders: BusAgent | undefined;
   /** What comes meanwhile waits behind it (B1). */
   #sinkFirst: Promise<void> = Promise.resolve();
@@ -55,15 +53,18 @@ export class TrafficAgentBus {
   private constructor(options: TrafficAgentBusOptions) {
     this.#options = options;
     this.#events = new TrafficEvents(options);
-    this.#credentials = options.credentials();
+    this.#subscriptions = new AgentSubscriptions({
+      ...{ ...options, credentials: options.credentials() },
+      hear: (notification) => this.#hear(notification),
+    });
   }
 
   /** Resolves when everything that is sent from now on is heard. @throws BusError */
   static async attach(options: TrafficAgentBusOptions): Promise<TrafficAgentBus> {
     const attached = new TrafficAgentBus(options);
     const { name, role } = options;
-    await attached.#subscribe({ objtype: "TIME", eventtype: "START" });
-    await attached.#subscribe({ objname: name, eventtype: trafficEvents });
+    await attached.#subscriptions.add({ objtype: "TIME", eventtype: "START" });
+    await attached.#subscriptions.add({ objname: name, eventtype: trafficEvents });
     if (role === "source") await attached.#serve();
     return attached;
   }
@@ -71,7 +72,7 @@ export class TrafficAgentBus {
   /** Says that it goes, and is gone. */
   async close(): Promise<void> {
     this.#cancelSetUp();
-    for (const subscription of this.#subscriptions) subscription.close();
+    this.#subscriptions.close();
     await this.#orders?.close();
   }
 
@@ -85,27 +86,14 @@ export class TrafficAgentBus {
     });
   }
 
-  async #subscribe(what: Omit<Address, "expt" | "scheduler">): Promise<void> {
-    const { bus, clock, experiment: expt, onWarning } = this.#options;
-    const subscription = await SteadySubscription.open({
-      ...{ bus, clock, onWarning, address: { expt, scheduler: 0, ...what } },
-      onNotifications: (placed) => this.#hear(placed),
-      onGap: (lost) => onWarning(`events are lost (${lost}): the bus has forgotten them`),
-    });
-    this.#subscriptions.push(subscription);
-  }
-
   /** The sink hears orders here, the source what has no token. */
-  #hear(placed: readonly PlacedNotification[]): void {
-    for (const { notification } of placed) {
-      if (!this.#credentials.verify(notification)) continue;
-      const event = textOf(notification, attributeNames.eventtype);
-      if (textOf(notification, attributeNames.objtype) === "TIME") void this.#startTime();
-      else if (this.#options.role === "sink") {
-        if (setsUp.has(event)) void this.#perform(event, "");
-      } else if (getInt32(notification, attributeNames.token) === undefined) {
-        void this.#perform(event, textOf(notification, attributeNames.args));
-      }
+  #hear(notification: Notification): void {
+    const event = textOf(notification, attributeNames.eventtype);
+    if (textOf(notification, attributeNames.objtype) === "TIME") void this.#startTime();
+    else if (this.#options.role === "sink") {
+      if (setsUp.has(event)) void this.#perform(event, "");
+    } else if (getInt32(notification, attributeNames.token) === undefined) {
+      void this.#perform(event, textOf(notification, attributeNames.args));
     }
   }
 
