@@ -18,6 +18,8 @@ export const testgroundTime = {
   pongMs: 600_000,
   /** A WebSocket whose client does not close after it was told to is cut. */
   lingerMs: 1_000,
+  /** How often the door looks at how much it holds for its clients. */
+  heldSweepMs: 250,
   /** A run that nobody of this door has been connected to for so long makes room for a new one. */
   idleRunMs: 3_600_000,
   /**

@@ -22,15 +22,15 @@ import type { Logger } from "../../host/logger.ts";
 import { isLoopbackAddress, type Network } from "../../wire/networks.ts";
 import { Admission } from "../admission.ts";
 import { createGuard } from "../guard.ts";
+import { HeldSweep, type Holding, heldBytesMin } from "../holdings.ts";
 import { createHttpServer } from "../http-server.ts";
 import { type HttpTime, httpTime } from "../http-time.ts";
 import type { TlsFiles } from "../tls.ts";
 import type { AccessOptions, Caller } from "./access.ts";
 import { Access } from "./access.ts";
 import type { HttpBounds } from "./bounds.ts";
-import { boundMessage, resolveHttpBounds } from "./bounds.ts";
+import { resolveHttpBounds } from "./bounds.ts";
 import { Guests } from "./guests.ts";
-import { chooseCuts, type Holding, heldBytesMin } from "./holdings.ts";
 import { Metrics } from "./metrics.ts";
 import { describeApi } from "./openapi.ts";
 import { answerRequest, heldBytesOf } from "./request.ts";
@@ -82,6 +82,7 @@ export class HttpDoor {
   readonly #routes = new RouteTable();
   readonly #sockets: Sockets;
   readonly #admission: Admission;
+  readonly #heldSweep: HeldSweep;
   readonly #closing = new AbortController();
   readonly #readiness: (() => string | undefined)[] = [];
   /** Requests of each connection that are not answered, and their answers. */
@@ -92,7 +93,6 @@ export class HttpDoor {
   #isDraining = false;
   #server: Server | undefined;
   #cancelSweep: Cancel = () => undefined;
-  #cancelHeldSweep: Cancel = () => undefined;
 
   constructor(options: HttpDoorOptions) {
     this.#options = options;
@@ -117,6 +117,12 @@ export class HttpDoor {
     });
     const { access, guests, time } = this;
     this.#sockets = new Sockets({ access, guests, time, clock, logger });
+    this.#heldSweep = new HeldSweep({
+      ...{ clock, everyMs: time.heldSweepMs, holdings: () => this.#holdings() },
+      limit: { name: "httpHeldBytesMax", max: this.bounds.httpHeldBytesMax },
+      log: (level, line) => logger.log(level, line),
+      onRefused: (limit) => this.metrics.refused(limit),
+    });
     const serverName = options.serverName ?? "muster";
     for (const route of createHealthRoutes(serverName, () => this.#notReady())) this.route(route);
     this.route(this.#descriptionRoute());
@@ -150,7 +156,7 @@ export class HttpDoor {
     server.on("error", (error) => this.#options.logger.log("error", `http: ${error.message}`));
     this.#server = server;
     this.#sweep();
-    this.#sweepHeld();
+    this.#heldSweep.start();
     const bound = server.address() as AddressInfo;
     const host = bound.family === "IPv6" ? `[${bound.address}]` : bound.address;
     const scheme = this.#options.tls === undefined ? "http" : "https";
@@ -201,7 +207,7 @@ export class HttpDoor {
     this.#closing.abort();
     this.drain();
     this.#cancelSweep();
-    this.#cancelHeldSweep();
+    this.#heldSweep.stop();
     this.guests.endAll("the server is closing; try again later");
     const server = this.#server;
     if (server === undefined) return;
@@ -227,7 +233,7 @@ export class HttpDoor {
     // Node looks for heads and requests that are late from this moment on.
     server.emit("listening");
     this.#sweep();
-    this.#sweepHeld();
+    this.#heldSweep.start();
     return server;
   }
 
@@ -266,24 +272,15 @@ export class HttpDoor {
     return true;
   }
 
-  /** Keeps what is held for all clients within its bound. */
-  #sweepHeld(): void {
-    this.#cancelHeldSweep = this.#options.clock.after(this.time.heldSweepMs, () => {
-      const holdings: Holding[] = [...this.#sockets.holdings()];
-      for (const response of this.#answers) {
-        const bytes = heldBytesOf(response);
-        if (bytes < heldBytesMin) continue;
-        const { socket } = response.req;
-        holdings.push({ client: socket.remoteAddress ?? "", bytes, cut: () => socket.destroy() });
-      }
-      for (const { client, bytes, cut } of chooseCuts(holdings, this.bounds.httpHeldBytesMax)) {
-        this.metrics.refused("httpHeldBytesMax");
-        const why = boundMessage(this.bounds, "httpHeldBytesMax");
-        this.#options.logger.log("info", `a connection of ${client} holds ${bytes} bytes: ${why}`);
-        cut();
-      }
-      this.#sweepHeld();
-    });
+  /** What is held for each connection and request, if it is much. */
+  *#holdings(): Generator<Holding> {
+    yield* this.#sockets.holdings();
+    for (const response of this.#answers) {
+      const bytes = heldBytesOf(response);
+      const { socket } = response.req;
+      if (bytes >= heldBytesMin)
+        yield { client: socket.remoteAddress ?? "", bytes, cut: () => socket.destroy() };
+    }
   }
 
   /** Whoever uses a token that is not good any more is shown out. */

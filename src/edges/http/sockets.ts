@@ -11,12 +11,12 @@ import type { Cancel, Clock } from "../../host/clock.ts";
 import { gatherWrites } from "../../host/gather-writes.ts";
 import type { Logger } from "../../host/logger.ts";
 import { tokenProtocolPrefix } from "../../wire/link/frames.ts";
+import { type Holding, heldBytesMin, unfinishedBytesOf } from "../holdings.ts";
 import type { HttpTime } from "../http-time.ts";
 import type { Access, Caller } from "./access.ts";
 import { checkAction } from "./access.ts";
 import { HttpError } from "./errors.ts";
 import type { Guests } from "./guests.ts";
-import { type Holding, heldBytesMin } from "./holdings.ts";
 import type { DoorSocket, SocketEndpoint, SocketHandler } from "./socket.ts";
 import { closeCodes } from "./socket.ts";
 import { targetOf } from "./target.ts";
@@ -165,7 +165,7 @@ function codeOf({ code }: HttpError): number {
 }
 
 interface OpenSocketOptions extends Pick<SocketsOptions, "clock" | "time"> {
-  readonly stream: Pick<Socket, "bytesRead" | "remoteAddress">;
+  readonly stream: Pick<Socket, "remoteAddress">;
 }
 
 /**
@@ -179,8 +179,6 @@ class OpenSocket implements DoorSocket {
   readonly #socket: WebSocket;
   readonly #options: OpenSocketOptions;
   readonly client: string;
-  /** Bytes that had come when the last message had. */
-  #bytesAtMessage = 0;
   #cancelTimer: Cancel = () => undefined;
   #handler: SocketHandler | undefined;
   #isReading = true;
@@ -197,7 +195,6 @@ class OpenSocket implements DoorSocket {
     this.#socket = socket;
     this.#options = options;
     this.client = options.stream.remoteAddress ?? "";
-    this.#bytesAtMessage = options.stream.bytesRead;
     socket.on("error", () => socket.terminate());
     socket.on("close", () => {
       this.#cancelTimer();
@@ -215,7 +212,7 @@ class OpenSocket implements DoorSocket {
 
   /** What was written and not read, and what has come of a message that is not here in full. */
   get heldBytes(): number {
-    return this.queuedBytes + this.#options.stream.bytesRead - this.#bytesAtMessage;
+    return this.queuedBytes + unfinishedBytesOf(this.#socket);
   }
 
   serve(handler: SocketHandler, leave: () => void): void {
@@ -224,7 +221,6 @@ class OpenSocket implements DoorSocket {
     const { clock } = this.#options;
     socket.on("message", (data: Buffer, isBinary) => {
       this.#lifeUs = clock.nowUs();
-      this.#bytesAtMessage = this.#options.stream.bytesRead;
       const message = isBinary ? data : data.toString("utf8");
       if (this.#isReading && this.#held.length === 0) this.#take(message);
       else this.#held.push(message);

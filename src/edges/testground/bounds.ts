@@ -16,6 +16,11 @@ export interface TestgroundBounds {
   readonly testgroundQueueBytesMax: number;
   /** Bytes of topics on their way to one client; further messages wait where they are kept. */
   readonly testgroundAheadBytesMax: number;
+  /**
+   * Bytes that the door holds for all clients: messages that have not come in full, requests that
+   * are not answered, answers that are not read.
+   */
+  readonly testgroundHeldBytesMax: number;
   /** Runs that one listener may bring into being; invented names buy no more (D18). */
   readonly testgroundRunsMax: number;
   /** States and topics that one listener may bring into being, in all runs. */
@@ -31,6 +36,7 @@ export const defaultTestgroundBounds: TestgroundBounds = {
   testgroundRequestsMax: 10_000,
   testgroundQueueBytesMax: 4 * 1024 * 1024,
   testgroundAheadBytesMax: 256 * 1024,
+  testgroundHeldBytesMax: 512 * 1024 * 1024,
   testgroundRunsMax: 500,
   testgroundNamesMax: 100_000,
   testgroundTopicBytesMax: 256 * 1024 * 1024,

@@ -20,6 +20,7 @@ import {
   type Request,
   type Response,
 } from "../../wire/testground/index.ts";
+import { unfinishedBytesOf } from "../holdings.ts";
 import type { TestgroundTime } from "../testground-time.ts";
 import type { Subscriber } from "../topic-feed.ts";
 import type { Ask } from "./ask.ts";
@@ -59,6 +60,9 @@ export interface ClientDoor {
   left(client: Client): void;
   note(line: string): void;
 }
+
+/** A request that waits takes 640 bytes here and in the core, whatever it says. */
+const requestBytes = 640;
 
 /** What `ws` says of a message beyond `maxPayload`. */
 const tooLong = "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
@@ -108,6 +112,12 @@ export class Client implements Subscriber {
   /** Bytes written that the client has not taken yet. */
   get queuedBytes(): number {
     return this.#socket.bufferedAmount;
+  }
+
+  /** What the door keeps for it, with what the core keeps for requests that are not answered. */
+  get heldBytes(): number {
+    const asked = this.#briefBytes + this.#lastingBytes + this.#asks.count * requestBytes;
+    return this.#socket.bufferedAmount + unfinishedBytesOf(this.#socket) + asked;
   }
 
   get hasRoom(): boolean {

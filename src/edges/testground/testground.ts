@@ -21,6 +21,7 @@ import {
   type RunEvent,
 } from "../../wire/testground/index.ts";
 import { CoreMembership } from "../core-membership.ts";
+import { HeldSweep, type Holding, heldBytesMin } from "../holdings.ts";
 import { Outbox } from "../outbox.ts";
 import { type TestgroundTime, testgroundTime } from "../testground-time.ts";
 import type { TlsFiles } from "../tls.ts";
@@ -104,6 +105,7 @@ export class Testground {
   readonly #clients = new Set<Client>();
   readonly #pending = new Map<ConnectionId, Pending>();
   readonly #feeds: Feeds;
+  readonly #heldSweep: HeldSweep;
   readonly #door: ClientDoor;
   #lastConnection = 0;
   #refused = 0;
@@ -142,6 +144,13 @@ export class Testground {
       topics: options.topics,
       readBytesMax: this.#bounds.testgroundAheadBytesMax,
       send: (command) => this.#outbox.send(command),
+    });
+    this.#heldSweep = new HeldSweep({
+      ...{ clock: options.clock, everyMs: this.#time.heldSweepMs },
+      limit: { name: "testgroundHeldBytesMax", max: this.#bounds.testgroundHeldBytesMax },
+      holdings: () => this.#holdings(),
+      log: (level, line) => this.#log(level, line),
+      onRefused: (limit) => this.#countRefusal(limit),
     });
     this.#door = this.#createDoor();
   }
@@ -208,6 +217,7 @@ export class Testground {
       unstored: ({ scope, bytes }) => this.#quota.unstore(scope, bytes),
       left: (client) => {
         this.#clients.delete(client);
+        if (this.#clients.size === 0) this.#heldSweep.stop();
         this.#quota.leave(client.runs);
       },
       note: (line) => this.#log("info", line),
@@ -222,6 +232,16 @@ export class Testground {
   /** Serves a WebSocket that did not come through `listen`. */
   accept(socket: WebSocket, peer: ClientPeer): void {
     this.#clients.add(new Client(this.#door, socket, peer));
+    this.#heldSweep.start();
+  }
+
+  /** What is held for each client, if it is much. */
+  *#holdings(): Generator<Holding> {
+    for (const client of this.#clients) {
+      const bytes = client.heldBytes;
+      const host = client.peer.address.replace(/:\d+\/ws$/, "");
+      if (bytes >= heldBytesMin) yield { client: host, bytes, cut: () => client.destroy() };
+    }
   }
 
   #onSocket(socket: WebSocket, { socket: stream, headers }: IncomingMessage): void {

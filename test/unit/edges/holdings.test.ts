@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Goal: what the door holds for all clients together is bounded, by what of it has not come in full
 // and by what is not read, and who pays is who holds most. Method: the choice alone, and a door on
-// loopback with a small bound.
+// loopback with a small bound, one for each kind of door.
 import { connect as connectSocket, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { chooseCuts, type Holding } from "../../../src/edges/http/holdings.ts";
+import { chooseCuts, type Holding } from "../../../src/edges/holdings.ts";
 import { linkFormat, sessionProtocol } from "../../../src/wire/link/frames.ts";
-import { HttpBench } from "./http-bench.ts";
+import { HttpBench } from "../http/http-bench.ts";
+import { startDoor, TestClient, type TestDoor, until } from "../testground/harness.ts";
 
 describe("chooseCuts", () => {
   const nothing = (): void => undefined;
@@ -76,5 +77,58 @@ describe("httpHeldBytesMax", () => {
     };
     const cut = await fill(12, 200_000, hold);
     expect(cut).toBe(8);
+  });
+});
+
+describe("testgroundHeldBytesMax", () => {
+  const bytes = 200_000;
+  const bound = { testgroundHeldBytesMax: 4 * bytes + 20_000 };
+  let door: TestDoor;
+  const clients: TestClient[] = [];
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.socket.terminate();
+    await door.close();
+  });
+
+  /** Twelve clients that hold as much each, and one that holds little and goes on. */
+  async function fill(hold: (client: TestClient) => void, deflate = false): Promise<number> {
+    door = await startDoor("memory log", { bounds: bound });
+    const innocent = await TestClient.open(door.port);
+    clients.push(innocent);
+    innocent.ask("w", { kind: "barrier", state: "s", target: 1 });
+    let cut = 0;
+    for (let at = 0; at < 12; at += 1) {
+      const client = await TestClient.open(door.port, { deflate });
+      clients.push(client);
+      client.socket.on("close", () => (cut += 1));
+      hold(client);
+    }
+    await until(() => cut >= 8);
+    innocent.ask("s", { kind: "signal", state: "s" });
+    expect(await innocent.answer("w")).toEqual({ kind: "done", id: "w" });
+    await until(() => door.door.counters.connections <= 5);
+    const { refused } = door.door.counters;
+    const why = "limit testgroundHeldBytesMax (820000) reached";
+    expect(door.log.lines.filter((line) => line.includes(why))).toHaveLength(refused);
+    return cut;
+  }
+
+  it("cuts clients whose messages have not come in full", async () => {
+    expect(await fill(({ socket }) => socket.send("x".repeat(bytes), { fin: false }))).toBe(8);
+  });
+
+  it("counts fragments that came compressed as what they are", async () => {
+    const text = "x".repeat(bytes);
+    const hold = ({ socket }: TestClient) => socket.send(text, { fin: false, compress: true });
+    expect(await fill(hold, true)).toBe(8);
+  });
+
+  it("cuts clients with many requests that are not answered", async () => {
+    const hold = (client: TestClient): void => {
+      for (let at = 0; at < 310; at += 1) {
+        client.ask(`${at}`, { kind: "barrier", state: `never ${at}`, target: 1_000 });
+      }
+    };
+    expect(await fill(hold)).toBe(8);
   });
 });
