@@ -35,7 +35,7 @@ export interface ArrivalsOptions {
   readonly clock: Clock;
   /** Milliseconds (V3). */
   readonly keptMs: number;
-  /** Waits with an id that one token may have kept at once, and what is said beyond it. */
+  /** Waits with an id that one account may have kept at once, and what is said beyond it. */
   readonly keptMax: number;
   readonly tooMany: () => HttpError;
 }
@@ -44,6 +44,8 @@ export interface ArrivalsOptions {
 export interface WaitId {
   /** Of its token: nobody takes up another's wait. */
   readonly owner: string;
+  /** Whose bounds it uses up; without tokens all have one owner. */
+  readonly account: string;
   readonly key: string;
 }
 
@@ -144,7 +146,7 @@ export class Arrivals {
   #open(build: (connection: ConnectionId) => Command, id: WaitId | undefined): Waiting {
     // Nothing has happened then; the code leaves it open all the same (D10).
     if (id === undefined) this.expectLog();
-    const count = id === undefined ? 0 : (this.#namedCounts.get(id.owner) ?? 0);
+    const count = id === undefined ? 0 : (this.#namedCounts.get(id.account) ?? 0);
     if (count >= this.#options.keptMax) throw this.#options.tooMany();
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
@@ -160,7 +162,7 @@ export class Arrivals {
     this.#waiting.set(connection, waiting);
     if (id !== undefined) {
       this.#named.set(nameOf(id), waiting);
-      this.#namedCounts.set(id.owner, count + 1);
+      this.#namedCounts.set(id.account, count + 1);
     }
     return waiting;
   }
@@ -248,9 +250,9 @@ export class Arrivals {
 
   #forget({ id }: Waiting): void {
     if (id === undefined || !this.#named.delete(nameOf(id))) return;
-    const left = (this.#namedCounts.get(id.owner) ?? 1) - 1;
-    if (left === 0) this.#namedCounts.delete(id.owner);
-    else this.#namedCounts.set(id.owner, left);
+    const left = (this.#namedCounts.get(id.account) ?? 1) - 1;
+    if (left === 0) this.#namedCounts.delete(id.account);
+    else this.#namedCounts.set(id.account, left);
   }
 
   #onLogAway(isAway: boolean): void {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Bounds of the HTTP door: what strangers and clients can make it keep. What a scope or a barrier
-// may hold is in core/limits.ts.
+// may hold is in core/limits.ts. What is of one token is of one client, by its address, where the
+// door asks for none.
 import { assert } from "../../core/assert.ts";
 
 export interface HttpBounds {
@@ -20,7 +21,12 @@ export interface HttpBounds {
   readonly httpWaitsPerTokenMax: number;
   /** Scopes alive that one listener has brought into being; invented names buy no more (D18). */
   readonly httpScopesMax: number;
-  /** Quorums made by requests whose drivers let go themselves, those that ended among them. */
+  /** Of them those of one token. */
+  readonly httpScopesPerTokenMax: number;
+  /**
+   * Quorums made by requests whose drivers let go themselves, those that ended among them. Beyond
+   * it the oldest of the token that has most is forgotten.
+   */
   readonly httpDriversMax: number;
   /** Barriers that are open and that one token has come to, over requests and sessions. */
   readonly tokenBarriersMax: number;
@@ -63,6 +69,7 @@ export const defaultHttpBounds: HttpBounds = {
   httpHeldBytesMax: 512 * 1024 * 1024,
   httpWaitsPerTokenMax: 10_000,
   httpScopesMax: 500,
+  httpScopesPerTokenMax: 250,
   httpDriversMax: 10_000,
   tokenBarriersMax: 100_000,
   tokenWaitersMax: 1_000_000,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Everybody whom the door is serving for longer than a moment: waits, event streams, sockets.
-// Counts them by token, and ends those whose token is not good any more.
+// Counts them by token, or at a door without tokens by their address, and ends those whose token is
+// not good any more.
 import type { Caller } from "./access.ts";
 
 export type GuestKind = "wait" | "stream" | `socket ${string}`;
@@ -17,7 +18,7 @@ export class Guests {
 
   /** @returns what to call when the guest is gone, or undefined when `max` are there already. */
   admit(guest: Guest, max: number): (() => void) | undefined {
-    const key = `${guest.kind} ${guest.caller.token}`;
+    const key = `${guest.kind} ${guest.caller.account}`;
     const count = this.#counts.get(key) ?? 0;
     if (count >= max) return undefined;
     this.#counts.set(key, count + 1);

@@ -75,7 +75,7 @@ export function mountCore({
   });
   /** @returns why not. */
   const judge = (caller: Caller, command: EdgeCommand): string | undefined => {
-    const objection = scopes.objection(command) ?? quota.objection(caller, command);
+    const objection = scopes.objection(caller, command) ?? quota.objection(caller, command);
     if (objection === undefined) auditCommand(logger, caller, command);
     return objection;
   };

@@ -6,7 +6,7 @@
 //   J1. Each request is answered once: by what became of the quorum, or by `unavailable` while the
 //       log takes nothing.
 //   J2. How a quorum has ended is kept until another one of its name is made, for so many of them;
-//       the oldest is forgotten first.
+//       of whoever has made most the oldest is forgotten first, so that nobody else is disturbed.
 import type { ConnectionId, QuorumInit } from "../../core/command.ts";
 import type { EdgeEffect, QuorumStatus } from "../../core/effect.ts";
 import type { Clock } from "../../host/clock.ts";
@@ -39,6 +39,8 @@ interface Waiter {
 }
 
 interface Driver extends QuorumPlace {
+  /** Whose it is. */
+  readonly account: string;
   readonly connection: ConnectionId;
   /** The last that was told. */
   status: QuorumStatus | undefined;
@@ -49,6 +51,8 @@ export class QuorumDrivers {
   readonly #options: QuorumDriversOptions;
   readonly #link: CoreLink;
   readonly #drivers = new Map<string, Driver>();
+  /** Those in `#drivers`, of each account. */
+  readonly #counts = new Map<string, number>();
   readonly #byConnection = new Map<ConnectionId, Driver>();
   #lastConnection = 0;
 
@@ -66,11 +70,15 @@ export class QuorumDrivers {
   }
 
   /** Makes a quorum; resolves when all controllers have it. @throws HttpError */
-  init(made: Omit<QuorumInit, "kind" | "connection" | "echo">): Promise<QuorumStatus> {
+  init(
+    account: string,
+    made: Omit<QuorumInit, "kind" | "connection" | "echo">,
+  ): Promise<QuorumStatus> {
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
     const { scope, barrier } = made;
-    const driver = { scope, barrier, connection, status: undefined, waiters: new Set<Waiter>() };
+    const waiters = new Set<Waiter>();
+    const driver = { account, scope, barrier, connection, status: undefined, waiters };
     const init = { kind: "quorum-init", ...made, connection, echo: "explicit" } as const;
     if (!this.#link.submit(init)) throw mailboxIsFull();
     this.#byConnection.set(connection, driver);
@@ -179,26 +187,39 @@ export class QuorumDrivers {
   #remember(driver: Driver): void {
     const key = keyOf(driver);
     const before = this.#drivers.get(key);
-    if (before !== undefined) this.#byConnection.delete(before.connection);
-    this.#drivers.delete(key);
+    if (before !== undefined) {
+      this.#byConnection.delete(before.connection);
+      this.#forget(key, before);
+    }
     this.#drivers.set(key, driver);
+    this.#counts.set(driver.account, (this.#counts.get(driver.account) ?? 0) + 1);
     if (this.#drivers.size <= this.#options.driversMax) return;
-    for (const [oldest, { connection }] of this.#drivers) {
-      this.#drivers.delete(oldest);
-      this.#byConnection.delete(connection);
+    const most = Math.max(...this.#counts.values());
+    for (const [oldest, known] of this.#drivers) {
+      if (this.#counts.get(known.account) !== most) continue;
+      this.#byConnection.delete(known.connection);
+      this.#forget(oldest, known);
       // It drives no more: nobody could let those who wait go on.
-      this.#link.submit({ kind: "leave", connection });
+      this.#link.submit({ kind: "leave", connection: known.connection });
       return;
     }
+  }
+
+  #forget(key: string, { account }: Driver): void {
+    this.#drivers.delete(key);
+    const left = (this.#counts.get(account) ?? 1) - 1;
+    if (left === 0) this.#counts.delete(account);
+    else this.#counts.set(account, left);
   }
 
   /** Quorums that were not over have lost their driver, and are over now. */
   #onClosed(reason: string): void {
     this.#failAll(new HttpError("ended", reason));
     this.#byConnection.clear();
-    for (const [key, { status }] of this.#drivers) {
+    for (const [key, driver] of this.#drivers) {
+      const { status } = driver;
       const at = status === undefined ? 0 : order.indexOf(status.status);
-      if (at >= 0 && at < order.length - 1) this.#drivers.delete(key);
+      if (at >= 0 && at < order.length - 1) this.#forget(key, driver);
     }
   }
 

@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: MIT
 // How many scopes a listener may bring into being: names that clients invent fill its own quota and
-// not the core's (D18). One that has ended, whoever has ended it, counts no more; one that is there
-// because of somebody else never does.
+// not the core's (D18), and those of one client its own part of that. One that has ended, whoever has
+// ended it, counts no more; one that is there because of somebody else never does.
 import type { EdgeCommand } from "../../wire/link/frames.ts";
+import type { Caller } from "./access.ts";
 import type { HttpBounds } from "./bounds.ts";
 import { boundMessage } from "./bounds.ts";
 import type { Metrics } from "./metrics.ts";
+
+interface Invented {
+  /** Whose it is. */
+  readonly account: string;
+  /** Whether it has been looked for and not found: a name may be on its way to the core. */
+  wasMissed: boolean;
+}
 
 export class ScopeQuota {
   readonly #bounds: HttpBounds;
   readonly #metrics: Metrics;
   readonly #isAlive: (scope: string) => boolean;
-  /** Whether it has been seen alive: a name may be on its way to the core. */
-  readonly #scopes = new Map<string, boolean>();
+  readonly #scopes = new Map<string, Invented>();
+  readonly #counts = new Map<string, number>();
 
   constructor(bounds: HttpBounds, metrics: Metrics, isAlive: (scope: string) => boolean) {
     this.#bounds = bounds;
@@ -22,11 +30,16 @@ export class ScopeQuota {
 
   /** The scope has ended. */
   ended(scope: string): void {
+    const { account } = this.#scopes.get(scope) ?? {};
+    if (account === undefined) return;
     this.#scopes.delete(scope);
+    const left = (this.#counts.get(account) ?? 1) - 1;
+    if (left === 0) this.#counts.delete(account);
+    else this.#counts.set(account, left);
   }
 
   /** @returns why the command is one too many, if it is. */
-  objection(command: EdgeCommand): string | undefined {
+  objection({ account }: Pick<Caller, "account">, command: EdgeCommand): string | undefined {
     switch (command.kind) {
       case "count-init":
       case "count-wait":
@@ -42,29 +55,43 @@ export class ScopeQuota {
       case "topic-publish":
       case "topic-follow":
       case "open-scope":
-        return this.#onScope(command.scope);
+        return this.#onScope(account, command.scope);
       default:
         return undefined;
     }
   }
 
-  #onScope(scope: string): string | undefined {
+  #onScope(account: string, scope: string): string | undefined {
     if (this.#scopes.has(scope) || this.#isAlive(scope)) return undefined;
-    if (this.#scopes.size >= this.#bounds.httpScopesMax) this.#dropEnded();
-    if (this.#scopes.size >= this.#bounds.httpScopesMax) {
-      this.#metrics.refused("httpScopesMax");
-      return `too many scopes at this door: ${boundMessage(this.#bounds, "httpScopesMax")}`;
+    if (this.#overBound(account) !== undefined) this.#dropEnded();
+    const bound = this.#overBound(account);
+    if (bound !== undefined) {
+      this.#metrics.refused(bound);
+      return `too many scopes ${words[bound]}: ${boundMessage(this.#bounds, bound)}`;
     }
-    this.#scopes.set(scope, false);
+    this.#scopes.set(scope, { account, wasMissed: false });
+    this.#counts.set(account, (this.#counts.get(account) ?? 0) + 1);
     return undefined;
+  }
+
+  #overBound(account: string): keyof typeof words | undefined {
+    const { httpScopesMax, httpScopesPerTokenMax } = this.#bounds;
+    if (this.#scopes.size >= httpScopesMax) return "httpScopesMax";
+    const own = this.#counts.get(account) ?? 0;
+    return own >= httpScopesPerTokenMax ? "httpScopesPerTokenMax" : undefined;
   }
 
   /** A name that the core has refused is dropped when a second look does not find it either. */
   #dropEnded(): void {
-    for (const [scope, wasLooked] of this.#scopes) {
+    for (const [scope, invented] of this.#scopes) {
       if (this.#isAlive(scope)) continue;
-      if (wasLooked) this.#scopes.delete(scope);
-      else this.#scopes.set(scope, true);
+      if (invented.wasMissed) this.ended(scope);
+      else invented.wasMissed = true;
     }
   }
 }
+
+const words = {
+  httpScopesMax: "at this door",
+  httpScopesPerTokenMax: "of one token or client",
+} as const;

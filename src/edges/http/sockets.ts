@@ -140,7 +140,7 @@ export class Sockets {
     const guest = { caller, kind: `socket ${endpoint.path}` as const, end };
     const leave = this.#options.guests.admit(guest, endpoint.perTokenMax);
     if (leave === undefined) {
-      const why = `this token has ${endpoint.perTokenMax} sockets open here, and no more at once`;
+      const why = `this token or client has ${endpoint.perTokenMax} sockets open here, and no more at once`;
       open.end(closeCodes.tryLater, why);
       return;
     }

@@ -172,7 +172,7 @@ function createQuorumRoutes(options: KindRoutesOptions): readonly Route[] {
         if (call.body.echo === "automatic") return describeEnd(await arrive(call, build));
         options.judge(call, build(0));
         const { kind: _, connection: __, echo: ___, ...made } = build(0);
-        return describeEnd(await options.drivers.init(made));
+        return describeEnd(await options.drivers.init(call.caller.account, made));
       },
     }),
     defineRoute({

@@ -354,7 +354,8 @@ function waitIdOf(
   { kind, scope, barrier }: ArrivalCommand,
 ): WaitId | undefined {
   if (id === undefined) return undefined;
-  return { owner: caller.token, key: JSON.stringify([kind, scope, barrier, id]) };
+  const { token: owner, account } = caller;
+  return { owner, account, key: JSON.stringify([kind, scope, barrier, id]) };
 }
 
 /** @throws HttpError (unknown) */
