@@ -7,8 +7,9 @@
 //   Q2. What was sent into a lost connection counts once; what was told meanwhile is heard once.
 //   Q3. A session whose connection is away for longer than its lease ends as `unavailable`: the
 //       server has let its participants go, or will.
-import type { ScopeDescription } from "../core/description.ts";
+import type { BarrierPlace, ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
+import { DescribedPages } from "../wire/link/describe-pages.ts";
 import { EdgeLink } from "../wire/link/edge-link.ts";
 import type { CoreFrame, EdgeCommand, SessionGrant } from "../wire/link/frames.ts";
 import {
@@ -191,9 +192,17 @@ export class Session implements Requester, AsyncDisposable {
   }
 
   /** The state of the scope, or of one barrier. @throws MusterError while the connection is lost */
-  describe(barrier?: string): Promise<ScopeDescription> {
+  async describe(barrier?: string): Promise<ScopeDescription> {
+    const pages = new DescribedPages();
+    do pages.add(await this.#describe(barrier, pages.next));
+    while (pages.next !== undefined);
+    return pages.whole;
+  }
+
+  #describe(barrier?: string, after?: BarrierPlace): Promise<ScopeDescription> {
+    const { scope } = this;
     return new Promise((resolve, reject) => {
-      this.#link.describe(this.scope, barrier, (description) => {
+      this.#link.describe({ scope, barrier, ...(after && { after }) }, (description) => {
         if (description !== undefined) resolve(description);
         else reject(this.#error ?? new MusterError("unavailable", "the connection is lost"));
       });

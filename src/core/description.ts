@@ -87,9 +87,25 @@ export interface CoreFigures {
   readonly scopes: number;
 }
 
+/** A barrier in the order of lists: by name, then kind. */
+export interface BarrierPlace {
+  readonly name: string;
+  readonly kind: BarrierKind;
+}
+
+/** Which barriers of a scope somebody asks for. */
+export interface BarrierPageAsk {
+  /** The `next` of the page before; absent for the first page. */
+  readonly after?: BarrierPlace;
+  /** At most so many, and no more than `barriersPerPageMax`. */
+  readonly max?: number;
+}
+
 export interface ScopeDescription {
   readonly scope: string;
   readonly barriers: readonly BarrierDescription[];
+  /** Of a page: there are more, behind this one. */
+  readonly next?: BarrierPlace;
   /** Next planned event, if any. */
   readonly nextEvent?: { readonly object: string; readonly event: string; readonly inUs: number };
   readonly pendingEvents: number;

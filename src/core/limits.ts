@@ -45,6 +45,10 @@ export interface Limits {
   readonly startsAtOnceMax: number;
   /** Events in one page of a list. */
   readonly eventsPerPageMax: number;
+  /** Barriers of one page of a list. */
+  readonly barriersPerPageMax: number;
+  /** Names at the barriers of one page; the one at which it is reached is the last of the page. */
+  readonly namesPerPageMax: number;
   readonly edgesMax: number;
   /** Commands an edge may have queued or in flight before `submit` refuses. */
   readonly mailboxCommandsMax: number;
@@ -97,6 +101,8 @@ export const defaultLimits: Limits = {
   errorRecordsPerScopeMax: 1_000,
   startsAtOnceMax: 100_000,
   eventsPerPageMax: 1_000,
+  barriersPerPageMax: 1_000,
+  namesPerPageMax: 10_000,
   edgesMax: 10_000,
   mailboxCommandsMax: 262_144,
   entryCommandsMax: 1_024,

@@ -78,6 +78,12 @@ export class Scope {
     yield* this.rosters.values();
   }
 
+  /** Those of this name, in the order of kinds. */
+  named(name: string): readonly Barrier[] {
+    const { counts, states, quorums, rosters } = this;
+    return [counts, states, quorums, rosters].flatMap((kind) => kind.get(name) ?? []);
+  }
+
   barrier(kind: BarrierKind, name: string): Barrier | undefined {
     switch (kind) {
       case "count":

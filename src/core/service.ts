@@ -13,7 +13,6 @@ import type { AgendaPort } from "./agenda/state.ts";
 import { assert, unreachable } from "./assert.ts";
 import { Barriers } from "./barriers/barriers.ts";
 import type { BarrierCommand } from "./barriers/commands.ts";
-import { describeBarrier } from "./barriers/report.ts";
 import type {
   Attach,
   BarrierTold,
@@ -25,7 +24,8 @@ import type {
   OpenScope,
   Publish,
 } from "./command.ts";
-import type { CoreFigures, EventPage, ScopeDescription } from "./description.ts";
+import { describeBarriers, describePage } from "./describe-scope.ts";
+import type { BarrierPageAsk, CoreFigures, EventPage, ScopeDescription } from "./description.ts";
 import type { EdgeState } from "./edge-table.ts";
 import { EdgeTable } from "./edge-table.ts";
 import type { Applied, BarrierKind } from "./effect.ts";
@@ -249,16 +249,17 @@ export class Service {
     return this.#topics.payloads();
   }
 
-  describe(scopeName: string, barrierName?: string): ScopeDescription {
+  /** Of one barrier, or of a page of them, or of all. */
+  describe(scopeName: string, barrier?: string, page?: BarrierPageAsk): ScopeDescription {
     const scope = this.#scopes.get(scopeName);
     if (scope === undefined) return { scope: scopeName, barriers: [], pendingEvents: 0 };
-    const max = this.#limits.namesInReportMax;
-    const all = [...scope.open()];
-    const chosen = all.filter(({ name }) => barrierName === undefined || name === barrierName);
     const { pending, waiting, next: nextEvent } = scope.agenda.outlook(this.#nowUs);
-    const barriers = chosen.map((barrier) => describeBarrier(scope, barrier, max));
+    const isPage = page !== undefined && barrier === undefined;
+    const barriers = isPage
+      ? describePage(scope, this.#limits, page)
+      : describeBarriers(scope, this.#limits, barrier);
     return {
-      ...{ scope: scopeName, barriers, pendingEvents: pending },
+      ...{ scope: scopeName, ...barriers, pendingEvents: pending },
       ...(waiting === 0 ? {} : { waitingEvents: waiting }),
       ...(nextEvent === undefined ? {} : { nextEvent }),
     };

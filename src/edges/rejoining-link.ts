@@ -25,7 +25,7 @@ export function rejoining(connect: ConnectEdge): ConnectEdge {
     let link: CoreLink | undefined = open();
     return {
       submit: (command) => current().submit(command),
-      describe: (scope, barrier) => current().describe(scope, barrier),
+      describe: (scope, barrier, page) => current().describe(scope, barrier, page),
       listEvents: (scope, after) => current().listEvents(scope, after),
       close: async () => link?.close(),
     };

@@ -234,7 +234,9 @@ const frameChecks: Readonly<Record<string, (frame: Fields, limits: Limits) => bo
   "list-events": (frame) =>
     isCount(frame["id"]) && isText(frame["scope"]) && isCount(frame["after"]),
   describe: (frame) =>
-    isCount(frame["id"]) && isText(frame["scope"]) && either(isText, isAbsent)(frame["barrier"]),
+    shape({ id: isCount, scope: isText, barrier: either(isText, isAbsent) })(frame) &&
+    (isAbsent(frame["after"]) || isBarrierPlace(frame["after"])) &&
+    (isAbsent(frame["max"]) || isCount(frame["max"])),
 };
 
 /** Bounds that the core does not check: what is beyond them must not reach the log. */
@@ -271,6 +273,7 @@ const oneOf =
     words.includes(value);
 
 const isBarrierKind = oneOf("count", "state", "quorum", "roster");
+const isBarrierPlace: Check = (value) => shape({ name: isText, kind: isBarrierKind })(value);
 const end = { scope: isText, error: isCount, reason: optional(isText) };
 const endOne = {
   ...{ ...end, barrier: isText },

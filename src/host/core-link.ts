@@ -7,7 +7,7 @@
 //   K2. Effects reach `onEffects` in log order, each once.
 //   K3. `onEffects` is never called from inside `submit`.
 import type { Command } from "../core/command.ts";
-import type { EventPage, ScopeDescription } from "../core/description.ts";
+import type { BarrierPageAsk, EventPage, ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 
 /** What an edge does with what it is told. */
@@ -29,8 +29,11 @@ export interface EdgeHandler {
 export interface CoreLink {
   /** Queues a command. False: the mailbox is full and nothing was queued; wait for `onRoom`. */
   submit(command: Command): boolean;
-  /** The state of a scope, or of one barrier in it; a read, not logged. */
-  describe(scope: string, barrier?: string): Promise<ScopeDescription>;
+  /**
+   * The state of one barrier of a scope, or of a page of them, the first when absent; a read, not
+   * logged. `DescribedPages` puts them together.
+   */
+  describe(scope: string, barrier?: string, page?: BarrierPageAsk): Promise<ScopeDescription>;
   /**
    * Events of a scope that have not completed, in the order of their numbers; a read, not logged.
    * @param after the `next` of the page before; 0 for the first page.

@@ -188,7 +188,9 @@ export class EdgeConnection {
         host.acknowledgeEffects(port, frame.sequence);
         return;
       case "describe": {
-        const description = host.describe(frame.scope, frame.barrier);
+        const { scope, barrier, after, max } = frame;
+        const page = { ...(after && { after }), ...(max === undefined ? {} : { max }) };
+        const description = host.describe(scope, barrier, page);
         this.#send({ kind: "description", id: frame.id, description });
         return;
       }

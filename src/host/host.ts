@@ -8,7 +8,12 @@
 //       applied.
 //   H3. Effects for an edge that is away are kept until it returns or its lease ends.
 import type { Batch, Entry, LogEntry } from "../core/command.ts";
-import type { CoreFigures, EventPage, ScopeDescription } from "../core/description.ts";
+import type {
+  BarrierPageAsk,
+  CoreFigures,
+  EventPage,
+  ScopeDescription,
+} from "../core/description.ts";
 import type { Applied } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
 import { type CoreFacts, Service } from "../core/service.ts";
@@ -281,8 +286,9 @@ export class Host implements PortHost {
       this.#payloads.read(this.#core.readTopic(scope, topic, after), bytesMax),
   };
 
-  describe(scope: string, barrier?: string): ScopeDescription {
-    return this.#core.describe(scope, barrier);
+  /** Of one barrier, or of a page of them, or of all. */
+  describe(scope: string, barrier?: string, page?: BarrierPageAsk): ScopeDescription {
+    return this.#core.describe(scope, barrier, page);
   }
 
   listEvents(scope: string, after: number): EventPage {

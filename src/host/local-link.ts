@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The link of an edge that lives in the core's process: calls, no bytes.
 import type { Attach, Command } from "../core/command.ts";
+import type { BarrierPageAsk } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import { EdgeOutbox } from "../wire/link/edge-outbox.ts";
 import type { CoreLink, EdgeHandler } from "./core-link.ts";
@@ -75,8 +76,12 @@ export class LocalLink implements CoreLink, Port {
     return !this.#closed && this.source.submit(command);
   }
 
-  async describe(scope: string, barrier?: string): ReturnType<CoreLink["describe"]> {
-    return this.#host.describe(scope, barrier);
+  async describe(
+    scope: string,
+    barrier?: string,
+    page: BarrierPageAsk = {},
+  ): ReturnType<CoreLink["describe"]> {
+    return this.#host.describe(scope, barrier, page);
   }
 
   async listEvents(scope: string, after: number): ReturnType<CoreLink["listEvents"]> {

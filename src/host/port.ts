@@ -2,7 +2,7 @@
 // What a host sees of an edge that is attached to it: where its batches come from, and how it is
 // told what they led to; and what the link of such an edge sees of the host.
 import type { Batch } from "../core/command.ts";
-import type { EventPage, ScopeDescription } from "../core/description.ts";
+import type { BarrierPageAsk, EventPage, ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
 
@@ -46,6 +46,6 @@ export interface PortHost {
   detach(port: Port, lost: boolean): void;
   /** There is something to append. */
   wake(port: Port): void;
-  describe(scope: string, barrier?: string): ScopeDescription;
+  describe(scope: string, barrier?: string, page?: BarrierPageAsk): ScopeDescription;
   listEvents(scope: string, after: number): EventPage;
 }

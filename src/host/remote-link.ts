@@ -4,7 +4,7 @@
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Command } from "../core/command.ts";
-import type { EventPage, ScopeDescription } from "../core/description.ts";
+import type { BarrierPageAsk, EventPage, ScopeDescription } from "../core/description.ts";
 import type { Limits } from "../core/limits.ts";
 import { EdgeLink } from "../wire/link/edge-link.ts";
 import type { CoreFrame, EdgeFrame } from "../wire/link/frames.ts";
@@ -78,9 +78,9 @@ class RemoteLink implements CoreLink {
     return this.#link.submit(command);
   }
 
-  describe(scope: string, barrier?: string): Promise<ScopeDescription> {
+  describe(scope: string, barrier?: string, page?: BarrierPageAsk): Promise<ScopeDescription> {
     return new Promise((resolve) => {
-      this.#link.describe(scope, barrier, (description) => {
+      this.#link.describe({ scope, barrier, ...page }, (description) => {
         resolve(description ?? { scope, barriers: [], pendingEvents: 0 });
       });
     });

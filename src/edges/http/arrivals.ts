@@ -8,7 +8,7 @@
 //   V3. A wait with an id counts once, however often it is asked for: it is kept for `keptMs` after
 //       its request has ended without its outcome, and its outcome is kept as long.
 import type { Command, ConnectionId } from "../../core/command.ts";
-import type { ScopeDescription } from "../../core/description.ts";
+import type { BarrierPageAsk, ScopeDescription } from "../../core/description.ts";
 import type {
   Acknowledged,
   EdgeEffect,
@@ -134,8 +134,8 @@ export class Arrivals {
     throw new HttpError("limit", message, { headers: { "retry-after": "1" } });
   }
 
-  describe(scope: string, barrier?: string): Promise<ScopeDescription> {
-    return this.#link.describe(scope, barrier);
+  describe(scope: string, barrier?: string, page?: BarrierPageAsk): Promise<ScopeDescription> {
+    return this.#link.describe(scope, barrier, page);
   }
 
   async close(): Promise<void> {

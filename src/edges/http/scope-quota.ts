@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How many scopes a listener may bring into being: names that clients invent fill its own quota and
-// not the core's (D18), and those of one client its own part of that. One that has ended, whoever has
-// ended it, counts no more; one that is there because of somebody else never does.
+// not the core's (D18), and those of one client its own part of that. One that has ended, whoever
+// has ended it, counts no more; one that is there because of somebody else never does.
 import type { EdgeCommand } from "../../wire/link/frames.ts";
 import type { Caller } from "./access.ts";
 import type { HttpBounds } from "./bounds.ts";

@@ -3,7 +3,7 @@
 // changed, and how they end. Changes of one moment are told together; a watcher sees every ending
 // and the newest state, not every step between.
 import type { LogEntry } from "../../core/command.ts";
-import type { BarrierDescription } from "../../core/description.ts";
+import type { BarrierDescription, BarrierPlace } from "../../core/description.ts";
 import type { Applied } from "../../core/effect.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import type { Host } from "../../host/host.ts";
@@ -67,7 +67,7 @@ export class ScopeWatch {
     const news: ScopeNews[] = isGap ? [{ kind: "gap" }] : [];
     for (const { id, news: past } of rows) news.push({ ...past, id });
     const told = new Map<string, string>();
-    for (const barrier of host.describe(scope).barriers.slice(0, barriersMax)) {
+    for (const barrier of firstBarriers(host, scope, barriersMax)) {
       const text = JSON.stringify(barrier);
       told.set(barrier.name, text);
       if (this.#told.get(barrier.name) !== text) news.push({ kind: "barrier", barrier });
@@ -75,4 +75,16 @@ export class ScopeWatch {
     this.#told = told;
     if (news.length > 0) onNews(news);
   }
+}
+
+/** In the order of names; a scope may hold many more, and those are not looked at. */
+function* firstBarriers(host: Host, scope: string, max: number): Generator<BarrierDescription> {
+  let left = max;
+  let after: BarrierPlace | undefined;
+  do {
+    const page = host.describe(scope, undefined, { max: left, ...(after && { after }) });
+    yield* page.barriers;
+    left -= page.barriers.length;
+    after = page.next;
+  } while (after !== undefined && left > 0);
 }

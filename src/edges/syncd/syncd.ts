@@ -15,6 +15,7 @@ import type { Clock } from "../../host/clock.ts";
 import type { ConnectEdge } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
 import { errorCleared, type RequestFrame } from "../../wire/emulab-sync/index.ts";
+import { DescribedPages } from "../../wire/link/describe-pages.ts";
 import { CoreMembership } from "../core-membership.ts";
 import { Doorway } from "../doorway.ts";
 import { type EdgeTime, edgeTime } from "../edge-time.ts";
@@ -169,8 +170,13 @@ export class Syncd {
   /** Logs every barrier with its waiters (INFO). */
   async report(): Promise<void> {
     try {
-      const description = await this.#core.link.describe(this.#options.scope);
-      for (const line of formatReport(description)) this.#log("info", line);
+      const { scope } = this.#options;
+      const pages = new DescribedPages();
+      do {
+        const { next: after } = pages;
+        pages.add(await this.#core.link.describe(scope, undefined, after && { after }));
+      } while (pages.next !== undefined);
+      for (const line of formatReport(pages.whole)) this.#log("info", line);
     } catch (error) {
       this.#log("warn", `cannot list the barriers: ${String(error)}`);
     }

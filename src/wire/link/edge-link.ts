@@ -7,7 +7,7 @@
 //       what is not acknowledged is sent again, and the core takes each number once.
 //   K2. Effects are handed on in log order, each once: what comes again is dropped.
 //   K4. After `onEnd` nothing is sent or handed on any more.
-import type { EventPage, ScopeDescription } from "../../core/description.ts";
+import type { BarrierPageAsk, EventPage, ScopeDescription } from "../../core/description.ts";
 import type { EdgeEffect } from "../../core/effect.ts";
 import { EdgeOutbox, type OutboxLimits } from "./edge-outbox.ts";
 import type {
@@ -44,6 +44,12 @@ export interface EdgeLinkOptions {
   readonly onLogAway?: (isAway: boolean) => void;
   /** It is over for good; `reason` is undefined when `close` asked for it. */
   readonly onEnd: (reason: string | undefined) => void;
+}
+
+/** What is asked for; of one barrier the rest says nothing. */
+export interface DescribeAsk extends BarrierPageAsk {
+  readonly scope: string;
+  readonly barrier?: string | undefined;
 }
 
 type Answer = (description: ScopeDescription | undefined) => void;
@@ -105,7 +111,7 @@ export class EdgeLink {
   }
 
   /** Asks for a description; the answer is undefined when the link goes down before it comes. */
-  describe(scope: string, barrier: string | undefined, answer: Answer): void {
+  describe({ scope, barrier, after, max }: DescribeAsk, answer: Answer): void {
     if (!this.#isWelcome) {
       answer(undefined);
       return;
@@ -113,7 +119,12 @@ export class EdgeLink {
     this.#lastQuestion += 1;
     const id = this.#lastQuestion;
     this.#questions.set(id, answer);
-    this.#send?.({ kind: "describe", id, scope, ...(barrier === undefined ? {} : { barrier }) });
+    this.#send?.({
+      ...{ kind: "describe", id, scope },
+      ...(barrier === undefined ? {} : { barrier }),
+      ...(after === undefined ? {} : { after }),
+      ...(max === undefined ? {} : { max }),
+    });
   }
 
   /** Asks what the core's clock says; the answer is undefined when the link goes down before. */

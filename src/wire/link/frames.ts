@@ -4,7 +4,7 @@
 // client library). Which of them an edge may send is checked in host/check-frame.ts.
 import type { ErrorCode } from "../../core/code.ts";
 import type { Command, PublishedArrival } from "../../core/command.ts";
-import type { EventPage, ScopeDescription } from "../../core/description.ts";
+import type { BarrierPageAsk, EventPage, ScopeDescription } from "../../core/description.ts";
 import type { EdgeEffect } from "../../core/effect.ts";
 import type { Role } from "./roles.ts";
 
@@ -90,7 +90,8 @@ export interface UnsubscribeFrame {
 /** About subscriptions; nothing of them is in the log. */
 export type SubscriptionFrame = SubscribeFrame | TakenFrame | UnsubscribeFrame;
 
-export interface DescribeFrame {
+/** Asks for one barrier, or for a page of those that are open. */
+export interface DescribeFrame extends BarrierPageAsk {
   readonly kind: "describe";
   readonly id: number;
   readonly scope: string;

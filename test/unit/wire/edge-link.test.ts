@@ -127,7 +127,7 @@ describe("EdgeLink", () => {
     connect();
     link.receive({ kind: "welcome", lastBatch: 0 });
     const answers: unknown[] = [];
-    link.describe("s", undefined, (answer) => void answers.push(answer));
+    link.describe({ scope: "s" }, (answer) => void answers.push(answer));
     link.close();
     link.flush();
     expect(frames.at(-1)).toEqual({

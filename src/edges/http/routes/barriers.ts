@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { unreachable } from "../../../core/assert.ts";
 import type { Command, Participant } from "../../../core/command.ts";
-import type { BarrierDescription, ScopeDescription } from "../../../core/description.ts";
+import type { BarrierDescription, BarrierPlace } from "../../../core/description.ts";
 import type { BarrierKind, Presence } from "../../../core/effect.ts";
 import { barrierCountMax, defaultLimits } from "../../../core/limits.ts";
 import type { Clock } from "../../../host/clock.ts";
@@ -64,6 +64,7 @@ export const arrivalBody: Readonly<{
 };
 export const kindSchema: z.ZodType<BarrierKind> = z.enum(["count", "state", "quorum", "roster"]);
 
+const placeSchema = z.tuple([z.string(), kindSchema]);
 const waitBody = z.strictObject(arrivalBody);
 const initBody = z.strictObject({
   ...arrivalBody,
@@ -157,7 +158,21 @@ const barrierSchema: z.ZodType<BarrierDescription> = z.object({
     })
     .optional(),
 }) as z.ZodType<BarrierDescription>;
-const listSchema = z.object({ scope: z.string(), barriers: z.array(barrierSchema) });
+const listSchema = z.object({
+  scope: z.string(),
+  barriers: z.array(barrierSchema).describe("In the order of their names"),
+  next: z.string().optional().describe("There are more: the `after` of the next request"),
+});
+const listQuery = z.object({
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(defaultLimits.barriersPerPageMax)
+    .default(defaultLimits.barriersPerPageMax)
+    .describe("Barriers of one page; with many names at them a page has fewer"),
+  after: z.string().optional().describe("The `next` of the page before"),
+});
 
 type IdCall = Call<
   unknown,
@@ -324,13 +339,15 @@ function createLookRoutes(arrivals: Arrivals): readonly Route[] {
     defineRoute({
       method: "GET",
       path: "/v1/barriers",
-      summary: "The open barriers of the scope, with who is missing",
+      summary: "The open barriers of the scope, with who is missing, in pages",
       access: "look",
       isScoped: true,
-      answers: [{ status: 200, what: "The barriers", schema: listSchema }],
-      handle: async ({ scope }): Promise<Pick<ScopeDescription, "scope" | "barriers">> => {
-        const { barriers } = await arrivals.describe(scope);
-        return { scope, barriers };
+      query: listQuery,
+      answers: [{ status: 200, what: "A page of the barriers", schema: listSchema }],
+      handle: async ({ scope, query: { limit: max, after } }): Promise<object> => {
+        const from = after === undefined ? {} : { after: parsePlace(after) };
+        const { barriers, next } = await arrivals.describe(scope, undefined, { max, ...from });
+        return { scope, barriers, ...(next && { next: formatPlace(next) }) };
       },
     }),
     defineRoute({
@@ -346,6 +363,23 @@ function createLookRoutes(arrivals: Arrivals): readonly Route[] {
         findBarrier(arrivals, scope, barrier, kind),
     }),
   ];
+}
+
+/** A place as a word that goes into a query as it is. */
+function formatPlace({ name, kind }: BarrierPlace): string {
+  return Buffer.from(JSON.stringify([name, kind])).toString("base64url");
+}
+
+/** @throws HttpError (invalid) */
+function parsePlace(text: string): BarrierPlace {
+  try {
+    const words: unknown = JSON.parse(Buffer.from(text, "base64url").toString("utf8"));
+    const [name, kind] = placeSchema.parse(words);
+    return { name, kind };
+  } catch {
+    const message = `the query (after): ${JSON.stringify(text)} is not the \`next\` of a page`;
+    throw new HttpError("invalid", message);
+  }
 }
 
 /** The same id at another barrier, or for another request, is another wait. */
