@@ -5,6 +5,8 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { describeBare } from "./bare/bare-report.ts";
+import { BareRun } from "./bare/bare-run.ts";
 import type { ChaosOptions } from "./options.ts";
 import { describeReport } from "./report.ts";
 import { Run } from "./run.ts";
@@ -30,18 +32,24 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 
 // What `ip` keeps of namespaces lies there.
 execFileSync("mount", ["-t", "tmpfs", "chaos", "/run"]);
-const run = new Run(options, folder);
-const result = await run.play();
-const report = describeReport(result);
+let report: string;
+let broken: number;
+if (options.isBare) {
+  const result = await new BareRun(options, folder).play();
+  report = describeBare(result);
+  broken = result.findings.reduce((sum, { count }) => sum + count, 0);
+} else {
+  const result = await new Run(options, folder).play();
+  report = describeReport(result);
+  const { violations } = result.verdict;
+  broken = violations.length;
+  writeFileSync(join(folder, "violations.json"), JSON.stringify(violations, null, 1));
+}
 if (options.report === undefined) process.stdout.write(`\n${report}`);
 else {
   writeFileSync(options.report, report);
   process.stdout.write(`chaos: the report is in ${options.report}\n`);
 }
-const { violations } = result.verdict;
-process.stdout.write(`chaos: ${violations.length} violations\n`);
-if (options.keep !== undefined) {
-  writeFileSync(join(folder, "violations.json"), JSON.stringify(violations, null, 1));
-  process.exit(violations.length === 0 ? 0 : 1);
-}
-await leave(violations.length === 0 ? 0 : 1);
+process.stdout.write(`chaos: ${broken} violations\n`);
+if (options.keep !== undefined) process.exit(broken === 0 ? 0 : 1);
+await leave(broken === 0 ? 0 : 1);

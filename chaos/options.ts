@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What `npm run chaos` may be told, its defaults, and what is wrong with it.
 import { resolve } from "node:path";
-import { type FaultName, faultNames } from "./faults.ts";
+import { bareFaults, type FaultName, faultNames } from "./faults.ts";
 
 export interface ChaosOptions {
   /** For how long faults are injected, seconds; the quiet end comes on top. */
@@ -20,15 +20,19 @@ export interface ChaosOptions {
   readonly report: string | undefined;
   /** Leaves histories, logs and the record there. */
   readonly keep: string | undefined;
+  /** The brokers alone, with writers and readers of NATS' own client. */
+  readonly isBare: boolean;
 }
 
 export const usage = `usage: npm run chaos -- [--minutes M] [--seed N] [--faults LIST] [--servers N]
-    [--lanes N] [--rate OPERATIONS-A-SECOND] [--report FILE] [--keep DIR] [--dist DIR]
+    [--lanes N] [--rate OPERATIONS-A-SECOND] [--report FILE] [--keep DIR] [--dist DIR] [--bare]
 faults: ${faultNames.join(", ")}; all unless named, none with --faults none
 `;
 
 /** @throws Error with what is wrong. */
-export function parseOptions(args: readonly string[], root: string): ChaosOptions {
+export function parseOptions(words: readonly string[], root: string): ChaosOptions {
+  const isBare = words.includes("--bare");
+  const args = words.filter((word) => word !== "--bare");
   const given = new Map<string, string>();
   const known = "minutes seed faults servers lanes rate report keep dist".split(" ");
   for (let index = 0; index < args.length; index += 2) {
@@ -52,22 +56,23 @@ export function parseOptions(args: readonly string[], root: string): ChaosOption
   return {
     seconds: number("minutes", 3, 0.1, 10_000) * 60,
     seed: whole("seed", 1, 0, 0xffffffff),
-    faults: parseFaults(given.get("faults")),
+    faults: parseFaults(given.get("faults"), isBare ? bareFaults : faultNames),
     servers: whole("servers", 3, 2, 9),
     lanes: whole("lanes", 24, 1, 500),
     rate: number("rate", 800, 1, 100_000),
     dist: path("dist") ?? resolve(root, "dist"),
     report: path("report"),
     keep: path("keep"),
+    isBare,
   };
 }
 
-function parseFaults(list: string | undefined): readonly FaultName[] {
-  if (list === undefined) return faultNames;
+function parseFaults(list: string | undefined, all: readonly FaultName[]): readonly FaultName[] {
+  if (list === undefined) return all;
   if (list === "none") return [];
   return list.split(",").map((name) => {
-    const found = faultNames.find((known) => known === name);
+    const found = all.find((known) => known === name);
     if (found !== undefined) return found;
-    throw new Error(`'${name}' is no fault; there are ${faultNames.join(", ")}`);
+    throw new Error(`'${name}' is no fault; there are ${all.join(", ")}`);
   });
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What a run has shown, as Markdown.
-import { loadavg } from "node:os";
-import { faultTexts } from "./faults.ts";
+import { execFileSync } from "node:child_process";
+import { availableParallelism, loadavg, release, totalmem } from "node:os";
+import { faultTexts, type Injected } from "./faults.ts";
+import type { ChaosOptions } from "./options.ts";
 import type { RunResult } from "./run.ts";
 
 const violationsShownMax = 50;
@@ -10,12 +12,11 @@ export function describeReport(result: RunResult): string {
   const { options, verdict, faults, loadSeconds, entries } = result;
   const { violations } = verdict;
   const date = new Date(result.startedMs).toISOString().slice(0, 10);
-  const minutes = Math.round(options.seconds / 6) / 10;
-  const command = `npm run chaos -- --minutes ${minutes} --seed ${options.seed} --lanes ${options.lanes} --rate ${options.rate}`;
   return [
     "# Report of a run under faults\n",
-    `Made by \`${command}\` on ${date}, with ${options.servers} Muster servers and 3 of NATS on one`,
-    "machine; what is done and how it is judged is in [chaos/README.md](../../chaos/README.md).\n",
+    `Made by \`${commandOf(options)}\` on ${date}, with ${options.servers} Muster servers and three`,
+    `of NATS ${natsVersion()} on ${machineText()}; what is done and how it is judged is in`,
+    "[chaos/README.md](../README.md).\n",
     "| | |",
     "|---|---|",
     `| violations | **${violations.length}** |`,
@@ -30,7 +31,7 @@ export function describeReport(result: RunResult): string {
     `| load of the machine at the end | ${loadavg()[1]?.toFixed(1)} |`,
     "",
     "## Faults\n",
-    ...faultTable(result),
+    ...faultTable(faults),
     "",
     "## Latencies, through all faults\n",
     "Milliseconds from asking to the answer. A wait takes as long as the last of its parties.\n",
@@ -51,7 +52,23 @@ export function describeReport(result: RunResult): string {
   ].join("\n");
 }
 
-function faultTable({ faults }: RunResult): readonly string[] {
+/** What repeats it. */
+export function commandOf({ seconds, seed, lanes, rate, faults }: ChaosOptions): string {
+  const minutes = Math.round(seconds / 6) / 10;
+  const some = faults.length === Object.keys(faultTexts).length ? "" : ` --faults ${faults.join(",") || "none"}`;
+  return `npm run chaos -- --minutes ${minutes} --seed ${seed} --lanes ${lanes} --rate ${rate}${some}`;
+}
+
+export function machineText(): string {
+  const [cores, gib] = [availableParallelism(), Math.round(totalmem() / 2 ** 30)];
+  return `one machine (${cores} cores, ${gib} GiB, Linux ${release()}, Node ${process.version})`;
+}
+
+function natsVersion(): string {
+  return /v(\S+)/.exec(execFileSync("nats-server", ["--version"], { encoding: "utf8" }))?.[1] ?? "";
+}
+
+export function faultTable(faults: readonly Injected[]): readonly string[] {
   const rows = Object.entries(faultTexts).map(([name, text]) => {
     const own = faults.filter((fault) => fault.name === name);
     const seconds = own.reduce((sum, { lastedMs }) => sum + lastedMs, 0) / 1000;

@@ -26,6 +26,8 @@ const roundsToEnd = 40;
 /** Within this time of the last fault everybody has had every answer. */
 const restMs = 60_000;
 const progressMs = 5_000;
+/** Brokers that are not whole so long after a fault need somebody who looks after them. */
+const recoverMs = 60_000;
 
 export interface RunResult {
   readonly options: ChaosOptions;
@@ -48,6 +50,8 @@ export class Run {
   readonly #faults: Injected[] = [];
   #isEnding = false;
   #startedUs = 0;
+  /** The longest time that the brokers took to be whole after a fault. */
+  #recoveredMs = 0;
 
   constructor(options: ChaosOptions, folder: string) {
     this.#options = options;
@@ -70,7 +74,7 @@ export class Run {
     const progress = setInterval(() => this.#progress(clients), progressMs);
     await this.#disturb(stage, new Random(seed));
     const loadSeconds = (nowUs() - this.#startedUs) / 1e6;
-    await this.#rest(stage, clients, recorder);
+    await this.#rest(brokers, servers, clients, recorder);
     clearInterval(progress);
     this.#say("all is quiet; checking");
     const verdict = await this.#check();
@@ -113,14 +117,33 @@ export class Run {
     await pause(Math.min(2_000, seconds * 100));
     for (const fault of planFaults(faults, random)) {
       if (nowUs() + fault.lastsMs * 1000 >= endUs) break;
+      if (fault.isAlone) await Promise.all(open);
       const done = this.#inject(fault, stage, busy);
       open.push(done);
-      if (!fault.overlaps) await done;
+      if (!fault.overlaps) {
+        await Promise.all(open);
+        await this.#recover(stage.brokers);
+      }
       await pause(fault.pauseMs);
     }
     await Promise.all(open);
     const leftMs = (endUs - nowUs()) / 1000;
     if (leftMs > 0) await pause(leftMs);
+  }
+
+  /** The next fault waits until the brokers are whole: what they do not get over, we look into. */
+  async #recover(brokers: Brokers): Promise<void> {
+    const startedUs = nowUs();
+    try {
+      await brokers.settled(recoverMs);
+    } catch (error) {
+      this.#surprise(`brokers have not recovered: ${error}`);
+      await brokers.restart();
+      await brokers.settled();
+    }
+    const ms = (nowUs() - startedUs) / 1000;
+    this.#recoveredMs = Math.max(this.#recoveredMs, ms);
+    if (ms > 10_000) this.#say(`the brokers were whole again after ${(ms / 1000).toFixed(1)} s`);
   }
 
   async #inject(
@@ -134,7 +157,12 @@ export class Run {
   }
 
   /** All faults are undone: everybody has to come to an end now. */
-  async #rest(stage: Stage, clients: readonly LoadProcess[], recorder: LoadProcess): Promise<void> {
+  async #rest(
+    brokers: Brokers,
+    servers: Servers,
+    clients: readonly LoadProcess[],
+    recorder: LoadProcess,
+  ): Promise<void> {
     this.#say("the faults are over; waiting for what is under way");
     const lanes = Array.from({ length: this.#options.lanes }, (_, lane) => lane);
     const lastRounds = lanes.map(
@@ -147,14 +175,14 @@ export class Run {
       const late = clients.filter(({ isComplete }) => !isComplete).map(({ name }) => name);
       const text = `${late.join(", ")}: not all answers in ${restMs / 1000} s after the last fault`;
       this.#violations.push(violation("lost", "clients", text));
-      for (const server of stage.servers.members)
+      for (const server of servers.members)
         this.#notes.push(`${server.name}: ${server.lastLines()}`);
     }
-    await this.#look(stage, recorder);
+    await this.#look(brokers, servers, recorder);
   }
 
   /** The servers themselves, when nobody is there any more; then the end of the record. */
-  async #look({ brokers, servers }: Stage, recorder: LoadProcess): Promise<void> {
+  async #look(brokers: Brokers, servers: Servers, recorder: LoadProcess): Promise<void> {
     try {
       await servers.ready();
       await brokers.settled();

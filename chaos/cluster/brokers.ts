@@ -68,6 +68,14 @@ export class Brokers {
     return connect({ servers: [...this.addresses], timeout: askMs, maxReconnectAttempts: 5 });
   }
 
+  /** All of them, one by one, as their operator would when they do not get well by themselves. */
+  async restart(): Promise<void> {
+    for (const member of this.members) {
+      await member.end("SIGTERM");
+      member.start();
+    }
+  }
+
   /** Which of them leads the log's stream, undefined when nobody says so. */
   async leader(): Promise<Member | undefined> {
     let connection: NatsConnection | undefined;
@@ -96,32 +104,38 @@ export class Brokers {
     execFileSync("mount", ["-o", `remount,size=${diskMiB}m`, this.#diskOf(member)]);
   }
 
-  /** Whether it says that its JetStream works: one that met a full disk may have given it up. */
-  async isWell(member: Member): Promise<boolean> {
-    const host = this.#hosts[this.members.indexOf(member)];
-    try {
-      const url = `http://${host}:${monitorPort}/healthz?js-enabled-only=true`;
-      return (await fetch(url, { signal: AbortSignal.timeout(askMs) })).ok;
-    } catch {
-      return false;
-    }
+  /** Every copy of every stream is there and up to date again. */
+  async settled(limitMs = 120_000): Promise<void> {
+    let behind: readonly string[] = [];
+    const isSo = async (): Promise<boolean> => {
+      behind = await this.#behind();
+      return behind.length === 0;
+    };
+    await until("every copy of the log is up to date", isSo, limitMs).catch((error: Error) => {
+      throw new Error(`${error.message} (${behind.join(", ")})`);
+    });
   }
 
-  /** Every copy of the log is there and up to date again. */
-  async settled(): Promise<void> {
-    await until("every copy of the log is up to date", async () => {
-      const connection = await this.connect();
-      try {
-        const { streams } = await jetstreamManager(connection, { timeout: askMs });
-        const { cluster } = await streams.info(stream);
+  /** What is wrong with the copies, as who leads each stream sees it. */
+  async #behind(): Promise<readonly string[]> {
+    const connection = await this.connect();
+    try {
+      const { streams } = await jetstreamManager(connection, { timeout: askMs });
+      const [names, behind]: [string[], string[]] = [[], []];
+      for await (const name of streams.names()) names.push(name);
+      for (const name of names) {
+        const { cluster } = await streams.info(name);
         const replicas = cluster?.replicas ?? [];
-        return (
-          replicas.length === 2 && replicas.every(({ current, offline }) => current && !offline)
-        );
-      } finally {
-        await connection.close();
+        if (cluster?.leader === undefined) behind.push(`nobody leads ${name}`);
+        if (replicas.length !== 2) behind.push(`${name} has ${replicas.length + 1} copies`);
+        for (const { name: broker, current, offline } of replicas) {
+          if (!current || offline) behind.push(`${name} at ${broker}`);
+        }
       }
-    });
+      return names.length === 0 ? ["no stream"] : behind;
+    } finally {
+      await connection.close();
+    }
   }
 
   #diskOf(member: Member): string {

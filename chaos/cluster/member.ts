@@ -7,6 +7,8 @@ import { createInterface } from "node:readline";
 import { nowUs } from "../wait.ts";
 
 const startAgainMs = 1_000;
+/** A process that was asked to end and does not is killed. */
+const patienceMs = 30_000;
 /** The last lines that it has printed, for who asks why it has ended. */
 const linesKept = 3;
 
@@ -74,7 +76,12 @@ export class Member {
     child.kill(signal);
     // One that is stopped takes no other signal.
     child.kill("SIGCONT");
+    const patience = setTimeout(() => {
+      this.#options.onSurprise(`${this.name} has not ended by ${signal} in ${patienceMs / 1000} s`);
+      child.kill("SIGKILL");
+    }, patienceMs);
     await ended;
+    clearTimeout(patience);
     if (this.#process === child) this.#process = undefined;
   }
 

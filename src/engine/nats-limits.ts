@@ -27,9 +27,11 @@ export const natsPingMs = 2_000;
 export const natsHeartbeatMs = 1_000;
 /** A reader that hears nothing for this long reads anew, milliseconds. */
 export const natsSilenceMs = 3_000;
+/** Brokers that hear nothing of their leader choose another after this time at the earliest. */
+export const natsChoiceMs = 4_000;
 /**
  * What comes after so long a silence, milliseconds, may come from a leader that is none any more:
- * the others choose a new one after 4 s at the earliest.
+ * well below `natsChoiceMs`.
  */
 export const natsStaleMs = 2_500;
 /** A reader waits so long for copies of the stream that are behind, milliseconds. */

@@ -9,10 +9,13 @@
 //   R4. So does one that NATS had delivered and keeps another in the place of. NATS 2.9 can do
 //       that: a leader that was cut off, or stood still, until the others had chosen another may
 //       deliver afterwards what they never took. It can be known by its silence, which is longer
-//       than a choice takes: what comes after one is not taken, but read anew (R2).
+//       than a choice takes: what comes after one is not taken, but read anew (R2). A consumer that
+//       took as long to be made is not taken either.
 //   R5. What such a leader has taken by itself stays in its store until it has caught up with the
 //       others. So a consumer, which may come to lie there, is made when no copy is behind, or when
 //       one has been behind for `natsSettleMs`.
+//   R6. The silence of a consumer counts from when it is known to be there: brokers that are slow
+//       in making one would otherwise be asked for the next before it has said anything.
 import type { ConsumerInfo } from "@nats-io/jetstream";
 import { createInbox, type Msg, nanos, type Subscription } from "@nats-io/transport-node";
 import type { LogEntry } from "../core/command.ts";
@@ -20,6 +23,8 @@ import { type LogClock, LogError, type LogReader } from "./log.ts";
 import { type NatsLink, textOf } from "./nats-connection.ts";
 import { parseEntry } from "./nats-entry.ts";
 import {
+  natsChoiceMs,
+  natsConnectMs,
   natsHeartbeatMs,
   natsReaderKeptMs,
   natsReconnectMs,
@@ -49,6 +54,8 @@ export class NatsTail implements LogReader {
   #lastStampUs: number | undefined;
   #subscription: Subscription | undefined;
   #consumer: string | undefined;
+  /** What it has sent before it was known to be there (R6). */
+  #held: Msg[] = [];
   /** Messages that this consumer has sent. */
   #received = 0;
   #heardUs = 0;
@@ -82,7 +89,9 @@ export class NatsTail implements LogReader {
     const inbox = createInbox();
     const subscription = link.connection.subscribe(inbox, {
       callback: (error, message) => {
-        if (error === null && subscription === this.#subscription) this.#onMessage(message);
+        if (error !== null || subscription !== this.#subscription) return;
+        if (this.#consumer === undefined) this.#held.push(message);
+        else this.#onMessage(message);
       },
     });
     this.#subscription = subscription;
@@ -92,10 +101,8 @@ export class NatsTail implements LogReader {
     this.#whenSettled(subscription, inbox).then(
       (created) => {
         if (created === undefined) return;
-        const { name } = created;
-        this.#unsettledUs = undefined;
-        if (subscription === this.#subscription) this.#consumer = name;
-        else this.#delete(name);
+        if (subscription === this.#subscription) this.#begin(created.name);
+        else this.#delete(created.name);
       },
       (error: unknown) => {
         if (subscription !== this.#subscription) return;
@@ -107,6 +114,23 @@ export class NatsTail implements LogReader {
         this.#cancelRetry = this.#options.clock.after(natsReconnectMs, again);
       },
     );
+  }
+
+  /** R4, R6: from here on the consumer is heard. */
+  #begin(name: string): void {
+    const nowUs = this.#options.clock.nowUs();
+    const tookUs = nowUs - this.#heardUs;
+    this.#consumer = name;
+    this.#unsettledUs = undefined;
+    if (tookUs > natsChoiceMs * 1000) {
+      this.open();
+      return;
+    }
+    this.#heardUs = nowUs;
+    const held = this.#held.splice(0);
+    for (const message of held) {
+      if (this.#consumer === name) this.#onMessage(message);
+    }
   }
 
   /**
@@ -141,6 +165,7 @@ export class NatsTail implements LogReader {
     this.#cancelRetry();
     this.#subscription?.unsubscribe();
     this.#subscription = undefined;
+    this.#held = [];
     if (this.#consumer !== undefined) this.#delete(this.#consumer);
     this.#consumer = undefined;
   }
@@ -155,7 +180,9 @@ export class NatsTail implements LogReader {
   #watch(): void {
     const { clock } = this.#options;
     this.#cancelWatch = clock.after(natsSilenceMs, () => {
-      if (clock.nowUs() - this.#heardUs > natsSilenceMs * 1000) this.open();
+      // Who is still asked for a consumer has its own time to answer.
+      const patienceMs = natsSilenceMs + (this.#consumer === undefined ? natsConnectMs : 0);
+      if (clock.nowUs() - this.#heardUs > patienceMs * 1000) this.open();
       this.#watch();
     });
   }
