@@ -26,6 +26,7 @@ export const faultNames = [
   "restart-brokers",
   "disk-full",
   "stop-client",
+  "kill-scheduler",
 ] as const;
 export type FaultName = (typeof faultNames)[number];
 
@@ -51,7 +52,8 @@ export const faultTexts: Readonly<Record<FaultName, string>> = {
   "lose-majority": "`kill -9` of two of three NATS servers, started again",
   "restart-brokers": "`kill -9` of all NATS servers, started again",
   "disk-full": "the disk under the store of a NATS server is full; it is killed and started again after it",
-  "stop-client": "SIGSTOP of a process with clients",
+  "stop-client": "SIGSTOP of a process with clients, or of that with the agents of all nodes",
+  "kill-scheduler": "`kill -9` of the scheduler of events, started again",
 };
 
 /**
@@ -74,6 +76,7 @@ const lasts: Readonly<Record<FaultName, readonly [number, number]>> = {
   "restart-brokers": [500, 3_000],
   "disk-full": [5_000, 10_000],
   "stop-client": [3_000, 8_000],
+  "kill-scheduler": [500, 3_000],
 };
 
 /**
@@ -121,6 +124,8 @@ export interface Stage {
   readonly brokers: Brokers;
   readonly servers: { readonly members: readonly Member[] };
   readonly clients: readonly LoadProcess[];
+  /** Of events. */
+  readonly schedulers: readonly Member[];
 }
 
 export interface Injected {
@@ -155,7 +160,7 @@ export async function inject(
 async function choose({ name, target }: PlannedFault, stage: Stage): Promise<readonly Victim[]> {
   const one = (members: readonly Victim[]): readonly Victim[] =>
     members.slice(target % members.length).slice(0, 1);
-  const { brokers, servers, clients } = stage;
+  const { brokers, servers, clients, schedulers } = stage;
   switch (name) {
     case "kill-servers":
       return servers.members;
@@ -167,6 +172,8 @@ async function choose({ name, target }: PlannedFault, stage: Stage): Promise<rea
       return one(servers.members);
     case "stop-client":
       return one(clients);
+    case "kill-scheduler":
+      return one(schedulers);
     case "restart-brokers":
       return brokers.members;
     case "lose-majority":
@@ -198,6 +205,7 @@ async function begin(name: FaultName, member: Victim, stage: Stage): Promise<voi
     case "kill-leader":
     case "lose-majority":
     case "restart-brokers":
+    case "kill-scheduler":
       await member.end("SIGKILL");
       return;
     case "term-server":

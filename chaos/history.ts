@@ -30,7 +30,9 @@ export type Asked =
   | { readonly kind: "roster-arrive"; readonly phase: number }
   | { readonly kind: "campaign" }
   | { readonly kind: "resign" }
-  | { readonly kind: "peers" };
+  | { readonly kind: "peers" }
+  /** An event of an object at an instant of the wall's clock; the place is experiment and object. */
+  | { readonly kind: "event"; readonly text: string; readonly atWallUs: number };
 
 /** What it was answered, as far as there is something to say. */
 export interface Answer {
@@ -40,6 +42,8 @@ export interface Answer {
   readonly number?: number;
   readonly term?: number;
   readonly phase?: number;
+  /** By which completions name an event. */
+  readonly token?: number;
   /** Of one that did not succeed. */
   readonly message?: string;
 }
@@ -56,6 +60,10 @@ export type HistoryLine =
   | readonly ["message", us: number, reader: number, number: number, text: string]
   /** It has stopped: by itself (`ok`), or for an error. */
   | readonly ["stopped", us: number, reader: number, code: string]
+  /** An agent has obeyed an event of an object, due at `dueUs`. */
+  | readonly ["fired", us: number, object: string, text: string, dueUs: number]
+  /** Whoever watches was told that the event of this token has completed. */
+  | readonly ["completed", us: number, token: number, error: number]
   | readonly ["session", us: number, party: string, state: string]
   /** The two clocks at one moment: the record of the log has the wall's. */
   | readonly ["clock", us: number, wallUs: number]

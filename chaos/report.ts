@@ -2,6 +2,7 @@
 // What a run has shown, as Markdown.
 import { execFileSync } from "node:child_process";
 import { availableParallelism, loadavg, release, totalmem } from "node:os";
+import type { EventsVerdict } from "./checker/events.ts";
 import { faultTexts, type Injected } from "./faults.ts";
 import type { ChaosOptions } from "./options.ts";
 import type { RunResult } from "./run.ts";
@@ -25,6 +26,7 @@ export function describeReport(result: RunResult): string {
     `| under load and faults | ${Math.round(loadSeconds)} s |`,
     `| barriers, phases and counters | ${verdict.barriers} |`,
     `| messages read from topics | ${verdict.messages} |`,
+    ...eventRows(verdict.events),
     `| entries of the log | ${entries} |`,
     `| waits told that the log was away, and resumed | ${verdict.aways} |`,
     `| waits of old doors that ended without an answer | ${verdict.cutOff} |`,
@@ -52,6 +54,19 @@ export function describeReport(result: RunResult): string {
   ].join("\n");
 }
 
+function eventRows(events: EventsVerdict): readonly string[] {
+  const { planned, fired, failed, unknown, refused, equals, apart } = events;
+  return [
+    `| events planned, by senders who wait for their end | ${planned} |`,
+    `| events that fired | ${fired} |`,
+    `| events whose end was told as a failure: their agent was away | ${failed} |`,
+    `| events refused | ${refused} |`,
+    `| events of which their sender was told that nothing is known | ${unknown} |`,
+    `| pairs of events of one object and instant, whose order was compared | ${equals} |`,
+    `| such pairs that the death of a scheduler has moved apart | ${apart} |`,
+  ];
+}
+
 /** What repeats it. */
 export function commandOf({ seconds, seed, lanes, rate, faults }: ChaosOptions): string {
   const minutes = Math.round(seconds / 6) / 10;
@@ -65,14 +80,15 @@ export function machineText(): string {
 }
 
 function natsVersion(): string {
-  return /v(\S+)/.exec(execFileSync("nats-server", ["--version"], { encoding: "utf8" }))?.[1] ?? "";
+  return /v(\d\S*)/.exec(execFileSync("nats-server", ["--version"], { encoding: "utf8" }))?.[1] ?? "";
 }
 
 export function faultTable(faults: readonly Injected[]): readonly string[] {
-  const rows = Object.entries(faultTexts).map(([name, text]) => {
+  const rows = Object.entries(faultTexts).flatMap(([name, text]) => {
     const own = faults.filter((fault) => fault.name === name);
+    if (own.length === 0) return [];
     const seconds = own.reduce((sum, { lastedMs }) => sum + lastedMs, 0) / 1000;
-    return `| ${name} | ${text} | ${own.length} | ${round(seconds)} |`;
+    return [`| ${name} | ${text} | ${own.length} | ${round(seconds)} |`];
   });
   return ["| fault | what it is | times | seconds in all |", "|---|---|--:|--:|", ...rows];
 }

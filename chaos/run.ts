@@ -10,6 +10,7 @@ import { Record, type RecordLine } from "./checker/record.ts";
 import { type Violation, violation } from "./checker/violation.ts";
 import { Brokers, stream } from "./cluster/brokers.ts";
 import { Network } from "./cluster/network.ts";
+import { busOf, EventScheduler, eventKey, eventNodes, experiment } from "./cluster/scheduler.ts";
 import { Servers, syncScope } from "./cluster/servers.ts";
 import { type Injected, inject, planFaults, type Stage, type Victim } from "./faults.ts";
 import { parseLine } from "./history.ts";
@@ -23,6 +24,8 @@ import { nowUs, pause, until } from "./wait.ts";
 const operationsPerRound = 1.35;
 /** Rounds that are still played when the end is announced: nobody is past it when he hears it. */
 const roundsToEnd = 40;
+/** Between the rounds of one of the three senders of events; a round has two on average. */
+const eventRoundMs = 400;
 /** Within this time of the last fault everybody has had every answer. */
 const restMs = 60_000;
 const progressMs = 5_000;
@@ -65,11 +68,15 @@ export class Run {
     const [folder, onSurprise] = [this.#folder, (what: string) => this.#surprise(what)];
     const brokers = new Brokers(network, folder, onSurprise);
     const { addresses } = brokers;
-    const servers = new Servers({ network, folder, dist, count, brokers: addresses, onSurprise });
+    const common = { network, folder, dist, onSurprise };
+    const servers = new Servers({ ...common, count, brokers: addresses });
     await brokers.start();
     await servers.start();
+    const scheduler = new EventScheduler({ ...common, servers: servers.addresses });
+    await scheduler.start();
     const { clients, recorder } = this.#startLoad(brokers, servers);
-    const stage: Stage = { network, brokers, servers, clients };
+    const schedulers = [scheduler.member];
+    const stage: Stage = { network, brokers, servers, clients, schedulers };
     this.#startedUs = nowUs();
     const progress = setInterval(() => this.#progress(clients), progressMs);
     await this.#disturb(stage, new Random(seed));
@@ -78,7 +85,7 @@ export class Run {
     clearInterval(progress);
     this.#say("all is quiet; checking");
     const verdict = await this.#check();
-    const members = [...brokers.members, ...servers.members];
+    const members = [...brokers.members, ...servers.members, ...schedulers];
     return {
       ...{ options: this.#options, startedMs, loadSeconds, faults: this.#faults },
       ...verdict,
@@ -102,10 +109,14 @@ export class Run {
     const old = new LoadProcess({ ...common, name: "old", program: "old.ts" }, (history) => ({
       ...{ history, servers: servers.addresses, roundMs: 250, syncScope },
     }));
+    const events = new LoadProcess({ ...common, name: "events", program: "events.ts" }, (history) => ({
+      ...{ history, doors: busOf(servers.addresses), experiment, key: eventKey },
+      ...{ nodes: eventNodes, seed, roundMs: eventRoundMs },
+    }));
     const recorder = new LoadProcess({ ...common, name: "record", program: "record.ts" }, () => ({
       ...{ file: join(this.#folder, "record.ndjson"), brokers: brokers.addresses, stream },
     }));
-    return { clients: [...native, old], recorder };
+    return { clients: [...native, old, events], recorder };
   }
 
   /** Faults until the time is over; each is undone when this resolves. */

@@ -2,6 +2,7 @@
 // What a run without Muster has shown, as Markdown.
 import { commandOf, faultTable, machineText } from "../report.ts";
 import type { BareResult } from "./bare-run.ts";
+import type { Finding } from "./judge.ts";
 
 export function describeBare(result: BareResult): string {
   const { options, version, findings, notes, faults } = result;
@@ -26,10 +27,14 @@ export function describeBare(result: BareResult): string {
     "",
     "## Evidence\n",
     ...(broken === 0 ? ["The stream holds what it said."] : []),
-    ...findings.flatMap(({ what, evidence }) =>
-      evidence.length === 0 ? [] : [`- ${what}:`, ...evidence.map((line) => `    - ${line}`)],
-    ),
+    ...findings.filter(({ count }) => count > 0).flatMap(describeFinding),
     ...notes.map((note) => `- ${note}`),
     "",
   ].join("\n");
+}
+
+function describeFinding({ what, byFault, evidence }: Finding): readonly string[] {
+  const faults = Object.entries(byFault).map(([fault, count]) => `${fault} ${count}`);
+  const lines = evidence.map((line) => `    - ${line}`);
+  return [`- ${what}, by the last fault that had begun: ${faults.join(", ")}. Such as`, ...lines];
 }

@@ -39,6 +39,7 @@ export interface BareResult {
 const ackMs = 5_000;
 const retryMs = 50;
 const writersPerConnection = 8;
+const nobody = { clients: [], schedulers: [] };
 
 export class BareRun {
   readonly #options: ChaosOptions;
@@ -49,6 +50,8 @@ export class BareRun {
   #refused = 0;
   #isOver = false;
   #startedUs = 0;
+  /** The last one that has begun. */
+  #fault = "none yet";
 
   constructor(options: ChaosOptions, folder: string) {
     this.#options = options;
@@ -70,11 +73,12 @@ export class BareRun {
       ),
     ]);
     this.#startedUs = nowUs();
-    const stage: Stage = { network, brokers, servers: { members: [] }, clients: [] };
+    const stage: Stage = { network, brokers, servers: { members: [] }, ...nobody };
     const faults: Injected[] = [];
     for (const fault of planFaults(names, new Random(seed))) {
       if (this.#seconds + fault.lastsMs / 1000 > seconds) break;
       this.#say(`${fault.name} for ${(fault.lastsMs / 1000).toFixed(1)} s`);
+      this.#fault = fault.name;
       const injected = await inject(fault, stage, new Set());
       if (injected !== undefined) faults.push(injected);
       await brokers.settled().catch((error: Error) => this.#note(error.message));
@@ -118,7 +122,7 @@ export class BareRun {
       const text = `writer ${writer} message ${number}`;
       try {
         const { seq: sequence } = await writing.publish(stream, text, { retries: 0 });
-        this.#acknowledged.push({ writer, text, sequence });
+        this.#acknowledged.push({ writer, text, sequence, fault: this.#fault });
         await pause(pauseMs);
       } catch {
         this.#refused += 1;
@@ -139,7 +143,9 @@ export class BareRun {
           const messages = await consumer.fetch({ max_messages: 500, expires: 1_000 });
           for await (const message of messages) {
             if (message.seq < next) continue;
-            this.#delivered.push({ reader, sequence: message.seq, text: message.string() });
+            const { seq: sequence } = message;
+            const [text, fault] = [message.string(), this.#fault];
+            this.#delivered.push({ reader, sequence, text, fault });
             next = message.seq + 1;
           }
         }

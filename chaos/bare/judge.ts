@@ -7,12 +7,15 @@ export interface Acknowledged {
   readonly writer: number;
   readonly text: string;
   readonly sequence: number;
+  /** The last fault that had begun then. */
+  readonly fault: string;
 }
 
 export interface Delivered {
   readonly reader: number;
   readonly sequence: number;
   readonly text: string;
+  readonly fault: string;
 }
 
 export interface Witness {
@@ -26,6 +29,8 @@ export interface Witness {
 export interface Finding {
   readonly what: string;
   readonly count: number;
+  /** How many by the fault at which they were told. */
+  readonly byFault: Readonly<Record<string, number>>;
   /** The first ones. */
   readonly evidence: readonly string[];
 }
@@ -46,46 +51,48 @@ export function judge({ acknowledged, delivered, stream }: Witness): readonly Fi
   return [
     finding(
       "acknowledged, and nowhere in the stream",
-      away
-        .filter(isNowhere)
-        .map(({ sequence, text }) => `'${text}' at ${sequence}, which has ${holds(sequence)}`),
+      away.filter(isNowhere),
+      ({ sequence, text }) => `'${text}' at ${sequence}, which has ${holds(sequence)}`,
     ),
     finding(
       "acknowledged at one place, and found at another",
-      away
-        .filter((one) => !isNowhere(one))
-        .map(({ sequence, text }) => `'${text}' at ${sequence}, found at ${places.get(text)}`),
+      away.filter((one) => !isNowhere(one)),
+      ({ sequence, text }) => `'${text}' at ${sequence}, found at ${places.get(text)}`,
     ),
     finding(
       "delivered to a reader, and another message in the stream",
-      delivered
-        .filter(({ sequence, text }) => stream.get(sequence) !== text)
-        .map(
-          ({ reader, sequence, text }) =>
-            `reader ${reader} had '${text}' at ${sequence}, which has ${holds(sequence)}`,
-        ),
+      delivered.filter(({ sequence, text }) => stream.get(sequence) !== text),
+      ({ reader, sequence, text }) =>
+        `reader ${reader} had '${text}' at ${sequence}, which has ${holds(sequence)}`,
     ),
-    finding("of one writer, acknowledged one by one, in another order", disorder(acknowledged)),
+    finding(
+      "of one writer, acknowledged one by one, in another order",
+      disorder(acknowledged),
+      ({ writer, text, sequence }) => `writer ${writer}: '${text}' at ${sequence}, too low`,
+    ),
     finding(
       "written once, twice in the stream",
-      [...places]
-        .filter(([, sequences]) => sequences.length > 1)
-        .map(([text, sequences]) => `'${text}' at ${sequences.join(" and ")}`),
+      [...places].filter(([, sequences]) => sequences.length > 1).map(([text]) => ({ text, fault: "unknown" })),
+      ({ text }) => `'${text}' at ${places.get(text)?.join(" and ")}`,
     ),
   ];
 }
 
-function disorder(acknowledged: readonly Acknowledged[]): readonly string[] {
+function disorder(acknowledged: readonly Acknowledged[]): readonly Acknowledged[] {
   const last = new Map<number, Acknowledged>();
-  return acknowledged.flatMap((one) => {
+  return acknowledged.filter((one) => {
     const before = last.get(one.writer);
     last.set(one.writer, one);
-    if (before === undefined || before.sequence < one.sequence) return [];
-    const text = `writer ${one.writer}: '${before.text}' was acknowledged at ${before.sequence}`;
-    return [`${text}, then '${one.text}' at ${one.sequence}`];
+    return before !== undefined && before.sequence > one.sequence;
   });
 }
 
-function finding(what: string, all: readonly string[]): Finding {
-  return { what, count: all.length, evidence: all.slice(0, evidenceMax) };
+function finding<Case extends { readonly fault?: string }>(
+  what: string,
+  all: readonly Case[],
+  describe: (one: Case) => string,
+): Finding {
+  const byFault: Record<string, number> = {};
+  for (const { fault = "unknown" } of all) byFault[fault] = (byFault[fault] ?? 0) + 1;
+  return { what, count: all.length, byFault, evidence: all.slice(0, evidenceMax).map(describe) };
 }

@@ -42,6 +42,7 @@ const kindOf: Readonly<Record<Operation["asked"]["kind"], BarrierKind | undefine
   campaign: undefined,
   resign: undefined,
   peers: undefined,
+  event: undefined,
 };
 
 /** Codes by which an old door, or the patience of its client, ends a wait without an answer. */

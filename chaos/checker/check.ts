@@ -3,6 +3,7 @@
 // servers, their core or their models: it knows what was promised, and what clients saw.
 import { checkPlace, placesOf } from "./barriers.ts";
 import { checkElections } from "./elections.ts";
+import { checkEvents, type EventsVerdict } from "./events.ts";
 import type { Histories, Operation } from "./operations.ts";
 import type { Record } from "./record.ts";
 import { checkTopics } from "./topics.ts";
@@ -16,17 +17,20 @@ export interface Verdict {
   readonly aways: number;
   /** Operations of old doors that were ended without an answer, which their protocols allow. */
   readonly cutOff: number;
+  readonly events: EventsVerdict;
 }
 
 export function check(histories: Histories, record?: Record): Verdict {
   const { operations, readers } = histories;
   const places = placesOf(operations);
+  const events = checkEvents(histories);
   const violations = [
     ...histories.violations,
     ...places.flatMap(checkPlace),
     ...checkTopics(operations, readers),
     ...checkElections(operations),
     ...checkRest(operations),
+    ...events.violations,
     ...(record?.check(places) ?? []),
   ];
   return {
@@ -36,6 +40,7 @@ export function check(histories: Histories, record?: Record): Verdict {
     messages: readers.reduce((sum, { messages }) => sum + messages.length, 0),
     aways: operations.reduce((sum, { aways }) => sum + aways, 0),
     cutOff: operations.filter(({ code }) => code === "closed" || code === "gave-up").length,
+    events,
   };
 }
 

@@ -33,8 +33,20 @@ export interface Reader {
   code: string | undefined;
 }
 
+/** An event that an agent has obeyed. */
+export interface Fired {
+  readonly us: number;
+  readonly wallUs: number;
+  readonly object: string;
+  readonly text: string;
+  readonly dueUs: number;
+}
+
 export interface Histories {
   readonly operations: readonly Operation[];
+  readonly fired: readonly Fired[];
+  /** By token: the errors that were told. */
+  readonly completions: ReadonlyMap<number, readonly number[]>;
   readonly readers: readonly Reader[];
   readonly violations: readonly Violation[];
 }
@@ -44,6 +56,8 @@ export class HistoryReader {
   readonly #operations: Operation[] = [];
   readonly #readers: Reader[] = [];
   readonly #violations: Violation[] = [];
+  readonly #fired: Fired[] = [];
+  readonly #completions = new Map<number, number[]>();
   /** Of the file that is read: the wall's clock minus the monotonic one, as it was seen last. */
   #wallOffsetUs = 0;
   #open = new Map<number, Operation>();
@@ -97,6 +111,18 @@ export class HistoryReader {
         if (reader !== undefined) reader.code = line[3];
         return;
       }
+      case "fired": {
+        const [, , object, text, dueUs] = line;
+        this.#fired.push({ us, wallUs: us + this.#wallOffsetUs, object, text, dueUs });
+        return;
+      }
+      case "completed": {
+        const [, , token, error] = line;
+        const known = this.#completions.get(token);
+        if (known === undefined) this.#completions.set(token, [error]);
+        else known.push(error);
+        return;
+      }
       case "session":
         this.#session(line[2], line[3]);
         return;
@@ -134,6 +160,8 @@ export class HistoryReader {
   result(): Histories {
     return {
       operations: this.#operations,
+      fired: this.#fired,
+      completions: this.#completions,
       readers: this.#readers,
       violations: this.#violations,
     };

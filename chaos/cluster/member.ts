@@ -21,6 +21,7 @@ export interface MemberOptions {
   readonly onSurprise: (what: string) => void;
   /** With this status it is started again, as a supervisor of services would. */
   readonly startsAgainAfter?: number;
+  readonly onLine?: (line: string) => void;
 }
 
 export class Member {
@@ -49,6 +50,7 @@ export class Member {
     for (const output of [child.stdout, child.stderr]) {
       createInterface({ input: output }).on("line", (line) => {
         this.#lines.push(line);
+        this.#options.onLine?.(line);
         if (this.#lines.length > linesKept) this.#lines.shift();
         appendFileSync(logFile, `${(nowUs() / 1e6).toFixed(3)} ${line}\n`);
       });

@@ -61,6 +61,14 @@ export class HistoryFile {
     this.#write(["stopped", nowUs(), reader, code]);
   }
 
+  fired(object: string, text: string, dueUs: number): void {
+    this.#write(["fired", nowUs(), object, text, dueUs]);
+  }
+
+  completed(token: number, error: number): void {
+    this.#write(["completed", nowUs(), token, error]);
+  }
+
   complete(): void {
     this.#clock();
     this.#write(["complete", nowUs()]);

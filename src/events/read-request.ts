@@ -17,22 +17,30 @@ export type ReadRequest =
     }
   | { readonly kind: "refused"; readonly message: string };
 
-/** @param wallUs the scheduler's wall clock, microseconds since 1970 */
-export function readRequest(notification: Notification, wallUs: number): ReadRequest {
+/** One moment, on the clock of the scheduler's log and on its wall's, since 1970. Microseconds. */
+export interface Moment {
+  readonly stampUs: number;
+  readonly wallUs: number;
+}
+
+/** @param now when it is read */
+export function readRequest(notification: Notification, now: Moment): ReadRequest {
   const { objname: object, eventtype: event, timeline } = addressOf(notification);
   if (object === undefined) return refused("it names no object; set OBJNAME");
   if (event === undefined) return refused("it says no event; set EVENTTYPE");
   const time = firingTimeOf(notification);
   if (time === undefined) return refused("it says no time; set time_sec and time_usec");
   // From here on durations count: a wall clock that is set later moves nothing (D2).
-  const inUs = time.seconds * 1_000_000 + time.microseconds - wallUs;
+  const inUs = time.seconds * 1_000_000 + time.microseconds - now.wallUs;
   const args = getText(notification, attributeNames.args) ?? "";
   const request = { object, event, args } as const;
   if (timeline !== undefined) {
     const at = { kind: "in", us: Math.max(0, inUs) } as const;
     return { kind: "request", request: { ...request, timeline, at } };
   }
-  const at = inUs <= 0 ? ({ kind: "now" } as const) : ({ kind: "in", us: inUs } as const);
+  if (inUs <= 0) return { kind: "request", request: { ...request, at: { kind: "now" } } };
+  // Requests for one instant are read one after the other, and may be in the log together or not.
+  const at = { kind: "in", us: inUs, stampUs: now.stampUs + inUs } as const;
   return { kind: "request", request: { ...request, at } };
 }
 

@@ -59,6 +59,7 @@ import type { Recalled } from "./scheduler-recall.ts";
 import { SenderAnswers } from "./sender-answers.ts";
 import { SteadyPublisher } from "./steady-publisher.ts";
 import { SteadySubscription } from "./steady-subscription.ts";
+import { WallInstants } from "./wall-instants.ts";
 
 export interface SchedulerOptions {
   /** `pid/eid`: the scope of its agenda and the EXPT of its notifications. */
@@ -110,6 +111,7 @@ export class Scheduler {
   #onRoom = Promise.withResolvers<void>();
   #subscription: SteadySubscription | undefined;
   readonly #refused: RefusedNotices;
+  readonly #wall: WallInstants;
   #heardPosition = 0;
   #onHeard: () => void = () => undefined;
 
@@ -122,6 +124,7 @@ export class Scheduler {
     this.#isStarted = recalled?.isStarted ?? false;
     const { sign } = credentials;
     this.#refused = new RefusedNotices(clock, onWarning);
+    this.#wall = new WallInstants(clock);
     this.#publisher = new SteadyPublisher({ bus, clock, sign, onWarning });
     this.#answers = new SenderAnswers(this.#by, (said) => this.#publisher.publish(said));
     this.#control = new ControlRequests({
@@ -467,7 +470,8 @@ export class Scheduler {
       ...{ place, stamp: this.#options.credentials.stampOf(notification) },
     };
     if (this.#control.take(notification, origin)) return;
-    const read = readRequest(notification, this.#instant(clock.nowUs()).wallUs);
+    const stampUs = clock.nowUs();
+    const read = readRequest(notification, { stampUs, wallUs: this.#wall.wallOf(stampUs) });
     if (read.kind === "refused") {
       const object = getText(notification, attributeNames.objname) ?? "";
       this.#refuse(object, origin, { code: "invalid", message: read.message });
@@ -575,9 +579,8 @@ export class Scheduler {
 
   /** An instant of the monotonic clock, on the wall as it is now. */
   #instant(us: number): OrderInstant & { readonly wallUs: number } {
-    const { clock, clockName } = this.#options;
-    const wallUs = Math.round(clock.wallMs() * 1_000 + us - clock.nowUs());
-    return { wallUs, monotonic: { us, clock: clockName } };
+    const { clockName } = this.#options;
+    return { wallUs: this.#wall.wallOf(us), monotonic: { us, clock: clockName } };
   }
 }
 

@@ -337,7 +337,7 @@ const isCondition = shape({
 const areTimed = listOf(shape({ atUs: isCount, event: isEvent, on: optional(isCondition) }));
 const isInstant = either(
   shape({ kind: oneOf("now") }),
-  shape({ kind: oneOf("in", "at"), us: isNumber }),
+  shape({ kind: oneOf("in", "at"), us: isNumber, stampUs: optional(isNumber) }),
 );
 const isAgent = shape({ name: isText, type: isText, node: isText });
 const isGroup = shape({ name: isText, members: listOf(isText) });

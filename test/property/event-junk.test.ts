@@ -88,7 +88,7 @@ test("requests, orders and reports with any ARGS are read or refused with a sent
       const when = [int32Attribute("time_sec", -1), int32Attribute("time_usec", 2_000_000_000)];
       const options = { sender: "", layout: "2011", extra: [...extra, ...when] } as const;
       const notification = createNotification(address, options);
-      const request = readRequest(notification, 1);
+      const request = readRequest(notification, { stampUs: 1, wallUs: 1 });
       if (request.kind === "refused") expect(request.message).not.toBe("");
       parseReport(notification);
       parseOrder(notification);

@@ -127,7 +127,11 @@ export interface AgendaPause {
 /** When an event is asked for. */
 export type EventInstant =
   | { readonly kind: "now" }
-  | { readonly kind: "in"; readonly us: number }
+  /**
+   * `us` from now. `stampUs` is the same instant in the clock of the log's stamps, for who knows
+   * that: what is asked for one instant is then due at one, however long each took to the log.
+   */
+  | { readonly kind: "in"; readonly us: number; readonly stampUs?: number }
   /** Event time; what is past fires at once. */
   | { readonly kind: "at"; readonly us: number };
 

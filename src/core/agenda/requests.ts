@@ -182,6 +182,9 @@ function termsRefusal({ terms = {} }: AgendaSchedule): Refusal | undefined {
 function instant(state: AgendaState, port: AgendaPort, at: EventInstant): number {
   const nowUs = state.eventUs(port.nowUs);
   if (at.kind === "now") return nowUs;
-  if (at.kind === "in") return nowUs + at.us;
+  if (at.kind === "in") {
+    const inUs = at.stampUs === undefined ? at.us : at.stampUs - port.stampUs;
+    return nowUs + Math.max(0, inUs);
+  }
   return Math.max(nowUs, (state.zeroUs ?? nowUs) + at.us);
 }

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { effectsOf } from "../../../../src/testing/core-driver.ts";
 import {
   AgendaBench,
+  agent,
   aheadUs,
   answers,
   at,
@@ -47,6 +48,33 @@ describe("the main timeline", () => {
     expect(planned(applied)).toEqual([5 * second, 5 * second + 7]);
     const [fired] = seen(bench.fired(1, second), "event-fired");
     expect(fired).toMatchObject({ latenessUs: second, late: true, plannedUs: 5 * second });
+  });
+
+  it("fault 9: what is asked for one instant is due at one, however long each took to the log", () => {
+    const bench = new AgendaBench();
+    bench.begin({ agents: [agent("prog0")] });
+    const stampUs = bench.core.stampUs + second;
+    // The later a request is read, the less time is left; entries have stamps of their own.
+    for (const [args, us, tookUs] of [
+      ["1", second, 900],
+      ["2", second - 5, 0],
+      ["3", second - 2_000, 40_000],
+    ] as const) {
+      bench.core.pass(tookUs);
+      bench.schedule("prog0", "RUN", { args, at: { kind: "in", us, stampUs } });
+    }
+    const out = fires(bench.core.pass(second - aheadUs - 40_900));
+    expect(out.map(({ event, dueStampUs }) => [event.args, dueStampUs])).toEqual([
+      ["1", stampUs],
+      ["2", stampUs],
+      ["3", stampUs],
+    ]);
+    // It is past when it comes to the log: due at once.
+    bench.core.pass(second);
+    const late = bench.schedule("prog0", "RUN", { at: { kind: "in", us: 5, stampUs } });
+    expect([fires(late), fires(bench.core.pass(0))].flat().map(({ dueStampUs }) => dueStampUs)).toEqual([
+      bench.core.stampUs,
+    ]);
   });
 
   it("fault 9: a hundred equal instants, planned and not, fire first come, first served", () => {
