@@ -4,6 +4,8 @@
 //
 //   T1. A report counts once for each object, and what the core is told is what the agents said.
 //   T2. An order has the number that the core gave it, so that it has the same after a restart.
+//   T3. What the core has ended by itself is over: what agents say of it later reaches nobody, who
+//       has been told another end (E2 of scheduler.ts).
 import type { AgendaOrder } from "../core/agenda/commands.ts";
 import type { Fire } from "../core/agenda/effects.ts";
 import { waitsForCompletion } from "../core/agenda/event-types.ts";
@@ -30,8 +32,26 @@ export interface OpenOrder {
   isRevoked: boolean;
 }
 
+/** An order of a life before this one, as its log has it. */
+export interface RecalledOrder {
+  readonly fire: Fire;
+  readonly unfired: ReadonlySet<string>;
+  readonly uncompleted: ReadonlySet<string>;
+  /** 0 when it has not fired. */
+  readonly firedUs: number;
+}
+
 export class OpenOrders {
   readonly #orders = new Map<number, OpenOrder>();
+  /** Occurrence -> its order. */
+  readonly #items = new Map<number, OpenOrder>();
+  /** T3; the oldest go. */
+  readonly #over: Set<number>;
+
+  /** @param over orders that the core has ended in a life before this one */
+  constructor(over: readonly number[] = []) {
+    this.#over = new Set(over);
+  }
 
   /** T2. */
   add(order: Fire, token: number | undefined): OpenOrder {
@@ -45,6 +65,7 @@ export class OpenOrders {
       givenBack: new Set(),
     };
     this.#orders.set(fire, open);
+    this.#items.set(order.item, open);
     if (this.#orders.size > eventsLimits.ordersMax) {
       const [oldest = fire] = this.#orders.keys();
       this.#forget(oldest);
@@ -52,8 +73,35 @@ export class OpenOrders {
     return open;
   }
 
+  recall({ fire, unfired, uncompleted, firedUs }: RecalledOrder, token: number | undefined): void {
+    const open = this.add(fire, token);
+    open.firedUs = firedUs;
+    for (const name of objectsOf(fire)) {
+      if (!uncompleted.has(name)) open.uncompleted.delete(name);
+      if (!unfired.has(name)) open.unfired.delete(name);
+    }
+  }
+
   get(fire: number): OpenOrder | undefined {
     return this.#orders.get(fire);
+  }
+
+  /** T3. @returns the order that the core has ended before agents have. */
+  endItem(item: number): OpenOrder | undefined {
+    const open = this.#items.get(item);
+    if (open === undefined) return undefined;
+    this.#forget(open.fire);
+    this.#over.add(open.fire);
+    if (this.#over.size > eventsLimits.ordersMax) {
+      const [oldest = open.fire] = this.#over;
+      this.#over.delete(oldest);
+    }
+    return open;
+  }
+
+  /** T3. */
+  isOver(fire: number): boolean {
+    return this.#over.has(fire);
   }
 
   /** What an agent means that knows tokens only: the oldest that fits. */
@@ -140,7 +188,11 @@ export class OpenOrders {
   }
 
   #forget(fire: number): void {
+    const open = this.#orders.get(fire);
+    if (open === undefined) return;
     this.#orders.delete(fire);
+    // It may have been sent out again, under another number.
+    if (this.#items.get(open.order.item) === open) this.#items.delete(open.order.item);
   }
 }
 

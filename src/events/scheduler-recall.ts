@@ -8,8 +8,9 @@ import type { Command, LogEntry } from "../core/command.ts";
 import type { AddressedEffect, Applied, EdgeEffect, ObservedEffect } from "../core/effect.ts";
 import type { BusPlace } from "../wire/event/bus.ts";
 import { noncesMax } from "../wire/event/limits.ts";
+import { eventsLimits } from "./events-limits.ts";
 import { firstQuestion } from "./log-teller.ts";
-import { completionToken, objectsOf } from "./open-orders.ts";
+import { completionToken, objectsOf, type RecalledOrder } from "./open-orders.ts";
 import { parseOrigin, type RequestOrigin } from "./request-origin.ts";
 
 export interface RecalledRequest {
@@ -18,14 +19,6 @@ export interface RecalledRequest {
   readonly origin: RequestOrigin;
   readonly objectType: string | undefined;
   readonly isToldByAgent: boolean;
-}
-
-export interface RecalledOrder {
-  readonly fire: Fire;
-  readonly unfired: ReadonlySet<string>;
-  readonly uncompleted: ReadonlySet<string>;
-  /** 0 when it has not fired. */
-  readonly firedUs: number;
 }
 
 export interface Recalled {
@@ -44,6 +37,8 @@ export interface Recalled {
   /** Occurrence -> request. */
   readonly items: readonly (readonly [number, number])[];
   readonly orders: readonly RecalledOrder[];
+  /** Orders that the core has ended before agents have (T3 of open-orders.ts). */
+  readonly over: readonly number[];
   readonly revokes: readonly Revoke[];
   /** Completions that may not have been told. */
   readonly finished: readonly Finished[];
@@ -99,8 +94,11 @@ export class SchedulerRecall {
   readonly #items = new Map<number, number>();
   /** By token. */
   readonly #orders = new Map<number, Order>();
+  /** Occurrence -> token of its last order. */
+  readonly #orderOf = new Map<number, number>();
   readonly #revokes = new Map<number, Revoke>();
   readonly #finished: Finished[] = [];
+  #over: number[] = [];
   readonly #objects = new Set<string>();
 
   /** @param edge name of the scheduler's edge */
@@ -132,7 +130,7 @@ export class SchedulerRecall {
       requests: [...this.#requests],
       controls: [...this.#controls],
       items: [...this.#items],
-      orders: [...this.#orders.values()],
+      ...{ orders: [...this.#orders.values()], over: this.#over },
       revokes: [...this.#revokes.values()],
       objects: [...this.#objects],
       ...{ startQuestions: this.#startQuestions, hasTimeStarted: this.#hasTimeStarted },
@@ -248,6 +246,7 @@ export class SchedulerRecall {
         const names = objectsOf(effect);
         const parts = { unfired: new Set(names), uncompleted: new Set(names), firedUs: 0 };
         this.#orders.set(effect.token, { fire: effect, ...parts });
+        this.#orderOf.set(effect.item, effect.token);
         const number = this.#items.get(effect.item);
         const request = number === undefined ? undefined : this.#requests.get(number);
         if (number === undefined || request === undefined) return;
@@ -290,10 +289,19 @@ export class SchedulerRecall {
     const request = this.#requests.get(number);
     this.#requests.delete(number);
     this.#items.delete(id);
+    this.#endOrder(id);
     if (request?.origin.token === undefined) return;
     // Its start is over, not the program.
     if (request.objectType === "PROGRAM" && request.event === "START" && error === 0) return;
     this.#keepFinished({ request, token: request.origin.token, error, why });
+  }
+
+  #endOrder(item: number): void {
+    const token = this.#orderOf.get(item);
+    if (token === undefined || !this.#orders.has(token)) return;
+    this.#over.push(token);
+    const { ordersMax } = eventsLimits;
+    if (this.#over.length > 2 * ordersMax) this.#over = this.#over.slice(-ordersMax);
   }
 
   #keepFinished(finished: Finished): void {
@@ -305,6 +313,7 @@ export class SchedulerRecall {
   #observed(effect: ObservedEffect): void {
     if (effect.kind !== "event-completed") return;
     this.#orders.delete(effect.token);
+    this.#orderOf.delete(effect.item);
     this.#revokes.delete(effect.token);
   }
 }

@@ -119,8 +119,10 @@ export class Scheduler {
     const { experiment, sender, bus, clock, credentials, recalled, onWarning } = options;
     this.#options = options;
     this.#by = { experiment, sender };
-    this.#orders = new OpenOrders();
     this.#requests = new OpenRequests(recalled, options.requestsPerSenderMax);
+    this.#orders = new OpenOrders(recalled?.over);
+    // Before anything is heard: what agents have said meanwhile belongs to them.
+    for (const one of recalled?.orders ?? []) this.#orders.recall(one, this.#tokenOf(one.fire));
     this.#isStarted = recalled?.isStarted ?? false;
     const { sign } = credentials;
     this.#refused = new RefusedNotices(clock, onWarning);
@@ -151,7 +153,8 @@ export class Scheduler {
     });
     this.#link = options.connect({
       onEffects: (effects) => {
-        for (const effect of effects) this.#obey(effect);
+        const over = effects.flatMap((one) => (one.kind === "event-done" ? [one.id] : []));
+        for (const effect of effects) this.#obey(effect, over);
       },
       onRoom: () => this.#flush(),
     });
@@ -222,6 +225,7 @@ export class Scheduler {
     if (recalled?.hasTimeStarted === false) this.#startQuestions.push(...recalled.startQuestions);
     // Before the first order goes out: what is sent to who is not known to speak counts as fired.
     this.#roll.expect(recalled?.objects ?? []);
+    const left = this.#orders.all();
     this.#subscription = await SteadySubscription.open({
       ...{ bus, clock, onWarning, after: recalled?.place },
       address: { expt: experiment, scheduler: 1 },
@@ -232,14 +236,8 @@ export class Scheduler {
     this.#options.teller?.begin((told) => this.#publisher.publish(told));
     if (recalled === undefined) return;
     // Sent perhaps and perhaps not: agents know what they have had (O1, orders.ts).
-    for (const { fire, unfired, uncompleted, firedUs } of recalled.orders) {
-      const open = this.#orders.add(fire, this.#tokenOf(fire));
-      open.firedUs = firedUs;
-      for (const name of objectsOf(fire)) {
-        if (!uncompleted.has(name)) open.uncompleted.delete(name);
-        if (!unfired.has(name)) open.unfired.delete(name);
-      }
-      this.#send(open, [...open.uncompleted]);
+    for (const open of left) {
+      if (this.#orders.get(open.fire) === open) this.#send(open, [...open.uncompleted]);
     }
     for (const revoke of recalled.revokes) this.#revoke(revoke);
     for (const done of recalled.finished) {
@@ -247,10 +245,11 @@ export class Scheduler {
     }
   }
 
-  #obey(effect: EdgeEffect): void {
+  /** @param over occurrences that are over by the same entry: nobody is to begin with them. */
+  #obey(effect: EdgeEffect, over: readonly number[]): void {
     switch (effect.kind) {
       case "fire":
-        this.#order(effect);
+        if (!over.includes(effect.item)) this.#order(effect);
         break;
       case "revoke":
         this.#revoke(effect);
@@ -348,10 +347,12 @@ export class Scheduler {
 
   /** For the core it is over: an agent that was only cut off must not fire it when it is back. */
   #takeBackFrom(objects: readonly string[]): void {
-    for (const open of this.#orders.all()) {
-      const theirs = objects.filter((name) => open.unfired.has(name));
-      for (const name of theirs) this.#askBack(open, name, () => undefined);
-    }
+    for (const open of this.#orders.all()) this.#takeBack(open, objects);
+  }
+
+  #takeBack(open: OpenOrder, objects: readonly string[]): void {
+    const theirs = objects.filter((name) => open.unfired.has(name));
+    for (const name of theirs) this.#askBack(open, name, () => undefined);
   }
 
   /** For agents, who begin anew, and for everybody who watches. [EMULAB-EVENTS 2.5] */
@@ -393,6 +394,8 @@ export class Scheduler {
   #done({ request: number, id, error, text }: EventDone): void {
     const request = this.#requests.get(number);
     this.#requests.end(number, id);
+    const open = this.#orders.endItem(id);
+    if (open !== undefined) this.#takeBack(open, [...open.unfired]);
     if (request === undefined || request.origin.token === undefined) return;
     // START is over when the program has begun; whoever waits wants its end. [EMULAB-EVENTS 4.5]
     const isProgramStarted =
@@ -535,6 +538,7 @@ export class Scheduler {
   /** Whoever waits hears it, also when nothing here does. [EMULAB-EVENTS 2.9] */
   #complete(report: AgentReport & { kind: "complete" }, notification: Notification): void {
     const { fire, objname, token, error, why } = report;
+    if (fire !== undefined && this.#orders.isOver(fire)) return;
     const objectType = getText(notification, attributeNames.objtype);
     this.#answers.completion({ object: objname, objectType }, error, token, why);
     const open =

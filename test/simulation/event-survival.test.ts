@@ -62,6 +62,44 @@ describe("an agent that is killed", () => {
     expect(performed()).toEqual(["a RUN", "a RUN"]);
     expect(world.live("COMPLETE").at(-1)).toBe("a ERROR=0 CTOKEN=8");
   });
+
+  it("after it was done with an event, and is there again before a new scheduler: that is over", async () => {
+    const line = new Line(world.bus);
+    await world.watch();
+    await world.startScheduler(agendaOf(["a"]));
+    const agent = await world.startAgent("n0", ["a"], { bus: line });
+    await world.ask({ objname: "a", eventtype: "RUN", token: 5 });
+    await world.pass(100);
+    world.crashScheduler();
+    world.end("a", 0);
+    await world.pass(100);
+    agent.stop();
+    line.cut();
+    await world.startAgent("n0", ["a"]);
+    await world.startScheduler();
+    await world.pass(1_000);
+    world.end("a", 0);
+    await world.pass(10);
+    expect(performed()).toEqual(["a RUN"]);
+    expect(world.live("COMPLETE")).toEqual(["a ERROR=0 CTOKEN=5"]);
+  });
+
+  it("and started again while the scheduler is cut off: what it had not begun it does not begin", async () => {
+    const line = new Line(world.bus);
+    await world.watch();
+    await world.startScheduler(agendaOf(["a"]));
+    const agent = await world.startAgent("n0", ["a"], { bus: line });
+    await world.pass(100);
+    world.schedulerLine.cut();
+    await world.ask({ objname: "a", eventtype: "RUN", token: 5 });
+    agent.stop();
+    line.cut();
+    await world.startAgent("n0", ["a"]);
+    world.schedulerLine.mend();
+    await world.pass(2_000);
+    expect(performed()).toEqual([]);
+    expect(world.live("COMPLETE")).toEqual(["a ERROR=-1 CTOKEN=5"]);
+  });
 });
 
 describe("a connection that is cut for 10 s", () => {
@@ -104,6 +142,23 @@ describe("a connection that is cut for 10 s", () => {
     await world.ask({ objname: "a", eventtype: "RUN", token: 6 });
     await world.pass(10);
     expect(performed()).toEqual(["a RUN"]);
+  });
+
+  it("of an agent, and longer: who waits is told once, also when the work was done meanwhile", async () => {
+    const line = new Line(world.bus);
+    await world.watch();
+    await world.startScheduler(agendaOf(["a"]));
+    await world.startAgent("n0", ["a"], { bus: line });
+    await world.ask({ objname: "a", eventtype: "RUN", token: 5 });
+    line.cut();
+    await world.pass(20_000);
+    world.end("a", 0);
+    world.crashScheduler();
+    await world.startScheduler();
+    line.mend();
+    await world.pass(3_000);
+    // A new life says again what the one before may not have said.
+    expect(new Set(world.live("COMPLETE"))).toEqual(new Set(["a ERROR=-1 CTOKEN=5"]));
   });
 
   it("of scheduler and agent at once loses no request, no order and no completion", async () => {
