@@ -10,6 +10,7 @@ export {
 } from "./edges.ts";
 export {
   expectedDelayMs,
+  isDoubted,
   judgeLatency,
   judgeLoss,
   judgeRate,

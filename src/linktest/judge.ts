@@ -7,6 +7,10 @@
 //       machine lost: a loss is bad by what is left when both are taken off, else it is untestable.
 //   V3. A busy machine makes packets late, never early, and hardly ever all of them: a delay is too
 //       short by the packets that are early, and too long only when next to none is in time.
+//   V4. What a busy machine could have brought about is doubted, whatever the stage: late, lost,
+//       slow, not reached, or untestable. It counts when it is found a second time.
+//   V5. `ok` is said of what a faulty link would not have shown: of a rate, only when more was
+//       offered than the tolerance lets pass.
 import type { LinktestEdge, Route } from "./edges.ts";
 import { frameBytes, ratePayloadBytes, tolerances } from "./linktest-limits.ts";
 import type { LossProbe, RateProbe } from "./plan.ts";
@@ -116,6 +120,20 @@ export interface LossSample {
   readonly isCutShort?: boolean;
 }
 
+/** V4. @returns whether it is to be probed once more, and the second verdict to be the one */
+export function isDoubted({ stage, verdict, measured, expected }: Verdict): boolean {
+  switch (verdict) {
+    case "ok":
+      return false;
+    case "untestable":
+      return true;
+    case "bad":
+      // Nothing makes a packet early, or brings back what was lost.
+      if (stage === "latency" || stage === "loss") return measured === null || measured > expected;
+      return true;
+  }
+}
+
 /** V2. */
 export function judgeLoss(probe: LossProbe, sample: LossSample): Verdict {
   const { sent, received, overflowed } = sample;
@@ -127,11 +145,12 @@ export function judgeLoss(probe: LossProbe, sample: LossSample): Verdict {
     ...{ interval: sent === 0 ? null : interval(sent, lost, confidence) },
     detectable: probe.detectable,
   };
-  if (sent > 0 && received === 0 && edge.loss < 1) {
-    return { ...facts, verdict: "bad", why: `none of ${sent} packets came` };
-  }
   const trouble = troubleOf(probe, sample, lost);
   const { lostByMachine = 0, isCutShort = false } = sample;
+  // What came to a full socket has come, and who was not there any more cannot tell.
+  if (sent > 0 && lost === sent && edge.loss < 1 && !isCutShort) {
+    return { ...facts, verdict: "bad", why: `none of ${sent} packets came` };
+  }
   // So many of fewer packets are rarer still.
   if (lost - lostByMachine >= tooMany && !isCutShort) {
     const rare = edge.loss === 0 ? 0 : upperTail(packets, edge.loss, lost);
@@ -177,23 +196,26 @@ export interface RateSample {
   readonly sent: number;
   readonly received: number;
   readonly overflowed: number;
-  /** First and last packet at the receiver, microseconds of its clock. */
+  /** Two packets at the receiver, one of the first and one of the last; microseconds. */
   readonly firstUs: number;
   readonly lastUs: number;
+  /** How many came from the one to the other. */
+  readonly between: number;
   /** What left the sender, bits a second of frames. */
   readonly sentBps: number;
+  /** So long the link had nothing to carry, because the sender did not run. */
+  readonly idleUs?: number;
 }
 
-/** Timed by the receiver, from the first packet to the last. [LINKTEST 14] */
+/** Timed by the receiver, from one of the first packets to one of the last. [LINKTEST 14] */
 export function judgeRate(probe: RateProbe, sample: RateSample): Verdict {
   const { edge } = probe;
-  const { received, overflowed, firstUs, lastUs, sentBps } = sample;
+  const { received, overflowed, firstUs, lastUs, between, idleUs = 0 } = sample;
   const expected = edge.bandwidthBps;
   const tookUs = lastUs - firstUs;
-  const measured =
-    received < 2 || tookUs <= 0
-      ? null
-      : ((received - 1) * bits(ratePayloadBytes) * 1_000_000) / tookUs;
+  const rateIn = (us: number, packets: number): number =>
+    (packets * bits(ratePayloadBytes) * 1_000_000) / us;
+  const measured = between < 1 || tookUs <= 0 ? null : rateIn(tookUs, between);
   const base = { stage: "bandwidth" as const, edge, expected, measured, samples: received };
   const facts = { ...base, interval: null, detectable: null };
   const { rateHigh, rateLow } = tolerances;
@@ -204,19 +226,30 @@ export function judgeRate(probe: RateProbe, sample: RateSample): Verdict {
   if (measured > expected * (1 + rateHigh)) {
     return { ...facts, verdict: "bad", why: `${percent} % more than asked for` };
   }
-  // An honest link passes whatever it is offered below its rate.
-  const offered = sentBps * (1 - edge.loss);
-  if (offered < expected || overflowed > 0) {
-    const why =
-      overflowed > 0
-        ? `${overflowed} packets found the receiver's socket full: the probe is at fault`
-        : `the sender offered ${Math.round(offered)} b/s only: the probe is at fault`;
-    return { ...facts, verdict: "untestable", why };
+  const least = expected * (1 - rateLow);
+  // V2: what it is when the link answers for its own time only, and for what came.
+  const ownUs = tookUs - idleUs;
+  const isSlow = ownUs > 0 && rateIn(ownUs, between + overflowed) < least;
+  if (isSlow) return { ...facts, verdict: "bad", why: `${-percent} % less than asked for` };
+  const trouble = troubleOfRate(sample, expected * (1 + rateHigh), edge.loss);
+  if (trouble !== undefined) return { ...facts, verdict: "untestable", why: trouble };
+  if (measured >= least) return { ...facts, verdict: "ok", why: "" };
+  const why = `the sender left the link empty for ${Math.round(idleUs / 1_000)} ms: the probe is at fault`;
+  return { ...facts, verdict: "untestable", why };
+}
+
+/** V5: an honest link passes whatever it is offered below its rate, and so does a faster one. */
+function troubleOfRate(
+  { sentBps, overflowed }: RateSample,
+  wantedBps: number,
+  loss: number,
+): string | undefined {
+  if (overflowed > 0) {
+    return `${overflowed} packets found the receiver's socket full: the probe is at fault`;
   }
-  if (measured < expected * (1 - rateLow)) {
-    return { ...facts, verdict: "bad", why: `${-percent} % less than asked for` };
-  }
-  return { ...facts, verdict: "ok", why: "" };
+  const offered = sentBps * (1 - loss);
+  if (offered >= wantedBps) return undefined;
+  return `the sender offered ${Math.round(offered)} b/s only: the probe is at fault`;
 }
 
 /** One answer is enough: what is lost on the way is judged where it is lost. [LINKTEST 6.3] */

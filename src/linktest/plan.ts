@@ -7,6 +7,8 @@
 //   Q2. A loss probe is as long as it takes to find a doubled loss with the stated power. Where the
 //       time is not there, the direction is `untestable` and the plan says what could be found.
 //   Q3. Loss probes fill at most half of a link, so that what is lost is lost by the link.
+//   Q4. A loss that is too large has to be found twice (judge.ts, V4), so that each time has the
+//       root of the stated power.
 import {
   farRoutes,
   type LinktestEdge,
@@ -162,12 +164,13 @@ function planStage<Probe extends { readonly seconds: number; readonly edge: Link
 const secondsOf = (probe: { readonly seconds: number; readonly edge: LinktestEdge }): number =>
   probe.seconds + probe.edge.delayMs / 1000;
 
-/** Q2, Q3. */
+/** Q2, Q3, Q4. */
 function planLoss(
   edge: LinktestEdge,
   alpha: number,
-  { power, packetsPerSecondMax, lossSecondsMax }: LinktestLimits,
+  { power: stated, packetsPerSecondMax, lossSecondsMax }: LinktestLimits,
 ): LossProbe | Untestable {
+  const power = Math.sqrt(stated); // Q4.
   const half = edge.bandwidthBps / 2 / bitsOf(lossPayloadBytes);
   const packetsPerSecond = Math.min(packetsPerSecondMax, Math.floor(half));
   const most = Math.floor(packetsPerSecond * lossSecondsMax);

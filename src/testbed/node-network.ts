@@ -178,6 +178,9 @@ export class NodeNetwork {
             loss: shape.loss,
             link: link.name,
             queue: queueWords[(members.length === 2 ? from : to).queue?.kind ?? "drop-tail"],
+            ...(from.queue === undefined
+              ? {}
+              : { queueLimit: { limit: from.queue.limit, unit: from.queue.limitUnit } }),
           };
         }),
     );

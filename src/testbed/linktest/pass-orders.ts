@@ -3,6 +3,7 @@
 import {
   frameBytes,
   type LatencyPlan,
+  type LinktestEdge,
   type LossProbe,
   type LossSample,
   lossPayloadBytes,
@@ -23,12 +24,13 @@ export interface EndSteps {
 
 /** For what is late, and for an end that starts its step after the other. */
 const graceMs = 2_000;
-/** Packets that may wait in a link's queue. [EMULAB-EVENTS 5] */
-const queuePackets = 100;
+/** Packets that wait in a link's queue when its file says nothing. [EMULAB-EVENTS 5] */
+const usualQueuePackets = 50;
 /**
  * What a sender makes up for at once. The link takes them out twice as fast as they are due (Q3),
  * so that they, and no more than one, are all that waits there: far from the 50 of a usual queue,
- * or else the queue would lose what the sender's machine has held back.
+ * or else the queue would lose what the sender's machine has held back. Of a short queue it is what
+ * has room in it.
  */
 const lossBurstPackets = 16;
 /** A full queue is what is wanted: it must not run empty while the sender does not run. */
@@ -74,28 +76,39 @@ export function rateSteps({ pair, probes }: PassOf<RateProbe>): EndSteps {
     if (probe === undefined) return;
     const { edge, packets, seconds } = probe;
     const bits = 8 * (ratePayloadBytes + frameBytes);
-    const queueMs = (1_000 * queuePackets * bits) / edge.bandwidthBps;
+    const spacingUs = (1_000_000 * bits) / edge.bandwidthBps;
+    const queuePackets = queueOf(edge, ratePayloadBytes);
+    const queueMs = (spacingUs * Math.max(queuePackets, 2 * usualQueuePackets)) / 1_000;
     const timeoutMs = Math.ceil(1_200 * seconds + edge.delayMs + queueMs + graceMs);
     const intervalUs = (1_000_000 * bits) / probe.sendBps;
     const send = {
       ...{ packets, payloadBytes: ratePayloadBytes, intervalUs },
       burstPacketsMax: 1 + Math.ceil((1_000 * rateBurstMs) / intervalUs),
       giveUpMs: Math.ceil(1_100 * seconds + graceMs / 2),
+      fills: { spacingUs: spacingUs * (1 - edge.loss), queuePackets },
     };
     ends[from].push({ send, timeoutMs });
-    ends[from === "there" ? "back" : "there"].push({ receive: { packets }, timeoutMs });
+    const receive = { packets, spacingUs };
+    ends[from === "there" ? "back" : "there"].push({ receive, timeoutMs });
   };
   add(there, "there");
   add(back, "back");
   return ends;
 }
 
-function sendOf({ packets, packetsPerSecond, seconds }: LossProbe): SendStep {
+function sendOf({ edge, packets, packetsPerSecond, seconds }: LossProbe): SendStep {
+  const room = queueOf(edge, lossPayloadBytes) - 1;
   return {
     ...{ packets, payloadBytes: lossPayloadBytes, intervalUs: 1_000_000 / packetsPerSecond },
-    burstPacketsMax: lossBurstPackets,
+    burstPacketsMax: Math.max(1, Math.min(lossBurstPackets, room)),
     giveUpMs: Math.ceil(lossSlowness * 1_000 * seconds + graceMs),
   };
+}
+
+/** Packets of a size that wait in the queue of a direction. */
+function queueOf({ queueLimit }: LinktestEdge, payloadBytes: number): number {
+  const { limit, unit } = queueLimit ?? { limit: usualQueuePackets, unit: "packets" };
+  return unit === "packets" ? limit : Math.floor(limit / (payloadBytes + frameBytes));
 }
 
 function directions<Probe extends { readonly edge: Pair["there"] }>(
@@ -124,11 +137,11 @@ export function lossSample(
 }
 
 export function rateSample(ends: StepEnds, edge: { readonly delayMs: number }): RateSample {
-  const { packets = 0, tookUs = 0 } = ends.sender?.sent ?? {};
-  const { firstUs = 0, lastUs = 0 } = ends.receiver?.received ?? {};
+  const { packets = 0, tookUs = 0, idleUs = 0 } = ends.sender?.sent ?? {};
+  const { firstUs = 0, lastUs = 0, between = 0 } = ends.receiver?.received ?? {};
   const bits = 8 * (ratePayloadBytes + frameBytes);
   const sentBps = tookUs <= 0 ? 0 : ((packets - 1) * bits * 1_000_000) / tookUs;
-  return { ...lossSample(ends, edge), firstUs, lastUs, sentBps };
+  return { ...lossSample(ends, edge), firstUs, lastUs, between, sentBps, idleUs };
 }
 
 /** Routes as pairs, so that they are scheduled like all others. */

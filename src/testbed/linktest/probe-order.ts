@@ -29,7 +29,11 @@ export interface ProbeStep {
   readonly ping?: PingStep;
   readonly send?: SendStep;
   /** Until the other end says that it has ended; 0 packets: it only pings. */
-  readonly receive?: { readonly packets: number };
+  readonly receive?: {
+    readonly packets: number;
+    /** Of a link that is full: from one packet to the next, microseconds. */
+    readonly spacingUs?: number;
+  };
   /** After this long the step is over whatever has come. */
   readonly timeoutMs: number;
 }
@@ -49,6 +53,8 @@ export interface SendStep {
   readonly burstPacketsMax: number;
   /** After this long it gives up, however few it has sent. */
   readonly giveUpMs: number;
+  /** It is to keep a link full: what that takes for a packet on average, and its queue. */
+  readonly fills?: { readonly spacingUs: number; readonly queuePackets: number };
 }
 
 export interface ProbeAnswer {
@@ -70,11 +76,15 @@ export interface StepAnswer {
     readonly tookUs: number;
     /** When the last one was sent, on the clock that both ends share. */
     readonly lastUs: number;
+    /** So long the link that it was to fill had nothing to carry, microseconds. */
+    readonly idleUs?: number;
   };
   readonly received?: {
     readonly packets: number;
+    /** Two packets far apart, as they were read, and how many came from the one to the other. */
     readonly firstUs: number;
     readonly lastUs: number;
+    readonly between: number;
     /** When this end stopped counting, on the clock that both ends share. */
     readonly endedUs: number;
     /** What the kernel had no room for at this socket. */

@@ -10,6 +10,7 @@ import { once } from "node:events";
 import type { Clock } from "../../host/clock.ts";
 import { readSocketDrops } from "../../host/kernel-drops.ts";
 import { CbrSchedule } from "../agents/trafgen/cbr-schedule.ts";
+import { FullLink, steadyEnds } from "./full-link.ts";
 import type { ProbeOrder, ProbeStep, SendStep, StepAnswer } from "./probe-order.ts";
 import {
   decodePacket,
@@ -31,9 +32,10 @@ const lateMs = 100;
 interface Receiving {
   /** One bit each: repeats count once. */
   readonly seen: Uint8Array;
+  /** When each was read, where the spacing matters; else of the first and the last only. */
+  readonly readUs: Float64Array;
+  readonly spacingUs: number | undefined;
   packets: number;
-  firstUs: number;
-  lastUs: number;
   readonly over: PromiseWithResolvers<void>;
 }
 
@@ -65,7 +67,7 @@ export class Probe {
     this.#clock = clock;
     this.#socket = socket;
     for (const [step, { receive }] of order.steps.entries()) {
-      if (receive !== undefined) this.#receiving.set(step, receivingOf(receive.packets));
+      if (receive !== undefined) this.#receiving.set(step, receivingOf(receive));
     }
     socket.on("message", (bytes) => this.#take(bytes));
     // Refusals of an end that is not open yet or not any more: the packet is lost on the way.
@@ -119,9 +121,18 @@ export class Probe {
   }
 
   #received(dropsBefore: number): NonNullable<StepAnswer["received"]> {
-    const { packets = 0, firstUs = 0, lastUs = 0 } = this.#receiving.get(this.#step) ?? {};
+    const receiving = this.#receiving.get(this.#step);
+    const { packets = 0, spacingUs, readUs = new Float64Array() } = receiving ?? {};
     const overflowed = this.#drops() - dropsBefore;
-    return { packets, firstUs, lastUs, endedUs: this.#clock.nowUs(), overflowed };
+    const ends =
+      spacingUs === undefined
+        ? {
+            firstUs: readUs[0] ?? 0,
+            lastUs: readUs[packets > 1 ? 1 : 0] ?? 0,
+            between: Math.max(0, packets - 1),
+          }
+        : steadyEnds(readUs.subarray(0, packets), spacingUs);
+    return { packets, ...ends, endedUs: this.#clock.nowUs(), overflowed };
   }
 
   #pingAnswer(): NonNullable<StepAnswer["ping"]> {
@@ -144,17 +155,21 @@ export class Probe {
       lateUsMax: (burstPacketsMax - 1) * intervalUs,
       batchPacketsMax: burstPacketsMax,
     });
+    const link = send.fills === undefined ? undefined : new FullLink(send.fills);
     let [sent, lastUs] = [0, startUs];
     while (sent < packets && lastUs < stopUs) {
       const { due } = schedule.take(this.#clock.nowUs());
       for (let at = 0; at < due && sent < packets; at += 1) {
-        if (this.#put("data", sent, packet)) sent += 1;
+        if (!this.#put("data", sent, packet)) continue;
+        sent += 1;
+        link?.sent(this.#clock.nowUs());
       }
       lastUs = this.#clock.nowUs();
       if (sent < packets) await this.#pause(turnMs);
     }
     await this.#sayEnd(sent);
-    return { packets: sent - this.#refused, tookUs: lastUs - startUs, lastUs };
+    const idle = link === undefined ? {} : { idleUs: link.idleUs };
+    return { packets: sent - this.#refused, tookUs: lastUs - startUs, lastUs, ...idle };
   }
 
   /** O1. */
@@ -218,9 +233,10 @@ export class Probe {
     const bit = 1 << (number & 7);
     if ((byte & bit) !== 0) return;
     receiving.seen[number >> 3] = byte | bit;
-    if (receiving.packets === 0) receiving.firstUs = nowUs;
+    const at =
+      receiving.spacingUs === undefined ? Math.min(1, receiving.packets) : receiving.packets;
+    receiving.readUs[at] = nowUs;
     receiving.packets += 1;
-    receiving.lastUs = nowUs;
   }
 
   #end(step: number): void {
@@ -256,9 +272,10 @@ export class Probe {
   }
 }
 
-function receivingOf(packets: number): Receiving {
+function receivingOf({ packets, spacingUs }: NonNullable<ProbeStep["receive"]>): Receiving {
   return {
-    ...{ seen: new Uint8Array(Math.ceil(packets / 8)), packets: 0, firstUs: 0, lastUs: 0 },
-    over: Promise.withResolvers<void>(),
+    seen: new Uint8Array(Math.ceil(packets / 8)),
+    readUs: new Float64Array(spacingUs === undefined ? 2 : packets),
+    ...{ spacingUs, packets: 0, over: Promise.withResolvers<void>() },
   };
 }

@@ -5,12 +5,11 @@
 //
 //   R1. Whatever happens, no probe outlives the pass it was started for.
 //   R2. A probe that cannot run makes its directions `untestable`, and stops nobody else.
-//   R3. A loss or rate that came out untestable because of the machine or the probe is probed once
-//       more, and so is a rate that was bad: a stall of the machine at a receiver's first or last
-//       packet looks like one. The second verdict is the one; what else was judged is not probed
-//       again.
+//   R3. What the judge doubts (V4) is probed once more, in every stage. The second verdict is the
+//       one; what else was judged is not judged again.
 import type { Clock } from "../../host/clock.ts";
 import {
+  isDoubted,
   judgeLatency,
   judgeLoss,
   judgeRate,
@@ -89,6 +88,8 @@ const endMs = 5_000;
 interface PairSteps {
   readonly pair: Pair;
   readonly steps: EndSteps;
+  /** What is judged of it. */
+  readonly edges: readonly Verdict["edge"][];
 }
 
 interface PairAnswers {
@@ -142,9 +143,11 @@ class Linktest {
 
   async #latency(plan: LatencyPlan): Promise<readonly Verdict[]> {
     const passes = plan.passes.map((pass) =>
-      pass.map((pair) => ({ pair, steps: latencySteps(pair, plan) })),
+      pass.map((pair) => {
+        return { pair, steps: latencySteps(pair, plan), edges: [pair.there, pair.back] };
+      }),
     );
-    return await this.#play("latency", passes, ({ pair, there }) => {
+    return await this.#judge("latency", passes, ({ pair, there }) => {
       if (typeof there === "string") return [];
       const { sent = 0, thereUs = [], backUs = [] } = there.steps[0]?.ping ?? {};
       const judge = (edge: Pair["there"], us: readonly number[]): Verdict =>
@@ -160,14 +163,17 @@ class Linktest {
   async #routing(routes: readonly Route[]): Promise<readonly Verdict[]> {
     const { limits } = this.#run;
     const ofPair = new Map<Pair, Route>(routes.map((route) => [routePair(route), route]));
-    const passes = schedulePasses([...ofPair.keys()], 2 * limits.pairsAtOnceMax).map((pass) =>
-      pass.map((pair) => ({ pair, steps: routeSteps() })),
-    );
-    return await this.#play("routing", passes, ({ pair, there }) => {
+    const routesOf = (pair: Pair): readonly Route[] => {
       const route = ofPair.get(pair);
-      if (route === undefined || typeof there === "string") return [];
+      return route === undefined ? [] : [route];
+    };
+    const passes = schedulePasses([...ofPair.keys()], 2 * limits.pairsAtOnceMax).map((pass) =>
+      pass.map((pair) => ({ pair, steps: routeSteps(), edges: routesOf(pair) })),
+    );
+    return await this.#judge("routing", passes, ({ pair, there }) => {
+      if (typeof there === "string") return [];
       const { sent = 0, backUs = [] } = there.steps[0]?.ping ?? {};
-      return [judgeRoute(route, sent, backUs.length)];
+      return routesOf(pair).map((route) => judgeRoute(route, sent, backUs.length));
     });
   }
 
@@ -178,29 +184,40 @@ class Linktest {
     judge: (probe: Probe, ends: StepEnds) => Verdict,
   ): Promise<readonly Verdict[]> {
     const probesOf = new Map(passes.flat().map(({ pair, probes }) => [pair, probes]));
-    const planned = passes.map((pass) => pass.map((of) => ({ pair: of.pair, steps: stepsOf(of) })));
-    const doubted = new Set<Pair>();
-    const judgePair = ({ pair, there, back, lostByMachine }: PairAnswers): readonly Verdict[] => {
+    const planned = passes.map((pass) =>
+      pass.map((of) => {
+        return { pair: of.pair, steps: stepsOf(of), edges: of.probes.map(({ edge }) => edge) };
+      }),
+    );
+    return await this.#judge(stage, planned, ({ pair, there, back, lostByMachine }) => {
       if (typeof there === "string" || typeof back === "string") return [];
       return (probesOf.get(pair) ?? []).map((probe) => {
         const isThere = probe.edge === pair.there;
         const [sender, receiver] = isThere ? [there, back] : [back, there];
-        const verdict = judge(probe, {
+        return judge(probe, {
           sender: sender.steps.find(({ sent }) => sent !== undefined),
           receiver: receiver.steps.find(({ received }) => received !== undefined),
           lostByMachine,
         });
-        if (isDoubted(verdict)) doubted.add(pair);
-        return verdict;
       });
-    };
-    const verdicts = await this.#play(stage, planned, judgePair);
-    // R3.
-    const again = planned.map((pass) => pass.filter(({ pair }) => doubted.has(pair)));
+    });
+  }
+
+  /** R3. */
+  async #judge(
+    stage: Stage,
+    passes: readonly (readonly PairSteps[])[],
+    judge: (answers: PairAnswers) => readonly Verdict[],
+  ): Promise<readonly Verdict[]> {
+    const verdicts = await this.#play(stage, passes, judge);
+    const doubted = new Set(verdicts.filter(isDoubted).map(({ edge }) => edge));
+    const again = passes.map((pass) =>
+      pass.filter(({ edges }) => edges.some((edge) => doubted.has(edge))),
+    );
     const repeated = await this.#play(
       stage,
       again.filter((pass) => pass.length > 0),
-      judgePair,
+      judge,
     );
     return verdicts.map((first) => {
       const second = repeated.find(({ edge }) => edge === first.edge);
@@ -219,12 +236,16 @@ class Linktest {
     for (const [index, pass] of passes.entries()) {
       if (this.#isCancelled) break;
       onProgress?.(stage, index, passes.length);
+      const edgesOf = new Map(pass.map(({ pair, edges }) => [pair, edges]));
       for (const answers of await this.#pass(stage, pass)) {
         const { pair, there, back } = answers;
         const failed = [there, back].find((one) => typeof one === "string");
         if (this.#isCancelled) continue;
         if (failed === undefined) verdicts.push(...judge(answers));
-        else verdicts.push(...untold(stage, pair, String(failed)));
+        else {
+          const why = String(failed);
+          verdicts.push(...(edgesOf.get(pair) ?? []).map((edge) => untestable(stage, edge, why)));
+        }
       }
     }
     if (passes.length > 0) onProgress?.(stage, passes.length, passes.length);
@@ -323,11 +344,6 @@ class Linktest {
   }
 }
 
-/** R3. */
-function isDoubted({ stage, verdict }: Verdict): boolean {
-  return verdict === "untestable" || (stage === "bandwidth" && verdict === "bad");
-}
-
 /** Of a ping: nothing but the packet's head. */
 const pingPayloadBytes = 20;
 
@@ -336,12 +352,6 @@ const judgeLossOf = (probe: Parameters<typeof judgeLoss>[0], ends: StepEnds): Ve
 
 const judgeRateOf = (probe: Parameters<typeof judgeRate>[0], ends: StepEnds): Verdict =>
   judgeRate(probe, rateSample(ends, probe.edge));
-
-function untold(stage: Stage, { there, back }: Pair, why: string): readonly Verdict[] {
-  const { from, to, link } = there;
-  if (stage === "routing") return [untestable(stage, { from, to, link }, why)];
-  return [there, back].map((edge) => untestable(stage, edge, why));
-}
 
 function stepsMs({ there, back }: EndSteps): number {
   const sum = (steps: ProbeOrder["steps"]): number =>

@@ -34,6 +34,8 @@ export interface LinktestEdge {
   readonly loss: number;
   readonly link: string;
   readonly queue: "droptail" | "red" | "gred";
+  /** How many wait in it; 50 packets when left out. The text of the map does not say it. */
+  readonly queueLimit?: { readonly limit: number; readonly unit: "packets" | "bytes" };
 }
 
 export interface LinktestMap {

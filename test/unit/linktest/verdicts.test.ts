@@ -5,6 +5,7 @@
 import { describe, expect, it } from "vitest";
 import {
   expectedDelayMs,
+  isDoubted,
   judgeLatency,
   judgeLoss,
   judgeRate,
@@ -72,7 +73,10 @@ describe("loss", () => {
     const random = seeded(2);
     const found = Array.from({ length: 400 }, () => lose(probe, 0.04, random));
     const share = found.filter((one) => one === "bad").length / found.length;
-    expect(share).toBeGreaterThan(0.93);
+    expect(share ** 2).toBeGreaterThan(0.93);
+    // Q4: it has to be found twice.
+    const { packets, tooMany } = probe;
+    expect(upperTail(packets, 0.04, tooMany) ** 2).toBeGreaterThanOrEqual(linktestLimits.power);
     expect(lose(probe, 0, random)).toBe("bad");
   });
 
@@ -94,6 +98,14 @@ describe("loss", () => {
     expect(judgeLoss(probe, full).verdict).toBe("untestable");
     const nothing = { sent: probe.packets, received: 0, overflowed: 0 };
     expect(judgeLoss(probe, nothing)).toMatchObject({ verdict: "bad", why: /^none of/ });
+  });
+
+  it("of which nothing was read is none where it came to a full socket, or too late (V2)", () => {
+    const sent = probe.packets;
+    const full = judgeLoss(probe, { sent, received: 0, overflowed: sent });
+    expect(full).toMatchObject({ verdict: "untestable", why: /receiver's socket full/ });
+    const gone = judgeLoss(probe, { sent, received: 0, overflowed: 0, isCutShort: true });
+    expect(gone).toMatchObject({ verdict: "untestable", why: /stopped before/ });
   });
 
   it("that this machine made is no verdict, unless more was lost than that", () => {
@@ -222,8 +234,8 @@ describe("bandwidth", () => {
     const received = 4_000;
     const bits = (received - 1) * 8 * (1450 + 42);
     const lastUs = (1_000_000 * bits) / (share * probe.edge.bandwidthBps);
-    const sentBps = probe.sendBps;
-    return { sent: probe.packets, received, overflowed: 0, firstUs: 0, lastUs, sentBps, ...more };
+    const sent = { sent: probe.packets, sentBps: probe.sendBps };
+    return { ...sent, received, overflowed: 0, firstUs: 0, lastUs, between: received - 1, ...more };
   };
   const verdictOf = (one: Parameters<typeof judgeRate>[1], of: RateProbe = probe) =>
     judgeRate(of, one).verdict;
@@ -236,14 +248,41 @@ describe("bandwidth", () => {
   });
 
   it("is untestable where the sender did not fill the link", () => {
-    expect(verdictOf(sample(0.9, { sentBps: 9_000_000 }))).toBe("untestable");
-    expect(verdictOf(sample(0.9, { overflowed: 1 }))).toBe("untestable");
-    // More than asked for is wrong whatever was offered.
-    expect(verdictOf(sample(1.2, { sentBps: 9_000_000 }))).toBe("bad");
+    const slow = { sentBps: 9_000_000 };
+    const idleUs = 0.1 * sample(0.9).lastUs;
+    expect(verdictOf(sample(0.9, { ...slow, idleUs }))).toBe("untestable");
+    expect(verdictOf(sample(0.98, { overflowed: 1 }))).toBe("untestable");
+    // More than asked for is wrong whatever was offered, and so is less than that.
+    expect(verdictOf(sample(1.2, slow))).toBe("bad");
+    expect(verdictOf(sample(0.8, { ...slow, idleUs }))).toBe("bad");
+  });
+
+  it("is judged by what came, also where the receiver's socket was too full for it", () => {
+    const { received } = sample(0.9);
+    expect(verdictOf(sample(0.9, { overflowed: received / 10 }))).toBe("untestable");
+    expect(verdictOf(sample(0.9, { overflowed: received / 20 }))).toBe("bad");
+  });
+
+  it("is ok only when a faster link would have been found, and not one b/s below (V5)", () => {
+    const least = Math.ceil((probe.edge.bandwidthBps * 1.015) / (1 - probe.edge.loss));
+    expect(verdictOf(sample(1, { sentBps: least }))).toBe("ok");
+    expect(verdictOf(sample(1, { sentBps: least - 1 }))).toBe("untestable");
+  });
+
+  it("that is small because the sender left the link empty is no verdict, unless it is smaller", () => {
+    const idle = (share: number, more: number) =>
+      judgeRate(probe, sample(share, { idleUs: more * sample(share).lastUs }));
+    expect(idle(0.93, 0.05)).toMatchObject({
+      verdict: "untestable",
+      why: /^the sender left the link empty for \d+ ms: the probe is at fault$/,
+    });
+    expect(idle(0.93, 0.04).verdict).toBe("bad");
+    expect(idle(0.93, 1).verdict).toBe("untestable");
+    expect(idle(0.98, 0.5).verdict).toBe("ok");
   });
 
   it("of nothing received is bad", () => {
-    expect(verdictOf(sample(1, { received: 1 }))).toBe("bad");
+    expect(verdictOf(sample(1, { received: 1, between: 0 }))).toBe("bad");
   });
 
   it.each([
@@ -255,6 +294,25 @@ describe("bandwidth", () => {
     [{ loss: 0.21 }, 2],
   ])("of %o has %i directions that cannot be judged", (more, directions) => {
     expect(planOf(1, more).rate?.untestable).toHaveLength(directions);
+  });
+});
+
+describe("what is doubted (V4)", () => {
+  const facts = { edge: edge("a", "b"), interval: null, detectable: null, samples: 1, why: "" };
+  it.each([
+    ["late", "latency", "bad", 10, 14, true],
+    ["early", "latency", "bad", 10, 6, false],
+    ["never there", "latency", "bad", 10, null, true],
+    ["in time", "latency", "ok", 10, 10, false],
+    ["lost", "loss", "bad", 0.02, 0.04, true],
+    ["not lost", "loss", "bad", 0.02, 0, false],
+    ["not to be told", "loss", "untestable", 0.02, 0.02, true],
+    ["slow", "bandwidth", "bad", 100, 90, true],
+    ["fast", "bandwidth", "bad", 100, 110, true],
+    ["not reached", "routing", "bad", 1, 0, true],
+    ["reached", "routing", "ok", 1, 1, false],
+  ] as const)("%s", (_how, stage, verdict, expected, measured, doubted) => {
+    expect(isDoubted({ ...facts, stage, verdict, expected, measured })).toBe(doubted);
   });
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: a loss that the machine or a probe caused is never a verdict of the link: such a direction
-// is probed once more, and what stays unknown is untestable; what was judged is not probed again,
-// but for a rate that is too small, which has to be so twice.
+// is probed once more, and what stays unknown is untestable; what a busy machine could have brought
+// about has to be found twice, in every stage; what else was judged is not judged again.
 // Method: the player of a linktest with probes that answer by hand, no process and no network.
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/host/clock.ts";
@@ -31,13 +31,22 @@ interface Pass {
   readonly b?: Pass["a"];
   readonly lostByMachine?: number;
   readonly sent?: number;
+  /** One way each, of every ping. */
+  readonly pingMs?: readonly [there: number, back: number];
+  /** The probe of `a` cannot run. */
+  readonly isBroken?: boolean;
 }
 
-function answerOf(node: "a" | "b", { sent = packets, ...pass }: Pass): ProbeAnswer {
-  const received = { packets, firstUs: 0, lastUs: 1_000, endedUs: 2_000_000, overflowed: 0 };
+function answerOf(node: "a" | "b", { sent = packets, pingMs, ...pass }: Pass): ProbeAnswer {
+  const times = { firstUs: 0, lastUs: 1_000, between: packets - 1, endedUs: 2_000_000 };
+  const received = { packets, overflowed: 0, ...times };
+  const [thereUs, backUs] = (pingMs ?? []).map((ms) => Array.from({ length: 40 }, () => ms * 1e3));
   const step = {
     sent: { packets: sent, tookUs: 1_000, lastUs: 1_000_000 },
     received: { ...received, ...pass[node] },
+    ...(thereUs === undefined || backUs === undefined
+      ? {}
+      : { ping: { sent: 40, thereUs, backUs } }),
   };
   return { steps: [step] };
 }
@@ -53,6 +62,7 @@ async function play(passes: readonly Pass[], isDeaf = false, played = plan) {
       started += 1;
       if (pass === undefined) throw new Error("a pass more than expected");
       if (node === "a") lost += pass.lostByMachine ?? 0;
+      if (node === "a" && pass.isBroken === true) return "no process can be started";
       const answer = Promise.resolve(answerOf(node === "a" ? "a" : "b", pass));
       return { answer, end: () => undefined };
     },
@@ -72,9 +82,21 @@ async function play(passes: readonly Pass[], isDeaf = false, played = plan) {
 describe("a loss", () => {
   const few = { packets: packets - 5 };
 
-  it("that nobody but the link can have caused is bad at once", async () => {
-    const { passes, a, b } = await play([{ a: few }]);
-    expect([passes, a?.verdict, b?.verdict]).toEqual([1, "ok", "bad"]);
+  it("that nobody but the link can have caused is bad when it is found twice", async () => {
+    const { passes, a, b } = await play([{ a: few }, { a: few }]);
+    expect([passes, a?.verdict, b?.verdict]).toEqual([2, "ok", "bad"]);
+    const once = await play([{ a: few }, { a: {} }]);
+    expect([once.passes, once.b?.verdict]).toEqual([2, "ok"]);
+  });
+
+  it("of a pair whose probe could not run is probed once more, and then has no verdict", async () => {
+    const late = await play([{ a: {}, isBroken: true }, { a: {} }]);
+    expect([late.passes, late.a?.verdict, late.b?.verdict]).toEqual([2, "ok", "ok"]);
+    const { b } = await play([
+      { a: {}, isBroken: true },
+      { a: {}, isBroken: true },
+    ]);
+    expect(b).toMatchObject({ verdict: "untestable", why: "no process can be started" });
   });
 
   it.each<readonly [string, Pass]>([
@@ -107,11 +129,30 @@ describe("a loss", () => {
   });
 });
 
+describe("a delay", () => {
+  const planned = planLinktest(map, { first: 1, last: 1 }, linktestLimits);
+  const pings = (there: number, back: number): Pass => ({ a: {}, pingMs: [there, back] });
+
+  it("that is too long has to be so twice (V4)", async () => {
+    const [late, honest] = [pings(5.5, 30), pings(5.5, 5.5)];
+    const faulty = await play([late, late], false, planned);
+    expect([faulty.passes, faulty.a?.verdict, faulty.b?.verdict]).toEqual([2, "ok", "bad"]);
+    const stalled = await play([late, honest], false, planned);
+    expect([stalled.passes, stalled.a?.verdict, stalled.b?.verdict]).toEqual([2, "ok", "ok"]);
+  });
+
+  it("that is too short is so at once: nothing makes packets early", async () => {
+    const { passes, a, b } = await play([pings(5.5, 1)], false, planned);
+    expect([passes, a?.verdict, b?.verdict]).toEqual([1, "ok", "bad"]);
+  });
+});
+
 describe("a rate", () => {
   const planned = planLinktest(map, { first: 4, last: 4 }, linktestLimits);
   const timed = (bitsPerSecond: number): Pass => {
-    const lastUs = ((packets - 1) * 8 * (ratePayloadBytes + frameBytes) * 1e6) / bitsPerSecond;
-    return { a: { lastUs }, b: { lastUs: lastUs * (bitsPerSecond / 2_000_000) } };
+    const between = packets - 1;
+    const lastUs = (between * 8 * (ratePayloadBytes + frameBytes) * 1e6) / bitsPerSecond;
+    return { a: { lastUs, between }, b: { lastUs: lastUs * (bitsPerSecond / 2_000_000), between } };
   };
 
   it("that is too small is bad when it is so twice (R3)", async () => {
@@ -127,7 +168,9 @@ describe("a rate", () => {
 describe("the sample of a loss", () => {
   const ends = (endedUs: number) => ({
     sender: { sent: { packets: 10, tookUs: 1, lastUs: 1_000_000 } },
-    receiver: { received: { packets: 9, firstUs: 0, lastUs: 0, overflowed: 0, endedUs } },
+    receiver: {
+      received: { packets: 9, firstUs: 0, lastUs: 0, between: 8, overflowed: 0, endedUs },
+    },
     lostByMachine: 0,
   });
 
@@ -142,6 +185,15 @@ describe("the sample of a loss", () => {
     const { there } = lossSteps(pass);
     const [{ send, timeoutMs = 0 } = {}] = there;
     expect(send?.burstPacketsMax).toBeLessThan(25);
+    const short = { limit: 5, unit: "packets" } as const;
+    const tight = { ...pass.pair.there, queueLimit: short };
+    const [own] = pass.probes;
+    if (own === undefined) throw new Error("nothing was planned");
+    const [step] = lossSteps({
+      pair: { there: tight, back: pass.pair.back },
+      probes: [{ ...own, edge: tight }],
+    }).there;
+    expect(step?.send?.burstPacketsMax).toBe(4);
     // The receiver listens when a sender gives up that began a second after it.
     expect(timeoutMs).toBeGreaterThanOrEqual((send?.giveUpMs ?? Infinity) + 1_000);
   });
