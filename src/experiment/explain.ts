@@ -52,6 +52,8 @@ export function explain(experiment: Experiment, syncServerReason?: string): stri
   );
   const reason = syncServerReason ?? reasonFor(experiment);
   lines.push("", `sync server: ${experiment.syncServer ?? "none"} (${reason})`);
+  const { linktestLevel = 0 } = experiment;
+  if (linktestLevel > 0) lines.push(`linktest at swap-in: level ${linktestLevel}`);
   return `${lines.map(harmless).join("\n")}\n`;
 }
 

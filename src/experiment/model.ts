@@ -255,11 +255,16 @@ export interface Experiment {
   readonly testground?: TestgroundPlan;
   /** The node that runs the sync server, or undefined when there is no node. */
   readonly syncServer: string | undefined;
+  /** Last stage of the linktest at swap-in, 0 for none; left out: the file does not say. */
+  readonly linktestLevel?: LinktestLevel;
   /** Name of the simulator object (normally `ns`). */
   readonly simulator: string;
   /** `set opt(NAME) value`, in order of assignment; exported to programs. */
   readonly environment: readonly (readonly [name: string, value: string])[];
 }
+
+/** None, or latency, routing, loss, bandwidth: each with those before it. [LINKTEST 2] */
+export type LinktestLevel = 0 | 1 | 2 | 3 | 4;
 
 /** One finding about a file. `error` findings refuse the file. */
 export interface Diagnostic {

@@ -151,7 +151,7 @@ class NsPrinter {
   }
 
   #printNodes(): void {
-    const { nodes, syncServer } = this.#experiment;
+    const { nodes, syncServer, linktestLevel } = this.#experiment;
     for (const { name, osName, hardwareType, failureAction } of nodes) {
       const node = nsReference(name);
       this.#add(`set ${nsWord(name)} [${this.#ns} node]`);
@@ -167,6 +167,7 @@ class NsPrinter {
     if (syncServer !== undefined && (this.#saysSyncServer || isOther)) {
       this.#add(`tb-set-sync-server ${nsReference(syncServer)}`);
     }
+    if (linktestLevel !== undefined) this.#add(`tb-set-linktest-level ${linktestLevel}`);
   }
 
   /** A start command makes its program and its event at once, so both are made in turn. */

@@ -112,6 +112,7 @@ function draw(it: Draw): Experiment {
     groups,
     ...(barriers.length === 0 ? {} : { barriers }),
     syncServer: flip(it) ? pick(it, names) : names.toSorted()[0],
+    ...(flip(it) ? { linktestLevel: pick(it, [0, 3, 4] as const) } : {}),
     simulator: pick(it, ["ns", "sim"]),
     environment: flip(it) ? [["SIZE", gen(() => line)] as const, ["N", "5"] as const] : [],
   });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What holds for the whole experiment: the columns of the `experiments` row and a few lists.
 
+import type { LinktestLevel } from "../model.ts";
 import type { NodeObject } from "./objects.ts";
 
 /** Columns in their order; undefined ones are absent until a command sets them. */
@@ -46,6 +47,8 @@ export class ExperimentSettings {
   readonly #values = new Map<string, string>();
   /** Name given to tb-set-sync-server; the last call wins. */
   syncServer: NodeObject | undefined = undefined;
+  /** tb-set-linktest-level, which the old parser has not. */
+  linktestLevel: LinktestLevel | undefined = undefined;
   /** Name of a standard inner testbed. */
   innerTopology = "";
   routerType = "none";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // tb-* commands about the whole experiment. [EMULAB-NS 9]
 
+import type { LinktestLevel } from "../model.ts";
 import { NsFault } from "./context.ts";
 import { word } from "./method.ts";
 import {
@@ -41,6 +42,15 @@ function weights(call: CommandCall): void {
   columns.forEach((column, at) => {
     call.context.settings.set(column, needInteger(call, at + 1, 0, many));
   });
+}
+
+/** Of Muster alone: in the old system it was an option of who swapped in. [LINKTEST 2] */
+function linktestLevel(call: CommandCall): void {
+  if (call.context.options.compat) {
+    const message = "there is no command tb-set-linktest-level in the old parser";
+    throw new NsFault("NS_UNKNOWN_COMMAND", message, { word: 0 });
+  }
+  call.context.settings.linktestLevel = Number(needInteger(call, 1, 0, 4)) as LinktestLevel;
 }
 
 /** A level above Green brings the site's firewall when the file runs. */
@@ -85,6 +95,10 @@ export const experimentCommands: readonly TestbedCommand[] = [
   }),
   command("tb-set-wasolver-weights", "delay bandwidth loss", 3, 3, (call) => {
     weights(call);
+    return "";
+  }),
+  command("tb-set-linktest-level", "0..4", 1, 1, (call) => {
+    linktestLevel(call);
     return "";
   }),
   command("tb-set-security-level", levels.join("|"), 1, 1, (call) => {

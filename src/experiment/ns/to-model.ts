@@ -40,6 +40,7 @@ export interface ModelFacts {
 export function toModel(context: NsContext, facts: ModelFacts): Experiment {
   const at = (offset: number): SourcePosition => context.interp.sources.position(offset);
   const event = (record: EventRecord): PlannedEvent => toEvent(record, at);
+  const { linktestLevel } = context.settings;
   const traffic = context.all("agent").flatMap((agent) => toTraffic(agent, facts, at));
   return {
     pid: facts.pid,
@@ -61,6 +62,7 @@ export function toModel(context: NsContext, facts: ModelFacts): Experiment {
       .map(({ name, members }) => ({ name, members: members.map((member) => member.name) })),
     ...(traffic.length === 0 ? {} : { traffic }),
     syncServer: facts.syncServer,
+    ...(linktestLevel === undefined ? {} : { linktestLevel }),
     simulator: context.simulator?.name ?? "ns",
     environment: context.environmentOrder.map(
       (name) => [name, context.environment.get(name) ?? ""] as const,

@@ -95,6 +95,8 @@ export interface ExperimentSpec<
     >
   >;
   readonly syncServer?: NodeNames<Nodes>;
+  /** Test of the links at swap-in, up to 1 latency, 2 routing, 3 loss, 4 bandwidth. */
+  readonly linktest?: 0 | 1 | 2 | 3 | 4;
   readonly simulator?: string;
 }
 

@@ -302,5 +302,9 @@ export const experimentType: RecordType = record("experiment", "an experiment", 
     about: "Events with times from the start of the timeline.",
   },
   syncServer: { type: hostName, about: "Node of the sync server; the first by name." },
+  linktest: {
+    type: { kind: "integer", min: 0, max: 4 },
+    about: "Test of the links at swap-in, up to 1 latency, 2 routing, 3 loss, 4 bandwidth.",
+  },
   simulator: { type: objectName, about: "Name that old tools know the experiment's events by." },
 });

@@ -40,11 +40,12 @@ export function printYaml(
     ["project", experiment.pid],
     ["name", experiment.eid],
   ];
-  const { syncServer, simulator } = experiment;
+  const { syncServer, linktestLevel, simulator } = experiment;
   const isOther = syncServer !== defaultSyncServer(nodes, catalogue);
   if (syncServer !== undefined && (saysSyncServer || isOther)) {
     pairs.push(["syncServer", syncServer]);
   }
+  if (linktestLevel !== undefined) pairs.push(["linktest", linktestLevel]);
   if (simulator !== "ns") pairs.push(["simulator", simulator]);
   const section = (name: string, isWanted: boolean, value: () => PlainValue): void => {
     if (isWanted) pairs.push([name, value()]);

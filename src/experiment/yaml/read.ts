@@ -3,12 +3,12 @@
 // finding has the place of the value at fault; nothing is guessed and no key is passed over.
 
 import { type Catalogue, defaultCatalogue } from "../catalogue.ts";
-import type { Diagnostic, Experiment, SourcePosition } from "../model.ts";
+import type { Diagnostic, Experiment, LinktestLevel, SourcePosition } from "../model.ts";
 import type { ParseResult } from "../parse.ts";
 import { findCycles } from "../validate.ts";
 import { assignAddresses } from "./assign-addresses.ts";
 import { checkShape } from "./check.ts";
-import { ReadContext, scalarsOf } from "./context.ts";
+import { integerIn, ReadContext, scalarsOf } from "./context.ts";
 import { experimentType } from "./fields.ts";
 import { Findings } from "./findings.ts";
 import { declareBarriers, readBarriers } from "./read-barriers.ts";
@@ -87,6 +87,7 @@ function readDocument(
   const members = new Map(groups.list.map((group) => [group.name, group.members]));
   const barriers = readBarriers(context, child(tree, "barriers"), members);
   const server = readSyncServer(context, child(tree, "syncServer"));
+  const linktest = integerIn(tree, "linktest");
   const eid = options.override?.eid ?? textOf(child(tree, "name")) ?? options.eid;
   const experiment: Experiment = {
     pid: options.override?.pid ?? textOf(child(tree, "project")) ?? options.pid,
@@ -101,6 +102,7 @@ function readDocument(
     ...(barriers.length === 0 ? {} : { barriers }),
     ...planOf(testground, eid),
     syncServer: server.node,
+    ...(linktest === undefined ? {} : { linktestLevel: linktest as LinktestLevel }),
     simulator: context.simulator,
     environment: readOptions(child(tree, "options"), options.presets ?? [], tree.at, findings),
   };
