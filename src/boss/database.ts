@@ -8,8 +8,12 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { assert } from "../core/assert.ts";
 import type { Tables } from "../experiment/index.ts";
+import type { LinktestLevel } from "../experiment/model.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import type { BossLimits } from "./limits.ts";
+import type { LinkSetting } from "./link-overlay.ts";
+import { LinkSettingRows } from "./link-setting-rows.ts";
+import { LinktestRows, linktestLevelOf } from "./linktest-rows.ts";
 import { NodeRows } from "./node-rows.ts";
 import type { Actor, Trust } from "./rights.ts";
 import { isTrust } from "./rights.ts";
@@ -30,6 +34,10 @@ export interface ExperimentRow {
   readonly createdMs: number;
   /** Absolute path of the experiment file when it was read. */
   readonly file: string;
+  /** Last stage of the linktest at swap-in; 0 for none. */
+  readonly linktestLevel: LinktestLevel;
+  /** Process that runs a linktest; null for none. */
+  readonly linktestPid: number | null;
 }
 
 /** What a file says, as it is stored. */
@@ -38,6 +46,10 @@ export interface Definition {
   readonly source: string;
   readonly presets: readonly (readonly [name: string, value: string])[];
   readonly rows: Tables;
+  /** Left out: as before. */
+  readonly linktestLevel?: LinktestLevel | undefined;
+  /** Set by users beyond the file; part of `rows` already. */
+  readonly linkSettings?: readonly LinkSetting[];
 }
 
 export interface HistoryEntry {
@@ -88,6 +100,8 @@ type Found = Readonly<Record<string, unknown>>;
 export class ExperimentsDatabase {
   /** Nodes and the times when events began. */
   readonly nodes: NodeRows;
+  readonly linktests: LinktestRows;
+  readonly linkSettings: LinkSettingRows;
   /** Told of each change of state, after it is written. Must not throw. */
   onMoved: ((pid: string, eid: string, state: ExperimentState) => void) | undefined;
   readonly #moved: (readonly [pid: string, eid: string, state: ExperimentState])[] = [];
@@ -101,6 +115,8 @@ export class ExperimentsDatabase {
     this.#limits = limits;
     this.#rows = new VirtualRows(database, limits.rowsMax);
     this.nodes = new NodeRows(database);
+    this.linktests = new LinktestRows(database);
+    this.linkSettings = new LinkSettingRows(database);
   }
 
   /** @throws BossError (DATABASE) with what to do. */
@@ -214,19 +230,28 @@ export class ExperimentsDatabase {
     }
     const row = this.experiment(pid, eid);
     assert(row !== undefined, "the experiment was just written");
-    if (known === undefined) this.#rows.add(row.exptidx, definition.rows);
-    else this.redefine(row.exptidx, definition);
+    if (known === undefined) {
+      this.#rows.add(row.exptidx, definition.rows);
+      this.#defineLinks(row.exptidx, definition);
+    } else this.redefine(row.exptidx, definition);
     this.#note(row.exptidx, known?.state ?? null, "swapped", deed);
     return row;
   }
 
   /** Replaces what an experiment says while it is up; its state is the caller's to move. */
-  redefine(exptidx: number, { file, source, presets, rows }: Definition): void {
+  redefine(exptidx: number, definition: Definition): void {
+    const { file, source, presets, rows } = definition;
     this.#run(
       "UPDATE experiments SET file = ?, source = ?, presets = ? WHERE exptidx = ?",
       ...[file, source, JSON.stringify(presets), exptidx],
     );
     this.#rows.replace(exptidx, rows);
+    this.#defineLinks(exptidx, definition);
+  }
+
+  #defineLinks(exptidx: number, { linktestLevel, linkSettings = [] }: Definition): void {
+    if (linktestLevel !== undefined) this.linktests.setLevel(exptidx, linktestLevel);
+    this.linkSettings.replace(exptidx, linkSettings);
   }
 
   /** @throws BossError (LIMIT) when the experiment has more rows than are kept. */
@@ -235,7 +260,7 @@ export class ExperimentsDatabase {
   }
 
   definition(exptidx: number): Definition {
-    const sql = "SELECT file, source, presets FROM experiments WHERE exptidx = ?";
+    const sql = "SELECT file, source, presets, linktest_level FROM experiments WHERE exptidx = ?";
     const found = this.#one(sql, exptidx);
     assert(found !== undefined, "the experiment exists");
     return {
@@ -243,6 +268,8 @@ export class ExperimentsDatabase {
       source: String(found["source"]),
       presets: JSON.parse(String(found["presets"])) as [string, string][],
       rows: this.#rows.read(exptidx),
+      linktestLevel: linktestLevelOf(found["linktest_level"]),
+      linkSettings: this.linkSettings.of(exptidx),
     };
   }
 
@@ -350,7 +377,8 @@ export class ExperimentsDatabase {
   }
 }
 
-const experimentColumns = "exptidx, pid, eid, state, since_ms, creator, swapper, created_ms, file";
+const experimentColumns =
+  "exptidx, pid, eid, state, since_ms, creator, swapper, created_ms, file, linktest_level, linktest_pid";
 
 function experimentOf(found: Found): ExperimentRow {
   return {
@@ -363,6 +391,8 @@ function experimentOf(found: Found): ExperimentRow {
     swapper: textOrNull(found["swapper"]),
     createdMs: Number(found["created_ms"]),
     file: String(found["file"]),
+    linktestLevel: linktestLevelOf(found["linktest_level"]),
+    linktestPid: found["linktest_pid"] === null ? null : Number(found["linktest_pid"]),
   };
 }
 

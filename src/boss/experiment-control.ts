@@ -39,8 +39,9 @@ export class DatabaseControl implements ExperimentControl {
     this.#experiments = experiments;
   }
 
+  /** With the level of its linktest, as it was when it was last up or was set since. */
   async swapIn(
-    { exptidx, pid, eid }: ExperimentRow,
+    { exptidx, pid, eid, linktestLevel }: ExperimentRow,
     user: string,
   ): Promise<{ readonly active: Promise<boolean> }> {
     const { file, source, presets } = this.#database.definition(exptidx);
@@ -57,7 +58,8 @@ export class DatabaseControl implements ExperimentControl {
       throw new BossError("REFUSED_FILE", message);
     }
     const times = { seed: null, durationSeconds: 0, stuckSeconds: 0 };
-    return this.#experiments.up({ file, source, pid, eid, presets, parsed, ...times }, user);
+    const asked = { file, source, pid, eid, presets, parsed, linktestLevel, ...times };
+    return this.#experiments.up(asked, user);
   }
 
   async modify({ pid, eid }: ExperimentRow, source: string, user: string): Promise<string> {

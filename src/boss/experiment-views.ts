@@ -20,8 +20,10 @@ export interface UpOptions {
   readonly seed: number | null;
   readonly durationSeconds: number;
   readonly stuckSeconds: number;
-  /** Last stage of a linktest before time 0; 0 or left out: none. */
-  readonly linktestLevel?: 0 | Level | undefined;
+  /** Last stage of a linktest before time 0, 0 for none; null or left out: what the file says. */
+  readonly linktestLevel?: 0 | Level | null | undefined;
+  /** What users have set of links for good; `parsed` is what they make of the file. */
+  readonly linkSettings?: Definition["linkSettings"];
 }
 
 export type ModifyOptions = Pick<UpOptions, "file" | "source" | "presets" | "parsed"> & {

@@ -14,6 +14,7 @@ import type { Experiment } from "../experiment/index.ts";
 import type { Clock } from "../host/clock.ts";
 import { newIncarnation, newRunId } from "../host/ids.ts";
 import type { Logger } from "../host/logger.ts";
+import type { Level } from "../linktest/index.ts";
 import { NetworkError } from "../network/link-backend.ts";
 import type { LinksReport } from "../network/link-report.ts";
 import { readEventServer } from "../testbed/event-server-file.ts";
@@ -61,7 +62,16 @@ export interface ExperimentsOptions {
   readonly mailer?: string | undefined;
   /** Where the process tells what nobody has caught. */
   readonly faults: Faults;
+  /** Tests the links at swap-in from outside of the run; undefined: the run does it. */
+  readonly testLinks?: SwapInLinktest | undefined;
 }
+
+/** @returns what to tell of it; undefined: it found nothing wrong */
+export type SwapInLinktest = (
+  experiment: Pick<ExperimentRow, "pid" | "eid">,
+  level: Level,
+  signal: AbortSignal,
+) => Promise<string | undefined>;
 
 interface Held {
   readonly swap: Swap;
@@ -123,12 +133,9 @@ export class Experiments {
     }
     const seed = options.seed ?? newIncarnation() % 2 ** 31;
     const run = this.#newRun(pid, eid, known, seed);
-    const definition = {
-      file: options.file,
-      source: options.source,
-      presets: options.presets,
-      rows,
-    };
+    const { file, source, presets, linkSettings = [] } = options;
+    const linktestLevel = options.linktestLevel ?? experiment.linktestLevel ?? 0;
+    const definition = { file, source, presets, rows, linktestLevel, linkSettings };
     const demand = (): void => this.#demand(user, "swap-in", pid, name, null);
     let ledger: RunLedger;
     try {
@@ -165,7 +172,8 @@ export class Experiments {
     if (held === undefined) throw this.#notUp(row, "modify", user);
     const { modification } = planned(name, options.file, held.swap.experiment, experiment);
     const { file, source, presets } = options;
-    const definition = { file, source, presets, rows };
+    const { linktestLevel } = experiment;
+    const definition = { file, source, presets, rows, linktestLevel };
     database.checkRows(rows);
     const brings = modification.nodes.added.length > 0 ? 1 : 0;
     if (held.additions + brings > limits.nodeAdditionsMax) {
@@ -196,6 +204,13 @@ export class Experiments {
   reading(id: string, user: string): Pick<UpOptions, "pid" | "eid" | "presets"> {
     const { pid, eid, exptidx } = this.#find(id, user);
     return { pid, eid, presets: this.#options.database.definition(exptidx).presets };
+  }
+
+  /** An experiment, for who may do `action` to it. @throws BossError */
+  demanded(id: string, user: string, action: Action): ExperimentRow {
+    const row = this.#find(id, user);
+    this.#demand(user, action, row.pid, nameOf(row), row.swapper);
+    return row;
   }
 
   /** All that `user` may see. */
@@ -270,14 +285,17 @@ export class Experiments {
 
   #hold({ options, experiment, rows, run, ledger }: Beginning): Started {
     const { clock, coreLimits, limits, logger, tools } = this.#options;
-    const { file, durationSeconds, stuckSeconds, linktestLevel } = options;
+    const { file, durationSeconds, stuckSeconds } = options;
     const { runId, directory, seed } = run;
-    const split = this.#options.schedulers?.splitFor(options, ledger.row.swapper);
+    const { swapper, linktestLevel } = ledger.row;
+    const split = this.#options.schedulers?.splitFor(options, swapper);
+    const { testLinks } = this.#options;
     const swap = new Swap({
       ...{ experiment, file, runId, directory, seed, durationSeconds, stuckSeconds, tools },
       ...{ clock, coreLimits, limits, logger, run: this.#options.run },
       ...{ tables: rows, split, mailer: this.#options.mailer, faults: this.#faults },
       linktestLevel: linktestLevel === 0 ? undefined : linktestLevel,
+      testLinks: testLinks && ((level, signal) => testLinks(options, level, signal)),
       projectFiles: dirname(file),
       nodeWatch: this.#options.watchNodes?.(options.pid, options.eid),
     });

@@ -145,11 +145,27 @@ CREATE TABLE event_starts (
   PRIMARY KEY (exptidx, timeline)
 ) STRICT, WITHOUT ROWID;`;
 
+/** The test of links, and what users have set of links beyond the file. [LINKTEST 10] */
+const linktests = `
+ALTER TABLE experiments ADD COLUMN linktest_level INTEGER NOT NULL DEFAULT 0
+  CHECK (linktest_level BETWEEN 0 AND 4);
+ALTER TABLE experiments ADD COLUMN linktest_pid INTEGER;
+ALTER TABLE experiments ADD COLUMN linktest_started TEXT;
+CREATE TABLE link_settings (
+  exptidx INTEGER NOT NULL REFERENCES experiments (exptidx) ON DELETE CASCADE,
+  link TEXT NOT NULL,
+  node TEXT NOT NULL,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (exptidx, link, node, key)
+) STRICT, WITHOUT ROWID;`;
+
 /** Step n makes layout n of layout n - 1. */
 export const migrations: readonly string[] = [
   [people, experiments, ...virtualTables.map(virtualTable)].join("\n"),
   runs,
   nodes,
+  linktests,
 ];
 
 /** Names of all virtual tables. */

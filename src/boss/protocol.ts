@@ -32,8 +32,8 @@ export interface UpRequest {
   readonly seed: number | null;
   readonly durationSeconds: number;
   readonly stuckSeconds: number;
-  /** Last stage of a linktest before time 0; 0, or left out by an older client: none. */
-  readonly linktestLevel?: 0 | Level;
+  /** Last stage of a linktest before time 0, 0 for none; null or left out: what the file says. */
+  readonly linktestLevel?: 0 | Level | null;
 }
 
 /** Makes an experiment that is up into what a file says. */
@@ -169,7 +169,7 @@ export function checkRequest(frame: object): Request | string {
 
 function checkUp(fields: Fields): UpRequest | string {
   const { file, text, pid, eid, presets, seed, durationSeconds, stuckSeconds } = fields;
-  const { insisted = [], linktestLevel = 0 } = fields;
+  const { insisted = [], linktestLevel = null } = fields;
   for (const [name, value] of Object.entries({ file, text, pid, eid })) {
     if (typeof value !== "string") return `up needs the text \`${name}\``;
   }
@@ -179,7 +179,9 @@ function checkUp(fields: Fields): UpRequest | string {
   if (seed !== null && !isWhole(seed)) return "`seed` of up must be a whole number or null";
   if (!isSeconds(durationSeconds)) return "`durationSeconds` of up must be a number from 0";
   if (!isSeconds(stuckSeconds)) return "`stuckSeconds` of up must be a number from 0";
-  if (!isLinktestLevel(linktestLevel)) return "`linktestLevel` of up must be 0 to 4";
+  if (linktestLevel !== null && !isLinktestLevel(linktestLevel)) {
+    return "`linktestLevel` of up must be 0 to 4, or null";
+  }
   return {
     kind: "up",
     ...{ file: String(file), text: String(text), pid: String(pid), eid: String(eid) },

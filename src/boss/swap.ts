@@ -49,6 +49,7 @@ export interface SwapOptions {
   readonly stuckSeconds: number;
   /** As of a run: it never keeps an experiment from coming up, and ends with it. */
   readonly linktestLevel?: Level | undefined;
+  readonly testLinks?: RunOptions["testLinks"];
   readonly tools: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly coreLimits: Limits;

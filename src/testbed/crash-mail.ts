@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Tells people that the scheduler of an experiment is gone, by the mailer that reports go through.
-// [EMULAB-EVENTS 7.5]
+// Tells people of an experiment's troubles, by the mailer that reports go through: that its
+// scheduler is gone [EMULAB-EVENTS 7.5], that a linktest has failed [LINKTEST 10].
 import { hostname } from "node:os";
 import type { Clock } from "../host/clock.ts";
 import { runLimited } from "./agents/limited-command.ts";
@@ -13,7 +13,7 @@ import type { RunOptions } from "./run-options.ts";
 export interface CrashMailOptions {
   /** A command line; undefined: nobody is told. */
   readonly mailer: string | undefined;
-  /** Whom the scheduler ran as; undefined: the user of this process. */
+  /** Whose experiment it is; undefined: the user of this process. */
   readonly user: string | undefined;
   /** `pid/eid` */
   readonly experiment: string;
@@ -24,9 +24,16 @@ export interface CrashMailOptions {
 
 type CrashedRun = Pick<RunOptions, "mailer" | "out" | "split" | "clock">;
 
+/** That its scheduler is gone. @returns what went wrong with the mail */
+export function mailCrash(options: CrashMailOptions, message: string): Promise<string | undefined> {
+  const subject = `Event Scheduler for ${options.experiment} died on ${hostname()}`;
+  return mailAbout(options, subject, message);
+}
+
 /** To the user and, if that is another, to who keeps the testbed. @returns what went wrong */
-export async function mailCrash(
-  { mailer, user: swapper, experiment, directory, clock }: CrashMailOptions,
+export async function mailAbout(
+  { mailer, user: swapper, directory, clock }: Omit<CrashMailOptions, "experiment">,
+  subject: string,
   message: string,
 ): Promise<string | undefined> {
   if (mailer === undefined) return undefined;
@@ -34,7 +41,6 @@ export async function mailCrash(
   if (words === undefined || words.length === 0) return `${mailer} is no command line`;
   const { user, home } = currentUser();
   const to = [...new Set([swapper ?? user, user])].join(", ");
-  const subject = `Event Scheduler for ${experiment} died on ${hostname()}`;
   const { problem } = await runLimited({
     ...{ words, directory, clock, input: `To: ${to}\nSubject: ${subject}\n\n${message}\n` },
     environment: { PATH: STANDARD_PATH, USER: user, HOME: home ?? directory },

@@ -39,6 +39,14 @@ export interface RunOptions {
   readonly network?: WantedNetwork | undefined;
   /** Tests the links before time 0, up to this stage. */
   readonly linktestLevel?: Level | undefined;
+  /**
+   * Has somebody else do that, who says START and COMPLETE over the bus; left out: the run does.
+   * @param signal the run ends
+   * @returns what to tell of it; undefined for nothing
+   */
+  readonly testLinks?:
+    | ((level: Level, signal: AbortSignal) => Promise<string | undefined>)
+    | undefined;
   /** What shapes the links of that network; left out: what works best here. */
   readonly links?: BackendKind | undefined;
   /** Command name on the nodes -> executable; `emulab-syncd` among them. */

@@ -32,6 +32,7 @@ import type { TrafficAgent } from "./agents/trafgen/traffic-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
 import { mailCrashOfRun } from "./crash-mail.ts";
 import { memberBarriersOf } from "./declared-barriers.ts";
+import { testBeforeTime } from "./linktest/test-before-time.ts";
 import { LocalAgents } from "./local-agents.ts";
 import { AgendaModifier } from "./modify-agenda.ts";
 import { type Modification, ModifyError, type ModifyOutcome, RunModifier } from "./modify-run.ts";
@@ -87,6 +88,7 @@ class Run {
   #consoles: ConsoleAgent | undefined;
   #traffic: TrafficAgent | undefined;
   #performer: EventPerformer | undefined;
+  #isServed = false;
   #links: LinkAgent | undefined;
   #local: LocalAgents | undefined;
   #listener: LinkListener | undefined;
@@ -156,7 +158,7 @@ class Run {
       const preloader = this.#preload(agenda);
       // An agenda counts from here: what it starts must not find it missing.
       this.#agenda.open();
-      if (this.#ending === undefined) await this.#testLinks();
+      if (this.#ending === undefined) await this.#testLinks(agenda);
       if (this.#ending === undefined) await preloader.loadFirst();
       if (this.#ending === undefined) await this.#start(agenda, preloader);
       await this.#ended;
@@ -273,13 +275,23 @@ class Run {
     });
   }
 
-  /** Before time 0, when that is asked for; the end of the run ends it. */
-  async #testLinks(): Promise<void> {
-    const { linktestLevel: last } = this.#options;
-    const linktest = this.#local?.linktest;
-    if (last === undefined || linktest === undefined) return;
-    void this.#ended.then(() => linktest.kill());
-    await linktest.run({ first: 1, last });
+  #testLinks(agenda: AgendaLoad): Promise<void> {
+    return testBeforeTime({
+      ...{ run: this.#options, linktest: this.#local?.linktest, ended: this.#ended },
+      serve: () => this.#serve(agenda),
+      onWarning: (text) => this.#teller.warn(text),
+    });
+  }
+
+  /** The agenda is known to the scheduler, and obeyed; its time has not begun. */
+  async #serve(agenda: AgendaLoad): Promise<void> {
+    if (this.#isServed) return;
+    this.#isServed = true;
+    await this.#events?.serve(agenda);
+    const nodes = this.#options.experiment.nodes.map(({ name }) => name);
+    this.#events?.submit({ kind: "open-scope", scope: this.#scope, nodes });
+    this.#conditions.open();
+    this.#events?.load(agenda);
   }
 
   #makeLocalAgents(backend: NodeBackend, programs: ProgramAgent): LocalAgents {
@@ -337,11 +349,10 @@ class Run {
 
   /** Time 0. */
   async #start(agenda: AgendaLoad, preloader: Preloader): Promise<void> {
-    const { experiment, durationSeconds, clock } = this.#options;
+    const { durationSeconds, clock } = this.#options;
     const events = this.#events;
     if (events === undefined) return;
-    await events.serve(agenda);
-    const nodes = experiment.nodes.map(({ name }) => name);
+    await this.#serve(agenda);
     this.#onTimeStarted = (zeroUs) => {
       preloader.start(zeroUs);
       this.#timers.push(() => preloader.stop());
@@ -352,9 +363,6 @@ class Run {
       this.#watchForStuck();
       this.#offerControl(events);
     };
-    events.submit({ kind: "open-scope", scope: this.#scope, nodes });
-    this.#conditions.open();
-    events.load(agenda);
     events.submit({ kind: "agenda-start", scope: this.#scope, inUs: startAheadUs });
   }
 

@@ -17,6 +17,7 @@ export {
   launchActions,
 } from "./launcher.ts";
 export { defaultRunDirectory } from "./pid-file.ts";
+export { identifyProcess, isRunning, type ProcessIdentity } from "./process-identity.ts";
 export {
   type RemoteCommand,
   type RemoteEnding,

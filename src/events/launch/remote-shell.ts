@@ -5,7 +5,8 @@
 //
 //   H1. Nothing of a host, a user or a command is ever read by a shell as more than one word.
 //   H2. Over there the command is the leader of a process group. When standard input ends - we
-//       cancel, we die, the connection is cut - the group is told, and after half a second killed.
+//       cancel, we die, the connection is cut - the group is told, and killed half a second later,
+//       or when the command was given longer.
 //   H3. The exit status is that of the command, or of the program of the template.
 import { type ChildProcess, spawn } from "node:child_process";
 import { LaunchError } from "./launch-error.ts";
@@ -22,6 +23,8 @@ export interface RemoteCommand {
   /** Aborting it is cancelling: the local end is killed, H2 does the rest. */
   readonly signal?: AbortSignal;
   readonly onOutput: (stream: "stdout" | "stderr", text: string) => void;
+  /** From being told to being killed, seconds; half a second when left out. */
+  readonly graceSeconds?: number;
 }
 
 export interface RemoteEnding {
@@ -52,12 +55,16 @@ export class RemoteShell {
   }
 
   /** What is executed here. @throws LaunchError (REFUSED) for names that could be options. */
-  argvFor(place: RemotePlace, argv: readonly string[]): string[] {
+  argvFor(
+    place: RemotePlace,
+    argv: readonly string[],
+    graceSeconds: number = usualGrace,
+  ): string[] {
     if (argv[0] === undefined || argv[0].startsWith("-")) {
       const message = `${argv[0] ?? "nothing"} is no command for a remote shell; name a program`;
       throw new LaunchError("REFUSED", message);
     }
-    const guarded = ["sh", "-c", guard, "muster-remote", ...argv];
+    const guarded = ["sh", "-c", guardFor(graceSeconds), "muster-remote", ...argv];
     if (this.isLocal) return guarded;
     const words = this.#template.map((word) => expand(word, place));
     return [...words, guarded.map(quoteWord).join(" ")];
@@ -65,7 +72,7 @@ export class RemoteShell {
 
   /** Resolves when the local end has ended. @throws LaunchError (REFUSED, LOST) */
   run(place: RemotePlace, command: RemoteCommand): Promise<RemoteEnding> {
-    const [file = "", ...rest] = this.argvFor(place, command.argv);
+    const [file = "", ...rest] = this.argvFor(place, command.argv, command.graceSeconds);
     if (command.signal?.aborted === true) {
       return Promise.resolve({ exitCode: null, signal: null, cancelled: true });
     }
@@ -100,22 +107,25 @@ export class RemoteShell {
   }
 }
 
+const usualGrace = 0.5;
+
 /**
  * Runs over there, in any POSIX shell. The watcher reads standard input to its end; the command has
  * none. `setsid` makes the group, and is the command afterwards.
  */
-const guard: string = [
-  "exec 3<&0",
-  'setsid "$@" </dev/null 3<&- & child=$!',
-  "{ while read -r _; do :; done; trap '' TERM",
-  "  kill -TERM -$child; sleep 0.5; kill -KILL -$child",
-  "} <&3 3<&- >/dev/null 2>&1 & watcher=$!",
-  "exec 3<&-",
-  "wait $child; status=$?",
-  // One that has begun to end the group does not hear it, and goes on.
-  "kill -TERM $watcher 2>/dev/null",
-  "exit $status",
-].join("\n");
+const guardFor = (graceSeconds: number): string =>
+  [
+    "exec 3<&0",
+    'setsid "$@" </dev/null 3<&- & child=$!',
+    "{ while read -r _; do :; done; trap '' TERM",
+    `  kill -TERM -$child; sleep ${graceSeconds}; kill -KILL -$child`,
+    "} <&3 3<&- >/dev/null 2>&1 & watcher=$!",
+    "exec 3<&-",
+    "wait $child; status=$?",
+    // One that has begun to end the group does not hear it, and goes on.
+    "kill -TERM $watcher 2>/dev/null",
+    "exit $status",
+  ].join("\n");
 
 function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;

@@ -41,7 +41,7 @@ describe("checkRequest()", () => {
 
   it("takes up of an older client, which knows no linktest", () => {
     const { linktestLevel: _, ...older } = up;
-    expect(checkRequest({ ...older })).toEqual({ ...older, linktestLevel: 0 });
+    expect(checkRequest({ ...older })).toEqual({ ...older, linktestLevel: null });
   });
 
   it.each([

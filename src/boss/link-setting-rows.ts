@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// What users have set of links for good, beyond what the file says: kept until the experiment is
+// defined anew. Stores and finds; what a setting means is in link-overlay.ts.
+//
+//   K1. Of a key of a link the last word counts: what is set of the whole link replaces what was
+//       set of single nodes.
+import type { DatabaseSync } from "node:sqlite";
+import type { LinkSetting } from "./link-overlay.ts";
+
+export class LinkSettingRows {
+  readonly #database: DatabaseSync;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  /** By link, the whole of it before its nodes. */
+  of(exptidx: number): readonly LinkSetting[] {
+    const sql = "SELECT * FROM link_settings WHERE exptidx = ? ORDER BY link, node, key";
+    return this.#database
+      .prepare(sql)
+      .all(exptidx)
+      .map(({ link, node, key, value }) => {
+        return { link: String(link), node: String(node), key: String(key), value: String(value) };
+      });
+  }
+
+  /** K1. */
+  put(exptidx: number, { link, node, key, value }: LinkSetting): void {
+    if (node === "") {
+      const sql = "DELETE FROM link_settings WHERE exptidx = ? AND link = ? AND key = ?";
+      this.#database.prepare(sql).run(exptidx, link, key);
+    }
+    const sql = "INSERT OR REPLACE INTO link_settings VALUES (?, ?, ?, ?, ?)";
+    this.#database.prepare(sql).run(exptidx, link, node, key, value);
+  }
+
+  replace(exptidx: number, settings: readonly LinkSetting[]): void {
+    this.#database.prepare("DELETE FROM link_settings WHERE exptidx = ?").run(exptidx);
+    for (const setting of settings) this.put(exptidx, setting);
+  }
+}
