@@ -10,6 +10,7 @@ import {
   chmodSync,
   constants,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -112,6 +113,29 @@ describe.runIf(modes.includes("namespace"))("nodes with a network of their own",
     // By the control network.
     const control = "node2.exp.proj.muster.local";
     expect(await say(backend, "node0", `ping -c 1 -W 5 ${control}`)).toContain("(172.31.0.3)");
+  });
+
+  test("are the same whether perl makes them or, where there is none, the shell", async () => {
+    const seen = async (more: { readonly holders?: "shell" }): Promise<string> => {
+      const own = join(out, more.holders ?? "perl");
+      mkdirSync(own);
+      const backend = await startNodes(own, { ...ring(2), ...more });
+      backends.push(backend);
+      return await say(
+        backend,
+        "node1",
+        // Mounts by what they are, behind the numbers of this copy; then what else a node has.
+        `cut -d ' ' -f 3,5-6 /proc/self/mountinfo | sed 's/^[0-9:]* //' | sort
+        hostname; ls /sys/class/net
+        cd /proc/sys/net && cat ipv4/ip_forward ipv4/conf/*/rp_filter ipv6/conf/*/addr_gen_mode
+        readlink /proc/1/fd/0 /proc/1/fd/1; tr '\\0' '\\n' </proc/1/environ | cut -d = -f 1 | sort`,
+      );
+    };
+    const byPerl = await seen({});
+    const byShell = await seen({ holders: "shell" });
+    expect(byPerl).toContain("node1.exp.proj.muster.local");
+    expect(byPerl).toContain("MUSTER_RUN");
+    expect(byPerl).toBe(byShell);
   });
 
   test("forward only where routing was asked for", async () => {

@@ -107,17 +107,19 @@ export function bindLine(source: string, target: string): MountLine {
 /** @param prefix put before every target. */
 export function formatMountTable(lines: readonly MountLine[], prefix = ""): string {
   return lines
-    .map(({ source, target, type, options }) =>
-      [escapeField(source), escapeField(prefix + target), type, options, "0", "0"].join(" "),
-    )
-    .map((line) => `${line}\n`)
+    .map((line) => `${formatMountFields({ ...line, target: prefix + line.target })} 0 0\n`)
     .join("");
+}
+
+/** What is mounted, where, the type and the options; fields are as in that file. */
+export function formatMountFields({ source, target, type, options }: MountLine): string {
+  return [escapeField(source), escapeField(target), type, options].join(" ");
 }
 
 /** Blanks and backslashes separate fields or start an escape there. [fstab(5)] */
 function escapeField(text: string): string {
   return text.replace(
-    /[\s\\#]/g,
+    /[ \t\n\v\f\r\\#]/g,
     (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, "0")}`,
   );
 }

@@ -14,8 +14,15 @@ import {
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Clock } from "../../host/clock.ts";
+import { formatHolderTables, HOLDERS, holdersCommand } from "./holders-script.ts";
 import { endHolder, keepNetwork, type LateHolder, startLateHolder } from "./late-holder.ts";
-import { formatMountTable, type HostEntry, type HostListing } from "./mount-plan.ts";
+
+import {
+  formatMountTable,
+  type HostEntry,
+  type HostListing,
+  type MountLine,
+} from "./mount-plan.ts";
 import type { NodeDirectories } from "./node-files.ts";
 import {
   archiveDirectory,
@@ -55,6 +62,8 @@ export interface NamespacesInput {
   readonly nodes: readonly HeldNode[];
   /** Nodes, and what lies between them, have networks of their own. */
   readonly hasNetwork?: boolean;
+  /** `shell`: by the shell, as where there is no perl. */
+  readonly holders?: "shell";
 }
 
 export interface Namespaces {
@@ -118,24 +127,48 @@ function writeTables(input: NamespacesInput): string {
   writeFileSync(join(tables, "root.sh"), formatRootScript(template));
   writeFileSync(join(tables, "root.table"), formatMountTable(template.table, rootDirectory));
   writeFileSync(join(tables, "readonly"), template.readOnly.map((path) => `${path}\n`).join(""));
-  writeFileSync(join(tables, "nodes"), nodes.map((n) => `${n.name} ${n.hostName}\n`).join(""));
-  for (const node of nodes) writeNodeTable(input, node);
+  for (const node of nodes) makeMountPoints(input, node);
+  writeFileSync(join(tables, "holders"), HOLDERS);
+  if (isByShell(input)) {
+    writeFileSync(join(tables, "nodes"), nodes.map((n) => `${n.name} ${n.hostName}\n`).join(""));
+    for (const node of nodes) writeNodeTable(input, node);
+  } else {
+    const all = nodes.map((node) => ({ ...node, mounts: mountsOf(input, node) }));
+    writeFileSync(join(tables, "nodes"), formatHolderTables(all));
+  }
   return rootDirectory;
 }
 
-function writeNodeTable(
-  input: NamespacesInput,
-  { name, directories, network, archives = [] }: HeldNode,
-): void {
-  const { view } = input;
-  const table = formatMountTable(planNodeTable(name, directories, view, archives));
-  for (const index of archives.keys()) {
-    mkdirSync(archiveDirectory(directories, index), { recursive: true });
-  }
-  writeFileSync(join(tableDirectory(input), `node-${name}`), table);
+function isByShell({ holders }: NamespacesInput): boolean {
+  return holders === "shell" || holdersCommand().length === 0;
+}
+
+function mountsOf(
+  { view }: NamespacesInput,
+  { name, directories, archives = [] }: HeldNode,
+): readonly MountLine[] {
+  return planNodeTable(name, directories, view, archives);
+}
+
+/** For a holder that the shell makes. */
+function writeNodeTable(input: NamespacesInput, node: HeldNode): void {
+  const { name, network } = node;
+  writeFileSync(
+    join(tableDirectory(input), `node-${name}`),
+    formatMountTable(mountsOf(input, node)),
+  );
   const networkFile = join(tableDirectory(input), `network-${name}`);
   if (network === undefined) rmSync(networkFile, { force: true });
   else writeFileSync(networkFile, network.forwards ? "1\n" : "0\n");
+}
+
+function makeMountPoints(
+  { view }: NamespacesInput,
+  { directories, archives = [] }: HeldNode,
+): void {
+  for (const index of archives.keys()) {
+    mkdirSync(archiveDirectory(directories, index), { recursive: true });
+  }
   for (const path of keptEntries(view.needed)) {
     const own = path.startsWith("/tmp/")
       ? join(directories.temporary, path.slice("/tmp/".length))
@@ -210,6 +243,7 @@ class RunNamespaces implements Namespaces {
     const { name, hostName } = node;
     const held = firstChild(keeper.pid);
     if (held === undefined) return "the processes that hold the nodes have ended";
+    makeMountPoints(input, node);
     writeNodeTable(input, node);
     const { runId, clock } = input;
     const network = this.#networks.get(name)?.pid ?? (node.network === undefined ? "none" : "new");
@@ -283,7 +317,7 @@ function spawnKeeper(input: NamespacesInput, rootDirectory: string, asUser: bool
       ...user,
       ...["--mount", "--pid", "--fork", "--kill-child=KILL", ...network],
       ...["sh", join(tableDirectory(input), "keeper"), rootDirectory, tableDirectory(input)],
-      ...network,
+      ...[network.join(" "), ...(isByShell(input) ? [] : holdersCommand())],
     ],
     {
       // Away from the terminal: Ctrl-C must reach Muster, which then ends programs in order.

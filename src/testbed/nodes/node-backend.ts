@@ -35,6 +35,8 @@ export interface BackendOptions {
   readonly groupLimits?: NodeGroupLimits;
   /** Left out: what the probe finds, or `MUSTER_NODES` when it is set. */
   readonly mode?: NodeMode;
+  /** `shell`: holders are made as where there is no perl. */
+  readonly holders?: "shell";
   /** A network of their own for the nodes, or why they are to have none; left out: none. */
   readonly network?: NetworkPlan | { readonly refused: string } | undefined;
   readonly clock: Clock;

@@ -87,17 +87,32 @@ export function createRunFiles(run: RunDirectories, tools: Readonly<Record<strin
   writeFileSync(join(run.experiment, runDirectoryFile), `${dirname(run.experiment)}\n`);
 }
 
-/** Creates the directories of one node and its hosts file. @throws Error of the file system. */
+/**
+ * Creates the directories of one node and its hosts file, each once and parents first: of 200 nodes
+ * they are most of what Muster itself does before a run. @throws Error of the file system.
+ */
 export function createNodeFiles(directories: NodeDirectories, hosts: string): void {
-  const { boot, emulab, localLogs, hostsFile, temporary, varTemporary, varRun } = directories;
-  for (const path of [boot, join(emulab, "logs"), localLogs, join(hostsFile, ".."), varRun]) {
-    mkdirSync(path, { recursive: true });
+  const { root, boot, emulab, localLogs, hostsFile, temporary, varTemporary, varRun } = directories;
+  mkdirSync(dirname(root), { recursive: true });
+  mkdirSync(dirname(dirname(temporary)), { recursive: true });
+  const own = [root, dirname(emulab), emulab, boot, join(emulab, "logs"), dirname(localLogs)];
+  for (const path of [...own, localLogs, dirname(hostsFile), dirname(temporary), varRun]) {
+    makeDirectory(path);
   }
   for (const path of [temporary, varTemporary]) {
-    mkdirSync(path, { recursive: true });
+    makeDirectory(path);
     chmodSync(path, 0o1777); // A program may become another user.
   }
   writeFileSync(hostsFile, hosts);
+}
+
+/** Of a node that comes back there are some. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
 }
 
 /** Removes what a node loses with its end: its temporary directories. */

@@ -3,7 +3,7 @@
 // This file decides and orders; the parts are addresses, files, namespaces, programs, the reaper.
 //   N1. Whatever ends Muster, nothing of the run outlives it: programs, holders, mounts, sockets,
 //       temporary directories (the limits of environment mode are in `lost`).
-//   N2. No process of Muster per node but the holder, which is a blocked sh.
+//   N2. No process of Muster per node but the holder, which is blocked and no Node.
 
 import { rmSync } from "node:fs";
 import { eventPorts } from "../../client/event-address.ts";
@@ -178,6 +178,7 @@ function hold(
   const { run, user, nodes, hasNetwork } = how;
   return startNamespaces({
     ...{ runId: options.runId, clock: options.clock, temporary, nodes, hasNetwork },
+    ...(options.holders === undefined ? {} : { holders: options.holders }),
     view: {
       ...options,
       run,

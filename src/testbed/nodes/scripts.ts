@@ -45,18 +45,19 @@ while read -r line; do
   pid=\${line#?}
   case $line in
     +*) known="$known$pid " ;;
-    '~') patience=50 ;;
+    '~') patience=100 ;;
     -*) case $known in *" $pid "*) known="\${known%%" $pid "*} \${known#*" $pid "}" ;; esac ;;
   esac
 done
 for pid in $known; do kill -s KILL -- "-$pid" 2>/dev/null; done
-while [ "$patience" -gt 0 ] && grep -qsF -- "MUSTER_RUN=$1" /proc/[0-9]*/environ; do
+empty=0
+while [ "$patience" -gt 0 ]; do
   patience=$((patience - 1))
-  sleep 0.02
+  grep -qsF -- "MUSTER_RUN=$1" /proc/[0-9]*/environ || empty=1 patience=0
+  sleep 0.01
 done
 # Twice in a row nothing: a process that is just becoming another program has no environment.
 round=0
-empty=0
 while [ "$empty" -lt 2 ] && [ "$round" -lt 250 ]; do
   round=$((round + 1))
   empty=$((empty + 1))
@@ -65,7 +66,7 @@ while [ "$empty" -lt 2 ] && [ "$round" -lt 250 ]; do
     pid=\${file#/proc/}
     kill -s KILL "\${pid%/environ}" 2>/dev/null
   done
-  sleep 0.01
+  [ "$empty" -ge 2 ] || sleep 0.01
 done
 # Control groups, of either version; one goes when all in it have ended.
 for group in /sys/fs/cgroup/"muster-$1" /sys/fs/cgroup/*/"muster-$1"; do
@@ -85,7 +86,8 @@ fi
  *
  *   $1 an empty directory to mount the root on; $2 directory of the mount tables, which holds
  *   these scripts as well: command lines stay short enough to read in ps; $3 `--net` where nodes
- *   have a network of their own, as the keeper has then.
+ *   have a network of their own, as the keeper has then; $4... what makes the holders in place of
+ *   the loop here and becomes the keeper (holders-script.ts).
  * Output: `root`, then `node NAME PID` for each node that is up, `failed NAME` for one that
  * is not; what went wrong is on standard error.
  */
@@ -105,8 +107,11 @@ umount -n -l /.muster/old || exit 1
   mount -n -o remount,bind,ro "$path"
 done </.muster/run/tables/readonly
 echo root
+net=$3
+shift 3
+[ $# -eq 0 ] || exec "$@" $net
 while read -r name hostname; do
-  unshare --pid --mount --uts --ipc $3 sh /.muster/run/tables/holder "$name" "$hostname" &
+  unshare --pid --mount --uts --ipc $net sh /.muster/run/tables/holder "$name" "$hostname" &
 done </.muster/run/tables/nodes
 ${holdUntilEof("  ")}
 `;
