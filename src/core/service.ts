@@ -203,14 +203,8 @@ export class Service {
   }
 
   /** Living incarnations, for a host that starts and finds edges of its former life. */
-  livingEdges(): readonly {
-    readonly edge: string;
-    readonly incarnation: number;
-    readonly attached: boolean;
-  }[] {
-    return [...this.#edges.edges.values()]
-      .filter((edge) => edge.incarnation !== 0)
-      .map(({ name, incarnation, attached }) => ({ edge: name, incarnation, attached }));
+  livingEdges(): readonly Pick<EdgeState, "name" | "incarnation" | "attached" | "role">[] {
+    return [...this.#edges.edges.values()].filter(({ incarnation }) => incarnation !== 0);
   }
 
   /** Living servers of a shared log in the order of their ranks (D3). */

@@ -29,7 +29,7 @@ import { byEdge, EffectStore } from "./effect-store.ts";
 import type { HostOptions, Observer, SnapshotSource } from "./host-options.ts";
 import { newIncarnation } from "./ids.ts";
 import { keyOf, LifeTable } from "./life-table.ts";
-import { connectLocalEdge, LocalLink } from "./local-link.ts";
+import { connectLocalEdge, endLocalEdge, LocalLink } from "./local-link.ts";
 import { LogWatch } from "./log-watch.ts";
 import type { Logger } from "./logger.ts";
 import { LostAppends } from "./lost-appends.ts";
@@ -120,8 +120,8 @@ export class Host implements PortHost {
   }
 
   /**
-   * Replays the log, behind a snapshot if there is one; afterwards edges of a former life have
-   * their leases running.
+   * Replays the log, behind a snapshot if there is one; afterwards edges of a former life that may
+   * come back have their leases running, and those that may not have ended.
    */
   async start(): Promise<void> {
     await this.#snapshots?.load({ core: this.#core, store: this.#store });
@@ -136,10 +136,10 @@ export class Host implements PortHost {
     this.#join();
     // Where several servers have the log, this one's last life ends with the beginning of the next.
     if (this.#membership !== undefined) return;
-    for (const { edge, incarnation, attached } of this.#core.livingEdges()) {
-      if (attached && !this.#ports.has({ edge, incarnation })) {
-        this.#own?.source.submitAlways({ kind: "detach", edge, incarnation });
-      }
+    for (const { name: edge, incarnation, attached, role } of this.#core.livingEdges()) {
+      if (this.#ports.has({ edge, incarnation })) continue;
+      if (role === "local") endLocalEdge(this, edge, incarnation, this.#core.sequence);
+      else if (attached) this.#own?.source.submitAlways({ kind: "detach", edge, incarnation });
     }
   }
 

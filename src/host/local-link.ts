@@ -45,6 +45,21 @@ export function connectLastingEdge(
   return connectLocalEdge(host, edge, handler, { incarnation, leaseUs, seenSequence });
 }
 
+/**
+ * Ends an edge that was in the process before this one: its connections are gone with that. Also
+ * when nobody takes its name: who comes back through another door would count twice until its lease
+ * is over.
+ */
+export function endLocalEdge(
+  host: PortHost,
+  edge: string,
+  incarnation: number,
+  seenSequence: number,
+): void {
+  const life = { incarnation, as: "local", seenSequence } as const;
+  void connectLocalEdge(host, edge, { onEffects: () => undefined }, life).close();
+}
+
 export class LocalLink implements CoreLink, Port {
   readonly edge: string;
   readonly incarnation: number;

@@ -9,7 +9,7 @@ const detach = (edge: string, incarnation = 1) => ({ kind: "detach", edge, incar
 const living = (core: CoreDriver) =>
   core.service
     .livingEdges()
-    .map(({ edge, incarnation, attached }) => [edge, incarnation, attached]);
+    .map(({ name, incarnation, attached }) => [name, incarnation, attached]);
 
 describe("incarnations", () => {
   it("E1 a new incarnation ends the one before, whose parties leave and which is told so", () => {
