@@ -44,7 +44,10 @@ export class Outbox {
     if (this.#kept.length === 0) this.#options.onRoomChange(true);
   }
 
-  clear(): void {
+  /** Forgets what is kept. @returns it; the core has heard nothing of it. */
+  clear(): readonly Command[] {
+    const kept = this.#kept;
     this.#kept = [];
+    return kept;
   }
 }

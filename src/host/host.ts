@@ -282,6 +282,7 @@ export class Host implements PortHost {
   /** The messages of topics, for edges of this process. */
   readonly topics: TopicLink = {
     write: (message) => this.#payloads.write(message),
+    free: ({ id }) => this.#free([id]),
     read: ({ scope, topic, after, bytesMax }) =>
       this.#payloads.read(this.#core.readTopic(scope, topic, after), bytesMax),
   };
@@ -572,7 +573,7 @@ export class Host implements PortHost {
     try {
       this.#payloads.free(payloads);
     } catch (error) {
-      this.#logger.log("warn", `messages of an ended scope stay for now: ${String(error)}`);
+      this.#logger.log("warn", `messages that nobody can read stay for now: ${String(error)}`);
     }
   }
 

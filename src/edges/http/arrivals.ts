@@ -95,17 +95,17 @@ export class Arrivals {
 
   /**
    * @param gone when its client has gone, an arrival without an id is taken back.
+   * @param onUnsent nothing was submitted, and nothing will be.
    * @throws HttpError
    */
   arrive(
     build: (connection: ConnectionId) => Command,
     gone: Departure,
     id?: WaitId,
+    onUnsent?: () => void,
   ): Promise<ArrivalEnd> {
     return new Promise((resolve, reject) => {
-      gone.throwIfGone();
-      const known = id === undefined ? undefined : this.#named.get(nameOf(id));
-      const waiting = known ?? this.#open(build, id);
+      const waiting = this.#obtain(build, gone, id, onUnsent);
       waiting.cancelExpiry();
       takeAsking(waiting)?.reject(new HttpError("ended", "another request waits for this id now"));
       const forget = gone.onGone((why) => {
@@ -141,6 +141,22 @@ export class Arrivals {
   async close(): Promise<void> {
     for (const { cancelExpiry } of this.#named.values()) cancelExpiry();
     await this.#link.close();
+  }
+
+  #obtain(
+    build: (connection: ConnectionId) => Command,
+    gone: Departure,
+    id: WaitId | undefined,
+    onUnsent?: () => void,
+  ): Waiting {
+    try {
+      gone.throwIfGone();
+      const known = id === undefined ? undefined : this.#named.get(nameOf(id));
+      return known ?? this.#open(build, id);
+    } catch (error) {
+      onUnsent?.();
+      throw error;
+    }
   }
 
   #open(build: (connection: ConnectionId) => Command, id: WaitId | undefined): Waiting {

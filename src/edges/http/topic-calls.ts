@@ -84,6 +84,7 @@ export class TopicCalls {
     const connection = this.#lastConnection;
     return new Promise((resolve, reject) => {
       if (!this.#link.submit({ kind: "publish", scope, topic, connection, payload })) {
+        this.free(payload);
         reject(mailboxIsFull());
         return;
       }
@@ -96,6 +97,11 @@ export class TopicCalls {
     return this.#options.topics.write(Buffer.from(message)).catch(() => {
       throw new HttpError("unavailable", "the message could not be stored; try again");
     });
+  }
+
+  /** Of a message that was stored, and that no command says where it lies. */
+  free(payload: PayloadRef): void {
+    this.#options.topics.free(payload);
   }
 
   /** The messages behind an offset, as JSON: a page of them. @throws HttpError */

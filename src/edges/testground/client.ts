@@ -54,6 +54,8 @@ export interface ClientDoor {
   submit(client: Client, ask: Ask): void;
   /** A wait or a subscription is not wanted any more. */
   withdraw(ask: Ask): void;
+  /** A message that was stored, and will not be published. */
+  unsent(payload: PayloadRef): void;
   /** The message of a publication could not be stored. */
   unstored(ask: Ask): void;
   /** The connection is gone. */
@@ -274,7 +276,10 @@ export class Client implements Subscriber {
   }
 
   #submit(ask: Ask): void {
-    if (ask.state === "over") return;
+    if (ask.state === "over") {
+      if (ask.payload !== undefined) this.#door.unsent(ask.payload);
+      return;
+    }
     ask.state = "asked";
     this.#door.submit(this, ask);
   }

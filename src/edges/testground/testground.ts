@@ -214,6 +214,7 @@ export class Testground {
       refused: ({ limit }) => this.#countRefusal(limit),
       submit: (client, ask) => this.#submit(client, ask),
       withdraw: (ask) => this.#withdraw(ask),
+      unsent: (payload) => topics.free(payload),
       unstored: ({ scope, bytes }) => this.#quota.unstore(scope, bytes),
       left: (client) => {
         this.#clients.delete(client);
@@ -417,7 +418,9 @@ export class Testground {
   #dismissAll(why: string): void {
     this.#pending.clear();
     this.#feeds.clear();
-    this.#outbox.clear();
+    for (const command of this.#outbox.clear()) {
+      if (command.kind === "publish") this.#options.topics.free(command.payload);
+    }
     for (const client of [...this.#clients]) client.end(goingAway, why);
   }
 

@@ -36,6 +36,7 @@ describe("a feed", () => {
       ...{ scope: "s", topic: "t", readBytesMax: 1, onTold: () => undefined },
       topics: {
         read: ({ after }) => Promise.resolve(topic.slice(after, after + 1)),
+        free: () => undefined,
         write: () => Promise.reject(new Error("not asked for")),
       },
     });

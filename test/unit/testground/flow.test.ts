@@ -100,7 +100,7 @@ describe.each(logKinds)("a client that sends and does not read, on a %s", (kind)
     const stored: (() => void)[] = [];
     const { port, host } = await start(kind);
     const slow: TopicLink = {
-      read: (part) => host.topics.read(part),
+      ...host.topics,
       write: async (message) => {
         await new Promise<void>((resolve) => stored.push(resolve));
         return host.topics.write(message);
@@ -137,7 +137,7 @@ describe.each(logKinds)("a message that cannot be stored, on a %s", (kind) => {
     let writes = 0;
     const { host } = await start(kind);
     const failing: TopicLink = {
-      read: (part) => host.topics.read(part),
+      ...host.topics,
       write: (message) => {
         writes += 1;
         if (writes === 2) return Promise.reject(new Error("the disk is full"));

@@ -146,6 +146,8 @@ function createPublishAndWaitRoute(options: TopicRoutesOptions): Route {
       const end = await arrivals.arrive(
         (connection) => ({ ...publish, connection, payload }),
         gone,
+        undefined,
+        () => topics.free(payload),
       );
       return describeEnd(await goTogether(clock, body.leadMs, end));
     },
