@@ -120,6 +120,16 @@ describe.skipIf(!isRoot)("a link of the delay node", () => {
 
   afterAll(stop);
 
+  it("says of a change for now that it took effect after it was asked, also of one of nothing", async () => {
+    const slower = { link: "held", what: { kind: "modify", shape: { delayUs: 5_000 } } } as const;
+    for (const changes of [[slower], []]) {
+      const askedUs = systemClock.nowUs();
+      const firedUs = await backend.setAt(changes, 0);
+      expect(firedUs).toBeGreaterThanOrEqual(askedUs);
+      expect(firedUs).toBeLessThanOrEqual(systemClock.nowUs());
+    }
+  });
+
   it("lets through the rate that is asked, in bytes of layer 2, each way its own", async () => {
     const result = await send("rate", [0, 1], { packets: 1_200, bytes: 958, gapUs: 200 });
     expect(result.arrivals).toHaveLength(1_200);

@@ -209,14 +209,15 @@ export class DelayNodeBackend implements ShapedLinks {
       byThread.set(thread, group);
       group.push(update);
     }
-    const soonestUs = byThread.size > 1 ? this.#options.clock.nowUs() + togetherUs : 0;
+    // Not before now: a thread that has nothing to do takes the time when it had last.
+    const soonestUs = this.#options.clock.nowUs() + (byThread.size > 1 ? togetherUs : 0);
     const atUs = Math.max(askedUs, soonestUs);
     const answers = await Promise.all(
       [...byThread].map(([thread, group]) =>
         shaper.ask(thread, { kind: "change", updates: group, atUs }),
       ),
     );
-    return Math.max(...answers.map((answer) => answer.atUs ?? atUs), 0);
+    return Math.max(...answers.map((answer) => answer.atUs ?? atUs), atUs);
   }
 
   #assign({ name, members }: ShapedLink): number {
