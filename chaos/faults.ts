@@ -30,6 +30,17 @@ export const faultNames = [
 ] as const;
 export type FaultName = (typeof faultNames)[number];
 
+/**
+ * After these NATS 2.9 was seen to lose what it had acknowledged, also without Muster
+ * (reports/brokers-deposed.md): what is found then need not be Muster's.
+ */
+const deposing: ReadonlySet<FaultName> = new Set(["stop-leader", "cut-leader"]);
+
+/** Unless others are named. */
+export const standardFaults: readonly FaultName[] = faultNames.filter(
+  (name) => !deposing.has(name),
+);
+
 /** Those that meet brokers. */
 export const bareFaults: readonly FaultName[] = faultNames.filter((name) =>
   /broker|leader|majority|disk/.test(name),
@@ -51,7 +62,8 @@ export const faultTexts: Readonly<Record<FaultName, string>> = {
   "cut-leader": "the link of the NATS server that leads the log is down",
   "lose-majority": "`kill -9` of two of three NATS servers, started again",
   "restart-brokers": "`kill -9` of all NATS servers, started again",
-  "disk-full": "the disk under the store of a NATS server is full; it is killed and started again after it",
+  "disk-full":
+    "the disk under the store of a NATS server is full; it is killed and started again after it",
   "stop-client": "SIGSTOP of a process with clients, or of that with the agents of all nodes",
   "kill-scheduler": "`kill -9` of the scheduler of events, started again",
 };

@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { availableParallelism, loadavg, release, totalmem } from "node:os";
 import type { EventsVerdict } from "./checker/events.ts";
-import { faultTexts, type Injected } from "./faults.ts";
+import { faultNames, faultTexts, type Injected, standardFaults } from "./faults.ts";
 import type { ChaosOptions } from "./options.ts";
 import type { RunResult } from "./run.ts";
 
@@ -70,7 +70,8 @@ function eventRows(events: EventsVerdict): readonly string[] {
 /** What repeats it. */
 export function commandOf({ seconds, seed, lanes, rate, faults }: ChaosOptions): string {
   const minutes = Math.round(seconds / 6) / 10;
-  const some = faults.length === Object.keys(faultTexts).length ? "" : ` --faults ${faults.join(",") || "none"}`;
+  const list = faults.length === faultNames.length ? "all" : faults.join(",") || "none";
+  const some = faults.length === standardFaults.length ? "" : ` --faults ${list}`;
   return `npm run chaos -- --minutes ${minutes} --seed ${seed} --lanes ${lanes} --rate ${rate}${some}`;
 }
 
@@ -80,7 +81,9 @@ export function machineText(): string {
 }
 
 function natsVersion(): string {
-  return /v(\d\S*)/.exec(execFileSync("nats-server", ["--version"], { encoding: "utf8" }))?.[1] ?? "";
+  return (
+    /v(\d\S*)/.exec(execFileSync("nats-server", ["--version"], { encoding: "utf8" }))?.[1] ?? ""
+  );
 }
 
 export function faultTable(faults: readonly Injected[]): readonly string[] {

@@ -109,10 +109,13 @@ export class Run {
     const old = new LoadProcess({ ...common, name: "old", program: "old.ts" }, (history) => ({
       ...{ history, servers: servers.addresses, roundMs: 250, syncScope },
     }));
-    const events = new LoadProcess({ ...common, name: "events", program: "events.ts" }, (history) => ({
-      ...{ history, doors: busOf(servers.addresses), experiment, key: eventKey },
-      ...{ nodes: eventNodes, seed, roundMs: eventRoundMs },
-    }));
+    const events = new LoadProcess(
+      { ...common, name: "events", program: "events.ts" },
+      (history) => ({
+        ...{ history, doors: busOf(servers.addresses), experiment, key: eventKey },
+        ...{ nodes: eventNodes, seed, roundMs: eventRoundMs },
+      }),
+    );
     const recorder = new LoadProcess({ ...common, name: "record", program: "record.ts" }, () => ({
       ...{ file: join(this.#folder, "record.ndjson"), brokers: brokers.addresses, stream },
     }));

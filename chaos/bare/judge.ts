@@ -72,7 +72,9 @@ export function judge({ acknowledged, delivered, stream }: Witness): readonly Fi
     ),
     finding(
       "written once, twice in the stream",
-      [...places].filter(([, sequences]) => sequences.length > 1).map(([text]) => ({ text, fault: "unknown" })),
+      [...places]
+        .filter(([, sequences]) => sequences.length > 1)
+        .map(([text]) => ({ text, fault: "unknown" })),
       ({ text }) => `'${text}' at ${places.get(text)?.join(" and ")}`,
     ),
   ];

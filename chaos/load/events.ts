@@ -46,7 +46,6 @@ const { experiment, doors, nodes, seed } = load;
 const history = new HistoryFile(load.history);
 const runtime = { nowUs: systemClock.nowUs, after: systemClock.after, randomBytes: newNonce };
 let isOver = false;
-let rounds = 0;
 
 const input = createInterface({ input: process.stdin });
 input.on("line", () => {
@@ -151,7 +150,6 @@ async function send(bus: ConnectedBus, own: number): Promise<void> {
       const one = plan(bus, object, atUs, text).finally(() => open.delete(one));
       open.add(one);
     }
-    rounds += 1;
     await pause(Math.max(0, load.roundMs - (nowUs() - startedUs) / 1_000));
   }
 }

@@ -72,9 +72,9 @@ describe("the main timeline", () => {
     // It is past when it comes to the log: due at once.
     bench.core.pass(second);
     const late = bench.schedule("prog0", "RUN", { at: { kind: "in", us: 5, stampUs } });
-    expect([fires(late), fires(bench.core.pass(0))].flat().map(({ dueStampUs }) => dueStampUs)).toEqual([
-      bench.core.stampUs,
-    ]);
+    expect(
+      [fires(late), fires(bench.core.pass(0))].flat().map(({ dueStampUs }) => dueStampUs),
+    ).toEqual([bench.core.stampUs]);
   });
 
   it("fault 9: a hundred equal instants, planned and not, fire first come, first served", () => {
