@@ -31,10 +31,10 @@ export const faultNames = [
 export type FaultName = (typeof faultNames)[number];
 
 /**
- * After these NATS 2.9 was seen to lose what it had acknowledged, also without Muster
- * (reports/brokers-deposed.md): what is found then need not be Muster's.
+ * After these NATS 2.9 was seen to lose what it had acknowledged, or to keep another entry than it
+ * had delivered, also without Muster (reports/): what is found then need not be Muster's.
  */
-const deposing: ReadonlySet<FaultName> = new Set(["stop-leader", "cut-leader"]);
+const deposing: ReadonlySet<FaultName> = new Set(["stop-leader", "cut-leader", "cut-broker"]);
 
 /** Unless others are named. */
 export const standardFaults: readonly FaultName[] = faultNames.filter(

@@ -27,6 +27,8 @@ export function describeReport(result: RunResult): string {
     `| barriers, phases and counters | ${verdict.barriers} |`,
     `| messages read from topics | ${verdict.messages} |`,
     ...eventRows(verdict.events),
+    `| servers that found an entry replaced in the brokers, and were started again | ${result.replacements.length} |`,
+    `| longest time until the brokers were whole after a fault | ${round(result.recoveredSeconds)} s |`,
     `| entries of the log | ${entries} |`,
     `| waits told that the log was away, and resumed | ${verdict.aways} |`,
     `| waits of old doors that ended without an answer | ${verdict.cutOff} |`,
@@ -48,6 +50,7 @@ export function describeReport(result: RunResult): string {
     "How often each process was started: " +
       `${result.lives.map(([name, lives]) => `${name} ${lives}`).join(", ")}.`,
     "",
+    ...describeReplacements(result),
     "## Violations\n",
     ...describeViolations(result),
     "",
@@ -94,6 +97,11 @@ export function faultTable(faults: readonly Injected[]): readonly string[] {
     return [`| ${name} | ${text} | ${own.length} | ${round(seconds)} |`];
   });
   return ["| fault | what it is | times | seconds in all |", "|---|---|--:|--:|", ...rows];
+}
+
+function describeReplacements({ replacements }: RunResult): readonly string[] {
+  if (replacements.length === 0) return [];
+  return ["## Replaced by the brokers\n", ...replacements.map((text) => `- ${text}`), ""];
 }
 
 function describeViolations({ verdict, notes }: RunResult): readonly string[] {

@@ -40,6 +40,10 @@ export interface RunResult {
   readonly verdict: Verdict;
   readonly latencies: readonly Latency[];
   readonly entries: number;
+  /** What servers said that ended because the brokers had replaced what they had delivered. */
+  readonly replacements: readonly string[];
+  /** The longest time that the brokers took to be whole after a fault, seconds. */
+  readonly recoveredSeconds: number;
   /** How often each process was started. */
   readonly lives: readonly (readonly [string, number])[];
   readonly notes: readonly string[];
@@ -89,6 +93,8 @@ export class Run {
     return {
       ...{ options: this.#options, startedMs, loadSeconds, faults: this.#faults },
       ...verdict,
+      replacements: servers.replacements,
+      recoveredSeconds: this.#recoveredMs / 1_000,
       lives: members.map(({ name, lives }) => [name, lives]),
       notes: this.#notes,
     };

@@ -19,8 +19,8 @@ export interface MemberOptions {
   readonly logFile: string;
   /** It has ended, and nobody here asked for it. */
   readonly onSurprise: (what: string) => void;
-  /** With this status it is started again, as a supervisor of services would. */
-  readonly startsAgainAfter?: number;
+  /** After such an end it is started again, as a supervisor of services would. */
+  readonly startsAgainAfter?: (code: number | null, lastLines: string) => boolean;
   readonly onLine?: (line: string) => void;
 }
 
@@ -61,7 +61,7 @@ export class Member {
     child.once("exit", (code, signal) => {
       if (this.#process === child) this.#process = undefined;
       if (!this.#isWanted) return;
-      if (code !== null && code === startsAgainAfter) {
+      if (startsAgainAfter?.(code, this.lastLines()) === true) {
         setTimeout(() => this.#isWanted && this.start(), startAgainMs);
         return;
       }

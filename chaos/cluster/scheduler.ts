@@ -63,7 +63,7 @@ export class EventScheduler {
     ]);
     this.member = new Member({
       ...{ name, command, logFile: join(folder, `${name}.log`), onSurprise },
-      startsAgainAfter: cannotStart,
+      startsAgainAfter: (code) => code === cannotStart,
       onLine: (line) => {
         this.#isScheduling ||= line.includes("scheduling the events of");
       },

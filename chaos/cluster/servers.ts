@@ -19,11 +19,15 @@ export interface ServerAddresses {
 export const syncScope = "old/sync";
 /** Its status when the brokers are not there at its start: it ends, and says what to do. */
 const noBroker = 73;
+/** What a server says then: start it again. */
+const replaced = "than NATS has delivered before";
 const [httpPort, syncPort, testgroundPort] = [8470, 16534, 5050];
 
 export class Servers {
   readonly members: readonly Member[];
   readonly addresses: readonly ServerAddresses[];
+  /** Ends of servers that found that the brokers had replaced what they had delivered. */
+  readonly replacements: string[] = [];
 
   constructor(options: {
     readonly network: Network;
@@ -55,7 +59,14 @@ export class Servers {
         ...["--listen", `testground=${host}:${testgroundPort}`],
       ]);
       const logFile = join(folder, `${name}.log`);
-      return new Member({ name, command, logFile, onSurprise, startsAgainAfter: noBroker });
+      return new Member({
+        ...{ name, command, logFile, onSurprise },
+        startsAgainAfter: (code, lines) => {
+          const isReplaced = lines.includes(replaced);
+          if (isReplaced) this.replacements.push(`${name}: ${lines}`);
+          return code === noBroker || isReplaced;
+        },
+      });
     });
   }
 

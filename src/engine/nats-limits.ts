@@ -34,6 +34,12 @@ export const natsChoiceMs = 4_000;
  * well below `natsChoiceMs`.
  */
 export const natsStaleMs = 2_500;
+/** Entries of a log that are compared with the stream after brokers were in trouble. */
+export const natsRecheckEntries = 32;
+/** How long after it has ended, milliseconds. */
+export const natsRecheckMs: readonly number[] = [1_000, 4_000, 12_000];
+/** Stamps of entries that a reader remembers for that. */
+export const natsStampsKept = 8_192;
 /** A reader waits so long for copies of the stream that are behind, milliseconds. */
 export const natsSettleMs = 5_000;
 /** A broker drops a reader that has been gone for this long, milliseconds. */

@@ -230,6 +230,7 @@ export class NatsLog implements Log {
     if (append.piecesLeft > 0 || append.isOver) return;
     append.isOver = true;
     this.#inFlight.delete(append);
+    for (const tail of this.#tails) tail.trust();
     append.resolve(append.lastSequence);
   }
 
@@ -237,6 +238,7 @@ export class NatsLog implements Log {
     this.#inFlight.delete(append);
     if (append.isOver) return;
     append.isOver = true;
+    for (const tail of this.#tails) tail.doubt();
     append.reject(error);
   }
 

@@ -10,7 +10,8 @@
 //       that: a leader that was cut off, or stood still, until the others had chosen another may
 //       deliver afterwards what they never took. It can be known by its silence, which is longer
 //       than a choice takes: what comes after one is not taken, but read anew (R2). A consumer that
-//       took as long to be made is not taken either.
+//       took as long to be made is not taken either. One that lives through a choice says nothing,
+//       so that after a time in which nothing was taken the stream itself is asked (nats-recheck.ts).
 //   R5. What such a leader has taken by itself stays in its store until it has caught up with the
 //       others. So a consumer, which may come to lie there, is made when no copy is behind, or when
 //       one has been behind for `natsSettleMs`.
@@ -32,6 +33,7 @@ import {
   natsSilenceMs,
   natsStaleMs,
 } from "./nats-limits.ts";
+import { NatsRecheck } from "./nats-recheck.ts";
 import { natsFormat } from "./nats-stream.ts";
 
 export interface NatsTailOptions {
@@ -62,12 +64,16 @@ export class NatsTail implements LogReader {
   /** Since when it asks for a consumer in vain (R5). */
   #unsettledUs: number | undefined;
   #batch: LogEntry[] = [];
+  readonly #recheck: NatsRecheck;
   #isStopped = false;
   #cancelWatch: () => void = () => undefined;
   #cancelRetry: () => void = () => undefined;
 
   constructor(options: NatsTailOptions) {
     this.#options = options;
+    const { link, stream, clock } = options;
+    const onReplaced = (sequence: number): void => this.#loseReplaced(sequence);
+    this.#recheck = new NatsRecheck({ link, stream, clock, onReplaced });
     this.#next = options.from;
     this.#watch();
     this.open();
@@ -76,9 +82,20 @@ export class NatsTail implements LogReader {
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
+    this.#recheck.stop();
     this.#cancelWatch();
     this.#drop();
     this.#options.onStopped();
+  }
+
+  /** Brokers do not take entries: what they have delivered may be another one afterwards (R4). */
+  doubt(): void {
+    this.#recheck.doubt();
+  }
+
+  /** They take entries again. */
+  trust(): void {
+    this.#recheck.trust();
   }
 
   /** Reads on from `next` by a new consumer (R2). */
@@ -224,6 +241,10 @@ export class NatsTail implements LogReader {
   /** R4. */
   #compare({ sequence, stampUs }: MessagePlace): void {
     if (sequence !== this.#next - 1 || stampUs === this.#lastStampUs) return;
+    this.#loseReplaced(sequence);
+  }
+
+  #loseReplaced(sequence: number): void {
     const what = `entry ${sequence} of the log on NATS is another one than NATS has delivered before`;
     const advice = "start this server again, it then knows what is left";
     this.#lose(`${what}: it has lost what it had; ${advice}`);
@@ -241,6 +262,7 @@ export class NatsTail implements LogReader {
   #take({ sequence, stampUs, entry }: LogEntry): void {
     this.#next += 1;
     this.#lastStampUs = stampUs;
+    this.#recheck.delivered(sequence, stampUs);
     this.#batch.push({ sequence, stampUs, entry });
     if (this.#batch.length > 1) return;
     queueMicrotask(() => {

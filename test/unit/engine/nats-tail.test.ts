@@ -27,6 +27,8 @@ let deleted: string[];
 let isCurrent: boolean;
 /** How long a consumer takes to be made, milliseconds. */
 let makingMs: number;
+/** The stream itself, as who leads it has it: stamps by sequence. */
+let stream: Map<number, number>;
 /** Messages that it sends before it is known to be there: sequences. */
 let early: readonly number[];
 let tail: NatsTail;
@@ -64,6 +66,12 @@ const link = (): NatsLink => {
     },
     manager: {
       streams: {
+        getMessage: async (_: string, { seq }: { seq: number }) => {
+          const stampUs = stream.get(seq);
+          if (stampUs === undefined) throw new Error("no message found");
+          const iso = new Date(Math.floor(stampUs / 1_000)).toISOString().slice(0, 19);
+          return { timestamp: `${iso}.${String(stampUs % 1_000_000).padStart(6, "0")}789Z` };
+        },
         info: async () => ({ cluster: { replicas: [{ current: isCurrent, offline: false }] } }),
       },
       consumers: {
@@ -90,7 +98,7 @@ const pass = (ms: number): Promise<void> => clock.pass(ms * 1000);
 beforeEach(async () => {
   clock = new VirtualClock();
   [entries, lost, consumers, deleted] = [[], [], [], []];
-  [isCurrent, makingMs, early] = [true, 100, []];
+  [isCurrent, makingMs, early, stream] = [true, 100, [], new Map()];
   tail = new NatsTail({
     ...{ link: link(), stream: "s", from: 1, clock },
     deliver: (some: readonly LogEntry[]) => {
@@ -160,6 +168,33 @@ describe("a reader of a log on NATS", () => {
     expect([entries, lost.map(({ message }) => message)]).toEqual([
       [1],
       [expect.stringContaining("entry 1 of the log on NATS is another one")],
+    ]);
+  });
+
+  it("R4: asks the stream after trouble, and ends when an entry is another one there", async () => {
+    for (const sequence of [1, 2, 3]) send(last(), sequence);
+    await pass(0);
+    tail.doubt();
+    // What a leader that is about to be replaced has acknowledged and delivered.
+    send(last(), 4, 1_700_000_000_123_456);
+    await pass(0);
+    tail.trust();
+    for (let sequence = 1; sequence <= 3; sequence += 1) stream.set(sequence, sequence * 10);
+    const beats = async (seconds: number): Promise<void> => {
+      for (let second = 0; second < seconds; second += 1) {
+        beat(last());
+        await pass(1_000);
+      }
+    };
+    // No such entry: whoever is asked may not have it yet.
+    await beats(2);
+    stream.set(4, 1_700_000_000_123_456);
+    await beats(3);
+    expect([entries, lost, consumers.length]).toEqual([[1, 2, 3, 4], [], 1]);
+    stream.set(4, 1_700_000_000_123_457);
+    await beats(10);
+    expect(lost.map(({ message }) => message)).toEqual([
+      expect.stringContaining("entry 4 of the log on NATS is another one"),
     ]);
   });
 
