@@ -9,7 +9,7 @@ import { Random } from "../../core/random.ts";
 import { LogError } from "../../engine/log.ts";
 import { MemoryPayloads, type Payloads } from "../../engine/payloads.ts";
 import { Network } from "../network.ts";
-import { VirtualClock } from "../virtual-clock.ts";
+import { turnOfTicks, VirtualClock } from "../virtual-clock.ts";
 import { VirtualProcess } from "../virtual-process.ts";
 import { ClusterChecker } from "./cluster-checker.ts";
 import { callerOf, SimulatedServer } from "./cluster-server.ts";
@@ -47,7 +47,7 @@ const aftermathUs = 15_000_000;
 
 export class ClusterWorld {
   // The streams of old doors need a few turns to hand a chunk through.
-  readonly clock: VirtualClock = new VirtualClock(2);
+  readonly clock: VirtualClock = new VirtualClock(2, turnOfTicks);
   readonly log: SharedLog;
   readonly servers: readonly SimulatedServer[];
   readonly checker: ClusterChecker;
