@@ -72,6 +72,7 @@ export class SimulatedServer {
   way: LogWay | undefined;
   #isPaused = false;
   #isDraining = false;
+  #startsAgain = false;
   /** What strangers have to wait for until a server that stands still goes on. */
   readonly backlog: (() => void)[] = [];
   #wayFaults: WayFaults;
@@ -96,7 +97,9 @@ export class SimulatedServer {
     else call();
   }
 
+  /** One that is told to end starts again when it has. */
   start(): void {
+    this.#startsAgain = this.#isDraining;
     if (this.host !== undefined) return;
     const { options } = { options: this.#options };
     this.life += 1;
@@ -187,7 +190,9 @@ export class SimulatedServer {
     await host.close();
     if (this.host !== host) return;
     this.#options.trace("has ended");
+    const startsAgain = this.#startsAgain;
     this.kill();
+    if (startsAgain) this.start();
   }
 
   #onFailed(host: Host, error: LogError): void {
