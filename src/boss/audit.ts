@@ -38,11 +38,14 @@ function describe(request: Request): string | undefined {
       return `${request.kind} ${quote(request.user)} of ${quote(request.pid)} as ${request.trust}`;
     case "remove-member":
       return `remove-member ${quote(request.user)} of ${quote(request.pid)}`;
+    case "linktest":
+      return `linktest ${quote(request.id)}`;
     case "stop":
       return "stop the daemon";
     case "status":
     case "logs":
     case "links":
+    case "linktest-runner":
     case "members":
     case "xmlrpc":
       return undefined;

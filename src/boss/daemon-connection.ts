@@ -14,15 +14,17 @@ import type { Modified } from "./experiment-views.ts";
 import type { Experiments } from "./experiments.ts";
 import type { BossLimits } from "./limits.ts";
 import { finishMsMax, helloMsMax, requestMsMax } from "./limits.ts";
+import type { LinktestEnded, Linktests } from "./linktests.ts";
 import type { Members } from "./members.ts";
 import { followOutput } from "./output-follow.ts";
 import { type ParsedDefinition, type ParseRequest, parseDefinition } from "./parse-definition.ts";
 import { progressFile } from "./progress-log.ts";
-import type { Answer, ModifyRequest, Request, UpRequest } from "./protocol.ts";
+import type { Answer, LinktestRequest, ModifyRequest, Request, UpRequest } from "./protocol.ts";
 import { checkRequest, formatLine, LineReader, protocolFormat } from "./protocol.ts";
 
 export interface DaemonConnectionOptions {
   readonly experiments: Experiments;
+  readonly linktests: Linktests;
   readonly members: Members;
   readonly rpc: XmlRpcService;
   /** As whom the client acts. */
@@ -102,7 +104,7 @@ export class DaemonConnection {
   }
 
   async #answer(request: Request): Promise<void> {
-    const { experiments, members, user, logger, onStopAsked } = this.#options;
+    const { experiments, linktests, members, user, logger, onStopAsked } = this.#options;
     const line = auditRequest(request, user);
     if (line !== undefined) logger.log("info", line);
     switch (request.kind) {
@@ -120,6 +122,10 @@ export class DaemonConnection {
         return this.#done(await this.#logs(request));
       case "links":
         return this.#done(await experiments.links(request.id, request.link, user));
+      case "linktest":
+        return this.#done(await this.#linktest(request));
+      case "linktest-runner":
+        return this.#done(linktests.runnerOf(request.id, user));
       case "members":
         return this.#done(members.list(request.pid, user));
       case "add-member":
@@ -190,6 +196,15 @@ export class DaemonConnection {
     if (found > 0 || node === null) return null;
     const message = `no program of ${node} has printed anything, or there is no such node; the files are in ${directory}`;
     throw new BossError("NO_OUTPUT", message);
+  }
+
+  /** A client that goes away ends it. */
+  #linktest({ kind: _, ...asked }: LinktestRequest): Promise<LinktestEnded> {
+    const { linktests, user } = this.#options;
+    const onOutput = (source: string, text: string): void => {
+      void this.#send({ kind: "output", source, text });
+    };
+    return linktests.run({ ...asked, signal: this.#gone.signal, onOutput }, user);
   }
 
   async #xmlrpc(call: string): Promise<string> {

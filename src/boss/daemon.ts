@@ -4,6 +4,7 @@
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { userInfo } from "node:os";
+import { join } from "node:path";
 import type { Limits } from "../core/limits.ts";
 import { type DoorIdentity, XmlRpcDoor } from "../edges/xmlrpc/index.ts";
 import type { Clock } from "../host/clock.ts";
@@ -14,13 +15,15 @@ import type { Bus } from "../wire/event/bus.ts";
 import type { Network } from "../wire/networks.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import { DaemonConnection } from "./daemon-connection.ts";
-import { ExperimentsDatabase } from "./database.ts";
+import { type ExperimentRow, ExperimentsDatabase } from "./database.ts";
 import { DatabaseControl, type SendToRun } from "./experiment-control.ts";
 import { Experiments } from "./experiments.ts";
 import type { BossLimits } from "./limits.ts";
 import { shutdownMsMax } from "./limits.ts";
+import { Linktests } from "./linktests.ts";
 import { Members } from "./members.ts";
 import { watchNodesFor } from "./node-reports.ts";
+import { OpsLinktest, type OpsLinktestOptions } from "./ops-linktest.ts";
 import { formatLine } from "./protocol.ts";
 import type { EventSystem } from "./rpc/control.ts";
 import { BossRpc } from "./rpc/service.ts";
@@ -31,6 +34,7 @@ import {
   prepareStateDirectory,
   type StateDirectory,
 } from "./state-directory.ts";
+import { linktestAtSwapIn } from "./swap-in-linktest.ts";
 import { unixUid } from "./unix-user.ts";
 
 export interface DaemonOptions {
@@ -51,12 +55,21 @@ export interface DaemonOptions {
   readonly schedulers?: Schedulers | undefined;
   /** Controls schedulers elsewhere, in place of those that this daemon has started. */
   readonly events?: EventSystem | undefined;
+  /** How links are tested from ops, and that of swap-ins; by the run itself when absent. */
+  readonly linktest?: LinktestPlace | undefined;
   /** How events get to runs; not at all when absent. */
   readonly sendToRun?: SendToRun | undefined;
   /** A command line that mails reports. */
   readonly mailer?: string | undefined;
   /** A client asked for the end; the owner of the daemon calls `close`. */
   readonly onStopAsked: () => void;
+}
+
+export interface LinktestPlace {
+  /** Template of the remote shell, the machine, and linktest.proxy there. */
+  readonly ops: Pick<OpsLinktestOptions, "shell" | "place" | "proxy">;
+  /** linktest_control, for swap-ins. */
+  readonly control: string;
 }
 
 export interface XmlRpcPlace {
@@ -79,6 +92,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #database: ExperimentsDatabase;
   readonly #experiments: Experiments;
+  readonly #linktests: Linktests;
   readonly #members: Members;
   readonly #states: StateDaemon;
   readonly #rpc: BossRpc;
@@ -97,8 +111,15 @@ export class Daemon {
     this.#states = states;
     database.onMoved = (...moved) => states.experimentMoved(...moved);
     const watchNodes = watchNodesFor(states);
-    this.#experiments = new Experiments({ ...options, database, watchNodes });
-    const { schedulers } = options;
+    const { schedulers, linktest } = options;
+    const testLinks =
+      linktest && linktestAtSwapIn({ command: linktest.control, state: state.path, clock });
+    this.#experiments = new Experiments({ ...options, database, watchNodes, testLinks });
+    this.#linktests = new Linktests({
+      database,
+      ops: linktest && new OpsLinktest({ ...linktest.ops, clock, pathOf: this.#pathOf }),
+      demanded: (...asked) => this.#experiments.demanded(...asked),
+    });
     const own = schedulers === undefined ? undefined : new OwnEvents(this.#experiments);
     this.#rpc = new BossRpc({
       database,
@@ -140,6 +161,16 @@ export class Daemon {
     }
   }
 
+  /** Where an experiment that is up has its key and logs. */
+  readonly #pathOf = (row: ExperimentRow): string => {
+    const { schedulers, state } = this.#options;
+    if (schedulers !== undefined) return schedulers.directoryOf(row);
+    const run = this.#database.lastRun(row.exptidx);
+    return run === undefined
+      ? experimentDirectory(state, row.pid, row.eid)
+      : join(run.directory, "proj");
+  };
+
   async #open(): Promise<void> {
     try {
       await this.#states.start();
@@ -162,7 +193,10 @@ export class Daemon {
   }
 
   async #close(): Promise<readonly string[]> {
+    // While there is a bus that takes its KILL.
+    const tested = this.#linktests.close();
     const left = await this.#experiments.close(this.#user, shutdownMsMax);
+    await tested;
     this.#server?.close();
     this.#states.close();
     // Those who waited for a swap-out are answered in the turn after it.
@@ -218,6 +252,7 @@ export class Daemon {
     const connection: DaemonConnection = new DaemonConnection(client, {
       ...{ clock, limits, logger, onStopAsked },
       experiments: this.#experiments,
+      linktests: this.#linktests,
       members: this.#members,
       rpc: this.#rpc,
       user: this.#user,

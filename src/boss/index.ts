@@ -3,7 +3,7 @@
 
 export { BossBus, bossObjects } from "./boss-bus.ts";
 export { BossError, type BossErrorCode, textOf } from "./boss-error.ts";
-export { Daemon, type DaemonOptions, type XmlRpcPlace } from "./daemon.ts";
+export { Daemon, type DaemonOptions, type LinktestPlace, type XmlRpcPlace } from "./daemon.ts";
 export { connectDaemon, type DaemonLink } from "./daemon-client.ts";
 export {
   type ExperimentRow,
@@ -22,6 +22,7 @@ export {
   resolveBossLimits,
   stopMsMax,
 } from "./limits.ts";
+export type { LinktestEnded, LinktestRunner } from "./linktests.ts";
 export type { LiveStatus, OpenBarrier } from "./live-run.ts";
 export type { MemberChange } from "./members.ts";
 export {

@@ -100,3 +100,11 @@ assert(
 export const opsAnswerMsMax: number = 180_000;
 /** The last of what ops has said about it. */
 export const opsOutputBytesMax: number = 16_384;
+/** A linktest at swap-in is ended after so long, seconds. [LINKTEST 10] */
+export const swapInLinktestSeconds = 600;
+/** Beyond its own time a linktest from boss has so long to say how it ended, milliseconds. */
+export const linktestExtraMs: number = 30_000;
+/** From its TERM to its KILL, seconds: run_linktest waits 10 s for the end of the probes. */
+export const linktestGraceSeconds = 12;
+/** Of what a linktest at swap-in prints, for the warning about it. */
+export const linktestOutputBytesMax: number = 65_536;

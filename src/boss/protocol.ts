@@ -46,6 +46,19 @@ export interface ModifyRequest {
   readonly presets: UpRequest["presets"];
 }
 
+/** Tests links from ops; what it prints is `output`. It ends with the connection. */
+export interface LinktestRequest {
+  readonly kind: "linktest";
+  readonly id: string;
+  /** Null: as the experiment has it. */
+  readonly level: 0 | Level | null;
+  /** 0: however long it takes. */
+  readonly timeoutSeconds: number;
+  readonly reportOnly: boolean;
+  /** Process that is ended to end it. */
+  readonly runner: number;
+}
+
 export type Request =
   | UpRequest
   | ModifyRequest
@@ -61,6 +74,9 @@ export type Request =
     }
   /** How links of what is up are; `link` null: all of them. */
   | { readonly kind: "links"; readonly id: string; readonly link: string | null }
+  | LinktestRequest
+  /** Which process runs a linktest. */
+  | { readonly kind: "linktest-runner"; readonly id: string }
   | { readonly kind: "members"; readonly pid: string }
   | MemberChange
   /** One XML-RPC call as text; so is its response. */
@@ -116,7 +132,7 @@ export class LineReader {
 }
 
 const kinds =
-  "up, modify, down, status, logs, links, members, add-member, set-trust, remove-member, xmlrpc, stop";
+  "up, modify, down, status, logs, links, linktest, linktest-runner, members, add-member, set-trust, remove-member, xmlrpc, stop";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -148,6 +164,10 @@ export function checkRequest(frame: object): Request | string {
       if (typeof link !== "string" && link !== null) return "links needs the text `link`, or null";
       return { kind, id, link };
     }
+    case "linktest":
+      return checkLinktest(fields);
+    case "linktest-runner":
+      return typeof id === "string" ? { kind, id } : "linktest-runner needs the text `id`";
     case "members":
       return typeof fields["pid"] === "string"
         ? { kind, pid: fields["pid"] }
@@ -187,6 +207,18 @@ function checkUp(fields: Fields): UpRequest | string {
     ...{ file: String(file), text: String(text), pid: String(pid), eid: String(eid) },
     ...{ insisted, presets, seed, durationSeconds, stuckSeconds, linktestLevel },
   };
+}
+
+function checkLinktest(fields: Fields): LinktestRequest | string {
+  const { id, level, timeoutSeconds, reportOnly, runner } = fields;
+  if (typeof id !== "string") return "linktest needs the text `id`";
+  if (level !== null && !isLinktestLevel(level)) {
+    return "`level` of linktest must be 0 to 4, or null";
+  }
+  if (!isSeconds(timeoutSeconds)) return "`timeoutSeconds` of linktest must be a number from 0";
+  if (typeof reportOnly !== "boolean") return "`reportOnly` of linktest must be true or false";
+  if (!isWhole(runner) || runner === 0) return "`runner` of linktest must be a process id";
+  return { kind: "linktest", id, level, timeoutSeconds, reportOnly, runner };
 }
 
 function checkModify({ id, file, text, presets }: Fields): ModifyRequest | string {

@@ -49,10 +49,10 @@ function addUp(program: Command, setExit: SetExit): void {
       seconds,
       0,
     )
-    .addOption(
-      new Option("--linktest <level>", "test the links before time 0, up to this stage")
-        .argParser(linktestLevel)
-        .default(0, "no test"),
+    .option(
+      "--linktest <level>",
+      "test the links before time 0, up to this stage; 0: not, whatever the file says",
+      linktestLevel,
     )
     .option("--json", "print what was started as JSON", false)
     .action(async (file: string, options: Omit<UpArguments, "file">) => {

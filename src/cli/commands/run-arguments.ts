@@ -20,7 +20,7 @@ export interface RunArguments {
   readonly json?: boolean;
   /** Left out: what the file needs and the machine can. */
   readonly nodes?: "process" | "netns";
-  /** Last stage of a linktest before time 0; 0 or left out: none. */
+  /** Last stage of a linktest before time 0, 0 for none; left out: what the file says. */
   readonly linktest?: 0 | Level;
   /** Nodes and links of the file, and nothing that would run on them. */
   readonly linksOnly?: boolean;
@@ -63,7 +63,7 @@ export function repeatCommandLine(
   for (const setting of run.set) words.push("--set", setting);
   for (const limit of argv.limit) words.push("--limit", limit);
   if (argv.nodes !== undefined) words.push("--nodes", argv.nodes);
-  if (argv.linktest) words.push("--linktest", String(argv.linktest));
+  if (argv.linktest !== undefined) words.push("--linktest", String(argv.linktest));
   if (argv.links !== undefined) words.push("--links", argv.links);
   if (argv.pid !== undefined) words.push("--pid", argv.pid);
   if (argv.eid !== undefined) words.push("--eid", argv.eid);

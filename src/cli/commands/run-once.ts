@@ -91,7 +91,7 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
     durationSeconds: argv.duration,
     stuckSeconds: argv.stuckAfter,
     ...(argv.nodes === undefined ? {} : { network: argv.nodes === "netns" ? "own" : "shared" }),
-    ...(argv.linktest ? { linktestLevel: argv.linktest } : {}),
+    linktestLevel: (argv.linktest ?? experiment.linktestLevel) || undefined,
     links: argv.links,
     tools: oldTools(),
     tls: options.tls,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The options of `muster serve` for the machine where schedulers run.
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   experimentDirectory,
+  type LinktestPlace,
   OpsEvents,
   resolveStateDirectory,
   Schedulers,
@@ -52,6 +53,22 @@ export function resolveSchedulers(
     runDirectory: rundir ?? (isSystems ? defaultRunDirectory : join(state.path, "evsched")),
     opsDirectory: opsDir ?? (isSystems ? systemOpsDirectory : join(state.path, "ops")),
   });
+}
+
+/**
+ * How links are tested from ops: over the same remote shell, by the program beside eventsys.proxy.
+ * @returns undefined where this installation has not what it takes
+ */
+export function resolveLinktest(argv: OpsArguments): LinktestPlace | undefined {
+  const { ops: host = "localhost", opsShell: shell = "", opsUser: user = "root" } = argv;
+  const { opsPort, opsProxy } = argv;
+  const proxy =
+    opsProxy === undefined
+      ? installedTool("linktest.proxy")
+      : join(dirname(opsProxy), "linktest.proxy");
+  const control = installedTool("linktest-control");
+  if (proxy === undefined || control === undefined) return undefined;
+  return { ops: { shell, place: { host, user, port: Number(opsPort ?? 22) }, proxy }, control };
 }
 
 export interface OpsArguments {

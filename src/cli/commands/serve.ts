@@ -22,7 +22,7 @@ import { overlay, readServeConfig, type ServeSettings } from "./serve-config.ts"
 import { type Doors, openDoors } from "./serve-doors.ts";
 import { openBuses } from "./serve-events.ts";
 import { sendToRun } from "./serve-nodes.ts";
-import { resolveOps, resolveSchedulers } from "./serve-ops.ts";
+import { resolveLinktest, resolveOps, resolveSchedulers } from "./serve-ops.ts";
 import { describePlan, planServe, type ServePlan } from "./serve-plan.ts";
 import { stopDaemon } from "./stop-daemon.ts";
 
@@ -65,7 +65,8 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     const logger = createServeLogger(io);
     const schedulers = plan.role === "ops" ? undefined : resolveSchedulers(plan, state);
     const events = resolveOps(plan, state, signals.interrupt, schedulers);
-    const forDaemon = { onStopAsked: stop, xmlrpc, events, schedulers, bus: buses.boss };
+    const linktest = resolveLinktest(plan);
+    const forDaemon = { onStopAsked: stop, xmlrpc, events, schedulers, linktest, bus: buses.boss };
     const daemon =
       plan.role === "ops" ? undefined : await startDaemon(state, plan, forDaemon, logger);
     const say = (line: string): void => io.stdout(`muster: ${line}\n`);
@@ -129,7 +130,10 @@ function createServeLogger(io: CommandIo): Logger {
 async function startDaemon(
   state: StateDirectory,
   { limits }: ServePlan,
-  asked: Pick<DaemonOptions, "bus" | "onStopAsked" | "xmlrpc" | "events" | "schedulers">,
+  asked: Pick<
+    DaemonOptions,
+    "bus" | "onStopAsked" | "xmlrpc" | "events" | "schedulers" | "linktest"
+  >,
   logger: Logger,
 ): Promise<Daemon> {
   try {

@@ -18,7 +18,8 @@ export interface UpArguments {
   readonly seed?: number;
   readonly duration: number;
   readonly stuckAfter: number;
-  readonly linktest: 0 | Level;
+  /** Left out: what the file says. */
+  readonly linktest?: 0 | Level;
   readonly json: boolean;
 }
 
@@ -37,7 +38,7 @@ export async function upCommand(argv: UpArguments, io: CommandIo): Promise<numbe
     seed: argv.seed ?? null,
     durationSeconds: argv.duration,
     stuckSeconds: argv.stuckAfter,
-    linktestLevel: argv.linktest,
+    linktestLevel: argv.linktest ?? null,
   };
   let accepted: Accepted | undefined;
   const onAnswer = (answer: Answer): void => {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The program eventsys.proxy: root's hand on ops, which starts and ends the scheduler of an
 // experiment as its user. [EMULAB-EVENTS 7.5]
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import {
-  type Account,
   type Companion,
   closeInheritedDescriptors,
   type Farewell,
@@ -11,7 +10,6 @@ import {
   LaunchError,
   type LaunchRequest,
   launch,
-  readFileAs,
   resolveAccount,
   resolveLaunchLimits,
 } from "../../events/launch/index.ts";
@@ -24,6 +22,7 @@ import {
   proxyUsage,
 } from "./eventsys-proxy-arguments.ts";
 import { type Exit, performExit } from "./exit.ts";
+import { findRunServer } from "./run-server.ts";
 
 /** For everything that goes wrong; the old one had no other. */
 const failed = 255;
@@ -69,6 +68,7 @@ function requestOf(given: ProxyArguments): LaunchRequest {
   const debug = given.debug ? ["-d"] : [];
   const record = recordFile === undefined ? [] : ["-t", recordFile];
   const account = resolveAccount(given.user, given.group, given.projectGroup);
+  // A run obeys for the simulator itself.
   const server = findRunServer(keyFile, account);
   const where = [...(server ?? ["-s", "localhost"]), "-k", keyFile];
   const more = [...(server === undefined ? [] : ["--with-run"]), ...(given.bossOptions ?? [])];
@@ -79,16 +79,6 @@ function requestOf(given: ProxyArguments): LaunchRequest {
     companions: given.opsAgent ? [opsAgent(given, where)] : [],
     farewells: farewellsOf(given, where),
   };
-}
-
-/**
- * A run of Muster says beside the key where its bus is, and obeys for the simulator itself.
- * @returns options; undefined where there is no run
- */
-function findRunServer(keyFile: string, account: Account): readonly string[] | undefined {
-  const text = readFileAs(account, join(dirname(keyFile), "eventserver"));
-  const [, host, port] = /^([\w.-]+):(\d{1,5})\n?$/.exec(text ?? "") ?? [];
-  return host === undefined || port === undefined ? undefined : ["-s", host, "-p", port];
 }
 
 /** The key is EXPERIMENT/tbdata/eventkey; the files of the agent are where the old one had them. */

@@ -2,7 +2,8 @@
 // The program run_linktest: START to the nodes of an experiment, its reports, COMPLETE, and the
 // errors of each node. [LINKTEST 9] The quirks: it listens before it starts (the old one after), a
 // status never wraps to 0, and errors come over the bus, so that no file system has to be shared.
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { requestLinktest } from "../../client/linktest-request.ts";
 import { formatErrorRecord, type Verdict } from "../../linktest/index.ts";
 import { eventWorld, senderAddress, splitTime } from "../event-bus.ts";
@@ -64,7 +65,10 @@ async function test(
   });
   const bad = reportOnly ? [] : verdicts.filter(({ verdict }) => verdict === "bad");
   const errors = bad.map(formatErrorRecord).join("");
-  if (logFile !== undefined && errors !== "") writeFileSync(logFile, errors);
+  if (logFile !== undefined && errors !== "") {
+    mkdirSync(dirname(logFile), { recursive: true });
+    writeFileSync(logFile, errors);
+  }
   const head = why === "over" ? "" : "*** It did not come to its end; what was found until then:\n";
   const stdout = errors === "" ? "" : `${head}${lines(errors)}`;
   if (why !== "over") {

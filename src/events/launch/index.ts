@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 // How schedulers of experiments are started and stopped on ops.
 
-export { type Account, readFileAs, resolveAccount, resolveUser } from "./account.ts";
+export {
+  type Account,
+  commandAs,
+  commandAsSelf,
+  environmentOf,
+  readFileAs,
+  resolveAccount,
+  resolveUser,
+} from "./account.ts";
 export { type AttendedOptions, AttendedScheduler } from "./attended-scheduler.ts";
 export { type ExperimentName, formatExperiment, parseExperiment } from "./experiment-name.ts";
 export { type HelperEnding, runHelper } from "./helper.ts";

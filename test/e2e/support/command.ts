@@ -115,6 +115,8 @@ type CommandName =
   | "eventsys-control"
   | "eventsys-start"
   | "evproxy"
+  | "linktest-control"
+  | "linktest.proxy"
   | "loghole"
   | "ltevent"
   | "run-linktest"

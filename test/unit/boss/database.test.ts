@@ -42,6 +42,7 @@ function close(): void {
 const deed = (atMs: number, note = "") => ({ user: "ann", atMs, note });
 const definition = (rows: Tables = {}): Definition => ({
   ...{ file: "/a.ns", source: "text", presets: [["opt(A)", "1"]], rows },
+  ...{ linktestLevel: 0, linkSettings: [] },
 });
 const run = { number: 1, directory: "/r/1", runId: "r1", seed: 7, startedMs: 5 };
 const end = { endedMs: 9, outcome: "failed", endedBy: "idle", error: null } as const;
