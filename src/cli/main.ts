@@ -111,6 +111,9 @@ function addRun(program: Command, setExit: (code: number) => void): void {
         "what shapes links between such nodes (default: netem, else delay-node)",
       ).choices(["netem", "delay-node", "none"]),
     )
+    .option("--on <hosts>", "other machines that nodes are on: [USER@]HOST[:N][=TYPE],...", collect)
+    .option("--remote-shell <template>", "with --on: how to run commands there (ssh %u@%h)")
+    .option("--remote-muster <command>", "with --on: muster there, in place of a copy of this one")
     .option("--limit <name=value>", "raise or lower a limit (docs/reference/limits.md)", collect)
     .option("--tls <dir>", "nodes may ask for their configuration over TLS (muster cert)")
     .option("--tls-legacy", "with --tls: over TLS 1.0, too, for clients of old")

@@ -12,7 +12,11 @@ export function describeVersion(): string {
 
 /** The text of `--version` where the old command had none. */
 export function describeMuster(): string {
+  return `Muster ${musterVersion()}\n`;
+}
+
+export function musterVersion(): string {
   const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   const { version } = JSON.parse(text) as { readonly version: string };
-  return `Muster ${version}\n`;
+  return version;
 }

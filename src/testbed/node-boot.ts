@@ -204,14 +204,15 @@ async function boot(node: RunningNode, options: NodeBootOptions): Promise<void> 
     ask,
     syncService: syncServiceName,
     // Without a hosts file of its own the node finds nothing by the server's name.
-    ...(hasOwnHosts ? {} : { syncServerHost: () => node.calledAt }),
+    ...(hasOwnHosts ? {} : { syncServerHost: () => serversSeenBy(node, options) }),
   });
   if (result.kind === "free") throw new Error(`the node ${node.name} is not of this experiment`);
   for (const [name, text] of Object.entries(result.facts.files)) {
     const mode = name === "eventkey" ? 0o600 : 0o644;
-    writeFileSync(join(node.hostPath.boot, name), text, { mode });
+    if (node.elsewhere === undefined) writeFileSync(join(node.hostPath.boot, name), text, { mode });
+    else await node.elsewhere.put({ place: "boot", name, text, mode });
   }
-  writeHosts(node, hostsFile(node, options, result.facts));
+  await writeHosts(node, hostsFile(node, options, result.facts));
   await ask(["state", "ISUP"]);
 }
 
@@ -219,11 +220,15 @@ async function boot(node: RunningNode, options: NodeBootOptions): Promise<void> 
 async function nameOthers(node: RunningNode, options: NodeBootOptions): Promise<void> {
   const { pid, eid } = options.experiment;
   const hosts = parseHosts(await askAs(node, options)(["hostnames"]));
-  writeHosts(node, hostsFile(node, options, { pid, eid, hosts }));
+  await writeHosts(node, hostsFile(node, options, { pid, eid, hosts }));
 }
 
 /** In place, because the node has the file itself mounted; and never empty, because it is read. */
-function writeHosts({ hostPath }: RunningNode, text: string): void {
+async function writeHosts({ hostPath, elsewhere }: RunningNode, text: string): Promise<void> {
+  if (elsewhere !== undefined) {
+    await elsewhere.put({ place: "hosts", name: "hosts", text, mode: 0o644 });
+    return;
+  }
   const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
   const file = openSync(join(hostPath.root, "etc/hosts"), O_RDWR | O_CREAT | O_NOFOLLOW, 0o644);
   try {
@@ -235,12 +240,17 @@ function writeHosts({ hostPath }: RunningNode, text: string): void {
   }
 }
 
+/** Where its programs call the servers of the run. */
+function serversSeenBy(node: RunningNode, { backend }: NodeBootOptions): string {
+  return node.elsewhere?.serversAt ?? backend.doors?.seen(node.calledAt) ?? node.calledAt;
+}
+
 type HostsFacts = Pick<BootFacts, "pid" | "eid" | "hosts">;
 
 function hostsFile(node: RunningNode, options: NodeBootOptions, facts: HostsFacts): string {
   const { backend, experiment, domain, tls } = options;
   const { syncServer } = experiment;
-  const calledAt = backend.doors?.seen(node.calledAt) ?? node.calledAt;
+  const calledAt = serversSeenBy(node, options);
   // Where nodes share a network, the sync server tells them apart by what they call.
   const server = backend.doors && backend.nodes.get(syncServer ?? "");
   const syncAt = server?.addresses[0]?.loopback ?? calledAt;

@@ -32,8 +32,8 @@ export interface RunStarted {
   readonly out: string;
   readonly syncServer: string | null;
   readonly backend: {
-    /** `netns`: with a network of their own. */
-    readonly nodes: "process" | "netns";
+    /** `netns`: with a network of their own; `remote`: on other machines. */
+    readonly nodes: "process" | "netns" | "remote";
     /** What shapes them; `none` where nothing does. */
     readonly links: "none" | "netem" | "delay-node";
     /** What reads commands: `csh -f -c`, `bash -c`, `sh -c`, `""` for none. */
@@ -41,7 +41,12 @@ export interface RunStarted {
   };
   /** The command line that repeats the run; none for a run that no command line asked for. */
   readonly command?: string;
-  readonly nodes: readonly { readonly name: string; readonly addresses: readonly NodeAddress[] }[];
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly addresses: readonly NodeAddress[];
+    /** The machine it is on, where that is another one. */
+    readonly host?: string;
+  }[];
   /** Names of all programs, to show what has not started yet. */
   readonly programs: readonly { readonly name: string; readonly node: string }[];
   readonly eventsPlanned: number;

@@ -54,7 +54,7 @@ export class RunGnunet {
    * Opens the doors of nodes that have none, and tells their programs. @throws GnunetListenError
    */
   async serve(nodes: Iterable<RunningNode>, doors?: NetworkDoors): Promise<void> {
-    for (const { name, calledAt, hostPath } of nodes) {
+    for (const { name, calledAt, hostPath, elsewhere } of nodes) {
       const addresses = addressesAt(calledAt);
       // A node that comes back is called at the address of before, and boots anew.
       if (!this.#nodes.has(calledAt)) {
@@ -62,7 +62,12 @@ export class RunGnunet {
         await this.#controller.listen("testbed", addresses.testbed);
         await this.#controller.listen("testbed-barrier", addresses["testbed-barrier"]);
       }
-      const seen = addressesAt(doors?.seen(calledAt) ?? calledAt);
+      const seen = addressesAt(elsewhere?.serversAt ?? doors?.seen(calledAt) ?? calledAt);
+      if (elsewhere !== undefined) {
+        const text = formatClientConfig(seen);
+        await elsewhere.put({ place: "boot", name: gnunetConfigFile, text, mode: 0o644 });
+        continue;
+      }
       const file = join(hostPath.boot, gnunetConfigFile);
       // What a program of the node has put there is not written through.
       rmSync(file, { force: true });

@@ -2,8 +2,15 @@
 // The nodes of a run: what the back end and the boot are told about the experiment. Decides
 // nothing; both get the same names, port and environment from here.
 import type { Experiment } from "../experiment/model.ts";
+import { type PlacedNode, startRemoteNodes } from "./machines/index.ts";
 import { bootNodes, type NodeBoot, type NodeBootOptions } from "./node-boot.ts";
-import { type NodeBackend, type NodePlan, NodesError, startProcessNodes } from "./nodes/index.ts";
+import {
+  type BackendOptions,
+  type NodeBackend,
+  type NodePlan,
+  NodesError,
+  startProcessNodes,
+} from "./nodes/index.ts";
 import { planNetwork } from "./plan-network.ts";
 import type { RunEventBody } from "./run-event.ts";
 import { chooseRunLinks } from "./run-links.ts";
@@ -29,6 +36,7 @@ export async function startRunNodes(
   say: Say,
 ): Promise<NodeBackend> {
   const { experiment, runId, seed, out, tools, clock, projectFiles, nodeMode } = options;
+  const { machines, interrupt } = options;
   const { network, shapedBy } = await planRunNetwork(options);
   const { pid, eid, links, syncServer } = experiment;
   const environment = [
@@ -37,13 +45,18 @@ export async function startRunNodes(
     ["MUSTER_SYNC_NODE", syncServer ?? ""] as const,
     ...more,
   ];
-  const backend = await startProcessNodes({
+  const planned: BackendOptions = {
     ...{ runId, pid, eid, domain, seed, out, environment, links, syncServer, tools, clock },
     ...{ projectFiles, network },
     nodes: experiment.nodes.map(({ name }) => planNode(experiment, name)),
     ...(nodeMode === undefined ? {} : { mode: nodeMode }),
     onMessage: (level, node, text) => say({ type: "message", level, node, text }),
-  });
+  };
+  if (machines !== undefined) {
+    const placed = placedNodes(options);
+    return await startRemoteNodes({ wish: machines, options: planned, placed, interrupt });
+  }
+  const backend = await startProcessNodes(planned);
   if (shapedBy !== undefined && backend.doors !== undefined) {
     say({ type: "message", level: "info", node: null, text: shapedBy });
   }
@@ -59,6 +72,7 @@ interface PlannedNetwork {
 /** With what connects its nodes: tried only where there is something to connect. */
 async function planRunNetwork(options: RunOptions): Promise<PlannedNetwork> {
   const { experiment, tables, network: wanted, links: asked, seed, clock } = options;
+  if (options.machines !== undefined) return { network: undefined };
   if (wanted === "shared" || (wanted === undefined && experiment.links.length === 0)) {
     return { network: undefined };
   }
@@ -93,6 +107,14 @@ export function bootRunNodes(
 /** What programs see besides what the node gives them, and `userenv` answers. */
 function environmentOf({ experiment, seed }: RunOptions): (readonly [string, string])[] {
   return [...experiment.environment, ["MUSTER_SEED", String(seed)]];
+}
+
+/** What decides where nodes go: the rows say what is fixed, which the model does not hold. */
+function placedNodes({ experiment, tables }: RunOptions): readonly PlacedNode[] {
+  const rows = new Map(tables?.["virt_nodes"]?.map((row) => [row["vname"], row]));
+  return experiment.nodes.map(({ name, hardwareType: type }) => ({
+    ...{ name, type, fixed: String(rows.get(name)?.["fixed"] ?? "") },
+  }));
 }
 
 /** One node as the back end is told of it. */

@@ -8,6 +8,7 @@ import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Level } from "../linktest/index.ts";
 import type { BackendKind } from "../network/choose-backend.ts";
+import type { MachinesWish } from "./machines/index.ts";
 import type { RunControl } from "./modify-run.ts";
 import type { NodeWatch } from "./node-boot.ts";
 import type { NodeMode } from "./nodes/index.ts";
@@ -37,6 +38,8 @@ export interface RunOptions {
   readonly nodeMode?: NodeMode;
   /** Left out: a network of their own for nodes of a file with links, where the machine can. */
   readonly network?: WantedNetwork | undefined;
+  /** Nodes are on these; left out: on this machine. */
+  readonly machines?: MachinesWish | undefined;
   /** Tests the links before time 0, up to this stage. */
   readonly linktestLevel?: Level | undefined;
   /**

@@ -23,14 +23,15 @@ export function describeStart(
     zeroMonotonicUs,
     syncServer: experiment.syncServer ?? null,
     backend: {
-      nodes: backend?.doors === undefined ? "process" : "netns",
+      nodes: kindOf(backend),
       links: backend?.doors?.links ?? "none",
       shell: commandShell(experiment, backend),
     },
-    nodes: experiment.nodes.map(({ name }) => ({
-      name,
-      addresses: backend?.nodes.get(name)?.addresses ?? [],
-    })),
+    nodes: experiment.nodes.map(({ name }) => {
+      const node = backend?.nodes.get(name);
+      const at = node?.elsewhere === undefined ? {} : { host: node.elsewhere.host };
+      return { name, addresses: node?.addresses ?? [], ...at };
+    }),
     programs: experiment.programs.map(({ name, node }) => ({ name, node })),
     eventsPlanned: countTimedEvents(experiment),
     lost: [
@@ -39,6 +40,11 @@ export function describeStart(
       ...describeNotInstalled(experiment),
     ],
   };
+}
+
+function kindOf(backend: NodeBackend | undefined): RunStarted["backend"]["nodes"] {
+  if (backend?.servers !== undefined) return "remote";
+  return backend?.doors === undefined ? "process" : "netns";
 }
 
 /** What reads commands: of the machine's, unless every program names another one. */

@@ -181,6 +181,7 @@ class Run {
     const doors = await this.#conditions.openDoor();
     const backend = await startRunNodes(this.#options, doors, (body) => this.#say(body));
     this.#backend = backend;
+    void backend.failed?.then((why) => this.#fail("HOST_LOST", why));
     this.#sayStarted(backend);
     const onLinksFailed = (why: string): void => this.#fail("LINKS_FAILED", why);
     this.#links = openLinkAgent(backend.doors, clock, onLinksFailed);
@@ -217,7 +218,7 @@ class Run {
         const isKept = body.type === "node-up" && this.#modifier?.keepsUp(body.node) === true;
         if (!isKept) this.#say(body);
       },
-      startSyncServer: (registered) => this.#startSyncServer(backend, registered),
+      startSyncServer: (registered) => this.#startSyncServer(backend.servers ?? backend, registered),
     });
     for (const text of (await this.#traffic?.startTime()) ?? []) {
       this.#teller.warn(text);

@@ -37,6 +37,15 @@ export function registerNodeCommands(program: Command, setExit: SetExit): void {
       setExit(await execCommand({ node, command: [], ...options }));
     });
   program
+    .command("node")
+    .description("this machine as a host of runs")
+    .command("agent")
+    .description("what muster run --on starts on a host; it speaks with the run, not with people")
+    .action(async () => {
+      const { nodeAgentCommand } = await import("./node-agent.ts");
+      setExit(await nodeAgentCommand());
+    });
+  program
     .command("doctor")
     .description("say what nodes and links can be on this machine, and what it lacks for more")
     .option("--clean", "remove what runs that were killed have left", false)

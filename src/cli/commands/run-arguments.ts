@@ -25,6 +25,12 @@ export interface RunArguments {
   /** Nodes and links of the file, and nothing that would run on them. */
   readonly linksOnly?: boolean;
   readonly links?: "netem" | "delay-node" | "none";
+  /** Hosts with commas between, each `[USER@]HOST[:N][=TYPE+TYPE]`; left out: this machine. */
+  readonly on?: readonly string[];
+  /** Words with `%h`, `%u`, `%p`. */
+  readonly remoteShell?: string;
+  /** A command of the hosts. */
+  readonly remoteMuster?: string;
   readonly limit: readonly string[];
   readonly pid?: string;
   readonly eid?: string;
@@ -65,6 +71,9 @@ export function repeatCommandLine(
   if (argv.nodes !== undefined) words.push("--nodes", argv.nodes);
   if (argv.linktest !== undefined) words.push("--linktest", String(argv.linktest));
   if (argv.links !== undefined) words.push("--links", argv.links);
+  for (const hosts of argv.on ?? []) words.push("--on", hosts);
+  if (argv.remoteShell !== undefined) words.push("--remote-shell", argv.remoteShell);
+  if (argv.remoteMuster !== undefined) words.push("--remote-muster", argv.remoteMuster);
   if (argv.pid !== undefined) words.push("--pid", argv.pid);
   if (argv.eid !== undefined) words.push("--eid", argv.eid);
   if (argv.tls !== undefined) words.push("--tls", argv.tls);

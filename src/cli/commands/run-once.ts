@@ -12,6 +12,7 @@ import { systemClock } from "../../host/clock.ts";
 import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
 import { guardRun } from "../../testbed/guard-run.ts";
+import type { MachinesWish } from "../../testbed/machines/index.ts";
 import { renderJunit } from "../../testbed/record/junit.ts";
 import { createRecordWriter } from "../../testbed/record/record-writer.ts";
 import { renderReport } from "../../testbed/record/report-html.ts";
@@ -51,6 +52,7 @@ export interface RunOnceOptions {
   readonly io: CommandIo;
   readonly tls: TlsIdentity | undefined;
   readonly split: SplitOptions | undefined;
+  readonly machines: MachinesWish | undefined;
 }
 
 export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
@@ -96,6 +98,7 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
     tools: oldTools(),
     tls: options.tls,
     split: options.split,
+    machines: options.machines,
     clock: systemClock,
     limits: forExperiment(limits, experiment),
     logger: stderrLogger(options.io),

@@ -25,6 +25,7 @@ import { StopSignals } from "../stop-signals.ts";
 import { loadTlsIdentity } from "../tls-identity.ts";
 import { exitUnreadable, LoadError, loadExperiment } from "./parse.ts";
 import type { RunArguments } from "./run-arguments.ts";
+import { checkForHosts, planMachines } from "./run-hosts.ts";
 import { runOnce } from "./run-once.ts";
 import type { SeriesRun } from "./series.ts";
 import { planSeries } from "./series.ts";
@@ -43,12 +44,14 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
   const limits = parseLimits(argv.limit);
   const tls = loadTls(argv);
   const split = resolveSplit(argv);
+  const machines = await planMachines(argv);
   const seed = argv.seed ?? newIncarnation() % 2 ** 31;
   const series = planSeries(argv.set, argv.repeat, seed);
   // Every file of the series is read before anything is started: no half series for a typing error.
   const loaded: LoadedRun[] = [];
   const said = new Set<string>();
   for (const run of series) loaded.push({ run, ...(await load(argv, run, io, said)) });
+  if (machines !== undefined) for (const { experiment } of loaded) checkForHosts(experiment);
   const first = loaded[0] as LoadedRun;
   const out = makeOutputDirectory(argv.out ?? defaultOutput(first.experiment.eid));
   const signals = new StopSignals();
@@ -71,6 +74,7 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
         io,
         tls,
         split,
+        machines,
       };
       const result = await runOnce(what);
       results.push({ run, directory, result });

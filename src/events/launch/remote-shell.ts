@@ -8,7 +8,7 @@
 //       cancel, we die, the connection is cut - the group is told, and killed half a second later,
 //       or when the command was given longer.
 //   H3. The exit status is that of the command, or of the program of the template.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { LaunchError } from "./launch-error.ts";
 
 export interface RemotePlace {
@@ -64,10 +64,22 @@ export class RemoteShell {
       const message = `${argv[0] ?? "nothing"} is no command for a remote shell; name a program`;
       throw new LaunchError("REFUSED", message);
     }
-    const guarded = ["sh", "-c", guardFor(graceSeconds), "muster-remote", ...argv];
-    if (this.isLocal) return guarded;
+    return this.#argvOf(place, ["sh", "-c", guardFor(graceSeconds), "muster-remote", ...argv]);
+  }
+
+  /**
+   * Starts a command that reads its standard input and ends with it, without H2's help. It is in a
+   * session of its own: what is typed here is for us. @throws LaunchError (REFUSED)
+   */
+  open(place: RemotePlace, argv: readonly string[]): ChildProcessWithoutNullStreams {
+    const [file = "", ...rest] = this.#argvOf(place, argv);
+    return spawn(file, rest, { stdio: ["pipe", "pipe", "pipe"], detached: true });
+  }
+
+  #argvOf(place: RemotePlace, argv: readonly string[]): string[] {
+    if (this.isLocal) return [...argv];
     const words = this.#template.map((word) => expand(word, place));
-    return [...words, guarded.map(quoteWord).join(" ")];
+    return [...words, argv.map(quoteWord).join(" ")];
   }
 
   /** Resolves when the local end has ended. @throws LaunchError (REFUSED, LOST) */

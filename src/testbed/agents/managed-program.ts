@@ -17,9 +17,8 @@ import type {
   NodeProcess,
   RunningNode,
   StartError,
-  StartTrigger,
 } from "../nodes/index.ts";
-import type { FireClock, Fired, Revoke } from "./firing/fire-clock.ts";
+import type { FireAction, FireClock, Fired, Revoke } from "./firing/fire-clock.ts";
 import { LoadedProgram, programSpec } from "./loaded-program.ts";
 import { freeRunNumber, outputFiles } from "./program-files.ts";
 import { cancelled, completed, type ProgramResult, refused } from "./program-result.ts";
@@ -236,7 +235,7 @@ export class ManagedProgram {
     this.#armed.add(armed);
     const held = isFree ? this.#takeTriggered(armed) : undefined;
     if (held === undefined) this.#armToTell(armed);
-    else this.#armToWrite(armed, held);
+    else this.#armToLetGo(armed, held);
     how.plan?.armed(() =>
       this.#giveUp(armed, cancelled(this.#nowUs())) ? "revoked" : "already fired",
     );
@@ -247,28 +246,25 @@ export class ManagedProgram {
     return plan === undefined ? refused(this.#nowUs(), runEnding) : cancelled(this.#nowUs());
   }
 
-  /** What the firing thread releases by itself, for the start that will be of it. */
-  #takeTriggered({ args }: ArmedStart): Triggered | undefined {
+  /** What is let go at the instant itself, here or there, for the start that will be of it. */
+  #takeTriggered({ args, dueUs }: ArmedStart): Triggered | undefined {
     const loaded = this.#loaded?.ready;
-    const trigger = loaded?.process.trigger;
+    const triggered = loaded === undefined ? undefined : triggeredBy(loaded, dueUs);
     const isSame = loaded?.isFor(applyArgs(this.#settings, this.#meant(args)).settings) === true;
-    if (loaded === undefined || trigger === undefined || !isSame) return undefined;
+    if (triggered === undefined || !isSame) return undefined;
     this.#loaded = undefined;
-    return { loaded, trigger };
+    return triggered;
   }
 
-  #armToWrite(armed: ArmedStart, { loaded, trigger }: Triggered): void {
+  #armToLetGo(armed: ArmedStart, { loaded, atUs, action, release }: Triggered): void {
     armed.held = loaded;
     const number = this.#runNumber(armed.token);
     loaded.nameOutput(number);
-    const write = { kind: "write", ...trigger } as const;
-    armed.revoke = this.#context.fire.at(armed.dueUs, write, ({ firedUs }: Fired) => {
+    armed.revoke = this.#context.fire.at(atUs, action, ({ firedUs }: Fired) => {
       this.#armed.delete(armed);
       armed.held = undefined;
       const settings = this.#apply(this.#meant(armed.args));
-      // A trigger that could not be written has nobody left to read it: the launcher says no more.
-      const started = loaded.process.released(firedUs);
-      void this.#become(settings, number, started).then(armed.settle);
+      void this.#become(settings, number, release(firedUs)).then(armed.settle);
     });
   }
 
@@ -396,7 +392,23 @@ interface Loading {
 
 interface Triggered {
   readonly loaded: LoadedProgram;
-  readonly trigger: StartTrigger;
+  readonly atUs: number;
+  readonly action: FireAction;
+  readonly release: (firedUs: number) => Promise<NodeProcess | StartError>;
+}
+
+/** A thread writes what it waits for; another machine is asked a little ahead. */
+function triggeredBy(loaded: LoadedProgram, dueUs: number): Triggered | undefined {
+  const { trigger, remote } = loaded.process;
+  if (remote !== undefined) {
+    const atUs = dueUs - remote.aheadUs;
+    return { loaded, atUs, action: { kind: "tell" }, release: () => remote.startAt(dueUs) };
+  }
+  if (trigger === undefined) return undefined;
+  // A trigger that could not be written has nobody left to read it: the launcher says no more.
+  const release = (firedUs: number): Promise<NodeProcess | StartError> =>
+    loaded.process.released(firedUs);
+  return { loaded, atUs: dueUs, action: { kind: "write", ...trigger }, release };
 }
 
 interface ArmedFacts {

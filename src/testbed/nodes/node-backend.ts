@@ -25,6 +25,10 @@ export interface BackendOptions {
   /** Absolute; `nodes/<node>/...` and `proj` below it are kept after the run. */
   readonly out: string;
   readonly nodes: readonly NodePlan[];
+  /** All nodes of a run of which some are elsewhere: addresses are numbered by these. */
+  readonly numbering?: readonly NodePlan[];
+  /** The nodes only stand in here for those of other machines: nobody enters them. */
+  readonly standIn?: NodesElsewhere;
   readonly links: readonly Link[];
   readonly syncServer: string | undefined;
   /** `opt(NAME)` values of the file, in order. */
@@ -44,6 +48,9 @@ export interface BackendOptions {
   /** Directory of the experiment file, seen by nodes read-only as `/proj/<pid>/data`. */
   readonly projectFiles?: string;
 }
+
+/** Said where it would be misunderstood otherwise. */
+export type NodesElsewhere = "nodes are elsewhere";
 
 export interface SpawnSpec {
   /** Name of the program, for messages. */
@@ -108,12 +115,22 @@ export interface PreparedProcess {
    * only `start` can. The descriptor is open until `released` or `discard`.
    */
   readonly trigger: StartTrigger | undefined;
+  /** Lets it go on another machine, where there is no trigger. */
+  readonly remote?: RemoteStart;
   /** Lets it go. The instant of the start is when this is called, not when it resolves. */
   start(): Promise<NodeProcess | StartError>;
   /** The trigger was written at this instant. */
   released(monotonicUs: number): Promise<NodeProcess | StartError>;
   /** Ends it unstarted. Does nothing after `start`. */
   discard(): void;
+}
+
+/** What lets a program go at an instant to come, by the clock of the machine it is on. */
+export interface RemoteStart {
+  /** So long before the instant it has to be asked; it cannot be taken back then. */
+  readonly aheadUs: number;
+  /** In place of `start`, once. */
+  startAt(dueUs: number): Promise<NodeProcess | StartError>;
 }
 
 export interface StartTrigger {
@@ -134,10 +151,26 @@ export interface RunningNode {
     /** `<out>/nodes/<name>` */
     readonly root: string;
   };
+  /** Where it is on another machine; what is at `hostPath` is brought there and back by this. */
+  readonly elsewhere?: NodeElsewhere;
   /** Starts a program in a session and process group of its own. */
   spawn(spec: SpawnSpec): Promise<NodeProcess | StartError>;
   /** Does everything but the start. */
   prepare(spec: SpawnSpec): Promise<PreparedProcess | StartError>;
+}
+
+export interface NodeElsewhere {
+  readonly host: string;
+  /** Where its programs call the servers of the run, as they see it; `calledAt` is here. */
+  readonly serversAt: string;
+  /** Writes a file of the node; one of that name is replaced. @throws Error */
+  put(file: {
+    /** In its boot directory, or its hosts file. */
+    readonly place: "boot" | "hosts";
+    readonly name: string;
+    readonly text: string;
+    readonly mode: number;
+  }): Promise<void>;
 }
 
 export interface NodeBackend {
@@ -146,6 +179,10 @@ export interface NodeBackend {
   readonly lost: readonly string[];
   /** How nodes reach the servers of the run, where they do not share this machine's network. */
   readonly doors?: NetworkDoors | undefined;
+  /** Where servers of a node are started, when its programs are on other machines. */
+  readonly servers?: NodeBackend;
+  /** Resolves when nodes are lost, with a sentence that says which and why. */
+  readonly failed?: Promise<string>;
   /** Those that are up; `add` and `remove` change it. */
   readonly nodes: ReadonlyMap<string, RunningNode>;
   /** `csh -f -c` or `bash -c`; `""` when the machine has neither and commands are refused. */

@@ -109,19 +109,24 @@ async function tryNetwork(input: ModeInput, plan: NetworkPlan): Promise<ChosenMo
 }
 
 /** What nodes may call of a run, whatever the file has. */
-function portsOf({ environment }: BackendOptions): readonly OpenPort[] {
+export function portsOf(options: BackendOptions): readonly OpenPort[] {
   const called = (kind: "tcp" | "udp", port: number): OpenPort => ({
     kind,
     port,
     behind: "called",
   });
-  const door = environment.find(([name]) => name === doorVariable)?.[1];
-  const doorPort = door === undefined ? 0 : Number(new URL(door).port);
+  const doorPort = doorPortOf(options);
   return [
     ...[mainPort, alternatePort].flatMap((port) => [called("tcp", port), called("udp", port)]),
     ...[eventPorts.experiments, testbedPort, barrierPort].map((port) => called("tcp", port)),
     ...(doorPort === 0 ? [] : [{ kind: "tcp", port: doorPort, behind: "machine" } as const]),
   ];
+}
+
+/** Of the door for native clients, on this machine; 0 for none. */
+export function doorPortOf({ environment }: BackendOptions): number {
+  const door = environment.find(([name]) => name === doorVariable)?.[1];
+  return door === undefined ? 0 : Number(new URL(door).port);
 }
 
 function tellWarnings({ warnings }: Namespaces, { onMessage }: BackendOptions): void {

@@ -65,7 +65,7 @@ export async function startProcessNodes(options: BackendOptions): Promise<NodeBa
   let reaper: Reaper | undefined;
   let temporary: string | undefined;
   try {
-    const addresses = planAddresses(block.block, options.nodes);
+    const addresses = planAddresses(block.block, options.numbering ?? options.nodes);
     if (typeof addresses === "string") throw new NodesError(addresses);
     temporary = createRunDirectory(options.runId);
     const started = await startReaper(options.runId, temporary, options.clock);
@@ -387,6 +387,7 @@ class ProcessBackend implements NodeBackend {
   /** For `muster exec`. */
   #tellEntrances(): void {
     const { namespaces, network, options, temporary, groups } = this.#parts;
+    if (options.standIn !== undefined) return;
     const { runId, pid, eid } = options;
     const holders = namespaces?.holders;
     const asUser = namespaces?.asUser ?? false;

@@ -26,6 +26,11 @@ function temporaryDirectory(): string {
   return resolve(tmpdir());
 }
 
+/** Where that of a run is, or would be. */
+export function runDirectoryOf(runId: string): string {
+  return join(temporaryDirectory(), `${PREFIX}${runId}`);
+}
+
 /**
  * Creates the directory, for its owner only.
  *
@@ -33,7 +38,7 @@ function temporaryDirectory(): string {
  */
 export function createRunDirectory(runId: string): string {
   const parent = temporaryDirectory();
-  const path = join(parent, `${PREFIX}${runId}`);
+  const path = runDirectoryOf(runId);
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {

@@ -288,14 +288,15 @@ ${table(head, rows, "Links")}`;
 export function nodeTable(result: RunResult): Html | null {
   const { nodes } = result;
   if (nodes.length === 0) return null;
-  const rows = nodes.slice(0, rowsMax).map(({ name, addresses, upUs }) => {
+  const rows = nodes.slice(0, rowsMax).map(({ name, addresses, host, upUs }) => {
     const up = upUs === null ? html`<span class="bad-text">never</span>` : instantOf(result)(upUs);
     const places = addresses.map(({ link, experiment, loopback }) => {
       if (experiment === loopback) return html`${link} <code>${loopback}</code>`;
       const what = link === "" ? "control" : `${link} ${experiment}`;
       return html`${what} <span class="soft">is</span> <code>${loopback}</code>`;
     });
-    return html`<tr><td class="name">${name}</td>
+    const at = host === undefined ? "" : html` <span class="soft">on</span> ${host}`;
+    return html`<tr><td class="name">${name}${at}</td>
 <td class="num">${up}</td><td class="wide">${joined(places, ", ")}</td></tr>`;
   });
   return html`<h2>Nodes</h2>

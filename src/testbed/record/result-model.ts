@@ -66,6 +66,8 @@ export interface RunResult {
 export interface ResultNode {
   readonly name: string;
   readonly addresses: readonly NodeAddress[];
+  /** The machine it was on, where that was another one. */
+  readonly host?: string;
   /** When the node was up; null when it never was. */
   readonly upUs: number | null;
 }

@@ -323,11 +323,13 @@ const incomplete = {
 /** All that ever were, also those that a modification has removed. */
 function resultNodes({ started, modifications, up }: State): ResultNode[] {
   const added = modifications.flatMap(({ nodesAdded }) => nodesAdded);
-  const all = new Map([...(started?.nodes ?? []), ...added].map((node) => [node.name, node]));
-  return [...all.values()].map(({ name, addresses }) => ({
-    name,
-    addresses,
-    upUs: up.get(name) ?? null,
+  const nodes: NonNullable<typeof started>["nodes"] = [...(started?.nodes ?? []), ...added];
+  const all = new Map(nodes.map((node) => [node.name, node]));
+  return [...all.values()].map((node) => ({
+    name: node.name,
+    addresses: node.addresses,
+    ...(node.host === undefined ? {} : { host: node.host }),
+    upUs: up.get(node.name) ?? null,
   }));
 }
 

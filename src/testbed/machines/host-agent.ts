@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+// The agent of a host: one process for each run that has nodes there, started by the run through a
+// remote shell and told what to do over its standard input. It brings up process nodes in a
+// directory of the run, by the same back end as a run on one machine.
+//
+//   G1. When its input ends, for whatever reason, all it has started ends and its directory goes;
+//       when it is killed itself, the reaper of its nodes does that.
+//   G2. It listens on loopback only.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { freemem } from "node:os";
+import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import type { Clock } from "../../host/clock.ts";
+import { nodeLinkFormat, preamble, type RunMessage } from "../../wire/node-link/index.ts";
+import { ThreadFireClock } from "../agents/firing/thread-fire-clock.ts";
+import { type NodeBackend, startProcessNodes } from "../nodes/index.ts";
+import { doorVariable } from "../nodes/node-mode.ts";
+import { runDirectoryOf } from "../nodes/run-directory.ts";
+import { AgentDoors } from "./agent-doors.ts";
+import { sendFiles } from "./agent-files.ts";
+import { AgentOutputs } from "./agent-outputs.ts";
+import { type AgentPlan, type BroughtUp, readAgentPlan } from "./agent-plan.ts";
+import { AgentPrograms } from "./agent-programs.ts";
+import { NodeLink } from "./node-link.ts";
+
+export interface HostAgentOptions {
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly clock: Clock;
+  /** Command name on the nodes -> executable of this machine. */
+  readonly tools: Readonly<Record<string, string>>;
+  readonly version: string;
+  /** Processors that programs may use. */
+  readonly processors: number;
+}
+
+export class HostAgent {
+  readonly #options: HostAgentOptions;
+  readonly #link: NodeLink;
+  readonly #fire: ThreadFireClock;
+  readonly #outputs: AgentOutputs;
+  readonly #doors: AgentDoors;
+  readonly #ended = Promise.withResolvers<void>();
+  #isPlanned = false;
+  #out = "";
+  #backend: NodeBackend | undefined;
+  #programs: AgentPrograms | undefined;
+
+  constructor(options: HostAgentOptions) {
+    const { input, output, clock } = options;
+    this.#options = options;
+    this.#fire = new ThreadFireClock(clock);
+    output.write(preamble);
+    this.#link = new NodeLink({
+      ...{ side: "agent", input, output, clock },
+      onMessage: (message) => this.#hear(message as RunMessage),
+      // Nothing of a host is reached through its agent.
+      onOpen: ({ stream }) => this.#link.send({ kind: "close", stream }),
+      onEnd: () => this.#ended.resolve(),
+    });
+    this.#outputs = new AgentOutputs(this.#link, clock);
+    this.#doors = new AgentDoors(this.#link);
+  }
+
+  /** Resolves when the link has ended and nothing of the run is left. G1 */
+  async run(): Promise<void> {
+    const { version, processors } = this.#options;
+    const memoryMib = Math.trunc(freemem() / 2 ** 20);
+    this.#link.send({ kind: "hello", format: nodeLinkFormat, version, processors, memoryMib });
+    await this.#ended.promise;
+    this.#fire.close();
+    this.#outputs.close();
+    this.#doors.close();
+    await this.#bringing;
+    await this.#backend?.stop();
+  }
+
+  /** For signals. */
+  end(why: string): void {
+    this.#link.end(why);
+  }
+
+  #bringing: Promise<unknown> = Promise.resolve();
+
+  #hear(message: RunMessage): void {
+    const receivedUs = this.#options.clock.nowUs();
+    switch (message.kind) {
+      case "bring-up":
+        this.#bringing = this.#answer(message.id, this.#bringUp(message.plan));
+        return;
+      case "put":
+        this.#reply(message.id, this.#put(message) ?? {});
+        return;
+      case "prepare":
+        void this.#answer(message.id, this.#prepare(message));
+        return;
+      case "start":
+        void this.#answer(message.id, this.#start(message));
+        return;
+      case "discard":
+        this.#programs?.discard(message.program);
+        return;
+      case "signal":
+        this.#programs?.signal(message);
+        return;
+      case "end":
+        void this.#answer(message.id, this.#endPrograms());
+        return;
+      case "collect":
+        void this.#answer(message.id, sendFiles(this.#link, this.#out));
+        return;
+      case "clock":
+        this.#reply(message.id, { receivedUs, answeredUs: this.#options.clock.nowUs() });
+        return;
+      default:
+        this.#link.end("the run speaks as an agent does");
+    }
+  }
+
+  /** A text is why it was refused. */
+  #reply(id: number, value: object | string): void {
+    if (typeof value === "string") this.#link.send({ kind: "refusal", id, why: value });
+    else this.#link.send({ kind: "answer", id, value });
+  }
+
+  async #answer(id: number, value: Promise<object | string>): Promise<void> {
+    const settled = await value.catch((error: unknown) =>
+      error instanceof Error ? error.message : String(error),
+    );
+    this.#reply(id, settled);
+  }
+
+  async #prepare(message: Extract<RunMessage, { kind: "prepare" }>): Promise<object | string> {
+    return this.#programs === undefined
+      ? notUp
+      : ((await this.#programs.prepare(message)) ?? {});
+  }
+
+  async #start(message: Extract<RunMessage, { kind: "start" }>): Promise<object | string> {
+    return (await this.#programs?.start(message)) ?? notUp;
+  }
+
+  async #endPrograms(): Promise<object> {
+    // Its directory stays until the files have been brought back.
+    await this.#backend?.remove([...this.#backend.nodes.keys()], "keep-files");
+    await this.#outputs.flushAll();
+    return {};
+  }
+
+  /** @throws NodesError */
+  async #bringUp(json: unknown): Promise<BroughtUp | string> {
+    const plan = readAgentPlan(json);
+    if (plan === undefined || this.#isPlanned) return "it is asked for wrongly";
+    this.#isPlanned = true;
+    const { clock, tools } = this.#options;
+    const directory = runDirectoryOf(plan.runId);
+    this.#out = join(directory, "out");
+    const environment = await this.#withDoor(plan);
+    const backend = await startProcessNodes({
+      ...{ runId: plan.runId, pid: plan.pid, eid: plan.eid, domain: plan.domain, seed: plan.seed },
+      ...{ out: this.#out, links: plan.links, environment, tools, clock },
+      syncServer: plan.syncServer ?? undefined,
+      nodes: plan.all.filter(({ name }) => plan.own.includes(name)),
+      numbering: plan.all,
+      mode: "environment",
+      onMessage: (level, node, text) => {
+        this.#link.send({ kind: "note", level, node: node ?? "", text });
+      },
+    });
+    this.#backend = backend;
+    this.#programs = new AgentPrograms({
+      ...{ link: this.#link, clock, fire: this.#fire, outputs: this.#outputs, backend },
+      directory: join(directory, "output"),
+    });
+    const nodes = [...backend.nodes.values()];
+    for (const { name, calledAt } of nodes) {
+      for (const door of plan.doors) await this.#doors.open(name, calledAt, door);
+    }
+    return {
+      nodes: nodes.map(({ name, addresses, calledAt }) => ({
+        ...{ name, addresses, serversAt: calledAt },
+      })),
+      lost: backend.lost,
+      shell: backend.shell,
+    };
+  }
+
+  /** What programs are told of the run's door, as they reach it here. */
+  async #withDoor({ environment, doorPort }: AgentPlan): Promise<AgentPlan["environment"]> {
+    if (doorPort === 0) return environment;
+    const port = await this.#doors.openAt("127.0.0.1", doorPort);
+    return environment.map(([name, value]) =>
+      name === doorVariable ? [name, value.replace(`:${doorPort}`, `:${port}`)] : [name, value],
+    );
+  }
+
+  /** @returns why it could not be written. */
+  #put({ node: name, place, name: file, text, mode }: Extract<RunMessage, { kind: "put" }>):
+    | string
+    | undefined {
+    const node = this.#backend?.nodes.get(name);
+    if (node === undefined) return `there is no node ${name} on this host`;
+    if (!/^[\w.-]+$/.test(file) || file.startsWith(".")) return `${file} is no name of a file`;
+    const at = place === "boot" ? node.hostPath.boot : join(node.hostPath.root, "etc");
+    try {
+      mkdirSync(at, { recursive: true });
+      writeFileSync(join(at, place === "boot" ? file : "hosts"), text, { mode: mode & 0o777 });
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+}
+
+const notUp = "there are no nodes on this host";

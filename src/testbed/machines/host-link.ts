@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+// One host of a run: its agent, the clock there, the programs that were started there, and the
+// connections of its nodes to the servers of the run.
+//
+//   H1. A host may call the doors that it was given, of its own nodes, and nothing else here.
+//   H2. It is lost once, with a reason; nobody waits for anything of it then.
+import type { ChildProcess } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { connect } from "node:net";
+import type { Cancel } from "../../host/clock.ts";
+import {
+  type AgentMessage,
+  type LinkMessage,
+  nodeLinkFormat,
+  nodeLinkLimits,
+  type StreamMessage,
+} from "../../wire/node-link/index.ts";
+import type { ExitStatus } from "../nodes/index.ts";
+import { within } from "../nodes/within.ts";
+import type { AgentPlan } from "./agent-plan.ts";
+import { carryDatagrams, carrySocket } from "./carried.ts";
+import { type ConnectionOptions, connectHost, type HostConnection } from "./host-connection.ts";
+import { HostClock } from "./host-clock.ts";
+import { NodeLink } from "./node-link.ts";
+import type { ResultFiles } from "./result-files.ts";
+
+export interface HostLinkOptions extends Omit<ConnectionOptions, "say"> {
+  readonly version: string;
+  readonly files: ResultFiles;
+  readonly say: (level: "info" | "warning", node: string | null, text: string) => void;
+  /** H2. `why` is a clause. */
+  readonly onLost: (why: string) => void;
+}
+
+/** What an agent says of its machine. */
+export interface HostFacts {
+  readonly processors: number;
+  readonly memoryMib: number;
+}
+
+/** For an agent to end when its input has. */
+const endMs = 15_000;
+/** Warnings of a host that are shown. */
+const warningsMax = 100;
+
+export class HostLink {
+  readonly name: string;
+  readonly link: NodeLink;
+  readonly clock: HostClock;
+  readonly #options: HostLinkOptions;
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<unknown>;
+  readonly #hello = Promise.withResolvers<void>();
+  #said: Extract<AgentMessage, { kind: "hello" }> | undefined;
+  readonly #ends = new Map<number, (status: ExitStatus) => void>();
+  /** H1: node -> where its servers are here. */
+  #doors: ReadonlyMap<string, string> = new Map();
+  #plan: AgentPlan | undefined;
+  #programs = 0;
+  #warnings = 0;
+  #isClosing = false;
+  #cancel: Cancel = () => undefined;
+
+  private constructor(options: HostLinkOptions, { child, lastWords }: HostConnection) {
+    const { name, clock } = options;
+    this.name = name;
+    this.#options = options;
+    this.#child = child;
+    this.#exited = new Promise((resolve) => child.once("close", resolve));
+    this.link = new NodeLink({
+      ...{ side: "run", input: child.stdout, output: child.stdin, clock },
+      onMessage: (message) => this.#hear(message),
+      onOpen: (message) => this.#carry(message),
+      onEnd: (why) => this.#lost(why, lastWords()),
+    });
+    this.clock = new HostClock(this.link, clock);
+  }
+
+  /** @throws Error with a clause that says why there is no such host. */
+  static async connect(options: HostLinkOptions): Promise<HostLink & { readonly facts: HostFacts }> {
+    const say = (text: string): void => options.say("info", null, text);
+    const host = new HostLink(options, await connectHost({ ...options, say }));
+    try {
+      const facts = await host.#greet();
+      return Object.assign(host, { facts });
+    } catch (error) {
+      await host.close();
+      throw error;
+    }
+  }
+
+  async #greet(): Promise<HostFacts> {
+    const { version, clock } = this.#options;
+    await within(clock, this.#hello.promise, nodeLinkLimits.helloMs);
+    const hello = this.#said;
+    if (hello === undefined) throw new Error("its agent does not say what it is");
+    if (hello.format !== nodeLinkFormat || hello.version !== version) {
+      throw new Error(
+        `it has muster ${hello.version}, and this is ${version}; install the same there`,
+      );
+    }
+    await this.clock.compareFirst();
+    this.#compareLater();
+    return { processors: hello.processors, memoryMib: hello.memoryMib };
+  }
+
+  /** From now on its nodes may call the servers of the run. @param doors node -> address here */
+  allow(plan: AgentPlan, doors: ReadonlyMap<string, string>): void {
+    this.#plan = plan;
+    this.#doors = doors;
+  }
+
+  newProgram(): number {
+    this.#programs += 1;
+    return this.#programs;
+  }
+
+  /** Resolves when the program has ended, or is lost with its host. */
+  endOf(program: number): Promise<ExitStatus> {
+    return new Promise((resolve) => {
+      if (this.link.ended) resolve(this.#killed());
+      else this.#ends.set(program, resolve);
+    });
+  }
+
+  forgetProgram(program: number): void {
+    this.#ends.delete(program);
+  }
+
+  warn(text: string): void {
+    this.#warnings += 1;
+    if (this.#warnings > warningsMax) return;
+    const last = this.#warnings === warningsMax ? "; further ones are not shown" : "";
+    this.#options.say("warning", null, `${this.name}: ${text}${last}`);
+  }
+
+  /** Ends the agent, which ends all that is left of the run there. Never rejects. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.link.end("the run has ended");
+    await within(this.#options.clock, this.#exited, endMs);
+    this.#child.kill("SIGKILL");
+  }
+
+  #compareLater(): void {
+    this.#cancel = this.#options.clock.after(nodeLinkLimits.clockMs, () => {
+      this.clock.compare().then(
+        () => {
+          if (!this.link.ended) this.#compareLater();
+        },
+        () => undefined, // The link has ended, which `onEnd` has said.
+      );
+    });
+  }
+
+  #lost(why: string, lastWords: string): void {
+    this.#cancel();
+    this.#hello.reject(new Error(why));
+    this.#hello.promise.catch(() => undefined);
+    for (const resolve of this.#ends.values()) resolve(this.#killed());
+    this.#ends.clear();
+    const last = lastWords.trimEnd().split("\n").at(-1) ?? "";
+    if (!this.#isClosing) this.#options.onLost(last === "" ? why : `${why}: ${last}`);
+  }
+
+  #killed(): ExitStatus {
+    const endedMonotonicUs = this.#options.clock.nowUs();
+    return { exitCode: null, signal: "SIGKILL", endedMonotonicUs };
+  }
+
+  #hear(message: Exclude<LinkMessage, StreamMessage>): void {
+    switch (message.kind) {
+      case "hello":
+        this.#said ??= message;
+        this.#hello.resolve();
+        return;
+      case "note":
+        if (message.level === "warning") this.warn(message.text);
+        else this.#options.say("info", message.node || null, message.text);
+        return;
+      case "ended":
+        this.#programEnded(message);
+        return;
+      case "file":
+        this.#options.files.receive(this.name, this.link, message);
+        return;
+      default:
+        this.link.end("the other side speaks as a run does");
+    }
+  }
+
+  #programEnded(message: Extract<AgentMessage, { kind: "ended" }>): void {
+    const { program, exitCode, signal, endedUs, cpuUs, rssKibMax } = message;
+    const resolve = this.#ends.get(program);
+    this.#ends.delete(program);
+    resolve?.({
+      exitCode: exitCode < 0 ? null : exitCode,
+      signal: signal === "" ? null : signal,
+      endedMonotonicUs: this.clock.toOwn(endedUs),
+      ...(cpuUs < 0 ? {} : { usage: { cpuUs, rssKibMax } }),
+    });
+  }
+
+  /** H1. */
+  #carry({ stream, carrier, node, port }: Extract<StreamMessage, { kind: "open" }>): void {
+    const host = this.#doorFor({ carrier, node, port });
+    if (host === undefined) {
+      this.link.send({ kind: "close", stream });
+      return;
+    }
+    if (carrier === "udp") {
+      carryDatagrams(this.link, stream, createSocket("udp4"), { host, port });
+      return;
+    }
+    carrySocket(this.link, stream, connect({ host, port, allowHalfOpen: true }));
+  }
+
+  #doorFor(asked: Omit<Extract<StreamMessage, { kind: "open" }>, "stream" | "kind">) {
+    const plan = this.#plan;
+    if (plan === undefined) return undefined;
+    if (asked.node === "") {
+      const isDoor = asked.carrier === "tcp" && asked.port === plan.doorPort && asked.port > 0;
+      return isDoor ? "127.0.0.1" : undefined;
+    }
+    const isOpen = plan.doors.some(
+      ({ carrier, port }) => carrier === asked.carrier && port === asked.port,
+    );
+    return isOpen ? this.#doors.get(asked.node) : undefined;
+  }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+// Which node is on which host. Nodes that a link joins stay together, because links between hosts
+// are not built; a node that the file fixes is where it says; a type goes to hosts that have it;
+// the rest is spread by what hosts have room for. Pure.
+//
+//   P1. The same nodes and hosts give the same placement.
+//   P2. No host has more nodes than its capacity, and all nodes are placed or none.
+import { assert } from "../../core/assert.ts";
+
+export interface PlacedHost {
+  readonly name: string;
+  /** Nodes it has room for, at least 1. */
+  readonly capacity: number;
+  /** Types of nodes it is for; none: any. */
+  readonly types: readonly string[];
+}
+
+export interface PlacedNode {
+  readonly name: string;
+  readonly type: string;
+  /** Host that the file names (`tb-fix-node`); `""` for none. */
+  readonly fixed: string;
+}
+
+export interface JoiningLink {
+  readonly name: string;
+  readonly nodes: readonly string[];
+}
+
+/** Node -> host, in the order of the nodes. */
+export type Placement = ReadonlyMap<string, string>;
+
+/** @returns the placement, or why there is none and what to do, as a sentence. */
+export function placeNodes(
+  nodes: readonly PlacedNode[],
+  links: readonly JoiningLink[],
+  hosts: readonly PlacedHost[],
+): Placement | string {
+  const unknown = nodes.find(({ fixed }) => fixed !== "" && !hosts.some(isNamed(fixed)));
+  if (unknown !== undefined) {
+    const names = hosts.map(({ name }) => name).join(", ");
+    return `${unknown.name} is fixed to ${unknown.fixed}, which is not among ${names}; add it to --on, or take tb-fix-node away`;
+  }
+  const torn = tornLink(nodes, links);
+  if (torn !== undefined) return torn;
+  const used = new Map(hosts.map(({ name }) => [name, 0]));
+  const placed = new Map<string, string>();
+  // Fixed ones first, then the largest: what is small fits in between.
+  const groups = groupNodes(nodes, links);
+  const order = [...groups.filter(isFixed), ...groups.filter((one) => !isFixed(one)).sort(bySize)];
+  for (const group of order) {
+    const host = chooseHost(group, hosts, used);
+    if (typeof host === "string") return host;
+    used.set(host.name, (used.get(host.name) ?? 0) + group.length);
+    for (const { name } of group) placed.set(name, host.name);
+  }
+  return new Map(nodes.map(({ name }) => [name, hostOf(placed, name)]));
+}
+
+function hostOf(placed: ReadonlyMap<string, string>, name: string): string {
+  const host = placed.get(name);
+  assert(host !== undefined, "P2: every node is in a group, and every group is placed");
+  return host;
+}
+
+type Group = readonly PlacedNode[];
+
+const isNamed =
+  (wanted: string) =>
+  ({ name }: PlacedHost): boolean =>
+    name === wanted;
+const isFixed = (group: Group): boolean => group.some(({ fixed }) => fixed !== "");
+const bySize = (a: Group, b: Group): number => b.length - a.length;
+
+/** A link whose nodes, or the nodes joined to them, are fixed to two hosts. */
+function tornLink(
+  nodes: readonly PlacedNode[],
+  links: readonly JoiningLink[],
+): string | undefined {
+  const joining: JoiningLink[] = [];
+  for (const link of links) {
+    joining.push(link);
+    const group = groupNodes(nodes, joining).find((one) => {
+      const fixed = new Set(one.map((node) => node.fixed).filter((host) => host !== ""));
+      return fixed.size > 1;
+    });
+    const [a, b] = group === undefined ? [] : twoHosts(group);
+    if (a === undefined || b === undefined) continue;
+    return (
+      `${link.name} would join ${a.name} on ${a.fixed} with ${b.name} on ${b.fixed}: links between ` +
+      "nodes of different hosts are not built; fix both to one host, or take the link away"
+    );
+  }
+  return undefined;
+}
+
+function twoHosts(group: Group): readonly [PlacedNode | undefined, PlacedNode | undefined] {
+  const first = group.find(({ fixed }) => fixed !== "");
+  return [first, group.find(({ fixed }) => fixed !== "" && fixed !== first?.fixed)];
+}
+
+/** Nodes that links join, directly or by others, in the order of the first of each. */
+function groupNodes(nodes: readonly PlacedNode[], links: readonly JoiningLink[]): Group[] {
+  const groupOf = new Map(nodes.map((node) => [node.name, [node]]));
+  for (const link of links) {
+    const [first, ...others] = link.nodes;
+    const group = groupOf.get(first ?? "");
+    for (const other of others) {
+      const joined = groupOf.get(other);
+      if (group === undefined || joined === undefined || joined === group) continue;
+      group.push(...joined);
+      for (const { name } of joined) groupOf.set(name, group);
+    }
+  }
+  return [...new Set(groupOf.values())];
+}
+
+function chooseHost(
+  group: Group,
+  hosts: readonly PlacedHost[],
+  used: ReadonlyMap<string, number>,
+): PlacedHost | string {
+  const fixed = group.find((node) => node.fixed !== "")?.fixed;
+  const allowed = hosts.filter((host) => fixed === undefined || host.name === fixed);
+  const fitting = allowed.filter((host) => group.every((node) => takes(host, node)));
+  if (fitting.length === 0) return noType(group, allowed);
+  const load = ({ name }: PlacedHost): number => (used.get(name) ?? 0) + group.length;
+  const [first, ...others] = fitting.filter((host) => load(host) <= host.capacity);
+  if (first === undefined) return noRoom(group, fitting, used);
+  // By fractions of the capacity, without dividing; the first of equals.
+  return others.reduce(
+    (best, host) => (load(host) * best.capacity < load(best) * host.capacity ? host : best),
+    first,
+  );
+}
+
+/** A node whose type is nothing particular fits everywhere. */
+function takes({ types }: PlacedHost, { type }: PlacedNode): boolean {
+  return types.length === 0 || type === anyType || types.includes(type);
+}
+
+/** The type of nodes for which the file asks for none. */
+const anyType = "pc";
+
+function noType(group: Group, hosts: readonly PlacedHost[]): string {
+  const node = group.find((one) => !hosts.some((host) => takes(host, one))) ?? group[0];
+  const has = hosts.map(({ name, types }) => `${name} has ${types.join(" and ")}`).join(", ");
+  const what = group.length === 1 ? node?.name : `${namesOf(group)}, which links join,`;
+  return `no host takes ${what}: ${node?.name} is of type ${node?.type}, and ${has}; say --on HOST:N=${node?.type}`;
+}
+
+function noRoom(
+  group: Group,
+  hosts: readonly PlacedHost[],
+  used: ReadonlyMap<string, number>,
+): string {
+  const left = hosts
+    .map(({ name, capacity }) => `${name} has ${capacity - (used.get(name) ?? 0)} of ${capacity}`)
+    .join(", ");
+  const together = group.length === 1 ? "" : ", which links join: links between hosts are not built";
+  return `there is no room for ${namesOf(group)}${together}; ${left} left; name more hosts, or more room (--on HOST:N)`;
+}
+
+const shownMax = 8;
+
+function namesOf(group: Group): string {
+  const names = group.slice(0, shownMax).map(({ name }) => name);
+  const rest = group.length - names.length;
+  return rest > 0 ? `${names.join(", ")} and ${rest} more` : names.join(", ");
+}
+
+/** Host after host with its nodes, for people. */
+export function describePlacement(placement: Placement): string {
+  const byHost = new Map<string, string[]>();
+  for (const [node, host] of placement) byHost.set(host, [...(byHost.get(host) ?? []), node]);
+  return [...byHost]
+    .map(([host, nodes]) => {
+      const rest = nodes.length - shownMax;
+      const more = rest > 0 ? ` and ${rest} more` : "";
+      return `${host}: ${nodes.slice(0, shownMax).join(", ")}${more}`;
+    })
+    .join("; ");
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+// Nodes on other machines: an agent on each host, a stand-in here for each node. The stand-ins are
+// process nodes of this machine on which nothing runs but the servers of the run: they have the
+// addresses at which servers listen, and the directories of the results.
+//
+//   B1. Nothing is started on any host before all hosts answer and all nodes have a place.
+//   B2. Whatever happens, every agent is ended; it ends all that it has started.
+import type { RemotePlace, RemoteShell } from "../../events/launch/index.ts";
+import { type BackendOptions, type NodeBackend, NodesError, startProcessNodes } from "../nodes/index.ts";
+import { doorPortOf, portsOf } from "../nodes/node-mode.ts";
+import { type AgentPlan, readBroughtUp } from "./agent-plan.ts";
+import type { AgentSource } from "./host-connection.ts";
+import { type HostFacts, HostLink } from "./host-link.ts";
+import {
+  describePlacement,
+  type JoiningLink,
+  type PlacedNode,
+  type Placement,
+  placeNodes,
+} from "./placement.ts";
+import { RemoteNode } from "./remote-node.ts";
+import { ResultFiles } from "./result-files.ts";
+
+/** A host as the user names it. */
+export interface HostWish {
+  readonly place: RemotePlace;
+  /** Undefined: what its processors and memory say. */
+  readonly capacity: number | undefined;
+  readonly types: readonly string[];
+}
+
+export interface MachinesWish {
+  readonly hosts: readonly HostWish[];
+  readonly shell: RemoteShell;
+  readonly agent: AgentSource;
+  readonly version: string;
+}
+
+export interface RemoteBackendOptions {
+  readonly wish: MachinesWish;
+  /** As for nodes of one machine; what that cannot be elsewhere is left out. */
+  readonly options: BackendOptions;
+  readonly placed: readonly PlacedNode[];
+  readonly interrupt: AbortSignal;
+}
+
+/** @throws NodesError with a sentence for the user; nothing is left on any host then. */
+export async function startRemoteNodes(start: RemoteBackendOptions): Promise<NodeBackend> {
+  const hosts: Connected[] = [];
+  let servers: NodeBackend | undefined;
+  const lost = Promise.withResolvers<string>();
+  try {
+    await connectAll(start, lost.resolve, hosts);
+    const placement = place(start, hosts);
+    start.options.onMessage("info", null, `nodes on hosts: ${describePlacement(placement)}`);
+    const { network: _, ...options } = start.options;
+    servers = await startProcessNodes({
+      ...{ ...options, mode: "environment", standIn: "nodes are elsewhere" },
+    });
+    const parts = { start, servers, placement, hosts };
+    const upon = await Promise.all(
+      hosts.map((host, index) => bringUp(parts, host, index)),
+    );
+    return new RemoteBackend({ ...parts, upon: upon.flat(), failed: lost.promise });
+  } catch (error) {
+    await Promise.all(hosts.map((host) => host.close()));
+    await servers?.stop();
+    if (error instanceof NodesError) throw error;
+    throw new NodesError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+type Connected = HostLink & { readonly facts: HostFacts };
+
+/** B1. @param hosts is filled with those that answer. @throws NodesError */
+async function connectAll(
+  { wish, options, interrupt }: RemoteBackendOptions,
+  onLost: (why: string) => void,
+  hosts: Connected[],
+): Promise<void> {
+  const { shell, agent, version } = wish;
+  const warn = (text: string): void => options.onMessage("warning", null, text);
+  const files = new ResultFiles(options.out, warn);
+  const results = await Promise.allSettled(
+    wish.hosts.map(async ({ place: { host: name }, place: at }) => {
+      return await HostLink.connect({
+        ...{ name, place: at, shell, agent, version, interrupt, files, clock: options.clock },
+        say: options.onMessage,
+        onLost: (why) => onLost(`the host ${name} is lost, with its nodes: ${why}`),
+      });
+    }),
+  );
+  const failures: string[] = [];
+  for (const [index, result] of results.entries()) {
+    if (result.status === "fulfilled") hosts.push(result.value);
+    else failures.push(`${wish.hosts[index]?.place.host}: ${textOf(result.reason)}`);
+  }
+  if (failures.length === 0) return;
+  const which = failures.length === 1 ? "the host" : "the hosts";
+  throw new NodesError(`${which} cannot be used: ${failures.join("; ")}; see --remote-shell`);
+}
+
+/** Nodes that a processor, and so many MiB of memory, are enough for, when nobody says. */
+const nodesPerProcessor = 8;
+const mibPerNode = 64;
+
+/** B1. @throws NodesError */
+function place({ wish, options, placed }: RemoteBackendOptions, hosts: readonly Connected[]): Placement {
+  const placement = placeNodes(
+    placed,
+    options.links.map(
+      ({ name, members }): JoiningLink => ({ name, nodes: members.map(({ node }) => node) }),
+    ),
+    wish.hosts.map(({ place: at, capacity, types }) => {
+      const { processors = 1, memoryMib = 0 } = hosts.find(({ name }) => name === at.host)?.facts ?? {};
+      const measured = Math.min(processors * nodesPerProcessor, Math.trunc(memoryMib / mibPerNode));
+      return { name: at.host, types, capacity: capacity ?? Math.max(1, measured) };
+    }),
+  );
+  if (typeof placement === "string") throw new NodesError(placement);
+  return placement;
+}
+
+interface Parts {
+  readonly start: RemoteBackendOptions;
+  readonly servers: NodeBackend;
+  readonly placement: Placement;
+  readonly hosts: readonly Connected[];
+}
+
+interface UpThere {
+  readonly node: RemoteNode;
+  readonly lost: readonly string[];
+  readonly shell: string;
+}
+
+async function bringUp(
+  { start, servers, placement }: Parts,
+  host: Connected,
+  index: number,
+): Promise<readonly UpThere[]> {
+  const own = [...placement].filter(([, at]) => at === host.name).map(([node]) => node);
+  if (own.length === 0) {
+    await host.close();
+    return [];
+  }
+  const plan = planAgent(start.options, own, index);
+  const standIns = own.flatMap((name) => servers.nodes.get(name) ?? []);
+  host.allow(plan, new Map(standIns.map(({ name, calledAt }) => [name, calledAt])));
+  const answer = await host.link.ask({ kind: "bring-up", plan }).catch((error: unknown) => {
+    throw new NodesError(`the nodes on ${host.name} cannot be set up: ${textOf(error)}`);
+  });
+  const up = readBroughtUp(answer, own);
+  if (up === undefined) throw new NodesError(`${host.name} does not say what it brought up`);
+  const { lost, shell } = up;
+  return standIns.flatMap((standIn) => {
+    const hosted = up.nodes.find(({ name }) => name === standIn.name);
+    return hosted === undefined ? [] : [{ node: new RemoteNode(host, hosted, standIn), lost, shell }];
+  });
+}
+
+function planAgent(options: BackendOptions, own: readonly string[], index: number): AgentPlan {
+  const { runId, pid, eid, domain, seed, nodes, links, syncServer, environment } = options;
+  return {
+    // Two of them may be one machine, which must not take them for one run.
+    runId: `${runId}h${String(index).padStart(3, "0")}`,
+    ...{ pid, eid, domain, seed, own, environment },
+    // Archives are files of this machine.
+    all: nodes.map(({ name, links: ends }) => ({ name, links: ends, archives: undefined })),
+    links,
+    syncServer: syncServer ?? null,
+    doors: portsOf(options)
+      .filter(({ behind }) => behind === "called")
+      .map(({ kind: carrier, port }) => ({ carrier, port })),
+    doorPort: doorPortOf(options),
+  };
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+class RemoteBackend implements NodeBackend {
+  readonly mode = "environment";
+  readonly lost: readonly string[];
+  readonly shell: string;
+  readonly servers: NodeBackend;
+  readonly failed: Promise<string>;
+  readonly nodes: ReadonlyMap<string, RemoteNode>;
+  readonly #parts: Parts;
+  #stopped: Promise<void> | undefined;
+
+  constructor(parts: Parts & { readonly upon: readonly UpThere[]; readonly failed: Promise<string> }) {
+    const { upon, servers, failed, start, placement } = parts;
+    this.#parts = parts;
+    this.servers = servers;
+    this.failed = failed;
+    const byName = new Map(upon.map(({ node }) => [node.name, node]));
+    this.nodes = new Map([...placement.keys()].flatMap((name) => {
+      const node = byName.get(name);
+      return node === undefined ? [] : [[name, node] as const];
+    }));
+    this.shell = upon[0]?.shell ?? "";
+    this.lost = [...new Set([...upon.flatMap(({ lost }) => lost), ...lostElsewhere(start.options)])];
+  }
+
+  add(): Promise<void> {
+    return Promise.reject(new NodesError("nodes of other machines do not come while a run goes on"));
+  }
+
+  remove(): Promise<void> {
+    return Promise.reject(new NodesError("nodes of other machines stay for the whole run"));
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  /** B2. */
+  async #stop(): Promise<void> {
+    const { hosts, servers } = this.#parts;
+    await Promise.all(hosts.map((host) => this.#bringBack(host)));
+    await servers.stop();
+  }
+
+  /** A host that is lost has nothing to give. */
+  async #bringBack(host: Connected): Promise<void> {
+    const { onMessage } = this.#parts.start.options;
+    if (!host.link.ended) {
+      try {
+        await host.link.ask({ kind: "end" });
+        const left = await host.link.ask({ kind: "collect" }, collectMs);
+        if (Array.isArray(left)) for (const text of left) host.warn(String(text));
+      } catch (error) {
+        const text = `not all that nodes of ${host.name} wrote has come: ${textOf(error)}`;
+        onMessage("warning", null, text);
+      }
+    }
+    await host.close();
+  }
+}
+
+/** For all files of a host to come. */
+const collectMs = 600_000;
+
+function lostElsewhere({ nodes, projectFiles }: BackendOptions): readonly string[] {
+  const unpacked = nodes.filter(({ archives = [] }) => archives.length > 0);
+  return [
+    "$EXPDIR is a directory of each host; what is there comes back into proj/ at the end",
+    ...(projectFiles === undefined
+      ? []
+      : ["$EXPFILES is not set: files beside the experiment file are not copied to hosts"]),
+    ...unpacked.map(({ name }) => `nothing is unpacked on ${name} (tarfiles)`),
+  ];
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+// What a run and the agent of another machine say to each other. Both are of one version, which the
+// first word says, so that there is nothing to negotiate; everything is checked nevertheless, field
+// by field, because the one end is on a machine that others use.
+//
+//   Streams are numbered by who opens them: the agent takes odd numbers, the run even ones.
+//   Instants are of the agent's monotonic clock.
+import { nodeLinkLimits } from "./limits.ts";
+
+/** Raised when either side would misread the other. */
+export const nodeLinkFormat = 1;
+
+export type RunMessage =
+  /** Is answered: `BroughtUp`. */
+  | { readonly kind: "bring-up"; readonly id: number; readonly plan: unknown }
+  /** A file of a node, replaced. Is answered. */
+  | {
+      readonly kind: "put";
+      readonly id: number;
+      readonly node: string;
+      /** `boot`: in the boot directory, by name; `hosts`: the hosts file. */
+      readonly place: "boot" | "hosts";
+      readonly name: string;
+      readonly text: string;
+      readonly mode: number;
+    }
+  /** Loads a program whose output is to come on these streams. Is answered. */
+  | {
+      readonly kind: "prepare";
+      readonly id: number;
+      readonly program: number;
+      readonly node: string;
+      readonly spec: unknown;
+      readonly stdout: number;
+      readonly stderr: number;
+    }
+  /** Lets it go at an instant, or now when that is past. Is answered: `Started`. */
+  | {
+      readonly kind: "start";
+      readonly id: number;
+      readonly program: number;
+      readonly dueUs: number;
+    }
+  | { readonly kind: "discard"; readonly program: number }
+  | {
+      readonly kind: "signal";
+      readonly program: number;
+      readonly name: string;
+      readonly whole: "group" | "process";
+    }
+  /** Ends all programs. Is answered when all they have written has been said. */
+  | { readonly kind: "end"; readonly id: number }
+  /** All files of the nodes. Is answered behind the last one. */
+  | { readonly kind: "collect"; readonly id: number }
+  /** Is answered: `ClockReading`. */
+  | { readonly kind: "clock"; readonly id: number };
+
+export type AgentMessage =
+  | {
+      readonly kind: "hello";
+      readonly format: number;
+      readonly version: string;
+      readonly processors: number;
+      readonly memoryMib: number;
+    }
+  | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
+  | { readonly kind: "refusal"; readonly id: number; readonly why: string }
+  | {
+      readonly kind: "note";
+      readonly level: "info" | "warning";
+      readonly node: string;
+      readonly text: string;
+    }
+  | {
+      readonly kind: "ended";
+      readonly program: number;
+      /** -1: a signal ended it. */
+      readonly exitCode: number;
+      readonly signal: string;
+      readonly endedUs: number;
+      /** -1, both: not measured. */
+      readonly cpuUs: number;
+      readonly rssKibMax: number;
+    }
+  /** What comes on the stream is this file of the results. */
+  | {
+      readonly kind: "file";
+      readonly stream: number;
+      readonly path: string;
+      readonly mode: number;
+    };
+
+/** Of either side. */
+export type StreamMessage =
+  /** A program calls a server of the run, or another node's: who hears it connects there. */
+  | {
+      readonly kind: "open";
+      readonly stream: number;
+      readonly carrier: "tcp" | "udp";
+      readonly node: string;
+      readonly port: number;
+    }
+  /** So many bytes have been taken by the far end. */
+  | { readonly kind: "taken"; readonly stream: number; readonly bytes: number }
+  /** No more data comes this way. */
+  | { readonly kind: "finish"; readonly stream: number }
+  /** Neither way. */
+  | { readonly kind: "close"; readonly stream: number };
+
+export type LinkMessage = RunMessage | AgentMessage | StreamMessage;
+
+type FieldKind = "count" | "number" | "text" | "any" | readonly string[];
+
+const fields: Readonly<Record<LinkMessage["kind"], Readonly<Record<string, FieldKind>>>> = {
+  "bring-up": { id: "count", plan: "any" },
+  put: {
+    ...{ id: "count", node: "text", place: ["boot", "hosts"], name: "text", text: "text" },
+    mode: "count",
+  },
+  prepare: {
+    ...{ id: "count", program: "count", node: "text", spec: "any", stdout: "count" },
+    stderr: "count",
+  },
+  start: { id: "count", program: "count", dueUs: "number" },
+  discard: { program: "count" },
+  signal: { program: "count", name: "text", whole: ["group", "process"] },
+  end: { id: "count" },
+  collect: { id: "count" },
+  clock: { id: "count" },
+  hello: {
+    ...{ format: "count", version: "text", processors: "count", memoryMib: "count" },
+  },
+  answer: { id: "count", value: "any" },
+  refusal: { id: "count", why: "text" },
+  note: { level: ["info", "warning"], node: "text", text: "text" },
+  ended: {
+    ...{ program: "count", exitCode: "number", signal: "text", endedUs: "number" },
+    ...{ cpuUs: "number", rssKibMax: "number" },
+  },
+  file: { stream: "count", path: "text", mode: "count" },
+  open: { stream: "count", carrier: ["tcp", "udp"], node: "text", port: "count" },
+  taken: { stream: "count", bytes: "count" },
+  finish: { stream: "count" },
+  close: { stream: "count" },
+};
+
+/** @returns the message, or which clause it breaks. */
+export function parseLinkMessage(text: string): LinkMessage | string {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return "a message that is no JSON";
+  }
+  if (typeof json !== "object" || json === null) return "a message that is no object";
+  const found = new Map<string, unknown>(Object.entries(json));
+  const kind = found.get("kind");
+  if (typeof kind !== "string" || !Object.hasOwn(fields, kind)) {
+    return `a message of the unknown kind ${JSON.stringify(kind)?.slice(0, 40)}`;
+  }
+  const expected = Object.entries(fields[kind as LinkMessage["kind"]]);
+  for (const [name, type] of expected) {
+    if (!isOf(found.get(name), type)) return `the message ${kind} without a proper ${name}`;
+  }
+  return found.size === expected.length + 1
+    ? (json as LinkMessage)
+    : `the message ${kind} with a field it does not have`;
+}
+
+function isOf(value: unknown, type: FieldKind): boolean {
+  switch (type) {
+    case "any":
+      return value !== undefined;
+    case "text":
+      return typeof value === "string";
+    case "number":
+      return Number.isSafeInteger(value);
+    case "count":
+      return Number.isSafeInteger(value) && (value as number) >= 0;
+    default:
+      return typeof value === "string" && type.includes(value);
+  }
+}
+
+/**
+ * A file of the results as a host names it: below `nodes/` or `proj/`, and nowhere else.
+ * @returns its parts; undefined for a name that could lead elsewhere.
+ */
+export function partsOfResult(path: string): readonly string[] | undefined {
+  const parts = path.split("/");
+  const isProper = (part: string): boolean =>
+    part !== "" && part !== "." && part !== ".." && !part.includes("\0");
+  const isBelow = parts[0] === "nodes" ? parts.length > 2 : parts[0] === "proj" && parts.length > 1;
+  return isBelow && parts.length <= pathPartsMax && parts.every(isProper) ? parts : undefined;
+}
+
+const pathPartsMax = 64;
+
+/** Data is cut to this, so that what is behind it does not wait long. */
+export const pieceBytes: number = nodeLinkLimits.windowBytes / 4;
