@@ -54,7 +54,9 @@ export async function startRunNodes(
   };
   if (machines !== undefined) {
     const placed = placedNodes(options);
-    return await startRemoteNodes({ wish: machines, options: planned, placed, interrupt });
+    return await startRemoteNodes({
+      ...{ wish: machines, options: planned, placed, syncPort, interrupt },
+    });
   }
   const backend = await startProcessNodes(planned);
   if (shapedBy !== undefined && backend.doors !== undefined) {

@@ -41,6 +41,8 @@ export interface RemoteBackendOptions {
   /** As for nodes of one machine; what that cannot be elsewhere is left out. */
   readonly options: BackendOptions;
   readonly placed: readonly PlacedNode[];
+  /** Of the sync server, over TCP and UDP. */
+  readonly syncPort: number;
   readonly interrupt: AbortSignal;
 }
 
@@ -144,7 +146,7 @@ async function bringUp(
     await host.close();
     return [];
   }
-  const plan = planAgent(start.options, own, index);
+  const plan = planAgent(start, own, index);
   const standIns = own.flatMap((name) => servers.nodes.get(name) ?? []);
   host.allow(plan, new Map(standIns.map(({ name, calledAt }) => [name, calledAt])));
   const answer = await host.link.ask({ kind: "bring-up", plan }).catch((error: unknown) => {
@@ -159,7 +161,8 @@ async function bringUp(
   });
 }
 
-function planAgent(options: BackendOptions, own: readonly string[], index: number): AgentPlan {
+function planAgent(start: RemoteBackendOptions, own: readonly string[], index: number): AgentPlan {
+  const { options, syncPort } = start;
   const { runId, pid, eid, domain, seed, nodes, links, syncServer, environment } = options;
   return {
     // Two of them may be one machine, which must not take them for one run.
@@ -169,9 +172,10 @@ function planAgent(options: BackendOptions, own: readonly string[], index: numbe
     all: nodes.map(({ name, links: ends }) => ({ name, links: ends, archives: undefined })),
     links,
     syncServer: syncServer ?? null,
-    doors: portsOf(options)
-      .filter(({ behind }) => behind === "called")
-      .map(({ kind: carrier, port }) => ({ carrier, port })),
+    doors: [
+      ...portsOf(options).filter(({ behind }) => behind === "called"),
+      ...(["tcp", "udp"] as const).map((kind) => ({ kind, port: syncPort })),
+    ].map(({ kind: carrier, port }) => ({ carrier, port })),
     doorPort: doorPortOf(options),
   };
 }
