@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// The first code of the executable that is one file: Node with all programs of Muster inside. It
+// unpacks them into the user's cache, once for each build and place, and becomes the one that it is
+// called as: by its own name (`emulab-sync`), by its first argument, or `muster`.
+//
+//   X1. What is in the cache is whole, and this user's: a directory appears by being renamed, and
+//       one that others could write to is not used.
+//   X2. As `process.execPath` it stands for Node: programs start their helpers by it.
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { getAsset } from "node:sea";
+import { pathToFileURL } from "node:url";
+import { constants, Script } from "node:vm";
+import { gunzipSync } from "node:zlib";
+
+/** What tools/single.ts puts in. */
+export interface SingleIndex {
+  /** Of the files, hexadecimal. */
+  readonly checksum: string;
+  /** Name of a command -> its program, of `dist/programs`. */
+  readonly commands: Readonly<Record<string, string>>;
+}
+
+const index = JSON.parse(getAsset("index", "utf8")) as SingleIndex;
+
+function main(): void {
+  const root = unpackedRoot();
+  const programs = join(root, "dist/programs");
+  const [, calledAs = "", ...words] = process.argv;
+  const helper = words.findIndex((word) => !word.startsWith("-"));
+  const script = words[helper] ?? "";
+  if (dirname(script) === programs) {
+    become(script, words.slice(helper + 1)); // X2.
+    return;
+  }
+  const own = index.commands[basename(calledAs)];
+  if (own !== undefined && basename(calledAs) !== "muster") {
+    become(join(programs, `${own}.js`), words);
+    return;
+  }
+  const [first = "", ...rest] = words;
+  const asked = index.commands[first];
+  if (asked === undefined || first === "muster") {
+    become(join(programs, "muster.js"), first === "muster" ? rest : words);
+  } else {
+    become(join(programs, `${asked}.js`), rest);
+  }
+}
+
+function become(script: string, words: readonly string[]): void {
+  process.argv = [process.execPath, script, ...words];
+  // `import` of the code in the executable knows modules of Node only.
+  const load = new Script("(url) => import(url)", {
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  }).runInThisContext() as (url: string) => Promise<unknown>;
+  load(pathToFileURL(script).href).catch((error: unknown) => {
+    process.stderr.write(`muster: ${script} cannot be run: ${String(error)}\n`);
+    process.exitCode = 70;
+  });
+}
+
+/** Where the files are, as `bin` and `dist` of an installation. X1 */
+function unpackedRoot(): string {
+  const place = createHash("sha256").update(process.execPath).digest("hex").slice(0, 8);
+  const name = `unpacked-${index.checksum.slice(0, 16)}-${place}`;
+  const reasons: string[] = [];
+  for (const cache of caches()) {
+    const root = join(cache, name);
+    try {
+      if (!isOwn(root)) unpack(cache, root);
+      if (isOwn(root)) return root;
+      reasons.push(`${root} is not yours alone`);
+    } catch (error) {
+      reasons.push(String(error));
+    }
+  }
+  process.stderr.write(
+    `muster: its programs cannot be unpacked: ${reasons.join("; ")}; set XDG_CACHE_HOME to a directory of yours\n`,
+  );
+  process.exit(73);
+}
+
+function caches(): readonly string[] {
+  const { XDG_CACHE_HOME: cache = "", HOME: home = "" } = process.env;
+  const given = cache.startsWith("/") ? cache : join(home || homedir(), ".cache");
+  return [join(given, "muster"), join(tmpdir(), `muster-cache-${process.getuid?.() ?? 0}`)];
+}
+
+/** A directory of this user to which nobody else may write. */
+function isOwn(path: string): boolean {
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  const isDirectory = status?.isDirectory() === true && status.uid === process.getuid?.();
+  return isDirectory && (status.mode & 0o022) === 0;
+}
+
+function unpack(cache: string, root: string): void {
+  mkdirSync(cache, { recursive: true, mode: 0o700 });
+  if (!isOwn(cache)) throw new Error(`${cache} is not yours alone`);
+  const part = mkdtempSync(`${root}.part-`);
+  try {
+    const packed = gunzipSync(new Uint8Array(getAsset("files")));
+    const files = JSON.parse(packed.toString("utf8")) as Readonly<Record<string, string>>;
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(part, path)), { recursive: true });
+      writeFileSync(join(part, path), text);
+    }
+    mkdirSync(join(part, "bin"));
+    for (const command of Object.keys(index.commands)) {
+      symlinkSync(process.execPath, join(part, "bin", command));
+    }
+    chmodSync(part, 0o700);
+    renameSync(part, root);
+  } catch (error) {
+    rmSync(part, { recursive: true, force: true });
+    // Another process has just unpacked the same.
+    if (!isOwn(root)) throw error;
+  }
+}
+
+main();
