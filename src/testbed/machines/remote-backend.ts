@@ -95,11 +95,13 @@ async function connectAll(
   const failures: string[] = [];
   for (const [index, result] of results.entries()) {
     if (result.status === "fulfilled") hosts.push(result.value);
-    else failures.push(`${wish.hosts[index]?.place.host}: ${textOf(result.reason)}`);
+    else failures.push(`${wish.hosts[index]?.place.host} (${textOf(result.reason)})`);
   }
   if (failures.length === 0) return;
-  const which = failures.length === 1 ? "the host" : "the hosts";
-  throw new NodesError(`${which} cannot be used: ${failures.join("; ")}; see --remote-shell`);
+  const which = failures.length === 1 ? "this host" : "these hosts";
+  throw new NodesError(
+    `${which} cannot be used: ${failures.join(", ")}; try the command of --remote-shell by hand`,
+  );
 }
 
 /** Nodes that a processor, and so many MiB of memory, are enough for, when nobody says. */
