@@ -39,6 +39,8 @@ export interface ShaperHealth {
   /** The latest packet: how late, and when it was due on the monotonic clock. */
   readonly lagMaxUs: number;
   readonly lagMaxAtUs: number;
+  /** The latest packet of the last half second (`reportMs`). */
+  readonly lagRecentUs: number;
   /** Packets that were sent more than `lagWarnUs` after their time. */
   readonly late: number;
   /** Packets that the machine lost on the way to the delay node or from it. */

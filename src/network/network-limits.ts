@@ -19,8 +19,13 @@ export const networkLimits = {
   linkEndsMax: 20_000,
   /** Hardware addresses that a LAN remembers; frames to others go to all its members. */
   lanAddressesMax: 16_384,
-  /** Bytes of one file of `muster link capture`. */
+  /** Bytes of one file of `muster link capture`, and of one of a trace. */
   captureBytesMax: 1_073_741_824,
+  /** Packets on their way to such a file: of one trace, for the disk, and in one piece. */
+  tracePendingBytesMax: 16_777_216,
+  traceChunkBytes: 65_536,
+  /** Traces and captures of one run at a time. */
+  tracesMax: 1_000,
   /** Threads of one delay node. */
   delayNodeThreadsMax: 16,
 } as const;
@@ -33,4 +38,6 @@ export const networkTimes = {
   /** How long the delay node may take to start, and to take a change. */
   startMs: 20_000,
   answerMs: 10_000,
+  /** What was traced is on its way to its file so long after. */
+  traceMs: 100,
 } as const;

@@ -4,6 +4,7 @@
 import { type LinkBackend, type LinkEnds, NetworkError } from "./link-backend.ts";
 import type { CountedWay, ShaperHealth } from "./link-report.ts";
 import type { LinkTable } from "./link-table.ts";
+import type { LinkTracer } from "./link-tracer.ts";
 import type { LinkChange, ShapedLink } from "./model.ts";
 
 export interface ShapedLinks extends LinkBackend<ShapedLink, LinkChange> {
@@ -23,6 +24,8 @@ export interface ShapedLinks extends LinkBackend<ShapedLink, LinkChange> {
   refusal(changes: readonly LinkChange[]): string | undefined;
   /** What became of the packets of a link, each way of it. @throws NetworkError */
   counts(link: string): Promise<readonly CountedWay[]>;
+  /** Left out, who shapes does not see the packets. */
+  readonly tracer?: LinkTracer;
   /** How who shapes is; undefined where nobody can tell. */
   readonly health: ShaperHealth | undefined;
   /** What the user must know of how links were so far, a sentence each; nothing: as asked. */

@@ -9,7 +9,6 @@ import { type NamespaceCommands, NetworkError } from "../network/link-backend.ts
 import { type LinkReport, type LinksReport, reportLink } from "../network/link-report.ts";
 import { shapeLink } from "../network/model.ts";
 import { createUnshapedLinks } from "../network/unshaped-links.ts";
-import { LinkAgent } from "./agents/link-agent.ts";
 import type { LinkShaping, NodeBackend } from "./nodes/index.ts";
 
 export interface RunLinksWish {
@@ -42,17 +41,6 @@ export async function chooseRunLinks(wish: RunLinksWish): Promise<RunLinks | str
       return { backend: shaped, plans, shaped };
     },
   };
-}
-
-/** Obeys events of links, where they are shaped. */
-export function openLinkAgent(
-  doors: NodeBackend["doors"],
-  clock: Clock,
-  onFailed: (why: string) => void,
-): LinkAgent | undefined {
-  void doors?.failed.then(onFailed);
-  const links = doors?.shaped;
-  return links && new LinkAgent({ links, clock });
 }
 
 /** @throws NetworkError with a sentence when there is nothing to tell */

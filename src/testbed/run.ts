@@ -25,13 +25,11 @@ import { EarlierArgs } from "./agents/earlier-args.ts";
 import { EventPerformer } from "./agents/event-performer.ts";
 import type { FireClock } from "./agents/firing/fire-clock.ts";
 import { ThreadFireClock } from "./agents/firing/thread-fire-clock.ts";
-import type { LinkAgent } from "./agents/link-agent.ts";
 import { Preloader } from "./agents/preloader.ts";
 import { ProgramAgent } from "./agents/program-agent.ts";
 import type { TrafficAgent } from "./agents/trafgen/traffic-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
 import { mailCrashOfRun } from "./crash-mail.ts";
-import { memberBarriersOf } from "./declared-barriers.ts";
 import { testBeforeTime } from "./linktest/test-before-time.ts";
 import { LocalAgents } from "./local-agents.ts";
 import { AgendaModifier } from "./modify-agenda.ts";
@@ -40,6 +38,7 @@ import { describeNeverStarted } from "./never-started.ts";
 import type { NodeBoot } from "./node-boot.ts";
 import type { NodeBackend, RunningNode } from "./nodes/index.ts";
 import { openRunEvents } from "./open-run-events.ts";
+import { openSyncServers } from "./open-sync-servers.ts";
 import type { EventRecording } from "./record/event-recording.ts";
 import { recordRunEvents } from "./record/record-run-events.ts";
 import { RunAgenda } from "./run-agenda.ts";
@@ -49,8 +48,8 @@ import type { RunEventBody } from "./run-event.ts";
 import { type EventsOfRun, eventOf, howOf, type RunOrder } from "./run-events.ts";
 import { openRunGnunet, type RunGnunet } from "./run-gnunet.ts";
 import { removeRunJournal, runJournal } from "./run-journal.ts";
-import { openLinkAgent, reportLinks } from "./run-links.ts";
-import { bootRunNodes, linkAddress, planNode, startRunNodes, syncPort } from "./run-nodes.ts";
+import { RunLinkAgents } from "./run-link-agents.ts";
+import { bootRunNodes, linkAddress, planNode, startRunNodes } from "./run-nodes.ts";
 import type { RunOptions } from "./run-options.ts";
 import { describeStart } from "./run-started.ts";
 import { RunTeller } from "./run-teller.ts";
@@ -59,7 +58,7 @@ import { SenderTokens } from "./sender-tokens.ts";
 import { withStarts } from "./start-conditions.ts";
 import { watchForStuck } from "./stuck-watch.ts";
 import { SwapoutEvents } from "./swapout-events.ts";
-import { SyncServers } from "./sync-servers.ts";
+import type { SyncServers } from "./sync-servers.ts";
 import { openRunTestground, type RunTestground } from "./testground/run-testground.ts";
 import { TimeBase } from "./time-base.ts";
 
@@ -89,7 +88,7 @@ class Run {
   #traffic: TrafficAgent | undefined;
   #performer: EventPerformer | undefined;
   #isServed = false;
-  #links: LinkAgent | undefined;
+  #links: RunLinkAgents | undefined;
   #local: LocalAgents | undefined;
   #listener: LinkListener | undefined;
   #events: EventsOfRun | undefined;
@@ -183,8 +182,7 @@ class Run {
     this.#backend = backend;
     void backend.failed?.then((why) => this.#fail("HOST_LOST", why));
     this.#sayStarted(backend);
-    const onLinksFailed = (why: string): void => this.#fail("LINKS_FAILED", why);
-    this.#links = openLinkAgent(backend.doors, clock, onLinksFailed);
+    this.#links = await this.#openLinks(backend);
     this.#testground = await this.#openTestground(backend);
     this.#programs = new ProgramAgent({
       backend,
@@ -218,7 +216,8 @@ class Run {
         const isKept = body.type === "node-up" && this.#modifier?.keepsUp(body.node) === true;
         if (!isKept) this.#say(body);
       },
-      startSyncServer: (registered) => this.#startSyncServer(backend.servers ?? backend, registered),
+      startSyncServer: (registered) =>
+        this.#startSyncServer(backend.servers ?? backend, registered),
     });
     for (const text of (await this.#traffic?.startTime()) ?? []) {
       this.#teller.warn(text);
@@ -231,6 +230,15 @@ class Run {
       say: (event) => this.#say(event),
       onWarning: (text) => this.#teller.warn(text),
       onLost: (message) => this.#fail("SYNC_SERVER_ENDED", message),
+    });
+  }
+
+  #openLinks(backend: NodeBackend): Promise<RunLinkAgents> {
+    const { clock, tables, out } = this.#options;
+    return RunLinkAgents.open({
+      ...{ backend, clock, tables, out, scope: this.#scope },
+      onFailed: (why) => this.#fail("LINKS_FAILED", why),
+      onWarning: (text) => this.#teller.warn(text),
     });
   }
 
@@ -272,7 +280,8 @@ class Run {
             ...{ simulator: this.#local.simulator, nodes: this.#local.nodes },
             linktest: this.#local.linktest,
           }),
-      ...(this.#links === undefined ? {} : { links: this.#links }),
+      ...(this.#links?.events === undefined ? {} : { links: this.#links.events }),
+      ...(this.#links?.traces === undefined ? {} : { traces: this.#links.traces }),
     });
   }
 
@@ -323,22 +332,13 @@ class Run {
   }
 
   async #startSyncServer(backend: NodeBackend, registered: Promise<void>): Promise<void> {
-    const { experiment, clock, runId, tools } = this.#options;
-    const { syncServer: node } = experiment;
     const listener = this.#listener;
-    if (node === undefined || listener === undefined || this.#ending !== undefined) return;
-    // Names of such sockets are those of a network: a node that has its own sees no other.
-    await backend.doors?.listenOn(node, linkAddress(runId).slice(1), (socket) =>
-      listener.accept(socket),
-    );
-    this.#syncServers = new SyncServers({
-      ...{ backend, node, clock, scope: this.#scope, port: syncPort, socket: linkAddress(runId) },
-      ...{ host: this.#host, listener, registered },
-      memberBarriers: memberBarriersOf(experiment),
-      executable: tools["emulab-syncd"] ?? "emulab-syncd",
+    if (listener === undefined || this.#ending !== undefined) return;
+    this.#syncServers = await openSyncServers({
+      ...{ run: this.#options, scope: this.#scope, host: this.#host },
+      ...{ listener, backend, registered },
       onUnexpectedEnd: (message) => this.#fail("SYNC_SERVER_ENDED", message),
     });
-    await this.#syncServers.serve([...backend.nodes.values()]);
   }
 
   #preload(agenda: AgendaLoad): Preloader {
@@ -370,7 +370,8 @@ class Run {
   #offerControl(events: EventsOfRun): void {
     const { experiment, tables, onActive, clock } = this.#options;
     const [backend, boot, programs] = [this.#backend, this.#boot, this.#programs];
-    if (onActive === undefined || backend === undefined) return;
+    const links = this.#links;
+    if (onActive === undefined || backend === undefined || links === undefined) return;
     if (boot === undefined || programs === undefined) return;
     const scope = this.#scope;
     const parts = {
@@ -398,7 +399,7 @@ class Run {
     this.#modifier = modifier;
     onActive({
       modify: (modification) => this.#modify(modifier, modification),
-      links: (name) => reportLinks(backend.doors, this.#scope, name),
+      links: (name) => links.report(name),
     });
   }
 
@@ -472,7 +473,7 @@ class Run {
   #startTime(zeroUs: number): void {
     if (this.#time.isSet) return;
     this.#time.setZero(zeroUs);
-    for (const text of this.#backend?.doors?.shaped?.trouble() ?? []) this.#teller.warn(text);
+    this.#links?.startTime();
     this.#teller.sayHeld();
     this.#local?.simulator.log("Time started");
     this.#onTimeStarted(zeroUs);
@@ -570,6 +571,7 @@ class Run {
     this.#syncServers?.stop();
     await this.#gnunet?.close();
     this.#boot?.stop();
+    await this.#links?.close();
     await this.#backend?.stop();
     this.#listener?.close();
     this.#barriers.stop();

@@ -73,25 +73,76 @@ describe.skipIf(!isRoot)("muster run", () => {
     expect(Math.min(...lan)).toBeGreaterThanOrEqual(16);
   });
 
-  test("shapes links for an ordinary user, too", async () => {
+  test("shapes, traces, shows and captures links for an ordinary user, too", async () => {
     const short = `${nodes}
-set p [$a program-agent -command "ping -c 5 -i 0.2 b-l0 > \\$LOGDIR/p.txt"]
-$ns at 0.1 "$p start"`;
+$l0 trace
+$lan0 trace monitor
+set p [$a program-agent -command "ping -c 20 -i 0.2 b-l0 > \\$LOGDIR/p.txt"]
+set q [$c program-agent -command "ping -c 3 -i 0.2 a-lan0"]
+$ns at 0.1 "$p start"
+$ns at 0.1 "$q start"
+$ns at 1.2 "$l0 trace snapshot"
+$ns at 2.2 "$l0 trace stop"`;
     const directory = scratch();
     chmodSync(directory, 0o777);
     const file = writeExperiment(short, directory);
     const out = join(directory, "out");
     const prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-    const argv = ["run", file, "--out", out, "--links", shapedBy];
-    const { stdout, stderr } = await start("muster", argv, { prefix, env: { HOME: directory } })
-      .ended;
+    const eid = `traced${process.pid}`;
+    const argv = ["run", file, "--out", out, "--links", shapedBy, "--eid", eid];
+    const how = { prefix, env: { HOME: directory } };
+    const running = start("muster", argv, how);
+    await running.prints(/program p on a started/);
+    if (shapedBy === "delay-node") {
+      // Without tcpdump, which such a user may not start there; and without a daemon.
+      const pcap = join(directory, "b.pcap");
+      const words = ["link", "capture", eid, "l0", "--node", "b", "--out", pcap];
+      const capture = await start("muster", [...words, "--count", "4"], how).ended;
+      expect(`${capture.code} ${capture.stdout}`).toMatch(/^0 4 packets of l0 at b \(eth\d\)/);
+      expect(readPcap(pcap).map(({ icmp }) => icmp)).toEqual([8, 0, 8, 0]);
+      const shown = await start("muster", ["link", "show", eid, "l0"], how).ended;
+      expect(`${shown.code} ${shown.stdout}`).toMatch(/^0 .*shaped by delay-node\n.*recently/s);
+      expect(shown.stdout).toMatch(/a > b +up +10 Mb\/s +20 ms/);
+    }
+    const { stdout, stderr } = await running.ended;
     expect(stdout + stderr).toContain(`links are shaped by ${shapedBy}`);
-    expect(readResult(out)).toMatchObject({
+    const result = readResult(out);
+    expect(result).toMatchObject({
       outcome: "passed",
       backend: { nodes: "netns", links: shapedBy },
     });
     const trips = roundTrips(readText(join(out, "nodes/a/local/logs/p.txt")));
     expect(Math.min(...trips.values())).toBeGreaterThanOrEqual(40);
+    if (shapedBy !== "delay-node") return;
+    const events = result.events.filter(({ type }) => type === "LINKTRACE");
+    expect(events.map(({ outcome }) => outcome)).toEqual(["done", "done"]);
+    const traces = join(out, "traces");
+    expect(readdirSync(traces).sort()).toEqual([
+      ...["a", "b"].flatMap((node) =>
+        ["received", "sent"].flatMap((way) => [
+          `l0-${node}.${way}.1.pcap`,
+          `l0-${node}.${way}.pcap`,
+        ]),
+      ),
+      ...["a", "b", "c"].map((node) => `lan0-${node}.counts.csv`),
+    ]);
+    const both = (name: string): Packet[] =>
+      [".1", ""].flatMap((part) => readPcap(join(traces, `l0-${name}${part}.pcap`)));
+    const [sent, received] = [both("a.sent"), both("b.received")];
+    // Of a's questions in the time that was traced, none is missing at b, 20 ms later.
+    expect(sent.length).toBeGreaterThanOrEqual(5);
+    expect(sent.length).toBeLessThan(20);
+    expect(received.map(({ icmp, sequence }) => [icmp, sequence])).toEqual(
+      sent.slice(0, received.length).map(({ icmp, sequence }) => [icmp, sequence]),
+    );
+    const delays = received.map(({ atUs }, at) => atUs - (sent[at]?.atUs ?? Infinity));
+    // A packet may be sent some microseconds before its time.
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(19_900);
+    const [head, ...lines] = readText(join(traces, "lan0-c.counts.csv")).trim().split("\n");
+    expect(head).toBe("second,sent packets,sent bytes,received packets,received bytes");
+    const sums = lines.map((line) => line.split(",").map(Number));
+    const sum = (column: number): number => sums.reduce((all, row) => all + (row[column] ?? 0), 0);
+    expect([1, 2, 3, 4].map(sum)).toEqual([3, 3 * 98, 3, 3 * 98]);
   });
 
   test("fails when its delay node is killed, and says so", async () => {
@@ -127,6 +178,30 @@ $ns at 0 "$p start"`,
     expect(first).toBeLessThan(20);
   });
 });
+
+interface Packet {
+  readonly atUs: number;
+  /** Type of the ICMP message: 8 a question, 0 an answer. */
+  readonly icmp: number | undefined;
+  readonly sequence: number;
+}
+
+/** By the format's own description, not by what wrote it. */
+function readPcap(path: string): Packet[] {
+  const bytes = readFileSync(path);
+  expect([bytes.readUInt32LE(0), bytes.readUInt32LE(20)]).toEqual([0xa1b2c3d4, 1]);
+  const packets: Packet[] = [];
+  let at = 24;
+  while (at < bytes.length) {
+    const [seconds, us, kept] = [0, 4, 8].map((field) => bytes.readUInt32LE(at + field));
+    const frame = bytes.subarray(at + 16, at + 16 + (kept ?? 0));
+    const atUs = (seconds ?? 0) * 1e6 + (us ?? 0);
+    packets.push({ atUs, icmp: frame[34], sequence: frame.readUInt16BE(40) });
+    at += 16 + frame.length;
+  }
+  expect(at).toBe(bytes.length);
+  return packets;
+}
 
 function isShaperOf(pid: string, parent: number | undefined): boolean {
   if (!/^\d+$/.test(pid)) return false;

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 // `muster link capture ID LINK`: packets of one end of a link, as the node there has them, to a
-// pcap file. tcpdump of this machine takes them, in the network of the node; what it writes comes
-// through here, so that the file has a bound and ends with a whole packet. Works for every run of
-// this user, as `muster exec` does, and sends nothing to anybody.
+// pcap file. The delay node sees them and writes them itself. Where another shapes, tcpdump of this
+// machine takes them, in the network of the node; what it writes comes through here, so that the
+// file has a bound and ends with a whole packet. Works for every run of this user, as `muster exec`
+// does.
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { resolve } from "node:path";
 import { systemClock } from "../../host/clock.ts";
 import { networkLimits } from "../../network/network-limits.ts";
 import { PcapRecords } from "../../network/pcap-records.ts";
-import { findEntrances, type NodeEntrance, type RunEntrances } from "../../testbed/nodes/index.ts";
+import { findEntrances, type LivingRun, type NodeEntrance } from "../../testbed/nodes/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { plural } from "../output.ts";
+import { askLinkDoor } from "./link-door-client.ts";
 
 export interface LinkCaptureArguments {
   readonly id: string;
@@ -28,7 +31,7 @@ export interface LinkCaptureArguments {
 interface Captured {
   readonly packets: number;
   readonly bytes: number;
-  /** Of the kernel, for tcpdump having been too slow; null when it did not say. */
+  /** For the disk, or tcpdump, having been too slow; null when it did not say. */
   readonly dropped: number | null;
   readonly isFull: boolean;
 }
@@ -38,12 +41,13 @@ export async function linkCaptureCommand(
   argv: LinkCaptureArguments,
   io: CommandIo,
 ): Promise<number> {
-  const { node, interfaceName } = chooseEnd(findEntrances(), argv);
+  const { run, node, interfaceName } = chooseEnd(findEntrances(), argv);
   const out = argv.out ?? `${argv.link.replaceAll(/[^\w.-]/g, "_")}-${node.name}.pcap`;
   const onBegun = (): void => {
     io.stderr(`muster: taking packets of ${argv.link} at ${node.name}; Ctrl-C ends it\n`);
   };
-  const captured = await capture({ node, interfaceName, out, argv, onBegun });
+  const how = { node, interfaceName, out, argv, onBegun };
+  const captured = (await captureByRun(run, how)) ?? (await capture(how));
   const { packets, bytes, dropped, isFull } = captured;
   if (argv.json) {
     const facts = { link: argv.link, node: node.name, interface: interfaceName, file: out };
@@ -62,13 +66,14 @@ export async function linkCaptureCommand(
 }
 
 interface End {
+  readonly run: LivingRun;
   readonly node: NodeEntrance;
   readonly interfaceName: string;
 }
 
 /** @throws CommandError that says what there is. */
 export function chooseEnd(
-  runs: readonly RunEntrances[],
+  runs: readonly LivingRun[],
   { id, link, node: wanted }: Pick<LinkCaptureArguments, "id" | "link" | "node">,
 ): End {
   const found = runs.filter(
@@ -85,7 +90,7 @@ export function chooseEnd(
   }
   const ends = run.nodes.flatMap((node) =>
     (node.interfaces ?? []).flatMap((one) =>
-      one.link === link ? [{ node, interfaceName: one.name }] : [],
+      one.link === link ? [{ run, node, interfaceName: one.name }] : [],
     ),
   );
   const end = wanted === undefined ? ends[0] : ends.find(({ node }) => node.name === wanted);
@@ -98,10 +103,41 @@ export function chooseEnd(
   throw new CommandError(exitCodes.failed, why);
 }
 
-interface Capture extends End {
+interface Capture extends Omit<End, "run"> {
   readonly out: string;
   readonly argv: LinkCaptureArguments;
   readonly onBegun: () => void;
+}
+
+/** @returns undefined when who shapes its links does not see packets. @throws CommandError */
+async function captureByRun(
+  { linkDoor }: LivingRun,
+  { node, out, argv, onBegun }: Capture,
+): Promise<Captured | undefined> {
+  const { link, count, seconds } = argv;
+  const path = resolve(out);
+  const asked = askLinkDoor(linkDoor, { kind: "capture", link, node: node.name, path, count });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, asked.stop);
+  let cancel: () => void = () => undefined;
+  try {
+    const first = await asked.next();
+    if (first === undefined || first.kind === "no-tracer") return undefined;
+    if (first.kind === "refused") {
+      throw new CommandError(exitCodes.cannotCreate, `cannot write ${out}: ${first.why}`);
+    }
+    onBegun();
+    if (seconds > 0) cancel = systemClock.after(seconds * 1_000, asked.stop);
+    const last = await asked.next();
+    if (last?.kind === "captured") return last.counts;
+    throw new CommandError(
+      exitCodes.failed,
+      `the run ended; ${out} has what was written until then`,
+    );
+  } finally {
+    cancel();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, asked.stop);
+    asked.close();
+  }
 }
 
 /** @throws CommandError */

@@ -73,9 +73,7 @@ function addShow(link: Command, setExit: SetExit): void {
 function addCapture(link: Command, setExit: SetExit): void {
   link
     .command("capture")
-    .description(
-      "write the packets of one end of a link to a pcap file, until Ctrl-C; uses tcpdump",
-    )
+    .description("write the packets of one end of a link to a pcap file, until Ctrl-C")
     .argument("<id>", "pid/eid, or eid, of a run of yours that is under way")
     .argument("<link>", "a link or LAN of it")
     .option("--node <name>", "at this member (default: the first)")

@@ -4,8 +4,9 @@
 import type { LinkReport, LinksReport, WayReport } from "../../network/link-report.ts";
 import { type DirectionShape, describeBps } from "../../network/model.ts";
 import { exitCodes } from "../exit-codes.ts";
-import type { CommandIo } from "../io.ts";
+import { CommandError, type CommandIo } from "../io.ts";
 import { formatTable, harmless } from "../output.ts";
+import { askLinkDoor, runsNamed } from "./link-door-client.ts";
 import { askDaemon, stateOf } from "./serve-client.ts";
 
 export interface LinkShowArguments {
@@ -18,8 +19,7 @@ export interface LinkShowArguments {
 
 /** @returns the exit status. @throws CommandError */
 export async function linkShowCommand(argv: LinkShowArguments, io: CommandIo): Promise<number> {
-  const request = { kind: "links", id: argv.id, link: argv.link } as const;
-  const report = (await askDaemon({ state: stateOf(argv.state), request })) as LinksReport;
+  const report = await askForLinks(argv);
   if (argv.json) io.stdout(`${JSON.stringify(report, null, 2)}\n`);
   else
     io.stdout(
@@ -30,6 +30,26 @@ export async function linkShowCommand(argv: LinkShowArguments, io: CommandIo): P
   return exitCodes.ok;
 }
 
+/**
+ * A run of this user is asked itself, whoever runs it; what is not under way here, or of somebody
+ * else, the daemon. @throws CommandError
+ */
+async function askForLinks({ id, link, state }: LinkShowArguments): Promise<LinksReport> {
+  const runs = state === undefined ? runsNamed(id) : [];
+  const [run] = runs;
+  if (run !== undefined && runs.length === 1) {
+    const asked = askLinkDoor(run.linkDoor, { kind: "links", link });
+    const answer = await asked.next();
+    asked.close();
+    if (answer?.kind === "links") return answer.report;
+    if (answer?.kind === "refused") {
+      throw new CommandError(exitCodes.failed, `${run.experiment}: ${answer.why}`);
+    }
+  }
+  const request = { kind: "links", id, link } as const;
+  return (await askDaemon({ state: stateOf(state), request })) as LinksReport;
+}
+
 /** The lines of `muster link show`. Pure. */
 export function formatLinks({ experiment, backend, shaper, links }: LinksReport): string[] {
   const shaped = `links of ${experiment}, shaped by ${backend}`;
@@ -38,7 +58,8 @@ export function formatLinks({ experiment, backend, shaper, links }: LinksReport)
     shaper === null
       ? []
       : [
-          `${shaper.packets} packets sent, the latest ${shaper.lagMaxUs / 1_000} ms late; ` +
+          `${shaper.packets} packets sent, the latest ${shaper.lagMaxUs / 1_000} ms late, ` +
+            `recently ${shaper.lagRecentUs / 1_000} ms; ` +
             `${shaper.late} more than 1 ms late, ${shaper.dropped} lost by this machine; ` +
             `${shaper.priority} priority`,
         ];

@@ -92,9 +92,7 @@ async function planAgent(remoteMuster: string | undefined): Promise<AgentSource>
     if (argv.length === 0) throw wrong("--remote-muster: name a command of the hosts");
     return { kind: "command", argv };
   }
-  const path = isSea()
-    ? process.execPath
-    : resolve(import.meta.dirname, "../single/muster");
+  const path = isSea() ? process.execPath : resolve(import.meta.dirname, "../single/muster");
   const size = statSync(path, { throwIfNoEntry: false })?.size;
   if (size === undefined) {
     throw new CommandError(
@@ -105,7 +103,13 @@ async function planAgent(remoteMuster: string | undefined): Promise<AgentSource>
   }
   const hash = createHash("sha256");
   await pipeline(createReadStream(path), hash);
-  return { kind: "executable", path, bytes: size, checksum: hash.digest("hex"), machine: machine() };
+  return {
+    kind: "executable",
+    path,
+    bytes: size,
+    checksum: hash.digest("hex"),
+    machine: machine(),
+  };
 }
 
 function wrong(message: string): CommandError {

@@ -22,6 +22,7 @@ import { type DirectionPlace, type DirectionUpdate, LinkTable } from "../link-ta
 import type { Capacity, LinkChange, ShapedLink } from "../model.ts";
 import { networkLimits } from "../network-limits.ts";
 import { addToTable, type ShapedLinks } from "../shaped-links.ts";
+import { DelayNodeTracer } from "./delay-node-tracer.ts";
 import type {
   DirectionCounts,
   MemberOrder,
@@ -63,6 +64,10 @@ export interface DelayNodeOptions {
 export class DelayNodeBackend implements ShapedLinks {
   readonly kind = "delay-node";
   readonly table: LinkTable = new LinkTable(delayNodeCapacity);
+  readonly tracer: DelayNodeTracer = new DelayNodeTracer({
+    threadOf: (link) => this.#threadOf.get(link) ?? noLink(link),
+    ask: (thread, order) => this.#running().ask(thread, order),
+  });
   readonly #options: DelayNodeOptions;
   readonly #random: Random;
   readonly #failed = Promise.withResolvers<string>();
@@ -153,6 +158,7 @@ export class DelayNodeBackend implements ShapedLinks {
   }
 
   async stop(): Promise<void> {
+    this.tracer.close();
     await this.#process?.stop();
   }
 
@@ -167,9 +173,13 @@ export class DelayNodeBackend implements ShapedLinks {
       pace,
       spawn: (argv): ChildProcess => commands.spawn(hub, ["unshare", "--net", "--", ...argv]),
       ...(onReport === undefined ? {} : { onReport }),
+      onTraceEnded: (report) => this.tracer.ended(report),
     });
     this.#process = shaper;
-    void shaper.failed.then((why) => this.#failed.resolve(why));
+    void shaper.failed.then((why) => {
+      this.tracer.close();
+      this.#failed.resolve(why);
+    });
     await shaper.started();
     const own = { pid: shaper.pid };
     await commands.ip(hub, [
@@ -246,6 +256,10 @@ export class DelayNodeBackend implements ShapedLinks {
       })),
     };
   }
+}
+
+function noLink(link: string): never {
+  throw new NetworkError(`there is no link ${link}`);
 }
 
 /** 0 is a number like any other, but some tools take it for none. */

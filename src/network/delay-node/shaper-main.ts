@@ -9,7 +9,14 @@ import { Worker } from "node:worker_threads";
 import { systemClock } from "../../host/clock.ts";
 import { readAllSocketDrops } from "../../host/kernel-drops.ts";
 import { networkLimits, networkTimes } from "../network-limits.ts";
-import type { Pace, ShaperRequest, ShaperSays, ShaperThreadData } from "./shaper-messages.ts";
+import { RunTraces } from "./run-traces.ts";
+import type {
+  Pace,
+  ShaperRequest,
+  ShaperSays,
+  ShaperThreadData,
+  ThreadSays,
+} from "./shaper-messages.ts";
 
 const program = import.meta.url.endsWith(".ts") ? "./shaper-thread.ts" : "./shaper-thread.js";
 
@@ -23,7 +30,7 @@ function startThread(data: ShaperThreadData): Worker {
     startedCount += 1;
     if (startedCount === threadCount) preferThreads();
   });
-  worker.on("message", say);
+  worker.on("message", (said: ThreadSays) => traces.hear(said));
   // One thread less means links that carry nothing: the whole process ends, and says why.
   worker.on("error", (error) => {
     process.stderr.write(`thread ${data.thread}: ${error.stack ?? error.message}\n`);
@@ -64,14 +71,18 @@ function watchDrops(told: number): void {
 
 const [threadsText = "1", pace = "nap"] = process.argv.slice(2);
 const threadCount = Math.min(Number(threadsText), networkLimits.delayNodeThreadsMax);
+const wallOffsetUs = systemClock.wallMs() * 1_000 - systemClock.nowUs();
 let startedCount = 0;
+const traces = new RunTraces({
+  say,
+  send: (request) => threads[request.thread]?.postMessage(request),
+});
 const threads = Array.from({ length: threadCount }, (_, thread) =>
-  startThread({ thread, pace: pace as Pace }),
+  startThread({ thread, pace: pace as Pace, wallOffsetUs }),
 );
 const lines = createInterface({ input: process.stdin });
 lines.on("line", (line) => {
-  const request = JSON.parse(line) as ShaperRequest;
-  threads[request.thread]?.postMessage(request);
+  traces.pass(JSON.parse(line) as ShaperRequest);
 });
 lines.on("close", () => process.exit(0));
 watchDrops(0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What Muster, the delay node's process and its threads say to each other. Between Muster and the
 // process: one JSON object a line, on standard input and output.
+import type { TraceCounts, TraceOrder } from "../link-tracer.ts";
 import type { DirectionState } from "../model.ts";
 import type { PipeCounts } from "../shaper/pipe.ts";
 
@@ -41,6 +42,11 @@ export type ShaperOrder =
       readonly atUs: number;
     }
   | { readonly kind: "count"; readonly link: string }
+  /** Begins a trace of that number. */
+  | { readonly kind: "trace"; readonly trace: number; readonly order: TraceOrder }
+  | { readonly kind: "trace-pause"; readonly trace: number; readonly isPaused: boolean }
+  | { readonly kind: "trace-roll"; readonly trace: number; readonly to: string }
+  | { readonly kind: "trace-end"; readonly trace: number }
   | { readonly kind: "lost" };
 
 export interface ShaperRequest {
@@ -64,8 +70,26 @@ export interface ShaperAnswer {
   /** When the change took effect. */
   readonly atUs?: number;
   readonly counts?: readonly DirectionCounts[];
+  /** Of a trace that has ended. */
+  readonly traced?: TraceCounts;
   /** Packets that the kernel had no room for at this thread's sockets, since the start. */
   readonly lost?: number;
+}
+
+/** Packets for the file of a trace; between thread and process only. */
+export interface TracedReport {
+  readonly kind: "traced";
+  readonly trace: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly packets: number;
+}
+
+/** A trace has all that it was to have: of a thread to the process, and of that to Muster. */
+export interface TraceEndReport {
+  readonly kind: "trace-ended";
+  readonly trace: number;
+  readonly counts?: TraceCounts;
+  readonly error?: string;
 }
 
 /** How a thread has been since it said so last. */
@@ -102,11 +126,22 @@ export interface PriorityReport {
   readonly priority: Priority;
 }
 
-export type ShaperSays = ShaperReady | ShaperAnswer | ShaperReport | DropReport | PriorityReport;
+export type ShaperSays =
+  | ShaperReady
+  | ShaperAnswer
+  | ShaperReport
+  | DropReport
+  | PriorityReport
+  | TraceEndReport;
+
+/** What a thread says to the process. */
+export type ThreadSays = ShaperAnswer | ShaperReport | TracedReport | TraceEndReport;
 
 export interface ShaperThreadData {
   readonly thread: number;
   readonly pace: Pace;
+  /** From the monotonic clock to the time of day: one for all threads, so that traces agree. */
+  readonly wallOffsetUs: number;
 }
 
 /**

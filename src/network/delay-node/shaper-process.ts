@@ -15,6 +15,7 @@ import type {
   ShaperReport,
   ShaperRequest,
   ShaperSays,
+  TraceEndReport,
 } from "./shaper-messages.ts";
 
 export interface ShaperProcessOptions {
@@ -24,6 +25,8 @@ export interface ShaperProcessOptions {
   /** Starts the words; its pid is that of the program. */
   readonly spawn: (argv: readonly string[]) => ChildProcess;
   readonly onReport?: (report: ShaperReport) => void;
+  /** A trace has ended by itself. */
+  readonly onTraceEnded?: (report: TraceEndReport) => void;
 }
 
 interface Pending {
@@ -45,6 +48,7 @@ export class ShaperProcess {
   readonly #threads: number;
   readonly #child: ChildProcess;
   readonly #onReport: (report: ShaperReport) => void;
+  readonly #onTraceEnded: (report: TraceEndReport) => void;
   readonly #pending = new Map<number, Pending>();
   readonly #ready = Promise.withResolvers<void>();
   readonly #failed = Promise.withResolvers<string>();
@@ -53,10 +57,13 @@ export class ShaperProcess {
     packets: 0,
     lagMaxUs: 0,
     lagMaxAtUs: 0,
+    lagRecentUs: 0,
     late: 0,
     dropped: 0,
     priority: "usual",
   };
+  /** What each thread said last of its latest packet. */
+  readonly #recent = new Map<number, number>();
   #unsent = 0;
   #undelivered = 0;
   #nextId = 1;
@@ -64,10 +71,12 @@ export class ShaperProcess {
   #isStopping = false;
   #gone: string | undefined;
 
-  constructor({ clock, threads, pace, spawn, onReport }: ShaperProcessOptions) {
+  constructor(options: ShaperProcessOptions) {
+    const { clock, threads, pace, spawn, onReport, onTraceEnded } = options;
     this.#clock = clock;
     this.#threads = Math.min(threads, networkLimits.delayNodeThreadsMax);
     this.#onReport = onReport ?? (() => undefined);
+    this.#onTraceEnded = onTraceEnded ?? (() => undefined);
     const child = spawn([process.execPath, ...nodeOptions, program, String(threads), pace]);
     this.#child = child;
     child.once("error", (error) => this.#end(error.message));
@@ -169,6 +178,9 @@ export class ShaperProcess {
         pending?.resolve(said);
         return;
       }
+      case "trace-ended":
+        this.#onTraceEnded(said);
+        return;
       case "report":
         this.#add(said);
         this.#onReport(said);
@@ -183,11 +195,13 @@ export class ShaperProcess {
   #add(report: ShaperReport): void {
     const { packets, lagMaxUs, lagMaxAtUs, late, priority } = this.#health;
     this.#unsent += report.unsent;
+    this.#recent.set(report.thread, report.lagMaxUs);
     const isLater = report.lagMaxUs > lagMaxUs;
     this.#health = {
       packets: packets + report.packets,
       lagMaxUs: isLater ? report.lagMaxUs : lagMaxUs,
       lagMaxAtUs: isLater ? report.lagMaxAtUs : lagMaxAtUs,
+      lagRecentUs: Math.max(...this.#recent.values()),
       late: late + report.late,
       dropped: this.#undelivered + this.#unsent,
       priority,

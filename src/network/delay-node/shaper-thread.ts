@@ -11,6 +11,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../../host/clock.ts";
 import { readSocketDrops } from "../../host/kernel-drops.ts";
+import type { TraceOrder, TraceWay } from "../link-tracer.ts";
 import { unshaped } from "../model.ts";
 import { networkTimes } from "../network-limits.ts";
 import { Backlog } from "../shaper/backlog.ts";
@@ -25,8 +26,10 @@ import type {
   ShaperReport,
   ShaperRequest,
   ShaperThreadData,
+  ThreadSays,
   UpdateOrder,
 } from "./shaper-messages.ts";
+import { ThreadTrace } from "./thread-traces.ts";
 import { readVni, vxlanHeaderBytes, writeVni } from "./vxlan.ts";
 
 /** What arrives during a nap is stamped when it ends. */
@@ -47,7 +50,11 @@ const backlogBounds = { behindUs: 2_000, packetsMax: 16_384 };
 interface Link extends HeapItem {
   readonly segment: Segment;
   readonly order: SegmentOrder;
+  /** Most links have none. */
+  readonly traces: ThreadTrace[];
 }
+
+type TraceChange = Extract<ShaperOrder, { kind: "trace-pause" | "trace-roll" | "trace-end" }>;
 
 interface Arrival {
   readonly link: Link;
@@ -64,11 +71,13 @@ interface Change {
 class ShaperThread {
   readonly #thread: number;
   readonly #pace: Pace;
-  readonly #answer: (answer: ShaperAnswer) => void;
+  readonly #wallOffsetUs: number;
+  readonly #say: (what: ThreadSays, owned?: readonly ArrayBuffer[]) => void;
   readonly #links = new Map<string, Link>();
   /** By the number that packets of an end carry: its link, and which member of it. */
   readonly #ends: { readonly link: Link; readonly member: number }[] = [];
   readonly #heap = new SegmentHeap<Link>();
+  readonly #traces = new Map<number, { readonly link: Link; readonly trace: ThreadTrace }>();
   readonly #word = new Int32Array(new SharedArrayBuffer(4));
   /** In the order of their instants. */
   readonly #changes: Change[] = [];
@@ -92,10 +101,14 @@ class ShaperThread {
   #unsent = 0;
   #unsentAll = 0;
 
-  constructor({ thread, pace }: ShaperThreadData, answer: (answer: ShaperAnswer) => void) {
+  constructor(
+    { thread, pace, wallOffsetUs }: ShaperThreadData,
+    say: (what: ThreadSays, owned?: readonly ArrayBuffer[]) => void,
+  ) {
     this.#thread = thread;
     this.#pace = pace;
-    this.#answer = answer;
+    this.#wallOffsetUs = wallOffsetUs;
+    this.#say = say;
   }
 
   /** Never rejects; answers by itself. */
@@ -117,12 +130,56 @@ class ShaperThread {
         case "lost":
           this.#answer({ kind: "answer", id, lost: this.#lost() });
           return;
+        case "trace":
+          this.#trace(order.trace, order.order);
+          break;
+        default:
+          this.#changeTrace(order);
       }
       this.#answer({ kind: "answer", id });
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       this.#answer({ kind: "answer", id, error: text });
     }
+  }
+
+  #answer(answer: ShaperAnswer): void {
+    this.#say(answer);
+  }
+
+  #trace(id: number, order: TraceOrder): void {
+    const link = this.#links.get(order.link);
+    if (link === undefined) throw new Error(`there is no link ${order.link}`);
+    const trace = new ThreadTrace({
+      ...{ id, order, frameAt: vxlanHeaderBytes },
+      wallOffsetUs: this.#wallOffsetUs,
+      send: (chunk) => this.#say({ kind: "traced", ...chunk }, [chunk.bytes.buffer]),
+      onCounted: () => {
+        this.#changeTrace({ kind: "trace-end", trace: id });
+        this.#say({ kind: "trace-ended", trace: id });
+      },
+    });
+    if (this.#traces.size === 0) systemClock.after(networkTimes.traceMs, () => this.#flushTraces());
+    this.#traces.set(id, { link, trace });
+    link.traces.push(trace);
+  }
+
+  /** What is there goes out first (T1). Of a trace that has ended by itself there is nothing. */
+  #changeTrace(order: TraceChange): void {
+    const known = this.#traces.get(order.trace);
+    if (known === undefined) return;
+    const { link, trace } = known;
+    if (order.kind === "trace-pause") trace.isPaused = order.isPaused;
+    else trace.finish();
+    if (order.kind !== "trace-end") return;
+    this.#traces.delete(order.trace);
+    link.traces.splice(link.traces.indexOf(trace), 1);
+  }
+
+  #flushTraces(): void {
+    if (this.#traces.size === 0) return;
+    for (const { trace } of this.#traces.values()) trace.flush();
+    systemClock.after(networkTimes.traceMs, () => this.#flushTraces());
   }
 
   report(): ShaperReport {
@@ -171,7 +228,7 @@ class ShaperThread {
     if (this.#links.has(order.link)) throw new Error(`${order.link} is there already`);
     const { kind, members, seed } = order;
     const segment = new Segment({ kind, members, seed, frameAt: vxlanHeaderBytes });
-    const link: Link = { segment, order, nextUs: Infinity, place: 0 };
+    const link: Link = { segment, order, traces: [], nextUs: Infinity, place: 0 };
     this.#links.set(order.link, link);
     this.#heap.add(link);
     for (const [member, { vni }] of members.entries()) this.#ends[vni] = { link, member };
@@ -222,6 +279,7 @@ class ShaperThread {
     if (this.#changes.length > 0) this.#applyChanges(cameUs);
     const atUs = Math.max(cameUs, this.#lastUs);
     this.#lastUs = atUs;
+    if (link.traces.length > 0) this.#note(link, member, "sent", { atUs: cameUs, packet });
     link.segment.arrive(atUs, member, packet, nowUs);
     // What nothing holds back goes at once.
     if (link.segment.nextUs <= atUs) this.#release(link, atUs, nowUs);
@@ -250,6 +308,7 @@ class ShaperThread {
       if (vni === undefined) return;
       writeVni(packet, vni);
       this.#out?.send(packet);
+      if (link.traces.length > 0) this.#note(link, member, "received", { atUs: nowUs, packet });
       const lagUs = Math.max(0, nowUs - outUs);
       this.#packets += 1;
       this.#lagSumUs += lagUs;
@@ -258,6 +317,16 @@ class ShaperThread {
       this.#lagMaxUs = lagUs;
       this.#lagMaxAtUs = outUs;
     });
+  }
+
+  #note(
+    { traces }: Link,
+    member: number,
+    way: TraceWay,
+    { atUs, packet }: { readonly atUs: number; readonly packet: Uint8Array },
+  ): void {
+    // One that has had its last packet goes from the list meanwhile.
+    for (const trace of [...traces]) if (trace.member === member) trace.take(way, atUs, packet);
   }
 
   #moved(link: Link): void {
@@ -355,7 +424,7 @@ function bound(socket: Socket, address: string, port: number): Promise<void> {
 const port = parentPort;
 if (port !== null) {
   const data = workerData as ShaperThreadData;
-  const thread = new ShaperThread(data, (answer) => port.postMessage(answer));
+  const thread = new ShaperThread(data, (what, owned = []) => port.postMessage(what, [...owned]));
   port.on("message", ({ id, order }: ShaperRequest) => void thread.obey(id, order));
   const report = (): void => {
     port.postMessage(thread.report());

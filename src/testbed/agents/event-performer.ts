@@ -29,6 +29,8 @@ export interface EventPerformerOptions {
   readonly traffic?: TrafficAgent;
   /** Obeys events of links; left out, links are not shaped. */
   readonly links?: ObjectAgent;
+  /** Obeys events of traces; left out, nothing is traced. */
+  readonly traces?: ObjectAgent;
   /** Obeys events of the simulator. */
   readonly simulator?: ObjectAgent;
   /** Obeys events of nodes. */
@@ -47,7 +49,7 @@ export class EventPerformer {
   readonly #agents: ReadonlyMap<string, ObjectAgent>;
 
   constructor(options: EventPerformerOptions) {
-    const { simulator, nodes, links, linktest, clock } = options;
+    const { simulator, nodes, links, traces, linktest, clock } = options;
     this.#clock = clock;
     this.#programs = new ProgramEvents(options);
     this.#agents = new Map<string, ObjectAgent>([
@@ -57,6 +59,7 @@ export class EventPerformer {
       ...(linktest === undefined ? [] : [["LINKTEST", linktest] as const]),
       ...(simulator === undefined ? [] : [["SIMULATOR", simulator] as const]),
       ...(links === undefined ? [] : [["LINK", links] as const]),
+      ...(traces === undefined ? [] : [["LINKTRACE", traces] as const]),
       ...(nodes === undefined ? [] : [["NODE", nodes] as const]),
     ]);
   }
@@ -80,6 +83,8 @@ export class EventPerformer {
 
 function whyIgnored({ type, event }: AgendaEvent): string {
   if (type === "LINK") return "LINK events are not performed: links are not shaped in this run";
-  if (type === "LINKTRACE") return "LINKTRACE events are not performed: nothing traces links yet";
+  if (type === "LINKTRACE") {
+    return "LINKTRACE events are not performed: nothing is traced in this run";
+  }
   return `no agent serves ${type} ${event} yet`;
 }

@@ -12,12 +12,7 @@
 import { constants } from "node:os";
 import type { Clock } from "../../host/clock.ts";
 import type { ProgramArgs } from "../../wire/event/program-args.ts";
-import type {
-  NodeBackend,
-  NodeProcess,
-  RunningNode,
-  StartError,
-} from "../nodes/index.ts";
+import type { NodeBackend, NodeProcess, RunningNode, StartError } from "../nodes/index.ts";
 import type { FireAction, FireClock, Fired, Revoke } from "./firing/fire-clock.ts";
 import { LoadedProgram, programSpec } from "./loaded-program.ts";
 import { freeRunNumber, outputFiles } from "./program-files.ts";

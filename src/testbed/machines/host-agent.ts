@@ -131,9 +131,7 @@ export class HostAgent {
   }
 
   async #prepare(message: Extract<RunMessage, { kind: "prepare" }>): Promise<object | string> {
-    return this.#programs === undefined
-      ? notUp
-      : ((await this.#programs.prepare(message)) ?? {});
+    return this.#programs === undefined ? notUp : ((await this.#programs.prepare(message)) ?? {});
   }
 
   async #start(message: Extract<RunMessage, { kind: "start" }>): Promise<object | string> {
@@ -195,9 +193,13 @@ export class HostAgent {
   }
 
   /** @returns why it could not be written. */
-  #put({ node: name, place, name: file, text, mode }: Extract<RunMessage, { kind: "put" }>):
-    | string
-    | undefined {
+  #put({
+    node: name,
+    place,
+    name: file,
+    text,
+    mode,
+  }: Extract<RunMessage, { kind: "put" }>): string | undefined {
     const node = this.#backend?.nodes.get(name);
     if (node === undefined) return `there is no node ${name} on this host`;
     if (!/^[\w.-]+$/.test(file) || file.startsWith(".")) return `${file} is no name of a file`;

@@ -2,8 +2,12 @@
 // How the monotonic clock of a host stands to ours, from exchanges over the link; the best of them
 // counts. Another clock has another zero: nothing of a host means anything before the first one.
 import type { Clock } from "../../host/clock.ts";
-import { type ClockSample, estimateClock, roundTripOf } from "../../wire/clock-offset.ts";
-import { clockOffsetLimits } from "../../wire/clock-offset.ts";
+import {
+  type ClockSample,
+  clockOffsetLimits,
+  estimateClock,
+  roundTripOf,
+} from "../../wire/clock-offset.ts";
 import { readClock } from "./agent-plan.ts";
 import type { NodeLink } from "./node-link.ts";
 

@@ -19,8 +19,8 @@ import type { ExitStatus } from "../nodes/index.ts";
 import { within } from "../nodes/within.ts";
 import type { AgentPlan } from "./agent-plan.ts";
 import { carryDatagrams, carrySocket } from "./carried.ts";
-import { type ConnectionOptions, connectHost, type HostConnection } from "./host-connection.ts";
 import { HostClock } from "./host-clock.ts";
+import { type ConnectionOptions, connectHost, type HostConnection } from "./host-connection.ts";
 import { NodeLink } from "./node-link.ts";
 import type { ResultFiles } from "./result-files.ts";
 
@@ -77,7 +77,9 @@ export class HostLink {
   }
 
   /** @throws Error with a clause that says why there is no such host. */
-  static async connect(options: HostLinkOptions): Promise<HostLink & { readonly facts: HostFacts }> {
+  static async connect(
+    options: HostLinkOptions,
+  ): Promise<HostLink & { readonly facts: HostFacts }> {
     const say = (text: string): void => options.say("info", null, text);
     const host = new HostLink(options, await connectHost({ ...options, say }));
     try {

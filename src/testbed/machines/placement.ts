@@ -73,10 +73,7 @@ const isFixed = (group: Group): boolean => group.some(({ fixed }) => fixed !== "
 const bySize = (a: Group, b: Group): number => b.length - a.length;
 
 /** A link whose nodes, or the nodes joined to them, are fixed to two hosts. */
-function tornLink(
-  nodes: readonly PlacedNode[],
-  links: readonly JoiningLink[],
-): string | undefined {
+function tornLink(nodes: readonly PlacedNode[], links: readonly JoiningLink[]): string | undefined {
   const joining: JoiningLink[] = [];
   for (const link of links) {
     joining.push(link);
@@ -157,7 +154,8 @@ function noRoom(
   const left = hosts
     .map(({ name, capacity }) => `${name} has ${capacity - (used.get(name) ?? 0)} of ${capacity}`)
     .join(", ");
-  const together = group.length === 1 ? "" : ", which links join: links between hosts are not built";
+  const together =
+    group.length === 1 ? "" : ", which links join: links between hosts are not built";
   return `there is no room for ${namesOf(group)}${together}; ${left} left; name more hosts, or more room (--on HOST:N)`;
 }
 

@@ -6,7 +6,12 @@
 //   B1. Nothing is started on any host before all hosts answer and all nodes have a place.
 //   B2. Whatever happens, every agent is ended; it ends all that it has started.
 import type { RemotePlace, RemoteShell } from "../../events/launch/index.ts";
-import { type BackendOptions, type NodeBackend, NodesError, startProcessNodes } from "../nodes/index.ts";
+import {
+  type BackendOptions,
+  type NodeBackend,
+  NodesError,
+  startProcessNodes,
+} from "../nodes/index.ts";
 import { doorPortOf, portsOf } from "../nodes/node-mode.ts";
 import { type AgentPlan, readBroughtUp } from "./agent-plan.ts";
 import type { AgentSource } from "./host-connection.ts";
@@ -60,9 +65,7 @@ export async function startRemoteNodes(start: RemoteBackendOptions): Promise<Nod
       ...{ ...options, mode: "environment", standIn: "nodes are elsewhere" },
     });
     const parts = { start, servers, placement, hosts };
-    const upon = await Promise.all(
-      hosts.map((host, index) => bringUp(parts, host, index)),
-    );
+    const upon = await Promise.all(hosts.map((host, index) => bringUp(parts, host, index)));
     return new RemoteBackend({ ...parts, upon: upon.flat(), failed: lost.promise });
   } catch (error) {
     await Promise.all(hosts.map((host) => host.close()));
@@ -109,14 +112,18 @@ const nodesPerProcessor = 8;
 const mibPerNode = 64;
 
 /** B1. @throws NodesError */
-function place({ wish, options, placed }: RemoteBackendOptions, hosts: readonly Connected[]): Placement {
+function place(
+  { wish, options, placed }: RemoteBackendOptions,
+  hosts: readonly Connected[],
+): Placement {
   const placement = placeNodes(
     placed,
     options.links.map(
       ({ name, members }): JoiningLink => ({ name, nodes: members.map(({ node }) => node) }),
     ),
     wish.hosts.map(({ place: at, capacity, types }) => {
-      const { processors = 1, memoryMib = 0 } = hosts.find(({ name }) => name === at.host)?.facts ?? {};
+      const { processors = 1, memoryMib = 0 } =
+        hosts.find(({ name }) => name === at.host)?.facts ?? {};
       const measured = Math.min(processors * nodesPerProcessor, Math.trunc(memoryMib / mibPerNode));
       return { name: at.host, types, capacity: capacity ?? Math.max(1, measured) };
     }),
@@ -159,7 +166,9 @@ async function bringUp(
   const { lost, shell } = up;
   return standIns.flatMap((standIn) => {
     const hosted = up.nodes.find(({ name }) => name === standIn.name);
-    return hosted === undefined ? [] : [{ node: new RemoteNode(host, hosted, standIn), lost, shell }];
+    return hosted === undefined
+      ? []
+      : [{ node: new RemoteNode(host, hosted, standIn), lost, shell }];
   });
 }
 
@@ -196,22 +205,30 @@ class RemoteBackend implements NodeBackend {
   readonly #parts: Parts;
   #stopped: Promise<void> | undefined;
 
-  constructor(parts: Parts & { readonly upon: readonly UpThere[]; readonly failed: Promise<string> }) {
+  constructor(
+    parts: Parts & { readonly upon: readonly UpThere[]; readonly failed: Promise<string> },
+  ) {
     const { upon, servers, failed, start, placement } = parts;
     this.#parts = parts;
     this.servers = servers;
     this.failed = failed;
     const byName = new Map(upon.map(({ node }) => [node.name, node]));
-    this.nodes = new Map([...placement.keys()].flatMap((name) => {
-      const node = byName.get(name);
-      return node === undefined ? [] : [[name, node] as const];
-    }));
+    this.nodes = new Map(
+      [...placement.keys()].flatMap((name) => {
+        const node = byName.get(name);
+        return node === undefined ? [] : [[name, node] as const];
+      }),
+    );
     this.shell = upon[0]?.shell ?? "";
-    this.lost = [...new Set([...upon.flatMap(({ lost }) => lost), ...lostElsewhere(start.options)])];
+    this.lost = [
+      ...new Set([...upon.flatMap(({ lost }) => lost), ...lostElsewhere(start.options)]),
+    ];
   }
 
   add(): Promise<void> {
-    return Promise.reject(new NodesError("nodes of other machines do not come while a run goes on"));
+    return Promise.reject(
+      new NodesError("nodes of other machines do not come while a run goes on"),
+    );
   }
 
   remove(): Promise<void> {

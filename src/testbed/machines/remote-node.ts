@@ -109,9 +109,7 @@ function asStartError({ name }: SpawnSpec, host: HostLink, error: unknown): Star
   if (!(error instanceof LinkError)) throw error;
   const names = error.message.includes(name);
   return {
-    startError: names
-      ? error.message
-      : `${name} cannot be started: ${host.name}: ${error.message}`,
+    startError: names ? error.message : `${name} cannot be started: ${host.name}: ${error.message}`,
   };
 }
 

@@ -4,7 +4,15 @@
 //
 //   F1. What nodes of two hosts have written under one name of the shared directory are two files:
 //       the second has the name of its host behind it.
-import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type AgentMessage, partsOfResult } from "../../wire/node-link/index.ts";
 import type { NodeLink } from "./node-link.ts";

@@ -28,7 +28,16 @@ export interface RunEntrances {
   readonly nodes: readonly NodeEntrance[];
 }
 
+/** A run that is under way, and where the socket for its links is, if it has one. */
+export interface LivingRun extends RunEntrances {
+  readonly linkDoor: string;
+}
+
 const fileName = "entrances.json";
+
+export function linkDoorOf(temporary: string): string {
+  return join(temporary, "links");
+}
 
 /** Replaced whole: somebody may be reading it. @throws Error of the file system */
 export function writeEntrances(temporary: string, entrances: RunEntrances): void {
@@ -38,11 +47,12 @@ export function writeEntrances(temporary: string, entrances: RunEntrances): void
 }
 
 /** The runs of this user that are under way. */
-export function findEntrances(): readonly RunEntrances[] {
+export function findEntrances(): readonly LivingRun[] {
   return findLiving().flatMap((directory) => {
     try {
       if (!readdirSync(directory).includes(fileName)) return [];
-      return [JSON.parse(readFileSync(join(directory, fileName), "utf8")) as RunEntrances];
+      const text = readFileSync(join(directory, fileName), "utf8");
+      return [{ ...(JSON.parse(text) as RunEntrances), linkDoor: linkDoorOf(directory) }];
     } catch {
       return []; // It ended meanwhile.
     }

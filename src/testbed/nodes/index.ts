@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Process nodes: the nodes of an experiment as groups of processes of this machine.
 
-export { enterNode, findEntrances, type NodeEntrance, type RunEntrances } from "./entrances.ts";
+export {
+  enterNode,
+  findEntrances,
+  type LivingRun,
+  type NodeEntrance,
+  type RunEntrances,
+} from "./entrances.ts";
 export { createHostNode, type HostNodeOptions } from "./host-node.ts";
 export type { LinkShaping, NetworkDoors, NetworkPlan } from "./network-plan.ts";
 export type {

@@ -179,6 +179,8 @@ export interface NodeBackend {
   readonly lost: readonly string[];
   /** How nodes reach the servers of the run, where they do not share this machine's network. */
   readonly doors?: NetworkDoors | undefined;
+  /** Where commands of this user may reach the links of the run, by a socket; goes with it. */
+  readonly linkDoor?: string;
   /** Where servers of a node are started, when its programs are on other machines. */
   readonly servers?: NodeBackend;
   /** Resolves when nodes are lost, with a sentence that says which and why. */

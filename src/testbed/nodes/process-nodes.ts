@@ -12,7 +12,7 @@ import { type ControlNetwork, seenByNodes } from "../../network/control-network.
 import type { PlannedInterface } from "../../network/topology.ts";
 import { type AddressBlock, claimAddressBlock } from "./address-block.ts";
 import { type NodeAddresses, planAddresses } from "./addresses.ts";
-import { type NodeEntrance, writeEntrances } from "./entrances.ts";
+import { linkDoorOf, type NodeEntrance, writeEntrances } from "./entrances.ts";
 import { markedProcesses } from "./marked-processes.ts";
 import { type HeldNode, type Namespaces, startNamespaces } from "./namespaces.ts";
 import type { NetworkDoors, NetworkPlan } from "./network-plan.ts";
@@ -313,6 +313,7 @@ class ProcessBackend implements NodeBackend {
   readonly nodes: Map<string, ProcessNode>;
   readonly shell: string;
   readonly doors: NetworkDoors | undefined;
+  readonly linkDoor: string;
   readonly #parts: BackendParts;
   /** Of all nodes there ever were: a name keeps its addresses for the whole run. */
   readonly #addresses: Map<string, NodeAddresses>;
@@ -323,6 +324,7 @@ class ProcessBackend implements NodeBackend {
     this.mode = parts.mode;
     this.lost = parts.lost;
     this.doors = parts.network;
+    this.linkDoor = linkDoorOf(parts.temporary);
     this.nodes = nodes;
     this.shell = parts.shell.text;
     this.#parts = parts;

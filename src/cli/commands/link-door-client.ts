@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// Asks the links of a run that is under way by the socket in its directory (testbed/link-door.ts).
+import { createConnection, type Socket } from "node:net";
+import { createInterface } from "node:readline";
+import type { LinkAnswer, LinkRequest } from "../../testbed/link-door.ts";
+import { findEntrances, type LivingRun } from "../../testbed/nodes/index.ts";
+
+export interface LinkConversation {
+  /** undefined: it has ended, or there is nobody. */
+  next(): Promise<LinkAnswer | undefined>;
+  /** Ends a capture; its answer is yet to come. */
+  stop(): void;
+  close(): void;
+}
+
+/** The runs of this user that `id` names: `pid/eid`, or eid. */
+export function runsNamed(id: string): readonly LivingRun[] {
+  return findEntrances().filter(
+    ({ experiment }) => experiment === id || experiment.split("/")[1] === id,
+  );
+}
+
+export function askLinkDoor(path: string, request: LinkRequest): LinkConversation {
+  const socket: Socket = createConnection(path);
+  socket.on("error", () => undefined); // Its end says it.
+  socket.write(`${JSON.stringify(request)}\n`);
+  const answers: AsyncIterator<string> = createInterface({ input: socket })[Symbol.asyncIterator]();
+  return {
+    async next() {
+      const { value, done } = await answers.next();
+      return done === true ? undefined : (JSON.parse(value) as LinkAnswer);
+    },
+    stop: () => void socket.write("stop\n"),
+    close: () => void socket.destroy(),
+  };
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// Traces in the process of the delay node, between Muster, which asks for them, and the threads,
+// which see the packets: opens a file before its thread hears of it, and answers for what has to do
+// with files when that is done.
+import type { TraceCounts } from "../link-tracer.ts";
+import type {
+  ShaperAnswer,
+  ShaperOrder,
+  ShaperRequest,
+  ShaperSays,
+  ThreadSays,
+} from "./shaper-messages.ts";
+import { TraceFile } from "./trace-files.ts";
+
+type FileOrder = Extract<ShaperOrder, { kind: "trace-roll" | "trace-end" }>;
+
+interface Trace {
+  readonly thread: number;
+  readonly file: TraceFile;
+  hasEnded: boolean;
+}
+
+export class RunTraces {
+  readonly #say: (what: ShaperSays) => void;
+  readonly #send: (request: ShaperRequest) => void;
+  readonly #traces = new Map<number, Trace>();
+  /** Orders that wait for their thread, by request. */
+  readonly #orders = new Map<number, FileOrder>();
+
+  constructor(options: {
+    readonly say: (what: ShaperSays) => void;
+    /** To the thread that it names. */
+    readonly send: (request: ShaperRequest) => void;
+  }) {
+    this.#say = options.say;
+    this.#send = options.send;
+  }
+
+  /** Sends it on to its thread, now or when its file is there. */
+  pass(request: ShaperRequest): void {
+    const { id, order, thread } = request;
+    if (order.kind === "trace-roll" || order.kind === "trace-end") this.#orders.set(id, order);
+    if (order.kind !== "trace") {
+      this.#send(request);
+      return;
+    }
+    TraceFile.create(order.order).then(
+      (file) => {
+        this.#traces.set(order.trace, { thread, file, hasEnded: false });
+        this.#send(request);
+      },
+      (error: unknown) => this.#say({ kind: "answer", id, error: messageOf(error) }),
+    );
+  }
+
+  /** What a thread says. */
+  hear(said: ThreadSays): void {
+    switch (said.kind) {
+      case "traced":
+        this.#write(said.trace, said.bytes, said.packets);
+        return;
+      case "trace-ended":
+        void this.#endByItself(said.trace);
+        return;
+      case "answer": {
+        const order = this.#orders.get(said.id);
+        this.#orders.delete(said.id);
+        if (order === undefined || said.error !== undefined) this.#say(said);
+        else void this.#obey(order, said);
+        return;
+      }
+      default:
+        this.#say(said);
+    }
+  }
+
+  #write(id: number, bytes: Uint8Array, packets: number): void {
+    const trace = this.#traces.get(id);
+    if (trace === undefined || trace.file.append(bytes, packets) || trace.hasEnded) return;
+    // Nobody asked for that: the number belongs to no request.
+    this.#send({ id: 0, thread: trace.thread, order: { kind: "trace-end", trace: id } });
+    void this.#endByItself(id);
+  }
+
+  async #endByItself(id: number): Promise<void> {
+    const trace = this.#traces.get(id);
+    if (trace === undefined || trace.hasEnded) return;
+    trace.hasEnded = true;
+    try {
+      this.#say({ kind: "trace-ended", trace: id, counts: await trace.file.end() });
+    } catch (error) {
+      const { counts } = trace.file;
+      this.#say({ kind: "trace-ended", trace: id, counts, error: messageOf(error) });
+    }
+  }
+
+  async #obey(order: FileOrder, answer: ShaperAnswer): Promise<void> {
+    const trace = this.#traces.get(order.trace);
+    try {
+      let traced: TraceCounts | undefined;
+      if (order.kind === "trace-end") {
+        if (trace !== undefined) trace.hasEnded = true;
+        traced = await trace?.file.end();
+        this.#traces.delete(order.trace);
+      } else await trace?.file.roll(order.to);
+      this.#say(traced === undefined ? answer : { ...answer, traced });
+    } catch (error) {
+      this.#say({ ...answer, error: messageOf(error) });
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// What a run does with its links while they are there: obeys their events, traces them, tells of
+// them, and says at the end how they were. Orders the parts; links themselves are the back end's.
+import { join } from "node:path";
+import type { Tables } from "../experiment/index.ts";
+import type { Clock } from "../host/clock.ts";
+import { NetworkError } from "../network/link-backend.ts";
+import type { LinksReport } from "../network/link-report.ts";
+import type { LinkTrace } from "../network/link-tracer.ts";
+import { wholePacketBytes } from "../network/pcap-writer.ts";
+import type { ShapedLinks } from "../network/shaped-links.ts";
+import { LinkAgent } from "./agents/link-agent.ts";
+import { LinkTraceAgent } from "./agents/link-trace-agent.ts";
+import { readTracedEnds } from "./agents/traced-ends.ts";
+import { LinkDoor, type LinkRequest } from "./link-door.ts";
+import type { NodeBackend } from "./nodes/index.ts";
+import { reportLinks } from "./run-links.ts";
+
+/** In the results. */
+export const tracesDirectory = "traces";
+
+export interface RunLinkAgentsOptions {
+  readonly backend: Pick<NodeBackend, "doors" | "linkDoor">;
+  readonly clock: Clock;
+  /** `pid/eid` */
+  readonly scope: string;
+  readonly tables: Tables | undefined;
+  readonly out: string;
+  readonly onFailed: (why: string) => void;
+  readonly onWarning: (text: string) => void;
+}
+
+export class RunLinkAgents {
+  /** Left out, links are not shaped. */
+  readonly events: LinkAgent | undefined;
+  /** Left out, nothing is traced. */
+  readonly traces: LinkTraceAgent | undefined;
+  readonly #options: RunLinkAgentsOptions;
+  readonly #shaped: ShapedLinks | undefined;
+  #door: LinkDoor | undefined;
+
+  private constructor(options: RunLinkAgentsOptions) {
+    const { backend, clock } = options;
+    this.#options = options;
+    this.#shaped = backend.doors?.shaped;
+    void backend.doors?.failed.then(options.onFailed);
+    this.events = this.#shaped && new LinkAgent({ links: this.#shaped, clock });
+    this.traces = this.#traceAgent();
+  }
+
+  static async open(options: RunLinkAgentsOptions): Promise<RunLinkAgents> {
+    const agents = new RunLinkAgents(options);
+    const { backend, onWarning } = options;
+    if (backend.linkDoor === undefined) return agents;
+    const door = await LinkDoor.open({
+      path: backend.linkDoor,
+      links: (link) => agents.report(link),
+      capture: (request) => agents.#capture(request),
+    });
+    if (typeof door === "string") onWarning(door);
+    else agents.#door = door;
+    return agents;
+  }
+
+  /** Time 0. */
+  startTime(): void {
+    this.#tellTrouble("before time 0 ");
+    void this.traces?.begin();
+  }
+
+  /** @throws NetworkError with a sentence when there is nothing to tell */
+  report(link: string | null): Promise<LinksReport> {
+    return reportLinks(this.#options.backend.doors, this.#options.scope, link);
+  }
+
+  /** Before the nodes go. Says how links were. */
+  async close(): Promise<void> {
+    this.#door?.close();
+    await this.traces?.close();
+    this.#tellTrouble("");
+  }
+
+  #tellTrouble(when: string): void {
+    for (const text of this.#shaped?.trouble() ?? []) this.#options.onWarning(when + text);
+  }
+
+  #traceAgent(): LinkTraceAgent | undefined {
+    const { clock, out, tables = {}, onWarning } = this.#options;
+    const { ends, problems } = readTracedEnds(tables);
+    if (ends.length === 0) return undefined;
+    const tracer = this.#shaped?.tracer;
+    if (this.#shaped === undefined || tracer === undefined) {
+      const names = [...new Set(ends.map(({ link }) => link))].join(", ");
+      onWarning(`nothing traces ${names}: only the delay node does (--links delay-node)`);
+      return undefined;
+    }
+    for (const problem of problems) onWarning(problem);
+    const { table } = this.#shaped;
+    return new LinkTraceAgent({
+      ...{ ends, tracer, clock, onWarning, directory: join(out, tracesDirectory) },
+      membersOf: (link) => table.link(link)?.members.map(({ node }) => node) ?? [],
+    });
+  }
+
+  /** @throws NetworkError */
+  #capture(request: Extract<LinkRequest, { kind: "capture" }>): Promise<LinkTrace> | undefined {
+    const { link, node, path, count: countMax } = request;
+    const tracer = this.#shaped?.tracer;
+    if (tracer === undefined) return undefined;
+    const members = this.#shaped?.table.link(link)?.members ?? [];
+    const member = members.findIndex((one) => one.node === node);
+    if (member < 0) throw new NetworkError(`${node} is not on ${link}`);
+    return tracer.begin({
+      ...{ link, member, ways: ["sent", "received"], kind: "packets" },
+      ...{ snapBytes: wholePacketBytes, countMax, path },
+    });
+  }
+}
