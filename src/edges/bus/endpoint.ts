@@ -47,6 +47,7 @@ export function createBusEndpoint(options: BusDoorOptions): SocketEndpoint {
     access: "listen",
     messageBytesMax: busMessageBytesMax,
     perTokenMax: options.bounds.busSocketsPerTokenMax,
+    queueBytesMax: options.bounds.busQueueBytesMax,
     gathersWrites: true,
     open: (socket, caller) => new BusConnection(socket, caller, options),
   };

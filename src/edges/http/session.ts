@@ -35,6 +35,7 @@ export function createSessionEndpoint(options: SessionOptions): SocketEndpoint {
     access: "look",
     messageBytesMax: options.bounds.sessionMessageBytesMax,
     perTokenMax: options.bounds.sessionsPerTokenMax,
+    queueBytesMax: options.bounds.sessionQueueBytesMax,
     open: (socket, caller) => openSession(socket, caller, options),
   };
 }

@@ -30,7 +30,10 @@ export interface DoorSocket {
 
 export interface SocketHandler {
   onMessage(message: string | Uint8Array): void;
-  /** Something of what was sent has left; `queuedBytes` says what has not. */
+  /**
+   * Something has left of what was sent when more than the endpoint's `queueBytesMax` may have been
+   * unread; `queuedBytes` says what has not.
+   */
   onSent?(): void;
   onClosed(): void;
 }
@@ -47,5 +50,10 @@ export interface SocketEndpoint {
   readonly perTokenMax: number;
   /** What is sent in one turn of the event loop leaves with one write: for many small messages. */
   readonly gathersWrites?: boolean;
+  /**
+   * A handler that waits for `onSent` does so when the peer has more than this unread; it is told
+   * of each message when absent.
+   */
+  readonly queueBytesMax?: number;
   readonly open: (socket: DoorSocket, caller: Caller, query: URLSearchParams) => SocketHandler;
 }

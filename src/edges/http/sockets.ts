@@ -13,6 +13,7 @@ import type { Logger } from "../../host/logger.ts";
 import { tokenProtocolPrefix } from "../../wire/link/frames.ts";
 import { type Holding, heldBytesMin, unfinishedBytesOf } from "../holdings.ts";
 import type { HttpTime } from "../http-time.ts";
+import { mayReach } from "../may-reach.ts";
 import type { Access, Caller } from "./access.ts";
 import { checkAction } from "./access.ts";
 import { HttpError } from "./errors.ts";
@@ -81,9 +82,9 @@ export class Sockets {
     const server = caller instanceof HttpError ? this.#strangers : mounted.server;
     server.handleUpgrade(request, stream, head, (socket) => {
       const { clock, time } = this.#options;
-      const open: OpenSocket = new OpenSocket(socket, { clock, time, stream: request.socket }, () =>
-        this.#open.delete(open),
-      );
+      const { queueBytesMax = 0 } = endpoint;
+      const options = { clock, time, stream: request.socket, queueBytesMax };
+      const open: OpenSocket = new OpenSocket(socket, options, () => this.#open.delete(open));
       this.#open.add(open);
       if (mounted.endpoint.gathersWrites) open.beforeSend = gatherWrites(stream, clock);
       if (caller instanceof HttpError) open.end(codeOf(caller), caller.message);
@@ -166,6 +167,8 @@ function codeOf({ code }: HttpError): number {
 
 interface OpenSocketOptions extends Pick<SocketsOptions, "clock" | "time"> {
   readonly stream: Pick<Socket, "remoteAddress">;
+  /** See `SocketEndpoint`. */
+  readonly queueBytesMax: number;
 }
 
 /**
@@ -235,7 +238,8 @@ class OpenSocket implements DoorSocket {
   send(message: string | Uint8Array): void {
     if (!this.isOpen) return;
     this.beforeSend();
-    this.#socket.send(message, this.#onSent);
+    const isMuch = mayReach(this.#options.queueBytesMax, this.queuedBytes, message);
+    this.#socket.send(message, isMuch ? this.#onSent : undefined);
   }
 
   setReading(isReading: boolean): void {

@@ -21,6 +21,7 @@ import {
   type Response,
 } from "../../wire/testground/index.ts";
 import { unfinishedBytesOf } from "../holdings.ts";
+import { mayReach } from "../may-reach.ts";
 import type { TestgroundTime } from "../testground-time.ts";
 import type { Subscriber } from "../topic-feed.ts";
 import type { Ask } from "./ask.ts";
@@ -285,9 +286,14 @@ export class Client implements Subscriber {
   }
 
   #write(text: string): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#socket.send(text, this.#onSent);
-    if (this.#socket.bufferedAmount > 0) this.adjustReading();
+    const socket = this.#socket;
+    if (socket.readyState !== socket.OPEN) return;
+    const { testgroundAheadBytesMax: aheadMax, testgroundQueueBytesMax: queueMax } =
+      this.#door.bounds;
+    // One byte less: whoever has as much as either is held up.
+    const isMuch = mayReach(Math.min(aheadMax, queueMax) - 1, socket.bufferedAmount, text);
+    socket.send(text, isMuch ? this.#onSent : undefined);
+    if (isMuch && socket.bufferedAmount > 0) this.adjustReading();
   }
 
   /** Something of what was written has left. */
