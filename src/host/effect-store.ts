@@ -27,14 +27,20 @@ const endedKeptMax = 1_000;
 const lastWordsMax = 64;
 
 export class EffectStore {
-  readonly #living = new LifeTable<readonly Kept[]>();
+  /** Of one that lives the list stays when it is empty: most are filled again soon. */
+  readonly #living = new LifeTable<Kept[]>();
   /** In the order in which they ended. */
-  readonly #ended = new LifeTable<readonly Kept[]>();
+  readonly #ended = new LifeTable<Kept[]>();
 
   keep(life: Life, sequence: number, effects: readonly EdgeEffect[]): void {
     const isEnd = effects.some(({ kind }) => kind === "revoked");
+    const living = this.#living.get(life);
+    if (living !== undefined && !isEnd) {
+      living.push({ sequence, effects });
+      return;
+    }
     const ended = this.#ended.get(life);
-    const kept = [...(this.#living.get(life) ?? ended ?? []), { sequence, effects }];
+    const kept = [...(living ?? ended ?? []), { sequence, effects }];
     if (!isEnd && ended === undefined) {
       this.#living.set(life, kept);
       return;
@@ -53,36 +59,53 @@ export class EffectStore {
   /** @returns how many there were up to there. */
   drop(life: Life, sequence: number): number {
     const living = this.#living.get(life);
-    const table = living === undefined ? this.#ended : this.#living;
     const kept = living ?? this.#ended.get(life);
     if (kept === undefined) return 0;
-    const rest = kept.filter((one) => one.sequence > sequence);
-    if (rest.length === 0) table.delete(life);
-    else table.set(life, rest);
-    return kept.length - rest.length;
+    const found = kept.findIndex((one) => one.sequence > sequence);
+    const count = found < 0 ? kept.length : found;
+    kept.splice(0, count);
+    if (living === undefined && kept.length === 0) this.#ended.delete(life);
+    return count;
   }
 
   /** All of it, oldest first; `load` takes it again. */
   dump(): KeptDump {
-    return { living: this.#living.rows(), ended: this.#ended.rows() };
+    const rows = (table: LifeTable<Kept[]>): Rows =>
+      table.rows().flatMap(([life, kept]) => (kept.length === 0 ? [] : [[life, [...kept]]]));
+    return { living: rows(this.#living), ended: rows(this.#ended) };
   }
 
   /** In place of what is there. */
   load({ living, ended }: KeptDump): void {
-    this.#living.load(living);
-    this.#ended.load(ended);
+    const lists = (rows: Rows): readonly (readonly [Life, Kept[]])[] =>
+      rows.map(([life, kept]) => [life, [...kept]]);
+    this.#living.load(lists(living));
+    this.#ended.load(lists(ended));
   }
 }
 
-/** What one entry says to each incarnation of an edge. */
-export function byEdge(
-  addressed: readonly AddressedEffect[],
-): readonly { readonly life: Life; readonly effects: readonly EdgeEffect[] }[] {
-  const found = new LifeTable<{ readonly life: Life; readonly effects: EdgeEffect[] }>();
+/** What is said to one incarnation. */
+interface Said {
+  readonly life: Life;
+  readonly effects: EdgeEffect[];
+}
+
+/** What one entry says to each incarnation of an edge, in the order in which they come up. */
+export function byEdge(addressed: readonly AddressedEffect[]): readonly Said[] {
+  const said: Said[] = [];
+  // One that ends may be told so beside the next: only then is more than the newest looked at.
+  const newest = new Map<string, Said>();
   for (const to of addressed) {
-    const known = found.get(to);
-    if (known === undefined) found.set(to, { life: to, effects: [to.effect] });
-    else known.effects.push(to.effect);
+    let known = newest.get(to.edge);
+    if (known !== undefined && known.life.incarnation !== to.incarnation) {
+      known = said.find(({ life }) => life.edge === to.edge && life.incarnation === to.incarnation);
+    }
+    if (known === undefined) {
+      known = { life: to, effects: [] };
+      said.push(known);
+      newest.set(to.edge, known);
+    }
+    known.effects.push(to.effect);
   }
-  return found.values();
+  return said;
 }
