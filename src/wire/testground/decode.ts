@@ -24,6 +24,8 @@ class WrongType extends Error {
 
 /** A message of a client. */
 export function decodeRequest(text: string): DecodeResult {
+  const usual = readUsual(text);
+  if (usual !== undefined) return { kind: "request", request: usual };
   // A text is no deeper than it is long.
   if (text.length > depthMax && depthOf(text) > depthMax) {
     return { kind: "refused", message: `values are more than ${depthMax} deep` };
@@ -39,6 +41,39 @@ export function decodeRequest(text: string): DecodeResult {
     if (error instanceof SyntaxError) return { kind: "refused", message: "this is no JSON" };
     throw error;
   }
+}
+
+/** A string of JSON without escapes: no quote, no backslash, no control character. */
+const plain = '"([ !#-[\\]-\\uffff]*)"';
+const usualOperation =
+  `"(?:signal_entry":\\{"state":${plain}\\}|` +
+  `barrier":\\{"state":${plain},"target":(0|[1-9]\\d{0,14})\\})`;
+const idFirst = new RegExp(`^\\{"id":${plain},(?:"is_cancel":false,)?${usualOperation}\\}$`);
+const idLast = new RegExp(`^\\{${usualOperation},"id":${plain}\\}$`);
+
+/**
+ * Signals and waits as libraries write them, which is most of what is ever said: read by one look.
+ * What fits is JSON, with each name once, so that it means the same when it is taken apart; what
+ * does not fit is.
+ */
+function readUsual(text: string): Request | undefined {
+  const first = idFirst.exec(text);
+  if (first !== null) {
+    const [, id, signal, barrier, target] = first;
+    return usualRequest(id, signal, barrier, target);
+  }
+  const last = idLast.exec(text);
+  if (last === null) return undefined;
+  const [, signal, barrier, target, id] = last;
+  return usualRequest(id, signal, barrier, target);
+}
+
+function usualRequest(id = "", signal?: string, barrier = "", target?: string): Request {
+  const operation: Operation =
+    signal === undefined
+      ? { kind: "barrier", state: barrier, target: Number(target) }
+      : { kind: "signal", state: signal };
+  return { id, isCancel: false, operation };
 }
 
 /** If several operations are there only one counts, the first of this order. [TESTGROUND 3] */

@@ -122,6 +122,28 @@ describe("requests", () => {
     );
   });
 
+  it("decodeRequest() reads what libraries write as it reads the same with a blank behind it", () => {
+    // The blank is no part of what is read by one look.
+    const same = (text: string): void =>
+      expect(decodeRequest(text)).toEqual(decodeRequest(`${text} `));
+    const part = fc.oneof(
+      fc.constantFrom('"id":"7"', '"is_cancel":false', '"signal_entry":{"state":"s"}', "{", "}"),
+      fc.constantFrom('"barrier":{"state":"b","target":12}', '"barrier":{"state":"b"}', ",", ","),
+      fc.constantFrom('"id":"a\\u0062"', '"id":"\u0001"', '"barrier":{"state":"","target":-1}'),
+      fc.constantFrom('"barrier":{"state":"b","target":01}', '"barrier":{"target":1,"state":""}'),
+      fc.string({ unit: "binary" }).map((id) => `"id":${JSON.stringify(id)}`),
+    );
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 4 }), (parts) => {
+        same(`{${parts.join(",")}}`);
+        same(parts.join(""));
+      }),
+    );
+    for (const target of [0, 1, 10 ** 15 - 1, 10 ** 15, 2 ** 53 - 1, 2 ** 53]) {
+      same(`{"barrier":{"state":"a\u2028b","target":${target}},"id":"7"}`);
+    }
+  });
+
   it("decodeRequest() never throws, and cuts of a request are no requests", () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
