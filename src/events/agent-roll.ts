@@ -4,7 +4,8 @@
 // old agents say nothing of themselves.
 //
 //   R1. An object is down exactly while its agent has spoken once and is silent or gone.
-//   R2. An agent that was started again has nothing of what it was told before: it was down.
+//   R2. An agent that was started again has nothing of what it was told before: it was down. So it
+//       was for a scheduler that has come back since, which knows the life before from its log.
 //   R3. Who is silent is decided when the scheduler has heard its own call over the bus: one that
 //       is cut off takes nobody down, and what agents said before the call has been heard.
 import type { Cancel, Clock } from "../host/clock.ts";
@@ -15,8 +16,19 @@ export interface AgentRollOptions {
   readonly clock: Clock;
   /** Says over the bus, as an agent of no objects, that the scheduler is there. */
   readonly call: () => void;
-  readonly onUp: (objects: readonly string[]) => void;
+  readonly onUp: (objects: readonly string[], by: AgentLife) => void;
   readonly onDown: (objects: readonly string[], reason: string) => void;
+}
+
+/** An agent, and which start of it. */
+export interface AgentLife {
+  readonly agent: string;
+  readonly life: string;
+}
+
+/** What the log says of an agent that was there. */
+export interface RecalledAgent extends AgentLife {
+  readonly objects: readonly string[];
 }
 
 interface Known {
@@ -47,11 +59,13 @@ export class AgentRoll {
   }
 
   /**
-   * Objects whose agents had spoken to the scheduler before this one: they have as long as others.
+   * Agents that had spoken to the scheduler before this one: they have as long as others.
+   * @param objects of agents whose names an older log does not say
    */
-  expect(objects: readonly string[]): void {
-    if (objects.length === 0) return;
+  expect(agents: readonly RecalledAgent[], objects: readonly string[]): void {
     const heardUs = this.#options.clock.nowUs();
+    for (const { agent, life, objects: own } of agents)
+      this.#agents.set(agent, { objects: own, heardUs, life, isUp: true });
     for (const name of objects)
       this.#agents.set(`of ${name}`, { objects: [name], heardUs, life: "", isUp: true });
   }
@@ -74,7 +88,7 @@ export class AgentRoll {
     const heardUs = this.#options.clock.nowUs();
     const isNews = !known?.isUp || objects.join(" ") !== known.objects.join(" ");
     this.#agents.set(agent, { life, objects, heardUs, isUp: true });
-    if (isNews) this.#options.onUp(objects);
+    if (isNews) this.#options.onUp(objects, { agent, life });
   }
 
   /** Whether an agent ever spoke for it: such a one reports what it does. */

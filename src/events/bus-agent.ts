@@ -247,7 +247,9 @@ export class BusAgent {
       this.#report(order, before);
       return;
     }
-    if (this.#isStopped) return;
+    // What the life before may have obeyed: the scheduler hears of this one, and ends it.
+    const isOfOther = order.life !== undefined && order.life !== this.#life;
+    if (this.#isStopped || isOfOther) return;
     const had: Had = { takeBack: hasFired };
     this.#remember(key, had);
     const dueUs = this.#server.toOwn(order.due);

@@ -2,12 +2,13 @@
 // What a scheduler knew before it died, read from its log while that is replayed: requests that are
 // not answered for good, orders that are out, and the place on the bus. Decides nothing; the core
 // does the same as in the first life, and this looks on.
-import type { AgendaOrder, AgendaRequest } from "../core/agenda/commands.ts";
+import type { AgendaAgents, AgendaOrder, AgendaRequest } from "../core/agenda/commands.ts";
 import type { EventDone, Fire, ObjectCompleted, Revoke } from "../core/agenda/effects.ts";
 import type { Command, LogEntry } from "../core/command.ts";
 import type { AddressedEffect, Applied, EdgeEffect, ObservedEffect } from "../core/effect.ts";
 import type { BusPlace } from "../wire/event/bus.ts";
 import { noncesMax } from "../wire/event/limits.ts";
+import type { RecalledAgent } from "./agent-roll.ts";
 import { eventsLimits } from "./events-limits.ts";
 import { firstQuestion } from "./log-teller.ts";
 import { completionToken, objectsOf, type RecalledOrder } from "./open-orders.ts";
@@ -47,7 +48,9 @@ export interface Recalled {
   readonly hasTimeStarted: boolean;
   /** Stamps of the last requests that were taken. */
   readonly stamps: readonly string[];
-  /** Objects whose agents have said that they are there. */
+  /** Agents that have said that they are there. */
+  readonly agents: readonly RecalledAgent[];
+  /** Objects of others, of which an older log does not say who they were. */
   readonly objects: readonly string[];
 }
 
@@ -99,6 +102,7 @@ export class SchedulerRecall {
   readonly #revokes = new Map<number, Revoke>();
   readonly #finished: Finished[] = [];
   #over: number[] = [];
+  readonly #agents = new Map<string, RecalledAgent>();
   readonly #objects = new Set<string>();
 
   /** @param edge name of the scheduler's edge */
@@ -132,7 +136,7 @@ export class SchedulerRecall {
       items: [...this.#items],
       ...{ orders: [...this.#orders.values()], over: this.#over },
       revokes: [...this.#revokes.values()],
-      objects: [...this.#objects],
+      ...{ agents: [...this.#agents.values()], objects: [...this.#objects] },
       ...{ startQuestions: this.#startQuestions, hasTimeStarted: this.#hasTimeStarted },
       stamps: this.#stamps,
     };
@@ -166,10 +170,7 @@ export class SchedulerRecall {
         this.#askedAbout(command);
         return;
       case "agenda-agents":
-        for (const name of command.objects) {
-          if (command.state === "up") this.#objects.add(name);
-          else this.#objects.delete(name);
-        }
+        this.#agentsChanged(command);
         return;
       case "agenda-fired":
       case "agenda-complete":
@@ -179,6 +180,16 @@ export class SchedulerRecall {
       default:
         return;
     }
+  }
+
+  #agentsChanged({ objects, state, by }: AgendaAgents): void {
+    for (const name of objects) this.#objects.delete(name);
+    for (const { agent, objects: own } of [...this.#agents.values()]) {
+      if (own.some((name) => objects.includes(name))) this.#agents.delete(agent);
+    }
+    if (state === "down") return;
+    if (by !== undefined) this.#agents.set(by.agent, { ...by, objects });
+    else for (const name of objects) this.#objects.add(name);
   }
 
   #asked(command: AgendaRequest & { kind: "agenda-schedule" }): void {

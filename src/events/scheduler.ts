@@ -47,7 +47,7 @@ import {
   type OrderSender,
   parseReport,
 } from "../wire/event/orders.ts";
-import { AgentRoll } from "./agent-roll.ts";
+import { AgentRoll, type RecalledAgent } from "./agent-roll.ts";
 import { ControlRequests } from "./control-requests.ts";
 import type { LogTeller } from "./log-teller.ts";
 import { completionToken, type OpenOrder, OpenOrders, objectsOf } from "./open-orders.ts";
@@ -136,18 +136,17 @@ export class Scheduler {
       nextRequest: () => this.#requests.nextNumber(),
       recalled: recalled?.controls ?? [],
     });
-    const state = (objects: readonly string[], to: "up" | "down", reason: string): void =>
-      this.submit({ kind: "agenda-agents", scope: experiment, objects, state: to, reason });
+    const agents = { kind: "agenda-agents", scope: experiment } as const;
     this.#roll = new AgentRoll({
       clock,
       call: () => {
         const call = { agent: schedulerName, life: "", objects: [], isGoing: false };
         this.#publisher.publish(formatAlive(call, this.#by));
       },
-      onUp: (objects) => state(objects, "up", ""),
+      onUp: (objects, by) => this.submit({ ...agents, objects, state: "up", reason: "", by }),
       onDown: (objects, reason) => {
         onWarning(`${objects.join(", ")}: ${reason}`);
-        state(objects, "down", reason);
+        this.submit({ ...agents, objects, state: "down", reason });
         this.#takeBackFrom(objects);
       },
     });
@@ -224,7 +223,7 @@ export class Scheduler {
     credentials.recall(recalled?.stamps ?? []);
     if (recalled?.hasTimeStarted === false) this.#startQuestions.push(...recalled.startQuestions);
     // Before the first order goes out: what is sent to who is not known to speak counts as fired.
-    this.#roll.expect(recalled?.objects ?? []);
+    this.#roll.expect(recalled?.agents ?? [], recalled?.objects ?? []);
     const left = this.#orders.all();
     this.#subscription = await SteadySubscription.open({
       ...{ bus, clock, onWarning, after: recalled?.place },
@@ -235,9 +234,10 @@ export class Scheduler {
     this.#roll.start();
     this.#options.teller?.begin((told) => this.#publisher.publish(told));
     if (recalled === undefined) return;
-    // Sent perhaps and perhaps not: agents know what they have had (O1, orders.ts).
+    // Sent perhaps and perhaps not: agents know what they have had (O1, orders.ts), in that life.
     for (const open of left) {
-      if (this.#orders.get(open.fire) === open) this.#send(open, [...open.uncompleted]);
+      const isOpen = this.#orders.get(open.fire) === open;
+      if (isOpen) this.#send(open, [...open.uncompleted], recalled.agents);
     }
     for (const revoke of recalled.revokes) this.#revoke(revoke);
     for (const done of recalled.finished) {
@@ -279,14 +279,16 @@ export class Scheduler {
     this.#send(open, objectsOf(fire));
   }
 
-  #send(open: OpenOrder, objects: readonly string[]): void {
+  /** @param only the agents that are to obey, in these lives; whoever serves it when absent */
+  #send(open: OpenOrder, objects: readonly string[], only: readonly RecalledAgent[] = []): void {
     const { order, fire, token } = open;
     const { event, dueStampUs, whenLate, toleranceUs } = order;
     const due = this.#instant(dueStampUs);
     const skipAfterUs = whenLate === "skip" ? toleranceUs : undefined;
     const { type: objtype, event: eventtype, args } = event;
     for (const objname of objects) {
-      const facts = { fire, token, objtype, objname, eventtype, args, due, skipAfterUs };
+      const life = only.find((agent) => agent.objects.includes(objname))?.life;
+      const facts = { fire, token, objtype, objname, eventtype, args, due, skipAfterUs, life };
       const notification = formatOrder(facts, this.#options.hostOf(objname), this.#by);
       this.#publisher.publish(notification, ({ matched }) => {
         if (matched === 0) this.#unheard(open, objname);

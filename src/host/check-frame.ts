@@ -444,6 +444,7 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
   "agenda-revoked": shape({ ...answer, fired: isFlag }),
   "agenda-agents": shape({
     ...{ scope: isText, objects: listOf(isText), state: oneOf("up", "down"), reason: isText },
+    by: optional(shape({ agent: isText, life: isText })),
   }),
   "agenda-take-errors": shape(request),
   // What lives in the process of a server is made there, and nobody else is a server.

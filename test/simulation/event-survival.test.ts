@@ -84,6 +84,32 @@ describe("an agent that is killed", () => {
     expect(world.live("COMPLETE")).toEqual(["a ERROR=0 CTOKEN=5"]);
   });
 
+  it.each(["before the scheduler is", "after the scheduler is", "never"])(
+    "and so is its scheduler; it is there again %s: what it had ends with -1, and not after a day",
+    async (when) => {
+      const line = new Line(world.bus);
+      await world.watch();
+      await world.startScheduler(agendaOf(["a"]));
+      const agent = await world.startAgent("n0", ["a"], { bus: line });
+      await world.ask({ objname: "a", eventtype: "RUN", token: 5 });
+      await world.ask({ objname: "a", eventtype: "STOP", inMs: 3_000, token: 6 });
+      await world.pass(100);
+      agent.stop();
+      line.cut();
+      await world.pass(100);
+      world.crashScheduler();
+      if (when.startsWith("before")) await world.startAgent("n0", ["a"]);
+      await world.startScheduler();
+      await world.pass(100);
+      if (when.startsWith("after")) await world.startAgent("n0", ["a"]);
+      await world.pass(when === "never" ? 16_000 : 5_000);
+      // What came when it was there again is obeyed, once.
+      expect(performed()).toEqual(when === "never" ? ["a RUN"] : ["a RUN", "a STOP"]);
+      const error = when === "never" ? -1 : 0;
+      expect(world.live("COMPLETE")).toEqual(["a ERROR=-1 CTOKEN=5", `a ERROR=${error} CTOKEN=6`]);
+    },
+  );
+
   it("and started again while the scheduler is cut off: what it had not begun it does not begin", async () => {
     const line = new Line(world.bus);
     await world.watch();

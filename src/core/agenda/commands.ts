@@ -258,6 +258,11 @@ export interface AgendaAgents {
   readonly state: "up" | "down";
   /** Why, for people; `""` for `up`. */
   readonly reason: string;
+  /**
+   * Of `up`: who serves them, and in which life. Decides nothing: a scheduler that comes back knows
+   * by it which agents have what it has sent.
+   */
+  readonly by?: { readonly agent: string; readonly life: string };
 }
 
 /** Takes the list of errors since it was last taken, for a report. [EMULAB-EVENTS 2.10] */

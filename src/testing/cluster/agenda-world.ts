@@ -89,8 +89,6 @@ export class AgendaWorld {
   #isTroubled = false;
   /** What a scheduler has said before its end, the next one may say again. */
   #maySayAgain = false;
-  #hasLostScheduler = false;
-  #hasLostAgent = false;
 
   constructor(options: AgendaWorldOptions) {
     this.#options = options;
@@ -138,7 +136,6 @@ export class AgendaWorld {
     if (this.#host === undefined) return;
     this.#isTroubled = true;
     this.#maySayAgain = true;
-    this.#hasLostScheduler = true;
     this.#options.trace("sched", "dies");
     this.#host.abandon();
     this.#process.kill();
@@ -174,7 +171,6 @@ export class AgendaWorld {
     const one = this.#agents.find((agent) => agent.name === name);
     if (one?.agent === undefined) return;
     this.#isTroubled = true;
-    this.#hasLostAgent = true;
     this.#options.trace(name, "dies");
     one.agent.stop();
     one.agent = undefined;
@@ -219,9 +215,7 @@ export class AgendaWorld {
     const { complain } = this.#options;
     for (const [token, { object, dueUs, performedUs, errors }] of this.#asked) {
       const who = `e${token} (${object})`;
-      // A scheduler that starts does not know which life of an agent its orders went to.
-      const isKnownLoss = errors.length === 0 && this.#hasLostAgent && this.#hasLostScheduler;
-      const isOnce = errors.length === 1 || (this.#maySayAgain && errors.length > 0) || isKnownLoss;
+      const isOnce = errors.length === 1 || (this.#maySayAgain && errors.length > 0);
       if (!isOnce) complain("A1", `${who} was completed ${errors.length} times`);
       if (new Set(errors).size > 1) complain("A1", `${who} was completed with ${errors.join()}`);
       if (performedUs.length > 1)

@@ -39,6 +39,7 @@ export const orderAttributes = {
   why: "MUSTER_WHY",
   /** `LIST` of what an agent serves. */
   objects: "MUSTER_OBJECTS",
+  /** Which start of an agent; of an order, the only one that is to obey. */
   life: "MUSTER_LIFE",
   sentAt: "MUSTER_T0",
   heardAt: "MUSTER_T1",
@@ -78,6 +79,8 @@ export interface Order {
   readonly args: string;
   readonly due: OrderInstant;
   readonly skipAfterUs: number | undefined;
+  /** Only this life of the agent is to obey: it may have obeyed already. Undefined for any. */
+  readonly life?: string | undefined;
 }
 
 /** One instant, on two clocks: a wall clock that is set moves nothing for who knows the other. */
@@ -90,7 +93,7 @@ export interface OrderInstant {
 
 /** @param host control address of the object's node, or `*` */
 export function formatOrder(order: Order, host: string, by: OrderSender): Notification {
-  const { fire, token, objtype, objname, eventtype, args, due, skipAfterUs } = order;
+  const { fire, token, objtype, objname, eventtype, args, due, skipAfterUs, life } = order;
   const seconds = Math.trunc(due.wallUs / 1_000_000);
   const extra = [
     textAttribute(attributeNames.args, args),
@@ -107,6 +110,7 @@ export function formatOrder(order: Order, host: string, by: OrderSender): Notifi
     ...(skipAfterUs === undefined
       ? []
       : [int64Attribute(orderAttributes.skipAfter, BigInt(skipAfterUs))]),
+    ...(life === undefined ? [] : [textAttribute(orderAttributes.life, life)]),
   ];
   return note({ host, objtype, objname, eventtype, scheduler: 0 }, extra, by);
 }
@@ -131,6 +135,7 @@ export function parseOrder(notification: Notification): Order | undefined {
         dueUs === undefined ? undefined : { us: dueUs, clock: text(orderAttributes.clock) },
     },
     skipAfterUs: microseconds(notification, orderAttributes.skipAfter),
+    life: getText(notification, orderAttributes.life),
   };
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Goal: a message that was stored and that no command will name is forgotten, and not kept until the
-// next start. Method: doors on a core whose mailbox is full, on a store that says how many it holds.
+// Goal: a message that was stored and that no command will name is forgotten, and not kept until
+// the next start. Method: doors on a core whose mailbox is full, on a store that says how many it
+// holds.
 import { afterEach, describe, expect, it } from "vitest";
 import { Arrivals } from "../../../src/edges/http/arrivals.ts";
 import { Departure } from "../../../src/edges/http/departure.ts";
