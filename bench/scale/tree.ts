@@ -3,7 +3,7 @@
 // and at once, and every message is counted by kind and level.
 import type { Command } from "../../src/core/command.ts";
 import type { EdgeEffect } from "../../src/core/effect.ts";
-import { commandOf } from "../../src/testing/tree-bench.ts";
+import { commandOf } from "../../src/edges/tree/index.ts";
 import { Controller, scope } from "./controller.ts";
 import type { TreeShape } from "./figures.ts";
 
@@ -35,7 +35,7 @@ export function playTree({ depth, fanOut, parties }: TreeShape): TreeRun {
     if (!edge.startsWith("tree/")) return;
     const to = edge.slice("tree/".length);
     if (effect.kind === "tree-left") throw new Error(`${from} has left the tree: ${effect.reason}`);
-    const command = commandOf(scope, from, effect);
+    const command = commandOf(from, effect);
     if (command === undefined) return;
     const level = Math.max(places.get(from)?.level ?? 0, places.get(to)?.level ?? 0);
     const kind = effect.kind === "tree-message" ? effect.message.kind : effect.kind;

@@ -18,6 +18,8 @@ export interface BarrierDescription {
   readonly expected: number;
   /** Parties that wait now. */
   readonly arrived: number;
+  /** Those of controllers below, beside them; absent where there are none. */
+  readonly arrivedBelow?: number;
   /**
    * The counter of the old wire: positive, waits still to come; negative, inits still to come. Of
    * other kinds, how many are missing.

@@ -65,24 +65,7 @@ export class EdgeTable {
     const known = this.edges.get(name);
     if (known !== undefined) return known;
     if (this.edges.size >= edgesMax && !this.#dropOldestDead()) return undefined;
-    const edge: EdgeState = {
-      name,
-      incarnation: 0,
-      lastBatch: 0,
-      takenCommands: 0,
-      attached: false,
-      leaseTimer: 0,
-      role: undefined,
-      server: "",
-      heardUs: 0,
-      offers: 1,
-      leaseUs: 0,
-      waiters: new Map(),
-      creators: new Map(),
-      rosters: new Map(),
-      followed: new Set(),
-      ended: [],
-    };
+    const edge = endedEdge(name);
     this.edges.set(name, edge);
     return edge;
   }
@@ -132,4 +115,26 @@ export class EdgeTable {
     }
     return false;
   }
+}
+
+/** One that has never lived. */
+export function endedEdge(name: string): EdgeState {
+  return {
+    name,
+    incarnation: 0,
+    lastBatch: 0,
+    takenCommands: 0,
+    attached: false,
+    leaseTimer: 0,
+    role: undefined,
+    server: "",
+    heardUs: 0,
+    offers: 1,
+    leaseUs: 0,
+    waiters: new Map(),
+    creators: new Map(),
+    rosters: new Map(),
+    followed: new Set(),
+    ended: [],
+  };
 }

@@ -133,6 +133,9 @@ export type TreeEffect =
       readonly to: string;
       readonly life: number;
       readonly received: number;
+      /** The life of the other side that it was received from. */
+      readonly receivedOf?: number;
+      readonly speaks?: number;
     }
   /** The link is not joined any more, or was not; `reason` says why. */
   | {

@@ -25,6 +25,14 @@ export interface Limits {
   readonly childrenPerScopeMax: number;
   /** Messages for another controller that it has not taken; one more, and the link begins anew. */
   readonly treeOutboxMax: number;
+  /** Log time from one report to the controller above to the next. */
+  readonly treeFlushUs: number;
+  /** Parts of barriers in one report; the others go with the next. */
+  readonly treeReportMax: number;
+  /** Log time after which those below are told how a barrier stands that is not over yet. */
+  readonly treeNewsUs: number;
+  /** Orders for the root of a scope's tree that it has not answered. */
+  readonly treeAsksMax: number;
   /** Bytes (UTF-8) in the reason why somebody fails or cancels a barrier. */
   readonly reasonBytesMax: number;
   readonly topicsPerScopeMax: number;
@@ -90,6 +98,10 @@ export const defaultLimits: Limits = {
   quorumEchoUs: 30_000_000,
   childrenPerScopeMax: 1_000,
   treeOutboxMax: 100_000,
+  treeFlushUs: 1_000,
+  treeReportMax: 1_000,
+  treeNewsUs: 1_000_000,
+  treeAsksMax: 10_000,
   reasonBytesMax: 4_096,
   topicsPerScopeMax: 10_000,
   messageBytesMax: 512 * 1024,

@@ -10,7 +10,7 @@
 import { Agenda } from "./agenda/agenda.ts";
 import type { AgendaCommand, AgendaLoad, AgendaOrder, AgendaRequest } from "./agenda/commands.ts";
 import type { AgendaPort } from "./agenda/state.ts";
-import { assert, unreachable } from "./assert.ts";
+import { assert } from "./assert.ts";
 import { Barriers } from "./barriers/barriers.ts";
 import type { BarrierCommand } from "./barriers/commands.ts";
 import type {
@@ -70,6 +70,7 @@ export class Service {
     this.#topics = new Topics(limits, this.#scopes);
     this.#barriers = new Barriers({
       ...{ limits, timers: this.#timers, edges: this.#edges, scopes: this.#scopes },
+      version: () => this.#version,
       onEnded: (scope, end, turn) => {
         scope.agenda.barrierEnded(end, this.#agendaPort(scope, turn));
       },
@@ -162,6 +163,7 @@ export class Service {
       this.#expire(row.purpose, turn);
     }
     this.#applyBatches(entry, turn);
+    this.#barriers.flush(turn);
     this.#topics.tellMoved(turn);
     return turn.result();
   }
@@ -357,7 +359,7 @@ export class Service {
       case "reached":
         return;
       case "version":
-        this.#raise(command.version);
+        this.#raise(command.version, turn);
         return;
       case "end-edge":
         this.#endEdge(edge, turn);
@@ -428,22 +430,6 @@ export class Service {
         if (edge !== undefined) this.#barriers.timeOut(edge, purpose.connection, turn);
         return;
       }
-      case "wait-warning": {
-        const { scope, barrier: name, barrierKind: kind, part } = purpose;
-        this.#barriers.warn(scope, { name, kind, part }, turn);
-        return;
-      }
-      case "barrier-deadline": {
-        const { scope, barrier: name, barrierKind: kind, part } = purpose;
-        this.#barriers.due(scope, { kind, name, part }, purpose.kind, turn);
-        return;
-      }
-      case "quorum-init":
-      case "quorum-echo": {
-        const { scope, barrier: name } = purpose;
-        this.#barriers.due(scope, { kind: "quorum", name, part: 0 }, purpose.kind, turn);
-        return;
-      }
       case "edge-lease": {
         const edge = this.#edges.get(purpose.edge);
         if (edge?.incarnation === purpose.incarnation) this.#leaseDue(edge, turn);
@@ -457,17 +443,18 @@ export class Service {
         return;
       }
       default:
-        unreachable(purpose);
+        this.#barriers.due(purpose, turn);
         return;
     }
   }
 
   /** D12. Of what this build does not know, what the servers offer is known all the same. */
-  #raise(version: number): void {
+  #raise(version: number, turn: Turn): void {
     if (version <= this.#version) return;
     if (this.#edges.servers().some(({ offers }) => offers < version)) return;
     if (version > coreVersionMax) throw new CannotFollow(version, this.#sequence);
     this.#version = version;
+    this.#barriers.versionRaised(turn);
   }
 
   #attach(edge: EdgeState, { leaseUs, as, offers = 1 }: Attach): void {
@@ -547,7 +534,7 @@ export class Service {
     // First, so that barriers that end with the scope set nothing going; and a timer left behind
     // would find the next scope of this name.
     scope.agenda.stop("the experiment has ended", this.#agendaPort(scope, turn));
-    this.#barriers.cancelAll(scope, { error }, turn);
+    this.#barriers.cancelAll(scope, { error }, turn, true);
     this.#topics.closeAll(scope, turn);
     this.#scopes.scopes.delete(name);
   }

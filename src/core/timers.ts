@@ -28,6 +28,8 @@ export type TimerPurpose =
       readonly scope: string;
       readonly barrier: string;
     }
+  /** The next report to the controller above, the next news for those below. */
+  | { readonly kind: "tree-report" | "tree-news"; readonly scope: string }
   | { readonly kind: "edge-lease"; readonly edge: string; readonly incarnation: number }
   /** `item` 0: the next event is due; else the deadline of that event's completion. */
   | { readonly kind: "agenda"; readonly scope: string; readonly item: number };

@@ -32,6 +32,16 @@ export class Turn {
     this.#addressed.push({ edge: edge.name, incarnation: edge.incarnation, effect });
   }
 
+  /** What is told to an edge that nobody is, while something is done. */
+  listen(nobody: Addressee, act: () => void): readonly EdgeEffect[] {
+    const before = this.#addressed.length;
+    act();
+    const told = this.#addressed.splice(before);
+    const isForNobody = ({ edge }: AddressedEffect): boolean => edge === nobody.name;
+    for (const one of told) if (!isForNobody(one)) this.#addressed.push(one);
+    return told.filter(isForNobody).map(({ effect }) => effect);
+  }
+
   observe(effect: ObservedEffect): void {
     this.#observed.push(effect);
   }

@@ -6,11 +6,15 @@
 //
 //   1  the first
 //   2  servers tell each other which snapshots there are, and what they have reached (D11)
+//   3  counts and rosters of a scope that is joined to a tree of controllers are those of the whole
+//      tree (D9); before, each controller had its own
 
 /** The newest that this build can follow. */
-export const coreVersionMax = 2;
+export const coreVersionMax = 3;
 /** From here on servers speak of snapshots in the log. */
 export const snapshotsVersion = 2;
+/** From here on other barriers than quorums go over a tree of controllers. */
+export const treesVersion = 3;
 
 /** The log asks for what this build does not know; nothing of the entry has left the core. */
 export class CannotFollow extends Error {

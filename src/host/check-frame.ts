@@ -3,10 +3,10 @@
 // every restart, so a command of the wrong shape must not get there: the core would refuse to
 // start.
 import type { AgendaEvent, BarrierCondition, EventTerms } from "../core/agenda/commands.ts";
-import type { RosterMember } from "../core/barriers/commands.ts";
+import type { RosterMember, TreeOrder } from "../core/barriers/commands.ts";
 import type { Deadline, RosterRules } from "../core/barriers/rules.ts";
-import type { TreeMessage } from "../core/barriers/tree-messages.ts";
-import type { ErrorCode } from "../core/code.ts";
+import type { CountNews, CountReport, TreeMessage } from "../core/barriers/tree-messages.ts";
+import { type ErrorCode, errorCodes } from "../core/code.ts";
 import type {
   Command,
   Participant,
@@ -304,6 +304,20 @@ const ending = {
   ...{ ...about, outcome: oneOf("failed", "cancelled", "timeout") },
   ...{ error: isCount, reason: isText, controller: isText },
 };
+const part = { barrier: isText, round: isCount };
+const isBarrierOutcome = oneOf("crossed", "failed", "timeout", "cancelled");
+const isErrorCode = oneOf(...Object.keys(errorCodes));
+const isCountReport = shape({
+  ...{ ...part, count: isNumber, expected: isNumber, waiting: isCount, error: isCount },
+  ...{ last: oneOf("came", "left", "timed-out"), hasCome: isFlag },
+  ...{ deadline: optional(isDeadline), nodes: listOf(isText) },
+} satisfies Record<keyof CountReport, Check>);
+const orders: ReadonlySet<string> = new Set<TreeOrder["kind"]>([
+  ...(["count-change", "cancel", "fail", "cancel-all"] as const),
+]);
+/** What the root of a tree may be asked to do is what an edge may ask its core. */
+const isOrder: Check = (value) =>
+  isFields(value) && orders.has(String(value["kind"])) && complaintOf(value) === undefined;
 const treeMessages: Readonly<Record<TreeMessage["kind"], Check>> = {
   init: shape({ ...about, quorum: isQuorum }),
   change: shape({ ...about, quorum: isQuorum }),
@@ -313,6 +327,23 @@ const treeMessages: Readonly<Record<TreeMessage["kind"], Check>> = {
   reached: shape({ ...about, error: isCount }),
   unreached: shape(about),
   failed: shape(ending),
+  "count-ended": shape({
+    ...{ ...part, upTo: isCount, generation: isCount, outcome: isBarrierOutcome },
+    ...{ error: isCount, reason: isText, expected: isNumber, missing: listOf(isText) },
+  }),
+  news: shape({
+    counts: listOf(
+      shape({
+        ...{ ...part, settled: isCount, generation: isCount, count: isNumber, expected: isNumber },
+        error: isCount,
+        missing: listOf(isText),
+      } satisfies Record<keyof CountNews, Check>),
+    ),
+  }),
+  answer: shape({ id: isCount, refusal: optional(shape({ code: isErrorCode, message: isText })) }),
+  report: shape({ counts: listOf(isCountReport) }),
+  "count-failed": shape({ ...part, reason: isText }),
+  ask: shape({ id: isCount, order: (value) => isOrder(value) }),
 };
 const isTreeMessage: Check = (value) => {
   if (!isFields(value)) return false;
@@ -329,7 +360,6 @@ const isEvent = shape({
   ...{ id: isNumber, object: isText, type: isText, event: isText, args: isText },
   terms: optional(areTerms),
 } satisfies Record<keyof AgendaEvent, Check>);
-const isBarrierOutcome = oneOf("crossed", "failed", "timeout", "cancelled");
 const isCondition = shape({
   barrier: isText,
   outcome: isBarrierOutcome,
@@ -386,7 +416,10 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
     ...{ scope: isText, name: isText, peer: isText },
     ...{ side: oneOf("parent", "child"), life: isCount },
   }),
-  "tree-meet": shape({ scope: isText, from: isText, life: isCount, received: isCount }),
+  "tree-meet": shape({
+    ...{ scope: isText, from: isText, life: isCount, received: isCount },
+    ...{ receivedOf: optional(isCount), speaks: optional(isCount) },
+  }),
   "tree-message": shape({ scope: isText, from: isText, number: isCount, message: isTreeMessage }),
   "tree-acknowledge": shape({ scope: isText, from: isText, number: isCount }),
   "tree-leave": shape({ scope: isText, peer: isText, reason: optional(isText) }),

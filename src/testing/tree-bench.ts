@@ -2,9 +2,12 @@
 // Cores without hosts, joined to a tree by wires that a test holds in its hands: it may cut one,
 // let what is on its way be lost, and let a core forget everything. For tests of what controllers
 // decide together.
+import type { TreeMessage } from "../core/barriers/tree-messages.ts";
 import type { Command, TreeCommand } from "../core/command.ts";
 import type { Applied, EdgeEffect } from "../core/effect.ts";
 import type { Limits } from "../core/limits.ts";
+import { coreVersionMax } from "../core/version.ts";
+import { commandOf } from "../edges/tree/index.ts";
 import { CoreDriver } from "./core-driver.ts";
 
 const scope = "s";
@@ -29,15 +32,26 @@ export class TreeBench {
   readonly cores: Map<string, CoreDriver> = new Map();
   readonly #wires: Wire[] = [];
   readonly #limits: Partial<Limits>;
+  readonly #versions: ReadonlyMap<string, number>;
+  /** Told of every message that is put on a wire. */
+  onMessage: (message: TreeMessage) => void = () => undefined;
   #told: Told[] = [];
   #lastLife = 0;
 
-  /** @param pairs `["root", "a"]`: the root is above a. */
-  constructor(pairs: readonly (readonly [string, string])[], limits: Partial<Limits> = {}) {
+  /**
+   * @param pairs `["root", "a"]`: the root is above a
+   * @param versions of logs of older builds
+   */
+  constructor(
+    pairs: readonly (readonly [string, string])[],
+    limits: Partial<Limits> = {},
+    versions: ReadonlyMap<string, number> = new Map(),
+  ) {
     this.#limits = limits;
+    this.#versions = versions;
     for (const [parent, child] of pairs) {
       for (const name of [parent, child]) {
-        if (!this.cores.has(name)) this.cores.set(name, new CoreDriver(limits));
+        if (!this.cores.has(name)) this.cores.set(name, this.#create(name));
       }
       this.#wires.push({ parent, child, isCut: false, frames: [] });
     }
@@ -122,7 +136,7 @@ export class TreeBench {
 
   /** A controller starts with nothing in its memory; its wires are mended. */
   forget(name: string): void {
-    this.cores.set(name, new CoreDriver(this.#limits));
+    this.cores.set(name, this.#create(name));
     for (const wire of this.#wires) {
       if (wire.parent !== name && wire.child !== name) continue;
       this.mend(wire.parent, wire.child);
@@ -134,6 +148,13 @@ export class TreeBench {
     const told = this.#told;
     this.#told = [];
     return told;
+  }
+
+  #create(name: string): CoreDriver {
+    const core = new CoreDriver(this.#limits);
+    const version = this.#versions.get(name) ?? coreVersionMax;
+    if (version > 1) core.send("host", { kind: "version", version });
+    return core;
   }
 
   #wire(parent: string, child: string): Wire {
@@ -158,7 +179,7 @@ export class TreeBench {
 
   #route(controller: string, { addressed }: Applied): void {
     for (const { edge, effect } of addressed) {
-      const command = commandOf(scope, controller, effect);
+      const command = commandOf(controller, effect);
       if (command === undefined) {
         if (!edge.startsWith("tree/")) this.#told.push({ controller, edge, effect });
         continue;
@@ -169,6 +190,7 @@ export class TreeBench {
           (parent === controller && child === peer) || (parent === peer && child === controller),
       );
       if (wire !== undefined && !wire.isCut) {
+        if (command.kind === "tree-message") this.onMessage(command.message);
         wire.frames.push({ to: peer, from: controller, command });
       }
     }
@@ -177,26 +199,4 @@ export class TreeBench {
 
 function edgeOf(peer: string): string {
   return `tree/${peer}`;
-}
-
-/** What the other side is to be told for it. */
-export function commandOf(
-  scope: string,
-  from: string,
-  effect: EdgeEffect,
-): TreeCommand | undefined {
-  switch (effect.kind) {
-    case "tree-joined": {
-      const { life, received } = effect;
-      return { kind: "tree-meet", scope, from, life, received };
-    }
-    case "tree-message": {
-      const { number, message } = effect;
-      return { kind: "tree-message", scope, from, number, message };
-    }
-    case "tree-received":
-      return { kind: "tree-acknowledge", scope, from, number: effect.number };
-    default:
-      return undefined;
-  }
 }

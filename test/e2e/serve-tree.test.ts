@@ -60,6 +60,23 @@ async function serve(name: string, peers: number, above?: Above, at?: string): P
   return { command, state, config, below };
 }
 
+/** One with a door for `muster barrier`. */
+async function serveBarriers(name: string, argv: readonly string[]) {
+  const state = scratch();
+  const scheduler = ["--scheduler", "inside"];
+  const command = new Command(muster, [
+    "serve",
+    "--state",
+    state,
+    "--name",
+    name,
+    ...scheduler,
+    ...argv,
+  ]);
+  const [, url = ""] = await command.prints(/http at (https?:\S+),/);
+  return { command, state, url };
+}
+
 describe("muster serve --parent", () => {
   it.each([
     ["sockets in the file system", () => undefined],
@@ -77,6 +94,57 @@ describe("muster serve --parent", () => {
     for (const peer of peers) expect(await peer.ended).toBe(0);
     await driver.said(/^status start 2$/);
   });
+
+  it.each([
+    ["a socket in the file system", () => undefined],
+    ["NATS", () => `nats://${broker.address}/barriers`],
+  ])(
+    "makes one count of two processes over %s, from whichever it is made",
+    async (_what, place) => {
+      const http = ["--listen", "http=127.0.0.1:0"];
+      const root = await serveBarriers("top", [
+        ...["--listen", `controllers=${place() ?? join(scratch(), "c.sock")}`, ...lease, ...http],
+      ]);
+      const [, at = ""] = await root.command.prints(/controllers may join \S+ at (\S+),/);
+      const key = join(root.state, "controllers.key");
+      const leaf = await serveBarriers("leaf", [
+        ...["--parent", `top@${at}`, "--parent-key", key, ...lease, ...http],
+      ]);
+      await leaf.command.prints(/has joined/);
+      const barrier = (url: string, ...argv: readonly string[]): Command =>
+        new Command(muster, ["barrier", ...argv, "--server", url]);
+      const waits = [leaf, root, leaf].map(({ url }) =>
+        barrier(url, "wait", "b", "--kind", "count"),
+      );
+      expect((await barrier(leaf.url, "init", "b", "3").ended).code).toBe(0);
+      expect(await Promise.all(waits.map(async ({ ended }) => (await ended).code))).toEqual([
+        0, 0, 0,
+      ]);
+
+      // Ended from below, for those at the root.
+      const wait = barrier(root.url, "wait", "c", "--kind", "count");
+      const order = (): Promise<{ code: number | null }> =>
+        barrier(leaf.url, "fail", "c", "no more").ended;
+      let code = (await order()).code;
+      for (; code !== 0; code = (await order()).code) expect(code).toBe(1);
+      const ended = await wait.ended;
+      expect([ended.code, ended.stderr]).toEqual([4, expect.stringContaining("no more")]);
+
+      // Who dies below is told of at the root.
+      const left = barrier(root.url, "wait", "d", "--kind", "count");
+      const below = barrier(leaf.url, "wait", "d", "--kind", "count");
+      const shown = async () => (await barrier(root.url, "show", "d").ended).stdout;
+      let text = await shown();
+      for (; !text.includes("2 are there"); text = await shown())
+        expect(left.child.exitCode).toBeNull();
+      expect(text).toContain("at controllers below: 1");
+      leaf.command.child.kill("SIGKILL");
+      const told = await left.ended;
+      expect([told.code, told.stderr]).toEqual([4, expect.stringContaining("sub-controller leaf")]);
+      below.child.kill("SIGKILL");
+      await below.ended;
+    },
+  );
 
   it("tells who waits that the controller above is gone, and does not wait for it", async () => {
     const root = await serve("root", 0);

@@ -142,7 +142,8 @@ function mentioned(path: string, text: string): string[] {
  * Waiters, the places where they wait and the edges they came by know each other: it is one graph.
  */
 const graphOfTheCore = [
-  ...["barriers/common", "barriers/count-barrier", "barriers/peers", "barriers/place"],
+  ...["barriers/common", "barriers/count-barrier", "barriers/count-shares", "barriers/peers"],
+  "barriers/place",
   ...["barriers/quorum-barrier", "barriers/report", "barriers/roster-barrier"],
   ...["barriers/state-counter", "edge-table", "scope", "scope-table", "topics", "turn"],
 ].map((name) => `src/core/${name}.ts`);

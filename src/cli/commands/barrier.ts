@@ -94,10 +94,11 @@ export function barrierListCommand(argv: BarrierArguments, io: CommandIo): Promi
   return withSession(argv, io, async (session) => {
     const { barriers } = await session.describe();
     const head = ["BARRIER", "KIND", "ARRIVED", "EXPECTED", "GENERATION", "MISSING"];
-    const rows = barriers.map(({ name, kind, arrived, expected, generation, missing }) => [
-      ...[name, kind, String(arrived), String(expected), String(generation)],
-      joinNames(missing, 3),
-    ]);
+    const rows = barriers.map(({ name, kind, arrived, expected, ...barrier }) => {
+      const { generation, missing, arrivedBelow = 0 } = barrier;
+      const numbers = [arrived + arrivedBelow, expected, generation].map(String);
+      return [name, kind, ...numbers, joinNames(missing, 3)];
+    });
     const none = `no barrier is open in scope ${session.scope}`;
     say(argv, io, barriers, rows.length === 0 ? none : formatTable([head, ...rows]).join("\n"));
     return exitCodes.ok;
@@ -217,11 +218,14 @@ export function say({ json }: BarrierArguments, io: CommandIo, value: unknown, t
 }
 
 function describe(barrier: BarrierDescription): string {
-  const { name, scope, arrived, expected, waiting, missing, error, state, roster } = barrier;
+  const { name, scope, expected, waiting, missing, error, state, roster } = barrier;
+  const { arrivedBelow: below = 0 } = barrier;
+  const arrived = barrier.arrived + below;
   // A count that nobody has initialised expects nobody yet; a state never does.
   const of = expected === 0 ? "" : ` of ${expected}`;
   return [
     `${name} of scope ${scope}: ${arrived}${of} ${arrived === 1 ? "is" : "are"} there`,
+    ...(below === 0 ? [] : [`  at controllers below: ${below}`]),
     ...waiting.map(({ who }) => `  waits: ${who.name ?? "anonymous"}, from ${who.address}`),
     ...missing.map((text) => `  missing: ${text}`),
     ...(state === undefined ? [] : [`  signals so far: ${state.value}`]),

@@ -9,6 +9,7 @@ import { overLimit } from "../refusal.ts";
 import type { Barrier, Scope } from "../scope.ts";
 import type { ScopeTable } from "../scope-table.ts";
 import { utf8Length } from "../text.ts";
+import type { TimerPurpose } from "../timers.ts";
 import type { Turn } from "../turn.ts";
 import type {
   BarrierCommand,
@@ -23,17 +24,31 @@ import type {
   QuorumWait,
   RosterCommand,
   StateCommand,
+  TreeOrder,
 } from "./commands.ts";
 import type { CommonParts } from "./common.ts";
 import { Common } from "./common.ts";
 import { CountKind } from "./count.ts";
+import { CountTree } from "./count-tree.ts";
 import { changePeers, Peers, peersRefusal } from "./peers.ts";
 import type { Failure, PlaceKey, Waiter } from "./place.ts";
 import { QuorumKind } from "./quorum.ts";
 import { QuorumTree } from "./quorum-tree.ts";
 import { RosterKind } from "./roster.ts";
 import { StateKind } from "./state.ts";
+import { TreeAsks } from "./tree-asks.ts";
+import { TreeControl } from "./tree-control.ts";
 import { TreeLinks } from "./tree-links.ts";
+import { TreeReports } from "./tree-reports.ts";
+
+/** What timers of barriers are for. */
+type BarrierTimer = Exclude<
+  TimerPurpose,
+  { readonly kind: "wait-timeout" | "edge-lease" | "agenda" }
+>;
+
+/** Kinds whose barriers are those of the whole tree, beside quorums, which are made at its root. */
+const overTrees: ReadonlySet<BarrierKind> = new Set(["count"] as const);
 
 export class Barriers {
   readonly #common: Common;
@@ -41,24 +56,66 @@ export class Barriers {
   readonly #count: CountKind;
   readonly #state: StateKind;
   readonly #quorum: QuorumKind;
-  readonly #tree: QuorumTree;
+  readonly #tree: TreeControl;
+  readonly #reports: TreeReports;
+  readonly #asks: TreeAsks;
   readonly #roster: RosterKind;
 
   constructor(parts: CommonParts) {
     const common = new Common(parts);
     this.#common = common;
     this.#scopes = common.scopes;
-    this.#count = new CountKind(common);
-    this.#state = new StateKind(common);
     const links = new TreeLinks(common.limits);
+    const reports = new TreeReports({ ...parts, links });
+    this.#reports = reports;
+    this.#count = new CountKind(common, reports, links);
+    this.#state = new StateKind(common);
     this.#quorum = new QuorumKind(common, links);
-    this.#tree = new QuorumTree(common, links, this.#quorum);
     this.#roster = new RosterKind(common);
+    const obey = (edge: EdgeState, order: TreeOrder, turn: Turn): void => {
+      this.#apply(edge, order, turn);
+    };
+    this.#asks = new TreeAsks({ common, links, reports, obey });
+    this.#tree = new TreeControl({
+      ...{ common, links, reports, asks: this.#asks },
+      quorums: new QuorumTree(common, links, this.#quorum),
+      counts: new CountTree({ common, counts: this.#count, reports, links }),
+    });
   }
 
   apply(edge: EdgeState, command: BarrierCommand, turn: Turn): void {
-    this.#apply(edge, command, turn);
+    if (!this.#isForRoot(edge, command, turn)) this.#apply(edge, command, turn);
     this.#tree.dropOverflown(turn);
+  }
+
+  /** The entry ends: what has changed is reported to controllers above. */
+  flush(turn: Turn): void {
+    this.#reports.flush(this.#tree, turn);
+    this.#tree.dropOverflown(turn);
+  }
+
+  /** D12. */
+  versionRaised(turn: Turn): void {
+    this.#tree.versionRaised(turn);
+  }
+
+  /** Orders about barriers that a controller above decides go there. */
+  #isForRoot(edge: EdgeState, command: BarrierCommand, turn: Turn): boolean {
+    if (!isOrder(command)) return false;
+    const scope = this.#scopes.get(command.scope);
+    if (scope === undefined || !this.#reports.isBelow(scope)) return false;
+    const kind = kindOf(command);
+    if (kind !== undefined) {
+      if (!overTrees.has(kind)) return false;
+      this.#asks.give(scope, edge, command, turn);
+      return true;
+    }
+    // All kinds: those of this controller alone end here.
+    if (command.kind !== "cancel-all") return false;
+    for (const barrierKind of overTrees) {
+      this.#asks.give(scope, edge, { ...command, barrierKind }, turn);
+    }
+    return false;
   }
 
   /** Why the arrival would be refused, if it would be; its scope may be one that does not exist. */
@@ -206,8 +263,39 @@ export class Barriers {
     this.#quorum.peersChanged(scope, turn);
   }
 
-  /** What is due of a barrier itself, not of one who waits there. */
-  due(
+  /** What is due of a barrier or a tree itself, not of one who waits there. */
+  due(purpose: BarrierTimer, turn: Turn): void {
+    switch (purpose.kind) {
+      case "wait-warning": {
+        const { scope, barrier: name, barrierKind: kind, part } = purpose;
+        this.#warn(scope, { kind, name, part }, turn);
+        return;
+      }
+      case "barrier-deadline": {
+        const { scope, barrier: name, barrierKind: kind, part } = purpose;
+        this.#due(scope, { kind, name, part }, purpose.kind, turn);
+        return;
+      }
+      case "quorum-init":
+      case "quorum-echo": {
+        const { scope, barrier: name } = purpose;
+        this.#due(scope, { kind: "quorum", name, part: 0 }, purpose.kind, turn);
+        return;
+      }
+      case "tree-report":
+      case "tree-news": {
+        const scope = this.#scopes.get(purpose.scope);
+        if (scope === undefined) return;
+        if (purpose.kind === "tree-report") this.#reports.reportDue(scope);
+        else this.#reports.newsDue(scope, this.#tree, turn);
+        return;
+      }
+      default:
+        unreachable(purpose);
+    }
+  }
+
+  #due(
     scopeName: string,
     { kind, name, part }: PlaceKey,
     what: "barrier-deadline" | "quorum-init" | "quorum-echo",
@@ -297,20 +385,26 @@ export class Barriers {
   }
 
   /** B10. */
-  warn(scope: string, where: PlaceKey, turn: Turn): void {
+  #warn(scope: string, where: PlaceKey, turn: Turn): void {
     const place = this.#scopes.get(scope)?.place(where);
     if (place !== undefined) this.#common.warn(place, turn);
   }
 
-  /** Ends every barrier of the scope for everybody, or those of one kind. */
+  /**
+   * Ends every barrier of the scope for everybody, or those of one kind.
+   * @param withAll also those that a controller above decides: the scope itself ends here.
+   */
   cancelAll(
     scope: Scope,
     { barrierKind, error, reason }: Pick<CancelAll, "error" | "reason" | "barrierKind">,
     turn: Turn,
+    withAll = false,
   ): void {
     // Nobody is there to be told that it is too long.
     const failure = { error, reason: this.#reasonRefusal({ reason }) ? undefined : reason };
+    const isBelow = this.#reports.isBelow(scope);
     for (const barrier of [...scope.open()]) {
+      if (isBelow && !withAll && overTrees.has(barrier.kind)) continue;
       if (barrierKind !== undefined && barrierKind !== barrier.kind) continue;
       this.#endOne(barrier, "cancelled", failure, turn);
     }
@@ -377,5 +471,22 @@ export class Barriers {
     if (refusal === undefined) return this.#scopes.obtain(scope);
     turn.tell(edge, { kind: "refused", connection, ...refusal });
     return undefined;
+  }
+}
+
+function isOrder(command: BarrierCommand): command is TreeOrder {
+  const { kind } = command;
+  return kind === "count-change" || kind === "cancel" || kind === "fail" || kind === "cancel-all";
+}
+
+/** The kind that an order is about; undefined for all. */
+function kindOf(order: TreeOrder): BarrierKind | undefined {
+  switch (order.kind) {
+    case "count-change":
+      return "count";
+    case "cancel-all":
+      return order.barrierKind;
+    default:
+      return order.barrierKind ?? "count";
   }
 }

@@ -6,6 +6,15 @@ import type { Digest } from "../digest.ts";
 import type { EdgeTable } from "../edge-table.ts";
 import type { ParticipantRecord } from "../effect.ts";
 import type { Scope } from "../scope.ts";
+import {
+  captureShares,
+  captureTree,
+  restoreShares,
+  restoreTree,
+  type SharesSnapshot,
+  type TreeSnapshot,
+  treeRows,
+} from "./capture-tree.ts";
 import { CountBarrier } from "./count-barrier.ts";
 import type { Failure, Place, Waiter } from "./place.ts";
 import { digestOf, enlist } from "./place.ts";
@@ -15,7 +24,6 @@ import type { Member } from "./roster-barrier.ts";
 import { RosterBarrier } from "./roster-barrier.ts";
 import type { Deadline, Quorum, RosterRules } from "./rules.ts";
 import { StateCounter } from "./state-counter.ts";
-import { TreeLink } from "./tree.ts";
 
 interface WaiterSnapshot {
   readonly edge: string;
@@ -44,6 +52,7 @@ interface CountSnapshot extends PlaceSnapshot {
   readonly generation: number;
   readonly count: number;
   readonly expected: number;
+  readonly shares?: SharesSnapshot;
 }
 
 interface StateSnapshot {
@@ -77,13 +86,6 @@ interface RosterSnapshot extends PlaceSnapshot {
   readonly members: readonly (Omit<Member, "group"> & { readonly group: string | null })[];
 }
 
-type LinkSnapshot = Omit<
-  TreeLink,
-  "keep" | "acknowledge" | "takes" | "beginAgain" | "otherLife"
-> & {
-  readonly otherLife: number | null;
-};
-
 /** The barriers of a scope. */
 export interface BarriersSnapshot {
   readonly counts: readonly CountSnapshot[];
@@ -91,18 +93,18 @@ export interface BarriersSnapshot {
   readonly quorums: readonly QuorumSnapshot[];
   readonly rosters: readonly RosterSnapshot[];
   readonly peers: { readonly names: readonly string[]; readonly unnamed: number };
-  readonly tree: { readonly name: string; readonly links: readonly LinkSnapshot[] };
+  readonly tree: TreeSnapshot;
 }
 
 export function captureBarriers(scope: Scope): BarriersSnapshot {
-  const { counts, states, quorums, rosters, peers, tree } = scope;
+  const { counts, states, quorums, rosters, peers } = scope;
   return {
     counts: [...counts.values()].map(captureCount),
     states: [...states.values()].map(captureState),
     quorums: [...quorums.values()].map(captureQuorum),
     rosters: [...rosters.values()].map(captureRoster),
     peers: { names: [...peers.names], unnamed: peers.unnamed },
-    tree: { name: tree.name, links: [...tree.links()].map(captureLink) },
+    tree: captureTree(scope),
   };
 }
 
@@ -115,13 +117,14 @@ export function restoreBarriers(scope: Scope, snapshot: BarriersSnapshot, edges:
   for (const place of scope.places()) scope.waiters += place.waiters.size;
   for (const name of snapshot.peers.names) scope.peers.names.add(name);
   scope.peers.unnamed = snapshot.peers.unnamed;
-  scope.tree.name = snapshot.tree.name;
-  for (const row of snapshot.tree.links) restoreLink(scope, row);
+  restoreTree(scope, snapshot.tree);
 }
 
 function captureCount(barrier: CountBarrier): CountSnapshot {
   const { name, generation, count, expected } = barrier;
-  return { name, generation, count, expected, ...capturePlace(barrier) };
+  const shares = captureShares(barrier);
+  const parts = shares === undefined ? {} : { shares };
+  return { name, generation, count, expected, ...capturePlace(barrier), ...parts };
 }
 
 function restoreCount(scope: Scope, snapshot: CountSnapshot, edges: EdgeTable): void {
@@ -129,6 +132,7 @@ function restoreCount(scope: Scope, snapshot: CountSnapshot, edges: EdgeTable): 
   const barrier = new CountBarrier(scope.name, name, generation, createdUs);
   restorePlace(barrier, snapshot, edges);
   Object.assign(barrier, { count, expected });
+  restoreShares(barrier, snapshot.shares);
   scope.counts.set(name, barrier);
 }
 
@@ -197,24 +201,6 @@ function restoreRoster(scope: Scope, snapshot: RosterSnapshot, edges: EdgeTable)
   scope.rosters.set(name, roster);
 }
 
-function captureLink(link: TreeLink): LinkSnapshot {
-  const { name, side, life, otherLife, edge, incarnation, isMet } = link;
-  const { lastSent, lastReceived, outbox } = link;
-  return {
-    ...{ name, side, life, otherLife: otherLife ?? null, edge, incarnation, isMet },
-    ...{ lastSent, lastReceived, outbox: [...outbox] },
-  };
-}
-
-function restoreLink(scope: Scope, snapshot: LinkSnapshot): void {
-  const { name, side, life, otherLife, outbox, ...rest } = snapshot;
-  const link = new TreeLink(name, side, life);
-  Object.assign(link, rest);
-  link.otherLife = otherLife ?? undefined;
-  link.outbox = [...outbox];
-  scope.tree.add(link);
-}
-
 function capturePlace(place: Place): PlaceSnapshot {
   const { createdUs, error, warningTimer, warned, deadline, deadlineTimer } = place;
   return {
@@ -271,5 +257,5 @@ export function digestBarriers(scope: Scope, digest: Digest): void {
   }
   const { peers, tree } = scope;
   add("controller", [...peers.names], peers.unnamed, tree.name);
-  for (const link of tree.links()) add("link", captureLink(link));
+  for (const [what, row] of treeRows(scope)) add(what, row);
 }

@@ -2,8 +2,11 @@
 // The commands about barriers, by kind. Like all commands they are plain data: they are stored in
 // the log and read again by every replica.
 import type { ConnectionId, Participant } from "../participant.ts";
-import type { BarrierKind, Deadline, Quorum, RosterRules } from "./rules.ts";
+import type { CancelAll, CancelBarrier, CountChange, FailBarrier } from "./orders.ts";
+import type { Deadline, Quorum, RosterRules } from "./rules.ts";
 import type { TreeMessage } from "./tree-messages.ts";
+
+export type { CancelAll, CancelBarrier, CountChange, FailBarrier, TreeOrder } from "./orders.ts";
 
 interface Arrival {
   readonly scope: string;
@@ -170,15 +173,6 @@ export interface RosterDead {
 
 export type RosterCommand = RosterOpen | RosterArrive | RosterChange | RosterDead;
 
-/** How many parties a count barrier is for in all; answered by `acknowledged`. */
-export interface CountChange {
-  readonly kind: "count-change";
-  readonly scope: string;
-  readonly barrier: string;
-  readonly connection: ConnectionId;
-  readonly expected: number;
-}
-
 /**
  * Joins this controller, called `name`, to another one in a scope. Answered by `tree-joined`, or by
  * `tree-left` with the reason. The edge that sends it carries the link from then on.
@@ -202,6 +196,12 @@ export interface TreeMeet {
   readonly from: string;
   readonly life: number;
   readonly received: number;
+  /** The life of this side that it has received from; absent: that of now. */
+  readonly receivedOf?: number;
+  /**
+   * The version of its log (D12): what it can say and hear. Absent: one that carries quorums only.
+   */
+  readonly speaks?: number;
 }
 
 /** What the other side's `tree-message` has said. Answered by `tree-received`. */
@@ -230,43 +230,6 @@ export interface TreeLeave {
 }
 
 export type TreeCommand = TreeJoin | TreeMeet | TreeSaid | TreeAcknowledge | TreeLeave;
-
-/** What ends barriers for everybody. */
-interface End {
-  readonly scope: string;
-  /** What everybody who waits is told. */
-  readonly error: number;
-  /** Why, in words; told to everybody who waits. */
-  readonly reason?: string;
-}
-
-/** Ends every barrier of the scope with outcome `cancelled`. */
-export interface CancelAll extends End {
-  readonly kind: "cancel-all";
-  /** Only those of this kind; absent: of all. */
-  readonly barrierKind?: BarrierKind;
-}
-
-interface EndOne extends End {
-  readonly barrier: string;
-  /** Absent: `count`. */
-  readonly barrierKind?: BarrierKind;
-  /** To be answered: `acknowledged`, or `refused` when no such barrier is open. */
-  readonly connection?: ConnectionId;
-}
-
-/** Ends one barrier with outcome `cancelled`. A state goes on counting. */
-export interface CancelBarrier extends EndOne {
-  readonly kind: "cancel";
-}
-
-/**
- * Ends one barrier with outcome `failed`. Of a state, those who come to wait later are told so too.
- */
-export interface FailBarrier extends EndOne {
-  readonly kind: "fail";
-  readonly reason: string;
-}
 
 export type BarrierCommand =
   | CountInit

@@ -67,6 +67,8 @@ export interface CommonParts {
   readonly edges: EdgeTable;
   readonly scopes: ScopeTable;
   readonly onEnded: BarrierEndedListener;
+  /** What the log has been raised to (D12). */
+  readonly version: () => number;
 }
 
 export class Common {
@@ -74,13 +76,15 @@ export class Common {
   readonly timers: Timers;
   readonly edges: EdgeTable;
   readonly scopes: ScopeTable;
+  readonly version: () => number;
   readonly #onEnded: BarrierEndedListener;
 
-  constructor({ limits, timers, edges, scopes, onEnded }: CommonParts) {
+  constructor({ limits, timers, edges, scopes, onEnded, version }: CommonParts) {
     this.limits = limits;
     this.timers = timers;
     this.edges = edges;
     this.scopes = scopes;
+    this.version = version;
     this.#onEnded = onEnded;
   }
 
@@ -122,7 +126,7 @@ export class Common {
     if (place.warningTimer === 0 && !place.warned) this.#setWarning(place, nowUs);
     edge.waiters.set(connection, waiter);
     this.scopeOf(place).waiters += 1;
-    this.#onArrival(place, nowUs);
+    this.onArrival(place, nowUs);
     return waiter;
   }
 
@@ -161,13 +165,20 @@ export class Common {
   /** Nobody waits any more: there is nobody to warn of, or to end the wait of. */
   nobodyWaits(place: Place): void {
     this.clearWarning(place);
-    if (place.deadline?.since !== "opening") this.#stopDeadline(place);
+    if (place.deadline?.since !== "opening" && place.waitingBelow === 0) this.#stopDeadline(place);
+  }
+
+  /** Those who stay when others go on are warned of as if they had just come. */
+  watchAgain(place: Place): void {
+    const [oldest] = place.waiters;
+    if (oldest !== undefined && place.warningTimer === 0) this.#setWarning(place, oldest.arrivedUs);
   }
 
   setDeadline(place: Place, deadline: Deadline, nowUs: number): void {
     this.#stopDeadline(place);
     place.deadline = deadline;
-    if (deadline.since === "opening" || place.waiters.size > 0) this.#runDeadline(place, nowUs);
+    const waiting = place.waiters.size + place.waitingBelow;
+    if (deadline.since === "opening" || waiting > 0) this.#runDeadline(place, nowUs);
   }
 
   clearDeadline(place: Place): void {
@@ -183,7 +194,8 @@ export class Common {
     return invalid(`the deadline must be whole microseconds, ${range}, not ${us}`);
   }
 
-  #onArrival(place: Place, nowUs: number): void {
+  /** Somebody has come, here or below. */
+  onArrival(place: Place, nowUs: number): void {
     const { deadline, deadlineTimer } = place;
     if (deadline?.since === "last-arrival") this.#stopDeadline(place);
     else if (deadline?.since !== "first-arrival" || deadlineTimer !== 0) return;

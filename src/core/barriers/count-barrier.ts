@@ -11,18 +11,24 @@
 import { assert } from "../assert.ts";
 import type { Participant } from "../command.ts";
 import { barrierCountMax } from "../limits.ts";
-import { enlist, PlaceState, recordGone, strike, takeAll, type Waiter } from "./place.ts";
+import type { CountRow, CountShares, Layer } from "./count-shares.ts";
+import { enlist, PlaceState, recordGone, release, strike, takeAll, type Waiter } from "./place.ts";
+
+type BelowFacts = CountRow["report"];
 
 export class CountBarrier extends PlaceState {
   readonly kind = "count";
   readonly part: number = 0;
   readonly scope: string;
   readonly name: string;
-  readonly generation: number;
-  readonly createdUs: number;
+  generation: number;
+  createdUs: number;
+  /** Those of controllers below included, as is `expected`. */
   count = 0;
   /** Parties asked for by inits, waiting initialisers included. */
   expected = 0;
+  /** Where a tree carries it. */
+  shares: CountShares | undefined;
 
   constructor(scope: string, name: string, generation: number, createdUs: number) {
     super();
@@ -68,5 +74,31 @@ export class CountBarrier extends PlaceState {
   /** C2. */
   release(): readonly Waiter[] {
     return takeAll(this);
+  }
+
+  /** All but these go. */
+  releaseAllBut(late: Layer): readonly Waiter[] {
+    const released = [...this.waiters].filter((waiter) => !late.waiters.has(waiter));
+    for (const waiter of released) release(this, waiter);
+    return released;
+  }
+
+  /** The next generation, of what has come after the others went (A2). */
+  begin(generation: number, late: Layer, nowUs: number): void {
+    [this.generation, this.createdUs, this.warned] = [generation, nowUs, false];
+    this.gone.length = 0;
+    this.waitingBelow = 0;
+    [this.count, this.expected, this.error] = [late.asked, late.asked, late.error];
+    for (const { contribution } of late.waiters) {
+      this.count += contribution;
+      if (contribution >= 0) this.expected += contribution + 1;
+    }
+  }
+
+  /** What the part of a controller below is now, in place of what it was. */
+  changeBelow(was: BelowFacts, is: BelowFacts): void {
+    this.count += is.count - was.count;
+    this.expected += is.expected - was.expected;
+    this.waitingBelow += is.waiting - was.waiting;
   }
 }

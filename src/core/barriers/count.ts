@@ -13,38 +13,72 @@ import { invalid } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
 import type { CountChange, CountInit, CountWait } from "./commands.ts";
-import type { Common, Standing } from "./common.ts";
+import type { Common, Ending, Standing } from "./common.ts";
 import { isInteger } from "./common.ts";
 import { CountBarrier } from "./count-barrier.ts";
+import { CountShares } from "./count-shares.ts";
 import type { Failure, Waiter } from "./place.ts";
+import type { TreeLinks } from "./tree-links.ts";
+import type { LastChange } from "./tree-messages.ts";
+import type { TreeReports } from "./tree-reports.ts";
 
 export class CountKind {
   readonly #common: Common;
+  readonly #reports: TreeReports;
+  readonly #links: TreeLinks;
 
-  constructor(common: Common) {
+  constructor(common: Common, reports: TreeReports, links: TreeLinks) {
     this.#common = common;
+    this.#reports = reports;
+    this.#links = links;
   }
 
   /** An init or a wait that `refusal` has nothing against. [EMULAB-SYNC 3] */
   arrive(scope: Scope, edge: EdgeState, command: CountInit | CountWait, turn: Turn): void {
     const barrier = scope.counts.get(command.barrier) ?? open(scope, command.barrier, turn.nowUs);
+    const { namesInReportMax } = this.#common.limits;
+    const shares = this.#sharesBelow(scope, barrier);
     if (command.kind === "count-init" && !command.waits) {
-      const { namesInReportMax } = this.#common.limits;
       barrier.addInit(command.count, command.who, turn.nowUs, namesInReportMax);
+      if (shares !== undefined) shares.fresh.asked += command.count;
+      shares?.see(command.who.node, namesInReportMax);
       turn.tell(edge, { kind: "acknowledged", connection: command.connection });
       this.#setDeadline(barrier, command, turn);
     } else {
       const contribution = command.kind === "count-init" ? command.count : -1;
       const { nowUs } = turn;
-      barrier.addWaiter(this.#common.createWaiter(barrier, edge, command, contribution, nowUs));
+      const waiter = this.#common.createWaiter(barrier, edge, command, contribution, nowUs);
+      barrier.addWaiter(waiter);
+      shares?.came(waiter, namesInReportMax);
       this.#setDeadline(barrier, command, turn);
     }
-    if (barrier.isComplete()) this.#end(barrier, "crossed", turn);
+    this.changed(scope, barrier, "came", turn);
+  }
+
+  /** What follows: it crosses, it ends because nobody is left, or the controller above is told. */
+  changed(
+    scope: Scope,
+    barrier: CountBarrier,
+    how: LastChange,
+    turn: Turn,
+    before?: Standing,
+  ): void {
+    if (this.#reports.isBelow(scope)) {
+      sharesOf(barrier).lastChange = how;
+      this.#reports.touch(scope, keyOf(barrier));
+    } else if (barrier.isComplete()) {
+      const isLeft = how !== "came" && barrier.waiters.size + barrier.waitingBelow === 0;
+      const emptied = how === "left" ? "cancelled" : "timeout";
+      this.#end(barrier, isLeft ? emptied : "crossed", turn, isLeft ? before : undefined);
+      return;
+    }
+    // B5 keeps the barrier, but nobody waits at it.
+    if (barrier.waiters.size === 0) this.#common.nobodyWaits(barrier);
   }
 
   /** B4. */
   leave(waiter: Waiter, turn: Turn): void {
-    this.#takeBack(waiter, "cancelled", turn);
+    this.#takeBack(waiter, "left", turn);
   }
 
   /**
@@ -57,16 +91,16 @@ export class CountKind {
       const barrier = barrierOf(waiter);
       if (!standings.has(barrier)) standings.set(barrier, this.#standing(barrier));
     }
-    for (const waiter of waiters) this.#remove(waiter);
+    for (const waiter of waiters) this.#remove(waiter, "left");
     for (const [barrier, standing] of standings) {
-      this.#settle(barrier, "cancelled", turn, standing);
+      this.changed(this.#common.scopeOf(barrier), barrier, "left", turn, standing);
     }
   }
 
   /** B9. The deadline of one wait: it is taken back and told who was missing. */
   timeOut(waiter: Waiter, turn: Turn): void {
     this.#common.tellTimeout(waiter, turn);
-    this.#takeBack(waiter, "timeout", turn);
+    this.#takeBack(waiter, "timed-out", turn);
   }
 
   /** Another number of parties, while people wait. */
@@ -91,13 +125,32 @@ export class CountKind {
 
   #setDeadline(barrier: CountBarrier, command: CountInit | CountWait, { nowUs }: Turn): void {
     if (command.kind === "count-wait" || command.deadline === undefined) return;
-    this.#common.setDeadline(barrier, command.deadline, nowUs);
+    const { deadline } = command;
+    if (this.#reports.isBelow(this.#common.scopeOf(barrier))) sharesOf(barrier).deadline = deadline;
+    else this.#common.setDeadline(barrier, deadline, nowUs);
   }
 
   /** Ends a barrier for everybody. [EMULAB-SYNC 1 HUP] */
   end(barrier: CountBarrier, outcome: "cancelled" | "failed", failure: Failure, turn: Turn): void {
     barrier.error = failure.error;
+    const scope = this.#common.scopeOf(barrier);
+    if (this.#reports.isBelow(scope)) this.#withdraw(scope, barrier, turn);
     this.#end(barrier, outcome, turn, this.#standing(barrier), failure.reason);
+  }
+
+  /** A controller is lost that has a part in it. */
+  fail(barrier: CountBarrier, reason: string, turn: Turn): void {
+    barrier.error = 0;
+    this.#end(barrier, "failed", turn, this.#standing(barrier), reason);
+  }
+
+  /** Its scope ends here, and with it all parties that the controller above knows of. */
+  #withdraw(scope: Scope, { name: barrier, shares }: CountBarrier, turn: Turn): void {
+    const { round = 0 } = shares ?? {};
+    if (round === 0) return;
+    const nothing = { count: 0, expected: 0, waiting: 0, error: 0, hasCome: false, nodes: [] };
+    const report = { barrier, round, ...nothing, last: "left" } as const;
+    this.#links.sayUp(scope, { kind: "report", counts: [report] }, turn);
   }
 
   /** Why this arrival is refused, if it is. `scope` is undefined when it does not exist yet. */
@@ -116,37 +169,29 @@ export class CountKind {
     return countRefusal(barrier, command.count) ?? this.#common.deadlineRefusal(command.deadline);
   }
 
-  /** @param emptied what has become of the barrier if nobody waits and nothing is asked for. */
-  #takeBack(waiter: Waiter, emptied: BarrierOutcome, turn: Turn): void {
+  /** @param how what has become of the barrier if nobody waits and nothing is asked for. */
+  #takeBack(waiter: Waiter, how: LastChange, turn: Turn): void {
     const barrier = barrierOf(waiter);
     const standing = barrier.waiters.size === 1 ? this.#standing(barrier) : undefined;
-    this.#remove(waiter);
-    this.#settle(barrier, emptied, turn, standing);
+    this.#remove(waiter, how);
+    this.changed(this.#common.scopeOf(barrier), barrier, how, turn, standing);
+  }
+
+  /** Where a controller above decides, what it does not know yet is kept apart. */
+  #sharesBelow(scope: Scope, barrier: CountBarrier): CountShares | undefined {
+    return this.#reports.isBelow(scope) ? sharesOf(barrier) : undefined;
   }
 
   #standing(barrier: CountBarrier): Standing {
-    return { expected: barrier.expected, missing: this.#common.missing(barrier) };
+    const expected = barrier.shares?.above?.expected ?? barrier.expected;
+    return { expected, missing: this.#common.missing(barrier) };
   }
 
-  #remove(waiter: Waiter): void {
+  #remove(waiter: Waiter, how: LastChange): void {
+    const barrier = barrierOf(waiter);
     this.#common.detach(waiter);
-    barrierOf(waiter).removeWaiter(waiter, this.#common.limits.namesInReportMax);
-  }
-
-  /** After parties left: the rest may have become complete. */
-  #settle(
-    barrier: CountBarrier,
-    emptied: BarrierOutcome,
-    turn: Turn,
-    before: Standing | undefined,
-  ): void {
-    if (barrier.isComplete()) {
-      if (barrier.waiters.size > 0) this.#end(barrier, "crossed", turn);
-      else this.#end(barrier, emptied, turn, before);
-    } else if (barrier.waiters.size === 0) {
-      // B5 keeps the barrier, but nobody waits at it.
-      this.#common.nobodyWaits(barrier);
-    }
+    barrier.removeWaiter(waiter, this.#common.limits.namesInReportMax);
+    barrier.shares?.left(waiter, how);
   }
 
   #end(
@@ -158,13 +203,37 @@ export class CountKind {
   ): void {
     const waiters = barrier.release();
     const scope = this.#common.scopeOf(barrier);
+    this.#tellBelow(scope, barrier, { outcome, reason }, standing, turn);
     scope.counts.delete(barrier.name);
     scope.remember(barrier, outcome, this.#common.limits.closedBarriersPerScopeMax);
     this.#common.tellEnd(barrier, waiters, { outcome, reason }, standing, turn);
   }
+
+  /** All parts that have been told of are in it. */
+  #tellBelow(
+    scope: Scope,
+    { name, generation, error, shares }: CountBarrier,
+    { outcome, reason = "" }: Ending,
+    standing: Standing,
+    turn: Turn,
+  ): void {
+    for (const [child, { round, number: upTo }] of shares?.rows ?? []) {
+      const facts = { barrier: name, round, upTo, generation, outcome, error, reason };
+      this.#links.sayDown(scope, child, { kind: "count-ended", ...facts, ...standing }, turn);
+    }
+  }
 }
 
-function open(scope: Scope, name: string, nowUs: number): CountBarrier {
+export function sharesOf(barrier: CountBarrier): CountShares {
+  barrier.shares ??= new CountShares();
+  return barrier.shares;
+}
+
+function keyOf({ name }: CountBarrier): string {
+  return `count ${name}`;
+}
+
+export function open(scope: Scope, name: string, nowUs: number): CountBarrier {
   const generation = scope.nextGeneration("count", name);
   const barrier = new CountBarrier(scope.name, name, generation, nowUs);
   scope.counts.set(name, barrier);

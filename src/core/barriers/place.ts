@@ -31,6 +31,8 @@ export abstract class PlaceState {
   deadlineTimer = 0;
   /** In order of arrival. */
   readonly waiters: Set<Waiter> = new Set();
+  /** Those who wait at controllers below. */
+  waitingBelow = 0;
   /** Of those who wait and are hashed (`digestOf`). */
   readonly hashed: Digest = new Digest();
   /** Parties for the record that do not wait any more, or never did; the oldest dropped. */
@@ -93,6 +95,12 @@ export function strike(place: Place, waiter: Waiter, goneMax: number): boolean {
   waiter.isHashed = false;
   recordGone(place, { who: waiter.who, arrivedUs: waiter.arrivedUs, left: true }, goneMax);
   return true;
+}
+
+/** Takes off one who goes on while others stay. */
+export function release(place: Place, waiter: Waiter): void {
+  place.waiters.delete(waiter);
+  if (waiter.isHashed) place.hashed.addRow(describeWaiter(waiter), -1);
 }
 
 /**

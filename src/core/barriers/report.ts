@@ -6,6 +6,8 @@ import type { Participant } from "../command.ts";
 import type { BarrierDescription, MemberFacts } from "../description.ts";
 import type { Presence } from "../effect.ts";
 import type { Barrier, Scope } from "../scope.ts";
+import type { CountBarrier } from "./count-barrier.ts";
+import type { CountShares } from "./count-shares.ts";
 import type { Place, Waiter } from "./place.ts";
 import { nameParticipant } from "./place.ts";
 import type { QuorumBarrier } from "./quorum-barrier.ts";
@@ -34,8 +36,10 @@ export function arrivedNames(barrier: Place, max: number): readonly string[] {
 export function missingNames(scope: Scope, place: Place, max: number): readonly string[] {
   switch (place.kind) {
     case "count":
+      if (place.shares !== undefined && scope.tree.isBelow)
+        return missingAbove(scope, place.shares);
       if (place.count < 0) return [`somebody to open it for ${-place.count}`];
-      return missingFrom(unseenNodes(scope, nodesAt(place)), place.count, max);
+      return missingFrom(unseenNodes(scope, nodesOf(place)), place.count, max);
     case "state": {
       const { counter, part: target } = place;
       return missingFrom(unseenNodes(scope, counter.nodes), target - counter.value, max);
@@ -47,6 +51,11 @@ export function missingNames(scope: Scope, place: Place, max: number): readonly 
     default:
       return unreachable(place);
   }
+}
+
+/** What the controller above has said; until then it is not known here. */
+function missingAbove({ tree }: Scope, { above }: CountShares): readonly string[] {
+  return above?.missing ?? [`not known yet to the controller above, ${tree.parent?.name ?? ""}`];
 }
 
 /** By name: `NAME`, `NAME of GROUP`, `NAME (dead: why)`. */
@@ -90,6 +99,14 @@ function missingFrom(unseen: readonly string[], count: number, max: number): rea
   return rest === 0 ? named : [...named, `${rest} more, anonymous`];
 }
 
+/** Those of controllers below, too. */
+function nodesOf(barrier: CountBarrier): ReadonlySet<string> {
+  const own = nodesAt(barrier);
+  if (barrier.shares === undefined) return own;
+  const rows = [...barrier.shares.rows.values()];
+  return new Set([...own, ...rows.flatMap(({ nodes }) => [...nodes])]);
+}
+
 function nodesAt(place: Place): ReadonlySet<string> {
   const seen = new Set<string>();
   for (const { who } of place.waiters) if (who.node !== undefined) seen.add(who.node);
@@ -108,8 +125,9 @@ export function describeBarrier(scope: Scope, barrier: Barrier, max: number): Ba
     case "count":
       return {
         ...describePlace(scope, barrier, max),
-        expected: barrier.expected,
-        count: barrier.count,
+        expected: barrier.shares?.above?.expected ?? barrier.expected,
+        count: barrier.shares?.above?.count ?? barrier.count,
+        ...(barrier.waitingBelow === 0 ? {} : { arrivedBelow: barrier.waitingBelow }),
       };
     case "state":
       return describeState(scope, barrier, max);

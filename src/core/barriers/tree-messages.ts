@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What controllers say to each other about quorums (D9). `key` is the generation of the barrier at
-// the controller above: both sides call it by that, so that what is said of a barrier that is gone
-// is not taken for its next generation.
-import type { Quorum } from "./rules.ts";
+// What controllers say to each other about barriers (D9). Of quorums and rosters `key` is the
+// generation of the barrier at the controller above: both sides call it by that, so that what is
+// said of a barrier that is gone is not taken for its next generation. Of counts, which anybody may
+// begin anywhere, it is the `round`: the number of the message in which the controller below has
+// reported its part for the first time.
+import type { ErrorCode } from "../code.ts";
+import type { TreeOrder } from "./orders.ts";
+import type { BarrierOutcome, Deadline, Quorum } from "./rules.ts";
 
 interface About {
   readonly barrier: string;
@@ -18,18 +22,95 @@ interface Ended extends About {
   readonly controller: string;
 }
 
-/** From the controller above. */
-export type DownMessage =
+/** What has changed a count last: when nothing is left of it, this is how it ended. */
+export type LastChange = "came" | "left" | "timed-out";
+
+/**
+ * What holds of a count at a controller and all below it, as a whole and not as a difference: said
+ * again after a cut, it counts once.
+ */
+export interface CountReport {
+  readonly barrier: string;
+  /** 0 when this message is the first of the round. */
+  readonly round: number;
+  readonly count: number;
+  readonly expected: number;
+  readonly waiting: number;
+  readonly error: number;
+  readonly last: LastChange;
+  /** Somebody has come to wait since the report before. */
+  readonly hasCome: boolean;
+  /** What an init has set since the report before. */
+  readonly deadline?: Deadline;
+  /** Nodes that somebody has come from since then, as many as a report of names has. */
+  readonly nodes: readonly string[];
+}
+
+/** How a count ended for those below that were in the report with the number `upTo`. */
+export interface CountEnded {
+  readonly kind: "count-ended";
+  readonly barrier: string;
+  readonly round: number;
+  readonly upTo: number;
+  readonly generation: number;
+  readonly outcome: BarrierOutcome;
+  readonly error: number;
+  readonly reason: string;
+  readonly expected: number;
+  readonly missing: readonly string[];
+}
+
+/** How a count stands over the whole tree, for those below who ask who is missing (B10). */
+export interface CountNews {
+  readonly barrier: string;
+  readonly round: number;
+  /** No end will be about a message before the one with this number. */
+  readonly settled: number;
+  readonly generation: number;
+  readonly count: number;
+  readonly expected: number;
+  readonly error: number;
+  readonly missing: readonly string[];
+}
+
+/** Of a quorum, from the controller above. */
+export type QuorumDown =
   | (About & { readonly kind: "init"; readonly quorum: Quorum })
   | (About & { readonly kind: "change"; readonly quorum: Quorum })
   | (About & { readonly kind: "released"; readonly error: number })
   | (Ended & { readonly kind: "ended" });
 
-/** From a controller below. */
-export type UpMessage =
+/** From the controller above. */
+export type DownMessage =
+  | QuorumDown
+  | CountEnded
+  | { readonly kind: "news"; readonly counts: readonly CountNews[] }
+  | {
+      readonly kind: "answer";
+      readonly id: number;
+      /** Absent: done. */
+      readonly refusal?: { readonly code: ErrorCode; readonly message: string };
+    };
+
+/** Of a quorum, from a controller below. */
+export type QuorumUp =
   | (About & { readonly kind: "initialised" })
   | (About & { readonly kind: "reached"; readonly error: number })
   | (About & { readonly kind: "unreached" })
   | (Ended & { readonly kind: "failed" });
+
+/** From a controller below. */
+export type UpMessage =
+  | QuorumUp
+  | { readonly kind: "report"; readonly counts: readonly CountReport[] }
+  /** It cannot be completed any more: a controller further down is lost. */
+  | {
+      readonly kind: "count-failed";
+      readonly barrier: string;
+      readonly round: number;
+      readonly reason: string;
+    }
+  /** What only the root may decide. `id` 0: nobody wants an answer. */
+  | { readonly kind: "ask"; readonly id: number; readonly order: TreeOrder };
 
 export type TreeMessage = DownMessage | UpMessage;

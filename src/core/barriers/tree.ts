@@ -10,6 +10,7 @@
 //   M4. What a link carries is told to the edge that has joined it last; while none has, it is
 //       kept.
 import { assert } from "../assert.ts";
+import { treesVersion } from "../version.ts";
 import type { TreeMessage } from "./tree-messages.ts";
 
 /** What the other controller is to this one. */
@@ -32,6 +33,8 @@ export class TreeLink {
   incarnation = 0;
   /** The other side is there: messages are told as they come. */
   isMet = false;
+  /** The version of the other side's log; 0 as long as it has not said it. */
+  speaks = 0;
   lastSent = 0;
   lastReceived = 0;
   outbox: Numbered[] = [];
@@ -69,11 +72,45 @@ export class TreeLink {
   }
 }
 
+/**
+ * What is to be reported to the controller above, and what is on its way.
+ *
+ *   M5. At most one report is on its way: the next goes when it is known to be in the log above,
+ *       and not sooner than `treeFlushUs` after it.
+ */
+export class Reports {
+  /** What has changed since the last one, `KIND NAME`. */
+  readonly dirty: Set<string> = new Set();
+  /** Number of the message that is on its way, 0 for none. */
+  onItsWay = 0;
+  /** No report goes before this, in log time. */
+  nextUs = 0;
+  /** Timer id of the next one, 0 when none is set. */
+  timer = 0;
+  /** Timer id of the next news for those below, 0 when none is set. */
+  newsTimer = 0;
+}
+
+/** Who wants to hear what the root says to an order. */
+export type Asker =
+  | { readonly edge: string; readonly incarnation: number; readonly connection: number }
+  | { readonly child: string; readonly id: number };
+
 export class Tree {
   /** What this controller is called; empty as long as it has joined no other. */
   name = "";
   parent: TreeLink | undefined;
   readonly children: Map<string, TreeLink> = new Map();
+  readonly reports: Reports = new Reports();
+  /** By the number under which the controller above knows the question. */
+  readonly asks: Map<number, Asker> = new Map();
+  lastAsk = 0;
+
+  /** Whether a controller above decides, as far as is known: it may be one that knows no counts. */
+  get isBelow(): boolean {
+    const { speaks = 1 } = this.parent ?? {};
+    return speaks === 0 || speaks >= treesVersion;
+  }
 
   get(name: string): TreeLink | undefined {
     return this.parent?.name === name ? this.parent : this.children.get(name);

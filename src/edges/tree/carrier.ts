@@ -8,7 +8,6 @@
 //   T2. After a cut in which the upper core has given this edge up, both sides join anew.
 //   T3. A controller above that is away for longer than a lease is lost: whoever waits below for
 //       what it has asked for is told so, and does not wait for it to come back.
-import { unreachable } from "../../core/assert.ts";
 import type { Command } from "../../core/command.ts";
 import type { EdgeEffect, TreeEffect } from "../../core/effect.ts";
 import type { Limits } from "../../core/limits.ts";
@@ -17,6 +16,7 @@ import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
 import { Outbox } from "../outbox.ts";
 import { type TreeTime, treeTime } from "../tree-time.ts";
+import { commandOf } from "./command-of.ts";
 
 export interface TreeCarrierOptions {
   /** The scopes that are joined. */
@@ -121,7 +121,8 @@ export class TreeCarrier {
       if (!this.#isClosed) this.#onLeft(said.reason);
       return;
     }
-    listener.tell(asCommand(said, listener.other));
+    const command = commandOf(listener.other, said);
+    if (command !== undefined) listener.tell(command);
     if (said.kind !== "tree-joined") return;
     this.#lastComplaint = "";
     this.#joined.add(`${listener.other} ${said.scope}`);
@@ -240,19 +241,4 @@ class TreeEnd {
 
 function isOfTree(effect: EdgeEffect): effect is TreeEffect {
   return effect.kind.startsWith("tree-");
-}
-
-/** What one core says, as the other is told it. */
-function asCommand(said: Exclude<TreeEffect, { kind: "tree-left" }>, from: string): Command {
-  const { scope } = said;
-  switch (said.kind) {
-    case "tree-joined":
-      return { kind: "tree-meet", scope, from, life: said.life, received: said.received };
-    case "tree-message":
-      return { kind: "tree-message", scope, from, number: said.number, message: said.message };
-    case "tree-received":
-      return { kind: "tree-acknowledge", scope, from, number: said.number };
-    default:
-      return unreachable(said);
-  }
 }

@@ -168,6 +168,72 @@ it("says one thing up and one down for each child and crossing, for 1 party and 
   await round(500);
 });
 
+it("counts 500 parties at each of two children in at most a report a flush, and ends it once", async () => {
+  const stream = "sums";
+  const root = await startHost();
+  await listenAsRoot(root, stream);
+  const said: string[] = [];
+  const ear = await connection();
+  ear.subscribe(`muster.${stream}.tree.>`, {
+    callback: (_error, message) => {
+      said.push(message.string());
+    },
+  });
+  await ear.flush();
+  const cutter = await new Cutter().start(broker.port);
+  closers.push(() => cutter.close());
+  const children = [
+    await joinBelow("a", await connection(), stream),
+    await joinBelow("c", await connection(cutter.address), stream),
+  ];
+  await until("both", () => children.every(({ joins }) => joins === 1));
+  let released = 0;
+  const peers = children.map(({ host }, index) =>
+    host.connectEdge(`peers${index}`, {
+      onEffects: (effects) => {
+        for (const effect of effects) {
+          if (effect.kind === "released") released += effect.connections.length;
+        }
+      },
+    }),
+  );
+  const come = (parties: number): void => {
+    for (const link of peers) {
+      for (let party = 0; party < parties; party += 1) {
+        const connection = newIncarnation();
+        link.submit({ kind: "count-wait", ...place, connection, who: { address: "p" }, error: 0 });
+      }
+    }
+  };
+  const open = (count: number): void => {
+    peers[1]?.submit({
+      ...{ kind: "count-init", ...place, connection: 1, who: { address: "o" }, error: 0 },
+      ...{ count, waits: false },
+    });
+  };
+  const count = (kind: string): number =>
+    said.join("").split(`"message":{"kind":"${kind}"`).length - 1;
+  open(1_000);
+  const began = systemClock.nowUs();
+  come(500);
+  await until("all", () => released === 1_000);
+  const flushes = (systemClock.nowUs() - began) / limits.treeFlushUs;
+  await ear.flush();
+  expect(count("count-ended")).toBe(2);
+  expect(count("report")).toBeGreaterThanOrEqual(2);
+  expect(count("report")).toBeLessThanOrEqual(2 * (2 + flushes));
+
+  // What is cut on its way is said again, and counts once.
+  for (let round = 1; round <= 3; round += 1) {
+    if (round > 1) cutter.cut();
+    come(10);
+    if (round < 3) cutter.cut();
+    open(20);
+    await until("the round", () => released === 1_000 + 20 * round);
+  }
+  expect(root.describe("s").barriers).toEqual([]);
+});
+
 it("ends a channel that a cut has torn, and goes on over another", async () => {
   const stream = "cuts";
   const cutter = await new Cutter().start(broker.port);

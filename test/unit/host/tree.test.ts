@@ -5,10 +5,11 @@
 import { expect, it } from "vitest";
 import { resolveLimits } from "../../../src/core/limits.ts";
 import { Random } from "../../../src/core/random.ts";
+import { TreeCarrier } from "../../../src/edges/tree/index.ts";
 import { MemoryLog } from "../../../src/engine/memory-log.ts";
 import { Host } from "../../../src/host/host.ts";
+import { silentLogger } from "../../../src/host/logger.ts";
 import { DelayingLog } from "../../../src/testing/delaying-log.ts";
-import { joinInProcess } from "../../../src/testing/tree-edge.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
 const names = ["root", "a", "b", "c"] as const;
@@ -54,8 +55,13 @@ class TreeOfHosts {
   }
 
   join(parent: string, child: string): () => Promise<void> {
-    const end = (name: string) => ({ name, connect: this.host(name).connectEdge });
-    return joinInProcess("s", end(parent), end(child), () => this.newLife());
+    const carrier = new TreeCarrier({
+      ...{ scopes: ["s"], name: child, parent, clock: this.clock, logger: silentLogger },
+      connectOwn: this.host(child).connectEdge,
+      connectParent: this.host(parent).connectEdge,
+      ...{ newLife: () => this.newLife(), limits: resolveLimits() },
+    });
+    return () => carrier.close();
   }
 
   /** An edge of a controller that says what it hears. */
@@ -108,6 +114,34 @@ it.each([1, 2, 3])(
     expect(outcomes).toEqual(["a", "b", "c", "root"].map((name) => `${name} 7 crossed 3`));
   },
 );
+
+it.each([1, 2, 3])("a count is that of four hosts one below the other (seed %i)", async (seed) => {
+  const tree = new TreeOfHosts(seed);
+  await tree.start();
+  tree.join("b", "c");
+  tree.join("a", "b");
+  tree.join("root", "a");
+  await tree.clock.pass(5_000_000);
+  const waits = names.map((name) => tree.edge(name, "peer"));
+  for (let round = 1; round <= 3; round += 1) {
+    const first = round * 100;
+    const init = { ...arrival, connection: 1, count: 12, waits: false, error: 0 } as const;
+    const opener = tree.edge(names[round] ?? "root", `opener${round}`);
+    for (const [index, edge] of waits.entries()) {
+      for (let connection = first; connection < first + 3; connection += 1) {
+        edge.submit({ kind: "count-wait", ...arrival, connection, error: index });
+      }
+    }
+    await tree.clock.pass(2_000_000);
+    expect(tree.heard).toEqual([]);
+    opener.submit({ kind: "count-init", ...init });
+    await tree.clock.pass(2_000_000);
+    const connections = [first, first + 1, first + 2].join();
+    const all = ["a", "b", "c", "root"].map((name) => `${name} ${connections} crossed 3`);
+    expect(tree.heard.splice(0).sort()).toEqual(all);
+    for (const name of names) expect(tree.host(name).describe("s").barriers).toEqual([]);
+  }
+});
 
 it("the end of a link is heard at the root, with the name of who is lost", async () => {
   const tree = new TreeOfHosts(4);

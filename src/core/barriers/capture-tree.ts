@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// What a snapshot keeps of a tree of controllers: links, reports, orders without an answer, and the
+// parts that counts are made of. A log that has never been raised to `treesVersion` has nothing of
+// the latter, and its digest no row for them.
+import { assert } from "../assert.ts";
+import type { Scope } from "../scope.ts";
+import type { CountBarrier } from "./count-barrier.ts";
+import { type CountRow, CountShares, type Layer } from "./count-shares.ts";
+import type { Waiter } from "./place.ts";
+import type { Deadline } from "./rules.ts";
+import { type Asker, TreeLink } from "./tree.ts";
+
+type LinkSnapshot = Pick<
+  TreeLink,
+  | ("name" | "side" | "life" | "edge" | "incarnation" | "isMet")
+  | ("lastSent" | "lastReceived" | "outbox")
+> & { readonly otherLife: number | null; readonly speaks?: number };
+
+interface ReportsSnapshot {
+  readonly dirty: readonly string[];
+  readonly onItsWay: number;
+  readonly nextUs: number;
+  readonly timer: number;
+  readonly newsTimer: number;
+  readonly asks: readonly (readonly [number, Asker])[];
+  readonly lastAsk: number;
+}
+
+export interface TreeSnapshot {
+  readonly name: string;
+  readonly links: readonly LinkSnapshot[];
+  readonly reports?: ReportsSnapshot;
+}
+
+interface LayerSnapshot {
+  /** Their places in the list of those who wait. */
+  readonly waiters: readonly number[];
+  readonly asked: number;
+  readonly error: number;
+}
+
+/** The part of a count that is not known above, and the parts below. */
+export interface SharesSnapshot
+  extends Pick<CountShares, "round" | "settled" | "lastChange" | "hasCome" | "freshNodes"> {
+  readonly rows: readonly (Omit<CountRow, "nodes"> & {
+    readonly child: string;
+    readonly nodes: readonly string[];
+  })[];
+  readonly fresh: LayerSnapshot;
+  readonly layers: readonly (LayerSnapshot & { readonly report: number })[];
+  readonly deadline: Deadline | null;
+  readonly nodes: readonly string[];
+  readonly above: CountShares["above"] | null;
+}
+
+export function captureTree({ tree }: Scope): TreeSnapshot {
+  const { reports, asks, lastAsk } = tree;
+  const links = [...tree.links()].map(captureLink);
+  const { dirty, onItsWay, nextUs, timer, newsTimer } = reports;
+  const numbers = [dirty.size, onItsWay, nextUs, timer, newsTimer, lastAsk];
+  if (numbers.every((one) => one === 0)) return { name: tree.name, links };
+  const kept = { dirty: [...dirty], onItsWay, nextUs, timer, newsTimer, asks: [...asks], lastAsk };
+  return { name: tree.name, links, reports: kept };
+}
+
+export function restoreTree({ tree }: Scope, snapshot: TreeSnapshot): void {
+  tree.name = snapshot.name;
+  for (const row of snapshot.links) tree.add(restoreLink(row));
+  if (snapshot.reports === undefined) return;
+  const { dirty, asks, lastAsk, ...numbers } = snapshot.reports;
+  Object.assign(tree.reports, numbers);
+  for (const key of dirty) tree.reports.dirty.add(key);
+  for (const [id, asker] of asks) tree.asks.set(id, asker);
+  tree.lastAsk = lastAsk;
+}
+
+function captureLink(link: TreeLink): LinkSnapshot {
+  const { name, side, life, otherLife, edge, incarnation, isMet, speaks } = link;
+  const { lastSent, lastReceived, outbox } = link;
+  return {
+    ...{ name, side, life, otherLife: otherLife ?? null, edge, incarnation, isMet },
+    ...{ lastSent, lastReceived, outbox: [...outbox] },
+    ...(speaks === 0 ? {} : { speaks }),
+  };
+}
+
+function restoreLink(snapshot: LinkSnapshot): TreeLink {
+  const { name, side, life, otherLife, outbox, ...rest } = snapshot;
+  const link = new TreeLink(name, side, life);
+  Object.assign(link, rest);
+  link.otherLife = otherLife ?? undefined;
+  link.outbox = [...outbox];
+  return link;
+}
+
+export function captureShares({ shares, waiters }: CountBarrier): SharesSnapshot | undefined {
+  if (shares === undefined) return undefined;
+  const places = new Map([...waiters].map((waiter, index) => [waiter, index]));
+  const layer = ({ waiters: those, asked, error }: Layer): LayerSnapshot => {
+    const still = [...those].flatMap((one) => places.get(one) ?? []);
+    return { waiters: still, asked, error };
+  };
+  const { round, settled, lastChange, hasCome, freshNodes } = shares;
+  return {
+    ...{ round, settled, lastChange, hasCome, freshNodes: [...freshNodes] },
+    rows: [...shares.rows].map(captureRow),
+    fresh: layer(shares.fresh),
+    layers: shares.layers.map((each) => ({ ...layer(each), report: each.report })),
+    ...{ deadline: shares.deadline ?? null, nodes: [...shares.nodes] },
+    above: shares.above ?? null,
+  };
+}
+
+/** Always in the same order: a digest is made of it. */
+function captureRow([child, row]: readonly [string, CountRow]): SharesSnapshot["rows"][number] {
+  const { round, number, report, included, nodes, lost, told } = row;
+  const facts = { child, round, number, report, included: [...included] };
+  return { ...facts, nodes: [...nodes], lost, told };
+}
+
+/** The waiters of the barrier have been restored. */
+export function restoreShares(barrier: CountBarrier, snapshot: SharesSnapshot | undefined): void {
+  if (snapshot === undefined) return;
+  const waiting = [...barrier.waiters];
+  const layer = ({ waiters, asked, error }: LayerSnapshot): Layer => {
+    const those = new Set<Waiter>();
+    for (const index of waiters) {
+      const waiter = waiting[index];
+      assert(waiter !== undefined, "a snapshot with a layer of nobody");
+      those.add(waiter);
+    }
+    return { waiters: those, asked, error };
+  };
+  const { rows, fresh, layers, deadline, nodes, above, freshNodes, ...numbers } = snapshot;
+  const shares = new CountShares();
+  Object.assign(shares, numbers);
+  [shares.fresh, shares.freshNodes] = [layer(fresh), [...freshNodes]];
+  shares.layers = layers.map((each) => ({ ...layer(each), report: each.report }));
+  [shares.deadline, shares.above] = [deadline ?? undefined, above ?? undefined];
+  for (const node of nodes) shares.nodes.add(node);
+  for (const { child, nodes: seen, ...row } of rows) {
+    shares.rows.set(child, { ...row, included: [...row.included], nodes: new Set(seen) });
+    barrier.waitingBelow += row.report.waiting;
+  }
+  barrier.shares = shares;
+}
+
+/** What decides of the trees of a scope, beside its name. */
+export function treeRows(scope: Scope): readonly (readonly [string, unknown])[] {
+  const { links, reports } = captureTree(scope);
+  const rows: (readonly [string, unknown])[] = links.map((link) => ["link", link]);
+  if (reports !== undefined) rows.push(["reports", reports]);
+  for (const barrier of scope.counts.values()) {
+    const shares = captureShares(barrier);
+    if (shares !== undefined) rows.push(["shares", [barrier.name, shares]]);
+  }
+  return rows;
+}
