@@ -291,7 +291,9 @@ const isQuorum = either(
   shape({ kind: oneOf("count"), count: isAmount }),
 );
 const areMembers = listOf(
-  shape({ name: isText, group: optional(isText) } satisfies Record<keyof RosterMember, Check>),
+  shape({
+    ...{ name: isText, group: optional(isText), at: optional(isText) },
+  } satisfies Record<keyof RosterMember, Check>),
 );
 const areRules = shape({
   phases: isAmount,
@@ -312,8 +314,10 @@ const isCountReport = shape({
   ...{ last: oneOf("came", "left", "timed-out"), hasCome: isFlag },
   ...{ deadline: optional(isDeadline), nodes: listOf(isText) },
 } satisfies Record<keyof CountReport, Check>);
+const areRosterNews = listOf(shape({ ...about, missing: listOf(isText) }));
 const orders: ReadonlySet<string> = new Set<TreeOrder["kind"]>([
   ...(["count-change", "cancel", "fail", "cancel-all"] as const),
+  ...(["roster-open", "roster-change", "roster-dead"] as const),
 ]);
 /** What the root of a tree may be asked to do is what an edge may ask its core. */
 const isOrder: Check = (value) =>
@@ -339,7 +343,28 @@ const treeMessages: Readonly<Record<TreeMessage["kind"], Check>> = {
         missing: listOf(isText),
       } satisfies Record<keyof CountNews, Check>),
     ),
+    rosters: optional(areRosterNews),
   }),
+  "roster-open": shape({
+    ...{ ...about, generation: isCount, phase: isPositive, members: areMembers },
+    ...{ rules: areRules, isWhole: isFlag },
+  }),
+  "roster-change": shape({ ...about, add: areMembers, remove: listOf(isText) }),
+  "roster-dead": shape({ participant: isText, reason: isText, unlessArrived: isFlag }),
+  "roster-crossed": shape({ ...about, phase: isPositive, error: isCount, isOver: isFlag }),
+  "roster-ended": shape({
+    ...{ ...about, outcome: oneOf("failed", "cancelled", "timeout"), error: isCount },
+    ...{ reason: isText, missing: listOf(isText) },
+  }),
+  "roster-opened": shape(about),
+  "roster-complete": shape({
+    ...{ ...about, phase: isPositive, error: isCount, size: isCount, changes: isCount },
+  }),
+  "roster-incomplete": shape({ ...about, phase: isPositive }),
+  "roster-failed": shape({ ...about, outcome: oneOf("failed", "timeout"), reason: isText }),
+  "roster-left": shape({ ...about, names: listOf(isText) }),
+  "roster-lost": shape({ ...about, reason: isText }),
+  "roster-news": shape({ rosters: areRosterNews }),
   answer: shape({ id: isCount, refusal: optional(shape({ code: isErrorCode, message: isText })) }),
   report: shape({ counts: listOf(isCountReport) }),
   "count-failed": shape({ ...part, reason: isText }),

@@ -35,6 +35,8 @@ import type { Failure, PlaceKey, Waiter } from "./place.ts";
 import { QuorumKind } from "./quorum.ts";
 import { QuorumTree } from "./quorum-tree.ts";
 import { RosterKind } from "./roster.ts";
+import { RosterParts } from "./roster-parts.ts";
+import { RosterTree } from "./roster-tree.ts";
 import { StateKind } from "./state.ts";
 import { TreeAsks } from "./tree-asks.ts";
 import { TreeControl } from "./tree-control.ts";
@@ -48,7 +50,12 @@ type BarrierTimer = Exclude<
 >;
 
 /** Kinds whose barriers are those of the whole tree, beside quorums, which are made at its root. */
-const overTrees: ReadonlySet<BarrierKind> = new Set(["count"] as const);
+const overTrees: ReadonlySet<BarrierKind> = new Set(["count", "roster"] as const);
+
+/** Where a controller above is: one that was opened before it joined is this controller's own. */
+function isDecidedAbove(barrier: Barrier): boolean {
+  return barrier.kind === "count" || (barrier.kind === "roster" && barrier.key !== 0);
+}
 
 export class Barriers {
   readonly #common: Common;
@@ -71,7 +78,8 @@ export class Barriers {
     this.#count = new CountKind(common, reports, links);
     this.#state = new StateKind(common);
     this.#quorum = new QuorumKind(common, links);
-    this.#roster = new RosterKind(common);
+    const rosterParts = new RosterParts(common, links);
+    this.#roster = new RosterKind(common, rosterParts);
     const obey = (edge: EdgeState, order: TreeOrder, turn: Turn): void => {
       this.#apply(edge, order, turn);
     };
@@ -80,6 +88,9 @@ export class Barriers {
       ...{ common, links, reports, asks: this.#asks },
       quorums: new QuorumTree(common, links, this.#quorum),
       counts: new CountTree({ common, counts: this.#count, reports, links }),
+      rosters: new RosterTree({
+        ...{ common, rosters: this.#roster, parts: rosterParts, links, reports },
+      }),
     });
   }
 
@@ -105,17 +116,20 @@ export class Barriers {
     const scope = this.#scopes.get(command.scope);
     if (scope === undefined || !this.#reports.isBelow(scope)) return false;
     const kind = kindOf(command);
-    if (kind !== undefined) {
-      if (!overTrees.has(kind)) return false;
-      this.#asks.give(scope, edge, command, turn);
-      return true;
+    if (kind !== undefined && !overTrees.has(kind)) return false;
+    if (command.kind === "cancel-all") {
+      for (const one of overTrees) {
+        if (kind !== undefined && kind !== one) continue;
+        this.#asks.give(scope, edge, { ...command, barrierKind: one }, turn);
+      }
+      // Those of this controller alone end here.
+      return false;
     }
-    // All kinds: those of this controller alone end here.
-    if (command.kind !== "cancel-all") return false;
-    for (const barrierKind of overTrees) {
-      this.#asks.give(scope, edge, { ...command, barrierKind }, turn);
-    }
-    return false;
+    if (command.kind === "roster-dead") {
+      if (this.#reasonRefusal(command) === undefined) this.#roster.dead(scope, command, turn);
+    } else if (kind === "roster" && scope.rosters.get(command.barrier)?.key === 0) return false;
+    this.#asks.give(scope, edge, command, turn);
+    return true;
   }
 
   /** Why the arrival would be refused, if it would be; its scope may be one that does not exist. */
@@ -404,7 +418,7 @@ export class Barriers {
     const failure = { error, reason: this.#reasonRefusal({ reason }) ? undefined : reason };
     const isBelow = this.#reports.isBelow(scope);
     for (const barrier of [...scope.open()]) {
-      if (isBelow && !withAll && overTrees.has(barrier.kind)) continue;
+      if (isBelow && !withAll && isDecidedAbove(barrier)) continue;
       if (barrierKind !== undefined && barrierKind !== barrier.kind) continue;
       this.#endOne(barrier, "cancelled", failure, turn);
     }
@@ -475,15 +489,23 @@ export class Barriers {
 }
 
 function isOrder(command: BarrierCommand): command is TreeOrder {
-  const { kind } = command;
-  return kind === "count-change" || kind === "cancel" || kind === "fail" || kind === "cancel-all";
+  return orders.has(command.kind);
 }
+
+const orders: ReadonlySet<BarrierCommand["kind"]> = new Set<TreeOrder["kind"]>([
+  ...(["count-change", "cancel", "fail", "cancel-all"] as const),
+  ...(["roster-open", "roster-change", "roster-dead"] as const),
+]);
 
 /** The kind that an order is about; undefined for all. */
 function kindOf(order: TreeOrder): BarrierKind | undefined {
   switch (order.kind) {
     case "count-change":
       return "count";
+    case "roster-open":
+    case "roster-change":
+    case "roster-dead":
+      return "roster";
     case "cancel-all":
       return order.barrierKind;
     default:

@@ -6,7 +6,9 @@ import { assert } from "../assert.ts";
 import type { Scope } from "../scope.ts";
 import type { CountBarrier } from "./count-barrier.ts";
 import { type CountRow, CountShares, type Layer } from "./count-shares.ts";
+import type { RosterMember } from "./orders.ts";
 import type { Waiter } from "./place.ts";
+import type { RosterBarrier, RosterPart } from "./roster-barrier.ts";
 import type { Deadline } from "./rules.ts";
 import { type Asker, TreeLink } from "./tree.ts";
 
@@ -24,6 +26,7 @@ interface ReportsSnapshot {
   readonly newsTimer: number;
   readonly asks: readonly (readonly [number, Asker])[];
   readonly lastAsk: number;
+  readonly lastKey: number;
 }
 
 export interface TreeSnapshot {
@@ -53,25 +56,36 @@ export interface SharesSnapshot
   readonly above: CountShares["above"] | null;
 }
 
+export interface RosterTreeSnapshot
+  extends Pick<RosterBarrier, "key" | "isWhole" | "isReported" | "changes" | "told"> {
+  readonly opener: Asker | null;
+  readonly missingAbove: readonly string[] | null;
+  readonly parts: readonly (Omit<RosterPart, "members" | "missing"> & {
+    readonly child: string;
+    readonly members: readonly RosterMember[];
+    readonly missing: readonly string[] | null;
+  })[];
+}
+
 export function captureTree({ tree }: Scope): TreeSnapshot {
-  const { reports, asks, lastAsk } = tree;
+  const { reports, asks, lastAsk, lastKey } = tree;
   const links = [...tree.links()].map(captureLink);
   const { dirty, onItsWay, nextUs, timer, newsTimer } = reports;
-  const numbers = [dirty.size, onItsWay, nextUs, timer, newsTimer, lastAsk];
+  const numbers = [dirty.size, onItsWay, nextUs, timer, newsTimer, lastAsk, lastKey];
   if (numbers.every((one) => one === 0)) return { name: tree.name, links };
-  const kept = { dirty: [...dirty], onItsWay, nextUs, timer, newsTimer, asks: [...asks], lastAsk };
-  return { name: tree.name, links, reports: kept };
+  const kept = { dirty: [...dirty], onItsWay, nextUs, timer, newsTimer };
+  return { name: tree.name, links, reports: { ...kept, asks: [...asks], lastAsk, lastKey } };
 }
 
 export function restoreTree({ tree }: Scope, snapshot: TreeSnapshot): void {
   tree.name = snapshot.name;
   for (const row of snapshot.links) tree.add(restoreLink(row));
   if (snapshot.reports === undefined) return;
-  const { dirty, asks, lastAsk, ...numbers } = snapshot.reports;
+  const { dirty, asks, lastAsk, lastKey, ...numbers } = snapshot.reports;
   Object.assign(tree.reports, numbers);
   for (const key of dirty) tree.reports.dirty.add(key);
   for (const [id, asker] of asks) tree.asks.set(id, asker);
-  tree.lastAsk = lastAsk;
+  [tree.lastAsk, tree.lastKey] = [lastAsk, lastKey];
 }
 
 function captureLink(link: TreeLink): LinkSnapshot {
@@ -145,6 +159,33 @@ export function restoreShares(barrier: CountBarrier, snapshot: SharesSnapshot | 
   barrier.shares = shares;
 }
 
+/** What a roster is of a tree; undefined for one of this controller alone. */
+export function captureParts(roster: RosterBarrier): RosterTreeSnapshot | undefined {
+  const { key, parts, isWhole, isReported, changes, opener, missingAbove, told } = roster;
+  if (key === 0 && parts.size === 0 && told === "") return undefined;
+  return {
+    ...{ key, isWhole, isReported, changes, opener: opener ?? null, told },
+    missingAbove: missingAbove ?? null,
+    parts: [...parts].map(([child, part]) => {
+      const { key: known, state, reason, size, changes: sent, missing, told: heard } = part;
+      const facts = { child, key: known, state, reason, size, changes: sent, told: heard };
+      return { ...facts, missing: missing ?? null, members: [...part.members.values()] };
+    }),
+  };
+}
+
+export function restoreParts(roster: RosterBarrier, kept: RosterTreeSnapshot | undefined): void {
+  if (kept === undefined) return;
+  const { key, isWhole, isReported, changes, opener, told, missingAbove, parts } = kept;
+  Object.assign(roster, { key, isWhole, isReported, changes, told });
+  roster.opener = opener ?? undefined;
+  roster.missingAbove = missingAbove ?? undefined;
+  for (const { child, members, missing, ...part } of parts) {
+    const byName = new Map(members.map((member) => [member.name, member]));
+    roster.parts.set(child, { ...part, missing: missing ?? undefined, members: byName });
+  }
+}
+
 /** What decides of the trees of a scope, beside its name. */
 export function treeRows(scope: Scope): readonly (readonly [string, unknown])[] {
   const { links, reports } = captureTree(scope);
@@ -153,6 +194,10 @@ export function treeRows(scope: Scope): readonly (readonly [string, unknown])[] 
   for (const barrier of scope.counts.values()) {
     const shares = captureShares(barrier);
     if (shares !== undefined) rows.push(["shares", [barrier.name, shares]]);
+  }
+  for (const roster of scope.rosters.values()) {
+    const parts = captureParts(roster);
+    if (parts !== undefined) rows.push(["parts", [roster.name, parts]]);
   }
   return rows;
 }

@@ -7,8 +7,11 @@ import type { EdgeTable } from "../edge-table.ts";
 import type { ParticipantRecord } from "../effect.ts";
 import type { Scope } from "../scope.ts";
 import {
+  captureParts,
   captureShares,
   captureTree,
+  type RosterTreeSnapshot,
+  restoreParts,
   restoreShares,
   restoreTree,
   type SharesSnapshot,
@@ -83,6 +86,7 @@ interface RosterSnapshot extends PlaceSnapshot {
   readonly rules: RosterRules;
   readonly phase: number;
   readonly lastError: number;
+  readonly parts?: RosterTreeSnapshot;
   readonly members: readonly (Omit<Member, "group"> & { readonly group: string | null })[];
 }
 
@@ -182,7 +186,8 @@ function captureRoster(roster: RosterBarrier): RosterSnapshot {
   const { name, generation, rules, phase, lastError, members } = roster;
   const rows = [...members.values()].map(captureMember);
   const facts = { name, generation, rules, phase: phase.part, lastError, members: rows };
-  return { ...facts, ...capturePlace(phase) };
+  const parts = captureParts(roster);
+  return { ...facts, ...capturePlace(phase), ...(parts === undefined ? {} : { parts }) };
 }
 
 function captureMember({ group, ...member }: Member): RosterSnapshot["members"][number] {
@@ -198,6 +203,7 @@ function restoreRoster(scope: Scope, snapshot: RosterSnapshot, edges: EdgeTable)
     roster.members.set(member.name, { ...member, group: group ?? undefined });
   }
   restorePlace(roster.phase, snapshot, edges);
+  restoreParts(roster, snapshot.parts);
   scope.rosters.set(name, roster);
 }
 

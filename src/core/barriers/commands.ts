@@ -2,11 +2,29 @@
 // The commands about barriers, by kind. Like all commands they are plain data: they are stored in
 // the log and read again by every replica.
 import type { ConnectionId, Participant } from "../participant.ts";
-import type { CancelAll, CancelBarrier, CountChange, FailBarrier } from "./orders.ts";
-import type { Deadline, Quorum, RosterRules } from "./rules.ts";
+import type {
+  CancelAll,
+  CancelBarrier,
+  CountChange,
+  FailBarrier,
+  RosterChange,
+  RosterDead,
+  RosterOpen,
+} from "./orders.ts";
+import type { Deadline, Quorum } from "./rules.ts";
 import type { TreeMessage } from "./tree-messages.ts";
 
-export type { CancelAll, CancelBarrier, CountChange, FailBarrier, TreeOrder } from "./orders.ts";
+export type {
+  CancelAll,
+  CancelBarrier,
+  CountChange,
+  FailBarrier,
+  RosterChange,
+  RosterDead,
+  RosterMember,
+  RosterOpen,
+  TreeOrder,
+} from "./orders.ts";
 
 interface Arrival {
   readonly scope: string;
@@ -125,50 +143,11 @@ export type QuorumCommand =
   | PeerRegister
   | PeersSet;
 
-export interface RosterMember {
-  readonly name: string;
-  /** For people: whom it is one of. */
-  readonly group?: string;
-}
-
-/** Opens a roster; answered by `acknowledged`. */
-export interface RosterOpen {
-  readonly kind: "roster-open";
-  readonly scope: string;
-  readonly barrier: string;
-  readonly connection: ConnectionId;
-  readonly who: Participant;
-  readonly members: readonly RosterMember[];
-  readonly rules: RosterRules;
-}
-
 /** A member, by the name of `who`, arrives and waits for the others. */
 export interface RosterArrive extends Arrival {
   readonly kind: "roster-arrive";
   /** The phase it thinks it is in, 1 for the first; absent: the one that is on. */
   readonly phase?: number;
-}
-
-/** Other members, while people wait; answered by `acknowledged`. First `remove`, then `add`. */
-export interface RosterChange {
-  readonly kind: "roster-change";
-  readonly scope: string;
-  readonly barrier: string;
-  readonly connection: ConnectionId;
-  readonly add: readonly RosterMember[];
-  readonly remove: readonly string[];
-}
-
-/** A participant is known to be dead, in every roster of the scope that it is a member of. */
-export interface RosterDead {
-  readonly kind: "roster-dead";
-  readonly scope: string;
-  readonly participant: string;
-  readonly reason: string;
-  /** Nothing is known of it but that it will not come: where it waits it stays. */
-  readonly unlessArrived?: boolean;
-  /** To be answered: `acknowledged`, or `refused` when the reason is too long. */
-  readonly connection?: ConnectionId;
 }
 
 export type RosterCommand = RosterOpen | RosterArrive | RosterChange | RosterDead;

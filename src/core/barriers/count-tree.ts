@@ -257,9 +257,9 @@ export class CountTree {
     this.#parts.links.sayUp(scope, message, turn);
   }
 
-  /** B10. @returns whether there is anybody below who may have to be told later. */
-  tellNews(scope: Scope, turn: Turn): boolean {
-    const { common, links } = this.#parts;
+  /** B10. For each controller below; undefined when there is no part that may need news. */
+  newsFor(scope: Scope): ReadonlyMap<string, readonly CountNews[]> | undefined {
+    const { common } = this.#parts;
     const news = new Map<string, CountNews[]>();
     let isAnybody = false;
     for (const barrier of scope.counts.values()) {
@@ -282,8 +282,7 @@ export class CountTree {
         news.set(child, told);
       }
     }
-    for (const [child, counts] of news) links.sayDown(scope, child, { kind: "news", counts }, turn);
-    return isAnybody;
+    return isAnybody ? news : undefined;
   }
 
   /** The controller above has said how they stand. */

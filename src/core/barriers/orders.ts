@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Commands about a barrier as a whole, which in a tree of controllers the root carries out: ending
 // it, changing whom it is for.
-import type { ConnectionId } from "../participant.ts";
-import type { BarrierKind } from "./rules.ts";
+import type { ConnectionId, Participant } from "../participant.ts";
+import type { BarrierKind, RosterRules } from "./rules.ts";
 
 /** How many parties a count barrier is for in all; answered by `acknowledged`. */
 export interface CountChange {
@@ -11,6 +11,51 @@ export interface CountChange {
   readonly barrier: string;
   readonly connection: ConnectionId;
   readonly expected: number;
+}
+
+export interface RosterMember {
+  readonly name: string;
+  /** For people: whom it is one of. */
+  readonly group?: string;
+  /**
+   * In a tree: the controller that it comes to, as a path of names: `east/leaf` below the one at
+   * which this is said, `/east` below the root, `/` the root itself; absent: the one at which this
+   * is said.
+   */
+  readonly at?: string;
+}
+
+/** Opens a roster; answered by `acknowledged`. */
+export interface RosterOpen {
+  readonly kind: "roster-open";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly connection: ConnectionId;
+  readonly who: Participant;
+  readonly members: readonly RosterMember[];
+  readonly rules: RosterRules;
+}
+
+/** Other members, while people wait; answered by `acknowledged`. First `remove`, then `add`. */
+export interface RosterChange {
+  readonly kind: "roster-change";
+  readonly scope: string;
+  readonly barrier: string;
+  readonly connection: ConnectionId;
+  readonly add: readonly RosterMember[];
+  readonly remove: readonly string[];
+}
+
+/** A participant is known to be dead, in every roster of the scope that it is a member of. */
+export interface RosterDead {
+  readonly kind: "roster-dead";
+  readonly scope: string;
+  readonly participant: string;
+  readonly reason: string;
+  /** Nothing is known of it but that it will not come: where it waits it stays. */
+  readonly unlessArrived?: boolean;
+  /** To be answered: `acknowledged`, or `refused` when the reason is too long. */
+  readonly connection?: ConnectionId;
 }
 
 /** What ends barriers for everybody. */
@@ -51,4 +96,11 @@ export interface FailBarrier extends EndOne {
 }
 
 /** What a controller that has another one above asks the root to do. */
-export type TreeOrder = CountChange | CancelBarrier | FailBarrier | CancelAll;
+export type TreeOrder =
+  | CountChange
+  | RosterOpen
+  | RosterChange
+  | RosterDead
+  | CancelBarrier
+  | FailBarrier
+  | CancelAll;

@@ -47,7 +47,7 @@ export function missingNames(scope: Scope, place: Place, max: number): readonly 
     case "quorum":
       return missingAtQuorum(scope, place, max);
     case "roster":
-      return missingAtRoster(place.roster, max);
+      return missingAtTree(place.roster, max);
     default:
       return unreachable(place);
   }
@@ -58,12 +58,40 @@ function missingAbove({ tree }: Scope, { above }: CountShares): readonly string[
   return above?.missing ?? [`not known yet to the controller above, ${tree.parent?.name ?? ""}`];
 }
 
+/** Over the whole tree, when the controller above has said so. */
+function missingAtTree(roster: RosterBarrier, max: number): readonly string[] {
+  const { missingAbove, key } = roster;
+  return (key === 0 ? undefined : missingAbove) ?? missingOfPart(roster, max);
+}
+
+/** Those of controllers below, too, as they have said it; before, anybody of theirs. */
+export function missingOfPart(roster: RosterBarrier, max: number): readonly string[] {
+  const { parts } = roster;
+  const own = missingAtRoster(roster, max);
+  if (parts.size === 0) return own;
+  const names = [...own];
+  let more = 0;
+  for (const [child, { state, members, missing, reason }] of parts) {
+    if (state === "complete") continue;
+    const dead = state === "lost" ? ` (dead: ${reason})` : "";
+    for (const name of missing ?? [...members.values()].map((one) => `${nameOf(one)}${dead}`)) {
+      if (names.length < max) names.push(`${name}, at ${child}`);
+      else more += 1;
+    }
+  }
+  return more === 0 ? names : [...names, `${more} more`];
+}
+
+function nameOf({ name, group }: { readonly name: string; readonly group?: string | undefined }) {
+  return group === undefined ? name : `${name} of ${group}`;
+}
+
 /** By name: `NAME`, `NAME of GROUP`, `NAME (dead: why)`. */
 function missingAtRoster(roster: RosterBarrier, max: number): readonly string[] {
   const names: string[] = [];
   let more = 0;
   for (const { name, group, state, reason } of roster.absent()) {
-    const whole = group === undefined ? name : `${name} of ${group}`;
+    const whole = nameOf({ name, group });
     if (names.length === max) more += 1;
     else names.push(state === "dead" ? `${whole} (dead: ${reason})` : whole);
   }
@@ -141,11 +169,11 @@ export function describeBarrier(scope: Scope, barrier: Barrier, max: number): Ba
 }
 
 function describeRoster(scope: Scope, roster: RosterBarrier, max: number): BarrierDescription {
-  const { phase, rules, members } = roster;
+  const { phase, rules } = roster;
   return {
     ...describePlace(scope, phase, max),
-    expected: members.size,
-    count: members.size - phase.waiters.size,
+    expected: roster.size,
+    count: roster.size - phase.waiters.size,
     roster: { phase: phase.part, rules, ...listMembers(roster, max) },
   };
 }

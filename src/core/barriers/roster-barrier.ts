@@ -2,13 +2,15 @@
 // Roster: a barrier for participants with names. Each phase of it is complete when every member has
 // arrived; then the next begins, until the last. Owns who is a member and how each of them is.
 //
-//   R1. A phase is complete when each member has arrived in it, and nobody else can.
+//   R1. A phase is complete when each member has arrived in it, and nobody else can; in a tree,
+//       when each controller below with a part of it has said so, too.
 //   R2. A member waits with one connection at most.
 //   R3. A member is dead from the moment that it is known; only an arrival in its name ends that.
-import type { RosterMember } from "./commands.ts";
+import type { RosterMember } from "./orders.ts";
 /** One of those who are expected. */
 import { PlaceState } from "./place.ts";
 import type { RosterRules } from "./rules.ts";
+import type { Asker } from "./tree.ts";
 
 export interface Member {
   readonly name: string;
@@ -21,6 +23,26 @@ export interface Member {
   /** The edge it last came by; "" before that. When it ends, the member is dead. */
   edge: string;
   incarnation: number;
+}
+
+/** The members that come to a controller below, and to those below it. */
+export interface RosterPart {
+  /** By which that controller calls it; another one each time that it is told of. */
+  key: number;
+  /** By name; `at` is a path from that controller on. */
+  readonly members: Map<string, RosterMember>;
+  /** `asked`: it has not said yet that it has its part. */
+  state: "asked" | "open" | "complete" | "lost";
+  /** Why it is lost. */
+  reason: string;
+  /** How many there are, as it has said; those that are dead may be no members any more. */
+  size: number;
+  /** Changes that were sent to it. */
+  changes: number;
+  /** Who is missing there, once it has said so. */
+  missing: readonly string[] | undefined;
+  /** What it was told of who is missing. */
+  told: string;
 }
 
 /** All who wait in one phase. */
@@ -58,6 +80,22 @@ export class RosterBarrier {
   readonly generation: number;
   readonly rules: RosterRules;
   readonly members: Map<string, Member> = new Map();
+  /** By which the controller above knows it; 0 where it was opened. */
+  key = 0;
+  /** Of controllers below. */
+  readonly parts: Map<string, RosterPart> = new Map();
+  /** All of its members were told of. */
+  isWhole = true;
+  /** The controller above was told that this part is complete. */
+  isReported = false;
+  /** Changes that were taken from above. */
+  changes = 0;
+  /** Who is to be told when all controllers have their parts. */
+  opener: Asker | undefined;
+  /** Who is missing over the whole tree, as the controller above has said. */
+  missingAbove: readonly string[] | undefined;
+  /** What the one above was told of who is missing. */
+  told = "";
   /** The phase that members arrive in now. */
   phase: RosterPhase;
   /** Of the phase before. */
@@ -82,12 +120,27 @@ export class RosterBarrier {
 
   /** R1. */
   isComplete(): boolean {
-    return this.members.size > 0 && this.phase.waiters.size === this.members.size;
+    if (!this.isWhole || this.phase.waiters.size !== this.members.size) return false;
+    for (const { state } of this.parts.values()) if (state !== "complete") return false;
+    return this.size > 0 || this.key !== 0;
+  }
+
+  /** Members, here and below. */
+  get size(): number {
+    let { size } = this.members;
+    for (const part of this.parts.values()) size += part.size;
+    return size;
   }
 
   /** The next phase, in which everybody who lives is expected. */
   beginPhase(nowUs: number): void {
     this.lastError = this.phase.error;
+    this.isReported = false;
+    this.missingAbove = undefined;
+    for (const part of this.parts.values()) {
+      if (part.state === "complete") part.state = "open";
+      part.missing = undefined;
+    }
     this.phase = new RosterPhase(this, this.phase.part + 1, nowUs);
     for (const member of this.members.values()) {
       if (member.state === "arrived") {

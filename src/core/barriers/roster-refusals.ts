@@ -5,8 +5,8 @@ import type { Limits } from "../limits.ts";
 import type { Refusal } from "../refusal.ts";
 import { invalid, overLimit } from "../refusal.ts";
 import { utf8Length } from "../text.ts";
-import type { RosterChange, RosterMember } from "./commands.ts";
 import { isInteger } from "./common.ts";
+import type { RosterChange, RosterMember } from "./orders.ts";
 import type { RosterBarrier } from "./roster-barrier.ts";
 import type { RosterRules } from "./rules.ts";
 
@@ -30,6 +30,8 @@ export function changeRefusal(
 ): Refusal | undefined {
   if (roster === undefined) return undefined;
   const names = new Set(roster.members.keys());
+  for (const { members } of roster.parts.values())
+    for (const name of members.keys()) names.add(name);
   for (const name of remove) {
     if (!names.delete(name)) return invalid(`${name} is not expected at ${roster.name}`);
   }

@@ -11,20 +11,28 @@ import type { Refusal } from "../refusal.ts";
 import { invalid } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
-import type { RosterArrive, RosterChange, RosterDead, RosterOpen } from "./commands.ts";
+import type { RosterArrive } from "./commands.ts";
 import type { Common } from "./common.ts";
+import type { RosterChange, RosterDead, RosterMember, RosterOpen } from "./orders.ts";
 import type { Failure, Waiter } from "./place.ts";
 import { enlist, strike, takeAll } from "./place.ts";
 import { listMembers } from "./report.ts";
 import type { Member, RosterPhase } from "./roster-barrier.ts";
 import { RosterBarrier } from "./roster-barrier.ts";
+import type { RosterParts } from "./roster-parts.ts";
 import { changeRefusal, lateRefusal, membersRefusal, rulesRefusal } from "./roster-refusals.ts";
+import type { RosterDown } from "./tree-messages.ts";
+
+type PartOpen = Extract<RosterDown, { readonly kind: "roster-open" }>;
+type Dead = Pick<RosterDead, "participant" | "reason" | "unlessArrived">;
 
 export class RosterKind {
   readonly #common: Common;
+  readonly #parts: RosterParts;
 
-  constructor(common: Common) {
+  constructor(common: Common, parts: RosterParts) {
     this.#common = common;
+    this.#parts = parts;
   }
 
   open(scope: Scope, edge: EdgeState, command: RosterOpen, turn: Turn): void {
@@ -32,10 +40,27 @@ export class RosterKind {
     const generation = scope.nextGeneration("roster", name);
     const place = { scope: scope.name, name, generation, createdUs: turn.nowUs };
     const roster = new RosterBarrier(place, rules);
-    for (const member of members) roster.add(member, turn.nowUs);
     scope.rosters.set(name, roster);
+    this.#parts.add(roster, members, turn);
     this.#startDeadline(roster, turn);
-    turn.tell(edge, { kind: "acknowledged", connection });
+    if (roster.parts.size === 0) {
+      turn.tell(edge, { kind: "acknowledged", connection });
+      return;
+    }
+    // When all controllers have their parts: who is told of it comes, and is not refused there.
+    const { name: asker, incarnation } = edge;
+    roster.opener = { edge: asker, incarnation, connection };
+  }
+
+  /** A part of one that was opened at a controller above. */
+  openPart(scope: Scope, message: PartOpen, turn: Turn): void {
+    const { barrier: name, key, generation, phase, members, rules, isWhole } = message;
+    const place = { scope: scope.name, name, generation, createdUs: turn.nowUs };
+    const roster = new RosterBarrier(place, rules, phase);
+    [roster.key, roster.isWhole] = [key, isWhole];
+    scope.rosters.set(name, roster);
+    this.#parts.add(roster, members, turn);
+    this.#startDeadline(roster, turn);
   }
 
   arrive(scope: Scope, edge: EdgeState, command: RosterArrive, turn: Turn): void {
@@ -55,27 +80,45 @@ export class RosterKind {
     setState(member, "arrived", turn.nowUs);
     const waiter = this.#common.createWaiter(roster.phase, edge, command, 0, turn.nowUs);
     enlist(roster.phase, waiter);
-    this.#settle(roster, turn);
+    this.settle(roster, turn);
   }
 
   /** Other members, while people wait. */
   change(scope: Scope | undefined, edge: EdgeState, command: RosterChange, turn: Turn): void {
     const { barrier: name, connection, add, remove } = command;
     const roster = scope?.rosters.get(name);
-    const refusal = changeRefusal(roster, command, this.#common.limits);
+    const refusal =
+      changeRefusal(roster, command, this.#common.limits) ?? this.#partsRefusal(scope, add, roster);
     if (refusal !== undefined || roster === undefined) {
       turn.tell(edge, { kind: "refused", connection, ...(refusal ?? unknown(name)) });
       return;
     }
     turn.tell(edge, { kind: "acknowledged", connection });
-    for (const gone of remove) this.#dismiss(roster, gone, turn);
-    for (const member of add) roster.add(member, turn.nowUs);
-    this.#settle(roster, turn);
+    this.exchange(roster, { add, remove }, turn);
   }
 
-  /** Somebody knows that a participant is dead, in all rosters of the scope. */
-  dead(scope: Scope, { participant, reason, unlessArrived }: RosterDead, turn: Turn): void {
+  exchange(
+    roster: RosterBarrier,
+    { add, remove }: Pick<RosterChange, "add" | "remove">,
+    turn: Turn,
+  ): void {
+    for (const gone of remove) {
+      if (!this.#parts.remove(roster, gone, turn)) this.#dismiss(roster, gone, turn);
+    }
+    this.#parts.add(roster, add, turn);
+    this.settle(roster, turn);
+  }
+
+  /**
+   * Somebody knows that a participant is dead, in all rosters of the scope.
+   * @param which those that were opened here, or parts of others
+   */
+  dead(scope: Scope, command: Dead, turn: Turn, which: "own" | "parts" = "own"): void {
+    const { participant, reason, unlessArrived } = command;
     for (const roster of [...scope.rosters.values()]) {
+      if ((roster.key === 0) !== (which === "own")) continue;
+      const dead = { participant, reason, unlessArrived: unlessArrived === true };
+      this.#parts.tellDead(scope, roster, dead, turn);
       const member = roster.members.get(participant);
       if (member === undefined || member.state === "dead") continue;
       if (unlessArrived === true && member.state === "arrived") continue;
@@ -91,6 +134,7 @@ export class RosterKind {
     const { roster } = phaseOf(waiter);
     this.#remove(waiter, turn.nowUs);
     if (roster.phase.waiters.size === 0) this.#common.nobodyWaits(roster.phase);
+    if (roster.key !== 0) this.#parts.report(roster, turn);
   }
 
   /**
@@ -119,11 +163,16 @@ export class RosterKind {
 
   /** The deadline of the phase. */
   expire(phase: RosterPhase, turn: Turn): void {
-    this.#finish(phase.roster, "timeout", { error: phase.error }, turn);
+    const { roster } = phase;
+    const reason = "its deadline has passed";
+    if (roster.key === 0) this.finish(roster, "timeout", { error: phase.error }, turn);
+    else this.#parts.sayFailed(roster, { outcome: "timeout", reason }, turn);
   }
 
   end(roster: RosterBarrier, outcome: "cancelled" | "failed", failure: Failure, turn: Turn): void {
-    this.#finish(roster, outcome, failure, turn);
+    // A part ends by itself when its scope does; whoever else ends it asks the root to.
+    if (roster.key !== 0) this.#parts.sayLost(roster, "its scope has ended there", turn);
+    this.finish(roster, outcome, failure, turn);
   }
 
   openRefusal(scope: Scope | undefined, edge: EdgeState, command: RosterOpen): Refusal | undefined {
@@ -135,6 +184,7 @@ export class RosterKind {
       this.#common.refusal(scope, edge, { barrier, connection, who, error: 0 }, target) ??
       membersRefusal(members, limits) ??
       rulesRefusal(rules) ??
+      this.#partsRefusal(scope, members, { rules }) ??
       this.#common.deadlineRefusal(rules.deadline);
     if (refusal !== undefined || !exists) return refusal;
     return invalid(`a roster ${barrier} is open already; change it, or end it`);
@@ -158,7 +208,7 @@ export class RosterKind {
     const { name } = who;
     if (name === undefined) return invalid("a roster is for participants with names");
     const member = roster.members.get(name);
-    if (member === undefined) return invalid(`${name} is not expected at ${barrier}`);
+    if (member === undefined) return invalid(strangerText(roster, name));
     const now = roster.phase.part;
     if (phase !== undefined && phase > now) {
       return invalid(`phase ${phase} of ${barrier} has not begun; it is in phase ${now}`);
@@ -173,21 +223,36 @@ export class RosterKind {
     return undefined;
   }
 
-  #settle(roster: RosterBarrier, turn: Turn): void {
-    if (!roster.isComplete()) {
-      if (roster.phase.waiters.size === 0) this.#common.nobodyWaits(roster.phase);
+  settle(roster: RosterBarrier, turn: Turn): void {
+    const { phase, rules, key } = roster;
+    if (phase.waiters.size === 0) this.#common.nobodyWaits(phase);
+    if (key !== 0) this.#parts.report(roster, turn);
+    else if (roster.isComplete()) {
+      const isOver = rules.phases !== 0 && phase.part >= rules.phases;
+      this.cross(roster, { error: phase.error, isOver }, turn);
+    }
+  }
+
+  /** The point of no return is behind: whoever waits goes on, here and below (D9). */
+  cross(
+    roster: RosterBarrier,
+    { error, isOver }: { readonly error: number; readonly isOver: boolean },
+    turn: Turn,
+  ): void {
+    const { phase } = roster;
+    this.#parts.tellCrossed(roster, { phase: phase.part, error, isOver }, turn);
+    if (isOver) {
+      this.finish(roster, "crossed", { error }, turn);
       return;
     }
-    const { phase, rules } = roster;
-    if (rules.phases !== 0 && phase.part >= rules.phases) {
-      this.#finish(roster, "crossed", { error: phase.error }, turn);
-      return;
-    }
+    phase.error = error;
     const waiters = takeAll(phase);
-    const standing = { expected: roster.members.size, missing: [] };
+    const standing = { expected: roster.size, missing: [] };
     roster.beginPhase(turn.nowUs);
     this.#common.tellEnd(phase, waiters, { outcome: "crossed" }, standing, turn);
     this.#startDeadline(roster, turn);
+    // A part that has lost everybody is complete at once.
+    if (roster.key !== 0) this.#parts.report(roster, turn);
   }
 
   /** They are dead; the rules say what follows. */
@@ -199,18 +264,33 @@ export class RosterKind {
     }
     const [first] = members;
     if (whenDead === "fail" && first !== undefined) {
-      const why = `${first.name} is dead: ${reason}`;
-      this.#finish(roster, "failed", { error: 0, reason: why }, turn);
+      this.fail(roster, `${first.name} is dead: ${reason}`, turn);
       return;
     }
     if (whenDead === "shrink") {
       for (const { name } of members) roster.members.delete(name);
-      if (roster.members.size === 0) {
-        this.#finish(roster, "failed", { error: 0, reason: `nobody is left: ${reason}` }, turn);
-        return;
-      }
+      if (roster.key !== 0)
+        this.#parts.sayLeft(
+          roster,
+          members.map(({ name }) => name),
+          turn,
+        );
+      if (this.isDeserted(roster, reason, turn)) return;
     }
-    this.#settle(roster, turn);
+    this.settle(roster, turn);
+  }
+
+  /** The rules end it: at once where it was opened, by its root when this is a part. */
+  fail(roster: RosterBarrier, reason: string, turn: Turn): void {
+    if (roster.key === 0) this.finish(roster, "failed", { error: 0, reason }, turn);
+    else this.#parts.sayFailed(roster, { outcome: "failed", reason }, turn);
+  }
+
+  /** @returns whether nobody is left of the whole of it, so that it has failed. */
+  isDeserted(roster: RosterBarrier, reason: string, turn: Turn): boolean {
+    if (roster.key !== 0 || roster.size > 0) return false;
+    this.finish(roster, "failed", { error: 0, reason: `nobody is left: ${reason}` }, turn);
+    return true;
   }
 
   /** Not a member any more; if it waits, it is told so. */
@@ -227,14 +307,20 @@ export class RosterKind {
     this.#remove(waiter, turn.nowUs);
   }
 
-  #finish(
+  /** @param known who is missing, as the controller above has said */
+  finish(
     roster: RosterBarrier,
     outcome: BarrierOutcome,
     { error, reason }: Failure,
     turn: Turn,
+    known?: readonly string[],
   ): void {
     const { phase, members, scope: scopeName, name } = roster;
-    const missing = outcome === "crossed" ? [] : this.#common.missing(phase);
+    const missing = outcome === "crossed" ? [] : (known ?? this.#common.missing(phase));
+    if (outcome !== "crossed") {
+      this.#parts.tellEnded(roster, { outcome, error, reason: reason ?? "", missing }, turn);
+    }
+    this.#tellOpener(roster, outcome, reason, turn);
     const isTold = outcome === "timeout" || outcome === "failed";
     const presence = isTold ? this.#presence(roster, turn) : undefined;
     phase.error = error;
@@ -247,8 +333,35 @@ export class RosterKind {
     const passesLate = roster.rules.whenLate === "pass";
     const { closedBarriersPerScopeMax } = this.#common.limits;
     scope.remember(phase, outcome, closedBarriersPerScopeMax, passesLate);
-    const standing = { expected: members.size, missing };
+    const standing = { expected: roster.size, missing };
     this.#common.tellEnd(phase, takeAll(phase), { outcome, reason, presence }, standing, turn);
+  }
+
+  /** It is over before all controllers had their parts. */
+  #tellOpener(
+    roster: RosterBarrier,
+    outcome: BarrierOutcome,
+    reason: string | undefined,
+    turn: Turn,
+  ): void {
+    const { opener, name } = roster;
+    if (opener === undefined) return;
+    roster.opener = undefined;
+    const code = outcome === "cancelled" ? "cancelled" : "failed";
+    const message = `${name} has ended (${outcome})${reason === undefined ? "" : `: ${reason}`}`;
+    this.#parts.answer(this.#common.scopeOf(roster.phase), opener, { code, message }, turn);
+  }
+
+  #partsRefusal(
+    scope: Scope | undefined,
+    members: readonly RosterMember[],
+    roster: Pick<RosterBarrier, "rules"> | undefined,
+  ): Refusal | undefined {
+    const refusal = this.#parts.refusal(scope, members);
+    if (refusal !== undefined || roster?.rules.deadline?.since !== "last-arrival") return refusal;
+    if (!members.some(isElsewhere)) return undefined;
+    const what = "a deadline since the last arrival is for a roster at one controller";
+    return invalid(`${what}; take since opening or first-arrival`);
   }
 
   #presence(roster: RosterBarrier, { nowUs }: Turn): Presence {
@@ -300,6 +413,19 @@ function setState(member: Member, state: Member["state"], nowUs: number): void {
   member.state = state;
   member.sinceUs = nowUs;
   member.reason = "";
+}
+
+function isElsewhere({ at = "" }: RosterMember): boolean {
+  return at.split("/").some((word) => word !== "");
+}
+
+function strangerText({ parts, name: barrier }: RosterBarrier, name: string): string {
+  for (const [child, { members }] of parts) {
+    const { at } = members.get(name) ?? {};
+    if (!members.has(name)) continue;
+    return `${name} is expected at the controller ${at === undefined ? child : `${child}/${at}`}`;
+  }
+  return `${name} is not expected at ${barrier}`;
 }
 
 function waiterOf(roster: RosterBarrier, name: string): Waiter | undefined {

@@ -6,8 +6,10 @@ import type { Refusal } from "../refusal.ts";
 import { overLimit } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
-import type { TreeOrder } from "./commands.ts";
+
 import type { Common } from "./common.ts";
+import type { TreeOrder } from "./orders.ts";
+import { fromAbove } from "./roster-parts.ts";
 import type { Asker } from "./tree.ts";
 import type { TreeLinks } from "./tree-links.ts";
 import type { DownMessage, UpMessage } from "./tree-messages.ts";
@@ -48,14 +50,15 @@ export class TreeAsks {
 
   /** From a controller below. */
   take(scope: Scope, child: string, { id, order }: Ask, turn: Turn): void {
+    const asker = id === 0 ? undefined : { child, id };
+    const here = ordered(child, { ...order, scope: scope.name });
     if (!this.#parts.reports.isBelow(scope)) {
-      const refusal = this.#obey(scope, order, turn);
-      if (id !== 0) this.#tell(scope, { child, id }, refusal, turn);
+      this.#obey(scope, asker, here, turn);
       return;
     }
     const refusal = this.#refusal(scope);
-    if (refusal === undefined) this.#ask(scope, id === 0 ? undefined : { child, id }, order, turn);
-    else if (id !== 0) this.#tell(scope, { child, id }, refusal, turn);
+    if (refusal === undefined) this.#ask(scope, asker, here, turn);
+    else if (asker !== undefined) this.#parts.links.answer(scope, asker, refusal, turn);
   }
 
   answered(scope: Scope, { id, refusal }: Answer, turn: Turn): void {
@@ -63,7 +66,7 @@ export class TreeAsks {
     const asker = asks.get(id);
     if (asker === undefined) return;
     asks.delete(id);
-    this.#tell(scope, asker, refusal, turn);
+    this.#parts.links.answer(scope, asker, refusal, turn);
   }
 
   /** Nobody knows what becomes of the orders on their way. */
@@ -71,7 +74,7 @@ export class TreeAsks {
     const { asks } = scope.tree;
     const message = `${reason}; it may have been done, or not`;
     for (const asker of asks.values()) {
-      this.#tell(scope, asker, { code: "unavailable", message }, turn);
+      this.#parts.links.answer(scope, asker, { code: "unavailable", message }, turn);
     }
     asks.clear();
   }
@@ -98,34 +101,33 @@ export class TreeAsks {
     return overLimit(limits, "treeAsksMax", "the root has too many orders to answer");
   }
 
-  /** @returns why it was refused, if it was. */
-  #obey(scope: Scope, order: TreeOrder, turn: Turn): Refusal | undefined {
+  #obey(scope: Scope, asker: Asker | undefined, order: TreeOrder, turn: Turn): void {
     const nobody = endedEdge("");
     const said = turn.listen(nobody, () => {
-      const here = { ...order, scope: scope.name };
-      const told = here.kind === "cancel-all" ? here : { ...here, connection: askConnection };
+      const told = order.kind === "cancel-all" ? order : { ...order, connection: askConnection };
       this.#parts.obey(nobody, told, turn);
     });
-    for (const effect of said) {
-      if (effect.kind === "refused") return { code: effect.code, message: effect.message };
-    }
-    return undefined;
-  }
-
-  #tell(
-    scope: Scope,
-    asker: Asker,
-    refusal: Pick<Refusal, "code" | "message"> | undefined,
-    turn: Turn,
-  ): void {
-    if ("child" in asker) {
-      const why = refusal === undefined ? {} : { refusal };
-      this.#parts.links.sayDown(scope, asker.child, { kind: "answer", id: asker.id, ...why }, turn);
+    if (order.kind === "roster-open" && said.length === 0) {
+      // It is answered when all have their parts.
+      const roster = scope.rosters.get(order.barrier);
+      if (roster !== undefined) roster.opener = asker;
       return;
     }
-    const { edge: name, incarnation, connection } = asker;
-    const edge = { name, incarnation };
-    if (refusal === undefined) turn.tell(edge, { kind: "acknowledged", connection });
-    else turn.tell(edge, { kind: "refused", connection, ...refusal });
+    if (asker === undefined) return;
+    const refused = said.find((effect) => effect.kind === "refused");
+    const refusal = refused && { code: refused.code, message: refused.message };
+    this.#parts.links.answer(scope, asker, refusal, turn);
+  }
+}
+
+/** As it is meant from here on. */
+function ordered(child: string, order: TreeOrder): TreeOrder {
+  switch (order.kind) {
+    case "roster-open":
+      return { ...order, members: fromAbove(child, order.members) };
+    case "roster-change":
+      return { ...order, add: fromAbove(child, order.add) };
+    default:
+      return order;
   }
 }

@@ -21,6 +21,7 @@ import type {
 import type { Common } from "./common.ts";
 import type { CountTree } from "./count-tree.ts";
 import type { QuorumTree } from "./quorum-tree.ts";
+import type { RosterTree } from "./roster-tree.ts";
 import { TreeLink } from "./tree.ts";
 import type { TreeAsks } from "./tree-asks.ts";
 import type { TreeLinks } from "./tree-links.ts";
@@ -34,6 +35,7 @@ export interface TreeParts {
   readonly asks: TreeAsks;
   readonly quorums: QuorumTree;
   readonly counts: CountTree;
+  readonly rosters: RosterTree;
 }
 
 export class TreeControl implements ReportSources {
@@ -184,7 +186,9 @@ export class TreeControl implements ReportSources {
     link.speaks = speaks;
     this.#parts.links.repeat(scope, link, turn);
     this.#parts.reports.met(scope, link, isNew ? 0 : received);
-    if (link.side === "child") this.#parts.quorums.askAnew(scope, link.name, turn);
+    if (link.side !== "child") return;
+    this.#parts.quorums.askAnew(scope, link.name, turn);
+    this.#parts.rosters.childMet(scope, link.name, turn);
   }
 
   /** M3. */
@@ -227,16 +231,18 @@ export class TreeControl implements ReportSources {
     link.isMet = false;
     if (!keepsEdge) link.edge = "";
     const { name, side } = link;
-    const { quorums, counts, asks } = this.#parts;
+    const { quorums, counts, rosters, asks } = this.#parts;
     if (side === "parent") {
       const reason = `the controller above, ${name}, ${what}`;
       quorums.parentLost(scope, reason, turn);
       counts.parentLost(scope, reason, turn);
+      rosters.parentLost(scope, reason, turn);
       asks.parentLost(scope, reason, turn);
     } else {
       const reason = `the sub-controller ${name} ${what}`;
       quorums.childLost(scope, name, reason, turn);
       counts.childLost(scope, name, reason, turn);
+      rosters.childLost(scope, name, reason, turn);
     }
   }
 
@@ -248,16 +254,24 @@ export class TreeControl implements ReportSources {
   }
 
   #takeFromAbove(scope: Scope, message: DownMessage, turn: Turn): void {
-    const { quorums, counts, asks } = this.#parts;
+    const { quorums, counts, rosters, asks } = this.#parts;
     switch (message.kind) {
       case "count-ended":
         counts.ended(scope, message, turn);
         return;
       case "news":
         counts.hearNews(scope, message.counts);
+        rosters.hearAbove(scope, message.rosters ?? []);
         return;
       case "answer":
         asks.answered(scope, message, turn);
+        return;
+      case "roster-open":
+      case "roster-change":
+      case "roster-dead":
+      case "roster-crossed":
+      case "roster-ended":
+        rosters.takeFromAbove(scope, message, turn);
         return;
       default:
         quorums.takeFromAbove(scope, message, turn);
@@ -271,7 +285,7 @@ export class TreeControl implements ReportSources {
     { number, message }: { readonly number: number; readonly message: UpMessage },
     turn: Turn,
   ): void {
-    const { quorums, counts, asks } = this.#parts;
+    const { quorums, counts, rosters, asks } = this.#parts;
     switch (message.kind) {
       case "report":
         for (const each of message.counts) counts.take(scope, child, number, each, turn);
@@ -281,6 +295,15 @@ export class TreeControl implements ReportSources {
         return;
       case "ask":
         asks.take(scope, child, message, turn);
+        return;
+      case "roster-opened":
+      case "roster-complete":
+      case "roster-incomplete":
+      case "roster-failed":
+      case "roster-left":
+      case "roster-lost":
+      case "roster-news":
+        rosters.takeFromBelow(scope, child, message, turn);
         return;
       default:
         quorums.takeFromBelow(scope, child, message, turn);
@@ -306,7 +329,15 @@ export class TreeControl implements ReportSources {
   }
 
   tellNews(scope: Scope, turn: Turn): boolean {
-    return this.#parts.counts.tellNews(scope, turn);
+    const ofCounts = this.#parts.counts.newsFor(scope);
+    const ofRosters = this.#parts.rosters.tellNews(scope, turn);
+    for (const child of scope.tree.children.keys()) {
+      const [counts = [], rosters = []] = [ofCounts?.get(child), ofRosters?.get(child)];
+      if (counts.length + rosters.length === 0) continue;
+      const news = { kind: "news", counts, ...(rosters.length === 0 ? {} : { rosters }) } as const;
+      this.#parts.links.sayDown(scope, child, news, turn);
+    }
+    return ofCounts !== undefined || ofRosters !== undefined;
   }
 }
 
@@ -320,6 +351,10 @@ const fromAbove: Readonly<Record<TreeMessage["kind"], boolean>> = {
   ...{ init: true, change: true, released: true, ended: true, "count-ended": true },
   ...{ news: true, answer: true, initialised: false, reached: false, unreached: false },
   ...{ failed: false, report: false, "count-failed": false, ask: false },
+  ...{ "roster-open": true, "roster-change": true, "roster-dead": true, "roster-crossed": true },
+  ...{ "roster-ended": true, "roster-opened": false, "roster-complete": false },
+  ...{ "roster-incomplete": false, "roster-failed": false, "roster-lost": false },
+  ...{ "roster-left": false, "roster-news": false },
 };
 
 function isFromAbove(message: TreeMessage): message is DownMessage {

@@ -2,9 +2,10 @@
 // How something is said over the links of a scope's tree: kept, and told to the edge that carries
 // the link when the other side is there (M2, M4).
 import type { Limits } from "../limits.ts";
+import type { Refusal } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
-import type { TreeLink } from "./tree.ts";
+import type { Asker, TreeLink } from "./tree.ts";
 import type { DownMessage, TreeMessage, UpMessage } from "./tree-messages.ts";
 
 export class TreeLinks {
@@ -43,6 +44,24 @@ export class TreeLinks {
     const links = this.#overflown;
     this.#overflown = [];
     return links;
+  }
+
+  /** What the root says to an order, to who gave it or the controller that passed it on. */
+  answer(
+    scope: Scope,
+    asker: Asker,
+    refusal: Pick<Refusal, "code" | "message"> | undefined,
+    turn: Turn,
+  ): void {
+    if ("child" in asker) {
+      const why = refusal === undefined ? {} : { refusal };
+      this.sayDown(scope, asker.child, { kind: "answer", id: asker.id, ...why }, turn);
+      return;
+    }
+    const { edge: name, incarnation, connection } = asker;
+    const edge = { name, incarnation };
+    if (refusal === undefined) turn.tell(edge, { kind: "acknowledged", connection });
+    else turn.tell(edge, { kind: "refused", connection, ...refusal });
   }
 
   #say(scope: Scope, link: TreeLink, message: TreeMessage, turn: Turn): void {

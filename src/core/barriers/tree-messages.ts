@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What controllers say to each other about barriers (D9). Of quorums and rosters `key` is the
-// generation of the barrier at the controller above: both sides call it by that, so that what is
-// said of a barrier that is gone is not taken for its next generation. Of counts, which anybody may
+// What controllers say to each other about barriers (D9). Of quorums `key` is the generation of the
+// barrier at the controller above, of rosters a number that the one above gives each part: both
+// sides call it by that, so that what is said of a barrier that is gone is not taken for its next
+// generation. Of counts, which anybody may
 // begin anywhere, it is the `round`: the number of the message in which the controller below has
 // reported its part for the first time.
 import type { ErrorCode } from "../code.ts";
-import type { TreeOrder } from "./orders.ts";
-import type { BarrierOutcome, Deadline, Quorum } from "./rules.ts";
+import type { RosterMember, TreeOrder } from "./orders.ts";
+import type { BarrierOutcome, Deadline, Quorum, RosterRules } from "./rules.ts";
 
 interface About {
   readonly barrier: string;
@@ -80,11 +81,83 @@ export type QuorumDown =
   | (About & { readonly kind: "released"; readonly error: number })
   | (Ended & { readonly kind: "ended" });
 
+/** Of a roster, from the controller above. */
+export type RosterDown =
+  /** Its part; more of it follows as long as it is not whole. */
+  | (About & {
+      readonly kind: "roster-open";
+      readonly generation: number;
+      readonly phase: number;
+      readonly members: readonly RosterMember[];
+      readonly rules: RosterRules;
+      readonly isWhole: boolean;
+    })
+  | (About & {
+      readonly kind: "roster-change";
+      readonly add: readonly RosterMember[];
+      readonly remove: readonly string[];
+    })
+  | {
+      readonly kind: "roster-dead";
+      readonly participant: string;
+      readonly reason: string;
+      readonly unlessArrived: boolean;
+    }
+  /** All have come; `isOver`: that was the last phase. */
+  | (About & {
+      readonly kind: "roster-crossed";
+      readonly phase: number;
+      readonly error: number;
+      readonly isOver: boolean;
+    })
+  | (About & {
+      readonly kind: "roster-ended";
+      readonly outcome: "failed" | "cancelled" | "timeout";
+      readonly error: number;
+      readonly reason: string;
+      readonly missing: readonly string[];
+    });
+
+/** Of a roster, from a controller below. */
+export type RosterUp =
+  /** It has its part, and so have those below it. */
+  | (About & { readonly kind: "roster-opened" })
+  /** Everybody of its part has come, of how it was after so many changes. */
+  | (About & {
+      readonly kind: "roster-complete";
+      readonly phase: number;
+      readonly error: number;
+      readonly size: number;
+      readonly changes: number;
+    })
+  | (About & { readonly kind: "roster-incomplete"; readonly phase: number })
+  /** What the rules of the roster end it for. */
+  | (About & {
+      readonly kind: "roster-failed";
+      readonly outcome: "failed" | "timeout";
+      readonly reason: string;
+    })
+  /** They are dead, and by the rules no members any more. */
+  | (About & { readonly kind: "roster-left"; readonly names: readonly string[] })
+  /** It does not take part any more. */
+  | (About & { readonly kind: "roster-lost"; readonly reason: string })
+  | { readonly kind: "roster-news"; readonly rosters: readonly RosterNews[] };
+
+/** Who is missing: below, or over the whole tree (B10). */
+export interface RosterNews extends About {
+  readonly missing: readonly string[];
+}
+
 /** From the controller above. */
 export type DownMessage =
   | QuorumDown
   | CountEnded
-  | { readonly kind: "news"; readonly counts: readonly CountNews[] }
+  | RosterDown
+  | {
+      readonly kind: "news";
+      readonly counts: readonly CountNews[];
+      readonly rosters?: readonly RosterNews[];
+    }
   | {
       readonly kind: "answer";
       readonly id: number;
@@ -102,6 +175,7 @@ export type QuorumUp =
 /** From a controller below. */
 export type UpMessage =
   | QuorumUp
+  | RosterUp
   | { readonly kind: "report"; readonly counts: readonly CountReport[] }
   /** It cannot be completed any more: a controller further down is lost. */
   | {

@@ -105,6 +105,8 @@ export class Tree {
   /** By the number under which the controller above knows the question. */
   readonly asks: Map<number, Asker> = new Map();
   lastAsk = 0;
+  /** Of the parts of rosters that were told of; each telling has its own. */
+  lastKey = 0;
 
   /** Whether a controller above decides, as far as is known: it may be one that knows no counts. */
   get isBelow(): boolean {
