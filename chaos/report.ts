@@ -15,9 +15,10 @@ export function describeReport(result: RunResult): string {
   const date = new Date(result.startedMs).toISOString().slice(0, 10);
   return [
     "# Report of a run under faults\n",
-    `Made by \`${commandOf(options)}\` on ${date}, with ${options.servers} Muster servers and three`,
-    `of NATS ${natsVersion()} on ${machineText()}; what is done and how it is judged is in`,
+    `Made on ${date}, with ${options.servers} Muster servers and three of NATS ${natsVersion()} on`,
+    `${machineText()}; what is done and how it is judged is in`,
     "[chaos/README.md](../README.md).\n",
+    `    ${commandOf(options)}\n`,
     "| | |",
     "|---|---|",
     `| violations | **${violations.length}** |`,

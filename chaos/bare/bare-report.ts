@@ -10,8 +10,9 @@ export function describeBare(result: BareResult): string {
   const broken = findings.reduce((sum, { count }) => sum + count, 0);
   return [
     "# Report of brokers under faults, without Muster\n",
-    `Made by \`${commandOf(options)} --bare\` on ${date} with three servers of NATS ${version},`,
-    `on ${machineText()}; writers and readers are NATS' own client.\n`,
+    `Made on ${date}, with three servers of NATS ${version} on`,
+    `${machineText()}; writers and readers are NATS' own client.\n`,
+    `    ${commandOf(options)} --bare\n`,
     "| | |",
     "|---|---|",
     `| messages acknowledged | ${result.acknowledged} |`,

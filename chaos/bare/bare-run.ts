@@ -85,6 +85,7 @@ export class BareRun {
       await pause(fault.pauseMs);
       this.#say(`${this.#acknowledged.length} acknowledged, ${faults.length} faults`);
     }
+    await pause(Math.max(0, seconds - this.#seconds) * 1_000);
     const loadSeconds = this.#seconds;
     this.#isOver = true;
     await brokers.settled().catch((error: Error) => this.#note(error.message));

@@ -213,6 +213,8 @@ describe("a reader of a log on NATS", () => {
   });
 
   it("R6: waits for a consumer that takes long to be made, and has what it said before", async () => {
+    // So that the look for silence comes shortly before the consumer does.
+    await pass(2_400);
     makingMs = natsChoiceMs - 500;
     early = [1, 2];
     tail.open();
