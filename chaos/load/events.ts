@@ -16,6 +16,7 @@ import { eventHash } from "../../src/host/event-hash.ts";
 import { newNonce } from "../../src/host/ids.ts";
 import { TimerFireClock } from "../../src/testbed/agents/firing/fire-clock.ts";
 import { getArg, getIntegerArg, parseCompletionArgs } from "../../src/wire/event/args.ts";
+import { BusError } from "../../src/wire/event/bus.ts";
 import { attributeNames, getText } from "../../src/wire/event/notification.ts";
 import type { EventNode } from "../cluster/scheduler.ts";
 import { hashOf } from "../random.ts";
@@ -40,6 +41,7 @@ const patienceMs = 40_000;
 /** How far ahead events are planned, milliseconds. */
 const [aheadMsMin, aheadMsMax] = [500, 6_000];
 const publicationsMax = 1_000;
+const retryMs = 500;
 
 const load = JSON.parse(process.argv[2] ?? "{}") as EventLoad;
 const { experiment, doors, nodes, seed } = load;
@@ -69,10 +71,25 @@ function connect(at: number): Promise<ConnectedBus> {
   return connectEventBus(eventAddress(own.join(",")), publicationsMax);
 }
 
-async function obey(node: EventNode, at: number): Promise<void> {
+/** Until the bus is there: servers may be away when a client comes. */
+async function opened<Result>(at: number, open: (bus: ConnectedBus) => Promise<Result>) {
+  for (;;) {
+    let bus: ConnectedBus | undefined;
+    try {
+      bus = await connect(at);
+      return await open(bus);
+    } catch (error) {
+      bus?.close();
+      if (!(error instanceof BusError) || error.code !== "unavailable") throw error;
+      await pause(retryMs);
+    }
+  }
+}
+
+async function obey(node: EventNode, bus: ConnectedBus): Promise<void> {
   const clockName = readClockName();
   await BusAgent.open({
-    ...{ name: node.name, experiment, objects: node.objects, bus: await connect(at), sender },
+    ...{ name: node.name, experiment, objects: node.objects, bus, sender },
     ...{ credentials: credentials(), clock: systemClock, clockName },
     fire: new TimerFireClock(systemClock),
     perform: async ({ objname, args, due }) => {
@@ -85,10 +102,10 @@ async function obey(node: EventNode, at: number): Promise<void> {
 }
 
 /** Completions, also those that their sender is not told. */
-async function watch(): Promise<void> {
+async function watch(bus: ConnectedBus): Promise<void> {
   const trusted = credentials();
   await SteadySubscription.open({
-    ...{ bus: await connect(1), clock: systemClock },
+    ...{ bus, clock: systemClock },
     address: { expt: experiment, eventtype: "COMPLETE", scheduler: 0 },
     onNotifications: (placed) => {
       for (const { notification } of placed) {
@@ -157,9 +174,10 @@ async function send(bus: ConnectedBus, own: number): Promise<void> {
 const report = setInterval(() => {
   process.stdout.write(`${JSON.stringify({ rounds: [], operations: history.ended })}\n`);
 }, 500);
-await watch();
-await Promise.all(nodes.map(obey));
-await Promise.all(doors.map(async (_, at) => send(await connect(at), at)));
+await opened(1, watch);
+await Promise.all(nodes.map((node, at) => opened(at, (bus) => obey(node, bus))));
+const buses = await Promise.all(doors.map((_, at) => opened(at, async (bus) => bus)));
+await Promise.all(buses.map(send));
 await Promise.all(open);
 clearInterval(report);
 history.complete();
