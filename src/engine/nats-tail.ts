@@ -11,7 +11,8 @@
 //       deliver afterwards what they never took. It can be known by its silence, which is longer
 //       than a choice takes: what comes after one is not taken, but read anew (R2). A consumer that
 //       took as long to be made is not taken either. One that lives through a choice says nothing,
-//       so that after a time in which nothing was taken the stream itself is asked (nats-recheck.ts).
+//       so that after a time in which nothing was taken the stream itself is asked
+//       (nats-recheck.ts).
 //   R5. What such a leader has taken by itself stays in its store until it has caught up with the
 //       others. So a consumer, which may come to lie there, is made when no copy is behind, or when
 //       one has been behind for `natsSettleMs`.
