@@ -430,6 +430,7 @@ export class Host implements PortHost {
   #append(batches: readonly Batch[]): void {
     const server = this.#membership?.life;
     const entry: Entry = { format: 1, ...(server && { server }), batches };
+    const { life } = this.#lost;
     this.#inFlight += 1;
     this.#watch.sent();
     const startedUs = this.clock.nowUs();
@@ -438,7 +439,8 @@ export class Host implements PortHost {
         this.#onAppended(this.clock.nowUs() - startedUs);
         this.#inFlight -= 1;
         if (this.#closed) return;
-        if (server !== undefined && this.#lost.taken(sequence, this.#core.sequence)) this.#onLoss();
+        const isServer = server !== undefined;
+        if (isServer && this.#lost.taken(life, sequence, this.#core.sequence)) this.#onLoss();
         this.#watch.taken(this.#inFlight > 0 || this.#failed);
         this.#retryMs = retryDelayMs.first;
         if (this.#failed) this.#retryWhenQuiet();

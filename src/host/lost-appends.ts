@@ -4,6 +4,7 @@
 // know. What is lost is appended again by the host, as after a failure (H2).
 //
 //   Q1. An append is lost when its place holds an entry of somebody else, or of another life.
+//   Q2. What was appended before this life began is not looked for: its answer may come later.
 
 /** Places of own entries whose acknowledgement has not come; it may never come. */
 const keptMax = 4_096;
@@ -13,9 +14,20 @@ export class LostAppends {
   readonly #taken = new Set<number>();
   /** Own, delivered, and not known to be taken. */
   readonly #delivered = new Set<number>();
+  #life = 0;
 
-  /** @param applied the last entry that was delivered. @returns whether it is lost (Q1). */
-  taken(sequence: number, applied: number): boolean {
+  /** In which life an append is sent. */
+  get life(): number {
+    return this.#life;
+  }
+
+  /**
+   * @param life in which it was sent (Q2)
+   * @param applied the last entry that was delivered
+   * @returns whether it is lost (Q1)
+   */
+  taken(life: number, sequence: number, applied: number): boolean {
+    if (life !== this.#life) return false;
     if (sequence <= applied) return !this.#delivered.delete(sequence);
     this.#taken.add(sequence);
     return false;
@@ -36,6 +48,7 @@ export class LostAppends {
 
   /** It has joined anew: what its last life has appended counts no more. */
   forget(): void {
+    this.#life += 1;
     this.#taken.clear();
     this.#delivered.clear();
   }
