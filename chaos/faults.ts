@@ -31,10 +31,13 @@ export const faultNames = [
 export type FaultName = (typeof faultNames)[number];
 
 /**
- * After these NATS 2.9 was seen to lose what it had acknowledged, or to keep another entry than it
- * had delivered, also without Muster (reports/): what is found then need not be Muster's.
+ * A broker was silent and comes back as it was. After these NATS 2.9 was seen to lose what it had
+ * acknowledged, or to keep another entry than it had delivered, also without Muster (reports/):
+ * what is found then need not be Muster's.
  */
-const deposing: ReadonlySet<FaultName> = new Set(["stop-leader", "cut-leader", "cut-broker"]);
+const deposing: ReadonlySet<FaultName> = new Set([
+  ...(["stop-leader", "cut-leader", "stop-broker", "cut-broker"] as const),
+]);
 
 /** Unless others are named. */
 export const standardFaults: readonly FaultName[] = faultNames.filter(

@@ -27,8 +27,9 @@ export interface ChaosOptions {
 export const usage = `usage: npm run chaos -- [--minutes M] [--seed N] [--faults LIST] [--servers N]
     [--lanes N] [--rate OPERATIONS-A-SECOND] [--report FILE] [--keep DIR] [--dist DIR] [--bare]
 faults: ${faultNames.join(", ")};
-    unless named, without stop-leader, cut-leader and cut-broker, after which NATS 2.9 loses entries
-    by itself ('all': with them); none with --faults none
+    unless named, without those by which a broker is silent and comes back as it was (stop-leader,
+    cut-leader, stop-broker, cut-broker), after which NATS 2.9 loses entries by itself; 'all': with
+    them; none with --faults none
 `;
 
 /** @throws Error with what is wrong. */

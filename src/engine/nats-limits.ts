@@ -35,7 +35,7 @@ export const natsChoiceMs = 4_000;
  */
 export const natsStaleMs = 2_500;
 /** Entries of a log that are compared with the stream after brokers were in trouble. */
-export const natsRecheckEntries = 32;
+export const natsRecheckEntries = 64;
 /** How long after it has ended, milliseconds. */
 export const natsRecheckMs: readonly number[] = [1_000, 4_000, 12_000];
 /** Stamps of entries that a reader remembers for that. */

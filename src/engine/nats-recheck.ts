@@ -3,8 +3,8 @@
 // NATS 2.9 can replace what it has acknowledged and delivered when it chooses another leader, and a
 // consumer that lives through that says nothing of it.
 //
-//   V1. Asked for are `natsRecheckEntries` entries around the place where the trouble began, some
-//       time after it has ended, and again: leaders change more than once.
+//   V1. Asked for are `natsRecheckEntries` entries around the place where the trouble began, and
+//       the newest ones, some time after it has ended, and again: leaders change more than once.
 //   V2. Another stamp means another entry. No answer, or no such entry, means nothing: who is asked
 //       may not have it yet.
 import type { LogClock } from "./log.ts";
@@ -66,15 +66,19 @@ export class NatsRecheck {
   /** V1. */
   async #ask(around: number): Promise<void> {
     const { link, stream, onReplaced } = this.#options;
-    const first = Math.max(1, around - natsRecheckEntries / 2);
-    const last = Math.min(this.#last, first + natsRecheckEntries - 1);
-    for (let sequence = first; sequence <= last && !this.#isStopped; sequence += 1) {
+    const half = natsRecheckEntries / 2;
+    const places = new Set<number>();
+    for (const first of [around - half / 2, this.#last - half]) {
+      for (let place = first + 1; place <= first + half; place += 1) places.add(place);
+    }
+    for (const sequence of places) {
       const own = this.#stamps.get(sequence);
       if (own === undefined) continue;
       const held = await link.manager.streams
         .getMessage(stream, { seq: sequence })
         .catch(() => null);
-      if (held === null || this.#isStopped || stampUsOf(held.timestamp) === own) continue;
+      if (this.#isStopped) return;
+      if (held === null || stampUsOf(held.timestamp) === own) continue;
       onReplaced(sequence);
       return;
     }

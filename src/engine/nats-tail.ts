@@ -103,6 +103,7 @@ export class NatsTail implements LogReader {
   open(): void {
     if (this.#isStopped) return;
     this.#drop();
+    this.#recheck.doubt();
     const { link, stream } = this.#options;
     const inbox = createInbox();
     const subscription = link.connection.subscribe(inbox, {
@@ -145,6 +146,7 @@ export class NatsTail implements LogReader {
       return;
     }
     this.#heardUs = nowUs;
+    this.#recheck.trust();
     const held = this.#held.splice(0);
     for (const message of held) {
       if (this.#consumer === name) this.#onMessage(message);
