@@ -24,6 +24,7 @@ import { AwaitedEntries } from "./awaited-entries.ts";
 import type { Clock } from "./clock.ts";
 import type { ConnectEdge, CoreLink, EdgeHandler } from "./core-link.ts";
 import { cutBatches } from "./cut-batches.ts";
+import { DigestOnce } from "./digest-once.ts";
 import type { Kept } from "./effect-store.ts";
 import { byEdge, EffectStore } from "./effect-store.ts";
 import type { HostOptions, Observer, SnapshotSource } from "./host-options.ts";
@@ -71,6 +72,7 @@ export class Host implements PortHost {
   readonly #observers = new Set<Observer>();
   readonly #watch: LogWatch;
   readonly #lost = new LostAppends();
+  readonly #digests = new DigestOnce();
   readonly #timer: TickTimer;
   #reader: LogReader | undefined;
   #own: LocalLink | undefined;
@@ -311,7 +313,7 @@ export class Host implements PortHost {
   }
 
   digest(): string {
-    return this.#core.digest();
+    return this.#digests.of(this.#core).all;
   }
 
   observe(observer: Observer): () => void {
@@ -541,7 +543,7 @@ export class Host implements PortHost {
   /** What an entry says of this server, and of edges that are another's now. */
   #noteServer({ sequence, entry }: LogEntry, membership: ServerMembership): void {
     if (membership.digests.isDue(sequence)) {
-      const told = membership.digests.computed(sequence, this.#core.digests());
+      const told = membership.digests.computed(sequence, this.#digests.of(this.#core));
       this.#own?.source.submitAlways(told);
     }
     const { verdict, answers } = membership.read(entry);

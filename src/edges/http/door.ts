@@ -201,6 +201,13 @@ export class HttpDoor {
     return this.#readiness.flatMap((check) => check() ?? []);
   }
 
+  /** Stops as a crash would: nobody is told anything, and no timer runs any more. */
+  abandon(): void {
+    this.#cancelSweep();
+    this.#heldSweep.stop();
+    if (this.#server?.listening === false) this.#server.close();
+  }
+
   /** W2. */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;

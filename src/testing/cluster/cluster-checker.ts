@@ -97,7 +97,8 @@ export class ClusterChecker {
       );
       return;
     }
-    const text = JSON.stringify([applied.nowUs, applied.addressed]);
+    const { nowUs, addressed } = applied;
+    const text = addressed.length === 0 ? `${nowUs}` : JSON.stringify([nowUs, addressed]);
     if (index === this.#judged.length) {
       this.#judged.push({ text, digest: undefined });
       this.#judge(server, entry, applied);

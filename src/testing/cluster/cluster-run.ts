@@ -56,9 +56,17 @@ const probeUs = 10 * secondUs;
 const ownSteps = 1_000_000;
 
 export async function runScript(options: RunOptions): Promise<RunResult> {
+  // Faults are met with errors, by the thousand, and nobody asks where they were made.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
   const run = new Run(options);
-  await run.go();
-  return run.result();
+  try {
+    await run.go();
+    return run.result();
+  } finally {
+    run.end();
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 class Run {
@@ -111,11 +119,16 @@ class Run {
         isSettled = true;
       }
       await world.clock.pass(step.afterUs);
-      for (const fault of this.#steady) this.#onStruck(fault);
+      const states = this.#steady.length === 0 ? [] : this.#states();
+      for (const fault of this.#steady) this.#onStruck(fault, states);
       this.#take(step);
       if (world.checker.problems.length > 0) return;
     }
     await this.#calm();
+  }
+
+  end(): void {
+    this.#world.end();
   }
 
   result(): RunResult {
@@ -335,31 +348,36 @@ class Run {
     }
   }
 
-  #onStruck(fault: FaultName): void {
+  #onStruck(fault: FaultName, states: readonly StateName[] = this.#states()): void {
     this.#struck.set(fault, (this.#struck.get(fault) ?? 0) + 1);
-    for (const state of this.#states()) {
+    for (const state of states) {
       const key = `${fault}/${state}`;
       this.#coverage.set(key, (this.#coverage.get(key) ?? 0) + 1);
     }
   }
 
   #states(): readonly StateName[] {
-    const world = this.#world;
-    const { servers, log } = world;
-    const count = (is: (server: SimulatedServer) => boolean): number => servers.filter(is).length;
-    const down = count(({ state }) => state === "down");
-    const isAppending = servers.some(({ way }) => (way?.appending ?? 0) > 0);
+    const { servers, log, hasWaiting, programs } = this.#world;
+    const inState = { down: 0, starting: 0, up: 0, paused: 0, draining: 0 };
+    let isAppending = false;
+    let isCut = false;
+    for (const { state, way } of servers) {
+      inState[state] += 1;
+      isAppending ||= way !== undefined && way.appending > 0;
+      isCut ||= way?.isBroken === true;
+    }
+    const { down, starting, paused, draining } = inState;
     const states: StateName[] = [];
-    if (world.hasWaiting) states.push("waiting");
+    if (hasWaiting) states.push("waiting");
     if (isAppending) states.push("appending");
-    if (count(({ state }) => state === "starting") > 0) states.push("reading-the-log");
-    if (world.programs.some(({ line }) => line === undefined)) states.push("session-lost");
+    if (starting > 0) states.push("reading-the-log");
+    if (programs.some(({ line }) => line === undefined)) states.push("session-lost");
     if (down > 0) states.push("server-down");
     if (down * 2 > servers.length) states.push("most-down");
-    if (count(({ state }) => state === "paused") > 0) states.push("server-paused");
-    if (count(({ state }) => state === "draining") > 0) states.push("server-draining");
+    if (paused > 0) states.push("server-paused");
+    if (draining > 0) states.push("server-draining");
     if (log.isAway) states.push("log-away");
-    else if (count(({ way }) => way?.isBroken === true) > 0) states.push("log-cut");
+    else if (isCut) states.push("log-cut");
     return states.length === 0 ? ["idle"] : states;
   }
 

@@ -143,6 +143,7 @@ export class SimulatedServer {
     this.#isDraining = false;
     this.backlog.length = 0;
     host.abandon();
+    this.doors?.http.abandon();
     this.process.kill();
     this.way?.kill();
     this.host = undefined;

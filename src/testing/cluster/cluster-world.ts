@@ -52,6 +52,7 @@ export class ClusterWorld {
   readonly servers: readonly SimulatedServer[];
   readonly checker: ClusterChecker;
   readonly parties: Party[] = [];
+  #waiting: Party[] = [];
   readonly #options: WorldOptions;
   readonly #random: Random;
   readonly #network: Network;
@@ -96,12 +97,14 @@ export class ClusterWorld {
     });
   }
 
+  /** Most have ended long since: who has is not looked at again. */
   get waiting(): readonly Party[] {
-    return this.parties.filter(({ end }) => end === undefined);
+    this.#waiting = this.#waiting.filter(({ end }) => end === undefined);
+    return this.#waiting;
   }
 
   get hasWaiting(): boolean {
-    return this.parties.some(({ end }) => end === undefined);
+    return this.#waiting.some(({ end }) => end === undefined);
   }
 
   /** Nothing ends a subscription but its client. */
@@ -119,6 +122,14 @@ export class ClusterWorld {
 
   start(): void {
     for (const server of this.servers) server.start();
+  }
+
+  /** Nothing of it is to stay: servers have timers of the platform, which hold on to all of it. */
+  end(): void {
+    for (const { host, doors } of this.servers) {
+      host?.abandon();
+      doors?.http.abandon();
+    }
   }
 
   /** From here on nothing breaks by itself, and what is broken is mended. */
@@ -229,7 +240,9 @@ export class ClusterWorld {
     this.#programOf.set(party, program);
     // A look at the state is not kept over a lost connection, and says so.
     if (step.ask.what === "describe") party.excuse = "the connection may be lost";
-    if (!program.client.ask(party, step)) this.parties.pop();
+    if (program.client.ask(party, step)) return;
+    this.parties.pop();
+    this.#waiting.pop();
   }
 
   // -- old doors ---------------------------------------------------------------------------------
@@ -373,6 +386,7 @@ export class ClusterWorld {
       ...{ end: undefined, answers: 0, excuse: undefined, leave: () => undefined },
     };
     this.parties.push(party);
+    this.#waiting.push(party);
     this.#trace(party.name, `at ${at}: ${party.asked}`);
     return party;
   }

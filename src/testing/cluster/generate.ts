@@ -28,7 +28,7 @@ export const usualRates: Readonly<Record<FaultName, number>> = {
 export const strikeNames: readonly FaultName[] = faultNames.slice(9, 20);
 
 /** Those that strike the scheduler of the experiment, and its agents. */
-const agendaStrikes: readonly FaultName[] = faultNames.slice(20);
+export const agendaStrikes: readonly FaultName[] = faultNames.slice(20);
 
 /** What the faults of a seed are drawn with, when nobody names them. */
 const faultChance = 0.5;

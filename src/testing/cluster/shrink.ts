@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Makes a failing run small: leaves out faults of messages, then steps, as long as the same rule is
-// broken. Steps keep their names and what they draw, so that what is left is a part of the run that
-// failed, and can be run and read by itself.
-import { runScript } from "./cluster-run.ts";
+// Makes a failing run small: leaves out faults of messages, servers, then steps, as long as the same
+// rule is broken. Steps keep their names, what they draw and when they come, so that what is left is
+// a part of the run that failed, and can be run and read by itself.
+import { type RunResult, runScript } from "./cluster-run.ts";
+import { agendaStrikes } from "./generate.ts";
 import { describeStep, type FaultName, type Script, type Step } from "./script.ts";
 
 /** Runs that a failure is worth, when nobody says otherwise. */
@@ -10,6 +11,8 @@ const runsMaxDefault = 400;
 
 export interface ShrinkOptions {
   readonly runsMax?: number;
+  /** runScript unless a test has something else that fails. */
+  readonly run?: (options: { readonly script: Script }) => Promise<Pick<RunResult, "problems">>;
   /** Told of each run that still fails: the steps it has. */
   readonly onSmaller?: (steps: number) => void;
 }
@@ -25,17 +28,23 @@ export async function shrink(
   rule: string,
   options: ShrinkOptions = {},
 ): Promise<Script> {
-  const { runsMax = runsMaxDefault, onSmaller } = options;
+  const { runsMax = runsMaxDefault, run = runScript, onSmaller } = options;
   let runs = 0;
   const fails = async (candidate: Script): Promise<boolean> => {
     if (runs >= runsMax) return false;
     runs += 1;
-    const { problems } = await runScript({ script: candidate });
+    const { problems } = await run({ script: candidate });
     const isSame = problems.some((problem) => ruleOf(problem) === rule);
     if (isSame) onSmaller?.(candidate.steps.length);
     return isSame;
   };
   let small = script;
+  // The scheduler and its agents share nothing with the servers but the clock.
+  const ofAgenda = { ...small, steps: keep(small.steps, isOfAgenda) };
+  if (rule.startsWith("A") && (await fails(ofAgenda))) small = ofAgenda;
+  for (let servers = 1; servers < small.servers; servers += 1) {
+    if (await fails({ ...small, servers })) small = { ...small, servers };
+  }
   for (const fault of Object.keys(script.faults) as FaultName[]) {
     const { [fault]: _, ...faults } = small.faults;
     if (await fails({ ...small, faults })) small = { ...small, faults };
@@ -53,7 +62,8 @@ async function shrinkSteps(
   while (size >= 1) {
     let isSmaller = false;
     for (let end = steps.length; end > 0; end -= size) {
-      const rest = [...steps.slice(0, Math.max(0, end - size)), ...steps.slice(end)];
+      const from = Math.max(0, end - size);
+      const rest = keep(steps, (_, index) => index < from || index >= end);
       if (rest.length === steps.length || !(await fails({ ...script, steps: rest }))) continue;
       steps = rest;
       isSmaller = true;
@@ -62,6 +72,26 @@ async function shrinkSteps(
     size = size === 1 ? 1 : Math.ceil(size / 2);
   }
   return { ...script, steps };
+}
+
+/** Those that stay come when they came. */
+function keep(
+  steps: readonly Step[],
+  stays: (step: Step, index: number) => boolean,
+): readonly Step[] {
+  const kept: Step[] = [];
+  let leftOutUs = 0;
+  for (const [index, step] of steps.entries()) {
+    leftOutUs += step.afterUs;
+    if (!stays(step, index)) continue;
+    kept.push({ ...step, afterUs: leftOutUs });
+    leftOutUs = 0;
+  }
+  return kept;
+}
+
+function isOfAgenda(step: Step): boolean {
+  return step.do === "event" || (step.do === "break" && agendaStrikes.includes(step.fault));
 }
 
 /** For people, a line for each step. */
