@@ -38,6 +38,8 @@ function describe(request: Request): string | undefined {
       return `${request.kind} ${quote(request.user)} of ${quote(request.pid)} as ${request.trust}`;
     case "remove-member":
       return `remove-member ${quote(request.user)} of ${quote(request.pid)}`;
+    case "set-link":
+      return `set-link ${quote(request.link)} of ${quote(request.id)}`;
     case "linktest":
       return `linktest ${quote(request.id)}`;
     case "stop":

@@ -14,6 +14,7 @@ import type { Modified } from "./experiment-views.ts";
 import type { Experiments } from "./experiments.ts";
 import type { BossLimits } from "./limits.ts";
 import { finishMsMax, helloMsMax, requestMsMax } from "./limits.ts";
+import type { LinkControl } from "./link-control.ts";
 import type { LinktestEnded, Linktests } from "./linktests.ts";
 import type { Members } from "./members.ts";
 import { followOutput } from "./output-follow.ts";
@@ -24,6 +25,7 @@ import { checkRequest, formatLine, LineReader, protocolFormat } from "./protocol
 
 export interface DaemonConnectionOptions {
   readonly experiments: Experiments;
+  readonly linkControl: LinkControl;
   readonly linktests: Linktests;
   readonly members: Members;
   readonly rpc: XmlRpcService;
@@ -104,7 +106,8 @@ export class DaemonConnection {
   }
 
   async #answer(request: Request): Promise<void> {
-    const { experiments, linktests, members, user, logger, onStopAsked } = this.#options;
+    const { experiments, linkControl, linktests, members, user } = this.#options;
+    const { logger, onStopAsked } = this.#options;
     const line = auditRequest(request, user);
     if (line !== undefined) logger.log("info", line);
     switch (request.kind) {
@@ -122,6 +125,10 @@ export class DaemonConnection {
         return this.#done(await this.#logs(request));
       case "links":
         return this.#done(await experiments.links(request.id, request.link, user));
+      case "set-link": {
+        const { kind: _, ...asked } = request;
+        return this.#done(await linkControl.set(asked, user, this.#gone.signal));
+      }
       case "linktest":
         return this.#done(await this.#linktest(request));
       case "linktest-runner":

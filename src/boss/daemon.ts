@@ -20,6 +20,7 @@ import { DatabaseControl, type SendToRun } from "./experiment-control.ts";
 import { Experiments } from "./experiments.ts";
 import type { BossLimits } from "./limits.ts";
 import { shutdownMsMax } from "./limits.ts";
+import { LinkControl } from "./link-control.ts";
 import { Linktests } from "./linktests.ts";
 import { Members } from "./members.ts";
 import { watchNodesFor } from "./node-reports.ts";
@@ -92,6 +93,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #database: ExperimentsDatabase;
   readonly #experiments: Experiments;
+  readonly #linkControl: LinkControl;
   readonly #linktests: Linktests;
   readonly #members: Members;
   readonly #states: StateDaemon;
@@ -115,10 +117,14 @@ export class Daemon {
     const testLinks =
       linktest && linktestAtSwapIn({ command: linktest.control, state: state.path, clock });
     this.#experiments = new Experiments({ ...options, database, watchNodes, testLinks });
+    const demanded: Experiments["demanded"] = (...asked) => this.#experiments.demanded(...asked);
     this.#linktests = new Linktests({
-      database,
+      ...{ database, demanded },
       ops: linktest && new OpsLinktest({ ...linktest.ops, clock, pathOf: this.#pathOf }),
-      demanded: (...asked) => this.#experiments.demanded(...asked),
+    });
+    this.#linkControl = new LinkControl({
+      ...{ database, demanded, sendToRun: options.sendToRun },
+      running: (row) => this.#experiments.running(row)?.links,
     });
     const own = schedulers === undefined ? undefined : new OwnEvents(this.#experiments);
     this.#rpc = new BossRpc({
@@ -252,6 +258,7 @@ export class Daemon {
     const connection: DaemonConnection = new DaemonConnection(client, {
       ...{ clock, limits, logger, onStopAsked },
       experiments: this.#experiments,
+      linkControl: this.#linkControl,
       linktests: this.#linktests,
       members: this.#members,
       rpc: this.#rpc,

@@ -4,8 +4,9 @@
 import { BossError } from "./boss-error.ts";
 import type { ExperimentRow, ExperimentsDatabase } from "./database.ts";
 import type { Experiments } from "./experiments.ts";
+import { overlayLinks } from "./link-overlay.ts";
 import { parseDefinition } from "./parse-definition.ts";
-import type { EventSystem, ExperimentControl, NodeControl, RestartHow } from "./rpc/control.ts";
+import type { EventSystem, ExperimentControl, NodeControl } from "./rpc/control.ts";
 
 /**
  * Sends an event to an object of a run and, when it `waits`, waits for its completion.
@@ -14,8 +15,18 @@ import type { EventSystem, ExperimentControl, NodeControl, RestartHow } from "./
  */
 export type SendToRun = (
   run: { readonly directory: string; readonly experiment: string },
-  asked: RestartHow & { readonly object: string },
+  asked: EventForRun,
 ) => Promise<string | undefined>;
+
+export interface EventForRun {
+  readonly object: string;
+  readonly objtype: string;
+  readonly event: string;
+  readonly args: string;
+  readonly waits: boolean;
+  /** The caller has gone. */
+  readonly signal: AbortSignal;
+}
 
 export class DatabaseControl implements ExperimentControl {
   readonly events: EventSystem | undefined;
@@ -39,13 +50,14 @@ export class DatabaseControl implements ExperimentControl {
     this.#experiments = experiments;
   }
 
-  /** With the level of its linktest, as it was when it was last up or was set since. */
+  /** With the level of its linktest, and with what users have set of its links for good. */
   async swapIn(
     { exptidx, pid, eid, linktestLevel }: ExperimentRow,
     user: string,
   ): Promise<{ readonly active: Promise<boolean> }> {
-    const { file, source, presets } = this.#database.definition(exptidx);
-    const parsed = await parseDefinition({
+    const definition = this.#database.definition(exptidx);
+    const { file, source, presets, linkSettings = [] } = definition;
+    const read = await parseDefinition({
       file,
       text: source,
       pid,
@@ -53,13 +65,15 @@ export class DatabaseControl implements ExperimentControl {
       presets,
       insisted: ["pid", "eid"],
     });
-    if (parsed.errors > 0) {
+    const { experiment, rows } = read;
+    if (experiment === undefined || rows === undefined) {
       const message = `${file}, as it was when it was last read, has errors; bring it up with: muster up FILE`;
       throw new BossError("REFUSED_FILE", message);
     }
+    const parsed = { ...read, ...overlayLinks({ experiment, rows }, linkSettings) };
     const times = { seed: null, durationSeconds: 0, stuckSeconds: 0 };
-    const asked = { file, source, pid, eid, presets, parsed, linktestLevel, ...times };
-    return this.#experiments.up(asked, user);
+    const asked = { file, source, pid, eid, presets, parsed, linktestLevel, linkSettings };
+    return this.#experiments.up({ ...asked, ...times }, user);
   }
 
   async modify({ pid, eid }: ExperimentRow, source: string, user: string): Promise<string> {
@@ -91,7 +105,8 @@ export class DatabaseControl implements ExperimentControl {
         const run = this.#database.lastRun(exptidx);
         const experiment = `${pid}/${eid}`;
         if (run === undefined) throw new BossError("WRONG_STATE", `${experiment} has no run`);
-        const why = await send({ directory: run.directory, experiment }, { object, ...how });
+        const asked = { object, objtype: "NODE", args: "", ...how };
+        const why = await send({ directory: run.directory, experiment }, asked);
         if (why !== undefined) throw new BossError("NOT_MODIFIED", why);
       },
     };

@@ -250,6 +250,11 @@ export class Experiments {
     }
   }
 
+  /** What runs of it now; undefined while nothing does. */
+  running(row: ExperimentRow): Experiment | undefined {
+    return this.#held.get(nameOf(row))?.swap.experiment;
+  }
+
   /** The scheduler of what is up here; undefined where there is none to be asked. */
   eventsOf(row: ExperimentRow): EventControl | undefined {
     return this.#held.get(nameOf(row))?.swap.events;

@@ -22,6 +22,7 @@ export {
   resolveBossLimits,
   stopMsMax,
 } from "./limits.ts";
+export type { LinkSettingsAsked, LinkSettingsDone } from "./link-control.ts";
 export type { LinktestEnded, LinktestRunner } from "./linktests.ts";
 export type { LiveStatus, OpenBarrier } from "./live-run.ts";
 export type { MemberChange } from "./members.ts";

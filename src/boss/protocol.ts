@@ -6,6 +6,7 @@ import { FrameReader } from "../host/frame-reader.ts";
 import type { Level } from "../linktest/index.ts";
 import { FrameError } from "../wire/link/frames.ts";
 import { BossError, type BossErrorCode } from "./boss-error.ts";
+import type { LinkSettingsAsked } from "./link-control.ts";
 import type { MemberChange } from "./members.ts";
 import type { NameKind } from "./parse-definition.ts";
 import { isTrust } from "./rights.ts";
@@ -59,6 +60,11 @@ export interface LinktestRequest {
   readonly runner: number;
 }
 
+/** Sets what a link does: see LinkSettingsAsked. */
+export interface SetLinkRequest extends LinkSettingsAsked {
+  readonly kind: "set-link";
+}
+
 export type Request =
   | UpRequest
   | ModifyRequest
@@ -75,6 +81,7 @@ export type Request =
   /** How links of what is up are; `link` null: all of them. */
   | { readonly kind: "links"; readonly id: string; readonly link: string | null }
   | LinktestRequest
+  | SetLinkRequest
   /** Which process runs a linktest. */
   | { readonly kind: "linktest-runner"; readonly id: string }
   | { readonly kind: "members"; readonly pid: string }
@@ -132,7 +139,7 @@ export class LineReader {
 }
 
 const kinds =
-  "up, modify, down, status, logs, links, linktest, linktest-runner, members, add-member, set-trust, remove-member, xmlrpc, stop";
+  "up, modify, down, status, logs, links, set-link, linktest, linktest-runner, members, add-member, set-trust, remove-member, xmlrpc, stop";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -164,6 +171,8 @@ export function checkRequest(frame: object): Request | string {
       if (typeof link !== "string" && link !== null) return "links needs the text `link`, or null";
       return { kind, id, link };
     }
+    case "set-link":
+      return checkSetLink(fields);
     case "linktest":
       return checkLinktest(fields);
     case "linktest-runner":
@@ -207,6 +216,17 @@ function checkUp(fields: Fields): UpRequest | string {
     ...{ file: String(file), text: String(text), pid: String(pid), eid: String(eid) },
     ...{ insisted, presets, seed, durationSeconds, stuckSeconds, linktestLevel },
   };
+}
+
+function checkSetLink({ id, link, node, settings, keep }: Fields): SetLinkRequest | string {
+  if (typeof id !== "string") return "set-link needs the text `id`";
+  if (typeof link !== "string") return "set-link needs the text `link`";
+  if (typeof node !== "string" && node !== null) return "set-link needs the text `node`, or null";
+  if (!isPairs(settings) || settings.length === 0) {
+    return "`settings` of set-link must be a list of pairs of text";
+  }
+  if (typeof keep !== "boolean") return "`keep` of set-link must be true or false";
+  return { kind: "set-link", id, link, node, settings, keep };
 }
 
 function checkLinktest(fields: Fields): LinktestRequest | string {

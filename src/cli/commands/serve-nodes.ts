@@ -32,9 +32,9 @@ export const sendToRun: SendToRun = async ({ directory, experiment }, asked) => 
     { environment: undefined, server: "", port: 0 },
   );
   if (url === undefined) return `the bus of ${experiment} is at no address: ${server}`;
-  const { object, event, waits, signal } = asked;
+  const { object, objtype, event, args, waits, signal } = asked;
   const request: EventRequest = {
-    ...{ experiment, objname: object, objtype: "NODE", eventtype: event, args: "" },
+    ...{ experiment, objname: object, objtype, eventtype: event, args },
     at: splitTime(wallUs()),
   };
   try {

@@ -115,6 +115,8 @@ type CommandName =
   | "eventsys-control"
   | "eventsys-start"
   | "evproxy"
+  | "delay-config"
+  | "link-config"
   | "linktest-control"
   | "linktest.proxy"
   | "loghole"
