@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// Goal: nodes go where the file and the hosts let them, no host gets more than it has room for, and
+// what cannot be placed is refused with the names that matter. Method: small cases, and random ones
+// against the rules.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  describePlacement,
+  type JoiningLink,
+  type PlacedHost,
+  type PlacedNode,
+  placeNodes,
+} from "../../../src/testbed/machines/placement.ts";
+
+const host = (name: string, capacity: number, ...types: string[]): PlacedHost => ({
+  ...{ name, capacity, types },
+});
+const node = (name: string, facts: Partial<PlacedNode> = {}): PlacedNode => ({
+  ...{ name, type: "pc", fixed: "", ...facts },
+});
+const link = (name: string, ...nodes: string[]): JoiningLink => ({ name, nodes });
+const nodes = (count: number): PlacedNode[] =>
+  Array.from({ length: count }, (_, index) => node(`n${index}`));
+
+function placed(...given: Parameters<typeof placeNodes>): string {
+  const placement = placeNodes(...given);
+  return typeof placement === "string" ? placement : describePlacement(placement);
+}
+
+describe("nodes", () => {
+  test("are spread by the room that hosts have", () => {
+    expect(placed(nodes(6), [], [host("a", 4), host("b", 8)])).toBe("b: n0, n2, n3, n5; a: n1, n4");
+  });
+
+  test("fill all hosts to their capacity, and one more is refused", () => {
+    const hosts = [host("a", 1), host("b", 2)];
+    expect(placed(nodes(3), [], hosts)).toBe("b: n0, n2; a: n1");
+    expect(placed(nodes(4), [], hosts)).toBe(
+      "there is no room for n3; a has 0 of 1, b has 0 of 2 left; name more hosts, or more room (--on HOST:N)",
+    );
+  });
+
+  test("that the file fixes are there, before others take the room", () => {
+    const all = [node("n0"), node("n1", { fixed: "a" })];
+    expect(placed(all, [], [host("a", 1), host("b", 1)])).toBe("b: n0; a: n1");
+  });
+
+  test("fixed to a host that is not there are refused", () => {
+    expect(placed([node("n0", { fixed: "c" })], [], [host("a", 1), host("b", 1)])).toBe(
+      "n0 is fixed to c, which is not among a, b; add it to --on, or take tb-fix-node away",
+    );
+  });
+
+  test("of a type go to hosts that have it; of none in particular to any", () => {
+    const all = [node("n0", { type: "pc3000" }), node("n1")];
+    expect(placed(all, [], [host("a", 1, "pc850"), host("b", 9, "pc850", "pc3000")])).toBe(
+      "b: n0, n1",
+    );
+    expect(placed(all, [], [host("a", 9, "pc850")])).toBe(
+      "no host takes n0: n0 is of type pc3000, and a has pc850; say --on HOST:N=pc3000",
+    );
+  });
+
+  test("that links join, directly or by others, are on one host", () => {
+    const links = [link("l0", "n0", "n1"), link("l1", "n1", "n2")];
+    expect(placed(nodes(4), links, [host("a", 3), host("b", 3)])).toBe("a: n0, n1, n2; b: n3");
+    expect(placed(nodes(4), links, [host("a", 2), host("b", 2)])).toBe(
+      "there is no room for n0, n1, n2, which links join: links between hosts are not built; " +
+        "a has 2 of 2, b has 2 of 2 left; name more hosts, or more room (--on HOST:N)",
+    );
+  });
+
+  test("that a link joins and the file fixes to two hosts are refused by name", () => {
+    const all = [node("n0", { fixed: "a" }), node("n1"), node("n2", { fixed: "b" })];
+    const links = [link("l0", "n0", "n1"), link("l1", "n1", "n2")];
+    expect(placed(all, links, [host("a", 9), host("b", 9)])).toBe(
+      "l1 would join n0 on a with n2 on b: links between nodes of different hosts are not built; " +
+        "fix both to one host, or take the link away",
+    );
+  });
+
+  test("are all placed within the room and together with whom they are joined, or none (P2)", () => {
+    const anyNodes = fc.integer({ min: 1, max: 12 }).map(nodes);
+    const anyHosts = fc
+      .array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 })
+      .map((rooms) => rooms.map((room, index) => host(`h${index}`, room)));
+    const ends = fc.tuple(fc.nat(11), fc.nat(11));
+    fc.assert(
+      fc.property(anyNodes, anyHosts, fc.array(ends, { maxLength: 4 }), (all, hosts, pairs) => {
+        const links = pairs
+          .filter(([a, b]) => a < all.length && b < all.length)
+          .map(([a, b], index) => link(`l${index}`, `n${a}`, `n${b}`));
+        const placement = placeNodes(all, links, hosts);
+        if (typeof placement === "string") {
+          // Without links there is room as long as nodes are no more than places.
+          const room = hosts.reduce((sum, { capacity }) => sum + capacity, 0);
+          expect(links.length > 0 || all.length > room).toBe(true);
+          return;
+        }
+        expect([...placement.keys()]).toEqual(all.map(({ name }) => name));
+        for (const { name, capacity } of hosts) {
+          expect([...placement.values()].filter((at) => at === name).length <= capacity).toBe(true);
+        }
+        for (const one of links) {
+          expect(new Set(one.nodes.map((name) => placement.get(name))).size).toBe(1);
+        }
+      }),
+    );
+  });
+});
