@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Makes dist/single/muster: one executable file that is Node and all programs of dist/programs, so
-// that a machine needs nothing else (Node's single executable application). `npm run build:single`.
+// that a machine needs nothing else (Node's single executable application). `npm run build:single`;
+// a directory may be named in place of dist/single.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -17,13 +18,12 @@ import {
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { inject } from "postject";
 import { rolldown } from "rolldown";
 import type { SingleIndex } from "../src/cli/single-main.ts";
 
 const root = join(import.meta.dirname, "..");
 const programs = join(root, "dist/programs");
-const output = join(root, "dist/single");
+const output = process.argv[2] ?? join(root, "dist/single");
 /** By this Node finds out that something was put into it. */
 const fuse = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 
@@ -80,11 +80,16 @@ try {
     assets: { files: join(work, "files"), index: join(work, "index") },
   };
   writeFileSync(join(work, "config.json"), JSON.stringify(config));
-  execFileSync(process.execPath, ["--experimental-sea-config", join(work, "config.json")]);
+  execFileSync(process.execPath, ["--experimental-sea-config", join(work, "config.json")], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   copyFileSync(process.execPath, join(work, "muster"));
   chmodSync(join(work, "muster"), 0o755);
-  await inject(join(work, "muster"), "NODE_SEA_BLOB", readFileSync(join(work, "blob")), {
-    sentinelFuse: fuse,
+  const postject = join(root, "node_modules/postject/dist/cli.js");
+  const injected = [join(work, "muster"), "NODE_SEA_BLOB", join(work, "blob")];
+  // It warns of names of sections that Node's own file does not have.
+  execFileSync(process.execPath, [postject, ...injected, "--sentinel-fuse", fuse], {
+    stdio: ["ignore", "ignore", "pipe"],
   });
   mkdirSync(output, { recursive: true });
   // Whole, and not over one that runs.
@@ -93,4 +98,4 @@ try {
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
-console.log(join(output, "muster"));
+process.stdout.write(`${join(output, "muster")}\n`);

@@ -117,9 +117,9 @@ describe("a link", () => {
   test("ends when the other side speaks nonsense", async () => {
     const { run, ended, agent } = joined(() => undefined);
     agent.send({ kind: "nonsense" } as never);
-    await expect.poll(() => ended).toEqual([
-      'the other side sent a message of the unknown kind "nonsense"',
-    ]);
+    await expect
+      .poll(() => ended)
+      .toEqual(['the other side sent a message of the unknown kind "nonsense"']);
     expect(run.ended).toBe(true);
   });
 
@@ -169,7 +169,8 @@ describe("a connection that is carried", () => {
     cleanups.push(() => client.destroy());
     // More than the kernel and the window hold, however large its buffers are.
     for (let piece = 0; piece < 512; piece += 1) client.write(Buffer.alloc(131_072));
-    const isStopped = (): boolean => near[0]?.isPaused() === true && (far[0]?.writableLength ?? 0) > 0;
+    const isStopped = (): boolean =>
+      near[0]?.isPaused() === true && (far[0]?.writableLength ?? 0) > 0;
     await expect.poll(isStopped, { timeout: 30_000 }).toBe(true);
     const asked = ends.run.ask({ kind: "clock" });
     ends.agent.send({ kind: "answer", id: 1, value: "still here" });

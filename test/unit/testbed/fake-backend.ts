@@ -54,6 +54,8 @@ export class FakeBackend implements NodeBackend {
   readonly prepared: { readonly spec: SpawnSpec; state: string }[] = [];
   /** What loaded programs are let go by; undefined: by `start` only. */
   trigger: StartTrigger | undefined;
+  /** While set, nodes are on another machine, which is asked so long ahead. */
+  aheadUs: number | undefined;
   /** Names of the programs whose start was asked for. */
   readonly asked: string[] = [];
   /** While set, no program can be started, for this reason. */
@@ -105,8 +107,14 @@ export class FakeBackend implements NodeBackend {
       if (this.startError !== undefined) return { startError: this.startError };
       const prepared = { spec, state: "loaded" };
       this.prepared.push(prepared);
+      const startAt = (dueUs: number): ReturnType<typeof spawn> => {
+        prepared.state = `asked for ${dueUs}`;
+        return spawn(spec, dueUs);
+      };
+      const { aheadUs } = this;
       return {
         trigger: this.trigger,
+        ...(aheadUs === undefined ? {} : { remote: { aheadUs, startAt } }),
         start: () => {
           prepared.state = "started";
           return spawn(spec);

@@ -175,3 +175,32 @@ it("the end of the run refuses what is armed and gives up what is loaded", async
   clock.advanceTo(700);
   expect([written(), states(), clock.armed]).toEqual(["", ["discarded"], 0]);
 });
+
+describe("a planned start on another machine", () => {
+  beforeEach(() => {
+    backend.trigger = undefined;
+    backend.aheadUs = 30;
+  });
+
+  it("is asked for ahead of its instant, and has started at it", async () => {
+    const planned = await plan(500, 4);
+    clock.advanceTo(469);
+    await settle();
+    expect(states()).toEqual(["loaded"]);
+    clock.advanceTo(470);
+    await settle();
+    expect(states()).toEqual(["asked for 500"]);
+    expect(planned.result).toMatchObject({ outcome: "done", firedMonotonicUs: 500 });
+  });
+
+  it("is taken back as long as it has not been asked for, and never guessed", async () => {
+    await plan(500, 4);
+    clock.advanceTo(400);
+    expect(agent.revoke("p", 4)).toBe("cancelled");
+    await plan(600, 5);
+    clock.advanceTo(570);
+    expect(agent.revoke("p", 5)).not.toBe("cancelled");
+    await settle();
+    expect(backend.asked).toEqual(["p"]);
+  });
+});

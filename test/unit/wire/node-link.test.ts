@@ -29,9 +29,11 @@ const expected: readonly LinkFrame[] = [
 /** Copies, as a frame may be a view of what is read next. */
 function readAll(framer: LinkFramer, chunks: readonly Uint8Array[]): LinkFrame[] {
   return chunks.flatMap((chunk) =>
-    framer.push(chunk).frames.map((frame) =>
-      frame.kind === "data" ? { ...frame, bytes: Uint8Array.from(frame.bytes) } : frame,
-    ),
+    framer
+      .push(chunk)
+      .frames.map((frame) =>
+        frame.kind === "data" ? { ...frame, bytes: Uint8Array.from(frame.bytes) } : frame,
+      ),
   );
 }
 

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// Goal: the one executable is all that is needed, here and on a host that gets it: a barrier is
+// crossed by the old client inside it. Method: the real executable, built here; hosts whose PATH
+// has the programs that a copy takes, and no Node.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { Command, repository, scratch } from "./support/command.ts";
+import { readResult, readText, sh, writeExperiment } from "./support/experiment.ts";
+
+/** For shells of hosts and of programs, and for what brings the executable there. */
+const programs = [
+  ...["bash", "cat", "chmod", "cut", "env", "grep", "head", "mkdir", "mv", "readlink", "rm"],
+  ...["rmdir", "setsid", "sh", "sha256sum", "sleep", "uname"],
+];
+
+function pathWithoutNode(): string {
+  const directory = scratch();
+  for (const name of programs) {
+    const found = ["/usr/bin", "/bin"].find((at) => readdirSync(at).includes(name));
+    if (found !== undefined) symlinkSync(join(found, name), join(directory, name));
+  }
+  return directory;
+}
+
+test("one file runs an experiment, and is all that its host needs", async () => {
+  const directory = scratch();
+  execFileSync(join(repository, "bin/node"), [join(repository, "tools/single.ts"), directory], {
+    stdio: "pipe",
+  });
+  const single = join(directory, "muster");
+  const at = scratch();
+  mkdirSync(join(at, "a/tmp"), { recursive: true });
+  const path = pathWithoutNode();
+  const environment = { PATH: path, HOME: at, XDG_CACHE_HOME: join(at, "here"), TMPDIR: at };
+  const shell = `env -i PATH=${path} HOME=${at}/%h TMPDIR=${at}/%h/tmp sh -c`;
+  const file = writeExperiment(`
+set n0 [$ns node]
+set n1 [$ns node]
+tb-set-sync-server $n0
+tb-set-node-startcmd $n0 {${sh("readlink -f $(command -v emulab-sync); emulab-sync -i 1 -n met")}}
+tb-set-node-startcmd $n1 {${sh("emulab-sync -n met")}}`);
+  const out = join(scratch(), "out");
+  const argv = ["run", file, "--out", out, "--on", "a", "--remote-shell", shell];
+  const run = await new Command(single, argv, { env: environment }).ended;
+  expect(run.stderr).toBe("");
+  expect(run.stdout).toMatch(/a gets muster \(\d+ MiB\), which is not there in this version/);
+  const { outcome, barriers } = readResult(out);
+  expect({ outcome, met: barriers.map((one) => one.outcome) }).toEqual({
+    outcome: "passed",
+    met: ["crossed"],
+  });
+  const [copy = ""] = readdirSync(join(at, "a/.cache/muster")).filter((name) =>
+    name.startsWith("muster-"),
+  );
+  const logs = join(out, "nodes/n0/local/logs");
+  const printed = readdirSync(logs).filter((name) => name.endsWith(".out"));
+  expect(printed.map((name) => readText(join(logs, name)))).toEqual([
+    `${join(at, "a/.cache/muster", copy)}\n`,
+  ]);
+
+  // By its name, and by its first argument.
+  symlinkSync(single, join(directory, "emulab-sync"));
+  const options = { env: environment };
+  const byName = await new Command(join(directory, "emulab-sync"), ["-V"], options).ended;
+  const byArgument = await new Command(single, ["emulab-sync", "-V"], options).ended;
+  expect(byName.stdout + byName.stderr).toContain("Built in standalone mode\n");
+  expect(byArgument).toEqual(byName);
+});

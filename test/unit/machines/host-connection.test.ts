@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// Goal: an agent is started over a remote shell whatever that prints first, and is copied when it
+// is missing, another one or damaged, and not otherwise; what goes wrong is said and leaves nothing
+// running. Method: a small script in place of the executable; the shell is sh with a home of its
+// own.
+import { createHash } from "node:crypto";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { machine, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { RemoteShell } from "../../../src/events/launch/index.ts";
+import { systemClock } from "../../../src/host/clock.ts";
+import {
+  type AgentSource,
+  type ConnectionOptions,
+  connectHost,
+} from "../../../src/testbed/machines/host-connection.ts";
+import { preamble } from "../../../src/wire/node-link/index.ts";
+
+let directory = "";
+const said: string[] = [];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "muster-test-"));
+  mkdirSync(join(directory, "home"));
+  said.length = 0;
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+/** Says the preamble and what it was called with; ends with its input. */
+const script = `#!/bin/sh
+printf '${preamble.replaceAll("\n", "\\n")}'
+echo "$*"
+cat >/dev/null
+`;
+
+function executable(text: string = script): Extract<AgentSource, { kind: "executable" }> {
+  const path = join(directory, "agent");
+  writeFileSync(path, text);
+  const checksum = createHash("sha256").update(text).digest("hex");
+  return { ...{ kind: "executable", path, checksum, machine: machine() }, bytes: text.length };
+}
+
+const template = (): string => `env -u XDG_CACHE_HOME HOME=${directory}/home sh -c`;
+
+function options(agent: AgentSource, shell: string = template()): ConnectionOptions {
+  return {
+    ...{ name: "a", place: { host: "a", user: "ann" }, shell: new RemoteShell(shell), agent },
+    ...{ clock: systemClock, interrupt: new AbortController().signal },
+    say: (text) => said.push(text),
+  };
+}
+
+/** What the agent says behind the preamble; it has ended then. */
+async function connected(given: ConnectionOptions): Promise<string> {
+  const { child } = await connectHost(given);
+  child.stdin.end();
+  let text = "";
+  for await (const chunk of child.stdout.setEncoding("utf8")) text += String(chunk);
+  return text;
+}
+
+const cached = (): string[] => readdirSync(join(directory, "home/.cache/muster"));
+const copied = ["a gets muster (1 MiB), which is not there in this version"];
+
+test("an agent that is missing is copied, and used the next time", async () => {
+  const agent = executable();
+  expect(await connected(options(agent))).toBe("node agent\n");
+  expect(said).toEqual(copied);
+  expect(cached()).toEqual([`muster-${agent.checksum}`]);
+  expect(await connected(options(agent))).toBe("node agent\n");
+  expect(said).toEqual(copied);
+});
+
+test("another version is another file", async () => {
+  await connected(options(executable()));
+  const agent = executable(script.replace("$*", "newer"));
+  expect(await connected(options(agent))).toBe("newer\n");
+  expect(said).toEqual([...copied, ...copied]);
+  expect(cached()).toHaveLength(2);
+});
+
+test("a damaged copy is replaced", async () => {
+  const agent = executable();
+  await connected(options(agent));
+  appendFileSync(join(directory, "home/.cache/muster", `muster-${agent.checksum}`), "#");
+  expect(await connected(options(agent))).toBe("node agent\n");
+  expect(said).toEqual([...copied, ...copied]);
+  expect(cached()).toEqual([`muster-${agent.checksum}`]);
+});
+
+test("one that does not arrive whole is not run, and does not stay", async () => {
+  const agent = { ...executable(), checksum: "0".repeat(64) };
+  await expect(connectHost(options(agent))).rejects.toThrow(
+    /^the remote shell ended: the executable did not arrive whole in /,
+  );
+  expect(cached()).toEqual([]);
+});
+
+test("one for another kind of machine is not sent", async () => {
+  const agent = { ...executable(), machine: "pdp11" };
+  await expect(connectHost(options(agent))).rejects.toThrow(
+    `it is of the kind ${machine()}, and ${agent.path} is for pdp11`,
+  );
+});
+
+test("what shells print before is passed over, up to a limit", async () => {
+  const command = { kind: "command", argv: ["sh", "-c", `echo hello; ${say()}`, "sh"] } as const;
+  expect(await connected(options(command))).toBe("node agent\n");
+  const noisy = { kind: "command", argv: ["sh", "-c", "yes", "sh"] } as const;
+  await expect(connectHost(options(noisy))).rejects.toThrow(
+    "its shell prints more than 65536 bytes",
+  );
+});
+
+const say = (): string => `printf '${preamble.replaceAll("\n", "\\n")}'; echo "$*"; cat >/dev/null`;
+
+test("a shell that ends, or is not there, is named with its last words", async () => {
+  const command = { kind: "command", argv: ["true"] } as const;
+  const failing = join(directory, "ssh");
+  writeFileSync(failing, '#!/bin/sh\necho "no route to $1" >&2\nexit 255\n', { mode: 0o755 });
+  await expect(connectHost(options(command, `${failing} %h`))).rejects.toThrow(
+    "the remote shell ended: no route to a",
+  );
+  await expect(connectHost(options(command, join(directory, "nothing")))).rejects.toThrow(
+    /^the remote shell cannot be run: .*ENOENT/,
+  );
+});
+
+test("an interrupt gives up a shell that says nothing", async () => {
+  const interrupt = new AbortController();
+  const command = { kind: "command", argv: ["sh", "-c", "exec cat", "sh"] } as const;
+  const connecting = connectHost({ ...options(command), interrupt: interrupt.signal });
+  interrupt.abort();
+  await expect(connecting).rejects.toThrow("the remote shell ended");
+});
