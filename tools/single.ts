@@ -19,7 +19,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
-import type { SingleIndex } from "../src/cli/single-main.ts";
+import type { SingleIndex } from "./single-main.ts";
 
 const root = join(import.meta.dirname, "..");
 const programs = join(root, "dist/programs");
@@ -56,7 +56,7 @@ function commands(): Readonly<Record<string, string>> {
 
 async function bundleMain(path: string): Promise<void> {
   const bundle = await rolldown({
-    ...{ input: join(root, "src/cli/single-main.ts"), platform: "node", external: /^node:/ },
+    ...{ input: join(root, "tools/single-main.ts"), platform: "node", external: /^node:/ },
   });
   await bundle.write({ file: path, format: "cjs" });
   await bundle.close();

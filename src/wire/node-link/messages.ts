@@ -5,6 +5,7 @@
 //
 //   Streams are numbered by who opens them: the agent takes odd numbers, the run even ones.
 //   Instants are of the agent's monotonic clock.
+import { fieldsOf } from "../json-fields.ts";
 import { nodeLinkLimits } from "./limits.ts";
 
 /** Raised when either side would misread the other. */
@@ -111,38 +112,61 @@ export type LinkMessage = RunMessage | AgentMessage | StreamMessage;
 
 type FieldKind = "count" | "number" | "text" | "any" | readonly string[];
 
-const fields: Readonly<Record<LinkMessage["kind"], Readonly<Record<string, FieldKind>>>> = {
-  "bring-up": { id: "count", plan: "any" },
-  put: {
-    ...{ id: "count", node: "text", place: ["boot", "hosts"], name: "text", text: "text" },
-    mode: "count",
-  },
-  prepare: {
-    ...{ id: "count", program: "count", node: "text", spec: "any", stdout: "count" },
-    stderr: "count",
-  },
-  start: { id: "count", program: "count", dueUs: "number" },
-  discard: { program: "count" },
-  signal: { program: "count", name: "text", whole: ["group", "process"] },
-  end: { id: "count" },
-  collect: { id: "count" },
-  clock: { id: "count" },
-  hello: {
-    ...{ format: "count", version: "text", processors: "count", memoryMib: "count" },
-  },
-  answer: { id: "count", value: "any" },
-  refusal: { id: "count", why: "text" },
-  note: { level: ["info", "warning"], node: "text", text: "text" },
-  ended: {
-    ...{ program: "count", exitCode: "number", signal: "text", endedUs: "number" },
-    ...{ cpuUs: "number", rssKibMax: "number" },
-  },
-  file: { stream: "count", path: "text", mode: "count" },
-  open: { stream: "count", carrier: ["tcp", "udp"], node: "text", port: "count" },
-  taken: { stream: "count", bytes: "count" },
-  finish: { stream: "count" },
-  close: { stream: "count" },
-};
+/** Field -> what it holds; of each kind of message. */
+const fieldsOfKinds: ReadonlyMap<string, ReadonlyMap<string, FieldKind>> = new Map([
+  kindOf("bring-up", ["id", "count"], ["plan", "any"]),
+  kindOf(
+    "put",
+    ...[field("id", "count"), field("node", "text"), field("place", ["boot", "hosts"])],
+    ...[field("name", "text"), field("text", "text"), field("mode", "count")],
+  ),
+  kindOf(
+    "prepare",
+    ...[field("id", "count"), field("program", "count"), field("node", "text")],
+    ...[field("spec", "any"), field("stdout", "count"), field("stderr", "count")],
+  ),
+  kindOf("start", ["id", "count"], ["program", "count"], ["dueUs", "number"]),
+  kindOf("discard", ["program", "count"]),
+  kindOf("signal", ["program", "count"], ["name", "text"], ["whole", ["group", "process"]]),
+  kindOf("end", ["id", "count"]),
+  kindOf("collect", ["id", "count"]),
+  kindOf("clock", ["id", "count"]),
+  kindOf(
+    "hello",
+    ...[field("format", "count"), field("version", "text")],
+    ...[field("processors", "count"), field("memoryMib", "count")],
+  ),
+  kindOf("answer", ["id", "count"], ["value", "any"]),
+  kindOf("refusal", ["id", "count"], ["why", "text"]),
+  kindOf("note", ["level", ["info", "warning"]], ["node", "text"], ["text", "text"]),
+  kindOf(
+    "ended",
+    ...[field("program", "count"), field("exitCode", "number"), field("signal", "text")],
+    ...[field("endedUs", "number"), field("cpuUs", "number"), field("rssKibMax", "number")],
+  ),
+  kindOf("file", ["stream", "count"], ["path", "text"], ["mode", "count"]),
+  kindOf(
+    "open",
+    ...[field("stream", "count"), field("carrier", ["tcp", "udp"])],
+    ...[field("node", "text"), field("port", "count")],
+  ),
+  kindOf("taken", ["stream", "count"], ["bytes", "count"]),
+  kindOf("finish", ["stream", "count"]),
+  kindOf("close", ["stream", "count"]),
+]);
+
+type Field = readonly [name: string, kind: FieldKind];
+
+function field(name: string, kind: FieldKind): Field {
+  return [name, kind];
+}
+
+function kindOf(
+  kind: LinkMessage["kind"],
+  ...fields: readonly Field[]
+): readonly [string, ReadonlyMap<string, FieldKind>] {
+  return [kind, new Map(fields)];
+}
 
 /** @returns the message, or which clause it breaks. */
 export function parseLinkMessage(text: string): LinkMessage | string {
@@ -153,18 +177,17 @@ export function parseLinkMessage(text: string): LinkMessage | string {
     return "a message that is no JSON";
   }
   if (typeof json !== "object" || json === null) return "a message that is no object";
-  const found = new Map<string, unknown>(Object.entries(json));
-  const kind = found.get("kind");
-  if (typeof kind !== "string" || !Object.hasOwn(fields, kind)) {
+  const { kind } = json as { readonly kind?: unknown };
+  const expected = typeof kind === "string" ? fieldsOfKinds.get(kind) : undefined;
+  if (expected === undefined) {
     return `a message of the unknown kind ${JSON.stringify(kind)?.slice(0, 40)}`;
   }
-  const expected = Object.entries(fields[kind as LinkMessage["kind"]]);
+  const found = fieldsOf(json, ["kind"], [...expected.keys()]);
+  if (found === undefined) return `the message ${kind} with a field it does not have`;
   for (const [name, type] of expected) {
     if (!isOf(found.get(name), type)) return `the message ${kind} without a proper ${name}`;
   }
-  return found.size === expected.length + 1
-    ? (json as LinkMessage)
-    : `the message ${kind} with a field it does not have`;
+  return json as LinkMessage;
 }
 
 function isOf(value: unknown, type: FieldKind): boolean {
