@@ -78,8 +78,11 @@ export async function connectHost(options: ConnectionOptions): Promise<HostConne
   };
   interrupt.addEventListener("abort", give, { once: true });
   try {
-    if (agent.kind === "executable") await copyWhenMissing(child, reader, { ...options, agent });
-    await reader.find(new RegExp(preamble), nodeLinkLimits.helloMs, "said nothing");
+    const limitMs =
+      agent.kind === "executable"
+        ? await copyWhenMissing(child, reader, { ...options, agent })
+        : nodeLinkLimits.helloMs;
+    await reader.find(new RegExp(preamble), limitMs, "said nothing");
     reader.release();
     return { child, lastWords: () => words.text };
   } catch (error) {
@@ -90,18 +93,19 @@ export async function connectHost(options: ConnectionOptions): Promise<HostConne
   }
 }
 
+/** @returns how long it may take until the agent speaks */
 async function copyWhenMissing(
   child: ChildProcessWithoutNullStreams,
   reader: WordFinder,
   options: ConnectionOptions & { readonly agent: Extract<AgentSource, { kind: "executable" }> },
-): Promise<void> {
+): Promise<number> {
   const { agent, say, name } = options;
   const [, answer = "", machine = ""] = await reader.find(
     /(?:^|\n)muster-host (have|need)(?: (\w+))?\n/,
     nodeLinkLimits.helloMs,
     "said nothing",
   );
-  if (answer === "have") return;
+  if (answer === "have") return nodeLinkLimits.helloMs;
   if (machine !== agent.machine) {
     throw new Error(`it is of the kind ${machine}, and ${agent.path} is for ${agent.machine}`);
   }
@@ -110,6 +114,7 @@ async function copyWhenMissing(
   const file = createReadStream(agent.path);
   file.pipe(child.stdin, { end: false });
   file.on("error", () => child.kill("SIGKILL"));
+  return nodeLinkLimits.copyMs;
 }
 
 /** Reads standard output word by word, until it is somebody else's. */
