@@ -55,7 +55,8 @@ export async function startRunNodes(
   if (machines !== undefined) {
     const placed = placedNodes(options);
     return await startRemoteNodes({
-      ...{ wish: machines, options: planned, placed, syncPort, interrupt },
+      ...{ wish: machines, placed, syncPort, interrupt },
+      options: speaksOfFiles(experiment) ? planned : withoutFiles(planned),
     });
   }
   const backend = await startProcessNodes(planned);
@@ -109,6 +110,15 @@ export function bootRunNodes(
 /** What programs see besides what the node gives them, and `userenv` answers. */
 function environmentOf({ experiment, seed }: RunOptions): (readonly [string, string])[] {
   return [...experiment.environment, ["MUSTER_SEED", String(seed)]];
+}
+
+/** Whether a command may need what is beside the experiment file. */
+function speaksOfFiles(experiment: Experiment): boolean {
+  return JSON.stringify(experiment).includes("EXPFILES");
+}
+
+function withoutFiles({ projectFiles: _, ...options }: BackendOptions): BackendOptions {
+  return options;
 }
 
 /** What decides where nodes go: the rows say what is fixed, which the model does not hold. */

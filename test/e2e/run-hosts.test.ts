@@ -57,7 +57,7 @@ set third [$n2 program-agent -command {${sh(
     "emulab-sync -u -n met; tevc -e $PID/$EID now late START",
   )}}]
 set late [$n1 program-agent -command {${sh("echo late")}}]
-set planned [$n2 program-agent -command {${sh("cat /proc/uptime")}}]
+set planned [$n2 program-agent -command {${sh("tail -n 1 $EXPFILES/test.ns")}}]
 $ns at 0 "$first start"
 $ns at 0 "$second start"
 $ns at 0 "$third start"
@@ -90,6 +90,7 @@ $ns at 3 "$planned start"`;
   // Not before its instant, by a clock that is compared over the link.
   const planned = result.events.find(({ object }) => object === "planned");
   expect(planned?.outcome).toBe("done");
+  expect(run.text("nodes/n2/local/logs/planned.out")).toBe("$ns run\n");
   expect([isEmpty(at, "a"), isEmpty(at, "b")]).toEqual([true, true]);
 });
 

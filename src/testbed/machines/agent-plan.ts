@@ -29,11 +29,13 @@ export interface AgentPlan {
   readonly doors: readonly CarriedDoor[];
   /** Port of the run's door for native clients, 0 for none; on 127.0.0.1, for all nodes. */
   readonly doorPort: number;
+  /** Files beside the experiment file come behind this. */
+  readonly hasFiles: boolean;
 }
 
 const planFields = [
   ...["runId", "pid", "eid", "domain", "seed", "all", "own", "links", "syncServer"],
-  ...["environment", "doors", "doorPort"],
+  ...["environment", "doors", "doorPort", "hasFiles"],
 ];
 
 /** @returns undefined for what no run of this version says. */

@@ -11,7 +11,13 @@ import { freemem } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import type { Clock } from "../../host/clock.ts";
-import { nodeLinkFormat, preamble, type RunMessage } from "../../wire/node-link/index.ts";
+import {
+  type FileMessage,
+  nodeLinkFormat,
+  partsOfPath,
+  preamble,
+  type RunMessage,
+} from "../../wire/node-link/index.ts";
 import { ThreadFireClock } from "../agents/firing/thread-fire-clock.ts";
 import { type NodeBackend, startProcessNodes } from "../nodes/index.ts";
 import { doorVariable } from "../nodes/node-mode.ts";
@@ -22,6 +28,7 @@ import { AgentOutputs } from "./agent-outputs.ts";
 import { type AgentPlan, type BroughtUp, readAgentPlan } from "./agent-plan.ts";
 import { AgentPrograms } from "./agent-programs.ts";
 import { NodeLink } from "./node-link.ts";
+import { openBelow, receiveFile } from "./received-files.ts";
 
 export interface HostAgentOptions {
   readonly input: Readable;
@@ -43,6 +50,7 @@ export class HostAgent {
   readonly #ended = Promise.withResolvers<void>();
   #isPlanned = false;
   #out = "";
+  #files = "";
   #backend: NodeBackend | undefined;
   #programs: AgentPrograms | undefined;
 
@@ -109,6 +117,9 @@ export class HostAgent {
       case "collect":
         void this.#answer(message.id, sendFiles(this.#link, this.#out));
         return;
+      case "file":
+        this.#receive(message);
+        return;
       case "clock":
         this.#reply(message.id, { receivedUs, answeredUs: this.#options.clock.nowUs() });
         return;
@@ -153,11 +164,13 @@ export class HostAgent {
     const { clock, tools } = this.#options;
     const directory = runDirectoryOf(plan.runId);
     this.#out = join(directory, "out");
+    this.#files = join(directory, "files");
     const environment = await this.#withDoor(plan);
     const backend = await startProcessNodes({
       ...{ runId: plan.runId, pid: plan.pid, eid: plan.eid, domain: plan.domain, seed: plan.seed },
       ...{ out: this.#out, links: plan.links, environment, tools, clock },
       syncServer: plan.syncServer ?? undefined,
+      ...(plan.hasFiles ? { projectFiles: this.#files } : {}),
       nodes: plan.all.filter(({ name }) => plan.own.includes(name)),
       numbering: plan.all,
       mode: "environment",
@@ -166,6 +179,7 @@ export class HostAgent {
       },
     });
     this.#backend = backend;
+    mkdirSync(this.#files, { recursive: true });
     this.#programs = new AgentPrograms({
       ...{ link: this.#link, clock, fire: this.#fire, outputs: this.#outputs, backend },
       directory: join(directory, "output"),
@@ -181,6 +195,18 @@ export class HostAgent {
       lost: backend.lost,
       shell: backend.shell,
     };
+  }
+
+  /** One of those beside the experiment file. */
+  #receive(message: FileMessage): void {
+    const parts = partsOfPath(message.path);
+    const opened =
+      parts === undefined || this.#backend === undefined
+        ? "it is asked for wrongly"
+        : openBelow(this.#files, parts, message.mode);
+    receiveFile(this.#link, message, opened, (text) => {
+      this.#link.send({ kind: "note", level: "warning", node: "", text });
+    });
   }
 
   /** What programs are told of the run's door, as they reach it here. */

@@ -23,6 +23,7 @@ import {
   type Placement,
   placeNodes,
 } from "./placement.ts";
+import { findProjectFiles, type ProjectFiles, sendProjectFiles } from "./project-files.ts";
 import { RemoteNode } from "./remote-node.ts";
 import { ResultFiles } from "./result-files.ts";
 
@@ -61,10 +62,12 @@ export async function startRemoteNodes(start: RemoteBackendOptions): Promise<Nod
     const placement = place(start, hosts);
     start.options.onMessage("info", null, `nodes on hosts: ${describePlacement(placement)}`);
     const { network: _, ...options } = start.options;
+    const { projectFiles } = options;
+    const files = projectFiles === undefined ? undefined : await findProjectFiles(projectFiles);
     servers = await startProcessNodes({
       ...{ ...options, mode: "environment", standIn: "nodes are elsewhere" },
     });
-    const parts = { start, servers, placement, hosts };
+    const parts = { start, servers, placement, hosts, files };
     const upon = await Promise.all(hosts.map((host, index) => bringUp(parts, host, index)));
     return new RemoteBackend({ ...parts, upon: upon.flat(), failed: lost.promise });
   } catch (error) {
@@ -137,6 +140,7 @@ interface Parts {
   readonly servers: NodeBackend;
   readonly placement: Placement;
   readonly hosts: readonly Connected[];
+  readonly files: ProjectFiles | undefined;
 }
 
 interface UpThere {
@@ -146,7 +150,7 @@ interface UpThere {
 }
 
 async function bringUp(
-  { start, servers, placement }: Parts,
+  { start, servers, placement, files }: Parts,
   host: Connected,
   index: number,
 ): Promise<readonly UpThere[]> {
@@ -163,6 +167,7 @@ async function bringUp(
   });
   const up = readBroughtUp(answer, own);
   if (up === undefined) throw new NodesError(`${host.name} does not say what it brought up`);
+  if (files !== undefined) await sendProjectFiles(host.link, files);
   const { lost, shell } = up;
   return standIns.flatMap((standIn) => {
     const hosted = up.nodes.find(({ name }) => name === standIn.name);
@@ -188,6 +193,7 @@ function planAgent(start: RemoteBackendOptions, own: readonly string[], index: n
       ...(["tcp", "udp"] as const).map((kind) => ({ kind, port: syncPort })),
     ].map(({ kind: carrier, port }) => ({ carrier, port })),
     doorPort: doorPortOf(options),
+    hasFiles: options.projectFiles !== undefined,
   };
 }
 
@@ -267,13 +273,10 @@ class RemoteBackend implements NodeBackend {
 /** For all files of a host to come. */
 const collectMs = 600_000;
 
-function lostElsewhere({ nodes, projectFiles }: BackendOptions): readonly string[] {
+function lostElsewhere({ nodes }: BackendOptions): readonly string[] {
   const unpacked = nodes.filter(({ archives = [] }) => archives.length > 0);
   return [
     "$EXPDIR is a directory of each host; what is there comes back into proj/ at the end",
-    ...(projectFiles === undefined
-      ? []
-      : ["$EXPFILES is not set: files beside the experiment file are not copied to hosts"]),
     ...unpacked.map(({ name }) => `nothing is unpacked on ${name} (tarfiles)`),
   ];
 }

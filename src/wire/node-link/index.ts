@@ -5,9 +5,11 @@ export { encodeData, encodeMessage, type LinkFrame, LinkFramer, preamble } from 
 export { nodeLinkLimits } from "./limits.ts";
 export {
   type AgentMessage,
+  type FileMessage,
   type LinkMessage,
   nodeLinkFormat,
   parseLinkMessage,
+  partsOfPath,
   partsOfResult,
   pieceBytes,
   type RunMessage,

@@ -23,6 +23,9 @@ export const nodeLinkLimits = {
   clockMs: 2_000,
   /** Silence after which the other side is lost. */
   silenceMs: 15_000,
+  /** Files beside the experiment file that go to each host, where the file speaks of them. */
+  projectFilesMax: 10_000,
+  projectBytesMax: 268_435_456,
   /** Files that a host gives back; more are left there, which is said. */
   filesMax: 100_000,
   /** All these files together. */

@@ -54,7 +54,8 @@ export type RunMessage =
   /** All files of the nodes. Is answered behind the last one. */
   | { readonly kind: "collect"; readonly id: number }
   /** Is answered: `ClockReading`. */
-  | { readonly kind: "clock"; readonly id: number };
+  | { readonly kind: "clock"; readonly id: number }
+  | FileMessage;
 
 export type AgentMessage =
   | {
@@ -83,13 +84,18 @@ export type AgentMessage =
       readonly cpuUs: number;
       readonly rssKibMax: number;
     }
-  /** What comes on the stream is this file of the results. */
-  | {
-      readonly kind: "file";
-      readonly stream: number;
-      readonly path: string;
-      readonly mode: number;
-    };
+  | FileMessage;
+
+/**
+ * What comes on the stream is this file: of an agent, one of the results; of a run, one of those
+ * beside the experiment file.
+ */
+export interface FileMessage {
+  readonly kind: "file";
+  readonly stream: number;
+  readonly path: string;
+  readonly mode: number;
+}
 
 /** Of either side. */
 export type StreamMessage =
@@ -210,11 +216,17 @@ function isOf(value: unknown, type: FieldKind): boolean {
  * @returns its parts; undefined for a name that could lead elsewhere.
  */
 export function partsOfResult(path: string): readonly string[] | undefined {
+  const parts = partsOfPath(path) ?? [];
+  const isBelow = parts[0] === "nodes" ? parts.length > 2 : parts[0] === "proj" && parts.length > 1;
+  return isBelow ? parts : undefined;
+}
+
+/** The parts of a path below a directory; undefined for one that could lead elsewhere. */
+export function partsOfPath(path: string): readonly string[] | undefined {
   const parts = path.split("/");
   const isProper = (part: string): boolean =>
     part !== "" && part !== "." && part !== ".." && !part.includes("\0");
-  const isBelow = parts[0] === "nodes" ? parts.length > 2 : parts[0] === "proj" && parts.length > 1;
-  return isBelow && parts.length <= pathPartsMax && parts.every(isProper) ? parts : undefined;
+  return parts.length <= pathPartsMax && parts.every(isProper) ? parts : undefined;
 }
 
 const pathPartsMax = 64;

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// Files that come over a link, written below a directory of this side. Whoever sends may have been
+// anybody: no link is followed, and no name leads elsewhere.
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { FileMessage } from "../../wire/node-link/index.ts";
+import type { NodeLink } from "./node-link.ts";
+
+const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants;
+
+/**
+ * Opens a file for writing, with the directories on its way. @param parts proper names
+ * @returns a descriptor, or why there is none, as a clause
+ */
+export function openBelow(
+  directory: string,
+  parts: readonly string[],
+  mode: number,
+): number | string {
+  try {
+    let at = directory;
+    for (const part of parts.slice(0, -1)) {
+      at = join(at, part);
+      mkdirSync(at, { recursive: true });
+      if (!lstatSync(at).isDirectory()) return `${at} is no directory`;
+    }
+    const flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
+    const descriptor = openSync(join(at, parts.at(-1) ?? ""), flags, mode & 0o777);
+    fchmodSync(descriptor, mode & 0o777);
+    return descriptor;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Writes what comes. @param opened a descriptor, or why there is none */
+export function receiveFile(
+  link: NodeLink,
+  { stream, path }: FileMessage,
+  opened: number | string,
+  warn: (text: string) => void,
+): void {
+  if (typeof opened === "string") {
+    warn(`${path} was not kept: ${opened}`);
+    return;
+  }
+  let isOpen = true;
+  const close = (): void => {
+    if (isOpen) closeSync(opened);
+    isOpen = false;
+  };
+  const isKept = link.openStream(stream, {
+    data: (bytes) => {
+      if (!isOpen) return;
+      try {
+        writeSync(opened, bytes);
+      } catch (error) {
+        warn(`${path} was not kept whole: ${String(error)}`);
+        close();
+      }
+    },
+    finish: () => {
+      close();
+      link.closeStream(stream);
+    },
+    close,
+  });
+  if (!isKept) close();
+}
