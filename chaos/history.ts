@@ -31,7 +31,9 @@ export type Asked =
   | { readonly kind: "campaign" }
   | { readonly kind: "resign" }
   | { readonly kind: "peers" }
-  /** An event of an object at an instant of the wall's clock; the place is experiment and object. */
+  /**
+   * An event of an object at an instant of the wall's clock; the place is experiment and object.
+   */
   | { readonly kind: "event"; readonly text: string; readonly atWallUs: number };
 
 /** What it was answered, as far as there is something to say. */
