@@ -10,6 +10,7 @@ import { type DoorIdentity, XmlRpcDoor } from "../edges/xmlrpc/index.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Faults } from "../testbed/guard-run.ts";
+import type { LinkHealth } from "../testbed/link-metrics.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
 import type { Bus } from "../wire/event/bus.ts";
 import type { Network } from "../wire/networks.ts";
@@ -147,6 +148,11 @@ export class Daemon {
     this.#user = username;
     database.putUser(username, uid);
     this.recovered = this.#experiments.recover(username);
+  }
+
+  /** How late the links are of what is up, for figures. */
+  linkHealth(): readonly LinkHealth[] {
+    return this.#experiments.linkHealth();
   }
 
   /**

@@ -19,6 +19,7 @@ import { NetworkError } from "../network/link-backend.ts";
 import type { LinksReport } from "../network/link-report.ts";
 import { readEventServer } from "../testbed/event-server-file.ts";
 import { type Faults, sharedFaults } from "../testbed/guard-run.ts";
+import type { LinkHealth } from "../testbed/link-metrics.ts";
 import { ModifyError } from "../testbed/modify-run.ts";
 import type { NodeWatch } from "../testbed/node-boot.ts";
 import type { EventControl } from "../testbed/open-run-events.ts";
@@ -253,6 +254,14 @@ export class Experiments {
   /** What runs of it now; undefined while nothing does. */
   running(row: ExperimentRow): Experiment | undefined {
     return this.#held.get(nameOf(row))?.swap.experiment;
+  }
+
+  /** Of all that are up and have links that a process of ours shapes. */
+  linkHealth(): readonly LinkHealth[] {
+    return [...this.#held].flatMap(([experiment, { swap }]) => {
+      const health = swap.linkHealth;
+      return health === undefined ? [] : [{ experiment, health }];
+    });
   }
 
   /** The scheduler of what is up here; undefined where there is none to be asked. */

@@ -11,7 +11,7 @@ import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Level } from "../linktest/index.ts";
 import { NetworkError } from "../network/link-backend.ts";
-import type { LinksReport } from "../network/link-report.ts";
+import type { LinksReport, ShaperHealth } from "../network/link-report.ts";
 import { type Faults, guardRun } from "../testbed/guard-run.ts";
 import {
   type Modification,
@@ -114,6 +114,11 @@ export class Swap {
       throw new NetworkError("it is not up yet, or no more");
     }
     return await this.#control.links(name);
+  }
+
+  /** How who shapes its links is; undefined where nobody can tell. */
+  get linkHealth(): ShaperHealth | undefined {
+    return this.#isOver ? undefined : this.#control?.linkHealth();
   }
 
   /** What can be asked of its scheduler; undefined while there is none that can be asked. */

@@ -8,7 +8,7 @@
 //   M2. A failure before the first program is stopped leaves the run as it was.
 //   M3. A failure after it costs the node it struck, and the run goes on without that node.
 import type { Experiment, PlannedEvent, Tables, TrafficFlow } from "../experiment/index.ts";
-import type { LinksReport } from "../network/link-report.ts";
+import type { LinksReport, ShaperHealth } from "../network/link-report.ts";
 import { type LinkChange, shapeLink } from "../network/model.ts";
 import { type AgendaChange, newIndex } from "./agenda-change.ts";
 import type { ProgramAgent } from "./agents/program-agent.ts";
@@ -57,6 +57,8 @@ export interface RunControl {
    * nothing to tell
    */
   links(name: string | null): Promise<LinksReport>;
+  /** How who shapes them is; undefined where nobody can tell. */
+  linkHealth(): ShaperHealth | undefined;
 }
 
 /** The run is as it was, or it has ended. */

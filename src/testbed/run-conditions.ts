@@ -13,6 +13,7 @@ import type { ScopeDescription } from "../core/description.ts";
 import type { BarrierClosed } from "../core/effect.ts";
 import type { Experiment, PlannedEvent } from "../experiment/model.ts";
 import type { Host } from "../host/host.ts";
+import type { ShaperHealth } from "../network/link-report.ts";
 import type { AgendaRequests } from "./agenda-requests.ts";
 import { DeclaredBarriers } from "./declared-barriers.ts";
 import { programPassed } from "./record/verdict.ts";
@@ -66,13 +67,16 @@ export class RunConditions {
     });
   }
 
-  /** @returns how programs find the barriers of the file. @throws Error */
-  async openDoor(): Promise<RunDoor["environment"]> {
+  /**
+   * @param health of who shapes the links, for the figures of the door
+   * @returns how programs find the barriers of the file. @throws Error
+   */
+  async openDoor(health: () => ShaperHealth | undefined): Promise<RunDoor["environment"]> {
     const { experiment, run, host, scope } = this.#options;
     if ((experiment.barriers ?? []).length === 0) return [];
     // What it needs is loaded by runs that have it, and by no others.
     const { openRunDoor } = await import("./run-door.ts");
-    this.#door = await openRunDoor(run, host, scope);
+    this.#door = await openRunDoor(run, { host, scope, health });
     return this.#door.environment;
   }
 

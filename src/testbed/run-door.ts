@@ -12,6 +12,8 @@ import {
 } from "../edges/http/index.ts";
 import type { Host } from "../host/host.ts";
 import { newSecret } from "../host/ids.ts";
+import type { ShaperHealth } from "../network/link-report.ts";
+import { addLinkMetrics } from "./link-metrics.ts";
 import type { RunOptions } from "./run-options.ts";
 
 const tokenId = "run";
@@ -25,9 +27,14 @@ export interface RunDoor {
 /** @throws Error when there is no port. */
 export async function openRunDoor(
   { clock, logger }: Pick<RunOptions, "clock" | "logger">,
-  host: Host,
-  scope: string,
+  of: {
+    readonly host: Host;
+    readonly scope: string;
+    /** Of who shapes its links, where somebody can tell. */
+    readonly health: () => ShaperHealth | undefined;
+  },
 ): Promise<RunDoor> {
+  const { host, scope } = of;
   const secret = newSecret();
   const createdMs = clock.wallMs();
   const row: TokenRow = {
@@ -37,6 +44,10 @@ export async function openRunDoor(
   const rows = new Map([[tokenId, row]]);
   const door = createHttpDoor({ clock, logger, access: { tokens: { rows: () => rows } } });
   const leave = mountCore({ door, host, clock, logger, edge: "http" });
+  addLinkMetrics(door.metrics, () => {
+    const health = of.health();
+    return health === undefined ? [] : [{ experiment: scope, health }];
+  });
   const { url } = await door.listen({ host: "127.0.0.1", port: 0 });
   return {
     environment: [

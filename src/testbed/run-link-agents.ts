@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Tables } from "../experiment/index.ts";
 import type { Clock } from "../host/clock.ts";
 import { NetworkError } from "../network/link-backend.ts";
-import type { LinksReport } from "../network/link-report.ts";
+import type { LinksReport, ShaperHealth } from "../network/link-report.ts";
 import type { LinkTrace } from "../network/link-tracer.ts";
 import { wholePacketBytes } from "../network/pcap-writer.ts";
 import type { ShapedLinks } from "../network/shaped-links.ts";
@@ -66,6 +66,11 @@ export class RunLinkAgents {
   startTime(): void {
     this.#tellTrouble("before time 0 ");
     void this.traces?.begin();
+  }
+
+  /** How who shapes them is; undefined where nobody can tell. */
+  get health(): ShaperHealth | undefined {
+    return this.#shaped?.health;
   }
 
   /** @throws NetworkError with a sentence when there is nothing to tell */

@@ -177,7 +177,7 @@ class Run {
     this.#barriers.start();
     this.#listener = new LinkListener({ host: this.#host, admitted: [], logger });
     await this.#listener.listen(linkAddress(runId));
-    const doors = await this.#conditions.openDoor();
+    const doors = await this.#conditions.openDoor(() => this.#links?.health);
     const backend = await startRunNodes(this.#options, doors, (body) => this.#say(body));
     this.#backend = backend;
     void backend.failed?.then((why) => this.#fail("HOST_LOST", why));
@@ -400,6 +400,7 @@ class Run {
     onActive({
       modify: (modification) => this.#modify(modifier, modification),
       links: (name) => links.report(name),
+      linkHealth: () => links.health,
     });
   }
 
@@ -425,8 +426,7 @@ class Run {
       keep: (agenda) => events.keep(agenda),
       preload: async (agenda) => {
         const load = async (event: AgendaEvent): Promise<void> => this.#performer?.load(event);
-        const preloader = new Preloader({ clock, agenda, load });
-        await preloader.loadFirst();
+        const preloader = await Preloader.begun({ clock, agenda, load });
         this.#timers.push(() => preloader.stop());
         return () => preloader.start(clock.nowUs());
       },

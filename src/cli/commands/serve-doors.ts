@@ -24,6 +24,7 @@ import { systemClock } from "../../host/clock.ts";
 import type { Host } from "../../host/host.ts";
 import type { Logger } from "../../host/logger.ts";
 import { warnOfWaits } from "../../host/warn-of-waits.ts";
+import { addLinkMetrics, type LinkHealth } from "../../testbed/link-metrics.ts";
 import type { Bus } from "../../wire/event/bus.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
@@ -46,6 +47,8 @@ export interface DoorsOptions {
   /** Where files for clients and for other controllers are. */
   readonly directory: string;
   readonly logger: Logger;
+  /** How the links of its experiments are. */
+  readonly linkHealth: () => readonly LinkHealth[];
   /** A line for people, later than those of what is open. */
   readonly say: (line: string) => void;
   /** The core has stopped for good; the reason was logged. */
@@ -206,7 +209,7 @@ function untilQuiet(host: Host, msMax: number): Promise<void> {
 async function openHttp(
   listen: Listen,
   { host, appended, watch }: CoreParts,
-  { plan, buses, tokens: tokenFile, logger }: DoorsOptions,
+  { plan, buses, tokens: tokenFile, logger, linkHealth }: DoorsOptions,
 ): Promise<Opened> {
   const clock = systemClock;
   const bus: Bus = buses.ops;
@@ -223,6 +226,7 @@ async function openHttp(
   const leave = mountCore({ door, host, clock, logger, edge: `http/${address}` });
   mountBus(door, { bus, clock, busBounds });
   watch.show(door.metrics);
+  addLinkMetrics(door.metrics, linkHealth);
   watch.add("http", () => ({ connections: door.connectionCount }));
   const addSeconds = door.metrics.addSeconds("muster_append_seconds", "Time an append took.");
   appended.push((tookUs) => addSeconds(tookUs / 1e6));

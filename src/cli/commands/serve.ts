@@ -12,6 +12,7 @@ import {
 } from "../../boss/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
+import type { LinkHealth } from "../../testbed/link-metrics.ts";
 import { runExperiment } from "../../testbed/run.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
@@ -76,7 +77,9 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
       hasFailed = true;
       stop();
     };
-    const asked = { plan, buses, tokens: state.tokens, directory, logger, say, onFailed };
+    const linkHealth = (): readonly LinkHealth[] => daemon?.linkHealth() ?? [];
+    const tokens = state.tokens;
+    const asked = { plan, buses, tokens, directory, logger, linkHealth, say, onFailed };
     const doors = await openDoors(asked).catch(async (error: unknown) => {
       await daemon?.close();
       throw error;

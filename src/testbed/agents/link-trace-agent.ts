@@ -28,7 +28,7 @@ import type { TracedEnd } from "./traced-ends.ts";
 /** [EMULAB-EVENTS 2.8 LINKTRACE] */
 const tagCharactersMax = 256;
 const suffix = "-tracemon";
-const everybody = `__all${suffix}`;
+const everybody = "__all_tracemon";
 
 export interface LinkTraceAgentOptions {
   readonly ends: readonly TracedEnd[];
@@ -202,9 +202,9 @@ function endsOf(ends: readonly TracedEnd[], object: string): readonly TracedEnd[
   return whole.length > 0 ? whole : ends.filter(({ link, node }) => `${link}-${node}` === name);
 }
 
-/** Names come from files of users: none leads out of its directory. */
+/** Names come from files of users: none leads out of its directory, or is too long for one. */
 function fileName(name: string): string {
-  return name.replaceAll(/[^\w.-]/g, "_").slice(0, 200);
+  return name.replaceAll(/[^\w.-]/g, "_").slice(0, 100);
 }
 
 function messageOf(error: unknown): string {

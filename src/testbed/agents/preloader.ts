@@ -26,6 +26,13 @@ export class Preloader {
   #next = 0;
   #cancel: Cancel = () => undefined;
 
+  /** With what is first loaded already. */
+  static async begun(options: PreloaderOptions): Promise<Preloader> {
+    const preloader = new Preloader(options);
+    await preloader.loadFirst();
+    return preloader;
+  }
+
   constructor(options: PreloaderOptions) {
     this.#options = options;
     const { main, timelines } = options.agenda;

@@ -36,6 +36,7 @@ export class FakeRuns {
     options.onActive?.({
       modify: (modification) => this.modify(modification),
       links: () => Promise.reject(new NetworkError("it has no links")),
+      linkHealth: () => undefined,
     });
     if (mode !== "activating") run.activate();
     const interrupted = { code: "INTERRUPTED", message: "interrupted" };

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// Goal: the ends that a file wants traced are traced from time 0, each way into a file of its own,
+// and LINKTRACE events do what they say to those they name, in order (E1, E2). Method: rows as the
+// parser writes them, the shipped agent, and a tracer that notes what it is told.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { AgendaEvent } from "../../../src/core/agenda/commands.ts";
+import type { LinkTracer, TraceCounts, TraceOrder } from "../../../src/network/link-tracer.ts";
+import { wholePacketBytes } from "../../../src/network/pcap-writer.ts";
+import { LinkTraceAgent } from "../../../src/testbed/agents/link-trace-agent.ts";
+import { headerBytes, readTracedEnds } from "../../../src/testbed/agents/traced-ends.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
+
+const row = (vname: string, vnode: string, more: Readonly<Record<string, string>> = {}) => {
+  const usual = { traced: "1", trace_type: "header", trace_expr: "", trace_snaplen: "0" };
+  return { vname, vnode, ...usual, ...more };
+};
+
+describe("readTracedEnds()", () => {
+  it("takes headers unless told otherwise, and nothing of what is not traced", () => {
+    const rows = [
+      row("l0", "a"),
+      row("l0", "b", { trace_snaplen: "68" }),
+      row("l1", "a", { trace_type: "packet" }),
+      row("l2", "a", { trace_type: "monitor" }),
+      { vname: "l3", vnode: "a" },
+    ];
+    expect(readTracedEnds({ virt_lans: rows })).toEqual({
+      problems: [],
+      ends: [
+        { link: "l0", node: "a", kind: "packets", snapBytes: headerBytes },
+        { link: "l0", node: "b", kind: "packets", snapBytes: 68 },
+        { link: "l1", node: "a", kind: "packets", snapBytes: wholePacketBytes },
+        { link: "l2", node: "a", kind: "counts", snapBytes: headerBytes },
+      ],
+    });
+  });
+
+  it("says what is not done", () => {
+    const more = { trace_expr: "icmp", trace_db: "1" };
+    expect(
+      readTracedEnds({ virt_lans: [row("l0", "a", more), row("l0", "b", more)] }),
+    ).toMatchObject({
+      problems: [
+        "all packets of l0 are traced: expressions (icmp) are not applied",
+        "l0 is traced into files, not into a database",
+      ],
+    });
+    expect(readTracedEnds({})).toEqual({ ends: [], problems: [] });
+  });
+});
+
+describe("LinkTraceAgent", () => {
+  let directory = "";
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), "muster-test-traces-"));
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  function make(refused = "") {
+    const told: string[] = [];
+    const warnings: string[] = [];
+    const orders: TraceOrder[] = [];
+    const counts: TraceCounts = { packets: 1, bytes: 2, dropped: 3, isFull: true };
+    const tracer: LinkTracer = {
+      async begin(order) {
+        const name = basename(order.path);
+        if (order.link === refused) throw new Error("it has no room");
+        orders.push(order);
+        const { promise: ended, resolve } = Promise.withResolvers<TraceCounts>();
+        return {
+          ended,
+          pause: async (isPaused) => void told.push(`${name} ${isPaused ? "pause" : "go on"}`),
+          roll: async (to) => void told.push(`${name} > ${basename(to)}`),
+          async end() {
+            told.push(`${name} end`);
+            resolve(counts);
+            return counts;
+          },
+        };
+      },
+    };
+    const rows = [row("l0", "a"), row("l0", "b"), row("lan", "b", { trace_type: "monitor" })];
+    const { ends } = readTracedEnds({ virt_lans: rows });
+    const agent = new LinkTraceAgent({
+      ...{ ends, tracer, directory, clock: new VirtualClock() },
+      membersOf: (link) => (link === "l0" ? ["a", "b"] : ["a", "b", "c"]),
+      onWarning: (text) => warnings.push(text.replaceAll(directory, "")),
+    });
+    const fire = async (object: string, event: string, args = ""): Promise<string> => {
+      const order: AgendaEvent = { id: 0, object, type: "LINKTRACE", event, args };
+      const { outcome, done } = await agent.perform(order);
+      const said = await done;
+      const error = typeof said === "number" ? said : said.error;
+      return `${outcome} ${error}`;
+    };
+    return { agent, told, warnings, orders, fire };
+  }
+
+  it("traces each way of an end into a file of its own, and counts in one", async () => {
+    const { agent, orders } = make();
+    await agent.begin();
+    const seen = orders.map(({ path, link, member, ways, kind }) => {
+      return `${basename(path)}: ${link} ${member} ${ways.join("+")} ${kind}`;
+    });
+    expect(seen).toEqual([
+      "l0-a.sent.pcap: l0 0 sent packets",
+      "l0-a.received.pcap: l0 0 received packets",
+      "l0-b.sent.pcap: l0 1 sent packets",
+      "l0-b.received.pcap: l0 1 received packets",
+      "lan-b.counts.csv: lan 1 sent+received counts",
+    ]);
+  });
+
+  it("obeys START, STOP, SNAPSHOT, RELOAD and KILL for those that are named", async () => {
+    const { agent, told, fire } = make();
+    await agent.begin();
+    expect(await fire("l0-b-tracemon", "STOP")).toBe("done 0");
+    expect(told.splice(0)).toEqual(["l0-b.sent.pcap pause", "l0-b.received.pcap pause"]);
+    expect(await fire("lan-tracemon", "SNAPSHOT", "TAG=../early")).toBe("done 0");
+    expect(await fire("lan-b-tracemon", "RELOAD")).toBe("done 0");
+    expect(told.splice(0)).toEqual([
+      "lan-b.counts.csv > lan-b.counts.1-.._early.csv",
+      "lan-b.counts.csv > lan-b.counts.2.csv",
+    ]);
+    expect(await fire("__all_tracemon", "START")).toBe("done 0");
+    expect(told.splice(0)).toHaveLength(5);
+    expect(await fire("l0-a-tracemon", "KILL")).toBe("done 0");
+    expect(told.splice(0)).toEqual(["l0-a.sent.pcap end", "l0-a.received.pcap end"]);
+    expect(await fire("l0-a-tracemon", "START")).toMatch(
+      /^failed: the trace .* was ended by KILL.* -1$/,
+    );
+    expect(await fire("l0-a-tracemon", "SNAPSHOT")).toBe("done 1");
+  });
+
+  it("refuses what it does not know, and ignores what is not traced", async () => {
+    const { agent, fire } = make();
+    await agent.begin();
+    expect(await fire("l9-tracemon", "START")).toBe("ignored: nothing is traced as l9-tracemon 0");
+    expect(await fire("l0", "START")).toBe("ignored: nothing is traced as l0 0");
+    expect(await fire("l0-tracemon", "UP")).toMatch(/^failed: traces take START, .*, not UP -1$/);
+    expect(await fire("l0-tracemon", "SNAPSHOT", `TAG=${"x".repeat(256)}`)).toBe("done 0");
+    const long = await fire("l0-tracemon", "SNAPSHOT", `TAG=${"x".repeat(257)}`);
+    expect(long).toBe("failed: TAG has 257 characters, and may have 256 -1");
+  });
+
+  it("goes on without what cannot be traced, and says what a trace lacks", async () => {
+    const { agent, warnings } = make("lan");
+    await agent.begin();
+    expect(warnings.splice(0)).toEqual(["lan is not traced at b: it has no room"]);
+    await agent.close();
+    expect(warnings).toHaveLength(8);
+    expect(warnings.slice(0, 2)).toEqual([
+      "/l0-a.sent.pcap ends early: it has as many bytes as it may (captureBytesMax)",
+      "/l0-a.sent.pcap lacks 3 packets: the disk was too slow (tracePendingBytesMax)",
+    ]);
+  });
+});
