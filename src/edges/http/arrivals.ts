@@ -213,6 +213,10 @@ export class Arrivals {
 
   #release(connection: ConnectionId, effect: Released): void {
     const { value, number } = this.#waiting.get(connection) ?? {};
+    if (value === undefined && number === undefined) {
+      this.#end(connection, effect); // The same for all of a crowd.
+      return;
+    }
     const own = {
       ...(value === undefined ? {} : { value }),
       ...(number === undefined ? {} : { number }),

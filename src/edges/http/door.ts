@@ -86,7 +86,7 @@ export class HttpDoor {
   readonly #closing = new AbortController();
   readonly #readiness: (() => string | undefined)[] = [];
   /** Requests of each connection that are not answered, and their answers. */
-  readonly #unanswered = new WeakMap<Socket, number>();
+  readonly #unanswered = new Map<Socket, number>();
   readonly #answers = new Set<ServerResponse>();
   /** Made once: it takes as long as 100 other requests. */
   #description: string | undefined;
@@ -251,8 +251,11 @@ export class HttpDoor {
     server.on("connection", (socket: Socket) => this.#admission.admit(socket));
     server.on("request", (request, response) => {
       const { logger, clock } = this.#options;
-      if (!this.#admitRequest(request.socket, response)) return;
-      void answerRequest({ request, response, routes: this.#routes, door: this, clock, logger });
+      const { socket } = request;
+      if (!this.#admitRequest(socket, response)) return;
+      const onClosed = (): void => this.#requestClosed(socket, response);
+      const routes = this.#routes;
+      void answerRequest({ request, response, onClosed, routes, door: this, clock, logger });
     });
     server.on("upgrade", (request, socket, head) => this.#sockets.upgrade(request, socket, head));
     return server;
@@ -272,11 +275,14 @@ export class HttpDoor {
     }
     this.#unanswered.set(socket, count);
     this.#answers.add(response);
-    response.on("close", () => {
-      this.#answers.delete(response);
-      this.#unanswered.set(socket, (this.#unanswered.get(socket) ?? 1) - 1);
-    });
     return true;
+  }
+
+  #requestClosed(socket: Socket, response: ServerResponse): void {
+    this.#answers.delete(response);
+    const count = (this.#unanswered.get(socket) ?? 1) - 1;
+    if (count === 0) this.#unanswered.delete(socket);
+    else this.#unanswered.set(socket, count);
   }
 
   /** What is held for each connection and request, if it is much. */

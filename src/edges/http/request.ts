@@ -14,13 +14,15 @@ import { Departure } from "./departure.ts";
 import { HttpError } from "./errors.ts";
 import type { Guests } from "./guests.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Call, Reply } from "./route.ts";
-import type { FoundRoute, RouteTable } from "./route-table.ts";
+import type { Call, Reply, Route } from "./route.ts";
+import type { RouteTable } from "./route-table.ts";
 import { targetOf } from "./target.ts";
 
 export interface RequestOptions {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** It is answered, or its client has gone. */
+  readonly onClosed: () => void;
   readonly routes: RouteTable;
   /** The door, as far as a request needs it. */
   readonly door: {
@@ -37,9 +39,12 @@ export interface RequestOptions {
 
 /** Never rejects. */
 export async function answerRequest(options: RequestOptions): Promise<void> {
-  const { request, response, routes, door, logger } = options;
+  const { request, response, onClosed, door, logger } = options;
   const gone = new Departure();
-  response.on("close", () => gone.tell());
+  response.on("close", () => {
+    onClosed();
+    gone.tell();
+  });
   request.on("error", () => undefined);
   response.on("error", () => undefined);
   try {
@@ -49,10 +54,7 @@ export async function answerRequest(options: RequestOptions): Promise<void> {
       response.writeHead(204).end();
       return;
     }
-    const target = targetOf(request);
-    const found = routes.find(request.method, target.pathname);
-    const { route } = found;
-    const call = await readCall(options, found, target, gone);
+    const { route, call } = await readCall(options, gone);
     if (route.lasts !== undefined && door.isDraining) throw draining();
     if (route.lasts !== undefined) response.on("close", admit(options, call, route.lasts, gone));
     const said = await route.handle(call);
@@ -94,12 +96,18 @@ function draining(): HttpError {
   return new HttpError("unavailable", message, { headers });
 }
 
+/** What is asked, and of whom; the target it was read from is not kept while it lasts. */
+interface Asked {
+  readonly route: Route;
+  readonly call: Call<unknown, unknown, unknown>;
+}
+
 async function readCall(
-  { request, door }: RequestOptions,
-  { route, params }: FoundRoute,
-  target: URL,
+  { request, routes, door }: RequestOptions,
   gone: Departure,
-): Promise<Call<unknown, unknown, unknown>> {
+): Promise<Asked> {
+  const target = targetOf(request);
+  const { route, params } = routes.find(request.method, target.pathname);
   const { access, body, query, isScoped } = route;
   const caller =
     access === "anyone"
@@ -108,7 +116,7 @@ async function readCall(
   if (access !== "anyone") checkAction(caller, access);
   const given = target.search === "" ? {} : Object.fromEntries(target.searchParams);
   const { scope: asked, ...rest } = given;
-  return {
+  const call = {
     caller,
     scope: isScoped ? chooseScope(caller, asked) : "",
     params: check(route.params, params, "the path"),
@@ -117,6 +125,7 @@ async function readCall(
     headers: request.headers,
     gone,
   };
+  return { route, call };
 }
 
 function check(schema: z.ZodType | undefined, value: unknown, what: string): unknown {
@@ -152,6 +161,7 @@ const smallPiecesMax = 4_096;
 const pieceBytesMin = 16;
 /** Room for a body of several pieces, at first. */
 const bodyBytesMin = 1024;
+const noBytes: Buffer = Buffer.alloc(0);
 
 async function readJson(
   request: IncomingMessage,
@@ -180,7 +190,7 @@ async function readJson(
  */
 function readText(request: IncomingMessage, bytesMax: number): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
-    let read: Buffer = Buffer.alloc(0);
+    let read: Buffer = noBytes;
     let bytes = 0;
     let pieces = 0;
     const onData = (chunk: Buffer): void => {
@@ -214,8 +224,10 @@ function readText(request: IncomingMessage, bytesMax: number): Promise<string | 
     };
     request.on("data", onData);
     request.on("end", () => {
-      bodies.delete(request);
+      if (pieces > 1) bodies.delete(request);
       resolve(read.toString("utf8", 0, bytes));
+      // The request is kept as long as it waits; what came with it need not be.
+      read = noBytes;
     });
     request.on("close", () => {
       if (request.complete) return;
