@@ -3,7 +3,7 @@
 // same to the same clients, and the services of others. Servers and clients are processes of their
 // own.
 import { isInstalled, type PeerKind, peerKinds } from "../peers/servers.ts";
-import { Remote } from "../syncd/rpc.ts";
+import { Remote, serverFlags } from "../syncd/rpc.ts";
 
 export interface Contender {
   readonly name: string;
@@ -66,6 +66,9 @@ export const doorNames: readonly string[] = doors.map(({ name }) => name);
 const remote = (file: string, args: readonly string[] = []): Remote =>
   new Remote(import.meta.resolve(file), args);
 
+const remoteServer = (file: string, args: readonly string[]): Remote =>
+  new Remote(import.meta.resolve(file), args, serverFlags);
+
 async function startLocal(
   name: string,
   [server, clients]: readonly [Remote, Remote],
@@ -81,7 +84,7 @@ async function startLocal(
 
 async function startDoor(door: Door, folder: string): Promise<readonly Contender[]> {
   const start = (file: string, name: string, socket: string): Promise<Contender> =>
-    startLocal(name, [remote(file, [folder]), remote(door.clients, [folder, socket])]);
+    startLocal(name, [remoteServer(file, [folder]), remote(door.clients, [folder, socket])]);
   const ours = await start(door.server, door.name, "ours");
   const floor = await start(door.floor, `${door.name}, bare loop`, "floor");
   return [ours, { ...floor, isOurs: false, floorOf: door.name }];
@@ -89,7 +92,7 @@ async function startDoor(door: Door, folder: string): Promise<readonly Contender
 
 /** The native door on a log that survives the machine, as what others' services write does. */
 async function startDurable(folder: string): Promise<Contender> {
-  const server = remote("./serve-ours.ts", [folder, "sqlite"]);
+  const server = remoteServer("./serve-ours.ts", [folder, "sqlite"]);
   return startLocal("native, SQLite", [server, remote("./native-generator.ts")]);
 }
 

@@ -3,7 +3,7 @@
 // in memory.
 import { median } from "../statistics.ts";
 import { processCpuUs } from "../syncd/kernel.ts";
-import { Remote } from "../syncd/rpc.ts";
+import { Remote, serverFlags } from "../syncd/rpc.ts";
 
 interface Meeting {
   readonly wallMs: number;
@@ -18,7 +18,7 @@ interface Pair {
 }
 
 async function startPair(file: string, connections: number): Promise<Pair> {
-  const server = new Remote(import.meta.resolve(file));
+  const server = new Remote(import.meta.resolve(file), [], serverFlags);
   const generator = new Remote(import.meta.resolve("./generator.ts"));
   await generator.call("port", await server.call<number>("port"));
   await generator.call("connect", connections);

