@@ -26,62 +26,71 @@ const endedKeptMax = 1_000;
  */
 const lastWordsMax = 64;
 
+/** What is kept for one incarnation; the list is made anew, the place stays. */
+interface Place {
+  kept: readonly Kept[];
+}
+
+const nothing: readonly Kept[] = [];
+
 export class EffectStore {
-  /** Of one that lives the list stays when it is empty: most are filled again soon. */
-  readonly #living = new LifeTable<Kept[]>();
+  /** Of one that lives the place stays when it is empty: most are filled again soon. */
+  readonly #living = new LifeTable<Place>();
   /** In the order in which they ended. */
-  readonly #ended = new LifeTable<Kept[]>();
+  readonly #ended = new LifeTable<Place>();
 
   keep(life: Life, sequence: number, effects: readonly EdgeEffect[]): void {
     const isEnd = effects.some(({ kind }) => kind === "revoked");
     const living = this.#living.get(life);
-    if (living !== undefined && !isEnd) {
-      living.push({ sequence, effects });
-      return;
-    }
-    const ended = this.#ended.get(life);
-    const kept = [...(living ?? ended ?? []), { sequence, effects }];
-    if (!isEnd && ended === undefined) {
-      this.#living.set(life, kept);
-      return;
-    }
+    const place = living ?? this.#ended.get(life);
+    const one = { sequence, effects };
+    const kept = place === undefined || place.kept.length === 0 ? [one] : [...place.kept, one];
+    if (!isEnd && living !== undefined) living.kept = kept;
+    else if (!isEnd && place === undefined) this.#living.set(life, { kept });
+    else this.#keepLastWords(life, kept);
+  }
+
+  #keepLastWords(life: Life, kept: readonly Kept[]): void {
     this.#living.delete(life);
     this.#ended.delete(life);
-    this.#ended.set(life, kept.slice(-lastWordsMax));
+    this.#ended.set(life, { kept: kept.slice(-lastWordsMax) });
     if (this.#ended.size > endedKeptMax) this.#ended.deleteFirst();
   }
 
   after(life: Life, sequence: number): readonly Kept[] {
-    const kept = this.#living.get(life) ?? this.#ended.get(life) ?? [];
+    const { kept = nothing } = this.#living.get(life) ?? this.#ended.get(life) ?? {};
     return kept.filter((one) => one.sequence > sequence);
   }
 
   /** @returns how many there were up to there. */
   drop(life: Life, sequence: number): number {
     const living = this.#living.get(life);
-    const kept = living ?? this.#ended.get(life);
-    if (kept === undefined) return 0;
-    const found = kept.findIndex((one) => one.sequence > sequence);
-    const count = found < 0 ? kept.length : found;
-    kept.splice(0, count);
-    if (living === undefined && kept.length === 0) this.#ended.delete(life);
-    return count;
+    const place = living ?? this.#ended.get(life);
+    if (place === undefined) return 0;
+    const { kept } = place;
+    const rest = kept.filter((one) => one.sequence > sequence);
+    place.kept = rest.length === 0 ? nothing : rest;
+    if (living === undefined && rest.length === 0) this.#ended.delete(life);
+    return kept.length - rest.length;
   }
 
   /** All of it, oldest first; `load` takes it again. */
   dump(): KeptDump {
-    const rows = (table: LifeTable<Kept[]>): Rows =>
-      table.rows().flatMap(([life, kept]) => (kept.length === 0 ? [] : [[life, [...kept]]]));
-    return { living: rows(this.#living), ended: rows(this.#ended) };
+    return { living: rowsOf(this.#living), ended: rowsOf(this.#ended) };
   }
 
   /** In place of what is there. */
   load({ living, ended }: KeptDump): void {
-    const lists = (rows: Rows): readonly (readonly [Life, Kept[]])[] =>
-      rows.map(([life, kept]) => [life, [...kept]]);
-    this.#living.load(lists(living));
-    this.#ended.load(lists(ended));
+    this.#living.load(living.map(([life, kept]) => [life, { kept }] as const));
+    this.#ended.load(ended.map(([life, kept]) => [life, { kept }] as const));
   }
+}
+
+function rowsOf(table: LifeTable<Place>): Rows {
+  return table
+    .rows()
+    .filter(([, { kept }]) => kept.length > 0)
+    .map(([life, { kept }]) => [life, kept] as const);
 }
 
 /** What is said to one incarnation. */

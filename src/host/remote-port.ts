@@ -156,7 +156,7 @@ export class RemoteSource implements BatchSource {
   }
 
   take(): Batch | undefined {
-    const [slot] = this.#queued;
+    const slot = this.#queued[0];
     if (slot?.batch === undefined) return undefined;
     this.#queued.shift();
     this.#sent.push(slot);
@@ -169,11 +169,7 @@ export class RemoteSource implements BatchSource {
   }
 
   acknowledge(number: number): boolean {
-    for (
-      let [slot] = this.#sent;
-      slot !== undefined && slot.number <= number;
-      [slot] = this.#sent
-    ) {
+    for (let slot = this.#sent[0]; slot && slot.number <= number; slot = this.#sent[0]) {
       this.#count(slot, -1);
       this.#sent.shift();
     }

@@ -48,10 +48,12 @@ export class Sockets {
   readonly #mounted = new Map<string, Mounted>();
   readonly #open = new Set<OpenSocket>();
   readonly #strangers: WebSocketServer = createRefuser();
+  readonly #turn: TurnTime;
   #isClosing = false;
 
   constructor(options: SocketsOptions) {
     this.#options = options;
+    this.#turn = new TurnTime(options.clock);
   }
 
   add(endpoint: SocketEndpoint): void {
@@ -83,7 +85,8 @@ export class Sockets {
     server.handleUpgrade(request, stream, head, (socket) => {
       const { clock, time } = this.#options;
       const { queueBytesMax = 0 } = endpoint;
-      const options = { clock, time, stream: request.socket, queueBytesMax };
+      const turn = this.#turn;
+      const options = { clock, turn, time, stream: request.socket, queueBytesMax };
       const open: OpenSocket = new OpenSocket(socket, options, () => this.#open.delete(open));
       this.#open.add(open);
       if (mounted.endpoint.gathersWrites) open.beforeSend = gatherWrites(stream, clock);
@@ -165,7 +168,27 @@ function codeOf({ code }: HttpError): number {
   return code === "unauthorized" ? closeCodes.unauthorized : closeCodes.forbidden;
 }
 
+/** The clock as of the first look in a turn of the event loop: one for each message is costly. */
+class TurnTime {
+  readonly #clock: Clock;
+  #us: number | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get nowUs(): number {
+    if (this.#us !== undefined) return this.#us;
+    this.#clock.endOfTurn(() => {
+      this.#us = undefined;
+    });
+    this.#us = this.#clock.nowUs();
+    return this.#us;
+  }
+}
+
 interface OpenSocketOptions extends Pick<SocketsOptions, "clock" | "time"> {
+  readonly turn: TurnTime;
   readonly stream: Pick<Socket, "remoteAddress">;
   /** See `SocketEndpoint`. */
   readonly queueBytesMax: number;
@@ -221,9 +244,9 @@ class OpenSocket implements DoorSocket {
   serve(handler: SocketHandler, leave: () => void): void {
     this.#handler = handler;
     const socket = this.#socket;
-    const { clock } = this.#options;
+    const { turn } = this.#options;
     socket.on("message", (data: Buffer, isBinary) => {
-      this.#lifeUs = clock.nowUs();
+      this.#lifeUs = turn.nowUs;
       const message = isBinary ? data : data.toString("utf8");
       if (this.#isReading && this.#held.length === 0) this.#take(message);
       else this.#held.push(message);
@@ -289,7 +312,6 @@ class OpenSocket implements DoorSocket {
     const socket = this.#socket;
     let cancel: Cancel = () => undefined;
     const onLife = (): void => {
-      this.#lifeUs = clock.nowUs();
     };
     onLife();
     const look = (): void => {
