@@ -37,6 +37,11 @@ export class ProgressLog {
     this.#path = join(options.directory, progressFile);
   }
 
+  /** Whoever follows sees that it is the right run: nothing else is said before time 0. */
+  begin(experiment: string): void {
+    this.#add([[`${experiment} comes up; what happens until time 0 is told then`]]);
+  }
+
   watch(event: RunEvent): void {
     this.#add(this.#lines.next(event));
   }

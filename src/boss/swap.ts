@@ -144,6 +144,7 @@ export class Swap {
     const warn = (message: string): void => logger.log("warn", message);
     const bytesMax = limits.progressBytesMax;
     const progress = new ProgressLog({ directory, clock, bytesMax, onError: warn });
+    progress.begin(`${experiment.pid}/${experiment.eid}`);
     const watch = (event: RunEvent): void => {
       const said = asStopped(event);
       record.watch(said);

@@ -36,7 +36,9 @@ export function describeStart(
     eventsPlanned: countTimedEvents(experiment),
     lost: [
       ...(backend?.lost ?? []),
-      ...describeUnshaped(experiment, backend?.doors?.links ?? "none"),
+      ...(backend === undefined
+        ? []
+        : describeUnshaped(experiment, backend.doors?.links ?? "none")),
       ...describeNotInstalled(experiment),
     ],
   };

@@ -12,6 +12,7 @@ import {
   type Session,
   type WaitOptions,
 } from "../../client/index.ts";
+import { sessionTime } from "../../client/session-time.ts";
 import { tlsPlatform } from "../../client/tls-platform.ts";
 import type { BarrierKind } from "../../core/effect.ts";
 import { readClientTls } from "../client-tls.ts";
@@ -48,7 +49,7 @@ const defaultServer = "http://127.0.0.1:8470";
 
 export function barrierInitCommand(argv: InitArguments, io: CommandIo): Promise<number> {
   const order = readOrder(argv);
-  return withSession(argv, io, async (session, signal) => {
+  const act = async (session: Session, signal: AbortSignal): Promise<number> => {
     const { barrier } = argv;
     if (order.kind === "count" && argv.wait) {
       const handle = session.countBarrier(barrier);
@@ -58,15 +59,17 @@ export function barrierInitCommand(argv: InitArguments, io: CommandIo): Promise<
     const text = `${barrier}: ${await order.give(session, signal)}`;
     say(argv, io, { outcome: order.kind === "count" ? "counted" : "open" }, text);
     return exitCodes.ok;
-  });
+  };
+  return withSession(argv, io, act, argv.timeout);
 }
 
 export function barrierWaitCommand(argv: WaitArguments, io: CommandIo): Promise<number> {
   const arrive = readArrival(argv, waitOf(argv));
-  return withSession(argv, io, async (session, signal) => {
+  const act = async (session: Session, signal: AbortSignal): Promise<number> => {
     const wait = arrive(session, signal);
     return tellCrossing(argv, io, await throughOutages(wait, { io, signal }));
-  });
+  };
+  return withSession(argv, io, act, argv.timeout);
 }
 
 export function barrierCancelCommand(argv: CancelArguments, io: CommandIo): Promise<number> {
@@ -135,11 +138,19 @@ export async function throughOutages<Result>(
   }
 }
 
-/** Opens a session as the options say, and explains what goes wrong. @throws CommandError */
+/** Less than this nobody gives a server that is there to answer. */
+const connectMsMin = 500;
+
+/**
+ * Opens a session as the options say, and explains what goes wrong.
+ * @param timeoutS whoever waits no longer does not wait longer for a server either
+ * @throws CommandError
+ */
 export async function withSession(
   argv: BarrierArguments,
   io: CommandIo,
   act: (session: Session, signal: AbortSignal) => Promise<number>,
+  timeoutS?: number,
 ): Promise<number> {
   const signals = new StopSignals();
   const signal = signals.interrupt;
@@ -152,6 +163,7 @@ export async function withSession(
     await using session = await connect(urls, {
       signal,
       platform: tlsPlatform(tls),
+      ...(timeoutS === undefined ? {} : { connectTimeoutMs: connectMsOf(timeoutS) }),
       ...(token === undefined ? {} : { token }),
       ...(chosen === undefined ? {} : { scope: chosen }),
     });
@@ -162,6 +174,10 @@ export async function withSession(
   } finally {
     signals.dispose();
   }
+}
+
+function connectMsOf(timeoutS: number): number {
+  return Math.min(sessionTime.connectMs, Math.max(connectMsMin, Math.ceil(timeoutS * 1_000)));
 }
 
 /** One, or several of one log, parted by commas. */

@@ -4,6 +4,7 @@
 import {
   MusterError,
   type PublishedCrossing,
+  type Session,
   type Topic,
   type TopicMessage,
 } from "../../client/index.ts";
@@ -47,7 +48,7 @@ export function topicPublishCommand(argv: PublishArguments, io: CommandIo): Prom
     );
   }
   const message = argv.text ? argv.message : readMessage(argv.message);
-  return withSession(argv, io, async (session, signal) => {
+  const act = async (session: Session, signal: AbortSignal): Promise<number> => {
     const topic = session.topic(argv.topic);
     if (state === undefined || target === undefined) {
       const number = await throughOutages(topic.publish(message, { signal }), { io, signal });
@@ -62,11 +63,12 @@ export function topicPublishCommand(argv: PublishArguments, io: CommandIo): Prom
     };
     const wait = topic.publishAndWait(message, options);
     return tellCrossing(argv, io, await throughOutages(wait, { io, signal }));
-  });
+  };
+  return withSession(argv, io, act, argv.timeout);
 }
 
 export function topicSubscribeCommand(argv: SubscribeArguments, io: CommandIo): Promise<number> {
-  return withSession(argv, io, async (session, signal) => {
+  const act = async (session: Session, signal: AbortSignal): Promise<number> => {
     const { after, count = Number.POSITIVE_INFINITY } = argv;
     const topic: Topic = session.topic(argv.topic);
     await using messages = topic.subscribe({ after, signal });
@@ -76,7 +78,8 @@ export function topicSubscribeCommand(argv: SubscribeArguments, io: CommandIo): 
       io.stdout(`${JSON.stringify(argv.json ? next.value : next.value.message)}\n`);
     }
     return exitCodes.ok;
-  });
+  };
+  return withSession(argv, io, act, argv.timeout);
 }
 
 function readMessage(text: string): unknown {

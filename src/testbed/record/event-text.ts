@@ -134,8 +134,8 @@ function eventLines(counts: Counts, event: RunEvent): Line[] {
     case "message":
       return [messageLine(event)];
     case "run-ended":
-      // The verdict needs more than this event knows; the summary says it right after.
-      return [[`run ended by ${event.endedBy}`, ...errorText(event.error)]];
+      // The verdict needs more than this event knows; the summary says it right after, and why.
+      return [[`run ended by ${event.endedBy}`]];
     case "log":
       return [];
   }
@@ -284,8 +284,4 @@ function messageLine(event: Message): Line {
   if (event.level === "info") return [`${event.text}${where}`];
   const style = event.level === "error" ? "bad" : "warning";
   return [styled(style, event.level), `${where}: ${event.text}`];
-}
-
-function errorText(error: { readonly message: string } | null): Line {
-  return error === null ? [] : [": ", styled("bad", error.message)];
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: progress.log holds the lines of a run within its bound, says what it left out, and fails
 // nothing when it cannot be written. Method: a real file.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -28,11 +28,24 @@ async function write(texts: readonly string[], bytesMax: number, directory = fol
   return errors;
 }
 
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
 const kept = (): string[] => readFileSync(join(folder, progressFile), "utf8").split("\n");
 
 it("keeps one line a fact, also of a text with several, and the summary", async () => {
   expect(await write(["one\ntwo"], 1_000)).toEqual([]);
   expect(kept()).toEqual([expect.stringMatching(/one two$/), "the end", ""]);
+});
+
+it("says that the run comes up before anything else happens", async () => {
+  const rest = { bytesMax: 1_000, onError: () => undefined };
+  const log = new ProgressLog({ directory: folder, clock: systemClock, ...rest });
+  log.begin("p/e");
+  await until(() => existsSync(join(folder, progressFile)) && kept().length > 1);
+  expect(kept()).toEqual(["p/e comes up; what happens until time 0 is told then", ""]);
+  await log.close([]);
 });
 
 it("keeps lines up to the limit and counts those past it", async () => {

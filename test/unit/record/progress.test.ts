@@ -122,6 +122,18 @@ describe("plain progress", () => {
     expect(screen.chunks.join("")).not.toContain("\u{1b}");
   });
 
+  it("says once why a run has failed, in the summary", () => {
+    const { screen, progress, play } = display(false);
+    const why = "nobody can come any more to barrier 'b'";
+    const [started] = goodStory().events;
+    const error = { code: "BARRIER_STUCK", message: why };
+    if (started === undefined) throw new Error("a story begins");
+    play([started, { type: "run-ended", atUs: 1_000_000, endedBy: "failure", error }]);
+    progress.close();
+    expect(screen.text).toContain("+1.000s   run ended by failure");
+    expect(screen.text.filter((line) => line.includes(why))).toEqual([why]);
+  });
+
   it("tells what happened in one turn in the order in which it happened", () => {
     const { screen, clock, progress } = display(false);
     const story = new Story().program(1, 2_000, { name: "b" }).program(1, 1_000, { name: "a" });
