@@ -17,7 +17,7 @@ import type {
 } from "../run-event.ts";
 import { describeModification, resultModification } from "./modified.ts";
 import { shellName } from "./shell-hint.ts";
-import { formatDuration, formatInstant, joinParties, type Line, plural, styled } from "./words.ts";
+import { crossedBy, formatDuration, formatInstant, joinParties, type Line, plural, styled } from "./words.ts";
 
 /** Things of one kind that are told one by one; above it, by tenths. */
 export const toldOneByOneMax = 20;
@@ -252,7 +252,8 @@ function barrierEndedLine(event: BarrierEnded): Line {
   const released = event.participants.filter((one) => one.releasedUs !== null).length;
   if (event.outcome === "crossed") {
     const error = event.error === 0 ? [] : [", ", styled("warning", `error ${event.error}`)];
-    return [styled("good", `barrier ${event.name} crossed`), ` by ${released}`, ...error];
+    const by = crossedBy(event.kind, event.expected, released);
+    return [styled("good", `barrier ${event.name} crossed`), ` ${by}`, ...error];
   }
   const isGivenUp = isGivenUpBarrier(event);
   const how = isGivenUp ? "given up" : event.outcome === "timeout" ? "timed out" : event.outcome;

@@ -98,7 +98,7 @@ ${table(head, rows, "Crossed barriers")}`;
 }
 
 function barrierRow(barrier: ResultBarrier, instant: Instant): Html {
-  const { name, generation, outcome, expected, arrived, error, endedUs, missing, slow } = barrier;
+  const { name, generation, outcome, error, endedUs, missing, slow } = barrier;
   const arrivals = [...barrier.participants].sort((a, b) => a.arrivedUs - b.arrivedUs);
   const [first, last] = [arrivals[0], arrivals.at(-1)];
   const isCrossed = outcome === "crossed";
@@ -116,7 +116,7 @@ function barrierRow(barrier: ResultBarrier, instant: Instant): Html {
 <td><span class="pill ${isCrossed ? "good" : "bad"}">${
     barrier.givenUp ? "given up" : outcome
   }</span>${errorPill}${slowPill}</td>
-<td class="num">${formatCount(arrived)} of ${expected > 0 ? formatCount(expected) : "?"}</td>
+<td class="num">${cameText(barrier)}</td>
 <td class="num">${first === undefined ? "–" : instant(first.arrivedUs)}</td>
 <td class="num">${last === undefined ? "–" : instant(last.arrivedUs)}</td>
 <td class="num">${instant(endedUs)}</td>
@@ -125,6 +125,14 @@ function barrierRow(barrier: ResultBarrier, instant: Instant): Html {
 }
 
 /** How long the first had to wait for the last. */
+/** Who came, of how many; of a state that was reached how many waited, and for how many signals. */
+function cameText({ kind, outcome, arrived, expected }: ResultBarrier): string {
+  if (kind === "state" && outcome === "crossed") {
+    return `${formatCount(arrived)} for ${plural(expected, "signal")}`;
+  }
+  return `${formatCount(arrived)} of ${expected > 0 ? formatCount(expected) : "?"}`;
+}
+
 function lag(
   first: { readonly arrivedUs: number } | undefined,
   last: { readonly arrivedUs: number },

@@ -6,6 +6,7 @@ import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./res
 import { shellHint } from "./shell-hint.ts";
 import { barrierPassed, barrierSentence, programEnding, programPassed } from "./verdict.ts";
 import {
+  crossedBy,
   formatCount,
   formatDuration,
   formatInstant,
@@ -147,7 +148,7 @@ function barrierLines(crossed: readonly ResultBarrier[]): Line[] {
     [],
     ...shown.map((one): Line => {
       const at = one.crossedUs === null ? "" : ` at ${formatInstant(one.crossedUs)}`;
-      const head = `barrier  ${one.name.padEnd(width)}  crossed${at} by ${one.arrived}`;
+      const head = `barrier  ${one.name.padEnd(width)}  crossed${at} ${crossedBy(one.kind, one.expected, one.arrived)}`;
       if (one.error === 0) return [head];
       const heard = one.participants.filter((party) => party.releasedUs !== null).map(partyName);
       return [head, ", ", styled("warning", `error ${one.error}`), ` heard by ${listAll(heard)}`];

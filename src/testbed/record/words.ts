@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Words and numbers as people read them in the progress, the summary and the reports. Pure.
+import type { BarrierKind } from "../../core/effect.ts";
 
 /** Names listed before the rest becomes a number. */
 export const namesShownMax = 10;
@@ -89,4 +90,13 @@ export function styled(style: Style, text: string): { text: string; style: Style
 /** One word of a POSIX shell. */
 export function shellQuote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * `by 2`; of a state `by 7 signals; 6 waited`: whoever signals last finds it reached, and waits for
+ * nobody.
+ */
+export function crossedBy(kind: BarrierKind, expected: number, waited: number): string {
+  if (kind !== "state") return `by ${formatCount(waited)}`;
+  return `by ${plural(expected, "signal")}; ${formatCount(waited)} waited`;
 }

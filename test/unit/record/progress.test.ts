@@ -122,6 +122,19 @@ describe("plain progress", () => {
     expect(screen.chunks.join("")).not.toContain("\u{1b}");
   });
 
+  it("says of a state how many signals crossed it: whoever gives the last need not wait", () => {
+    const { screen, progress, play } = display(false);
+    const events = goodStory().events.map((event) =>
+      event.type === "barrier-ended" ? { ...event, kind: "state" as const, expected: 3 } : event,
+    );
+    play(events);
+    progress.close();
+    expect(screen.text).toContain("+1.000s   barrier ready crossed by 3 signals; 2 waited");
+    expect(screen.text).toContain(
+      "barrier  ready  crossed at +1.000s by 3 signals; 2 waited",
+    );
+  });
+
   it("says once why a run has failed, in the summary", () => {
     const { screen, progress, play } = display(false);
     const why = "nobody can come any more to barrier 'b'";
