@@ -9,8 +9,8 @@ import { quantityPatterns } from "./quantities.ts";
 export type JsonSchema = { readonly [key: string]: JsonValue };
 type JsonValue = string | number | boolean | readonly JsonValue[] | JsonSchema;
 
-/** Where schemas are published. */
-const published = "https://unpkg.com/musterd/docs/reference";
+/** Names them; where they are, is said by whoever refers to them: they come with the package. */
+const names = "urn:musterd:schema";
 
 /** The schema of a whole experiment file. */
 export function experimentSchema(): JsonSchema {
@@ -27,7 +27,7 @@ export function documentSchema(
   const root = recordSchema(type, definitions);
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
-    $id: `${published}/${file}`,
+    $id: `${names}:${file.replace(".schema.json", "")}`,
     title,
     ...root,
     $defs: Object.fromEntries(definitions),
