@@ -31,5 +31,12 @@ for (let index = 0; index < rest.length; index += 2) {
   }
   options.set(option.slice(2), value);
 }
+// In order, so that what it has begun is cleaned up.
+for (const [signal, number] of [
+  ["SIGINT", 2],
+  ["SIGTERM", 15],
+] as const) {
+  process.once(signal, () => process.exit(128 + number));
+}
 const benchmark = (await import(`./${name}/main.ts`)) as Benchmark;
 await benchmark.run(options);

@@ -27,6 +27,11 @@ async function benchDoors(
 ): Promise<readonly RoundRow[]> {
   if (wanted.size === 0) return [];
   const folder = mkdtempSync(join(tmpdir(), "muster-bench-"));
+  const removeFolder = (): void => {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  };
+  // Also when it is killed: main.ts exits then.
+  process.once("exit", removeFolder);
   const rows: RoundRow[] = [];
   const missing = missingPeers(wanted);
   if (missing !== "") print(missing);
@@ -47,7 +52,8 @@ async function benchDoors(
   } finally {
     for (const contender of contenders) contender.end();
     await new Promise((resolve) => setTimeout(resolve, 500));
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    removeFolder();
+    process.off("exit", removeFolder);
   }
 }
 

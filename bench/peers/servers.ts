@@ -23,6 +23,11 @@ export interface PeerKind {
   start(folder: string): Promise<PeerServer>;
 }
 
+/** Ends with this process, however that ends: a benchmark that is killed ends nobody by itself. */
+export function spawnPeer(program: string, args: readonly string[]): ChildProcess {
+  return spawn("setpriv", ["--pdeathsig=KILL", "--", program, ...args], { stdio: "ignore" });
+}
+
 /** How long a server may take until it listens. */
 const startMsMax = 30_000;
 
@@ -87,7 +92,7 @@ const redis: PeerKind = {
     const keepNothing = ["--save", "", "--appendonly", "no", "--daemonize", "no"];
     const where = ["--bind", "127.0.0.1", "--port", String(port), "--dir", folder];
     const args = [...where, ...keepNothing, "--maxclients", "15000", "--tcp-backlog", "4096"];
-    const child = spawn(redis.program, args, { stdio: "ignore" });
+    const child = spawnPeer(redis.program, args);
     return listening(child, port, versionOf(redis.program, ["--version"]));
   },
 };
@@ -99,16 +104,12 @@ const etcd: PeerKind = {
   async start(folder) {
     const [port, peerPort] = [await freePort(), await freePort()];
     const [client, peer] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${peerPort}`];
-    const child = spawn(
-      etcd.program,
-      [
-        ...["--data-dir", join(folder, "etcd"), "--name", "bench"],
-        ...["--listen-client-urls", client, "--advertise-client-urls", client],
-        ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
-        ...["--initial-cluster", `bench=${peer}`, "--log-level", "error", "--logger", "zap"],
-      ],
-      { stdio: "ignore" },
-    );
+    const child = spawnPeer(etcd.program, [
+      ...["--data-dir", join(folder, "etcd"), "--name", "bench"],
+      ...["--listen-client-urls", client, "--advertise-client-urls", client],
+      ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
+      ...["--initial-cluster", `bench=${peer}`, "--log-level", "error", "--logger", "zap"],
+    ]);
     return listening(child, port, versionOf(etcd.program, ["--version"]));
   },
 };
@@ -134,7 +135,7 @@ const zookeeper: PeerKind = {
     const quiet = "-Dzookeeper.root.logger=ERROR,CONSOLE";
     const classes = `${folder}:${zookeeperJar}`;
     writeFileSync(join(folder, "log4j.properties"), "log4j.rootLogger=OFF\n");
-    const child = spawn("java", [quiet, "-cp", classes, main, file], { stdio: "ignore" });
+    const child = spawnPeer("java", [quiet, "-cp", classes, main, file]);
     const version = versionOf("dpkg-query", ["-W", "-f", "${Version}", "zookeeper"]);
     // It listens before it serves.
     return listening(child, port, version, "srvr");
