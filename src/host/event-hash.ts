@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The hashes of Node for the authentication of notifications, and the file of an experiment's key.
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import type { KeyedHash } from "../wire/event/authentication.ts";
 import { findKeyFault } from "../wire/event/authentication.ts";
 import { keyBytesMax } from "../wire/event/limits.ts";
+import { isSameBytes } from "./same-secret.ts";
 
 export const eventHash: KeyedHash = {
   hmacSha1: (key, bytes) => createHmac("sha1", key).update(bytes).digest(),
   hmacSha256: (key, bytes) => createHmac("sha256", keyObjectOf(key)).update(bytes).digest(),
-  equal: (a, b) => a.length === b.length && timingSafeEqual(a, b),
+  equal: isSameBytes,
 };
 
 /** Made once for each key: making it costs more than the hash of a notification. */

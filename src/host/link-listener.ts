@@ -5,7 +5,6 @@
 //
 //   L1. A secret admits one edge by name, with the rights that go with it, and nobody else.
 //   L2. Who has not said that costs no more than `strangersMax` connections of `helloBytesMax`.
-import { createHash, timingSafeEqual } from "node:crypto";
 import { unlinkSync } from "node:fs";
 import type { Server } from "node:net";
 import { connect, createServer } from "node:net";
@@ -20,6 +19,7 @@ import { newNonce } from "./ids.ts";
 import { socketPath } from "./link-address.ts";
 import { isProof, nonceBytes, proveLink } from "./link-proof.ts";
 import type { Logger } from "./logger.ts";
+import { isSameSecret } from "./same-secret.ts";
 
 /** Bytes in a frame of somebody who has not been let in. */
 export const helloBytesMax = 1_024;
@@ -181,7 +181,7 @@ function admitEdge(
 ): Admission | string {
   const { edge, secret } = hello;
   const known = admitted.find((candidate) => candidate.edge === edge) ?? admits?.(edge);
-  if (known !== undefined && coreNonce === undefined && isSecret(secret, known.secret)) {
+  if (known !== undefined && coreNonce === undefined && isSameSecret(secret, known.secret)) {
     return known;
   }
   const proof =
@@ -226,9 +226,4 @@ function answers(path: string): Promise<boolean> {
 
 function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
-}
-
-function isSecret(given: unknown, secret: string): boolean {
-  const hash = (text: string): Buffer => createHash("sha256").update(text).digest();
-  return typeof given === "string" && timingSafeEqual(hash(given), hash(secret));
 }

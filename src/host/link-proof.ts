@@ -3,7 +3,8 @@
 // key, over what both have drawn for this connection, and the key itself is not sent. Who listens
 // on the way can neither learn it nor use what he heard; who changes what is said is kept out by
 // TLS only. HMAC-SHA256, compared in constant time.
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
+import { isSameBytes } from "./same-secret.ts";
 
 /** Hex digits of what an end draws. */
 export const nonceBytes = 16;
@@ -24,7 +25,5 @@ export function proveLink(end: "edge" | "core", secret: string, about: ProofSubj
 }
 
 export function isProof(given: unknown, expected: string): boolean {
-  if (typeof given !== "string" || given.length !== expected.length) return false;
-  const [left, right] = [Buffer.from(given), Buffer.from(expected)];
-  return left.length === right.length && timingSafeEqual(left, right);
+  return typeof given === "string" && isSameBytes(Buffer.from(given), Buffer.from(expected));
 }

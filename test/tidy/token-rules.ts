@@ -88,6 +88,20 @@ const bans: readonly Ban[] = [
     wrong: ["src/edges/wrong.ts", 'import {\n  randomUUID,\n} from "node:crypto";\n'],
   },
   {
+    title: "secrets are compared in one place, in constant time",
+    instead:
+      "isSameSecret or isSameBytes of src/host/same-secret.ts; the wires take it as an argument",
+    // Whether there is one at all is no comparison.
+    pattern: anyOf(
+      /\btimingSafeEqual\b/,
+      /(?:[sS]ecret|[hH]mac|[pP]roof|[pP]assword|[cC]ookie|\bmac)\s*[!=]==?(?!=)\s*(?!\s|undefined|null|"|\d)/,
+      /[!=]==?\s*(?!undefined\b|null\b)[\w.#]*(?:[sS]ecret|[hH]mac|[pP]roof|[pP]assword|[cC]ookie|\bmac)\b/,
+    ),
+    applies: except(isShipped, "src/host/same-secret.ts"),
+    in: "code",
+    wrong: ["src/edges/wrong.ts", "const isHis = given === known.secret;\n"],
+  },
+  {
     title: "pure layers compute the same on every machine (D16)",
     instead: "compare with < and >; format numbers with String() or digits of your own",
     pattern: /\b(?:localeCompare|Intl|toLocale\w*|normalize\(|WeakRef|FinalizationRegistry)/,

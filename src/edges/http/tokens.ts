@@ -5,7 +5,8 @@
 //
 //   T1. A check costs the same whether the id or the secret is wrong.
 //   T2. A secret is in nothing that is kept, logged or shown after its creation.
-import { createHash, timingSafeEqual } from "node:crypto";
+import { createHash } from "node:crypto";
+import { isSameBytes } from "../../host/same-secret.ts";
 import type { Role } from "../../wire/link/roles.ts";
 
 /** What is kept of a token. */
@@ -51,7 +52,7 @@ export function checkToken(
 ): TokenRow | undefined {
   const [, id = "", secret = ""] = pattern.exec(token) ?? [];
   const row = rows.get(id);
-  const isSecret = timingSafeEqual(
+  const isSecret = isSameBytes(
     Buffer.from(hashSecret(secret), "hex"),
     Buffer.from(row?.hash ?? nobody, "hex"),
   );

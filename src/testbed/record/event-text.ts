@@ -17,7 +17,15 @@ import type {
 } from "../run-event.ts";
 import { describeModification, resultModification } from "./modified.ts";
 import { shellName } from "./shell-hint.ts";
-import { crossedBy, formatDuration, formatInstant, joinParties, type Line, plural, styled } from "./words.ts";
+import {
+  crossedBy,
+  formatDuration,
+  formatInstant,
+  joinParties,
+  type Line,
+  plural,
+  styled,
+} from "./words.ts";
 
 /** Things of one kind that are told one by one; above it, by tenths. */
 export const toldOneByOneMax = 20;

@@ -148,7 +148,8 @@ function barrierLines(crossed: readonly ResultBarrier[]): Line[] {
     [],
     ...shown.map((one): Line => {
       const at = one.crossedUs === null ? "" : ` at ${formatInstant(one.crossedUs)}`;
-      const head = `barrier  ${one.name.padEnd(width)}  crossed${at} ${crossedBy(one.kind, one.expected, one.arrived)}`;
+      const by = crossedBy(one.kind, one.expected, one.arrived);
+      const head = `barrier  ${one.name.padEnd(width)}  crossed${at} ${by}`;
       if (one.error === 0) return [head];
       const heard = one.participants.filter((party) => party.releasedUs !== null).map(partyName);
       return [head, ", ", styled("warning", `error ${one.error}`), ` heard by ${listAll(heard)}`];
