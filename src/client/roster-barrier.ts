@@ -160,9 +160,13 @@ const phaseEnds = endsOf<PhaseCrossing>((effect) => ({
 
 /** @throws MusterError (invalid) */
 function memberOf(member: string | RosterMember): RosterMember {
-  const { name, group } = typeof member === "string" ? { name: member, group: undefined } : member;
+  const { name, group, at }: RosterMember = typeof member === "string" ? { name: member } : member;
   checkText("member", name);
-  if (group === undefined) return { name };
-  checkText("group", group);
-  return { name, group };
+  if (group !== undefined) checkText("group", group);
+  if (at !== undefined) checkText("at", at);
+  return {
+    name,
+    ...(group === undefined ? {} : { group }),
+    ...(at === undefined ? {} : { at }),
+  };
 }

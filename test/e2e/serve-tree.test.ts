@@ -99,7 +99,7 @@ describe("muster serve --parent", () => {
     ["a socket in the file system", () => undefined],
     ["NATS", () => `nats://${broker.address}/barriers`],
   ])(
-    "makes one count of two processes over %s, from whichever it is made",
+    "makes one count and one roster of two processes over %s, from whichever they are made",
     async (_what, place) => {
       const http = ["--listen", "http=127.0.0.1:0"];
       const root = await serveBarriers("top", [
@@ -129,6 +129,16 @@ describe("muster serve --parent", () => {
       for (; code !== 0; code = (await order()).code) expect(code).toBe(1);
       const ended = await wait.ended;
       expect([ended.code, ended.stderr]).toEqual([4, expect.stringContaining("no more")]);
+
+      // A roster whose members come to both, opened below.
+      const parts = ["--member", "n2", "--at", "/=n1"];
+      const opened = await barrier(leaf.url, "init", "r", "--kind", "roster", ...parts).ended;
+      expect([opened.code, opened.stdout]).toEqual([0, expect.stringContaining("open for 2")]);
+      const first = barrier(leaf.url, "wait", "r", "--name", "n2");
+      const strange = await barrier(leaf.url, "wait", "r", "--name", "n1").ended;
+      expect([strange.code, strange.stderr]).toEqual([1, expect.stringContaining("not expected")]);
+      const second = await barrier(root.url, "wait", "r", "--name", "n1").ended;
+      expect([second.code, (await first.ended).code]).toEqual([0, 0]);
 
       // Who dies below is told of at the root.
       const left = barrier(root.url, "wait", "d", "--kind", "count");

@@ -42,6 +42,8 @@ export interface InitArguments extends ArrivalArguments {
   readonly wait: boolean;
   /** Of a roster. */
   readonly member: readonly string[];
+  /** Of a roster in a tree: `CONTROLLER=NAME`, members that come to controllers below. */
+  readonly at?: readonly string[];
   readonly phases: number;
   readonly whenDead: NonNullable<RosterOptions["whenDead"]>;
   readonly whenLate: NonNullable<RosterOptions["whenLate"]>;

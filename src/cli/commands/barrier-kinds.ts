@@ -4,6 +4,7 @@
 
 import type { Crossing, Session, WaitOptions } from "../../client/index.ts";
 import { unreachable } from "../../core/assert.ts";
+import type { RosterMember } from "../../core/barriers/commands.ts";
 import type { BarrierKind } from "../../core/effect.ts";
 import { barrierCountMax } from "../../core/limits.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -39,10 +40,13 @@ export interface Order {
 
 /** @throws CommandError */
 export function readOrder(argv: InitArguments): Order {
-  const { barrier, kind, name, error, wait, member } = argv;
+  const { barrier, kind, name, error, wait } = argv;
+  const member = [...argv.member, ...(argv.at ?? []).map(readAt)];
   const who = name === undefined ? {} : { name };
   if (wait && kind !== "count") throw usage("--wait belongs to a count; others wait by: wait");
-  if (member.length > 0 && kind !== "roster") throw usage("--member belongs to --kind roster");
+  if (member.length > 0 && kind !== "roster") {
+    throw usage("--member and --at belong to --kind roster");
+  }
   switch (kind) {
     case "count": {
       const count = readCount(argv.count);
@@ -116,6 +120,13 @@ export function readArrival(
     default:
       return unreachable(kind);
   }
+}
+
+/** `/east/leaf=NAME`: a member and the controller that it comes to. */
+function readAt(text: string): RosterMember {
+  const [, at = "", name = ""] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (name === "") throw usage(`--at ${text}: give CONTROLLER=NAME, as in /east=n1`);
+  return { name, at };
 }
 
 function readCount(text = ""): number {

@@ -193,6 +193,7 @@ function addArrivals(barrier: Command, setExit: SetExit): void {
     .argument("[count]", "how many waits of others; of a quorum also 50%")
     .option("--wait", "of a count: wait with them", false)
     .option("--member <name>", "of a roster: who is expected, once for each", collect, [])
+    .option("--at <controller=name>", "one who comes to a controller below, /east=n1", collect, [])
     .option("--phases <n>", "of a roster: how often all meet, 0 for without end", number, 1)
     .addOption(ruleOption("--when-dead <rule>", ["fail", "shrink", "wait"]))
     .addOption(ruleOption("--when-late <rule>", ["refuse", "pass", "next"]))

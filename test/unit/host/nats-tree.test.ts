@@ -234,6 +234,62 @@ it("counts 500 parties at each of two children in at most a report a flush, and 
   expect(root.describe("s").barriers).toEqual([]);
 });
 
+it("says once up and once down a child and phase that a roster of 500 each has met", async () => {
+  const stream = "names";
+  const root = await startHost();
+  await listenAsRoot(root, stream);
+  const said: string[] = [];
+  const ear = await connection();
+  ear.subscribe(`muster.${stream}.tree.>`, {
+    callback: (_error, message) => {
+      said.push(message.string());
+    },
+  });
+  await ear.flush();
+  const names = ["a", "c"] as const;
+  const children = await Promise.all(
+    names.map(async (name) => joinBelow(name, await connection(), stream)),
+  );
+  await until("both", () => children.every(({ joins }) => joins === 1));
+  const heard: string[] = [];
+  let released = 0;
+  const edgeOf = (host: Host, edge: string) =>
+    host.connectEdge(edge, {
+      onEffects: (effects) => {
+        for (const effect of effects) {
+          if (effect.kind === "released") released += effect.connections.length;
+          else heard.push(effect.kind === "refused" ? effect.message : effect.kind);
+        }
+      },
+    });
+  const peers = children.map(({ host }, index) => edgeOf(host, `peers${index}`));
+  const members = names.flatMap((at) =>
+    Array.from({ length: 500 }, (_, index) => ({ name: `${at}${index}`, at: `/${at}` })),
+  );
+  // Opened at one of the children.
+  peers[0]?.submit({
+    ...{ kind: "roster-open", ...place, connection: 1, who: { address: "o" }, members },
+    rules: { phases: 2, whenDead: "fail", whenLate: "refuse" },
+  });
+  await until("it is open", () => heard.length > 0);
+  expect(heard).toEqual(["acknowledged"]);
+  for (let phase = 1; phase <= 2; phase += 1) {
+    said.length = 0;
+    for (const [index, link] of peers.entries()) {
+      for (let party = 0; party < 500; party += 1) {
+        const who = { address: "p", name: `${names[index]}${party}` };
+        const arrival = { connection: newIncarnation(), who, error: 0 };
+        link.submit({ kind: "roster-arrive", ...place, ...arrival, phase });
+      }
+    }
+    await until("all", () => released === phase * 1_000);
+    await ear.flush();
+    const count = (kind: string): number =>
+      said.join("").split(`"message":{"kind":"${kind}"`).length - 1;
+    expect([count("roster-complete"), count("roster-crossed")]).toEqual([2, 2]);
+  }
+});
+
 it("ends a channel that a cut has torn, and goes on over another", async () => {
   const stream = "cuts";
   const cutter = await new Cutter().start(broker.port);
