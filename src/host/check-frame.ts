@@ -5,7 +5,12 @@
 import type { AgendaEvent, BarrierCondition, EventTerms } from "../core/agenda/commands.ts";
 import type { RosterMember, TreeOrder } from "../core/barriers/commands.ts";
 import type { Deadline, RosterRules } from "../core/barriers/rules.ts";
-import type { CountNews, CountReport, TreeMessage } from "../core/barriers/tree-messages.ts";
+import type {
+  CountNews,
+  CountReport,
+  StateReport,
+  TreeMessage,
+} from "../core/barriers/tree-messages.ts";
 import { type ErrorCode, errorCodes } from "../core/code.ts";
 import type {
   Command,
@@ -314,6 +319,10 @@ const isCountReport = shape({
   ...{ last: oneOf("came", "left", "timed-out"), hasCome: isFlag },
   ...{ deadline: optional(isDeadline), nodes: listOf(isText) },
 } satisfies Record<keyof CountReport, Check>);
+const isStateReport = shape({
+  ...{ barrier: isText, signals: isCount, nodes: listOf(isText) },
+  wants: listOf(shape({ target: isNumber, waiting: isCount, error: isCount })),
+} satisfies Record<keyof StateReport, Check>);
 const areRosterNews = listOf(shape({ ...about, missing: listOf(isText) }));
 const orders: ReadonlySet<string> = new Set<TreeOrder["kind"]>([
   ...(["count-change", "cancel", "fail", "cancel-all"] as const),
@@ -366,7 +375,13 @@ const treeMessages: Readonly<Record<TreeMessage["kind"], Check>> = {
   "roster-lost": shape({ ...about, reason: isText }),
   "roster-news": shape({ rosters: areRosterNews }),
   answer: shape({ id: isCount, refusal: optional(shape({ code: isErrorCode, message: isText })) }),
-  report: shape({ counts: listOf(isCountReport) }),
+  report: shape({ counts: listOf(isCountReport), states: optional(listOf(isStateReport)) }),
+  "state-told": shape({
+    ...{ barrier: isText, report: isCount, first: isCount, value: isCount },
+    ends: listOf(
+      shape({ target: isNumber, outcome: isBarrierOutcome, error: isCount, reason: isText }),
+    ),
+  }),
   "count-failed": shape({ ...part, reason: isText }),
   ask: shape({ id: isCount, order: (value) => isOrder(value) }),
 };

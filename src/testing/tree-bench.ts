@@ -81,12 +81,15 @@ export class TreeBench {
   /** Time passes at every controller, a second at a time. */
   pass(us: number): readonly Told[] {
     for (let leftUs = us; leftUs > 0; leftUs -= 1_000_000) {
-      for (const [name, core] of this.cores) {
-        this.#route(name, core.tick(Math.min(leftUs, 1_000_000)));
-      }
+      this.tick(Math.min(leftUs, 1_000_000));
       this.settle();
     }
     return this.takeTold();
+  }
+
+  /** Time passes; what that leads to stays on its way. */
+  tick(us: number): void {
+    for (const [name, core] of this.cores) this.#route(name, core.tick(us));
   }
 
   /** Brings what is on its way until nothing is. */

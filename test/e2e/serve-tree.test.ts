@@ -99,7 +99,7 @@ describe("muster serve --parent", () => {
     ["a socket in the file system", () => undefined],
     ["NATS", () => `nats://${broker.address}/barriers`],
   ])(
-    "makes one count and one roster of two processes over %s, from whichever they are made",
+    "makes one barrier of every kind of two processes over %s, from whichever it is made",
     async (_what, place) => {
       const http = ["--listen", "http=127.0.0.1:0"];
       const root = await serveBarriers("top", [
@@ -139,6 +139,13 @@ describe("muster serve --parent", () => {
       expect([strange.code, strange.stderr]).toEqual([1, expect.stringContaining("not expected")]);
       const second = await barrier(root.url, "wait", "r", "--name", "n1").ended;
       expect([second.code, (await first.ended).code]).toEqual([0, 0]);
+
+      const signals = [leaf, root].map(({ url }) =>
+        barrier(url, "wait", "s", "--signal", "--target", "2", "--kind", "state"),
+      );
+      expect(await Promise.all(signals.map(async ({ ended }) => (await ended).code))).toEqual([
+        0, 0,
+      ]);
 
       // Who dies below is told of at the root.
       const left = barrier(root.url, "wait", "d", "--kind", "count");

@@ -111,4 +111,12 @@ export class TreeAndFlat {
   }
 }
 
-const known = new Set(["crossed", "failed", "timeout", "cancelled", "refused", "acknowledged"]);
+const known = new Set([
+  "crossed",
+  "failed",
+  "timeout",
+  "cancelled",
+  "refused",
+  "acknowledged",
+  "signalled",
+]);

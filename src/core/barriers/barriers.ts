@@ -38,6 +38,7 @@ import { RosterKind } from "./roster.ts";
 import { RosterParts } from "./roster-parts.ts";
 import { RosterTree } from "./roster-tree.ts";
 import { StateKind } from "./state.ts";
+import { StateTree } from "./state-tree.ts";
 import { TreeAsks } from "./tree-asks.ts";
 import { TreeControl } from "./tree-control.ts";
 import { TreeLinks } from "./tree-links.ts";
@@ -50,11 +51,11 @@ type BarrierTimer = Exclude<
 >;
 
 /** Kinds whose barriers are those of the whole tree, beside quorums, which are made at its root. */
-const overTrees: ReadonlySet<BarrierKind> = new Set(["count", "roster"] as const);
+const overTrees: ReadonlySet<BarrierKind> = new Set(["count", "state", "roster"] as const);
 
 /** Where a controller above is: one that was opened before it joined is this controller's own. */
 function isDecidedAbove(barrier: Barrier): boolean {
-  return barrier.kind === "count" || (barrier.kind === "roster" && barrier.key !== 0);
+  return barrier.kind === "roster" ? barrier.key !== 0 : overTrees.has(barrier.kind);
 }
 
 export class Barriers {
@@ -76,7 +77,7 @@ export class Barriers {
     const reports = new TreeReports({ ...parts, links });
     this.#reports = reports;
     this.#count = new CountKind(common, reports, links);
-    this.#state = new StateKind(common);
+    this.#state = new StateKind(common, reports, links);
     this.#quorum = new QuorumKind(common, links);
     const rosterParts = new RosterParts(common, links);
     this.#roster = new RosterKind(common, rosterParts);
@@ -88,6 +89,7 @@ export class Barriers {
       ...{ common, links, reports, asks: this.#asks },
       quorums: new QuorumTree(common, links, this.#quorum),
       counts: new CountTree({ common, counts: this.#count, reports, links }),
+      states: new StateTree({ common, states: this.#state, reports, links }),
       rosters: new RosterTree({
         ...{ common, rosters: this.#roster, parts: rosterParts, links, reports },
       }),

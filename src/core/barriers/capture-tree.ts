@@ -10,6 +10,8 @@ import type { RosterMember } from "./orders.ts";
 import type { Waiter } from "./place.ts";
 import type { RosterBarrier, RosterPart } from "./roster-barrier.ts";
 import type { Deadline } from "./rules.ts";
+import type { StateCounter } from "./state-counter.ts";
+import { type Segment, StateShares, type Want } from "./state-shares.ts";
 import { type Asker, TreeLink } from "./tree.ts";
 
 type LinkSnapshot = Pick<
@@ -54,6 +56,12 @@ export interface SharesSnapshot
   readonly deadline: Deadline | null;
   readonly nodes: readonly string[];
   readonly above: CountShares["above"] | null;
+}
+
+export interface StateSharesSnapshot extends Pick<StateShares, "isAdopted"> {
+  readonly segments: readonly Segment[];
+  readonly dirty: readonly number[];
+  readonly wants: readonly (readonly [number, readonly (readonly [string, Want])[]])[];
 }
 
 export interface RosterTreeSnapshot
@@ -159,6 +167,30 @@ export function restoreShares(barrier: CountBarrier, snapshot: SharesSnapshot | 
   barrier.shares = shares;
 }
 
+export function captureSignals({ shares }: StateCounter): StateSharesSnapshot | undefined {
+  if (shares === undefined) return undefined;
+  const { segments, isAdopted, dirty, wants } = shares;
+  const ofTargets = [...wants].map(([target, those]) => [target, [...those]] as const);
+  const kept = { segments: segments.map((one) => ({ ...one })), isAdopted, dirty: [...dirty] };
+  return { ...kept, wants: ofTargets };
+}
+
+/** The targets of the state have been restored. */
+export function restoreSignals(counter: StateCounter, kept: StateSharesSnapshot | undefined): void {
+  if (kept === undefined) return;
+  const shares = new StateShares();
+  const { segments, isAdopted, dirty, wants } = kept;
+  shares.segments = segments.map((one) => ({ ...one }));
+  shares.isAdopted = isAdopted;
+  for (const target of dirty) shares.dirty.add(target);
+  for (const [target, those] of wants) {
+    shares.wants.set(target, new Map(those));
+    const place = counter.targets.get(target);
+    if (place !== undefined) place.waitingBelow = shares.below(target).waiting;
+  }
+  counter.shares = shares;
+}
+
 /** What a roster is of a tree; undefined for one of this controller alone. */
 export function captureParts(roster: RosterBarrier): RosterTreeSnapshot | undefined {
   const { key, parts, isWhole, isReported, changes, opener, missingAbove, told } = roster;
@@ -194,6 +226,10 @@ export function treeRows(scope: Scope): readonly (readonly [string, unknown])[] 
   for (const barrier of scope.counts.values()) {
     const shares = captureShares(barrier);
     if (shares !== undefined) rows.push(["shares", [barrier.name, shares]]);
+  }
+  for (const counter of scope.states.values()) {
+    const shares = captureSignals(counter);
+    if (shares !== undefined) rows.push(["signals", [counter.name, shares]]);
   }
   for (const roster of scope.rosters.values()) {
     const parts = captureParts(roster);

@@ -9,12 +9,15 @@ import type { Scope } from "../scope.ts";
 import {
   captureParts,
   captureShares,
+  captureSignals,
   captureTree,
   type RosterTreeSnapshot,
   restoreParts,
   restoreShares,
+  restoreSignals,
   restoreTree,
   type SharesSnapshot,
+  type StateSharesSnapshot,
   type TreeSnapshot,
   treeRows,
 } from "./capture-tree.ts";
@@ -64,6 +67,7 @@ interface StateSnapshot {
   readonly value: number;
   readonly failure: Failure | null;
   readonly nodes: readonly string[];
+  readonly shares?: StateSharesSnapshot;
   readonly targets: readonly (PlaceSnapshot & { readonly target: number })[];
 }
 
@@ -142,16 +146,17 @@ function restoreCount(scope: Scope, snapshot: CountSnapshot, edges: EdgeTable): 
 
 function captureState(counter: StateCounter): StateSnapshot {
   const { name, createdUs, value, failure, nodes, targets } = counter;
+  const shares = captureSignals(counter);
   return {
     ...{ name, createdUs, value, failure: failure ?? null, nodes: [...nodes] },
     targets: [...targets.values()].map((each) => ({ target: each.part, ...capturePlace(each) })),
+    ...(shares === undefined ? {} : { shares }),
   };
 }
 
 function restoreState(scope: Scope, snapshot: StateSnapshot, edges: EdgeTable): void {
   const { name, createdUs, value, failure, nodes, targets } = snapshot;
   const counter = new StateCounter(scope.name, name, createdUs);
-  counter.value = value;
   counter.failure = failure ?? undefined;
   for (const node of nodes) counter.nodes.add(node);
   for (const row of targets) {
@@ -159,6 +164,9 @@ function restoreState(scope: Scope, snapshot: StateSnapshot, edges: EdgeTable): 
     restorePlace(target, row, edges);
     counter.waiting += target.waiters.size;
   }
+  // Last: in a tree one may be reached whose end has not been told of yet.
+  counter.value = value;
+  restoreSignals(counter, snapshot.shares);
   scope.states.set(name, counter);
 }
 

@@ -11,6 +11,7 @@ import { DueHeap } from "../due-heap.ts";
 
 /** All who wait for one target of a state. */
 import { enlist, type Failure, PlaceState, strike, takeAll, type Waiter } from "./place.ts";
+import type { StateShares } from "./state-shares.ts";
 
 export class StateTarget extends PlaceState {
   readonly kind = "state";
@@ -49,6 +50,8 @@ export class StateCounter {
   readonly targets: Map<number, StateTarget> = new Map();
   /** Parties that wait, for whatever target. */
   waiting = 0;
+  /** Where a tree carries it. */
+  shares: StateShares | undefined;
   readonly #queue = new DueHeap<{ readonly id: number; readonly dueUs: number }>();
 
   constructor(scope: string, name: string, createdUs: number) {
@@ -58,8 +61,8 @@ export class StateCounter {
   }
 
   /** N1. @returns the targets that are reached by it, the smallest first; each is to be taken. */
-  signal(): readonly StateTarget[] {
-    this.value += 1;
+  signal(count = 1): readonly StateTarget[] {
+    this.value += count;
     const reached: StateTarget[] = [];
     for (
       let row = this.#queue.takeDue(this.value);
@@ -93,7 +96,7 @@ export class StateCounter {
   remove(target: StateTarget, waiter: Waiter, goneMax: number): void {
     assert(strike(target, waiter, goneMax), "only a party that waits can leave");
     this.waiting -= 1;
-    if (target.waiters.size === 0) this.#drop(target);
+    this.dropIfIdle(target);
   }
 
   /** All who wait for the target, which is over. */
@@ -101,6 +104,11 @@ export class StateCounter {
     this.#drop(target);
     this.waiting -= target.waiters.size;
     return takeAll(target);
+  }
+
+  /** N2. */
+  dropIfIdle(target: StateTarget): void {
+    if (target.waiters.size + target.waitingBelow === 0) this.#drop(target);
   }
 
   #drop(target: StateTarget): void {

@@ -14,25 +14,39 @@ import type { StateCommand, StateWait } from "./commands.ts";
 import type { Common } from "./common.ts";
 import type { Failure, Waiter } from "./place.ts";
 import { StateCounter, type StateTarget } from "./state-counter.ts";
+import { StateShares } from "./state-shares.ts";
+import type { TreeLinks } from "./tree-links.ts";
+import type { TreeReports } from "./tree-reports.ts";
 
 type Wait = Omit<StateWait, "kind">;
 
 export class StateKind {
   readonly #common: Common;
+  readonly #reports: TreeReports;
+  readonly #links: TreeLinks;
 
-  constructor(common: Common) {
+  constructor(common: Common, reports: TreeReports, links: TreeLinks) {
     this.#common = common;
+    this.#reports = reports;
+    this.#links = links;
   }
 
   /** A signal or a wait that `refusal` has nothing against. */
   arrive(scope: Scope, edge: EdgeState, command: StateCommand, turn: Turn): void {
-    const counter = scope.states.get(command.barrier) ?? open(scope, command.barrier, turn.nowUs);
+    const known = scope.states.get(command.barrier);
+    const counter = known ?? open(scope, command.barrier, turn.nowUs);
+    // That it is there is known at the root as well, whose orders are about it.
+    if (known === undefined && this.#reports.isBelow(scope)) this.touch(scope, counter);
     if (command.kind === "state-wait") {
       if (command.target > counter.value) this.#wait(counter, edge, command, turn);
       else this.#answer(counter, edge, command, "crossed", turn);
       return;
     }
     const { connection } = command;
+    if (this.#reports.isBelow(scope)) {
+      this.#signalAbove(scope, counter, edge, command, turn);
+      return;
+    }
     const value = counter.value + 1;
     const waits = command.kind === "state-signal-and-wait";
     turn.tell(edge, {
@@ -43,8 +57,43 @@ export class StateKind {
     }
     // Before the signal counts: one that reaches its own target is released with the others.
     if (waits && command.target >= value) this.#wait(counter, edge, command, turn, value);
-    for (const target of counter.signal()) this.#end(target, "crossed", undefined, turn);
+    for (const target of counter.signal()) this.endTarget(target, "crossed", undefined, turn);
     if (waits && command.target < value) this.#answer(counter, edge, command, "crossed", turn);
+  }
+
+  /** The root gives it its number; who waits is told of before, and released with the others. */
+  #signalAbove(
+    scope: Scope,
+    counter: StateCounter,
+    edge: EdgeState,
+    command: Exclude<StateCommand, { readonly kind: "state-wait" }>,
+    turn: Turn,
+  ): void {
+    const { name, incarnation } = edge;
+    const { connection } = command;
+    const waits = command.kind === "state-signal-and-wait" ? command : undefined;
+    const isReached = waits !== undefined && waits.target <= counter.value;
+    const { target = 0, error = 0 } = waits ?? {};
+    sharesOf(counter).segments.push({
+      ...{ report: 0, edge: name, incarnation, connection },
+      ...(isReached ? { wait: { target, error } } : {}),
+    });
+    const { node } = command.who;
+    if (node !== undefined && scope.hasNode(node)) counter.nodes.add(node);
+    if (waits !== undefined && !isReached) this.#wait(counter, edge, waits, turn);
+    this.touch(scope, counter);
+  }
+
+  touch(scope: Scope, { name }: StateCounter): void {
+    this.#reports.touch(scope, `state ${name}`);
+  }
+
+  /** Who waits for a target has changed, where a controller above is to know. */
+  #wantsChanged(target: StateTarget): void {
+    const scope = this.#common.scopeOf(target);
+    if (!this.#reports.isBelow(scope)) return;
+    sharesOf(target.counter).dirty.add(target.part);
+    this.touch(scope, target.counter);
   }
 
   /** B4. The signals stay. */
@@ -53,6 +102,7 @@ export class StateKind {
     this.#common.detach(waiter);
     target.counter.remove(target, waiter, this.#common.limits.namesInReportMax);
     if (target.waiters.size === 0) this.#common.nobodyWaits(target);
+    this.#wantsChanged(target);
   }
 
   leaveTogether(waiters: readonly Waiter[]): void {
@@ -73,7 +123,7 @@ export class StateKind {
     if (outcome === "failed") counter.failure = failure;
     for (const target of [...counter.targets.values()]) {
       target.error = failure.error;
-      this.#end(target, outcome, failure.reason, turn);
+      this.endTarget(target, outcome, failure.reason, turn);
     }
   }
 
@@ -103,6 +153,7 @@ export class StateKind {
     }
     const target = counter.obtain(command.target, turn.nowUs);
     counter.add(target, this.#common.createWaiter(target, edge, command, 0, turn.nowUs));
+    this.#wantsChanged(target);
   }
 
   /** One who does not have to wait. */
@@ -119,14 +170,43 @@ export class StateKind {
     turn.release([{ edge, connection }], hasFailed ? { ...release, ...failure } : release);
   }
 
-  #end(target: StateTarget, outcome: BarrierOutcome, reason: string | undefined, turn: Turn): void {
+  /** One target is over. */
+  endTarget(
+    target: StateTarget,
+    outcome: BarrierOutcome,
+    reason: string | undefined,
+    turn: Turn,
+  ): void {
     const standing = { expected: target.part, missing: this.#common.missing(target) };
+    this.#tellBelow(target, outcome, reason, turn);
     const waiters = target.counter.take(target);
     this.#common.tellEnd(target, waiters, { outcome, reason }, standing, turn);
   }
+
+  #tellBelow(
+    { counter, part: target, error }: StateTarget,
+    outcome: BarrierOutcome,
+    reason: string | undefined,
+    turn: Turn,
+  ): void {
+    const scope = this.#common.scopes.get(counter.scope);
+    const wants = counter.shares?.wants.get(target);
+    if (scope === undefined || wants === undefined) return;
+    counter.shares?.wants.delete(target);
+    for (const child of wants.keys()) {
+      const ends = [{ target, outcome, error, reason: reason ?? "" }];
+      const told = { barrier: counter.name, report: 0, first: 0, value: counter.value, ends };
+      this.#links.sayDown(scope, child, { kind: "state-told", ...told }, turn);
+    }
+  }
 }
 
-function open(scope: Scope, name: string, nowUs: number): StateCounter {
+export function sharesOf(counter: StateCounter): StateShares {
+  counter.shares ??= new StateShares();
+  return counter.shares;
+}
+
+export function open(scope: Scope, name: string, nowUs: number): StateCounter {
   const counter = new StateCounter(scope.name, name, nowUs);
   scope.states.set(name, counter);
   return counter;

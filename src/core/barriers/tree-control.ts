@@ -22,6 +22,7 @@ import type { Common } from "./common.ts";
 import type { CountTree } from "./count-tree.ts";
 import type { QuorumTree } from "./quorum-tree.ts";
 import type { RosterTree } from "./roster-tree.ts";
+import type { StateTree } from "./state-tree.ts";
 import { TreeLink } from "./tree.ts";
 import type { TreeAsks } from "./tree-asks.ts";
 import type { TreeLinks } from "./tree-links.ts";
@@ -36,6 +37,7 @@ export interface TreeParts {
   readonly quorums: QuorumTree;
   readonly counts: CountTree;
   readonly rosters: RosterTree;
+  readonly states: StateTree;
 }
 
 export class TreeControl implements ReportSources {
@@ -113,8 +115,7 @@ export class TreeControl implements ReportSources {
     const link = tree.get(peer) ?? new TreeLink(peer, side, command.life);
     if (tree.get(peer) === undefined) {
       tree.add(link);
-      if (this.#parts.reports.isBelow(joined) && side === "parent")
-        this.#parts.counts.adopt(joined);
+      if (this.#parts.reports.isBelow(joined) && side === "parent") this.#adopt(joined);
     }
     link.edge = edge.name;
     link.incarnation = edge.incarnation;
@@ -126,10 +127,15 @@ export class TreeControl implements ReportSources {
   versionRaised(turn: Turn): void {
     for (const scope of this.#parts.common.scopes.scopes.values()) {
       for (const link of scope.tree.links()) {
-        if (link.side === "parent" && scope.tree.isBelow) this.#parts.counts.adopt(scope);
+        if (link.side === "parent" && scope.tree.isBelow) this.#adopt(scope);
         if (link.edge !== "") this.#tellJoined(scope, link, turn);
       }
     }
+  }
+
+  #adopt(scope: Scope): void {
+    this.#parts.counts.adopt(scope);
+    this.#parts.states.adopt(scope);
   }
 
   #tellJoined(scope: Scope, link: TreeLink, turn: Turn): void {
@@ -231,18 +237,20 @@ export class TreeControl implements ReportSources {
     link.isMet = false;
     if (!keepsEdge) link.edge = "";
     const { name, side } = link;
-    const { quorums, counts, rosters, asks } = this.#parts;
+    const { quorums, counts, rosters, states, asks } = this.#parts;
     if (side === "parent") {
       const reason = `the controller above, ${name}, ${what}`;
       quorums.parentLost(scope, reason, turn);
       counts.parentLost(scope, reason, turn);
       rosters.parentLost(scope, reason, turn);
+      states.parentLost(scope, reason, turn);
       asks.parentLost(scope, reason, turn);
     } else {
       const reason = `the sub-controller ${name} ${what}`;
       quorums.childLost(scope, name, reason, turn);
       counts.childLost(scope, name, reason, turn);
       rosters.childLost(scope, name, reason, turn);
+      states.childLost(scope, name, reason, turn);
     }
   }
 
@@ -254,7 +262,7 @@ export class TreeControl implements ReportSources {
   }
 
   #takeFromAbove(scope: Scope, message: DownMessage, turn: Turn): void {
-    const { quorums, counts, rosters, asks } = this.#parts;
+    const { quorums, counts, rosters, states, asks } = this.#parts;
     switch (message.kind) {
       case "count-ended":
         counts.ended(scope, message, turn);
@@ -262,6 +270,9 @@ export class TreeControl implements ReportSources {
       case "news":
         counts.hearNews(scope, message.counts);
         rosters.hearAbove(scope, message.rosters ?? []);
+        return;
+      case "state-told":
+        states.told(scope, message, turn);
         return;
       case "answer":
         asks.answered(scope, message, turn);
@@ -285,10 +296,11 @@ export class TreeControl implements ReportSources {
     { number, message }: { readonly number: number; readonly message: UpMessage },
     turn: Turn,
   ): void {
-    const { quorums, counts, rosters, asks } = this.#parts;
+    const { quorums, counts, rosters, states, asks } = this.#parts;
     switch (message.kind) {
       case "report":
         for (const each of message.counts) counts.take(scope, child, number, each, turn);
+        for (const each of message.states ?? []) states.take(scope, child, number, each, turn);
         return;
       case "count-failed":
         counts.failedBelow(scope, child, message, turn);
@@ -318,14 +330,16 @@ export class TreeControl implements ReportSources {
     keys: readonly string[],
     number: number,
   ): Extract<UpMessage, { kind: "report" }> {
-    return {
-      kind: "report",
-      counts: this.#parts.counts.report(scope, namesOf("count", keys), number),
-    };
+    const { counts, states } = this.#parts;
+    const ofCounts = counts.report(scope, namesOf("count", keys), number);
+    const ofStates = states.report(scope, namesOf("state", keys), number);
+    const more = ofStates.length === 0 ? {} : { states: ofStates };
+    return { kind: "report", counts: ofCounts, ...more };
   }
 
   settle(scope: Scope, keys: readonly string[], turn: Turn): void {
     this.#parts.counts.settle(scope, namesOf("count", keys), turn);
+    this.#parts.states.settle(scope, namesOf("state", keys), turn);
   }
 
   tellNews(scope: Scope, turn: Turn): boolean {
@@ -354,7 +368,7 @@ const fromAbove: Readonly<Record<TreeMessage["kind"], boolean>> = {
   ...{ "roster-open": true, "roster-change": true, "roster-dead": true, "roster-crossed": true },
   ...{ "roster-ended": true, "roster-opened": false, "roster-complete": false },
   ...{ "roster-incomplete": false, "roster-failed": false, "roster-lost": false },
-  ...{ "roster-left": false, "roster-news": false },
+  ...{ "state-told": true, "roster-left": false, "roster-news": false },
 };
 
 function isFromAbove(message: TreeMessage): message is DownMessage {

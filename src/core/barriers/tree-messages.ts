@@ -47,6 +47,41 @@ export interface CountReport {
   readonly nodes: readonly string[];
 }
 
+/** What has come to a state at a controller and all below it, since the report before. */
+export interface StateReport {
+  readonly barrier: string;
+  readonly signals: number;
+  /** Who waits now for targets at which that has changed; told before the signals count. */
+  readonly wants: readonly StateWant[];
+  readonly nodes: readonly string[];
+}
+
+export interface StateWant {
+  readonly target: number;
+  readonly waiting: number;
+  readonly error: number;
+}
+
+/** How it ended for those who wait for a target. */
+export interface StateEnd {
+  readonly target: number;
+  readonly outcome: BarrierOutcome;
+  readonly error: number;
+  readonly reason: string;
+}
+
+/** What the root has made of a state: first the signals have their numbers, then waits end. */
+export interface StateTold {
+  readonly barrier: string;
+  /** Number of the message whose signals are answered, 0 for none. */
+  readonly report: number;
+  /** Of the first of them; 0: they have none, as they were not counted. */
+  readonly first: number;
+  /** Of the whole state. */
+  readonly value: number;
+  readonly ends: readonly StateEnd[];
+}
+
 /** How a count ended for those below that were in the report with the number `upTo`. */
 export interface CountEnded {
   readonly kind: "count-ended";
@@ -153,6 +188,7 @@ export type DownMessage =
   | QuorumDown
   | CountEnded
   | RosterDown
+  | ({ readonly kind: "state-told" } & StateTold)
   | {
       readonly kind: "news";
       readonly counts: readonly CountNews[];
@@ -176,7 +212,11 @@ export type QuorumUp =
 export type UpMessage =
   | QuorumUp
   | RosterUp
-  | { readonly kind: "report"; readonly counts: readonly CountReport[] }
+  | {
+      readonly kind: "report";
+      readonly counts: readonly CountReport[];
+      readonly states?: readonly StateReport[];
+    }
   /** It cannot be completed any more: a controller further down is lost. */
   | {
       readonly kind: "count-failed";
