@@ -94,10 +94,18 @@ export class Brokers {
   /** Nothing more can be written to the store of one. */
   fillDisk(member: Member): void {
     const disk = this.#diskOf(member);
-    const { blocks, bfree, bsize } = statfsSync(disk);
-    // As much as is used, and hardly a page more.
-    const usedKiB = Math.ceil(((blocks - bfree) * bsize) / 1024) + 64;
-    execFileSync("mount", ["-o", `remount,size=${usedKiB}k`, disk]);
+    for (let slackKiB = 64; ; slackKiB *= 2) {
+      const { blocks, bfree, bsize } = statfsSync(disk);
+      // As much as is used, and hardly a page more.
+      const usedKiB = Math.ceil(((blocks - bfree) * bsize) / 1024) + slackKiB;
+      try {
+        execFileSync("mount", ["-o", `remount,size=${usedKiB}k`, disk], { stdio: "pipe" });
+        return;
+      } catch (error) {
+        // More has been written meanwhile than there would be room for.
+        if (slackKiB > 65_536) throw error;
+      }
+    }
   }
 
   freeDisk(member: Member): void {
