@@ -172,8 +172,12 @@ export class Run {
     busy: Set<Victim>,
   ): Promise<void> {
     this.#say(`${fault.name} for ${(fault.lastsMs / 1000).toFixed(1)} s`);
-    const injected = await inject(fault, stage, busy);
-    if (injected !== undefined) this.#faults.push(injected);
+    try {
+      const injected = await inject(fault, stage, busy);
+      if (injected !== undefined) this.#faults.push(injected);
+    } catch (error) {
+      this.#surprise(`${fault.name} could not be injected, or undone: ${error}`);
+    }
   }
 
   /** All faults are undone: everybody has to come to an end now. */
