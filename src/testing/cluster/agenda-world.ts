@@ -7,8 +7,10 @@
 //       or a cut of the scheduler more than once, with the same (docs/internals/event-survival.md).
 //   A2. It is performed at most once, and not before its instant.
 //   A3. What is completed with 0 was performed.
-//   A4. Events of one object are performed in the order of their instants, unless a line was cut or
-//       somebody has died.
+//   A4. Events of one object are performed in the order of their instants, and those of one instant
+//       in the order in which they were asked for, unless a line was cut or somebody has died.
+//   A5. An event that was cancelled, as who asked for that was told, is not performed.
+import { type ControlOptions, controlEvents, listEvents } from "../../client/event-control.ts";
 import { createCredentials, type LastingCredentials } from "../../client/event-credentials.ts";
 import type { AgendaLoad } from "../../core/agenda/commands.ts";
 import { resolveLimits } from "../../core/limits.ts";
@@ -31,6 +33,7 @@ import {
   getInt32,
   getText,
   int32Attribute,
+  type Notification,
   textAttribute,
   toScheduleRequest,
 } from "../../wire/event/notification.ts";
@@ -59,8 +62,12 @@ export interface AgendaWorldOptions {
   readonly complain: (rule: string, text: string) => void;
 }
 
+/** From the token of an event to that of the next one of the same step. */
+const nextOfStep = 1_000_000;
+
 interface Asked {
   readonly object: string;
+  isCancelled: boolean;
   /** Monotonic. */
   readonly dueUs: number;
   readonly performedUs: number[];
@@ -183,22 +190,58 @@ export class AgendaWorld {
     return one === undefined ? ignore : this.#cut(one.line, name);
   }
 
-  /** Somebody asks for an event, as tevc does. */
-  ask(token: number, object: string, inMs: number): void {
+  /** Somebody asks for an event, as tevc does, or for several at one instant. */
+  ask(step: number, object: string, inMs: number, times = 1): void {
     const { clock, trace } = this.#options;
-    trace(`e${token}`, `asks for ${object} RUN in ${inMs} ms`);
+    const atMs = clock.wallMs() + inMs;
+    const dueUs = clock.elapsedUs + inMs * 1_000;
+    for (let time = 0; time < times; time += 1) {
+      const token = step + time * nextOfStep;
+      trace(`e${token}`, `asks for ${object} RUN in ${inMs} ms`);
+      this.#asked.set(token, { object, isCancelled: false, dueUs, ...nothingYet() });
+      void this.#bus.publish(this.#credentials().sign(this.#request(token, object, atMs)));
+    }
+  }
+
+  #request(token: number, object: string, atMs: number): Notification {
     const address: Address = { expt: experiment, objname: object, eventtype: "RUN", scheduler: 1 };
     const extra = [
       textAttribute(attributeNames.args, `COMMAND=e${token}`),
       int32Attribute(attributeNames.token, token),
     ];
     const notification = createNotification(address, { sender, layout: "2011", extra });
-    const atMs = clock.wallMs() + inMs;
-    const seconds = Math.floor(atMs / 1_000);
-    const at = { seconds, microseconds: (atMs - seconds * 1_000) * 1_000 };
-    const dueUs = clock.elapsedUs + inMs * 1_000;
-    this.#asked.set(token, { object, dueUs, performedUs: [], errors: [] });
-    void this.#bus.publish(this.#credentials().sign(toScheduleRequest(notification, at)));
+    return toScheduleRequest(notification, timeOf(atMs));
+  }
+
+  /** Somebody looks for it among the events that are planned, and asks that it is cancelled. */
+  cancel(token: number): void {
+    const asked = this.#asked.get(token);
+    if (asked === undefined) return;
+    const { trace } = this.#options;
+    trace(`e${token}`, "is to be cancelled");
+    void this.#cancelListed(token).then((result) => {
+      trace(`e${token}`, `who cancels it is told: ${result}`);
+      if (result === "cancelled") asked.isCancelled = true;
+    });
+  }
+
+  async #cancelListed(token: number): Promise<string> {
+    const { clock } = this.#options;
+    const options: ControlOptions = {
+      ...{ bus: this.#bus, credentials: this.#credentials(), sender, experiment },
+      runtime: {
+        nowUs: () => clock.nowUs(),
+        after: (delayMs, callback) => clock.after(delayMs, callback),
+        randomBytes: (count) => this.#nonce(count),
+      },
+      now: () => timeOf(clock.wallMs()),
+    };
+    const listed = await listEvents(options);
+    if (listed.kind !== "listed") return listed.kind;
+    const event = listed.list.events.find(({ args }) => args.trim() === `COMMAND=e${token}`);
+    if (event === undefined) return "it is not planned";
+    const outcome = await controlEvents(options, { kind: "cancel", id: event.id });
+    return outcome.kind === "done" ? outcome.result : outcome.kind;
   }
 
   calm(): void {
@@ -213,7 +256,7 @@ export class AgendaWorld {
   /** There was time enough. */
   finish(): void {
     const { complain } = this.#options;
-    for (const [token, { object, dueUs, performedUs, errors }] of this.#asked) {
+    for (const [token, { object, dueUs, performedUs, errors, isCancelled }] of this.#asked) {
       const who = `e${token} (${object})`;
       const isOnce = errors.length === 1 || (this.#maySayAgain && errors.length > 0);
       if (!isOnce) complain("A1", `${who} was completed ${errors.length} times`);
@@ -222,6 +265,8 @@ export class AgendaWorld {
         complain("A2", `${who} was performed ${performedUs.length} times`);
       const early = performedUs.find((us) => us < dueUs - 1_000);
       if (early !== undefined) complain("A2", `${who} was performed ${dueUs - early} us early`);
+      if (isCancelled && performedUs.length > 0)
+        complain("A5", `${who} was cancelled, and performed`);
       if (errors[0] === 0 && performedUs.length === 0) complain("A3", `${who} was not performed`);
     }
     if (!this.#isTroubled) this.#checkOrder();
@@ -234,7 +279,8 @@ export class AgendaWorld {
     );
     for (const one of all) {
       const later = all.find(
-        ({ object, dueUs, us }) => object === one.object && dueUs > one.dueUs && us < one.us,
+        ({ token, object, dueUs, us }) =>
+          object === one.object && isBehind({ token, dueUs }, one) && us < one.us,
       );
       if (later === undefined) continue;
       this.#options.complain("A4", `e${later.token} was performed before e${one.token}`);
@@ -292,9 +338,10 @@ export class AgendaWorld {
 
   #hear(some: readonly PlacedNotification[]): void {
     for (const { notification } of some) {
-      if (getText(notification, attributeNames.eventtype) !== "COMPLETE") continue;
+      const eventtype = getText(notification, attributeNames.eventtype);
       if (getInt32(notification, attributeNames.scheduler) !== 0) continue;
       const args = getText(notification, attributeNames.args) ?? "";
+      if (eventtype !== "COMPLETE") continue;
       const [, error, token] = /ERROR=(-?\d+) CTOKEN=(\d+)/.exec(args) ?? [];
       this.#asked.get(Number(token))?.errors.push(Number(error));
       this.#options.trace(`e${token}`, `is completed with ${error}`);
@@ -317,6 +364,25 @@ export class AgendaWorld {
     new DataView(bytes.buffer).setUint32(0, this.#nonces);
     return bytes;
   }
+}
+
+function nothingYet(): { readonly performedUs: number[]; readonly errors: number[] } {
+  return { performedUs: [], errors: [] };
+}
+
+/** A4: whether the second is to be performed first. */
+function isBehind(
+  one: { readonly dueUs: number; readonly token: number },
+  other: { readonly dueUs: number; readonly token: number },
+): boolean {
+  if (one.dueUs !== other.dueUs) return one.dueUs > other.dueUs;
+  const isOfStep = (one.token - other.token) % nextOfStep === 0;
+  return isOfStep && one.token > other.token;
+}
+
+function timeOf(ms: number): { readonly seconds: number; readonly microseconds: number } {
+  const seconds = Math.floor(ms / 1_000);
+  return { seconds, microseconds: (ms - seconds * 1_000) * 1_000 };
 }
 
 const agendaLoad: AgendaLoad = {

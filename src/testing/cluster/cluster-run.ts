@@ -221,7 +221,10 @@ class Run {
         return;
       }
       case "event":
-        this.#agenda.ask(step.id, step.object, step.inMs);
+        this.#agenda.ask(step.id, step.object, step.inMs, step.times);
+        return;
+      case "cancel-event":
+        this.#agenda.cancel(step.step);
         return;
       case "clear":
         world.clear(step.server);

@@ -35,6 +35,7 @@ const faultChance = 0.5;
 const sessionsAtOnce = 8;
 /** Of the steps that ask for something. */
 const eventChance = 0.04;
+const cancelEventChance = 0.01;
 const objects = ["a", "b", "c"] as const;
 const names = ["a", "b", "c"] as const;
 const members = ["m0", "m1", "m2"] as const;
@@ -67,6 +68,8 @@ class Drawer {
   readonly #steps: Step[] = [];
   readonly #sessions: number[] = [];
   #lastSession = 0;
+  /** Steps that have asked for an event. */
+  readonly #eventSteps: number[] = [];
 
   constructor(seed: number, servers: number, faults: FaultRates) {
     this.#random = new Random(seed);
@@ -97,9 +100,16 @@ class Drawer {
       this.#add({ do: "break", fault, server, session, forMs }, random.below(20_000));
       return true;
     }
+    if (this.#eventSteps.length > 0 && random.chance(cancelEventChance)) {
+      const step = random.pick(this.#eventSteps.slice(-4));
+      this.#add({ do: "cancel-event", step }, random.below(20_000));
+      return true;
+    }
     if (!random.chance(eventChance)) return false;
     const inMs = random.chance(0.3) ? 0 : random.below(3_000);
-    this.#add({ do: "event", object: random.pick(objects), inMs }, random.below(20_000));
+    const times = random.chance(0.2) ? { times: 2 + random.below(3) } : {};
+    this.#eventSteps.push(this.#steps.length);
+    this.#add({ do: "event", object: random.pick(objects), inMs, ...times }, random.below(20_000));
     return true;
   }
 

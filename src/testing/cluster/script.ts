@@ -88,8 +88,16 @@ export type StepWork =
   | { readonly do: "close"; readonly session: number }
   /** Who asked in that step goes, if it is still there. */
   | { readonly do: "leave"; readonly step: number }
-  /** Somebody asks the scheduler of the experiment for an event of an object. */
-  | { readonly do: "event"; readonly object: string; readonly inMs: number }
+  /** Somebody asks the scheduler of the experiment for an event of an object, or for several. */
+  | {
+      readonly do: "event";
+      readonly object: string;
+      readonly inMs: number;
+      /** All at one instant; 1 when absent. */
+      readonly times?: number;
+    }
+  /** Somebody asks that the event of that step is cancelled. */
+  | { readonly do: "cancel-event"; readonly step: number }
   /** All barriers of the door's scope are cleared (HUP). */
   | { readonly do: "clear"; readonly server: number }
   | {

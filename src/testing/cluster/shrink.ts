@@ -91,7 +91,8 @@ function keep(
 }
 
 function isOfAgenda(step: Step): boolean {
-  return step.do === "event" || (step.do === "break" && agendaStrikes.includes(step.fault));
+  const isAsked = step.do === "event" || step.do === "cancel-event";
+  return isAsked || (step.do === "break" && agendaStrikes.includes(step.fault));
 }
 
 /** For people, a line for each step. */
