@@ -144,6 +144,8 @@ class Run {
         resolve(ending);
       };
     });
+    // Its probes wait for nothing else that the end of a run takes time for.
+    void this.#ended.then(() => this.#local?.linktest.kill());
   }
 
   async run(): Promise<void> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The linktest of a swap-in, before time 0: by the run itself, or by whoever says START over the
-// bus and waits for COMPLETE. Ends with the run.
+// bus and waits for COMPLETE. Whose end is that of the run, which ends the probes itself.
 import type { RunOptions } from "../run-options.ts";
 import type { LinktestAgent } from "./linktest-agent.ts";
 
@@ -20,10 +20,7 @@ export async function testBeforeTime(options: TestBeforeTime): Promise<void> {
   const { linktestLevel: last, testLinks } = run;
   if (last === undefined || linktest === undefined) return;
   const over = new AbortController();
-  void ended.then(() => {
-    linktest.kill();
-    over.abort();
-  });
+  void ended.then(() => over.abort());
   if (testLinks === undefined) {
     await linktest.run({ first: 1, last });
     return;
