@@ -3,7 +3,7 @@
 // is cancelled or cut off, nothing of it stays there. Method: a stand-in for ssh in Python that
 // hands a line to a shell in a process of its own and relays standard input, so that the local end
 // can be killed and the remote end only notices that its input ended.
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { identifyProcess } from "../../src/events/launch/process-identity.ts";
@@ -41,6 +41,16 @@ async function pidsIn(file: string): Promise<number[]> {
   await until(`${file} is there`, () => existsSync(file));
   return readFileSync(file, "utf8").trim().split(" ").map(Number);
 }
+/** Processes that have this word in their command line. */
+function watchersOf(word: string): readonly string[] {
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(word);
+    } catch {
+      return false;
+    }
+  });
+}
 const isGone = (pid: number): boolean => identifyProcess(pid) === undefined;
 
 describe.each([
@@ -61,6 +71,30 @@ describe.each([
     expect(ending).toEqual({ exitCode: 37, signal: null, cancelled: false });
     expect(stdout).toBe(words.map((word) => `<${word}>`).join(""));
     expect(stderr).toBe("wrong\n");
+  });
+
+  test("cancelled, gives who needs it time to end in order, and takes no longer than that", async () => {
+    const [file, said] = [join(directory, "begun"), join(directory, "said")];
+    const controller = new AbortController();
+    const inOrder = 'trap \'sleep 1; echo "in order" >"$2"; exit 0\' TERM; echo $$ >"$1"';
+    const running = new RemoteShell(given()).run(place, {
+      // Who asked reads no more: a shell that says so would end by that.
+      argv: [
+        "sh",
+        "-c",
+        `exec 2>/dev/null; ${inOrder}; while :; do sleep 0.05; done`,
+        "sh",
+        file,
+        said,
+      ],
+      ...{ signal: controller.signal, onOutput: () => undefined, graceSeconds: 1_000 },
+    });
+    await until("it has begun", () => existsSync(file) && readFileSync(file, "utf8") !== "");
+    controller.abort();
+    expect((await running).cancelled).toBe(true);
+    await until("it has ended in order", () => existsSync(said));
+    // The watcher has the line of the guard among its arguments.
+    await until("nobody watches any more", () => watchersOf(said).length === 0);
   });
 
   test("cancelled, ends the local end, and over there all of the group, also by force", async () => {

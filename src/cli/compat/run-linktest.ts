@@ -34,6 +34,8 @@ async function main(argv: readonly string[]): Promise<Exit> {
   const party = await openLinktestPlace(given);
   if (typeof party === "string") return refuse(`${party}\n`);
   const signals = new StopSignals();
+  // Who asked may be gone, and the probes are ended all the same.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   try {
     return await test(given, party, signals.interrupt);
   } finally {

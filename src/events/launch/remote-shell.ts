@@ -120,6 +120,7 @@ export class RemoteShell {
 }
 
 const usualGrace = 0.5;
+const lookSeconds = 0.1;
 
 /**
  * Runs over there, in any POSIX shell. The watcher reads standard input to its end; the command has
@@ -130,7 +131,10 @@ const guardFor = (graceSeconds: number): string =>
     "exec 3<&0",
     'setsid "$@" </dev/null 3<&- & child=$!',
     "{ while read -r _; do :; done; trap '' TERM",
-    `  kill -TERM -$child; sleep ${graceSeconds}; kill -KILL -$child`,
+    // Once its processes are gone the number of a group may be another's.
+    `  kill -TERM -$child; left=${Math.max(1, Math.ceil(graceSeconds / lookSeconds))}`,
+    `  while [ $left -gt 0 ] && kill -0 -$child; do sleep ${lookSeconds}; left=$((left - 1)); done`,
+    "  kill -KILL -$child",
     "} <&3 3<&- >/dev/null 2>&1 & watcher=$!",
     "exec 3<&-",
     "wait $child; status=$?",

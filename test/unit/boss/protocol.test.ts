@@ -24,6 +24,15 @@ const up: UpRequest = {
   ...{ seed: 1, durationSeconds: 0, stuckSeconds: 15, linktestLevel: 2 },
 };
 
+const linktest = {
+  kind: "linktest",
+  ...{ id: "e", level: 0, timeoutSeconds: 600, reportOnly: false, runner: 7 },
+};
+const setLink = {
+  kind: "set-link",
+  ...{ id: "e", link: "l", node: null, settings: [["DELAY", "1"]], keep: false },
+};
+
 describe("checkRequest()", () => {
   it.each([
     up,
@@ -35,6 +44,11 @@ describe("checkRequest()", () => {
     { kind: "logs", id: "e", node: null, follow: true },
     { kind: "logs", id: "e", node: "n", follow: false },
     { kind: "stop" },
+    linktest,
+    { ...linktest, level: null, reportOnly: true },
+    { kind: "linktest-runner", id: "e" },
+    setLink,
+    { ...setLink, node: "n", keep: true },
   ])("takes $kind as it was sent, without what it does not know", (request) => {
     expect(checkRequest(JSON.parse(JSON.stringify({ ...request, more: 1 })))).toEqual(request);
   });
@@ -71,6 +85,18 @@ describe("checkRequest()", () => {
     { ...up, durationSeconds: "1" },
     { ...up, stuckSeconds: 2_000_001 },
     { ...up, stuckSeconds: null },
+    { ...linktest, id: 1 },
+    { ...linktest, level: 5 },
+    { ...linktest, timeoutSeconds: -1 },
+    { ...linktest, reportOnly: "yes" },
+    { ...linktest, runner: 0 },
+    { kind: "linktest-runner" },
+    { ...setLink, id: null },
+    { ...setLink, link: 1 },
+    { ...setLink, node: 1 },
+    { ...setLink, settings: [] },
+    { ...setLink, settings: [["DELAY", 1]] },
+    { ...setLink, keep: undefined },
   ])("says what is wrong with %j", (frame) => {
     expect(typeof checkRequest(frame)).toBe("string");
   });
