@@ -2,7 +2,7 @@
 // The nodes of a run: what the back end and the boot are told about the experiment. Decides
 // nothing; both get the same names, port and environment from here.
 import type { Experiment } from "../experiment/model.ts";
-import { type PlacedNode, startRemoteNodes } from "./machines/index.ts";
+import { type PlacedNode, refusalForHosts, startRemoteNodes } from "./machines/index.ts";
 import { bootNodes, type NodeBoot, type NodeBootOptions } from "./node-boot.ts";
 import {
   type BackendOptions,
@@ -53,6 +53,8 @@ export async function startRunNodes(
     onMessage: (level, node, text) => say({ type: "message", level, node, text }),
   };
   if (machines !== undefined) {
+    const refusal = refusalForHosts(options);
+    if (refusal !== undefined) throw new NodesError(refusal);
     const placed = placedNodes(options);
     return await startRemoteNodes({
       ...{ wish: machines, placed, syncPort, interrupt },

@@ -7,9 +7,15 @@ import { machine, userInfo } from "node:os";
 import { resolve } from "node:path";
 import { isSea } from "node:sea";
 import { pipeline } from "node:stream/promises";
-import { LaunchError, RemoteShell } from "../../events/launch/index.ts";
+import { LaunchError, type RemotePlace, RemoteShell } from "../../events/launch/index.ts";
 import type { Experiment } from "../../experiment/model.ts";
-import type { AgentSource, HostWish, MachinesWish } from "../../testbed/machines/index.ts";
+import {
+  type AgentSource,
+  type HostWish,
+  type MachinesWish,
+  overShell,
+  refusalForHosts,
+} from "../../testbed/machines/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { musterVersion } from "../version.ts";
@@ -31,25 +37,39 @@ export async function planMachines(argv: RunArguments): Promise<MachinesWish | u
     throw wrong("--remote-shell and --remote-muster say how to reach the hosts of --on; give it");
   }
   refuseWhatIsNotBuilt(argv);
-  const hosts = on.flatMap((text) => text.split(",")).map(parseHost);
-  const names = hosts.map(({ place }) => place.host);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw wrong(`--on names ${twice} twice; say its room once, ${twice}:N`);
-  if (hosts.length > hostsMax) throw wrong(`--on: ${hosts.length} hosts; at most ${hostsMax}`);
+  const asked = parseHosts(on);
   const hasUser = on.some((text) => text.includes("@"));
   try {
     const shell = new RemoteShell(remoteShell ?? (hasUser ? usualShellOfUser : usualShell));
-    for (const { place } of hosts) shell.argvFor(place, ["true"]);
+    for (const { place } of asked) shell.argvFor(place, ["true"]);
     const agent = await planAgent(remoteMuster);
-    return { hosts, shell, agent, version: musterVersion() };
+    const hosts = asked.map(({ place, ...rest }): HostWish => {
+      const name = place.host;
+      return { ...rest, name, connect: overShell({ name, place, shell, agent }) };
+    });
+    return { hosts, version: musterVersion() };
   } catch (error) {
     if (error instanceof LaunchError) throw wrong(`--on: ${error.message}`);
     throw error;
   }
 }
 
+/** A host as `--on` names it. */
+export interface NamedHost extends Pick<HostWish, "capacity" | "types"> {
+  readonly place: RemotePlace;
+}
+
 /** @throws CommandError */
-export function parseHost(text: string): HostWish {
+export function parseHosts(on: readonly string[]): readonly NamedHost[] {
+  const hosts = on.flatMap((text) => text.split(",")).map(parseHost);
+  const names = hosts.map(({ place }) => place.host);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw wrong(`--on names ${twice} twice; say its room once, ${twice}:N`);
+  if (hosts.length > hostsMax) throw wrong(`--on: ${hosts.length} hosts; at most ${hostsMax}`);
+  return hosts;
+}
+
+function parseHost(text: string): NamedHost {
   const [, user, host = "", room, types] =
     /^(?:([^@:=]+)@)?([^@:=]+)(?::(\d+))?(?:=([\w.-]+(?:\+[\w.-]+)*))?$/.exec(text) ?? [];
   const capacity = room === undefined ? undefined : Number(room);
@@ -75,14 +95,9 @@ function refuseWhatIsNotBuilt({ nodes, links, linktest }: RunArguments): void {
 }
 
 /** Before anything is started. @throws CommandError */
-export function checkForHosts({ traffic = [], testground }: Experiment): void {
-  const what =
-    (traffic.length > 0 && "generated traffic") || (testground !== undefined && "Testground plans");
-  if (!what) return;
-  throw new CommandError(
-    exitCodes.refused,
-    `the file has ${what}, which is not built for nodes of other machines; run it without --on`,
-  );
+export function checkForHosts(experiment: Experiment): void {
+  const refusal = refusalForHosts({ experiment });
+  if (refusal !== undefined) throw new CommandError(exitCodes.refused, refusal);
 }
 
 /** @throws CommandError */

@@ -3,6 +3,7 @@
 // is missing or another one, and passes over what shells print before they run a command.
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { createReadStream } from "node:fs";
+import type { Duplex, Readable, Writable } from "node:stream";
 import type { RemotePlace, RemoteShell } from "../../events/launch/index.ts";
 import type { Clock } from "../../host/clock.ts";
 import { nodeLinkLimits, preamble } from "../../wire/node-link/index.ts";
@@ -20,11 +21,14 @@ export type AgentSource =
       readonly machine: string;
     };
 
-export interface ConnectionOptions {
+export interface ShellOptions {
   readonly name: string;
   readonly place: RemotePlace;
   readonly shell: RemoteShell;
   readonly agent: AgentSource;
+}
+
+export interface ConnectionOptions extends ShellOptions {
   readonly clock: Clock;
   /** Gives up. */
   readonly interrupt: AbortSignal;
@@ -32,10 +36,40 @@ export interface ConnectionOptions {
 }
 
 export interface HostConnection {
-  /** Its output begins behind the preamble. */
-  readonly child: ChildProcessWithoutNullStreams;
-  /** What was said last on standard error, for whoever tells that it has ended. */
+  /** What the agent says, behind the preamble. */
+  readonly input: Readable;
+  readonly output: Writable;
+  /** What was said last beside it, for whoever tells that it has ended. */
   lastWords(): string;
+  /** Resolves when all that was started here for it has ended. */
+  readonly ended: Promise<unknown>;
+  kill(): void;
+}
+
+/** A way to a host. @throws Error with a clause that says why there is no agent */
+export type ConnectHost = (how: {
+  readonly clock: Clock;
+  readonly interrupt: AbortSignal;
+  readonly say: (text: string) => void;
+}) => Promise<HostConnection>;
+
+/** Over a stream that an agent speaks on; it is destroyed when nothing comes of it. */
+export async function connectStream(stream: Duplex, clock: Clock): Promise<HostConnection> {
+  const reader = new WordFinder(stream, clock);
+  stream.once("error", (error) => reader.fail(`the connection failed: ${error.message}`));
+  stream.once("close", () => reader.fail("the connection ended"));
+  const ended = new Promise((resolve) => stream.once("close", resolve));
+  try {
+    await reader.find(new RegExp(preamble), nodeLinkLimits.helloMs, "said nothing");
+  } catch (error) {
+    stream.destroy();
+    throw error;
+  }
+  reader.release();
+  return {
+    ...{ input: stream, output: stream, ended, lastWords: () => "" },
+    kill: () => stream.destroy(),
+  };
 }
 
 const agentArgv = ["node", "agent"];
@@ -62,6 +96,11 @@ const bootstrap: string = [
   `exec "$file" ${agentArgv.join(" ")}`,
 ].join("\n");
 
+/** The way over a remote shell. */
+export function overShell(shell: ShellOptions): ConnectHost {
+  return (how) => connectHost({ ...shell, ...how });
+}
+
 /** @throws Error with a clause that says why there is no agent; nothing is left running then. */
 export async function connectHost(options: ConnectionOptions): Promise<HostConnection> {
   const { shell, place, agent, interrupt } = options;
@@ -71,7 +110,11 @@ export async function connectHost(options: ConnectionOptions): Promise<HostConne
       : ["sh", "-c", bootstrap, "muster-host", agent.checksum, String(agent.bytes)];
   const child = shell.open(place, argv);
   const words = new LastWords(child);
-  const reader = new WordFinder(child, options.clock, words);
+  const reader = new WordFinder(child.stdout, options.clock);
+  child.once("error", (error) => reader.fail(`the remote shell cannot be run: ${error.message}`));
+  child.once("close", () => reader.fail(words.behind("the remote shell ended")));
+  child.stdin.on("error", () => undefined); // It ended; `close` says so.
+  const ended = new Promise((resolve) => child.once("close", resolve));
   const give = (): void => {
     child.stdin.destroy();
     child.kill("SIGKILL");
@@ -84,7 +127,10 @@ export async function connectHost(options: ConnectionOptions): Promise<HostConne
         : nodeLinkLimits.helloMs;
     await reader.find(new RegExp(preamble), limitMs, "said nothing");
     reader.release();
-    return { child, lastWords: () => words.text };
+    return {
+      ...{ input: child.stdout, output: child.stdin, ended, lastWords: () => words.text },
+      kill: () => child.kill("SIGKILL"),
+    };
   } catch (error) {
     give();
     throw error;
@@ -117,11 +163,10 @@ async function copyWhenMissing(
   return nodeLinkLimits.copyMs;
 }
 
-/** Reads standard output word by word, until it is somebody else's. */
+/** Reads a stream word by word, until it is somebody else's. */
 class WordFinder {
-  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #input: Readable;
   readonly #clock: Clock;
-  readonly #words: LastWords;
   #text = Buffer.alloc(0);
   #wake: () => void = () => undefined;
   #failure: string | undefined;
@@ -129,29 +174,23 @@ class WordFinder {
     this.#text = Buffer.concat([this.#text, chunk]);
     this.#wake();
   };
-  readonly #onEnd = (): void => {
-    this.#failure ??= "the remote shell ended";
-    this.#wake();
-  };
 
-  constructor(child: ChildProcessWithoutNullStreams, clock: Clock, words: LastWords) {
-    this.#child = child;
+  constructor(input: Readable, clock: Clock) {
+    this.#input = input;
     this.#clock = clock;
-    this.#words = words;
-    child.stdout.on("data", this.#onData);
-    child.once("error", (error) => {
-      this.#failure ??= `the remote shell cannot be run: ${error.message}`;
-      this.#wake();
-    });
-    child.once("close", this.#onEnd);
-    child.stdin.on("error", () => undefined); // It ended; `close` says so.
+    input.on("data", this.#onData);
+  }
+
+  /** Nothing more will come. */
+  fail(why: string): void {
+    this.#failure ??= why;
+    this.#wake();
   }
 
   /** What is before it is passed over. @throws Error with a clause */
   async find(word: RegExp, limitMs: number, otherwise: string): Promise<RegExpExecArray> {
     const cancel = this.#clock.after(limitMs, () => {
-      this.#failure ??= `it ${otherwise} within ${limitMs / 1_000} s`;
-      this.#wake();
+      this.fail(`it ${otherwise} within ${limitMs / 1_000} s`);
     });
     try {
       for (;;) {
@@ -161,9 +200,9 @@ class WordFinder {
           return found;
         }
         if (this.#text.length > nodeLinkLimits.noiseBytesMax) {
-          this.#failure ??= `its shell prints more than ${nodeLinkLimits.noiseBytesMax} bytes`;
+          this.fail(`its shell prints more than ${nodeLinkLimits.noiseBytesMax} bytes`);
         }
-        if (this.#failure !== undefined) throw new Error(this.#words.behind(this.#failure));
+        if (this.#failure !== undefined) throw new Error(this.#failure);
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
@@ -175,10 +214,9 @@ class WordFinder {
 
   /** What was read too far goes back. */
   release(): void {
-    this.#child.stdout.off("data", this.#onData);
-    this.#child.off("close", this.#onEnd);
-    this.#child.stdout.pause();
-    if (this.#text.length > 0) this.#child.stdout.unshift(this.#text);
+    this.#input.off("data", this.#onData);
+    this.#input.pause();
+    if (this.#text.length > 0) this.#input.unshift(this.#text);
   }
 }
 

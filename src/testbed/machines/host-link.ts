@@ -4,10 +4,9 @@
 //
 //   H1. A host may call the doors that it was given, of its own nodes, and nothing else here.
 //   H2. It is lost once, with a reason; nobody waits for anything of it then.
-import type { ChildProcess } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
-import type { Cancel } from "../../host/clock.ts";
+import type { Cancel, Clock } from "../../host/clock.ts";
 import {
   type AgentMessage,
   type LinkMessage,
@@ -20,11 +19,15 @@ import { within } from "../nodes/within.ts";
 import type { AgentPlan } from "./agent-plan.ts";
 import { carryDatagrams, carrySocket } from "./carried.ts";
 import { HostClock } from "./host-clock.ts";
-import { type ConnectionOptions, connectHost, type HostConnection } from "./host-connection.ts";
+import type { ConnectHost, HostConnection } from "./host-connection.ts";
 import { NodeLink } from "./node-link.ts";
 import type { ResultFiles } from "./result-files.ts";
 
-export interface HostLinkOptions extends Omit<ConnectionOptions, "say"> {
+export interface HostLinkOptions {
+  readonly name: string;
+  readonly connect: ConnectHost;
+  readonly clock: Clock;
+  readonly interrupt: AbortSignal;
   readonly version: string;
   readonly files: ResultFiles;
   readonly say: (level: "info" | "warning", node: string | null, text: string) => void;
@@ -48,8 +51,7 @@ export class HostLink {
   readonly link: NodeLink;
   readonly clock: HostClock;
   readonly #options: HostLinkOptions;
-  readonly #child: ChildProcess;
-  readonly #exited: Promise<unknown>;
+  readonly #connection: HostConnection;
   readonly #hello = Promise.withResolvers<void>();
   #said: Extract<AgentMessage, { kind: "hello" }> | undefined;
   readonly #ends = new Map<number, (status: ExitStatus) => void>();
@@ -61,17 +63,17 @@ export class HostLink {
   #isClosing = false;
   #cancel: Cancel = () => undefined;
 
-  private constructor(options: HostLinkOptions, { child, lastWords }: HostConnection) {
+  private constructor(options: HostLinkOptions, connection: HostConnection) {
+    const { input, output } = connection;
     const { name, clock } = options;
     this.name = name;
     this.#options = options;
-    this.#child = child;
-    this.#exited = new Promise((resolve) => child.once("close", resolve));
+    this.#connection = connection;
     this.link = new NodeLink({
-      ...{ side: "run", input: child.stdout, output: child.stdin, clock },
+      ...{ side: "run", input, output, clock },
       onMessage: (message) => this.#hear(message),
       onOpen: (message) => this.#carry(message),
-      onEnd: (why) => this.#lost(why, lastWords()),
+      onEnd: (why) => this.#lost(why, connection.lastWords()),
     });
     this.clock = new HostClock(this.link, clock);
   }
@@ -81,7 +83,7 @@ export class HostLink {
     options: HostLinkOptions,
   ): Promise<HostLink & { readonly facts: HostFacts }> {
     const say = (text: string): void => options.say("info", null, text);
-    const host = new HostLink(options, await connectHost({ ...options, say }));
+    const host = new HostLink(options, await options.connect({ ...options, say }));
     try {
       const facts = await host.#greet();
       return Object.assign(host, { facts });
@@ -140,8 +142,8 @@ export class HostLink {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.link.end("the run has ended");
-    await within(this.#options.clock, this.#exited, endMs);
-    this.#child.kill("SIGKILL");
+    await within(this.#options.clock, this.#connection.ended, endMs);
+    this.#connection.kill();
   }
 
   #compareLater(): void {

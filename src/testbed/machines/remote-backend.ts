@@ -5,7 +5,6 @@
 //
 //   B1. Nothing is started on any host before all hosts answer and all nodes have a place.
 //   B2. Whatever happens, every agent is ended; it ends all that it has started.
-import type { RemotePlace, RemoteShell } from "../../events/launch/index.ts";
 import {
   type BackendOptions,
   type NodeBackend,
@@ -14,7 +13,7 @@ import {
 } from "../nodes/index.ts";
 import { doorPortOf, portsOf } from "../nodes/node-mode.ts";
 import { type AgentPlan, readBroughtUp } from "./agent-plan.ts";
-import type { AgentSource } from "./host-connection.ts";
+import type { ConnectHost } from "./host-connection.ts";
 import { type HostFacts, HostLink } from "./host-link.ts";
 import {
   describePlacement,
@@ -29,7 +28,8 @@ import { ResultFiles } from "./result-files.ts";
 
 /** A host as the user names it. */
 export interface HostWish {
-  readonly place: RemotePlace;
+  readonly name: string;
+  readonly connect: ConnectHost;
   /** Undefined: what its processors and memory say. */
   readonly capacity: number | undefined;
   readonly types: readonly string[];
@@ -37,8 +37,6 @@ export interface HostWish {
 
 export interface MachinesWish {
   readonly hosts: readonly HostWish[];
-  readonly shell: RemoteShell;
-  readonly agent: AgentSource;
   readonly version: string;
 }
 
@@ -86,13 +84,13 @@ async function connectAll(
   onLost: (why: string) => void,
   hosts: Connected[],
 ): Promise<void> {
-  const { shell, agent, version } = wish;
+  const { version } = wish;
   const warn = (text: string): void => options.onMessage("warning", null, text);
   const files = new ResultFiles(options.out, warn);
   const results = await Promise.allSettled(
-    wish.hosts.map(async ({ place: { host: name }, place: at }) => {
+    wish.hosts.map(async ({ name, connect }) => {
       return await HostLink.connect({
-        ...{ name, place: at, shell, agent, version, interrupt, files, clock: options.clock },
+        ...{ name, connect, version, interrupt, files, clock: options.clock },
         say: options.onMessage,
         onLost: (why) => onLost(`the host ${name} is lost, with its nodes: ${why}`),
       });
@@ -101,13 +99,11 @@ async function connectAll(
   const failures: string[] = [];
   for (const [index, result] of results.entries()) {
     if (result.status === "fulfilled") hosts.push(result.value);
-    else failures.push(`${wish.hosts[index]?.place.host} (${textOf(result.reason)})`);
+    else failures.push(`${wish.hosts[index]?.name} (${textOf(result.reason)})`);
   }
   if (failures.length === 0) return;
   const which = failures.length === 1 ? "this host" : "these hosts";
-  throw new NodesError(
-    `${which} cannot be used: ${failures.join(", ")}; try the command of --remote-shell by hand`,
-  );
+  throw new NodesError(`${which} cannot be used: ${failures.join(", ")}; nothing was started`);
 }
 
 /** Nodes that a processor, and so many MiB of memory, are enough for, when nobody says. */
@@ -124,11 +120,11 @@ function place(
     options.links.map(
       ({ name, members }): JoiningLink => ({ name, nodes: members.map(({ node }) => node) }),
     ),
-    wish.hosts.map(({ place: at, capacity, types }) => {
+    wish.hosts.map(({ name, capacity, types }) => {
       const { processors = 1, memoryMib = 0 } =
-        hosts.find(({ name }) => name === at.host)?.facts ?? {};
+        hosts.find((host) => host.name === name)?.facts ?? {};
       const measured = Math.min(processors * nodesPerProcessor, Math.trunc(memoryMib / mibPerNode));
-      return { name: at.host, types, capacity: capacity ?? Math.max(1, measured) };
+      return { name, types, capacity: capacity ?? Math.max(1, measured) };
     }),
   );
   if (typeof placement === "string") throw new NodesError(placement);

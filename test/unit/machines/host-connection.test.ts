@@ -59,10 +59,10 @@ function options(agent: AgentSource, shell: string = template()): ConnectionOpti
 
 /** What the agent says behind the preamble; it has ended then. */
 async function connected(given: ConnectionOptions): Promise<string> {
-  const { child } = await connectHost(given);
-  child.stdin.end();
+  const { input, output } = await connectHost(given);
+  output.end();
   let text = "";
-  for await (const chunk of child.stdout.setEncoding("utf8")) text += String(chunk);
+  for await (const chunk of input.setEncoding("utf8")) text += String(chunk);
   return text;
 }
 
