@@ -11,6 +11,7 @@ import type { Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Faults } from "../testbed/guard-run.ts";
 import type { LinkHealth } from "../testbed/link-metrics.ts";
+import type { MachinesWish } from "../testbed/machines/index.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
 import type { Bus } from "../wire/event/bus.ts";
 import type { Network } from "../wire/networks.ts";
@@ -61,6 +62,8 @@ export interface DaemonOptions {
   readonly linktest?: LinktestPlace | undefined;
   /** How events get to runs; not at all when absent. */
   readonly sendToRun?: SendToRun | undefined;
+  /** Machines that have joined, as an experiment is told of them. @throws BossError */
+  readonly machines?: ((names: readonly string[]) => MachinesWish) | undefined;
   /** A command line that mails reports. */
   readonly mailer?: string | undefined;
   /** A client asked for the end; the owner of the daemon calls `close`. */

@@ -22,6 +22,8 @@ export interface UpOptions {
   readonly stuckSeconds: number;
   /** Last stage of a linktest before time 0, 0 for none; null or left out: what the file says. */
   readonly linktestLevel?: 0 | Level | null | undefined;
+  /** Machines that have joined, for its nodes; none: this one. */
+  readonly on?: readonly string[] | undefined;
   /** What users have set of links for good; `parsed` is what they make of the file. */
   readonly linkSettings?: Definition["linkSettings"];
 }

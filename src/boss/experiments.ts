@@ -23,6 +23,7 @@ import type { LinkHealth } from "../testbed/link-metrics.ts";
 import { ModifyError } from "../testbed/modify-run.ts";
 import type { NodeWatch } from "../testbed/node-boot.ts";
 import type { EventControl } from "../testbed/open-run-events.ts";
+import type { MachinesWish } from "../testbed/machines/index.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import type { Definition, ExperimentRow, ExperimentsDatabase, RunRow } from "./database.ts";
@@ -56,6 +57,8 @@ export interface ExperimentsOptions {
   /** Command name on the nodes -> executable. */
   readonly tools: Readonly<Record<string, string>>;
   readonly run: (options: RunOptions) => Promise<void>;
+  /** Machines that have joined, by name; absent where none can. @throws BossError */
+  readonly machines?: ((names: readonly string[]) => MachinesWish) | undefined;
   readonly watchNodes?: (pid: string, eid: string) => NodeWatch;
   /** How schedulers are started; undefined: they are in this process. */
   readonly schedulers?: Schedulers | undefined;
@@ -123,6 +126,7 @@ export class Experiments {
     if (this.#isClosing) throw new BossError("CLOSING", "the daemon is ending; ask again");
     const complaint = checkNames(pid, eid);
     if (complaint !== undefined) throw new BossError("BAD_REQUEST", complaint);
+    this.#machinesOf(options);
     const { experiment, rows } = accepted(options, "nothing was started");
     const name = `${pid}/${eid}`;
     const found = database.experiment(pid, eid);
@@ -311,6 +315,7 @@ export class Experiments {
       linktestLevel: linktestLevel === 0 ? undefined : linktestLevel,
       testLinks: testLinks && ((level, signal) => testLinks(options, level, signal)),
       projectFiles: dirname(file),
+      machines: this.#machinesOf(options),
       nodeWatch: this.#options.watchNodes?.(options.pid, options.eid),
     });
     const name = nameOf(options);
@@ -328,6 +333,16 @@ export class Experiments {
     this.#held.set(name, { swap, ledger, ended, additions: 0, isModifying: false });
     const facts = { experiment: name, run: run.number, directory, seed };
     return { ...facts, warnings: checkRows(rows), active, ended };
+  }
+
+  /** @throws BossError when one of them is not there */
+  #machinesOf({ on = [] }: UpOptions): MachinesWish | undefined {
+    if (on.length === 0) return undefined;
+    const { machines } = this.#options;
+    if (machines === undefined) {
+      throw new BossError("BAD_REQUEST", "machines join at a daemon with --listen http; it has none");
+    }
+    return machines(on);
   }
 
   /** X3. */

@@ -35,6 +35,8 @@ export interface UpRequest {
   readonly stuckSeconds: number;
   /** Last stage of a linktest before time 0, 0 for none; null or left out: what the file says. */
   readonly linktestLevel?: 0 | Level | null;
+  /** Machines that have joined; none or left out: that of the daemon. */
+  readonly on?: readonly string[];
 }
 
 /** Makes an experiment that is up into what a file says. */
@@ -198,7 +200,7 @@ export function checkRequest(frame: object): Request | string {
 
 function checkUp(fields: Fields): UpRequest | string {
   const { file, text, pid, eid, presets, seed, durationSeconds, stuckSeconds } = fields;
-  const { insisted = [], linktestLevel = null } = fields;
+  const { insisted = [], linktestLevel = null, on = [] } = fields;
   for (const [name, value] of Object.entries({ file, text, pid, eid })) {
     if (typeof value !== "string") return `up needs the text \`${name}\``;
   }
@@ -211,10 +213,13 @@ function checkUp(fields: Fields): UpRequest | string {
   if (linktestLevel !== null && !isLinktestLevel(linktestLevel)) {
     return "`linktestLevel` of up must be 0 to 4, or null";
   }
+  if (!Array.isArray(on) || !on.every((name) => typeof name === "string")) {
+    return "`on` of up must be a list of names";
+  }
   return {
     kind: "up",
     ...{ file: String(file), text: String(text), pid: String(pid), eid: String(eid) },
-    ...{ insisted, presets, seed, durationSeconds, stuckSeconds, linktestLevel },
+    ...{ insisted, presets, seed, durationSeconds, stuckSeconds, linktestLevel, on },
   };
 }
 

@@ -59,6 +59,8 @@ export interface SwapOptions {
   /** Its scheduler is a process of its own; undefined: it is in this one. */
   readonly split?: SplitOptions | undefined;
   /** As of a run. */
+  readonly machines?: RunOptions["machines"];
+  /** As of a run. */
   readonly mailer?: string | undefined;
   /** Where the process tells what nobody has caught. */
   readonly faults: Faults;

@@ -54,6 +54,7 @@ function addUp(program: Command, setExit: SetExit): void {
       "test the links before time 0, up to this stage; 0: not, whatever the file says",
       linktestLevel,
     )
+    .option("--on <names>", "machines that have joined (muster node join), for its nodes")
     .option("--json", "print what was started as JSON", false)
     .action(async (file: string, options: Omit<UpArguments, "file">) => {
       const { upCommand } = await import("./up.ts");

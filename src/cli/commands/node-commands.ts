@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { processIo } from "../io.ts";
 import type { DoctorArguments } from "./doctor.ts";
 import type { ExecArguments } from "./exec.ts";
+import type { JoinArguments } from "./node-join.ts";
 
 type SetExit = (code: number) => void;
 type Which = Pick<ExecArguments, "experiment">;
@@ -36,9 +37,19 @@ export function registerNodeCommands(program: Command, setExit: SetExit): void {
       const { execCommand } = await import("./exec.ts");
       setExit(await execCommand({ node, command: [], ...options }));
     });
-  program
-    .command("node")
-    .description("this machine as a host of runs")
+  const node = program.command("node").description("this machine as a host of runs");
+  node
+    .command("join")
+    .description("let a server bring experiments up on this machine, until Ctrl-C")
+    .argument("<name>", "what it is called there: muster up FILE --on NAME")
+    .requiredOption("--server <url>", "its http door; MUSTER_TOKEN is a token of role admin")
+    .option("--capacity <n>", "nodes it has room for (default: what processors and memory say)")
+    .option("--types <list>", "types of nodes it is for, with commas between (default: any)")
+    .action(async (name: string, options: Omit<JoinArguments, "name">) => {
+      const { nodeJoinCommand } = await import("./node-join.ts");
+      setExit(await nodeJoinCommand({ name, ...options }, processIo));
+    });
+  node
     .command("agent")
     .description("what muster run --on starts on a host; it speaks with the run, not with people")
     .action(async () => {

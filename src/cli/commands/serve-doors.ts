@@ -5,6 +5,7 @@
 import { mountBus } from "../../edges/bus/index.ts";
 import { GnunetListenError } from "../../edges/gnunet/index.ts";
 import { createGuard, warnOfOpenDoor } from "../../edges/guard.ts";
+import { type JoinedHosts, mountHosts } from "../../edges/hosts/index.ts";
 import {
   createHttpDoor,
   defaultScope,
@@ -42,6 +43,8 @@ import { openTree, treeLinkCount } from "./serve-tree.ts";
 export interface DoorsOptions {
   readonly plan: ServePlan;
   readonly buses: Buses;
+  /** Machines that join at the http door. */
+  readonly hosts: JoinedHosts;
   /** File of the tokens. */
   readonly tokens: string;
   /** Where files for clients and for other controllers are. */
@@ -209,7 +212,7 @@ function untilQuiet(host: Host, msMax: number): Promise<void> {
 async function openHttp(
   listen: Listen,
   { host, appended, watch }: CoreParts,
-  { plan, buses, tokens: tokenFile, logger, linkHealth }: DoorsOptions,
+  { plan, buses, hosts, tokens: tokenFile, logger, linkHealth }: DoorsOptions,
 ): Promise<Opened> {
   const clock = systemClock;
   const bus: Bus = buses.ops;
@@ -225,6 +228,7 @@ async function openHttp(
   const address = `${listen.host}:${listen.port}`;
   const leave = mountCore({ door, host, clock, logger, edge: `http/${address}` });
   mountBus(door, { bus, clock, busBounds });
+  mountHosts(door, hosts);
   watch.show(door.metrics);
   addLinkMetrics(door.metrics, linkHealth);
   watch.add("http", () => ({ connections: door.connectionCount }));

@@ -10,6 +10,7 @@ import {
   isLocked,
   type StateDirectory,
 } from "../../boss/index.ts";
+import { JoinedHosts } from "../../edges/hosts/index.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { LinkHealth } from "../../testbed/link-metrics.ts";
@@ -22,6 +23,7 @@ import { commandError, serveExitCodes, stateOf } from "./serve-client.ts";
 import { overlay, readServeConfig, type ServeSettings } from "./serve-config.ts";
 import { type Doors, openDoors } from "./serve-doors.ts";
 import { openBuses } from "./serve-events.ts";
+import { joinedMachines } from "./serve-hosts.ts";
 import { sendToRun } from "./serve-nodes.ts";
 import { resolveLinktest, resolveOps, resolveSchedulers } from "./serve-ops.ts";
 import { describePlan, planServe, type ServePlan } from "./serve-plan.ts";
@@ -67,7 +69,11 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     const schedulers = plan.role === "ops" ? undefined : resolveSchedulers(plan, state);
     const events = resolveOps(plan, state, signals.interrupt, schedulers);
     const linktest = resolveLinktest(plan);
-    const forDaemon = { onStopAsked: stop, xmlrpc, events, schedulers, linktest, bus: buses.boss };
+    const hosts = new JoinedHosts(systemClock);
+    const forDaemon = {
+      ...{ onStopAsked: stop, xmlrpc, events, schedulers, linktest, bus: buses.boss },
+      machines: (names: readonly string[]) => joinedMachines(hosts, names),
+    };
     const daemon =
       plan.role === "ops" ? undefined : await startDaemon(state, plan, forDaemon, logger);
     const say = (line: string): void => io.stdout(`muster: ${line}\n`);
@@ -79,7 +85,7 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     };
     const linkHealth = (): readonly LinkHealth[] => daemon?.linkHealth() ?? [];
     const tokens = state.tokens;
-    const asked = { plan, buses, tokens, directory, logger, linkHealth, say, onFailed };
+    const asked = { plan, buses, hosts, tokens, directory, logger, linkHealth, say, onFailed };
     const doors = await openDoors(asked).catch(async (error: unknown) => {
       await daemon?.close();
       throw error;
@@ -135,7 +141,7 @@ async function startDaemon(
   { limits }: ServePlan,
   asked: Pick<
     DaemonOptions,
-    "bus" | "onStopAsked" | "xmlrpc" | "events" | "schedulers" | "linktest"
+    "bus" | "onStopAsked" | "xmlrpc" | "events" | "schedulers" | "linktest" | "machines"
   >,
   logger: Logger,
 ): Promise<Daemon> {

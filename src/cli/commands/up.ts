@@ -20,6 +20,8 @@ export interface UpArguments {
   readonly stuckAfter: number;
   /** Left out: what the file says. */
   readonly linktest?: 0 | Level;
+  /** Machines that have joined, with commas between. */
+  readonly on?: string;
   readonly json: boolean;
 }
 
@@ -39,6 +41,7 @@ export async function upCommand(argv: UpArguments, io: CommandIo): Promise<numbe
     durationSeconds: argv.duration,
     stuckSeconds: argv.stuckAfter,
     linktestLevel: argv.linktest ?? null,
+    on: argv.on?.split(",") ?? [],
   };
   let accepted: Accepted | undefined;
   const onAnswer = (answer: Answer): void => {

@@ -6,6 +6,8 @@ export { nodeLinkLimits } from "./limits.ts";
 export {
   type AgentMessage,
   type FileMessage,
+  hostsPath,
+  hostsProtocol,
   type LinkMessage,
   nodeLinkFormat,
   parseLinkMessage,

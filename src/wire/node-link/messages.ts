@@ -11,6 +11,10 @@ import { nodeLinkLimits } from "./limits.ts";
 /** Raised when either side would misread the other. */
 export const nodeLinkFormat = 1;
 
+/** Where machines join a server, and what they speak there. */
+export const hostsPath = "/v1/hosts";
+export const hostsProtocol = "muster.hosts.1";
+
 export type RunMessage =
   /** Is answered: `BroughtUp`. */
   | { readonly kind: "bring-up"; readonly id: number; readonly plan: unknown }

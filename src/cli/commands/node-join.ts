@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+// `muster node join NAME --server URL`: this machine dials in to a server and starts an agent for
+// each run that has nodes here. It listens nowhere; what it runs is what the server's users ask
+// for, as the user who started this.
+import { type ChildProcess, spawn } from "node:child_process";
+import { createWebSocketStream, WebSocket } from "ws";
+import { sleep, systemClock } from "../../host/clock.ts";
+import { tokenProtocolPrefix } from "../../wire/link/frames.ts";
+import { hostsPath, hostsProtocol } from "../../wire/node-link/index.ts";
+import { readClientTls } from "../client-tls.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError, type CommandIo } from "../io.ts";
+import { StopSignals } from "../stop-signals.ts";
+
+export interface JoinArguments {
+  readonly name: string;
+  readonly server: string;
+  readonly capacity?: string;
+  readonly types?: string;
+}
+
+/** Until a server that is away is called again. */
+const retryMs = 2_000;
+/** Servers ask for a sign of life more often; without one this end gives up. */
+const silenceMs = 90_000;
+/** Close codes by which a door says no. */
+const refusedMin = 4_000;
+
+/** @returns the exit status, when it was told to end. @throws CommandError */
+export async function nodeJoinCommand(argv: JoinArguments, io: CommandIo): Promise<number> {
+  const url = urlOf(argv);
+  const signals = new StopSignals();
+  const agents = new Set<ChildProcess>();
+  try {
+    let hasJoined = false;
+    while (!signals.interrupt.aborted) {
+      const end = await joinOnce(url, signals.interrupt, {
+        onJoined: () => {
+          hasJoined = true;
+          io.stdout(`muster: joined ${url.host} as ${argv.name}; Ctrl-C leaves\n`);
+        },
+        onStart: (link) => startAgent(linkUrl(url, link), agents),
+      });
+      if (signals.interrupt.aborted) break;
+      if (end.isFinal || !hasJoined) throw new CommandError(exitCodes.failed, end.why);
+      io.stderr(`muster: ${end.why}; calling again\n`);
+      await Promise.race([sleep(systemClock, retryMs), aborted(signals.interrupt)]);
+    }
+    return exitCodes.ok;
+  } finally {
+    signals.dispose();
+    await Promise.all([...agents].map(endAgent));
+  }
+}
+
+/** @throws CommandError */
+function urlOf({ name, server, capacity, types }: JoinArguments): URL {
+  try {
+    const url = new URL(hostsPath, /^\w+:\/\//.test(server) ? server : `http://${server}`);
+    url.protocol = /^(https|wss):$/.test(url.protocol) ? "wss:" : "ws:";
+    url.searchParams.set("name", name);
+    if (capacity !== undefined) url.searchParams.set("capacity", capacity);
+    if (types !== undefined) url.searchParams.set("types", types);
+    return url;
+  } catch {
+    throw new CommandError(exitCodes.usage, `--server ${server} is no URL; give http://HOST:PORT`);
+  }
+}
+
+function linkUrl(joined: URL, link: string): URL {
+  const url = new URL(joined.pathname, joined);
+  url.searchParams.set("link", link);
+  return url;
+}
+
+interface JoinEvents {
+  readonly onJoined: () => void;
+  readonly onStart: (link: string) => void;
+}
+
+/** Resolves when it is over. */
+function joinOnce(
+  url: URL,
+  interrupt: AbortSignal,
+  { onJoined, onStart }: JoinEvents,
+): Promise<{ readonly why: string; readonly isFinal: boolean }> {
+  const socket = dial(url);
+  const leave = (): void => socket.close();
+  interrupt.addEventListener("abort", leave);
+  let cancel = (): void => undefined;
+  const onLife = (): void => {
+    cancel();
+    cancel = systemClock.after(silenceMs, () => socket.terminate());
+  };
+  for (const sign of ["open", "message", "ping"]) socket.on(sign, onLife);
+  socket.on("message", (data) => {
+    const { joined, start } = readOrder(String(data));
+    if (joined !== undefined) onJoined();
+    if (start !== undefined) onStart(start);
+  });
+  return new Promise((resolve) => {
+    let failure: string | undefined;
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      failure = `no server answers at ${url.host} (${error.code ?? error.message})`;
+    });
+    socket.on("close", (code, reason) => {
+      cancel();
+      interrupt.removeEventListener("abort", leave);
+      const said = reason.toString() || "the server has gone";
+      resolve({ why: failure ?? said, isFinal: code >= refusedMin });
+    });
+  });
+}
+
+function dial(url: URL): WebSocket {
+  const { MUSTER_TOKEN: token = "" } = process.env;
+  const { ca, certificate, key } = readClientTls({});
+  return new WebSocket(url, [hostsProtocol, ...(token ? [`${tokenProtocolPrefix}${token}`] : [])], {
+    ...(ca === undefined ? {} : { ca }),
+    ...(certificate === undefined ? {} : { cert: certificate, key }),
+  });
+}
+
+function readOrder(text: string): { readonly joined?: string; readonly start?: string } {
+  try {
+    return JSON.parse(text) as { joined?: string; start?: string };
+  } catch {
+    return {};
+  }
+}
+
+/** One agent, which ends with its connection. */
+function startAgent(url: URL, agents: Set<ChildProcess>): void {
+  const [, entry = ""] = process.argv;
+  const child = spawn(process.execPath, [...process.execArgv, entry, "node", "agent"], {
+    detached: true,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  agents.add(child);
+  const stream = createWebSocketStream(dial(url));
+  child.once("error", () => stream.destroy());
+  child.once("exit", () => {
+    agents.delete(child);
+    stream.end();
+  });
+  child.stdin?.on("error", () => undefined); // It ended; `exit` says so.
+  stream.on("error", () => undefined);
+  stream.once("close", () => child.stdin?.end());
+  if (child.stdin !== null) stream.pipe(child.stdin);
+  child.stdout?.pipe(stream);
+}
+
+/** It ends what it has started. */
+function endAgent(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.once("exit", () => resolve());
+    child.stdin?.end();
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// Machines that join a server, for experiments that it brings up.
+
+export { createHostsEndpoint, mountHosts } from "./endpoint.ts";
+export { hostsLimits, type JoinedHost, JoinedHosts } from "./joined-hosts.ts";
