@@ -20,10 +20,10 @@ import type { LinksReport } from "../network/link-report.ts";
 import { readEventServer } from "../testbed/event-server-file.ts";
 import { type Faults, sharedFaults } from "../testbed/guard-run.ts";
 import type { LinkHealth } from "../testbed/link-metrics.ts";
+import type { MachinesWish } from "../testbed/machines/index.ts";
 import { ModifyError } from "../testbed/modify-run.ts";
 import type { NodeWatch } from "../testbed/node-boot.ts";
 import type { EventControl } from "../testbed/open-run-events.ts";
-import type { MachinesWish } from "../testbed/machines/index.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import type { Definition, ExperimentRow, ExperimentsDatabase, RunRow } from "./database.ts";
@@ -340,7 +340,10 @@ export class Experiments {
     if (on.length === 0) return undefined;
     const { machines } = this.#options;
     if (machines === undefined) {
-      throw new BossError("BAD_REQUEST", "machines join at a daemon with --listen http; it has none");
+      throw new BossError(
+        "BAD_REQUEST",
+        "machines join at a daemon with --listen http; it has none",
+      );
     }
     return machines(on);
   }

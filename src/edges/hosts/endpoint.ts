@@ -3,8 +3,8 @@
 // asks for an agent by a text frame `{"start":LINK}`; the machine then opens `/v1/hosts?link=LINK`,
 // whose binary frames are what the agent says and hears.
 //
-//   E1. Only a door that asks for tokens lets machines join: whoever does is given the commands and
-//       the keys of the experiments that are brought up there.
+//   E1. It takes a token that may administer, which nobody is without one: whoever joins is given
+//       the commands and the keys of the experiments that are brought up there.
 import { Duplex } from "node:stream";
 import { hostsPath, hostsProtocol } from "../../wire/node-link/index.ts";
 import {
@@ -25,22 +25,15 @@ const queueBytesMax = 262_144;
 
 /** Lets machines join at a door. */
 export function mountHosts(door: HttpDoor, hosts: JoinedHosts): void {
-  door.socket(createHostsEndpoint(hosts, () => door.access.asksForTokens));
+  door.socket(createHostsEndpoint(hosts));
 }
 
-export function createHostsEndpoint(
-  hosts: JoinedHosts,
-  asksForTokens: () => boolean,
-): SocketEndpoint {
+export function createHostsEndpoint(hosts: JoinedHosts): SocketEndpoint {
   return {
     ...{ path: hostsPath, protocol: hostsProtocol, access: "administer" },
     summary: "Machines that experiments are brought up on join here.",
     ...{ messageBytesMax, perTokenMax },
     open(socket, _caller, query) {
-      if (!asksForTokens()) {
-        const why = "machines join at a door with tokens: muster token create --role admin";
-        return refuse(socket, closeCodes.forbidden, why);
-      }
       const link = query.get("link");
       return link === null ? join(hosts, socket, query) : carry(hosts, socket, link);
     },
@@ -77,7 +70,10 @@ function refuse(socket: DoorSocket, code: number, reason: string): SocketHandler
 }
 
 /** A socket of the door as a stream of bytes, with pressure both ways. */
-function streamOf(socket: DoorSocket): { readonly stream: Duplex; readonly handler: SocketHandler } {
+function streamOf(socket: DoorSocket): {
+  readonly stream: Duplex;
+  readonly handler: SocketHandler;
+} {
   let goOn: (() => void) | undefined;
   const sent = (): void => {
     if (socket.isOpen && socket.queuedBytes > queueBytesMax) return;

@@ -21,7 +21,7 @@ const up: UpRequest = {
     insisted: ["eid"],
     presets: [["opt(A)", "1"]],
   },
-  ...{ seed: 1, durationSeconds: 0, stuckSeconds: 15, linktestLevel: 2 },
+  ...{ seed: 1, durationSeconds: 0, stuckSeconds: 15, linktestLevel: 2, on: ["a"] },
 };
 
 const linktest = {
@@ -53,14 +53,16 @@ describe("checkRequest()", () => {
     expect(checkRequest(JSON.parse(JSON.stringify({ ...request, more: 1 })))).toEqual(request);
   });
 
-  it("takes up of an older client, which knows no linktest", () => {
-    const { linktestLevel: _, ...older } = up;
-    expect(checkRequest({ ...older })).toEqual({ ...older, linktestLevel: null });
+  it("takes up of an older client, which knows neither linktest nor machines", () => {
+    const { linktestLevel: _, on: _on, ...older } = up;
+    expect(checkRequest({ ...older })).toEqual({ ...older, linktestLevel: null, on: [] });
   });
 
   it.each([
     {},
     { ...up, linktestLevel: 5 },
+    { ...up, on: "a" },
+    { ...up, on: [1] },
     { kind: "halt" },
     { kind: "toString" },
     { ...up, insisted: ["name"] },

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// Goal: a machine that has joined a server is where nodes of an experiment are that is brought up
+// there, until either of them goes; nobody joins without a token. Method: the commands in processes
+// of their own; the machine is one with a directory of its own for temporary files.
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { Command } from "./support/command.ts";
+import { run, scratch, start, until } from "./support/command.ts";
+import { nodesWith, readResult, readText, sh } from "./support/experiment.ts";
+
+interface Served {
+  readonly serve: Command;
+  readonly url: string;
+  readonly state: string;
+}
+
+async function served(state: string): Promise<Served> {
+  const serve = start("muster", ["serve", "--state", state, "--listen", "http=127.0.0.1:0"]);
+  const [, url = ""] = await serve.prints(/http at (http:\S+),/);
+  return { serve, url, state };
+}
+
+function experimentFile(body: string): string {
+  const file = join(scratch(), "joined.ns");
+  writeFileSync(file, `set ns [new Simulator]\nsource tb_compat.tcl\n${body}\n$ns run\n`);
+  return file;
+}
+
+test("an experiment is brought up on a machine that has joined, and ends with it", async () => {
+  const state = join(scratch(), "state");
+  const created = await run("muster", [
+    ...["token", "create", "--role", "admin", "--all-scopes", "--state", state, "--json"],
+  ]);
+  const { token } = JSON.parse(created.stdout) as { readonly token: string };
+  const { serve, url } = await served(state);
+  const at = scratch();
+  mkdirSync(join(at, "tmp"));
+  const machine = { env: { MUSTER_TOKEN: token, TMPDIR: join(at, "tmp") } };
+  const joining = start("muster", ["node", "join", "far", "--server", url], machine);
+  await joining.prints(/joined \S+ as far/);
+  const second = await run("muster", ["node", "join", "far", "--server", url], machine);
+  expect([second.code, second.stderr]).toEqual([
+    1,
+    "muster: a machine has joined as far; choose another name\n",
+  ]);
+
+  const file = experimentFile(
+    nodesWith(
+      sh("emulab-sync -i 1 -n met; echo $EXPDIR; sleep 1000"),
+      sh("emulab-sync -n met; sleep 1000"),
+    ),
+  );
+  const elsewhere = await run("muster", ["up", file, "--on", "near", "--state", state]);
+  expect([elsewhere.code, elsewhere.stderr]).toEqual([
+    64,
+    "muster: no machine has joined as near; these have: far; on it: muster node join near --server URL\n",
+  ]);
+  const up = await run("muster", ["up", file, "--on", "far", "--state", state]);
+  expect(up.stderr).toBe("");
+  const directory = /results in (.*)\n/.exec(up.stdout)?.[1] ?? "";
+  const logs = join(directory, "nodes/n0/local/logs");
+  const printed = (): string =>
+    readdirSync(logs)
+      .filter((name) => /\.out\.\d+$/.test(name))
+      .map((name) => readText(join(logs, name)))
+      .join("");
+  await until("the program there has printed", () => printed().includes(join(at, "tmp")));
+
+  // What leaves in order takes its nodes along, and says so.
+  joining.child.kill("SIGTERM");
+  expect((await joining.ended).code).toBe(0);
+  await until("the run is over", () => readText(join(directory, "result.json")) !== "");
+  const { error, nodes } = readResult(directory);
+  expect(error?.message).toMatch(/^the host far is lost, with its nodes: /);
+  expect(nodes.map(({ host }) => host)).toEqual(["far", "far"]);
+  expect(readdirSync(join(at, "tmp"))).toEqual([]);
+  serve.child.kill("SIGTERM");
+  expect((await serve.ended).code).toBe(0);
+});
+
+test("nobody joins without a token, also where none is asked for (E1)", async () => {
+  const { url } = await served(join(scratch(), "state"));
+  const joining = await run("muster", ["node", "join", "far", "--server", url]);
+  expect([joining.code, joining.stderr]).toEqual([
+    1,
+    expect.stringMatching(/^muster: a token of role driver may not do this \(administer\); /),
+  ]);
+});
