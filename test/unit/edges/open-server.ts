@@ -6,6 +6,8 @@ import type { ServeSettings } from "../../../src/cli/commands/serve-config.ts";
 import { openDoors } from "../../../src/cli/commands/serve-doors.ts";
 import { openBuses } from "../../../src/cli/commands/serve-events.ts";
 import { planServe } from "../../../src/cli/commands/serve-plan.ts";
+import { JoinedHosts } from "../../../src/edges/hosts/index.ts";
+import { systemClock } from "../../../src/host/clock.ts";
 import { Lines } from "../syncd/harness.ts";
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -28,6 +30,7 @@ export async function openServer(folder: string, settings: ServeSettings) {
   const directory = mkdtempSync(join(folder, "state-"));
   const doors = await openDoors({
     ...{ plan, buses, logger, directory, tokens: join(directory, "tokens.json") },
+    hosts: new JoinedHosts(systemClock),
     linkHealth: () => [],
     say: (line) => said.log("", line),
     onFailed: () => said.log("", "the log has failed"),

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+// Goal: a host reaches nothing here but the doors of its own nodes, its instants are told by our
+// clock, and when it is lost nobody waits for it. What it gives back stays below the results.
+// Method: the far end is played here, over streams in memory; its clock is a second ahead.
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/host/clock.ts";
+import type { AgentPlan } from "../../../src/testbed/machines/agent-plan.ts";
+import { HostLink } from "../../../src/testbed/machines/host-link.ts";
+import { NodeLink } from "../../../src/testbed/machines/node-link.ts";
+import { ResultFiles } from "../../../src/testbed/machines/result-files.ts";
+import { type LinkMessage, nodeLinkFormat } from "../../../src/wire/node-link/index.ts";
+
+const aheadUs = 1_000_000;
+
+interface Played {
+  readonly host: HostLink;
+  readonly agent: NodeLink;
+  readonly lost: string[];
+  readonly said: string[];
+}
+
+let out = "";
+const cleanups: (() => void)[] = [];
+beforeEach(() => {
+  out = mkdtempSync(join(tmpdir(), "muster-test-"));
+});
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
+  rmSync(out, { recursive: true });
+});
+
+/** Answers what every agent answers, and says what it is. */
+function playAgent(input: PassThrough, output: PassThrough, version: string): NodeLink {
+  const agent: NodeLink = new NodeLink({
+    ...{ side: "agent", input, output, clock: systemClock },
+    onMessage: (message: LinkMessage) => {
+      if (message.kind !== "clock") return;
+      const nowUs = systemClock.nowUs() + aheadUs;
+      const value = { receivedUs: nowUs, answeredUs: nowUs };
+      agent.send({ kind: "answer", id: message.id, value });
+    },
+    onOpen: () => undefined,
+    onEnd: () => undefined,
+  });
+  const facts = { processors: 2, memoryMib: 512 };
+  agent.send({ kind: "hello", format: nodeLinkFormat, version, ...facts });
+  return agent;
+}
+
+async function connected(name = "a", version = "1.0.0"): Promise<Played> {
+  const [there, back] = [new PassThrough(), new PassThrough()];
+  const [lost, said]: [string[], string[]] = [[], []];
+  const agent = playAgent(there, back, version);
+  const host = await HostLink.connect({
+    ...{ name, version: "1.0.0", clock: systemClock, interrupt: new AbortController().signal },
+    connect: async () => ({
+      ...{ input: back, output: there, ended: Promise.resolve() },
+      ...{ lastWords: () => "", kill: () => undefined },
+    }),
+    files: new ResultFiles(out, (text) => said.push(text)),
+    say: (_level, _node, text) => said.push(text),
+    onLost: (why) => lost.push(why),
+  });
+  cleanups.push(() => {
+    agent.end("the test is over");
+    void host.close();
+  });
+  return { host, agent, lost, said };
+}
+
+describe("a host", () => {
+  test("of another version is not used", async () => {
+    await expect(connected("a", "2.0.0")).rejects.toThrow(
+      "it has muster 2.0.0, and this is 1.0.0; install the same there",
+    );
+  });
+
+  test("tells its instants by its clock, and we by ours", async () => {
+    const { host } = await connected();
+    expect(Math.abs(host.clock.toHost(0) - aheadUs)).toBeLessThanOrEqual(host.clock.errorUs);
+    expect(host.clock.toOwn(host.clock.toHost(5))).toBe(5);
+    expect(host.clock.aheadUs).toBeGreaterThanOrEqual(20_000);
+  });
+
+  test("reaches the doors of its nodes, and nothing else here (H1)", async () => {
+    const { host, agent } = await connected();
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => sockets.push(socket));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    cleanups.push(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    const { port } = server.address() as { readonly port: number };
+    const plan = { doors: [{ carrier: "tcp", port }], doorPort: 0 } as unknown as AgentPlan;
+    const closed: string[] = [];
+    const call = (node: string, at: number, carrier: "tcp" | "udp" = "tcp"): void => {
+      const stream = agent.newStream();
+      const close = (): void => void closed.push(`${node}:${at}/${carrier}`);
+      agent.openStream(stream, { data: () => undefined, close });
+      agent.send({ kind: "open", stream, carrier, node, port: at });
+    };
+    call("n0", port);
+    await expect.poll(() => closed).toEqual([`n0:${port}/tcp`]); // Before it was let in.
+    host.allow(plan, new Map([["n0", "127.0.0.1"]]));
+    call("n0", 22);
+    call("n1", port);
+    call("n0", port, "udp");
+    call("", 0);
+    call("", port);
+    await expect.poll(() => closed.length).toBe(6);
+    expect(sockets).toEqual([]);
+    call("n0", port);
+    await expect.poll(() => sockets.length).toBe(1);
+    expect(closed).toHaveLength(6);
+  });
+
+  test("that is lost has ended its programs, and says it once (H2)", async () => {
+    const { host, agent, lost } = await connected();
+    const end = host.endOf(host.newProgram());
+    agent.end("it was told to");
+    await expect(end).resolves.toMatchObject({ exitCode: null, signal: "SIGKILL" });
+    await expect(host.endOf(host.newProgram())).resolves.toMatchObject({ signal: "SIGKILL" });
+    expect(lost).toEqual(["the connection ended"]);
+  });
+
+  test("tells the end of a program with what it has used", async () => {
+    const { host, agent } = await connected();
+    const program = host.newProgram();
+    const end = host.endOf(program);
+    const endedUs = host.clock.toHost(7);
+    const used = { cpuUs: 3, rssKibMax: 4 };
+    agent.send({ kind: "ended", program, exitCode: 5, signal: "", endedUs, ...used });
+    await expect(end).resolves.toEqual({
+      ...{ exitCode: 5, signal: null, endedMonotonicUs: 7, usage: used },
+    });
+  });
+});
+
+describe("what hosts give back", () => {
+  async function give(played: Played, path: string, text: string): Promise<void> {
+    const { agent, host } = played;
+    const stream = agent.newStream();
+    agent.send({ kind: "file", stream, path, mode: 0o640 });
+    agent.sendData(stream, Buffer.from(text));
+    agent.send({ kind: "finish", stream });
+    await host.clock.compare(); // Is answered behind it.
+  }
+  const kept = (path: string): string => readFileSync(join(out, path), "utf8");
+
+  test("is where it would be had the nodes been here; a second one has its host's name (F1)", async () => {
+    await give(await connected("a"), "nodes/n0/local/logs/x", "of n0");
+    const [files, said]: [ResultFiles, string[]] = [new ResultFiles(out, () => undefined), []];
+    expect(kept("nodes/n0/local/logs/x")).toBe("of n0");
+    const { agent, host } = await connected();
+    const from = (name: string, text: string): void => {
+      const stream = agent.newStream();
+      files.receive(name, host.link, { kind: "file", stream, path: "proj/shared", mode: 0o600 });
+      agent.sendData(stream, Buffer.from(text));
+    };
+    from("a", "first");
+    from("b", "second");
+    await host.clock.compare();
+    expect([kept("proj/shared"), kept("proj/shared.b"), said]).toEqual(["first", "second", []]);
+  });
+
+  test.each(["result.json", "proj/../result.json", "/etc/motd"])("is never %s", async (path) => {
+    const played = await connected();
+    await give(played, path, "theirs");
+    expect(played.said).toEqual([`a: ${path} was not kept: it is no name of a result`]);
+  });
+
+  test("follows no link", async () => {
+    const played = await connected();
+    mkdirSync(join(out, "proj"));
+    mkdirSync(join(out, "mine"));
+    symlinkSync(join(out, "mine"), join(out, "proj/link"));
+    symlinkSync(join(out, "mine/file"), join(out, "proj/file"));
+    await give(played, "proj/link/file", "theirs");
+    await give(played, "proj/file", "theirs");
+    expect(played.said.map((text) => text.replaceAll(out, ""))).toEqual([
+      "a: proj/link/file was not kept: /proj/link is no directory",
+      expect.stringMatching(/^a: proj\/file was not kept: ELOOP/),
+    ]);
+  });
+});
