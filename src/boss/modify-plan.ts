@@ -30,13 +30,14 @@ export function planModification(before: Experiment, after: Experiment): ModifyP
     restarted: after.programs.map(({ name }) => name).filter((name) => changed.has(name)),
   };
   const reasons = [
-    ...refusedParts(diff, reconnected(before, after, diff)),
+    ...refusedParts(diff),
     ...refusedInstances(before, after),
     ...refusedSyncServer(before, after, restarted),
     ...refusedWaits(before, after, new Set(Object.values(programs).flat())),
   ];
   if (reasons.length > 0) return { kind: "refused", reasons };
   const { added, removed } = diff.nodes;
+  const others = reconnected(before, after, diff);
   const { experiment, agenda } = diffEvents(before, after, diff, new Set(programs.restarted));
   return {
     kind: "planned",
@@ -49,12 +50,16 @@ export function planModification(before: Experiment, after: Experiment): ModifyP
         begun: [...diff.traffic.added, ...diff.traffic.changed],
       },
       agenda,
-      links: diff.links.changed,
+      links: diff.links.changed.filter((name) => !others.includes(name)),
+      relinked: {
+        made: [...diff.links.added, ...others],
+        gone: [...diff.links.removed, ...others],
+      },
     },
   };
 }
 
-/** Links whose ends are otherwise: what a link does to packets may change, between whom may not. */
+/** Links whose ends are otherwise: they are made anew. */
 function reconnected(before: Experiment, after: Experiment, { links }: ExperimentDiff): string[] {
   const ends = ({ links: all }: Experiment, name: string): unknown => {
     const found = all.find((link) => link.name === name);
@@ -64,10 +69,8 @@ function reconnected(before: Experiment, after: Experiment, { links }: Experimen
   return links.changed.filter((name) => !saysTheSame(ends(before, name), ends(after, name)));
 }
 
-function refusedParts(diff: ExperimentDiff, reconnectedLinks: readonly string[]): string[] {
-  const { links, barriers, environment } = diff;
+function refusedParts({ barriers, environment }: ExperimentDiff): string[] {
   const parts: readonly (readonly [string, string, Changes])[] = [
-    ["link", "links", { ...links, changed: reconnectedLinks }],
     ["barrier", "barriers", barriers],
     ["variable", "variables", environment],
   ];

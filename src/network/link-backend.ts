@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The seam between nodes and what connects them. Nodes give namespaces and say how each end of a
 // link is called; a back end puts an interface there and connects the ends, shaped or not. Then
-// nodes give the interfaces their addresses, neighbours and routes, and set them up. Only types.
+// nodes give the interfaces their addresses, neighbours and routes, and set them up.
 //
 //   K1. A back end makes interfaces, and never sets the one in a node down: routes would go. What
 //       is down loses packets instead. [measured: routes do not come back with the interface]
@@ -69,6 +69,11 @@ export interface LinkBackend<Plan = unknown, Change = unknown> {
    */
   attach(links: readonly LinkEnds[], plans: ReadonlyMap<string, Plan>): Promise<void>;
   /**
+   * Takes away links that were attached, with what is on its way in them, and their interfaces;
+   * names and numbers of their ends are free then. @throws NetworkError
+   */
+  detach(links: readonly LinkEnds[]): Promise<void>;
+  /**
    * Changes of one instant, as one; without losing or leaking a packet.
    * @throws NetworkError; nothing is changed then as far as that can be
    */
@@ -77,6 +82,22 @@ export interface LinkBackend<Plan = unknown, Change = unknown> {
   readonly failed: Promise<string>;
   /** Ends its processes. Devices go with the namespaces. Idempotent. */
   stop(): Promise<void>;
+}
+
+/** Takes the interfaces of ends out of their nodes; the other end of a pair goes with its own. */
+export async function removeInterfaces(
+  commands: NamespaceCommands,
+  ends: readonly LinkEnd[],
+): Promise<void> {
+  const byNode = Map.groupBy(ends, ({ namespace }) => namespace.pid);
+  await Promise.all(
+    [...byNode.values()].map(async (own) => {
+      const [first] = own;
+      if (first === undefined) return;
+      const lines = own.map(({ interfaceName }) => `link del dev ${interfaceName}`);
+      await commands.ip(first.namespace, lines);
+    }),
+  );
 }
 
 /** A sentence for the user: what could not be done to the network of the run, and why. */

@@ -66,15 +66,9 @@ export class LinkTable {
 
   /** @returns what is wrong with them; nothing: they are there now, all up. */
   add(links: readonly ShapedLink[]): readonly string[] {
-    const ends = links.reduce((sum, { members }) => sum + members.length, this.#ends);
-    const problems = links.flatMap((link) => this.#problemsOf(link));
-    if (ends > networkLimits.linkEndsMax) {
-      problems.push(
-        `${ends} ends of links are more than ${networkLimits.linkEndsMax} (linkEndsMax)`,
-      );
-    }
+    const problems = this.check(links, []);
     if (problems.length > 0) return problems;
-    this.#ends = ends;
+    this.#ends += countEnds(links);
     for (const asked of links) {
       const states = new Map<string, DirectionState>();
       for (const place of placesOf(asked, {})) {
@@ -83,6 +77,30 @@ export class LinkTable {
       this.#rows.set(asked.name, { asked, states });
     }
     return [];
+  }
+
+  /** @returns why these links could not be added when those in `gone` are away. */
+  check(links: readonly ShapedLink[], gone: readonly string[]): readonly string[] {
+    const away = gone.flatMap((name) => this.link(name) ?? []);
+    const problems = links.flatMap((link) => this.#problemsOf(link));
+    for (const { name, kind } of links) {
+      const isThere = this.#rows.has(name) && !gone.includes(name);
+      if (isThere) problems.push(`${kind} ${name} is there already`);
+    }
+    const ends = this.#ends - countEnds(away) + countEnds(links);
+    if (ends > networkLimits.linkEndsMax) {
+      problems.push(
+        `${ends} ends of links are more than ${networkLimits.linkEndsMax} (linkEndsMax)`,
+      );
+    }
+    return problems;
+  }
+
+  remove(names: readonly string[]): void {
+    for (const name of names) {
+      this.#ends -= this.link(name)?.members.length ?? 0;
+      this.#rows.delete(name);
+    }
   }
 
   /** What the changes make of which directions; or why one of them cannot be. T1. */
@@ -140,7 +158,6 @@ export class LinkTable {
     const problems: string[] = [];
     const { name, members, kind } = link;
     const { lanMembersMax } = networkLimits;
-    if (this.#rows.has(name)) problems.push(`${kind} ${name} is there already`);
     if (kind === "link" && members.length !== 2) {
       problems.push(`link ${name} has ${members.length} ends; what has not two is a LAN`);
     }
@@ -162,6 +179,9 @@ export class LinkTable {
     return problems;
   }
 }
+
+const countEnds = (links: readonly ShapedLink[]): number =>
+  links.reduce((sum, { members }) => sum + members.length, 0);
 
 function changeState(
   { shape, isUp }: DirectionState,

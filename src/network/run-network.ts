@@ -10,6 +10,7 @@ import type { LinkBackend, LinkEnds, NetNamespace } from "./link-backend.ts";
 import { controlMac, withColons } from "./mac.ts";
 import type { NamedBatch, RunNamespaceCommands } from "./namespace-commands.ts";
 import { controlInterface, type PlannedInterface, type Topology } from "./topology.ts";
+import type { TopologyChange } from "./topology-change.ts";
 import { planBridge } from "./unshaped-links.ts";
 
 /** Of an interface of the experiment, as on Ethernet. */
@@ -54,6 +55,60 @@ export async function connectLater<Plan>(
 ): Promise<void> {
   await commands.ip(commands.hub, planControlPorts(control, nodes));
   await commands.ipMany(planNodes(control, { ...topology, nodes: new Map() }, nodes), temporary);
+}
+
+export interface ReconnectOptions<Plan> extends RunNetworkOptions<Plan> {
+  /** As it is; `topology` and `links` are what it becomes, `plans` those of links that are made. */
+  readonly before: Pick<RunNetworkOptions<Plan>, "topology" | "links">;
+  readonly change: TopologyChange;
+}
+
+/** Makes and takes away links between nodes that are up. @throws NetworkError */
+export async function reconnectNodes<Plan>(
+  options: ReconnectOptions<Plan>,
+  nodes: readonly NetworkNode[],
+): Promise<void> {
+  const { before, change, topology, links, backend, commands, plans, temporary } = options;
+  const among = (names: readonly string[]) => (one: LinkEnds) => names.includes(one.name);
+  const gone = planEnds(before.topology, before.links, nodes).filter(among(change.gone));
+  if (gone.length > 0) await backend.detach(gone);
+  const made = planEnds(topology, links, nodes).filter(among(change.made));
+  if (made.length > 0) await backend.attach(made, plans);
+  const batches = nodes.map(({ name, namespace }): NamedBatch => {
+    return { name, namespace, lines: planReconnected(options, name) };
+  });
+  await commands.ipMany(batches, temporary);
+  for (const { name, forwards } of change.nodes) {
+    const namespace = nodes.find((node) => node.name === name)?.namespace;
+    if (forwards === undefined || namespace === undefined) continue;
+    const script = 'echo "$0" >/proc/sys/net/ipv4/ip_forward';
+    await commands.run(namespace, ["sh", "-c", script, forwards ? "1" : "0"]);
+  }
+}
+
+/** What a node does at its interfaces when links have come and gone. */
+function planReconnected<Plan>(
+  { before, change, topology }: ReconnectOptions<Plan>,
+  name: string,
+): readonly string[] {
+  const { interfaces = [], routes = [] } = topology.nodes.get(name) ?? {};
+  const { routesGone = [], routesNew = [] } = change.nodes.find((one) => one.name === name) ?? {};
+  const fresh = interfaces.filter(({ link }) => change.made.includes(link));
+  const left = (before.topology.nodes.get(name)?.interfaces ?? []).filter(({ link }) =>
+    change.gone.includes(link),
+  );
+  const isBy = (all: readonly PlannedInterface[], via: string): boolean =>
+    all.some(({ neighbours }) => neighbours.some(({ address }) => address === via));
+  return [
+    ...fresh.flatMap(planInterface),
+    // The kernel has removed those by interfaces that are gone.
+    ...routesGone
+      .filter(({ via }) => !isBy(left, via))
+      .map(({ destination, via }) => `route del ${destination} via ${via}`),
+    ...routes
+      .filter((one) => routesNew.includes(one) || isBy(fresh, one.via))
+      .map(({ destination, via }) => `route replace ${destination} via ${via}`),
+  ];
 }
 
 /** The hub's own end of the control network. */

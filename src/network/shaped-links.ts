@@ -22,6 +22,8 @@ export interface ShapedLinks extends LinkBackend<ShapedLink, LinkChange> {
   lostByMachine(): Promise<number>;
   /** @returns why `set` would refuse these changes; nothing is changed */
   refusal(changes: readonly LinkChange[]): string | undefined;
+  /** @returns why `attach` would refuse these links, with those in `gone` away */
+  refusalToMake(links: readonly ShapedLink[], gone: readonly string[]): string | undefined;
   /** What became of the packets of a link, each way of it. @throws NetworkError */
   counts(link: string): Promise<readonly CountedWay[]>;
   /** Left out, who shapes does not see the packets. */

@@ -3,13 +3,30 @@
 // namespace for a LAN.
 //
 //   U1. Everything is made by one process of `ip`, however many links there are.
-import type { LinkBackend, LinkEnd, LinkEnds, NamespaceCommands } from "./link-backend.ts";
+import {
+  type LinkBackend,
+  type LinkEnd,
+  type LinkEnds,
+  type NamespaceCommands,
+  removeInterfaces,
+} from "./link-backend.ts";
 
 /** The unshaped back end. */
 export function createUnshapedLinks(commands: NamespaceCommands): LinkBackend {
   return {
     kind: "none",
     attach: (links) => commands.ip(commands.hub, planUnshaped(links)),
+    async detach(links) {
+      await removeInterfaces(
+        commands,
+        links.flatMap((link) => (isPair(link) ? link.ends.slice(0, 1) : link.ends)),
+      );
+      const bridges = links.filter((link) => !isPair(link) && link.ends.length > 0);
+      await commands.ip(
+        commands.hub,
+        bridges.map((link) => `link del dev ${bridgeOf(link)}`),
+      );
+    },
     set: () => Promise.resolve(),
     failed: new Promise(() => undefined),
     stop: () => Promise.resolve(),
@@ -19,15 +36,21 @@ export function createUnshapedLinks(commands: NamespaceCommands): LinkBackend {
 /** Lines for `ip -batch` in the hub. Pure. */
 export function planUnshaped(links: readonly LinkEnds[]): readonly string[] {
   return links.flatMap((link) => {
-    const [one, other, ...more] = link.ends;
-    const isPair = link.kind === "link" && one !== undefined && other !== undefined;
-    if (isPair && more.length === 0) {
+    const [one, other] = link.ends;
+    if (one === undefined) return [];
+    if (isPair(link) && other !== undefined) {
       return [`link add dev ${describeEnd(one)} type veth peer name ${describeEnd(other)}`];
     }
-    const bridge = `b${one?.slot ?? 0}`;
-    return one === undefined ? [] : [...planBridge(bridge), ...planPorts(bridge, link.ends)];
+    const bridge = bridgeOf(link);
+    return [...planBridge(bridge), ...planPorts(bridge, link.ends)];
   });
 }
+
+function isPair({ kind, ends }: LinkEnds): boolean {
+  return kind === "link" && ends.length === 2;
+}
+
+const bridgeOf = ({ ends }: LinkEnds): string => `b${ends[0]?.slot ?? 0}`;
 
 function planPorts(bridge: string, ends: readonly LinkEnd[]): readonly string[] {
   return ends.map(

@@ -14,9 +14,10 @@ import { type AgendaChange, newIndex } from "./agenda-change.ts";
 import type { ProgramAgent } from "./agents/program-agent.ts";
 import type { AgendaChanged, AgendaModifier, EventsChanged } from "./modify-agenda.ts";
 import type { NodeBoot, Told } from "./node-boot.ts";
-import type { NodeBackend, NodePlan, RunningNode } from "./nodes/index.ts";
+import type { NodeBackend, NodePlan, Relinking, RunningNode } from "./nodes/index.ts";
 import type { NumberedEvent } from "./run-agenda.ts";
 import type { RunEventBody, RunModified } from "./run-event.ts";
+import type { RunLinkAgents } from "./run-link-agents.ts";
 
 /** What to do; names of the experiment as it is to be, of `removed` as it was. */
 export interface Modification {
@@ -38,6 +39,8 @@ export interface Modification {
   readonly agenda: AgendaChange;
   /** Links whose ends stay and that are to do something else. */
   readonly links: readonly string[];
+  /** Links that come, go, or get other ends: those are both. */
+  readonly relinked: { readonly made: readonly string[]; readonly gone: readonly string[] };
 }
 
 export interface ModifyOutcome {
@@ -72,6 +75,8 @@ export interface ModifierOptions {
   readonly boot: NodeBoot;
   readonly programs: ProgramAgent;
   readonly planNode: (experiment: Experiment, node: string) => NodePlan;
+  /** Makes links and takes them away. */
+  readonly links: Pick<RunLinkAgents, "planRelink" | "relink">;
   /** Serves barriers to these nodes too. @returns what ends that again */
   readonly serveBarriers: (clients: readonly RunningNode[]) => Promise<() => Promise<void>>;
   /** From now on events are performed for `to`, and not those planned for `retired`. */
@@ -113,12 +118,13 @@ export class RunModifier implements Pick<RunControl, "modify"> {
   async modify(modification: Modification): Promise<ModifyOutcome> {
     this.#up = [];
     const links = this.#linkChanges(modification);
+    const relinking = this.#planRelink(modification);
     try {
       const undo = await this.#add(modification);
       const agenda = await this.#amend(modification, undo);
       // Nothing of it can be refused any more: a back end that fails ends the run by itself.
       if (links.length > 0) await this.#options.backend.doors?.shaped?.set(links);
-      return await this.#change(modification, agenda);
+      return await this.#change(modification, agenda, relinking);
     } finally {
       this.#up = undefined;
     }
@@ -140,6 +146,26 @@ export class RunModifier implements Pick<RunControl, "modify"> {
     const why = shaped.refusal(changes);
     if (why !== undefined) throw new ModifyError(why);
     return changes;
+  }
+
+  /** @returns undefined when no link comes or goes. @throws ModifyError */
+  #planRelink({ experiment, tables, relinked }: Modification): Relinking | undefined {
+    if (relinked.made.length + relinked.gone.length === 0) return undefined;
+    try {
+      return this.#options.links.planRelink(experiment, tables);
+    } catch (error) {
+      throw new ModifyError(textOf(error), { cause: error });
+    }
+  }
+
+  /** Who sends over links that go has ended. @throws ModifyError; the run ends over it */
+  async #relink(relinking: Relinking | undefined, experiment: Experiment): Promise<void> {
+    if (relinking === undefined) return;
+    try {
+      await this.#options.links.relink(relinking, experiment);
+    } catch (error) {
+      throw new ModifyError(textOf(error), { cause: error });
+    }
   }
 
   /** M2. @returns what takes it back */
@@ -186,12 +212,17 @@ export class RunModifier implements Pick<RunControl, "modify"> {
   }
 
   /** M1, M3. */
-  async #change(modification: Modification, changed: AgendaChanged): Promise<ModifyOutcome> {
+  async #change(
+    modification: Modification,
+    changed: AgendaChanged,
+    relinking: Relinking | undefined,
+  ): Promise<ModifyOutcome> {
     const { backend, boot, programs, adopt, agenda, traffic, say } = this.#options;
     const { nodes, tables } = modification;
     const retired = new Set([...modification.programs.removed, ...modification.programs.restarted]);
     const ran = await programs.supersede(retired, new Set(modification.programs.restarted));
     await traffic.end(modification.traffic.ended);
+    await this.#relink(relinking, modification.experiment);
     await backend.remove([...nodes.removed, ...nodes.restarted]);
     const lost: { node: string; why: string }[] = [];
     for (const name of nodes.restarted) {
@@ -206,7 +237,8 @@ export class RunModifier implements Pick<RunControl, "modify"> {
     this.#experiment = experiment;
     this.#tables = tables;
     boot.tell({ experiment, tables });
-    if (nodes.added.length + nodes.removed.length + nodes.restarted.length > 0) {
+    const others = nodes.added.length + nodes.removed.length + nodes.restarted.length;
+    if (others > 0 || relinking !== undefined) {
       await this.#nameOthers();
     }
     programs.replace(experiment.programs);
@@ -254,7 +286,7 @@ export class RunModifier implements Pick<RunControl, "modify"> {
   }
 
   #describe(
-    { nodes, programs, experiment, traffic, agenda, links }: Modification,
+    { nodes, programs, experiment, traffic, agenda, links, relinked }: Modification,
     events: EventsChanged,
     lost: ModifyOutcome["lost"],
   ): RunModified {
@@ -276,7 +308,9 @@ export class RunModifier implements Pick<RunControl, "modify"> {
       programsAdded: named(programs.added),
       programsRemoved: programs.removed,
       programsRestarted: named(programs.restarted),
-      linksChanged: links,
+      linksChanged: [...links, ...relinked.made.filter((one) => relinked.gone.includes(one))],
+      linksAdded: relinked.made.filter((one) => !relinked.gone.includes(one)),
+      linksRemoved: relinked.gone.filter((one) => !relinked.made.includes(one)),
       trafficEnded: traffic.ended,
       trafficBegun: traffic.begun,
       sequencesChanged: [...agenda.defined, ...agenda.undefined],

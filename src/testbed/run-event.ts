@@ -225,6 +225,8 @@ export interface RunModified {
   readonly programsRemoved: readonly string[];
   readonly programsRestarted: RunStarted["programs"];
   readonly linksChanged: readonly string[];
+  readonly linksAdded: readonly string[];
+  readonly linksRemoved: readonly string[];
   /** Names of flows of traffic whose ends were closed, and of those that were opened. */
   readonly trafficEnded: readonly string[];
   readonly trafficBegun: readonly string[];

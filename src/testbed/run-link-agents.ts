@@ -3,6 +3,7 @@
 // them, and says at the end how they were. Orders the parts; links themselves are the back end's.
 import { join } from "node:path";
 import type { Tables } from "../experiment/index.ts";
+import type { Experiment } from "../experiment/model.ts";
 import type { Clock } from "../host/clock.ts";
 import { NetworkError } from "../network/link-backend.ts";
 import type { LinksReport, ShaperHealth } from "../network/link-report.ts";
@@ -13,14 +14,16 @@ import { LinkAgent } from "./agents/link-agent.ts";
 import { LinkTraceAgent } from "./agents/link-trace-agent.ts";
 import { readTracedEnds } from "./agents/traced-ends.ts";
 import { LinkDoor, type LinkRequest } from "./link-door.ts";
-import type { NodeBackend } from "./nodes/index.ts";
+import type { NodeBackend, Relinking } from "./nodes/index.ts";
+import { planRelink } from "./plan-relink.ts";
 import { reportLinks } from "./run-links.ts";
+import { planNode } from "./run-nodes.ts";
 
 /** In the results. */
 export const tracesDirectory = "traces";
 
 export interface RunLinkAgentsOptions {
-  readonly backend: Pick<NodeBackend, "doors" | "linkDoor">;
+  readonly backend: NodeBackend;
   readonly clock: Clock;
   /** `pid/eid` */
   readonly scope: string;
@@ -76,6 +79,26 @@ export class RunLinkAgents {
   /** @throws NetworkError with a sentence when there is nothing to tell */
   report(link: string | null): Promise<LinksReport> {
     return reportLinks(this.#options.backend.doors, this.#options.scope, link);
+  }
+
+  /** Whether links can become those of an experiment. @throws NetworkError with a sentence */
+  planRelink(experiment: Experiment, tables: Tables | undefined): Relinking {
+    return planRelink(this.#options.backend, experiment, tables);
+  }
+
+  /** @throws Error; the run has ended over it then */
+  async relink(to: Relinking, experiment: Experiment): Promise<void> {
+    const { backend, onFailed } = this.#options;
+    try {
+      await backend.relink?.(
+        to,
+        experiment.nodes.map(({ name }) => planNode(experiment, name)),
+      );
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      onFailed(`links could not be made others: ${why}`);
+      throw error;
+    }
   }
 
   /** Before the nodes go. Says how links were. */

@@ -377,7 +377,7 @@ class Run {
     if (boot === undefined || programs === undefined) return;
     const scope = this.#scope;
     const parts = {
-      ...{ backend, boot, programs, planNode },
+      ...{ backend, boot, programs, planNode, links },
       serveBarriers: async (clients: readonly RunningNode[]) => {
         await events.listenForNodes();
         await this.#gnunet?.serve(clients, this.#backend?.doors);

@@ -29,6 +29,13 @@ const linesWith = (l0: string): string[] => [
   "",
 ];
 
+/** With a fourth node, which is in the LAN. */
+const grown = (): string[] =>
+  linesWith("5Mb 50ms").flatMap((line) => {
+    if (line.startsWith("set c ")) return [line, "set d [$ns node]"];
+    return [line.replace('"$a $b $c"', '"$a $b $c $d"')];
+  });
+
 let state = "";
 const muster = (...argv: readonly string[]): Promise<Ended> =>
   run("muster", argv, { env: { MUSTER_STATE: state } });
@@ -197,6 +204,53 @@ describe.skipIf(!isRoot)("muster link", () => {
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain("(inFlightBytesMax)");
     expect(wayFrom(await show("l0"), "b")).toMatchObject({ asked, now: asked });
+  });
+
+  test("modify makes links and takes them away, while what stays loses nothing", async () => {
+    const file = join(files, "linked.ns");
+    const write = (...more: readonly string[]): void => {
+      const [end, ...lines] = linesWith("5Mb 50ms").slice(0, -2).reverse();
+      writeFileSync(file, [...lines.reverse(), end, ...more, "$ns run", ""].join("\n"));
+    };
+    write();
+    await ok("modify", experiment, file);
+    const words = ["ping", "-c", "200", "-i", "0.05", "-W", "10", "b-l0"];
+    const under = ["exec", "--experiment", experiment, "a", "--", ...words];
+    const flow = start("muster", under, { env: { MUSTER_STATE: state } });
+    await flow.prints(/icmp_seq=3 /);
+    const far = "set l1 [$ns duplex-link $c $d 10Mb 5ms DropTail]";
+    write("set d [$ns node]", far);
+    expect(await ok("modify", experiment, file)).toMatch(/node added \(d\).*link added \(l1\)/s);
+    const trip = async (from: string, to: string): Promise<string> => {
+      const argv = ["exec", "--experiment", experiment, from, "--", "ping", "-c", "2", "-W", "2"];
+      return (await muster(...argv, to)).stdout;
+    };
+    expect(await trip("c", "d-l1")).toMatch(/2 received.*= 1\d\.\d/s);
+    expect(wayFrom(await show("l1"), "c")).toMatchObject({ isUp: true, counts: { lost: 0 } });
+    // What names it finds it.
+    expect(await ok("link", "set", experiment, "l1", "delay=30ms")).toBeDefined();
+    expect(await trip("d", "c-l1")).toMatch(/2 received.*= 6\d\.\d/s);
+    // What cannot be, changes nothing.
+    write("set d [$ns node]", far, "set l2 [$ns duplex-link $a $d 1000Mb 900ms DropTail]");
+    const refused = await muster("modify", experiment, file);
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringContaining("(inFlightBytesMax)"),
+    ]);
+    expect(await trip("c", "d-l1")).toContain("2 received");
+    write("set d [$ns node]");
+    expect(await ok("modify", experiment, file)).toContain("link removed (l1)");
+    expect(await trip("c", "d-l1")).toBe("");
+    const { stderr } = await muster("link", "show", experiment, "l1");
+    expect(stderr).toContain("there is no link l1; there are: l0, lan0");
+    const { stdout } = await flow.ended;
+    expect(stdout).toContain("200 packets transmitted, 200 received");
+    // A LAN gets a member: it is made anew, with everybody in it.
+    writeFileSync(file, grown().join("\n"));
+    expect(await ok("modify", experiment, file)).toContain("link changed (lan0)");
+    expect(await trip("a", "d-lan0")).toContain("2 received");
+    expect(await trip("b", "c-lan0")).toContain("2 received");
+    expect(await trip("a", "b-l0")).toContain("2 received");
   });
 
   test("says what there is when a name is wrong", async () => {

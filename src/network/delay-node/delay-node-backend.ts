@@ -16,6 +16,7 @@ import {
   type LinkEnds,
   type NamespaceCommands,
   NetworkError,
+  removeInterfaces,
 } from "../link-backend.ts";
 import type { ShaperHealth } from "../link-report.ts";
 import { type DirectionPlace, type DirectionUpdate, LinkTable } from "../link-table.ts";
@@ -112,6 +113,23 @@ export class DelayNodeBackend implements ShapedLinks {
     await this.#options.commands.ip(this.#options.commands.hub, lines);
   }
 
+  async detach(links: readonly LinkEnds[]): Promise<void> {
+    const { commands } = this.#options;
+    await removeInterfaces(
+      commands,
+      links.flatMap(({ ends }) => ends),
+    );
+    const byThread = Map.groupBy(links, ({ name }) => this.#threadOf.get(name) ?? 0);
+    for (const [thread, own] of byThread) {
+      const names = own.map(({ name }) => name);
+      await this.#running().ask(thread, { kind: "remove", links: names });
+      this.#loads[thread] =
+        (this.#loads[thread] ?? 0) - names.reduce((sum, name) => sum + this.#loadOf(name), 0);
+      for (const name of names) this.#threadOf.delete(name);
+      this.table.remove(names);
+    }
+  }
+
   async set(changes: readonly LinkChange[]): Promise<void> {
     await this.setAt(changes, 0);
   }
@@ -127,6 +145,10 @@ export class DelayNodeBackend implements ShapedLinks {
   refusal(changes: readonly LinkChange[]): string | undefined {
     const planned = this.table.plan(changes);
     return "problem" in planned ? planned.problem : undefined;
+  }
+
+  refusalToMake(links: readonly ShapedLink[], gone: readonly string[]): string | undefined {
+    return this.table.check(links, gone)[0];
   }
 
   async lostByMachine(): Promise<number> {
@@ -233,9 +255,13 @@ export class DelayNodeBackend implements ShapedLinks {
   #assign({ name, members }: ShapedLink): number {
     const lightest = this.#loads.indexOf(Math.min(...this.#loads));
     const load = this.#loads[lightest] ?? 0;
-    this.#loads[lightest] = load + members.reduce((sum, { up }) => sum + loadOf(up), 0);
+    this.#loads[lightest] = load + loadOfAll(members);
     this.#threadOf.set(name, lightest);
     return lightest;
+  }
+
+  #loadOf(name: string): number {
+    return loadOfAll(this.table.link(name)?.members ?? []);
   }
 
   #segment({ name, ends }: LinkEnds): SegmentOrder {
@@ -267,6 +293,9 @@ const vniOf = ({ slot }: LinkEnd): number => slot + 1;
 
 const loadOf = ({ bandwidthBps }: { readonly bandwidthBps: number }): number =>
   bandwidthBps === 0 ? threadBps / 4 : bandwidthBps;
+
+const loadOfAll = (members: ShapedLink["members"]): number =>
+  members.reduce((sum, { up }) => sum + loadOf(up), 0);
 
 function threadsFor(links: readonly ShapedLink[]): number {
   const loads = links.flatMap(({ members }) => members.map(({ up }) => loadOf(up)));

@@ -35,6 +35,7 @@ export type ShaperOrder =
       readonly port: number;
     }
   | { readonly kind: "add"; readonly segments: readonly SegmentOrder[] }
+  | { readonly kind: "remove"; readonly links: readonly string[] }
   | {
       readonly kind: "change";
       readonly updates: readonly UpdateOrder[];

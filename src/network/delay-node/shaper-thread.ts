@@ -75,7 +75,7 @@ class ShaperThread {
   readonly #say: (what: ThreadSays, owned?: readonly ArrayBuffer[]) => void;
   readonly #links = new Map<string, Link>();
   /** By the number that packets of an end carry: its link, and which member of it. */
-  readonly #ends: { readonly link: Link; readonly member: number }[] = [];
+  readonly #ends: ({ readonly link: Link; readonly member: number } | undefined)[] = [];
   readonly #heap = new SegmentHeap<Link>();
   readonly #traces = new Map<number, { readonly link: Link; readonly trace: ThreadTrace }>();
   readonly #word = new Int32Array(new SharedArrayBuffer(4));
@@ -120,6 +120,9 @@ class ShaperThread {
           break;
         case "add":
           for (const segment of order.segments) this.#add(segment);
+          break;
+        case "remove":
+          for (const link of order.links) this.#remove(link);
           break;
         case "change":
           this.#plan({ id, atUs: order.atUs, updates: order.updates });
@@ -234,6 +237,20 @@ class ShaperThread {
     for (const [member, { vni }] of members.entries()) this.#ends[vni] = { link, member };
   }
 
+  /** With what is on its way in it; a change that is told for later finds it gone. */
+  #remove(name: string): void {
+    const link = this.#links.get(name);
+    if (link === undefined) return;
+    for (const [id, known] of [...this.#traces]) {
+      if (known.link !== link) continue;
+      this.#changeTrace({ kind: "trace-end", trace: id });
+      this.#say({ kind: "trace-ended", trace: id });
+    }
+    this.#heap.remove(link);
+    this.#links.delete(name);
+    for (const { vni } of link.order.members) this.#ends[vni] = undefined;
+  }
+
   #plan(change: Change): void {
     const index = this.#changes.findIndex(({ atUs }) => atUs > change.atUs);
     this.#changes.splice(index === -1 ? this.#changes.length : index, 0, change);
@@ -276,6 +293,8 @@ class ShaperThread {
 
   /** @param cameUs when the packet came, not after now */
   #pass(cameUs: number, { link, member, packet }: Arrival, nowUs: number): void {
+    // It came before its link was taken away.
+    if (link.place < 0) return;
     if (this.#changes.length > 0) this.#applyChanges(cameUs);
     const atUs = Math.max(cameUs, this.#lastUs);
     this.#lastUs = atUs;

@@ -10,6 +10,7 @@ import {
   type NamespaceCommands,
   type NetNamespace,
   NetworkError,
+  removeInterfaces,
 } from "../link-backend.ts";
 import type { CountedWay } from "../link-report.ts";
 import { type DirectionUpdate, LinkTable } from "../link-table.ts";
@@ -61,6 +62,27 @@ export class NetemBackend implements ShapedLinks {
     await this.#apply(states);
   }
 
+  async detach(links: readonly LinkEnds[]): Promise<void> {
+    const names = links.map(({ name }) => name);
+    const isLan = new Set(names.filter((name) => this.#isLan(name)));
+    // Changes that are on their way are for devices that are there.
+    const work = this.#last.then(async () => {
+      this.table.remove(names);
+      await removeInterfaces(
+        this.#commands,
+        links.flatMap(({ name, ends }) => (isLan.has(name) ? ends : ends.slice(0, 1))),
+      );
+      const bridges = links.filter(({ name }) => isLan.has(name)).map(bridgeName);
+      await this.#commands.ip(
+        this.#commands.hub,
+        bridges.map((bridge) => `link del dev ${bridge}`),
+      );
+      for (const name of names) this.#ends.delete(name);
+    });
+    this.#last = work.catch(() => undefined);
+    await work;
+  }
+
   async set(changes: readonly LinkChange[]): Promise<void> {
     await this.setAt(changes, 0);
   }
@@ -89,6 +111,18 @@ export class NetemBackend implements ShapedLinks {
       const [is, was] = [update.state, this.table.state(update)].map((it) => it?.shape.queue);
       if (is?.kind === was?.kind && is?.limitUnit === was?.limitUnit) continue;
       return `link ${update.link}: netem cannot make its queue one of another kind while it is up`;
+    }
+    return undefined;
+  }
+
+  refusalToMake(links: readonly ShapedLink[], gone: readonly string[]): string | undefined {
+    const [problem] = this.table.check(links, gone);
+    if (problem !== undefined) return problem;
+    for (const { name, members } of links) {
+      for (const shape of members.flatMap(({ up, down }) => [up, down ?? up])) {
+        const why = netemProblem({ shape, isUp: true });
+        if (why !== undefined) return `link ${name}: ${why}`;
+      }
     }
     return undefined;
   }
@@ -167,8 +201,11 @@ function linkLines({ name, ends }: LinkEnds): readonly string[] {
   return [`link add ${deviceWords(first)} type veth peer ${deviceWords(second)}`];
 }
 
-function lanLines({ ends }: LinkEnds): readonly string[] {
-  const bridge = `lan${ends[0]?.slot ?? 0}`;
+const bridgeName = ({ ends }: LinkEnds): string => `lan${ends[0]?.slot ?? 0}`;
+
+function lanLines(link: LinkEnds): readonly string[] {
+  const { ends } = link;
+  const bridge = bridgeName(link);
   return [
     `link add name ${bridge} type bridge`,
     `link set ${bridge} up`,

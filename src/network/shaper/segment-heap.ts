@@ -6,7 +6,7 @@
 
 export interface HeapItem {
   nextUs: number;
-  /** Place in the heap; the heap's own. */
+  /** Place in the heap, the heap's own; negative when it is in none. */
   place: number;
 }
 
@@ -23,8 +23,20 @@ export class SegmentHeap<Item extends HeapItem> {
     this.moved(item);
   }
 
+  /** It may still be told to have moved. */
+  remove(item: Item): void {
+    const { place } = item;
+    const last = this.#items.pop();
+    item.place = -1;
+    if (last === undefined || last === item) return;
+    this.#items[place] = last;
+    last.place = place;
+    this.moved(last);
+  }
+
   /** Its instant is another one. */
   moved(item: Item): void {
+    if (item.place < 0) return;
     this.#rise(item);
     this.#sink(item);
   }

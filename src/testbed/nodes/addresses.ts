@@ -9,7 +9,6 @@
 //   255      the lock
 //   A1. The same plan and block give the same addresses.
 //   A2. No address is given out twice.
-import { assert } from "../../core/assert.ts";
 import type { NodeAddress } from "../run-event.ts";
 import type { NodePlan } from "./node-plan.ts";
 
@@ -45,24 +44,22 @@ export function lockAddress(block: number): string {
 /**
  * Gives every node its addresses.
  *
- * @param before nodes that have been given addresses in this run: those that come later have no
- * links, because the links of a run do not change (A2).
+ * @param before how many nodes, and link addresses, have been given in this run (A2).
  * @returns addresses by node name, or the sentence that says which limit the plan exceeds.
  */
 export function planAddresses(
   block: number,
   nodes: readonly NodePlan[],
-  before = 0,
+  before: { readonly nodes: number; readonly links: number } = { nodes: 0, links: 0 },
 ): ReadonlyMap<string, NodeAddresses> | string {
-  const count = before + nodes.length;
+  const count = before.nodes + nodes.length;
   if (count > NODES_MAX) {
     return `${count} nodes are more than the ${NODES_MAX} that one machine has addresses for`;
   }
-  assert(before === 0 || nodes.every(({ links }) => links.length === 0), "A2: no links later");
   const result = new Map<string, NodeAddresses>();
-  let linkCount = 0;
+  let linkCount = before.links;
   for (const [position, node] of nodes.entries()) {
-    const index = before + position;
+    const index = before.nodes + position;
     const control = numbered(block, 0, index);
     const all: NodeAddress[] = [{ link: "", experiment: "", loopback: control }];
     for (const { link, experiment } of node.links) {
@@ -76,6 +73,29 @@ export function planAddresses(
     return `${linkCount} link addresses are more than the ${LINK_ADDRESSES_MAX} of one machine`;
   }
   return result;
+}
+
+/** How many link addresses were given to nodes: what `planAddresses` wants to know. */
+export function countLinkAddresses(nodes: Iterable<NodeAddresses>): number {
+  return [...nodes].reduce((sum, { all }) => sum + all.length - 1, 0);
+}
+
+/**
+ * The addresses of a node whose links have become others; its own stay.
+ * @param linksBefore link addresses that have been given in this run (A2)
+ */
+export function readdress(
+  block: number,
+  before: NodeAddresses,
+  { links }: NodePlan,
+  linksBefore: number,
+): NodeAddresses | string {
+  const given = planAddresses(block, [{ name: "", links }], { nodes: 0, links: linksBefore });
+  if (typeof given === "string") return given;
+  const more = given.get("")?.all.slice(1) ?? [];
+  const kept = new Map(before.all.map((one) => [`${one.link} ${one.experiment}`, one]));
+  const all = more.map((one) => kept.get(`${one.link} ${one.experiment}`) ?? one);
+  return { ...before, all: [...before.all.slice(0, 1), ...all] };
 }
 
 /** The block that an address of a run is in. */

@@ -9,7 +9,7 @@ export {
   type RunEntrances,
 } from "./entrances.ts";
 export { createHostNode, type HostNodeOptions } from "./host-node.ts";
-export type { LinkShaping, NetworkDoors, NetworkPlan } from "./network-plan.ts";
+export type { LinkShaping, NetworkDoors, NetworkPlan, Relinking } from "./network-plan.ts";
 export type {
   BackendOptions,
   ExitStatus,

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The network that nodes of a run are to have, and what they reach by it.
 import type { Socket } from "node:net";
+import type { Link } from "../../experiment/model.ts";
 import type { ControlNetwork } from "../../network/control-network.ts";
 import type { OpenPort } from "../../network/gate.ts";
 import type { WantedSocket } from "../../network/gate-messages.ts";
 import type { LinkBackend, NamespaceCommands } from "../../network/link-backend.ts";
+import type { ShapedLink } from "../../network/model.ts";
 import type { ShapedLinks } from "../../network/shaped-links.ts";
 import type { Topology } from "../../network/topology.ts";
 
@@ -25,6 +27,14 @@ export interface NetworkPlan {
   readonly shapeLinks: (commands: NamespaceCommands) => LinkShaping;
   /** A run without it is not wanted. */
   readonly isRequired: boolean;
+}
+
+/** What the network of a run that is under way is to be. Who shapes links stays who it is. */
+export interface Relinking {
+  readonly network: Pick<NetworkPlan, "topology" | "control" | "links">;
+  readonly links: readonly Link[];
+  /** By link. */
+  readonly shapes: ReadonlyMap<string, ShapedLink>;
 }
 
 /** What nodes with a network of their own reach of the run, and how. */

@@ -4,7 +4,7 @@
 import type { Link } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { NodeAddress } from "../run-event.ts";
-import type { NetworkDoors, NetworkPlan } from "./network-plan.ts";
+import type { NetworkDoors, NetworkPlan, Relinking } from "./network-plan.ts";
 import type { NodeGroupLimits } from "./node-groups.ts";
 import type { NodePlan } from "./node-plan.ts";
 
@@ -194,6 +194,13 @@ export interface NodeBackend {
    * links. @throws Error with a sentence for the user; none of them is there then.
    */
   add(plans: readonly NodePlan[]): Promise<void>;
+  /** Why links cannot become these while nodes run; left out: no links can be made or go. */
+  readonly relinkRefusal?: ((to: Relinking) => string | undefined) | undefined;
+  /**
+   * Makes and takes away links, and gives nodes the interfaces, addresses and routes that they have
+   * then. What stays as it is carries on. @throws Error: the network is in no known state then
+   */
+  relink?(to: Relinking, plans: readonly NodePlan[]): Promise<void>;
   /**
    * Ends nodes with all that runs there. What they have written to the results stays; their own
    * temporary directories go, unless the nodes come back and are to find them.

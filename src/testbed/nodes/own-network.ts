@@ -13,11 +13,14 @@ import {
   connectNodes,
   type NetworkNode,
   type RunNetworkOptions,
+  reconnectNodes,
 } from "../../network/run-network.ts";
 import type { ShapedLinks } from "../../network/shaped-links.ts";
+import type { Topology } from "../../network/topology.ts";
+import { changeTopology, slotsOf, type TopologyChange } from "../../network/topology-change.ts";
 import type { NodeAddresses } from "./addresses.ts";
 import type { Namespaces } from "./namespaces.ts";
-import type { NetworkDoors, NetworkPlan } from "./network-plan.ts";
+import type { NetworkDoors, NetworkPlan, Relinking } from "./network-plan.ts";
 
 /** The addresses of a node as it sees them. */
 export function seenAddresses(own: NodeAddresses, control: ControlNetwork): NodeAddresses {
@@ -47,7 +50,9 @@ export class OwnNetwork implements NetworkDoors {
   readonly commands: RunNamespaceCommands;
   readonly failed: Promise<string>;
   readonly #options: OwnNetworkOptions;
-  readonly #network: RunNetworkOptions<unknown>;
+  #network: RunNetworkOptions<unknown>;
+  /** Numbers of ends that have been given. */
+  #slots: number;
   readonly #gate: Gate;
   readonly #servers: Server[] = [];
   /** Nodes that have had a network: one that comes back finds it again. */
@@ -62,6 +67,7 @@ export class OwnNetwork implements NetworkDoors {
     const { control, topology, links } = plan;
     const commands = this.commands;
     this.#network = { commands, control, topology, links, backend, plans, temporary };
+    this.#slots = slotsOf(topology);
     this.links = backend.kind;
     this.shaped = shaped;
     this.failed = backend.failed;
@@ -82,6 +88,37 @@ export class OwnNetwork implements NetworkDoors {
     if (this.#connected.has(name)) return;
     await connectLater(this.#network, [this.#node(name, addresses)]);
     this.#connected.add(name);
+  }
+
+  /** @returns why the network cannot become this one. */
+  relinkRefusal({ network, shapes }: Relinking): string | undefined {
+    const { control } = this.#options.plan;
+    if (network.control.subnet !== control.subnet) {
+      return `a link overlaps ${control.subnet}, the control network of the run; give it another subnet`;
+    }
+    const { gone, made } = this.#changeTo(network);
+    const shaped = made.flatMap((name) => shapes.get(name) ?? []);
+    return this.shaped?.refusalToMake(shaped, gone);
+  }
+
+  /** @returns the topology that there is then. @throws NetworkError */
+  async relink(
+    { network, shapes }: Relinking,
+    addresses: ReadonlyMap<string, NodeAddresses>,
+  ): Promise<Topology> {
+    const change = this.#changeTo(network);
+    const { topology } = change;
+    const before = this.#network;
+    const next = { ...before, topology, links: network.links, plans: shapes };
+    const nodes = [...this.#connected].map((name) => this.#node(name, addresses));
+    this.#slots = Math.max(this.#slots, slotsOf(topology));
+    this.#network = next;
+    await reconnectNodes({ ...next, before, change }, nodes);
+    return topology;
+  }
+
+  #changeTo({ topology }: Relinking["network"]): TopologyChange {
+    return changeTopology(this.#network.topology, topology, this.#slots);
   }
 
   /** Its network has gone with it. */

@@ -83,7 +83,7 @@ export interface ProcessNodeOptions {
 
 export class ProcessNode implements RunningNode {
   readonly name: string;
-  readonly addresses: readonly NodeAddress[];
+  addresses: readonly NodeAddress[];
   readonly calledAt: string;
   readonly hostPath: RunningNode["hostPath"];
   readonly #options: ProcessNodeOptions;

@@ -11,11 +11,11 @@ import { assert } from "../../core/assert.ts";
 import { type ControlNetwork, seenByNodes } from "../../network/control-network.ts";
 import type { PlannedInterface } from "../../network/topology.ts";
 import { type AddressBlock, claimAddressBlock } from "./address-block.ts";
-import { type NodeAddresses, planAddresses } from "./addresses.ts";
+import { countLinkAddresses, type NodeAddresses, planAddresses, readdress } from "./addresses.ts";
 import { linkDoorOf, type NodeEntrance, writeEntrances } from "./entrances.ts";
 import { markedProcesses } from "./marked-processes.ts";
 import { type HeldNode, type Namespaces, startNamespaces } from "./namespaces.ts";
-import type { NetworkDoors, NetworkPlan } from "./network-plan.ts";
+import type { NetworkDoors, NetworkPlan, Relinking } from "./network-plan.ts";
 import { type ArchivePlan, planArchives } from "./node-archives.ts";
 import type { BackendOptions, NodeBackend, NodeMode } from "./node-backend.ts";
 import {
@@ -314,7 +314,9 @@ class ProcessBackend implements NodeBackend {
   readonly shell: string;
   readonly doors: NetworkDoors | undefined;
   readonly linkDoor: string;
-  readonly #parts: BackendParts;
+  #parts: BackendParts;
+  /** Link addresses that were given. */
+  #linkAddresses: number;
   /** Of all nodes there ever were: a name keeps its addresses for the whole run. */
   readonly #addresses: Map<string, NodeAddresses>;
   readonly #plans: Map<string, NodePlan>;
@@ -329,6 +331,7 @@ class ProcessBackend implements NodeBackend {
     this.shell = parts.shell.text;
     this.#parts = parts;
     this.#addresses = new Map(parts.addresses);
+    this.#linkAddresses = countLinkAddresses(parts.addresses.values());
     this.#plans = new Map(parts.options.nodes.map((plan) => [plan.name, plan]));
     this.#tellEntrances();
     void parts.namespaces?.ended.then(() => {
@@ -374,6 +377,38 @@ class ProcessBackend implements NodeBackend {
     this.#tellEntrances();
   }
 
+  get relinkRefusal(): ((to: Relinking) => string | undefined) | undefined {
+    const { network } = this.#parts;
+    return network && ((to) => network.relinkRefusal(to));
+  }
+
+  async relink(to: Relinking, plans: readonly NodePlan[]): Promise<void> {
+    const { network, options, control } = this.#parts;
+    if (network === undefined) throw new NodesError("nodes have no network of their own");
+    const topology = await network.relink(to, this.#addresses);
+    const plan = { ...(options.network as NetworkPlan), ...to.network, topology };
+    this.#parts = { ...this.#parts, options: { ...options, network: plan, links: to.links } };
+    for (const one of plans) {
+      this.#plans.set(one.name, one);
+      this.#readdress(one);
+      const node = this.nodes.get(one.name);
+      const own = this.#addresses.get(one.name);
+      if (node === undefined || own === undefined) continue;
+      node.addresses = (control === undefined ? own : seenAddresses(own, control)).all;
+    }
+    this.#tellEntrances();
+  }
+
+  #readdress(plan: NodePlan): void {
+    const before = this.#addresses.get(plan.name);
+    if (before === undefined) return;
+    const { block } = this.#parts.block;
+    const after = readdress(block, before, plan, this.#linkAddresses);
+    if (typeof after === "string") throw new NodesError(after);
+    this.#linkAddresses += plan.links.length;
+    this.#addresses.set(plan.name, after);
+  }
+
   /** Its network stays when it goes: the ends of its links are there, and it is to come back. */
   #hasLinks(name: string): boolean {
     return this.#interfaces(name).length > 0;
@@ -409,8 +444,10 @@ class ProcessBackend implements NodeBackend {
 
   /** @throws NodesError when there are not enough; none is given then. */
   #giveAddresses(plans: readonly NodePlan[]): void {
-    const given = planAddresses(this.#parts.block.block, plans, this.#addresses.size);
+    const before = { nodes: this.#addresses.size, links: this.#linkAddresses };
+    const given = planAddresses(this.#parts.block.block, plans, before);
     if (typeof given === "string") throw new NodesError(given);
+    this.#linkAddresses += countLinkAddresses(given.values());
     for (const [name, addresses] of given) this.#addresses.set(name, addresses);
   }
 

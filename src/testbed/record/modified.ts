@@ -9,8 +9,8 @@ export function resultModification(
 ): ResultModification {
   const { nodesAdded, programsAdded, programsRestarted, trafficEnded, trafficBegun } = event;
   const { atUs, nodesRemoved, nodesRestarted, nodesLost, programsRemoved } = event;
-  const { linksChanged, sequencesChanged, events, eventsChanged, eventsRemoved, eventsFired } =
-    event;
+  const { linksChanged, linksAdded, linksRemoved, sequencesChanged } = event;
+  const { events, eventsChanged, eventsRemoved, eventsFired } = event;
   const names = (all: readonly { readonly name: string }[]): string[] =>
     all.map(({ name }) => name);
   const numbers = (rows: RunModified["events"]): number[] => rows.map(({ id }) => id);
@@ -18,7 +18,7 @@ export function resultModification(
     ...{ atUs, nodesAdded: names(nodesAdded), nodesRemoved, nodesRestarted, nodesLost },
     ...{ programsAdded: names(programsAdded), programsRemoved },
     ...{ programsRestarted: names(programsRestarted), trafficEnded, trafficBegun },
-    linksChanged,
+    ...{ linksChanged, linksAdded, linksRemoved },
     ...{ sequencesChanged, eventsAdded: numbers(events), eventsChanged: numbers(eventsChanged) },
     ...{ eventsRemoved, eventsFired: numbers(eventsFired) },
   };
@@ -34,6 +34,8 @@ export function describeModification(modification: ResultModification): string {
     ["programs removed", modification.programsRemoved],
     ["programs changed", modification.programsRestarted],
     ["links changed", modification.linksChanged],
+    ["links added", modification.linksAdded],
+    ["links removed", modification.linksRemoved],
     ["traffic ended", modification.trafficEnded],
     ["traffic begun", modification.trafficBegun],
     ["sequences and timelines changed", modification.sequencesChanged],

@@ -190,6 +190,8 @@ export interface ResultModification {
   readonly programsRemoved: readonly string[];
   readonly programsRestarted: readonly string[];
   readonly linksChanged: readonly string[];
+  readonly linksAdded: readonly string[];
+  readonly linksRemoved: readonly string[];
   readonly trafficEnded: readonly string[];
   readonly trafficBegun: readonly string[];
   /** Timelines and sequences that came, went or are otherwise. */

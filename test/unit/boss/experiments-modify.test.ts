@@ -146,10 +146,11 @@ describe("modify", () => {
   });
 
   it("is refused before anything is touched when it cannot be done", async () => {
-    const link = "set l [$ns duplex-link $a $b 1Mb 5ms DropTail]\n";
-    const error = await failure(modify(["a", "b"], "ann", link));
+    const error = await failure(modify(["a", "b"], "ann", "set opt(X) 1\n"));
     expect(error.code).toBe("NOT_YET");
-    expect(error.message).toContain("link l is added; nothing was changed; leave that as it is");
+    expect(error.message).toContain(
+      "variable X is added; nothing was changed; leave that as it is",
+    );
     expect((await failure(modify(["a"], "ann", "nonsense\n"))).code).toBe("REFUSED_FILE");
     expect(notes()).toHaveLength(3);
   });

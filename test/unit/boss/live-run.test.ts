@@ -70,6 +70,8 @@ describe("LiveRun", () => {
           programsRemoved: ["p", "q"],
           programsRestarted: [],
           linksChanged: [],
+          linksAdded: [],
+          linksRemoved: [],
           ...{ trafficEnded: [], trafficBegun: [], sequencesChanged: [], events: [] },
           ...{ eventsChanged: [], eventsRemoved: [], eventsFired: [] },
         },

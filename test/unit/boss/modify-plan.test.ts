@@ -212,23 +212,26 @@ describe("planModification()", () => {
     expect(changed(linked, with1)).toMatchObject({ fromNow: ["2 c START"] });
   });
 
-  it("changes what a link does, and refuses to connect it otherwise", () => {
+  it("changes what a link does, and makes one anew that is connected otherwise", () => {
     const link = (ends: string, rate: string): readonly string[] => [
       ...base,
       `set l [$ns duplex-link ${ends} ${rate} DropTail]`,
     ];
     const before = link("$a $b", "1Mb 5ms");
-    const links = (after: readonly string[]): readonly string[] | string => {
-      const plan = planModification(read(before), read(after));
-      return plan.kind === "planned" ? plan.modification.links : "refused";
+    const links = (after: readonly string[], from = before): unknown => {
+      const plan = planModification(read(from), read(after));
+      if (plan.kind !== "planned") return plan;
+      const { links: changed, relinked } = plan.modification;
+      return [changed, relinked.made, relinked.gone];
     };
-    expect(links(link("$a $b", "2Mb 5ms"))).toEqual(["l"]);
-    expect(links(before)).toEqual([]);
-    expect(refused(link("$b $a", "2Mb 5ms"), before)).toEqual(["link l is changed"]);
+    expect(links(link("$a $b", "2Mb 5ms"))).toEqual([["l"], [], []]);
+    expect(links(before)).toEqual([[], [], []]);
+    expect(links(link("$b $a", "2Mb 5ms"))).toEqual([[], ["l"], ["l"]]);
+    expect(links(before, base)).toEqual([[], ["l"], []]);
+    expect(links(base)).toEqual([[], [], ["l"]]);
   });
 
   it.each([
-    ["a link", [...base, "set l [$ns duplex-link $a $b 1Mb 5ms DropTail]"], "link l is added"],
     ["a variable", [...base, "set opt(X) 1", "set opt(Y) 2"], "variables X, Y are added"],
     ["the server's node", [...base, "tb-set-node-os $a FBSD-STD"], "node a is changed, and runs"],
     [
@@ -243,8 +246,7 @@ describe("planModification()", () => {
   });
 
   it("names everything that stands in the way at once", () => {
-    const link = "set l [$ns duplex-link $a $b 1Mb 5ms DropTail]";
-    expect(refused([...base, "set opt(X) 1", link])).toHaveLength(2);
+    expect(refused([...base, "set opt(X) 1", "tb-set-node-os $a FBSD-STD"])).toHaveLength(2);
   });
 
   it("refuses a server that would move because of a name", () => {

@@ -7,12 +7,14 @@ import {
   BLOCK_FIRST,
   BLOCK_LAST,
   blockOf,
+  countLinkAddresses,
   INSTANCES_MAX,
   instanceAddress,
   LINK_ADDRESSES_MAX,
   lockAddress,
   NODES_MAX,
   planAddresses,
+  readdress,
 } from "../../../src/testbed/nodes/addresses.ts";
 import type { NodePlan } from "../../../src/testbed/nodes/node-plan.ts";
 
@@ -45,7 +47,8 @@ test("instanceAddress() gives each instance one that is nobody else's, up to INS
 describe("planAddresses()", () => {
   test("gives nodes that come later what nobody had", () => {
     const first = plan(70, many(251, 1));
-    const later = planAddresses(70, [{ name: "late", links: [] }], 251);
+    const given = { nodes: 251, links: countLinkAddresses(first.values()) };
+    const later = planAddresses(70, [{ name: "late", links: [] }], given);
     if (typeof later === "string") throw new Error(later);
     expect(later.get("late")).toMatchObject({ control: "127.70.1.2", calledAt: "127.70.201.2" });
     const all = [...first.values(), ...later.values()].flatMap((one) => [
@@ -54,9 +57,29 @@ describe("planAddresses()", () => {
     ]);
     expect(new Set(all).size).toBe(all.length);
     const none = { name: "n", links: [] };
-    expect(typeof planAddresses(70, [none], NODES_MAX - 1)).toBe("object");
-    expect(planAddresses(70, [none], NODES_MAX)).toContain("more than");
-    expect(() => planAddresses(70, many(1, 1), 1)).toThrow("A2");
+    const behind = (count: number) => ({ nodes: count, links: 0 });
+    expect(typeof planAddresses(70, [none], behind(NODES_MAX - 1))).toBe("object");
+    expect(planAddresses(70, [none], behind(NODES_MAX))).toContain("more than");
+    const linked = planAddresses(70, many(1, 1), { nodes: 1, links: 7 });
+    if (typeof linked === "string") throw new Error(linked);
+    expect([...linked.values()][0]?.all[1]?.loopback).toBe("127.70.100.8");
+  });
+
+  test("gives links that come later what nobody had, and lets the others keep theirs", () => {
+    const links = (...names: readonly string[]) =>
+      names.map((link, index) => ({ link, experiment: `10.0.${index}.1` }));
+    const before = plan(70, [{ name: "a", links: links("l0", "l1") }]).get("a");
+    if (before === undefined) throw new Error("no node a");
+    const after = readdress(70, before, { name: "a", links: links("l0", "l2") }, 2);
+    if (typeof after === "string") throw new Error(after);
+    expect(after.control).toBe(before.control);
+    expect(after.all.map(({ link, loopback }) => `${link} ${loopback}`)).toEqual([
+      " 127.70.0.1",
+      "l0 127.70.100.1",
+      "l2 127.70.100.4",
+    ]);
+    const full = readdress(70, before, { name: "a", links: links("l0") }, LINK_ADDRESSES_MAX);
+    expect(full).toMatch(/25001 link addresses are more than/);
   });
 
   test("numbers nodes and link addresses in the order of the plan", () => {

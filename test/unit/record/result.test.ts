@@ -36,7 +36,7 @@ describe("a run that was modified", () => {
       nodesAdded: [{ name: "node2", addresses: [] }],
       ...{ nodesRemoved: ["node1"], nodesRestarted: [], nodesLost: [] },
       ...{ programsAdded: [late], programsRemoved: ["gone"], programsRestarted: [] },
-      linksChanged: ["l0"],
+      ...{ linksChanged: ["l0"], linksAdded: ["l1", "l2"], linksRemoved: ["l3"] },
       ...{ trafficEnded: [], trafficBegun: ["cbr"], sequencesChanged: ["q"] },
       ...{ eventsChanged: [{ ...row(1), plannedUs: 9_500 }], eventsRemoved: [3] },
       eventsFired: [row(2)],
@@ -50,7 +50,7 @@ describe("a run that was modified", () => {
       {
         ...{ atUs: 5_000, nodesAdded: ["node2"], nodesRemoved: ["node1"], nodesRestarted: [] },
         ...{ nodesLost: [], programsAdded: ["late"], programsRemoved: ["gone"] },
-        linksChanged: ["l0"],
+        ...{ linksChanged: ["l0"], linksAdded: ["l1", "l2"], linksRemoved: ["l3"] },
         ...{ programsRestarted: [], trafficEnded: [], trafficBegun: ["cbr"] },
         ...{ sequencesChanged: ["q"], eventsAdded: [8, 9], eventsChanged: [1] },
         ...{ eventsRemoved: [3], eventsFired: [2] },
@@ -82,7 +82,7 @@ describe("a run that was modified", () => {
     const page = renderReport(resultOf(story().end(9_000).events));
     const words =
       "nodes added: node2; nodes removed: node1; programs added: late; programs removed: gone; " +
-      "links changed: l0; traffic begun: cbr; " +
+      "links changed: l0; links added: l1, l2; links removed: l3; traffic begun: cbr; " +
       "sequences and timelines changed: q; events added: 8, 9; events changed: 1; " +
       "events removed: 3; events that had fired: 2";
     expect(page).toContain(`<title>modified: ${words}, +0.005s</title>`);
@@ -122,7 +122,7 @@ describe("a run that was modified", () => {
     );
     expect(text.at(-1)?.join("")).toBe(
       "+0.005s   modified: nodes added: node2; nodes removed: node1; programs added: late; programs removed: gone; " +
-        "links changed: l0; traffic begun: cbr; " +
+        "links changed: l0; links added: l1, l2; links removed: l3; traffic begun: cbr; " +
         "sequences and timelines changed: q; events added: 8, 9; events changed: 1; " +
         "events removed: 3; events that had fired: 2",
     );

@@ -35,6 +35,8 @@ function make(problem?: string) {
     table,
     failed: new Promise(() => undefined),
     attach: async () => undefined,
+    detach: async () => undefined,
+    refusalToMake: () => undefined,
     set: async () => undefined,
     stop: async () => undefined,
     lostByMachine: async () => 0,

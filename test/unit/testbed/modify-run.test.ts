@@ -7,6 +7,7 @@ import type { AgendaChange } from "../../../src/testbed/agenda-change.ts";
 import { ProgramAgent } from "../../../src/testbed/agents/program-agent.ts";
 import { noEvents } from "../../../src/testbed/modify-agenda.ts";
 import { type Modification, ModifyError, RunModifier } from "../../../src/testbed/modify-run.ts";
+import type { Relinking } from "../../../src/testbed/nodes/index.ts";
 import type { RunEventBody } from "../../../src/testbed/run-event.ts";
 import { FakeClock } from "../record/fake-clock.ts";
 import { FakeBackend } from "./fake-backend.ts";
@@ -24,12 +25,14 @@ let said: RunEventBody[] = [];
 let bootFails: ReadonlySet<string> = new Set();
 let ending = false;
 let agendaRefuses: string | undefined;
+let linksRefuse: string | undefined;
+let linksFail: string | undefined;
 let backend: FakeBackend;
 let programs: ProgramAgent;
 
 beforeEach(() => {
   [done, said, bootFails, ending] = [[], [], new Set(), false];
-  agendaRefuses = undefined;
+  [agendaRefuses, linksRefuse, linksFail] = [undefined, undefined, undefined];
   const clock = new FakeClock();
   backend = new FakeBackend(clock, ["a", "b"]);
   programs = new ProgramAgent({
@@ -59,6 +62,16 @@ function modifier(): RunModifier {
         stop: () => undefined,
       },
       planNode: (_experiment, name) => ({ name, links: [] }),
+      links: {
+        planRelink() {
+          if (linksRefuse !== undefined) throw new Error(linksRefuse);
+          return {} as Relinking;
+        },
+        async relink() {
+          if (linksFail !== undefined) throw new Error(linksFail);
+          done.push("links made and gone");
+        },
+      },
       serveBarriers: async (clients) => {
         done.push(`barriers for ${clients.map(({ name }) => name).join()}`);
         return async () => {
@@ -106,6 +119,7 @@ function modification(part: Partial<Modification>, ...nodes: readonly string[]):
   return {
     ...{ experiment: read(...nodes), tables: undefined, nodes: none, programs: none },
     ...{ traffic: { ended: [], begun: [] }, agenda: noChange, links: [] },
+    relinked: { made: [], gone: [] },
     ...part,
   };
 }
@@ -191,6 +205,33 @@ describe("RunModifier", () => {
     expect(experiment.programs.map(({ name }) => name)).toEqual(["a_startcmd"]);
     expect(done.at(-1)).toBe("planned ");
     expect(said.at(-1)).toMatchObject({ nodesLost: [{ name: "b", why: "b does not boot" }] });
+  });
+
+  it("makes links and takes them away when who used them has ended, and before nodes go", async () => {
+    const change = modification(
+      {
+        nodes: { ...none, removed: ["b"] },
+        traffic: { ended: ["cbr"], begun: [] },
+        relinked: { made: ["l1", "l2"], gone: ["l0", "l1"] },
+      },
+      "a",
+    );
+    await modifier().modify(change);
+    const order = ["traffic cbr ends", "links made and gone", "told a"];
+    expect(done.filter((one) => order.includes(one))).toEqual(order);
+    expect(done).toContain("others named");
+    expect(said.at(-1)).toMatchObject({
+      ...{ linksChanged: ["l1"], linksAdded: ["l2"], linksRemoved: ["l0"] },
+    });
+  });
+
+  it("changes nothing when links cannot be so, and says why", async () => {
+    linksRefuse = "l1 overlaps";
+    const change = modification({ relinked: { made: ["l1"], gone: [] } }, "a", "b");
+    await expect(modifier().modify(change)).rejects.toThrow(new ModifyError("l1 overlaps"));
+    expect([done, said]).toEqual([[], []]);
+    [linksRefuse, linksFail] = [undefined, "ip has failed"];
+    await expect(modifier().modify(change)).rejects.toThrow(new ModifyError("ip has failed"));
   });
 
   it("starts who ran though no event says when", async () => {
