@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What goes into the operations of experiments.ts and what users see of the outcome.
 import type { Level } from "../linktest/index.ts";
-import type { Modification, ModifyOutcome } from "../testbed/modify-run.ts";
+import { linksOf, type Modification, type ModifyOutcome } from "../testbed/modify-run.ts";
 import { joinNames, plural } from "../testbed/record/words.ts";
 import type { NumberedEvent } from "../testbed/run-agenda.ts";
 import type { Definition, ExperimentRow, HistoryEntry, RunRow } from "./database.ts";
@@ -41,6 +41,8 @@ export interface Modified {
   readonly traffic: Modification["traffic"];
   /** Links that do something else now. */
   readonly links: Modification["links"];
+  readonly linksAdded: readonly string[];
+  readonly linksRemoved: readonly string[];
   /** Numbers of events, as `muster event ls` and `result.json` show them. */
   readonly events: {
     readonly added: readonly number[];
@@ -59,9 +61,11 @@ export interface Modified {
 
 export function describeModification(
   experiment: string,
-  { nodes, programs, traffic, agenda, links }: Omit<Modification, "experiment" | "tables">,
+  modification: Omit<Modification, "experiment" | "tables">,
   { lost, events }: Pick<ModifyOutcome, "lost" | "events">,
 ): Omit<Modified, "warnings"> {
+  const { nodes, programs, traffic, agenda } = modification;
+  const links = linksOf(modification);
   const parts = [
     ["node", "added", nodes.added],
     ["node", "removed", nodes.removed],
@@ -69,7 +73,9 @@ export function describeModification(
     ["program", "added", programs.added],
     ["program", "removed", programs.removed],
     ["program", "changed", programs.restarted],
-    ["link", "changed", links],
+    ["link", "changed", links.changed],
+    ["link", "added", links.added],
+    ["link", "removed", links.removed],
     ["traffic flow", "ended", traffic.ended],
     ["traffic flow", "begun", traffic.begun],
     ["sequence or timeline", "defined", agenda.defined],
@@ -91,7 +97,11 @@ export function describeModification(
     ...{ added: numbers(events.added), changed: numbers(events.changed) },
     ...{ removed: events.removed, alreadyFired: numbers(events.fired) },
   };
-  return { experiment, nodes, programs, traffic, links, events: told, lost, summary };
+  const { changed, added: linksAdded, removed: linksRemoved } = links;
+  return {
+    ...{ experiment, nodes, programs, traffic, links: changed, linksAdded, linksRemoved },
+    ...{ events: told, lost, summary },
+  };
 }
 
 /** An experiment on its way up. */

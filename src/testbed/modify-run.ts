@@ -43,6 +43,20 @@ export interface Modification {
   readonly relinked: { readonly made: readonly string[]; readonly gone: readonly string[] };
 }
 
+/** What becomes of links, for people: one that is made anew is changed. */
+export function linksOf({ links, relinked }: Pick<Modification, "links" | "relinked">): {
+  readonly changed: readonly string[];
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+} {
+  const { made, gone } = relinked;
+  return {
+    changed: [...links, ...made.filter((name) => gone.includes(name))],
+    added: made.filter((name) => !gone.includes(name)),
+    removed: gone.filter((name) => !made.includes(name)),
+  };
+}
+
 export interface ModifyOutcome {
   /** What the run is now: as it was to be, without what was lost. */
   readonly experiment: Experiment;
@@ -286,10 +300,12 @@ export class RunModifier implements Pick<RunControl, "modify"> {
   }
 
   #describe(
-    { nodes, programs, experiment, traffic, agenda, links, relinked }: Modification,
+    modification: Modification,
     events: EventsChanged,
     lost: ModifyOutcome["lost"],
   ): RunModified {
+    const { nodes, programs, experiment, traffic, agenda } = modification;
+    const links = linksOf(modification);
     const { backend } = this.#options;
     const addressed = [...nodes.added, ...nodes.restarted].map((name) => ({
       name,
@@ -308,9 +324,9 @@ export class RunModifier implements Pick<RunControl, "modify"> {
       programsAdded: named(programs.added),
       programsRemoved: programs.removed,
       programsRestarted: named(programs.restarted),
-      linksChanged: [...links, ...relinked.made.filter((one) => relinked.gone.includes(one))],
-      linksAdded: relinked.made.filter((one) => !relinked.gone.includes(one)),
-      linksRemoved: relinked.gone.filter((one) => !relinked.made.includes(one)),
+      linksChanged: links.changed,
+      linksAdded: links.added,
+      linksRemoved: links.removed,
       trafficEnded: traffic.ended,
       trafficBegun: traffic.begun,
       sequencesChanged: [...agenda.defined, ...agenda.undefined],
