@@ -3,8 +3,8 @@
 //
 //   X1. An end that is in both, at the same place with the same name, address and MAC, keeps its
 //       interface; a link of which one end does not is made anew, whole.
-//   X2. Numbers of ends are given once in a run: what is on its way to an end that has gone comes to
-//       nobody.
+//   X2. Numbers of ends are given once in a run: what is on its way to an end that has gone comes
+//       to nobody.
 import type { Route } from "./routes.ts";
 import type { PlannedInterface, PlannedNode, Topology } from "./topology.ts";
 

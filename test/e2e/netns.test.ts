@@ -115,6 +115,45 @@ describe.runIf(modes.includes("namespace"))("nodes with a network of their own",
     expect(await say(backend, "node0", `ping -c 1 -W 5 ${control}`)).toContain("(172.31.0.3)");
   });
 
+  test("get other links while they run, and lose those that go, with their routes", async () => {
+    const backend = await start(3, { links: [lanOf([0, 1])] });
+    const there = (node: string): Promise<string> =>
+      say(
+        backend,
+        node,
+        "ls /sys/class/net; ip -4 route | grep -v eth0; cat /proc/sys/net/ipv4/ip_forward",
+      );
+    const before = await there("node2");
+    expect(before).toMatch(/^10\.2\.0\.0\/24 via /m);
+    const { nodes, links, network } = ring(3, { links: [lanOf([1, 2])] });
+    if (network === undefined || !("topology" in network)) throw new Error("no network");
+    expect(backend.relinkRefusal?.({ network, links, shapes: new Map() })).toBe(undefined);
+    await backend.relink?.({ network, links, shapes: new Map() }, nodes);
+    // node1 has it anew, with another member; node0 gets there by a link that it had.
+    expect(await there("node0")).toMatch(
+      /^eth0\neth1\neth2\nlo\n(.*\n)*10\.2\.0\.0\/24 via 10\.1\.[02]\./,
+    );
+    expect(await there("node2")).toContain("eth3\nlo\n");
+    expect(await there("node2")).toMatch(/^10\.2\.0\.0\/24 dev eth3/m);
+    expect(await say(backend, "node2", "ping -c 1 -W 5 10.2.0.3")).toContain(" 0% packet loss");
+    expect(await say(backend, "node0", "ping -c 1 -W 5 10.2.0.4")).toContain(" 0% packet loss");
+    expect(backend.nodes.get("node2")?.addresses.at(-1)).toMatchObject({
+      ...{ link: "lan0", experiment: "10.2.0.4", loopback: "10.2.0.4" },
+    });
+    expect(backend.nodes.get("node0")?.addresses.map(({ link }) => link)).not.toContain("lan0");
+    const alone = ring(3, { routing: "none" });
+    if (alone.network === undefined || !("topology" in alone.network)) throw new Error("none");
+    const to = { network: alone.network, links: alone.links, shapes: new Map() };
+    await backend.relink?.(to, alone.nodes);
+    expect(await there("node2")).toMatch(
+      /^eth0\neth1\neth2\nlo\n(10\.1\.\d\.0\/24 dev eth\d .*\n){2}0\n$/,
+    );
+    const control = { ...alone.network.control, subnet: "172.30.0.0/16" };
+    expect(backend.relinkRefusal?.({ ...to, network: { ...alone.network, control } })).toMatch(
+      /overlaps 172\.31\.0\.0\/16, the control network of the run/,
+    );
+  });
+
   test("are the same whether perl makes them or, where there is none, the shell", async () => {
     const seen = async (more: { readonly holders?: "shell" }): Promise<string> => {
       const own = join(out, more.holders ?? "perl");

@@ -152,6 +152,26 @@ describe("LinkTable", () => {
     expect(made.add([lan])[0]).toBe("lan lan0 is there already");
   });
 
+  it("has room for what comes in the place of what goes, and tells before", () => {
+    const { lanMembersMax, linkEndsMax } = networkLimits;
+    const made = new LinkTable(capacity);
+    const members = Array.from({ length: lanMembersMax }, (_, n) => ({
+      node: `n${n}`,
+      up: unshaped,
+    }));
+    const lans = Array.from({ length: linkEndsMax / lanMembersMax }, (_, n) => ({
+      ...{ name: `lan${n}`, kind: "lan" as const, members },
+    }));
+    expect(made.add(lans)).toEqual([]);
+    expect(made.check([link], [])).toEqual([expect.stringContaining("(linkEndsMax)")]);
+    expect(made.check([link], ["lan3"])).toEqual([]);
+    expect(made.check(lans.slice(0, 1), [])).toContain("lan lan0 is there already");
+    expect(made.check(lans.slice(0, 1), ["lan0"])).toEqual([]);
+    made.remove(["lan3"]);
+    expect([made.names.includes("lan3"), made.states("lan3")]).toEqual([false, []]);
+    expect(made.add([link])).toEqual([]);
+  });
+
   it("refuses a link that has not two ends", () => {
     const one = { ...link, members: link.members.slice(1) };
     expect(new LinkTable(capacity).add([one])).toEqual([
