@@ -311,8 +311,7 @@ class OpenSocket implements DoorSocket {
     const { clock, time } = this.#options;
     const socket = this.#socket;
     let cancel: Cancel = () => undefined;
-    const onLife = (): void => {
-    };
+    const onLife = (): void => {};
     onLife();
     const look = (): void => {
       const leftMs = time.pingMs - (clock.nowUs() - this.#lifeUs) / 1000;

@@ -198,7 +198,9 @@ describe("a linktest on ops", () => {
   it("is called with all that it needs, and its status is the answer", async () => {
     move("swap-in");
     let said = "";
-    const onOutput = (_stream: string, text: string): void => void (said += text);
+    const onOutput = (_stream: string, text: string): void => {
+      said += text;
+    };
     const more = { timeoutSeconds: 5, reportOnly: true, onOutput };
     expect(await ops("/bin/echo").run(row(), asked(more))).toBe(0);
     expect(said).toBe(

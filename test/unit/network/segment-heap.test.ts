@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Goal: the first of the heap is the soonest (H1), whatever comes, moves and goes, and what has gone
-// may still be told to have moved. Method: against a list that is searched, with seeded choices.
+// Goal: the first of the heap is the soonest (H1), whatever comes, moves and goes, and what has
+// gone may still be told to have moved. Method: against a list that is searched, with seeded
+// choices.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type HeapItem, SegmentHeap } from "../../../src/network/shaper/segment-heap.ts";

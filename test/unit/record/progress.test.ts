@@ -130,9 +130,7 @@ describe("plain progress", () => {
     play(events);
     progress.close();
     expect(screen.text).toContain("+1.000s   barrier ready crossed by 3 signals; 2 waited");
-    expect(screen.text).toContain(
-      "barrier  ready  crossed at +1.000s by 3 signals; 2 waited",
-    );
+    expect(screen.text).toContain("barrier  ready  crossed at +1.000s by 3 signals; 2 waited");
   });
 
   it("says once why a run has failed, in the summary", () => {

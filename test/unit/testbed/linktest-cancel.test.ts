@@ -27,7 +27,6 @@ $ns run
 `;
 const names = ["a", "b", "c", "d"];
 const start = { id: 1, object: "linktest", type: "LINKTEST", event: "START", args: "STOPAT=4" };
-const how = { scope: "p/e", token: 1, id: "1 linktest" };
 
 let clock = new FakeClock();
 let backend = new FakeBackend(clock, names);

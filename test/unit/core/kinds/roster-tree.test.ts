@@ -120,7 +120,7 @@ describe("whoever opens it", () => {
     expect(words(bench.takeTold())).toEqual([]);
     bench.settle();
     expect(words(bench.takeTold())).toEqual(["b 1 done"]);
-    expect([...arriveAll(bench, "b1", "c1", "r1")].sort()).toEqual([
+    expect([...arriveAll(bench, "b1", "c1", "r1")].toSorted()).toEqual([
       "b 10 crossed",
       "c 11 crossed",
       "root 12 crossed",
@@ -185,7 +185,7 @@ describe("members", () => {
       ...{ add: [{ name: "b2" }], remove: ["c2"] },
     };
     expect(words(bench.send("b", "x", change))).toEqual(["b 9 done"]);
-    expect([...words(bench.send("b", "e", rosterArrive(20, "b2")))].sort()).toEqual([
+    expect([...words(bench.send("b", "e", rosterArrive(20, "b2")))].toSorted()).toEqual([
       ...["a 11 crossed", "b 12 crossed", "b 20 crossed", "c 13 crossed", "root 10 crossed"],
     ]);
   });
@@ -200,7 +200,7 @@ describe("a death", () => {
     const bench = new TreeBench(pairs);
     bench.send("root", "x", open(everywhere));
     arriveAll(bench, "r1", "b1");
-    expect([...words(bench.send("b", "x", dead("c1")))].sort()).toEqual([
+    expect([...words(bench.send("b", "x", dead("c1")))].toSorted()).toEqual([
       ...["b 11 failed c1 is dead: ill", "b 9 done", "root 10 failed c1 is dead: ill"],
     ]);
   });
@@ -209,7 +209,7 @@ describe("a death", () => {
     const bench = new TreeBench(pairs);
     bench.send("root", "x", open(everywhere, { whenDead: "shrink" }));
     arriveAll(bench, "r1", "b1", "a1", "c2");
-    expect([...words(bench.send("root", "x", dead("c1")))].sort()).toEqual([
+    expect([...words(bench.send("root", "x", dead("c1")))].toSorted()).toEqual([
       ...["a 12 crossed", "b 11 crossed", "c 13 crossed", "root 10 crossed", "root 9 done"],
     ]);
   });
@@ -247,7 +247,7 @@ describe("a deadline", () => {
     const lateUs = since === "opening" ? 2_900_000 : 3_900_000;
     expect(words(bench.pass(lateUs))).toEqual([]);
     const told = bench.pass(200_000);
-    expect([...words(told)].sort()).toEqual(["b 10 timeout", "c 10 timeout"]);
+    expect([...words(told)].toSorted()).toEqual(["b 10 timeout", "c 10 timeout"]);
     expect(told[0]?.effect).toMatchObject({ missing: expect.arrayContaining(["r1"]) });
   });
 
@@ -267,7 +267,7 @@ describe("a controller that is lost", () => {
     bench.send("root", "x", open(everywhere));
     arriveAll(bench, "r1", "b1", "c1");
     const why = "c1 is dead: the sub-controller c was lost";
-    expect([...words(bench.lose("a", "c"))].sort()).toEqual([
+    expect([...words(bench.lose("a", "c"))].toSorted()).toEqual([
       `b 11 failed ${why}`,
       "c 12 failed the controller above, a, was lost",
       `root 10 failed ${why}`,
@@ -278,7 +278,10 @@ describe("a controller that is lost", () => {
     const bench = new TreeBench(pairs);
     bench.send("root", "x", open(everywhere, { whenDead: "shrink" }));
     arriveAll(bench, "r1", "b1");
-    expect([...words(bench.lose("root", "a"))].sort()).toEqual(["b 11 crossed", "root 10 crossed"]);
+    expect([...words(bench.lose("root", "a"))].toSorted()).toEqual([
+      "b 11 crossed",
+      "root 10 crossed",
+    ]);
   });
 
   it("is waited for where they say wait, and gets its part anew", () => {
