@@ -49,6 +49,8 @@ export class Access {
   readonly #names: ReadonlySet<string>;
   /** What the door was called last by somebody who may: nearly all call it the same. */
   #knownHost = "";
+  /** Whose bounds somebody without a token has used up last: one text for all of a crowd. */
+  #known = { address: "", account: "" };
 
   constructor(options: AccessOptions) {
     this.#options = options;
@@ -90,7 +92,7 @@ export class Access {
     const address = `${remoteAddress}:${remotePort}`;
     const rows = this.#options.tokens?.rows();
     if (rows === undefined) {
-      return { role: openRole, token: "open", address, account: `open ${remoteAddress}` };
+      return { role: openRole, token: "open", address, account: this.#openAccount(remoteAddress) };
     }
     const shown = tokenOf(request);
     if (shown === undefined) throw unauthorized("this server asks for a token");
@@ -106,6 +108,11 @@ export class Access {
     if (rows === undefined) return token === "open";
     const row = rows.get(token);
     return row !== undefined && isLive(row, this.#options.wallMs());
+  }
+
+  #openAccount(address: string): string {
+    if (this.#known.address !== address) this.#known = { address, account: `open ${address}` };
+    return this.#known.account;
   }
 
   #checkName(host: string): void {

@@ -16,7 +16,6 @@ import type { Guests } from "./guests.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Call, Reply, Route } from "./route.ts";
 import type { RouteTable } from "./route-table.ts";
-import { targetOf } from "./target.ts";
 
 export interface RequestOptions {
   readonly request: IncomingMessage;
@@ -45,8 +44,8 @@ export async function answerRequest(options: RequestOptions): Promise<void> {
     onClosed();
     gone.tell();
   });
-  request.on("error", () => undefined);
-  response.on("error", () => undefined);
+  request.on("error", ignore);
+  response.on("error", ignore);
   try {
     const origin = door.access.checkOrigin(request);
     if (origin !== undefined) allowOrigin(response, origin);
@@ -65,6 +64,9 @@ export async function answerRequest(options: RequestOptions): Promise<void> {
     writeError(options, error instanceof HttpError ? error : internalError(error, logger));
   }
 }
+
+/** Whoever goes is told of by `close`. */
+function ignore(): void {}
 
 /** @returns what to call when it is over. @throws HttpError (limit) */
 function admit(
@@ -96,7 +98,7 @@ function draining(): HttpError {
   return new HttpError("unavailable", message, { headers });
 }
 
-/** What is asked, and of whom; the target it was read from is not kept while it lasts. */
+/** What is asked, and of whom. */
 interface Asked {
   readonly route: Route;
   readonly call: Call<unknown, unknown, unknown>;
@@ -106,15 +108,13 @@ async function readCall(
   { request, routes, door }: RequestOptions,
   gone: Departure,
 ): Promise<Asked> {
-  const target = targetOf(request);
-  const { route, params } = routes.find(request.method, target.pathname);
+  const { route, params, given } = routes.seek(request);
   const { access, body, query, isScoped } = route;
   const caller =
     access === "anyone"
       ? { role: "observer" as const, token: "open", address: "unknown", account: "open" }
       : door.access.identify(request);
   if (access !== "anyone") checkAction(caller, access);
-  const given = target.search === "" ? {} : Object.fromEntries(target.searchParams);
   const { scope: asked, ...rest } = given;
   const call = {
     caller,

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The routes of a door, and which of them a path means. Every request is held against them, so that
 // paths are taken apart once, when a route is mounted.
+import type { IncomingMessage } from "node:http";
 import { assert } from "../../core/assert.ts";
 import { HttpError } from "./errors.ts";
 import type { Route } from "./route.ts";
+import { targetOf } from "./target.ts";
 
 /** One segment of a route's path: a text, or the name of a parameter. */
 interface PatternPart {
@@ -22,10 +24,20 @@ export interface FoundRoute {
   readonly params: Readonly<Record<string, string>>;
 }
 
+/** What a request asks for. */
+export interface Sought extends FoundRoute {
+  /** The query, of each name the last. */
+  readonly given: Readonly<Record<string, string>>;
+}
+
+type Line = Pick<IncomingMessage, "method" | "url">;
+
 export class RouteTable {
   /** By number of segments. */
   readonly #rows = new Map<number, Row[]>();
   readonly #routes: Route[] = [];
+  /** What was asked for last: the parties of a crowd ask for the same. */
+  #last: (Line & { readonly sought: Sought }) | undefined;
 
   /** In the order in which they were mounted. */
   get routes(): readonly Route[] {
@@ -42,6 +54,19 @@ export class RouteTable {
     const rows = this.#rows.get(pattern.length) ?? [];
     this.#rows.set(pattern.length, rows);
     rows.push({ route, pattern });
+  }
+
+  /** @throws HttpError as `find`, or (invalid) when what is asked for is no path */
+  seek(line: Line): Sought {
+    const { method, url } = line;
+    const last = this.#last;
+    if (last !== undefined && last.url === url && last.method === method) return last.sought;
+    const { pathname, search, searchParams } = targetOf(line);
+    const { route, params } = this.find(method, pathname);
+    const given = search === "" ? {} : Object.fromEntries(searchParams);
+    const sought = { route, params, given };
+    this.#last = { method, url, sought };
+    return sought;
   }
 
   /** @throws HttpError (not-found), or (invalid) when the path takes another method. */
