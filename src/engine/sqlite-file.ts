@@ -59,9 +59,10 @@ export function openSqliteFile(options: SqliteFileOptions): HeldFile {
     checkFile(database, options);
     return { database, close };
   } catch (error) {
+    const isOurs = lock !== undefined;
     close();
     if (error instanceof LogError) throw error;
-    throw new LogError(openMessage(options, error), { definite: true, cause: error });
+    throw new LogError(openMessage(options, error, isOurs), { definite: true, cause: error });
   }
 }
 
@@ -134,8 +135,18 @@ export function failTransaction(database: DatabaseSync, what: string, error: unk
   }
   // A full disk or a read-only file is found before the commit is written. After any other
   // failure, of a sync above all, the next start may find the commit in the file.
-  const definite = /full|readonly/.test(textOf(error));
-  return new LogError(`SQLite refused ${what}: ${textOf(error)}`, { definite, cause: error });
+  const text = textOf(error);
+  if (isLocked(text)) {
+    // A transaction that another program keeps has not let this one begin.
+    const why = `another program has locked ${database.location()}; end what it does there`;
+    return new LogError(`SQLite refused ${what}: ${why}`, { definite: true, cause: error });
+  }
+  const definite = /full|readonly/.test(text);
+  return new LogError(`SQLite refused ${what}: ${text}`, { definite, cause: error });
+}
+
+function isLocked(text: string): boolean {
+  return /locked/.test(text);
 }
 
 function prepareLayout(database: DatabaseSync, options: SqliteFileOptions): void {
@@ -164,10 +175,17 @@ function checkFile(database: DatabaseSync, { file, findGap }: SqliteFileOptions)
   throw new LogError(message, { definite: true });
 }
 
-function openMessage({ file, what }: SqliteFileOptions, error: unknown): string {
+/** @param isOurs no other Muster of this kind has it: the lock beside it is held */
+function openMessage(
+  { file, what }: SqliteFileOptions,
+  error: unknown,
+  isOurs: boolean = false,
+): string {
   const text = textOf(error);
-  if (/locked/.test(text))
-    return `${file} is in use by another Muster; stop it, or choose another file`;
+  if (isLocked(text)) {
+    const other = isOurs ? "; or another program, sqlite3 perhaps, has locked it: end that" : "";
+    return `${file} is in use by another Muster; stop it, or choose another file${other}`;
+  }
   if (/not a database|malformed/.test(text)) {
     return `${file} is damaged or not ${what} (${text}); restore it from a backup, or choose another file`;
   }

@@ -257,7 +257,11 @@ export class HttpDoor {
       const routes = this.#routes;
       void answerRequest({ request, response, onClosed, routes, door: this, clock, logger });
     });
-    server.on("upgrade", (request, socket, head) => this.#sockets.upgrade(request, socket, head));
+    server.on("upgrade", (request, stream, head) => {
+      // What is not answered would be answered in the middle of the WebSocket.
+      if ((this.#unanswered.get(request.socket) ?? 0) > 0) stream.destroy();
+      else this.#sockets.upgrade(request, stream, head);
+    });
     return server;
   }
 

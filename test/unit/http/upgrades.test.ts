@@ -6,6 +6,7 @@ import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { SocketHandler } from "../../../src/edges/http/index.ts";
 import { closeCodes } from "../../../src/edges/http/index.ts";
+import { sessionProtocol } from "../../../src/wire/link/frames.ts";
 import { HttpBench } from "./http-bench.ts";
 
 let bench: HttpBench | undefined;
@@ -50,6 +51,39 @@ describe("an upgrade", () => {
     };
     write();
     await reset;
+  });
+});
+
+describe("an upgrade behind a request on the same connection", () => {
+  const ask = (path: string, body: string): string =>
+    `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const upgrade = `GET /v1/session HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ${sessionProtocol}\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`;
+
+  it("that still waits ends the connection: no answer gets into a WebSocket, and nobody waits on", async () => {
+    bench = await HttpBench.start();
+    const client = connect(bench.port, "127.0.0.1");
+    client.write(ask("/v1/barriers/b/wait", "{}") + upgrade);
+    let heard = "";
+    client.on("data", (text) => (heard += String(text)));
+    client.on("error", () => undefined);
+    await new Promise((resolve) => client.once("close", resolve));
+    expect(heard).toBe("");
+    while (bench.host.figures().waiters > 0) await new Promise((next) => setImmediate(next));
+    expect((await fetch(`${bench.url}/healthz`)).status).toBe(200);
+  });
+
+  it("that was answered takes place", async () => {
+    bench = await HttpBench.start();
+    const client = connect(bench.port, "127.0.0.1");
+    client.write(ask("/v1/barriers/b/init", '{"count":1}'));
+    let heard = "";
+    client.on("data", (text) => {
+      heard += String(text);
+      if (heard.endsWith("}\n")) client.write(upgrade);
+    });
+    while (!heard.includes("101 Switching")) await new Promise((next) => setImmediate(next));
+    expect(heard).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*HTTP\/1\.1 101 Switching/);
+    client.destroy();
   });
 });
 
