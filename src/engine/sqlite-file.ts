@@ -3,7 +3,7 @@
 // this version reads, whole. Everything that can be wrong with it is said with what to do.
 import { accessSync, closeSync, constants, openSync } from "node:fs";
 import { dirname } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { LogError } from "./log.ts";
 
 export interface SqliteFileOptions {
@@ -126,8 +126,28 @@ function makeOwn(file: string): void {
   }
 }
 
+/** All that is done is done, or nothing. @param what it is for, for who reads why it was refused */
+export function inTransaction(database: DatabaseSync, what: string, act: () => void): void {
+  try {
+    database.exec("BEGIN IMMEDIATE");
+    act();
+    database.exec("COMMIT");
+  } catch (error) {
+    throw failTransaction(database, what, error);
+  }
+}
+
+/** The bytes in a column of a row; undefined where there are none. */
+export function blobOf(
+  row: Readonly<Record<string, SQLOutputValue>> | undefined,
+  column: string,
+): Uint8Array | undefined {
+  const value = row?.[column];
+  return value instanceof Uint8Array ? value : undefined;
+}
+
 /** What a failed transaction is reported as; it is rolled back. */
-export function failTransaction(database: DatabaseSync, what: string, error: unknown): LogError {
+function failTransaction(database: DatabaseSync, what: string, error: unknown): LogError {
   try {
     if (database.isTransaction) database.exec("ROLLBACK");
   } catch {

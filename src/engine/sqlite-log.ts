@@ -9,8 +9,8 @@ import type { Log, LogClock, LogReader } from "./log.ts";
 import { LogError } from "./log.ts";
 import { cutRows, followPollMs } from "./snapshot-limits.ts";
 import {
-  failTransaction,
   type HeldFile,
+  inTransaction,
   openSqliteFile,
   readSqliteFile,
   type SqliteFileOptions,
@@ -134,15 +134,14 @@ export class SqliteLog implements Log {
     const rows = Math.max(cutRows.least, cutRows.perAppend * appends.length);
     const keptFrom = Math.min(this.#cutThrough + 1, this.#first + rows);
     try {
-      this.#database.exec("BEGIN IMMEDIATE");
-      appends.forEach(({ text }, index) => {
-        this.#insert.run(this.#head + 1 + index, stampUs, text);
+      inTransaction(this.#database, "the entry", () => {
+        appends.forEach(({ text }, index) => {
+          this.#insert.run(this.#head + 1 + index, stampUs, text);
+        });
+        if (keptFrom > this.#first) this.#delete.run(this.#first, keptFrom - 1);
       });
-      if (keptFrom > this.#first) this.#delete.run(this.#first, keptFrom - 1);
-      this.#database.exec("COMMIT");
     } catch (error) {
-      const failure = failTransaction(this.#database, "the entry", error);
-      for (const { reject } of appends) reject(failure);
+      for (const { reject } of appends) reject(error as LogError);
       return;
     }
     this.#first = Math.max(this.#first, keptFrom);

@@ -7,8 +7,9 @@ import type { PayloadRef } from "../core/command.ts";
 import { LogError } from "./log.ts";
 import { checkMessage, hashOf, type Payloads, type Place } from "./payloads.ts";
 import {
-  failTransaction,
+  blobOf,
   type HeldFile,
+  inTransaction,
   openSqliteFile,
   type SqliteFileOptions,
 } from "./sqlite-file.ts";
@@ -70,8 +71,7 @@ export class SqlitePayloads implements Payloads {
     const messages: Uint8Array[] = [];
     let bytes = 0;
     for (const place of places) {
-      const found = this.#select.get(place.id)?.["message"];
-      const message = found instanceof Uint8Array ? found : undefined;
+      const message = blobOf(this.#select.get(place.id), "message");
       bytes += message?.length ?? 0;
       if (messages.length > 0 && bytes > bytesMax) break;
       messages.push(checkMessage(message, place));
@@ -82,7 +82,7 @@ export class SqlitePayloads implements Payloads {
   free(ids: readonly number[]): void {
     if (ids.length === 0 || this.#closed) return;
     const sorted = [...ids].sort((left, right) => left - right);
-    this.#deleteInOne(() => {
+    inTransaction(this.#database, "to delete messages", () => {
       let [first = 0] = sorted;
       let last = first;
       for (const id of sorted) {
@@ -98,7 +98,7 @@ export class SqlitePayloads implements Payloads {
 
   keepOnly(ids: Iterable<number>): void {
     const kept = [...ids].sort((left, right) => left - right);
-    this.#deleteInOne(() => {
+    inTransaction(this.#database, "to delete messages", () => {
       let before = 0;
       for (const id of kept) {
         if (id > before + 1) this.#delete.run(before + 1, id - 1);
@@ -116,17 +116,6 @@ export class SqlitePayloads implements Payloads {
     return Promise.resolve();
   }
 
-  /** @throws LogError; nothing is deleted then. */
-  #deleteInOne(deleteRows: () => void): void {
-    try {
-      this.#database.exec("BEGIN IMMEDIATE");
-      deleteRows();
-      this.#database.exec("COMMIT");
-    } catch (error) {
-      throw failTransaction(this.#database, "to delete messages", error);
-    }
-  }
-
   /** All that is pending as one transaction. */
   #commit(): void {
     const writes = this.#pending;
@@ -134,15 +123,14 @@ export class SqlitePayloads implements Payloads {
     if (writes.length === 0 || this.#closed) return;
     const refs: PayloadRef[] = [];
     try {
-      this.#database.exec("BEGIN IMMEDIATE");
-      for (const { message } of writes) {
-        const id = Number(this.#insert.run(message).lastInsertRowid);
-        refs.push({ id, bytes: message.length, hash: hashOf(message) });
-      }
-      this.#database.exec("COMMIT");
+      inTransaction(this.#database, "the message", () => {
+        for (const { message } of writes) {
+          const id = Number(this.#insert.run(message).lastInsertRowid);
+          refs.push({ id, bytes: message.length, hash: hashOf(message) });
+        }
+      });
     } catch (error) {
-      const failure = failTransaction(this.#database, "the message", error);
-      for (const { reject } of writes) reject(failure);
+      for (const { reject } of writes) reject(error as LogError);
       return;
     }
     for (const [index, { resolve, reject }] of writes.entries()) {

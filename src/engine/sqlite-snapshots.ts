@@ -14,8 +14,9 @@ import {
   unpackText,
 } from "./snapshots.ts";
 import {
-  failTransaction,
+  blobOf,
   type HeldFile,
+  inTransaction,
   openSqliteFile,
   type SqliteFileOptions,
 } from "./sqlite-file.ts";
@@ -72,13 +73,12 @@ export class SqliteSnapshots implements SnapshotStore {
     const row = this.#try("to read a snapshot", () =>
       this.#database.prepare("SELECT packed FROM parts WHERE hash = ?").get(part),
     );
-    const packed = row?.["packed"];
-    return unpackText(packed instanceof Uint8Array ? packed : undefined, part);
+    return unpackText(blobOf(row, "packed"), part);
   }
 
   async write(manifest: Manifest, parts: ReadonlyMap<string, string>): Promise<number> {
     let bytes = 0;
-    this.#inOne("a snapshot", () => {
+    inTransaction(this.#database, "a snapshot", () => {
       const insert = this.#database.prepare(
         "INSERT OR REPLACE INTO parts (hash, packed) VALUES (?, ?)",
       );
@@ -99,7 +99,7 @@ export class SqliteSnapshots implements SnapshotStore {
   async prune(keep: number): Promise<void> {
     const kept = (await this.list()).slice(0, keep);
     const named = new Set(kept.flatMap((one) => ("manifest" in one ? one.manifest.parts : [])));
-    this.#inOne("to delete snapshots", () => {
+    inTransaction(this.#database, "to delete snapshots", () => {
       this.#database
         .prepare(
           "DELETE FROM snapshots WHERE sequence NOT IN (SELECT sequence FROM snapshots ORDER BY sequence DESC LIMIT ?)",
@@ -116,16 +116,6 @@ export class SqliteSnapshots implements SnapshotStore {
     if (!this.#closed) this.#file.close();
     this.#closed = true;
     return Promise.resolve();
-  }
-
-  #inOne(what: string, act: () => void): void {
-    try {
-      this.#database.exec("BEGIN IMMEDIATE");
-      act();
-      this.#database.exec("COMMIT");
-    } catch (error) {
-      throw failTransaction(this.#database, what, error);
-    }
   }
 
   #try<T>(what: string, act: () => T): T {

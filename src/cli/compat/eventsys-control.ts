@@ -15,7 +15,7 @@ import {
 import { defaultPort } from "../../edges/xmlrpc/index.ts";
 import { text } from "../../wire/xmlrpc/index.ts";
 import { type Exit, helpFor, performExit } from "./exit.ts";
-import { formatFault, Getopt } from "./getopt.ts";
+import { Getopt } from "./getopt.ts";
 import { askByXmlRpc } from "./xmlrpc-socket.ts";
 
 /** For everything that goes wrong; the old one had no other. */
@@ -36,11 +36,8 @@ async function main(args: readonly string[]): Promise<Exit> {
   if (help !== undefined) return help;
   const valued = ["server", "port", "cert", "ca", "state"];
   const getopt = new Getopt(args, { flags: "fad", valued: "e", longFlags: [], longValued: valued });
-  const given = new Map<string, string>();
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    if (option.kind === "error") return misused(formatFault("eventsys_control", option));
-    given.set(option.name, option.kind === "valued" ? option.value : "");
-  }
+  const given = getopt.readAll("eventsys_control");
+  if (typeof given === "string") return misused(given);
   const isUsers = given.has("e");
   const [action = "", last = "", ...rest] = getopt.rest;
   if (isUsers && last !== "") rest.push(last);

@@ -7,7 +7,7 @@ import {
   launchActions,
   parseExperiment,
 } from "../../events/launch/index.ts";
-import { formatFault, Getopt } from "./getopt.ts";
+import { Getopt } from "./getopt.ts";
 
 export interface ProxyArguments {
   readonly action: LaunchAction;
@@ -57,11 +57,8 @@ const options = {
 
 export function parseProxyArguments(argv: readonly string[]): ProxyCommandLine {
   const getopt = new Getopt(argv, options);
-  const given = new Map<string, string>();
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    if (option.kind === "error") return misused(formatFault("eventsys.proxy", option));
-    given.set(option.name, option.kind === "valued" ? option.value : "");
-  }
+  const given = getopt.readAll("eventsys.proxy");
+  if (typeof given === "string") return misused(given);
   if (given.has("help")) return { kind: "help" };
   const [word, ...more] = getopt.rest;
   const action = launchActions.find((one) => one === word);

@@ -44,6 +44,19 @@ export class Getopt {
     return this.#nextLetter();
   }
 
+  /**
+   * All options, for who does not ask in which order they were given; of several the last counts.
+   * @returns their values by name, "" for those without one, or what is wrong as `formatFault` says
+   */
+  readAll(program: string): ReadonlyMap<string, string> | string {
+    const given = new Map<string, string>();
+    for (let option = this.next(); option !== undefined; option = this.next()) {
+      if (option.kind === "error") return formatFault(program, option);
+      given.set(option.name, option.kind === "valued" ? option.value : "");
+    }
+    return given;
+  }
+
   /** What follows the options. Complete when `next` has returned undefined. */
   get rest(): readonly string[] {
     return this.#args.slice(this.#index);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The command line of linktest.proxy. [LINKTEST 10]
 import { type ExperimentName, parseExperiment } from "../../events/launch/index.ts";
-import { formatFault, Getopt, scanInteger } from "./getopt.ts";
+import { Getopt, scanInteger } from "./getopt.ts";
 
 export interface LinktestProxyArguments {
   readonly user: string;
@@ -42,11 +42,8 @@ const options = {
 
 export function parseLinktestProxy(argv: readonly string[]): LinktestProxyLine {
   const getopt = new Getopt(argv, options);
-  const given = new Map<string, string>();
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    if (option.kind === "error") return misused(formatFault("linktest.proxy", option));
-    given.set(option.name, option.kind === "valued" ? option.value : "");
-  }
+  const given = getopt.readAll("linktest.proxy");
+  if (typeof given === "string") return misused(given);
   if (given.has("help")) return { kind: "help" };
   if (getopt.rest.length > 0) return misused(`${getopt.rest.join(" ")}: it takes options only`);
   for (const letter of "lugeo") {

@@ -11,7 +11,7 @@ import { eventWorld, senderAddress, splitTime } from "../event-bus.ts";
 import { describeOutcome } from "../event-outcome.ts";
 import { harmless } from "../output.ts";
 import { type Exit, helpFor, performExit } from "./exit.ts";
-import { formatFault, Getopt, scanInteger } from "./getopt.ts";
+import { Getopt, scanInteger } from "./getopt.ts";
 import { type LinktestParty, openLinktestPlace } from "./linktest-place.ts";
 
 const failed = 1;
@@ -27,11 +27,8 @@ async function main(argv: readonly string[]): Promise<Exit> {
   const help = helpFor(argv, usage);
   if (help !== undefined) return help;
   const getopt = new Getopt(argv, { flags: "wd", valued: "espkx", longFlags: [], longValued: [] });
-  const given = new Map<string, string>();
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    if (option.kind === "error") return refuse(`${formatFault("ltevent", option)}\n${usage}`);
-    given.set(option.name, option.kind === "valued" ? option.value : "");
-  }
+  const given = getopt.readAll("ltevent");
+  if (typeof given === "string") return refuse(`${given}\n${usage}`);
   const word = given.get("x");
   if (given.has("w") === (word !== undefined)) return refuse(`give -w or -x event\n${usage}`);
   const eventtype = word === undefined ? undefined : parseEventWord(word);

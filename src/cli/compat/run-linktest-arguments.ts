@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The command line of run_linktest. [LINKTEST 9]
-import { formatFault, Getopt, scanInteger } from "./getopt.ts";
+import { Getopt, scanInteger } from "./getopt.ts";
 
 export interface RunLinktestArguments {
   readonly experiment: string;
@@ -44,11 +44,8 @@ export function parseRunLinktest(argv: readonly string[]): RunLinktestLine {
     longFlags: ["help", "help-all", "as-root"],
     longValued: [],
   });
-  const given = new Map<string, string>();
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    if (option.kind === "error") return misused(formatFault("run_linktest", option));
-    given.set(option.name, option.kind === "valued" ? option.value : "");
-  }
+  const given = getopt.readAll("run_linktest");
+  if (typeof given === "string") return misused(given);
   if (given.has("help") || given.has("help-all")) return { kind: "help" };
   if (getopt.rest.length > 0) return misused(`${getopt.rest.join(" ")}: it takes options only`);
   const experiment = given.get("e");

@@ -18,6 +18,7 @@ import {
   describeEnd,
   name,
   params,
+  stateTarget,
 } from "./barriers.ts";
 
 const { id, timeoutMs, leadMs: _lead, error: _error, ...who } = arrivalBody;
@@ -37,9 +38,7 @@ const open = z.object({ outcome: z.enum(["open", "counted"]), generation: z.int(
 
 const signalBody = z.strictObject({ id, ...who });
 const stateWaitBody = z.strictObject({
-  ...arrivalBody,
-  target: z.int().describe("How many signals to wait for"),
-  signal: z.boolean().default(false).describe("Signal, too, at the same instant"),
+  ...{ ...arrivalBody, ...stateTarget },
 });
 const quorumBody = z.strictObject({
   ...{ id, ...who },

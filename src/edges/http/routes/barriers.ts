@@ -62,6 +62,11 @@ export const arrivalBody: Readonly<{
       "Go on together: the answer comes so much later than the crossing, or than others ask",
     ),
 };
+/** What a wait at a state asks for. */
+export const stateTarget: Readonly<{ target: z.ZodType<number>; signal: z.ZodType<boolean> }> = {
+  target: z.int().describe("How many signals to wait for"),
+  signal: z.boolean().default(false).describe("Signal, too, at the same instant"),
+};
 export const kindSchema: z.ZodType<BarrierKind> = z.enum(["count", "state", "quorum", "roster"]);
 
 const placeSchema = z.tuple([z.string(), kindSchema]);

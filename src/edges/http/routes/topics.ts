@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: MIT
 // Topics with curl: publish, and read on from an offset, as a long poll when there is nothing yet.
 import { z } from "zod";
-import type { Command, PayloadRef } from "../../../core/command.ts";
-import type { Clock } from "../../../host/clock.ts";
-import type { Arrivals } from "../arrivals.ts";
+import type { PayloadRef } from "../../../core/command.ts";
 import { HttpError } from "../errors.ts";
-import type { Call, Reply, Route } from "../route.ts";
+import type { Reply, Route } from "../route.ts";
 import { defineRoute } from "../route.ts";
 import type { TopicCalls } from "../topic-calls.ts";
-import { arrivalBody, arrivalFacts, crossing, describeEnd, goTogether } from "./barriers.ts";
+import {
+  arrivalBody,
+  arrivalFacts,
+  type BarrierRoutesOptions,
+  crossing,
+  describeEnd,
+  goTogether,
+  stateTarget,
+} from "./barriers.ts";
 
-export interface TopicRoutesOptions {
+export interface TopicRoutesOptions extends BarrierRoutesOptions {
   readonly topics: TopicCalls;
-  readonly arrivals: Arrivals;
-  readonly clock: Clock;
-  /** Sees every command before it is submitted. @throws HttpError */
-  readonly judge: (call: Pick<Call<unknown, unknown, unknown>, "caller">, command: Command) => void;
 }
 
 const params = z.object({ topic: z.string().min(1) });
@@ -25,8 +27,7 @@ const publishAndWaitBody = z.strictObject({
   ...waits,
   message: z.unknown().describe("Anything JSON can say"),
   state: z.string().min(1).describe("The state to wait at"),
-  target: z.int().describe("How many signals to wait for"),
-  signal: z.boolean().default(false).describe("Signal, too, at the same instant"),
+  ...stateTarget,
 });
 const readQuery = z.object({
   after: z.coerce
