@@ -5,15 +5,22 @@ import type { Batch, Command } from "../../src/core/command.ts";
 import type { EdgeEffect } from "../../src/core/effect.ts";
 import { resolveLimits } from "../../src/core/limits.ts";
 import { Service } from "../../src/core/service.ts";
+import { coreVersionMax } from "../../src/core/version.ts";
 
 /** More than any size that is played; a deployment raises them with --limit. */
 const limits = resolveLimits({
   waitersPerBarrierMax: 20_000_000,
   waitersPerScopeMax: 20_000_000,
+  membersPerRosterMax: 20_000_000,
 });
 
 export const entryCommandsMax: number = limits.entryCommandsMax;
 export const scope = "p/e";
+
+/** Members, or parts of barriers, in one message between controllers. */
+export const treeReportMax: number = limits.treeReportMax;
+/** What the log of a server is raised to when it starts. */
+const raise = { kind: "version", version: coreVersionMax } as const;
 
 export class Controller {
   readonly service: Service = new Service(limits);
@@ -38,7 +45,7 @@ export class Controller {
   send(edge: string, commands: readonly Command[]): void {
     const number = (this.#numbers.get(edge) ?? 0) + 1;
     this.#numbers.set(edge, number);
-    const first: readonly Command[] = number === 1 ? [{ kind: "attach" }] : [];
+    const first: readonly Command[] = number === 1 ? [{ kind: "attach" }, raise] : [];
     const batch: Batch = { edge, incarnation: 1, number, commands: [...first, ...commands] };
     const entry = { format: 1, batches: [batch] } as const;
     this.entries += 1;

@@ -20,6 +20,23 @@ export function controllersOf({ depth, fanOut }: TreeShape): readonly number[] {
 /** Kinds of messages between controllers that a crossing which goes well has, one a link each. */
 export const crossingMessages = ["init", "initialised", "reached", "released"] as const;
 
+/**
+ * The most reports of a count between the controllers of `level` and those above, when everybody
+ * comes within a flush: one at once, and one for each level below whose reports came after it.
+ */
+export function reportsMaxAt(shape: TreeShape, level: number): number {
+  return messagesAt(shape, level) * (shape.depth - level + 2);
+}
+
+/** The same of a roster. */
+export const rosterMessages = ["roster-opened", "roster-complete", "roster-crossed"] as const;
+
+/** Messages by which a roster is told of between the controllers of `level` and those above. */
+export function openingsAt(shape: TreeShape, level: number, treeReportMax: number): number {
+  const links = messagesAt(shape, level);
+  return links * Math.ceil(shape.parties / links / treeReportMax);
+}
+
 /** Messages of one kind between the controllers of `level` (from 1) and those above. */
 export function messagesAt(shape: TreeShape, level: number): number {
   return controllersOf(shape)[level] ?? 0;

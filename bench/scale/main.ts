@@ -6,9 +6,17 @@
 // Blind spots: hosts, doors, sockets and the log are not in it; their figures are in
 // bench/README.md.
 import { formatMachine } from "../statistics.ts";
-import { entryCommandsMax } from "./controller.ts";
+import { entryCommandsMax, treeReportMax } from "./controller.ts";
 import { playEvents } from "./events.ts";
-import { entriesFor, messagesAt, missedBy, type TreeShape } from "./figures.ts";
+import {
+  entriesFor,
+  messagesAt,
+  missedBy,
+  openingsAt,
+  reportsMaxAt,
+  rosterMessages,
+  type TreeShape,
+} from "./figures.ts";
 import { playFlat } from "./flat.ts";
 import { playTree } from "./tree.ts";
 
@@ -18,6 +26,40 @@ function row(what: string, predicted: number, measured: number): string {
   );
   const off = (100 * missedBy(predicted, measured)).toFixed(1).padStart(8);
   return `${what.padEnd(44)}${left}${right}${off} %\n`;
+}
+
+/** One end a link; of reports as many as there are flushes, and no more. */
+function playCount(shape: TreeShape) {
+  const { depth, fanOut, parties } = shape;
+  const found = playTree(shape, "count");
+  const head = `count over ${fanOut}^${depth}`;
+  process.stdout.write(row(`${head}: parties that go on`, parties, found.released));
+  for (let level = 1; level <= depth; level += 1) {
+    const links = messagesAt(shape, level);
+    const most = reportsMaxAt(shape, level);
+    const [reports = 0, ends = 0] = ["report", "count-ended"].map((kind) =>
+      found.messages.get(`${kind}@${level}`),
+    );
+    process.stdout.write(row(`${head}: report, level ${level} (at most)`, most, reports));
+    process.stdout.write(row(`${head}: count-ended, level ${level}`, links, ends));
+  }
+  return { kind: "count", ...shape, ...found, messages: Object.fromEntries(found.messages) };
+}
+
+function playRoster(shape: TreeShape) {
+  const { depth, fanOut, parties } = shape;
+  const found = playTree(shape, "roster");
+  const head = `roster over ${fanOut}^${depth}`;
+  process.stdout.write(row(`${head}: parties that go on`, parties, found.released));
+  for (let level = 1; level <= depth; level += 1) {
+    const tell = (kind: string, predicted: number): void => {
+      const measured = found.messages.get(`${kind}@${level}`) ?? 0;
+      process.stdout.write(row(`${head}: ${kind}, level ${level}`, predicted, measured));
+    };
+    tell("roster-open", openingsAt(shape, level, treeReportMax));
+    for (const kind of rosterMessages) tell(kind, messagesAt(shape, level));
+  }
+  return { kind: "roster", ...shape, ...found, messages: Object.fromEntries(found.messages) };
 }
 
 /** `--parties N` of the command line. */
@@ -61,12 +103,14 @@ export async function run(args: ReadonlyMap<string, string>): Promise<void> {
     process.stdout.write(`  entries of the top ${entriesTop}, of a lowest ${entriesLowest}\n`);
     return { ...shape, ...found, messages: Object.fromEntries(found.messages) };
   });
+  const others = shapes.flatMap((shape) => [playCount(shape), playRoster(shape)]);
   playEvents(10_000);
   const fewEvents = playEvents(10_000);
   const manyEvents = playEvents(100_000);
   for (const key of ["planBytes", "reportBytes", "fires", "heap", "cpuUs"] as const) {
     process.stdout.write(row(`100,000 events: ${key}`, 10 * fewEvents[key], manyEvents[key]));
   }
-  const json = { benchmark: "scale", machine, parties, few, many, trees, fewEvents, manyEvents };
+  const figures = { parties, few, many, trees, others, fewEvents, manyEvents };
+  const json = { benchmark: "scale", machine, ...figures };
   process.stdout.write(`${JSON.stringify(json)}\n`);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Makes a failing run small: leaves out faults of messages, servers, then steps, as long as the same
-// rule is broken. Steps keep their names, what they draw and when they come, so that what is left is
-// a part of the run that failed, and can be run and read by itself.
+// Makes a failing run small: leaves out faults of messages, servers, then steps, as long as the
+// same rule is broken. Steps keep their names, what they draw and when they come, so that what is
+// left is a part of the run that failed, and can be run and read by itself.
 import { type RunResult, runScript } from "./cluster-run.ts";
 import { agendaStrikes } from "./generate.ts";
 import { describeStep, type FaultName, type Script, type Step } from "./script.ts";

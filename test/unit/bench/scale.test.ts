@@ -3,9 +3,16 @@
 // level, is what the core does. Method: the benchmark's own parts at a small size, where the counts
 // of the model are exact, and what a party and an event cost within what the page says.
 import { describe, expect, it } from "vitest";
-import { entryCommandsMax } from "../../../bench/scale/controller.ts";
+import { entryCommandsMax, treeReportMax } from "../../../bench/scale/controller.ts";
 import { playEvents } from "../../../bench/scale/events.ts";
-import { crossingMessages, entriesFor, messagesAt } from "../../../bench/scale/figures.ts";
+import {
+  crossingMessages,
+  entriesFor,
+  messagesAt,
+  openingsAt,
+  reportsMaxAt,
+  rosterMessages,
+} from "../../../bench/scale/figures.ts";
 import { playFlat } from "../../../bench/scale/flat.ts";
 import { playTree } from "../../../bench/scale/tree.ts";
 
@@ -35,6 +42,38 @@ describe("the model of scale", () => {
     expect(new Map(found.messages)).toEqual(expected);
     expect(found.entriesTop).toBe(1 + 4 * shape.fanOut);
     expect(found.entriesLowest).toBe(4 + entriesFor(each, entryCommandsMax));
+  });
+
+  it.each([
+    { depth: 1, fanOut: 7, parties: 70 },
+    { depth: 1, fanOut: 2, parties: 2 * 1_025 },
+    { depth: 3, fanOut: 3, parties: 2_700 },
+  ])("holds for a count over a tree of depth $depth and fan-out $fanOut", (shape) => {
+    const found = playTree(shape, "count");
+    expect(found.released).toBe(shape.parties);
+    for (let level = 1; level <= shape.depth; level += 1) {
+      const links = messagesAt(shape, level);
+      expect(found.messages.get(`count-ended@${level}`)).toBe(links);
+      const reports = found.messages.get(`report@${level}`) ?? 0;
+      expect(reports).toBeGreaterThanOrEqual(links);
+      expect(reports).toBeLessThanOrEqual(reportsMaxAt(shape, level));
+    }
+  });
+
+  it.each([
+    { depth: 1, fanOut: 7, parties: 70 },
+    { depth: 1, fanOut: 2, parties: 2 * 1_001 },
+    { depth: 3, fanOut: 3, parties: 2_700 },
+  ])("holds for a roster over a tree of depth $depth and fan-out $fanOut", (shape) => {
+    const found = playTree(shape, "roster");
+    expect(found.released).toBe(shape.parties);
+    for (let level = 1; level <= shape.depth; level += 1) {
+      const openings = openingsAt(shape, level, treeReportMax);
+      expect(found.messages.get(`roster-open@${level}`)).toBe(openings);
+      for (const kind of rosterMessages) {
+        expect(found.messages.get(`${kind}@${level}`)).toBe(messagesAt(shape, level));
+      }
+    }
   });
 
   it("holds for planned events: each is sent out once, and costs what the page says", () => {
