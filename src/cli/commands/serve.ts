@@ -58,7 +58,8 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
 async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Promise<number> {
   const { xmlrpc } = plan;
   const signals = new StopSignals();
-  const buses = await openBuses(plan);
+  const say = (line: string): void => io.stdout(`muster: ${line}\n`);
+  const buses = await unlessEnded(openBuses(plan), signals, () => leave(signals, undefined, say));
   try {
     let stop: () => void = () => undefined;
     const stopped = new Promise<void>((resolve) => {
@@ -76,7 +77,6 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     };
     const daemon =
       plan.role === "ops" ? undefined : await startDaemon(state, plan, forDaemon, logger);
-    const say = (line: string): void => io.stdout(`muster: ${line}\n`);
     const directory = state.path;
     let hasFailed = false;
     const onFailed = (): void => {
@@ -86,10 +86,11 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     const linkHealth = (): readonly LinkHealth[] => daemon?.linkHealth() ?? [];
     const tokens = state.tokens;
     const asked = { plan, buses, hosts, tokens, directory, logger, linkHealth, say, onFailed };
-    const doors = await openDoors(asked).catch(async (error: unknown) => {
+    const opening = openDoors(asked).catch(async (error: unknown) => {
       await daemon?.close();
       throw error;
     });
+    const doors = await unlessEnded(opening, signals, () => leave(signals, daemon, say));
     if (daemon !== undefined) describeDaemon(daemon, state, io);
     if (xmlrpc !== undefined) {
       io.stdout(`muster: XML-RPC at https://${xmlrpc.address}:${daemon?.xmlrpcPort}/\n`);
@@ -108,6 +109,33 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     await buses.close();
     signals.dispose();
   }
+}
+
+/** What `opening` gives, or the end when a signal comes first. */
+async function unlessEnded<Opened>(
+  opening: Promise<Opened>,
+  { interrupt }: StopSignals,
+  end: () => Promise<never>,
+): Promise<Opened> {
+  const ended = new Promise<"ended">((resolve) => {
+    interrupt.addEventListener("abort", () => resolve("ended"));
+  });
+  const first = await Promise.race([opening, ended]);
+  return first === "ended" || interrupt.aborted ? await end() : first;
+}
+
+/**
+ * It is told to end before its doors are open, as when it waits for its log. Nobody was served yet,
+ * and what it waits for may not come: so nothing is waited for but the experiments of the daemon.
+ */
+async function leave(
+  { exitStatus }: StopSignals,
+  daemon: Daemon | undefined,
+  say: (line: string) => void,
+): Promise<never> {
+  say("told to end before anybody was served");
+  await daemon?.close();
+  process.exit(exitStatus);
 }
 
 /** Nobody new is let in; those who wait have so long. A second signal ends the process at once. */

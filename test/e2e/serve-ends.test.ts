@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Goal: muster serve ends when it is told to, also while it still waits for its log. Method: the
+// real command, and a broker that takes connections and says nothing.
+import { type AddressInfo, createServer } from "node:net";
+import { expect, it } from "vitest";
+import { scratch, start } from "./support/command.ts";
+
+it("ends by SIGTERM while its broker says nothing", async () => {
+  const broker = createServer();
+  const connected = new Promise((resolve) => broker.once("connection", resolve));
+  await new Promise<void>((resolve) => broker.listen(0, "127.0.0.1", resolve));
+  const { port } = broker.address() as AddressInfo;
+  const log = ["--log", `nats://127.0.0.1:${port}/silent`, "--listen", "http=127.0.0.1:0"];
+  const server = start("muster", ["serve", "--state", scratch(), ...log]);
+  await connected;
+  server.child.kill("SIGTERM");
+  const { code, stdout } = await server.ended;
+  expect([code, stdout]).toEqual([143, "muster: told to end before anybody was served\n"]);
+  broker.close();
+});
