@@ -4,7 +4,7 @@
 // does the same as in the first life, and this looks on.
 import type { AgendaAgents, AgendaOrder, AgendaRequest } from "../core/agenda/commands.ts";
 import type { EventDone, Fire, ObjectCompleted, Revoke } from "../core/agenda/effects.ts";
-import type { Command, LogEntry } from "../core/command.ts";
+import type { Batch, Command, LogEntry } from "../core/command.ts";
 import type { AddressedEffect, Applied, EdgeEffect, ObservedEffect } from "../core/effect.ts";
 import type { BusPlace } from "../wire/event/bus.ts";
 import { noncesMax } from "../wire/event/limits.ts";
@@ -84,6 +84,8 @@ interface Order {
 export class SchedulerRecall {
   readonly #edge: string;
   #incarnation = 0;
+  #lastBatch = 0;
+  #takenCommands = 0;
   #seenSequence = 0;
   #isLoaded = false;
   #isStarted = false;
@@ -113,16 +115,33 @@ export class SchedulerRecall {
   /** An observer of the host, from before it reads its log until it has. */
   readonly see = ({ sequence, entry }: LogEntry, { addressed, observed }: Applied): void => {
     this.#seenSequence = sequence;
-    for (const { edge, incarnation, commands } of entry.batches) {
-      if (edge !== this.#edge) continue;
-      this.#incarnation = incarnation;
-      for (const command of commands) this.#given(command);
+    for (const batch of entry.batches) {
+      if (batch.edge !== this.#edge) continue;
+      for (const command of this.#counted(batch)) this.#given(command);
     }
     for (const { edge, effect } of addressed satisfies readonly AddressedEffect[]) {
       if (edge === this.#edge) this.#told(effect);
     }
     for (const effect of observed) this.#observed(effect);
   };
+
+  /**
+   * What the core takes of a batch, by its rule: one that is out of turn, because the log refused
+   * the one before, comes again, and with it what it says of the place on the bus.
+   */
+  #counted({ incarnation, number, from = 0, more, commands }: Batch): readonly Command[] {
+    if (incarnation !== this.#incarnation) {
+      if (number !== 1 || from > 0) return [];
+      this.#incarnation = incarnation;
+      this.#lastBatch = 0;
+      this.#takenCommands = 0;
+    }
+    if (number !== this.#lastBatch + 1 || from > this.#takenCommands) return [];
+    const fresh = commands.slice(Math.max(0, this.#takenCommands - from));
+    this.#takenCommands = more ? Math.max(this.#takenCommands, from + commands.length) : 0;
+    if (!more) this.#lastBatch = number;
+    return fresh;
+  }
 
   /** Undefined when the log has nothing of a scheduler. */
   recalled(): Recalled | undefined {

@@ -130,7 +130,7 @@ export class Arrivals {
   submit(command: Command): void {
     if (this.#link.submit(command)) return;
     const message =
-      "the server has more to do than it takes up (limit mailboxCommandsMax); try again";
+      "the server is closing, or has more to do than it takes up (limit mailboxCommandsMax); try again";
     throw new HttpError("limit", message, { headers: { "retry-after": "1" } });
   }
 

@@ -236,7 +236,7 @@ function keyOf({ scope, barrier }: QuorumPlace): string {
 
 function mailboxIsFull(): HttpError {
   const message =
-    "the server has more to do than it takes up (limit mailboxCommandsMax); try again";
+    "the server is closing, or has more to do than it takes up (limit mailboxCommandsMax); try again";
   return new HttpError("limit", message, { headers: { "retry-after": "1" } });
 }
 

@@ -44,6 +44,8 @@ interface Program {
 
 /** So long a server may take to notice that others have ended it: a lease, and then some. */
 const aftermathUs = 15_000_000;
+/** So soon a server that goes on hears that others have ended it. */
+const overMs = 1_000;
 
 export class ClusterWorld {
   // The streams of old doors need a few turns to hand a chunk through.
@@ -79,12 +81,17 @@ export class ClusterWorld {
     this.servers = names.map((name) => this.#createServer(name));
     this.#events = {
       answered: (party, answer) => {
+        if (this.#isTurnedAway(party, answer.text)) {
+          this.#events.closed(party, answer.text);
+          return;
+        }
         party.end = { kind: "answered", answer };
         this.checker.onAnswer(party, answer);
         this.#trace(party.name, `hears: ${answer.text}`);
       },
       closed: (party, why) => {
         party.end = { kind: "closed", why };
+        if (this.#isTurnedAway(party, why)) party.excuse ??= "its server is closing";
         this.#excuseByServer(party);
         this.#trace(party.name, `is closed: ${why}`);
       },
@@ -182,7 +189,9 @@ export class ClusterWorld {
         this.checker.onMessage(who, topic, number, message),
       onLink: (up) => {
         this.#trace(name, up ? "is in" : "has lost its server");
-        if (up && !program.isParted) program.troubledSinceUs = undefined;
+        const server = program.line && this.#servedBy.get(program.line);
+        const isServed = up && server !== undefined && !this.#isBroken(server);
+        if (isServed && !program.isParted) program.troubledSinceUs = undefined;
         else program.troubledSinceUs ??= this.clock.elapsedUs;
       },
       onEnd: (why) => this.#onSessionEnd(program, why),
@@ -265,6 +274,16 @@ export class ClusterWorld {
     server.doors.syncd.clear();
   }
 
+  /** A server that closes takes nothing any more, and says so without a word of the log. */
+  #isTurnedAway(party: Party, said: string): boolean {
+    if (!said.includes("the server is closing")) return false;
+    const line = this.#programOf.get(party)?.line;
+    const server = this.#serverOf.get(party) ?? (line && this.#servedBy.get(line));
+    if (server === undefined) return true;
+    const troubleUs = this.#troubleUs.get(server) ?? Number.NEGATIVE_INFINITY;
+    return server.state === "draining" || troubleUs >= this.clock.elapsedUs - aftermathUs;
+  }
+
   /** A server that was in trouble not long before somebody came may not be over it. */
   #excuseByServer(party: Party): void {
     const server = this.#serverOf.get(party);
@@ -282,15 +301,24 @@ export class ClusterWorld {
     this.#excuseAt(server, reason);
   }
 
-  /** Its trouble is over: whom it serves still, it goes on serving, if it was not for too long. */
+  /** Its trouble is over, if it says nothing else soon: whom it serves still, it goes on serving. */
   over(server: SimulatedServer): void {
-    const nowUs = this.clock.elapsedUs;
-    for (const program of this.#programs.values()) {
-      const { line, troubledSinceUs: sinceUs } = program;
-      const isServed = line !== undefined && this.#servedBy.get(line) === server;
-      if (!isServed || program.isParted || sinceUs === undefined) continue;
-      if (nowUs - sinceUs < sessionLeaseMs * 900) program.troubledSinceUs = undefined;
-    }
+    const overUs = this.clock.elapsedUs;
+    this.clock.after(overMs, () => {
+      const isNew = (this.#troubleUs.get(server) ?? 0) > overUs;
+      if (isNew || this.#isBroken(server)) return;
+      for (const program of this.#programs.values()) {
+        const { line, troubledSinceUs: sinceUs } = program;
+        const isServed = line !== undefined && this.#servedBy.get(line) === server;
+        if (!isServed || program.isParted || sinceUs === undefined || sinceUs > overUs) continue;
+        if (overUs - sinceUs < sessionLeaseMs * 900) program.troubledSinceUs = undefined;
+      }
+    });
+  }
+
+  /** Whether nobody can be served by it now; it may be in trouble of more than one kind. */
+  #isBroken(server: SimulatedServer): boolean {
+    return server.state === "paused" || server.way?.isBroken === true || this.log.isAway;
   }
 
   /** The server says so itself; that it lived on without the others needs a cause. */
