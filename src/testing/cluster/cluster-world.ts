@@ -3,7 +3,7 @@
 // of the old doors, and the network between them. Everything that decides anything is the shipped
 // code. Owns what exists and how it is reached; what happens, and when, is the run's business.
 
-import type { PayloadRef } from "../../core/command.ts";
+import type { LogEntry, PayloadRef } from "../../core/command.ts";
 import type { Limits } from "../../core/limits.ts";
 import { Random } from "../../core/random.ts";
 import { LogError } from "../../engine/log.ts";
@@ -38,6 +38,7 @@ interface Program {
   line: SocketLine | undefined;
   /** Whether the network between it and all servers is down. */
   isParted: boolean;
+  isUp: boolean;
   /** Since when its session may have been without a server that serves it. */
   troubledSinceUs: number | undefined;
 }
@@ -189,15 +190,14 @@ export class ClusterWorld {
         this.checker.onMessage(who, topic, number, message),
       onLink: (up) => {
         this.#trace(name, up ? "is in" : "has lost its server");
-        const server = program.line && this.#servedBy.get(program.line);
-        const isServed = up && server !== undefined && !this.#isBroken(server);
-        if (isServed && !program.isParted) program.troubledSinceUs = undefined;
-        else program.troubledSinceUs ??= this.clock.elapsedUs;
+        program.isUp = up;
+        if (!up) program.troubledSinceUs ??= this.clock.elapsedUs;
       },
       onEnd: (why) => this.#onSessionEnd(program, why),
     });
     const program: Program = {
-      ...{ name, process, client, line: undefined, isParted: false, troubledSinceUs: 0 },
+      ...{ name, process, client, line: undefined, isParted: false, isUp: false },
+      troubledSinceUs: 0,
     };
     this.#programs.set(session, program);
     this.#trace(name, `opens a session in ${scope}`);
@@ -439,8 +439,10 @@ export class ClusterWorld {
       trace: (what) => this.#trace(name, what),
       observe: (self) => {
         const { host } = self;
-        return (entry, applied) =>
+        return (entry, applied) => {
+          if (entry.sequence > this.checker.entries) this.#noteSessions(entry);
           this.checker.onEntry(name, entry, applied, () => host?.digest() ?? "");
+        };
       },
       onFailed: (error) => {
         this.checker.complain("K3", `${name} has stopped: ${error.message}`);
@@ -450,6 +452,26 @@ export class ClusterWorld {
       onDown: () => this.#onDown(server),
     });
     return server;
+  }
+
+  /** Who is said in the log to be there is served; to be let in is not enough. */
+  #noteSessions({ entry }: LogEntry): void {
+    for (const { edge, commands } of entry.batches) {
+      for (const command of commands) {
+        if (command.kind === "attach") this.#onAttached(edge);
+        else if (command.kind === "attached") this.#onAttached(command.edge);
+      }
+    }
+  }
+
+  #onAttached(edge: string): void {
+    if (!edge.startsWith("session/")) return;
+    for (const program of this.#programs.values()) {
+      const { line, isUp, isParted, client } = program;
+      const server = line && this.#servedBy.get(line);
+      const isServed = isUp && !isParted && server !== undefined && !this.#isBroken(server);
+      if (isServed && client.edge === edge) program.troubledSinceUs = undefined;
+    }
   }
 
   #onDown(server: SimulatedServer): void {

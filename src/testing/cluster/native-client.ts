@@ -78,6 +78,11 @@ export class NativeClient {
     );
   }
 
+  /** What the core calls the edge of its session. */
+  get edge(): string {
+    return `session/open/${this.#life.edge}`;
+  }
+
   /** Whether it has been let in. */
   get isReady(): boolean {
     return this.#session !== undefined && !this.#isDead;
