@@ -41,13 +41,8 @@ $ns at 0 "$steps run"`;
 });
 
 test("links that are as asked for pass before time 0, and nothing of the test is left", async () => {
-  const body = `${link("0ms")}\n$ns at 0 "$ns message begun"`;
-  const { result, out, code, stderr } = await runBody(body, [
-    "--nodes",
-    "process",
-    "--linktest",
-    "1",
-  ]);
+  const body = `${link("0ms")}\ntb-set-linktest-level 1\n$ns at 0 "$ns message begun"`;
+  const { result, out, code, stderr } = await runBody(body, ["--nodes", "process"]);
   expect(code, stderr).toBe(0);
   expect(result.links.map(({ verdict }) => verdict)).toEqual(["ok", "ok"]);
   expect(result.messages.map(({ text }) => text)).toEqual([
