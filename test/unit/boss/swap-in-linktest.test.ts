@@ -18,6 +18,8 @@ import { linktestAtSwapIn } from "../../../src/boss/swap-in-linktest.ts";
 import { identifyProcess } from "../../../src/events/launch/process-identity.ts";
 import { FakeClock } from "../record/fake-clock.ts";
 
+/** Of a busy machine. */
+const patient = { timeout: 60_000 };
 let folder = "";
 let clock = new FakeClock();
 const cancel = () => new AbortController();
@@ -68,7 +70,7 @@ describe("the linktest of a swap-in", () => {
     const body = `echo $$ >${said()}.part; mv ${said()}.part ${said()}; exec sleep 1000`;
     const swapIn = cancel();
     const ended = test(body, swapIn.signal);
-    await expect.poll(() => existsSync(said())).toBe(true);
+    await expect.poll(() => existsSync(said()), patient).toBe(true);
     swapIn.abort();
     expect(await ended).toBeUndefined();
     const late = test("exec sleep 1000");
@@ -93,13 +95,13 @@ describe("a linktest on ops that does not end in its time", () => {
         pid = text.trim();
       },
     });
-    await expect.poll(() => pid).not.toBe("");
+    await expect.poll(() => pid, patient).not.toBe("");
     clock.advanceTo(1_000 * (5_000 + linktestExtraMs) - 1);
     expect(clock.armed).toBe(1);
     clock.advanceTo(1_000 * (5_000 + linktestExtraMs));
     const error: unknown = await tested.catch((why: unknown) => why);
     expect(error).toBeInstanceOf(BossError);
     expect(error).toMatchObject({ code: "OPS", message: /did not end the linktest in time/ });
-    await expect.poll(() => identifyProcess(Number(pid))).toBeUndefined();
+    await expect.poll(() => identifyProcess(Number(pid)), patient).toBeUndefined();
   });
 });
