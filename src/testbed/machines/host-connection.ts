@@ -82,7 +82,8 @@ const agentArgv = ["node", "agent"];
  */
 const bootstrap: string = [
   "umask 077",
-  "dir=${XDG_CACHE_HOME:-$HOME/.cache}/muster",
+  '[ -n "$XDG_CACHE_HOME" ] || XDG_CACHE_HOME=$HOME/.cache',
+  "dir=$XDG_CACHE_HOME/muster",
   "file=$dir/muster-$1",
   'sum() { sha256sum <"$1" 2>/dev/null | cut -c 1-64; }',
   'if [ -x "$file" ] && [ "$(sum "$file")" = "$1" ]; then echo muster-host have',
