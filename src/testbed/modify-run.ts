@@ -17,7 +17,6 @@ import type { NodeBoot, Told } from "./node-boot.ts";
 import type { NodeBackend, NodePlan, Relinking, RunningNode } from "./nodes/index.ts";
 import type { NumberedEvent } from "./run-agenda.ts";
 import type { RunEventBody, RunModified } from "./run-event.ts";
-import type { RunLinkAgents } from "./run-link-agents.ts";
 
 /** What to do; names of the experiment as it is to be, of `removed` as it was. */
 export interface Modification {
@@ -90,7 +89,12 @@ export interface ModifierOptions {
   readonly programs: ProgramAgent;
   readonly planNode: (experiment: Experiment, node: string) => NodePlan;
   /** Makes links and takes them away. */
-  readonly links: Pick<RunLinkAgents, "planRelink" | "relink">;
+  readonly links: {
+    /** @throws Error with a sentence when they cannot be those of the experiment */
+    readonly planRelink: (experiment: Experiment, tables: Tables | undefined) => Relinking;
+    /** @throws Error; the run ends over it */
+    readonly relink: (to: Relinking, experiment: Experiment) => Promise<void>;
+  };
   /** Serves barriers to these nodes too. @returns what ends that again */
   readonly serveBarriers: (clients: readonly RunningNode[]) => Promise<() => Promise<void>>;
   /** From now on events are performed for `to`, and not those planned for `retired`. */
