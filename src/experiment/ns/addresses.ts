@@ -27,6 +27,9 @@ export interface AddressPlan {
   readonly faults: readonly AddressFault[];
 }
 
+/** What a member has for which its subnet had no room. */
+const ranOut = "255.255.255.255";
+
 /** Reads a dotted quad into 32 bits; octets above 255 wrap as in the old system. */
 export function addressToNumber(text: string): number {
   const [a = 0, b = 0, c = 0, d = 0] = text.split(".").map(Number);
@@ -174,7 +177,7 @@ class Allocator {
       if (host >= last) {
         const message = `Ran out of IP addresses in subnet ${numberToAddress(subnet.base)}.`;
         this.fault(link, "NS_HOSTS", message, "Give the LAN a larger netmask: tb-set-netmask.");
-        this.assigned.set(member, "255.255.255.255");
+        this.assigned.set(member, ranOut);
         continue;
       }
       this.assigned.set(member, numberToAddress((subnet.base | host) >>> 0));
@@ -263,7 +266,7 @@ function check(allocator: Allocator, link: LinkObject, compat: boolean): void {
       allocator.fault(link, "NS_HOST_PART", message, `Choose another address on ${link.name}.`);
     }
     const other = compat ? undefined : seen.get(address);
-    if (other !== undefined && address !== "") {
+    if (other !== undefined && address !== "" && address !== ranOut) {
       const message = `${other} and ${member.node.name} have the same address ${address}`;
       allocator.fault(link, "NS_SAME_ADDRESS", message, "Give one of them another address.");
     }
