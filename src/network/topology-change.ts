@@ -84,8 +84,12 @@ function sayTheSame(was: Ends | undefined, is: Ends): boolean {
   return left.every(([key, a], at) => {
     const [otherKey, b] = right[at] ?? ["", undefined];
     if (key !== otherKey || b === undefined) return false;
-    return a.name === b.name && a.mac === b.mac && a.address === b.address && a.prefix === b.prefix;
+    return identityOf(a) === identityOf(b);
   });
+}
+
+function identityOf({ name, mac, address, prefix }: PlannedInterface): string {
+  return [name, mac, address, prefix].join(" ");
 }
 
 function withSlots(node: PlannedNode, slots: ReadonlyMap<number, number>): PlannedNode {
