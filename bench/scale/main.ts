@@ -56,7 +56,8 @@ function playRoster(shape: TreeShape) {
       const measured = found.messages.get(`${kind}@${level}`) ?? 0;
       process.stdout.write(row(`${head}: ${kind}, level ${level}`, predicted, measured));
     };
-    tell("roster-open", openingsAt(shape, level, treeReportMax));
+    // Further down a part that came in pieces is passed on in pieces (roster-change).
+    if (level === 1) tell("roster-open", openingsAt(shape, level, treeReportMax));
     for (const kind of rosterMessages) tell(kind, messagesAt(shape, level));
   }
   return { kind: "roster", ...shape, ...found, messages: Object.fromEntries(found.messages) };
