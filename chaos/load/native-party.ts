@@ -55,6 +55,8 @@ export class NativeParty {
   readonly #options: PartyOptions;
   readonly #name: string;
   readonly #scope: string;
+  /** Its session has ended. */
+  #isOver = false;
   #phases = 0;
   #published = 0;
 
@@ -79,7 +81,10 @@ export class NativeParty {
     const who = `${this.#scope} ${this.#name}`;
     const session = await connect(urls, {
       ...{ scope: this.#scope, name: this.#name, leaseMs, connectTimeoutMs: leaseMs },
-      onEnd: (error) => history.session(who, error.code),
+      onEnd: (error) => {
+        this.#isOver = true;
+        history.session(who, error.code);
+      },
     });
     history.session(who, "open");
     const live = session.topic<string>(topic).subscribe();
@@ -318,7 +323,7 @@ export class NativeParty {
         }
         history.end(id, codeOf(error), { message: String(error) });
         // There is nothing more to ask of a session that is over.
-        if (codeOf(error) === "ended") throw error;
+        if (this.#isOver || codeOf(error) === "ended") throw error;
         return undefined;
       }
     }

@@ -108,7 +108,7 @@ function checkBroker({ info }: NatsConnection, { servers }: NatsPlace): string {
   return version;
 }
 
-function isOlder(version: string, least: string): boolean {
+export function isOlder(version: string, least: string): boolean {
   const [found, wanted] = [version, least].map((text) => text.split(".").map(Number.parseFloat));
   for (const [index, part] of (wanted ?? []).entries()) {
     const here = found?.[index] ?? 0;

@@ -57,3 +57,8 @@ export const natsBackupChunkBytes: number = 128 * 1024;
 export const natsBackupSilenceMs = 10_000;
 /** The oldest broker whose JetStream has what is used. */
 export const natsVersionMin = "2.9.0";
+/**
+ * Before it a broker that is started again purges a stream with several copies whole when it finds
+ * in its raft log that the stream was purged up to a message: such a log is not cut (J4).
+ */
+export const natsCutVersionMin = "2.9.18";

@@ -9,6 +9,7 @@
 //   J3. What is to be read before it is said that nothing is missing is found out by an empty
 //       entry: a broker that is asked, even one that has just become the leader, may not have all
 //       yet that another has acknowledged.
+//   J4. A log with several copies is cut only where brokers that are started again keep the rest.
 import {
   JetStreamApiError,
   type JetStreamClient,
@@ -18,9 +19,14 @@ import {
 import { headers, type MsgHdrs } from "@nats-io/transport-node";
 import type { Entry, LogEntry } from "../core/command.ts";
 import { type Log, type LogClock, LogError, type LogReader } from "./log.ts";
-import { connectNats, type NatsLink, textOf } from "./nats-connection.ts";
+import { connectNats, isOlder, type NatsLink, textOf } from "./nats-connection.ts";
 import { cutEntry } from "./nats-entry.ts";
-import { natsAckMs, natsInFlightMax, natsWaitingBytesMax } from "./nats-limits.ts";
+import {
+  natsAckMs,
+  natsCutVersionMin,
+  natsInFlightMax,
+  natsWaitingBytesMax,
+} from "./nats-limits.ts";
 import type { NatsPlace } from "./nats-place.ts";
 import { natsFormat, openNatsStream } from "./nats-stream.ts";
 import { formatHeader, NatsTail } from "./nats-tail.ts";
@@ -47,6 +53,8 @@ interface Piece {
 
 export class NatsLog implements Log {
   readonly durability: string;
+  /** J4. */
+  readonly trim?: (through: number) => Promise<void>;
   readonly #link: NatsLink;
   readonly #stream: string;
   readonly #clock: LogClock;
@@ -75,6 +83,7 @@ export class NatsLog implements Log {
     this.#headers = headers();
     this.#headers.set(formatHeader, String(natsFormat));
     this.durability = describeDurability(link.version, place.replicas);
+    if (mayCut(link.version, place.replicas)) this.trim = (through) => this.#trim(through);
     void this.#followConnection();
   }
 
@@ -143,7 +152,7 @@ export class NatsLog implements Log {
     }
   }
 
-  async trim(through: number): Promise<void> {
+  async #trim(through: number): Promise<void> {
     try {
       await this.#link.manager.streams.purge(this.#stream, { seq: through + 1 });
     } catch (error) {
@@ -272,9 +281,15 @@ function subjectOf(stream: string): string {
   return `muster.${stream}.log`;
 }
 
+/** J4. */
+export function mayCut(version: string, replicas: number): boolean {
+  return replicas === 1 || !isOlder(version, natsCutVersionMin);
+}
+
 function describeDurability(version: string, replicas: number): string {
   const copies = replicas === 1 ? "one copy" : `${replicas} copies`;
-  return `NATS JetStream ${version}, ${copies}: survives kill -9 of servers, not power loss`;
+  const cut = mayCut(version, replicas) ? "" : `; not cut before NATS ${natsCutVersionMin}`;
+  return `NATS JetStream ${version}, ${copies}: survives kill -9 of servers, not power loss${cut}`;
 }
 
 function explainAppend(stream: string, error: unknown): LogError {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Entry, LogEntry } from "../../../src/core/command.ts";
 import { type Log, LogError } from "../../../src/engine/log.ts";
 import { natsCommandBytesMax } from "../../../src/engine/nats-limits.ts";
-import { NatsLog } from "../../../src/engine/nats-log.ts";
+import { mayCut, NatsLog } from "../../../src/engine/nats-log.ts";
 import { maskNatsName, parseNatsPlace } from "../../../src/engine/nats-place.ts";
 import { sleep, systemClock } from "../../../src/host/clock.ts";
 import { NatsServer } from "../../../src/testing/nats-server.ts";
@@ -135,6 +135,12 @@ describe("NatsLog", () => {
       small,
     ]);
     await log.close();
+  });
+
+  it("J4: is cut when it has one copy, or brokers that keep the rest when they start again", () => {
+    const versions = ["2.9.10", "2.9.17", "2.9.18", "2.10.0"];
+    expect(versions.map((version) => mayCut(version, 3))).toEqual([false, false, true, true]);
+    expect(mayCut("2.9.10", 1)).toBe(true);
   });
 
   it("gives what others wrote into its stream a place and no meaning", async () => {
