@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What each property of a link costs a packet in the delay node's own arithmetic: a link of two as a
-// machine, without sockets, threads or clocks, in turn with one that only delays. Prints a table.
+// What each property of a link costs a packet in the delay node's own arithmetic: a link of two as
+// a machine, without sockets, threads or clocks, in turn with one that only delays. Prints a table.
 //
 // Blind spots: reading and sending a packet costs thirteen times as much, and is in shaper.ts.
 import { type DirectionShape, unshaped, usualQueue } from "../../src/network/model.ts";
@@ -8,7 +8,9 @@ import { Segment } from "../../src/network/shaper/segment.ts";
 import { formatMachine, median } from "../statistics.ts";
 
 const packets = 200_000;
-/** Packets come a little faster than the link takes them in bursts, so that queues have a length. */
+/**
+ * Packets come a little faster than the link takes them in bursts, so that queues have a length.
+ */
 const gapUs = 12;
 const rate = { bandwidthBps: 1_000_000_000, delayUs: 1_000 };
 const shapes: readonly (readonly [string, Partial<DirectionShape>])[] = [
