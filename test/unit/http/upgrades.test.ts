@@ -57,7 +57,12 @@ describe("an upgrade", () => {
 describe("an upgrade behind a request on the same connection", () => {
   const ask = (path: string, body: string): string =>
     `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-  const upgrade = `GET /v1/session HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ${sessionProtocol}\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`;
+  const upgrade = [
+    "GET /v1/session HTTP/1.1",
+    ...["Host: localhost", "Connection: Upgrade", "Upgrade: websocket"],
+    ...["Sec-WebSocket-Version: 13", `Sec-WebSocket-Protocol: ${sessionProtocol}`],
+    ...["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "", ""],
+  ].join("\r\n");
 
   it("that still waits ends the connection: no answer gets into a WebSocket, and nobody waits on", async () => {
     bench = await HttpBench.start();
