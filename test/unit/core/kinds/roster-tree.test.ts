@@ -176,6 +176,16 @@ describe("members", () => {
     expect(told?.effect).toMatchObject({ outcome: "timeout", missing: missing("c") });
   });
 
+  // B4.
+  it("that leave are expected again, though all of their part had come", () => {
+    const bench = new TreeBench(pairs);
+    bench.send("root", "x", open(everywhere));
+    arriveAll(bench, "b1");
+    bench.send("b", "e", { kind: "leave", connection: 10 });
+    expect(arriveAll(bench, "r1", "a1", "c1", "c2")).toEqual([]);
+    expect(words(bench.send("b", "e", rosterArrive(20, "b1")))).toHaveLength(5);
+  });
+
   it("come and go by orders from anywhere", () => {
     const bench = new TreeBench(pairs);
     bench.send("root", "x", open(everywhere));
