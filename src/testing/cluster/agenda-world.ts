@@ -86,6 +86,8 @@ export class AgendaWorld {
   readonly #bus = new MemoryBus({ epoch: "bus", limits: resolveBusLimits() });
   readonly #log: MemoryLog;
   readonly #asked = new Map<number, Asked>();
+  /** In their order: several may be performed at one instant. */
+  readonly #performed: number[] = [];
   readonly #agents: readonly Agent[];
   #line: BusLine = new BusLine(this.#bus);
   #process: VirtualProcess;
@@ -274,16 +276,15 @@ export class AgendaWorld {
 
   /** A4. */
   #checkOrder(): void {
-    const all = [...this.#asked].flatMap(([token, one]) =>
-      one.performedUs.map((us) => ({ token, us, ...one })),
-    );
-    for (const one of all) {
-      const later = all.find(
-        ({ token, object, dueUs, us }) =>
-          object === one.object && isBehind({ token, dueUs }, one) && us < one.us,
-      );
-      if (later === undefined) continue;
-      this.#options.complain("A4", `e${later.token} was performed before e${one.token}`);
+    const all = this.#performed.flatMap((token) => {
+      const asked = this.#asked.get(token);
+      return asked === undefined ? [] : [{ token, object: asked.object, dueUs: asked.dueUs }];
+    });
+    for (const [place, one] of all.entries()) {
+      const before = all.slice(0, place);
+      const late = before.find(({ object, ...was }) => object === one.object && isBehind(was, one));
+      if (late === undefined) continue;
+      this.#options.complain("A4", `e${late.token} was performed before e${one.token}`);
     }
   }
 
@@ -316,6 +317,7 @@ export class AgendaWorld {
     const token = Number(/e(\d+)/.exec(order.args)?.[1] ?? Number.NaN);
     const firedMonotonicUs = clock.nowUs();
     if (!process.isDead) {
+      this.#performed.push(token);
       this.#asked.get(token)?.performedUs.push(clock.elapsedUs);
       trace(name, `performs e${token}`);
     }
