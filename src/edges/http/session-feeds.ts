@@ -71,7 +71,8 @@ export class SessionFeeds {
   add(reader: Reader): void {
     const followed = this.#follow(reader);
     if (followed === undefined) {
-      const message = "the server is closing, or has more to do than it takes up (limit mailboxCommandsMax)";
+      const message =
+        "the server is closing, or has more to do than it takes up (limit mailboxCommandsMax)";
       reader.refuse("limit", message);
       return;
     }

@@ -301,7 +301,9 @@ export class ClusterWorld {
     this.#excuseAt(server, reason);
   }
 
-  /** Its trouble is over, if it says nothing else soon: whom it serves still, it goes on serving. */
+  /**
+   * Its trouble is over, if it says nothing else soon: whom it serves still, it goes on serving.
+   */
   over(server: SimulatedServer): void {
     const overUs = this.clock.elapsedUs;
     this.clock.after(overMs, () => {

@@ -32,7 +32,11 @@ function recallOf(batches: readonly (readonly [number: number, commands: readonl
   for (const [index, [number, commands]] of batches.entries()) {
     const batch = { edge: schedulerEdge, incarnation: 7, number, commands };
     const stampUs = 1_000_000 + index;
-    const logged = { sequence: index + 1, stampUs, entry: { format: 1, batches: [batch] } } as const;
+    const logged = {
+      sequence: index + 1,
+      stampUs,
+      entry: { format: 1, batches: [batch] },
+    } as const;
     recall.see(logged, core.apply(logged));
   }
   return recall.recalled();
