@@ -4,9 +4,8 @@
 // leave their session and ignore signals, and a Muster that is killed with -9.
 import { chmodSync, readdirSync, rmSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
-import { systemClock } from "../../src/host/clock.ts";
 import { newRunId } from "../../src/host/ids.ts";
-import { findLeftovers, removeLeftovers } from "../../src/testbed/nodes/index.ts";
+import { findLeftovers } from "../../src/testbed/nodes/index.ts";
 import {
   endHosts,
   Host,
@@ -17,6 +16,7 @@ import {
   untilEmpty,
 } from "./nodes-support/harness.ts";
 import { leftovers, lookAtMachine, type Machine, partsOfRun } from "./nodes-support/machine.ts";
+import { run } from "./support/command.ts";
 
 const SETTLE_MS = 60_000;
 
@@ -137,7 +137,10 @@ describe.each(modes)("the machine after a run in %s mode", (mode) => {
     await killWithReaper(started);
     const mine = () => findLeftovers(temporary);
     expect(mine().map(({ runId }) => runId)).toEqual([started.run.runId]);
-    expect(await removeLeftovers(mine(), systemClock)).toEqual([]);
+    const env = { TMPDIR: temporary };
+    const { code, stdout, stderr } = await run("muster", ["doctor", "--clean", "--json"], { env });
+    expect(`${code} ${stderr}`).toBe("0 ");
+    expect(JSON.parse(stdout)).toMatchObject({ leftovers: { found: 1, removed: 1 } });
     expect(mine()).toEqual([]);
     await expectNothingLeft(started);
   });
