@@ -36,8 +36,9 @@ export function check(histories: Histories, record?: Record): Verdict {
   return {
     violations,
     // What was refused because nothing could be asked any more is none.
-    operations: operations.filter(({ endUs, code }) => endUs !== undefined && code !== "unavailable")
-      .length,
+    operations: operations.filter(
+      ({ endUs, code }) => endUs !== undefined && code !== "unavailable",
+    ).length,
     barriers: places.length,
     messages: readers.reduce((sum, { messages }) => sum + messages.length, 0),
     aways: operations.reduce((sum, { aways }) => sum + aways, 0),
