@@ -43,7 +43,9 @@ export function parseOptions(words: readonly string[], root: string): ChaosOptio
     if (!option.startsWith("--") || !known.includes(option.slice(2)) || value === undefined) {
       throw new Error(`'${option}' is not one of the options, with a value behind it`);
     }
-    given.set(option.slice(2), value);
+    const name = option.slice(2);
+    const before = name === "faults" ? given.get(name) : undefined;
+    given.set(name, before === undefined ? value : `${before},${value}`);
   }
   const number = (name: string, standard: number, least: number, most: number): number => {
     const value = Number(given.get(name) ?? standard);

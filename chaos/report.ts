@@ -8,6 +8,7 @@ import type { ChaosOptions } from "./options.ts";
 import type { RunResult } from "./run.ts";
 
 const violationsShownMax = 50;
+const faultsPerLine = 4;
 
 export function describeReport(result: RunResult): string {
   const { options, verdict, faults, loadSeconds, entries } = result;
@@ -74,9 +75,16 @@ function eventRows(events: EventsVerdict): readonly string[] {
 /** What repeats it. */
 export function commandOf({ seconds, seed, lanes, rate, faults }: ChaosOptions): string {
   const minutes = Math.round(seconds / 6) / 10;
-  const list = faults.length === faultNames.length ? "all" : faults.join(",") || "none";
-  const some = faults.length === standardFaults.length ? "" : ` --faults ${list}`;
-  return `npm run chaos -- --minutes ${minutes} --seed ${seed} --lanes ${lanes} --rate ${rate}${some}`;
+  const all = faults.length === faultNames.length ? ["all"] : faults;
+  const some: string[] = faults.length === 0 ? [" --faults none"] : [];
+  for (let first = 0; first < all.length; first += faultsPerLine) {
+    some.push(` --faults ${all.slice(first, first + faultsPerLine).join(",")}`);
+  }
+  const isStandard = faults.length === standardFaults.length;
+  return [
+    `npm run chaos -- --minutes ${minutes} --seed ${seed} --lanes ${lanes} --rate ${rate}`,
+    ...(isStandard ? [] : some),
+  ].join(" \\\n       ");
 }
 
 export function machineText(): string {

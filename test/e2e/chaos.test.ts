@@ -79,7 +79,7 @@ async function judgesBrokers(): Promise<void> {
 
 // Beside each other, because most of it is waiting.
 it(
-  "a run under faults loses, doubles and releases nothing early; a server that breaks a promise is found; nothing is left of a run that is killed",
+  "a run under faults keeps promises, finds broken ones, and leaves nothing when it is killed",
   async () => {
     await Promise.all([keepsPromises(), findsBrokenPromise(), leavesNothing(), judgesBrokers()]);
   },
