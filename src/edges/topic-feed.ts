@@ -92,11 +92,14 @@ export class Feed {
   read(after: number): Promise<readonly string[]> {
     if (this.#part?.after === after) return this.#part.messages;
     const { scope, topic, topics, readBytesMax: bytesMax } = this.#options;
-    const messages = topics.read({ scope, topic, after, bytesMax }).then((found) => {
-      // Whoever is here has it; nothing is kept for those who come later.
+    // Whoever is here has it, or its error; nothing is kept for those who come later.
+    const forget = (): void => {
       if (this.#part === part) this.#part = undefined;
-      return found.map((message) => quotePayload(this.#decoder.decode(message)));
-    });
+    };
+    const messages = topics
+      .read({ scope, topic, after, bytesMax })
+      .finally(forget)
+      .then((found) => found.map((message) => quotePayload(this.#decoder.decode(message))));
     const part: Part = { after, messages };
     this.#part = part;
     return messages;

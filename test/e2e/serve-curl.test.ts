@@ -58,7 +58,8 @@ describe("with curl", () => {
   it("every documented figure is there, and says what has happened", async () => {
     const { url, figures } = await serve("--limit", "waitersPerBarrierMax=2");
     const before = await figures();
-    const documented = [...page.matchAll(/^\| `(muster_\w+)/gm)].map(([, name]) => name ?? "");
+    const rows = [...page.matchAll(/^\| (`muster_[^|]+)\|/gm)].map(([, names]) => names ?? "");
+    const documented = rows.flatMap((names) => names.match(/muster_\w+/g) ?? []);
     expect([...before.keys()].sort()).toEqual(documented.toSorted());
     expect(sampleOf(before, "muster_waiters")).toBe(0);
     const wait = () => curl(`${url}/v1/barriers/b/wait`, "--data", "{}");

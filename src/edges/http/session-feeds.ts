@@ -87,10 +87,10 @@ export class SessionFeeds {
       reader.begin(followed.feed);
       return;
     }
-    const stays = (): boolean => followed.readers.has(reader);
+    const waits = (): boolean => followed.readers.has(reader) && !reader.hasBegun;
     catchUp().then(
-      () => stays() && reader.begin(followed.feed),
-      () => stays() && reader.refuse("unavailable", "the server's log takes nothing"),
+      () => waits() && reader.begin(followed.feed),
+      () => waits() && reader.refuse("unavailable", "the server's log takes nothing"),
     );
   }
 
@@ -149,10 +149,14 @@ export class SessionFeeds {
           this.#end(followed, "ended", "the scope of the topic has ended");
           return;
         }
-        followed.feed.moveTo(effect.last);
-        if (followed.isTold) return;
+        const { feed, readers } = followed;
+        feed.moveTo(effect.last);
+        for (const reader of [...readers]) {
+          // Who waits for what others have read has it with the news of it, too.
+          const mayBegin = !followed.isTold || reader.isWithin(feed);
+          if (mayBegin && !reader.hasBegun) reader.begin(feed);
+        }
         followed.isTold = true;
-        for (const reader of [...followed.readers]) reader.begin(followed.feed);
         return;
       }
       case "topic-closed": {
@@ -285,6 +289,10 @@ class Reader implements Subscriber {
 
   get hasRoom(): boolean {
     return this.#aheadBytes < this.#options.aheadBytesMax && !this.#peer.isBehind;
+  }
+
+  get hasBegun(): boolean {
+    return this.#subscription !== undefined;
   }
 
   /** Whether the message that it begins behind is known here. */

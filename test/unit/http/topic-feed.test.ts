@@ -60,4 +60,23 @@ describe("a feed", () => {
       ["a", "b", "c"].flatMap((id) => [`${id}:1="1"`, `${id}:2="2"`]),
     );
   });
+
+  it("F3: a read that failed is not shared with who comes later", async () => {
+    const answers = [Promise.reject(new Error("away")), Promise.resolve([Buffer.from("1")])];
+    const feed = new Feed({
+      ...{ scope: "s", topic: "t", readBytesMax: 1, onTold: () => undefined },
+      topics: {
+        read: () => answers.shift() ?? Promise.reject(new Error("asked once too often")),
+        free: () => undefined,
+        write: () => Promise.reject(new Error("not asked for")),
+      },
+    });
+    feed.moveTo(1);
+    const client = new Client(2);
+    feed.subscribe(client, "a").resume();
+    await turn();
+    feed.subscribe(client, "b").resume();
+    await turn();
+    expect(client.sent).toEqual(["a: the topic cannot be read: Error: away", 'b:1="1"']);
+  });
 });
