@@ -91,10 +91,6 @@ export class NatsServer {
     });
   }
 
-  signal(name: "SIGSTOP" | "SIGCONT"): void {
-    this.#process?.kill(name);
-  }
-
   /** As `kill -9`. */
   async kill(): Promise<void> {
     const child = this.#process;

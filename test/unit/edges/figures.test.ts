@@ -63,7 +63,8 @@ const page = readFileSync(join(import.meta.dirname, "../../../docs/reference/htt
 test("the figures are those of the page, and each moves when what it counts happens", async () => {
   const { read, post, reaches, dial, portOf, url } = await start();
   const before = await read();
-  const documented = [...page.matchAll(/^\| `(muster_[a-z_]+)/gm)].map(([, name]) => name);
+  const rows = [...page.matchAll(/^\| (`muster_[^|]+)\|/gm)].map(([, names]) => names ?? "");
+  const documented = rows.flatMap((names) => names.match(/muster_[a-z_]+/g) ?? []);
   expect([...before.keys()].sort()).toEqual([...documented].sort());
 
   // Barriers: one that waits, and every way to end.
