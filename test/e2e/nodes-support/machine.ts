@@ -122,7 +122,8 @@ export function leftovers(
   const isOfBlock = (listener: string): boolean => block !== "0" && listener.includes(octet);
   for (const listener of now.listeners) {
     if (before.listeners.has(listener)) continue;
-    if (isOfBlock(listener) || listener.includes(runId)) found.push(`listener ${listener}`);
+    if (!isOfBlock(listener) && !listener.includes(runId)) continue;
+    if (!isHeldByAnotherTest(listener, now)) found.push(`listener ${listener}`);
   }
   for (const file of now.files) {
     if (!before.files.has(file) && file.includes(runId)) found.push(`file ${file}`);
@@ -158,6 +159,22 @@ function isOfAnotherTest(p: MachineProcess): boolean {
   if (isMarked(p) || /\bmuster-reaper \w+ /.test(p.commandLine)) return true;
   const worker = /(?:^|\0)VITEST_WORKER_ID=(\d+)/.exec(p.environment)?.[1];
   return worker !== undefined && worker !== process.env["VITEST_WORKER_ID"];
+}
+
+/** A block that a run has given back may be another's at once. */
+function isHeldByAnotherTest(listener: string, now: Machine): boolean {
+  const sockets = socketsOf(listener);
+  const owners = [...now.processes.values()].filter(({ pid }) =>
+    entries(`/proc/${pid}/fd`, 1).some((path) => sockets.has(link(path))),
+  );
+  return owners.length > 0 && owners.every(isOfAnotherTest);
+}
+
+/** As links in /proc/PID/fd name them; of `tcp` and `udp` alone. */
+function socketsOf(listener: string): ReadonlySet<string> {
+  const [kind = "", place = ""] = listener.split(" ");
+  const rows = lines(`/proc/net/${kind}`).map((line) => line.trim().split(/\s+/));
+  return new Set(rows.filter((row) => row[1] === place).map((row) => `socket:[${row[9]}]`));
 }
 
 function entries(directory: string, depth: number): readonly string[] {
