@@ -311,7 +311,9 @@ class OpenSocket implements DoorSocket {
     const { clock, time } = this.#options;
     const socket = this.#socket;
     let cancel: Cancel = () => undefined;
-    const onLife = (): void => {};
+    const onLife = (): void => {
+      this.#lifeUs = clock.nowUs();
+    };
     onLife();
     const look = (): void => {
       const leftMs = time.pingMs - (clock.nowUs() - this.#lifeUs) / 1000;
