@@ -8,6 +8,7 @@ import { sleep, systemClock } from "../../host/clock.ts";
 import { tokenProtocolPrefix } from "../../wire/link/frames.ts";
 import { hostsPath, hostsProtocol } from "../../wire/node-link/index.ts";
 import { readClientTls } from "../client-tls.ts";
+import { describeDialFailure } from "../dial-failure.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { StopSignals } from "../stop-signals.ts";
@@ -29,6 +30,7 @@ const refusedMin = 4_000;
 /** @returns the exit status, when it was told to end. @throws CommandError */
 export async function nodeJoinCommand(argv: JoinArguments, io: CommandIo): Promise<number> {
   const url = urlOf(argv);
+  checkToken();
   const signals = new StopSignals();
   const agents = new Set<ChildProcess>();
   try {
@@ -42,7 +44,8 @@ export async function nodeJoinCommand(argv: JoinArguments, io: CommandIo): Promi
         onStart: (link) => startAgent(linkUrl(url, link), agents),
       });
       if (signals.interrupt.aborted) break;
-      if (end.isFinal || !hasJoined) throw new CommandError(exitCodes.failed, end.why);
+      if (end.isFinal) throw new CommandError(exitCodes.failed, end.why);
+      if (!hasJoined) throw new CommandError(exitCodes.unavailable, end.why);
       io.stderr(`muster: ${end.why}; calling again\n`);
       await Promise.race([sleep(systemClock, retryMs), aborted(signals.interrupt)]);
     }
@@ -65,6 +68,19 @@ function urlOf({ name, server, capacity, types }: JoinArguments): URL {
   } catch {
     throw new CommandError(exitCodes.usage, `--server ${server} is no URL; give http://HOST:PORT`);
   }
+}
+
+/** It is said in a header, where there is no room for other characters. @throws CommandError */
+function checkToken(): void {
+  if (/^[\w.~+=-]*$/.test(tokenOf())) return;
+  throw new CommandError(exitCodes.usage, `MUSTER_TOKEN is no token; ${tokenAdvice}`);
+}
+
+const tokenAdvice = "give the one that muster token create has printed, and nothing else";
+
+function tokenOf(): string {
+  const { MUSTER_TOKEN: token = "" } = process.env;
+  return token;
 }
 
 function linkUrl(joined: URL, link: string): URL {
@@ -101,7 +117,7 @@ function joinOnce(
   return new Promise((resolve) => {
     let failure: string | undefined;
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      failure = `no server answers at ${url.host} (${error.code ?? error.message})`;
+      failure ??= describeDialFailure(url, error);
     });
     socket.on("close", (code, reason) => {
       cancel();
@@ -113,7 +129,7 @@ function joinOnce(
 }
 
 function dial(url: URL): WebSocket {
-  const { MUSTER_TOKEN: token = "" } = process.env;
+  const token = tokenOf();
   const { ca, certificate, key } = readClientTls({});
   return new WebSocket(url, [hostsProtocol, ...(token ? [`${tokenProtocolPrefix}${token}`] : [])], {
     ...(ca === undefined ? {} : { ca }),

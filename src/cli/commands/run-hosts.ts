@@ -111,7 +111,7 @@ async function planAgent(remoteMuster: string | undefined): Promise<AgentSource>
   const size = statSync(path, { throwIfNoEntry: false })?.size;
   if (size === undefined) {
     throw new CommandError(
-      exitCodes.noInput,
+      exitCodes.unavailable,
       `--on copies ${path} to the hosts, which is not there; make it by npm run build:single, ` +
         "or name a muster of theirs by --remote-muster COMMAND",
     );

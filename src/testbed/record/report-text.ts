@@ -212,12 +212,19 @@ function outputFile({ name, node, token, stderrTail }: ResultProgram): string {
 }
 
 function adviceLines(result: RunResult, hasReport: boolean): Line[] {
+  const first: Line[] = [[], [styled("strong", "next"), `     ${firstStep(result)}`]];
+  if (!hasBegun(result)) return first;
   return [
-    [],
-    [styled("strong", "next"), `     ${firstStep(result)}`],
+    ...first,
     ...(hasReport ? [[`         see who waited for whom: open ${result.out}/report.html`]] : []),
     ["         run it again: ", styled("command", repeatCommand(result))],
   ];
+}
+
+/** Otherwise nobody waited, and it would end so again. */
+function hasBegun({ error, nodes, programs, barriers }: RunResult): boolean {
+  if (error === null || programs.length > 0 || barriers.length > 0) return true;
+  return nodes.some(({ upUs }) => upUs !== null);
 }
 
 /** Where to look first: what failed earliest is the likeliest cause of the rest. */
