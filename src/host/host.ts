@@ -397,10 +397,7 @@ export class Host implements PortHost {
     await new Promise<void>((resolve) => {
       if (this.#own === undefined) return resolve();
       const cancel = this.clock.after(closeWaitMs, resolve);
-      void this.#own.close().then(() => {
-        cancel();
-        resolve();
-      });
+      void this.#own.close().then(cancel).then(resolve);
     });
     this.abandon();
   }
@@ -411,6 +408,12 @@ export class Host implements PortHost {
     this.#watch.close();
     this.#timer.stop();
     this.#reader?.stop();
+  }
+
+  /** As `abandon`, and nobody waits any more for the end of an edge to be in the log. */
+  leaveLog(): void {
+    this.abandon();
+    for (const port of this.#ports.values()) if (port instanceof LocalLink) port.leave();
   }
 
   #onLogAway(isAway: boolean): void {

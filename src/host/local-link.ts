@@ -134,6 +134,13 @@ export class LocalLink implements CoreLink, Port {
   /** Never: each local link is an incarnation of its own. */
   replaced(): void {}
 
+  /** Its host goes without its log: that its end is there is not waited for any more. */
+  leave(): void {
+    const closing = this.#closing;
+    this.#closing = undefined;
+    closing?.();
+  }
+
   /** The incarnation is over, because it asked for it or because the core says so. */
   end(reason: string): void {
     const closing = this.#closing;

@@ -130,6 +130,24 @@ describe("muster serve --log nats:", () => {
     await session.close();
   });
 
+  it("ends in a stated time when NATS is gone for good, and says what that means", async () => {
+    const broker = await startBroker();
+    const server = await serve(broker, "a");
+    const session = await connect(server.url, scope);
+    const wait = session.countBarrier("b").wait();
+    const refused = wait.catch((error: unknown) => error);
+    await arrived(session, "b", 1);
+    await broker.kill();
+    expect(await refused).toMatchObject({ code: "unavailable" });
+    server.command.child.kill("SIGTERM");
+    const { code, stderr } = await server.command.ended;
+    expect([code, stderr]).toEqual([
+      69,
+      expect.stringContaining("the log took nothing for 10 s; ending without it"),
+    ]);
+    await session.close();
+  });
+
   it("says what is wrong: no broker, a name that is taken, a stream of another program", async () => {
     const broker = await startBroker();
     const refused = await new Command(bin("muster"), [

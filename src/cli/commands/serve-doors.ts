@@ -23,6 +23,7 @@ import { watchLateness } from "../../events/bus-lateness.ts";
 import { calmLogger } from "../../host/calm-logger.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { Host } from "../../host/host.ts";
+import { leaveLogInTime } from "../../host/leave-log.ts";
 import type { Logger } from "../../host/logger.ts";
 import { warnOfWaits } from "../../host/warn-of-waits.ts";
 import { addLinkMetrics, type LinkHealth } from "../../testbed/link-metrics.ts";
@@ -64,7 +65,8 @@ export interface Doors {
   readonly lines: readonly string[];
   /** Takes nobody new; resolves when nobody waits any more, after `drainMs` at the latest. */
   drain(drainMs: number): Promise<void>;
-  close(): Promise<void>;
+  /** @returns whether it went without its log, which took nothing (`logEndMs`). */
+  close(): Promise<boolean>;
 }
 
 /**
@@ -76,9 +78,12 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const { listens, redirects, limits, name: serverName } = plan;
   const opened: Opened[] = [];
   let core: Core | undefined;
-  const close = async (): Promise<void> => {
+  const close = async (): Promise<boolean> => {
+    const closed = core?.closing();
     for (const one of opened.reverse()) await one.close();
+    const hasLeftLog = closed?.() ?? false;
     await core?.close();
+    return hasLeftLog;
   };
   try {
     for (const listen of listens) {
@@ -130,6 +135,8 @@ interface Core {
   readonly openController: () => Promise<readonly Opened[]>;
   /** Resolves when nobody waits at a barrier, or after so long. */
   readonly quiet: (msMax: number) => Promise<void>;
+  /** Doors are about to be closed. @returns call it when they are; whether the log was left */
+  readonly closing: () => () => boolean;
   readonly close: () => Promise<void>;
 }
 
@@ -159,6 +166,7 @@ async function openCore(options: DoorsOptions): Promise<Core> {
     },
     openController: () => openController(parts, options),
     quiet: (msMax) => untilQuiet(host, msMax),
+    closing: () => leaveLogInTime(host, systemClock),
     close: async () => {
       stopWarning();
       await close();

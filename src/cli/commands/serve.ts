@@ -12,6 +12,7 @@ import {
 } from "../../boss/index.ts";
 import { JoinedHosts } from "../../edges/hosts/index.ts";
 import { systemClock } from "../../host/clock.ts";
+import { logEndMs } from "../../host/leave-log.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { LinkHealth } from "../../testbed/link-metrics.ts";
 import { runExperiment } from "../../testbed/run.ts";
@@ -99,17 +100,24 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     await stopped;
     if (!hasFailed) await drain(doors, plan.drainMs, io);
     io.stdout(`muster: ${daemon === undefined ? "closing" : "swapping everything out"}\n`);
-    await doors.close();
+    const hasLeftLog = await doors.close();
+    if (hasLeftLog) io.stderr(`muster: ${withoutLog}\n`);
     const left = (await daemon?.close()) ?? [];
     for (const name of left) {
       io.stderr(`muster: ${name} was not down in time; its nodes end with this process\n`);
     }
-    return left.length === 0 && !hasFailed ? exitCodes.ok : exitCodes.failed;
+    if (left.length > 0 || hasFailed) return exitCodes.failed;
+    return hasLeftLog ? serveExitCodes.unavailable : exitCodes.ok;
   } finally {
     await buses.close();
     signals.dispose();
   }
 }
+
+const withoutLog =
+  `the log took nothing for ${logEndMs / 1000} s; ending without it. That this server has ended ` +
+  "is not in it: other servers take it as ended after its lease of 10 s, without them its next " +
+  "start does; its clients' waits end then. What was not answered may or may not be in the log";
 
 /** What `opening` gives, or the end when a signal comes first. */
 async function unlessEnded<Opened>(
