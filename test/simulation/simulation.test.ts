@@ -96,6 +96,9 @@ describe("runSimulate()", () => {
     out = "";
     await runSimulate({ ...argv, verbose: false, json: true }, io);
     expect(JSON.parse(out)).toMatchObject({ seeds: 2, failed: [] });
+    out = "";
+    await runSimulate({ ...argv, seeds: 1, verbose: false }, io);
+    expect(out).toMatch(/^1 seed, /);
   });
 });
 

@@ -3,6 +3,7 @@
 // first failure and says how to repeat it. What is run is testing/cluster.
 import { readFileSync, writeFileSync } from "node:fs";
 import { systemClock } from "../../host/clock.ts";
+import { plural } from "../../testbed/record/words.ts";
 import {
   type CampaignTotals,
   formatCoverage,
@@ -111,8 +112,8 @@ function describeTotals(totals: CampaignTotals): string {
   const { seeds, parties, answered, crossings, entries, virtualSeconds, failed } = totals;
   const struck = Object.entries(totals.struck).map(([name, count]) => `${name} ${count}`);
   return [
-    `${seeds} seeds, ${parties} requests, ${answered} answered, ${crossings} counts crossed, `,
-    `${entries} entries, ${virtualSeconds} virtual seconds, ${failed.length} seeds failed\n`,
+    `${plural(seeds, "seed")}, ${parties} requests, ${answered} answered, ${crossings} counts crossed, `,
+    `${entries} entries, ${virtualSeconds} virtual seconds, ${plural(failed.length, "seed")} failed\n`,
     `faults that struck: ${struck.sort().join(", ") || "none"}\n`,
     ...(struck.length === 0 ? [] : [formatCoverage(totals.coverage)]),
   ].join("");

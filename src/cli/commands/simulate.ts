@@ -2,6 +2,7 @@
 // `muster simulate`: of whole clusters (simulate-cluster.ts), or with `--core` of one core with its
 // edges in processes of their own: runs seeds and prints what was found, with the command that
 // repeats a seed. Prints; that simulator itself is testing/simulator.ts.
+import { plural } from "../../testbed/record/words.ts";
 import { measureLines } from "../../testing/line-coverage.ts";
 import type { SimulationResult } from "../../testing/simulator.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -46,8 +47,10 @@ export async function runSimulate(argv: SimulateArguments, io: SimulateIo): Prom
     const more = { coverage: Object.fromEntries(coverage), files };
     io.stdout(`${JSON.stringify({ ...figures, ...more })}\n`);
   } else {
-    io.stdout(`${seeds} seeds, ${clients} clients, ${answered} answered, ${crossings} crossings, `);
-    io.stdout(`${virtualSeconds} virtual seconds, ${failed.length} seeds failed\n`);
+    io.stdout(
+      `${plural(seeds, "seed")}, ${clients} clients, ${answered} answered, ${crossings} crossings, `,
+    );
+    io.stdout(`${virtualSeconds} virtual seconds, ${plural(failed.length, "seed")} failed\n`);
     io.stdout("faults, by the state they struck in:\n");
     for (const key of [...coverage.keys()].sort()) io.stdout(`  ${key} ${coverage.get(key)}\n`);
     io.stdout("lines of the shipped files gone through:\n");

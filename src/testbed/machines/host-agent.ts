@@ -174,6 +174,7 @@ export class HostAgent {
       nodes: plan.all.filter(({ name }) => plan.own.includes(name)),
       numbering: plan.all,
       mode: "environment",
+      notNamespaces: "as hosts of --on give none",
       onMessage: (level, node, text) => {
         this.#link.send({ kind: "note", level, node: node ?? "", text });
       },

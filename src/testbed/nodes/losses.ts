@@ -15,6 +15,8 @@ export type NodeSituation =
   | {
       readonly kind: "environment";
       readonly reasons: readonly string[];
+      /** Instead of "as was asked for", where another option has decided it. */
+      readonly implied?: string;
       readonly noNetwork?: string;
     };
 
@@ -31,7 +33,7 @@ export function describeLosses(situation: NodeSituation): readonly string[] {
   return [
     ...shared,
     situation.reasons.length === 0
-      ? "nodes have no namespaces of their own, as was asked for"
+      ? `nodes have no namespaces of their own, ${situation.implied ?? "as was asked for"}`
       : `nodes have no namespaces of their own here: ${situation.reasons.join("; ")}`,
     "absolute paths of the testbed (/proj, /users, /local/logs, /var/emulab/boot, /var/run, " +
       "/usr/testbed/bin) do not exist on the nodes: use $EXPDIR, $EXPFILES, $HOME, $LOGDIR, " +

@@ -27,6 +27,8 @@ export interface BackendOptions {
   readonly nodes: readonly NodePlan[];
   /** All nodes of a run of which some are elsewhere: addresses are numbered by these. */
   readonly numbering?: readonly NodePlan[];
+  /** Why there are no namespaces, where `mode` asks for none and the user has not. */
+  readonly notNamespaces?: string;
   /** The nodes only stand in here for those of other machines: nobody enters them. */
   readonly standIn?: NodesElsewhere;
   readonly links: readonly Link[];

@@ -59,7 +59,7 @@ export async function chooseMode(input: ModeInput): Promise<ChosenMode> {
     noNetwork = tried;
   }
   const held = input.draft(undefined);
-  if (isForbidden) return without([], noNetwork);
+  if (isForbidden) return without([], noNetwork, options.notNamespaces);
   const result = await input.hold(held, false);
   if ("entrances" in result) {
     tellWarnings(result, options);
@@ -74,8 +74,15 @@ export async function chooseMode(input: ModeInput): Promise<ChosenMode> {
   return without(result.reasons, noNetwork);
 }
 
-function without(reasons: readonly string[], noNetwork: string | undefined): ChosenMode {
-  const more = noNetwork === undefined ? {} : { noNetwork };
+function without(
+  reasons: readonly string[],
+  noNetwork: string | undefined,
+  implied?: string,
+): ChosenMode {
+  const more = {
+    ...(noNetwork === undefined ? {} : { noNetwork }),
+    ...(implied === undefined ? {} : { implied }),
+  };
   const lost = describeLosses({ kind: "environment", reasons, ...more });
   return { namespaces: undefined, network: undefined, lost };
 }

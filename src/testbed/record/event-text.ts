@@ -18,6 +18,7 @@ import type {
 import { describeModification, resultModification } from "./modified.ts";
 import { shellName } from "./shell-hint.ts";
 import {
+  countedArrivals,
   crossedBy,
   formatDuration,
   formatInstant,
@@ -266,7 +267,7 @@ function barrierEndedLine(event: BarrierEnded): Line {
   const isGivenUp = isGivenUpBarrier(event);
   const how = isGivenUp ? "given up" : event.outcome === "timeout" ? "timed out" : event.outcome;
   const came = isGivenUp ? "came" : "arrived";
-  const parties = event.participants.length;
+  const parties = countedArrivals(event.participants).length;
   const count =
     event.expected > 0
       ? `${parties} of ${event.expected} ${came}`

@@ -43,6 +43,7 @@ import {
   warningsMax,
 } from "./result-model.ts";
 import { verdictReasons } from "./verdict.ts";
+import { countedArrivals } from "./words.ts";
 
 export interface ResultOptions {
   readonly experiment: Experiment;
@@ -237,7 +238,6 @@ function changeBarrier(state: State, event: BarrierChanged, atUs: number): void 
 }
 
 function endedBarrier(event: BarrierEnded, slow: ResultBarrier["slow"]): ResultBarrier {
-  const released = event.participants.filter((one) => one.releasedUs !== null).length;
   return {
     name: event.name,
     kind: event.kind,
@@ -245,8 +245,7 @@ function endedBarrier(event: BarrierEnded, slow: ResultBarrier["slow"]): ResultB
     outcome: event.outcome,
     givenUp: isGivenUpBarrier(event),
     expected: event.expected,
-    // Whoever left again was not released. When nobody was (a run cut short), all had arrived.
-    arrived: released === 0 ? event.participants.length : released,
+    arrived: countedArrivals(event.participants).length,
     crossedUs: event.outcome === "crossed" ? event.crossedUs : null,
     endedUs: event.crossedUs,
     error: event.error,

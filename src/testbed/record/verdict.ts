@@ -16,7 +16,7 @@ import type {
   ResultProgram,
   ResultReason,
 } from "./result-model.ts";
-import { joinParties } from "./words.ts";
+import { countedArrivals, joinParties } from "./words.ts";
 
 export interface VerdictInput {
   readonly error: { readonly code: string; readonly message: string } | null;
@@ -110,7 +110,8 @@ export function barrierSentence(barrier: ResultBarrier, known?: Known): string {
     timeout: "timed out",
     cancelled: givenUp ? "was given up" : "was cancelled",
   }[outcome];
-  const parties = new Set(barrier.participants.map((party) => party.node ?? party.name));
+  const counted = countedArrivals(barrier.participants);
+  const parties = new Set(counted.map((party) => party.node ?? party.name));
   const names = parties.size === 0 ? "" : ` (${joinParties([...parties])})`;
   const came = givenUp ? "came" : "arrived";
   const count =

@@ -27,6 +27,17 @@ export function joinParties(sentences: readonly string[], max: number = namesSho
 }
 
 /**
+ * Those of a barrier's arrivals that count. Who left again, or was lost, was not released, and is
+ * missing; when nobody was (a run cut short, a barrier that all have given up), all count.
+ */
+export function countedArrivals<T extends { readonly releasedUs: number | null }>(
+  participants: readonly T[],
+): readonly T[] {
+  const released = participants.filter(({ releasedUs }) => releasedUs !== null);
+  return released.length === 0 ? participants : released;
+}
+
+/**
  * The nodes that a sentence about who is missing names: `node1`, `anonymous, from node2`,
  * `2 anonymous, from 2 of node3, node4, node5`.
  */

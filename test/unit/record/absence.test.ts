@@ -2,6 +2,7 @@
 // Goal: of a barrier that was not crossed people read who came, who did not, and why if the record
 // knows. Method: small streams told by hand, and the sentence that comes of them.
 import { describe, expect, it } from "vitest";
+import { createEventLines } from "../../../src/testbed/record/event-text.ts";
 import { renderReport } from "../../../src/testbed/record/report-html.ts";
 import { accomplished, renderSummary } from "../../../src/testbed/record/report-text.ts";
 import { createResultBuilder } from "../../../src/testbed/record/result.ts";
@@ -91,6 +92,20 @@ describe("the sentence for a barrier", () => {
       .barrier(5_000_000, cut("meet", ["alpha"], ["anonymous, from gamma"]))
       .program(0, 5_100_000, { name: "pg", node: "gamma", stopped: true });
     expect(sentences(story)[0]).toMatch(/; missing: gamma$/);
+  });
+
+  it("names each party once: one that arrived and was lost is missing", () => {
+    const participants = [party("alpha", null), party("beta", 5_000_000)];
+    const missing = ["anonymous, from alpha", "anonymous, from gamma"];
+    const barrier = { ...cut("meet", [], missing), expected: 3, participants };
+    const story = new Story().barrier(5_000_000, barrier);
+    const count = "1 of 3 arrived";
+    expect(sentences(story)).toEqual([
+      `barrier meet was cancelled: ${count} (beta); missing: alpha, gamma`,
+    ]);
+    const lines = createEventLines();
+    const told = story.events.flatMap((event) => lines.next(event));
+    expect(JSON.stringify(told)).toContain(`: ${count}; missing: alpha, gamma"`);
   });
 
   it("says that everybody gave up", () => {
