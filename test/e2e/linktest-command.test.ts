@@ -78,8 +78,14 @@ test("says what is bad, as table, JSON and exit status", async () => {
     1,
     expect.stringContaining("-l is 1 to 4, not 5"),
   ]);
-  const none = await muster("linktest", "nobody");
-  expect([none.code, none.stderr]).toEqual([66, expect.stringContaining("there is no experiment")]);
+  for (const [target, said] of [
+    ["nobody", "there is no experiment nobody"],
+    ["nofile.yaml", "there is no file nofile.yaml,"],
+    ["./nofile", "there is no file ./nofile,"],
+  ] as const) {
+    const none = await muster("linktest", target);
+    expect([none.code, none.stderr]).toEqual([66, expect.stringContaining(said)]);
+  }
 });
 
 test("ends with its user, another's wish, the experiment and its sync server; no probe is left", async () => {
@@ -126,13 +132,23 @@ $ns at 0 "$p start"`);
     run("muster", ["linktest", ...argv], { ...environment(), cwd });
   const passed = await linktest(fine, "--level", "1", "--json");
   expect(passed.code, passed.stderr).toBe(0);
+  const { results, ...facts } = JSON.parse(passed.stdout);
+  expect(facts).toMatchObject({
+    ...{ startLevel: 1, level: 1, outcome: "passed", exitCode: 0 },
+    ...{ verdicts: [{ verdict: "ok" }, { verdict: "ok" }], text: "2 ok, 0 bad, 0 untestable" },
+  });
   // No program has run, which would have failed.
-  const { outcome, programs, links, events } = JSON.parse(passed.stdout);
-  expect({ outcome, programs, events }).toEqual({ outcome: "passed", programs: [], events: [] });
-  expect(links).toMatchObject([{ verdict: "ok" }, { verdict: "ok" }]);
+  const result = JSON.parse(readText(join(results, "result.json")));
+  expect(result).toMatchObject({ outcome: "passed", programs: [], events: [] });
   const failed = await linktest(bad, "--level", "1");
   expect(failed.code, failed.stderr).toBe(1);
-  expect(failed.stdout + failed.stderr).toMatch(/packets were more than 0\.5 ms earlier/);
+  expect(failed.stdout).toMatch(/^LINK .*\nl +a > b +latency +10 ms +[\d.]+ ms +bad +\d+ of /);
+  expect(failed.stderr).toContain("muster: 0 ok, 2 bad, 0 untestable\n");
+  const alone = await linktest(writeExperiment("set a [$ns node]"), "--json");
+  expect([alone.code, JSON.parse(alone.stdout)]).toEqual([
+    0,
+    expect.objectContaining({ verdicts: [], text: "there are no links to test" }),
+  ]);
   for (const [argv, complaint] of [
     [[fine, "--kill"], "--kill is for an experiment that is up"],
     [[fine, "--timeout", "5"], "--timeout is for an experiment that is up"],
@@ -141,7 +157,7 @@ $ns at 0 "$p start"`);
     const refused = await linktest(...argv);
     expect([refused.code, refused.stderr]).toEqual([64, expect.stringContaining(complaint)]);
   }
-  expect(readdirSync(join(cwd, "results"))).toHaveLength(2);
+  expect(readdirSync(join(cwd, "results"))).toHaveLength(3);
   const plan = await linktest(bad, "--plan", "--level", "3");
   expect([plan.code, plan.stderr]).toEqual([0, ""]);
   expect(plan.stdout).toMatch(/^linktest level 3 takes about \d+ s\n {2}latency: \d+ s\n/);

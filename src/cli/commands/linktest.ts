@@ -4,6 +4,8 @@
 // 0 nothing is bad, 1 something is, or it did not come to an end, 64 wrong options, 66 unreadable,
 // 69 no scheduler, 75 not over in time, 130 and 143 interrupted.
 import { statSync } from "node:fs";
+import { isYamlFile } from "../../boss/file-language.ts";
+import { resolveStateDirectory } from "../../boss/state-directory.ts";
 import { killLinktest, requestLinktest } from "../../client/linktest-request.ts";
 import { formatDiagnostic } from "../../experiment/index.ts";
 import {
@@ -14,6 +16,7 @@ import {
   type Verdict,
 } from "../../linktest/index.ts";
 import { NodeNetwork } from "../../testbed/node-network.ts";
+import type { RunResult } from "../../testbed/record/result-model.ts";
 import { type EventWorld, eventWorld, senderAddress, splitTime } from "../event-bus.ts";
 import { describeAway, describeOutcome } from "../event-outcome.ts";
 import {
@@ -25,11 +28,13 @@ import {
 } from "../event-party.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
+import { findKeptRuns } from "../kept-runs.ts";
 import { formatVerdicts } from "../linktest-table.ts";
 import { harmless } from "../output.ts";
 import { StopSignals } from "../stop-signals.ts";
 import { loadExperiment } from "./parse.ts";
 import { stuckAfterDefault } from "./run-arguments.ts";
+import { planSeries } from "./series.ts";
 
 /** Arguments of `muster linktest`. */
 export interface LinktestArguments extends Omit<EventPartyArguments, "id"> {
@@ -66,11 +71,22 @@ export async function linktestCommand(
   }
   if (plan) return await showPlan(argv, io);
   if (isOfFile) return await testFile(argv, io);
+  refuseNoFile(argv);
   return kill ? await killTest(argv, io, world) : await testExperiment(argv, io, world);
 }
 
 function isFile(target: string): boolean {
   return statSync(target, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** Who means a file is not told of experiments. @throws CommandError */
+function refuseNoFile({ target, state }: LinktestArguments): void {
+  // One slash is in pid/eid, too.
+  const isPath = /^\.{0,2}\//.test(target) || target.split("/").length > 2;
+  if (!isPath && !isYamlFile(target) && !/\.(?:ns|tcl)$/i.test(target)) return;
+  if (findKeptRuns(resolveStateDirectory(state, process.env), target).length > 0) return;
+  const message = `there is no file ${target}, and no experiment of this name here`;
+  throw new CommandError(exitCodes.noInput, message);
 }
 
 async function showPlan(argv: LinktestArguments, io: CommandIo): Promise<number> {
@@ -95,7 +111,58 @@ async function testFile(argv: LinktestArguments, io: CommandIo): Promise<number>
   const { runCommand } = await import("./run.ts");
   const run = { file, set, json, linktest: level, linksOnly: true };
   const rest = { duration: 0, stuckAfter: stuckAfterDefault, repeat: 1, limit: [] };
-  return await runCommand({ ...run, ...rest }, io);
+  let verdicts: readonly Verdict[] = [];
+  let told: Omit<Facts, "exitCode"> | undefined;
+  const code = await runCommand({ ...run, ...rest }, io, {
+    watch: (event) => {
+      if (event.type === "links-tested") verdicts = event.verdicts;
+    },
+    ended: (result, directory) => {
+      const { experiment, outcome } = result;
+      const text = verdicts.length > 0 ? countsOf(verdicts) : withoutVerdicts(result);
+      told = { experiment, startLevel, level, outcome, verdicts, text, results: directory };
+      if (!json && verdicts.length > 0) io.stdout(formatVerdicts(verdicts));
+      if (outcome === "failed") io.stderr(`muster: ${harmless(text)}\n`);
+      else if (!json) io.stdout(`${harmless(text)}\n`);
+      verdicts = [];
+    },
+  });
+  // Of a series there is the table of its runs.
+  if (!json || told === undefined || planSeries(set, 1, 0).length > 1) return code;
+  const isOver = code === exitCodes.ok || code === exitCodes.failed;
+  tell({ ...told, ...(isOver ? {} : { outcome: "cancelled" }), exitCode: code }, io);
+  return code;
+}
+
+/** What `--json` prints. */
+interface Facts {
+  readonly experiment: string;
+  readonly startLevel: Level;
+  readonly level: Level;
+  readonly outcome: Conclusion["outcome"];
+  readonly verdicts: readonly Verdict[];
+  readonly text: string;
+  readonly exitCode: number;
+  /** Of a file: where `result.json` is. */
+  readonly results?: string;
+}
+
+function tell(facts: Facts, io: CommandIo): void {
+  io.stdout(`${JSON.stringify(facts, null, 2)}\n`);
+}
+
+const noLinks = "there are no links to test";
+
+function withoutVerdicts({ outcome, links, error, reasons }: RunResult): string {
+  const why = error?.message ?? reasons[0]?.message;
+  if (outcome === "failed" && why !== undefined) return why;
+  return links.length === 0 ? noLinks : "nothing was tested";
+}
+
+function countsOf(verdicts: readonly Verdict[]): string {
+  const of = (wanted: Verdict["verdict"]): number =>
+    verdicts.filter(({ verdict }) => verdict === wanted).length;
+  return `${of("ok")} ok, ${of("bad")} bad, ${of("untestable")} untestable`;
 }
 
 async function killTest(
@@ -162,7 +229,7 @@ async function testExperiment(
     const code = signals.exitStatus ?? judged.code;
     const { outcome, text } = judged;
     const facts = { experiment, startLevel, level, outcome, verdicts, text, exitCode: code };
-    if (argv.json) io.stdout(`${JSON.stringify(facts, null, 2)}\n`);
+    if (argv.json) tell(facts, io);
     else if (verdicts.length > 0) io.stdout(formatVerdicts(verdicts));
     if (!argv.json && code === exitCodes.ok) io.stdout(`${harmless(text)}\n`);
     if (code !== exitCodes.ok) io.stderr(`muster: ${harmless(text)}\n`);
@@ -202,10 +269,8 @@ function conclude(
   }
   const { error, why: reason = "" } = outcome;
   if (error < 0) return { outcome: "refused", text: reason, code: exitCodes.failed };
-  const of = (wanted: Verdict["verdict"]): number =>
-    verdicts.filter(({ verdict }) => verdict === wanted).length;
-  const counts = `${of("ok")} ok, ${of("bad")} bad, ${of("untestable")} untestable`;
+  const counts = verdicts.length === 0 ? noLinks : countsOf(verdicts);
   if (error === 0) return { outcome: "passed", text: counts, code: exitCodes.ok };
-  const isTold = of("bad") > 0 || reason === "";
+  const isTold = verdicts.some(({ verdict }) => verdict === "bad") || reason === "";
   return { outcome: "failed", text: isTold ? counts : reason, code: exitCodes.failed };
 }

@@ -53,6 +53,8 @@ export interface RunOnceOptions {
   readonly tls: TlsIdentity | undefined;
   readonly split: SplitOptions | undefined;
   readonly machines: MachinesWish | undefined;
+  /** Hears what is recorded. */
+  readonly watch: ((event: RunEvent) => void) | undefined;
 }
 
 export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
@@ -77,6 +79,7 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
     builder.add(event);
     progress.watch(event);
     database.watch(event);
+    options.watch?.(event);
   };
   const database = openDatabase(options, runId, (text) => {
     watch({ type: "message", level: "warning", node: null, text, atUs: lastUs });
@@ -146,7 +149,9 @@ async function writeResults(
 }
 
 function createDisplay({ argv, experiment }: RunOnceOptions): Progress {
-  const stream = argv.json === true ? process.stderr : process.stdout;
+  // What is for standard output comes after it.
+  const isAside = argv.json === true || argv.linksOnly === true;
+  const stream = isAside ? process.stderr : process.stdout;
   return createProgress({
     stream,
     isTty: stream.isTTY === true,

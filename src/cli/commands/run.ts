@@ -17,6 +17,7 @@ import { PkiError } from "../../pki/pki-error.ts";
 import { renderJunitSeries } from "../../testbed/record/junit.ts";
 import type { RunResult } from "../../testbed/record/result-model.ts";
 import { writeWhole } from "../../testbed/record/run-files.ts";
+import type { RunEvent } from "../../testbed/run-event.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { CommandIo } from "../io.ts";
 import { CommandError } from "../io.ts";
@@ -39,8 +40,19 @@ interface LoadedRun {
   readonly source: string;
 }
 
+/** A command that is made of a run, and says itself what came of it. */
+export interface RunReader {
+  readonly watch: (event: RunEvent) => void;
+  /** Of each run of a series; a run alone prints no result as JSON then. */
+  readonly ended: (result: RunResult, directory: string) => void;
+}
+
 /** @returns the exit status. @throws CommandError for what is the user's to mend. */
-export async function runCommand(argv: RunArguments, io: CommandIo): Promise<number> {
+export async function runCommand(
+  argv: RunArguments,
+  io: CommandIo,
+  reader?: RunReader,
+): Promise<number> {
   const limits = parseLimits(argv.limit);
   const tls = loadTls(argv);
   const split = resolveSplit(argv);
@@ -75,16 +87,18 @@ export async function runCommand(argv: RunArguments, io: CommandIo): Promise<num
         tls,
         split,
         machines,
+        watch: reader?.watch,
       };
       const result = await runOnce(what);
       results.push({ run, directory, result });
+      reader?.ended(result, directory);
       if (signals.received !== undefined) break;
     }
   } finally {
     signals.dispose();
   }
   if (series.length > 1) await finishSeries(out, results, argv, io);
-  else if (argv.json) io.stdout(`${JSON.stringify(results[0]?.result, null, 2)}\n`);
+  else if (argv.json && reader === undefined) io.stdout(`${JSON.stringify(results[0]?.result, null, 2)}\n`);
   if (signals.exitStatus !== undefined) return signals.exitStatus;
   const allPassed = results.every(({ result }) => result.outcome === "passed");
   return allPassed ? exitCodes.ok : exitCodes.failed;
