@@ -12,7 +12,9 @@ export const exitCodes = {
   refused: 65,
   /** The experiment file cannot be read. */
   noInput: 66,
-  /** Something is not there that is needed besides: no server answers, or nothing to copy to hosts. */
+  /**
+   * Something is not there that is needed besides: no server answers, or nothing to copy to hosts.
+   */
   unavailable: 69,
   /** A fault of Muster itself. */
   internal: 70,
