@@ -11,7 +11,10 @@ import { serve } from "../syncd/rpc.ts";
 const parts = { clock: systemClock, logger: silentLogger };
 const [name = "memory"] = process.argv.slice(2);
 const host = new Host({
-  ...{ log: await openLog(name, systemClock), payloads: await openPayloads(name) },
+  ...{
+    log: await openLog(name, systemClock),
+    payloads: await openPayloads(name, { clock: systemClock }),
+  },
   ...(isSharedLog(name) ? { server: "bench" } : {}),
   ...{ limits: resolveLimits(), ...parts },
 });

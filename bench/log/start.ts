@@ -45,7 +45,7 @@ async function openHost(name: string, withSnapshots: boolean) {
   const log = await openLocalLog(name, systemClock, { mayBeRead: true });
   const snapshots: SnapshotSource = {
     async load(into) {
-      const store = await openSnapshots(name, {}, () => undefined);
+      const store = await openSnapshots(name, { clock: systemClock }, () => undefined);
       await loadNewest(store, into, () => undefined).finally(() => store.close());
     },
   };

@@ -65,7 +65,7 @@ async function saveAtOnce(
     const message = `NATS has no log ${place.stream} (${textOf(error)}); check the name of the log`;
     throw new LogError(message, { definite: true, cause: error });
   });
-  const newest = await newestSnapshot(place);
+  const newest = await newestSnapshot(place, clock);
   const save = (part: BackupPart): Promise<StreamAbout> =>
     saveStream(link, names[part], join(folder, part), clock);
   const snapshots = await save("snapshots");
@@ -80,8 +80,8 @@ async function saveAtOnce(
   return { first, head, about: { log, topics, snapshots } };
 }
 
-async function newestSnapshot(place: NatsPlace): Promise<number> {
-  const snapshots = await NatsSnapshots.open(place);
+async function newestSnapshot(place: NatsPlace, clock: LogClock): Promise<number> {
+  const snapshots = await NatsSnapshots.open(place, clock);
   try {
     return await newestWhole(snapshots, Number.MAX_SAFE_INTEGER);
   } finally {

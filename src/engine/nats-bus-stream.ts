@@ -10,8 +10,9 @@ import type { BusLimits } from "./bus-limits.ts";
 import { type LogClock, LogError } from "./log.ts";
 import { natsStandMs } from "./nats-bus-limits.ts";
 import { type NatsLink, textOf } from "./nats-connection.ts";
+import { askUntilLed } from "./nats-patience.ts";
 import { type NatsPlace, wrong } from "./nats-place.ts";
-import { natsFormat } from "./nats-stream.ts";
+import { natsFormat, notFound } from "./nats-stream.ts";
 
 /** Users' events are on `ops`, what the testbed tells itself is on `boss`. */
 export type NatsBusName = "ops" | "boss";
@@ -42,14 +43,14 @@ export interface BusStreamOptions {
 
 /** Makes the stream unless it is there. @throws LogError (definite), with what to do */
 export async function openBusStream(options: BusStreamOptions): Promise<StreamInfo> {
-  const { link, names } = options;
+  const { link, names, clock } = options;
   const { stream } = names;
   const { streams } = link.manager;
   try {
-    const known = await streams.info(stream).catch(notFound);
+    const known = await askUntilLed(clock, () => streams.info(stream).catch(notFound));
     if (known !== undefined) return check(known, names);
     await makeStream(options);
-    return check(await streams.info(stream), names);
+    return check(await askUntilLed(clock, () => streams.info(stream)), names);
   } catch (error) {
     if (error instanceof LogError) throw error;
     const text = textOf(error);
@@ -92,11 +93,6 @@ async function makeStream(options: BusStreamOptions, tries = 1): Promise<void> {
   await new Promise<void>((resolve) => {
     clock.after(natsStandMs, resolve);
   });
-}
-
-function notFound(error: unknown): undefined {
-  if (error instanceof Error && error.name === "StreamNotFoundError") return undefined;
-  throw error;
 }
 
 /** What the description of a stream of ours says: format and epoch. */

@@ -19,6 +19,10 @@ export const natsWaitingBytesMax: number = 64 * 1024 * 1024;
 export const natsAckMs = 5_000;
 /** Within this time a server must be reached at the start, milliseconds. */
 export const natsConnectMs = 5_000;
+/** For so long a stream without a leader is asked again at the start, milliseconds. */
+export const natsOpenMs = 20_000;
+/** Pause before it is asked again, milliseconds. */
+export const natsOpenPauseMs = 200;
 /** Pause between attempts to reach a server that is gone, milliseconds. */
 export const natsReconnectMs = 100;
 /** A broker that says nothing is asked this often, milliseconds, and is gone after two silences. */

@@ -89,11 +89,11 @@ export class NatsLog implements Log {
 
   /** @throws LogError (definite), with what to do. */
   static async open(options: NatsLogOptions): Promise<NatsLog> {
-    const { place } = options;
+    const { place, clock } = options;
     const link = await connectNats(place);
     try {
       const subject = subjectOf(place.stream);
-      const wish = { name: place.stream, subject, what: "a Muster log", mayDelete: false };
+      const wish = { name: place.stream, subject, what: "a Muster log", mayDelete: false, clock };
       await openNatsStream(link, place, wish);
     } catch (error) {
       await link.connection.close();

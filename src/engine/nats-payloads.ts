@@ -6,7 +6,7 @@
 import { JetStreamApiError, type JetStreamClient, jetstream } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
 import type { PayloadRef } from "../core/command.ts";
-import { LogError } from "./log.ts";
+import { type LogClock, LogError } from "./log.ts";
 import { connectNats, type NatsLink, textOf } from "./nats-connection.ts";
 import { natsAckMs, natsDeletionsMax, natsUnnamedKeptMs } from "./nats-limits.ts";
 import type { NatsPlace } from "./nats-place.ts";
@@ -44,12 +44,16 @@ export class NatsPayloads implements Payloads {
   /** @throws LogError (definite), with what to do. */
   static async open(
     place: NatsPlace,
-    { unnamedKeptMs = natsUnnamedKeptMs }: { readonly unnamedKeptMs?: number } = {},
+    {
+      clock,
+      unnamedKeptMs = natsUnnamedKeptMs,
+    }: { readonly clock: LogClock; readonly unnamedKeptMs?: number },
   ): Promise<NatsPayloads> {
     const link = await connectNats(place);
     const name = `${place.stream}-topics`;
     try {
-      const wish = { name, subject: subjectOf(name), what: "Muster topics", mayDelete: true };
+      const what = "Muster topics";
+      const wish = { name, subject: subjectOf(name), what, mayDelete: true, clock };
       const { state } = await openNatsStream(link, place, wish);
       return new NatsPayloads(link, name, { lastId: state.last_seq, unnamedKeptMs });
     } catch (error) {

@@ -4,9 +4,10 @@
 // written last, so that a writer that ends before leaves messages that nothing names (Z1).
 import { type JetStreamClient, jetstream } from "@nats-io/jetstream";
 import { headers, type MsgHdrs } from "@nats-io/transport-node";
-import { LogError } from "./log.ts";
+import { type LogClock, LogError } from "./log.ts";
 import { connectNats, type NatsLink, textOf } from "./nats-connection.ts";
 import { natsAckMs, natsPieceBytesMax } from "./nats-limits.ts";
+import { askUntilLed } from "./nats-patience.ts";
 import type { NatsPlace } from "./nats-place.ts";
 import { natsFormat, openNatsStream } from "./nats-stream.ts";
 import { formatHeader } from "./nats-tail.ts";
@@ -60,7 +61,7 @@ export class NatsSnapshots implements SnapshotStore {
   }
 
   /** @throws LogError (definite), with what to do. */
-  static async open(place: NatsPlace): Promise<NatsSnapshots> {
+  static async open(place: NatsPlace, clock: LogClock): Promise<NatsSnapshots> {
     const link = await connectNats(place);
     const name = `${place.stream}-snapshots`;
     try {
@@ -68,10 +69,17 @@ export class NatsSnapshots implements SnapshotStore {
         name,
         subject: subjectOf(name, "*"),
         what: "Muster snapshots",
-        mayDelete: true,
+        ...{ mayDelete: true, clock },
       };
       await openNatsStream(link, place, wish);
-      return new NatsSnapshots(link, name);
+      const opened = new NatsSnapshots(link, name);
+      // Brokers name a leader a little before it gives messages, and they are read next.
+      const { streams } = link.manager;
+      const query = { last_by_subj: subjectOf(name, "index") };
+      await opened.#try("give the index of snapshots", () =>
+        askUntilLed(clock, () => streams.getMessage(name, query)),
+      );
+      return opened;
     } catch (error) {
       await link.connection.close();
       throw error;

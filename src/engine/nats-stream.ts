@@ -3,8 +3,10 @@
 // else's or of a newer Muster. What makes a stream ours is its description, because NATS 2.9 keeps
 // nothing else that we could write.
 import { JetStreamApiError, type StreamInfo } from "@nats-io/jetstream";
-import { LogError } from "./log.ts";
+import { type LogClock, LogError } from "./log.ts";
 import { type NatsLink, textOf } from "./nats-connection.ts";
+import { natsOpenMs } from "./nats-limits.ts";
+import { askUntilLed, checkLed, isLeaderless } from "./nats-patience.ts";
 import { type NatsPlace, wrong } from "./nats-place.ts";
 
 /** Layout of the messages; a newer one is refused. */
@@ -21,29 +23,44 @@ export interface StreamWish {
 
 /** @throws LogError (definite), with what to do. */
 export async function openNatsStream(
-  { manager }: NatsLink,
+  link: NatsLink,
   { replicas }: NatsPlace,
-  wish: StreamWish,
+  { clock, ...wish }: StreamWish & { readonly clock: LogClock },
 ): Promise<StreamInfo> {
-  const { name, subject, what, mayDelete } = wish;
+  const { name } = wish;
   try {
-    const known = await manager.streams.info(name).catch((error: unknown) => {
-      if (error instanceof Error && error.name === "StreamNotFoundError") return undefined;
-      throw error;
+    const { streams } = link.manager;
+    const info = await askUntilLed(clock, async () => {
+      const known = await streams.info(name).catch(notFound);
+      if (known !== undefined) return checkLed(known);
+      await makeStream(link, replicas, wish);
+      // Who makes what another is making is answered before anybody leads it.
+      return checkLed(await streams.info(name));
     });
-    if (known !== undefined) return check(known, wish, replicas);
-    const made = await manager.streams.add({
-      ...{ name, subjects: [subject], description: `${what}, format ${natsFormat}` },
-      ...{ retention: "limits", storage: "file", num_replicas: replicas },
-      // Rather refuse the newest than lose the oldest, from which state is computed.
-      discard: "new",
-      ...{ allow_direct: true, deny_delete: !mayDelete, duplicate_window: 2_000_000_000 },
-    });
-    return check(made, wish, replicas);
+    return check(info, wish, replicas);
   } catch (error) {
     if (error instanceof LogError) throw error;
     throw new LogError(explainStream(name, replicas, error), { definite: true, cause: error });
   }
+}
+
+async function makeStream(
+  { manager }: NatsLink,
+  replicas: number,
+  { name, subject, what, mayDelete }: StreamWish,
+): Promise<void> {
+  await manager.streams.add({
+    ...{ name, subjects: [subject], description: `${what}, format ${natsFormat}` },
+    ...{ retention: "limits", storage: "file", num_replicas: replicas },
+    // Rather refuse the newest than lose the oldest, from which state is computed.
+    discard: "new",
+    ...{ allow_direct: true, deny_delete: !mayDelete, duplicate_window: 2_000_000_000 },
+  });
+}
+
+export function notFound(error: unknown): undefined {
+  if (error instanceof Error && error.name === "StreamNotFoundError") return undefined;
+  throw error;
 }
 
 function check(info: StreamInfo, { name, subject, what }: StreamWish, replicas: number) {
@@ -82,6 +99,9 @@ function explainStream(name: string, replicas: number, error: unknown): string {
   }
   if (/subjects overlap/i.test(text)) {
     return `another stream of NATS takes the subjects of ${name} (${text}); name another stream behind the address`;
+  }
+  if (isLeaderless(error)) {
+    return `the stream ${name} of NATS has no leader for ${natsOpenMs / 1000} s now (${text}); a cluster needs more than half of its servers: start those, then this again`;
   }
   return `the stream ${name} of NATS cannot be used (${text}); a cluster needs more than half of its servers`;
 }

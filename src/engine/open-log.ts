@@ -78,6 +78,12 @@ export async function openFollowedLog(
   return SqliteLogFollower.open(fileOf(name), clock);
 }
 
+/** Of what lies beside a log. */
+export interface BesideLogOptions extends LogPlaceOptions {
+  /** By which brokers are asked again. */
+  readonly clock: LogClock;
+}
+
 /** Whether the log outlives its servers, so that snapshots of it are made. */
 export function isKeptLog(name: string): boolean {
   return name !== "memory";
@@ -91,12 +97,12 @@ export function isKeptLog(name: string): boolean {
  */
 export async function openSnapshots(
   name: string,
-  options: LogPlaceOptions,
+  options: BesideLogOptions,
   onDamaged: (message: string) => void,
 ): Promise<SnapshotStore> {
   if (isSharedLog(name)) {
     const { NatsSnapshots } = await import("./nats-snapshots.ts");
-    return NatsSnapshots.open(natsPlace(name, options));
+    return NatsSnapshots.open(natsPlace(name, options), options.clock);
   }
   const { SqliteSnapshots } = await import("./sqlite-snapshots.ts");
   return SqliteSnapshots.open(`${fileOf(name)}.snapshots`, onDamaged);
@@ -107,10 +113,10 @@ export async function openSnapshots(
  * `FILE.topics`, or in the stream `STREAM-topics`.
  * @throws LogError (definite), with what to do.
  */
-export async function openPayloads(name: string, options: LogPlaceOptions = {}): Promise<Payloads> {
+export async function openPayloads(name: string, options: BesideLogOptions): Promise<Payloads> {
   if (isSharedLog(name)) {
     const { NatsPayloads } = await import("./nats-payloads.ts");
-    return NatsPayloads.open(natsPlace(name, options));
+    return NatsPayloads.open(natsPlace(name, options), { clock: options.clock });
   }
   if (!isKeptLog(name)) return new MemoryPayloads();
   const { SqlitePayloads } = await import("./sqlite-payloads.ts");

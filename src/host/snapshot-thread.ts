@@ -27,7 +27,7 @@ async function follow(data: SnapshotThreadData): Promise<void> {
   const closes: (() => Promise<void>)[] = [];
   try {
     const warn = (message: string): void => say({ kind: "warning", message });
-    const snapshots = await openSnapshots(name, { natsCreds }, warn);
+    const snapshots = await openSnapshots(name, { natsCreds, clock: systemClock }, warn);
     closes.push(() => snapshots.close());
     const log = await openFollowedLog(name, systemClock, { natsCreds });
     closes.push(() => log.close());

@@ -44,7 +44,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   try {
     const log = await openLog(plan.log, systemClock, plan);
     closes.push(() => log.close());
-    const payloads = await openPayloads(plan.log, plan);
+    const payloads = await openPayloads(plan.log, { ...plan, clock: systemClock });
     closes.push(() => payloads.close());
     const host = new Host({
       ...{ log, payloads, clock: systemClock, limits, logger, onAppended, onFailed },
@@ -75,7 +75,7 @@ function snapshotSource({ plan, logger }: EngineOptions): SnapshotSource {
   return {
     async load(into) {
       const warn = (message: string): void => logger.log("warn", message);
-      const snapshots = await openSnapshots(plan.log, plan, warn);
+      const snapshots = await openSnapshots(plan.log, { ...plan, clock: systemClock }, warn);
       try {
         await loadNewest(snapshots, into, warn);
       } finally {

@@ -81,7 +81,7 @@ describe("NATS with accounts", () => {
     await expect(append(name)).rejects.toThrow("give --nats-creds FILE");
     expect(await append(name, credentials)).toBe(1);
     expect(await append(`${name}?creds=${credentials}`)).toBe(2);
-    const payloads = await openPayloads(name, { natsCreds: credentials });
+    const payloads = await openPayloads(name, { natsCreds: credentials, clock: systemClock });
     expect((await payloads.write(Buffer.from("message"))).id).toBe(1);
     await payloads.close();
     const bus = await NatsBus.open({

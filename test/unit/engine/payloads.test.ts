@@ -11,6 +11,7 @@ import { parseNatsPlace } from "../../../src/engine/nats-place.ts";
 import { openPayloads } from "../../../src/engine/open-log.ts";
 import { hashOf, MemoryPayloads, type Payloads } from "../../../src/engine/payloads.ts";
 import { SqlitePayloads } from "../../../src/engine/sqlite-payloads.ts";
+import { systemClock } from "../../../src/host/clock.ts";
 import { NatsServer } from "../../../src/testing/nats-server.ts";
 
 let folder = "";
@@ -32,7 +33,9 @@ const newPlace = () => {
   return parseNatsPlace(`nats://${server.address}/test${streams}`);
 };
 /** What nothing names is deleted at once here, and not when it is old. */
-const openOnNats = (place = newPlace()) => NatsPayloads.open(place, { unnamedKeptMs: 0 });
+const beside = { clock: systemClock };
+const openOnNats = (place = newPlace()) =>
+  NatsPayloads.open(place, { clock: systemClock, unnamedKeptMs: 0 });
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (message: Uint8Array): string => new TextDecoder().decode(message);
@@ -103,11 +106,14 @@ describe.each([
 describe("NatsPayloads", () => {
   it("shares a stream: what another server has just written is left alone", async () => {
     const place = newPlace();
-    const [one, other] = [await NatsPayloads.open(place), await NatsPayloads.open(place)];
+    const [one, other] = [
+      await NatsPayloads.open(place, beside),
+      await NatsPayloads.open(place, beside),
+    ];
     const [ref] = await write(other, "a");
     if (ref === undefined) throw new Error("nothing was written");
     expect(one.lastId).toBe(0);
-    await (await NatsPayloads.open(newPlace())).keepOnly([]);
+    await (await NatsPayloads.open(newPlace(), beside)).keepOnly([]);
     await one.refresh();
     expect(one.lastId).toBe(ref.id);
     await one.keepOnly([]);
@@ -176,13 +182,13 @@ describe("SqlitePayloads", () => {
   });
 
   it("openPayloads() puts the file beside that of the log", async () => {
-    const payloads = await openPayloads(`sqlite:${join(folder, "log")}`);
+    const payloads = await openPayloads(`sqlite:${join(folder, "log")}`, beside);
     await write(payloads, "a");
     await payloads.close();
     const found = SqlitePayloads.open(file);
     expect(found.lastId).toBe(1);
     await found.close();
-    expect(await openPayloads("memory")).toBeInstanceOf(MemoryPayloads);
+    expect(await openPayloads("memory", beside)).toBeInstanceOf(MemoryPayloads);
   });
 
   it("hashOf() is the beginning of SHA-256", () => {

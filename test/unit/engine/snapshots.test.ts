@@ -26,6 +26,7 @@ import {
   sequenceOf,
   unpackText,
 } from "../../../src/engine/snapshots.ts";
+import { systemClock } from "../../../src/host/clock.ts";
 import { NatsServer } from "../../../src/testing/nats-server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "muster-snapshots-"));
@@ -66,7 +67,8 @@ async function write(
 const large = Array.from({ length: 300_000 }, (_, index) => hashText(String(index))).join("");
 
 describe.each(["a file", "a stream of NATS"])("snapshots in %s", (kind) => {
-  const open = (name: string): Promise<SnapshotStore> => openSnapshots(name, {}, refuse);
+  const open = (name: string): Promise<SnapshotStore> =>
+    openSnapshots(name, { clock: systemClock }, refuse);
 
   it("are listed newest first, and are read as they were written, also when opened anew", async () => {
     const name = newName(kind);
@@ -141,26 +143,28 @@ describe("what is damaged", () => {
 
   it("is found in a row of a file", async () => {
     const name = newName("a file");
-    const store = await openSnapshots(name, {}, refuse);
+    const store = await openSnapshots(name, { clock: systemClock }, refuse);
     await write(store, 10, ["a"]);
     await store.close();
     const database = new DatabaseSync(`${name.slice("sqlite:".length)}.snapshots`);
     database.exec("UPDATE parts SET packed = x'00'");
     database.close();
-    const again = await openSnapshots(name, {}, refuse);
+    const again = await openSnapshots(name, { clock: systemClock }, refuse);
     await expect(again.read(hashText("a"))).rejects.toThrow("is damaged");
     await again.close();
   });
 
   it("is put aside when the file is no database any more, and said", async () => {
     const name = newName("a file");
-    const store = await openSnapshots(name, {}, refuse);
+    const store = await openSnapshots(name, { clock: systemClock }, refuse);
     await write(store, 10, ["a"]);
     await store.close();
     const file = `${name.slice("sqlite:".length)}.snapshots`;
     writeFileSync(file, "no database".repeat(1_000));
     const said: string[] = [];
-    const again = await openSnapshots(name, {}, (message) => said.push(message));
+    const again = await openSnapshots(name, { clock: systemClock }, (message) =>
+      said.push(message),
+    );
     expect(await again.list()).toEqual([]);
     expect(said).toEqual([expect.stringContaining(`put aside as ${file}.damaged`)]);
     expect(readFileSync(`${file}.damaged`, "utf8")).toContain("no database");
@@ -169,7 +173,7 @@ describe("what is damaged", () => {
 
   it("is a message of NATS that is gone", async () => {
     const name = newName("NATS");
-    const store = await openSnapshots(name, {}, refuse);
+    const store = await openSnapshots(name, { clock: systemClock }, refuse);
     await write(store, 10, ["a", "b"]);
     const connection = await connect({ servers: broker.address });
     const { streams } = await jetstreamManager(connection);

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// Asking a cluster again that cannot answer yet. A stream that another server has just made is
+// there before its brokers have a leader: until then nobody answers for it. Decides which errors
+// mean that, and for how long it is asked again.
+import { JetStreamApiError, type StreamInfo } from "@nats-io/jetstream";
+import type { LogClock } from "./log.ts";
+import { textOf } from "./nats-connection.ts";
+import { natsOpenMs, natsOpenPauseMs } from "./nats-limits.ts";
+
+/** JetStream is temporarily unavailable: its brokers have no leader. */
+const unavailableCode = 10_008;
+
+class NoLeader extends Error {}
+
+/** Brokers say what a stream is also before one of them leads it. @throws what is asked again */
+export function checkLed(info: StreamInfo): StreamInfo {
+  if (info.cluster !== undefined && !info.cluster.leader) throw new NoLeader("no leader yet");
+  return info;
+}
+
+/** Whether it may answer a little later: nobody has answered, or nobody leads. */
+export function isLeaderless(error: unknown): boolean {
+  if (error instanceof JetStreamApiError) return error.code === unavailableCode;
+  if (error instanceof NoLeader) return true;
+  return /timeout|no responders|jetstream is not enabled|503/i.test(textOf(error));
+}
+
+/** Asks until there is an answer, for `natsOpenMs`; then it fails with the last error. */
+export async function askUntilLed<T>(clock: LogClock, ask: () => Promise<T>): Promise<T> {
+  const giveUpUs = clock.nowUs() + natsOpenMs * 1000;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isLeaderless(error) || clock.nowUs() >= giveUpUs) throw error;
+    }
+    await new Promise<void>((resolve) => {
+      clock.after(natsOpenPauseMs, resolve);
+    });
+  }
+}

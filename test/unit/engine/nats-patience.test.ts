@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// Goal: servers that start together open the streams of one log, also those that another has just
+// made and nobody leads yet; a cluster that stays without a leader is said in a stated time.
+// Method: virtual time for what is asked again and for how long; three real nats-servers for
+// streams that are made by three at once.
+import { JetStreamApiError } from "@nats-io/jetstream";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { natsOpenMs, natsOpenPauseMs } from "../../../src/engine/nats-limits.ts";
+import { NatsLog } from "../../../src/engine/nats-log.ts";
+import { askUntilLed } from "../../../src/engine/nats-patience.ts";
+import { NatsPayloads } from "../../../src/engine/nats-payloads.ts";
+import { parseNatsPlace } from "../../../src/engine/nats-place.ts";
+import { NatsSnapshots } from "../../../src/engine/nats-snapshots.ts";
+import { systemClock } from "../../../src/host/clock.ts";
+import { NatsServer } from "../../../src/testing/nats-server.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
+
+const apiError = (code: number, err_code: number, description: string): JetStreamApiError =>
+  new JetStreamApiError({ code, err_code, description });
+
+describe("askUntilLed()", () => {
+  it.each([
+    new Error("timeout"),
+    new Error("no responders: '$JS.API.STREAM.INFO.muster'"),
+    new Error("jetstream is not enabled"),
+    apiError(503, 10_008, "JetStream system temporarily unavailable"),
+  ])("asks again behind '$message', for natsOpenMs and no longer", async (error) => {
+    const clock = new VirtualClock();
+    let isLed = false;
+    const ask = (): Promise<string> => (isLed ? Promise.resolve("led") : Promise.reject(error));
+    const outcomes: unknown[] = [];
+    const note = (outcome: unknown): void => void outcomes.push(outcome);
+    void askUntilLed(clock, ask).then(note, note);
+    await clock.pass((natsOpenMs - natsOpenPauseMs) * 1000);
+    expect(outcomes).toEqual([]);
+    await clock.pass(natsOpenPauseMs * 1000);
+    expect(outcomes).toEqual([error]);
+
+    void askUntilLed(clock, ask).then(note, note);
+    await clock.pass((natsOpenMs - natsOpenPauseMs) * 1000);
+    isLed = true;
+    await clock.pass(natsOpenPauseMs * 1000);
+    expect(outcomes).toEqual([error, "led"]);
+  });
+
+  it("does not ask again what is refused", async () => {
+    const refused = apiError(500, 10_047, "insufficient storage resources available");
+    await expect(askUntilLed(new VirtualClock(), () => Promise.reject(refused))).rejects.toBe(
+      refused,
+    );
+  });
+});
+
+describe("streams of a log on three brokers", () => {
+  let brokers: readonly NatsServer[] = [];
+  beforeAll(async () => {
+    brokers = await NatsServer.startThree();
+  }, 60_000);
+  afterAll(async () => {
+    for (const broker of brokers) await broker.dispose();
+  });
+
+  it("are opened and answer when three servers make them at once", async () => {
+    const addresses = brokers.map(({ address }) => address).join(",");
+    const place = parseNatsPlace(`nats://${addresses}/together?replicas=3`);
+    const clock = systemClock;
+    const openAll = async (): Promise<readonly [number, number, number]> => {
+      const [snapshots, log, payloads] = await Promise.all([
+        NatsSnapshots.open(place, clock),
+        NatsLog.open({ place, clock }),
+        NatsPayloads.open(place, { clock }),
+      ]);
+      const listed = await snapshots.list();
+      const head = await log.fence();
+      for (const one of [snapshots, log, payloads]) await one.close();
+      return [listed.length, Math.min(head, 1), payloads.lastId];
+    };
+    expect(await Promise.all([openAll(), openAll(), openAll()])).toEqual([
+      [0, 1, 0],
+      [0, 1, 0],
+      [0, 1, 0],
+    ]);
+  }, 60_000);
+});
