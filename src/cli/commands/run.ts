@@ -98,7 +98,8 @@ export async function runCommand(
     signals.dispose();
   }
   if (series.length > 1) await finishSeries(out, results, argv, io);
-  else if (argv.json && reader === undefined) io.stdout(`${JSON.stringify(results[0]?.result, null, 2)}\n`);
+  else if (argv.json && reader === undefined)
+    io.stdout(`${JSON.stringify(results[0]?.result, null, 2)}\n`);
   if (signals.exitStatus !== undefined) return signals.exitStatus;
   const allPassed = results.every(({ result }) => result.outcome === "passed");
   return allPassed ? exitCodes.ok : exitCodes.failed;

@@ -15,7 +15,7 @@ export type NodeSituation =
   | {
       readonly kind: "environment";
       readonly reasons: readonly string[];
-      /** Instead of "as was asked for", where another option has decided it. */
+      /** Another option has decided it, and its guide says what is lost: one sentence is enough. */
       readonly implied?: string;
       readonly noNetwork?: string;
     };
@@ -30,10 +30,19 @@ export function describeLosses(situation: NodeSituation): readonly string[] {
       "programs see themselves as root and are you: the machine gives them no more rights";
     return situation.asUser ? [...shared, root] : shared;
   }
+  const { implied } = situation;
+  if (implied !== undefined) {
+    const instead = "use $EXPDIR, $EXPFILES, $LOGDIR, $TMPDIR, and addresses for names of nodes";
+    return [
+      ...shared,
+      `nodes have no namespaces of their own, ${implied}, and no /proj, /tmp or hosts file: ` +
+        instead,
+    ];
+  }
   return [
     ...shared,
     situation.reasons.length === 0
-      ? `nodes have no namespaces of their own, ${situation.implied ?? "as was asked for"}`
+      ? "nodes have no namespaces of their own, as was asked for"
       : `nodes have no namespaces of their own here: ${situation.reasons.join("; ")}`,
     "absolute paths of the testbed (/proj, /users, /local/logs, /var/emulab/boot, /var/run, " +
       "/usr/testbed/bin) do not exist on the nodes: use $EXPDIR, $EXPFILES, $HOME, $LOGDIR, " +
