@@ -139,7 +139,7 @@ function dial(url: URL): WebSocket {
 
 function readOrder(text: string): { readonly joined?: string; readonly start?: string } {
   try {
-    return JSON.parse(text) as { joined?: string; start?: string };
+    return (JSON.parse(text) ?? {}) as { joined?: string; start?: string };
   } catch {
     return {};
   }

@@ -190,7 +190,9 @@ export function parseLinkMessage(text: string): LinkMessage | string {
   const { kind } = json as { readonly kind?: unknown };
   const expected = typeof kind === "string" ? fieldsOfKinds.get(kind) : undefined;
   if (expected === undefined) {
-    return `a message of the unknown kind ${JSON.stringify(kind)?.slice(0, 40)}`;
+    // Not of any value: one that is nested deeply has no text.
+    const said = typeof kind === "string" ? JSON.stringify(kind.slice(0, 40)) : `(${typeof kind})`;
+    return `a message of the unknown kind ${said}`;
   }
   const found = fieldsOf(json, ["kind"], [...expected.keys()]);
   if (found === undefined) return `the message ${kind} with a field it does not have`;

@@ -97,6 +97,9 @@ describe("messages", () => {
     ["[", "a message that is no JSON"],
     ["7", "a message that is no object"],
     ['{"kind":"toString"}', 'a message of the unknown kind "toString"'],
+    ["null", "a message that is no object"],
+    ['{"kind":[7]}', "a message of the unknown kind (object)"],
+    ["{}", "a message of the unknown kind (undefined)"],
     ['{"kind":"clock"}', "the message clock without a proper id"],
     ['{"kind":"clock","id":-1}', "the message clock without a proper id"],
     ['{"kind":"clock","id":1.5}', "the message clock without a proper id"],
@@ -107,6 +110,12 @@ describe("messages", () => {
     ],
   ])("%s is refused", (text, why) => {
     expect(parseLinkMessage(text)).toBe(why);
+  });
+
+  test("of a kind that is nested as deeply as a frame allows are refused, and end nothing", () => {
+    const depth = 200_000;
+    const text = `{"kind":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+    expect(parseLinkMessage(text)).toBe("a message of the unknown kind (object)");
   });
 });
 
