@@ -5,6 +5,8 @@
 //   L1. Whatever is asked has an answer: the other side's, that it took too long, or that the link
 //       has ended.
 //   L2. What comes for a stream that is not open is dropped: its end may be on its way.
+//   L3. The other side opens streams of its own numbers alone, and none that is open: it takes no
+//       stream away from whoever has it.
 import type { Readable, Writable } from "node:stream";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import {
@@ -196,6 +198,7 @@ export class NodeLink {
     this.#heardUs = this.#options.clock.nowUs();
     const { frames, fault } = this.#framer.push(chunk);
     for (const frame of frames) {
+      if (this.ended) return;
       if (frame.kind === "data") this.#streams.get(frame.stream)?.data(frame.bytes);
       else this.#hear(frame.text);
     }
@@ -206,6 +209,10 @@ export class NodeLink {
     const message = parseLinkMessage(text);
     if (typeof message === "string") {
       this.end(`the other side sent ${message}`);
+      return;
+    }
+    if ((message.kind === "open" || message.kind === "file") && !this.#isNew(message.stream)) {
+      this.end(`the other side opened stream ${message.stream}, which is not its to open`);
       return;
     }
     switch (message.kind) {
@@ -235,6 +242,12 @@ export class NodeLink {
     }
   }
 
+  /** L3. */
+  #isNew(stream: number): boolean {
+    const isTheirs = stream % 2 === (this.#options.side === "run" ? 1 : 0);
+    return isTheirs && stream <= streamMax && !this.#streams.has(stream);
+  }
+
   #take(id: number): Asked | undefined {
     const asked = this.#asked.get(id);
     this.#asked.delete(id);
@@ -242,3 +255,6 @@ export class NodeLink {
     return asked;
   }
 }
+
+/** Data says its stream in 32 bits. */
+const streamMax = 0xffff_ffff;
