@@ -36,7 +36,7 @@ function tlsAdvice(name: string, code: string): string | undefined {
       return "whose certificate is not valid today; give the server another one, and look at the clocks";
   }
   if (/ALERT_.*CERTIFICATE|HANDSHAKE_FAILURE/.test(code)) {
-    return "which asks for another certificate; MUSTER_CERT=NAME.pem is the one to show (docs/reference/certificates.md)";
+    return "which wants a certificate; MUSTER_CERT=NAME.pem names it (docs/reference/certificates.md)";
   }
   if (/^(CERT_|UNABLE_TO_|.*SELF_SIGNED|.*_CERT)/.test(code)) {
     return "whose certificate is not trusted; MUSTER_CA=ca.pem names its authority, a copy of ca.pem of the server's TLS directory (docs/reference/certificates.md)";

@@ -70,9 +70,9 @@ function urlOf({ name, server, capacity, types }: JoinArguments): URL {
   }
 }
 
-/** It is said in a header, where there is no room for other characters. @throws CommandError */
+/** It is said as a name of a protocol, which has no other characters. @throws CommandError */
 function checkToken(): void {
-  if (/^[\w.~+=-]*$/.test(tokenOf())) return;
+  if (/^[\w!#$%&'*+.^`|~-]*$/.test(tokenOf())) return;
   throw new CommandError(exitCodes.usage, `MUSTER_TOKEN is no token; ${tokenAdvice}`);
 }
 

@@ -154,4 +154,19 @@ describe("the advice", () => {
     expect(hung("start", "strat")).toContain("nobody opened strat; was start meant?");
     expect(hung("start", "results")).not.toContain("was start meant");
   });
+
+  it("is what to mend, and nothing else, where nothing has begun", () => {
+    const failed = { endedBy: "failure", error: { code: "SWAP_IN", message: "no" } } as const;
+    const last = (story: Story): string =>
+      renderSummary(resultOf(story.end(100, failed)))
+        .slice(-3)
+        .map((line) => line.map((part) => (typeof part === "string" ? part : part.text)).join(""))
+        .join("\n");
+    expect(last(new Story().start(["alpha"]))).toMatch(
+      /^results .*\n\nnext {5}do what the first message above says$/,
+    );
+    // Somebody may have waited here.
+    const begun = last(new Story().start(["alpha"]).barrier(50, cut("b", ["alpha"], [])));
+    expect(begun).toMatch(/who waited for whom: .*\n +run it again: /);
+  });
 });
