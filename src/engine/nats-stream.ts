@@ -101,7 +101,8 @@ function explainStream(name: string, replicas: number, error: unknown): string {
     return `another stream of NATS takes the subjects of ${name} (${text}); name another stream behind the address`;
   }
   if (isLeaderless(error)) {
-    return `the stream ${name} of NATS has no leader for ${natsOpenMs / 1000} s now (${text}); a cluster needs more than half of its servers: start those, then this again`;
+    const what = `the stream ${name} of NATS has no leader for ${natsOpenMs / 1000} s now (${text})`;
+    return `${what}; a cluster needs more than half of its servers: start those, then this again`;
   }
   return `the stream ${name} of NATS cannot be used (${text}); a cluster needs more than half of its servers`;
 }
