@@ -39,7 +39,10 @@ function tlsAdvice(name: string, code: string): string | undefined {
     return "which wants a certificate; MUSTER_CERT=NAME.pem names it (docs/reference/certificates.md)";
   }
   if (/^(CERT_|UNABLE_TO_|.*SELF_SIGNED|.*_CERT)/.test(code)) {
-    return "whose certificate is not trusted; MUSTER_CA=ca.pem names its authority, a copy of ca.pem of the server's TLS directory (docs/reference/certificates.md)";
+    return (
+      "whose certificate is not trusted; MUSTER_CA=ca.pem names its authority, a copy of ca.pem " +
+      "of the server's TLS directory (docs/reference/certificates.md)"
+    );
   }
   return undefined;
 }
