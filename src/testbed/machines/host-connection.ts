@@ -116,10 +116,7 @@ export async function connectHost(options: ConnectionOptions): Promise<HostConne
   child.once("close", () => reader.fail(words.behind("the remote shell ended")));
   child.stdin.on("error", () => undefined); // It ended; `close` says so.
   const ended = new Promise((resolve) => child.once("close", resolve));
-  const give = (): void => {
-    child.stdin.destroy();
-    child.kill("SIGKILL");
-  };
+  const give = (): void => killShell(child);
   interrupt.addEventListener("abort", give, { once: true });
   try {
     const limitMs =
@@ -130,7 +127,7 @@ export async function connectHost(options: ConnectionOptions): Promise<HostConne
     reader.release();
     return {
       ...{ input: child.stdout, output: child.stdin, ended, lastWords: () => words.text },
-      kill: () => child.kill("SIGKILL"),
+      kill: give,
     };
   } catch (error) {
     give();
@@ -138,6 +135,23 @@ export async function connectHost(options: ConnectionOptions): Promise<HostConne
   } finally {
     interrupt.removeEventListener("abort", give);
   }
+}
+
+/**
+ * With its group, which it leads: a shell may be a script that has started the real one. One that
+ * has left the group and holds the streams keeps nobody waiting.
+ */
+function killShell(child: ChildProcessWithoutNullStreams): void {
+  const { pid, exitCode, signalCode } = child;
+  // Once it has been reaped the number may be another group's.
+  if (pid !== undefined && exitCode === null && signalCode === null) {
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch {
+      // It has ended, and its exit is on the way.
+    }
+  }
+  for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
 }
 
 /** @returns how long it may take until the agent speaks */
@@ -160,7 +174,7 @@ async function copyWhenMissing(
   say(`${name} gets muster (${mib} MiB), which is not there in this version`);
   const file = createReadStream(agent.path);
   file.pipe(child.stdin, { end: false });
-  file.on("error", () => child.kill("SIGKILL"));
+  file.on("error", () => killShell(child));
   return nodeLinkLimits.copyMs;
 }
 

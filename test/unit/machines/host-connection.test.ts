@@ -6,9 +6,11 @@
 import { createHash } from "node:crypto";
 import {
   appendFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -140,3 +142,36 @@ test("an interrupt gives up a shell that says nothing", async () => {
   interrupt.abort();
   await expect(connecting).rejects.toThrow("the remote shell ended");
 });
+
+test("ending a shell ends what it has started, and waits for nobody who holds its streams", async () => {
+  const pids = join(directory, "pids");
+  // One within the group, and one that has left it; both hold standard output and error.
+  const starts = `sleep 600 & echo $! >${pids}; setsid sleep 600 & echo $! >>${pids}`;
+  const interrupt = new AbortController();
+  const silent = { kind: "command", argv: ["sh", "-c", `${starts}; wait`, "sh"] } as const;
+  const connecting = connectHost({ ...options(silent), interrupt: interrupt.signal });
+  const started = (): number[] => readPids(pids);
+  await expect.poll(() => started().length).toBe(2);
+  interrupt.abort();
+  await expect(connecting).rejects.toThrow("the remote shell ended");
+  await expect.poll(() => isRunning(started()[0])).toBe(false);
+  process.kill(started()[1] ?? 0, "SIGKILL");
+
+  const speaks = { kind: "command", argv: ["sh", "-c", `${starts}; ${say()}`, "sh"] } as const;
+  const connection = await connectHost(options(speaks));
+  connection.kill();
+  await connection.ended;
+  await expect.poll(() => isRunning(started()[0])).toBe(false);
+  process.kill(started()[1] ?? 0, "SIGKILL");
+});
+
+function readPids(path: string): number[] {
+  if (!existsSync(path)) return [];
+  return readFileSync(path, "utf8").split("\n").filter(Boolean).map(Number);
+}
+
+/** One that has ended may stay until it is reaped. */
+function isRunning(pid = 0): boolean {
+  const path = `/proc/${pid}/stat`;
+  return existsSync(path) && !/\) Z/.test(readFileSync(path, "utf8"));
+}
