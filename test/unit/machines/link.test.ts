@@ -128,25 +128,28 @@ describe("a link", () => {
     ["of this side's numbers", 2],
     ["that is open here", 4],
     ["past 32 bits", 2 ** 32 + 1],
-  ])("ends when the other side opens a stream %s, by each way to open one (L3)", async (_, stream) => {
-    for (const kind of ["open", "file"] as const) {
-      const { run, agent, ended } = joined(() => undefined);
-      const heard: string[] = [];
-      for (const open of [7, 4]) {
-        run.openStream(open, {
-          data: (bytes) => void heard.push(String(bytes.length)),
-          close: () => void heard.push("close"),
-        });
+  ])(
+    "ends when the other side opens a stream %s, by each way to open one (L3)",
+    async (_, stream) => {
+      for (const kind of ["open", "file"] as const) {
+        const { run, agent, ended } = joined(() => undefined);
+        const heard: string[] = [];
+        for (const open of [7, 4]) {
+          run.openStream(open, {
+            data: (bytes) => void heard.push(String(bytes.length)),
+            close: () => void heard.push("close"),
+          });
+        }
+        const where = { carrier: "tcp", node: "", port: 1 } as const;
+        if (kind === "open") agent.send({ kind, stream, ...where });
+        else agent.send({ kind, stream, path: "proj/x", mode: 0o600 });
+        await expect
+          .poll(() => ended)
+          .toEqual([`the other side opened stream ${stream}, which is not its to open`]);
+        expect(heard).toEqual(["close", "close"]);
       }
-      const where = { carrier: "tcp", node: "", port: 1 } as const;
-      if (kind === "open") agent.send({ kind, stream, ...where });
-      else agent.send({ kind, stream, path: "proj/x", mode: 0o600 });
-      await expect
-        .poll(() => ended)
-        .toEqual([`the other side opened stream ${stream}, which is not its to open`]);
-      expect(heard).toEqual(["close", "close"]);
-    }
-  });
+    },
+  );
 
   test("takes streams up to its limit, and no more", () => {
     const { run } = joined(() => undefined);
