@@ -14,7 +14,7 @@ export async function sendFiles(link: NodeLink, out: string): Promise<readonly s
   for await (const path of filesBelow(out)) {
     if (path === `proj/${runDirectoryFile}`) continue;
     if (partsOfResult(path) === undefined) {
-      left.push(`${path} was not brought back: its name is too long`);
+      left.push(`${path} was not brought back: ${noName}`);
       continue;
     }
     files += 1;
@@ -30,3 +30,5 @@ export async function sendFiles(link: NodeLink, out: string): Promise<readonly s
   }
   return left;
 }
+
+const noName = "its name is too deep, or has control characters";

@@ -43,8 +43,10 @@ export interface HostFacts {
 
 /** For an agent to end when its input has. */
 const endMs = 15_000;
-/** Warnings of a host that are shown. */
+/** Warnings of a host that are shown, and so many words of other kinds. */
 const warningsMax = 100;
+/** Characters of one of them. */
+const wordsMax = 4_096;
 
 export class HostLink {
   readonly name: string;
@@ -60,6 +62,7 @@ export class HostLink {
   #plan: AgentPlan | undefined;
   #programs = 0;
   #warnings = 0;
+  #isGiving = false;
   #isClosing = false;
   #cancel: Cancel = () => undefined;
 
@@ -135,7 +138,18 @@ export class HostLink {
     this.#warnings += 1;
     if (this.#warnings > warningsMax) return;
     const last = this.#warnings === warningsMax ? "; further ones are not shown" : "";
-    this.#options.say("warning", null, `${this.name}: ${text}${last}`);
+    this.#options.say("warning", null, `${this.name}: ${shownOf(text)}${last}`);
+  }
+
+  /** All files of its nodes, which it may give from now on. @throws LinkError */
+  async collect(limitMs: number): Promise<unknown> {
+    this.#isGiving = true;
+    return await this.link.ask({ kind: "collect" }, limitMs);
+  }
+
+  /** Its nodes, once their files are asked for. */
+  get own(): ReadonlySet<string> | undefined {
+    return this.#isGiving ? new Set(this.#plan?.own) : undefined;
   }
 
   /** Ends the agent, which ends all that is left of the run there. Never rejects. */
@@ -186,7 +200,7 @@ export class HostLink {
         this.#programEnded(message);
         return;
       case "file":
-        this.#options.files.receive(this.name, this.link, message);
+        this.#options.files.receive(this, message);
         return;
       default:
         this.link.end("the other side speaks as a run does");
@@ -231,4 +245,9 @@ export class HostLink {
     );
     return isOpen ? this.#doors.get(asked.node) : undefined;
   }
+}
+
+/** What a host says, cut, and without what a terminal would obey. */
+function shownOf(text: string): string {
+  return text.slice(0, wordsMax).replaceAll(/[^\P{Cc}\n\t]/gu, "?");
 }

@@ -41,12 +41,16 @@ export function openBelow(
   }
 }
 
-/** Writes what comes. @param opened a descriptor, or why there is none */
+/**
+ * Writes what comes. @param opened a descriptor, or why there is none
+ * @param count is told of bytes before they are written, and says why they may not be, as a clause
+ */
 export function receiveFile(
   link: NodeLink,
   { stream, path }: FileMessage,
   opened: number | string,
   warn: (text: string) => void,
+  count: (bytes: number) => string | undefined = () => undefined,
 ): void {
   if (typeof opened === "string") {
     warn(`${path} was not kept: ${opened}`);
@@ -60,6 +64,12 @@ export function receiveFile(
   const isKept = link.openStream(stream, {
     data: (bytes) => {
       if (!isOpen) return;
+      const fault = count(bytes.length);
+      if (fault !== undefined) {
+        warn(`${path} was not kept whole: ${fault}`);
+        close();
+        return;
+      }
       try {
         writeSync(opened, bytes);
       } catch (error) {

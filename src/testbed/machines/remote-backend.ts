@@ -85,8 +85,7 @@ async function connectAll(
   hosts: Connected[],
 ): Promise<void> {
   const { version } = wish;
-  const warn = (text: string): void => options.onMessage("warning", null, text);
-  const files = new ResultFiles(options.out, warn);
+  const files = new ResultFiles(options.out);
   const results = await Promise.allSettled(
     wish.hosts.map(async ({ name, connect }) => {
       return await HostLink.connect({
@@ -255,7 +254,7 @@ class RemoteBackend implements NodeBackend {
     if (!host.link.ended) {
       try {
         await host.link.ask({ kind: "end" });
-        const left = await host.link.ask({ kind: "collect" }, collectMs);
+        const left = await host.collect(collectMs);
         if (Array.isArray(left)) for (const text of left) host.warn(String(text));
       } catch (error) {
         const text = `not all that nodes of ${host.name} wrote has come: ${textOf(error)}`;

@@ -223,6 +223,7 @@ function isOf(value: unknown, type: FieldKind): boolean {
  */
 export function partsOfResult(path: string): readonly string[] | undefined {
   const parts = partsOfPath(path) ?? [];
+  if (controlCharacters.test(path)) return undefined;
   const isBelow = parts[0] === "nodes" ? parts.length > 2 : parts[0] === "proj" && parts.length > 1;
   return isBelow ? parts : undefined;
 }
@@ -236,6 +237,8 @@ export function partsOfPath(path: string): readonly string[] | undefined {
 }
 
 const pathPartsMax = 64;
+/** What a terminal that lists names would obey. */
+const controlCharacters = /\p{Cc}/u;
 
 /** Data is cut to this, so that what is behind it does not wait long. */
 export const pieceBytes: number = nodeLinkLimits.windowBytes / 4;

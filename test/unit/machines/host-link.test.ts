@@ -3,7 +3,7 @@
 // clock, and when it is lost nobody waits for it. What it gives back stays below the results.
 // Method: the far end is played here, over streams in memory; its clock is a second ahead.
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,6 +53,8 @@ function playAgent(input: PassThrough, output: PassThrough, version: string): No
   return agent;
 }
 
+const limits = { filesMax: 3, filesBytesMax: 100 };
+
 async function connected(name = "a", version = "1.0.0"): Promise<Played> {
   const [there, back] = [new PassThrough(), new PassThrough()];
   const [lost, said]: [string[], string[]] = [[], []];
@@ -63,7 +65,7 @@ async function connected(name = "a", version = "1.0.0"): Promise<Played> {
       ...{ input: back, output: there, ended: Promise.resolve() },
       ...{ lastWords: () => "", kill: () => undefined },
     }),
-    files: new ResultFiles(out, (text) => said.push(text)),
+    files: new ResultFiles(out, limits),
     say: (_level, _node, text) => said.push(text),
     onLost: (why) => lost.push(why),
   });
@@ -155,14 +157,24 @@ describe("what hosts give back", () => {
   }
   const kept = (path: string): string => readFileSync(join(out, path), "utf8");
 
+  /** With a node n0, whose files are asked for. */
+  async function asked(name = "a"): Promise<Played> {
+    const played = await connected(name);
+    played.host.allow({ own: ["n0"], doors: [] } as unknown as AgentPlan, new Map());
+    played.host.collect(60_000).catch(() => undefined); // Until the test is over.
+    return played;
+  }
+
   test("is where it would be had the nodes been here; a second one has its host's name (F1)", async () => {
-    await give(await connected("a"), "nodes/n0/local/logs/x", "of n0");
-    const [files, said]: [ResultFiles, string[]] = [new ResultFiles(out, () => undefined), []];
+    await give(await asked(), "nodes/n0/local/logs/x", "of n0");
     expect(kept("nodes/n0/local/logs/x")).toBe("of n0");
     const { agent, host } = await connected();
+    const [files, said]: [ResultFiles, string[]] = [new ResultFiles(out), []];
     const from = (name: string, text: string): void => {
       const stream = agent.newStream();
-      files.receive(name, host.link, { kind: "file", stream, path: "proj/shared", mode: 0o600 });
+      const warn = (warning: string): void => void said.push(warning);
+      const giver = { name, link: host.link, own: new Set<string>(), warn };
+      files.receive(giver, { kind: "file", stream, path: "proj/shared", mode: 0o600 });
       agent.sendData(stream, Buffer.from(text));
     };
     from("a", "first");
@@ -171,14 +183,52 @@ describe("what hosts give back", () => {
     expect([kept("proj/shared"), kept("proj/shared.b"), said]).toEqual(["first", "second", []]);
   });
 
+  test("is not kept before it is asked for, and of no node of others (F2)", async () => {
+    const early = await connected();
+    await give(early, "proj/x", "theirs");
+    expect(early.said).toEqual(["a: proj/x was not kept: nobody has asked for it"]);
+    const played = await asked();
+    await give(played, "nodes/n1/local/logs/x", "theirs");
+    const why = "it is of no node of this host";
+    expect(played.said).toEqual([`a: nodes/n1/local/logs/x was not kept: ${why}`]);
+    expect(readdirSync(out)).toEqual([]);
+  });
+
+  test("is kept up to the limits here, whatever its host counts (F2)", async () => {
+    const many = await asked();
+    for (const name of ["1", "2", "3", "4"]) await give(many, `proj/${name}`, "");
+    expect(many.said).toEqual(["a: proj/4 was not kept: there are more than 3 files (filesMax)"]);
+    const large = await asked();
+    await give(large, "proj/whole", "x".repeat(100));
+    expect(large.said).toEqual([]);
+    await give(large, "proj/more", "x");
+    await give(large, "proj/last", "");
+    const why = "there are more than 100 bytes (filesBytesMax)";
+    expect(large.said).toEqual([
+      `a: proj/more was not kept whole: ${why}`,
+      `a: proj/last was not kept: ${why}`,
+    ]);
+    expect([kept("proj/whole").length, kept("proj/more")]).toEqual([100, ""]);
+  });
+
+  test("is warned of a hundred times at most, in words that no terminal obeys", async () => {
+    const played = await asked();
+    await give(played, "proj/\u001b[2J", "theirs");
+    expect(played.said).toEqual(["a: proj/?[2J was not kept: it is no name of a result"]);
+    for (let count = 0; count < 150; count += 1) await give(played, "x".repeat(5_000), "theirs");
+    expect(played.said).toHaveLength(100);
+    expect(played.said[1]).toBe(`a: ${"x".repeat(4_096)}`);
+    expect(played.said[99]).toMatch(/x; further ones are not shown$/);
+  });
+
   test.each(["result.json", "proj/../result.json", "/etc/motd"])("is never %s", async (path) => {
-    const played = await connected();
+    const played = await asked();
     await give(played, path, "theirs");
     expect(played.said).toEqual([`a: ${path} was not kept: it is no name of a result`]);
   });
 
   test("follows no link", async () => {
-    const played = await connected();
+    const played = await asked();
     mkdirSync(join(out, "proj"));
     mkdirSync(join(out, "mine"));
     symlinkSync(join(out, "mine"), join(out, "proj/link"));

@@ -129,6 +129,8 @@ test.each([
   ["proj/./x", false],
   ["proj//x", false],
   ["/proj/x", false],
+  ["proj/\u001b[2J", false],
+  ["proj/\u009bx", false],
   [`proj/${"d/".repeat(62)}x`, true],
   [`proj/${"d/".repeat(63)}x`, false],
 ])("a host may give back %s: %s", (path, isProper) => {
