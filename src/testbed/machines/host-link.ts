@@ -41,6 +41,12 @@ export interface HostFacts {
   readonly memoryMib: number;
 }
 
+/** The end of a program, since it was to be started. */
+interface Awaited {
+  readonly resolve: (status: ExitStatus) => void;
+  readonly sinceUs: number;
+}
+
 /** For an agent to end when its input has. */
 const endMs = 15_000;
 /** Warnings of a host that are shown, and so many words of other kinds. */
@@ -56,12 +62,13 @@ export class HostLink {
   readonly #connection: HostConnection;
   readonly #hello = Promise.withResolvers<void>();
   #said: Extract<AgentMessage, { kind: "hello" }> | undefined;
-  readonly #ends = new Map<number, (status: ExitStatus) => void>();
+  readonly #ends = new Map<number, Awaited>();
   /** H1: node -> where its servers are here. */
   #doors: ReadonlyMap<string, string> = new Map();
   #plan: AgentPlan | undefined;
   #programs = 0;
   #warnings = 0;
+  #notes = 0;
   #isGiving = false;
   #isClosing = false;
   #cancel: Cancel = () => undefined;
@@ -126,7 +133,7 @@ export class HostLink {
   endOf(program: number): Promise<ExitStatus> {
     return new Promise((resolve) => {
       if (this.link.ended) resolve(this.#killed());
-      else this.#ends.set(program, resolve);
+      else this.#ends.set(program, { resolve, sinceUs: this.nowUs() });
     });
   }
 
@@ -175,7 +182,7 @@ export class HostLink {
     this.#cancel();
     this.#hello.reject(new Error(why));
     this.#hello.promise.catch(() => undefined);
-    for (const resolve of this.#ends.values()) resolve(this.#killed());
+    for (const { resolve } of this.#ends.values()) resolve(this.#killed());
     this.#ends.clear();
     const last = lastWords.trimEnd().split("\n").at(-1) ?? "";
     if (!this.#isClosing) this.#options.onLost(last === "" ? why : `${why}: ${last}`);
@@ -194,7 +201,7 @@ export class HostLink {
         return;
       case "note":
         if (message.level === "warning") this.warn(message.text);
-        else this.#options.say("info", message.node || null, message.text);
+        else this.#note(message.node, message.text);
         return;
       case "ended":
         this.#programEnded(message);
@@ -207,14 +214,35 @@ export class HostLink {
     }
   }
 
+  #note(node: string, text: string): void {
+    this.#notes += 1;
+    if (this.#notes > warningsMax) return;
+    const isOwn = this.#plan?.own.includes(node) === true;
+    this.#options.say("info", isOwn ? node : null, shownOf(text));
+  }
+
+  /** An instant of the host's as we count: not before what it answers, and not to come. */
+  toOwnSince(askedUs: number, us: number): number {
+    const latestUs = this.#options.clock.nowUs() + this.clock.errorUs;
+    return Math.max(askedUs, Math.min(this.clock.toOwn(us), latestUs));
+  }
+
+  nowUs(): number {
+    return this.#options.clock.nowUs();
+  }
+
   #programEnded(message: Extract<AgentMessage, { kind: "ended" }>): void {
     const { program, exitCode, signal, endedUs, cpuUs, rssKibMax } = message;
-    const resolve = this.#ends.get(program);
+    if (exitCode > 255 || exitCode < -1 || !/^(?:SIG[A-Z0-9+]{1,12})?$/.test(signal)) {
+      this.link.end("the other side tells an end that no program has");
+      return;
+    }
+    const awaited = this.#ends.get(program);
     this.#ends.delete(program);
-    resolve?.({
+    awaited?.resolve({
       exitCode: exitCode < 0 ? null : exitCode,
       signal: signal === "" ? null : signal,
-      endedMonotonicUs: this.clock.toOwn(endedUs),
+      endedMonotonicUs: this.toOwnSince(awaited.sinceUs, endedUs),
       ...(cpuUs < 0 ? {} : { usage: { cpuUs, rssKibMax } }),
     });
   }

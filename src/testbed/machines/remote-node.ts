@@ -150,11 +150,14 @@ class RemoteLoaded implements PreparedProcess {
     this.#isOver = true;
     // Before it is asked for: a short program has ended when its start is told.
     const ended = this.#host.endOf(this.#program);
+    const askedUs = this.#host.nowUs();
     try {
       const answer = await this.#host.link.ask({ kind: "start", program: this.#program, dueUs });
       const started = readStarted(answer);
       if (started === undefined) throw new LinkError("it does not say what was started");
-      return new RemoteProcess(this.#host, this.#program, started, ended);
+      const startedUs = this.#host.toOwnSince(askedUs, started.startedUs);
+      const own = { pid: started.pid, startedUs };
+      return new RemoteProcess(this.#host, this.#program, own, ended);
     } catch (refusal) {
       this.#host.forgetProgram(this.#program);
       return asStartError(this.#spec, this.#host, refusal);
@@ -177,7 +180,7 @@ class RemoteProcess implements NodeProcess {
     ended: Promise<ExitStatus>,
   ) {
     this.pid = started.pid;
-    this.startedMonotonicUs = host.clock.toOwn(started.startedUs);
+    this.startedMonotonicUs = started.startedUs;
     this.#host = host;
     this.#program = program;
     this.done = ended.then((status) => {

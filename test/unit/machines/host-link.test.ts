@@ -137,12 +137,54 @@ describe("a host", () => {
     const { host, agent } = await connected();
     const program = host.newProgram();
     const end = host.endOf(program);
-    const endedUs = host.clock.toHost(7);
+    const nowUs = systemClock.nowUs();
+    const endedUs = host.clock.toHost(nowUs);
     const used = { cpuUs: 3, rssKibMax: 4 };
     agent.send({ kind: "ended", program, exitCode: 5, signal: "", endedUs, ...used });
     await expect(end).resolves.toEqual({
-      ...{ exitCode: 5, signal: null, endedMonotonicUs: 7, usage: used },
+      ...{ exitCode: 5, signal: null, endedMonotonicUs: nowUs, usage: used },
     });
+  });
+
+  test.each([
+    ["before it was started", -1e12],
+    ["to come", 1e12],
+  ])("is not believed that a program ended %s", async (_, byUs) => {
+    const { host, agent } = await connected();
+    const program = host.newProgram();
+    const sinceUs = systemClock.nowUs();
+    const end = host.endOf(program);
+    const endedUs = host.clock.toHost(sinceUs + byUs);
+    const used = { cpuUs: -1, rssKibMax: -1 };
+    agent.send({ kind: "ended", program, exitCode: -1, signal: "SIGRTMIN+1", endedUs, ...used });
+    const { endedMonotonicUs } = await end;
+    expect(endedMonotonicUs).toBeGreaterThanOrEqual(sinceUs);
+    expect(endedMonotonicUs).toBeLessThanOrEqual(systemClock.nowUs() + host.clock.errorUs);
+  });
+
+  test.each([
+    [256, ""],
+    [-2, ""],
+    [-1, "SIGKILL\u001b"],
+    [-1, "KILL"],
+    [-1, "SIGABCDEFGHIJKLM"],
+  ])("that tells an end of %j and %j is lost", async (exitCode, signal) => {
+    const { host, agent, lost } = await connected();
+    const program = host.newProgram();
+    const end = host.endOf(program);
+    const used = { endedUs: 0, cpuUs: -1, rssKibMax: -1 };
+    agent.send({ kind: "ended", program, exitCode, signal, ...used });
+    await expect(end).resolves.toMatchObject({ signal: "SIGKILL" });
+    expect(lost).toEqual(["the other side tells an end that no program has"]);
+  });
+
+  test("says a hundred notes at most, cut, and of its own nodes", async () => {
+    const { host, agent, said } = await connected();
+    for (let count = 0; count < 150; count += 1) {
+      agent.send({ kind: "note", level: "info", node: "n1", text: "x".repeat(5_000) });
+    }
+    await host.clock.compare(); // Is answered behind them.
+    expect(said).toEqual(Array.from({ length: 100 }, () => "x".repeat(4_096)));
   });
 });
 
