@@ -19,11 +19,15 @@ set ${name} [$ns duplex-link \${${name}-a} \${${name}-b} 2Mb 5ms DropTail]`,
   )
   .join("\n");
 
-/** What nobody told the linktest; the old tools of a node tell the shaper. */
+/**
+ * What nobody told the linktest; the old tools of a node tell the shaper. A loss that is only twice
+ * what was asked for is found with the power that is stated, 95 % (statistics.test.ts), and three
+ * times as much always.
+ */
 const faults = [
   "slow MODIFY BANDWIDTH=1900",
   "late-late-a MODIFY DELAY=9",
-  "lossy-lossy-b MODIFY PLR=0.1",
+  "lossy-lossy-b MODIFY PLR=0.15",
   "swapped-swapped-a MODIFY DELAY=5 BANDWIDTH=1000",
   "swapped-swapped-b MODIFY DELAY=15 BANDWIDTH=2000",
   "free CLEAR",
@@ -42,22 +46,47 @@ set steps [$ns event-sequence {
 }]
 $ns at 0 "$steps run"`;
 
+/** Stages that accuse, by link and the end that sends. */
+const guilty: Readonly<Record<string, readonly string[]>> = {
+  "slow a": ["bandwidth"],
+  "slow b": ["bandwidth"],
+  "late a": ["latency"],
+  "lossy b": ["loss"],
+  "swapped a": ["bandwidth", "latency"],
+  "swapped b": ["bandwidth", "latency"],
+  "free a": ["bandwidth", "latency"],
+  "free b": ["bandwidth", "latency"],
+};
+
+/** What is lost before the limiter is missing behind it, if not enough more was sent. */
+const follows: Readonly<Record<string, readonly string[]>> = { "lossy b": ["bandwidth"] };
+
+/** What a busy machine has lost on the way, or not sent, accuses nobody, and excuses nobody else. */
+const isMachines = (why: string): boolean =>
+  /the machine was too busy|the probe is at fault/.test(why);
+const stageOf = (why: string): string => why.split(":")[0] ?? "";
+
 test.skipIf(!isRoot)("each fault of a shaper is found, where it is", async () => {
   const { result, stderr } = await runBody(body, ["--links", shapedBy]);
-  // What a busy machine has lost on the way is said to be that, which is neither good nor bad.
-  const found = result.links.map(({ name, from, verdict: told, why: all = [] }) => {
-    const why = all.filter((text) => !/the machine was too busy|the probe is at fault/.test(text));
-    const verdict = told === "untestable" && why.length === 0 ? "ok" : told;
-    const stages = why.map((text) => text.split(":")[0]).sort();
-    return `${name} ${from.slice(-1)} ${[verdict, ...stages].join(" ")}`;
-  });
-  expect(found, stderr).toEqual([
-    ...["honest a ok", "honest b ok"],
-    ...["slow a bad bandwidth", "slow b bad bandwidth"],
-    ...["late a bad latency", "late b ok"],
-    ...["lossy a ok", "lossy b bad loss"],
-    ...["swapped a bad bandwidth latency", "swapped b bad bandwidth latency"],
-    ...["free a bad bandwidth latency", "free b bad bandwidth latency"],
-  ]);
+  expect(result.links).toHaveLength(2 * names.length);
+  let found = 0;
+  for (const { name, from, verdict, why = [] } of result.links) {
+    const direction = `${name} ${from.slice(-1)}`;
+    const expected = guilty[direction] ?? [];
+    const allowed = [...expected, ...(follows[direction] ?? [])];
+    const accusing = why.filter((text) => !isMachines(text)).map(stageOf);
+    const excused = why.filter(isMachines).map(stageOf);
+    const told = `${direction} is ${verdict}: ${why.join("; ")}\n${stderr}`;
+    expect(
+      accusing.filter((stage) => !allowed.includes(stage)),
+      told,
+    ).toEqual([]);
+    const unseen = expected.filter((stage) => ![...accusing, ...excused].includes(stage));
+    expect(unseen, told).toEqual([]);
+    if (accusing.length > 0) expect(verdict, told).toBe("bad");
+    found += accusing.length;
+  }
+  // A linktest that can tell nothing has shown nothing.
+  expect(found).toBeGreaterThan(6);
   expect(result.outcome).toBe("failed");
 });
