@@ -61,7 +61,7 @@ const guilty: Readonly<Record<string, readonly string[]>> = {
 /** What is lost before the limiter is missing behind it, if not enough more was sent. */
 const follows: Readonly<Record<string, readonly string[]>> = { "lossy b": ["bandwidth"] };
 
-/** What a busy machine has lost on the way, or not sent, accuses nobody, and excuses nobody else. */
+/** What a busy machine has lost on the way, or not sent, accuses nobody. */
 const isMachines = (why: string): boolean =>
   /the machine was too busy|the probe is at fault/.test(why);
 const stageOf = (why: string): string => why.split(":")[0] ?? "";
