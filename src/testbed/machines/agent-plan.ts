@@ -96,9 +96,7 @@ export interface StartedThere {
 
 /** @returns undefined for anything else. */
 export function readStarted(json: unknown): StartedThere | undefined {
-  const fields = fieldsOf(json, ["pid", "startedUs"]);
-  const values = [fields?.get("pid"), fields?.get("startedUs")];
-  return values.every(Number.isSafeInteger) ? (json as StartedThere) : undefined;
+  return readIntegers(json, ["pid", "startedUs"]);
 }
 
 export interface ClockReading {
@@ -108,7 +106,15 @@ export interface ClockReading {
 
 /** @returns undefined for anything else. */
 export function readClock(json: unknown): ClockReading | undefined {
-  const fields = fieldsOf(json, ["receivedUs", "answeredUs"]);
-  const values = [fields?.get("receivedUs"), fields?.get("answeredUs")];
-  return values.every(Number.isSafeInteger) ? (json as ClockReading) : undefined;
+  return readIntegers(json, ["receivedUs", "answeredUs"]);
+}
+
+/** @returns undefined unless each of these is there, and a whole number. */
+function readIntegers<Key extends string>(
+  json: unknown,
+  keys: readonly Key[],
+): Readonly<Record<Key, number>> | undefined {
+  const fields = fieldsOf(json, keys);
+  const areIntegers = keys.every((key) => Number.isSafeInteger(fields?.get(key)));
+  return areIntegers ? (json as Readonly<Record<Key, number>>) : undefined;
 }
