@@ -10,6 +10,9 @@ process.env["NODE_COMPILE_CACHE"] ??= join(import.meta.dirname, "node_modules/.c
 /** What comes and goes on the machine must be known as that of another test. */
 const watching = ["test/e2e/**/*-cleanup.test.ts", "test/e2e/netns.test.ts"];
 
+/** For the machine of `npm run test:netem` alone; nowhere else would they do anything but skip. */
+const netem = process.env["MUSTER_TEST_LINKS"] === "netem" ? ["test/netem/**/*.test.ts"] : [];
+
 // Limits of time end what hangs, and nothing else: a busy machine has been seen to take ten times
 // as long as an idle one.
 //
@@ -22,8 +25,8 @@ export default defineConfig({
     reporters: ["default", "./tools/plain-reporter.ts"],
     sequence: { sequencer: SlowFirst },
     // What runs the tests also starts servers and programs, for which tests then wait: with as many
-    // workers as this machine's two cores, these are idle for a third of the time. More workers
-    // than four make a small machine late, and tests of time with it.
+    // workers as this machine's two cores, these are idle for a third of the time. With six, a
+    // small machine was so late that three tests of time failed.
     maxWorkers: 4,
     coverage: { include: ["src/**/*.ts"], exclude: ["**/*.test.ts"], reporter: ["text", "html"] },
     projects: [
@@ -34,6 +37,7 @@ export default defineConfig({
             "test/e2e/**/*.test.ts",
             "test/conformance/**/*.test.ts",
             "test/simulation/**/*.test.ts",
+            ...netem,
           ],
           exclude: watching,
           testTimeout: 300_000,

@@ -48,3 +48,5 @@ function shortNameOf(path: string): string {
 }
 
 export const bandwidthChanges: string = join(own, "bandwidth-changes.ns");
+
+export const honestFile: string = join(own, "honest.yaml");

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 // `npm run campaign`: files of the old testbed and of ours from end to end, each link tested; with
-// `--accuracy` ten kinds of link, with `--picture` a bandwidth that changes. The reports are
-// written beside this file. Ends with 1 when a run failed or a link is bad.
+// `--accuracy` ten kinds of link, with `--picture` a bandwidth that changes, with `--honest N` one
+// file N times. The reports are written beside this file. Ends with 1 when a run failed or a link
+// is bad.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { drawBandwidth, ratesOf, readTrace, type Told } from "./bandwidth-picture.ts";
-import { bandwidthChanges, campaignFiles } from "./files.ts";
+import { bandwidthChanges, campaignFiles, honestFile } from "./files.ts";
+import { formatHonest, type HonestRun, verdictOf } from "./honest.ts";
 import { formatLinkType, linkTypes } from "./link-types.ts";
 import { type Played, play } from "./play.ts";
 import {
@@ -19,7 +21,8 @@ import {
 } from "./report.ts";
 
 const here = import.meta.dirname;
-const usage = "usage: npm run campaign -- [--accuracy | --picture] [--only PART-OF-A-NAME]\n";
+const usage =
+  "usage: npm run campaign -- [--accuracy | --picture | --honest RUNS] [--only PART-OF-A-NAME]\n";
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -39,11 +42,12 @@ function isGood({ status, links }: Played): boolean {
   return status === 0 && links.every(({ verdict }) => verdict !== "bad");
 }
 
-function summary({ seconds, outcome, links }: Played): string {
+function summary({ seconds, outcome, links, error }: Played): string {
   const bad = links.filter(({ verdict }) => verdict === "bad").length;
   const ok = links.filter(({ verdict }) => verdict === "ok").length;
   const of = `${ok} of ${links.length} directions ok, ${bad} bad`;
-  return `${outcome}, ${of}, ${seconds.toFixed(0)} s`;
+  const why = error === null ? "" : `: ${error.message}`;
+  return `${outcome}, ${of}, ${seconds.toFixed(0)} s${why}`;
 }
 
 async function playFiles(only: string | undefined): Promise<boolean> {
@@ -87,6 +91,20 @@ async function playTypes(only: string | undefined): Promise<boolean> {
   return areGood;
 }
 
+/** Written after each run: one that is ended early has shown what it has. */
+async function playHonest(count: number): Promise<boolean> {
+  const load = loadavg()[0] ?? 0;
+  const runs: HonestRun[] = [];
+  for (let seed = 1; seed <= count; seed += 1) {
+    const played = await play(honestFile, { linktest: 4, duration: 1, seed });
+    say(`seed ${seed}: ${summary(played)}`);
+    runs.push({ seed, played });
+    writeFileSync(join(here, "HONEST.md"), formatHonest(runs, count, circumstances(load)));
+  }
+  const areGood = (verdict: string): boolean => verdict === "ok" || verdict === "untestable";
+  return runs.every(({ played }) => areGood(verdictOf(played)));
+}
+
 const stepUs = 100_000;
 const untilUs = 12_000_000;
 
@@ -115,14 +133,18 @@ async function drawChanges(): Promise<boolean> {
 const words = process.argv.slice(2);
 const at = words.indexOf("--only");
 const only = at < 0 ? undefined : words.splice(at, 2)[1];
+const honestAt = words.indexOf("--honest");
+const honestRuns = honestAt < 0 ? 0 : Number(words.splice(honestAt + 1, 1)[0]);
 const [what] = words;
 const tasks: Readonly<Record<string, () => Promise<boolean>>> = {
   "": () => playFiles(only),
   "--accuracy": () => playTypes(only),
   "--picture": drawChanges,
+  "--honest": () => playHonest(honestRuns),
 };
 const task = tasks[what ?? ""];
-if (task === undefined || words.length > 1) {
+const isCount = Number.isSafeInteger(honestRuns) && honestRuns >= (honestAt < 0 ? 0 : 1);
+if (task === undefined || words.length > 1 || !isCount) {
   process.stderr.write(usage);
   process.exit(64);
 }

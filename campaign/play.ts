@@ -14,6 +14,8 @@ export interface Played {
   readonly seconds: number;
   readonly status: number;
   readonly outcome: string;
+  /** Why it could not go on. */
+  readonly error: { readonly code: string; readonly message: string } | null;
   readonly backend: { readonly nodes: string; readonly links: string };
   readonly links: readonly PlayedLink[];
   readonly warnings: readonly string[];
@@ -41,6 +43,8 @@ export interface PlayOptions {
   readonly linktest?: number;
   /** Seconds of event time at most. */
   readonly duration: number;
+  /** Of everything that is drawn; the run draws one when absent. */
+  readonly seed?: number;
   /** Is given the directory of results before that is removed. */
   readonly read?: (out: string) => void;
 }
@@ -50,23 +54,12 @@ export async function play(path: string, options: PlayOptions): Promise<Played> 
   const folder = mkdtempSync(join(tmpdir(), "muster-campaign-"));
   const out = join(folder, "out");
   const level = options.linktest === undefined ? [] : ["--linktest", String(options.linktest)];
+  const seed = options.seed === undefined ? [] : ["--seed", String(options.seed)];
+  const duration = ["--duration", String(options.duration)];
+  const argv = ["run", path, "--nodes", "netns", ...level, ...duration, ...seed, "--out", out];
   const begun = performance.now();
   try {
-    const child = spawn(
-      muster,
-      [
-        "run",
-        path,
-        "--nodes",
-        "netns",
-        ...level,
-        "--duration",
-        `${options.duration}`,
-        "--out",
-        out,
-      ],
-      { stdio: ["ignore", "pipe", "pipe"] },
-    );
+    const child = spawn(muster, argv, { stdio: ["ignore", "pipe", "pipe"] });
     let said = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => {

@@ -81,6 +81,10 @@ export class Run {
     const { clients, recorder } = this.#startLoad(brokers, servers);
     const schedulers = [scheduler.member];
     const stage: Stage = { network, brokers, servers, clients, schedulers };
+    // Faults that came before clients did would be faults of nothing, on a slow machine.
+    await until("every client is under way", async () =>
+      clients.every(({ operations }) => operations > 0),
+    );
     this.#startedUs = nowUs();
     const progress = setInterval(() => this.#progress(clients), progressMs);
     await this.#disturb(stage, new Random(seed));
@@ -159,7 +163,9 @@ export class Run {
     } catch (error) {
       this.#surprise(`brokers have not recovered: ${error}`);
       await brokers.restart();
-      await brokers.settled();
+      await brokers
+        .settled()
+        .catch((again) => this.#surprise(`brokers have not recovered by a restart: ${again}`));
     }
     const ms = (nowUs() - startedUs) / 1000;
     this.#recoveredMs = Math.max(this.#recoveredMs, ms);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: the compiler enforces the layers (ARCHITECTURE.md): what each may import, and that the pure
-// ones see nothing of a platform. Method: a copy of the sources compiles; the same copy with one
-// wrong line in a file of its own does not, and the error is the expected one, in that file.
+// ones see nothing of a platform. Method: a copy of the sources compiles; the same copy with wrong
+// lines, each in a file of its own, does not, and each has the expected error in its file.
 import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -126,18 +126,32 @@ describe("the layers", () => {
     expect(compilerOptions.types).toEqual(pure.includes(layer) ? [] : ["node"]);
   });
 
-  it.each([...wrongModules, ...wrongNames, ...wrongDirections])(
-    "refuse in $layer: $line",
-    async ({ layer, line, error }) => {
-      const file = join(copy, "src", layer, "wrong.ts");
-      writeFileSync(file, `${line}\n`);
-      try {
-        const { status, output } = await compile(`src/${layer}`);
-        expect(output).toMatch(new RegExp(`src/${layer}/wrong\\.ts\\(1,\\d+\\): error (${error})`));
-        expect(status).not.toBe(0);
-      } finally {
-        rmSync(file);
-      }
+  // Names and directions apart: where an import is not allowed, the compiler looks no further.
+  describe.each(byLayer([...wrongModules, ...wrongNames]).concat(byLayer(wrongDirections)))(
+    "$layer",
+    ({ layer, wrongs }) => {
+      const fileOf = (index: number): string => join(copy, "src", layer, `wrong${index}.ts`);
+      let compiled: Compiled = { status: 0, output: "" };
+      beforeAll(async () => {
+        for (const [index, { line }] of wrongs.entries()) writeFileSync(fileOf(index), `${line}\n`);
+        compiled = await compile(`src/${layer}`);
+        for (const index of wrongs.keys()) rmSync(fileOf(index));
+      });
+
+      it.each(wrongs.map((wrong, index) => ({ ...wrong, index })))(
+        "refuses: $line",
+        ({ index, error }) => {
+          const { status, output } = compiled;
+          const place = `src/${layer}/wrong${index}\\.ts\\(1,\\d+\\)`;
+          expect(output).toMatch(new RegExp(`${place}: error (${error})`));
+          expect(status).not.toBe(0);
+        },
+      );
     },
   );
 });
+
+function byLayer(wrongs: readonly Wrong[]) {
+  const groups = Map.groupBy(wrongs, ({ layer }) => layer);
+  return [...groups].map(([layer, those]) => ({ layer, wrongs: those }));
+}

@@ -56,6 +56,37 @@ function licences(modules: readonly string[]): string {
   return texts.join(`\n${"-".repeat(80)}\n\n`);
 }
 
+/**
+ * Of Node, loaded by whoever calls them first: each takes as long as Node itself takes to start.
+ */
+const loadedLate: readonly string[] = ["tls", "https"];
+
+/**
+ * A chunk that takes what it needs out of modules of Node. An `import` reads all that a module
+ * exports, also what Node loads when somebody asks for it: with node:http come `fetch` and
+ * `WebSocket`, with node:crypto all of WebCrypto, tens of milliseconds each. Functions of TLS, in
+ * programs of which few ever speak it, wait until they are called.
+ */
+function takeFromNode(code: string): string {
+  const imports = /^(?:(?:import |\/\/).*\n)*/.exec(code)?.[0] ?? "";
+  const taken = imports.replace(
+    /^import ([\w$]+|\{[^}]*\}) from "node:([^"]+)";$/gm,
+    (_, names: string, module: string) => {
+      const from = `globalThis.process.getBuiltinModule("node:${module}")`;
+      const members = names.replace(/^\{ | \}$/g, "").split(", ");
+      const isLate = loadedLate.includes(module) && members.every((name) => /^[a-z]/.test(name));
+      if (!isLate) return `const ${names.replaceAll(" as ", ": ")} = ${from};`;
+      return members
+        .map((member) => member.split(" as "))
+        .map(([name, own = name]) => `const ${own} = (...words) => ${from}.${name}(...words);`)
+        .join("\n");
+    },
+  );
+  const rest = code.slice(imports.length);
+  const late = new RegExp(`= (__require\\("(?:${loadedLate.join("|")})"\\));$`, "gm");
+  return taken + rest.replace(late, "= new Proxy({}, { get: (_, name) => $1[name] });");
+}
+
 const bundle = await rolldown({
   ...{ input: entries(), platform: "node", external: /^node:/ },
   // No source is there for what loading it does, so that of a list of exports (index.ts) only those
@@ -73,7 +104,7 @@ await bundle.close();
 
 mkdirSync(output, { recursive: true });
 const chunks = files.filter((file) => file.type === "chunk");
-const contents = new Map(chunks.map(({ fileName, code }) => [fileName, code]));
+const contents = new Map(chunks.map(({ fileName, code }) => [fileName, takeFromNode(code)]));
 contents.set("LICENSES.txt", licences(chunks.flatMap(({ moduleIds }) => moduleIds)));
 for (const [name, text] of contents) {
   const path = join(output, name);

@@ -27,7 +27,7 @@ export interface Mutant {
   readonly by: string;
   /** Of `cluster`: faults as `NAME=RATE,...` in place of those that seeds draw. */
   readonly faults?: string;
-  /** Of `cluster`: the first seed. */
+  /** Of `simulation` and `cluster`: the first seed that is tried, 1 when absent. */
   readonly seed?: number;
 }
 
@@ -57,7 +57,8 @@ export class MutantBench {
     writeFileSync(
       join(this.folder, "simulate.ts"),
       `import { simulate } from "./src/testing/simulator.ts";
-for (let seed = 1; seed <= ${seeds}; seed += 1) {
+const first = Number(process.argv[2] ?? 1);
+for (let seed = first; seed < first + ${seeds}; seed += 1) {
   const { problems } = await simulate({ seed, operations: ${operations} });
   if (problems.length === 0) continue;
   console.log(\`seed \${seed}: \${problems[0]}\`);
@@ -119,7 +120,7 @@ for (let seed = Number(first); seed < Number(first) + ${clusterSeeds}; seed += 1
   }: Pick<Mutant, "by" | "seed" | "faults">): Promise<string | undefined> {
     const vitest = ["node_modules/vitest/vitest.mjs", "run", by];
     const programs: Readonly<Record<string, readonly string[]>> = {
-      simulation: ["simulate.ts"],
+      simulation: ["simulate.ts", String(seed)],
       cluster: ["cluster.ts", String(seed), ...(faults === undefined ? [] : [faults])],
     };
     const args = programs[by] ?? vitest;

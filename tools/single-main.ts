@@ -5,7 +5,8 @@
 //
 //   X1. What is in the cache is whole, and this user's: a directory appears by being renamed, and
 //       one that others could write to is not used.
-//   X2. As `process.execPath` it stands for Node: programs start their helpers by it.
+//   X2. As `process.execPath` it stands for Node: programs start their helpers by it, also where
+//       home is another directory, as on nodes, and with it the cache.
 import { createHash } from "node:crypto";
 import {
   chmodSync,
@@ -33,17 +34,22 @@ export interface SingleIndex {
 }
 
 const index = JSON.parse(getAsset("index", "utf8")) as SingleIndex;
+const place = createHash("sha256").update(process.execPath).digest("hex").slice(0, 8);
+/** Of the directory with the files. */
+const name = `unpacked-${index.checksum.slice(0, 16)}-${place}`;
 
 function main(): void {
-  const root = unpackedRoot();
-  const programs = join(root, "dist/programs");
   const [, calledAs = "", ...words] = process.argv;
   const helper = words.findIndex((word) => !word.startsWith("-"));
   const script = words[helper] ?? "";
-  if (dirname(script) === programs) {
-    become(script, words.slice(helper + 1)); // X2.
+  const besides = join(script, "../../..");
+  if (script === join(besides, "dist/programs", basename(script)) && basename(besides) === name) {
+    // X2. Where another user unpacked it, nothing but the program's name is taken from them.
+    const from = isOwn(dirname(besides)) && isOwn(besides) ? besides : unpackedRoot();
+    become(join(from, "dist/programs", basename(script)), words.slice(helper + 1));
     return;
   }
+  const programs = join(unpackedRoot(), "dist/programs");
   const own = index.commands[basename(calledAs)];
   if (own !== undefined && basename(calledAs) !== "muster") {
     become(join(programs, `${own}.js`), words);
@@ -72,8 +78,6 @@ function become(script: string, words: readonly string[]): void {
 
 /** Where the files are, as `bin` and `dist` of an installation. X1 */
 function unpackedRoot(): string {
-  const place = createHash("sha256").update(process.execPath).digest("hex").slice(0, 8);
-  const name = `unpacked-${index.checksum.slice(0, 16)}-${place}`;
   const reasons: string[] = [];
   for (const cache of caches()) {
     const root = join(cache, name);

@@ -2,7 +2,8 @@
 // Benchmark of the logs: what an append takes one after the other, how many go in a second when
 // eight are on their way, and the durable barrier: many arrivals over few connections, from the
 // first that is sent to the last that goes on. In turn on memory, SQLite, one broker of NATS and
-// three. Prints a table and JSON. Blind spots: ../README.md.
+// three, with appends alone to etcd and ZooKeeper where they are installed; with --shards N one log
+// on NATS beside N. Prints a table and JSON. Blind spots: ../README.md.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +15,8 @@ import { NatsServer } from "../../src/testing/nats-server.ts";
 import { formatMachine, median, percentile } from "../statistics.ts";
 import { processCpuUs } from "../syncd/kernel.ts";
 import { Remote } from "../syncd/rpc.ts";
+import { type PeerLog, startPeerLogs } from "./peer-appends.ts";
+import { runShards } from "./shards.ts";
 import { measureStart, type StartRow } from "./start.ts";
 
 /** As a host has them on their way (`appendsInFlightMax`). */
@@ -50,8 +53,13 @@ const entryOf = (number: number): Entry => ({
 
 const nowUs = (): number => Number(process.hrtime.bigint()) / 1_000;
 
+/** What takes appends: a log, or another service. */
+interface Appends {
+  append(entry: Entry): Promise<unknown>;
+}
+
 /** Microseconds of each. */
-async function appendSerially(log: Log, count: number): Promise<readonly number[]> {
+async function appendSerially(log: Appends, count: number): Promise<readonly number[]> {
   const times: number[] = [];
   for (let number = 1; number <= count; number += 1) {
     const begun = nowUs();
@@ -62,7 +70,7 @@ async function appendSerially(log: Log, count: number): Promise<readonly number[
 }
 
 /** @returns appends a second */
-async function appendPipelined(log: Log, count: number): Promise<number> {
+async function appendPipelined(log: Appends, count: number): Promise<number> {
   const begun = nowUs();
   let next = 0;
   const worker = async (): Promise<void> => {
@@ -137,49 +145,83 @@ export async function run(args: ReadonlyMap<string, string>): Promise<void> {
   const appends = Number(args.get("appends") ?? 1_000);
   const parties = Number(args.get("parties") ?? 10_000);
   const connections = Number(args.get("connections") ?? 100);
+  const shards = args.get("shards");
+  if (shards !== undefined) {
+    const asked = { shards: Number(shards), rounds, appends, parties, connections };
+    await runShards({ ...asked, append: appendPipelined });
+    return;
+  }
   const folder = mkdtempSync(join(tmpdir(), "muster-bench-log-"));
   const { contenders, dispose } = await startContenders(folder);
   const machine = formatMachine();
-  const rows: (Contender & Figures & { readonly log: Log; readonly barrier: Barrier })[] = [];
-  for (const contender of contenders) {
-    const log = await openLog(contender.logFor("appends"), systemClock);
-    const barrier = await openBarrier(contender.logFor("barrier"), connections);
-    const figures = { serialUs: [], pipelined: [], barrierMs: [], serverUs: [] };
-    rows.push({ ...contender, ...figures, log, barrier });
+  const rows: Row[] = [];
+  for (const { name, logFor } of contenders) {
+    const log = await openLog(logFor("appends"), systemClock);
+    const barrier = await openBarrier(logFor("barrier"), connections);
+    rows.push({ name, log, barrier, ...noFigures() });
   }
+  for (const log of await startPeerLogs(folder)) rows.push({ name: log.name, log, ...noFigures() });
   // The first two rounds are for the compiler.
   for (let round = -2; round < rounds; round += 1) {
-    for (const row of rows) {
-      const serial = await appendSerially(row.log, appends);
-      const pipelined = await appendPipelined(row.log, appends);
-      const { server, generator } = row.barrier;
-      const before = processCpuUs(server.pid);
-      const barrierMs = (await generator.call<number>("meet", parties)) / 1_000;
-      if (round < 0) continue;
-      row.serialUs.push(...serial);
-      row.pipelined.push(pipelined);
-      row.barrierMs.push(barrierMs);
-      row.serverUs.push((processCpuUs(server.pid) - before) / parties);
-    }
+    for (const row of rows) await playRound(row, { appends, parties, isCounted: round >= 0 });
   }
   const memory = rows[0]?.barrierMs ?? [];
-  const results = rows.map(({ name, serialUs, pipelined, barrierMs, serverUs, log }) => ({
-    ...{ name, durability: log.durability },
-    serialP50Us: median(serialUs),
-    serialP99Us: percentile(serialUs, 99),
-    appendsPerSecond: median(pipelined),
-    barrierMs: median(barrierMs),
-    ratioToMemory: median(barrierMs.map((ms, index) => ms / (memory[index] ?? Number.NaN))),
-    serverUsPerArrival: median(serverUs),
-  }));
+  const results = rows.map((row) => summary(row, memory));
   for (const { log, barrier } of rows) {
-    barrier.generator.end();
-    barrier.server.end();
+    barrier?.generator.end();
+    barrier?.server.end();
     await log.close();
   }
   await dispose();
   rmSync(folder, { recursive: true, force: true });
   print({ machine, rounds, parties, connections, results });
+}
+
+interface Row extends Figures {
+  readonly name: string;
+  readonly log: Log | PeerLog;
+  /** Absent where appends alone are measured. */
+  readonly barrier?: Barrier;
+}
+
+const noFigures = (): Figures => ({ serialUs: [], pipelined: [], barrierMs: [], serverUs: [] });
+
+async function playRound(
+  row: Row,
+  { appends, parties, isCounted }: { appends: number; parties: number; isCounted: boolean },
+): Promise<void> {
+  const serial = await appendSerially(row.log, appends);
+  const pipelined = await appendPipelined(row.log, appends);
+  if (isCounted) {
+    row.serialUs.push(...serial);
+    row.pipelined.push(pipelined);
+  }
+  if (row.barrier === undefined) return;
+  const { server, generator } = row.barrier;
+  const before = processCpuUs(server.pid);
+  const barrierMs = (await generator.call<number>("meet", parties)) / 1_000;
+  if (!isCounted) return;
+  row.barrierMs.push(barrierMs);
+  row.serverUs.push((processCpuUs(server.pid) - before) / parties);
+}
+
+/** @param memory milliseconds of the barrier on memory, by round */
+function summary(row: Row, memory: readonly number[]): Report["results"][number] {
+  const { name, serialUs, pipelined, barrierMs, serverUs, log } = row;
+  const appends = {
+    ...{ name, durability: log.durability },
+    serialP50Us: median(serialUs),
+    serialP99Us: percentile(serialUs, 99),
+    appendsPerSecond: median(pipelined),
+  };
+  if (row.barrier === undefined) return { ...appends, barrier: null };
+  const ratios = barrierMs.map((ms, index) => ms / (memory[index] ?? Number.NaN));
+  const barrier = {
+    barrierMs: median(barrierMs),
+    ratioToMemory: median(ratios),
+    serverUsPerArrival: median(serverUs),
+  };
+  return { ...appends, barrier };
 }
 
 interface Report {
@@ -193,9 +235,12 @@ interface Report {
     readonly serialP50Us: number;
     readonly serialP99Us: number;
     readonly appendsPerSecond: number;
-    readonly barrierMs: number;
-    readonly ratioToMemory: number;
-    readonly serverUsPerArrival: number;
+    /** Null where appends alone are measured. */
+    readonly barrier: {
+      readonly barrierMs: number;
+      readonly ratioToMemory: number;
+      readonly serverUsPerArrival: number;
+    } | null;
   }[];
 }
 
@@ -212,12 +257,22 @@ function print(report: Report): void {
         `${row.serialP50Us.toFixed(0)} us`.padStart(11),
         `${row.serialP99Us.toFixed(0)} us`.padStart(8),
         `${row.appendsPerSecond.toFixed(0)}/s`.padStart(11),
-        `${row.barrierMs.toFixed(0)} ms`.padStart(9),
-        `${row.ratioToMemory.toFixed(2)} x`.padStart(10),
-        `${row.serverUsPerArrival.toFixed(1)} us`.padStart(11),
+        ...(row.barrier === null ? [] : barrierCells(row.barrier)),
       ].join(" "),
     );
   }
   for (const { name, durability } of results) write(`${name}: ${durability}`);
   write(JSON.stringify(report));
+}
+
+function barrierCells({
+  barrierMs,
+  ratioToMemory,
+  serverUsPerArrival,
+}: NonNullable<Report["results"][number]["barrier"]>): readonly string[] {
+  return [
+    `${barrierMs.toFixed(0)} ms`.padStart(9),
+    `${ratioToMemory.toFixed(2)} x`.padStart(10),
+    `${serverUsPerArrival.toFixed(1)} us`.padStart(11),
+  ];
 }

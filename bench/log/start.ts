@@ -14,6 +14,7 @@ import type { SnapshotSource } from "../../src/host/host-options.ts";
 import { silentLogger } from "../../src/host/logger.ts";
 import { SnapshotKeeper } from "../../src/host/snapshot-keeper.ts";
 import { loadNewest } from "../../src/host/snapshot-text.ts";
+import { followInThread } from "../../src/host/thread-follower.ts";
 
 export interface StartRow {
   readonly entries: number;
@@ -66,7 +67,10 @@ export async function measureStart(entries: number, withSnapshots: boolean): Pro
     snapshotAt = Number(/^snapshot at entry (\d+)/.exec(line)?.[1] ?? snapshotAt);
   };
   const keeper = withSnapshots
-    ? new SnapshotKeeper({ host, log, logger: { log: (_, line) => noteSnapshot(line) }, data })
+    ? new SnapshotKeeper({
+        ...{ host, log, logger: { log: (_, line) => noteSnapshot(line) } },
+        follow: (onNews) => followInThread(data, onNews),
+      })
     : undefined;
   for (let entry = 1; entry <= entries; entry += appendedTogether) {
     const numbers = Array.from({ length: appendedTogether }, (_, index) => entry + index);

@@ -2,21 +2,11 @@
 // Parties that enter a double barrier of etcd, a connection each, by its own gRPC: watch for
 // `ready`, put a key of one's own and count the keys; whoever counts all of them puts `ready`. Put
 // and count are one transaction, where the usual recipe asks twice.
-import { once } from "node:events";
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect as dial,
-  type IncomingHttpHeaders,
-} from "node:http2";
-import { setTimeout as sleep } from "node:timers/promises";
+import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import { serve } from "../syncd/rpc.ts";
+import { dialEtcd, EtcdConnection } from "./etcd-connection.ts";
 import { type Fields, Frames, field, frame, numberOf, parse } from "./protobuf.ts";
 
-/** Statuses of gRPC: too many requests, timed out. All that is asked here may be asked again. */
-const askAgainAt: ReadonlySet<unknown> = new Set(["8", "14"]);
-const refused = Symbol("refused for now");
-const askAgainMs = 20;
 /**
  * Arrivals that are not answered. Of 10,000 at once etcd lets most time out, after seven seconds:
  * each counts all keys.
@@ -28,14 +18,13 @@ let round = 0;
 let revision = 0;
 const parties: Party[] = [];
 
-class Party {
-  readonly #session: ClientHttp2Session;
+class Party extends EtcdConnection {
   readonly #watch: ClientHttp2Stream;
   onWatched: (answer: Fields) => void = () => undefined;
 
   constructor(session: ClientHttp2Session) {
-    this.#session = session;
-    this.#watch = this.#request("/etcdserverpb.Watch/Watch");
+    super(session);
+    this.#watch = this.request("/etcdserverpb.Watch/Watch");
     const frames = new Frames((message) => this.onWatched(parse(message)));
     this.#watch.on("data", (chunk: Buffer) => frames.push(chunk));
     this.#watch.on("error", () => undefined);
@@ -50,56 +39,9 @@ class Party {
   unwatch(id: number): void {
     this.#watch.write(frame(field(2, field(1, id))));
   }
-
-  /**
-   * A server that has more to do than it takes says so, and its clients ask again.
-   * @throws Error for any other refusal
-   */
-  async call(path: string, message: Buffer): Promise<Fields> {
-    for (;;) {
-      const answer = await this.#callOnce(path, message);
-      if (answer !== refused) return answer;
-      await sleep(askAgainMs);
-    }
-  }
-
-  #callOnce(path: string, message: Buffer): Promise<Fields | typeof refused> {
-    return new Promise((resolve, reject) => {
-      const stream = this.#request(path);
-      const frames = new Frames((answer) => resolve(parse(answer)));
-      stream.on("data", (chunk: Buffer) => frames.push(chunk));
-      // A refusal has a status and no message: in its head, or behind it.
-      const judge = ({
-        "grpc-status": status,
-        "grpc-message": text,
-      }: IncomingHttpHeaders): void => {
-        if (status === undefined || status === "0") return;
-        if (askAgainAt.has(status)) resolve(refused);
-        else reject(new Error(`etcd refuses ${path}: ${text} (status ${status})`));
-      };
-      stream.on("response", judge);
-      stream.on("trailers", judge);
-      stream.on("error", reject);
-      stream.end(frame(message));
-    });
-  }
-
-  close(): void {
-    this.#session.destroy();
-  }
-
-  #request(path: string): ClientHttp2Stream {
-    const headers = { "content-type": "application/grpc", te: "trailers" };
-    return this.#session.request({ ":method": "POST", ":path": path, ...headers });
-  }
 }
 
-async function open(): Promise<Party> {
-  const session = dial(`http://127.0.0.1:${port}`);
-  session.on("error", () => undefined);
-  await once(session, "connect");
-  return new Party(session);
-}
+const open = async (): Promise<Party> => new Party(await dialEtcd(port));
 
 const prefix = (): string => `barrier-${round}/`;
 const readyKey = (): string => `ready-${round}`;

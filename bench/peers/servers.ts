@@ -97,7 +97,7 @@ const redis: PeerKind = {
   },
 };
 
-const etcd: PeerKind = {
+export const etcd: PeerKind = {
   name: "etcd",
   debianPackage: "etcd-server",
   program: "/usr/bin/etcd",
@@ -116,7 +116,7 @@ const etcd: PeerKind = {
 
 const zookeeperJar = "/usr/share/java/zookeeper.jar";
 
-const zookeeper: PeerKind = {
+export const zookeeper: PeerKind = {
   name: "ZooKeeper",
   debianPackage: "zookeeper",
   program: zookeeperJar,

@@ -3,7 +3,7 @@
 // bytes they are in a log, and passes on what it says to other controllers. Keeps no entries.
 import type { Batch, Command } from "../../src/core/command.ts";
 import type { EdgeEffect } from "../../src/core/effect.ts";
-import { resolveLimits } from "../../src/core/limits.ts";
+import { resolveLimits, unusualLimits } from "../../src/core/limits.ts";
 import { Service } from "../../src/core/service.ts";
 import { coreVersionMax } from "../../src/core/version.ts";
 
@@ -20,7 +20,10 @@ export const scope = "p/e";
 /** Members, or parts of barriers, in one message between controllers. */
 export const treeReportMax: number = limits.treeReportMax;
 /** What the log of a server is raised to when it starts. */
-const raise = { kind: "version", version: coreVersionMax } as const;
+const raise: Command = {
+  ...{ kind: "version", version: coreVersionMax },
+  limits: unusualLimits(limits),
+};
 
 export class Controller {
   readonly service: Service = new Service(limits);

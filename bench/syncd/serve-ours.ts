@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The sync server as shipped, on the memory log, in a process of its own.
 import { resolveLimits } from "../../src/core/limits.ts";
+import { edgeTime } from "../../src/edges/edge-time.ts";
 import { Syncd } from "../../src/edges/syncd/index.ts";
 import { MemoryLog } from "../../src/engine/memory-log.ts";
 import { systemClock } from "../../src/host/clock.ts";
@@ -34,6 +35,8 @@ const syncd = new Syncd({
   clock: systemClock,
   logger: silentLogger,
   limits,
+  // A generator that gets no processor for half a minute is late, not dead.
+  time: { ...edgeTime, udpLivenessMs: 600_000 },
   addresses: ["127.0.0.1"],
   port: 0,
 });

@@ -26,8 +26,10 @@ import { LinkControl } from "./link-control.ts";
 import { Linktests } from "./linktests.ts";
 import { Members } from "./members.ts";
 import { watchNodesFor } from "./node-reports.ts";
+import type { KeepRules } from "./old-runs.ts";
 import { OpsLinktest, type OpsLinktestOptions } from "./ops-linktest.ts";
 import { formatLine } from "./protocol.ts";
+import { Retention } from "./retention.ts";
 import type { EventSystem } from "./rpc/control.ts";
 import { BossRpc } from "./rpc/service.ts";
 import { OwnEvents, type Schedulers } from "./schedulers.ts";
@@ -66,8 +68,15 @@ export interface DaemonOptions {
   readonly machines?: ((names: readonly string[]) => MachinesWish) | undefined;
   /** A command line that mails reports. */
   readonly mailer?: string | undefined;
+  /** Which results of old runs go, and who is told of each; none when absent. */
+  readonly keep?: KeepWish | undefined;
   /** A client asked for the end; the owner of the daemon calls `close`. */
   readonly onStopAsked: () => void;
+}
+
+export interface KeepWish {
+  readonly rules: KeepRules;
+  readonly say: (line: string) => void;
 }
 
 export interface LinktestPlace {
@@ -102,6 +111,7 @@ export class Daemon {
   readonly #members: Members;
   readonly #states: StateDaemon;
   readonly #rpc: BossRpc;
+  readonly #retention: Retention | undefined;
   readonly #user: string;
   readonly #connections = new Set<DaemonConnection>();
   #server: Server | undefined;
@@ -120,7 +130,10 @@ export class Daemon {
     const { schedulers, linktest } = options;
     const testLinks =
       linktest && linktestAtSwapIn({ command: linktest.control, state: state.path, clock });
-    this.#experiments = new Experiments({ ...options, database, watchNodes, testLinks });
+    this.#experiments = new Experiments({
+      ...{ ...options, database, watchNodes, testLinks },
+      linksAsked: (...of) => this.#linkControl.live.over(...of),
+    });
     const demanded: Experiments["demanded"] = (...asked) => this.#experiments.demanded(...asked);
     this.#linktests = new Linktests({
       ...{ database, demanded },
@@ -147,6 +160,7 @@ export class Daemon {
       opsAddress: loopback,
     });
     this.#members = new Members({ database, limits: options.limits, uidOf: unixUid });
+    this.#retention = options.keep && this.#createRetention(options.keep);
     const { username, uid } = userInfo();
     this.#user = username;
     database.putUser(username, uid);
@@ -191,6 +205,7 @@ export class Daemon {
       await this.#states.start();
       await this.#listen();
       await this.#listenXmlRpc();
+      this.#retention?.start();
     } catch (error) {
       // Its timers would look into a database that is closed.
       this.#states.close();
@@ -210,8 +225,10 @@ export class Daemon {
   async #close(): Promise<readonly string[]> {
     // While there is a bus that takes its KILL.
     const tested = this.#linktests.close();
+    const swept = this.#retention?.close();
     const left = await this.#experiments.close(this.#user, shutdownMsMax);
     await tested;
+    await swept;
     this.#server?.close();
     this.#states.close();
     // Those who waited for a swap-out are answered in the turn after it.
@@ -220,6 +237,15 @@ export class Daemon {
     this.#door?.close();
     this.#database.close();
     return left;
+  }
+
+  #createRetention({ rules, say }: KeepWish): Retention {
+    const { state, clock, limits, logger } = this.#options;
+    return new Retention({
+      ...{ state, rules, clock, say, runsRemovedMax: limits.runsRemovedMax },
+      isUnderWay: (directory) => this.#experiments.isUnderWay(directory),
+      warn: (line) => logger.log("warn", line),
+    });
   }
 
   async #listen(): Promise<void> {

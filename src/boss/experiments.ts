@@ -6,7 +6,7 @@
 //       moments after a failure of the database; `#reconcile` ends those.
 //   X2. A state is written before it is told.
 //   X3. Nodes go down when somebody asks for it, also when the database takes nothing.
-import { mkdirSync, rmdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { assert } from "../core/assert.ts";
 import type { Limits } from "../core/limits.ts";
@@ -21,7 +21,7 @@ import { readEventServer } from "../testbed/event-server-file.ts";
 import { type Faults, sharedFaults } from "../testbed/guard-run.ts";
 import type { LinkHealth } from "../testbed/link-metrics.ts";
 import type { MachinesWish } from "../testbed/machines/index.ts";
-import { ModifyError } from "../testbed/modify-run.ts";
+import { hasNewLinks, ModifyError } from "../testbed/modify-run.ts";
 import type { NodeWatch } from "../testbed/node-boot.ts";
 import type { EventControl } from "../testbed/open-run-events.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
@@ -37,7 +37,9 @@ import {
   type UpOptions,
 } from "./experiment-views.ts";
 import type { BossLimits } from "./limits.ts";
+import type { LiveLinkSettings } from "./live-link-settings.ts";
 import { planModification } from "./modify-plan.ts";
+import { runNumberOf } from "./old-runs.ts";
 import type { Action } from "./rights.ts";
 import { judge } from "./rights.ts";
 import { checkNames, checkRows } from "./row-checks.ts";
@@ -68,6 +70,8 @@ export interface ExperimentsOptions {
   readonly faults: Faults;
   /** Tests the links at swap-in from outside of the run; undefined: the run does it. */
   readonly testLinks?: SwapInLinktest | undefined;
+  /** With what users have set of links, for a linktest; undefined: nobody has. */
+  readonly linksAsked?: LiveLinkSettings["over"] | undefined;
 }
 
 /** @returns what to tell of it; undefined: it found nothing wrong */
@@ -79,6 +83,8 @@ export type SwapInLinktest = (
 
 interface Held {
   readonly swap: Swap;
+  /** Of its run. */
+  readonly directory: string;
   readonly ledger: RunLedger;
   readonly ended: Promise<RunRow>;
   /** Modifications that brought nodes. */
@@ -190,11 +196,11 @@ export class Experiments {
     held.ledger.beginModify(user);
     held.isModifying = true;
     held.additions += brings;
+    let done: Omit<Modified, "warnings">;
     try {
       const outcome = await held.swap.modify({ ...modification, tables: rows });
-      const done = describeModification(name, modification, outcome);
+      done = describeModification(name, modification, outcome);
       held.ledger.endModify(user, definition, done.summary);
-      return { ...done, warnings: checkRows(rows) };
     } catch (error) {
       if (!(error instanceof ModifyError)) throw error;
       held.ledger.endModify(user, undefined, `undone: ${error.message}`);
@@ -203,6 +209,10 @@ export class Experiments {
     } finally {
       held.isModifying = false;
     }
+    // [LINKTEST 10] As at a swap-in, where there is something new to be tested.
+    const { linktestLevel: level } = this.#find(options.id, user);
+    const found = hasNewLinks(modification) ? await held.swap.testLinks(level) : undefined;
+    return { ...done, warnings: [...checkRows(rows), ...(found === undefined ? [] : [found])] };
   }
 
   /** Under which names and presets a file for an experiment is read. @throws BossError */
@@ -284,6 +294,11 @@ export class Experiments {
     return { directory: run.directory, isOver: () => swap?.isOver ?? true };
   }
 
+  /** Whether a run that is going on writes there. */
+  isUnderWay(directory: string): boolean {
+    return [...this.#held.values()].some((held) => held.directory === directory);
+  }
+
   /**
    * Swaps everything out; nothing is swapped in from now on.
    * @returns names of what was not down in time.
@@ -307,13 +322,14 @@ export class Experiments {
     const { runId, directory, seed } = run;
     const { swapper, linktestLevel } = ledger.row;
     const split = this.#options.schedulers?.splitFor(options, swapper);
-    const { testLinks } = this.#options;
+    const { testLinks, linksAsked = (_row, _run, file) => file } = this.#options;
     const swap = new Swap({
       ...{ experiment, file, runId, directory, seed, durationSeconds, stuckSeconds, tools },
       ...{ clock, coreLimits, limits, logger, run: this.#options.run },
       ...{ tables: rows, split, mailer: this.#options.mailer, faults: this.#faults },
       linktestLevel: linktestLevel === 0 ? undefined : linktestLevel,
       testLinks: testLinks && ((level, signal) => testLinks(options, level, signal)),
+      linksAsked: (file) => linksAsked(ledger.row.exptidx, directory, file),
       projectFiles: dirname(file),
       machines: this.#machinesOf(options),
       nodeWatch: this.#options.watchNodes?.(options.pid, options.eid),
@@ -330,7 +346,7 @@ export class Experiments {
       this.#attempt(name, () => ledger.finish(end));
       return { ...run, ...end };
     });
-    this.#held.set(name, { swap, ledger, ended, additions: 0, isModifying: false });
+    this.#held.set(name, { swap, directory, ledger, ended, additions: 0, isModifying: false });
     const facts = { experiment: name, run: run.number, directory, seed };
     return { ...facts, warnings: checkRows(rows), active, ended };
   }
@@ -379,7 +395,10 @@ export class Experiments {
     let number = (last?.number ?? 0) + 1;
     try {
       mkdirSync(parent, { recursive: true, mode: 0o700 });
-      // A crash between the directory and its row leaves the directory behind.
+      // Beyond whatever is there: the database may be a new one, and the last run is known by its
+      // number (old-runs.ts O1). A crash between the directory and its row leaves the directory.
+      for (const name of readdirSync(parent))
+        number = Math.max(number, (runNumberOf(name) ?? 0) + 1);
       while (!makeDirectory(join(parent, `${number}`))) number += 1;
     } catch (error) {
       const message = `cannot make a directory in ${parent}: ${textOf(error)}; check the disk and its permissions`;

@@ -31,6 +31,8 @@ export interface BossLimits {
   readonly progressBytesMax: number;
   /** Callers that wait for states of nodes at once; as many again for states of experiments. */
   readonly waitsMax: number;
+  /** Results of old runs that are removed in one sweep; the rest goes with the next. */
+  readonly runsRemovedMax: number;
 }
 
 export const defaultBossLimits: BossLimits = {
@@ -47,6 +49,7 @@ export const defaultBossLimits: BossLimits = {
   namesShownMax: 100,
   progressBytesMax: 256 * 1024 * 1024,
   waitsMax: 1_000,
+  runsRemovedMax: 1_000,
 };
 
 /** Bytes in the path of a UNIX socket: what `sockaddr_un` holds. */
@@ -77,6 +80,8 @@ export const followMs = 200;
 export const waitSecondsMax = 2_000_000;
 /** How often nodes are looked through for states that last too long, milliseconds. */
 export const overdueSweepMs = 10_000;
+/** From the end of one sweep for old runs to the next, milliseconds. */
+export const retentionSweepMs = 3_600_000;
 
 /** A character of text takes at most this many bytes of JSON: an escaped control character. */
 const jsonBytesPerCharacter = 6;

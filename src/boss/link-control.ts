@@ -8,6 +8,7 @@ import { BossError } from "./boss-error.ts";
 import type { ExperimentRow, ExperimentsDatabase } from "./database.ts";
 import type { SendToRun } from "./experiment-control.ts";
 import { halfLoss, keptKeys } from "./link-overlay.ts";
+import { LiveLinkSettings } from "./live-link-settings.ts";
 import type { Action } from "./rights.ts";
 
 export interface LinkControlOptions {
@@ -37,6 +38,8 @@ export interface LinkSettingsDone {
 
 export class LinkControl {
   readonly #options: LinkControlOptions;
+  /** Of what is up. */
+  readonly live: LiveLinkSettings = new LiveLinkSettings();
 
   constructor(options: LinkControlOptions) {
     this.#options = options;
@@ -110,6 +113,9 @@ export class LinkControl {
       const why = await sendToRun(to, asked);
       if (why !== undefined) throw new BossError("NOT_MODIFIED", why);
     }
+    const known = links.find(({ name }) => name === link);
+    const { directory } = run;
+    if (known !== undefined) this.live.note({ exptidx, directory }, known, node, settings);
   }
 }
 

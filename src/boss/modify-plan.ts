@@ -29,15 +29,16 @@ export function planModification(before: Experiment, after: Experiment): ModifyP
     removed: diff.programs.removed,
     restarted: after.programs.map(({ name }) => name).filter((name) => changed.has(name)),
   };
+  const others = reconnected(before, after, diff);
   const reasons = [
     ...refusedParts(diff),
+    ...refusedRoutes(before, after, [...diff.links.added, ...diff.links.removed, ...others]),
     ...refusedInstances(before, after),
     ...refusedSyncServer(before, after, restarted),
     ...refusedWaits(before, after, new Set(Object.values(programs).flat())),
   ];
   if (reasons.length > 0) return { kind: "refused", reasons };
   const { added, removed } = diff.nodes;
-  const others = reconnected(before, after, diff);
   const { experiment, agenda } = diffEvents(before, after, diff, new Set(programs.restarted));
   return {
     kind: "planned",
@@ -82,6 +83,16 @@ function refusedParts({ barriers, environment }: ExperimentDiff): string[] {
       ...said(one, many, changes.changed, "changed"),
     ];
   });
+}
+
+/** The network is planned anew when links come or go, and with it all routes. */
+function refusedRoutes(
+  before: Experiment,
+  after: Experiment,
+  relinked: readonly string[],
+): string[] {
+  if (relinked.length > 0 || saysTheSame(before.routes ?? [], after.routes ?? [])) return [];
+  return ["routes are changed, which is done only when links are added or removed with them"];
 }
 
 function said(one: string, many: string, names: readonly string[], how: string): string[] {

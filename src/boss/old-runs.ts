@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Which results of old runs may go, by age and by size, and their removal. Works on files alone: no
-// daemon need be up, and the rows of the experiments database stay.
+// daemon need be up, and the rows of the experiments database stay. Nothing here holds up the event
+// loop: a daemon does it beside what it serves.
 //
 //   O1. The last run of an experiment stays. As numbers only grow, that is also the one that is up.
 //   O2. Results of `muster run` without a result may still be written, and stay.
-import { type Dirent, lstatSync, readdirSync, rmSync } from "node:fs";
+import type { Dirent, Stats } from "node:fs";
+import { lstat, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { textOf } from "./boss-error.ts";
 import { runsDirectory, type StateDirectory } from "./state-directory.ts";
@@ -22,9 +24,9 @@ export interface StoredRun {
 
 export interface KeepRules {
   /** Runs that were written longer ago than this go. */
-  readonly days?: number;
+  readonly days?: number | undefined;
   /** The oldest go until all runs, those that stay in any case included, are at most so large. */
-  readonly bytes?: number;
+  readonly bytes?: number | undefined;
 }
 
 const dayMs = 86_400_000;
@@ -53,73 +55,91 @@ export function planRemoval(
 }
 
 /** All runs that a daemon has left in its directory. */
-export function findStoredRuns(state: StateDirectory): readonly StoredRun[] {
+export async function findStoredRuns(state: StateDirectory): Promise<readonly StoredRun[]> {
   const experiments = dirname(dirname(dirname(runsDirectory(state, "pid", "eid"))));
-  return directoriesIn(experiments).flatMap((pid) =>
-    directoriesIn(join(experiments, pid)).flatMap((eid) => {
+  const found: StoredRun[] = [];
+  for (const pid of await directoriesIn(experiments)) {
+    for (const eid of await directoriesIn(join(experiments, pid))) {
       const runs = runsDirectory(state, pid, eid);
-      const numbers = directoriesIn(runs).filter((name) => /^[1-9]\d{0,14}$/.test(name));
-      return numbers.map((number) => {
-        const directory = join(runs, number);
-        const experiment = `${pid}/${eid}`;
-        return { directory, experiment, order: Number(number), ...measure(directory) };
-      });
-    }),
-  );
+      for (const name of await directoriesIn(runs)) {
+        const order = runNumberOf(name);
+        if (order === undefined) continue;
+        const directory = join(runs, name);
+        found.push({
+          ...{ directory, experiment: `${pid}/${eid}`, order },
+          ...(await measure(directory)),
+        });
+      }
+    }
+  }
+  return found;
+}
+
+/** The number of a run, from the name of its directory; undefined: it is no run's. */
+export function runNumberOf(name: string): number | undefined {
+  return /^[1-9]\d{0,14}$/.test(name) ? Number(name) : undefined;
 }
 
 /** Results of `muster run` in a directory: those named NAME-TIME-XXXX that have ended. O2. */
-export function findResults(directory: string): readonly StoredRun[] {
-  return directoriesIn(directory).flatMap((name) => {
+export async function findResults(directory: string): Promise<readonly StoredRun[]> {
+  const found: StoredRun[] = [];
+  for (const name of await directoriesIn(directory)) {
     const experiment = /^(.+)-\d{8}-\d{6}-[0-9a-f]{4}$/.exec(name)?.[1];
     const path = join(directory, name);
-    const isOver = ["result.json", "series.json"].some((file) => isThere(join(path, file)));
-    if (experiment === undefined || !isOver) return [];
-    const { writtenMs, bytes } = measure(path);
-    return [{ directory: path, experiment, order: writtenMs, writtenMs, bytes }];
-  });
+    if (experiment === undefined || !(await isOver(path))) continue;
+    const { writtenMs, bytes } = await measure(path);
+    found.push({ directory: path, experiment, order: writtenMs, writtenMs, bytes });
+  }
+  return found;
 }
 
 /**
  * Removes a run with all its files; links in it are removed and not followed.
  * @returns why it could not be; undefined when it is gone, whoever removed it.
  */
-export function removeRun({ directory }: StoredRun): string | undefined {
+export async function removeRun({ directory }: StoredRun): Promise<string | undefined> {
   try {
-    rmSync(directory, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
     return undefined;
   } catch (error) {
     return textOf(error);
   }
 }
 
-function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+async function isOver(path: string): Promise<boolean> {
+  for (const file of ["result.json", "series.json"]) {
+    if ((await look(join(path, file))) !== undefined) return true;
+  }
+  return false;
 }
 
-function directoriesIn(path: string): readonly string[] {
-  return list(path).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+/** @returns undefined when there is nothing, or nothing of ours. */
+function look(path: string): Promise<Stats | undefined> {
+  return lstat(path).catch(() => undefined);
+}
+
+async function directoriesIn(path: string): Promise<readonly string[]> {
+  return (await list(path)).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
 }
 
 /** @returns nothing where there is no such directory; what is a link is not followed. */
-function list(path: string): readonly Dirent[] {
-  try {
-    return readdirSync(path, { withFileTypes: true });
-  } catch {
-    return [];
-  }
+function list(path: string): Promise<readonly Dirent[]> {
+  return readdir(path, { withFileTypes: true }).catch(() => []);
 }
 
-function measure(directory: string): { readonly writtenMs: number; readonly bytes: number } {
+async function measure(
+  directory: string,
+): Promise<{ readonly writtenMs: number; readonly bytes: number }> {
   let writtenMs = 0;
   let bytes = 0;
   const waiting = [directory];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     // What a program removes meanwhile counts no more.
-    const found = lstatSync(path, { throwIfNoEntry: false });
+    const found = await look(path);
     if (found === undefined) continue;
     writtenMs = Math.max(writtenMs, found.mtimeMs);
-    if (found.isDirectory()) for (const { name } of list(path)) waiting.push(join(path, name));
+    if (found.isDirectory())
+      for (const { name } of await list(path)) waiting.push(join(path, name));
     else bytes += found.size;
   }
   return { writtenMs, bytes };

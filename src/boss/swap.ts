@@ -50,6 +50,7 @@ export interface SwapOptions {
   /** As of a run: it never keeps an experiment from coming up, and ends with it. */
   readonly linktestLevel?: Level | undefined;
   readonly testLinks?: RunOptions["testLinks"];
+  readonly linksAsked?: RunOptions["linksAsked"];
   readonly tools: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly coreLimits: Limits;
@@ -118,6 +119,11 @@ export class Swap {
     return await this.#control.links(name);
   }
 
+  /** After a modification. Never rejects. @returns what to tell of it */
+  async testLinks(level: 0 | Level): Promise<string | undefined> {
+    return level === 0 || this.#isOver ? undefined : await this.#control?.testLinks(level);
+  }
+
   /** How who shapes its links is; undefined where nobody can tell. */
   get linkHealth(): ShaperHealth | undefined {
     return this.#isOver ? undefined : this.#control?.linkHealth();
@@ -169,8 +175,10 @@ export class Swap {
     await record.close();
     const first = builder.build();
     const files = { result: first, reportHtml: renderReport(first), junit: null };
-    const error = await writeRunFiles(directory, files);
-    if (error !== null) builder.fail(error.code, error.message);
+    for (const error of await writeRunFiles(directory, files)) {
+      builder.fail(error.code, error.message);
+      logger.log("error", `${experiment.pid}/${experiment.eid}: ${error.message}`);
+    }
     const result = builder.build();
     await progress.close(renderSummary(result));
     this.#isOver = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Why no WebSocket to a server came about, for commands that take MUSTER_CA and MUSTER_CERT and no
-// options for them: whether anybody answers there at all, and what to do about it. Pure.
+// Why no WebSocket to a server came about, for commands that take --ca and --cert, or MUSTER_CA and
+// MUSTER_CERT: whether anybody answers there at all, and what to do about it. Pure.
 
 /** @returns a sentence that begins small; it names `url` by its host and port */
 export function describeDialFailure(
@@ -36,11 +36,11 @@ function tlsAdvice(name: string, code: string): string | undefined {
       return "whose certificate is not valid today; give the server another one, and look at the clocks";
   }
   if (/ALERT_.*CERTIFICATE|HANDSHAKE_FAILURE/.test(code)) {
-    return "which wants a certificate; MUSTER_CERT=NAME.pem names it (docs/reference/certificates.md)";
+    return "which wants a certificate; --cert NAME.pem or MUSTER_CERT names it (docs/reference/certificates.md)";
   }
   if (/^(CERT_|UNABLE_TO_|.*SELF_SIGNED|.*_CERT)/.test(code)) {
     return (
-      "whose certificate is not trusted; MUSTER_CA=ca.pem names its authority, a copy of ca.pem " +
+      "whose certificate is not trusted; --ca ca.pem or MUSTER_CA names its authority, a copy of ca.pem " +
       "of the server's TLS directory (docs/reference/certificates.md)"
     );
   }

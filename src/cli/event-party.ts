@@ -9,6 +9,7 @@ import { createCredentials, type EventCredentials } from "../client/event-creden
 import { splitExperiment } from "../client/event-words.ts";
 import { eventHash } from "../host/event-hash.ts";
 import { readEventServer } from "../testbed/event-server-file.ts";
+import { findEntrances, isRunNamed } from "../testbed/nodes/index.ts";
 import { BusError } from "../wire/event/bus.ts";
 import { readClientTls } from "./client-tls.ts";
 import { type EventWorld, eventAddress } from "./event-bus.ts";
@@ -51,13 +52,20 @@ export interface EventParty {
   readonly directory: string | undefined;
 }
 
-/** One that is kept here, or another by its full name. @throws CommandError */
-export function findParty({ id, state: given }: EventPartyArguments): EventParty {
+/**
+ * One that is kept here, one of a run under way, or another by its full name. @throws CommandError
+ */
+export function findParty(argv: EventPartyArguments): EventParty {
+  const { id, state: given } = argv;
   const state = resolveStateDirectory(given, process.env);
   const [run, another] = findKeptRuns(state, id);
   if (another !== undefined) {
     const message = `several projects have an experiment ${id}; give pid/eid`;
     throw new CommandError(exitCodes.usage, message);
+  }
+  if (run === undefined || isDown(run.directory)) {
+    const living = findLivingParty(argv);
+    if (living !== undefined) return living;
   }
   const names = run ?? splitExperiment(id);
   if (names === undefined) {
@@ -66,6 +74,24 @@ export function findParty({ id, state: given }: EventPartyArguments): EventParty
   }
   const { pid, eid } = names;
   return { pid, eid, directory: run?.directory };
+}
+
+/**
+ * A run of this user that is under way on this machine, as `muster exec` finds it; not for who says
+ * where the bus is, as programs of runs do. @throws CommandError
+ */
+function findLivingParty({ id, server }: EventPartyArguments): EventParty | undefined {
+  if (server !== undefined || process.env["MUSTER_EVENTS"] !== undefined) return undefined;
+  const found = findEntrances().filter((one) => one.out !== undefined && isRunNamed(one, id));
+  const [run] = found;
+  if (run === undefined) return undefined;
+  if (found.length > 1) {
+    const names = found.map(({ experiment }) => experiment).join(", ");
+    const message = `${id} may be each of ${names}, which are under way; name one that runs once`;
+    throw new CommandError(exitCodes.usage, message);
+  }
+  const names = splitExperiment(run.experiment);
+  return names === undefined ? undefined : { ...names, directory: run.out };
 }
 
 /** @throws CommandError */
@@ -79,7 +105,7 @@ export function findCredentials(
   const found = findKey({ pid, eid, others, keyFile: given });
   const name = `${pid}/${eid}`;
   if (found.kind === "unreadable") {
-    const help = "is it up? --key names the file of its key";
+    const help = "is it up, or a run of yours under way? --key names the file of its key";
     const message = `cannot read the key of ${name}, ${found.path}: ${found.reason}; ${help}`;
     throw new CommandError(exitCodes.noInput, message);
   }

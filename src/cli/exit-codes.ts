@@ -18,7 +18,7 @@ export const exitCodes = {
   unavailable: 69,
   /** A fault of Muster itself. */
   internal: 70,
-  /** The output directory cannot be made or holds results already. */
+  /** The output directory cannot be made or holds results already; a result cannot be written. */
   cannotCreate: 73,
   /** Standard output cannot be written. */
   cannotWrite: 74,

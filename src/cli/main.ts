@@ -13,6 +13,7 @@ import { registerNodeCommands } from "./commands/node-commands.ts";
 import type { ParseArguments } from "./commands/parse.ts";
 import { type RunArguments, stuckAfterDefault } from "./commands/run-arguments.ts";
 import type { SimulateArguments } from "./commands/simulate-arguments.ts";
+import { endLingering } from "./end-lingering.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError, guardOutput, processIo } from "./io.ts";
 
@@ -112,6 +113,7 @@ function addRun(program: Command, setExit: (code: number) => void): void {
       ).choices(["netem", "delay-node", "none"]),
     )
     .option("--on <hosts>", "other machines that nodes are on: [USER@]HOST[:N][=TYPE],...", collect)
+    .option("--host-address <host=ip>", "IPv4 at which other hosts of --on reach one", collect)
     .option("--remote-shell <template>", "with --on: how to run commands there (ssh %u@%h)")
     .option("--remote-muster <command>", "with --on: muster there, in place of a copy of this one")
     .option("--limit <name=value>", "raise or lower a limit (docs/reference/limits.md)", collect)
@@ -134,7 +136,10 @@ function addRun(program: Command, setExit: (code: number) => void): void {
         options: Omit<RunArguments, "file" | "set" | "limit"> & Partial<RunArguments>,
       ) => {
         const { runCommand } = await import("./commands/run.ts");
-        setExit(await runCommand({ file, set: [], limit: [], ...options }, processIo));
+        const status = await runCommand({ file, set: [], limit: [], ...options }, processIo);
+        setExit(status);
+        // A reader that has left is said by the status, unless something worse is.
+        endLingering(processIo, () => status || Number(process.exitCode ?? 0));
       },
     );
 }
@@ -209,6 +214,7 @@ function addSimulate(program: Command, setExit: (code: number) => void): void {
     .option("--script <file>", "run a script, as a seed that failed was shrunk to")
     .option("--no-shrink", "do not make the first failure small")
     .option("--progress", "a line on standard error that says how far it is", false)
+    .option("--lines", "say which lines of the shipped files were run (one thread)", false)
     .option("--core", "one core with its edges in processes of their own, no cluster", false)
     .action(async (options: Omit<SimulateArguments, "fault"> & { fault?: readonly string[] }) => {
       const { runSimulate } = await import("./commands/simulate.ts");

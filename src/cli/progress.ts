@@ -7,6 +7,7 @@
 //   P2. At most ten redraws a second; none when nothing can have changed but the clock, but four.
 //   P3. The cursor is back when the process ends, also by a signal.
 //   P4. Output that nobody reads any more (a closed pipe) never stops a run.
+//   P5. What happens before time 0 is shown when it happens, and not again when it has a time.
 import type { Experiment } from "../experiment/model.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import {
@@ -18,13 +19,21 @@ import {
 import { renderSummary } from "../testbed/record/report-text.ts";
 import { createResultBuilder } from "../testbed/record/result.ts";
 import type { RunResult } from "../testbed/record/result-model.ts";
-import type { BarrierChanged, RunEvent, RunStarted, RunWatcher } from "../testbed/run-event.ts";
+import type {
+  BarrierChanged,
+  EarlyWatch,
+  RunEvent,
+  RunEventBody,
+  RunStarted,
+  RunWatcher,
+} from "../testbed/run-event.ts";
 import {
   formatDuration,
   formatInstant,
   formatLine,
   joinParties,
   type Line,
+  plural,
   styled,
   textWidth,
   wrapLine,
@@ -70,6 +79,12 @@ export interface ProgressOptions {
 
 export interface Progress {
   readonly watch: RunWatcher;
+  /** P5: before time 0 is known. */
+  readonly early: EarlyWatch["said"];
+  /** P5: the same, with its time. */
+  readonly again: RunWatcher;
+  /** A terminal shows from here on that the run is being set up. */
+  begin(): void;
   /** Shows a line at once where the display owns the screen. @returns whether it did. */
   keep(line: Line): boolean;
   /**
@@ -99,6 +114,15 @@ export function createProgress(options: ProgressOptions): Progress {
       builder.add(event);
       display.watch(event);
     },
+    early(body) {
+      if (!isClosed) display.early(body);
+    },
+    again(event) {
+      if (isClosed) return;
+      builder.add(event);
+      display.again(event);
+    },
+    begin: () => display.begin(),
     keep: (line) => display.keep(line),
     close(result, written) {
       if (isClosed) return;
@@ -205,6 +229,21 @@ export function observe(state: ProgressState, event: RunEvent): void {
   }
 }
 
+/** The live view before time 0, this long after the set-up began. */
+export function renderSetUp(
+  { started, nodesUp }: Pick<ProgressState, "started" | "nodesUp">,
+  { pid, eid, nodes }: Experiment,
+  sinceUs: number,
+): Line[] {
+  const count = started?.nodes.length ?? nodes.length;
+  const what =
+    started === null ? `setting up ${plural(count, "node")}` : `${nodesUp} of ${count} up`;
+  return [
+    [styled("strong", `${pid}/${eid}`), "  before time 0  ", countdown(sinceUs)],
+    [styled("dim", "nodes     "), what],
+  ];
+}
+
 /** The live view at an instant of the run: at most `linesMax` lines. */
 export function renderLive(state: ProgressState, nowUs: number, linesMax: number): Line[] {
   const { started } = state;
@@ -295,12 +334,17 @@ function parted(parts: readonly Line[]): Line {
 }
 
 interface Display {
+  begin(): void;
   watch(event: RunEvent): void;
+  early(body: RunEventBody): void;
+  again(event: RunEvent): void;
   keep(line: Line): boolean;
   close(summary: readonly Line[]): void;
   /** Nobody reads any more: write nothing. */
   giveUp(): void;
 }
+
+const beforeTimeUs = Number.MIN_SAFE_INTEGER;
 
 class PlainDisplay implements Display {
   readonly #options: ProgressOptions;
@@ -313,10 +357,21 @@ class PlainDisplay implements Display {
     this.#options = options;
   }
 
+  begin(): void {}
+
   watch(event: RunEvent): void {
-    const lines = this.#lines.next(event);
+    this.#add(event.atUs, this.#lines.next(event));
+  }
+
+  early(body: RunEventBody): void {
+    this.#add(beforeTimeUs, this.#lines.early(body));
+  }
+
+  again(): void {}
+
+  #add(atUs: number, lines: readonly Line[]): void {
     if (lines.length === 0) return;
-    this.#turn.push({ atUs: event.atUs, lines });
+    this.#turn.push({ atUs, lines });
     if (this.#turn.length === 1) this.#options.clock.endOfTurn(() => this.#flush());
   }
 
@@ -360,12 +415,32 @@ class LiveDisplay implements Display {
   #lastDrawUs = Number.NEGATIVE_INFINITY;
   /** Clock minus run time: the least seen, because events come a little late, never early. */
   #zeroUs = Number.POSITIVE_INFINITY;
+  #begunUs: number | null = null;
   #isDead = false;
 
   constructor(options: ProgressOptions) {
     this.#options = options;
     this.#state = createProgressState(options.experiment);
     this.#restore = new RestoreCursor(options.stream, options.signals ?? process);
+  }
+
+  begin(): void {
+    this.#begunUs = this.#options.clock.nowUs();
+    this.#redrawSoon(this.#begunUs);
+  }
+
+  early(body: RunEventBody): void {
+    const event = { ...body, atUs: 0 };
+    observe(this.#state, event);
+    const lines = this.#lines.early(body);
+    if (body.type === "message" || isWorthKeeping(event)) this.#kept.push(...lines);
+    this.#redrawSoon(this.#options.clock.nowUs());
+  }
+
+  again({ atUs }: RunEvent): void {
+    const nowUs = this.#options.clock.nowUs();
+    this.#zeroUs = Math.min(this.#zeroUs, nowUs - atUs);
+    this.#redrawSoon(nowUs);
   }
 
   watch(event: RunEvent): void {
@@ -420,7 +495,18 @@ class LiveDisplay implements Display {
     this.#lastDrawUs = nowUs;
     this.#isDirty = false;
     const linesMax = Math.max(1, this.#options.rows() - 1);
-    this.#write(renderLive(this.#state, nowUs - this.#zeroUs, linesMax));
+    this.#write(this.#render(nowUs, linesMax));
+  }
+
+  #render(nowUs: number, linesMax: number): Line[] {
+    if (Number.isFinite(this.#zeroUs)) {
+      return renderLive(this.#state, nowUs - this.#zeroUs, linesMax);
+    }
+    if (this.#begunUs === null) return [];
+    return renderSetUp(this.#state, this.#options.experiment, nowUs - this.#begunUs).slice(
+      0,
+      linesMax,
+    );
   }
 
   #write(live: readonly Line[]): void {
@@ -462,6 +548,8 @@ function isWorthKeeping(event: RunEvent): boolean {
       return event.level !== "info";
     case "run-started":
       return event.lost.length > 0;
+    case "links-tested":
+      return true;
     default:
       return false;
   }

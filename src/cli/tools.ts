@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: MIT
-// The command lines that nodes of a run find: the old ones, and `muster` for its barriers.
+// The command lines that nodes of a run find: those that the old nodes had, and `muster` for its
+// barriers.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 
 const names = [
-  ...["emulab-sync", "emulab-syncd", "eventdebug", "loghole", "muster", "startcmddone", "tevc"],
-  "tmcc",
+  ...["emulab-sync", "emulab-syncd", "eventdebug", "evproxy", "loghole", "ltevent", "muster"],
+  ...["program-agent", "startcmddone", "tevc", "tmcc", "trafgen"],
 ];
+
+/** On nodes it has its old name, which no file of this installation has. */
+const renamed = [["run_linktest", "run-linktest"]] as const;
 
 /** Name -> executable of this installation. */
 export function oldTools(): Readonly<Record<string, string>> {
   const bin = resolve(import.meta.dirname, "../../bin");
-  const found = names.map((name) => [name, resolve(bin, name)] as const);
+  const files = [...names.map((name) => [name, name] as const), ...renamed];
+  const found = files.map(([name, file]) => [name, resolve(bin, file)] as const);
   return Object.fromEntries(found.filter(([, path]) => existsSync(path)));
 }
 

@@ -51,6 +51,7 @@ export function checkErrorNumber(error: number): void {
 /** @throws MusterError (invalid) */
 export function checkText(field: string, value: unknown): void {
   if (typeof value !== "string") throw wrong(field, "a string", value);
+  if (!value.isWellFormed()) throw wrong(field, "text without half a surrogate pair", value);
 }
 
 /** @throws MusterError (invalid) */

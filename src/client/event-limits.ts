@@ -26,4 +26,6 @@ export const eventClientTime = {
   warnAfterMs: 10_000,
   /** How long a scheduler may take to say what becomes of a request. */
   answerMs: 10_000,
+  /** How long a command that changes a link at once waits to hear whether it was changed. */
+  outcomeMs: 5_000,
 } as const;

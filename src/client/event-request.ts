@@ -69,7 +69,11 @@ export interface SendOptions {
   /** How long for the completion, from when it is sent; for ever when absent. */
   readonly timeoutMs?: number;
   /** @param answer what the scheduler has said, authentic */
-  readonly onAccepted?: (token: number | undefined, answer: Notification) => void;
+  readonly onAccepted?: (
+    token: number | undefined,
+    answer: Notification,
+    id: number | undefined,
+  ) => void;
   /** E4: no scheduler listens; the answer is waited for up to `withinMs`. */
   readonly onAway?: (withinMs: number) => void;
   /** It is not completed after a while, `warnAfterMs`, and the wait goes on. */
@@ -242,7 +246,7 @@ class Sending {
       this.#isAnswered = true;
       const token = getInt32(notification, attributeNames.token);
       const id = getIntegerArg(getText(notification, attributeNames.args) ?? "", "ID");
-      onAccepted?.(token, notification);
+      onAccepted?.(token, notification, id);
       if (!waits) this.#finish({ kind: "accepted", token, id });
     }
   }

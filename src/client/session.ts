@@ -107,6 +107,7 @@ export class Session implements Requester, AsyncDisposable {
     this.#link = new EdgeLink({
       edge: hex(platform.randomBytes(16)),
       incarnation: incarnationOf(platform.randomBytes(6)),
+      scope: options.scope,
       limits,
       leaseUs: Math.round(this.#leaseMs * 1000),
       onWork: () => this.#scheduleFlush(),

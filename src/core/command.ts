@@ -6,6 +6,7 @@
 import type { AgendaCommand, BarrierCondition } from "./agenda/commands.ts";
 import type { BarrierCommand, StateSignalAndWait, StateWait } from "./barriers/commands.ts";
 import type { ErrorCode } from "./code.ts";
+import type { CoreLimits } from "./limits.ts";
 import type { ConnectionId } from "./participant.ts";
 
 export type {
@@ -141,6 +142,21 @@ export interface Reached {
 export interface RaiseVersion {
   readonly kind: "version";
   readonly version: number;
+  /**
+   * What the server was told of limits. They hold from the entry that raises the log to where
+   * limits are state (version 5): told together, nothing is between the two. Builds before that
+   * pass over them.
+   */
+  readonly limits?: Partial<CoreLimits>;
+}
+
+/**
+ * From here on these limits are those of the log, and what came before stands. In a log of version
+ * 5 and later only, because builds before that do not know it. Appended by the host, not by edges.
+ */
+export interface TellLimits {
+  readonly kind: "limits";
+  readonly limits: Partial<CoreLimits>;
 }
 
 /** The edge ends in order: its participants leave at once. */
@@ -222,6 +238,7 @@ export type Command =
   | SnapshotTold
   | Reached
   | RaiseVersion
+  | TellLimits
   | EndEdge
   | Refuse;
 

@@ -2,6 +2,7 @@
 // A 128-bit digest of state, kept as a sum over rows so that it follows each change without a walk
 // (D11). Own hash: the core may not import node:crypto. It finds replicas that differ; it does not
 // resist an attacker.
+import { mixBits } from "./mix-bits.ts";
 
 /** Four unsigned 32-bit lanes. */
 export class Digest {
@@ -23,7 +24,7 @@ export class Digest {
       c = Math.imul(c + unit, 0xcc9e2d51) ^ (c >>> 15);
       d = Math.imul(d ^ (unit + index), 0x1b873593) + a;
     }
-    this.#add(finish(a ^ text.length), finish(b ^ a), finish(c ^ b), finish(d ^ c), sign);
+    this.#add(mixBits(a ^ text.length), mixBits(b ^ a), mixBits(c ^ b), mixBits(d ^ c), sign);
   }
 
   /** Adds all of another digest. */
@@ -44,13 +45,4 @@ export class Digest {
       .map((lane) => lane.toString(16).padStart(8, "0"))
       .join("");
   }
-}
-
-/** Spreads the last characters over all bits of the lane. */
-function finish(lane: number): number {
-  let hash = lane ^ (lane >>> 16);
-  hash = Math.imul(hash, 0x85ebca6b);
-  hash ^= hash >>> 13;
-  hash = Math.imul(hash, 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -60,6 +60,12 @@ export class EdgeTable {
     return this.edges.get(name);
   }
 
+  /** Whether a life lasts, and its process has not been lost. */
+  isThere(life: ServerLife | undefined): boolean {
+    const edge = life && this.edges.get(life.edge);
+    return edge?.incarnation === life?.incarnation && edge?.attached === true;
+  }
+
   /** The state of an edge, made when first seen; the oldest dead one makes room at `edgesMax`. */
   obtain(name: string, edgesMax: number): EdgeState | undefined {
     const known = this.edges.get(name);

@@ -136,6 +136,8 @@ export type TreeEffect =
       /** The life of the other side that it was received from. */
       readonly receivedOf?: number;
       readonly speaks?: number;
+      /** Of a link up: how often it was joined (M6). */
+      readonly term?: number;
     }
   /** The link is not joined any more, or was not; `reason` says why. */
   | {
@@ -143,6 +145,8 @@ export type TreeEffect =
       readonly scope: string;
       readonly to: string;
       readonly reason: string;
+      /** Another edge carries it. */
+      readonly isMoved?: true;
     };
 
 /** The message has this number in its topic (P1). */

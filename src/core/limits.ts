@@ -4,7 +4,11 @@
 // bounds in experiment/limits.ts. Each bound is tested at the limit and one past it.
 import { assert } from "./assert.ts";
 
-export interface Limits {
+/**
+ * What decides in the core. They are part of its state: a log says which hold (D12,
+ * told-limits.ts), so that all that read it judge alike, now and at every replay.
+ */
+export interface CoreLimits {
   /** Bytes (UTF-8) in the name of a barrier, scope or edge on a native door; syncd carries 63. */
   readonly nameBytesMax: number;
   readonly scopesMax: number;
@@ -40,8 +44,6 @@ export interface Limits {
   readonly messageBytesMax: number;
   /** Bytes of all messages of a scope's topics, and `payloadOverheadBytes` for each. */
   readonly topicBytesPerScopeMax: number;
-  /** Messages that one read of a topic gives. */
-  readonly messagesPerReadMax: number;
   /** Time from a crossing to the instant at which those go on who go together. */
   readonly togetherLeadUsMax: number;
   readonly eventsPerScopeMax: number;
@@ -51,22 +53,7 @@ export interface Limits {
   readonly errorRecordsPerScopeMax: number;
   /** Sequences and timelines that one command, or one instant, may start. */
   readonly startsAtOnceMax: number;
-  /** Events in one page of a list. */
-  readonly eventsPerPageMax: number;
-  /** Barriers of one page of a list. */
-  readonly barriersPerPageMax: number;
-  /** Names at the barriers of one page; the one at which it is reached is the last of the page. */
-  readonly namesPerPageMax: number;
   readonly edgesMax: number;
-  /** Commands an edge may have queued or in flight before `submit` refuses. */
-  readonly mailboxCommandsMax: number;
-  /** Commands in one log entry. */
-  readonly entryCommandsMax: number;
-  readonly appendsInFlightMax: number;
-  /** Bytes in one frame of the link between an edge and its core. */
-  readonly linkFrameBytesMax: number;
-  /** Bytes an edge may leave unread on its link before the core drops it. */
-  readonly linkQueueBytesMax: number;
   /** Log time a lost edge keeps its participants when it has not asked for another time. */
   readonly edgeLeaseUs: number;
   /** The longest lease that an edge may ask for. */
@@ -85,7 +72,31 @@ export interface Limits {
   readonly namesInReportMax: number;
 }
 
-export const defaultLimits: Limits = {
+/** What is no state: how a process queues and sends, and how much one look shows of it. */
+export interface ProcessLimits {
+  /** Messages that one read of a topic gives. */
+  readonly messagesPerReadMax: number;
+  /** Events in one page of a list. */
+  readonly eventsPerPageMax: number;
+  /** Barriers of one page of a list. */
+  readonly barriersPerPageMax: number;
+  /** Names at the barriers of one page; the one at which it is reached is the last of the page. */
+  readonly namesPerPageMax: number;
+  /** Commands an edge may have queued or in flight before `submit` refuses. */
+  readonly mailboxCommandsMax: number;
+  /** Commands in one log entry. */
+  readonly entryCommandsMax: number;
+  readonly appendsInFlightMax: number;
+  /** Bytes in one frame of the link between an edge and its core. */
+  readonly linkFrameBytesMax: number;
+  /** Bytes an edge may leave unread on its link before the core drops it. */
+  readonly linkQueueBytesMax: number;
+}
+
+export interface Limits extends CoreLimits, ProcessLimits {}
+
+/** A build in which one of these is another raises the version of the log (version.ts). */
+export const defaultCoreLimits: CoreLimits = {
   nameBytesMax: 255,
   scopesMax: 1_000,
   barriersPerScopeMax: 10_000,
@@ -106,21 +117,12 @@ export const defaultLimits: Limits = {
   topicsPerScopeMax: 10_000,
   messageBytesMax: 512 * 1024,
   topicBytesPerScopeMax: 64 * 1024 * 1024,
-  messagesPerReadMax: 256,
   togetherLeadUsMax: 10_000_000,
   eventsPerScopeMax: 100_000,
   eventArgsBytesMax: 65_536,
   errorRecordsPerScopeMax: 1_000,
   startsAtOnceMax: 100_000,
-  eventsPerPageMax: 1_000,
-  barriersPerPageMax: 1_000,
-  namesPerPageMax: 10_000,
   edgesMax: 10_000,
-  mailboxCommandsMax: 262_144,
-  entryCommandsMax: 1_024,
-  appendsInFlightMax: 8,
-  linkFrameBytesMax: 16 * 1024 * 1024,
-  linkQueueBytesMax: 64 * 1024 * 1024,
   edgeLeaseUs: 10_000_000,
   edgeLeaseUsMax: 3_600_000_000,
   warnAfterUs: 10_000_000,
@@ -130,6 +132,30 @@ export const defaultLimits: Limits = {
   completionDeadlineUs: 86_400_000_000,
   namesInReportMax: 100,
 };
+
+export const defaultProcessLimits: ProcessLimits = {
+  messagesPerReadMax: 256,
+  eventsPerPageMax: 1_000,
+  barriersPerPageMax: 1_000,
+  namesPerPageMax: 10_000,
+  mailboxCommandsMax: 262_144,
+  entryCommandsMax: 1_024,
+  appendsInFlightMax: 8,
+  linkFrameBytesMax: 16 * 1024 * 1024,
+  linkQueueBytesMax: 64 * 1024 * 1024,
+};
+
+export const defaultLimits: Limits = { ...defaultCoreLimits, ...defaultProcessLimits };
+
+export const coreLimitNames: readonly (keyof CoreLimits)[] = Object.keys(
+  defaultCoreLimits,
+) as (keyof CoreLimits)[];
+
+/** Of those that decide, the ones that are no defaults. */
+export function unusualLimits(limits: CoreLimits): Partial<CoreLimits> {
+  const names = coreLimitNames.filter((name) => limits[name] !== defaultCoreLimits[name]);
+  return Object.fromEntries(names.map((name) => [name, limits[name]]));
+}
 
 /** Log time advances by at most this much from one entry to the next (D2). */
 export const logStepUsMax = 2_000_000;
@@ -146,24 +172,31 @@ export const payloadOverheadBytes = 64;
 /** Fills in defaults and checks that the limits fit together. @throws AssertionError if not. */
 export function resolveLimits(partial: Partial<Limits> = {}): Limits {
   const limits = { ...defaultLimits, ...partial };
-  for (const [name, value] of Object.entries(limits)) {
-    assert(Number.isSafeInteger(value) && value > 0, `limit ${name} must be a positive integer`);
-  }
-  assert(limits.entryCommandsMax <= limits.mailboxCommandsMax, "an entry must fit in the mailbox");
-  assert(
-    limits.linkFrameBytesMax <= limits.linkQueueBytesMax,
-    "a frame must fit in the link queue",
-  );
-  assert(
-    limits.edgeLeaseUs <= limits.edgeLeaseUsMax,
-    "the usual lease is one that may be asked for",
-  );
-  assert(
-    limits.messageBytesMax + payloadOverheadBytes <= limits.topicBytesPerScopeMax,
-    "a message must fit in its scope",
-  );
+  const wrong = complaintOfLimits(limits);
+  assert(wrong === undefined, wrong ?? "");
   assert(tickIntervalUs < logStepUsMax, "ticks must come before the clamp bites");
   return limits;
+}
+
+/** What is wrong with them, or does not fit together; undefined when nothing is. */
+export function complaintOfLimits(limits: Limits): string | undefined {
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      return `limit ${name} must be a positive integer`;
+    }
+  }
+  if (limits.entryCommandsMax > limits.mailboxCommandsMax)
+    return "an entry must fit in the mailbox";
+  if (limits.linkFrameBytesMax > limits.linkQueueBytesMax) {
+    return "a frame must fit in the link queue";
+  }
+  if (limits.edgeLeaseUs > limits.edgeLeaseUsMax) {
+    return "the usual lease is one that may be asked for";
+  }
+  if (limits.messageBytesMax + payloadOverheadBytes > limits.topicBytesPerScopeMax) {
+    return "a message must fit in its scope";
+  }
+  return undefined;
 }
 
 /** The text for a refusal by a limit: what it is, its value, how to raise it. */

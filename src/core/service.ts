@@ -23,6 +23,7 @@ import type {
   LogEntry,
   OpenScope,
   Publish,
+  RaiseVersion,
 } from "./command.ts";
 import { describeBarriers, describePage } from "./describe-scope.ts";
 import type { BarrierPageAsk, CoreFigures, EventPage, ScopeDescription } from "./description.ts";
@@ -39,17 +40,18 @@ import { captureTables, restoreTables, snapshotFormat } from "./snapshot.ts";
 import { digestState, type StateDigests } from "./state-digest.ts";
 import type { TimerPurpose } from "./timers.ts";
 import { Timers } from "./timers.ts";
+import { ToldLimits } from "./told-limits.ts";
 import type { PayloadPlace } from "./topics.ts";
 import { Topics } from "./topics.ts";
 import { Turn } from "./turn.ts";
-import { CannotFollow, coreVersionMax } from "./version.ts";
-
-/** What is there, as who lets somebody in asks. */
-export type CoreFacts = Pick<Service, "waitersOfEdge" | "isAlive" | "hasScope" | "hasBarrier">;
+import { CannotFollow, coreVersionMax, toldLimitsVersion } from "./version.ts";
 
 type ScopeCommand = OpenScope | CloseScope | BarrierTold | AgendaCommand;
 
 export class Service {
+  /** What the log says of limits. */
+  readonly toldLimits: ToldLimits;
+  /** What holds now. */
   readonly #limits: Limits;
   readonly #timers: Timers = new Timers();
   readonly #edges: EdgeTable = new EdgeTable();
@@ -64,7 +66,10 @@ export class Service {
   /** Whose entry is being applied; empty where only one server appends. */
   #server = "";
 
-  constructor(limits: Limits) {
+  /** @param before those that decide until the log says which do (version 5), and those of looks */
+  constructor(before: Limits) {
+    this.toldLimits = new ToldLimits(before);
+    const limits = this.toldLimits.current;
     this.#limits = limits;
     this.#scopes = new ScopeTable(limits);
     this.#topics = new Topics(limits, this.#scopes);
@@ -100,6 +105,7 @@ export class Service {
     this.#lastStampUs = snapshot.lastStampUs ?? undefined;
     this.#version = snapshot.version;
     if (this.#version > coreVersionMax) throw new CannotFollow(this.#version, this.#sequence);
+    this.toldLimits.restore(snapshot.limits);
     restoreTables(snapshot, this.#tables());
   }
 
@@ -108,6 +114,7 @@ export class Service {
     this.#edges.edges.clear();
     this.#scopes.scopes.clear();
     this.#timers.clearAll();
+    this.toldLimits.clear();
     [this.#sequence, this.#nowUs, this.#lastStampUs, this.#version] = [0, 0, undefined, 1];
   }
 
@@ -118,6 +125,7 @@ export class Service {
       nowUs: this.#nowUs,
       lastStampUs: this.#lastStampUs ?? null,
       version: this.#version,
+      ...this.toldLimits.capture(),
     };
     return { format: snapshotFormat, ...clock, ...captureTables(this.#tables()) };
   }
@@ -215,11 +223,15 @@ export class Service {
   }
 
   /** The life of an edge that lasts, 0 for none; and which server has it, or had it last. */
-  placeOf(
-    edge: string,
-  ): { readonly incarnation: number; readonly server: string } & Pick<EdgeState, "role"> {
-    const { incarnation = 0, server = "", role = undefined } = this.#edges.get(edge) ?? {};
-    return { incarnation, server, role };
+  placeOf(edge: string): Pick<EdgeState, "incarnation" | "server" | "attached" | "role"> {
+    const known = this.#edges.get(edge);
+    const { incarnation = 0, server = "", attached = false, role = undefined } = known ?? {};
+    return { incarnation, server, attached, role };
+  }
+
+  /** Whether the link of a scope to another controller has an edge whose process is there. */
+  isCarried(scope: string, controller: string): boolean {
+    return this.#edges.isThere(this.#scopes.get(scope)?.tree.get(controller));
   }
 
   /** Whether an edge whose process is gone may be in another one, and wants what it was told. */
@@ -279,7 +291,8 @@ export class Service {
   /** The same, and of each scope for itself (D11). */
   digests(): StateDigests {
     const [sequence, nowUs, lastStampUs] = [this.#sequence, this.#nowUs, this.#lastStampUs];
-    return digestState({ sequence, nowUs, lastStampUs, version: this.#version }, this.#tables());
+    const place = { sequence, nowUs, lastStampUs, version: this.#version };
+    return digestState({ ...place, limits: this.toldLimits.rows }, this.#tables());
   }
 
   /** E5. */
@@ -359,7 +372,10 @@ export class Service {
       case "reached":
         return;
       case "version":
-        this.#raise(command.version, turn);
+        this.#raise(command, turn);
+        return;
+      case "limits":
+        this.toldLimits.tell(command.limits, this.#server);
         return;
       case "end-edge":
         this.#endEdge(edge, turn);
@@ -449,11 +465,12 @@ export class Service {
   }
 
   /** D12. Of what this build does not know, what the servers offer is known all the same. */
-  #raise(version: number, turn: Turn): void {
+  #raise({ version, limits }: RaiseVersion, turn: Turn): void {
     if (version <= this.#version) return;
     if (this.#edges.servers().some(({ offers }) => offers < version)) return;
     if (version > coreVersionMax) throw new CannotFollow(version, this.#sequence);
     this.#version = version;
+    if (version >= toldLimitsVersion) this.toldLimits.begin(limits, this.#server);
     this.#barriers.versionRaised(turn);
   }
 

@@ -12,6 +12,7 @@ import type { DriverOf, EdgeState, EdgeTable } from "./edge-table.ts";
 import type { ClosedBarrier } from "./scope.ts";
 import { Scope } from "./scope.ts";
 import type { TimerRow, Timers } from "./timers.ts";
+import type { ToldLimit } from "./told-limits.ts";
 import { captureTopics, restoreTopics, type Topic, type TopicSnapshot } from "./topics.ts";
 
 /** Raised whenever the meaning of a field changes; a reader refuses what it does not know. */
@@ -63,6 +64,8 @@ export interface Snapshot extends TablesSnapshot {
   readonly lastStampUs: number | null;
   /** What the log has been raised to (D12). */
   readonly version: number;
+  /** What it says of limits; absent before they were state. */
+  readonly limits?: readonly ToldLimit[];
 }
 
 /** What a snapshot is taken from and restored into. */

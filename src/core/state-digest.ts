@@ -6,6 +6,7 @@ import { digestBarriers } from "./barriers/capture.ts";
 import { Digest } from "./digest.ts";
 import type { Scope } from "./scope.ts";
 import type { Tables } from "./snapshot.ts";
+import type { ToldLimit } from "./told-limits.ts";
 import { digestTopics } from "./topics.ts";
 
 export interface StateDigests {
@@ -21,13 +22,17 @@ export interface LogPlace {
   readonly nowUs: number;
   readonly lastStampUs: number | undefined;
   readonly version: number;
+  readonly limits: readonly ToldLimit[];
 }
 
 export function digestState(place: LogPlace, { edges, scopes, timers }: Tables): StateDigests {
-  const { sequence, nowUs, lastStampUs, version } = place;
+  const { sequence, nowUs, lastStampUs, version, limits } = place;
   const digest = new Digest();
   digest.addRow(`${sequence} ${nowUs} ${lastStampUs}`, 1);
   if (version > 1) digest.addRow(`version ${version}`, 1);
+  for (const { name, value, server } of limits) {
+    digest.addRow(`limit ${name} ${value} ${server}`, 1);
+  }
   for (const edge of edges.edges.values()) {
     const { name, incarnation, lastBatch, attached, leaseUs, ended, creators, rosters } = edge;
     const taken = edge.takenCommands === 0 ? "" : `+${edge.takenCommands}`;

@@ -8,13 +8,28 @@
 //   2  servers tell each other which snapshots there are, and what they have reached (D11)
 //   3  counts and rosters of a scope that is joined to a tree of controllers are those of the whole
 //      tree (D9); before, each controller had its own
+//   4  who signals a state and waits, below the root, waits until its signal has a number: it may
+//      leave or be out of time, and its number comes first (B4, B9); before, what was reached
+//      already was told after its leave, and what came meanwhile before the number. Who waited
+//      when the controller above was lost is taken back there (W9)
+//   5  the limits that decide are state, told in the log (told-limits.ts); before, each server
+//      judged by what its own process was told, at every replay anew
+//   6  several servers of a controller may carry its link up, one after the other: joins of a link
+//      are counted, and of two carriers the one of the later join has it (M6); before, the one
+//      whose word came last
 
 /** The newest that this build can follow. */
-export const coreVersionMax = 3;
+export const coreVersionMax = 6;
 /** From here on servers speak of snapshots in the log. */
 export const snapshotsVersion = 2;
 /** From here on other barriers than quorums go over a tree of controllers. */
 export const treesVersion = 3;
+/** From here on one who signals and waits below the root waits for the number; W9. */
+export const statesVersion = 4;
+/** From here on the limits that decide are those that the log says. */
+export const toldLimitsVersion = 5;
+/** From here on a controller below may be a group of servers. */
+export const groupsVersion = 6;
 
 /** The log asks for what this build does not know; nothing of the entry has left the core. */
 export class CannotFollow extends Error {

@@ -4,11 +4,13 @@
 // has ended. How clients are sent away is the door's business: their wires have no word for it.
 import type { EdgeEffect } from "../core/effect.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
-import type { ConnectEdge, CoreLink } from "../host/core-link.ts";
+import type { ConnectEdge, CoreLink, OfScope } from "../host/core-link.ts";
 
 export interface CoreMembershipOptions {
   /** Name of the edge, unique in the core. */
   readonly edge: string;
+  /** The scope of all its clients; absent where theirs differ. */
+  readonly scope?: string;
   readonly connect: ConnectEdge;
   readonly clock: Clock;
   /** How long the core keeps the edge after its link was lost. */
@@ -25,8 +27,9 @@ export interface CoreMembershipOptions {
   /**
    * Closes every connection without an answer, because no answer is to be had and silence is no
    * outcome. Who waits leaves: that is submitted behind what is on its way.
+   * @param of of whose scopes: those of other logs go on
    */
-  readonly sendAway: (why: string) => void;
+  readonly sendAway: (why: string, of: OfScope) => void;
   /** Nobody who is connected will be answered: the core has forgotten them. */
   readonly dismissAll: (why: string) => void;
   /** It has joined anew. */
@@ -40,7 +43,8 @@ export class CoreMembership {
   #joined: CoreLink | undefined;
   #joinedUs = 0;
   #cancelLinkLost: Cancel = () => undefined;
-  #cancelLogAway: Cancel = () => undefined;
+  /** The logs that take nothing, by their scopes, and what ends the patience with each. */
+  readonly #away = new Map<OfScope, Cancel>();
 
   constructor(options: CoreMembershipOptions) {
     this.#options = options;
@@ -64,7 +68,10 @@ export class CoreMembership {
   /** A cut is of no matter any more: the door closes its connections by itself. */
   ignoreCuts(): void {
     this.#cancelLinkLost();
-    this.#cancelLogAway();
+    for (const [of, cancel] of this.#away) {
+      cancel();
+      this.#away.set(of, () => undefined);
+    }
   }
 
   /** Ends the edge. */
@@ -78,7 +85,7 @@ export class CoreMembership {
     this.#joinedUs = clock.nowUs();
     return connect(edge, {
       ...{ onEffects, onRoom },
-      onLogAway: (isAway) => this.#onLogAway(isAway),
+      onLogAway: (isAway, of) => this.#noteLogAway(isAway, of),
       onLink: (up) => this.#onLink(up),
       onClosed: (reason) => this.#onClosed(reason),
     });
@@ -96,18 +103,25 @@ export class CoreMembership {
     });
   }
 
-  /** Who comes while it is away waits on as well, and no longer than those before him (D10). */
-  #onLogAway(isAway: boolean): void {
-    const { clock, log, logAwayMs, sendAway } = this.#options;
-    this.#cancelLogAway();
+  /**
+   * A log that has none of its clients is of no matter to it. Who comes while one is away waits on
+   * as well, and no longer than those before him (D10).
+   */
+  #noteLogAway(isAway: boolean, of: OfScope): void {
+    const { scope, clock, log, logAwayMs, sendAway } = this.#options;
+    if (scope !== undefined && !of(scope)) return;
+    const cancel = this.#away.get(of);
+    if (isAway === (cancel !== undefined)) return;
     log("warn", isAway ? "the log takes nothing; clients wait on" : "the log is back");
+    cancel?.();
+    this.#away.delete(of);
     if (!isAway) return;
     const look = (): void => {
-      log("warn", "the log is away for too long; closing every connection");
-      sendAway("the log is away");
-      this.#cancelLogAway = clock.after(logAwayMs, look);
+      log("warn", "the log is away for too long; closing every connection that has to do with it");
+      sendAway("the log is away", of);
+      this.#away.set(of, clock.after(logAwayMs, look));
     };
-    this.#cancelLogAway = clock.after(logAwayMs, look);
+    this.#away.set(of, clock.after(logAwayMs, look));
   }
 
   /** An edge whose lease ran out joins anew (D5); one that is refused at the door gives up. */
@@ -115,6 +129,8 @@ export class CoreMembership {
     const { clock, rejoinMs, what, log, dismissAll, onRejoined, onClosed } = this.#options;
     const livedMs = (clock.nowUs() - this.#joinedUs) / 1000;
     this.ignoreCuts();
+    // Whether a log takes anything, the next link is told.
+    this.#away.clear();
     dismissAll(reason);
     if (livedMs >= rejoinMs) {
       log("warn", `${reason}; every connection is closed, joining anew`);

@@ -5,6 +5,8 @@
 export const treeTime = {
   /** Pause before a link that was refused or given up is tried again. */
   rejoinMs: 1_000,
+  /** What the server of the next rank waits longer before it takes a link that nobody carries. */
+  rankMs: 250,
   /** How long the end of a process waits for the controller above to hear of it. */
   farewellMs: 1_000,
 } as const;

@@ -5,14 +5,16 @@
 //
 //   A1. The directory has its name when all is in it and on the disk: what is there is whole.
 //   A2. Nothing is restored of a backup that is not what was written.
+//   A3. A list of several logs has a format of its own, so that none of them is passed over by who
+//       reads one: format and number of logs must agree.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { LogError } from "./log.ts";
 
-/** A newer one is refused. */
-export const backupFormat = 1;
+/** Of a backup of one log, and of one of several; a newer one is refused. */
+const backupFormats = { one: 1, several: 2 } as const;
 
 /** What a backup has a file of. */
 export const backupParts = ["log", "topics", "snapshots"] as const;
@@ -26,20 +28,51 @@ export interface BackupFile {
   readonly about?: unknown;
 }
 
-export interface BackupList {
-  readonly format: number;
-  readonly kind: "sqlite" | "nats";
-  /** The log's name, without secrets. */
-  readonly of: string;
-  /** Milliseconds since 1970. */
-  readonly madeMs: number;
+/** One log. */
+export interface BackedUpLog {
   /** The entries that are in it; the state before the first is in a snapshot. */
   readonly first: number;
   readonly head: number;
   readonly files: Readonly<Record<BackupPart, BackupFile>>;
 }
 
+export interface BackupList extends BackedUpLog {
+  readonly format: number;
+  readonly kind: "sqlite" | "nats";
+  /** The log's name, without secrets. */
+  readonly of: string;
+  /** Milliseconds since 1970. */
+  readonly madeMs: number;
+  /** Of a cluster with several logs those behind the first, each in a directory `shard-N`. */
+  readonly others?: readonly BackedUpLog[];
+}
+
+/** What was copied of one log. */
+export interface SavedLog {
+  readonly first: number;
+  readonly head: number;
+  /** What is needed to restore each file besides its bytes. */
+  readonly about?: Readonly<Partial<Record<BackupPart, unknown>>>;
+}
+
+/** What was copied; that it belongs to one log or to several. */
+export interface SavedLogs extends SavedLog {
+  readonly kind: BackupList["kind"];
+  readonly of: string;
+  readonly others?: readonly SavedLog[];
+}
+
 const listName = "backup.json";
+
+/** Where the files of one of several logs are. */
+export function folderOfShard(folder: string, shard: number): string {
+  return shard === 0 ? folder : join(folder, `shard-${shard}`);
+}
+
+/** The logs of a backup, by shard. */
+export function logsOf(list: BackupList): readonly BackedUpLog[] {
+  return [list, ...(list.others ?? [])];
+}
 
 /**
  * Makes a backup. `fill` writes the files into the directory that it is given.
@@ -47,7 +80,7 @@ const listName = "backup.json";
  */
 export async function makeBackup(
   directory: string,
-  fill: (folder: string) => Promise<Omit<BackupList, "format" | "files" | "madeMs"> & About>,
+  fill: (folder: string) => Promise<SavedLogs>,
   madeMs: number,
 ): Promise<BackupList> {
   const target = resolve(directory);
@@ -61,14 +94,13 @@ export async function makeBackup(
     await rm(folder, { recursive: true, force: true });
     // What clients said to each other is not for every user of the machine.
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const { about, ...rest } = await fill(folder);
-    const files: Partial<Record<BackupPart, BackupFile>> = {};
-    for (const part of backupParts) {
-      files[part] = { ...(await measure(join(folder, part))), about: about?.[part] };
-    }
-    const list = { format: backupFormat, madeMs, ...rest, files } as BackupList;
+    const { kind, of, others: saved = [], ...first } = await fill(folder);
+    const [one, ...others] = await measureAll(folder, [first, ...saved]);
+    const format = others.length === 0 ? backupFormats.one : backupFormats.several;
+    const more = others.length === 0 ? {} : { others };
+    const list = { format, madeMs, kind, of, ...one, ...more } as BackupList;
     await writeFile(join(folder, listName), `${JSON.stringify(list, null, 2)}\n`);
-    for (const name of [...backupParts, listName]) await sync(join(folder, name));
+    await sync(join(folder, listName));
     await sync(folder);
     await rm(target, { recursive: true, force: true });
     await rename(folder, target);
@@ -82,8 +114,23 @@ export async function makeBackup(
   }
 }
 
-interface About {
-  readonly about?: Readonly<Partial<Record<BackupPart, unknown>>>;
+/** What is in the files of each, which are on the disk then. */
+async function measureAll(
+  folder: string,
+  saved: readonly SavedLog[],
+): Promise<readonly BackedUpLog[]> {
+  const found: BackedUpLog[] = [];
+  for (const [shard, { first, head, about }] of saved.entries()) {
+    const files: Partial<Record<BackupPart, BackupFile>> = {};
+    for (const part of backupParts) {
+      const path = join(folderOfShard(folder, shard), part);
+      files[part] = { ...(await measure(path)), about: about?.[part] };
+      await sync(path);
+    }
+    await sync(folderOfShard(folder, shard));
+    found.push({ first, head, files: files as BackedUpLog["files"] });
+  }
+  return found;
 }
 
 /** What is in a backup, compared with its hashes (A2). @throws LogError (definite) */
@@ -91,26 +138,57 @@ export async function readBackup(directory: string): Promise<BackupList> {
   const wrong = (why: string): LogError => new LogError(why, { definite: true });
   let list: BackupList;
   try {
-    list = JSON.parse(await readFile(join(directory, listName), "utf8")) as BackupList;
+    await sizeOf(join(directory, listName));
+    const text = await readFile(join(directory, listName), "utf8");
+    // What is no object has none of the members of one.
+    list = Object(JSON.parse(text)) as BackupList;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw wrong(`${directory} is no backup of Muster, or is damaged (${why})`);
   }
-  if (list.format > backupFormat) {
-    const what = `format ${list.format}, this one reads ${backupFormat}`;
+  if (list.format > backupFormats.several) {
+    const what = `format ${list.format}, this one reads ${backupFormats.several}`;
     throw wrong(`${directory} was made by a newer Muster (${what}); use that version`);
   }
-  for (const part of backupParts) {
-    const [said, found] = [
-      list.files[part],
-      await measure(join(directory, part)).catch(() => null),
-    ];
-    if (found === null) throw wrong(`${directory} is damaged: ${part} is missing; use another one`);
-    if (found.hash !== said.hash) {
-      throw wrong(`${directory} is damaged: ${part} is not what was written; use another one`);
+  const objection = objectionTo(list);
+  if (objection !== undefined)
+    throw wrong(`${directory} is damaged: ${objection}; use another one`);
+  for (const [shard, { files }] of logsOf(list).entries()) {
+    const which = shard === 0 ? "" : `shard-${shard}/`;
+    for (const part of backupParts) {
+      const found = await measure(join(folderOfShard(directory, shard), part)).catch(() => null);
+      const isSame = found?.hash === files[part].hash;
+      if (isSame) continue;
+      const what = found === null ? "is missing or no file" : "is not what was written";
+      throw wrong(`${directory} is damaged: ${which}${part} ${what}; use another one`);
     }
   }
   return list;
+}
+
+/** A3, and what is read of a list before anything is done by it. */
+function objectionTo(list: BackupList): string | undefined {
+  const { format, kind, others } = list;
+  if (format !== backupFormats.one && format !== backupFormats.several) {
+    return `${listName} has no format`;
+  }
+  if (kind !== "sqlite" && kind !== "nats") return `${listName} says of no log what it is`;
+  if (others !== undefined && (!Array.isArray(others) || others.length === 0)) {
+    return `${listName} has others that are no logs`;
+  }
+  if (format === backupFormats.several && others === undefined) {
+    return `${listName} has the format of several logs (${format}), and names one`;
+  }
+  if (format === backupFormats.one && others !== undefined) {
+    return `${listName} has the format of one log (${format}), and names ${others.length + 1}`;
+  }
+  if (kind === "sqlite" && others !== undefined) {
+    return `${listName} names several logs, and a log in a file is one`;
+  }
+  const isWhole = logsOf(list).every((log) =>
+    backupParts.every((part) => typeof log?.files?.[part]?.hash === "string"),
+  );
+  return isWhole ? undefined : `${listName} does not name every file of a log with its hash`;
 }
 
 /** Writes what was written to the disk. */
@@ -124,9 +202,17 @@ export async function sync(path: string): Promise<void> {
 }
 
 async function measure(path: string): Promise<BackupFile> {
+  const bytes = await sizeOf(path);
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return { bytes: (await stat(path)).size, hash: hash.digest("hex") };
+  return { bytes, hash: hash.digest("hex") };
+}
+
+/** Reading a pipe would wait for who writes into it. @throws Error for what is no regular file */
+async function sizeOf(path: string): Promise<number> {
+  const found = await stat(path);
+  if (!found.isFile()) throw new Error(`${path} is no regular file`);
+  return found.size;
 }
 
 async function entriesOf(folder: string): Promise<number> {

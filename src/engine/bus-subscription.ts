@@ -118,7 +118,9 @@ export class BusSubscription implements Subscribed {
   /** S4. It comes too late to be had in its order. */
   #miss(position: number): void {
     if (this.#options.slow === "end") {
-      this.#endAt("something was lost on its way; come back for it", position - 1);
+      // What is queued was not had either, and may lie before it.
+      const had = Math.min(position - 1, this.#position(false));
+      this.#endAt("something was lost on its way; come back for it", had);
     } else if (this.#lost >= 0) this.#lost += 1;
   }
 

@@ -4,15 +4,23 @@
 // streams are asked for in an order in which they belong together: snapshots before the entries
 // behind them, entries before the messages that they name.
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { createInbox, type Msg } from "@nats-io/transport-node";
-import type { BackupList, BackupPart } from "./backup.ts";
+import {
+  type BackedUpLog,
+  type BackupList,
+  type BackupPart,
+  folderOfShard,
+  logsOf,
+  type SavedLog,
+} from "./backup.ts";
 import { type LogClock, LogError } from "./log.ts";
 import { connectNats, type NatsLink, textOf } from "./nats-connection.ts";
 import { natsBackupChunkBytes, natsBackupSilenceMs } from "./nats-limits.ts";
-import type { NatsPlace } from "./nats-place.ts";
-import { NatsSnapshots } from "./nats-snapshots.ts";
+import { type NatsPlace, placeOfShard } from "./nats-place.ts";
+import { openNatsSnapshots } from "./nats-snapshots.ts";
+import { shardCountOf } from "./nats-stream.ts";
 import { newestWhole } from "./snapshots.ts";
 
 /** How often it is tried to find a moment in which no message is deleted. */
@@ -34,23 +42,48 @@ export interface SavedStreams {
   readonly about: Readonly<Record<BackupPart, StreamAbout>>;
 }
 
-/** Copies the streams of a log into a folder. @throws LogError */
+/**
+ * Copies the streams of a log into a folder; where it is the first of several, those of all, each
+ * as of a moment of its own: nothing happens in two of them at once (D1).
+ * @throws LogError
+ */
 export async function saveNats(
   place: NatsPlace,
   folder: string,
   clock: LogClock,
-): Promise<SavedStreams> {
+): Promise<SavedStreams & { readonly others?: readonly SavedLog[] }> {
   const link = await connectNats(place);
   try {
-    for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-      const saved = await saveAtOnce(link, place, folder, clock);
-      if (saved !== undefined) return saved;
+    const info = await link.manager.streams.info(place.stream).catch((error: unknown) => {
+      throw noLog(place.stream, error);
+    });
+    const count = shardCountOf(info);
+    const saved: SavedStreams[] = [];
+    for (let index = 0; index < count; index += 1) {
+      const into = folderOfShard(folder, index);
+      await mkdir(into, { recursive: true, mode: 0o700 });
+      saved.push(await saveOne(link, placeOfShard(place, { index, count }), into, clock));
     }
-    const message = "messages of topics are deleted all the time; try again, or stop the servers";
-    throw new LogError(message, { definite: true });
+    const [first, ...others] = saved;
+    if (first === undefined) throw new LogError("a log of no shards", { definite: true });
+    return others.length === 0 ? first : { ...first, others };
   } finally {
     await link.connection.close();
   }
+}
+
+async function saveOne(
+  link: NatsLink,
+  place: NatsPlace,
+  folder: string,
+  clock: LogClock,
+): Promise<SavedStreams> {
+  for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
+    const saved = await saveAtOnce(link, place, folder, clock);
+    if (saved !== undefined) return saved;
+  }
+  const message = "messages of topics are deleted all the time; try again, or stop the servers";
+  throw new LogError(message, { definite: true });
 }
 
 /** @returns undefined when a message of a topic was deleted meanwhile */
@@ -62,8 +95,7 @@ async function saveAtOnce(
 ): Promise<SavedStreams | undefined> {
   const names = streamsOf(place.stream);
   const before = await link.manager.streams.info(names.topics).catch((error: unknown) => {
-    const message = `NATS has no log ${place.stream} (${textOf(error)}); check the name of the log`;
-    throw new LogError(message, { definite: true, cause: error });
+    throw noLog(place.stream, error);
   });
   const newest = await newestSnapshot(place, clock);
   const save = (part: BackupPart): Promise<StreamAbout> =>
@@ -80,8 +112,13 @@ async function saveAtOnce(
   return { first, head, about: { log, topics, snapshots } };
 }
 
+function noLog(stream: string, error: unknown): LogError {
+  const message = `NATS has no log ${stream} (${textOf(error)}); check the name of the log`;
+  return new LogError(message, { definite: true, cause: error });
+}
+
 async function newestSnapshot(place: NatsPlace, clock: LogClock): Promise<number> {
-  const snapshots = await NatsSnapshots.open(place, clock);
+  const snapshots = await openNatsSnapshots(place, clock);
   try {
     return await newestWhole(snapshots, Number.MAX_SAFE_INTEGER);
   } finally {
@@ -141,40 +178,57 @@ async function nextOf(chunks: AsyncIterator<Msg>, stream: string, clock: LogCloc
 }
 
 /**
- * Makes the streams of a log of a backup that was read.
+ * Makes the streams of a log, or of several, of a backup that was read.
  * @throws LogError (definite) when one of them is there already; nothing is changed then
  */
 export async function restoreNats(
   place: NatsPlace,
   folder: string,
-  { files }: BackupList,
+  list: BackupList,
 ): Promise<void> {
   const link = await connectNats(place);
-  const names = streamsOf(place.stream);
+  const logs = logsOf(list);
+  const places = logs.map((_, index) => placeOfShard(place, { index, count: logs.length }));
   const made: string[] = [];
   try {
-    for (const name of Object.values(names)) {
+    for (const name of places.flatMap(({ stream }) => Object.values(streamsOf(stream)))) {
       const known = await link.manager.streams.info(name).catch(() => undefined);
       if (known === undefined) continue;
       const message = `NATS has a stream ${name} already; restore to another broker, or delete it`;
       throw new LogError(message, { definite: true });
     }
-    // The log is the last to be there: without it there is nothing.
-    for (const part of ["topics", "snapshots", "log"] as const) {
-      const about = files[part].about as StreamAbout;
-      if (about.config.name !== names[part]) {
-        const name = about.config.name.replace(/-(topics|snapshots)$/, "");
-        const message = `the backup is of the stream ${name}; name it behind the address: nats://HOST:PORT/STREAM`;
-        throw new LogError(message, { definite: true });
-      }
-      made.push(names[part]);
-      await restoreStream(link, about, place.replicas, join(folder, part));
+    // The first log, which says how many there are, is the last to be there: without it there is
+    // nothing.
+    for (const [shard, log] of [...logs.entries()].reverse()) {
+      const one = places[shard] ?? place;
+      await restoreOne(link, one, folderOfShard(folder, shard), log, made);
     }
   } catch (error) {
     for (const name of made) await link.manager.streams.delete(name).catch(() => undefined);
     throw error;
   } finally {
     await link.connection.close();
+  }
+}
+
+/** @param made is told of each stream before it is made. @throws LogError */
+async function restoreOne(
+  link: NatsLink,
+  place: NatsPlace,
+  folder: string,
+  { files }: BackedUpLog,
+  made: string[],
+): Promise<void> {
+  const names = streamsOf(place.stream);
+  for (const part of ["topics", "snapshots", "log"] as const) {
+    const about = files[part].about as StreamAbout;
+    if (about.config.name !== names[part]) {
+      const name = about.config.name.replace(/-(topics|snapshots)$/, "");
+      const message = `the backup is of the stream ${name}; name it behind the address: nats://HOST:PORT/STREAM`;
+      throw new LogError(message, { definite: true });
+    }
+    made.push(names[part]);
+    await restoreStream(link, about, place.replicas, join(folder, part));
   }
 }
 

@@ -83,7 +83,7 @@ async function makeStream(options: BusStreamOptions, tries = 1): Promise<void> {
     if (error instanceof JetStreamApiError && error.code === 10_058) return;
     if (!/jetstream is not enabled|timeout/i.test(textOf(error))) throw error;
     if (tries < makeTriesMax && /timeout/i.test(textOf(error))) {
-      const known = await streams.info(name).catch(notFound);
+      const known = await askUntilLed(clock, () => streams.info(name).catch(notFound));
       if (known === undefined) await makeStream(options, tries + 1);
       return;
     }

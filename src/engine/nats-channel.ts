@@ -72,6 +72,8 @@ export function listenNatsChannels(options: ListenNatsOptions): NatsChannelListe
   const prefix = prefixOf(options);
   const known = new Set<string>();
   const subscription = connection.subscribe(`${prefix}.call`, {
+    // Of several servers that are one controller one takes a call.
+    queue: "controllers",
     callback: (error, message) => {
       const id = message.string();
       if (error !== null || !/^[A-Za-z0-9]{1,64}$/.test(id) || known.has(id)) return;

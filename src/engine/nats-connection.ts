@@ -16,6 +16,7 @@ import { LogError } from "./log.ts";
 import {
   natsCommandBytesMax,
   natsConnectMs,
+  natsOpenMs,
   natsOverheadBytesMax,
   natsPingMs,
   natsReconnectMs,
@@ -42,9 +43,7 @@ export async function connectNats(
     connection = await connect({ ...connectionOptions(place), ...more });
     const version = checkBroker(connection, place);
     const { domain } = place;
-    const manager = await jetstreamManager(connection, {
-      ...{ timeout: natsConnectMs, ...(domain === undefined ? {} : { domain }) },
-    });
+    const manager = await openManager(connection, domain);
     const api = domain === undefined ? "$JS.API" : `$JS.${domain}.API`;
     return { connection, manager, api, version };
   } catch (error) {
@@ -52,6 +51,22 @@ export async function connectNats(
     if (error instanceof LogError) throw error;
     throw new LogError(explainStart(place, error), { definite: true, cause: error });
   }
+}
+
+/**
+ * A cluster of which a broker has just gone does not answer until the others have chosen a leader,
+ * which takes them longer than one question waits.
+ */
+async function openManager(
+  connection: NatsConnection,
+  domain: string | undefined,
+  tries = natsOpenMs / natsConnectMs,
+): Promise<JetStreamManager> {
+  const asked = { timeout: natsConnectMs, ...(domain === undefined ? {} : { domain }) };
+  return await jetstreamManager(connection, asked).catch((error: unknown) => {
+    if (tries <= 1 || !/timeout/i.test(textOf(error))) throw error;
+    return openManager(connection, domain, tries - 1);
+  });
 }
 
 function connectionOptions(place: NatsPlace): ConnectionOptions {

@@ -8,6 +8,7 @@
 import type { Batch, Command, Entry } from "../core/command.ts";
 import { LogError } from "./log.ts";
 import { natsCommandBytesMax, natsEntryBytesMax } from "./nats-limits.ts";
+import { parseStoredEntry } from "./stored-entry.ts";
 
 /** The texts of the messages that carry an entry, at least one. */
 export function cutEntry(entry: Entry): readonly string[] {
@@ -75,14 +76,8 @@ function carried(command: Command): string {
 
 /** @throws LogError (definite) when it is no entry. */
 export function parseEntry(data: Uint8Array, sequence: number): Entry {
-  try {
-    const entry: unknown = JSON.parse(Buffer.from(data).toString());
-    if (entry instanceof Object && "batches" in entry && Array.isArray(entry.batches)) {
-      return entry as unknown as Entry;
-    }
-  } catch {
-    // Said below.
-  }
+  const entry = parseStoredEntry(Buffer.from(data).toString());
+  if (entry !== undefined) return entry;
   throw new LogError(`message ${sequence} of the log on NATS is no entry of a log`, {
     definite: true,
   });

@@ -28,7 +28,7 @@ import {
   natsWaitingBytesMax,
 } from "./nats-limits.ts";
 import type { NatsPlace } from "./nats-place.ts";
-import { natsFormat, openNatsStream } from "./nats-stream.ts";
+import { checkNatsStream, natsFormat, openNatsStream, type StreamWish } from "./nats-stream.ts";
 import { formatHeader, NatsTail } from "./nats-tail.ts";
 import { StampClock } from "./stamp-clock.ts";
 
@@ -92,14 +92,22 @@ export class NatsLog implements Log {
     const { place, clock } = options;
     const link = await connectNats(place);
     try {
-      const subject = subjectOf(place.stream);
-      const wish = { name: place.stream, subject, what: "a Muster log", mayDelete: false, clock };
-      await openNatsStream(link, place, wish);
+      await openNatsStream(link, place, { ...streamWish(place), clock });
     } catch (error) {
       await link.connection.close();
       throw error;
     }
     return new NatsLog(link, options);
+  }
+
+  /** Finds out what would be refused, and makes nothing. @throws LogError as `open`. */
+  static async check(place: NatsPlace): Promise<void> {
+    const link = await connectNats(place);
+    try {
+      await checkNatsStream(link, place, streamWish(place));
+    } finally {
+      await link.connection.close();
+    }
   }
 
   /** The connection, for what lies beside the log. */
@@ -277,6 +285,10 @@ export class NatsLog implements Log {
   }
 }
 
+function streamWish({ stream: name, shard }: NatsPlace): StreamWish {
+  return { name, subject: subjectOf(name), what: "a Muster log", mayDelete: false, shard };
+}
+
 function subjectOf(stream: string): string {
   return `muster.${stream}.log`;
 }
@@ -296,7 +308,7 @@ function explainAppend(stream: string, error: unknown): LogError {
   const text = textOf(error);
   if (error instanceof JetStreamApiError) {
     const isFull = /maximum|exceeded|insufficient/i.test(text);
-    const advice = isFull ? "; give it more room, or take a snapshot and cut the log" : "";
+    const advice = isFull ? "; raise its max_bytes or max_msgs, or give JetStream more room" : "";
     const what = isFull ? `the stream ${stream} of NATS is full` : `NATS refused the entry`;
     return new LogError(`${what} (${text})${advice}`, { definite: true, cause: error });
   }

@@ -18,6 +18,15 @@ export function checkLed(info: StreamInfo): StreamInfo {
   return info;
 }
 
+/**
+ * Of a stream that somebody has just made: who is asked may not know of it yet.
+ * @throws what is asked again
+ */
+export function checkMade(info: StreamInfo | undefined): StreamInfo {
+  if (info === undefined) throw new NoLeader("made, and not known everywhere yet");
+  return checkLed(info);
+}
+
 /** Whether it may answer a little later: nobody has answered, or nobody leads. */
 export function isLeaderless(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return error.code === unavailableCode;

@@ -8,7 +8,14 @@ import { headers } from "@nats-io/transport-node";
 import type { PayloadRef } from "../core/command.ts";
 import { type LogClock, LogError } from "./log.ts";
 import { connectNats, type NatsLink, textOf } from "./nats-connection.ts";
-import { natsAckMs, natsDeletionsMax, natsUnnamedKeptMs } from "./nats-limits.ts";
+import {
+  natsAckMs,
+  natsDeletionsMax,
+  natsOpenMs,
+  natsOpenPauseMs,
+  natsUnnamedKeptMs,
+} from "./nats-limits.ts";
+import { askUntilLed } from "./nats-patience.ts";
 import type { NatsPlace } from "./nats-place.ts";
 import { natsFormat, openNatsStream } from "./nats-stream.ts";
 import { formatHeader } from "./nats-tail.ts";
@@ -17,8 +24,15 @@ import { checkMessage, hashOf, type Payloads, type Place } from "./payloads.ts";
 /** Messages that are asked for at once. */
 const readsAtOnce = 16;
 
+interface NatsPayloadsOptions {
+  readonly clock: LogClock;
+  readonly lastId: number;
+  readonly unnamedKeptMs: number;
+}
+
 export class NatsPayloads implements Payloads {
   readonly #link: NatsLink;
+  readonly #clock: LogClock;
   readonly #stream: string;
   readonly #client: JetStreamClient;
   readonly #deletions = new Set<number>();
@@ -32,9 +46,10 @@ export class NatsPayloads implements Payloads {
   private constructor(
     link: NatsLink,
     stream: string,
-    { lastId, unnamedKeptMs }: { readonly lastId: number; readonly unnamedKeptMs: number },
+    { clock, lastId, unnamedKeptMs }: NatsPayloadsOptions,
   ) {
     this.#link = link;
+    this.#clock = clock;
     this.#stream = stream;
     this.#client = jetstream(link.connection, { timeout: natsAckMs });
     this.#lastId = lastId;
@@ -55,7 +70,7 @@ export class NatsPayloads implements Payloads {
       const what = "Muster topics";
       const wish = { name, subject: subjectOf(name), what, mayDelete: true, clock };
       const { state } = await openNatsStream(link, place, wish);
-      return new NatsPayloads(link, name, { lastId: state.last_seq, unnamedKeptMs });
+      return new NatsPayloads(link, name, { clock, lastId: state.last_seq, unnamedKeptMs });
     } catch (error) {
       await link.connection.close();
       throw error;
@@ -104,9 +119,17 @@ export class NatsPayloads implements Payloads {
     this.#delete();
   }
 
-  async refresh(): Promise<void> {
-    const state = await this.#state();
-    this.#lastId = Math.max(this.#lastId, state.last_seq);
+  /** A broker that has just become the leader may not have all yet that another acknowledged. */
+  async refresh(named: number): Promise<void> {
+    const giveUpUs = this.#clock.nowUs() + natsOpenMs * 1000;
+    for (;;) {
+      const state = await this.#state();
+      this.#lastId = Math.max(this.#lastId, state.last_seq);
+      if (this.#lastId >= named || this.#clock.nowUs() >= giveUpUs) return;
+      await new Promise<void>((resolve) => {
+        this.#clock.after(natsOpenPauseMs, resolve);
+      });
+    }
   }
 
   async keepOnly(ids: Iterable<number>): Promise<void> {
@@ -119,7 +142,11 @@ export class NatsPayloads implements Payloads {
     // A stream that is empty says that its first is 0.
     for (let id = Math.max(1, state.first_seq); id <= state.last_seq; id += 1) {
       if (kept.has(id) || gone.has(id)) continue;
-      const message = await manager.streams.getMessage(this.#stream, { seq: id }).catch(() => null);
+      const message = await manager.streams
+        .getMessage(this.#stream, { seq: id })
+        .catch(() => undefined);
+      // Who gets no answer does not know how old it is: somebody may be about to name it.
+      if (message === undefined) break;
       // Behind the first young one all are young.
       if (message !== null && message.time.getTime() > youngestMs) break;
       old.push(id);
@@ -144,7 +171,8 @@ export class NatsPayloads implements Payloads {
   async #state() {
     try {
       const asked = { deleted_details: true };
-      return (await this.#link.manager.streams.info(this.#stream, asked)).state;
+      const { streams } = this.#link.manager;
+      return (await askUntilLed(this.#clock, () => streams.info(this.#stream, asked))).state;
     } catch (error) {
       const message = `NATS does not say what topics it has: ${textOf(error)}`;
       throw new LogError(message, { definite: true, cause: error });

@@ -2,6 +2,7 @@
 // What a user names with `nats:URL`: brokers, stream, and how to be let in. Reads what it names of
 // files and connects to nothing.
 import { readFileSync } from "node:fs";
+import type { Shard } from "../core/shard.ts";
 import { LogError } from "./log.ts";
 
 /** What `nats:URL` says. */
@@ -10,6 +11,8 @@ export interface NatsPlace {
   readonly servers: readonly string[];
   /** The stream of the log; the messages of topics are in one beside it. */
   readonly stream: string;
+  /** Which of several logs of a cluster it has; absent where there is but one. */
+  readonly shard?: Shard;
   /** Copies of each message: 1, 3 or 5. */
   readonly replicas: number;
   readonly user?: string;
@@ -72,6 +75,16 @@ export function parseNatsPlace(name: string): NatsPlace {
     ...(tls === undefined ? {} : { tls }),
     ...(domain === null ? {} : { domain }),
   };
+}
+
+/**
+ * The place of one of the logs of a cluster. The first has the stream that was named, so that a
+ * server that is told of another number of logs finds it, and is refused.
+ */
+export function placeOfShard(place: NatsPlace, shard: Shard): NatsPlace {
+  if (shard.count === 1) return place;
+  const { stream } = place;
+  return { ...place, stream: shard.index === 0 ? stream : `${stream}-${shard.index}`, shard };
 }
 
 /** A name of a log as it may be shown: without its password. */

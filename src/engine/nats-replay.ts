@@ -4,6 +4,8 @@
 //
 //   P1. It is over when the stream has been read behind everything that was offered meanwhile.
 //   P2. What the stream forgets before it was read is never passed over silently.
+//   P3. What was read stays had while the stream does not say where it stands: the reader is behind
+//       it already.
 import type { PlacedNotification } from "../wire/event/bus.ts";
 import type { Filter } from "../wire/event/subscription.ts";
 import { matches } from "../wire/event/subscription.ts";
@@ -13,7 +15,7 @@ import type { LogClock } from "./log.ts";
 import { natsBusRetryMs, natsReplaysMax } from "./nats-bus-limits.ts";
 import type { StreamStand } from "./nats-bus-stream.ts";
 import { readStored } from "./nats-notification.ts";
-import type { NatsReader } from "./nats-reader.ts";
+import type { NatsReader, ReadBatch } from "./nats-reader.ts";
 import { NotificationQueue } from "./notification-queue.ts";
 
 export interface NatsReplayOptions {
@@ -34,6 +36,8 @@ export class NatsReplay implements BusReplay {
   /** Everything before it was read, or is gone. */
   #readTo: number;
   #standLast: number;
+  /** P3. */
+  #unjudged: ReadBatch | undefined;
   #isAll = false;
   #isOvertaken = false;
   #offered = 0;
@@ -99,9 +103,11 @@ export class NatsReplay implements BusReplay {
   async #readBatch(): Promise<void> {
     const { reader, filter, askStand } = this.#options;
     const from = this.#readTo;
-    const { stored, isAll } = await reader.read();
+    this.#unjudged ??= await reader.read();
     reader.close();
     const { first, last } = await askStand();
+    const { stored, isAll } = this.#unjudged;
+    this.#unjudged = undefined;
     // P2. What is gone by now may have gone before it was read.
     if (first > from && (stored[0]?.position ?? first) > from) this.#isOvertaken = true;
     for (const { position, message } of stored) {

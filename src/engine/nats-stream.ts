@@ -3,11 +3,15 @@
 // else's or of a newer Muster. What makes a stream ours is its description, because NATS 2.9 keeps
 // nothing else that we could write.
 import { JetStreamApiError, type StreamInfo } from "@nats-io/jetstream";
+import type { Shard } from "../core/shard.ts";
 import { type LogClock, LogError } from "./log.ts";
 import { type NatsLink, textOf } from "./nats-connection.ts";
 import { natsOpenMs } from "./nats-limits.ts";
-import { askUntilLed, checkLed, isLeaderless } from "./nats-patience.ts";
+import { askUntilLed, checkLed, checkMade, isLeaderless } from "./nats-patience.ts";
 import { type NatsPlace, wrong } from "./nats-place.ts";
+
+/** What NATS says of a stream that is there and is to be made otherwise. */
+const streamNameInUse = 10_058;
 
 /** Layout of the messages; a newer one is refused. */
 export const natsFormat = 1;
@@ -19,6 +23,8 @@ export interface StreamWish {
   readonly what: string;
   /** Messages may be deleted: those of topics, not those of a log. */
   readonly mayDelete: boolean;
+  /** Of a log of several; written behind the format, where every server reads it. */
+  readonly shard?: Shard | undefined;
 }
 
 /** @throws LogError (definite), with what to do. */
@@ -33,9 +39,9 @@ export async function openNatsStream(
     const info = await askUntilLed(clock, async () => {
       const known = await streams.info(name).catch(notFound);
       if (known !== undefined) return checkLed(known);
-      await makeStream(link, replicas, wish);
-      // Who makes what another is making is answered before anybody leads it.
-      return checkLed(await streams.info(name));
+      await makeStream(link, replicas, wish).catch(madeOtherwise);
+      // Who makes what another is making is answered before anybody leads it, or knows of it.
+      return checkMade(await streams.info(name).catch(notFound));
     });
     return check(info, wish, replicas);
   } catch (error) {
@@ -44,13 +50,37 @@ export async function openNatsStream(
   }
 }
 
+/**
+ * Whether the stream may be opened, as far as it or another one is there. Makes nothing: for who
+ * would have made more when it is refused. @throws LogError (definite), with what to do.
+ */
+export async function checkNatsStream(
+  { manager: { streams } }: NatsLink,
+  { replicas }: NatsPlace,
+  wish: StreamWish,
+): Promise<void> {
+  const { name, subject } = wish;
+  try {
+    const known = await streams.info(name).catch(notFound);
+    if (known !== undefined) check(known, wish, replicas);
+    else if (await streams.find(subject).catch(() => undefined))
+      throw new Error(`subjects overlap`);
+  } catch (error) {
+    // Who opens it is more patient.
+    if (isLeaderless(error)) return;
+    if (error instanceof LogError) throw error;
+    throw new LogError(explainStream(name, replicas, error), { definite: true, cause: error });
+  }
+}
+
 async function makeStream(
   { manager }: NatsLink,
   replicas: number,
-  { name, subject, what, mayDelete }: StreamWish,
+  { name, subject, what, mayDelete, shard }: StreamWish,
 ): Promise<void> {
+  const which = shard === undefined ? "" : `, shard ${shard.index} of ${shard.count}`;
   await manager.streams.add({
-    ...{ name, subjects: [subject], description: `${what}, format ${natsFormat}` },
+    ...{ name, subjects: [subject], description: `${what}, format ${natsFormat}${which}` },
     ...{ retention: "limits", storage: "file", num_replicas: replicas },
     // Rather refuse the newest than lose the oldest, from which state is computed.
     discard: "new",
@@ -58,14 +88,21 @@ async function makeStream(
   });
 }
 
+/** Another server has made it meanwhile; whether it is the same is seen when it is read. */
+function madeOtherwise(error: unknown): void {
+  const isThere = error instanceof JetStreamApiError && error.code === streamNameInUse;
+  if (!isThere) throw error;
+}
+
 export function notFound(error: unknown): undefined {
   if (error instanceof Error && error.name === "StreamNotFoundError") return undefined;
   throw error;
 }
 
-function check(info: StreamInfo, { name, subject, what }: StreamWish, replicas: number) {
+function check(info: StreamInfo, { name, subject, what, shard }: StreamWish, replicas: number) {
   const { description = "", subjects, discard, max_age, num_replicas } = info.config;
-  const format = new RegExp(`^${what}, format (\\d+)$`).exec(description)?.[1];
+  const pattern = new RegExp(`^${what}, format (\\d+)(?:, shard (\\d+) of (\\d+))?$`);
+  const [, format, index, count] = pattern.exec(description) ?? [];
   if (format === undefined) {
     throw wrong(
       `the stream ${name} of NATS is not ${what} ('${description}'); name another behind the address: nats://HOST:PORT/STREAM`,
@@ -76,6 +113,9 @@ function check(info: StreamInfo, { name, subject, what }: StreamWish, replicas: 
       `the stream ${name} of NATS was made by a newer Muster (format ${format}, this one reads ${natsFormat}); use that version`,
     );
   }
+  const found = count === undefined ? undefined : { index: Number(index), count: Number(count) };
+  const objection = objectToShards(name, shard, found);
+  if (objection !== undefined) throw wrong(objection);
   if (!subjects.includes(subject) || discard !== "new" || max_age !== 0) {
     throw wrong(
       `the stream ${name} of NATS was changed: it must take ${subject}, discard new messages when it is full, and keep them without an age`,
@@ -87,6 +127,36 @@ function check(info: StreamInfo, { name, subject, what }: StreamWish, replicas: 
     throw wrong(`${has}; ${say}`);
   }
   return info;
+}
+
+/** The number of logs is fixed when the first server makes them: it decides where a scope is. */
+function objectToShards(
+  name: string,
+  asked: Shard | undefined,
+  found: Shard | undefined,
+): string | undefined {
+  const [wants, has] = [asked?.count ?? 1, found?.count ?? 1];
+  if ((asked?.index ?? 0) !== (found?.index ?? 0)) {
+    const what = found === undefined ? "a log of its own" : `shard ${found.index} of another log`;
+    return `the stream ${name} of NATS is ${what}; name another log behind the address: nats://HOST:PORT/STREAM`;
+  }
+  if (wants === has) return undefined;
+  const figures = `the log ${name} of NATS has ${shards(has)}, and this server was told ${wants}`;
+  return `${figures}; start it with --shards ${has}, or name another log behind the address`;
+}
+
+function shards(count: number): string {
+  return count === 1 ? "1 shard" : `${count} shards`;
+}
+
+/**
+ * The number of logs of which the stream has the first, by what its description says.
+ * @throws LogError (definite) when it has another one of them
+ */
+export function shardCountOf({ config: { name, description = "" } }: StreamInfo): number {
+  const [, index = "0", count = "1"] = /, shard (\d+) of (\d+)$/.exec(description) ?? [];
+  if (index === "0") return Number(count);
+  throw wrong(`the stream ${name} of NATS is shard ${index} of ${count} of a log; name the first`);
 }
 
 function explainStream(name: string, replicas: number, error: unknown): string {

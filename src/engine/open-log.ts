@@ -2,10 +2,11 @@
 // Opens the log a user named, `memory`, `sqlite:FILE` or `nats:URL`, and the messages of topics
 // beside it.
 import { resolve } from "node:path";
+import type { Shard } from "../core/shard.ts";
 import type { Log, LogClock } from "./log.ts";
 import { LogError } from "./log.ts";
 import { MemoryLog } from "./memory-log.ts";
-import { type NatsPlace, parseNatsPlace } from "./nats-place.ts";
+import { maskNatsName, type NatsPlace, parseNatsPlace, placeOfShard } from "./nats-place.ts";
 import { MemoryPayloads, type Payloads } from "./payloads.ts";
 import type { SnapshotStore } from "./snapshots.ts";
 
@@ -15,6 +16,8 @@ export const logNames = "memory, sqlite:FILE or nats://HOST:PORT[/STREAM]";
 export interface LogPlaceOptions {
   /** Credentials of an account of NATS, when the name of the log has none. */
   readonly natsCreds?: string | undefined;
+  /** Which of the logs of a cluster on NATS; the only one when absent. */
+  readonly shard?: Shard | undefined;
 }
 
 /**
@@ -46,6 +49,15 @@ export async function openLog(
   if (!isSharedLog(name)) return openLocalLog(name, clock, { mayBeRead: true });
   const { NatsLog } = await import("./nats-log.ts");
   return NatsLog.open({ place: natsPlace(name, options), clock });
+}
+
+/**
+ * Finds out whether a shared log would be refused, and makes nothing: before that is made which
+ * lies beside it. @throws LogError (definite), as `openLog`.
+ */
+export async function checkSharedLog(name: string, options: LogPlaceOptions): Promise<void> {
+  const { NatsLog } = await import("./nats-log.ts");
+  await NatsLog.check(natsPlace(name, options));
 }
 
 /**
@@ -101,8 +113,8 @@ export async function openSnapshots(
   onDamaged: (message: string) => void,
 ): Promise<SnapshotStore> {
   if (isSharedLog(name)) {
-    const { NatsSnapshots } = await import("./nats-snapshots.ts");
-    return NatsSnapshots.open(natsPlace(name, options), options.clock);
+    const { openNatsSnapshots } = await import("./nats-snapshots.ts");
+    return openNatsSnapshots(natsPlace(name, options), options.clock);
   }
   const { SqliteSnapshots } = await import("./sqlite-snapshots.ts");
   return SqliteSnapshots.open(`${fileOf(name)}.snapshots`, onDamaged);
@@ -133,12 +145,14 @@ export function fileOf(name: string): string {
 }
 
 /** @throws LogError (definite) for what is no name of a log on NATS. */
-export function natsPlace(name: string, { natsCreds }: LogPlaceOptions): NatsPlace {
-  const place = parseNatsPlace(name);
+export function natsPlace(name: string, { natsCreds, shard }: LogPlaceOptions): NatsPlace {
+  const named = parseNatsPlace(name);
+  const place = shard === undefined ? named : placeOfShard(named, shard);
   if (natsCreds === undefined || place.credentialsFile !== undefined) return place;
   return { ...place, credentialsFile: natsCreds };
 }
 
 function unknown(name: string, names: string): LogError {
-  return new LogError(`there is no log '${name}'; give ${names}`, { definite: true });
+  const message = `there is no log '${maskNatsName(name)}'; give ${names}`;
+  return new LogError(message, { definite: true });
 }

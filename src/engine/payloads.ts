@@ -29,8 +29,11 @@ export interface Payloads {
    * @throws LogError; nothing is deleted then.
    */
   keepOnly(ids: Iterable<number>): void | Promise<void>;
-  /** Brings `lastId` up to date where others write, too. */
-  refresh?(): Promise<void>;
+  /**
+   * Brings `lastId` up to date where others write, too.
+   * @param named an id that the log names; who is asked and does not have it yet is asked again
+   */
+  refresh?(named: number): Promise<void>;
   /** Resolves when what was freed is deleted, where that takes time. */
   settled?(): Promise<void>;
   close(): Promise<void>;

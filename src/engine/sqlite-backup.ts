@@ -7,11 +7,11 @@ import { existsSync } from "node:fs";
 import { constants, copyFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
-import { type BackupPart, backupParts, sync } from "./backup.ts";
+import { type BackupPart, backupParts, type SavedLog, sync } from "./backup.ts";
 import { LogError } from "./log.ts";
 import { newestWhole } from "./snapshots.ts";
 import { openSqliteFile, readSqliteFile, type SqliteFileOptions } from "./sqlite-file.ts";
-import { sqliteLogLayout } from "./sqlite-log.ts";
+import { checkEntries, sqliteLogLayout } from "./sqlite-log.ts";
 import { sqlitePayloadsLayout } from "./sqlite-payloads.ts";
 import { SqliteSnapshots, sqliteSnapshotsLayout } from "./sqlite-snapshots.ts";
 
@@ -27,11 +27,6 @@ function partsOf(file: string): Readonly<Record<BackupPart, SqliteFileOptions>> 
     topics: sqlitePayloadsLayout(`${file}.topics`),
     snapshots: sqliteSnapshotsLayout(`${file}.snapshots`),
   };
-}
-
-export interface SavedLog {
-  readonly first: number;
-  readonly head: number;
 }
 
 /** Copies the log into a folder. @throws LogError (definite) */
@@ -98,12 +93,13 @@ function deletedOf(topics: DatabaseSync): number {
  */
 async function checkCopy(folder: string): Promise<SavedLog> {
   const bounds = (): SavedLog => {
-    const log = openSqliteFile({ ...sqliteLogLayout(join(folder, "log")), isCopy: true });
-    const row = log.database
-      .prepare("SELECT min(sequence) AS first, max(sequence) AS head FROM entries")
-      .get();
-    log.close();
-    return { first: Number(row?.["first"] ?? 1), head: Number(row?.["head"] ?? 0) };
+    const path = join(folder, "log");
+    const log = openSqliteFile({ ...sqliteLogLayout(path), isCopy: true });
+    try {
+      return checkEntries(log, path);
+    } finally {
+      log.close();
+    }
   };
   openSqliteFile({ ...sqlitePayloadsLayout(join(folder, "topics")), isCopy: true }).close();
   const saved = bounds();
@@ -128,6 +124,10 @@ export async function restoreSqlite(folder: string, file: string): Promise<void>
       const message = `${each} is there already; restore to another file, or move it away`;
       throw new LogError(message, { definite: true });
     }
+  }
+  if (!existsSync(dirname(file))) {
+    const message = `there is no directory ${dirname(file)}; make it, or restore to another place`;
+    throw new LogError(message, { definite: true });
   }
   await checkCopy(folder);
   const made: string[] = [];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Opens an SQLite file of the engine: held by one process, durable at each commit, of a layout that
 // this version reads, whole. Everything that can be wrong with it is said with what to do.
-import { accessSync, closeSync, constants, openSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { LogError } from "./log.ts";
@@ -209,19 +209,24 @@ function openMessage(
   if (/not a database|malformed/.test(text)) {
     return `${file} is damaged or not ${what} (${text}); restore it from a backup, or choose another file`;
   }
-  // SQLite calls a read-only disk an I/O error.
-  if (/readonly/.test(text) || (/I\/O/.test(text) && !isWritable(dirname(file))))
+  // SQLite calls a read-only disk an I/O error, and a file that is another user's one that it is
+  // unable to open.
+  if (/readonly/.test(text) || (/I\/O|unable to open/.test(text) && isShut(file)))
     return `${file} is read-only; make it and its directory writable`;
-  return `cannot open ${file}: ${text}`;
+  const advice = "check that its directory is there, and whose it and the files beside it are";
+  return `cannot open ${file}: ${text}; ${advice}`;
 }
 
-function isWritable(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
+/** It or its directory is there, and cannot be written to. */
+function isShut(file: string): boolean {
+  return [file, dirname(file)].some((path) => {
+    try {
+      accessSync(path, constants.W_OK);
+      return false;
+    } catch {
+      return existsSync(path);
+    }
+  });
 }
 
 function textOf(error: unknown): string {

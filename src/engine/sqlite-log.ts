@@ -15,6 +15,7 @@ import {
   readSqliteFile,
   type SqliteFileOptions,
 } from "./sqlite-file.ts";
+import { parseStoredEntry } from "./stored-entry.ts";
 import { Tail } from "./tail.ts";
 
 /** Layout of the file; a newer one is refused, an older one would be migrated here. */
@@ -53,7 +54,7 @@ export class SqliteLog implements Log {
   #closed = false;
   readonly #tails = new Set<Tail>();
 
-  private constructor(file: HeldFile, nowUs: () => number) {
+  private constructor(file: HeldFile, path: string, nowUs: () => number) {
     const { database } = file;
     this.#file = file;
     this.#database = database;
@@ -62,7 +63,7 @@ export class SqliteLog implements Log {
       "INSERT INTO entries (sequence, stamp_us, entry) VALUES (?, ?, ?)",
     );
     this.#delete = database.prepare("DELETE FROM entries WHERE sequence BETWEEN ? AND ?");
-    this.#rows = new EntryRows(database);
+    this.#rows = new EntryRows({ database, file: path });
     ({ first: this.#first, head: this.#head } = this.#rows.bounds());
   }
 
@@ -73,7 +74,7 @@ export class SqliteLog implements Log {
    */
   static open({ file, nowUs, mayBeRead = false }: SqliteLogOptions): SqliteLog {
     const how = { mayBeRead: mayBeRead ? "locked" : undefined } as const;
-    return new SqliteLog(openSqliteFile({ ...sqliteLogLayout(file), ...how }), nowUs);
+    return new SqliteLog(openSqliteFile({ ...sqliteLogLayout(file), ...how }), file, nowUs);
   }
 
   append(entry: Entry): Promise<number> {
@@ -94,10 +95,14 @@ export class SqliteLog implements Log {
     const tail: Tail = new Tail(from, deliver, {
       take: (next) => {
         if (next > this.#head) return [];
-        if (next >= this.#first) return this.#rows.from(next);
-        tail.stop();
-        onLost(cutAway(next, this.#first));
-        return [];
+        try {
+          if (next < this.#first) throw cutAway(next, this.#first);
+          return this.#rows.from(next);
+        } catch (error) {
+          tail.stop();
+          onLost(lostBy(error));
+          return [];
+        }
       },
       delivered: () => undefined,
       stopped: () => this.#tails.delete(tail),
@@ -160,15 +165,15 @@ export class SqliteLogFollower implements Pick<Log, "read" | "head" | "close"> {
   readonly #clock: LogClock;
   readonly #readers = new Set<LogReader>();
 
-  private constructor(file: HeldFile, clock: LogClock) {
+  private constructor(file: HeldFile, path: string, clock: LogClock) {
     this.#file = file;
-    this.#rows = new EntryRows(file.database);
+    this.#rows = new EntryRows({ database: file.database, file: path });
     this.#clock = clock;
   }
 
   /** @throws LogError (definite), as `SqliteLog.open` */
   static open(file: string, clock: LogClock): SqliteLogFollower {
-    return new SqliteLogFollower(readSqliteFile(sqliteLogLayout(file)), clock);
+    return new SqliteLogFollower(readSqliteFile(sqliteLogLayout(file)), file, clock);
   }
 
   read(
@@ -186,9 +191,7 @@ export class SqliteLogFollower implements Pick<Log, "read" | "head" | "close"> {
         entries = this.#rows.from(next);
       } catch (error) {
         reader.stop();
-        onLost(
-          error instanceof LogError ? error : new LogError(String(error), { definite: false }),
-        );
+        onLost(lostBy(error));
         return;
       }
       const last = entries.at(-1);
@@ -223,11 +226,17 @@ export class SqliteLogFollower implements Pick<Log, "read" | "head" | "close"> {
   }
 }
 
+function lostBy(error: unknown): LogError {
+  return error instanceof LogError ? error : new LogError(String(error), { definite: false });
+}
+
 class EntryRows {
+  readonly #file: string;
   readonly #select: StatementSync;
   readonly #bounds: StatementSync;
 
-  constructor(database: DatabaseSync) {
+  constructor({ database, file }: { readonly database: DatabaseSync; readonly file: string }) {
+    this.#file = file;
     this.#select = database.prepare(
       "SELECT sequence, stamp_us, entry FROM entries WHERE sequence >= ? ORDER BY sequence LIMIT ?",
     );
@@ -245,13 +254,30 @@ class EntryRows {
     return { first: Number(row?.["first"] ?? 1), head: Number(row?.["head"] ?? 0) };
   }
 
+  /** A page of them. @throws LogError (definite) when one is damaged */
   from(next: number): readonly LogEntry[] {
-    return this.#select.all(next, readRowsMax).map((row) => ({
-      sequence: Number(row["sequence"]),
-      stampUs: Number(row["stamp_us"]),
-      entry: JSON.parse(String(row["entry"])) as Entry,
-    }));
+    return this.#select.all(next, readRowsMax).map((row) => {
+      const sequence = Number(row["sequence"]);
+      const entry = parseStoredEntry(String(row["entry"]));
+      if (entry !== undefined) return { sequence, stampUs: Number(row["stamp_us"]), entry };
+      const what = `${this.#file} is damaged: what it has as entry ${sequence} is none`;
+      const advice = "restore it from a backup, or choose another file";
+      throw new LogError(`${what}; ${advice}`, { definite: true });
+    });
   }
+}
+
+/** Reads every entry. @returns what there are. @throws LogError (definite) when one is damaged */
+export function checkEntries(
+  { database }: HeldFile,
+  file: string,
+): { readonly first: number; readonly head: number } {
+  const rows = new EntryRows({ database, file });
+  const bounds = rows.bounds();
+  for (let next = bounds.first; next <= bounds.head; ) {
+    next = (rows.from(next).at(-1)?.sequence ?? bounds.head) + 1;
+  }
+  return bounds;
 }
 
 /** What a file of a log is. */

@@ -14,10 +14,13 @@ export interface BusLatenessOptions {
   readonly onWarning: (text: string) => void;
 }
 
-/** @returns what to call when nobody wants to know any more. @throws BusError */
+/**
+ * A bus that cannot be heard yet keeps nobody from serving: it is tried again.
+ * @returns what to call when nobody wants to know any more
+ */
 export async function watchLateness(options: BusLatenessOptions): Promise<() => void> {
   const { bus, clock, onLateness, onWarning } = options;
-  const subscription = await SteadySubscription.open({
+  const subscription = await SteadySubscription.begin({
     ...{ bus, clock, onWarning, address: { eventtype: orderTypes.fired, scheduler: 1 } },
     onNotifications: (placed) => {
       for (const { notification } of placed) {

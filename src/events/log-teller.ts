@@ -11,7 +11,7 @@ import type { AgendaAmend } from "../core/agenda/commands.ts";
 import type { AgendaAnswer } from "../core/agenda/effects.ts";
 import type { Command, LogEntry } from "../core/command.ts";
 import type { Applied, EdgeEffect } from "../core/effect.ts";
-import { isCommand } from "../host/check-frame.ts";
+import { isCommand } from "../host/command-shapes.ts";
 import type { Notification } from "../wire/event/notification.ts";
 import type { OrderSender } from "../wire/event/orders.ts";
 import {

@@ -4,8 +4,9 @@
 //
 //   T1. A report counts once for each object, and what the core is told is what the agents said.
 //   T2. An order has the number that the core gave it, so that it has the same after a restart.
-//   T3. What the core has ended by itself is over: what agents say of it later reaches nobody, who
-//       has been told another end (E2 of scheduler.ts).
+//   T3. What the core has ended is over, and so is that of which a sender is told by the log: what
+//       agents say of it later reaches nobody, who may have been told another end (E2 of
+//       scheduler.ts).
 import type { AgendaOrder } from "../core/agenda/commands.ts";
 import type { Fire } from "../core/agenda/effects.ts";
 import { waitsForCompletion } from "../core/agenda/event-types.ts";
@@ -47,10 +48,18 @@ export class OpenOrders {
   readonly #items = new Map<number, OpenOrder>();
   /** T3; the oldest go. */
   readonly #over: Set<number>;
+  readonly #isToldByLog: (open: OpenOrder) => boolean;
 
-  /** @param over orders that the core has ended in a life before this one */
-  constructor(over: readonly number[] = []) {
+  /**
+   * @param over orders that the core has ended in a life before this one
+   * @param isToldByLog whether the sender of an order is told its end by the log (T3)
+   */
+  constructor(
+    over: readonly number[] = [],
+    isToldByLog: (open: OpenOrder) => boolean = () => false,
+  ) {
     this.#over = new Set(over);
+    this.#isToldByLog = isToldByLog;
   }
 
   /** T2. */
@@ -91,12 +100,16 @@ export class OpenOrders {
     const open = this.#items.get(item);
     if (open === undefined) return undefined;
     this.#forget(open.fire);
-    this.#over.add(open.fire);
-    if (this.#over.size > eventsLimits.ordersMax) {
-      const [oldest = open.fire] = this.#over;
-      this.#over.delete(oldest);
-    }
+    this.noteOver(open.fire);
     return open;
+  }
+
+  /** T3. Its end is told by the log, and what agents say again is not. */
+  noteOver(fire: number): void {
+    this.#over.add(fire);
+    if (this.#over.size <= eventsLimits.ordersMax) return;
+    const [oldest = fire] = this.#over;
+    this.#over.delete(oldest);
   }
 
   /** T3. */
@@ -153,7 +166,10 @@ export class OpenOrders {
   ): AgendaOrder[] {
     if (!open.uncompleted.delete(object)) return [];
     const { scope, token, members } = open.order;
-    if (open.uncompleted.size === 0) this.#forget(open.fire);
+    if (open.uncompleted.size === 0) {
+      this.#forget(open.fire);
+      if (this.#isToldByLog(open)) this.noteOver(open.fire);
+    }
     const member = members.length === 0 ? {} : { member: object };
     const text = why === "" ? {} : { text: why };
     return [{ kind: "agenda-complete", scope, token, error, ...member, ...text }];

@@ -11,8 +11,17 @@ export interface OpenRequest {
   readonly origin: RequestOrigin;
   /** Type of the object, once an order has told it. */
   objectType: string | undefined;
-  /** An agent tells, or has told, its completion under the sender's token. */
-  isToldByAgent: boolean;
+}
+
+/**
+ * START is over when the program has begun, and whoever waits wants its end, which is in no log.
+ * [EMULAB-EVENTS 4.5]
+ */
+export function isProgramStart({
+  objectType,
+  event,
+}: Pick<OpenRequest, "objectType" | "event">): boolean {
+  return objectType === "PROGRAM" && event === "START";
 }
 
 /** What a life before this one has left. */

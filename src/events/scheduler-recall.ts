@@ -12,6 +12,7 @@ import type { RecalledAgent } from "./agent-roll.ts";
 import { eventsLimits } from "./events-limits.ts";
 import { firstQuestion } from "./log-teller.ts";
 import { completionToken, objectsOf, type RecalledOrder } from "./open-orders.ts";
+import { isProgramStart } from "./open-requests.ts";
 import { parseOrigin, type RequestOrigin } from "./request-origin.ts";
 
 export interface RecalledRequest {
@@ -19,7 +20,6 @@ export interface RecalledRequest {
   readonly event: string;
   readonly origin: RequestOrigin;
   readonly objectType: string | undefined;
-  readonly isToldByAgent: boolean;
 }
 
 export interface Recalled {
@@ -38,11 +38,13 @@ export interface Recalled {
   /** Occurrence -> request. */
   readonly items: readonly (readonly [number, number])[];
   readonly orders: readonly RecalledOrder[];
-  /** Orders that the core has ended before agents have (T3 of open-orders.ts). */
+  /** Orders that are over (T3 of open-orders.ts). */
   readonly over: readonly number[];
   readonly revokes: readonly Revoke[];
   /** Completions that may not have been told. */
   readonly finished: readonly Finished[];
+  /** Refusals that may not have been told. */
+  readonly refused: readonly Refused[];
   /** Who has asked that time starts, and whether it has. */
   readonly startQuestions: readonly RequestOrigin[];
   readonly hasTimeStarted: boolean;
@@ -59,9 +61,10 @@ export interface Recalled {
  * Nobody waits for anything any more.
  */
 export function forNewEpoch(recalled: Recalled): Recalled {
-  const none = { requests: [], controls: [], items: [], orders: [], revokes: [], finished: [] };
+  const none = { requests: [], controls: [], items: [], orders: [], revokes: [] };
+  const told = { finished: [], refused: [] };
   const begun = { isLoaded: false, isStarted: false, startQuestions: [], hasTimeStarted: false };
-  return { ...recalled, ...none, ...begun, place: undefined };
+  return { ...recalled, ...none, ...told, ...begun, place: undefined };
 }
 
 interface Finished {
@@ -71,7 +74,16 @@ interface Finished {
   readonly why: string;
 }
 
-/** How many of the last completions are told again: more were not on their way at once. */
+interface Refused {
+  readonly object: string;
+  readonly origin: RequestOrigin;
+  readonly refusal: { readonly code: string; readonly message: string };
+}
+
+/**
+ * How many of the last completions are told again, and of refusals: more were not on their way at
+ * once.
+ */
 const finishedMax = 256;
 
 interface Order {
@@ -103,6 +115,7 @@ export class SchedulerRecall {
   readonly #orderOf = new Map<number, number>();
   readonly #revokes = new Map<number, Revoke>();
   readonly #finished: Finished[] = [];
+  readonly #refused: Refused[] = [];
   #over: number[] = [];
   readonly #agents = new Map<string, RecalledAgent>();
   readonly #objects = new Set<string>();
@@ -149,7 +162,8 @@ export class SchedulerRecall {
     return {
       ...{ incarnation: this.#incarnation, seenSequence: this.#seenSequence },
       ...{ isLoaded: this.#isLoaded, isStarted: this.#isStarted },
-      ...{ place: this.#place, lastRequest: this.#lastRequest, finished: this.#finished },
+      ...{ place: this.#place, lastRequest: this.#lastRequest },
+      ...{ finished: this.#finished, refused: this.#refused },
       requests: [...this.#requests],
       controls: [...this.#controls],
       items: [...this.#items],
@@ -217,8 +231,7 @@ export class SchedulerRecall {
     const origin = parseOrigin(command.origin);
     if (origin === undefined) return;
     this.#taken(origin);
-    const rest = { objectType: undefined, isToldByAgent: false };
-    this.#requests.set(request, { object, event, origin, ...rest });
+    this.#requests.set(request, { object, event, origin, objectType: undefined });
   }
 
   #askedAbout({
@@ -293,7 +306,9 @@ export class SchedulerRecall {
         this.#controls.delete(effect.request);
         if (effect.answer.kind === "accepted" || effect.answer.kind === "appended") {
           this.#items.set(effect.answer.id, effect.request);
-        } else if (effect.answer.kind === "refused") this.#requests.delete(effect.request);
+        } else if (effect.answer.kind === "refused") {
+          this.#refuse(effect.request, effect.answer);
+        }
         return;
       case "event-done":
         this.#finish(effect);
@@ -312,31 +327,38 @@ export class SchedulerRecall {
     const request = number === undefined ? undefined : this.#requests.get(number);
     if (request?.origin.token !== undefined) return;
     const token = done.token === 0 ? completionToken(item) : done.token;
-    this.#keepFinished({ request: { object, objectType }, token, error, why });
+    keepLast(this.#finished, { request: { object, objectType }, token, error, why });
   }
 
   #finish({ request: number, id, error, text: why }: EventDone): void {
     const request = this.#requests.get(number);
     this.#requests.delete(number);
     this.#items.delete(id);
-    this.#endOrder(id);
-    if (request?.origin.token === undefined) return;
+    const token = request?.origin.token;
     // Its start is over, not the program.
-    if (request.objectType === "PROGRAM" && request.event === "START" && error === 0) return;
-    this.#keepFinished({ request, token: request.origin.token, error, why });
+    if (request === undefined || token === undefined || (isProgramStart(request) && error === 0)) {
+      this.#endOrder(id, false);
+      return;
+    }
+    this.#endOrder(id, true);
+    keepLast(this.#finished, { request, token, error, why });
   }
 
-  #endOrder(item: number): void {
+  /** @param isTold its sender is told by the log: nothing that agents say again is to be told */
+  #endOrder(item: number, isTold: boolean): void {
     const token = this.#orderOf.get(item);
-    if (token === undefined || !this.#orders.has(token)) return;
+    if (token === undefined || !(isTold || this.#orders.has(token))) return;
     this.#over.push(token);
     const { ordersMax } = eventsLimits;
     if (this.#over.length > 2 * ordersMax) this.#over = this.#over.slice(-ordersMax);
   }
 
-  #keepFinished(finished: Finished): void {
-    this.#finished.push(finished);
-    if (this.#finished.length > finishedMax) this.#finished.shift();
+  /** Whoever waits for it with a token has not heard of it, if the scheduler died just then. */
+  #refuse(number: number, refusal: Refused["refusal"]): void {
+    const request = this.#requests.get(number);
+    if (request === undefined) return;
+    this.#requests.delete(number);
+    keepLast(this.#refused, { object: request.object, origin: request.origin, refusal });
   }
 
   /** What is over for the core is over for the scheduler. */
@@ -346,4 +368,10 @@ export class SchedulerRecall {
     this.#orderOf.delete(effect.item);
     this.#revokes.delete(effect.token);
   }
+}
+
+/** The last `finishedMax`. */
+function keepLast<Row>(rows: Row[], row: Row): void {
+  rows.push(row);
+  if (rows.length > finishedMax) rows.shift();
 }

@@ -21,10 +21,8 @@ import type {
   EventDone,
   Fire,
   ObjectCompleted,
-  Revoke,
   TimeStarted,
 } from "../core/agenda/effects.ts";
-import { waitsForCompletion } from "../core/agenda/event-types.ts";
 import { builtIn } from "../core/agenda/object-table.ts";
 import type { Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
@@ -41,24 +39,23 @@ import {
   type AgentReport,
   formatAlive,
   formatClockAnswer,
-  formatOrder,
-  formatRevoke,
   type OrderInstant,
   type OrderSender,
   parseReport,
 } from "../wire/event/orders.ts";
-import { AgentRoll, type RecalledAgent } from "./agent-roll.ts";
+import { AgentRoll } from "./agent-roll.ts";
 import { ControlRequests } from "./control-requests.ts";
 import type { LogTeller } from "./log-teller.ts";
-import { completionToken, type OpenOrder, OpenOrders, objectsOf } from "./open-orders.ts";
-import { type OpenRequest, OpenRequests } from "./open-requests.ts";
+import { completionToken, type OpenOrder, OpenOrders } from "./open-orders.ts";
+import { isProgramStart, type OpenRequest, OpenRequests } from "./open-requests.ts";
+import { OrderDispatcher } from "./order-dispatcher.ts";
 import { readRequest } from "./read-request.ts";
 import { RefusedNotices } from "./refused-notices.ts";
 import { formatOrigin, noOrigin, type RequestOrigin } from "./request-origin.ts";
 import type { Recalled } from "./scheduler-recall.ts";
 import { SenderAnswers } from "./sender-answers.ts";
 import { SteadyPublisher } from "./steady-publisher.ts";
-import { SteadySubscription } from "./steady-subscription.ts";
+import { describeLost, SteadySubscription } from "./steady-subscription.ts";
 import { WallInstants } from "./wall-instants.ts";
 
 export interface SchedulerOptions {
@@ -102,6 +99,7 @@ export class Scheduler {
   readonly #control: ControlRequests;
   readonly #roll: AgentRoll;
   readonly #orders: OpenOrders;
+  readonly #dispatcher: OrderDispatcher;
   readonly #requests: OpenRequests;
   /** Who wants to hear that time has started. */
   #startQuestions: RequestOrigin[] = [];
@@ -120,7 +118,7 @@ export class Scheduler {
     this.#options = options;
     this.#by = { experiment, sender };
     this.#requests = new OpenRequests(recalled, options.requestsPerSenderMax);
-    this.#orders = new OpenOrders(recalled?.over);
+    this.#orders = new OpenOrders(recalled?.over, (open) => this.#isToldByLog(open));
     // Before anything is heard: what agents have said meanwhile belongs to them.
     for (const one of recalled?.orders ?? []) this.#orders.recall(one, this.#tokenOf(one.fire));
     this.#isStarted = recalled?.isStarted ?? false;
@@ -147,8 +145,14 @@ export class Scheduler {
       onDown: (objects, reason) => {
         onWarning(`${objects.join(", ")}: ${reason}`);
         this.submit({ ...agents, objects, state: "down", reason });
-        this.#takeBackFrom(objects);
+        this.#dispatcher.takeBackFrom(objects);
       },
+    });
+    this.#dispatcher = new OrderDispatcher({
+      ...{ by: this.#by, clock, orders: this.#orders, roll: this.#roll },
+      ...{ publisher: this.#publisher, hostOf: options.hostOf },
+      instant: (us) => this.#instant(us),
+      submit: (command) => this.submit(command),
     });
     this.#link = options.connect({
       onEffects: (effects) => {
@@ -237,11 +241,14 @@ export class Scheduler {
     // Sent perhaps and perhaps not: agents know what they have had (O1, orders.ts), in that life.
     for (const open of left) {
       const isOpen = this.#orders.get(open.fire) === open;
-      if (isOpen) this.#send(open, [...open.uncompleted], recalled.agents);
+      if (isOpen) this.#dispatcher.send(open, [...open.uncompleted], recalled.agents);
     }
-    for (const revoke of recalled.revokes) this.#revoke(revoke);
+    for (const revoke of recalled.revokes) this.#dispatcher.revoke(revoke);
     for (const done of recalled.finished) {
       this.#answers.completion(done.request, done.error, done.token, done.why);
+    }
+    for (const { object, origin, refusal } of recalled.refused) {
+      this.#answers.refused(object, origin, refusal);
     }
   }
 
@@ -252,7 +259,7 @@ export class Scheduler {
         if (!over.includes(effect.item)) this.#order(effect);
         break;
       case "revoke":
-        this.#revoke(effect);
+        this.#dispatcher.revoke(effect);
         break;
       case "time-started":
         this.#startTime(effect);
@@ -273,88 +280,9 @@ export class Scheduler {
   }
 
   #order(fire: Fire): void {
-    const open = this.#orders.add(fire, this.#tokenOf(fire));
     const request = this.#requestOf(fire);
     if (request !== undefined) request.objectType = fire.event.type;
-    this.#send(open, objectsOf(fire));
-  }
-
-  /** @param only the agents that are to obey, in these lives; whoever serves it when absent */
-  #send(open: OpenOrder, objects: readonly string[], only: readonly RecalledAgent[] = []): void {
-    const { order, fire, token } = open;
-    const { event, dueStampUs, whenLate, toleranceUs } = order;
-    const due = this.#instant(dueStampUs);
-    const skipAfterUs = whenLate === "skip" ? toleranceUs : undefined;
-    const { type: objtype, event: eventtype, args } = event;
-    for (const objname of objects) {
-      const life = only.find((agent) => agent.objects.includes(objname))?.life;
-      const facts = { fire, token, objtype, objname, eventtype, args, due, skipAfterUs, life };
-      const notification = formatOrder(facts, this.#options.hostOf(objname), this.#by);
-      this.#publisher.publish(notification, ({ matched }) => {
-        if (matched === 0) this.#unheard(open, objname);
-        else if (!this.#roll.speaksFor(objname)) this.#sentToOld(open, objname);
-      });
-    }
-  }
-
-  /**
-   * An old agent tells completions of what sequences wait for, and of START, and nothing else: that
-   * it was sent is all that will be known.
-   */
-  #sentToOld(open: OpenOrder, objname: string): void {
-    const { event, dueStampUs } = open.order;
-    if (waitsForCompletion(event)) return;
-    const firedUs = Math.max(dueStampUs, this.#options.clock.nowUs());
-    this.#tell(this.#orders.fired(open, objname, { firedUs, outcome: "sent" }));
-  }
-
-  /** Nobody will ever answer, unless an agent is cut off that goes on where it was. */
-  #unheard(open: OpenOrder, objname: string): void {
-    if (this.#roll.isServed(objname)) return;
-    const outcome = `failed: no agent of ${objname} is on the bus; is its node up?`;
-    const firedUs = this.#options.clock.nowUs();
-    this.#tell(this.#orders.fired(open, objname, { firedUs, outcome }));
-    const why = outcome.replace("failed: ", "");
-    this.#tell(this.#orders.completed(open, objname, { error: -1, why }));
-  }
-
-  #revoke(revoke: Revoke): void {
-    const open = this.#orders.get(revoke.token);
-    const { scope, token } = revoke;
-    if (open === undefined || open.firedUs > 0) {
-      this.submit({ kind: "agenda-revoked", scope, token, fired: true });
-      return;
-    }
-    open.isRevoked = true;
-    for (const objname of open.uncompleted) {
-      this.#askBack(open, objname, () => {
-        // Nobody has it, so that nobody fires it.
-        this.#tell(this.#orders.revoked(open, objname, false));
-      });
-    }
-  }
-
-  #askBack(open: OpenOrder, objname: string, onUnheard: () => void): void {
-    const report = {
-      fire: open.fire,
-      token: open.token,
-      objtype: open.order.event.type,
-      objname,
-    };
-    const host = this.#options.hostOf(objname);
-    this.#publisher.publish(formatRevoke(report, host, this.#by), ({ matched }) => {
-      if (matched === 0) onUnheard();
-    });
-  }
-
-  /** For the core it is over: an agent that was only cut off must not fire it when it is back. */
-  #takeBackFrom(objects: readonly string[]): void {
-    for (const open of this.#orders.all()) this.#takeBack(open, objects);
-  }
-
-  #takeBack(open: OpenOrder, objects: readonly string[]): void {
-    const theirs = objects.filter((name) => open.unfired.has(name));
-    for (const name of theirs) this.#askBack(open, name, () => undefined);
+    this.#dispatcher.order(fire, request?.origin.token);
   }
 
   /** For agents, who begin anew, and for everybody who watches. [EMULAB-EVENTS 2.5] */
@@ -397,12 +325,10 @@ export class Scheduler {
     const request = this.#requests.get(number);
     this.#requests.end(number, id);
     const open = this.#orders.endItem(id);
-    if (open !== undefined) this.#takeBack(open, [...open.unfired]);
+    if (open !== undefined) this.#dispatcher.takeBack(open, open.unfired);
     if (request === undefined || request.origin.token === undefined) return;
-    // START is over when the program has begun; whoever waits wants its end. [EMULAB-EVENTS 4.5]
-    const isProgramStarted =
-      request.objectType === "PROGRAM" && request.event === "START" && error === 0;
-    if (request.isToldByAgent || isProgramStarted) return;
+    // Its agent tells the end.
+    if (isProgramStart(request) && error === 0) return;
     this.#answers.completion(request, error, request.origin.token, text);
   }
 
@@ -492,7 +418,7 @@ export class Scheduler {
       this.#refuse(object, origin, { code: "limit", message: tooMany });
       return;
     }
-    const open = { object, event, origin, objectType: undefined, isToldByAgent: false };
+    const open = { object, event, origin, objectType: undefined };
     const facts = { scope, request: this.#requests.add(open), origin: formatOrigin(origin) };
     this.submit({ kind: "agenda-schedule", ...facts, ...read.request });
     onRequest?.(notification);
@@ -541,17 +467,27 @@ export class Scheduler {
   #complete(report: AgentReport & { kind: "complete" }, notification: Notification): void {
     const { fire, objname, token, error, why } = report;
     if (fire !== undefined && this.#orders.isOver(fire)) return;
-    const objectType = getText(notification, attributeNames.objtype);
-    this.#answers.completion({ object: objname, objectType }, error, token, why);
     const open =
       fire === undefined ? this.#orders.findByToken(objname, token) : this.#orders.get(fire);
+    const isToldByLog = open !== undefined && this.#isToldByLog(open);
+    if (!isToldByLog) {
+      const objectType = getText(notification, attributeNames.objtype);
+      this.#answers.completion({ object: objname, objectType }, error, token, why);
+    }
     if (open === undefined) return;
-    const request = this.#requestOf(open.order);
-    if (request !== undefined && open.order.members.length === 0) request.isToldByAgent = true;
     // A completion is the proof that it fired, whoever does not say when.
     const firedUs = this.#options.clock.nowUs();
     this.#tell(this.#orders.fired(open, objname, { firedUs, outcome: "done" }));
     this.#tell(this.#orders.completed(open, objname, { error, why }));
+  }
+
+  /**
+   * E1. The core may have ended it before, by what was heard earlier: that is told, and no other.
+   */
+  #isToldByLog({ order }: OpenOrder): boolean {
+    const request = this.#requestOf(order);
+    const isWaitedFor = request?.origin.token !== undefined && !isProgramStart(request);
+    return isWaitedFor && order.members.length === 0;
   }
 
   #answerClock(agent: string, sentUs: number): void {
@@ -588,8 +524,4 @@ export class Scheduler {
     const { clockName } = this.#options;
     return { wallUs: this.#wall.wallOf(us), monotonic: { us, clock: clockName } };
   }
-}
-
-function describeLost(lost: number): string {
-  return lost < 0 ? "requests and reports are lost" : `${lost} requests or reports are lost`;
 }

@@ -38,6 +38,13 @@ export class SteadySubscription {
     return subscription;
   }
 
+  /** As `open`, but where the bus does not take it now it is tried again until it does. */
+  static async begin(options: SteadySubscriptionOptions): Promise<SteadySubscription> {
+    const subscription = new SteadySubscription(options);
+    await subscription.#trySubscribe(options.after);
+    return subscription;
+  }
+
   /** Everything up to here was had; undefined while it is not in force. */
   get place(): BusPlace | undefined {
     return this.#subscribed?.place;
@@ -66,7 +73,7 @@ export class SteadySubscription {
           this.#subscribed = undefined;
           if (this.#isClosed) return;
           onWarning(`the bus has ended a subscription: ${reason}; going on where it was`);
-          this.#resubscribe(end);
+          void this.#trySubscribe(end);
         },
       },
     );
@@ -75,12 +82,20 @@ export class SteadySubscription {
     else this.#subscribed = subscribed;
   }
 
-  #resubscribe(after: BusPlace): void {
-    this.#subscribe(after).catch((error: unknown) => {
+  async #trySubscribe(after: BusPlace | undefined): Promise<void> {
+    try {
+      await this.#subscribe(after);
+    } catch (error) {
       if (this.#isClosed) return;
       this.#options.onWarning(`the bus takes no subscription: ${String(error)}; trying again`);
       const { clock } = this.#options;
-      this.#cancelRetry = clock.after(eventsTime.resubscribeMs, () => this.#resubscribe(after));
-    });
+      const again = (): void => void this.#trySubscribe(after);
+      this.#cancelRetry = clock.after(eventsTime.resubscribeMs, again);
+    }
   }
+}
+
+/** Of what a scheduler hears: the number that `onGap` is given, in words. */
+export function describeLost(lost: number): string {
+  return lost < 0 ? "requests and reports are lost" : `${lost} requests or reports are lost`;
 }

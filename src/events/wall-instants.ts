@@ -9,6 +9,9 @@ import type { Clock } from "../host/clock.ts";
 /** As far as the two clocks may seem to move against each other, microseconds (W1). */
 export const wallStepUs = 3_000;
 
+/** Two readings that are further apart, microseconds, are not compared. */
+const readingUsMax = 1_000;
+
 export class WallInstants {
   readonly #clock: Pick<Clock, "nowUs" | "wallMs">;
   #offsetUs: number | undefined;
@@ -19,9 +22,13 @@ export class WallInstants {
 
   /** @param us of the monotonic clock. @returns microseconds since 1970 */
   wallOf(us: number): number {
-    const seenUs = Math.round(this.#clock.wallMs() * 1_000 - this.#clock.nowUs());
+    const beforeUs = this.#clock.nowUs();
+    const seenUs = Math.round(this.#clock.wallMs() * 1_000 - beforeUs);
+    const tookUs = this.#clock.nowUs() - beforeUs;
     const offsetUs = this.#offsetUs ?? seenUs;
-    this.#offsetUs = Math.abs(seenUs - offsetUs) > wallStepUs ? seenUs : offsetUs;
+    // A pause of this process between the two readings is no step of the wall's clock.
+    const isStep = tookUs <= readingUsMax && Math.abs(seenUs - offsetUs) > wallStepUs;
+    this.#offsetUs = isStep ? seenUs : offsetUs;
     return us + this.#offsetUs;
   }
 }

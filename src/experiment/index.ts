@@ -10,6 +10,7 @@ export {
 export { withShells } from "./default-shell.ts";
 export { formatDiagnostic } from "./diagnostics.ts";
 export { describeCondition, describeDeclaredBarrier, explain } from "./explain.ts";
+export { type RouteAddresses, routeAddresses } from "./given-routes.ts";
 export { drawDot } from "./graph/dot.ts";
 export { drawSvg } from "./graph/svg.ts";
 export { fileBytesMax } from "./limits.ts";

@@ -69,6 +69,17 @@ export interface TrafficFlow {
   readonly at: SourcePosition;
 }
 
+/** `$node add-route`: by which node beside it a node sends what is for somewhere else. */
+export interface GivenRoute {
+  readonly node: string;
+  /** A node with one link; or the network of a link, and whose end the file names it by. */
+  readonly to:
+    | { readonly node: string; readonly link?: undefined }
+    | { readonly link: string; readonly node?: string };
+  readonly by: string;
+  readonly at: SourcePosition;
+}
+
 /** Something to unpack on a node before its programs start. */
 export interface Archive {
   readonly directory: string;
@@ -249,6 +260,8 @@ export interface Experiment {
   readonly timelines: readonly EventTimeline[];
   readonly groups: readonly EventGroup[];
   readonly traffic?: readonly TrafficFlow[];
+  /** What nodes are told besides the routes that are computed. */
+  readonly routes?: readonly GivenRoute[];
   /** Barriers the file declares; programs may use others without. */
   readonly barriers?: readonly BarrierDeclaration[];
   /** What the instances are told of the plan that they are of. */

@@ -6,6 +6,7 @@ import { defaultCatalogue } from "./catalogue.ts";
 import type {
   Diagnostic,
   Experiment,
+  GivenRoute,
   Link,
   PlannedEvent,
   Program,
@@ -125,7 +126,8 @@ class NsPrinter {
   }
 
   print(): string {
-    const { simulator, environment, links, sequences, timelines } = this.#experiment;
+    const { simulator, environment, links, routes = [] } = this.#experiment;
+    const { sequences, timelines } = this.#experiment;
     this.#add(`# ${this.#experiment.pid}/${this.#experiment.eid}`.replace(/[^ -~]/g, "?"));
     this.#add(`set ${nsWord(simulator)} [new Simulator]`, "source tb_compat.tcl", "");
     for (const [name, value] of environment) {
@@ -137,6 +139,7 @@ class NsPrinter {
     const { nodes } = this.#experiment;
     const showAddresses = !areAddressesAutomatic(nodes, links, defaultCatalogue);
     for (const link of links) this.#add(...nsLink(link, this.#ns, showAddresses));
+    for (const route of routes) this.#add(nsRoute(route, this.#ns));
     if (sequences.length + timelines.length > 0) this.#add("");
     for (const { name } of sequences) this.#add(`set ${nsWord(name)} [${this.#ns} event-sequence]`);
     for (const { name } of timelines) this.#add(`set ${nsWord(name)} [${this.#ns} event-timeline]`);
@@ -220,6 +223,16 @@ class NsPrinter {
   }
 }
 
+function nsRoute({ node, to, by }: GivenRoute, ns: string): string {
+  const there =
+    to.link === undefined
+      ? nsReference(to.node)
+      : to.node === undefined
+        ? nsReference(to.link)
+        : `[${ns} lanlink ${nsReference(to.link)} ${nsReference(to.node)}]`;
+  return `${nsReference(node)} add-route ${there} ${nsReference(by)}`;
+}
+
 const noProgram = { command: "" };
 
 function nsProgram(program: Program, ns: string): string[] {
@@ -273,7 +286,7 @@ function differences(experiment: Experiment, text: string): Diagnostic[] {
   compare(experiment.programs, back.programs, ({ name }) => `what the program ${name} is`);
   compare(experiment.events, back.events, ({ object, event }) => `when ${object} gets ${event}`);
   if (found.length === 0 && !same(experiment, back)) {
-    found.push(refusal(start, "the sequences, timelines, groups or options as they are"));
+    found.push(refusal(start, "the routes, sequences, timelines, groups or options as they are"));
   }
   return found;
 }

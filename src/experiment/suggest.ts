@@ -3,7 +3,8 @@
 
 /**
  * The candidate closest to `word` by edit distance (a swap of neighbours counts once, letter case
- * counts little), or undefined when none is near enough.
+ * counts little), or undefined when none is near enough: more than half of the letters must be as
+ * they were meant, so that nobody who writes "c" is told of "a".
  */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   if (word === "" || word.length > 64) return undefined;
@@ -14,6 +15,7 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) > allowed) continue;
     const distance = editDistance(lower, candidate.toLowerCase());
+    if (distance * 2 >= Math.max(candidate.length, word.length)) continue;
     if (distance < bestDistance && candidate !== word) {
       best = candidate;
       bestDistance = distance;

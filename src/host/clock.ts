@@ -31,6 +31,13 @@ export const systemClock: Clock = {
   },
 };
 
+/** Calls `callback` if the process is still there then; does not keep it from ending. */
+export function afterUnlessEnded(delayMs: number, callback: () => void): Cancel {
+  const timer = setTimeout(callback, delayMs);
+  timer.unref();
+  return () => clearTimeout(timer);
+}
+
 /** Resolves after `delayMs`. */
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => {

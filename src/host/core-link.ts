@@ -10,6 +10,12 @@ import type { Command } from "../core/command.ts";
 import type { BarrierPageAsk, EventPage, ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 
+/** Whether a scope is one of those that something is said of. One log has one such function. */
+export type OfScope = (scope: string) => boolean;
+
+/** Of a core with one log. */
+export const everyScope: OfScope = () => true;
+
 /** What an edge does with what it is told. */
 export interface EdgeHandler {
   onEffects(effects: readonly EdgeEffect[]): void;
@@ -18,10 +24,10 @@ export interface EdgeHandler {
   /** The link to a remote core is gone (`false`) or back (`true`); commands are kept meanwhile. */
   onLink?(up: boolean): void;
   /**
-   * The core's log takes nothing (`true`) or does again: no outcome can come meanwhile, and what
-   * was submitted may still happen (D10).
+   * The core's log takes nothing (`true`) or does again, for these scopes: no outcome can come
+   * meanwhile, and what was submitted may still happen (D10).
    */
-  onLogAway?(isAway: boolean): void;
+  onLogAway?(isAway: boolean, of: OfScope): void;
   /** The core refuses this edge for good (wrong secret, incarnation ended). */
   onClosed?(reason: string): void;
 }
@@ -41,6 +47,11 @@ export interface CoreLink {
   listEvents(scope: string, after: number): Promise<EventPage>;
   /** Ends the edge in order: its participants leave. Resolves when the core has it in the log. */
   close(): Promise<void>;
+  /**
+   * Goes without a word, where the edge can do that: the core keeps for its lease what waits behind
+   * it, so that another edge may take it over.
+   */
+  letGo?(): void;
 }
 
 /** How an edge gets its link. `edge` is its name, unique in the core, e.g. `node0/syncd`. */

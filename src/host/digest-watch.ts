@@ -112,16 +112,36 @@ function winnerOf(votes: readonly Vote[]): string | undefined {
     if (group === undefined) groups.set(vote.digest, [vote]);
     else group.push(vote);
   }
-  const key = (group: readonly Vote[]): string => {
-    const [first] = group.map(({ build, server }) => `${build} ${server}`).sort();
-    return first ?? "";
-  };
-  const ordered = [...groups.entries()].sort(([, a], [, b]) => {
-    if (a.length !== b.length) return b.length - a.length;
-    return key(a) < key(b) ? -1 : 1;
-  });
-  return ordered[0]?.[0];
+  // G2: of each group who has the oldest build, and of those the first name.
+  const ordered = [...groups]
+    .map(([digest, group]) => ({ digest, votes: group.length, first: group.sort(byBuild)[0] }))
+    .sort((a, b) => {
+      if (a.votes !== b.votes) return b.votes - a.votes;
+      return a.first === undefined || b.first === undefined ? 0 : byBuild(a.first, b.first);
+    });
+  return ordered[0]?.digest;
 }
+
+function byBuild(one: Vote, other: Vote): number {
+  const order = compareBuilds(one.build, other.build);
+  if (order !== 0) return order;
+  return one.server < other.server ? -1 : 1;
+}
+
+/** Numbers in them by value: `muster 0.10.0` is newer than `muster 0.9.0`. */
+function compareBuilds(one: string, other: string): number {
+  const [ours, theirs] = [partsOf(one), partsOf(other)];
+  for (const [at, part] of ours.entries()) {
+    const against = theirs[at];
+    if (against === undefined) return 1;
+    const difference = Number(part) - Number(against);
+    if (difference !== 0 && !Number.isNaN(difference)) return difference;
+    if (part !== against) return part < against ? -1 : 1;
+  }
+  return ours.length - theirs.length;
+}
+
+const partsOf = (build: string): readonly string[] => build.match(/\d+|\D+/g) ?? [];
 
 function trim(map: Map<number, unknown>): void {
   for (const key of map.keys()) {

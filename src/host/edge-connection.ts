@@ -22,9 +22,9 @@ import type {
   SubscriptionFrame,
 } from "../wire/link/frames.ts";
 import { FrameError, formatFrame, linkFormat } from "../wire/link/frames.ts";
-import type { EdgeRights } from "./check-frame.ts";
 import { checkEdgeFrame, refuse } from "./check-frame.ts";
 import type { Cancel } from "./clock.ts";
+import type { EdgeRights } from "./edge-rights.ts";
 import type { Host } from "./host.ts";
 import type { Logger } from "./logger.ts";
 import type { PreparedBatch } from "./publications.ts";
@@ -77,10 +77,14 @@ export interface Admission {
   readonly proof?: string;
   /** Where it calls from, when what it says itself of that does not count. */
   readonly address?: string;
+  /** The scope that it has come for: it lives in the log of that one. */
+  readonly scope?: string;
 }
 
 export interface EdgeConnectionOptions {
   readonly host: Host;
+  /** Which host has a scope, where it is not always `host`. */
+  readonly hostOf?: (scope: string) => Host;
   readonly logger: Logger;
   readonly transport: LinkTransport;
   /** Bytes a peer may leave unread (L5). */
@@ -90,14 +94,22 @@ export interface EdgeConnectionOptions {
   readonly onAdmitted?: () => void;
   /** Parties that an edge may have at barriers at once, and what is said beyond it. */
   readonly waitsMax?: { readonly count: number; readonly message: string };
-  /** Sees each command of an edge that is let in. @returns why it is refused, if it is. */
-  readonly objection?: (command: EdgeCommand) => Pick<Refusal, "code" | "message"> | undefined;
+  /**
+   * Sees each command of an edge that is let in. @param host that has the edge. @returns why it is
+   * refused, if it is.
+   */
+  readonly objection?: (
+    command: EdgeCommand,
+    host: Host,
+  ) => Pick<Refusal, "code" | "message"> | undefined;
   /** Serves subscriptions, where topics are to be had. */
   readonly openFeed?: (peer: FeedPeer) => FrameFeed;
 }
 
 export class EdgeConnection {
   readonly #options: EdgeConnectionOptions;
+  /** That of its log, once it is let in. */
+  #host: Host;
   #cancelTimer: Cancel;
   #port: RemotePort | undefined;
   /** The peer has more unread than it may (L5). */
@@ -108,6 +120,7 @@ export class EdgeConnection {
 
   constructor(options: EdgeConnectionOptions) {
     this.#options = options;
+    this.#host = options.host;
     this.#cancelTimer = options.host.clock.after(helloMsMax, () => options.transport.destroy());
   }
 
@@ -121,7 +134,7 @@ export class EdgeConnection {
     // The end of a link is decided by one frame; what came with it is nobody's any more.
     if (!this.#options.transport.isOpen) return;
     try {
-      this.#onFrame(checkEdgeFrame(frame, this.#options.host.limits, this.#port));
+      this.#onFrame(checkEdgeFrame(frame, this.#host.limits, this.#port));
     } catch (error) {
       this.fail(error);
     }
@@ -138,11 +151,11 @@ export class EdgeConnection {
 
   end(reason: string, { mayReturn }: { readonly mayReturn: boolean }): void {
     this.#send({ kind: "closed", reason, mayReturn });
-    const { transport, host } = this.#options;
+    const { transport } = this.#options;
     transport.end();
     this.#detach();
     this.#cancelTimer();
-    this.#cancelTimer = host.clock.after(lingerMs, () => transport.destroy());
+    this.#cancelTimer = this.#host.clock.after(lingerMs, () => transport.destroy());
   }
 
   /** The core goes: edges are told, nobody else keeps the process (L3). */
@@ -153,12 +166,12 @@ export class EdgeConnection {
 
   /** Something of what was sent has left: a peer that was behind may have caught up (L5). */
   sent(): void {
-    const { transport, queueBytesMax, host } = this.#options;
+    const { transport, queueBytesMax } = this.#options;
     if (!this.#isBehind || transport.queuedBytes * 2 > queueBytesMax) return;
     this.#isBehind = false;
     const port = this.#port;
     if (port !== undefined) {
-      for (const { sequence, effects } of host.keptFor(port, port.sentSequence)) {
+      for (const { sequence, effects } of this.#host.keptFor(port, port.sentSequence)) {
         port.deliver(sequence, effects);
       }
     }
@@ -173,7 +186,7 @@ export class EdgeConnection {
   }
 
   #onFrame(frame: EdgeFrame): void {
-    const { host } = this.#options;
+    const host = this.#host;
     const port = this.#port;
     if (port === undefined) {
       this.#onHello(frame);
@@ -190,7 +203,7 @@ export class EdgeConnection {
       case "describe": {
         const { scope, barrier, after, max } = frame;
         const page = { ...(after && { after }), ...(max === undefined ? {} : { max }) };
-        const description = host.describe(scope, barrier, page);
+        const description = this.#hostOf(scope).describe(scope, barrier, page);
         this.#send({ kind: "description", id: frame.id, description });
         return;
       }
@@ -198,7 +211,7 @@ export class EdgeConnection {
         this.#send({ kind: "clock", id: frame.id, us: host.logClockUs() });
         return;
       case "list-events": {
-        const page = host.listEvents(frame.scope, frame.after);
+        const page = this.#hostOf(frame.scope).listEvents(frame.scope, frame.after);
         this.#send({ kind: "events", id: frame.id, page });
         return;
       }
@@ -212,8 +225,12 @@ export class EdgeConnection {
     }
   }
 
+  #hostOf(scope: string): Host {
+    return this.#options.hostOf?.(scope) ?? this.#host;
+  }
+
   #onBatch({ number, commands }: BatchFrame, port: RemotePort): void {
-    const { host } = this.#options;
+    const host = this.#host;
     const known = host.publications.find(port, port, number);
     if (known !== undefined || port.source.isWaiting || commands.some(isTopicPublish)) {
       this.#onLateBatch(number, commands, port, known);
@@ -229,7 +246,7 @@ export class EdgeConnection {
     port: RemotePort,
     known: PreparedBatch | undefined,
   ): void {
-    const { host } = this.#options;
+    const host = this.#host;
     // Of one that the core would ignore the messages would be stored for nothing.
     if (!port.isNext(number)) throw new FrameError(`batch ${number} out of its turn`);
     if (number <= host.lastBatch(port.edge, port.incarnation)) {
@@ -250,8 +267,8 @@ export class EdgeConnection {
 
   /** L6. */
   #checkAhead({ source }: RemotePort): void {
-    const { transport, host, logger } = this.#options;
-    const { mailboxCommandsMax } = host.limits;
+    const { transport, logger } = this.#options;
+    const { mailboxCommandsMax } = this.#host.limits;
     const isTooMuch = source.bytes > this.#options.queueBytesMax;
     if (source.depth <= mailboxCommandsMax && !isTooMuch) return;
     if (transport.setReading !== undefined) {
@@ -266,8 +283,8 @@ export class EdgeConnection {
   }
 
   #onTaken({ source }: RemotePort): void {
-    const { host, queueBytesMax } = this.#options;
-    if (!this.#isAhead || source.depth * 2 > host.limits.mailboxCommandsMax) return;
+    const { queueBytesMax } = this.#options;
+    if (!this.#isAhead || source.depth * 2 > this.#host.limits.mailboxCommandsMax) return;
     if (source.bytes * 2 > queueBytesMax) return;
     this.#isAhead = false;
     this.#readOn();
@@ -279,8 +296,8 @@ export class EdgeConnection {
 
   /** A refused command arrives nowhere, so that it is not counted with those that do. */
   #judgeAll(commands: readonly EdgeCommand[], port: RemotePort): readonly EdgeCommand[] {
-    const { waitsMax, host } = this.#options;
-    let here = waitsMax === undefined ? 0 : host.waitersOf(port) + port.source.arrivals;
+    const { waitsMax } = this.#options;
+    let here = waitsMax === undefined ? 0 : this.#host.waitersOf(port) + port.source.arrivals;
     return commands.map((command) => {
       const judged = this.#judge(command);
       if (waitsMax === undefined || !isArrival(judged)) return judged;
@@ -291,12 +308,12 @@ export class EdgeConnection {
   }
 
   #judge(command: EdgeCommand): EdgeCommand {
-    const objection = this.#options.objection?.(command);
+    const objection = this.#options.objection?.(command, this.#host);
     return objection === undefined ? command : refuse(command, objection.code, objection.message);
   }
 
   #onHello(frame: EdgeFrame): void {
-    const { host, transport, admit } = this.#options;
+    const { transport, admit } = this.#options;
     if (frame.kind !== "hello") throw new FrameError(`a frame before hello (${frame.kind})`);
     const admission =
       frame.format === linkFormat
@@ -307,6 +324,9 @@ export class EdgeConnection {
       return;
     }
     this.#cancelTimer();
+    const { scope } = admission;
+    if (scope !== undefined) this.#host = this.#hostOf(scope);
+    const host = this.#host;
     if (!host.isStarted) {
       // It has not read its log yet, so it does not know whom it knows. The edge tries again.
       transport.destroy();
@@ -325,7 +345,8 @@ export class EdgeConnection {
   }
 
   #welcome(admission: Admission, { incarnation, acknowledged, seen }: HelloFrame): void {
-    const { host, transport } = this.#options;
+    const { transport } = this.#options;
+    const host = this.#host;
     if (!transport.isOpen) return;
     const { edge, grant, proof } = admission;
     const lastBatch = host.lastBatch(edge, incarnation);
@@ -359,7 +380,7 @@ export class EdgeConnection {
 
   /** What it was told before it ended still finds its clients, if they are there. */
   #sayEnded(edge: string, incarnation: number, seen: number): void {
-    for (const kept of this.#options.host.keptFor({ edge, incarnation }, seen)) {
+    for (const kept of this.#host.keptFor({ edge, incarnation }, seen)) {
       this.#send({ kind: "effects", ...kept });
     }
     const sequence = Number.MAX_SAFE_INTEGER;
@@ -403,9 +424,8 @@ export class EdgeConnection {
     this.#feed?.close();
     this.#feed = undefined;
     if (port === undefined) return;
-    const { host } = this.#options;
-    host.publications.left(port, port);
-    host.detach(port, true);
+    this.#host.publications.left(port, port);
+    this.#host.detach(port, true);
   }
 }
 

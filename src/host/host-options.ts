@@ -2,7 +2,7 @@
 // What a host is made with.
 import type { LogEntry } from "../core/command.ts";
 import type { Applied } from "../core/effect.ts";
-import type { Limits } from "../core/limits.ts";
+import type { CoreLimits, Limits } from "../core/limits.ts";
 import type { Service } from "../core/service.ts";
 import type { Log, LogError } from "../engine/log.ts";
 import type { Payloads } from "../engine/payloads.ts";
@@ -26,7 +26,13 @@ export interface HostOptions {
   /** The messages of topics; in memory when absent, which goes with a log in memory only. */
   readonly payloads?: Payloads;
   readonly clock: Clock;
+  /** Those of the core decide until the log says which do (core/told-limits.ts). */
   readonly limits: Limits;
+  /**
+   * What of them is to hold in the log, because whoever started the server said so; absent, those
+   * that are no defaults.
+   */
+  readonly toldLimits?: Partial<CoreLimits>;
   readonly logger: Logger;
   /** A tick each second also without deadlines, so that log time never falls behind (D2). */
   readonly steadyTicks?: boolean;

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Host: the loop around one core. Collects the commands of one turn of the event loop into an
-// entry, appends it, applies what the log delivers, hands effects to the edges, and keeps ONE timer
-// armed. The append is the only place where it waits between a command and its effects.
+// Host: the loop around one core. Replays the log, applies what it delivers, says what that means
+// for the server and its edges, and keeps ONE timer armed. Commands get into the log by its
+// appender (H2), effects to the edges by its ports (H3); the append is the only place where it
+// waits between a command and its effects.
 //
 //   H1. Effects leave only after their entry came back from the log.
-//   H2. After a failed append everything unacknowledged is sent again, in order, until it is
-//       applied.
-//   H3. Effects for an edge that is away are kept until it returns or its lease ends.
-import type { Batch, Entry, LogEntry } from "../core/command.ts";
+import type { Batch, LogEntry } from "../core/command.ts";
+import type { CoreFacts } from "../core/core-facts.ts";
 import type {
   BarrierPageAsk,
   CoreFigures,
@@ -15,41 +14,39 @@ import type {
   ScopeDescription,
 } from "../core/description.ts";
 import type { Applied } from "../core/effect.ts";
-import type { Limits } from "../core/limits.ts";
-import { type CoreFacts, Service } from "../core/service.ts";
-import { CannotFollow, coreVersionMax, snapshotsVersion } from "../core/version.ts";
+import { type Limits, unusualLimits } from "../core/limits.ts";
+import { Service } from "../core/service.ts";
+import type { ToldLimits } from "../core/told-limits.ts";
+import { CannotFollow, snapshotsVersion } from "../core/version.ts";
 import { fenceOf, type Log, LogError, type LogReader } from "../engine/log.ts";
 import { MemoryPayloads, type Payloads } from "../engine/payloads.ts";
+import { Appender } from "./appender.ts";
+import { AttachedPorts } from "./attached-ports.ts";
 import { AwaitedEntries } from "./awaited-entries.ts";
 import type { Clock } from "./clock.ts";
-import type { ConnectEdge, CoreLink, EdgeHandler } from "./core-link.ts";
-import { cutBatches } from "./cut-batches.ts";
+import type { ConnectEdge, CoreLink } from "./core-link.ts";
 import { DigestOnce } from "./digest-once.ts";
 import type { Kept } from "./effect-store.ts";
-import { byEdge, EffectStore } from "./effect-store.ts";
 import type { HostOptions, Observer, SnapshotSource } from "./host-options.ts";
 import { newIncarnation } from "./ids.ts";
-import { keyOf, LifeTable } from "./life-table.ts";
+import { LimitTeller } from "./limit-teller.ts";
+import { limitsBefore } from "./limits-before.ts";
 import { connectLocalEdge, endLocalEdge, LocalLink } from "./local-link.ts";
-import { LogWatch } from "./log-watch.ts";
 import type { Logger } from "./logger.ts";
-import { LostAppends } from "./lost-appends.ts";
+import { OwnEdge } from "./own-edge.ts";
 import type { Port, PortHost } from "./port.ts";
 import { Publications } from "./publications.ts";
-import { ReadyPorts, unacknowledged } from "./ready-ports.ts";
-import { SeenCount } from "./seen-count.ts";
 import { ServerMembership, serverLeaseUs } from "./server-membership.ts";
 import { checkEnd, settlePayloads } from "./settle-payloads.ts";
 import { TickTimer } from "./tick-timer.ts";
 import type { TopicLink } from "./topic-link.ts";
 
-/** Pause before a failed append is tried again, milliseconds; doubles up to the second value. */
-const retryDelayMs = { first: 20, max: 1_000 };
 /** A log that takes nothing for this long does not keep the host from closing. */
 const closeWaitMs = 2_000;
 
 export class Host implements PortHost {
   readonly clock: Clock;
+  /** Those that hold: of the core what the log says, of the process what it was told. */
   readonly limits: Limits;
   /** Messages of sessions on their way to the log. */
   readonly publications: Publications;
@@ -59,33 +56,24 @@ export class Host implements PortHost {
   readonly #core: Service;
   /** Names a life of an edge of this process. */
   readonly newIncarnation: () => number;
-  readonly #onAppended: (tookUs: number) => void;
   readonly #onFailed: (error: LogError) => void;
   readonly #membership: ServerMembership | undefined;
   readonly #snapshots: SnapshotSource | undefined;
-  /** By edge and incarnation: one that ends still has to be told so when the next is here. */
-  readonly #ports = new LifeTable<Port>();
-  /** Those that may have something to take: there can be thousands, and few speak in one turn. */
-  readonly #ready = new ReadyPorts();
-  readonly #store = new EffectStore();
-  readonly #seen = new SeenCount();
+  readonly #ports: AttachedPorts;
+  readonly #own: OwnEdge;
+  readonly #told: LimitTeller;
+  readonly #appender: Appender;
   readonly #observers = new Set<Observer>();
-  readonly #watch: LogWatch;
-  readonly #lost = new LostAppends();
   readonly #digests = new DigestOnce();
   readonly #timer: TickTimer;
   #reader: LogReader | undefined;
-  #own: LocalLink | undefined;
-  #flushScheduled = false;
-  #tickDue = false;
-  #inFlight = 0;
-  #failed = false;
-  #retryMs = retryDelayMs.first;
   #closed = false;
+  /** What fails before is told to who starts the host, which is not to be said twice. */
+  #hasReplayed = false;
   readonly #awaited = new AwaitedEntries();
 
   constructor(options: HostOptions) {
-    const { log, clock, limits, logger, steadyTicks = false } = options;
+    const { log, clock, logger, steadyTicks = false } = options;
     this.#log = log;
     this.#payloads = options.payloads ?? new MemoryPayloads();
     this.publications = new Publications({
@@ -93,12 +81,12 @@ export class Host implements PortHost {
       free: (ids) => this.#free(ids),
     });
     this.clock = clock;
-    this.limits = limits;
     this.#logger = logger;
-    this.#onAppended = options.onAppended ?? (() => undefined);
     this.newIncarnation = options.newIncarnation ?? newIncarnation;
     this.#onFailed = options.onFailed ?? (() => undefined);
-    this.#core = new Service(limits);
+    this.#core = new Service(options.limits);
+    const { current: limits } = this.#core.toldLimits;
+    this.limits = limits;
     this.#snapshots = options.snapshots;
     if (options.server !== undefined) {
       const { server, build = "", digestEveryEntries } = options;
@@ -108,17 +96,35 @@ export class Host implements PortHost {
       ...{ clock, core: this.#core, membership: this.#membership, steadyTicks },
       onDue: () => this.#tick(),
     });
-    this.#watch = new LogWatch(clock, (isAway) => this.#onLogAway(isAway));
+    const shared = { clock, membership: this.#membership };
+    this.#ports = new AttachedPorts((edge) => this.#core.mayReturn(edge));
+    this.#told = new LimitTeller({
+      ...{ core: this.#core, logger, server: this.#membership?.edge ?? "" },
+      told: options.toldLimits ?? unusualLimits(options.limits),
+      say: (command) => this.#own.say(command),
+      isQuiet: () => this.#own.isQuiet,
+    });
+    const onEnd = (): void => this.#onOwnEnd();
+    const own = { host: this, core: this.#core, limits: this.#told, onEnd };
+    this.#own = new OwnEdge({ ...shared, ...own });
+    this.#appender = new Appender({
+      ...{ ...shared, log, limits, logger },
+      appliedSequence: () => this.#core.sequence,
+      own: () => this.#own.link,
+      ports: () => this.#ports.values(),
+      onAppended: options.onAppended ?? (() => undefined),
+      onLogAway: (isAway) => this.#onLogAway(isAway),
+    });
   }
 
   /** Whether the log has taken nothing for too long; what was submitted may still happen (D10). */
   get isLogAway(): boolean {
-    return this.#watch.isAway;
+    return this.#appender.isLogAway;
   }
 
   /** Whether the log has been replayed; before that nobody can be told what is known of them. */
   get isStarted(): boolean {
-    return this.#own !== undefined && !this.#closed;
+    return this.#own.link !== undefined && !this.#closed;
   }
 
   /**
@@ -126,23 +132,42 @@ export class Host implements PortHost {
    * come back have their leases running, and those that may not have ended.
    */
   async start(): Promise<void> {
-    await this.#snapshots?.load({ core: this.#core, store: this.#store });
+    await this.#snapshots?.load({ core: this.#core, store: this.#ports.store });
     const head = await fenceOf(this.#log);
     checkEnd(this.#core.sequence, head);
+    await this.#judgeBefore(head);
     const replayed = this.#awaited.until(head);
     this.#read();
     this.#awaited.applied(this.#core.sequence);
     await replayed;
+    this.#hasReplayed = true;
     if (this.#closed) return;
     await settlePayloads(this.#payloads, () => this.#core.payloads());
+    this.#told.check();
     this.#join();
     // Where several servers have the log, this one's last life ends with the beginning of the next.
-    if (this.#membership !== undefined) return;
+    if (this.#membership === undefined) this.#endFormerEdges();
+  }
+
+  /** Resolves when the limits hold that this server was told, or have to wait for older builds. */
+  limitsTold(): Promise<void> {
+    return this.#told.settled();
+  }
+
+  /** Those of a process before this one, which had the log alone. */
+  #endFormerEdges(): void {
     for (const { name: edge, incarnation, attached, role } of this.#core.livingEdges()) {
       if (this.#ports.has({ edge, incarnation })) continue;
       if (role === "local") endLocalEdge(this, edge, incarnation, this.#core.sequence);
-      else if (attached) this.#own?.source.submitAlways({ kind: "detach", edge, incarnation });
+      else if (attached) this.#own.say({ kind: "detach", edge, incarnation });
     }
+  }
+
+  async #judgeBefore(head: number): Promise<void> {
+    const before = await limitsBefore(this.#log, this.#core, head, (reader) => {
+      this.#reader = reader;
+    });
+    if (before !== undefined) this.#core.toldLimits.judgeBefore(before);
   }
 
   #read(): void {
@@ -161,46 +186,26 @@ export class Host implements PortHost {
   async #leap(snapshots: SnapshotSource, cut: LogError): Promise<void> {
     const before = this.#core.sequence;
     try {
-      await snapshots.load({ core: this.#core, store: this.#store });
+      await snapshots.load({ core: this.#core, store: this.#ports.store });
       if (this.#core.sequence <= before) throw cut;
     } catch (error) {
       this.#fail(error instanceof LogError ? error : cut);
     }
     if (this.#closed) return;
-    const [own, why] = [
-      this.#own,
-      `the log was cut behind entry ${before} while this server was away`,
-    ];
+    const why = `the log was cut behind entry ${before} while this server was away`;
     this.#logger.log("warn", `${why}; going on behind entry ${this.#core.sequence}`);
     this.#read();
     for (const port of this.#ports.values()) {
-      if (port !== own && port instanceof LocalLink) port.end(why);
+      if (port !== this.#own.link && port instanceof LocalLink) port.end(why);
     }
-    own?.end(why);
+    this.#own.end(why);
     this.#applied();
   }
 
-  /** The host's own edge, by which it says what it sees of others. */
   #join(): void {
-    const incarnation = this.newIncarnation();
-    const membership = this.#membership;
-    membership?.begin(incarnation, this.clock.nowUs());
-    this.#lost.forget();
-    const asServer = { as: "server", leaseUs: serverLeaseUs, offers: coreVersionMax } as const;
-    const life = { incarnation, ...(membership ? asServer : { as: "local" as const }) };
-    this.#own = connectLocalEdge(this, membership?.edge ?? "host", this.#ownHandler, life);
-    this.#raiseVersion(coreVersionMax);
+    this.#appender.beginLife();
+    this.#own.join();
   }
-
-  /** D12. Decided in the log, where every server sees what each of them offers. */
-  #raiseVersion(version: number): void {
-    if (version > this.#core.version) this.#own?.source.submitAlways({ kind: "version", version });
-  }
-
-  readonly #ownHandler: EdgeHandler = {
-    onEffects: () => undefined,
-    onClosed: () => this.#onOwnEnd(),
-  };
 
   /** D5. Reading its own end, a server closes the connections of its edges and joins anew. */
   #onOwnEnd(): void {
@@ -212,25 +217,23 @@ export class Host implements PortHost {
     this.#logger.log("warn", "the other servers took this one as ended; joining anew");
     for (const port of this.#ports.values()) {
       if (!(port instanceof LocalLink)) this.#release(port);
+      else if (port.isPassedOn) port.end("the other servers took this one as ended");
     }
     this.#join();
     // What the ended life has appended late the core passes over, and says nothing (H2).
-    this.#failed = true;
-    this.#retryWhenQuiet();
+    this.#appender.repeat();
   }
 
   /** An edge of another process is not this server's any more; its link is closed. */
   #release(port: Port): void {
-    this.#ports.delete(port);
-    this.#ready.delete(port);
-    this.#seen.forget(keyOf(port));
-    port.replaced();
+    this.#appender.forget(port);
+    this.#ports.release(port);
   }
 
   /** The host cannot go on: nothing more is appended, applied or told. */
   #fail(error: LogError): void {
     if (this.#closed) return;
-    this.#logger.log("error", error.message);
+    if (this.#hasReplayed) this.#logger.log("error", error.message);
     this.abandon();
     this.#awaited.fail(error);
     this.#onFailed(error);
@@ -241,6 +244,15 @@ export class Host implements PortHost {
     connectLocalEdge(this, this.#membership?.nameOf(edge) ?? edge, handler, {
       incarnation: this.newIncarnation(),
       as: "local",
+    });
+
+  /**
+   * The same, of an edge that outlives this server for as long as its lease: what waits behind it
+   * may be taken over by an edge of another one.
+   */
+  readonly connectPassedOn: ConnectEdge = (edge, handler): CoreLink =>
+    connectLocalEdge(this, this.#membership?.nameOf(edge) ?? edge, handler, {
+      ...{ incarnation: this.newIncarnation(), isPassedOn: true, leaseUs: serverLeaseUs },
     });
 
   /**
@@ -268,7 +280,7 @@ export class Host implements PortHost {
    */
   tellSnapshot(sequence: number, cut: () => void): void {
     this.#membership?.whenReached(sequence, cut);
-    this.#own?.source.submitAlways({ kind: "snapshot", sequence });
+    this.#own.say({ kind: "snapshot", sequence });
   }
 
   /** Whether other servers may know more of an edge than this one does yet. */
@@ -305,9 +317,10 @@ export class Host implements PortHost {
 
   /** What is in the core, and what is on its way there. */
   figures(): CoreFigures & { readonly mailboxCommands: number } {
-    let mailboxCommands = this.#own?.source.depth ?? 0;
+    const own = this.#own.link?.source;
+    let mailboxCommands = own?.depth ?? 0;
     for (const { source } of this.#ports.values()) {
-      if (source !== this.#own?.source) mailboxCommands += source.depth;
+      if (source !== own) mailboxCommands += source.depth;
     }
     return { ...this.#core.figures(), mailboxCommands };
   }
@@ -323,43 +336,41 @@ export class Host implements PortHost {
 
   /** Puts a port in place; a port of the same incarnation that was there is replaced. */
   attach(port: Port, seenSequence: number): void {
-    const before = this.#ports.get(port);
-    this.#ports.set(port, port);
-    if (before !== undefined) {
-      this.#ready.delete(before);
-      before.replaced();
-    }
-    this.#store.drop(port, seenSequence);
-    for (const { sequence, effects } of this.#store.after(port, seenSequence)) {
-      port.deliver(sequence, effects);
-    }
+    const before = this.#ports.attach(port, seenSequence);
+    if (before !== undefined) this.#appender.forget(before);
     if (this.isLogAway) port.logAway(true);
     this.wake(port);
   }
 
   /** The port is gone. `lost`: its edge may come back within its lease. */
   detach(port: Port, lost: boolean): void {
-    if (this.#ports.get(port) !== port) return;
-    this.#ports.delete(port);
-    this.#ready.delete(port);
+    if (!this.#ports.detach(port)) return;
+    this.#appender.forget(port);
     if (!lost || this.#closed) return;
     const { edge, incarnation } = port;
-    this.#own?.source.submitAlways({ kind: "detach", edge, incarnation });
+    this.#own.say({ kind: "detach", edge, incarnation });
   }
 
   /** What an incarnation, also an ended one, has been told and may not have heard. */
   keptFor(incarnation: Pick<Port, "edge" | "incarnation">, seenSequence: number): readonly Kept[] {
-    return this.#store.after(incarnation, seenSequence);
+    return this.#ports.keptFor(incarnation, seenSequence);
   }
 
   /** The edge has these effects; they need not be kept. */
   acknowledgeEffects(port: Port, sequence: number): void {
-    const dropped = this.#store.drop(port, sequence);
+    this.#noteSeen(port, sequence, this.#ports.store.drop(port, sequence));
+  }
+
+  hasSeen(port: Port, sequence: number): void {
+    this.#noteSeen(port, sequence, 1);
+  }
+
+  #noteSeen(port: Port, sequence: number, count: number): void {
     // A log that only this process reads need not be told.
     if (this.#membership === undefined && this.#snapshots === undefined) return;
-    if (!this.#seen.add(keyOf(port), dropped)) return;
+    if (!this.#ports.noteSeen(port, count)) return;
     const { edge, incarnation } = port;
-    this.#own?.source.submitAlways({ kind: "seen", edge, incarnation, sequence });
+    this.#own.say({ kind: "seen", edge, incarnation, sequence });
   }
 
   /** Parties of an incarnation that wait at barriers. */
@@ -372,30 +383,24 @@ export class Host implements PortHost {
     return this.#core;
   }
 
+  /** What the log says of limits, by whom; and what its beginning is judged by that does not. */
+  get toldLimits(): Pick<ToldLimits, "rows" | "before"> {
+    return this.#core.toldLimits;
+  }
+
   lastBatch(edge: string, incarnation: number): number {
     return this.#core.lastBatch(edge, incarnation);
   }
 
   /** There is something to append: it goes out when this turn has handled its input. */
   wake(port: Port): void {
-    this.#ready.add(port);
-    this.#scheduleFlush();
-  }
-
-  #scheduleFlush(): void {
-    if (this.#flushScheduled || this.#closed) return;
-    this.#flushScheduled = true;
-    this.clock.endOfTurn(() => {
-      this.#flushScheduled = false;
-      this.#flush();
-    });
+    this.#appender.wake(port);
   }
 
   /** Stops; what is in flight is still appended. The log stays open: it belongs to the caller. */
   async close(): Promise<void> {
     if (this.#closed) return;
     await new Promise<void>((resolve) => {
-      if (this.#own === undefined) return resolve();
       const cancel = this.clock.after(closeWaitMs, resolve);
       void this.#own.close().then(cancel).then(resolve);
     });
@@ -405,7 +410,7 @@ export class Host implements PortHost {
   /** Stops as a crash would: nothing more is appended, applied or told. */
   abandon(): void {
     this.#closed = true;
-    this.#watch.close();
+    this.#appender.stop();
     this.#timer.stop();
     this.#reader?.stop();
   }
@@ -422,86 +427,20 @@ export class Host implements PortHost {
     for (const port of this.#ports.values()) port.logAway(isAway);
   }
 
-  #flush(): void {
-    if (this.#closed || this.#failed) return;
-    while (this.#inFlight < this.limits.appendsInFlightMax) {
-      const batches = this.#ready.take(this.#own);
-      if (batches.length === 0 && !this.#tickDue) return;
-      this.#tickDue = false;
-      this.#append(batches);
-    }
-  }
-
-  #append(batches: readonly Batch[]): void {
-    const server = this.#membership?.life;
-    const entry: Entry = { format: 1, ...(server && { server }), batches };
-    const { life } = this.#lost;
-    this.#inFlight += 1;
-    this.#watch.sent();
-    const startedUs = this.clock.nowUs();
-    this.#log.append(entry).then(
-      (sequence) => {
-        this.#onAppended(this.clock.nowUs() - startedUs);
-        this.#inFlight -= 1;
-        if (this.#closed) return;
-        const isServer = server !== undefined;
-        if (isServer && this.#lost.taken(life, sequence, this.#core.sequence)) this.#onLoss();
-        this.#watch.taken(this.#inFlight > 0 || this.#failed);
-        this.#retryMs = retryDelayMs.first;
-        if (this.#failed) this.#retryWhenQuiet();
-        else this.#scheduleFlush();
-      },
-      (error: unknown) => {
-        this.#inFlight -= 1;
-        this.#logger.log("warn", `the log did not take an entry, trying again: ${String(error)}`);
-        this.#failed = true;
-        this.#retryWhenQuiet();
-      },
-    );
-  }
-
-  #onLoss(): void {
-    this.#logger.log("warn", "the log has lost an entry that it took; appending it again");
-    this.#failed = true;
-    this.#retryWhenQuiet();
-  }
-
-  /** H2. Waits until nothing is in flight, because a later batch may not overtake a failed one. */
-  #retryWhenQuiet(): void {
-    if (this.#inFlight > 0 || this.#closed) return;
-    this.clock.after(this.#retryMs, () => {
-      if (this.#closed) return;
-      this.#failed = false;
-      // An entry goes out in any case: it tells whether the log is back, and carries time.
-      this.#tickDue = true;
-      this.#appendAgain();
-      this.#scheduleFlush();
-    });
-    this.#retryMs = Math.min(this.#retryMs * 2, retryDelayMs.max);
-  }
-
-  /** Everything that was not applied, in entries of the usual size. */
-  #appendAgain(): void {
-    // The first word of a life goes before all that is to count (E5).
-    while (this.#own?.source.hasQueued) this.#own.source.take();
-    const batches = unacknowledged(this.#own, this.#ports.values());
-    for (const entry of cutBatches(batches, this.limits.entryCommandsMax)) this.#append(entry);
-  }
-
   /**
    * A `detach` may be in the log later than the return of its edge: its append failed, and was
    * repeated. Nobody else knows that the edge is here.
    */
   #correct({ commands }: Batch): void {
     for (const command of commands) {
-      if (command.kind === "seen") this.#store.drop(command, command.sequence);
+      if (command.kind === "seen") this.#ports.store.drop(command, command.sequence);
       if (command.kind !== "detach") continue;
       const { edge, incarnation } = command;
       if (!this.#ports.has(command)) {
         if (this.#core.lastBatch(edge, incarnation) === 0) this.publications.forget(command);
         continue;
       }
-      this.#own?.source.submitAlways({ kind: "attached", edge, incarnation });
+      this.#own.say({ kind: "attached", edge, incarnation });
     }
   }
 
@@ -537,24 +476,25 @@ export class Host implements PortHost {
 
   /** The core is at another entry. */
   #applied(): void {
-    // Also where the log's word that it took them was lost.
-    this.#watch.taken(this.#inFlight > 0 || this.#failed);
-    this.#timer.applied(this.#inFlight > 0);
+    this.#appender.applied();
+    this.#timer.applied(this.#appender.isAppending);
     this.#awaited.applied(this.#core.sequence);
+    this.#told.applied();
   }
 
   /** What an entry says of this server, and of edges that are another's now. */
   #noteServer({ sequence, entry }: LogEntry, membership: ServerMembership): void {
     if (membership.digests.isDue(sequence)) {
       const told = membership.digests.computed(sequence, this.#digests.of(this.#core));
-      this.#own?.source.submitAlways(told);
+      this.#own.say(told);
     }
     const { verdict, answers } = membership.read(entry);
     if (verdict?.isWrong) this.#fail(new LogError(verdict.message, { definite: true }));
     else if (verdict !== undefined) this.#logger.log("warn", verdict.message);
-    for (const answer of answers) this.#own?.source.submitAlways(answer);
-    if (this.#lost.delivered(sequence, membership.appended(entry))) this.#onLoss();
-    if (membership.appended(entry)) {
+    for (const answer of answers) this.#own.say(answer);
+    const isOwn = membership.appended(entry);
+    this.#appender.delivered(sequence, isOwn);
+    if (isOwn) {
       membership.heard(this.clock.nowUs());
       return;
     }
@@ -569,10 +509,7 @@ export class Host implements PortHost {
     for (const to of addressed) {
       if (to.effect.kind === "revoked") this.publications.ended(to);
     }
-    for (const { life, effects } of byEdge(addressed)) {
-      if (this.#ports.get(life)?.deliver(sequence, effects)) continue;
-      if (this.#core.mayReturn(life.edge)) this.#store.keep(life, sequence, effects);
-    }
+    this.#ports.handOut(sequence, addressed);
   }
 
   /** What could not be deleted costs room until the next start, which deletes it (D11). */
@@ -593,8 +530,7 @@ export class Host implements PortHost {
   }
 
   #tick(): void {
-    this.#tickDue = true;
-    if (this.#membership?.isFirst) this.#raiseVersion(this.#core.offeredVersion);
-    this.#scheduleFlush();
+    if (this.#membership?.isFirst) this.#own.raiseVersion(this.#core.offeredVersion);
+    this.#appender.tick();
   }
 }

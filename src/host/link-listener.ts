@@ -10,9 +10,9 @@ import type { Server } from "node:net";
 import { connect, createServer } from "node:net";
 import type { Duplex } from "node:stream";
 import { formatFrame, type HelloFrame } from "../wire/link/frames.ts";
-import type { EdgeRights } from "./check-frame.ts";
 import type { Admission, LinkTransport } from "./edge-connection.ts";
 import { EdgeConnection } from "./edge-connection.ts";
+import type { EdgeRights } from "./edge-rights.ts";
 import { FrameReader } from "./frame-reader.ts";
 import type { Host } from "./host.ts";
 import { newNonce } from "./ids.ts";
@@ -30,6 +30,11 @@ export interface AdmittedEdge {
   readonly edge: string;
   readonly secret: string;
   readonly rights: EdgeRights;
+  /**
+   * What another life of the edge is told, and kept out with, while one is attached; left out, the
+   * newer one ends the older.
+   */
+  readonly whenTaken?: string;
 }
 
 export interface LinkListenerOptions {
@@ -176,20 +181,28 @@ function createStreamTransport(stream: Duplex): LinkTransport {
 
 function admitEdge(
   hello: HelloFrame,
-  { admitted, admits }: LinkListenerOptions,
+  { host, admitted, admits }: LinkListenerOptions,
   coreNonce: string | undefined,
 ): Admission | string {
-  const { edge, secret } = hello;
+  const { edge, secret, incarnation } = hello;
   const known = admitted.find((candidate) => candidate.edge === edge) ?? admits?.(edge);
+  // Nobody without the secret is told who is there.
+  const taken = isTaken(host, edge, incarnation) ? known?.whenTaken : undefined;
   if (known !== undefined && coreNonce === undefined && isSameSecret(secret, known.secret)) {
-    return known;
+    return taken ?? known;
   }
   const proof =
     known === undefined || coreNonce === undefined
       ? undefined
       : answerProof(hello, coreNonce, known.secret);
-  if (known !== undefined && proof !== undefined) return { ...known, proof };
+  if (known !== undefined && proof !== undefined) return taken ?? { ...known, proof };
   return "the core does not know this edge (wrong name, wrong secret or another version)";
+}
+
+/** Whether another life of the edge is attached, here or at another server of the log. */
+function isTaken({ facts }: Host, edge: string, incarnation: number): boolean {
+  const place = facts.placeOf(edge);
+  return place.attached && place.incarnation !== incarnation;
 }
 
 /** @returns the core's own proof to one that is good. */

@@ -4,7 +4,7 @@ import type { Attach, Command } from "../core/command.ts";
 import type { BarrierPageAsk } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import { EdgeOutbox } from "../wire/link/edge-outbox.ts";
-import type { CoreLink, EdgeHandler } from "./core-link.ts";
+import { type CoreLink, type EdgeHandler, everyScope } from "./core-link.ts";
 import type { Port, PortHost } from "./port.ts";
 
 /** Which life of an edge a link carries. */
@@ -16,6 +16,8 @@ export interface LocalLife {
   readonly as?: Attach["as"];
   /** Of a server (D12). */
   readonly offers?: number;
+  /** What waits behind it may be another process's later, which keeps what it has not seen. */
+  readonly isPassedOn?: boolean;
   /** It goes on where a process before this one ended, which had the effects up to here. */
   readonly seenSequence?: number | undefined;
 }
@@ -67,11 +69,14 @@ export class LocalLink implements CoreLink, Port {
   readonly #host: PortHost;
   readonly #handler: EdgeHandler;
   #closing: (() => void) | undefined;
+  /** It is not ended with the process, as the core sees it: another one may go on. */
+  readonly isPassedOn: boolean;
   #closed = false;
   #whenClosed: Promise<void> = Promise.resolve();
 
   constructor(host: PortHost, edge: string, handler: EdgeHandler, life: LocalLife) {
-    const { incarnation, leaseUs, as, offers, seenSequence = 0 } = life;
+    const { incarnation, leaseUs, as, offers, seenSequence = 0, isPassedOn = false } = life;
+    this.isPassedOn = isPassedOn;
     this.#host = host;
     this.edge = edge;
     this.#handler = handler;
@@ -115,7 +120,14 @@ export class LocalLink implements CoreLink, Port {
     return this.#whenClosed;
   }
 
-  deliver(_sequence: number, effects: readonly EdgeEffect[]): boolean {
+  letGo(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#host.detach(this, true);
+  }
+
+  deliver(sequence: number, effects: readonly EdgeEffect[]): boolean {
+    if (this.isPassedOn) this.#host.hasSeen(this, sequence);
     const rest = effects.filter(({ kind }) => kind !== "revoked");
     if (rest.length > 0) this.#handler.onEffects(rest);
     if (rest.length === effects.length) return true;
@@ -128,7 +140,7 @@ export class LocalLink implements CoreLink, Port {
   }
 
   logAway(isAway: boolean): void {
-    this.#handler.onLogAway?.(isAway);
+    this.#handler.onLogAway?.(isAway, everyScope);
   }
 
   /** Never: each local link is an incarnation of its own. */

@@ -44,6 +44,8 @@ export interface PortHost {
   attach(port: Port, seenSequence: number): void;
   /** The port is gone. `lost`: its edge may come back within its lease. */
   detach(port: Port, lost: boolean): void;
+  /** The edge has the effects of that entry, and is to be told them by nobody else. */
+  hasSeen(port: Port, sequence: number): void;
   /** There is something to append. */
   wake(port: Port): void;
   describe(scope: string, barrier?: string, page?: BarrierPageAsk): ScopeDescription;

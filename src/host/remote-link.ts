@@ -10,7 +10,7 @@ import { EdgeLink } from "../wire/link/edge-link.ts";
 import type { CoreFrame, EdgeFrame } from "../wire/link/frames.ts";
 import { FrameError, formatFrame } from "../wire/link/frames.ts";
 import type { Clock } from "./clock.ts";
-import type { ConnectEdge, CoreLink, EdgeHandler } from "./core-link.ts";
+import { type ConnectEdge, type CoreLink, type EdgeHandler, everyScope } from "./core-link.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { newIncarnation, newNonce } from "./ids.ts";
 import { socketPath } from "./link-address.ts";
@@ -27,6 +27,8 @@ export interface RemoteLinkOptions {
    * The core is to know that this edge has the secret without being shown it, and to prove it too.
    */
   readonly proves?: boolean;
+  /** How long the core keeps the edge after its link is lost; the core's own measure if absent. */
+  readonly leaseUs?: number;
   /** Opens a stream to the core; errors of the stream mean "not now". */
   readonly open: () => Duplex;
   /** Names the incarnation; a simulation gives its own, for the same run twice. */
@@ -60,15 +62,16 @@ class RemoteLink implements CoreLink {
     this.#handler = handler;
     this.#options = options;
     const incarnation = (options.newIncarnation ?? newIncarnation)();
-    const { secret, limits, proves = false } = options;
+    const { secret, limits, proves = false, leaseUs } = options;
     this.#about = { edge, incarnation };
     this.#link = new EdgeLink({
       ...{ edge, incarnation, limits, ...(proves ? {} : { secret }) },
+      ...(leaseUs === undefined ? {} : { leaseUs }),
       onWork: () => this.#scheduleFlush(),
       onEffects: (effects) => handler.onEffects(effects),
       onRoom: () => handler.onRoom?.(),
       onUp: (isFirst) => isFirst || handler.onLink?.(true),
-      onLogAway: (isAway) => handler.onLogAway?.(isAway),
+      onLogAway: (isAway) => handler.onLogAway?.(isAway, everyScope),
       onEnd: (reason) => this.#onEnd(reason),
     });
     this.#open();
@@ -103,6 +106,12 @@ class RemoteLink implements CoreLink {
       this.#link.close();
     });
     return this.#whenClosed;
+  }
+
+  letGo(): void {
+    this.#link.abandon();
+    this.#stream?.destroy();
+    this.#resolveClosed();
   }
 
   #open(): void {

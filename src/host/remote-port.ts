@@ -5,7 +5,7 @@
 import type { Batch, Command } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import type { CoreFrame, EdgeCommand } from "../wire/link/frames.ts";
-import type { EdgeRights } from "./check-frame.ts";
+import type { EdgeRights } from "./edge-rights.ts";
 import type { BatchSource, Port } from "./port.ts";
 
 export interface RemotePortOptions {

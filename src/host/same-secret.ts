@@ -13,3 +13,8 @@ export function isSameSecret(given: unknown, secret: string): boolean {
   const hash = (text: string): Buffer => createHash("sha256").update(text).digest();
   return typeof given === "string" && isSameBytes(hash(given), hash(secret));
 }
+
+/** By which those who have a secret find out whether others have the same; 16 hex digits. */
+export function secretMark(secret: string): string {
+  return createHash("sha256").update(`muster mark ${secret}`).digest("hex").slice(0, 16);
+}

@@ -12,9 +12,10 @@ export async function settlePayloads(
   payloads: Payloads,
   named: () => Iterable<number>,
 ): Promise<void> {
-  await payloads.refresh?.();
+  // Before it is asked what there is: the log goes on meanwhile, and names what came after that.
   let last = 0;
   for (const id of named()) last = Math.max(last, id);
+  await payloads.refresh?.(last);
   if (last > payloads.lastId) {
     const message = `the log has messages up to ${last}, its topics only up to ${payloads.lastId}; restore both files together`;
     throw new LogError(message, { definite: true });

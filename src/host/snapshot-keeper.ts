@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Keeps a log of a host bounded (D11): has snapshots made by a thread that follows the log, where
+// Keeps a log of a host bounded (D11): has snapshots made by a follower of the log, where
 // this server is the one of several to do it, and has the log cut behind them when nobody needs
 // what goes.
 //
@@ -7,15 +7,19 @@
 //       for it do no harm: a snapshot says the same whoever makes it.
 //   K2. The log is cut behind the older of two snapshots, and of several servers not before each
 //       that lives has said in the log that it is beyond the newer one.
-import { Worker } from "node:worker_threads";
 import type { Log } from "../engine/log.ts";
 import type { Cancel } from "./clock.ts";
 import type { Host } from "./host.ts";
 import type { Logger } from "./logger.ts";
 import type { FollowerNews } from "./snapshot-follower.ts";
-import type { SnapshotThreadData } from "./snapshot-thread.ts";
 
-const program = import.meta.url.endsWith(".ts") ? "./snapshot-thread.ts" : "./snapshot-thread.js";
+/** What makes the snapshots, beside the host. */
+export interface Following {
+  /** It ends, after what it is writing. */
+  readonly stop: () => void;
+  /** Resolves when it has. */
+  readonly ended: Promise<void>;
+}
 
 /** How often it is looked at whether this server makes snapshots, milliseconds. */
 const lookMs = 1_000;
@@ -24,15 +28,16 @@ const restLooks = { first: 1, max: 64 };
 
 export interface SnapshotKeeperOptions {
   readonly host: Host;
-  readonly log: Log;
+  readonly log: Pick<Log, "trim">;
   readonly logger: Logger;
-  readonly data: SnapshotThreadData;
+  /** Starts a follower of the log; what it has to say it says until it has ended. */
+  readonly follow: (onNews: (news: FollowerNews) => void) => Following;
 }
 
 export class SnapshotKeeper {
   readonly #options: SnapshotKeeperOptions;
-  #thread: Worker | undefined;
-  #threadEnded: Promise<void> = Promise.resolve();
+  #following: Following | undefined;
+  #hasEnded: Promise<void> = Promise.resolve();
   #cancel: Cancel = () => undefined;
   #restLooks = 0;
   #nextRestLooks = restLooks.first;
@@ -47,43 +52,32 @@ export class SnapshotKeeper {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cancel();
-    this.#stopThread();
-    await this.#threadEnded;
+    this.#stop();
+    await this.#hasEnded;
   }
 
   #look(): void {
     if (this.#isClosed) return;
     this.#cancel = this.#options.host.clock.after(lookMs, () => this.#look());
     const { host } = this.#options;
-    if (!host.makesSnapshots) this.#stopThread();
-    else if (this.#thread === undefined) {
+    if (!host.makesSnapshots) this.#stop();
+    else if (this.#following === undefined) {
       this.#restLooks -= 1;
-      if (this.#restLooks <= 0) this.#startThread();
+      if (this.#restLooks <= 0) this.#start();
     }
   }
 
-  #startThread(): void {
-    const { data } = this.#options;
-    const thread = new Worker(new URL(program, import.meta.url), {
-      workerData: data,
-      execArgv: [],
-    });
-    this.#thread = thread;
-    thread.unref();
-    thread.on("message", (news: FollowerNews) => this.#onNews(news));
-    thread.on("error", ({ message }) => this.#onNews({ kind: "lost", message }));
-    this.#threadEnded = new Promise((resolve) => {
-      thread.on("exit", () => {
-        if (this.#thread === thread) this.#thread = undefined;
-        resolve();
-      });
+  #start(): void {
+    const following = this.#options.follow((news) => this.#onNews(news));
+    this.#following = following;
+    this.#hasEnded = following.ended.then(() => {
+      if (this.#following === following) this.#following = undefined;
     });
   }
 
-  #stopThread(): void {
-    this.#thread?.ref();
-    this.#thread?.postMessage("stop");
-    this.#thread = undefined;
+  #stop(): void {
+    this.#following?.stop();
+    this.#following = undefined;
   }
 
   #onNews(news: FollowerNews): void {

@@ -1,52 +1,30 @@
 // SPDX-License-Identifier: MIT
-// The thread in which snapshots are made (D11): a follower of the log with connections and files of
-// its own. Started by snapshot-keeper.ts; ends when it is told to, or cannot go on.
+// The thread in which snapshots are made (D11), with connections and files of its own. Started by
+// thread-follower.ts; ends when it is told to, or cannot go on.
 import { parentPort, workerData } from "node:worker_threads";
 import type { Limits } from "../core/limits.ts";
+import type { Shard } from "../core/shard.ts";
 import { openFollowedLog, openSnapshots } from "../engine/open-log.ts";
 import type { SnapshotLimits } from "../engine/snapshot-limits.ts";
 import { systemClock } from "./clock.ts";
-import { type FollowerNews, SnapshotFollower } from "./snapshot-follower.ts";
+import { followLog } from "./follow-log.ts";
 
 export interface SnapshotThreadData {
   /** As `--log` takes it. */
   readonly log: string;
   readonly natsCreds: string | undefined;
+  /** As of `openLog`. */
+  readonly shard?: Shard | undefined;
   readonly limits: Limits;
   readonly bounds: SnapshotLimits;
 }
 
-async function follow(data: SnapshotThreadData): Promise<void> {
-  const { log: name, natsCreds, limits, bounds } = data;
-  const say = (news: FollowerNews): void => parentPort?.postMessage(news);
-  let stop: () => void = () => undefined;
-  const stopped = new Promise<void>((resolve) => {
-    stop = resolve;
-  });
-  parentPort?.on("message", stop);
-  const closes: (() => Promise<void>)[] = [];
-  try {
-    const warn = (message: string): void => say({ kind: "warning", message });
-    const snapshots = await openSnapshots(name, { natsCreds, clock: systemClock }, warn);
-    closes.push(() => snapshots.close());
-    const log = await openFollowedLog(name, systemClock, { natsCreds });
-    closes.push(() => log.close());
-    const follower = new SnapshotFollower({
-      ...{ log, snapshots, limits, bounds },
-      onNews: (news) => {
-        say(news);
-        if (news.kind === "lost") stop();
-      },
-    });
-    closes.push(() => follower.stop());
-    await follower.start();
-    await stopped;
-  } catch (error) {
-    say({ kind: "lost", message: error instanceof Error ? error.message : String(error) });
-  } finally {
-    for (const close of closes.reverse()) await close();
-    parentPort?.close();
-  }
-}
+const { log: name, natsCreds, shard, limits, bounds } = workerData as SnapshotThreadData;
 
-void follow(workerData as SnapshotThreadData);
+void followLog({
+  ...{ limits, bounds },
+  openSnapshots: (warn) => openSnapshots(name, { natsCreds, shard, clock: systemClock }, warn),
+  openLog: () => openFollowedLog(name, systemClock, { natsCreds, shard }),
+  onNews: (news) => parentPort?.postMessage(news),
+  stopped: new Promise((resolve) => parentPort?.on("message", resolve)),
+}).finally(() => parentPort?.close());

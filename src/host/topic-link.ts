@@ -15,13 +15,16 @@ export interface TopicRead {
 }
 
 export interface TopicLink {
-  /** @throws LogError when it was not stored; then no command may name it. */
-  write(message: Uint8Array): Promise<PayloadRef>;
+  /**
+   * @param scope of its topic: with several logs each keeps the messages of its own
+   * @throws LogError when it was not stored; then no command may name it.
+   */
+  write(message: Uint8Array, scope: string): Promise<PayloadRef>;
   /**
    * Forgets a message that no command names, and none will: its command was not taken. One that
    * cannot be deleted is deleted by the next start.
    */
-  free(payload: PayloadRef): void;
+  free(payload: PayloadRef, scope: string): void;
   /**
    * The messages behind `after`, none when there are none or the topic is gone.
    * @throws LogError (definite) when one of them is lost.

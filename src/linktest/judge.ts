@@ -6,11 +6,13 @@
 //   V2. What the probe itself lost or could not send is no loss of the link, nor is what the
 //       machine lost: a loss is bad by what is left when both are taken off, else it is untestable.
 //   V3. A busy machine makes packets late, never early, and hardly ever all of them: a delay is too
-//       short by the packets that are early, and too long only when next to none is in time.
+//       short by the packets that are early, and too long only when next to none is in time. Where
+//       half of them are late, what the link does cannot be told.
 //   V4. What a busy machine could have brought about is doubted, whatever the stage: late, lost,
 //       slow, not reached, or untestable. It counts when it is found a second time.
 //   V5. `ok` is said of what a faulty link would not have shown: of a rate, only when more was
 //       offered than the tolerance lets pass.
+//   V6. Nor is a rate bad by what the shaper says itself of how late it was while it was measured.
 import type { LinktestEdge, Route } from "./edges.ts";
 import { frameBytes, ratePayloadBytes, tolerances } from "./linktest-limits.ts";
 import type { LossProbe, RateProbe } from "./plan.ts";
@@ -89,10 +91,11 @@ export function judgeLatency(
   if (early >= Math.max(earlyPacketsMin, samples * earlyShareMin)) {
     return { ...facts, verdict: "bad", why: told(early, delayLowMs, "earlier") };
   }
-  if (late < critical) return { ...facts, verdict: "ok", why: "" };
+  if (2 * late < samples) return { ...facts, verdict: "ok", why: "" };
   const why = told(late, delayHighMs, "later");
   const inTime = samples - late;
-  if (inTime <= samples * inTimeShareMax) return { ...facts, verdict: "bad", why };
+  if (late >= critical && inTime <= samples * inTimeShareMax)
+    return { ...facts, verdict: "bad", why };
   const busy = `the machine was too busy: ${why}, and ${inTime} came in time`;
   return { ...facts, verdict: "untestable", why: busy };
 }
@@ -205,12 +208,16 @@ export interface RateSample {
   readonly sentBps: number;
   /** So long the link had nothing to carry, because the sender did not run. */
   readonly idleUs?: number;
+  /**
+   * So late at most the shaper was with packets of this time, of any link; left out: not at all.
+   */
+  readonly lateUs?: number;
 }
 
 /** Timed by the receiver, from one of the first packets to one of the last. [LINKTEST 14] */
 export function judgeRate(probe: RateProbe, sample: RateSample): Verdict {
   const { edge } = probe;
-  const { received, overflowed, firstUs, lastUs, between, idleUs = 0 } = sample;
+  const { received, overflowed, firstUs, lastUs, between, idleUs = 0, lateUs = 0 } = sample;
   const expected = edge.bandwidthBps;
   const tookUs = lastUs - firstUs;
   const rateIn = (us: number, packets: number): number =>
@@ -229,11 +236,19 @@ export function judgeRate(probe: RateProbe, sample: RateSample): Verdict {
   const least = expected * (1 - rateLow);
   // V2: what it is when the link answers for its own time only, and for what came.
   const ownUs = tookUs - idleUs;
-  const isSlow = ownUs > 0 && rateIn(ownUs, between + overflowed) < least;
-  if (isSlow) return { ...facts, verdict: "bad", why: `${-percent} % less than asked for` };
+  const isSlowIn = (us: number): boolean => us > 0 && rateIn(us, between + overflowed) < least;
+  // V6: the last of the packets that are timed may have come so much later for it.
+  if (isSlowIn(ownUs - lateUs)) {
+    return { ...facts, verdict: "bad", why: `${-percent} % less than asked for` };
+  }
   const trouble = troubleOfRate(sample, expected * (1 + rateHigh), edge.loss);
   if (trouble !== undefined) return { ...facts, verdict: "untestable", why: trouble };
   if (measured >= least) return { ...facts, verdict: "ok", why: "" };
+  if (isSlowIn(ownUs)) {
+    const late = `the delay node was up to ${Math.round(lateUs / 1_000)} ms late`;
+    const why = `the machine was too busy: ${late}, and ${-percent} % less came than asked for`;
+    return { ...facts, verdict: "untestable", why };
+  }
   const why = `the sender left the link empty for ${Math.round(idleUs / 1_000)} ms: the probe is at fault`;
   return { ...facts, verdict: "untestable", why };
 }

@@ -2,7 +2,11 @@
 // The back ends that shape links, by name: what each can carry, and how it is made. Which of them
 // a machine gets is chosen in choose-backend.ts.
 import type { Clock } from "../host/clock.ts";
-import { DelayNodeBackend, delayNodeCapacity } from "./delay-node/delay-node-backend.ts";
+import {
+  DelayNodeBackend,
+  type DelayNodePaths,
+  delayNodeCapacity,
+} from "./delay-node/delay-node-backend.ts";
 import type { NamespaceCommands } from "./link-backend.ts";
 import type { Capacity } from "./model.ts";
 import { NetemBackend } from "./netem/netem-backend.ts";
@@ -14,6 +18,8 @@ export interface ShapingOptions {
   readonly clock: Clock;
   /** Of all that is random on links; the kernel's own randomness takes none. */
   readonly seed: number;
+  /** To other machines, which only the delay node has. */
+  readonly paths?: DelayNodePaths;
 }
 
 export const capacities: Readonly<Record<"netem" | "delay-node", Capacity>> = {

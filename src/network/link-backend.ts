@@ -28,8 +28,11 @@ export interface NamespaceCommands {
   ip(namespace: NetNamespace, lines: readonly string[]): Promise<void>;
   /** Runs a program to its end. @throws NetworkError when it does not end with 0 */
   run(namespace: NetNamespace, argv: readonly string[], input?: string): Promise<string>;
-  /** Starts a program that stays; it gets SIGKILL when Muster ends, however that ends. */
-  spawn(namespace: NetNamespace, argv: readonly string[]): ChildProcess;
+  /**
+   * Starts a program that stays; it gets SIGKILL when Muster ends, however that ends.
+   * @param descriptor of a file or socket here that it has as number 3
+   */
+  spawn(namespace: NetNamespace, argv: readonly string[], descriptor?: number): ChildProcess;
 }
 
 /** One end of a link, as it is to be called in its node. */
@@ -56,6 +59,12 @@ export interface LinkEnds {
   readonly ends: readonly LinkEnd[];
 }
 
+/** A LAN that is attached and gets more ends. */
+export interface GrownLink extends LinkEnds {
+  /** So many of its ends are there; the others come behind them. */
+  readonly kept: number;
+}
+
 /**
  * Connects ends. `Plan` is what it must know of a link to shape it, `Change` what can be changed
  * while the run goes on; the unshaped one needs neither.
@@ -73,6 +82,11 @@ export interface LinkBackend<Plan = unknown, Change = unknown> {
    * names and numbers of their ends are free then. @throws NetworkError
    */
   detach(links: readonly LinkEnds[]): Promise<void>;
+  /**
+   * Ends join LANs that are attached; what goes between those that are there is not disturbed. What
+   * is asked of those may be otherwise, too. Left out, LANs cannot grow. @throws NetworkError
+   */
+  grow?(links: readonly GrownLink[], plans: ReadonlyMap<string, Plan>): Promise<void>;
   /**
    * Changes of one instant, as one; without losing or leaking a packet.
    * @throws NetworkError; nothing is changed then as far as that can be

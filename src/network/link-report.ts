@@ -36,12 +36,15 @@ export interface CountedWay {
 /** How the process is that shapes, since it began. */
 export interface ShaperHealth {
   readonly packets: number;
-  /** The latest packet: how late, and when it was due on the monotonic clock. */
+  /**
+   * The latest packet: how late at most, as one may have come before it was found, and when it was
+   * due then, on the monotonic clock.
+   */
   readonly lagMaxUs: number;
   readonly lagMaxAtUs: number;
   /** The latest packet of the last half second (`reportMs`). */
   readonly lagRecentUs: number;
-  /** Packets that were sent more than `lagWarnUs` after their time. */
+  /** Packets that may have been sent more than `lagWarnUs` after their time. */
   readonly late: number;
   /** Packets that the machine lost on the way to the delay node or from it. */
   readonly dropped: number;

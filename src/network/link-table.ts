@@ -79,6 +79,36 @@ export class LinkTable {
     return [];
   }
 
+  /**
+   * Links that are there have more members, behind those that they had. Of those, what is asked
+   * otherwise than before is in force as asked.
+   * @returns what is wrong with them, or what has become another state
+   */
+  grow(links: readonly ShapedLink[]): readonly DirectionUpdate[] | { readonly problem: string } {
+    const names = links.map(({ name }) => name);
+    const [problem] = this.check(links, names);
+    if (problem !== undefined) return { problem };
+    return links.flatMap((asked) => {
+      const before = this.#rows.get(asked.name);
+      const states = new Map(before?.states);
+      const changed: DirectionUpdate[] = [];
+      for (const place of placesOf(asked, {})) {
+        const [key, shape] = [memberWay(place), shapeAt(asked, place)];
+        const was = states.get(key);
+        if (was !== undefined && before !== undefined) {
+          const isSame = JSON.stringify(shapeAt(before.asked, place)) === JSON.stringify(shape);
+          if (isSame) continue;
+        }
+        const state = { shape, isUp: was?.isUp ?? true };
+        states.set(key, state);
+        changed.push({ ...place, state });
+      }
+      this.#ends += asked.members.length - (before?.asked.members.length ?? 0);
+      this.#rows.set(asked.name, { asked, states });
+      return changed;
+    });
+  }
+
   /** @returns why these links could not be added when those in `gone` are away. */
   check(links: readonly ShapedLink[], gone: readonly string[]): readonly string[] {
     const away = gone.flatMap((name) => this.link(name) ?? []);

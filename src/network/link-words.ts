@@ -53,7 +53,9 @@ function readWord(word: string): { readonly arg: string } | { readonly problem: 
   }
   if (name === "bandwidth" && text === "unlimited") return { arg: "BANDWIDTH=0" };
   const [, digits = "", unit = ""] = /^(\d+\.?\d*|\.\d+)(.*)$/.exec(text) ?? [];
-  const factor = known.units.get(unit.toLowerCase().replace(/(?:ps|\/s)$/, ""));
+  const isNothing = digits !== "" && unit === "" && Number(digits) === 0;
+  const named = known.units.get(unit.toLowerCase().replace(/(?:ps|\/s)$/, ""));
+  const factor = isNothing ? 1 : named;
   if (digits === "" || factor === undefined) {
     const units = [...known.units.keys()].filter((one) => one !== "").join(", ");
     return { problem: `${name} is a number with one of ${units} behind it, not '${text}'` };

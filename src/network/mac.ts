@@ -17,6 +17,11 @@ export function withColons(mac: string): string {
   return (mac.match(/../g) ?? []).join(":");
 }
 
+/** As the shaper compares them. @param mac with colons or without */
+export function macNumber(mac: string): number {
+  return Number.parseInt(mac.replaceAll(":", ""), 16);
+}
+
 function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, "0");
 }

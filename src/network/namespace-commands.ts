@@ -86,10 +86,10 @@ export class RunNamespaceCommands implements NamespaceCommands {
     throw new NetworkError(`${argv.join(" ")}: ${result.error.trim() || `exit ${result.status}`}`);
   }
 
-  spawn(namespace: NetNamespace, argv: readonly string[]): ChildProcess {
+  spawn(namespace: NetNamespace, argv: readonly string[], descriptor?: number): ChildProcess {
     // Every word becomes the next one by exec, so that the child is the program itself.
     return this.#spawn(this.enter(namespace, ["setpriv", "--pdeathsig=KILL", "--", ...argv]), {
-      stdio: ["pipe", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe", ...(descriptor === undefined ? [] : [descriptor])],
     });
   }
 

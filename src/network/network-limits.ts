@@ -38,6 +38,8 @@ export const networkTimes = {
   /** How long the delay node may take to start, and to take a change. */
   startMs: 20_000,
   answerMs: 10_000,
+  /** And to find out what lies between it and another machine. */
+  measureMs: 30_000,
   /** What was traced is on its way to its file so long after. */
   traceMs: 100,
 } as const;

@@ -34,10 +34,17 @@ export class PcapWriter {
     this.#bytes = new Uint8Array(0);
   }
 
-  /** @returns false when there is no room: `take` it out first. */
-  put(wallUs: number, packet: Uint8Array, from: number): boolean {
-    const length = packet.length - from;
-    const kept = Math.min(length, this.#snapBytes);
+  /**
+   * @param length of the packet, when not all of it is there
+   * @returns false when there is no room: `take` it out first
+   */
+  put(
+    wallUs: number,
+    packet: Uint8Array,
+    from: number,
+    length: number = packet.length - from,
+  ): boolean {
+    const kept = Math.min(packet.length - from, this.#snapBytes);
     const at = this.#used;
     if (this.#bytes.length === 0) {
       this.#bytes = new Uint8Array(Math.max(this.#chunkBytes, recordHeaderBytes + kept));

@@ -74,6 +74,11 @@ export async function reconnectNodes<Plan>(
   if (gone.length > 0) await backend.detach(gone);
   const made = planEnds(topology, links, nodes).filter(among(change.made));
   if (made.length > 0) await backend.attach(made, plans);
+  const grown = planEnds(topology, links, nodes).flatMap((link) => {
+    const found = change.grown.find((one) => one.link === link.name);
+    return found === undefined ? [] : [{ ...link, kept: found.kept }];
+  });
+  if (grown.length > 0) await backend.grow?.(grown, plans);
   const batches = nodes.map(({ name, namespace }): NamedBatch => {
     return { name, namespace, lines: planReconnected(options, name) };
   });
@@ -93,14 +98,19 @@ function planReconnected<Plan>(
 ): readonly string[] {
   const { interfaces = [], routes = [] } = topology.nodes.get(name) ?? {};
   const { routesGone = [], routesNew = [] } = change.nodes.find((one) => one.name === name) ?? {};
-  const fresh = interfaces.filter(({ link }) => change.made.includes(link));
-  const left = (before.topology.nodes.get(name)?.interfaces ?? []).filter(({ link }) =>
-    change.gone.includes(link),
+  const had = before.topology.nodes.get(name)?.interfaces ?? [];
+  const grown = new Set(change.grown.map(({ link }) => link));
+  const isKept = ({ link, slot }: PlannedInterface): boolean =>
+    grown.has(link) && had.some((one) => one.slot === slot);
+  const fresh = interfaces.filter(
+    (one) => change.made.includes(one.link) || (grown.has(one.link) && !isKept(one)),
   );
+  const left = had.filter(({ link }) => change.gone.includes(link));
   const isBy = (all: readonly PlannedInterface[], via: string): boolean =>
     all.some(({ neighbours }) => neighbours.some(({ address }) => address === via));
   return [
     ...fresh.flatMap(planInterface),
+    ...interfaces.filter(isKept).flatMap(planNeighbours),
     // The kernel has removed those by interfaces that are gone.
     ...routesGone
       .filter(({ via }) => !isBy(left, via))
@@ -191,15 +201,19 @@ function planNodes(
 
 /** Up before its neighbours: those of an interface that is down are not kept. */
 function planInterface(planned: PlannedInterface): readonly string[] {
-  const { name, address, prefix, link, neighbours } = planned;
+  const { name, address, prefix, link } = planned;
   return [
     ...(address === "" ? [] : [`addr add ${address}/${prefix} brd + dev ${name}`]),
     `link set ${name} up`,
     ...(isUsableName(link) ? [`link property add dev ${name} altname ${link}`] : []),
-    ...neighbours.map(
-      (one) => `neigh replace ${one.address} lladdr ${one.mac} dev ${name} nud permanent`,
-    ),
+    ...planNeighbours(planned),
   ];
+}
+
+function planNeighbours({ name, neighbours }: PlannedInterface): readonly string[] {
+  return neighbours.map(
+    ({ address, mac }) => `neigh replace ${address} lladdr ${mac} dev ${name} nud permanent`,
+  );
 }
 
 /** Programs may call the interface by its link's name, unless that is another's or a word of ip. */

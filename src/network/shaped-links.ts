@@ -16,6 +16,11 @@ export interface ShapedLinks extends LinkBackend<ShapedLink, LinkChange> {
    */
   setAt(changes: readonly LinkChange[], atUs: number): Promise<number>;
   /**
+   * Told that such changes may come within half a second, gets ready to do them sooner; they need
+   * not come. Left out, there is nothing to get ready.
+   */
+  prepare?(changes: readonly LinkChange[]): void;
+  /**
    * Packets that this machine has lost on their way through links and that no link was asked to
    * lose: only differences mean anything. @throws NetworkError when it cannot be known
    */
@@ -28,6 +33,10 @@ export interface ShapedLinks extends LinkBackend<ShapedLink, LinkChange> {
   counts(link: string): Promise<readonly CountedWay[]>;
   /** Left out, who shapes does not see the packets. */
   readonly tracer?: LinkTracer;
+  /** So long before its instant a change is told at the latest; left out: a few milliseconds. */
+  readonly aheadUs?: number;
+  /** What `health` and `trouble` say is of now when this resolves; left out, it always is. */
+  refresh?(): Promise<void>;
   /** How who shapes is; undefined where nobody can tell. */
   readonly health: ShaperHealth | undefined;
   /** What the user must know of how links were so far, a sentence each; nothing: as asked. */

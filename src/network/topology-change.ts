@@ -2,7 +2,8 @@
 // What it takes to make the network of a run that is under way another one. Pure.
 //
 //   X1. An end that is in both, at the same place with the same name, address and MAC, keeps its
-//       interface; a link of which one end does not is made anew, whole.
+//       interface; a link of which one end does not is made anew, whole. A LAN whose ends are kept
+//       and that others join, behind them, grows: what is in it stays there.
 //   X2. Numbers of ends are given once in a run: what is on its way to an end that has gone comes
 //       to nobody.
 import type { Route } from "./routes.ts";
@@ -14,8 +15,15 @@ export interface TopologyChange {
   /** Links that go, of the topology that is, and links that are made, of the one that is to be. */
   readonly gone: readonly string[];
   readonly made: readonly string[];
+  /** LANs that are in both and get more ends: so many are kept, which come first. */
+  readonly grown: readonly GrownLan[];
   /** Of nodes that are in both, and for which something is to be done besides their interfaces. */
   readonly nodes: readonly NodeRouteChange[];
+}
+
+export interface GrownLan {
+  readonly link: string;
+  readonly kept: number;
 }
 
 export interface NodeRouteChange {
@@ -26,16 +34,29 @@ export interface NodeRouteChange {
   readonly forwards?: boolean;
 }
 
-/** @param slotsUsed numbers below it have been given in this run */
+export interface ChangeOptions {
+  /** Numbers below it have been given in this run. */
+  readonly slotsUsed: number;
+  /** Whether it is a LAN in both, and can get more ends; left out: none can. */
+  readonly mayGrow?: (link: string) => boolean;
+}
+
 export function changeTopology(
   before: Topology,
   after: Topology,
-  slotsUsed: number,
+  { slotsUsed, mayGrow = () => false }: ChangeOptions,
 ): TopologyChange {
   const [was, is] = [endsByLink(before), endsByLink(after)];
-  const kept = new Set(
-    [...is].flatMap(([link, ends]) => (sayTheSame(was.get(link), ends) ? [link] : [])),
-  );
+  const grown = [...is].flatMap(([link, ends]): readonly GrownLan[] => {
+    const kept = was.get(link)?.size ?? 0;
+    const grows = kept > 0 && kept < ends.size && mayGrow(link) && beginAlike(was.get(link), ends);
+    return grows ? [{ link, kept }] : [];
+  });
+  const grownNames = grown.map(({ link }) => link);
+  const kept = new Set([
+    ...[...is].flatMap(([link, ends]) => (sayTheSame(was.get(link), ends) ? [link] : [])),
+    ...grownNames,
+  ]);
   const slots = new Map<number, number>();
   let next = slotsUsed;
   for (const [link, ends] of is) {
@@ -52,6 +73,7 @@ export function changeTopology(
     topology: { ...after, nodes },
     gone: [...was.keys()].filter((link) => !kept.has(link)),
     made: [...is.keys()].filter((link) => !kept.has(link)),
+    grown,
     nodes: [...nodes.values()].flatMap((node) => routeChange(before.nodes.get(node.name), node)),
   };
 }
@@ -79,7 +101,12 @@ function endsByLink({ nodes }: Topology): ReadonlyMap<string, Ends> {
 
 /** X1. */
 function sayTheSame(was: Ends | undefined, is: Ends): boolean {
-  if (was === undefined || was.size !== is.size) return false;
+  return was?.size === is.size && beginAlike(was, is);
+}
+
+/** All ends that were there are the first ones of those that are to be. */
+function beginAlike(was: Ends | undefined, is: Ends): boolean {
+  if (was === undefined) return false;
   const [left, right] = [[...was], [...is]];
   return left.every(([key, a], at) => {
     const [otherKey, b] = right[at] ?? ["", undefined];

@@ -113,7 +113,7 @@ function sum(values: readonly number[]): number {
 }
 
 /** What a network of the kernel cannot tell apart. */
-function findAddressFault(links: readonly Link[]): string | undefined {
+export function findAddressFault(links: readonly Link[]): string | undefined {
   const owners = new Map<string, string>();
   const subnetsOfNode = new Map<string, { link: string; subnet: Subnet }[]>();
   for (const link of links) {

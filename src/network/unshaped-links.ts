@@ -4,6 +4,7 @@
 //
 //   U1. Everything is made by one process of `ip`, however many links there are.
 import {
+  type GrownLink,
   type LinkBackend,
   type LinkEnd,
   type LinkEnds,
@@ -16,6 +17,7 @@ export function createUnshapedLinks(commands: NamespaceCommands): LinkBackend {
   return {
     kind: "none",
     attach: (links) => commands.ip(commands.hub, planUnshaped(links)),
+    grow: (links) => commands.ip(commands.hub, links.flatMap(planGrown)),
     async detach(links) {
       await removeInterfaces(
         commands,
@@ -44,6 +46,10 @@ export function planUnshaped(links: readonly LinkEnds[]): readonly string[] {
     const bridge = bridgeOf(link);
     return [...planBridge(bridge), ...planPorts(bridge, link.ends)];
   });
+}
+
+function planGrown({ kept, ...link }: GrownLink): readonly string[] {
+  return planPorts(bridgeOf(link), link.ends.slice(kept));
 }
 
 function isPair({ kind, ends }: LinkEnds): boolean {

@@ -25,7 +25,7 @@ export type LinkAnswer =
   /** Packets are taken from here on. */
   | { readonly kind: "capturing" }
   | { readonly kind: "captured"; readonly counts: TraceCounts }
-  /** Who shapes these links does not see their packets. */
+  /** Nobody shapes these links, who would see their packets. */
   | { readonly kind: "no-tracer" }
   | { readonly kind: "refused"; readonly why: string };
 

@@ -25,15 +25,15 @@ export function addLinkMetrics(metrics: Metrics, read: () => readonly LinkHealth
         })),
     });
   };
-  const lag = "How late the latest packet of links was, in the last half second.";
+  const lag = "How late the latest packet of links may have been, in the last half second.";
   add({ name: "muster_link_lag_seconds", help: lag, kind: "gauge" }, ({ lagRecentUs }) => {
     return lagRecentUs / 1e6;
   });
-  const most = "How late the latest packet of links was since the run began.";
+  const most = "How late the latest packet of links may have been since the run began.";
   add({ name: "muster_link_lag_max_seconds", help: most, kind: "gauge" }, ({ lagMaxUs }) => {
     return lagMaxUs / 1e6;
   });
-  const late = "Packets of links that were sent more than 1 ms after their time.";
+  const late = "Packets of links that may have been sent more than 1 ms after their time.";
   add({ name: "muster_link_late_packets_total", help: late, kind: "counter" }, (it) => it.late);
   const sent = "Packets that links have delivered.";
   add({ name: "muster_link_packets_total", help: sent, kind: "counter" }, (it) => it.packets);

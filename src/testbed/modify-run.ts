@@ -8,6 +8,7 @@
 //   M2. A failure before the first program is stopped leaves the run as it was.
 //   M3. A failure after it costs the node it struck, and the run goes on without that node.
 import type { Experiment, PlannedEvent, Tables, TrafficFlow } from "../experiment/index.ts";
+import type { Level } from "../linktest/index.ts";
 import type { LinksReport, ShaperHealth } from "../network/link-report.ts";
 import { type LinkChange, shapeLink } from "../network/model.ts";
 import { type AgendaChange, newIndex } from "./agenda-change.ts";
@@ -56,6 +57,14 @@ export function linksOf({ links, relinked }: Pick<Modification, "links" | "relin
   };
 }
 
+/** Some link does what it did not before. */
+export function hasNewLinks({
+  links,
+  relinked,
+}: Pick<Modification, "links" | "relinked">): boolean {
+  return links.length + relinked.made.length > 0;
+}
+
 export interface ModifyOutcome {
   /** What the run is now: as it was to be, without what was lost. */
   readonly experiment: Experiment;
@@ -75,6 +84,8 @@ export interface RunControl {
   links(name: string | null): Promise<LinksReport>;
   /** How who shapes them is; undefined where nobody can tell. */
   linkHealth(): ShaperHealth | undefined;
+  /** Up to this stage, by who tests them at swap-in. Never rejects. @returns what to tell of it */
+  testLinks(level: Level): Promise<string | undefined>;
 }
 
 /** The run is as it was, or it has ended. */
@@ -141,7 +152,7 @@ export class RunModifier implements Pick<RunControl, "modify"> {
       const undo = await this.#add(modification);
       const agenda = await this.#amend(modification, undo);
       // Nothing of it can be refused any more: a back end that fails ends the run by itself.
-      if (links.length > 0) await this.#options.backend.doors?.shaped?.set(links);
+      if (links.length > 0) await this.#options.backend.nodeLinks?.shaped?.set(links);
       return await this.#change(modification, agenda, relinking);
     } finally {
       this.#up = undefined;
@@ -151,7 +162,7 @@ export class RunModifier implements Pick<RunControl, "modify"> {
   /** As one change. @throws ModifyError when they cannot be made so here */
   #linkChanges({ experiment, links: names }: Modification): readonly LinkChange[] {
     if (names.length === 0) return [];
-    const shaped = this.#options.backend.doors?.shaped;
+    const shaped = this.#options.backend.nodeLinks?.shaped;
     if (shaped === undefined) {
       const which = names.join(", ");
       throw new ModifyError(`links are not shaped in this run, so that ${which} cannot be changed`);

@@ -18,7 +18,7 @@ import type {
   Site,
   TmcdSource,
 } from "../edges/tmcd/index.ts";
-import type { Tables } from "../experiment/index.ts";
+import { routeAddresses, type Tables } from "../experiment/index.ts";
 import type {
   Experiment,
   ExperimentNode,
@@ -57,7 +57,7 @@ export interface ConfiguredNode {
 
 export interface NodeConfigOptions {
   readonly experiment: Experiment;
-  /** Table rows of the file: routes, and what else the model does not hold. YAML has none. */
+  /** Table rows of the file: what the model does not hold, and no address. YAML has none. */
   readonly tables?: Tables;
   readonly nodes: readonly ConfiguredNode[];
   readonly domain: string;
@@ -274,15 +274,22 @@ export class NodeConfig implements TmcdSource {
     return this.#rows("virt_trafgens", "vnode", vname).map((row) => ({
       name: row["vname"] ?? "",
       node: vname,
-      address: this.#standIn(row["ip"] ?? ""),
+      address: this.#firstAddress(vname),
       port: Number(row["port"]),
       peerNode: row["target_vnode"] ?? "",
-      peerAddress: this.#standIn(row["target_ip"] ?? ""),
+      peerAddress: this.#firstAddress(row["target_vnode"] ?? ""),
       peerPort: Number(row["target_port"]),
       protocol: row["proto"] ?? "",
       role: row["role"] === "source" ? "source" : "sink",
       generator: row["generator"] === "NSE" ? "NSE" : "TG",
     }));
+  }
+
+  /** Where the traffic of a node is: at its first link. [EMULAB-NS 6.6] */
+  #firstAddress(vname: string): string {
+    const members = this.#options.experiment.links.flatMap((link) => link.members);
+    const first = members.find(({ node, port }) => node === vname && port === 0);
+    return this.#standIn(first?.address ?? "");
   }
 
   /** Both ends of the flows that begin or end at the node. */
@@ -327,13 +334,12 @@ export class NodeConfig implements TmcdSource {
   }
 
   async routing({ vname }: NodeFacts): Promise<Routing> {
-    const routes = this.#rows("virt_routes", "vname", vname).map((row) => ({
-      destination: this.#standIn(row["dst"] ?? ""),
-      kind: row["dst_type"] === "net" ? ("net" as const) : ("host" as const),
-      mask: row["dst_mask"] ?? "",
-      nextHop: this.#standIn(row["nexthop"] ?? ""),
-      cost: 0,
-      source: this.#standIn(row["src"] ?? ""),
+    const given = routeAddresses(this.#options.experiment).filter(({ node }) => node === vname);
+    const routes = given.map(({ kind, destination, netmask: mask, nextHop, source }) => ({
+      ...{ kind, mask, cost: 0 },
+      destination: this.#standIn(destination),
+      nextHop: this.#standIn(nextHop),
+      source: this.#standIn(source),
     }));
     return { type: this.#network.routerType(vname), routes };
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Whether nodes of a run are to have a network of their own, and which: from the experiment as
 // read. Pure; what the machine can give is tried by the back end (nodes/node-mode.ts).
-import type { Tables } from "../experiment/index.ts";
+import { type RouteAddresses, routeAddresses, type Tables } from "../experiment/index.ts";
 import type { Experiment, Link } from "../experiment/model.ts";
 import { planControlNetwork } from "../network/control-network.ts";
 import { formatSubnet, prefixLength, subnetOf } from "../network/ipv4.ts";
@@ -15,33 +15,54 @@ import type { LinkShaping, NetworkPlan } from "./nodes/index.ts";
 export type WantedNetwork = "own" | "shared";
 
 export interface NetworkWish {
-  readonly experiment: Pick<Experiment, "nodes" | "links">;
+  readonly experiment: Pick<Experiment, "nodes" | "links" | "routes">;
+  /** For the kind of routing and what links cost; their addresses are another system's. */
   readonly tables: Tables | undefined;
   readonly wanted: WantedNetwork | undefined;
   readonly shapeLinks: (commands: NamespaceCommands) => LinkShaping;
 }
 
 /**
- * @returns the network, why there can be none, or undefined when none is wanted.
- * @throws Error with a sentence when there can be none and it was asked for
+ * @returns the network, or undefined when none is wanted.
+ * @throws Error with a sentence when the file has none that can be made: its links are not left
+ *   out over it, which is for who says `--nodes process`
  */
-export function planNetwork(wish: NetworkWish): NetworkPlan | { refused: string } | undefined {
+export function planNetwork(wish: NetworkWish): NetworkPlan | undefined {
   const { experiment, wanted, shapeLinks } = wish;
   const isRequired = wanted === "own";
   if (wanted === "shared" || (!isRequired && experiment.links.length === 0)) return undefined;
   const topology = topologyOf(wish);
-  const control = typeof topology === "string" ? undefined : planControlNetwork(topology.subnets);
-  const refused =
-    typeof topology === "string"
-      ? topology
-      : "the file uses all of 172.16.0.0/12, so that nothing is left for the control network";
-  if (typeof topology !== "string" && control !== undefined) {
-    const links = experiment.links.map(({ name, kind }) => ({ name, kind }));
-    return { topology, control, links, shapeLinks, isRequired };
+  if (typeof topology === "string") throw new Error(refusal(topology, isRequired));
+  const control = planControlNetwork(topology.subnets);
+  if (control === undefined) {
+    throw new Error(refusal(noControl, isRequired));
   }
-  if (isRequired) throw new Error(`nodes with a network of their own were asked for: ${refused}`);
-  return { refused };
+  const links = experiment.links.map(({ name, kind }) => ({ name, kind }));
+  return { topology, control, links, shapeLinks, isRequired };
 }
+
+/** Why the file has no network that can be made, before anything is begun. Pure. */
+export function findNetworkFault(wish: Omit<NetworkWish, "shapeLinks">): string | undefined {
+  const shapeLinks = (): never => {
+    throw new Error("nothing is made of a network that is only looked at");
+  };
+  try {
+    planNetwork({ ...wish, shapeLinks });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function refusal(fault: string, isRequired: boolean): string {
+  if (isRequired) return `nodes with a network of their own were asked for: ${fault}`;
+  const isSaid = fault.includes("--nodes process");
+  return isSaid ? fault : `${fault}, or use --nodes process, which makes no links`;
+}
+
+const noControl =
+  "the file uses all of 172.16.0.0/12, so that nothing is left for the control network; " +
+  "give a link another subnet";
 
 function topologyOf({ experiment, tables = {} }: NetworkWish): Topology | string {
   const nodes = new Map((tables["virt_nodes"] ?? []).map((row) => [row["vname"], row]));
@@ -49,13 +70,14 @@ function topologyOf({ experiment, tables = {} }: NetworkWish): Topology | string
     (tables["virt_lans"] ?? []).map((row) => [row["vname"], Number(row["cost"] ?? 1)]),
   );
   const given = new Map<string, Route[]>();
-  for (const row of tables["virt_routes"] ?? []) {
-    const { vname = "", nexthop = "", dst = "", dst_type: kind, dst_mask: mask = "" } = row;
-    const route = givenRoute({ dst, mask, isNet: kind === "net", nexthop });
+  for (const addresses of routeAddresses(experiment)) {
+    const { node, destination, nextHop } = addresses;
+    const route = givenRoute(addresses);
     if (route === undefined) {
-      return `${vname} has a route to ${dst || "nowhere"} by ${nexthop || "no node beside it"}`;
+      const what = `a route to ${destination || "nowhere"} by ${nextHop || "no address"}`;
+      return `${node} has ${what}; give all ends of its links addresses`;
     }
-    given.set(vname, [...(given.get(vname) ?? []), route]);
+    given.set(node, [...(given.get(node) ?? []), route]);
   }
   const lost = findLostRoute(experiment.links, given);
   if (lost !== undefined) return lost;
@@ -68,17 +90,12 @@ function topologyOf({ experiment, tables = {} }: NetworkWish): Topology | string
   });
 }
 
-function givenRoute(row: {
-  readonly dst: string;
-  readonly mask: string;
-  readonly isNet: boolean;
-  readonly nexthop: string;
-}): Route | undefined {
-  const { dst, mask, isNet, nexthop: via } = row;
-  const subnet = subnetOf(dst, isNet ? mask : "255.255.255.255");
-  const length = prefixLength(mask);
-  if (subnet === undefined || via === "" || (isNet && length === undefined)) return undefined;
-  return { destination: isNet ? formatSubnet(subnet) : dst, via };
+function givenRoute({ kind, destination, netmask, nextHop }: RouteAddresses): Route | undefined {
+  const isNet = kind === "net";
+  const subnet = subnetOf(destination, isNet ? netmask : "255.255.255.255");
+  const length = prefixLength(netmask);
+  if (subnet === undefined || nextHop === "" || (isNet && length === undefined)) return undefined;
+  return { destination: isNet ? formatSubnet(subnet) : destination, via: nextHop };
 }
 
 /** A next hop must be beside the node: the kernel takes no other. */
@@ -97,7 +114,7 @@ function findLostRoute(
   for (const [node, routes] of given) {
     const lost = routes.find(({ via }) => beside.get(node)?.has(via) !== true);
     if (lost !== undefined) {
-      return `${node} has a route to ${lost.destination} by ${lost.via}, which is not beside it`;
+      return `${node} has a route to ${lost.destination} by ${lost.via}, which is not beside it; name a node that is`;
     }
   }
   return undefined;

@@ -37,8 +37,6 @@ function networkOf(experiment: Experiment, tables: Tables | undefined): Relinkin
   } catch (error) {
     throw new NetworkError(error instanceof Error ? error.message : String(error));
   }
-  if (planned === undefined || "refused" in planned) {
-    throw new NetworkError(planned?.refused ?? "the network cannot be planned");
-  }
+  if (planned === undefined) throw new NetworkError("the network cannot be planned");
   return planned;
 }

@@ -295,3 +295,11 @@ export type RunEvent = RunEventBody & { readonly atUs: number };
 
 /** Watches a run. Must not throw; called in order, never re-entrantly. */
 export type RunWatcher = (event: RunEvent) => void;
+
+/** Hears what happens before time 0 when it happens, besides the watcher, who hears it later. */
+export interface EarlyWatch {
+  /** Its times are not those of the run yet. */
+  said(body: RunEventBody): void;
+  /** In place of the watcher: what was said, with its time. */
+  readonly again: RunWatcher;
+}

@@ -10,6 +10,7 @@ import type { LinksReport, ShaperHealth } from "../network/link-report.ts";
 import type { LinkTrace } from "../network/link-tracer.ts";
 import { wholePacketBytes } from "../network/pcap-writer.ts";
 import type { ShapedLinks } from "../network/shaped-links.ts";
+import { compileFilter } from "./agents/compile-filter.ts";
 import { LinkAgent } from "./agents/link-agent.ts";
 import { LinkTraceAgent } from "./agents/link-trace-agent.ts";
 import { readTracedEnds } from "./agents/traced-ends.ts";
@@ -45,8 +46,8 @@ export class RunLinkAgents {
   private constructor(options: RunLinkAgentsOptions) {
     const { backend, clock } = options;
     this.#options = options;
-    this.#shaped = backend.doors?.shaped;
-    void backend.doors?.failed.then(options.onFailed);
+    this.#shaped = backend.nodeLinks?.shaped;
+    void backend.nodeLinks?.failed.then(options.onFailed);
     this.events = this.#shaped && new LinkAgent({ links: this.#shaped, clock });
     this.traces = this.#traceAgent();
   }
@@ -65,6 +66,11 @@ export class RunLinkAgents {
     return agents;
   }
 
+  /** Shortly before time 0. Never rejects. */
+  async prepare(): Promise<void> {
+    await this.traces?.prepare();
+  }
+
   /** Time 0. */
   startTime(): void {
     this.#tellTrouble("before time 0 ");
@@ -78,7 +84,7 @@ export class RunLinkAgents {
 
   /** @throws NetworkError with a sentence when there is nothing to tell */
   report(link: string | null): Promise<LinksReport> {
-    return reportLinks(this.#options.backend.doors, this.#options.scope, link);
+    return reportLinks(this.#options.backend.nodeLinks, this.#options.scope, link);
   }
 
   /** Whether links can become those of an experiment. @throws NetworkError with a sentence */
@@ -105,6 +111,8 @@ export class RunLinkAgents {
   async close(): Promise<void> {
     this.#door?.close();
     await this.traces?.close();
+    // Who shapes may be gone, which has been said.
+    await this.#shaped?.refresh?.().catch(() => undefined);
     this.#tellTrouble("");
   }
 
@@ -119,13 +127,14 @@ export class RunLinkAgents {
     const tracer = this.#shaped?.tracer;
     if (this.#shaped === undefined || tracer === undefined) {
       const names = [...new Set(ends.map(({ link }) => link))].join(", ");
-      onWarning(`nothing traces ${names}: only the delay node does (--links delay-node)`);
+      onWarning(`nothing traces ${names}: only who shapes links does, and nobody shapes these`);
       return undefined;
     }
     for (const problem of problems) onWarning(problem);
     const { table } = this.#shaped;
     return new LinkTraceAgent({
       ...{ ends, tracer, clock, onWarning, directory: join(out, tracesDirectory) },
+      compile: (link, expression) => compileFilter({ tables, clock }, link, expression),
       membersOf: (link) => table.link(link)?.members.map(({ node }) => node) ?? [],
     });
   }

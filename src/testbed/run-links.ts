@@ -3,13 +3,14 @@
 // left unshaped because nothing else works here; `none` is for who asks for it.
 import type { Experiment } from "../experiment/model.ts";
 import type { Clock } from "../host/clock.ts";
-import { createShapedLinks } from "../network/backends.ts";
+import { capacities, createShapedLinks } from "../network/backends.ts";
 import { type BackendKind, chooseBackend, probeBackends } from "../network/choose-backend.ts";
 import { type NamespaceCommands, NetworkError } from "../network/link-backend.ts";
 import { type LinkReport, type LinksReport, reportLink } from "../network/link-report.ts";
+import { LinkTable } from "../network/link-table.ts";
 import { shapeLink } from "../network/model.ts";
 import { createUnshapedLinks } from "../network/unshaped-links.ts";
-import type { LinkShaping, NodeBackend } from "./nodes/index.ts";
+import { type LinkShaping, type NodeBackend, NodesError } from "./nodes/index.ts";
 
 export interface RunLinksWish {
   readonly experiment: Experiment;
@@ -26,7 +27,11 @@ export interface RunLinks {
   readonly text: string;
 }
 
-/** @returns a sentence when links cannot be shaped here as asked. */
+/**
+ * @returns a sentence when links cannot be shaped here as asked.
+ * @throws NodesError when one asks for more than who shapes can do: for that one alone, all would
+ *   be left unshaped
+ */
 export async function chooseRunLinks(wish: RunLinksWish): Promise<RunLinks | string> {
   const { experiment, asked, seed, clock } = wish;
   const choice = chooseBackend(asked === "none" ? [] : await probeBackends(), asked);
@@ -34,6 +39,10 @@ export async function chooseRunLinks(wish: RunLinksWish): Promise<RunLinks | str
   const { kind, why } = choice;
   if (kind === "none") return { shapeLinks: unshaped, text: why };
   const plans = new Map(experiment.links.map((link) => [link.name, shapeLink(link)]));
+  const [problem] = new LinkTable(capacities[kind]).check([...plans.values()], []);
+  if (problem !== undefined) {
+    throw new NodesError(`${problem}; or have links of this run left alone: --links none`);
+  }
   return {
     text: `links are shaped by ${kind} (${why})`,
     shapeLinks(commands) {
@@ -45,14 +54,14 @@ export async function chooseRunLinks(wish: RunLinksWish): Promise<RunLinks | str
 
 /** @throws NetworkError with a sentence when there is nothing to tell */
 export async function reportLinks(
-  doors: NodeBackend["doors"],
+  nodeLinks: NodeBackend["nodeLinks"],
   experiment: string,
   name: string | null,
 ): Promise<LinksReport> {
-  if (doors === undefined) {
-    throw new NetworkError("its nodes share the network of this machine: no link of it is there");
+  if (nodeLinks === undefined) {
+    throw new NetworkError("its nodes have no network of their own: no link of it is there");
   }
-  const { links: backend, shaped } = doors;
+  const { links: backend, shaped } = nodeLinks;
   if (shaped === undefined) {
     throw new NetworkError("its links are not shaped (--links none): nobody counts their packets");
   }

@@ -2,7 +2,13 @@
 // The nodes of a run: what the back end and the boot are told about the experiment. Decides
 // nothing; both get the same names, port and environment from here.
 import type { Experiment } from "../experiment/model.ts";
-import { type PlacedNode, refusalForHosts, startRemoteNodes } from "./machines/index.ts";
+import { shapeLink } from "../network/model.ts";
+import {
+  type HostsNetwork,
+  type PlacedNode,
+  refusalForHosts,
+  startRemoteNodes,
+} from "./machines/index.ts";
 import { bootNodes, type NodeBoot, type NodeBootOptions } from "./node-boot.ts";
 import {
   type BackendOptions,
@@ -11,7 +17,7 @@ import {
   NodesError,
   startProcessNodes,
 } from "./nodes/index.ts";
-import { planNetwork } from "./plan-network.ts";
+import { findNetworkFault, planNetwork } from "./plan-network.ts";
 import type { RunEventBody } from "./run-event.ts";
 import { chooseRunLinks } from "./run-links.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -38,6 +44,8 @@ export async function startRunNodes(
   const { experiment, runId, seed, out, tools, clock, projectFiles, nodeMode } = options;
   const { machines, interrupt } = options;
   const { network, shapedBy } = await planRunNetwork(options);
+  // Ctrl-C ends also what was tried there: what came of it says nothing of this machine.
+  if (interrupt.aborted) throw new NodesError("the run was interrupted while it was set up");
   const { pid, eid, links, syncServer } = experiment;
   const environment = [
     ...environmentOf(options),
@@ -58,18 +66,19 @@ export async function startRunNodes(
     const placed = placedNodes(options);
     return await startRemoteNodes({
       ...{ wish: machines, placed, syncPort, interrupt },
+      network: planHostsNetwork(options),
       options: speaksOfFiles(experiment) ? planned : withoutFiles(planned),
     });
   }
   const backend = await startProcessNodes(planned);
-  if (shapedBy !== undefined && backend.doors !== undefined) {
+  if (shapedBy !== undefined && !interrupt.aborted && backend.doors !== undefined) {
     say({ type: "message", level: "info", node: null, text: shapedBy });
   }
   return backend;
 }
 
 interface PlannedNetwork {
-  readonly network: ReturnType<typeof planNetwork>;
+  readonly network: BackendOptions["network"];
   /** What shapes its links and why, if that network can be made. */
   readonly shapedBy?: string;
 }
@@ -81,6 +90,8 @@ async function planRunNetwork(options: RunOptions): Promise<PlannedNetwork> {
   if (wanted === "shared" || (wanted === undefined && experiment.links.length === 0)) {
     return { network: undefined };
   }
+  const fault = findNetworkFault({ experiment, tables, wanted });
+  if (fault !== undefined) throw new NodesError(fault);
   const chosen = await chooseRunLinks({ experiment, asked, seed, clock });
   if (typeof chosen === "string") {
     if (wanted === "own" || asked !== undefined) throw new NodesError(chosen);
@@ -89,6 +100,19 @@ async function planRunNetwork(options: RunOptions): Promise<PlannedNetwork> {
   const { shapeLinks, text } = chosen;
   const network = planNetwork({ experiment, tables, wanted, shapeLinks });
   return { network, ...(experiment.links.length > 0 ? { shapedBy: text } : {}) };
+}
+
+/** Only where it is asked for: nodes of other machines share theirs else. @throws NodesError */
+function planHostsNetwork(options: RunOptions): HostsNetwork | undefined {
+  const { experiment, tables, network: wanted, links: asked } = options;
+  if (wanted !== "own") return undefined;
+  const plan = planNetwork({ experiment, tables, wanted, shapeLinks: () => notHere() });
+  if (plan === undefined) return undefined;
+  return { plan, shapes: experiment.links.map(shapeLink), asked };
+}
+
+function notHere(): never {
+  throw new NodesError("links of other machines are not made on this one");
 }
 
 /** The boot; says `node-up` for each node that reports that it is up. @throws Error */

@@ -14,7 +14,7 @@ import type { NodeWatch } from "./node-boot.ts";
 import type { NodeMode } from "./nodes/index.ts";
 import type { EventControl } from "./open-run-events.ts";
 import type { WantedNetwork } from "./plan-network.ts";
-import type { RunWatcher } from "./run-event.ts";
+import type { EarlyWatch, RunWatcher } from "./run-event.ts";
 import type { SplitOptions } from "./run-scheduler.ts";
 
 export interface RunOptions {
@@ -50,6 +50,8 @@ export interface RunOptions {
   readonly testLinks?:
     | ((level: Level, signal: AbortSignal) => Promise<string | undefined>)
     | undefined;
+  /** The experiment with what was set of its links since; left out: it is as the file says. */
+  readonly linksAsked?: ((experiment: Experiment) => Experiment) | undefined;
   /** What shapes the links of that network; left out: what works best here. */
   readonly links?: BackendKind | undefined;
   /** Command name on the nodes -> executable; `emulab-syncd` among them. */
@@ -60,6 +62,8 @@ export interface RunOptions {
   readonly limits: Limits;
   readonly logger: Logger;
   readonly watch: RunWatcher;
+  /** Who must not wait until time 0. */
+  readonly early?: EarlyWatch | undefined;
   readonly nodeWatch?: NodeWatch | undefined;
   /** A command line that mails reports, with headers in front; left out, none is mailed. */
   readonly mailer?: string | undefined;

@@ -10,7 +10,7 @@ import type { RunOptions } from "./run-options.ts";
 
 /** @param backend undefined when there are no nodes, because they could not be set up. */
 export function describeStart(
-  { experiment, clock, runId, seed, out, file, command }: RunOptions,
+  { experiment, clock, runId, seed, out, file, command, interrupt }: RunOptions,
   backend: NodeBackend | undefined,
   zeroMonotonicUs: number,
 ): RunStarted {
@@ -24,7 +24,7 @@ export function describeStart(
     syncServer: experiment.syncServer ?? null,
     backend: {
       nodes: kindOf(backend),
-      links: backend?.doors?.links ?? "none",
+      links: backend?.nodeLinks?.links ?? "none",
       shell: commandShell(experiment, backend),
     },
     nodes: experiment.nodes.map(({ name }) => {
@@ -35,13 +35,16 @@ export function describeStart(
     programs: experiment.programs.map(({ name, node }) => ({ name, node })),
     eventsPlanned: countTimedEvents(experiment),
     lost: [
-      ...(backend?.lost ?? []),
-      ...(backend === undefined
-        ? []
-        : describeUnshaped(experiment, backend.doors?.links ?? "none")),
+      ...(interrupt.aborted ? [] : lostWith(experiment, backend)),
       ...describeNotInstalled(experiment),
     ],
   };
+}
+
+/** Of a run that was interrupted until here, these are reasons that the interrupt has made. */
+function lostWith(experiment: Experiment, backend: NodeBackend | undefined): string[] {
+  if (backend === undefined) return [];
+  return [...backend.lost, ...describeUnshaped(experiment, backend.nodeLinks?.links ?? "none")];
 }
 
 function kindOf(backend: NodeBackend | undefined): RunStarted["backend"]["nodes"] {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The traffic of a run: which addresses of its nodes the ends of a flow have.
-import type { Experiment, TrafficEnd } from "../experiment/model.ts";
+import type { Experiment, TrafficEnd, TrafficFlow } from "../experiment/model.ts";
 import type { Clock } from "../host/clock.ts";
-import type { WantedSocket } from "../network/gate-messages.ts";
 import { TrafficAgent, type TrafficAgentOptions } from "./agents/trafgen/traffic-agent.ts";
 import type { Endpoint } from "./agents/trafgen/traffic-messages.ts";
+import { wantedEnd } from "./agents/trafgen/wanted-end.ts";
 import type { NetworkDoors, NodeBackend } from "./nodes/index.ts";
 
 /** Nothing is opened or started for a file that makes no traffic. */
@@ -15,11 +15,14 @@ export function createRunTraffic(
 ): TrafficAgent {
   return new TrafficAgent({
     flows: traffic,
-    locate: ({ protocol, source, sink }) => {
+    locate: ({ name, protocol, source, sink }) => {
       const [from, to] = [locate(source, backend), locate(sink, backend)];
       if (typeof from === "string") return from;
-      return typeof to === "string" ? to : { protocol, source: from, sink: to };
+      if (typeof to === "string") return to;
+      const apart = whyApart({ source, sink }, backend);
+      return apart === undefined ? { protocol, source: from, sink: to } : `${name}: ${apart}`;
     },
+    elsewhere: (node) => backend.nodes.get(node)?.elsewhere?.traffic,
     ...(backend.doors === undefined ? {} : { openEnd: openEndIn(backend.doors) }),
     clock,
   });
@@ -27,18 +30,21 @@ export function createRunTraffic(
 
 /** The sockets of a node with a network of its own are opened there. */
 function openEndIn(doors: NetworkDoors): NonNullable<TrafficAgentOptions["openEnd"]> {
-  return ({ protocol, ...flow }, { source, sink }, role) => {
-    const { port } = role === "source" ? source : sink;
-    // The sink is where the file has it. A source is where the way to its sink begins: answers
-    // would not find back to the address of another link.
-    const address = role === "source" ? "0.0.0.0" : sink.address;
-    const kind = protocol === "udp" ? "bare-udp" : "bare-tcp-server";
-    const wanted: WantedSocket =
-      protocol === "tcp" && role === "source"
-        ? { kind: "bare-tcp-client", address, port, peerAddress: sink.address, peerPort: sink.port }
-        : { kind, address, port };
-    return doors.openSocket(flow[role].node, wanted);
-  };
+  return (flow, ends, role) => doors.openSocket(flow[role].node, wantedEnd(ends, role));
+}
+
+/** @returns why traffic cannot go between nodes of two hosts that no link joins */
+function whyApart(
+  { source, sink }: Pick<TrafficFlow, "source" | "sink">,
+  { nodes }: NodeBackend,
+): string | undefined {
+  const [from, to] = [source, sink].map(({ node }) => nodes.get(node)?.elsewhere?.host);
+  const { address, node } = sink;
+  const isOnLink = nodes.get(node)?.addresses.some(({ experiment, link }) => {
+    return link !== "" && experiment === address;
+  });
+  if (from === to || isOnLink === true) return undefined;
+  return `${node} on ${to} is reached from ${source.node} on ${from} by links only, and is on none`;
 }
 
 /** The loopback address that stands for the end's own; without one, that of its node. */

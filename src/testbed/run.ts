@@ -6,14 +6,11 @@
 //   R1. Whatever happens, the nodes are taken down and `run-ended` is said last, once.
 //   R2. Barriers are ended before programs are stopped, so that a report names who really waited.
 import { join } from "node:path";
-import type { AgendaEvent, AgendaLoad } from "../core/agenda/commands.ts";
-import { assert } from "../core/assert.ts";
+import type { AgendaLoad } from "../core/agenda/commands.ts";
 import { clearedError } from "../core/command.ts";
 import type { ScopeDescription } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import { MemoryLog } from "../engine/memory-log.ts";
-import type { ArmedOrder, Performed } from "../events/index.ts";
-import type { Experiment, TrafficFlow } from "../experiment/model.ts";
 import type { Cancel } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
 import { newSecret } from "../host/ids.ts";
@@ -21,22 +18,18 @@ import { LinkListener } from "../host/link-listener.ts";
 import { planAgenda } from "./agenda-plan.ts";
 import { AgendaRequests } from "./agenda-requests.ts";
 import { ConsoleAgent } from "./agents/console-agent.ts";
-import { EarlierArgs } from "./agents/earlier-args.ts";
-import { EventPerformer } from "./agents/event-performer.ts";
 import type { FireClock } from "./agents/firing/fire-clock.ts";
 import { ThreadFireClock } from "./agents/firing/thread-fire-clock.ts";
-import { Preloader } from "./agents/preloader.ts";
+import type { Preloader } from "./agents/preloader.ts";
 import { ProgramAgent } from "./agents/program-agent.ts";
 import type { TrafficAgent } from "./agents/trafgen/traffic-agent.ts";
 import { BarrierWatch } from "./barrier-watch.ts";
 import { mailCrashOfRun } from "./crash-mail.ts";
 import { testBeforeTime } from "./linktest/test-before-time.ts";
 import { LocalAgents } from "./local-agents.ts";
-import { AgendaModifier } from "./modify-agenda.ts";
-import { type Modification, ModifyError, type ModifyOutcome, RunModifier } from "./modify-run.ts";
 import { describeNeverStarted } from "./never-started.ts";
 import type { NodeBoot } from "./node-boot.ts";
-import type { NodeBackend, RunningNode } from "./nodes/index.ts";
+import type { NodeBackend } from "./nodes/index.ts";
 import { openRunEvents } from "./open-run-events.ts";
 import { openSyncServers } from "./open-sync-servers.ts";
 import type { EventRecording } from "./record/event-recording.ts";
@@ -45,16 +38,17 @@ import { RunAgenda } from "./run-agenda.ts";
 import { RunConditions } from "./run-conditions.ts";
 import { type Ending, interrupted } from "./run-ending.ts";
 import type { RunEventBody } from "./run-event.ts";
-import { type EventsOfRun, eventOf, howOf, type RunOrder } from "./run-events.ts";
+import type { EventsOfRun } from "./run-events.ts";
 import { openRunGnunet, type RunGnunet } from "./run-gnunet.ts";
 import { removeRunJournal, runJournal } from "./run-journal.ts";
 import { RunLinkAgents } from "./run-link-agents.ts";
-import { bootRunNodes, linkAddress, planNode, startRunNodes } from "./run-nodes.ts";
+import { RunModification } from "./run-modification.ts";
+import { bootRunNodes, linkAddress, startRunNodes } from "./run-nodes.ts";
 import type { RunOptions } from "./run-options.ts";
+import { type RunAgents, RunOrders } from "./run-orders.ts";
 import { describeStart } from "./run-started.ts";
 import { RunTeller } from "./run-teller.ts";
 import { createRunTraffic } from "./run-traffic.ts";
-import { SenderTokens } from "./sender-tokens.ts";
 import { withStarts } from "./start-conditions.ts";
 import { watchForStuck } from "./stuck-watch.ts";
 import { SwapoutEvents } from "./swapout-events.ts";
@@ -84,9 +78,9 @@ class Run {
   #boot: NodeBoot | undefined;
   #programs: ProgramAgent | undefined;
   #testground: RunTestground | undefined;
-  #consoles: ConsoleAgent | undefined;
   #traffic: TrafficAgent | undefined;
-  #performer: EventPerformer | undefined;
+  #agents: RunAgents | undefined;
+  readonly #orders: RunOrders;
   #isServed = false;
   #links: RunLinkAgents | undefined;
   #local: LocalAgents | undefined;
@@ -96,11 +90,7 @@ class Run {
   /** Timers of the run; none may outlive it. */
   readonly #timers: Cancel[] = [];
   readonly #agenda: RunAgenda;
-  readonly #earlierArgs = new EarlierArgs();
-  readonly #senderTokens = new SenderTokens();
-  #modifier: RunModifier | undefined;
-  /** Settles with the modification that is under way. */
-  #modification: Promise<unknown> | undefined;
+  readonly #modification: RunModification;
   #recording: EventRecording | undefined;
   readonly #requests: AgendaRequests;
   readonly #conditions: RunConditions;
@@ -117,10 +107,11 @@ class Run {
     const { clock, limits, logger } = options;
     const experiment = withStarts(options.experiment);
     this.#options = { ...options, experiment };
-    this.#teller = new RunTeller(clock, this.#time, options.watch);
+    this.#teller = new RunTeller(options, this.#time);
     this.#fire = new ThreadFireClock(clock);
     this.#scope = `${experiment.pid}/${experiment.eid}`;
     this.#agenda = new RunAgenda(experiment);
+    this.#orders = new RunOrders(clock, this.#agenda);
     const log = new MemoryLog({ nowUs: clock.nowUs, retain: false });
     this.#host = new Host({ log, clock, limits, logger, steadyTicks: true });
     this.#requests = new AgendaRequests((edge, handler) =>
@@ -131,6 +122,14 @@ class Run {
       run: options,
       onFailure: (error) => this.#end({ endedBy: "failure", error }),
       onTold: () => this.#endIfIdle(),
+    });
+    this.#modification = new RunModification({
+      ...{ run: this.#options, scope: this.#scope, orders: this.#orders },
+      ...{ agenda: this.#agenda, requests: this.#requests },
+      isEnding: () => this.#ending !== undefined,
+      say: (body, monotonicUs) => this.#say(body, monotonicUs),
+      onTimer: (cancel) => this.#timers.push(cancel),
+      onModified: () => this.#endIfIdle(),
     });
     this.#barriers = new BarrierWatch({
       ...{ host: this.#host, scope: this.#scope, clock, time: this.#time },
@@ -156,10 +155,11 @@ class Run {
     try {
       await this.#swapIn();
       const agenda = planAgenda(this.#scope, this.#options.experiment);
-      const preloader = this.#preload(agenda);
+      const preloader = this.#orders.preloader(agenda);
       // An agenda counts from here: what it starts must not find it missing.
       this.#agenda.open();
       if (this.#ending === undefined) await this.#testLinks(agenda);
+      if (this.#ending === undefined) await this.#links?.prepare();
       if (this.#ending === undefined) await preloader.loadFirst();
       if (this.#ending === undefined) await this.#start(agenda, preloader);
       await this.#ended;
@@ -186,36 +186,23 @@ class Run {
     this.#sayStarted(backend);
     this.#links = await this.#openLinks(backend);
     this.#testground = await this.#openTestground(backend);
-    this.#programs = new ProgramAgent({
-      backend,
-      programs: this.#testground.programs,
-      clock,
-      fire: this.#fire,
-      journal: runJournal(this.#options),
-      onWarning: (node, text) => this.#teller.warn(text, node),
-      onStarted: (event, monotonicUs) => this.#say(event, monotonicUs),
-      onEnded: (event, monotonicUs) => {
-        const startedUs = event.startedUs;
-        this.#say({ ...event, startedUs: this.#time.fromMonotonic(startedUs) }, monotonicUs);
-        // What is stopped for a modification, or by the end, decides nothing.
-        if (this.#modification === undefined) this.#conditions.programEnded(event);
-        this.#swapout?.onProgramEnded();
-        this.#endIfIdle();
-      },
-    });
+    const programs = this.#makePrograms(backend, this.#testground);
+    this.#programs = programs;
     this.#traffic = createRunTraffic(experiment, backend, clock);
     const logs = join(this.#options.out, "proj/logs");
-    this.#consoles = new ConsoleAgent({ backend, clock, logs });
-    this.#local = this.#makeLocalAgents(backend, this.#programs);
+    const consoles = new ConsoleAgent({ backend, clock, logs });
+    this.#local = this.#makeLocalAgents(backend, programs);
     this.#recording = this.#recordEvents();
-    this.#performer = this.#performerOf(experiment, this.#programs);
+    const [traffic, links, local] = [this.#traffic, this.#links, this.#local];
+    this.#agents = { programs, consoles, traffic, links, local };
+    this.#orders.begin(experiment, this.#agents);
     this.#events = await this.#openEvents(backend);
     this.#gnunet = openRunGnunet(this.#options, this.#scope, this.#host);
     await this.#gnunet.serve(backend.nodes.values(), backend.doors);
     this.#boot = await bootRunNodes(this.#options, backend, {
       eventKey: this.#eventKey,
       say: (body) => {
-        const isKept = body.type === "node-up" && this.#modifier?.keepsUp(body.node) === true;
+        const isKept = body.type === "node-up" && this.#modification.keepsUp(body.node);
         if (!isKept) this.#say(body);
       },
       startSyncServer: (registered) =>
@@ -226,11 +213,28 @@ class Run {
     }
   }
 
+  #makePrograms(backend: NodeBackend, { programs }: RunTestground): ProgramAgent {
+    return new ProgramAgent({
+      ...{ backend, programs, clock: this.#options.clock, fire: this.#fire },
+      journal: runJournal(this.#options),
+      onWarning: (node, text) => this.#teller.warn(text, node),
+      onStarted: (event, monotonicUs) => this.#say(event, monotonicUs),
+      onEnded: (event, monotonicUs) => {
+        const startedUs = event.startedUs;
+        this.#say({ ...event, startedUs: this.#time.fromMonotonic(startedUs) }, monotonicUs);
+        // What is stopped for a modification, or by the end, decides nothing.
+        if (!this.#modification.isUnderWay) this.#conditions.programEnded(event);
+        this.#swapout?.onProgramEnded();
+        this.#endIfIdle();
+      },
+    });
+  }
+
   #openTestground(backend: NodeBackend): Promise<RunTestground> {
     return openRunTestground({
       ...{ run: this.#options, host: this.#host, backend, scope: this.#scope },
       say: (event) => this.#say(event),
-      onWarning: (text) => this.#teller.warn(text),
+      onWarning: (text, node) => this.#teller.warn(text, node),
       onLost: (message) => this.#fail("SYNC_SERVER_ENDED", message),
     });
   }
@@ -250,8 +254,8 @@ class Run {
       ...{ backend, clock, logger, experiment: this.#scope, host: this.#host, fire: this.#fire },
       ...{ out, split, onControl, eventKey: this.#eventKey },
       nodeOf: (object) => this.#programs?.nodeOf(object),
-      perform: (order) => this.#perform(order),
-      arm: (order, dueUs) => this.#arm(order, dueUs),
+      perform: (order) => this.#orders.perform(order),
+      arm: (order, dueUs) => this.#orders.arm(order, dueUs),
       onEffect: (effect) => this.#onEffect(effect),
       onObserved: (effect, stampUs) => {
         this.#barriers.observe(effect, stampUs);
@@ -269,22 +273,6 @@ class Run {
   async #mailCrash(message: string): Promise<void> {
     const problem = await mailCrashOfRun(this.#options, this.#scope, message);
     if (problem !== undefined) this.#teller.warn(`nobody was told by mail: ${problem}`);
-  }
-
-  #performerOf(experiment: Experiment, programs: ProgramAgent): EventPerformer {
-    return new EventPerformer({
-      ...{ experiment, programs, clock: this.#options.clock, earlierArgs: this.#earlierArgs },
-      ...(this.#consoles === undefined ? {} : { consoles: this.#consoles }),
-      ...(this.#traffic === undefined ? {} : { traffic: this.#traffic }),
-      ...(this.#local === undefined
-        ? {}
-        : {
-            ...{ simulator: this.#local.simulator, nodes: this.#local.nodes },
-            linktest: this.#local.linktest,
-          }),
-      ...(this.#links?.events === undefined ? {} : { links: this.#links.events }),
-      ...(this.#links?.traces === undefined ? {} : { traces: this.#links.traces }),
-    });
   }
 
   #testLinks(agenda: AgendaLoad): Promise<void> {
@@ -307,15 +295,14 @@ class Run {
   }
 
   #makeLocalAgents(backend: NodeBackend, programs: ProgramAgent): LocalAgents {
-    const { experiment, tables } = this.#options;
     return new LocalAgents({
       ...{ run: this.#options, backend, programs, traffic: this.#traffic, time: this.#time },
       takeErrors: async (scope) => {
         const taken = await this.#requests.takeErrors(scope);
-        return { ...taken, errors: this.#senderTokens.name(taken.errors) };
+        return { ...taken, errors: this.#orders.name(taken.errors) };
       },
       boot: () => this.#boot,
-      told: () => this.#modifier?.told ?? { experiment, tables },
+      told: () => this.#modification.told,
       isEnding: () => this.#ending !== undefined,
       onTerminate: () => this.#end({ endedBy: "terminate", error: null }),
       say: (body) => this.#say(body),
@@ -325,10 +312,10 @@ class Run {
 
   /** Events that are asked for while the run goes on. */
   #recordEvents(): EventRecording {
-    const { clock, out, experiment } = this.#options;
+    const { clock, out } = this.#options;
     return recordRunEvents({
       ...{ host: this.#host, clock, out, time: this.#time },
-      told: () => this.#modifier?.told.experiment ?? experiment,
+      told: () => this.#modification.told.experiment,
       onWarning: (text) => this.#teller.warn(text),
     });
   }
@@ -341,13 +328,6 @@ class Run {
       ...{ listener, backend, registered },
       onUnexpectedEnd: (message) => this.#fail("SYNC_SERVER_ENDED", message),
     });
-  }
-
-  #preload(agenda: AgendaLoad): Preloader {
-    const load = async (event: AgendaEvent): Promise<void> => {
-      if (!this.#agenda.isDropped(event)) await this.#performer?.load(event);
-    };
-    return new Preloader({ clock: this.#options.clock, agenda, load });
   }
 
   /** Time 0. */
@@ -370,68 +350,11 @@ class Run {
   }
 
   #offerControl(events: EventsOfRun): void {
-    const { experiment, tables, onActive, clock } = this.#options;
-    const [backend, boot, programs] = [this.#backend, this.#boot, this.#programs];
-    const links = this.#links;
-    if (onActive === undefined || backend === undefined || links === undefined) return;
-    if (boot === undefined || programs === undefined) return;
-    const scope = this.#scope;
-    const parts = {
-      ...{ backend, boot, programs, planNode, links },
-      serveBarriers: async (clients: readonly RunningNode[]) => {
-        await events.listenForNodes();
-        await this.#gnunet?.serve(clients, this.#backend?.doors);
-        return (await this.#syncServers?.serve(clients)) ?? (() => Promise.resolve());
-      },
-      adopt: (to: Experiment, from: Experiment) => {
-        this.#earlierArgs.add(from.programs);
-        this.#gnunet?.setPrograms(to.programs.length);
-        this.#performer = this.#performerOf(to, programs);
-        events.submit({ kind: "open-scope", scope, nodes: to.nodes.map(({ name }) => name) });
-      },
-      agenda: this.#agendaModifier(events),
-      traffic: {
-        end: async (names: readonly string[]) => this.#traffic?.end(names),
-        begin: async (flows: readonly TrafficFlow[]) => (await this.#traffic?.begin(flows)) ?? [],
-      },
-      isEnding: () => this.#ending !== undefined,
-      say: (body: RunEventBody) => this.#say(body, clock.nowUs()),
-    };
-    const modifier = new RunModifier(parts, experiment, tables);
-    this.#modifier = modifier;
-    onActive({
-      modify: (modification) => this.#modify(modifier, modification),
-      links: (name) => links.report(name),
-      linkHealth: () => links.health,
-    });
-  }
-
-  async #modify(modifier: RunModifier, modification: Modification): Promise<ModifyOutcome> {
-    assert(this.#modification === undefined, "one modification at a time");
-    if (this.#ending !== undefined) throw new ModifyError("the experiment is ending");
-    const modify = (): Promise<ModifyOutcome> => modifier.modify(modification);
-    const outcome = this.#local?.changes.whole(modify) ?? modify();
-    this.#modification = outcome.catch(() => undefined);
-    try {
-      return await outcome;
-    } finally {
-      this.#modification = undefined;
-      this.#endIfIdle();
-    }
-  }
-
-  #agendaModifier(events: EventsOfRun): AgendaModifier {
-    const { clock } = this.#options;
-    return new AgendaModifier({
-      ...{ scope: this.#scope, agenda: this.#agenda, requests: this.#requests },
-      serve: (agenda) => events.serveMore(agenda),
-      keep: (agenda) => events.keep(agenda),
-      preload: async (agenda) => {
-        const load = async (event: AgendaEvent): Promise<void> => this.#performer?.load(event);
-        const preloader = await Preloader.begun({ clock, agenda, load });
-        this.#timers.push(() => preloader.stop());
-        return () => preloader.start(clock.nowUs());
-      },
+    const [backend, boot, agents] = [this.#backend, this.#boot, this.#agents];
+    if (backend === undefined || boot === undefined || agents === undefined) return;
+    const syncServers = (): SyncServers | undefined => this.#syncServers;
+    this.#modification.offer({
+      ...{ backend, boot, agents, events, syncServers, gnunet: this.#gnunet },
     });
   }
 
@@ -462,7 +385,7 @@ class Run {
       case "error-report": {
         const text = `${effect.object} failed with error ${effect.error}`;
         this.#teller.warn(text);
-        const errors = this.#senderTokens.name(effect.errors);
+        const errors = this.#orders.name(effect.errors);
         this.#local?.simulator.reportError({ ...effect, errors });
         return;
       }
@@ -481,20 +404,6 @@ class Run {
     this.#onTimeStarted(zeroUs);
   }
 
-  async #perform(order: RunOrder): Promise<Performed> {
-    this.#senderTokens.note(order);
-    const performer = this.#performer;
-    const isRetired = this.#agenda.isRetired(order.eventId, order.objname);
-    if (performer === undefined || isRetired) return this.#notPerformed();
-    return performer.perform(eventOf(order), howOf(order));
-  }
-
-  /** What is dropped later is let go by its program, and asked for again when it is due. */
-  #arm(order: RunOrder, dueUs: number): ArmedOrder | undefined {
-    if (this.#agenda.isRetired(order.eventId, order.objname)) return undefined;
-    return this.#performer?.arm(eventOf(order), { ...howOf(order), dueUs });
-  }
-
   async #fireSwapoutEvents(): Promise<void> {
     if (!this.#time.isSet) return;
     this.#swapout = new SwapoutEvents({
@@ -506,15 +415,10 @@ class Run {
     await this.#swapout.run();
   }
 
-  #notPerformed(): Performed {
-    const outcome = "ignored: its program was removed or changed before";
-    return { firedMonotonicUs: this.#options.clock.nowUs(), outcome, done: Promise.resolve(0) };
-  }
-
   #endIfIdle(): void {
     if (!this.#agenda.isIdle || this.#programs === undefined) return;
     // What is stopped for a modification is no end of anything.
-    if (this.#modification !== undefined) return;
+    if (this.#modification.isUnderWay) return;
     if (this.#programs.active().length > 0 || this.#conditions.isTelling) return;
     // What a barrier has set going may be long before its time.
     if ((this.#events?.pendingEvents(this.#scope) ?? 0) > 0) return;
@@ -538,7 +442,7 @@ class Run {
   #describe(): ScopeDescription {
     const planned = this.#events?.pendingEvents(this.#scope) ?? 0;
     // A modification is something that may yet let somebody come.
-    const pending = planned + (this.#modification === undefined ? 0 : 1);
+    const pending = planned + (this.#modification.isUnderWay ? 1 : 0);
     return this.#conditions.describe(this.#host.describe(this.#scope), pending);
   }
 
@@ -546,7 +450,7 @@ class Run {
   async #swapOut(): Promise<void> {
     const { clock } = this.#options;
     const ending = this.#ending ?? interrupted;
-    await this.#modification;
+    await this.#modification.settle();
     for (const cancel of this.#timers) cancel();
     if (!this.#time.isSet) this.#time.setZero(clock.nowUs());
     if (this.#backend === undefined) this.#sayStarted(undefined);

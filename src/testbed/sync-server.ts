@@ -40,10 +40,12 @@ export interface SyncServer {
   stop(): Promise<void>;
 }
 
-/** Longest wait for the server to listen. */
-const startMsMax = 15_000;
+/**
+ * Longest wait for the server to listen: two programs start, each in 5 s in an emulated machine.
+ */
+const startMsMax = 60_000;
 /** Bounded, so that a configuration server which does not answer is named as what failed. */
-const registerCommand = "tmcc -i -t 10 portregister";
+const registerCommand = "tmcc -i -t 30 portregister";
 /** Hands the secret over: an environment can be read for as long as its process lives. */
 const secretName = "core-secret";
 /** Too long for an environment. */

@@ -32,7 +32,8 @@ export async function measureLines(
       .flatMap((script) => {
         const at = folders.map((folder) => script.url.lastIndexOf(`/${folder}/`));
         const start = Math.max(...at);
-        if (!script.url.startsWith("file://") || start < 0) return [];
+        const isOurs = script.url.startsWith("file://") && !script.url.includes("/node_modules/");
+        if (!isOurs || start < 0) return [];
         return [countLines(script.url.slice(start + 1), script)];
       })
       .sort((a, b) => (a.file < b.file ? -1 : 1));

@@ -278,6 +278,7 @@ export class NaiveBarriers {
         this.#come(edge, life, command);
         return;
       case "version":
+      case "limits":
         return;
       default:
         if (isOfAnotherKind(command)) return;

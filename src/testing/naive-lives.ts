@@ -4,7 +4,7 @@
 // its commands mean; it has no timers or tables of its own.
 import type { Batch, Command, LogEntry } from "../core/command.ts";
 import type { EdgeEffect } from "../core/effect.ts";
-import type { Limits } from "../core/limits.ts";
+import { type Limits, resolveLimits } from "../core/limits.ts";
 
 export interface NaiveRefused {
   readonly kind: "refused";
@@ -55,7 +55,9 @@ interface Life extends Speaker {
 }
 
 export class NaiveLives {
-  readonly limits: Limits;
+  /** Those that hold, as the log says. */
+  limits: Limits;
+  #areLimitsTold = false;
   readonly #rules: NaiveRules;
   /** The last of each edge, which may be dead; edges in the order in which they first spoke. */
   readonly #last = new Map<string, Life>();
@@ -187,6 +189,11 @@ export class NaiveLives {
       [life.role, life.leaseUs] = [as, Math.min(leaseUs, this.limits.edgeLeaseUsMax)];
       this.#attach(life);
     } else if (command.kind === "end-edge") this.#die(life);
+    else if (command.kind === "version" && command.version >= 5 && !this.#areLimitsTold) {
+      // All servers are of this build.
+      this.#areLimitsTold = true;
+      this.limits = { ...resolveLimits(), ...command.limits };
+    } else if (command.kind === "limits") this.limits = { ...this.limits, ...command.limits };
     else if (command.kind === "attached") {
       const back = this.#living(command.edge);
       const isIt = back?.life === command.incarnation && back.server === this.#server;

@@ -5,7 +5,7 @@
 import type { TreeMessage } from "../core/barriers/tree-messages.ts";
 import type { Command, TreeCommand } from "../core/command.ts";
 import type { Applied, EdgeEffect } from "../core/effect.ts";
-import type { Limits } from "../core/limits.ts";
+import { type Limits, unusualLimits } from "../core/limits.ts";
 import { coreVersionMax } from "../core/version.ts";
 import { commandOf } from "../edges/tree/index.ts";
 import { CoreDriver } from "./core-driver.ts";
@@ -156,7 +156,8 @@ export class TreeBench {
   #create(name: string): CoreDriver {
     const core = new CoreDriver(this.#limits);
     const version = this.#versions.get(name) ?? coreVersionMax;
-    if (version > 1) core.send("host", { kind: "version", version });
+    const limits = unusualLimits(core.limits);
+    if (version > 1) core.send("host", { kind: "version", version, limits });
     return core;
   }
 

@@ -14,6 +14,16 @@ export function fieldsOf(
   return fields.size === known ? fields : undefined;
 }
 
+/**
+ * The fields of any object, by their names in small letters, in the order of these. Of names that
+ * differ in capitals only the last one counts, capitals first.
+ */
+export function foldedFieldsOf(json: unknown): ReadonlyMap<string, unknown> | undefined {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
+  const fields = Object.entries(json).sort(([one], [other]) => (one < other ? -1 : 1));
+  return new Map(fields.map(([name, value]) => [name.toLowerCase(), value]));
+}
+
 /** How many keys an object has: for what is checked too often for a map each time. */
 export function countFields(json: object): number {
   return Object.keys(json).length;

@@ -338,9 +338,16 @@ emulab-syncd: did you mean --limit? --help-all lists the options of Muster`,
 
   describe("in the background", () => {
     let pid = 0;
-    afterEach(() => {
+    const holders: Program[] = [];
+    const hold = async (): Promise<number> => {
+      const { program, port } = await startSyncd();
+      holders.push(program);
+      return port;
+    };
+    afterEach(async () => {
       if (pid !== 0) process.kill(pid, "SIGKILL");
       pid = 0;
+      await Promise.all(holders.splice(0).map((program) => program.end()));
     });
 
     test("listens before the starter ends, logs with -l, falls back to a free port", async () => {
@@ -363,9 +370,8 @@ emulab-syncd: did you mean --limit? --help-all lists the options of Muster`,
     });
 
     test("the default port taken: any free port, by fallback only without -p", async () => {
-      const first = await startSyncd();
-      const second = await startSyncd();
-      expect(second.port).not.toBe(first.port);
+      const first = await hold();
+      expect(await hold()).not.toBe(first);
       // In the background it says where it is; nobody could find it otherwise.
       const pidFile = join(folder, "pid3");
       const args = ["--limit", "udpWaitersMax=2", "--pidfile", pidFile];
@@ -379,13 +385,12 @@ emulab-syncd: did you mean --limit? --help-all lists the options of Muster`,
       const at = ["-s", "127.0.0.1", "-p", port];
       expect((await runSync([...at, "-i", "1", "-a"]).ended).code).toBe(0);
       // --limit has reached it: of three senders of datagrams two are heard.
-      const args3 = [...at, "-u", "--timeout", "1", "--json", "-n"];
+      const args3 = [...at, "-u", "--timeout", "3", "--json", "-n"];
       const three = await Promise.all(
         ["a", "b", "c"].map((name) => runSync([...args3, name]).ended),
       );
       const known = three.map(({ stdout: text }) => JSON.parse(text).arrived);
       expect(known.filter((count) => count === 1)).toHaveLength(2);
-      await Promise.all([first.program.end(), second.program.end()]);
     });
   });
 });

@@ -355,24 +355,27 @@ describe("the command eventsys_control", () => {
 
 describe("swapexp", () => {
   it("swaps out and in what the database holds", async () => {
+    // The connection of the others may have been idle for too long by now, on a slow machine.
+    const mine = python(user);
     const swap = (direction: string, wait: boolean) =>
-      caller.boss("experiment.swapexp", { ...ee, direction, wait });
+      mine.boss("experiment.swapexp", { ...ee, direction, wait });
     expect(await swap("sideways", true)).toMatchObject({ code: 1 });
     expect(await swap("in", true)).toMatchObject({
       code: 2,
       output: expect.stringMatching(/it is up already/),
     });
     expect(await swap("out", true)).toMatchObject({ code: 0, output: "it is swapped out" });
-    expect(await caller.boss("experiment.state", ee)).toMatchObject({ value: "swapped" });
+    expect(await mine.boss("experiment.state", ee)).toMatchObject({ value: "swapped" });
     expect(await swap("out", false)).toMatchObject({
       code: 2,
       output: expect.stringMatching(/it has no nodes/),
     });
     const wait = { ...ee, timeout: 0.01 };
-    expect(await caller.boss("experiment.waitforactive", wait)).toEqual({
+    expect(await mine.boss("experiment.waitforactive", wait)).toEqual({
       ...{ code: 8, value: { "pp/ee": "swapped" } },
       output: "active: not in time: pp/ee is swapped",
     });
     expect(await swap("in", true)).toMatchObject({ code: 0, output: "it is active" });
+    mine.close();
   });
 });

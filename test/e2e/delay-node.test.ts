@@ -7,6 +7,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sleep, systemClock } from "../../src/host/clock.ts";
 import { DelayNodeBackend } from "../../src/network/delay-node/delay-node-backend.ts";
+import type { ShaperReport } from "../../src/network/delay-node/shaper-messages.ts";
 import type { LinkEnds } from "../../src/network/link-backend.ts";
 import {
   type DirectionShape,
@@ -15,7 +16,14 @@ import {
   usualQueue,
 } from "../../src/network/model.ts";
 import { makeNamespaces, type TestNamespaces } from "./network-support/namespaces.ts";
-import { delaysUs, type ProbeResult, probe, rateOf } from "./network-support/probe.ts";
+import {
+  type Arrival,
+  delaysUs,
+  type ProbeOptions,
+  type ProbeResult,
+  probe,
+  rateOf,
+} from "./network-support/probe.ts";
 
 const isRoot = process.getuid?.() === 0;
 
@@ -41,6 +49,15 @@ const plans: readonly ShapedLink[] = [
   link("rate", [{ bandwidthBps: 10_000_000, delayUs: 20_000, queue: longQueue }, {}]),
   link("loss", [{ loss: 0.1 }, {}]),
   link("held", [{ bandwidthBps: 2_000_000, delayUs: 5_000 }, {}]),
+  {
+    name: "held-lan",
+    kind: "lan",
+    members: ["a", "b", "c"].map((node) => ({
+      node,
+      up: { ...unshaped, bandwidthBps: 5_000_000, delayUs: 1_000 },
+      down: { ...unshaped, bandwidthBps: 5_000_000, delayUs: 1_000 },
+    })),
+  },
   link("change", [{ delayUs: 5_000 }, { delayUs: 5_000 }]),
   link("other", [{ delayUs: 5_000 }, { delayUs: 5_000 }], ["c", "a"]),
   {
@@ -59,10 +76,20 @@ const backends: DelayNodeBackend[] = [];
 const linkEnds = new Map<string, LinkEnds>();
 
 /** Links of their own for each number of threads: with all processors taken, none goes first. */
-async function shape(threads: number, names: readonly string[]): Promise<DelayNodeBackend> {
+async function shape(
+  threads: number,
+  names: readonly string[],
+  onReport: (report: ShaperReport) => void = () => undefined,
+): Promise<DelayNodeBackend> {
   world = await makeNamespaces(["a", "b", "c"]);
   const { commands } = world;
-  const backend = new DelayNodeBackend({ commands, clock: systemClock, seed: 1, threads });
+  const backend = new DelayNodeBackend({
+    commands,
+    clock: systemClock,
+    seed: 1,
+    threads,
+    onReport,
+  });
   backends.push(backend);
   linkEnds.clear();
   const chosen = plans.filter(({ name }) => names.includes(name));
@@ -86,7 +113,7 @@ async function stop(): Promise<void> {
 function send(
   name: string,
   [from, to]: readonly [number, number],
-  how: { readonly packets: number; readonly bytes: number; readonly gapUs: number },
+  how: Pick<ProbeOptions, "packets" | "bytes" | "gapUs" | "until">,
 ): Promise<ProbeResult> {
   const ends = linkEnds.get(name)?.ends ?? [];
   const net = [...linkEnds.keys()].indexOf(name) + 1;
@@ -102,20 +129,25 @@ function send(
   });
 }
 
-/** Besides the probe's the kernel sends a few packets of its own. */
-async function untilUnderWay(backend: DelayNodeBackend, name: string): Promise<void> {
-  for (;;) {
-    const [ours] = await backend.counts(name);
-    if ((ours?.counts.arrived ?? 0) > 50) return;
-    await sleep(systemClock, 5);
-  }
+/** For how long in all the sender of what should come every `gapUs` did not send, in ms. */
+function stallsMsOf(arrivals: readonly Arrival[], gapUs: number): number {
+  const lateUs = arrivals.map(({ id, sentUs }) => sentUs - id * gapUs);
+  const steps = lateUs.slice(1).map((us, index) => us - (lateUs[index] ?? us));
+  return steps.filter((us) => us > 5_000).reduce((total, us) => total + us, 0) / 1_000;
+}
+
+/** Until so many more packets have come; besides the probe's the kernel sends a few of its own. */
+async function untilUnderWay(backend: DelayNodeBackend, name: string, more = 50): Promise<void> {
+  const arrived = async (): Promise<number> => (await backend.counts(name))[0]?.counts.arrived ?? 0;
+  const before = await arrived();
+  while ((await arrived()) <= before + more) await sleep(systemClock, 5);
 }
 
 describe.skipIf(!isRoot)("a link of the delay node", () => {
   let backend: DelayNodeBackend;
 
   beforeAll(async () => {
-    backend = await shape(1, ["rate", "loss", "held", "lan"]);
+    backend = await shape(1, ["rate", "loss", "held", "held-lan", "lan"]);
   });
 
   afterAll(stop);
@@ -153,18 +185,48 @@ describe.skipIf(!isRoot)("a link of the delay node", () => {
     expect((ours?.counts.lost ?? 0) - missing).toBeLessThan(10);
   });
 
-  it("loses nothing in a queue for not having run: what comes meanwhile did not come at once", async () => {
-    const flow = send("held", [0, 1], { packets: 1_200, bytes: 20, gapUs: 1_000 });
-    await untilUnderWay(backend, "held");
+  /** Stops the delay node for 200 ms in a flow. @returns what it counted as late for how many */
+  async function halt(name: string, how: Pick<ProbeOptions, "packets" | "gapUs">) {
+    const { packets: packetsBefore = 0, late: lateBefore = 0 } = backend.health ?? {};
+    const flow = send(name, [0, 1], { bytes: 20, ...how });
+    await untilUnderWay(backend, name, how.packets / 20);
+    const stoppedUs = systemClock.nowUs();
     process.kill(backend.pid ?? 0, "SIGSTOP");
     await sleep(systemClock, 200);
+    const goesOnUs = systemClock.nowUs();
     process.kill(backend.pid ?? 0, "SIGCONT");
     const { arrivals } = await flow;
-    // A burst of 200 would lose 150 in the queue of 50; a sender that is late itself loses some.
-    expect(arrivals.length).toBeGreaterThan(1_200 - 75);
-    const ids = arrivals.map(({ id }) => id);
-    expect(ids).toEqual([...ids].sort((a, b) => a - b));
-    expect(backend.health?.lagMaxUs).toBeGreaterThan(100_000);
+    while ((backend.health?.packets ?? 0) - packetsBefore < arrivals.length) {
+      await sleep(systemClock, 5);
+    }
+    const held = arrivals.filter(({ sentUs }) => {
+      return sentUs > stoppedUs + 5_000 && sentUs < goesOnUs - 5_000;
+    });
+    return { arrivals, late: (backend.health?.late ?? 0) - lateBefore, held: held.length };
+  }
+
+  it.each(["held", "held-lan"])(
+    "loses nothing in a queue of %s for not having run",
+    async (name) => {
+      // What comes meanwhile did not come at once.
+      const { arrivals, late, held } = await halt(name, { packets: 1_200, gapUs: 1_000 });
+      // A burst of 200 would lose 150 in the queue of 50. A sender that is late makes bursts
+      // itself.
+      const sentLateMs = stallsMsOf(arrivals, 1_000);
+      expect(arrivals.length).toBeGreaterThan(1_200 - 75 - sentLateMs);
+      expect(sentLateMs).toBeLessThan(1_000);
+      const ids = arrivals.map(({ id }) => id);
+      expect(ids).toEqual([...ids].sort((a, b) => a - b));
+      expect(backend.health?.lagMaxUs).toBeGreaterThan(100_000);
+      // What waited in its socket was late, as much as what waited in the link.
+      expect(late).toBeGreaterThanOrEqual(held);
+    },
+  );
+
+  it("counts as late what came while it slept and then was kept from waking", async () => {
+    // Nothing is on its way when the next one comes.
+    const { late, held } = await halt("held", { packets: 60, gapUs: 20_000 });
+    expect(late).toBeGreaterThanOrEqual(held);
   });
 
   it("tells at once what the machine has lost on the way to it", async () => {
@@ -193,47 +255,82 @@ describe.skipIf(!isRoot)("a link of the delay node", () => {
 
 describe.skipIf(!isRoot)("a change of links of the delay node", () => {
   let backend: DelayNodeBackend;
+  const reports: ShaperReport[] = [];
 
   beforeAll(async () => {
-    backend = await shape(2, ["change", "other"]);
+    backend = await shape(2, ["change", "other"], (report) => reports.push(report));
   });
 
   afterAll(stop);
 
+  /** For how long a thread did not look at its packets, at the worst from then on until now. */
+  async function unseenUsSince(fromUs: number): Promise<number> {
+    const nowUs = systemClock.nowUs();
+    const isThere = (thread: number): boolean =>
+      reports.some((report) => report.thread === thread && report.atUs > nowUs);
+    while (!isThere(0) || !isThere(1)) await sleep(systemClock, 5);
+    const since = reports.filter(({ atUs }) => atUs > fromUs);
+    return Math.max(...since.map(({ unseenMaxUs }) => unseenMaxUs));
+  }
+
+  /** So long that there are packets in it whose instants are certain. */
+  async function period(): Promise<void> {
+    const startedUs = systemClock.nowUs();
+    const names = [...linkEnds.keys()];
+    await Promise.all(names.map((name) => untilUnderWay(backend, name, 200)));
+    while (systemClock.nowUs() - startedUs < 4 * (await unseenUsSince(startedUs)) + 100_000) {}
+  }
+
   it("changes links of two threads at one instant, and no packet is lost or let by", async () => {
-    const how = { packets: 2_000, bytes: 100, gapUs: 400 };
-    const flows = Promise.all([send("change", [0, 1], how), send("other", [0, 1], how)]);
-    for (const name of ["change", "other"]) await untilUnderWay(backend, name);
-    // In the middle of the flows, told ahead.
-    const settled = systemClock.nowUs() + 30_000;
-    const marks = [0, 100_000, 200_000].map((offsetUs) => settled + offsetUs);
+    const names = ["change", "other"];
+    const told = Promise.withResolvers<void>();
+    const how = { packets: 100_000, bytes: 100, gapUs: 1_000, until: told.promise };
+    const flows = Promise.all(names.map((name) => send(name, [0, 1], how)));
+    await Promise.all(names.map((name) => untilUnderWay(backend, name)));
+    const startedUs = systemClock.nowUs();
+    const periodsUs = [5_000, 25_000, 5_000, 15_000];
+    const marks: number[] = [];
     // On a busy machine a change may be told too late for its instant: then it says when it was.
     const done: number[] = [];
-    for (const [index, atUs] of marks.entries()) {
-      const shape = { delayUs: [25_000, 5_000, 15_000][index] ?? 0 };
+    for (const delayUs of periodsUs.slice(1)) {
+      await period();
+      // Told ahead.
+      const atUs = systemClock.nowUs() + 30_000;
       const doneUs = await backend.setAt(
-        ["change", "other"].map((name) => ({ link: name, what: { kind: "modify", shape } })),
+        names.map((name) => ({ link: name, what: { kind: "modify", shape: { delayUs } } })),
         atUs,
       );
       expect(doneUs).toBeGreaterThanOrEqual(atUs);
+      marks.push(atUs);
       done.push(doneUs);
     }
-    const delayAt = (instants: readonly number[], sentUs: number): number =>
-      [5_000, 25_000, 5_000, 15_000][instants.filter((atUs) => atUs <= sentUs).length] ?? 0;
-    for (const { arrivals } of await flows) {
-      expect(arrivals).toHaveLength(2_000);
+    await period();
+    told.resolve();
+    const results = await flows;
+    const unseenUs = await unseenUsSince(startedUs);
+    const periodAt = (instants: readonly number[], us: number): number =>
+      instants.filter((atUs) => atUs <= us).length;
+    for (const { arrivals, sent } of results) {
+      expect(arrivals).toHaveLength(sent);
       expect(arrivals.map(({ id }) => id)).toEqual(arrivals.map((_, index) => index));
+      const leastUs = periodsUs.map(() => Infinity);
       for (const { sentUs, receivedUs } of arrivals) {
-        // What is sent just before a change may come to the delay node after it.
-        const instants = [sentUs, sentUs + 20_000];
-        const delays = instants.flatMap((us) => [delayAt(marks, us), delayAt(done, us)]);
-        const delayUs = Math.min(...delays);
+        // What is sent just before a change may come to the delay node after it: so long after that
+        // the change makes up for it. What came while a thread did not look, it takes to have come
+        // at some time of that.
+        const instants = [sentUs - unseenUs, sentUs, sentUs + 20_000];
+        const periods = instants.flatMap((us) => [periodAt(marks, us), periodAt(done, us)]);
+        const delayUs = Math.min(...periods.map((period) => periodsUs[period] ?? 0));
         expect(receivedUs - sentUs).toBeGreaterThan(delayUs - 100);
+        const [period = 0, ...others] = new Set(periods);
+        if (others.length > 0) continue;
+        leastUs[period] = Math.min(leastUs[period] ?? 0, receivedUs - sentUs);
       }
-      // The changes were in the middle of the flow.
-      const [first = Infinity, last = 0] = [arrivals[0]?.sentUs, arrivals.at(-1)?.sentUs];
-      expect(first).toBeLessThan(settled);
-      expect(last).toBeGreaterThan(settled);
+      // Of each period some are certain; when it is shorter again, some have less than the longest.
+      const mostUs = periodsUs.map((delayUs) => (delayUs < 25_000 ? 25_000 : Infinity));
+      for (const [index, us] of leastUs.entries()) {
+        expect(us, `not seen for ${unseenUs} us`).toBeLessThan(mostUs[index] ?? 0);
+      }
     }
   });
 

@@ -13,7 +13,9 @@ import { type Ended, run, start, until } from "./support/command.ts";
 const isRoot = process.getuid?.() === 0;
 /** The machine of `npm run test:netem` says: netem. */
 const shapedBy = process.env["MUSTER_TEST_LINKS"] ?? "delay-node";
-const experiment = "linkp/shown";
+/** Found by its name among all that run on this machine, where others may be tested. */
+const eid = `shown${process.pid}`;
+const experiment = `linkp/${eid}`;
 
 const linesWith = (l0: string): string[] => [
   "set ns [new Simulator]",
@@ -75,7 +77,7 @@ describe.skipIf(!isRoot)("muster link", () => {
     state = join(files, "state");
     const file = join(files, "shown.ns");
     writeFileSync(file, linesWith("10Mb 20ms").join("\n"));
-    await ok("up", file, "--pid", "linkp", "--eid", "shown");
+    await ok("up", file, "--pid", "linkp", "--eid", eid);
   });
 
   afterAll(async () => {
@@ -113,9 +115,10 @@ describe.skipIf(!isRoot)("muster link", () => {
   test("show as text has a table of each link", async () => {
     const text = await ok("link", "show", experiment);
     expect(text).toContain(`links of ${experiment}, shaped by ${shapedBy}`);
-    expect(text).toMatch(/link l0\n +WAY +STATE +BANDWIDTH +DELAY +LOSS +QUEUE +ELSE\n/);
+    expect(text).toMatch(/^link l0 \(a: eth\d, b: eth\d\)$/m);
+    expect(text).toMatch(/\)\n +WAY +STATE +BANDWIDTH +DELAY +LOSS +QUEUE +ELSE\n/);
     expect(text).toMatch(/a > b +up +10 Mb\/s +20 ms +0 % +50 packets +-\n/);
-    expect(text).toMatch(/LAN lan0\n/);
+    expect(text).toMatch(/LAN lan0 \(.*a: eth\d.*\)\n/);
     expect(text).toMatch(/LAN > c +up +100 Mb\/s +/);
   });
 
@@ -149,6 +152,42 @@ describe.skipIf(!isRoot)("muster link", () => {
     const { minMs } = await ping("b-l0", 5);
     expect(minMs).toBeGreaterThanOrEqual(40);
     expect(minMs).toBeLessThan(60);
+  });
+
+  test.each([
+    ["set", "bandwidth=99999Gb"],
+    ["set", "queue=0"],
+    ["set", "loss=150%"],
+    ["set", "delay=99999s"],
+  ])("%s %s is refused with a reason and a status, and nothing is changed", async (word, to) => {
+    const before = await show("l0");
+    const { code, stdout, stderr } = await muster("link", word, experiment, "l0", to);
+    expect(`${code} ${stdout}`).toBe("1 ");
+    expect(stderr).toMatch(/^muster: l0 MODIFY is completed with error -1: link l0: .* (?:to )?\d/);
+    expect(wayFrom(await show("l0"), "a").now).toEqual(wayFrom(before, "a").now);
+  });
+
+  test("what is planned is not waited for", async () => {
+    const planned = await ok("link", "set", experiment, "l0", "delay=99999s", "--at", "+600");
+    expect(planned).toMatch(/^l0 MODIFY is accepted by the scheduler of /);
+  });
+
+  test("a run of muster run is found from another terminal while it goes", async () => {
+    const file = join(files, "plain.ns");
+    writeFileSync(file, linesWith("10Mb 20ms").join("\n"));
+    const going = start("muster", ["run", file, "--out", join(files, "out")]);
+    try {
+      const [, id = ""] = await going.prints(/run (\S+): 3 nodes/);
+      await going.prints(/program stays on c started/);
+      expect(await ok("link", "set", id, "l0", "delay=30ms")).toBe("l0 MODIFY is completed\n");
+      const report = JSON.parse(await ok("link", "show", id, "l0", "--json"));
+      expect(wayFrom(report, "a").now).toMatchObject({ delayUs: 30_000 });
+      expect(await ok("link", "down", "plain", "l0")).toBe("l0 DOWN is completed\n");
+      expect(await ok("event", "send", "plain", "stays", "stop")).toContain("is accepted");
+    } finally {
+      going.child.kill("SIGINT");
+      await going.ended;
+    }
   });
 
   test("capture writes a pcap that tcpdump reads, at the member that is asked for", async () => {
@@ -245,12 +284,19 @@ describe.skipIf(!isRoot)("muster link", () => {
     expect(stderr).toContain("there is no link l1; there are: l0, lan0");
     const { stdout } = await flow.ended;
     expect(stdout).toContain("200 packets transmitted, 200 received");
-    // A LAN gets a member: it is made anew, with everybody in it.
+    // A LAN gets a member: who was in it loses nothing.
+    const within = ["ping", "-c", "500", "-i", "0.02", "-W", "10", "c-lan0"];
+    const among = ["exec", "--experiment", experiment, "b", "--", ...within];
+    const lanFlow = start("muster", among, { env: { MUSTER_STATE: state } });
+    await lanFlow.prints(/icmp_seq=3 /);
     writeFileSync(file, grown().join("\n"));
     expect(await ok("modify", experiment, file)).toContain("link changed (lan0)");
+    expect(lanFlow.stdout).not.toContain("packets transmitted");
     expect(await trip("a", "d-lan0")).toContain("2 received");
     expect(await trip("b", "c-lan0")).toContain("2 received");
     expect(await trip("a", "b-l0")).toContain("2 received");
+    expect(wayFrom(await show("lan0"), "d")).toMatchObject({ isUp: true, counts: { lost: 0 } });
+    expect(/\d+ received/.exec((await lanFlow.ended).stdout)?.[0]).toBe("500 received");
   });
 
   test("says what there is when a name is wrong", async () => {

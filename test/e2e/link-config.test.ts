@@ -86,6 +86,8 @@ describe.skipIf(!isRoot)("delay_config and link_config", () => {
     expect(await ways("l")).toEqual(down);
     await ok("link-config", "proj", "exp", "l", "ENABLE=yes");
     expect(await ways("l")).toEqual([there, lossy]);
+    // What was set is asked for: a link that does it is no bad one.
+    expect(await muster("linktest", "exp", "--level", "1")).toMatchObject({ code: 0 });
 
     for (const [argv, complaint] of [
       [["proj", "exp", "l", "DELAY=soon"], "DELAY is a number, not 'soon'"],
@@ -105,7 +107,7 @@ describe.skipIf(!isRoot)("delay_config and link_config", () => {
     }
     expect(await ways("l")).toEqual([there, lossy]);
 
-    await muster("down", "exp");
+    expect((await muster("down", "exp")).stdout).toContain("run 1 passed");
     const late = await config("delay-config", "proj", "exp", "l", "DELAY=1");
     expect([late.code, late.stderr]).toEqual([
       255,

@@ -96,11 +96,18 @@ describe("linktest_control", () => {
     );
     const status = await muster("status", "exp");
     expect(status.stdout).toMatch(/^ {2}linktest +level 1: 0 ok, 2 bad, 0 untestable$/m);
-    const warned = /warning: +linktest at swap-in: it exited with 2/;
-    expect((await muster("logs", "exp")).stdout).toMatch(warned);
+    const logs = (await muster("logs", "exp")).stdout;
+    expect(logs).toMatch(/warning: +linktest at swap-in: it exited with 2/);
+    // Each once, whatever else is said by the level of debugging that it always has.
+    const records = ["a-l to b-l", "b-l to a-l"];
+    const recordsOf = (text: string): string[] =>
+      [...text.matchAll(/Latency error: (\S+ to \S+) /g)].map(([, edge = ""]) => edge).sort();
+    expect(recordsOf(mail())).toEqual(records);
 
     const found = await control("proj", "exp");
     expect([found.code, found.stderr]).toEqual([2, ""]);
+    expect(found.stdout).toContain("latency: 0 ok, 2 bad, 0 untestable");
+    expect(recordsOf(found.stdout)).toEqual(records);
     expect(calls().at(-1)).toBe(`-d 2 -l 1 ${who} ${files}`);
     const reported = await control("-r", "-f", "-d", "-t", "60", "proj", "exp");
     expect(reported.stdout).toMatch(/latency: a-l to b-l .*: wanted 10, measured/);

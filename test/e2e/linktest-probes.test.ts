@@ -165,6 +165,7 @@ describe("probes", () => {
     socket.close();
     expect(short(outcome)).toEqual(["latency ab untestable", "latency ba untestable"]);
     expect(outcome.verdicts[0]?.why).toMatch(/the probe of a ended: .*EADDRINUSE/);
+    expect(outcome.notProbed).toEqual(outcome.verdicts);
   });
 
   it("are gone when the test that was cancelled has ended", async () => {
@@ -173,7 +174,7 @@ describe("probes", () => {
     const tested = test({ first: 3, last: 4, interrupt: cancel.signal });
     await expect.poll(() => running.size, { timeout: 60_000 }).toBe(2);
     cancel.abort();
-    expect(await tested).toEqual({ verdicts: [], isCancelled: true });
+    expect(await tested).toEqual({ verdicts: [], notProbed: [], isCancelled: true });
     expect(running.size).toBe(0);
   });
 });

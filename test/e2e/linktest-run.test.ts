@@ -46,7 +46,9 @@ test("links that are as asked for pass before time 0, and nothing of the test is
   expect(code, stderr).toBe(0);
   expect(result.links.map(({ verdict }) => verdict)).toEqual(["ok", "ok"]);
   expect(result.messages.map(({ text }) => text)).toEqual([
-    expect.stringMatching(/^linktest begins: about \d+ s$/),
+    expect.stringMatching(
+      /^linktest level \d begins: about \d+ s; verdicts go to linktest\/verdicts-1\.json$/,
+    ),
     "begun",
   ]);
   expect(existsSync(join(out, "proj/tbdata/linktest"))).toBe(false);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Goal: a linktest from swap-in tells what it has found in status and logs, never keeps an
-// experiment from coming up, and ends with a swap-out that comes before. Method: the commands
-// themselves; nodes are processes, whose links nobody shapes.
+// Goal: a linktest from swap-in, or of a modification that changes links, tells what it has found
+// in status and logs, never keeps an experiment from coming up, and ends with a swap-out that comes
+// before. Method: the commands themselves; nodes are processes, whose links nobody shapes, but for
+// the link that is modified.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Ended, run, scratch, start, until } from "./support/command.ts";
 import { readResult, writeExperiment } from "./support/experiment.ts";
 
+const isRoot = process.getuid?.() === 0;
 let state = "";
 const environment = () => ({ env: { MUSTER_STATE: state, MUSTER_NODES: "environment" } });
 const muster = (...argv: readonly string[]): Promise<Ended> => run("muster", argv, environment());
@@ -19,10 +21,11 @@ afterEach(async () => {
   if (existsSync(join(state, "muster.sock"))) await muster("serve", "--stop");
 });
 
-const file = (): string =>
+const file = (delay = "10ms", more = ""): string =>
   writeExperiment(`set a [$ns node]
 set b [$ns node]
-set l [$ns duplex-link $a $b 100Mb 10ms DropTail]
+set l [$ns duplex-link $a $b 100Mb ${delay} DropTail]
+${more}
 set p [$a program-agent -command "sleep 1000"]
 $ns at 0 "$p start"`);
 
@@ -43,4 +46,21 @@ test("muster up --linktest", async () => {
   expect((await again.ended).code).toBe(1);
   // No stage came to its end, so that nothing is called good or bad.
   expect(readResult(directory).links.filter(({ verdict }) => verdict === "ok")).toEqual([]);
+});
+
+test.skipIf(!isRoot)("muster modify tests links again when it has changed one", async () => {
+  const shaped = (...argv: readonly string[]): Promise<Ended> =>
+    run("muster", argv, { env: { MUSTER_STATE: state } });
+  const tests = async (): Promise<number> =>
+    [...(await shaped("logs", "test")).stdout.matchAll(/linktest level 1: /g)].length;
+  expect((await shaped("up", file(), "--linktest", "1")).code).toBe(0);
+  expect(await tests()).toBe(1);
+  const program = 'set q [$b program-agent -command "sleep 999"]';
+  expect((await shaped("modify", "test", file("10ms", program))).code).toBe(0);
+  expect(await tests()).toBe(1);
+  const modified = await shaped("modify", "test", file("20ms", program));
+  expect(modified.code, modified.stderr).toBe(0);
+  expect(await tests()).toBe(2);
+  // By the delay that is asked for since: a busy machine may be late, and is not called bad.
+  expect((await shaped("down", "test")).stdout).toContain("run 1 passed");
 });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Goal: a machine that has joined a server is where nodes of an experiment are that is brought up
-// there, until either of them goes; nobody joins without a token. Method: the commands in processes
-// of their own; the machine is one with a directory of its own for temporary files.
+// there, until either of them goes, also over TLS of a private authority; nobody joins without a
+// token. Method: the commands in processes of their own; the machine is one with a directory of its
+// own for temporary files.
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -15,9 +16,10 @@ interface Served {
   readonly state: string;
 }
 
-async function served(state: string): Promise<Served> {
-  const serve = start("muster", ["serve", "--state", state, "--listen", "http=127.0.0.1:0"]);
-  const [, url = ""] = await serve.prints(/http at (http:\S+),/);
+async function served(state: string, ...more: readonly string[]): Promise<Served> {
+  const argv = ["serve", "--state", state, "--listen", "http=127.0.0.1:0", ...more];
+  const serve = start("muster", argv);
+  const [, url = ""] = await serve.prints(/http at (https?:\S+),/);
   return { serve, url, state };
 }
 
@@ -33,13 +35,18 @@ test("an experiment is brought up on a machine that has joined, and ends with it
     ...["token", "create", "--role", "admin", "--all-scopes", "--state", state, "--json"],
   ]);
   const { token } = JSON.parse(created.stdout) as { readonly token: string };
-  const { serve, url } = await served(state);
+  const tls = scratch();
+  for (const argv of [["init"], ["issue", "server", "127.0.0.1"]]) {
+    expect((await run("muster", ["cert", ...argv, "--dir", tls])).code).toBe(0);
+  }
+  const { serve, url } = await served(state, "--tls", tls);
   const at = scratch();
   mkdirSync(join(at, "tmp"));
   const machine = { env: { MUSTER_TOKEN: token, TMPDIR: join(at, "tmp") } };
-  const joining = start("muster", ["node", "join", "far", "--server", url], machine);
+  const argv = ["node", "join", "far", "--server", url, "--ca", join(tls, "ca.pem")];
+  const joining = start("muster", argv, machine);
   await joining.prints(/joined \S+ as far/);
-  const second = await run("muster", ["node", "join", "far", "--server", url], machine);
+  const second = await run("muster", argv, machine);
   expect([second.code, second.stderr]).toEqual([
     1,
     "muster: a machine has joined as far; choose another name\n",

@@ -508,6 +508,7 @@ describe.runIf(isRoot && modes.includes("namespace"))("an ordinary user", () => 
     const up = await host.answer("up");
     expect(up.mode).toBe("namespace");
     expect(up.lost.join("\n")).toMatch(/see themselves as root/);
+    expect(up.lost.join("\n")).toMatch(/have no limit of memory and processes/);
     expect((await host.answer("ended")).statuses).toEqual(["0", "0"]);
     host.child.kill("SIGTERM");
     await host.answer("stopped");

@@ -128,6 +128,8 @@ describe.each([
     ].join("\n");
     const running = new RemoteShell(given()).run(place, {
       argv: ["python3", "-c", script, file],
+      // The usual half second may pass before it is its turn on a busy machine.
+      graceSeconds: 60,
       signal: controller.signal,
       onOutput: (_stream, text) => {
         if (text.includes("up")) controller.abort();

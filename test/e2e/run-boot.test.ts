@@ -62,6 +62,18 @@ const asks = [
 describe.each(modes)("a node in %s mode", (mode) => {
   const env = { MUSTER_NODES: mode };
 
+  test("finds the commands that the old nodes had, by name alone", async () => {
+    const names = ["ltevent", "run_linktest", "trafgen", "program-agent", "evproxy", "tevc"];
+    // Each says how it is used, or that it was called wrongly.
+    const asks = names.map((name) => `${name} -? >$LOGDIR/${name} 2>&1; echo ${name} $?`);
+    const ran = await runBody(nodesWith(sh(`${asks.join("; ")}; true`)), [], { env });
+    const said = ran.text("nodes/n0/local/logs/n0_startcmd.out");
+    for (const name of names) {
+      expect(said).toMatch(new RegExp(`^${name} \\d+$`, "m"));
+      expect(ran.text(`nodes/n0/local/logs/${name}`)).toMatch(/usage: /i);
+    }
+  });
+
   test("gets the replies of the specification", async () => {
     const count = "tmcc readycount >$LOGDIR/readycount; tmcc state ISUP";
     const body = nodesWith(

@@ -2,12 +2,12 @@
 // Goal: every run comes to an end that says which it is and why; also when it is cut short the
 // results are written.
 // Method: one experiment for each kind of end, through bin/muster; signals to the command itself.
-import { existsSync } from "node:fs";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { sleep, systemClock } from "../../src/host/clock.ts";
-import { lookAtMachine } from "./nodes-support/machine.ts";
-import { until } from "./support/command.ts";
+import { leftovers, lookAtMachine } from "./nodes-support/machine.ts";
+import { scratch, until } from "./support/command.ts";
 import {
   ended,
   nodesWith,
@@ -91,7 +91,8 @@ $ns at 3 "$late start"`;
   test("when the sync server is killed, and says so", async () => {
     const started = startRun(deserted);
     await started.command.prints(/meet 2 of 3 waiting/);
-    process.kill(syncServerOf(started), "SIGKILL");
+    // What starts it has its command line for a moment, and is gone then.
+    await until("it is killed", () => isKilled(syncServerOf(started)));
     const { result, code } = await ended(started);
     expect(result).toMatchObject({ endedBy: "failure", error: { code: "SYNC_SERVER_ENDED" } });
     expect(result.error?.message).toMatch(/^the sync server on n0 was ended by SIGKILL; .*\.log$/);
@@ -174,6 +175,30 @@ describe("a run that is interrupted", () => {
     expect(result).toMatchObject({ endedBy: "interrupt", outcome: "failed" });
     expect(result.experiment).toBe("muster/test");
   });
+
+  test("by Ctrl-C while links are tried says nothing of links, and leaves nothing", async () => {
+    const before = lookAtMachine();
+    // Like the real one until it is ended: so that Ctrl-C comes while it runs.
+    const programs = scratch();
+    writeFileSync(join(programs, "ethtool"), '#!/bin/sh\necho > "$0.run"; exec sleep 1000\n');
+    chmodSync(join(programs, "ethtool"), 0o755);
+    const body = `${nodesWith("sleep 100", "")}\nset l [$ns duplex-link $n0 $n1 10Mb 9ms DropTail]`;
+    const env = { PATH: `${programs}:${process.env["PATH"]}` };
+    // As at a terminal: the signal goes to all that the command has started.
+    const started = startRun(body, [], { env, prefix: ["setsid"] });
+    await until("it runs", () => existsSync(join(programs, "ethtool.run")));
+    process.kill(-started.command.pid, "SIGINT");
+    const { result, code, stdout } = await ended(started);
+    expect(code).toBe(130);
+    expect(result).toMatchObject({
+      endedBy: "interrupt",
+      error: { code: "INTERRUPTED" },
+      lost: [],
+    });
+    expect(stdout).not.toMatch(/Command failed|not given|shaped/);
+    const run = { runId: result.runId, parts: [], block: "none" };
+    expect(leftovers(before, lookAtMachine(), run)).toEqual([]);
+  });
 });
 
 /** Processes that have the output directory of a run in their command line or environment. */
@@ -184,6 +209,14 @@ function marked(out: string): readonly number[] {
 }
 
 /** The process that holds the sockets of the run's barriers. */
+function isKilled(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch {
+    return false;
+  }
+}
+
 function syncServerOf({ command }: StartedRun): number {
   const all = [...lookAtMachine().processes.values()];
   const family = new Set([command.pid]);

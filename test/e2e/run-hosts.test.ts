@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { repository, scratch, until } from "./support/command.ts";
+import { repository, scratch, shell, start, until } from "./support/command.ts";
 import { ended, readText, runBody, type StartedRun, sh, startRun } from "./support/experiment.ts";
 
 /** Directories for the hosts; where theirs are, and how they are reached. */
@@ -66,7 +66,7 @@ $ns at 3 "$planned start"`;
   expect(run.stdout).toContain("nodes on hosts: a: n0, n2; b: n1");
   // How it is said follows from the option: in one line, not as a wish.
   expect(run.stdout.match(/not given: (?!\$EXPDIR).*/g)).toEqual([
-    expect.stringContaining("no namespaces of their own, as hosts of --on give none"),
+    expect.stringContaining("no namespaces of their own, as --nodes netns is not asked for"),
   ]);
   const { result } = run;
   expect({ outcome: result.outcome, reasons: result.reasons }).toEqual({
@@ -164,8 +164,8 @@ tb-fix-node $n1 b
 set lan0 [$ns make-lan "$n0 $n1" 100Mb 0ms]`;
   const torn = await runBody(linked, ["--on", "a,b", ...argv]);
   expect(torn.result.error?.message).toBe(
-    "lan0 would join n0 on a with n1 on b: links between nodes of different hosts are not built; " +
-      "fix both to one host, or take the link away",
+    "lan0 would join n0 on a with n1 on b: links go between hosts with " +
+      "--nodes netns only; fix both to one host, or take the link away",
   );
   const unreached = await runBody("set n0 [$ns node]", [
     ...["--on", "a", "--remote-shell", "sh -c"],
@@ -174,8 +174,47 @@ set lan0 [$ns make-lan "$n0 $n1" 100Mb 0ms]`;
   expect(unreached.result.error?.message).toMatch(
     /^this host cannot be used: a \(the remote shell ended: .*nothing.*not found\)/,
   );
-  const refused = await runBody("set n0 [$ns node]", ["--on", "a", "--nodes", "netns", ...argv]);
+  const refused = await runBody("set n0 [$ns node]", ["--on", "a", "--linktest", "3", ...argv]);
   expect(refused.code).toBe(64);
-  expect(refused.stderr).toContain("--nodes netns is not built for nodes of other machines");
+  expect(refused.stderr).toContain("have no network of their own unless --nodes netns is said");
   expect(existsSync(refused.out)).toBe(false);
+});
+
+test("an agent ends also where nothing ends its input, as when the run's machine is gone", async () => {
+  const input = join(scratch(), "input");
+  await shell(`mkfifo ${input}`);
+  // A pipe that is open at both ends, here and for ever.
+  const agent = start("muster", ["node", "agent"], {
+    prefix: ["sh", "-c", 'exec "$@" 0<>"$0"', input],
+  });
+  await agent.prints(/"hello"/);
+  agent.child.kill("SIGTERM");
+  expect((await agent.ended).code).toBe(0);
+});
+
+test("while nodes are on a host, commands that act on nodes say so where it was started", async () => {
+  const { argv } = hosts("a");
+  const body = `
+set n0 [$ns node]
+set n1 [$ns node]
+set l [$ns duplex-link $n0 $n1 10Mb 2ms DropTail]
+set long [$n0 program-agent -command {${sh("sleep 300")}}]
+$ns at 0 "$long start"`;
+  const eid = `away${process.pid}`;
+  const run = startRun(body, ["--eid", eid, "--on", "a", ...argv]);
+  await run.command.prints(/program long|long started|started long/);
+  const env = { MUSTER_STATE: scratch() };
+  const asks = [
+    ["exec", "--experiment", `muster/${eid}`, "n0", "--", "true"],
+    ["link", "show", eid],
+    ["link", "capture", eid, "l"],
+  ];
+  const said = await Promise.all(asks.map((words) => start("muster", words, { env }).ended));
+  expect(said.map(({ stderr }) => stderr)).toEqual([
+    expect.stringContaining(`n0 of muster/${eid} is on another machine`),
+    expect.stringContaining(`muster/${eid}: its nodes are on other machines`),
+    expect.stringContaining(`the nodes of muster/${eid} are on other machines`),
+  ]);
+  run.command.child.kill("SIGINT");
+  await run.command.ended;
 });

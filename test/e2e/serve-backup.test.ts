@@ -3,12 +3,14 @@
 // restore` makes the same log of it where there is none, and nothing that is there is written over.
 // Method: a real server under load, on a file and on a real nats-server; what was acknowledged
 // before the backup must be there after it, in a server on the restored log.
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstreamManager, type StreamAPI } from "@nats-io/jetstream";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { afterEach, describe, expect, it } from "vitest";
+import { sleep, systemClock } from "../../src/host/clock.ts";
 import { NatsServer } from "../../src/testing/nats-server.ts";
 import { Command, type Ended, repository, scratch } from "./support/command.ts";
 
@@ -105,12 +107,55 @@ async function expectRestored(log: string, before: readonly number[]): Promise<v
   const shown = await (await fetch(`${url}/v1/barriers/open`)).json();
   expect(JSON.stringify(shown)).toContain('"open"');
   // It goes on: the next message has the next number.
-  const next = await (await post(`${url}/v1/topics/t`, { message: 0 })).json();
-  expect(next).toEqual({ number: found.length + 1 });
+  const number = found.length + 1;
+  const next = await (await post(`${url}/v1/topics/t`, { message: number })).json();
+  expect(next).toEqual({ number });
   expect(command.stderr).toBe("");
   command.child.kill("SIGKILL");
   await command.ended;
 }
+
+/** Brokers that choose a leader on a busy machine answer late. */
+const askMs = 30_000;
+
+async function withStreams<T>(
+  addresses: string,
+  act: (streams: StreamAPI) => Promise<T>,
+): Promise<T> {
+  const connection = await connectNats({ servers: addresses.split(",") });
+  try {
+    // Asking whether JetStream is on takes a leader, which brokers that have just met may not have.
+    const manager = await jetstreamManager(connection, { checkAPI: false, timeout: askMs });
+    return await act(manager.streams);
+  } finally {
+    await connection.close();
+  }
+}
+
+const firstEntryAt = (broker: NatsServer) => (): Promise<number> =>
+  withStreams(broker.address, async (streams) => (await streams.info("t")).state.first_seq);
+
+const streamsOfLog = ["t", "t-topics", "t-snapshots"];
+
+/** How many copies the brokers were told to keep of each stream. */
+const copiesAt = (addresses: string): Promise<readonly number[]> =>
+  withStreams(addresses, async (streams) => {
+    const infos = await Promise.all(streamsOfLog.map((name) => streams.info(name)));
+    return infos.map(({ config }) => config.num_replicas);
+  });
+
+/** Resolves when each stream has three copies that have all of it. */
+const untilCurrent = (addresses: string): Promise<void> =>
+  withStreams(addresses, async (streams) => {
+    for (;;) {
+      const infos = await Promise.all(
+        streamsOfLog.map((name) => streams.info(name).catch(() => undefined)),
+      );
+      const others = infos.map((info) => info?.cluster?.replicas ?? []);
+      if (others.every((all) => all.length === 2 && all.every(({ current }) => current))) return;
+      await sleep(systemClock, 100);
+    }
+  });
 
 describe("muster backup and restore", () => {
   it("take a log in a file while it is used, and make it again", async () => {
@@ -128,6 +173,11 @@ describe("muster backup and restore", () => {
     expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("is not empty")]);
     const over = await run("restore", directory, "--log", log);
     expect([over.code, over.stderr]).toEqual([1, expect.stringContaining("is there already")]);
+    const nowhere = await run("restore", directory, "--log", `sqlite:${join(bad, "none/log")}`);
+    expect([nowhere.code, nowhere.stderr]).toEqual([
+      1,
+      expect.stringContaining("there is no directory"),
+    ]);
 
     // What is damaged or newer is refused, before anything is written.
     for (const part of ["log", "topics", "snapshots"]) {
@@ -142,12 +192,27 @@ describe("muster backup and restore", () => {
         expect.stringContaining(`is damaged: ${part} is not what was written`),
       ]);
     }
+    const pipe = join(bad, "pipe");
+    cpSync(directory, pipe, { recursive: true });
+    rmSync(join(pipe, "topics"));
+    execFileSync("mkfifo", [join(pipe, "topics")]);
+    const piped = await run("restore", pipe, "--log", `sqlite:${join(to, "log")}`);
+    expect([piped.code, piped.stderr]).toEqual([
+      65,
+      expect.stringContaining("is damaged: topics is missing or no file"),
+    ]);
     const newer = join(bad, "newer");
     cpSync(directory, newer, { recursive: true });
     const list = JSON.parse(readFileSync(join(newer, "backup.json"), "utf8"));
-    writeFileSync(join(newer, "backup.json"), JSON.stringify({ ...list, format: 2 }));
+    writeFileSync(join(newer, "backup.json"), JSON.stringify({ ...list, format: 3 }));
     const refused = await run("restore", newer, "--log", `sqlite:${join(to, "log")}`);
     expect([refused.code, refused.stderr]).toEqual([65, expect.stringContaining("newer Muster")]);
+    writeFileSync(join(newer, "backup.json"), JSON.stringify({ ...list, format: 2 }));
+    const several = await run("restore", newer, "--log", `sqlite:${join(to, "log")}`);
+    expect([several.code, several.stderr]).toEqual([
+      65,
+      expect.stringContaining("has the format of several logs (2), and names one; use another one"),
+    ]);
     const none = await run("restore", from, "--log", `sqlite:${join(to, "log")}`);
     expect([none.code, none.stderr]).toEqual([65, expect.stringContaining("is no backup")]);
     const other = await run("restore", directory, "--log", "nats://127.0.0.1:1");
@@ -168,11 +233,7 @@ describe("muster backup and restore", () => {
     const [broker, another] = [await NatsServer.start(), await NatsServer.start()];
     brokers.push(broker, another);
     const [log, directory] = [`nats://${broker.address}/t`, join(scratch(), "saved")];
-    const connection = await connectNats({ servers: broker.address });
-    const { streams } = await jetstreamManager(connection);
-    const first = async (): Promise<number> => (await streams.info("t")).state.first_seq;
-    const before = await backUpUnderLoad(log, directory, first);
-    await connection.close();
+    const before = await backUpUnderLoad(log, directory, firstEntryAt(broker));
     const list = JSON.parse(readFileSync(join(directory, "backup.json"), "utf8"));
     expect(list.first).toBeGreaterThan(30);
     const over = await run("restore", directory, "--log", log);
@@ -185,5 +246,33 @@ describe("muster backup and restore", () => {
     await expectRestored(there, before);
     const away = await run("backup", join(scratch(), "x"), "--log", `nats://${broker.address}/no`);
     expect([away.code, away.stderr]).toEqual([1, expect.stringContaining("has no log no")]);
+  });
+
+  it("make a log of one copy one of three, which outlives any broker, and of three copies one", async () => {
+    const [broker, ...rest] = [await NatsServer.start(), ...(await NatsServer.startThree())];
+    const last = await NatsServer.start();
+    brokers.push(broker, ...rest, last);
+    const [log, saved] = [`nats://${broker.address}/t`, join(scratch(), "one")];
+    const before = await backUpUnderLoad(log, saved, firstEntryAt(broker));
+
+    const addresses = rest.map(({ address }) => address).join(",");
+    const three = `nats://${addresses}/t?replicas=3`;
+    const made = await run("restore", saved, "--log", three);
+    expect([made.code, made.stderr]).toEqual([0, ""]);
+    expect(await copiesAt(addresses)).toEqual([3, 3, 3]);
+    await expectRestored(three, before);
+    await untilCurrent(addresses);
+    await rest[0]?.kill();
+    await expectRestored(three, before);
+    await rest[0]?.startAgain();
+
+    const [back, again] = [join(scratch(), "three"), `nats://${last.address}/t`];
+    await untilCurrent(addresses);
+    const copied = await run("backup", back, "--log", three);
+    expect([copied.code, copied.stderr]).toEqual([0, ""]);
+    const single = await run("restore", back, "--log", again);
+    expect([single.code, single.stderr]).toEqual([0, ""]);
+    expect(await copiesAt(last.address)).toEqual([1, 1, 1]);
+    await expectRestored(again, before);
   });
 });

@@ -73,6 +73,16 @@ limit: { httpBodyBytesMax: 100 }
     expect(ended).toMatchObject({ code, stdout: "", stderr: expect.stringContaining(hint) });
   });
 
+  it("--check-config says at once what is wrong with lines, with the rest and with options", async () => {
+    const file = config("drain: soon\nlisten: [http, ftp]\nlog: paper\n");
+    const argv = ["serve", "--config", file, "--check-config", "--limit", "colour=1"];
+    const { code, stdout, stderr } = await run("muster", argv);
+    expect([code, stdout]).toEqual([65, ""]);
+    for (const text of ["serve.yaml:1:8:", "serve.yaml:2:16:", "no log 'paper'", "colour=1"]) {
+      expect(stderr).toContain(text);
+    }
+  });
+
   it("cannot read what is not there", async () => {
     const ended = await run("muster", ["serve", "--config", "/none", "--check-config"]);
     expect(ended).toMatchObject({ code: 66, stderr: expect.stringContaining("/none") });

@@ -60,7 +60,9 @@ describe("with curl", () => {
     const before = await figures();
     const rows = [...page.matchAll(/^\| (`muster_[^|]+)\|/gm)].map(([, names]) => names ?? "");
     const documented = rows.flatMap((names) => names.match(/muster_\w+/g) ?? []);
-    expect([...before.keys()].sort()).toEqual(documented.toSorted());
+    // Those of several logs are there where these are: serve-shards.test.ts.
+    const ofOneLog = documented.filter((name) => !name.startsWith("muster_shard_"));
+    expect([...before.keys()].sort()).toEqual(ofOneLog.toSorted());
     expect(sampleOf(before, "muster_waiters")).toBe(0);
     const wait = () => curl(`${url}/v1/barriers/b/wait`, "--data", "{}");
     const watcher = curl("--no-buffer", `${url}/v1/watch`);

@@ -43,6 +43,34 @@ async function arrived(session: Session, barrier: string, count: number): Promis
 }
 
 describe("muster serve --listen", () => {
+  it("opens several doors of a kind at ports that the system chooses", async () => {
+    const twice = ["http=127.0.0.1:0", "syncd=127.0.0.1:0,scope=q"];
+    const { command, url } = await serve(
+      scratch(),
+      twice.flatMap((one) => ["--listen", one]),
+    );
+    const [, second = ""] = await command.prints(/syncd at 127\.0\.0\.1:(\d+), scope q/);
+    const first = /syncd at 127\.0\.0\.1:(\d+), scope p\/e/.exec(command.stdout)?.[1] ?? "";
+    const urls = [...command.stdout.matchAll(/http at (\S+),/g)].map(([, found = ""]) => found);
+    expect(urls).toHaveLength(2);
+    expect(urls).toContain(url);
+    for (const port of [first, second]) {
+      const sync = (...more: readonly string[]): Command =>
+        new Command(bin("emulab-sync"), ["-s", "127.0.0.1", "-p", port, "-n", "x", ...more]);
+      const [waiter, master] = [sync(), sync("-i", "1")];
+      expect(await Promise.all([waiter.ended, master.ended])).toMatchObject([
+        { code: 0 },
+        { code: 0 },
+      ]);
+    }
+    for (const one of urls) {
+      await using session = await connect(one, { scope: "r" });
+      await session.countBarrier(`at ${one}`).init(1);
+      expect(await session.countBarrier(`at ${one}`).wait()).toMatchObject({ error: 0 });
+    }
+    expect(command.stderr).not.toContain("refuses");
+  });
+
   it("lets emulab-sync, curl, muster barrier and the client library meet at one barrier", async () => {
     const { url, syncPort } = await serve(scratch());
     await using session = await connect(url, { scope: "p/e", name: "library" });
@@ -98,16 +126,24 @@ describe("muster serve --listen", () => {
     const first = await serve(state, log);
     const port = new URL(first.url).port;
     await using session = await connect(first.url, { scope: "p/e", leaseMs: 60_000 });
-    await session.countBarrier("b").init(2);
+    await session.countBarrier("b").init(3);
     const wait = session.countBarrier("b").wait({ name: "survivor" });
-    await arrived(session, "b", 1);
+    const person = muster(["barrier", "wait", "b", "--server", first.url, "--scope", "p/e"]);
+    await arrived(session, "b", 2);
     first.command.child.kill("SIGKILL");
     await first.command.ended;
+    await person.prints(/^muster: the connection to the server is lost; trying again for 30 s/m);
     const argv = ["serve", "--state", state, "--listen", `http=127.0.0.1:${port}`, ...log];
     const second = muster(argv);
     await second.prints(/http at/);
     await (await connect(first.url, { scope: "p/e" })).countBarrier("b").wait();
     expect(await wait).toEqual({ generation: 1, error: 0 });
+    expect(await person.ended).toMatchObject({
+      ...{ code: 0, stdout: "b: crossed\n" },
+      stderr: expect.stringMatching(
+        /^muster: the connection .*\nmuster: the server is there again\n$/,
+      ),
+    });
   });
 
   it("ends when it cannot open a door, or its topics are not those of its log, and says why", async () => {

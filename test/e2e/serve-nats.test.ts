@@ -5,6 +5,8 @@
 // real nats-server at ports that the system chose; clients are the library, curl's way of asking
 // and emulab-sync.
 import { join } from "node:path";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect as connectNats } from "@nats-io/transport-node";
 import { afterEach, describe, expect, it } from "vitest";
 import { connect, type MusterError, type Session } from "../../src/client/index.ts";
 import { sleep, systemClock } from "../../src/host/clock.ts";
@@ -62,6 +64,35 @@ async function arrived(session: Session, barrier: string, count: number): Promis
 const scope = { scope: "p/e", leaseMs: 60_000 } as const;
 
 describe("muster serve --log nats:", () => {
+  it.each([
+    ["is somebody else's", { name: "t", subjects: ["muster.t.log"] }, [], /is not a Muster log/],
+    [
+      "was made by a newer Muster",
+      { name: "t", subjects: ["muster.t.log"], description: "a Muster log, format 99" },
+      [],
+      /newer Muster/,
+    ],
+    [
+      "has another number of shards",
+      { name: "t", subjects: ["muster.t.log"], description: "a Muster log, format 1" },
+      ["--shards", "2"],
+      /has 1 shard, and this server was told 2/,
+    ],
+    ["has its subjects taken", { name: "u", subjects: ["muster.t.*"] }, [], /takes the subjects/],
+  ])("makes nothing when it is refused because the stream %s", async (_, stream, more, said) => {
+    const broker = await startBroker();
+    const connection = await connectNats({ servers: broker.address });
+    const { streams } = await jetstreamManager(connection);
+    await streams.add(stream);
+    const argv = ["--state", scratch(), "--log", `nats://${broker.address}/t`, ...more];
+    const command = new Command(bin("muster"), ["serve", "--listen", "http=127.0.0.1:0", ...argv]);
+    const { code, stderr } = await command.ended;
+    expect(stderr).toMatch(said);
+    expect(code).toBe(73);
+    expect(await streams.names().next()).toEqual([stream.name]);
+    await connection.close();
+  });
+
   it("makes one of several servers, which may be killed, and so may the broker", async () => {
     const broker = await startBroker();
     const started = await Promise.all(["a", "b", "c"].map((name) => serve(broker, name)));
@@ -163,5 +194,36 @@ describe("muster serve --log nats:", () => {
     const { code, stderr } = await first.command.ended;
     expect([code, stderr]).toEqual([1, expect.stringContaining("another server named north")]);
     expect((await fetch(`${second.url}/healthz`)).status).toBe(200);
+  });
+
+  it("keeps who has a name when another of that name cannot open its doors", async () => {
+    const broker = await startBroker();
+    const [first, other] = [await serve(broker, "north"), await serve(broker, "south")];
+    for (const door of [
+      `http=127.0.0.1:${new URL(other.url).port}`,
+      `syncd=127.0.0.1:${other.syncPort}`,
+    ]) {
+      const { code, stderr } = await new Command(bin("muster"), [
+        ...[
+          "serve",
+          "--state",
+          scratch(),
+          "--name",
+          "north",
+          "--log",
+          `nats://${broker.address}/t`,
+        ],
+        ...["--listen", door],
+      ]).ended;
+      expect([code, stderr]).toEqual([73, expect.stringContaining("EADDRINUSE")]);
+    }
+    // It goes on, and is who it was: what it appends counts.
+    const session = await connect(first.url, scope);
+    const wait = session.countBarrier("b").wait();
+    await arrived(session, "b", 1);
+    await session.countBarrier("b").init(1);
+    expect(await wait).toMatchObject({ generation: 1 });
+    await session.close();
+    expect(first.command.stderr).not.toContain("another server named north");
   });
 });

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Goal: the one executable is all that is needed, here and on a host that gets it: a barrier is
-// crossed by the old client inside it. Method: the real executable, built here; hosts whose PATH
-// has the programs that a copy takes, and no Node.
+// crossed by the old client inside it, links are tested, and each of its programs is started from
+// where home is another. Method: the real executable, built here once; hosts whose PATH has the
+// programs that a copy takes, and no Node.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { Command, repository, scratch } from "./support/command.ts";
 import { readResult, readText, sh, writeExperiment } from "./support/experiment.ts";
 
@@ -24,12 +26,18 @@ function pathWithoutNode(): string {
   return directory;
 }
 
-test("one file runs an experiment, and is all that its host needs", async () => {
-  const directory = scratch();
+let directory = "";
+let single = "";
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "muster-single-"));
   execFileSync(join(repository, "bin/node"), [join(repository, "tools/single.ts"), directory], {
     stdio: "pipe",
   });
-  const single = join(directory, "muster");
+  single = join(directory, "muster");
+  return () => rmSync(directory, { recursive: true });
+}, 300_000);
+
+test("one file runs an experiment, and is all that its host needs", async () => {
   const at = scratch();
   mkdirSync(join(at, "a/tmp"), { recursive: true });
   const path = pathWithoutNode();
@@ -67,4 +75,39 @@ tb-set-node-startcmd $n1 {${sh("emulab-sync -n met")}}`);
   const byArgument = await new Command(single, ["emulab-sync", "-V"], options).ended;
   expect(byName.stdout + byName.stderr).toContain("Built in standalone mode\n");
   expect(byArgument).toEqual(byName);
+});
+
+test.skipIf(process.getuid?.() !== 0)("one file tests links", async () => {
+  const file = writeExperiment(`
+set a [$ns node]
+set b [$ns node]
+tb-set-sync-server $a
+set l [$ns duplex-link $a $b 10Mb 20ms DropTail]`);
+  const out = join(scratch(), "out");
+  const env = { HOME: scratch(), XDG_CACHE_HOME: "" };
+  const run = await new Command(single, ["run", file, "--linktest", "1", "--out", out], { env })
+    .ended;
+  // What a busy machine delays is no fault here: that packets came is the probes' doing.
+  const came = readResult(out).links.map(({ measured }) => (measured?.delayUs ?? 0) > 15_000);
+  expect(came, run.stdout + run.stderr).toEqual([true, true]);
+});
+
+test("each program of the one file can be started by one that has another home", async () => {
+  const home = scratch();
+  const here = { env: { HOME: home, XDG_CACHE_HOME: "" } };
+  expect((await new Command(single, ["--version"], here).ended).code).toBe(0);
+  const cache = join(home, ".cache/muster");
+  const [unpacked = ""] = readdirSync(cache);
+  const programs = join(cache, unpacked, "dist/programs");
+  const helpers = readdirSync(programs).filter((name) => /-(main|helper)\.js$/.test(name));
+  expect(helpers).toContain("probe-main.js");
+  const other = scratch();
+  for (const name of helpers) {
+    // Each complains in its own way of having been told nothing.
+    const options = { env: { HOME: other, XDG_CACHE_HOME: "" } };
+    const { stderr } = await new Command(single, [join(programs, name)], options).ended;
+    expect(stderr, name).not.toMatch(/unknown command|MODULE_NOT_FOUND/);
+  }
+  // Nothing was unpacked again.
+  expect(readdirSync(other)).toEqual([]);
 });

@@ -6,11 +6,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Command } from "../../src/core/command.ts";
-import { Service } from "../../src/core/service.ts";
 import { init, initOnly, wait } from "../../src/testing/core-driver.ts";
 import { NaiveCounts } from "../../src/testing/naive-counts.ts";
-import { type Told, TreeBench } from "../../src/testing/tree-bench.ts";
+import type { Told } from "../../src/testing/tree-bench.ts";
 import { type Shape, TreeAndFlat, treeShape } from "./tree-and-flat.ts";
+import {
+  type Controller,
+  Crowd,
+  controllers,
+  cutAndMend,
+  expectNothingLeft,
+  lastWire,
+  restore,
+  treeOfFour,
+  wireOf,
+} from "./tree-of-four.ts";
 
 const runs = Number(process.env["MUSTER_RUNS"] ?? 150);
 const barriers = ["b", "c"] as const;
@@ -101,14 +111,6 @@ class Settled extends TreeAndFlat {
   }
 }
 
-const wires = [
-  ["root", "a"],
-  ["root", "b"],
-  ["a", "c"],
-] as const;
-const controllers = ["root", "a", "b", "c"] as const;
-type Controller = (typeof controllers)[number];
-
 type Step =
   | {
       readonly kind: "come";
@@ -121,7 +123,7 @@ type Step =
   | { readonly kind: "step" | "cut" | "lose"; readonly wire: number }
   | { readonly kind: "forget" | "restore"; readonly at: Controller };
 
-const wireNumber = fc.nat(wires.length - 1);
+const wireNumber = fc.nat(lastWire);
 const at = fc.constantFrom(...controllers);
 const kindOf = <Kind extends string>(kind: Kind) => fc.constant(kind);
 const steps = {
@@ -135,18 +137,12 @@ const steps = {
   restore: fc.record({ kind: kindOf("restore"), at }),
 };
 
-interface Party {
-  readonly at: Controller;
-  readonly connection: number;
-  readonly brings: number;
-  state: "waits" | "left" | "answered" | "forgotten";
-}
-
 /** Knows the moves, and judges what the tree tells. */
 class Judge {
-  readonly bench = new TreeBench(wires);
+  readonly bench = treeOfFour();
   readonly seen = new Set<string>();
-  readonly #parties: Party[] = [];
+  readonly #crowd = new Crowd<{ readonly brings: number }>(this.bench);
+  #last = 0;
   readonly #crossings = new Map<number, { sum: number; readonly error: number }>();
   #hasLeft = false;
   #hasLost = false;
@@ -155,24 +151,19 @@ class Judge {
     const { bench } = this;
     switch (step.kind) {
       case "come": {
-        const connection = this.#parties.length + 1;
+        this.#last += 1;
+        const connection = this.#last;
         const brings = step.count < 3 ? step.count : -1;
-        this.#parties.push({ at: step.at, connection, brings, state: "waits" });
+        this.#crowd.come(step.at, connection, { brings });
         const { error } = step;
         const command =
           brings < 0 ? wait(connection, { error }) : init(connection, brings, { error });
         bench.put(step.at, "e", command);
         break;
       }
-      case "leave": {
-        const waiting = this.#waiting();
-        const party = waiting[step.which % Math.max(1, waiting.length)];
-        if (party === undefined) break;
-        this.#hasLeft = true;
-        party.state = "left";
-        bench.put(party.at, "e", { kind: "leave", connection: party.connection });
+      case "leave":
+        if (this.#crowd.leave(step.which)) this.#hasLeft = true;
         break;
-      }
       case "settle":
         bench.settle();
         break;
@@ -183,8 +174,7 @@ class Judge {
         bench.step(...wireOf(step.wire));
         break;
       case "cut":
-        bench.cut(...wireOf(step.wire));
-        bench.mend(...wireOf(step.wire));
+        cutAndMend(bench, step.wire);
         break;
       case "lose":
         this.#hasLost = true;
@@ -192,48 +182,32 @@ class Judge {
         bench.mend(...wireOf(step.wire));
         break;
       case "restore":
-        this.#restore(step.at);
+        restore(bench, step.at);
         break;
       case "forget":
         this.#hasLost = true;
-        for (const party of this.#waiting()) if (party.at === step.at) party.state = "forgotten";
-        bench.forget(step.at);
+        this.#crowd.forget(step.at);
         break;
     }
     this.#hear(bench.takeTold());
-  }
-
-  /** A server comes back on its snapshot. */
-  #restore(name: Controller): void {
-    const core = this.bench.core(name);
-    const data = JSON.parse(JSON.stringify(core.service.snapshot()));
-    const copy = Service.restore(core.limits, data);
-    expect(copy.digest()).toBe(core.service.digest());
-    expect(copy.snapshot()).toEqual(core.service.snapshot());
-    core.service = copy;
   }
 
   /** Everything is brought: the root knows of all who wait, and of nobody else. */
   finish(): void {
     const { bench } = this;
     this.#bring();
-    const sum = this.#waiting().reduce((total, { brings }) => total + brings, 0);
+    const sum = this.#crowd.waiting().reduce((total, { brings }) => total + brings, 0);
     const ofRoot = bench.core("root").service.describe("s").barriers[0];
     expect(ofRoot?.count ?? 0).toBe(sum);
     // One that is complete is not open.
-    if (this.#waiting().length > 0) expect(sum).not.toBe(0);
+    if (this.#crowd.waiting().length > 0) expect(sum).not.toBe(0);
     if (!this.#hasLeft && !this.#hasLost) {
       for (const crossing of this.#crossings.values()) expect(crossing.sum).toBe(0);
     }
     bench.put("root", "x", { kind: "cancel-all", scope: "s", error: 0 });
     this.#bring();
-    expect(this.#waiting()).toEqual([]);
-    for (const core of bench.cores.values()) {
-      expect(core.service.describe("s").barriers).toEqual([]);
-      for (const link of core.service.snapshot().scopes[0]?.tree.links ?? []) {
-        expect(link.outbox).toEqual([]);
-      }
-    }
+    expect(this.#crowd.waiting()).toEqual([]);
+    expectNothingLeft(bench);
   }
 
   #bring(): void {
@@ -243,10 +217,6 @@ class Judge {
     }
   }
 
-  #waiting(): readonly Party[] {
-    return this.#parties.filter(({ state }) => state === "waits");
-  }
-
   #hear(told: readonly Told[]): void {
     for (const { controller, edge, effect } of told) {
       if (edge !== "e" || effect.kind !== "released") continue;
@@ -254,12 +224,7 @@ class Judge {
       this.seen.add(outcome);
       const crossing = this.#crossings.get(generation) ?? { sum: 0, error };
       for (const connection of effect.connections) {
-        const party = this.#parties[connection - 1];
-        // B2: one outcome; B4: none for who has left.
-        expect([party?.at, party?.state]).toEqual([controller, "waits"]);
-        if (party === undefined) continue;
-        party.state = "answered";
-        crossing.sum += party.brings;
+        crossing.sum += this.#crowd.answer(controller, connection).brings;
       }
       if (outcome !== "crossed" || this.#hasLost) continue;
       // B3: one error for all of a crossing.
@@ -267,10 +232,6 @@ class Judge {
       this.#crossings.set(generation, crossing);
     }
   }
-}
-
-function wireOf(index: number): readonly [string, string] {
-  return wires[index] ?? wires[0];
 }
 
 function judge(

@@ -7,11 +7,19 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RosterMember } from "../../src/core/barriers/commands.ts";
 import type { Command } from "../../src/core/command.ts";
-import { Service } from "../../src/core/service.ts";
 import { rosterArrive, rosterOpen } from "../../src/testing/core-driver.ts";
 import { NaiveRosters } from "../../src/testing/naive-rosters.ts";
-import { type Told, TreeBench } from "../../src/testing/tree-bench.ts";
+import type { Told } from "../../src/testing/tree-bench.ts";
 import { type Shape, TreeAndFlat, treeShape } from "./tree-and-flat.ts";
+import {
+  Crowd,
+  controllers,
+  cutAndMend,
+  expectNothingLeft,
+  restore,
+  treeOfFour,
+  wireOf,
+} from "./tree-of-four.ts";
 
 const runs = Number(process.env["MUSTER_RUNS"] ?? 150);
 
@@ -151,11 +159,6 @@ class Settled extends TreeAndFlat {
   }
 }
 
-const wires = [
-  ["root", "a"],
-  ["root", "b"],
-  ["a", "c"],
-] as const;
 const homes = [
   ["r1", "root", "/"],
   ["a1", "a", "/a"],
@@ -163,7 +166,6 @@ const homes = [
   ["c1", "c", "/a/c"],
   ["c2", "c", "/a/c"],
 ] as const;
-const controllers = ["root", "a", "b", "c"] as const;
 
 type Step =
   | { readonly kind: "arrive"; readonly who: number; readonly error: number }
@@ -206,17 +208,11 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("cancel" as const) }) },
 );
 
-interface Party {
-  readonly who: number;
-  readonly at: string;
-  readonly connection: number;
-  state: "waits" | "left" | "answered" | "forgotten";
-}
-
 class Judge {
-  readonly bench = new TreeBench(wires);
+  readonly bench = treeOfFour();
   readonly seen = new Set<string>();
-  readonly #parties: Party[] = [];
+  readonly #crowd = new Crowd<{ readonly who: number }>(this.bench);
+  #last = 0;
   /** How often each member has come, and had come when each generation was opened. */
   readonly #comings: number[] = homes.map(() => 0);
   readonly #before: (readonly number[])[] = [];
@@ -237,20 +233,16 @@ class Judge {
         break;
       case "arrive": {
         const [name, at] = homes[step.who] ?? homes[0];
-        const connection = this.#parties.length + 1;
-        this.#parties.push({ who: step.who, at, connection, state: "waits" });
+        this.#last += 1;
+        const connection = this.#last;
+        this.#crowd.come(at, connection, { who: step.who });
         this.#comings[step.who] = (this.#comings[step.who] ?? 0) + 1;
         bench.put(at, "e", rosterArrive(connection, name, { error: step.error }));
         break;
       }
-      case "leave": {
-        const waiting = this.#waiting();
-        const party = waiting[step.which % Math.max(1, waiting.length)];
-        if (party === undefined) break;
-        party.state = "left";
-        bench.put(party.at, "e", { kind: "leave", connection: party.connection });
+      case "leave":
+        this.#crowd.leave(step.which);
         break;
-      }
       case "settle":
         bench.settle();
         break;
@@ -261,8 +253,7 @@ class Judge {
         bench.step(...wireOf(step.wire));
         break;
       case "cut":
-        bench.cut(...wireOf(step.wire));
-        bench.mend(...wireOf(step.wire));
+        cutAndMend(bench, step.wire);
         break;
       case "lose":
         this.#hasLost = true;
@@ -270,10 +261,11 @@ class Judge {
         bench.mend(...wireOf(step.wire));
         break;
       case "forget":
-        this.#forget(controllers[step.at] ?? "c");
+        this.#hasLost = true;
+        this.#crowd.forget(controllers[step.at] ?? "c");
         break;
       case "restore":
-        this.#restore(controllers[step.at] ?? "c");
+        restore(bench, controllers[step.at] ?? "c");
         break;
     }
     this.#hear(bench.takeTold());
@@ -284,18 +276,13 @@ class Judge {
     const { bench } = this;
     bench.settle();
     this.#hear(bench.pass(1_000_000));
-    const waiting = new Set(this.#waiting().map(({ who }) => who));
+    const waiting = new Set(this.#crowd.waiting().map(({ who }) => who));
     expect(waiting.size).toBeLessThan(homes.length);
     bench.put("root", "x", this.#cancel());
     bench.settle();
     this.#hear(bench.pass(1_000_000));
-    expect(this.#waiting()).toEqual([]);
-    for (const core of bench.cores.values()) {
-      expect(core.service.describe("s").barriers).toEqual([]);
-      for (const link of core.service.snapshot().scopes[0]?.tree.links ?? []) {
-        expect(link.outbox).toEqual([]);
-      }
-    }
+    expect(this.#crowd.waiting()).toEqual([]);
+    expectNothingLeft(bench);
   }
 
   #open(): void {
@@ -311,35 +298,13 @@ class Judge {
     return { kind: "cancel", scope: "s", barrier: "b", barrierKind: "roster", error: 0 };
   }
 
-  #forget(name: string): void {
-    this.#hasLost = true;
-    for (const party of this.#waiting()) if (party.at === name) party.state = "forgotten";
-    this.bench.forget(name);
-  }
-
-  #restore(name: string): void {
-    const core = this.bench.core(name);
-    const data = JSON.parse(JSON.stringify(core.service.snapshot()));
-    const copy = Service.restore(core.limits, data);
-    expect(copy.digest()).toBe(core.service.digest());
-    expect(copy.snapshot()).toEqual(core.service.snapshot());
-    core.service = copy;
-  }
-
-  #waiting(): readonly Party[] {
-    return this.#parties.filter(({ state }) => state === "waits");
-  }
-
   #hear(told: readonly Told[]): void {
     for (const { controller, edge, effect } of told) {
       if (edge !== "e") continue;
       const released = effect.kind === "released" ? effect.connections : [];
       const refused = effect.kind === "refused" ? [effect.connection] : [];
       for (const connection of [...released, ...refused]) {
-        const party = this.#parties[connection - 1];
-        // B2: one outcome; B4: none for who has left.
-        expect([party?.at, party?.state]).toEqual([controller, "waits"]);
-        if (party !== undefined) party.state = "answered";
+        this.#crowd.answer(controller, connection);
       }
       if (effect.kind !== "released") continue;
       const { outcome, error, generation, part = 0 } = effect;
@@ -356,10 +321,6 @@ class Judge {
       this.#errors.set(key, error);
     }
   }
-}
-
-function wireOf(index: number): readonly [string, string] {
-  return wires[index] ?? wires[0];
 }
 
 describe("rosters over a tree", () => {

@@ -7,17 +7,20 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { Command } from "../../src/core/command.ts";
 import { percent, quorumInit, quorumWait } from "../../src/testing/core-driver.ts";
-import { type Told, TreeBench } from "../../src/testing/tree-bench.ts";
+import type { Told } from "../../src/testing/tree-bench.ts";
+import {
+  type Controller,
+  Crowd,
+  controllers,
+  cutAndMend,
+  expectNothingLeft,
+  lastWire,
+  treeOfFour,
+  wireOf,
+} from "./tree-of-four.ts";
 
-const wires = [
-  ["root", "a"],
-  ["root", "b"],
-  ["a", "c"],
-] as const;
-const controllers = ["root", "a", "b", "c"] as const;
 /** Peers of each; b is an empty host. */
 const peersOf = { root: 1, a: 2, b: 0, c: 3 } as const;
-type Controller = (typeof controllers)[number];
 
 type Move =
   | { readonly kind: "init"; readonly percent: number; readonly explicit: boolean }
@@ -26,7 +29,7 @@ type Move =
   | { readonly kind: "echo" | "cancel" | "settle" | "second" }
   | { readonly kind: "step" | "cut"; readonly wire: number };
 
-const wire = fc.nat(wires.length - 1);
+const wire = fc.nat(lastWire);
 const move: fc.Arbitrary<Move> = fc.oneof(
   {
     weight: 2,
@@ -59,17 +62,10 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("cut" as const), wire }) },
 );
 
-interface Waiter {
-  readonly at: Controller;
-  readonly connection: number;
-  readonly barrier: string;
-  state: "waits" | "left" | "answered";
-}
-
 class Judge {
-  readonly bench = new TreeBench(wires);
+  readonly bench = treeOfFour();
   readonly seen = new Set<string>();
-  readonly #waiters: Waiter[] = [];
+  readonly #crowd = new Crowd<{ readonly barrier: string }>(this.bench);
   /** `BARRIER CONTROLLER` where so many have waited at one time. */
   readonly #reached = new Set<string>();
   readonly #percents = new Map<string, number>();
@@ -99,7 +95,7 @@ class Judge {
         this.#wait(move.at, move.error);
         break;
       case "leave":
-        this.#leave(move.which);
+        this.#crowd.leave(move.which);
         break;
       case "echo":
         bench.put("root", "d", {
@@ -120,8 +116,7 @@ class Judge {
         bench.step(...wireOf(move.wire));
         break;
       case "cut":
-        bench.cut(...wireOf(move.wire));
-        bench.mend(...wireOf(move.wire));
+        cutAndMend(bench, move.wire);
         break;
     }
     this.#hear(bench.takeTold());
@@ -134,13 +129,10 @@ class Judge {
     bench.put("root", "x", { kind: "cancel-all", scope: "s", error: 0 });
     bench.settle();
     this.#hear(bench.takeTold());
-    expect(this.#waiters.filter(({ state }) => state === "waits")).toEqual([]);
-    for (const core of bench.cores.values()) {
-      expect(core.service.describe("s").barriers).toEqual([]);
-      expect(core.service.nextDeadlineUs()).toBeUndefined();
-      for (const link of core.service.snapshot().scopes[0]?.tree.links ?? []) {
-        expect(link.outbox).toEqual([]);
-      }
+    expect(this.#crowd.waiting()).toEqual([]);
+    expectNothingLeft(bench);
+    for (const { service } of bench.cores.values()) {
+      expect(service.nextDeadlineUs()).toBeUndefined();
     }
   }
 
@@ -153,26 +145,17 @@ class Judge {
   #wait(at: Controller, error: number): void {
     this.#last += 1;
     const connection = this.#last;
-    const waiter: Waiter = { at, connection, barrier: this.#barrier, state: "waits" };
-    this.#waiters.push(waiter);
+    this.#crowd.come(at, connection, { barrier: this.#barrier });
     // Counted before it is told of: the answer may come with the arrival.
     this.#note(at);
     this.bench.put(at, "e", quorumWait(connection, { barrier: this.#barrier, error }));
   }
 
-  #leave(which: number): void {
-    const waiting = this.#waiters.filter(({ state }) => state === "waits");
-    const waiter = waiting[which % Math.max(1, waiting.length)];
-    if (waiter === undefined) return;
-    waiter.state = "left";
-    this.bench.put(waiter.at, "e", { kind: "leave", connection: waiter.connection });
-  }
-
   /** Whether enough wait at a controller now, by the moves alone. */
   #note(at: Controller): void {
-    const present = this.#waiters.filter(
-      (one) => one.at === at && one.barrier === this.#barrier && one.state === "waits",
-    );
+    const present = this.#crowd
+      .waiting()
+      .filter((one) => one.at === at && one.barrier === this.#barrier);
     const hundredfold = (this.#percents.get(this.#barrier) ?? 100) * peersOf[at];
     if (present.length * 100 >= hundredfold) this.#reached.add(`${this.#barrier} ${at}`);
   }
@@ -187,12 +170,7 @@ class Judge {
       const connections = effect.kind === "released" ? effect.connections : [];
       const refused = effect.kind === "refused" ? [effect.connection] : [];
       for (const connection of [...connections, ...refused]) {
-        const waiter = this.#waiters.find(
-          (one) => one.at === controller && one.connection === connection,
-        );
-        // B2: one outcome; B4: none for who has left.
-        expect(waiter?.state, `${controller} ${connection}`).toBe("waits");
-        if (waiter !== undefined) waiter.state = "answered";
+        this.#crowd.answer(controller, connection);
       }
       if (effect.kind !== "released") continue;
       this.seen.add(`waiter ${effect.outcome}`);
@@ -210,10 +188,6 @@ class Judge {
     expect(this.#errors.has(barrier), "crossed once").toBe(false);
     this.#errors.set(barrier, error);
   }
-}
-
-function wireOf(index: number): readonly [string, string] {
-  return wires[index] ?? wires[0];
 }
 
 it("a quorum over a tree is right whatever is cut, and in whatever order messages come", () => {

@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { httpTime } from "../../src/edges/http-time.ts";
 import { runScript } from "../../src/testing/cluster/cluster-run.ts";
 import { drawFaults, generate } from "../../src/testing/cluster/generate.ts";
 import type { FaultRates, Script } from "../../src/testing/cluster/script.ts";
@@ -39,6 +40,30 @@ describe("runScript()", () => {
     expect(runs[1]).toEqual(runs[0]);
   });
 
+  it("gives the same run where the machine lets it wait for longer than a door would", async () => {
+    const asked = { do: "ask", barrier: "b", ask: { what: "count-init", count: 0, waits: true } };
+    const pause = { do: "break", fault: "pause", session: 1, forMs: 100 };
+    const script = {
+      ...{ seed: 1, servers: 2, faults: { delay: 1 } },
+      steps: [
+        { ...asked, by: { door: "http", server: 0 }, error: 0, id: 1, afterUs: 0 },
+        { ...pause, server: 0, id: 2, afterUs: 1 },
+      ],
+    } as Script;
+    const digests = [];
+    for (const stopMs of [0, 1.3 * httpTime.headMs]) {
+      const word = new Int32Array(new SharedArrayBuffer(4));
+      // The head of a request is on its way to the server, which has its connection.
+      const onLine = (line: string): void => {
+        if (line.includes(" n0 is stopped")) Atomics.wait(word, 0, 0, stopMs);
+      };
+      const { problems, digest } = await runScript({ script, onLine });
+      expect(problems).toEqual([]);
+      digests.push(digest);
+    }
+    expect(digests[1]).toBe(digests[0]);
+  });
+
   it("has no fault unless asked, and then answers everybody who stays", async () => {
     const { problems, struck, crossings } = await runScript({ script: scriptOf(5, {}) });
     expect({ problems, struck }).toEqual({ problems: [], struck: {} });
@@ -53,6 +78,48 @@ describe("runScript()", () => {
       for (const fault of Object.keys(result.struck)) struck.add(fault);
     }
     expect(struck.size).toBeGreaterThan(10);
+  });
+
+  it("holds where servers start behind snapshots, and the log is cut", async () => {
+    const seen = { begun: 0, cut: 0, died: 0 };
+    const ofSnapshots = { snapshots: 1, "slow-snapshots": 1, "lose-snapshots": 0.03 };
+    const strikes = { "crash-snapshot": 0.02, "damage-snapshot": 0.01, crash: 0.02 };
+    for (let seed = 1; seed <= 3; seed += 1) {
+      const faults = { ...ofSnapshots, ...strikes };
+      const script = generate({ seed, servers, operations: 300, faults });
+      const onLine = (line: string): void => {
+        if (line.includes("goes on behind the snapshot")) seen.begun += 1;
+        if (line.includes("log begins with entry")) seen.cut += 1;
+        if (line.includes("dies while it writes a snapshot")) seen.died += 1;
+      };
+      const { problems } = await runScript({ script, onLine });
+      expect(problems, `seed ${seed}`).toEqual([]);
+    }
+    expect(Math.min(seen.begun, seen.cut, seen.died), JSON.stringify(seen)).toBeGreaterThan(0);
+  });
+
+  it("answers everybody who stays at the controllers of a tree, which meet", async () => {
+    const { problems, struck, crossings } = await runScript({ script: scriptOf(5, { trees: 1 }) });
+    expect(problems).toEqual([]);
+    expect(Object.keys(struck)).toEqual(["trees"]);
+    expect(crossings).toBeGreaterThan(5);
+  });
+
+  it("holds for controllers whose links are cut and slow, and whose servers die", async () => {
+    const seen = { joined: 0, cut: 0, back: 0, crossings: 0 };
+    const ofTrees = { trees: 1, "cut-tree": 0.02, "part-tree": 0.01, delay: 1 };
+    for (let seed = 1; seed <= 4; seed += 1) {
+      const script = scriptOf(seed, { ...ofTrees, crash: 0.008, pause: 0.008 });
+      const onLine = (line: string): void => {
+        if (line.includes("has joined")) seen.joined += 1;
+        if (line.includes("its link is cut")) seen.cut += 1;
+        if (/controller \w+ is back/.test(line)) seen.back += 1;
+      };
+      const { problems, crossings } = await runScript({ script, onLine });
+      expect(problems, `seed ${seed}`).toEqual([]);
+      seen.crossings += crossings;
+    }
+    expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(3);
   });
 
   it.each(regressions)("holds where it once did not: $why", async ({ script }) => {

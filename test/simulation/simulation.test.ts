@@ -84,8 +84,9 @@ describe("runSimulate()", () => {
       },
       stderr: () => undefined,
     };
-    const plain = { core: true, servers: 1, fault: [], workers: 1, shrink: false, progress: false };
-    const argv = { seed: 3, seeds: 2, ops: 50, verbose: true, json: false, ...plain };
+    const plain = { servers: 1, fault: [], workers: 1, shrink: false, progress: false };
+    const what = { core: true, lines: false, json: false };
+    const argv = { seed: 3, seeds: 2, ops: 50, verbose: true, ...what, ...plain };
     expect(await runSimulate(argv, io)).toBe(0);
     expect(out).toContain("# SECONDS WHO WHAT");
     expect(out).toContain("run faults:");
@@ -99,6 +100,11 @@ describe("runSimulate()", () => {
     out = "";
     await runSimulate({ ...argv, seeds: 1, verbose: false }, io);
     expect(out).toMatch(/^1 seed, /);
+    out = "";
+    await runSimulate({ ...argv, core: false, lines: true, seeds: 1, verbose: false }, io);
+    expect(out).toMatch(/lines of the shipped files gone through: \d+\/\d+ in \d+ files\n/);
+    expect(out).toMatch(/^ {2}host\/host\.ts [1-9]\d*\/\d+$/m);
+    expect(out).not.toMatch(/testing|node_modules/);
   });
 });
 

@@ -115,7 +115,7 @@ class Publisher {
   }
 
   async publish(topic: string, text: string): Promise<EdgeEffect> {
-    const payload = await this.#host.topics.write(Buffer.from(text));
+    const payload = await this.#host.topics.write(Buffer.from(text), "s");
     this.#connection += 1;
     const connection = this.#connection;
     const answer = new Promise<EdgeEffect>((resolve) => this.#answers.set(connection, resolve));

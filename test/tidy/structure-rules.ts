@@ -145,7 +145,8 @@ const graphOfTheCore = [
   ...["barriers/common", "barriers/count-barrier", "barriers/count-shares", "barriers/peers"],
   "barriers/place",
   ...["barriers/quorum-barrier", "barriers/report", "barriers/roster-barrier"],
-  ...["barriers/state-counter", "edge-table", "scope", "scope-table", "topics", "turn"],
+  ...["barriers/state-counter", "barriers/state-shares"],
+  ...["edge-table", "scope", "scope-table", "topics", "turn"],
 ].map((name) => `src/core/${name}.ts`);
 
 const circleRules: readonly Rule[] = [

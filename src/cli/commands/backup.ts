@@ -3,7 +3,7 @@
 // directory; also while servers use it. Nothing that is there is written over.
 // Exit status: 0 done, 1 it cannot be done, 64 wrong names, 65 the backup is damaged or newer.
 import { resolve } from "node:path";
-import { type BackupList, makeBackup, readBackup } from "../../engine/backup.ts";
+import { type BackupList, logsOf, makeBackup, readBackup } from "../../engine/backup.ts";
 import { LogError } from "../../engine/log.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
 import { checkLogName, fileOf, isKeptLog, isSharedLog, natsPlace } from "../../engine/open-log.ts";
@@ -38,7 +38,7 @@ export async function backupCommand(argv: BackupArguments, io: CommandIo): Promi
       systemClock.wallMs(),
     ),
   );
-  tell(list, argv, io, `${resolve(directory)} has the log ${list.of} up to entry ${list.head}`);
+  tell(list, argv, io, `${resolve(directory)} has the log ${list.of} ${upTo(list)}`);
   return exitCodes.ok;
 }
 
@@ -62,8 +62,14 @@ export async function restoreCommand(argv: BackupArguments, io: CommandIo): Prom
       await restoreSqlite(directory, fileOf(log));
     }
   });
-  tell(list, argv, io, `${maskNatsName(log)} has the log of ${list.of} up to entry ${list.head}`);
+  tell(list, argv, io, `${maskNatsName(log)} has the log of ${list.of} ${upTo(list)}`);
   return exitCodes.ok;
+}
+
+function upTo(list: BackupList): string {
+  const heads = logsOf(list).map(({ head }) => head);
+  if (heads.length === 1) return `up to entry ${list.head}`;
+  return `in ${heads.length} shards, up to entries ${heads.join(", ")}`;
 }
 
 function tell(list: BackupList, { json }: BackupArguments, io: CommandIo, line: string): void {

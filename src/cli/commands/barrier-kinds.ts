@@ -34,8 +34,9 @@ export function handleOf(session: Session, kind: BarrierKind, name: string): Han
 export interface Order {
   readonly kind: BarrierKind;
   readonly count: number;
-  /** @returns what to say of it. */
-  readonly give: (session: Session, signal: AbortSignal) => Promise<string>;
+  /** What to say when it has been given. */
+  readonly text: string;
+  readonly give: (session: Session, signal: AbortSignal) => Promise<unknown>;
 }
 
 /** @throws CommandError */
@@ -50,31 +51,25 @@ export function readOrder(argv: InitArguments): Order {
   switch (kind) {
     case "count": {
       const count = readCount(argv.count);
-      const give = async (session: Session, signal: AbortSignal) => {
-        await session.countBarrier(barrier).init(count, { error, signal, ...who });
-        return `${count} more expected`;
-      };
-      return { kind, count, give };
+      const give = (session: Session, signal: AbortSignal) =>
+        session.countBarrier(barrier).init(count, { error, signal, ...who });
+      return { kind, count, text: `${count} more expected`, give };
     }
     case "quorum": {
       const [, percent] = /^(\d{1,3})%$/.exec(argv.count ?? "") ?? [];
       const size = percent === undefined ? readCount(argv.count) : Number(percent);
-      const give = async (session: Session, signal: AbortSignal) => {
-        const asked = percent === undefined ? { count: size } : { percent: size };
-        await session.quorumBarrier(barrier).init(asked, { signal, ...who });
-        return `open for ${argv.count}`;
-      };
-      return { kind, count: size, give };
+      const asked = percent === undefined ? { count: size } : { percent: size };
+      const give = (session: Session, signal: AbortSignal) =>
+        session.quorumBarrier(barrier).init(asked, { signal, ...who });
+      return { kind, count: size, text: `open for ${argv.count}`, give };
     }
     case "roster": {
       if (member.length === 0) throw usage("--kind roster needs --member NAME, once for each");
       const { phases, whenDead, whenLate } = argv;
       const rules = { phases: phases === 0 ? ("endless" as const) : phases, whenDead, whenLate };
-      const give = async (session: Session, signal: AbortSignal) => {
-        await session.rosterBarrier(barrier).open({ members: member, ...rules, signal });
-        return `open for ${member.length}`;
-      };
-      return { kind, count: member.length, give };
+      const give = (session: Session, signal: AbortSignal) =>
+        session.rosterBarrier(barrier).open({ members: member, ...rules, signal });
+      return { kind, count: member.length, text: `open for ${member.length}`, give };
     }
     case "state":
       throw usage("a state needs no init; see: muster barrier wait --kind state --target N");

@@ -15,6 +15,7 @@ import {
 import { sessionTime } from "../../client/session-time.ts";
 import { tlsPlatform } from "../../client/tls-platform.ts";
 import type { BarrierKind } from "../../core/effect.ts";
+import { systemClock } from "../../host/clock.ts";
 import { readClientTls } from "../client-tls.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
@@ -29,6 +30,7 @@ import type {
   WaitArguments,
 } from "./barrier-arguments.ts";
 import { handleOf, readArrival, readOrder } from "./barrier-kinds.ts";
+import { tellOfOutages } from "./tell-outage.ts";
 
 /** Exit statuses of `muster barrier` besides those of exit-codes.ts. */
 export const barrierExitCodes = {
@@ -56,8 +58,9 @@ export function barrierInitCommand(argv: InitArguments, io: CommandIo): Promise<
       const wait = handle.initAndWait(order.count, { ...waitOf(argv), signal });
       return tellCrossing(argv, io, await throughOutages(wait, { io, signal }));
     }
-    const text = `${barrier}: ${await order.give(session, signal)}`;
-    say(argv, io, { outcome: order.kind === "count" ? "counted" : "open" }, text);
+    await throughOutages(order.give(session, signal), { io, signal });
+    const outcome = order.kind === "count" ? "counted" : "open";
+    say(argv, io, { outcome }, `${barrier}: ${order.text}`);
     return exitCodes.ok;
   };
   return withSession(argv, io, act, argv.timeout);
@@ -77,7 +80,10 @@ export function barrierCancelCommand(argv: CancelArguments, io: CommandIo): Prom
     const { barrier, kind, error, reason } = argv;
     const why = reason === undefined ? {} : { reason };
     if (barrier === undefined) await session.cancelAll(error);
-    else await handleOf(session, kind, barrier).cancel(error, { signal, ...why });
+    else {
+      const given = handleOf(session, kind, barrier).cancel(error, { signal, ...why });
+      await throughOutages(given, { io, signal });
+    }
     const what = barrier ?? `all barriers of scope ${session.scope}`;
     say(argv, io, { outcome: "cancelled" }, `${what}: cancelled`);
     return exitCodes.ok;
@@ -87,7 +93,8 @@ export function barrierCancelCommand(argv: CancelArguments, io: CommandIo): Prom
 export function barrierFailCommand(argv: FailArguments, io: CommandIo): Promise<number> {
   return withSession(argv, io, async (session, signal) => {
     const { barrier, kind, error, reason } = argv;
-    await handleOf(session, kind, barrier).fail(reason, { error, signal });
+    const given = handleOf(session, kind, barrier).fail(reason, { error, signal });
+    await throughOutages(given, { io, signal });
     say(argv, io, { outcome: "failed" }, `${barrier}: failed`);
     return exitCodes.ok;
   });
@@ -159,10 +166,12 @@ export async function withSession(
   const chosen = argv.scope ?? scope;
   const urls = checkServers(argv.server ?? server);
   const tls = readClientTls(argv);
+  const outages = tellOfOutages(io, systemClock, sessionTime.leaseMs);
   try {
     await using session = await connect(urls, {
       signal,
       platform: tlsPlatform(tls),
+      onLink: outages.onLink,
       ...(timeoutS === undefined ? {} : { connectTimeoutMs: connectMsOf(timeoutS) }),
       ...(token === undefined ? {} : { token }),
       ...(chosen === undefined ? {} : { scope: chosen }),
@@ -172,6 +181,7 @@ export async function withSession(
     if (signals.exitStatus !== undefined) return signals.exitStatus;
     throw explain(error, argv, io);
   } finally {
+    outages.end();
     signals.dispose();
   }
 }

@@ -9,7 +9,7 @@ import type { LogsArguments } from "./logs.ts";
 import type { ModifyArguments } from "./modify.ts";
 import type { ProjectArguments } from "./project.ts";
 import type { PruneArguments } from "./prune.ts";
-import { addServe } from "./serve-options.ts";
+import { addServe, amount } from "./serve-options.ts";
 import type { StatusArguments } from "./status.ts";
 import type { UpArguments } from "./up.ts";
 
@@ -184,15 +184,9 @@ function addPrune(program: Command, setExit: SetExit): void {
     .option("--json", "print it as JSON", false)
     .action(async (options: PruneArguments) => {
       const { pruneCommand } = await import("./prune.ts");
-      const work = async () => pruneCommand(options, processIo);
+      const work = () => pruneCommand(options, processIo);
       setExit(await withJsonFailure(processIo, options.json, work));
     });
-}
-
-/** @throws InvalidArgumentError */
-function amount(text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("It must be a whole number from 0 on, of at most 15 digits.");
 }
 
 function collect(value: string, previous: readonly string[]): readonly string[] {

@@ -87,7 +87,6 @@ async function load({ from, pid, eid, set = [] }: ConvertArguments): Promise<Loa
 
 /** Tables of the old system that hold what the experiment as data has no place for. */
 const tablesNotInModel: Readonly<Record<string, string>> = {
-  virt_routes: "routes",
   virt_node_desires: "desires of nodes",
   virt_node_startloc: "places of nodes",
   virt_lan_settings: "settings of LANs",

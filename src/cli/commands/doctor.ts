@@ -82,7 +82,7 @@ async function probeMachine(): Promise<NetworkProbe> {
     wanted: undefined,
     shapeLinks: (commands) => ({ backend: createUnshapedLinks(commands), plans: new Map() }),
   });
-  if (network === undefined || !("topology" in network)) throw new Error("a link is a network");
+  if (network === undefined) throw new Error("a link is a network");
   const nodes = members.map(({ node, address }) => {
     return { name: node, links: [{ link: link.name, experiment: address }] };
   });
@@ -101,8 +101,9 @@ function describeNodes(probe: NetworkProbe, isRoot: boolean): readonly string[] 
       ? "process: name spaces, with the network of this machine"
       : "process: told apart by their environment alone";
   const root = isRoot
-    ? "root      you are: programs run as root of this machine, on limits of its control groups"
-    : "root      would add: limits of memory and processes for each node, other users on nodes";
+    ? "root      you are: programs are root of this machine, with limits of memory and processes"
+    : "root      would add (sudo muster run FILE): limits of memory and processes for each node, " +
+      "other users on nodes, a delay node that goes before other programs";
   return [`nodes     ${kind}`, ...probe.lost.map((one) => `          ${one}`), root];
 }
 
@@ -115,11 +116,14 @@ function describeLinks({ hasNetwork, parts }: NetworkProbe): readonly string[] {
   });
   const can = fault("netem") === "" ? "netem" : fault("vxlan") === "" ? "vxlan" : "veth";
   const words = {
-    netem: "this kernel can shape them (netem)",
-    vxlan: "this kernel cannot shape them; a delay node of Muster can (vxlan)",
-    veth: "this kernel connects nodes, and nothing here can shape links",
+    netem: "netem: the kernel shapes them, which is the best there is",
+    vxlan: "delay-node: a process of Muster shapes them, because netem does not work here",
+    veth: "none: nodes are connected, and neither netem nor vxlan works to shape their links",
   };
-  return [`links     ${words[can]}`, ...rows];
+  // Not every kernel has modules; then the command says so.
+  const modules = { netem: "", vxlan: "sch_netem", veth: "vxlan" }[can];
+  const help = `          ${modules} may be a module that is not loaded; as root: modprobe ${modules}`;
+  return [`links     ${words[can]}`, ...rows, ...(modules === "" ? [] : [help])];
 }
 
 function describeLeftovers(

@@ -2,6 +2,7 @@
 // `muster event send ID OBJECT EVENT [ARGS...]`: what tevc does, with an answer always: accepted,
 // refused and why, taken by no scheduler, or completed.
 import type { EventCredentials } from "../../client/event-credentials.ts";
+import { eventClientTime } from "../../client/event-limits.ts";
 import { type EventRequest, type SendOutcome, sendEvent } from "../../client/event-request.ts";
 import { parseEventTime } from "../../client/event-time.ts";
 import {
@@ -32,7 +33,8 @@ export interface EventSendArguments extends EventPartyArguments {
   readonly words: readonly string[];
   readonly at: string;
   readonly timeline?: string;
-  readonly wait: boolean;
+  /** `briefly`: for what fires at once and completes at once; it is accepted in any case. */
+  readonly wait: boolean | "briefly";
   /** 0: for ever. */
   readonly timeout: number;
   readonly json: boolean;
@@ -50,12 +52,18 @@ export async function eventSendCommand(
   const outcome = await send(argv, { party, request, credentials, io, world });
   const code = statusOf(outcome);
   const timeoutS = argv.timeout === 0 ? undefined : argv.timeout;
-  const text = describeOutcome(outcome, { request, timeoutS });
+  const unknown = argv.wait === "briefly" && outcome.kind === "accepted" ? notKnown : "";
+  const text = `${describeOutcome(outcome, { request, timeoutS })}${unknown}`;
   if (argv.json) io.stdout(`${formatJson({ request, outcome, text, code })}\n`);
   else if (code === exitCodes.ok) io.stdout(`${harmless(text)}\n`);
   if (code !== exitCodes.ok && !argv.json) io.stderr(`muster: ${harmless(text)}\n`);
   return code;
 }
+
+const outcomeSeconds = eventClientTime.outcomeMs / 1_000;
+const notKnown =
+  `; whether it has taken effect is not known after ${outcomeSeconds} s, and it may yet: ` +
+  "see muster link show";
 
 function readRequest(
   argv: EventSendArguments,
@@ -89,25 +97,39 @@ interface Sending {
   readonly world: EventWorld;
 }
 
-function send(
+async function send(
   argv: EventSendArguments,
   { party, request, credentials, io, world }: Sending,
 ): Promise<SendOutcome> {
-  const { wait: waits, timeout } = argv;
+  const { wait, timeout } = argv;
+  const waits = wait !== false;
   const { runtime } = world;
-  return withEventBus(argv, party, world, (bus) =>
+  const given = new AbortController();
+  let accepted: SendOutcome | undefined;
+  let cancel = (): void => undefined;
+  const outcome = await withEventBus(argv, party, world, (bus) =>
     sendEvent({
-      ...{ bus, request, credentials, runtime, waits, asks: true },
+      ...{ bus, request, credentials, runtime, waits, asks: true, interrupt: given.signal },
       sender: senderAddress(process.env),
       ...(timeout === 0 ? {} : { timeoutMs: timeout * 1_000 }),
-      onAccepted: () => {
-        if (waits && !argv.json) io.stderr(`muster: accepted; waiting until it is completed\n`);
+      onAccepted: (token, _answer, id) => {
+        if (wait === "briefly") {
+          accepted = { kind: "accepted", token, id };
+          cancel = runtime.after(eventClientTime.outcomeMs, () => given.abort());
+        } else if (waits && !argv.json) {
+          io.stderr(`muster: accepted; waiting until it is completed\n`);
+        }
       },
       onAway: (ms) => io.stderr(`muster: ${describeAway(request.experiment, ms)}\n`),
-      onSlow: () => io.stderr(`muster: ${harmless(describeSlow(request, "--timeout S"))}\n`),
+      onSlow: () => {
+        if (wait === "briefly") return;
+        io.stderr(`muster: ${harmless(describeSlow(request, "--timeout S"))}\n`);
+      },
       onGap: () => io.stderr("muster: notifications were lost, the completion may be among them\n"),
     }),
   );
+  cancel();
+  return outcome.kind === "cancelled" && accepted !== undefined ? accepted : outcome;
 }
 
 function statusOf(outcome: SendOutcome): number {

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import {
   enterNode,
   findEntrances,
+  isRunNamed,
   type NodeEntrance,
   type RunEntrances,
 } from "../../testbed/nodes/index.ts";
@@ -19,8 +20,28 @@ export interface ExecArguments {
   readonly node: string;
   /** Empty: a shell. */
   readonly command: readonly string[];
-  /** `pid/eid` */
+  /** `pid/eid`, or eid. */
   readonly experiment?: string;
+}
+
+/**
+ * What stands behind NODE: `--experiment` belongs to us there, too, up to the first word of the
+ * command or `--`. @throws CommandError
+ */
+export function parseBehindNode(
+  words: readonly string[],
+): Pick<ExecArguments, "command" | "experiment"> {
+  const [first = "", second, ...rest] = words;
+  if (first === "--") return { command: words.slice(1) };
+  const given = /^--experiment=(.*)$/s.exec(first)?.[1];
+  if (given === undefined && first !== "--experiment") return { command: words };
+  const experiment = given ?? second ?? "";
+  const { command } = parseBehindNode(given === undefined ? rest : words.slice(1));
+  if (experiment === "" || command.length === 0) {
+    const what = "muster exec NODE --experiment ID -- COMMAND: ID and COMMAND must be there";
+    throw new CommandError(exitCodes.usage, what);
+  }
+  return { command, experiment };
 }
 
 /** Changes directory and becomes the program; says in one line why not. */
@@ -31,8 +52,7 @@ exec "$@"`;
 /** @returns the exit status of the command. @throws CommandError */
 export async function execCommand(argv: ExecArguments): Promise<number> {
   const node = chooseNode(findEntrances(), argv);
-  const command = argv.command[0] === "--" ? argv.command.slice(1) : argv.command;
-  const words = ["sh", "-c", launcher, "muster-exec", node.directory, ...command];
+  const words = ["sh", "-c", launcher, "muster-exec", node.directory, ...argv.command];
   const [file = "", ...rest] = enterNode(node, words);
   const environment = { ...node.environment, TERM: process.env["TERM"] ?? "dumb" };
   // What is started from here is on the node's limits, as its programs are.
@@ -66,7 +86,7 @@ export function chooseNode(
   runs: readonly RunEntrances[],
   { node, experiment }: Pick<ExecArguments, "node" | "experiment">,
 ): NodeEntrance {
-  const asked = runs.filter((run) => experiment === undefined || run.experiment === experiment);
+  const asked = runs.filter((run) => experiment === undefined || isRunNamed(run, experiment));
   const found = asked.flatMap((run) => run.nodes.filter(({ name }) => name === node));
   const [first] = found;
   if (first !== undefined && found.length === 1) return first;
@@ -75,8 +95,16 @@ export function chooseNode(
     const which =
       experiment === undefined
         ? `several runs have a node ${node}: ${names.join(", ")}; name one with --experiment`
-        : `${experiment} runs ${found.length} times at once; end all but one`;
+        : new Set(names).size > 1
+          ? `${experiment} may be each of ${names.join(", ")}; name the project, too`
+          : `${experiment} runs ${found.length} times at once; end all but one`;
     throw new CommandError(exitCodes.usage, which);
+  }
+  const away = asked.find(({ elsewhere = [] }) => elsewhere.includes(node));
+  if (away !== undefined) {
+    const there = "and cannot be entered from here; muster exec there can";
+    const why = `${node} of ${away.experiment} is on another machine, ${there}`;
+    throw new CommandError(exitCodes.notEntered, why);
   }
   const nodes = asked.flatMap((run) => run.nodes.map(({ name }) => name));
   const known = `it has ${nodes.slice(0, 10).join(", ")}${nodes.length > 10 ? ", ..." : ""}`;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // `muster link capture ID LINK`: packets of one end of a link, as the node there has them, to a
-// pcap file. The delay node sees them and writes them itself. Where another shapes, tcpdump of this
+// pcap file. Who shapes the link sees them and writes them. Where nobody does, tcpdump of this
 // machine takes them, in the network of the node; what it writes comes through here, so that the
 // file has a bound and ends with a whole packet. Works for every run of this user, as `muster exec`
 // does.
@@ -10,7 +10,12 @@ import { resolve } from "node:path";
 import { systemClock } from "../../host/clock.ts";
 import { networkLimits } from "../../network/network-limits.ts";
 import { PcapRecords } from "../../network/pcap-records.ts";
-import { findEntrances, type LivingRun, type NodeEntrance } from "../../testbed/nodes/index.ts";
+import {
+  findEntrances,
+  isRunNamed,
+  type LivingRun,
+  type NodeEntrance,
+} from "../../testbed/nodes/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { plural } from "../output.ts";
@@ -34,6 +39,7 @@ interface Captured {
   /** For the disk, or tcpdump, having been too slow; null when it did not say. */
   readonly dropped: number | null;
   readonly isFull: boolean;
+  readonly problem?: string;
 }
 
 /** @returns the exit status. @throws CommandError */
@@ -48,7 +54,7 @@ export async function linkCaptureCommand(
   };
   const how = { node, interfaceName, out, argv, onBegun };
   const captured = (await captureByRun(run, how)) ?? (await capture(how));
-  const { packets, bytes, dropped, isFull } = captured;
+  const { packets, bytes, dropped, isFull, problem } = captured;
   if (argv.json) {
     const facts = { link: argv.link, node: node.name, interface: interfaceName, file: out };
     io.stdout(`${JSON.stringify({ ...facts, ...captured }, null, 2)}\n`);
@@ -62,6 +68,9 @@ export async function linkCaptureCommand(
     `${plural(packets, "packet")} of ${argv.link} at ${node.name} (${interfaceName}) ` +
       `in ${out}, ${bytes} bytes${lost}${full}\n`,
   );
+  if (problem !== undefined) {
+    throw new CommandError(exitCodes.failed, `${out} ends early: ${problem}`);
+  }
   return exitCodes.ok;
 }
 
@@ -76,9 +85,7 @@ export function chooseEnd(
   runs: readonly LivingRun[],
   { id, link, node: wanted }: Pick<LinkCaptureArguments, "id" | "link" | "node">,
 ): End {
-  const found = runs.filter(
-    ({ experiment }) => experiment === id || experiment.split("/")[1] === id,
-  );
+  const found = runs.filter((one) => isRunNamed(one, id));
   const [run] = found;
   if (run === undefined || found.length > 1) {
     const names = found.map(({ experiment }) => experiment).join(", ");
@@ -95,6 +102,11 @@ export function chooseEnd(
   );
   const end = wanted === undefined ? ends[0] : ends.find(({ node }) => node.name === wanted);
   if (end !== undefined) return end;
+  if (run.elsewhere !== undefined) {
+    const there = "so that packets of its links are not here to capture";
+    const text = `the nodes of ${run.experiment} are on other machines, ${there}`;
+    throw new CommandError(exitCodes.failed, text);
+  }
   const links = new Set(run.nodes.flatMap((one) => (one.interfaces ?? []).map((it) => it.link)));
   const why =
     ends.length > 0

@@ -125,6 +125,8 @@ async function send({ id, name, word, words, options }: LinkOrder): Promise<numb
   const { eventSendCommand } = await import("./event-send.ts");
   const { node, ...place } = options;
   const object = node === undefined ? name : `${name}-${node}`;
-  const order = { id, object, word, words, wait: false, timeout: 0, ...place };
+  // Only who performs it knows whether the link can do that; what is for later is not waited for.
+  const wait = options.at === "now" ? "briefly" : false;
+  const order = { id, object, word, words, wait, timeout: 0, ...place } as const;
   return withJsonFailure(processIo, options.json, () => eventSendCommand(order, processIo));
 }

@@ -3,7 +3,7 @@
 import { createConnection, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import type { LinkAnswer, LinkRequest } from "../../testbed/link-door.ts";
-import { findEntrances, type LivingRun } from "../../testbed/nodes/index.ts";
+import { findEntrances, isRunNamed, type LivingRun } from "../../testbed/nodes/index.ts";
 
 export interface LinkConversation {
   /** undefined: it has ended, or there is nobody. */
@@ -15,9 +15,7 @@ export interface LinkConversation {
 
 /** The runs of this user that `id` names: `pid/eid`, or eid. */
 export function runsNamed(id: string): readonly LivingRun[] {
-  return findEntrances().filter(
-    ({ experiment }) => experiment === id || experiment.split("/")[1] === id,
-  );
+  return findEntrances().filter((one) => isRunNamed(one, id));
 }
 
 export function askLinkDoor(path: string, request: LinkRequest): LinkConversation {
@@ -27,8 +25,11 @@ export function askLinkDoor(path: string, request: LinkRequest): LinkConversatio
   const answers: AsyncIterator<string> = createInterface({ input: socket })[Symbol.asyncIterator]();
   return {
     async next() {
-      const { value, done } = await answers.next();
-      return done === true ? undefined : (JSON.parse(value) as LinkAnswer);
+      // What goes wrong with the socket comes this way, too: of nodes that are here for a run on
+      // another machine there is no door.
+      const line = await answers.next().catch(() => undefined);
+      if (line === undefined || line.done === true) return undefined;
+      return JSON.parse(line.value) as LinkAnswer;
     },
     stop: () => void socket.write("stop\n"),
     close: () => void socket.destroy(),

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 // `muster link show ID [LINK]`: what links are asked for, what they are now, and what became of
 // their packets.
+import { BossError } from "../../boss/index.ts";
 import type { LinkReport, LinksReport, WayReport } from "../../network/link-report.ts";
 import { type DirectionShape, describeBps } from "../../network/model.ts";
+import type { LivingRun } from "../../testbed/nodes/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { formatTable, harmless } from "../output.ts";
 import { askLinkDoor, runsNamed } from "./link-door-client.ts";
-import { askDaemon, stateOf } from "./serve-client.ts";
+import { askDaemon, serveExitCodes, stateOf } from "./serve-client.ts";
 
 export interface LinkShowArguments {
   readonly id: string;
@@ -23,7 +25,7 @@ export async function linkShowCommand(argv: LinkShowArguments, io: CommandIo): P
   if (argv.json) io.stdout(`${JSON.stringify(report, null, 2)}\n`);
   else
     io.stdout(
-      formatLinks(report)
+      formatLinks(report, interfacesOf(runsNamed(argv.id)))
         .map((line) => `${line}\n`)
         .join(""),
     );
@@ -47,11 +49,47 @@ async function askForLinks({ id, link, state }: LinkShowArguments): Promise<Link
     }
   }
   const request = { kind: "links", id, link } as const;
-  return (await askDaemon({ state: stateOf(state), request })) as LinksReport;
+  try {
+    return (await askDaemon({ state: stateOf(state), request })) as LinksReport;
+  } catch (error) {
+    if (run === undefined || runs.length > 1 || !isUnknown(error)) throw error;
+    // The run, or the server that it joined, is on another machine; or it has just ended.
+    const why =
+      run.elsewhere === undefined
+        ? "no link of it is told of on this machine; ask where it was started"
+        : "its nodes are on other machines, and no link of it is there or told of here";
+    throw new CommandError(exitCodes.failed, `${run.experiment}: ${why}`);
+  }
+}
+
+/** No daemon is there, or it has not heard of it. */
+function isUnknown(error: unknown): boolean {
+  if (!(error instanceof CommandError)) return false;
+  const { cause, exitCode } = error;
+  if (cause instanceof BossError) return cause.code === "NO_SUCH_EXPERIMENT";
+  return exitCode === serveExitCodes.unavailable;
+}
+
+/**
+ * `NODE: INTERFACE` by link, where its nodes are on this machine: for names too long for tcpdump.
+ */
+export type Interfaces = ReadonlyMap<string, readonly string[]>;
+
+/** None where it is not clear which run is meant. Pure. */
+export function interfacesOf(runs: readonly Pick<LivingRun, "nodes">[]): Interfaces {
+  const ends = runs.length === 1 ? (runs[0]?.nodes ?? []) : [];
+  const said = ends.flatMap(({ name: node, interfaces = [] }) =>
+    interfaces.map(({ link, name }) => ({ link, text: `${node}: ${name}` })),
+  );
+  const byLink = Map.groupBy(said, ({ link }) => link);
+  return new Map([...byLink].map(([link, all]) => [link, all.map(({ text }) => text)]));
 }
 
 /** The lines of `muster link show`. Pure. */
-export function formatLinks({ experiment, backend, shaper, links }: LinksReport): string[] {
+export function formatLinks(
+  { experiment, backend, shaper, links }: LinksReport,
+  interfaces: Interfaces = new Map(),
+): string[] {
   const shaped = `links of ${experiment}, shaped by ${backend}`;
   if (links.length === 0) return [`${experiment} has no links`];
   const health =
@@ -63,10 +101,16 @@ export function formatLinks({ experiment, backend, shaper, links }: LinksReport)
             `${shaper.late} more than 1 ms late, ${shaper.dropped} lost by this machine; ` +
             `${shaper.priority} priority`,
         ];
-  return [harmless(shaped), ...health, ...links.flatMap(formatLink)];
+  return [harmless(shaped), ...health, ...links.flatMap((link) => formatLink(link, interfaces))];
 }
 
-function formatLink({ name, kind, ways }: LinkReport): string[] {
+/** Interfaces of one link that are shown. */
+const interfacesMax = 10;
+
+function formatLink({ name, kind, ways }: LinkReport, interfaces: Interfaces): string[] {
+  const all = interfaces.get(name) ?? [];
+  const shown = all.slice(0, interfacesMax).join(", ");
+  const at = all.length === 0 ? "" : ` (${shown}${all.length > interfacesMax ? ", ..." : ""})`;
   const shapes = ways.map((way) => [
     describeWay(way),
     way.isUp ? "up" : "down",
@@ -77,7 +121,7 @@ function formatLink({ name, kind, ways }: LinkReport): string[] {
   const countsHead = ["PACKETS", "IN", "OUT", "LOST", "QUEUE", "DOWN", "TWICE", "INSIDE"];
   return [
     "",
-    harmless(`${kind === "lan" ? "LAN" : "link"} ${name}`),
+    harmless(`${kind === "lan" ? "LAN" : "link"} ${name}${at}`),
     ...formatTable([head, ...shapes]).map(indented),
     ...formatTable([countsHead, ...counts]).map(indented),
   ];

@@ -12,7 +12,7 @@ type Which = Pick<ExecArguments, "experiment">;
 
 const experimentOption = [
   "--experiment <id>",
-  "pid/eid, where several runs have a node of that name",
+  "pid/eid or eid, where several runs have a node of that name",
 ] as const;
 
 /** Adds the commands to `muster`. */
@@ -25,8 +25,8 @@ export function registerNodeCommands(program: Command, setExit: SetExit): void {
     .option(...experimentOption)
     .passThroughOptions()
     .action(async (node: string, command: readonly string[], options: Which) => {
-      const { execCommand } = await import("./exec.ts");
-      setExit(await execCommand({ node, command, ...options }));
+      const { execCommand, parseBehindNode } = await import("./exec.ts");
+      setExit(await execCommand({ node, ...options, ...parseBehindNode(command) }));
     });
   program
     .command("shell")
@@ -45,6 +45,9 @@ export function registerNodeCommands(program: Command, setExit: SetExit): void {
     .requiredOption("--server <url>", "its http door; MUSTER_TOKEN is a token of role admin")
     .option("--capacity <n>", "nodes it has room for (default: what processors and memory say)")
     .option("--types <list>", "types of nodes it is for, with commas between (default: any)")
+    .option("--ca <file>", "certificate that has signed the server's (default: $MUSTER_CA)")
+    .option("--cert <file>", "certificate to show, with its key (PEM) (default: $MUSTER_CERT)")
+    .option("--cert-key <file>", "its key, when it is in another file")
     .action(async (name: string, options: Omit<JoinArguments, "name">) => {
       const { nodeJoinCommand } = await import("./node-join.ts");
       setExit(await nodeJoinCommand({ name, ...options }, processIo));

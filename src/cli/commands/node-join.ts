@@ -3,7 +3,9 @@
 // each run that has nodes here. It listens nowhere; what it runs is what the server's users ask
 // for, as the user who started this.
 import { type ChildProcess, spawn } from "node:child_process";
+import { createSecureContext } from "node:tls";
 import { createWebSocketStream, WebSocket } from "ws";
+import type { ClientTls } from "../../client/tls-platform.ts";
 import { sleep, systemClock } from "../../host/clock.ts";
 import { tokenProtocolPrefix } from "../../wire/link/frames.ts";
 import { hostsPath, hostsProtocol } from "../../wire/node-link/index.ts";
@@ -18,6 +20,12 @@ export interface JoinArguments {
   readonly server: string;
   readonly capacity?: string;
   readonly types?: string;
+  /** Who has signed the server's certificate. */
+  readonly ca?: string;
+  /** A certificate to show. */
+  readonly cert?: string;
+  /** Its key, when it is not in the same file. */
+  readonly certKey?: string;
 }
 
 /** Until a server that is away is called again. */
@@ -36,12 +44,14 @@ export async function nodeJoinCommand(argv: JoinArguments, io: CommandIo): Promi
   try {
     let hasJoined = false;
     while (!signals.interrupt.aborted) {
-      const end = await joinOnce(url, signals.interrupt, {
+      // Each time: certificates are renewed while a machine stays.
+      const tls = readTls(argv, url);
+      const end = await joinOnce({ url, tls }, signals.interrupt, {
         onJoined: () => {
           hasJoined = true;
           io.stdout(`muster: joined ${url.host} as ${argv.name}; Ctrl-C leaves\n`);
         },
-        onStart: (link) => startAgent(linkUrl(url, link), agents),
+        onStart: (link) => startAgent({ url: linkUrl(url, link), tls }, agents),
       });
       if (signals.interrupt.aborted) break;
       if (end.isFinal) throw new CommandError(exitCodes.failed, end.why);
@@ -89,6 +99,46 @@ function linkUrl(joined: URL, link: string): URL {
   return url;
 }
 
+/** @throws CommandError for files that cannot be read, or that are not what they should be */
+function readTls({ ca, cert, certKey: key }: JoinArguments, { protocol, host }: URL): ClientTls {
+  const given = { "--ca": ca, "--cert": cert, "--cert-key": key };
+  const [idle] = Object.entries(given).find(([, file]) => file !== undefined) ?? [];
+  if (idle !== undefined && protocol === "ws:") {
+    const message = `${idle} is for a server that speaks TLS; give --server https://${host}`;
+    throw new CommandError(exitCodes.usage, message);
+  }
+  const tls = readClientTls({ ca, cert, key });
+  const { MUSTER_CA, MUSTER_CERT } = process.env;
+  checkPem(`--ca ${ca ?? MUSTER_CA}`, "a certificate", tls.ca, { ca: tls.ca });
+  const shown = { cert: tls.certificate, key: tls.key };
+  checkPem(`--cert ${cert ?? MUSTER_CERT}`, "a certificate and its key", tls.certificate, shown);
+  return tls;
+}
+
+/** @throws CommandError */
+function checkPem(
+  option: string,
+  wanted: string,
+  text: string | undefined,
+  context: Parameters<typeof createSecureContext>[0],
+): void {
+  if (text === undefined) return;
+  try {
+    if (!text.includes("-----BEGIN ")) throw new Error("there is no PEM block in it");
+    createSecureContext(context);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const advice = "see docs/reference/certificates.md for which file goes where";
+    throw new CommandError(exitCodes.noInput, `${option} is not ${wanted} (${why}); ${advice}`);
+  }
+}
+
+/** Where a call goes, and what it speaks TLS with where that is asked for. */
+interface Callee {
+  readonly url: URL;
+  readonly tls: ClientTls;
+}
+
 interface JoinEvents {
   readonly onJoined: () => void;
   readonly onStart: (link: string) => void;
@@ -96,11 +146,11 @@ interface JoinEvents {
 
 /** Resolves when it is over. */
 function joinOnce(
-  url: URL,
+  callee: Callee,
   interrupt: AbortSignal,
   { onJoined, onStart }: JoinEvents,
 ): Promise<{ readonly why: string; readonly isFinal: boolean }> {
-  const socket = dial(url);
+  const socket = dial(callee);
   const leave = (): void => socket.close();
   interrupt.addEventListener("abort", leave);
   let cancel = (): void => undefined;
@@ -117,7 +167,7 @@ function joinOnce(
   return new Promise((resolve) => {
     let failure: string | undefined;
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      failure ??= describeDialFailure(url, error);
+      failure ??= describeDialFailure(callee.url, error);
     });
     socket.on("close", (code, reason) => {
       cancel();
@@ -128,9 +178,8 @@ function joinOnce(
   });
 }
 
-function dial(url: URL): WebSocket {
+function dial({ url, tls: { ca, certificate, key } }: Callee): WebSocket {
   const token = tokenOf();
-  const { ca, certificate, key } = readClientTls({});
   return new WebSocket(url, [hostsProtocol, ...(token ? [`${tokenProtocolPrefix}${token}`] : [])], {
     ...(ca === undefined ? {} : { ca }),
     ...(certificate === undefined ? {} : { cert: certificate, key }),
@@ -146,14 +195,14 @@ function readOrder(text: string): { readonly joined?: string; readonly start?: s
 }
 
 /** One agent, which ends with its connection. */
-function startAgent(url: URL, agents: Set<ChildProcess>): void {
+function startAgent(callee: Callee, agents: Set<ChildProcess>): void {
   const [, entry = ""] = process.argv;
   const child = spawn(process.execPath, [...process.execArgv, entry, "node", "agent"], {
     detached: true,
     stdio: ["pipe", "pipe", "inherit"],
   });
   agents.add(child);
-  const stream = createWebSocketStream(dial(url));
+  const stream = createWebSocketStream(dial(callee));
   child.once("error", () => stream.destroy());
   child.once("exit", () => {
     agents.delete(child);

@@ -28,22 +28,19 @@ export interface PruneArguments {
 }
 
 /** @returns the exit status. @throws CommandError */
-export function pruneCommand(argv: PruneArguments, io: CommandIo): number {
+export async function pruneCommand(argv: PruneArguments, io: CommandIo): Promise<number> {
   const { keepDays, keepBytes, dryRun, json } = argv;
   if (keepDays === undefined && keepBytes === undefined) {
     const message = "say what stays: --keep-days D, --keep-bytes N or both";
     throw new CommandError(exitCodes.usage, message);
   }
-  const rules: KeepRules = {
-    ...(keepDays === undefined ? {} : { days: keepDays }),
-    ...(keepBytes === undefined ? {} : { bytes: keepBytes }),
-  };
-  const runs = find(argv);
+  const rules: KeepRules = { days: keepDays, bytes: keepBytes };
+  const runs = await find(argv);
   const planned = planRemoval(runs, rules, systemClock.wallMs());
   const gone: StoredRun[] = [];
   let status: number = exitCodes.ok;
   for (const run of planned) {
-    const why = dryRun ? undefined : removeRun(run);
+    const why = dryRun ? undefined : await removeRun(run);
     if (why === undefined) gone.push(run);
     else {
       io.stderr(`muster: cannot remove ${run.directory}: ${why}\n`);
@@ -62,12 +59,12 @@ export function pruneCommand(argv: PruneArguments, io: CommandIo): number {
 }
 
 /** @throws CommandError */
-function find({ state, results }: PruneArguments): readonly StoredRun[] {
+async function find({ state, results }: PruneArguments): Promise<readonly StoredRun[]> {
   if (results !== undefined) return findResults(results);
   const place = stateOf(state);
   try {
     // Somebody else's directory is not ours to remove from.
-    return checkStateDirectory(place) ? findStoredRuns(place) : [];
+    return checkStateDirectory(place) ? await findStoredRuns(place) : [];
   } catch (error) {
     if (!(error instanceof BossError)) throw error;
     throw new CommandError(exitCodes.cannotCreate, error.message);

@@ -28,6 +28,8 @@ export interface RunArguments {
   /** Hosts with commas between, each `[USER@]HOST[:N][=TYPE+TYPE]`; left out: this machine. */
   readonly on?: readonly string[];
   /** Words with `%h`, `%u`, `%p`. */
+  /** `HOST=IPV4` each. */
+  readonly hostAddress?: readonly string[];
   readonly remoteShell?: string;
   /** A command of the hosts. */
   readonly remoteMuster?: string;
@@ -72,6 +74,7 @@ export function repeatCommandLine(
   if (argv.linktest !== undefined) words.push("--linktest", String(argv.linktest));
   if (argv.links !== undefined) words.push("--links", argv.links);
   for (const hosts of argv.on ?? []) words.push("--on", hosts);
+  for (const address of argv.hostAddress ?? []) words.push("--host-address", address);
   if (argv.remoteShell !== undefined) words.push("--remote-shell", argv.remoteShell);
   if (argv.remoteMuster !== undefined) words.push("--remote-muster", argv.remoteMuster);
   if (argv.pid !== undefined) words.push("--pid", argv.pid);

@@ -3,6 +3,7 @@
 // what runs there; and what a file may have that is not built for nodes of other machines.
 import { createHash } from "node:crypto";
 import { createReadStream, statSync } from "node:fs";
+import { isIPv4 } from "node:net";
 import { machine, userInfo } from "node:os";
 import { resolve } from "node:path";
 import { isSea } from "node:sea";
@@ -31,13 +32,17 @@ const capacityMax = 10_000;
 
 /** @returns undefined when nodes are on this machine. @throws CommandError */
 export async function planMachines(argv: RunArguments): Promise<MachinesWish | undefined> {
-  const { on, remoteShell, remoteMuster } = argv;
+  const { on, remoteShell, remoteMuster, hostAddress = [] } = argv;
   if (on === undefined) {
-    if (remoteShell === undefined && remoteMuster === undefined) return undefined;
-    throw wrong("--remote-shell and --remote-muster say how to reach the hosts of --on; give it");
+    const reaching = [remoteShell, remoteMuster, ...hostAddress];
+    if (reaching.every((one) => one === undefined)) return undefined;
+    throw wrong(
+      "--remote-shell, --remote-muster and --host-address say how to reach the hosts of --on; give it",
+    );
   }
-  refuseWhatIsNotBuilt(argv);
+  refuseWithoutNetwork(argv);
   const asked = parseHosts(on);
+  const addresses = parseAddresses(hostAddress, asked);
   const hasUser = on.some((text) => text.includes("@"));
   try {
     const shell = new RemoteShell(remoteShell ?? (hasUser ? usualShellOfUser : usualShell));
@@ -45,7 +50,8 @@ export async function planMachines(argv: RunArguments): Promise<MachinesWish | u
     const agent = await planAgent(remoteMuster);
     const hosts = asked.map(({ place, ...rest }): HostWish => {
       const name = place.host;
-      return { ...rest, name, connect: overShell({ name, place, shell, agent }) };
+      const address = addresses.get(name);
+      return { ...rest, name, address, connect: overShell({ name, place, shell, agent }) };
     });
     return { hosts, version: musterVersion() };
   } catch (error) {
@@ -82,21 +88,36 @@ function parseHost(text: string): NamedHost {
   return { place, capacity, types: types?.split("+") ?? [] };
 }
 
-function refuseWhatIsNotBuilt({ nodes, links, linktest }: RunArguments): void {
+/** Host -> where others reach it. @throws CommandError */
+function parseAddresses(
+  texts: readonly string[],
+  hosts: readonly NamedHost[],
+): ReadonlyMap<string, string> {
+  return new Map(
+    texts.map((text) => {
+      const [host = "", address = "", ...more] = text.split("=");
+      const isNamed = hosts.some(({ place }) => place.host === host);
+      if (isNamed && isIPv4(address) && more.length === 0) return [host, address];
+      const why = isNamed ? "ADDRESS is an IPv4 address" : `--on names no ${host}`;
+      throw wrong(`--host-address ${text}: give HOST=ADDRESS; ${why}`);
+    }),
+  );
+}
+
+function refuseWithoutNetwork({ nodes, links, linktest }: RunArguments): void {
   const asked =
-    (nodes === "netns" && "--nodes netns") ||
-    (links !== undefined && `--links ${links}`) ||
-    (linktest && `--linktest ${linktest}`);
-  if (!asked) return;
+    (links !== undefined && `--links ${links}`) || (linktest && `--linktest ${linktest}`);
+  if (!asked || nodes === "netns") return;
   throw wrong(
-    `${asked} is not built for nodes of other machines, which have no network of their own; ` +
-      "leave out that or --on",
+    `${asked}: nodes of other machines have no network of their own unless --nodes netns is said; ` +
+      "say it, or leave that out",
   );
 }
 
 /** Before anything is started. @throws CommandError */
-export function checkForHosts(experiment: Experiment): void {
-  const refusal = refusalForHosts({ experiment });
+export function checkForHosts(experiment: Experiment, nodes: RunArguments["nodes"]): void {
+  const network = nodes === "netns" ? "own" : "shared";
+  const refusal = refusalForHosts({ experiment, network });
   if (refusal !== undefined) throw new CommandError(exitCodes.refused, refusal);
 }
 

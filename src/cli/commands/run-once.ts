@@ -14,6 +14,7 @@ import type { Logger } from "../../host/logger.ts";
 import { guardRun } from "../../testbed/guard-run.ts";
 import type { MachinesWish } from "../../testbed/machines/index.ts";
 import { renderJunit } from "../../testbed/record/junit.ts";
+import type { OutputError } from "../../testbed/record/output-error.ts";
 import { createRecordWriter } from "../../testbed/record/record-writer.ts";
 import { renderReport } from "../../testbed/record/report-html.ts";
 import type { ResultBuilder } from "../../testbed/record/result.ts";
@@ -21,7 +22,7 @@ import { createResultBuilder } from "../../testbed/record/result.ts";
 import type { RunResult } from "../../testbed/record/result-model.ts";
 import { writeRunFiles } from "../../testbed/record/run-files.ts";
 import { runExperiment } from "../../testbed/run.ts";
-import type { RunEvent } from "../../testbed/run-event.ts";
+import type { RunEvent, RunWatcher } from "../../testbed/run-event.ts";
 import type { RunOptions } from "../../testbed/run-options.ts";
 import type { SplitOptions } from "../../testbed/run-scheduler.ts";
 import type { CommandIo } from "../io.ts";
@@ -57,7 +58,14 @@ export interface RunOnceOptions {
   readonly watch: ((event: RunEvent) => void) | undefined;
 }
 
-export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
+/** What came of a run. */
+export interface RunOutcome {
+  readonly result: RunResult;
+  /** Whether `result.json` is there. */
+  readonly isWritten: boolean;
+}
+
+export async function runOnce(options: RunOnceOptions): Promise<RunOutcome> {
   const { argv, run, experiment, tables, limits, directory, signals } = options;
   const builder = createResultBuilder({ experiment });
   const progress = createDisplay(options);
@@ -73,14 +81,15 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
   });
   const runId = newRunId();
   let lastUs = 0;
-  const watch = (event: RunEvent): void => {
+  const hear = (event: RunEvent, show: RunWatcher): void => {
     lastUs = event.atUs;
     record.watch(event);
     builder.add(event);
-    progress.watch(event);
+    show(event);
     database.watch(event);
     options.watch?.(event);
   };
+  const watch = (event: RunEvent): void => hear(event, progress.watch);
   const database = openDatabase(options, runId, (text) => {
     watch({ type: "message", level: "warning", node: null, text, atUs: lastUs });
   });
@@ -106,8 +115,10 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
     limits: forExperiment(limits, experiment),
     logger: stderrLogger(options.io),
     watch,
+    early: { said: progress.early, again: (event) => hear(event, progress.again) },
     mailer: process.env["MUSTER_MAILER"],
   };
+  progress.begin();
   await guardRun({
     ...{ clock: systemClock, faults: process, interrupt: signals.interrupt },
     run: (interrupt) => runExperiment({ ...parts, interrupt }),
@@ -116,9 +127,11 @@ export async function runOnce(options: RunOnceOptions): Promise<RunResult> {
   // Before the record: what goes wrong is in it.
   database.close(builder.build());
   const isRecorded = (await record.close()) === null;
-  const { result, written } = await writeResults(options, builder);
+  const { result, written, errors } = await writeResults(options, builder);
   progress.close(result, [...written, ...(isRecorded ? ["record.ndjson"] : [])]);
-  return result;
+  // The summary has the first failure of the run only, and is not where scripts look.
+  for (const { message } of errors) options.io.stderr(`muster: ${message}\n`);
+  return { result, isWritten: written.includes("result.json") };
 }
 
 function openDatabase(
@@ -132,20 +145,27 @@ function openDatabase(
   return new RunDatabase({ ...what, clock: systemClock });
 }
 
+interface WrittenResults {
+  readonly result: RunResult;
+  /** The files that are there. */
+  readonly written: readonly string[];
+  /** One for each that is not. */
+  readonly errors: readonly OutputError[];
+}
+
 async function writeResults(
   options: RunOnceOptions,
   builder: ResultBuilder,
-): Promise<{ readonly result: RunResult; readonly written: readonly string[] }> {
+): Promise<WrittenResults> {
   const { junit: path, directory } = options;
   const result = builder.build();
   const junit = path === undefined ? null : { path: resolve(path), xml: renderJunit(result) };
   const reportHtml = renderReport(result);
-  const error = await writeRunFiles(directory, { result, reportHtml, junit });
+  const errors = await writeRunFiles(directory, { result, reportHtml, junit });
   // The directory was empty, and files appear whole or not at all.
   const written = ["report.html", "result.json"].filter((one) => existsSync(join(directory, one)));
-  if (error === null) return { result, written };
-  builder.fail(error.code, error.message);
-  return { result: builder.build(), written };
+  for (const { code, message } of errors) builder.fail(code, message);
+  return { result: errors.length === 0 ? result : builder.build(), written, errors };
 }
 
 function createDisplay({ argv, experiment }: RunOnceOptions): Progress {

@@ -27,7 +27,7 @@ import { loadTlsIdentity } from "../tls-identity.ts";
 import { exitUnreadable, LoadError, loadExperiment } from "./parse.ts";
 import type { RunArguments } from "./run-arguments.ts";
 import { checkForHosts, planMachines } from "./run-hosts.ts";
-import { runOnce } from "./run-once.ts";
+import { type RunOutcome, runOnce } from "./run-once.ts";
 import type { SeriesRun } from "./series.ts";
 import { planSeries } from "./series.ts";
 import { resolveSplit } from "./split-run.ts";
@@ -63,11 +63,12 @@ export async function runCommand(
   const loaded: LoadedRun[] = [];
   const said = new Set<string>();
   for (const run of series) loaded.push({ run, ...(await load(argv, run, io, said)) });
-  if (machines !== undefined) for (const { experiment } of loaded) checkForHosts(experiment);
+  if (machines !== undefined)
+    for (const { experiment } of loaded) checkForHosts(experiment, argv.nodes);
   const first = loaded[0] as LoadedRun;
   const out = makeOutputDirectory(argv.out ?? defaultOutput(first.experiment.eid));
   const signals = new StopSignals();
-  const results: { run: SeriesRun; directory: string; result: RunResult }[] = [];
+  const results: (RunOutcome & { run: SeriesRun; directory: string })[] = [];
   try {
     for (const { run, experiment, tables, source } of loaded) {
       const directory = series.length === 1 ? out : makeOutputDirectory(join(out, run.directory));
@@ -89,9 +90,9 @@ export async function runCommand(
         machines,
         watch: reader?.watch,
       };
-      const result = await runOnce(what);
-      results.push({ run, directory, result });
-      reader?.ended(result, directory);
+      const outcome = await runOnce(what);
+      results.push({ run, directory, ...outcome });
+      reader?.ended(outcome.result, directory);
       if (signals.received !== undefined) break;
     }
   } finally {
@@ -101,6 +102,8 @@ export async function runCommand(
   else if (argv.json && reader === undefined)
     io.stdout(`${JSON.stringify(results[0]?.result, null, 2)}\n`);
   if (signals.exitStatus !== undefined) return signals.exitStatus;
+  // What a script would look into is not there: not to be taken for a run that has failed.
+  if (results.some(({ isWritten }) => !isWritten)) return exitCodes.cannotCreate;
   const allPassed = results.every(({ result }) => result.outcome === "passed");
   return allPassed ? exitCodes.ok : exitCodes.failed;
 }

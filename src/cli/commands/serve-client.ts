@@ -56,7 +56,8 @@ const statuses: Readonly<Record<BossErrorCode, number>> = {
 /** What a command ends with for an error of the daemon's. */
 export function commandError(error: unknown): unknown {
   if (!(error instanceof BossError)) return error;
-  return new CommandError(statuses[error.code] ?? exitCodes.failed, error.message);
+  const status = statuses[error.code] ?? exitCodes.failed;
+  return new CommandError(status, error.message, { cause: error });
 }
 
 export function stateOf(given: string | undefined): StateDirectory {

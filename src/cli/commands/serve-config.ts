@@ -7,12 +7,14 @@ import { dirname, resolve } from "node:path";
 import { parseYamlText } from "../../boss/index.ts";
 import {
   checkShape,
+  type Diagnostic,
   type DocumentNode,
   entryOf,
   Findings,
   fileBytesMax,
   formatDiagnostic,
   type ScalarNode,
+  type SourcePosition,
 } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
@@ -33,6 +35,8 @@ export interface ServeSettings {
   readonly allow?: readonly string[];
   readonly redirectEvents?: readonly string[];
   readonly log?: string;
+  /** Logs of the cluster. */
+  readonly shards?: number;
   readonly natsCreds?: string;
   readonly tls?: string;
   readonly tlsName?: string;
@@ -43,6 +47,8 @@ export interface ServeSettings {
   readonly origin?: readonly string[];
   readonly limit?: readonly string[];
   readonly gnunetPeers?: number;
+  readonly controller?: string;
+  readonly controllersKey?: string;
   readonly parent?: string;
   readonly parentKey?: string;
   readonly parentCa?: string;
@@ -53,6 +59,9 @@ export interface ServeSettings {
   readonly belowAt?: string;
   /** Seconds. */
   readonly drain?: number;
+  /** Which results of old runs stay. */
+  readonly keepDays?: number;
+  readonly keepBytes?: number;
   readonly scheduler?: "process" | "inside";
   readonly rundir?: string;
   readonly opsDir?: string;
@@ -63,13 +72,18 @@ export interface ServeSettings {
   readonly opsProxy?: string;
 }
 
+export type SettingName = keyof ServeSettings;
+
 /** Paths in a file count from where the file is. */
 const paths: readonly string[] = [
   ...["state", "tls", "tls-cert", "tls-key", "tls-ca", "rundir", "ops-dir"],
-  ...["parent-key", "parent-ca", "parent-cert", "nats-creds"],
+  ...["controllers-key", "parent-key", "parent-ca", "parent-cert", "nats-creds"],
 ];
 const lists: ReadonlySet<string> = new Set([
   ...["listen", "allow", "redirect-events", "origin", "below"],
+]);
+const numbers: ReadonlySet<string> = new Set([
+  ...["drain", "gnunet-peers", "keep-bytes", "keep-days", "shards"],
 ]);
 /** What is behind a text, by its key. @throws CommandError */
 const readers: Readonly<Record<string, (text: string) => unknown>> = {
@@ -89,8 +103,25 @@ function parseAnyAllow(text: string): unknown {
   return isGnunetDoor(text) ? parseGnunetAllow(text) : parseAllow(text);
 }
 
+/** A configuration file as it was read. */
+export interface ServeConfig {
+  /** What is good of it. */
+  readonly settings: ServeSettings;
+  /** Every finding, each with its line and what to write instead; undefined: all is good. */
+  readonly fault: CommandError | undefined;
+  /** Settings of which nothing can be said, for what is wrong there. */
+  readonly unsound: readonly SettingName[];
+}
+
 /** @throws CommandError with every finding, each with its line and what to write instead */
 export function readServeConfig(file: string): ServeSettings {
+  const { settings, fault } = inspectServeConfig(file);
+  if (fault !== undefined) throw fault;
+  return settings;
+}
+
+/** @throws CommandError when it cannot be read */
+export function inspectServeConfig(file: string): ServeConfig {
   let source: string;
   try {
     // One more than may be: the parser says that it is too long.
@@ -108,12 +139,39 @@ export function readServeConfig(file: string): ServeSettings {
     checkShape(tree, serveType, "the configuration", findings);
     checkTexts(tree, findings);
   }
-  if (findings.errors > 0) {
-    const texts = findings.finish().map((finding) => formatDiagnostic(finding, source));
-    const message = `${file} cannot be used\n${texts.join("\n")}`;
-    throw new CommandError(exitCodes.refused, message);
+  const directory = dirname(resolve(file));
+  if (findings.errors === 0) {
+    return { settings: toSettings(tree, directory), fault: undefined, unsound: [] };
   }
-  return toSettings(tree, dirname(resolve(file)));
+  const found = findings.finish();
+  const texts = found.map((finding) => formatDiagnostic(finding, source));
+  const message = `${file} cannot be used\n${texts.join("\n")}`;
+  const unsound = findUnsound(tree, found);
+  return {
+    settings: toSettings(tree, directory, new Set<string>(unsound)),
+    fault: new CommandError(exitCodes.refused, message),
+    unsound,
+  };
+}
+
+/** Those with a finding; also those that are not there, if one is called what nothing is. */
+function findUnsound(
+  tree: DocumentNode | undefined,
+  found: readonly Diagnostic[],
+): readonly SettingName[] {
+  const keys = Object.keys(serveType.fields);
+  const entries = tree?.kind === "map" ? tree.entries : [];
+  const wrong = new Set<string | undefined>();
+  for (const { at, severity } of found) {
+    if (severity !== "error") continue;
+    const isBefore = ({ line, column }: SourcePosition): boolean =>
+      line < at.line || (line === at.line && column <= at.column);
+    wrong.add(entries.findLast(({ keyAt }) => isBefore(keyAt))?.key);
+  }
+  const isMistaken = [...wrong].some((key) => key === undefined || !keys.includes(key));
+  const isThere = (key: string): boolean => entries.some((entry) => entry.key === key);
+  const names = keys.filter((key) => wrong.has(key) || (isMistaken && !isThere(key)));
+  return names.map((key) => camelCase(key) as SettingName);
 }
 
 /** A device has no end, and a file that is no configuration may not fit in memory. */
@@ -180,10 +238,16 @@ function textsIn(node: DocumentNode | undefined): readonly ScalarNode[] {
   return node.items.filter((item): item is ScalarNode => item.kind === "text");
 }
 
-function toSettings(tree: DocumentNode | undefined, directory: string): ServeSettings {
+/** @param without what is left out */
+function toSettings(
+  tree: DocumentNode | undefined,
+  directory: string,
+  without: ReadonlySet<string> = new Set(),
+): ServeSettings {
   const settings: Record<string, unknown> = {};
   for (const { key, value } of tree?.kind === "map" ? tree.entries : []) {
-    settings[camelCase(key)] = toSetting(key, value, directory);
+    const name = camelCase(key);
+    if (!without.has(name)) settings[name] = toSetting(key, value, directory);
   }
   return settings;
 }
@@ -195,7 +259,7 @@ function toSetting(key: string, value: DocumentNode, directory: string): unknown
   }
   const text = scalarText(value);
   if (value.kind === "boolean") return text === "true";
-  if (key === "drain" || key === "gnunet-peers") return Number(text);
+  if (numbers.has(key)) return Number(text);
   if (paths.includes(key)) return resolve(directory, text);
   if (key === "log")
     return text.replace(/^sqlite:(.+)$/, (_, at) => `sqlite:${resolve(directory, at)}`);

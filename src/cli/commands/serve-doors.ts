@@ -2,6 +2,8 @@
 // The doors of `muster serve`: one core, and what `--listen EDGE=ADDR` opens to it, to the buses
 // and to other servers. An emulab-sync client, curl and a client of the library meet at one barrier
 // when they use one scope of the core.
+import { assert } from "../../core/assert.ts";
+import { defaultLimits } from "../../core/limits.ts";
 import { mountBus } from "../../edges/bus/index.ts";
 import { GnunetListenError } from "../../edges/gnunet/index.ts";
 import { createGuard, warnOfOpenDoor } from "../../edges/guard.ts";
@@ -22,20 +24,23 @@ import { isSharedLog } from "../../engine/open-log.ts";
 import { watchLateness } from "../../events/bus-lateness.ts";
 import { calmLogger } from "../../host/calm-logger.ts";
 import { systemClock } from "../../host/clock.ts";
-import type { Host } from "../../host/host.ts";
 import { leaveLogInTime } from "../../host/leave-log.ts";
+import { describeLimits } from "../../host/limit-teller.ts";
 import type { Logger } from "../../host/logger.ts";
+import type { Shards } from "../../host/shards.ts";
+import { warnOfClockSteps } from "../../host/warn-of-clock-steps.ts";
 import { warnOfWaits } from "../../host/warn-of-waits.ts";
 import { addLinkMetrics, type LinkHealth } from "../../testbed/link-metrics.ts";
 import type { Bus } from "../../wire/event/bus.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { DoorWatch } from "./door-watch.ts";
+import { checkFree } from "./free-addresses.ts";
 import type { Opened } from "./opened.ts";
 import { openEngine } from "./serve-engine.ts";
 import { type Buses, openEventDoor, openRedirect } from "./serve-events.ts";
 import { openGnunet } from "./serve-gnunet.ts";
-import type { Listen } from "./serve-listen.ts";
+import { type Listen, nameEdges } from "./serve-listen.ts";
 import type { ServePlan } from "./serve-plan.ts";
 import type { ListenSettings } from "./serve-settings.ts";
 import { tlsOf } from "./serve-tls.ts";
@@ -112,9 +117,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     for (const redirect of redirects) {
       opened.push(await openRedirect(redirect, { logger, limits: limits.forwarder }));
     }
-    const coreLine = core?.line;
     return {
-      lines: [...(coreLine ? [coreLine] : []), ...opened.map(({ line }) => line)],
+      lines: [...(core?.lines ?? []), ...opened.map(({ line }) => line)],
       async drain(drainMs) {
         for (const one of opened) one.drain?.();
         await core?.quiet(drainMs);
@@ -129,7 +133,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 
 interface Core {
   /** What is said of its log, if that is not a matter of this process alone. */
-  readonly line: string | undefined;
+  readonly lines: readonly string[];
   readonly open: (listen: Listen) => Promise<Opened>;
   /** The doors of GNUnet, and the links of a tree. */
   readonly openController: () => Promise<readonly Opened[]>;
@@ -140,11 +144,12 @@ interface Core {
   readonly close: () => Promise<void>;
 }
 
-/** The one core behind doors. */
+/** The one core behind doors, or the several of a server that has several logs. */
 interface CoreParts {
-  readonly host: Host;
+  readonly shards: Shards;
   readonly appended: ((tookUs: number) => void)[];
   readonly watch: DoorWatch;
+  readonly edges: ReturnType<typeof nameEdges>;
 }
 
 async function openCore(options: DoorsOptions): Promise<Core> {
@@ -153,25 +158,48 @@ async function openCore(options: DoorsOptions): Promise<Core> {
   const onAppended = (tookUs: number): void => {
     for (const note of appended) note(tookUs);
   };
-  const { host, durability, close } = await openEngine({ plan, logger, onAppended, onFailed });
-  const parts = { host, appended, watch: new DoorWatch() };
-  const stopWarning = warnOfWaits(host, calmLogger(logger, systemClock));
-  const at = `log at ${maskNatsName(plan.log)}, as server ${plan.name}`;
+  // From then on it has its name there.
+  if (isSharedLog(plan.log)) await checkFree(plan.listens);
+  const { shards, durability, close } = await openEngine({ plan, logger, onAppended, onFailed });
+  const edges = nameEdges(plan.listens);
+  const parts = { shards, appended, watch: new DoorWatch(), edges };
+  const calm = calmLogger(logger, systemClock);
+  const stopsWarning = shards.hosts.flatMap((host) => [
+    warnOfWaits(host, calm),
+    warnOfClockSteps(host, logger),
+  ]);
+  const many = plan.shards === 1 ? "" : ` in ${plan.shards} shards`;
+  const at = `log at ${maskNatsName(plan.log)}${many}, as server ${plan.name}`;
   return {
-    line: isSharedLog(plan.log) ? `${at}: ${durability}` : undefined,
+    lines: [...(isSharedLog(plan.log) ? [`${at}: ${durability}`] : []), ...limitLines(shards)],
     open: (listen) => {
       if (listen.edge === "http") return openHttp(listen, parts, options);
       if (listen.edge === "syncd") return openSyncd(listen, parts, options);
       return openTestground(listen, parts, options);
     },
     openController: () => openController(parts, options),
-    quiet: (msMax) => untilQuiet(host, msMax),
-    closing: () => leaveLogInTime(host, systemClock),
+    quiet: (msMax) => untilQuiet(shards, msMax),
+    closing: () => {
+      const closed = shards.hosts.map((host) => leaveLogInTime(host, systemClock));
+      return () => closed.map((hasLeft) => hasLeft()).some((hasLeft) => hasLeft);
+    },
     close: async () => {
-      stopWarning();
+      for (const stop of stopsWarning) stop();
       await close();
     },
   };
+}
+
+/** Which limits hold that are no defaults, and who has set them: of each log that says others. */
+function limitLines({ hosts }: Shards): readonly string[] {
+  const told = hosts.map(({ toldLimits }) =>
+    describeLimits(toldLimits.rows.filter(({ name, value }) => value !== defaultLimits[name])),
+  );
+  const isOne = new Set(told).size === 1;
+  const named = isOne ? told.slice(0, 1) : told;
+  return named.flatMap((text, index) =>
+    text === "" ? [] : [`limits of the log${isOne ? "" : ` of shard ${index}`}: ${text}`],
+  );
 }
 
 function isController({ gnunet, tree }: ServePlan): boolean {
@@ -179,13 +207,13 @@ function isController({ gnunet, tree }: ServePlan): boolean {
 }
 
 async function openController(
-  { host, watch }: CoreParts,
+  { shards, watch }: CoreParts,
   { plan, directory, logger, say }: DoorsOptions,
 ): Promise<readonly Opened[]> {
   const { gnunet, tree } = plan;
-  const { limits, gnunetBounds: bounds } = plan.limits;
+  const { gnunetBounds: bounds } = plan.limits;
   const shared = {
-    ...{ host, watch, limits, bounds, logger, directory },
+    ...{ shards, watch, limits: shards.limits, bounds, logger, directory },
     tlsOf: (listen: ListenSettings) => tlsOf({ ...listen, edge: "controller" }, plan, plan.tls),
   };
   const opened: Opened[] = [...(await openGnunet({ plan: gnunet, ...shared }))];
@@ -200,10 +228,10 @@ async function openController(
   return opened;
 }
 
-function untilQuiet(host: Host, msMax: number): Promise<void> {
+function untilQuiet(shards: Shards, msMax: number): Promise<void> {
   return new Promise((resolve) => {
     const look = (): void => {
-      if (host.figures().waiters > 0) return;
+      if (shards.figures().waiters > 0) return;
       done();
     };
     const done = (): void => {
@@ -211,15 +239,15 @@ function untilQuiet(host: Host, msMax: number): Promise<void> {
       stop();
       resolve();
     };
-    const cancel = host.clock.after(msMax, done);
-    const stop = host.observe(look);
+    const cancel = shards.clock.after(msMax, done);
+    const stop = shards.observe(look);
     look();
   });
 }
 
 async function openHttp(
   listen: Listen,
-  { host, appended, watch }: CoreParts,
+  { shards, appended, watch, edges }: CoreParts,
   { plan, buses, hosts, tokens: tokenFile, logger, linkHealth }: DoorsOptions,
 ): Promise<Opened> {
   const clock = systemClock;
@@ -233,8 +261,7 @@ async function openHttp(
     access: { tokens, origins: plan.origins },
     ...(tls === undefined ? {} : { tls }),
   });
-  const address = `${listen.host}:${listen.port}`;
-  const leave = mountCore({ door, host, clock, logger, edge: `http/${address}` });
+  const leave = mountCore({ door, host: shards, clock, logger, edge: edgeOf(listen, edges) });
   mountBus(door, { bus, clock, busBounds });
   mountHosts(door, hosts);
   watch.show(door.metrics);
@@ -266,8 +293,18 @@ async function openHttp(
   };
 }
 
+function edgeOf(listen: Listen, edges: CoreParts["edges"]): string {
+  const name = edges.get(listen);
+  assert(name !== undefined, "a door that was not asked for");
+  return name;
+}
+
 /** What the doors of old protocols have in common: who is let in, TLS, and what is said of it. */
-function guarded(listen: Listen, { host, watch }: CoreParts, { plan, logger }: DoorsOptions) {
+function guarded(
+  listen: Listen,
+  { shards, watch, edges }: CoreParts,
+  { plan, logger }: DoorsOptions,
+) {
   const { edge, scope, port, networks, host: address } = listen;
   const tls = tlsOf(listen, plan, plan.tls);
   const guard = createGuard({
@@ -277,9 +314,9 @@ function guarded(listen: Listen, { host, watch }: CoreParts, { plan, logger }: D
   const asksForCertificates = tls?.authority !== undefined;
   return {
     settings: {
-      ...{ scope, port, logger, limits: plan.limits.limits, clock: systemClock },
-      edge: `${edge}/${address}:${port}`,
-      connect: host.connectEdge,
+      ...{ scope, port, logger, limits: shards.limits, clock: systemClock },
+      edge: edgeOf(listen, edges),
+      connect: shards.connectEdge,
       onLimit: watch.refused,
       addresses: [address],
       allows: (peer: string | undefined) => guard.admits(peer),
@@ -310,7 +347,7 @@ async function openTestground(
 ): Promise<Opened> {
   const { settings, withTls, warn } = guarded(listen, parts, options);
   const bounds = options.plan.limits.testground;
-  const door = new Testground({ ...settings, bounds, topics: parts.host.topics });
+  const door = new Testground({ ...settings, bounds, topics: parts.shards.topics });
   parts.watch.add("testground", () => {
     const { connections, queuedBytes: unreadBytes, topicBytes: storedBytes } = door.counters;
     return { connections, unreadBytes, storedBytes };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What is below the doors of `muster serve`: the log, what lies beside it, the host that works on
-// it, and what keeps it bounded.
-import type { LogError } from "../../engine/log.ts";
+// What is below the doors of `muster serve`: the log, or several, what lies beside each, the host
+// that works on it, and what keeps it bounded.
+import type { Shard } from "../../core/shard.ts";
+import type { Log, LogError } from "../../engine/log.ts";
 import {
   isKeptLog,
   isSharedLog,
@@ -13,8 +14,10 @@ import { systemClock } from "../../host/clock.ts";
 import { Host } from "../../host/host.ts";
 import type { SnapshotSource } from "../../host/host-options.ts";
 import type { Logger } from "../../host/logger.ts";
+import { Shards } from "../../host/shards.ts";
 import { SnapshotKeeper } from "../../host/snapshot-keeper.ts";
 import { loadNewest } from "../../host/snapshot-text.ts";
+import { followInThread } from "../../host/thread-follower.ts";
 import { describeMuster } from "../version.ts";
 import type { ServePlan } from "./serve-plan.ts";
 
@@ -26,56 +29,125 @@ export interface EngineOptions {
   readonly onFailed: (error: LogError) => void;
 }
 
-/** A host that has read its log. */
+/** Hosts that have read their logs. */
 export interface Engine {
-  readonly host: Host;
+  readonly shards: Shards;
   readonly durability: string;
   readonly close: () => Promise<void>;
 }
 
+/** What is opened last is closed first. */
+type Closes = (() => Promise<void>)[];
+
 /** @throws LogError; what was opened before is closed. */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const { plan, logger, onAppended, onFailed } = options;
-  const { limits, snapshots: bounds } = plan.limits;
-  const closes: (() => Promise<void>)[] = [];
+  const { shards: count } = options.plan;
+  // One after the other: the first says how many there are, and nothing is made of the others when
+  // that is not so many.
+  const opened: HostParts[] = [];
   const close = async (): Promise<void> => {
-    for (const one of closes.splice(0).reverse()) await one();
+    await Promise.all(opened.splice(0).map(({ closes }) => closeAll(closes)));
   };
   try {
-    const log = await openLog(plan.log, systemClock, plan);
-    closes.push(() => log.close());
-    const payloads = await openPayloads(plan.log, { ...plan, clock: systemClock });
-    closes.push(() => payloads.close());
-    const host = new Host({
-      ...{ log, payloads, clock: systemClock, limits, logger, onAppended, onFailed },
-      ...(isKeptLog(plan.log) ? { snapshots: snapshotSource(options) } : {}),
-      // Several servers may have it: each has a name and a life there.
-      ...(isSharedLog(plan.log) ? { server: plan.name, build: describeMuster().trim() } : {}),
-    });
-    closes.push(() => host.close());
-    await host.start().catch((error: unknown) => {
-      // It may have begun to append: what is left of it would keep the process for ever.
-      host.abandon();
-      throw error;
-    });
-    if (isKeptLog(plan.log)) {
-      const data = { log: plan.log, natsCreds: plan.natsCreds, limits, bounds };
-      const keeper = new SnapshotKeeper({ host, log, logger, data });
-      closes.push(() => keeper.close());
+    for (let index = 0; index < count; index += 1) {
+      const shard = { index, count };
+      const log = await openLog(options.plan.log, systemClock, placeOf(options.plan, shard));
+      opened.push({ shard, log, closes: [() => log.close()] });
     }
-    return { host, durability: log.durability, close };
+    const hosts = await openHosts(options, opened);
+    return { shards: new Shards(hosts), durability: opened[0]?.log.durability ?? "", close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
+/** @throws LogError of the first that cannot; the others close what they open behind that. */
+async function openHosts(
+  options: EngineOptions,
+  opened: readonly HostParts[],
+): Promise<readonly Host[]> {
+  const parts = [...opened];
+  const starting = parts.map((one) => openHost(options, one));
+  try {
+    return await Promise.all(starting);
+  } catch (error) {
+    starting.forEach((one, at) => {
+      const closeLate = (): Promise<void> => closeAll(parts[at]?.closes ?? []);
+      void one.then(closeLate, closeLate);
+    });
+    throw error;
+  }
+}
+
+async function closeAll(closes: Closes): Promise<void> {
+  for (const one of closes.splice(0).reverse()) await one();
+}
+
+function placeOf({ natsCreds }: ServePlan, shard: Shard) {
+  return { natsCreds, shard, clock: systemClock };
+}
+
+/** A log that is open, and what is opened on it. */
+interface HostParts {
+  readonly shard: Shard;
+  readonly log: Log;
+  readonly closes: Closes;
+}
+
+/** @throws LogError */
+async function openHost(options: EngineOptions, { shard, log, closes }: HostParts): Promise<Host> {
+  const { plan, onAppended, onFailed } = options;
+  const { limits, told: toldLimits, snapshots: bounds } = plan.limits;
+  const logger = shard.count === 1 ? options.logger : namedLogger(options.logger, shard);
+  const place = placeOf(plan, shard);
+  const payloads = await openPayloads(plan.log, place);
+  closes.push(() => payloads.close());
+  const host = new Host({
+    ...{ log, payloads, clock: systemClock, limits, toldLimits, logger, onAppended },
+    onFailed,
+    ...(isKeptLog(plan.log) ? { snapshots: snapshotSource(plan.log, place, logger) } : {}),
+    // Several servers may have it: each has a name and a life there.
+    ...(isSharedLog(plan.log) ? { server: plan.name, build: describeMuster().trim() } : {}),
+  });
+  closes.push(() => host.close());
+  const start = async (): Promise<void> => {
+    await host.start();
+    await host.limitsTold();
+  };
+  await start().catch((error: unknown) => {
+    // It may have begun to append: what is left of it would keep the process for ever.
+    host.abandon();
+    throw error;
+  });
+  if (isKeptLog(plan.log)) {
+    const { natsCreds } = plan;
+    const { before } = host.toldLimits;
+    const data = { log: plan.log, natsCreds, shard, limits: before, bounds };
+    const keeper = new SnapshotKeeper({
+      ...{ host, log, logger },
+      follow: (onNews) => followInThread(data, onNews),
+    });
+    closes.push(() => keeper.close());
+  }
+  return host;
+}
+
+/** Which of several it is about. */
+function namedLogger(logger: Logger, { index }: Shard): Logger {
+  return { log: (level, line) => logger.log(level, `shard ${index}: ${line}`) };
+}
+
 /** Opened for each load: those in a file are for one at a time, which is who makes them. */
-function snapshotSource({ plan, logger }: EngineOptions): SnapshotSource {
+function snapshotSource(
+  log: string,
+  place: ReturnType<typeof placeOf>,
+  logger: Logger,
+): SnapshotSource {
   return {
     async load(into) {
       const warn = (message: string): void => logger.log("warn", message);
-      const snapshots = await openSnapshots(plan.log, { ...plan, clock: systemClock }, warn);
+      const snapshots = await openSnapshots(log, place, warn);
       try {
         await loadNewest(snapshots, into, warn);
       } finally {

@@ -9,7 +9,7 @@ import { createGuard } from "../../edges/guard.ts";
 import { type TlsFiles, TokenFile } from "../../edges/http/index.ts";
 import { LogError } from "../../engine/log.ts";
 import { MemoryBus } from "../../engine/memory-bus.ts";
-import { isSharedLog, natsPlace } from "../../engine/open-log.ts";
+import { checkSharedLog, isSharedLog, natsPlace } from "../../engine/open-log.ts";
 import { Forwarder } from "../../events/forwarder.ts";
 import { type ForwarderLimits, resolveForwarderLimits } from "../../events/forwarder-limits.ts";
 import { OpsBus } from "../../events/ops-bus.ts";
@@ -38,7 +38,10 @@ export interface Buses {
 }
 
 /** What is asked for, that decides which buses several servers have in common. */
-export type BusesPlan = Pick<ServePlan, "log" | "natsCreds" | "role" | "listens" | "limits">;
+export type BusesPlan = Pick<
+  ServePlan,
+  "log" | "shards" | "natsCreds" | "role" | "listens" | "limits"
+>;
 
 /**
  * The users' bus is that of the log, where several servers have it. Boss's own is shared only where
@@ -53,6 +56,11 @@ export async function openBuses(plan: BusesPlan): Promise<Buses> {
   const isShared = isSharedLog(plan.log);
   const opened: OpenedBus[] = [];
   try {
+    // A start that its log refuses leaves no stream of a bus behind.
+    if (isShared && has("http")) {
+      const { log, natsCreds, shards: count } = plan;
+      await checkSharedLog(log, { natsCreds, shard: { index: 0, count } });
+    }
     const ops = await openBus("ops", plan, isShared && has("http", "events"));
     opened.push(ops);
     const isBoss = plan.role === "boss" && has("boss-events");

@@ -2,6 +2,7 @@
 // The fields of a configuration file of `muster serve`, in one table: what is checked and the
 // published schema (docs/reference/serve.schema.json) come from here. The words are those of the
 // options; a test compares them.
+import { shardsMax } from "../../core/shard.ts";
 import {
   documentSchema,
   type FieldType,
@@ -26,6 +27,9 @@ const limitValue: FieldType = { kind: "integer", min: 1, max: Number.MAX_SAFE_IN
 /** What --gnunet-peers takes at most. */
 export const gnunetPeersMax = 1_000_000;
 
+/** What --keep-days and --keep-bytes take at most: 15 digits. */
+export const keepMax = 999_999_999_999_999;
+
 export const serverNamePattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$";
 
 export const serveType: RecordType = {
@@ -47,6 +51,10 @@ export const serveType: RecordType = {
     allow: { type: texts, about: "Who may come to doors of a kind: syncd=10.0.0.0/8" },
     "redirect-events": { type: texts, about: "Connections to pass on: 192.0.2.1:2917=ops:2917" },
     log: { type: text, about: "Log of the core: memory, sqlite:FILE or nats://HOST:PORT" },
+    shards: {
+      type: { kind: "integer", min: 1, max: shardsMax },
+      about: "Logs on NATS that the scopes are spread over; the same for all servers, for ever",
+    },
     "nats-creds": { type: file, about: "Credentials of the account of NATS that has the log" },
     tls: { type: file, about: "Directory of muster cert, for the doors that speak TLS" },
     "tls-name": { type: text, about: "Whose certificate of several in that directory" },
@@ -66,6 +74,14 @@ export const serveType: RecordType = {
       type: { kind: "integer", min: 0, max: gnunetPeersMax },
       about: "Peers of a GNUnet controller besides those that drivers register",
     },
+    controller: {
+      type: { kind: "text", what: "a name", pattern: serverNamePattern },
+      about: "What this controller is called in a tree; the same for all servers of its log",
+    },
+    "controllers-key": {
+      type: file,
+      about: "The key of those below; the same for all servers of its log",
+    },
     parent: { type: text, about: "Controller above this one: NAME@127.0.0.1:2105" },
     "parent-key": { type: file, about: "A copy of its controllers.key" },
     "parent-ca": { type: file, about: "Who has signed its certificate: the link speaks TLS (PEM)" },
@@ -77,6 +93,14 @@ export const serveType: RecordType = {
     drain: {
       type: { kind: "integer", min: 0, max: 86_400 },
       about: "Seconds that waits have left when the server is told to end",
+    },
+    "keep-days": {
+      type: { kind: "integer", min: 0, max: keepMax },
+      about: "Results of runs that were written longer ago go",
+    },
+    "keep-bytes": {
+      type: { kind: "integer", min: 0, max: keepMax },
+      about: "The oldest results go until all together are at most this large",
     },
     scheduler: {
       type: { kind: "choice", values: ["process", "inside"] },

@@ -17,8 +17,8 @@ import {
 import { createGuard, warnOfOpenDoor } from "../../edges/guard.ts";
 import { defaultScope, type TlsFiles } from "../../edges/http/index.ts";
 import { systemClock } from "../../host/clock.ts";
-import type { Host } from "../../host/host.ts";
 import type { Logger } from "../../host/logger.ts";
+import type { Shards } from "../../host/shards.ts";
 import { barrierPort, testbedPort } from "../../wire/gnunet/index.ts";
 import type { Network } from "../../wire/networks.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -142,7 +142,7 @@ export function parseAddress(
 
 export interface OpenGnunetOptions {
   readonly plan: GnunetPlan;
-  readonly host: Host;
+  readonly shards: Shards;
   readonly logger: Logger;
   readonly limits: Limits;
   readonly bounds: GnunetBounds;
@@ -177,10 +177,10 @@ export async function openGnunet(options: OpenGnunetOptions): Promise<readonly O
 }
 
 async function openController(scope: string, options: OpenGnunetOptions): Promise<OpenedGnunet> {
-  const { host, logger, limits, bounds, plan } = options;
+  const { shards, logger, limits, bounds, plan } = options;
   const { peers } = plan;
   const controller = new GnunetController({
-    ...{ scope, logger, limits, bounds, peers, clock: systemClock, connect: host.connectEdge },
+    ...{ scope, logger, limits, bounds, peers, clock: systemClock, connect: shards.connectEdge },
     edge: `gnunet/${scope}`,
     onLimit: options.watch.refused,
   });

@@ -3,7 +3,13 @@
 // database, all by their names. docs/reference/limits.md lists them.
 import { type BossLimits, defaultBossLimits, resolveBossLimits } from "../../boss/index.ts";
 import { AssertionError } from "../../core/assert.ts";
-import { defaultLimits, type Limits, resolveLimits } from "../../core/limits.ts";
+import {
+  type CoreLimits,
+  defaultCoreLimits,
+  defaultLimits,
+  type Limits,
+  resolveLimits,
+} from "../../core/limits.ts";
 import {
   type BusDoorBounds,
   defaultBusDoorBounds,
@@ -47,6 +53,8 @@ export interface ServeLimits {
   readonly forwarder: ForwarderLimits;
   readonly testground: TestgroundBounds;
   readonly snapshots: SnapshotLimits;
+  /** Those of `limits` that decide in the core and were given, be it as the defaults are. */
+  readonly told: Partial<CoreLimits>;
 }
 
 /** Every name is in one table only. */
@@ -86,6 +94,7 @@ export function parseServeLimits(settings: readonly string[]): ServeLimits {
       forwarder: resolveForwarderLimits(of(defaultForwarderLimits)),
       testground: resolveTestgroundBounds(of(defaultTestgroundBounds)),
       snapshots: resolveSnapshotLimits(of(defaultSnapshotLimits)),
+      told: of(defaultCoreLimits),
     };
   } catch (error) {
     // What the tables demand of each other.

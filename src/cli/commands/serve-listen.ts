@@ -169,6 +169,22 @@ export function checkRole(role: Role | undefined, listens: readonly Listen[]): v
   throw new CommandError(exitCodes.usage, message);
 }
 
+/**
+ * The edges that listeners are to the core, by listener. Where the system chooses the port, several
+ * have one address until they are open: an edge of the same name would end the one before.
+ */
+export function nameEdges(listens: readonly Listen[]): ReadonlyMap<Listen, string> {
+  const names = new Map<Listen, string>();
+  const counts = new Map<string, number>();
+  for (const listen of listens) {
+    const name = `${listen.edge}/${listen.host}:${listen.port}`;
+    const count = (counts.get(name) ?? 0) + 1;
+    counts.set(name, count);
+    names.set(listen, count === 1 ? name : `${name}/${count}`);
+  }
+  return names;
+}
+
 function isEdge(text: string): text is DoorName {
   return Object.hasOwn(doorFacts, text);
 }

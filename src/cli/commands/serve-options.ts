@@ -2,6 +2,7 @@
 // Names the options of `muster serve`. None has a default here: what was not said is told from what
 // was, so that a configuration file can say it (serve-config.ts).
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { shardsMax } from "../../core/shard.ts";
 import { processIo } from "../io.ts";
 import type { ServeArguments } from "./serve.ts";
 import { gnunetPeersMax } from "./serve-fields.ts";
@@ -36,9 +37,20 @@ export function addServe(
       ).choices(["boss", "ops"]),
     )
     .option("--log <log>", "log of the core: memory (default), sqlite:FILE or nats://HOST:PORT")
+    .option(
+      "--shards <n>",
+      "logs on NATS that the scopes are spread over, the same for all servers (default: 1)",
+      shardCount,
+    )
     .option("--nats-creds <file>", "credentials of the account of NATS that has the log")
     .option("--limit <name=value>", "raise or lower a limit (docs/reference/limits.md)", collect)
     .option("--drain <s>", "seconds that waits have left after SIGTERM (default: 0)", wholeSeconds)
+    .option(
+      "--keep-days <d>",
+      "results of runs written longer ago go, at the start and hourly",
+      amount,
+    )
+    .option("--keep-bytes <n>", "the oldest go until all are at most this large", amount)
     .option("--stop", "swap everything out and end the daemon that runs", false);
   addDoors(serve);
   addControllers(serve);
@@ -83,6 +95,11 @@ function addDoors(serve: Command): void {
 
 function addControllers(serve: Command): void {
   serve
+    .option(
+      "--controller <name>",
+      "what this controller is called, the same for all servers of its log (default: --name)",
+    )
+    .option("--controllers-key <file>", "key of those below (default: of this state directory)")
     .option("--parent <name@addr>", "join below the controller there (docs/reference/gnunet.md)")
     .option("--parent-key <file>", "its controllers.key (default: of this state directory)")
     .option("--parent-ca <file>", "who has signed its certificate: the link speaks TLS (PEM)")
@@ -110,9 +127,20 @@ function addOps(serve: Command): void {
     .option("--ops-proxy <path>", "eventsys.proxy there (default: of this installation)");
 }
 
+function shardCount(text: string): number {
+  if (/^[1-9]\d?$/.test(text) && Number(text) <= shardsMax) return Number(text);
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${shardsMax}.`);
+}
+
 function gnunetPeers(text: string): number {
   if (/^\d{1,7}$/.test(text) && Number(text) <= gnunetPeersMax) return Number(text);
   throw new InvalidArgumentError(`It must be a whole number from 0 to ${gnunetPeersMax}.`);
+}
+
+/** As of muster prune. */
+export function amount(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It must be a whole number from 0 on, of at most 15 digits.");
 }
 
 function wholeSeconds(text: string): number {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What `muster serve` will do, from what it was told: everything is read and checked here, and
 // nothing is started. `--check-config` ends behind this.
-import type { XmlRpcPlace } from "../../boss/index.ts";
+import type { KeepRules, XmlRpcPlace } from "../../boss/index.ts";
+import { assert } from "../../core/assert.ts";
 import { formatGnunetAddress } from "../../edges/gnunet/index.ts";
 import type { TlsFiles } from "../../edges/http/index.ts";
 import { LogError } from "../../engine/log.ts";
@@ -9,7 +10,8 @@ import { maskNatsName } from "../../engine/nats-place.ts";
 import { checkLogName } from "../../engine/open-log.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
-import type { ServeSettings } from "./serve-config.ts";
+import { Attempts } from "./serve-attempts.ts";
+import type { ServeSettings, SettingName } from "./serve-config.ts";
 import { serverNamePattern } from "./serve-fields.ts";
 import {
   describeGnunet,
@@ -47,6 +49,8 @@ export interface ServePlan extends OpsArguments, SchedulerArguments {
   readonly tree: TreePlan;
   readonly redirects: readonly Redirect[];
   readonly log: string;
+  /** Logs that the scopes are spread over. */
+  readonly shards: number;
   /** Credentials of the account of NATS that has the log. */
   readonly natsCreds: string | undefined;
   readonly tls: TlsFiles | undefined;
@@ -55,43 +59,105 @@ export interface ServePlan extends OpsArguments, SchedulerArguments {
   readonly origins: readonly string[];
   readonly limits: ServeLimits;
   readonly drainMs: number;
+  /** Which results of old runs stay; undefined: all. */
+  readonly keep: KeepRules | undefined;
 }
 
-/** @throws CommandError */
+/** @throws CommandError with all that is wrong */
 export function planServe(settings: ServeSettings): ServePlan {
-  const { name = "muster", role, log = "memory", httpClientCerts = false } = settings;
-  if (!new RegExp(serverNamePattern).test(name)) {
-    throw wrong(
-      `--name ${name}: give 1 to 63 letters, digits, ., _ and -, a letter or digit first`,
-    );
-  }
-  checkLog(log);
-  const limits = parseServeLimits(settings.limit ?? []);
-  const origins = (settings.origin ?? []).map(checkOrigin);
-  const tls = readTls({ ...settings, httpClientCerts });
-  const listened = settings.listen ?? [];
-  const gnunet = planGnunet(settings);
-  const tree = planTree(name, settings);
-  const isUsual = (text: string): boolean => !isGnunetDoor(text) && !isTreeListen(text);
-  const listens = applyAllows(
-    listened.filter(isUsual).map(parseListen),
-    (settings.allow ?? []).filter(isUsual).map(parseAllow),
+  const attempts = new Attempts<SettingName>();
+  const plan = attemptPlan(settings, attempts);
+  if (attempts.error !== undefined) throw attempts.error;
+  assert(plan !== undefined, "a plan without a fault is whole");
+  return plan;
+}
+
+/**
+ * What is wrong besides settings that are known to be.
+ * @param unsound those, on which nothing else is judged
+ */
+export function findPlanFaults(
+  settings: ServeSettings,
+  unsound: readonly SettingName[],
+): CommandError | undefined {
+  const attempts = new Attempts<SettingName>(unsound);
+  attemptPlan(settings, attempts);
+  return attempts.error;
+}
+
+const tlsNames = ["tls", "tlsName", "tlsCert", "tlsKey", "tlsCa"] as const;
+const treeNames = [
+  ...(["name", "listen", "allow", "natsCreds", "parent", "parentKey", "parentCa"] as const),
+  ...(["parentCert", "below", "belowShell", "belowCommand", "belowAt"] as const),
+];
+
+function attemptPlan(
+  settings: ServeSettings,
+  attempts: Attempts<SettingName>,
+): ServePlan | undefined {
+  const { name = "muster", role, log = "memory", httpClientCerts = false, shards = 1 } = settings;
+  attempts.check(["name"], () => checkName(name));
+  attempts.check(["log"], () => checkLog(log));
+  const limits = attempts.read(["limit"], () => parseServeLimits(settings.limit ?? []));
+  const origins = attempts.readEach("origin", settings.origin ?? [], checkOrigin);
+  const tls = attempts.read(tlsNames, () => ({ files: readTls({ ...settings, httpClientCerts }) }));
+  const doors = attemptDoors(settings, attempts);
+  const redirects = attempts.readEach(
+    "redirectEvents",
+    settings.redirectEvents ?? [],
+    parseRedirect,
   );
-  const redirects = (settings.redirectEvents ?? []).map(parseRedirect);
-  checkRole(role, listens);
-  const treeCount = treeLinkCount(tree);
-  const openCount = listens.length + redirects.length + gnunet.listens.length + treeCount;
-  if (role === "ops") checkOps(settings, openCount);
-  const xmlrpc = resolveXmlRpc(listens, tls);
-  checkTls({ ...settings, httpClientCerts }, tlsListens(listens, gnunet, tree), tls);
+  const keep = attempts.read(["role", "keepDays", "keepBytes"], () => ({
+    rules: keepOf(settings),
+  }));
+  attempts.check(["shards", "log"], () => checkShards(shards, log, doors));
+  if (doors === undefined) return undefined;
+  const { listens, gnunet, tree } = doors;
+  const openCount = listens.length + redirects.length + gnunet.listens.length + treeLinkCount(tree);
+  attempts.check(["role", "ops", "redirectEvents"], () => {
+    if (role === "ops") checkOps(settings, openCount);
+  });
+  if (tls === undefined) return undefined;
+  const { files } = tls;
+  const xmlrpc = attempts.read([], () => ({ place: resolveXmlRpc(listens, files) }));
+  attempts.check(["httpClientCerts"], () => {
+    checkTls({ ...settings, httpClientCerts }, tlsListens(listens, gnunet, tree), files);
+  });
+  if (limits === undefined || keep === undefined || xmlrpc === undefined) return undefined;
   const { ops, opsShell, opsUser, opsPort, opsProxy } = settings;
   const { scheduler, rundir, opsDir } = settings;
   return {
-    ...{ name, role, listens, redirects, log, tls, httpClientCerts, xmlrpc, origins, limits },
+    ...{ name, role, listens, redirects, log, tls: files, httpClientCerts, origins, limits },
     ...{ ops, opsShell, opsUser, opsPort, opsProxy, scheduler, rundir, opsDir },
-    ...{ gnunet, tree, natsCreds: settings.natsCreds },
+    ...{ gnunet, tree, shards, natsCreds: settings.natsCreds, xmlrpc: xmlrpc.place },
     drainMs: (settings.drain ?? 0) * 1000,
+    keep: keep.rules,
   };
+}
+
+type DoorsPlan = Pick<ServePlan, "listens" | "gnunet" | "tree">;
+
+function attemptDoors(
+  settings: ServeSettings,
+  attempts: Attempts<SettingName>,
+): DoorsPlan | undefined {
+  const { name = "muster", role, listen = [], allow = [] } = settings;
+  const isUsual = (text: string): boolean => !isGnunetDoor(text) && !isTreeListen(text);
+  const gnunet = attempts.read(["listen", "allow", "gnunetPeers"], () => planGnunet(settings));
+  const tree = attempts.read(treeNames, () => planTree(name, settings));
+  const asked = attempts.readEach("listen", listen.filter(isUsual), parseListen);
+  const allowed = attempts.readEach("allow", allow.filter(isUsual), parseAllow);
+  const listens = attempts.read(["listen", "allow"], () => applyAllows(asked, allowed));
+  if (listens === undefined) return undefined;
+  attempts.check(["role"], () => checkRole(role, listens));
+  if (gnunet === undefined || tree === undefined) return undefined;
+  return { listens, gnunet, tree };
+}
+
+/** @throws CommandError */
+function checkName(name: string): void {
+  if (new RegExp(serverNamePattern).test(name)) return;
+  throw wrong(`--name ${name}: give 1 to 63 letters, digits, ., _ and -, a letter or digit first`);
 }
 
 function tlsListens(
@@ -129,11 +195,51 @@ export function describePlan(plan: ServePlan, state: string): readonly string[] 
   return [
     `${name}: the configuration is good`,
     role === "ops" ? "keeps no experiments" : `keeps the experiments of ${state}`,
+    ...describeKeep(plan.keep),
     ...doors,
     ...redirects.map(({ from, to }) => `${from.host}:${from.port} leads to ${to.host}:${to.port}`),
-    ...(doors.length === 0 ? [] : [`log of the core: ${maskNatsName(log)}`]),
+    ...(doors.length === 0 ? [] : [`log of the core: ${maskNatsName(log)}${inShards(plan)}`]),
     `waiters at one barrier: at most ${limits.limits.waitersPerBarrierMax}`,
   ];
+}
+
+function describeKeep(keep: KeepRules | undefined): readonly string[] {
+  if (keep === undefined) return [];
+  const { days, bytes } = keep;
+  const rules = [
+    ...(days === undefined ? [] : [`those of more than ${days} days`]),
+    ...(bytes === undefined ? [] : [`the oldest beyond ${bytes} bytes in all`]),
+  ];
+  return [`results of old runs are removed: ${rules.join(", and ")}`];
+}
+
+/** @throws CommandError */
+function keepOf({ role, keepDays, keepBytes }: ServeSettings): KeepRules | undefined {
+  if (keepDays === undefined && keepBytes === undefined) return undefined;
+  if (role === "ops") {
+    throw wrong(
+      "--keep-days and --keep-bytes are of results; give them to the process that has them, of --role boss",
+    );
+  }
+  return { days: keepDays, bytes: keepBytes };
+}
+
+function inShards({ shards }: ServePlan): string {
+  return shards === 1 ? "" : `, in ${shards} shards`;
+}
+
+/** @throws CommandError */
+function checkShards(shards: number, log: string, doors: DoorsPlan | undefined): void {
+  if (shards === 1) return;
+  const treeCount = doors === undefined ? 0 : treeLinkCount(doors.tree);
+  const told = `--shards ${shards}`;
+  if (log.startsWith("sqlite:")) {
+    const why = "a log in a file has one server, and gains nothing by several files";
+    throw wrong(`${told}: ${why}; leave it out, or give --log nats://HOST:PORT`);
+  }
+  if (treeCount === 0) return;
+  const why = "a link between controllers carries scopes of one log";
+  throw wrong(`${told}: ${why}; leave it out, or --listen controllers, --parent and --below`);
 }
 
 /** A process without experiments has nothing to do but what it opens. @throws CommandError */

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The tree of controllers of `muster serve`: `--listen controllers=ADDR` lets others join below
 // this one, `--parent NAME@ADDR` joins this one to the one above. Both show a key that is in a file
-// of their own.
+// of their own. With `--controller` the servers of one log are one controller, and one of them at a
+// time carries its link up.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
+import { assert } from "../../core/assert.ts";
 import type { Limits } from "../../core/limits.ts";
 import { Doorway } from "../../edges/doorway.ts";
 import {
@@ -18,19 +20,21 @@ import {
 } from "../../edges/gnunet/index.ts";
 import { createGuard } from "../../edges/guard.ts";
 import type { TlsFiles } from "../../edges/http/index.ts";
-import { edgeOfChild, TreeCarrier } from "../../edges/tree/index.ts";
+import { admitChild, openUplink } from "../../edges/tree/index.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
 import { systemClock } from "../../host/clock.ts";
-import type { Host } from "../../host/host.ts";
 import { newIncarnation, newSecret } from "../../host/ids.ts";
 import { LinkListener } from "../../host/link-listener.ts";
 import type { Logger } from "../../host/logger.ts";
-import { connectStreamEdge } from "../../host/remote-link.ts";
+import { serverEdge } from "../../host/server-membership.ts";
+import type { Shards } from "../../host/shards.ts";
 import { isLoopbackAddress } from "../../wire/networks.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import type { DoorWatch } from "./door-watch.ts";
+import { sayController } from "./same-controller.ts";
 import { type BelowArguments, type BelowPlan, openBelow, planBelow } from "./serve-below.ts";
+import { serverNamePattern } from "./serve-fields.ts";
 import { noTlsAtPath, parseAddress } from "./serve-gnunet.ts";
 import {
   dialOverNats,
@@ -55,7 +59,11 @@ const edgeName = "controllers";
 interface TreeArguments extends BelowArguments {
   readonly listen?: readonly string[];
   readonly allow?: readonly string[];
-  /** `[NAME@]ADDRESS` of the controller above. */
+  /** What all servers of the log are called in the tree. */
+  readonly controller?: string;
+  /** File of the key that those below must show. */
+  readonly controllersKey?: string;
+  /** `[NAME@]ADDRESS,ADDRESS...` of the controller above. */
   readonly parent?: string;
   /** File of the key that the controller above wants to see. */
   readonly parentKey?: string;
@@ -75,7 +83,8 @@ interface ParentTls {
 
 export interface Parent {
   readonly name: string;
-  readonly address: GnunetAddress | NatsAddress;
+  /** Of its servers; one after the other is tried. */
+  readonly addresses: readonly [GnunetAddress | NatsAddress, ...GnunetAddress[]];
 }
 
 /** One `--listen controllers=ADDR`. */
@@ -85,7 +94,12 @@ export interface TreeListen extends ListenSettings {
 
 /** What of the command line is about the tree. */
 export interface TreePlan {
+  /** Of the controller, which may be a group of servers. */
   readonly name: string;
+  readonly isGroup: boolean;
+  readonly server: string;
+  /** File of the key of those below, if not that of the state directory. */
+  readonly key: string | undefined;
   readonly listens: readonly TreeListen[];
   /** Brokers over which controllers may join as well. */
   readonly natsListens: readonly NatsAddress[];
@@ -107,9 +121,11 @@ export function isTreeListen(text: string): boolean {
   return text.split(/[=,]/)[0] === edgeName;
 }
 
-/** @param name of this server. @throws CommandError */
-export function planTree(name: string, argv: TreeArguments): TreePlan {
+/** @param server its name. @throws CommandError */
+export function planTree(server: string, argv: TreeArguments): TreePlan {
   const { listen = [], allow = [], parent, parentKey, parentCa, parentCert, natsCreds } = argv;
+  const { controller, controllersKey: key } = argv;
+  const name = controller ?? server;
   const networks = allow.filter(isTreeListen).flatMap(readNetworks);
   const asked = listen.filter(isTreeListen);
   const listens = asked.filter((text) => !isOverNats(text)).map(parseTreeListen);
@@ -119,7 +135,7 @@ export function planTree(name: string, argv: TreeArguments): TreePlan {
   if (networks.length > 0 && listens.length === 0) refuseIdleAllow(edgeName);
   const above = parent === undefined ? undefined : parseParent(parent, natsCreds);
   const planned = {
-    name,
+    ...{ name, server, isGroup: controller !== undefined, key },
     listens: listens.map((one) => ({ ...one, networks: [...one.networks, ...networks] })),
     natsListens,
     parent: above,
@@ -131,14 +147,32 @@ export function planTree(name: string, argv: TreeArguments): TreePlan {
     const message = "--below: they join this one; add --listen controllers=ADDR";
     throw new CommandError(exitCodes.usage, message);
   }
-  if (name === planned.parent?.name) {
-    const message = `--name ${name}: the controller above is called so, too; give --name NAME`;
-    throw new CommandError(exitCodes.usage, message);
-  }
+  checkNames(planned);
   if (parentKey !== undefined && parent === undefined) {
     throw new CommandError(exitCodes.usage, "--parent-key needs --parent");
   }
   return planned;
+}
+
+/** @throws CommandError */
+function checkNames(plan: TreePlan): void {
+  const wrong = (message: string) => new CommandError(exitCodes.usage, message);
+  const { name, isGroup, key, listens, natsListens, parent } = plan;
+  const option = isGroup ? "--controller" : "--name";
+  if (isGroup && !new RegExp(serverNamePattern).test(name)) {
+    const form = "1 to 63 letters, digits, ., _ and -, a letter or digit first";
+    throw wrong(`--controller ${name}: give ${form}`);
+  }
+  if (name === parent?.name) {
+    throw wrong(`${option} ${name}: the controller above is called so, too; give ${option} NAME`);
+  }
+  const isJoined = listens.length + natsListens.length > 0;
+  if (isGroup && !isJoined && parent === undefined) {
+    throw wrong("--controller names it in a tree; add --parent or --listen controllers=ADDR");
+  }
+  if (key !== undefined && !isJoined) {
+    throw wrong("--controllers-key is for those below; add --listen controllers=ADDR");
+  }
 }
 
 /** @throws CommandError */
@@ -152,7 +186,8 @@ function readParentTls(
     if (cert === undefined) return undefined;
     throw wrong("--parent-cert needs --parent-ca, for who has signed the parent's certificate");
   }
-  if (parent?.address.kind !== "tcp") throw wrong("--parent-ca needs --parent NAME@ADDRESS:PORT");
+  if (parent?.addresses[0].kind !== "tcp")
+    throw wrong("--parent-ca needs --parent NAME@ADDRESS:PORT");
   const certificate = cert === undefined ? undefined : readText(cert);
   return { ca: readText(ca), certificate };
 }
@@ -197,18 +232,26 @@ export function parseTreeListen(text: string): TreeListen {
 export function parseParent(text: string, natsCreds?: string): Parent {
   const [, named, nats] = /^(?:([^@:/]*)@)?(nats:.*)$/.exec(text) ?? [];
   if (nats !== undefined) {
-    return { name: named || usualName, address: readNatsAddress(nats, natsCreds, "--parent") };
+    return { name: named || usualName, addresses: [readNatsAddress(nats, natsCreds, "--parent")] };
   }
   const at = text.indexOf("@");
-  const address = parseAddress(text.slice(at + 1), controllersPort, (why) => {
-    const message = `--parent ${text}: ${why}; give NAME@ADDRESS:PORT, NAME@/PATH or NAME@nats://HOST:PORT`;
-    return new CommandError(exitCodes.usage, message);
-  });
-  return { name: at > 0 ? text.slice(0, at) : usualName, address };
+  const read = (place: string): GnunetAddress =>
+    parseAddress(place, controllersPort, (why) => {
+      const forms = "NAME@ADDRESS:PORT,ADDRESS:PORT, NAME@/PATH or NAME@nats://HOST:PORT";
+      const message = `--parent ${text}: ${why}; give ${forms}`;
+      return new CommandError(exitCodes.usage, message);
+    });
+  const places = text.slice(at + 1);
+  const [first = "", ...others] = places.startsWith("/") ? [places] : places.split(",");
+  const addresses = [read(first), ...others.map(read)] as const;
+  return { name: at > 0 ? text.slice(0, at) : usualName, addresses };
 }
 
-function formatParent({ address }: Parent): string {
-  return address.kind === "nats" ? maskNatsName(address.name) : formatGnunetAddress(address);
+function formatParent({ addresses }: Parent): string {
+  const texts = addresses.map((address) => {
+    return address.kind === "nats" ? maskNatsName(address.name) : formatGnunetAddress(address);
+  });
+  return texts.join(",");
 }
 
 export interface OpenTreeOptions {
@@ -218,7 +261,7 @@ export interface OpenTreeOptions {
   /** What a listener speaks TLS with, if it does. */
   readonly tlsOf: (listen: TreeListen) => TlsFiles | undefined;
   readonly watch: DoorWatch;
-  readonly host: Host;
+  readonly shards: Shards;
   readonly limits: Limits;
   readonly bounds: GnunetBounds;
   readonly logger: Logger;
@@ -235,16 +278,26 @@ export interface OpenedTree {
 
 /** @throws CommandError, GnunetListenError */
 export async function openTree(options: OpenTreeOptions): Promise<readonly OpenedTree[]> {
-  const { plan } = options;
+  const { plan, shards, directory } = options;
+  if (treeLinkCount(plan) === 0) return [];
   const opened: OpenedTree[] = [];
+  const { name, server } = plan;
+  const isOpen = plan.listens.length + plan.natsListens.length > 0;
+  const key = isOpen ? obtainKey(plan.key ?? keyFile(directory)) : undefined;
+  const unsay = await sayController({ name, server, key }, shards);
   try {
-    if (plan.listens.length + plan.natsListens.length > 0) {
-      opened.push(await openListener(options));
-    }
+    if (key !== undefined) opened.push(await openListener(options, key));
     if (plan.parent !== undefined) opened.push(await joinParent(plan.parent, options));
-    return opened;
+    const [first, ...others] = opened;
+    assert(first !== undefined, "a link is opened");
+    const close = async (): Promise<void> => {
+      await first.close();
+      await unsay();
+    };
+    return [{ ...first, close }, ...others];
   } catch (error) {
     for (const { close } of opened) await close();
+    await unsay();
     throw error;
   }
 }
@@ -258,18 +311,17 @@ function keyFile(directory: string): string {
 }
 
 /** One secret for all below: who has it may join under any name that is free. */
-async function openListener(options: OpenTreeOptions): Promise<OpenedTree> {
-  const { plan, host, logger, directory, watch } = options;
-  const file = keyFile(directory);
-  const secret = obtainKey(file);
-  const prefix = edgeOfChild("");
+async function openListener(
+  options: OpenTreeOptions,
+  { file, secret }: ControllersKey,
+): Promise<OpenedTree> {
+  const { plan, shards, logger, watch } = options;
+  // A tree is refused where there are more of them (serve-plan.ts).
+  const [host] = shards.hosts;
+  assert(host !== undefined, "a server has a core");
   const listener = new LinkListener({
     ...{ host, logger, admitted: [], asksForProof: true },
-    admits: (edge) => {
-      const name = edge.slice(prefix.length);
-      if (!edge.startsWith(prefix) || name === "") return undefined;
-      return { edge, secret, rights: { kind: "child", name } };
-    },
+    admits: admitChild(plan.name, secret),
   });
   const countMax = options.bounds.gnunetControllersMax;
   const opened: ListenedPlace[] = [];
@@ -353,27 +405,26 @@ function startBelow(
 }
 
 async function joinParent(above: Parent, options: OpenTreeOptions): Promise<OpenedTree> {
-  const { name: parent, address } = above;
-  const { plan, scopes, host, limits, logger, directory, say } = options;
+  const { name: parent, addresses } = above;
+  const [address] = addresses;
+  const { plan, scopes, shards, limits, logger, directory, say } = options;
   const file = plan.parentKey ?? keyFile(directory);
   const secret = readKey(file);
   const complain = sayOnce((why) => logger.log("warn", `${parent} cannot be reached: ${why}`));
   const dialer =
     address.kind === "nats"
       ? await dialOverNats(address, parent)
-      : { dial: () => dial(address, plan.parentTls), close: () => undefined };
+      : { dial: dialInTurn(above, plan.parentTls), close: () => undefined };
   const open = (): Duplex => {
     const stream = dialer.dial();
     return stream.on("error", ({ message }: Error) => complain(message));
   };
-  const carrier = new TreeCarrier({
+  const carrier = openUplink({
     ...{ scopes, name: plan.name, parent, limits, logger, clock: systemClock },
+    ...{ isGroup: plan.isGroup, server: serverEdge(plan.server), core: shards },
     newLife: newIncarnation,
     onJoined: () => say(`${plan.name} has joined ${parent}`),
-    connectOwn: host.connectEdge,
-    connectParent: connectStreamEdge({
-      ...{ secret, proves: true, clock: systemClock, limits, open },
-    }),
+    way: { secret, open },
   });
   return {
     line: `${plan.name} is to join ${parent} at ${formatParent(above)}, scopes ${scopes.join(", ")}`,
@@ -381,6 +432,18 @@ async function joinParent(above: Parent, options: OpenTreeOptions): Promise<Open
       await carrier.close();
       await dialer.close();
     },
+  };
+}
+
+/** The next of its servers each time: the one before was not there, or is not any more. */
+function dialInTurn({ addresses }: Parent, tls: ParentTls | undefined): () => Duplex {
+  const places = addresses.filter((address) => address.kind !== "nats");
+  let calls = 0;
+  return () => {
+    const place = places[calls % places.length];
+    assert(place !== undefined, "a server above has an address");
+    calls += 1;
+    return dial(place, tls);
   };
 }
 
@@ -414,8 +477,13 @@ function readKey(file: string): string {
   }
 }
 
+interface ControllersKey {
+  readonly file: string;
+  readonly secret: string;
+}
+
 /** Made when there is none; who joins needs a copy. */
-function obtainKey(file: string): string {
+function obtainKey(file: string): ControllersKey {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   try {
     writeFileSync(file, `${newSecret()}\n`, { mode: 0o600, flag: "wx" });
@@ -423,5 +491,5 @@ function obtainKey(file: string): string {
     const isThere = error instanceof Error && "code" in error && error.code === "EEXIST";
     if (!isThere) throw error;
   }
-  return readFileSync(file, "utf8").trim();
+  return { file, secret: readFileSync(file, "utf8").trim() };
 }

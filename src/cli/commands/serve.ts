@@ -21,13 +21,18 @@ import { CommandError, type CommandIo } from "../io.ts";
 import { StopSignals } from "../stop-signals.ts";
 import { oldTools } from "../tools.ts";
 import { commandError, serveExitCodes, stateOf } from "./serve-client.ts";
-import { overlay, readServeConfig, type ServeSettings } from "./serve-config.ts";
+import {
+  inspectServeConfig,
+  overlay,
+  type ServeSettings,
+  type SettingName,
+} from "./serve-config.ts";
 import { type Doors, openDoors } from "./serve-doors.ts";
 import { openBuses } from "./serve-events.ts";
 import { joinedMachines } from "./serve-hosts.ts";
 import { sendToRun } from "./serve-nodes.ts";
 import { resolveLinktest, resolveOps, resolveSchedulers } from "./serve-ops.ts";
-import { describePlan, planServe, type ServePlan } from "./serve-plan.ts";
+import { describePlan, findPlanFaults, planServe, type ServePlan } from "./serve-plan.ts";
 import { stopDaemon } from "./stop-daemon.ts";
 
 export interface ServeArguments extends ServeSettings {
@@ -39,7 +44,9 @@ export interface ServeArguments extends ServeSettings {
 /** @returns the exit status. @throws CommandError */
 export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise<number> {
   const { config, checkConfig, stop, ...options } = argv;
-  const settings = config === undefined ? options : overlay(readServeConfig(config), options);
+  const read = config === undefined ? undefined : inspectServeConfig(config);
+  const settings = read === undefined ? options : overlay(read.settings, options);
+  if (read?.fault !== undefined) throw withPlanFaults(read.fault, settings, read.unsound);
   const state = stateOf(settings.state);
   if (stop) {
     await stopDaemon(state, systemClock);
@@ -54,6 +61,18 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
     return exitCodes.ok;
   }
   return serve(plan, state, io);
+}
+
+/** What is wrong of the rest is told with what is wrong in the file: to be mended in one go. */
+function withPlanFaults(
+  fault: CommandError,
+  settings: ServeSettings,
+  unsound: readonly SettingName[],
+): CommandError {
+  const more = findPlanFaults(settings, unsound);
+  return more === undefined
+    ? fault
+    : new CommandError(fault.exitCode, `${fault.message}\n${more.message}`);
 }
 
 async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Promise<number> {
@@ -74,6 +93,7 @@ async function serve(plan: ServePlan, state: StateDirectory, io: CommandIo): Pro
     const hosts = new JoinedHosts(systemClock);
     const forDaemon = {
       ...{ onStopAsked: stop, xmlrpc, events, schedulers, linktest, bus: buses.boss },
+      keep: plan.keep && { rules: plan.keep, say },
       machines: (names: readonly string[]) => joinedMachines(hosts, names),
     };
     const daemon =
@@ -177,7 +197,7 @@ async function startDaemon(
   { limits }: ServePlan,
   asked: Pick<
     DaemonOptions,
-    "bus" | "onStopAsked" | "xmlrpc" | "events" | "schedulers" | "linktest" | "machines"
+    "bus" | "onStopAsked" | "xmlrpc" | "events" | "schedulers" | "linktest" | "machines" | "keep"
   >,
   logger: Logger,
 ): Promise<Daemon> {

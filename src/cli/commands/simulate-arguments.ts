@@ -19,6 +19,8 @@ export interface SimulateArguments {
   /** Makes the first failure small. */
   readonly shrink: boolean;
   readonly progress: boolean;
+  /** Says which lines of the shipped files a cluster went through; in one thread. */
+  readonly lines: boolean;
 }
 
 export interface SimulateIo {

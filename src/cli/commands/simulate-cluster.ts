@@ -26,10 +26,16 @@ import type { SimulateArguments, SimulateIo } from "./simulate-arguments.ts";
 const legend = `# SECONDS WHO WHAT   virtual seconds; who is (docs/internals/simulator.md)
 #   run          the run itself: its faults, the calm at the end
 #   nN           a server: starts, dies, is stopped, goes on, is cut off, says a warning
+#   top, east    a controller of a tree (also west, leaf): has joined, its link is cut
 #   log          the log that the servers share: is gone, is back, its clock is set
 #   pN           a program with a session: opens it, loses its server, is in again
 #   cN           a request, of step N: where it asks and what, how it ends
+#   sched, xN    the scheduler of events, an agent of theirs: starts, dies, is cut off, performs
+#   eN           the event of step N: is asked for, is completed
 `;
+
+/** Of all that failed; the others are counted. */
+const failuresShownMax = 10;
 
 /** @returns 0 when every run held, 1 when one did not. */
 export async function runSimulateCluster(argv: SimulateArguments, io: SimulateIo): Promise<number> {
@@ -39,18 +45,25 @@ export async function runSimulateCluster(argv: SimulateArguments, io: SimulateIo
   const { seed, seeds, servers } = argv;
   const faults = parseFaults(argv.fault);
   const startedUs = systemClock.nowUs();
+  let told = 0;
   const totals = await runCampaign({
     ...{ seed, seeds, servers, faults, operations: argv.ops },
     workers: argv.verbose ? 1 : argv.workers,
     ...(onLine === undefined ? {} : { onLine }),
-    ...(argv.progress ? { onSeed: (sofar) => io.stderr(progressOf(sofar, seeds, startedUs)) } : {}),
+    // At once: whoever has asked for thousands need not wait for the last to look at the first.
+    onSeed: (sofar) => {
+      const news = sofar.failed.slice(told, failuresShownMax);
+      told += news.length;
+      for (const one of news)
+        io.stderr(`${argv.progress ? "\n" : ""}${describeFailure(one, argv)}`);
+      if (argv.progress) io.stderr(progressOf(sofar, seeds, startedUs));
+    },
   });
   if (argv.progress) io.stderr("\n");
   const [failed] = totals.failed;
   const script = failed && scriptOf({ seed: failed.seed, servers, faults, operations: argv.ops });
   if (argv.json) io.stdout(`${JSON.stringify(totals)}\n`);
-  else io.stdout(describeTotals(totals));
-  for (const one of totals.failed.slice(0, 10)) io.stderr(describeFailure(one, argv));
+  else io.stdout(describeTotals(totals, argv.verbose ? "named" : "counted"));
   if (failed !== undefined && script !== undefined && argv.shrink)
     await shrinkFailure(script, failed.problems, io);
   return totals.failed.length === 0 ? exitCodes.ok : exitCodes.failed;
@@ -78,13 +91,16 @@ function readScript(file: string): Script {
   throw new CommandError(exitCodes.usage, message);
 }
 
+/** Without what makes another thing of the cluster: a tree is asked for by its name. */
+const { trees: _, ...allThatBreaks } = usualRates;
+
 /** @throws CommandError that names the faults there are */
 export function parseFaults(given: readonly string[]): FaultRates | "draw" {
   const rates: Partial<Record<FaultName, number>> = {};
   for (const text of given) {
     const [name = "", rate] = text.split("=");
     if (name === "draw" && given.length === 1) return "draw";
-    if (name === "all") Object.assign(rates, usualRates);
+    if (name === "all") Object.assign(rates, allThatBreaks);
     else if (isFault(name)) rates[name] = rate === undefined ? usualRates[name] : Number(rate);
     else {
       const known = ["all", "draw", ...faultNames].join(", ");
@@ -108,14 +124,14 @@ function progressOf({ seeds, failed }: CampaignTotals, all: number, startedUs: n
   return `\r${seeds}/${all} seeds, ${failed.length} failed, ${left} s left   `;
 }
 
-function describeTotals(totals: CampaignTotals): string {
+function describeTotals(totals: CampaignTotals, never: "counted" | "named"): string {
   const { seeds, parties, answered, crossings, entries, virtualSeconds, failed } = totals;
   const struck = Object.entries(totals.struck).map(([name, count]) => `${name} ${count}`);
   return [
     `${plural(seeds, "seed")}, ${parties} requests, ${answered} answered, ${crossings} counts crossed, `,
     `${entries} entries, ${virtualSeconds} virtual seconds, ${plural(failed.length, "seed")} failed\n`,
-    `faults that struck: ${struck.sort().join(", ") || "none"}\n`,
-    ...(struck.length === 0 ? [] : [formatCoverage(totals.coverage)]),
+    `faults that struck: ${struck.sort().join(", ") || "none; --fault draw has seeds draw some"}\n`,
+    ...(struck.length === 0 ? [] : [formatCoverage(totals.coverage, { never })]),
   ].join("");
 }
 

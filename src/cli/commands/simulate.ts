@@ -3,7 +3,7 @@
 // edges in processes of their own: runs seeds and prints what was found, with the command that
 // repeats a seed. Prints; that simulator itself is testing/simulator.ts.
 import { plural } from "../../testbed/record/words.ts";
-import { measureLines } from "../../testing/line-coverage.ts";
+import { type FileCoverage, measureLines } from "../../testing/line-coverage.ts";
 import type { SimulationResult } from "../../testing/simulator.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { SimulateArguments, SimulateIo } from "./simulate-arguments.ts";
@@ -20,6 +20,7 @@ const legend = `# SECONDS WHO WHAT   virtual seconds; who is
 
 /** Folders of the layers whose lines are counted: what is simulated, not the simulator. */
 const shipped = ["core", "engine", "host", "edges/syncd", "wire/emulab-sync"] as const;
+const shippedOfCluster = ["core", "engine", "host", "edges", "client", "events", "wire"] as const;
 
 interface Totals {
   readonly failed: SimulationResult[];
@@ -32,10 +33,7 @@ interface Totals {
 
 /** @returns 0 when every seed held, 1 when one did not. */
 export async function runSimulate(argv: SimulateArguments, io: SimulateIo): Promise<number> {
-  if (!argv.core) {
-    const { runSimulateCluster } = await import("./simulate-cluster.ts");
-    return runSimulateCluster(argv, io);
-  }
+  if (!argv.core) return argv.lines ? runWithLines(argv, io) : runCluster(argv, io);
   if (argv.verbose) io.stdout(legend);
   const counts = { clients: 0, answered: 0, crossings: 0, virtualSeconds: 0 };
   const totals: Totals = { failed: [], coverage: new Map(), ...counts };
@@ -53,10 +51,32 @@ export async function runSimulate(argv: SimulateArguments, io: SimulateIo): Prom
     io.stdout(`${virtualSeconds} virtual seconds, ${plural(failed.length, "seed")} failed\n`);
     io.stdout("faults, by the state they struck in:\n");
     for (const key of [...coverage.keys()].sort()) io.stdout(`  ${key} ${coverage.get(key)}\n`);
-    io.stdout("lines of the shipped files gone through:\n");
-    for (const { file, lines, covered } of files) io.stdout(`  ${file} ${covered}/${lines}\n`);
+    io.stdout(describeLines(files));
   }
   return failed.length === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+/** Loaded when it is run: of what was loaded before lines are counted there is nothing to count. */
+async function runCluster(argv: SimulateArguments, io: SimulateIo): Promise<number> {
+  const { runSimulateCluster } = await import("./simulate-cluster.ts");
+  return await runSimulateCluster(argv, io);
+}
+
+/** In this thread: the engine counts the lines of one. */
+async function runWithLines(argv: SimulateArguments, io: SimulateIo): Promise<number> {
+  let code: number = exitCodes.failed;
+  const files = await measureLines(shippedOfCluster, async () => {
+    code = await runCluster({ ...argv, workers: 1 }, io);
+  });
+  io.stdout(argv.json ? `${JSON.stringify({ files })}\n` : describeLines(files));
+  return code;
+}
+
+function describeLines(files: readonly FileCoverage[]): string {
+  const sum = (of: "lines" | "covered"): number => files.reduce((all, file) => all + file[of], 0);
+  const rows = files.map(({ file, lines, covered }) => `  ${file} ${covered}/${lines}\n`);
+  const all = `${sum("covered")}/${sum("lines")} in ${plural(files.length, "file")}`;
+  return `lines of the shipped files gone through: ${all}\n${rows.join("")}`;
 }
 
 async function runSeeds(argv: SimulateArguments, io: SimulateIo, totals: Totals): Promise<void> {

@@ -5,7 +5,7 @@ import { toWireName } from "../../client/emulab-sync.ts";
 import { clientErrorMax } from "../../wire/emulab-sync/index.ts";
 import { describeVersion, standaloneText } from "../version.ts";
 import type { Exit } from "./exit.ts";
-import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
+import { formatFault, Getopt, scanInteger } from "./getopt.ts";
 
 export const exitCodes = {
   notMaster: 1,
@@ -114,10 +114,12 @@ export function parseSyncArguments(args: readonly string[]): SyncArguments | NoA
 }
 
 function takeAll(draft: Draft, getopt: Getopt): Exit | undefined {
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    const exit = takeOption(draft, option);
-    if (exit !== undefined) return exit;
-  }
+  const exit = getopt.takeAll<Exit>({
+    flag: (name) => takeFlag(draft, name),
+    valued: (name, value) => takeValue(draft, name, value),
+    error: (fault) => fail(formatFault("emulab-sync", fault)),
+  });
+  if (exit !== undefined) return exit;
   if (getopt.rest.length > 0) {
     return fail(`Error: Unrecognized command line arguments: ${getopt.rest.join(" ")}`);
   }
@@ -125,17 +127,6 @@ function takeAll(draft: Draft, getopt: Getopt): Exit | undefined {
     return fail("Error: -a requires the -i option");
   }
   return undefined;
-}
-
-function takeOption(draft: Draft, option: Option): Exit | undefined {
-  switch (option.kind) {
-    case "error":
-      return fail(formatFault("emulab-sync", option));
-    case "flag":
-      return takeFlag(draft, option.name);
-    case "valued":
-      return takeValue(draft, option.name, option.value);
-  }
 }
 
 function takeFlag(draft: Draft, name: string): Exit | undefined {

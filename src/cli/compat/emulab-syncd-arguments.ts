@@ -8,7 +8,7 @@ import { boundMax, defaultBounds, type SyncdBounds } from "../../edges/syncd/bou
 import { type Network, parseNetwork } from "../../wire/networks.ts";
 import { describeVersion, standaloneText } from "../version.ts";
 import type { Exit } from "./exit.ts";
-import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
+import { formatFault, Getopt, scanInteger } from "./getopt.ts";
 
 export const usage = `usage: emulab-syncd [-d] [-p #]
  -h              Display this message
@@ -106,10 +106,12 @@ export function parseSyncdArguments(args: readonly string[]): SyncdArguments | E
     longFlags: ["foreground", "client-certs", "version", "help", "help-all"],
     longValued: ["listen", "allow", "tls", "log", "pidfile", "register", "limit"],
   });
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    const exit = takeOption(draft, option);
-    if (exit !== undefined) return exit;
-  }
+  const exit = getopt.takeAll<Exit>({
+    flag: (name) => takeFlag(draft, name),
+    valued: (name, value) => takeValue(draft, name, value),
+    error: (fault) => fail(formatFault("emulab-syncd", fault)),
+  });
+  if (exit !== undefined) return exit;
   if (getopt.rest.length > 0) {
     return fail(`Error: Unrecognized command line arguments: ${getopt.rest.join(" ")}`);
   }
@@ -117,17 +119,6 @@ export function parseSyncdArguments(args: readonly string[]): SyncdArguments | E
     return fail("Error: --client-certs needs --tls DIR");
   }
   return { kind: "run", ...draft };
-}
-
-function takeOption(draft: Draft, option: Option): Exit | undefined {
-  switch (option.kind) {
-    case "error":
-      return fail(formatFault("emulab-syncd", option));
-    case "flag":
-      return takeFlag(draft, option.name);
-    case "valued":
-      return takeValue(draft, option.name, option.value);
-  }
 }
 
 function takeFlag(draft: Draft, name: string): Exit | undefined {

@@ -136,7 +136,7 @@ async function findPlace(
   const { Host } = await import("../../host/host.ts");
   const { openLocalLog } = await import("../../engine/open-log.ts");
   const log = await openLocalLog(given.log, systemClock);
-  const host = new Host({ log, clock: systemClock, limits, logger });
+  const host = new Host({ log, clock: systemClock, limits, toldLimits: given.limits, logger });
   await host.start();
   warnOfWaits(host, logger);
   const addresses = given.listen.length === 0 ? ["127.0.0.1"] : given.listen;

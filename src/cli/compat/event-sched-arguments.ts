@@ -69,15 +69,19 @@ export function parseEventSchedArguments(
   const given = new Map<string, string>();
   let debug = 0;
   let rpcPath = "/";
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    if (option.kind === "error") return misused(`${formatFault("event-sched", option)}\n`);
-    if (option.kind === "valued") given.set(option.name, option.value);
-    else if (option.name === "V") return { kind: "exit", code: 0, stdout: describeMuster() };
-    else if (option.name === "d") debug += 1;
-    else if (option.name === "r") rpcPath = "/usr/testbed";
-    else if (option.name === "with-run") given.set("with-run", "");
-    else return misused("");
-  }
+  const exit = getopt.takeAll<Exit>({
+    flag: (name) => {
+      if (name === "V") return { kind: "exit", code: 0, stdout: describeMuster() };
+      if (name === "d") debug += 1;
+      else if (name === "r") rpcPath = "/usr/testbed";
+      else if (name === "with-run") given.set("with-run", "");
+      else return misused("");
+      return undefined;
+    },
+    valued: (name, value) => void given.set(name, value),
+    error: (fault) => misused(`${formatFault("event-sched", fault)}\n`),
+  });
+  if (exit !== undefined) return exit;
   const file = given.get("print-log");
   if (file !== undefined) return { kind: "print-log", file };
   const [pid, eid, ...rest] = getopt.rest;

@@ -5,7 +5,7 @@ import { eventPorts } from "../../client/event-address.ts";
 import { splitExperiment } from "../../client/event-words.ts";
 import { describeMuster } from "../version.ts";
 import type { Exit } from "./exit.ts";
-import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
+import { formatFault, Getopt, scanInteger } from "./getopt.ts";
 
 export const usage = `usage: eventdebug [-b] [-s server] [-p port] [pid/eid]
 `;
@@ -61,33 +61,18 @@ export function parseEventdebugArguments(args: readonly string[]): EventdebugArg
     longFlags: ["scheduled", "no-args", "json", "help", "help-all", "version"],
     longValued: [],
   });
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    const exit = takeOption(draft, option);
-    if (exit !== undefined) return exit;
-  }
+  const exit = getopt.takeAll<Exit>({
+    flag: (name) => takeFlag(draft, name),
+    valued: (name, value) => takeValue(draft, name, value),
+    error: (fault) => fail(`${formatFault("eventdebug", fault)}\n${usage}`),
+  });
+  if (exit !== undefined) return exit;
   const [experiment, ...more] = getopt.rest;
   if (more.length > 0) return fail(usage);
   if (experiment !== undefined && splitExperiment(experiment) === undefined) {
     return fail(`eventdebug: the experiment must be pid/eid: ${experiment}\n${usage}`);
   }
   return { kind: "run", ...draft, experiment };
-}
-
-function takeOption(draft: Draft, option: Option): Exit | undefined {
-  switch (option.kind) {
-    case "error":
-      return fail(`${formatFault("eventdebug", option)}\n${usage}`);
-    case "flag":
-      return takeFlag(draft, option.name);
-    case "valued":
-      if (option.name === "s") {
-        draft.server = option.value;
-        return undefined;
-      }
-      draft.port = scanInteger(option.value);
-      if (draft.port !== undefined && draft.port > 0 && draft.port < 65_536) return undefined;
-      return fail(`eventdebug: -p must be a port from 1 to 65535: ${option.value}\n${usage}`);
-  }
 }
 
 function takeFlag(draft: Draft, name: string): Exit | undefined {
@@ -111,6 +96,16 @@ function takeFlag(draft: Draft, name: string): Exit | undefined {
     default:
       return { kind: "exit", code: 0, stdout: help };
   }
+}
+
+function takeValue(draft: Draft, name: string, value: string): Exit | undefined {
+  if (name === "s") {
+    draft.server = value;
+    return undefined;
+  }
+  draft.port = scanInteger(value);
+  if (draft.port !== undefined && draft.port > 0 && draft.port < 65_536) return undefined;
+  return fail(`eventdebug: -p must be a port from 1 to 65535: ${value}\n${usage}`);
 }
 
 function fail(stderr: string): Exit {

@@ -11,7 +11,7 @@ import { callBoss, experimentMembers } from "../../client/boss.ts";
 import { systemClock } from "../../host/clock.ts";
 import { text } from "../../wire/xmlrpc/index.ts";
 import { type Exit, helpFor, performExit } from "./exit.ts";
-import { formatFault, Getopt } from "./getopt.ts";
+import { Getopt } from "./getopt.ts";
 import { askByXmlRpc } from "./xmlrpc-socket.ts";
 
 /** For everything that goes wrong; the old one had no other. */
@@ -26,13 +26,10 @@ async function main(args: readonly string[]): Promise<Exit> {
   const help = helpFor(args, usage);
   if (help !== undefined) return help;
   const getopt = new Getopt(args, { flags: "", valued: "", longFlags: [], longValued: ["state"] });
-  let directory: string | undefined;
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    if (option.kind === "error") return misused(formatFault("eventsys_start", option));
-    if (option.kind === "valued") directory = option.value;
-  }
+  const given = getopt.readAll("eventsys_start");
+  if (typeof given === "string") return misused(given);
   if (getopt.rest.length > 0) return misused("it takes no names");
-  const state = resolveStateDirectory(directory, process.env);
+  const state = resolveStateDirectory(given.get("state"), process.env);
   const lines: string[] = [];
   const problems: string[] = [];
   // One after the other: each start takes the machine a second.

@@ -5,7 +5,7 @@ import { eventPorts, eventServerName } from "../../client/event-address.ts";
 import { splitExperiment } from "../../client/event-words.ts";
 import { describeMuster } from "../version.ts";
 import type { Exit } from "./exit.ts";
-import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
+import { formatFault, Getopt, scanInteger } from "./getopt.ts";
 
 export const usage = `usage: evproxy [-d] [-s server] [-p port] [-i pidfile] [-v vnode] -e pid/eid
 `;
@@ -72,33 +72,31 @@ export function parseEvproxyArguments(args: readonly string[]): EvproxyArguments
     longFlags: ["help", "help-all", "version"],
     longValued: ["listen", "host"],
   });
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    const exit = takeOption(draft, option);
-    if (exit !== undefined) return exit;
-  }
+  const exit = getopt.takeAll<Exit>({
+    flag: (name) => takeFlag(draft, name),
+    valued: (name, value) => takeValue(draft, name, value),
+    error: (fault) => fail(`${formatFault("evproxy", fault)}\n${usage}`),
+  });
+  if (exit !== undefined) return exit;
   const { experiment } = draft;
   if (getopt.rest.length > 0 || experiment === undefined) return fail(usage);
   return { kind: "run", ...draft, experiment };
 }
 
-function takeOption(draft: Draft, option: Option): Exit | undefined {
-  switch (option.kind) {
-    case "error":
-      return fail(`${formatFault("evproxy", option)}\n${usage}`);
-    case "flag":
-      if (option.name === "version") return { kind: "exit", code: 0, stdout: describeMuster() };
-      if (option.name !== "d") return { kind: "exit", code: 0, stdout: help };
-      draft.foreground = true;
-      return undefined;
-    case "valued": {
-      const wrong = takeValue(draft, option.name, option.value);
-      return wrong === undefined ? undefined : fail(`evproxy: ${wrong}: ${option.value}\n${usage}`);
-    }
-  }
+function takeFlag(draft: Draft, name: string): Exit | undefined {
+  if (name === "version") return { kind: "exit", code: 0, stdout: describeMuster() };
+  if (name !== "d") return { kind: "exit", code: 0, stdout: help };
+  draft.foreground = true;
+  return undefined;
+}
+
+function takeValue(draft: Draft, name: string, value: string): Exit | undefined {
+  const wrong = setValue(draft, name, value);
+  return wrong === undefined ? undefined : fail(`evproxy: ${wrong}: ${value}\n${usage}`);
 }
 
 /** @returns what is wrong with the value. */
-function takeValue(draft: Draft, name: string, value: string): string | undefined {
+function setValue(draft: Draft, name: string, value: string): string | undefined {
   switch (name) {
     case "s":
       draft.server = value;

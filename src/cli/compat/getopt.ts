@@ -16,8 +16,21 @@ export interface OptionNames {
 export type Option =
   | { readonly kind: "flag"; readonly name: string }
   | { readonly kind: "valued"; readonly name: string; readonly value: string }
-  /** The text is what the C library prints, without the program's name; the hint is ours. */
-  | { readonly kind: "error"; readonly message: string; readonly hint?: string };
+  | OptionFault;
+
+/** The text is what the C library prints, without the program's name; the hint is ours. */
+export interface OptionFault {
+  readonly kind: "error";
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** Who takes options; what one of them returns ends the command. */
+export interface OptionTakers<Ending> {
+  flag(name: string): Ending | undefined;
+  valued(name: string, value: string): Ending | undefined;
+  error(fault: OptionFault): Ending;
+}
 
 /** Walks over a command line, one option at a time, as a program's `while (getopt(...))` does. */
 export class Getopt {
@@ -42,6 +55,15 @@ export class Getopt {
     if (argument.startsWith("--")) return this.#long(argument.slice(2));
     this.#cluster = argument.slice(1);
     return this.#nextLetter();
+  }
+
+  /** Each option in turn, until one ends the command. @returns its end; undefined: it goes on */
+  takeAll<Ending>(takers: OptionTakers<Ending>): Ending | undefined {
+    for (let option = this.next(); option !== undefined; option = this.next()) {
+      const ending = take(option, takers);
+      if (ending !== undefined) return ending;
+    }
+    return undefined;
   }
 
   /**
@@ -106,11 +128,19 @@ export class Getopt {
   }
 }
 
+function take<Ending>(option: Option, takers: OptionTakers<Ending>): Ending | undefined {
+  switch (option.kind) {
+    case "error":
+      return takers.error(option);
+    case "flag":
+      return takers.flag(option.name);
+    case "valued":
+      return takers.valued(option.name, option.value);
+  }
+}
+
 /** The line of the C library, and a line of ours where there is more to say. */
-export function formatFault(
-  program: string,
-  { message, hint }: Extract<Option, { readonly kind: "error" }>,
-): string {
+export function formatFault(program: string, { message, hint }: OptionFault): string {
   return `${program}: ${message}${hint === undefined ? "" : `\n${program}: ${hint}`}`;
 }
 

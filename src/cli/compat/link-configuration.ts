@@ -11,7 +11,7 @@ import {
 import { systemClock } from "../../host/clock.ts";
 import { harmless } from "../output.ts";
 import { type Exit, helpFor } from "./exit.ts";
-import { formatFault, Getopt } from "./getopt.ts";
+import { Getopt } from "./getopt.ts";
 
 /** For everything that goes wrong. */
 const failed = 255;
@@ -32,11 +32,8 @@ export async function configureLink(program: LinkProgram, argv: readonly string[
   const getopt = new Getopt(argv, {
     ...{ flags: "md", valued: "s", longFlags: [], longValued: ["state"] },
   });
-  const given = new Map<string, string>();
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    if (option.kind === "error") return misused(program, formatFault(name, option));
-    given.set(option.name, option.kind === "valued" ? option.value : "");
-  }
+  const given = getopt.readAll(name);
+  if (typeof given === "string") return misused(program, given);
   const [pid, eid, link, ...words] = getopt.rest;
   if (pid === undefined || eid === undefined || link === undefined || words.length === 0) {
     return misused(program, "name pid, eid, a link, and what to set: DELAY=20");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The command line of linktest_control. [LINKTEST 10]
 import type { LinktestLevel } from "../../experiment/model.ts";
-import { formatFault, Getopt, scanInteger } from "./getopt.ts";
+import { Getopt, scanInteger } from "./getopt.ts";
 
 export interface LinktestControlArguments {
   /** `pid/eid` */
@@ -42,11 +42,8 @@ export function parseLinktestControl(argv: readonly string[]): LinktestControlLi
   const getopt = new Getopt(argv, {
     ...{ flags: "mrfkd", valued: "lto", longFlags: ["help"], longValued: ["state"] },
   });
-  const given = new Map<string, string>();
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    if (option.kind === "error") return misused(formatFault("linktest_control", option));
-    given.set(option.name, option.kind === "valued" ? option.value : "");
-  }
+  const given = getopt.readAll("linktest_control");
+  if (typeof given === "string") return misused(given);
   if (given.has("help")) return { kind: "help" };
   const [pid = "", eid = "", ...more] = getopt.rest;
   const isName = (name: string): boolean => /^\w[\w-]*$/.test(name);

@@ -5,7 +5,7 @@ import { splitExperiment } from "../../client/event-words.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { describeMuster } from "../version.ts";
 import type { Exit } from "./exit.ts";
-import { formatFault, Getopt, type Option, type OptionNames } from "./getopt.ts";
+import { formatFault, Getopt, type OptionNames } from "./getopt.ts";
 
 export const usage = `usage: loghole [-e pid/eid] [-qv] command [options] [node ...]
  sync [node ...]                     Copy the logs of nodes into the experiment's directory
@@ -95,22 +95,14 @@ function takeAll(
   options: OptionNames,
 ): { readonly rest: readonly string[] } | Exit {
   const getopt = new Getopt(args, options);
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    const exit = takeOption(draft, option);
-    if (exit !== undefined) return exit;
-  }
+  const exit = getopt.takeAll<Exit>({
+    flag: (name) => takeFlag(draft, name),
+    valued: (name, value) => takeValue(draft, name, value),
+    error: (fault) =>
+      fail(`${formatFault("loghole", { ...fault, hint: "--help lists all options" })}\n`),
+  });
+  if (exit !== undefined) return exit;
   return { rest: getopt.rest };
-}
-
-function takeOption(draft: Draft, option: Option): Exit | undefined {
-  switch (option.kind) {
-    case "error":
-      return fail(`${formatFault("loghole", { ...option, hint: "--help lists all options" })}\n`);
-    case "flag":
-      return takeFlag(draft, option.name);
-    case "valued":
-      return takeValue(draft, option.name, option.value);
-  }
 }
 
 function takeFlag(draft: Draft, name: string): Exit | undefined {

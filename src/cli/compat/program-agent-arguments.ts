@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The command line of program-agent, with the exit codes of the old one. [EMULAB-EVENTS 4.1]
 import { type Exit, helpFor } from "./exit.ts";
-import { formatFault, Getopt, type Option } from "./getopt.ts";
+import { formatFault, Getopt } from "./getopt.ts";
 
 export const usage = `usage: program-agent [-hVdrP] [-s server] [-p port] [-l logfile] [-k keyfile]
                      [-u user] [-i pidfile] [-f envfile] [-o logdir] [-v vnode]
@@ -58,10 +58,19 @@ export function parseProgramAgentArguments(
   const getopt = new Getopt(args, {
     ...{ flags: "hVdrP", valued: "splkuifovtec", longFlags: [], longValued: [] },
   });
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    const exit = take(option, { flags, values, versionText });
-    if (exit !== undefined) return exit;
-  }
+  const exit = getopt.takeAll<Exit>({
+    flag: (name) => {
+      if (name === "h") return { kind: "exit", code: 1, stderr: usage };
+      if (name === "V") return { kind: "exit", code: 0, stderr: versionText };
+      flags.add(name);
+      return undefined;
+    },
+    valued: (name, value) => void values.set(name, value),
+    error: (fault) => {
+      return { kind: "exit", code: 1, stderr: `${formatFault("program-agent", fault)}\n${usage}` };
+    },
+  });
+  if (exit !== undefined) return exit;
   const experiment = values.get("e");
   const configFile = values.get("c");
   const port = values.get("p");
@@ -84,27 +93,6 @@ export function parseProgramAgentArguments(
     tokenFile: values.get("t"),
     ...{ experiment, configFile },
   };
-}
-
-interface Taken {
-  readonly flags: Set<string>;
-  readonly values: Map<string, string>;
-  readonly versionText: string;
-}
-
-function take(option: Option, { flags, values, versionText }: Taken): Exit | undefined {
-  switch (option.kind) {
-    case "error":
-      return { kind: "exit", code: 1, stderr: `${formatFault("program-agent", option)}\n${usage}` };
-    case "valued":
-      values.set(option.name, option.value);
-      return undefined;
-    case "flag":
-      if (option.name === "h") return { kind: "exit", code: 1, stderr: usage };
-      if (option.name === "V") return { kind: "exit", code: 0, stderr: versionText };
-      flags.add(option.name);
-      return undefined;
-  }
 }
 
 function isPort(text: string): boolean {

@@ -60,9 +60,11 @@ async function test(
     args: `STARTAT=${startAt} STOPAT=${stopAt} DOARP=0 COMPAT=1.1 ${report}`,
     ...(timeoutS === 0 ? {} : { timeoutMs: 1_000 * timeoutS }),
     onReport(text, told) {
-      verdicts.push(...(told as readonly Verdict[]));
+      const some = told as readonly Verdict[];
+      verdicts.push(...some);
       // With a report only its figures are all that is wanted.
-      if ((isLoud || reportOnly) && text !== "") process.stdout.write(`${lines(text)}\n`);
+      const said = reportOnly ? text : isLoud ? withoutErrors(text, some) : "";
+      if (said !== "") process.stdout.write(`${lines(said)}\n`);
     },
   });
   const bad = reportOnly ? [] : verdicts.filter(({ verdict }) => verdict === "bad");
@@ -93,6 +95,19 @@ const endings = {
   killed: "the linktest was ended by somebody else",
   interrupt: "the linktest was ended by a signal",
 } as const;
+
+/** Errors are printed in the end, once, however much else is said meanwhile. */
+function withoutErrors(text: string, verdicts: readonly Verdict[]): string {
+  const errors = new Set(
+    verdicts
+      .filter(({ verdict }) => verdict === "bad")
+      .map((bad) => formatErrorRecord(bad).trimEnd()),
+  );
+  return text
+    .split("\n")
+    .filter((line) => !errors.has(line))
+    .join("\n");
+}
 
 /** Text of several lines, each made harmless. */
 function lines(text: string): string {

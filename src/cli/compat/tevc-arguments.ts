@@ -6,7 +6,7 @@ import { eventPorts } from "../../client/event-address.ts";
 import { splitExperiment } from "../../client/event-words.ts";
 import { describeMuster } from "../version.ts";
 import type { Exit } from "./exit.ts";
-import { formatFault, Getopt, type Option, scanInteger } from "./getopt.ts";
+import { formatFault, Getopt, scanInteger } from "./getopt.ts";
 
 /** What the old program ends with when it could not do its work. */
 export const failureCode = 255;
@@ -88,22 +88,13 @@ export function parseTevcArguments(
     longFlags: ["help", "help-all", "version"],
     longValued: [],
   });
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    const exit = takeOption(draft, option);
-    if (exit !== undefined) return exit;
-  }
+  const exit = getopt.takeAll<Exit>({
+    flag: (name) => takeFlag(draft, name),
+    valued: (name, value) => takeValue(draft, name, value),
+    error: (fault) => fail(`${formatFault("tevc", fault)}\n${usage}`),
+  });
+  if (exit !== undefined) return exit;
   return draft.isControl ? finishControl(draft, getopt.rest) : finishSchedule(draft, getopt.rest);
-}
-
-function takeOption(draft: Draft, option: Option): Exit | undefined {
-  switch (option.kind) {
-    case "error":
-      return fail(`${formatFault("tevc", option)}\n${usage}`);
-    case "flag":
-      return takeFlag(draft, option.name);
-    case "valued":
-      return takeValue(draft, option.name, option.value);
-  }
 }
 
 function takeFlag(draft: Draft, name: string): Exit | undefined {

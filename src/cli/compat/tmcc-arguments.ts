@@ -3,7 +3,7 @@
 // [EMULAB-TMCD 5] [EMULAB-TMCD 6] What is ours is behind long options only.
 import { protocolVersion } from "../../wire/tmcd/index.ts";
 import type { Exit } from "./exit.ts";
-import { Getopt, type Option, scanInteger } from "./getopt.ts";
+import { Getopt, scanInteger } from "./getopt.ts";
 
 export const exitCodes = {
   /** A completed exchange, also with an empty reply. */
@@ -123,22 +123,13 @@ export function parseTmccArguments(args: readonly string[]): TmccArguments | Exi
     longFlags: ["tls-legacy", "boot", "help", "help-all"],
     longValued: ["serve", "listen", "tls"],
   });
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    const exit = takeOption(draft, option);
-    if (exit !== undefined) return exit;
-  }
+  const exit = getopt.takeAll<Exit>({
+    flag: (name) => takeFlag(draft, name),
+    valued: (name, value) => takeNumber(draft, name, value) ?? takeText(draft, name, value),
+    error: (fault) => fail(`tmcc: ${fault.message}`),
+  });
+  if (exit !== undefined) return exit;
   return check({ ...draft, words: getopt.rest });
-}
-
-function takeOption(draft: Draft, option: Option): Exit | undefined {
-  switch (option.kind) {
-    case "error":
-      return fail(`tmcc: ${option.message}`);
-    case "flag":
-      return takeFlag(draft, option.name);
-    case "valued":
-      return takeNumber(draft, option.name, option.value) ?? takeText(draft, option);
-  }
 }
 
 function takeFlag(draft: Draft, name: string): Exit | undefined {
@@ -179,7 +170,7 @@ function takeNumber(draft: Draft, name: string, value: string): Exit | undefined
   return undefined;
 }
 
-function takeText(draft: Draft, { name, value }: { name: string; value: string }): undefined {
+function takeText(draft: Draft, name: string, value: string): undefined {
   if (name === "s") draft.server = value;
   if (name === "n") draft.vnodeId = value;
   if (name === "k") draft.keyFile = value;

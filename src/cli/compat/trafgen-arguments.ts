@@ -45,11 +45,12 @@ export function parseTrafgenArguments(args: readonly string[]): TrafgenArguments
   const getopt = new Getopt(args, {
     ...{ flags: "h", valued: "splNSTPREk", longFlags: [], longValued: [] },
   });
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    if (option.kind === "error") return misused(formatFault("trafgen", option));
-    if (option.kind === "flag") return { kind: "exit", code: failureCode, stderr: usage };
-    given.set(option.name, option.value);
-  }
+  const exit = getopt.takeAll<Exit>({
+    flag: () => ({ kind: "exit", code: failureCode, stderr: usage }),
+    valued: (name, value) => void given.set(name, value),
+    error: (fault) => misused(formatFault("trafgen", fault)),
+  });
+  if (exit !== undefined) return exit;
   if (getopt.rest.length > 0) return fail(`too many arguments: ${getopt.rest.join(" ")}`);
   const [name, experiment, to] = [given.get("N"), given.get("E"), given.get("T")];
   if (name === undefined || experiment === undefined || to === undefined) {

@@ -13,7 +13,7 @@ import { BossCallError, callBoss, type Members } from "../../client/boss-client.
 import { systemClock } from "../../host/clock.ts";
 import { array, double, text } from "../../wire/xmlrpc/index.ts";
 import { type Exit, helpFor, performExit } from "./exit.ts";
-import { formatFault, Getopt } from "./getopt.ts";
+import { Getopt } from "./getopt.ts";
 
 const exitCodes = {
   reached: 0,
@@ -46,11 +46,8 @@ function parse(args: readonly string[]): Wanted | Exit {
   if (help !== undefined) return help;
   const names = { flags: "", valued: "stu", longFlags: [], longValued: ["state"] };
   const getopt = new Getopt(args, names);
-  const given = new Map<string, string>();
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    if (option.kind === "error") return misused(formatFault("waitForState", option));
-    if (option.kind === "valued") given.set(option.name, option.value);
-  }
+  const given = getopt.readAll("waitForState");
+  if (typeof given === "string") return misused(given);
   const nodes = getopt.rest;
   if (nodes.length === 0) return misused("waitForState: name at least one node");
   const [timeoutSeconds, updateSeconds] = ["t", "u"].map((name) => secondsOf(given.get(name)));

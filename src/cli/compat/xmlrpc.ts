@@ -6,7 +6,7 @@ import { resolveStateDirectory, type StateDirectory, textOf } from "../../boss/i
 import { StdioError, serveStdio } from "../../edges/xmlrpc/index.ts";
 import { encodeResponse, faultCodes } from "../../wire/xmlrpc/index.ts";
 import { helpFor, performExit } from "./exit.ts";
-import { formatFault, Getopt } from "./getopt.ts";
+import { Getopt } from "./getopt.ts";
 import { askByXmlRpc } from "./xmlrpc-socket.ts";
 
 /** As the old commands end for anything that goes wrong. */
@@ -28,16 +28,12 @@ function parse(args: readonly string[]): StateDirectory {
   if (help !== undefined) performExit(help);
   const options = { flags: "", valued: "", longFlags: [], longValued: ["state"] };
   const getopt = new Getopt(args, options);
-  let given: string | undefined;
-  for (let option = getopt.next(); option !== undefined; option = getopt.next()) {
-    if (option.kind === "error") {
-      const stderr = `${formatFault("xmlrpc", option)}\n${usage}`;
-      performExit({ kind: "exit", code: failed, stderr });
-    }
-    if (option.kind === "valued") given = option.value;
+  const given = getopt.readAll("xmlrpc");
+  if (typeof given === "string") {
+    performExit({ kind: "exit", code: failed, stderr: `${given}\n${usage}` });
   }
   if (getopt.rest.length > 0) performExit({ kind: "exit", code: failed, stderr: usage });
-  return resolveStateDirectory(given, process.env);
+  return resolveStateDirectory(given.get("state"), process.env);
 }
 
 /** A caller gets a response, also when there is nobody to answer. */

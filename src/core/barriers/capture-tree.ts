@@ -4,6 +4,7 @@
 // the latter, and its digest no row for them.
 import { assert } from "../assert.ts";
 import type { Scope } from "../scope.ts";
+import type { TreeClaim } from "./commands.ts";
 import type { CountBarrier } from "./count-barrier.ts";
 import { type CountRow, CountShares, type Layer } from "./count-shares.ts";
 import type { RosterMember } from "./orders.ts";
@@ -11,14 +12,19 @@ import type { Waiter } from "./place.ts";
 import type { RosterBarrier, RosterPart } from "./roster-barrier.ts";
 import type { Deadline } from "./rules.ts";
 import type { StateCounter } from "./state-counter.ts";
-import { type Segment, StateShares, type Want } from "./state-shares.ts";
+import { type OwnSegment, type Segment, StateShares, type Want } from "./state-shares.ts";
 import { type Asker, TreeLink } from "./tree.ts";
 
 type LinkSnapshot = Pick<
   TreeLink,
   | ("name" | "side" | "life" | "edge" | "incarnation" | "isMet")
   | ("lastSent" | "lastReceived" | "outbox")
-> & { readonly otherLife: number | null; readonly speaks?: number };
+> & {
+  readonly otherLife: number | null;
+  readonly speaks?: number;
+  readonly term?: number;
+  readonly claim?: TreeClaim;
+};
 
 interface ReportsSnapshot {
   readonly dirty: readonly string[];
@@ -98,11 +104,13 @@ export function restoreTree({ tree }: Scope, snapshot: TreeSnapshot): void {
 
 function captureLink(link: TreeLink): LinkSnapshot {
   const { name, side, life, otherLife, edge, incarnation, isMet, speaks } = link;
-  const { lastSent, lastReceived, outbox } = link;
+  const { lastSent, lastReceived, outbox, term, claim } = link;
   return {
     ...{ name, side, life, otherLife: otherLife ?? null, edge, incarnation, isMet },
     ...{ lastSent, lastReceived, outbox: [...outbox] },
     ...(speaks === 0 ? {} : { speaks }),
+    ...(term === 0 ? {} : { term }),
+    ...(claim === undefined ? {} : { claim }),
   };
 }
 
@@ -188,7 +196,25 @@ export function restoreSignals(counter: StateCounter, kept: StateSharesSnapshot 
     const place = counter.targets.get(target);
     if (place !== undefined) place.waitingBelow = shares.below(target).waiting;
   }
+  restoreUnnumbered(counter, shares);
   counter.shares = shares;
+}
+
+/** Who waits for a number, by their segments (G2). */
+function restoreUnnumbered({ targets }: StateCounter, shares: StateShares): void {
+  const own = shares.segments.filter((one): one is Segment & OwnSegment => "edge" in one);
+  if (!own.some(({ waits }) => waits !== undefined)) return;
+  const waiting = new Map<string, Waiter>();
+  for (const { waiters } of targets.values()) {
+    for (const one of waiters) waiting.set(`${one.edge.name} ${one.connection}`, one);
+  }
+  for (const segment of own) {
+    if (segment.waits === undefined) continue;
+    const waiter = waiting.get(`${segment.edge} ${segment.connection}`);
+    assert(waiter?.barrier.kind === "state", "a snapshot with a signal of nobody who waits");
+    shares.awaitNumber(waiter, segment, segment.waits);
+    if (segment.waits.isOver) waiter.barrier.held += 1;
+  }
 }
 
 /** What a roster is of a tree; undefined for one of this controller alone. */

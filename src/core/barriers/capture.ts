@@ -160,7 +160,7 @@ function restoreState(scope: Scope, snapshot: StateSnapshot, edges: EdgeTable): 
   counter.failure = failure ?? undefined;
   for (const node of nodes) counter.nodes.add(node);
   for (const row of targets) {
-    const target = counter.obtain(row.target, row.createdUs);
+    const target = counter.placeFor(row.target, row.createdUs);
     restorePlace(target, row, edges);
     counter.waiting += target.waiters.size;
   }

@@ -166,6 +166,16 @@ export interface TreeJoin {
   readonly side: "parent" | "child";
   /** Any number that was not used before; it is taken when the link is new. */
   readonly life: number;
+  /** Of a child with several servers: which of their joins this one belongs to (M6). */
+  readonly claim?: TreeClaim;
+}
+
+/** That the core of the child has said who carries the link. */
+export interface TreeClaim {
+  /** What its link is called there, by which two controllers of one name differ. */
+  readonly life: number;
+  /** How many joins of that link there were, with this one. */
+  readonly term: number;
 }
 
 /** What the other side's `tree-joined` has said: it is there. */

@@ -245,7 +245,7 @@ function describeState(scope: Scope, counter: StateCounter, max: number): Barrie
   return {
     ...describePlace(scope, first, max),
     expected: first.part,
-    count: first.part - value,
+    count: Math.max(0, first.part - value),
     arrived: counter.waiting,
     state: facts,
   };

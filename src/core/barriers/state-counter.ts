@@ -3,14 +3,24 @@
 // [TESTGROUND-SYNC 4] Owns counting and which targets somebody waits for.
 //
 //   N1. The value is the number of signals since the scope was made; nothing takes one back.
-//   N2. A target is in the queue as long as somebody waits for it, and is above the value.
+//   N2. A target is in the queue as long as somebody waits for it, and is above the value; in a
+//       tree also one that is reached, as long as the root has not said so, or somebody who waits
+//       there has no number.
 //   N3. A signal looks at no waiter of a target that it does not reach, and at no target that was
 //       reached before: it costs O(log n) in the distinct targets that are waited for.
 import { assert } from "../assert.ts";
 import { DueHeap } from "../due-heap.ts";
 
 /** All who wait for one target of a state. */
-import { enlist, type Failure, PlaceState, strike, takeAll, type Waiter } from "./place.ts";
+import {
+  enlist,
+  type Failure,
+  PlaceState,
+  release,
+  strike,
+  takeAll,
+  type Waiter,
+} from "./place.ts";
 import type { StateShares } from "./state-shares.ts";
 
 export class StateTarget extends PlaceState {
@@ -20,6 +30,8 @@ export class StateTarget extends PlaceState {
   /** The target. */
   readonly part: number;
   readonly createdUs: number;
+  /** Of those who wait: for whom it is over, when they have their numbers. */
+  held = 0;
 
   constructor(counter: StateCounter, target: number, createdUs: number) {
     super();
@@ -34,6 +46,15 @@ export class StateTarget extends PlaceState {
 
   get name(): string {
     return this.counter.name;
+  }
+
+  get isIdle(): boolean {
+    return this.waiters.size + this.waitingBelow === 0;
+  }
+
+  /** Whether it is over for everybody who has not gone on. */
+  get isOver(): boolean {
+    return this.held > 0 && this.held === this.waiters.size && this.waitingBelow === 0;
   }
 }
 
@@ -76,9 +97,15 @@ export class StateCounter {
     return reached;
   }
 
-  /** The place of those who wait for `target`. */
+  /** The place of those who wait for `target`; one that is reached may still be there (N2). */
   obtain(target: number, nowUs: number): StateTarget {
-    assert(target > this.value, "nobody waits for what is reached");
+    const isOpen = target > this.value || this.targets.has(target);
+    assert(isOpen, "nobody waits for what is reached");
+    return this.placeFor(target, nowUs);
+  }
+
+  /** The same, also of one that is reached: somebody waits there for a number. */
+  placeFor(target: number, nowUs: number): StateTarget {
     const known = this.targets.get(target);
     if (known !== undefined) return known;
     const place = new StateTarget(this, target, nowUs);
@@ -92,6 +119,25 @@ export class StateCounter {
     this.waiting += 1;
   }
 
+  /** One comes for whom it is over: only the number is to come. */
+  hold(target: StateTarget, waiter: Waiter): void {
+    target.waiters.add(waiter);
+    target.held += 1;
+    this.waiting += 1;
+  }
+
+  /** It goes on, or will have no number. N2. */
+  letGo(target: StateTarget, waiter: Waiter): void {
+    this.#release(target, [waiter]);
+    target.held -= 1;
+    this.dropIfIdle(target);
+  }
+
+  #release(target: StateTarget, waiters: readonly Waiter[]): void {
+    for (const waiter of waiters) release(target, waiter);
+    this.waiting -= waiters.length;
+  }
+
   /** One leaves. N2. */
   remove(target: StateTarget, waiter: Waiter, goneMax: number): void {
     assert(strike(target, waiter, goneMax), "only a party that waits can leave");
@@ -99,8 +145,16 @@ export class StateCounter {
     this.dropIfIdle(target);
   }
 
-  /** All who wait for the target, which is over. */
-  take(target: StateTarget): readonly Waiter[] {
+  /** All who wait for the target, which is over, but those who are to have a number first. */
+  take(target: StateTarget, isReached: boolean): readonly Waiter[] {
+    const held = this.shares?.hold(target, isReached);
+    target.held = held?.size ?? 0;
+    if (held !== undefined && held.size > 0) {
+      const released = [...target.waiters].filter((waiter) => !held.has(waiter));
+      this.#release(target, released);
+      target.waitingBelow = 0;
+      return released;
+    }
     this.#drop(target);
     this.waiting -= target.waiters.size;
     return takeAll(target);
@@ -108,7 +162,7 @@ export class StateCounter {
 
   /** N2. */
   dropIfIdle(target: StateTarget): void {
-    if (target.waiters.size + target.waitingBelow === 0) this.#drop(target);
+    if (target.isIdle) this.#drop(target);
   }
 
   #drop(target: StateTarget): void {

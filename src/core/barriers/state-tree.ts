@@ -4,13 +4,16 @@
 //
 //   W8. A signal that has been reported when the link to the controller above is lost may have been
 //       counted: whoever waits for its number is told so. One that has not goes to the next.
+//   W9. What was said of who waits comes up after such a loss, when it was not known to be there:
+//       so it is said again of those whose waits have ended with the link.
 import { limitMessage } from "../limits.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
+import { statesVersion } from "../version.ts";
 import type { Common } from "./common.ts";
 import { open, type StateKind, sharesOf } from "./state.ts";
 import type { StateCounter } from "./state-counter.ts";
-import { countOf, type Segment, type StateShares } from "./state-shares.ts";
+import { countOf, type OwnSegment, type Segment, type StateShares } from "./state-shares.ts";
 import type { TreeLinks } from "./tree-links.ts";
 import type { StateEnd, StateReport, StateTold, StateWant } from "./tree-messages.ts";
 import type { TreeReports } from "./tree-reports.ts";
@@ -202,10 +205,11 @@ export class StateTree {
     const { edge: name, incarnation, connection } = segment;
     const edge = { name, incarnation };
     const { name: barrier } = counter;
+    const wait = this.#waitOf(counter, segment);
     if (value > 0) {
       turn.tell(edge, { kind: "signalled", scope: scope.name, barrier, connection, value });
-      if (segment.wait === undefined) return;
-      const { target: part, error } = segment.wait;
+      if (wait === undefined) return;
+      const { target: part, error } = wait;
       const crossed = { outcome: "crossed", generation: 1, part, error } as const;
       const facts = { scope: scope.name, barrier, barrierKind: "state", ...crossed } as const;
       turn.tell(edge, { kind: "released", ...facts, connections: [connection] });
@@ -215,13 +219,24 @@ export class StateTree {
     turn.tell(edge, { kind: "refused", connection, code: "unavailable", message });
   }
 
-  /** W8. */
+  /** G2. What one who has signalled goes on from; undefined when it waits for more, or not. */
+  #waitOf(counter: StateCounter, segment: OwnSegment): OwnSegment["wait"] {
+    const { edge, connection, waits, wait } = segment;
+    const waiter = waits && this.#parts.common.edges.get(edge)?.waiters.get(connection);
+    if (waits === undefined || waiter === undefined) return wait;
+    if (!sharesOf(counter).forget(waiter)) return undefined;
+    this.#parts.states.goOn(waiter);
+    return { target: waiter.barrier.part, error: waits.error };
+  }
+
+  /** W8, W9. */
   parentLost(scope: Scope, reason: string, turn: Turn): void {
     for (const counter of [...scope.states.values()]) {
       if (counter.shares === undefined) continue;
       const { shares } = counter;
       const numbers = new Set(shares.segments.map(({ report }) => report));
       numbers.delete(0);
+      const ended = [...counter.targets.keys()];
       for (const place of [...counter.targets.values()]) {
         place.error = 0;
         this.#parts.states.endTarget(place, "failed", reason, turn);
@@ -230,6 +245,9 @@ export class StateTree {
         this.#answer(scope, counter, { segments: shares.takeOf(number), first: 0 }, turn);
       }
       shares.dirty.clear();
+      if (this.#parts.common.version() >= statesVersion) {
+        for (const target of ended) shares.dirty.add(target);
+      }
       this.#parts.states.touch(scope, counter);
     }
   }
@@ -258,6 +276,7 @@ function failed(target: number, reason: string): StateEnd {
 function wantOf(counter: StateCounter, shares: StateShares, target: number): StateWant {
   const below = shares.below(target);
   const place = counter.targets.get(target);
-  const waiting = (place?.waiters.size ?? 0) + below.waiting;
+  const own = place === undefined ? 0 : place.waiters.size - place.held;
+  const waiting = own + below.waiting;
   return { target, waiting, error: Math.max(place?.error ?? 0, below.error) };
 }

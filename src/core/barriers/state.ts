@@ -10,11 +10,12 @@ import type { Refusal } from "../refusal.ts";
 import { invalid } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import type { Turn } from "../turn.ts";
+import { statesVersion } from "../version.ts";
 import type { StateCommand, StateWait } from "./commands.ts";
 import type { Common } from "./common.ts";
 import type { Failure, Waiter } from "./place.ts";
 import { StateCounter, type StateTarget } from "./state-counter.ts";
-import { StateShares } from "./state-shares.ts";
+import { type OwnSegment, type Segment, StateShares } from "./state-shares.ts";
 import type { TreeLinks } from "./tree-links.ts";
 import type { TreeReports } from "./tree-reports.ts";
 
@@ -74,14 +75,34 @@ export class StateKind {
     const waits = command.kind === "state-signal-and-wait" ? command : undefined;
     const isReached = waits !== undefined && waits.target <= counter.value;
     const { target = 0, error = 0 } = waits ?? {};
-    sharesOf(counter).segments.push({
+    const isNumbered = this.#common.version() >= statesVersion;
+    const segment: Segment & OwnSegment = {
       ...{ report: 0, edge: name, incarnation, connection },
-      ...(isReached ? { wait: { target, error } } : {}),
-    });
+      ...(isReached && !isNumbered ? { wait: { target, error } } : {}),
+    };
+    const shares = sharesOf(counter);
+    shares.segments.push(segment);
     const { node } = command.who;
     if (node !== undefined && scope.hasNode(node)) counter.nodes.add(node);
     if (waits !== undefined && !isReached) this.#wait(counter, edge, waits, turn);
+    else if (waits !== undefined && isNumbered) this.#hold(counter, edge, waits, turn);
+    const waiter = isNumbered ? edge.waiters.get(connection) : undefined;
+    if (waiter !== undefined) shares.awaitNumber(waiter, segment, { isOver: isReached, error });
     this.touch(scope, counter);
+  }
+
+  /** G2: what it waits for is reached, and it waits for its number. */
+  #hold(counter: StateCounter, edge: EdgeState, command: Wait, { nowUs }: Turn): void {
+    const target = counter.placeFor(command.target, nowUs);
+    counter.hold(target, this.#common.createWaiter(target, edge, command, 0, nowUs));
+  }
+
+  /** G2: it has its number, or will have none. */
+  goOn(waiter: Waiter): void {
+    const target = targetOf(waiter);
+    this.#common.detach(waiter);
+    target.counter.letGo(target, waiter);
+    if (target.isIdle) this.#common.nobodyWaits(target);
   }
 
   touch(scope: Scope, { name }: StateCounter): void {
@@ -99,10 +120,12 @@ export class StateKind {
   /** B4. The signals stay. */
   leave(waiter: Waiter): void {
     const target = targetOf(waiter);
+    const isOver = target.counter.shares?.forget(waiter) === true;
+    if (isOver) target.held -= 1;
     this.#common.detach(waiter);
     target.counter.remove(target, waiter, this.#common.limits.namesInReportMax);
     if (target.waiters.size === 0) this.#common.nobodyWaits(target);
-    this.#wantsChanged(target);
+    if (!isOver) this.#wantsChanged(target);
   }
 
   leaveTogether(waiters: readonly Waiter[]): void {
@@ -121,6 +144,10 @@ export class StateKind {
    */
   end(counter: StateCounter, outcome: "cancelled" | "failed", failure: Failure, turn: Turn): void {
     if (outcome === "failed") counter.failure = failure;
+    // Where numbers are still to come, the scope ends, and with it the wait for them.
+    for (const waiter of [...(counter.shares?.unnumbered.keys() ?? [])]) {
+      if (counter.shares?.forget(waiter) === true) targetOf(waiter).held -= 1;
+    }
     for (const target of [...counter.targets.values()]) {
       target.error = failure.error;
       this.endTarget(target, outcome, failure.reason, turn);
@@ -177,9 +204,10 @@ export class StateKind {
     reason: string | undefined,
     turn: Turn,
   ): void {
+    if (target.isOver) return;
     const standing = { expected: target.part, missing: this.#common.missing(target) };
     this.#tellBelow(target, outcome, reason, turn);
-    const waiters = target.counter.take(target);
+    const waiters = target.counter.take(target, outcome === "crossed");
     this.#common.tellEnd(target, waiters, { outcome, reason }, standing, turn);
   }
 

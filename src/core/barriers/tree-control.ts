@@ -9,7 +9,7 @@ import { invalid, overLimit } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import { utf8Length } from "../text.ts";
 import type { Turn } from "../turn.ts";
-import { treesVersion } from "../version.ts";
+import { groupsVersion, treesVersion } from "../version.ts";
 import type {
   TreeAcknowledge,
   TreeCommand,
@@ -103,7 +103,9 @@ export class TreeControl implements ReportSources {
     const { scope: scopeName, peer, side } = command;
     const scope = this.#parts.common.scopes.get(scopeName);
     const refusal =
-      this.#parts.common.scopes.refusal(scopeName) ?? this.#joinRefusal(scope, command);
+      this.#parts.common.scopes.refusal(scopeName) ??
+      this.#joinRefusal(scope, command) ??
+      this.#claimRefusal(scope, edge, command);
     if (refusal !== undefined) {
       const { message: reason } = refusal;
       turn.tell(edge, { kind: "tree-left", scope: scopeName, to: peer, reason });
@@ -117,10 +119,33 @@ export class TreeControl implements ReportSources {
       tree.add(link);
       if (this.#parts.reports.isBelow(joined) && side === "parent") this.#adopt(joined);
     }
+    if (this.#hasGroups) this.#claim(joined, link, { edge, command }, turn);
     link.edge = edge.name;
     link.incarnation = edge.incarnation;
     link.isMet = false;
     this.#tellJoined(joined, link, turn);
+  }
+
+  /** M6. */
+  get #hasGroups(): boolean {
+    return this.#parts.common.version() >= groupsVersion;
+  }
+
+  /** M6. Who carried it until now is told that it does not. */
+  #claim(
+    scope: Scope,
+    link: TreeLink,
+    { edge, command }: { readonly edge: EdgeState; readonly command: TreeJoin },
+    turn: Turn,
+  ): void {
+    if (link.edge !== "" && !isCarriedBy(link, edge)) {
+      const { name: to, edge: name, incarnation } = link;
+      const reason = "another server carries the link now";
+      const told = { kind: "tree-left", scope: scope.name, to, reason, isMoved: true } as const;
+      turn.tell({ name, incarnation }, told);
+    }
+    if (link.side === "parent") link.term += 1;
+    else link.claim = command.claim;
   }
 
   /** The log has been raised: the others are told what this controller can say and hear now. */
@@ -144,7 +169,8 @@ export class TreeControl implements ReportSources {
     const speaks = this.#parts.common.version();
     const of = otherLife === undefined ? {} : { receivedOf: otherLife };
     const more = speaks < treesVersion ? {} : { ...of, speaks };
-    turn.tell({ name, incarnation }, { ...said, ...more });
+    const term = link.term === 0 ? {} : { term: link.term };
+    turn.tell({ name, incarnation }, { ...said, ...more, ...term });
   }
 
   #joinRefusal(scope: Scope | undefined, command: TreeJoin): Refusal | undefined {
@@ -171,6 +197,27 @@ export class TreeControl implements ReportSources {
       return overLimit(limits, "childrenPerScopeMax", "too many sub-controllers");
     }
     return undefined;
+  }
+
+  /** M6. */
+  #claimRefusal(
+    scope: Scope | undefined,
+    edge: EdgeState,
+    { peer, side, claim }: TreeJoin,
+  ): Refusal | undefined {
+    const link = scope?.tree.get(peer);
+    if (!this.#hasGroups || link === undefined || side === "parent") return undefined;
+    if (isCarriedBy(link, edge)) return undefined;
+    if (link.claim?.life !== claim?.life) {
+      const carrier = this.#parts.common.edges.get(link.edge);
+      if (carrier?.incarnation !== link.incarnation || !carrier.attached) return undefined;
+      const name = scope?.tree.name ?? "";
+      return invalid(`another controller has joined ${name} as ${peer}; give each its own name`);
+    }
+    if (link.claim === undefined || claim === undefined || claim.term >= link.claim.term) {
+      return undefined;
+    }
+    return invalid(`a server of ${peer} that joined later carries the link`);
   }
 
   /** The other side is there, and has said what it remembers. */

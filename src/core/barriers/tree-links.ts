@@ -66,8 +66,11 @@ export class TreeLinks {
 
   #say(scope: Scope, link: TreeLink, message: TreeMessage, turn: Turn): void {
     const number = link.keep(message);
-    if (link.outbox.length === this.#limits.treeOutboxMax + 1)
+    // It may hold more already: the limit may have been lowered.
+    const isOver = link.outbox.length > this.#limits.treeOutboxMax;
+    if (isOver && !this.#overflown.some((one) => one.link === link)) {
       this.#overflown.push({ scope, link });
+    }
     if (!link.isMet) return;
     const { name: to, edge, incarnation } = link;
     const facts = { scope: scope.name, to, number, message };

@@ -9,8 +9,12 @@
 //       life: numbers start again at both sides, and what went over it before is over.
 //   M4. What a link carries is told to the edge that has joined it last; while none has, it is
 //       kept.
+//   M6. Of a controller with several servers each may carry the link up, one at a time. Its own
+//       core counts their joins, and the one above takes none that is older than one it has taken:
+//       what a server says too late that others took for ended does not take the link from them.
 import { assert } from "../assert.ts";
 import { treesVersion } from "../version.ts";
+import type { TreeClaim } from "./commands.ts";
 import type { TreeMessage } from "./tree-messages.ts";
 
 /** What the other controller is to this one. */
@@ -38,6 +42,10 @@ export class TreeLink {
   lastSent = 0;
   lastReceived = 0;
   outbox: Numbered[] = [];
+  /** Joins of a link up (M6). */
+  term = 0;
+  /** What the carrier of a link down has shown. */
+  claim: TreeClaim | undefined;
 
   constructor(name: string, side: Side, life: number) {
     this.name = name;

@@ -300,9 +300,17 @@ export class GnunetController {
   }
 
   #createMembership(): CoreMembership {
-    const { edge, connect, clock, limits, onClosed } = this.#options;
+    const { edge, scope, connect, clock, limits, onClosed } = this.#options;
     return new CoreMembership({
-      ...{ edge, connect, clock, edgeLeaseUs: limits.edgeLeaseUs, onClosed, what: "controller" },
+      ...{
+        edge,
+        scope,
+        connect,
+        clock,
+        edgeLeaseUs: limits.edgeLeaseUs,
+        onClosed,
+        what: "controller",
+      },
       rejoinMs: this.#time.rejoinMs,
       log: (level, line) => this.#log(level, line),
       onEffects: (effects) => this.#onEffects(effects),

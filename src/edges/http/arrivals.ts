@@ -18,7 +18,8 @@ import type {
   Signalled,
 } from "../../core/effect.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
-import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
+import type { ConnectEdge, CoreLink, OfScope } from "../../host/core-link.ts";
+import { AwayScopes } from "../away-scopes.ts";
 import type { Departure } from "./departure.ts";
 import { HttpError } from "./errors.ts";
 
@@ -58,6 +59,7 @@ interface Asking {
 
 interface Waiting {
   readonly connection: ConnectionId;
+  readonly scope: string;
   readonly id: WaitId | undefined;
   /** Whether it is over when its signal has counted. */
   readonly isSignal: boolean;
@@ -76,7 +78,7 @@ export class Arrivals {
   readonly #named = new Map<string, Waiting>();
   readonly #namedCounts = new Map<string, number>();
   #lastConnection = 0;
-  #isLogAway = false;
+  readonly #away = new AwayScopes();
 
   constructor(options: ArrivalsOptions) {
     this.#options = options;
@@ -84,10 +86,10 @@ export class Arrivals {
       onEffects: (effects) => {
         for (const effect of effects) this.#onEffect(effect);
       },
-      onLogAway: (isAway) => this.#onLogAway(isAway),
+      onLogAway: (isAway, of) => this.#onLogAway(isAway, of),
       onClosed: (reason) => {
         // Whether the log takes anything, the next life of the edge is told.
-        this.#isLogAway = false;
+        this.#away.clear();
         this.#failAll(new HttpError("ended", reason));
       },
     });
@@ -115,15 +117,16 @@ export class Arrivals {
       });
       waiting.asking = { resolve, reject, forget };
       if (waiting.end !== undefined) this.#answer(waiting, waiting.end);
-      else if (this.#isLogAway) this.#suspend(waiting);
+      else if (this.#away.has(waiting.scope)) this.#suspend(waiting);
     });
   }
 
   /**
-   * Before something is kept for an arrival without an id. @throws HttpError while the log is away
+   * Before something is kept for an arrival without an id. @throws HttpError while the log of the
+   * scope is away
    */
-  expectLog(): void {
-    if (this.#isLogAway) throw logIsAway();
+  expectLog(scope: string): void {
+    if (this.#away.has(scope)) throw logIsAway();
   }
 
   /** A command without an answer of its own. @throws HttpError when the mailbox is full */
@@ -160,13 +163,14 @@ export class Arrivals {
   }
 
   #open(build: (connection: ConnectionId) => Command, id: WaitId | undefined): Waiting {
-    // Nothing has happened then; the code leaves it open all the same (D10).
-    if (id === undefined) this.expectLog();
     const count = id === undefined ? 0 : (this.#namedCounts.get(id.account) ?? 0);
     if (count >= this.#options.keptMax) throw this.#options.tooMany();
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
     const command = build(connection);
+    const scope = "scope" in command ? command.scope : "";
+    // Nothing has happened then; the code leaves it open all the same (D10).
+    if (id === undefined) this.expectLog(scope);
     this.submit(command);
     const rest = { asking: undefined, end: undefined, cancelExpiry: () => undefined };
     const signal = {
@@ -174,7 +178,7 @@ export class Arrivals {
       value: undefined,
       number: undefined,
     };
-    const waiting: Waiting = { connection, id, ...signal, ...rest };
+    const waiting: Waiting = { connection, scope, id, ...signal, ...rest };
     this.#waiting.set(connection, waiting);
     if (id !== undefined) {
       this.#named.set(nameOf(id), waiting);
@@ -275,10 +279,12 @@ export class Arrivals {
     else this.#namedCounts.set(id.account, left);
   }
 
-  #onLogAway(isAway: boolean): void {
-    this.#isLogAway = isAway;
+  #onLogAway(isAway: boolean, of: OfScope): void {
+    this.#away.note(isAway, of);
     if (!isAway) return;
-    for (const waiting of [...this.#waiting.values()]) this.#suspend(waiting);
+    for (const waiting of [...this.#waiting.values()]) {
+      if (of(waiting.scope)) this.#suspend(waiting);
+    }
   }
 
   #suspend(waiting: Waiting): void {

@@ -6,6 +6,7 @@ import type { Clock } from "../../host/clock.ts";
 import type { Host } from "../../host/host.ts";
 import { newRunId } from "../../host/ids.ts";
 import type { Logger } from "../../host/logger.ts";
+import { asShards, type Shards } from "../../host/shards.ts";
 import type { EdgeCommand } from "../../wire/link/frames.ts";
 import { rejoining } from "../rejoining-link.ts";
 import type { Caller } from "./access.ts";
@@ -14,7 +15,7 @@ import { auditCommand } from "./audit.ts";
 import { boundMessage } from "./bounds.ts";
 import type { HttpDoor } from "./door.ts";
 import { HttpError } from "./errors.ts";
-import { createMetricsRoute, measureHost } from "./measure.ts";
+import { createMetricsRoute, measureShards } from "./measure.ts";
 import { QuorumDrivers } from "./quorum-drivers.ts";
 import { createKindRoutes } from "./routes/barrier-kinds.ts";
 import { createBarrierRoutes } from "./routes/barriers.ts";
@@ -29,7 +30,8 @@ import { WatchHistory } from "./watch-history.ts";
 
 export interface MountCoreOptions {
   readonly door: HttpDoor;
-  readonly host: Host;
+  /** The core, or the cores of a server that has several logs. */
+  readonly host: Host | Shards;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Name of the door's own edge, unique in the core. */
@@ -39,13 +41,15 @@ export interface MountCoreOptions {
 /** @returns what ends the door's edge; call it after the door is closed. */
 export function mountCore({
   door,
-  host,
+  host: served,
   clock,
   logger,
   edge,
 }: MountCoreOptions): () => Promise<void> {
   const { bounds, metrics, time } = door;
-  const connect = rejoining(host.connectEdge);
+  const shards = asShards(served);
+  const { facts } = shards;
+  const connect = rejoining(shards.connectEdge);
   const arrivals = new Arrivals({
     ...{ connect, edge, clock },
     ...{ keptMs: time.waitKeptMs, keptMax: bounds.httpWaitsPerTokenMax },
@@ -55,19 +59,19 @@ export function mountCore({
       return new HttpError("limit", `${what}: ${boundMessage(bounds, "httpWaitsPerTokenMax")}`);
     },
   });
-  door.addReadiness(() => (host.isLogAway ? "the log takes nothing" : undefined));
-  const scopes = new ScopeQuota(bounds, metrics, (scope) => host.facts.hasScope(scope));
+  door.addReadiness(() => whyNotReady(shards));
+  const scopes = new ScopeQuota(bounds, metrics, (scope) => facts.hasScope(scope));
   const quota = new TokenQuota({
     ...{ bounds, metrics },
-    hasBarrier: (scope, kind, barrier) => host.facts.hasBarrier(scope, kind, barrier),
-    isAlive: (session) => host.facts.isAlive(session),
-    waitersOf: (session) => host.facts.waitersOfEdge(session),
+    hasBarrier: (scope, kind, barrier) => facts.hasBarrier(scope, kind, barrier),
+    isAlive: (session) => facts.isAlive(session),
+    waitersOf: (session) => facts.waitersOfEdge(session),
     waitsOf: (isMeant) => door.guests.count("wait", isMeant),
   });
-  const stopWatching = host.observe(({ entry }) => {
+  const stopWatching = shards.observe(({ entry }) => {
     for (const { commands } of entry.batches) {
       for (const command of commands) {
-        if (command.kind !== "close-scope" || host.facts.hasScope(command.scope)) continue;
+        if (command.kind !== "close-scope" || facts.hasScope(command.scope)) continue;
         scopes.ended(command.scope);
         quota.scopeEnded(command.scope);
       }
@@ -84,15 +88,15 @@ export function mountCore({
     if (objection !== undefined) throw new HttpError("limit", objection);
   };
   const topics = new TopicCalls({
-    ...{ connect, edge: `${edge}/topics`, topics: host.topics, clock },
+    ...{ connect, edge: `${edge}/topics`, topics: shards.topics, clock },
   });
   const drivers = new QuorumDrivers({
     ...{ connect, edge: `${edge}/drivers`, clock },
     driversMax: bounds.httpDriversMax,
   });
   const feeds = new SessionFeeds({
-    ...{ connect, edge: `${edge}/feeds`, topics: host.topics, bounds },
-    catchUp: host.isShared ? () => host.catchUp() : undefined,
+    ...{ connect, edge: `${edge}/feeds`, topics: shards.topics, bounds },
+    catchUp: shards.isShared ? (scope) => shards.of(scope).catchUp() : undefined,
   });
   for (const route of createBarrierRoutes({ arrivals, clock, judge: judgeCall })) door.route(route);
   for (const route of createKindRoutes({ arrivals, clock, drivers, judge: judgeCall }))
@@ -104,12 +108,12 @@ export function mountCore({
     bytesMax: bounds.httpWatchKeptBytesMax,
     participantsMax: bounds.httpWatchedNamesMax,
   });
-  const stopKeeping = host.observe(history.note);
-  door.route(createWatchRoute({ host, clock, time, bounds, history }));
+  const stopKeeping = shards.observe(history.note);
+  door.route(createWatchRoute({ shards, clock, time, bounds, history }));
   door.route(createMetricsRoute(metrics));
   const calm = calmLogger(logger, clock);
-  door.socket(createSessionEndpoint({ host, logger: calm, bounds, feeds, quota, judge }));
-  const stopMeasuring = measureHost(host, metrics);
+  door.socket(createSessionEndpoint({ host: shards, logger: calm, bounds, feeds, quota, judge }));
+  const stopMeasuring = measureShards(shards, metrics);
   return async () => {
     stopMeasuring();
     stopKeeping();
@@ -119,4 +123,10 @@ export function mountCore({
     await feeds.close();
     await drivers.close();
   };
+}
+
+function whyNotReady({ hosts, away }: Shards): string | undefined {
+  if (away.length === 0) return undefined;
+  if (hosts.length === 1) return "the log takes nothing";
+  return `of ${hosts.length} shards these take nothing: ${away.join(", ")}`;
 }

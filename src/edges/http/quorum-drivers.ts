@@ -10,7 +10,7 @@
 import type { ConnectionId, QuorumInit } from "../../core/command.ts";
 import type { EdgeEffect, QuorumStatus } from "../../core/effect.ts";
 import type { Clock } from "../../host/clock.ts";
-import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
+import { type ConnectEdge, type CoreLink, everyScope, type OfScope } from "../../host/core-link.ts";
 import type { Departure } from "./departure.ts";
 import { HttpError } from "./errors.ts";
 
@@ -62,8 +62,8 @@ export class QuorumDrivers {
       onEffects: (effects) => {
         for (const effect of effects) this.#onEffect(effect);
       },
-      onLogAway: (isAway) => {
-        if (isAway) this.#failAll(logIsAway());
+      onLogAway: (isAway, of) => {
+        if (isAway) this.#failAll(logIsAway(), of);
       },
       onClosed: (reason) => this.#onClosed(reason),
     });
@@ -223,8 +223,9 @@ export class QuorumDrivers {
     }
   }
 
-  #failAll(error: HttpError): void {
-    for (const { waiters } of this.#byConnection.values()) {
+  #failAll(error: HttpError, of: OfScope = everyScope): void {
+    for (const { scope, waiters } of this.#byConnection.values()) {
+      if (!of(scope)) continue;
       for (const waiter of [...waiters]) waiter.reject(error);
     }
   }

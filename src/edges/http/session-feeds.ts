@@ -25,9 +25,9 @@ export interface SessionFeedsOptions {
   readonly bounds: HttpBounds;
   /**
    * Where several servers have the log: resolves when all is applied that any of them has appended
-   * so far. @throws LogError
+   * so far to that of the scope. @throws LogError
    */
-  readonly catchUp?: (() => Promise<void>) | undefined;
+  readonly catchUp?: ((scope: string) => Promise<void>) | undefined;
 }
 
 /** @returns why the topic may not be followed. */
@@ -88,7 +88,7 @@ export class SessionFeeds {
       return;
     }
     const waits = (): boolean => followed.readers.has(reader) && !reader.hasBegun;
-    catchUp().then(
+    catchUp(reader.scope).then(
       () => waits() && reader.begin(followed.feed),
       () => waits() && reader.refuse("unavailable", "the server's log takes nothing"),
     );

@@ -7,9 +7,11 @@
 import { EdgeConnection } from "../../host/edge-connection.ts";
 import type { Host } from "../../host/host.ts";
 import type { Logger } from "../../host/logger.ts";
+import { asShards, type Shards } from "../../host/shards.ts";
 import type { EdgeCommand, HelloFrame } from "../../wire/link/frames.ts";
 import { parseFrame, sessionProtocol } from "../../wire/link/frames.ts";
 import type { Caller } from "./access.ts";
+import { defaultScope } from "./access.ts";
 import { boundMessage } from "./bounds.ts";
 import type { HttpDoor } from "./door.ts";
 import type { SessionFeeds } from "./session-feeds.ts";
@@ -18,7 +20,7 @@ import { closeCodes } from "./socket.ts";
 import type { TokenQuota } from "./token-quota.ts";
 
 export interface SessionOptions {
-  readonly host: Host;
+  readonly host: Host | Shards;
   readonly logger: Logger;
   readonly bounds: HttpDoor["bounds"];
   readonly feeds: SessionFeeds;
@@ -28,6 +30,7 @@ export interface SessionOptions {
 }
 
 export function createSessionEndpoint(options: SessionOptions): SocketEndpoint {
+  const shards = asShards(options.host);
   return {
     path: "/v1/session",
     protocol: sessionProtocol,
@@ -36,7 +39,7 @@ export function createSessionEndpoint(options: SessionOptions): SocketEndpoint {
     messageBytesMax: options.bounds.sessionMessageBytesMax,
     perTokenMax: options.bounds.sessionsPerTokenMax,
     queueBytesMax: options.bounds.sessionQueueBytesMax,
-    open: (socket, caller) => openSession(socket, caller, options),
+    open: (socket, caller) => openSession(socket, caller, shards, options),
   };
 }
 
@@ -46,13 +49,16 @@ const sessionName = /^[A-Za-z0-9_-]{1,64}$/;
 function openSession(
   socket: DoorSocket,
   caller: Caller,
-  { host, logger, bounds, feeds, quota, judge }: SessionOptions,
+  shards: Shards,
+  { logger, bounds, feeds, quota, judge }: SessionOptions,
 ): SocketHandler {
   const { role, scope, token } = caller;
   const grant = { role, ...(scope === undefined ? {} : { scope }) };
   const edge = new EdgeConnection({
-    ...{ host, logger },
-    objection(command) {
+    ...{ host: shards.of(scope ?? defaultScope), hostOf: (one) => shards.of(one), logger },
+    objection(command, host) {
+      const elsewhere = objectToShard(shards, host, command);
+      if (elsewhere !== undefined) return { code: "invalid", message: elsewhere };
       const message = command.kind === "refuse" ? undefined : judge(caller, command);
       return message === undefined ? undefined : { code: "limit", message };
     },
@@ -85,7 +91,8 @@ function openSession(
       const edge = `session/${token}/${hello.edge}`;
       const objection = quota.addSession(caller, edge);
       if (objection !== undefined) return objection;
-      return { edge, rights, grant, address: caller.address };
+      const home = scope ?? hello.scope ?? defaultScope;
+      return { edge, rights, grant, address: caller.address, scope: home };
     },
   });
   return {
@@ -99,4 +106,12 @@ function openSession(
     onSent: () => edge.sent(),
     onClosed: () => edge.closed(),
   };
+}
+
+/** A session lives in one log: what is in another one is for a session of its own (D6). */
+function objectToShard(shards: Shards, host: Host, command: EdgeCommand): string | undefined {
+  if (!("scope" in command) || shards.of(command.scope) === host) return undefined;
+  const there = `scope ${command.scope} is in shard ${shards.indexOf(command.scope)}`;
+  const here = `this session in shard ${shards.hosts.indexOf(host)} of ${shards.hosts.length}`;
+  return `${there}, ${here}; open a session for it, which says its scope in its hello`;
 }

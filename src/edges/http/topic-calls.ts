@@ -9,7 +9,7 @@
 import type { ConnectionId, PayloadRef } from "../../core/command.ts";
 import type { EdgeEffect } from "../../core/effect.ts";
 import type { Clock } from "../../host/clock.ts";
-import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
+import { type ConnectEdge, type CoreLink, everyScope, type OfScope } from "../../host/core-link.ts";
 import type { TopicLink } from "../../host/topic-link.ts";
 import type { Departure } from "./departure.ts";
 import { HttpError } from "./errors.ts";
@@ -44,6 +44,7 @@ interface Followed {
 }
 
 interface Publication {
+  readonly scope: string;
   readonly resolve: (number: number) => void;
   readonly reject: (error: HttpError) => void;
 }
@@ -65,8 +66,8 @@ export class TopicCalls {
       onEffects: (effects) => {
         for (const effect of effects) this.#onEffect(effect);
       },
-      onLogAway: (isAway) => {
-        if (isAway) this.#failPublications(logIsAway());
+      onLogAway: (isAway, of) => {
+        if (isAway) this.#failPublications(logIsAway(), of);
       },
       onClosed: (reason) => {
         this.#failPublications(new HttpError("ended", reason));
@@ -79,29 +80,29 @@ export class TopicCalls {
 
   /** O1. @param message as JSON. @returns its number. @throws HttpError */
   async publish(scope: string, topic: string, message: string): Promise<number> {
-    const payload = await this.store(message);
+    const payload = await this.store(scope, message);
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
     return new Promise((resolve, reject) => {
       if (!this.#link.submit({ kind: "publish", scope, topic, connection, payload })) {
-        this.free(payload);
+        this.free(scope, payload);
         reject(mailboxIsFull());
         return;
       }
-      this.#publications.set(connection, { resolve, reject });
+      this.#publications.set(connection, { scope, resolve, reject });
     });
   }
 
   /** Where a command may say that the message lies. @throws HttpError */
-  store(message: string): Promise<PayloadRef> {
-    return this.#options.topics.write(Buffer.from(message)).catch(() => {
+  store(scope: string, message: string): Promise<PayloadRef> {
+    return this.#options.topics.write(Buffer.from(message), scope).catch(() => {
       throw new HttpError("unavailable", "the message could not be stored; try again");
     });
   }
 
   /** Of a message that was stored, and that no command says where it lies. */
-  free(payload: PayloadRef): void {
-    this.#options.topics.free(payload);
+  free(scope: string, payload: PayloadRef): void {
+    this.#options.topics.free(payload, scope);
   }
 
   /** The messages behind an offset, as JSON: a page of them. @throws HttpError */
@@ -184,9 +185,12 @@ export class TopicCalls {
     return publication;
   }
 
-  #failPublications(error: HttpError): void {
-    for (const { reject } of this.#publications.values()) reject(error);
-    this.#publications.clear();
+  #failPublications(error: HttpError, of: OfScope = everyScope): void {
+    for (const [connection, { scope, reject }] of [...this.#publications]) {
+      if (!of(scope)) continue;
+      this.#publications.delete(connection);
+      reject(error);
+    }
   }
 
   /** @throws HttpError */

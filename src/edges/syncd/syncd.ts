@@ -401,9 +401,9 @@ export class Syncd {
   }
 
   #createMembership(): CoreMembership {
-    const { edge, connect, clock, limits, onClosed } = this.#options;
+    const { edge, scope, connect, clock, limits, onClosed } = this.#options;
     return new CoreMembership({
-      ...{ edge, connect, clock, edgeLeaseUs: limits.edgeLeaseUs, onClosed, what: "server" },
+      ...{ edge, scope, connect, clock, edgeLeaseUs: limits.edgeLeaseUs, onClosed, what: "server" },
       rejoinMs: this.#time.rejoinMs,
       log: (level, line) => this.#log(level, line),
       onEffects: (effects) => this.#onEffects(effects),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One request of one client, from when it was read until it is answered.
 import type { PayloadRef } from "../../core/command.ts";
-import type { Operation, RunEvent } from "../../wire/testground/index.ts";
+import type { NetworkTopic, Operation, RunEvent } from "../../wire/testground/index.ts";
 import type { Subscription } from "../topic-feed.ts";
 
 export interface Ask {
@@ -24,4 +24,8 @@ export interface Ask {
   subscription: Subscription | undefined;
   /** What it says of the end of an instance, if it does. */
   readonly event: RunEvent | undefined;
+  /** Whose network it asks to be otherwise, if somebody here obeys that. */
+  readonly network: NetworkTopic | undefined;
+  /** The state that is signalled when it has been published. */
+  callback: string | undefined;
 }

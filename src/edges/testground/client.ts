@@ -12,6 +12,7 @@ import type { Cancel, Clock } from "../../host/clock.ts";
 import {
   badJsonCode,
   badJsonReason,
+  type ConfigRefused,
   decodeRequest,
   encodeMessage,
   encodeResponse,
@@ -49,14 +50,14 @@ export interface ClientDoor {
   createAsk(client: Client, id: string, operation: Operation): Ask | Objection;
   /** A request was refused by a bound. */
   refused(objection: Objection): void;
-  /** Stores the message of a publication. */
-  store(ask: Ask): Promise<PayloadRef>;
+  /** Stores the message of a publication, if what it asks for could be done. */
+  store(client: Client, ask: Ask): Promise<PayloadRef | ConfigRefused>;
   /** Its turn has come. */
   submit(client: Client, ask: Ask): void;
   /** A wait or a subscription is not wanted any more. */
   withdraw(ask: Ask): void;
   /** A message that was stored, and will not be published. */
-  unsent(payload: PayloadRef): void;
+  unsent(scope: string, payload: PayloadRef): void;
   /** The message of a publication could not be stored. */
   unstored(ask: Ask): void;
   /** The connection is gone. */
@@ -250,17 +251,21 @@ export class Client implements Subscriber {
   }
 
   #store(ask: Ask): void {
-    this.#door.store(ask).then(
-      (payload) => {
-        ask.payload = payload;
+    const fail = (error: string): void => {
+      this.#door.unstored(ask);
+      this.answer(ask, { kind: "failed", id: ask.id, error });
+      this.#drain();
+    };
+    this.#door.store(this, ask).then(
+      (stored) => {
+        if ("refusal" in stored) {
+          fail(stored.refusal);
+          return;
+        }
+        ask.payload = stored;
         this.#drain();
       },
-      (error: unknown) => {
-        this.#door.unstored(ask);
-        const text = `the message was not stored: ${String(error)}`;
-        this.answer(ask, { kind: "failed", id: ask.id, error: text });
-        this.#drain();
-      },
+      (error: unknown) => fail(`the message was not stored: ${String(error)}`),
     );
   }
 
@@ -278,7 +283,7 @@ export class Client implements Subscriber {
 
   #submit(ask: Ask): void {
     if (ask.state === "over") {
-      if (ask.payload !== undefined) this.#door.unsent(ask.payload);
+      if (ask.payload !== undefined) this.#door.unsent(ask.scope, ask.payload);
       return;
     }
     ask.state = "asked";

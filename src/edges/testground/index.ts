@@ -7,7 +7,9 @@ export {
 } from "./bounds.ts";
 export type { ClientPeer } from "./client.ts";
 export {
+  type ConfigureNetwork,
   type InstanceEvent,
+  type NetworkRequest,
   Testground,
   type TestgroundCounters,
   type TestgroundOptions,

@@ -7,7 +7,7 @@
 //   G5. A request is answered at most once; effects for requests that are over do nothing.
 import type { IncomingMessage } from "node:http";
 import type { WebSocket } from "ws";
-import type { ConnectionId } from "../../core/command.ts";
+import type { ConnectionId, Participant, PayloadRef } from "../../core/command.ts";
 import type { EdgeEffect, Released } from "../../core/effect.ts";
 import { type Limits, payloadOverheadBytes } from "../../core/limits.ts";
 import type { Clock } from "../../host/clock.ts";
@@ -15,8 +15,11 @@ import type { ConnectEdge } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { TopicLink } from "../../host/topic-link.ts";
 import {
+  type ConfigRefused,
   isEventsTopic,
+  nameState,
   type Operation,
+  parseNetworkTopic,
   parseRunEvent,
   type RunEvent,
 } from "../../wire/testground/index.ts";
@@ -38,6 +41,19 @@ export interface InstanceEvent extends RunEvent {
   readonly scope: string;
   readonly peer: ClientPeer;
 }
+
+/** What is published on a topic `network:HOST`. */
+export interface NetworkRequest {
+  readonly host: string;
+  /** The text of JSON. */
+  readonly payload: string;
+  readonly peer: ClientPeer;
+}
+
+/** Does what is asked of a network. Never rejects. @returns the state to signal, or why not. */
+export type ConfigureNetwork = (
+  request: NetworkRequest,
+) => Promise<{ readonly callbackState: string } | ConfigRefused>;
 
 export interface TestgroundOptions {
   /** Scope of every key that names no run. */
@@ -64,6 +80,8 @@ export interface TestgroundOptions {
   /** Speaks TLS; the libraries of Testground do not. */
   readonly tls?: TlsFiles;
   readonly onEvent?: (event: InstanceEvent) => void;
+  /** Left out: topics `network:HOST` are like others. */
+  readonly configureNetwork?: ConfigureNetwork | undefined;
   /** The core refuses this edge for good. */
   readonly onClosed?: (reason: string) => void;
   readonly time?: TestgroundTime;
@@ -207,14 +225,11 @@ export class Testground {
       },
       ...{ bounds: this.#bounds, clock, time: this.#time },
       createAsk: (client, id, operation) => this.#createAsk(client, id, operation),
-      store: ({ operation }) => {
-        const payload = operation.kind === "publish" ? operation.payload : "";
-        return topics.write(Buffer.from(payload));
-      },
+      store: (client, ask) => this.#store(client, ask),
       refused: ({ limit }) => this.#countRefusal(limit),
       submit: (client, ask) => this.#submit(client, ask),
       withdraw: (ask) => this.#withdraw(ask),
-      unsent: (payload) => topics.free(payload),
+      unsent: (scope, payload) => topics.free(payload, scope),
       unstored: ({ scope, bytes }) => this.#quota.unstore(scope, bytes),
       left: (client) => {
         this.#clients.delete(client);
@@ -261,6 +276,20 @@ export class Testground {
     });
   }
 
+  /** What asks for another network is published when that is there, and not when it cannot be. */
+  async #store({ peer }: Client, ask: Ask): Promise<PayloadRef | ConfigRefused> {
+    const { topics, configureNetwork } = this.#options;
+    const { operation, network } = ask;
+    const payload = operation.kind === "publish" ? operation.payload : "";
+    if (network !== undefined && configureNetwork !== undefined) {
+      const done = await configureNetwork({ host: network.host, payload, peer });
+      if ("refusal" in done) return done;
+      const { callbackState } = done;
+      if (callbackState !== "") ask.callback = nameState(network.prefix, callbackState);
+    }
+    return await topics.write(Buffer.from(payload), ask.scope);
+  }
+
   #createAsk(client: Client, id: string, operation: Operation): Ask | Objection {
     const isTopic = operation.kind === "publish" || operation.kind === "subscribe";
     const key = isTopic ? operation.topic : operation.state;
@@ -292,6 +321,11 @@ export class Testground {
         operation.kind === "publish" && isEventsTopic(name)
           ? parseRunEvent(operation.payload)
           : undefined,
+      network:
+        operation.kind === "publish" && this.#options.configureNetwork !== undefined
+          ? parseNetworkTopic(name)
+          : undefined,
+      callback: undefined,
     };
   }
 
@@ -326,6 +360,20 @@ export class Testground {
     }
   }
 
+  /** The state that a client waits for, when what it asked for is done. */
+  #signal({ runs, who }: Client, scope: string, state: string): void {
+    const objection = this.#quota.use(runs, scope, "state", state);
+    if (objection === undefined) this.signal(scope, state, who);
+    else this.#countRefusal(objection.limit);
+  }
+
+  /** Counts one more for a state, without a client. Nobody is told of it. */
+  signal(scope: string, barrier: string, who: Participant): void {
+    this.#lastConnection += 1;
+    const connection = this.#lastConnection;
+    this.#outbox.send({ kind: "state-signal", scope, barrier, connection, who });
+  }
+
   #withdraw(ask: Ask): void {
     if (ask.operation.kind === "subscribe") {
       this.#feeds.withdraw(ask);
@@ -353,7 +401,8 @@ export class Testground {
         const { client, ask } = this.#take(effect.connection) ?? {};
         if (client === undefined || ask === undefined) return;
         client.answer(ask, { kind: "published", id: ask.id, sequence: effect.number });
-        const { scope, event } = ask;
+        const { scope, event, callback } = ask;
+        if (callback !== undefined) this.#signal(client, scope, callback);
         if (event !== undefined) this.#options.onEvent?.({ ...event, scope, peer: client.peer });
         return;
       }
@@ -419,7 +468,8 @@ export class Testground {
     this.#pending.clear();
     this.#feeds.clear();
     for (const command of this.#outbox.clear()) {
-      if (command.kind === "publish") this.#options.topics.free(command.payload);
+      if (command.kind !== "publish") continue;
+      this.#options.topics.free(command.payload, command.scope);
     }
     for (const client of [...this.#clients]) client.end(goingAway, why);
   }
@@ -433,8 +483,10 @@ export class Testground {
       onEffects: (effects) => this.#onEffects(effects),
       onRoom: () => this.#outbox.drain(),
       logAwayMs: this.#time.logAwayMs,
-      sendAway: (why) => {
-        for (const client of [...this.#clients]) client.end(tryLater, why);
+      sendAway: (why, of) => {
+        for (const client of [...this.#clients]) {
+          if ([...client.runs].some(of)) client.end(tryLater, why);
+        }
       },
       dismissAll: (why) => this.#dismissAll(why),
     });

@@ -5,10 +5,14 @@
 // process and of two: what differs is how the upper one is reached.
 //
 //   T1. A side is told what the other says in the order in which it was said.
-//   T2. After a cut in which the upper core has given this edge up, both sides join anew.
+//   T2. When a core has given its edge up, the upper one after a cut, or the own one, whose other
+//       servers took this process for ended, both sides join anew.
+//   T4. Of a controller with several servers the own core says who carries the link: the other side
+//       is joined with what it has said. Who has lost the own edge, or sees another one carry the
+//       link, lets both go without a word, and says so (group-uplink.ts).
 //   T3. A controller above that is away for longer than a lease is lost: whoever waits below for
 //       what it has asked for is told so, and does not wait for it to come back.
-import type { Command } from "../../core/command.ts";
+import type { Command, TreeCommand } from "../../core/command.ts";
 import type { EdgeEffect, TreeEffect } from "../../core/effect.ts";
 import type { Limits } from "../../core/limits.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
@@ -34,35 +38,39 @@ export interface TreeCarrierOptions {
   readonly logger: Logger;
   /** Called each time both sides have been told that the other is there. */
   readonly onJoined?: () => void;
+  /** It is one of several that may carry the link; called when another one is to do it (T4). */
+  readonly onPassedOn?: () => void;
   readonly time?: TreeTime;
 }
 
-/** Name of the edge by which a sub-controller is known to the core above it. */
-export function edgeOfChild(name: string): string {
-  return `child/${name}`;
+/**
+ * Name of the edge by which a sub-controller is known to the core above it.
+ * @param carrier a number of its own for each of those that carry the link in turn
+ */
+export function edgeOfChild(name: string, carrier?: number): string {
+  return `child/${name}${carrier === undefined ? "" : `/${carrier}`}`;
 }
 
 export class TreeCarrier {
   readonly #options: TreeCarrierOptions;
   readonly #time: TreeTime;
-  readonly #own: TreeEnd;
+  #own: TreeEnd;
   #above: TreeEnd;
+  /** The own core has ended the edge: the next join takes a new one. */
+  #isOwnEnded = false;
   #isClosed = false;
   #cancelLost: Cancel | undefined;
   #cancelRejoin: Cancel | undefined;
   #lastComplaint = "";
   /** Sides that have been told that the other is there, with their scope. */
   readonly #joined = new Set<string>();
+  /** Scopes in which the other side has been told of this join. */
+  readonly #asked = new Set<string>();
 
   constructor(options: TreeCarrierOptions) {
     this.#options = options;
     this.#time = options.time ?? treeTime;
-    const { name, parent, connectOwn } = options;
-    this.#own = new TreeEnd({
-      ...{ connect: connectOwn, edge: `parent/${parent}`, self: name, other: parent },
-      ...{ side: "parent", onSaid: (said) => this.#onSaid(said, this.#above) },
-      onClosed: (reason) => this.#complain(`the own core refuses the link: ${reason}`),
-    });
+    this.#own = this.#reachOwn();
     this.#above = this.#reach();
     this.#join();
   }
@@ -70,6 +78,15 @@ export class TreeCarrier {
   /** Whether both sides have been told that the other is there, in every scope. */
   get isJoined(): boolean {
     return this.#joined.size === 2 * this.#options.scopes.length;
+  }
+
+  /** Ends nothing: what goes over the link waits for another carrier, within its lease (T4). */
+  letGo(): void {
+    this.#isClosed = true;
+    this.#cancelLost?.();
+    this.#cancelRejoin?.();
+    this.#own.letGo();
+    this.#above.letGo();
   }
 
   /** Ends the link for good: quorums that go over it fail. */
@@ -94,10 +111,24 @@ export class TreeCarrier {
     });
   }
 
+  #reachOwn(): TreeEnd {
+    const { name, parent, connectOwn } = this.#options;
+    const end: TreeEnd = new TreeEnd({
+      ...{ connect: connectOwn, edge: this.#numbered(`parent/${parent}`) },
+      ...{ self: name, other: parent },
+      ...{ side: "parent", onSaid: (said) => this.#onSaid(said, this.#above) },
+      onClosed: (reason) => {
+        if (end === this.#own) this.#onOwnClosed(reason);
+      },
+    });
+    return end;
+  }
+
   #reach(): TreeEnd {
     const { name, parent, connectParent } = this.#options;
     const end: TreeEnd = new TreeEnd({
-      ...{ connect: connectParent, edge: edgeOfChild(name), self: parent, other: name },
+      ...{ connect: connectParent, edge: this.#numbered(edgeOfChild(name)) },
+      ...{ self: parent, other: name },
       ...{ side: "child", onSaid: (said) => this.#onSaid(said, this.#own) },
       onLink: (up) => this.#onLink(up),
       onClosed: (reason) => {
@@ -107,31 +138,55 @@ export class TreeCarrier {
     return end;
   }
 
+  /** Of those that carry the link in turn each has edges of its own: a new one ends none. */
+  #numbered(edge: string): string {
+    const { onPassedOn, newLife } = this.#options;
+    return onPassedOn === undefined ? edge : `${edge}/${newLife()}`;
+  }
+
   /** T2. */
   #join(): void {
     const { scopes, newLife } = this.#options;
-    this.#joined.clear();
-    for (const scope of scopes) {
-      for (const end of [this.#own, this.#above]) end.join(scope, newLife());
+    if (this.#isOwnEnded) {
+      this.#isOwnEnded = false;
+      this.#own = this.#reachOwn();
     }
+    this.#joined.clear();
+    this.#asked.clear();
+    for (const scope of scopes) this.#own.join(scope, newLife(), undefined);
+  }
+
+  /** T4. The own core takes this one for the carrier. */
+  #joinAbove({ scope, life, term, receivedOf }: TreeJoined): void {
+    if (this.#asked.has(scope)) return;
+    this.#asked.add(scope);
+    const { onPassedOn, newLife } = this.#options;
+    const isClaim = onPassedOn !== undefined && term !== undefined;
+    this.#above.join(scope, newLife(), isClaim ? { life, term } : undefined);
+    // Somebody may wait for what was asked for before.
+    if (onPassedOn !== undefined && receivedOf !== undefined) this.#expectAbove();
   }
 
   #onSaid(said: TreeEffect, listener: TreeEnd): void {
     if (said.kind === "tree-left") {
-      if (!this.#isClosed) this.#onLeft(said.reason);
+      if (!this.#isClosed) this.#onLeft(said, listener);
       return;
     }
+    if (said.kind === "tree-joined" && listener === this.#above) this.#joinAbove(said);
     const command = commandOf(listener.other, said);
     if (command !== undefined) listener.tell(command);
     if (said.kind !== "tree-joined") return;
     this.#lastComplaint = "";
     this.#joined.add(`${listener.other} ${said.scope}`);
-    if (this.isJoined) this.#options.onJoined?.();
+    if (!this.isJoined) return;
+    this.#stopExpecting();
+    this.#options.onJoined?.();
   }
 
-  #onLeft(reason: string): void {
+  #onLeft({ reason, isMoved }: TreeLeft, listener: TreeEnd): void {
     // What has left by T3 joins when the other is back.
     if (reason === "left") return;
+    if (isMoved && listener === this.#above && this.#passOn()) return;
     this.#complain(reason);
     this.#rejoinLater(() => this.#join());
   }
@@ -139,12 +194,24 @@ export class TreeCarrier {
   /** T3. */
   #onLink(up: boolean): void {
     if (this.#isClosed) return;
-    const { clock, limits, logger, parent } = this.#options;
+    const { logger, parent } = this.#options;
+    this.#stopExpecting();
+    logger.log("warn", `controller ${parent} is ${up ? "back" : "away; waiting for it"}`);
+    if (!up) this.#expectAbove();
+  }
+
+  /** T3. */
+  #expectAbove(): void {
+    const { clock, limits } = this.#options;
+    this.#cancelLost ??= clock.after(limits.edgeLeaseUs / 1000, () => {
+      this.#cancelLost = undefined;
+      this.#lose("was lost");
+    });
+  }
+
+  #stopExpecting(): void {
     this.#cancelLost?.();
     this.#cancelLost = undefined;
-    logger.log("warn", `controller ${parent} is ${up ? "back" : "away; waiting for it"}`);
-    if (up) return;
-    this.#cancelLost = clock.after(limits.edgeLeaseUs / 1000, () => this.#lose("was lost"));
   }
 
   /** The own core is told; when the upper one is there again, both join. */
@@ -160,9 +227,25 @@ export class TreeCarrier {
   #onClosed(reason: string): void {
     if (this.#isClosed) return;
     this.#complain(reason);
-    this.#cancelLost?.();
-    this.#cancelLost = undefined;
+    this.#stopExpecting();
     this.#rejoinLater(() => this.#lose("was lost"));
+  }
+
+  /** T2. The core has told whoever waited for the one above that it is lost. */
+  #onOwnClosed(reason: string): void {
+    if (this.#isClosed || this.#passOn()) return;
+    this.#complain(`the own core refuses the link: ${reason}`);
+    this.#isOwnEnded = true;
+    this.#rejoinLater(() => this.#join());
+  }
+
+  /** T4. @returns false when there is nobody to do it */
+  #passOn(): boolean {
+    const { onPassedOn } = this.#options;
+    if (onPassedOn === undefined) return false;
+    this.letGo();
+    onPassedOn();
+    return true;
   }
 
   #rejoinLater(rejoin: () => void): void {
@@ -178,6 +261,10 @@ export class TreeCarrier {
     logger.log("warn", `controller ${parent} cannot be joined: ${reason}; trying again`);
   }
 }
+
+type TreeClaim = Extract<TreeCommand, { kind: "tree-join" }>["claim"];
+type TreeJoined = Extract<TreeEffect, { kind: "tree-joined" }>;
+type TreeLeft = Extract<TreeEffect, { kind: "tree-left" }>;
 
 interface TreeEndOptions {
   readonly connect: ConnectEdge;
@@ -216,9 +303,10 @@ class TreeEnd {
     });
   }
 
-  join(scope: string, life: number): void {
+  join(scope: string, life: number, claim: TreeClaim): void {
     const { self: name, other: peer, side } = this.#options;
-    this.tell({ kind: "tree-join", scope, name, peer, side, life });
+    const shown = claim === undefined ? {} : { claim };
+    this.tell({ kind: "tree-join", scope, name, peer, side, life, ...shown });
   }
 
   tell(command: Command): void {
@@ -229,6 +317,11 @@ class TreeEnd {
   close(): Promise<void> {
     this.#isAbandoned = true;
     return this.#link.close();
+  }
+
+  letGo(): void {
+    this.#isAbandoned = true;
+    this.#link.letGo?.();
   }
 
   #onEffects(effects: readonly EdgeEffect[]): void {

@@ -165,7 +165,12 @@ class Allocator {
     }
     subnet ??= this.free(mask);
     if (subnet === undefined) {
-      this.fault(link, "NS_SUBNETS", "Ran out of subnets.", "Use larger netmasks on fewer links.");
+      this.fault(
+        link,
+        "NS_SUBNETS",
+        "Ran out of subnets.",
+        "Give links less room each: tb-set-netmask $LINK 255.255.255.248.",
+      );
       return;
     }
     this.reserve(subnet);
@@ -176,7 +181,12 @@ class Allocator {
       while (host < last && taken.has((subnet.base | host) >>> 0)) host += 1;
       if (host >= last) {
         const message = `Ran out of IP addresses in subnet ${numberToAddress(subnet.base)}.`;
-        this.fault(link, "NS_HOSTS", message, "Give the LAN a larger netmask: tb-set-netmask.");
+        this.fault(
+          link,
+          "NS_HOSTS",
+          message,
+          "Give the LAN more room: tb-set-netmask $LAN 255.255.0.0.",
+        );
         this.assigned.set(member, ranOut);
         continue;
       }
@@ -245,6 +255,12 @@ function reserveAll(allocator: Allocator, links: readonly LinkObject[]): void {
   }
 }
 
+/** Whether the kernel of a node sends from and to it over a link. An absent one is as good. */
+function isOfHost(address: string): boolean {
+  const [first = ""] = address.split(".");
+  return first !== "127" && !(Number(first) >= 224);
+}
+
 /**
  * The host part of every address must be neither all zeros nor all ones, and its own: the old
  * system does not look for the last. [EMULAB-NS 11.6]
@@ -264,6 +280,12 @@ function check(allocator: Allocator, link: LinkObject, compat: boolean): void {
         `[check-ip-mask] IP address ${address} with netmask ${link.netmask} has either all '0's ` +
         "(reserved) or all '1's (broadcast) in the host portion of the address.";
       allocator.fault(link, "NS_HOST_PART", message, `Choose another address on ${link.name}.`);
+    }
+    if (!compat && address !== ranOut && !isOfHost(address)) {
+      const message = `${address} of ${member.node.name} is an address that no host has on a link`;
+      const hint =
+        "Choose one that is neither loopback (127) nor multicast or beyond (224 to 255).";
+      allocator.fault(link, "NS_NO_HOST", message, hint);
     }
     const other = compat ? undefined : seen.get(address);
     if (other !== undefined && address !== "" && address !== ranOut) {

@@ -15,7 +15,7 @@ import type {
   ProgramObject,
   QueueObject,
 } from "./objects.ts";
-import { parseBandwidth, parseRelativeTime } from "./units.ts";
+import { parseBandwidth, parseDelay, parseRelativeTime } from "./units.ts";
 
 /** An event without its time and place. */
 export interface EventPlan {
@@ -130,7 +130,8 @@ const linkEvents: Simple = {
 };
 const linkModifiers = ["bandwidth", "delay", "plr", "trace"];
 
-function linkEvent({ context, words }: EventCall, self: LinkObject): EventPlan {
+function linkEvent(call: EventCall, self: LinkObject): EventPlan {
+  const { context, words } = call;
   const base = { vnode: "", vname: self.name, objectType: "LINK" };
   self.mustDelay = true;
   switch (word(words, 1)) {
@@ -145,6 +146,7 @@ function linkEvent({ context, words }: EventCall, self: LinkObject): EventPlan {
       if (/[A-Za-z]/.test(word(words, 2))) {
         // The value goes through as it stands; one without a unit is milliseconds to its reader.
         checkedDelay(context, word(words, 2));
+        warnOfUnit(call, word(words, 2));
       }
       return { ...base, eventType: "MODIFY", args: `DELAY=${word(words, 2)}` };
     case "plr": {
@@ -175,6 +177,16 @@ function checkedDelay(context: NsContext, text: string): void {
     if (!(error instanceof NsFault)) throw error;
     throw new NsFault(error.code, error.message, { ...error.details, within: text });
   }
+}
+
+/** [EMULAB-NS 7] Who obeys reads milliseconds and passes over what stands behind the number. */
+function warnOfUnit({ context, words, site }: EventCall, text: string): void {
+  const meant = parseDelay(text);
+  const ms = Number.parseFloat(text);
+  if (!meant.ok || text.endsWith("ms") || meant.value === ms) return;
+  const message = `this event makes the delay ${ms} ms, and not ${text}: events pass over units`;
+  const hint = `Write $${words[0]} delay ${meant.value}ms, or ${ms}ms if that is meant.`;
+  context.warn(site, "NS_EVENT_DELAY_UNIT", message, { within: text, hint });
 }
 
 function traceEvent(words: readonly string[], vname: string): EventPlan {

@@ -123,7 +123,7 @@ function routeTarget(call: Call<NodeObject>): NodeObject | LinkObject | LinkHand
 }
 
 function addRoute(call: Call<NodeObject>): string {
-  const { context, argv, self } = call;
+  const { context, argv, self, site } = call;
   const dst = routeTarget(call);
   const nexthop = context.find(word(argv, 3), ["node"]);
   if (nexthop === undefined) throw context.notA("add-route", word(argv, 3), 3, "a node");
@@ -132,7 +132,7 @@ function addRoute(call: Call<NodeObject>): string {
     const message = `[add-route] ${nexthop.name} is not directly connected to ${self.name}`;
     throw new NsFault("NS_ROUTE", message, { word: 3 });
   }
-  self.routes.push({ dst, nexthop });
+  self.routes.push({ dst, nexthop, offset: context.offsetOf(site) });
   return "";
 }
 

@@ -37,7 +37,13 @@ export interface NodeObject extends Named {
   readonly extra: Map<string, string>;
   topography: TopographyObject | undefined;
   readonly location: Map<string, string>;
-  readonly routes: { dst: NodeObject | LinkObject | LinkHandle; nexthop: NodeObject }[];
+  readonly routes: RouteRecord[];
+}
+
+export interface RouteRecord {
+  readonly dst: NodeObject | LinkObject | LinkHandle;
+  readonly nexthop: NodeObject;
+  readonly offset: number;
 }
 
 /** Values of one direction, as the text of the tables. */

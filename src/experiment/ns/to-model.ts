@@ -4,6 +4,7 @@
 import type {
   Experiment,
   ExperimentNode,
+  GivenRoute,
   Link,
   LinkShape,
   PlannedEvent,
@@ -42,6 +43,7 @@ export function toModel(context: NsContext, facts: ModelFacts): Experiment {
   const event = (record: EventRecord): PlannedEvent => toEvent(record, at);
   const { linktestLevel } = context.settings;
   const traffic = context.all("agent").flatMap((agent) => toTraffic(agent, facts, at));
+  const routes = context.all("node").flatMap((node) => toRoutes(node, at));
   return {
     pid: facts.pid,
     eid: facts.eid,
@@ -61,6 +63,7 @@ export function toModel(context: NsContext, facts: ModelFacts): Experiment {
       .all("group")
       .map(({ name, members }) => ({ name, members: members.map((member) => member.name) })),
     ...(traffic.length === 0 ? {} : { traffic }),
+    ...(routes.length === 0 ? {} : { routes }),
     syncServer: facts.syncServer,
     ...(linktestLevel === undefined ? {} : { linktestLevel }),
     simulator: context.simulator?.name ?? "ns",
@@ -115,6 +118,18 @@ function trafficEnd(agent: AgentObject, { plan }: ModelFacts): TrafficEnd | unde
   const member = node.ports[0]?.link.members.find((one) => one.node === node);
   const address = member === undefined ? "" : plan.of(member);
   return { name: trafficName(agent), node: node.name, port, address };
+}
+
+function toRoutes({ name, routes }: NodeObject, at: Locate): GivenRoute[] {
+  return routes.map(({ dst, nexthop, offset }) => {
+    const to =
+      dst.kind === "node"
+        ? { node: dst.name }
+        : dst.kind === "link"
+          ? { link: dst.name }
+          : { link: dst.link.name, node: dst.member.node.name };
+    return { node: name, to, by: nexthop.name, at: at(offset) };
+  });
 }
 
 /** A queue that the file changed; the others are left to the link. */

@@ -28,9 +28,14 @@ export function assignAddresses(
     draftOf.set(link, draft);
   }
   const plan = planAddresses([...draftOf.keys()], "stable", catalogue, false);
+  const full = new Set(
+    plan.faults.flatMap(({ code, link }) => (code === "NS_HOSTS" ? [link] : [])),
+  );
   for (const { link, severity, code, message } of plan.faults) {
     const at = draftOf.get(link)?.at;
     if (at === undefined) continue;
+    // The old parser goes on with an address that is none, and finds fault with it.
+    if (code === "NS_HOST_PART" && full.has(link)) continue;
     const finding = {
       severity,
       code: code.replace(/^NS_/, "YAML_"),
@@ -57,10 +62,11 @@ function plainly(message: string): string {
 }
 
 const hints: Readonly<Record<string, string>> = {
-  NS_SUBNETS: "Use longer netmasks, or write the addresses.",
-  NS_HOSTS: "Give the LAN a shorter netmask, such as 255.255.0.0.",
+  NS_SUBNETS: "Give links less room each: netmask: 255.255.255.248. Or write the addresses.",
+  NS_HOSTS: "Give the LAN more room: netmask: 255.255.0.0.",
   NS_REMOTE_LAN: "Write the addresses if the nodes have some on this LAN.",
   NS_HOST_PART: "Write another address.",
+  NS_NO_HOST: "Write one that is neither loopback (127) nor multicast or beyond (224 to 255).",
   NS_SAME_ADDRESS: "Give one of them another address, or leave it out.",
 };
 

@@ -20,16 +20,26 @@ export interface SayablePart {
 }
 
 export function sayableInYaml(experiment: Experiment): SayablePart {
-  const { nodes, links, traffic = [], groups, events, sequences, timelines } = experiment;
+  const {
+    nodes,
+    links,
+    traffic = [],
+    routes = [],
+    groups,
+    events,
+    sequences,
+    timelines,
+  } = experiment;
   const lost = [
     ...nodes.flatMap(lostOfNode),
     ...links.flatMap(lostOfLink),
     ...traffic.map(({ name, at }) => lostThing(at, `the generated traffic of ${name}`)),
+    ...routes.map(({ node, at }) => lostThing(at, `a route of ${node}`)),
     ...sequences.flatMap(lostOfSequence),
   ];
   const gone = goneWith(new Set(traffic.map(({ name }) => name)), groups);
   const isKept = ({ object }: PlannedEvent): boolean => !gone.has(object);
-  const { traffic: _traffic, ...rest } = experiment;
+  const { traffic: _traffic, routes: _routes, ...rest } = experiment;
   return {
     lost,
     experiment: {

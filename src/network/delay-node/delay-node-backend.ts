@@ -12,6 +12,7 @@ import { Random } from "../../core/random.ts";
 import type { Clock } from "../../host/clock.ts";
 import { readDeviceDrops } from "../../host/kernel-drops.ts";
 import {
+  type GrownLink,
   type LinkEnd,
   type LinkEnds,
   type NamespaceCommands,
@@ -20,14 +21,18 @@ import {
 } from "../link-backend.ts";
 import type { ShaperHealth } from "../link-report.ts";
 import { type DirectionPlace, type DirectionUpdate, LinkTable } from "../link-table.ts";
+import { macNumber } from "../mac.ts";
 import type { Capacity, LinkChange, ShapedLink } from "../model.ts";
 import { networkLimits } from "../network-limits.ts";
 import { addToTable, type ShapedLinks } from "../shaped-links.ts";
+import type { LanHolds } from "../shaper/segment.ts";
 import { DelayNodeTracer } from "./delay-node-tracer.ts";
 import type {
   DirectionCounts,
   MemberOrder,
   Pace,
+  PathMeasure,
+  PathPeer,
   SegmentOrder,
   ShaperReport,
 } from "./shaper-messages.ts";
@@ -47,6 +52,9 @@ const underlayMtu = 9_000;
 const firstPort = 4_789;
 /** Bits per second of links that one thread is given before another one is started. */
 const threadBps = 600_000_000;
+/** The thread that has the links with an end elsewhere, and its socket in the process. */
+const pathThread = 0;
+const givenDescriptor = 3;
 /** For all threads to have heard of a change before its instant. */
 const togetherUs = 1_000;
 
@@ -60,6 +68,25 @@ export interface DelayNodeOptions {
   /** Left out: as many as the links need, up to one less than there are processors. */
   readonly threads?: number;
   readonly onReport?: (report: ShaperReport) => void;
+  /** Left out, all ends of links are on this machine. */
+  readonly paths?: DelayNodePaths;
+}
+
+/** The ways to the delay nodes of other machines, which have the other ends of some links. */
+export interface DelayNodePaths {
+  /** Of a UDP socket of this machine's network, bound; of this process, and not read by it. */
+  readonly descriptor: number;
+  readonly peers: readonly PathPeer[];
+  /** Links and LANs with an end on another machine -> all ends, in the order of members. */
+  readonly crossing: ReadonlyMap<string, readonly CrossingEnd[]>;
+}
+
+export interface CrossingEnd {
+  /** Unique in the whole run. */
+  readonly slot: number;
+  readonly mac: string;
+  /** Its place among `peers`; -1: it is here. */
+  readonly peer: number;
 }
 
 export class DelayNodeBackend implements ShapedLinks {
@@ -111,6 +138,41 @@ export class DelayNodeBackend implements ShapedLinks {
       await shaper.ask(thread, { kind: "add", segments: orders });
     }
     await this.#options.commands.ip(this.#options.commands.hub, lines);
+  }
+
+  async grow(links: readonly GrownLink[], plans: ReadonlyMap<string, ShapedLink>): Promise<void> {
+    const asked = links.map(({ name }) => plans.get(name) ?? noLink(name));
+    const before = new Map(links.map(({ name }) => [name, this.#loadOf(name)]));
+    const changed = this.table.grow(asked);
+    if ("problem" in changed) throw new NetworkError(changed.problem);
+    const lines: string[] = [];
+    for (const link of links) {
+      const { name, kept } = link;
+      const thread = this.#threadOf.get(name) ?? noLink(name);
+      const members = this.#segment(link).members.slice(kept);
+      await this.#running().ask(thread, { kind: "grow", link: name, members });
+      const more = this.#loadOf(name) - (before.get(name) ?? 0);
+      this.#loads[thread] = (this.#loads[thread] ?? 0) + more;
+      lines.push(...link.ends.slice(kept).map((end) => deviceLine(end, thread)));
+    }
+    const keptOf = new Map(links.map(({ name, kept }) => [name, kept]));
+    const others = changed.filter(({ link, member }) => member < (keptOf.get(link) ?? 0));
+    if (others.length > 0) await this.#tell(others, 0);
+    await this.#options.commands.ip(this.#options.commands.hub, lines);
+  }
+
+  /** What lies between this machine and another one. @throws NetworkError */
+  async measure(peer: number): Promise<PathMeasure> {
+    const { path } = await this.#running().ask(pathThread, { kind: "measure", peer });
+    if (path === undefined) throw new NetworkError("the delay node does not say what it measured");
+    return path;
+  }
+
+  /** What frames of a LAN wait that has members on other machines. @throws NetworkError */
+  async hold(link: string, holds: LanHolds): Promise<void> {
+    await this.#running().ask(this.#threadOf.get(link) ?? noLink(link), {
+      ...{ kind: "hold", link, holds },
+    });
   }
 
   async detach(links: readonly LinkEnds[]): Promise<void> {
@@ -185,7 +247,7 @@ export class DelayNodeBackend implements ShapedLinks {
   }
 
   async #start(links: readonly ShapedLink[]): Promise<ShaperProcess> {
-    const { commands, clock, pace = "nap", onReport } = this.#options;
+    const { commands, clock, pace = "nap", onReport, paths } = this.#options;
     const { hub } = commands;
     const threads = this.#options.threads ?? threadsFor(links);
     this.#loads = Array.from({ length: threads }, () => 0);
@@ -193,7 +255,8 @@ export class DelayNodeBackend implements ShapedLinks {
       clock,
       threads,
       pace,
-      spawn: (argv): ChildProcess => commands.spawn(hub, ["unshare", "--net", "--", ...argv]),
+      spawn: (argv): ChildProcess =>
+        commands.spawn(hub, ["unshare", "--net", "--", ...argv], paths?.descriptor),
       ...(onReport === undefined ? {} : { onReport }),
       onTraceEnded: (report) => this.tracer.ended(report),
     });
@@ -224,6 +287,10 @@ export class DelayNodeBackend implements ShapedLinks {
         port: firstPort + thread,
       });
     }
+    if (paths !== undefined) {
+      const { peers } = paths;
+      await shaper.ask(pathThread, { kind: "open-path", descriptor: givenDescriptor, peers });
+    }
     return shaper;
   }
 
@@ -253,7 +320,8 @@ export class DelayNodeBackend implements ShapedLinks {
   }
 
   #assign({ name, members }: ShapedLink): number {
-    const lightest = this.#loads.indexOf(Math.min(...this.#loads));
+    const isCrossing = this.#options.paths?.crossing.has(name) === true;
+    const lightest = isCrossing ? pathThread : this.#loads.indexOf(Math.min(...this.#loads));
     const load = this.#loads[lightest] ?? 0;
     this.#loads[lightest] = load + loadOfAll(members);
     this.#threadOf.set(name, lightest);
@@ -271,12 +339,22 @@ export class DelayNodeBackend implements ShapedLinks {
       return state;
     };
     const kind = this.table.link(name)?.kind ?? "lan";
+    const crossing = this.#options.paths?.crossing.get(name);
+    if (crossing !== undefined) {
+      const members = crossing.map(({ slot, peer, mac }, member) => ({
+        ...{ vni: vniOf({ slot }), address: macNumber(mac) },
+        ...{ up: stateOf({ link: name, member, way: "up" }) },
+        ...(kind === "lan" ? { down: stateOf({ link: name, member, way: "down" }) } : {}),
+        ...(peer < 0 ? {} : { peer }),
+      }));
+      return { link: name, kind, seed: this.#random.next(), members };
+    }
     return {
       link: name,
       kind,
       seed: this.#random.next(),
       members: ends.map((end, member) => ({
-        vni: vniOf(end),
+        ...{ vni: vniOf(end), address: macNumber(end.mac) },
         up: stateOf({ link: name, member, way: "up" }),
         ...(kind === "lan" ? { down: stateOf({ link: name, member, way: "down" }) } : {}),
       })),
@@ -289,7 +367,7 @@ function noLink(link: string): never {
 }
 
 /** 0 is a number like any other, but some tools take it for none. */
-const vniOf = ({ slot }: LinkEnd): number => slot + 1;
+const vniOf = ({ slot }: Pick<LinkEnd, "slot">): number => slot + 1;
 
 const loadOf = ({ bandwidthBps }: { readonly bandwidthBps: number }): number =>
   bandwidthBps === 0 ? threadBps / 4 : bandwidthBps;

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Traces of the links of a delay node, as whoever wants them sees them.
 
-import { NetworkError } from "../link-backend.ts";
-import type { LinkTrace, LinkTracer, TraceCounts, TraceOrder } from "../link-tracer.ts";
+import {
+  type LinkTrace,
+  type LinkTracer,
+  type TraceCounts,
+  type TraceOrder,
+  tooManyTraces,
+} from "../link-tracer.ts";
 import { networkLimits } from "../network-limits.ts";
 import type { ShaperAnswer, ShaperOrder, TraceEndReport } from "./shaper-messages.ts";
 
@@ -33,10 +38,7 @@ export class DelayNodeTracer implements LinkTracer {
   async begin(order: TraceOrder): Promise<LinkTrace> {
     const { ask, threadOf, tracesMax = networkLimits.tracesMax } = this.#options;
     if (this.#open.size >= tracesMax) {
-      throw new NetworkError(
-        `${tracesMax} traces and captures are open, and a run may have no more (tracesMax); ` +
-          "end one of them",
-      );
+      throw tooManyTraces(tracesMax);
     }
     const thread = threadOf(order.link);
     this.#last += 1;
@@ -62,8 +64,9 @@ export class DelayNodeTracer implements LinkTracer {
   }
 
   /** One that has had all that it was to have. */
-  ended({ trace, counts = nothing }: TraceEndReport): void {
-    this.#open.get(trace)?.ended.resolve(counts);
+  ended({ trace, counts = nothing, error }: TraceEndReport): void {
+    const all = error === undefined ? counts : { ...counts, problem: error };
+    this.#open.get(trace)?.ended.resolve(all);
     this.#open.delete(trace);
   }
 

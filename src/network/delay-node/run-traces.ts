@@ -2,7 +2,8 @@
 // Traces in the process of the delay node, between Muster, which asks for them, and the threads,
 // which see the packets: opens a file before its thread hears of it, and answers for what has to do
 // with files when that is done.
-import type { TraceCounts } from "../link-tracer.ts";
+import { problemOf, type TraceCounts } from "../link-tracer.ts";
+import { TraceFile } from "../trace-files.ts";
 import type {
   ShaperAnswer,
   ShaperOrder,
@@ -10,7 +11,6 @@ import type {
   ShaperSays,
   ThreadSays,
 } from "./shaper-messages.ts";
-import { TraceFile } from "./trace-files.ts";
 
 type FileOrder = Extract<ShaperOrder, { kind: "trace-roll" | "trace-end" }>;
 
@@ -49,7 +49,7 @@ export class RunTraces {
         this.#traces.set(order.trace, { thread, file, hasEnded: false });
         this.#send(request);
       },
-      (error: unknown) => this.#say({ kind: "answer", id, error: messageOf(error) }),
+      (error: unknown) => this.#say({ kind: "answer", id, error: problemOf(error) }),
     );
   }
 
@@ -90,7 +90,7 @@ export class RunTraces {
       this.#say({ kind: "trace-ended", trace: id, counts: await trace.file.end() });
     } catch (error) {
       const { counts } = trace.file;
-      this.#say({ kind: "trace-ended", trace: id, counts, error: messageOf(error) });
+      this.#say({ kind: "trace-ended", trace: id, counts, error: problemOf(error) });
     }
   }
 
@@ -105,11 +105,7 @@ export class RunTraces {
       } else await trace?.file.roll(order.to);
       this.#say(traced === undefined ? answer : { ...answer, traced });
     } catch (error) {
-      this.#say({ ...answer, error: messageOf(error) });
+      this.#say({ ...answer, error: problemOf(error) });
     }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@
 import type { TraceCounts, TraceOrder } from "../link-tracer.ts";
 import type { DirectionState } from "../model.ts";
 import type { PipeCounts } from "../shaper/pipe.ts";
+import type { LanHolds } from "../shaper/segment.ts";
 
 export interface SegmentOrder {
   readonly link: string;
@@ -15,6 +16,10 @@ export interface SegmentOrder {
 
 export interface MemberOrder {
   readonly vni: number;
+  /** The peer whose machine this end is on; left out: here. */
+  readonly peer?: number;
+  /** Of its interface, as a number. */
+  readonly address: number;
   readonly up: DirectionState;
   readonly down?: DirectionState;
 }
@@ -34,7 +39,15 @@ export type ShaperOrder =
       readonly peerAddress: string;
       readonly port: number;
     }
+  /** The socket that the process was given, for links with an end on other machines. */
+  | { readonly kind: "open-path"; readonly descriptor: number; readonly peers: readonly PathPeer[] }
+  /** Is answered with `path`. */
+  | { readonly kind: "measure"; readonly peer: number }
+  /** Of a LAN with members on other machines. */
+  | { readonly kind: "hold"; readonly link: string; readonly holds: LanHolds }
   | { readonly kind: "add"; readonly segments: readonly SegmentOrder[] }
+  /** Members join a LAN, behind those that are there. */
+  | { readonly kind: "grow"; readonly link: string; readonly members: readonly MemberOrder[] }
   | { readonly kind: "remove"; readonly links: readonly string[] }
   | {
       readonly kind: "change";
@@ -49,6 +62,20 @@ export type ShaperOrder =
   | { readonly kind: "trace-roll"; readonly trace: number; readonly to: string }
   | { readonly kind: "trace-end"; readonly trace: number }
   | { readonly kind: "lost" };
+
+/** The delay node of another machine. */
+export interface PathPeer {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What a packet of a link finds between two machines. */
+export interface PathMeasure {
+  /** One way: half of the shortest of many round trips. */
+  readonly delayUs: number;
+  /** What the fastest of some trains of packets came at; layer 2. */
+  readonly bandwidthBps: number;
+}
 
 export interface ShaperRequest {
   readonly id: number;
@@ -71,6 +98,7 @@ export interface ShaperAnswer {
   /** When the change took effect. */
   readonly atUs?: number;
   readonly counts?: readonly DirectionCounts[];
+  readonly path?: PathMeasure;
   /** Of a trace that has ended. */
   readonly traced?: TraceCounts;
   /** Packets that the kernel had no room for at this thread's sockets, since the start. */
@@ -99,12 +127,14 @@ export interface ShaperReport {
   readonly thread: number;
   readonly atUs: number;
   readonly packets: number;
-  /** How late packets were sent: the latest, and the mean. */
+  /** How late packets were sent at most (`ShaperHealth`): the latest, and the mean. */
   readonly lagMaxUs: number;
   readonly lagMeanUs: number;
   /** When the latest one was due. */
   readonly lagMaxAtUs: number;
-  /** Packets that were sent later than `lagWarnUs`. */
+  /** For how long it did not look while packets came: so far off may be when they are said to. */
+  readonly unseenMaxUs: number;
+  /** Packets that may have been sent later than `lagWarnUs`. */
   readonly late: number;
   /** What came from no link of the run. */
   readonly strange: number;

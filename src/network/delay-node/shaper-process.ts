@@ -125,6 +125,7 @@ export class ShaperProcess {
     const request: ShaperRequest = { id, thread, order };
     const waitMs =
       networkTimes.answerMs +
+      (order.kind === "measure" ? networkTimes.measureMs : 0) +
       (order.kind === "change" ? Math.max(0, order.atUs - this.#clock.nowUs()) / 1_000 : 0);
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(waitMs, () => {

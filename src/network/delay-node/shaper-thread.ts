@@ -14,12 +14,16 @@ import { readSocketDrops } from "../../host/kernel-drops.ts";
 import type { TraceOrder, TraceWay } from "../link-tracer.ts";
 import { unshaped } from "../model.ts";
 import { networkTimes } from "../network-limits.ts";
+import { PacketTrace } from "../packet-trace.ts";
 import { Backlog } from "../shaper/backlog.ts";
 import { Segment } from "../shaper/segment.ts";
 import { type HeapItem, SegmentHeap } from "../shaper/segment-heap.ts";
+import { PathPort } from "./path-port.ts";
 import type {
   DirectionCounts,
+  MemberOrder,
   Pace,
+  PathMeasure,
   SegmentOrder,
   ShaperAnswer,
   ShaperOrder,
@@ -29,7 +33,6 @@ import type {
   ThreadSays,
   UpdateOrder,
 } from "./shaper-messages.ts";
-import { ThreadTrace } from "./thread-traces.ts";
 import { readVni, vxlanHeaderBytes, writeVni } from "./vxlan.ts";
 
 /** What arrives during a nap is stamped when it ends. */
@@ -40,6 +43,13 @@ const napUsMin = 60;
 const earlyUs = 20;
 /** Farther away than this a timer of the platform is exact enough to wait with. */
 const timerUsMin = 3_000;
+/**
+ * Who sleeps until a packet comes does not know how long it was kept from running after that. So
+ * for a while after the last one the thread wakes as often as that, and knows by when it should
+ * have.
+ */
+const dozeUs = 2_000;
+const restlessUs = 1_000_000;
 const warmUpPackets = 20_000;
 const receiveBufferBytes = 4 * 1024 * 1024;
 /** As many as the platform reads from a socket in one turn: with fewer, it has read all. */
@@ -49,9 +59,19 @@ const backlogBounds = { behindUs: 2_000, packetsMax: 16_384 };
 
 interface Link extends HeapItem {
   readonly segment: Segment;
-  readonly order: SegmentOrder;
+  /** With the members that have joined. */
+  order: SegmentOrder;
+  /** Of a link: the machine that one of its ends is on; most have both here. */
+  readonly peer: number | undefined;
   /** Most links have none. */
-  readonly traces: ThreadTrace[];
+  readonly traces: PacketTrace[];
+}
+
+interface End {
+  readonly link: Link;
+  readonly member: number;
+  /** The machine that it is on; undefined: this one. */
+  readonly peer: number | undefined;
 }
 
 type TraceChange = Extract<ShaperOrder, { kind: "trace-pause" | "trace-roll" | "trace-end" }>;
@@ -75,14 +95,16 @@ class ShaperThread {
   readonly #say: (what: ThreadSays, owned?: readonly ArrayBuffer[]) => void;
   readonly #links = new Map<string, Link>();
   /** By the number that packets of an end carry: its link, and which member of it. */
-  readonly #ends: ({ readonly link: Link; readonly member: number } | undefined)[] = [];
+  readonly #ends: (End | undefined)[] = [];
   readonly #heap = new SegmentHeap<Link>();
-  readonly #traces = new Map<number, { readonly link: Link; readonly trace: ThreadTrace }>();
+  readonly #traces = new Map<number, { readonly link: Link; readonly trace: PacketTrace }>();
   readonly #word = new Int32Array(new SharedArrayBuffer(4));
   /** In the order of their instants. */
   readonly #changes: Change[] = [];
   readonly #backlog = new Backlog<Arrival>(backlogBounds);
   #out: Socket | undefined;
+  /** To other machines. */
+  #path: PathPort | undefined;
   #socket: Socket | undefined;
   #lastUs = 0;
   /** Packets that were read since the last turn, and when the last one was. */
@@ -91,11 +113,14 @@ class ShaperThread {
   /** Before the platform last looked for packets. */
   #lookUs = -Infinity;
   #isTurning = false;
+  /** When it was to wake by itself, while it sleeps. */
+  #wakeUs = Infinity;
   #cancelTimer: () => void = () => undefined;
   #packets = 0;
   #lagSumUs = 0;
   #lagMaxUs = 0;
   #lagMaxAtUs = 0;
+  #unseenMaxUs = 0;
   #late = 0;
   #strange = 0;
   #unsent = 0;
@@ -118,8 +143,21 @@ class ShaperThread {
         case "open":
           await this.#open(order);
           break;
+        case "open-path":
+          this.#path = new PathPort(order.peers, (peer, packet) => this.#arriveBy(peer, packet));
+          await this.#path.open(order.descriptor);
+          break;
+        case "measure":
+          this.#answer({ kind: "answer", id, path: await this.#measure(order.peer) });
+          return;
+        case "hold":
+          this.#links.get(order.link)?.segment.hold(order.holds);
+          break;
         case "add":
           for (const segment of order.segments) this.#add(segment);
+          break;
+        case "grow":
+          this.#grow(order.link, order.members);
           break;
         case "remove":
           for (const link of order.links) this.#remove(link);
@@ -131,6 +169,8 @@ class ShaperThread {
           this.#answer({ kind: "answer", id, counts: this.#count(order.link) });
           return;
         case "lost":
+          // Who asks what was lost looks at how it was, too.
+          this.#say(this.report());
           this.#answer({ kind: "answer", id, lost: this.#lost() });
           return;
         case "trace":
@@ -153,7 +193,7 @@ class ShaperThread {
   #trace(id: number, order: TraceOrder): void {
     const link = this.#links.get(order.link);
     if (link === undefined) throw new Error(`there is no link ${order.link}`);
-    const trace = new ThreadTrace({
+    const trace = new PacketTrace({
       ...{ id, order, frameAt: vxlanHeaderBytes },
       wallOffsetUs: this.#wallOffsetUs,
       send: (chunk) => this.#say({ kind: "traced", ...chunk }, [chunk.bytes.buffer]),
@@ -195,12 +235,13 @@ class ShaperThread {
       lagMaxUs: Math.round(this.#lagMaxUs),
       lagMeanUs: packets === 0 ? 0 : Math.round(this.#lagSumUs / packets),
       lagMaxAtUs: Math.round(this.#lagMaxAtUs),
+      unseenMaxUs: Math.ceil(this.#unseenMaxUs),
       late: this.#late,
       strange: this.#strange,
       unsent: this.#unsent,
     };
     this.#packets = this.#lagSumUs = this.#lagMaxUs = this.#lagMaxAtUs = this.#late = 0;
-    this.#strange = this.#unsent = 0;
+    this.#strange = this.#unsent = this.#unseenMaxUs = 0;
     return report;
   }
 
@@ -224,17 +265,41 @@ class ShaperThread {
   /** Packets since the start that the kernel had no room for, at the socket and when sending. */
   #lost(): number {
     const at = this.#socket?.address();
-    return this.#unsentAll + (at === undefined ? 0 : readSocketDrops(at));
+    return this.#unsentAll + this.#lostOnPath() + (at === undefined ? 0 : readSocketDrops(at));
+  }
+
+  #lostOnPath(): number {
+    return this.#path?.unsent ?? 0;
+  }
+
+  async #measure(peer: number): Promise<PathMeasure> {
+    if (this.#path === undefined) throw new Error("there is no way to other machines");
+    return await this.#path.measure(peer);
   }
 
   #add(order: SegmentOrder): void {
     if (this.#links.has(order.link)) throw new Error(`${order.link} is there already`);
     const { kind, members, seed } = order;
     const segment = new Segment({ kind, members, seed, frameAt: vxlanHeaderBytes });
-    const link: Link = { segment, order, traces: [], nextUs: Infinity, place: 0 };
+    // A LAN is shaped here and there, each member where it is.
+    const peer = kind === "lan" ? undefined : members.find((one) => one.peer !== undefined)?.peer;
+    const link: Link = { segment, order, peer, traces: [], nextUs: Infinity, place: 0 };
     this.#links.set(order.link, link);
     this.#heap.add(link);
-    for (const [member, { vni }] of members.entries()) this.#ends[vni] = { link, member };
+    for (const [member, { vni, peer: at }] of members.entries()) {
+      this.#ends[vni] = { link, member, peer: at };
+    }
+  }
+
+  #grow(name: string, more: readonly MemberOrder[]): void {
+    const link = this.#links.get(name);
+    if (link === undefined) throw new Error(`there is no link ${name}`);
+    const { members } = link.order;
+    link.segment.grow(more);
+    link.order = { ...link.order, members: [...members, ...more] };
+    for (const [index, { vni, peer }] of more.entries()) {
+      this.#ends[vni] = { link, member: members.length + index, peer };
+    }
   }
 
   /** With what is on its way in it; a change that is told for later finds it gone. */
@@ -254,7 +319,7 @@ class ShaperThread {
   #plan(change: Change): void {
     const index = this.#changes.findIndex(({ atUs }) => atUs > change.atUs);
     this.#changes.splice(index === -1 ? this.#changes.length : index, 0, change);
-    if (!this.#isTurning) this.#backlog.empty(systemClock.nowUs());
+    this.#awake(systemClock.nowUs());
     this.#turnSoon();
   }
 
@@ -281,14 +346,35 @@ class ShaperThread {
       this.#strange += 1;
       return;
     }
+    // Its link is shaped where its other end is.
+    if (end.link.peer !== undefined) {
+      if (end.peer === undefined) this.#path?.send(end.link.peer, packet);
+      return;
+    }
+    if (end.peer === undefined) this.#arriveAt(end, packet);
+    else this.#strange += 1;
+  }
+
+  /** Of a link whose other end is on that machine, or of a LAN with members there. */
+  #arriveBy(peer: number, packet: Uint8Array): void {
+    const end = this.#ends[readVni(packet)];
+    if (end === undefined || end.peer !== peer) this.#strange += 1;
+    else this.#arriveAt(end, packet);
+  }
+
+  #arriveAt({ link, member }: End, packet: Uint8Array): void {
     const nowUs = systemClock.nowUs();
-    // Who waited for packets was woken by the first one: so far there was none.
-    if (!this.#isTurning) this.#backlog.empty(nowUs);
+    this.#awake(nowUs);
     this.#arrived += 1;
     this.#arrivedUs = nowUs;
-    const arrival = { ...end, packet };
+    const arrival = { link, member, packet };
     if (!this.#backlog.hold(nowUs, arrival)) this.#pass(nowUs, arrival, nowUs);
     if (!this.#isTurning) this.#turnSoon();
+  }
+
+  /** Who slept was woken by the first packet: so far, or until it was to wake, there was none. */
+  #awake(nowUs: number): void {
+    if (!this.#isTurning) this.#backlog.empty(Math.min(nowUs, this.#wakeUs));
   }
 
   /** @param cameUs when the packet came, not after now */
@@ -299,7 +385,8 @@ class ShaperThread {
     const atUs = Math.max(cameUs, this.#lastUs);
     this.#lastUs = atUs;
     if (link.traces.length > 0) this.#note(link, member, "sent", { atUs: cameUs, packet });
-    link.segment.arrive(atUs, member, packet, nowUs);
+    const slackUs = Math.max(0, atUs - this.#backlog.emptyUs);
+    link.segment.arrive(atUs, member, packet, { atUs: nowUs, slackUs });
     // What nothing holds back goes at once.
     if (link.segment.nextUs <= atUs) this.#release(link, atUs, nowUs);
     this.#moved(link);
@@ -312,9 +399,10 @@ class ShaperThread {
     if (!isRead && !this.#backlog.isFull) return !this.#backlog.isHolding;
     if (this.#backlog.isHolding) {
       const nowUs = systemClock.nowUs();
-      this.#backlog.release(this.#arrivedUs, (cameUs, arrival) => {
+      const unseenUs = this.#backlog.release(this.#arrivedUs, (cameUs, arrival) => {
         this.#pass(cameUs, arrival, nowUs);
       });
+      this.#unseenMaxUs = Math.max(this.#unseenMaxUs, unseenUs);
     }
     this.#backlog.empty(this.#lookUs);
     return true;
@@ -322,20 +410,34 @@ class ShaperThread {
 
   #release(link: Link, untilUs: number, nowUs: number): void {
     const { members } = link.order;
-    link.segment.release(untilUs, (member, packet, outUs) => {
-      const vni = members[member]?.vni;
-      if (vni === undefined) return;
-      writeVni(packet, vni);
-      this.#out?.send(packet);
-      if (link.traces.length > 0) this.#note(link, member, "received", { atUs: nowUs, packet });
-      const lagUs = Math.max(0, nowUs - outUs);
-      this.#packets += 1;
-      this.#lagSumUs += lagUs;
-      if (lagUs > networkTimes.lagWarnUs) this.#late += 1;
-      if (lagUs <= this.#lagMaxUs) return;
-      this.#lagMaxUs = lagUs;
-      this.#lagMaxAtUs = outUs;
-    });
+    link.segment.release(
+      untilUs,
+      (member, packet, { sinceUs }) => {
+        const vni = members[member]?.vni;
+        if (vni === undefined) return;
+        writeVni(packet, vni);
+        this.#out?.send(packet);
+        if (link.traces.length > 0) this.#note(link, member, "received", { atUs: nowUs, packet });
+        this.#sent(sinceUs, nowUs);
+      },
+      // It carries the number of who sent it, as that machine hears it.
+      (peer, from, packet, { sinceUs }) => {
+        writeVni(packet, members[from]?.vni ?? 0);
+        this.#path?.send(peer, packet);
+        this.#sent(sinceUs, nowUs);
+      },
+    );
+  }
+
+  /** @param sinceUs when it may have been due at the soonest: also how long it lay unread counts */
+  #sent(sinceUs: number, nowUs: number): void {
+    const lagUs = Math.max(0, nowUs - sinceUs);
+    this.#packets += 1;
+    this.#lagSumUs += lagUs;
+    if (lagUs > networkTimes.lagWarnUs) this.#late += 1;
+    if (lagUs <= this.#lagMaxUs) return;
+    this.#lagMaxUs = lagUs;
+    this.#lagMaxAtUs = sinceUs;
   }
 
   #note(
@@ -365,15 +467,18 @@ class ShaperThread {
       this.#turnAgain();
       return;
     }
+    // What came since it looked is not read yet, and had come before a change of now (D1). A turn
+    // may be held up anywhere: were what follows taken to come after it, that would be a burst
+    // (D2).
+    this.#applyChanges(this.#lookUs);
+    this.#lastUs = Math.max(this.#lastUs, this.#lookUs);
     let nowUs = systemClock.nowUs();
-    this.#applyChanges(nowUs);
     for (let next = this.#heap.first; next !== undefined; next = this.#heap.first) {
       if (next.nextUs > nowUs + earlyUs) break;
       this.#release(next, Math.max(nowUs, next.nextUs), nowUs);
       this.#moved(next);
       nowUs = systemClock.nowUs();
     }
-    this.#lastUs = Math.max(this.#lastUs, nowUs);
     const dueUs = Math.min(
       this.#heap.first?.nextUs ?? Infinity,
       this.#changes[0]?.atUs ?? Infinity,
@@ -381,21 +486,33 @@ class ShaperThread {
     const waitUs = dueUs - nowUs;
     // Who sleeps in the kernel does not know how long it slept, and how long it was kept from
     // running: while packets come, the thread looks for them by itself (D2).
-    if (waitUs > timerUsMin && this.#lookUs - this.#arrivedUs > timerUsMin) {
-      this.#isTurning = false;
-      if (waitUs === Infinity) return;
-      const waitMs = Math.min(Math.floor((waitUs - timerUsMin / 2) / 1_000), 2 ** 31 - 1);
-      this.#cancelTimer = systemClock.after(waitMs, () => {
-        // What had come before would have woken it.
-        this.#backlog.empty(nowUs + waitMs * 1_000);
-        this.#turnSoon();
-      });
+    if (waitUs > timerUsMin && this.#silentUs > timerUsMin) {
+      this.#sleep(nowUs, waitUs);
       return;
     }
     if (this.#pace === "nap" && waitUs > napUsMin) {
       Atomics.wait(this.#word, 0, 0, (Math.min(waitUs, napUsMax) - napUsMin) / 1_000);
     }
     this.#turnAgain();
+  }
+
+  get #silentUs(): number {
+    return this.#lookUs - this.#arrivedUs;
+  }
+
+  /** Until a packet comes, or a little before there is something to do. */
+  #sleep(nowUs: number, waitUs: number): void {
+    this.#isTurning = false;
+    const mostUs = this.#silentUs < restlessUs ? dozeUs : Infinity;
+    const sleepUs = Math.min(waitUs - timerUsMin / 2, mostUs);
+    this.#wakeUs = Infinity;
+    if (sleepUs === Infinity) return;
+    const sleepMs = Math.min(Math.floor(sleepUs / 1_000), 2 ** 31 - 1);
+    this.#wakeUs = nowUs + sleepMs * 1_000;
+    this.#cancelTimer = systemClock.after(sleepMs, () => {
+      this.#awake(systemClock.nowUs());
+      this.#turnSoon();
+    });
   }
 
   /** Before the next turn the platform reads the socket. */

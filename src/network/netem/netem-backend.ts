@@ -5,6 +5,7 @@
 import { type Clock, sleep } from "../../host/clock.ts";
 import { readDeviceDrops } from "../../host/kernel-drops.ts";
 import {
+  type GrownLink,
   type LinkEnd,
   type LinkEnds,
   type NamespaceCommands,
@@ -18,6 +19,8 @@ import type { LinkChange, ShapedLink } from "../model.ts";
 import { addToTable, type ShapedLinks } from "../shaped-links.ts";
 import { formatDirection, netemCapacity, netemProblem } from "./netem-commands.ts";
 import { readNetemCounts } from "./netem-counts.ts";
+import { NetemTracer } from "./netem-tracer.ts";
+import { ReadyBatches } from "./ready-batches.ts";
 
 export interface NetemOptions {
   readonly commands: NamespaceCommands;
@@ -30,6 +33,12 @@ interface Device {
   readonly name: string;
 }
 
+/** Lines of one namespace. */
+interface Batch {
+  readonly namespace: NetNamespace;
+  readonly lines: string[];
+}
+
 export class NetemBackend implements ShapedLinks {
   readonly kind = "netem";
   readonly table: LinkTable = new LinkTable(netemCapacity);
@@ -37,13 +46,17 @@ export class NetemBackend implements ShapedLinks {
   readonly failed: Promise<string> = new Promise(() => undefined);
   readonly #commands: NamespaceCommands;
   readonly #clock: Clock;
+  readonly #ready: ReadyBatches;
   /** By link; member by member. */
   readonly #ends = new Map<string, LinkEnds>();
   #last: Promise<void> = Promise.resolve();
+  readonly tracer: NetemTracer;
 
   constructor({ commands, clock }: NetemOptions) {
+    this.tracer = new NetemTracer({ commands, clock, endOf: (...at) => this.#endOf(...at) });
     this.#commands = commands;
     this.#clock = clock;
+    this.#ready = new ReadyBatches(commands, clock);
   }
 
   async attach(links: readonly LinkEnds[], plans: ReadonlyMap<string, ShapedLink>): Promise<void> {
@@ -54,12 +67,22 @@ export class NetemBackend implements ShapedLinks {
       links.flatMap((link) => (this.#isLan(link.name) ? lanLines(link) : linkLines(link))),
     );
     const states = links.flatMap(({ name }) => this.table.states(name));
-    for (const { namespace, name } of states.map((update) => this.#device(update))) {
-      // Else losses and queues would be of bundles of packets.
-      const off = "tso off gso off gro off".split(" ");
-      await this.#commands.run(namespace, ["ethtool", "-K", name, ...off]);
-    }
-    await this.#apply(states);
+    await this.#unbundle(states);
+    await this.#apply(this.#batches(states));
+  }
+
+  async grow(links: readonly GrownLink[], plans: ReadonlyMap<string, ShapedLink>): Promise<void> {
+    const asked = links.flatMap(({ name }) => plans.get(name) ?? []);
+    const changed = this.table.grow(asked);
+    if ("problem" in changed) throw new NetworkError(changed.problem);
+    for (const link of links) this.#ends.set(link.name, link);
+    await this.#commands.ip(
+      this.#commands.hub,
+      links.flatMap((link) => portLines(bridgeName(link), link.ends.slice(link.kept))),
+    );
+    const keptOf = new Map(links.map(({ name, kept }) => [name, kept]));
+    await this.#unbundle(changed.filter(({ link, member }) => member >= (keptOf.get(link) ?? 0)));
+    await this.#apply(this.#batches(changed));
   }
 
   async detach(links: readonly LinkEnds[]): Promise<void> {
@@ -67,7 +90,9 @@ export class NetemBackend implements ShapedLinks {
     const isLan = new Set(names.filter((name) => this.#isLan(name)));
     // Changes that are on their way are for devices that are there.
     const work = this.#last.then(async () => {
+      await this.tracer.endTraces(names);
       this.table.remove(names);
+      await this.#ready.end(links.flatMap(({ ends }) => ends.map(({ namespace }) => namespace)));
       await removeInterfaces(
         this.#commands,
         links.flatMap(({ name, ends }) => (isLan.has(name) ? ends : ends.slice(0, 1))),
@@ -87,15 +112,25 @@ export class NetemBackend implements ShapedLinks {
     await this.setAt(changes, 0);
   }
 
+  /** What it starts waits for the next change in these places, whichever that is. */
+  prepare(changes: readonly LinkChange[]): void {
+    const planned = this.table.plan(changes);
+    if ("problem" in planned) return;
+    for (const update of planned) this.#ready.prepare(this.#device(update).namespace);
+  }
+
   async setAt(changes: readonly LinkChange[], atUs: number): Promise<number> {
     const planned = this.table.plan(changes);
     if ("problem" in planned) throw new NetworkError(planned.problem);
-    refuseWhatNetemCannot(planned);
+    const batches = this.#batches(planned);
     this.table.commit(planned);
+    const programs = batches.map((batch) => ({ batch, of: this.#ready.take(batch.namespace) }));
     const waitMs = (atUs - this.#clock.nowUs()) / 1_000;
     if (waitMs > 0) await sleep(this.#clock, waitMs);
     // Told one after the other, so that the kernel ends with what was asked for last.
-    const applied = this.#last.then(() => this.#apply(planned));
+    const applied = this.#last.then(async () => {
+      await Promise.all(programs.map(({ batch, of }) => of.run(batch.lines)));
+    });
     this.#last = applied.catch(() => undefined);
     await applied;
     return this.#clock.nowUs();
@@ -150,21 +185,36 @@ export class NetemBackend implements ShapedLinks {
     return [];
   }
 
-  async stop(): Promise<void> {}
+  async stop(): Promise<void> {
+    await Promise.all([this.#ready.stop(), this.tracer.stop()]);
+  }
 
-  /** One process for each namespace, all at once. */
-  async #apply(updates: readonly DirectionUpdate[]): Promise<void> {
+  /** What is to be done in each namespace. @throws NetworkError when netem cannot do it */
+  #batches(updates: readonly DirectionUpdate[]): readonly Batch[] {
     refuseWhatNetemCannot(updates);
-    const lines = new Map<number, { readonly namespace: NetNamespace; readonly lines: string[] }>();
+    const batches = new Map<number, Batch>();
     for (const update of updates) {
       const { namespace, name } = this.#device(update);
-      const batch = lines.get(namespace.pid) ?? { namespace, lines: [] };
-      lines.set(namespace.pid, batch);
+      const batch = batches.get(namespace.pid) ?? { namespace, lines: [] };
+      batches.set(namespace.pid, batch);
       batch.lines.push(...formatDirection(name, update.state));
     }
+    return [...batches.values()];
+  }
+
+  /** Else losses and queues would be of bundles of packets. */
+  async #unbundle(updates: readonly DirectionUpdate[]): Promise<void> {
+    for (const { namespace, name } of updates.map((update) => this.#device(update))) {
+      const off = "tso off gso off gro off".split(" ");
+      await this.#commands.run(namespace, ["ethtool", "-K", name, ...off]);
+    }
+  }
+
+  /** One process for each namespace, all at once. */
+  async #apply(batches: readonly Batch[]): Promise<void> {
     await Promise.all(
-      [...lines.values()].map(({ namespace, lines: batch }) =>
-        this.#commands.run(namespace, ["tc", "-batch", "-"], `${batch.join("\n")}\n`),
+      batches.map(({ namespace, lines }) =>
+        this.#commands.run(namespace, ["tc", "-batch", "-"], `${lines.join("\n")}\n`),
       ),
     );
   }
@@ -173,9 +223,14 @@ export class NetemBackend implements ShapedLinks {
     return this.table.link(name)?.kind === "lan";
   }
 
-  #device({ link, member, way }: DirectionUpdate): Device {
+  #endOf(link: string, member: number): LinkEnd {
     const end = this.#ends.get(link)?.ends[member];
     if (end === undefined) throw new NetworkError(`link ${link} has no end ${member}`);
+    return end;
+  }
+
+  #device({ link, member, way }: DirectionUpdate): Device {
+    const end = this.#endOf(link, member);
     return way === "up"
       ? { namespace: end.namespace, name: end.interfaceName }
       : { namespace: this.#commands.hub, name: portName(end) };
@@ -204,14 +259,17 @@ function linkLines({ name, ends }: LinkEnds): readonly string[] {
 const bridgeName = ({ ends }: LinkEnds): string => `lan${ends[0]?.slot ?? 0}`;
 
 function lanLines(link: LinkEnds): readonly string[] {
-  const { ends } = link;
   const bridge = bridgeName(link);
   return [
     `link add name ${bridge} type bridge`,
     `link set ${bridge} up`,
-    ...ends.flatMap((end) => [
-      `link add ${deviceWords(end)} type veth peer name ${portName(end)} mtu ${end.mtu}`,
-      `link set ${portName(end)} master ${bridge} up`,
-    ]),
+    ...portLines(bridge, link.ends),
   ];
+}
+
+function portLines(bridge: string, ends: readonly LinkEnd[]): readonly string[] {
+  return ends.flatMap((end) => [
+    `link add ${deviceWords(end)} type veth peer name ${portName(end)} mtu ${end.mtu}`,
+    `link set ${portName(end)} master ${bridge} up`,
+  ]);
 }

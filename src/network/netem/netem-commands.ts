@@ -20,7 +20,7 @@ const packetsMax = networkLimits.inFlightBytesMax / 64;
 const burstBytesMin = 3_028;
 const burstSeconds = 0.0025;
 const burstMax = 100_000;
-/** With a rate netem keeps the order of packets, however their delays vary. */
+/** With a rate netem keeps the order of packets, however their delays vary and are changed. */
 const orderingRate = "100gbit";
 
 /** @returns why the kernel cannot do what is asked, though the model can. */
@@ -44,7 +44,7 @@ export function formatDirection(
     `loss random ${percent(isUp ? loss : 1)}`,
     ...(duplicate === 0 ? [] : [`duplicate ${percent(duplicate)}`]),
     ...(reorder === 0 ? [] : [`reorder ${percent(reorder)}`]),
-    ...(jitterUs === 0 ? [] : [`rate ${orderingRate}`]),
+    `rate ${orderingRate}`,
   ];
   // What tbf itself may hold counts for nothing: its queue is replaced.
   const bytes = Math.max(burst, queueBytes(queue));

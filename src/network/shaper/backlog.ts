@@ -33,6 +33,11 @@ export class Backlog<Packet> {
     return this.#held.length >= this.#bounds.packetsMax;
   }
 
+  /** When the socket was last seen empty: what is read came later. */
+  get emptyUs(): number {
+    return this.#emptyUs;
+  }
+
   /** Nothing was there to be read at this instant. */
   empty(nowUs: number): void {
     this.#emptyUs = Math.max(this.#emptyUs, nowUs);
@@ -45,13 +50,17 @@ export class Backlog<Packet> {
     return true;
   }
 
-  /** Gives out all that is held; from here on the socket counts as seen empty. */
-  release(nowUs: number, take: (atUs: number, packet: Packet) => void): void {
+  /**
+   * Gives out all that is held; from here on the socket counts as seen empty.
+   * @returns how far an instant that it gave may be from the true one, microseconds
+   */
+  release(nowUs: number, take: (atUs: number, packet: Packet) => void): number {
     const held = this.#held;
     this.#held = [];
     const fromUs = Math.min(this.#emptyUs, nowUs);
     const stepUs = (nowUs - fromUs) / held.length;
     for (const [index, packet] of held.entries()) take(fromUs + (index + 1) * stepUs, packet);
     this.empty(nowUs);
+    return nowUs - fromUs;
   }
 }

@@ -11,7 +11,10 @@
 //   P4. Each purpose draws from randomness of its own: which packets are lost depends on the seed
 //       and on how many came before, on nothing else.
 //   P5. What was found later than it came has the place in the queue of when it came, and is out no
-//       sooner than if it had come when it was found: no packet is faster than what is asked.
+//       sooner than if it had come when it was found: no packet is faster than what is asked. So a
+//       packet has two instants: when it is due, as if nothing had been found late, and when it is
+//       out. What comes behind this direction in the same machine takes it at the first, or else a
+//       burst that nobody sent would be in its queue.
 import { Random } from "../../core/random.ts";
 import type { DirectionShape, DirectionState } from "../model.ts";
 import { networkLimits } from "../network-limits.ts";
@@ -34,15 +37,34 @@ export interface PipeCounts {
   overflow: number;
 }
 
+/** How a packet that has come was found (P5). */
+export interface Found {
+  /** Not before it came. */
+  readonly atUs: number;
+  /** It may have come so much sooner than it is said to. */
+  readonly slackUs: number;
+}
+
+/** A packet that has come out. */
+export interface Out<Packet> {
+  readonly packet: Packet;
+  /** When it would have been out on a machine that is never late: not after `outUs`. */
+  readonly dueUs: number;
+  readonly outUs: number;
+  /** It may have been due so much sooner. */
+  readonly slackUs: number;
+}
+
 interface Waiting<Packet> {
   readonly packet: Packet;
   readonly bytes: number;
   /** It does not leave the limiter before (P5). */
   readonly earliestUs: number;
+  readonly slackUs: number;
 }
 
-interface Leaving<Packet> extends Waiting<Packet> {
-  readonly outUs: number;
+interface Leaving<Packet> extends Out<Packet> {
+  readonly bytes: number;
 }
 
 export class Pipe<Packet> {
@@ -74,6 +96,7 @@ export class Pipe<Packet> {
   /** Those that are not delayed. */
   readonly #express = new Fifo<Leaving<Packet>>();
   #lineBytes = 0;
+  #lastDueUs = -Infinity;
   #lastOutUs = -Infinity;
 
   constructor(state: DirectionState, seed: number) {
@@ -98,18 +121,30 @@ export class Pipe<Packet> {
 
   /** When something may come out next: not later than that, Infinity when nothing is inside. */
   get nextUs(): number {
+    return this.#next("outUs");
+  }
+
+  /** The same, of what is due. */
+  get nextDueUs(): number {
+    return this.#next("dueUs");
+  }
+
+  #next(instant: "dueUs" | "outUs"): number {
     const sentUs = this.#queue.size === 0 ? Infinity : this.#sentUs;
     const outUs = Math.min(
-      this.#line.first?.outUs ?? Infinity,
-      this.#express.first?.outUs ?? Infinity,
+      this.#line.first?.[instant] ?? Infinity,
+      this.#express.first?.[instant] ?? Infinity,
     );
     // What has been sent is delayed yet, and may still be picked not to be.
     const delayUs = this.#shape.reorder > 0 ? 0 : this.#shape.delayUs - this.#shape.jitterUs;
     return Math.min(outUs, Math.max(sentUs + delayUs, sentUs));
   }
 
-  /** Instants never go back. @param foundUs P5 */
-  arrive(nowUs: number, bytes: number, packet: Packet, foundUs: number = nowUs): void {
+  /**
+   * Instants never go back; what was taken may be of later ones. @param found left out: in time
+   * (P5)
+   */
+  arrive(nowUs: number, bytes: number, packet: Packet, found?: Found): void {
     const { counts } = this;
     counts.arrived += 1;
     counts.arrivedBytes += bytes;
@@ -125,21 +160,32 @@ export class Pipe<Packet> {
     }
     const { bandwidthBps } = this.#shape;
     const leastUs = bandwidthBps === 0 ? 0 : transmissionUs(bytes, bandwidthBps);
+    const { atUs: foundUs, slackUs } = found ?? { atUs: nowUs, slackUs: 0 };
     const earliestUs = foundUs > nowUs ? foundUs + leastUs : -Infinity;
-    this.#enter(nowUs, { packet, bytes, earliestUs });
+    const waiting = { packet, bytes, earliestUs, slackUs };
+    this.#enter(nowUs, waiting);
     if (duplicate > 0 && this.#duplicateRandom.chance(duplicate)) {
       counts.duplicated += 1;
-      this.#enter(nowUs, { packet, bytes, earliestUs });
+      this.#enter(nowUs, waiting);
     }
   }
 
   /** Takes out what has come out by `nowUs`, one at a time, in the order of coming out. */
-  take(nowUs: number): { readonly packet: Packet; readonly outUs: number } | undefined {
+  take(nowUs: number): Out<Packet> | undefined {
+    return this.#take(nowUs, "outUs");
+  }
+
+  /** Takes out what is due by `nowUs`: for whoever keeps what is not out yet (P5). */
+  takeDue(nowUs: number): Out<Packet> | undefined {
+    return this.#take(nowUs, "dueUs");
+  }
+
+  #take(nowUs: number, instant: "dueUs" | "outUs"): Out<Packet> | undefined {
     this.#send(nowUs);
     const [slow, fast] = [this.#line.first, this.#express.first];
-    const isFast = fast !== undefined && (slow === undefined || fast.outUs <= slow.outUs);
+    const isFast = fast !== undefined && (slow === undefined || fast[instant] <= slow[instant]);
     const next = isFast ? fast : slow;
-    if (next === undefined || next.outUs > nowUs) return undefined;
+    if (next === undefined || next[instant] > nowUs) return undefined;
     (isFast ? this.#express : this.#line).shift();
     this.#lineBytes -= next.bytes;
     this.counts.delivered += 1;
@@ -208,7 +254,7 @@ export class Pipe<Packet> {
     }
   }
 
-  #delay(limitedUs: number, { packet, bytes, earliestUs }: Waiting<Packet>): void {
+  #delay(limitedUs: number, { packet, bytes, earliestUs, slackUs }: Waiting<Packet>): void {
     const sentUs = Math.max(limitedUs, earliestUs);
     if (this.#lineBytes + bytes > networkLimits.inFlightBytesMax) {
       this.counts.overflow += 1;
@@ -217,13 +263,15 @@ export class Pipe<Packet> {
     this.#lineBytes += bytes;
     const { delayUs, jitterUs, reorder } = this.#shape;
     if (reorder > 0 && this.#delayRandom.chance(reorder)) {
-      this.#express.push({ packet, bytes, earliestUs, outUs: sentUs });
+      this.#express.push({ packet, bytes, slackUs, dueUs: limitedUs, outUs: sentUs });
       return;
     }
     const jitter = jitterUs === 0 ? 0 : (this.#delayRandom.next() / 2_147_483_648 - 1) * jitterUs;
     // P1: also when the delay has become shorter, nobody overtakes.
+    this.#lastDueUs = Math.max(this.#lastDueUs, limitedUs + delayUs + jitter);
     this.#lastOutUs = Math.max(this.#lastOutUs, sentUs + delayUs + jitter);
-    this.#line.push({ packet, bytes, earliestUs, outUs: this.#lastOutUs });
+    const [dueUs, outUs] = [this.#lastDueUs, this.#lastOutUs];
+    this.#line.push({ packet, bytes, slackUs, dueUs, outUs });
   }
 }
 

@@ -9,7 +9,7 @@ export interface LimitedCommand {
   readonly directory: string;
   readonly environment: Readonly<Record<string, string>>;
   /** What it reads. */
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
   readonly msMax: number;
   readonly outputBytesMax: number;
   readonly clock: Clock;

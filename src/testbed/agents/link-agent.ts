@@ -20,7 +20,7 @@ import {
 } from "./performed.ts";
 import { refused } from "./program-result.ts";
 
-/** So long before its instant a change is handed over: timers of a busy loop are that late. */
+/** So long before its instant a change is handed over at least: timers of a busy loop are late. */
 const handOverUs = 5_000;
 
 interface Entry {
@@ -57,6 +57,7 @@ export class LinkAgent implements ObjectAgent {
     const read = this.#read(event);
     // What cannot be done is said when it is due.
     if (dueUs === undefined || "problem" in read) return undefined;
+    this.#links.prepare?.(read.changes);
     const [performed, takeBack] = this.#plan(dueUs, read.changes);
     return { performed, takeBack };
   }
@@ -98,7 +99,8 @@ export class LinkAgent implements ObjectAgent {
       this.#batches.delete(dueUs);
       void this.#handOver(batch, dueUs);
     };
-    const waitMs = (dueUs - handOverUs - this.#clock.nowUs()) / 1_000;
+    const waitMs =
+      (dueUs - Math.max(handOverUs, this.#links.aheadUs ?? 0) - this.#clock.nowUs()) / 1_000;
     if (waitMs > 0) this.#clock.after(waitMs, handOver);
     else this.#clock.endOfTurn(handOver);
     return batch;

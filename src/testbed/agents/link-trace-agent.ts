@@ -13,7 +13,14 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { AgendaEvent } from "../../core/agenda/commands.ts";
 import type { Clock } from "../../host/clock.ts";
-import type { LinkTrace, LinkTracer, TraceCounts, TraceWay } from "../../network/link-tracer.ts";
+import {
+  type LinkTrace,
+  type LinkTracer,
+  problemOf,
+  type TraceCounts,
+  type TraceWay,
+} from "../../network/link-tracer.ts";
+import type { FilterInstruction } from "../../network/packet-filter.ts";
 import {
   begun,
   failed,
@@ -38,6 +45,11 @@ export interface LinkTraceAgentOptions {
   readonly directory: string;
   /** Members of a link, in its order. */
   readonly membersOf: (link: string) => readonly string[];
+  /** An expression of a link, for who traces it. @returns a string: why that cannot be done */
+  readonly compile: (
+    link: string,
+    expression: string,
+  ) => Promise<readonly FilterInstruction[] | string>;
   readonly onWarning: (text: string) => void;
 }
 
@@ -54,17 +66,39 @@ interface Trace {
 export class LinkTraceAgent implements ObjectAgent {
   readonly #options: LinkTraceAgentOptions;
   readonly #traces: Trace[] = [];
+  /** By end; there before time 0, so that no packet of it is missed. */
+  readonly #filters: ReadonlyMap<TracedEnd, Promise<readonly FilterInstruction[] | undefined>>;
   /** E1. */
   #work: Promise<void> = Promise.resolve();
+  #prepared: Promise<void> | undefined;
 
   constructor(options: LinkTraceAgentOptions) {
     this.#options = options;
+    const filters = new Map<string, Promise<readonly FilterInstruction[] | undefined>>();
+    for (const { link, expression } of options.ends) {
+      const key = `${link} ${expression}`;
+      if (expression !== "" && !filters.has(key)) filters.set(key, this.#compile(link, expression));
+    }
+    const none = Promise.resolve(undefined);
+    this.#filters = new Map(
+      options.ends.map((end) => [end, filters.get(`${end.link} ${end.expression}`) ?? none]),
+    );
+  }
+
+  /** Before time 0, so that nothing is missed then: all there is to trace is open, and paused. */
+  prepare(): Promise<void> {
+    this.#prepared ??= this.#next(async () => {
+      const traces = await Promise.all(this.#options.ends.map((end) => this.#open(end)));
+      this.#traces.push(...traces.flat());
+    });
+    return this.#prepared;
   }
 
   /** Time 0. Resolves when everything that passes is taken; never rejects. */
-  begin(): Promise<void> {
-    return this.#next(async () => {
-      for (const end of this.#options.ends) await this.#begin(end);
+  async begin(): Promise<void> {
+    void this.prepare();
+    await this.#next(async () => {
+      await Promise.all(this.#traces.map((trace) => this.#goOn(trace)));
     });
   }
 
@@ -109,11 +143,20 @@ export class LinkTraceAgent implements ObjectAgent {
     });
   }
 
-  async #begin(end: TracedEnd): Promise<void> {
+  async #goOn({ end, trace }: Trace): Promise<void> {
+    try {
+      await trace.pause(false);
+    } catch (error) {
+      this.#options.onWarning(`${end.link} is not traced at ${end.node}: ${problemOf(error)}`);
+    }
+  }
+
+  async #open(end: TracedEnd): Promise<readonly Trace[]> {
     const { tracer, directory, membersOf, onWarning } = this.#options;
     const { link, node, kind, snapBytes } = end;
     const member = membersOf(link).indexOf(node);
-    if (member < 0) return;
+    if (member < 0) return [];
+    const filter = await this.#filters.get(end);
     const files: readonly (readonly [string, readonly TraceWay[]])[] =
       kind === "counts"
         ? [["counts", ["sent", "received"]]]
@@ -121,26 +164,43 @@ export class LinkTraceAgent implements ObjectAgent {
             ["sent", ["sent"]],
             ["received", ["received"]],
           ];
+    const traces: Trace[] = [];
     for (const [name, ways] of files) {
       const stem = join(directory, `${fileName(`${link}-${node}`)}.${name}`);
       const extension = kind === "counts" ? ".csv" : ".pcap";
       try {
         mkdirSync(directory, { recursive: true });
-        const order = { link, member, ways, kind, snapBytes, countMax: 0, path: stem + extension };
-        const trace = await tracer.begin(order);
-        this.#traces.push({ end, stem, extension, trace, rolls: 0, hasEnded: false });
-        void trace.ended.then((counts) => this.#tellEnd(stem + extension, counts));
+        const path = stem + extension;
+        const order = { link, member, ways, kind, snapBytes, countMax: 0, path, isPaused: true };
+        const trace = await tracer.begin(filter === undefined ? order : { ...order, filter });
+        traces.push({ end, stem, extension, trace, rolls: 0, hasEnded: false });
+        void trace.ended.then((counts) => this.#tellEnd(path, counts));
       } catch (error) {
-        onWarning(`${link} is not traced at ${node}: ${messageOf(error)}`);
+        onWarning(`${link} is not traced at ${node}: ${problemOf(error)}`);
       }
     }
+    return traces;
   }
 
-  #tellEnd(path: string, { dropped, isFull }: TraceCounts): void {
+  /** What cannot be read keeps nobody from tracing: more is traced than was asked for. */
+  async #compile(
+    link: string,
+    expression: string,
+  ): Promise<readonly FilterInstruction[] | undefined> {
+    const { compile, onWarning } = this.#options;
+    const filter = await compile(link, expression);
+    if (typeof filter !== "string") return filter;
+    onWarning(`all packets of ${link} are traced, and not only ${expression}: ${filter}`);
+    return undefined;
+  }
+
+  #tellEnd(path: string, { dropped, isFull, problem }: TraceCounts): void {
     const { onWarning } = this.#options;
+    if (problem !== undefined) onWarning(`${path} ends early: ${problem}`);
     if (isFull) onWarning(`${path} ends early: it has as many bytes as it may (captureBytesMax)`);
     if (dropped > 0) {
-      onWarning(`${path} lacks ${dropped} packets: the disk was too slow (tracePendingBytesMax)`);
+      const why = "the machine or its disk was too slow (tracePendingBytesMax)";
+      onWarning(`${path} lacks ${dropped} packets: ${why}`);
     }
   }
 
@@ -189,7 +249,7 @@ async function attempt(trace: Trace, work: Work): Promise<string | undefined> {
     await work(trace);
     return undefined;
   } catch (error) {
-    return messageOf(error);
+    return problemOf(error);
   }
 }
 
@@ -205,8 +265,4 @@ function endsOf(ends: readonly TracedEnd[], object: string): readonly TracedEnd[
 /** Names come from files of users: none leads out of its directory, or is too long for one. */
 function fileName(name: string): string {
   return name.replaceAll(/[^\w.-]/g, "_").slice(0, 100);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

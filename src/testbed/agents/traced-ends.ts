@@ -12,6 +12,8 @@ export interface TracedEnd {
   /** `counts`: `monitor` in the file. */
   readonly kind: "packets" | "counts";
   readonly snapBytes: number;
+  /** Which packets, in the words of tcpdump; empty: all. */
+  readonly expression: string;
 }
 
 export interface TracedEnds {
@@ -29,12 +31,8 @@ export function readTracedEnds({ virt_lans: rows = [] }: Tables): TracedEnds {
     const wanted = Math.trunc(Number(snap ?? 0));
     const usual = type === "packet" ? wholePacketBytes : headerBytes;
     const snapBytes = wanted > 0 ? Math.min(wanted, wholePacketBytes) : usual;
-    ends.push({ link, node, kind: type === "monitor" ? "counts" : "packets", snapBytes });
-    if ((row["trace_expr"] ?? "") !== "") {
-      problems.add(
-        `all packets of ${link} are traced: expressions (${row["trace_expr"]}) are not applied`,
-      );
-    }
+    const kind = type === "monitor" ? "counts" : "packets";
+    ends.push({ link, node, kind, snapBytes, expression: (row["trace_expr"] ?? "").trim() });
     if (row["trace_db"] === "1") problems.add(`${link} is traced into files, not into a database`);
   }
   return { ends, problems: [...problems] };

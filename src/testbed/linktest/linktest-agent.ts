@@ -4,9 +4,10 @@
 //
 //   A1. One test at a time: a START while one runs is refused, and that one goes on.
 //   A2. KILL, and the end of the run, end every probe at once.
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgendaEvent } from "../../core/agenda/commands.ts";
+import type { Experiment } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
 import {
   formatErrorRecord,
@@ -41,6 +42,7 @@ export interface LinktestAgentOptions {
   readonly syncPort: number;
   /** What the run is now. */
   readonly told: () => Told;
+  readonly linksAsked?: ((experiment: Experiment) => Experiment) | undefined;
   readonly say: (body: RunEventBody) => void;
   /** Over the bus, to whoever listens. */
   readonly announce: (what: Announcement) => void;
@@ -106,7 +108,8 @@ export class LinktestAgent implements ObjectAgent {
 
   async #run({ first, last, reportOnly = false }: Levels): Promise<LinktestOutcome | undefined> {
     const { backend, clock, out, syncPort, told, say } = this.#options;
-    const { experiment, tables = {} } = told();
+    const { experiment: asked, tables = {} } = told();
+    const experiment = this.#options.linksAsked?.(asked) ?? asked;
     const { syncServer } = experiment;
     if (syncServer === undefined) {
       this.#warn("its probes meet at the sync server, and the experiment has none");
@@ -117,12 +120,14 @@ export class LinktestAgent implements ObjectAgent {
     const plan = planLinktest(map, { first, last }, linktestLimits);
     const reports = new LinktestReports(this.#options.announce, reportOnly);
     const seconds = `about ${Math.ceil(plan.seconds)} s`;
-    say({ type: "message", level: "info", node: null, text: `linktest begins: ${seconds}` });
+    const directory = join(out, "linktest");
+    const file = verdictsFile(directory);
+    const text = `linktest level ${last} begins: ${seconds}; verdicts go to linktest/${file}`;
+    say({ type: "message", level: "info", node: null, text });
     reports.say(`linktest levels ${first} to ${last}: ${seconds}`);
     this.#sessions += 1;
     const cancel = new AbortController();
     this.#cancel = cancel;
-    const directory = join(out, "linktest");
     try {
       const outcome = await runLinktest({
         ...{ map, plan, clock, limits: linktestLimits, session: this.#sessions },
@@ -130,13 +135,17 @@ export class LinktestAgent implements ObjectAgent {
         interrupt: cancel.signal,
         onProgress: (...progress) => reports.pass(...progress),
         onVerdicts: (...judged) => reports.verdicts(...judged),
-        lostByMachine: async () => (await backend.doors?.shaped?.lostByMachine()) ?? 0,
+        lostByMachine: async () => (await backend.nodeLinks?.shaped?.lostByMachine()) ?? 0,
+        shaperHealth: () => backend.nodeLinks?.shaped?.health,
       });
       const { verdicts, isCancelled } = outcome;
-      writeFileSync(join(directory, "verdicts.json"), `${JSON.stringify(verdicts, null, 2)}\n`);
+      for (const name of [file, "verdicts.json"]) {
+        writeFileSync(join(directory, name), `${JSON.stringify(verdicts, null, 2)}\n`);
+      }
       const judged = reportOnly ? [] : verdicts;
       writeErrorFiles(join(out, "proj/tbdata/linktest"), judged);
-      if (reportOnly) return { verdicts: [], isCancelled };
+      for (const text of describeNotProbed(outcome)) this.#tell(text);
+      if (reportOnly) return { ...outcome, verdicts: [] };
       say({ type: "links-tested", level: last, verdicts, isCancelled });
       return outcome;
     } finally {
@@ -145,8 +154,11 @@ export class LinktestAgent implements ObjectAgent {
   }
 
   #warn(text: string): void {
-    const { say } = this.#options;
-    say({ type: "message", level: "warning", node: null, text: `no linktest: ${text}` });
+    this.#tell(`no linktest: ${text}`);
+  }
+
+  #tell(text: string): void {
+    this.#options.say({ type: "message", level: "warning", node: null, text });
   }
 }
 
@@ -167,13 +179,40 @@ function readLevels(args: string): Levels | string {
 
 const levels = [1, 2, 3, 4] as const;
 
+/** Reasons that are told of; the rest is in `verdicts.json`. */
+const reasonsMax = 3;
+
+/** What nobody can know of links because probes did not run, by the reason. Pure. */
+export function describeNotProbed({ verdicts, notProbed }: LinktestOutcome): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { why } of notProbed) counts.set(why, (counts.get(why) ?? 0) + 1);
+  const all = verdicts.length;
+  const told = [...counts]
+    .slice(0, reasonsMax)
+    .map(([why, count]) => `linktest: ${count} of ${all} checks could not be made: ${why}`);
+  const left = counts.size - told.length;
+  return left === 0 ? told : [...told, `linktest: ${left} more reasons are in verdicts.json`];
+}
+
 /** As many errors as directions and stages are bad; cut short, it is one. [LINKTEST 7] */
 function completionOf(outcome: LinktestOutcome | undefined): Completion {
   if (outcome === undefined) return { error: -1, text: "nothing was tested" };
-  const { verdicts, isCancelled } = outcome;
+  const { verdicts, notProbed, isCancelled } = outcome;
   if (isCancelled) return { error: 1, text: "the linktest was cancelled" };
+  const [first] = notProbed;
+  if (first !== undefined && notProbed.length === verdicts.length) {
+    return { error: -1, text: `nothing was tested: ${first.why}` };
+  }
   const bad = verdicts.filter(({ verdict }) => verdict === "bad").length;
   return { error: bad, text: bad === 0 ? "" : `${bad} of ${verdicts.length} checks failed` };
+}
+
+/** Each test of a run has one of its own, also of a run that was taken over; the last has two. */
+function verdictsFile(directory: string): string {
+  const name = (number: number): string => `verdicts-${number}.json`;
+  let number = 1;
+  while (existsSync(join(directory, name(number)))) number += 1;
+  return name(number);
 }
 
 /** One for each node with errors: the sender of the direction. Those of an earlier test go. */

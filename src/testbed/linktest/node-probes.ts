@@ -9,6 +9,10 @@ import type { ProbeHost, RunningProbe } from "./run-linktest.ts";
 
 const program = import.meta.url.endsWith(".ts") ? "./probe-main.ts" : "./probe-main.js";
 const probeMain = fileURLToPath(new URL(program, import.meta.url));
+/** How a probe is run on this machine. */
+export const probeArgv: readonly string[] = [process.execPath, probeMain];
+/** What the agent of another machine takes for that. */
+export const probeWord = "muster:linktest-probe";
 
 export interface NodeProbesOptions {
   readonly backend: NodeBackend;
@@ -26,9 +30,10 @@ export function createNodeProbes(options: NodeProbesOptions): ProbeHost {
     meetingOf(name) {
       // Without a network of their own all nodes share this machine's, and who calls is known by
       // the address it calls.
+      const own = node(name);
       const address =
         backend.doors === undefined
-          ? node(name)?.calledAt
+          ? (own?.elsewhere?.serversAt ?? own?.calledAt)
           : node(syncServer)?.addresses[0]?.loopback;
       return { address: address ?? "", port };
     },
@@ -40,8 +45,47 @@ export function createNodeProbes(options: NodeProbesOptions): ProbeHost {
     async start(name, order) {
       const found = node(name);
       if (found === undefined) return `there is no node ${name}`;
-      return await startProbe(found, order, options.directory);
+      const peer = [...backend.nodes.values()].find(({ addresses }) =>
+        addresses.some(({ loopback }) => loopback === order.peer.address),
+      );
+      const probe = await startProbe(found, order, options.directory);
+      if (typeof probe === "string") return probe;
+      const answer = probe.answer.then((said) =>
+        typeof said === "string" ? said : inOwnTime(said, found, peer),
+      );
+      return { ...probe, answer };
     },
+  };
+}
+
+/** Each end of a link counts by the clock of its machine: all as this one does. Pure. */
+export function inOwnTime(
+  { steps }: ProbeAnswer,
+  own: Pick<RunningNode, "elsewhere">,
+  peer: Pick<RunningNode, "elsewhere"> | undefined,
+): ProbeAnswer {
+  const ofOwn = (us: number): number => own.elsewhere?.toOwn(us) ?? us;
+  // The clocks of the two ends differ by so much.
+  const aheadUs = ofOwn(0) - (peer?.elsewhere?.toOwn(0) ?? 0);
+  return {
+    steps: steps.map(({ ping, sent, received }) => ({
+      ...(ping && {
+        ping: {
+          sent: ping.sent,
+          thereUs: ping.thereUs.map((us) => us - aheadUs),
+          backUs: ping.backUs.map((us) => us + aheadUs),
+        },
+      }),
+      ...(sent && { sent: { ...sent, lastUs: ofOwn(sent.lastUs) } }),
+      ...(received && {
+        received: {
+          ...received,
+          firstUs: ofOwn(received.firstUs),
+          lastUs: ofOwn(received.lastUs),
+          endedUs: ofOwn(received.endedUs),
+        },
+      }),
+    })),
   };
 }
 
@@ -54,7 +98,7 @@ async function startProbe(
   const [stdout, stderr] = [`${file}.out`, `${file}.err`];
   const started = await node.spawn({
     name: "linktest",
-    argv: [process.execPath, probeMain, JSON.stringify(order)],
+    argv: [...(node.elsewhere === undefined ? probeArgv : [probeWord]), JSON.stringify(order)],
     ...{ directory: "", stdout, stderr },
   });
   if ("startError" in started) return `a probe on ${node.name}: ${started.startError}`;

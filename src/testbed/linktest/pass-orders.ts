@@ -124,6 +124,8 @@ export interface StepEnds {
   readonly sender: StepAnswer | undefined;
   readonly receiver: StepAnswer | undefined;
   readonly lostByMachine: number;
+  /** So late at most the shaper was with any packet meanwhile. */
+  readonly lateUs: number;
 }
 
 export function lossSample(
@@ -141,7 +143,8 @@ export function rateSample(ends: StepEnds, edge: { readonly delayMs: number }): 
   const { firstUs = 0, lastUs = 0, between = 0 } = ends.receiver?.received ?? {};
   const bits = 8 * (ratePayloadBytes + frameBytes);
   const sentBps = tookUs <= 0 ? 0 : ((packets - 1) * bits * 1_000_000) / tookUs;
-  return { ...lossSample(ends, edge), firstUs, lastUs, between, sentBps, idleUs };
+  const received = { firstUs, lastUs, between };
+  return { ...lossSample(ends, edge), ...received, sentBps, idleUs, lateUs: ends.lateUs };
 }
 
 /** Routes as pairs, so that they are scheduled like all others. */

@@ -4,7 +4,8 @@
 // everywhere. Collects verdicts; where probes run is the host's affair.
 //
 //   R1. Whatever happens, no probe outlives the pass it was started for.
-//   R2. A probe that cannot run makes its directions `untestable`, and stops nobody else.
+//   R2. A probe that cannot run makes its directions `untestable`, and stops nobody else. Which
+//       they are is said: nobody is to take them for what a busy machine has spoilt.
 //   R3. What the judge doubts (V4) is probed once more, in every stage. The second verdict is the
 //       one; what else was judged is not judged again.
 import type { Clock } from "../../host/clock.ts";
@@ -26,6 +27,7 @@ import {
   untestable,
   type Verdict,
 } from "../../linktest/index.ts";
+import type { ShaperHealth } from "../../network/link-report.ts";
 import {
   type EndSteps,
   latencySteps,
@@ -67,6 +69,8 @@ export interface LinktestRun {
   readonly interrupt?: AbortSignal;
   /** Packets that the machine has lost on links so far. Rejects where that cannot be known. */
   readonly lostByMachine?: () => Promise<number>;
+  /** How late who shapes was so far; as it is when `lostByMachine` has resolved. */
+  readonly shaperHealth?: () => Pick<ShaperHealth, "late" | "lagMaxUs"> | undefined;
   /** Told when a stage begins and after each pass. */
   readonly onProgress?: (stage: Stage, done: number, passes: number) => void;
   /** Told what a stage has come to. */
@@ -75,15 +79,17 @@ export interface LinktestRun {
 
 export interface LinktestOutcome {
   readonly verdicts: readonly Verdict[];
+  /** Those of them whose probes did not run (R2). */
+  readonly notProbed: readonly Verdict[];
   readonly isCancelled: boolean;
 }
 
 /** Port of probes, on addresses of links. [LINKTEST 6.4] */
 export const probePort = 10_001;
-/** For all probes of a pass to have started, on a busy machine. */
-const meetMs = 20_000;
+/** For all probes of a pass to have started: eight at once take 25 s in an emulated machine. */
+const meetMs = 60_000;
 /** After its last step a probe has this long to end. */
-const endMs = 5_000;
+const endMs = 15_000;
 
 interface PairSteps {
   readonly pair: Pair;
@@ -96,6 +102,8 @@ interface PairAnswers {
   readonly pair: Pair;
   /** In the time of the pass. */
   readonly lostByMachine: number;
+  /** The latest packet of any link that was late in it; 0: none was. */
+  readonly lateUs: number;
   readonly there: ProbeAnswer | string;
   readonly back: ProbeAnswer | string;
 }
@@ -104,10 +112,13 @@ interface PairAnswers {
 export async function runLinktest(run: LinktestRun): Promise<LinktestOutcome> {
   const player = new Linktest(run);
   const verdicts = await player.play();
-  return { verdicts, isCancelled: run.interrupt?.aborted === true };
+  const notProbed = verdicts.filter((one) => player.notProbed.has(one));
+  return { verdicts, notProbed, isCancelled: run.interrupt?.aborted === true };
 }
 
 class Linktest {
+  /** R2. Some may have been judged since (R3). */
+  readonly notProbed = new Set<Verdict>();
   readonly #run: LinktestRun;
   #passes = 0;
 
@@ -189,7 +200,8 @@ class Linktest {
         return { pair: of.pair, steps: stepsOf(of), edges: of.probes.map(({ edge }) => edge) };
       }),
     );
-    return await this.#judge(stage, planned, ({ pair, there, back, lostByMachine }) => {
+    return await this.#judge(stage, planned, (answers) => {
+      const { pair, there, back, lostByMachine, lateUs } = answers;
       if (typeof there === "string" || typeof back === "string") return [];
       return (probesOf.get(pair) ?? []).map((probe) => {
         const isThere = probe.edge === pair.there;
@@ -197,7 +209,7 @@ class Linktest {
         return judge(probe, {
           sender: sender.steps.find(({ sent }) => sent !== undefined),
           receiver: receiver.steps.find(({ received }) => received !== undefined),
-          lostByMachine,
+          ...{ lostByMachine, lateUs },
         });
       });
     });
@@ -244,7 +256,11 @@ class Linktest {
         if (failed === undefined) verdicts.push(...judge(answers));
         else {
           const why = String(failed);
-          verdicts.push(...(edgesOf.get(pair) ?? []).map((edge) => untestable(stage, edge, why)));
+          for (const edge of edgesOf.get(pair) ?? []) {
+            const verdict = untestable(stage, edge, why);
+            this.notProbed.add(verdict);
+            verdicts.push(verdict);
+          }
         }
       }
     }
@@ -255,28 +271,32 @@ class Linktest {
   /** R1. Each pair has a barrier of its own, so that one that fails keeps nobody else waiting. */
   async #pass(stage: Stage, pass: readonly PairSteps[]): Promise<readonly PairAnswers[]> {
     this.#passes += 1;
-    const before = await this.#lostByMachine(stage);
+    const before = await this.#machine(stage);
     const answers = await Promise.all(pass.map((one, index) => this.#pair(one, index)));
-    const after = await this.#lostByMachine(stage);
-    const isKnown = Number.isFinite(before) && Number.isFinite(after);
-    const lostByMachine = isKnown ? after - before : Infinity;
-    return answers.map((one) => ({ ...one, lostByMachine }));
+    const after = await this.#machine(stage);
+    const isKnown = Number.isFinite(before.lost) && Number.isFinite(after.lost);
+    const lostByMachine = isKnown ? after.lost - before.lost : Infinity;
+    // When the latest one of all was, is not said: it may have been in this pass.
+    const lateUs = after.late > before.late ? after.lagMaxUs : 0;
+    return answers.map((one) => ({ ...one, lostByMachine, lateUs }));
   }
 
-  /** Only losses are judged by it. @returns Infinity where it is not known */
-  async #lostByMachine(stage: Stage): Promise<number> {
-    if (stage !== "loss") return 0;
-    try {
-      return (await this.#run.lostByMachine?.()) ?? 0;
-    } catch {
-      return Infinity;
-    }
+  /** What is not the links' so far. @returns Infinity of losses that are not known */
+  async #machine(
+    stage: Stage,
+  ): Promise<{ readonly lost: number; readonly late: number; readonly lagMaxUs: number }> {
+    const none = { lost: 0, late: 0, lagMaxUs: 0 };
+    // Others are not judged by it.
+    if (stage !== "loss" && stage !== "bandwidth") return none;
+    const { lostByMachine, shaperHealth } = this.#run;
+    const lost = await (lostByMachine?.() ?? Promise.resolve(0)).catch(() => Infinity);
+    return { ...none, lost, ...shaperHealth?.() };
   }
 
   async #pair(
     { pair, steps }: PairSteps,
     index: number,
-  ): Promise<Omit<PairAnswers, "lostByMachine">> {
+  ): Promise<Omit<PairAnswers, "lostByMachine" | "lateUs">> {
     const timeoutMs = stepsMs(steps) + meetMs + endMs;
     const { from, to } = pair.there;
     const end = { pair, index, failed: new AbortController() };

@@ -5,6 +5,7 @@ import type { Link } from "../../experiment/model.ts";
 import { fieldsOf } from "../../wire/json-fields.ts";
 import type { NodePlan } from "../nodes/node-plan.ts";
 import type { NodeAddress } from "../run-event.ts";
+import { type NetworkShare, readShare } from "./network-share.ts";
 
 /** A port that programs of a node may call, at the address at which the node calls servers. */
 export interface CarriedDoor {
@@ -31,11 +32,13 @@ export interface AgentPlan {
   readonly doorPort: number;
   /** Files beside the experiment file come behind this. */
   readonly hasFiles: boolean;
+  /** Its nodes have a network of their own; null: they share that of the host. */
+  readonly network: NetworkShare | null;
 }
 
 const planFields = [
   ...["runId", "pid", "eid", "domain", "seed", "all", "own", "links", "syncServer"],
-  ...["environment", "doors", "doorPort", "hasFiles"],
+  ...["environment", "doors", "doorPort", "hasFiles", "network"],
 ];
 
 /** @returns undefined for what no run of this version says. */
@@ -45,6 +48,8 @@ export function readAgentPlan(json: unknown): AgentPlan | undefined {
   const lists = ["all", "own", "links", "environment", "doors"];
   if (!lists.every((name) => Array.isArray(fields.get(name)))) return undefined;
   if (!/^[0-9a-z]+$/.test(String(fields.get("runId")))) return undefined;
+  const network = fields.get("network");
+  if (network !== null && readShare(network) === undefined) return undefined;
   return json as AgentPlan;
 }
 
@@ -74,16 +79,17 @@ export function readBroughtUp(json: unknown, own: readonly string[]): BroughtUp 
   return isWhole && typeof fields?.get("shell") === "string" ? (json as BroughtUp) : undefined;
 }
 
-const loopback = /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/;
+/** Of loopback, or of the control network of the run over there. */
+const ipv4 = /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/;
 
 function nameOfHosted(json: unknown): string | undefined {
   const fields = fieldsOf(json, ["name", "addresses", "serversAt"]);
   const [name, addresses] = [fields?.get("name"), fields?.get("addresses")];
   if (typeof name !== "string" || !Array.isArray(addresses)) return undefined;
-  if (!loopback.test(String(fields?.get("serversAt")))) return undefined;
+  if (!ipv4.test(String(fields?.get("serversAt")))) return undefined;
   const areProper = addresses.every((one) => {
     const address = fieldsOf(one, ["link", "experiment", "loopback"]);
-    return address !== undefined && loopback.test(String(address.get("loopback")));
+    return address !== undefined && ipv4.test(String(address.get("loopback")));
   });
   return areProper ? name : undefined;
 }

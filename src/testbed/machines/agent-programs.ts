@@ -9,6 +9,7 @@ import type { Clock } from "../../host/clock.ts";
 import { fieldsOf } from "../../wire/json-fields.ts";
 import type { RunMessage } from "../../wire/node-link/index.ts";
 import type { FireClock } from "../agents/firing/fire-clock.ts";
+import { probeArgv, probeWord } from "../linktest/node-probes.ts";
 import type {
   ExitStatus,
   NodeBackend,
@@ -70,7 +71,7 @@ export class AgentPrograms {
     const kept: Program = { prepared: undefined, process: undefined, files };
     this.#programs.set(program, kept);
     const output = { stdout: file(stdout), stderr: file(stderr) };
-    const prepared = await node.prepare({ ...spec, ...output });
+    const prepared = await node.prepare({ ...asHere(spec), ...output });
     if (!("startError" in prepared)) {
       kept.prepared = prepared;
       return undefined;
@@ -146,6 +147,12 @@ export class AgentPrograms {
 
 /** Programs that have ended and whose output is still followed. */
 const followedMax = 256;
+
+/** A program of Muster's own is where this machine has it. */
+function asHere<Spec extends Pick<SpawnSpec, "argv">>(spec: Spec): Spec {
+  const { argv: [first, ...rest] = [] } = spec;
+  return first === probeWord ? { ...spec, argv: [...probeArgv, ...rest] } : spec;
+}
 
 const specFields = ["argv", "command", "shell", "environment", "isMeasured"];
 

@@ -19,14 +19,17 @@ import {
   type RunMessage,
 } from "../../wire/node-link/index.ts";
 import { ThreadFireClock } from "../agents/firing/thread-fire-clock.ts";
-import { type NodeBackend, startProcessNodes } from "../nodes/index.ts";
-import { doorVariable } from "../nodes/node-mode.ts";
+import { type BackendOptions, type NodeBackend, startProcessNodes } from "../nodes/index.ts";
+import { doorVariable, portsOf } from "../nodes/node-mode.ts";
 import { runDirectoryOf } from "../nodes/run-directory.ts";
 import { AgentDoors } from "./agent-doors.ts";
 import { sendFiles } from "./agent-files.ts";
+import { AgentPaths, answerNetwork } from "./agent-network.ts";
 import { AgentOutputs } from "./agent-outputs.ts";
 import { type AgentPlan, type BroughtUp, readAgentPlan } from "./agent-plan.ts";
 import { AgentPrograms } from "./agent-programs.ts";
+import { AgentTraffic } from "./agent-traffic.ts";
+import { planShare } from "./network-share.ts";
 import { NodeLink } from "./node-link.ts";
 import { openBelow, receiveFile } from "./received-files.ts";
 
@@ -47,6 +50,8 @@ export class HostAgent {
   readonly #fire: ThreadFireClock;
   readonly #outputs: AgentOutputs;
   readonly #doors: AgentDoors;
+  readonly #paths = new AgentPaths();
+  readonly #traffic: AgentTraffic;
   readonly #ended = Promise.withResolvers<void>();
   #isPlanned = false;
   #out = "";
@@ -58,6 +63,7 @@ export class HostAgent {
     const { input, output, clock } = options;
     this.#options = options;
     this.#fire = new ThreadFireClock(clock);
+    this.#traffic = new AgentTraffic(clock);
     output.write(preamble);
     this.#link = new NodeLink({
       ...{ side: "agent", input, output, clock },
@@ -76,9 +82,13 @@ export class HostAgent {
     const memoryMib = Math.trunc(freemem() / 2 ** 20);
     this.#link.send({ kind: "hello", format: nodeLinkFormat, version, processors, memoryMib });
     await this.#ended.promise;
+    // Where the network to the run went away, nothing ever ends it.
+    this.#options.input.destroy();
     this.#fire.close();
     this.#outputs.close();
     this.#doors.close();
+    this.#paths.close();
+    await this.#traffic.close();
     await this.#bringing;
     await this.#backend?.stop();
   }
@@ -111,6 +121,14 @@ export class HostAgent {
       case "signal":
         this.#programs?.signal(message);
         return;
+      case "network":
+        void this.#answer(message.id, this.#answerNetwork(message.ask));
+        return;
+      case "traffic": {
+        const { doors } = this.#backend ?? {};
+        void this.#answer(message.id, this.#traffic.obey(message.node, message.ask, doors));
+        return;
+      }
       case "end":
         void this.#answer(message.id, this.#endPrograms());
         return;
@@ -166,20 +184,22 @@ export class HostAgent {
     this.#out = join(directory, "out");
     this.#files = join(directory, "files");
     const environment = await this.#withDoor(plan);
-    const backend = await startProcessNodes({
+    const options: BackendOptions = {
       ...{ runId: plan.runId, pid: plan.pid, eid: plan.eid, domain: plan.domain, seed: plan.seed },
       ...{ out: this.#out, links: plan.links, environment, tools, clock },
       syncServer: plan.syncServer ?? undefined,
       ...(plan.hasFiles ? { projectFiles: this.#files } : {}),
       nodes: plan.all.filter(({ name }) => plan.own.includes(name)),
       numbering: plan.all,
-      mode: "environment",
-      notNamespaces: "as hosts of --on give none",
+      ...this.#modeOf(plan),
       onMessage: (level, node, text) => {
         this.#link.send({ kind: "note", level, node: node ?? "", text });
       },
-    });
+    };
+    const backend = await startProcessNodes(options);
     this.#backend = backend;
+    this.#paths.close();
+    await this.#openGate(backend, plan, options);
     mkdirSync(this.#files, { recursive: true });
     this.#programs = new AgentPrograms({
       ...{ link: this.#link, clock, fire: this.#fire, outputs: this.#outputs, backend },
@@ -191,11 +211,35 @@ export class HostAgent {
     }
     return {
       nodes: nodes.map(({ name, addresses, calledAt }) => ({
-        ...{ name, addresses, serversAt: calledAt },
+        ...{ name, addresses, serversAt: backend.doors?.seen(calledAt) ?? calledAt },
       })),
       lost: backend.lost,
       shell: backend.shell,
     };
+  }
+
+  #modeOf({ network, seed }: AgentPlan): Partial<BackendOptions> {
+    if (network === null)
+      return { mode: "environment", notNamespaces: "as --nodes netns is not asked for" };
+    const { clock } = this.#options;
+    const { descriptor } = this.#paths;
+    return { mode: "namespace", network: planShare(network, { clock, seed, descriptor }) };
+  }
+
+  #answerNetwork(ask: unknown): Promise<object | string> {
+    return answerNetwork(ask, this.#paths, this.#backend?.doors?.shaped);
+  }
+
+  /** What is carried to the run beside what nodes of one machine reach. */
+  async #openGate(backend: NodeBackend, { doors }: AgentPlan, options: BackendOptions) {
+    const open = portsOf(options);
+    const isOpen = ({ carrier, port }: (typeof doors)[number]): boolean =>
+      open.some((one) => one.kind === carrier && one.port === port);
+    const more = doors.filter((door) => !isOpen(door));
+    await backend.doors?.open(
+      more.map(({ carrier: kind, port }) => ({ kind, port, behind: "called" })),
+    );
+    void backend.doors?.failed.then((why) => this.#link.send({ kind: "links-failed", why }));
   }
 
   /** One of those beside the experiment file. */

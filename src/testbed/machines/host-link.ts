@@ -30,6 +30,7 @@ export interface HostLinkOptions {
   readonly interrupt: AbortSignal;
   readonly version: string;
   readonly files: ResultFiles;
+  readonly onLinksFailed: (why: string) => void;
   readonly say: (level: "info" | "warning", node: string | null, text: string) => void;
   /** H2. `why` is a clause. */
   readonly onLost: (why: string) => void;
@@ -205,6 +206,9 @@ export class HostLink {
         return;
       case "ended":
         this.#programEnded(message);
+        return;
+      case "links-failed":
+        this.#options.onLinksFailed(shownOf(message.why));
         return;
       case "file":
         this.#options.files.receive(this, message);

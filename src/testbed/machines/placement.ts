@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Which node is on which host. Nodes that a link joins stay together, because links between hosts
-// are not built; a node that the file fixes is where it says; a type goes to hosts that have it;
-// the rest is spread by what hosts have room for. Pure.
+// Which node is on which host. Nodes that a link joins stay together where that can be, and always
+// where the link may not go between hosts; a node that the file fixes is where it says; a type goes
+// to hosts that have it; the rest is spread by what hosts have room for. Pure.
 //
 //   P1. The same nodes and hosts give the same placement.
 //   P2. No host has more nodes than its capacity, and all nodes are placed or none.
@@ -25,6 +25,8 @@ export interface PlacedNode {
 export interface JoiningLink {
   readonly name: string;
   readonly nodes: readonly string[];
+  /** Its nodes may be on two hosts, where they do not fit one. */
+  readonly mayCross?: boolean;
 }
 
 /** Node -> host, in the order of the nodes. */
@@ -41,6 +43,24 @@ export function placeNodes(
     const names = hosts.map(({ name }) => name).join(", ");
     return `${unknown.name} is fixed to ${unknown.fixed}, which is not among ${names}; add it to --on, or take tb-fix-node away`;
   }
+  const together = placeTogether(nodes, links, { hosts, near: [] });
+  const near = links.filter(({ mayCross }) => mayCross === true);
+  if (typeof together !== "string" || near.length === 0) return together;
+  const bound = links.filter(({ mayCross }) => mayCross !== true);
+  return placeTogether(nodes, bound, { hosts, near });
+}
+
+interface Places {
+  readonly hosts: readonly PlacedHost[];
+  /** Links whose nodes had better be together. */
+  readonly near: readonly JoiningLink[];
+}
+
+function placeTogether(
+  nodes: readonly PlacedNode[],
+  links: readonly JoiningLink[],
+  { hosts, near }: Places,
+): Placement | string {
   const torn = tornLink(nodes, links);
   if (torn !== undefined) return torn;
   const used = new Map(hosts.map(({ name }) => [name, 0]));
@@ -49,7 +69,9 @@ export function placeNodes(
   const groups = groupNodes(nodes, links);
   const order = [...groups.filter(isFixed), ...groups.filter((one) => !isFixed(one)).sort(bySize)];
   for (const group of order) {
-    const host = chooseHost(group, hosts, used);
+    const beside = (host: string): number =>
+      countBeside(group, near, (name) => placed.get(name) === host);
+    const host = chooseHost(group, hosts, { used, beside });
     if (typeof host === "string") return host;
     used.set(host.name, (used.get(host.name) ?? 0) + group.length);
     for (const { name } of group) placed.set(name, host.name);
@@ -84,11 +106,26 @@ function tornLink(nodes: readonly PlacedNode[], links: readonly JoiningLink[]): 
     const [a, b] = group === undefined ? [] : twoHosts(group);
     if (a === undefined || b === undefined) continue;
     return (
-      `${link.name} would join ${a.name} on ${a.fixed} with ${b.name} on ${b.fixed}: links between ` +
-      "nodes of different hosts are not built; fix both to one host, or take the link away"
+      `${link.name} would join ${a.name} on ${a.fixed} with ${b.name} on ${b.fixed}: ` +
+      `${whatCrosses}; fix both to one host, or take the link away`
     );
   }
   return undefined;
+}
+
+const whatCrosses = "links go between hosts with --nodes netns only";
+
+/** Links of a group to nodes that are somewhere. */
+function countBeside(
+  group: Group,
+  near: readonly JoiningLink[],
+  isThere: (name: string) => boolean,
+): number {
+  const own = new Set(group.map(({ name }) => name));
+  return near.filter(
+    ({ nodes }) =>
+      nodes.some((name) => own.has(name)) && nodes.some((name) => !own.has(name) && isThere(name)),
+  ).length;
 }
 
 function twoHosts(group: Group): readonly [PlacedNode | undefined, PlacedNode | undefined] {
@@ -115,8 +152,13 @@ function groupNodes(nodes: readonly PlacedNode[], links: readonly JoiningLink[])
 function chooseHost(
   group: Group,
   hosts: readonly PlacedHost[],
-  used: ReadonlyMap<string, number>,
+  so: {
+    readonly used: ReadonlyMap<string, number>;
+    /** Links to nodes that are on a host already. */
+    readonly beside: (host: string) => number;
+  },
 ): PlacedHost | string {
+  const { used, beside } = so;
   const fixed = group.find((node) => node.fixed !== "")?.fixed;
   const allowed = hosts.filter((host) => fixed === undefined || host.name === fixed);
   const fitting = allowed.filter((host) => group.every((node) => takes(host, node)));
@@ -125,10 +167,11 @@ function chooseHost(
   const [first, ...others] = fitting.filter((host) => load(host) <= host.capacity);
   if (first === undefined) return noRoom(group, fitting, used);
   // By fractions of the capacity, without dividing; the first of equals.
-  return others.reduce(
-    (best, host) => (load(host) * best.capacity < load(best) * host.capacity ? host : best),
-    first,
-  );
+  return others.reduce((best, host) => {
+    const more = beside(host.name) - beside(best.name);
+    if (more !== 0) return more > 0 ? host : best;
+    return load(host) * best.capacity < load(best) * host.capacity ? host : best;
+  }, first);
 }
 
 /** A node whose type is nothing particular fits everywhere. */
@@ -154,8 +197,7 @@ function noRoom(
   const left = hosts
     .map(({ name, capacity }) => `${name} has ${capacity - (used.get(name) ?? 0)} of ${capacity}`)
     .join(", ");
-  const together =
-    group.length === 1 ? "" : ", which links join: links between hosts are not built";
+  const together = group.length === 1 ? "" : `, which links join: ${whatCrosses}`;
   return `there is no room for ${namesOf(group)}${together}; ${left} left; name more hosts, or more room (--on HOST:N)`;
 }
 

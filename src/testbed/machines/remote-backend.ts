@@ -8,6 +8,7 @@
 import {
   type BackendOptions,
   type NodeBackend,
+  type NodeLinks,
   NodesError,
   startProcessNodes,
 } from "../nodes/index.ts";
@@ -15,6 +16,7 @@ import { doorPortOf, portsOf } from "../nodes/node-mode.ts";
 import { type AgentPlan, readBroughtUp } from "./agent-plan.ts";
 import type { ConnectHost } from "./host-connection.ts";
 import { type HostFacts, HostLink } from "./host-link.ts";
+import type { HostsNetwork } from "./network-share.ts";
 import {
   describePlacement,
   type JoiningLink,
@@ -23,6 +25,7 @@ import {
   placeNodes,
 } from "./placement.ts";
 import { findProjectFiles, type ProjectFiles, sendProjectFiles } from "./project-files.ts";
+import { planRemoteNetwork, type RemoteNetwork } from "./remote-network.ts";
 import { RemoteNode } from "./remote-node.ts";
 import { ResultFiles } from "./result-files.ts";
 
@@ -33,6 +36,8 @@ export interface HostWish {
   /** Undefined: what its processors and memory say. */
   readonly capacity: number | undefined;
   readonly types: readonly string[];
+  /** IPv4 at which other hosts reach it; left out: where it was reached from here. */
+  readonly address?: string | undefined;
 }
 
 export interface MachinesWish {
@@ -48,27 +53,37 @@ export interface RemoteBackendOptions {
   /** Of the sync server, over TCP and UDP. */
   readonly syncPort: number;
   readonly interrupt: AbortSignal;
+  /** Nodes have a network of their own; left out: they share that of their host. */
+  readonly network?: HostsNetwork | undefined;
 }
 
 /** @throws NodesError with a sentence for the user; nothing is left on any host then. */
 export async function startRemoteNodes(start: RemoteBackendOptions): Promise<NodeBackend> {
   const hosts: Connected[] = [];
   let servers: NodeBackend | undefined;
+  let network: RemoteNetwork | undefined;
   const lost = Promise.withResolvers<string>();
+  const told: Told = {
+    lost: (host, why) => lost.resolve(`the host ${host} is lost, with its nodes: ${why}`),
+    linksFailed: (host, why) => network?.fail(host, why),
+  };
   try {
-    await connectAll(start, lost.resolve, hosts);
+    await connectAll(start, told, hosts);
     const placement = place(start, hosts);
     start.options.onMessage("info", null, `nodes on hosts: ${describePlacement(placement)}`);
+    network = await planRemoteNetwork({ start, placement, hosts });
     const { network: _, ...options } = start.options;
     const { projectFiles } = options;
     const files = projectFiles === undefined ? undefined : await findProjectFiles(projectFiles);
     servers = await startProcessNodes({
       ...{ ...options, mode: "environment", standIn: "nodes are elsewhere" },
     });
-    const parts = { start, servers, placement, hosts, files };
+    const parts = { start, servers, placement, hosts, files, network };
     const upon = await Promise.all(hosts.map((host, index) => bringUp(parts, host, index)));
+    await network?.measure();
     return new RemoteBackend({ ...parts, upon: upon.flat(), failed: lost.promise });
   } catch (error) {
+    await network?.stop();
     await Promise.all(hosts.map((host) => host.close()));
     await servers?.stop();
     if (error instanceof NodesError) throw error;
@@ -76,12 +91,18 @@ export async function startRemoteNodes(start: RemoteBackendOptions): Promise<Nod
   }
 }
 
+/** Whom a host's end, and that of its links, is told. */
+interface Told {
+  readonly lost: (host: string, why: string) => void;
+  readonly linksFailed: (host: string, why: string) => void;
+}
+
 type Connected = HostLink & { readonly facts: HostFacts };
 
 /** B1. @param hosts is filled with those that answer. @throws NodesError */
 async function connectAll(
   { wish, options, interrupt }: RemoteBackendOptions,
-  onLost: (why: string) => void,
+  told: Told,
   hosts: Connected[],
 ): Promise<void> {
   const { version } = wish;
@@ -91,7 +112,8 @@ async function connectAll(
       return await HostLink.connect({
         ...{ name, connect, version, interrupt, files, clock: options.clock },
         say: options.onMessage,
-        onLost: (why) => onLost(`the host ${name} is lost, with its nodes: ${why}`),
+        onLost: (why) => told.lost(name, why),
+        onLinksFailed: (why) => told.linksFailed(name, why),
       });
     }),
   );
@@ -111,13 +133,16 @@ const mibPerNode = 64;
 
 /** B1. @throws NodesError */
 function place(
-  { wish, options, placed }: RemoteBackendOptions,
+  { wish, options, placed, network }: RemoteBackendOptions,
   hosts: readonly Connected[],
 ): Placement {
   const placement = placeNodes(
     placed,
     options.links.map(
-      ({ name, members }): JoiningLink => ({ name, nodes: members.map(({ node }) => node) }),
+      ({ name, members }): JoiningLink => ({
+        ...{ name, nodes: members.map(({ node }) => node) },
+        mayCross: network !== undefined,
+      }),
     ),
     wish.hosts.map(({ name, capacity, types }) => {
       const { processors = 1, memoryMib = 0 } =
@@ -136,6 +161,7 @@ interface Parts {
   readonly placement: Placement;
   readonly hosts: readonly Connected[];
   readonly files: ProjectFiles | undefined;
+  readonly network: RemoteNetwork | undefined;
 }
 
 interface UpThere {
@@ -145,7 +171,7 @@ interface UpThere {
 }
 
 async function bringUp(
-  { start, servers, placement, files }: Parts,
+  { start, servers, placement, files, network }: Parts,
   host: Connected,
   index: number,
 ): Promise<readonly UpThere[]> {
@@ -154,7 +180,7 @@ async function bringUp(
     await host.close();
     return [];
   }
-  const plan = planAgent(start, own, index);
+  const plan = planAgent(start, own, { index, network: network?.shareOf(own, host.name) ?? null });
   const standIns = own.flatMap((name) => servers.nodes.get(name) ?? []);
   host.allow(plan, new Map(standIns.map(({ name, calledAt }) => [name, calledAt])));
   const answer = await host.link.ask({ kind: "bring-up", plan }).catch((error: unknown) => {
@@ -172,13 +198,17 @@ async function bringUp(
   });
 }
 
-function planAgent(start: RemoteBackendOptions, own: readonly string[], index: number): AgentPlan {
+function planAgent(
+  start: RemoteBackendOptions,
+  own: readonly string[],
+  { index, network }: { readonly index: number } & Pick<AgentPlan, "network">,
+): AgentPlan {
   const { options, syncPort } = start;
   const { runId, pid, eid, domain, seed, nodes, links, syncServer, environment } = options;
   return {
     // Two of them may be one machine, which must not take them for one run.
     runId: `${runId}h${String(index).padStart(3, "0")}`,
-    ...{ pid, eid, domain, seed, own, environment },
+    ...{ pid, eid, domain, seed, own, environment, network },
     // Archives are files of this machine.
     all: nodes.map(({ name, links: ends }) => ({ name, links: ends, archives: undefined })),
     links,
@@ -197,7 +227,8 @@ function textOf(error: unknown): string {
 }
 
 class RemoteBackend implements NodeBackend {
-  readonly mode = "environment";
+  readonly mode: NodeBackend["mode"];
+  readonly nodeLinks: NodeLinks | undefined;
   readonly lost: readonly string[];
   readonly shell: string;
   readonly servers: NodeBackend;
@@ -209,8 +240,10 @@ class RemoteBackend implements NodeBackend {
   constructor(
     parts: Parts & { readonly upon: readonly UpThere[]; readonly failed: Promise<string> },
   ) {
-    const { upon, servers, failed, start, placement } = parts;
+    const { upon, servers, failed, start, placement, network } = parts;
     this.#parts = parts;
+    this.mode = network === undefined ? "environment" : "namespace";
+    this.nodeLinks = network?.links;
     this.servers = servers;
     this.failed = failed;
     const byName = new Map(upon.map(({ node }) => [node.name, node]));
@@ -243,7 +276,8 @@ class RemoteBackend implements NodeBackend {
 
   /** B2. */
   async #stop(): Promise<void> {
-    const { hosts, servers } = this.#parts;
+    const { hosts, servers, network } = this.#parts;
+    await network?.stop();
     await Promise.all(hosts.map((host) => this.#bringBack(host)));
     await servers.stop();
   }

@@ -7,6 +7,7 @@
 //   R2. When the host is lost, every program there has ended by SIGKILL as far as the run knows.
 import { closeSync, mkdirSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import type { TrafficReply } from "../agents/trafgen/traffic-messages.ts";
 import type {
   ExitStatus,
   NodeElsewhere,
@@ -20,6 +21,7 @@ import type {
 import { openRegularFile } from "../nodes/regular-file.ts";
 import type { NodeAddress } from "../run-event.ts";
 import { type HostedNode, readStarted } from "./agent-plan.ts";
+import { readTrafficReply, type TrafficAsk } from "./agent-traffic.ts";
 import type { HostLink } from "./host-link.ts";
 import { LinkError } from "./node-link.ts";
 
@@ -41,9 +43,11 @@ export class RemoteNode implements RunningNode {
     this.elsewhere = {
       host: host.name,
       serversAt: hosted.serversAt,
+      toOwn: (us) => host.clock.toOwn(us),
       put: async (file) => {
         await host.link.ask({ kind: "put", node: this.name, ...file });
       },
+      traffic: (role, flow, order) => askTraffic(host, this.name, { role, flow, order }),
     };
   }
 
@@ -102,6 +106,25 @@ function openStream(host: HostLink, { name }: SpawnSpec, path: string): number |
   if (isOpen) return stream;
   closeSync(descriptor);
   return failed(`${host.name} has too many streams open (streamsMax), or is lost`);
+}
+
+/** By the clock of the host there, and by ours here. Always answers. */
+async function askTraffic(host: HostLink, node: string, ask: TrafficAsk): Promise<TrafficReply> {
+  const { role, flow, order } = ask;
+  const askedUs = host.nowUs();
+  const told = order.kind === "start" ? { ...order, atUs: host.clock.toHost(order.atUs) } : order;
+  const lost = (why: string): TrafficReply => ({ id: 0, atUs: host.nowUs(), error: why });
+  try {
+    const answer = await host.link.ask({
+      ...{ kind: "traffic", node, ask: { role, flow, order: told } },
+    });
+    const reply = readTrafficReply(answer);
+    if (reply === undefined) return lost(`${host.name} does not say what became of ${flow}`);
+    return { ...reply, atUs: host.toOwnSince(askedUs, reply.atUs) };
+  } catch (error) {
+    if (!(error instanceof LinkError)) throw error;
+    return lost(`${flow} on ${host.name}: ${error.message}`);
+  }
 }
 
 /** The sentence of the host, which names the program where it speaks of it. */

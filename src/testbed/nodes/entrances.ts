@@ -25,7 +25,13 @@ export interface RunEntrances {
   readonly runId: string;
   /** `pid/eid` */
   readonly experiment: string;
+  /**
+   * Its directory, where its bus and its key are told; a run of an earlier version does not say.
+   */
+  readonly out?: string;
   readonly nodes: readonly NodeEntrance[];
+  /** Names of its nodes on other machines, which nobody enters from here. */
+  readonly elsewhere?: readonly string[];
 }
 
 /** A run that is under way, and where the socket for its links is, if it has one. */
@@ -44,6 +50,11 @@ export function writeEntrances(temporary: string, entrances: RunEntrances): void
   const file = join(temporary, fileName);
   writeFileSync(`${file}.new`, JSON.stringify(entrances), { mode: 0o600 });
   renameSync(`${file}.new`, file);
+}
+
+/** Whether `id` names a run: `pid/eid`, or eid. */
+export function isRunNamed({ experiment }: Pick<RunEntrances, "experiment">, id: string): boolean {
+  return experiment === id || experiment.split("/")[1] === id;
 }
 
 /** The runs of this user that are under way. */

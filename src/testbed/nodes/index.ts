@@ -4,12 +4,19 @@
 export {
   enterNode,
   findEntrances,
+  isRunNamed,
   type LivingRun,
   type NodeEntrance,
   type RunEntrances,
 } from "./entrances.ts";
 export { createHostNode, type HostNodeOptions } from "./host-node.ts";
-export type { LinkShaping, NetworkDoors, NetworkPlan, Relinking } from "./network-plan.ts";
+export type {
+  LinkShaping,
+  NetworkDoors,
+  NetworkPlan,
+  NodeLinks,
+  Relinking,
+} from "./network-plan.ts";
 export type {
   BackendOptions,
   ExitStatus,

@@ -37,11 +37,17 @@ export interface Relinking {
   readonly shapes: ReadonlyMap<string, ShapedLink>;
 }
 
-/** What nodes with a network of their own reach of the run, and how. */
-export interface NetworkDoors {
+/** What connects the nodes of a run, wherever they are. */
+export interface NodeLinks {
   readonly links: LinkBackend["kind"];
   /** Left out, links are not shaped. */
   readonly shaped?: ShapedLinks | undefined;
+  /** Resolves when links are no more what they should be, with a sentence. */
+  readonly failed: Promise<string>;
+}
+
+/** What nodes with a network of their own reach of the run, and how. */
+export interface NetworkDoors extends NodeLinks {
   /** Of the control network. */
   readonly subnet: string;
   readonly commands: NamespaceCommands;
@@ -53,6 +59,4 @@ export interface NetworkDoors {
   listenOn(node: string, path: string, onConnection: (socket: Socket) => void): Promise<void>;
   /** A socket in a node's network, for whoever takes its descriptor. @throws NetworkError */
   openSocket(node: string, wanted: WantedSocket): Promise<number>;
-  /** Resolves when links are no more what they should be, with a sentence. */
-  readonly failed: Promise<string>;
 }

@@ -3,8 +3,9 @@
 // the programs it starts on them. Only types; how they come about is in process-nodes.ts.
 import type { Link } from "../../experiment/model.ts";
 import type { Clock } from "../../host/clock.ts";
+import type { TrafficElsewhere } from "../agents/trafgen/traffic-agent.ts";
 import type { NodeAddress } from "../run-event.ts";
-import type { NetworkDoors, NetworkPlan, Relinking } from "./network-plan.ts";
+import type { NetworkDoors, NetworkPlan, NodeLinks, Relinking } from "./network-plan.ts";
 import type { NodeGroupLimits } from "./node-groups.ts";
 import type { NodePlan } from "./node-plan.ts";
 
@@ -165,6 +166,8 @@ export interface NodeElsewhere {
   readonly host: string;
   /** Where its programs call the servers of the run, as they see it; `calledAt` is here. */
   readonly serversAt: string;
+  /** An instant of its monotonic clock as this machine counts, as far as they were compared. */
+  toOwn(us: number): number;
   /** Writes a file of the node; one of that name is replaced. @throws Error */
   put(file: {
     /** In its boot directory, or its hosts file. */
@@ -173,6 +176,8 @@ export interface NodeElsewhere {
     readonly text: string;
     readonly mode: number;
   }): Promise<void>;
+  /** Obeys for the ends of flows at this node. */
+  readonly traffic: TrafficElsewhere;
 }
 
 export interface NodeBackend {
@@ -181,6 +186,8 @@ export interface NodeBackend {
   readonly lost: readonly string[];
   /** How nodes reach the servers of the run, where they do not share this machine's network. */
   readonly doors?: NetworkDoors | undefined;
+  /** The links of nodes that have a network of their own, here or on other machines. */
+  readonly nodeLinks?: NodeLinks | undefined;
   /** Where commands of this user may reach the links of the run, by a socket; goes with it. */
   readonly linkDoor?: string;
   /** Where servers of a node are started, when its programs are on other machines. */

@@ -4,7 +4,7 @@
 //   <out>/proj                         the experiment's shared directory
 //   <out>/nodes/<node>/local/logs      output of the node's programs
 //   <out>/nodes/<node>/var/emulab      boot files, logs of the old tools
-//   <out>/nodes/<node>/etc/hosts
+//   <out>/nodes/<node>/etc/hosts and resolv.conf
 //   <tmp>/shared/tools/<name>          links to the old tools
 //   <tmp>/shared/nodes/<node>/...      the node's own /tmp, /var/tmp and /var/run
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -21,6 +21,7 @@ export interface NodeDirectories {
   readonly boot: string;
   readonly localLogs: string;
   readonly hostsFile: string;
+  readonly resolverFile: string;
   readonly temporary: string;
   readonly varTemporary: string;
   readonly varRun: string;
@@ -70,6 +71,7 @@ export function planNodeDirectories(
     boot: join(emulab, "boot"),
     localLogs: join(root, "local/logs"),
     hostsFile: join(root, "etc/hosts"),
+    resolverFile: join(root, "etc/resolv.conf"),
     temporary: join(temporary, "tmp"),
     varTemporary: join(temporary, "vartmp"),
     varRun: join(temporary, "run"),
@@ -88,10 +90,13 @@ export function createRunFiles(run: RunDirectories, tools: Readonly<Record<strin
 }
 
 /**
- * Creates the directories of one node and its hosts file, each once and parents first: of 200 nodes
- * they are most of what Muster itself does before a run. @throws Error of the file system.
+ * Creates the directories of one node and its files in `/etc`, each once and parents first: of 200
+ * nodes they are most of what Muster itself does before a run. @throws Error of the file system.
  */
-export function createNodeFiles(directories: NodeDirectories, hosts: string): void {
+export function createNodeFiles(
+  directories: NodeDirectories,
+  { hosts, resolver }: { readonly hosts: string; readonly resolver: string },
+): void {
   const { root, boot, emulab, localLogs, hostsFile, temporary, varTemporary, varRun } = directories;
   mkdirSync(dirname(root), { recursive: true });
   mkdirSync(dirname(dirname(temporary)), { recursive: true });
@@ -104,6 +109,7 @@ export function createNodeFiles(directories: NodeDirectories, hosts: string): vo
     chmodSync(path, 0o1777); // A program may become another user.
   }
   writeFileSync(hostsFile, hosts);
+  writeFileSync(directories.resolverFile, resolver);
 }
 
 /** Of a node that comes back there are some. */

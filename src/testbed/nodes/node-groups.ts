@@ -30,6 +30,7 @@ const root = "/sys/fs/cgroup";
 type Controller = "memory" | "pids";
 
 export interface NodeGroups {
+  readonly bounded: readonly Controller[];
   /** Directories of the node's groups, for who joins by itself. */
   of(node: string): readonly string[];
   /** G1. */
@@ -57,6 +58,24 @@ export function createNodeGroups(
   return groups;
 }
 
+/**
+ * What nodes have no limit of, a sentence for who starts the run. There is no other that holds: the
+ * kernel counts the processes of a user over all nodes and what else the user runs.
+ */
+export function describeUnbounded(
+  groups: Pick<NodeGroups, "bounded"> | undefined,
+  asUser: boolean,
+): readonly string[] {
+  const words = { memory: "memory", pids: "processes" } as const;
+  const missing = (["memory", "pids"] as const).filter((one) => !groups?.bounded.includes(one));
+  if (missing.length === 0) return [];
+  const what = missing.map((one) => words[one]).join(" and ");
+  const why = asUser
+    ? "control groups are for root (sudo muster run FILE)"
+    : "control groups cannot be made here";
+  return [`nodes have no limit of ${what}, which one that fills up takes from all: ${why}`];
+}
+
 class Groups implements NodeGroups {
   readonly #run: ReadonlyMap<Controller, string>;
   readonly #limits: NodeGroupLimits;
@@ -65,6 +84,10 @@ class Groups implements NodeGroups {
   constructor(run: ReadonlyMap<Controller, string>, limits: NodeGroupLimits) {
     this.#run = run;
     this.#limits = limits;
+  }
+
+  get bounded(): readonly Controller[] {
+    return [...this.#run.keys()];
   }
 
   add(node: string): void {

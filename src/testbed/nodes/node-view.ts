@@ -10,6 +10,7 @@ import {
   type RootPlan,
 } from "./mount-plan.ts";
 import type { NodeDirectories, RunDirectories } from "./node-files.ts";
+import { resolverPath } from "./resolver-file.ts";
 
 export interface ViewInput {
   readonly pid: string;
@@ -24,6 +25,8 @@ export interface ViewInput {
   readonly needed: readonly string[];
   /** Directories of their own that nodes get besides, for what is unpacked there. */
   readonly archives?: readonly string[];
+  /** Whether nodes can have a resolver file in front of the machine's. */
+  readonly hasResolver: boolean;
 }
 
 /** Where programs of such a node find things. */
@@ -36,6 +39,8 @@ export const VIEW = {
 
 /** Holds the sources of the nodes' own mounts; hidden once a node is up. */
 const HIDDEN = "/.muster";
+/** What nodes do not see of this machine's file system, whatever a run is. */
+export const unseenDirectories: readonly string[] = ["/tmp", "/var/tmp", "/var/run", "/var/emulab"];
 /** Private to each node. `/run` stays the machine's: the name service lives there. */
 const PRIVATE_TEMPORARY = ["/tmp", "/var/tmp"];
 
@@ -100,6 +105,7 @@ export function planNodeTable(
     bindLine(fromOut(directories.localLogs), VIEW.localLogs),
     bindLine(fromOut(directories.hostsFile), "/etc/hosts"),
   ];
+  if (input.hasResolver) lines.push(bindLine(fromOut(directories.resolverFile), resolverPath));
   for (const [index, path] of keptEntries(input.needed).entries()) {
     lines.push(bindLine(`${HIDDEN}/keep/${index}`, path));
   }

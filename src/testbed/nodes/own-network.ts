@@ -96,9 +96,10 @@ export class OwnNetwork implements NetworkDoors {
     if (network.control.subnet !== control.subnet) {
       return `a link overlaps ${control.subnet}, the control network of the run; give it another subnet`;
     }
-    const { gone, made } = this.#changeTo(network);
-    const shaped = made.flatMap((name) => shapes.get(name) ?? []);
-    return this.shaped?.refusalToMake(shaped, gone);
+    const { gone, made, grown } = this.#changeTo(network);
+    const more = grown.map(({ link }) => link);
+    const shaped = [...made, ...more].flatMap((name) => shapes.get(name) ?? []);
+    return this.shaped?.refusalToMake(shaped, [...gone, ...more]);
   }
 
   /** @returns the topology that there is then. @throws NetworkError */
@@ -117,8 +118,14 @@ export class OwnNetwork implements NetworkDoors {
     return topology;
   }
 
-  #changeTo({ topology }: Relinking["network"]): TopologyChange {
-    return changeTopology(this.#network.topology, topology, this.#slots);
+  #changeTo({ topology, links }: Relinking["network"]): TopologyChange {
+    const { backend, links: own } = this.#network;
+    const isLan = (all: typeof links, link: string): boolean =>
+      all.some(({ name, kind }) => name === link && kind === "lan");
+    return changeTopology(this.#network.topology, topology, {
+      slotsUsed: this.#slots,
+      mayGrow: (link) => backend.grow !== undefined && isLan(own, link) && isLan(links, link),
+    });
   }
 
   /** Its network has gone with it. */

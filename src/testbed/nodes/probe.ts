@@ -13,7 +13,9 @@ import {
   planNodeDirectories,
   planRunDirectories,
 } from "./node-files.ts";
+import { unseenDirectories } from "./node-view.ts";
 import { startReaper } from "./reaper.ts";
+import { isMountedOver, resolverPath } from "./resolver-file.ts";
 import { createRunDirectory } from "./run-directory.ts";
 import { chooseShell } from "./system-programs.ts";
 
@@ -52,7 +54,7 @@ async function tryScratchNode(clock: Clock): Promise<Namespaces | NoNamespaces> 
       const run = planRunDirectories(out, temporary);
       const directories = planNodeDirectories(out, run, "probe");
       createRunFiles(run, {});
-      createNodeFiles(directories, "127.0.0.1\tlocalhost\n");
+      createNodeFiles(directories, { hosts: "127.0.0.1\tlocalhost\n", resolver: "" });
       const result = await startNamespaces({
         runId,
         clock,
@@ -61,6 +63,7 @@ async function tryScratchNode(clock: Clock): Promise<Namespaces | NoNamespaces> 
           ...{ pid: "probe", eid: "probe", user: "probe", out, run, home: run.home },
           projectFiles: undefined,
           needed: [],
+          hasResolver: isMountedOver(resolverPath, unseenDirectories),
         },
         nodes: [{ name: "probe", hostName: "probe", directories }],
       });

@@ -31,15 +31,21 @@ import {
   removeNodeFiles,
   writeBootFiles,
 } from "./node-files.ts";
-import { createNodeGroups, type NodeGroups, nodeGroupLimits } from "./node-groups.ts";
+import {
+  createNodeGroups,
+  describeUnbounded,
+  type NodeGroups,
+  nodeGroupLimits,
+} from "./node-groups.ts";
 import { chooseMode, doorVariable } from "./node-mode.ts";
 import type { NodePlan } from "./node-plan.ts";
-import { homePath, VIEW } from "./node-view.ts";
+import { homePath, unseenDirectories, VIEW } from "./node-view.ts";
 import { NodesError } from "./nodes-error.ts";
 import { type OwnNetwork, seenAddresses } from "./own-network.ts";
 import { ProcessNode, RunPrograms } from "./process-node.ts";
 import { planEnvironment } from "./program-environment.ts";
 import { type Reaper, startReaper } from "./reaper.ts";
+import { isMountedOver, resolverPath, resolverText } from "./resolver-file.ts";
 import { createRunDirectory, removeOwnLeftovers } from "./run-directory.ts";
 import {
   chooseShell,
@@ -104,7 +110,11 @@ async function bringUp(parts: Parts): Promise<NodeBackend> {
   createRunFiles(run, options.tools);
   const user = currentUser();
   let drafts: readonly NodeDraft[] = [];
-  const { namespaces, network, lost } = await chooseMode({
+  const {
+    namespaces,
+    network,
+    lost: notGiven,
+  } = await chooseMode({
     ...{ options, temporary, block: parts.block.block, addresses: parts.addresses },
     draft: (plan) => {
       const seen = seenParts({ ...parts, control: plan?.control });
@@ -122,6 +132,8 @@ async function bringUp(parts: Parts): Promise<NodeBackend> {
   const groupLimits = options.groupLimits ?? nodeGroupLimits;
   const groups =
     mode === "namespace" ? createNodeGroups(options.runId, names, groupLimits) : undefined;
+  const unbounded = namespaces && describeUnbounded(groups, namespaces.asUser);
+  const lost = [...notGiven, ...(unbounded ?? [])];
   const common: BackendParts = {
     ...{ ...parts, run, user, mode, programs, shell, lost, namespaces, network },
     ...{ control: plan?.control, groups },
@@ -187,6 +199,7 @@ function hold(
       projectFiles: options.projectFiles,
       needed: neededPaths(options),
       archives: [...new Set(nodes.flatMap(({ archives = [] }) => archives))],
+      hasResolver: isMountedOver(resolverPath, unseenDirectories),
     },
   });
 }
@@ -246,7 +259,8 @@ function draftNode(parts: Parts, run: RunDirectories, plan: NodePlan): NodeDraft
   // Where nodes share a network, the server tells them apart by what they call.
   const syncAt = parts.control === undefined ? addresses.calledAt : server?.control;
   const hosts = planHosts(parts.options, plan, parts.addresses, syncAt);
-  createNodeFiles(directories, hosts.text);
+  const resolver = resolverText(parts.control !== undefined);
+  createNodeFiles(directories, { hosts: hosts.text, resolver });
   return { name: plan.name, addresses, directories, nodeAddress: hosts.nodeAddress };
 }
 
@@ -313,6 +327,7 @@ class ProcessBackend implements NodeBackend {
   readonly nodes: Map<string, ProcessNode>;
   readonly shell: string;
   readonly doors: NetworkDoors | undefined;
+  readonly nodeLinks: NetworkDoors | undefined;
   readonly linkDoor: string;
   #parts: BackendParts;
   /** Link addresses that were given. */
@@ -326,6 +341,7 @@ class ProcessBackend implements NodeBackend {
     this.mode = parts.mode;
     this.lost = parts.lost;
     this.doors = parts.network;
+    this.nodeLinks = parts.network;
     this.linkDoor = linkDoorOf(parts.temporary);
     this.nodes = nodes;
     this.shell = parts.shell.text;
@@ -424,8 +440,13 @@ class ProcessBackend implements NodeBackend {
   /** For `muster exec`. */
   #tellEntrances(): void {
     const { namespaces, network, options, temporary, groups } = this.#parts;
-    if (options.standIn !== undefined) return;
-    const { runId, pid, eid } = options;
+    const { runId, pid, eid, out } = options;
+    const experiment = `${pid}/${eid}`;
+    if (options.standIn !== undefined) {
+      const elsewhere = [...this.nodes.keys()];
+      writeEntrances(temporary, { runId, experiment, out, nodes: [], elsewhere });
+      return;
+    }
     const holders = namespaces?.holders;
     const asUser = namespaces?.asUser ?? false;
     const nodes = [...this.nodes.values()].map(({ name, surroundings }): NodeEntrance => {
@@ -434,7 +455,7 @@ class ProcessBackend implements NodeBackend {
       const interfaces = this.#interfaces(name).map((one) => ({ link: one.link, name: one.name }));
       return { ...surroundings, ...own, interfaces, groups: groups?.of(name) ?? [] };
     });
-    writeEntrances(temporary, { runId, experiment: `${pid}/${eid}`, nodes });
+    writeEntrances(temporary, { runId, experiment, out, nodes });
   }
 
   stop(): Promise<void> {

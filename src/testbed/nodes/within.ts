@@ -13,9 +13,15 @@ export async function within(
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const cancel = clock.after(limitMs, resolve);
-    promise.then(() => {
-      cancel();
-      resolve();
-    }, reject);
+    promise.then(
+      () => {
+        cancel();
+        resolve();
+      },
+      (error: unknown) => {
+        cancel();
+        reject(error);
+      },
+    );
   });
 }

@@ -12,6 +12,7 @@ import type {
   Message,
   ProgramEnded,
   RunEvent,
+  RunEventBody,
   RunModified,
   TrafficEnded,
 } from "../run-event.ts";
@@ -38,6 +39,8 @@ export const latenessWarningUs = 100_000;
 export interface EventLines {
   /** The lines for one event: none, one, or for the start of a run several. */
   next(event: RunEvent): Line[];
+  /** The same for what happens before time 0, when that is not known yet. */
+  early(body: RunEventBody): Line[];
 }
 
 interface Counts {
@@ -67,13 +70,11 @@ export function createEventLines(): EventLines {
     toldArrivals: new Map(),
     toldStarts: new Set(),
   };
+  const under = (when: string, lines: readonly Line[]): Line[] =>
+    lines.map((line) => [styled("dim", when.padEnd(9)), " ", ...line]);
   return {
-    next: (event) =>
-      eventLines(counts, event).map((line) => [
-        styled("dim", formatInstant(event.atUs).padEnd(9)),
-        " ",
-        ...line,
-      ]),
+    next: (event) => under(formatInstant(event.atUs), eventLines(counts, event)),
+    early: (body) => under("before 0", eventLines(counts, { ...body, atUs: 0 })),
   };
 }
 

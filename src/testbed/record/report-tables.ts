@@ -282,11 +282,14 @@ export function linkTable(result: RunResult): Html | null {
       to,
       asked,
       verdict,
+      why = [],
     }) => html`<tr><td class="name">${name}</td><td>${from}</td><td>${to}</td>
 <td class="num">${asked.bandwidthBps === 0 ? "any" : `${asked.bandwidthBps / 1_000_000} Mb/s`}</td>
 <td class="num">${formatDuration(asked.delayUs)}</td>
 <td class="num">${Number((asked.loss * 100).toPrecision(6))} %</td>
-<td><span class="pill${tones[verdict]}">${verdict}</span></td></tr>`,
+<td class="wide"><span class="pill${tones[verdict]}">${verdict}</span>${
+      why.length > 0 && ` ${why.join("; ")}`
+    }</td></tr>`,
   );
   return html`<h2>Links<small>as the file asks, each direction</small></h2>
 ${table(head, rows, "Links")}`;

@@ -18,15 +18,15 @@ export interface RunFiles {
  * Writes the files into the directory `out`, which must exist. Goes on after an error, so that one
  * bad path does not cost the other files.
  *
- * @returns the first error, or null when everything is written.
+ * @returns an error for each file that is not there; none when everything is written.
  */
-export async function writeRunFiles(out: string, files: RunFiles): Promise<OutputError | null> {
+export async function writeRunFiles(out: string, files: RunFiles): Promise<OutputError[]> {
   const { result, reportHtml, junit } = files;
   const errors = [await writeWhole(join(out, "report.html"), reportHtml)];
   if (junit !== null) errors.push(await writeWhole(junit.path, junit.xml));
   const json = `${JSON.stringify(result, null, 2)}\n`;
   errors.push(await writeWhole(join(out, "result.json"), json));
-  return errors.find((error) => error !== null) ?? null;
+  return errors.filter((error) => error !== null);
 }
 
 /**

@@ -14,7 +14,9 @@ export interface InstanceInput {
   readonly outputs: string;
   /** As the instance sees it: what it leaves there is nobody's. */
   readonly temporary: string;
-  /** The addresses of the run, `127.70.0.0/16`. */
+  /** Whether its node's links become what it asks for. */
+  readonly hasSidecar: boolean;
+  /** The addresses by which nodes reach each other, `10.1.1.0/24`. */
   readonly subnet: string;
   readonly startedWallMs: number;
 }
@@ -40,8 +42,7 @@ export function instanceEnvironment(input: InstanceInput): Readonly<Record<strin
     TEST_REPO: "",
     TEST_BRANCH: "",
     TEST_TAG: "",
-    // Nobody obeys `network:` topics: links are the experiment's.
-    TEST_SIDECAR: "false",
+    TEST_SIDECAR: String(input.hasSidecar),
     TEST_START_TIME: new Date(input.startedWallMs).toISOString(),
     TEST_SUBNET: input.subnet,
     TEST_CAPTURE_PROFILES: "",

@@ -9,11 +9,13 @@ import { join } from "node:path";
 import { type InstanceEvent, Testground } from "../../edges/testground/index.ts";
 import type { GroupInstance, Program } from "../../experiment/model.ts";
 import type { Host } from "../../host/host.ts";
+import { nameState } from "../../wire/testground/index.ts";
 import { blockOf, instanceAddress } from "../nodes/addresses.ts";
 import type { NodeBackend } from "../nodes/index.ts";
-import type { InstanceEnded } from "../run-event.ts";
+import type { InstanceEnded, Message } from "../run-event.ts";
 import type { RunOptions } from "../run-options.ts";
 import { instanceEnvironment } from "./instance-environment.ts";
+import { dataSubnet, defaultLink, isOnLink, NetworkSidecar } from "./network-sidecar.ts";
 import { outputsOf } from "./outputs.ts";
 
 export interface RunTestgroundOptions {
@@ -21,8 +23,8 @@ export interface RunTestgroundOptions {
   readonly host: Host;
   readonly backend: NodeBackend;
   readonly scope: string;
-  readonly say: (event: InstanceEnded) => void;
-  readonly onWarning: (text: string) => void;
+  readonly say: (event: InstanceEnded | Message) => void;
+  readonly onWarning: (text: string, node?: string | null) => void;
   /** The service is gone for good. */
   readonly onLost: (message: string) => void;
 }
@@ -52,6 +54,7 @@ export async function openRunTestground(options: RunTestgroundOptions): Promise<
     instances.map((program, index) => [instanceAddress(block, index), program]),
   );
   const outcomes = new Outcomes(options, byAddress);
+  const sidecar = sidecarOf(options);
   const door = new Testground({
     ...{ scope, run: runId, edge: "testground", clock, logger, limits },
     connect: host.connectEdge,
@@ -61,21 +64,31 @@ export async function openRunTestground(options: RunTestgroundOptions): Promise<
     nodeOf: (address) => byAddress.get(address)?.node,
     nameOf: (address) => byAddress.get(address)?.name,
     onEvent: (event) => outcomes.add(event),
+    configureNetwork: sidecar?.configure,
     onClosed: (reason) => options.onLost(`the sync service of the instances: ${reason}`),
   });
   const port = await door.listen();
   const { doors } = backend;
   await doors?.open([{ kind: "tcp", port, behind: "called" }]);
   const startedWallMs = clock.wallMs();
+  if (sidecar !== undefined) {
+    // Links are there before any instance is.
+    const state = nameState(`plan:${plan.plan}:case:${plan.testCase}:`, "network-initialized");
+    for (const [address, { name, node }] of byAddress)
+      door.signal(scope, state, { address, name, node });
+  }
   const told = new Map(
     [...byAddress].map(([address, program]): [string, Program] => {
       const instance = program.instance ?? { group: "", number: 0 };
+      const { links } = experiment;
+      const link = sidecar && defaultLink(links, program.node);
       const variables = instanceEnvironment({
         ...{ plan, runId, port, startedWallMs },
         host: doors?.seen(address) ?? address,
         instance,
         ...makeDirectories(options, program.name, instance),
-        subnet: doors?.subnet ?? `127.${block}.0.0/16`,
+        hasSidecar: sidecar !== undefined && isOnLink(links, program.node),
+        subnet: (link && dataSubnet(link)) ?? doors?.subnet ?? `127.${block}.0.0/16`,
       });
       // What the file says of a program goes before what the plan is told of it.
       const environment = [...Object.entries(variables), ...(program.environment ?? [])];
@@ -86,6 +99,18 @@ export async function openRunTestground(options: RunTestgroundOptions): Promise<
     programs: programs.map((program) => told.get(program.name) ?? program),
     close: () => door.close(),
   };
+}
+
+/** Where links can be changed. */
+function sidecarOf(options: RunTestgroundOptions): NetworkSidecar | undefined {
+  const { backend, run, say, onWarning } = options;
+  const shaped = backend.doors?.shaped;
+  if (shaped === undefined) return undefined;
+  return new NetworkSidecar({
+    ...{ experiment: run.experiment, shaped },
+    onDone: (node, text) => say({ type: "message", level: "info", node, text }),
+    onRefused: (node, text) => onWarning(text, node),
+  });
 }
 
 function makeDirectories(

@@ -8,7 +8,8 @@
 //   A2. It is performed at most once, and not before its instant.
 //   A3. What is completed with 0 was performed.
 //   A4. Events of one object are performed in the order of their instants, and those of one instant
-//       in the order in which they were asked for, unless a line was cut or somebody has died.
+//       in the order in which they were asked for, unless a line was cut or somebody has died. What
+//       is asked for so late that the log has it when a later one is performed comes behind that.
 //   A5. An event that was cancelled, as who asked for that was told, is not performed.
 import { type ControlOptions, controlEvents, listEvents } from "../../client/event-control.ts";
 import { createCredentials, type LastingCredentials } from "../../client/event-credentials.ts";
@@ -62,14 +63,20 @@ export interface AgendaWorldOptions {
   readonly complain: (rule: string, text: string) => void;
 }
 
+/** The log has what was asked for, and what it refused once or twice, within this. */
+const logWithinUs = 1_000_000;
+
 /** From the token of an event to that of the next one of the same step. */
 const nextOfStep = 1_000_000;
 
 interface Asked {
   readonly object: string;
   isCancelled: boolean;
-  /** Monotonic. */
+  /** Monotonic, as is the instant that it is asked for. */
+  readonly askedUs: number;
   readonly dueUs: number;
+  /** How many had been performed when it was first ordered; undefined when it was not. */
+  orderedAt: number | undefined;
   readonly performedUs: number[];
   readonly errors: number[];
 }
@@ -196,11 +203,13 @@ export class AgendaWorld {
   ask(step: number, object: string, inMs: number, times = 1): void {
     const { clock, trace } = this.#options;
     const atMs = clock.wallMs() + inMs;
-    const dueUs = clock.elapsedUs + inMs * 1_000;
+    const askedUs = clock.elapsedUs;
+    const dueUs = askedUs + (atMs * 1_000 - clock.nowUs());
     for (let time = 0; time < times; time += 1) {
       const token = step + time * nextOfStep;
       trace(`e${token}`, `asks for ${object} RUN in ${inMs} ms`);
-      this.#asked.set(token, { object, isCancelled: false, dueUs, ...nothingYet() });
+      const asked = { object, isCancelled: false, askedUs, dueUs, orderedAt: undefined };
+      this.#asked.set(token, { ...asked, ...nothingYet() });
       void this.#bus.publish(this.#credentials().sign(this.#request(token, object, atMs)));
     }
   }
@@ -265,7 +274,7 @@ export class AgendaWorld {
       if (new Set(errors).size > 1) complain("A1", `${who} was completed with ${errors.join()}`);
       if (performedUs.length > 1)
         complain("A2", `${who} was performed ${performedUs.length} times`);
-      const early = performedUs.find((us) => us < dueUs - 1_000);
+      const early = performedUs.find((us) => us < dueUs);
       if (early !== undefined) complain("A2", `${who} was performed ${dueUs - early} us early`);
       if (isCancelled && performedUs.length > 0)
         complain("A5", `${who} was cancelled, and performed`);
@@ -276,13 +285,13 @@ export class AgendaWorld {
 
   /** A4. */
   #checkOrder(): void {
-    const all = this.#performed.flatMap((token) => {
+    const all = this.#performed.flatMap((token, at) => {
       const asked = this.#asked.get(token);
-      return asked === undefined ? [] : [{ token, object: asked.object, dueUs: asked.dueUs }];
+      return asked === undefined ? [] : [{ token, at, ...asked }];
     });
     for (const [place, one] of all.entries()) {
       const before = all.slice(0, place);
-      const late = before.find(({ object, ...was }) => object === one.object && isBehind(was, one));
+      const late = before.find((was) => was.object === one.object && isBehind(was, one));
       if (late === undefined) continue;
       this.#options.complain("A4", `e${late.token} was performed before e${one.token}`);
     }
@@ -314,7 +323,7 @@ export class AgendaWorld {
 
   async #perform({ name, process }: Agent, order: Order): Promise<Performed> {
     const { clock, random, trace } = this.#options;
-    const token = Number(/e(\d+)/.exec(order.args)?.[1] ?? Number.NaN);
+    const token = tokenOf(order.args);
     const firedMonotonicUs = clock.nowUs();
     if (!process.isDead) {
       this.#performed.push(token);
@@ -343,11 +352,17 @@ export class AgendaWorld {
       const eventtype = getText(notification, attributeNames.eventtype);
       if (getInt32(notification, attributeNames.scheduler) !== 0) continue;
       const args = getText(notification, attributeNames.args) ?? "";
+      if (eventtype === "RUN") this.#ordered(tokenOf(args));
       if (eventtype !== "COMPLETE") continue;
       const [, error, token] = /ERROR=(-?\d+) CTOKEN=(\d+)/.exec(args) ?? [];
       this.#asked.get(Number(token))?.errors.push(Number(error));
       this.#options.trace(`e${token}`, `is completed with ${error}`);
     }
+  }
+
+  #ordered(token: number): void {
+    const asked = this.#asked.get(token);
+    if (asked !== undefined) asked.orderedAt ??= this.#performed.length;
   }
 
   #credentials(): LastingCredentials {
@@ -372,14 +387,26 @@ function nothingYet(): { readonly performedUs: number[]; readonly errors: number
   return { performedUs: [], errors: [] };
 }
 
+/** A4. */
+interface InTurn extends Pick<Asked, "askedUs" | "dueUs" | "orderedAt"> {
+  readonly token: number;
+  /** Its place among those that were performed. */
+  readonly at: number;
+}
+
 /** A4: whether the second is to be performed first. */
-function isBehind(
-  one: { readonly dueUs: number; readonly token: number },
-  other: { readonly dueUs: number; readonly token: number },
-): boolean {
-  if (one.dueUs !== other.dueUs) return one.dueUs > other.dueUs;
-  const isOfStep = (one.token - other.token) % nextOfStep === 0;
-  return isOfStep && one.token > other.token;
+function isBehind(one: InTurn, other: InTurn): boolean {
+  if (one.dueUs === other.dueUs) {
+    const isOfStep = (one.token - other.token) % nextOfStep === 0;
+    return isOfStep && one.token > other.token;
+  }
+  const isLate = other.askedUs > one.dueUs - logWithinUs && (other.orderedAt ?? 0) > one.at;
+  return one.dueUs > other.dueUs && !isLate;
+}
+
+/** What was asked for is told by its arguments. */
+function tokenOf(args: string): number {
+  return Number(/e(\d+)/.exec(args)?.[1] ?? Number.NaN);
 }
 
 function timeOf(ms: number): { readonly seconds: number; readonly microseconds: number } {

@@ -123,20 +123,30 @@ function add(totals: CampaignTotals, order: SeedOrder, result: RunResult): void 
   totals.failed.push({ seed: order.seed, faults, problems: result.problems });
 }
 
-/** How often each fault struck in each state, as a table, and the pairs that were never seen. */
-export function formatCoverage(coverage: Readonly<Record<string, number>>): string {
+/**
+ * How often each fault struck in each state, as a table, and the pairs that were never seen: how
+ * many, or all of them.
+ */
+export function formatCoverage(
+  coverage: Readonly<Record<string, number>>,
+  { never }: { readonly never: "counted" | "named" },
+): string {
   const width = Math.max(...faultNames.map(({ length }) => length));
   const head = `${" ".repeat(width)}  ${stateNames.join("  ")}`;
-  const never: string[] = [];
+  const lacking: string[] = [];
+  let unseen = 0;
   const rows = faultNames.map((fault) => {
-    const cells = stateNames.map((state) => {
-      const count = coverage[`${fault}/${state}`];
-      if (count === undefined) never.push(`${fault}/${state}`);
-      return String(count ?? "-").padStart(state.length);
-    });
+    const missing = stateNames.filter((state) => coverage[`${fault}/${state}`] === undefined);
+    unseen += missing.length;
+    if (missing.length > 0) lacking.push(`  ${fault.padEnd(width)}  ${missing.join(" ")}`);
+    const cells = stateNames.map((state) =>
+      String(coverage[`${fault}/${state}`] ?? "-").padStart(state.length),
+    );
     return `${fault.padEnd(width)}  ${cells.join("  ")}`;
   });
   const pairs = faultNames.length * stateNames.length;
-  const rest = never.length === 0 ? "none" : never.join(" ");
-  return `${[head, ...rows].join("\n")}\nnever seen, ${never.length} of ${pairs}: ${rest}\n`;
+  const named = never === "named" || unseen === 0 ? "" : "; --verbose names them";
+  const rest = never === "named" ? lacking : [];
+  const count = `never seen: ${unseen} of ${pairs} pairs${named}`;
+  return `${[head, ...rows, count, ...rest].join("\n")}\n`;
 }

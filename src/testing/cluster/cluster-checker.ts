@@ -43,15 +43,19 @@ export interface CheckerOptions {
   readonly limits: Limits;
   /** The message with this id, as it was stored. */
   readonly messageOf: (payload: number) => string | undefined;
+  /** What a controller says depends on others: the models of one server know nothing of it. */
+  readonly isOfTree?: boolean | undefined;
+  /** Sees each entry once, when the first server has applied it. */
+  readonly onJudged?: ((entry: LogEntry, applied: Applied) => void) | undefined;
 }
 
 export class ClusterChecker {
   readonly #options: CheckerOptions;
   readonly #counts: NaiveCounts;
-  readonly #models: readonly {
+  #models: readonly {
     readonly kind: BarrierKind;
     readonly model: { apply(entry: LogEntry): readonly NaiveSaid[] };
-  }[];
+  }[] = [];
   readonly #judged: Judged[] = [];
   /** What the connections of a life have begun with, and whose they are. */
   readonly #asked = new Map<string, BarrierKind>();
@@ -60,12 +64,15 @@ export class ClusterChecker {
   readonly #told = new Map<string, Told[]>();
   readonly #taken = new Set<string>();
   readonly #topics = new Map<string, string[]>();
+  /** By server: the entry that it has to read next. */
+  readonly #nextOf = new Map<string, number>();
   readonly problems: string[] = [];
 
   constructor(options: CheckerOptions) {
-    const { limits } = options;
+    const { limits, isOfTree = false } = options;
     this.#options = options;
     this.#counts = new NaiveCounts(limits);
+    if (isOfTree) return;
     this.#models = [
       { kind: "count", model: this.#counts },
       { kind: "state", model: new NaiveStates(limits) },
@@ -87,9 +94,20 @@ export class ClusterChecker {
     this.#nameOf.set(`${edge} ${incarnation} ${connection}`, name);
   }
 
+  /** A server begins to read: behind a snapshot at that entry, or 0. */
+  begin(server: string, sequence: number): void {
+    this.#nextOf.set(server, sequence + 1);
+  }
+
   /** A server has applied an entry. @param digest of the state behind it */
   onEntry(server: string, entry: LogEntry, applied: Applied, digest: () => string): void {
     const index = entry.sequence - 1;
+    const next = this.#nextOf.get(server) ?? 1;
+    this.#nextOf.set(server, entry.sequence + 1);
+    if (entry.sequence !== next) {
+      this.complain("K1", `${server} reads entry ${entry.sequence} in place of ${next}`);
+      return;
+    }
     if (index > this.#judged.length) {
       this.complain(
         "K1",
@@ -140,7 +158,9 @@ export class ClusterChecker {
       const counted = this.#counted.get(name) ?? 0;
       const told = this.#told.get(name) ?? [];
       // A datagram that comes again to a server that has forgotten the first one is a new request.
-      const mayCountAgain = party.isDatagram === true && party.excuse !== undefined;
+      // So is that of one which was refused: it counted nowhere.
+      const isRefused = told.some(({ word }) => word === "limit");
+      const mayCountAgain = party.isDatagram === true && (party.excuse !== undefined || isRefused);
       if (counted > 1 && !mayCountAgain) this.complain("K4", `${who} counted ${counted} times`);
       if (party.answers > 1 && !mayCountAgain)
         this.complain("K5", `${who} got ${party.answers} answers`);
@@ -153,6 +173,8 @@ export class ClusterChecker {
         const log = counted === 0 ? "its request is not in the log" : "its request is in the log";
         this.complain("K7", `${who} still waits; ${log}; told ${JSON.stringify(told)}`);
       } else if (end.kind === "closed" && party.excuse === undefined) {
+        // Old clients are refused without a word.
+        if (isRefused || told.some(isLost)) continue;
         this.complain("K6", `${who} was closed: ${end.why}; told ${JSON.stringify(told)}`);
       }
     }
@@ -174,6 +196,7 @@ export class ClusterChecker {
       }
     }
     for (const said of applied.addressed) this.#noteTold(entry.sequence, said);
+    this.#options.onJudged?.(entry, applied);
   }
 
   /** Whose requests are in the log. */
@@ -298,4 +321,9 @@ function kindOf(command: Command): BarrierKind | undefined {
 /** `c12` of `c12:0/udp`, and of `"c12"`. */
 function nameIn(text: string | undefined): string | undefined {
   return /^"?(c\d+)/.exec(text ?? "")?.[1];
+}
+
+/** Whether it is said that nobody can say what has become of it. */
+function isLost({ what, word }: Told): boolean {
+  return what === "refused" && word === "unavailable";
 }

@@ -7,7 +7,7 @@ import { resolveLimits } from "../../core/limits.ts";
 import { Random } from "../../core/random.ts";
 import { AgendaWorld, agendaObjects } from "./agenda-world.ts";
 import type { SimulatedServer } from "./cluster-server.ts";
-import { ClusterWorld } from "./cluster-world.ts";
+import { Controllers } from "./controllers.ts";
 import type { AskStep, FaultName, Script, Step } from "./script.ts";
 
 /** What a cluster is doing when a fault strikes; several at once. */
@@ -23,6 +23,7 @@ export const stateNames = [
   "server-draining",
   "log-cut",
   "log-away",
+  "writing-a-snapshot",
 ] as const;
 export type StateName = (typeof stateNames)[number];
 
@@ -50,6 +51,8 @@ export interface RunResult {
 const secondUs = 1_000_000;
 /** The leases of servers, edges and sessions, and then some. */
 const calmUs = 60 * secondUs;
+/** Servers that begin before have joined by then, and said what they were told. */
+const limitsUs = 25 * secondUs;
 /** Within this, when nothing breaks, parties at all servers and doors meet. */
 const probeUs = 10 * secondUs;
 /** Steps of the run itself, after those of the script. */
@@ -71,7 +74,7 @@ export async function runScript(options: RunOptions): Promise<RunResult> {
 
 class Run {
   readonly #options: RunOptions;
-  readonly #world: ClusterWorld;
+  readonly #world: Controllers;
   readonly #agenda: AgendaWorld;
   readonly #digest = new Digest();
   readonly #coverage = new Map<string, number>();
@@ -82,7 +85,7 @@ class Run {
   constructor(options: RunOptions) {
     this.#options = options;
     const { seed, servers, faults } = options.script;
-    this.#world = new ClusterWorld({
+    this.#world = new Controllers({
       ...{ seed, servers, faults, limits: resolveLimits() },
       trace: (who, what) => this.#trace(who, what),
       onStruck: (fault) => this.#onStruck(fault),
@@ -95,10 +98,10 @@ class Run {
         indefiniteFailure: faults["lose-acknowledgements"] ?? 0,
       },
       trace: (who, what) => this.#trace(who, what),
-      complain: (rule, text) => this.#world.checker.complain(rule, text),
+      complain: (rule, text) => this.#world.complain(rule, text),
     });
     // These strike every message; that they were on is what there is to count.
-    for (const fault of ["delay", "slow-log"] as const) {
+    for (const fault of ["delay", "slow-log", "slow-snapshots"] as const) {
       if (faults[fault] !== undefined) this.#steady.push(fault);
     }
   }
@@ -122,7 +125,7 @@ class Run {
       const states = this.#steady.length === 0 ? [] : this.#states();
       for (const fault of this.#steady) this.#onStruck(fault, states);
       this.#take(step);
-      if (world.checker.problems.length > 0) return;
+      if (world.problems.length > 0) return;
     }
     await this.#calm();
   }
@@ -132,14 +135,14 @@ class Run {
   }
 
   result(): RunResult {
-    const { parties, clock, checker } = this.#world;
+    const { parties, clock, problems, crossings, entries } = this.#world;
     return {
-      problems: checker.problems,
+      problems,
       digest: this.#digest.toString(),
       parties: parties.length,
       answered: parties.filter(({ end }) => end?.kind === "answered").length,
-      crossings: checker.crossings,
-      entries: checker.entries,
+      crossings,
+      entries,
       virtualSeconds: Math.trunc(clock.elapsedUs / secondUs),
       struck: Object.fromEntries(this.#struck),
       coverage: Object.fromEntries(this.#coverage),
@@ -152,37 +155,39 @@ class Run {
     this.#trace("run", "calm: nothing breaks from here on");
     world.calm();
     if (this.#agenda.asked > 0) this.#agenda.calm();
-    await world.clock.pass(calmUs);
+    await world.clock.pass(limitsUs);
+    for (const one of world.worlds) one.levelLimits();
+    await world.clock.pass(calmUs - limitsUs);
     for (const party of world.waiting) {
       if (!party.hasDeadline) continue;
       const what = `${party.name} at ${party.at} (${party.asked})`;
-      world.checker.complain("K7", `${what} still waits after its deadline`);
+      world.complain("K7", `${what} still waits after its deadline`);
     }
     await this.#probe();
     for (const [index, scope] of ["s1", "s2"].entries()) {
-      const program = world.program(ownSteps + index);
       this.#trace("run", `cancels what is left in ${scope}`);
-      program?.client.cancelAll();
+      const own = world.isTree ? world.worlds.map((_, at) => 100 + 2 * at + index) : [index];
+      for (const session of own) world.program(ownSteps + session)?.client.cancelAll();
     }
     await world.clock.pass(probeUs);
     world.endSubscriptions();
     this.#agenda.finish();
-    world.checker.finish(world.parties);
+    world.finish();
   }
 
   /** Somebody at each door of each server: all meet. */
   async #probe(): Promise<void> {
     const world = this.#world;
-    const { servers } = this.#options.script;
     const asks: AskStep["by"][] = [];
-    for (let server = 0; server < servers; server += 1) {
+    for (let server = 0; server < world.servers.length; server += 1) {
       const session = ownSteps + server;
       world.openProgram(session, server, server === 1 ? "s2" : "s1");
       if (server !== 1) asks.push({ session });
       for (const door of ["syncd", "http", "udp"] as const) asks.push({ door, server });
     }
+    if (world.isTree) this.#openEverywhere();
     await world.clock.pass(secondUs);
-    const before = world.parties.length;
+    const before = new Set(world.parties);
     for (const [index, by] of asks.entries()) {
       const isFirst = index === 0;
       const ask = isFirst
@@ -191,12 +196,22 @@ class Run {
       this.#ask({ do: "ask", by, barrier: "probe", ask, error: 0, id: ownSteps + index });
     }
     await world.clock.pass(probeUs);
-    const probes = world.parties.slice(before);
+    const probes = world.parties.filter((party) => !before.has(party));
     const failed = probes.filter(({ end }) => end?.kind !== "answered");
     if (failed.length === 0 && probes.length === asks.length) return;
     const who = failed.map(({ at, end }) => `${at} ${JSON.stringify(end ?? "waits")}`).join(", ");
     const what = `${probes.length} of ${asks.length} could ask, without an answer: ${who}`;
-    world.checker.complain("K7", `after all faults not everybody meets: ${what}`);
+    world.complain("K7", `after all faults not everybody meets: ${what}`);
+  }
+
+  /** Some barriers are those of one controller, and end where they are. */
+  #openEverywhere(): void {
+    const world = this.#world;
+    for (const [index, { servers }] of world.worlds.entries()) {
+      const first = servers[0] === undefined ? 0 : world.servers.indexOf(servers[0]);
+      world.openProgram(ownSteps + 100 + 2 * index, first, "s1");
+      world.openProgram(ownSteps + 101 + 2 * index, first, "s2");
+    }
   }
 
   #take(step: Step): void {
@@ -207,7 +222,7 @@ class Run {
         return;
       case "close": {
         const program = world.program(step.session);
-        if (program !== undefined) world.closeProgram(program);
+        if (program !== undefined) world.worldOfSession(step.session)?.closeProgram(program);
         return;
       }
       case "ask":
@@ -241,11 +256,12 @@ class Run {
   }
 
   #break(step: Extract<Step, { do: "break" }>): void {
-    const world = this.#world;
-    const server = world.servers[step.server % world.servers.length];
+    const { servers, clock } = this.#world;
+    const server = servers[step.server % servers.length];
     if (server === undefined) return;
+    const world = this.#world.worldOf(server);
     this.#onStruck(step.fault);
-    const later = (act: () => void): void => void world.clock.after(step.forMs, act);
+    const later = (act: () => void): void => void clock.after(step.forMs, act);
     switch (step.fault) {
       case "crash":
         this.#trace(server.name, "dies");
@@ -254,25 +270,25 @@ class Run {
         return;
       case "drain":
         server.drain();
-        world.clock.after(step.forMs + 5_000, () => server.start());
+        clock.after(step.forMs + 5_000, () => server.start());
         return;
       case "pause":
         world.pause(server);
         later(() => world.resume(server));
         return;
       case "log-away":
-        this.#trace("log", "is gone");
+        this.#trace(world.logName, "is gone");
         world.logIsTrouble();
         world.log.leave();
         later(() => {
-          this.#trace("log", "is back");
+          this.#trace(world.logName, "is back");
           world.log.return();
           world.logIsTrouble();
         });
         return;
       case "step-log-clock": {
         const seconds = step.forMs % 2 === 0 ? 3_600 : -3_600;
-        this.#trace("log", `its clock is set by ${seconds} s`);
+        this.#trace(world.logName, `its clock is set by ${seconds} s`);
         world.log.step(seconds * secondUs);
         return;
       }
@@ -283,7 +299,7 @@ class Run {
         return;
       }
       case "crash-client":
-        world.killProgram(step.session);
+        this.#world.worldOfSession(step.session)?.killProgram(step.session);
         return;
       case "crash-scheduler":
         this.#agenda.killScheduler();
@@ -292,9 +308,17 @@ class Run {
       case "cut-scheduler":
         later(this.#agenda.cutScheduler());
         return;
+      case "crash-snapshot":
+      case "damage-snapshot":
+        this.#breakSnapshot(step);
+        return;
       case "crash-agent":
       case "cut-agent":
         this.#breakAgent(step, later);
+        return;
+      case "cut-tree":
+      case "part-tree":
+        this.#breakLink(step, later);
         return;
       default:
         this.#breakLine(step, server, later);
@@ -316,36 +340,70 @@ class Run {
     later(() => this.#agenda.startAgent(name));
   }
 
+  /** Of two controllers; where there are none nothing is struck. */
+  #breakLink(
+    { fault, server }: Extract<Step, { do: "break" }>,
+    later: (act: () => void) => void,
+  ): void {
+    const { links } = this.#world;
+    const link = links[server % Math.max(1, links.length)];
+    if (fault === "cut-tree") {
+      link?.cut();
+      later(() => link?.mend());
+    } else {
+      link?.part();
+      later(() => link?.heal());
+    }
+  }
+
+  /** Who writes is killed when so many more messages of a snapshot are stored. */
+  #breakSnapshot({ fault, server: messages, forMs }: Extract<Step, { do: "break" }>): void {
+    const { worlds } = this.#world;
+    const { snapshots, servers, clock, logName } = worlds[forMs % worlds.length] ?? {};
+    if (fault === "damage-snapshot") {
+      if (snapshots?.damage()) this.#trace(logName ?? "", "a part of the newest snapshot is lost");
+      return;
+    }
+    snapshots?.whenStored(1 + messages, (writer) => {
+      const server = servers?.find(({ name }) => name === writer);
+      this.#trace(writer, "dies while it writes a snapshot");
+      server?.kill();
+      snapshots.loseUnnamed();
+      clock?.after(forMs, () => server?.start());
+    });
+  }
+
   #breakLine(
     { fault, session }: Extract<Step, { do: "break" }>,
     server: SimulatedServer,
     later: (act: () => void) => void,
   ): void {
-    const world = this.#world;
-    const program = world.program(session);
-    const { way } = server;
-    if (fault === "cut-client" && program !== undefined) world.cutProgram(program);
+    const world = this.#world.worldOf(server);
+    const program = this.#world.program(session);
+    const ofProgram = this.#world.worldOfSession(session);
+    const { way, ways } = server;
+    if (fault === "cut-client" && program !== undefined) ofProgram?.cutProgram(program);
     else if (fault === "part-client" && program !== undefined) {
-      world.part(program);
-      later(() => world.heal(program));
+      ofProgram?.part(program);
+      later(() => ofProgram?.heal(program));
     } else if (fault === "cut-log" && way !== undefined) {
       this.#trace(server.name, "has lost its connection to the log");
       world.excuse(server, "its server was cut off from the log");
-      way.cut();
+      for (const one of ways) one.cut();
       later(() => {
         this.#trace(server.name, "is connected to the log again");
         world.excuse(server, "its server was cut off from the log");
-        way.mend();
+        for (const one of ways) one.mend();
         world.over(server);
       });
     } else if (fault === "part-log" && way !== undefined) {
       this.#trace(server.name, "hears nothing of the log, and the log nothing of it");
       world.excuse(server, "its server was cut off from the log");
-      way.hold();
+      for (const one of ways) one.hold();
       later(() => {
         this.#trace(server.name, "hears the log again");
         world.excuse(server, "its server was cut off from the log");
-        way.heal();
+        for (const one of ways) one.heal();
         world.over(server);
       });
     }
@@ -360,7 +418,7 @@ class Run {
   }
 
   #states(): readonly StateName[] {
-    const { servers, log, hasWaiting, programs } = this.#world;
+    const { worlds, servers, hasWaiting } = this.#world;
     const inState = { down: 0, starting: 0, up: 0, paused: 0, draining: 0 };
     let isAppending = false;
     let isCut = false;
@@ -374,12 +432,14 @@ class Run {
     if (hasWaiting) states.push("waiting");
     if (isAppending) states.push("appending");
     if (starting > 0) states.push("reading-the-log");
-    if (programs.some(({ line }) => line === undefined)) states.push("session-lost");
+    if (worlds.some(({ programs }) => programs.some(({ line }) => line === undefined)))
+      states.push("session-lost");
     if (down > 0) states.push("server-down");
     if (down * 2 > servers.length) states.push("most-down");
     if (paused > 0) states.push("server-paused");
     if (draining > 0) states.push("server-draining");
-    if (log.isAway) states.push("log-away");
+    if (worlds.some(({ snapshots }) => snapshots?.isWriting)) states.push("writing-a-snapshot");
+    if (worlds.some(({ log }) => log.isAway)) states.push("log-away");
     else if (isCut) states.push("log-cut");
     return states.length === 0 ? ["idle"] : states;
   }

@@ -2,11 +2,12 @@
 // One server of a simulated cluster: the shipped host and all doors that old and new clients come
 // by, in a process of its own, on the log that the servers share. Owns how it starts, ends, stands
 // still and dies; what happens to it, and when, is the run's business.
-import type { Limits } from "../../core/limits.ts";
+import type { CoreLimits, Limits } from "../../core/limits.ts";
 import { Random } from "../../core/random.ts";
 import { GnunetController } from "../../edges/gnunet/index.ts";
 import { type Caller, createHttpDoor, type HttpDoor, mountCore } from "../../edges/http/index.ts";
 import type { SocketEndpoint } from "../../edges/http/socket.ts";
+import { httpTime } from "../../edges/http-time.ts";
 import { Syncd } from "../../edges/syncd/index.ts";
 import { Testground } from "../../edges/testground/index.ts";
 import type { LogError } from "../../engine/log.ts";
@@ -17,6 +18,8 @@ import type { Logger } from "../../host/logger.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 import { VirtualProcess } from "../virtual-process.ts";
 import type { LogWay, OnStruck, SharedLog, WayFaults } from "./shared-log.ts";
+import { SnapshotKeeping } from "./snapshot-keeping.ts";
+import type { SnapshotStream } from "./snapshot-stream.ts";
 
 /** The scope of doors whose listener decides it (D18). */
 export const doorScope = "s1";
@@ -32,14 +35,21 @@ export interface ServerOptions {
   readonly clock: VirtualClock;
   readonly log: SharedLog;
   readonly payloads: Payloads;
+  /** Absent where every start reads the whole log. */
+  readonly snapshots: SnapshotStream | undefined;
   readonly random: Random;
   readonly limits: Limits;
+  /** What a life of it is told of limits. */
+  readonly toldLimits: () => Partial<CoreLimits>;
   readonly wayFaults: WayFaults;
   readonly newIncarnation: () => number;
   readonly onStruck: OnStruck;
   readonly trace: (what: string) => void;
   /** Sees what the server computes, with the state it leads to. */
   readonly observe: (server: SimulatedServer) => Observer;
+  /** It goes on behind a snapshot at this entry; 0: from the beginning of the log. */
+  readonly onLoaded: (sequence: number) => void;
+  readonly onSnapshot: () => void;
   /** It has stopped by itself. */
   readonly onFailed: (error: LogError) => void;
   /** Everybody at its doors may be closed without an answer, for this reason. */
@@ -48,6 +58,20 @@ export interface ServerOptions {
   readonly onComplaint: (message: string) => void;
   /** It lives no more: whoever is connected hears of it. */
   readonly onDown: () => void;
+  /** Joins a server that has read its log to other controllers. */
+  readonly openTree: (opened: OpenedServer) => TreeDoor | undefined;
+}
+
+/** A life of a server, as those who join it to others need it. */
+export interface OpenedServer {
+  readonly host: Host;
+  readonly process: VirtualProcess;
+  readonly logger: Logger;
+}
+
+/** What joins a server to other controllers. */
+export interface TreeDoor {
+  readonly close: () => Promise<void>;
 }
 
 /** What a server is doing. */
@@ -62,6 +86,12 @@ export interface Doors {
   readonly close: () => Promise<void>;
 }
 
+/**
+ * Without what Node ends by a clock of its own: on a machine that gives a run no processor for a
+ * while, it would end what in virtual time has just begun.
+ */
+const timeOfDoor = { ...httpTime, headMs: 0, requestMs: 0, keepAliveMs: 0 };
+
 export class SimulatedServer {
   readonly name: string;
   readonly #options: ServerOptions;
@@ -70,6 +100,7 @@ export class SimulatedServer {
   host: Host | undefined;
   doors: Doors | undefined;
   way: LogWay | undefined;
+  #keeping: SnapshotKeeping | undefined;
   #isPaused = false;
   #isDraining = false;
   #startsAgain = false;
@@ -91,6 +122,11 @@ export class SimulatedServer {
     return this.doors === undefined ? "starting" : "up";
   }
 
+  /** To the log: the host's, and that of who follows beside it. */
+  get ways(): readonly LogWay[] {
+    return [this.way, this.#keeping?.followWay].filter((way) => way !== undefined);
+  }
+
   /** Calls once the server can be called: at once, or when it goes on. */
   whenAwake(call: () => void): void {
     if (this.#isPaused) this.backlog.push(call);
@@ -106,22 +142,28 @@ export class SimulatedServer {
     this.#isDraining = false;
     const process = new VirtualProcess(options.clock);
     this.process = process;
-    const { log, random, limits, newIncarnation, onStruck, trace } = options;
-    this.way = log.createWay({
-      ...{ clock: process.clock, random: new Random(random.next()), faults: this.#wayFaults },
-      onStruck,
-    });
+    const { newIncarnation, trace } = options;
+    const toldLimits = options.toldLimits();
+    const limits = { ...options.limits, ...toldLimits };
+    this.way = this.#openWay(process);
+    this.#keeping = this.#createKeeping(process, this.way);
+    const snapshots = this.#keeping === undefined ? {} : { snapshots: this.#keeping.source };
     const host = new Host({
       ...{ log: this.way, clock: process.clock, limits, logger: this.#logger(process) },
+      toldLimits,
       ...{ payloads: options.payloads, newIncarnation, server: this.name, build: "1" },
       ...{ digestEveryEntries, onFailed: (error) => this.#onFailed(host, error) },
+      ...snapshots,
     });
     this.host = host;
     host.observe(options.observe(this));
-    trace(`starts, life ${this.life}`);
+    const isTold = Object.keys(toldLimits).length > 0;
+    const told = isTold ? `, told ${JSON.stringify(toldLimits)}` : "";
+    trace(`starts, life ${this.life}${told}`);
     host.start().then(
       () => {
         if (this.host !== host || host.hasStopped) return;
+        this.#keeping?.begin(host);
         this.doors = this.#openDoors(host, process);
         trace("has read the log and opens its doors");
       },
@@ -146,6 +188,7 @@ export class SimulatedServer {
     this.doors?.http.abandon();
     this.process.kill();
     this.way?.kill();
+    this.#keeping?.kill();
     this.host = undefined;
     this.doors = undefined;
     this.#options.onDown();
@@ -183,11 +226,36 @@ export class SimulatedServer {
   calm(): void {
     this.#wayFaults = { ...this.#wayFaults, delayMsMax: 0 };
     this.#wayFaults = { refused: 0, lost: 0, unacknowledged: 0, doubled: 0, delayMsMax: 0 };
-    this.way?.calm();
+    for (const way of this.ways) way.calm();
+  }
+
+  #openWay(process: VirtualProcess): LogWay {
+    const { log, random, onStruck } = this.#options;
+    const faults = this.#wayFaults;
+    const { clock } = process;
+    return log.createWay({ clock, random: new Random(random.next()), faults, onStruck });
+  }
+
+  #createKeeping(process: VirtualProcess, way: LogWay): SnapshotKeeping | undefined {
+    const { snapshots: stream, onLoaded, onSnapshot, trace } = this.#options;
+    if (stream === undefined) return undefined;
+    return new SnapshotKeeping({
+      ...{ server: this.name, stream, process, way, logger: this.#logger(process) },
+      openWay: () => this.#openWay(process),
+      onLoaded: (sequence) => {
+        if (sequence > 0) trace(`goes on behind the snapshot at entry ${sequence}`);
+        onLoaded(sequence);
+      },
+      onMade: (sequence) => {
+        trace(`has made a snapshot at entry ${sequence}`);
+        onSnapshot();
+      },
+    });
   }
 
   async #end(host: Host, doors: Doors): Promise<void> {
     await doors.close();
+    await this.#keeping?.close();
     await host.close();
     if (this.host !== host) return;
     this.#options.trace("has ended");
@@ -213,14 +281,16 @@ export class SimulatedServer {
     const { topics } = host;
     const testground = new Testground({ ...common, edge: "testground", topics, ...listening });
     const gnunet = new GnunetController({ ...common, edge: "gnunet", peers: 0 });
-    const http = createHttpDoor({ clock, logger, access: {} });
+    const http = createHttpDoor({ clock, logger, access: {}, time: timeOfDoor });
     // What it would offer to those who come through a handshake, which nobody does here.
     const endpoints: SocketEndpoint[] = [];
     http.socket = (endpoint) => void endpoints.push(endpoint);
     const unmount = mountCore({ door: http, host, clock, logger, edge: "http" });
     const session = endpoints.find(({ path }) => path === "/v1/session");
     if (session === undefined) throw new Error("the door has sessions");
+    const tree = this.#options.openTree({ host, process, logger });
     const close = async (): Promise<void> => {
+      if (tree !== undefined) await tree.close();
       await http.close();
       await Promise.all([unmount(), syncd.close(), testground.close(), gnunet.close()]);
     };
@@ -231,7 +301,11 @@ export class SimulatedServer {
     return {
       log: (level, message) => {
         if (process.isDead || level === "debug" || level === "info") return;
-        if (/too long|given this server up|joining anew|log takes nothing/.test(message)) {
+        if (
+          /too long|given this server up|joining anew|log takes nothing|the log was cut/.test(
+            message,
+          )
+        ) {
           this.#options.onComplaint(message);
         }
         this.#options.trace(`${level}: ${message}`);

@@ -13,13 +13,16 @@ import { turnOfTicks, VirtualClock } from "../virtual-clock.ts";
 import { VirtualProcess } from "../virtual-process.ts";
 import { ClusterChecker } from "./cluster-checker.ts";
 import { callerOf, SimulatedServer } from "./cluster-server.ts";
+import type { ControllerPlace, ServerLinks } from "./controller-place.ts";
 import { NativeClient, sessionLeaseMs } from "./native-client.ts";
 import { endsByItself } from "./old-clients.ts";
 import { messageDelayMsMax, OldDoors } from "./old-doors.ts";
 import type { Party, PartyEvents } from "./party.ts";
 import type { AskStep, DoorName, FaultName, FaultRates } from "./script.ts";
 import { SharedLog } from "./shared-log.ts";
+import { SnapshotStream } from "./snapshot-stream.ts";
 import { SocketLine } from "./socket-line.ts";
+import { UnequalLimits } from "./unequal-limits.ts";
 
 export interface WorldOptions {
   readonly seed: number;
@@ -28,10 +31,12 @@ export interface WorldOptions {
   readonly limits: Limits;
   readonly trace: (who: string, what: string) => void;
   readonly onStruck: (fault: FaultName) => void;
+  /** Where it is one of several controllers. */
+  readonly controller?: ControllerPlace;
 }
 
 /** A program with a session. */
-interface Program {
+export interface Program {
   readonly name: string;
   readonly process: VirtualProcess;
   readonly client: NativeClient;
@@ -39,6 +44,7 @@ interface Program {
   /** Whether the network between it and all servers is down. */
   isParted: boolean;
   isUp: boolean;
+  isClosing: boolean;
   /** Since when its session may have been without a server that serves it. */
   troubledSinceUs: number | undefined;
 }
@@ -49,9 +55,12 @@ const aftermathUs = 15_000_000;
 const overMs = 1_000;
 
 export class ClusterWorld {
-  // The streams of old doors need a few turns to hand a chunk through.
-  readonly clock: VirtualClock = new VirtualClock(2, turnOfTicks);
+  readonly clock: VirtualClock;
   readonly log: SharedLog;
+  /** What it is called in the trace. */
+  readonly logName: string;
+  /** Absent where the log is never cut. */
+  readonly snapshots: SnapshotStream | undefined;
   readonly servers: readonly SimulatedServer[];
   readonly checker: ClusterChecker;
   readonly parties: Party[] = [];
@@ -66,20 +75,34 @@ export class ClusterWorld {
   readonly #serverOf = new Map<Party, SimulatedServer>();
   readonly #programOf = new Map<Party, Program>();
   #lastIncarnation = 0;
+  readonly #limits: UnequalLimits;
   readonly #events: PartyEvents;
 
   constructor(options: WorldOptions) {
     this.#options = options;
+    const { limits, controller } = options;
+    // The streams of old doors need a few turns to hand a chunk through.
+    this.clock = controller?.clock ?? new VirtualClock(2, turnOfTicks);
     this.#random = new Random(options.seed ^ 0x0c1a55);
+    this.#limits = new UnequalLimits({
+      ...{ seed: options.seed, usual: limits, onStruck: () => options.onStruck("unequal-limits") },
+      // Of a tree nobody says what a limit refuses.
+      isOn: this.#rate("unequal-limits") > 0 && controller === undefined,
+    });
     this.log = new SharedLog(this.clock);
-    const { limits } = options;
+    this.snapshots = this.#createSnapshots();
+    this.logName = controller === undefined ? "log" : `${controller.name}/log`;
+    this.log.onCut = (first) => this.#trace(this.logName, `begins with entry ${first}`);
     const messageOf = (id: number): string | undefined => this.#messages.get(id);
-    this.checker = new ClusterChecker({ limits, messageOf });
+    const ofTree = { isOfTree: controller !== undefined, onJudged: controller?.onJudged };
+    this.checker = new ClusterChecker({ limits, messageOf, ...ofTree });
     const random = this.#fork();
     const delayMsMax = this.#rate("delay") > 0 ? messageDelayMsMax : 0;
     this.#network = new Network({ clock: this.clock, random, faults: { delayMsMax } });
-    const names = Array.from({ length: options.servers }, (_, index) => `n${index}`);
-    this.servers = names.map((name) => this.#createServer(name));
+    const { firstServer = 0 } = controller ?? {};
+    this.servers = Array.from({ length: options.servers }, (_, index) =>
+      this.#createServer(`n${firstServer + index}`, index),
+    );
     this.#events = {
       answered: (party, answer) => {
         if (this.#isTurnedAway(party, answer.text)) {
@@ -124,6 +147,11 @@ export class ClusterWorld {
     return this.#programs.get(session);
   }
 
+  /** Those that have not been told to close. */
+  get sessions(): readonly number[] {
+    return [...this.#programs].flatMap(([session, { isClosing }]) => (isClosing ? [] : [session]));
+  }
+
   get programs(): readonly Program[] {
     return [...this.#programs.values()];
   }
@@ -144,15 +172,26 @@ export class ClusterWorld {
   calm(): void {
     this.#doors.calm();
     this.#network.faults = { ...this.#network.faults, delayMsMax: 0 };
+    this.snapshots?.calm();
     if (this.log.isAway) this.log.return();
     for (const server of this.servers) {
       server.calm();
-      server.way?.heal();
-      server.way?.mend();
+      for (const way of server.ways) {
+        way.heal();
+        way.mend();
+      }
       this.resume(server);
       server.start();
     }
     for (const program of this.#programs.values()) this.heal(program);
+  }
+
+  /** One server starts again and tells all what is usual. */
+  levelLimits(): void {
+    if (!this.#limits.level()) return;
+    const [server] = this.servers;
+    server?.kill();
+    server?.start();
   }
 
   /** As SIGSTOP does: what comes for it waits in its kernel. */
@@ -161,6 +200,7 @@ export class ClusterWorld {
     this.#trace(server.name, "is stopped");
     server.pause();
     this.#doors.hold(server);
+    this.#links?.hold(server);
   }
 
   /** What came meanwhile is read before what fell due meanwhile. */
@@ -168,6 +208,7 @@ export class ClusterWorld {
     if (server.state !== "paused") return;
     this.#trace(server.name, "goes on");
     this.#doors.heal(server);
+    this.#links?.heal(server);
     this.clock.after(0.001, () => {
       server.resume();
       this.over(server);
@@ -180,9 +221,12 @@ export class ClusterWorld {
     const name = `p${session}`;
     const process = new VirtualProcess(this.clock);
     const { length } = this.servers;
-    const urls = this.servers.map((_, index) => `ws://n${(first + index) % length}/v1/session`);
+    const urls = this.servers.map(
+      (_, index) => `ws://${this.servers[(first + index) % length]?.name}/v1/session`,
+    );
     const client: NativeClient = new NativeClient({
       ...{ name, urls, scope, clock: process.clock, random: this.#fork(), events: this.#events },
+      homeOf: this.#options.controller?.homeOf,
       openSocket: (url) => this.#openLine(program, url).client,
       onRequest: ({ edge, incarnation }, connection, party) =>
         this.checker.register(`session/open/${edge}`, incarnation, connection, party.name),
@@ -197,6 +241,7 @@ export class ClusterWorld {
     });
     const program: Program = {
       ...{ name, process, client, line: undefined, isParted: false, isUp: false },
+      isClosing: false,
       troubledSinceUs: 0,
     };
     this.#programs.set(session, program);
@@ -206,6 +251,7 @@ export class ClusterWorld {
 
   closeProgram(program: Program): void {
     this.#trace(program.name, "closes its session");
+    program.isClosing = true;
     program.client.close();
   }
 
@@ -421,11 +467,16 @@ export class ClusterWorld {
     return party;
   }
 
-  #createServer(name: string): SimulatedServer {
-    const { limits, onStruck } = this.#options;
+  get #links(): ServerLinks | undefined {
+    return this.#options.controller?.links;
+  }
+
+  #createServer(name: string, index: number): SimulatedServer {
+    const { limits, onStruck, controller } = this.#options;
     const server: SimulatedServer = new SimulatedServer({
       ...{ name, clock: this.clock, log: this.log, random: this.#fork(), limits },
-      payloads: this.#createPayloads(),
+      ...{ payloads: this.#createPayloads(), snapshots: this.snapshots },
+      toldLimits: () => this.#limits.draw(),
       wayFaults: {
         delayMsMax: this.#rate("slow-log") > 0 ? 40 : 0,
         lost: this.#rate("lose-appends"),
@@ -441,17 +492,21 @@ export class ClusterWorld {
       trace: (what) => this.#trace(name, what),
       observe: (self) => {
         const { host } = self;
+        this.checker.begin(name, 0);
         return (entry, applied) => {
           if (entry.sequence > this.checker.entries) this.#noteSessions(entry);
           this.checker.onEntry(name, entry, applied, () => host?.digest() ?? "");
         };
       },
+      onLoaded: (sequence) => this.checker.begin(name, sequence),
+      onSnapshot: () => onStruck("snapshots"),
       onFailed: (error) => {
         this.checker.complain("K3", `${name} has stopped: ${error.message}`);
       },
       onTrouble: (reason) => this.excuse(server, reason),
       onComplaint: (message) => this.#onTrouble(server, message),
       onDown: () => this.#onDown(server),
+      openTree: (opened) => controller?.openTree(index, opened),
     });
     return server;
   }
@@ -478,9 +533,24 @@ export class ClusterWorld {
 
   #onDown(server: SimulatedServer): void {
     this.#doors.cut(server);
+    this.#links?.cut(server);
     for (const { line } of this.#programs.values()) {
       if (line !== undefined && this.#servedBy.get(line) === server) line.cut();
     }
+  }
+
+  #createSnapshots(): SnapshotStream | undefined {
+    if (this.#rate("snapshots") === 0) return undefined;
+    const isSlow = this.#rate("slow-snapshots") > 0;
+    return new SnapshotStream({
+      // Of its own: what else is drawn does not depend on it.
+      ...{ clock: this.clock, random: new Random(this.#options.seed ^ 0x5afe) },
+      faults: {
+        ...{ delayMsMax: isSlow ? 40 : 0, lateMsMax: isSlow ? 1_500 : 0 },
+        lost: this.#rate("lose-snapshots"),
+      },
+      onLost: () => this.#options.onStruck("lose-snapshots"),
+    });
   }
 
   /** Beside the log, as on NATS: what one server has written all can read. */

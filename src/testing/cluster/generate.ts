@@ -4,6 +4,7 @@ import { Random } from "../../core/random.ts";
 import {
   type Ask,
   type AskStep,
+  agendaStrikes,
   type DoorName,
   type FaultName,
   type FaultRates,
@@ -11,6 +12,9 @@ import {
   type Script,
   type Step,
   type StepWork,
+  snapshotStrikes,
+  strikeNames,
+  treeStrikes,
 } from "./script.ts";
 
 /** Rates of a fault that is asked for by name alone. */
@@ -22,16 +26,16 @@ export const usualRates: Readonly<Record<FaultName, number>> = {
   ...{ "log-away": 0.001, crash: 0.004, drain: 0.002, pause: 0.004 },
   ...{ "step-log-clock": 0.002, "step-server-clock": 0.002, "crash-client": 0.004 },
   ...{ "crash-scheduler": 0.003, "cut-scheduler": 0.003, "crash-agent": 0.003, "cut-agent": 0.004 },
+  ...{ snapshots: 1, "slow-snapshots": 1, "lose-snapshots": 0.03 },
+  ...{ "crash-snapshot": 0.003, "damage-snapshot": 0.002 },
+  ...{ trees: 1, "cut-tree": 0.006, "part-tree": 0.004 },
+  ...{ "unequal-limits": 1 },
 };
-
-/** Those that strike at an instant, instead of each message. */
-export const strikeNames: readonly FaultName[] = faultNames.slice(9, 20);
-
-/** Those that strike the scheduler of the experiment, and its agents. */
-export const agendaStrikes: readonly FaultName[] = faultNames.slice(20);
 
 /** What the faults of a seed are drawn with, when nobody names them. */
 const faultChance = 0.5;
+/** Most seeds are of one cluster, whose servers say what the models of one server say. */
+const treesChance = 0.2;
 const sessionsAtOnce = 8;
 /** Of the steps that ask for something. */
 const eventChance = 0.04;
@@ -44,7 +48,9 @@ const scopes = ["s1", "s1", "s2"] as const;
 /** The faults that a seed has, each with its usual rate. */
 export function drawFaults(seed: number): FaultRates {
   const random = new Random(seed ^ 0x5eed);
-  const drawn = faultNames.filter(() => random.chance(faultChance));
+  const drawn = faultNames.filter((name) =>
+    random.chance(name === "trees" ? treesChance : faultChance),
+  );
   return Object.fromEntries(drawn.map((name) => [name, usualRates[name]]));
 }
 
@@ -63,6 +69,10 @@ class Drawer {
   readonly #random: Random;
   /** Of events: what else is drawn does not depend on them. */
   readonly #ofEvents: Random;
+  /** Of snapshots, likewise. */
+  readonly #ofSnapshots: Random;
+  /** Of links between controllers, likewise. */
+  readonly #ofTrees: Random;
   readonly #servers: number;
   readonly #faults: FaultRates;
   readonly #steps: Step[] = [];
@@ -74,6 +84,8 @@ class Drawer {
   constructor(seed: number, servers: number, faults: FaultRates) {
     this.#random = new Random(seed);
     this.#ofEvents = new Random(seed ^ 0xe7e27);
+    this.#ofSnapshots = new Random(seed ^ 0x5afe5);
+    this.#ofTrees = new Random(seed ^ 0x7ee5);
     this.#servers = servers;
     this.#faults = faults;
   }
@@ -81,7 +93,7 @@ class Drawer {
   draw(operations: number): readonly Step[] {
     for (let opened = 0; opened < sessionsAtOnce; opened += 1) this.#open(0);
     while (this.#steps.length < operations) {
-      if (this.#drawEvent()) continue;
+      if (this.#drawEvent() || this.#drawSnapshotStrike() || this.#drawTreeStrike()) continue;
       const strike = this.#drawStrike();
       if (strike !== undefined) this.#add(strike);
       else this.#drawWork();
@@ -110,6 +122,29 @@ class Drawer {
     const times = random.chance(0.2) ? { times: 2 + random.below(3) } : {};
     this.#eventSteps.push(this.#steps.length);
     this.#add({ do: "event", object: random.pick(objects), inMs, ...times }, random.below(20_000));
+    return true;
+  }
+
+  /** @returns whether one was drawn. */
+  #drawSnapshotStrike(): boolean {
+    const random = this.#ofSnapshots;
+    if (this.#faults.snapshots === undefined) return false;
+    const fault = snapshotStrikes.find((name) => random.chance(this.#faults[name] ?? 0));
+    if (fault === undefined) return false;
+    const forMs = random.chance(0.2) ? random.below(25_000) : random.below(3_000);
+    this.#add({ do: "break", fault, server: random.below(6), session: 0, forMs }, 0);
+    return true;
+  }
+
+  /** @returns whether one was drawn: a link, of those there are. */
+  #drawTreeStrike(): boolean {
+    const random = this.#ofTrees;
+    if ((this.#faults.trees ?? 0) === 0) return false;
+    const fault = treeStrikes.find((name) => random.chance(this.#faults[name] ?? 0));
+    if (fault === undefined) return false;
+    // Mostly shorter than the lease of a link, now and then longer.
+    const forMs = random.chance(0.2) ? random.below(25_000) : random.below(3_000);
+    this.#add({ do: "break", fault, server: random.below(6), session: 0, forMs }, 0);
     return true;
   }
 

@@ -35,6 +35,8 @@ export interface NativeClientOptions {
   readonly onLink: (up: boolean) => void;
   /** The session ended, not by its own wish. */
   readonly onEnd: (why: string) => void;
+  /** Where controllers are a tree: the path of the one that a member of a roster comes to. */
+  readonly homeOf?: ((member: string) => string) | undefined;
 }
 
 /** What the core calls the session. */
@@ -224,7 +226,11 @@ export class NativeClient {
       case "peers":
         return answerOf(await session.peers.set(ask.count, { signal }));
       case "roster-open": {
-        const { members, phases, whenDead, whenLate } = ask;
+        const { homeOf } = this.#options;
+        const { phases, whenDead, whenLate } = ask;
+        const members = ask.members.map((one) => {
+          return homeOf === undefined ? one : { name: one, at: homeOf(one) };
+        });
         const rules = { phases: phases === 0 ? ("endless" as const) : phases, whenDead, whenLate };
         return answerOf(await session.rosterBarrier(barrier).open({ members, ...rules, signal }));
       }

@@ -3,36 +3,60 @@
 // a run can be repeated without some of them, and a failure be told as a few lines.
 import type { BarrierKind } from "../../core/effect.ts";
 
-/** Faults by name; each is off unless it is asked for. */
-export const faultNames = [
-  // Of messages, each for itself.
-  "delay",
-  "lose-datagrams",
-  "double-datagrams",
-  "reorder-datagrams",
-  "slow-log",
-  "lose-appends",
-  "refuse-appends",
-  "lose-acknowledgements",
-  "double-appends",
-  // At an instant.
-  "cut-client",
-  "part-client",
-  "cut-log",
-  "part-log",
-  "log-away",
-  "crash",
-  "drain",
-  "pause",
-  "step-log-clock",
-  "step-server-clock",
-  "crash-client",
-  "crash-scheduler",
-  "cut-scheduler",
-  "crash-agent",
-  "cut-agent",
-] as const;
-export type FaultName = (typeof faultNames)[number];
+const faults = {
+  /** Of messages, each for itself. */
+  messages: [
+    "delay",
+    "lose-datagrams",
+    "double-datagrams",
+    "reorder-datagrams",
+    "slow-log",
+    "lose-appends",
+    "refuse-appends",
+    "lose-acknowledgements",
+    "double-appends",
+  ],
+  /** At an instant. */
+  strikes: [
+    "cut-client",
+    "part-client",
+    "cut-log",
+    "part-log",
+    "log-away",
+    "crash",
+    "drain",
+    "pause",
+    "step-log-clock",
+    "step-server-clock",
+    "crash-client",
+  ],
+  /** At an instant, of the scheduler of the experiment, and of its agents. */
+  agenda: ["crash-scheduler", "cut-scheduler", "crash-agent", "cut-agent"],
+  /** Of snapshots of the log, each message for itself. */
+  snapshotMessages: ["snapshots", "slow-snapshots", "lose-snapshots"],
+  /** At an instant, of snapshots of the log. */
+  snapshots: ["crash-snapshot", "damage-snapshot"],
+  /** Servers are controllers of a tree, each with a log of its own. */
+  trees: ["trees"],
+  /** At an instant, of links between controllers. */
+  treeLinks: ["cut-tree", "part-tree"],
+  /** Each life of a server is told other limits. */
+  limits: ["unequal-limits"],
+} as const;
+
+export type FaultName = (typeof faults)[keyof typeof faults][number];
+
+/** Faults by name; each is off unless it is asked for. What a seed draws goes by their order. */
+export const faultNames: readonly FaultName[] = Object.values(faults).flat();
+
+/** Those that strike at an instant, instead of each message. */
+export const strikeNames: readonly FaultName[] = faults.strikes;
+/** Those that strike the scheduler of the experiment, and its agents. */
+export const agendaStrikes: readonly FaultName[] = faults.agenda;
+/** Those that strike snapshots of the log. */
+export const snapshotStrikes: readonly FaultName[] = faults.snapshots;
+/** Those that strike links between controllers. */
+export const treeStrikes: readonly FaultName[] = faults.treeLinks;
 
 /** By fault: of messages the probability of each, of the others that of each step. */
 export type FaultRates = Readonly<Partial<Record<FaultName, number>>>;

@@ -10,6 +10,7 @@
 //       after its server has died.
 //   S4. All that reaches a server comes by the clock of its process: one that is stopped hears
 //       nothing, one that is dead never.
+//   S7. What was cut away is gone for whoever asks for it; what was on its way before still comes.
 import type { Entry, LogEntry } from "../../core/command.ts";
 import type { Random } from "../../core/random.ts";
 import { type Log, LogError, type LogReader } from "../../engine/log.ts";
@@ -48,6 +49,10 @@ export class SharedLog {
   #offsetUs = 0;
   /** Takes and says nothing. */
   isAway = false;
+  /** The first entry that was not cut away. */
+  first = 1;
+  /** Told of the first entry that is left. */
+  onCut: (first: number) => void = () => undefined;
 
   constructor(clock: VirtualClock) {
     this.clock = clock;
@@ -86,6 +91,13 @@ export class SharedLog {
     this.#ways.delete(way);
   }
 
+  /** S7. */
+  trim(through: number): void {
+    if (through < this.first) return;
+    this.first = through + 1;
+    this.onCut(this.first);
+  }
+
   store(text: string): Promise<number> {
     return this.#stored.append(JSON.parse(text) as Entry);
   }
@@ -120,6 +132,7 @@ interface Append {
 interface Reading {
   next: number;
   readonly deliver: (entries: readonly LogEntry[]) => void;
+  readonly onLost: (error: LogError) => void;
   reader: LogReader | undefined;
   /** When the last of what is on its way comes. */
   arrivesUs: number;
@@ -182,8 +195,12 @@ export class LogWay implements Log {
     });
   }
 
-  read(from: number, deliver: (entries: readonly LogEntry[]) => void): LogReader {
-    const reading: Reading = { next: from, deliver, reader: undefined, arrivesUs: 0 };
+  read(
+    from: number,
+    deliver: (entries: readonly LogEntry[]) => void,
+    onLost: (error: LogError) => void = () => undefined,
+  ): LogReader {
+    const reading: Reading = { next: from, deliver, onLost, reader: undefined, arrivesUs: 0 };
     this.#readings.add(reading);
     this.#openReading(reading);
     return {
@@ -200,6 +217,22 @@ export class LogWay implements Log {
     const arrivesUs = this.#arrivalUs(this.#log.clock.elapsedUs);
     await new Promise<void>((resolve) => this.#carry(arrivesUs, () => this.#toServer(resolve)));
     return head;
+  }
+
+  async trim(through: number): Promise<void> {
+    if (this.#isCut) throw definite("the log is not cut: it is away");
+    const arrivesUs = this.#arrivalUs(this.#arrivesUs);
+    await new Promise<void>((resolve, reject) => {
+      const cancel = this.#clock.after(natsAckMs, () => reject(indefinite("nothing was said")));
+      this.#carry(arrivesUs, () => {
+        if (this.#log.isAway) return;
+        this.#log.trim(through);
+        this.#answer(() => {
+          cancel();
+          resolve();
+        });
+      });
+    });
   }
 
   readonly clockUs = (): number => this.#log.stampUs;
@@ -291,6 +324,10 @@ export class LogWay implements Log {
   #openReading(reading: Reading): void {
     if (this.#isCut || this.#isDead) return;
     reading.reader?.stop();
+    if (reading.next < this.#log.first) {
+      this.#lose(reading);
+      return;
+    }
     let next = reading.next;
     const reader = this.#log.read(reading.next, (entries) => {
       const news = entries.filter(({ sequence }) => sequence >= next);
@@ -305,6 +342,22 @@ export class LogWay implements Log {
       );
     });
     reading.reader = reader;
+  }
+
+  /** S7. */
+  #lose(reading: Reading): void {
+    const { first } = this.#log;
+    this.#answer(() => {
+      if (!this.#readings.has(reading)) return;
+      // Who was stopped reads first what had come before it asked.
+      if (reading.next >= this.#log.first) {
+        this.#openReading(reading);
+        return;
+      }
+      this.#readings.delete(reading);
+      const message = `entries before ${first} were cut away, and ${reading.next} was asked for`;
+      reading.onLost(new LogError(message, { definite: true, isCut: true }));
+    });
   }
 
   /** An answer of the broker. */

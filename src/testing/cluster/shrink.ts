@@ -3,8 +3,7 @@
 // same rule is broken. Steps keep their names, what they draw and when they come, so that what is
 // left is a part of the run that failed, and can be run and read by itself.
 import { type RunResult, runScript } from "./cluster-run.ts";
-import { agendaStrikes } from "./generate.ts";
-import { describeStep, type FaultName, type Script, type Step } from "./script.ts";
+import { agendaStrikes, describeStep, type FaultName, type Script, type Step } from "./script.ts";
 
 /** Runs that a failure is worth, when nobody says otherwise. */
 const runsMaxDefault = 400;

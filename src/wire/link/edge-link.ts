@@ -26,6 +26,8 @@ export interface EdgeLinkOptions {
   /** What the edge calls itself. */
   readonly edge: string;
   readonly incarnation: number;
+  /** Which scope it has come for, where that decides in which log it lives. */
+  readonly scope?: string | undefined;
   readonly limits: OutboxLimits;
   readonly secret?: string;
   /**
@@ -179,10 +181,15 @@ export class EdgeLink {
   ): void {
     if (this.#hasEnded) return;
     this.#send = send;
-    const { edge, incarnation, secret } = this.#options;
+    const { edge, incarnation, scope, secret } = this.#options;
     const [acknowledged, seen] = [this.#acknowledged, this.#seen];
     const hello = { format: linkFormat, edge, incarnation, acknowledged, seen };
-    send({ kind: "hello", ...hello, ...(secret === undefined ? {} : { secret }), ...proof });
+    send({
+      ...{ kind: "hello", ...hello },
+      ...(scope === undefined ? {} : { scope }),
+      ...(secret === undefined ? {} : { secret }),
+      ...proof,
+    });
   }
 
   /** The transport is gone. @returns whether the edge was in. */

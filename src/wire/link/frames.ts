@@ -25,6 +25,8 @@ export interface HelloFrame {
   /** Number of the last batch that the edge knows to be in the log. */
   readonly acknowledged: number;
   readonly seen: number;
+  /** What a session has come for: it lives in the log of that scope. */
+  readonly scope?: string;
   /** Of a link over a UNIX socket; a session has shown a token before its first frame. */
   readonly secret?: string;
   /** In place of it, after a challenge: what the edge has drawn, and its proof. */

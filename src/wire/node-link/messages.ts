@@ -9,7 +9,7 @@ import { fieldsOf } from "../json-fields.ts";
 import { nodeLinkLimits } from "./limits.ts";
 
 /** Raised when either side would misread the other. */
-export const nodeLinkFormat = 1;
+export const nodeLinkFormat = 3;
 
 /** Where machines join a server, and what they speak there. */
 export const hostsPath = "/v1/hosts";
@@ -59,6 +59,15 @@ export type RunMessage =
   | { readonly kind: "collect"; readonly id: number }
   /** Is answered: `ClockReading`. */
   | { readonly kind: "clock"; readonly id: number }
+  /** Of the links of its nodes (machines/agent-network.ts). Is answered. */
+  | { readonly kind: "network"; readonly id: number; readonly ask: unknown }
+  /** Of an end of a flow at a node (machines/agent-traffic.ts). Is answered. */
+  | {
+      readonly kind: "traffic";
+      readonly id: number;
+      readonly node: string;
+      readonly ask: unknown;
+    }
   | FileMessage;
 
 export type AgentMessage =
@@ -88,6 +97,8 @@ export type AgentMessage =
       readonly cpuUs: number;
       readonly rssKibMax: number;
     }
+  /** The links of its nodes are no more what they should be. */
+  | { readonly kind: "links-failed"; readonly why: string }
   | FileMessage;
 
 /**
@@ -141,6 +152,9 @@ const fieldsOfKinds: ReadonlyMap<string, ReadonlyMap<string, FieldKind>> = new M
   kindOf("end", ["id", "count"]),
   kindOf("collect", ["id", "count"]),
   kindOf("clock", ["id", "count"]),
+  kindOf("network", ["id", "count"], ["ask", "any"]),
+  kindOf("traffic", ["id", "count"], ["node", "text"], ["ask", "any"]),
+  kindOf("links-failed", ["why", "text"]),
   kindOf(
     "hello",
     ...[field("format", "count"), field("version", "text")],

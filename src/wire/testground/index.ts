@@ -13,5 +13,19 @@ export {
 } from "./constants.ts";
 export { decodeRequest, decodeResponse } from "./decode.ts";
 export { encodeMessage, encodeRequest, encodeResponse, quotePayload } from "./encode.ts";
-export { isEventsTopic, type Key, parseKey, parseRunEvent } from "./keys.ts";
+export {
+  isEventsTopic,
+  type Key,
+  type NetworkTopic,
+  nameState,
+  parseKey,
+  parseNetworkTopic,
+  parseRunEvent,
+} from "./keys.ts";
 export type { DecodeResult, Operation, Request, Response, RunEvent } from "./messages.ts";
+export {
+  type ConfigRefused,
+  decodeNetworkConfig,
+  type EgressShape,
+  type NetworkConfig,
+} from "./network-config.ts";

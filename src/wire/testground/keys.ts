@@ -21,6 +21,24 @@ export function isEventsTopic(name: string): boolean {
   return /(?:^|:)plan:.*:case:.*(?<!:topics|:states):run_events$/s.test(name);
 }
 
+/** Where instances ask for another network: the host that is meant, and the plan and case. */
+export interface NetworkTopic {
+  readonly host: string;
+  /** `plan:P:case:C:` */
+  readonly prefix: string;
+}
+
+/** @param name of a topic, without its run. @returns undefined for other topics. [TESTGROUND 7] */
+export function parseNetworkTopic(name: string): NetworkTopic | undefined {
+  const [, prefix, host] = /^(plan:.*:case:.*:)topics:network:(.+)$/s.exec(name) ?? [];
+  return prefix === undefined || host === undefined ? undefined : { prefix, host };
+}
+
+/** The name of a state of a plan and case, without its run. */
+export function nameState(prefix: string, state: string): string {
+  return `${prefix}states:${state}`;
+}
+
 const outcomes = [
   ["success_event", "success"],
   ["failure_event", "failure"],

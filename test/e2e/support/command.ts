@@ -10,6 +10,9 @@ import { systemClock } from "../../../src/host/clock.ts";
 
 export const repository: string = join(import.meta.dirname, "../../..");
 
+/** What commands say goes on, too: where a test takes long, one wants to see how far it is. */
+const isEchoed = process.env["MUSTER_TEST_ECHO"] !== undefined;
+
 /** A wait in a test that takes longer than this has failed. */
 const waitMsMax = Number(process.env["MUSTER_TEST_WAIT_MS"] ?? 120_000);
 
@@ -59,10 +62,12 @@ export class Command {
     this.child = spawn(first, rest, { cwd: options.cwd ?? "/", env, stdio: [...stdio] });
     this.child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
+      if (isEchoed) process.stderr.write(text);
       this.#wake();
     });
     this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.stderr += text;
+      if (isEchoed) process.stderr.write(text);
       this.#wake();
     });
     running.add(this);

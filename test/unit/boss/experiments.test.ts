@@ -107,15 +107,15 @@ describe("up and down", () => {
     expect(experiments.details("pp/ee", "ann")).toMatchObject({ live: null, runs: [run] });
   });
 
-  it("number runs, and pass over a directory that a crash has left", async () => {
+  it("number runs beyond every directory that is there, also one that a crash has left", async () => {
     mkdirSync(join(folder, "experiments/pp/ee/runs/2"), { recursive: true });
-    for (const number of [1, 3, 4]) {
+    for (const number of [3, 4, 5]) {
       const started = experiments.up(options(), "ann");
       expect(started.run).toBe(number);
       await started.active;
       await experiments.down("ee", "ann");
     }
-    expect(experiments.details("ee", "ann").runs.map(({ number }) => number)).toEqual([1, 3, 4]);
+    expect(experiments.details("ee", "ann").runs.map(({ number }) => number)).toEqual([3, 4, 5]);
   });
 
   it("refuse a second up, with nothing changed, and a down of what is not up", async () => {

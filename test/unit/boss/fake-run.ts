@@ -37,6 +37,7 @@ export class FakeRuns {
       modify: (modification) => this.modify(modification),
       links: () => Promise.reject(new NetworkError("it has no links")),
       linkHealth: () => undefined,
+      testLinks: async () => undefined,
     });
     if (mode !== "activating") run.activate();
     const interrupted = { code: "INTERRUPTED", message: "interrupted" };

@@ -17,7 +17,7 @@ import { type LinktestAsked, Linktests } from "../../../src/boss/linktests.ts";
 import { OpsLinktest, type OpsLinktestAsked } from "../../../src/boss/ops-linktest.ts";
 import type { Transition } from "../../../src/boss/states.ts";
 import { parseNsFile } from "../../../src/experiment/index.ts";
-import type { Link } from "../../../src/experiment/model.ts";
+import type { Experiment, Link } from "../../../src/experiment/model.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 
 const source = `set ns [new Simulator]
@@ -32,6 +32,7 @@ const deed = { user: "ann", atMs: 1, note: "" };
 let folder = "";
 let database: ExperimentsDatabase;
 let links: readonly Link[] = [];
+let parsed: Experiment | undefined;
 
 const row = (): ExperimentRow => {
   const found = database.experiment("pp", "ee");
@@ -55,6 +56,7 @@ beforeEach(() => {
   const { experiment, rows } = parseNsFile(source, names);
   if (experiment === undefined || rows === undefined) throw new Error("the file has errors");
   links = experiment.links;
+  parsed = experiment;
   database.transaction(() => {
     database.putUser("ann", 1000);
     database.putProject("pp", deed);
@@ -226,14 +228,15 @@ describe("settings of links", () => {
   let problem: string | undefined;
   let isUp = true;
   const { signal } = new AbortController();
-  const set = (more: Partial<LinkSettingsAsked>): Promise<unknown> => {
-    const control = new LinkControl({
+  const controlOf = (): LinkControl =>
+    new LinkControl({
       ...{ database, demanded, running: () => (isUp ? links : undefined) },
       sendToRun: async ({ directory }, { object, objtype, event, args }: EventForRun) => {
         sent.push(`${directory} ${objtype} ${object} ${event} ${args}`.trim());
         return problem;
       },
     });
+  const set = (more: Partial<LinkSettingsAsked>, control = controlOf()): Promise<unknown> => {
     const asked = { id: "ee", link: "l", node: null, settings: [["DELAY", "30"]], keep: false };
     return control.set({ ...asked, ...more } as LinkSettingsAsked, "ann", signal);
   };
@@ -292,6 +295,46 @@ describe("settings of links", () => {
     const { linkSettings: _, ...definition } = database.definition(exptidx);
     database.transaction(() => database.redefine(exptidx, definition));
     expect([kept(), row().linktestLevel]).toEqual([[], 3]);
+  });
+
+  it("are what a linktest takes for asked, while the link is the same (S1, S2)", async () => {
+    const [control, experiment] = [controlOf(), parsed];
+    if (experiment === undefined) throw new Error("there is none");
+    const { exptidx } = row();
+    const over = (file: Experiment, directory = "/runs/1") =>
+      control.live.over(exptidx, directory, file).links.flatMap(({ name, members: [a, b] }) =>
+        a === undefined || b === undefined
+          ? []
+          : [[a, b] as const, [b, a] as const].map(([from, to]) => {
+              const delayUs = from.toLink.delayUs + to.fromLink.delayUs;
+              const { bandwidthBps } = from.toLink;
+              return `${name} ${from.node} ${delayUs / 1_000} ms ${bandwidthBps / 1_000} kb/s`;
+            }),
+      );
+    const file = over(experiment);
+    await set({ node: "a", settings: [["DELAY", "80"]] }, control);
+    await set({ settings: [["BANDWIDTH", "500kbps"]] }, control);
+    await set({ settings: [["DELAY", "30ms"]] }, control);
+    await set({ node: "b", settings: [["DELAY", "40"]] }, control);
+    problem = "the link does not take it";
+    await refusal(() => set({ settings: [["DELAY", "9"]] }, control));
+    problem = undefined;
+    const set1 = ["l a 30 ms 500 kb/s", "l b 40 ms 500 kb/s"];
+    expect(over(experiment)).toEqual([...set1, ...file.slice(2)]);
+    const pipes = "DELAY=6 PIPE=pipe1 DELAY=7".split(" ").map((word) => word.split("="));
+    await set({ settings: pipes.map(([key = "", value = ""]) => [key, value]) }, control);
+    await set({ settings: [["ENABLE", "no"]] }, control);
+    expect(over(experiment)).toEqual([
+      ...["l a 6 ms 500 kb/s", "l b 7 ms 500 kb/s", ...file.slice(2)],
+    ]);
+    await set({ link: "lan", settings: [["DELAY", "10"]] }, control);
+    expect(over(experiment)[2]).toMatch(/^lan \w+ 10 ms /);
+    // Another run has nothing of it, and neither has a link that was modified.
+    expect(over(experiment, "/runs/2")).toEqual(file);
+    const other = experiment.links.map((link) =>
+      link.name === "l" ? { ...link, members: [...link.members].reverse() } : link,
+    );
+    expect(over({ ...experiment, links: other }).slice(0, 2)).toEqual(file.slice(0, 2).reverse());
   });
 
   it("of what is not up can only be kept", async () => {

@@ -249,6 +249,22 @@ describe("planModification()", () => {
     expect(refused([...base, "set opt(X) 1", "tb-set-node-os $a FBSD-STD"])).toHaveLength(2);
   });
 
+  it("refuses other routes, unless links come or go with them", () => {
+    const link = (name: string, from: string, to: string): string =>
+      `set ${name} [$ns duplex-link $${from} $${to} 10Mb 0ms DropTail]`;
+    const chain = [...base, node("c"), link("ab", "a", "b"), link("bc", "b", "c")];
+    const routed = [...chain, "$a add-route $c $b"];
+    const reasons = [
+      "routes are changed, which is done only when links are added or removed with them",
+    ];
+    expect(refused(routed, chain)).toEqual(reasons);
+    expect(refused(chain, routed)).toEqual(reasons);
+    expect(refused([...chain, "$a add-route $bc $b"], routed)).toEqual(reasons);
+    expect(refused(["# moved down", ...routed], routed)).toEqual([]);
+    const wider = [...chain, node("d"), link("bd", "b", "d"), "$a add-route $d $b"];
+    expect(refused(wider, chain)).toEqual([]);
+  });
+
   it("refuses a server that would move because of a name", () => {
     const open = base.filter((line) => !line.includes("sync-server"));
     expect(refused([node("A"), ...open], open)[0]).toContain("is on a and would be on A");

@@ -61,14 +61,14 @@ function make(directory: string, file = "result.json"): string {
   return directory;
 }
 
-function prune(options: Partial<Parameters<typeof pruneCommand>[0]>) {
+async function prune(options: Partial<Parameters<typeof pruneCommand>[0]>) {
   let text = "";
   const io = { stdout: (part: string) => (text += part), stderr: (part: string) => (text += part) };
-  const status = pruneCommand({ keepDays: 1, dryRun: false, json: true, ...options }, io);
+  const status = await pruneCommand({ keepDays: 1, dryRun: false, json: true, ...options }, io);
   return { status, ...(JSON.parse(text) as { removed: StoredRun[]; bytes: number; kept: number }) };
 }
 
-it("removes from a state directory what is old, says so first with --dry-run", () => {
+it("removes from a state directory what is old, says so first with --dry-run", async () => {
   const runs = join(root, "experiments/p/e/runs");
   const [first = "", last = ""] = ["9", "10"].map((number) => make(join(runs, number)));
   const outside = make(join(root, "outside"));
@@ -79,32 +79,33 @@ it("removes from a state directory what is old, says so first with --dry-run", (
   const others = [make(join(runs, "saved")), make(join(root, "ops/p/e"))];
   symlinkSync(outside, join(runs, "3"));
   // The link itself is of today, which makes the run young.
-  expect(prune({ state: root }).removed).toEqual([]);
+  expect((await prune({ state: root })).removed).toEqual([]);
   const size = { state: root, keepBytes: 0 };
-  const told = prune({ ...size, dryRun: true });
+  const told = await prune({ ...size, dryRun: true });
   expect(told.removed).toMatchObject([{ directory: first, experiment: "p/e" }]);
   expect(existsSync(first)).toBe(true);
-  const done = prune(size);
+  const done = await prune(size);
   expect(done).toMatchObject({ status: 0, kept: 1, bytes: told.bytes });
   expect(existsSync(first)).toBe(false);
   for (const path of [last, outside, ...others]) expect(existsSync(path), path).toBe(true);
   expect(existsSync(join(outside, "result.json"))).toBe(true);
 });
 
-it("removes results of muster run that have ended, and of each name all but the last", () => {
+it("removes results of muster run that have ended, and of each name all but the last", async () => {
   const [one, two] = ["a-20261101-101010-0af1", "a-20261102-101010-0af2"];
   const old = make(join(root, one));
   const last = make(join(root, two), "series.json");
   utimesSync(last, 2_000, 2_000);
   const running = make(join(root, "a-20261001-101010-0af3"), "record.ndjson");
   const other = make(join(root, "thesis"));
-  expect(prune({ results: root }).removed.map(({ directory }) => directory)).toEqual([old]);
+  const { removed } = await prune({ results: root });
+  expect(removed.map(({ directory }) => directory)).toEqual([old]);
   for (const path of [last, running, other]) expect(existsSync(path), path).toBe(true);
 });
 
-it("wants to be told what stays", () => {
+it("wants to be told what stays", async () => {
   const io = { stdout: () => undefined, stderr: () => undefined };
-  expect(() => pruneCommand({ state: root, dryRun: false, json: false }, io)).toThrow(
+  await expect(pruneCommand({ state: root, dryRun: false, json: false }, io)).rejects.toThrow(
     "--keep-days D, --keep-bytes N",
   );
 });

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { nodeJoinCommand } from "../../../src/cli/commands/node-join.ts";
+import { type JoinArguments, nodeJoinCommand } from "../../../src/cli/commands/node-join.ts";
 import { stuckAfterDefault } from "../../../src/cli/commands/run-arguments.ts";
 import { planMachines } from "../../../src/cli/commands/run-hosts.ts";
 import { describeDialFailure } from "../../../src/cli/dial-failure.ts";
@@ -46,28 +46,40 @@ async function door(address?: string): Promise<string> {
 }
 
 /** How it ends, with HOST:PORT for where the door is. */
-async function joining(scheme: string, at: string, environment: Record<string, string> = {}) {
+async function joining(
+  scheme: string,
+  at: string,
+  environment: Record<string, string> = {},
+  options: Partial<JoinArguments> = {},
+) {
   vi.stubEnv("MUSTER_TOKEN", "");
   vi.stubEnv("MUSTER_CA", "");
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
   const io = { stdout: () => undefined, stderr: () => undefined };
-  const ended = nodeJoinCommand({ name: "far", server: `${scheme}://${at}` }, io);
+  const ended = nodeJoinCommand({ name: "far", server: `${scheme}://${at}`, ...options }, io);
   const error: unknown = await ended.catch((failure: unknown) => failure);
   if (!(error instanceof CommandError)) throw new Error(`it ended with ${String(error)}`);
   return [error.exitCode, error.message.replaceAll(at, "HOST:PORT")];
 }
 
-test("a server whose certificate is not trusted answers, and MUSTER_CA is what is missing", async () => {
+test("a server whose certificate is not trusted answers, and its authority is what is missing", async () => {
   const at = await door("127.0.0.1");
   expect(await joining("https", at)).toEqual([
     69,
-    "a server answers at HOST:PORT, whose certificate is not trusted; MUSTER_CA=ca.pem names its " +
-      "authority, a copy of ca.pem of the server's TLS directory " +
+    "a server answers at HOST:PORT, whose certificate is not trusted; --ca ca.pem or MUSTER_CA " +
+      "names its authority, a copy of ca.pem of the server's TLS directory " +
       "(docs/reference/certificates.md) (UNABLE_TO_VERIFY_LEAF_SIGNATURE)",
   ]);
   // With it the two understand each other: there are no machines at this door, which it says.
   const [status, text] = await joining("https", at, { MUSTER_CA: ca });
   expect([status, text]).toEqual([69, expect.stringMatching(/no http door of muster serve/)]);
+  // The option goes before the variable.
+  const other = await createAuthority("ec", life);
+  const wrong = join(folder, "wrong.pem");
+  writeFileSync(wrong, other.certificate);
+  expect(await joining("https", at, { MUSTER_CA: wrong }, { ca })).toEqual([status, text]);
+  const [refused, why] = await joining("https", at, { MUSTER_CA: ca }, { ca: wrong });
+  expect([refused, why]).toEqual([69, expect.stringMatching(/^a server .* is not trusted; --ca /)]);
 });
 
 test("a certificate for other names, and TLS at one end only, are called that", async () => {
@@ -94,15 +106,53 @@ test("where nobody answers nothing is guessed", async () => {
 });
 
 test.each([
-  ["SELF_SIGNED_CERT_IN_CHAIN", "MUSTER_CA="],
-  ["DEPTH_ZERO_SELF_SIGNED_CERT", "MUSTER_CA="],
-  ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "MUSTER_CA="],
+  ["SELF_SIGNED_CERT_IN_CHAIN", "--ca ca.pem or MUSTER_CA"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "--ca ca.pem or MUSTER_CA"],
+  ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "--ca ca.pem or MUSTER_CA"],
   ["CERT_HAS_EXPIRED", "not valid today"],
-  ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "MUSTER_CERT="],
+  ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "--cert NAME.pem or MUSTER_CERT"],
 ])("%s is told with %s", (code, advice) => {
   const text = describeDialFailure(new URL("wss://boss:1"), { code, message: "m" });
   expect(text).toContain(advice);
   expect(text).toContain(`(${code})`);
+});
+
+test("files that are no certificates are named before anybody is called", async () => {
+  const [text, empty] = [join(folder, "text"), join(folder, "empty")];
+  writeFileSync(text, "no certificate\n");
+  writeFileSync(empty, "");
+  const nobody = "127.0.0.1:1";
+  for (const file of [text, empty]) {
+    const wrong = `--ca ${file} is not a certificate (there is no PEM block in it)`;
+    expect(await joining("https", nobody, {}, { ca: file })).toEqual([
+      66,
+      expect.stringContaining(wrong),
+    ]);
+  }
+  expect(await joining("https", nobody, { MUSTER_CA: text })).toEqual([
+    66,
+    expect.stringContaining(`--ca ${text} is not a certificate`),
+  ]);
+  // A certificate without its key.
+  expect(await joining("https", nobody, {}, { cert: ca })).toEqual([
+    66,
+    expect.stringContaining(`--cert ${ca} is not a certificate and its key`),
+  ]);
+  expect(await joining("https", nobody, {}, { ca: join(folder, "none") })).toEqual([
+    66,
+    expect.stringContaining("cannot read"),
+  ]);
+  expect(await joining("https", nobody, {}, { certKey: ca })).toEqual([
+    64,
+    expect.stringContaining("give --cert FILE"),
+  ]);
+});
+
+test("files of TLS are not ignored where the server is called in clear", async () => {
+  expect(await joining("http", "127.0.0.1:1", {}, { ca })).toEqual([
+    64,
+    "--ca is for a server that speaks TLS; give --server https://HOST:PORT",
+  ]);
 });
 
 test("what cannot be a token is the user's mistake, and is not shown", async () => {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
+  inspectServeConfig,
   overlay,
   readServeConfig,
   type ServeSettings,
@@ -15,7 +16,7 @@ import {
 import { serveSchema, serveType } from "../../../src/cli/commands/serve-fields.ts";
 import { limitTables, parseServeLimits } from "../../../src/cli/commands/serve-limits.ts";
 import { addServe } from "../../../src/cli/commands/serve-options.ts";
-import { describePlan, planServe } from "../../../src/cli/commands/serve-plan.ts";
+import { describePlan, findPlanFaults, planServe } from "../../../src/cli/commands/serve-plan.ts";
 
 const docs = join(import.meta.dirname, "../../../docs/reference");
 let directory = "";
@@ -32,19 +33,73 @@ function write(text: string): string {
 
 const read = (text: string): ServeSettings => readServeConfig(write(text));
 
-/** The options of the command, without their dashes. */
-function options(): readonly string[] {
+function serveProgram(): Command {
   const program = new Command();
   addServe(program, () => undefined, ["--state <dir>", ""]);
-  const names = program.commands.flatMap((command) => command.options.map(({ long }) => long));
-  return names.flatMap((long) => long?.slice(2) ?? []);
+  const [serve] = program.commands;
+  if (serve === undefined) throw new Error("no command");
+  return serve;
+}
+
+/** The options of the command, without their dashes. */
+function options(): readonly string[] {
+  return serveProgram().options.flatMap(({ long }) => long?.slice(2) ?? []);
+}
+
+/** Options that a file has no key for, each with the reason. */
+const withoutKey: Readonly<Record<string, string>> = {
+  config: "it names the file",
+  "check-config": "it asks about the file, and nothing is started",
+  stop: "it ends a server, and starts none",
+};
+
+/** A value of each option, as on a command line; null where it takes none. */
+const samples: Readonly<Record<string, string | null>> = {
+  ...{ state: "/st", name: "north", role: "boss", listen: "http=127.0.0.1:1" },
+  ...{ allow: "http=10.0.0.0/8", "redirect-events": "192.0.2.1=ops", log: "sqlite:/core.log" },
+  ...{ shards: "3", "nats-creds": "/creds", tls: "/tls", "tls-name": "east", "tls-cert": "/c" },
+  ...{ "tls-key": "/k", "tls-ca": "/ca", "http-client-certs": null, origin: "https://example.org" },
+  ...{ limit: "scopesMax=7", "gnunet-peers": "4", parent: "top@127.0.0.1:2105" },
+  ...{ controller: "east", "controllers-key": "/ck" },
+  ...{ "parent-key": "/pk", "parent-ca": "/pca", "parent-cert": "/pc", below: "u@h:1" },
+  ...{ "below-shell": "ssh %h", "below-command": "muster serve", "below-at": "192.0.2.1:2105" },
+  ...{ drain: "30", "keep-days": "7", "keep-bytes": "1000", scheduler: "inside" },
+  ...{ rundir: "/rd", "ops-dir": "/od", ops: "localhost", "ops-shell": "ssh %h" },
+  ...{ "ops-user": "root", "ops-port": "22", "ops-proxy": "/usr/bin/proxy" },
+};
+
+/** What the command is told by one option. */
+function told(name: string, value: string | null): ServeSettings {
+  const serve = serveProgram();
+  let settings: Record<string, unknown> = {};
+  serve.action((found: Record<string, unknown>) => {
+    settings = found;
+  });
+  serve.parse([`--${name}`, ...(value === null ? [] : [value])], { from: "user" });
+  const { checkConfig, stop, ...rest } = settings;
+  expect([checkConfig, stop]).toEqual([false, false]);
+  return rest;
+}
+
+/** The same in a file. */
+function line(name: string, value: string | null): string {
+  if (value === null) return `${name}: true`;
+  return name === "limit" ? `limit: { ${value.replace("=", ": ")} }` : `${name}: ${value}`;
 }
 
 describe("a configuration file", () => {
   it("has the words of the options, and no others", () => {
-    const others = new Set(["config", "check-config", "stop", "help"]);
-    const words = options().filter((name) => !others.has(name));
+    const words = options().filter((name) => !Object.hasOwn(withoutKey, name));
     expect(Object.keys(serveType.fields).sort()).toEqual([...words].sort());
+    // None is left out that is not there any more.
+    for (const name of Object.keys(withoutKey)) expect(options()).toContain(name);
+    expect(Object.keys(samples).sort()).toEqual(Object.keys(serveType.fields).sort());
+  });
+
+  it.each(Object.entries(samples))("says by %s what its option says", (name, value) => {
+    const settings = read(line(name, value));
+    expect(Object.keys(settings)).toHaveLength(1);
+    expect(settings).toEqual(told(name, value));
   });
 
   it("has the published schema", () => {
@@ -142,6 +197,10 @@ describe("limits", () => {
     expect(limits.bus.subscriptionsMax).toBe(3);
     expect(limits.boss.experimentsUpMax).toBe(2);
     expect(limits.syncdBounds.tcpBacklog).toBe(9);
+    expect(limits.told).toEqual({});
+    // What decides in the core is said in the log, also when it is the default.
+    const told = parseServeLimits(["scopesMax=1000", "messagesPerReadMax=2"]);
+    expect([told.told, told.limits.messagesPerReadMax]).toEqual([{ scopesMax: 1_000 }, 2]);
   });
 
   it.each([
@@ -201,6 +260,11 @@ describe("a plan", () => {
     [{ listen: ["controllers,scope=s"] }, "what is scope=s?"],
     [{ listen: ["controllers=nats://h:1/a.b"] }, "--listen controllers: 'a.b' is no name"],
     [{ parent: "top@nats://h:1?x=1" }, "--parent: there is no 'x' in the name of a log"],
+    [{ parent: "top@127.0.0.1:1,nowhere:2" }, "nowhere is neither an address"],
+    [{ controller: "east" }, "add --parent or --listen controllers=ADDR"],
+    [{ controller: "a b", parent: "top@127.0.0.1" }, "--controller a b: give 1 to 63 letters"],
+    [{ controller: "top", parent: "top@127.0.0.1" }, "give --controller NAME"],
+    [{ controllersKey: "/k", parent: "top@127.0.0.1" }, "add --listen controllers=ADDR"],
     [{ parent: "top@127.0.0.1", parentCert: "x" }, "needs --parent-ca"],
     [{ parent: "top@/t.sock", parentCa: "x" }, "--parent NAME@ADDRESS:PORT"],
     [{ parent: "top@127.0.0.1", parentCa: "/nowhere" }, "cannot read /nowhere"],
@@ -212,8 +276,20 @@ describe("a plan", () => {
     [{ log: "paper" }, "sqlite:FILE"],
     [{ origin: ["https://example.org/path"] }, "--origin"],
     [{ role: "ops" }, "--listen events"],
+    [{ role: "ops", listen: ["events"], keepDays: 1 }, "of --role boss"],
   ])("%j is refused", (settings, why) => {
     expect(() => planServe(settings)).toThrow(why);
+  });
+
+  it("says what becomes of old runs, where something does", () => {
+    const keep = (settings: ServeSettings) => describePlan(planServe(settings), "/st").slice(2, -1);
+    expect(keep({})).toEqual([]);
+    expect(keep({ keepDays: 30 })).toEqual([
+      "results of old runs are removed: those of more than 30 days",
+    ]);
+    expect(keep({ keepDays: 0, keepBytes: 5 })).toEqual([
+      "results of old runs are removed: those of more than 0 days, and the oldest beyond 5 bytes in all",
+    ]);
   });
 
   it("is told in words", () => {
@@ -223,5 +299,55 @@ describe("a plan", () => {
       ...["syncd at 127.0.0.1:7, scope p/e, for 1 networks", "log of the core: memory"],
       "waiters at one barrier: at most 100000",
     ]);
+  });
+});
+
+describe("all that is wrong at once", () => {
+  const faultsOf = (text: string): readonly string[] => {
+    const { settings, unsound } = inspectServeConfig(write(text));
+    return findPlanFaults(settings, unsound)?.message.split("\n") ?? [];
+  };
+
+  it("of options, which do not depend on each other", () => {
+    const settings: ServeSettings = {
+      ...{ name: "-", log: "paper", listen: ["ftp", "http,colour", "syncd=127.0.0.1:1,tls"] },
+      ...{
+        origin: ["x"],
+        limit: ["colour=1"],
+        shards: 2,
+        parentKey: "k",
+        keepDays: 1,
+        role: "ops",
+      },
+    };
+    let message = "";
+    try {
+      planServe(settings);
+    } catch (error) {
+      message = String(error);
+    }
+    for (const text of ["--name -", "--log: ", "--listen ftp", "--listen http,colour"]) {
+      expect(message).toContain(text);
+    }
+    for (const text of ["--origin x", "--limit colour=1", "--parent-key", "--keep-days"]) {
+      expect(message).toContain(text);
+    }
+    // What cannot be told while doors are unknown is not.
+    expect(message).not.toContain("--role ops opens");
+    expect(message.split("\n")).toHaveLength(8);
+  });
+
+  it("of a file, beside what is wrong with its lines, and nothing that follows from that", () => {
+    expect(faultsOf("drain: soon\nlog: paper\nrole: ops\nkeep-days: 1\nlisten: events\n")).toEqual([
+      expect.stringContaining("--log: there is no log 'paper'"),
+      expect.stringContaining("--keep-days"),
+    ]);
+    // The door that it is for may be the one that is misspelt.
+    expect(faultsOf("listen: [htp]\nallow: http=::1\n")).toEqual([]);
+    // A key may be what was meant by another one.
+    expect(faultsOf("listn: [events]\nrole: ops\nlog: paper\n")).toEqual([
+      expect.stringContaining("--log"),
+    ]);
+    expect(faultsOf("a: [\n")).toEqual([]);
   });
 });

@@ -297,6 +297,7 @@ describe("connect", () => {
     ["an empty variable", "", {}, 'not connect("")'],
     ["an address of something else", "ftp://x", {}, "HOST:PORT"],
     ["a token with a space", "localhost:1", { token: "mst_a b" }, "token: give"],
+    ["a scope that has no bytes", "localhost:1", { scope: "s\ud800" }, "scope: give"],
     ["a lease of no time", "localhost:1", { leaseMs: 0 }, "leaseMs: give"],
   ])("rejects %s with a MusterError", async (_what, url, options, said) => {
     const attempt = connect(url, options);

@@ -316,7 +316,7 @@ describe("rights at topics", () => {
     expect(await codeOf(topic.publish(1))).toBe("forbidden");
     const subscription = topic.subscribe();
     const link = bench.host.connectEdge("other", { onEffects: () => undefined });
-    const payload = await bench.host.topics.write(Buffer.from("7"));
+    const payload = await bench.host.topics.write(Buffer.from("7"), "default");
     const publish = { kind: "publish", scope: "default", topic: "t", connection: 1 } as const;
     link.submit({ ...publish, payload });
     expect(await settle(bench, take(subscription, 1))).toEqual(["1 7"]);

@@ -65,7 +65,9 @@ test("the figures are those of the page, and each moves when what it counts happ
   const before = await read();
   const rows = [...page.matchAll(/^\| (`muster_[^|]+)\|/gm)].map(([, names]) => names ?? "");
   const documented = rows.flatMap((names) => names.match(/muster_[a-z_]+/g) ?? []);
-  expect([...before.keys()].sort()).toEqual([...documented].sort());
+  // Those of several logs are there where these are: test/e2e/serve-shards.test.ts.
+  const ofOneLog = documented.filter((name) => !name.startsWith("muster_shard_"));
+  expect([...before.keys()].sort()).toEqual(ofOneLog.sort());
 
   // Barriers: one that waits, and every way to end.
   const waiter = dial("syncd");

@@ -11,8 +11,8 @@ export class Cutter {
   #port = 0;
   address = "";
   isOpen = true;
-  /** Frames of the broker that do not get through, by their first line. */
-  swallows: (line: string) => boolean = () => false;
+  /** Frames of the broker that do not get through, by their first line and all of them. */
+  swallows: (line: string, frame: Buffer) => boolean = () => false;
 
   async start(port: number): Promise<this> {
     this.#port = port;
@@ -56,7 +56,7 @@ export class Cutter {
     outer.on("data", (chunk: Buffer) => {
       for (const frame of frames.push(chunk)) {
         const line = frame.toString("latin1", 0, Math.max(0, frame.indexOf("\r\n")));
-        if (!this.swallows(line)) inner.write(frame);
+        if (!this.swallows(line, frame)) inner.write(frame);
       }
     });
   }

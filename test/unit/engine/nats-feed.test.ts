@@ -94,6 +94,28 @@ describe("NatsBus", () => {
     await Promise.all([a.close(), b.close()]);
     cutter.close();
   });
+
+  it("P3 keeps what it has read when the stream does not say where it stands", async () => {
+    const [cutter, stream] = [await new Cutter().start(server.port), newStream()];
+    const [a, b] = [await open(server.address, stream), await open(cutter.address, stream)];
+    for (const number of range(10)) await a.publish(numbered(number));
+    // Two questions are open behind the batch: that of its reader, and that which is asked always.
+    let [hasRead, swallowed] = [false, 0];
+    cutter.swallows = (line, frame) => {
+      hasRead ||= line.includes(" $JS.ACK.");
+      const isLost = hasRead && swallowed < 2 && frame.includes("stream_info_response");
+      if (isLost) swallowed += 1;
+      return isLost;
+    };
+    const listener = new Listener(() => b);
+    const { epoch } = (await a.publish(numbered(11))).place;
+    await listener.begin({ epoch, position: 0 });
+    await until("all", () => listener.numbers.at(-1) === 11);
+    expect([listener.numbers, listener.gaps, listener.ends]).toEqual([range(11), [], []]);
+    expect(swallowed).toBe(2);
+    await Promise.all([a.close(), b.close()]);
+    cutter.close();
+  });
 });
 
 /** What a stream says when it has stored something. */

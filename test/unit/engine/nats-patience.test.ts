@@ -3,14 +3,14 @@
 // made and nobody leads yet; a cluster that stays without a leader is said in a stated time.
 // Method: virtual time for what is asked again and for how long; three real nats-servers for
 // streams that are made by three at once.
-import { JetStreamApiError } from "@nats-io/jetstream";
+import { JetStreamApiError, type StreamInfo } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { natsOpenMs, natsOpenPauseMs } from "../../../src/engine/nats-limits.ts";
 import { NatsLog } from "../../../src/engine/nats-log.ts";
-import { askUntilLed } from "../../../src/engine/nats-patience.ts";
+import { askUntilLed, checkMade } from "../../../src/engine/nats-patience.ts";
 import { NatsPayloads } from "../../../src/engine/nats-payloads.ts";
 import { parseNatsPlace } from "../../../src/engine/nats-place.ts";
-import { NatsSnapshots } from "../../../src/engine/nats-snapshots.ts";
+import { openNatsSnapshots } from "../../../src/engine/nats-snapshots.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 import { NatsServer } from "../../../src/testing/nats-server.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
@@ -43,6 +43,14 @@ describe("askUntilLed()", () => {
     expect(outcomes).toEqual([error, "led"]);
   });
 
+  it("asks again for a stream that was made and is not known yet", async () => {
+    const clock = new VirtualClock();
+    const seen = [undefined, { cluster: { leader: "n1" } } as StreamInfo];
+    const asked = askUntilLed(clock, async () => checkMade(seen.shift()));
+    await clock.pass(natsOpenPauseMs * 1000);
+    expect(await asked).toMatchObject({ cluster: { leader: "n1" } });
+  });
+
   it("does not ask again what is refused", async () => {
     const refused = apiError(500, 10_047, "insufficient storage resources available");
     await expect(askUntilLed(new VirtualClock(), () => Promise.reject(refused))).rejects.toBe(
@@ -66,7 +74,7 @@ describe("streams of a log on three brokers", () => {
     const clock = systemClock;
     const openAll = async (): Promise<readonly [number, number, number]> => {
       const [snapshots, log, payloads] = await Promise.all([
-        NatsSnapshots.open(place, clock),
+        openNatsSnapshots(place, clock),
         NatsLog.open({ place, clock }),
         NatsPayloads.open(place, { clock }),
       ]);

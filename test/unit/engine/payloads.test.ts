@@ -114,13 +114,45 @@ describe("NatsPayloads", () => {
     if (ref === undefined) throw new Error("nothing was written");
     expect(one.lastId).toBe(0);
     await (await NatsPayloads.open(newPlace(), beside)).keepOnly([]);
-    await one.refresh();
+    await one.refresh(0);
     expect(one.lastId).toBe(ref.id);
     await one.keepOnly([]);
     await one.settled();
     expect((await one.read([ref], 10)).map(text)).toEqual(["a"]);
     await Promise.all([one.close(), other.close()]);
     await expect(one.write(bytes("b"))).rejects.toThrow("the topics are closed");
+  });
+});
+
+describe("NatsPayloads of brokers that do not answer", () => {
+  it("deletes nothing of which it is not told how old it is", async () => {
+    // Who may not ask for a message is told nothing of it.
+    const rights = '{ publish: { deny: ["$JS.API.STREAM.MSG.GET.>"] } }';
+    const users = `[{ user: "u", password: "p", permissions: ${rights} }]`;
+    const config = `no_auth_user: "u"\nauthorization: { users: ${users} }`;
+    const mute = await NatsServer.start({ config });
+    try {
+      const payloads = await openOnNats(parseNatsPlace(`nats://${mute.address}/mute`));
+      const refs = await write(payloads, "a", "b");
+      await payloads.keepOnly([]);
+      await payloads.settled();
+      expect((await payloads.read(refs, 10)).map(text)).toEqual(["a", "b"]);
+      await payloads.close();
+    } finally {
+      await mute.dispose();
+    }
+  });
+
+  it("asks again for what the log names: a new leader may not have it yet", async () => {
+    const place = newPlace();
+    const [one, other] = [await openOnNats(place), await openOnNats(place)];
+    let isThere = false;
+    const refreshed = one.refresh(2).then(() => [isThere, one.lastId]);
+    await write(other, "a");
+    isThere = true;
+    await write(other, "b");
+    expect(await refreshed).toEqual([true, 2]);
+    await Promise.all([one.close(), other.close()]);
   });
 });
 

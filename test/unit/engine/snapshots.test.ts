@@ -9,7 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { NatsSnapshots } from "../../../src/engine/nats-snapshots.ts";
+import { MessageSnapshots } from "../../../src/engine/message-snapshots.ts";
 import { openSnapshots } from "../../../src/engine/open-log.ts";
 import {
   defaultSnapshotLimits,
@@ -185,7 +185,7 @@ describe("what is damaged", () => {
     await expect(store.read(hashText("a"))).rejects.toThrow();
     expect(await store.read(hashText("b"))).toBe("b");
     await store.close();
-    expect(store).toBeInstanceOf(NatsSnapshots);
+    expect(store).toBeInstanceOf(MessageSnapshots);
   });
 });
 

@@ -153,6 +153,25 @@ describe("SqliteLog", () => {
     expect(failure(open).message).toContain("is damaged (entries are missing: 2 of 3)");
   });
 
+  it.each(['{"format":1', "7", '{"format":1,"batches":[{"edge":"e"}]}'])(
+    "read() tells of an entry that is damaged, and of nothing behind it: %s",
+    async (text) => {
+      const log = open();
+      await Promise.all([1, 2, 3].map((number) => log.append(entry(number))));
+      await log.close();
+      const database = new DatabaseSync(file);
+      database.prepare("UPDATE entries SET entry = ? WHERE sequence = 2").run(text);
+      database.close();
+      const again = open();
+      const lost = await new Promise<LogError>((resolve, reject) => {
+        again.read(1, () => reject(new Error("something was delivered")), resolve);
+      });
+      await again.close();
+      expect(lost.message).toContain("is damaged: what it has as entry 2 is none");
+      expect(lost.definite).toBe(true);
+    },
+  );
+
   it("open() refuses a file of another program, and leaves it as it is", () => {
     const database = new DatabaseSync(file);
     database.exec("CREATE TABLE other (x)");

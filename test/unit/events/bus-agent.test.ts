@@ -5,6 +5,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { OwnNotifications } from "../../../src/client/own-notifications.ts";
 import { watchLateness } from "../../../src/events/bus-lateness.ts";
+import { eventsTime } from "../../../src/events/events-limits.ts";
+import { type Bus, BusError } from "../../../src/wire/event/bus.ts";
 import {
   attributeNames,
   getInt32,
@@ -86,6 +88,29 @@ describe("BusAgent", () => {
     stop();
     await give(orderOf(3, "c", 0));
     expect([late, world.warnings]).toEqual([[25_000, 0], []]);
+  });
+
+  it("is heard by who watches also when the bus could not be heard at first", async () => {
+    const late: number[] = [];
+    let refusals = 2;
+    const bus: Bus = {
+      publish: (notification) => world.bus.publish(notification),
+      subscribe: (subscription, subscriber) => {
+        refusals -= 1;
+        if (refusals < 0) return world.bus.subscribe(subscription, subscriber);
+        return Promise.reject(new BusError("unavailable", "no leader"));
+      },
+    };
+    const stop = await watchLateness({
+      ...{ bus, clock: world.clock, onWarning: (text) => world.warnings.push(text) },
+      onLateness: (us) => late.push(us),
+    });
+    expect(world.warnings).toEqual([expect.stringContaining("no leader; trying again")]);
+    await world.pass(2 * eventsTime.resubscribeMs);
+    await give(orderOf(1, "a", -25));
+    await world.pass(0);
+    stop();
+    expect([late, world.warnings.length]).toEqual([[25_000], 2]);
   });
 
   it("A1 performs an order once that comes again, and repeats what it reported", async () => {

@@ -128,6 +128,25 @@ describe("muster event send", () => {
     expect(await ended).toBe(75);
   });
 
+  test("a brief wait ends with the failure, or as accepted when nobody says more", async () => {
+    const { send, scheduler, out, err, clock } = bench();
+    await scheduler.listen((sent) => {
+      scheduler.accept(sent, tokenOf(sent));
+      if (getText(sent, "ARGS") === "BAD=1 ") scheduler.complete(sent, -1);
+    });
+    expect(await send({ wait: "briefly", words: ["bad=1"] })).toBe(1);
+    expect(err).toEqual(["muster: prog0 START is completed with error -1\n"]);
+    const silent = send({ wait: "briefly" });
+    await clock.pass(4_900_000);
+    expect(out).toEqual([]);
+    await clock.pass(200_000);
+    expect(await silent).toBe(0);
+    expect(out.join("")).toMatch(
+      /^prog0 START is accepted .*, token \d+; whether it has taken effect is not known after 5 s/,
+    );
+    expect(err).toHaveLength(1);
+  });
+
   test("--json prints every end as an object", async () => {
     const { send, scheduler, out, err } = bench();
     await scheduler.listen((sent) => scheduler.refuse(sent, "NO_SUCH_OBJECT", "no prog0"));

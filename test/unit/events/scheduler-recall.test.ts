@@ -54,6 +54,19 @@ describe("what a scheduler recalls", () => {
     expect(recalled?.lastRequest).toBe(1);
   });
 
+  it("is who was refused, and may not have heard it", () => {
+    const asked = { ...noOrigin, place: placeOf(1), token: 44 };
+    const unknown = { ...request(1), object: "nobody", origin: formatOrigin(asked) } as Command;
+    const recalled = recallOf([
+      [1, first],
+      [2, [unknown]],
+      [3, [request(2)]],
+    ]);
+    expect(recalled?.requests.map(([number]) => number)).toEqual([2]);
+    expect(recalled?.refused).toMatchObject([{ object: "nobody", origin: { token: 44 } }]);
+    expect(recalled?.refused[0]?.refusal.code).not.toBe("");
+  });
+
   it("is a batch once that the log has twice", () => {
     const recalled = recallOf([
       [1, first],

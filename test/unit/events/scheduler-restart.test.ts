@@ -56,7 +56,7 @@ const planned = (object: string, event: string, atUs: number) => ({
   event: { id: 1, object, type: "PROGRAM", event, args: "" },
 });
 
-/** What is planned and what is asked for, a sequence, a group, something cancelled. */
+/** What is planned and what is asked for: a sequence, a group, an object that is not there. */
 async function tell(kill: Kill | undefined): Promise<Told> {
   const world = new SchedulerWorld();
   const log = new WatchedLog(world.log);
@@ -91,6 +91,8 @@ async function tell(kill: Kill | undefined): Promise<Told> {
   await goOn(200);
   await world.ask({ objname: "g", eventtype: "RUN", token: 102 });
   await goOn(100);
+  await world.ask({ objname: "nobody", eventtype: "RUN", token: 104 });
+  await goOn(100);
   world.end("b", 0);
   await world.ask({ objname: "a", eventtype: "RUN", inMs: 1_500, token: 103 });
   await goOn(200);
@@ -121,7 +123,7 @@ describe("a scheduler that is killed", async () => {
     expect(withoutNumbers(whole.completions)).toEqual([
       ...["a ERROR=1 CTOKEN=103", "b ERROR=0 CTOKEN=n", "b ERROR=2 CTOKEN=n"],
       ...["c ERROR=0 CTOKEN=102", "d ERROR=7 CTOKEN=102", "g ERROR=7 CTOKEN=102"],
-      "s ERROR=2 CTOKEN=101",
+      ...["nobody ERROR=-1 CTOKEN=104", "s ERROR=2 CTOKEN=101"],
     ]);
     expect(whole.appends).toBeGreaterThan(15);
   });

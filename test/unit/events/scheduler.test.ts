@@ -128,6 +128,16 @@ describe("who asks", () => {
     expect(world.live("COMPLETE")).toEqual(["a ERROR=3 CTOKEN=9"]);
   });
 
+  it("E2 is told once of what nobody waits for: when it has fired", async () => {
+    await world.ask({ objname: "a", eventtype: "STOP", token: 9 });
+    await world.pass(10);
+    expect(world.live("COMPLETE")).toEqual(["a ERROR=0 CTOKEN=9"]);
+    // Its agent says that, too.
+    world.end("a", 0);
+    await world.pass(10);
+    expect(world.live("COMPLETE")).toEqual(["a ERROR=0 CTOKEN=9"]);
+  });
+
   it("E2 hears of a START when the program ends, not when it begins", async () => {
     await world.ask({ objname: "a", eventtype: "START", token: 9 });
     await world.pass(1_000);

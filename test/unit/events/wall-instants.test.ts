@@ -11,10 +11,14 @@ const zeroMs = 1_700_000_000_000;
 
 /** The clocks so many microseconds after the start, the wall's set by `setUs`. */
 function scene() {
-  const now = { us: 0, setUs: 0 };
+  const now = { us: 0, setUs: 0, pauseUs: 0 };
   const instants = new WallInstants({
     nowUs: () => 5_000_000 + now.us,
-    wallMs: () => zeroMs + Math.floor((now.us + now.setUs) / 1_000),
+    wallMs: () => {
+      const ms = zeroMs + Math.floor((now.us + now.setUs) / 1_000);
+      now.us += now.pauseUs;
+      return ms;
+    },
   });
   return { now, instants };
 }
@@ -44,4 +48,12 @@ it("W1: a wall's clock that is set is believed", () => {
   expect(instants.wallOf(5_000_000)).toBe(zeroMs * 1_000);
   now.setUs = 3_600_000_000;
   expect(instants.wallOf(5_000_000)).toBe(zeroMs * 1_000 + 3_600_000_000);
+});
+
+it("W1: a pause of the process between the two clocks moves no instant", () => {
+  const { now, instants } = scene();
+  expect(instants.wallOf(5_000_000)).toBe(zeroMs * 1_000);
+  now.pauseUs = wallStepUs + 2_000;
+  now.setUs = -wallStepUs - 2_000;
+  expect(instants.wallOf(5_000_000)).toBe(zeroMs * 1_000);
 });

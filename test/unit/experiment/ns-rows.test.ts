@@ -317,6 +317,14 @@ tb-set-ip-lan $a $lan0 10.1.1.5`;
     expect(compatRows(text)["virt_lans"]?.[0]?.["ip"]).toBe(address);
   });
 
+  test("an address that no host has is refused, but for files that are read as they were", () => {
+    const text = `${head}set l0 [$ns duplex-link $a $b 1Mb 0ms DropTail]
+tb-set-ip-link $a $l0 224.0.0.5\ntb-set-ip-link $b $l0 224.0.0.6`;
+    const codes = read(text).diagnostics.map(({ code }) => code);
+    expect(codes).toEqual(["NS_NO_HOST", "NS_NO_HOST"]);
+    expect(read(text, { compat: true }).diagnostics).toEqual([]);
+  });
+
   test("a mask of two host bits is too small for three nodes", () => {
     const text = `${network}tb-set-netmask $lan0 255.255.255.252`;
     expect(read(text).diagnostics.map(({ code }) => code)).toContain("NS_HOSTS");

@@ -29,13 +29,13 @@ test.each([
   ],
   ["tb-set-node-startcmd $b echo hi", 'Put the command in quotes or braces: "echo hi"'],
   ['set p [$a program-agent -comand "x"]', "Did you mean -command?"],
-  ['$ns at 1 "$c reboot"', "Did you mean $"],
+  ['set first [$ns node]\n$ns at 1 "$frst reboot"', "Did you mean $first"],
 ])("%s", (line, hint) => {
   expect(hints(line)[0]).toContain(hint);
 });
 
 test("what is Tcl's own keeps its hint", () => {
-  expect(hints("tb-set-hardware $c pc")[0]).toMatch(/^Did you mean \$/);
+  expect(hints("set first $a\ntb-set-hardware $frst pc")[0]).toMatch(/^Did you mean \$first/);
 });
 
 test("a variable that is set from outside and not read is a warning", () => {
@@ -62,6 +62,28 @@ test("a delay without a unit is a warning from a second on", () => {
   const hint = "Write 20ms for milliseconds, or 20s if that is meant.";
   expect(found("20")).toEqual([["warning", "NS_DELAY_SECONDS", hint]]);
   for (const fine of ["20s", "20ms", "0.02", "0"]) expect(found(fine)).toEqual([]);
+});
+
+test("an event with a delay in another unit than ms is a warning with what it will be", () => {
+  const read = (delay: string) => {
+    const link = "set l0 [$ns duplex-link $a $b 10Mb 20ms DropTail]";
+    const lines = ["set a [$ns node]", "set b [$ns node]", link, `$ns at 1 "$l0 delay ${delay}"`];
+    const text = ["set ns [new Simulator]", ...lines, "$ns run\n"].join("\n");
+    const { experiment, diagnostics } = parseNsFile(text, { file: "t.ns", pid: "p", eid: "e" });
+    const args = experiment?.events.map((event) => event.args);
+    return { args, told: diagnostics.map(({ message, hint }) => [message, hint]) };
+  };
+  const told = (ms: string, text: string, meant: string): unknown => [
+    [
+      `this event makes the delay ${ms} ms, and not ${text}: events pass over units`,
+      `Write $l0 delay ${meant}, or ${ms}ms if that is meant.`,
+    ],
+  ];
+  // As it always went out: who obeys it takes the number.
+  expect(read("0.5s")).toEqual({ args: ["DELAY=0.5s"], told: told("0.5", "0.5s", "500ms") });
+  expect(read("2500us").told).toEqual(told("2500", "2500us", "2.5ms"));
+  expect(read("30s").told).toEqual(told("30", "30s", "30000ms"));
+  for (const fine of ["20ms", "20", "0s"]) expect(read(fine).told).toEqual([]);
 });
 
 test("sequences that run each other are a warning, and not those that start each other", () => {

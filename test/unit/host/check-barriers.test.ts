@@ -6,7 +6,8 @@ import { describe, expect, it } from "vitest";
 import type { BarrierCommand } from "../../../src/core/barriers/commands.ts";
 import type { Command } from "../../../src/core/command.ts";
 import { resolveLimits } from "../../../src/core/limits.ts";
-import { checkEdgeFrame, type EdgeRights } from "../../../src/host/check-frame.ts";
+import { checkEdgeFrame } from "../../../src/host/check-frame.ts";
+import type { EdgeRights } from "../../../src/host/edge-rights.ts";
 import { FrameError } from "../../../src/wire/link/frames.ts";
 import { type Role, roles } from "../../../src/wire/link/roles.ts";
 

@@ -26,6 +26,8 @@ const admitted = ["e", "direct", "node0/syncd"].map((edge) => ({
   secret,
   rights: { kind: "all" as const },
 }));
+/** One that a second life of does not end. */
+const lasting = { edge: "lasting", secret, rights: { kind: "all" }, whenTaken: "taken" } as const;
 export const syncSecret = "the secret of the sync server";
 const syncEdge = {
   edge: "n/syncd",
@@ -145,7 +147,7 @@ export class HostBench {
     const host = new Host({ log, clock, limits, logger: silentLogger });
     return [
       host,
-      new LinkListener({ host, admitted: [...admitted, syncEdge], logger: silentLogger }),
+      new LinkListener({ host, admitted: [...admitted, syncEdge, lasting], logger: silentLogger }),
     ];
   }
 }

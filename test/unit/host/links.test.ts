@@ -280,6 +280,35 @@ describe("who may not", () => {
     expect(commands.filter((text) => !text.startsWith("host "))).toEqual([]);
   });
 
+  it("a second life of an edge of which there may be one is refused while the first is attached", async () => {
+    const bench = new HostBench();
+    await bench.start();
+    const first = bench.remote("lasting");
+    await bench.clock.pass(100_000);
+    // Who does not have the secret does not learn that it is there.
+    const stranger = bench.remote("lasting", { secret: "another" });
+    const second = bench.remote("lasting");
+    await bench.clock.pass(100_000);
+    expect(stranger.events).toEqual([expect.stringMatching(/^closed: the core does not know/)]);
+    expect(second.events).toEqual(["closed: taken"]);
+    // The first stays, and comes back as itself.
+    bench.pipes[0]?.cut();
+    await bench.clock.pass(1_000_000);
+    expect(first.events).toEqual(["down", "up"]);
+    const ended = first.link.close();
+    await bench.clock.pass(1_000_000);
+    await ended;
+    const third = bench.remote("lasting");
+    third.link.submit(wait(1));
+    await bench.clock.pass(100_000);
+    expect(third.events).toEqual([]);
+    expect(await bench.commands()).toContain("lasting count-wait 1");
+    // Of other edges the newer one ends the older.
+    const [older, newer] = [bench.remote("e"), bench.remote("e")];
+    await bench.clock.pass(1_000_000);
+    expect([older.events.length, newer.events.length].sort()).toEqual([0, 1]);
+  });
+
   it("L1 a sync server may count, look and cancel in its own scope", async () => {
     const bench = new HostBench();
     await bench.start();

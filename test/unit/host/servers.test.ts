@@ -540,6 +540,9 @@ describe("a tie of digests", () => {
     ["1", "2", "b"],
     ["2", "1", "a"],
     ["1", "1", "b"],
+    ["muster 0.9.0", "muster 0.10.0", "b"],
+    ["muster 0.10.0", "muster 0.9.9", "a"],
+    ["muster 0.1.0", "muster 0.1.0 (abc)", "b"],
   ])("of builds %s and %s ends %s (G2)", (buildA, buildB, ended) => {
     const [a, b] = [watch("a", buildA), watch("b", buildB)];
     const [fromA, fromB] = [a.computed(10, digests("x")), b.computed(10, digests("y"))];

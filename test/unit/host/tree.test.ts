@@ -168,3 +168,23 @@ it("the end of a link is heard at the root, with the name of who is lost", async
   expect(tree.heard).toContain("driver failed");
   expect(tree.host("root").describe("s").barriers).toEqual([]);
 });
+
+it("a controller whose own core has ended its link joins by another one", async () => {
+  const tree = new TreeOfHosts(5);
+  await tree.start();
+  tree.join("root", "a");
+  await tree.clock.pass(5_000_000);
+  // As when other servers have taken this one for ended: a newer life ends the one there is.
+  const other = tree.host("a").connectEdge("parent/root", { onEffects: () => undefined });
+  await tree.clock.pass(1_000_000);
+  const closed = other.close();
+  await tree.clock.pass(10_000_000);
+  await closed;
+  const init = { ...arrival, connection: 1, count: 2, waits: false, error: 0 } as const;
+  tree.edge("root", "opener").submit({ kind: "count-init", ...init });
+  for (const name of ["root", "a"]) {
+    tree.edge(name, "peer").submit({ kind: "count-wait", ...arrival, connection: 7, error: 0 });
+  }
+  await tree.clock.pass(5_000_000);
+  expect([...tree.heard].sort()).toEqual(["a 7 crossed 0", "root 7 crossed 0"]);
+});

@@ -117,6 +117,7 @@ describe("count barriers by requests", () => {
       [{ count: 1, colour: "red" }, "colour"],
       [{ count: 1, error: 0.5 }, "error"],
       [{ count: 1, name: "n".repeat(256) }, "name"],
+      [{ count: 1, name: "n\ud800" }, "the body (name): half of a surrogate pair has no bytes"],
     ];
     for (const [body, field] of bad) {
       const answer = await call("POST", "/v1/barriers/b/init", body);
@@ -126,6 +127,9 @@ describe("count barriers by requests", () => {
     const quorum = await call("POST", "/v1/quorums/q/init", {});
     expect(quorum).toMatchObject({ status: 400, body: { code: "invalid" } });
     expect(quorum.body["message"]).toContain("the body lacks percent or count");
+    const state = { message: 1, state: "s\udc00", target: 1 };
+    const waits = await call("POST", "/v1/topics/t/publish-and-wait", state);
+    expect(waits.body["message"]).toContain("(state): half of a surrogate pair has no bytes");
   });
 });
 

@@ -436,6 +436,26 @@ describe("a session that does harm", () => {
       { kind: "cancel-all", scope: "s", error: -1 },
       "cancel-all: error",
     ],
+    [
+      "a name that has no bytes",
+      { kind: "count-wait", ...place, barrier: "b\ud800" },
+      "half of a surrogate pair",
+    ],
+    [
+      "a participant that has none",
+      { kind: "count-wait", ...place, who: { address: "", name: "\udc00" } },
+      "half of a surrogate pair",
+    ],
+    [
+      "a scope that has none",
+      { kind: "count-wait", ...place, scope: "s\ud800" },
+      "half of a surrogate pair",
+    ],
+    [
+      "a node that has none",
+      { kind: "open-scope", scope: "s", nodes: ["n", "\udfff"] },
+      "half of a surrogate pair",
+    ],
     ["nodes that are no texts", { kind: "open-scope", scope: "s", nodes: [1] }, "nodes"],
   ];
 

@@ -61,9 +61,9 @@ describe("D10 while the log takes nothing", () => {
     let stored = 0;
     const write = topics.write;
     Object.assign(topics, {
-      write: (message: Uint8Array) => {
+      write: (message: Uint8Array, scope: string) => {
         stored += 1;
-        return write(message);
+        return write(message, scope);
       },
     });
     const body = { message: 1, state: "s", target: 1, signal: true };

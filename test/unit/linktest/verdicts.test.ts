@@ -203,11 +203,29 @@ describe("latency", () => {
       Array.from({ length: count }, (_, packet) => expected + (packet % every === 0 ? 0.4 : 30));
     const judge = (delaysMs: readonly number[]) =>
       judgeLatency(there, { sent: count, delaysMs }, probe);
-    expect(judge(late(10))).toMatchObject({
+    expect(judge(late(15))).toMatchObject({
       verdict: "untestable",
       why: expect.stringMatching(/^the machine was too busy: \d+ of \d+ packets were/),
     });
     expect(judge(late(count + 1).slice(1)).verdict).toBe("bad");
+    // As many as chance would make of a link that is right: its median is 30 ms too long all the
+    // same.
+    for (const share of [0.5, 0.6, 0.7]) {
+      const lateCount = Math.ceil(share * count);
+      const delaysMs = Array.from(
+        { length: count },
+        (_, at) => expected + (at < lateCount ? 30 : 0.4),
+      );
+      expect(judge(delaysMs)).toMatchObject({
+        verdict: "untestable",
+        why: expect.stringContaining(`${lateCount} of ${count} packets were more than 3 ms later`),
+      });
+    }
+    const fewer = Array.from(
+      { length: count },
+      (_, at) => expected + (at < count * 0.45 ? 30 : 0.4),
+    );
+    expect(judge(fewer).verdict).toBe("ok");
   });
 
   it("is judged by both ways where the clocks differ", () => {
@@ -267,6 +285,19 @@ describe("bandwidth", () => {
     const least = Math.ceil((probe.edge.bandwidthBps * 1.015) / (1 - probe.edge.loss));
     expect(verdictOf(sample(1, { sentBps: least }))).toBe("ok");
     expect(verdictOf(sample(1, { sentBps: least - 1 }))).toBe("untestable");
+  });
+
+  it("that is small by no more than the delay node was late is no verdict (V6)", () => {
+    const late = (share: number, more: number) =>
+      judgeRate(probe, sample(share, { lateUs: more * sample(share).lastUs }));
+    expect(late(0.93, 0.05)).toMatchObject({
+      verdict: "untestable",
+      why: /^the machine was too busy: the delay node was up to \d+ ms late, and 7 % less came/,
+    });
+    expect(late(0.93, 0.04)).toMatchObject({ verdict: "bad", why: "7 % less than asked for" });
+    expect(late(0.98, 0.05).verdict).toBe("ok");
+    // Nothing that is late is faster.
+    expect(late(1.05, 0.5).verdict).toBe("bad");
   });
 
   it("that is small because the sender left the link empty is no verdict, unless it is smaller", () => {

@@ -67,6 +67,7 @@ async function connected(name = "a", version = "1.0.0"): Promise<Played> {
     }),
     files: new ResultFiles(out, limits),
     say: (_level, _node, text) => said.push(text),
+    onLinksFailed: () => undefined,
     onLost: (why) => lost.push(why),
   });
   cleanups.push(() => {

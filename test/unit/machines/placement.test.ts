@@ -65,7 +65,8 @@ describe("nodes", () => {
     const links = [link("l0", "n0", "n1"), link("l1", "n1", "n2")];
     expect(placed(nodes(4), links, [host("a", 3), host("b", 3)])).toBe("a: n0, n1, n2; b: n3");
     expect(placed(nodes(4), links, [host("a", 2), host("b", 2)])).toBe(
-      "there is no room for n0, n1, n2, which links join: links between hosts are not built; " +
+      "there is no room for n0, n1, n2, which links join: links go between hosts " +
+        "with --nodes netns only; " +
         "a has 2 of 2, b has 2 of 2 left; name more hosts, or more room (--on HOST:N)",
     );
   });
@@ -74,8 +75,8 @@ describe("nodes", () => {
     const all = [node("n0", { fixed: "a" }), node("n1"), node("n2", { fixed: "b" })];
     const links = [link("l0", "n0", "n1"), link("l1", "n1", "n2")];
     expect(placed(all, links, [host("a", 9), host("b", 9)])).toBe(
-      "l1 would join n0 on a with n2 on b: links between nodes of different hosts are not built; " +
-        "fix both to one host, or take the link away",
+      "l1 would join n0 on a with n2 on b: links go between hosts with " +
+        "--nodes netns only; fix both to one host, or take the link away",
     );
   });
 
@@ -107,4 +108,19 @@ describe("nodes", () => {
       }),
     );
   });
+});
+
+test("links that may go between hosts do so only where nodes do not fit one, and as few as can be", () => {
+  const may = (name: string, ...ends: string[]): JoiningLink => ({
+    ...link(name, ...ends),
+    mayCross: true,
+  });
+  const chain = [may("l0", "n0", "n1"), may("l1", "n1", "n2"), may("l2", "n2", "n3")];
+  expect(placed(nodes(4), chain, [host("a", 4), host("b", 4)])).toBe("a: n0, n1, n2, n3");
+  expect(placed(nodes(4), chain, [host("a", 2), host("b", 2)])).toBe("a: n0, n1; b: n2, n3");
+  const fixed = [node("n0", { fixed: "a" }), node("n1", { fixed: "b" })];
+  expect(placed(fixed, [may("l0", "n0", "n1")], [host("a", 1), host("b", 1)])).toBe("a: n0; b: n1");
+  expect(placed(fixed, [link("lan0", "n0", "n1")], [host("a", 1), host("b", 1)])).toMatch(
+    /^lan0 would join n0 on a with n1 on b: links go between hosts/,
+  );
 });

@@ -36,7 +36,10 @@ describe("a backlog", () => {
       ...[[17_500, "c"] as const, [20_000, "d"] as const],
     ]);
     expect([backlog.isHolding, released(backlog, 21_000)]).toEqual([false, []]);
-    expect(backlog.hold(21_000, "e")).toBe(false);
+    expect(backlog.hold(23_001, "e")).toBe(true);
+    // What came in the end of the time may have been said to come at its beginning.
+    expect(backlog.release(23_001, () => undefined)).toBe(2_001);
+    expect(backlog.hold(23_001, "f")).toBe(false);
   });
 
   it("never stamps before an instant that is known, also where clocks seem to go back", () => {
@@ -51,7 +54,8 @@ describe("a backlog", () => {
     const shape = { ...unshaped, bandwidthBps: 1_000_000, delayUs: 5_000, queue: usualQueue };
     const outs = (cameUs: readonly number[], foundUs: number): readonly (number | undefined)[] => {
       const pipe = new Pipe<number>({ shape, isUp: true }, 1);
-      for (const [at, us] of cameUs.entries()) pipe.arrive(us, 125, at, foundUs);
+      const found = { atUs: foundUs, slackUs: 0 };
+      for (const [at, us] of cameUs.entries()) pipe.arrive(us, 125, at, found);
       return cameUs.map(() => pipe.take(Infinity)?.outUs);
     };
     // A millisecond on the limiter and five of delay.

@@ -227,6 +227,51 @@ describe("checkShape", () => {
   });
 });
 
+describe("a LAN that grows", () => {
+  const member = (node: string, delayUs: number) => {
+    const shape = { ...unshaped, delayUs };
+    return { node, up: shape, down: shape };
+  };
+
+  it("keeps what is in force of who stays, but where something else is asked, and adds the rest", () => {
+    const made = table();
+    const slower: LinkChange = {
+      link: "lan0",
+      node: "a",
+      what: { kind: "modify", shape: { delayUs: 7 } },
+    };
+    const down: LinkChange = { link: "lan0", node: "b", what: { kind: "down" } };
+    const planned = made.plan([slower, down]);
+    if ("problem" in planned) throw new Error(planned.problem);
+    made.commit(planned);
+    const members = [...["a", "b"].map((node) => member(node, 0)), member("c", 5), member("d", 9)];
+    const changed = made.grow([{ name: "lan0", kind: "lan", members }]);
+    const places = "problem" in changed ? [] : changed.map(({ member: at, way }) => `${at} ${way}`);
+    expect(places).toEqual(["2 up", "2 down", "3 up", "3 down"]);
+    expect(made.states("lan0").map(({ state }) => [state.shape.delayUs, state.isUp])).toEqual([
+      ...[
+        [7, true],
+        [7, true],
+        [0, false],
+        [0, false],
+        [5, true],
+        [5, true],
+        [9, true],
+        [9, true],
+      ],
+    ]);
+  });
+
+  it("is refused with what cannot be, and stays as it is", () => {
+    const made = table();
+    const members = [...lan.members, { ...member("d", 0), up: { ...unshaped, loss: 2 } }];
+    expect(made.grow([{ ...lan, members }])).toEqual({
+      problem: expect.stringContaining("lan lan0 at d: loss 2 is not a probability"),
+    });
+    expect(made.states("lan0")).toHaveLength(6);
+  });
+});
+
 describe("shapeLink", () => {
   const text = `
     set ns [new Simulator]

@@ -18,7 +18,7 @@ const lines = (shape: Partial<DirectionShape>, isUp = true): readonly string[] =
 describe("formatDirection", () => {
   it("names everything each time, and replaces what is there", () => {
     expect(lines({ bandwidthBps: 100_000_000, delayUs: 10_000, loss: 0.01 })).toEqual([
-      "qdisc replace dev eth1 root handle 1: netem limit 1048576 delay 10000us loss random 1%",
+      "qdisc replace dev eth1 root handle 1: netem limit 1048576 delay 10000us loss random 1% rate 100gbit",
       "qdisc replace dev eth1 parent 1:1 handle 2: tbf rate 100000000bit burst 31250 limit 75700",
       "qdisc replace dev eth1 parent 2:1 handle 3: pfifo limit 50",
     ]);

@@ -13,10 +13,10 @@ import type {
   ShaperRequest,
   ShaperSays,
 } from "../../../src/network/delay-node/shaper-messages.ts";
-import { ThreadTrace, type TracedChunk } from "../../../src/network/delay-node/thread-traces.ts";
-import { TraceFile } from "../../../src/network/delay-node/trace-files.ts";
 import type { TraceOrder } from "../../../src/network/link-tracer.ts";
+import { PacketTrace, type TracedChunk } from "../../../src/network/packet-trace.ts";
 import { PcapWriter, pcapFileHeader } from "../../../src/network/pcap-writer.ts";
+import { TraceFile } from "../../../src/network/trace-files.ts";
 
 let directory = "";
 beforeEach(() => {
@@ -56,10 +56,10 @@ describe("PcapWriter", () => {
   });
 });
 
-function threadTrace(more: Partial<TraceOrder> = {}) {
+function packetTrace(more: Partial<TraceOrder> = {}) {
   const chunks: TracedChunk[] = [];
   let counted = 0;
-  const trace: ThreadTrace = new ThreadTrace({
+  const trace: PacketTrace = new PacketTrace({
     ...{ id: 7, order: orderOf(more), frameAt: 2, wallOffsetUs: 5_000_000 },
     send: (chunk) => chunks.push(chunk),
     onCounted: () => {
@@ -70,11 +70,13 @@ function threadTrace(more: Partial<TraceOrder> = {}) {
   return { trace, chunks, counted: () => counted };
 }
 
-describe("ThreadTrace", () => {
+describe("PacketTrace", () => {
   const packet = Uint8Array.of(0, 0, 1, 2, 3, 4, 5, 6);
 
   it("takes the ways it is for, while it is not paused", () => {
-    const { trace, chunks } = threadTrace({ ways: ["received"] });
+    const { trace, chunks } = packetTrace({ ways: ["received"], isPaused: true });
+    trace.take("received", 0, packet);
+    trace.isPaused = false;
     trace.take("sent", 1, packet);
     trace.take("received", 2, packet);
     trace.isPaused = true;
@@ -88,14 +90,42 @@ describe("ThreadTrace", () => {
     expect(hex(chunks[0]?.bytes.subarray(0, 8) ?? new Uint8Array())).toBe("0500000002000000");
   });
 
+  it("says how long a packet was of which it has only the beginning", () => {
+    const { trace, chunks } = packetTrace();
+    trace.take("sent", 1, packet, 1_500);
+    trace.take("sent", 2, packet.subarray(0, 4), 60);
+    trace.finish();
+    const bytes = hex(chunks[0]?.bytes ?? new Uint8Array());
+    expect(bytes.slice(16)).toBe(
+      "04000000dc05000001020304" + "0500000002000000" + "020000003c0000000102",
+    );
+    const counts = packetTrace({ kind: "counts" });
+    counts.trace.take("sent", 1, packet, 1_500);
+    counts.trace.finish();
+    expect(String(Buffer.from(counts.chunks[0]?.bytes ?? []))).toBe("5,1,1500,0,0\n");
+  });
+
   it("ends with the last packet that it is to have, which has gone out then (T1)", () => {
-    const { trace, chunks, counted } = threadTrace({ countMax: 2 });
+    const { trace, chunks, counted } = packetTrace({ countMax: 2 });
     for (let at = 0; at < 5; at++) trace.take("sent", at, packet);
     expect([chunks.map(({ packets }) => packets), counted()]).toEqual([[2], 1]);
   });
 
+  it("takes what a filter lets pass, and counts no other as one of those it is to have", () => {
+    // The first byte of the frame is 7.
+    const filter = [
+      [0x30, 0, 0, 0],
+      [0x15, 0, 1, 7],
+      [0x06, 0, 0, 1],
+      [0x06, 0, 0, 0],
+    ] as const;
+    const { trace, chunks } = packetTrace({ filter, countMax: 2 });
+    for (const first of [1, 7, 2, 7, 7]) trace.take("sent", 1, Uint8Array.of(7, 7, first, 3));
+    expect(chunks.map(({ packets, bytes }) => [packets, bytes.length])).toEqual([[2, 36]]);
+  });
+
   it("counts in place of keeping, a line for each second in which there was something", () => {
-    const { trace, chunks } = threadTrace({ kind: "counts" });
+    const { trace, chunks } = packetTrace({ kind: "counts" });
     trace.take("sent", 1, packet);
     trace.take("received", 999_999, packet);
     trace.take("sent", 3_000_000, packet);
@@ -210,6 +240,15 @@ describe("RunTraces", () => {
 });
 
 describe("DelayNodeTracer", () => {
+  it("says why a trace has ended that nobody had ended", async () => {
+    const ask = async () => ({ kind: "answer", id: 1 }) as const;
+    const tracer = new DelayNodeTracer({ threadOf: () => 0, ask });
+    const trace = await tracer.begin(orderOf());
+    const counts = { packets: 1, bytes: 44, dropped: 0, isFull: false };
+    tracer.ended({ kind: "trace-ended", trace: 1, counts, error: "ENOSPC: no space left" });
+    expect(await trace.ended).toEqual({ ...counts, problem: "ENOSPC: no space left" });
+  });
+
   it("has as many traces as it may, says so beyond, and has room again after one", async () => {
     const orders: ShaperOrder[] = [];
     const tracer = new DelayNodeTracer({

@@ -128,6 +128,7 @@ describe("the view of a node", () => {
     },
     projectFiles: "/tmp/place/files",
     needed: ["/tmp/place/files", "/tmp/place/muster/bin", "/opt/x", "/var/tmp/o", "/tmp"],
+    hasResolver: true,
   };
 
   test("keeps visible what Muster needs of the temporary directories", () => {
@@ -151,6 +152,7 @@ describe("the view of a node", () => {
     const directories = {
       ...{ root: own, emulab: `${own}/var/emulab`, boot: `${own}/var/emulab/boot` },
       ...{ localLogs: `${own}/local/logs`, hostsFile: `${own}/etc/hosts` },
+      resolverFile: `${own}/etc/resolv.conf`,
       temporary: `${temporary}/tmp`,
       varTemporary: `${temporary}/vartmp`,
       varRun: `${temporary}/run`,
@@ -163,6 +165,7 @@ describe("the view of a node", () => {
       "/.muster/out/nodes/n/var/emulab /var/emulab",
       "/.muster/out/nodes/n/local/logs /local/logs",
       "/.muster/out/nodes/n/etc/hosts /etc/hosts",
+      "/.muster/out/nodes/n/etc/resolv.conf /etc/resolv.conf",
       "/.muster/keep/0 /tmp/place",
       "/.muster/keep/1 /var/tmp/o",
       "n-proc /proc",

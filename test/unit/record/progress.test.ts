@@ -11,12 +11,13 @@ import {
   createProgressState,
   liveLinesMax,
   observe,
+  type Progress,
   renderLive,
   type SignalSource,
 } from "../../../src/cli/progress.ts";
 import type { Experiment } from "../../../src/experiment/model.ts";
 import { toldOneByOneMax } from "../../../src/testbed/record/event-text.ts";
-import type { RunEvent } from "../../../src/testbed/run-event.ts";
+import type { RunEvent, RunEventBody } from "../../../src/testbed/run-event.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { goodStory, largeRun, makeExperiment, planned, Story } from "./synthetic-run.ts";
 
@@ -120,6 +121,26 @@ describe("plain progress", () => {
       "results  out/  (report.html, result.json, record.ndjson)",
     ]);
     expect(screen.chunks.join("")).not.toContain("\u{1b}");
+  });
+
+  it("tells what happens before time 0 when it happens, and not again (P5)", () => {
+    const { screen, clock, progress } = display(false);
+    progress.begin();
+    const held = setUp(progress, () => clock.endTurn());
+    const told = [
+      "before 0  run demo/five: 2 nodes, 0 programs, 0 events, sync server on node0, seed 7",
+      "before 0  links are shaped by netem (the kernel has it)",
+      "before 0  node node0 up",
+      "before 0  linktest level 1 begins: about 9 s",
+      "before 0  linktest level 1: 0 ok, 0 bad, 0 untestable",
+    ];
+    expect(screen.text).toEqual(told);
+    for (const event of held) progress.again(event);
+    progress.watch({ type: "run-ended", atUs: 1_000, endedBy: "idle", error: null });
+    progress.close();
+    const after = screen.text.slice(told.length);
+    expect(after.slice(0, 2)).toEqual(["+0.001s   run ended by idle", ""]);
+    expect(after[2]).toMatch(/^passed {2}demo\/five/);
   });
 
   it("says of a state how many signals crossed it: whoever gives the last need not wait", () => {
@@ -310,6 +331,22 @@ describe("plain progress", () => {
   });
 });
 
+/** What is said before time 0, each with its turn. @returns the same with its times */
+function setUp(progress: Progress, onSaid: (at: number) => void): readonly RunEvent[] {
+  const info = (text: string) => ({ type: "message", level: "info", node: null, text }) as const;
+  const { events } = new Story()
+    .start(["node0", "node1"])
+    .at(-40, info("links are shaped by netem (the kernel has it)"))
+    .at(-30, { type: "node-up", node: "node0" })
+    .at(-20, info("linktest level 1 begins: about 9 s"))
+    .at(-10, { type: "links-tested", level: 1, verdicts: [], isCancelled: false });
+  events.forEach(({ atUs: _, ...body }, at) => {
+    progress.early(body as RunEventBody);
+    onSaid(at);
+  });
+  return events;
+}
+
 describe("renderLive()", () => {
   it("shows a run in a few lines, with who is missing where", () => {
     const experiment = makeExperiment({
@@ -370,6 +407,49 @@ describe("renderLive()", () => {
 });
 
 describe("live progress", () => {
+  it("shows the set-up from its begin, and keeps what was said before time 0 (P5)", () => {
+    const kind = { osName: "", hardwareType: "pc", failureAction: "fatal" } as const;
+    const nodes = ["node0", "node1"].map((name) => ({
+      name,
+      ...kind,
+      at: { file: "x.ns", line: 1, column: 1 },
+    }));
+    const { screen, clock, progress } = display(true, { experiment: makeExperiment({ nodes }) });
+    progress.begin();
+    clock.advanceTo(200_000);
+    expect(screen.text).toEqual([
+      "demo/five  before time 0  0.0 s",
+      "nodes     setting up 2 nodes",
+    ]);
+    const held = setUp(progress, (at) => clock.advanceTo((at + 1) * 1_000_000));
+    clock.advanceTo(12_000_000);
+    const kept = [
+      "before 0  links are shaped by netem (the kernel has it)",
+      "before 0  linktest level 1 begins: about 9 s",
+      "before 0  linktest level 1: 0 ok, 0 bad, 0 untestable",
+    ];
+    expect(screen.text.slice(0, 3)).toEqual(kept);
+    expect(screen.text[3]).toMatch(/^demo\/five {2}before time 0 {2}1[12]\.\d s$/);
+    expect(screen.text.slice(4)).toEqual(["nodes     1 of 2 up"]);
+    for (const event of held) progress.again(event);
+    clock.advanceTo(12_500_000);
+    expect(screen.text.slice(0, 3)).toEqual(kept);
+    expect(screen.text[3]).toMatch(/^demo\/five {2}running {2}\+0\.\ds$/);
+    expect(screen.text[4]).toBe("nodes     1 of 2 up");
+    progress.close();
+    expect(screen.text.slice(0, 3)).toEqual(kept);
+    expect(screen.isCursorHidden).toBe(false);
+    expect(clock.armed).toBe(0);
+  });
+
+  it("keeps the verdict of a linktest while the run goes", () => {
+    const { screen, progress, play } = display(true);
+    const tested = { type: "links-tested", level: 2, verdicts: [], isCancelled: true } as const;
+    play(new Story().start(["node0"]).at(1_000, tested).events);
+    progress.close();
+    expect(screen.text[0]).toBe("+0.001s   linktest level 2: cancelled");
+  });
+
   it("redraws in place, keeps failures above, and ends with the summary alone", () => {
     const { screen, clock, progress, play } = display(true);
     const story = new Story()

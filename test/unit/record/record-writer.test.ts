@@ -362,7 +362,7 @@ describe("writeRunFiles()", () => {
   it("leaves whole files and nothing else", async () => {
     const out = mkdtempSync(join(directory, "out-"));
     const junit = { path: join(out, "junit.xml"), xml: "<x/>" };
-    expect(await writeRunFiles(out, { result, reportHtml: "<p>", junit })).toBeNull();
+    expect(await writeRunFiles(out, { result, reportHtml: "<p>", junit })).toEqual([]);
     expect(readdirSync(out).sort()).toEqual(["junit.xml", "report.html", "result.json"]);
     expect(JSON.parse(readFileSync(join(out, "result.json"), "utf8"))).toEqual(result);
   });
@@ -370,9 +370,20 @@ describe("writeRunFiles()", () => {
   it("reports a bad JUnit path and still writes the rest", async () => {
     const out = mkdtempSync(join(directory, "out-"));
     const junit = { path: join(out, "none", "junit.xml"), xml: "<x/>" };
-    const error = await writeRunFiles(out, { result, reportHtml: "<p>", junit });
-    expect(error).toMatchObject({ code: "OUTPUT" });
+    const errors = await writeRunFiles(out, { result, reportHtml: "<p>", junit });
+    expect(errors).toMatchObject([{ code: "OUTPUT", message: expect.stringContaining("junit") }]);
     expect(readdirSync(out).sort()).toEqual(["report.html", "result.json"]);
+  });
+
+  it("names every file that is not there, not only the first", async () => {
+    const out = mkdtempSync(join(directory, "out-"));
+    for (const name of ["report.html", "result.json"])
+      mkdirSync(join(out, name, "full"), { recursive: true });
+    const errors = await writeRunFiles(out, { result, reportHtml: "<p>", junit: null });
+    const missing = ["report.html", "result.json"].map((name) => ({
+      message: expect.stringContaining(join(out, name)),
+    }));
+    expect(errors).toMatchObject(missing);
   });
 
   it("keeps the old file, and no scraps, when the new one cannot take its place", async () => {

@@ -30,6 +30,7 @@ function make(problem?: string) {
   const table = new LinkTable({ backend: "test", bandwidthBpsMax: 1e9, inFlightBytesMax: 1e9 });
   expect(table.add(links)).toEqual([]);
   const told: Told[] = [];
+  const prepared: string[] = [];
   const shaped: ShapedLinks = {
     kind: "delay-node",
     table,
@@ -44,6 +45,7 @@ function make(problem?: string) {
     refusal: () => undefined,
     counts: async () => [],
     health: undefined,
+    prepare: (changes) => void prepared.push(...changes.map(({ link }) => link)),
     async setAt(changes, atUs) {
       if (problem !== undefined) throw new Error(problem);
       const planned = table.plan(changes);
@@ -53,7 +55,7 @@ function make(problem?: string) {
       return Math.max(atUs, clock.nowUs());
     },
   };
-  return { agent: new LinkAgent({ links: shaped, clock }), clock, told, table };
+  return { agent: new LinkAgent({ links: shaped, clock }), clock, told, prepared, table };
 }
 
 const event = (object: string, name: string, args = ""): AgendaEvent => ({
@@ -69,13 +71,15 @@ const names = (told: readonly Told[]): readonly (readonly string[])[] =>
 
 describe("LinkAgent", () => {
   it("makes one change of what is due at one instant, told ahead, in the order given (A1)", async () => {
-    const { agent, clock, told } = make();
+    const { agent, clock, told, prepared } = make();
     const dueUs = clock.nowUs() + 400_000;
     const orders = [
       agent.arm(event("l0", "DOWN"), { dueUs }),
       agent.arm(event("lan0-b", "MODIFY", "DELAY=5"), { dueUs }),
       agent.arm(event("l0", "UP"), { dueUs: dueUs + 1 }),
     ];
+    // As soon as it is known, so that it can be done at its instant.
+    expect(prepared).toEqual(["l0", "lan0", "l0"]);
     await clock.pass(390_000);
     expect(told).toEqual([]);
     await clock.pass(20_000);

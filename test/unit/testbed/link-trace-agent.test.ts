@@ -8,11 +8,13 @@ import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AgendaEvent } from "../../../src/core/agenda/commands.ts";
 import type { LinkTracer, TraceCounts, TraceOrder } from "../../../src/network/link-tracer.ts";
+import type { FilterInstruction } from "../../../src/network/packet-filter.ts";
 import { wholePacketBytes } from "../../../src/network/pcap-writer.ts";
 import { LinkTraceAgent } from "../../../src/testbed/agents/link-trace-agent.ts";
 import { headerBytes, readTracedEnds } from "../../../src/testbed/agents/traced-ends.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 
+const filter: readonly FilterInstruction[] = [[6, 0, 0, 1]];
 const row = (vname: string, vnode: string, more: Readonly<Record<string, string>> = {}) => {
   const usual = { traced: "1", trace_type: "header", trace_expr: "", trace_snaplen: "0" };
   return { vname, vnode, ...usual, ...more };
@@ -24,33 +26,32 @@ describe("readTracedEnds()", () => {
       row("l0", "a"),
       row("l0", "b", { trace_snaplen: "68" }),
       row("l1", "a", { trace_type: "packet" }),
-      row("l2", "a", { trace_type: "monitor" }),
+      row("l2", "a", { trace_type: "monitor", trace_expr: " tcp " }),
       { vname: "l3", vnode: "a" },
     ];
     expect(readTracedEnds({ virt_lans: rows })).toEqual({
       problems: [],
       ends: [
-        { link: "l0", node: "a", kind: "packets", snapBytes: headerBytes },
-        { link: "l0", node: "b", kind: "packets", snapBytes: 68 },
-        { link: "l1", node: "a", kind: "packets", snapBytes: wholePacketBytes },
-        { link: "l2", node: "a", kind: "counts", snapBytes: headerBytes },
+        { link: "l0", node: "a", kind: "packets", snapBytes: headerBytes, expression: "" },
+        { link: "l0", node: "b", kind: "packets", snapBytes: 68, expression: "" },
+        { link: "l1", node: "a", kind: "packets", snapBytes: wholePacketBytes, expression: "" },
+        { link: "l2", node: "a", kind: "counts", snapBytes: headerBytes, expression: "tcp" },
       ],
     });
   });
 
   it("says what is not done", () => {
-    const more = { trace_expr: "icmp", trace_db: "1" };
+    const more = { trace_db: "1" };
     expect(
       readTracedEnds({ virt_lans: [row("l0", "a", more), row("l0", "b", more)] }),
-    ).toMatchObject({
-      problems: [
-        "all packets of l0 are traced: expressions (icmp) are not applied",
-        "l0 is traced into files, not into a database",
-      ],
-    });
+    ).toMatchObject({ problems: ["l0 is traced into files, not into a database"] });
     expect(readTracedEnds({})).toEqual({ ends: [], problems: [] });
   });
 });
+
+/** Ends begin beside each other. */
+const sorted = (orders: readonly TraceOrder[]): readonly TraceOrder[] =>
+  orders.toSorted((one, other) => (one.path < other.path ? -1 : 1));
 
 describe("LinkTraceAgent", () => {
   let directory = "";
@@ -59,7 +60,7 @@ describe("LinkTraceAgent", () => {
   });
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-  function make(refused = "") {
+  function make(refused = "", expression = "") {
     const told: string[] = [];
     const warnings: string[] = [];
     const orders: TraceOrder[] = [];
@@ -82,10 +83,15 @@ describe("LinkTraceAgent", () => {
         };
       },
     };
-    const rows = [row("l0", "a"), row("l0", "b"), row("lan", "b", { trace_type: "monitor" })];
+    const rows = [
+      row("l0", "a", { trace_expr: expression && "icmp" }),
+      row("l0", "b", { trace_expr: expression }),
+      row("lan", "b", { trace_type: "monitor" }),
+    ];
     const { ends } = readTracedEnds({ virt_lans: rows });
     const agent = new LinkTraceAgent({
       ...{ ends, tracer, directory, clock: new VirtualClock() },
+      compile: async (link, text) => (text === "icmp" ? filter : `${link} has ${text}`),
       membersOf: (link) => (link === "l0" ? ["a", "b"] : ["a", "b", "c"]),
       onWarning: (text) => warnings.push(text.replaceAll(directory, "")),
     });
@@ -102,21 +108,44 @@ describe("LinkTraceAgent", () => {
   it("traces each way of an end into a file of its own, and counts in one", async () => {
     const { agent, orders } = make();
     await agent.begin();
-    const seen = orders.map(({ path, link, member, ways, kind }) => {
+    const seen = sorted(orders).map(({ path, link, member, ways, kind }) => {
       return `${basename(path)}: ${link} ${member} ${ways.join("+")} ${kind}`;
     });
     expect(seen).toEqual([
-      "l0-a.sent.pcap: l0 0 sent packets",
       "l0-a.received.pcap: l0 0 received packets",
-      "l0-b.sent.pcap: l0 1 sent packets",
+      "l0-a.sent.pcap: l0 0 sent packets",
       "l0-b.received.pcap: l0 1 received packets",
+      "l0-b.sent.pcap: l0 1 sent packets",
       "lan-b.counts.csv: lan 1 sent+received counts",
     ]);
+  });
+
+  it("traces what an expression lets pass, or all where it cannot be read, and says so", async () => {
+    const { agent, orders, warnings } = make("", "nonsense");
+    await agent.begin();
+    expect(sorted(orders).map((order) => order.filter)).toEqual([
+      ...[filter, filter],
+      ...[undefined, undefined, undefined],
+    ]);
+    expect(warnings).toEqual([
+      "all packets of l0 are traced, and not only nonsense: l0 has nonsense",
+    ]);
+  });
+
+  it("has all of them there before time 0, and lets them go on then, all at once", async () => {
+    const { agent, told, orders } = make();
+    await agent.prepare();
+    expect(orders.map(({ isPaused }) => isPaused)).toEqual(Array(5).fill(true));
+    expect(told).toEqual([]);
+    await agent.begin();
+    expect(orders).toHaveLength(5);
+    expect(told.sort()).toEqual(sorted(orders).map(({ path }) => `${basename(path)} go on`));
   });
 
   it("obeys START, STOP, SNAPSHOT, RELOAD and KILL for those that are named", async () => {
     const { agent, told, fire } = make();
     await agent.begin();
+    told.length = 0;
     expect(await fire("l0-b-tracemon", "STOP")).toBe("done 0");
     expect(told.splice(0)).toEqual(["l0-b.sent.pcap pause", "l0-b.received.pcap pause"]);
     expect(await fire("lan-tracemon", "SNAPSHOT", "TAG=../early")).toBe("done 0");
@@ -154,7 +183,7 @@ describe("LinkTraceAgent", () => {
     expect(warnings).toHaveLength(8);
     expect(warnings.slice(0, 2)).toEqual([
       "/l0-a.sent.pcap ends early: it has as many bytes as it may (captureBytesMax)",
-      "/l0-a.sent.pcap lacks 3 packets: the disk was too slow (tracePendingBytesMax)",
+      "/l0-a.sent.pcap lacks 3 packets: the machine or its disk was too slow (tracePendingBytesMax)",
     ]);
   });
 });

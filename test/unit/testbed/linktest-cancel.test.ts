@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Goal: whoever ends a linktest ends every probe on every node, and nothing waits in between: the
 // second that this may take is all the operating system's. Also a probe that was just being started
-// ends, none is started afterwards, and another linktest can begin. Method: the agent of a run with
+// ends, none is started afterwards, and another linktest can begin. Probes that cannot run are told
+// of, with the reason. Method: the agent of a run with
 // nodes whose programs end when the test says so, and a clock that stands still: what is done
 // without it moving has waited for no timer.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseNsFile } from "../../../src/experiment/index.ts";
-import { LinktestAgent } from "../../../src/testbed/linktest/linktest-agent.ts";
+import { untestable, type Verdict } from "../../../src/linktest/index.ts";
+import { describeNotProbed, LinktestAgent } from "../../../src/testbed/linktest/linktest-agent.ts";
 import { testBeforeTime } from "../../../src/testbed/linktest/test-before-time.ts";
 import type { RunningNode } from "../../../src/testbed/nodes/index.ts";
 import type { RunEventBody } from "../../../src/testbed/run-event.ts";
@@ -126,6 +128,72 @@ describe("the probes of a linktest", () => {
     agent.kill();
     await reap();
     await second.done;
+  });
+});
+
+describe("a linktest whose probes cannot run", () => {
+  it("warns of what nobody knows, with the reasons, and has tested nothing", async () => {
+    const { done } = await agent.perform({ ...start, args: "STOPAT=1" });
+    await settle();
+    // Others are started meanwhile, as each pair is tried twice.
+    for (const process of backend.processes) await process.end(64);
+    expect(backend.processes).toHaveLength(8);
+    const text = expect.stringMatching(/^nothing was tested: the probe on /);
+    expect(await done).toEqual({ error: -1, text });
+    expect(said).toContainEqual(expect.objectContaining({ type: "links-tested" }));
+    const warnings = said.filter((one) => one.type === "message" && one.level === "warning");
+    expect(warnings).toHaveLength(2);
+    for (const warning of warnings) {
+      expect(warning).toMatchObject({
+        text: expect.stringMatching(
+          /^linktest: 2 of 4 checks could not be made: the probe on [abcd]/,
+        ),
+      });
+    }
+  });
+
+  it("tells few reasons of many, and none of what was only untestable", () => {
+    const verdicts = Array.from({ length: 6 }, (_, at): Verdict => {
+      const edge = { from: `n${at}`, to: "a", link: "l" } as Verdict["edge"];
+      return untestable("loss", edge, `reason ${at >> 1}`);
+    });
+    const told = (notProbed: readonly Verdict[]) =>
+      describeNotProbed({ verdicts, notProbed, isCancelled: false });
+    expect(told([])).toEqual([]);
+    expect(told(verdicts.slice(0, 3))).toEqual([
+      "linktest: 2 of 6 checks could not be made: reason 0",
+      "linktest: 1 of 6 checks could not be made: reason 1",
+    ]);
+    const all = verdicts.map((one, at) => ({ ...one, why: `reason ${at}` }));
+    expect(told(all).slice(2)).toEqual([
+      "linktest: 1 of 6 checks could not be made: reason 2",
+      "linktest: 3 more reasons are in verdicts.json",
+    ]);
+  });
+});
+
+describe("the verdicts of a linktest", () => {
+  it("are in a file of each test of a run, which it names, and the last ones in another", async () => {
+    const read = (name: string): unknown =>
+      JSON.parse(readFileSync(join(out, "linktest", name), "utf8"));
+    const first = await agent.perform({ ...start, args: "STOPAT=1" });
+    await settle();
+    for (const process of backend.processes) await process.end(64);
+    await first.done;
+    expect(read("verdicts.json")).toHaveLength(4);
+    const second = await agent.perform(start);
+    await settle();
+    agent.kill();
+    await reap();
+    await second.done;
+    expect(["verdicts-1.json", "verdicts-2.json", "verdicts.json"].map(read)).toEqual([
+      ...[expect.objectContaining({ length: 4 }), [], []],
+    ]);
+    const texts = said.flatMap((one) => (one.type === "message" ? [one.text] : []));
+    expect(texts.filter((text) => text.includes("begins: about"))).toEqual([
+      expect.stringContaining("; verdicts go to linktest/verdicts-1.json"),
+      expect.stringContaining("; verdicts go to linktest/verdicts-2.json"),
+    ]);
   });
 });
 

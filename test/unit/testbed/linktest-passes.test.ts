@@ -30,6 +30,8 @@ interface Pass {
   readonly a: Partial<NonNullable<ProbeAnswer["steps"][number]["received"]>>;
   readonly b?: Pass["a"];
   readonly lostByMachine?: number;
+  /** Who shapes was so late with a packet. */
+  readonly lateUs?: number;
   readonly sent?: number;
   /** One way each, of every ping. */
   readonly pingMs?: readonly [there: number, back: number];
@@ -54,6 +56,7 @@ function answerOf(node: "a" | "b", { sent = packets, pingMs, ...pass }: Pass): P
 /** @returns how many passes were played, and verdicts by sender */
 async function play(passes: readonly Pass[], isDeaf = false, played = plan) {
   let [started, lost] = [0, 0];
+  const health = { late: 7, lagMaxUs: 9_000_000 };
   const host: ProbeHost = {
     meetingOf: () => ({ address: "", port: 0 }),
     addressOf: (node) => node,
@@ -62,6 +65,10 @@ async function play(passes: readonly Pass[], isDeaf = false, played = plan) {
       started += 1;
       if (pass === undefined) throw new Error("a pass more than expected");
       if (node === "a") lost += pass.lostByMachine ?? 0;
+      if (node === "a" && pass.lateUs !== undefined) {
+        health.late += 1;
+        health.lagMaxUs = pass.lateUs;
+      }
       if (node === "a" && pass.isBroken === true) return "no process can be started";
       const answer = Promise.resolve(answerOf(node === "a" ? "a" : "b", pass));
       return { answer, end: () => undefined };
@@ -73,6 +80,7 @@ async function play(passes: readonly Pass[], isDeaf = false, played = plan) {
       if (isDeaf) throw new Error("the delay node does not answer");
       return lost;
     },
+    shaperHealth: () => ({ ...health }),
   });
   const of = (from: string): Verdict | undefined => verdicts.find((one) => one.edge.from === from);
   expect(verdicts).toHaveLength(2);
@@ -162,6 +170,11 @@ describe("a rate", () => {
     const stalled = await play([slow, honest], false, planned);
     expect([stalled.passes, stalled.a?.verdict, stalled.b?.verdict]).toEqual([2, "ok", "ok"]);
     expect((await play([honest], false, planned)).passes).toBe(1);
+    // V6. What was late before, however late, is no excuse: above it was 9 s.
+    const late = { ...slow, lateUs: 9_000_000 };
+    expect(await play([late, late], false, planned)).toMatchObject({
+      ...{ passes: 2, a: { verdict: "ok" }, b: { verdict: "untestable" } },
+    });
   });
 });
 
@@ -171,7 +184,7 @@ describe("the sample of a loss", () => {
     receiver: {
       received: { packets: 9, firstUs: 0, lastUs: 0, between: 8, overflowed: 0, endedUs },
     },
-    lostByMachine: 0,
+    ...{ lostByMachine: 0, lateUs: 0 },
   });
 
   it("is cut short when the receiver ended before the last packet could be there", () => {

@@ -12,7 +12,8 @@ it("says of links that they are not shaped when there are nodes, and nothing whe
   const made = makeExperiment();
   const links = [{ name: "l" }] as unknown as typeof made.links;
   const rest = { clock: systemClock, runId: "r", seed: 1, out: "o", file: "f" };
-  const options = { ...rest, experiment: { ...made, links } } as unknown as StartOptions;
+  const interrupt = new AbortController().signal;
+  const options = { ...rest, interrupt, experiment: { ...made, links } } as unknown as StartOptions;
   const backend = {
     nodes: new Map(),
     lost: [],
@@ -22,4 +23,11 @@ it("says of links that they are not shaped when there are nodes, and nothing whe
   const about = (text: string): boolean => text.includes("link l is not shaped");
   expect(describeStart(options, backend, 0).lost.filter(about)).toHaveLength(1);
   expect(describeStart(options, undefined, 0).lost).toEqual([]);
+  // The programs that would have shaped them were ended by the same Ctrl-C.
+  const broken = {
+    ...backend,
+    lost: ["nodes share the network: Command failed"],
+  } as typeof backend;
+  const ended = { ...options, interrupt: AbortSignal.abort() };
+  expect(describeStart(ended, broken, 0).lost).toEqual([]);
 });

@@ -101,9 +101,9 @@ describe.each(logKinds)("a client that sends and does not read, on a %s", (kind)
     const { port, host } = await start(kind);
     const slow: TopicLink = {
       ...host.topics,
-      write: async (message) => {
+      write: async (message, scope) => {
         await new Promise<void>((resolve) => stored.push(resolve));
-        return host.topics.write(message);
+        return host.topics.write(message, scope);
       },
     };
     const second = await start(kind, {
@@ -138,10 +138,10 @@ describe.each(logKinds)("a message that cannot be stored, on a %s", (kind) => {
     const { host } = await start(kind);
     const failing: TopicLink = {
       ...host.topics,
-      write: (message) => {
+      write: (message, scope) => {
         writes += 1;
         if (writes === 2) return Promise.reject(new Error("the disk is full"));
-        return host.topics.write(message);
+        return host.topics.write(message, scope);
       },
     };
     const { port, door } = await start(kind, {

@@ -11,7 +11,7 @@ function ask(id: string, connection: number): Ask {
   return {
     ...{ id, connection, scope: "s", name: "n", bytes: 0, heldBytes: 1, state: "asked" },
     ...{ operation: { kind: "signal", state: "n" }, payload: undefined, event: undefined },
-    subscription: undefined,
+    ...{ subscription: undefined, network: undefined, callback: undefined },
   };
 }
 

@@ -102,7 +102,7 @@ test("interfaces are as fast as their links need, with the addresses that shapin
 test("routes of the file go to the node that has them", async () => {
   expect(await tell(pair, "a", "routing")).toEqual([
     "ROUTERTYPE=manual",
-    "ROUTE DEST=10.1.1.3 DESTTYPE=host DESTMASK=255.255.255.0 NEXTHOP=10.1.3.3 COST=0 SRC=10.1.3.2",
+    "ROUTE DEST=10.1.3.3 DESTTYPE=host DESTMASK=255.255.255.0 NEXTHOP=10.1.1.3 COST=0 SRC=10.1.1.2",
   ]);
   expect(await tell(pair, "b", "routing")).toEqual(["ROUTERTYPE=manual"]);
 });

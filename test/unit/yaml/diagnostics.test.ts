@@ -25,6 +25,25 @@ describe("parseYamlExperiment()", () => {
     expect(diagnostics[0]?.message).not.toContain("\n");
   });
 
+  it("says of a LAN with too little room for its members what to write, and nothing more", () => {
+    const nodes = Array.from({ length: 300 }, (_, index) => `n${index}`).join(", ");
+    const lan = (more: string): string =>
+      `nodes: [${nodes}]\nlinks: { lan0: { lan: [${nodes}], bandwidth: 100Mbps${more} } }\n`;
+    const { diagnostics } = read(lan(""));
+    expect(diagnostics.map(({ code }) => code)).toEqual(["YAML_HOSTS"]);
+    expect(diagnostics[0]?.hint).toBe("Give the LAN more room: netmask: 255.255.0.0.");
+    expect(read(lan(", netmask: 255.255.0.0")).diagnostics).toEqual([]);
+  });
+
+  it.each(["127.0.0", "224.0.0", "255.1.2"])("refuses an address that no host has: %s.1", (net) => {
+    const ends = ["a", "b"].map((node, at) => `{ node: ${node}, address: ${net}.${at + 1} }`);
+    const { diagnostics } = read(
+      `nodes: [a, b]\nlinks: { l: { between: [${ends.join(", ")}] } }\n`,
+    );
+    expect(diagnostics.map(({ code }) => code)).toEqual(["YAML_NO_HOST", "YAML_NO_HOST"]);
+    expect(diagnostics[0]?.hint).toContain("neither loopback (127) nor multicast");
+  });
+
   it("tells all faults at once, each at its own place", () => {
     const text = `nodes:
   server: { oss: X }
@@ -47,21 +66,21 @@ events:
       "6:43 YAML_UNIT",
       "6:58 YAML_QUANTITY Did you mean 10Mbps (bits a second)?",
       '8:14 YAML_UNKNOWN_NAME Did you mean "client"?',
-      '8:56 YAML_UNKNOWN_NAME Did you mean "p"?',
+      "8:56 YAML_UNKNOWN_NAME",
       '8:65 YAML_UNKNOWN_NAME Did you mean "go"?',
       '12:31 YAML_VERB Did you mean "down"? Known: up, down, modify, create, clear, reset.',
       "13:7 YAML_MISSING",
     ]);
   });
 
-  it("shows the line and a caret", () => {
+  it("shows the line and a caret, and guesses nothing where a name is all other", () => {
     const text = "nodes: [a, b]\nlinks:\n  l: { between: [a, c] }\n";
     const [first] = read(text).diagnostics;
     expect(first && formatDiagnostic(first, text)).toBe(
       `a.yaml:3:21: error[YAML_UNKNOWN_NAME]: link: there is no node "c"
     3 |   l: { between: [a, c] }
       |                     ^
-      = Did you mean "a"?`,
+      = Known: a, b.`,
     );
   });
 

@@ -24,7 +24,12 @@ export const params: z.ZodType<{ readonly barrier: string }> = z.object({
   barrier: z.string().min(1),
 });
 /** Bytes are checked by the core; this is what may be in a name at all. */
-export const name: z.ZodType<string> = z.string().min(1).max(255);
+export const name: z.ZodType<string> = withBytes(z.string().min(1).max(255));
+
+/** JSON can say a text that has no bytes, which everybody else would see as another one. */
+export function withBytes(schema: z.ZodString): z.ZodString {
+  return schema.refine((text) => text.isWellFormed(), "half of a surrogate pair has no bytes");
+}
 
 /** What an arrival says. */
 export interface ArrivalBody {

@@ -14,6 +14,7 @@ import {
   describeEnd,
   goTogether,
   stateTarget,
+  withBytes,
 } from "./barriers.ts";
 
 export interface TopicRoutesOptions extends BarrierRoutesOptions {
@@ -26,7 +27,7 @@ const { id: _, ...waits } = arrivalBody;
 const publishAndWaitBody = z.strictObject({
   ...waits,
   message: z.unknown().describe("Anything JSON can say"),
-  state: z.string().min(1).describe("The state to wait at"),
+  state: withBytes(z.string().min(1)).describe("The state to wait at"),
   ...stateTarget,
 });
 const readQuery = z.object({
@@ -141,14 +142,14 @@ function createPublishAndWaitRoute(options: TopicRoutesOptions): Route {
       const message = textOf(body.message);
       const bytes = Buffer.byteLength(message);
       // Nobody would come back for what was stored then.
-      arrivals.expectLog();
+      arrivals.expectLog(scope);
       judge(call, { ...publish, connection: 0, payload: { id: 0, bytes, hash: 0 } });
-      const payload: PayloadRef = await topics.store(message);
+      const payload: PayloadRef = await topics.store(scope, message);
       const end = await arrivals.arrive(
         (connection) => ({ ...publish, connection, payload }),
         gone,
         undefined,
-        () => topics.free(payload),
+        () => topics.free(scope, payload),
       );
       return describeEnd(await goTogether(clock, body.leadMs, end));
     },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Watching a scope with curl or a page: server-sent events.
 import type { Clock } from "../../../host/clock.ts";
-import type { Host } from "../../../host/host.ts";
+import type { Shards } from "../../../host/shards.ts";
 import type { HttpTime } from "../../http-time.ts";
 import type { HttpBounds } from "../bounds.ts";
 import type { ReplyStream, Route } from "../route.ts";
@@ -10,7 +10,7 @@ import { type ScopeNews, ScopeWatch } from "../scope-watch.ts";
 import type { WatchHistory } from "../watch-history.ts";
 
 export interface WatchRouteOptions {
-  readonly host: Host;
+  readonly shards: Shards;
   readonly clock: Clock;
   readonly time: HttpTime;
   readonly bounds: HttpBounds;
@@ -21,7 +21,7 @@ const events =
   "barrier (its state), closed (how one ended), warning (a wait that is old), gap (some are lost)";
 
 export function createWatchRoute(options: WatchRouteOptions): Route {
-  const { host, clock, time, bounds, history } = options;
+  const { shards, clock, time, bounds, history } = options;
   return defineRoute({
     method: "GET",
     path: "/v1/watch",
@@ -44,7 +44,7 @@ export function createWatchRoute(options: WatchRouteOptions): Route {
         const idHere = history.idOf(after?.place ?? history.place);
         out.write(`: watching\nid: ${idHere}\n\n`);
         const watch = new ScopeWatch({
-          ...{ host, clock, scope, history, after },
+          ...{ host: shards.of(scope), clock, scope, history, after },
           watchMs: time.watchMs,
           barriersMax: bounds.httpWatchedBarriersMax,
           onNews: (news) => out.write(news.map(formatNews).join("")),

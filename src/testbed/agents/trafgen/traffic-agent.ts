@@ -4,7 +4,6 @@
 // [EMULAB-EVENTS 6]
 //
 //   T1. Orders for one flow are obeyed in the order of their coming.
-import { Worker } from "node:worker_threads";
 import type { TrafficFlow } from "../../../experiment/model.ts";
 import type { Clock } from "../../../host/clock.ts";
 import { trafficLimits } from "./traffic-limits.ts";
@@ -13,25 +12,31 @@ import type {
   FlowEnds,
   TrafficOrder,
   TrafficReply,
-  TrafficRequest,
-  TrafficThreadData,
+  TrafficRole,
 } from "./traffic-messages.ts";
 import { applyTrafficArgs, initialSettings, type TrafficSettings } from "./traffic-settings.ts";
+import { TrafficThread } from "./traffic-thread-link.ts";
+import { openWantedEnd } from "./wanted-end.ts";
 
 export interface TrafficAgentOptions {
   readonly flows: readonly TrafficFlow[];
   /** The addresses of both ends in this run; a sentence when there are none. */
   readonly locate: (flow: TrafficFlow) => FlowEnds | string;
   /** An end whose socket is to be opened first, in another network; left out: none is. */
-  readonly openEnd?: (
-    flow: TrafficFlow,
-    ends: FlowEnds,
-    role: "source" | "sink",
-  ) => Promise<number>;
+  readonly openEnd?: (flow: TrafficFlow, ends: FlowEnds, role: TrafficRole) => Promise<number>;
+  /** Who has the ends of a node on another machine, and opens them there; undefined: it is here. */
+  readonly elsewhere?: (node: string) => TrafficElsewhere | undefined;
   readonly clock: Clock;
   /** The end that is here, the other one being elsewhere; left out, both are. */
-  readonly only?: "source" | "sink";
+  readonly only?: TrafficRole;
 }
+
+/** Obeys for the ends of a node on another machine. Always answers. */
+export type TrafficElsewhere = (
+  role: TrafficRole,
+  flow: string,
+  order: TrafficOrder,
+) => Promise<TrafficReply>;
 
 /** What came of an event, as with programs; there are no completions. */
 export interface TrafficResult {
@@ -68,7 +73,7 @@ export class TrafficAgent {
   readonly #flows: Map<string, Flow>;
   /** Of flows that are gone. */
   readonly #ended: FlowCounts[] = [];
-  readonly #threads = new Map<"source" | "sink", TrafficThread>();
+  readonly #threads = new Map<TrafficRole, TrafficThread>();
 
   constructor(options: TrafficAgentOptions) {
     this.#options = options;
@@ -147,7 +152,7 @@ export class TrafficAgent {
       if (this.#isElsewhere("source")) return undefined;
       const atUs = Math.max(dueUs, this.#options.clock.nowUs());
       // Not waited for here: what comes before the instant must not wait until it.
-      started = this.#thread("source").ask(name, { kind: "start", atUs, settings });
+      started = this.#ask("source", flow.flow, { kind: "start", atUs, settings });
       return undefined;
     });
     if (started === undefined) return result;
@@ -228,9 +233,9 @@ export class TrafficAgent {
     };
   }
 
-  async #counts(role: "source" | "sink", { flow }: Flow): Promise<EndCounts> {
+  async #counts(role: TrafficRole, { flow }: Flow): Promise<EndCounts> {
     if (this.#isElsewhere(role)) return { packets: 0, bytes: 0, lost: 0 };
-    const { counts } = await this.#thread(role).ask(flow.name, { kind: "count" });
+    const { counts } = await this.#ask(role, flow, { kind: "count" });
     return counts ?? { packets: 0, bytes: 0, lost: 0 };
   }
 
@@ -250,18 +255,19 @@ export class TrafficAgent {
   }
 
   /** @returns what went wrong. */
-  async #open(role: "source" | "sink", flow: Flow, ends: FlowEnds): Promise<string | undefined> {
+  async #open(role: TrafficRole, flow: Flow, ends: FlowEnds): Promise<string | undefined> {
     if (this.#isElsewhere(role)) return undefined;
     const { openEnd } = this.#options;
     const { settings } = flow;
-    if (openEnd === undefined)
+    if (openEnd === undefined || this.#elsewhere(role, flow.flow) !== undefined)
       return await this.#order(role, flow, { kind: "open", ends, settings });
-    // The address must be free: an end that is opened anew gives it back first.
-    await this.#order(role, flow, { kind: "close" });
     try {
-      const descriptor = await openEnd(flow.flow, ends, role);
-      const own = { ...ends, [role]: { ...ends[role], descriptor } };
-      return await this.#order(role, flow, { kind: "open", ends: own, settings });
+      const opened = await openWantedEnd({
+        ...{ role, ends, settings },
+        ask: (order) => this.#ask(role, flow.flow, order),
+        openSocket: () => openEnd(flow.flow, ends, role),
+      });
+      return opened.error;
     } catch (error) {
       return `${flow.flow.name}: ${error instanceof Error ? error.message : String(error)}`;
     }
@@ -290,19 +296,29 @@ export class TrafficAgent {
 
   /** @returns what went wrong. */
   async #order(
-    role: "source" | "sink",
+    role: TrafficRole,
     { flow }: Flow,
     order: TrafficOrder,
   ): Promise<string | undefined> {
     if (this.#isElsewhere(role)) return undefined;
-    return (await this.#thread(role).ask(flow.name, order)).error;
+    return (await this.#ask(role, flow, order)).error;
   }
 
-  #isElsewhere(role: "source" | "sink"): boolean {
+  #isElsewhere(role: TrafficRole): boolean {
     return (this.#options.only ?? role) !== role;
   }
 
-  #thread(role: "source" | "sink"): TrafficThread {
+  #elsewhere(role: TrafficRole, flow: TrafficFlow): TrafficElsewhere | undefined {
+    return this.#options.elsewhere?.(flow[role].node);
+  }
+
+  #ask(role: TrafficRole, flow: TrafficFlow, order: TrafficOrder): Promise<TrafficReply> {
+    const elsewhere = this.#elsewhere(role, flow);
+    if (elsewhere !== undefined) return elsewhere(role, flow.name, order);
+    return this.#thread(role).ask(flow.name, order);
+  }
+
+  #thread(role: TrafficRole): TrafficThread {
     const known = this.#threads.get(role);
     if (known !== undefined) return known;
     const thread = new TrafficThread(role, this.#options.clock);
@@ -317,58 +333,4 @@ function newFlow(flow: TrafficFlow): Flow {
 
 function isOnItsWay({ sentBytes, receivedBytes }: FlowCounts): boolean {
   return receivedBytes < sentBytes;
-}
-
-const program = import.meta.url.endsWith(".ts") ? "./traffic-thread.ts" : "./traffic-thread.js";
-
-/** The agent's side of a thread. */
-class TrafficThread {
-  readonly #clock: Clock;
-  readonly #worker: Worker;
-  readonly #waiting = new Map<number, (reply: TrafficReply) => void>();
-  #nextId = 1;
-  #fault: string | undefined;
-
-  constructor(role: "source" | "sink", clock: Clock) {
-    this.#clock = clock;
-    const workerData: TrafficThreadData = { role };
-    this.#worker = new Worker(new URL(program, import.meta.url), { workerData, execArgv: [] });
-    this.#worker.unref();
-    this.#worker.on("message", (reply: TrafficReply) => {
-      this.#waiting.get(reply.id)?.(reply);
-      this.#waiting.delete(reply.id);
-    });
-    this.#worker.on("error", (error: unknown) => this.#fail(String(error)));
-    this.#worker.on("exit", () => this.#fail("it has ended"));
-  }
-
-  /** Always answers. */
-  ask(flow: string, order: TrafficOrder): Promise<TrafficReply> {
-    const id = this.#nextId;
-    this.#nextId += 1;
-    return new Promise((resolve) => {
-      if (this.#fault !== undefined) {
-        resolve(this.#lostReply(id));
-        return;
-      }
-      this.#waiting.set(id, resolve);
-      const request: TrafficRequest = { id, flow, order };
-      this.#worker.postMessage(request);
-    });
-  }
-
-  async end(): Promise<void> {
-    await this.#worker.terminate();
-  }
-
-  #fail(why: string): void {
-    this.#fault ??= why;
-    for (const [id, resolve] of this.#waiting) resolve(this.#lostReply(id));
-    this.#waiting.clear();
-  }
-
-  #lostReply(id: number): TrafficReply {
-    const error = `the traffic thread does not work: ${this.#fault}`;
-    return { id, atUs: this.#clock.nowUs(), error };
-  }
 }

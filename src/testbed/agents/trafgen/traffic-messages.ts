@@ -9,6 +9,9 @@ export interface Endpoint {
   readonly descriptor?: number;
 }
 
+/** Which end of a flow. */
+export type TrafficRole = "source" | "sink";
+
 export interface FlowEnds {
   readonly protocol: "udp" | "tcp";
   readonly source: Endpoint;
@@ -59,5 +62,5 @@ export interface TrafficReply {
 }
 
 export interface TrafficThreadData {
-  readonly role: "source" | "sink";
+  readonly role: TrafficRole;
 }

@@ -85,6 +85,120 @@ describe("a controller that is lost", () => {
   });
 });
 
+describe("a report that comes after its link was lost", () => {
+  it("W9 leaves nobody there who waits no more", () => {
+    const bench = new TreeBench(pairs);
+    bench.send("c", "e", signal(1));
+    bench.pass(1_000);
+    bench.cut("a", "c");
+    bench.put("c", "e", waitFor(2, 9));
+    expect(words(bench.lose("a", "c"))).toEqual(["c 2 failed the controller above, a, was lost"]);
+    bench.mend("a", "c");
+    const wanted: TreeMessage[] = [];
+    bench.onMessage = (message) => wanted.push(message);
+    for (let turn = 0; turn < 9; turn += 1) bench.pass(1_000);
+    expect(JSON.stringify(wanted)).toContain('"wants":[{"target":9,"waiting":1');
+    for (const name of ["a", "root"]) {
+      const { barriers } = bench.core(name).service.describe("s");
+      expect(barriers[0]?.state, name).toEqual({ value: 1, targets: [] });
+    }
+  });
+});
+
+describe("who leaves", () => {
+  it("may be told of by a controller below when the target is reached, and its end is not there yet", () => {
+    const bench = new TreeBench(pairs);
+    bench.send("c", "e", signal(1), waitFor(2, 2));
+    bench.pass(1_000);
+    const value = (): unknown => bench.core("a").service.describe("s").barriers[0]?.state?.value;
+    bench.put("a", "e", signal(3));
+    bench.put("c", "e", { kind: "leave", connection: 2 });
+    while (value() !== 2) bench.step("root", "a");
+    bench.step("a", "c");
+    expect(bench.onItsWay("root", "a")).toBeGreaterThan(0);
+    bench.settle();
+    expect(words(bench.takeTold())).toEqual(["a 3 is 2"]);
+    expect(bench.core("a").service.describe("s").barriers[0]?.state?.targets).toEqual([]);
+  });
+});
+
+describe("who signals and waits below the root", () => {
+  /** A tree in which 1 has signalled, which is known at the controller below. */
+  function reached(...versions: readonly (readonly [string, number])[]): TreeBench {
+    const bench = new TreeBench([["root", "a"]], {}, new Map(versions));
+    bench.send("a", "e", signal(1));
+    bench.pass(1_000);
+    return bench;
+  }
+
+  it("B4 is told its number only when it has left before, though its target was reached", () => {
+    const bench = reached();
+    bench.put("a", "e", signalAndWait(2, 1, { error: 7 }), signalAndWait(3, 1, { error: 5 }));
+    bench.put("a", "e", { kind: "leave", connection: 2 });
+    expect(bench.core("a").service.waitersOfEdge("e")).toBe(1);
+    bench.settle();
+    expect(words(bench.takeTold())).toEqual(["a 2 is 2", "a 3 is 3", "a 3 crossed"]);
+    expect(bench.core("a").service.waitersOfEdge("e")).toBe(0);
+    expect(bench.core("a").service.describe("s").barriers[0]).toMatchObject({
+      ...{ arrived: 0, state: { value: 3, targets: [] } },
+    });
+  });
+
+  it("B9 is out of time where the root cannot be asked, though its target was reached", () => {
+    const bench = reached();
+    bench.cut("root", "a");
+    bench.put("a", "e", signalAndWait(2, 1, { timeoutUs: 3_000_000 }), signalAndWait(3, 1));
+    expect(words(bench.pass(4_000_000))).toEqual(["a 2 timeout"]);
+    bench.mend("root", "a");
+    expect(words(bench.pass(1_000_000))).toEqual(["a 2 is 2", "a 3 is 3", "a 3 crossed"]);
+  });
+
+  it("is told its number first, when others of its target go on meanwhile", () => {
+    const bench = new TreeBench([["root", "a"]]);
+    bench.put("a", "e", waitFor(1, 2, { error: 4 }));
+    bench.step("root", "a");
+    bench.put("a", "e", signalAndWait(2, 2, { error: 3 }), signalAndWait(3, 2));
+    bench.put("a", "e", { kind: "leave", connection: 3 });
+    bench.put("root", "e", signal(1), signal(2));
+    const told: Told[] = [];
+    for (let turn = 0; turn < 9; turn += 1) told.push(...bench.pass(1_000));
+    expect(words(told)).toEqual([
+      ...["root 1 is 1", "root 2 is 2", "a 1 crossed"],
+      ...["a 2 is 3", "a 2 crossed", "a 3 is 4"],
+    ]);
+    const errors = told.flatMap(({ effect }) => (effect.kind === "released" ? effect.error : []));
+    expect(errors).toEqual([4, 4]);
+  });
+
+  it("ends with its scope, and is unavailable when what it said is lost on its way", () => {
+    const bench = reached();
+    bench.put("a", "e", signalAndWait(2, 1));
+    bench.put("a", "e", signalAndWait(3, 1));
+    expect(words(bench.lose("root", "a"))).toEqual(["a 2 unavailable"]);
+    expect(words(bench.send("a", "e", { kind: "close-scope", scope: "s", error: 0 }))).toEqual([
+      "a 3 cancelled",
+    ]);
+    expect(bench.core("a").service.waitersOfEdge("e")).toBe(0);
+  });
+
+  it("is not recorded as failed with the link, as the target is reached", () => {
+    const bench = reached();
+    bench.cut("root", "a");
+    bench.put("a", "e", signalAndWait(2, 1), signalAndWait(3, 9));
+    const { observed } = bench.core("a").send("tree/root", { kind: "end-edge" });
+    const closed = observed.flatMap((one) => (one.kind === "barrier-closed" ? one.part : []));
+    expect(closed).toEqual([9]);
+  });
+
+  it("is told of both after it has left, in a log of before", () => {
+    const bench = reached(["a", 3]);
+    bench.put("a", "e", signalAndWait(2, 1), { kind: "leave", connection: 2 });
+    expect(words(bench.send("a", "host", { kind: "version", version: 4 }))).toEqual([
+      ...["a 2 is 2", "a 2 crossed"],
+    ]);
+  });
+});
+
 describe("an older build", () => {
   it("has a state of its own, which becomes part of the tree's when this one takes its place", () => {
     const bench = new TreeBench([["root", "a"]], {}, new Map([["a", 2]]));

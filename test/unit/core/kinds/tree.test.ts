@@ -6,7 +6,13 @@
 import { describe, expect, it } from "vitest";
 import type { Command } from "../../../../src/core/command.ts";
 import { Service } from "../../../../src/core/service.ts";
-import { percent, quorumInit, quorumWait } from "../../../../src/testing/core-driver.ts";
+import { groupsVersion } from "../../../../src/core/version.ts";
+import {
+  CoreDriver,
+  percent,
+  quorumInit,
+  quorumWait,
+} from "../../../../src/testing/core-driver.ts";
 import { type Told, TreeBench } from "../../../../src/testing/tree-bench.ts";
 
 const peers = (count: number): Command => ({
@@ -375,6 +381,46 @@ describe("a link between controllers", () => {
     const message = { kind: "reached", barrier: "b", key: 1, error: 0 } as const;
     expect(bench.send("root", "evil", { ...said, message })).toEqual([]);
     expect(at(bench, "root")).toBe("open a:initialised b:initialised");
+  });
+
+  it("the later of the servers of a controller carries its link, also when the earlier wakes", () => {
+    const core = new CoreDriver();
+    core.send("host", { kind: "version", version: groupsVersion });
+    const heard = (edge: string, command: Command): string => {
+      const { addressed } = core.send(edge, command);
+      return addressed
+        .flatMap(({ edge: to, effect }) => {
+          if (effect.kind === "tree-joined") return [`${to} joined ${effect.term ?? ""}`.trim()];
+          if (effect.kind !== "tree-left") return [];
+          return [`${to} ${effect.isMoved ? "moved" : effect.reason}`];
+        })
+        .join(", ");
+    };
+    type Claim = Extract<Command, { kind: "tree-join" }>["claim"];
+    const join = (edge: string, claim?: Claim): string => {
+      const side = "child" as const;
+      const facts = { scope: "s", name: "root", peer: "east", side, life: 1 };
+      return heard(edge, { kind: "tree-join", ...facts, ...(claim && { claim }) });
+    };
+    expect(join("e1", { life: 7, term: 1 })).toBe("e1 joined");
+    expect(join("e2", { life: 7, term: 2 })).toBe("e1 moved, e2 joined");
+    expect(join("e1", { life: 7, term: 1 })).toBe(
+      "e1 a server of east that joined later carries the link",
+    );
+    const other = "another controller has joined root as east; give each its own name";
+    expect(join("x", { life: 8, term: 9 })).toBe(`x ${other}`);
+    expect(join("y")).toBe(`y ${other}`);
+    // Its end is that of an edge that carries nothing: nobody is lost.
+    expect(heard("e1", { kind: "end-edge" })).toBe("");
+    expect(core.service.isCarried("s", "east")).toBe(true);
+    // The controller has lost its memory, and its last carrier.
+    core.send("e2", { kind: "end-edge" });
+    expect(core.service.isCarried("s", "east")).toBe(false);
+    expect(join("x", { life: 8, term: 1 })).toBe("x joined");
+    // Own joins are counted.
+    const up = { scope: "t", name: "root", peer: "up", side: "parent", life: 2 } as const;
+    expect(heard("p", { kind: "tree-join", ...up })).toBe("p joined 1");
+    expect(heard("q", { kind: "tree-join", ...up })).toBe("p moved, q joined 2");
   });
 
   it("a snapshot goes on like the original, with its digest, at every step of a round", () => {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Traces of the links of one thread of the delay node: puts packets that pass into chunks, which
-// somebody else writes: a thread that has packets to send must not wait for a disk.
+// A trace where packets pass: puts them into chunks, which somebody else writes. Whoever has
+// packets to send, or to take in time, must not wait for a disk.
 //
 //   T1. A chunk has whole records, and goes out before what is said of its trace.
-import type { TraceOrder, TraceWay } from "../link-tracer.ts";
-import { networkLimits } from "../network-limits.ts";
-import { PcapWriter } from "../pcap-writer.ts";
+import type { TraceOrder, TraceWay } from "./link-tracer.ts";
+import { networkLimits } from "./network-limits.ts";
+import { PacketFilter } from "./packet-filter.ts";
+import { PcapWriter } from "./pcap-writer.ts";
 
 export interface TracedChunk {
   readonly trace: number;
@@ -13,7 +14,7 @@ export interface TracedChunk {
   readonly packets: number;
 }
 
-export interface ThreadTraceOptions {
+export interface PacketTraceOptions {
   readonly id: number;
   readonly order: TraceOrder;
   /** Where in a packet its frame begins. */
@@ -25,40 +26,46 @@ export interface ThreadTraceOptions {
   readonly onCounted: () => void;
 }
 
-export class ThreadTrace {
+export class PacketTrace {
   readonly member: number;
-  readonly #options: ThreadTraceOptions;
+  readonly #options: PacketTraceOptions;
   readonly #ways: ReadonlySet<TraceWay>;
+  readonly #filter: PacketFilter | undefined;
   readonly #records: PcapWriter;
   readonly #encoder = new TextEncoder();
-  isPaused = false;
+  isPaused: boolean;
   #packets = 0;
   /** In the chunk. */
   #pending = 0;
   #counts = { second: 0, sent: [0, 0], received: [0, 0] };
 
-  constructor(options: ThreadTraceOptions) {
-    const { member, ways, snapBytes } = options.order;
+  constructor(options: PacketTraceOptions) {
+    const { member, ways, snapBytes, filter, isPaused = false } = options.order;
     this.member = member;
+    this.isPaused = isPaused;
     this.#options = options;
     this.#ways = new Set(ways);
+    this.#filter = filter && new PacketFilter(filter);
     this.#records = new PcapWriter(snapBytes, networkLimits.traceChunkBytes);
   }
 
-  take(way: TraceWay, atUs: number, packet: Uint8Array): void {
+  /** @param bytes of the frame, when `packet` has not all of it */
+  take(way: TraceWay, atUs: number, packet: Uint8Array, bytes?: number): void {
     const { order, frameAt, wallOffsetUs } = this.#options;
+    const frameBytes = bytes ?? packet.length - frameAt;
     const { countMax, kind } = order;
     if (this.isPaused || !this.#ways.has(way)) return;
     if (countMax > 0 && this.#packets >= countMax) return;
+    if (this.#filter?.accepts(packet, frameAt) === false) return;
     this.#packets += 1;
     const wallUs = atUs + wallOffsetUs;
     if (kind === "counts") {
-      this.#count(way, wallUs, packet.length - frameAt);
+      this.#count(way, wallUs, frameBytes);
       return;
     }
-    if (!this.#records.put(wallUs, packet, frameAt)) {
+    if (!this.#records.put(wallUs, packet, frameAt, frameBytes)) {
       this.flush();
-      this.#records.put(wallUs, packet, frameAt);
+      this.#records.put(wallUs, packet, frameAt, frameBytes);
     }
     this.#pending += 1;
     if (this.#packets === countMax) this.#options.onCounted();

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The files of traces, in the process of the delay node: takes chunks of its threads and writes
-// them as the disk can, without anybody waiting for it.
+// The files of traces: takes chunks of those who see the packets and writes them as the disk can,
+// without anybody waiting for it.
 //
 //   T2. A file is at most `captureBytesMax` long, and ends with a whole record.
 //   T3. What waits for the disk is at most `tracePendingBytesMax` of one trace; more is dropped and
 //       counted.
 import { type FileHandle, open, rename } from "node:fs/promises";
-import type { TraceCounts, TraceOrder } from "../link-tracer.ts";
-import { networkLimits } from "../network-limits.ts";
-import { pcapFileHeader } from "../pcap-writer.ts";
+import type { TraceCounts, TraceOrder } from "./link-tracer.ts";
+import { networkLimits } from "./network-limits.ts";
+import { pcapFileHeader } from "./pcap-writer.ts";
 
 /** The first line of a file of counts. */
 export const countsHeader =

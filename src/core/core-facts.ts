@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+// What of the core is asked without a command.
+import type { Service } from "./service.ts";
+
+/** What is there, as who lets somebody in asks. */
+export type CoreFacts = Pick<
+  Service,
+  | ("waitersOfEdge" | "isAlive" | "hasScope" | "hasBarrier" | "placeOf")
+  | ("isCarried" | "livingEdges" | "servers")
+>;

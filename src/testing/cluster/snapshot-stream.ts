@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+// Where the servers of a simulated cluster keep snapshots of their log: a stream of messages, as
+// one on NATS is, that outlives them. Owns the messages, how each server reaches them, and what
+// goes wrong there; what the messages say is the shipped code's (engine/message-snapshots.ts).
+//
+//   S5. What was acknowledged stays, but for what `damage` takes: parts that only the newest of two
+//       snapshots names, as long as the older one is whole. Two that are not nobody survives.
+//   S6. A connection shows everything in the order in which it was stored, maybe late.
+import type { Random } from "../../core/random.ts";
+import { LogError } from "../../engine/log.ts";
+import type { SnapshotMessages, StoredMessage } from "../../engine/message-snapshots.ts";
+import { natsAckMs } from "../../engine/nats-limits.ts";
+import { unpackText } from "../../engine/snapshots.ts";
+import type { Clock } from "../../host/clock.ts";
+import type { VirtualClock } from "../virtual-clock.ts";
+
+/** What happens to messages on their way; all off by default. */
+export interface StreamFaults {
+  /** A message takes up to this long, each way, milliseconds. */
+  readonly delayMsMax: number;
+  /** What a connection shows may be so old, milliseconds. */
+  readonly lateMsMax: number;
+  /** A message is lost, or its acknowledgement. */
+  readonly lost: number;
+}
+
+const noStreamFaults: StreamFaults = { delayMsMax: 0, lateMsMax: 0, lost: 0 };
+/** Of connections, those that show what was stored late. */
+const lateChance = 0.3;
+
+interface Stored extends StoredMessage {
+  readonly kind: "part" | "index";
+  readonly storedUs: number;
+}
+
+export interface StreamOptions {
+  readonly clock: VirtualClock;
+  readonly random: Random;
+  readonly faults: StreamFaults;
+  readonly onLost: () => void;
+}
+
+/** How one server reaches it. */
+export interface StreamWay {
+  readonly server: string;
+  /** Of its process: nothing comes back to one that is dead. */
+  readonly clock: Clock;
+  readonly isBroken: () => boolean;
+}
+
+export class SnapshotStream {
+  readonly #options: StreamOptions;
+  #faults: StreamFaults;
+  #stored: Stored[] = [];
+  #last = 0;
+  /** What is to happen when that many more messages have been stored. */
+  #trap: { left: number; readonly spring: (writer: string) => void } | undefined;
+
+  constructor(options: StreamOptions) {
+    this.#options = options;
+    this.#faults = options.faults;
+  }
+
+  /** Nothing goes wrong by itself from here on. */
+  calm(): void {
+    this.#faults = noStreamFaults;
+    this.#trap = undefined;
+  }
+
+  /** Whether a snapshot is being written, or was begun and never finished. */
+  get isWriting(): boolean {
+    return this.#stored.at(-1)?.kind === "part";
+  }
+
+  connect({ server, clock, isBroken }: StreamWay): SnapshotMessages {
+    const { random } = this.#options;
+    const lateUs = this.#drawLateUs();
+    const shown = (): readonly Stored[] => {
+      const untilUs = this.#options.clock.elapsedUs - (this.#faults.lateMsMax === 0 ? 0 : lateUs);
+      return this.#stored.filter(({ storedUs }) => storedUs <= untilUs);
+    };
+    const ask = <T>(work: () => T, isSent = false): Promise<T> =>
+      new Promise((resolve, reject) => {
+        const lost = isSent && this.#faults.lost > 0 && random.chance(this.#faults.lost);
+        const isLostThere = lost && random.chance(0.5);
+        if (lost) this.#options.onLost();
+        const cancel = clock.after(natsAckMs, () => reject(silence()));
+        this.#carry(isBroken, () => {
+          if (isLostThere) return;
+          const answer = work();
+          if (lost) return;
+          this.#carry(isBroken, () =>
+            clock.endOfTurn(() => {
+              cancel();
+              resolve(answer);
+            }),
+          );
+        });
+      });
+    return {
+      send: (kind, data) => ask(() => this.#store(server, kind, data), true),
+      get: (wanted) => ask(() => shown().find(({ sequence }) => sequence === wanted)),
+      newestIndex: () => ask(() => shown().findLast(({ kind }) => kind === "index")),
+      describe: () => ask(() => this.#describe()),
+      delete: (gone) => ask(() => this.#delete(({ sequence }) => sequence === gone)),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  /** Something is to happen when so many more messages have been stored. */
+  whenStored(messages: number, spring: (writer: string) => void): void {
+    this.#trap = { left: messages, spring };
+  }
+
+  /** A writer has died: of what no index names, some was never stored for good. */
+  loseUnnamed(): void {
+    const index = this.#stored.findLast(({ kind }) => kind === "index")?.sequence ?? 0;
+    this.#delete(({ sequence }) => sequence > index && this.#options.random.chance(0.5));
+  }
+
+  /** S5. @returns whether there was something to take */
+  damage(): boolean {
+    const [newest = [], older] = this.#snapshots();
+    if (older === undefined) return false;
+    const own = newest.filter((at) => !older.includes(at));
+    const there = new Set(this.#stored.map(({ sequence }) => sequence));
+    if (own.length === 0 || !older.every((at) => there.has(at))) return false;
+    const gone = this.#options.random.pick(own);
+    this.#delete(({ sequence }) => sequence === gone);
+    return true;
+  }
+
+  #store(server: string, kind: Stored["kind"], data: Uint8Array): number {
+    this.#last += 1;
+    const storedUs = this.#options.clock.elapsedUs;
+    this.#stored.push({ sequence: this.#last, kind, data, storedUs });
+    const trap = this.#trap;
+    if (trap !== undefined) {
+      trap.left -= 1;
+      if (trap.left <= 0) {
+        this.#trap = undefined;
+        trap.spring(server);
+      }
+    }
+    return this.#last;
+  }
+
+  #describe(): { readonly first: number; readonly deleted: readonly number[] } {
+    const there = new Set(this.#stored.map(({ sequence }) => sequence));
+    const first = this.#stored[0]?.sequence ?? this.#last + 1;
+    const deleted: number[] = [];
+    for (let at = first; at <= this.#last; at += 1) if (!there.has(at)) deleted.push(at);
+    return { first, deleted };
+  }
+
+  #delete(isGone: (message: Stored) => boolean): void {
+    this.#stored = this.#stored.filter((message) => !isGone(message));
+  }
+
+  /** Of each snapshot that the newest index has: the messages of its parts. */
+  #snapshots(): readonly (readonly number[])[] {
+    const named = this.#stored.findLast(({ kind }) => kind === "index");
+    if (named === undefined) return [];
+    const { hash, at } = JSON.parse(new TextDecoder().decode(named.data));
+    const pieces = this.#stored.filter(({ sequence }) => at.includes(sequence));
+    const index = JSON.parse(unpackText(Buffer.concat(pieces.map(({ data }) => data)), hash));
+    return index.snapshots.map(({ manifest }: { manifest: string }) => {
+      const { parts } = JSON.parse(manifest.slice(manifest.indexOf(" ") + 1));
+      return parts.flatMap((part: string) => index.parts[part] ?? []);
+    });
+  }
+
+  #drawLateUs(): number {
+    const { random } = this.#options;
+    const { lateMsMax } = this.#faults;
+    if (lateMsMax === 0 || !random.chance(lateChance)) return 0;
+    return random.below(lateMsMax * 1000);
+  }
+
+  /** Over the network, where it is lost when there is no way. */
+  #carry(isBroken: () => boolean, arrive: () => void): void {
+    const { clock, random } = this.#options;
+    const { delayMsMax } = this.#faults;
+    const delayMs = delayMsMax === 0 ? 0 : random.below(delayMsMax * 1000) / 1000;
+    const deliver = (): void => {
+      if (!isBroken()) arrive();
+    };
+    if (delayMs === 0) clock.endOfTurn(deliver);
+    else clock.after(delayMs, deliver);
+  }
+}
+
+function silence(): LogError {
+  return new LogError("the store of snapshots says nothing", { definite: false });
+}

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: MIT
+// What states, quorums and rosters over a tree of controllers owe those who wait, told from who has
+// come at which controller and has not gone: not how the controllers find it out. Counts have a
+// model of their own (tree-counts.ts).
+//
+//   T4. Signals have numbers that nobody else has, none above how many there are, and nobody goes
+//       on before so many have signalled as he waits for, and before his own has its number (B1,
+//       B6).
+//   T5. A controller says that a quorum is reached, and the root that it has crossed, only when
+//       enough of its own peers wait and all those below have said so (B1).
+//   T6. A phase of a roster is over when each living member waits at its own controller (B1), and
+//       all are told the same error (B3).
+//   T7. Who times out at the root of a roster is told of each member that has never come (B10).
+import type { PeerRegister, PeersSet } from "../../core/barriers/commands.ts";
+import type { TreeMessage } from "../../core/barriers/tree-messages.ts";
+import type { Command } from "../../core/command.ts";
+import type { BarrierKind, QuorumStatus, Released, Signalled } from "../../core/effect.ts";
+import type { TreeNode } from "./tree-counts.ts";
+
+/** Somebody who waits. */
+export interface Wait {
+  readonly node: RuleNode;
+  readonly kind: BarrierKind;
+  readonly scope: string;
+  readonly barrier: string;
+  /** Of a roster: who it is. */
+  readonly member: string | undefined;
+  /** It signals as well, and has not been told the number. */
+  signals?: boolean;
+}
+
+export interface RuleNode extends TreeNode {
+  readonly path: string;
+  readonly waits: ReadonlyMap<string, Wait>;
+}
+
+interface Member {
+  readonly home: string;
+  /** It may have been taken out by its death. */
+  isDead: boolean;
+  hasCome: boolean;
+  /** Controller, edge and life. */
+  cameBy: string;
+}
+
+interface Roster {
+  /** As it was said to those below; a first one has it from the beginning. */
+  generation: number | undefined;
+  readonly members: Map<string, Member>;
+  /** By generation and phase: the error that was told. */
+  readonly crossed: Map<string, number>;
+}
+
+interface Quorum {
+  readonly percent: number;
+  /** What those below have said last, by the number that both know it by. */
+  readonly below: Map<string, number>;
+}
+
+type Of<K extends Command["kind"]> = Extract<Command, { kind: K }>;
+
+export class TreeRules {
+  readonly #complain: (rule: string, text: string) => void;
+  /** Signals that have come, and numbers that were given. */
+  readonly #signals = new Map<string, number>();
+  readonly #numbers = new Map<string, Set<number>>();
+  readonly #rosters = new Map<string, Roster>();
+  /** By controller and barrier. */
+  readonly #quorums = new Map<string, Quorum>();
+  readonly #peers = new Map<string, { named: Set<string>; unnamed: number }>();
+  /** Scopes in which a controller has decided by itself: it counts by itself as well. */
+  readonly #split = new Set<string>();
+  /** Who has gone in the entry that is looked at, in place of having gone before. */
+  #justGone: Wait[] = [];
+  /** Numbers of peers that there were within it. */
+  readonly #sizesBefore = new Map<string, number[]>();
+  /** What counts no more when it is over, by what and who has said so. */
+  readonly #takenBack = new Map<string, () => void>();
+  /** Who has gone since its controller has said that all of its have come. */
+  readonly #goneSince = new Map<string, Set<string>>();
+
+  constructor(complain: (rule: string, text: string) => void) {
+    this.#complain = complain;
+  }
+
+  /** Another entry is looked at. */
+  begin(): void {
+    for (const takeBack of this.#takenBack.values()) takeBack();
+    this.#takenBack.clear();
+    this.#justGone = [];
+    this.#sizesBefore.clear();
+  }
+
+  /** A controller has left its tree, and decides by itself until it is back. */
+  split(scope: string): void {
+    this.#split.add(scope);
+  }
+
+  /** Those behind a link that is lost are dead for rosters, as far as their rules say. */
+  lost(scope: string): void {
+    for (const [key, { members }] of this.#rosters) {
+      if (!key.startsWith(`${scope} `)) continue;
+      for (const member of members.values()) member.isDead = true;
+    }
+  }
+
+  /** @returns what whoever says it waits for from now on */
+  come(node: RuleNode, command: Command, speaker: string): Wait | undefined {
+    switch (command.kind) {
+      case "count-init":
+        return command.waits ? waitOf(node, "count", command) : undefined;
+      case "count-wait":
+        return waitOf(node, "count", command);
+      case "state-signal":
+        this.#signal(command);
+        return undefined;
+      case "state-wait":
+        return waitOf(node, "state", command);
+      case "state-signal-and-wait":
+        this.#signal(command);
+        return { ...waitOf(node, "state", command), signals: true };
+      case "publish":
+        return command.arrival && this.#publish(node, command.scope, command.arrival);
+      case "quorum-init":
+        this.#openQuorum(node, command.scope, command.barrier, command.quorum);
+        return undefined;
+      case "quorum-wait":
+        return waitOf(node, "quorum", command);
+      case "roster-arrive":
+        return this.#arrive(node, command, speaker);
+      case "peers-set":
+      case "peer-register":
+      case "peer-deregister":
+        this.#setPeers(node, command);
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  /** Somebody waits no more. @param released how that came, unless it has left */
+  gone(wait: Wait, released?: Released): void {
+    this.#justGone.push(wait);
+    if (wait.signals === true && released?.outcome === "crossed") {
+      const { node, scope, barrier } = wait;
+      const where = `${node.name} lets somebody go on at state ${scope} ${barrier}`;
+      this.#complain("T4", `${where}, and has not told the number of the signal`);
+    }
+    if (wait.member === undefined || (released?.outcome ?? "timeout") !== "timeout") return;
+    const key = `${wait.node.name} ${wait.scope} ${wait.barrier}`;
+    const since = this.#goneSince.get(key) ?? new Set();
+    this.#goneSince.set(key, since.add(wait.member));
+  }
+
+  /** Whoever came last by it is dead for its rosters, also between two phases. */
+  edgeEnded(at: string): void {
+    for (const { members } of this.#rosters.values()) {
+      for (const member of members.values()) if (member.cameBy === at) member.isDead = true;
+    }
+  }
+
+  /** What the root is asked to do. */
+  order(node: RuleNode, command: Command): void {
+    if (command.kind === "roster-dead") {
+      for (const [key, { members }] of this.#rosters) {
+        const member = key.startsWith(`${command.scope} `) && members.get(command.participant);
+        if (member) member.isDead = true;
+      }
+    } else if (command.kind === "roster-open") this.#openRoster(node, command);
+  }
+
+  // -- states ------------------------------------------------------------------------------------
+
+  /** T4. */
+  signalled(node: RuleNode, { scope, barrier, value }: Signalled, wait: Wait | undefined): void {
+    const key = `${scope} ${barrier}`;
+    if (wait !== undefined) wait.signals = false;
+    if (this.#split.has(scope)) return;
+    const numbers = this.#numbers.get(key) ?? new Set();
+    this.#numbers.set(key, numbers);
+    const signals = this.#signals.get(key) ?? 0;
+    const where = `${node.name} gives ${value} to a signal of ${key}`;
+    if (value > signals) this.#complain("T4", `${where}, and ${signals} have come`);
+    if (numbers.has(value)) this.#complain("T4", `${where}, which has been given before`);
+    numbers.add(value);
+  }
+
+  #signal({ scope, barrier }: { readonly scope: string; readonly barrier: string }): void {
+    const key = `${scope} ${barrier}`;
+    this.#signals.set(key, (this.#signals.get(key) ?? 0) + 1);
+  }
+
+  #publish(
+    node: RuleNode,
+    scope: string,
+    arrival: NonNullable<Of<"publish">["arrival"]>,
+  ): Wait | undefined {
+    const { kind, barrier } = arrival;
+    const wait = waitOf(node, "state", { scope, barrier });
+    if (kind !== "state-signal-and-wait") return wait;
+    this.#signal({ scope, barrier });
+    return { ...wait, signals: true };
+  }
+
+  // -- quorums -----------------------------------------------------------------------------------
+
+  #openQuorum(
+    node: RuleNode,
+    scope: string,
+    barrier: string,
+    quorum: Of<"quorum-init">["quorum"],
+  ): void {
+    const percent = quorum.kind === "percent" ? quorum.percent : 0;
+    this.#quorums.set(`${node.name} ${scope} ${barrier}`, { percent, below: new Map() });
+  }
+
+  #setPeers(node: RuleNode, command: PeersSet | PeerRegister): void {
+    const key = `${node.name} ${command.scope}`;
+    const peers = this.#peers.get(key) ?? { named: new Set<string>(), unnamed: 0 };
+    this.#peers.set(key, peers);
+    const before = this.#sizesBefore.get(key) ?? [];
+    this.#sizesBefore.set(key, [...before, peers.named.size + peers.unnamed]);
+    if (command.kind === "peers-set") peers.unnamed = command.count;
+    else if (command.kind === "peer-register") peers.named.add(command.peer);
+    else peers.named.delete(command.peer);
+  }
+
+  /** Its driver is told. @param below controllers that are there */
+  status(node: RuleNode, effect: QuorumStatus, below: readonly string[]): void {
+    const { scope, barrier, generation, status } = effect;
+    if (status === "crossed") this.#checkReached(node, { scope, barrier, key: generation }, below);
+  }
+
+  /** T5. */
+  #checkReached(
+    node: RuleNode,
+    about: {
+      readonly scope: string;
+      readonly barrier: string;
+      /** Its generation, where that is known. */
+      readonly key: number | undefined;
+    },
+    childrenThere: readonly string[],
+  ): void {
+    const { scope, barrier, key } = about;
+    const quorum = this.#quorums.get(`${node.name} ${scope} ${barrier}`);
+    if (quorum === undefined) return;
+    const at = `${node.name} ${scope}`;
+    const peers = this.#peers.get(at) ?? { named: new Set(), unnamed: 0 };
+    const size = Math.min(peers.named.size + peers.unnamed, ...(this.#sizesBefore.get(at) ?? []));
+    const isIt = (wait: Wait): boolean =>
+      wait.kind === "quorum" && wait.scope === scope && wait.barrier === barrier;
+    const mayCount = [...node.waits.values(), ...this.#justGone].filter(
+      (wait) => wait.node === node && isIt(wait),
+    ).length;
+    const isReached = size === 0 || (mayCount > 0 && mayCount * 100 >= quorum.percent * size);
+    const what = `${node.name} takes quorum ${scope} ${barrier} for reached`;
+    if (!isReached) {
+      this.#complain("T5", `${what}: ${mayCount} of ${size} wait, for ${quorum.percent} %`);
+    }
+    for (const child of childrenThere) {
+      const said = quorum.below.get(child);
+      if (said !== undefined && said === (key ?? said)) continue;
+      this.#complain("T5", `${what}, and ${child} has not said so`);
+    }
+  }
+
+  // -- rosters -----------------------------------------------------------------------------------
+
+  #openRoster(node: RuleNode, { scope, barrier, members }: Of<"roster-open">): void {
+    const key = `${scope} ${barrier}`;
+    const before = this.#rosters.get(key);
+    const generation = before === undefined ? 1 : undefined;
+    const crossed = before?.crossed ?? new Map<string, number>();
+    const all = members.map(({ name, at = node.path }): [string, Member] => {
+      return [name, { home: at, isDead: false, hasCome: false, cameBy: "" }];
+    });
+    this.#rosters.set(key, { members: new Map(all), crossed, generation });
+  }
+
+  #arrive(node: RuleNode, command: Of<"roster-arrive">, speaker: string): Wait {
+    const { scope, barrier, who } = command;
+    const member = this.#rosters.get(`${scope} ${barrier}`)?.members.get(who.name ?? "");
+    if (member !== undefined) {
+      member.hasCome = true;
+      member.cameBy = `${node.name} ${speaker}`;
+    }
+    return { ...waitOf(node, "roster", command), member: who.name };
+  }
+
+  /** T6. The first time that anybody is told: all others wait yet. */
+  released(effect: Released, nodes: readonly RuleNode[]): void {
+    const { scope, barrier, barrierKind, outcome, generation, part = 0, error } = effect;
+    if (barrierKind === "state" && outcome === "crossed") {
+      const signals = this.#signals.get(`${scope} ${barrier}`) ?? 0;
+      const what = `state ${scope} ${barrier} is said to be ${part}`;
+      if (part > signals) this.#complain("T4", `${what}, and ${signals} have signalled`);
+    }
+    const isLate = part === 0;
+    if (barrierKind !== "roster" || outcome !== "crossed" || isLate) return;
+    if (this.#split.has(scope)) return;
+    const roster = this.#rosters.get(`${scope} ${barrier}`);
+    if (roster === undefined) return;
+    const phase = `${generation} ${part}`;
+    const known = roster.crossed.get(phase);
+    const what = `roster ${scope} ${barrier}, generation ${generation}, phase ${part}`;
+    if (known !== undefined) {
+      if (known !== error) this.#complain("T6", `${what}: one is told ${known}, one ${error}`);
+      return;
+    }
+    roster.crossed.set(phase, error);
+    // It may be the end of the one before that is told.
+    if (roster.generation !== generation) return;
+    for (const [name, { home, isDead }] of roster.members) {
+      const node = nodes.find(({ path }) => path === home);
+      if (isDead || node === undefined || this.#isThere(node, effect, name)) continue;
+      this.#complain("T6", `${what} is over, and ${name} does not wait at ${node.name}`);
+    }
+  }
+
+  /** Whether it waits there, or has gone when that could change nothing any more. */
+  #isThere(node: RuleNode, { scope, barrier }: Released, name: string): boolean {
+    const isIt = (wait: Wait): boolean =>
+      wait.kind === "roster" &&
+      wait.scope === scope &&
+      wait.barrier === barrier &&
+      wait.member === name;
+    if ([...node.waits.values()].some(isIt) || this.#justGone.some(isIt)) return true;
+    return this.#goneSince.get(`${node.name} ${scope} ${barrier}`)?.has(name) === true;
+  }
+
+  /** T7. */
+  timedOut(node: RuleNode, { scope, barrier, barrierKind, missing = [] }: Released): void {
+    if (barrierKind !== "roster" || !node.isTop(scope) || this.#split.has(scope)) return;
+    for (const [name, member] of this.#rosters.get(`${scope} ${barrier}`)?.members ?? []) {
+      const isNamed = missing.some((text) => text.split(/[ ,]/, 1)[0] === name);
+      if (member.hasCome || member.isDead || isNamed) continue;
+      const what = `names [${missing.join("; ")}] at roster ${scope} ${barrier}`;
+      this.#complain("T7", `${node.name} ${what}, and ${name} has not come`);
+    }
+  }
+
+  // -- links -------------------------------------------------------------------------------------
+
+  /** It hears that from another one. */
+  take(node: RuleNode, from: RuleNode, scope: string, message: TreeMessage): void {
+    switch (message.kind) {
+      case "init":
+        this.#openQuorum(node, scope, message.barrier, message.quorum);
+        return;
+      case "reached":
+      case "unreached": {
+        const at = `${node.name} ${scope} ${message.barrier}`;
+        const said = `${at} ${from.name}`;
+        // Both may be said within one entry: what is said last holds.
+        this.#takenBack.delete(said);
+        if (message.kind === "reached") this.#quorums.get(at)?.below.set(from.name, message.key);
+        else this.#takenBack.set(said, () => this.#quorums.get(at)?.below.delete(from.name));
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  /** It says that to another one. */
+  said(node: RuleNode, scope: string, message: TreeMessage, below: readonly string[]): void {
+    if (message.kind === "reached") {
+      this.#checkReached(node, { scope, barrier: message.barrier, key: undefined }, below);
+    } else if (message.kind === "roster-open") {
+      const roster = this.#rosters.get(`${scope} ${message.barrier}`);
+      if (node.path === "/" && roster !== undefined) roster.generation = message.generation;
+    } else if (message.kind === "roster-complete") {
+      this.#goneSince.delete(`${node.name} ${scope} ${message.barrier}`);
+    }
+  }
+}
+
+function waitOf(
+  node: RuleNode,
+  kind: BarrierKind,
+  { scope, barrier }: { readonly scope: string; readonly barrier: string },
+): Wait {
+  return { node, kind, scope, barrier, member: undefined };
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+// Goal: a controller of a tree may be a group of servers of one log: when the one that has a link
+// dies, ends or stands still, another one goes on with it, and who waits at the others is released,
+// each once. Servers of a log that were told different things are refused. Method: real
+// `muster serve` and a real nats-server; clients are the library.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connect, type Session } from "../../src/client/index.ts";
+import { sleep, systemClock } from "../../src/host/clock.ts";
+import { NatsServer } from "../../src/testing/nats-server.ts";
+import { Command, repository, scratch } from "./support/command.ts";
+
+const muster = join(repository, "bin/muster");
+let broker: NatsServer;
+let logs = 0;
+
+beforeAll(async () => {
+  broker = await NatsServer.start();
+});
+
+afterAll(async () => {
+  await broker.dispose();
+});
+
+/** A log that no other test has. */
+function newLog(): string {
+  logs += 1;
+  return `nats://${broker.address}/group${logs}`;
+}
+
+interface Server {
+  readonly command: Command;
+  readonly state: string;
+  readonly url: string;
+}
+
+function start(name: string, argv: readonly string[]): Omit<Server, "url"> {
+  const state = scratch();
+  const doors = ["--listen", "http=127.0.0.1:0", "--scheduler", "inside"];
+  const command = new Command(muster, [
+    "serve",
+    "--state",
+    state,
+    "--name",
+    name,
+    ...doors,
+    ...argv,
+  ]);
+  return { command, state };
+}
+
+async function serve(name: string, argv: readonly string[]): Promise<Server> {
+  const { command, state } = start(name, argv);
+  const [, url = ""] = await command.prints(/http at (https?:\S+),/);
+  return { command, state, url };
+}
+
+async function below(server: Server): Promise<string> {
+  const [, at = ""] = await server.command.prints(/controllers may join \S+ at (\S+),/);
+  return at;
+}
+
+/** Resolves when so many are known there to wait at controllers below. */
+async function arrived(session: Session, barrier: string, count: number): Promise<void> {
+  for (;;) {
+    const shown = await session.describe(barrier).catch(() => undefined);
+    if (shown?.barriers[0]?.arrivedBelow === count) return;
+    await sleep(systemClock, 20);
+  }
+}
+
+/** One waits at each, of whom the first is known to all before `strike`; all are released. */
+async function meet(
+  barrier: string,
+  [first, ...others]: readonly [Session, ...Session[]],
+  strike: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  const [root = first] = others;
+  await root.countBarrier(barrier).init(1 + others.length);
+  const waits = [first.countBarrier(barrier).wait()];
+  await arrived(root, barrier, 1);
+  await strike();
+  for (const one of others) waits.push(one.countBarrier(barrier).wait());
+  const generations = (await Promise.all(waits)).map(({ generation }) => generation);
+  expect(generations).toEqual(waits.map(() => 1));
+}
+
+const scope = { scope: "default", leaseMs: 60_000 } as const;
+
+describe("a group of servers below", () => {
+  it.each([
+    ["SIGKILL", "a socket"],
+    ["SIGTERM", "a socket"],
+    ["SIGSTOP", "a socket"],
+    ["SIGKILL", "NATS"],
+  ] as const)("goes on after %s of the one that has the link, over %s", async (signal, way) => {
+    const at = way === "NATS" ? newLog() : join(scratch(), "c.sock");
+    const top = await serve("top", ["--listen", `controllers=${at}`]);
+    const key = join(top.state, "controllers.key");
+    const parent = ["--parent", `top@${await below(top)}`, "--parent-key", key];
+    const argv = ["--log", newLog(), "--controller", "east", ...parent];
+    const e1 = await serve("e1", argv);
+    await e1.command.prints(/east has joined top/);
+    const e2 = await serve("e2", argv);
+    await using atTop = await connect(top.url, scope);
+    await using atE2 = await connect(e2.url, scope);
+    await meet("before", [atE2, atTop]);
+    await meet("during", [atE2, atTop], async () => {
+      e1.command.child.kill(signal);
+      await e2.command.prints(/east has joined top/);
+    });
+    if (signal === "SIGSTOP") {
+      e1.command.child.kill("SIGCONT");
+      await e1.command.prints(/joining anew/);
+    }
+    await meet("after", [atE2, atTop]);
+    expect(top.command.stderr).not.toMatch(/lost/);
+  });
+});
+
+describe("a group of servers above", () => {
+  it.each(["TCP", "NATS"])("goes on after kill -9 of one of them, over %s", async (way) => {
+    const [log, nats] = [newLog(), newLog()];
+    const key = join(scratch(), "top.key");
+    const argv = ["--log", log, "--controller", "top", "--controllers-key", key];
+    const at = way === "NATS" ? nats : "127.0.0.1:0";
+    const listening = [...argv, "--listen", `controllers=${at}`];
+    const t1 = await serve("t1", listening);
+    const t2 = await serve("t2", listening);
+    const places = way === "NATS" ? nats : `${await below(t1)},${await below(t2)}`;
+    const east = await serve("east", ["--parent", `top@${places}`, "--parent-key", key]);
+    await east.command.prints(/east has joined top/);
+    await using atT2 = await connect(t2.url, scope);
+    await using atEast = await connect(east.url, scope);
+    await meet("during", [atEast, atT2], async () => {
+      t1.command.child.kill("SIGKILL");
+      await t1.command.ended;
+    });
+    await meet("after", [atEast, atT2]);
+  });
+});
+
+describe("servers of one log", () => {
+  it("have one key for those below", async () => {
+    const argv = ["--log", newLog(), "--controller", "top", "--listen", "controllers=127.0.0.1:0"];
+    await below(await serve("t1", argv));
+    const other = join(scratch(), "other.key");
+    writeFileSync(other, "another key\n");
+    const { code, stderr } = await start("t2", [...argv, "--controllers-key", other]).command.ended;
+    expect([code, stderr]).toEqual([
+      64,
+      expect.stringContaining("t1, which has the same log, has"),
+    ]);
+    expect(stderr).toContain(`another key for those below than ${other}; give all servers`);
+  });
+
+  it("have one name in a tree", async () => {
+    const argv = ["--log", newLog(), "--listen", "controllers=127.0.0.1:0"];
+    const t1 = await serve("t1", argv);
+    await below(t1);
+    const { code, stderr } = await start("t2", argv).command.ended;
+    const why = "t1 says that it is t1, not t2; give --controller NAME, the same for all of them";
+    expect([code, stderr]).toEqual([64, expect.stringContaining(why)]);
+  });
+});

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// Goal: who gives an order at a terminal while the server's log is away is told so, and that it is
+// waited for, in words for a person; the order counts once. Method: the shipped client, session
+// endpoint and host under virtual time, over a log that fails.
+import { expect, it } from "vitest";
+import { throughOutages } from "../../../src/cli/commands/barrier.ts";
+import { readOrder } from "../../../src/cli/commands/barrier-kinds.ts";
+import { SessionBench } from "../client/session-bench.ts";
+
+it.each([
+  ["count", "2 more expected"],
+  ["quorum", "open for 2"],
+] as const)("an init of a %s waits on while the log is away", async (kind, text) => {
+  const bench = new SessionBench();
+  await bench.start();
+  const session = await bench.session();
+  const said: string[] = [];
+  const io = { stdout: () => undefined, stderr: (line: string) => void said.push(line) };
+  const rest = { member: [], phases: 1, whenDead: "fail", whenLate: "pass" } as const;
+  const common = { barrier: "b", json: false, error: 0, wait: false };
+  const order = readOrder({ ...common, ...rest, kind, count: "2" });
+  const { signal } = new AbortController();
+  bench.faulty.trouble({ definiteFailure: 1 });
+  let isGiven = false;
+  const given = throughOutages(order.give(session, signal), { io, signal }).then(() => {
+    isGiven = true;
+  });
+  await bench.clock.pass(5_000_000);
+  expect(isGiven).toBe(false);
+  expect(said[0]).toBe("muster: the server's log takes nothing; waiting on until it does again\n");
+  bench.faulty.calm();
+  await bench.clock.pass(5_000_000);
+  await given;
+  expect(order.text).toBe(text);
+  const described = session.describe("b");
+  await bench.clock.pass(1_000_000);
+  // Counted once: an order that was given anew would make four of two.
+  expect((await described).barriers).toMatchObject([{ name: "b", expected: 2 }]);
+});

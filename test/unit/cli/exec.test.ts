@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// Goal: `muster exec` and `muster shell` take the names of runs that the other commands take, and
+// options on both sides of the node; what is ambiguous is said. Method: the words of command lines;
+// runs made up.
+import { describe, expect, it } from "vitest";
+import { chooseNode, parseBehindNode } from "../../../src/cli/commands/exec.ts";
+import { CommandError } from "../../../src/cli/io.ts";
+import type { RunEntrances } from "../../../src/testbed/nodes/index.ts";
+
+function runOf(experiment: string, ...names: readonly string[]): RunEntrances {
+  const nodes = names.map((name) => ({
+    ...{ name, holder: 1, asUser: false, hasNetwork: false },
+    ...{ directory: "/", environment: {}, groups: [] },
+  }));
+  return { runId: experiment, experiment, nodes };
+}
+
+describe("the words behind the node", () => {
+  it.each([
+    [["--", "ls", "-l"], undefined, ["ls", "-l"]],
+    [["ls", "--experiment", "x"], undefined, ["ls", "--experiment", "x"]],
+    [["--experiment", "e", "--", "ls"], "e", ["ls"]],
+    [["--experiment=p/e", "ls", "--"], "p/e", ["ls", "--"]],
+    [["--", "--experiment", "e"], undefined, ["--experiment", "e"]],
+    [["--experiment", "a", "--experiment=b", "ls"], "a", ["ls"]],
+  ])("%j", (words, experiment, command) => {
+    expect(parseBehindNode(words)).toEqual({
+      command,
+      ...(experiment === undefined ? {} : { experiment }),
+    });
+  });
+
+  it.each([[["--experiment"]], [["--experiment", "e"]], [["--experiment=", "ls"]]])(
+    "refuses %j",
+    (words) => expect(() => parseBehindNode(words)).toThrow(CommandError),
+  );
+});
+
+describe("the run", () => {
+  const runs = [runOf("p/e", "a", "b"), runOf("q/e", "b"), runOf("q/f", "a")];
+
+  it("is named by project and experiment, or by the experiment alone", () => {
+    expect(chooseNode(runs, { node: "a", experiment: "p/e" })).toBe(runs[0]?.nodes[0]);
+    expect(chooseNode(runs, { node: "a", experiment: "f" })).toBe(runs[2]?.nodes[0]);
+    expect(chooseNode(runs, { node: "a", experiment: "e" })).toBe(runs[0]?.nodes[0]);
+  });
+
+  it("is asked for where a name is not enough", () => {
+    const choose = (node: string, experiment?: string) => () =>
+      chooseNode(runs, { node, ...(experiment === undefined ? {} : { experiment }) });
+    expect(choose("b", "e")).toThrow("e may be each of p/e, q/e; name the project, too");
+    expect(choose("b")).toThrow("several runs have a node b: p/e, q/e, q/f; name one with");
+    expect(choose("a", "g")).toThrow("no run of yours is under way for g");
+    const twice = [runOf("p/e", "a"), runOf("p/e", "a")];
+    expect(() => chooseNode(twice, { node: "a", experiment: "e" })).toThrow("runs 2 times at once");
+  });
+});

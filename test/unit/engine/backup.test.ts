@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// Goal: the list of a backup is taken only when it can be what was written (A2, A3): a list of
+// several logs is never read as one, nor one of one log as several, and nothing that is missing in
+// it is guessed. Method: real directories; the list of a good backup, changed in one place.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  type BackupList,
+  backupParts,
+  folderOfShard,
+  makeBackup,
+  readBackup,
+  type SavedLog,
+} from "../../../src/engine/backup.ts";
+import { LogError } from "../../../src/engine/log.ts";
+
+let root = "";
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "muster-backup-"));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+/** Of so many logs, with a few bytes in each file. */
+function make(count: number, kind: BackupList["kind"] = "nats"): Promise<BackupList> {
+  const fill = async (folder: string) => {
+    const logs = Array.from({ length: count }, (_, shard): SavedLog => {
+      const into = folderOfShard(folder, shard);
+      mkdirSync(into, { recursive: true });
+      for (const part of backupParts) writeFileSync(join(into, part), `${shard} ${part}`);
+      return { first: 1, head: 10 + shard };
+    });
+    const [first, ...others] = logs as [SavedLog, ...SavedLog[]];
+    return { kind, of: "a log", ...first, ...(count === 1 ? {} : { others }) };
+  };
+  return makeBackup(join(root, "saved"), fill, 0);
+}
+
+const listFile = (): string => join(root, "saved/backup.json");
+function change(edit: (list: Record<string, unknown>) => unknown): void {
+  const list = JSON.parse(readFileSync(listFile(), "utf8")) as Record<string, unknown>;
+  writeFileSync(listFile(), JSON.stringify(edit(list)));
+}
+
+async function refusal(): Promise<string> {
+  const error = await readBackup(join(root, "saved")).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(LogError);
+  expect((error as LogError).definite).toBe(true);
+  return (error as LogError).message;
+}
+
+describe("the list of a backup", () => {
+  it.each([1, 2, 3])("of %d logs is read as it was written", async (count) => {
+    const made = await make(count);
+    expect(made.format).toBe(count === 1 ? 1 : 2);
+    expect(await readBackup(join(root, "saved"))).toEqual(JSON.parse(JSON.stringify(made)));
+  });
+
+  it("A3: of one log is not one of several, nor the other way round", async () => {
+    await make(1);
+    change((list) => ({ ...list, format: 2 }));
+    expect(await refusal()).toContain("has the format of several logs (2), and names one; use");
+    rmSync(join(root, "saved"), { recursive: true });
+    await make(3);
+    change((list) => ({ ...list, format: 1 }));
+    expect(await refusal()).toContain("has the format of one log (1), and names 3; use another");
+    change(({ others, ...list }) => ({ ...list, format: 2 }));
+    expect(await refusal()).toContain("and names one");
+  });
+
+  it.each<readonly [string, (list: Record<string, unknown>) => unknown]>([
+    ["was made by a newer Muster (format 3, this one reads 2)", (list) => ({ ...list, format: 3 })],
+    ["has no format", ({ format, ...list }) => list],
+    ["has no format", () => null],
+    ["has no format", (list) => ({ ...list, format: 0 })],
+    ["has no format", (list) => ({ ...list, format: "1" })],
+    ["says of no log what it is", (list) => ({ ...list, kind: "paper" })],
+    ["has others that are no logs", (list) => ({ ...list, format: 2, others: [] })],
+    ["has others that are no logs", (list) => ({ ...list, format: 2, others: { length: 1 } })],
+    ["does not name every file", (list) => ({ ...list, files: {} })],
+    ["does not name every file", ({ files, ...list }) => list],
+    ["does not name every file", (list) => ({ ...list, format: 2, others: [null] })],
+    ["shard-1/log is missing", (list) => ({ ...list, format: 2, others: [list] })],
+  ])("is refused when it %s", async (why, edit) => {
+    await make(1);
+    change(edit);
+    expect(await refusal()).toContain(why);
+  });
+
+  it("is refused when a log in a file is said to be several", async () => {
+    await make(2, "sqlite");
+    expect(await refusal()).toContain("a log in a file is one");
+  });
+});
