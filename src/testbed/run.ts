@@ -341,7 +341,9 @@ class Run {
       this.#timers.push(() => preloader.stop());
       if (durationSeconds > 0) {
         const end = (): void => this.#end({ endedBy: "duration", error: null });
-        this.#timers.push(clock.after(durationSeconds * 1000, end));
+        // It is told of time 0 a little before it.
+        const aheadMs = Math.ceil((zeroUs - clock.nowUs()) / 1000);
+        this.#timers.push(clock.after(durationSeconds * 1000 + aheadMs, end));
       }
       this.#watchForStuck();
       this.#offerControl(events);

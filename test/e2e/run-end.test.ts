@@ -91,7 +91,8 @@ $ns at 3 "$late start"`;
   test("when the sync server is killed, and says so", async () => {
     const started = startRun(deserted);
     await started.command.prints(/meet 2 of 3 waiting/);
-    // What starts it has its command line for a moment, and is gone then.
+    // What starts it has its command line for a moment, and is gone then; the list of processes
+    // is read one by one and may miss it while it moves.
     await until("it is killed", () => isKilled(syncServerOf(started)));
     const { result, code } = await ended(started);
     expect(result).toMatchObject({ endedBy: "failure", error: { code: "SYNC_SERVER_ENDED" } });
@@ -209,7 +210,8 @@ function marked(out: string): readonly number[] {
 }
 
 /** The process that holds the sockets of the run's barriers. */
-function isKilled(pid: number): boolean {
+function isKilled(pid: number | undefined): boolean {
+  if (pid === undefined) return false;
   try {
     return process.kill(pid, "SIGKILL");
   } catch {
@@ -217,16 +219,14 @@ function isKilled(pid: number): boolean {
   }
 }
 
-function syncServerOf({ command }: StartedRun): number {
+function syncServerOf({ command }: StartedRun): number | undefined {
   const all = [...lookAtMachine().processes.values()];
   const family = new Set([command.pid]);
   for (let size = 0; size !== family.size; ) {
     size = family.size;
     for (const { pid, parent } of all) if (family.has(parent)) family.add(pid);
   }
-  const server = all.find(
+  return all.find(
     ({ pid, commandLine }) => family.has(pid) && commandLine.includes("programs/emulab-syncd.js"),
-  );
-  if (server === undefined) throw new Error("the run has no sync server");
-  return server.pid;
+  )?.pid;
 }
