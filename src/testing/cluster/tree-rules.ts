@@ -57,6 +57,13 @@ interface Quorum {
   readonly below: Map<string, number>;
 }
 
+interface AboutQuorum {
+  readonly scope: string;
+  readonly barrier: string;
+  /** Its generation, where that is known. */
+  readonly key: number | undefined;
+}
+
 type Of<K extends Command["kind"]> = Extract<Command, { kind: K }>;
 
 export class TreeRules {
@@ -67,6 +74,8 @@ export class TreeRules {
   readonly #rosters = new Map<string, Roster>();
   /** By controller and barrier. */
   readonly #quorums = new Map<string, Quorum>();
+  /** Those whose names others have taken within the entry; one may have crossed before. */
+  readonly #quorumsBefore = new Map<string, readonly Quorum[]>();
   readonly #peers = new Map<string, { named: Set<string>; unnamed: number }>();
   /** Scopes in which a controller has decided by itself: it counts by itself as well. */
   readonly #split = new Set<string>();
@@ -89,6 +98,7 @@ export class TreeRules {
     this.#takenBack.clear();
     this.#justGone = [];
     this.#sizesBefore.clear();
+    this.#quorumsBefore.clear();
   }
 
   /** A controller has left its tree, and decides by itself until it is back. */
@@ -211,7 +221,11 @@ export class TreeRules {
     quorum: Of<"quorum-init">["quorum"],
   ): void {
     const percent = quorum.kind === "percent" ? quorum.percent : 0;
-    this.#quorums.set(`${node.name} ${scope} ${barrier}`, { percent, below: new Map() });
+    const at = `${node.name} ${scope} ${barrier}`;
+    const known = this.#quorums.get(at);
+    const before = this.#quorumsBefore.get(at) ?? [];
+    if (known !== undefined) this.#quorumsBefore.set(at, [...before, known]);
+    this.#quorums.set(at, { percent, below: new Map() });
   }
 
   #setPeers(node: RuleNode, command: PeersSet | PeerRegister): void {
@@ -232,19 +246,23 @@ export class TreeRules {
   }
 
   /** T5. */
-  #checkReached(
-    node: RuleNode,
-    about: {
-      readonly scope: string;
-      readonly barrier: string;
-      /** Its generation, where that is known. */
-      readonly key: number | undefined;
-    },
-    childrenThere: readonly string[],
-  ): void {
-    const { scope, barrier, key } = about;
-    const quorum = this.#quorums.get(`${node.name} ${scope} ${barrier}`);
+  #checkReached(node: RuleNode, about: AboutQuorum, below: readonly string[]): void {
+    const { scope, barrier } = about;
+    const at = `${node.name} ${scope} ${barrier}`;
+    const quorum = this.#quorums.get(at);
     if (quorum === undefined) return;
+    const all = [...(this.#quorumsBefore.get(at) ?? []), quorum];
+    const reasons = all.map((one) => this.#whyUnreached(node, { ...about, quorum: one }, below));
+    if (reasons.includes(undefined)) return;
+    const what = `${node.name} takes quorum ${scope} ${barrier} for reached`;
+    this.#complain("T5", `${what}${reasons.at(-1)}`);
+  }
+
+  #whyUnreached(
+    node: RuleNode,
+    { scope, barrier, key, quorum }: AboutQuorum & { readonly quorum: Quorum },
+    below: readonly string[],
+  ): string | undefined {
     const at = `${node.name} ${scope}`;
     const peers = this.#peers.get(at) ?? { named: new Set(), unnamed: 0 };
     const size = Math.min(peers.named.size + peers.unnamed, ...(this.#sizesBefore.get(at) ?? []));
@@ -254,15 +272,12 @@ export class TreeRules {
       (wait) => wait.node === node && isIt(wait),
     ).length;
     const isReached = size === 0 || (mayCount > 0 && mayCount * 100 >= quorum.percent * size);
-    const what = `${node.name} takes quorum ${scope} ${barrier} for reached`;
-    if (!isReached) {
-      this.#complain("T5", `${what}: ${mayCount} of ${size} wait, for ${quorum.percent} %`);
-    }
-    for (const child of childrenThere) {
+    if (!isReached) return `: ${mayCount} of ${size} wait, for ${quorum.percent} %`;
+    for (const child of below) {
       const said = quorum.below.get(child);
-      if (said !== undefined && said === (key ?? said)) continue;
-      this.#complain("T5", `${what}, and ${child} has not said so`);
+      if (said === undefined || said !== (key ?? said)) return `, and ${child} has not said so`;
     }
+    return undefined;
   }
 
   // -- rosters -----------------------------------------------------------------------------------
