@@ -254,12 +254,21 @@ export class ClusterChecker {
     messages[number - 1] = message;
   }
 
-  /** What is of one kind; the end of an edge is told with the counts. */
+  /**
+   * What is of one kind; the end of an edge is told with the counts. An edge that ends may end
+   * several rosters: which first, nobody is promised.
+   */
   #textOf(kind: BarrierKind, said: readonly Said[]): string {
     let text = "";
+    const ofRosters: { readonly of: string; readonly text: string }[] = [];
     for (const one of said) {
-      if (this.#kindOf(one) === kind) text += textOf(one);
+      if (this.#kindOf(one) !== kind) continue;
+      const { effect } = one;
+      if (kind !== "roster" || effect.kind !== "released") text += textOf(one);
+      else ofRosters.push({ of: `${effect.scope} ${effect.barrier}`, text: textOf(one) });
     }
+    if (ofRosters.length > 1) ofRosters.sort((a, b) => (a.of === b.of ? 0 : a.of < b.of ? -1 : 1));
+    for (const row of ofRosters) text += row.text;
     return text;
   }
 
