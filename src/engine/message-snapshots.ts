@@ -81,7 +81,11 @@ export class MessageSnapshots implements SnapshotStore {
     return this.#load({ hash: part, at });
   }
 
-  async write(manifest: Manifest, parts: ReadonlyMap<string, string>): Promise<number> {
+  async write(
+    manifest: Manifest,
+    parts: ReadonlyMap<string, string>,
+    damaged: ReadonlySet<number> = new Set(),
+  ): Promise<number> {
     const before = (await this.#index())?.index;
     const places: Record<string, readonly number[]> = {};
     let bytes = 0;
@@ -91,7 +95,9 @@ export class MessageSnapshots implements SnapshotStore {
       places[hash] = await this.#publish(packed);
     }
     const { sequence } = manifest;
-    const others = (before?.snapshots ?? []).filter((one) => one.sequence !== sequence);
+    const others = (before?.snapshots ?? []).filter(
+      (one) => one.sequence !== sequence && !damaged.has(one.sequence),
+    );
     // A writer that stood still for a while may be behind another one.
     const snapshots = [{ sequence, manifest: formatManifest(manifest) }, ...others]
       .sort((a, b) => b.sequence - a.sequence)

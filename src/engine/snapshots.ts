@@ -6,6 +6,7 @@
 //   Z1. A manifest is written when all its parts are there: a process that ends between two writes
 //       leaves parts that nothing names, which the next prune deletes.
 //   Z2. What is read is what was written, or an error: hashes are compared.
+//   Z3. A snapshot that has been found damaged takes no place among those that are kept.
 import { createHash } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { LogError } from "./log.ts";
@@ -36,9 +37,14 @@ export interface SnapshotStore {
   /**
    * Stores a snapshot (Z1).
    * @param parts by their hashes, those that are not known to be there
+   * @param damaged entries of snapshots that go instead of older ones (Z3)
    * @returns bytes written @throws LogError
    */
-  write(manifest: Manifest, parts: ReadonlyMap<string, string>): Promise<number>;
+  write(
+    manifest: Manifest,
+    parts: ReadonlyMap<string, string>,
+    damaged?: ReadonlySet<number>,
+  ): Promise<number>;
   /** Deletes all but the newest so many, and parts that none of those name. @throws LogError */
   prune(keep: number): Promise<void>;
   close(): Promise<void>;
@@ -46,7 +52,12 @@ export interface SnapshotStore {
 
 export type ListedSnapshot =
   | { readonly manifest: Manifest }
-  | { readonly sequence: number; readonly wrong: string };
+  | {
+      readonly sequence: number;
+      readonly wrong: string;
+      /** Nothing is wrong but that this build cannot read it. */
+      readonly isNewer?: true;
+    };
 
 /** 64 hex digits of SHA-256. */
 export function hashText(text: string): string {
@@ -85,13 +96,32 @@ export function parseManifest(text: string, sequence: number): ListedSnapshot {
   const manifest = JSON.parse(body) as Manifest;
   if (manifest.format > manifestFormat) {
     const wrong = `it was written by a newer Muster (format ${manifest.format}, this one reads ${manifestFormat})`;
-    return { sequence, wrong };
+    return { sequence, wrong, isNewer: true };
   }
   return { manifest };
 }
 
 export function sequenceOf(listed: ListedSnapshot): number {
   return "manifest" in listed ? listed.manifest.sequence : listed.sequence;
+}
+
+/**
+ * Reads parts back. @returns why not, of the first that is not there as it was written
+ * @throws LogError when the store does not answer
+ */
+export async function firstWrong(
+  store: Pick<SnapshotStore, "read">,
+  parts: readonly string[],
+): Promise<string | undefined> {
+  for (const part of parts) {
+    try {
+      await store.read(part);
+    } catch (error) {
+      if (error instanceof LogError && error.definite) return error.message;
+      throw error;
+    }
+  }
+  return undefined;
 }
 
 /**

@@ -76,7 +76,11 @@ export class SqliteSnapshots implements SnapshotStore {
     return unpackText(blobOf(row, "packed"), part);
   }
 
-  async write(manifest: Manifest, parts: ReadonlyMap<string, string>): Promise<number> {
+  async write(
+    manifest: Manifest,
+    parts: ReadonlyMap<string, string>,
+    damaged: ReadonlySet<number> = new Set(),
+  ): Promise<number> {
     let bytes = 0;
     inTransaction(this.#database, "a snapshot", () => {
       const insert = this.#database.prepare(
@@ -87,6 +91,8 @@ export class SqliteSnapshots implements SnapshotStore {
         bytes += packed.length;
         insert.run(hash, packed);
       }
+      const remove = this.#database.prepare("DELETE FROM snapshots WHERE sequence = ?");
+      for (const sequence of damaged) remove.run(sequence);
       const text = formatManifest(manifest);
       bytes += text.length;
       this.#database

@@ -13,6 +13,8 @@ export interface FollowOptions {
   readonly limits: Limits;
   readonly bounds: SnapshotLimits;
   readonly onNews: (news: FollowerNews) => void;
+  /** It follows, and may be asked whether something may be cut away. */
+  readonly onFollowing: (follower: Pick<SnapshotFollower, "check">) => void;
   /** Resolves when it is to end. */
   readonly stopped: Promise<unknown>;
 }
@@ -41,6 +43,7 @@ export async function followLog(options: FollowOptions): Promise<void> {
     });
     closes.push(() => follower.stop());
     await follower.start();
+    options.onFollowing(follower);
     await Promise.race([options.stopped, lost]);
   } catch (error) {
     onNews({ kind: "lost", message: error instanceof Error ? error.message : String(error) });

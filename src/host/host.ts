@@ -68,6 +68,7 @@ export class Host implements PortHost {
   readonly #timer: TickTimer;
   #reader: LogReader | undefined;
   #closed = false;
+  #uncut = 0;
   /** What fails before is told to who starts the host, which is not to be said twice. */
   #hasReplayed = false;
   readonly #awaited = new AwaitedEntries();
@@ -281,6 +282,16 @@ export class Host implements PortHost {
   tellSnapshot(sequence: number, cut: () => void): void {
     this.#membership?.whenReached(sequence, cut);
     this.#own.say({ kind: "snapshot", sequence });
+  }
+
+  /** Its log was not cut: a snapshot that has to be there is not whole. */
+  noteUncut(): void {
+    this.#uncut += 1;
+  }
+
+  /** How often. */
+  get uncutCount(): number {
+    return this.#uncut;
   }
 
   /** Whether other servers may know more of an edge than this one does yet. */

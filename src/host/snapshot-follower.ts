@@ -3,27 +3,40 @@
 // (D11). Does what a host does that has no edges: applies each entry, and keeps the effects that
 // somebody may still come for.
 //
-//   F1. A snapshot is told of when it has been read back, whole and with its digest; only then may
-//       anything be cut away that it stands for.
+//   F1. A snapshot is told of when it has been read back, whole and with its digest. Before what it
+//       stands for is cut away, it and the older one are read back again: servers may have taken
+//       long to come beyond it.
 //   F2. One is made at a time; entries that come meanwhile are applied.
 import type { LogEntry } from "../core/command.ts";
 import type { Limits } from "../core/limits.ts";
 import { Service } from "../core/service.ts";
 import { type Log, LogError, type LogReader } from "../engine/log.ts";
 import { type SnapshotLimits, snapshotsKept } from "../engine/snapshot-limits.ts";
-import { type SnapshotStore, sequenceOf } from "../engine/snapshots.ts";
+import {
+  firstWrong,
+  type ListedSnapshot,
+  type SnapshotStore,
+  sequenceOf,
+} from "../engine/snapshots.ts";
 import { byEdge, EffectStore } from "./effect-store.ts";
 import { loadNewest, type TakenSnapshot, takeSnapshot } from "./snapshot-text.ts";
 
 /** What a follower says. */
 export type FollowerNews =
-  /** A snapshot is there; entries up to `cutThrough` are not needed any more, 0 for none. */
+  /**
+   * A snapshot is there; entries up to `cutThrough`, 0 for none, are not needed any more if it and
+   * the older one are still whole when they are to be cut.
+   */
   | {
       readonly kind: "made";
       readonly sequence: number;
       readonly cutThrough: number;
       readonly bytes: number;
     }
+  /** They are: entries up to this one may be cut away. */
+  | { readonly kind: "whole"; readonly cutThrough: number }
+  /** They are not. */
+  | { readonly kind: "not-whole"; readonly message: string }
   | { readonly kind: "warning"; readonly message: string }
   /** It has stopped; one that starts anew may do better. */
   | { readonly kind: "lost"; readonly message: string };
@@ -46,7 +59,8 @@ export class SnapshotFollower {
   #bytes = 0;
   /** Hashes of parts that are stored. */
   #known: ReadonlySet<string> = new Set();
-  #making: Promise<void> | undefined;
+  /** What is being done with the store, one thing after the other. */
+  #working: Promise<void> | undefined;
   #isStopped = false;
 
   constructor(options: FollowerOptions) {
@@ -69,7 +83,12 @@ export class SnapshotFollower {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#reader?.stop();
-    await this.#making;
+    await this.#working;
+  }
+
+  /** Finds out whether entries up to this one may be cut away, and tells (F1). */
+  check(through: number): void {
+    this.#work("it is not known whether its snapshots are whole", () => this.#check(through));
   }
 
   #deliver(entries: readonly LogEntry[]): void {
@@ -83,7 +102,7 @@ export class SnapshotFollower {
     }
     const { snapshotEntriesMax, snapshotBytesMax } = this.#options.bounds;
     const isDue = this.#entries >= snapshotEntriesMax || this.#bytes >= snapshotBytesMax;
-    if (isDue && this.#making === undefined) this.#begin();
+    if (isDue && this.#working === undefined) this.#begin();
   }
 
   #apply(entry: LogEntry): void {
@@ -103,22 +122,29 @@ export class SnapshotFollower {
 
   #begin(): void {
     [this.#entries, this.#bytes] = [0, 0];
-    this.#making = this.#make()
+    this.#work("no snapshot was made", () => this.#make());
+  }
+
+  #work(otherwise: string, act: () => Promise<void>): void {
+    const before = this.#working;
+    const working = (before === undefined ? act() : before.then(act))
       .catch((error: unknown) => {
-        const message = `no snapshot was made, and the log is not cut: ${textOf(error)}`;
+        const message = `${otherwise}, and the log is not cut: ${textOf(error)}`;
         this.#options.onNews({ kind: "warning", message });
       })
       .finally(() => {
-        this.#making = undefined;
+        if (this.#working === working) this.#working = undefined;
       });
+    this.#working = working;
   }
 
   async #make(): Promise<void> {
     const { snapshots, onNews } = this.#options;
     const taken = takeSnapshot(this.#core, this.#store);
     const { sequence, parts } = taken.manifest;
+    const damaged = await this.#damaged(taken);
     const news = new Map([...taken.texts].filter(([hash]) => !this.#known.has(hash)));
-    let bytes = await snapshots.write(taken.manifest, news);
+    let bytes = await snapshots.write(taken.manifest, news, damaged);
     if (!(await this.#isGood(taken))) {
       // What was there before has been lost or damaged since: all of it anew.
       bytes += await snapshots.write(taken.manifest, taken.texts);
@@ -132,6 +158,49 @@ export class SnapshotFollower {
     const oldest = all[snapshotsKept - 1];
     const cutThrough = oldest === undefined ? 0 : sequenceOf(oldest);
     onNews({ kind: "made", sequence, cutThrough, bytes });
+  }
+
+  /** Z3: what a snapshot may not push out that is worse. @returns entries of such */
+  async #damaged({ texts }: TakenSnapshot): Promise<ReadonlySet<number>> {
+    const { snapshots, onNews } = this.#options;
+    const damaged = new Set<number>();
+    for (const listed of await snapshots.list()) {
+      if ("isNewer" in listed) continue;
+      // What this one has as well is written again with it.
+      const wrong = await this.#wrongWith(listed, texts);
+      if (wrong === undefined) break;
+      damaged.add(sequenceOf(listed));
+      const message = `the snapshot at entry ${sequenceOf(listed)} is dropped: ${wrong}`;
+      onNews({ kind: "warning", message });
+    }
+    return damaged;
+  }
+
+  /** F1. As many as are kept have to be whole, and to stand for what goes. */
+  async #check(through: number): Promise<void> {
+    if (this.#isStopped) return;
+    const { snapshots, onNews } = this.#options;
+    const good: ListedSnapshot[] = [];
+    let first: string | undefined;
+    for (const listed of (await snapshots.list()).filter((one) => sequenceOf(one) >= through)) {
+      if (good.length === snapshotsKept) break;
+      const wrong = await this.#wrongWith(listed);
+      if (wrong === undefined) good.push(listed);
+      else first ??= `the snapshot at entry ${sequenceOf(listed)} cannot be read back: ${wrong}`;
+    }
+    if (good.length === snapshotsKept) return onNews({ kind: "whole", cutThrough: through });
+    const why = first ?? `of ${snapshotsKept} snapshots ${good.length} are there`;
+    onNews({ kind: "not-whole", message: `the log is not cut behind entry ${through}: ${why}` });
+  }
+
+  /** @param except parts that are not looked at */
+  async #wrongWith(
+    listed: ListedSnapshot,
+    except: ReadonlyMap<string, unknown> = new Map(),
+  ): Promise<string | undefined> {
+    if (!("manifest" in listed)) return listed.wrong;
+    const parts = listed.manifest.parts.filter((part) => !except.has(part));
+    return firstWrong(this.#options.snapshots, parts);
   }
 
   /** F1. The texts are those whose digest was computed; a start also compares that. */

@@ -6,7 +6,8 @@
 //   K1. Of several servers the first of the living makes snapshots. Two that both take themselves
 //       for it do no harm: a snapshot says the same whoever makes it.
 //   K2. The log is cut behind the older of two snapshots, and of several servers not before each
-//       that lives has said in the log that it is beyond the newer one.
+//       that lives has said in the log that it is beyond the newer one; and when both have then
+//       been read back as they are in the store (F1).
 import type { Log } from "../engine/log.ts";
 import type { Cancel } from "./clock.ts";
 import type { Host } from "./host.ts";
@@ -17,6 +18,8 @@ import type { FollowerNews } from "./snapshot-follower.ts";
 export interface Following {
   /** It ends, after what it is writing. */
   readonly stop: () => void;
+  /** Tells whether the log may be cut up to this entry. */
+  readonly check: (through: number) => void;
   /** Resolves when it has. */
   readonly ended: Promise<void>;
 }
@@ -27,7 +30,7 @@ const lookMs = 1_000;
 const restLooks = { first: 1, max: 64 };
 
 export interface SnapshotKeeperOptions {
-  readonly host: Host;
+  readonly host: Pick<Host, "clock" | "isShared" | "makesSnapshots" | "noteUncut" | "tellSnapshot">;
   readonly log: Pick<Log, "trim">;
   readonly logger: Logger;
   /** Starts a follower of the log; what it has to say it says until it has ended. */
@@ -87,10 +90,17 @@ export class SnapshotKeeper {
         this.#nextRestLooks = restLooks.first;
         const { sequence, cutThrough } = news;
         logger.log("info", `snapshot at entry ${sequence}, ${news.bytes} bytes written`);
-        if (host.isShared) host.tellSnapshot(sequence, () => this.#cut(cutThrough));
-        else this.#cut(cutThrough);
+        if (host.isShared) host.tellSnapshot(sequence, () => this.#check(cutThrough));
+        else this.#check(cutThrough);
         return;
       }
+      case "whole":
+        this.#cut(news.cutThrough);
+        return;
+      case "not-whole":
+        host.noteUncut();
+        logger.log("warn", news.message);
+        return;
       case "warning":
         logger.log("warn", news.message);
         return;
@@ -102,10 +112,14 @@ export class SnapshotKeeper {
     }
   }
 
-  /** What is not cut now is cut behind the next snapshot. */
+  /** What is not cut now, or cannot be asked about, is cut behind the next snapshot. */
+  #check(through: number): void {
+    if (through > 0 && this.#options.log.trim !== undefined) this.#following?.check(through);
+  }
+
   #cut(through: number): void {
     const { log, logger } = this.#options;
-    if (through === 0 || this.#isClosed) return;
+    if (this.#isClosed) return;
     log.trim?.(through).catch((error: unknown) => {
       logger.log("warn", `the log is not cut for now: ${String(error)}`);
     });

@@ -23,5 +23,5 @@ export function followInThread(
     thread.ref();
     thread.postMessage("stop");
   };
-  return { stop, ended };
+  return { stop, ended, check: (through) => thread.postMessage(through) };
 }

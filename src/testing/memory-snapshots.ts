@@ -31,7 +31,12 @@ export class MemorySnapshots implements SnapshotStore {
     throw new LogError("a part is damaged", { definite: true });
   }
 
-  async write(manifest: Manifest, parts: ReadonlyMap<string, string>): Promise<number> {
+  async write(
+    manifest: Manifest,
+    parts: ReadonlyMap<string, string>,
+    damaged: ReadonlySet<number> = new Set(),
+  ): Promise<number> {
+    for (const sequence of damaged) this.manifests.delete(sequence);
     for (const [hash, text] of parts) this.parts.set(hash, text);
     this.manifests.set(manifest.sequence, formatManifest(manifest));
     this.written += parts.size;

@@ -50,6 +50,12 @@ export function measureShards(shards: Shards, metrics: Metrics): () => void {
   );
   addShardMetrics(shards, metrics);
   metrics.add({
+    name: "muster_uncut_total",
+    help: "Times that a log was not cut because a snapshot cannot be read back.",
+    kind: "counter",
+    read: () => [{ value: shards.hosts.reduce((sum, host) => sum + host.uncutCount, 0) }],
+  });
+  metrics.add({
     name: "muster_wait_warnings_total",
     help: "Waits that have become older than warnAfterUs.",
     kind: "counter",

@@ -72,6 +72,7 @@ export class SnapshotKeeping {
   #follow(limits: Limits, onNews: (news: FollowerNews) => void): Following {
     const { process, openWay, onMade } = this.#options;
     let stop: () => void = () => undefined;
+    let check: (through: number) => void = () => undefined;
     const stopped = new Promise<void>((resolve) => {
       stop = resolve;
     });
@@ -82,6 +83,9 @@ export class SnapshotKeeping {
         this.followWay = openWay();
         return this.followWay;
       },
+      onFollowing: (follower) => {
+        check = (through) => follower.check(through);
+      },
       // As messages of a thread come: in a turn of their own, and not while the process stands.
       onNews: (news) =>
         process.clock.endOfTurn(() => {
@@ -89,7 +93,7 @@ export class SnapshotKeeping {
           onNews(news);
         }),
     });
-    return { stop, ended };
+    return { stop, ended, check: (through) => check(through) };
   }
 
   #connect(): MessageSnapshots {

@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: MIT
 // Goal: a follower of a log makes snapshots when they are due, never lets anything be cut that is
 // not stored whole, and a host that begins with them is where it would be after the whole log, its
-// kept effects among that (F1, F2, H3). Method: follower and host in this process, on a log in
-// memory and on a file, with snapshots in memory that can be damaged.
+// kept effects among that (F1, F2, H3, K2). Method: follower, keeper and host in this process, on a
+// log in memory and on a file, with snapshots in memory that can be damaged.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Command, Entry } from "../../../src/core/command.ts";
 import { resolveLimits } from "../../../src/core/limits.ts";
 import { Service } from "../../../src/core/service.ts";
 import { MemoryLog } from "../../../src/engine/memory-log.ts";
+import { sequenceOf } from "../../../src/engine/snapshots.ts";
 import { SqliteLog, SqliteLogFollower } from "../../../src/engine/sqlite-log.ts";
 import { sleep, systemClock } from "../../../src/host/clock.ts";
 import { EffectStore } from "../../../src/host/effect-store.ts";
+import { followLog } from "../../../src/host/follow-log.ts";
 import { Host } from "../../../src/host/host.ts";
 import type { SnapshotSource } from "../../../src/host/host-options.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
 import { type FollowerNews, SnapshotFollower } from "../../../src/host/snapshot-follower.ts";
+import { SnapshotKeeper } from "../../../src/host/snapshot-keeper.ts";
 import { loadNewest } from "../../../src/host/snapshot-text.ts";
 import { MemorySnapshots } from "../../../src/testing/memory-snapshots.ts";
 
@@ -53,6 +57,20 @@ async function follow(snapshots: MemorySnapshots, log = new MemoryLog({ nowUs: (
   return { log, news, follower };
 }
 
+type Asked = Pick<SnapshotFollower, "check">;
+
+/** One that no other snapshot has. */
+async function damageOwnPart(snapshots: MemorySnapshots, sequence: number): Promise<void> {
+  const listed = (await snapshots.list()).flatMap((one) =>
+    "manifest" in one ? [one.manifest] : [],
+  );
+  const others = listed.flatMap((one) => (one.sequence === sequence ? [] : one.parts));
+  const own = listed.find((one) => one.sequence === sequence)?.parts ?? [];
+  const part = own.find((hash) => !others.includes(hash));
+  if (part === undefined) throw new Error(`nothing of ${sequence} is its own`);
+  snapshots.parts.set(part, "{}");
+}
+
 const made = (news: readonly FollowerNews[]) => news.filter(({ kind }) => kind === "made");
 const untilMade = async (news: readonly FollowerNews[], count: number): Promise<void> => {
   while (made(news).length < count) await sleep(systemClock, 1);
@@ -83,6 +101,26 @@ describe("SnapshotFollower", () => {
       { kind: "made", sequence: 20, cutThrough: 10 },
       { kind: "made", sequence: 30, cutThrough: 20 },
     ]);
+    await follower.stop();
+  });
+
+  it("lets one that is damaged push out none that is whole, and says so (Z3)", async () => {
+    const snapshots = new MemorySnapshots();
+    const { log, news, follower } = await follow(snapshots);
+    const session = new Session();
+    for (let entry = 1; entry <= 30; entry += 1) {
+      await log.append(session.next());
+      if (entry % 10 === 0) await untilMade(news, entry / 10);
+      if (entry === 20) await damageOwnPart(snapshots, 20);
+    }
+    expect((await snapshots.list()).map(sequenceOf)).toEqual([30, 10]);
+    const warning = "the snapshot at entry 20 is dropped: a part is damaged";
+    expect(news.slice(2)).toMatchObject([
+      { kind: "warning", message: warning },
+      { kind: "made", sequence: 30, cutThrough: 10 },
+    ]);
+    await damageOwnPart(snapshots, 30);
+    expect((await load(snapshots)).core.sequence).toBe(10);
     await follower.stop();
   });
 
@@ -151,6 +189,73 @@ describe("SnapshotFollower", () => {
     });
     expect((await load(snapshots)).core.sequence).toBe(20);
     await follower.stop();
+  });
+});
+
+describe("SnapshotKeeper", () => {
+  it("cuts nothing while the older of two is not whole, says and counts it, and cuts behind the next", async () => {
+    const file = join(folder, "kept");
+    const log = SqliteLog.open({ file, nowUs: systemClock.nowUs, mayBeRead: true });
+    const snapshots = new MemorySnapshots();
+    const lines: string[] = [];
+    let uncut = 0;
+    /** Every server is beyond the snapshot at this entry. */
+    const reached = new Map<number, () => void>();
+    const keeper = new SnapshotKeeper({
+      log,
+      logger: { log: (level, line) => void lines.push(`${level}: ${line}`) },
+      host: {
+        ...{ clock: systemClock, isShared: true, makesSnapshots: true },
+        noteUncut: () => {
+          uncut += 1;
+        },
+        tellSnapshot: (sequence, cut) => void reached.set(sequence, cut),
+      },
+      follow: (onNews) => {
+        const [stopped, started] = [Promise.withResolvers<void>(), Promise.withResolvers<Asked>()];
+        const ended = followLog({
+          ...{ limits, bounds, onNews, stopped: stopped.promise },
+          openSnapshots: async () => snapshots,
+          openLog: async () => SqliteLogFollower.open(file, systemClock),
+          onFollowing: started.resolve,
+        });
+        const check = (through: number) =>
+          void started.promise.then((follower) => follower.check(through));
+        return { stop: () => stopped.resolve(), ended, check };
+      },
+    });
+    const session = new Session();
+    const goOn = async (sequence: number): Promise<void> => {
+      while ((await log.head()) < sequence) await log.append(session.next());
+      while (!reached.has(sequence)) await sleep(systemClock, 1);
+    };
+    const first = async (): Promise<number> => {
+      await log.append(session.next());
+      const database = new DatabaseSync(file, { readOnly: true });
+      const row = database.prepare("SELECT min(sequence) AS first FROM entries").get();
+      database.close();
+      return Number(row?.["first"]);
+    };
+    await goOn(10);
+    await goOn(20);
+    await damageOwnPart(snapshots, 10);
+    reached.get(20)?.();
+    while (uncut === 0) await sleep(systemClock, 1);
+    expect(lines.at(-1)).toBe(
+      "warn: the log is not cut behind entry 10: the snapshot at entry 10 cannot be read back: a part is damaged",
+    );
+    expect(await first()).toBe(1);
+    // Also when the other one is lost as well.
+    const parts = new Map(snapshots.parts);
+    await damageOwnPart(snapshots, 20);
+    expect((await load(snapshots)).core.sequence).toBe(0);
+    for (const [hash, text] of parts) snapshots.parts.set(hash, text);
+    await goOn(30);
+    reached.get(30)?.();
+    while ((await first()) !== 21) await sleep(systemClock, 1);
+    expect(uncut).toBe(1);
+    await keeper.close();
+    await log.close();
   });
 });
 
