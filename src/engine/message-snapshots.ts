@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Snapshots of a log as messages of a stream beside it: texts as messages of at most
 // `natsPieceBytesMax`, and an index that says where they are. The newest index counts; it is
-// written last, so that a writer that ends before leaves messages that nothing names (Z1). What
+// written last, so that a writer that ends before leaves messages that nothing names (Z1), and only
+// directly behind the index that it was made from (D4): of two that write at once the second one
+// takes nothing out that the first has put in, and names nothing that the first has deleted. What
 // keeps the messages is handed in.
 import { natsPieceBytesMax } from "./nats-limits.ts";
 import { snapshotsKept } from "./snapshot-limits.ts";
@@ -25,7 +27,12 @@ export interface StoredMessage {
 /** A stream of messages; what it does not do it says with a LogError. */
 export interface SnapshotMessages {
   /** @returns the place of the message */
-  send(kind: "part" | "index", data: Uint8Array): Promise<number>;
+  sendPart(data: Uint8Array): Promise<number>;
+  /**
+   * @param after place of the last index that there may be, 0 for none
+   * @returns false, and nothing was stored, when there is another one
+   */
+  sendIndex(data: Uint8Array, after: number): Promise<boolean>;
   /** The message at that place, unless there is none (any more). */
   get(sequence: number): Promise<StoredMessage | undefined>;
   /** The last message of that kind. */
@@ -85,8 +92,15 @@ export class MessageSnapshots implements SnapshotStore {
     manifest: Manifest,
     parts: ReadonlyMap<string, string>,
     damaged: ReadonlySet<number> = new Set(),
-  ): Promise<number> {
-    const before = (await this.#index())?.index;
+  ): Promise<number | undefined> {
+    const found = await this.#index();
+    const before = found?.index;
+    const { sequence } = manifest;
+    const others = (before?.snapshots ?? []).filter(
+      (one) => one.sequence !== sequence && !damaged.has(one.sequence),
+    );
+    // A writer that stood still for a while may be behind another one.
+    if (others.some((one) => one.sequence > sequence)) return undefined;
     const places: Record<string, readonly number[]> = {};
     let bytes = 0;
     for (const [hash, text] of parts) {
@@ -94,14 +108,10 @@ export class MessageSnapshots implements SnapshotStore {
       bytes += packed.length;
       places[hash] = await this.#publish(packed);
     }
-    const { sequence } = manifest;
-    const others = (before?.snapshots ?? []).filter(
-      (one) => one.sequence !== sequence && !damaged.has(one.sequence),
+    const snapshots = [{ sequence, manifest: formatManifest(manifest) }, ...others].slice(
+      0,
+      snapshotsKept,
     );
-    // A writer that stood still for a while may be behind another one.
-    const snapshots = [{ sequence, manifest: formatManifest(manifest) }, ...others]
-      .sort((a, b) => b.sequence - a.sequence)
-      .slice(0, snapshotsKept);
     const listed = snapshots.map((one) => parseManifest(one.manifest, one.sequence));
     for (const hash of listed.flatMap((one) => ("manifest" in one ? one.manifest.parts : []))) {
       const at = before?.parts[hash];
@@ -110,8 +120,9 @@ export class MessageSnapshots implements SnapshotStore {
     const text = JSON.stringify({ snapshots, parts: places } satisfies Index);
     const packed = packText(text);
     const stored: Stored = { hash: hashText(text), at: await this.#publish(packed) };
-    await this.#messages.send("index", new TextEncoder().encode(JSON.stringify(stored)));
-    return bytes + packed.length;
+    const naming = new TextEncoder().encode(JSON.stringify(stored));
+    const isFirst = await this.#messages.sendIndex(naming, found?.sequence ?? 0);
+    return isFirst ? bytes + packed.length : undefined;
   }
 
   /** How many are kept is decided when one is written. */
@@ -157,7 +168,7 @@ export class MessageSnapshots implements SnapshotStore {
     const at: number[] = [];
     for (let first = 0; first < packed.length; first += natsPieceBytesMax) {
       const piece = packed.subarray(first, first + natsPieceBytesMax);
-      at.push(await this.#messages.send("part", piece));
+      at.push(await this.#messages.sendPart(piece));
     }
     return at;
   }

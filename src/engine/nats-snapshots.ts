@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Where snapshots of a log on NATS are kept: in a stream beside it. What its messages say is
 // message-snapshots.ts.
-import { type JetStreamClient, jetstream } from "@nats-io/jetstream";
+import {
+  JetStreamApiCodes,
+  JetStreamApiError,
+  type JetStreamClient,
+  jetstream,
+} from "@nats-io/jetstream";
 import { headers, type MsgHdrs } from "@nats-io/transport-node";
 import { type LogClock, LogError } from "./log.ts";
 import {
@@ -15,6 +20,9 @@ import { askUntilLed } from "./nats-patience.ts";
 import type { NatsPlace } from "./nats-place.ts";
 import { natsFormat, openNatsStream } from "./nats-stream.ts";
 import { formatHeader } from "./nats-tail.ts";
+
+/** What is expected to be the last message is not. */
+const wrongLast = JetStreamApiCodes.StreamWrongLastSequence;
 
 /** @throws LogError (definite), with what to do. */
 export async function openNatsSnapshots(
@@ -45,20 +53,30 @@ class NatsMessages implements SnapshotMessages {
   readonly #link: NatsLink;
   readonly #stream: string;
   readonly #client: JetStreamClient;
-  readonly #headers: MsgHdrs;
 
   constructor(link: NatsLink, stream: string) {
     this.#link = link;
     this.#stream = stream;
     this.#client = jetstream(link.connection, { timeout: natsAckMs });
-    this.#headers = headers();
-    this.#headers.set(formatHeader, String(natsFormat));
   }
 
-  send(kind: "part" | "index", data: Uint8Array): Promise<number> {
+  sendPart(data: Uint8Array): Promise<number> {
     return this.#try("take a snapshot", async () => {
-      const options = { headers: this.#headers };
-      return (await this.#client.publish(subjectOf(this.#stream, kind), data, options)).seq;
+      const options = { headers: formatHeaders() };
+      return (await this.#client.publish(subjectOf(this.#stream, "part"), data, options)).seq;
+    });
+  }
+
+  sendIndex(data: Uint8Array, after: number): Promise<boolean> {
+    return this.#try("take the index of snapshots", async () => {
+      const options = { headers: formatHeaders(), expect: { lastSubjectSequence: after } };
+      try {
+        await this.#client.publish(subjectOf(this.#stream, "index"), data, options);
+        return true;
+      } catch (error) {
+        if (error instanceof JetStreamApiError && error.code === wrongLast) return false;
+        throw error;
+      }
     });
   }
 
@@ -110,6 +128,13 @@ class NatsMessages implements SnapshotMessages {
       throw new LogError(message, { definite: false, cause: error });
     }
   }
+}
+
+/** New ones: the library adds to those that it is given. */
+function formatHeaders(): MsgHdrs {
+  const made = headers();
+  made.set(formatHeader, String(natsFormat));
+  return made;
 }
 
 function subjectOf(stream: string, kind: "part" | "index" | "*"): string {

@@ -38,13 +38,15 @@ export interface SnapshotStore {
    * Stores a snapshot (Z1).
    * @param parts by their hashes, those that are not known to be there
    * @param damaged entries of snapshots that go instead of older ones (Z3)
-   * @returns bytes written @throws LogError
+   * @returns bytes written; undefined, and nothing is stored, when another writer has been there
+   * meanwhile or has stored a newer one
+   * @throws LogError
    */
   write(
     manifest: Manifest,
     parts: ReadonlyMap<string, string>,
     damaged?: ReadonlySet<number>,
-  ): Promise<number>;
+  ): Promise<number | undefined>;
   /** Deletes all but the newest so many, and parts that none of those name. @throws LogError */
   prune(keep: number): Promise<void>;
   close(): Promise<void>;

@@ -33,6 +33,8 @@ export type FollowerNews =
       readonly cutThrough: number;
       readonly bytes: number;
     }
+  /** None is there of this entry: another server has stored one meanwhile. */
+  | { readonly kind: "overtaken"; readonly sequence: number }
   /** They are: entries up to this one may be cut away. */
   | { readonly kind: "whole"; readonly cutThrough: number }
   /** They are not. */
@@ -142,22 +144,31 @@ export class SnapshotFollower {
     const { snapshots, onNews } = this.#options;
     const taken = takeSnapshot(this.#core, this.#store);
     const { sequence, parts } = taken.manifest;
-    const damaged = await this.#damaged(taken);
-    const news = new Map([...taken.texts].filter(([hash]) => !this.#known.has(hash)));
-    let bytes = await snapshots.write(taken.manifest, news, damaged);
-    if (!(await this.#isGood(taken))) {
-      // What was there before has been lost or damaged since: all of it anew.
-      bytes += await snapshots.write(taken.manifest, taken.texts);
-      if (!(await this.#isGood(taken))) {
-        throw new LogError("what was written is not what is read", { definite: false });
-      }
-    }
+    const bytes = await this.#write(taken);
+    // What nothing names any more the other server deletes.
+    this.#known = new Set(bytes === undefined ? [] : parts);
+    if (bytes === undefined) return onNews({ kind: "overtaken", sequence });
     await snapshots.prune(snapshotsKept);
-    this.#known = new Set(parts);
     const all = await snapshots.list();
     const oldest = all[snapshotsKept - 1];
     const cutThrough = oldest === undefined ? 0 : sequenceOf(oldest);
     onNews({ kind: "made", sequence, cutThrough, bytes });
+  }
+
+  /** @returns bytes written, undefined when another server was first, and its snapshot is newer */
+  async #write(taken: TakenSnapshot): Promise<number | undefined> {
+    const { snapshots } = this.#options;
+    const damaged = await this.#damaged(taken);
+    const news = new Map([...taken.texts].filter(([hash]) => !this.#known.has(hash)));
+    const bytes = await snapshots.write(taken.manifest, news, damaged);
+    if (bytes !== undefined && (await this.#isGood(taken))) return bytes;
+    // Another one was first, or what was there before has been lost or damaged since: all of it.
+    const more = await snapshots.write(taken.manifest, taken.texts, damaged);
+    if (more === undefined) return undefined;
+    if (!(await this.#isGood(taken))) {
+      throw new LogError("what was written is not what is read", { definite: false });
+    }
+    return (bytes ?? 0) + more;
   }
 
   /** Z3: what a snapshot may not push out that is worse. @returns entries of such */

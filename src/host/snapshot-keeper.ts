@@ -94,6 +94,11 @@ export class SnapshotKeeper {
         else this.#check(cutThrough);
         return;
       }
+      case "overtaken": {
+        const at = `the snapshot at entry ${news.sequence} is left out`;
+        logger.log("info", `${at}: another server has stored one meanwhile`);
+        return;
+      }
       case "whole":
         this.#cut(news.cutThrough);
         return;

@@ -98,7 +98,8 @@ export class SnapshotStream {
         });
       });
     return {
-      send: (kind, data) => ask(() => this.#store(server, kind, data), true),
+      sendPart: (data) => ask(() => this.#store(server, "part", data), true),
+      sendIndex: (data, after) => ask(() => this.#storeIndex(server, data, after), true),
       get: (wanted) => ask(() => shown().find(({ sequence }) => sequence === wanted)),
       newestIndex: () => ask(() => shown().findLast(({ kind }) => kind === "index")),
       describe: () => ask(() => this.#describe()),
@@ -127,6 +128,14 @@ export class SnapshotStream {
     if (own.length === 0 || !older.every((at) => there.has(at))) return false;
     const gone = this.#options.random.pick(own);
     this.#delete(({ sequence }) => sequence === gone);
+    return true;
+  }
+
+  /** As a broker does that is told what the last index is. */
+  #storeIndex(server: string, data: Uint8Array, after: number): boolean {
+    const last = this.#stored.findLast(({ kind }) => kind === "index")?.sequence ?? 0;
+    if (last !== after) return false;
+    this.#store(server, "index", data);
     return true;
   }
 

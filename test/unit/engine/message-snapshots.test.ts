@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Goal: snapshots in a stream are those of the newest entries, newest first, whoever writes when.
-// Method: two stores on one list of messages, one of them behind the other. What a real stream does
-// is in snapshots.test.ts.
+// Goal: snapshots in a stream are those of the newest entries, newest first, whoever writes when,
+// and of writers at one time none takes out what another has put in (D4). Method: two stores on one
+// list of messages, one of them behind the other or in the middle of a write. What a real stream
+// does is in snapshots.test.ts.
 import { expect, it } from "vitest";
 import {
   MessageSnapshots,
@@ -14,12 +15,17 @@ function createMessages(): SnapshotMessages {
   const stored: StoredMessage[] = [];
   const indexes: StoredMessage[] = [];
   const deleted = new Set<number>();
+  const store = (data: Uint8Array): StoredMessage => {
+    const message = { sequence: stored.length + 1, data };
+    stored.push(message);
+    return message;
+  };
   return {
-    send: async (kind, data) => {
-      const message = { sequence: stored.length + 1, data };
-      stored.push(message);
-      if (kind === "index") indexes.push(message);
-      return message.sequence;
+    sendPart: async (data) => store(data).sequence,
+    sendIndex: async (data, after) => {
+      if ((indexes.at(-1)?.sequence ?? 0) !== after) return false;
+      indexes.push(store(data));
+      return true;
     },
     get: async (sequence) => (deleted.has(sequence) ? undefined : stored[sequence - 1]),
     newestIndex: async () => indexes.at(-1),
@@ -29,24 +35,49 @@ function createMessages(): SnapshotMessages {
   };
 }
 
-async function write(store: MessageSnapshots, sequence: number, text: string): Promise<void> {
+/** @returns whether it was stored */
+async function write(store: MessageSnapshots, sequence: number, text: string): Promise<boolean> {
   const parts = [hashText(text)];
   const manifest = { format: manifestFormat, sequence, digest: `d${sequence}`, parts };
-  await store.write(manifest, new Map([[hashText(text), text]]));
+  return (await store.write(manifest, new Map([[hashText(text), text]]))) !== undefined;
 }
 
-it("are in the order of their entries when one who is behind writes last", async () => {
+it("are not taken of one who is behind the newest", async () => {
   const messages = createMessages();
   const ahead = new MessageSnapshots(messages);
   const behind = new MessageSnapshots(messages);
-  await write(ahead, 105, "a");
-  await write(behind, 100, "b");
-  expect((await ahead.list()).map(sequenceOf)).toEqual([105, 100]);
-  await write(ahead, 110, "c");
-  await write(behind, 90, "d");
+  expect(await write(ahead, 105, "a")).toBe(true);
+  expect(await write(behind, 100, "b")).toBe(false);
+  expect((await ahead.list()).map(sequenceOf)).toEqual([105]);
+  expect(await write(ahead, 110, "c")).toBe(true);
+  expect(await write(behind, 90, "d")).toBe(false);
   await behind.prune();
   expect((await behind.list()).map(sequenceOf)).toEqual([110, 105]);
   expect(await behind.read(hashText("a"))).toBe("a");
   expect(await behind.read(hashText("c"))).toBe("c");
   await expect(behind.read(hashText("b"))).rejects.toThrow("is missing");
+});
+
+it("are taken of one of two who write at once, and of the other when it begins again (D4)", async () => {
+  const messages = createMessages();
+  const first = new MessageSnapshots(messages);
+  await write(first, 100, "a");
+  let isThere = false;
+  const second = new MessageSnapshots({
+    ...messages,
+    // Between its parts and its index the other one writes, and deletes what nothing names.
+    async sendIndex(data, after) {
+      if (!isThere) {
+        isThere = true;
+        await write(first, 110, "b");
+        await first.prune();
+      }
+      return messages.sendIndex(data, after);
+    },
+  });
+  expect(await write(second, 120, "c")).toBe(false);
+  expect((await first.list()).map(sequenceOf)).toEqual([110, 100]);
+  expect(await write(second, 120, "c")).toBe(true);
+  expect((await first.list()).map(sequenceOf)).toEqual([120, 110]);
+  for (const text of ["b", "c"]) expect(await first.read(hashText(text))).toBe(text);
 });

@@ -125,6 +125,33 @@ describe.each(["a file", "a stream of NATS"])("snapshots in %s", (kind) => {
   });
 });
 
+it("snapshots in a stream of NATS are all there that were taken of servers that write at once (D4)", async () => {
+  const name = newName("NATS");
+  const stores = await Promise.all(
+    Array.from({ length: 3 }, () => openSnapshots(name, { clock: systemClock }, refuse)),
+  );
+  let left = 0;
+  for (let round = 1; round <= 10; round += 1) {
+    const writes = stores.map(async (store, index) => {
+      const sequence = round * 10 + index;
+      const bytes = await write(store, sequence, [`text ${sequence}`]);
+      return bytes === undefined ? [] : [sequence];
+    });
+    const all = (await Promise.all(writes)).flat();
+    left += stores.length - all.length;
+    const taken = all.reverse().slice(0, 2);
+    const listed = (await stores[0]?.list()) ?? [];
+    expect(listed.map(sequenceOf).slice(0, taken.length)).toEqual(taken);
+    for (const sequence of taken) {
+      expect(await stores[0]?.read(hashText(`text ${sequence}`))).toBe(`text ${sequence}`);
+    }
+    await stores[1]?.prune(2);
+  }
+  // Else they have not written at once.
+  expect(left).toBeGreaterThan(0);
+  for (const store of stores) await store.close();
+});
+
 describe("what is damaged", () => {
   it("is said of a part whose bytes are others, or of another text", () => {
     const packed = packText("some text");
