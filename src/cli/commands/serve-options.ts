@@ -56,6 +56,11 @@ export function addServe(
   addControllers(serve);
   addOps(serve);
   serve.action(async (options: ServeArguments) => {
+    // Who ends a daemon does without all that serves, unless a file has to be read first.
+    if (options.stop && options.config === undefined) {
+      const { stopCommand } = await import("./stop-daemon.ts");
+      return setExit(await stopCommand(options.state, processIo));
+    }
     const { serveCommand } = await import("./serve.ts");
     setExit(await serveCommand(options, processIo));
   });

@@ -33,7 +33,7 @@ import { joinedMachines } from "./serve-hosts.ts";
 import { sendToRun } from "./serve-nodes.ts";
 import { resolveLinktest, resolveOps, resolveSchedulers } from "./serve-ops.ts";
 import { describePlan, findPlanFaults, planServe, type ServePlan } from "./serve-plan.ts";
-import { stopDaemon } from "./stop-daemon.ts";
+import { stopCommand } from "./stop-daemon.ts";
 
 export interface ServeArguments extends ServeSettings {
   readonly config?: string;
@@ -47,12 +47,8 @@ export async function serveCommand(argv: ServeArguments, io: CommandIo): Promise
   const read = config === undefined ? undefined : inspectServeConfig(config);
   const settings = read === undefined ? options : overlay(read.settings, options);
   if (read?.fault !== undefined) throw withPlanFaults(read.fault, settings, read.unsound);
+  if (stop) return stopCommand(settings.state, io);
   const state = stateOf(settings.state);
-  if (stop) {
-    await stopDaemon(state, systemClock);
-    io.stdout(`the daemon of ${state.path} has ended\n`);
-    return exitCodes.ok;
-  }
   const plan = planServe(settings);
   if (checkConfig) {
     const schedulers = plan.role === "ops" ? undefined : resolveSchedulers(plan, state);

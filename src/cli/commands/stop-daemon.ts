@@ -2,12 +2,21 @@
 // `muster serve --stop`: asks the daemon to end and is over when it has, or when it should have
 // long ago. A daemon that somebody starts meanwhile is another one.
 import { connectDaemon, type StateDirectory, stopMsMax } from "../../boss/index.ts";
-import { type Clock, sleep } from "../../host/clock.ts";
-import { CommandError } from "../io.ts";
-import { askDaemon, commandError, serveExitCodes } from "./serve-client.ts";
+import { type Clock, sleep, systemClock } from "../../host/clock.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError, type CommandIo } from "../io.ts";
+import { askDaemon, commandError, serveExitCodes, stateOf } from "./serve-client.ts";
 
 /** How often to look whether a daemon has ended, milliseconds. */
 const lookAgainMs = 50;
+
+/** @returns the exit status. @throws CommandError, also when there is none or it does not end. */
+export async function stopCommand(given: string | undefined, io: CommandIo): Promise<number> {
+  const state = stateOf(given);
+  await stopDaemon(state, systemClock);
+  io.stdout(`the daemon of ${state.path} has ended\n`);
+  return exitCodes.ok;
+}
 
 /** @throws CommandError, also when there is none or it does not end. */
 export async function stopDaemon(state: StateDirectory, clock: Clock): Promise<void> {
