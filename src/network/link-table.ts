@@ -42,6 +42,14 @@ export class LinkTable {
     this.#capacity = capacity;
   }
 
+  /** As it is now; what becomes of one is nothing to the other. */
+  copy(): LinkTable {
+    const copy = new LinkTable(this.#capacity);
+    for (const [name, row] of this.#rows) copy.#rows.set(name, row);
+    copy.#ends = this.#ends;
+    return copy;
+  }
+
   get names(): readonly string[] {
     return [...this.#rows.keys()];
   }

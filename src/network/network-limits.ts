@@ -5,6 +5,8 @@ export const networkLimits = {
   bandwidthBpsMin: 1_000,
   /** What one thread of the delay node carries with full frames is a little below. */
   delayNodeBandwidthBpsMax: 1_000_000_000,
+  /** Of any size, that one thread carries: told of links that ask for more, not enforced. */
+  delayNodePacketsPerSecond: 65_000,
   netemBandwidthBpsMax: 40_000_000_000,
   /** One way; jitter too. Farther than Mars. */
   delayUsMax: 3_600_000_000,

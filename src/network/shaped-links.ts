@@ -25,8 +25,16 @@ export interface ShapedLinks extends LinkBackend<ShapedLink, LinkChange> {
    * lose: only differences mean anything. @throws NetworkError when it cannot be known
    */
   lostByMachine(): Promise<number>;
-  /** @returns why `set` would refuse these changes; nothing is changed */
-  refusal(changes: readonly LinkChange[]): string | undefined;
+  /**
+   * @param on what is asked of links before; left out: `table`
+   * @returns why `set` would refuse these changes; nothing is changed
+   */
+  refusal(changes: readonly LinkChange[], on?: LinkTable): string | undefined;
+  /**
+   * Left out, nobody knows what who shapes carries. @param on as for `refusal`
+   * @returns sentences about links that ask for more
+   */
+  overload?(on?: LinkTable): readonly string[];
   /** @returns why `attach` would refuse these links, with those in `gone` away */
   refusalToMake(links: readonly ShapedLink[], gone: readonly string[]): string | undefined;
   /** What became of the packets of a link, each way of it. @throws NetworkError */

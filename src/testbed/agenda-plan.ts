@@ -53,7 +53,7 @@ function planAgents(experiment: Experiment): readonly AgendaAgent[] {
 }
 
 /** Those of the file, and the automatic ones. [EMULAB-EVENTS 2.3] */
-function planGroups({ groups, programs, links }: Experiment): readonly AgendaGroup[] {
+export function planGroups({ groups, programs, links }: Experiment): readonly AgendaGroup[] {
   const automatic = [
     { name: "__all_programs", members: programs.map(({ name }) => name) },
     { name: "__all_program-agents", members: programNodes(programs).map(agentOf) },

@@ -105,6 +105,8 @@ export interface ModifierOptions {
     readonly planRelink: (experiment: Experiment, tables: Tables | undefined) => Relinking;
     /** @throws Error; the run ends over it */
     readonly relink: (to: Relinking, experiment: Experiment) => Promise<void>;
+    /** They may ask for more bandwidth than before. */
+    readonly tellOverload: () => void;
   };
   /** Serves barriers to these nodes too. @returns what ends that again */
   readonly serveBarriers: (clients: readonly RunningNode[]) => Promise<() => Promise<void>>;
@@ -153,6 +155,7 @@ export class RunModifier implements Pick<RunControl, "modify"> {
       const agenda = await this.#amend(modification, undo);
       // Nothing of it can be refused any more: a back end that fails ends the run by itself.
       if (links.length > 0) await this.#options.backend.nodeLinks?.shaped?.set(links);
+      if (links.length > 0) this.#options.links.tellOverload();
       return await this.#change(modification, agenda, relinking);
     } finally {
       this.#up = undefined;

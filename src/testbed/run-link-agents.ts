@@ -14,6 +14,7 @@ import { compileFilter } from "./agents/compile-filter.ts";
 import { LinkAgent } from "./agents/link-agent.ts";
 import { LinkTraceAgent } from "./agents/link-trace-agent.ts";
 import { readTracedEnds } from "./agents/traced-ends.ts";
+import { foreseeLinkEvents } from "./foresee-links.ts";
 import { LinkDoor, type LinkRequest } from "./link-door.ts";
 import type { NodeBackend, Relinking } from "./nodes/index.ts";
 import { planRelink } from "./plan-relink.ts";
@@ -41,6 +42,8 @@ export class RunLinkAgents {
   readonly traces: LinkTraceAgent | undefined;
   readonly #options: RunLinkAgentsOptions;
   readonly #shaped: ShapedLinks | undefined;
+  /** Once each. */
+  readonly #overloads = new Set<string>();
   #door: LinkDoor | undefined;
 
   private constructor(options: RunLinkAgentsOptions) {
@@ -48,7 +51,8 @@ export class RunLinkAgents {
     this.#options = options;
     this.#shaped = backend.nodeLinks?.shaped;
     void backend.nodeLinks?.failed.then(options.onFailed);
-    this.events = this.#shaped && new LinkAgent({ links: this.#shaped, clock });
+    const onFaster = (): void => this.tellOverload();
+    this.events = this.#shaped && new LinkAgent({ links: this.#shaped, clock, onFaster });
     this.traces = this.#traceAgent();
   }
 
@@ -64,6 +68,25 @@ export class RunLinkAgents {
     if (typeof door === "string") onWarning(door);
     else agents.#door = door;
     return agents;
+  }
+
+  /** Before time 0: what is known then of links and of what the file plans for them. */
+  async foresee(experiment: Experiment): Promise<void> {
+    const shaped = this.#shaped;
+    if (shaped === undefined) return;
+    // Who shapes may be gone, which is said.
+    await shaped.refresh?.().catch(() => undefined);
+    this.tellOverload();
+    const { onWarning } = this.#options;
+    for (const text of foreseeLinkEvents(experiment, shaped, [...this.#overloads])) onWarning(text);
+  }
+
+  /** Which links ask for more than who shapes them carries, when that has not been said yet. */
+  tellOverload(): void {
+    for (const text of this.#shaped?.overload?.() ?? []) {
+      if (!this.#overloads.has(text)) this.#options.onWarning(text);
+      this.#overloads.add(text);
+    }
   }
 
   /** Shortly before time 0. Never rejects. */
@@ -100,6 +123,7 @@ export class RunLinkAgents {
         to,
         experiment.nodes.map(({ name }) => planNode(experiment, name)),
       );
+      this.tellOverload();
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       onFailed(`links could not be made others: ${why}`);

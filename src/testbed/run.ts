@@ -185,6 +185,7 @@ class Run {
     void backend.failed?.then((why) => this.#fail("HOST_LOST", why));
     this.#sayStarted(backend);
     this.#links = await this.#openLinks(backend);
+    await this.#links.foresee(experiment);
     this.#testground = await this.#openTestground(backend);
     const programs = this.#makePrograms(backend, this.#testground);
     this.#programs = programs;

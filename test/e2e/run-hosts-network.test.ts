@@ -111,6 +111,35 @@ $ns at 0 "$q start"`;
     expect([isEmpty("a"), isEmpty("b")]).toEqual([true, true]);
   });
 
+  test("are told before time 0 of events that ask for less than the path takes", async () => {
+    const { argv, isEmpty } = shellHosts("a", "b");
+    const body = `${threeNodes}
+set l0 [$ns duplex-link $n0 $n2 10Mb 20ms DropTail]
+set lan0 [$ns make-lan "$n0 $n1 $n2" 10Mb 20ms]
+$ns at 0.1 "$l0 delay 10ms"
+$ns at 0.2 "$l0 delay 0ms"
+$ns at 0.3 "$lan0 delay 0ms"
+$ns at 0.4 "$l0 bandwidth 2000Mb"`;
+    const { result } = await runBody(body, [...onBoth, ...argv]);
+    expect(result.outcome).toBe("passed");
+    const byItself = String.raw`[\d.]+ ms by`;
+    const refusals = [
+      String.raw`link l0 is to take 0 ms from n\d to n\d, and the path from \w to \w takes ${byItself}`,
+      String.raw`LAN lan0 is to take 0 ms .*, of which the paths between its hosts take ${byItself}`,
+      "link l0: bandwidth 2000 Mb/s is more than the delay node carries here, 1000 Mb/s; ",
+    ];
+    const before = result.warnings.filter(({ atUs }) => atUs < 0).map(({ text }) => text);
+    const told = ["at 0.2 s, MODIFY of l0", "at 0.3 s, MODIFY of lan0", "at 0.4 s, MODIFY of l0"];
+    expect(before).toEqual(
+      told.map((what, at) => expect.stringMatching(`^${what} will be refused: ${refusals[at]}`)),
+    );
+    const planned = result.events.toSorted((a, b) => a.id - b.id);
+    const [fine, ...failed] = planned.map(({ outcome }) => outcome);
+    expect(fine).toBe("done");
+    expect(failed).toEqual(refusals.map((text) => expect.stringMatching(`^failed: ${text}`)));
+    expect([isEmpty("a"), isEmpty("b")]).toEqual([true, true]);
+  });
+
   test("are on no LAN that is shorter than the path between machines", async () => {
     const { argv, isEmpty } = shellHosts("a", "b");
     const body = `${threeNodes}

@@ -182,6 +182,40 @@ $ns at 0 "$p start"`;
     });
   });
 
+  test.skipIf(shapedBy === "netem")(
+    "warns before time 0 of what is asked of links and cannot be, also by events",
+    async () => {
+      const run = await runBody(`
+set a [$ns node]
+set b [$ns node]
+set l0 [$ns duplex-link $a $b 1000Mb 0ms DropTail]
+set l1 [$ns duplex-link $a $b 100Mb 0ms DropTail]
+$ns at 0.2 "$l1 bandwidth 900Mb"
+$ns at 0.3 "$l1 bandwidth 2000Mb"
+$ns at 0.4 "$l1 bandwidth 100Mb"`);
+      const { outcome, events, warnings } = run.result;
+      expect(outcome, JSON.stringify(run.result)).toBe("passed");
+      const tooFast =
+        "link l1: bandwidth 2000 Mb/s is more than the delay node carries here, 1000 Mb/s; ";
+      const outcomes = ["done", expect.stringContaining(`failed: ${tooFast}`), "done"];
+      const planned = events.toSorted((a, b) => a.id - b.id);
+      expect(planned.map((event) => event.outcome)).toEqual(outcomes);
+      const carries =
+        "for more than the delay node carries of one link, some 787 Mb/s of packets of ";
+      const both = `links l0 (1000 Mb/s), l1 (900 Mb/s) ask ${carries}`;
+      const before = [
+        `link l0 (1000 Mb/s) asks ${carries}`,
+        `at 0.2 s, MODIFY of l1 will be too much: ${both}`,
+        `at 0.3 s, MODIFY of l1 will be refused: ${tooFast}`,
+      ];
+      const told = warnings.filter(({ atUs }) => atUs < 0).map(({ text }) => text);
+      expect(told).toHaveLength(before.length);
+      for (const [index, text] of before.entries()) expect(told[index]).toContain(text);
+      const later = warnings.filter(({ atUs }) => atUs > 0).map(({ text }) => text);
+      expect(later).toContainEqual(expect.stringContaining(both));
+    },
+  );
+
   test("leaves links alone when it is told to", async () => {
     const run = await runBody(
       `${nodes}

@@ -2,6 +2,8 @@
 // `muster doctor [--clean]`: what nodes and links can be on this machine, tried by doing it, and
 // what it lacks for more, with the command that brings it.
 import { systemClock } from "../../host/clock.ts";
+import { networkLimits } from "../../network/network-limits.ts";
+import { carries, fullPacketsBps } from "../../network/overload.ts";
 import { createUnshapedLinks } from "../../network/unshaped-links.ts";
 import {
   findLeftovers,
@@ -120,10 +122,14 @@ function describeLinks({ hasNetwork, parts }: NetworkProbe): readonly string[] {
     vxlan: "delay-node: a process of Muster shapes them, because netem does not work here",
     veth: "none: nodes are connected, and neither netem nor vxlan works to shape their links",
   };
+  const { delayNodePacketsPerSecond } = networkLimits;
+  const most = carries(fullPacketsBps(delayNodePacketsPerSecond), delayNodePacketsPerSecond);
+  const carried = `          one link carries ${most}; a run warns of those that ask for more`;
   // Not every kernel has modules; then the command says so.
   const modules = { netem: "", vxlan: "sch_netem", veth: "vxlan" }[can];
   const help = `          ${modules} may be a module that is not loaded; as root: modprobe ${modules}`;
-  return [`links     ${words[can]}`, ...rows, ...(modules === "" ? [] : [help])];
+  const more = can === "vxlan" ? [carried] : [];
+  return [`links     ${words[can]}`, ...more, ...rows, ...(modules === "" ? [] : [help])];
 }
 
 function describeLeftovers(

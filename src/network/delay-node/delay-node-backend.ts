@@ -24,6 +24,7 @@ import { type DirectionPlace, type DirectionUpdate, LinkTable } from "../link-ta
 import { macNumber } from "../mac.ts";
 import type { Capacity, LinkChange, ShapedLink } from "../model.ts";
 import { networkLimits } from "../network-limits.ts";
+import { type Carried, describeOverload } from "../overload.ts";
 import { addToTable, type ShapedLinks } from "../shaped-links.ts";
 import type { LanHolds } from "../shaper/segment.ts";
 import { DelayNodeTracer } from "./delay-node-tracer.ts";
@@ -204,9 +205,19 @@ export class DelayNodeBackend implements ShapedLinks {
     return await this.#tell(planned, atUs);
   }
 
-  refusal(changes: readonly LinkChange[]): string | undefined {
-    const planned = this.table.plan(changes);
+  refusal(changes: readonly LinkChange[], on: LinkTable = this.table): string | undefined {
+    const planned = on.plan(changes);
     return "problem" in planned ? planned.problem : undefined;
+  }
+
+  /** What the threads that there are carry. */
+  get carried(): Carried {
+    const { delayNodePacketsPerSecond: packetsPerSecond } = networkLimits;
+    return { packetsPerSecond, threads: Math.max(1, this.#loads.length) };
+  }
+
+  overload(on: LinkTable = this.table): readonly string[] {
+    return describeOverload(on, this.carried);
   }
 
   refusalToMake(links: readonly ShapedLink[], gone: readonly string[]): string | undefined {

@@ -137,13 +137,13 @@ export class NetemBackend implements ShapedLinks {
   }
 
   /** A queue of another kind would take the place of one that holds packets, and lose them. */
-  refusal(changes: readonly LinkChange[]): string | undefined {
-    const planned = this.table.plan(changes);
+  refusal(changes: readonly LinkChange[], on: LinkTable = this.table): string | undefined {
+    const planned = on.plan(changes);
     if ("problem" in planned) return planned.problem;
     for (const update of planned) {
       const problem = netemProblem(update.state);
       if (problem !== undefined) return `link ${update.link}: ${problem}`;
-      const [is, was] = [update.state, this.table.state(update)].map((it) => it?.shape.queue);
+      const [is, was] = [update.state, on.state(update)].map((it) => it?.shape.queue);
       if (is?.kind === was?.kind && is?.limitUnit === was?.limitUnit) continue;
       return `link ${update.link}: netem cannot make its queue one of another kind while it is up`;
     }

@@ -10,6 +10,7 @@ import type { AgendaEvent } from "../../core/agenda/commands.ts";
 import type { Clock } from "../../host/clock.ts";
 import { findLinkObject, readLinkEvent } from "../../network/link-args.ts";
 import type { LinkChange, ShapedLink } from "../../network/model.ts";
+import { mayOverload } from "../../network/overload.ts";
 import type { ShapedLinks } from "../../network/shaped-links.ts";
 import {
   type ArmedOrder,
@@ -35,14 +36,23 @@ interface Batch {
   isHandedOver: boolean;
 }
 
+export interface LinkAgentOptions {
+  readonly links: ShapedLinks;
+  readonly clock: Clock;
+  /** Links may ask for more bandwidth than before. */
+  readonly onFaster?: () => void;
+}
+
 export class LinkAgent implements ObjectAgent {
   readonly #links: ShapedLinks;
   readonly #clock: Clock;
+  readonly #onFaster: () => void;
   readonly #batches = new Map<number, Batch>();
 
-  constructor({ links, clock }: { readonly links: ShapedLinks; readonly clock: Clock }) {
+  constructor({ links, clock, onFaster }: LinkAgentOptions) {
     this.#links = links;
     this.#clock = clock;
+    this.#onFaster = onFaster ?? (() => undefined);
   }
 
   /** Events that are for now come together when they come in one turn of the loop. */
@@ -127,6 +137,7 @@ export class LinkAgent implements ObjectAgent {
     try {
       const firedMonotonicUs = await this.#links.setAt(changes, dueUs);
       performed = { firedMonotonicUs, outcome: "done", done: Promise.resolve(0) };
+      if (mayOverload(changes)) this.#onFaster();
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       performed = refused(this.#clock.nowUs(), why);

@@ -11,6 +11,7 @@ import { NetworkError } from "../../network/link-backend.ts";
 import type { CountedWay, ShaperHealth } from "../../network/link-report.ts";
 import type { DirectionUpdate } from "../../network/link-table.ts";
 import type { LinkChange } from "../../network/model.ts";
+import type { Carried } from "../../network/overload.ts";
 import type { ShapedLinks } from "../../network/shaped-links.ts";
 import type { LanHolds } from "../../network/shaper/segment.ts";
 import { fieldsOf } from "../../wire/json-fields.ts";
@@ -44,6 +45,8 @@ export interface LinksState {
   readonly trouble: readonly string[];
   /** Packets that the host lost so far; -1: that cannot be known. */
   readonly lost: number;
+  /** What who shapes them carries; null: nobody knows. */
+  readonly carried: Carried | null;
 }
 
 const asks: ReadonlyMap<string, readonly string[]> = new Map([
@@ -135,7 +138,8 @@ async function stateOf(shaped: ShapedLinks, paths: AgentPaths): Promise<LinksSta
     (within) => within + paths.lost,
     () => -1,
   );
-  return { health: shaped.health ?? null, trouble: shaped.trouble(), lost };
+  const carried = shaped instanceof DelayNodeBackend ? shaped.carried : null;
+  return { health: shaped.health ?? null, trouble: shaped.trouble(), lost, carried };
 }
 
 /** What makes the directions so, whatever they were. */
@@ -173,10 +177,20 @@ export function readCounts(json: unknown): readonly CountedWay[] | undefined {
 
 /** @returns undefined for anything else. */
 export function readState(json: unknown): LinksState | undefined {
-  const fields = fieldsOf(json, ["health", "trouble", "lost"]);
+  const fields = fieldsOf(json, ["health", "trouble", "lost", "carried"]);
   const trouble: unknown = fields?.get("trouble");
   if (!Array.isArray(trouble) || !trouble.every((one) => typeof one === "string")) return undefined;
+  const carried: unknown = fields?.get("carried");
+  if (carried !== null && !isCarried(carried)) return undefined;
   return Number.isSafeInteger(fields?.get("lost")) ? (json as LinksState) : undefined;
+}
+
+function isCarried(json: unknown): boolean {
+  const fields = fieldsOf(json, ["packetsPerSecond", "threads"]);
+  return ["packetsPerSecond", "threads"].every((name) => {
+    const value = fields?.get(name);
+    return typeof value === "number" && Number.isSafeInteger(value) && value > 0;
+  });
 }
 
 /** @returns undefined for anything else. */

@@ -9,6 +9,7 @@ import { NetworkError } from "../../network/link-backend.ts";
 import type { CountedWay, ShaperHealth, WayCounts } from "../../network/link-report.ts";
 import { type DirectionPlace, type DirectionUpdate, LinkTable } from "../../network/link-table.ts";
 import type { DirectionShape, LinkChange, ShapedLink } from "../../network/model.ts";
+import { describeOverload } from "../../network/overload.ts";
 import type { ShapedLinks } from "../../network/shaped-links.ts";
 import {
   type LinksState,
@@ -94,7 +95,7 @@ export class HostsLinks implements ShapedLinks {
 
   /** L1. */
   async setAt(changes: readonly LinkChange[], atUs: number): Promise<number> {
-    const planned = this.#plan(changes);
+    const planned = this.#plan(changes, this.table);
     if ("problem" in planned) throw new NetworkError(planned.problem);
     this.table.commit(planned);
     return await this.#tell(planned, atUs);
@@ -110,7 +111,7 @@ export class HostsLinks implements ShapedLinks {
       if (problem !== undefined) throw new NetworkError(problem);
     }
     const all = names.flatMap((name) => this.table.states(name));
-    const problem = this.#problem(all);
+    const problem = this.#problem(all, this.table);
     if (problem !== undefined) throw new NetworkError(problem);
     await Promise.all(
       names.flatMap((link) =>
@@ -135,9 +136,19 @@ export class HostsLinks implements ShapedLinks {
     return Math.max(atUs, ...times);
   }
 
-  refusal(changes: readonly LinkChange[]): string | undefined {
-    const planned = this.#plan(changes);
+  refusal(changes: readonly LinkChange[], on: LinkTable = this.table): string | undefined {
+    const planned = this.#plan(changes, on);
     return "problem" in planned ? planned.problem : undefined;
+  }
+
+  /** Of each host, as it was looked at last. */
+  overload(on: LinkTable = this.table): readonly string[] {
+    return [...this.#states].flatMap(([host, { carried }]) => {
+      if (carried === null) return [];
+      const names = on.names.filter((link) => this.#options.hostsOf(link).includes(host));
+      const own = { names, states: (name: string) => on.states(name) };
+      return describeOverload(own, carried).map((text) => `on ${host.name}: ${text}`);
+    });
   }
 
   refusalToMake(): string | undefined {
@@ -183,14 +194,17 @@ export class HostsLinks implements ShapedLinks {
     return Promise.resolve();
   }
 
-  #plan(changes: readonly LinkChange[]): readonly DirectionUpdate[] | { readonly problem: string } {
-    const planned = this.table.plan(changes);
-    const problem = "problem" in planned ? undefined : this.#problem(planned);
+  #plan(
+    changes: readonly LinkChange[],
+    on: LinkTable,
+  ): readonly DirectionUpdate[] | { readonly problem: string } {
+    const planned = on.plan(changes);
+    const problem = "problem" in planned ? undefined : this.#problem(planned, on);
     return problem === undefined ? planned : { problem };
   }
 
-  #problem(updates: readonly DirectionUpdate[]): string | undefined {
-    return this.#options.paths.problem(updates, this.#shapeAt);
+  #problem(updates: readonly DirectionUpdate[], on: LinkTable): string | undefined {
+    return this.#options.paths.problem(updates, (place) => on.state(place)?.shape);
   }
 
   readonly #shapeAt = (place: DirectionPlace): DirectionShape | undefined =>

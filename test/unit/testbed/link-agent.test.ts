@@ -31,6 +31,7 @@ function make(problem?: string) {
   expect(table.add(links)).toEqual([]);
   const told: Told[] = [];
   const prepared: string[] = [];
+  const faster = { times: 0 };
   const shaped: ShapedLinks = {
     kind: "delay-node",
     table,
@@ -55,7 +56,11 @@ function make(problem?: string) {
       return Math.max(atUs, clock.nowUs());
     },
   };
-  return { agent: new LinkAgent({ links: shaped, clock }), clock, told, prepared, table };
+  const onFaster = (): void => {
+    faster.times += 1;
+  };
+  const agent = new LinkAgent({ links: shaped, clock, onFaster });
+  return { agent, clock, told, prepared, table, faster };
 }
 
 const event = (object: string, name: string, args = ""): AgendaEvent => ({
@@ -157,5 +162,20 @@ describe("LinkAgent", () => {
     await clock.settle();
     expect((await performed).outcome).toBe("failed: the delay node has ended");
     expect(await (await performed).done).toBe(-1);
+  });
+
+  it("says that links may be faster when one has become so, and of no other change", async () => {
+    const { agent, clock, faster } = make();
+    const perform = async (name: string, args = ""): Promise<number> => {
+      const performed = agent.perform(event("l0", name, args), { delivered: "once" } as never);
+      await clock.pass(20_000);
+      await performed;
+      return faster.times;
+    };
+    expect(await perform("MODIFY", "DELAY=5")).toBe(0);
+    expect(await perform("MODIFY", "BANDWIDTH=9000000")).toBe(0); // Refused.
+    expect(await perform("MODIFY", "BANDWIDTH=900000")).toBe(1);
+    expect(await perform("DOWN")).toBe(1);
+    expect(await perform("RESET")).toBe(2);
   });
 });

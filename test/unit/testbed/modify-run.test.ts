@@ -71,6 +71,7 @@ function modifier(): RunModifier {
           if (linksFail !== undefined) throw new Error(linksFail);
           done.push("links made and gone");
         },
+        tellOverload: () => undefined,
       },
       serveBarriers: async (clients) => {
         done.push(`barriers for ${clients.map(({ name }) => name).join()}`);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// What will come of the link events that a file plans, as far as that can be known before time 0:
+// which of them will be refused, and which make links faster than who shapes them carries. Changes
+// nothing.
+//
+//   F1. Events of the main timeline count in the order of their times, each on what those before it
+//       have made of the links; so do those of each timeline and sequence, on what the file asks,
+//       because nobody knows when they begin. So does each one that waits for a barrier.
+//   F2. What is said here is said again when it is due, by whoever is told then: an event may be
+//       taken back or changed before.
+import type { Experiment, PlannedEvent } from "../experiment/model.ts";
+import { findLinkObject, readLinkEvent } from "../network/link-args.ts";
+import type { LinkTable } from "../network/link-table.ts";
+import type { LinkChange, ShapedLink } from "../network/model.ts";
+import { mayOverload } from "../network/overload.ts";
+import type { ShapedLinks } from "../network/shaped-links.ts";
+import { planGroups } from "./agenda-plan.ts";
+
+/** Each is a line; what is the same of several events is told once. */
+const toldMax = 10;
+
+/** @param told what has been said of the links as the file asks for them */
+export function foreseeLinkEvents(
+  experiment: Experiment,
+  links: Pick<ShapedLinks, "table" | "refusal" | "overload">,
+  told: readonly string[],
+): readonly string[] {
+  const known = new Set(told);
+  const groups = new Map(planGroups(experiment).map(({ name, members }) => [name, members]));
+  const names = links.table.names;
+  const all = names.map((name) => links.table.link(name) as ShapedLink);
+  const texts: string[] = [];
+  const say = (text: string, event: PlannedEvent, object: string, will: string): void => {
+    if (known.has(text)) return;
+    known.add(text);
+    texts.push(`${whenOf(event)}${event.event} of ${object} will ${will}: ${text}`);
+  };
+  for (const events of linesOf(experiment)) {
+    const table = links.table.copy();
+    for (const event of events) {
+      for (const object of groups.get(event.object) ?? [event.object]) {
+        const read = readChanges(all, object, event);
+        const problem = typeof read === "string" ? read : links.refusal(read, table);
+        if (problem !== undefined) say(problem, event, object, "be refused");
+        if (problem !== undefined || typeof read === "string") continue;
+        commit(table, read);
+        if (!mayOverload(read)) continue;
+        for (const text of links.overload?.(table) ?? []) say(text, event, object, "be too much");
+      }
+    }
+  }
+  const more = texts.length - toldMax;
+  const rest = more > 0 ? [`${more} more events of links will be refused or too much`] : [];
+  return [...texts.slice(0, toldMax), ...rest];
+}
+
+/** F1. Those of links only. */
+function linesOf({
+  events,
+  timelines,
+  sequences,
+}: Experiment): readonly (readonly PlannedEvent[])[] {
+  const ofLinks = events.filter(({ type }) => type === "LINK");
+  const main = ofLinks.filter(({ on, atUs }) => on === undefined && atUs !== "swapout");
+  const others = [...timelines.map((line) => line.events), ...sequences.map(({ steps }) => steps)];
+  return [
+    main,
+    ...ofLinks.filter((event) => !main.includes(event)).map((event) => [event]),
+    ...others.map((line) => line.filter(({ type }) => type === "LINK")),
+  ].map((line) => line.toSorted((a, b) => timeOf(a) - timeOf(b) || a.index - b.index));
+}
+
+const timeOf = ({ atUs }: PlannedEvent): number => (atUs === "swapout" ? Infinity : atUs);
+
+/** An object that is no link is ignored when it is due, which is not refused. */
+function readChanges(
+  links: readonly ShapedLink[],
+  name: string,
+  { event, args }: PlannedEvent,
+): readonly LinkChange[] | string {
+  const object = findLinkObject(links, name);
+  return object === undefined ? [] : readLinkEvent(object, event, args);
+}
+
+function commit(table: LinkTable, changes: readonly LinkChange[]): void {
+  const planned = table.plan(changes);
+  if (!("problem" in planned)) table.commit(planned);
+}
+
+function whenOf({ atUs, on }: PlannedEvent): string {
+  if (on !== undefined) return `behind barrier ${on.barrier}, `;
+  return atUs === "swapout" ? "at swap-out, " : `at ${atUs / 1_000_000} s, `;
+}
