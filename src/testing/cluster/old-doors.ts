@@ -37,6 +37,8 @@ interface Wire {
   readonly pipe: Pipe | undefined;
   readonly party: Party;
   readonly isDriver: boolean;
+  /** The client has closed it, and its server stands still and has not heard of it. */
+  isClosed: boolean;
 }
 
 type NumberedAsk = AskStep & { readonly id: number };
@@ -69,7 +71,11 @@ export class OldDoors {
   }
 
   heal(server: SimulatedServer): void {
-    for (const wire of this.#wires) if (wire.server === server) wire.pipe?.heal();
+    for (const wire of [...this.#wires]) {
+      if (wire.server !== server) continue;
+      wire.pipe?.heal();
+      if (wire.isClosed) this.#forget(wire);
+    }
   }
 
   /** The server is gone, and its connections. */
@@ -86,7 +92,7 @@ export class OldDoors {
   #startStream(party: Party, server: SimulatedServer, step: NumberedAsk, door: DoorName): void {
     const pipe = this.#options.network.connect();
     const isDriver = door === "gnunet" && step.ask.what === "quorum-init";
-    const wire: Wire = { server, pipe, party, isDriver };
+    const wire: Wire = { server, pipe, party, isDriver, isClosed: false };
     // A controller has one driver at a time, and closes the connection of a second one.
     const others = [...this.#wires].filter((one) => one.server === server && one.isDriver);
     const goneMs =
@@ -113,16 +119,21 @@ export class OldDoors {
     else if (door === "http") startHttpClient(party, pipe.client, step, this.#options.events);
     else startGnunetClient(party, pipe.client, step, this.#options.events);
     pipe.client.on("close", () => {
-      this.#wires.delete(wire);
-      if (isDriver) this.#driverGoneUs.set(server, this.#options.clock.elapsedUs);
+      if (server.state === "paused" && this.#wires.has(wire)) wire.isClosed = true;
+      else this.#forget(wire);
     });
+  }
+
+  #forget(wire: Wire): void {
+    this.#wires.delete(wire);
+    if (wire.isDriver) this.#driverGoneUs.set(wire.server, this.#options.clock.elapsedUs);
   }
 
   #startTestground(party: Party, server: SimulatedServer, step: AskStep): void {
     const line = this.#createTextLine();
     const { clock } = server.process;
     const peer = createTestgroundPeer((text) => line.toClient(text), clock);
-    const wire: Wire = { server, pipe: undefined, party, isDriver: false };
+    const wire: Wire = { server, pipe: undefined, party, isDriver: false, isClosed: false };
     this.#wires.add(wire);
     let isOver = false;
     const end = (): void => {
@@ -168,7 +179,7 @@ export class OldDoors {
   #startUdp(party: Party, server: SimulatedServer, step: NumberedAsk): void {
     const { life } = server;
     const random = new Random(this.#options.seed ^ (step.id * 0x9e3779b1));
-    this.#wires.add({ server, pipe: undefined, party, isDriver: false });
+    this.#wires.add({ server, pipe: undefined, party, isDriver: false, isClosed: false });
     startUdpClient(
       party,
       (bytes, source) => {
