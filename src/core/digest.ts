@@ -13,16 +13,17 @@ export class Digest {
 
   /** Adds a row (`sign` 1) or takes it away again (`sign` -1). */
   addRow(text: string, sign: 1 | -1): void {
-    let a = 0x9e3779b9;
-    let b = 0x85ebca6b;
-    let c = 0xc2b2ae35;
+    // Kept within 32 bits, signed: each is a register then and no float.
+    let a = 0x9e3779b9 | 0;
+    let b = 0x85ebca6b | 0;
+    let c = 0xc2b2ae35 | 0;
     let d = 0x27d4eb2f;
     for (let index = 0; index < text.length; index += 1) {
       const unit = text.charCodeAt(index);
       a = Math.imul(a ^ unit, 0x01000193);
       b = Math.imul((b << 5) ^ (b >>> 27) ^ unit, 0x5bd1e995);
-      c = Math.imul(c + unit, 0xcc9e2d51) ^ (c >>> 15);
-      d = Math.imul(d ^ (unit + index), 0x1b873593) + a;
+      c = Math.imul((c + unit) | 0, 0xcc9e2d51) ^ (c >>> 15);
+      d = (Math.imul(d ^ (unit + index), 0x1b873593) + a) | 0;
     }
     this.#add(mixBits(a ^ text.length), mixBits(b ^ a), mixBits(c ^ b), mixBits(d ^ c), sign);
   }
