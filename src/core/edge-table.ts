@@ -34,7 +34,7 @@ export interface EdgeState {
   attached: boolean;
   /** Timer id of the lease of a lost edge, 0 when attached. */
   leaseTimer: number;
-  /** What it is to the servers of a shared log; it stays when it has ended. */
+  /** What it is to the servers of a shared log; it stays when it has ended. Set by `assume`. */
   role: Attach["as"];
   /** The server that has it, or had it last; empty where there is only one. */
   server: string;
@@ -55,6 +55,8 @@ export interface EdgeState {
 
 export class EdgeTable {
   readonly edges: Map<string, EdgeState> = new Map();
+  /** Those that are servers or were: a few among many, and asked for behind every entry. */
+  readonly #servers = new Set<EdgeState>();
 
   get(name: string): EdgeState | undefined {
     return this.edges.get(name);
@@ -72,8 +74,21 @@ export class EdgeTable {
     if (known !== undefined) return known;
     if (this.edges.size >= edgesMax && !this.#dropOldestDead()) return undefined;
     const edge = endedEdge(name);
-    this.edges.set(name, edge);
+    this.add(edge);
     return edge;
+  }
+
+  /** Puts in one that is not there. */
+  add(edge: EdgeState): void {
+    this.edges.set(edge.name, edge);
+    if (edge.role === "server") this.#servers.add(edge);
+  }
+
+  /** What it is to the servers of the log from now on. */
+  assume(edge: EdgeState, role: Attach["as"]): void {
+    edge.role = role;
+    if (role === "server") this.#servers.add(edge);
+    else this.#servers.delete(edge);
   }
 
   /** E2. Also true for the first batch of an incarnation that has not been seen. */
@@ -98,8 +113,8 @@ export class EdgeTable {
 
   /** Living servers, by name. */
   servers(): readonly EdgeState[] {
-    return [...this.edges.values()]
-      .filter(({ role, incarnation }) => role === "server" && incarnation !== 0)
+    return [...this.#servers]
+      .filter(({ incarnation }) => incarnation !== 0)
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
@@ -115,9 +130,16 @@ export class EdgeTable {
     edge.leaseUs = 0;
   }
 
+  clear(): void {
+    this.edges.clear();
+    this.#servers.clear();
+  }
+
   #dropOldestDead(): boolean {
     for (const edge of this.edges.values()) {
-      if (edge.incarnation === 0) return this.edges.delete(edge.name);
+      if (edge.incarnation !== 0) continue;
+      this.#servers.delete(edge);
+      return this.edges.delete(edge.name);
     }
     return false;
   }

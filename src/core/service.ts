@@ -111,7 +111,7 @@ export class Service {
 
   /** Becomes the machine before the first entry. */
   clear(): void {
-    this.#edges.edges.clear();
+    this.#edges.clear();
     this.#scopes.scopes.clear();
     this.#timers.clearAll();
     this.toldLimits.clear();
@@ -477,7 +477,7 @@ export class Service {
   #attach(edge: EdgeState, { leaseUs, as, offers = 1 }: Attach): void {
     edge.attached = true;
     edge.offers = offers;
-    edge.role = as;
+    this.#edges.assume(edge, as);
     edge.server = this.#server;
     edge.leaseUs = Math.min(leaseUs ?? this.#limits.edgeLeaseUs, this.#limits.edgeLeaseUsMax);
     if (edge.leaseTimer !== 0) this.#timers.clear(edge.leaseTimer);

@@ -90,7 +90,7 @@ export function captureTables({ edges, scopes, timers }: Tables): TablesSnapshot
 export function restoreTables(snapshot: Snapshot, { edges, scopes, timers }: Tables): void {
   assert(snapshot.format === snapshotFormat, `snapshot of format ${snapshot.format}`);
   timers.load(snapshot.timers);
-  for (const edge of snapshot.edges) edges.edges.set(edge.name, restoreEdge(edge));
+  for (const edge of snapshot.edges) edges.add(restoreEdge(edge));
   for (const scope of snapshot.scopes) {
     scopes.set(scope.name, restoreScope(scope, edges));
   }
