@@ -10,6 +10,7 @@ import type { SocketEndpoint } from "../../edges/http/socket.ts";
 import { httpTime } from "../../edges/http-time.ts";
 import { Syncd } from "../../edges/syncd/index.ts";
 import { Testground } from "../../edges/testground/index.ts";
+import { testgroundTime } from "../../edges/testground-time.ts";
 import type { LogError } from "../../engine/log.ts";
 import type { Payloads } from "../../engine/payloads.ts";
 import { Host } from "../../host/host.ts";
@@ -86,11 +87,17 @@ export interface Doors {
   readonly close: () => Promise<void>;
 }
 
+/** Nobody here holds much, or has a token: looking for such four times a second finds nothing. */
+const rarely = 10_000;
 /**
  * Without what Node ends by a clock of its own: on a machine that gives a run no processor for a
  * while, it would end what in virtual time has just begun.
  */
-const timeOfDoor = { ...httpTime, headMs: 0, requestMs: 0, keepAliveMs: 0 };
+const timeOfDoor = {
+  ...{ ...httpTime, headMs: 0, requestMs: 0, keepAliveMs: 0 },
+  ...{ heldSweepMs: rarely, tokenSweepMs: rarely },
+};
+const timeOfTestground = { ...testgroundTime, heldSweepMs: rarely };
 
 export class SimulatedServer {
   readonly name: string;
@@ -279,7 +286,8 @@ export class SimulatedServer {
     const common = { scope: doorScope, connect: host.connectEdge, clock, logger, limits };
     const syncd = new Syncd({ ...common, edge: "syncd", ...listening });
     const { topics } = host;
-    const testground = new Testground({ ...common, edge: "testground", topics, ...listening });
+    const ofTestground = { edge: "testground", topics, time: timeOfTestground };
+    const testground = new Testground({ ...common, ...ofTestground, ...listening });
     const gnunet = new GnunetController({ ...common, edge: "gnunet", peers: 0 });
     const http = createHttpDoor({ clock, logger, access: {}, time: timeOfDoor });
     // What it would offer to those who come through a handshake, which nobody does here.
