@@ -53,6 +53,8 @@ interface Node extends TreeNode {
   readonly justGone: Map<string, Wait>;
   /** Refused in the entry that is looked at, likewise. */
   refused: ReadonlySet<string>;
+  /** Links that have met within the entry: what is said may be of before. */
+  readonly justMet: Set<Link>;
   /** Scopes in which it has lost who was above, within the entry. */
   readonly alone: Set<string>;
 }
@@ -82,6 +84,7 @@ export class TreeChecker {
     node.refused = new Set(addressed.flatMap(refusalIn));
     this.#rules.begin();
     node.justGone.clear();
+    node.justMet.clear();
     for (const { edge, incarnation, effect } of addressed) {
       if (effect.kind === "released" && effect.outcome === "timeout") {
         this.#timeOut(node, `${edge} ${incarnation}`, effect);
@@ -106,7 +109,7 @@ export class TreeChecker {
   #createNode(name: string, path: string): Node {
     const node: Node = {
       ...{ name, path, links: new Map(), waits: new Map(), refused: new Set(), alone: new Set() },
-      justGone: new Map(),
+      ...{ justGone: new Map(), justMet: new Set() },
       isTop: (scope) => ![...node.links.values()].some((one) => isAbove(one, scope)),
       lives: new NaiveLives(this.#options.limits, {
         obey: (speaker, command) => this.#obey(node, speaker, command),
@@ -228,6 +231,7 @@ export class TreeChecker {
           this.#lose(node, known);
           this.#begin(known);
         }
+        if (!known.isMet) node.justMet.add(known);
         [known.otherLife, known.isMet] = [command.life, true];
         return;
       case "tree-message":
@@ -330,7 +334,7 @@ export class TreeChecker {
         // One with a higher number is of before the link began anew, in the same entry.
         if (link === undefined || effect.number !== link.said + 1) return;
         link.said = effect.number;
-        this.#said(node, effect.scope, effect.number, effect.message);
+        this.#said(node, link, effect.number, effect.message);
         return;
       }
       default:
@@ -356,17 +360,21 @@ export class TreeChecker {
     this.#rules.released(effect, this.#nodes);
   }
 
-  #said(node: Node, scope: string, number: number, message: TreeMessage): void {
+  #said(node: Node, link: Link, number: number, message: TreeMessage): void {
+    const { scope } = link;
     if (message.kind === "report") {
       for (const each of message.counts) this.#counts.said(node, scope, number, each);
       return;
     }
-    this.#rules.said(node, scope, message, this.#metBelow(node, scope));
+    const wasKept = node.justMet.has(link);
+    this.#rules.said(node, { scope, message, wasKept }, this.#metBelow(node, scope));
   }
 
+  /** Those below whose word is needed, whatever of the entry came first. */
   #metBelow(node: Node, scope: string): readonly string[] {
     return [...node.links.values()]
       .filter((link) => link.scope === scope && link.side === "child" && link.isMet)
+      .filter((link) => !node.justMet.has(link))
       .map(({ peer }) => peer);
   }
 }

@@ -379,14 +379,29 @@ export class TreeRules {
   }
 
   /** It says that to another one. */
-  said(node: RuleNode, scope: string, message: TreeMessage, below: readonly string[]): void {
+  said(
+    node: RuleNode,
+    told: {
+      readonly scope: string;
+      readonly message: TreeMessage;
+      /** The link has just met: it may have been said before, to nobody. */
+      readonly wasKept: boolean;
+    },
+    below: readonly string[],
+  ): void {
+    const { scope, message, wasKept } = told;
     if (message.kind === "reached") {
       this.#checkReached(node, { scope, barrier: message.barrier, key: undefined }, below);
     } else if (message.kind === "roster-open") {
       const roster = this.#rosters.get(`${scope} ${message.barrier}`);
       if (node.path === "/" && roster !== undefined) roster.generation = message.generation;
-    } else if (message.kind === "roster-complete") {
-      this.#goneSince.delete(`${node.name} ${scope} ${message.barrier}`);
+    } else if (message.kind === "roster-complete" && !wasKept) {
+      const since = this.#justGone
+        .filter((wait) => wait.node === node && wait.scope === scope)
+        .flatMap(({ barrier, member }) =>
+          barrier === message.barrier && member !== undefined ? [member] : [],
+        );
+      this.#goneSince.set(`${node.name} ${scope} ${message.barrier}`, new Set(since));
     }
   }
 }
