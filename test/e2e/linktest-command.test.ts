@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Goal: `muster linktest` of an experiment that is up tells what is asked for from what is there,
 // and ends with its user, with another user's wish, with the experiment, or with the sync server
-// that its probes meet at; no probe is left then. `muster linktest FILE` brings a network up for
-// this alone. Method: the commands themselves; nodes are processes, whose links nobody shapes. That
-// nothing is waited for before probes are ended is linktest-cancel.test.ts's.
+// that its probes meet at; no probe is left soon after, long before its own end.
+// `muster linktest FILE` brings a network up for this alone. Method: the commands themselves; nodes
+// are processes, whose links nobody shapes. That nothing is waited for before probes are ended is
+// linktest-cancel.test.ts's.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { systemClock } from "../../src/host/clock.ts";
 import { markedProcesses } from "../../src/testbed/nodes/marked-processes.ts";
 import { type Command, type Ended, run, scratch, start, until } from "./support/command.ts";
 import { readText, writeExperiment } from "./support/experiment.ts";
@@ -23,10 +25,11 @@ afterEach(async () => {
   if (existsSync(join(state, "muster.sock"))) await muster("serve", "--stop");
 });
 
-async function up(delay: string): Promise<string> {
+async function up(delay: string, more = ""): Promise<string> {
   const body = `set a [$ns node]
 set b [$ns node]
 set l [$ns duplex-link $a $b 100Mb ${delay} DropTail]
+${more}
 set p [$a program-agent -command "sleep 1000"]
 $ns at 0 "$p start"`;
   const { code, stdout, stderr } = await muster("up", writeExperiment(body));
@@ -39,6 +42,25 @@ function processesOf(directory: string, program: string): readonly number[] {
   const runId = /"runId":"(\w+)"/.exec(readText(join(directory, "record.ndjson")))?.[1] ?? "";
   const isMeant = (pid: number): boolean => readText(`/proc/${pid}/cmdline`).includes(program);
   return markedProcesses(runId).filter(isMeant);
+}
+
+/** So long its probes go on by themselves: a small loss takes many packets. */
+const longProbes = "tb-set-link-loss $l 0.001";
+const longProbesMs = 45_000;
+/**
+ * A second is promised, from the order on: by the record, where that has both, ten of them are left
+ * to a busy machine; where a command has to start before, a third of what probes go on for.
+ */
+const endMs = 10_000;
+const commandEndMs = longProbesMs / 3;
+
+/** How long it took in the run, by its record, from the order to end a test to its end, each. */
+function endedAfterMs(directory: string): readonly number[] {
+  const lines = readText(join(directory, "record.ndjson")).trim().split("\n");
+  const events = lines.flatMap((line) => (line.endsWith("}") ? [JSON.parse(line)] : []));
+  const orders = events.filter(({ type, event }) => type === "event-fired" && event === "KILL");
+  const ends = events.filter(({ type, isCancelled }) => type === "links-tested" && isCancelled);
+  return orders.map(({ firedUs }, at) => (ends[at].atUs - firedUs) / 1_000);
 }
 
 const probesOf = (directory: string): number => processesOf(directory, "probe-main").length;
@@ -89,7 +111,7 @@ test("says what is bad, as table, JSON and exit status", async () => {
 });
 
 test("ends with its user, another's wish, the experiment and its sync server; no probe is left", async () => {
-  let directory = await up("0ms");
+  let directory = await up("0ms", longProbes);
   const fine = await muster("linktest", "test", "--level", "1");
   expect([fine.code, fine.stderr]).toEqual([0, expect.stringContaining("2 ok, 0 bad")]);
 
@@ -103,20 +125,30 @@ test("ends with its user, another's wish, the experiment and its sync server; no
     // It hears of the end, or that the bus is gone.
     ["the loss of the sync server", loseServer, [1, 69]],
   ];
+  let orders = 0;
   for (const [how, end, statuses] of ends) {
-    if (how.startsWith("the loss")) directory = await up("0ms");
-    const testing = startMuster("linktest", "test", "--level", "3");
+    if (how.startsWith("the loss")) directory = await up("0ms", longProbes);
+    const testing = startMuster("linktest", "test", "--start-level", "3", "--level", "3");
     await testing.prints(/loss: pass 1 of 1/);
+    const [, seconds] = /linktest levels 3 to 3: about (\d+) s/.exec(testing.stderr) ?? [];
+    expect(1_000 * Number(seconds)).toBeGreaterThanOrEqual(longProbesMs);
     await until(`the probes before ${how}`, () => probesOf(directory) === 2);
     if (how === "--kill") {
       const second = await muster("linktest", "test", "--level", "1");
       expect([second.code, second.stderr]).toEqual([1, "muster: a linktest is running\n"]);
     }
+    const orderedUs = systemClock.nowUs();
     const ending = end(testing);
     await until(`no probe after ${how}`, () => probesOf(directory) === 0);
+    const tookMs = (systemClock.nowUs() - orderedUs) / 1_000;
+    expect(tookMs, how).toBeLessThan(commandEndMs);
     await ending;
     const { code, stderr } = await testing.ended;
     expect(statuses, `${how}: ${stderr}`).toContain(code);
+    if (how !== "Ctrl-C" && how !== "--kill") continue;
+    orders += 1;
+    await until(`the record of ${how}`, () => endedAfterMs(directory).length === orders);
+    expect(endedAfterMs(directory).at(-1), how).toBeLessThan(endMs);
   }
 });
 
