@@ -181,6 +181,7 @@ export class NodeNetwork {
             ...(from.queue === undefined
               ? {}
               : { queueLimit: { limit: from.queue.limit, unit: from.queue.limitUnit } }),
+            ...redMinimum(members.length === 2 ? [from] : [from, to]),
           };
         }),
     );
@@ -281,6 +282,14 @@ function alongPath(first: LinkShape, second: LinkShape): LinkShape {
 function speedFor({ toLink, fromLink }: LinkMember): number | undefined {
   const mbps = Math.max(toLink.bandwidthBps, fromLink.bandwidthBps) / 1_000_000;
   return mbps <= 100 ? undefined : mbps <= 1_000 ? 1_000 : 10_000;
+}
+
+/** The least of those that drop early. */
+function redMinimum(members: readonly LinkMember[]): Pick<LinktestEdge, "queueMinimum"> {
+  const minima = members.flatMap(({ queue }) =>
+    queue === undefined || queue.kind === "drop-tail" ? [] : [queue.minThreshold],
+  );
+  return minima.length === 0 ? {} : { queueMinimum: Math.min(...minima) };
 }
 
 const queueWords = { "drop-tail": "droptail", red: "red", "gentle-red": "gred" } as const;

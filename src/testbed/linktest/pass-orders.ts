@@ -85,7 +85,7 @@ export function rateSteps({ pair, probes }: PassOf<RateProbe>): EndSteps {
       ...{ packets, payloadBytes: ratePayloadBytes, intervalUs },
       burstPacketsMax: 1 + Math.ceil((1_000 * rateBurstMs) / intervalUs),
       giveUpMs: Math.ceil(1_100 * seconds + graceMs / 2),
-      fills: { spacingUs: spacingUs * (1 - edge.loss), queuePackets },
+      fills: { spacingUs: spacingUs * (1 - edge.loss), queuePackets: fillOf(edge) },
     };
     ends[from].push({ send, timeoutMs });
     const receive = { packets, spacingUs };
@@ -109,6 +109,15 @@ function sendOf({ edge, packets, packetsPerSecond, seconds }: LossProbe): SendSt
 function queueOf({ queueLimit }: LinktestEdge, payloadBytes: number): number {
   const { limit, unit } = queueLimit ?? { limit: usualQueuePackets, unit: "packets" };
   return unit === "packets" ? limit : Math.floor(limit / (payloadBytes + frameBytes));
+}
+
+/**
+ * What of the queue the probe can fill, and keeps the link going while its sender stands still. RED
+ * holds far fewer packets than its limit, and drops most of those that come at once behind that.
+ */
+function fillOf(edge: LinktestEdge): number {
+  const room = queueOf(edge, ratePayloadBytes);
+  return Math.min(room, Math.floor(edge.queueMinimum ?? room));
 }
 
 function directions<Probe extends { readonly edge: Pair["there"] }>(

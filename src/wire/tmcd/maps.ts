@@ -36,6 +36,11 @@ export interface LinktestEdge {
   readonly queue: "droptail" | "red" | "gred";
   /** How many wait in it; 50 packets when left out. The text of the map does not say it. */
   readonly queueLimit?: { readonly limit: number; readonly unit: "packets" | "bytes" };
+  /**
+   * Of RED: from which length on it drops, packets. No more can be relied on to wait in it, however
+   * much is offered. Left out: it fills. The text of the map does not say it.
+   */
+  readonly queueMinimum?: number;
 }
 
 export interface LinktestMap {
