@@ -8,6 +8,7 @@ import type { Limits } from "../../core/limits.ts";
 import { Random } from "../../core/random.ts";
 import { LogError } from "../../engine/log.ts";
 import { MemoryPayloads, type Payloads } from "../../engine/payloads.ts";
+import type { Host } from "../../host/host.ts";
 import { Network } from "../network.ts";
 import { turnOfTicks, VirtualClock } from "../virtual-clock.ts";
 import { VirtualProcess } from "../virtual-process.ts";
@@ -494,7 +495,7 @@ export class ClusterWorld {
         const { host } = self;
         this.checker.begin(name, 0);
         return (entry, applied) => {
-          if (entry.sequence > this.checker.entries) this.#noteSessions(entry);
+          if (entry.sequence > this.checker.entries) this.#noteSessions(entry, host);
           this.checker.onEntry(name, entry, applied, () => host?.digest() ?? "");
         };
       },
@@ -511,9 +512,13 @@ export class ClusterWorld {
     return server;
   }
 
-  /** Who is said in the log to be there is served; to be let in is not enough. */
-  #noteSessions({ entry }: LogEntry): void {
-    for (const { edge, commands } of entry.batches) {
+  /**
+   * Who is said in the log to be there is served; to be let in is not enough, nor is what counts
+   * only when a batch before it has come, which the log did not take at first.
+   */
+  #noteSessions({ entry }: LogEntry, host: Pick<Host, "lastBatch"> | undefined): void {
+    for (const { edge, incarnation, number, commands } of entry.batches) {
+      if (host?.lastBatch(edge, incarnation) !== number) continue;
       for (const command of commands) {
         if (command.kind === "attach") this.#onAttached(edge);
         else if (command.kind === "attached") this.#onAttached(command.edge);
