@@ -25,6 +25,7 @@ import type {
 } from "../core/agenda/effects.ts";
 import { builtIn } from "../core/agenda/object-table.ts";
 import type { Command } from "../core/command.ts";
+import type { EventPage } from "../core/description.ts";
 import type { EdgeEffect } from "../core/effect.ts";
 import type { Clock } from "../host/clock.ts";
 import type { CoreLink, EdgeHandler } from "../host/core-link.ts";
@@ -130,7 +131,7 @@ export class Scheduler {
     this.#control = new ControlRequests({
       ...{ scope: experiment, clock, onWarning, answers: this.#answers },
       submit: (command) => this.submit(command),
-      list: (after) => this.#link.listEvents(experiment, after),
+      list: (after) => this.#list(after),
       nextRequest: () => this.#requests.nextNumber(),
       recalled: recalled?.controls ?? [],
     });
@@ -173,6 +174,15 @@ export class Scheduler {
   /** Gives the core a command, in order; waits with it when the core has no room. */
   submit(command: Command): void {
     if (this.#backlog.length > 0 || !this.#link.submit(command)) this.#backlog.push(command);
+  }
+
+  /**
+   * Behind all that was asked before. What was asked while no scheduler was there comes together
+   * with the list: who is not shown his event then cannot cancel it, and it is performed.
+   */
+  async #list(after: number): Promise<EventPage> {
+    if (this.#backlog.length > 0) await this.#onRoom.promise;
+    return this.#link.listEvents(this.#options.experiment, after);
   }
 
   /** Loads an agenda. From its entry on requests are taken in, also by who comes after a crash. */

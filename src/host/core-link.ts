@@ -42,6 +42,7 @@ export interface CoreLink {
   describe(scope: string, barrier?: string, page?: BarrierPageAsk): Promise<ScopeDescription>;
   /**
    * Events of a scope that have not completed, in the order of their numbers; a read, not logged.
+   * In the core's process it is behind all that was submitted before.
    * @param after the `next` of the page before; 0 for the first page.
    */
   listEvents(scope: string, after: number): Promise<EventPage>;

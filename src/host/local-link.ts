@@ -73,6 +73,8 @@ export class LocalLink implements CoreLink, Port {
   readonly isPassedOn: boolean;
   #closed = false;
   #whenClosed: Promise<void> = Promise.resolve();
+  /** Who reads what is behind so many commands. */
+  #awaited: readonly { readonly commands: number; readonly resolve: () => void }[] = [];
 
   constructor(host: PortHost, edge: string, handler: EdgeHandler, life: LocalLife) {
     const { incarnation, leaseUs, as, offers, seenSequence = 0, isPassedOn = false } = life;
@@ -105,7 +107,23 @@ export class LocalLink implements CoreLink, Port {
   }
 
   async listEvents(scope: string, after: number): ReturnType<CoreLink["listEvents"]> {
+    if (this.source.depth > 0 && !this.#closed) await this.#whenApplied();
     return this.#host.listEvents(scope, after);
+  }
+
+  /** Resolves when the core has what was submitted so far, or nothing more comes of it. */
+  #whenApplied(): Promise<void> {
+    const commands = this.source.done + this.source.depth;
+    return new Promise((resolve) => {
+      this.#awaited = [...this.#awaited, { commands, resolve }];
+    });
+  }
+
+  #resolveAwaited(done: number): void {
+    if (this.#awaited.length === 0) return;
+    const reached = this.#awaited.filter(({ commands }) => commands <= done);
+    this.#awaited = this.#awaited.filter(({ commands }) => commands > done);
+    for (const { resolve } of reached) resolve();
   }
 
   close(): Promise<void> {
@@ -136,6 +154,7 @@ export class LocalLink implements CoreLink, Port {
   }
 
   applied(_number: number, hasRoom: boolean): void {
+    this.#resolveAwaited(this.source.done);
     if (hasRoom) this.#handler.onRoom?.();
   }
 
@@ -150,6 +169,7 @@ export class LocalLink implements CoreLink, Port {
   leave(): void {
     const closing = this.#closing;
     this.#closing = undefined;
+    this.#resolveAwaited(Number.POSITIVE_INFINITY);
     closing?.();
   }
 
@@ -160,6 +180,7 @@ export class LocalLink implements CoreLink, Port {
     const wasAsked = closing !== undefined;
     this.#closed = true;
     this.#host.detach(this, false);
+    this.#resolveAwaited(Number.POSITIVE_INFINITY);
     closing?.();
     if (!wasAsked) this.#handler.onClosed?.(reason);
   }

@@ -119,6 +119,46 @@ describe("a list", () => {
     expect([events[700]?.args, events[700]?.argsCut]).toEqual([long, true]);
   });
 
+  it("has what was asked for before it, though no scheduler was there for either, and that can be cancelled", async () => {
+    await start({});
+    world.crashScheduler();
+    await world.ask({ objname: "a", eventtype: "START", inMs: 5_000, token: 1, question: "q" });
+    await world.ask({ objname: "b", eventtype: "START", inMs: 5_000, token: 2 });
+    const listed = listEvents(options());
+    await world.pass(300);
+    await world.startScheduler();
+    const outcome = await soon(listed);
+    if (outcome.kind !== "listed") throw new Error(outcome.kind);
+    const [event, other] = outcome.list.events;
+    expect(outcome.list.events.map(({ object }) => object)).toEqual(["a", "b"]);
+    expect(await control({ kind: "cancel", id: event?.id ?? 0 })).toMatchObject({
+      result: "cancelled",
+    });
+    // By its number it is also cancelled when that is asked of nobody.
+    world.crashScheduler();
+    const cancelled = controlEvents(options(), { kind: "cancel", id: other?.id ?? 0 });
+    await world.pass(300);
+    await world.startScheduler();
+    expect(await soon(cancelled)).toMatchObject({ result: "cancelled" });
+    await world.pass(6_000);
+    expect(fired()).toEqual([]);
+    expect([...new Set(world.live("COMPLETE"))]).toEqual([
+      "a ERROR=-1 CTOKEN=1",
+      "b ERROR=-1 CTOKEN=2",
+    ]);
+  });
+
+  it("comes behind what its core had no room for", async () => {
+    world.limits = { mailboxCommandsMax: 4, entryCommandsMax: 4 };
+    await start({});
+    const at = { kind: "in", us: 60_000_000 } as const;
+    const asking = { scope: experiment, object: "a", event: "START", args: "", at } as const;
+    for (let request = 101; request <= 120; request += 1) {
+      world.scheduler?.submit({ kind: "agenda-schedule", ...asking, request });
+    }
+    expect((await list()).events).toHaveLength(20);
+  });
+
   it("is refused to nobody but those without the key, who are not answered", async () => {
     await start({});
     const stranger = world.credentials(new TextEncoder().encode("f".repeat(32)));

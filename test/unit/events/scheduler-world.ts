@@ -10,7 +10,7 @@ import { requestAttribute } from "../../../src/client/event-request.ts";
 import type { OwnNotifications } from "../../../src/client/own-notifications.ts";
 import type { AgendaLoad } from "../../../src/core/agenda/commands.ts";
 import type { EdgeEffect } from "../../../src/core/effect.ts";
-import { resolveLimits } from "../../../src/core/limits.ts";
+import { type Limits, resolveLimits } from "../../../src/core/limits.ts";
 import { resolveBusLimits } from "../../../src/engine/bus-limits.ts";
 import type { Log } from "../../../src/engine/log.ts";
 import { MemoryBus } from "../../../src/engine/memory-bus.ts";
@@ -142,6 +142,8 @@ export class SchedulerWorld {
   /** What an object answers that does not obey. */
   readonly outcomes = new Map<string, string>();
   requestsPerSenderMax: number | undefined;
+  /** Of its core, where they are not the usual ones. */
+  limits: Partial<Limits> = {};
   host: Host | undefined;
   scheduler: Scheduler | undefined;
 
@@ -181,7 +183,8 @@ export class SchedulerWorld {
   async startScheduler(load?: AgendaLoad, log: Log = this.log): Promise<void> {
     const { clock } = this;
     const logger = { log: () => undefined };
-    const host = new Host({ log, clock, limits: resolveLimits(), logger, steadyTicks: true });
+    const limits = resolveLimits(this.limits);
+    const host = new Host({ log, clock, limits, logger, steadyTicks: true });
     const recall = new SchedulerRecall(schedulerEdge);
     const stopSeeing = host.observe(recall.see);
     this.host = host;
