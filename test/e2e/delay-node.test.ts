@@ -334,6 +334,32 @@ describe.skipIf(!isRoot)("a change of links of the delay node", () => {
     }
   });
 
+  it("has a link in each of its two threads, which pass what is sent at a time whole and in order", async () => {
+    const startedUs = systemClock.nowUs();
+    const how = { packets: 1_000, bytes: 200, gapUs: 2_000 };
+    // Both links, both ways: four flows at a time.
+    const flows = await Promise.all([
+      ...[send("change", [0, 1], how), send("change", [1, 0], how)],
+      ...[send("other", [0, 1], how), send("other", [1, 0], how)],
+    ]);
+    for (const { arrivals, sent } of flows) {
+      expect(sent).toBe(how.packets);
+      expect(arrivals.map(({ id }) => id)).toEqual(Array.from({ length: sent }, (_, id) => id));
+    }
+    const counts = await Promise.all([backend.counts("change"), backend.counts("other")]);
+    for (const { counts: one } of counts.flat()) {
+      expect([one.lost, one.queueDrops, one.overflow]).toEqual([0, 0, 0]);
+    }
+    await unseenUsSince(startedUs);
+    // Each thread has sent what its link carried.
+    for (const thread of [0, 1]) {
+      const own = reports.filter((one) => one.thread === thread && one.atUs > startedUs);
+      const carried = own.reduce((sum, { packets }) => sum + packets, 0);
+      expect(carried, `thread ${thread}`).toBeGreaterThanOrEqual(2 * how.packets);
+      expect(own.every(({ strange, unsent }) => strange + unsent === 0)).toBe(true);
+    }
+  });
+
   it("loses what is sent while a link is down, and is what it was told meanwhile when up", async () => {
     const how = { packets: 20, bytes: 100, gapUs: 1_000 };
     await backend.set([{ link: "change", what: { kind: "down" } }]);

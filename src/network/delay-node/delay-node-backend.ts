@@ -38,6 +38,7 @@ import type {
   ShaperReport,
 } from "./shaper-messages.ts";
 import { ShaperProcess } from "./shaper-process.ts";
+import { ThreadLoads, threadsFor } from "./thread-loads.ts";
 import { vxlanOverheadBytes } from "./vxlan.ts";
 
 export const delayNodeCapacity: Capacity = {
@@ -51,8 +52,6 @@ const shaperAddress = "169.254.77.2";
 const underlayMtu = 9_000;
 /** The first thread's port, IANA's for VXLAN; the others' follow. */
 const firstPort = 4_789;
-/** Bits per second of links that one thread is given before another one is started. */
-const threadBps = 600_000_000;
 /** The thread that has the links with an end elsewhere, and its socket in the process. */
 const pathThread = 0;
 const givenDescriptor = 3;
@@ -94,15 +93,13 @@ export class DelayNodeBackend implements ShapedLinks {
   readonly kind = "delay-node";
   readonly table: LinkTable = new LinkTable(delayNodeCapacity);
   readonly tracer: DelayNodeTracer = new DelayNodeTracer({
-    threadOf: (link) => this.#threadOf.get(link) ?? noLink(link),
+    threadOf: (link) => this.#threadOf(link),
     ask: (thread, order) => this.#running().ask(thread, order),
   });
   readonly #options: DelayNodeOptions;
   readonly #random: Random;
   readonly #failed = Promise.withResolvers<string>();
-  readonly #threadOf = new Map<string, number>();
-  /** Bits per second by thread. */
-  #loads: number[] = [];
+  #threads = new ThreadLoads(1);
   #process: ShaperProcess | undefined;
 
   constructor(options: DelayNodeOptions) {
@@ -129,7 +126,8 @@ export class DelayNodeBackend implements ShapedLinks {
     const segments = new Map<number, SegmentOrder[]>();
     const lines: string[] = [];
     for (const [index, link] of links.entries()) {
-      const thread = this.#assign(asked[index] as ShapedLink);
+      const only = this.#options.paths?.crossing.has(link.name) === true ? pathThread : undefined;
+      const thread = this.#threads.add(link.name, asked[index] as ShapedLink, only);
       const orders = segments.get(thread) ?? [];
       segments.set(thread, orders);
       orders.push(this.#segment(link));
@@ -143,17 +141,15 @@ export class DelayNodeBackend implements ShapedLinks {
 
   async grow(links: readonly GrownLink[], plans: ReadonlyMap<string, ShapedLink>): Promise<void> {
     const asked = links.map(({ name }) => plans.get(name) ?? noLink(name));
-    const before = new Map(links.map(({ name }) => [name, this.#loadOf(name)]));
     const changed = this.table.grow(asked);
     if ("problem" in changed) throw new NetworkError(changed.problem);
     const lines: string[] = [];
     for (const link of links) {
       const { name, kept } = link;
-      const thread = this.#threadOf.get(name) ?? noLink(name);
+      const thread = this.#threadOf(name);
       const members = this.#segment(link).members.slice(kept);
       await this.#running().ask(thread, { kind: "grow", link: name, members });
-      const more = this.#loadOf(name) - (before.get(name) ?? 0);
-      this.#loads[thread] = (this.#loads[thread] ?? 0) + more;
+      this.#threads.grow(name, this.table.link(name) ?? noLink(name));
       lines.push(...link.ends.slice(kept).map((end) => deviceLine(end, thread)));
     }
     const keptOf = new Map(links.map(({ name, kept }) => [name, kept]));
@@ -171,7 +167,7 @@ export class DelayNodeBackend implements ShapedLinks {
 
   /** What frames of a LAN wait that has members on other machines. @throws NetworkError */
   async hold(link: string, holds: LanHolds): Promise<void> {
-    await this.#running().ask(this.#threadOf.get(link) ?? noLink(link), {
+    await this.#running().ask(this.#threadOf(link), {
       ...{ kind: "hold", link, holds },
     });
   }
@@ -182,13 +178,11 @@ export class DelayNodeBackend implements ShapedLinks {
       commands,
       links.flatMap(({ ends }) => ends),
     );
-    const byThread = Map.groupBy(links, ({ name }) => this.#threadOf.get(name) ?? 0);
+    const byThread = Map.groupBy(links, ({ name }) => this.#threads.threadOf(name) ?? 0);
     for (const [thread, own] of byThread) {
       const names = own.map(({ name }) => name);
       await this.#running().ask(thread, { kind: "remove", links: names });
-      this.#loads[thread] =
-        (this.#loads[thread] ?? 0) - names.reduce((sum, name) => sum + this.#loadOf(name), 0);
-      for (const name of names) this.#threadOf.delete(name);
+      for (const name of names) this.#threads.remove(name);
       this.table.remove(names);
     }
   }
@@ -213,7 +207,7 @@ export class DelayNodeBackend implements ShapedLinks {
   /** What the threads that there are carry. */
   get carried(): Carried {
     const { delayNodePacketsPerSecond: packetsPerSecond } = networkLimits;
-    return { packetsPerSecond, threads: Math.max(1, this.#loads.length) };
+    return { packetsPerSecond, threads: this.#threads.threads };
   }
 
   overload(on: LinkTable = this.table): readonly string[] {
@@ -245,7 +239,7 @@ export class DelayNodeBackend implements ShapedLinks {
 
   /** What became of the packets of a link. */
   async counts(link: string): Promise<readonly DirectionCounts[]> {
-    const answer = await this.#running().ask(this.#threadOf.get(link) ?? 0, {
+    const answer = await this.#running().ask(this.#threads.threadOf(link) ?? 0, {
       kind: "count",
       link,
     });
@@ -260,8 +254,8 @@ export class DelayNodeBackend implements ShapedLinks {
   async #start(links: readonly ShapedLink[]): Promise<ShaperProcess> {
     const { commands, clock, pace = "nap", onReport, paths } = this.#options;
     const { hub } = commands;
-    const threads = this.#options.threads ?? threadsFor(links);
-    this.#loads = Array.from({ length: threads }, () => 0);
+    const threads = this.#options.threads ?? threadsFor(links, availableParallelism());
+    this.#threads = new ThreadLoads(threads);
     const shaper = new ShaperProcess({
       clock,
       threads,
@@ -314,7 +308,7 @@ export class DelayNodeBackend implements ShapedLinks {
     const shaper = this.#running();
     const byThread = new Map<number, DirectionUpdate[]>();
     for (const update of updates) {
-      const thread = this.#threadOf.get(update.link) ?? 0;
+      const thread = this.#threads.threadOf(update.link) ?? 0;
       const group = byThread.get(thread) ?? [];
       byThread.set(thread, group);
       group.push(update);
@@ -330,17 +324,9 @@ export class DelayNodeBackend implements ShapedLinks {
     return Math.max(...answers.map((answer) => answer.atUs ?? atUs), atUs);
   }
 
-  #assign({ name, members }: ShapedLink): number {
-    const isCrossing = this.#options.paths?.crossing.has(name) === true;
-    const lightest = isCrossing ? pathThread : this.#loads.indexOf(Math.min(...this.#loads));
-    const load = this.#loads[lightest] ?? 0;
-    this.#loads[lightest] = load + loadOfAll(members);
-    this.#threadOf.set(name, lightest);
-    return lightest;
-  }
-
-  #loadOf(name: string): number {
-    return loadOfAll(this.table.link(name)?.members ?? []);
+  /** Of a link that is there. */
+  #threadOf(link: string): number {
+    return this.#threads.threadOf(link) ?? noLink(link);
   }
 
   #segment({ name, ends }: LinkEnds): SegmentOrder {
@@ -379,20 +365,6 @@ function noLink(link: string): never {
 
 /** 0 is a number like any other, but some tools take it for none. */
 const vniOf = ({ slot }: Pick<LinkEnd, "slot">): number => slot + 1;
-
-const loadOf = ({ bandwidthBps }: { readonly bandwidthBps: number }): number =>
-  bandwidthBps === 0 ? threadBps / 4 : bandwidthBps;
-
-const loadOfAll = (members: ShapedLink["members"]): number =>
-  members.reduce((sum, { up }) => sum + loadOf(up), 0);
-
-function threadsFor(links: readonly ShapedLink[]): number {
-  const loads = links.flatMap(({ members }) => members.map(({ up }) => loadOf(up)));
-  const wanted = Math.ceil(loads.reduce((sum, load) => sum + load, 0) / threadBps);
-  // One processor is left for everything else.
-  const most = Math.min(availableParallelism() - 1, networkLimits.delayNodeThreadsMax);
-  return Math.max(1, Math.min(wanted, most));
-}
 
 function deviceLine(end: LinkEnd, thread: number): string {
   if (end.mtu + vxlanOverheadBytes > underlayMtu) {

@@ -123,8 +123,9 @@ export class ShaperProcess {
     if (this.#gone !== undefined) return Promise.reject(new NetworkError(this.#gone));
     const id = this.#nextId++;
     const request: ShaperRequest = { id, thread, order };
+    // What is asked first waits for its thread to start.
     const waitMs =
-      networkTimes.answerMs +
+      (order.kind === "open" ? networkTimes.startMs : networkTimes.answerMs) +
       (order.kind === "measure" ? networkTimes.measureMs : 0) +
       (order.kind === "change" ? Math.max(0, order.atUs - this.#clock.nowUs()) / 1_000 : 0);
     return new Promise((resolve, reject) => {
