@@ -3,6 +3,7 @@
 // below join any of them with one key. Each says both in the log, by an edge of that name, so that
 // one that was told something else ends at its start and not when another one dies.
 import { secretMark } from "../../host/same-secret.ts";
+import { serverLeaseUs } from "../../host/server-membership.ts";
 import type { Shards } from "../../host/shards.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
@@ -81,12 +82,18 @@ function otherName(told: { theirs: string; called: string; name: string }): Comm
   const why = `${theirs} says that it is ${called}, not ${name}`;
   const advice = "give --controller NAME, the same for all of them";
   const message = `the servers of a log are one controller: ${why}; ${advice}`;
-  return new CommandError(exitCodes.usage, message);
+  return new CommandError(exitCodes.usage, `${message}; ${ifDead(theirs)}`);
 }
 
 function otherKey(theirs: string, file: string): CommandError {
   const why = `${theirs}, which has the same log, has another key for those below than ${file}`;
   const advice = "give all servers of the log a copy of one file with --controllers-key";
   const message = `${why}; ${advice}`;
-  return new CommandError(exitCodes.usage, message);
+  return new CommandError(exitCodes.usage, `${message}; ${ifDead(theirs)}`);
+}
+
+/** The log does not tell one that has died from one that has had nothing to say since. */
+function ifDead(theirs: string): string {
+  const seconds = Math.ceil(serverLeaseUs / 1e6);
+  return `if ${theirs} has died, it counts as living for up to ${seconds} s: start again then`;
 }
