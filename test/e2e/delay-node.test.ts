@@ -305,6 +305,7 @@ describe.skipIf(!isRoot)("a change of links of the delay node", () => {
       done.push(doneUs);
     }
     await period();
+    const endedUs = systemClock.nowUs();
     told.resolve();
     const results = await flows;
     const unseenUs = await unseenUsSince(startedUs);
@@ -329,6 +330,9 @@ describe.skipIf(!isRoot)("a change of links of the delay node", () => {
       // Of each period some are certain; when it is shorter again, some have less than the longest.
       const mostUs = periodsUs.map((delayUs) => (delayUs < 25_000 ? 25_000 : Infinity));
       for (const [index, us] of leastUs.entries()) {
+        // One that was over before a thread looked again, which was not known yet, has none.
+        const lastedUs = (marks[index] ?? endedUs) - (done[index - 1] ?? startedUs);
+        if (us === Infinity && lastedUs < unseenUs + 100_000) continue;
         expect(us, `not seen for ${unseenUs} us`).toBeLessThan(mostUs[index] ?? 0);
       }
     }
