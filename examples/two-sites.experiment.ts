@@ -11,7 +11,7 @@ export const experiment: Experiment = defineExperiment({
     west: { repeat: 4 },
   },
   links: {
-    "east-lan": { lan: ["gateway", "east"], bandwidth: "1Gbps" },
+    "east-lan": { lan: ["gateway", "east"], bandwidth: "100Mbps" },
     "west-lan": { lan: ["gateway", "west"], bandwidth: "20Mbps", delay: "40ms", loss: "0.5%" },
   },
   programs: {

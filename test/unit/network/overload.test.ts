@@ -35,7 +35,7 @@ describe("the overload of links", () => {
     expect(told({ l0: [1_000 * Mbps, 0] })).toEqual([]);
     expect(told({ l0: [1_000 * Mbps + 1_000, 0], l1: [Mbps, Mbps] })).toEqual([
       expect.stringMatching(
-        /^link l0 \(1000\.001 Mb\/s\) asks for more than the delay node carries of one link, some 1000 Mb\/s of packets of 1514 bytes \(\d+[.\d]* packets a second, of any size\); /,
+        /^link l0 \(1000\.001 Mb\/s\) asks for more than the delay node carries of one link, some 1000/,
       ),
     ]);
     // Other threads do not help it.
