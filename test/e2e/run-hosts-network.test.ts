@@ -125,7 +125,7 @@ $ns at 0.4 "$l0 bandwidth 2000Mb"`;
     const byItself = String.raw`[\d.]+ ms by`;
     const refusals = [
       String.raw`link l0 is to take 0 ms from n\d to n\d, and the path from \w to \w takes ${byItself}`,
-      String.raw`LAN lan0 is to take 0 ms .*, of which the paths between its hosts take ${byItself}`,
+      `LAN lan0 is to take 0 ms .*, of which the paths between its hosts take ${byItself}`,
       "link l0: bandwidth 2000 Mb/s is more than the delay node carries here, 1000 Mb/s; ",
     ];
     const before = result.warnings.filter(({ atUs }) => atUs < 0).map(({ text }) => text);
