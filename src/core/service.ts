@@ -14,7 +14,6 @@ import { assert } from "./assert.ts";
 import { Barriers } from "./barriers/barriers.ts";
 import type { BarrierCommand } from "./barriers/commands.ts";
 import type {
-  Attach,
   BarrierTold,
   Batch,
   CloseScope,
@@ -27,6 +26,7 @@ import type {
 } from "./command.ts";
 import { describeBarriers, describePage } from "./describe-scope.ts";
 import type { BarrierPageAsk, CoreFigures, EventPage, ScopeDescription } from "./description.ts";
+import { EdgeLeases } from "./edge-leases.ts";
 import type { EdgeState } from "./edge-table.ts";
 import { EdgeTable } from "./edge-table.ts";
 import type { Applied, BarrierKind } from "./effect.ts";
@@ -56,6 +56,7 @@ export class Service {
   readonly #timers: Timers = new Timers();
   readonly #edges: EdgeTable = new EdgeTable();
   readonly #scopes: ScopeTable;
+  readonly #leases: EdgeLeases;
   readonly #barriers: Barriers;
   readonly #topics: Topics;
   #sequence = 0;
@@ -71,6 +72,7 @@ export class Service {
     this.toldLimits = new ToldLimits(before);
     const limits = this.toldLimits.current;
     this.#limits = limits;
+    this.#leases = new EdgeLeases({ timers: this.#timers, edges: this.#edges, limits });
     this.#scopes = new ScopeTable(limits);
     this.#topics = new Topics(limits, this.#scopes);
     this.#barriers = new Barriers({
@@ -360,19 +362,13 @@ export class Service {
         this.#topics.apply(edge, command, turn);
         return;
       case "attach":
-        this.#attach(edge, command);
+        this.#leases.attach(edge, command, this.#time);
         return;
-      case "attached": {
-        const known = this.#edges.get(command.edge);
-        const isNews = known?.server === this.#server && !known.attached;
-        if (isNews && known.incarnation === command.incarnation) {
-          const { leaseUs, role, offers } = known;
-          this.#attach(known, { kind: "attach", leaseUs, offers, ...(role ? { as: role } : {}) });
-        }
+      case "attached":
+        this.#leases.reattach(command.edge, command.incarnation, this.#time);
         return;
-      }
       case "detach":
-        this.#detach(command.edge, command.incarnation);
+        this.#leases.detach(command.edge, command.incarnation, this.#time);
         return;
       case "seen":
       case "digest":
@@ -456,7 +452,8 @@ export class Service {
       }
       case "edge-lease": {
         const edge = this.#edges.get(purpose.edge);
-        if (edge?.incarnation === purpose.incarnation) this.#leaseDue(edge, turn);
+        if (edge?.incarnation !== purpose.incarnation) return;
+        if (this.#leases.isOver(edge, this.#nowUs)) this.#endEdge(edge, turn);
         return;
       }
       case "agenda": {
@@ -482,49 +479,9 @@ export class Service {
     this.#barriers.versionRaised(turn);
   }
 
-  #attach(edge: EdgeState, { leaseUs, as, offers = 1 }: Attach): void {
-    edge.attached = true;
-    edge.offers = offers;
-    this.#edges.assume(edge, as);
-    edge.server = this.#server;
-    edge.leaseUs = Math.min(leaseUs ?? this.#limits.edgeLeaseUs, this.#limits.edgeLeaseUsMax);
-    if (edge.leaseTimer !== 0) this.#timers.clear(edge.leaseTimer);
-    edge.leaseTimer = 0;
-    if (as !== "server") return;
-    edge.heardUs = this.#nowUs;
-    this.#startLease(edge, this.#nowUs);
-  }
-
-  /**
-   * The lease runs from here (D5). A detach of an incarnation that is gone, or by a server that has
-   * it no more, is late news.
-   */
-  #detach(name: string, incarnation: number): void {
-    const edge = this.#edges.get(name);
-    if (edge?.incarnation !== incarnation || !edge.attached) return;
-    if (edge.server !== this.#server || edge.role === "server") return;
-    this.#lose(edge);
-  }
-
-  #lose(edge: EdgeState): void {
-    edge.attached = false;
-    this.#startLease(edge, this.#nowUs);
-  }
-
-  #startLease(edge: EdgeState, fromUs: number): void {
-    const purpose = {
-      kind: "edge-lease",
-      edge: edge.name,
-      incarnation: edge.incarnation,
-    } as const;
-    edge.leaseTimer = this.#timers.set(fromUs + edge.leaseUs, purpose);
-  }
-
-  /** A server that was heard of since then lives on: its timer is not set anew by each entry. */
-  #leaseDue(edge: EdgeState, turn: Turn): void {
-    const isAlive = edge.role === "server" && edge.heardUs + edge.leaseUs > this.#nowUs;
-    if (isAlive) this.#startLease(edge, edge.heardUs);
-    else this.#endEdge(edge, turn);
+  /** Of the entry that is being applied. */
+  get #time() {
+    return { nowUs: this.#nowUs, server: this.#server };
   }
 
   /** E5. */
@@ -532,7 +489,7 @@ export class Service {
     for (const edge of this.#edges.edges.values()) {
       if (edge.server !== name || edge.role === "server" || edge.incarnation === 0) continue;
       if (edge.role === "local") this.#endEdge(edge, turn);
-      else if (edge.attached) this.#lose(edge);
+      else if (edge.attached) this.#leases.lose(edge, this.#nowUs);
     }
   }
 
@@ -549,7 +506,7 @@ export class Service {
     }
     if (edge.role === "server") this.#endServer(edge, turn);
     turn.tell(edge, { kind: "revoked" });
-    if (edge.leaseTimer !== 0) this.#timers.clear(edge.leaseTimer);
+    this.#leases.cancel(edge);
     this.#edges.end(edge);
   }
 

@@ -3,15 +3,15 @@
 // of the old doors, and the network between them. Everything that decides anything is the shipped
 // code. Owns what exists and how it is reached; what happens, and when, is the run's business.
 
-import type { LogEntry, PayloadRef } from "../../core/command.ts";
+import type { PayloadRef } from "../../core/command.ts";
 import type { Limits } from "../../core/limits.ts";
 import { Random } from "../../core/random.ts";
 import { LogError } from "../../engine/log.ts";
 import { MemoryPayloads, type Payloads } from "../../engine/payloads.ts";
-import type { Host } from "../../host/host.ts";
 import { Network } from "../network.ts";
 import { turnOfTicks, VirtualClock } from "../virtual-clock.ts";
 import { VirtualProcess } from "../virtual-process.ts";
+import { attachedSessions } from "./attached-sessions.ts";
 import { ClusterChecker } from "./cluster-checker.ts";
 import { callerOf, SimulatedServer } from "./cluster-server.ts";
 import type { ControllerPlace, ServerLinks } from "./controller-place.ts";
@@ -495,7 +495,9 @@ export class ClusterWorld {
         const { host } = self;
         this.checker.begin(name, 0);
         return (entry, applied) => {
-          if (entry.sequence > this.checker.entries) this.#noteSessions(entry, host);
+          if (entry.sequence > this.checker.entries) {
+            for (const edge of attachedSessions(entry, host)) this.#onAttached(edge);
+          }
           this.checker.onEntry(name, entry, applied, () => host?.digest() ?? "");
         };
       },
@@ -512,22 +514,7 @@ export class ClusterWorld {
     return server;
   }
 
-  /**
-   * Who is said in the log to be there is served; to be let in is not enough, nor is what counts
-   * only when a batch before it has come, which the log did not take at first.
-   */
-  #noteSessions({ entry }: LogEntry, host: Pick<Host, "lastBatch"> | undefined): void {
-    for (const { edge, incarnation, number, commands } of entry.batches) {
-      if (host?.lastBatch(edge, incarnation) !== number) continue;
-      for (const command of commands) {
-        if (command.kind === "attach") this.#onAttached(edge);
-        else if (command.kind === "attached") this.#onAttached(command.edge);
-      }
-    }
-  }
-
   #onAttached(edge: string): void {
-    if (!edge.startsWith("session/")) return;
     for (const program of this.#programs.values()) {
       const { line, isUp, isParted, client } = program;
       const server = line && this.#servedBy.get(line);
