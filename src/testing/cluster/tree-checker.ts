@@ -4,7 +4,8 @@
 // core takes part. Counts are in tree-counts.ts, the other kinds in tree-rules.ts.
 //
 //   T1. Who waits is told one end, and nobody who does not wait is told any (B2, B4).
-//   T8. Of servers of one controller the later carries the link (M6).
+//   T8. Of servers of one controller the later carries the link, and each join has a number of its
+//       own (M6).
 //   T7. Whoever times out at the root is told who is missing over the whole tree (B10).
 import { unreachable } from "../../core/assert.ts";
 import type { TreeClaim } from "../../core/barriers/commands.ts";
@@ -37,6 +38,8 @@ interface Link {
   isMet: boolean;
   /** What the carrier of a child with several servers has shown. */
   claim: TreeClaim | undefined;
+  /** Edge and life that have shown it. */
+  claimedBy: string;
   otherLife: number | undefined;
   received: number;
   /** The last number of what was said; what comes with it or one before it is said again. */
@@ -210,18 +213,21 @@ export class TreeChecker {
       if (node.refused.has(`${speaker} ${scope} is not joined`)) return;
       const fresh = {
         ...{ carrier: "", isMet: false, otherLife: undefined, received: 0, said: 0 },
-        claim: undefined,
+        ...{ claim: undefined, claimedBy: "" },
       };
       const link = known ?? { peer, scope, side: command.side, ...fresh };
       node.links.set(key, link);
       const { claim } = command;
       const last = link.claim;
-      const isOld = claim?.life === last?.life && (claim?.term ?? 0) < (last?.term ?? 0);
-      if (isOld) {
+      const [term, lastTerm] = [claim?.term ?? 0, last?.term ?? 0];
+      // Each join of a server has a number of its own.
+      const isSame = term === lastTerm && last !== undefined && link.claimedBy !== speaker;
+      if (claim?.life === last?.life && (term < lastTerm || isSame)) {
         const what = `lets ${peer} join by what it has said before`;
         this.#options.complain("T8", `${node.name} ${what}, in ${scope}`);
       }
-      [link.carrier, link.isMet, link.claim] = [speaker, false, claim];
+      [link.carrier, link.isMet] = [speaker, false];
+      [link.claim, link.claimedBy] = [claim, speaker];
       return;
     }
     if (known?.carrier !== speaker) return;
