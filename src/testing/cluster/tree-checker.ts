@@ -99,6 +99,7 @@ export class TreeChecker {
     for (const { edge, incarnation, effect } of addressed) {
       this.#hear(node, `${edge} ${incarnation}`, effect);
     }
+    this.#rules.end();
   }
 
   finish(): void {

@@ -85,6 +85,8 @@ export class TreeRules {
   readonly #sizesBefore = new Map<string, number[]>();
   /** What counts no more when it is over, by what and who has said so. */
   readonly #takenBack = new Map<string, () => void>();
+  /** What was perhaps said before its link met, by controller and barrier: whether it still holds. */
+  readonly #kept = new Map<string, () => void>();
   /** Who has gone since its controller has said that all of its have come. */
   readonly #goneSince = new Map<string, Set<string>>();
 
@@ -99,6 +101,12 @@ export class TreeRules {
     this.#justGone = [];
     this.#sizesBefore.clear();
     this.#quorumsBefore.clear();
+  }
+
+  /** All of the entry has been looked at. */
+  end(): void {
+    for (const check of this.#kept.values()) check();
+    this.#kept.clear();
   }
 
   /** A controller has left its tree, and decides by itself until it is back. */
@@ -391,7 +399,12 @@ export class TreeRules {
   ): void {
     const { scope, message, wasKept } = told;
     if (message.kind === "reached") {
-      this.#checkReached(node, { scope, barrier: message.barrier, key: undefined }, below);
+      const { barrier } = message;
+      const check = (): void => this.#checkReached(node, { scope, barrier, key: undefined }, below);
+      if (wasKept) this.#kept.set(`${node.name} ${scope} ${barrier}`, check);
+      else check();
+    } else if (message.kind === "unreached" || message.kind === "failed") {
+      this.#kept.delete(`${node.name} ${scope} ${message.barrier}`);
     } else if (message.kind === "roster-open") {
       const roster = this.#rosters.get(`${scope} ${message.barrier}`);
       if (node.path === "/" && roster !== undefined) roster.generation = message.generation;
