@@ -8,7 +8,6 @@
 import { DueHeap } from "../core/due-heap.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import { systemClock } from "../host/clock.ts";
-import { ownTick, ticksAsked } from "./tick-watch.ts";
 
 interface Timer {
   readonly dueUs: number;
@@ -37,8 +36,12 @@ const turnOfEventLoop: Turn = (goOn) => {
  * A run has some 100,000 of them: no promise but the one behind each tick is made.
  */
 export const turnOfTicks: Turn = (goOn) => {
-  ownTick(() => void done.then(goOn));
+  process.nextTick(behindPromises, () => process.nextTick(behindPromises, goOn));
 };
+
+function behindPromises(goOn: () => void): void {
+  void done.then(goOn);
+}
 
 export class VirtualClock implements Clock {
   #nowUs = 1_000_000;
@@ -49,9 +52,6 @@ export class VirtualClock implements Clock {
   readonly #quietTurns: number;
   readonly #turn: Turn;
   #endOfTurn: (() => void)[] = [];
-  /** Ticks that others had asked for at the last tick, and at the one before (`#isStill`). */
-  #asked = -1;
-  #askedBefore = -1;
 
   /** @param quietTurns how many turns nobody may ask for another one (V2) */
   constructor(quietTurns: number = quietTurnsOfStreams, turn: Turn = turnOfEventLoop) {
@@ -129,23 +129,15 @@ export class VirtualClock implements Clock {
   /** @param fail told of what a callback or `goOn` throws */
   #settle(goOn: () => void, fail: (error: unknown) => void): void {
     let quiet = 0;
-    let ticks = 0;
     const turned = (): void => {
       try {
-        ticks += 1;
-        const isStill = this.#isStill();
-        // It takes two ticks for a turn, unless nothing is left.
-        if (!isStill && this.#turn === turnOfTicks && ticks % 2 === 1) {
-          this.#turn(turned);
-          return;
-        }
         const callbacks = this.#endOfTurn;
         quiet += 1;
         if (callbacks.length > 0) {
-          [quiet, ticks] = [0, 0];
+          quiet = 0;
           this.#endOfTurn = [];
           for (const callback of callbacks) callback();
-        } else if (isStill) quiet = this.#quietTurns;
+        }
         if (quiet < this.#quietTurns) this.#turn(turned);
         else goOn();
       } catch (error) {
@@ -153,18 +145,6 @@ export class VirtualClock implements Clock {
       }
     };
     this.#turn(turned);
-  }
-
-  /**
-   * Nobody has asked for a tick since the tick before the last: what came with the last one are
-   * promises, which are done before this is asked.
-   */
-  #isStill(): boolean {
-    const asked = ticksAsked();
-    if (asked === undefined || this.#turn !== turnOfTicks) return false;
-    const isStill = this.#askedBefore === asked;
-    [this.#askedBefore, this.#asked] = [this.#asked, asked];
-    return isStill;
   }
 
   /** Goes to the next timer, at most `us` away. @returns false when there is none. */

@@ -5,7 +5,6 @@
 import { Digest } from "../../core/digest.ts";
 import { resolveLimits } from "../../core/limits.ts";
 import { Random } from "../../core/random.ts";
-import { watchTicks } from "../tick-watch.ts";
 import { AgendaWorld, agendaObjects } from "./agenda-world.ts";
 import type { SimulatedServer } from "./cluster-server.ts";
 import { Controllers } from "./controllers.ts";
@@ -63,14 +62,12 @@ export async function runScript(options: RunOptions): Promise<RunResult> {
   // Faults are met with errors, by the thousand, and nobody asks where they were made.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
-  const ticks = watchTicks();
   const run = new Run(options);
   try {
     await run.go();
     return run.result();
   } finally {
     run.end();
-    ticks.stop();
     Error.stackTraceLimit = stackTraceLimit;
   }
 }
