@@ -17,12 +17,14 @@
 import type { Batch, Command, LogEntry } from "../../core/command.ts";
 import type { Applied, BarrierKind } from "../../core/effect.ts";
 import type { Limits } from "../../core/limits.ts";
+import { Service } from "../../core/service.ts";
 import { NaiveCounts } from "../naive-counts.ts";
 import type { NaiveSaid } from "../naive-lives.ts";
 import { NaiveQuorums } from "../naive-quorums.ts";
 import { NaiveRosters } from "../naive-rosters.ts";
 import { NaiveStates } from "../naive-states.ts";
 import type { Party } from "./party.ts";
+import type { SharedLog } from "./shared-log.ts";
 import { type Answer, connectionsOf, type Told, toldBy } from "./told.ts";
 
 type Said = NaiveSaid | Applied["addressed"][number];
@@ -41,6 +43,8 @@ interface Judged {
 
 export interface CheckerOptions {
   readonly limits: Limits;
+  /** Has all entries, also those that servers cannot have any more. */
+  readonly log: Pick<SharedLog, "read">;
   /** The message with this id, as it was stored. */
   readonly messageOf: (payload: number) => string | undefined;
   /** What a controller says depends on others: the models of one server know nothing of it. */
@@ -97,6 +101,26 @@ export class ClusterChecker {
   /** A server begins to read: behind a snapshot at that entry, or 0. */
   begin(server: string, sequence: number): void {
     this.#nextOf.set(server, sequence + 1);
+    if (sequence > this.#judged.length) this.#judgeUnread(sequence);
+  }
+
+  /**
+   * A follower has read further than all servers before they died, and has made a snapshot: nobody
+   * was told of these entries, and what a core says of them is judged.
+   */
+  #judgeUnread(through: number): void {
+    const { limits, log } = this.#options;
+    const core = new Service(limits);
+    const who = "a follower";
+    this.#nextOf.set(who, this.#judged.length + 1);
+    const reader = log.read(1, (entries) => {
+      for (const entry of entries.slice(0, through)) {
+        const applied = core.apply(entry);
+        if (entry.sequence <= this.#judged.length) continue;
+        this.onEntry(who, entry, applied, () => core.digest());
+      }
+      reader.stop();
+    });
   }
 
   /** A server has applied an entry. @param digest of the state behind it */

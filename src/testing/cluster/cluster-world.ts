@@ -96,7 +96,7 @@ export class ClusterWorld {
     this.log.onCut = (first) => this.#trace(this.logName, `begins with entry ${first}`);
     const messageOf = (id: number): string | undefined => this.#messages.get(id);
     const ofTree = { isOfTree: controller !== undefined, onJudged: controller?.onJudged };
-    this.checker = new ClusterChecker({ limits, messageOf, ...ofTree });
+    this.checker = new ClusterChecker({ limits, messageOf, log: this.log, ...ofTree });
     const random = this.#fork();
     const delayMsMax = this.#rate("delay") > 0 ? messageDelayMsMax : 0;
     this.#network = new Network({ clock: this.clock, random, faults: { delayMsMax } });

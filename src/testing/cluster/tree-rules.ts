@@ -85,7 +85,9 @@ export class TreeRules {
   readonly #sizesBefore = new Map<string, number[]>();
   /** What counts no more when it is over, by what and who has said so. */
   readonly #takenBack = new Map<string, () => void>();
-  /** What was perhaps said before its link met, by controller and barrier: whether it still holds. */
+  /**
+   * What was perhaps said before its link met, by controller and barrier: whether it still holds.
+   */
   readonly #kept = new Map<string, () => void>();
   /** Who has gone since its controller has said that all of its have come. */
   readonly #goneSince = new Map<string, Set<string>>();
