@@ -345,6 +345,7 @@ export class RunModifier implements Pick<RunControl, "modify"> {
       linksChanged: links.changed,
       linksAdded: links.added,
       linksRemoved: links.removed,
+      links: askedOf(experiment, [...links.changed, ...links.added]),
       trafficEnded: traffic.ended,
       trafficBegun: traffic.begun,
       sequencesChanged: [...agenda.defined, ...agenda.undefined],
@@ -397,6 +398,16 @@ function isGroup({ groups }: Experiment, name: string): boolean {
 function rowOf({ id, event: planned, plannedUs }: NumberedEvent): RunModified["events"][number] {
   const { object, type: objectType, event, args } = planned;
   return { id, object, objectType, event, args, plannedUs };
+}
+
+/** As the file asks for them. */
+function askedOf({ links }: Experiment, names: readonly string[]): RunModified["links"] {
+  return links
+    .filter(({ name }) => names.includes(name))
+    .map(({ name, kind, members }) => ({
+      ...{ name, kind },
+      members: members.map(({ port: _port, ...member }) => member),
+    }));
 }
 
 /** M3. Its links stay, so that a later modification can bring it back as it was. */

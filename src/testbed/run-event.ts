@@ -6,6 +6,7 @@
 // it is negative. Until time 0 is known events are held back, so that every event has its `atUs`.
 import type { LogEntry } from "../core/command.ts";
 import type { BarrierKind, BarrierOutcome } from "../core/effect.ts";
+import type { Link, LinkMember } from "../experiment/model.ts";
 import type { Verdict } from "../linktest/index.ts";
 
 export type EndedBy = "idle" | "terminate" | "duration" | "failure" | "interrupt";
@@ -227,6 +228,10 @@ export interface RunModified {
   readonly linksChanged: readonly string[];
   readonly linksAdded: readonly string[];
   readonly linksRemoved: readonly string[];
+  /** Those of them that are there now, as they are asked for from here on. */
+  readonly links: readonly (Pick<Link, "name" | "kind"> & {
+    readonly members: readonly Omit<LinkMember, "port">[];
+  })[];
   /** Names of flows of traffic whose ends were closed, and of those that were opened. */
   readonly trafficEnded: readonly string[];
   readonly trafficBegun: readonly string[];

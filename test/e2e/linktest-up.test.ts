@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Ended, run, scratch, start, until } from "./support/command.ts";
-import { readResult, writeExperiment } from "./support/experiment.ts";
+import { readRecord, readResult, writeExperiment } from "./support/experiment.ts";
 
 const isRoot = process.getuid?.() === 0;
 let state = "";
@@ -64,3 +64,29 @@ test.skipIf(!isRoot)("muster modify tests links again when it has changed one", 
   // By the delay that is asked for since: a busy machine may be late, and is not called bad.
   expect((await shaped("down", "test")).stdout).toContain("run 1 passed");
 });
+
+test.skipIf(!isRoot)(
+  "a link that muster modify has brought fails the run when it is bad",
+  async () => {
+    const shaped = async (...argv: readonly string[]): Promise<Ended> =>
+      await run("muster", argv, { env: { MUSTER_STATE: state } });
+    const up = await shaped("up", file());
+    expect(up.code, up.stderr).toBe(0);
+    const directory = /results in (.*)/.exec(up.stdout + up.stderr)?.[1] ?? "";
+    const more = "set c [$ns node]\nset m [$ns duplex-link $b $c 100Mb 5ms DropTail]";
+    expect((await shaped("modify", "test", file("20ms", more))).code).toBe(0);
+    expect((await shaped("link", "set", "test", "m", "delay=300ms")).code).toBe(0);
+    expect((await shaped("linktest", "test", "--level", "1")).code).toBe(1);
+    expect((await shaped("down", "test")).stdout).toContain("run 1 failed");
+    const { links, reasons } = readResult(directory);
+    expect(links.map(({ name, asked }) => `${name} ${asked.delayUs}`)).toEqual([
+      ...["l 20000", "l 20000", "m 5000", "m 5000"],
+    ]);
+    expect(reasons).toEqual([
+      { code: "LINK", message: expect.stringContaining("the link m from b to c is not as asked") },
+      { code: "LINK", message: expect.stringContaining("the link m from c to b is not as asked") },
+    ]);
+    const recorded = readRecord(directory).find(({ type }) => type === "run-modified");
+    expect(recorded).toMatchObject({ links: [{ name: "l" }, { name: "m", members: [{}, {}] }] });
+  },
+);

@@ -220,6 +220,7 @@ export interface ResultLink {
   readonly name: string;
   readonly from: string;
   readonly to: string;
+  /** As of the last modification. */
   readonly asked: {
     /** Bits per second; 0 means whatever the medium carries. */
     readonly bandwidthBps: number;
@@ -228,7 +229,7 @@ export interface ResultLink {
     /** 0 to 1. */
     readonly loss: number;
   };
-  /** By the last linktest; what it did not measure is null. */
+  /** By the last linktest since it was changed; what that did not measure is null. */
   readonly measured: {
     readonly bandwidthBps: number | null;
     /** Both ways. */
@@ -241,6 +242,8 @@ export interface ResultLink {
   readonly verdict: "ok" | "bad" | "untestable" | "skipped";
   /** Why it is bad or untestable; absent for others. */
   readonly why?: readonly string[];
+  /** When a modification took it away; the rest is as it was then. */
+  readonly removedUs?: number;
 }
 
 /** One reason for the outcome `failed`. */

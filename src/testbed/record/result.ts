@@ -9,7 +9,6 @@
 //   R4. Any order of events is accepted: a broken stream gives an incomplete result, never a throw.
 
 import type { Experiment } from "../../experiment/model.ts";
-import type { Verdict } from "../../linktest/index.ts";
 import type {
   BarrierChanged,
   BarrierEnded,
@@ -28,7 +27,7 @@ import { isGivenUpBarrier } from "./event-text.ts";
 import { resultModification } from "./modified.ts";
 import { createEventTable } from "./result-events.ts";
 import { resultInstances } from "./result-instances.ts";
-import { skippedLinks, testedLinks } from "./result-links.ts";
+import { createResultLinks, skippedLinks } from "./result-links.ts";
 import {
   messagesMax,
   type ResultBarrier,
@@ -77,7 +76,6 @@ interface State {
   readonly running: Map<string, ProgramStarted & { atUs: number }>;
   readonly programs: ResultProgram[];
   readonly traffic: ResultTraffic[];
-  readonly verdicts: Verdict[];
   readonly instances: Map<string, InstanceEnded & { readonly atUs: number }>;
   readonly open: Map<string, OpenBarrier>;
   readonly slow: Map<string, ResultBarrier["slow"]>;
@@ -99,7 +97,7 @@ interface State {
  */
 export function createResultBuilder(options: ResultOptions): ResultBuilder {
   const events = createEventTable(withStarts(options.experiment).events);
-  const links = options.links ?? skippedLinks(options.experiment.links);
+  const links = createResultLinks(options.links ?? skippedLinks(options.experiment.links));
   const state: State = {
     started: null,
     ended: null,
@@ -110,7 +108,6 @@ export function createResultBuilder(options: ResultOptions): ResultBuilder {
     running: new Map(),
     programs: [],
     traffic: [],
-    verdicts: [],
     instances: new Map(),
     open: new Map(),
     slow: new Map(),
@@ -123,7 +120,11 @@ export function createResultBuilder(options: ResultOptions): ResultBuilder {
   return {
     add(event) {
       state.lastUs = Math.max(state.lastUs, event.atUs);
-      if (event.type === "run-modified") events.plan([...event.events, ...event.eventsChanged]);
+      if (event.type === "run-modified") {
+        events.plan([...event.events, ...event.eventsChanged]);
+        links.modify(event);
+      }
+      if (event.type === "links-tested") links.test(event.verdicts);
       if (event.type === "event-fired" || event.type === "event-cancelled") events.add(event);
       else addEvent(state, event);
     },
@@ -131,7 +132,7 @@ export function createResultBuilder(options: ResultOptions): ResultBuilder {
       state.failure ??= { code, message };
     },
     build() {
-      return assemble(options.experiment, state, events.rows(), links);
+      return assemble(options.experiment, state, events.rows(), links.rows());
     },
   };
 }
@@ -179,14 +180,12 @@ function addEvent(state: State, event: RunEvent): void {
     case "traffic-ended":
       state.traffic.push(countedTraffic(event));
       return;
-    case "links-tested":
-      state.verdicts.push(...event.verdicts);
-      return;
     case "run-ended":
       state.ended = event;
       return;
     case "event-fired":
     case "event-cancelled":
+    case "links-tested":
     case "log":
       return;
   }
@@ -269,7 +268,7 @@ function assemble(
   experiment: Experiment,
   state: State,
   events: readonly ResultEvent[],
-  planned: readonly ResultLink[],
+  links: readonly ResultLink[],
 ): RunResult {
   const { started, ended } = state;
   const endedUs = ended?.atUs ?? state.lastUs;
@@ -278,7 +277,6 @@ function assemble(
   const error = state.failure ?? ended?.error ?? (ended === null ? incomplete : null);
   const endedBy = ended?.endedBy ?? "failure";
   const instances = resultInstances(experiment, state.instances);
-  const links = testedLinks(planned, state.verdicts);
   const reasons = verdictReasons({ error, endedBy, programs, barriers, instances, links });
   return {
     schema: 1,

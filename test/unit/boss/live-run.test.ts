@@ -72,6 +72,7 @@ describe("LiveRun", () => {
           linksChanged: [],
           linksAdded: [],
           linksRemoved: [],
+          links: [],
           ...{ trafficEnded: [], trafficBegun: [], sequencesChanged: [], events: [] },
           ...{ eventsChanged: [], eventsRemoved: [], eventsFired: [] },
         },

@@ -13,7 +13,7 @@ import { createResultBuilder, exitStatus } from "../../../src/testbed/record/res
 import { lanPairsMax, skippedLinks } from "../../../src/testbed/record/result-links.ts";
 import { type RunResult, warningsMax } from "../../../src/testbed/record/result-model.ts";
 import { barrierSentence, pickReasons } from "../../../src/testbed/record/verdict.ts";
-import type { RunEvent } from "../../../src/testbed/run-event.ts";
+import type { LinksTested, RunEvent, RunModified } from "../../../src/testbed/run-event.ts";
 import { goodStory, largeRun, makeExperiment, planned, Story } from "./synthetic-run.ts";
 
 function resultOf(events: readonly RunEvent[], experiment: Experiment = makeExperiment()) {
@@ -37,7 +37,7 @@ describe("a run that was modified", () => {
       ...{ nodesRemoved: ["node1"], nodesRestarted: [], nodesLost: [] },
       ...{ programsAdded: [late], programsRemoved: ["gone"], programsRestarted: [] },
       ...{ linksChanged: ["l0"], linksAdded: ["l1", "l2"], linksRemoved: ["l3"] },
-      ...{ trafficEnded: [], trafficBegun: ["cbr"], sequencesChanged: ["q"] },
+      ...{ links: [], trafficEnded: [], trafficBegun: ["cbr"], sequencesChanged: ["q"] },
       ...{ eventsChanged: [{ ...row(1), plannedUs: 9_500 }], eventsRemoved: [3] },
       eventsFired: [row(2)],
       events: [8, 9].map(row),
@@ -511,6 +511,115 @@ describe("skippedLinks()", () => {
     expect(skippedLinks([lan(100)])).toHaveLength(9_900);
     expect(skippedLinks([lan(101)])).toHaveLength(101);
     expect(skippedLinks([lan(1)])).toEqual([]);
+  });
+});
+
+describe("links of a run that was modified", () => {
+  const none = { bandwidthBps: 0, delayUs: 0, loss: 0 };
+  const member = (node: string, delayUs: number) => ({
+    ...{ node, address: "", fromLink: none, toLink: { ...none, delayUs } },
+  });
+  const link = (name: string, delayUs: number, ...nodes: readonly string[]): Link => ({
+    ...{ name, kind: nodes.length === 2 ? "link" : "lan", netmask: "255.255.255.0" },
+    at: { file: "", line: 1, column: 1 },
+    members: nodes.map((node, port) => ({ ...member(node, delayUs), port })),
+  });
+  const edge = { bandwidthBps: 0, loss: 0, queue: undefined, delayMs: 0 };
+  const tested = (
+    name: string,
+    [from, to]: readonly [string, string],
+    verdict: "ok" | "bad",
+    measured = 5,
+  ) => ({
+    ...{ type: "links-tested" as const, level: 1, isCancelled: false },
+    verdicts: [
+      {
+        ...{ stage: "latency" as const, edge: { ...edge, link: name, from, to } },
+        ...{ expected: 5, measured, interval: null, detectable: null, samples: 9 },
+        ...{ verdict, why: verdict === "bad" ? `${measured} ms came` : "" },
+      },
+    ] as unknown as LinksTested["verdicts"],
+  });
+  const modified = (part: Partial<RunModified>): RunModified => ({
+    type: "run-modified",
+    ...{ nodesAdded: [], nodesRemoved: [], nodesRestarted: [], nodesLost: [] },
+    ...{ programsAdded: [], programsRemoved: [], programsRestarted: [], links: [] },
+    ...{ linksChanged: [], linksAdded: [], linksRemoved: [], trafficEnded: [] },
+    ...{ trafficBegun: [], sequencesChanged: [], events: [], eventsChanged: [] },
+    ...{ eventsRemoved: [], eventsFired: [] },
+    ...part,
+  });
+  const experiment = { ...makeExperiment(), links: [link("l", 1, "a", "b")] };
+  const story = (): Story => new Story().start(["a", "b"]);
+  const linksOf = (told: Story, of = experiment) =>
+    resultOf(told.end(9_000).events, of).links.map((one) => {
+      const { name, from, to, asked, measured, verdict, removedUs } = one;
+      const how = measured === null ? verdict : `${verdict} ${measured.delayUs}`;
+      const gone = removedUs === undefined ? "" : `, gone ${removedUs}`;
+      return `${name} ${from}>${to}: ${asked.delayUs}, ${how}${gone}`;
+    });
+
+  it("fails for a bad link that a modification has brought, and lists it as it is asked for", () => {
+    const links = [link("m", 7, "b", "c")];
+    const brought = story().at(1_000, modified({ linksAdded: ["m"], links }));
+    const told = brought.at(2_000, tested("m", ["b", "c"], "bad", 30));
+    const { outcome, reasons } = resultOf(told.end(9_000).events, experiment);
+    expect(outcome).toBe("failed");
+    expect(reasons).toEqual([
+      {
+        code: "LINK",
+        message: "the link m from b to c is not as asked for: latency: 30 ms came",
+      },
+    ]);
+    expect(linksOf(told)).toEqual([
+      ...["l a>b: 1, skipped", "l b>a: 1, skipped"],
+      ...["m b>c: 7, bad 30000", "m c>b: 7, skipped"],
+    ]);
+  });
+
+  it("has what is asked of a changed link now, and nothing that was measured before", () => {
+    const links = [link("l", 20, "a", "b")];
+    const change = modified({ linksChanged: ["l"], links });
+    const before = story()
+      .at(500, tested("l", ["a", "b"], "ok"))
+      .at(1_000, change);
+    expect(linksOf(before)).toEqual(["l a>b: 20, skipped", "l b>a: 20, skipped"]);
+    const after = before.at(2_000, tested("l", ["a", "b"], "ok", 6));
+    expect(linksOf(after)).toEqual(["l a>b: 20, ok 6000", "l b>a: 20, skipped"]);
+  });
+
+  it("keeps a bad link bad when it is changed, until it is tested again", () => {
+    const links = [link("l", 20, "a", "b")];
+    const change = modified({ linksChanged: ["l"], links });
+    const before = story()
+      .at(500, tested("l", ["a", "b"], "bad"))
+      .at(1_000, change);
+    const { reasons } = resultOf(before.at(1_500, change).end(9_000).events, experiment);
+    expect(reasons.map(({ message }) => message)).toEqual([
+      "the link l from a to b is not as asked for: latency: before it was changed, 5 ms came",
+    ]);
+    const after = before.at(2_000, tested("l", ["a", "b"], "ok", 6));
+    expect(resultOf(after.end(9_000).events, experiment).outcome).toBe("passed");
+  });
+
+  it("keeps a link that was removed, and ways of a member that left, as they were last", () => {
+    const lan = { ...experiment, links: [...experiment.links, link("lan", 3, "a", "b", "c")] };
+    const change = modified({
+      ...{ linksRemoved: ["l"], linksChanged: ["lan"] },
+      links: [{ ...link("lan", 4, "a", "b"), kind: "lan" }],
+    });
+    const told = story()
+      .at(500, tested("l", ["a", "b"], "bad"))
+      .at(1_000, change);
+    expect(linksOf(told.at(2_000, modified({ linksRemoved: ["x"] })), lan)).toEqual([
+      ...["l a>b: 1, bad 5000, gone 1000", "l b>a: 1, skipped, gone 1000"],
+      ...["lan a>b: 4, skipped", "lan a>c: 3, skipped, gone 1000", "lan b>a: 4, skipped"],
+      ...["lan b>c: 3, skipped, gone 1000", "lan c>a: 3, skipped, gone 1000"],
+      "lan c>b: 3, skipped, gone 1000",
+    ]);
+    expect(resultOf(told.end(9_000).events, lan).outcome).toBe("failed");
+    const back = told.at(3_000, modified({ linksAdded: ["l"], links: experiment.links }));
+    expect(linksOf(back, lan).slice(0, 2)).toEqual(["l a>b: 1, bad null", "l b>a: 1, skipped"]);
   });
 });
 

@@ -2,13 +2,13 @@
 // Goal: M1 to M3: what is done in which order, what is undone when it fails early, and what a late
 // failure costs. Method: fake nodes, programs and boot that write down what is asked of them.
 import { beforeEach, describe, expect, it } from "vitest";
-import { type Experiment, parseNsFile } from "../../../src/experiment/index.ts";
+import { type Experiment, type Link, parseNsFile } from "../../../src/experiment/index.ts";
 import type { AgendaChange } from "../../../src/testbed/agenda-change.ts";
 import { ProgramAgent } from "../../../src/testbed/agents/program-agent.ts";
 import { noEvents } from "../../../src/testbed/modify-agenda.ts";
 import { type Modification, ModifyError, RunModifier } from "../../../src/testbed/modify-run.ts";
 import type { Relinking } from "../../../src/testbed/nodes/index.ts";
-import type { RunEventBody } from "../../../src/testbed/run-event.ts";
+import type { RunEventBody, RunModified } from "../../../src/testbed/run-event.ts";
 import { FakeClock } from "../record/fake-clock.ts";
 import { FakeBackend } from "./fake-backend.ts";
 
@@ -223,6 +223,26 @@ describe("RunModifier", () => {
     expect(done).toContain("others named");
     expect(said.at(-1)).toMatchObject({
       ...{ linksChanged: ["l1"], linksAdded: ["l2"], linksRemoved: ["l0"] },
+    });
+  });
+
+  it("says of links that come or change what is asked of them", async () => {
+    const link = (name: string): Link => ({
+      ...{ name, kind: "link", netmask: "255.255.255.0", at: { file: "", line: 1, column: 1 } },
+      members: ["a", "b"].map((node, port) => ({
+        ...{ node, port, address: `10.1.1.${port + 2}` },
+        toLink: { bandwidthBps: 1_000, delayUs: 5, loss: 0 },
+        fromLink: { bandwidthBps: 0, delayUs: 0, loss: 0.5 },
+      })),
+    });
+    const change = modification({ relinked: { made: ["l1", "l2"], gone: ["l1"] } }, "a", "b");
+    const links = [link("l0"), link("l1"), link("l2")];
+    await modifier().modify({ ...change, experiment: { ...change.experiment, links } });
+    const modified = said.find(({ type }) => type === "run-modified") as RunModified;
+    expect(modified.links.map(({ name }) => name)).toEqual(["l1", "l2"]);
+    expect(modified.links[0]).toEqual({
+      ...{ name: "l1", kind: "link" },
+      members: link("l1").members.map(({ port: _port, ...member }) => member),
     });
   });
 
