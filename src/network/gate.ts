@@ -233,12 +233,13 @@ function takeHandles(
     child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
       said = (said + chunk).slice(-1_000);
     });
-    const fail = (why: string): void => {
+    const fail = (why: string, isPassing = false): void => {
       cancel();
       child.kill("SIGKILL");
-      reject(new NetworkError(`the servers of the run cannot be reached by nodes: ${why}`));
+      const text = `the servers of the run cannot be reached by nodes: ${why}`;
+      reject(new NetworkError(text, { isPassing }));
     };
-    const cancel = clock.after(networkTime.helperMs, () => fail("no socket came in time"));
+    const cancel = clock.after(networkTime.helperMs, () => fail("no socket came in time", true));
     child.once("error", ({ message }) => fail(message));
     child.once("close", () => {
       if (handles.size < count) fail(said.trim() || "the program that opens their sockets ended");

@@ -117,4 +117,14 @@ export async function removeInterfaces(
 /** A sentence for the user: what could not be done to the network of the run, and why. */
 export class NetworkError extends Error {
   override readonly name = "NetworkError";
+  /** Nothing is missing here: somebody was too slow this time, or was ended. */
+  readonly isPassing: boolean;
+
+  constructor(
+    message: string,
+    { isPassing = false, ...options }: ErrorOptions & { readonly isPassing?: boolean } = {},
+  ) {
+    super(message, options);
+    this.isPassing = isPassing;
+  }
 }

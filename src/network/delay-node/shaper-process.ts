@@ -39,6 +39,7 @@ const program = fileURLToPath(
   new URL(isSource ? "./shaper-main.ts" : "./shaper-main.js", import.meta.url),
 );
 const stderrCharactersMax = 2_000;
+const tooBusy = "the machine may be too busy; run it again";
 
 /** A thread that collects garbage must not wait for others of no priority. */
 const nodeOptions = ["--single-threaded-gc"];
@@ -79,8 +80,10 @@ export class ShaperProcess {
     this.#onTraceEnded = onTraceEnded ?? (() => undefined);
     const child = spawn([process.execPath, ...nodeOptions, program, String(threads), pace]);
     this.#child = child;
-    child.once("error", (error) => this.#end(error.message));
-    child.once("exit", (code, signal) => this.#end(signal ?? `exit status ${code}`));
+    child.once("error", (error) => this.#end(error.message, false));
+    child.once("exit", (code, signal) => {
+      this.#end(signal ?? `exit status ${code}`, signal !== null);
+    });
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-stderrCharactersMax);
     });
@@ -109,7 +112,9 @@ export class ShaperProcess {
   /** @throws NetworkError when it does not start. */
   async started(): Promise<void> {
     const cancel = this.#clock.after(networkTimes.startMs, () => {
-      this.#ready.reject(new NetworkError(`the delay node has not started: ${this.#stderr}`));
+      const why = `in ${networkTimes.startMs / 1_000} s: ${this.#stderr.trim() || tooBusy}`;
+      const error = new NetworkError(`the delay node has not started ${why}`, { isPassing: true });
+      this.#ready.reject(error);
     });
     try {
       await this.#ready.promise;
@@ -131,7 +136,8 @@ export class ShaperProcess {
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(waitMs, () => {
         this.#pending.delete(id);
-        reject(new NetworkError(`the delay node does not answer (${order.kind})`));
+        const why = `the delay node does not answer (${order.kind}): ${tooBusy}`;
+        reject(new NetworkError(why, { isPassing: true }));
       });
       this.#pending.set(id, {
         resolve(answer) {
@@ -210,11 +216,11 @@ export class ShaperProcess {
     };
   }
 
-  #end(how: string): void {
+  #end(how: string, isPassing: boolean): void {
     if (this.#gone !== undefined) return;
     const why = this.#stderr.trim() === "" ? "" : `: ${this.#stderr.trim()}`;
     this.#gone = `the delay node has ended (${how})${why}; its links carry nothing any more`;
-    const error = new NetworkError(this.#gone);
+    const error = new NetworkError(this.#gone, { isPassing });
     this.#ready.reject(error);
     for (const pending of this.#pending.values()) pending.reject(error);
     this.#pending.clear();

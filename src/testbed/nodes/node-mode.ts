@@ -4,6 +4,7 @@
 // doing it; what fails is a reason, said to the user.
 import { eventPorts } from "../../client/event-address.ts";
 import type { OpenPort } from "../../network/gate.ts";
+import { NetworkError } from "../../network/link-backend.ts";
 import { barrierPort, testbedPort } from "../../wire/gnunet/index.ts";
 import { alternatePort, mainPort } from "../../wire/tmcd/index.ts";
 import type { NodeAddresses } from "./addresses.ts";
@@ -108,11 +109,23 @@ async function tryNetwork(input: ModeInput, plan: NetworkPlan): Promise<ChosenMo
   } catch (error) {
     await own.stop();
     await namespaces.stop();
-    return error instanceof Error ? error.message : String(error);
+    return lackOf(error);
   }
   tellWarnings(namespaces, options);
   const { asUser } = namespaces;
   return { namespaces, network: own, lost: describeLosses({ kind: "namespace", asUser }) };
+}
+
+/**
+ * What the machine lacks, for which a run does with less. What may be otherwise the next time is no
+ * such thing: a run would be without its links for a machine that was busy.
+ *
+ * @throws NodesError for that
+ */
+export function lackOf(error: unknown): string {
+  const why = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof NetworkError && error.isPassing)) return why;
+  throw new NodesError(`the network of the nodes cannot be made: ${why}`, { cause: error });
 }
 
 /** What nodes may call of a run, whatever the file has. */

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// Goal: it is told apart whether a delay node cannot be had here, or was only too slow or was ended:
+// the first leaves links unshaped, the second ends the run. Method: a process that is none, a clock
+// of our own.
+import type { ChildProcess } from "node:child_process";
+import { EventEmitter } from "node:events";
+import { PassThrough } from "node:stream";
+import { expect, it } from "vitest";
+import { ShaperProcess } from "../../../src/network/delay-node/shaper-process.ts";
+import { NetworkError } from "../../../src/network/link-backend.ts";
+import { networkTimes } from "../../../src/network/network-limits.ts";
+import { lackOf } from "../../../src/testbed/nodes/node-mode.ts";
+import { FakeClock } from "../record/fake-clock.ts";
+
+const open = { kind: "open", address: "10.0.0.1", peerAddress: "10.0.0.2", port: 1 } as const;
+
+function startFake() {
+  const pipes = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
+  const child = Object.assign(new EventEmitter(), { ...pipes, pid: 1, kill: () => true });
+  const clock = new FakeClock();
+  const spawn = (): ChildProcess => child as unknown as ChildProcess;
+  return { child, clock, shaper: new ShaperProcess({ clock, threads: 1, pace: "nap", spawn }) };
+}
+
+const problemOf = async (asked: Promise<unknown>): Promise<string> =>
+  await asked.then(() => "none", lackOf);
+
+it("ends the run over a delay node that is too slow to start or to answer", async () => {
+  const { clock, shaper } = startFake();
+  const [started, answered] = [shaper.started(), shaper.ask(0, open)].map(problemOf);
+  clock.advanceTo(networkTimes.startMs * 1_000);
+  const cannot = "the network of the nodes cannot be made: the delay node";
+  await Promise.all([
+    expect(started).rejects.toThrow(`${cannot} has not started in 20 s: the machine may be`),
+    expect(answered).rejects.toThrow(`${cannot} does not answer (open): the machine may be`),
+  ]);
+});
+
+it("ends the run over a delay node that somebody ends", async () => {
+  const { child, shaper } = startFake();
+  const started = problemOf(shaper.started());
+  child.emit("exit", null, "SIGKILL");
+  await expect(started).rejects.toThrow("the delay node has ended (SIGKILL)");
+});
+
+it("does without links where the delay node cannot be", async () => {
+  const { child, shaper } = startFake();
+  const [started, answered] = [shaper.started(), shaper.ask(0, open)].map(problemOf);
+  child.stdout.write('{"kind":"answer","id":1,"error":"no sockets here"}\n');
+  expect(await answered).toBe("the delay node refuses: no sockets here");
+  child.emit("exit", 1, null);
+  expect(await started).toContain("the delay node has ended (exit status 1)");
+  expect(lackOf(new NetworkError("ethtool: not found"))).toBe("ethtool: not found");
+  expect(lackOf(new Error("ENOENT"))).toBe("ENOENT");
+});
