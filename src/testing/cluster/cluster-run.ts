@@ -289,6 +289,7 @@ class Run {
       case "step-log-clock": {
         const seconds = step.forMs % 2 === 0 ? 3_600 : -3_600;
         this.#trace(world.logName, `its clock is set by ${seconds} s`);
+        world.logClockIsSet();
         world.log.step(seconds * secondUs);
         return;
       }

@@ -387,6 +387,14 @@ export class ClusterWorld {
     for (const server of this.servers) this.excuse(server, "the log was away");
   }
 
+  /**
+   * A step takes up to 2 s from the leases of servers (D2), and one append of theirs that is lost
+   * is enough then.
+   */
+  logClockIsSet(): void {
+    for (const server of this.servers) this.#causeUs.set(server, this.clock.elapsedUs);
+  }
+
   #excuseAt(server: SimulatedServer, reason: string): void {
     for (const party of this.waiting) {
       if (this.#serverOf.get(party) === server) party.excuse ??= reason;

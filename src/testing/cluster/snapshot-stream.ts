@@ -5,7 +5,8 @@
 //
 //   S5. What was acknowledged stays, but for what `damage` takes: parts that only the newest of two
 //       snapshots names, as long as the older one is whole. Two that are not nobody survives.
-//   S6. A connection shows everything in the order in which it was stored, maybe late.
+//   S6. A connection shows what is stored and what is deleted in the order in which that was done,
+//       maybe late.
 import type { Random } from "../../core/random.ts";
 import { LogError } from "../../engine/log.ts";
 import type { SnapshotMessages, StoredMessage } from "../../engine/message-snapshots.ts";
@@ -52,6 +53,8 @@ export class SnapshotStream {
   readonly #options: StreamOptions;
   #faults: StreamFaults;
   #stored: Stored[] = [];
+  /** What was deleted lately, which connections that are late still show (S6). */
+  #deleted: (Stored & { readonly deletedUs: number })[] = [];
   #last = 0;
   /** What is to happen when that many more messages have been stored. */
   #trap: { left: number; readonly spring: (writer: string) => void } | undefined;
@@ -75,10 +78,8 @@ export class SnapshotStream {
   connect({ server, clock, isBroken }: StreamWay): SnapshotMessages {
     const { random } = this.#options;
     const lateUs = this.#drawLateUs();
-    const shown = (): readonly Stored[] => {
-      const untilUs = this.#options.clock.elapsedUs - (this.#faults.lateMsMax === 0 ? 0 : lateUs);
-      return this.#stored.filter(({ storedUs }) => storedUs <= untilUs);
-    };
+    const shown = (): readonly Stored[] =>
+      this.#shown(this.#options.clock.elapsedUs - (this.#faults.lateMsMax === 0 ? 0 : lateUs));
     const ask = <T>(work: () => T, isSent = false): Promise<T> =>
       new Promise((resolve, reject) => {
         const lost = isSent && this.#faults.lost > 0 && random.chance(this.#faults.lost);
@@ -103,7 +104,7 @@ export class SnapshotStream {
       get: (wanted) => ask(() => shown().find(({ sequence }) => sequence === wanted)),
       newestIndex: () => ask(() => shown().findLast(({ kind }) => kind === "index")),
       describe: () => ask(() => this.#describe()),
-      delete: (gone) => ask(() => this.#delete(({ sequence }) => sequence === gone)),
+      delete: (gone) => ask(() => this.#deleteAsTold(gone)),
       close: () => Promise.resolve(),
     };
   }
@@ -160,6 +161,24 @@ export class SnapshotStream {
     const deleted: number[] = [];
     for (let at = first; at <= this.#last; at += 1) if (!there.has(at)) deleted.push(at);
     return { first, deleted };
+  }
+
+  /** S6. */
+  #shown(untilUs: number): readonly Stored[] {
+    const still = this.#deleted.filter(({ deletedUs }) => deletedUs > untilUs);
+    const all = [...this.#stored, ...still].filter(({ storedUs }) => storedUs <= untilUs);
+    return still.length === 0 ? all : all.sort((a, b) => a.sequence - b.sequence);
+  }
+
+  #deleteAsTold(gone: number): void {
+    const deletedUs = this.#options.clock.elapsedUs;
+    const oldestUs = deletedUs - this.#faults.lateMsMax * 1000;
+    const now = this.#stored.filter(({ sequence }) => sequence === gone);
+    this.#deleted = [
+      ...this.#deleted.filter((one) => one.deletedUs > oldestUs),
+      ...now.map((one) => ({ ...one, deletedUs })),
+    ];
+    this.#delete(({ sequence }) => sequence === gone);
   }
 
   #delete(isGone: (message: Stored) => boolean): void {
