@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Goal: it is told apart whether a delay node cannot be had here, or was only too slow or was ended:
-// the first leaves links unshaped, the second ends the run. Method: a process that is none, a clock
-// of our own.
+// Goal: it is told apart whether a delay node cannot be had here, or was only too slow or was
+// ended: the first leaves links unshaped, the second ends the run. Method: a process that is none,
+// a clock of our own.
 import type { ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
