@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Opens an SQLite file of the engine: held by one process, durable at each commit, of a layout that
 // this version reads, whole. Everything that can be wrong with it is said with what to do.
-import { accessSync, closeSync, constants, existsSync, openSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { LogError } from "./log.ts";
@@ -30,6 +30,11 @@ export interface SqliteFileOptions {
 /** A file that is held until it is closed. */
 export interface HeldFile {
   readonly database: DatabaseSync;
+  /**
+   * What is written to a file that has lost its name is gone with the process.
+   * @throws LogError (definite) when the file was removed, or another one has its name
+   */
+  readonly checkThere: () => void;
   readonly close: () => void;
 }
 
@@ -57,7 +62,7 @@ export function openSqliteFile(options: SqliteFileOptions): HeldFile {
     }
     prepareLayout(database, options);
     checkFile(database, options);
-    return { database, close };
+    return { database, close, checkThere: watchName(file) };
   } catch (error) {
     const isOurs = lock !== undefined;
     close();
@@ -97,12 +102,23 @@ export function readSqliteFile(options: SqliteFileOptions): HeldFile {
     if (found > layoutVersion) throw newer(options, found);
     if (found === 0) throw new LogError(`${file} is not ${options.what}`, { definite: true });
     const opened = database;
-    return { database, close: () => opened.close() };
+    return { database, close: () => opened.close(), checkThere: watchName(file) };
   } catch (error) {
     database?.close();
     if (error instanceof LogError) throw error;
     throw new LogError(openMessage(options, error), { definite: true, cause: error });
   }
+}
+
+function watchName(file: string): () => void {
+  const { dev, ino } = statSync(file);
+  return () => {
+    const now = statSync(file, { throwIfNoEntry: false });
+    if (now?.ino === ino && now.dev === dev) return;
+    const what = now === undefined ? "was removed" : "is another file now";
+    const message = `${file} ${what} while it was open; put it back as it was, or stop this server and start it from a backup`;
+    throw new LogError(message, { definite: true });
+  };
 }
 
 function layoutOf(database: DatabaseSync): number {

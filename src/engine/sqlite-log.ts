@@ -139,6 +139,7 @@ export class SqliteLog implements Log {
     const rows = Math.max(cutRows.least, cutRows.perAppend * appends.length);
     const keptFrom = Math.min(this.#cutThrough + 1, this.#first + rows);
     try {
+      this.#file.checkThere();
       inTransaction(this.#database, "the entry", () => {
         appends.forEach(({ text }, index) => {
           this.#insert.run(this.#head + 1 + index, stampUs, text);

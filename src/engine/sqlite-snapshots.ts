@@ -82,6 +82,7 @@ export class SqliteSnapshots implements SnapshotStore {
     damaged: ReadonlySet<number> = new Set(),
   ): Promise<number> {
     let bytes = 0;
+    this.#file.checkThere();
     inTransaction(this.#database, "a snapshot", () => {
       const insert = this.#database.prepare(
         "INSERT OR REPLACE INTO parts (hash, packed) VALUES (?, ?)",
@@ -125,6 +126,7 @@ export class SqliteSnapshots implements SnapshotStore {
   }
 
   #try<T>(what: string, act: () => T): T {
+    this.#file.checkThere();
     try {
       return act();
     } catch (error) {
