@@ -53,6 +53,9 @@ const doorFacts: Readonly<Record<DoorName, DoorFacts>> = {
   },
 };
 
+/** Those that lead to the core. */
+export const coreDoors: readonly DoorName[] = ["http", "syncd", "testground"];
+
 /**
  * `http`, `http=8470`, `http=127.0.0.1:8470`, `http=[::1]:8470`, `http,allow=::1`,
  * `syncd=127.0.0.1:16534,scope=p/e,allow=10.0.0.0/8`.

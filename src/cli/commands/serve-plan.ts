@@ -7,7 +7,7 @@ import { formatGnunetAddress } from "../../edges/gnunet/index.ts";
 import type { TlsFiles } from "../../edges/http/index.ts";
 import { LogError } from "../../engine/log.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
-import { checkLogName } from "../../engine/open-log.ts";
+import { checkLogName, isKeptLog, isSharedLog } from "../../engine/open-log.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
 import { Attempts } from "./serve-attempts.ts";
@@ -24,6 +24,8 @@ import { parseServeLimits, type ServeLimits } from "./serve-limits.ts";
 import {
   applyAllows,
   checkRole,
+  coreDoors,
+  type DoorName,
   type Listen,
   parseAllow,
   parseListen,
@@ -97,7 +99,7 @@ function attemptPlan(
 ): ServePlan | undefined {
   const { name = "muster", role, log = "memory", httpClientCerts = false, shards = 1 } = settings;
   attempts.check(["name"], () => checkName(name));
-  attempts.check(["log"], () => checkLog(log));
+  const isLog = attempts.read(["log"], () => checkLog(log));
   const limits = attempts.read(["limit"], () => parseServeLimits(settings.limit ?? []));
   const origins = attempts.readEach("origin", settings.origin ?? [], checkOrigin);
   const tls = attempts.read(tlsNames, () => ({ files: readTls({ ...settings, httpClientCerts }) }));
@@ -112,6 +114,9 @@ function attemptPlan(
   }));
   attempts.check(["shards", "log"], () => checkShards(shards, log, doors));
   if (doors === undefined) return undefined;
+  attempts.check(["listen", "role"], () => {
+    if (isLog) checkLogIsUsed({ log, role }, doors);
+  });
   const { listens, gnunet, tree } = doors;
   const openCount = listens.length + redirects.length + gnunet.listens.length + treeLinkCount(tree);
   attempts.check(["role", "ops", "redirectEvents"], () => {
@@ -233,13 +238,33 @@ function checkShards(shards: number, log: string, doors: DoorsPlan | undefined):
   if (shards === 1) return;
   const treeCount = doors === undefined ? 0 : treeLinkCount(doors.tree);
   const told = `--shards ${shards}`;
-  if (log.startsWith("sqlite:")) {
-    const why = "a log in a file has one server, and gains nothing by several files";
+  if (log === "memory" || log.startsWith("sqlite:")) {
+    const why = log.startsWith("sqlite:")
+      ? "a log in a file has one server, and gains nothing by several files"
+      : "a log in memory is one";
     throw wrong(`${told}: ${why}; leave it out, or give --log nats://HOST:PORT`);
   }
   if (treeCount === 0) return;
   const why = "a link between controllers carries scopes of one log";
   throw wrong(`${told}: ${why}; leave it out, or --listen controllers, --parent and --below`);
+}
+
+/**
+ * A log is opened for what is kept in it: the core, with the first door to it; on NATS also the
+ * buses that several servers have in common. @throws CommandError
+ */
+function checkLogIsUsed(
+  { log, role }: Pick<ServePlan, "log" | "role">,
+  { listens, gnunet, tree }: DoorsPlan,
+): void {
+  if (!isKeptLog(log) || gnunet.listens.length > 0 || treeLinkCount(tree) > 0) return;
+  const usesBus = (edge: DoorName): boolean =>
+    isSharedLog(log) && (edge === "events" || (edge === "boss-events" && role === "boss"));
+  if (listens.some(({ edge }) => coreDoors.includes(edge) || usesBus(edge))) return;
+  const told = `--log ${maskNatsName(log)}`;
+  const why = "nothing would be kept there, for a log is of what is behind doors";
+  const doors = [...coreDoors, "gnunet", ...(isSharedLog(log) ? ["events"] : [])].join(", ");
+  throw wrong(`${told}: ${why}; add --listen http (or another of ${doors}), or leave it out`);
 }
 
 /** A process without experiments has nothing to do but what it opens. @throws CommandError */
@@ -252,9 +277,10 @@ function checkOps({ ops }: ServeSettings, openCount: number): void {
 }
 
 /** @throws CommandError */
-function checkLog(log: string): void {
+function checkLog(log: string): true {
   try {
     checkLogName(log);
+    return true;
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
     throw wrong(`--log: ${error.message}`);

@@ -274,11 +274,29 @@ describe("a plan", () => {
     [{ tls: "/nowhere" }, "muster cert"],
     [{ name: "-x" }, "--name -x"],
     [{ log: "paper" }, "sqlite:FILE"],
+    [{ log: "sqlite:/f" }, "--log sqlite:/f: nothing would be kept there"],
+    [{ log: "sqlite:/f", listen: ["events", "xmlrpc"] }, "add --listen http"],
+    [{ log: "nats://u:secret@h:1/t" }, "--log nats://***@h:1/t: nothing would be kept there"],
+    [{ log: "nats://h:1/t", listen: ["boss-events"] }, "testground, gnunet, events"],
+    [{ shards: 3, listen: ["http"] }, "--shards 3: a log in memory is one; leave it out"],
+    [{ shards: 3 }, "--shards 3: a log in memory is one"],
     [{ origin: ["https://example.org/path"] }, "--origin"],
     [{ role: "ops" }, "--listen events"],
     [{ role: "ops", listen: ["events"], keepDays: 1 }, "of --role boss"],
   ])("%j is refused", (settings, why) => {
     expect(() => planServe(settings)).toThrow(why);
+  });
+
+  it.each<readonly [log: string, settings: ServeSettings]>([
+    ["sqlite:/f", { listen: ["syncd"] }],
+    ["sqlite:/f", { listen: ["gnunet-barrier=/t.sock"] }],
+    ["sqlite:/f", { parent: "top@127.0.0.1:1" }],
+    ["nats://h:1/t", { listen: ["http"], shards: 3 }],
+    // The buses that several servers have in common.
+    ["nats://h:1/t", { role: "ops", listen: ["events"] }],
+    ["nats://h:1/t", { role: "boss", listen: ["boss-events"] }],
+  ])("a log at %s is taken with what is kept in it, %j", (log, settings) => {
+    expect(planServe({ log, ...settings }).log).toBe(log);
   });
 
   it("says what becomes of old runs, where something does", () => {
