@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `muster link set`: words of people (`bandwidth=10Mb delay=20ms loss=1%`) as the ARGS of a MODIFY
-// event. Pure. What has no unit is refused where two are usual, so that nobody gets a thousandth.
+// event. Pure. What has no unit is refused where two are usual, so that nobody gets a thousandth,
+// or all for one in a hundred.
 
 type Units = ReadonlyMap<string, number>;
 
@@ -61,6 +62,11 @@ function readWord(word: string): { readonly arg: string } | { readonly problem: 
     return { problem: `${name} is a number with one of ${units} behind it, not '${text}'` };
   }
   const value = Number(digits) * factor;
+  if (known.units === shares && (value > 1 || (unit === "" && Number(digits) === 1))) {
+    const meant = unit === "" ? `write ${name}=${digits}%` : "a share is at most 100%";
+    const all = value === 1 ? ` or ${name}=100%, ${digits} could be both` : "";
+    return { problem: `${name}=${text}: ${meant}${all}` };
+  }
   if (name === "bandwidth" && value === 0) {
     return { problem: "a bandwidth of 0 carries nothing; say unlimited, or muster link down" };
   }

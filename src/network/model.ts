@@ -88,7 +88,9 @@ export function checkShape(shape: DirectionShape, capacity: Capacity): readonly 
     ...(["loss", "duplicate", "reorder"] as const).flatMap((name) =>
       isWithin(shape[name], 0, 1)
         ? []
-        : [`${name} ${shape[name]} is not a probability from 0 to 1`],
+        : [
+            `${name} ${shape[name]} is not a probability from 0 to 1; write 0.01 for one in a hundred`,
+          ],
     ),
     ...(shape.reorder > 0 && shape.delayUs === 0
       ? ["reorder without a delay changes nothing: packets overtake by not being delayed"]

@@ -33,6 +33,7 @@ describe("formatLinkArgs", () => {
     [["delay=0", "jitter=0.0"], { delayUs: 0, jitterUs: 0 }],
     [["loss=1%"], { loss: 0.01 }],
     [["loss=0.01"], { loss: 0.01 }],
+    [["loss=100%"], { loss: 1 }],
     [["duplicate=5%", "reorder=0.25"], { duplicate: 0.05, reorder: 0.25 }],
     [["queue=50"], { queue: { limit: 50, limitUnit: "packets" } }],
     [["queue=9000bytes"], { queue: { limit: 9000, limitUnit: "bytes" } }],
@@ -48,6 +49,10 @@ describe("formatLinkArgs", () => {
     [["bandwidth=0"], "carries nothing; say unlimited, or muster link down"],
     [["bandwidth=-1Mb"], "not '-1Mb'"],
     [["colour=red"], "not 'colour'"],
+    [["loss=1"], "loss=1: write loss=1% or loss=100%, 1 could be both"],
+    [["reorder=1.0"], "write reorder=1.0% or reorder=100%"],
+    [["loss=2"], "loss=2: write loss=2%"],
+    [["loss=101%"], "loss=101%: a share is at most 100%"],
     [["delay"], "'delay' is not NAME=VALUE"],
     [["queue=many"], "50 or 9000bytes, not 'many'"],
   ])("refuses %j: %s", (words, problem) => {
