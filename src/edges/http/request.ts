@@ -3,6 +3,7 @@
 // the handler says. Every way out is an answer; a fault of ours is a 500 that says so.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { z } from "zod";
+import { assert } from "../../core/assert.ts";
 import type { Clock } from "../../host/clock.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { HttpTime } from "../http-time.ts";
@@ -15,7 +16,7 @@ import { HttpError } from "./errors.ts";
 import type { Guests } from "./guests.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Call, Reply, Route } from "./route.ts";
-import type { RouteTable } from "./route-table.ts";
+import type { RouteTable, Sought } from "./route-table.ts";
 
 export interface RequestOptions {
   readonly request: IncomingMessage;
@@ -115,6 +116,7 @@ async function readCall(
       ? { role: "observer" as const, token: "open", address: "unknown", account: "open" }
       : door.access.identify(request);
   if (access !== "anyone") checkAction(caller, access);
+  checkQueryNames(route, given);
   const { scope: asked, ...rest } = given;
   const call = {
     caller,
@@ -126,6 +128,24 @@ async function readCall(
     gone,
   };
   return { route, call };
+}
+
+/** One that is misspelt is not passed over: a wait would be in another scope. @throws HttpError */
+function checkQueryNames({ method, path, query, isScoped }: Route, given: Sought["given"]): void {
+  const names = Object.keys(given);
+  if (names.length === 0) return;
+  const known = [...(isScoped ? ["scope"] : []), ...fieldsOf(query)];
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const takes = known.length === 0 ? "takes none" : `knows ${known.join(", ")}`;
+  const message = `the query: ${method} ${path} ${takes}, not ${JSON.stringify(unknown)}; see /openapi.json`;
+  throw new HttpError("invalid", message);
+}
+
+function fieldsOf(schema: z.ZodType | undefined): readonly string[] {
+  if (schema === undefined) return [];
+  assert("shape" in schema, "a query is an object");
+  return Object.keys(Object(schema.shape));
 }
 
 function check(schema: z.ZodType | undefined, value: unknown, what: string): unknown {

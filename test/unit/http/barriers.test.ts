@@ -52,6 +52,23 @@ describe("count barriers by requests", () => {
     expect((await call("GET", "/v1/barriers/start")).body).toMatchObject({ code: "unknown" });
   });
 
+  it("a parameter that is not known is refused, and nobody waits", async () => {
+    bench = await HttpBench.start();
+    const refused = (text: string) => ({
+      status: 400,
+      body: { code: "invalid", definite: true, message: expect.stringContaining(text) },
+    });
+    expect(await call("POST", "/v1/barriers/b/wait?scop=x", {})).toEqual(
+      refused('/v1/barriers/{barrier}/wait knows scope, not "scop"; see /openapi.json'),
+    );
+    expect(await call("DELETE", "/v1/barriers/b?scope=x&why=y")).toEqual(
+      refused('knows scope, error, kind, reason, not "why"'),
+    );
+    expect(await call("GET", "/openapi.json?v=3")).toEqual(refused('takes none, not "v"'));
+    expect((await call("GET", "/v1/barriers?scope=x&limit=1")).status).toBe(200);
+    expect((await call("GET", "/v1/barriers/b")).status).toBe(404);
+  });
+
   it("a wait ends by its deadline and says who is missing", async () => {
     bench = await HttpBench.start();
     await call("POST", "/v1/barriers/b/init", { count: 2 });
