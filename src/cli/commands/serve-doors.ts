@@ -329,7 +329,9 @@ function guarded(
 
 async function openSyncd(listen: Listen, parts: CoreParts, options: DoorsOptions): Promise<Opened> {
   const { settings, withTls, warn } = guarded(listen, parts, options);
-  const syncd = new Syncd({ ...settings, bounds: options.plan.limits.syncdBounds });
+  const syncd = new Syncd({
+    ...{ ...settings, bounds: options.plan.limits.syncdBounds, portOption: "--listen" },
+  });
   parts.watch.add("syncd", () => ({ connections: syncd.counters.tcpOpen }));
   const bound = await syncd.listen();
   warn();

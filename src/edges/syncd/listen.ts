@@ -28,6 +28,8 @@ export interface ListenOptions {
   readonly port: number;
   /** Take any free port when `port` is in use. [EMULAB-SYNC 1] */
   readonly fallback: boolean;
+  /** Option by which a person chooses another port; `-p` of the old command when absent. */
+  readonly portOption?: string | undefined;
   readonly time: EdgeTime;
   readonly bounds: SyncdBounds;
   readonly onConnection: (socket: Socket) => void;
@@ -43,11 +45,12 @@ export interface Bound {
 
 /** @throws ListenError */
 export async function listen(options: ListenOptions): Promise<Bound> {
+  const { portOption: option = "-p" } = options;
   if (options.port !== 0) {
     try {
       return await bindAll(options, options.port);
     } catch (error) {
-      if (!options.fallback || !isInUse(error)) throw explain(error, options.port);
+      if (!options.fallback || !isInUse(error)) throw explain(error, options.port, option);
     }
   }
   // Port 0 gives a port free for UDP at the first address only; the rest may be taken.
@@ -55,7 +58,7 @@ export async function listen(options: ListenOptions): Promise<Bound> {
     try {
       return await bindAll(options, 0);
     } catch (error) {
-      if (attempt === fallbackTries || !isInUse(error)) throw explain(error, 0);
+      if (attempt === fallbackTries || !isInUse(error)) throw explain(error, 0, option);
     }
   }
 }
@@ -116,13 +119,14 @@ function isInUse(error: unknown): boolean {
   return errorCode(error) === "EADDRINUSE";
 }
 
-function explain(error: unknown, port: number): ListenError {
+/** @param option of the command line, by which another port is chosen */
+function explain(error: unknown, port: number, option: string): ListenError {
   const address = error instanceof Error && "address" in error ? String(error.address) : "";
   switch (errorCode(error)) {
     case "EADDRINUSE":
       return new ListenError(
         "port-in-use",
-        `port ${port} on ${address} is in use; stop the server that has it or choose another port with -p`,
+        `port ${port} on ${address} is in use; stop the server that has it or choose another port with ${option}`,
       );
     case "EADDRNOTAVAIL":
     case "EINVAL":
@@ -133,7 +137,7 @@ function explain(error: unknown, port: number): ListenError {
     case "EACCES":
       return new ListenError(
         "not-allowed",
-        `port ${port} needs more rights; choose one above 1023 with -p`,
+        `port ${port} needs more rights; choose one above 1023 with ${option}`,
       );
     default:
       return new ListenError("failed", `cannot listen on port ${port}: ${String(error)}`);

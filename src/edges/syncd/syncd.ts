@@ -47,6 +47,8 @@ export interface SyncdOptions {
   readonly port: number;
   /** Take any free port when `port` is in use. */
   readonly fallback?: boolean;
+  /** Option by which a person chooses another port; default `-p`. */
+  readonly portOption?: string;
   readonly verbose?: boolean;
   /** The node that calls, from the address it called at and its own. */
   readonly nodeOf?: (localAddress: string, peerAddress: string) => string | undefined;
@@ -129,11 +131,12 @@ export class Syncd {
 
   /** Takes the port. @returns the port. @throws ListenError */
   async listen(): Promise<number> {
-    const { addresses, port, fallback = false } = this.#options;
+    const { addresses, port, fallback = false, portOption } = this.#options;
     this.#bound = await listen({
       addresses,
       port,
       fallback,
+      portOption,
       time: this.#time,
       bounds: this.#bounds,
       onConnection: (socket) => this.#doorway.accept(socket),

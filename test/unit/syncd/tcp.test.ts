@@ -321,6 +321,10 @@ test("a second server on the same port is refused with a message that says what 
     code: "port-in-use",
     message: `port ${server.syncd.port} on 127.0.0.1 is in use; stop the server that has it or choose another port with -p`,
   });
+  const served = playServer({ port: server.syncd.port, portOption: "--listen" });
+  await expect(served.syncd.listen()).rejects.toMatchObject({
+    message: expect.stringContaining("or choose another port with --listen"),
+  });
   const fallback = playServer({ port: server.syncd.port, fallback: true });
   const port = await fallback.syncd.listen();
   expect(port).not.toBe(server.syncd.port);
