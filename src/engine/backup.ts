@@ -133,6 +133,13 @@ async function measureAll(
   return found;
 }
 
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: unknown) => !(error instanceof Error && "code" in error && error.code === "ENOENT"),
+  );
+}
+
 /** What is in a backup, compared with its hashes (A2). @throws LogError (definite) */
 export async function readBackup(directory: string): Promise<BackupList> {
   const wrong = (why: string): LogError => new LogError(why, { definite: true });
@@ -144,6 +151,9 @@ export async function readBackup(directory: string): Promise<BackupList> {
     list = Object(JSON.parse(text)) as BackupList;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
+    if (!(await isThere(directory))) {
+      throw wrong(`${directory} is not there; name the directory that muster backup has made`);
+    }
     throw wrong(`${directory} is no backup of Muster, or is damaged (${why})`);
   }
   if (list.format > backupFormats.several) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // `muster prune`: removes the results of old runs, by age and by size. Never the last run of an
-// experiment, so none that is up. Exit status: 0 done, 1 a run could not be removed, 64 no rule.
+// experiment, so none that is up. Exit status: 0 done, 1 a run could not be removed, 64 no rule, 66
+// no such directory of results.
+import { statSync } from "node:fs";
 import {
   BossError,
   checkStateDirectory,
@@ -60,7 +62,11 @@ export async function pruneCommand(argv: PruneArguments, io: CommandIo): Promise
 
 /** @throws CommandError */
 async function find({ state, results }: PruneArguments): Promise<readonly StoredRun[]> {
-  if (results !== undefined) return findResults(results);
+  if (results !== undefined) {
+    if (statSync(results, { throwIfNoEntry: false })?.isDirectory()) return findResults(results);
+    const message = `--results ${results}: there is no such directory; name the one that has NAME-TIME-XXXX in it`;
+    throw new CommandError(exitCodes.noInput, message);
+  }
   const place = stateOf(state);
   try {
     // Somebody else's directory is not ours to remove from.

@@ -103,6 +103,12 @@ it("removes results of muster run that have ended, and of each name all but the 
   for (const path of [last, running, other]) expect(existsSync(path), path).toBe(true);
 });
 
+it("says that there is no such directory of results", async () => {
+  await expect(prune({ results: join(root, "none") })).rejects.toThrow(
+    "none: there is no such directory; name the one",
+  );
+});
+
 it("wants to be told what stays", async () => {
   const io = { stdout: () => undefined, stderr: () => undefined };
   await expect(pruneCommand({ state: root, dryRun: false, json: false }, io)).rejects.toThrow(

@@ -51,6 +51,12 @@ async function refusal(): Promise<string> {
 }
 
 describe("the list of a backup", () => {
+  it("that is not there is said to be so", async () => {
+    expect(await refusal()).toMatch(/saved is not there; name the directory that muster backup/);
+    mkdirSync(join(root, "saved"));
+    expect(await refusal()).toContain("is no backup of Muster");
+  });
+
   it.each([1, 2, 3])("of %d logs is read as it was written", async (count) => {
     const made = await make(count);
     expect(made.format).toBe(count === 1 ? 1 : 2);
