@@ -148,15 +148,15 @@ export class BarrierRequests {
 
   /**
    * Ends the barrier for everybody with code `cancelled`, this error number and this reason. That
-   * none is open is no error. @throws MusterError
+   * none is open is no error, unless it must be. @throws MusterError
    */
   cancel(error: number, options: EndOptions = {}): Promise<void> {
-    const { reason } = options;
+    const { reason, mustBeOpen = false } = options;
     if (reason !== undefined) checkText("reason", reason);
     const end = this.#end(error);
     const why = reason === undefined ? {} : { reason };
     const build: Build = (connection) => ({ kind: "cancel", ...end, ...why, connection });
-    return this.send(options, "cancel", build, cancelledEnds);
+    return this.send(options, "cancel", build, mustBeOpen ? countedEnds : cancelledEnds);
   }
 
   /** Ends it with code `failed`. @throws MusterError, `unknown` when none is open */
@@ -275,6 +275,8 @@ const cancelledEnds: Ends<void> = {
 export interface EndOptions extends RequestOptions {
   /** Told to everybody who waits. */
   readonly reason?: string;
+  /** That none is open is an error, `unknown`. */
+  readonly mustBeOpen?: boolean;
 }
 
 export interface FailOptions extends RequestOptions {

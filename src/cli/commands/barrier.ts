@@ -81,7 +81,11 @@ export function barrierCancelCommand(argv: CancelArguments, io: CommandIo): Prom
     const why = reason === undefined ? {} : { reason };
     if (barrier === undefined) await session.cancelAll(error);
     else {
-      const given = handleOf(session, kind, barrier).cancel(error, { signal, ...why });
+      const given = handleOf(session, kind, barrier).cancel(error, {
+        signal,
+        mustBeOpen: true,
+        ...why,
+      });
       await throughOutages(given, { io, signal });
     }
     const what = barrier ?? `all barriers of scope ${session.scope}`;
@@ -280,13 +284,22 @@ function explain(error: unknown, { json }: BarrierArguments, io: CommandIo): unk
   if (!(error instanceof MusterError)) return error;
   const { code, missing, parties, reason } = error;
   const advice = code === "unauthorized" ? " (here: in MUSTER_TOKEN, or --token-file)" : "";
-  const text = `${error.message}${advice}`;
+  const text = `${inWordsOfCommands(error.message)}${advice}`;
   const exitCode = statuses[code];
   if (json) {
     const end = { outcome: code, text, exitCode, missing, reason, parties };
     io.stdout(`${JSON.stringify(end, null, 2)}\n`);
   }
   return new CommandError(exitCode, [text, ...describeParties(parties)].join("\n"));
+}
+
+/** A command has no session to open: it is given again. */
+export function inWordsOfCommands(message: string): string {
+  return message.replace(
+    /for longer than the lease \((\d+) ms\); open a new session$/,
+    (_, leaseMs) =>
+      `for longer than ${Number(leaseMs) / 1_000} s, and has given up for this command; run it again, or name all servers of the log with --server URL,URL`,
+  );
 }
 
 /** `  there: a for 3.2 s`, and the same for those who are missing or dead. */

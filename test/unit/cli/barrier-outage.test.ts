@@ -3,7 +3,7 @@
 // waited for, in words for a person; the order counts once. Method: the shipped client, session
 // endpoint and host under virtual time, over a log that fails.
 import { expect, it } from "vitest";
-import { throughOutages } from "../../../src/cli/commands/barrier.ts";
+import { inWordsOfCommands, throughOutages } from "../../../src/cli/commands/barrier.ts";
 import { readOrder } from "../../../src/cli/commands/barrier-kinds.ts";
 import { SessionBench } from "../client/session-bench.ts";
 
@@ -36,4 +36,22 @@ it.each([
   await bench.clock.pass(1_000_000);
   // Counted once: an order that was given anew would make four of two.
   expect((await described).barriers).toMatchObject([{ name: "b", expected: 2 }]);
+});
+
+it("who waited longer than the lease is told what to do at a terminal", async () => {
+  const bench = new SessionBench();
+  await bench.start();
+  const session = await bench.session();
+  const wait = session
+    .countBarrier("b")
+    .wait()
+    .catch((error: unknown) => error);
+  await bench.clock.pass(1_000_000);
+  bench.isDown = true;
+  bench.cutAll();
+  await bench.clock.pass(60_000_000);
+  const { message } = (await wait) as Error;
+  expect(inWordsOfCommands(message)).toMatch(
+    /^the server was away for longer than 30 s, .*; run it again, or name all servers .*--server/,
+  );
 });

@@ -299,6 +299,8 @@ describe("every kind", () => {
     for (const handle of [count, quorum, roster]) {
       await end(handle.cancel());
       await expect(end(handle.fail("x"))).rejects.toMatchObject({ code: "unknown" });
+      const mustBeOpen = end(handle.cancel(0, { mustBeOpen: true }));
+      await expect(mustBeOpen).rejects.toMatchObject({ code: "unknown" });
     }
   });
 
