@@ -28,6 +28,7 @@ import { LinkListener } from "../../host/link-listener.ts";
 import type { Logger } from "../../host/logger.ts";
 import { serverEdge } from "../../host/server-membership.ts";
 import type { Shards } from "../../host/shards.ts";
+import { tellRarely } from "../../host/tell-rarely.ts";
 import { isLoopbackAddress } from "../../wire/networks.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
@@ -410,20 +411,25 @@ async function joinParent(above: Parent, options: OpenTreeOptions): Promise<Open
   const { plan, scopes, shards, limits, logger, directory, say } = options;
   const file = plan.parentKey ?? keyFile(directory);
   const secret = readKey(file);
-  const complain = sayOnce((why) => logger.log("warn", `${parent} cannot be reached: ${why}`));
+  const unreached = tellRarely(systemClock, (why) => {
+    logger.log("warn", `${parent} cannot be reached: ${why}; trying again`);
+  });
   const dialer =
     address.kind === "nats"
       ? await dialOverNats(address, parent)
       : { dial: dialInTurn(above, plan.parentTls), close: () => undefined };
   const open = (): Duplex => {
     const stream = dialer.dial();
-    return stream.on("error", ({ message }: Error) => complain(message));
+    return stream.on("error", ({ message }: Error) => unreached.tell(message));
   };
   const carrier = openUplink({
     ...{ scopes, name: plan.name, parent, limits, logger, clock: systemClock },
     ...{ isGroup: plan.isGroup, server: serverEdge(plan.server), core: shards },
     newLife: newIncarnation,
-    onJoined: () => say(`${plan.name} has joined ${parent}`),
+    onJoined: () => {
+      unreached.over();
+      say(`${plan.name} has joined ${parent}`);
+    },
     way: { secret, open },
   });
   return {
@@ -456,15 +462,6 @@ function dial(address: GnunetAddress, tls: ParentTls | undefined): Duplex {
   const shown = certificate === undefined ? {} : { cert: certificate, key: certificate };
   const socket = connectTls({ host, port, ca, ...shown, minVersion: "TLSv1.2" });
   return socket.setKeepAlive(true, gnunetTime.keepAliveMs);
-}
-
-/** What is tried again and again fails for the same reason each time. */
-function sayOnce(say: (text: string) => void): (text: string) => void {
-  let last = "";
-  return (text) => {
-    if (text !== last) say(text);
-    last = text;
-  };
 }
 
 /** @throws CommandError */

@@ -18,6 +18,7 @@ import type { Limits } from "../../core/limits.ts";
 import type { Cancel, Clock } from "../../host/clock.ts";
 import type { ConnectEdge, CoreLink } from "../../host/core-link.ts";
 import type { Logger } from "../../host/logger.ts";
+import { type RareTeller, tellRarely } from "../../host/tell-rarely.ts";
 import { Outbox } from "../outbox.ts";
 import { type TreeTime, treeTime } from "../tree-time.ts";
 import { commandOf } from "./command-of.ts";
@@ -63,7 +64,7 @@ export class TreeCarrier {
   #isClosed = false;
   #cancelLost: Cancel | undefined;
   #cancelRejoin: Cancel | undefined;
-  #lastComplaint = "";
+  readonly #complaints: RareTeller;
   /** Sides that have been told that the other is there, with their scope. */
   readonly #joined = new Set<string>();
   /** Scopes in which the other side has been told of this join. */
@@ -72,6 +73,10 @@ export class TreeCarrier {
   constructor(options: TreeCarrierOptions) {
     this.#options = options;
     this.#time = options.time ?? treeTime;
+    const { clock, logger, parent } = options;
+    this.#complaints = tellRarely(clock, (reason) => {
+      logger.log("warn", `controller ${parent} cannot be joined: ${reason}; trying again`);
+    });
     this.#own = this.#reachOwn();
     this.#above = this.#reach();
     this.#join();
@@ -178,9 +183,10 @@ export class TreeCarrier {
     const command = commandOf(listener.other, said);
     if (command !== undefined) listener.tell(command);
     if (said.kind !== "tree-joined") return;
-    this.#lastComplaint = "";
     this.#joined.add(`${listener.other} ${said.scope}`);
+    // The own core lets it in also while the one above does not.
     if (!this.isJoined) return;
+    this.#complaints.over();
     this.#stopExpecting();
     this.#options.onJoined?.();
   }
@@ -189,7 +195,7 @@ export class TreeCarrier {
     // What has left by T3 joins when the other is back.
     if (reason === "left") return;
     if (isMoved && listener === this.#above && this.#passOn()) return;
-    this.#complain(reason);
+    this.#complaints.tell(reason);
     this.#rejoinLater(() => this.#join());
   }
 
@@ -229,7 +235,7 @@ export class TreeCarrier {
   /** The upper core has given this edge up, or does not let it in. */
   #onClosed(reason: string): void {
     if (this.#isClosed) return;
-    this.#complain(reason);
+    this.#complaints.tell(reason);
     this.#stopExpecting();
     this.#rejoinLater(() => this.#lose("was lost"));
   }
@@ -237,7 +243,7 @@ export class TreeCarrier {
   /** T2. The core has told whoever waited for the one above that it is lost. */
   #onOwnClosed(reason: string): void {
     if (this.#isClosed || this.#passOn()) return;
-    this.#complain(`the own core refuses the link: ${reason}`);
+    this.#complaints.tell(`the own core refuses the link: ${reason}`);
     this.#isOwnEnded = true;
     this.#rejoinLater(() => this.#join());
   }
@@ -254,14 +260,6 @@ export class TreeCarrier {
   #rejoinLater(rejoin: () => void): void {
     this.#cancelRejoin?.();
     this.#cancelRejoin = this.#options.clock.after(this.#time.rejoinMs, rejoin);
-  }
-
-  /** Once for each reason: it is tried again every second. */
-  #complain(reason: string): void {
-    if (reason === this.#lastComplaint) return;
-    this.#lastComplaint = reason;
-    const { logger, parent } = this.#options;
-    logger.log("warn", `controller ${parent} cannot be joined: ${reason}; trying again`);
   }
 }
 

@@ -7,6 +7,7 @@ import { resolveLimits } from "../../../src/core/limits.ts";
 import { Random } from "../../../src/core/random.ts";
 import { TreeCarrier } from "../../../src/edges/tree/index.ts";
 import { MemoryLog } from "../../../src/engine/memory-log.ts";
+import type { ConnectEdge } from "../../../src/host/core-link.ts";
 import { Host } from "../../../src/host/host.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
 import { DelayingLog } from "../../../src/testing/delaying-log.ts";
@@ -187,4 +188,40 @@ it("a controller whose own core has ended its link joins by another one", async 
   }
   await tree.clock.pass(5_000_000);
   expect([...tree.heard].sort()).toEqual(["a 7 crossed 0", "root 7 crossed 0"]);
+});
+
+const nowhere: ReturnType<ConnectEdge> = {
+  submit: () => true,
+  describe: () => new Promise(() => undefined),
+  listEvents: () => new Promise(() => undefined),
+  close: () => Promise.resolve(),
+  letGo: () => undefined,
+};
+
+it("a controller that is refused each second says so once, then ever more rarely", async () => {
+  const tree = new TreeOfHosts(1);
+  await tree.start();
+  const lines: string[] = [];
+  const logger = { log: (_: string, line: string) => void lines.push(line) };
+  let isRefused = true;
+  let calls = 0;
+  const carrier = new TreeCarrier({
+    ...{ scopes: ["s"], name: "a", parent: "root", clock: tree.clock, logger },
+    connectOwn: tree.host("a").connectEdge,
+    connectParent: (edge, handler) => {
+      calls += 1;
+      if (!isRefused) return tree.host("root").connectEdge(edge, handler);
+      tree.clock.after(1, () => handler.onClosed?.("it is called top here"));
+      return nowhere;
+    },
+    ...{ newLife: () => tree.newLife(), limits: resolveLimits() },
+  });
+  await tree.clock.pass(150_000_000);
+  expect(calls).toBeGreaterThan(100);
+  const told = "controller root cannot be joined: it is called top here";
+  expect(lines).toEqual([`${told}; trying again`, `${told} (for 1 min now); trying again`]);
+  isRefused = false;
+  await tree.clock.pass(5_000_000);
+  expect([carrier.isJoined, lines.length]).toEqual([true, 2]);
+  await Promise.all([carrier.close(), tree.clock.pass(5_000_000)]);
 });
