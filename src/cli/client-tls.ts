@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What a command speaks TLS with to a server: from `--ca`, `--cert` and `--key`, or from the files
 // that MUSTER_CA and MUSTER_CERT name, which also serve programs whose options are the old ones.
-import { readFileSync } from "node:fs";
 import type { ClientTls } from "../client/tls-platform.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError } from "./io.ts";
+import { readSmallFile } from "./small-file.ts";
 
 /** Files, as options name them. */
 export interface ClientTlsFiles {
@@ -32,7 +32,7 @@ export function readClientTls(
 function read(file: string | undefined): string | undefined {
   if (file === undefined || file === "") return undefined;
   try {
-    return readFileSync(file, "utf8");
+    return readSmallFile(file);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${text}`);

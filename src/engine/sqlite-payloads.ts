@@ -123,6 +123,7 @@ export class SqlitePayloads implements Payloads {
     if (writes.length === 0 || this.#closed) return;
     const refs: PayloadRef[] = [];
     try {
+      this.#file.checkThere();
       inTransaction(this.#database, "the message", () => {
         for (const { message } of writes) {
           const id = Number(this.#insert.run(message).lastInsertRowid);

@@ -146,7 +146,7 @@ describe("servers of one log", () => {
     const argv = ["--log", newLog(), "--controller", "top", "--listen", "controllers=127.0.0.1:0"];
     await below(await serve("t1", argv));
     const other = join(scratch(), "other.key");
-    writeFileSync(other, "another key\n");
+    writeFileSync(other, "another key of controllers\n");
     const { code, stderr } = await start("t2", [...argv, "--controllers-key", other]).command.ended;
     expect([code, stderr]).toEqual([
       64,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // `muster barrier init|wait|cancel|fail|ls|show`: barriers of a server, over a session of the
 // client library. A wait outlives a lost connection; Ctrl-C takes it back.
-import { readFileSync } from "node:fs";
 import { sessionUrl } from "../../client/connect.ts";
 import {
   type BarrierDescription,
@@ -20,6 +19,7 @@ import { readClientTls } from "../client-tls.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { formatTable, harmless, joinNames } from "../output.ts";
+import { readSmallFile } from "../small-file.ts";
 import { StopSignals } from "../stop-signals.ts";
 import type {
   ArrivalArguments,
@@ -214,7 +214,7 @@ function tokenOf({ tokenFile }: BarrierArguments): string | undefined {
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, "utf8");
+    return readSmallFile(file);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${text}`);

@@ -23,7 +23,12 @@ export function parsePreset(text: string): readonly [string, string] {
 export async function readExperimentFile(file: string): Promise<string> {
   try {
     // The size is asked for first: a huge file must not be read to be refused.
-    const { size } = await stat(file);
+    const status = await stat(file);
+    const { size } = status;
+    if (!status.isFile() && !status.isDirectory()) {
+      const message = `${file}: it is not a regular file; write it to a file first`;
+      throw new CommandError(exitCodes.noInput, message);
+    }
     if (size <= fileBytesMax && isProgramFile(file)) return await readProgram(file);
     if (size <= fileBytesMax) return decode(await readFile(file));
     const message =

@@ -3,9 +3,8 @@
 // this one, `--parent NAME@ADDR` joins this one to the one above. Both show a key that is in a file
 // of their own. With `--controller` the servers of one log are one controller, and one of them at a
 // time carries its link up.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { assert } from "../../core/assert.ts";
@@ -23,7 +22,7 @@ import type { TlsFiles } from "../../edges/http/index.ts";
 import { admitChild, openUplink } from "../../edges/tree/index.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
 import { systemClock } from "../../host/clock.ts";
-import { newIncarnation, newSecret } from "../../host/ids.ts";
+import { newIncarnation } from "../../host/ids.ts";
 import { LinkListener } from "../../host/link-listener.ts";
 import type { Logger } from "../../host/logger.ts";
 import { serverEdge } from "../../host/server-membership.ts";
@@ -32,6 +31,8 @@ import { tellRarely } from "../../host/tell-rarely.ts";
 import { isLoopbackAddress } from "../../wire/networks.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import { readSmallFile } from "../small-file.ts";
+import { type ControllersKey, obtainControllersKey, readParentKey } from "./controllers-key.ts";
 import type { DoorWatch } from "./door-watch.ts";
 import { sayController } from "./same-controller.ts";
 import { type BelowArguments, type BelowPlan, openBelow, planBelow } from "./serve-below.ts";
@@ -195,7 +196,7 @@ function readParentTls(
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, "utf8");
+    return readSmallFile(file);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${why}`);
@@ -284,7 +285,7 @@ export async function openTree(options: OpenTreeOptions): Promise<readonly Opene
   const opened: OpenedTree[] = [];
   const { name, server } = plan;
   const isOpen = plan.listens.length + plan.natsListens.length > 0;
-  const key = isOpen ? obtainKey(plan.key ?? keyFile(directory)) : undefined;
+  const key = isOpen ? obtainControllersKey(plan.key ?? keyFile(directory)) : undefined;
   const unsay = await sayController({ name, server, key }, shards);
   try {
     if (key !== undefined) opened.push(await openListener(options, key));
@@ -410,7 +411,7 @@ async function joinParent(above: Parent, options: OpenTreeOptions): Promise<Open
   const [address] = addresses;
   const { plan, scopes, shards, limits, logger, directory, say } = options;
   const file = plan.parentKey ?? keyFile(directory);
-  const secret = readKey(file);
+  const secret = readParentKey(file);
   const unreached = tellRarely(systemClock, (why) => {
     logger.log("warn", `${parent} cannot be reached: ${why}; trying again`);
   });
@@ -462,31 +463,4 @@ function dial(address: GnunetAddress, tls: ParentTls | undefined): Duplex {
   const shown = certificate === undefined ? {} : { cert: certificate, key: certificate };
   const socket = connectTls({ host, port, ca, ...shown, minVersion: "TLSv1.2" });
   return socket.setKeepAlive(true, gnunetTime.keepAliveMs);
-}
-
-/** @throws CommandError */
-function readKey(file: string): string {
-  try {
-    return readFileSync(file, "utf8").trim();
-  } catch {
-    const message = `cannot read ${file}; copy controllers.key of the controller above there, or name it with --parent-key`;
-    throw new CommandError(exitCodes.noInput, message);
-  }
-}
-
-interface ControllersKey {
-  readonly file: string;
-  readonly secret: string;
-}
-
-/** Made when there is none; who joins needs a copy. */
-function obtainKey(file: string): ControllersKey {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  try {
-    writeFileSync(file, `${newSecret()}\n`, { mode: 0o600, flag: "wx" });
-  } catch (error) {
-    const isThere = error instanceof Error && "code" in error && error.code === "EEXIST";
-    if (!isThere) throw error;
-  }
-  return { file, secret: readFileSync(file, "utf8").trim() };
 }

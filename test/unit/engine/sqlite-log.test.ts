@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -65,6 +66,18 @@ async function readAll(log: SqliteLog): Promise<readonly LogEntry[]> {
 }
 
 describe("SqliteLog", () => {
+  it("append() refuses what would go to a file that was removed, or has another in its place", async () => {
+    const log = open();
+    await log.append(entry(1));
+    renameSync(file, `${file}.away`);
+    await expect(log.append(entry(2))).rejects.toThrow(/log was removed while it was open; put it/);
+    writeFileSync(file, "");
+    await expect(log.append(entry(2))).rejects.toThrow(/log is another file now while it was open/);
+    renameSync(`${file}.away`, file);
+    expect(await log.append(entry(2))).toBe(2);
+    await log.close();
+  });
+
   it("open() continues where the last process ended", async () => {
     const first = open();
     await Promise.all([first.append(entry(1)), first.append(entry(2))]);
