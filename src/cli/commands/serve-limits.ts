@@ -73,12 +73,20 @@ export const limitTables: readonly object[] = [
 
 const known: Readonly<Record<string, number>> = Object.assign({}, ...limitTables);
 
+/** A server has some ten edges of its own, before anybody comes. */
+const edgesMin = 100;
+
 /** `NAME=VALUE` each; of several values of one name the last counts. @throws CommandError */
 export function parseServeLimits(settings: readonly string[]): ServeLimits {
   const given: Record<string, number> = {};
   for (const setting of settings) {
     const [name, value] = parseLimit(setting);
     given[name] = value;
+  }
+  const { edgesMax = edgesMin } = given;
+  if (edgesMax < edgesMin) {
+    const why = `servers and their doors are edges, too; give ${edgesMin} or more`;
+    throw new CommandError(exitCodes.usage, `--limit edgesMax=${edgesMax}: ${why}`);
   }
   const of = (names: object): Record<string, number> =>
     Object.fromEntries(Object.entries(given).filter(([name]) => Object.hasOwn(names, name)));
