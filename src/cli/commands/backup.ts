@@ -6,10 +6,11 @@ import { resolve } from "node:path";
 import { type BackupList, logsOf, makeBackup, readBackup } from "../../engine/backup.ts";
 import { LogError } from "../../engine/log.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
-import { checkLogName, fileOf, isKeptLog, isSharedLog, natsPlace } from "../../engine/open-log.ts";
+import { fileOf, isKeptLog, isSharedLog, natsPlace } from "../../engine/open-log.ts";
 import { systemClock } from "../../host/clock.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
+import { readLogName } from "../log-name.ts";
 
 export interface BackupArguments {
   readonly directory: string;
@@ -78,12 +79,7 @@ function tell(list: BackupList, { json }: BackupArguments, io: CommandIo, line: 
 
 /** @throws CommandError */
 function checkLog(log: string): void {
-  try {
-    checkLogName(log);
-  } catch (error) {
-    if (!(error instanceof LogError)) throw error;
-    throw new CommandError(exitCodes.usage, `--log: ${error.message}`);
-  }
+  readLogName(log);
   if (isKeptLog(log)) return;
   const message =
     "a log in memory ends with its server; give --log sqlite:FILE or nats://HOST:PORT";

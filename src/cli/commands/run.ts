@@ -21,6 +21,7 @@ import type { RunEvent } from "../../testbed/run-event.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { CommandIo } from "../io.ts";
 import { CommandError } from "../io.ts";
+import { describeUnknownLimit } from "../limit-names.ts";
 import { makeOutputDirectory } from "../output-directory.ts";
 import { StopSignals } from "../stop-signals.ts";
 import { loadTlsIdentity } from "../tls-identity.ts";
@@ -178,12 +179,12 @@ function parseLimits(settings: readonly string[]): Limits {
   for (const setting of settings) {
     const [name = "", text = ""] = setting.split("=");
     const value = Number(text);
-    if (!Object.hasOwn(defaultLimits, name) || !Number.isSafeInteger(value) || value < 1) {
-      const names = Object.keys(defaultLimits).join(", ");
-      throw new CommandError(
-        exitCodes.usage,
-        `--limit ${setting}: give NAME=VALUE, a positive whole number; the names are ${names}`,
-      );
+    const isKnown = Object.hasOwn(defaultLimits, name);
+    if (!isKnown || !Number.isSafeInteger(value) || value < 1) {
+      const why = isKnown
+        ? "give NAME=VALUE, a positive whole number"
+        : describeUnknownLimit(name, Object.keys(defaultLimits));
+      throw new CommandError(exitCodes.usage, `--limit ${setting}: ${why}`);
     }
     partial[name] = value;
   }

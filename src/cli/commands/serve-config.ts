@@ -18,10 +18,11 @@ import {
 } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import { readLogName } from "../log-name.ts";
 import { parseBelow } from "./serve-below.ts";
 import { serveType } from "./serve-fields.ts";
 import { isGnunetDoor, parseGnunetAllow, parseGnunetListen } from "./serve-gnunet.ts";
-import { parseLimit } from "./serve-limits.ts";
+import { checkLimitName } from "./serve-limits.ts";
 import { parseAllow, parseListen, parseRedirect, type Role } from "./serve-listen.ts";
 import { isTreeListen, parseParent, parseTreeListen } from "./serve-tree.ts";
 
@@ -92,6 +93,7 @@ const readers: Readonly<Record<string, (text: string) => unknown>> = {
   parent: parseParent,
   below: parseBelow,
   "redirect-events": parseRedirect,
+  log: readLogName,
 };
 
 function parseAnyListen(text: string): unknown {
@@ -213,7 +215,10 @@ function checkTexts(tree: DocumentNode, findings: Findings): void {
   if (limits?.kind !== "map") return;
   for (const { key, keyAt, value } of limits.entries) {
     // The value is checked by the table; only the name is not known to it.
-    if (value.kind === "number") attempt(() => parseLimit(`${key}=1`), "limit", keyAt, findings);
+    if (value.kind === "number") {
+      const told = `${key}=${scalarText(value)}`;
+      attempt(() => checkLimitName(key, told), "limit", keyAt, findings);
+    }
   }
 }
 
@@ -229,7 +234,7 @@ function attempt(read: () => unknown, key: string, at: ScalarNode["at"], finding
 
 /** The message of an option, as of a key of the file. */
 function withoutOption(message: string, key: string): string {
-  return message.replace(`--${key} `, "");
+  return message.replace(new RegExp(`^--${key}:? `), "");
 }
 
 function textsIn(node: DocumentNode | undefined): readonly ScalarNode[] {

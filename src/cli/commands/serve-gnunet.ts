@@ -84,7 +84,10 @@ export function planGnunet({ listen = [], allow = [], gnunetPeers }: GnunetArgum
 /** A line for each door. */
 export function describeGnunet({ listens }: GnunetPlan): readonly string[] {
   return listens.map(({ service, address, scope, networks }) => {
-    const who = networks.length === 0 ? "" : `, for ${networks.length} networks`;
+    const who =
+      networks.length === 0
+        ? ""
+        : `, for ${networks.length} ${networks.length === 1 ? "network" : "networks"}`;
     return `${service} at ${formatGnunetAddress(address)}, scope ${scope}${who}`;
   });
 }

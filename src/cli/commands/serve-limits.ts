@@ -38,9 +38,9 @@ import {
   type ForwarderLimits,
   resolveForwarderLimits,
 } from "../../events/forwarder-limits.ts";
-import { closest } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import { describeUnknownLimit } from "../limit-names.ts";
 
 export interface ServeLimits {
   readonly limits: Limits;
@@ -111,17 +111,20 @@ export function parseServeLimits(settings: readonly string[]): ServeLimits {
   }
 }
 
+/** @param setting as it was told. @throws CommandError for a name that is none that can be set */
+export function checkLimitName(name: string, setting: string): void {
+  if (Object.hasOwn(known, name)) return;
+  const why = describeUnknownLimit(name, Object.keys(known));
+  throw new CommandError(exitCodes.usage, `--limit ${setting}: ${why}`);
+}
+
 /** @throws CommandError */
-export function parseLimit(setting: string): readonly [name: string, value: number] {
+function parseLimit(setting: string): readonly [name: string, value: number] {
   const [name = "", text = "", ...rest] = setting.split("=");
   const value = Number(text);
   const wrong = (why: string): CommandError =>
     new CommandError(exitCodes.usage, `--limit ${setting}: ${why}`);
-  if (!Object.hasOwn(known, name)) {
-    const near = closest(name, Object.keys(known));
-    const names = Object.keys(known).join(", ");
-    throw wrong(near === undefined ? `the names are ${names}` : `did you mean ${near}?`);
-  }
+  checkLimitName(name, setting);
   if (text === "" || rest.length > 0 || !Number.isSafeInteger(value) || value < 1) {
     throw wrong("give NAME=VALUE, a positive whole number");
   }

@@ -5,11 +5,11 @@ import type { KeepRules, XmlRpcPlace } from "../../boss/index.ts";
 import { assert } from "../../core/assert.ts";
 import { formatGnunetAddress } from "../../edges/gnunet/index.ts";
 import type { TlsFiles } from "../../edges/http/index.ts";
-import { LogError } from "../../engine/log.ts";
 import { maskNatsName } from "../../engine/nats-place.ts";
-import { checkLogName, isKeptLog, isSharedLog } from "../../engine/open-log.ts";
+import { isKeptLog, isSharedLog } from "../../engine/open-log.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
+import { readLogName } from "../log-name.ts";
 import { Attempts } from "./serve-attempts.ts";
 import type { ServeSettings, SettingName } from "./serve-config.ts";
 import { serverNamePattern } from "./serve-fields.ts";
@@ -99,7 +99,7 @@ function attemptPlan(
 ): ServePlan | undefined {
   const { name = "muster", role, log = "memory", httpClientCerts = false, shards = 1 } = settings;
   attempts.check(["name"], () => checkName(name));
-  const isLog = attempts.read(["log"], () => checkLog(log));
+  const named = attempts.read(["log"], () => readLogName(log));
   const limits = attempts.read(["limit"], () => parseServeLimits(settings.limit ?? []));
   const origins = attempts.readEach("origin", settings.origin ?? [], checkOrigin);
   const tls = attempts.read(tlsNames, () => ({ files: readTls({ ...settings, httpClientCerts }) }));
@@ -115,7 +115,7 @@ function attemptPlan(
   attempts.check(["shards", "log"], () => checkShards(shards, log, doors));
   if (doors === undefined) return undefined;
   attempts.check(["listen", "role"], () => {
-    if (isLog) checkLogIsUsed({ log, role }, doors);
+    if (named !== undefined) checkLogIsUsed({ log, role }, doors);
   });
   const { listens, gnunet, tree } = doors;
   const openCount = listens.length + redirects.length + gnunet.listens.length + treeLinkCount(tree);
@@ -193,7 +193,9 @@ export function describePlan(plan: ServePlan, state: string): readonly string[] 
       ...(edge === "syncd" ? [`scope ${scope}`] : []),
       ...(files === undefined ? [] : ["with TLS"]),
       ...(files?.authority === undefined ? [] : ["clients show certificates"]),
-      ...(networks.length === 0 ? [] : [`for ${networks.length} networks`]),
+      ...(networks.length === 0
+        ? []
+        : [`for ${networks.length} ${networks.length === 1 ? "network" : "networks"}`]),
     ].join(", ");
   });
   doors.push(...describeGnunet(plan.gnunet), ...describeTree(plan.tree));
@@ -274,17 +276,6 @@ function checkOps({ ops }: ServeSettings, openCount: number): void {
   }
   if (openCount > 0) return;
   throw wrong("--role ops opens what it is told to, and was told nothing; add --listen events");
-}
-
-/** @throws CommandError */
-function checkLog(log: string): true {
-  try {
-    checkLogName(log);
-    return true;
-  } catch (error) {
-    if (!(error instanceof LogError)) throw error;
-    throw wrong(`--log: ${error.message}`);
-  }
 }
 
 /** What a browser sends: scheme, name and port, and nothing behind them. @throws CommandError */
