@@ -98,7 +98,15 @@ function unpackedRoot(): string {
 function caches(): readonly string[] {
   const { XDG_CACHE_HOME: cache = "", HOME: home = "" } = process.env;
   const given = cache.startsWith("/") ? cache : join(home || homedir(), ".cache");
-  return [join(given, "muster"), join(tmpdir(), `muster-cache-${process.getuid?.() ?? 0}`)];
+  // What was copied to a host lies in a cache already, whatever the environment of a program there
+  // says of another one.
+  const isCopied = /^muster-[0-9a-f]{64}$/.test(basename(process.execPath));
+  const beside = isCopied ? [dirname(process.execPath)] : [];
+  return [
+    ...beside,
+    join(given, "muster"),
+    join(tmpdir(), `muster-cache-${process.getuid?.() ?? 0}`),
+  ];
 }
 
 /** A directory of this user to which nobody else may write. */

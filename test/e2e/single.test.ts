@@ -68,6 +68,12 @@ tb-set-node-startcmd $n1 {${sh("emulab-sync -n met")}}`);
     `${join(at, "a/.cache/muster", copy)}\n`,
   ]);
 
+  // Where home is another, it is unpacked beside the copy all the same.
+  const elsewhere = scratch();
+  const there = { env: { ...environment, HOME: elsewhere, XDG_CACHE_HOME: "" } };
+  const again = await new Command(join(at, "a/.cache/muster", copy), ["--version"], there).ended;
+  expect([again.code, readdirSync(elsewhere)]).toEqual([0, []]);
+
   // By its name, and by its first argument.
   symlinkSync(single, join(directory, "emulab-sync"));
   const options = { env: environment };

@@ -265,8 +265,8 @@ function checkLogIsUsed(
   if (listens.some(({ edge }) => coreDoors.includes(edge) || usesBus(edge))) return;
   const told = `--log ${maskNatsName(log)}`;
   const why = "nothing would be kept there, for a log is of what is behind doors";
-  const doors = [...coreDoors, "gnunet", ...(isSharedLog(log) ? ["events"] : [])].join(", ");
-  throw wrong(`${told}: ${why}; add --listen http (or another of ${doors}), or leave it out`);
+  const others = [...coreDoors.slice(1), "gnunet", ...(isSharedLog(log) ? ["events"] : [])];
+  throw wrong(`${told}: ${why}; add --listen http (or ${others.join(", ")}), or leave it out`);
 }
 
 /** A process without experiments has nothing to do but what it opens. @throws CommandError */
