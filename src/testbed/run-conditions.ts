@@ -122,7 +122,7 @@ export class RunConditions {
   programEnded(ended: ProgramEnded): void {
     if (programPassed(ended)) {
       this.#start(this.#starts.passed(ended.name));
-      this.#expectNoMore(ended.name);
+      this.#expectNoMore(ended);
       return;
     }
     this.#declared.memberDied(ended.name, howEnded(ended));
@@ -134,13 +134,13 @@ export class RunConditions {
   }
 
   /** C3. */
-  #expectNoMore(program: string): void {
-    if (!this.#startOnce.has(program)) return;
+  #expectNoMore({ name, stopped }: ProgramEnded): void {
+    if (!this.#startOnce.has(name)) return;
     const { clock } = this.#options.run;
+    // It may have come and left: of that the reason says nothing.
+    const reason = stopped ? "was stopped" : "ended before the barrier was crossed";
     this.#cancelLast.add(
-      clock.after(onTheWayMs, () =>
-        this.#declared.memberDied(program, "ended without coming", true),
-      ),
+      clock.after(onTheWayMs, () => this.#declared.memberDied(name, reason, true)),
     );
   }
 

@@ -188,7 +188,7 @@ barriers:
   lenient: { members: [come, gone], whenDead: shrink }
 `);
   expect(ran.code).toBe(0);
-  const missing = ["gone (dead: ended without coming)"];
+  const missing = ["gone (dead: ended before the barrier was crossed)"];
   expect(ran.result.barriers).toMatchObject([
     { name: "strict", outcome: "failed", missing },
     { name: "lenient", outcome: "crossed", missing: [] },
@@ -240,7 +240,7 @@ barriers:
   expect(ran.code).toBe(1);
   expect(ran.result.error?.code).toBe("BARRIER_STUCK");
   expect(ran.result.barriers).toMatchObject([
-    { outcome: "cancelled", missing: ["stay (dead: ended without coming)"] },
+    { outcome: "cancelled", missing: ["stay (dead: ended before the barrier was crossed)"] },
   ]);
 });
 

@@ -10,7 +10,7 @@ export type Known = Pick<RunResult, "programs" | "barriers">;
 /** Nodes explained per barrier; a hundred reasons help nobody. */
 const explainedMax = 3;
 
-/** `its program pg ended with 0 at +1.307s`; several, or one of several nodes, are named. */
+/** `its program pg ended with 0 at +1.307s`; several nodes, or one of several entries, are named. */
 export function describeAbsence(barrier: ResultBarrier, known: Known): string {
   if (barrier.outcome === "crossed" || barrier.missing.length === 0) return "";
   const nodes = new Set([
@@ -25,7 +25,9 @@ export function describeAbsence(barrier: ResultBarrier, known: Known): string {
     if (found.length === explainedMax) break;
     const elsewhere = waitsElsewhere(node, barrier, known.barriers);
     const why = elsewhere ?? hasEnded(node, barrier, known.programs);
-    const subject = missing.size === 1 ? "" : elsewhere === undefined ? `${node}: ` : `${node} `;
+    // Behind several entries it is of none of them without its name.
+    const isAlone = missing.size === 1 && barrier.missing.length === 1;
+    const subject = isAlone ? "" : elsewhere === undefined ? `${node}: ` : `${node} `;
     if (why !== undefined) found.push(subject + why);
   }
   return found.join("; ");

@@ -16,7 +16,7 @@ import type {
   ResultProgram,
   ResultReason,
 } from "./result-model.ts";
-import { countedArrivals, joinParties } from "./words.ts";
+import { arrivedName, countedArrivals, joinParties } from "./words.ts";
 
 export interface VerdictInput {
   readonly error: { readonly code: string; readonly message: string } | null;
@@ -111,7 +111,7 @@ export function barrierSentence(barrier: ResultBarrier, known?: Known): string {
     cancelled: givenUp ? "was given up" : "was cancelled",
   }[outcome];
   const counted = countedArrivals(barrier.participants);
-  const parties = new Set(counted.map((party) => party.node ?? party.name));
+  const parties = new Set(counted.map((party) => arrivedName(barrier.kind, party)));
   const names = parties.size === 0 ? "" : ` (${joinParties([...parties])})`;
   const came = givenUp ? "came" : "arrived";
   const count =

@@ -38,6 +38,18 @@ export function countedArrivals<T extends { readonly releasedUs: number | null }
 }
 
 /**
+ * A party as it is named among those who came: where the members have names it is its own, as the
+ * missing are named there, and else its node.
+ */
+export function arrivedName(
+  kind: BarrierKind,
+  { name, node }: { readonly name: string; readonly node: string | null },
+): string {
+  const hasOwn = kind === "roster" || kind === "quorum";
+  return hasOwn && !name.startsWith("anonymous, ") ? name : (node ?? name);
+}
+
+/**
  * The nodes that a sentence about who is missing names: `node1`, `anonymous, from node2`,
  * `2 anonymous, from 2 of node3, node4, node5`.
  */

@@ -75,6 +75,25 @@ describe("the sentence for a barrier", () => {
     );
   });
 
+  it("names the node where another entry stands behind it", () => {
+    const story = new Story().program(0, 1_000_000, { name: "q", node: "c" }).barrier(5_000_000, {
+      ...cut("meet", ["a"], ["anonymous, from c", "1 more, anonymous"]),
+      expected: 3,
+    });
+    expect(sentences(story)[0]).toMatch(
+      /; missing: c, 1 more \(c: its program q ended with 0 at \+1\.000s\)$/,
+    );
+  });
+
+  it("names who came as the missing are named: members of a roster by their own names", () => {
+    const participants = [{ name: "p", node: "a", arrivedUs: 100, releasedUs: null }];
+    const missing = ["p (dead: was stopped)", "b"];
+    const barrier = { ...cut("ready", [], missing), kind: "roster", participants } as const;
+    expect(sentences(new Story().barrier(5_000_000, barrier))).toEqual([
+      "barrier ready was given up: 1 of 2 came (p); missing: p (dead: was stopped), b",
+    ]);
+  });
+
   it("says that the missing node waits at another barrier", () => {
     const story = new Story()
       .barrier(5_000_000, cut("two", ["alpha"], ["anonymous, from beta"]))
