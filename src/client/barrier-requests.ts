@@ -297,11 +297,19 @@ export function explain(effect: Released): MusterError {
     const message = `the wait at ${barrier} timed out; missing: ${who}`;
     return new MusterError("timeout", message, { missing, ...parties });
   }
-  const why = reason === undefined ? "" : `: ${reason}`;
-  const message = `the barrier ${barrier} was ${outcome} (error ${error})${why}`;
+  const message = describeBadEnd(`the barrier ${barrier} was ${outcome}`, { error, reason });
   const code = outcome === "failed" ? "failed" : "cancelled";
   const names = parties.parties?.missing.map(({ name }) => name) ?? [];
   return new MusterError(code, message, { missing: names, reason, ...parties });
+}
+
+/** What has become of a barrier, the error number that was brought to it, and why if it is known. */
+export function describeBadEnd(
+  what: string,
+  { error, reason }: { readonly error: number; readonly reason?: string | undefined },
+): string {
+  const number = error === 0 ? "" : ` (error ${error})`;
+  return `${what}${number}${reason === undefined ? "" : `: ${reason}`}`;
 }
 
 /** The lists of an effect, with how long instead of since when. */

@@ -13,6 +13,7 @@ import {
   type BarrierRequests,
   type Crossing,
   crossingEnds,
+  describeBadEnd,
   partiesOf,
 } from "./barrier-requests.ts";
 import { checkWhole } from "./check-arguments.ts";
@@ -171,10 +172,10 @@ export class QuorumDriver implements AsyncDisposable {
       this.#settleEnded?.resolve({ generation, error });
       return true;
     }
-    const why = reason === undefined ? "" : `: ${reason}`;
     const where = controller === undefined ? "" : ` at ${controller}`;
     const how = status === "timeout" ? "timed out" : `was ${status}`;
-    const message = `the barrier ${this.#requests.name} ${how}${where} (error ${error})${why}`;
+    const what = `the barrier ${this.#requests.name} ${how}${where}`;
+    const message = describeBadEnd(what, { error, reason });
     const { missing = [], presence } = effect;
     const parties = presence === undefined ? {} : { parties: partiesOf(presence) };
     this.lost(new MusterError(status, message, { reason, missing, ...parties }));

@@ -76,8 +76,8 @@ describe("other kinds of barriers", () => {
     await using session = await connect(url);
     const quorum = session.quorumBarrier("q");
     for (const [verb, code, text] of [
-      [["fail", "q", "the disk is full"], 4, "was failed (error 0): the disk is full"],
-      [["cancel", "q", "--reason", "enough"], 3, "was cancelled (error 0): enough"],
+      [["fail", "q", "the disk is full"], 4, "was failed: the disk is full"],
+      [["cancel", "q", "--reason", "enough"], 3, "was cancelled: enough"],
     ] as const) {
       await init("100%");
       const byCommand = muster("wait", "q", "--kind", "quorum");

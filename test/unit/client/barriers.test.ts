@@ -87,6 +87,7 @@ describe("a state", () => {
     await pass();
     const wanted = { code: "failed", definite: true, reason: "the disk is full" };
     expect(late.error).toMatchObject(wanted);
+    expect(late.error?.message).toBe("the barrier s was failed: the disk is full");
     await expect(end(state.wait(2))).rejects.toMatchObject(wanted);
     expect(await end(state.signal())).toBe(1);
   });
@@ -165,7 +166,12 @@ describe("a quorum", () => {
     await expect(end(driver.ended)).rejects.toMatchObject({ code: "timeout" });
     const failing = await end(quorum.init({ count: 9 }));
     await end(quorum.fail("out of luck", { error: 4 }));
-    await expect(failing.letGo()).rejects.toMatchObject({ code: "failed", reason: "out of luck" });
+    const message = "the barrier q was failed (error 4): out of luck";
+    await expect(failing.letGo()).rejects.toMatchObject({ code: "failed", message });
+    await end(quorum.init({ count: 9 }));
+    await end(quorum.fail("no disk"));
+    // The log keeps no reason.
+    await expect(end(quorum.wait())).rejects.toMatchObject({ message: "the barrier q was failed" });
   });
 });
 

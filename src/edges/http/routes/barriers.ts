@@ -501,9 +501,8 @@ function endError(end: BadEnd): HttpError {
     const message = `the wait at ${barrier} timed out; missing: ${who}`;
     return new HttpError("timeout", message, { missing, parties });
   }
-  const why = reason === undefined ? "" : `: ${reason}`;
   const code = status === "failed" ? "failed" : "cancelled";
-  return new HttpError(code, `the barrier ${barrier} was ${status} (error ${error})${why}`, {
-    parties,
-  });
+  const why = reason === undefined ? "" : `: ${reason}`;
+  const number = error === 0 ? "" : ` (error ${error})`;
+  return new HttpError(code, `the barrier ${barrier} was ${status}${number}${why}`, { parties });
 }
