@@ -297,7 +297,10 @@ export class ObjectTable {
   }
 
   #unknown(what: string, name: string, names: Iterable<string>): Refusal {
-    const near = nearestNames(name, names, nearestMax);
+    const all = [...names];
+    // A program of several nodes is one for each: `p-a`, `p-b`.
+    const copies = all.filter((one) => one.startsWith(`${name}-`)).slice(0, nearestMax);
+    const near = copies.length > 0 ? copies : nearestNames(name, all, nearestMax);
     const hint = near.length === 0 ? "" : `; did you mean ${near.join(" or ")}?`;
     return { code: "unknown", message: `there is no ${what} ${name}${hint}` };
   }

@@ -74,6 +74,14 @@ describe("schedule", () => {
     },
   );
 
+  it("names the programs of nodes for what the file calls the program of them all", () => {
+    const bench = new AgendaBench();
+    bench.begin({ agents: ["q", "p-b", "r", "p-a"].map((name) => agent(name)) });
+    expect(answers(bench.schedule("p", "START"))).toMatchObject([
+      { message: "there is no object p; did you mean p-b or p-a?" },
+    ]);
+  });
+
   it("fault 1: an unknown timeline is refused with the nearest", () => {
     const answer = answers(makeBench().schedule("link0", "UP", { timeline: "lime" }))[0];
     expect(answer).toMatchObject({
