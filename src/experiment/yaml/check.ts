@@ -246,10 +246,21 @@ function checkRecord(node: DocumentNode, type: RecordType, what: string, finding
 }
 
 function unknownKey(key: string, type: RecordType, what: string): [string, string] {
-  const known = Object.keys(type.fields).filter((name) => !name.startsWith("$"));
+  const known = knownKeys(type);
   const near = closest(key, known);
   const all = `Known: ${known.join(", ")}.`;
   return [`${what} has no field "${key}"`, near === undefined ? all : `Did you mean "${near}"?`];
+}
+
+function knownKeys({ fields }: RecordType): readonly string[] {
+  return Object.keys(fields).filter((name) => !name.startsWith("$"));
+}
+
+/** The fields that keys which are none most likely mean. */
+export function misspeltFields({ entries }: MapNode, type: RecordType): ReadonlySet<string> {
+  const known = knownKeys(type);
+  const wrong = entries.filter(({ key }) => !Object.hasOwn(type.fields, key));
+  return new Set(wrong.flatMap(({ key }) => closest(key, known) ?? []));
 }
 
 function startOf(node: MapNode): SourcePosition {

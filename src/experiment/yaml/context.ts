@@ -55,6 +55,8 @@ export class ReadContext {
   readonly programNames: Map<string, Program> = new Map();
   readonly events: PlannedEvent[] = [];
   simulator = "ns";
+  /** Sections whose key is written wrong, which is a finding: what they hold is not known (Y2). */
+  misspelt: ReadonlySet<string> = new Set();
   readonly #known = new Map<string, Known>();
   #eventCount = 0;
   #waitCount = 0;
@@ -112,6 +114,7 @@ export class ReadContext {
   }
 
   #unknown({ at }: ScalarNode, name: string, kinds: readonly ObjectKind[], what: string): void {
+    if (kinds.some((kind) => this.misspelt.has(`${kind}s`))) return;
     const message = `${what}: there is no ${kinds.join(" or ")} "${name}"`;
     if (this.findings.errors >= diagnosticsMax) {
       // It will only be counted: looking for a near miss among all names would cost hours.

@@ -7,7 +7,7 @@ import type { Diagnostic, Experiment, LinktestLevel, SourcePosition } from "../m
 import type { ParseResult } from "../parse.ts";
 import { findCycles } from "../validate.ts";
 import { assignAddresses } from "./assign-addresses.ts";
-import { checkShape } from "./check.ts";
+import { checkShape, misspeltFields } from "./check.ts";
 import { integerIn, ReadContext, scalarsOf } from "./context.ts";
 import { experimentType } from "./fields.ts";
 import { Findings } from "./findings.ts";
@@ -74,6 +74,7 @@ function readDocument(
   }
   checkShape(tree, experimentType, "an experiment", findings);
   const context = new ReadContext(findings, options.catalogue ?? defaultCatalogue);
+  context.misspelt = misspeltFields(tree, experimentType);
   const starts = readNodes(context, child(tree, "nodes"));
   const drafts = readLinks(context, child(tree, "links"));
   const programs = readPrograms(context, child(tree, "programs"), starts);

@@ -73,6 +73,16 @@ events:
     ]);
   });
 
+  it("says of a section whose key is misspelt nothing but that", () => {
+    const links = "links:\n  l: { between: [aa, b] }\n";
+    expect(found(`node: [aa, b]\n${links}`)).toEqual(['1:1 YAML_KEY Did you mean "nodes"?']);
+    // What it might hold is not what is missing.
+    expect(found(`nodes: [aa, b]\nprogrms: {}\n${links.replace("b]", "c]")}`)).toEqual([
+      '2:1 YAML_KEY Did you mean "programs"?',
+      "4:22 YAML_UNKNOWN_NAME",
+    ]);
+  });
+
   it("shows the line and a caret, and guesses nothing where a name is all other", () => {
     const text = "nodes: [a, b]\nlinks:\n  l: { between: [a, c] }\n";
     const [first] = read(text).diagnostics;
