@@ -190,7 +190,7 @@ export class DaemonConnection {
 
   async #logs({ id, node, follow }: Extract<Request, { kind: "logs" }>): Promise<null> {
     const { experiments, user, clock } = this.#options;
-    const { directory, isOver } = experiments.output(id, user);
+    const { directory, cutOff, isOver } = experiments.output(id, user);
     // A node's name goes into a path.
     const isName = node === null || (basename(node) === node && node !== "." && node !== "..");
     if (!isName) throw new BossError("NO_OUTPUT", "a node has no such name; see muster status ID");
@@ -200,6 +200,9 @@ export class DaemonConnection {
       ...{ follow, isOver, clock, signal: this.#gone.signal },
       send: (source, text) => this.#send({ kind: "output", source, text }),
     });
+    if (node === null && cutOff !== undefined) {
+      await this.#send({ kind: "output", source: progressFile, text: `cut off: ${cutOff}\n` });
+    }
     if (found > 0 || node === null) return null;
     const message = `no program of ${node} has printed anything, or there is no such node; the files are in ${directory}`;
     throw new BossError("NO_OUTPUT", message);

@@ -2,6 +2,7 @@
 // What goes into the operations of experiments.ts and what users see of the outcome.
 import type { Level } from "../linktest/index.ts";
 import { linksOf, type Modification, type ModifyOutcome } from "../testbed/modify-run.ts";
+import type { ResultReason } from "../testbed/record/result-model.ts";
 import { joinNames, plural } from "../testbed/record/words.ts";
 import type { NumberedEvent } from "../testbed/run-agenda.ts";
 import type { Definition, ExperimentRow, HistoryEntry, RunRow } from "./database.ts";
@@ -104,6 +105,12 @@ export function describeModification(
   };
 }
 
+/** A run that is over, as it is told to whoever waited for that. */
+export interface EndedRun extends RunRow {
+  /** Why it failed, most telling first; the first ones of them. Absent for one that passed. */
+  readonly reasons?: readonly ResultReason[];
+}
+
 /** An experiment on its way up. */
 export interface Started {
   readonly experiment: string;
@@ -115,7 +122,7 @@ export interface Started {
   /** True at time 0, false when it ended before. */
   readonly active: Promise<boolean>;
   /** The state is `swapped` by then. */
-  readonly ended: Promise<RunRow>;
+  readonly ended: Promise<EndedRun>;
 }
 
 export interface ExperimentStatus extends Omit<ExperimentRow, "exptidx"> {

@@ -24,11 +24,13 @@ import type { MachinesWish } from "../testbed/machines/index.ts";
 import { hasNewLinks, ModifyError } from "../testbed/modify-run.ts";
 import type { NodeWatch } from "../testbed/node-boot.ts";
 import type { EventControl } from "../testbed/open-run-events.ts";
+import { pickReasons } from "../testbed/record/verdict.ts";
 import type { RunOptions } from "../testbed/run-options.ts";
 import { BossError, textOf } from "./boss-error.ts";
 import type { Definition, ExperimentRow, ExperimentsDatabase, RunRow } from "./database.ts";
 import {
   describeModification,
+  type EndedRun,
   type ExperimentDetails,
   type ExperimentStatus,
   type Modified,
@@ -81,12 +83,15 @@ export type SwapInLinktest = (
   signal: AbortSignal,
 ) => Promise<string | undefined>;
 
+/** Why a run failed, told to whoever swaps it out; all are in result.json. */
+const reasonsToldMax = 10;
+
 interface Held {
   readonly swap: Swap;
   /** Of its run. */
   readonly directory: string;
   readonly ledger: RunLedger;
-  readonly ended: Promise<RunRow>;
+  readonly ended: Promise<EndedRun>;
   /** Modifications that brought nodes. */
   additions: number;
   isModifying: boolean;
@@ -159,7 +164,7 @@ export class Experiments {
   }
 
   /** @returns the run that ended. @throws BossError when it may not be, or has no nodes. */
-  down(id: string, user: string): Promise<RunRow> {
+  down(id: string, user: string): Promise<EndedRun> {
     const row = this.#find(id, user);
     const name = nameOf(row);
     this.#demand(user, "swap-out", row.pid, name, row.swapper);
@@ -283,15 +288,26 @@ export class Experiments {
     return this.#held.get(nameOf(row))?.swap.events;
   }
 
-  /** Where the last run of an experiment writes, and whether it is over. @throws BossError */
-  output(id: string, user: string): { readonly directory: string; readonly isOver: () => boolean } {
+  /**
+   * Where the last run of an experiment writes, and whether it is over.
+   * @returns `cutOff`: why nothing that it wrote tells of its end. @throws BossError
+   */
+  output(
+    id: string,
+    user: string,
+  ): {
+    readonly directory: string;
+    readonly cutOff: string | undefined;
+    readonly isOver: () => boolean;
+  } {
     const row = this.#find(id, user);
     const name = nameOf(row);
     this.#demand(user, "read-output", row.pid, name, row.swapper);
     const run = this.#options.database.lastRun(row.exptidx);
     if (run === undefined) throw new BossError("NO_OUTPUT", `${name} was never swapped in`);
     const swap = this.#held.get(name)?.swap;
-    return { directory: run.directory, isOver: () => swap?.isOver ?? true };
+    const cutOff = run.error?.code === "DAEMON_DIED" ? run.error.message : undefined;
+    return { directory: run.directory, cutOff, isOver: () => swap?.isOver ?? true };
   }
 
   /** Whether a run that is going on writes there. */
@@ -340,11 +356,13 @@ export class Experiments {
       if (isActive) this.#attempt(name, () => ledger.activated());
       return isActive;
     });
-    const ended = Promise.all([swap.ended, active]).then(([{ outcome, endedBy, error }]) => {
+    const ended = Promise.all([swap.ended, active]).then(([result]) => {
+      const { outcome, endedBy, error, reasons } = result;
       const end = { endedMs: clock.wallMs(), outcome, endedBy, error };
       this.#held.delete(name);
       this.#attempt(name, () => ledger.finish(end));
-      return { ...run, ...end };
+      const why = pickReasons(reasons, reasonsToldMax);
+      return { ...run, ...end, ...(why.length === 0 ? {} : { reasons: why }) };
     });
     this.#held.set(name, { swap, directory, ledger, ended, additions: 0, isModifying: false });
     const facts = { experiment: name, run: run.number, directory, seed };

@@ -13,7 +13,12 @@ export {
   type RunRow,
 } from "./database.ts";
 export type { SendToRun } from "./experiment-control.ts";
-export type { ExperimentDetails, ExperimentStatus, Modified } from "./experiment-views.ts";
+export type {
+  EndedRun,
+  ExperimentDetails,
+  ExperimentStatus,
+  Modified,
+} from "./experiment-views.ts";
 export {
   type BossLimits,
   connectAgainMs,

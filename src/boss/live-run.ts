@@ -3,7 +3,13 @@
 // running, open barriers and who is missing there. Pure.
 import type { Verdict } from "../linktest/index.ts";
 import { programPassed } from "../testbed/record/verdict.ts";
-import type { BarrierChanged, LinksTested, RunEvent, RunModified } from "../testbed/run-event.ts";
+import type {
+  BarrierChanged,
+  LinksTested,
+  RunEvent,
+  RunModified,
+  RunStarted,
+} from "../testbed/run-event.ts";
 
 export interface OpenBarrier {
   readonly name: string;
@@ -27,6 +33,11 @@ export interface LiveStatus {
   readonly barriers: readonly OpenBarrier[];
   /** Open barriers beyond the limit. */
   readonly barriersDropped: number;
+  /**
+   * Other machines and the nodes on each, in the order of the file; absent when all are here, and
+   * from an older daemon.
+   */
+  readonly machines?: readonly { readonly name: string; readonly nodes: readonly string[] }[];
   /** The last linktest; null before the first, and from an older daemon it is absent. */
   readonly linktest?: LinktestSummary | null;
 }
@@ -50,6 +61,8 @@ export class LiveRun {
   readonly #namesMax: number;
   readonly #up = new Set<string>();
   readonly #barriers = new Map<string, BarrierChanged>();
+  /** Node -> the machine it is on, where that is another one. */
+  readonly #hosts = new Map<string, string>();
   #linktest: LinktestSummary | null = null;
   #running = 0;
   #ended = 0;
@@ -95,6 +108,8 @@ export class LiveRun {
         this.#barriers.clear();
         return;
       case "run-started":
+        this.#place(event.nodes);
+        return;
       case "event-fired":
       case "event-cancelled":
       case "barrier-slow":
@@ -108,10 +123,12 @@ export class LiveRun {
 
   #modify(event: RunModified): void {
     for (const { name } of event.nodesAdded) this.#nodes.add(name);
+    this.#place(event.nodesAdded);
     const gone = [...event.nodesRemoved, ...event.nodesLost.map(({ name }) => name)];
     for (const name of gone) {
       this.#nodes.delete(name);
       this.#up.delete(name);
+      this.#hosts.delete(name);
     }
     for (const { name } of event.programsAdded) this.#programs.add(name);
     for (const name of event.programsRemoved) this.#programs.delete(name);
@@ -129,7 +146,22 @@ export class LiveRun {
       barriers: open.slice(0, this.#namesMax).map((one) => this.#shown(one)),
       barriersDropped: Math.max(0, open.length - this.#namesMax),
       linktest: this.#linktest,
+      ...(this.#hosts.size === 0 ? {} : { machines: this.#machines() }),
     };
+  }
+
+  #place(nodes: RunStarted["nodes"]): void {
+    for (const { name, host } of nodes) if (host !== undefined) this.#hosts.set(name, host);
+  }
+
+  #machines(): NonNullable<LiveStatus["machines"]> {
+    const machines = new Map<string, string[]>();
+    for (const [node, name] of this.#hosts) {
+      const nodes = machines.get(name);
+      if (nodes === undefined) machines.set(name, [node]);
+      else nodes.push(node);
+    }
+    return [...machines].map(([name, nodes]) => ({ name, nodes }));
   }
 
   #shown({ name, arrived, expected, waiting, missing }: BarrierChanged): OpenBarrier {

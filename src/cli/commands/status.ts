@@ -55,6 +55,7 @@ export function formatDetails(details: ExperimentDetails, nowMs: number): string
     ...formatTable([
       ["  file", file],
       ...(live === null ? [] : [["  nodes up", nodes]]),
+      ...(live?.machines ?? []).map(({ name, nodes }) => [`  on ${name}`, joinNames(nodes, 20)]),
       ...(live === null ? [] : [["  programs", programs]]),
       ...(live?.linktest ? [["  linktest", describeLinktest(live.linktest)]] : []),
       ...(eventServer === null ? [] : [["  events", eventServer]]),

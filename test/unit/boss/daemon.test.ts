@@ -203,10 +203,22 @@ describe("Daemon", () => {
     await before.close();
     const database = new DatabaseSync(state().database);
     database.exec("UPDATE experiments SET state = 'active'");
+    database.exec("UPDATE runs SET ended_ms = NULL, outcome = NULL, ended_by = NULL");
     database.close();
     expect((await begin()).recovered).toEqual(["pp/ee"]);
     const { history } = (await ask({ kind: "status", id: "ee" })) as ExperimentDetails;
     expect(history.at(-1)?.note).toContain("the daemon died");
+    // What the run has written ends in its middle.
+    const one = await link();
+    const told: Answer[] = [];
+    await one.request({ kind: "logs", id: "ee", node: null, follow: false }, (answer) => {
+      told.push(answer);
+    });
+    one.close();
+    expect(told.at(-1)).toMatchObject({
+      ...{ kind: "output", source: "progress.log" },
+      text: expect.stringMatching(/^cut off: the daemon died .*\n$/),
+    });
   });
 
   it("passes on the wish to end, and answers who waits while it ends", async () => {

@@ -194,6 +194,7 @@ describe("up and down", () => {
     });
     expect(await experiments.down("ee", "ann")).toMatchObject({
       ...{ outcome: "failed", endedBy: "terminate" },
+      reasons: [{ code: "PROGRAM", message: "program p on a exited with 1, expected 0" }],
     });
   });
 });
@@ -332,6 +333,7 @@ describe("the end of a daemon", () => {
       expect(state).toBe("swapped");
       expect(lastRun).toMatchObject({ outcome: "failed", error: { code: "DAEMON_DIED" } });
     }
+    expect(experiments.output("e2", "ann").cutOff).toContain("the daemon died");
     const entry = database.history(2).at(-1);
     expect(entry).toMatchObject({ from: "active", to: "swapped" });
     expect(entry?.note).toContain("the daemon died");

@@ -83,7 +83,7 @@ export class FakeRun {
   }
 }
 
-const runStarted: RunStarted = {
+export const runStarted: RunStarted = {
   type: "run-started",
   ...{ runId: "r", experiment: "", file: "/a.ns", seed: 1, startedWallMs: 0, zeroMonotonicUs: 0 },
   ...{ out: "/r", syncServer: null, backend: { nodes: "process", links: "none" } },

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { isTimeZero, LiveRun } from "../../../src/boss/live-run.ts";
 import type { RunEvent, RunEventBody } from "../../../src/testbed/run-event.ts";
+import { runStarted } from "./fake-run.ts";
 
 const at = (body: RunEventBody): RunEvent => ({ ...body, atUs: 0 });
 const barrier = (name: string, arrived: number, expected: number, missing: string[] = []) =>
@@ -38,6 +39,17 @@ describe("LiveRun", () => {
       ...{ nodesUp: 1, nodes: 2, programs: 3 },
       ...{ programsRunning: 1, programsEnded: 2, programsFailed: 1 },
     });
+  });
+
+  it("says which nodes are on which other machine", () => {
+    expect(liveAfter([started]).describe()).not.toHaveProperty("machines");
+    const node = (name: string, host: string) => ({ name, host, addresses: [] });
+    const nodes = [node("a", "west"), node("b", "east"), node("c", "west")];
+    const live = liveAfter([at({ ...runStarted, nodes })]);
+    expect(live.describe().machines).toEqual([
+      { name: "west", nodes: ["a", "c"] },
+      { name: "east", nodes: ["b"] },
+    ]);
   });
 
   it("shows open barriers with who is missing until they end or nobody is there any more", () => {
