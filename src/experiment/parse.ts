@@ -233,10 +233,28 @@ class FileRun {
     // [EMULAB-NS 1] Nothing runs after an error of the language.
     if (this.#context.options.compat) this.#stopped = true;
     if (error.details.silent !== true) this.#addError(error);
+    else this.#findMisspelt(script);
     const assigned = collectAssigned(script, interp);
     this.#poison.add(assigned.names);
     if (assigned.mayRun) this.#runFailed = true;
     if (error.code === "TCL_NO_VARIABLE") this.#poison.add([missingName(error.message)]);
+  }
+
+  /**
+   * A command that an earlier error kept from running may be none. Only what is nearly the name of
+   * one is said to be: others may be what the earlier error would have made.
+   */
+  #findMisspelt(script: Script): void {
+    const { interp, objects } = this.#context;
+    const name = script.commands[0]?.words[0]?.literal;
+    if (name === undefined || interp.commands.has(name) || objects.has(name)) return;
+    if (this.#poison.covers(name) || this.#source.includes(`proc ${name}`)) return;
+    const near = closest(name, interp.commands.keys());
+    if (near === undefined) return;
+    const details = { hint: `Did you mean "${near}"?` };
+    const error = new TclError("NS_UNKNOWN_COMMAND", `Unknown: ${name}`, details);
+    error.offset = locateIn(script.origin, script.commands[0]?.start ?? 0);
+    this.#addError(error);
   }
 
   #addError(error: TclError): void {

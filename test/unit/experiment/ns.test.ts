@@ -66,6 +66,12 @@ describe("diagnostics", () => {
       ["3:1 NS_UNKNOWN_COMMAND", "4:31 NS_VALUE", "5:1 NS_UNKNOWN_COMMAND"],
     ],
     [
+      "a misspelt command that an earlier fault kept from running, and nothing else of it",
+      `${head}proc tb-set-ips {x} {}\nset a [$ns nod]\ntb-set-link-los $a 0.1\n` +
+        `tb-set-node-os $a FOO\nnosuch $a\ntb-set-ips $a\n$a bogus\n$ns run\n`,
+      ["3:12 NS_METHOD", "4:1 NS_UNKNOWN_COMMAND"],
+    ],
+    [
       "a word in a loop",
       `${head}foreach i {1 2} {\n  set n($i) [$ns node]\n  tb-set-ip $n($i) 1.2.3\n}\n$ns run\n`,
       ["4:13 NS_NO_LINK", "4:13 NS_NO_LINK"],
