@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What `muster parse` notices about the programs of an accepted file: nothing of it is wrong by the
-// language, and all of it is what somebody will wonder about after a run. `muster run` has words of
-// its own for both.
+// What `muster parse` notices about the programs and addresses of an accepted file: nothing of it is
+// wrong by the language, and all of it is what somebody will wonder about after a run, or be refused
+// for before it. `muster run` has words of its own for each.
 
 import { isYamlFile } from "../boss/file-language.ts";
 import type { Diagnostic, Experiment, Program } from "../experiment/index.ts";
+import { findAddressFault } from "../network/topology.ts";
 import { neverStarted } from "../testbed/never-started.ts";
 
 /** Findings of one kind that are shown. */
@@ -20,6 +21,19 @@ export function adviseOnPrograms(experiment: Experiment, file: string): readonly
     .find(({ command }) => isForSh(command));
   if (foreign !== undefined) found.push(describeForeign(foreign, isYaml));
   return found.toSorted((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
+}
+
+/** @returns an error for addresses that no run can have whose nodes have links of their own */
+export function findAddressClash({ links }: Experiment, file: string): Diagnostic | undefined {
+  const fault = findAddressFault(links);
+  if (fault === undefined) return undefined;
+  const { link, what, advice } = fault;
+  const how = isYamlFile(file)
+    ? "address: of an end of a link, netmask: of the link"
+    : "tb-set-ip-lan, tb-set-ip-link, tb-set-netmask";
+  const first = advice.charAt(0).toUpperCase() + advice.slice(1);
+  const hint = `${first} (${how}); only muster run --nodes process, which makes no links, runs it so.`;
+  return { severity: "error", code: "ADDRESS_CLASH", message: what, at: link.at, hint };
 }
 
 function describeIdle({ name, node, at }: Program, isYaml: boolean): Diagnostic {

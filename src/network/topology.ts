@@ -52,7 +52,7 @@ export interface TopologyInput {
 /** @returns what is to be, or why it cannot be. */
 export function planTopology(input: TopologyInput): Topology | string {
   const { experiment, limits } = input;
-  const fault = findSizeFault(experiment, limits) ?? findAddressFault(experiment.links);
+  const fault = findSizeFault(experiment, limits) ?? addressRefusal(experiment.links);
   if (fault !== undefined) return fault;
   const ends = planEnds(experiment);
   const forwards = (node: string): boolean =>
@@ -112,38 +112,51 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** What a network of the kernel cannot tell apart. */
-export function findAddressFault(links: readonly Link[]): string | undefined {
+/** Something that a network of the kernel cannot tell apart, or that is no address. */
+export interface AddressFault {
+  readonly link: Link;
+  readonly what: string;
+  /** What to do; it begins in lower case. */
+  readonly advice: string;
+}
+
+/** The first there is. */
+export function findAddressFault(links: readonly Link[]): AddressFault | undefined {
   const owners = new Map<string, string>();
   const subnetsOfNode = new Map<string, { link: string; subnet: Subnet }[]>();
   for (const link of links) {
     if (prefixLength(link.netmask) === undefined && link.members.some(hasAddress)) {
-      return `${link.name} has the netmask ${link.netmask}, which is none; use one like 255.255.255.0`;
+      const what = `${link.name} has the netmask ${link.netmask}, which is none`;
+      return { link, what, advice: "use one like 255.255.255.0" };
     }
     for (const { node, address } of link.members.filter(hasAddress)) {
       const subnet = subnetOf(address, link.netmask);
-      if (subnet === undefined)
-        return `${node} has ${address} on ${link.name}, which is no address`;
+      if (subnet === undefined) {
+        const what = `${node} has ${address} on ${link.name}, which is no address`;
+        return { link, what, advice: "write four numbers, such as 10.0.0.1" };
+      }
       const owner = owners.get(address);
       if (owner !== undefined) {
-        return (
-          `${owner} and ${node} on ${link.name} both have the address ${address}; ` +
-          "give one of them another (tb-set-ip-lan)"
-        );
+        const what = `${owner} and ${node} on ${link.name} both have the address ${address}`;
+        return { link, what, advice: "give one of them another" };
       }
       owners.set(address, `${node} on ${link.name}`);
       const known = subnetsOfNode.get(node) ?? [];
       const other = known.find((one) => one.link !== link.name && overlap(one.subnet, subnet));
       if (other !== undefined) {
-        return (
-          `${node} is on ${other.link} (${formatSubnet(other.subnet)}) and on ${link.name} ` +
-          `(${formatSubnet(subnet)}), which overlap; give one of them another subnet`
-        );
+        const [one, two] = [other.subnet, subnet].map(formatSubnet);
+        const what = `${node} is on ${other.link} (${one}) and on ${link.name} (${two}), which overlap`;
+        return { link, what, advice: "give one of them another subnet" };
       }
       subnetsOfNode.set(node, [...known, { link: link.name, subnet }]);
     }
   }
   return undefined;
+}
+
+function addressRefusal(links: readonly Link[]): string | undefined {
+  const fault = findAddressFault(links);
+  return fault && `${fault.what}; ${fault.advice}`;
 }
 
 function hasAddress({ address }: { readonly address: string }): boolean {

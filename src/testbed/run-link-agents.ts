@@ -29,6 +29,8 @@ export interface RunLinkAgentsOptions {
   readonly clock: Clock;
   /** `pid/eid` */
   readonly scope: string;
+  /** Whether the file has links, made or not. */
+  readonly hasLinks: boolean;
   readonly tables: Tables | undefined;
   readonly out: string;
   readonly onFailed: (why: string) => void;
@@ -107,7 +109,8 @@ export class RunLinkAgents {
 
   /** @throws NetworkError with a sentence when there is nothing to tell */
   report(link: string | null): Promise<LinksReport> {
-    return reportLinks(this.#options.backend.nodeLinks, this.#options.scope, link);
+    const { backend, scope, hasLinks } = this.#options;
+    return reportLinks(backend.nodeLinks, { experiment: scope, hasLinks }, link);
   }
 
   /** Whether links can become those of an experiment. @throws NetworkError with a sentence */

@@ -55,10 +55,11 @@ export async function chooseRunLinks(wish: RunLinksWish): Promise<RunLinks | str
 /** @throws NetworkError with a sentence when there is nothing to tell */
 export async function reportLinks(
   nodeLinks: NodeBackend["nodeLinks"],
-  experiment: string,
+  { experiment, hasLinks }: { readonly experiment: string; readonly hasLinks: boolean },
   name: string | null,
 ): Promise<LinksReport> {
   if (nodeLinks === undefined) {
+    if (!hasLinks) throw new NetworkError("its file has no links");
     throw new NetworkError("its nodes have no network of their own: no link of it is there");
   }
   const { links: backend, shaped } = nodeLinks;

@@ -241,9 +241,10 @@ class Run {
   }
 
   #openLinks(backend: NodeBackend): Promise<RunLinkAgents> {
-    const { clock, tables, out } = this.#options;
+    const { clock, tables, out, experiment } = this.#options;
+    const hasLinks = experiment.links.length > 0;
     return RunLinkAgents.open({
-      ...{ backend, clock, tables, out, scope: this.#scope },
+      ...{ backend, clock, tables, out, scope: this.#scope, hasLinks },
       onFailed: (why) => this.#fail("LINKS_FAILED", why),
       onWarning: (text) => this.#teller.warn(text),
     });

@@ -28,7 +28,7 @@ import {
   withShells,
 } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { adviseOnPrograms } from "../parse-advice.ts";
+import { adviseOnPrograms, findAddressClash } from "../parse-advice.ts";
 import { LoadError, readSource } from "../source-file.ts";
 
 export { LoadError } from "../source-file.ts";
@@ -202,7 +202,13 @@ async function loadFor(argv: ParseArguments): Promise<Loaded> {
     omitRows: format !== "rows",
     ...(addresses === undefined ? {} : { addresses }),
   });
-  if (loaded.experiment === undefined || argv.compat) return loaded;
+  // The old system's rows are those of a network that is not ours.
+  if (loaded.experiment === undefined || argv.compat || format === "rows") return loaded;
+  const clash = findAddressClash(loaded.experiment, file);
+  if (clash !== undefined) {
+    const diagnostics = [...loaded.diagnostics, clash];
+    return { ...loaded, experiment: undefined, diagnostics };
+  }
   const advice = adviseOnPrograms(loaded.experiment, file);
   return { ...loaded, diagnostics: [...loaded.diagnostics, ...advice] };
 }

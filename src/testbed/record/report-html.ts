@@ -174,10 +174,12 @@ function again(result: RunResult): Html {
     times === 0
       ? "The same run, with the same seed:"
       : `The run as it began, with the same seed; it was modified ${plural(times, "time")} later:`;
-  return html`<h2>Again</h2>
+  const command = repeatCommand(result);
+  const repeat = html`<h2>Again</h2>
 <p>${what}</p>
-<pre>${repeatCommand(result)}</pre>
-<footer>Beside this page: <a href="result.json">result.json</a> (the same as data),
+<pre>${command ?? ""}</pre>
+`;
+  return html`${command !== undefined && repeat}<footer>Beside this page: <a href="result.json">result.json</a> (the same as data),
 <a href="record.ndjson">record.ndjson</a> (everything that happened), <a href="nodes/">nodes/</a>
 (what the programs printed). Times are seconds after time 0, the instant <code>$ns at 0</code>
 means.</footer>`;

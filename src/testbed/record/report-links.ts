@@ -16,7 +16,7 @@ const ratioMax = 2;
 /** Room of a plot for the figure at its right, percent. */
 const plotWidth = 66;
 
-interface Measure {
+export interface Measure {
   readonly name: string;
   /** First word of the reasons that are about it. */
   readonly stage: string;
@@ -27,7 +27,7 @@ interface Measure {
 
 const digits = (value: number): string => String(Number(value.toPrecision(4)));
 
-const measures: readonly Measure[] = [
+export const measures: readonly Measure[] = [
   {
     ...{ name: "bandwidth", stage: "bandwidth" },
     asked: ({ asked }) => asked.bandwidthBps,

@@ -2,10 +2,17 @@
 // The tables of report.html. What went wrong is always listed first and in the open; where there is
 // much that went well it is folded away. Pure.
 import { type Html, html, joined } from "./html.ts";
+import { type Measure, measures } from "./report-links.ts";
 import { countPrograms, eventShare, partyName } from "./report-text.ts";
 import { lateUs } from "./report-timeline.ts";
 import { instanceFailed } from "./result-instances.ts";
-import type { ResultBarrier, ResultEvent, ResultProgram, RunResult } from "./result-model.ts";
+import type {
+  ResultBarrier,
+  ResultEvent,
+  ResultLink,
+  ResultProgram,
+  RunResult,
+} from "./result-model.ts";
 import { shellHint } from "./shell-hint.ts";
 import { programPassed } from "./verdict.ts";
 import {
@@ -280,19 +287,35 @@ export function linkTable(result: RunResult): Html | null {
       name,
       from,
       to,
-      asked,
-      verdict,
-      why = [],
+      ...link
     }) => html`<tr><td class="name">${name}</td><td>${from}</td><td>${to}</td>
-<td class="num">${asked.bandwidthBps === 0 ? "any" : `${asked.bandwidthBps / 1_000_000} Mb/s`}</td>
-<td class="num">${formatDuration(asked.delayUs)}</td>
-<td class="num">${Number((asked.loss * 100).toPrecision(6))} %</td>
-<td class="wide"><span class="pill${tones[verdict]}">${verdict}</span>${
-      why.length > 0 && ` ${why.join("; ")}`
-    }</td></tr>`,
+${measures.map((measure) => linkCell(measure, { name, from, to, ...link }))}
+<td class="wide"><span class="pill${tones[link.verdict]}">${link.verdict}</span>${
+      link.removedUs !== undefined && ` removed ${instantOf(result)(link.removedUs)}`
+    }${link.why !== undefined && ` ${link.why.join("; ")}`}</td></tr>`,
   );
-  return html`<h2>Links<small>as the file asks, each direction</small></h2>
+  return html`<h2>Links<small>${askedBy(result)}, each direction</small></h2>
 ${table(head, rows, "Links")}`;
+}
+
+/** What is asked is the file's, whatever events have made of it. */
+function askedBy({ events, links, modifications }: RunResult): string {
+  const file = modifications.length === 0 ? "the file asks" : "the file asked last";
+  const isChange = ({ type, outcome }: ResultEvent): boolean =>
+    type === "LINK" && outcome === "done";
+  const changed = events.some(isChange) ? "; events changed some, see there" : "";
+  const isMeasured = links.some(({ measured }) => measured !== null);
+  const found = isMeasured ? ", and as the last linktest measured them" : "";
+  return `as ${file}${found}${changed}`;
+}
+
+/** What was asked, and below it what was measured. */
+function linkCell({ name, asked, found, text }: Measure, link: ResultLink): Html {
+  const [wanted, value] = [asked(link), found(link)];
+  const wantedText = name === "bandwidth" && wanted === 0 ? "any" : text(wanted);
+  return html`<td class="num">${wantedText}${
+    value !== null && html`<br><span class="soft">${text(value)}</span>`
+  }</td>`;
 }
 
 /** Nodes and their addresses, folded: rarely looked at, but wanted when a connection is refused. */

@@ -217,8 +217,15 @@ function adviceLines(result: RunResult, hasReport: boolean): Line[] {
   return [
     ...first,
     ...(hasReport ? [[`         see who waited for whom: open ${result.out}/report.html`]] : []),
-    ["         run it again: ", styled("command", repeatCommand(result))],
+    ...againLine(result),
   ];
+}
+
+/** One that was modified is not what its file says: nothing repeats all of it. */
+function againLine(result: RunResult): Line[] {
+  const command = result.modifications.length === 0 ? repeatCommand(result) : undefined;
+  if (command === undefined) return [];
+  return [["         run it again: ", styled("command", command)]];
 }
 
 /** Otherwise nobody waited, and it would end so again. */
@@ -260,7 +267,14 @@ function misspeltBarrier({ barriers }: RunResult): string | undefined {
   return undefined;
 }
 
-/** The command that repeats a run, quoted for a shell. */
-export function repeatCommand(result: Pick<RunResult, "command" | "file" | "seed">): string {
-  return result.command ?? `muster run ${shellQuote(result.file)} --seed ${result.seed}`;
+/**
+ * The command that repeats a run as it began, quoted for a shell. None for one on machines that
+ * have joined a daemon: only that reaches them.
+ */
+export function repeatCommand(
+  result: Pick<RunResult, "command" | "file" | "seed" | "backend">,
+): string | undefined {
+  if (result.command !== null) return result.command;
+  if (result.backend.nodes === "remote") return undefined;
+  return `muster run ${shellQuote(result.file)} --seed ${result.seed}`;
 }

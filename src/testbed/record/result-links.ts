@@ -139,7 +139,8 @@ function asked(from: AskedMember, to: AskedMember): ResultLink["asked"] {
   return {
     bandwidthBps: bandwidths.length === 0 ? 0 : Math.min(...bandwidths),
     delayUs: out.delayUs + into.delayUs,
-    // Written so that a loss on one side only stays the number the file gives.
-    loss: out.loss + into.loss - out.loss * into.loss,
+    // Written so that a loss on one side only stays the number the file gives; of one that is the
+    // loss of two sides, to the digits that are no error of the sum.
+    loss: Number((out.loss + into.loss - out.loss * into.loss).toPrecision(12)),
   };
 }

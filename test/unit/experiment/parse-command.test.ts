@@ -223,6 +223,42 @@ test("runParse() prints rows with the old addresses, and others when told", asyn
   expect(json[0]).toMatchObject({ name: "lan3", members: [{ address: "10.1.1.2" }, {}] });
 });
 
+test("runParse() refuses addresses that links of one network cannot have, in the file's words", async () => {
+  const yaml = (one: string, two: string): string =>
+    write(
+      "clash.yaml",
+      `nodes: [a, b, c]
+links:
+  l1: { between: [{ node: a, address: 10.1.1.1 }, { node: b, address: ${one} }] }
+  l2: { between: [{ node: b, address: ${two} }, { node: c, address: 10.1.2.3 }] }
+`,
+    );
+  expect((await parse(yaml("10.1.1.2", "10.1.2.2"), "text")).errors).toBe("");
+  const overlap = await parse(yaml("10.1.1.2", "10.1.1.3"), "text");
+  expect(overlap.exit).toBe(1);
+  expect(overlap.errors).toContain(
+    "clash.yaml:4:3: error[ADDRESS_CLASH]: b is on l1 (10.1.1.0/24)",
+  );
+  expect(overlap.errors).toContain("= Give one of them another subnet (address: of an end");
+  expect(overlap.out).toContain("refused, 1 error");
+  const twice = await parse(yaml("10.1.2.3", "10.1.2.2"), "text");
+  expect(twice.errors).toMatch(/b on l1 and c on l2 both have|b is on l1/);
+  expect(twice.errors).not.toContain("tb-set");
+
+  const ns = write(
+    "clash.ns",
+    `set ns [new Simulator]\nset a [$ns node]\nset b [$ns node]\nset c [$ns node]
+set l1 [$ns duplex-link $a $b 10Mb 0ms DropTail]\nset l2 [$ns duplex-link $c $a 10Mb 0ms DropTail]
+tb-set-ip-link $a $l1 10.7.1.2\ntb-set-ip-link $b $l1 10.7.1.3\ntb-set-ip-link $c $l2 10.7.1.3
+tb-set-ip-link $a $l2 10.7.1.9\n$ns run\n`,
+  );
+  const { exit, errors } = await parse(ns, "text");
+  expect(exit).toBe(1);
+  expect(errors).toContain("error[ADDRESS_CLASH]: ");
+  expect(errors).toContain("(tb-set-ip-lan, tb-set-ip-link, tb-set-netmask)");
+  expect((await parse(ns, "rows")).exit).toBe(0);
+});
+
 test("runParse() notices programs that nothing starts and commands for another shell", async () => {
   const program = (command: string): string =>
     good.replace('-command "sleep 1"', `-command {${command}}`);

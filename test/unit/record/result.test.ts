@@ -505,6 +505,16 @@ describe("skippedLinks()", () => {
     ]);
   });
 
+  it("says a loss that two sides make up as the file gives it", () => {
+    const half = 1 - Math.sqrt(0.99);
+    const [a, b] = lan(2).members.map((one) => {
+      return { ...one, toLink: shape(0, 0, half), fromLink: shape(0, 0, half) };
+    });
+    if (a === undefined || b === undefined) throw new Error("two members expected");
+    const losses = skippedLinks([{ ...lan(0), members: [a, b] }]).map(({ asked }) => asked.loss);
+    expect(losses).toEqual([0.01, 0.01]);
+  });
+
   it("lists all pairs of a LAN up to the limit, a ring above it", () => {
     expect(skippedLinks([lan(3)])).toHaveLength(6);
     expect(100 * 99).toBeLessThanOrEqual(lanPairsMax);
@@ -600,6 +610,37 @@ describe("links of a run that was modified", () => {
     ]);
     const after = before.at(2_000, tested("l", ["a", "b"], "ok", 6));
     expect(resultOf(after.end(9_000).events, experiment).outcome).toBe("passed");
+  });
+
+  it("is repeated by no command, nor is a run on machines that have joined a server", () => {
+    const modifiedRun = story().at(1_000, modified({})).program(2_000, 9, { exitCode: 1 });
+    const says = (told: Story, backend: Partial<RunResult["backend"]> = {}): string => {
+      const result = resultOf(told.end(9_000).events, experiment);
+      const text = { ...result, backend: { ...result.backend, ...backend } };
+      return renderSummary(text) + renderReport(text);
+    };
+    expect(says(modifiedRun)).not.toContain("run it again");
+    const plain = story().program(2_000, 9, { exitCode: 1 });
+    expect(says(plain)).toContain("run it again");
+    expect(says(plain, { nodes: "remote" })).not.toMatch(/run it again|muster run|<h2>Again/);
+  });
+
+  it("shows in the report what was measured, and that events and modifications changed links", () => {
+    const fired = {
+      ...{ type: "event-fired" as const, id: 8, object: "l", objectType: "LINK" },
+      ...{ event: "MODIFY", args: "DELAY=9", plannedUs: 1, firedUs: 1, latenessUs: 0, skewUs: 0 },
+      outcome: "done",
+    };
+    const page = (told: Story): string =>
+      renderReport(resultOf(told.end(9_000).events, experiment));
+    expect(page(story())).toContain("<small>as the file asks, each direction</small>");
+    const measured = page(story().at(500, tested("l", ["a", "b"], "ok", 6)));
+    expect(measured).toContain("as the file asks, and as the last linktest measured them, each");
+    expect(measured).toContain('<br><span class="soft">6.0 ms</span>');
+    expect(page(story().at(500, fired))).toContain("as the file asks; events changed some, see");
+    const gone = page(story().at(1_000, modified({ linksRemoved: ["l"] })));
+    expect(gone).toContain("as the file asked last, each");
+    expect(gone).toContain("removed +0.001000s");
   });
 
   it("keeps a link that was removed, and ways of a member that left, as they were last", () => {
