@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What `muster parse` notices about the programs and addresses of an accepted file: nothing of it is
-// wrong by the language, and all of it is what somebody will wonder about after a run, or be refused
-// for before it. `muster run` has words of its own for each.
+// What `muster parse` notices about the programs and addresses of an accepted file: nothing of it
+// is wrong by the language, and all of it is what somebody will wonder about after a run, or be
+// refused for before it. `muster run` has words of its own for each.
 
 import { isYamlFile } from "../boss/file-language.ts";
 import type { Diagnostic, Experiment, Program } from "../experiment/index.ts";
