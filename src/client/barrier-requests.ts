@@ -303,7 +303,9 @@ export function explain(effect: Released): MusterError {
   return new MusterError(code, message, { missing: names, reason, ...parties });
 }
 
-/** What has become of a barrier, the error number that was brought to it, and why if it is known. */
+/**
+ * What has become of a barrier, the error number that was brought to it, and why if it is known.
+ */
 export function describeBadEnd(
   what: string,
   { error, reason }: { readonly error: number; readonly reason?: string | undefined },

@@ -10,7 +10,9 @@ export type Known = Pick<RunResult, "programs" | "barriers">;
 /** Nodes explained per barrier; a hundred reasons help nobody. */
 const explainedMax = 3;
 
-/** `its program pg ended with 0 at +1.307s`; several nodes, or one of several entries, are named. */
+/**
+ * `its program pg ended with 0 at +1.307s`; several nodes, or one of several entries, are named.
+ */
 export function describeAbsence(barrier: ResultBarrier, known: Known): string {
   if (barrier.outcome === "crossed" || barrier.missing.length === 0) return "";
   const nodes = new Set([
