@@ -23,7 +23,9 @@ export async function settlePayloads(
     throw new LogError(message, { definite: true });
   }
   if (head === 0 && payloads.lastId > 0) {
-    const message = `the log is empty, and there are messages of its topics up to ${payloads.lastId}: the log was lost, or is another one; restore both together, or take the topics away as well to begin anew`;
+    const found = `the log is empty, and there are messages of its topics up to ${payloads.lastId}`;
+    const help = "restore both together, or take the topics away as well to begin anew";
+    const message = `${found}: the log was lost, or is another one; ${help}`;
     throw new LogError(message, { definite: true });
   }
   await payloads.keepOnly(named());

@@ -295,10 +295,10 @@ function explain(error: unknown, { json }: BarrierArguments, io: CommandIo): unk
 
 /** A command has no session to open: it is given again. */
 export function inWordsOfCommands(message: string): string {
+  const help = "run it again, or name all servers of the log with --server URL,URL";
   return message.replace(
     /for longer than the lease \((\d+) ms\); open a new session$/,
-    (_, leaseMs) =>
-      `for longer than ${Number(leaseMs) / 1_000} s, and has given up for this command; run it again, or name all servers of the log with --server URL,URL`,
+    (_, leaseMs) => `for ${Number(leaseMs) / 1_000} s, and has given up for this command; ${help}`,
   );
 }
 

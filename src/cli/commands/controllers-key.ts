@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The key by which controllers of a tree know each other: a file at the upper one, and copies of it
 // at those below.
-import { randomBytes } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { newSecret } from "../../host/ids.ts";
@@ -37,7 +36,7 @@ export function obtainControllersKey(file: string): ControllersKey {
 /** The name is there when all of it is: a full disk or a crash leaves no key that is empty. */
 function makeKey(file: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const draft = `${file}.${randomBytes(6).toString("hex")}`;
+  const draft = `${file}.${process.pid}`;
   try {
     writeFileSync(draft, `${newSecret()}\n`, { mode: 0o600, flag: "wx", flush: true });
     linkSync(draft, file);

@@ -130,10 +130,14 @@ async function readCall(
   return { route, call };
 }
 
-/** One that is misspelt is not passed over: a wait would be in another scope. @throws HttpError */
-function checkQueryNames({ method, path, query, isScoped }: Route, given: Sought["given"]): void {
+/**
+ * One that is misspelt is not passed over: a wait would be in another scope. What tells how the
+ * server is takes any, as balancers of load may add some. @throws HttpError
+ */
+function checkQueryNames(route: Route, given: Sought["given"]): void {
+  const { method, path, query, isScoped, access } = route;
   const names = Object.keys(given);
-  if (names.length === 0) return;
+  if (names.length === 0 || access === "anyone") return;
   const known = [...(isScoped ? ["scope"] : []), ...fieldsOf(query)];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown === undefined) return;

@@ -52,6 +52,6 @@ it("who waited longer than the lease is told what to do at a terminal", async ()
   await bench.clock.pass(60_000_000);
   const { message } = (await wait) as Error;
   expect(inWordsOfCommands(message)).toMatch(
-    /^the server was away for longer than 30 s, .*; run it again, or name all servers .*--server/,
+    /^the server was away for 30 s, .*; run it again, or name all servers .*--server/,
   );
 });
