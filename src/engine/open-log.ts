@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Opens the log a user named, `memory`, `sqlite:FILE` or `nats:URL`, and the messages of topics
 // beside it.
+import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Shard } from "../core/shard.ts";
 import type { Log, LogClock } from "./log.ts";
@@ -73,7 +74,27 @@ export async function openLocalLog(
   if (name === "memory") return new MemoryLog({ nowUs: clock.nowUs, retain: false });
   if (!name.startsWith(sqlitePrefix)) throw unknown(name, "memory or sqlite:FILE");
   const { SqliteLog } = await import("./sqlite-log.ts");
-  return SqliteLog.open({ file: fileOf(name), nowUs: clock.nowUs, mayBeRead });
+  const file = fileOf(name);
+  await checkNotLost(file);
+  return SqliteLog.open({ file, nowUs: clock.nowUs, mayBeRead });
+}
+
+/**
+ * The file of a log is made before that of its topics: one that is not there, or empty, beside
+ * messages was lost, and a new one would say nothing of that. @throws LogError (definite)
+ */
+async function checkNotLost(file: string): Promise<void> {
+  const topics = `${file}.topics`;
+  const isThere = (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  if (isThere || !existsSync(topics)) return;
+  const { SqlitePayloads } = await import("./sqlite-payloads.ts");
+  const payloads = SqlitePayloads.open(topics);
+  const { lastId } = payloads;
+  await payloads.close();
+  if (lastId === 0) return;
+  const found = `${file} is not there or empty, and ${topics} has messages up to ${lastId} of it`;
+  const help = `restore it from a backup, or remove ${topics} as well to begin anew`;
+  throw new LogError(`${found}: ${help}`, { definite: true });
 }
 
 /**

@@ -143,7 +143,7 @@ export class Host implements PortHost {
     await replayed;
     this.#hasReplayed = true;
     if (this.#closed) return;
-    await settlePayloads(this.#payloads, head, () => this.#core.payloads());
+    await settlePayloads(this.#payloads, () => this.#core.payloads());
     this.#told.check();
     this.#join();
     // Where several servers have the log, this one's last life ends with the beginning of the next.

@@ -5,13 +5,11 @@ import { LogError } from "../engine/log.ts";
 import type { Payloads } from "../engine/payloads.ts";
 
 /**
- * @param head the last entry of the log
  * @param named every message that the log names
  * @throws LogError (definite) when the messages belong to another log
  */
 export async function settlePayloads(
   payloads: Payloads,
-  head: number,
   named: () => Iterable<number>,
 ): Promise<void> {
   // Before it is asked what there is: the log goes on meanwhile, and names what came after that.
@@ -20,12 +18,6 @@ export async function settlePayloads(
   await payloads.refresh?.(last);
   if (last > payloads.lastId) {
     const message = `the log has messages up to ${last}, its topics only up to ${payloads.lastId}; restore both files together`;
-    throw new LogError(message, { definite: true });
-  }
-  if (head === 0 && payloads.lastId > 0) {
-    const found = `the log is empty, and there are messages of its topics up to ${payloads.lastId}`;
-    const help = "restore both together, or take the topics away as well to begin anew";
-    const message = `${found}: the log was lost, or is another one; ${help}`;
     throw new LogError(message, { definite: true });
   }
   await payloads.keepOnly(named());

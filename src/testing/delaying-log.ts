@@ -41,6 +41,7 @@ export class DelayingLog implements Log {
   #faults: LogFaults;
   /** Storing keeps the order of the calls (L3), whatever the delays. */
   #storing: Promise<unknown> = Promise.resolve();
+  #isKilled = false;
 
   constructor({ inner, clock, random, faults }: DelayingLogOptions) {
     this.#inner = inner;
@@ -60,6 +61,11 @@ export class DelayingLog implements Log {
     this.#faults = { ...noLogFaults, ...faults };
   }
 
+  /** As `kill -9` of the only process that writes the file: what is not stored by now never is. */
+  kill(): void {
+    this.#isKilled = true;
+  }
+
   append(entry: Entry): Promise<number> {
     const refused = this.#random.chance(this.#faults.definiteFailure);
     const doubted = this.#random.chance(this.#faults.indefiniteFailure);
@@ -67,6 +73,7 @@ export class DelayingLog implements Log {
     const copy = JSON.parse(JSON.stringify(entry)) as Entry;
     const stored = this.#storing.then(async () => {
       await this.#pause(this.#faults.appendDelayMsMax);
+      if (this.#isKilled) throw new LogError("its process was killed", { definite: true });
       if (refused) throw new LogError("refused for a test", { definite: true });
       return this.#inner.append(copy);
     });

@@ -155,6 +155,7 @@ export class AgendaWorld {
     this.#options.trace("sched", "dies");
     this.#host.abandon();
     this.#process.kill();
+    this.#slowLog?.kill();
     this.#line.cut();
     this.#host = undefined;
   }

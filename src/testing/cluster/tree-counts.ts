@@ -243,10 +243,19 @@ export class TreeCounts {
     }
   }
 
-  /** B10, where it is known: what is missing of those that are asked for. */
-  missing(node: TreeNode, scope: string, barrier: string): string {
+  /**
+   * B10, where it is known: what is missing of those that are asked for.
+   * @param isGone who does not count any more
+   */
+  missing(
+    node: TreeNode,
+    scope: string,
+    barrier: string,
+    isGone: (who: string) => boolean = () => false,
+  ): string {
     const open = this.#of(node).open.get(`${scope} ${barrier}`);
-    const sum = open === undefined ? 0 : sumOf(itemsOf(open));
+    const items = open === undefined ? [] : [...itemsOf(open)];
+    const sum = sumOf(new Set(items.filter(({ who }) => !isGone(who))));
     if (sum === 0) return "";
     return sum > 0 ? `${sum} more, anonymous` : `somebody to open it for ${-sum}`;
   }
