@@ -157,7 +157,6 @@ describe.skipIf(!isRoot)("muster link", () => {
   test.each([
     ["set", "bandwidth=99999Gb"],
     ["set", "queue=0"],
-    ["set", "loss=150%"],
     ["set", "delay=99999s"],
   ])("%s %s is refused with a reason and a status, and nothing is changed", async (word, to) => {
     const before = await show("l0");
@@ -165,6 +164,11 @@ describe.skipIf(!isRoot)("muster link", () => {
     expect(`${code} ${stdout}`).toBe("1 ");
     expect(stderr).toMatch(/^muster: l0 MODIFY is completed with error -1: link l0: .* (?:to )?\d/);
     expect(wayFrom(await show("l0"), "a").now).toEqual(wayFrom(before, "a").now);
+  });
+
+  test("a share that none can be is refused before anybody is asked", async () => {
+    const { code, stderr } = await muster("link", "set", experiment, "l0", "loss=150%");
+    expect([code, stderr]).toEqual([64, expect.stringContaining("a share is at most 100%")]);
   });
 
   test("what is planned is not waited for", async () => {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// Goal: a log that was lost is not begun anew beside the messages of its topics, nor at a second
+// start, and nothing is made in its place.
+import { existsSync, mkdtempSync, rmSync, truncateSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openLog, openPayloads } from "../../../src/engine/open-log.ts";
+import { systemClock } from "../../../src/host/clock.ts";
+
+let folder = "";
+let file = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "muster-open-log-"));
+  file = join(folder, "log");
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const open = () => openLog(`sqlite:${file}`, systemClock);
+
+async function begin(messages: number): Promise<void> {
+  const log = await open();
+  const payloads = await openPayloads(`sqlite:${file}`, { clock: systemClock });
+  for (let at = 0; at < messages; at += 1) await payloads.write(new Uint8Array(1));
+  await payloads.close();
+  await log.close();
+}
+
+describe("openLog()", () => {
+  it.each([
+    ["removed", () => rmSync(file)],
+    ["emptied", () => truncateSync(file)],
+  ])("refuses a file that was %s beside messages of its topics, each time", async (_, lose) => {
+    await begin(2);
+    lose();
+    const text = `${file} is not there or empty, and ${file}.topics has messages up to 2 of it`;
+    await expect(open()).rejects.toThrow(text);
+    await expect(open()).rejects.toThrow(text);
+    rmSync(`${file}.topics`);
+    await (await open()).close();
+  });
+
+  it("begins anew where nobody has published anything", async () => {
+    await begin(0);
+    rmSync(file);
+    await (await open()).close();
+    expect(existsSync(file)).toBe(true);
+  });
+});
