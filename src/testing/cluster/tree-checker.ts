@@ -88,12 +88,12 @@ export class TreeChecker {
     this.#rules.begin();
     node.justGone.clear();
     node.justMet.clear();
-    const ended = addressed.filter(({ effect }) => effect.kind === "revoked");
-    const isEnded = (who: string): boolean =>
-      ended.some(({ edge, incarnation }) => who.startsWith(`${edge} ${incarnation} `));
+    const ended: string[] = [];
     for (const { edge, incarnation, effect } of addressed) {
+      const life = `${edge} ${incarnation}`;
+      if (effect.kind === "revoked") ended.push(`${life} `);
       if (effect.kind === "released" && effect.outcome === "timeout") {
-        this.#timeOut(node, `${edge} ${incarnation}`, effect, isEnded);
+        this.#timeOut(node, life, effect, ended);
       }
     }
     node.lives.apply(entry);
@@ -307,15 +307,15 @@ export class TreeChecker {
   // -- what is told ------------------------------------------------------------------------------
 
   /**
-   * B9, B10. It has gone before anything else of the entry counts, but for those whose edges ended
-   * by it: their leases may have been due before.
+   * B9, B10. It has gone before anything else of the entry counts, but for those whose edges have
+   * ended before: their leases were due first.
    */
-  #timeOut(node: Node, life: string, effect: Released, isEnded: (who: string) => boolean): void {
+  #timeOut(node: Node, life: string, effect: Released, ended: readonly string[]): void {
     const { scope, barrier, barrierKind, connections, missing = [] } = effect;
     if (barrierKind === "count" && node.isTop(scope)) {
-      const should = this.#counts.missing(node, scope, barrier);
-      const without = this.#counts.missing(node, scope, barrier, isEnded);
-      if (![should, without].includes(missing.join("; "))) {
+      const isGone = (who: string): boolean => ended.some((one) => who.startsWith(one));
+      const should = this.#counts.missing(node, scope, barrier, isGone);
+      if (missing.join("; ") !== should) {
         const what = `names [${missing.join("; ")}] as missing at count ${scope} ${barrier}`;
         this.#options.complain("T7", `${node.name} ${what}, should name [${should}]`);
       }

@@ -245,17 +245,17 @@ export class TreeCounts {
 
   /**
    * B10, where it is known: what is missing of those that are asked for.
-   * @param isGone who does not count any more
+   * @param isGone who waits no more
    */
   missing(
     node: TreeNode,
     scope: string,
     barrier: string,
-    isGone: (who: string) => boolean = () => false,
+    isGone: (who: string) => boolean,
   ): string {
     const open = this.#of(node).open.get(`${scope} ${barrier}`);
     const items = open === undefined ? [] : [...itemsOf(open)];
-    const sum = sumOf(new Set(items.filter(({ who }) => !isGone(who))));
+    const sum = sumOf(new Set(items.filter(({ who, waits }) => !(waits && isGone(who)))));
     if (sum === 0) return "";
     return sum > 0 ? `${sum} more, anonymous` : `somebody to open it for ${-sum}`;
   }
