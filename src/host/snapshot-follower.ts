@@ -159,7 +159,8 @@ export class SnapshotFollower {
   async #write(taken: TakenSnapshot): Promise<number | undefined> {
     const { snapshots } = this.#options;
     const damaged = await this.#damaged(taken);
-    const news = new Map([...taken.texts].filter(([hash]) => !this.#known.has(hash)));
+    const there = await this.#stillThere(taken);
+    const news = new Map([...taken.texts].filter(([hash]) => !there.has(hash)));
     const bytes = await snapshots.write(taken.manifest, news, damaged);
     if (bytes !== undefined && (await this.#isGood(taken))) return bytes;
     // Another one was first, or what was there before has been lost or damaged since: all of it.
@@ -169,6 +170,19 @@ export class SnapshotFollower {
       throw new LogError("what was written is not what is read", { definite: false });
     }
     return (bytes ?? 0) + more;
+  }
+
+  /**
+   * The index that is written names them at once, and takes the place of a whole snapshot: one that
+   * has been lost since may not be found only afterwards, when this process may be gone.
+   */
+  async #stillThere({ texts }: TakenSnapshot): Promise<ReadonlySet<string>> {
+    const there = new Set<string>();
+    for (const hash of texts.keys()) {
+      if (!this.#known.has(hash)) continue;
+      if ((await firstWrong(this.#options.snapshots, [hash])) === undefined) there.add(hash);
+    }
+    return there;
   }
 
   /** Z3: what a snapshot may not push out that is worse. @returns entries of such */
