@@ -6,5 +6,5 @@ import type { Service } from "./service.ts";
 export type CoreFacts = Pick<
   Service,
   | ("waitersOfEdge" | "isAlive" | "hasScope" | "hasBarrier" | "placeOf")
-  | ("carrierOf" | "isCarried" | "livingEdges" | "servers")
+  | ("isCarried" | "livingEdges" | "servers")
 >;

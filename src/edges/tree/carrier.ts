@@ -39,8 +39,6 @@ export interface TreeCarrierOptions {
   readonly logger: Logger;
   /** Called each time both sides have been told that the other is there. */
   readonly onJoined?: () => void;
-  /** The link to the controller above is lost (`false`), or is back. */
-  readonly onReached?: (isReached: boolean) => void;
   /** It is one of several that may carry the link; called when another one is to do it (T4). */
   readonly onPassedOn?: () => void;
   readonly time?: TreeTime;
@@ -206,7 +204,6 @@ export class TreeCarrier {
     this.#stopExpecting();
     logger.log("warn", `controller ${parent} is ${up ? "back" : "away; waiting for it"}`);
     if (!up) this.#expectAbove();
-    this.#options.onReached?.(up);
   }
 
   /** T3. */

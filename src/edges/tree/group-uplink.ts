@@ -3,17 +3,13 @@
 // when that one is dead or cut off another one does. Who carries it is in the state, which each
 // server reads; nobody is elected (D1, D3).
 //
-//   U1. A server takes the link when no living server carries it, as the log has it: the next by
-//       name behind the last carrier, the one behind that 250 ms later, and so on, in which the
-//       join of another comes.
+//   U1. A server takes the link when no living server carries it, as the log has it. The one of
+//       rank r waits r x 250 ms, in which the join of another comes.
 //   U2. A server that sees another one carry the link, or its own life ended, lets it go without a
 //       word, and is ready again. What was said and not heard is in the state of both controllers,
 //       and the next carrier's join has it said again (M1, M2).
 //   U3. Two that take it at once are put in order by their core; the one above takes the later
 //       (M6).
-//   U4. A carrier that does not reach the controller above lets the link go for another server,
-//       which the log says (`detach`). When all have tried one of them keeps it for longer than a
-//       lease, so that who waits is told that the controller above is lost (T3 of carrier.ts).
 import type { Cancel } from "../../host/clock.ts";
 import { connectStreamEdge, type RemoteLinkOptions } from "../../host/remote-link.ts";
 import type { Shards } from "../../host/shards.ts";
@@ -54,9 +50,6 @@ export class GroupUplink {
   readonly #stopObserving: () => void;
   #carrier: TreeCarrier | undefined;
   #cancelTake: Cancel | undefined;
-  #cancelPatience: Cancel | undefined;
-  /** When it let the link go (U4), while it has not been joined since. */
-  #gaveUpUs: number | undefined;
   #isClosed = false;
 
   constructor(options: GroupUplinkOptions) {
@@ -75,8 +68,9 @@ export class GroupUplink {
     this.#isClosed = true;
     this.#stopObserving();
     this.#cancelTake?.();
-    this.#stopPatience();
-    if (this.#isAlone) await this.#carrier?.close();
+    const { shards, server } = this.#options;
+    const others = shards.facts.servers().filter((name) => name !== server);
+    if (others.length === 0) await this.#carrier?.close();
     else this.#carrier?.letGo();
   }
 
@@ -88,26 +82,12 @@ export class GroupUplink {
       this.#cancelTake = undefined;
       return;
     }
-    const { clock } = this.#options;
-    this.#cancelTake ??= clock.after(this.#turn * treeTime.rankMs, () => {
+    const { clock, shards, server } = this.#options;
+    const rank = Math.max(0, shards.facts.servers().indexOf(server));
+    this.#cancelTake ??= clock.after(rank * treeTime.rankMs, () => {
       this.#cancelTake = undefined;
       if (!this.#isClosed && !this.#isCarried) this.#take();
     });
-  }
-
-  /** U1. How many have their turn before this server. */
-  get #turn(): number {
-    const { shards, scopes, parent, server } = this.#options;
-    const servers = shards.facts.servers();
-    const last = shards.facts.carrierOf(scopes[0] ?? "", parent);
-    const before = servers.filter((name) => name <= last).length;
-    const rank = Math.max(0, servers.indexOf(server));
-    return (rank - before + servers.length) % Math.max(1, servers.length);
-  }
-
-  get #isAlone(): boolean {
-    const { shards, server } = this.#options;
-    return shards.facts.servers().every((name) => name === server);
   }
 
   get #isCarried(): boolean {
@@ -121,17 +101,7 @@ export class GroupUplink {
     this.#carrier = new TreeCarrier({
       ...this.#options,
       connectOwn: shards.connectPassedOn,
-      onJoined: () => {
-        this.#gaveUpUs = undefined;
-        this.#stopPatience();
-        this.#options.onJoined?.();
-      },
-      onReached: (isReached) => {
-        if (!isReached) this.#expect();
-        else if (this.#carrier?.isJoined) this.#stopPatience();
-      },
       onPassedOn: () => {
-        this.#stopPatience();
         this.#carrier = undefined;
         this.#cancelTake = clock.after(treeTime.rejoinMs, () => {
           this.#cancelTake = undefined;
@@ -139,38 +109,5 @@ export class GroupUplink {
         });
       },
     });
-    this.#expect();
-  }
-
-  /** U4. */
-  #expect(): void {
-    const { clock, limits, shards } = this.#options;
-    const { patienceMs } = treeTime;
-    const sinceMs = (clock.nowUs() - (this.#gaveUpUs ?? Number.NEGATIVE_INFINITY)) / 1000;
-    // The others have had their turn since.
-    const isLast = sinceMs <= (shards.facts.servers().length + 1) * patienceMs;
-    const ms = patienceMs + (isLast ? limits.edgeLeaseUs / 1000 : 0);
-    this.#cancelPatience ??= clock.after(ms, () => {
-      this.#cancelPatience = undefined;
-      if (this.#isAlone) this.#expect();
-      else this.#giveUp();
-    });
-  }
-
-  #stopPatience(): void {
-    this.#cancelPatience?.();
-    this.#cancelPatience = undefined;
-  }
-
-  #giveUp(): void {
-    const { clock, logger, parent } = this.#options;
-    if (this.#gaveUpUs === undefined) {
-      const why = `controller ${parent} is not reached from this server`;
-      logger.log("warn", `${why}; another one of its log is to try`);
-    }
-    this.#gaveUpUs = clock.nowUs();
-    this.#carrier?.letGo();
-    this.#carrier = undefined;
-    this.#look();
   }
 }
