@@ -4,7 +4,7 @@
 import type { ClientTls } from "../client/tls-platform.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandError } from "./io.ts";
-import { readSmallFile } from "./small-file.ts";
+import { readNamedFile } from "./small-file.ts";
 
 /** Files, as options name them. */
 export interface ClientTlsFiles {
@@ -30,11 +30,5 @@ export function readClientTls(
 }
 
 function read(file: string | undefined): string | undefined {
-  if (file === undefined || file === "") return undefined;
-  try {
-    return readSmallFile(file);
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${text}`);
-  }
+  return file === undefined || file === "" ? undefined : readNamedFile(file);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A file that holds a key, a token or certificates: never more of it is read than such a file has.
 import { closeSync, openSync, readSync } from "node:fs";
+import { exitCodes } from "./exit-codes.ts";
+import { CommandError } from "./io.ts";
 
 /** More than the certificates of every authority of a machine have. */
 const smallFileBytesMax = 2 * 1024 * 1024;
@@ -20,5 +22,15 @@ export function readSmallFile(file: string): string {
     }
   } finally {
     closeSync(fd);
+  }
+}
+
+/** One that a user has named. @throws CommandError */
+export function readNamedFile(file: string): string {
+  try {
+    return readSmallFile(file);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${why}`);
   }
 }

@@ -19,7 +19,7 @@ import { readClientTls } from "../client-tls.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError, type CommandIo } from "../io.ts";
 import { formatTable, harmless, joinNames } from "../output.ts";
-import { readSmallFile } from "../small-file.ts";
+import { readNamedFile } from "../small-file.ts";
 import { StopSignals } from "../stop-signals.ts";
 import type {
   ArrivalArguments,
@@ -207,18 +207,9 @@ function checkServers(servers: string): readonly string[] {
 }
 
 function tokenOf({ tokenFile }: BarrierArguments): string | undefined {
-  if (tokenFile !== undefined) return readText(tokenFile).trim();
+  if (tokenFile !== undefined) return readNamedFile(tokenFile).trim();
   const { MUSTER_TOKEN: token = "" } = process.env;
   return token === "" ? undefined : token;
-}
-
-function readText(file: string): string {
-  try {
-    return readSmallFile(file);
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${text}`);
-  }
 }
 
 /** A program of a run has a name there. */

@@ -31,7 +31,7 @@ import { tellRarely } from "../../host/tell-rarely.ts";
 import { isLoopbackAddress } from "../../wire/networks.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandError } from "../io.ts";
-import { readSmallFile } from "../small-file.ts";
+import { readNamedFile } from "../small-file.ts";
 import { type ControllersKey, obtainControllersKey, readParentKey } from "./controllers-key.ts";
 import type { DoorWatch } from "./door-watch.ts";
 import { sayController } from "./same-controller.ts";
@@ -190,17 +190,8 @@ function readParentTls(
   }
   if (parent?.addresses[0].kind !== "tcp")
     throw wrong("--parent-ca needs --parent NAME@ADDRESS:PORT");
-  const certificate = cert === undefined ? undefined : readText(cert);
-  return { ca: readText(ca), certificate };
-}
-
-function readText(file: string): string {
-  try {
-    return readSmallFile(file);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CommandError(exitCodes.noInput, `cannot read ${file}: ${why}`);
-  }
+  const certificate = cert === undefined ? undefined : readNamedFile(cert);
+  return { ca: readNamedFile(ca), certificate };
 }
 
 /** A line for each link. */
