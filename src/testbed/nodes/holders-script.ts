@@ -8,8 +8,8 @@ import { findProgram } from "./system-programs.ts";
 
 /** Numbers of system calls: perl knows them by number only. */
 const systemCalls: Readonly<Record<string, SystemCalls>> = {
-  x64: { unshare: 272, setns: 308, mount: 165, sethostname: 170 },
-  arm64: { unshare: 97, setns: 268, mount: 40, sethostname: 161 },
+  x64: { unshare: 272, setns: 308, mount: 165, sethostname: 170, exitGroup: 231 },
+  arm64: { unshare: 97, setns: 268, mount: 40, sethostname: 161, exitGroup: 94 },
 };
 
 interface SystemCalls {
@@ -17,6 +17,7 @@ interface SystemCalls {
   readonly setns: number;
   readonly mount: number;
   readonly sethostname: number;
+  readonly exitGroup: number;
 }
 
 /** @returns what runs the script that is put behind it, or nothing where it cannot run. */
@@ -24,7 +25,8 @@ export function holdersCommand(): readonly string[] {
   const calls = systemCalls[process.arch];
   const perl = findProgram("perl");
   if (calls === undefined || perl === undefined) return [];
-  const numbers = [calls.unshare, calls.setns, calls.mount, calls.sethostname];
+  const { unshare, setns, mount, sethostname, exitGroup } = calls;
+  const numbers = [unshare, setns, mount, sethostname, exitGroup];
   return [perl, "/.muster/run/tables/holders", ...numbers.map(String)];
 }
 
@@ -56,16 +58,24 @@ export function formatHolderTables(tables: readonly HolderTable[]): string {
  * A process that has made a PID name space for its children goes back to its own between two of
  * them, so that no process stands between keeper and holders. `$0` is left alone: setting it would
  * write over the mark of the run in the environment.
+ *
+ * All end at once, when the run does, and each by the call of the kernel: perl's own `exit` first
+ * gives back all it has, one value after the other, which of 200 holders is most of what their end
+ * takes. For the same reason each reads its own part of the tables after it was forked.
  */
 export const HOLDERS: string = `
 use strict;
-my ($unshare, $setns, $mount, $sethostname, $net) = @ARGV;
+my ($unshare, $setns, $mount, $sethostname, $exitGroup, $net) = @ARGV;
 my ($newPid, $newNode) = (0x20000000, 0x20000 | 0x4000000 | 0x8000000);
 $newNode |= 0x40000000 if $net;
 my %flags = (ro => 1, nosuid => 2, nodev => 4, noexec => 8, rbind => 0x5000);
 $SIG{CHLD} = 'IGNORE';
 $| = 1;
 open my $guard, '<&=', 3 or die "no guard: $!\\n";
+
+sub leave { syscall(0 + $exitGroup, $_[0]) }
+
+sub fields { map { s/\\\\([0-7]{3})/chr oct $1/ger } split / /, $_[0] }
 
 sub mountOne {
   my ($source, $target, $type, $options) = @_;
@@ -82,12 +92,15 @@ sub setting {
 }
 
 sub hold {
-  my ($name, $hostName, $forwards, $mounts) = @_;
+  my ($name, $hostName, $forwards) = fields($_[0]);
   # /proc is still the machine's here, so that this is the number Muster knows the holder by.
   my $pid = readlink '/proc/self';
-  my $fail = sub { print STDERR "$_[0]: $!\\n"; print "failed $name\\n"; exit 1 };
+  my $fail = sub { print STDERR "$_[0]: $!\\n"; print "failed $name\\n"; leave(1) };
   syscall(0 + $unshare, $newNode) == 0 or $fail->('name spaces');
-  for (@$mounts) { mountOne(@$_) or $fail->("mount $_->[1]") }
+  for (split /\\n/, $_[1]) {
+    my ($word, @fields) = fields($_);
+    mountOne(@fields) or $fail->("mount $fields[1]");
+  }
   syscall(0 + $sethostname, $hostName, length $hostName);
   if ($forwards ne '-') {
     # The machine's own settings are inherited, whatever they are. IPv6 is there for programs that
@@ -103,22 +116,17 @@ sub hold {
 }
 
 open my $file, '<', '/.muster/run/tables/nodes' or die "no table of nodes: $!\\n";
-my @nodes;
-while (<$file>) {
-  chomp;
-  my ($word, @fields) = split / /;
-  s/\\\\([0-7]{3})/chr oct $1/ge for @fields;
-  if ($word eq 'node') { push @nodes, [@fields, []] } else { push @{$nodes[-1][3]}, [@fields] }
-}
+my $tables = do { local $/; <$file> };
 close $file;
 open my $own, '<', '/proc/self/ns/pid' or die "no name spaces: $!\\n";
-for my $node (@nodes) {
-  my $child;
+while ($tables =~ /^node (.*)\\n((?:mount .*\\n)*)/mg) {
+  my ($node, $mounts, $child) = ($1, $2);
   if (syscall(0 + $unshare, $newPid) == 0) { $child = fork }
-  if (!defined $child) { print STDERR "$!\\n"; print "failed $node->[0]\\n"; last }
-  if ($child == 0) { close $own; hold(@$node); last }
+  if (!defined $child) { print STDERR "$!\\n"; print 'failed ', (fields($node))[0], "\\n"; last }
+  if ($child == 0) { close $own; hold($node, $mounts); last }
   syscall(0 + $setns, fileno $own, $newPid) == 0 or die "own name space: $!\\n";
 }
 my $never;
 1 while !defined(sysread $guard, $never, 1) && $! == 4;
+leave(0);
 `;

@@ -4,7 +4,7 @@
 //
 //   G1. A program is in its node's groups before it runs.
 //   G2. The groups go with the run, also when Muster is killed: the reaper removes them by name.
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 
@@ -37,8 +37,6 @@ export interface NodeGroups {
   join(node: string, pid: number): void;
   /** Nodes that met a limit, a sentence each. */
   describeMet(): readonly string[];
-  /** When all processes of the nodes have ended. */
-  remove(): void;
 }
 
 /** @returns undefined where none can be made: to an ordinary user, and in many containers. */
@@ -145,22 +143,6 @@ class Groups implements NodeGroups {
       return told;
     });
   }
-
-  remove(): void {
-    for (const run of new Set(this.#run.values())) {
-      for (const node of this.#nodes) removeGroup(join(run, node));
-      removeGroup(run);
-    }
-  }
-}
-
-/** G2: what is still in use is left to the reaper. */
-function removeGroup(path: string): void {
-  try {
-    rmdirSync(path);
-  } catch {
-    // In use, or gone.
-  }
 }
 
 /** Version 1 has a hierarchy for each controller, version 2 one for all that are enabled. */
@@ -184,8 +166,7 @@ function makeRunGroup(
     writeFileSync(join(path, fileOf(controller, path)), limitOf(controller, "run", limits));
     return path;
   } catch {
-    removeGroup(path);
-    return undefined;
+    return undefined; // G2: what there is of it is removed with the run.
   }
 }
 

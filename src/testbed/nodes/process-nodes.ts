@@ -148,7 +148,6 @@ async function bringUp(parts: Parts): Promise<NodeBackend> {
     await programs.close(GRACE_MS);
     await network?.stop();
     await namespaces?.stop();
-    groups?.remove();
     throw error;
   });
   return new ProcessBackend({ ...common, lost: [...lost, ...notUnpacked] }, nodes);
@@ -505,11 +504,13 @@ class ProcessBackend implements NodeBackend {
     const { programs, reaper, block, options, namespaces, network, temporary } = this.#parts;
     const { groups } = this.#parts;
     await programs.close(GRACE_MS);
-    for (const text of groups?.describeMet() ?? []) options.onMessage("warning", null, text);
     await network?.stop();
-    await namespaces?.stop();
-    groups?.remove();
-    if (!(await reaper.finish()) && !(await cleanAgain(options, temporary))) {
+    // The kernel ends the nodes while their groups are read and the reaper cleans up: as in a
+    // crash.
+    const ended = namespaces?.stop();
+    for (const text of groups?.describeMet() ?? []) options.onMessage("warning", null, text);
+    const [isClean] = await Promise.all([reaper.finish(), ended]);
+    if (!isClean && !(await cleanAgain(options, temporary))) {
       options.onMessage("warning", null, `not all of the run could be ended; see ${temporary}`);
     }
     await block.release();

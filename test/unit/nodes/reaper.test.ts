@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Goal: a reaper that somebody stopped does not keep a run from ending.
-// Method: a real one, stopped, under virtual time.
-import { readdirSync, readFileSync } from "node:fs";
+// Goal: a reaper that somebody stopped does not keep a run from ending; one that is ended before it
+// is done leaves what others find the run by.
+// Method: real ones, stopped or watched, under virtual time.
+import { spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { newRunId } from "../../../src/host/ids.ts";
 import { REAP_LIMIT_MS, startReaper } from "../../../src/testbed/nodes/reaper.ts";
@@ -44,4 +56,27 @@ test("finish() of an undisturbed reaper says that all went", async () => {
   const reaper = await startReaper(newRunId(), "", new VirtualClock());
   if (typeof reaper === "string") throw new Error(reaper);
   expect(await reaper.finish()).toBe(true);
+});
+
+test("what tells others that there is something to clean up goes last", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "muster-reaper-"));
+  const owner = join(directory, "owner");
+  mkdirSync(join(directory, "shared/nodes"), { recursive: true });
+  writeFileSync(owner, "");
+  const runId = newRunId();
+  const left = spawn("sleep", ["1000"], { env: { MUSTER_RUN: runId }, stdio: "ignore" });
+  const hasMark = (): boolean => textOf(`/proc/${left.pid}/environ`).includes(runId);
+  while (!hasMark()) await setImmediate();
+  const reaper = await startReaper(runId, directory, new VirtualClock());
+  if (typeof reaper === "string") throw new Error(reaper);
+  // The kernel is given a second, in which files go.
+  reaper.leaveToKernel();
+  const done = reaper.finish();
+  for (;;) {
+    const isTold = existsSync(owner);
+    if (!hasMark()) break;
+    expect(isTold).toBe(true);
+    await setImmediate();
+  }
+  expect([await done, existsSync(directory)]).toEqual([true, false]);
 });
