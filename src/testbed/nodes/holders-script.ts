@@ -61,7 +61,8 @@ export function formatHolderTables(tables: readonly HolderTable[]): string {
  *
  * All end at once, when the run does, and each by the call of the kernel: perl's own `exit` first
  * gives back all it has, one value after the other, which of 200 holders is most of what their end
- * takes. For the same reason each reads its own part of the tables after it was forked.
+ * takes. For the same reason each reads its own part of the tables after it was forked. Name spaces
+ * are made while Muster writes what is mounted in them: descriptor 4 closes when all is there.
  */
 export const HOLDERS: string = `
 use strict;
@@ -72,6 +73,12 @@ my %flags = (ro => 1, nosuid => 2, nodev => 4, noexec => 8, rbind => 0x5000);
 $SIG{CHLD} = 'IGNORE';
 $| = 1;
 open my $guard, '<&=', 3 or die "no guard: $!\\n";
+open my $files, '<&=', 4 or die "no word of files: $!\\n";
+
+sub untilClosed {
+  my $never;
+  1 while !defined(sysread $_[0], $never, 1) && $! == 4;
+}
 
 sub leave { syscall(0 + $exitGroup, $_[0]) }
 
@@ -97,6 +104,8 @@ sub hold {
   my $pid = readlink '/proc/self';
   my $fail = sub { print STDERR "$_[0]: $!\\n"; print "failed $name\\n"; leave(1) };
   syscall(0 + $unshare, $newNode) == 0 or $fail->('name spaces');
+  untilClosed($files);
+  close $files;
   for (split /\\n/, $_[1]) {
     my ($word, @fields) = fields($_);
     mountOne(@fields) or $fail->("mount $fields[1]");
@@ -126,7 +135,7 @@ while ($tables =~ /^node (.*)\\n((?:mount .*\\n)*)/mg) {
   if ($child == 0) { close $own; hold($node, $mounts); last }
   syscall(0 + $setns, fileno $own, $newPid) == 0 or die "own name space: $!\\n";
 }
-my $never;
-1 while !defined(sysread $guard, $never, 1) && $! == 4;
+close $files;
+untilClosed($guard);
 leave(0);
 `;

@@ -24,12 +24,7 @@ interface Entry {
  * link, then reversed.
  */
 export function planHostsRows(links: readonly Link[], viewpoint: string): readonly HostsRow[] {
-  const entries = links
-    .flatMap((link) =>
-      link.members.map(({ node, port, address }) => ({ node, link: link.name, port, address })),
-    )
-    .filter((entry) => entry.address !== "")
-    .sort((a, b) => compareBytes(b.node, a.node) || compareBytes(b.link, a.link));
+  const entries = entriesOf(links);
   const bare = chooseBareNames(entries, viewpoint);
   return entries.map((entry) => ({
     address: entry.address,
@@ -39,6 +34,22 @@ export function planHostsRows(links: readonly Link[], viewpoint: string): readon
         ? [`${entry.node}-${entry.port}`, entry.node]
         : [`${entry.node}-${entry.port}`],
   }));
+}
+
+/** Links do not change: every node of a run asks for the same. */
+const sorted = new WeakMap<readonly Link[], readonly Entry[]>();
+
+function entriesOf(links: readonly Link[]): readonly Entry[] {
+  const known = sorted.get(links);
+  if (known !== undefined) return known;
+  const entries = links
+    .flatMap((link) =>
+      link.members.map(({ node, port, address }) => ({ node, link: link.name, port, address })),
+    )
+    .filter((entry) => entry.address !== "")
+    .sort((a, b) => compareBytes(b.node, a.node) || compareBytes(b.link, a.link));
+  sorted.set(links, entries);
+  return entries;
 }
 
 /** Which entry of each node carries its bare name; `entries` are in processing order. */

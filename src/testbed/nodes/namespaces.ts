@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import type { Clock } from "../../host/clock.ts";
 import { formatHolderTables, HOLDERS, holdersCommand } from "./holders-script.ts";
 import { endHolder, keepNetwork, type LateHolder, startLateHolder } from "./late-holder.ts";
@@ -62,6 +62,11 @@ export interface NamespacesInput {
   readonly nodes: readonly HeldNode[];
   /** Nodes, and what lies between them, have networks of their own. */
   readonly hasNetwork?: boolean;
+  /**
+   * Writes what nodes mount of their directories, once, while their name spaces are being made: of
+   * 200 nodes either takes as long. @throws Error of the file system
+   */
+  readonly writeFiles: () => void;
   /** `shell`: by the shell, as where there is no perl. */
   readonly holders?: "shell";
 }
@@ -106,12 +111,24 @@ export async function startNamespaces(input: NamespacesInput): Promise<Namespace
   const rootDirectory = writeTables(input);
   const waiter = findWaiter();
   const reasons: string[] = [];
+  const written = createFilesOnce(input);
   for (const asUser of process.geteuid?.() === 0 ? [false, true] : [true]) {
-    const result = await tryOnce(input, rootDirectory, { asUser, waiter });
+    const result = await tryOnce(input, rootDirectory, { asUser, waiter, written });
     if (typeof result !== "string") return result;
     reasons.push(result);
   }
   return { reasons };
+}
+
+/** @returns what writes the files of nodes when it is called first. */
+function createFilesOnce(input: NamespacesInput): () => void {
+  let isWritten = false;
+  return () => {
+    if (isWritten) return;
+    input.writeFiles();
+    for (const node of input.nodes) makeMountPoints(input, node);
+    isWritten = true;
+  };
 }
 
 /** @returns the directory the root is mounted on. */
@@ -127,7 +144,6 @@ function writeTables(input: NamespacesInput): string {
   writeFileSync(join(tables, "root.sh"), formatRootScript(template));
   writeFileSync(join(tables, "root.table"), formatMountTable(template.table, rootDirectory));
   writeFileSync(join(tables, "readonly"), template.readOnly.map((path) => `${path}\n`).join(""));
-  for (const node of nodes) makeMountPoints(input, node);
   writeFileSync(join(tables, "holders"), HOLDERS);
   if (isByShell(input)) {
     writeFileSync(join(tables, "nodes"), nodes.map((n) => `${n.name} ${n.hostName}\n`).join(""));
@@ -190,11 +206,23 @@ function tableDirectory(input: NamespacesInput): string {
 async function tryOnce(
   input: NamespacesInput,
   rootDirectory: string,
-  how: { readonly asUser: boolean; readonly waiter: Promise<readonly string[]> },
+  how: {
+    readonly asUser: boolean;
+    readonly waiter: Promise<readonly string[]>;
+    readonly written: () => void;
+  },
 ): Promise<Namespaces | string> {
   const { asUser } = how;
   const keeper = spawnKeeper(input, rootDirectory, asUser);
   const reports = new KeeperReports(keeper);
+  try {
+    how.written();
+  } catch (error) {
+    keeper.kill("SIGKILL");
+    await reports.exited;
+    throw error;
+  }
+  endOf(keeper, 4)?.destroy();
   const limitMs = START_LIMIT_MS + input.nodes.length * START_LIMIT_MS_PER_NODE;
   const cancel = input.clock.after(limitMs, () => keeper.kill("SIGKILL"));
   const holders = await reports.collect(input.nodes.length);
@@ -286,7 +314,7 @@ class RunNamespaces implements Namespaces {
     const { input, keeper, reports } = this.#parts;
     for (const release of this.#releases.values()) release();
     for (const { release } of this.#networks.values()) release();
-    keeper.stdio[3]?.destroy();
+    endOf(keeper, 3)?.destroy();
     await within(input.clock, reports.exited, STOP_LIMIT_MS);
     keeper.kill("SIGKILL");
     await within(input.clock, reports.exited, STOP_LIMIT_MS);
@@ -324,9 +352,15 @@ function spawnKeeper(input: NamespacesInput, rootDirectory: string, asUser: bool
       detached: true,
       cwd: "/",
       env: { PATH: STANDARD_PATH, MUSTER_RUN: input.runId, LC_ALL: "C" },
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
     },
   );
+}
+
+/** There is none when this process has run out of descriptors; `error` says so then. */
+function endOf(keeper: ChildProcess, descriptor: 3 | 4): Readable | Writable | undefined {
+  const stdio: ChildProcess["stdio"] | undefined = keeper.stdio;
+  return stdio?.[descriptor] ?? undefined;
 }
 
 /**
@@ -386,9 +420,8 @@ class KeeperReports {
       });
     });
     keeper.once("exit", () => this.#close());
-    // There is none when this process has run out of descriptors; `error` says so then.
-    const stdio: ChildProcess["stdio"] | undefined = keeper.stdio;
-    stdio?.[3]?.on("error", () => {}); // Its end is what `exited` tells.
+    // Its end is what `exited` tells.
+    for (const descriptor of [3, 4] as const) endOf(keeper, descriptor)?.on("error", () => {});
     this.#follow(keeper.stdout, (chunk) => {
       this.#text += chunk;
     });

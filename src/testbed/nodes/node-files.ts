@@ -89,13 +89,21 @@ export function createRunFiles(run: RunDirectories, tools: Readonly<Record<strin
   writeFileSync(join(run.experiment, runDirectoryFile), `${dirname(run.experiment)}\n`);
 }
 
+/** The texts that a node begins with. */
+export interface NodeTexts {
+  readonly hosts: string;
+  readonly resolver: string;
+  /** By name. */
+  readonly boot: Readonly<Record<string, string>>;
+}
+
 /**
- * Creates the directories of one node and its files in `/etc`, each once and parents first: of 200
- * nodes they are most of what Muster itself does before a run. @throws Error of the file system.
+ * Creates the directories of one node and its files, each once and parents first: of 200 nodes they
+ * are most of what Muster itself does before a run. @throws Error of the file system.
  */
 export function createNodeFiles(
   directories: NodeDirectories,
-  { hosts, resolver }: { readonly hosts: string; readonly resolver: string },
+  { hosts, resolver, boot: bootFiles }: NodeTexts,
 ): void {
   const { root, boot, emulab, localLogs, hostsFile, temporary, varTemporary, varRun } = directories;
   mkdirSync(dirname(root), { recursive: true });
@@ -110,6 +118,7 @@ export function createNodeFiles(
   }
   writeFileSync(hostsFile, hosts);
   writeFileSync(directories.resolverFile, resolver);
+  for (const [name, text] of Object.entries(bootFiles)) writeFileSync(join(boot, name), text);
 }
 
 /** Of a node that comes back there are some. */
@@ -126,16 +135,6 @@ export function removeNodeFiles({ temporary }: NodeDirectories): void {
   rmSync(join(temporary, ".."), { recursive: true, force: true });
 }
 
-/** @throws Error of the file system. */
-export function writeBootFiles(
-  directories: NodeDirectories,
-  files: Readonly<Record<string, string>>,
-): void {
-  for (const [name, text] of Object.entries(files)) {
-    writeFileSync(join(directories.boot, name), text);
-  }
-}
-
 /** What a node is given when it is installed; the rest it asks for. [EMULAB-TMCD 5] */
 export function planBootFiles(
   options: BackendOptions,
@@ -149,18 +148,21 @@ export function planBootFiles(
   };
 }
 
-/**
- * The hosts file of a node, and the address its own bare name stands for.
- * @param syncAt where the node calls the sync server
- */
+/** The hosts file of a node, and the address its own bare name stands for. */
 export function planHosts(
   options: BackendOptions,
   node: NodePlan,
-  addresses: ReadonlyMap<string, NodeAddresses>,
-  syncAt: string | undefined,
+  how: {
+    readonly addresses: ReadonlyMap<string, NodeAddresses>;
+    /** What `linkAddresses` says of them. */
+    readonly onLinks: ReadonlyMap<string, string>;
+    /** Where the node calls the sync server. */
+    readonly syncAt: string | undefined;
+  },
 ): { readonly text: string; readonly nodeAddress: string } {
+  const { addresses, onLinks, syncAt } = how;
   const own = addresses.get(node.name);
-  const rows = mapRows(planHostsRows(options.links, node.name), options, addresses);
+  const rows = mapRows(planHostsRows(options.links, node.name), onLinks);
   const text = formatHostsFile({
     domain: options.domain,
     suffix: controlSuffix(options),
@@ -183,20 +185,27 @@ export function controlSuffix(options: BackendOptions): string {
   return `${options.eid}.${options.pid}.${options.domain}`;
 }
 
-/** Puts loopback addresses in the place of those of the file. */
-function mapRows(
-  rows: readonly HostsRow[],
-  options: BackendOptions,
+/** By `<node>-<link>`, what stands for the address of the file. */
+export function linkAddresses(
+  { nodes }: Pick<BackendOptions, "nodes">,
   addresses: ReadonlyMap<string, NodeAddresses>,
-): readonly HostsRow[] {
+): ReadonlyMap<string, string> {
   const loopback = new Map<string, string>();
-  for (const { name } of options.nodes) {
+  for (const { name } of nodes) {
     for (const entry of addresses.get(name)?.all ?? []) {
       if (entry.link !== "") loopback.set(`${name}-${entry.link}`, entry.loopback);
     }
   }
+  return loopback;
+}
+
+/** Puts those in the place of the file's. */
+function mapRows(
+  rows: readonly HostsRow[],
+  onLinks: ReadonlyMap<string, string>,
+): readonly HostsRow[] {
   return rows.flatMap((row) => {
-    const address = loopback.get(row.canonical);
+    const address = onLinks.get(row.canonical);
     return address === undefined ? [] : [{ ...row, address }];
   });
 }

@@ -26,11 +26,13 @@ export interface ModeInput {
   /** In the run's block, as this machine has them. */
   readonly addresses: ReadonlyMap<string, NodeAddresses>;
   /**
-   * Writes the files of all nodes, for nodes that see each other in that network or in this
-   * machine's. Called again when another way is tried.
+   * Plans all nodes, as they see each other in that network or in this machine's. Called again when
+   * another way is tried.
    */
   readonly draft: (plan: NetworkPlan | undefined) => readonly HeldNode[];
-  /** Starts holders for nodes that `draft` has returned. */
+  /** Writes the files of nodes as they were planned last. */
+  readonly writeFiles: () => void;
+  /** Starts holders for nodes that `draft` has returned, and writes their files. */
   readonly hold: (
     nodes: readonly HeldNode[],
     hasNetwork: boolean,
@@ -60,7 +62,10 @@ export async function chooseMode(input: ModeInput): Promise<ChosenMode> {
     noNetwork = tried;
   }
   const held = input.draft(undefined);
-  if (isForbidden) return without([], noNetwork, options.notNamespaces);
+  if (isForbidden) {
+    input.writeFiles();
+    return without([], noNetwork, options.notNamespaces);
+  }
   const result = await input.hold(held, false);
   if ("entrances" in result) {
     tellWarnings(result, options);
@@ -72,6 +77,8 @@ export async function chooseMode(input: ModeInput): Promise<ChosenMode> {
   if (asked === "namespace") {
     throw new NodesError(`nodes with namespaces were asked for: ${result.reasons.join("; ")}`);
   }
+  // Nobody may have come so far as to want them.
+  input.writeFiles();
   return without(result.reasons, noNetwork);
 }
 

@@ -54,7 +54,7 @@ async function tryScratchNode(clock: Clock): Promise<Namespaces | NoNamespaces> 
       const run = planRunDirectories(out, temporary);
       const directories = planNodeDirectories(out, run, "probe");
       createRunFiles(run, {});
-      createNodeFiles(directories, { hosts: "127.0.0.1\tlocalhost\n", resolver: "" });
+      const hosts = "127.0.0.1\tlocalhost\n";
       const result = await startNamespaces({
         runId,
         clock,
@@ -66,6 +66,7 @@ async function tryScratchNode(clock: Clock): Promise<Namespaces | NoNamespaces> 
           hasResolver: isMountedOver(resolverPath, unseenDirectories),
         },
         nodes: [{ name: "probe", hostName: "probe", directories }],
+        writeFiles: () => createNodeFiles(directories, { hosts, resolver: "", boot: {} }),
       });
       if ("entrances" in result) await result.stop();
       return result;

@@ -22,6 +22,7 @@ import {
   controlSuffix,
   createNodeFiles,
   createRunFiles,
+  linkAddresses,
   type NodeDirectories,
   planBootFiles,
   planHosts,
@@ -29,7 +30,6 @@ import {
   planRunDirectories,
   type RunDirectories,
   removeNodeFiles,
-  writeBootFiles,
 } from "./node-files.ts";
 import {
   createNodeGroups,
@@ -109,7 +109,11 @@ async function bringUp(parts: Parts): Promise<NodeBackend> {
   const run = planRunDirectories(options.out, temporary);
   createRunFiles(run, options.tools);
   const user = currentUser();
+  let seen = parts;
   let drafts: readonly NodeDraft[] = [];
+  const writeFiles = (): void => {
+    drafts = draftNodes(seen, run, options.nodes);
+  };
   const {
     namespaces,
     network,
@@ -117,11 +121,11 @@ async function bringUp(parts: Parts): Promise<NodeBackend> {
   } = await chooseMode({
     ...{ options, temporary, block: parts.block.block, addresses: parts.addresses },
     draft: (plan) => {
-      const seen = seenParts({ ...parts, control: plan?.control });
-      drafts = options.nodes.map((node) => draftNode(seen, run, node));
-      return drafts.map((one) => heldNode(one, options, plan));
+      seen = seenParts({ ...parts, control: plan?.control });
+      return options.nodes.map(({ name }) => heldNode(name, run, { options, plan }));
     },
-    hold: (nodes, hasNetwork) => hold(parts, { run, user, nodes, hasNetwork }),
+    writeFiles,
+    hold: (nodes, hasNetwork) => hold(parts, { run, user, nodes, hasNetwork, writeFiles }),
   });
   const mode: NodeMode = namespaces === undefined ? "environment" : "namespace";
   if (mode === "namespace") reaper.leaveToKernel();
@@ -162,10 +166,11 @@ function seenParts(parts: Parts): Parts {
 }
 
 function heldNode(
-  { name, directories }: NodeDraft,
-  options: BackendOptions,
-  plan: NetworkPlan | undefined,
+  name: string,
+  run: RunDirectories,
+  { options, plan }: { readonly options: BackendOptions; readonly plan: NetworkPlan | undefined },
 ): HeldNode {
+  const directories = planNodeDirectories(options.out, run, name);
   const forwards = plan?.topology.nodes.get(name)?.forwards ?? false;
   const network = plan === undefined ? undefined : { forwards };
   const { mounts: archives } = archivesOf(options, name);
@@ -184,11 +189,12 @@ function hold(
     readonly user: CurrentUser;
     readonly nodes: readonly HeldNode[];
     readonly hasNetwork: boolean;
+    readonly writeFiles: () => void;
   },
 ): ReturnType<typeof startNamespaces> {
-  const { run, user, nodes, hasNetwork } = how;
+  const { run, user, nodes, hasNetwork, writeFiles } = how;
   return startNamespaces({
-    ...{ runId: options.runId, clock: options.clock, temporary, nodes, hasNetwork },
+    ...{ runId: options.runId, clock: options.clock, temporary, nodes, hasNetwork, writeFiles },
     ...(options.holders === undefined ? {} : { holders: options.holders }),
     view: {
       ...options,
@@ -223,12 +229,10 @@ function makeNode(
   draft: NodeDraft,
   entrance: readonly string[] | undefined,
 ): ProcessNode {
-  const { options, mode, programs, shell } = parts;
-  const server = serverAddress(parts, draft.addresses);
-  writeBootFiles(draft.directories, planBootFiles(options, draft.name, server));
+  const { mode, programs, shell } = parts;
   return new ProcessNode({
     ...draft,
-    environment: environmentOf(parts, draft, server),
+    environment: environmentOf(parts, draft, serverAddress(parts, draft.addresses)),
     shell,
     programs,
     defaultDirectory: mode === "namespace" ? VIEW.temporary : draft.directories.temporary,
@@ -250,17 +254,33 @@ interface NodeDraft {
   readonly nodeAddress: string;
 }
 
-function draftNode(parts: Parts, run: RunDirectories, plan: NodePlan): NodeDraft {
+/** Writes their files. @throws Error of the file system */
+function draftNodes(
+  parts: Parts,
+  run: RunDirectories,
+  plans: readonly NodePlan[],
+): readonly NodeDraft[] {
+  const onLinks = linkAddresses(parts.options, parts.addresses);
+  return plans.map((plan) => draftNode(parts, { run, onLinks }, plan));
+}
+
+function draftNode(
+  parts: Parts,
+  { run, onLinks }: { readonly run: RunDirectories; readonly onLinks: ReadonlyMap<string, string> },
+  plan: NodePlan,
+): NodeDraft {
   const addresses = parts.addresses.get(plan.name);
   assert(addresses !== undefined, "every node of the plan has addresses");
   const directories = planNodeDirectories(parts.options.out, run, plan.name);
   const server = parts.addresses.get(parts.options.syncServer ?? "");
   // Where nodes share a network, the server tells them apart by what they call.
   const syncAt = parts.control === undefined ? addresses.calledAt : server?.control;
-  const hosts = planHosts(parts.options, plan, parts.addresses, syncAt);
+  const how = { addresses: parts.addresses, onLinks, syncAt };
+  const { text: hosts, nodeAddress } = planHosts(parts.options, plan, how);
   const resolver = resolverText(parts.control !== undefined);
-  createNodeFiles(directories, { hosts: hosts.text, resolver });
-  return { name: plan.name, addresses, directories, nodeAddress: hosts.nodeAddress };
+  const boot = planBootFiles(parts.options, plan.name, serverAddress(parts, addresses));
+  createNodeFiles(directories, { hosts, resolver, boot });
+  return { name: plan.name, addresses, directories, nodeAddress };
 }
 
 /** The control name as far as the kernel's 64 bytes hold it. */
@@ -475,10 +495,11 @@ class ProcessBackend implements NodeBackend {
     const { run, namespaces } = this.#parts;
     const options = { ...this.#parts.options, nodes: [...this.#plans.values()] };
     const parts = { ...this.#parts, options, addresses: this.#addresses };
-    const draft = draftNode(seenParts(parts), run, plan);
+    const [draft] = draftNodes(seenParts(parts), run, [plan]);
+    assert(draft !== undefined, "each plan gives a draft");
     const { name } = draft;
     const network = this.#parts.network === undefined ? undefined : options.network;
-    const held = heldNode(draft, options, network as NetworkPlan | undefined);
+    const held = heldNode(name, run, { options, plan: network as NetworkPlan | undefined });
     this.#checkArchives(held);
     const entrance = await namespaces?.add(held);
     if (typeof entrance === "string") throw new NodesError(`the node ${name}: ${entrance}`);

@@ -107,6 +107,7 @@ fi
  *   these scripts as well: command lines stay short enough to read in ps; $3 `--net` where nodes
  *   have a network of their own, as the keeper has then; $4... what makes the holders in place of
  *   the loop here and becomes the keeper (holders-script.ts).
+ * Descriptor 4, of Muster too, closes when the files are there that nodes mount.
  * Output: `root`, then `node NAME PID` for each node that is up, `failed NAME` for one that
  * is not; what went wrong is on standard error.
  */
@@ -129,6 +130,8 @@ echo root
 net=$3
 shift 3
 [ $# -eq 0 ] || exec "$@" $net
+while read -r never <&4; do :; done
+exec 4<&-
 while read -r name hostname; do
   unshare --pid --mount --uts --ipc $net sh /.muster/run/tables/holder "$name" "$hostname" &
 done </.muster/run/tables/nodes
