@@ -54,16 +54,21 @@ export interface Modified {
   };
   /** Nodes that did not come back when they were restarted: the experiment goes on without them. */
   readonly lost: ModifyOutcome["lost"];
+  /**
+   * Links that ask for more than who shapes them carries, and events to come that will be refused
+   * or make some of them do so; as far as it has not been said before. An older daemon says none.
+   */
+  readonly linkWarnings?: readonly string[];
   /** In words. */
   readonly summary: string;
-  /** What the old system would have refused. */
+  /** What the old system would have refused, and what a linktest has found. */
   readonly warnings: readonly string[];
 }
 
 export function describeModification(
   experiment: string,
   modification: Omit<Modification, "experiment" | "tables">,
-  { lost, events }: Pick<ModifyOutcome, "lost" | "events">,
+  { lost, events, warnings: linkWarnings }: Omit<ModifyOutcome, "experiment">,
 ): Omit<Modified, "warnings"> {
   const { nodes, programs, traffic, agenda } = modification;
   const links = linksOf(modification);
@@ -101,7 +106,7 @@ export function describeModification(
   const { changed, added: linksAdded, removed: linksRemoved } = links;
   return {
     ...{ experiment, nodes, programs, traffic, links: changed, linksAdded, linksRemoved },
-    ...{ events: told, lost, summary },
+    ...{ events: told, lost, linkWarnings, summary },
   };
 }
 

@@ -71,6 +71,10 @@ export interface ModifyOutcome {
   /** Nodes that did not come back, with the reason (M3). */
   readonly lost: readonly { readonly node: string; readonly why: string }[];
   readonly events: EventsChanged;
+  /**
+   * Sentences on links: who shapes them cannot do all that is asked, or that is planned for them.
+   */
+  readonly warnings: readonly string[];
 }
 
 /** What can be asked of a run from its time 0 on. */
@@ -122,7 +126,7 @@ export interface ModifierOptions {
   readonly say: (body: RunEventBody) => void;
 }
 
-export class RunModifier implements Pick<RunControl, "modify"> {
+export class RunModifier {
   readonly #options: ModifierOptions;
   #experiment: Experiment;
   #tables: Tables | undefined;
@@ -146,7 +150,7 @@ export class RunModifier implements Pick<RunControl, "modify"> {
     return this.#up !== undefined;
   }
 
-  async modify(modification: Modification): Promise<ModifyOutcome> {
+  async modify(modification: Modification): Promise<Omit<ModifyOutcome, "warnings">> {
     this.#up = [];
     const links = this.#linkChanges(modification);
     const relinking = this.#planRelink(modification);
@@ -248,7 +252,7 @@ export class RunModifier implements Pick<RunControl, "modify"> {
     modification: Modification,
     changed: AgendaChanged,
     relinking: Relinking | undefined,
-  ): Promise<ModifyOutcome> {
+  ): Promise<Omit<ModifyOutcome, "warnings">> {
     const { backend, boot, programs, adopt, agenda, traffic, say } = this.#options;
     const { nodes, tables } = modification;
     const retired = new Set([...modification.programs.removed, ...modification.programs.restarted]);

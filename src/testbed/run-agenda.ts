@@ -38,6 +38,8 @@ export class RunAgenda {
   /** A2: programs, and the last number that was planned for what they were. */
   readonly #retired = new Map<string, number>();
   readonly #dropped = new Set<number>();
+  /** Events that have been due since time 0, or since the last replay. */
+  readonly #due = new Set<number>();
   #lastNumber = 0;
   #isOpen = false;
   #isIdle = false;
@@ -61,6 +63,7 @@ export class RunAgenda {
   /** What was asked for may plan something again; the core says again when nothing is. */
   answered({ kind }: Answer): void {
     if (kind === "accepted" || kind === "replayed" || kind === "amended") this.setBusy();
+    if (kind === "replayed") this.#due.clear();
   }
 
   /** Nothing fires there any more. */
@@ -75,6 +78,23 @@ export class RunAgenda {
   /** Whether an event was planned and is no more. */
   isDropped({ id }: Pick<AgendaEvent, "id">): boolean {
     return this.#dropped.has(id);
+  }
+
+  /** An event is performed. @param id 0 for unknown */
+  noteDue(id: number): void {
+    this.#due.add(id);
+  }
+
+  /** The experiment with those events alone that are yet to come, at instants since time 0. */
+  upcoming(experiment: Experiment): Experiment {
+    const events = experiment.events.flatMap((event): PlannedEvent[] => {
+      if (event.atUs === "swapout" || event.on !== undefined) return [event];
+      const id = numberOf(event);
+      return this.#main.has(id) && !this.#due.has(id)
+        ? [{ ...event, atUs: this.dueUs(event) }]
+        : [];
+    });
+    return { ...experiment, events };
   }
 
   /** A2. @param id of the event, 0 for unknown. @param object who is to obey it */

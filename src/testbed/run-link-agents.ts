@@ -44,8 +44,9 @@ export class RunLinkAgents {
   readonly traces: LinkTraceAgent | undefined;
   readonly #options: RunLinkAgentsOptions;
   readonly #shaped: ShapedLinks | undefined;
-  /** Once each. */
+  /** What was said of links that ask for too much, and of events to come: once each. */
   readonly #overloads = new Set<string>();
+  readonly #foreseen = new Set<string>();
   #door: LinkDoor | undefined;
 
   private constructor(options: RunLinkAgentsOptions) {
@@ -72,7 +73,16 @@ export class RunLinkAgents {
     return agents;
   }
 
-  /** Before time 0: what is known then of links and of what the file plans for them. */
+  /** All that has been said so. */
+  get warnings(): readonly string[] {
+    return [...this.#overloads, ...this.#foreseen];
+  }
+
+  /**
+   * Before time 0, and when the run was modified: what is known then of links and of what is
+   * planned for them.
+   * @param experiment with events that are yet to come
+   */
   async foresee(experiment: Experiment): Promise<void> {
     const shaped = this.#shaped;
     if (shaped === undefined) return;
@@ -80,7 +90,10 @@ export class RunLinkAgents {
     await shaped.refresh?.().catch(() => undefined);
     this.tellOverload();
     const { onWarning } = this.#options;
-    for (const text of foreseeLinkEvents(experiment, shaped, [...this.#overloads])) onWarning(text);
+    for (const text of foreseeLinkEvents(experiment, shaped, [...this.#overloads])) {
+      if (!this.#foreseen.has(text)) onWarning(text);
+      this.#foreseen.add(text);
+    }
   }
 
   /** Which links ask for more than who shapes them carries, when that has not been said yet. */

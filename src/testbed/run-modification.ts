@@ -18,6 +18,7 @@ import type { RunAgenda } from "./run-agenda.ts";
 import type { RunEventBody } from "./run-event.ts";
 import type { EventsOfRun } from "./run-events.ts";
 import type { RunGnunet } from "./run-gnunet.ts";
+import type { RunLinkAgents } from "./run-link-agents.ts";
 import { planNode } from "./run-nodes.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { RunAgents, RunOrders } from "./run-orders.ts";
@@ -87,7 +88,8 @@ export class RunModification {
     const modifier = new RunModifier(this.#partsOfModifier(parts), experiment, tables);
     this.#modifier = modifier;
     onActive({
-      modify: (modification) => this.#modify(modifier, local.changes, modification),
+      modify: (modification) =>
+        this.#modify({ modifier, links, changes: local.changes }, modification),
       links: (name) => links.report(name),
       linkHealth: () => links.health,
       testLinks: (level) => {
@@ -123,14 +125,26 @@ export class RunModification {
   }
 
   async #modify(
-    modifier: RunModifier,
-    changes: NodeChanges,
+    {
+      modifier,
+      links,
+      changes,
+    }: {
+      readonly modifier: RunModifier;
+      readonly links: RunLinkAgents;
+      readonly changes: NodeChanges;
+    },
     modification: Modification,
   ): Promise<ModifyOutcome> {
-    const { isEnding, onModified } = this.#options;
+    const { agenda, isEnding, onModified } = this.#options;
     assert(this.#underWay === undefined, "one modification at a time");
     if (isEnding()) throw new ModifyError("the experiment is ending");
-    const outcome = changes.whole(() => modifier.modify(modification));
+    const known = new Set(links.warnings);
+    const outcome = changes.whole(async () => {
+      const modified = await modifier.modify(modification);
+      await links.foresee(agenda.upcoming(modified.experiment));
+      return { ...modified, warnings: links.warnings.filter((text) => !known.has(text)) };
+    });
     this.#underWay = outcome.catch(() => undefined);
     try {
       return await outcome;

@@ -56,6 +56,7 @@ export class RunOrders {
 
   async perform(order: RunOrder): Promise<Performed> {
     this.#senderTokens.note(order);
+    this.#agenda.noteDue(order.eventId);
     const performer = this.#performer;
     const isRetired = this.#agenda.isRetired(order.eventId, order.objname);
     if (performer === undefined || isRetired) return this.#notPerformed();

@@ -10,6 +10,9 @@ import type { ExperimentDetails, Modified } from "../../src/boss/experiment-view
 import { type Ended, run, scratch, until } from "./support/command.ts";
 import { readRecord, readResult, readText, sh } from "./support/experiment.ts";
 
+const isRoot = process.getuid?.() === 0;
+/** The machine of `npm run test:netem` says: netem. */
+const shapedBy = process.env["MUSTER_TEST_LINKS"] ?? "delay-node";
 let state = "";
 let environment: Record<string, string> = {};
 let directory = "";
@@ -178,3 +181,34 @@ test("a sequence that runs is not changed, and nothing else of the file is done"
   expect((await listed()).map(({ object }) => object)).toContain("goes");
   expect((await down()).modifications).toEqual([]);
 });
+
+test.skipIf(!isRoot || shapedBy === "netem")(
+  "events of links that will be refused or are too much are told at once, each one time",
+  async () => {
+    environment = { MUSTER_STATE: state };
+    const slow = ['$ns at 0 "$stays start"', '$ns at 0 "$l bandwidth 20Mb"'];
+    await up([...base, ...slow]);
+    const fired = (): number =>
+      readRecord(directory).filter(({ type }) => type === "event-fired").length;
+    await until("what the file planned is done", () => fired() === 2);
+    const more = ['$ns at 3500 "$l bandwidth 900Mb"', '$ns at 3600 "$l bandwidth 2000Mb"'];
+    const file = experimentFile([...base, ...slow, ...more]);
+    const { code, stderr } = await muster("modify", "exp", file);
+    expect(code).toBe(0);
+    const said = [
+      /^muster: warning: at 3500 s, MODIFY of l will be too much: link l \(900 Mb\/s\) asks for /,
+      /^muster: warning: at 3600 s, MODIFY of l will be refused: link l: bandwidth 2000 Mb\/s is /,
+    ];
+    const lines = stderr.trimEnd().split("\n");
+    expect(lines).toHaveLength(said.length);
+    for (const [index, pattern] of said.entries()) expect(lines[index]).toMatch(pattern);
+    // It is known, and the link is changed now.
+    const fast = base.map((line) => line.replace("10Mb 0ms", "800Mb 0ms"));
+    const { linkWarnings } = JSON.parse(
+      (await muster("modify", "exp", experimentFile([...fast, ...slow, ...more]), "--json")).stdout,
+    ) as Modified;
+    expect(linkWarnings).toEqual([expect.stringMatching(/^link l \(800 Mb\/s\) asks for /)]);
+    const warnings = (await down()).warnings.map(({ text }) => text);
+    for (const line of lines) expect(warnings).toContain(line.replace("muster: warning: ", ""));
+  },
+);

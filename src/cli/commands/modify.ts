@@ -28,9 +28,10 @@ export async function modifyCommand(argv: ModifyArguments, io: CommandIo): Promi
     if (answer.kind === "diagnostics") io.stderr(`${answer.lines.join("\n")}\n`);
   };
   const value = await askDaemon({ state: stateOf(argv.state), request, onAnswer });
-  const { experiment, summary, lost } = value as Modified;
+  const { experiment, summary, lost, linkWarnings = [] } = value as Modified;
   if (argv.json) io.stdout(`${JSON.stringify(value, null, 2)}\n`);
   else io.stdout(`${experiment}: ${summary}\n`);
+  for (const text of linkWarnings) io.stderr(`muster: warning: ${text}\n`);
   if (lost.length === 0) return exitCodes.ok;
   const names = lost.map(({ node }) => node).join(", ");
   const next = `muster modify ${experiment} ${argv.file} tries again`;

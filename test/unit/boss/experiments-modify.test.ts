@@ -85,7 +85,7 @@ describe("modify", () => {
     let during: string | undefined;
     runs.modify = async ({ experiment }) => {
       during = database.experiment("pp", "ee")?.state;
-      return { experiment, lost: [], events: noEvents };
+      return { experiment, lost: [], events: noEvents, warnings: [] };
     };
     const done = await modify(["a", "b", "c"]);
     expect(during).toBe("modify_reswap");
@@ -113,12 +113,14 @@ describe("modify", () => {
         experiment: { ...experiment, nodes },
         lost: [{ node: "b", why: "no room" }],
         events: noEvents,
+        warnings: [],
       };
     };
     const done = await modify(["a", "b", "c"]);
     expect(done.lost).toEqual([{ node: "b", why: "no room" }]);
     expect(notes().at(-1)).toContain("node b did not come back: no room");
-    runs.modify = ({ experiment }) => Promise.resolve({ experiment, lost: [], events: noEvents });
+    runs.modify = ({ experiment }) =>
+      Promise.resolve({ experiment, lost: [], events: noEvents, warnings: [] });
     expect(await modify(["a", "b", "c"])).toMatchObject({ nodes: { added: ["b"] } });
   });
 

@@ -20,7 +20,7 @@ export class FakeRuns {
   mode: FakeMode = "active";
   /** What runs do when they are modified; tests put their own in its place. */
   modify: RunControl["modify"] = ({ experiment }) =>
-    Promise.resolve({ experiment, lost: [], events: noEvents });
+    Promise.resolve({ experiment, lost: [], events: noEvents, warnings: [] });
 
   readonly run = async (options: RunOptions): Promise<void> => {
     const run = new FakeRun(options);

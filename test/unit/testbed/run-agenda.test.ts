@@ -2,6 +2,7 @@
 // Goal: a run knows which number each of its events has, whatever modifications bring (A1), and
 // which of them do not count for a program that went or changed (A2). Method: experiments by hand.
 import { describe, expect, it } from "vitest";
+import type { Answer } from "../../../src/core/agenda/effects.ts";
 import type { Experiment, PlannedEvent } from "../../../src/experiment/model.ts";
 import type { AgendaChange } from "../../../src/testbed/agenda-change.ts";
 import { RunAgenda } from "../../../src/testbed/run-agenda.ts";
@@ -88,5 +89,38 @@ describe("RunAgenda", () => {
     expect(agenda.isIdle).toBe(true);
     agenda.answered({ kind: "amended", first: 1, eventUs: 0 });
     expect(agenda.isIdle).toBe(false);
+  });
+
+  it("knows which events are yet to come, and when, until they are replayed", () => {
+    const agenda = new RunAgenda(experiment);
+    const upcoming = (of: Experiment): readonly unknown[] =>
+      agenda.upcoming(of).events.map(({ object, atUs }) => [object, atUs]);
+    const all = [
+      ["p", 0],
+      ["g", 0],
+      ["q", "swapout"],
+    ];
+    expect(upcoming(experiment)).toEqual(all);
+    agenda.noteDue(1);
+    agenda.noteDue(0);
+    expect(upcoming(experiment)).toEqual(all.slice(1));
+    const change = { ...nothing, removed: experiment.events.slice(1, 2) };
+    const after = { ...experiment, events: experiment.events.toSpliced(1, 1) };
+    const parts = agenda.amendment("p/e", [experiment, after], change, new Set());
+    const adopted = agenda.adopt(after, change, new Set(), { parts, first: 9 });
+    // Its time counts from the modification.
+    const later = agenda.adoptFromNow(adopted.experiment, [planned(-1, "z", 3)], {
+      ...{ first: 9, eventUs: 100 },
+    });
+    const z = { ...planned(8, "z", 3) };
+    const now = { ...later.experiment, events: [...later.experiment.events, z] };
+    expect(upcoming(now)).toEqual([
+      ["q", "swapout"],
+      ["z", 103],
+    ]);
+    agenda.answered({ kind: "replayed" } as Answer);
+    expect(upcoming(now)[0]).toEqual(["p", 0]);
+    // That one was taken away, whatever an experiment says.
+    expect(upcoming(experiment)).toEqual([all[0], all[2]]);
   });
 });
