@@ -5,7 +5,7 @@
 
 import { isYamlFile } from "../boss/file-language.ts";
 import type { Diagnostic, Experiment, Program } from "../experiment/index.ts";
-import { findAddressFault } from "../network/topology.ts";
+import { findAddressFaults } from "../network/topology.ts";
 import { neverStarted } from "../testbed/never-started.ts";
 
 /** Findings of one kind that are shown. */
@@ -23,17 +23,26 @@ export function adviseOnPrograms(experiment: Experiment, file: string): readonly
   return found.toSorted((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
 }
 
-/** @returns an error for addresses that no run can have whose nodes have links of their own */
-export function findAddressClash({ links }: Experiment, file: string): Diagnostic | undefined {
-  const fault = findAddressFault(links);
-  if (fault === undefined) return undefined;
-  const { link, what, advice } = fault;
+/**
+ * @returns errors for addresses that no run can have whose nodes have links of their own, each at
+ * its link, the last of them for those beyond `shownMax`
+ */
+export function findAddressClashes({ links }: Experiment, file: string): readonly Diagnostic[] {
   const how = isYamlFile(file)
     ? "address: of an end of a link, netmask: of the link"
     : "tb-set-ip-lan, tb-set-ip-link, tb-set-netmask";
-  const first = advice.charAt(0).toUpperCase() + advice.slice(1);
-  const hint = `${first} (${how}); only muster run --nodes process, which makes no links, runs it so.`;
-  return { severity: "error", code: "ADDRESS_CLASH", message: what, at: link.at, hint };
+  const [severity, code] = ["error", "ADDRESS_CLASH"] as const;
+  const faults = [...findAddressFaults(links)];
+  const shown = faults.slice(0, shownMax).map(({ link, what, advice }): Diagnostic => {
+    const first = advice.charAt(0).toUpperCase() + advice.slice(1);
+    const hint = `${first} (${how}); only muster run --nodes process, which makes no links, runs it so.`;
+    return { severity, code, message: what, at: link.at, hint };
+  });
+  const [next] = faults.slice(shownMax);
+  if (next === undefined) return shown;
+  const message = `${faults.length - shownMax} more addresses or netmasks are wrong, from here on`;
+  const hint = "Mend those that are shown first: others are often wrong with them.";
+  return [...shown, { severity, code, message, at: next.link.at, hint }];
 }
 
 function describeIdle({ name, node, at }: Program, isYaml: boolean): Diagnostic {

@@ -120,42 +120,46 @@ export interface AddressFault {
   readonly advice: string;
 }
 
-/** The first there is. */
-export function findAddressFault(links: readonly Link[]): AddressFault | undefined {
+/** All there are, in the order of the links; of two links that overlap one. */
+export function* findAddressFaults(links: readonly Link[]): Generator<AddressFault, void> {
   const owners = new Map<string, string>();
   const subnetsOfNode = new Map<string, { link: string; subnet: Subnet }[]>();
+  const told = new Set<string>();
   for (const link of links) {
     if (prefixLength(link.netmask) === undefined && link.members.some(hasAddress)) {
       const what = `${link.name} has the netmask ${link.netmask}, which is none`;
-      return { link, what, advice: "use one like 255.255.255.0" };
+      yield { link, what, advice: "use one like 255.255.255.0" };
+      continue;
     }
     for (const { node, address } of link.members.filter(hasAddress)) {
       const subnet = subnetOf(address, link.netmask);
       if (subnet === undefined) {
         const what = `${node} has ${address} on ${link.name}, which is no address`;
-        return { link, what, advice: "write four numbers, such as 10.0.0.1" };
+        yield { link, what, advice: "write four numbers, such as 10.0.0.1" };
+        continue;
       }
       const owner = owners.get(address);
       if (owner !== undefined) {
         const what = `${owner} and ${node} on ${link.name} both have the address ${address}`;
-        return { link, what, advice: "give one of them another" };
+        yield { link, what, advice: "give one of them another" };
       }
-      owners.set(address, `${node} on ${link.name}`);
+      owners.set(address, owner ?? `${node} on ${link.name}`);
       const known = subnetsOfNode.get(node) ?? [];
       const other = known.find((one) => one.link !== link.name && overlap(one.subnet, subnet));
-      if (other !== undefined) {
+      const pair = `${other?.link} ${link.name}`;
+      if (other !== undefined && !told.has(pair)) {
+        told.add(pair);
         const [one, two] = [other.subnet, subnet].map(formatSubnet);
         const what = `${node} is on ${other.link} (${one}) and on ${link.name} (${two}), which overlap`;
-        return { link, what, advice: "give one of them another subnet" };
+        yield { link, what, advice: "give one of them another subnet" };
       }
       subnetsOfNode.set(node, [...known, { link: link.name, subnet }]);
     }
   }
-  return undefined;
 }
 
 function addressRefusal(links: readonly Link[]): string | undefined {
-  const fault = findAddressFault(links);
+  const fault = findAddressFaults(links).next().value ?? undefined;
   return fault && `${fault.what}; ${fault.advice}`;
 }
 

@@ -28,7 +28,7 @@ import {
   withShells,
 } from "../../experiment/index.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { adviseOnPrograms, findAddressClash } from "../parse-advice.ts";
+import { adviseOnPrograms, findAddressClashes } from "../parse-advice.ts";
 import { LoadError, readSource } from "../source-file.ts";
 
 export { LoadError } from "../source-file.ts";
@@ -204,9 +204,9 @@ async function loadFor(argv: ParseArguments): Promise<Loaded> {
   });
   // The old system's rows are those of a network that is not ours.
   if (loaded.experiment === undefined || argv.compat || format === "rows") return loaded;
-  const clash = findAddressClash(loaded.experiment, file);
-  if (clash !== undefined) {
-    const diagnostics = [...loaded.diagnostics, clash];
+  const clashes = findAddressClashes(loaded.experiment, file);
+  if (clashes.length > 0) {
+    const diagnostics = [...loaded.diagnostics, ...clashes];
     return { ...loaded, experiment: undefined, diagnostics };
   }
   const advice = adviseOnPrograms(loaded.experiment, file);

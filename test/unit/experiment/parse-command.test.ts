@@ -259,6 +259,40 @@ tb-set-ip-link $a $l2 10.7.1.9\n$ns run\n`,
   expect((await parse(ns, "rows")).exit).toBe(0);
 });
 
+test("runParse() tells every clash of addresses with its place, as far as they can be read", async () => {
+  const link = (name: string, ...ends: readonly string[]): string => {
+    const between = ends.map((end) => end.replace(/^(\w+) (.*)$/, "{ node: $1, address: $2 }"));
+    return `  ${name}: { between: [${between.join(", ")}] }`;
+  };
+  const of = (lines: readonly string[]): string =>
+    write("clashes.yaml", ["nodes: [a, b, c, d]", "links:", ...lines, ""].join("\n"));
+  const told = async (lines: readonly string[]): Promise<readonly string[]> =>
+    [...(await parse(of(lines), "text")).errors.matchAll(/^.*error\[ADDRESS_CLASH\]: .*$/gm)].map(
+      ([line]) => line.slice(line.indexOf("clashes.yaml")),
+    );
+  const lines = [
+    link("l1", "a 10.1.1.1", "b 10.1.1.2"),
+    // Of either node's two networks: one cause, one line.
+    link("l2", "a 10.1.1.3", "b 10.1.1.4"),
+    link("l3", "c 10.2.1.1", "d 10.2.1.2"),
+    link("l4", "c 10.3.1.1", "d 10.3.1.2"),
+    link("l5", "a 10.3.1.2", "b 10.3.1.9"),
+  ];
+  expect(await told(lines)).toEqual([
+    "clashes.yaml:4:3: error[ADDRESS_CLASH]: a is on l1 (10.1.1.0/24) and on l2 (10.1.1.0/24), which overlap",
+    "clashes.yaml:7:3: error[ADDRESS_CLASH]: d on l4 and a on l5 both have the address 10.3.1.2",
+  ]);
+  const many = Array.from({ length: 23 }, (_, at) => [
+    link(`m${at}`, `a 10.${at}.1.1`, `b 10.${at}.1.2`),
+    link(`n${at}`, `c 10.${at}.1.1`, `d 10.${at}.1.3`),
+  ]).flat();
+  const shown = await told(many);
+  expect(shown).toHaveLength(21);
+  expect(shown.at(-1)).toBe(
+    "clashes.yaml:44:3: error[ADDRESS_CLASH]: 3 more addresses or netmasks are wrong, from here on",
+  );
+});
+
 test("runParse() notices programs that nothing starts and commands for another shell", async () => {
   const program = (command: string): string =>
     good.replace('-command "sleep 1"', `-command {${command}}`);
