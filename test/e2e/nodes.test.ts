@@ -12,9 +12,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Link } from "../../src/experiment/model.ts";
+import { type Clock, systemClock } from "../../src/host/clock.ts";
 import { newRunId } from "../../src/host/ids.ts";
 import type { NodeBackend, RunningNode } from "../../src/testbed/nodes/index.ts";
 import { markedProcesses } from "../../src/testbed/nodes/marked-processes.ts";
@@ -544,3 +546,29 @@ function isStopped(pid: number): boolean {
     return false;
   }
 }
+
+describe.runIf(modes.includes("namespace"))("a kernel that is too slow", () => {
+  test.each([undefined, "namespace"] as const)(
+    "ends the run, mode %s: no other is tried",
+    async (mode) => {
+      const runId = newRunId();
+      let waits = 0;
+      // The time for holders is over before they can have said anything.
+      const clock: Clock = {
+        ...systemClock,
+        after(delayMs, callback) {
+          if (delayMs < 20_000) return systemClock.after(delayMs, callback);
+          waits += 1;
+          queueMicrotask(callback);
+          return () => undefined;
+        },
+      };
+      const started = startNodes(out, { runId, clock, ...(mode === undefined ? {} : { mode }) });
+      await expect(started).rejects.toThrow(
+        "the kernel has not made the namespaces of the 2 nodes within 20.1 s; run it again when",
+      );
+      expect([waits, markedProcesses(runId)]).toEqual([1, []]);
+      expect(existsSync(join(tmpdir(), `muster-${runId}`))).toBe(false);
+    },
+  );
+});

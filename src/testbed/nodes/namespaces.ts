@@ -32,6 +32,7 @@ import {
   planTemplate,
   type ViewInput,
 } from "./node-view.ts";
+import { NodesError } from "./nodes-error.ts";
 import { formatRootScript, HOLDER, KEEPER } from "./scripts.ts";
 import { describeSystemError, findProgram, STANDARD_PATH } from "./system-programs.ts";
 import { within } from "./within.ts";
@@ -100,7 +101,10 @@ export interface NoNamespaces {
   readonly reasons: readonly string[];
 }
 
-/** @throws Error of the file system, when the tables cannot be written. */
+/**
+ * @throws Error of the file system, when the tables cannot be written; NodesError when the kernel
+ * takes too long: that says nothing of what this machine can, and the next run may have it
+ */
 export async function startNamespaces(input: NamespacesInput): Promise<Namespaces | NoNamespaces> {
   const missing = ["unshare", "nsenter", "setsid", "mount", "umount", "pivot_root", "sh"].filter(
     (name) => findProgram(name) === undefined,
@@ -224,16 +228,29 @@ async function tryOnce(
   }
   endOf(keeper, 4)?.destroy();
   const limitMs = START_LIMIT_MS + input.nodes.length * START_LIMIT_MS_PER_NODE;
-  const cancel = input.clock.after(limitMs, () => keeper.kill("SIGKILL"));
+  let isLate = false;
+  const cancel = input.clock.after(limitMs, () => {
+    isLate = true;
+    keeper.kill("SIGKILL");
+  });
   const holders = await reports.collect(input.nodes.length);
   cancel();
   if (typeof holders === "string") {
     keeper.kill("SIGKILL");
     await reports.exited;
+    if (isLate) throw lateError(input.nodes.length, limitMs);
     return `${asUser ? "in a user namespace" : "as root"}: ${holders}`;
   }
   const waiter = await how.waiter;
   return new RunNamespaces({ input, keeper, reports, holders, asUser, waiter });
+}
+
+function lateError(count: number, limitMs: number): NodesError {
+  const nodes = count === 1 ? "the node" : `the ${count} nodes`;
+  return new NodesError(
+    `the kernel has not made the namespaces of ${nodes} within ${limitMs / 1_000} s; run it again ` +
+      "when the machine is less busy, or without them (MUSTER_NODES=environment)",
+  );
 }
 
 interface NamespacesParts {

@@ -74,6 +74,6 @@ async function tryScratchNode(clock: Clock): Promise<Namespaces | NoNamespaces> 
       await reaper.finish();
     }
   } catch (error) {
-    return { reasons: [String(error)] };
+    return { reasons: [error instanceof Error ? error.message : String(error)] };
   }
 }
