@@ -12,6 +12,8 @@ export interface Carried {
   /** Of one thread, whatever their size. A link is in one thread. */
   readonly packetsPerSecond: number;
   readonly threads: number;
+  /** Which one a link is in, where that is known. */
+  readonly threadOf?: (link: string) => number | undefined;
 }
 
 /** Layer 2 of a full packet, without check sequence. */
@@ -32,7 +34,7 @@ export const fullPacketsBps = (packetsPerSecond: number): number =>
 /** @returns a sentence for the user, or none */
 export function describeOverload(
   table: Pick<LinkTable, "names" | "states">,
-  { packetsPerSecond, threads }: Carried,
+  { packetsPerSecond, threads, threadOf }: Carried,
 ): readonly string[] {
   const oneBps = fullPacketsBps(packetsPerSecond);
   const ways = fastestFirst(table);
@@ -47,14 +49,24 @@ export function describeOverload(
     ];
   }
   const together = ways.slice(0, waysAtOnce);
-  const sumBps = together.reduce((sum, { bandwidthBps }) => sum + bandwidthBps, 0);
   const allBps = oneBps * threads;
-  if (sumBps <= allBps) return [];
-  const names = byLink(together).map(({ link }) => link);
-  return [
-    `${ask(names)} for ${describeBps(sumBps)} when ${together.length} ways are full at a time, ` +
-      `and the delay node carries ${carries(allBps, packetsPerSecond * threads)}; ${advice}`,
-  ];
+  const tooMuch = (some: readonly Way[], bps: number, where: string, by: number): string[] => {
+    const names = byLink(some).map(({ link }) => link);
+    const asked = `${ask(names)} for ${describeBps(sumOf(some))} when ${some.length} ways are full`;
+    return [
+      `${asked} at a time, and ${where} carries ${carries(bps, packetsPerSecond * by)}; ${advice}`,
+    ];
+  };
+  if (sumOf(together) > allBps) return tooMuch(together, allBps, "the delay node", threads);
+  // Where nobody says in which thread links are, those of one link are in one.
+  const byThread = Map.groupBy(together, ({ link }) => threadOf?.(link) ?? link);
+  const crowded = [...byThread.values()].find((some) => sumOf(some) > oneBps);
+  const where = "the thread of the delay node that they are in";
+  return crowded === undefined ? [] : tooMuch(crowded, oneBps, where, 1);
+}
+
+function sumOf(ways: readonly Way[]): number {
+  return ways.reduce((sum, { bandwidthBps }) => sum + bandwidthBps, 0);
 }
 
 /** Whether these can make links faster. */

@@ -125,9 +125,15 @@ export class DelayNodeBackend implements ShapedLinks {
     const shaper = this.#process ?? (await this.#start(asked));
     const segments = new Map<number, SegmentOrder[]>();
     const lines: string[] = [];
-    for (const [index, link] of links.entries()) {
-      const only = this.#options.paths?.crossing.has(link.name) === true ? pathThread : undefined;
-      const thread = this.#threads.add(link.name, asked[index] as ShapedLink, only);
+    const crosses = (name: string) => this.#options.paths?.crossing.has(name) === true;
+    this.#threads.add(
+      asked.map((link) => {
+        const only = crosses(link.name) ? pathThread : undefined;
+        return { name: link.name, link, only };
+      }),
+    );
+    for (const link of links) {
+      const thread = this.#threadOf(link.name);
       const orders = segments.get(thread) ?? [];
       segments.set(thread, orders);
       orders.push(this.#segment(link));
@@ -207,7 +213,8 @@ export class DelayNodeBackend implements ShapedLinks {
   /** What the threads that there are carry. */
   get carried(): Carried {
     const { delayNodePacketsPerSecond: packetsPerSecond } = networkLimits;
-    return { packetsPerSecond, threads: this.#threads.threads };
+    const threadOf = (link: string): number | undefined => this.#threads.threadOf(link);
+    return { packetsPerSecond, threads: this.#threads.threads, threadOf };
   }
 
   overload(on: LinkTable = this.table): readonly string[] {

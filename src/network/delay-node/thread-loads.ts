@@ -3,6 +3,8 @@
 //
 //   W1. A link or LAN is in one thread for as long as it is there: in the one that is asked for
 //       least when it comes. What it is asked for later moves it to no other.
+//   W2. Of links that come together those that ask for most are first, whatever their order: so no
+//       thread is asked for more than 4/3 of what would be possible. (Graham, 1969)
 import { networkLimits } from "../network-limits.ts";
 
 /** Bits per second of links that one thread is given before another one is started. */
@@ -11,6 +13,13 @@ const threadBps = 600_000_000;
 /** As far as it is known here: what each member may send into the link, bits a second. */
 export interface LoadingLink {
   readonly members: readonly { readonly up: { readonly bandwidthBps: number } }[];
+}
+
+export interface ComingLink {
+  readonly name: string;
+  readonly link: LoadingLink;
+  /** The thread that it must be in; left out: any. */
+  readonly only?: number | undefined;
 }
 
 export class ThreadLoads {
@@ -31,11 +40,18 @@ export class ThreadLoads {
     return this.#places.get(link)?.thread;
   }
 
-  /** W1. @param only the one that it must be in; left out: any. @returns the thread */
-  add(name: string, link: LoadingLink, only?: number): number {
-    const thread = only ?? this.#loads.indexOf(Math.min(...this.#loads));
-    this.#place(name, thread, loadOf(link));
-    return thread;
+  /** W1, W2. Those that must be in one come first. */
+  add(links: readonly ComingLink[]): void {
+    const loads = links.map((one) => ({ ...one, bps: loadOf(one.link) }));
+    const [bound, free] = [true, false].map((isBound) =>
+      loads.filter(({ only }) => (only !== undefined) === isBound),
+    );
+    for (const { name, bps, only } of [
+      ...(bound ?? []),
+      ...(free ?? []).toSorted((a, b) => b.bps - a.bps),
+    ]) {
+      this.#place(name, only ?? this.#loads.indexOf(Math.min(...this.#loads)), bps);
+    }
   }
 
   /** It has more members. */

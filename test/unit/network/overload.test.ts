@@ -61,10 +61,27 @@ describe("the overload of links", () => {
     expect(told({ l0: [300 * Mbps, 0], l1: [0, 400 * Mbps], l2: [0, 301 * Mbps] })).toEqual([
       expect.stringMatching(/^links l1, l2, l0 ask for 1001 Mb\/s when 4 ways are full /),
     ]);
-    expect(told({ l0: [500 * Mbps, 501 * Mbps] }, 2)).toEqual([]);
-    expect(told({ l0: [999 * Mbps, 999 * Mbps], l1: [3 * Mbps, 0] }, 2)[0]).toMatch(
-      /^links l0, l1 ask for 2001 Mb\/s when 4 ways are full at a time, and the delay node carries some 2000 Mb\/s /,
+    expect(told({ l0: [500 * Mbps, 500 * Mbps], l1: [0, 900 * Mbps] }, 2)).toEqual([]);
+    const three = { l0: [999 * Mbps, 0], l1: [0, 999 * Mbps], l2: [3 * Mbps, 0] };
+    expect(told(three, 2)[0]).toMatch(
+      /^links l0, l1, l2 ask for 2001 Mb\/s when 4 ways are full at a time, and the delay node carries some 2000 Mb\/s /,
     );
+  });
+
+  it("counts what is in one thread: the ways of a link, and links that share one", () => {
+    const where = "and the thread of the delay node that they are in carries some 1000 Mb/s ";
+    expect(told({ l0: [500 * Mbps, 501 * Mbps] }, 8)).toEqual([
+      expect.stringContaining(
+        `link l0 asks for 1001 Mb/s when 2 ways are full at a time, ${where}`,
+      ),
+    ]);
+    const table = tableOf({ l0: [600 * Mbps, 0], l1: [0, 500 * Mbps], l2: [100 * Mbps, 0] });
+    const of = (placed: Readonly<Record<string, number>>): readonly string[] =>
+      describeOverload(table, { packetsPerSecond, threads: 7, threadOf: (link) => placed[link] });
+    expect(of({ l0: 0, l1: 1, l2: 0 })).toEqual([]);
+    expect(of({ l0: 3, l1: 3, l2: 1 })).toEqual([
+      expect.stringMatching(/^links l0, l1 ask for 1100 Mb\/s when \d ways are full at a time, /),
+    ]);
   });
 
   it("says nothing of links of 100 Mb/s, however many, and of those without limit", () => {
