@@ -70,6 +70,14 @@ describe("runScript()", () => {
     expect(crossings).toBeGreaterThan(5);
   });
 
+  it("ends what is left in each scope where there is one server alone", async () => {
+    for (let seed = 1; seed <= 3; seed += 1) {
+      const script = generate({ seed, operations, servers: 1, faults: drawFaults(seed) });
+      const { problems } = await runScript({ script });
+      expect(problems, `seed ${seed}`).toEqual([]);
+    }
+  });
+
   it("holds for the seeds with the faults they draw", async () => {
     const struck = new Set<string>();
     for (let seed = 1; seed <= 8; seed += 1) {

@@ -186,6 +186,8 @@ class Run {
       for (const door of ["syncd", "http", "udp"] as const) asks.push({ door, server });
     }
     if (world.isTree) this.#openEverywhere();
+    // Of the other scope, by which what is left there is ended.
+    else if (world.servers.length === 1) world.openProgram(ownSteps + 1, 0, "s2");
     await world.clock.pass(secondUs);
     const before = new Set(world.parties);
     for (const [index, by] of asks.entries()) {
