@@ -12,18 +12,26 @@
 //   L6. What was cut away is gone for every reader; who asks for it is told so and gets nothing.
 import type { Entry, LogEntry } from "../core/command.ts";
 
+export interface LogErrorOptions {
+  readonly definite: boolean;
+  readonly cause?: unknown;
+  readonly isCut?: boolean | undefined;
+  /** As everything that is not definite, when absent. */
+  readonly isAway?: boolean;
+}
+
 export class LogError extends Error {
   override readonly name = "LogError";
   readonly definite: boolean;
   /** The entries that were asked for have been cut away (L6). */
   readonly isCut: boolean;
-  constructor(
-    message: string,
-    options: { definite: boolean; cause?: unknown; isCut?: boolean | undefined },
-  ) {
+  /** Nobody has answered, or nobody was there to: the same may go well later. */
+  readonly isAway: boolean;
+  constructor(message: string, options: LogErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.definite = options.definite;
     this.isCut = options.isCut ?? false;
+    this.isAway = options.isAway ?? !options.definite;
   }
 }
 

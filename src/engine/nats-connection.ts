@@ -49,7 +49,7 @@ export async function connectNats(
   } catch (error) {
     await connection?.close();
     if (error instanceof LogError) throw error;
-    throw new LogError(explainStart(place, error), { definite: true, cause: error });
+    throw explainStart(place, error);
   }
 }
 
@@ -132,26 +132,32 @@ export function isOlder(version: string, least: string): boolean {
   return false;
 }
 
-function explainStart({ servers, credentialsFile }: NatsPlace, error: unknown): string {
+function explainStart({ servers, credentialsFile }: NatsPlace, error: unknown): LogError {
   const at = servers.join(", ");
   const text = textOf(error);
   const name = error instanceof Error ? error.name : "";
+  const because = (message: string, isAway: boolean): LogError =>
+    new LogError(message, { definite: true, cause: error, isAway });
   if (/Authorization|Authentication/i.test(name + text)) {
     const what =
       credentialsFile === undefined ? "give --nats-creds FILE" : `check ${credentialsFile}`;
-    return `NATS at ${at} does not let us in (${text}); ${what}, or USER:PASSWORD@ in the name of the log`;
+    const advice = `${what}, or USER:PASSWORD@ in the name of the log`;
+    return because(`NATS at ${at} does not let us in (${text}); ${advice}`, false);
   }
   if (/JetStream ?(is )?(not )?enabled|NotEnabled/i.test(name + text)) {
     const advice = "allow JetStream to the account, or name its domain= behind a leaf node";
-    return `NATS at ${at} has no JetStream for us; start it with 'nats-server -js', ${advice}`;
+    const what = `NATS at ${at} has no JetStream for us; start it with 'nats-server -js'`;
+    return because(`${what}, ${advice}`, true);
   }
   if (/503|no responders|timeout/i.test(text) && !/connect/i.test(text)) {
-    return `JetStream at ${at} does not answer (${text}); a cluster needs more than half of its servers`;
+    const advice = "a cluster needs more than half of its servers";
+    return because(`JetStream at ${at} does not answer (${text}); ${advice}`, true);
   }
   if (/certificate|tls|ssl|self.signed/i.test(text)) {
-    return `TLS with NATS at ${at} failed (${text}); check tls:// and ca= in the name of the log`;
+    const advice = "check tls:// and ca= in the name of the log";
+    return because(`TLS with NATS at ${at} failed (${text}); ${advice}`, false);
   }
-  return `NATS at ${at} cannot be reached (${text}); start it, or correct --log`;
+  return because(`NATS at ${at} cannot be reached (${text}); start it, or correct --log`, true);
 }
 
 export function textOf(error: unknown): string {

@@ -46,7 +46,8 @@ export async function openNatsStream(
     return check(info, wish, replicas);
   } catch (error) {
     if (error instanceof LogError) throw error;
-    throw new LogError(explainStream(name, replicas, error), { definite: true, cause: error });
+    const why = { definite: true, cause: error, isAway: isLeaderless(error) };
+    throw new LogError(explainStream(name, replicas, error), why);
   }
 }
 

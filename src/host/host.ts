@@ -31,6 +31,7 @@ import type { HostOptions, Observer, SnapshotSource } from "./host-options.ts";
 import { newIncarnation } from "./ids.ts";
 import { LimitTeller } from "./limit-teller.ts";
 import { limitsBefore } from "./limits-before.ts";
+import { loadPatiently } from "./load-patiently.ts";
 import { connectLocalEdge, endLocalEdge, LocalLink } from "./local-link.ts";
 import type { Logger } from "./logger.ts";
 import { OwnEdge } from "./own-edge.ts";
@@ -186,9 +187,12 @@ export class Host implements PortHost {
    */
   async #leap(snapshots: SnapshotSource, cut: LogError): Promise<void> {
     const before = this.#core.sequence;
+    const into = { core: this.#core, store: this.#ports.store };
+    const { clock } = this;
+    const logger = this.#logger;
     try {
-      await snapshots.load({ core: this.#core, store: this.#ports.store });
-      if (this.#core.sequence <= before) throw cut;
+      await loadPatiently({ snapshots, into, clock, logger, isOver: () => this.#closed });
+      if (this.#core.sequence <= before && !this.#closed) throw cut;
     } catch (error) {
       this.#fail(error instanceof LogError ? error : cut);
     }
