@@ -76,6 +76,11 @@ export interface Attach {
   readonly as?: "server" | "local";
   /** Of a server: the newest version of the log that it can follow, 1 when absent (D12). */
   readonly offers?: number;
+  /**
+   * Of a server: the last entry that it had read when it said this. Decides nothing in the core,
+   * and builds that do not know it pass it over; the server that is ended by it asks (V3).
+   */
+  readonly behind?: number;
 }
 
 /** The link of an edge was lost; its lease starts to run. Appended by the host, not by edges. */

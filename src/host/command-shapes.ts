@@ -293,7 +293,10 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
   }),
   "agenda-take-errors": shape(request),
   // What lives in the process of a server is made there, and nobody else is a server.
-  attach: shape({ leaseUs: either(isPositive, isAbsent), as: isAbsent, offers: isAbsent }),
+  attach: shape({
+    ...{ leaseUs: either(isPositive, isAbsent) },
+    ...{ as: isAbsent, offers: isAbsent, behind: isAbsent },
+  }),
   "end-edge": shape({}),
 };
 

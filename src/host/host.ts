@@ -44,6 +44,12 @@ import type { TopicLink } from "./topic-link.ts";
 
 /** A log that takes nothing for this long does not keep the host from closing. */
 const closeWaitMs = 2_000;
+/** What is said of the end of a life that the server goes on from. */
+const whyEnded = {
+  lease: "the other servers took this one as ended",
+  "late join":
+    "the log took late what an earlier process of this server had sent, and ended this one",
+} as const;
 
 export class Host implements PortHost {
   readonly clock: Clock;
@@ -216,13 +222,16 @@ export class Host implements PortHost {
   #onOwnEnd(): void {
     const membership = this.#membership;
     if (this.#closed || membership === undefined) return;
-    const replaced = membership.whyReplaced();
-    if (replaced !== undefined) this.#fail(replaced);
-    if (this.#closed) return;
-    this.#logger.log("warn", "the other servers took this one as ended; joining anew");
+    const ended = membership.whyEnded();
+    if (ended instanceof LogError) {
+      this.#fail(ended);
+      return;
+    }
+    const why = whyEnded[ended];
+    this.#logger.log("warn", `${why}; joining anew`);
     for (const port of this.#ports.values()) {
       if (!(port instanceof LocalLink)) this.#release(port);
-      else if (port.isPassedOn) port.end("the other servers took this one as ended");
+      else if (port.isPassedOn) port.end(why);
     }
     this.#join();
     // What the ended life has appended late the core passes over, and says nothing (H2).
@@ -463,6 +472,7 @@ export class Host implements PortHost {
     for (const entry of entries) {
       // Also when an entry before it has stopped this host.
       if (this.#closed) return;
+      this.#membership?.readJoin(entry);
       const applied = this.#apply(entry);
       if (applied === undefined) return;
       for (const id of applied.keptPayloads) this.publications.kept(id);

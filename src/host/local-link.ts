@@ -14,8 +14,9 @@ export interface LocalLife {
   readonly leaseUs?: number | undefined;
   /** What it is where several servers have the log. */
   readonly as?: Attach["as"];
-  /** Of a server (D12). */
+  /** Of a server (D12, V3). */
   readonly offers?: number;
+  readonly behind?: number;
   /** What waits behind it may be another process's later, which keeps what it has not seen. */
   readonly isPassedOn?: boolean;
   /** It goes on where a process before this one ended, which had the effects up to here. */
@@ -77,7 +78,8 @@ export class LocalLink implements CoreLink, Port {
   #awaited: readonly { readonly commands: number; readonly resolve: () => void }[] = [];
 
   constructor(host: PortHost, edge: string, handler: EdgeHandler, life: LocalLife) {
-    const { incarnation, leaseUs, as, offers, seenSequence = 0, isPassedOn = false } = life;
+    const { incarnation, leaseUs, as, offers, behind } = life;
+    const { seenSequence = 0, isPassedOn = false } = life;
     this.isPassedOn = isPassedOn;
     this.#host = host;
     this.edge = edge;
@@ -90,6 +92,7 @@ export class LocalLink implements CoreLink, Port {
       ...(leaseUs === undefined ? {} : { leaseUs }),
       ...(as === undefined ? {} : { as }),
       ...(offers === undefined ? {} : { offers }),
+      ...(behind === undefined ? {} : { behind }),
     });
     host.attach(this, seenSequence);
   }

@@ -35,10 +35,13 @@ export class OwnEdge {
 
   /** Begins a life of it. */
   join(): void {
-    const { host, clock, membership, limits, onEnd } = this.#options;
+    const { host, clock, core, membership, limits, onEnd } = this.#options;
     const incarnation = host.newIncarnation();
     membership?.begin(incarnation, clock.nowUs());
-    const asServer = { as: "server", leaseUs: serverLeaseUs, offers: coreVersionMax } as const;
+    const asServer = {
+      ...{ as: "server" as const, leaseUs: serverLeaseUs },
+      ...{ offers: coreVersionMax, behind: core.sequence },
+    };
     const life = { incarnation, ...(membership ? asServer : { as: "local" as const }) };
     const handler = { onEffects: () => undefined, onClosed: onEnd };
     this.#link = connectLocalEdge(host, membership?.edge ?? "host", handler, life);

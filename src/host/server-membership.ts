@@ -6,7 +6,10 @@
 //   V1. A server appends an entry each third of its lease, also when it has nothing to say.
 //   V2. A tick that is due is appended by the first of the living servers; the one of rank r waits
 //       r x 250 ms longer, in which the tick of another comes.
-import type { Batch, Command, Entry, ServerLife } from "../core/command.ts";
+//   V3. Of two processes of one name the first ends: the one whose join had been read by the other
+//       when that joined. A join that has not read it is what an earlier process of this server
+//       sent and the log took late; the living one joins anew, and its join has read the other.
+import type { Batch, Command, Entry, LogEntry, ServerLife } from "../core/command.ts";
 import type { Service } from "../core/service.ts";
 import { LogError } from "../engine/log.ts";
 import { type DigestVerdict, DigestWatch, digestEveryEntries } from "./digest-watch.ts";
@@ -40,6 +43,10 @@ export class ServerMembership {
   readonly #core: Service;
   #incarnation = 0;
   #heardUs = 0;
+  /** The entry by which this life has begun, once it is read. */
+  #joinedAt: number | undefined;
+  /** The last join under its name that was not its own, and what had been read there (V3). */
+  #other: { readonly incarnation: number; readonly behind: number | undefined } | undefined;
   /** By server: the newest snapshot that it has said to be beyond. */
   readonly #reached = new Map<string, number>();
   #waitingCut: { readonly sequence: number; readonly cut: () => void } | undefined;
@@ -64,6 +71,18 @@ export class ServerMembership {
   begin(incarnation: number, nowUs: number): void {
     this.#incarnation = incarnation;
     this.#heardUs = nowUs;
+    this.#joinedAt = undefined;
+  }
+
+  /** An entry may be a join under its name; called before its effects are known. */
+  readJoin({ sequence, entry: { server, batches } }: LogEntry): void {
+    if (server?.edge !== this.edge) return;
+    for (const { edge, incarnation, commands } of batches) {
+      const [first] = commands;
+      if (edge !== this.edge || first?.kind !== "attach") continue;
+      if (incarnation === this.#incarnation) this.#joinedAt ??= sequence;
+      else this.#other = { incarnation, behind: first.behind };
+    }
   }
 
   /** Names of edges in this process: every server has doors of the same kinds. */
@@ -139,10 +158,13 @@ export class ServerMembership {
     return incarnation !== 0 && server !== this.edge;
   }
 
-  /** Whether somebody else has joined under this name: why this server must end. */
-  whyReplaced(): LogError | undefined {
+  /** V3. Why its life has ended: the other servers waited for its lease, or somebody has joined. */
+  whyEnded(): "lease" | "late join" | LogError {
     const { incarnation } = this.#core.placeOf(this.edge);
-    if (incarnation === 0 || incarnation === this.#incarnation) return undefined;
+    if (incarnation === 0 || incarnation === this.#incarnation) return "lease";
+    const [other, joinedAt] = [this.#other, this.#joinedAt];
+    const behind = other?.incarnation === incarnation ? other.behind : undefined;
+    if (behind !== undefined && joinedAt !== undefined && behind < joinedAt) return "late join";
     const message = `another server named ${this.#name} has joined the log, so this one has ended; give each a name of its own with --name`;
     return new LogError(message, { definite: true });
   }

@@ -100,6 +100,13 @@ class Cluster {
   }
 
   async start(name: string, wrong?: (entry: LogEntry) => LogEntry): Promise<Server> {
+    const server = await this.startUntold(name, wrong);
+    await this.pass(10_000);
+    return server;
+  }
+
+  /** It has read the log, and nobody has read that it has joined. */
+  async startUntold(name: string, wrong?: (entry: LogEntry) => LogEntry): Promise<Server> {
     const log = new CutLog(this.#log, wrong);
     const failures: string[] = [];
     const host = new Host({
@@ -109,7 +116,6 @@ class Cluster {
       onFailed: (error) => failures.push(error.message),
     });
     await host.start();
-    await this.pass(10_000);
     return { host, log, failures };
   }
 
@@ -346,6 +352,40 @@ describe("several servers of a log", () => {
     expect(first.failures).toEqual([expect.stringContaining("another server named a has joined")]);
     expect(second.failures).toEqual([]);
     expect(door.closed).toHaveLength(1);
+  });
+
+  it("take for no other server what one that was killed had sent, and the log takes late (V3)", async () => {
+    const cluster = new Cluster();
+    const other = await cluster.start("b");
+    const killed = await cluster.start("a");
+    // Its lease ends, it joins anew, and that is on its way for long.
+    killed.log.isCut = true;
+    await cluster.pass(12 * second);
+    killed.log.mend();
+    killed.log.isSlow = true;
+    await cluster.pass(second);
+    killed.host.abandon();
+    const next = await cluster.start("a");
+    const door = openDoor(next);
+    await cluster.pass(100_000);
+    killed.log.mend();
+    await cluster.pass(100_000);
+    expect([next.failures, door.closed.length]).toEqual([[], 1]);
+    // It is there as it was before.
+    const again = openDoor(next);
+    again.link.submit(wait(1));
+    await cluster.pass(100_000);
+    openDoor(other).link.submit(init(1));
+    await cluster.pass(100_000);
+    expect(releases(again.effects)).toEqual([[1]]);
+  });
+
+  it("stop one of two of a name that join at once (V3)", async () => {
+    const cluster = new Cluster();
+    const both = await Promise.all([cluster.startUntold("a"), cluster.startUntold("a")]);
+    await cluster.pass(30 * second);
+    const ended = both.flatMap(({ failures }) => failures);
+    expect(ended).toEqual([expect.stringContaining("another server named a has joined")]);
   });
 
   it("keep one session in one place: the server that it left hangs up, and says nothing late", async () => {
