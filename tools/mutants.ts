@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Plants known mistakes in a copy of the shipped files, one at a time, and shows that each is
 // found: by the simulation, or by the test it names. A mutant that is not found means that a test
-// proves nothing. `node tools/mutants.ts [PART OF A NAME]`; the list is
-// test/simulation/mutants.json.
+// proves nothing; what counts as found is in mutant-verdict.ts.
+// `node tools/mutants.ts [PART OF A NAME]`; the list is test/simulation/mutants.json.
 import { spawn } from "node:child_process";
 import {
   cpSync,
@@ -16,6 +16,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import {
+  foundStatus,
+  judgeSimulation,
+  judgeTests,
+  syntaxOf,
+  type Verdict,
+} from "./mutant-verdict.ts";
 
 export interface Mutant {
   readonly name: string;
@@ -29,6 +36,8 @@ export interface Mutant {
   readonly faults?: string;
   /** Of `simulation` and `cluster`: the first seed that is tried, 1 when absent. */
   readonly seed?: number;
+  /** Of `simulation` and `cluster`: the rule that has to be broken, as `K3`; any when absent. */
+  readonly rule?: string;
 }
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -38,6 +47,18 @@ const timeLimitMs = 180_000;
 const seeds = 40;
 const operations = 300;
 const clusterSeeds = 12;
+
+/**
+ * What is thrown while a seed runs, wherever, is found as well: the code asserts what it relies on.
+ */
+const findings = `let seed = 0;
+function find(problem) {
+  console.log(\`seed \${seed}: \${problem}\`);
+  process.exit(${foundStatus});
+}
+process.on("uncaughtException", find);
+process.on("unhandledRejection", find);
+`;
 
 export function readMutants(): readonly Mutant[] {
   return JSON.parse(readFileSync(join(root, "test/simulation/mutants.json"), "utf8"));
@@ -58,11 +79,9 @@ export class MutantBench {
       join(this.folder, "simulate.ts"),
       `import { simulate } from "./src/testing/simulator.ts";
 const first = Number(process.argv[2] ?? 1);
-for (let seed = first; seed < first + ${seeds}; seed += 1) {
-  const { problems } = await simulate({ seed, operations: ${operations} });
-  if (problems.length === 0) continue;
-  console.log(\`seed \${seed}: \${problems[0]}\`);
-  process.exit(1);
+${findings}for (seed = first; seed < first + ${seeds}; seed += 1) {
+  const { problems } = await simulate({ seed, operations: ${operations} }).catch(find);
+  if (problems.length > 0) find(problems[0]);
 }
 `,
     );
@@ -72,58 +91,59 @@ for (let seed = first; seed < first + ${seeds}; seed += 1) {
 import { drawFaults, generate } from "./src/testing/cluster/generate.ts";
 const [first = "1", named] = process.argv.slice(2);
 const rates = named?.split(",").map((text) => text.split("="));
-for (let seed = Number(first); seed < Number(first) + ${clusterSeeds}; seed += 1) {
+${findings}for (seed = Number(first); seed < Number(first) + ${clusterSeeds}; seed += 1) {
   const faults = rates
     ? Object.fromEntries(rates.map(([name, rate]) => [name, Number(rate)]))
     : drawFaults(seed);
   const script = generate({ seed, operations: ${operations}, servers: 5, faults });
-  const { problems } = await runScript({ script });
-  if (problems.length === 0) continue;
-  console.log(\`seed \${seed}: \${problems[0]}\`);
-  process.exit(1);
+  const { problems } = await runScript({ script }).catch(find);
+  if (problems.length > 0) find(problems[0]);
 }
 `,
     );
   }
 
-  /** @returns how it was found, or undefined when it was not. */
+  /**
+   * @returns how it was found, or undefined when it was not
+   * @throws Error when the text with the mistake is no program
+   */
   async run(mutant: Mutant): Promise<string | undefined> {
     const path = join(this.folder, mutant.file);
     const before = readFileSync(path, "utf8");
     if (before.split(mutant.find).length !== 2) {
       throw new Error(`${mutant.name}: its text does not occur exactly once in ${mutant.file}`);
     }
-    writeFileSync(
-      path,
-      before.replace(mutant.find, () => mutant.replace),
-    );
+    const planted = before.replace(mutant.find, () => mutant.replace);
+    const wrong = syntaxOf(planted);
+    if (wrong !== undefined) throw new Error(`${mutant.name}: is no program: ${wrong}`);
+    writeFileSync(path, planted);
     try {
-      return await this.#isFound(mutant);
+      return reasonOf(mutant.name, await this.#judge(mutant));
     } finally {
       writeFileSync(path, before);
     }
   }
 
   /** Whether the unchanged copy passes: without that, red proves nothing. */
-  isGreen(by: string): Promise<string | undefined> {
-    return this.#isFound({ by });
+  async isGreen(by: string): Promise<string | undefined> {
+    return reasonOf(by, await this.#judge({ by }));
   }
 
   dispose(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #isFound({
-    by,
-    seed = 1,
-    faults,
-  }: Pick<Mutant, "by" | "seed" | "faults">): Promise<string | undefined> {
-    const vitest = ["node_modules/vitest/vitest.mjs", "run", by];
+  #judge(tried: Pick<Mutant, "by" | "seed" | "faults" | "rule">): Promise<Verdict> {
+    const { by, seed = 1, faults, rule } = tried;
+    const report = join(this.folder, "report.json");
+    rmSync(report, { force: true });
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
     const programs: Readonly<Record<string, readonly string[]>> = {
       simulation: ["simulate.ts", String(seed)],
       cluster: ["cluster.ts", String(seed), ...(faults === undefined ? [] : [faults])],
     };
-    const args = programs[by] ?? vitest;
+    const program = programs[by];
+    const args = program ?? ["node_modules/vitest/vitest.mjs", "run", by, ...reporters];
     return new Promise((resolve) => {
       const child = spawn(process.execPath, args, {
         cwd: this.folder,
@@ -144,17 +164,18 @@ for (let seed = Number(first); seed < Number(first) + ${clusterSeeds}; seed += 1
         });
       }
       child.on("close", (code, signal) => {
-        if (code === 0) resolve(undefined);
-        else resolve(signal === null ? firstReason(output) : "it ran for ever");
+        const run = { code, isEndless: signal !== null, output };
+        if (program !== undefined) resolve(judgeSimulation(run, rule));
+        else if (!existsSync(report)) resolve(judgeTests(run));
+        else resolve(judgeTests({ ...run, report: readFileSync(report, "utf8") }));
       });
     });
   }
 }
 
-function firstReason(output: string): string {
-  const lines = output.split("\n");
-  const line = lines.find((text) => /^seed |AssertionError|Error:/.test(text)) ?? lines[0] ?? "";
-  return line.trim().slice(0, 160);
+function reasonOf(name: string, verdict: Verdict): string | undefined {
+  if (verdict.kind === "no-program") throw new Error(`${name}: is no program: ${verdict.reason}`);
+  return verdict.kind === "found" ? verdict.reason : undefined;
 }
 
 async function main(part: string): Promise<number> {
@@ -167,10 +188,15 @@ async function main(part: string): Promise<number> {
       if (reason !== undefined) throw new Error(`${by} fails without any mutant: ${reason}`);
     }
     for (const mutant of mutants) {
-      const found = await bench.run(mutant);
+      const [found, wrong] = await bench.run(mutant).then(
+        (reason) => [reason, undefined],
+        (error: Error) => [undefined, error.message],
+      );
       if (found === undefined) missed += 1;
       process.stdout.write(`${found === undefined ? "MISSED" : "found"}  ${mutant.name}\n`);
-      if (found !== undefined) process.stdout.write(`       ${found}\n`);
+      if (found !== undefined || wrong !== undefined) {
+        process.stdout.write(`       ${found ?? wrong}\n`);
+      }
     }
     process.stdout.write(`${mutants.length} mutants, ${missed} missed\n`);
   } finally {
