@@ -24,10 +24,14 @@ import { formatHeader } from "./nats-tail.ts";
 /** What is expected to be the last message is not. */
 const wrongLast = JetStreamApiCodes.StreamWrongLastSequence;
 
-/** @throws LogError (definite), with what to do. */
+/**
+ * @param onDamaged is told of an index that cannot be read, and what is done about it
+ * @throws LogError (definite), with what to do.
+ */
 export async function openNatsSnapshots(
   place: NatsPlace,
   clock: LogClock,
+  onDamaged: (message: string) => void = () => undefined,
 ): Promise<MessageSnapshots> {
   const link = await connectNats(place);
   const name = `${place.stream}-snapshots`;
@@ -42,12 +46,16 @@ export async function openNatsSnapshots(
     const messages = new NatsMessages(link, name);
     // Brokers name a leader a little before it gives messages, and they are read next.
     await messages.firstIndex(clock);
-    return new MessageSnapshots(messages);
+    return new MessageSnapshots(messages, (said) =>
+      onDamaged(`the stream ${name} of NATS: ${said}`),
+    );
   } catch (error) {
     await link.connection.close();
     throw error;
   }
 }
+
+type Query = { last_by_subj: string } | { seq: number; next_by_subj?: string };
 
 class NatsMessages implements SnapshotMessages {
   readonly #link: NatsLink;
@@ -88,6 +96,13 @@ class NatsMessages implements SnapshotMessages {
     return this.#try("give the index of snapshots", () => this.#message(this.#newest));
   }
 
+  indexFrom(sequence: number): Promise<StoredMessage | undefined> {
+    const { last_by_subj: next_by_subj } = this.#newest;
+    return this.#try("give the index of snapshots", () =>
+      this.#message({ seq: sequence, next_by_subj }),
+    );
+  }
+
   /** As long as the stream may not have a leader yet. */
   firstIndex(clock: LogClock): Promise<StoredMessage | undefined> {
     const ask = () => this.#message(this.#newest);
@@ -115,7 +130,7 @@ class NatsMessages implements SnapshotMessages {
     return { last_by_subj: subjectOf(this.#stream, "index") };
   }
 
-  async #message(query: { last_by_subj: string } | { seq: number }) {
+  async #message(query: Query) {
     const found = await this.#link.manager.streams.getMessage(this.#stream, query);
     return found === null ? undefined : { sequence: found.seq, data: found.data };
   }

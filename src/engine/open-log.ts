@@ -125,7 +125,8 @@ export function isKeptLog(name: string): boolean {
 /**
  * Opens the snapshots of a log that is kept: in `FILE.snapshots`, or in the stream
  * `STREAM-snapshots`. One at a time may have those in a file.
- * @param onDamaged is told of a file that was put aside, so that there are none
+ * @param onDamaged is told of a file that was put aside, so that there are none, and of an index in
+ * a stream that cannot be read
  * @throws LogError (definite), with what to do.
  */
 export async function openSnapshots(
@@ -135,7 +136,7 @@ export async function openSnapshots(
 ): Promise<SnapshotStore> {
   if (isSharedLog(name)) {
     const { openNatsSnapshots } = await import("./nats-snapshots.ts");
-    return openNatsSnapshots(natsPlace(name, options), options.clock);
+    return openNatsSnapshots(natsPlace(name, options), options.clock, onDamaged);
   }
   const { SqliteSnapshots } = await import("./sqlite-snapshots.ts");
   return SqliteSnapshots.open(`${fileOf(name)}.snapshots`, onDamaged);

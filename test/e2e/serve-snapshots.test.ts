@@ -189,4 +189,46 @@ describe("muster serve with snapshots", () => {
     await connection.close();
     for (const server of [a, b, c]) await kill(server);
   });
+
+  it("goes on, and says so, when the index of its snapshots on NATS is damaged", async () => {
+    const broker = await NatsServer.start();
+    brokers.push(broker);
+    const log = `nats://${broker.address}/t`;
+    const connection = await connectNats({ servers: broker.address });
+    const { streams } = await jetstreamManager(connection);
+    const first = async (): Promise<number> => (await streams.info("t")).state.first_seq;
+    let server = await serve("a", log);
+    const acknowledged: number[] = [];
+    const cutBehind = async (entry: number): Promise<number> => {
+      while ((await first()) <= entry) await publish(server.url, 5, acknowledged);
+      return first();
+    };
+    const cut = await cutBehind(1);
+    const damage = async (): Promise<void> => {
+      const query = { last_by_subj: "muster.t-snapshots.index" };
+      const index = await streams.getMessage("t-snapshots", query);
+      const { at } = index?.json<{ readonly at: readonly number[] }>() ?? { at: [] };
+      for (const one of at) await streams.deleteMessage("t-snapshots", one);
+    };
+    await damage();
+    const damaged =
+      /the newest index of snapshots is damaged \(part \w+ of a snapshot is missing\)/;
+    // One that starts takes what the index before it says; one that serves writes the next.
+    await kill(server);
+    server = await serve("a", log, server);
+    await server.command.prints(damaged);
+    expectAll(await readAll(server.url), acknowledged);
+    const later = await cutBehind(cut);
+    await damage();
+    const said = (): number => server.command.stderr.split("index of snapshots is damaged").length;
+    const before = said();
+    await cutBehind(later);
+    expect(said()).toBeGreaterThan(before);
+    await kill(server);
+    server = await serve("a", log, server);
+    expectAll(await readAll(server.url), acknowledged);
+    expect(server.command.stderr).not.toContain("damaged");
+    await connection.close();
+    await kill(server);
+  });
 });

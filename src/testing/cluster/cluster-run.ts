@@ -364,7 +364,9 @@ class Run {
     const { worlds } = this.#world;
     const { snapshots, servers, clock, logName } = worlds[forMs % worlds.length] ?? {};
     if (fault === "damage-snapshot") {
-      if (snapshots?.damage()) this.#trace(logName ?? "", "a part of the newest snapshot is lost");
+      const lost = snapshots?.damage();
+      if (lost === "part") this.#trace(logName ?? "", "a part of the newest snapshot is lost");
+      if (lost === "index") this.#trace(logName ?? "", "the index of its snapshots is lost");
       return;
     }
     snapshots?.whenStored(1 + messages, (writer) => {

@@ -46,7 +46,8 @@ export class SnapshotKeeping {
   readonly source: SnapshotSource = {
     load: async (into) => {
       const { logger, onLoaded } = this.#options;
-      await loadNewest(this.#connect(), into, (message) => logger.log("warn", message));
+      const warn = (message: string): void => logger.log("warn", message);
+      await loadNewest(this.#connect(warn), into, warn);
       onLoaded(into.core.sequence);
     },
   };
@@ -78,7 +79,7 @@ export class SnapshotKeeping {
     });
     const ended = followLog({
       ...{ limits, stopped, bounds: resolveSnapshotLimits({ snapshotEntriesMax }) },
-      openSnapshots: async () => this.#connect(),
+      openSnapshots: async (warn) => this.#connect(warn),
       openLog: async () => {
         this.followWay = openWay();
         return this.followWay;
@@ -96,9 +97,10 @@ export class SnapshotKeeping {
     return { stop, ended, check: (through) => check(through) };
   }
 
-  #connect(): MessageSnapshots {
+  #connect(warn: (message: string) => void): MessageSnapshots {
     const { server, stream, process, way } = this.#options;
     const isBroken = (): boolean => way.isBroken;
-    return new MessageSnapshots(stream.connect({ server, clock: process.clock, isBroken }));
+    const messages = stream.connect({ server, clock: process.clock, isBroken });
+    return new MessageSnapshots(messages, warn);
   }
 }

@@ -4,7 +4,8 @@
 // goes wrong there; what the messages say is the shipped code's (engine/message-snapshots.ts).
 //
 //   S5. What was acknowledged stays, but for what `damage` takes: parts that only the newest of two
-//       snapshots names, as long as the older one is whole. Two that are not nobody survives.
+//       snapshots names, or the newest index itself, as long as the older snapshot is whole, also
+//       as the index before names it. Two that are not nobody survives.
 //   S6. A connection shows what is stored and what is deleted in the order in which that was done,
 //       maybe late.
 import type { Random } from "../../core/random.ts";
@@ -103,6 +104,8 @@ export class SnapshotStream {
       sendIndex: (data, after) => ask(() => this.#storeIndex(server, data, after), true),
       get: (wanted) => ask(() => shown().find(({ sequence }) => sequence === wanted)),
       newestIndex: () => ask(() => shown().findLast(({ kind }) => kind === "index")),
+      indexFrom: (from) =>
+        ask(() => shown().find(({ kind, sequence }) => kind === "index" && sequence >= from)),
       describe: () => ask(() => this.#describe()),
       delete: (gone) => ask(() => this.#deleteAsTold(gone)),
       close: () => Promise.resolve(),
@@ -120,16 +123,28 @@ export class SnapshotStream {
     this.#delete(({ sequence }) => sequence > index && this.#options.random.chance(0.5));
   }
 
-  /** S5. @returns whether there was something to take */
-  damage(): boolean {
-    const [newest = [], older] = this.#snapshots();
-    if (older === undefined) return false;
+  /** S5. @returns what was taken, if there was something to take */
+  damage(): "part" | "index" | undefined {
+    const [index, before] = this.#stored.filter(({ kind }) => kind === "index").reverse();
+    const [newest = [], older] = this.#snapshots(index) ?? [];
+    if (index === undefined || older === undefined || !this.#areThere(older)) return undefined;
+    // As it comes: what else is drawn does not depend on it.
+    const ofIndex = [...this.#textOf(index), index.sequence];
+    const isSaved = this.#snapshots(before)?.some((parts) => this.#areThere(parts)) ?? false;
+    if (this.#last % 4 === 0 && isSaved) {
+      const taken = ofIndex[this.#last % ofIndex.length];
+      this.#delete(({ sequence }) => sequence === taken);
+      return "index";
+    }
     const own = newest.filter((at) => !older.includes(at));
-    const there = new Set(this.#stored.map(({ sequence }) => sequence));
-    if (own.length === 0 || !older.every((at) => there.has(at))) return false;
+    if (own.length === 0) return undefined;
     const gone = this.#options.random.pick(own);
     this.#delete(({ sequence }) => sequence === gone);
-    return true;
+    return "part";
+  }
+
+  #areThere(places: readonly number[]): boolean {
+    return places.every((at) => this.#stored.some(({ sequence }) => sequence === at));
   }
 
   /** As a broker does that is told what the last index is. */
@@ -185,10 +200,11 @@ export class SnapshotStream {
     this.#stored = this.#stored.filter((message) => !isGone(message));
   }
 
-  /** Of each snapshot that the newest index has: the messages of its parts. */
-  #snapshots(): readonly (readonly number[])[] {
-    const named = this.#stored.findLast(({ kind }) => kind === "index");
-    if (named === undefined) return [];
+  /**
+   * Of each snapshot that an index has: the messages of its parts. Undefined where it is damaged.
+   */
+  #snapshots(named: Stored | undefined): readonly (readonly number[])[] | undefined {
+    if (named === undefined || !this.#areThere(this.#textOf(named))) return undefined;
     const { hash, at } = JSON.parse(new TextDecoder().decode(named.data));
     const pieces = this.#stored.filter(({ sequence }) => at.includes(sequence));
     const index = JSON.parse(unpackText(Buffer.concat(pieces.map(({ data }) => data)), hash));
@@ -196,6 +212,11 @@ export class SnapshotStream {
       const { parts } = JSON.parse(manifest.slice(manifest.indexOf(" ") + 1));
       return parts.flatMap((part: string) => index.parts[part] ?? []);
     });
+  }
+
+  /** The messages of an index. */
+  #textOf({ data }: Stored): readonly number[] {
+    return JSON.parse(new TextDecoder().decode(data)).at;
   }
 
   #drawLateUs(): number {

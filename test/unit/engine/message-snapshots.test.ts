@@ -29,6 +29,7 @@ function createMessages(): SnapshotMessages {
     },
     get: async (sequence) => (deleted.has(sequence) ? undefined : stored[sequence - 1]),
     newestIndex: async () => indexes.at(-1),
+    indexFrom: async (from) => indexes.find(({ sequence }) => sequence >= from),
     describe: async () => ({ first: 1, deleted: [...deleted] }),
     delete: async (sequence) => void deleted.add(sequence),
     close: async () => undefined,
@@ -80,4 +81,35 @@ it("are taken of one of two who write at once, and of the other when it begins a
   expect(await write(second, 120, "c")).toBe(true);
   expect((await first.list()).map(sequenceOf)).toEqual([120, 110]);
   for (const text of ["b", "c"]) expect(await first.read(hashText(text))).toBe(text);
+});
+
+it("are those of the next index when the one that is being read is replaced, and none is damaged", async () => {
+  const messages = createMessages();
+  const said: string[] = [];
+  const ahead = new MessageSnapshots(messages);
+  for (const [sequence, text] of [
+    [100, "a"],
+    [110, "b"],
+  ] as const) {
+    await write(ahead, sequence, text);
+  }
+  let isThere = false;
+  const reader = new MessageSnapshots(
+    {
+      ...messages,
+      // What it asks for is deleted before it gets it.
+      async get(sequence) {
+        if (!isThere) {
+          isThere = true;
+          await write(ahead, 120, "c");
+          await write(ahead, 130, "d");
+          await ahead.prune();
+        }
+        return messages.get(sequence);
+      },
+    },
+    (message) => said.push(message),
+  );
+  expect((await reader.list()).map(sequenceOf)).toEqual([130, 120]);
+  expect(said).toEqual([]);
 });
