@@ -17,9 +17,11 @@
 //   6  several servers of a controller may carry its link up, one after the other: joins of a link
 //      are counted, and of two carriers the one of the later join has it (M6); before, the one
 //      whose word came last
+//   7  what is said again over a link of a tree is what holds then (M7); before, what somebody had
+//      taken back since was said as it had been, and then taken back
 
 /** The newest that this build can follow. */
-export const coreVersionMax = 6;
+export const coreVersionMax = 7;
 /** From here on servers speak of snapshots in the log. */
 export const snapshotsVersion = 2;
 /** From here on other barriers than quorums go over a tree of controllers. */
@@ -30,6 +32,8 @@ export const statesVersion = 4;
 export const toldLimitsVersion = 5;
 /** From here on a controller below may be a group of servers. */
 export const groupsVersion = 6;
+/** From here on what is repeated over a link of a tree is what holds then (M7). */
+export const repeatsVersion = 7;
 
 /** The log asks for what this build does not know; nothing of the entry has left the core. */
 export class CannotFollow extends Error {

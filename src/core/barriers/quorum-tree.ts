@@ -94,6 +94,14 @@ export class QuorumTree {
     return overLimit(limits, "barriersPerScopeMax", "too many barriers are open there").message;
   }
 
+  /** M7. What is said of it when it is said again that it was reached. */
+  renewed(scope: Scope, said: Extract<QuorumUp, { readonly kind: "reached" }>): QuorumUp {
+    const { barrier: name, key } = said;
+    const barrier = ofParent(scope.quorums.get(name), key);
+    if (barrier?.isReported !== true) return { kind: "unreached", barrier: name, key };
+    return { ...said, error: barrier.error };
+  }
+
   takeFromBelow(scope: Scope, child: string, message: QuorumUp, turn: Turn): void {
     const barrier = scope.quorums.get(message.barrier);
     // W1. Once it has crossed, nothing from below takes it back (D9).

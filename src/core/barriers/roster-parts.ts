@@ -11,7 +11,7 @@ import type { RosterMember } from "./orders.ts";
 import type { RosterBarrier, RosterPart } from "./roster-barrier.ts";
 import type { Asker } from "./tree.ts";
 import type { TreeLinks } from "./tree-links.ts";
-import type { RosterDown } from "./tree-messages.ts";
+import type { RosterDown, RosterUp } from "./tree-messages.ts";
 
 /** Members by the controller below that they come to; "" for this one. */
 type Split = ReadonlyMap<string, readonly RosterMember[]>;
@@ -143,16 +143,9 @@ export class RosterParts {
     if (isComplete === roster.isReported) return;
     roster.isReported = isComplete;
     const scope = this.#common.scopeOf(roster.phase);
-    const { name: barrier, key, size, changes } = roster;
-    const { part: phase, error } = roster.phase;
-    const about = { barrier, key, phase };
-    this.#links.sayUp(
-      scope,
-      isComplete
-        ? { kind: "roster-complete", ...about, error, size, changes }
-        : { kind: "roster-incomplete", ...about },
-      turn,
-    );
+    const { name: barrier, key, phase } = roster;
+    const incomplete = { kind: "roster-incomplete", barrier, key, phase: phase.part } as const;
+    this.#links.sayUp(scope, isComplete ? completeOf(roster) : incomplete, turn);
   }
 
   /** Who opened it, here or below, is told. */
@@ -221,6 +214,15 @@ export class RosterParts {
       this.#links.sayDown(scope, child, messageOf({ barrier: roster.name, key }), turn);
     }
   }
+}
+
+/** What is said of a part of which everybody has come. */
+export function completeOf(
+  roster: RosterBarrier,
+): Extract<RosterUp, { readonly kind: "roster-complete" }> {
+  const { name: barrier, key, size, changes } = roster;
+  const { part: phase, error } = roster.phase;
+  return { kind: "roster-complete", barrier, key, phase, error, size, changes };
 }
 
 function newPart(): RosterPart {

@@ -14,7 +14,7 @@ import type { Common } from "./common.ts";
 import { missingOfPart } from "./report.ts";
 import type { RosterKind } from "./roster.ts";
 import type { RosterBarrier, RosterPart } from "./roster-barrier.ts";
-import type { RosterParts } from "./roster-parts.ts";
+import { completeOf, type RosterParts } from "./roster-parts.ts";
 import type { TreeLinks } from "./tree-links.ts";
 import type { RosterDown, RosterNews, RosterUp } from "./tree-messages.ts";
 import type { TreeReports } from "./tree-reports.ts";
@@ -114,6 +114,14 @@ export class RosterTree {
       parts.answer(common.scopeOf(roster.phase), opener, undefined, turn);
     }
     rosters.settle(roster, turn);
+  }
+
+  /** M7. What is said of a part when it is said again that it was complete. */
+  renewed(scope: Scope, said: Extract<RosterUp, { readonly kind: "roster-complete" }>): RosterUp {
+    const { barrier, key, phase } = said;
+    const roster = partOf(scope, said);
+    const holds = roster?.isReported === true && roster.phase.part === phase;
+    return holds ? completeOf(roster) : { kind: "roster-incomplete", barrier, key, phase };
   }
 
   takeFromBelow(scope: Scope, child: string, message: RosterUp, turn: Turn): void {

@@ -9,7 +9,7 @@ import { invalid, overLimit } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import { utf8Length } from "../text.ts";
 import type { Turn } from "../turn.ts";
-import { groupsVersion, treesVersion } from "../version.ts";
+import { groupsVersion, repeatsVersion, treesVersion } from "../version.ts";
 import type {
   TreeAcknowledge,
   TreeCommand,
@@ -237,11 +237,19 @@ export class TreeControl implements ReportSources {
     link.acknowledge(isNew ? 0 : received);
     link.isMet = true;
     link.speaks = speaks;
-    this.#parts.links.repeat(scope, link, turn);
+    this.#parts.links.repeat(scope, link, (message) => this.#renewed(scope, message), turn);
     this.#parts.reports.met(scope, link, isNew ? 0 : received);
     if (link.side !== "child") return;
     this.#parts.quorums.askAnew(scope, link.name, turn);
     this.#parts.rosters.childMet(scope, link.name, turn);
+  }
+
+  /** M7. */
+  #renewed(scope: Scope, message: TreeMessage): TreeMessage {
+    if (this.#parts.common.version() < repeatsVersion) return message;
+    if (message.kind === "reached") return this.#parts.quorums.renewed(scope, message);
+    if (message.kind === "roster-complete") return this.#parts.rosters.renewed(scope, message);
+    return message;
   }
 
   /** M3. */

@@ -27,11 +27,16 @@ export class TreeLinks {
     if (link !== undefined) this.#say(scope, link, message, turn);
   }
 
-  /** What is kept is told, from the first on. */
-  repeat(scope: Scope, link: TreeLink, turn: Turn): void {
+  /** What is kept is told, from the first on. @param renewed what holds now in place of it (M7) */
+  repeat(
+    scope: Scope,
+    link: TreeLink,
+    renewed: (message: TreeMessage) => TreeMessage,
+    turn: Turn,
+  ): void {
     const { name: to, edge, incarnation } = link;
     for (const { number, message } of link.outbox) {
-      const facts = { scope: scope.name, to, number, message };
+      const facts = { scope: scope.name, to, number, message: renewed(message) };
       turn.tell({ name: edge, incarnation }, { kind: "tree-message", ...facts });
     }
   }

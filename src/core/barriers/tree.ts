@@ -12,6 +12,9 @@
 //   M6. Of a controller with several servers each may carry the link up, one at a time. Its own
 //       core counts their joins, and the one above takes none that is older than one it has taken:
 //       what a server says too late that others took for ended does not take the link from them.
+//   M7. What is kept says what held when it was kept; what is told of it holds when it is told. Of
+//       a part that was complete and is not any more, a repeat says that it is not: its number is
+//       the same, so that the other side takes one of the two (M1).
 import { assert } from "../assert.ts";
 import { treesVersion } from "../version.ts";
 import type { TreeClaim } from "./commands.ts";

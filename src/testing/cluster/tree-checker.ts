@@ -102,7 +102,6 @@ export class TreeChecker {
     for (const { edge, incarnation, effect } of addressed) {
       this.#hear(node, `${edge} ${incarnation}`, effect);
     }
-    this.#rules.end();
   }
 
   finish(): void {
@@ -346,7 +345,11 @@ export class TreeChecker {
       case "tree-message": {
         const link = node.links.get(`${effect.scope} ${effect.to}`);
         // One with a higher number is of before the link began anew, in the same entry.
-        if (link === undefined || effect.number !== link.said + 1) return;
+        if (link === undefined || effect.number > link.said + 1) return;
+        if (effect.number <= link.said) {
+          this.#saidAgain(node, link, effect.message);
+          return;
+        }
         link.said = effect.number;
         this.#said(node, link, effect.number, effect.message);
         return;
@@ -380,8 +383,13 @@ export class TreeChecker {
       for (const each of message.counts) this.#counts.said(node, scope, number, each);
       return;
     }
-    const wasKept = node.justMet.has(link);
-    this.#rules.said(node, { scope, message, wasKept }, this.#metBelow(node, scope));
+    this.#rules.said(node, { scope, message }, this.#metBelow(node, scope));
+  }
+
+  /** M7. What may have been taken back since it was said holds when it is said again. */
+  #saidAgain(node: Node, { scope }: Link, message: TreeMessage): void {
+    if (message.kind !== "reached" && message.kind !== "roster-complete") return;
+    this.#rules.said(node, { scope, message }, this.#metBelow(node, scope));
   }
 
   /** Those below whose word is needed, whatever of the entry came first. */

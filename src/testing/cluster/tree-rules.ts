@@ -7,9 +7,11 @@
 //       on before so many have signalled as he waits for, and before his own has its number (B1,
 //       B6).
 //   T5. A controller says that a quorum is reached, and the root that it has crossed, only when
-//       enough of its own peers wait and all those below have said so (B1).
+//       enough of its own peers wait and all those below have said so (B1): also when it says so
+//       again, or what a cut has kept.
 //   T6. A phase of a roster is over when each living member waits at its own controller (B1), and
-//       all are told the same error (B3).
+//       all are told the same error (B3). A controller says that its part is complete, for the
+//       first time or again, when its own members wait there.
 //   T7. Who times out at the root of a roster is told of each member that has never come (B10).
 import type { PeerRegister, PeersSet } from "../../core/barriers/commands.ts";
 import type { TreeMessage } from "../../core/barriers/tree-messages.ts";
@@ -85,10 +87,8 @@ export class TreeRules {
   readonly #sizesBefore = new Map<string, number[]>();
   /** What counts no more when it is over, by what and who has said so. */
   readonly #takenBack = new Map<string, () => void>();
-  /**
-   * What was perhaps said before its link met, by controller and barrier: whether it still holds.
-   */
-  readonly #kept = new Map<string, () => void>();
+  /** Generations of rosters, by the keys that controllers below know them by. */
+  readonly #generations = new Map<string, number>();
   /** Who has gone since its controller has said that all of its have come. */
   readonly #goneSince = new Map<string, Set<string>>();
 
@@ -103,12 +103,6 @@ export class TreeRules {
     this.#justGone = [];
     this.#sizesBefore.clear();
     this.#quorumsBefore.clear();
-  }
-
-  /** All of the entry has been looked at. */
-  end(): void {
-    for (const check of this.#kept.values()) check();
-    this.#kept.clear();
   }
 
   /** A controller has left its tree, and decides by itself until it is back. */
@@ -345,13 +339,38 @@ export class TreeRules {
 
   /** Whether it waits there, or has gone when that could change nothing any more. */
   #isThere(node: RuleNode, { scope, barrier }: Released, name: string): boolean {
+    if (this.#waits(node, { scope, barrier }, name)) return true;
+    return this.#goneSince.get(`${node.name} ${scope} ${barrier}`)?.has(name) === true;
+  }
+
+  /** Whether it waits there, or did within the entry. */
+  #waits(
+    node: RuleNode,
+    { scope, barrier }: Pick<Released, "scope" | "barrier">,
+    name: string,
+  ): boolean {
     const isIt = (wait: Wait): boolean =>
       wait.kind === "roster" &&
       wait.scope === scope &&
       wait.barrier === barrier &&
       wait.member === name;
-    if ([...node.waits.values()].some(isIt) || this.#justGone.some(isIt)) return true;
-    return this.#goneSince.get(`${node.name} ${scope} ${barrier}`)?.has(name) === true;
+    return [...node.waits.values()].some(isIt) || this.#justGone.some(isIt);
+  }
+
+  /** T6. */
+  #checkComplete(
+    node: RuleNode,
+    scope: string,
+    { barrier, key, phase }: Extract<TreeMessage, { kind: "roster-complete" }>,
+  ): void {
+    const roster = this.#rosters.get(`${scope} ${barrier}`);
+    const generation = this.#generations.get(`${node.name} ${scope} ${barrier} ${key}`);
+    if (roster === undefined || roster.generation !== generation || this.#split.has(scope)) return;
+    const what = `${node.name} takes phase ${phase} of roster ${scope} ${barrier} for complete`;
+    for (const [name, { home, isDead }] of roster.members) {
+      if (isDead || home !== node.path || this.#waits(node, { scope, barrier }, name)) continue;
+      this.#complain("T6", `${what}, and ${name} does not wait there`);
+    }
   }
 
   /** T7. */
@@ -373,6 +392,11 @@ export class TreeRules {
       case "init":
         this.#openQuorum(node, scope, message.barrier, message.quorum);
         return;
+      case "roster-open": {
+        const { barrier, key, generation } = message;
+        this.#generations.set(`${node.name} ${scope} ${barrier} ${key}`, generation);
+        return;
+      }
       case "reached":
       case "unreached": {
         const at = `${node.name} ${scope} ${message.barrier}`;
@@ -388,29 +412,20 @@ export class TreeRules {
     }
   }
 
-  /** It says that to another one. */
+  /** It says that to another one, or, of what may be taken back, says it again. */
   said(
     node: RuleNode,
-    told: {
-      readonly scope: string;
-      readonly message: TreeMessage;
-      /** The link has just met: it may have been said before, to nobody. */
-      readonly wasKept: boolean;
-    },
+    { scope, message }: { readonly scope: string; readonly message: TreeMessage },
     below: readonly string[],
   ): void {
-    const { scope, message, wasKept } = told;
     if (message.kind === "reached") {
       const { barrier } = message;
-      const check = (): void => this.#checkReached(node, { scope, barrier, key: undefined }, below);
-      if (wasKept) this.#kept.set(`${node.name} ${scope} ${barrier}`, check);
-      else check();
-    } else if (message.kind === "unreached" || message.kind === "failed") {
-      this.#kept.delete(`${node.name} ${scope} ${message.barrier}`);
+      this.#checkReached(node, { scope, barrier, key: undefined }, below);
     } else if (message.kind === "roster-open") {
       const roster = this.#rosters.get(`${scope} ${message.barrier}`);
       if (node.path === "/" && roster !== undefined) roster.generation = message.generation;
-    } else if (message.kind === "roster-complete" && !wasKept) {
+    } else if (message.kind === "roster-complete") {
+      this.#checkComplete(node, scope, message);
       const since = this.#justGone
         .filter((wait) => wait.node === node && wait.scope === scope)
         .flatMap(({ barrier, member }) =>
