@@ -166,6 +166,9 @@ export const barrierCountMax = 2_147_483_647;
 /** The longest timeout of a wait, a hundred years: its deadline is an exact integer, too. */
 export const waitTimeoutUsMax = 3_153_600_000_000_000;
 
+/** Bytes (UTF-8) of the reason why a barrier ended that are kept for who comes too late (B8). */
+export const closedReasonBytesMax = 256;
+
 /** What keeping a message costs beside its bytes: many empty ones are no way around the limit. */
 export const payloadOverheadBytes = 64;
 

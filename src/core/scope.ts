@@ -11,6 +11,8 @@ import type { RosterBarrier } from "./barriers/roster-barrier.ts";
 import type { StateCounter } from "./barriers/state-counter.ts";
 import { Tree } from "./barriers/tree.ts";
 import type { BarrierKind, BarrierOutcome } from "./effect.ts";
+import { closedReasonBytesMax } from "./limits.ts";
+import { cutText } from "./text.ts";
 import type { Topic } from "./topics.ts";
 
 /** What is remembered of a barrier that is gone: O(1) per name (B8, D10). */
@@ -20,6 +22,13 @@ export interface ClosedBarrier {
   readonly error: number;
   /** Of a roster: who comes too late is told the outcome, and not refused. */
   readonly passesLate?: boolean;
+  /** Why it ended, for who is told of it; cut at `closedReasonBytesMax`. */
+  readonly reason?: string;
+}
+
+/** How a barrier has ended, for who comes too late. */
+interface Farewell extends Pick<ClosedBarrier, "outcome" | "passesLate"> {
+  readonly reason?: string | undefined;
 }
 
 /** What a name of a kind stands for. */
@@ -123,7 +132,7 @@ export class Scope {
   }
 
   /** B8: what stays of a barrier that is gone; the oldest record makes room. */
-  remember(place: Place, outcome: BarrierOutcome, closedMax: number, passesLate = false): void {
+  remember(place: Place, { outcome, passesLate, reason }: Farewell, closedMax: number): void {
     const key = closedKey(place.kind, place.name);
     this.closed.delete(key);
     const oldest = this.closed.entries().next().value;
@@ -133,8 +142,9 @@ export class Scope {
       if (record.generation > this.generationFloor) this.generationFloor = record.generation;
     }
     const { generation, error } = place;
-    const record = { generation, outcome, error };
-    this.closed.set(key, passesLate ? { ...record, passesLate } : record);
+    const why = reason === undefined ? {} : { reason: cutText(reason, closedReasonBytesMax) };
+    const late = passesLate === true ? { passesLate } : {};
+    this.closed.set(key, { generation, outcome, error, ...late, ...why });
   }
 }
 

@@ -62,8 +62,9 @@ function digestScope(scope: Scope): Digest {
   const digest = new Digest();
   digestBarriers(scope, digest);
   digest.addRow(`scope ${scope.name} ${scope.generationFloor} ${scope.nodes.join(" ")}`, 1);
-  for (const [key, { generation, outcome, error }] of scope.closed) {
-    digest.addRow(`closed ${scope.name} ${key} ${generation} ${outcome} ${error}`, 1);
+  for (const [key, { generation, outcome, error, reason }] of scope.closed) {
+    const why = reason === undefined ? "" : ` ${JSON.stringify(reason)}`;
+    digest.addRow(`closed ${scope.name} ${key} ${generation} ${outcome} ${error}${why}`, 1);
   }
   digestTopics(scope, digest);
   for (const row of scope.agenda.rows()) digest.addRow(row, 1);

@@ -24,3 +24,18 @@ function isLowSurrogate(text: string, index: number): boolean {
   const unit = text.charCodeAt(index);
   return unit >= 0xdc00 && unit < 0xe000;
 }
+
+/**
+ * The beginning of `text` in at most `bytesMax` bytes, whole characters, with … if more followed.
+ */
+export function cutText(text: string, bytesMax: number): string {
+  if (utf8Length(text) <= bytesMax) return text;
+  const kept: string[] = [];
+  let bytes = utf8Length("…");
+  for (const character of text) {
+    bytes += utf8Length(character);
+    if (bytes > bytesMax) break;
+    kept.push(character);
+  }
+  return `${kept.join("")}…`;
+}

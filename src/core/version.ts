@@ -18,7 +18,8 @@
 //      are counted, and of two carriers the one of the later join has it (M6); before, the one
 //      whose word came last
 //   7  what is said again over a link of a tree is what holds then (M7); before, what somebody had
-//      taken back since was said as it had been, and then taken back
+//      taken back since was said as it had been, and then taken back. Who comes too late to a
+//      quorum or roster hears the reason why it ended (B8); before, the outcome alone
 
 /** The newest that this build can follow. */
 export const coreVersionMax = 7;
@@ -34,6 +35,8 @@ export const toldLimitsVersion = 5;
 export const groupsVersion = 6;
 /** From here on what is repeated over a link of a tree is what holds then (M7). */
 export const repeatsVersion = 7;
+/** From here on the reason why a quorum or roster ended is remembered (B8). */
+export const endReasonsVersion = 7;
 
 /** The log asks for what this build does not know; nothing of the entry has left the core. */
 export class CannotFollow extends Error {

@@ -57,6 +57,8 @@ interface Life extends Speaker {
 export class NaiveLives {
   /** Those that hold, as the log says. */
   limits: Limits;
+  /** What the log has been raised to. */
+  version = 1;
   #areLimitsTold = false;
   readonly #rules: NaiveRules;
   /** The last of each edge, which may be dead; edges in the order in which they first spoke. */
@@ -189,17 +191,22 @@ export class NaiveLives {
       [life.role, life.leaseUs] = [as, Math.min(leaseUs, this.limits.edgeLeaseUsMax)];
       this.#attach(life);
     } else if (command.kind === "end-edge") this.#die(life);
-    else if (command.kind === "version" && command.version >= 5 && !this.#areLimitsTold) {
-      // All servers are of this build.
-      this.#areLimitsTold = true;
-      this.limits = { ...resolveLimits(), ...command.limits };
-    } else if (command.kind === "limits") this.limits = { ...this.limits, ...command.limits };
+    else if (command.kind === "version") this.#raise(command);
+    else if (command.kind === "limits") this.limits = { ...this.limits, ...command.limits };
     else if (command.kind === "attached") {
       const back = this.#living(command.edge);
       const isIt = back?.life === command.incarnation && back.server === this.#server;
       if (isIt && back.state === "lost") this.#attach(back);
     } else if (command.kind === "detach") this.#onDetach(command.edge, command.incarnation);
     else this.#rules.obey(life, command);
+  }
+
+  /** All servers are of this build. */
+  #raise({ version, limits }: Extract<Command, { kind: "version" }>): void {
+    this.version = Math.max(this.version, version);
+    if (version < 5 || this.#areLimitsTold) return;
+    this.#areLimitsTold = true;
+    this.limits = { ...resolveLimits(), ...limits };
   }
 
   #attach(life: Life): void {

@@ -38,6 +38,8 @@ interface End {
   readonly generation: number;
   readonly outcome: Outcome;
   readonly error: number;
+  /** For who comes too late; in logs from version 7 on. */
+  readonly reason: string | undefined;
 }
 
 type Outcome = "crossed" | "failed" | "timeout" | "cancelled";
@@ -152,7 +154,8 @@ export class NaiveQuorums {
       return;
     }
     if (at === undefined) {
-      if (last !== undefined) this.#release([{ ...speaker, connection }], last, last.outcome, {});
+      const late = { ...speaker, connection };
+      if (last !== undefined) this.#release([late], last, last.outcome, { reason: last.reason });
       return;
     }
     const { edge, life } = speaker;
@@ -332,7 +335,8 @@ export class NaiveQuorums {
     const waits = this.#at(barrier);
     this.#waits = this.#waits.filter((wait) => !waits.includes(wait));
     this.#barriers = this.#barriers.filter((one) => one !== barrier);
-    this.#ends.push({ scope, name, generation, outcome, error });
+    const kept = this.#lives.version >= 7 ? reason : undefined;
+    this.#ends.push({ scope, name, generation, outcome, error, reason: kept });
     const rest = outcome === "timeout" ? { missing } : {};
     this.#release(waits, { scope, name, generation, error }, outcome, { reason, ...rest });
     const status = outcome === "crossed" ? "released" : outcome;
@@ -358,7 +362,7 @@ export class NaiveQuorums {
 
   #release(
     waits: readonly (Speaker & { readonly connection: number })[],
-    { scope, name, generation, error }: Omit<End, "outcome">,
+    { scope, name, generation, error }: Omit<End, "outcome" | "reason">,
     outcome: Outcome,
     rest: { readonly missing?: readonly string[]; readonly reason?: string | undefined },
   ): void {

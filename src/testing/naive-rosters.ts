@@ -37,6 +37,8 @@ interface End extends Pick<Roster, "scope" | "name" | "generation"> {
   readonly outcome: Outcome;
   readonly error: number;
   readonly passes: boolean;
+  /** For who comes too late; in logs from version 7 on. */
+  readonly reason: string | undefined;
 }
 
 type Outcome = "crossed" | "failed" | "timeout" | "cancelled";
@@ -135,7 +137,10 @@ export class NaiveRosters {
     if (code !== undefined) this.#lives.refuse(speaker, connection, code);
     else if (at === undefined) {
       if (last?.passes !== true) this.#lives.refuse(speaker, connection, "unknown");
-      else this.#release([{ ...speaker, connection }], last, undefined, last.outcome, {});
+      else
+        this.#release([{ ...speaker, connection }], last, undefined, last.outcome, {
+          reason: last.reason,
+        });
     } else if (member === undefined || (phase ?? 0) > at.phase) {
       this.#lives.refuse(speaker, connection, "invalid");
     } else if (late && at.rules.whenLate === "pass") {
@@ -317,7 +322,8 @@ export class NaiveRosters {
     this.#waits = this.#waits.filter((wait) => !waits.includes(wait));
     this.#rosters = this.#rosters.filter((one) => one !== roster);
     const passes = roster.rules.whenLate === "pass";
-    this.#ends.push({ scope, name, generation, outcome, error, passes });
+    const kept = this.#lives.version >= 7 ? reason : undefined;
+    this.#ends.push({ scope, name, generation, outcome, error, passes, reason: kept });
     this.#release(waits, { ...roster, error }, phase, outcome, { missing, reason });
   }
 

@@ -18,6 +18,7 @@ import type { ScopeTable } from "../scope-table.ts";
 import { utf8Length } from "../text.ts";
 import type { Timers } from "../timers.ts";
 import type { Release, Turn } from "../turn.ts";
+import { endReasonsVersion } from "../version.ts";
 import type { Place, Waiter } from "./place.ts";
 import { recordOf } from "./place.ts";
 import { arrivedNames, listParties, missingNames } from "./report.ts";
@@ -230,6 +231,11 @@ export class Common {
       ...(hasParts(kind) ? { part } : {}),
       ...(reason === undefined ? {} : { reason }),
     };
+  }
+
+  /** B8. What of the reason for an end is remembered for who comes too late. */
+  reasonKept(reason: string | undefined): string | undefined {
+    return this.version() >= endReasonsVersion ? reason : undefined;
   }
 
   missing(place: Place): readonly string[] {

@@ -161,7 +161,7 @@ export class CountTree {
     }
     [barrier.generation, barrier.error] = [generation, error];
     const released = barrier.releaseAllBut(late);
-    scope.remember(barrier, outcome, common.limits.closedBarriersPerScopeMax);
+    scope.remember(barrier, { outcome }, common.limits.closedBarriersPerScopeMax);
     const isOver = late.waiters.size === 0 && late.asked === 0 && lateRows.size === 0;
     if (isOver) scope.counts.delete(barrier.name);
     common.tellEnd(barrier, released, { outcome, reason }, { expected, missing }, turn);

@@ -205,7 +205,7 @@ export class CountKind {
     const scope = this.#common.scopeOf(barrier);
     this.#tellBelow(scope, barrier, { outcome, reason }, standing, turn);
     scope.counts.delete(barrier.name);
-    scope.remember(barrier, outcome, this.#common.limits.closedBarriersPerScopeMax);
+    scope.remember(barrier, { outcome }, this.#common.limits.closedBarriersPerScopeMax);
     this.#common.tellEnd(barrier, waiters, { outcome, reason }, standing, turn);
   }
 

@@ -247,7 +247,8 @@ export class QuorumKind {
     this.#tellTree(scope, barrier, end, turn);
     this.#forgetCreator(barrier);
     scope.quorums.delete(barrier.name);
-    scope.remember(barrier, outcome, this.#common.limits.closedBarriersPerScopeMax);
+    const farewell = { outcome, reason: this.#common.reasonKept(reason) };
+    scope.remember(barrier, farewell, this.#common.limits.closedBarriersPerScopeMax);
     const waiters = takeAll(barrier);
     const { missing } = standing;
     const presence = this.#common.presenceAt(barrier, waiters, { outcome, missing }, turn);
@@ -319,8 +320,8 @@ export class QuorumKind {
     const record = scope.closedRecord("quorum", barrier);
     assert(record !== undefined, "a wait at a barrier that never was is refused");
     const facts = { scope: scope.name, barrier, barrierKind: "quorum" as const };
-    const { generation, outcome, error } = record;
-    turn.release([{ edge, connection }], { ...facts, generation, outcome, error });
+    const { passesLate: _, ...end } = record;
+    turn.release([{ edge, connection }], { ...facts, ...end });
   }
 
   initRefusal(scope: Scope | undefined, edge: EdgeState, command: QuorumInit): Refusal | undefined {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Why a roster is not opened or changed as somebody wants it.
-import type { BarrierOutcome } from "../effect.ts";
 import type { Limits } from "../limits.ts";
 import type { Refusal } from "../refusal.ts";
 import { invalid, overLimit } from "../refusal.ts";
+import type { ClosedBarrier } from "../scope.ts";
 import { utf8Length } from "../text.ts";
 import { isInteger } from "./common.ts";
 import type { RosterChange, RosterMember } from "./orders.ts";
@@ -39,8 +39,9 @@ export function changeRefusal(
   return namesRefusal(add, names, limits);
 }
 
-export function lateRefusal(name: string, outcome: BarrierOutcome): Refusal {
-  return { code: "unknown", message: `the roster ${name} is over (${outcome})` };
+export function lateRefusal(name: string, { outcome, reason }: ClosedBarrier): Refusal {
+  const why = reason === undefined ? "" : `: ${reason}`;
+  return { code: "unknown", message: `the roster ${name} is over (${outcome})${why}` };
 }
 
 /** @param names those there are already; those of `members` are added. */

@@ -203,7 +203,7 @@ export class RosterKind {
     if (roster === undefined) {
       const record = scope?.closedRecord("roster", barrier);
       if (record === undefined) return unknown(barrier);
-      return record.passesLate === true ? undefined : lateRefusal(barrier, record.outcome);
+      return record.passesLate === true ? undefined : lateRefusal(barrier, record);
     }
     const { name } = who;
     if (name === undefined) return invalid("a roster is for participants with names");
@@ -332,7 +332,8 @@ export class RosterKind {
     scope.rosters.delete(name);
     const passesLate = roster.rules.whenLate === "pass";
     const { closedBarriersPerScopeMax } = this.#common.limits;
-    scope.remember(phase, outcome, closedBarriersPerScopeMax, passesLate);
+    const kept = this.#common.reasonKept(reason);
+    scope.remember(phase, { outcome, passesLate, reason: kept }, closedBarriersPerScopeMax);
     const standing = { expected: roster.size, missing };
     this.#common.tellEnd(phase, takeAll(phase), { outcome, reason, presence }, standing, turn);
   }
@@ -403,9 +404,9 @@ export class RosterKind {
     const { barrier, connection } = command;
     const record = scope.closedRecord("roster", barrier);
     assert(record !== undefined, "an arrival at a roster that never was is refused");
-    const { generation, outcome, error } = record;
+    const { passesLate: _, ...end } = record;
     const facts = { scope: scope.name, barrier, barrierKind: "roster" as const };
-    turn.release([{ edge, connection }], { ...facts, generation, outcome, error });
+    turn.release([{ edge, connection }], { ...facts, ...end });
   }
 }
 
