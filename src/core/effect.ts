@@ -138,6 +138,8 @@ export type TreeEffect =
       readonly speaks?: number;
       /** Of a link up: how often it was joined (M6). */
       readonly term?: number;
+      /** Of a link up: what tells this log from others (M8). */
+      readonly origin?: number;
     }
   /** The link is not joined any more, or was not; `reason` says why. */
   | {

@@ -9,6 +9,8 @@ import { utf8Length } from "./text.ts";
 
 export class ScopeTable {
   readonly scopes: Map<string, Scope> = new Map();
+  /** Tells this log from others, for controllers above (M8); 0 as long as it has joined none. */
+  origin = 0;
   readonly #limits: Limits;
 
   constructor(limits: Limits) {
@@ -37,6 +39,11 @@ export class ScopeTable {
     const scope = new Scope(name);
     this.scopes.set(name, scope);
     return scope;
+  }
+
+  clear(): void {
+    this.scopes.clear();
+    this.origin = 0;
   }
 
   /** Sums over all of them. */

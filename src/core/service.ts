@@ -109,12 +109,13 @@ export class Service {
     if (this.#version > coreVersionMax) throw new CannotFollow(this.#version, this.#sequence);
     this.toldLimits.restore(snapshot.limits);
     restoreTables(snapshot, this.#tables());
+    this.#scopes.origin = snapshot.origin ?? 0;
   }
 
   /** Becomes the machine before the first entry. */
   clear(): void {
     this.#edges.clear();
-    this.#scopes.scopes.clear();
+    this.#scopes.clear();
     this.#timers.clearAll();
     this.toldLimits.clear();
     [this.#sequence, this.#nowUs, this.#lastStampUs, this.#version] = [0, 0, undefined, 1];
@@ -128,6 +129,7 @@ export class Service {
       lastStampUs: this.#lastStampUs ?? null,
       version: this.#version,
       ...this.toldLimits.capture(),
+      ...(this.#scopes.origin === 0 ? {} : { origin: this.#scopes.origin }),
     };
     return { format: snapshotFormat, ...clock, ...captureTables(this.#tables()) };
   }
@@ -294,7 +296,8 @@ export class Service {
   digests(): StateDigests {
     const [sequence, nowUs, lastStampUs] = [this.#sequence, this.#nowUs, this.#lastStampUs];
     const place = { sequence, nowUs, lastStampUs, version: this.#version };
-    return digestState({ ...place, limits: this.toldLimits.rows }, this.#tables());
+    const { origin } = this.#scopes;
+    return digestState({ ...place, limits: this.toldLimits.rows, origin }, this.#tables());
   }
 
   /** E5. */

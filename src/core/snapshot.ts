@@ -66,6 +66,8 @@ export interface Snapshot extends TablesSnapshot {
   readonly version: number;
   /** What it says of limits; absent before they were state. */
   readonly limits?: readonly ToldLimit[];
+  /** Absent where it has none (M8). */
+  readonly origin?: number;
 }
 
 /** What a snapshot is taken from and restored into. */

@@ -23,13 +23,16 @@ export interface LogPlace {
   readonly lastStampUs: number | undefined;
   readonly version: number;
   readonly limits: readonly ToldLimit[];
+  /** 0 for none. */
+  readonly origin: number;
 }
 
 export function digestState(place: LogPlace, { edges, scopes, timers }: Tables): StateDigests {
-  const { sequence, nowUs, lastStampUs, version, limits } = place;
+  const { sequence, nowUs, lastStampUs, version, limits, origin } = place;
   const digest = new Digest();
   digest.addRow(`${sequence} ${nowUs} ${lastStampUs}`, 1);
   if (version > 1) digest.addRow(`version ${version}`, 1);
+  if (origin !== 0) digest.addRow(`origin ${origin}`, 1);
   for (const { name, value, server } of limits) {
     digest.addRow(`limit ${name} ${value} ${server}`, 1);
   }

@@ -19,7 +19,9 @@
 //      whose word came last
 //   7  what is said again over a link of a tree is what holds then (M7); before, what somebody had
 //      taken back since was said as it had been, and then taken back. Who comes too late to a
-//      quorum or roster hears the reason why it ended (B8); before, the outcome alone
+//      quorum or roster hears the reason why it ended (B8); before, the outcome alone. A log has an
+//      origin, by which the controller above knows a group of servers (M8); before, a group of
+//      another log with its name and key took its place when it had lost its link
 
 /** The newest that this build can follow. */
 export const coreVersionMax = 7;
@@ -35,6 +37,8 @@ export const toldLimitsVersion = 5;
 export const groupsVersion = 6;
 /** From here on what is repeated over a link of a tree is what holds then (M7). */
 export const repeatsVersion = 7;
+/** From here on a log that joins a controller above has an origin, which its claims say (M8). */
+export const originsVersion = 7;
 /** From here on the reason why a quorum or roster ended is remembered (B8). */
 export const endReasonsVersion = 7;
 

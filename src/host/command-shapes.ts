@@ -226,7 +226,7 @@ const commandChecks: Readonly<Record<Exclude<Command["kind"], HostCommand>, Shap
   "tree-join": shape({
     ...{ scope: isText, name: isText, peer: isText },
     ...{ side: oneOf("parent", "child"), life: isCount },
-    claim: optional(shape({ life: isCount, term: isCount })),
+    claim: optional(shape({ life: isCount, term: isCount, origin: optional(isCount) })),
   }),
   "tree-meet": shape({
     ...{ scope: isText, from: isText, life: isCount, received: isCount },

@@ -119,6 +119,28 @@ describe("a group of servers below", () => {
   });
 });
 
+describe("a group of another log, of the same name and key", () => {
+  it("does not take the place of the first, whose server is killed and comes back", async () => {
+    const top = await serve("top", ["--listen", `controllers=${join(scratch(), "c.sock")}`]);
+    const key = join(top.state, "controllers.key");
+    const parent = ["--parent", `top@${await below(top)}`, "--parent-key", key];
+    const argv = ["--log", newLog(), "--controller", "east", ...parent];
+    const e1 = await serve("e1", argv);
+    await e1.command.prints(/east has joined top/);
+    const x1 = await serve("x1", ["--log", newLog(), "--controller", "east", ...parent]);
+    const refused = /another controller has joined top as east with a log of origin \d+, this one/;
+    await x1.command.prints(refused);
+    e1.command.child.kill("SIGKILL");
+    await e1.command.ended;
+    const again = await serve("e1", argv);
+    await again.command.prints(/east has joined top/);
+    expect(x1.command.stderr).not.toMatch(/east has joined top/);
+    await using atTop = await connect(top.url, scope);
+    await using atEast = await connect(again.url, scope);
+    await meet("after", [atEast, atTop]);
+  });
+});
+
 describe("a group of servers above", () => {
   it.each(["TCP", "NATS"])("goes on after kill -9 of one of them, over %s", async (way) => {
     const [log, nats] = [newLog(), newLog()];

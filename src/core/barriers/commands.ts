@@ -176,6 +176,8 @@ export interface TreeClaim {
   readonly life: number;
   /** How many joins of that link there were, with this one. */
   readonly term: number;
+  /** What tells the log of the child from others (M8); absent: it does not say so yet. */
+  readonly origin?: number;
 }
 
 /** What the other side's `tree-joined` has said: it is there. */

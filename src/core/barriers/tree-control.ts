@@ -9,9 +9,10 @@ import { invalid, overLimit } from "../refusal.ts";
 import type { Scope } from "../scope.ts";
 import { utf8Length } from "../text.ts";
 import type { Turn } from "../turn.ts";
-import { groupsVersion, repeatsVersion, treesVersion } from "../version.ts";
+import { groupsVersion, originsVersion, repeatsVersion, treesVersion } from "../version.ts";
 import type {
   TreeAcknowledge,
+  TreeClaim,
   TreeCommand,
   TreeJoin,
   TreeLeave,
@@ -120,6 +121,9 @@ export class TreeControl implements ReportSources {
       if (this.#parts.reports.isBelow(joined) && side === "parent") this.#adopt(joined);
     }
     if (this.#hasGroups) this.#claim(joined, link, { edge, command }, turn);
+    const { common } = this.#parts;
+    const isFirst = side === "parent" && common.scopes.origin === 0;
+    if (isFirst && common.version() >= originsVersion) common.scopes.origin = command.life;
     link.edge = edge.name;
     link.incarnation = edge.incarnation;
     link.isMet = false;
@@ -170,7 +174,9 @@ export class TreeControl implements ReportSources {
     const of = otherLife === undefined ? {} : { receivedOf: otherLife };
     const more = speaks < treesVersion ? {} : { ...of, speaks };
     const term = link.term === 0 ? {} : { term: link.term };
-    turn.tell({ name, incarnation }, { ...said, ...more, ...term });
+    const { origin } = this.#parts.common.scopes;
+    const ofLog = link.side === "child" || origin === 0 ? {} : { origin };
+    turn.tell({ name, incarnation }, { ...said, ...more, ...term, ...ofLog });
   }
 
   #joinRefusal(scope: Scope | undefined, command: TreeJoin): Refusal | undefined {
@@ -210,14 +216,25 @@ export class TreeControl implements ReportSources {
     if (isCarriedBy(link, edge)) return undefined;
     if (link.claim?.life !== claim?.life) {
       const carrier = this.#parts.common.edges.get(link.edge);
-      if (carrier?.incarnation !== link.incarnation || !carrier.attached) return undefined;
+      if (carrier?.incarnation !== link.incarnation) return undefined;
+      const logs = this.#otherLog(link, claim);
+      if (!carrier.attached && logs === undefined) return undefined;
       const name = scope?.tree.name ?? "";
-      return invalid(`another controller has joined ${name} as ${peer}; give each its own name`);
+      const who = `another controller has joined ${name} as ${peer}`;
+      return invalid(`${who}${logs ?? ""}; give each its own name`);
     }
     if (link.claim === undefined || claim === undefined || claim.term >= link.claim.term) {
       return undefined;
     }
     return invalid(`a server of ${peer} that joined later carries the link`);
+  }
+
+  /** M8. What tells the logs of two groups apart; undefined when it is one, or not known. */
+  #otherLog(link: TreeLink, claim: TreeClaim | undefined): string | undefined {
+    const [first, next] = [link.claim?.origin ?? 0, claim?.origin ?? 0];
+    if (this.#parts.common.version() < originsVersion) return undefined;
+    if (first === 0 || next === 0 || first === next) return undefined;
+    return ` with a log of origin ${first}, this one is of ${next}`;
   }
 
   /** The other side is there, and has said what it remembers. */

@@ -15,6 +15,9 @@
 //   M7. What is kept says what held when it was kept; what is told of it holds when it is told. Of
 //       a part that was complete and is not any more, a repeat says that it is not: its number is
 //       the same, so that the other side takes one of the two (M1).
+//   M8. A log that joins a controller above has an origin, given once. Of two groups of one name
+//       and key the one above has that which came first, until its link is given up: it has left,
+//       or its lease is over.
 import { assert } from "../assert.ts";
 import { treesVersion } from "../version.ts";
 import type { TreeClaim } from "./commands.ts";

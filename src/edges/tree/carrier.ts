@@ -162,12 +162,13 @@ export class TreeCarrier {
   }
 
   /** T4. The own core takes this one for the carrier. */
-  #joinAbove({ scope, life, term, receivedOf }: TreeJoined): void {
+  #joinAbove({ scope, life, term, origin, receivedOf }: TreeJoined): void {
     if (this.#asked.has(scope)) return;
     this.#asked.add(scope);
     const { onPassedOn, newLife } = this.#options;
     const isClaim = onPassedOn !== undefined && term !== undefined;
-    this.#above.join(scope, newLife(), isClaim ? { life, term } : undefined);
+    const ofLog = origin === undefined ? {} : { origin };
+    this.#above.join(scope, newLife(), isClaim ? { life, term, ...ofLog } : undefined);
     // Somebody may wait for what was asked for before.
     if (onPassedOn !== undefined && receivedOf !== undefined) this.#expectAbove();
   }

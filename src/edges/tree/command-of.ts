@@ -10,7 +10,7 @@ import type { EdgeEffect } from "../../core/effect.ts";
 export function commandOf(from: string, effect: EdgeEffect): TreeCommand | undefined {
   switch (effect.kind) {
     case "tree-joined": {
-      const { scope, to: _, term: _joins, ...facts } = effect;
+      const { scope, to: _, term: _joins, origin: _log, ...facts } = effect;
       return { ...facts, kind: "tree-meet", scope, from };
     }
     case "tree-message": {
