@@ -28,7 +28,13 @@ import {
   natsWaitingBytesMax,
 } from "./nats-limits.ts";
 import type { NatsPlace } from "./nats-place.ts";
-import { checkNatsStream, natsFormat, openNatsStream, type StreamWish } from "./nats-stream.ts";
+import {
+  checkNatsStream,
+  natsFormat,
+  notFound,
+  openNatsStream,
+  type StreamWish,
+} from "./nats-stream.ts";
 import { formatHeader, NatsTail } from "./nats-tail.ts";
 import { StampClock } from "./stamp-clock.ts";
 
@@ -105,6 +111,24 @@ export class NatsLog implements Log {
     const link = await connectNats(place);
     try {
       await checkNatsStream(link, place, streamWish(place));
+    } finally {
+      await link.connection.close();
+    }
+  }
+
+  /**
+   * Deletes the log, where there is one. @throws LogError (definite) as `open`; a stream that is no
+   * such log stays.
+   */
+  static async remove(place: NatsPlace): Promise<void> {
+    const link = await connectNats(place);
+    try {
+      await checkNatsStream(link, place, streamWish(place));
+      await link.manager.streams.delete(place.stream).catch(notFound);
+    } catch (error) {
+      if (error instanceof LogError) throw error;
+      const message = `NATS does not remove the stream ${place.stream}: ${textOf(error)}`;
+      throw new LogError(message, { definite: false, cause: error });
     } finally {
       await link.connection.close();
     }
@@ -285,8 +309,9 @@ export class NatsLog implements Log {
   }
 }
 
-function streamWish({ stream: name, shard }: NatsPlace): StreamWish {
-  return { name, subject: subjectOf(name), what: "a Muster log", mayDelete: false, shard };
+function streamWish({ stream: name, shard, plan }: NatsPlace): StreamWish {
+  const what = plan === undefined ? "a Muster log" : `the plan of ${plan}`;
+  return { name, subject: subjectOf(name), what, mayDelete: false, shard };
 }
 
 function subjectOf(stream: string): string {

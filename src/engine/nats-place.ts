@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a user names with `nats:URL`: brokers, stream, and how to be let in. Reads what it names of
 // files and connects to nothing.
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Shard } from "../core/shard.ts";
 import { LogError } from "./log.ts";
@@ -13,6 +14,8 @@ export interface NatsPlace {
   readonly stream: string;
   /** Which of several logs of a cluster it has; absent where there is but one. */
   readonly shard?: Shard;
+  /** The experiment, `pid/eid`, whose plan is the only thing in this log. */
+  readonly plan?: string;
   /** Copies of each message: 1, 3 or 5. */
   readonly replicas: number;
   readonly user?: string;
@@ -85,6 +88,21 @@ export function placeOfShard(place: NatsPlace, shard: Shard): NatsPlace {
   if (shard.count === 1) return place;
   const { stream } = place;
   return { ...place, stream: shard.index === 0 ? stream : `${stream}-${shard.index}`, shard };
+}
+
+/** Characters of an experiment's name that the name of its stream shows. */
+const planNameMax = 32;
+
+/**
+ * The place of the log of an experiment's scheduler, beside the stream that was named. Names of
+ * experiments may have what those of streams may not, or be long: what is left of them is for
+ * people, and the hash keeps two apart.
+ * @param experiment `pid/eid`
+ */
+export function placeOfPlan(place: NatsPlace, experiment: string): NatsPlace {
+  const shown = experiment.replace(/[^A-Za-z0-9]/g, "-").slice(0, planNameMax);
+  const hash = createHash("sha256").update(experiment).digest("hex").slice(0, 12);
+  return { ...place, stream: `${place.stream}-plan-${shown}-${hash}`, plan: experiment };
 }
 
 /** A name of a log as it may be shown: without its password. */

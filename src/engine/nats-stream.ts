@@ -102,8 +102,10 @@ export function notFound(error: unknown): undefined {
 
 function check(info: StreamInfo, { name, subject, what, shard }: StreamWish, replicas: number) {
   const { description = "", subjects, discard, max_age, num_replicas } = info.config;
-  const pattern = new RegExp(`^${what}, format (\\d+)(?:, shard (\\d+) of (\\d+))?$`);
-  const [, format, index, count] = pattern.exec(description) ?? [];
+  const isOurs = description.startsWith(`${what}, `);
+  const rest = isOurs ? description.slice(what.length) : "";
+  const pattern = /^, format (\d+)(?:, shard (\d+) of (\d+))?$/;
+  const [, format, index, count] = pattern.exec(rest) ?? [];
   if (format === undefined) {
     throw wrong(
       `the stream ${name} of NATS is not ${what} ('${description}'); name another behind the address: nats://HOST:PORT/STREAM`,

@@ -7,7 +7,13 @@ import type { Shard } from "../core/shard.ts";
 import type { Log, LogClock } from "./log.ts";
 import { LogError } from "./log.ts";
 import { MemoryLog } from "./memory-log.ts";
-import { maskNatsName, type NatsPlace, parseNatsPlace, placeOfShard } from "./nats-place.ts";
+import {
+  maskNatsName,
+  type NatsPlace,
+  parseNatsPlace,
+  placeOfPlan,
+  placeOfShard,
+} from "./nats-place.ts";
 import { MemoryPayloads, type Payloads } from "./payloads.ts";
 import type { SnapshotStore } from "./snapshots.ts";
 
@@ -19,6 +25,8 @@ export interface LogPlaceOptions {
   readonly natsCreds?: string | undefined;
   /** Which of the logs of a cluster on NATS; the only one when absent. */
   readonly shard?: Shard | undefined;
+  /** The experiment, `pid/eid`, whose plan is meant, in a stream of its own beside that named. */
+  readonly plan?: string | undefined;
 }
 
 /**
@@ -59,6 +67,15 @@ export async function openLog(
 export async function checkSharedLog(name: string, options: LogPlaceOptions): Promise<void> {
   const { NatsLog } = await import("./nats-log.ts");
   await NatsLog.check(natsPlace(name, options));
+}
+
+/** Deletes the plan of an experiment on NATS, if it is there. @throws LogError, as `openLog` */
+export async function removePlan(
+  name: string,
+  options: LogPlaceOptions & { readonly plan: string },
+): Promise<void> {
+  const { NatsLog } = await import("./nats-log.ts");
+  await NatsLog.remove(natsPlace(name, options));
 }
 
 /**
@@ -167,9 +184,10 @@ export function fileOf(name: string): string {
 }
 
 /** @throws LogError (definite) for what is no name of a log on NATS. */
-export function natsPlace(name: string, { natsCreds, shard }: LogPlaceOptions): NatsPlace {
+export function natsPlace(name: string, { natsCreds, shard, plan }: LogPlaceOptions): NatsPlace {
   const named = parseNatsPlace(name);
-  const place = shard === undefined ? named : placeOfShard(named, shard);
+  const sharded = shard === undefined ? named : placeOfShard(named, shard);
+  const place = plan === undefined ? sharded : placeOfPlan(sharded, plan);
   if (natsCreds === undefined || place.credentialsFile !== undefined) return place;
   return { ...place, credentialsFile: natsCreds };
 }

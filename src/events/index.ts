@@ -10,6 +10,8 @@ export {
   type Performed,
 } from "./bus-agent.ts";
 export { EventServer, eventServerName } from "./event-server.ts";
+export { LogInstants } from "./log-instants.ts";
+export { forgetPlan, openPlan, type PlanPlace, readPlan, readPlanName } from "./open-plan.ts";
 export { OpsBus } from "./ops-bus.ts";
 export { Scheduler, type SchedulerOptions } from "./scheduler.ts";
 export { SchedulerLines } from "./scheduler-lines.ts";

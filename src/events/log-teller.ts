@@ -31,6 +31,8 @@ export interface LogTellerOptions {
   readonly by: OrderSender;
   /** Events that have not fired, and do not wait for a barrier. */
   readonly pending: () => number;
+  /** What the clock of this machine shows at a stamp of the log; the same when absent. */
+  readonly toOwn?: (stampUs: number) => number;
 }
 
 /** Requests with greater numbers are the run's; those of senders count up from 1. */
@@ -38,7 +40,7 @@ export const firstQuestion = 0x4000_0000;
 
 export class LogTeller {
   readonly #options: LogTellerOptions;
-  #held: Notification[] | undefined = [];
+  #held: Told[] | undefined = [];
   /** An agenda was loaded, and its time not started. */
   #isBetween = false;
   #publish: (notification: Notification) => void = () => undefined;
@@ -79,7 +81,8 @@ export class LogTeller {
     this.#publish = publish;
     const held = this.#held ?? [];
     this.#held = undefined;
-    for (const notification of held) publish(notification);
+    // How the clocks stand to each other is known from here on, and not while the log is read.
+    for (const told of held) publish(this.#format(told));
   }
 
   /**
@@ -106,10 +109,16 @@ export class LogTeller {
   }
 
   #tell(told: Omit<Told, "pending">): void {
-    const { by, pending } = this.#options;
-    const notification = formatTold({ ...told, pending: pending() }, by);
-    if (this.#held === undefined) this.#publish(notification);
-    else this.#held.push(notification);
+    const whole = { ...told, pending: this.#options.pending() };
+    if (this.#held === undefined) this.#publish(this.#format(whole));
+    else this.#held.push(whole);
+  }
+
+  #format(told: Told): Notification {
+    const { by, toOwn } = this.#options;
+    if (toOwn === undefined) return formatTold(told, by);
+    const stampUs = toOwn(told.stampUs);
+    return formatTold({ ...told, stampUs, effects: told.effects.map(stampedBy(toOwn)) }, by);
   }
 }
 
@@ -140,6 +149,13 @@ function answerOf(effect: EdgeEffect): QuestionAnswered | undefined {
   const none = { errors: [], dropped: 0 };
   const { errors, dropped } = answer.kind === "errors" ? answer : none;
   return { kind: "question-answered", number, errors, dropped, answer };
+}
+
+/** What an effect says of instants, by another clock. */
+function stampedBy(toOwn: (stampUs: number) => number): (effect: ToldEffect) => ToldEffect {
+  const own = ([key, value]: [string, unknown]): [string, unknown] =>
+    key.endsWith("StampUs") && typeof value === "number" ? [key, toOwn(value)] : [key, value];
+  return (effect) => Object.fromEntries(Object.entries(effect).map(own)) as unknown as ToldEffect;
 }
 
 /** Few enough for one notification each. The same entry always gives the same parts. */

@@ -2,16 +2,25 @@
 // The scheduler of one experiment as a life of its own: its log, the core on it, its static data
 // and what it says of itself. A process has one (cli/compat/event-sched.ts); where the static data
 // come from, it cannot tell. [EMULAB-EVENTS 2.2, 2.5, D8]
+//
+//   P1. Of several schedulers of one plan the one that began last is the scheduler. The others end
+//       when they read that in the log, and from there on nothing of theirs counts (E5 of
+//       core/edge-table.ts): where a plan is a file, the file's lock lets one in.
+//   P2. Who begins gives the core nothing before the log has it that he is the one: what the one
+//       before him may still append then takes no number of his.
 import type { LastingCredentials } from "../client/event-credentials.ts";
+import type { LogEntry } from "../core/command.ts";
 import { resolveLimits } from "../core/limits.ts";
-import { SqliteLog } from "../engine/sqlite-log.ts";
+import type { LogError } from "../engine/log.ts";
 import type { Clock } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
 import { connectLastingEdge } from "../host/local-link.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Bus } from "../wire/event/bus.ts";
 import type { AgendaSource } from "./agenda-source.ts";
+import type { LogInstants } from "./log-instants.ts";
 import { LogTeller } from "./log-teller.ts";
+import type { OpenedPlan } from "./open-plan.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { SchedulerLines } from "./scheduler-lines.ts";
 import { forNewEpoch, SchedulerRecall } from "./scheduler-recall.ts";
@@ -25,8 +34,10 @@ export interface SchedulerProcessOptions {
   readonly sender: string;
   readonly clock: Clock;
   readonly clockName: string;
-  /** File of its log. */
-  readonly logFile: string;
+  /** Its log, which is closed with it. */
+  readonly plan: OpenedPlan;
+  /** See LogInstants; of its log. */
+  readonly instants: LogInstants;
   /**
    * `new`: event time begins anew, with numbers of orders that no agent has had (O1). `continue`:
    * go on from the log, if there is one.
@@ -38,30 +49,45 @@ export interface SchedulerProcessOptions {
   readonly withRun: boolean;
   /** Time 0 lies this far behind the word that starts time. */
   readonly startAheadUs?: number;
+  /** It has stopped by itself, since it was the scheduler. */
+  readonly onStopped: (why: Stopped) => void;
+}
+
+export interface Stopped {
+  /** Another scheduler has its plan, and goes on (P1). */
+  readonly isReplaced: boolean;
+  readonly message: string;
 }
 
 /** States of an experiment in which its events may run. [EMULAB-EVENTS 2.2 step 9] */
 const startableStates = ["activating", "active", "modify_reswap"];
 const edge = "scheduler";
+/** What all schedulers of a shared plan are called in it (P1). */
+const serverName = "scheduler";
 
 export class SchedulerProcess {
   readonly #options: SchedulerProcessOptions;
-  readonly #log: SqliteLog;
   readonly #host: Host;
   #scheduler: Scheduler | undefined;
+  /** P2. */
+  #hasBegun = false;
   readonly #teller: LogTeller | undefined;
   /** Sequences and timelines whose start boss was told of, one after the other. */
   #telling: Promise<void> = Promise.resolve();
 
   private constructor(options: SchedulerProcessOptions) {
-    const { clock, logFile, logger, experiment, sender } = options;
+    const { clock, plan, instants, logger, experiment, sender } = options;
     this.#options = options;
-    this.#log = SqliteLog.open({ file: logFile, nowUs: clock.nowUs });
-    const limits = resolveLimits();
-    this.#host = new Host({ log: this.#log, clock, limits, logger, steadyTicks: true });
+    const shared = { server: serverName, whenReplaced: describeReplaced(experiment) };
+    this.#host = new Host({
+      ...{ log: plan.log, clock, limits: resolveLimits(), logger, steadyTicks: true },
+      ...(plan.isShared ? shared : {}),
+      onFailed: (error) => this.#onFailed(error),
+    });
     if (!options.withRun) return;
     this.#teller = new LogTeller({
       ...{ edge, by: { experiment, sender } },
+      ...(plan.isShared ? { toOwn: (stampUs: number) => instants.toOwn(stampUs) } : {}),
       pending: () => {
         const { pendingEvents, waitingEvents = 0 } = this.#host.describe(experiment);
         return pendingEvents - waitingEvents;
@@ -90,17 +116,39 @@ export class SchedulerProcess {
     this.#scheduler?.leave();
     await this.#telling;
     this.#host.abandon();
-    await this.#log.close();
+    await this.#options.plan.log.close();
   }
+
+  /** Nothing more is sent. What fails before it is the scheduler is told by `start`. */
+  #onFailed({ message }: LogError): void {
+    this.#scheduler?.leave();
+    const isReplaced = this.#host.wasReplaced;
+    if (this.#hasBegun) this.#options.onStopped({ isReplaced, message });
+  }
+
+  /** P1. What does not count is not seen, either. */
+  readonly #counted = (logged: LogEntry): LogEntry => {
+    const { server } = logged.entry;
+    if (server === undefined) return logged;
+    const { incarnation } = this.#host.facts.placeOf(server.edge);
+    if (incarnation === server.incarnation) return logged;
+    return { ...logged, entry: { ...logged.entry, batches: [] } };
+  };
 
   async #begin(): Promise<void> {
     const { experiment, data, lines, clock, bus, credentials, sender, clockName } = this.#options;
-    const { startAheadUs, epoch } = this.#options;
+    const { startAheadUs, epoch, instants } = this.#options;
     const teller = this.#teller;
     const recall = new SchedulerRecall(edge);
-    const stopSeeing = this.#host.observe(recall.see);
-    if (this.#teller !== undefined) this.#host.observe(this.#teller.see);
+    const stopSeeing = this.#host.observe((logged, applied) =>
+      recall.see(this.#counted(logged), applied),
+    );
+    if (teller !== undefined) {
+      this.#host.observe((logged, applied) => teller.see(this.#counted(logged), applied));
+    }
     await this.#host.start();
+    await this.#host.joined();
+    this.#hasBegun = true;
     stopSeeing();
     const before = recall.recalled();
     const isAnew = epoch === "new" && before !== undefined;
@@ -125,7 +173,7 @@ export class SchedulerProcess {
     });
     const host = this.#host;
     this.#scheduler = await Scheduler.open({
-      ...{ experiment, bus, credentials, sender, clock, clockName },
+      ...{ experiment, bus, credentials, sender, clock, clockName, instants },
       ...(recalled === undefined ? {} : { recalled }),
       connect: (handler) =>
         connectLastingEdge(host, edge, handler, {
@@ -161,4 +209,8 @@ export class SchedulerProcess {
       .then(() => data.setStart(name, seconds))
       .catch((error: unknown) => lines.warning(`boss was not told of a start: ${String(error)}`));
   }
+}
+
+function describeReplaced(experiment: string): string {
+  return `another scheduler of ${experiment} goes on with its plan; this one has ended`;
 }

@@ -46,6 +46,7 @@ import {
 } from "../wire/event/orders.ts";
 import { AgentRoll } from "./agent-roll.ts";
 import { ControlRequests } from "./control-requests.ts";
+import { LogInstants } from "./log-instants.ts";
 import type { LogTeller } from "./log-teller.ts";
 import { completionToken, type OpenOrder, OpenOrders } from "./open-orders.ts";
 import { isProgramStart, type OpenRequest, OpenRequests } from "./open-requests.ts";
@@ -70,6 +71,8 @@ export interface SchedulerOptions {
   readonly clock: Clock;
   /** Names the monotonic clock of this machine since its start. */
   readonly clockName: string;
+  /** How the clock that stamps the log stands to that one; they are one when absent. */
+  readonly instants?: LogInstants;
   /** Control address of the node an object is on, or `*`. */
   readonly hostOf: (object: string) => string;
   /** Of one sender that are not over; eventsLimits.requestsPerSenderMax when absent. */
@@ -111,6 +114,8 @@ export class Scheduler {
   #subscription: SteadySubscription | undefined;
   readonly #refused: RefusedNotices;
   readonly #wall: WallInstants;
+  /** Instants of commands and effects are the log's, those on the bus this machine's. */
+  readonly #instants: LogInstants;
   #heardPosition = 0;
   #onHeard: () => void = () => undefined;
 
@@ -126,10 +131,12 @@ export class Scheduler {
     const { sign } = credentials;
     this.#refused = new RefusedNotices(clock, onWarning);
     this.#wall = new WallInstants(clock);
+    this.#instants = options.instants ?? new LogInstants(clock, {});
+    const logClock = this.#instants.clock();
     this.#publisher = new SteadyPublisher({ bus, clock, sign, onWarning });
     this.#answers = new SenderAnswers(this.#by, (said) => this.#publisher.publish(said));
     this.#control = new ControlRequests({
-      ...{ scope: experiment, clock, onWarning, answers: this.#answers },
+      ...{ scope: experiment, clock: logClock, onWarning, answers: this.#answers },
       submit: (command) => this.submit(command),
       list: (after) => this.#list(after),
       nextRequest: () => this.#requests.nextNumber(),
@@ -150,7 +157,7 @@ export class Scheduler {
       },
     });
     this.#dispatcher = new OrderDispatcher({
-      ...{ by: this.#by, clock, orders: this.#orders, roll: this.#roll },
+      ...{ by: this.#by, clock: logClock, orders: this.#orders, roll: this.#roll },
       ...{ publisher: this.#publisher, hostOf: options.hostOf },
       instant: (us) => this.#instant(us),
       submit: (command) => this.submit(command),
@@ -411,8 +418,9 @@ export class Scheduler {
       ...{ place, stamp: this.#options.credentials.stampOf(notification) },
     };
     if (this.#control.take(notification, origin)) return;
-    const stampUs = clock.nowUs();
-    const read = readRequest(notification, { stampUs, wallUs: this.#wall.wallOf(stampUs) });
+    const heardUs = clock.nowUs();
+    const now = { stampUs: this.#instants.toLog(heardUs), wallUs: this.#wall.wallOf(heardUs) };
+    const read = readRequest(notification, now);
     if (read.kind === "refused") {
       const object = getText(notification, attributeNames.objname) ?? "";
       this.#refuse(object, origin, { code: "invalid", message: read.message });
@@ -459,7 +467,9 @@ export class Scheduler {
         return;
       case "fired": {
         const open = this.#orders.get(report.fire);
-        if (open !== undefined) this.#tell(this.#orders.fired(open, report.objname, report));
+        const firedUs = this.#instants.toLog(report.firedUs);
+        const fired = { ...report, firedUs };
+        if (open !== undefined) this.#tell(this.#orders.fired(open, report.objname, fired));
         if (report.completed === undefined) return;
         this.#complete({ ...report, ...report.completed, kind: "complete" }, notification);
         return;
@@ -486,7 +496,7 @@ export class Scheduler {
     }
     if (open === undefined) return;
     // A completion is the proof that it fired, whoever does not say when.
-    const firedUs = this.#options.clock.nowUs();
+    const firedUs = this.#instants.toLog(this.#options.clock.nowUs());
     this.#tell(this.#orders.fired(open, objname, { firedUs, outcome: "done" }));
     this.#tell(this.#orders.completed(open, objname, { error, why }));
   }
@@ -529,9 +539,10 @@ export class Scheduler {
     return this.#requestOf(fire)?.origin.token;
   }
 
-  /** An instant of the monotonic clock, on the wall as it is now. */
-  #instant(us: number): OrderInstant & { readonly wallUs: number } {
+  /** An instant of the log, on the clock of this machine, and on the wall as it is now. */
+  #instant(stampUs: number): OrderInstant & { readonly wallUs: number } {
     const { clockName } = this.#options;
+    const us = this.#instants.toOwn(stampUs);
     return { wallUs: this.#wall.wallOf(us), monotonic: { us, clock: clockName } };
   }
 }

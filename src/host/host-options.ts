@@ -42,6 +42,8 @@ export interface HostOptions {
   readonly onAppended?: (tookUs: number) => void;
   /** The name of this server among those of a log that several have. */
   readonly server?: string;
+  /** Said when another one has joined under that name; the usual advice when absent. */
+  readonly whenReplaced?: string;
   /** Its version, for those who compare states (D11). */
   readonly build?: string;
   /** Entries from one comparison of states to the next. */

@@ -79,6 +79,8 @@ export class Host implements PortHost {
   /** What fails before is told to who starts the host, which is not to be said twice. */
   #hasReplayed = false;
   readonly #awaited = new AwaitedEntries();
+  /** Settled when the life of this server among others is in the log, or it has failed. */
+  readonly #joining = Promise.withResolvers<LogError | undefined>();
 
   constructor(options: HostOptions) {
     const { log, clock, logger, steadyTicks = false } = options;
@@ -97,8 +99,9 @@ export class Host implements PortHost {
     this.limits = limits;
     this.#snapshots = options.snapshots;
     if (options.server !== undefined) {
-      const { server, build = "", digestEveryEntries } = options;
-      this.#membership = new ServerMembership(server, this.#core, { build, digestEveryEntries });
+      const { server, build = "", digestEveryEntries, whenReplaced } = options;
+      const told = { build, digestEveryEntries, whenReplaced };
+      this.#membership = new ServerMembership(server, this.#core, told);
     }
     this.#timer = new TickTimer({
       ...{ clock, core: this.#core, membership: this.#membership, steadyTicks },
@@ -155,6 +158,20 @@ export class Host implements PortHost {
     this.#join();
     // Where several servers have the log, this one's last life ends with the beginning of the next.
     if (this.#membership === undefined) this.#endFormerEdges();
+  }
+
+  /**
+   * Resolves when the log has it that this server lives, where several have the log: from there on
+   * nothing counts that one before it of the same name appends. @throws LogError
+   */
+  async joined(): Promise<void> {
+    const error = this.#membership === undefined ? undefined : await this.#joining.promise;
+    if (error !== undefined) throw error;
+  }
+
+  /** Whether another server has joined under its name, which it has ended for. */
+  get wasReplaced(): boolean {
+    return this.#membership?.whyReplaced() !== undefined;
   }
 
   /** Resolves when the limits hold that this server was told, or have to wait for older builds. */
@@ -250,6 +267,7 @@ export class Host implements PortHost {
     if (this.#hasReplayed) this.#logger.log("error", error.message);
     this.abandon();
     this.#awaited.fail(error);
+    this.#joining.resolve(error);
     this.#onFailed(error);
   }
 
@@ -521,6 +539,7 @@ export class Host implements PortHost {
     this.#appender.delivered(sequence, isOwn);
     if (isOwn) {
       membership.heard(this.clock.nowUs());
+      this.#joining.resolve(undefined);
       return;
     }
     for (const batch of entry.batches) {

@@ -22,6 +22,8 @@ const rankDelayUs = 250_000;
 export interface MembershipOptions {
   readonly build: string;
   readonly digestEveryEntries?: number | undefined;
+  /** See HostOptions. */
+  readonly whenReplaced?: string | undefined;
 }
 
 /** What a server learns of an entry. */
@@ -41,6 +43,7 @@ export class ServerMembership {
   readonly digests: DigestWatch;
   readonly #name: string;
   readonly #core: Service;
+  readonly #whenReplaced: string;
   #incarnation = 0;
   #heardUs = 0;
   /** The entry by which this life has begun, once it is read. */
@@ -55,6 +58,9 @@ export class ServerMembership {
     this.#name = name;
     this.#core = core;
     this.edge = serverEdge(name);
+    const advice = "so this one has ended; give each a name of its own with --name";
+    this.#whenReplaced =
+      options.whenReplaced ?? `another server named ${name} has joined the log, ${advice}`;
     this.digests = new DigestWatch({
       server: this.edge,
       build: options.build,
@@ -165,7 +171,6 @@ export class ServerMembership {
     const [other, joinedAt] = [this.#other, this.#joinedAt];
     const behind = other?.incarnation === incarnation ? other.behind : undefined;
     if (behind !== undefined && joinedAt !== undefined && behind < joinedAt) return "late join";
-    const message = `another server named ${this.#name} has joined the log, so this one has ended; give each a name of its own with --name`;
-    return new LogError(message, { definite: true });
+    return new LogError(this.#whenReplaced, { definite: true });
   }
 }

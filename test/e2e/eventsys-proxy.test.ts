@@ -213,6 +213,15 @@ describe.skipIf(!isRoot)("eventsys.proxy", () => {
     expect(readLog()).toContain(`epoch continue process ${schedulerPid()}`);
   });
 
+  test("goes on from the plan of another machine, where none has died on this one", async () => {
+    const plan = ["--plan", "nats://127.0.0.1:1/s"];
+    await proxy("start", { more: plan });
+    expect(readLog()).toMatch(/^epoch new .* --plan nats:\/\/127\.0\.0\.1:1\/s proj exp$/m);
+    await proxy("stop");
+    await proxy("start", { more: [...plan, "--continue"] });
+    expect(readLog()).toMatch(/^epoch continue .* --plan nats:\/\/127\.0\.0\.1:1\/s proj exp$/m);
+  });
+
   test("leaves no scheduler behind a killed supervisor; the next start says what was", async () => {
     await proxy("start");
     const [scheduler, supervisor] = [schedulerPid(), supervisorPid()];

@@ -29,12 +29,28 @@ export interface EventSchedArguments {
   readonly runAgenda: string | undefined;
   /** A run obeys for the simulator and is told what becomes of events, also without its agenda. */
   readonly withRun: boolean;
+  readonly plan: PlanArguments;
+}
+
+/** Where the plan is that other machines can go on from; undefined: the experiment's directory. */
+export interface PlanArguments {
+  /** As it was given: a name, or a file that has one. */
+  readonly given: string | undefined;
+  readonly natsCreds: string | undefined;
 }
 
 /** Nothing is scheduled: what a log holds is printed. */
 export interface PrintLogArguments {
   readonly kind: "print-log";
   readonly file: string;
+}
+
+/** The same, of a plan on NATS; or it is removed there. */
+export interface PlanDeed {
+  readonly kind: "print-plan" | "remove-plan";
+  readonly pid: string;
+  readonly eid: string;
+  readonly plan: PlanArguments;
 }
 
 /** For everything that goes wrong; also for -h, as ever. */
@@ -54,17 +70,24 @@ const usage = `usage: event-sched [-hVdr] [-s server] [-p port] [-l logfile] [-k
  --database FILE --directory DIR   read boss's database, and use this directory, instead
  --run-agenda FILE --directory DIR   schedule for a run of Muster, which writes the file
  --with-run          a run of Muster obeys for the simulator, and is told what becomes of events
+ --plan NATS         keep the plan in a stream of nats://HOST:PORT[/STREAM], for schedulers of any
+                     machine, and not in a file; or a file that has such a name
+ --nats-creds FILE   credentials of the account of NATS
  --print-log FILE    print what the log of a scheduler holds, a line of JSON each, and end
+ --print-plan        the same of the one that --plan names
+ --remove-plan       remove the one that --plan names, for ever, and end
 `;
 
 export function parseEventSchedArguments(
   args: readonly string[],
-): EventSchedArguments | PrintLogArguments | Exit {
+): EventSchedArguments | PrintLogArguments | PlanDeed | Exit {
   const help = helpFor(args, usage);
   if (help !== undefined) return help;
   const sources = ["database", "directory", "run-agenda"];
-  const longValued = ["boss", "boss-port", "cert", "ca", ...sources, "print-log"];
-  const longFlags = ["with-run"];
+  const planned = ["plan", "nats-creds"];
+  const longValued = ["boss", "boss-port", "cert", "ca", ...sources, ...planned, "print-log"];
+  const deeds = ["print-plan", "remove-plan"] as const;
+  const longFlags = ["with-run", ...deeds];
   const getopt = new Getopt(args, { flags: "hVdr", valued: "spltk", longFlags, longValued });
   const given = new Map<string, string>();
   let debug = 0;
@@ -74,7 +97,7 @@ export function parseEventSchedArguments(
       if (name === "V") return { kind: "exit", code: 0, stdout: describeMuster() };
       if (name === "d") debug += 1;
       else if (name === "r") rpcPath = "/usr/testbed";
-      else if (name === "with-run") given.set("with-run", "");
+      else if (longFlags.some((one) => one === name)) given.set(name, "");
       else return misused("");
       return undefined;
     },
@@ -86,6 +109,14 @@ export function parseEventSchedArguments(
   if (file !== undefined) return { kind: "print-log", file };
   const [pid, eid, ...rest] = getopt.rest;
   if (pid === undefined || eid === undefined || rest.length > 0) return misused("");
+  const plan = { given: given.get("plan"), natsCreds: given.get("nats-creds") };
+  const asked = deeds.filter((name) => given.has(name));
+  const isAlone = plan.given === undefined && (asked.length > 0 || plan.natsCreds !== undefined);
+  if (isAlone || asked.length > 1) {
+    return misused("event-sched: one of --print-plan and --remove-plan goes with --plan\n");
+  }
+  const [deed] = asked;
+  if (deed !== undefined) return { kind: deed, pid, eid, plan };
   const [port, bossPort] = [readPort(given.get("p")), readPort(given.get("boss-port"))];
   if (port === "wrong" || bossPort === "wrong") return misused("event-sched: that is no port\n");
   const database = given.get("database");
@@ -97,7 +128,7 @@ export function parseEventSchedArguments(
   }
   return {
     ...{ kind: "run", pid, eid, debug, rpcPath, port, bossPort, database, directory },
-    runAgenda,
+    ...{ runAgenda, plan },
     withRun: runAgenda !== undefined || given.has("with-run"),
     server: given.get("s") ?? "localhost",
     logFile: given.get("l"),

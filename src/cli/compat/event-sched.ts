@@ -30,12 +30,17 @@ import { eventPorts, resolveEventAddress } from "../../client/event-address.ts";
 import { findBus } from "../../client/event-connection.ts";
 import { createCredentials, type LastingCredentials } from "../../client/event-credentials.ts";
 import { defaultPort } from "../../edges/xmlrpc/index.ts";
-import { SqliteLog } from "../../engine/sqlite-log.ts";
 import { eventsLimits } from "../../events/events-limits.ts";
 import {
   type AgendaSource,
   BusAgent,
+  forgetPlan,
+  LogInstants,
+  openPlan,
   type Performed,
+  type PlanPlace,
+  readPlan,
+  readPlanName,
   runAgendaFile,
   SchedulerLines,
   SchedulerProcess,
@@ -53,6 +58,7 @@ import { connectEventBus, eventWorld, senderAddress } from "../event-bus.ts";
 import {
   type EventSchedArguments,
   failureCode,
+  type PlanArguments,
   parseEventSchedArguments,
 } from "./event-sched-arguments.ts";
 import { performExit } from "./exit.ts";
@@ -70,22 +76,25 @@ const logName = "tbdata/event-sched.sqlite";
 async function main(args: readonly string[]): Promise<void> {
   const given = parseEventSchedArguments(args);
   if (given.kind === "exit") performExit(given);
-  if (given.kind === "print-log") return printLog(given.file);
+  if (given.kind === "print-log") {
+    return printPlan({ experiment: "", name: undefined, natsCreds: undefined, file: given.file });
+  }
+  if (given.kind !== "run") {
+    const place = planOf(given, given.plan, process.cwd());
+    return given.kind === "print-plan" ? printPlan(place) : forgetPlan(place);
+  }
   const say = openOutput(given.logFile);
   const { data, closeData } = openData(given);
   const { path, environment } = await findDirectory(given, data);
   for (const name of ["logs", "tbdata"]) {
     mkdirSync(join(path, name), { recursive: true, mode: 0o770 });
   }
+  const place = planOf(given, given.plan, path);
   process.chdir(path);
   const { pid, eid } = given;
   Object.assign(process.env, { PID: pid, EID: eid, EXPDIR: path, LOGDIR: "/local/logs" });
   for (const [name, value] of environment) process.env[name] ??= value;
   const experiment = `${pid}/${eid}`;
-  const lines = new SchedulerLines({
-    ...{ clock: systemClock, debug: given.debug, write: say },
-    record: openRecord(given.recordFile, say),
-  });
   const url = resolveEventAddress(given, {
     environment: undefined,
     server: "localhost",
@@ -98,14 +107,24 @@ async function main(args: readonly string[]): Promise<void> {
   const keyFile = isAbsolute(given.keyFile) ? given.keyFile : join(path, given.keyFile);
   const common = { experiment, bus, sender: senderAddress(process.env), clock: systemClock };
   const epoch = process.env["MUSTER_EPOCH"] === "new" ? "new" : "continue";
+  const plan = await openPlan(place, systemClock);
+  const instants = new LogInstants(systemClock, plan.log);
+  const lines = new SchedulerLines({
+    ...{ clock: instants.clock(), debug: given.debug, write: say },
+    record: openRecord(given.recordFile, say),
+  });
   const life = await SchedulerProcess.start({
-    ...{ ...common, lines, epoch, clockName: readClockName() },
+    ...{ ...common, lines, epoch, plan, instants, clockName: readClockName() },
     data: sourceOf(experiment, given, data),
     withRun: given.withRun,
     ...(data === undefined ? { startAheadUs: runStartAheadUs } : {}),
     credentials: credentialsOf(experiment, keyFile),
-    logFile: join(path, logName),
     logger: { log: (level, text) => (level === "debug" ? undefined : say(text)) },
+    onStopped: ({ isReplaced, message }) => {
+      say(`event-sched[${process.pid}]: ${message}`);
+      // Who is replaced is not to be started again: the two would take the plan from each other.
+      process.exit(isReplaced ? 0 : failureCode);
+    },
   });
   // A run's own agent obeys for the simulator.
   if (data !== undefined && !given.withRun) {
@@ -240,19 +259,21 @@ async function openSimulator(
   });
 }
 
+/** A file below its directory, or the stream that is named. @throws LogError */
+function planOf(
+  { pid, eid }: { readonly pid: string; readonly eid: string },
+  { given, natsCreds }: PlanArguments,
+  directory: string,
+): PlanPlace {
+  const name = given === undefined ? undefined : readPlanName(given, directory);
+  return { experiment: `${pid}/${eid}`, name, natsCreds, file: join(directory, logName) };
+}
+
 /** One line each: `sequence`, `stampUs` and `entry`. */
-async function printLog(file: string): Promise<void> {
-  const log = SqliteLog.open({ file, nowUs: systemClock.nowUs });
-  const head = await log.head();
-  await new Promise<void>((resolve) => {
-    const reader = log.read(1, (entries) => {
-      for (const entry of entries) process.stdout.write(`${JSON.stringify(entry)}\n`);
-      if ((entries.at(-1)?.sequence ?? 0) >= head) resolve();
-    });
-    if (head === 0) resolve();
-    void reader;
-  });
-  await log.close();
+async function printPlan(place: PlanPlace): Promise<void> {
+  const plan = await openPlan(place, systemClock);
+  await readPlan(plan, (entry) => void process.stdout.write(`${JSON.stringify(entry)}\n`));
+  await plan.log.close();
 }
 
 /** Appends to the file, if one is named, what is printed otherwise. */

@@ -26,8 +26,10 @@ export interface ProxyArguments {
   readonly scheduler: string | undefined;
   readonly tevc: string | undefined;
   readonly agent: string | undefined;
-  /** Options of event-sched that say where boss is. */
-  readonly bossOptions?: readonly string[];
+  /** Go on from the plan, although none has died on this machine. */
+  readonly goesOn?: boolean;
+  /** Options of event-sched that say where boss is, and the plan. */
+  readonly passedOn?: readonly string[];
 }
 
 export const proxyUsage: string =
@@ -40,19 +42,21 @@ export const proxyLongUsage: string =
   "  --scheduler PROGRAM  what is started (event-sched)\n" +
   "  --agent PROGRAM      what -a starts besides (program-agent)\n" +
   "  --tevc PROGRAM       what tells a scheduler that it is about to be stopped (tevc)\n" +
-  "  --boss HOST  --boss-port N  --cert FILE  --ca FILE   as of event-sched\n";
+  "  --boss HOST  --boss-port N  --cert FILE  --ca FILE   as of event-sched\n" +
+  "  --plan NATS  --nats-creds FILE                       as of event-sched\n" +
+  "  --continue           with start and --plan: go on from the plan of another machine\n";
 
 export type ProxyCommandLine =
   | { readonly kind: "arguments"; readonly value: ProxyArguments }
   | { readonly kind: "help" }
   | { readonly kind: "misused"; readonly complaint: string };
 
-const bossNames = ["boss", "boss-port", "cert", "ca"];
+const passedOnNames = ["boss", "boss-port", "cert", "ca", "plan", "nats-creds"];
 const options = {
   flags: "adN",
   valued: "ugpeklt",
-  longFlags: ["help"],
-  longValued: ["rundir", "scheduler", "agent", "tevc", ...bossNames],
+  longFlags: ["help", "continue"],
+  longValued: ["rundir", "scheduler", "agent", "tevc", ...passedOnNames],
 };
 
 export function parseProxyArguments(argv: readonly string[]): ProxyCommandLine {
@@ -68,7 +72,8 @@ export function parseProxyArguments(argv: readonly string[]): ProxyCommandLine {
   }
   const experiment = parseExperiment(given.get("e") ?? "");
   if (experiment === undefined) return misused("-e takes pid/eid");
-  const paths = ["k", "l", "t", "rundir", "scheduler", "agent", "tevc", "cert", "ca"];
+  const ownPaths = ["k", "l", "t", "rundir", "scheduler", "agent", "tevc"];
+  const paths = [...ownPaths, "cert", "ca", "nats-creds"];
   for (const name of paths) {
     const path = given.get(name);
     if (path !== undefined && !path.startsWith("/")) {
@@ -76,7 +81,14 @@ export function parseProxyArguments(argv: readonly string[]): ProxyCommandLine {
     }
   }
   const text = (name: string): string => given.get(name) ?? "";
-  const bossOptions = bossNames.flatMap((name) => {
+  if (given.has("continue") && !(action === "start" && given.has("plan"))) {
+    return misused("--continue goes with start and --plan");
+  }
+  const plan = given.get("plan") ?? "/";
+  if (!plan.startsWith("/") && !plan.startsWith("nats:")) {
+    return misused(`--plan takes nats://HOST:PORT[/STREAM] or an absolute path, not ${plan}`);
+  }
+  const passedOn = passedOnNames.flatMap((name) => {
     const value = given.get(name);
     return value === undefined ? [] : [`--${name}`, value];
   });
@@ -87,7 +99,8 @@ export function parseProxyArguments(argv: readonly string[]): ProxyCommandLine {
     ...{ opsAgent: given.has("a"), debug: given.has("d") },
     runDirectory: given.get("rundir") ?? defaultRunDirectory,
     ...{ scheduler: given.get("scheduler"), tevc: given.get("tevc"), agent: given.get("agent") },
-    ...(bossOptions.length === 0 ? {} : { bossOptions }),
+    ...(passedOn.length === 0 ? {} : { passedOn }),
+    ...(given.has("continue") ? { goesOn: true } : {}),
   };
   return { kind: "arguments", value };
 }

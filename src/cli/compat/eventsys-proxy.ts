@@ -71,10 +71,10 @@ function requestOf(given: ProxyArguments): LaunchRequest {
   // A run obeys for the simulator itself.
   const server = findRunServer(keyFile, account);
   const where = [...(server ?? ["-s", "localhost"]), "-k", keyFile];
-  const more = [...(server === undefined ? [] : ["--with-run"]), ...(given.bossOptions ?? [])];
+  const more = [...(server === undefined ? [] : ["--with-run"]), ...(given.passedOn ?? [])];
   const names = [experiment.pid, experiment.eid];
   return {
-    ...{ experiment, runDirectory, account, log: given.logFile },
+    ...{ experiment, runDirectory, account, log: given.logFile, goesOn: given.goesOn ?? false },
     scheduler: [scheduler, ...debug, ...where, ...record, ...more, ...names],
     companions: given.opsAgent ? [opsAgent(given, where)] : [],
     farewells: farewellsOf(given, where),

@@ -34,6 +34,8 @@ export interface LaunchRequest {
   /** Undefined: the user of this process. */
   readonly account: Account | undefined;
   readonly runDirectory: string;
+  /** A start goes on from the plan, although none has died on this machine. */
+  readonly goesOn?: boolean;
   readonly log: string;
   /** Written first, with the rights of the user. */
   readonly setting?: SchedulerSetting;
@@ -99,7 +101,8 @@ async function start(file: PidFile, request: LaunchRequest, world: LaunchWorld):
     return false;
   }
   if (state.kind === "dead") world.say(describeDeath(state.pid, request));
-  await startAnew(state.kind === "dead" ? "continue" : "new", file, request, world);
+  const goesOn = state.kind === "dead" || request.goesOn === true;
+  await startAnew(goesOn ? "continue" : "new", file, request, world);
   return true;
 }
 

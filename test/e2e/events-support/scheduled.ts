@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // An event server and a scheduler of an experiment as they are on ops, for tests of agents that are
 // commands: the server in this process, the scheduler a process of its own.
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ExperimentsDatabase } from "../../../src/boss/database.ts";
 import { resolveBossLimits } from "../../../src/boss/limits.ts";
@@ -20,11 +20,15 @@ export const eventKey = "0123456789abcdef0123456789abcdef";
 export class Scheduled {
   readonly directory: string;
   readonly keyFile: string;
+  readonly #ns: string;
+  readonly #nodes: readonly string[];
   readonly bus: MemoryBus = new MemoryBus({ epoch: newRunId(), limits: resolveBusLimits() });
   readonly #server: EventServer;
   scheduler: Command | undefined;
 
-  private constructor() {
+  private constructor(ns: string, nodes: readonly string[]) {
+    this.#ns = ns;
+    this.#nodes = nodes;
     this.directory = scratch();
     // An agent that has become another user gets there.
     chmodSync(this.directory, 0o755);
@@ -35,13 +39,23 @@ export class Scheduled {
 
   /** @param ns the experiment file; nodes those in it, which are up */
   static async open(ns: string, nodes: readonly string[]): Promise<Scheduled> {
-    const scheduled = new Scheduled();
-    mkdirSync(join(scheduled.directory, "exp/tbdata"), { recursive: true });
-    writeFileSync(scheduled.keyFile, eventKey, { mode: 0o644 });
-    writeDatabase(scheduled.directory, ns, nodes);
-    await scheduled.#server.listen(["127.0.0.1"]);
+    const scheduled = await Scheduled.openBus(ns, nodes);
     await scheduled.startScheduler();
     return scheduled;
+  }
+
+  /** The same without a scheduler. */
+  static async openBus(ns: string, nodes: readonly string[]): Promise<Scheduled> {
+    const scheduled = new Scheduled(ns, nodes);
+    scheduled.#furnish(scheduled.directory);
+    await scheduled.#server.listen(["127.0.0.1"]);
+    return scheduled;
+  }
+
+  #furnish(directory: string): void {
+    mkdirSync(join(directory, "exp/tbdata"), { recursive: true });
+    writeFileSync(join(directory, "exp/tbdata/eventkey"), eventKey, { mode: 0o644 });
+    writeDatabase(directory, this.#ns, this.#nodes);
   }
 
   /** `-s HOST -p PORT`, as all old commands take it. */
@@ -50,10 +64,21 @@ export class Scheduled {
   }
 
   async startScheduler(): Promise<void> {
-    const { directory, where } = this;
-    const source = ["--database", join(directory, "db"), "--directory", join(directory, "exp")];
-    this.scheduler = start("event-sched", ["-d", ...where, ...source, ...experiment.split("/")]);
+    this.scheduler = this.#begin(this.directory, []);
     await this.scheduler.prints(/scheduling the events of/);
+  }
+
+  /** One on another machine: with a directory of its own. It may not have come up yet. */
+  startOn(machine: string, more: readonly string[]): Command {
+    const directory = join(this.directory, machine);
+    if (!existsSync(directory)) this.#furnish(directory);
+    return this.#begin(directory, more);
+  }
+
+  #begin(directory: string, more: readonly string[]): Command {
+    const source = ["--database", join(directory, "db"), "--directory", join(directory, "exp")];
+    const argv = ["-d", ...this.where, ...source, ...more, ...experiment.split("/")];
+    return start("event-sched", argv);
   }
 
   /** @param argv from the time on. */

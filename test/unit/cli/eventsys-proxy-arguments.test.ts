@@ -31,7 +31,19 @@ describe("parseProxyArguments()", () => {
     });
   });
 
+  it("passes on where the plan is, and goes on with it where it is told so", () => {
+    const plan = ["--plan", "nats://h:1/s", "--nats-creds", "/c"];
+    const line = `${old} --boss b ${plan.join(" ")}`;
+    expect(parse(`${line} start`)).toMatchObject({ value: { passedOn: ["--boss", "b", ...plan] } });
+    expect(parse(`${line} start`)).not.toMatchObject({ value: { goesOn: true } });
+    expect(parse(`${line} --continue start`)).toMatchObject({ value: { goesOn: true } });
+  });
+
   it.each([
+    [`${old} --plan plan start`, "or an absolute path, not plan"],
+    [`${old} --plan /p --nats-creds c start`, "--nats-creds takes an absolute path, not c"],
+    [`${old} --continue start`, "--continue goes with start and --plan"],
+    [`${old} --plan /p --continue replay`, "--continue goes with start and --plan"],
     [old, "name one of start, stop, replay"],
     [`${old} start stop`, "name one of"],
     ["-g gg -e pp/ee -k /k -l /l start", "-u is needed"],

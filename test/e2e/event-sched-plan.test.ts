@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+// Goal: a plan on NATS outlives the machine of its scheduler: another one goes on, every event is
+// performed once, what was cancelled stays cancelled, who waits hears it; of two schedulers one
+// counts. Method: real event-sched with directories of their own, as on two machines, a real
+// nats-server, tevc and muster as those who ask, and an agent here that writes down what it does.
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect as connectNats } from "@nats-io/transport-node";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createCredentials } from "../../src/client/event-credentials.ts";
+import { BusAgent } from "../../src/events/bus-agent.ts";
+import { systemClock } from "../../src/host/clock.ts";
+import { readClockName } from "../../src/host/clock-name.ts";
+import { eventHash } from "../../src/host/event-hash.ts";
+import { newNonce } from "../../src/host/ids.ts";
+import { TimerFireClock } from "../../src/testbed/agents/firing/fire-clock.ts";
+import { NatsServer } from "../../src/testing/nats-server.ts";
+import { getInt32, getText, type Notification } from "../../src/wire/event/notification.ts";
+import { orderAttributes } from "../../src/wire/event/orders.ts";
+import { eventKey, experiment, Scheduled } from "./events-support/scheduled.ts";
+import { type Command, run, scratch, until } from "./support/command.ts";
+
+const ns = `set ns [new Simulator]
+source tb_compat.tcl
+set a [$ns node]
+set p [$a program-agent -command "true"]
+set q [$a program-agent -command "true"]
+$ns at 0.1 "$p start"
+$ns run
+`;
+
+let broker: NatsServer;
+let scene: Scheduled;
+let agent: BusAgent;
+let performed: string[];
+let heard: Notification[];
+
+beforeEach(async () => {
+  broker = await NatsServer.start();
+  scene = await Scheduled.openBus(ns, ["a"]);
+  performed = [];
+  heard = [];
+  await scene.bus.subscribe(
+    { address: { expt: experiment, scheduler: 0 }, slow: "end" },
+    {
+      onNotifications: (placed) => void heard.push(...placed.map((one) => one.notification)),
+      onGap: () => undefined,
+      onEnd: () => undefined,
+    },
+  );
+  const credentials = createCredentials({
+    ...{ experiment, key: new TextEncoder().encode(eventKey), hash: eventHash },
+    ...{ randomBytes: newNonce, wallUs: () => BigInt(systemClock.wallMs()) * 1_000n },
+  });
+  if (typeof credentials === "string") throw new Error(credentials);
+  const { bus } = scene;
+  agent = await BusAgent.open({
+    ...{ name: "a", experiment, objects: ["p", "q"], bus, sender: "127.0.0.1", credentials },
+    ...{ clock: systemClock, clockName: readClockName(), fire: new TimerFireClock(systemClock) },
+    perform: async ({ objname, eventtype, args }) => {
+      performed.push(`${objname} ${eventtype} ${args}`.trim());
+      const firedMonotonicUs = systemClock.nowUs();
+      return { firedMonotonicUs, outcome: "done", done: Promise.resolve(0) };
+    },
+    onWarning: () => undefined,
+  });
+});
+
+afterEach(async () => {
+  await agent.close();
+  await scene.close();
+  await broker.dispose();
+});
+
+const planned = (): readonly string[] => ["--plan", `nats://${broker.address}/t`];
+const listening = /scheduling the events of/;
+
+async function begin(machine: string): Promise<Command> {
+  const scheduler = scene.startOn(machine, planned());
+  await scheduler.prints(listening);
+  return scheduler;
+}
+
+async function kill(scheduler: Command): Promise<void> {
+  scheduler.child.kill("SIGKILL");
+  await scheduler.ended;
+}
+
+/** Of what is planned, asked over the bus. */
+async function muster(...argv: readonly string[]): Promise<string> {
+  const [, port] = [scene.where[1], scene.where[3]];
+  const where = ["--server", `127.0.0.1:${port}`, "--key", scene.keyFile];
+  const { code, stdout, stderr } = await run("muster", ["event", ...argv, ...where]);
+  expect([code, stderr]).toEqual([0, ""]);
+  return stdout;
+}
+
+/** How often an order with these arguments was sent. */
+const ordersOf = (args: string): number =>
+  heard.filter(
+    (one) =>
+      getInt32(one, orderAttributes.fire) !== undefined &&
+      getText(one, "OBJNAME") === "q" &&
+      getText(one, "EVENTTYPE") === "RUN" &&
+      getText(one, "ARGS")?.includes(args),
+  ).length;
+
+async function streams(): Promise<readonly (readonly [name: string, description: string])[]> {
+  const connection = await connectNats({ servers: broker.address });
+  const manager = await jetstreamManager(connection);
+  const found: (readonly [string, string])[] = [];
+  for await (const { config } of manager.streams.list()) {
+    found.push([config.name, config.description ?? ""]);
+  }
+  await connection.close();
+  return found;
+}
+
+describe("a plan on NATS", () => {
+  it("goes on at another machine: once each, cancelled stays so, who waits hears it", async () => {
+    const first = await begin("A");
+    expect(await scene.tevcWait("now", "__ns_sequence", "start")).toMatchObject({ code: 0 });
+    const late = scene.tevcWait("+8", "q", "run", "N=late");
+    await scene.tevc("+8", "q", "run", "N=cancelled");
+    const listed = async (): Promise<readonly { id: number; args: string }[]> =>
+      JSON.parse(await muster("ls", experiment, "--json")).events;
+    let events = await listed();
+    while (events.length < 2) events = await listed();
+    const wrong = events.find((event) => event.args.includes("cancelled"));
+    expect(await muster("cancel", experiment, String(wrong?.id))).toBe("cancelled\n");
+    await until("p has started", () => performed.length === 1);
+    await kill(first);
+    expect(readdirSync(join(scene.directory, "A/exp/tbdata"))).toEqual(["eventkey"]);
+    // Nobody hears it now.
+    const between = scene.tevcWait("now", "q", "run", "N=between");
+    const second = await begin("B");
+    expect((await listed()).map((event) => event.args)).toContainEqual(
+      expect.stringContaining("N=late"),
+    );
+    expect(await between).toMatchObject({ code: 0 });
+    expect(await late).toMatchObject({ code: 0 });
+    expect(performed.map((one) => one.replace("COMMAND=true", "").trim())).toEqual([
+      "p START",
+      "q RUN N=between",
+      "q RUN N=late",
+    ]);
+    expect(await listed()).toEqual([]);
+    second.child.kill("SIGTERM");
+    expect(await second.ended).toMatchObject({ code: 0 });
+  });
+
+  it("has one scheduler: who stood still meanwhile dispatches nothing more, and ends", async () => {
+    const first = await begin("A");
+    await scene.tevcWait("now", "__ns_sequence", "start");
+    first.child.kill("SIGSTOP");
+    const second = await begin("B");
+    expect(await scene.tevcWait("now", "q", "run", "N=1")).toMatchObject({ code: 0 });
+    first.child.kill("SIGCONT");
+    // With 0, so that its supervisor does not start it again.
+    expect(await first.ended).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(
+        `another scheduler of ${experiment} goes on with its plan; this one has ended`,
+      ),
+    });
+    expect(await scene.tevcWait("now", "q", "run", "N=2")).toMatchObject({ code: 0 });
+    expect(performed.slice(1)).toEqual(["q RUN N=1", "q RUN N=2"]);
+    expect([ordersOf("N=1"), ordersOf("N=2")]).toEqual([1, 1]);
+    expect(second.child.exitCode).toBeNull();
+  });
+
+  it("waits while NATS is away, and goes on without being started again", async () => {
+    const scheduler = await begin("A");
+    await scene.tevcWait("now", "__ns_sequence", "start");
+    await until("p has started", () => performed.length === 1);
+    await broker.kill();
+    const asked = scene.tevcWait("now", "q", "run", "N=1");
+    await scheduler.prints(/the log takes nothing/);
+    await broker.startAgain();
+    expect(await asked).toMatchObject({ code: 0 });
+    expect(performed.slice(1)).toEqual(["q RUN N=1"]);
+    expect(scheduler.child.exitCode).toBeNull();
+  });
+
+  it("is told by a file, printed, and removed; nothing else in NATS is touched", async () => {
+    const file = join(scratch(), "plan");
+    writeFileSync(file, `nats://${broker.address}/t\n`, { mode: 0o600 });
+    const scheduler = scene.startOn("A", ["--plan", file]);
+    await scheduler.prints(listening);
+    await scene.tevcWait("now", "q", "run", "N=1");
+    const [[name = "", description = ""] = []] = await streams();
+    expect(name).toMatch(/^t-plan-pp-ee-[0-9a-f]{12}$/);
+    expect(description).toBe(`the plan of ${experiment}, format 1`);
+    const names = [...planned(), ...experiment.split("/")];
+    const printed = await run("event-sched", ["--print-plan", ...names]);
+    expect(printed).toMatchObject({ code: 0, stderr: "" });
+    expect(printed.stdout).toContain('"agenda-load"');
+    scheduler.child.kill("SIGTERM");
+    await scheduler.ended;
+    const connection = await connectNats({ servers: broker.address });
+    const { streams: all } = await jetstreamManager(connection);
+    await all.add({ name: "other", subjects: ["other"] });
+    const removed = await run("event-sched", ["--remove-plan", ...names]);
+    expect(removed).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    expect((await streams()).map(([one]) => one)).toEqual(["other"]);
+    // Also when there is none; and what has its name and is none stays.
+    expect(await run("event-sched", ["--remove-plan", ...names])).toMatchObject({ code: 0 });
+    await all.add({ name, subjects: ["mine"] });
+    await connection.close();
+    expect(await run("event-sched", ["--remove-plan", ...names])).toMatchObject({
+      code: 255,
+      stderr: expect.stringContaining(`is not the plan of ${experiment}`),
+    });
+    expect((await streams()).map(([one]) => one)).toContain(name);
+  });
+
+  it("says what is wrong with its name, with NATS, and with the names of the experiment", async () => {
+    const ask = async (...argv: readonly string[]): Promise<string> => {
+      const { code, stderr } = await scene.startOn("A", argv).ended;
+      expect(code).toBe(255);
+      return stderr;
+    };
+    expect(await ask("--plan", "sqlite:x")).toContain("--plan takes nats://HOST:PORT");
+    expect(await ask("--plan", "nats://x:1/a b")).toContain("is no name of a stream");
+    expect(await ask("--plan", "/nowhere/plan")).toMatch(/plan's name cannot be read: .*ENOENT/);
+    expect(await ask("--nats-creds", "x")).toContain("goes with --plan");
+    await broker.kill();
+    expect(await ask(...planned())).toContain(`NATS at ${broker.address} cannot be reached`);
+    const long = ["--remove-plan", ...planned(), "p".repeat(64), "e"];
+    expect(await run("event-sched", long)).toMatchObject({
+      code: 255,
+      stderr: expect.stringContaining("cannot have a plan on NATS"),
+    });
+  });
+});
