@@ -171,7 +171,7 @@ export class Host implements PortHost {
 
   /** Whether another server has joined under its name, which it has ended for. */
   get wasReplaced(): boolean {
-    return this.#membership?.whyReplaced() !== undefined;
+    return this.#membership?.whyEnded() instanceof LogError;
   }
 
   /** Resolves when the limits hold that this server was told, or have to wait for older builds. */
