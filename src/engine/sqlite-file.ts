@@ -12,8 +12,11 @@ export interface SqliteFileOptions {
   readonly what: string;
   /** A newer layout is refused. */
   readonly layoutVersion: number;
-  /** Makes a file of an older layout one of this; without it there is no older one. */
-  readonly migrate?: string;
+  /**
+   * Makes a file of an older layout one of this, within a transaction; without it there is no
+   * older one.
+   */
+  readonly migrate?: (database: DatabaseSync, found: number) => void;
   /** The statement that makes an empty file one of this layout. */
   readonly schema: string;
   /** What its rows lack, if they are not whole. */
@@ -121,7 +124,8 @@ function watchName(file: string): () => void {
   };
 }
 
-function layoutOf(database: DatabaseSync): number {
+/** 0: of no Muster, or made just now. */
+export function layoutOf(database: DatabaseSync): number {
   return Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
 }
 
@@ -197,7 +201,8 @@ function prepareLayout(database: DatabaseSync, options: SqliteFileOptions): void
     throw new LogError(message, { definite: true });
   }
   database.exec("BEGIN IMMEDIATE");
-  database.exec(isOlder ? migrate : schema);
+  if (isOlder) migrate(database, found);
+  else database.exec(schema);
   database.exec(`PRAGMA user_version = ${layoutVersion}`);
   database.exec("COMMIT");
 }

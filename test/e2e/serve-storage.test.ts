@@ -125,6 +125,7 @@ describe("a log in a file", () => {
     spoil(file());
     const spoilt = readFileSync(file());
     const advice = "restore it from a backup, or choose another file\n";
+    const restore = "restore it from a backup (muster restore), or choose another file\n";
     expect(await refused(log())).toMatchObject({
       code: 73,
       stderr: `muster: ${file()} is damaged or not a Muster log (file is not a database); ${advice}`,
@@ -138,11 +139,11 @@ describe("a log in a file", () => {
     // An entry of it; said once, although two hear of it: who reads, and who opens the doors.
     copyFileSync(good(), file());
     const database = new DatabaseSync(file());
-    database.exec("UPDATE entries SET entry = '{' WHERE sequence = 2");
+    database.exec("UPDATE entries SET entry = entry || ' ' WHERE sequence = 2");
     database.close();
     expect(await refused(log())).toMatchObject({
       code: 73,
-      stderr: `muster: ${file()} is damaged: what it has as entry 2 is none; ${advice}`,
+      stderr: `muster: ${file()} is damaged: entry 2 is not what was written, by its checksum; ${restore}`,
     });
     copyFileSync(good(), file());
   });

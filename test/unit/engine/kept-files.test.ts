@@ -145,17 +145,17 @@ describe("a file that others may read", () => {
     await append(log, 3);
     await log.close();
     const database = new DatabaseSync(file);
-    database.exec("PRAGMA user_version = 1");
+    database.exec("ALTER TABLE entries DROP COLUMN sum; PRAGMA user_version = 1");
     database.close();
     const again = open();
     expect(await append(again, 1)).toEqual([4]);
     await again.close();
     const after = new DatabaseSync(file);
-    expect(after.prepare("PRAGMA user_version").get()?.["user_version"]).toBe(2);
-    after.exec("PRAGMA user_version = 3");
+    expect(after.prepare("PRAGMA user_version").get()?.["user_version"]).toBe(3);
+    after.exec("PRAGMA user_version = 4");
     after.close();
     for (const way of [open, () => SqliteLogFollower.open(file, systemClock)]) {
-      expect(way).toThrow("was written by a newer Muster (layout 3, this one reads 2); use that");
+      expect(way).toThrow("was written by a newer Muster (layout 4, this one reads 3); use that");
     }
   });
 

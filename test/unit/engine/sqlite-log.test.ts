@@ -20,6 +20,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Entry, LogEntry } from "../../../src/core/command.ts";
 import { LogError } from "../../../src/engine/log.ts";
 import { SqliteLog } from "../../../src/engine/sqlite-log.ts";
+import { sumOfEntry } from "../../../src/engine/stored-entry.ts";
 import { systemClock } from "../../../src/host/clock.ts";
 
 let folder = "";
@@ -173,7 +174,10 @@ describe("SqliteLog", () => {
       await Promise.all([1, 2, 3].map((number) => log.append(entry(number))));
       await log.close();
       const database = new DatabaseSync(file);
-      database.prepare("UPDATE entries SET entry = ? WHERE sequence = 2").run(text);
+      const { stamp_us } = database.prepare("SELECT stamp_us FROM entries").get() ?? {};
+      database
+        .prepare("UPDATE entries SET entry = ?, stamp_us = ?, sum = ? WHERE sequence = 2")
+        .run(text, stamp_us ?? 0, sumOfEntry(2, Number(stamp_us), text));
       database.close();
       const again = open();
       const lost = await new Promise<LogError>((resolve, reject) => {
@@ -199,10 +203,10 @@ describe("SqliteLog", () => {
   it("open() refuses a newer layout and names both versions", async () => {
     await open().close();
     const database = new DatabaseSync(file);
-    database.exec("PRAGMA user_version = 3");
+    database.exec("PRAGMA user_version = 4");
     database.close();
     const { message, definite } = failure(open);
-    expect(message).toContain("written by a newer Muster (layout 3, this one reads 2)");
+    expect(message).toContain("written by a newer Muster (layout 4, this one reads 3)");
     expect(definite).toBe(true);
   });
 
