@@ -261,8 +261,7 @@ export class Session implements Requester, AsyncDisposable {
 
   /** For the handles of barriers: the participant leaves; nothing is told of it any more. */
   leave(connection: number): void {
-    if (!this.#pending.delete(connection) || this.#link.hasEnded) return;
-    this.#submit({ kind: "leave", connection });
+    if (this.#pending.delete(connection)) this.#link.leave(connection);
   }
 
   /** How a participant without a name of its own is called. */

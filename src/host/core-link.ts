@@ -33,7 +33,10 @@ export interface EdgeHandler {
 }
 
 export interface CoreLink {
-  /** Queues a command. False: the mailbox is full and nothing was queued; wait for `onRoom`. */
+  /**
+   * Queues a command. False: the mailbox is full and nothing was queued; wait for `onRoom`. In the
+   * core's process `leave` is taken also then.
+   */
   submit(command: Command): boolean;
   /**
    * The state of one barrier of a scope, or of a page of them, the first when absent; a read, not

@@ -98,7 +98,11 @@ export class LocalLink implements CoreLink, Port {
   }
 
   submit(command: Command): boolean {
-    return !this.#closed && this.source.submit(command);
+    if (this.#closed) return false;
+    if (command.kind !== "leave") return this.source.submit(command);
+    // A full mailbox must not hold a party that is gone. No more leave than have come.
+    this.source.submitAlways(command);
+    return true;
   }
 
   async describe(

@@ -7,6 +7,7 @@
 //       what is not acknowledged is sent again, and the core takes each number once.
 //   K2. Effects are handed on in log order, each once: what comes again is dropped.
 //   K4. After `onEnd` nothing is sent or handed on any more.
+import type { ConnectionId } from "../../core/command.ts";
 import type { BarrierPageAsk, EventPage, ScopeDescription } from "../../core/description.ts";
 import type { EdgeEffect } from "../../core/effect.ts";
 import { EdgeOutbox, type OutboxLimits } from "./edge-outbox.ts";
@@ -105,6 +106,15 @@ export class EdgeLink {
   /** Queues a command. False: there is no room, or the link is closing. */
   submit(command: EdgeCommand): boolean {
     return !this.#hasEnded && !this.#isClosing && this.#outbox.submit(command);
+  }
+
+  /**
+   * Takes an arrival back, also when there is no room: it has been taken once, so that no more
+   * leave than have come.
+   */
+  leave(connection: ConnectionId): void {
+    if (this.#hasEnded || this.#isClosing) return;
+    this.#outbox.submitAlways({ kind: "leave", connection });
   }
 
   /** Calls back once everything submitted so far is in the log; never, when the link ends first. */

@@ -252,6 +252,27 @@ describe("a session", () => {
     expect(other.end).toBe('{"generation":1,"error":0}');
   });
 
+  it("Q1 a wait that is aborted while the session closes hears why, and nobody else does", async () => {
+    const bench = new SessionBench();
+    await bench.start();
+    const session = await bench.session();
+    const abort = new AbortController();
+    const wait = follow(session.countBarrier("b").wait({ signal: abort.signal }));
+    await bench.clock.pass(10_000);
+    const closing = follow(session.close());
+    // What a listener throws comes to nobody but the process, which ends by it.
+    const faults: unknown[] = [];
+    const onFault = (error: unknown): void => void faults.push(error);
+    const others = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException").on("uncaughtException", onFault);
+    abort.abort(new Error("not needed any more"));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("uncaughtException", onFault);
+    for (const other of others) process.on("uncaughtException", other);
+    await bench.clock.pass(10_000);
+    expect([wait.end, faults, closing.isSettled]).toEqual(["not needed any more", [], true]);
+  });
+
   it("takes the longest timeout there is", async () => {
     const bench = new SessionBench();
     await bench.start();

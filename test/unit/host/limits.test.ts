@@ -42,6 +42,27 @@ describe.each(["local", "remote"] as const)("mailboxCommandsMax over a %s link",
   });
 });
 
+describe("mailboxCommandsMax and parties that go", () => {
+  it("whoever goes while the mailbox is full is not counted when it has room again", async () => {
+    const bench = new HostBench({ limits: { mailboxCommandsMax: 4, entryCommandsMax: 4 } });
+    await bench.start();
+    const { link, effects } = bench.local("e");
+    link.submit(wait(1));
+    await bench.clock.pass(1_000_000);
+    while (link.submit(wait(2, { barrier: "x" }))) {
+      // Until it is full.
+    }
+    expect(link.submit({ kind: "leave", connection: 1 })).toBe(true);
+    await bench.clock.pass(1_000_000);
+    link.submit(initOnly(8, 1));
+    await bench.clock.pass(1_000_000);
+    expect(effects.join()).not.toContain("crossed");
+    link.submit(wait(9));
+    await bench.clock.pass(1_000_000);
+    expect(effects).toContain("crossed b.2 0 [9]");
+  });
+});
+
 describe("mailboxCommandsMax and a lost link", () => {
   it("an edge with a full mailbox still says that it is back", async () => {
     const limits = { mailboxCommandsMax: 4, entryCommandsMax: 4, edgeLeaseUs: 2_000_000 };

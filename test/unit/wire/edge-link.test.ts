@@ -96,6 +96,21 @@ describe("EdgeLink", () => {
     expect(link.submit(leave(5))).toBe(true);
   });
 
+  it("takes an arrival back also when its mailbox is full, and not when it is closing", () => {
+    const { link, frames, connect } = createLink();
+    connect();
+    while (link.submit({ kind: "cancel-all", scope: "s", error: 0 })) {
+      // Until it is full.
+    }
+    link.leave(7);
+    link.close();
+    link.leave(8);
+    link.receive({ kind: "welcome", lastBatch: 0 });
+    link.flush();
+    const said = frames.flatMap((frame) => (frame.kind === "batch" ? frame.commands : []));
+    expect(said.slice(-2)).toEqual([leave(7), { kind: "end-edge" }]);
+  });
+
   it("K4 is over when the core says so: what it was told before is handed on, nothing after", () => {
     const { link, frames, effects, events, connect } = createLink();
     connect();
