@@ -22,6 +22,7 @@ import type { ConnectEdge, CoreLink, OfScope } from "../../host/core-link.ts";
 import { AwayScopes } from "../away-scopes.ts";
 import type { Departure } from "./departure.ts";
 import { HttpError } from "./errors.ts";
+import { logIsAway, mailboxIsFull } from "./log-errors.ts";
 
 /** A release with which signal and which message were one's own, for one who had them. */
 export type ArrivalEnd =
@@ -126,15 +127,12 @@ export class Arrivals {
    * scope is away
    */
   expectLog(scope: string): void {
-    if (this.#away.has(scope)) throw logIsAway();
+    if (this.#away.has(scope)) throw logIsAway(whatIsOpen);
   }
 
   /** A command without an answer of its own. @throws HttpError when the mailbox is full */
   submit(command: Command): void {
-    if (this.#link.submit(command)) return;
-    const message =
-      "the server is closing, or has more to do than it takes up (limit mailboxCommandsMax); try again";
-    throw new HttpError("limit", message, { headers: { "retry-after": "1" } });
+    if (!this.#link.submit(command)) throw mailboxIsFull();
   }
 
   describe(scope: string, barrier?: string, page?: BarrierPageAsk): Promise<ScopeDescription> {
@@ -290,7 +288,7 @@ export class Arrivals {
   #suspend(waiting: Waiting): void {
     const asking = takeAsking(waiting);
     if (asking === undefined) return;
-    asking.reject(logIsAway());
+    asking.reject(logIsAway(whatIsOpen));
     this.#part(waiting);
   }
 
@@ -305,6 +303,8 @@ export class Arrivals {
   }
 }
 
+const whatIsOpen = "whether this happens is open: ask again, with the id that was given";
+
 /** Whoever is answered asks no more. */
 function takeAsking(waiting: Waiting): Asking | undefined {
   const { asking } = waiting;
@@ -315,12 +315,6 @@ function takeAsking(waiting: Waiting): Asking | undefined {
 
 function nameOf({ owner, key }: WaitId): string {
   return JSON.stringify([owner, key]);
-}
-
-function logIsAway(): HttpError {
-  const message =
-    "the server's log takes nothing; whether this happens is open: ask again, with the id that was given";
-  return new HttpError("unavailable", message, { headers: { "retry-after": "1" } });
 }
 
 function refusalError({ code, message }: Refused): HttpError {

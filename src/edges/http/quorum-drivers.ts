@@ -11,8 +11,10 @@ import type { ConnectionId, QuorumInit } from "../../core/command.ts";
 import type { EdgeEffect, QuorumStatus } from "../../core/effect.ts";
 import type { Clock } from "../../host/clock.ts";
 import { type ConnectEdge, type CoreLink, everyScope, type OfScope } from "../../host/core-link.ts";
+import { AwayScopes } from "../away-scopes.ts";
 import type { Departure } from "./departure.ts";
 import { HttpError } from "./errors.ts";
+import { logIsAway, mailboxIsFull } from "./log-errors.ts";
 
 export interface QuorumDriversOptions {
   readonly connect: ConnectEdge;
@@ -21,6 +23,8 @@ export interface QuorumDriversOptions {
   /** Quorums that are remembered, those that have ended among them. */
   readonly driversMax: number;
 }
+
+const whatIsOpen = "whether this happens is open: ask again";
 
 /** Which quorum. */
 export interface QuorumPlace {
@@ -54,6 +58,7 @@ export class QuorumDrivers {
   /** Those in `#drivers`, of each account. */
   readonly #counts = new Map<string, number>();
   readonly #byConnection = new Map<ConnectionId, Driver>();
+  readonly #away = new AwayScopes();
   #lastConnection = 0;
 
   constructor(options: QuorumDriversOptions) {
@@ -63,7 +68,8 @@ export class QuorumDrivers {
         for (const effect of effects) this.#onEffect(effect);
       },
       onLogAway: (isAway, of) => {
-        if (isAway) this.#failAll(logIsAway(), of);
+        this.#away.note(isAway, of);
+        if (isAway) this.#failAll(logIsAway(whatIsOpen), of);
       },
       onClosed: (reason) => this.#onClosed(reason),
     });
@@ -74,6 +80,7 @@ export class QuorumDrivers {
     account: string,
     made: Omit<QuorumInit, "kind" | "connection" | "echo">,
   ): Promise<QuorumStatus> {
+    this.#expectLog(made.scope);
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
     const { scope, barrier } = made;
@@ -102,6 +109,7 @@ export class QuorumDrivers {
     const { connection } = driver;
     if (driver.status?.status === "crossed") {
       const { scope, barrier } = driver;
+      this.#expectLog(scope);
       const echo = { kind: "quorum-echo", scope, barrier, connection } as const;
       if (!this.#link.submit(echo)) throw mailboxIsFull();
     } else if (driver.status === undefined || driver.status.status === "initialised") {
@@ -113,6 +121,14 @@ export class QuorumDrivers {
 
   close(): Promise<void> {
     return this.#link.close();
+  }
+
+  /**
+   * Before something is submitted: it would happen, perhaps, after whoever asked has been told.
+   * @throws HttpError while the log of the scope is away
+   */
+  #expectLog(scope: string): void {
+    if (this.#away.has(scope)) throw logIsAway(whatIsOpen);
   }
 
   #find(place: QuorumPlace): Driver {
@@ -154,6 +170,8 @@ export class QuorumDrivers {
       const stay = gone?.onGone((why) => waiter.reject(why));
       driver.waiters.add(waiter);
       this.#settle(driver);
+      const isWaiting = driver.waiters.has(waiter);
+      if (isWaiting && this.#away.has(driver.scope)) waiter.reject(logIsAway(whatIsOpen));
     });
   }
 
@@ -201,8 +219,16 @@ export class QuorumDrivers {
       this.#forget(oldest, known);
       // It drives no more: nobody could let those who wait go on.
       this.#link.submit({ kind: "leave", connection: known.connection });
+      for (const waiter of [...known.waiters]) waiter.reject(this.#forgotten(known));
       return;
     }
+  }
+
+  #forgotten({ barrier }: Driver): HttpError {
+    const { driversMax } = this.#options;
+    const limit = `limit httpDriversMax (${driversMax}) reached`;
+    const message = `the quorum ${barrier} has made room for another; ${limit}; raise it with --limit httpDriversMax=VALUE`;
+    return new HttpError("ended", message);
   }
 
   #forget(key: string, { account }: Driver): void {
@@ -214,6 +240,8 @@ export class QuorumDrivers {
 
   /** Quorums that were not over have lost their driver, and are over now. */
   #onClosed(reason: string): void {
+    // Whether the log takes anything, the next life of the edge is told.
+    this.#away.clear();
     this.#failAll(new HttpError("ended", reason));
     this.#byConnection.clear();
     for (const [key, driver] of this.#drivers) {
@@ -233,15 +261,4 @@ export class QuorumDrivers {
 
 function keyOf({ scope, barrier }: QuorumPlace): string {
   return JSON.stringify([scope, barrier]);
-}
-
-function mailboxIsFull(): HttpError {
-  const message =
-    "the server is closing, or has more to do than it takes up (limit mailboxCommandsMax); try again";
-  return new HttpError("limit", message, { headers: { "retry-after": "1" } });
-}
-
-function logIsAway(): HttpError {
-  const message = "the server's log takes nothing; whether this happens is open: ask again";
-  return new HttpError("unavailable", message, { headers: { "retry-after": "1" } });
 }

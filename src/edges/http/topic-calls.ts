@@ -11,8 +11,10 @@ import type { EdgeEffect } from "../../core/effect.ts";
 import type { Clock } from "../../host/clock.ts";
 import { type ConnectEdge, type CoreLink, everyScope, type OfScope } from "../../host/core-link.ts";
 import type { TopicLink } from "../../host/topic-link.ts";
+import { AwayScopes } from "../away-scopes.ts";
 import type { Departure } from "./departure.ts";
 import { HttpError } from "./errors.ts";
+import { logIsAway, mailboxIsFull } from "./log-errors.ts";
 
 export interface TopicCallsOptions {
   readonly connect: ConnectEdge;
@@ -49,6 +51,7 @@ interface Publication {
   readonly reject: (error: HttpError) => void;
 }
 
+const whatIsOpen = "whether the message is in the topic is open";
 /** Bytes of one answer's messages; one may always come alone. */
 const pageBytesMax = 256 * 1024;
 
@@ -57,6 +60,7 @@ export class TopicCalls {
   readonly #link: CoreLink;
   readonly #publications = new Map<ConnectionId, Publication>();
   readonly #followed = new Map<string, Followed>();
+  readonly #away = new AwayScopes();
   readonly #decoder = new TextDecoder();
   #lastConnection = 0;
 
@@ -67,9 +71,12 @@ export class TopicCalls {
         for (const effect of effects) this.#onEffect(effect);
       },
       onLogAway: (isAway, of) => {
-        if (isAway) this.#failPublications(logIsAway(), of);
+        this.#away.note(isAway, of);
+        if (isAway) this.#failPublications(logIsAway(whatIsOpen), of);
       },
       onClosed: (reason) => {
+        // Whether the log takes anything, the next life of the edge is told.
+        this.#away.clear();
         this.#failPublications(new HttpError("ended", reason));
         for (const followed of [...this.#followed.values()]) {
           this.#end(followed, new HttpError("ended", reason));
@@ -80,17 +87,29 @@ export class TopicCalls {
 
   /** O1. @param message as JSON. @returns its number. @throws HttpError */
   async publish(scope: string, topic: string, message: string): Promise<number> {
+    this.expectLog(scope);
     const payload = await this.store(scope, message);
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
     return new Promise((resolve, reject) => {
-      if (!this.#link.submit({ kind: "publish", scope, topic, connection, payload })) {
-        this.free(scope, payload);
-        reject(mailboxIsFull());
+      const isTaken =
+        !this.#away.has(scope) &&
+        this.#link.submit({ kind: "publish", scope, topic, connection, payload });
+      if (isTaken) {
+        this.#publications.set(connection, { scope, resolve, reject });
         return;
       }
-      this.#publications.set(connection, { scope, resolve, reject });
+      this.free(scope, payload);
+      reject(this.#away.has(scope) ? logIsAway(whatIsOpen) : mailboxIsFull());
     });
+  }
+
+  /**
+   * Before something is kept for a publication: nothing has happened then, and the code leaves it
+   * open all the same (D10). @throws HttpError while the log of the scope is away
+   */
+  expectLog(scope: string): void {
+    if (this.#away.has(scope)) throw logIsAway(whatIsOpen);
   }
 
   /** Where a command may say that the message lies. @throws HttpError */
@@ -220,15 +239,4 @@ export class TopicCalls {
 
 function keyOf({ scope, topic }: { readonly scope: string; readonly topic: string }): string {
   return JSON.stringify([scope, topic]);
-}
-
-function mailboxIsFull(): HttpError {
-  const message =
-    "the server is closing, or has more to do than it takes up (limit mailboxCommandsMax); try again";
-  return new HttpError("limit", message, { headers: { "retry-after": "1" } });
-}
-
-function logIsAway(): HttpError {
-  const message = "the server's log takes nothing; whether the message is in the topic is open";
-  return new HttpError("unavailable", message, { headers: { "retry-after": "1" } });
 }

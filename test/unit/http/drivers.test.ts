@@ -67,8 +67,14 @@ describe("a quorum whose driver lets go", () => {
     const wait = post("/v1/quorums/a/wait");
     await waiters(1);
     expect((await post("/v1/quorums/a/crossed", { timeoutMs: 1 })).status).toBe(504);
+    const driver = post("/v1/quorums/a/crossed");
+    while (bench.door.guests.count("wait", () => true) < 2) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
     expect((await post("/v1/quorums/c/init", init)).status).toBe(200);
     expect((await wait).body).toMatchObject({ code: "failed" });
+    const forgotten = { code: "ended", message: expect.stringContaining("httpDriversMax (2)") };
+    expect((await driver).body).toMatchObject(forgotten);
     expect((await post("/v1/quorums/a/crossed")).status).toBe(404);
     expect((await post("/v1/quorums/b/crossed", { timeoutMs: 1 })).status).toBe(504);
   });

@@ -72,8 +72,33 @@ describe("D10 while the log takes nothing", () => {
     log.trouble({ definiteFailure: 1 });
     expect(await post(path)).toMatchObject(unavailable);
     expect(await both()).toMatchObject(unavailable);
+    expect(await post("/v1/topics/t", { message: 1 })).toMatchObject(unavailable);
     expect(stored).toBe(1);
     log.calm();
+  });
+
+  it("J1 who drives a quorum is told so at once, and what is known already is told", async () => {
+    const log = await start();
+    const at = (name: string, what: string) => `/v1/quorums/${name}/${what}`;
+    const init = { count: 1, echo: "explicit" };
+    for (const name of ["open", "crossed"]) await post(at(name, "init"), init);
+    const wait = post(at("crossed", "wait"), { id: "w" });
+    expect(await post(at("crossed", "crossed"))).toMatchObject({ status: 200 });
+    log.trouble({ definiteFailure: 1 });
+    expect(await post(path)).toMatchObject(unavailable);
+    expect(await wait).toMatchObject(unavailable);
+    expect(await post(at("new", "init"), init)).toMatchObject(unavailable);
+    expect(await post(at("open", "crossed"))).toMatchObject(unavailable);
+    expect(await post(at("crossed", "echo"))).toMatchObject(unavailable);
+    expect(await post(at("crossed", "crossed"))).toMatchObject({ status: 200 });
+    log.calm();
+    await until(() => !bench.host.isLogAway);
+    // Nothing of it was submitted behind the back of who was told.
+    const names = bench.host.describe("default").barriers.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(["crossed", "open"]));
+    expect(names).not.toContain("new");
+    expect(await post(at("crossed", "echo"))).toMatchObject({ status: 200 });
+    expect(await post(at("crossed", "wait"), { id: "w" })).toMatchObject({ status: 200 });
   });
 
   it("a wait is answered unavailable and taken back; one with an id waits on", async () => {

@@ -69,6 +69,7 @@ export function createTopicRoutes(options: TopicRoutesOptions): readonly Route[]
         const message = textOf(body.message);
         const payload = { id: 0, bytes: Buffer.byteLength(message), hash: 0 };
         const command = { kind: "publish", scope, connection: 0, payload } as const;
+        topics.expectLog(scope);
         judge(call, { ...command, topic: which.topic });
         return { number: await topics.publish(scope, which.topic, message) };
       },
