@@ -112,6 +112,8 @@ export class EdgeConnection {
   #host: Host;
   #cancelTimer: Cancel;
   #port: RemotePort | undefined;
+  /** It has said who it is: whether it is let in may take a look into the log. */
+  #hasSaidHello = false;
   /** The peer has more unread than it may (L5). */
   #isBehind = false;
   /** The peer has sent more than the log has taken (L6). */
@@ -315,6 +317,9 @@ export class EdgeConnection {
   #onHello(frame: EdgeFrame): void {
     const { transport, admit } = this.#options;
     if (frame.kind !== "hello") throw new FrameError(`a frame before hello (${frame.kind})`);
+    // It would be let in twice, and of two edges of one link one would never be let go.
+    if (this.#hasSaidHello) throw new FrameError("a second hello");
+    this.#hasSaidHello = true;
     const admission =
       frame.format === linkFormat
         ? admit(frame)

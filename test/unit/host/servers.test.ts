@@ -15,7 +15,7 @@ import { Host } from "../../../src/host/host.ts";
 import { silentLogger } from "../../../src/host/logger.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { EdgeLink } from "../../../src/wire/link/edge-link.ts";
-import { type CoreFrame, parseFrame } from "../../../src/wire/link/frames.ts";
+import { type CoreFrame, linkFormat, parseFrame } from "../../../src/wire/link/frames.ts";
 
 const second = 1_000_000;
 const limits = resolveLimits();
@@ -219,7 +219,42 @@ const init = (count: number) =>
 const releases = (effects: readonly EdgeEffect[]): readonly (readonly number[])[] =>
   effects.flatMap((effect) => (effect.kind === "released" ? [effect.connections] : []));
 
+/** What somebody says who may come as any edge. @returns what is said to him */
+function stranger({ host }: Server) {
+  const heard: string[] = [];
+  const ends: string[] = [];
+  const connection = new EdgeConnection({
+    ...{ host, logger: silentLogger, queueBytesMax: 1_000_000 },
+    admit: ({ edge }) => ({ edge, rights: { kind: "all" } }),
+    transport: {
+      get isOpen() {
+        return ends.length === 0;
+      },
+      queuedBytes: 0,
+      send: (text) => void heard.push(text),
+      end: () => void ends.push("end"),
+      destroy: () => void ends.push("destroy"),
+    },
+  });
+  const hello = (edge: string, acknowledged: number): void =>
+    connection.receive({
+      ...{ kind: "hello", format: linkFormat, edge, incarnation: 1 },
+      ...{ acknowledged, seen: 0 },
+    });
+  return { heard, ends, hello };
+}
+
 describe("several servers of a log", () => {
+  it("let in one edge of a link, also while it is looked for what another server knows", async () => {
+    const cluster = new Cluster();
+    const a = await cluster.start("a");
+    const { heard, ends, hello } = stranger(a);
+    hello("one", 1);
+    hello("other", 0);
+    await cluster.pass(100_000);
+    expect([heard, ends]).toEqual([[], ["destroy"]]);
+  });
+
   it("let parties of one barrier meet, whichever server each of them uses", async () => {
     const cluster = new Cluster();
     const [a, b, c] = [
