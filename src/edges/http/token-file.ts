@@ -80,14 +80,16 @@ export function changeTokens(
     throw new TokenFileError(why);
   }
   try {
-    const tokens = change(readTokens(path) ?? []);
-    if (tokens.length > tokensMax) {
-      throw new TokenFileError(`${tokensMax} tokens are there already; revoke some of them`);
+    try {
+      const tokens = change(readTokens(path) ?? []);
+      if (tokens.length > tokensMax) {
+        throw new TokenFileError(`${tokensMax} tokens are there already; revoke some of them`);
+      }
+      const text = `${JSON.stringify({ format: 1, tokens }, null, 2)}\n`;
+      writeFileSync(descriptor, text, { flush: true });
+    } finally {
+      closeSync(descriptor);
     }
-    writeFileSync(descriptor, `${JSON.stringify({ format: 1, tokens }, null, 2)}\n`, {
-      flush: true,
-    });
-    closeSync(descriptor);
     renameSync(next, path);
   } catch (error) {
     rmSync(next, { force: true });
@@ -132,10 +134,14 @@ export class TokenFile implements TokenSource {
   }
 }
 
-/** Changes whenever the file does. */
+/** Changes whenever the file does, also when it cannot be looked at any more. */
 function versionOf(path: string): string {
-  const found = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return found === undefined ? "" : `${found.ino} ${found.size} ${found.mtimeNs} ${found.mode}`;
+  try {
+    const found = statSync(path, { throwIfNoEntry: false, bigint: true });
+    return found === undefined ? "" : `${found.ino} ${found.size} ${found.mtimeNs} ${found.mode}`;
+  } catch (error) {
+    return textOf(error);
+  }
 }
 
 function toMap(rows: readonly TokenRow[] | undefined): ReadonlyMap<string, TokenRow> | undefined {

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Goal: the file of tokens holds no secret, is its owner's alone, is never half written, and a door
 // that reads it again never opens by accident (T1, T2, F1, F2). Method: real files.
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -46,7 +55,10 @@ describe("changeTokens()", () => {
     const fail = (): never => {
       throw new Error("no");
     };
-    expect(() => changeTokens(path, fail)).toThrow("no");
+    const descriptors = (): number => readdirSync("/proc/self/fd").length;
+    const before = descriptors();
+    for (let time = 0; time < 10; time += 1) expect(() => changeTokens(path, fail)).toThrow("no");
+    expect(descriptors()).toBeLessThan(before + 10);
     expect(readTokens(path)).toEqual([row("a")]);
     changeTokens(path, (rows) => [...rows, row("b")]);
     expect(readTokens(path)).toHaveLength(2);
@@ -89,6 +101,19 @@ describe("the door's view", () => {
     rmSync(path);
     expect(tokens.rows()?.size).toBe(0);
     changeTokens(path, () => [row("c")]);
+    expect(tokens.rows()?.size).toBe(1);
+  });
+
+  it("F2 lets nobody in, and goes on, when the file cannot be looked at", () => {
+    changeTokens(path, () => [row("a")]);
+    const lines: string[] = [];
+    const tokens = new TokenFile(path, { log: (_level, text) => void lines.push(text) });
+    rmSync(path);
+    symlinkSync(path, path);
+    expect([tokens.rows()?.size, tokens.rows()?.size]).toEqual([0, 0]);
+    expect(lines).toEqual([expect.stringContaining("nobody is let in")]);
+    rmSync(path);
+    changeTokens(path, () => [row("a")]);
     expect(tokens.rows()?.size).toBe(1);
   });
 });
