@@ -102,12 +102,16 @@ export class Access {
     return { role, token: id, address, account: id, ...(scope === null ? {} : { scope }) };
   }
 
-  /** Whether what the caller has shown is still good. */
-  isStillGood({ token }: Caller): boolean {
-    const rows = this.#options.tokens?.rows();
-    if (rows === undefined) return token === "open";
-    const row = rows.get(token);
-    return row !== undefined && isLive(row, this.#options.wallMs());
+  /** Whether what callers have shown is good now: one look at the tokens is for all of them. */
+  goodNow(): (caller: Pick<Caller, "token">) => boolean {
+    const { tokens, wallMs } = this.#options;
+    const rows = tokens?.rows();
+    if (rows === undefined) return ({ token }) => token === "open";
+    const nowMs = wallMs();
+    return ({ token }) => {
+      const row = rows.get(token);
+      return row !== undefined && isLive(row, nowMs);
+    };
   }
 
   #openAccount(address: string): string {

@@ -303,8 +303,7 @@ export class HttpDoor {
   /** Whoever uses a token that is not good any more is shown out. */
   #sweep(): void {
     this.#cancelSweep = this.#options.clock.after(this.time.tokenSweepMs, () => {
-      const isGood = (caller: Parameters<Access["isStillGood"]>[0]) =>
-        this.access.isStillGood(caller);
+      const isGood = this.access.goodNow();
       const isOpen = (caller: Caller) => caller.token === "open";
       const firstToken = "this server asks for a token since one was made; come back with one";
       this.guests.endWhere((caller) => !isGood(caller) && isOpen(caller), firstToken);
