@@ -69,8 +69,10 @@ export class ScopeWatch {
     const told = new Map<string, string>();
     for (const barrier of firstBarriers(host, scope, barriersMax)) {
       const text = JSON.stringify(barrier);
-      told.set(barrier.name, text);
-      if (this.#told.get(barrier.name) !== text) news.push({ kind: "barrier", barrier });
+      // Each kind has names of its own.
+      const key = `${barrier.kind} ${barrier.name}`;
+      told.set(key, text);
+      if (this.#told.get(key) !== text) news.push({ kind: "barrier", barrier });
     }
     this.#told = told;
     if (news.length > 0) onNews(news);

@@ -52,6 +52,26 @@ describe("/v1/watch", () => {
     expect(text).not.toContain("elsewhere");
   });
 
+  it("tells again only what has changed, also of two kinds that have one name", async () => {
+    bench = await HttpBench.start({ time: { ...httpTime, watchMs: 1 } });
+    await using session = await connect(bench.url);
+    await session.countBarrier("same").init(2);
+    void session
+      .stateBarrier("same")
+      .wait(9)
+      .catch(() => undefined);
+    const events = await watch();
+    await events.until(/event: barrier\ndata: .*"kind":"state"/);
+    for (const name of ["b", "c"]) {
+      await session.countBarrier(name).init(1);
+      await events.until(new RegExp(`event: barrier\ndata: .*"name":"${name}"`));
+    }
+    const told = [...(await events.until(/./)).matchAll(/event: barrier\ndata: (.*)/g)]
+      .map(([, data = ""]) => JSON.parse(data) as { readonly name: string; readonly kind: string })
+      .filter(({ name }) => name === "same");
+    expect(told.map(({ kind }) => kind).toSorted()).toEqual(["count", "state"]);
+  });
+
   it("says that it is still there when nothing happens", async () => {
     bench = await HttpBench.start({ time: { ...httpTime, streamBeatMs: 1 } });
     await (await watch()).until(/: still here\n\n: still here/);
