@@ -39,7 +39,8 @@ export class SteadyPublisher {
   /** From then on one at a time, until the bus has taken one. */
   #isAway = false;
   #isClosed = false;
-  #onEmpty: () => void = () => undefined;
+  /** Who waits until nothing waits. */
+  #drains: (() => void)[] = [];
   #endPause: () => void = () => undefined;
 
   constructor(options: SteadyPublisherOptions) {
@@ -64,7 +65,7 @@ export class SteadyPublisher {
   async drain(): Promise<void> {
     if (!this.#isWorking || this.#isClosed) return;
     await new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
+      this.#drains.push(resolve);
     });
   }
 
@@ -74,7 +75,7 @@ export class SteadyPublisher {
     this.#waiting.clear();
     this.#onItsWay = [];
     this.#endPause();
-    this.#onEmpty();
+    this.#drained();
   }
 
   /** As many as may be on their way, in order (P1). */
@@ -113,7 +114,11 @@ export class SteadyPublisher {
       this.#send();
     }
     this.#isWorking = false;
-    this.#onEmpty();
+    this.#drained();
+  }
+
+  #drained(): void {
+    for (const resolve of this.#drains.splice(0)) resolve();
   }
 
   #settle({ onPublished }: Waiting, outcome: Published | BusError | undefined): void {
