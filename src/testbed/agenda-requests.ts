@@ -91,18 +91,20 @@ export class AgendaRequests {
   /** Nothing is answered any more. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const request of [...this.#open.keys()]) this.#settle(request, undefined);
+    this.#giveUp();
     await this.#link?.close();
   }
 
-  #submit(command: AgendaCommand | BarrierTold): void {
-    if (this.#isClosed) return;
+  /** @returns whether it is taken. */
+  #submit(command: AgendaCommand | BarrierTold): boolean {
+    if (this.#isClosed) return false;
     this.#link ??= this.#connect("run-requests", {
       onEffects: (effects) => {
         for (const effect of effects) this.#hear(effect);
       },
+      onClosed: () => this.#giveUp(),
     });
-    this.#link.submit(command);
+    return this.#link.submit(command);
   }
 
   #hear(effect: EdgeEffect): void {
@@ -118,8 +120,12 @@ export class AgendaRequests {
     const request = this.#last;
     return new Promise((resolve) => {
       this.#open.set(request, resolve);
-      this.#submit(command(request));
+      if (!this.#submit(command(request))) this.#settle(request, undefined);
     });
+  }
+
+  #giveUp(): void {
+    for (const request of [...this.#open.keys()]) this.#settle(request, undefined);
   }
 
   #settle(request: number, answer: AgendaAnswer | EventDone | undefined): void {

@@ -5,15 +5,17 @@ import type { Command } from "../../../src/core/command.ts";
 import type { EdgeEffect } from "../../../src/core/effect.ts";
 import { AgendaRequests } from "../../../src/testbed/agenda-requests.ts";
 
-function setUp() {
+function setUp({ countMax = Number.POSITIVE_INFINITY } = {}) {
   const told: Command[] = [];
   let hear: (effects: readonly EdgeEffect[]) => void = () => undefined;
-  const requests = new AgendaRequests((_, { onEffects }) => {
+  let end: (reason: string) => void = () => undefined;
+  const requests = new AgendaRequests((_, { onEffects, onClosed }) => {
     hear = onEffects;
-    const submit = (command: Command): boolean => told.push(command) > 0;
+    end = (reason) => onClosed?.(reason);
+    const submit = (command: Command): boolean => told.push(command) <= countMax;
     return { submit, close: () => Promise.resolve() };
   });
-  return { told, requests, hear: (effect: EdgeEffect) => hear([effect]) };
+  return { told, requests, hear: (effect: EdgeEffect) => hear([effect]), end: () => end("over") };
 }
 
 const record = { object: "p", type: "PROGRAM", token: 1, error: 2, text: "" };
@@ -56,4 +58,13 @@ it("answers what is open, and what comes later, when the link closes", async () 
   expect(await open).toEqual({ errors: [], dropped: 0 });
   await requests.fireNow("s", "x", "RUN");
   expect(told).toHaveLength(1);
+});
+
+it("answers what is open when the core ends the link, and what it has no room for", async () => {
+  const ended = setUp();
+  const open = ended.requests.cancel("s", 1);
+  ended.end();
+  expect(await open).toBeUndefined();
+  const full = setUp({ countMax: 0 });
+  expect(await full.requests.cancel("s", 1)).toBeUndefined();
 });
