@@ -134,7 +134,11 @@ export class ControlRequests {
       const text = JSON.stringify(fitPage(page, clock.nowUs()));
       this.#say(origin, "listed", { extra: [textAttribute(listAttribute, text)] });
     };
-    list(after).then(tell, (error: unknown) => onWarning(`cannot list the events: ${error}`));
+    list(after).then(tell, (error: unknown) => {
+      const message = `cannot list the events: ${error}`;
+      onWarning(message);
+      this.#refuse(origin, { code: "unavailable", message });
+    });
   }
 
   #say(

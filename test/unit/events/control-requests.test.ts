@@ -11,8 +11,16 @@ import {
   listEvents,
 } from "../../../src/client/event-control.ts";
 import type { AgendaLoad, TimedEvent } from "../../../src/core/agenda/commands.ts";
+import { ControlRequests } from "../../../src/events/control-requests.ts";
 import { eventsLimits } from "../../../src/events/events-limits.ts";
-import type { ControlRequest } from "../../../src/wire/event/control.ts";
+import { noOrigin } from "../../../src/events/request-origin.ts";
+import type { SenderAnswers } from "../../../src/events/sender-answers.ts";
+import {
+  type ControlRequest,
+  controlAddress,
+  formatControl,
+} from "../../../src/wire/event/control.ts";
+import { createNotification } from "../../../src/wire/event/notification.ts";
 import { agendaOf, experiment, SchedulerWorld } from "./scheduler-world.ts";
 
 let world: SchedulerWorld;
@@ -157,6 +165,24 @@ describe("a list", () => {
       world.scheduler?.submit({ kind: "agenda-schedule", ...asking, request });
     }
     expect((await list()).events).toHaveLength(20);
+  });
+
+  it("that cannot be had is refused: whoever asks is not left to wait", async () => {
+    const refused: unknown[] = [];
+    const requests = new ControlRequests({
+      ...{ scope: experiment, clock: world.clock, recalled: [], nextRequest: () => 1 },
+      ...{ submit: () => undefined, onWarning: () => undefined },
+      answers: { refused: (...said: unknown[]) => refused.push(said) } as unknown as SenderAnswers,
+      list: () => Promise.reject(new Error("the core is away")),
+    });
+    const { eventtype } = formatControl({ kind: "list", after: 0 });
+    const address = { ...controlAddress, expt: experiment, eventtype, scheduler: 1 } as const;
+    const asked = createNotification(address, { sender: "", layout: "2011", extra: [] });
+    const origin = { ...noOrigin, question: "q", place: { epoch: "e", position: 1 } };
+    expect(requests.take(asked, origin)).toBe(true);
+    await world.pass(0);
+    const refusal = { code: "unavailable", message: expect.stringContaining("core is away") };
+    expect(refused).toEqual([[controlAddress.objname, origin, refusal]]);
   });
 
   it("is refused to nobody but those without the key, who are not answered", async () => {
