@@ -265,6 +265,9 @@ export class Daemon {
       });
       server.listen(socket, resolve);
     });
+    // Without descriptors the next client may be taken; unheard, it would end the experiments.
+    const { logger } = this.#options;
+    server.on("error", (error) => logger.log("error", `daemon: ${error.message}`));
     chmodSync(socket, 0o600);
     this.#server = server;
   }

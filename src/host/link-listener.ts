@@ -89,6 +89,9 @@ export class LinkListener {
       unlinkSync(address);
       await listenOn(server, address);
     }
+    // Without descriptors the next edge may be taken; unheard, it would end the process.
+    const { logger } = this.#options;
+    server.on("error", (error) => logger.log("error", `links: ${error.message}`));
     this.#server = server;
   }
 

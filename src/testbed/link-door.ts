@@ -77,6 +77,7 @@ export class LinkDoor {
       });
       server.listen(this.#options.path, () => {
         chmodSync(this.#options.path, 0o600);
+        server.on("error", () => undefined); // No descriptors: the next asker may be taken.
         resolve(undefined);
       });
     });

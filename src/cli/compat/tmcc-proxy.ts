@@ -32,6 +32,7 @@ export async function serveProxy(given: TmccArguments, line: Line): Promise<Exit
     const stderr = `tmcc: the proxy cannot listen: ${String(error)}\n`;
     return { kind: "exit", code: exitCodes.failed, stderr };
   }
+  server.on("error", () => undefined); // No descriptors: the next call may succeed.
   return new Promise<Exit>(() => undefined);
 }
 
@@ -64,6 +65,7 @@ async function listenAtAddress(server: Server, text: string, forwarder: Forwarde
     udp.once("error", reject);
     udp.bind({ address, port: number, exclusive: true }, resolve);
   });
+  udp.on("error", () => undefined);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host: address, port: number }, resolve);
