@@ -5,6 +5,8 @@
 //
 //   N1. What is counted is what was let in. What is gone meanwhile is looked for when a bound is
 //       reached, so that the usual command costs a look into a table.
+//   N2. Clients without a token have as many addresses as they like: those that have nothing any
+//       more are forgotten when there are twice as many as at the last look.
 import type { BarrierKind } from "../../core/effect.ts";
 import { payloadOverheadBytes } from "../../core/limits.ts";
 import type { EdgeCommand } from "../../wire/link/frames.ts";
@@ -24,6 +26,8 @@ export interface TokenQuotaOptions {
   readonly waitsOf: (isMeant: (caller: Caller) => boolean) => number;
 }
 
+/** Clients that are remembered without a look whether they have anything. */
+const accountsMin = 1_024;
 /** Sessions of a token that are remembered without a look whether they live. */
 const sessionsMin = 16;
 
@@ -54,9 +58,16 @@ interface Account {
 export class TokenQuota {
   readonly #options: TokenQuotaOptions;
   readonly #accounts = new Map<string, Account>();
+  /** So many, and those that have nothing any more are looked for. */
+  #accountsMax = accountsMin;
 
   constructor(options: TokenQuotaOptions) {
     this.#options = options;
+  }
+
+  /** Clients of which something is remembered. */
+  get accountCount(): number {
+    return this.#accounts.size;
   }
 
   /**
@@ -119,6 +130,7 @@ export class TokenQuota {
     const { account: key } = caller;
     const known = this.#accounts.get(key);
     if (known !== undefined) return known;
+    if (this.#accounts.size >= this.#accountsMax) this.#forgetAccounts();
     const account: Account = {
       ...{ barriers: new Map(), barrierCount: 0, waiters: 0, sessions: new Map() },
       sessionsMax: sessionsMin,
@@ -126,6 +138,18 @@ export class TokenQuota {
     };
     this.#accounts.set(key, account);
     return account;
+  }
+
+  /** N2. */
+  #forgetAccounts(): void {
+    for (const [key, account] of this.#accounts) {
+      this.#forgetSessions(account);
+      this.#dropEnded(account);
+      const { sessions, barrierCount, allMessages } = account;
+      // Who waits has come to a barrier that is open.
+      if (sessions.size + barrierCount + allMessages.count === 0) this.#accounts.delete(key);
+    }
+    this.#accountsMax = Math.max(accountsMin, 2 * this.#accounts.size);
   }
 
   #onPublication(
