@@ -9,6 +9,7 @@
 //   U3. Strangers cannot fill the log here either: the first refusal by each limit is told, the
 //       others are details.
 import type { Socket } from "node:net";
+import { KeyCounts } from "./key-counts.ts";
 
 /** A bound with the name by which it is raised. */
 export interface NamedLimit {
@@ -34,7 +35,7 @@ export interface AdmissionOptions {
 
 export class Admission {
   readonly #options: AdmissionOptions;
-  readonly #byClient = new Map<string, number>();
+  readonly #byClient = new KeyCounts();
   readonly #told = new Set<string>();
   #count = 0;
 
@@ -52,7 +53,7 @@ export class Admission {
     const { admits, limits } = this.#options;
     if (admits?.(socket.remoteAddress) === false) return refuse(socket);
     const client = socket.remoteAddress ?? "";
-    const own = this.#byClient.get(client) ?? 0;
+    const own = this.#byClient.of(client);
     const over =
       this.#count >= limits.all.max
         ? limits.all
@@ -64,16 +65,14 @@ export class Admission {
       return refuse(socket);
     }
     this.#count += 1;
-    this.#byClient.set(client, own + 1);
+    this.#byClient.add(client);
     socket.once("close", () => this.#release(client));
     return true;
   }
 
   #release(client: string): void {
     this.#count -= 1;
-    const left = (this.#byClient.get(client) ?? 1) - 1;
-    if (left === 0) this.#byClient.delete(client);
-    else this.#byClient.set(client, left);
+    this.#byClient.drop(client);
   }
 
   /** U3. No wire has a word for it: the client hears that the connection is closed. */

@@ -12,6 +12,7 @@
 //   F5. What breaks one side breaks the other, so that nobody waits for what cannot come.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { assert } from "../core/assert.ts";
+import { KeyCounts } from "../edges/key-counts.ts";
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { Logger } from "../host/logger.ts";
 import type { ForwarderLimits } from "./forwarder-limits.ts";
@@ -34,7 +35,7 @@ export interface ForwarderOptions {
 export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #pairs = new Set<Pair>();
-  readonly #clients = new Map<string, number>();
+  readonly #clients = new KeyCounts();
   #server: Server | undefined;
   /** F4: while it does not answer. */
   #away: { readonly untilUs: number; cut: number } | undefined;
@@ -82,11 +83,10 @@ export class Forwarder {
       return;
     }
     const from = client.remoteAddress ?? "";
-    const count = (this.#clients.get(from) ?? 0) + 1;
     const full =
       this.#pairs.size >= limits.forwardedConnectionsMax
         ? "forwardedConnectionsMax"
-        : count > limits.forwardedPerClientMax
+        : this.#clients.of(from) >= limits.forwardedPerClientMax
           ? "forwardedPerClientMax"
           : undefined;
     if (full !== undefined) {
@@ -100,7 +100,7 @@ export class Forwarder {
       client.resetAndDestroy();
       return;
     }
-    this.#clients.set(from, count);
+    this.#clients.add(from);
     const pair: Pair = new Pair(client, to, {
       clock,
       connectMs: limits.forwardConnectMs,
@@ -108,9 +108,7 @@ export class Forwarder {
       onUnreachable: (reason) => this.#unreached(reason, from),
       onGone: () => {
         this.#pairs.delete(pair);
-        const left = (this.#clients.get(from) ?? 1) - 1;
-        if (left === 0) this.#clients.delete(from);
-        else this.#clients.set(from, left);
+        this.#clients.drop(from);
       },
     });
     this.#pairs.add(pair);

@@ -2,6 +2,7 @@
 // The requests of a scheduler whose senders may still want to hear something, each under the number
 // that the core knows it by. Counts how many each sender has open, so that one that sends without
 // end is refused before it has filled the agenda of everybody.
+import { KeyCounts } from "../edges/key-counts.ts";
 import { eventsLimits } from "./events-limits.ts";
 import type { RequestOrigin } from "./request-origin.ts";
 
@@ -37,7 +38,7 @@ export class OpenRequests {
   readonly #requests = new Map<number, OpenRequest>();
   /** Number of an occurrence -> the request that it came from. */
   readonly #items: Map<number, number>;
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new KeyCounts();
   #last: number;
 
   constructor(recalled: RecalledRequests | undefined, perSenderMax: number | undefined) {
@@ -49,7 +50,7 @@ export class OpenRequests {
 
   /** Why one more of this sender is not taken; undefined when it is. */
   refusal(sender: string): string | undefined {
-    if ((this.#counts.get(sender) ?? 0) < this.#perSenderMax) return undefined;
+    if (this.#counts.of(sender) < this.#perSenderMax) return undefined;
     const limit = `limit requestsPerSenderMax (${this.#perSenderMax}) reached`;
     return `${sender} has too many events that are not over: ${limit}; wait for some to complete`;
   }
@@ -96,15 +97,11 @@ export class OpenRequests {
     const open = this.#requests.get(number);
     if (open === undefined) return;
     this.#requests.delete(number);
-    const { sender } = open.origin;
-    const left = (this.#counts.get(sender) ?? 1) - 1;
-    if (left === 0) this.#counts.delete(sender);
-    else this.#counts.set(sender, left);
+    this.#counts.drop(open.origin.sender);
   }
 
   #set(number: number, open: OpenRequest): void {
-    const { sender } = open.origin;
     this.#requests.set(number, open);
-    this.#counts.set(sender, (this.#counts.get(sender) ?? 0) + 1);
+    this.#counts.add(open.origin.sender);
   }
 }

@@ -20,6 +20,7 @@ import type {
 import type { Cancel, Clock } from "../../host/clock.ts";
 import type { ConnectEdge, CoreLink, OfScope } from "../../host/core-link.ts";
 import { AwayScopes } from "../away-scopes.ts";
+import { KeyCounts } from "../key-counts.ts";
 import type { Departure } from "./departure.ts";
 import { HttpError } from "./errors.ts";
 import { logIsAway, mailboxIsFull } from "./log-errors.ts";
@@ -77,7 +78,7 @@ export class Arrivals {
   readonly #link: CoreLink;
   readonly #waiting = new Map<ConnectionId, Waiting>();
   readonly #named = new Map<string, Waiting>();
-  readonly #namedCounts = new Map<string, number>();
+  readonly #namedCounts = new KeyCounts();
   #lastConnection = 0;
   readonly #away = new AwayScopes();
 
@@ -161,7 +162,7 @@ export class Arrivals {
   }
 
   #open(build: (connection: ConnectionId) => Command, id: WaitId | undefined): Waiting {
-    const count = id === undefined ? 0 : (this.#namedCounts.get(id.account) ?? 0);
+    const count = id === undefined ? 0 : this.#namedCounts.of(id.account);
     if (count >= this.#options.keptMax) throw this.#options.tooMany();
     this.#lastConnection += 1;
     const connection = this.#lastConnection;
@@ -180,7 +181,7 @@ export class Arrivals {
     this.#waiting.set(connection, waiting);
     if (id !== undefined) {
       this.#named.set(nameOf(id), waiting);
-      this.#namedCounts.set(id.account, count + 1);
+      this.#namedCounts.add(id.account);
     }
     return waiting;
   }
@@ -271,10 +272,7 @@ export class Arrivals {
   }
 
   #forget({ id }: Waiting): void {
-    if (id === undefined || !this.#named.delete(nameOf(id))) return;
-    const left = (this.#namedCounts.get(id.account) ?? 1) - 1;
-    if (left === 0) this.#namedCounts.delete(id.account);
-    else this.#namedCounts.set(id.account, left);
+    if (id !== undefined && this.#named.delete(nameOf(id))) this.#namedCounts.drop(id.account);
   }
 
   #onLogAway(isAway: boolean, of: OfScope): void {

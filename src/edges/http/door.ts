@@ -25,6 +25,7 @@ import { createGuard } from "../guard.ts";
 import { HeldSweep, type Holding, heldBytesMin } from "../holdings.ts";
 import { createHttpServer } from "../http-server.ts";
 import { type HttpTime, httpTime } from "../http-time.ts";
+import { KeyCounts } from "../key-counts.ts";
 import type { TlsFiles } from "../tls.ts";
 import type { AccessOptions, Caller } from "./access.ts";
 import { Access } from "./access.ts";
@@ -86,7 +87,7 @@ export class HttpDoor {
   readonly #closing = new AbortController();
   readonly #readiness: (() => string | undefined)[] = [];
   /** Requests of each connection that are not answered, and their answers. */
-  readonly #unanswered = new Map<Socket, number>();
+  readonly #unanswered = new KeyCounts<Socket>();
   readonly #answers = new Set<ServerResponse>();
   /** Made once: it takes as long as 100 other requests. */
   #description: string | undefined;
@@ -259,7 +260,7 @@ export class HttpDoor {
     });
     server.on("upgrade", (request, stream, head) => {
       // What is not answered would be answered in the middle of the WebSocket.
-      if ((this.#unanswered.get(request.socket) ?? 0) > 0) stream.destroy();
+      if (this.#unanswered.of(request.socket) > 0) stream.destroy();
       else this.#sockets.upgrade(request, stream, head);
     });
     return server;
@@ -271,22 +272,19 @@ export class HttpDoor {
    */
   #admitRequest(socket: Socket, response: ServerResponse): boolean {
     if (socket.destroyed) return false; // What came in the same piece.
-    const count = (this.#unanswered.get(socket) ?? 0) + 1;
-    if (count > this.bounds.httpRequestsPerConnectionMax) {
+    if (this.#unanswered.of(socket) >= this.bounds.httpRequestsPerConnectionMax) {
       this.metrics.refused("httpRequestsPerConnectionMax");
       socket.destroy();
       return false;
     }
-    this.#unanswered.set(socket, count);
+    this.#unanswered.add(socket);
     this.#answers.add(response);
     return true;
   }
 
   #requestClosed(socket: Socket, response: ServerResponse): void {
     this.#answers.delete(response);
-    const count = (this.#unanswered.get(socket) ?? 1) - 1;
-    if (count === 0) this.#unanswered.delete(socket);
-    else this.#unanswered.set(socket, count);
+    this.#unanswered.drop(socket);
   }
 
   /** What is held for each connection and request, if it is much. */

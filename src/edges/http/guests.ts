@@ -2,6 +2,7 @@
 // Everybody whom the door is serving for longer than a moment: waits, event streams, sockets.
 // Counts them by token, or at a door without tokens by their address, and ends those whose token is
 // not good any more.
+import { KeyCounts } from "../key-counts.ts";
 import type { Caller } from "./access.ts";
 
 export type GuestKind = "wait" | "stream" | `socket ${string}`;
@@ -14,20 +15,16 @@ export interface Guest {
 
 export class Guests {
   readonly #guests = new Set<Guest>();
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new KeyCounts();
 
   /** @returns what to call when the guest is gone, or undefined when `max` are there already. */
   admit(guest: Guest, max: number): (() => void) | undefined {
     const key = `${guest.kind} ${guest.caller.account}`;
-    const count = this.#counts.get(key) ?? 0;
-    if (count >= max) return undefined;
-    this.#counts.set(key, count + 1);
+    if (this.#counts.of(key) >= max) return undefined;
+    this.#counts.add(key);
     this.#guests.add(guest);
     return () => {
-      if (!this.#guests.delete(guest)) return;
-      const left = (this.#counts.get(key) ?? 1) - 1;
-      if (left === 0) this.#counts.delete(key);
-      else this.#counts.set(key, left);
+      if (this.#guests.delete(guest)) this.#counts.drop(key);
     };
   }
 

@@ -12,6 +12,7 @@ import type { EdgeEffect, QuorumStatus } from "../../core/effect.ts";
 import type { Clock } from "../../host/clock.ts";
 import { type ConnectEdge, type CoreLink, everyScope, type OfScope } from "../../host/core-link.ts";
 import { AwayScopes } from "../away-scopes.ts";
+import { KeyCounts } from "../key-counts.ts";
 import type { Departure } from "./departure.ts";
 import { HttpError } from "./errors.ts";
 import { logIsAway, mailboxIsFull } from "./log-errors.ts";
@@ -56,7 +57,7 @@ export class QuorumDrivers {
   readonly #link: CoreLink;
   readonly #drivers = new Map<string, Driver>();
   /** Those in `#drivers`, of each account. */
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new KeyCounts();
   readonly #byConnection = new Map<ConnectionId, Driver>();
   readonly #away = new AwayScopes();
   #lastConnection = 0;
@@ -210,11 +211,11 @@ export class QuorumDrivers {
       this.#forget(key, before);
     }
     this.#drivers.set(key, driver);
-    this.#counts.set(driver.account, (this.#counts.get(driver.account) ?? 0) + 1);
+    this.#counts.add(driver.account);
     if (this.#drivers.size <= this.#options.driversMax) return;
-    const most = Math.max(...this.#counts.values());
+    const { most } = this.#counts;
     for (const [oldest, known] of this.#drivers) {
-      if (this.#counts.get(known.account) !== most) continue;
+      if (this.#counts.of(known.account) !== most) continue;
       this.#byConnection.delete(known.connection);
       this.#forget(oldest, known);
       // It drives no more: nobody could let those who wait go on.
@@ -233,9 +234,7 @@ export class QuorumDrivers {
 
   #forget(key: string, { account }: Driver): void {
     this.#drivers.delete(key);
-    const left = (this.#counts.get(account) ?? 1) - 1;
-    if (left === 0) this.#counts.delete(account);
-    else this.#counts.set(account, left);
+    this.#counts.drop(account);
   }
 
   /** Quorums that were not over have lost their driver, and are over now. */

@@ -3,6 +3,7 @@
 // not the core's (D18), and those of one client its own part of that. One that has ended, whoever
 // has ended it, counts no more; one that is there because of somebody else never does.
 import type { EdgeCommand } from "../../wire/link/frames.ts";
+import { KeyCounts } from "../key-counts.ts";
 import type { Caller } from "./access.ts";
 import type { HttpBounds } from "./bounds.ts";
 import { boundMessage } from "./bounds.ts";
@@ -20,7 +21,7 @@ export class ScopeQuota {
   readonly #metrics: Metrics;
   readonly #isAlive: (scope: string) => boolean;
   readonly #scopes = new Map<string, Invented>();
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new KeyCounts();
 
   constructor(bounds: HttpBounds, metrics: Metrics, isAlive: (scope: string) => boolean) {
     this.#bounds = bounds;
@@ -33,9 +34,7 @@ export class ScopeQuota {
     const { account } = this.#scopes.get(scope) ?? {};
     if (account === undefined) return;
     this.#scopes.delete(scope);
-    const left = (this.#counts.get(account) ?? 1) - 1;
-    if (left === 0) this.#counts.delete(account);
-    else this.#counts.set(account, left);
+    this.#counts.drop(account);
   }
 
   /** @returns why the command is one too many, if it is. */
@@ -70,14 +69,14 @@ export class ScopeQuota {
       return `too many scopes ${words[bound]}: ${boundMessage(this.#bounds, bound)}`;
     }
     this.#scopes.set(scope, { account, wasMissed: false });
-    this.#counts.set(account, (this.#counts.get(account) ?? 0) + 1);
+    this.#counts.add(account);
     return undefined;
   }
 
   #overBound(account: string): keyof typeof words | undefined {
     const { httpScopesMax, httpScopesPerTokenMax } = this.#bounds;
     if (this.#scopes.size >= httpScopesMax) return "httpScopesMax";
-    const own = this.#counts.get(account) ?? 0;
+    const own = this.#counts.of(account);
     return own >= httpScopesPerTokenMax ? "httpScopesPerTokenMax" : undefined;
   }
 
