@@ -379,26 +379,10 @@ const packageRules: readonly Rule[] = [
   },
 ];
 
-const documentRules: readonly Rule[] = [
-  {
-    title: "every limit of the core is documented",
-    wrong: { "src/core/limits.ts": "export interface Limits {\n  readonly wrongMax: number;\n}\n" },
-    check(tree) {
-      const page = "docs/reference/limits.md";
-      const text = tree.paths.includes(page) ? tree.read(page) : "";
-      const fields = tree.read("src/core/limits.ts").matchAll(/^ {2}readonly (\w+): number;$/gm);
-      return [...fields]
-        .filter(([, name]) => !text.includes(`\`${name}\``))
-        .map(([, name]) => `src/core/limits.ts: ${name} is not in ${page}`);
-    },
-  },
-];
-
 export const structureRules: readonly Rule[] = [
   ...importRules,
   ...circleRules,
   ...sizeRules,
   ...linkRules,
   ...packageRules,
-  ...documentRules,
 ];
