@@ -167,7 +167,11 @@ export class RunLinkAgents {
     const tracer = this.#shaped?.tracer;
     if (this.#shaped === undefined || tracer === undefined) {
       const names = [...new Set(ends.map(({ link }) => link))].join(", ");
-      onWarning(`nothing traces ${names}: only who shapes links does, and nobody shapes these`);
+      const why =
+        this.#shaped === undefined
+          ? "only who shapes links does, and nobody shapes these"
+          : "that is not built for nodes of other machines";
+      onWarning(`nothing traces ${names}: ${why}`);
       return undefined;
     }
     for (const problem of problems) onWarning(problem);
