@@ -1,7 +1,6 @@
 // A small test plan for Testground's own SDK, unchanged:
 //
-//     npm install @testground/sdk
-//     muster run plan.yaml --set NODE_PATH="$(npm root)"
+//     muster run examples/testground/plan.yaml --set NODE_PATH="$PWD/node_modules"
 //
 // Every instance meets the others, tells them its number, and leaves what it heard in its outputs.
 const { writeFile } = require("node:fs/promises");
