@@ -3,6 +3,7 @@
 // address is whose, what starts when and why, and where the sync server is.
 
 import { defaultCatalogue } from "./catalogue.ts";
+import { isSameShape, joinShapes } from "./link-shape.ts";
 import type {
   BarrierDeclaration,
   Experiment,
@@ -11,6 +12,7 @@ import type {
   LinkShape,
   PlannedEvent,
   Program,
+  QueueShape,
   StartCondition,
 } from "./model.ts";
 import { printWait } from "./yaml/print-events.ts";
@@ -85,7 +87,15 @@ function explainLink(link: Link): string[] {
       return `  ${node.padEnd(width)}  ${address === "" ? "no address" : address}  interface ${port}`;
     }),
     ...explainPaths(members).map((line) => `  ${line}`),
+    ...explainQueues(members).map((line) => `  ${line}`),
   ];
+}
+
+/** Queues that the file asks for. */
+function explainQueues(members: readonly LinkMember[]): string[] {
+  return members.flatMap(({ node, queue }) =>
+    queue === undefined ? [] : [`from ${node}: ${describeQueue(queue)}`],
+  );
 }
 
 /** What a packet meets from node to node. */
@@ -94,9 +104,9 @@ function explainPaths(members: readonly LinkMember[]): string[] {
   if (first === undefined) return [];
   const isAlike = members.every(
     ({ toLink, fromLink }) =>
-      sameShape(toLink, first.toLink) && sameShape(fromLink, first.fromLink),
+      isSameShape(toLink, first.toLink) && isSameShape(fromLink, first.fromLink),
   );
-  if (isAlike) return [`each way: ${describePath(first.toLink, first.fromLink)}`];
+  if (isAlike) return [`each way: ${describePath(first, first)}`];
   if (members.length > pairsMax) {
     return members.flatMap(({ node, toLink, fromLink }) => [
       `${node} to the LAN: ${describeShape(toLink)}`,
@@ -106,30 +116,43 @@ function explainPaths(members: readonly LinkMember[]): string[] {
   return members.flatMap((from) => {
     const others = members.filter((member) => member !== from);
     return others.map((to) => {
-      return `${from.node} to ${to.node}: ${describePath(from.toLink, to.fromLink)}`;
+      return `${from.node} to ${to.node}: ${describePath(from, to)}`;
     });
   });
 }
 
-function sameShape(a: LinkShape, b: LinkShape): boolean {
-  return a.bandwidthBps === b.bandwidthBps && a.delayUs === b.delayUs && a.loss === b.loss;
+function describePath(out: LinkMember, into: LinkMember): string {
+  return describeShape(joinShapes(out.toLink, into.fromLink));
 }
 
-/** Two pipes in a row: the narrower bandwidth, both delays, a loss in either. */
-function describePath(out: LinkShape, into: LinkShape): string {
-  const rates = [out.bandwidthBps, into.bandwidthBps].filter((rate) => rate > 0);
-  return describeShape({
-    bandwidthBps: rates.length === 0 ? 0 : Math.min(...rates),
-    delayUs: out.delayUs + into.delayUs,
-    loss: 1 - (1 - out.loss) * (1 - into.loss),
-  });
-}
-
-function describeShape({ bandwidthBps, delayUs, loss }: LinkShape): string {
+function describeShape(shape: LinkShape): string {
+  const { bandwidthBps, delayUs, loss } = shape;
   const rate = bandwidthBps === 0 ? "any bandwidth" : formatBandwidth(bandwidthBps);
-  // Six digits hide the noise of having been split into two.
-  const lost = loss === 0 ? "no loss" : `loss ${formatPercentage(Number(loss.toPrecision(6)))}`;
-  return `${rate}, delay ${formatDuration(delayUs)}, ${lost}`;
+  const lost = loss === 0 ? "no loss" : `loss ${formatShare(loss)}`;
+  return [rate, `delay ${formatDuration(delayUs)}`, lost, ...describeExtras(shape)].join(", ");
+}
+
+/** What few links have: nothing is said of those that have none. */
+export function describeExtras({ jitterUs = 0, duplicate = 0, reorder = 0 }: LinkShape): string[] {
+  return [
+    ...(jitterUs === 0 ? [] : [`jitter ${formatDuration(jitterUs)}`]),
+    ...(duplicate === 0 ? [] : [`${formatShare(duplicate)} come twice`]),
+    ...(reorder === 0 ? [] : [`${formatShare(reorder)} overtake`]),
+  ];
+}
+
+/** Six digits hide the noise of having been split into two. */
+function formatShare(share: number): string {
+  return formatPercentage(Number(share.toPrecision(6)));
+}
+
+/** A queue that a file asks for, in words. */
+export function describeQueue(queue: QueueShape): string {
+  const { kind, limit, limitUnit, minThreshold, maxThreshold } = queue;
+  const holds = `queue of ${limit} ${limitUnit}`;
+  if (kind === "drop-tail") return holds;
+  const name = kind === "red" ? "RED" : "gentle RED";
+  return `${holds}, ${name} from ${minThreshold} to ${maxThreshold} packets`;
 }
 
 function explainProgram(program: Program): string[] {

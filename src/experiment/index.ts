@@ -9,7 +9,13 @@ export {
 } from "./catalogue.ts";
 export { withShells } from "./default-shell.ts";
 export { formatDiagnostic } from "./diagnostics.ts";
-export { describeCondition, describeDeclaredBarrier, explain } from "./explain.ts";
+export {
+  describeCondition,
+  describeDeclaredBarrier,
+  describeExtras,
+  describeQueue,
+  explain,
+} from "./explain.ts";
 export { type RouteAddresses, routeAddresses } from "./given-routes.ts";
 export { drawDot } from "./graph/dot.ts";
 export { drawSvg } from "./graph/svg.ts";

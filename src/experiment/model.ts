@@ -94,6 +94,12 @@ export interface LinkShape {
   readonly delayUs: number;
   /** Probability of losing a packet, 0 to 1. */
   readonly loss: number;
+  /** The delay of each packet is up to so much more or less; left out, 0. */
+  readonly jitterUs?: number;
+  /** Probability that a packet comes twice, 0 to 1; left out, 0. */
+  readonly duplicate?: number;
+  /** Probability that a packet is not delayed, and so overtakes, 0 to 1; left out, 0. */
+  readonly reorder?: number;
 }
 
 export interface Link {

@@ -4,19 +4,43 @@
 
 import type { Link, LinkMember, LinkShape } from "./model.ts";
 import { nsReference, nsWord } from "./print-ns-words.ts";
-import { wholeLoss } from "./yaml/print-links.ts";
+import { wholeOf } from "./yaml/print-links.ts";
 import { plain } from "./yaml/quantities.ts";
+import { differencesOf } from "./yaml/queues.ts";
 
 /** The commands that make a link. */
 export function nsLink(link: Link, ns: string, showAddresses: boolean): string[] {
   const lines = link.kind === "link" ? nsDuplexLink(link, ns) : nsLan(link, ns);
   const self = nsReference(link.name);
   if (link.netmask !== "255.255.255.0") lines.push(`tb-set-netmask ${self} ${link.netmask}`);
+  lines.push(...link.members.flatMap((member) => nsQueue(self, member)));
   for (const { node, address } of showAddresses ? link.members : []) {
     if (address === "") continue;
     lines.push(`tb-set-ip-${link.kind} ${nsReference(node)} ${self} ${address}`);
   }
   return lines;
+}
+
+/** What the queue of a member has that one of DropTail has not. */
+function nsQueue(link: string, { node, queue }: LinkMember): string[] {
+  if (queue === undefined) return [];
+  const { kind, limitUnit, ...figures } = differencesOf(queue);
+  const settings: (readonly [field: string, value: number | undefined])[] = [
+    ["red_", kind === undefined ? undefined : 1],
+    ["gentle_", kind === "gentle-red" ? 1 : undefined],
+    ["queue-in-bytes_", limitUnit === "bytes" ? 1 : undefined],
+    ["limit_", figures.limit],
+    ["thresh_", figures.minThreshold],
+    ["maxthresh_", figures.maxThreshold],
+    ["q_weight_", figures.averageWeight],
+    ["linterm_", figures.dropOneIn],
+    ["mean_pktsize_", figures.meanPacketBytes],
+  ];
+  return settings.flatMap(([field, value]) =>
+    value === undefined
+      ? []
+      : [`[${link} queue ${nsReference(node)}] set ${field} ${plain(value, 0)}`],
+  );
 }
 
 function nsDuplexLink({ name, members }: Link, ns: string): string[] {
@@ -83,7 +107,7 @@ function halves(out: LinkShape, into: LinkShape): Words {
   return {
     bandwidth: nsBandwidth(out.bandwidthBps),
     delay: nsDelay(out.delayUs + into.delayUs),
-    loss: plain(wholeLoss(out.loss), 0),
+    loss: plain(wholeOf(out.loss), 0),
   };
 }
 

@@ -7,6 +7,7 @@
 //
 // Rates count layer-2 bytes: the Ethernet header, without preamble and check sequence.
 // Units are in the names. [EMULAB-EVENTS 5.1]
+import { joinShapes } from "../experiment/link-shape.ts";
 import type { Link, LinkMember, LinkShape, QueueShape } from "../experiment/model.ts";
 import { networkLimits } from "./network-limits.ts";
 
@@ -212,19 +213,11 @@ export function shapeLink(link: Link): ShapedLink {
 }
 
 function shapeOf(asked: LinkShape, queue: QueueShape | undefined): DirectionShape {
-  const { bandwidthBps, delayUs, loss } = asked;
-  return { ...unshaped, bandwidthBps, delayUs, loss, queue: queue ?? usualQueue };
+  return { ...unshaped, ...asked, queue: queue ?? usualQueue };
 }
 
 function wholeWay(from: LinkMember, to: LinkMember): MemberShape {
-  const [up, down] = [from.toLink, to.fromLink];
-  const bandwidths = [up.bandwidthBps, down.bandwidthBps].filter((bps) => bps > 0);
-  const asked = {
-    bandwidthBps: bandwidths.length === 0 ? 0 : Math.min(...bandwidths),
-    delayUs: up.delayUs + down.delayUs,
-    loss: 1 - (1 - up.loss) * (1 - down.loss),
-  };
-  return { node: from.node, up: shapeOf(asked, from.queue) };
+  return { node: from.node, up: shapeOf(joinShapes(from.toLink, to.fromLink), from.queue) };
 }
 
 /** A change of one link, as one event or one command asks for it. */

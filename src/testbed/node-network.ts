@@ -7,6 +7,7 @@
 // as with end-node shaping on the testbed. Only a bridge of the file, which is a node of its own,
 // is told what it does between its two sides. [EMULAB-TMCD 9 delay, linkdelay]
 import type { Tables } from "../experiment/index.ts";
+import { joinShapes } from "../experiment/link-shape.ts";
 import type { Experiment, Link, LinkMember, LinkShape, QueueShape } from "../experiment/model.ts";
 import type {
   DelayEnd,
@@ -267,15 +268,10 @@ function isShaped({ bandwidthBps, delayUs, loss }: LinkShape): boolean {
   return bandwidthBps > 0 || delayUs > 0 || loss > 0;
 }
 
-/** What both do one after the other. */
+/** What both do one after the other, without the noise of fractions: tables have six digits. */
 function alongPath(first: LinkShape, second: LinkShape): LinkShape {
-  const bandwidths = [first.bandwidthBps, second.bandwidthBps].filter((bps) => bps > 0);
-  return {
-    bandwidthBps: bandwidths.length === 0 ? 0 : Math.min(...bandwidths),
-    delayUs: first.delayUs + second.delayUs,
-    // Without the noise of binary fractions: tables have six digits.
-    loss: Math.round((1 - (1 - first.loss) * (1 - second.loss)) * 1e6) / 1e6,
-  };
+  const path = joinShapes(first, second);
+  return { ...path, loss: Math.round(path.loss * 1e6) / 1e6 };
 }
 
 /** The slowest kind of interface that carries what the link may; 100 is not said. */

@@ -7,6 +7,7 @@ import type {
   BarrierWait,
   Experiment,
   Link,
+  LinkMember,
   LinkShape,
   PlannedEvent,
   Program,
@@ -54,8 +55,22 @@ const anyShape = fc.oneof(
     bandwidthBps: fc.integer({ min: 0, max: 100_000_000_000 }),
     delayUs: fc.integer({ min: 0, max: 10_000_000 }),
     loss: fc.double({ min: 0, max: 1, noNaN: true }),
+    jitterUs: fc.integer({ min: 1, max: 10_000_000 }),
+    duplicate: fc.double({ min: 0.001, max: 1, noNaN: true }),
+    reorder: fc.constantFrom(0.05, 0.5),
   }),
 );
+/** Queues that either language can say; of one that says nothing there is none. */
+const someQueue = fc.record({
+  kind: fc.constantFrom("drop-tail", "red", "gentle-red"),
+  limit: fc.integer({ min: 1, max: 49 }),
+  limitUnit: fc.constantFrom("packets", "bytes"),
+  minThreshold: fc.constantFrom(5, 2.5),
+  maxThreshold: fc.integer({ min: 1, max: 100 }),
+  averageWeight: fc.constantFrom(0.002, 0.01),
+  dropOneIn: fc.constantFrom(10, 50),
+  meanPacketBytes: fc.constantFrom(500, 1000),
+} as const);
 
 interface Draw {
   readonly ns: boolean;
@@ -142,6 +157,7 @@ function drawLinks(it: Draw, names: readonly string[]): Link[] {
     const isAsymmetric = !ns && flip(it);
     const isDifferent = !ns && flip(it);
     const [out, back] = isAsymmetric ? [shape(), shape()] : [whole, whole];
+    const queues = drawQueues(it, members.length);
     return {
       name: `${kind}${index}x`,
       kind,
@@ -152,10 +168,20 @@ function drawLinks(it: Draw, names: readonly string[]): Link[] {
         const [toLink, fromLink] = place === 0 ? [out, back] : [back, out];
         const address = `10.${index + 1}.1.${place + 2}`;
         const other = isDifferent && place === members.length - 1 ? shape() : undefined;
-        return { node, port, address, toLink: other ?? toLink, fromLink };
+        return { node, port, address, toLink: other ?? toLink, fromLink, ...queues[place] };
       }),
       at,
     };
+  });
+}
+
+/** Of all members, of some, or of none. */
+function drawQueues(it: Draw, count: number): readonly Pick<LinkMember, "queue">[] {
+  const common = it.gen(() => someQueue);
+  const which = pick(it, ["none", "none", "all", "some"] as const);
+  return Array.from({ length: count }, () => {
+    if (which === "none" || (which === "some" && flip(it))) return {};
+    return { queue: which === "all" ? common : it.gen(() => someQueue) };
   });
 }
 
@@ -236,6 +262,15 @@ function drawEvents(it: Draw, targets: Targets, kind: "event" | "step"): Planned
       [name, "LINK", "MODIFY", "BANDWIDTH=5000"],
       [name, "LINK", "MODIFY", "DELAY=20ms"],
       [name, "LINK", "MODIFY", "PLR=0.1"],
+      [name, "LINK", "MODIFY", "JITTER=1.5ms DUPLICATE=0.01 REORDER=0.05"],
+      [name, "LINK", "MODIFY", "DELAY=20ms QUEUE-IN-BYTES=0 LIMIT=40 THRESH=7"],
+      [name, "LINK", "MODIFY", "LIMIT=40 BANDWIDTH=5"],
+    ]),
+    ...(it.ns ? [] : targets.links).map(({ name, members }): [string, string, string, string] => [
+      `${name}-${members[0]?.node}`,
+      "LINK",
+      "DOWN",
+      "",
     ]),
     ...targets.programs.flatMap(({ name, command }): [string, string, string, string][] => [
       [name, "PROGRAM", "START", `COMMAND=${command}`],

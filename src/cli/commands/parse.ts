@@ -13,6 +13,8 @@ import {
   defaultCatalogue,
   describeCondition,
   describeDeclaredBarrier,
+  describeExtras,
+  describeQueue,
   drawDot,
   drawSvg,
   type Experiment,
@@ -276,20 +278,22 @@ function describeExperiment(experiment: Experiment, syncServerReason: string): s
 
 function describeLink(link: Link): string[] {
   const lines = [`  ${link.name}  ${link.kind}  netmask ${link.netmask}`];
-  for (const { node, port, address, toLink, fromLink } of link.members) {
+  for (const { node, port, address, toLink, fromLink, queue } of link.members) {
     const to = describeShape(toLink);
     const from = describeShape(fromLink);
-    const shape = to === from ? to : `to ${to}; from ${from}`;
+    const ways = to === from ? to : `to ${to}; from ${from}`;
+    const shape = queue === undefined ? ways : `${ways}; ${describeQueue(queue)}`;
     lines.push(`    ${node}:${port}  ${address === "" ? "no address" : address}  ${shape}`);
   }
   return lines;
 }
 
 /** One direction of one member: a path over the link has two of them. */
-function describeShape({ bandwidthBps, delayUs, loss }: LinkShape): string {
+function describeShape(shape: LinkShape): string {
+  const { bandwidthBps, delayUs, loss } = shape;
   const rate = bandwidthBps === 0 ? "any bandwidth" : `${bandwidthBps / 1e6} Mb/s`;
-  const delay = `${delayUs / 1000} ms`;
-  return loss === 0 ? `${rate}, ${delay}` : `${rate}, ${delay}, loss ${Number(loss.toFixed(6))}`;
+  const lost = loss === 0 ? [] : [`loss ${Number(loss.toFixed(6))}`];
+  return [rate, `${delayUs / 1000} ms`, ...lost, ...describeExtras(shape)].join(", ");
 }
 
 function describeEvents(experiment: Experiment): string[] {

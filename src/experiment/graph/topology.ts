@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The topology as a graph to draw: nodes, LANs as points of their own, lines with their labels.
 
+import { joinShapes } from "../link-shape.ts";
 import type { Experiment, Link } from "../model.ts";
 import { formatBandwidth, formatDuration, formatPercentage } from "../yaml/quantities.ts";
 
@@ -63,16 +64,12 @@ export function topologyOf(experiment: Experiment): Topology {
 function describeLink({ members }: Link): string {
   const [first, second = first] = members;
   if (first === undefined || second === undefined) return "";
-  const { toLink } = first;
-  const { fromLink } = second;
+  const forth = joinShapes(first.toLink, second.fromLink);
   const parts: string[] = [];
-  if (toLink.bandwidthBps > 0) parts.push(formatBandwidth(toLink.bandwidthBps));
-  const delayUs = toLink.delayUs + fromLink.delayUs;
-  if (delayUs > 0) parts.push(formatDuration(delayUs));
-  const loss = 1 - (1 - toLink.loss) * (1 - fromLink.loss);
-  if (loss > 0) parts.push(`loss ${formatPercentage(Number(loss.toPrecision(3)))}`);
-  const isSymmetric =
-    second.toLink.bandwidthBps === toLink.bandwidthBps &&
-    second.toLink.delayUs + first.fromLink.delayUs === delayUs;
+  if (forth.bandwidthBps > 0) parts.push(formatBandwidth(forth.bandwidthBps));
+  if (forth.delayUs > 0) parts.push(formatDuration(forth.delayUs));
+  if (forth.loss > 0) parts.push(`loss ${formatPercentage(Number(forth.loss.toPrecision(3)))}`);
+  const back = joinShapes(second.toLink, first.fromLink);
+  const isSymmetric = back.bandwidthBps === forth.bandwidthBps && back.delayUs === forth.delayUs;
   return parts.join(" ") + (isSymmetric ? "" : " / ...");
 }

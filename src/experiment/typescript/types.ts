@@ -44,6 +44,37 @@ export interface ShapeSpec {
   readonly bandwidth?: Bandwidth;
   readonly delay?: Duration;
   readonly loss?: Percentage;
+  /** The delay of each packet is up to so much more or less. */
+  readonly jitter?: Duration;
+  /** So many packets come twice. */
+  readonly duplicate?: Percentage;
+  /** So many packets are not delayed, and overtake. */
+  readonly reorder?: Percentage;
+}
+
+/** `50packets`, `9000bytes`. */
+export type QueueLength = `${number}${"packets" | "bytes"}`;
+
+/** What of a queue an event can change. */
+export interface QueueChangeSpec {
+  readonly limit?: QueueLength;
+  /** RED: mean lengths where drops begin, and where all are dropped. */
+  readonly minThreshold?: `${number}packets`;
+  readonly maxThreshold?: `${number}packets`;
+  /** RED: weight of the newest length in the mean. */
+  readonly averageWeight?: Percentage;
+  /** RED: one of so many is dropped just below `maxThreshold`. */
+  readonly dropOneIn?: number;
+}
+
+export interface QueueSpec extends QueueChangeSpec {
+  readonly kind?: "drop-tail" | "red" | "gentle-red";
+  readonly meanPacketBytes?: number;
+}
+
+/** One way of a link, with the queue of whoever sends. */
+export interface WaySpec extends ShapeSpec {
+  readonly queue?: QueueLength | QueueSpec;
 }
 
 export interface MemberSpec<Node extends string> {
@@ -54,17 +85,18 @@ export interface MemberSpec<Node extends string> {
   readonly to?: ShapeSpec;
   /** From the link to this node. */
   readonly from?: ShapeSpec;
+  readonly queue?: QueueLength | QueueSpec;
 }
 
-interface CommonLink extends ShapeSpec {
+interface CommonLink extends WaySpec {
   readonly netmask?: string;
 }
 
 export type LinkSpec<Node extends string> =
   | (CommonLink & {
       readonly between: readonly [Node | MemberSpec<Node>, Node | MemberSpec<Node>];
-      readonly forward?: ShapeSpec;
-      readonly backward?: ShapeSpec;
+      readonly forward?: WaySpec;
+      readonly backward?: WaySpec;
     })
   | (CommonLink & { readonly lan: readonly (Node | MemberSpec<Node>)[] });
 
@@ -127,7 +159,7 @@ export interface BarrierSpec<Member extends string> {
 export interface ActionSpec<Target extends string> {
   readonly target: Target;
   readonly do: string;
-  readonly set?: ShapeSpec;
+  readonly set?: ShapeSpec & { readonly queue?: QueueLength | QueueChangeSpec };
   readonly signal?: string;
   readonly message?: string;
   readonly args?: string;

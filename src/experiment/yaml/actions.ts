@@ -2,8 +2,11 @@
 // What events do, both ways: the words of a document and the type, event and arguments that the
 // event system carries. The printer uses `planAction` to see whether short words say it all.
 
-import type { Program } from "../model.ts";
+import { presetQueue } from "../link-shape.ts";
+import type { Program, QueueShape } from "../model.ts";
 import { formatDuration } from "./quantities.ts";
+import { isQueueSayable } from "./queues.ts";
+import type { PathShape } from "./read-links.ts";
 import { defaultArgs } from "./read-programs.ts";
 
 /** Kinds of objects that take events by words. */
@@ -47,10 +50,8 @@ export interface ActionWords {
 }
 
 /** New values of a link. */
-export interface LinkChange {
-  readonly bandwidthBps?: number | undefined;
-  readonly delayUs?: number | undefined;
-  readonly loss?: number | undefined;
+export interface LinkChange extends PathShape {
+  readonly queue?: Partial<QueueShape> | undefined;
 }
 
 /** The arguments of an event, as they are carried. */
@@ -63,29 +64,87 @@ export function argsOf(verb: string, words: ActionWords, program: Program | unde
   return starts && program !== undefined ? defaultArgs(program) : "";
 }
 
-/** Bandwidth in kilobits, delay in milliseconds, loss as a probability. [EMULAB-NS 7] */
-function linkArgs({ bandwidthBps, delayUs, loss }: LinkChange): string {
-  const parts: string[] = [];
-  if (bandwidthBps !== undefined) parts.push(`BANDWIDTH=${bandwidthBps / 1000}`);
-  if (delayUs !== undefined) parts.push(`DELAY=${delayUs / 1000}ms`);
-  if (loss !== undefined) parts.push(`PLR=${loss}`);
-  return parts.join(" ");
+/**
+ * Bandwidth in kilobits, times in milliseconds, shares as probabilities; of a queue its length,
+ * whose unit comes first, and the figures of RED. [EMULAB-NS 7, EMULAB-EVENTS 5.1]
+ */
+function linkArgs(change: LinkChange): string {
+  const { queue = {} } = change;
+  const { limit, limitUnit } = queue;
+  const unit = limitUnit === "bytes" ? 1 : 0;
+  const parts = [
+    ...shapeKeys.map(([key, field, one, suffix]) => word(key, change[field], one, suffix)),
+    limit === undefined ? "" : `QUEUE-IN-BYTES=${unit} LIMIT=${limit}`,
+    ...queueKeys.map(([key, field]) => word(key, queue[field])),
+  ];
+  return parts.filter((part) => part !== "").join(" ");
 }
+
+function word(key: string, value: number | undefined, one = 1, suffix = ""): string {
+  return value === undefined ? "" : `${key}=${value / one}${suffix}`;
+}
+
+type ShapeKey = readonly [key: string, field: keyof PathShape, one: number, suffix: string];
+
+const shapeKeys: readonly ShapeKey[] = [
+  ["BANDWIDTH", "bandwidthBps", 1_000, ""],
+  ["DELAY", "delayUs", 1_000, "ms"],
+  ["PLR", "loss", 1, ""],
+  ["JITTER", "jitterUs", 1_000, "ms"],
+  ["DUPLICATE", "duplicate", 1, ""],
+  ["REORDER", "reorder", 1, ""],
+];
+
+type QueueKey = "minThreshold" | "maxThreshold" | "averageWeight" | "dropOneIn";
+
+const queueKeys: readonly (readonly [key: string, field: QueueKey])[] = [
+  ["THRESH", "minThreshold"],
+  ["MAXTHRESH", "maxThreshold"],
+  ["LINTERM", "dropOneIn"],
+  ["Q_WEIGHT", "averageWeight"],
+];
 
 /** The change that arguments of a link event ask for, or undefined when they are anything else. */
 export function linkChangeOf(args: string): LinkChange | undefined {
-  const match =
-    /^(?:BANDWIDTH=([0-9.]{1,15}))? ?(?:DELAY=([0-9.]{1,15})ms)? ?(?:PLR=([0-9.e-]{1,30}))?$/.exec(
-      args,
-    );
-  if (match === null || args === "") return undefined;
-  const [, bandwidth, delay, loss] = match;
-  const change = {
-    bandwidthBps: bandwidth === undefined ? undefined : Math.round(Number(bandwidth) * 1000),
-    delayUs: delay === undefined ? undefined : Math.round(Number(delay) * 1000),
-    loss: loss === undefined ? undefined : Number(loss),
+  const said = new Map(args.split(" ").map(splitWord));
+  const limit = figureOf(said.get("LIMIT"));
+  const limitUnit = said.get("QUEUE-IN-BYTES") === "1" ? "bytes" : "packets";
+  const queue: Partial<QueueShape> = {
+    ...(limit === undefined ? {} : { limit, limitUnit }),
+    ...figuresOf(said, queueKeys),
   };
-  return linkArgs(change) === args && (change.loss ?? 0) <= 1 ? change : undefined;
+  const shape: PathShape = figuresOf(said, shapeKeys);
+  const change = Object.keys(queue).length === 0 ? shape : { ...shape, queue };
+  return args !== "" && linkArgs(change) === args && isSayable(change) ? change : undefined;
+}
+
+function splitWord(text: string): [key: string, value: string] {
+  const at = text.indexOf("=");
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+type AnyKey = readonly [key: string, field: string, one?: number, suffix?: string];
+
+function figuresOf(
+  said: ReadonlyMap<string, string>,
+  keys: readonly AnyKey[],
+): Readonly<Record<string, number>> {
+  const figures = keys.flatMap(([key, field, one]) => {
+    const figure = figureOf(said.get(key), one);
+    return figure === undefined ? [] : [[field, figure] as const];
+  });
+  return Object.fromEntries(figures);
+}
+
+function figureOf(text = "", one = 1): number | undefined {
+  const [, digits] = /^([0-9.]{1,20}(?:e-[0-9]{1,3})?)(?:ms)?$/.exec(text) ?? [];
+  if (digits === undefined) return undefined;
+  return one === 1 ? Number(digits) : Math.round(Number(digits) * one);
+}
+
+function isSayable({ queue, loss = 0, duplicate = 0, reorder = 0 }: LinkChange): boolean {
+  const areShares = Math.max(loss, duplicate, reorder) <= 1;
+  return areShares && isQueueSayable({ ...presetQueue, ...queue });
 }
 
 /** A time for people, also of the end of the experiment. */

@@ -125,8 +125,13 @@ function textFault(
   type: { readonly what: string; readonly pattern?: string },
   what: string,
 ): Fault | undefined {
-  if (node.kind !== "text") return kindFault(node, what, textWanted(type.what));
-  if (type.pattern === undefined || new RegExp(type.pattern).test(node.text)) return undefined;
+  const text = node.kind === "list" || node.kind === "map" ? undefined : node.text;
+  const isRight =
+    type.pattern === undefined || (text !== undefined && new RegExp(type.pattern).test(text));
+  // Quotes alone make no text right that has not its form.
+  const wanted = isRight || text === undefined ? textWanted(type.what) : type.what;
+  if (node.kind !== "text") return kindFault(node, what, wanted);
+  if (isRight) return undefined;
   const code = type.what === "a name" ? "YAML_NAME" : "YAML_TEXT";
   // A message is one line, whatever the text is.
   const message = `${what} is ${type.what}, not ${JSON.stringify(node.text)}`;

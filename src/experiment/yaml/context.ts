@@ -58,6 +58,7 @@ export class ReadContext {
   /** Sections whose key is written wrong, which is a finding: what they hold is not known (Y2). */
   misspelt: ReadonlySet<string> = new Set();
   readonly #known = new Map<string, Known>();
+  readonly #linkEnds = new Set<string>();
   #eventCount = 0;
   #waitCount = 0;
 
@@ -84,8 +85,17 @@ export class ReadContext {
     return true;
   }
 
+  /** `LINK-NODE`, which events may be for; an object of that name comes first. */
+  declareLinkEnd(link: string, node: string): void {
+    this.#linkEnds.add(`${link}-${node}`);
+  }
+
+  isLinkEnd(name: string): boolean {
+    return !this.#known.has(name) && this.#linkEnds.has(name);
+  }
+
   kindOf(name: string): ObjectKind | undefined {
-    return this.#known.get(name)?.kind;
+    return this.isLinkEnd(name) ? "link" : this.#known.get(name)?.kind;
   }
 
   /** The names of nodes or programs that a name or a range stands for, without a finding. */

@@ -4,7 +4,8 @@
 // What the table cannot say, such as which names exist, is checked where the model is made.
 
 import { barrierMembersMax, instancesMax, repeatMax } from "./limits.ts";
-import type { quantityPatterns } from "./quantities.ts";
+import { type quantityPatterns, queueLengthPattern, queueMeanPattern } from "./quantities.ts";
+import { queueKinds } from "./queues.ts";
 
 /** What a value that is no list and no map may be. */
 export type ScalarType =
@@ -95,10 +96,60 @@ const shapeFields: Readonly<Record<string, Field>> = {
   bandwidth: { type: bandwidth, about: "Bandwidth: 56kbps, 100Mbps, 1Gbps, any." },
   delay: { type: duration, about: "Delay: 10ms, 500us." },
   loss: { type: percentage, about: "Loss: 1%." },
+  jitter: { type: duration, about: "The delay of each packet is up to so much more or less: 2ms." },
+  duplicate: { type: percentage, about: "So many packets come twice: 1%." },
+  reorder: { type: percentage, about: "So many packets are not delayed, and overtake: 5%." },
 };
 
+const queueLength: FieldType = {
+  kind: "text",
+  what: "a length such as 50packets or 9000bytes",
+  pattern: queueLengthPattern,
+};
+const queueMean: FieldType = {
+  kind: "text",
+  what: "a length such as 5packets",
+  pattern: queueMeanPattern,
+};
+const queueFields: Readonly<Record<string, Field>> = {
+  limit: { type: queueLength, about: "The most it holds: 50packets, 9000bytes." },
+  minThreshold: { type: queueMean, about: "RED: mean length where drops begin: 5packets." },
+  maxThreshold: { type: queueMean, about: "RED: mean length where all are dropped: 15packets." },
+  averageWeight: { type: percentage, about: "RED: weight of the newest length in the mean: 0.2%." },
+  dropOneIn: {
+    type: { kind: "integer", min: 1, max: 1_000_000 },
+    about: "RED: one of so many is dropped just below maxThreshold.",
+  },
+};
+const queue = record("queue", "a queue", {
+  kind: {
+    type: { kind: "choice", values: queueKinds },
+    about: "How it drops; drop-tail when left out.",
+  },
+  ...queueFields,
+  meanPacketBytes: {
+    type: { kind: "integer", min: 1, max: 65_535 },
+    about: "RED: size of the packets that would have passed an empty queue.",
+  },
+});
+const queueField: Field = {
+  type: { kind: "either", options: [queueLength, queue] },
+  about: "The queue of whoever sends: 50packets, 9000bytes, { kind: red }.",
+};
+const queueChange = record("queueChange", "new values of a queue", queueFields);
+
 const pipe = record("pipe", "one direction between one node and a link", shapeFields);
-const way = record("way", "one direction of a link, from node to node", shapeFields);
+const way = record("way", "one direction of a link, from node to node", {
+  ...shapeFields,
+  queue: queueField,
+});
+const change = record("change", "new values of a link", {
+  ...shapeFields,
+  queue: {
+    type: { kind: "either", options: [queueLength, queueChange] },
+    about: "New values of the queue; its kind stays.",
+  },
+});
 
 const nodeFields: Readonly<Record<string, Field>> = {
   os: { type: anyText, about: "Name of the operating system image." },
@@ -136,6 +187,7 @@ const member = record("member", "one end of a link or LAN", {
   },
   to: { type: pipe, about: "From this node into the link, as it stands." },
   from: { type: pipe, about: "From the link to this node, as it stands." },
+  queue: queueField,
 });
 const memberOrName: FieldType = { kind: "either", options: [reference, member] };
 
@@ -149,6 +201,7 @@ const link = record("link", "a link or LAN", {
     about: "The nodes or groups of nodes of a LAN.",
   },
   ...shapeFields,
+  queue: queueField,
   forward: { type: way, about: "From the first node of a link to the second." },
   backward: { type: way, about: "From the second node of a link to the first." },
   netmask: {
@@ -217,11 +270,12 @@ const testground = record("testground", "a test plan of Testground", {
 const actionFields: Readonly<Record<string, Field>> = {
   target: {
     type: { kind: "text", what: "a name" },
-    about: "What it is for: a program, link, node, sequence, timeline, group, or experiment.",
+    about:
+      "A program, link, end of a link (LINK-NODE), node, sequence, timeline, group, experiment.",
     required: true,
   },
   do: { type: objectName, about: "What happens to it: start, stop, down, ...", required: true },
-  set: { type: way, about: "New values for a link, with do: modify." },
+  set: { type: change, about: "New values for a link, with do: modify." },
   signal: { type: objectName, about: "Signal for do: kill." },
   message: { type: line, about: "Text for do: message and do: log." },
   type: { type: objectName, about: "Object type, for targets this file does not make." },

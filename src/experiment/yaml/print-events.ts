@@ -5,7 +5,9 @@ import type { BarrierWait, Experiment, PlannedEvent, Program } from "../model.ts
 import { type ActionKind, argsOf, eventOf, linkChangeOf, verbs } from "./actions.ts";
 import type { PlainList, PlainValue } from "./emit.ts";
 import { objectNamePattern } from "./fields.ts";
-import { formatBandwidth, formatDuration, formatPercentage } from "./quantities.ts";
+import { printChanges } from "./print-links.ts";
+import { formatDuration } from "./quantities.ts";
+import { printQueue } from "./queues.ts";
 
 type Pairs = (readonly [key: string, value: PlainValue])[];
 
@@ -29,7 +31,11 @@ export function printEvents(experiment: Experiment): EventPrinter {
 }
 
 function kindsOf(experiment: Experiment): ReadonlyMap<string, ActionKind> {
-  const kinds = new Map<string, ActionKind>([[experiment.simulator, "simulator"]]);
+  const kinds = new Map<string, ActionKind>();
+  for (const { name, members } of experiment.links) {
+    for (const { node } of members) kinds.set(`${name}-${node}`, "link");
+  }
+  kinds.set(experiment.simulator, "simulator");
   const all: readonly (readonly [ActionKind, readonly { readonly name: string }[]])[] = [
     ["node", experiment.nodes],
     ["link", experiment.links],
@@ -81,12 +87,9 @@ function printWords(
 function printChange(args: string): Pairs | undefined {
   const change = linkChangeOf(args);
   if (change === undefined) return undefined;
-  const pairs: Pairs = [];
-  const { bandwidthBps, delayUs, loss } = change;
-  if (bandwidthBps !== undefined) pairs.push(["bandwidth", formatBandwidth(bandwidthBps)]);
-  if (delayUs !== undefined) pairs.push(["delay", formatDuration(delayUs)]);
-  if (loss !== undefined) pairs.push(["loss", formatPercentage(loss)]);
-  return pairs;
+  const { queue, ...shape } = change;
+  const length = queue === undefined ? [] : [["queue", printQueue(queue)] as const];
+  return [...printChanges(shape), ...length];
 }
 
 /** `barrier start crossed`. */

@@ -2,12 +2,14 @@
 // Prints links: the shortest form that reads back as exactly the same shapes and addresses.
 
 import type { Catalogue } from "../catalogue.ts";
-import type { ExperimentNode, Link, LinkMember, LinkShape } from "../model.ts";
+import { isSameQueue, isSameShape } from "../link-shape.ts";
+import type { ExperimentNode, Link, LinkMember, LinkShape, QueueShape } from "../model.ts";
 import { assignAddresses } from "./assign-addresses.ts";
 import type { PlainMap, PlainValue } from "./emit.ts";
 import { Findings } from "./findings.ts";
 import { formatBandwidth, formatDuration, formatPercentage } from "./quantities.ts";
-import { firstHalf, type PathShape, secondHalf } from "./read-links.ts";
+import { differencesOf, printQueue } from "./queues.ts";
+import { firstHalf, halfOf, type PathShape, secondHalf } from "./read-links.ts";
 
 type Pairs = (readonly [key: string, value: PlainValue])[];
 
@@ -51,6 +53,7 @@ function printLink(link: Link, showAddresses: boolean, ports: Map<string, number
   const isLink = link.kind === "link" && first !== undefined && second !== undefined;
   const pairs: Pairs = [[isLink ? "between" : "lan", { list: members }]];
   pairs.push(...printPath(shapes.whole));
+  if (shapes.queue !== undefined) pairs.push(["queue", printWholeQueue(shapes.queue)]);
   for (const [key, path] of [
     ["forward", shapes.forward],
     ["backward", shapes.backward],
@@ -66,9 +69,19 @@ interface Shapes {
   readonly whole: PathShape;
   readonly forward?: PathShape;
   readonly backward?: PathShape;
+  /** Of all members. */
+  readonly queue?: QueueShape;
 }
 
-function shapesOf({ kind, members }: Link): Shapes {
+function shapesOf(link: Link): Shapes {
+  const [first, ...others] = link.members.map(({ queue }) => queue);
+  const isCommon = others.every(
+    (queue) => queue !== undefined && isSameQueue(queue, first ?? queue),
+  );
+  return { ...pathsOf(link), ...(first !== undefined && isCommon ? { queue: first } : {}) };
+}
+
+function pathsOf({ kind, members }: Link): Shapes {
   const [first, second] = members;
   if (kind === "link" && first !== undefined && second !== undefined) {
     const forward = pathOf(first.toLink, second.fromLink);
@@ -83,42 +96,42 @@ function shapesOf({ kind, members }: Link): Shapes {
 }
 
 function isSame(a: PathShape, b: PathShape): boolean {
-  return a.bandwidthBps === b.bandwidthBps && a.delayUs === b.delayUs && a.loss === b.loss;
+  return isSameShape(firstHalf(a), firstHalf(b)) && isSameShape(secondHalf(a), secondHalf(b));
 }
 
 /** The path whose halves these are, or undefined when there is none. */
 function pathOf(out: LinkShape, into: LinkShape): PathShape | undefined {
-  const { bandwidthBps } = out;
-  const loss = wholeLoss(out.loss);
-  const path = { bandwidthBps, delayUs: out.delayUs + into.delayUs, loss };
-  return isShape(firstHalf(path), out) && isShape(secondHalf(path), into) ? path : undefined;
+  const path = {
+    bandwidthBps: out.bandwidthBps,
+    delayUs: out.delayUs + into.delayUs,
+    loss: wholeOf(out.loss),
+    jitterUs: (out.jitterUs ?? 0) + (into.jitterUs ?? 0),
+    duplicate: wholeOf(out.duplicate),
+    reorder: wholeOf(out.reorder),
+  };
+  const isWhole = isSameShape(firstHalf(path), out) && isSameShape(secondHalf(path), into);
+  return isWhole ? path : undefined;
 }
 
-function isShape(a: LinkShape, b: LinkShape): boolean {
-  return a.bandwidthBps === b.bandwidthBps && a.delayUs === b.delayUs && a.loss === b.loss;
-}
-
-/** The shortest loss over both halves that gives exactly this half; else one that does not. */
-export function wholeLoss(half: number): number {
+/**
+ * The shortest probability over both halves that gives exactly this half; else one that does not.
+ */
+export function wholeOf(half = 0): number {
   const exact = half + half - half * half;
   for (let digits = 1; digits <= 17; digits += 1) {
     const candidate = Number(exact.toPrecision(digits));
-    if (candidate <= 1 && firstHalf({ loss: candidate }).loss === half) return candidate;
+    if (candidate <= 1 && halfOf(candidate) === half) return candidate;
   }
   return exact;
 }
 
-function printPath({ bandwidthBps = 0, delayUs = 0, loss = 0 }: PathShape): Pairs {
-  const pairs: Pairs = [];
-  if (bandwidthBps !== 0) pairs.push(["bandwidth", formatBandwidth(bandwidthBps)]);
-  if (delayUs !== 0) pairs.push(["delay", formatDuration(delayUs)]);
-  if (loss !== 0) pairs.push(["loss", formatPercentage(loss)]);
-  return pairs;
+function printPath(path: PathShape): Pairs {
+  return printDifferences(path, {});
 }
 
 function printMember(
   member: LinkMember,
-  { whole, forward, backward }: Shapes,
+  { whole, forward, backward, queue }: Shapes,
   showAddress: boolean,
   ports: Map<string, number>,
   isFirst: boolean,
@@ -129,18 +142,44 @@ function printMember(
   ports.set(member.node, automatic + 1);
   if (member.port !== automatic) pairs.push(["port", member.port]);
   const [out = whole, back = whole] = isFirst ? [forward, backward] : [backward, forward];
-  const to = difference(member.toLink, firstHalf(out));
-  const from = difference(member.fromLink, secondHalf(back));
+  const to = printDifferences(member.toLink, firstHalf(out));
+  const from = printDifferences(member.fromLink, secondHalf(back));
   if (to.length > 0) pairs.push(["to", { map: to }]);
   if (from.length > 0) pairs.push(["from", { map: from }]);
+  if (member.queue !== undefined && queue === undefined) {
+    pairs.push(["queue", printWholeQueue(member.queue)]);
+  }
   return pairs.length === 1 ? member.node : { map: pairs };
 }
 
-function difference(shape: LinkShape, said: LinkShape): Pairs {
-  const pairs: Pairs = [];
-  const { bandwidthBps, delayUs, loss } = shape;
-  if (bandwidthBps !== said.bandwidthBps) pairs.push(["bandwidth", formatBandwidth(bandwidthBps)]);
-  if (delayUs !== said.delayUs) pairs.push(["delay", formatDuration(delayUs)]);
-  if (loss !== said.loss) pairs.push(["loss", formatPercentage(loss)]);
-  return pairs;
+function printWholeQueue(queue: QueueShape): PlainValue {
+  return printQueue(differencesOf(queue));
 }
+
+/** What is said of a shape that is not so anyway. */
+function printDifferences(shape: PathShape, said: PathShape): Pairs {
+  return shapeWords.flatMap(([word, key, format]): Pairs => {
+    const value = shape[key] ?? 0;
+    return value === (said[key] ?? 0) ? [] : [[word, format(value)]];
+  });
+}
+
+/** Everything that is said of a shape. */
+export function printChanges(change: PathShape): Pairs {
+  return shapeWords.flatMap(([word, key, format]): Pairs => {
+    const value = change[key];
+    return value === undefined ? [] : [[word, format(value)]];
+  });
+}
+
+type ShapeWord = readonly [word: string, key: keyof PathShape, format: (value: number) => string];
+
+/** In the order in which people say them. */
+const shapeWords: readonly ShapeWord[] = [
+  ["bandwidth", "bandwidthBps", formatBandwidth],
+  ["delay", "delayUs", formatDuration],
+  ["loss", "loss", formatPercentage],
+  ["jitter", "jitterUs", formatDuration],
+  ["duplicate", "duplicate", formatPercentage],
+  ["reorder", "reorder", formatPercentage],
+];

@@ -34,6 +34,11 @@ export const quantityPatterns: Readonly<Record<"duration" | "bandwidth" | "perce
   percentage: `^(?:100(?:\\.0+)?|[0-9]{1,2}(?:\\.[0-9]+)?)%$`,
 };
 
+/** Most that a queue holds. */
+export const queueLengthPattern = "^[1-9][0-9]{0,9}(?:packets|bytes)$";
+/** A mean length of a queue. */
+export const queueMeanPattern: string = `^${number}packets$`;
+
 function refuse(message: string, hint: string): Quantity {
   return { ok: false, message, hint };
 }

@@ -11,14 +11,9 @@ import type {
 } from "../model.ts";
 import { closest } from "../suggest.ts";
 import { type ActionKind, type ActionWords, argsOf, eventOf, verbs } from "./actions.ts";
-import {
-  bandwidthIn,
-  durationIn,
-  durationOf,
-  type ObjectKind,
-  percentageIn,
-  type ReadContext,
-} from "./context.ts";
+import { durationOf, type ObjectKind, type ReadContext } from "./context.ts";
+import { queueChangeIn } from "./queues.ts";
+import { pathIn } from "./read-links.ts";
 import { readWait } from "./read-programs.ts";
 import {
   child,
@@ -169,6 +164,7 @@ function targetsOf(
   if (child(item, "type") !== undefined) return [target.text];
   const isItself = target.text === "experiment" && context.kindOf("experiment") === undefined;
   if (isItself) return [context.simulator];
+  if (context.isLinkEnd(target.text)) return [target.text];
   const names = context.resolve(target, targets, "target");
   if (kind === "step" && names.length > 1) {
     const hint = "Name a group of them under groups, and make that the target.";
@@ -210,13 +206,7 @@ function wordsOf(item: DocumentNode): ActionWords {
     signal: textOf(child(item, "signal")),
     message: textOf(child(item, "message")),
     set:
-      set === undefined
-        ? undefined
-        : {
-            bandwidthBps: bandwidthIn(set, "bandwidth"),
-            delayUs: durationIn(set, "delay"),
-            loss: percentageIn(set, "loss"),
-          },
+      set === undefined ? undefined : { ...pathIn(set), queue: queueChangeIn(child(set, "queue")) },
   };
 }
 

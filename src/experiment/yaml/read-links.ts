@@ -4,10 +4,12 @@
 // ends it passes, as pipes are where shaping happens.
 
 import { linkMembersMax } from "../limits.ts";
-import type { Link, LinkMember, LinkShape, SourcePosition } from "../model.ts";
+import { someExtras } from "../link-shape.ts";
+import type { Link, LinkMember, LinkShape, QueueShape, SourcePosition } from "../model.ts";
 import { applyFunction } from "../tcl/functions.ts";
 import { Double } from "../tcl/number.ts";
 import { bandwidthIn, durationIn, integerIn, percentageIn, type ReadContext } from "./context.ts";
+import { queueIn } from "./queues.ts";
 import { child, type DocumentNode, entryOf, type MapEntry, textOf } from "./tree.ts";
 
 /** A member before addresses are chosen. */
@@ -25,21 +27,38 @@ export interface PathShape {
   readonly bandwidthBps?: number | undefined;
   readonly delayUs?: number | undefined;
   readonly loss?: number | undefined;
+  readonly jitterUs?: number | undefined;
+  readonly duplicate?: number | undefined;
+  readonly reorder?: number | undefined;
 }
 
 /** The share of the node that sends, which is the larger one of an odd delay. */
 export function firstHalf(path: PathShape): LinkShape {
-  return half(path, Math.ceil((path.delayUs ?? 0) / 2));
+  return half(path, Math.ceil);
 }
 
 /** The share of the node that receives. */
 export function secondHalf(path: PathShape): LinkShape {
-  return half(path, Math.floor((path.delayUs ?? 0) / 2));
+  return half(path, Math.floor);
 }
 
-function half({ bandwidthBps = 0, loss = 0 }: PathShape, delayUs: number): LinkShape {
-  // Two independent losses l make up one of p: 1 - p = (1 - l)(1 - l).
-  return { bandwidthBps, delayUs, loss: loss === 0 ? 0 : 1 - squareRoot(1 - loss) };
+function half(path: PathShape, round: (value: number) => number): LinkShape {
+  const { bandwidthBps = 0, delayUs = 0, loss, jitterUs = 0, duplicate, reorder } = path;
+  return {
+    bandwidthBps,
+    delayUs: round(delayUs / 2),
+    loss: halfOf(loss),
+    ...someExtras({
+      jitterUs: round(jitterUs / 2),
+      duplicate: halfOf(duplicate),
+      reorder: halfOf(reorder),
+    }),
+  };
+}
+
+/** Two independent probabilities q make up one of p: 1 - p = (1 - q)(1 - q). */
+export function halfOf(whole = 0): number {
+  return whole === 0 ? 0 : 1 - squareRoot(1 - whole);
 }
 
 /** The one of NS files, so that the same loss is the same number in either language. */
@@ -48,11 +67,15 @@ function squareRoot(value: number): number {
   return root instanceof Double ? root.value : Number(root);
 }
 
-function pathIn(node: DocumentNode | undefined, otherwise: PathShape = {}): PathShape {
+/** What a document says of a path, or of one half of it; the rest is as otherwise. */
+export function pathIn(node: DocumentNode | undefined, otherwise: PathShape = {}): PathShape {
   return {
     bandwidthBps: bandwidthIn(node, "bandwidth") ?? otherwise.bandwidthBps,
     delayUs: durationIn(node, "delay") ?? otherwise.delayUs,
     loss: percentageIn(node, "loss") ?? otherwise.loss,
+    jitterUs: durationIn(node, "jitter") ?? otherwise.jitterUs,
+    duplicate: percentageIn(node, "duplicate") ?? otherwise.duplicate,
+    reorder: percentageIn(node, "reorder") ?? otherwise.reorder,
   };
 }
 
@@ -70,6 +93,7 @@ export function readLinks(context: ReadContext, tree: DocumentNode | undefined):
       break;
     }
     context.declare(link.name, "link", link.at);
+    for (const { node } of link.members) context.declareLinkEnd(link.name, node);
     links.push(link);
   }
   return links;
@@ -88,21 +112,21 @@ function readLink(
     const hint = `Write between: [a, b] for a link, or lan: [a, b, c].`;
     findings.error(keyAt, "YAML_LINK_NODES", message, hint);
   }
-  const paths = readPaths(context, value, between !== undefined);
-  const ends = between ?? lan;
-  const members = (ends?.kind === "list" ? ends.items : []).flatMap((item, index) => {
-    return readMember(context, item, paths(index), ports);
+  const ends = readEnds(context, value, between !== undefined);
+  const list = between ?? lan;
+  const members = (list?.kind === "list" ? list.items : []).flatMap((item, index) => {
+    return readMember(context, item, ends(index), ports);
   });
   const netmask = readNetmask(context, child(value, "netmask"));
   const kind = between === undefined ? "lan" : "link";
-  if (ends?.kind === "list") checkMembers(context, kind, members, ends.at);
+  if (list?.kind === "list") checkMembers(context, kind, members, list.at);
   return { name: key, kind, netmask, members, at: keyAt };
 }
 
-/** Both directions of the member at an index. */
-type Paths = (index: number) => { readonly toLink: LinkShape; readonly fromLink: LinkShape };
+/** What the file asks of the member at an index, as far as the member does not say it itself. */
+type Ends = (index: number) => Pick<LinkMember, "toLink" | "fromLink" | "queue">;
 
-function readPaths(context: ReadContext, body: DocumentNode, isLink: boolean): Paths {
+function readEnds(context: ReadContext, body: DocumentNode, isLink: boolean): Ends {
   const whole = pathIn(body);
   for (const name of isLink ? [] : ["forward", "backward"]) {
     const entry = entryOf(body, name);
@@ -110,18 +134,31 @@ function readPaths(context: ReadContext, body: DocumentNode, isLink: boolean): P
     const hint = "For a member of a LAN write: { node: a, to: { ... }, from: { ... } }";
     context.findings.error(entry.keyAt, "YAML_LAN_WAY", `a LAN has no ${name} direction`, hint);
   }
-  const forward = pathIn(child(body, "forward"), whole);
-  const backward = pathIn(child(body, "backward"), whole);
+  const ways = ["forward", "backward"].map((name) => {
+    const way = child(body, name);
+    return {
+      path: pathIn(way, whole),
+      queue: queueIn(child(way, "queue") ?? child(body, "queue")),
+    };
+  });
   return (index) => {
-    const [out, back] = index === 0 ? [forward, backward] : [backward, forward];
-    return { toLink: firstHalf(out), fromLink: secondHalf(back) };
+    const [out, back] = index === 0 ? [ways[0], ways[1]] : [ways[1], ways[0]];
+    return {
+      toLink: firstHalf(out?.path ?? whole),
+      fromLink: secondHalf(back?.path ?? whole),
+      ...withQueue(out?.queue),
+    };
   };
+}
+
+function withQueue(queue: QueueShape | undefined): { readonly queue?: QueueShape } {
+  return queue === undefined ? {} : { queue };
 }
 
 function readMember(
   context: ReadContext,
   item: DocumentNode,
-  shapes: ReturnType<Paths>,
+  whole: ReturnType<Ends>,
   ports: Map<string, Set<number>>,
 ): DraftMember[] {
   const reference = item.kind === "map" ? child(item, "node") : item;
@@ -133,20 +170,20 @@ function readMember(
     const message = `${reference.text} is ${nodes.length} nodes, which cannot share one address`;
     context.findings.error(reference.at, "YAML_ADDRESS", message, "Name the nodes one by one.");
   }
-  const toLink = pipeIn(child(item, "to"), shapes.toLink);
-  const fromLink = pipeIn(child(item, "from"), shapes.fromLink);
+  const toLink = pipeIn(child(item, "to"), whole.toLink);
+  const fromLink = pipeIn(child(item, "from"), whole.fromLink);
+  const said = child(item, "queue");
+  const queue = withQueue(said === undefined ? whole.queue : queueIn(said));
   return nodes.map((node) => {
     const port = takePort(context, ports, node, asked, reference.at);
-    return { node, port, address, toLink, fromLink };
+    return { node, port, address, toLink, fromLink, ...queue };
   });
 }
 
+/** One half by itself, taken as it stands. */
 function pipeIn(node: DocumentNode | undefined, otherwise: LinkShape): LinkShape {
-  return {
-    bandwidthBps: bandwidthIn(node, "bandwidth") ?? otherwise.bandwidthBps,
-    delayUs: durationIn(node, "delay") ?? otherwise.delayUs,
-    loss: percentageIn(node, "loss") ?? otherwise.loss,
-  };
+  const { bandwidthBps = 0, delayUs = 0, loss = 0, ...extras } = pathIn(node, otherwise);
+  return { bandwidthBps, delayUs, loss, ...someExtras(extras) };
 }
 
 function takePort(

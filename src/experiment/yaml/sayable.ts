@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What of an experiment a YAML file has words for, and what not: NS files say more than YAML files
-// about queues, traffic and what is put on nodes. Pure.
+// about traffic, routes and what is put on nodes, and queues that nothing can make. Pure.
 import type {
   Diagnostic,
   EventSequence,
@@ -11,6 +11,7 @@ import type {
   PlannedEvent,
   SourcePosition,
 } from "../model.ts";
+import { isQueueSayable } from "./queues.ts";
 
 export interface SayablePart {
   /** The experiment without what is lost, and without the events for that. */
@@ -45,7 +46,7 @@ export function sayableInYaml(experiment: Experiment): SayablePart {
     experiment: {
       ...rest,
       nodes: nodes.map(({ archives: _archives, packages: _packages, ...node }) => node),
-      links: links.map((link) => ({ ...link, members: link.members.map(withoutQueue) })),
+      links: links.map((link) => ({ ...link, members: link.members.map(withSayableQueue) })),
       groups: groups
         .filter(({ name }) => !gone.has(name))
         .map((group) => ({ ...group, members: group.members.filter((name) => !gone.has(name)) })),
@@ -72,13 +73,19 @@ function lostOfNode({ name, archives, packages, at }: ExperimentNode): Diagnosti
 }
 
 function lostOfLink({ name, members, at }: Link): Diagnostic[] {
-  const queued = members.filter(({ queue }) => queue !== undefined).map(({ node }) => node);
+  const queued = members.filter((member) => !hasWordsFor(member)).map(({ node }) => node);
   if (queued.length === 0) return [];
   return [lostThing(at, `the queues of ${name} (at ${queued.join(", ")})`)];
 }
 
-function withoutQueue({ queue: _queue, ...member }: LinkMember): LinkMember {
-  return member;
+function hasWordsFor({ queue }: LinkMember): boolean {
+  return queue === undefined || isQueueSayable(queue);
+}
+
+function withSayableQueue(member: LinkMember): LinkMember {
+  if (hasWordsFor(member)) return member;
+  const { queue: _queue, ...rest } = member;
+  return rest;
 }
 
 function lostOfSequence({ name, onError, steps }: EventSequence): Diagnostic[] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The table of links in a result: what the experiment asks of each direction between two nodes,
 // beside what was measured. Pure.
+import { joinShapes } from "../../experiment/link-shape.ts";
 import type { Stage, Verdict } from "../../linktest/index.ts";
 import type { RunModified } from "../run-event.ts";
 import type { ResultLink } from "./result-model.ts";
@@ -134,13 +135,7 @@ function memberPairs(members: readonly AskedMember[]): (readonly [AskedMember, A
 
 /** Shaping adds up along the way: out of one member, into the other. */
 function asked(from: AskedMember, to: AskedMember): ResultLink["asked"] {
-  const [out, into] = [from.toLink, to.fromLink];
-  const bandwidths = [out.bandwidthBps, into.bandwidthBps].filter((bps) => bps > 0);
-  return {
-    bandwidthBps: bandwidths.length === 0 ? 0 : Math.min(...bandwidths),
-    delayUs: out.delayUs + into.delayUs,
-    // Written so that a loss on one side only stays the number the file gives; of one that is the
-    // loss of two sides, to the digits that are no error of the sum.
-    loss: Number((out.loss + into.loss - out.loss * into.loss).toPrecision(12)),
-  };
+  const { bandwidthBps, delayUs, loss } = joinShapes(from.toLink, to.fromLink);
+  // To the digits that are no error of the sum of two losses.
+  return { bandwidthBps, delayUs, loss: Number(loss.toPrecision(12)) };
 }

@@ -123,7 +123,11 @@ $ns run
     it.each([
       [["tb-set-node-tarfiles $a /opt /proj/p/x.tgz"], "what is unpacked on a", 3],
       [["tb-set-node-rpms $a /proj/p/x.rpm"], "which packages are installed on a", 3],
-      [["set l [$ns duplex-link $a $b 10Mb 20ms RED]"], "the queues of l (at a, b)", 5],
+      [
+        ["set l [$ns duplex-link $a $b 10Mb 20ms RED]", "[$l queue $b] set q_weight_ 2"],
+        "the queues of l (at b)",
+        5,
+      ],
       [flow, "the generated traffic of cbr", 11],
       [failing, "runs when s fails", 6],
     ])("%# is an error that says what, and left out with --lossy", async (lines, what, line) => {
