@@ -68,6 +68,11 @@ export class DueHeap<Row extends DueRow> {
     return first;
   }
 
+  /** In the order in which they were added. */
+  live(): Iterable<Row> {
+    return this.#live.values();
+  }
+
   /** In (due, id) order. */
   rows(): readonly Row[] {
     return [...this.#live.values()].sort((a, b) => (isBefore(a, b) ? -1 : 1));

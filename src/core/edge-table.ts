@@ -13,6 +13,7 @@
 
 import type { Waiter } from "./barriers/place.ts";
 import type { Attach, Batch, ServerLife } from "./command.ts";
+import { EdgeDigests } from "./edge-digests.ts";
 import type { Topic } from "./topics.ts";
 
 /** Ended incarnations remembered per edge, so that a late batch cannot bring one back (E3). */
@@ -57,6 +58,9 @@ export class EdgeTable {
   readonly edges: Map<string, EdgeState> = new Map();
   /** Those that are servers or were: a few among many, and asked for behind every entry. */
   readonly #servers = new Set<EdgeState>();
+  /** Of them those that live, by name; undefined when that may have changed. */
+  #living: readonly EdgeState[] | undefined;
+  readonly digests: EdgeDigests = new EdgeDigests();
 
   get(name: string): EdgeState | undefined {
     return this.edges.get(name);
@@ -82,6 +86,7 @@ export class EdgeTable {
   add(edge: EdgeState): void {
     this.edges.set(edge.name, edge);
     if (edge.role === "server") this.#servers.add(edge);
+    this.#living = undefined;
   }
 
   /** What it is to the servers of the log from now on. */
@@ -89,6 +94,14 @@ export class EdgeTable {
     edge.role = role;
     if (role === "server") this.#servers.add(edge);
     else this.#servers.delete(edge);
+    this.#living = undefined;
+  }
+
+  /** An incarnation lives; the one before has ended. */
+  begin(edge: EdgeState, incarnation: number): void {
+    edge.incarnation = incarnation;
+    edge.lastBatch = 0;
+    this.#living = undefined;
   }
 
   /** E2. Also true for the first batch of an incarnation that has not been seen. */
@@ -113,9 +126,10 @@ export class EdgeTable {
 
   /** Living servers, by name. */
   servers(): readonly EdgeState[] {
-    return [...this.#servers]
+    this.#living ??= [...this.#servers]
       .filter(({ incarnation }) => incarnation !== 0)
       .sort((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#living;
   }
 
   /** Marks the living incarnation as ended; its waiters must have left before. */
@@ -128,17 +142,21 @@ export class EdgeTable {
     edge.attached = false;
     edge.leaseTimer = 0;
     edge.leaseUs = 0;
+    this.#living = undefined;
   }
 
   clear(): void {
     this.edges.clear();
     this.#servers.clear();
+    this.#living = undefined;
+    this.digests.clear();
   }
 
   #dropOldestDead(): boolean {
     for (const edge of this.edges.values()) {
       if (edge.incarnation !== 0) continue;
       this.#servers.delete(edge);
+      this.digests.forget(edge);
       return this.edges.delete(edge.name);
     }
     return false;

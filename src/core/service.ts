@@ -320,8 +320,7 @@ export class Service {
     if (!this.#edges.accepts(edge, batch)) return;
     if (edge.incarnation !== batch.incarnation) {
       this.#endEdge(edge, turn);
-      edge.incarnation = batch.incarnation;
-      edge.lastBatch = 0;
+      this.#edges.begin(edge, batch.incarnation);
     }
     const counted = edge.takenCommands - (batch.from ?? 0);
     if (batch.more) {

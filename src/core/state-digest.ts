@@ -36,26 +36,15 @@ export function digestState(place: LogPlace, { edges, scopes, timers }: Tables):
   for (const { name, value, server } of limits) {
     digest.addRow(`limit ${name} ${value} ${server}`, 1);
   }
-  for (const edge of edges.edges.values()) {
-    const { name, incarnation, lastBatch, attached, leaseUs, ended, creators, rosters } = edge;
-    const taken = edge.takenCommands === 0 ? "" : `+${edge.takenCommands}`;
-    const life = `${incarnation} ${lastBatch}${taken} ${attached} ${leaseUs}`;
-    const { role = "", server, heardUs, offers } = edge;
-    if (role !== "" || server !== "") {
-      digest.addRow(`server ${name} ${role} ${server} ${heardUs} ${offers}`, 1);
-    }
-    const drives = JSON.stringify([...creators, ...rosters]);
-    digest.addRow(`edge ${name} ${life} ${ended.join(" ")} ${drives}`, 1);
-  }
+  for (const edge of edges.edges.values()) digest.addDigest(edges.digests.of(edge));
   const ofScopes = new Map<string, string>();
   for (const scope of scopes.values()) {
     const part = digestScope(scope);
     digest.addDigest(part);
     ofScopes.set(scope.name, part.toString());
   }
-  const { lastId, rows } = timers.dump();
-  digest.addRow(`timers ${lastId}`, 1);
-  for (const { id, dueUs, purpose } of rows) {
+  digest.addRow(`timers ${timers.lastId}`, 1);
+  for (const { id, dueUs, purpose } of timers.rows()) {
     digest.addRow(`timer ${id} ${dueUs} ${JSON.stringify(purpose)}`, 1);
   }
   return { all: digest.toString(), scopes: ofScopes };

@@ -66,6 +66,16 @@ export class Timers {
     return this.#rows.takeDue(nowUs);
   }
 
+  /** The last id that was given. */
+  get lastId(): number {
+    return this.#lastId;
+  }
+
+  /** Live rows in the order of setting. */
+  rows(): Iterable<TimerRow> {
+    return this.#rows.live();
+  }
+
   /** Live rows in (due, id) order, and the last id given: what a snapshot keeps. */
   dump(): { readonly lastId: number; readonly rows: readonly TimerRow[] } {
     return { lastId: this.#lastId, rows: this.#rows.rows() };
