@@ -101,6 +101,8 @@ interface Said {
 
 /** What one entry says to each incarnation of an edge, in the order in which they come up. */
 export function byEdge(addressed: readonly AddressedEffect[]): readonly Said[] {
+  const [only] = addressed;
+  if (only !== undefined && addressed.length === 1) return [{ life: only, effects: [only.effect] }];
   const said: Said[] = [];
   // One that ends may be told so beside the next: only then is more than the newest looked at.
   const newest = new Map<string, Said>();
