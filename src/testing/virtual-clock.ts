@@ -109,14 +109,13 @@ export class VirtualClock implements Clock {
     const endUs = this.#nowUs + us;
     return new Promise((resolve, reject) => {
       const goOn = (): void => {
-        const timer = this.#next(endUs);
+        const timer = this.#timers.takeDue(endUs);
         if (timer === undefined) {
           this.#nowUs = endUs;
           resolve();
           return;
         }
         this.#nowUs = Math.max(this.#nowUs, timer.dueUs);
-        this.#timers.remove(timer.id);
         timer.callback();
         this.#settle(goOn, reject);
       };
@@ -150,15 +149,9 @@ export class VirtualClock implements Clock {
   /** Goes to the next timer, at most `us` away. @returns false when there is none. */
   async advance(us: number): Promise<boolean> {
     await this.settle();
-    const timer = this.#next(this.#nowUs + us);
-    if (timer === undefined) return false;
+    const timer = this.#timers.first();
+    if (timer === undefined || timer.dueUs > this.#nowUs + us) return false;
     await this.pass(Math.max(0, timer.dueUs - this.#nowUs));
     return true;
-  }
-
-  /** V1. */
-  #next(untilUs: number): Timer | undefined {
-    const first = this.#timers.first();
-    return first !== undefined && first.dueUs <= untilUs ? first : undefined;
   }
 }

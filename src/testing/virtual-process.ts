@@ -4,6 +4,11 @@
 import type { Cancel, Clock } from "../host/clock.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
+/** A timer; one without a callback was cancelled. */
+interface Due {
+  callback: (() => void) | undefined;
+}
+
 export class VirtualProcess {
   readonly clock: Clock;
   #isDead = false;
@@ -17,10 +22,11 @@ export class VirtualProcess {
       nowUs: () => world.nowUs(),
       wallMs: () => world.wallMs() + this.#calendarMs,
       after: (delayMs, callback): Cancel => {
-        let cancelled = false;
-        const cancel = world.after(delayMs, () => this.#run(() => cancelled || callback()));
+        const timer: Due = { callback };
+        const cancel = world.after(delayMs, () => this.#fire(timer));
         return () => {
-          cancelled = true;
+          // It may be due already, and the process stopped.
+          timer.callback = undefined;
           cancel();
         };
       },
@@ -53,6 +59,12 @@ export class VirtualProcess {
     const pending = this.#pending ?? [];
     this.#pending = undefined;
     for (const callback of pending) callback();
+  }
+
+  #fire(timer: Due): void {
+    if (this.#isDead) return;
+    if (this.#pending === undefined) timer.callback?.();
+    else this.#pending.push(() => timer.callback?.());
   }
 
   #run(callback: () => void): void {

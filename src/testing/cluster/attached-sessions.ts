@@ -12,13 +12,14 @@ export function attachedSessions(
   { entry }: LogEntry,
   host: Pick<Host, "lastBatch"> | undefined,
 ): readonly string[] {
-  return entry.batches
-    .filter(({ edge, incarnation, number }) => host?.lastBatch(edge, incarnation) === number)
-    .flatMap(({ edge, commands }) =>
-      commands.map((command) => {
-        if (command.kind === "attach") return edge;
-        return command.kind === "attached" ? command.edge : "";
-      }),
-    )
-    .filter((edge) => edge.startsWith("session/"));
+  const attached: string[] = [];
+  for (const { edge, incarnation, number, commands } of entry.batches) {
+    for (const command of commands) {
+      if (command.kind !== "attach" && command.kind !== "attached") continue;
+      const who = command.kind === "attach" ? edge : command.edge;
+      if (!who.startsWith("session/")) continue;
+      if (host?.lastBatch(edge, incarnation) === number) attached.push(who);
+    }
+  }
+  return attached;
 }
