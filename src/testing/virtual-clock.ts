@@ -20,27 +20,25 @@ interface Timer {
  */
 const quietTurnsOfStreams = 3;
 
-/** Lets what promises, streams and `nextTick` have to do happen (V2), and then goes on. */
-export type Turn = (goOn: () => void) => void;
+/**
+ * How a clock sees to V2. `event-loop`: it turns the event loop, for code that asks the platform
+ * for something. `ticks`: it does at once, to the end, what promises and `nextTick` have to do, and
+ * turns the event loop once for each `pass`. A run has some 50,000 instants and ends of a turn, and
+ * most of them leave nothing to do.
+ */
+export type TurnKind = "event-loop" | "ticks";
+
+/**
+ * What Node does behind each callback of its event loop: runs promises and ticks until none is
+ * left. Called by one of them it does nothing.
+ */
+const { _tickCallback: runTicks } = process as unknown as { readonly _tickCallback: () => void };
 
 const done = Promise.resolve();
 
 /** Also what was left for the event loop itself. */
-const turnOfEventLoop: Turn = (goOn) => {
+function turnEventLoop(goOn: () => void): void {
   systemClock.endOfTurn(() => void done.then(goOn));
-};
-
-/**
- * Several times as fast, and enough where nobody asks the event loop for anything: what a tick has
- * called for is done before the next but one. The clock turns the event loop once for each `pass`.
- * A run has some 100,000 of them: no promise but the one behind each tick is made.
- */
-export const turnOfTicks: Turn = (goOn) => {
-  process.nextTick(behindPromises, () => process.nextTick(behindPromises, goOn));
-};
-
-function behindPromises(goOn: () => void): void {
-  void done.then(goOn);
 }
 
 export class VirtualClock implements Clock {
@@ -49,14 +47,11 @@ export class VirtualClock implements Clock {
   #offsetUs = 0;
   #lastId = 0;
   readonly #timers = new DueHeap<Timer>();
-  readonly #quietTurns: number;
-  readonly #turn: Turn;
+  readonly #turns: TurnKind;
   #endOfTurn: (() => void)[] = [];
 
-  /** @param quietTurns how many turns nobody may ask for another one (V2) */
-  constructor(quietTurns: number = quietTurnsOfStreams, turn: Turn = turnOfEventLoop) {
-    this.#quietTurns = quietTurns;
-    this.#turn = turn;
+  constructor(turns: TurnKind = "event-loop") {
+    this.#turns = turns;
   }
 
   nowUs(): number {
@@ -101,27 +96,63 @@ export class VirtualClock implements Clock {
 
   /** V2. */
   settle(): Promise<void> {
+    if (this.#turns === "ticks") return this.#behindTicks(() => this.#settleTicks());
     return new Promise((resolve, reject) => this.#settle(resolve, reject));
   }
 
   /** Lets `us` microseconds pass. */
   pass(us: number): Promise<void> {
     const endUs = this.#nowUs + us;
+    if (this.#turns === "ticks") return this.#behindTicks(() => this.#passTicks(endUs));
     return new Promise((resolve, reject) => {
       const goOn = (): void => {
-        const timer = this.#timers.takeDue(endUs);
-        if (timer === undefined) {
-          this.#nowUs = endUs;
-          resolve();
+        if (this.#fireNext(endUs)) {
+          this.#settle(goOn, reject);
           return;
         }
-        this.#nowUs = Math.max(this.#nowUs, timer.dueUs);
-        timer.callback();
-        this.#settle(goOn, reject);
+        this.#nowUs = endUs;
+        resolve();
       };
-      const begin = (): void => this.#settle(goOn, reject);
-      if (this.#turn === turnOfEventLoop) begin();
-      else turnOfEventLoop(begin);
+      this.#settle(goOn, reject);
+    });
+  }
+
+  /** @returns whether a timer was due by then (V1) */
+  #fireNext(untilUs: number): boolean {
+    const timer = this.#timers.takeDue(untilUs);
+    if (timer === undefined) return false;
+    this.#nowUs = Math.max(this.#nowUs, timer.dueUs);
+    timer.callback();
+    return true;
+  }
+
+  #passTicks(endUs: number): void {
+    do this.#settleTicks();
+    while (this.#fireNext(endUs));
+    this.#nowUs = endUs;
+  }
+
+  #settleTicks(): void {
+    for (;;) {
+      runTicks();
+      const callbacks = this.#endOfTurn;
+      if (callbacks.length === 0) return;
+      this.#endOfTurn = [];
+      for (const callback of callbacks) callback();
+    }
+  }
+
+  /** Acts where no promise and no tick is under way: there alone others can be run. */
+  #behindTicks(act: () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      systemClock.endOfTurn(() => {
+        try {
+          act();
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
     });
   }
 
@@ -137,13 +168,13 @@ export class VirtualClock implements Clock {
           this.#endOfTurn = [];
           for (const callback of callbacks) callback();
         }
-        if (quiet < this.#quietTurns) this.#turn(turned);
+        if (quiet < quietTurnsOfStreams) turnEventLoop(turned);
         else goOn();
       } catch (error) {
         fail(error);
       }
     };
-    this.#turn(turned);
+    turnEventLoop(turned);
   }
 
   /** Goes to the next timer, at most `us` away. @returns false when there is none. */

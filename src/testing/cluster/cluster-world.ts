@@ -9,7 +9,7 @@ import { Random } from "../../core/random.ts";
 import { LogError } from "../../engine/log.ts";
 import { MemoryPayloads, type Payloads } from "../../engine/payloads.ts";
 import { Network } from "../network.ts";
-import { turnOfTicks, VirtualClock } from "../virtual-clock.ts";
+import { VirtualClock } from "../virtual-clock.ts";
 import { VirtualProcess } from "../virtual-process.ts";
 import { attachedSessions } from "./attached-sessions.ts";
 import { ClusterChecker } from "./cluster-checker.ts";
@@ -82,8 +82,7 @@ export class ClusterWorld {
   constructor(options: WorldOptions) {
     this.#options = options;
     const { limits, controller } = options;
-    // The streams of old doors need a few turns to hand a chunk through.
-    this.clock = controller?.clock ?? new VirtualClock(2, turnOfTicks);
+    this.clock = controller?.clock ?? new VirtualClock("ticks");
     this.#random = new Random(options.seed ^ 0x0c1a55);
     this.#limits = new UnequalLimits({
       ...{ seed: options.seed, usual: limits, onStruck: () => options.onStruck("unequal-limits") },

@@ -8,7 +8,7 @@ import { admitChild, openUplink } from "../../edges/tree/index.ts";
 import { LinkListener } from "../../host/link-listener.ts";
 import { serverEdge } from "../../host/server-membership.ts";
 import { Network } from "../network.ts";
-import { turnOfTicks, VirtualClock } from "../virtual-clock.ts";
+import { VirtualClock } from "../virtual-clock.ts";
 import type { OpenedServer, SimulatedServer, TreeDoor } from "./cluster-server.ts";
 import { ClusterWorld, type Program, type WorldOptions } from "./cluster-world.ts";
 import { ControllerLink } from "./controller-link.ts";
@@ -56,7 +56,7 @@ export class Controllers {
       this.worlds = [world];
       this.clock = world.clock;
     } else {
-      this.clock = new VirtualClock(2, turnOfTicks);
+      this.clock = new VirtualClock("ticks");
       const delayMsMax = (faults.delay ?? 0) > 0 ? messageDelayMsMax : 0;
       const random = new Random(seed ^ 0x7e7e);
       this.#network = new Network({ clock: this.clock, random, faults: { delayMsMax } });
